@@ -1,0 +1,217 @@
+/* The one interface between a device client and the body it lives in.
+ *
+ * A device is a sans-IO state machine in storage that the caller owns. The body (a simulator, a bare-metal image, a
+ * test) feeds it one event at a time, and the device leaves effects: bytes to send, a transport to open or close, the
+ * time at which it wants to be woken. It knows no socket, clock, file or event loop; the time, entropy and
+ * non-volatile memory are handed in. Nothing here is specific to a simulation: the same files are linked by firmware.
+ *
+ *     ops->create(storage, &config)
+ *     START -> effects.connect            the body opens a transport to effects.endpoint
+ *     OPENED -> effects.out (ClientHello) the body sends
+ *     BYTES -> effects.out ...            until the observer sees DEVICE_NOTE_ONLINE
+ *     TICK at effects.deadline_ms         keep-alive, timeouts
+ *     CLOSED or effects.close             the attempt or session is over; the observer saw DEVICE_NOTE_ENDED
+ *
+ * One connection at a time. Whether and when to try again is the body's decision (its reconnect policy).
+ * Freestanding: stdint, stddef, stdbool only.
+ */
+#ifndef FLEETSIM_DEVICE_H
+#define FLEETSIM_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fleetsim/failure.h"
+
+#define DEVICE_NEVER UINT64_MAX /* a deadline that does not come */
+#define DEVICE_OUT_MIN 4096u    /* least bytes of room in effects.out; two handshake records fit */
+#define DEVICE_ANCHORS_MAX 8u   /* trust anchors in one bundle */
+#define DEVICE_ID_TEXT 9u       /* eight hex digits and the terminating zero */
+
+/* What is the same for all devices of one build of the firmware. Shared, read-only, outlives its devices. */
+struct device_profile {
+  const char *name;
+  uint8_t tls_min, tls_max;     /* 12 or 13 */
+  uint8_t mqtt_version;         /* 4 = MQTT 3.1.1, 5 = MQTT 5 */
+  bool clean_start;             /* false: persistent session */
+  bool resume;                  /* keep a session ticket in RAM and offer it at the next connect */
+  bool will;                    /* leave a will "offline" on private/ID/status */
+  uint16_t keep_alive_s;        /* 0: none */
+  uint32_t session_expiry_s;    /* MQTT 5; 0xffffffff: never */
+  uint32_t tcp_timeout_ms;      /* from START to OPENED */
+  uint32_t handshake_timeout_ms;/* from OPENED to the end of the TLS handshake */
+  uint32_t connack_timeout_ms;  /* from the end of the handshake to CONNACK */
+  uint32_t ack_timeout_ms;      /* SUBACK, PUBACK, PUBREC, PUBCOMP, PINGRESP */
+  uint32_t byte_budget;         /* most bytes read from the peer before CONNACK */
+};
+
+/* A place to connect to. `host` is the name that the broker's certificate must carry. */
+struct device_endpoint {
+  const char *host;
+};
+
+/* What the device tells whoever watches it. Firmware passes no observer. Pointers are valid during the call only. */
+enum device_note_kind {
+  DEVICE_NOTE_STATE,     /* from -> to: a transition of the state table */
+  DEVICE_NOTE_HANDSHAKE, /* TLS done; in TLS 1.3 the broker's verdict on our certificate is still open */
+  DEVICE_NOTE_ONLINE,    /* CONNACK accepted */
+  DEVICE_NOTE_READY,     /* subscriptions acknowledged */
+  DEVICE_NOTE_ENDED,     /* the attempt or session is over: failure, and its detail */
+  DEVICE_NOTE_ACKED,     /* a publish of `tag` is complete (QoS 0: handed to the transport) */
+  DEVICE_NOTE_DENIED,    /* the broker refused a publish or subscribe by reason code; `code`, `tag` */
+  DEVICE_NOTE_MESSAGE,   /* a message that the client itself does not handle */
+  DEVICE_NOTE_TRUST,     /* a trust bundle arrived: `code` is a device_update value */
+  DEVICE_NOTE_IDENTITY,  /* a certificate arrived: `code` is a device_update value */
+};
+
+/* Outcome of a trust bundle or certificate update; also its word in the acknowledgement on MQTT. */
+#define DEVICE_UPDATES(X)                                                                         \
+  X(COMMITTED, "committed", "stored and in force from the next connection on")                    \
+  X(SAME, "same", "already in force; nothing was written")                                        \
+  X(OLDER, "older", "its version is lower than the one in force")                                 \
+  X(MALFORMED, "malformed", "it cannot be parsed")                                                \
+  X(BAD_SIGNATURE, "bad_signature", "it is not signed by the update key")                         \
+  X(TOO_FEW_ANCHORS, "too_few_anchors", "it holds fewer than two trust anchors")                  \
+  X(BAD_ANCHOR, "bad_anchor", "an anchor is no usable CA certificate")                            \
+  X(WRONG_KEY, "wrong_key", "the certificate is for another private key")                         \
+  X(WRONG_NAME, "wrong_name", "the certificate's CN is not this device's id")                     \
+  X(TOO_LARGE, "too_large", "it does not fit the device's memory")                                \
+  X(NVM_FAILED, "nvm_failed", "non-volatile memory could not be written; the old one is in force")
+
+enum device_update {
+#define X(symbol, name, sentence) DEVICE_UPDATE_##symbol,
+  DEVICE_UPDATES(X)
+#undef X
+      DEVICE_UPDATE_COUNT
+};
+
+const char *device_update_name(enum device_update update);
+
+struct device_note {
+  enum device_note_kind kind;
+  enum device_failure failure; /* ENDED */
+  int32_t tls_error;           /* ENDED: the TLS library's code, 0 if none */
+  uint32_t verify_flags;       /* ENDED, HANDSHAKE: X.509 verify flags as the library gave them */
+  uint8_t alert;               /* ENDED: TLS alert received, 0 if none */
+  uint8_t tls_version;         /* HANDSHAKE: 12 or 13 */
+  uint8_t chain_certificates;  /* HANDSHAKE, ENDED: certificates that the broker sent, 0 if none were seen */
+  bool resumed;                /* HANDSHAKE: no certificate was checked */
+  bool session_present;        /* ONLINE */
+  bool retained, duplicate;    /* MESSAGE */
+  uint8_t qos;                 /* MESSAGE */
+  uint8_t code;                /* ENDED: CONNACK or DISCONNECT reason; DENIED; TRUST, IDENTITY: device_update */
+  uint8_t from, to;            /* STATE: see device_ops.state_name */
+  uint32_t tag;                /* ACKED, DENIED: the tag given with PUBLISH or SUBSCRIBE */
+  uint32_t version;            /* TRUST: version of the bundle in force afterwards */
+  const uint8_t *anchor_id;    /* HANDSHAKE (full): SHA-256 of the DER of the anchor the chain ended at, 32 bytes */
+  const char *topic;           /* MESSAGE: not terminated */
+  size_t topic_size;
+  const uint8_t *payload; /* MESSAGE */
+  size_t payload_size;
+};
+
+/* What the body lends the device. Hooks are called only from inside create, step and destroy.
+ * nvm_read, nvm_write and random return 0, or a negative number on failure. A write may be torn by a power cut at any
+ * byte; it never touches bytes outside [offset, offset + size). */
+struct device_host {
+  void *ctx;
+  int (*random)(void *ctx, uint8_t *out, size_t size);
+  int (*nvm_read)(void *ctx, uint32_t offset, void *out, size_t size);
+  int (*nvm_write)(void *ctx, uint32_t offset, const void *data, size_t size);
+  void (*observe)(void *ctx, const struct device_note *note); /* may be NULL */
+};
+
+/* Given once at create; copied, what it points to is not and must outlive the device. */
+struct device_config {
+  const struct device_profile *profile;
+  const struct device_endpoint *endpoints;
+  uint8_t endpoint_count;
+  struct device_host host;
+};
+
+enum device_event_kind {
+  DEVICE_START,     /* begin an attempt; ignored unless idle */
+  DEVICE_OPENED,    /* the transport is open */
+  DEVICE_BYTES,     /* bytes arrived */
+  DEVICE_CLOSED,    /* the transport is gone; `cause` is TCP_*, or NONE for an orderly end of the stream */
+  DEVICE_TICK,      /* the time is now_ms; nothing else happened */
+  DEVICE_PUBLISH,   /* the application has a message */
+  DEVICE_SUBSCRIBE, /* the application wants a topic filter */
+  DEVICE_STOP,      /* end the attempt or session in an orderly way (MQTT DISCONNECT, close_notify) */
+};
+
+struct device_event {
+  enum device_event_kind kind;
+  uint64_t now_ms; /* monotonic, any origin, never goes back */
+  int64_t unix_s;  /* what the device's own wall clock shows; may be wrong, and is then believed */
+  union {
+    struct {
+      uint8_t endpoint;    /* index into config.endpoints */
+      bool full_handshake; /* do not offer a session ticket */
+    } start;
+    struct {
+      const uint8_t *data;
+      size_t size;
+    } bytes;
+    struct {
+      enum device_failure cause;
+    } closed;
+    struct {
+      const char *topic; /* below private/ID/ unless `absolute`; terminated */
+      const uint8_t *payload;
+      size_t size;
+      uint32_t tag;  /* comes back in ACKED or DENIED */
+      uint8_t qos;   /* 0, 1, 2 */
+      bool absolute; /* the topic as it stands: how a rehearsal tries a topic that is not the device's own */
+    } publish;       /* also SUBSCRIBE (topic, qos, tag, absolute) */
+    struct {
+      uint8_t reason; /* MQTT 5 DISCONNECT reason, 0 normal */
+    } stop;
+  };
+};
+
+struct device_effects {
+  uint8_t *out;        /* in: room for bytes to send, at least DEVICE_OUT_MIN; the body owns it */
+  size_t out_capacity; /* in */
+  size_t out_size;     /* bytes to send, in order */
+  uint64_t deadline_ms;/* wake with TICK at this time; DEVICE_NEVER, or a time already past: as soon as `out` is sent */
+  bool connect;        /* open a transport to `endpoint` */
+  uint8_t endpoint;
+  bool close;          /* send `out`, then close the transport; no CLOSED event follows */
+  bool accepted;       /* PUBLISH, SUBSCRIBE: the device took the message and is now answerable for it */
+};
+
+/* An implementation of a device client. */
+struct device_ops {
+  const char *name;
+
+  /* Bytes of storage, aligned as max_align_t, that one device of this profile needs. */
+  size_t (*storage_size)(const struct device_profile *profile);
+
+  /* Boots a device from its non-volatile memory. 0, or a negative device_failure (DEVICE_NVM, DEVICE_IDENTITY).
+   * After a failure the storage holds nothing that must be released. */
+  int (*create)(void *storage, const struct device_config *config);
+
+  /* Feeds one event; `effects` is overwritten except for out and out_capacity. */
+  void (*step)(void *storage, const struct device_event *event, struct device_effects *effects);
+
+  /* Power off: releases what the device holds, sends nothing. */
+  void (*destroy)(void *storage);
+
+  uint32_t (*id)(const void *storage);
+
+  /* Version of the trust bundle in force, 0 if none. */
+  uint32_t (*trust_version)(const void *storage);
+
+  /* Name of a state number of DEVICE_NOTE_STATE. */
+  const char *(*state_name)(uint8_t state);
+};
+
+/* The client of this project: Mbed TLS, MQTT 3.1.1 and 5. */
+extern const struct device_ops device_builtin;
+
+/* Eight lower-case hex digits and a zero: certificate CN, MQTT client id and ACL root of device `id`. */
+void device_id_text(uint32_t id, char out[DEVICE_ID_TEXT]);
+
+#endif

@@ -1,0 +1,31 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int error_set(struct error *e, enum exit_code code, const char *format, ...)
+{
+  if (e == NULL) return -1;
+  va_list args;
+  va_start(args, format);
+  e->code = code;
+  vsnprintf(e->text, sizeof e->text, format, args);
+  va_end(args);
+  return -1;
+}
+
+int error_wrap(struct error *e, const char *format, ...)
+{
+  if (e == NULL) return -1;
+  char context[256];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(context, sizeof context, format, args);
+  va_end(args);
+
+  char text[sizeof e->text];
+  snprintf(text, sizeof text, "%.*s", (int) sizeof text - 1, e->text);
+  snprintf(e->text, sizeof e->text, "%s: %.*s", context, (int) (sizeof text - sizeof context - 4), text);
+  return -1;
+}

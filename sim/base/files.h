@@ -1,0 +1,25 @@
+/* Files and folders with the modes and the atomicity that this project promises. */
+#ifndef FLEETSIM_FILES_H
+#define FLEETSIM_FILES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+#define FILES_PATH_MAX 1024
+
+/* Makes the folder and its parents; parents get 0755, the last one `mode`. An existing folder is fine. */
+int files_make_folder(const char *path, mode_t mode, struct error *error);
+
+/* Writes the file whole or not at all: temporary name beside it, fsync, rename. */
+int files_write(const char *path, const void *data, size_t size, mode_t mode, struct error *error);
+
+/* Reads a whole file of at most `limit` bytes; *data is malloc'd and has a zero after its last byte. */
+int files_read(const char *path, size_t limit, uint8_t **data, size_t *size, struct error *error);
+
+/* folder + "/" + name, or a SETUP error when it is too long. */
+int files_join(char out[FILES_PATH_MAX], const char *folder, const char *name, struct error *error);
+
+#endif

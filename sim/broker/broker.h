@@ -1,0 +1,92 @@
+/* A broker that a scenario works on: a mosquitto of its own, or one that stands elsewhere.
+ *
+ * Every operation is asynchronous on the given loop and ends by calling `done` once, with NULL or with an error that
+ * says what to do. A local mosquitto runs as a child in its own folder, with its log kept, and never outlives this
+ * process (setpriv --pdeathsig, and broker_close).
+ *
+ * Broker folder (0700): mosquitto.conf, acl, mosquitto.log, mosquitto.db, clients.crt (CA file for client
+ * certificates), main.crt/main.key and prove.crt/prove.key (what the two listeners present). The caller writes the .crt
+ * and .key files (pki.h) and then asks for a reload or restart.
+ */
+#ifndef FLEETSIM_BROKER_H
+#define FLEETSIM_BROKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "base/files.h"
+
+struct broker;
+
+enum broker_listener { BROKER_MAIN, BROKER_PROVE, BROKER_LISTENERS };
+
+/* What to do for a remote broker. Each is a shell command, or an http(s) URL that gets a POST (libcurl) with the same
+ * facts as JSON; NULL: the step cannot be done there, and says so. A command gets FLEETSIM_ACTION, FLEETSIM_CERT,
+ * FLEETSIM_KEY, FLEETSIM_CLIENT_CA and FLEETSIM_LISTENER in its environment, 60 s, and must exit 0. */
+struct broker_hooks {
+  const char *present;       /* a new chain for a listener */
+  const char *trust_clients; /* a new CA file for client certificates */
+  const char *reload;
+  const char *restart;
+};
+
+struct broker_config {
+  const char *folder;
+  const char *host;                /* name that certificates carry; local: "localhost" */
+  uint16_t port[BROKER_LISTENERS]; /* 0: local: any free port; remote: no such listener */
+  bool remote;
+  const char *address[BROKER_LISTENERS]; /* remote: host name or address per listener, NULL: `host` */
+  struct broker_hooks hooks;
+  const char *operator_name; /* local: CN that may read and write private/# */
+  /* Called when a local broker ended without being asked to; the text says how. */
+  void (*died)(void *ctx, const char *how);
+  void *ctx;
+};
+
+typedef void (*broker_done)(void *ctx, const struct error *error);
+
+/* What broker_probe saw. */
+struct broker_seen {
+  uint8_t fingerprint[32]; /* SHA-256 of the DER of the leaf that is served */
+  unsigned certificates;   /* length of the chain that is served */
+};
+typedef void (*broker_seen_done)(void *ctx, const struct broker_seen *seen, const struct error *error);
+
+/* Checks the configuration, finds mosquitto, picks free ports; writes nothing but the folder. */
+int broker_open(uv_loop_t *loop, const struct broker_config *config, struct broker **out, struct error *error);
+
+/* Local: writes mosquitto.conf and acl, starts mosquitto and waits until both listeners accept. Remote: waits for one
+ * TCP connection. */
+void broker_start(struct broker *broker, broker_done done, void *ctx);
+
+/* SIGHUP (leaf and key are read again; the CA file is not: mosquitto 2.0 reads it at start only), or the hooks. */
+void broker_reload(struct broker *broker, broker_done done, void *ctx);
+
+/* SIGTERM, wait, start again on the same ports; sessions survive in mosquitto.db. */
+void broker_restart(struct broker *broker, broker_done done, void *ctx);
+
+/* A remote broker's hooks for new files; a local broker needs none and `done` comes at once. */
+void broker_presented(struct broker *broker, enum broker_listener listener, broker_done done, void *ctx);
+void broker_clients_trusted(struct broker *broker, broker_done done, void *ctx);
+
+/* Makes one TLS connection (any certificate is taken: it is looked at, not trusted) and reports what is served. */
+void broker_probe(struct broker *broker, enum broker_listener listener, broker_seen_done done, void *ctx);
+
+/* Ends a local broker: SIGTERM, SIGKILL after 5 s. */
+void broker_stop(struct broker *broker, broker_done done, void *ctx);
+
+/* Releases everything; kills what still runs, closes its handles on the loop (run the loop until `closed`). */
+void broker_close(struct broker *broker, void (*closed)(void *ctx), void *ctx);
+
+int broker_path(const struct broker *broker, const char *name, char out[FILES_PATH_MAX]);
+const char *broker_host(const struct broker *broker);
+uint16_t broker_port(const struct broker *broker, enum broker_listener listener);
+bool broker_is_local(const struct broker *broker);
+bool broker_running(const struct broker *broker);
+
+/* "mosquitto 2.0.11", or "remote HOST:PORT". */
+const char *broker_version(const struct broker *broker);
+
+#endif

@@ -1,0 +1,54 @@
+/* The device's non-volatile memory page: what flash holds, and how it survives a power cut at any byte.
+ *
+ *     0      identity   written once at flashing: id, raw private key, update key, CRC
+ *     256    trust A | trust B               two slots each: the newest whole one is in force
+ *            certificate A | certificate B
+ *
+ * A slot is a header {magic, sequence, size, CRC-32 of header and payload} and a payload. An update stages the payload
+ * in the slot that is not in force, reads it back, and commits by writing the header last. A torn write leaves a header
+ * whose CRC does not fit, so the other slot stays in force: the old state or the new, never neither.
+ *
+ * Numbers are big-endian. Freestanding.
+ */
+#ifndef FLEETSIM_DEVICE_NVM_H
+#define FLEETSIM_DEVICE_NVM_H
+
+#include "fleetsim/device.h"
+
+#define DEVICE_NVM_PAGE_SIZE 8192u
+#define DEVICE_NVM_SLOT_HEADER 16u
+#define DEVICE_NVM_TRUST_MAX 2304u       /* payload bytes of one trust slot */
+#define DEVICE_NVM_CERTIFICATE_MAX 1536u /* payload bytes of one certificate slot */
+
+enum device_nvm_area { DEVICE_NVM_TRUST, DEVICE_NVM_CERTIFICATE, DEVICE_NVM_AREAS };
+
+struct device_nvm_identity {
+  uint32_t id;
+  uint8_t private_key[32]; /* P-256 scalar, big-endian */
+  uint8_t update_key[65];  /* uncompressed P-256 point that signs trust bundles; not a TLS key */
+};
+
+/* The slot in force. `size` 0 and `sequence` 0: none. */
+struct device_nvm_slot {
+  uint32_t sequence;
+  uint32_t offset; /* of the payload in the page */
+  uint32_t size;
+  uint8_t index; /* 0 = A, 1 = B */
+};
+
+/* All return 0 or -1 (a hook failed, or the data is damaged). */
+int device_nvm_read_identity(const struct device_host *host, struct device_nvm_identity *out);
+
+/* Finds the slot in force by reading both headers and checking CRCs. An area with no whole slot gives size 0. */
+int device_nvm_find(const struct device_host *host, enum device_nvm_area area, struct device_nvm_slot *out);
+
+/* Writes `data` into the slot that is not in force, commits it and reads it back. On -1 the old slot is in force. */
+int device_nvm_replace(const struct device_host *host, enum device_nvm_area area, const uint8_t *data, size_t size);
+
+/* Flashing: writes identity and empties all slots. */
+int device_nvm_format(const struct device_host *host, const struct device_nvm_identity *identity);
+
+/* Largest payload of an area. */
+uint32_t device_nvm_capacity(enum device_nvm_area area);
+
+#endif

@@ -1,0 +1,43 @@
+/* Trust bundles: the signed, versioned set of trust anchors that a device accepts brokers by.
+ *
+ * Wire and NVM format, big-endian:
+ *     4  magic "FST1"
+ *     4  version, never goes backwards
+ *     1  number of anchors, 2..DEVICE_ANCHORS_MAX
+ *     n  per anchor: 2 bytes size, X.509 DER
+ *    64  ECDSA P-256 signature r||s by the update key over SHA-256 of all bytes before it
+ *
+ * The update key is no TLS key: a broken broker CA cannot sign its own successor.
+ */
+#ifndef FLEETSIM_DEVICE_TRUST_H
+#define FLEETSIM_DEVICE_TRUST_H
+
+#include "nvm.h"
+
+#define DEVICE_TRUST_SIGNATURE_SIZE 64u
+#define DEVICE_TRUST_ANCHORS_MIN 2u
+
+struct device_trust_bundle {
+  uint32_t version;
+  uint8_t anchor_count;
+  struct {
+    const uint8_t *der; /* points into the parsed bytes */
+    uint16_t size;
+  } anchor[DEVICE_ANCHORS_MAX];
+  size_t signed_size; /* bytes that the signature covers */
+};
+
+/* Parses the structure; checks neither signature nor certificates. COMMITTED when it is well formed (fewer than two
+ * anchors: TOO_FEW_ANCHORS), else MALFORMED. */
+enum device_update device_trust_parse(const uint8_t *data, size_t size, struct device_trust_bundle *out);
+
+/* Writes everything that is signed (header and anchors, no signature) into `out`; returns its size, or 0 if it does not
+ * fit. For the one who makes bundles. */
+size_t device_trust_encode(const struct device_trust_bundle *bundle, uint8_t *out, size_t capacity);
+
+/* Checks a received bundle (structure, version against `current`, signature, every anchor a CA certificate that parses)
+ * and puts it in force in NVM. `version` receives the version in force afterwards. */
+enum device_update device_trust_update(const struct device_host *host, const uint8_t update_key[65], uint32_t current,
+                                       const uint8_t *data, size_t size, uint32_t *version);
+
+#endif

@@ -1,0 +1,88 @@
+/* The back office: an independent MQTT client (paho.mqtt.c on OpenSSL, its own threads) that pushes trust bundles and
+ * certificates, collects acknowledgements, and counts telemetry by sequence number: the second opinion on what the
+ * devices say.
+ *
+ * Telemetry payload: 8 bytes sequence number from 1, 8 bytes send time in microseconds of the run's clock, both
+ * big-endian, then padding.
+ *
+ * Thread rule: all functions are called from one thread (the loop's). paho's threads only put things into queues and
+ * counters under one lock, and call `wake`.
+ */
+#ifndef FLEETSIM_OPERATOR_H
+#define FLEETSIM_OPERATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct operator;
+
+struct operator_config {
+  const char *host; /* verified name */
+  uint16_t port;
+  const char *ca_path, *certificate_path, *key_path;
+  size_t device_count;
+  const uint32_t *ids; /* ascending; outlives the operator */
+  uint64_t (*now_us)(void *clock); /* the run's clock; called from any thread */
+  void *clock;
+  void (*wake)(void *ctx); /* something to collect; called from any thread */
+  void *ctx;
+};
+
+/* One thing that happened, handed out by operator_collect. */
+enum operator_event_kind {
+  OPERATOR_CONNECTED,
+  OPERATOR_LOST,         /* connection lost; it reconnects by itself */
+  OPERATOR_FAILED,       /* a connection attempt failed; `text` says why; it tries again */
+  OPERATOR_TRUST_ACK,    /* device `index`: `version` in force, `code` a device_update */
+  OPERATOR_IDENTITY_ACK, /* device `index`: `code` a device_update */
+  OPERATOR_MESSAGE,      /* any other message below private/: `topic`, text payload */
+};
+
+struct operator_event {
+  enum operator_event_kind kind;
+  size_t index; /* of the device in `ids`; SIZE_MAX when the topic names no device of the fleet */
+  uint32_t version;
+  uint8_t code;
+  char topic[64];
+  char text[160];
+};
+
+/* Telemetry as received, summed over the fleet. */
+struct operator_tally {
+  uint64_t delivered;  /* distinct sequence numbers */
+  uint64_t duplicated; /* received again */
+  uint64_t strangers;  /* messages below private/ of no device of the fleet, or that make no sense */
+};
+
+/* Connects in the background: QoS 1, persistent session, subscribes to private/+/telemetry, private/+/trust/ack,
+ * private/+/cert/ack and private/+/status. */
+int operator_start(const struct operator_config *config, struct operator **out, struct error *error);
+
+/* Disconnects (at most 2 s) and frees. */
+void operator_stop(struct operator *op);
+
+bool operator_connected(struct operator *op);
+
+/* Publishes to private/ID/`suffix` with QoS 1. Kept and sent after a reconnect; at most 100,000 wait. */
+int operator_push(struct operator *op, size_t index, const char *suffix, const void *data, size_t size,
+                  struct error *error);
+
+/* Messages pushed and not yet acknowledged by the broker. */
+size_t operator_pending(struct operator *op);
+
+/* Takes the oldest event; false: none is left. */
+bool operator_collect(struct operator *op, struct operator_event *out);
+
+void operator_tally(struct operator *op, struct operator_tally *out);
+
+/* Distinct telemetry of device `index` with sequence numbers 1..last that has not arrived. */
+uint64_t operator_missing(struct operator *op, size_t index, uint64_t last);
+
+/* Hands out latencies (publish to arrival at the operator, microseconds) gathered since the last call, at most
+ * `capacity`; returns how many. More than 65,536 between two calls are counted in `*skipped`. */
+size_t operator_latencies(struct operator *op, uint32_t *out_us, size_t capacity, uint64_t *skipped);
+
+#endif

@@ -1,0 +1,97 @@
+/* The fleet's certificate authorities, and everything they make.
+ *
+ * A fleet folder (mode 0700) holds:
+ *     ca/ROOT.crt, ca/ROOT.key                 self-signed roots, P-256
+ *     ca/ROOT-brokers.crt/.key                 issuing intermediate for broker certificates (EKU serverAuth leaves)
+ *     ca/ROOT-devices.crt/.key                 issuing intermediate for device certificates (EKU clientAuth leaves)
+ *     ca/SUBJECT-by-ISSUER.crt                 cross-certificates, every ordered pair of roots
+ *     ca/SUBJECT-by-ISSUER-expired.crt         the same, expired: made on demand
+ *     update.key, update.pub                   signs trust bundles and nothing else
+ *     operator.crt, operator.key, operator-ca.crt   the back office's client identity, and all roots in one file
+ *     registry.db                              SQLite: devices, their CSRs, every certificate issued
+ *     nvm.bin                                  one page of DEVICE_NVM_PAGE_SIZE per device, mmap'd while open
+ * Keys are 0600 and leave the folder only by `fleetsim pki export`. Device private keys exist in nvm.bin alone.
+ */
+#ifndef FLEETSIM_PKI_H
+#define FLEETSIM_PKI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define PKI_ROOTS_MAX 8
+#define PKI_NAME_MAX 32 /* bytes of a root's name with its zero: letters, digits, '-', '_' */
+
+struct pki;
+
+/* An ordered set of roots, by name. */
+struct pki_roots {
+  size_t count;
+  char name[PKI_ROOTS_MAX][PKI_NAME_MAX];
+};
+
+/* What a broker presents: leaf and issuing intermediate under `root`, optionally the cross-certificate that lets
+ * holders of `cross` follow the chain. The flags are the mistakes that a rehearsal makes on purpose. */
+struct pki_chain {
+  char root[PKI_NAME_MAX];
+  char cross[PKI_NAME_MAX]; /* "" : no cross-certificate */
+  bool omit_intermediate;
+  bool cross_expired;
+  bool leaf_expired;
+  const char *host; /* the broker's name: SAN dNSName, or iPAddress when it is one */
+};
+
+/* Makes a new fleet folder with these roots. The folder must not hold a fleet yet. */
+int pki_create(const char *folder, const struct pki_roots *roots, struct pki **out, struct error *error);
+
+/* Opens an existing one; refuses folders and keys that others can read, naming the chmod that mends it. */
+int pki_open(const char *folder, struct pki **out, struct error *error);
+void pki_close(struct pki *pki);
+
+const struct pki_roots *pki_roots(const struct pki *pki);
+const char *pki_folder(const struct pki *pki);
+
+/* Adds `count` devices (ids follow the highest in use, the first is 00000001): key, CSR, certificate under
+ * `issuing_root`, registry row, NVM page with trust bundle version 1 of `trusted`. One transaction. */
+int pki_add_devices(struct pki *pki, size_t count, const char *issuing_root, const struct pki_roots *trusted,
+                    struct error *error);
+
+/* Imports devices from a CSV of `id,key path,certificate path` (PEM; relative paths are relative to the CSV; '#'
+ * comments and a header line are allowed). A CSR is made from each key. Nothing is changed when any line is wrong. */
+int pki_import_devices(struct pki *pki, const char *csv, const struct pki_roots *trusted, struct error *error);
+
+size_t pki_device_count(const struct pki *pki);
+uint32_t pki_device_id(const struct pki *pki, size_t index);
+
+/* The device's NVM page: DEVICE_NVM_PAGE_SIZE bytes in the mapped file; valid until pki_close. */
+uint8_t *pki_device_page(struct pki *pki, size_t index);
+
+/* Puts every device back to how it was made: certificate under `issuing_root`, trust bundle version 1 of `trusted`.
+ * For a run on a folder that an earlier run changed. */
+int pki_reset_devices(struct pki *pki, const char *issuing_root, const struct pki_roots *trusted, struct error *error);
+
+/* Issues a new certificate from the device's kept CSR under `root`; `out` receives the chain in the format of
+ * sim/device/identity.h. The registry gets a row. Runs inside pki_begin/pki_commit when the caller opened one. */
+int pki_reissue(struct pki *pki, size_t index, const char *root, uint8_t *out, size_t capacity, size_t *size,
+                struct error *error);
+int pki_begin(struct pki *pki, struct error *error);
+int pki_commit(struct pki *pki, struct error *error);
+
+/* Makes and signs a trust bundle in the format of sim/device/trust.h. */
+int pki_make_bundle(struct pki *pki, uint32_t version, const struct pki_roots *anchors, uint8_t *out, size_t capacity,
+                    size_t *size, struct error *error);
+
+/* Writes a broker's certificate chain (PEM, leaf first) and key (PEM, 0600). `fingerprint` receives the SHA-256 of the
+ * leaf's DER, so that the caller can prove that the broker serves it. */
+int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain, const char *certificate_path,
+                           const char *key_path, uint8_t fingerprint[32], struct error *error);
+
+/* Writes the CA file by which a broker verifies devices (and the operator): the roots, and the operator's issuer. */
+int pki_write_client_ca(struct pki *pki, const struct pki_roots *roots, const char *path, struct error *error);
+
+/* SHA-256 of the DER of a root's self-signed certificate: what DEVICE_NOTE_HANDSHAKE calls anchor_id. */
+int pki_anchor_id(const struct pki *pki, const char *root, uint8_t id[32]);
+
+#endif

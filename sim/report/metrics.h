@@ -1,0 +1,108 @@
+/* What a run measures: counters, gauges and HDR histograms with the contract's names, and failures by name.
+ *
+ * Names are stable and only added to (results.json, expectations and CI read them). Histograms hold microseconds and
+ * report milliseconds where the name ends in _ms.
+ */
+#ifndef FLEETSIM_METRICS_H
+#define FLEETSIM_METRICS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fleetsim/failure.h"
+
+/* clang-format off */
+#define METRICS(X) /* symbol, name, kind, one line for the manual */ \
+  X(CONNECT_ATTEMPTS,   "connect.attempts",          COUNTER,   "connection attempts begun") \
+  X(CONNECT_OK,         "connect.ok",                COUNTER,   "attempts that received CONNACK") \
+  X(CONNECT_FAILED,     "connect.failed",            COUNTER,   "attempts that ended before CONNACK, all named under failures") \
+  X(CONNECT_OPEN,       "connect.open",              GAUGE,     "attempts still under way when the run ended") \
+  X(CONNECT_TOTAL,      "connect.total_ms",          HISTOGRAM, "planned start to CONNACK") \
+  X(HANDSHAKE_WALL,     "handshake.wall_ms",         HISTOGRAM, "TCP open to the end of the TLS handshake") \
+  X(HANDSHAKE_DEVICE,   "handshake.device_ms",       HISTOGRAM, "the same on the modelled device") \
+  X(HANDSHAKE_CPU,      "handshake.host_cpu_us",     HISTOGRAM, "CPU of this machine per handshake, microseconds") \
+  X(HANDSHAKE_FULL,     "handshake.full",            COUNTER,   "handshakes with a certificate check") \
+  X(HANDSHAKE_RESUMED,  "handshake.resumed",         COUNTER,   "handshakes resumed from a ticket: no certificate was checked") \
+  X(FLEET_ONLINE,       "fleet.online",              GAUGE,     "devices with a live session at the end") \
+  X(FLEET_ONLINE_MIN,   "fleet.online_min",          GAUGE,     "lowest number online after the fleet first was complete") \
+  X(FLEET_SHELVED,      "fleet.shelved",             GAUGE,     "devices switched off by the plan at the end") \
+  X(DEVICES_LOST,       "devices.lost",              GAUGE,     "devices that should be online at the end and are not") \
+  X(DEVICES_UNPROVEN,   "devices.unproven",          GAUGE,     "online devices without a full handshake against the chain that is served now") \
+  X(RECONNECT_TOTAL,    "reconnect.total_ms",        HISTOGRAM, "end of a session to the next CONNACK") \
+  X(TELEMETRY_SENT,     "telemetry.sent",            COUNTER,   "messages the devices took responsibility for") \
+  X(TELEMETRY_ACKED,    "telemetry.acked",           COUNTER,   "messages acknowledged to the devices") \
+  X(TELEMETRY_SKIPPED,  "telemetry.skipped",         COUNTER,   "messages a device could not take: its outbox was full") \
+  X(TELEMETRY_DELIVERED,"telemetry.delivered",       COUNTER,   "distinct messages that the operator received") \
+  X(TELEMETRY_LOST,     "telemetry.lost",            COUNTER,   "messages sent that the operator never received") \
+  X(TELEMETRY_DUPLICATED,"telemetry.duplicated",     COUNTER,   "messages that the operator received again") \
+  X(TELEMETRY_LATENCY,  "telemetry.latency_ms",      HISTOGRAM, "planned send time to arrival at the operator") \
+  X(TRUST_VERSION,      "trust.version_acked",       GAUGE,     "lowest trust bundle version acknowledged by the devices in use") \
+  X(TRUST_PUSHED,       "trust.pushed",              COUNTER,   "trust bundles pushed") \
+  X(TRUST_COMMITTED,    "trust.committed",           COUNTER,   "trust bundles that devices put in force") \
+  X(TRUST_REFUSED,      "trust.refused",             COUNTER,   "trust bundles that devices refused") \
+  X(CERT_PUSHED,        "certificate.pushed",        COUNTER,   "certificates pushed") \
+  X(CERT_COMMITTED,     "certificate.committed",     COUNTER,   "certificates that devices put in force") \
+  X(CERT_REFUSED,       "certificate.refused",       COUNTER,   "certificates that devices refused") \
+  X(TRESPASS_ATTEMPTS,  "trespass.attempts",         COUNTER,   "publishes and subscribes outside the device's own topics") \
+  X(TRESPASS_DELIVERED, "trespass.delivered",        COUNTER,   "messages that crossed over: must be 0") \
+  X(TRESPASS_DENIED,    "trespass.denied",           COUNTER,   "attempts that the broker refused with a reason code") \
+  X(PROCESS_CPU,        "process.cpu_s",             GAUGE,     "CPU seconds of this process, user and system") \
+  X(PROCESS_RSS,        "process.rss_bytes",         GAUGE,     "peak resident memory of this process") \
+  X(PROCESS_RSS_DEVICE, "process.rss_per_device_bytes", GAUGE,  "growth of resident memory per device")
+/* clang-format on */
+
+enum metric {
+#define X(symbol, name, kind, line) METRIC_##symbol,
+  METRICS(X)
+#undef X
+      METRIC_COUNT
+};
+
+enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_HISTOGRAM };
+
+const char *metric_name(enum metric metric);
+enum metric_kind metric_kind(enum metric metric);
+const char *metric_line(enum metric metric);
+
+#define METRICS_FIRST_DEVICES 8 /* ids kept per failure name */
+
+/* How often one named failure happened. */
+struct metrics_failure {
+  uint64_t count;
+  uint64_t expected; /* of these, foretold by the scenario */
+  uint32_t first_devices[METRICS_FIRST_DEVICES];
+  size_t first_count;
+  char detail[160]; /* of the first one: what the device saw, in words */
+};
+
+/* Statistics of one histogram in the unit of its name (ms or us); all 0 when count is 0. */
+struct metrics_stats {
+  uint64_t count;
+  double min, mean, p50, p90, p99, p99_9, max;
+};
+
+struct metrics;
+
+/* NULL when memory is short. */
+struct metrics *metrics_create(void);
+void metrics_destroy(struct metrics *metrics);
+
+void metrics_add(struct metrics *metrics, enum metric counter, uint64_t n);
+void metrics_set(struct metrics *metrics, enum metric gauge, double value);
+void metrics_record_us(struct metrics *metrics, enum metric histogram, uint64_t us);
+void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t device, bool expected,
+                  const char *detail);
+
+double metrics_value(const struct metrics *metrics, enum metric metric); /* counter or gauge; histogram: its count */
+void metrics_stats(const struct metrics *metrics, enum metric histogram, struct metrics_stats *out);
+const struct metrics_failure *metrics_failure(const struct metrics *metrics, enum device_failure failure);
+
+/* Looks a dotted name up as expectations write it: "connect.ok", "connect.total_ms.p99" (value in ms or us as named).
+ * 0, or -1 for an unknown name. */
+int metrics_find(const struct metrics *metrics, const char *name, double *value);
+
+/* True if metrics_find would know the name: for checking a scenario before it runs. */
+bool metrics_known(const char *name);
+
+#endif

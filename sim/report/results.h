@@ -1,0 +1,60 @@
+/* The verdict of a run: results.json, junit.xml and the one-screen summary, all from one struct.
+ *
+ * Files are written whole or not at all, junit.xml before results.json: only a complete results.json can say pass.
+ */
+#ifndef FLEETSIM_RESULTS_H
+#define FLEETSIM_RESULTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "report/metrics.h"
+
+/* One checked expression: a phase's gate, a phase's expectation or one of the whole run. */
+struct results_check {
+  char expr[160];
+  char observed[160]; /* "1000 of 1000 (100%)", "not reached in 60s: 950 of 1000" */
+  bool pass;
+};
+
+struct results_phase {
+  char name[96];
+  double start_s, duration_s;
+  bool has_gate;
+  struct results_check gate;
+  struct results_check *expectations; /* of this phase */
+  size_t expectation_count;
+  char note[256]; /* what a step or rollback wants said, or "" */
+};
+
+struct results {
+  const char *verdict; /* "pass", "fail", "error", "interrupted" */
+  enum exit_code exit_code;
+  char message[1024]; /* why, in a sentence, when it is not "pass" */
+  char scenario_name[128], scenario_file[1024], scenario_sha256[65];
+  uint64_t seed;
+  char started[32]; /* RFC 3339 */
+  double duration_s;
+  char version_fleetsim[32], version_mbedtls[32], version_libuv[32], version_broker[64];
+  size_t devices;
+  char timing_profile[64];
+  struct results_phase *phases;
+  size_t phase_count;
+  struct results_check *expectations;
+  size_t expectation_count;
+  const struct metrics *metrics;
+};
+
+/* Writes folder/junit.xml, then folder/results.json. */
+int results_write(const struct results *results, const char *folder, struct error *error);
+
+/* Prints the summary (at most 24 lines of 80 columns for a usual run). */
+void results_print(const struct results *results, FILE *out, bool colour);
+
+/* Prints the same summary from folder/results.json; returns the exit code that it holds, or -1 with an error when the
+ * file is missing, cut off or of another schema. */
+int results_reprint(const char *folder, FILE *out, bool colour, struct error *error);
+
+#endif

@@ -1,0 +1,167 @@
+/* A scenario file as a checked struct: every unit parsed, every name resolved, every number in range.
+ *
+ * scenarios/README.md is the grammar. Loading is two passes over one file: libcyaml maps it onto structs and refuses
+ * unknown keys and wrong types; scenario_check parses units, expressions and references. Whatever is wrong is said as
+ * "file:line:column: sentence" and is a USAGE error.
+ */
+#ifndef FLEETSIM_SCENARIO_H
+#define FLEETSIM_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "fleetsim/device.h"
+#include "pki/pki.h"
+#include "scenario/expr.h"
+
+#define SCENARIO_WAVES_MAX 16
+
+enum scenario_policy {
+  SCENARIO_IMMEDIATE,
+  SCENARIO_FIXED,
+  SCENARIO_EXPONENTIAL,
+  SCENARIO_EXPONENTIAL_20, /* "exponential-20": +-20 % */
+  SCENARIO_FULL_JITTER,
+  SCENARIO_DECORRELATED,
+};
+
+struct scenario_reconnect {
+  enum scenario_policy policy;
+  uint64_t base_ms, cap_ms;
+};
+
+enum scenario_arrival { SCENARIO_LINEAR, SCENARIO_POISSON };
+
+/* Shares of the fleet, ascending, the last is what the step reaches in the end; count 0 reads as one wave of 100 %. */
+struct scenario_waves {
+  size_t count;
+  double share[SCENARIO_WAVES_MAX];
+};
+
+struct scenario_telemetry {
+  bool on;
+  uint64_t every_ms;
+  uint32_t bytes; /* 16..1024 */
+  uint8_t qos;
+};
+
+enum scenario_apply { SCENARIO_APPLY_RELOAD, SCENARIO_APPLY_RESTART, SCENARIO_APPLY_NONE };
+
+enum scenario_step_kind {
+  STEP_CONNECT,       /* connect: {rate: 200/s, arrival: linear|poisson, share: 100%} */
+  STEP_TELEMETRY,     /* telemetry: {every: 2s, bytes: 64, qos: 1} */
+  STEP_DRAIN,         /* drain: {within: 10s}: stop telemetry, wait until all of it is acknowledged and delivered */
+  STEP_PUSH_TRUST,    /* push-trust: {roots: [A, B, spare], waves: [1%, 10%, 100%], within: 30s} */
+  STEP_PROVE,         /* prove: {root: B, cross: A, intermediate: yes, rate: 200/s, within: 60s} */
+  STEP_PRESENT,       /* present: {root: B, cross: A, intermediate: yes, cross-expired: no, leaf-expired: no, apply: reload} */
+  STEP_TRUST_CLIENTS, /* trust-clients: {roots: [A, B], apply: restart} */
+  STEP_RELOAD,        /* reload-broker: {} */
+  STEP_RESTART,       /* restart-broker: {} */
+  STEP_RECONNECT,     /* reconnect: {waves: [10%, 100%], rate: 200/s, full-handshake: yes, within: 30s} */
+  STEP_REISSUE,       /* reissue: {root: B, waves: [...], within: 30s} */
+  STEP_SHELF,         /* shelf: {share: 5%} */
+  STEP_WAKE,          /* wake: {rate: 200/s} */
+  STEP_CLOCK,         /* clock: {share: 10%, set: 1970-01-01T00:00:00Z} ; set: true -> the right time again */
+  STEP_TRESPASS,      /* trespass: {share: 5%} */
+  STEP_WAIT,          /* wait: {for: 5s} */
+  STEP_PROMPT,        /* prompt: {say: "Swap the load balancer's certificate, then press Enter"} */
+  STEP_KINDS
+};
+
+/* The step's key in a scenario file. */
+const char *scenario_step_name(enum scenario_step_kind kind);
+
+struct scenario_step {
+  enum scenario_step_kind kind;
+  int line; /* in the file */
+  /* fields are used by the kinds whose comment above names them; all have their defaults filled in */
+  double rate; /* per second; 0: all at once */
+  enum scenario_arrival arrival;
+  double share; /* 0..1 */
+  struct scenario_telemetry telemetry;
+  uint64_t within_ms; /* for STEP_WAIT: how long */
+  struct pki_roots roots;
+  struct scenario_waves waves;
+  struct pki_chain chain; /* PRESENT, PROVE; host is filled in by the run */
+  char root[PKI_NAME_MAX];
+  enum scenario_apply apply;
+  bool full_handshake;
+  bool clock_right;
+  int64_t clock_unix_s;
+  char say[256];
+};
+
+enum scenario_on_fail { SCENARIO_STOP, SCENARIO_ROLLBACK, SCENARIO_CONTINUE };
+
+struct scenario_phase {
+  char name[96];
+  struct scenario_step *steps;
+  size_t step_count;
+  bool has_until;
+  struct expr until; /* with within_ms (default 60 s) */
+  struct expr *expect;
+  size_t expect_count;
+  enum scenario_on_fail on_fail;
+};
+
+/* Which hosts beyond loopback the file allows; the command line must name them too (--allow-target). */
+struct scenario_target {
+  char host[256];
+};
+
+struct scenario {
+  char file[1024];
+  char sha256[65];
+  char name[128];
+  uint64_t seed;
+  uint64_t run_limit_ms; /* limits: {run: 10m} */
+
+  size_t devices;
+  char profile_name[64];              /* fleet.profile: free text in results until timing profiles exist */
+  struct scenario_telemetry telemetry;/* fleet.telemetry: starts with the first connect */
+  size_t source_addresses;            /* fleet.source-addresses: 127.0.0.1.. ; 0: chosen by the run */
+  struct device_profile device;       /* device: {...}; name points to profile_name */
+
+  struct pki_roots roots;             /* pki.roots */
+  struct pki_roots trusted;           /* pki.trusted: bundle version 1 */
+  char broker_root[PKI_NAME_MAX];     /* pki.broker: presented at the start */
+  char device_root[PKI_NAME_MAX];     /* pki.devices: issues device certificates at the start; default pki.broker */
+  struct pki_roots client_roots;      /* pki.clients: what the broker trusts devices by; default [device_root] */
+
+  bool remote;                        /* broker: {url: mqtts://host:8883} instead of {local: mosquitto} */
+  char host[256];                     /* name to verify; local: "localhost" */
+  uint16_t port, prove_port;          /* 0: any free port (local) */
+  char hook_present[512], hook_trust_clients[512], hook_reload[512], hook_restart[512]; /* "" : none */
+
+  struct scenario_reconnect reconnect;
+  struct scenario_phase *phases;
+  size_t phase_count;
+  struct expr *expect;
+  size_t expect_count;
+  struct scenario_target *targets;
+  size_t target_count;
+};
+
+/* `--set path=value`, applied before checking. */
+struct scenario_override {
+  const char *path;  /* "fleet.devices", "phases[2].do[0].connect.rate" */
+  const char *value; /* a YAML scalar */
+};
+
+/* Loads and checks. Quantities in expressions are checked against metrics_known() and scenario_quantity_known(). */
+int scenario_load(const char *file, const struct scenario_override *overrides, size_t override_count,
+                  struct scenario **out, struct error *error);
+void scenario_free(struct scenario *scenario);
+
+/* Prints the timetable: phases, steps, gates and the longest time each may take. */
+void scenario_print(const struct scenario *scenario, void *stream /* FILE * */);
+
+/* Quantities of the fleet itself, evaluated by the run over the devices in use:
+ *   online, awake, shelved, trusting(ROOT), proven(ROOT), identified(ROOT), refused, refused(REASON), reconnected,
+ *   failures(NAME)
+ * REASON is the last part of a connect.tls.* name. `of` may name online, awake or all. */
+int scenario_quantity_known(const char *name, const char *argument, const struct pki_roots *roots);
+
+#endif
