@@ -42,6 +42,9 @@ int device_nvm_read_identity(const struct device_host *host, struct device_nvm_i
 /* Finds the slot in force by reading both headers and checking CRCs. An area with no whole slot gives size 0. */
 int device_nvm_find(const struct device_host *host, enum device_nvm_area area, struct device_nvm_slot *out);
 
+/* 1 if the slot in force holds exactly these bytes, 0 if not, -1 if it cannot be read. */
+int device_nvm_holds(const struct device_host *host, enum device_nvm_area area, const uint8_t *data, size_t size);
+
 /* Writes `data` into the slot that is not in force, commits it and reads it back. On -1 the old slot is in force. */
 int device_nvm_replace(const struct device_host *host, enum device_nvm_area area, const uint8_t *data, size_t size);
 

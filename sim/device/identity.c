@@ -1,0 +1,114 @@
+#include "identity.h"
+
+#include <mbedtls/oid.h>
+#include <mbedtls/x509_crt.h>
+#include <psa/crypto.h>
+#include <string.h>
+
+#include "bytes.h"
+
+/* SubjectPublicKeyInfo of an uncompressed P-256 key up to the point itself (RFC 5480). */
+static const uint8_t spki_prefix[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+                                      0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
+#define POINT_SIZE 65u
+
+enum device_update device_chain_parse(const uint8_t *data, size_t size, struct device_chain *out)
+{
+  memset(out, 0, sizeof *out);
+  if (size < 1 || data[0] < 1 || data[0] > DEVICE_CHAIN_MAX) return DEVICE_UPDATE_MALFORMED;
+  size_t at = 1;
+  for (uint8_t i = 0; i < data[0]; i++) {
+    if (size - at < 2) return DEVICE_UPDATE_MALFORMED;
+    uint16_t n = device_get16(data + at);
+    at += 2;
+    if (n == 0 || n > size - at) return DEVICE_UPDATE_MALFORMED;
+    out->certificate[i].der = data + at;
+    out->certificate[i].size = n;
+    at += n;
+  }
+  if (at != size) return DEVICE_UPDATE_MALFORMED;
+  out->count = data[0];
+  return DEVICE_UPDATE_COMMITTED;
+}
+
+size_t device_chain_encode(const struct device_chain *chain, uint8_t *out, size_t capacity)
+{
+  if (capacity < 1 || chain->count < 1 || chain->count > DEVICE_CHAIN_MAX) return 0;
+  out[0] = chain->count;
+  size_t at = 1;
+  for (uint8_t i = 0; i < chain->count; i++) {
+    uint16_t n = chain->certificate[i].size;
+    if (capacity - at < 2u + n) return 0;
+    device_put16(out + at, n);
+    memcpy(out + at + 2, chain->certificate[i].der, n);
+    at += 2u + n;
+  }
+  return at;
+}
+
+static bool public_point(const uint8_t private_key[32], uint8_t point[POINT_SIZE])
+{
+  psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+  psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1));
+  psa_key_id_t key = 0;
+  if (psa_import_key(&attributes, private_key, 32, &key) != PSA_SUCCESS) return false;
+  size_t size = 0;
+  psa_status_t status = psa_export_public_key(key, point, POINT_SIZE, &size);
+  psa_destroy_key(key);
+  return status == PSA_SUCCESS && size == POINT_SIZE;
+}
+
+static bool key_fits(const mbedtls_x509_crt *leaf, const uint8_t private_key[32])
+{
+  uint8_t point[POINT_SIZE];
+  const mbedtls_x509_buf *spki = &leaf->pk_raw;
+  return spki->len == sizeof spki_prefix + POINT_SIZE && memcmp(spki->p, spki_prefix, sizeof spki_prefix) == 0 &&
+         public_point(private_key, point) && memcmp(spki->p + sizeof spki_prefix, point, POINT_SIZE) == 0;
+}
+
+/* Exactly one CN, and it is the id: with two, the broker's ACL might go by the other one. */
+static bool name_fits(const mbedtls_x509_crt *leaf, uint32_t id)
+{
+  char text[DEVICE_ID_TEXT];
+  device_id_text(id, text);
+  unsigned names = 0;
+  bool same = false;
+  for (const mbedtls_x509_name *name = &leaf->subject; name; name = name->next) {
+    if (MBEDTLS_OID_CMP(MBEDTLS_OID_AT_CN, &name->oid) != 0) continue;
+    names++;
+    same = (name->val.tag == MBEDTLS_ASN1_UTF8_STRING || name->val.tag == MBEDTLS_ASN1_PRINTABLE_STRING) &&
+           name->val.len == DEVICE_ID_TEXT - 1 && memcmp(name->val.p, text, DEVICE_ID_TEXT - 1) == 0;
+  }
+  return names == 1 && same;
+}
+
+static enum device_update check_certificate(const uint8_t *der, size_t size, const struct device_nvm_identity *owner)
+{
+  mbedtls_x509_crt crt;
+  mbedtls_x509_crt_init(&crt);
+  enum device_update verdict = DEVICE_UPDATE_COMMITTED;
+  if (mbedtls_x509_crt_parse_der_nocopy(&crt, der, size) != 0 || crt.raw.len != size)
+    verdict = DEVICE_UPDATE_MALFORMED;
+  else if (owner && !key_fits(&crt, owner->private_key))
+    verdict = DEVICE_UPDATE_WRONG_KEY;
+  else if (owner && !name_fits(&crt, owner->id))
+    verdict = DEVICE_UPDATE_WRONG_NAME;
+  mbedtls_x509_crt_free(&crt);
+  return verdict;
+}
+
+enum device_update device_identity_update(const struct device_host *host, const struct device_nvm_identity *identity,
+                                          const uint8_t *data, size_t size)
+{
+  if (size > device_nvm_capacity(DEVICE_NVM_CERTIFICATE)) return DEVICE_UPDATE_TOO_LARGE;
+  struct device_chain chain;
+  enum device_update verdict = device_chain_parse(data, size, &chain);
+  if (verdict != DEVICE_UPDATE_COMMITTED) return verdict;
+  if (device_nvm_holds(host, DEVICE_NVM_CERTIFICATE, data, size) == 1) return DEVICE_UPDATE_SAME;
+  for (uint8_t i = 0; i < chain.count; i++) {
+    verdict = check_certificate(chain.certificate[i].der, chain.certificate[i].size, i == 0 ? identity : NULL);
+    if (verdict != DEVICE_UPDATE_COMMITTED) return verdict;
+  }
+  if (device_nvm_replace(host, DEVICE_NVM_CERTIFICATE, data, size) != 0) return DEVICE_UPDATE_NVM_FAILED;
+  return DEVICE_UPDATE_COMMITTED;
+}

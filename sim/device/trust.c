@@ -1,0 +1,124 @@
+#include "trust.h"
+
+#include <mbedtls/x509_crt.h>
+#include <psa/crypto.h>
+#include <string.h>
+
+#include "bytes.h"
+
+#define MAGIC       0x46535431u /* "FST1" */
+#define HEADER_SIZE 9u          /* magic, version, number of anchors */
+
+enum device_update device_trust_parse(const uint8_t *data, size_t size, struct device_trust_bundle *out)
+{
+  memset(out, 0, sizeof *out);
+  if (size < HEADER_SIZE + DEVICE_TRUST_SIGNATURE_SIZE || device_get32(data) != MAGIC) return DEVICE_UPDATE_MALFORMED;
+  out->version = device_get32(data + 4);
+  out->anchor_count = data[8];
+  out->signed_size = size - DEVICE_TRUST_SIGNATURE_SIZE;
+  if (out->version == 0 || out->anchor_count > DEVICE_ANCHORS_MAX) return DEVICE_UPDATE_MALFORMED;
+
+  size_t at = HEADER_SIZE;
+  for (uint8_t i = 0; i < out->anchor_count; i++) {
+    if (out->signed_size - at < 2) return DEVICE_UPDATE_MALFORMED;
+    uint16_t n = device_get16(data + at);
+    at += 2;
+    if (n == 0 || n > out->signed_size - at) return DEVICE_UPDATE_MALFORMED;
+    out->anchor[i].der = data + at;
+    out->anchor[i].size = n;
+    at += n;
+  }
+  if (at != out->signed_size) return DEVICE_UPDATE_MALFORMED;
+  return out->anchor_count < DEVICE_TRUST_ANCHORS_MIN ? DEVICE_UPDATE_TOO_FEW_ANCHORS : DEVICE_UPDATE_COMMITTED;
+}
+
+size_t device_trust_encode(const struct device_trust_bundle *bundle, uint8_t *out, size_t capacity)
+{
+  if (capacity < HEADER_SIZE || bundle->anchor_count > DEVICE_ANCHORS_MAX) return 0;
+  device_put32(out, MAGIC);
+  device_put32(out + 4, bundle->version);
+  out[8] = bundle->anchor_count;
+  size_t at = HEADER_SIZE;
+  for (uint8_t i = 0; i < bundle->anchor_count; i++) {
+    uint16_t n = bundle->anchor[i].size;
+    if (capacity - at < 2u + n) return 0;
+    device_put16(out + at, n);
+    memcpy(out + at + 2, bundle->anchor[i].der, n);
+    at += 2u + n;
+  }
+  return at;
+}
+
+static bool signature_is_good(const uint8_t update_key[65], const uint8_t *data, size_t signed_size)
+{
+  uint8_t hash[32];
+  size_t hash_size = 0;
+  if (psa_hash_compute(PSA_ALG_SHA_256, data, signed_size, hash, sizeof hash, &hash_size) != PSA_SUCCESS) return false;
+
+  psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+  psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(PSA_ECC_FAMILY_SECP_R1));
+  psa_set_key_algorithm(&attributes, PSA_ALG_ECDSA(PSA_ALG_SHA_256));
+  psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_VERIFY_HASH);
+  psa_key_id_t key = 0;
+  if (psa_import_key(&attributes, update_key, 65, &key) != PSA_SUCCESS) return false;
+  psa_status_t status = psa_verify_hash(key, PSA_ALG_ECDSA(PSA_ALG_SHA_256), hash, hash_size, data + signed_size,
+                                        DEVICE_TRUST_SIGNATURE_SIZE);
+  psa_destroy_key(key);
+  return status == PSA_SUCCESS;
+}
+
+/* Whether the device could end a chain at it: parses to its last byte, is a CA and may sign certificates. */
+static bool anchor_is_usable(const uint8_t *der, size_t size)
+{
+  mbedtls_x509_crt crt;
+  mbedtls_x509_crt_init(&crt);
+  bool usable = mbedtls_x509_crt_parse_der_nocopy(&crt, der, size) == 0 && crt.raw.len == size &&
+                crt.MBEDTLS_PRIVATE(ca_istrue) != 0 &&
+                mbedtls_x509_crt_check_key_usage(&crt, MBEDTLS_X509_KU_KEY_CERT_SIGN) == 0;
+  mbedtls_x509_crt_free(&crt);
+  return usable;
+}
+
+/* The same anchor twice is no second anchor. */
+static unsigned distinct_anchors(const struct device_trust_bundle *bundle)
+{
+  unsigned distinct = 0;
+  for (uint8_t i = 0; i < bundle->anchor_count; i++) {
+    uint8_t j = 0;
+    while (j < i && (bundle->anchor[j].size != bundle->anchor[i].size ||
+                     memcmp(bundle->anchor[j].der, bundle->anchor[i].der, bundle->anchor[i].size) != 0))
+      j++;
+    if (j == i) distinct++;
+  }
+  return distinct;
+}
+
+/* What speaks against a well-formed bundle of a higher version; COMMITTED if nothing does. */
+static enum device_update vet(const uint8_t update_key[65], const struct device_trust_bundle *bundle,
+                              const uint8_t *data)
+{
+  if (!signature_is_good(update_key, data, bundle->signed_size)) return DEVICE_UPDATE_BAD_SIGNATURE;
+  if (distinct_anchors(bundle) < DEVICE_TRUST_ANCHORS_MIN) return DEVICE_UPDATE_TOO_FEW_ANCHORS;
+  for (uint8_t i = 0; i < bundle->anchor_count; i++)
+    if (!anchor_is_usable(bundle->anchor[i].der, bundle->anchor[i].size)) return DEVICE_UPDATE_BAD_ANCHOR;
+  return DEVICE_UPDATE_COMMITTED;
+}
+
+enum device_update device_trust_update(const struct device_host *host, const uint8_t update_key[65], uint32_t current,
+                                       const uint8_t *data, size_t size, uint32_t *version)
+{
+  *version = current;
+  if (size > device_nvm_capacity(DEVICE_NVM_TRUST)) return DEVICE_UPDATE_TOO_LARGE;
+  struct device_trust_bundle bundle;
+  enum device_update verdict = device_trust_parse(data, size, &bundle);
+  if (verdict != DEVICE_UPDATE_COMMITTED) return verdict;
+  if (bundle.version < current) return DEVICE_UPDATE_OLDER;
+  if (bundle.version == current)
+    return device_nvm_holds(host, DEVICE_NVM_TRUST, data, size) == 1 ? DEVICE_UPDATE_SAME : DEVICE_UPDATE_OLDER;
+
+  verdict = vet(update_key, &bundle, data);
+  if (verdict != DEVICE_UPDATE_COMMITTED) return verdict;
+  if (device_nvm_replace(host, DEVICE_NVM_TRUST, data, size) != 0) return DEVICE_UPDATE_NVM_FAILED;
+  *version = bundle.version;
+  return DEVICE_UPDATE_COMMITTED;
+}
