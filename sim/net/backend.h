@@ -56,6 +56,7 @@ void backend_conn_release(struct backend_conn *conn, void (*released)(void *user
 
 uint64_t backend_now_ms(const struct backend *backend);  /* monotonic, as of this loop turn */
 uint64_t backend_now_us(const struct backend *backend);  /* monotonic, read now */
+uint64_t backend_cpu_us(const struct backend *backend);  /* CPU time of this thread */
 int64_t backend_unix_s(const struct backend *backend);   /* wall clock */
 int backend_random(struct backend *backend, uint8_t *out, size_t size);
 

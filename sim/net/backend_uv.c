@@ -115,6 +115,14 @@ uint64_t backend_now_us(const struct backend *backend)
   return uv_hrtime() / 1000;
 }
 
+uint64_t backend_cpu_us(const struct backend *backend)
+{
+  (void) backend;
+  struct timespec spent;
+  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent) != 0) return 0;
+  return (uint64_t) spent.tv_sec * 1000000u + (uint64_t) spent.tv_nsec / 1000u;
+}
+
 int64_t backend_unix_s(const struct backend *backend)
 {
   (void) backend;

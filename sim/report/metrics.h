@@ -99,6 +99,7 @@ void metrics_stats(const struct metrics *metrics, enum metric histogram, struct 
 const struct metrics_failure *metrics_failure(const struct metrics *metrics, enum device_failure failure);
 
 /* Looks a dotted name up as expectations write it: "connect.ok", "connect.total_ms.p99" (value in ms or us as named).
+ * A percentile of nothing is NAN, which no comparison holds for: an expectation cannot pass because nothing happened.
  * 0, or -1 for an unknown name. */
 int metrics_find(const struct metrics *metrics, const char *name, double *value);
 

@@ -1,0 +1,204 @@
+#include "report/metrics.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hdr/hdr_histogram.h>
+
+#define HIGHEST_US (3600ll * 1000 * 1000)
+#define DIGITS     3
+
+struct metrics {
+  double value[METRIC_COUNT]; /* counters and gauges; a double counts exactly to 2^53 */
+  struct hdr_histogram *histogram[METRIC_COUNT];
+  struct metrics_failure failure[DEVICE_FAIL_COUNT];
+};
+
+static const struct {
+  const char *name;
+  enum metric_kind kind;
+  const char *line;
+} table[METRIC_COUNT] = {
+#define X(symbol, name, kind, line) [METRIC_##symbol] = {name, METRIC_KIND_##kind, line},
+    METRICS(X)
+#undef X
+};
+
+const char *metric_name(enum metric metric)
+{
+  assert(metric < METRIC_COUNT);
+  return table[metric].name;
+}
+
+enum metric_kind metric_kind(enum metric metric)
+{
+  assert(metric < METRIC_COUNT);
+  return table[metric].kind;
+}
+
+const char *metric_line(enum metric metric)
+{
+  assert(metric < METRIC_COUNT);
+  return table[metric].line;
+}
+
+/* All histograms at once: untouched pages cost nothing, and recording can then no longer fail. */
+struct metrics *metrics_create(void)
+{
+  struct metrics *metrics = calloc(1, sizeof *metrics);
+  if (metrics == NULL) return NULL;
+  for (enum metric m = 0; m < METRIC_COUNT; m++) {
+    if (table[m].kind != METRIC_KIND_HISTOGRAM) continue;
+    if (hdr_init(1, HIGHEST_US, DIGITS, &metrics->histogram[m]) != 0) {
+      metrics_destroy(metrics);
+      return NULL;
+    }
+  }
+  return metrics;
+}
+
+void metrics_destroy(struct metrics *metrics)
+{
+  if (metrics == NULL) return;
+  for (enum metric m = 0; m < METRIC_COUNT; m++) hdr_close(metrics->histogram[m]);
+  free(metrics);
+}
+
+void metrics_add(struct metrics *metrics, enum metric counter, uint64_t n)
+{
+  assert(metric_kind(counter) == METRIC_KIND_COUNTER);
+  metrics->value[counter] += (double) n;
+}
+
+void metrics_set(struct metrics *metrics, enum metric gauge, double value)
+{
+  assert(metric_kind(gauge) == METRIC_KIND_GAUGE);
+  metrics->value[gauge] = value;
+}
+
+void metrics_record_us(struct metrics *metrics, enum metric histogram, uint64_t us)
+{
+  assert(metric_kind(histogram) == METRIC_KIND_HISTOGRAM);
+  hdr_record_value(metrics->histogram[histogram], us > HIGHEST_US ? HIGHEST_US : (int64_t) us);
+}
+
+static void remember_device(struct metrics_failure *failure, uint32_t device)
+{
+  for (size_t i = 0; i < failure->first_count; i++)
+    if (failure->first_devices[i] == device) return;
+  if (failure->first_count < METRICS_FIRST_DEVICES) failure->first_devices[failure->first_count++] = device;
+}
+
+void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t device, bool expected,
+                  const char *detail)
+{
+  assert(failure > DEVICE_FAIL_NONE && failure < DEVICE_FAIL_COUNT);
+  struct metrics_failure *entry = &metrics->failure[failure];
+  if (entry->count == 0 && detail != NULL) strncat(entry->detail, detail, sizeof entry->detail - 1);
+  entry->count++;
+  if (expected) entry->expected++;
+  remember_device(entry, device);
+}
+
+double metrics_value(const struct metrics *metrics, enum metric metric)
+{
+  if (metric_kind(metric) == METRIC_KIND_HISTOGRAM) return (double) metrics->histogram[metric]->total_count;
+  return metrics->value[metric];
+}
+
+static double us_per_unit(enum metric metric)
+{
+  const char *name = metric_name(metric);
+  size_t size = strlen(name);
+  return size > 3 && strcmp(name + size - 3, "_ms") == 0 ? 1000.0 : 1.0;
+}
+
+/* A bucket's upper end can lie above the highest value in it; no percentile is more than the maximum that was seen. */
+static double percentile(const struct hdr_histogram *histogram, double percent, double unit)
+{
+  int64_t us = hdr_value_at_percentile(histogram, percent);
+  return (double) (us < histogram->max_value ? us : histogram->max_value) / unit;
+}
+
+void metrics_stats(const struct metrics *metrics, enum metric histogram, struct metrics_stats *out)
+{
+  assert(metric_kind(histogram) == METRIC_KIND_HISTOGRAM);
+  const struct hdr_histogram *h = metrics->histogram[histogram];
+  double unit = us_per_unit(histogram);
+  *out = (struct metrics_stats){0};
+  if (h->total_count == 0) return;
+  out->count = (uint64_t) h->total_count;
+  out->min = (double) hdr_min(h) / unit;
+  out->mean = hdr_mean(h) / unit;
+  out->p50 = percentile(h, 50.0, unit);
+  out->p90 = percentile(h, 90.0, unit);
+  out->p99 = percentile(h, 99.0, unit);
+  out->p99_9 = percentile(h, 99.9, unit);
+  out->max = (double) h->max_value / unit;
+}
+
+const struct metrics_failure *metrics_failure(const struct metrics *metrics, enum device_failure failure)
+{
+  assert(failure < DEVICE_FAIL_COUNT);
+  return &metrics->failure[failure];
+}
+
+static int pick(const struct metrics_stats *stats, const char *name, double *value)
+{
+  const struct {
+    const char *name;
+    double value;
+  } statistics[] = {{"count", (double) stats->count},
+                    {"min", stats->min},
+                    {"mean", stats->mean},
+                    {"p50", stats->p50},
+                    {"p90", stats->p90},
+                    {"p99", stats->p99},
+                    {"p99_9", stats->p99_9},
+                    {"max", stats->max}};
+  for (size_t i = 0; i < sizeof statistics / sizeof *statistics; i++) {
+    if (strcmp(statistics[i].name, name) != 0) continue;
+    *value = statistics[i].value;
+    return 0;
+  }
+  return -1;
+}
+
+/* The metric that `name` begins with; what follows its dot, or "" when nothing does, is `*statistic`. */
+static enum metric metric_of(const char *name, const char **statistic)
+{
+  for (enum metric m = 0; m < METRIC_COUNT; m++) {
+    size_t size = strlen(table[m].name);
+    if (strncmp(name, table[m].name, size) != 0 || (name[size] != '\0' && name[size] != '.')) continue;
+    *statistic = name[size] == '.' ? name + size + 1 : "";
+    if ((name[size] == '.') == (table[m].kind == METRIC_KIND_HISTOGRAM)) return m;
+  }
+  return METRIC_COUNT;
+}
+
+int metrics_find(const struct metrics *metrics, const char *name, double *value)
+{
+  const char *statistic;
+  enum metric metric = metric_of(name, &statistic);
+  if (metric == METRIC_COUNT) return -1;
+  if (table[metric].kind != METRIC_KIND_HISTOGRAM) {
+    *value = metrics->value[metric];
+    return 0;
+  }
+  struct metrics_stats stats;
+  metrics_stats(metrics, metric, &stats);
+  if (pick(&stats, statistic, value) != 0) return -1;
+  if (stats.count == 0 && strcmp(statistic, "count") != 0) *value = NAN;
+  return 0;
+}
+
+bool metrics_known(const char *name)
+{
+  const char *statistic;
+  enum metric metric = metric_of(name, &statistic);
+  if (metric == METRIC_COUNT) return false;
+  if (table[metric].kind != METRIC_KIND_HISTOGRAM) return true;
+  return pick(&(struct metrics_stats){0}, statistic, &(double){0}) == 0;
+}
