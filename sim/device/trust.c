@@ -73,7 +73,7 @@ static bool anchor_is_usable(const uint8_t *der, size_t size)
   mbedtls_x509_crt crt;
   mbedtls_x509_crt_init(&crt);
   bool usable = mbedtls_x509_crt_parse_der_nocopy(&crt, der, size) == 0 && crt.raw.len == size &&
-                crt.MBEDTLS_PRIVATE(ca_istrue) != 0 &&
+                mbedtls_x509_crt_get_ca_istrue(&crt) == 1 &&
                 mbedtls_x509_crt_check_key_usage(&crt, MBEDTLS_X509_KU_KEY_CERT_SIGN) == 0;
   mbedtls_x509_crt_free(&crt);
   return usable;

@@ -1,0 +1,234 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "flash.h"
+
+static const struct device_nvm_identity somebody = {.id = 0xa1f, .private_key = {1, 2, 3}, .update_key = {4, 5, 6}};
+
+static struct flash flash;
+static struct device_host host;
+
+static int factory_fresh(void **state)
+{
+  (void) state;
+  flash_new(&flash, &somebody);
+  host = flash_host(&flash);
+  return 0;
+}
+
+static void assert_in_force(enum device_nvm_area area, const char *expected)
+{
+  size_t size;
+  const uint8_t *payload = flash_payload(&flash, area, &size);
+  assert_int_equal(size, strlen(expected));
+  if (size) assert_memory_equal(payload, expected, size);
+}
+
+static int replace(enum device_nvm_area area, const char *text)
+{
+  return device_nvm_replace(&host, area, (const uint8_t *) text, strlen(text));
+}
+
+static void reads_the_identity_that_was_flashed(void **state)
+{
+  (void) state;
+  struct device_nvm_identity out;
+  assert_int_equal(device_nvm_read_identity(&host, &out), 0);
+  assert_int_equal(out.id, somebody.id);
+  assert_memory_equal(out.private_key, somebody.private_key, sizeof out.private_key);
+  assert_memory_equal(out.update_key, somebody.update_key, sizeof out.update_key);
+}
+
+static void refuses_an_identity_with_any_flipped_bit(void **state)
+{
+  (void) state;
+  for (size_t bit = 0; bit < 109 * 8; bit++) {
+    struct device_nvm_identity out;
+    flash.page[bit / 8] ^= (uint8_t) (1u << bit % 8);
+    assert_int_equal(device_nvm_read_identity(&host, &out), -1);
+    flash.page[bit / 8] ^= (uint8_t) (1u << bit % 8);
+  }
+}
+
+static void a_fresh_page_holds_nothing_in_either_area(void **state)
+{
+  (void) state;
+  assert_in_force(DEVICE_NVM_TRUST, "");
+  assert_in_force(DEVICE_NVM_CERTIFICATE, "");
+}
+
+static void the_newest_of_many_updates_is_in_force(void **state)
+{
+  (void) state;
+  char text[] = "bundle A";
+  for (char c = 'A'; c <= 'Z'; c++) {
+    text[7] = c;
+    assert_int_equal(replace(DEVICE_NVM_TRUST, text), 0);
+    assert_in_force(DEVICE_NVM_TRUST, text);
+  }
+  assert_in_force(DEVICE_NVM_CERTIFICATE, "");
+}
+
+static void each_area_takes_its_capacity_and_leaves_the_others_alone(void **state)
+{
+  (void) state;
+  uint8_t big[DEVICE_NVM_TRUST_MAX];
+  memset(big, 0x77, sizeof big);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_TRUST, big, DEVICE_NVM_TRUST_MAX), 0);
+    assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, big, DEVICE_NVM_CERTIFICATE_MAX), 0);
+  }
+  assert_int_equal(device_nvm_holds(&host, DEVICE_NVM_TRUST, big, DEVICE_NVM_TRUST_MAX), 1);
+  assert_int_equal(device_nvm_holds(&host, DEVICE_NVM_CERTIFICATE, big, DEVICE_NVM_CERTIFICATE_MAX), 1);
+  struct device_nvm_identity out;
+  assert_int_equal(device_nvm_read_identity(&host, &out), 0);
+}
+
+static void refuses_a_payload_of_no_bytes_or_one_too_many(void **state)
+{
+  (void) state;
+  uint8_t big[DEVICE_NVM_TRUST_MAX + 1] = {0};
+  assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_TRUST, big, sizeof big), -1);
+  assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_TRUST, big, 0), -1);
+  assert_in_force(DEVICE_NVM_TRUST, "");
+}
+
+static void falls_back_to_the_older_slot_when_a_bit_of_the_newer_rots(void **state)
+{
+  (void) state;
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "older"), 0);
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "newer"), 0);
+  struct device_nvm_slot slot;
+  assert_int_equal(device_nvm_find(&host, DEVICE_NVM_TRUST, &slot), 0);
+  for (uint32_t at = slot.offset - DEVICE_NVM_SLOT_HEADER; at < slot.offset + slot.size; at++) {
+    flash.page[at] ^= 0x10;
+    assert_in_force(DEVICE_NVM_TRUST, "older");
+    flash.page[at] ^= 0x10;
+  }
+  assert_in_force(DEVICE_NVM_TRUST, "newer");
+}
+
+static void an_update_after_rot_does_not_overwrite_the_only_whole_slot(void **state)
+{
+  (void) state;
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "older"), 0);
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "newer"), 0);
+  struct device_nvm_slot slot;
+  assert_int_equal(device_nvm_find(&host, DEVICE_NVM_TRUST, &slot), 0);
+  flash.page[slot.offset] ^= 1;
+  flash.power_after = flash.written + 2;
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "third"), -1);
+  flash_power_on(&flash);
+  assert_in_force(DEVICE_NVM_TRUST, "older");
+}
+
+static void a_worn_out_page_keeps_what_it_had(void **state)
+{
+  (void) state;
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "kept"), 0);
+  flash.refuses_writes = true;
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "lost"), -1);
+  assert_in_force(DEVICE_NVM_TRUST, "kept");
+}
+
+static void reading_back_catches_a_driver_that_lies(void **state)
+{
+  (void) state;
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "kept"), 0);
+  flash.lies = true;
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "lost"), -1);
+  assert_in_force(DEVICE_NVM_TRUST, "kept");
+}
+
+static void a_driver_that_reports_failure_never_leaves_success_and_failure_apart(void **state)
+{
+  (void) state;
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "kept"), 0);
+  flash.fails_after_all = true;
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "lost"), -1);
+  assert_in_force(DEVICE_NVM_TRUST, "kept");
+}
+
+static void sequence_numbers_wrap_past_zero(void **state)
+{
+  (void) state;
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "one"), 0);
+  struct device_nvm_slot slot;
+  assert_int_equal(device_nvm_find(&host, DEVICE_NVM_TRUST, &slot), 0);
+  /* the header of sequence 0xffffffff, size 3, payload "one": its CRC was computed with zlib */
+  memcpy(flash.page + slot.offset - DEVICE_NVM_SLOT_HEADER,
+         "FSS1\xff\xff\xff\xff\x00\x00\x00\x03"
+         "\x5c\x94\xdd\xe4",
+         DEVICE_NVM_SLOT_HEADER);
+  assert_int_equal(device_nvm_find(&host, DEVICE_NVM_TRUST, &slot), 0);
+  assert_int_equal(slot.sequence, 0xffffffffu);
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "two"), 0);
+  assert_in_force(DEVICE_NVM_TRUST, "two");
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "three"), 0);
+  assert_in_force(DEVICE_NVM_TRUST, "three");
+}
+
+static void without_power_nothing_is_found_and_it_is_said(void **state)
+{
+  (void) state;
+  struct device_nvm_slot slot;
+  struct device_nvm_identity out;
+  flash.off = true;
+  assert_int_equal(device_nvm_find(&host, DEVICE_NVM_TRUST, &slot), -1);
+  assert_int_equal(device_nvm_read_identity(&host, &out), -1);
+  assert_int_equal(device_nvm_holds(&host, DEVICE_NVM_TRUST, out.private_key, 1), -1);
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "never"), -1);
+  assert_int_equal(device_nvm_format(&host, &somebody), -1);
+}
+
+static void formatting_takes_old_trust_with_it(void **state)
+{
+  (void) state;
+  assert_int_equal(replace(DEVICE_NVM_TRUST, "old owner"), 0);
+  assert_int_equal(replace(DEVICE_NVM_CERTIFICATE, "old owner"), 0);
+  assert_int_equal(device_nvm_format(&host, &somebody), 0);
+  assert_in_force(DEVICE_NVM_TRUST, "");
+  assert_in_force(DEVICE_NVM_CERTIFICATE, "");
+}
+
+static void names_are_stable_and_unknown_values_have_one(void **state)
+{
+  (void) state;
+  char text[DEVICE_ID_TEXT];
+  device_id_text(0xa1f, text);
+  assert_string_equal(text, "00000a1f");
+  device_id_text(0xfedcba98u, text);
+  assert_string_equal(text, "fedcba98");
+  assert_string_equal(device_failure_name(DEVICE_FAIL_TLS_NOT_TRUSTED), "connect.tls.not_trusted");
+  assert_string_equal(device_failure_name((enum device_failure) 9999), "unknown");
+  assert_string_equal(device_failure_sentence(DEVICE_FAIL_NONE), "nothing failed");
+  assert_string_equal(device_update_name(DEVICE_UPDATE_NVM_FAILED), "nvm_failed");
+  assert_string_equal(device_update_name(DEVICE_UPDATE_COUNT), "unknown");
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup(reads_the_identity_that_was_flashed, factory_fresh),
+      cmocka_unit_test_setup(refuses_an_identity_with_any_flipped_bit, factory_fresh),
+      cmocka_unit_test_setup(a_fresh_page_holds_nothing_in_either_area, factory_fresh),
+      cmocka_unit_test_setup(the_newest_of_many_updates_is_in_force, factory_fresh),
+      cmocka_unit_test_setup(each_area_takes_its_capacity_and_leaves_the_others_alone, factory_fresh),
+      cmocka_unit_test_setup(refuses_a_payload_of_no_bytes_or_one_too_many, factory_fresh),
+      cmocka_unit_test_setup(falls_back_to_the_older_slot_when_a_bit_of_the_newer_rots, factory_fresh),
+      cmocka_unit_test_setup(an_update_after_rot_does_not_overwrite_the_only_whole_slot, factory_fresh),
+      cmocka_unit_test_setup(a_worn_out_page_keeps_what_it_had, factory_fresh),
+      cmocka_unit_test_setup(reading_back_catches_a_driver_that_lies, factory_fresh),
+      cmocka_unit_test_setup(a_driver_that_reports_failure_never_leaves_success_and_failure_apart, factory_fresh),
+      cmocka_unit_test_setup(sequence_numbers_wrap_past_zero, factory_fresh),
+      cmocka_unit_test_setup(without_power_nothing_is_found_and_it_is_said, factory_fresh),
+      cmocka_unit_test_setup(formatting_takes_old_trust_with_it, factory_fresh),
+      cmocka_unit_test_setup(names_are_stable_and_unknown_values_have_one, factory_fresh),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
