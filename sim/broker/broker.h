@@ -1,8 +1,9 @@
 /* A broker that a scenario works on: a mosquitto of its own, or one that stands elsewhere.
  *
- * Every operation is asynchronous on the given loop and ends by calling `done` once, with NULL or with an error that
- * says what to do. A local mosquitto runs as a child in its own folder, with its log kept, and never outlives this
- * process (setpriv --pdeathsig, and broker_close).
+ * Every operation is asynchronous on the given loop and ends by calling `done` once, never from inside the call, with
+ * NULL or with an error that says what to do. What is under way when the broker is stopped or closed ends with
+ * EXIT_CODE_INTERRUPTED. A local mosquitto runs as a child in its own folder, with its log kept, and never outlives
+ * this process (setpriv --pdeathsig, and broker_close). It listens on 127.0.0.1 only.
  *
  * Broker folder (0700): mosquitto.conf, acl, mosquitto.log, mosquitto.db, clients.crt (CA file for client
  * certificates), main.crt/main.key and prove.crt/prove.key (what the two listeners present). The caller writes the .crt
@@ -24,7 +25,9 @@ enum broker_listener { BROKER_MAIN, BROKER_PROVE, BROKER_LISTENERS };
 
 /* What to do for a remote broker. Each is a shell command, or an http(s) URL that gets a POST (libcurl) with the same
  * facts as JSON; NULL: the step cannot be done there, and says so. A command gets FLEETSIM_ACTION, FLEETSIM_CERT,
- * FLEETSIM_KEY, FLEETSIM_CLIENT_CA and FLEETSIM_LISTENER in its environment, 60 s, and must exit 0. */
+ * FLEETSIM_KEY, FLEETSIM_CLIENT_CA (paths) and FLEETSIM_LISTENER (main or prove) in its environment, 60 s, and must
+ * exit 0; what it prints goes to hooks.log. A URL must answer 2xx; the JSON's keys are action, cert, key, client_ca,
+ * listener. */
 struct broker_hooks {
   const char *present;       /* a new chain for a listener */
   const char *trust_clients; /* a new CA file for client certificates */
@@ -32,14 +35,17 @@ struct broker_hooks {
   const char *restart;
 };
 
+/* Copied by broker_open; what it points to must outlive the broker. */
 struct broker_config {
   const char *folder;
   const char *host;                /* name that certificates carry; local: "localhost" */
   uint16_t port[BROKER_LISTENERS]; /* 0: local: any free port; remote: no such listener */
+  uint8_t tls_min;                 /* local: 12 or 13; 0: 13 */
   bool remote;
   const char *address[BROKER_LISTENERS]; /* remote: host name or address per listener, NULL: `host` */
   struct broker_hooks hooks;
-  const char *operator_name; /* local: CN that may read and write private/# */
+  uint32_t hook_timeout_ms;  /* 0: 60 s */
+  const char *operator_name; /* local: CN that may read and write private/#; NULL: nobody */
   /* Called when a local broker ended without being asked to; the text says how. */
   void (*died)(void *ctx, const char *how);
   void *ctx;
@@ -54,14 +60,17 @@ struct broker_seen {
 };
 typedef void (*broker_seen_done)(void *ctx, const struct broker_seen *seen, const struct error *error);
 
-/* Checks the configuration, finds mosquitto, picks free ports; writes nothing but the folder. */
+/* Checks the configuration, finds mosquitto, picks free ports; writes nothing but the folder. A local port that is
+ * picked lies below the system's ephemeral range, so that no device's end of a connection takes it during a restart. */
 int broker_open(uv_loop_t *loop, const struct broker_config *config, struct broker **out, struct error *error);
 
-/* Local: writes mosquitto.conf and acl, starts mosquitto and waits until both listeners accept. Remote: waits for one
- * TCP connection. */
+/* Local: writes mosquitto.conf and acl, starts mosquitto and waits until both listeners accept (10 s). A port that was
+ * picked and has been taken since is picked anew: read broker_port after `done`. Remote: waits for one TCP connection
+ * to each listener (10 s). */
 void broker_start(struct broker *broker, broker_done done, void *ctx);
 
-/* SIGHUP (leaf and key are read again; the CA file is not: mosquitto 2.0 reads it at start only), or the hooks. */
+/* SIGHUP (leaf and key are read again; the CA file is not: mosquitto 2.0 reads it at start only), or the hook.
+ * mosquitto does not say when it has read the files: probe until the new leaf is served. */
 void broker_reload(struct broker *broker, broker_done done, void *ctx);
 
 /* SIGTERM, wait, start again on the same ports; sessions survive in mosquitto.db. */
@@ -71,17 +80,21 @@ void broker_restart(struct broker *broker, broker_done done, void *ctx);
 void broker_presented(struct broker *broker, enum broker_listener listener, broker_done done, void *ctx);
 void broker_clients_trusted(struct broker *broker, broker_done done, void *ctx);
 
-/* Makes one TLS connection (any certificate is taken: it is looked at, not trusted) and reports what is served. */
+/* Makes one TLS connection (any certificate is taken: it is looked at, not trusted) and reports what is served; 5 s. */
 void broker_probe(struct broker *broker, enum broker_listener listener, broker_seen_done done, void *ctx);
 
-/* Ends a local broker: SIGTERM, SIGKILL after 5 s. */
+/* Ends a local broker: SIGTERM, SIGKILL after 5 s. A remote one is left alone. */
 void broker_stop(struct broker *broker, broker_done done, void *ctx);
 
-/* Releases everything; kills what still runs, closes its handles on the loop (run the loop until `closed`). */
+/* Releases everything; kills what still runs, closes its handles on the loop (run the loop until `closed`). Operations
+ * under way call their `done` before `closed`; `died` is not called any more. */
 void broker_close(struct broker *broker, void (*closed)(void *ctx), void *ctx);
 
 int broker_path(const struct broker *broker, const char *name, char out[FILES_PATH_MAX]);
 const char *broker_host(const struct broker *broker);
+
+/* Where to connect for this listener: 127.0.0.1, or the remote's name or address. */
+const char *broker_address(const struct broker *broker, enum broker_listener listener);
 uint16_t broker_port(const struct broker *broker, enum broker_listener listener);
 bool broker_is_local(const struct broker *broker);
 bool broker_running(const struct broker *broker);

@@ -1,0 +1,128 @@
+#define _POSIX_C_SOURCE 200809L
+#include "broker/dial.h"
+
+#include <assert.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <string.h>
+
+static void try_next(struct dial *dial);
+
+static void release(struct dial *dial)
+{
+  assert(dial->open > 0);
+  if (--dial->open > 0) return;
+  if (dial->found != NULL) uv_freeaddrinfo(dial->found);
+  dial->found = NULL;
+  dial->closed(dial);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+  release(handle->data);
+}
+
+static void on_tcp_closed(uv_handle_t *handle)
+{
+  struct dial *dial = handle->data;
+  dial->tcp_open = false;
+  if (!dial->closing) try_next(dial);
+  release(dial);
+}
+
+static void on_connect(uv_connect_t *request, int status)
+{
+  struct dial *dial = request->data;
+  if (dial->closing) return;
+  if (status == 0) {
+    dial->event(dial, 0);
+    return;
+  }
+  dial->last = status;
+  uv_close((uv_handle_t *) &dial->tcp, on_tcp_closed);
+}
+
+static void on_pause(uv_timer_t *timer)
+{
+  struct dial *dial = timer->data;
+  dial->next = dial->found;
+  try_next(dial);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+  struct dial *dial = timer->data;
+  dial->event(dial, UV_ETIMEDOUT);
+}
+
+static void no_address_left(struct dial *dial)
+{
+  if (dial->retry_ms > 0)
+    uv_timer_start(&dial->pause, on_pause, dial->retry_ms, 0);
+  else
+    dial->event(dial, dial->last);
+}
+
+static void set_port(struct sockaddr *address, uint16_t port)
+{
+  if (address->sa_family == AF_INET) ((struct sockaddr_in *) (void *) address)->sin_port = htons(port);
+  if (address->sa_family == AF_INET6) ((struct sockaddr_in6 *) (void *) address)->sin6_port = htons(port);
+}
+
+static void try_next(struct dial *dial)
+{
+  struct addrinfo *address = dial->next;
+  if (address == NULL) {
+    no_address_left(dial);
+    return;
+  }
+  dial->next = address->ai_next;
+  set_port(address->ai_addr, dial->port);
+  uv_tcp_init(dial->loop, &dial->tcp);
+  dial->tcp.data = dial->connect.data = dial;
+  dial->tcp_open = true;
+  dial->open++;
+  int status = uv_tcp_connect(&dial->connect, &dial->tcp, address->ai_addr, on_connect);
+  if (status == 0) return;
+  dial->last = status;
+  uv_close((uv_handle_t *) &dial->tcp, on_tcp_closed);
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+  struct dial *dial = request->data;
+  dial->found = dial->next = found;
+  if (!dial->closing && status != 0) dial->event(dial, status);
+  if (!dial->closing && status == 0) try_next(dial);
+  release(dial);
+}
+
+void dial_start(struct dial *dial, uv_loop_t *loop, const char *address, uint16_t port, uint64_t timeout_ms,
+                uint64_t retry_ms, void (*event)(struct dial *dial, int status))
+{
+  memset(dial, 0, sizeof *dial);
+  dial->loop = loop;
+  dial->port = port;
+  dial->retry_ms = retry_ms;
+  dial->event = event;
+  uv_timer_init(loop, &dial->deadline);
+  uv_timer_init(loop, &dial->pause);
+  dial->deadline.data = dial->pause.data = dial->resolve.data = dial;
+  dial->open = 2;
+
+  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+  int status = uv_getaddrinfo(loop, &dial->resolve, on_resolved, address, NULL, &hints);
+  if (status == 0) dial->open++;
+  uv_timer_start(&dial->deadline, on_deadline, status == 0 ? timeout_ms : 0, 0);
+}
+
+void dial_close(struct dial *dial, void (*closed)(struct dial *dial))
+{
+  assert(!dial->closing);
+  dial->closing = true;
+  dial->closed = closed;
+  uv_cancel((uv_req_t *) &dial->resolve);
+  uv_close((uv_handle_t *) &dial->deadline, on_timer_closed);
+  uv_close((uv_handle_t *) &dial->pause, on_timer_closed);
+  if (dial->tcp_open && !uv_is_closing((uv_handle_t *) &dial->tcp)) uv_close((uv_handle_t *) &dial->tcp, on_tcp_closed);
+}

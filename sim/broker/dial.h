@@ -1,0 +1,38 @@
+/* One TCP connection to a name and port with a deadline: resolves, tries each address in turn and, where asked, all of
+ * them again after a pause, until one accepts.
+ *
+ * The owner embeds the struct and closes it with dial_close in every case. The deadline stays armed after the
+ * connection stands: it covers whatever the owner does with it.
+ */
+#ifndef FLEETSIM_BROKER_DIAL_H
+#define FLEETSIM_BROKER_DIAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct dial {
+  uv_loop_t *loop;
+  uv_getaddrinfo_t resolve;
+  uv_timer_t deadline, pause;
+  uv_tcp_t tcp; /* the connection, after event(0) */
+  uv_connect_t connect;
+  struct addrinfo *found, *next;
+  uint16_t port;
+  uint64_t retry_ms;
+  int last; /* why the latest attempt failed */
+  bool tcp_open, closing;
+  unsigned open;
+  void (*event)(struct dial *dial, int status);
+  void (*closed)(struct dial *dial);
+};
+
+/* `event` gets 0 when the connection stands, and a libuv error when it cannot be had or when the deadline has passed.
+ */
+void dial_start(struct dial *dial, uv_loop_t *loop, const char *address, uint16_t port, uint64_t timeout_ms,
+                uint64_t retry_ms, void (*event)(struct dial *dial, int status));
+
+/* `closed` comes from the loop when nothing of it is left; no `event` comes after this call. */
+void dial_close(struct dial *dial, void (*closed)(struct dial *dial));
+
+#endif

@@ -1,0 +1,301 @@
+/* Hooks of a remote broker: a shell command in a process group of its own, or an HTTP POST. */
+#define _POSIX_C_SOURCE 200809L
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/internal.h"
+
+extern char **environ;
+
+enum { HOOK_MS = 60000, FACTS = 5, BODY_MAX = 240 };
+
+struct fact {
+  const char *variable, *key;
+  char value[FILES_PATH_MAX];
+};
+
+struct hook {
+  struct task task;
+  const char *action;
+  struct fact facts[FACTS];
+  uv_process_t process;
+  uv_timer_t deadline;
+  unsigned open; /* handles */
+  bool running, timed_out;
+  CURL *easy;
+  struct curl_slist *headers;
+  char *json;
+  char curl_error[CURL_ERROR_SIZE];
+  char body[BODY_MAX + 1];
+  size_t body_size;
+  broker_done done;
+  void *ctx;
+  bool failed;
+  struct error error;
+};
+
+static uint32_t timeout_ms(const struct hook *hook)
+{
+  uint32_t set = hook->task.broker->config.hook_timeout_ms;
+  return set != 0 ? set : HOOK_MS;
+}
+
+static void fail(struct hook *hook, const char *what)
+{
+  if (hook->failed) return;
+  hook->failed = true;
+  error_set(&hook->error, EXIT_CODE_SETUP, "the hook '%s' of the broker %s %s", hook->action,
+            hook->task.broker->config.host, what);
+}
+
+static void finish(struct hook *hook)
+{
+  struct broker *broker = hook->task.broker;
+  broker_task_end(&hook->task);
+  hook->done(hook->ctx, hook->failed ? &hook->error : NULL);
+  curl_easy_cleanup(hook->easy);
+  curl_slist_free_all(hook->headers);
+  free(hook->json);
+  free(hook);
+  broker_release(broker);
+}
+
+/* Commands ------------------------------------------------------------------------------------------------------- */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+  struct hook *hook = handle->data;
+  if (--hook->open == 0) finish(hook);
+}
+
+static void on_exit_seen(uv_process_t *process, int64_t status, int signal_number)
+{
+  struct hook *hook = process->data;
+  char what[160];
+  hook->running = false;
+  if (hook->timed_out)
+    snprintf(what, sizeof what, "did not end within %.3g s and was killed: mend it, hooks.log has what it printed",
+             timeout_ms(hook) / 1000.0);
+  else if (signal_number != 0)
+    snprintf(what, sizeof what, "was ended by signal %d: hooks.log has what it printed", signal_number);
+  else
+    snprintf(what, sizeof what, "ended with exit code %d: mend it, hooks.log has what it printed", (int) status);
+  if (hook->timed_out || signal_number != 0 || status != 0) fail(hook, what);
+  uv_close((uv_handle_t *) &hook->process, on_handle_closed);
+  uv_close((uv_handle_t *) &hook->deadline, on_handle_closed);
+}
+
+/* The shell leads a process group of its own, so that what it started ends with it. */
+static void kill_group(struct hook *hook)
+{
+  if (hook->running) kill(-hook->process.pid, SIGKILL);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+  struct hook *hook = timer->data;
+  hook->timed_out = true;
+  kill_group(hook);
+}
+
+static void cancel_command(struct task *task)
+{
+  struct hook *hook = (struct hook *) task;
+  hook->failed = true;
+  error_set(&hook->error, EXIT_CODE_INTERRUPTED, "the hook '%s' was stopped", hook->action);
+  kill_group(hook);
+}
+
+/* Ours plus the facts; strings of ours are shared, the facts are made here and freed by free_environment. */
+static char **make_environment(const struct hook *hook)
+{
+  size_t count = 0;
+  while (environ[count] != NULL) count++;
+  char **all = calloc(count + FACTS + 1, sizeof *all);
+  if (all == NULL) abort();
+  for (size_t i = 0; i < FACTS; i++) {
+    size_t size = strlen(hook->facts[i].variable) + strlen(hook->facts[i].value) + 2;
+    all[i] = malloc(size);
+    if (all[i] == NULL) abort();
+    snprintf(all[i], size, "%s=%s", hook->facts[i].variable, hook->facts[i].value);
+  }
+  memcpy(all + FACTS, environ, count * sizeof *all);
+  return all;
+}
+
+static void free_environment(char **all)
+{
+  for (size_t i = 0; i < FACTS; i++) free(all[i]);
+  free(all);
+}
+
+static int spawn(struct hook *hook, const char *command, int log)
+{
+  char *text = strdup(command);
+  if (text == NULL) abort();
+  char *arguments[] = {"/bin/sh", "-c", text, NULL};
+  char **environment = make_environment(hook);
+  uv_stdio_container_t stdio[3] = {
+      {.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = log}, {.flags = UV_INHERIT_FD, .data.fd = log}};
+  uv_process_options_t options = {.exit_cb = on_exit_seen,
+                                  .file = "/bin/sh",
+                                  .args = arguments,
+                                  .env = environment,
+                                  .flags = UV_PROCESS_DETACHED,
+                                  .stdio_count = 3,
+                                  .stdio = stdio};
+  int status = uv_spawn(hook->task.broker->loop, &hook->process, &options);
+  free_environment(environment);
+  free(text);
+  return status;
+}
+
+static void run_command(struct hook *hook, const char *command)
+{
+  struct broker *broker = hook->task.broker;
+  char path[FILES_PATH_MAX];
+  int log =
+      broker_path(broker, "hooks.log", path) == 0 ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+  uv_timer_init(broker->loop, &hook->deadline);
+  int status = spawn(hook, command, log < 0 ? STDERR_FILENO : log);
+  if (log >= 0) close(log);
+  hook->process.data = hook->deadline.data = hook;
+  hook->open = 2;
+  hook->running = status == 0;
+  if (hook->running) {
+    uv_timer_start(&hook->deadline, on_deadline, timeout_ms(hook), 0);
+    return;
+  }
+  fail(hook, uv_strerror(status));
+  uv_close((uv_handle_t *) &hook->process, on_handle_closed);
+  uv_close((uv_handle_t *) &hook->deadline, on_handle_closed);
+}
+
+/* HTTP ----------------------------------------------------------------------------------------------------------- */
+
+static size_t on_body(char *data, size_t unit, size_t count, void *ctx)
+{
+  struct hook *hook = ctx;
+  size_t size = unit * count, room = BODY_MAX - hook->body_size, kept = size < room ? size : room;
+  for (size_t i = 0; i < kept; i++) hook->body[hook->body_size + i] = data[i] < ' ' || data[i] > '~' ? ' ' : data[i];
+  hook->body_size += kept;
+  return size;
+}
+
+static void on_answer(void *ctx, CURL *easy, CURLcode result)
+{
+  struct hook *hook = ctx;
+  char what[CURL_ERROR_SIZE + BODY_MAX + 64];
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  if (result != CURLE_OK)
+    snprintf(what, sizeof what, "was not answered: %s",
+             hook->curl_error[0] == '\0' ? curl_easy_strerror(result) : hook->curl_error);
+  else
+    snprintf(what, sizeof what, "was answered with HTTP status %ld: %s", status, hook->body);
+  if (result != CURLE_OK || status < 200 || status > 299) fail(hook, what);
+  finish(hook);
+}
+
+/* finish() through the loop, as a cancelled task's `done` must not come from inside broker_close. */
+static void finish_later(void *ctx, const struct error *error)
+{
+  (void) error;
+  finish(ctx);
+}
+
+static void cancel_request(struct task *task)
+{
+  struct hook *hook = (struct hook *) task;
+  hook->failed = true;
+  error_set(&hook->error, EXIT_CODE_INTERRUPTED, "the hook '%s' was stopped", hook->action);
+  curl_uv_abort(task->broker->curl, hook->easy);
+  broker_later(task->broker, finish_later, hook, NULL);
+}
+
+static char *facts_as_json(const struct hook *hook)
+{
+  json_t *object = json_object();
+  for (size_t i = 0; i < FACTS; i++) json_object_set_new(object, hook->facts[i].key, json_string(hook->facts[i].value));
+  char *text = json_dumps(object, JSON_COMPACT);
+  json_decref(object);
+  return text;
+}
+
+static int set_up_request(struct hook *hook, const char *url)
+{
+  hook->easy = curl_easy_init();
+  hook->json = facts_as_json(hook);
+  hook->headers = curl_slist_append(NULL, "Content-Type: application/json");
+  if (hook->easy == NULL || hook->json == NULL || hook->headers == NULL) return -1;
+  curl_easy_setopt(hook->easy, CURLOPT_URL, url);
+  curl_easy_setopt(hook->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(hook->easy, CURLOPT_POSTFIELDS, hook->json);
+  curl_easy_setopt(hook->easy, CURLOPT_HTTPHEADER, hook->headers);
+  curl_easy_setopt(hook->easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(hook->easy, CURLOPT_WRITEDATA, hook);
+  curl_easy_setopt(hook->easy, CURLOPT_ERRORBUFFER, hook->curl_error);
+  curl_easy_setopt(hook->easy, CURLOPT_TIMEOUT_MS, (long) timeout_ms(hook));
+  return curl_uv_start(hook->task.broker->curl, hook->easy, on_answer, hook);
+}
+
+static void run_request(struct hook *hook, const char *url)
+{
+  struct broker *broker = hook->task.broker;
+  if (broker->curl == NULL) broker->curl = curl_uv_open(broker->loop);
+  if (broker->curl != NULL && set_up_request(hook, url) == 0) return;
+  fail(hook, "cannot be called: libcurl does not start");
+  broker_task_end(&hook->task);
+  broker_later(broker, finish_later, hook, NULL);
+}
+
+static bool is_url(const char *hook)
+{
+  return strncmp(hook, "http://", 7) == 0 || strncmp(hook, "https://", 8) == 0;
+}
+
+static void gather_facts(struct hook *hook, enum broker_listener listener)
+{
+  static const struct fact names[FACTS] = {{"FLEETSIM_ACTION", "action", ""},
+                                           {"FLEETSIM_CERT", "cert", ""},
+                                           {"FLEETSIM_KEY", "key", ""},
+                                           {"FLEETSIM_CLIENT_CA", "client_ca", ""},
+                                           {"FLEETSIM_LISTENER", "listener", ""}};
+  const struct broker *broker = hook->task.broker;
+  bool prove = listener == BROKER_PROVE;
+  memcpy(hook->facts, names, sizeof names);
+  snprintf(hook->facts[0].value, FILES_PATH_MAX, "%s", hook->action);
+  broker_path(broker, prove ? "prove.crt" : "main.crt", hook->facts[1].value);
+  broker_path(broker, prove ? "prove.key" : "main.key", hook->facts[2].value);
+  broker_path(broker, "clients.crt", hook->facts[3].value);
+  snprintf(hook->facts[4].value, FILES_PATH_MAX, "%s", prove ? "prove" : "main");
+}
+
+void hook_run(struct broker *broker, const char *action, const char *text, enum broker_listener listener,
+              broker_done done, void *ctx)
+{
+  if (text == NULL) {
+    struct error error;
+    error_set(&error, EXIT_CODE_SETUP,
+              "the broker %s has no hook '%s': give a command or URL for it under broker: hooks: in the scenario",
+              broker->config.host, action);
+    broker_later(broker, done, ctx, &error);
+    return;
+  }
+  struct hook *hook = calloc(1, sizeof *hook);
+  if (hook == NULL) abort();
+  hook->action = action;
+  hook->done = done;
+  hook->ctx = ctx;
+  broker_task_begin(broker, &hook->task, is_url(text) ? cancel_request : cancel_command);
+  gather_facts(hook, listener);
+  if (is_url(text))
+    run_request(hook, text);
+  else
+    run_command(hook, text);
+}

@@ -1,0 +1,89 @@
+/* What the files of this room share: the broker's struct, and tasks.
+ *
+ * Ownership on the loop, in three rules:
+ *  1. Each operation under way is a task on the broker's list; it owns its own handles and is freed when they are
+ * closed.
+ *  2. broker_close cancels every task; a cancelled task still calls its `done`, with EXIT_CODE_INTERRUPTED.
+ *  3. The broker is freed when it is closing and the last task and the mosquitto child are gone (broker_release).
+ */
+#ifndef FLEETSIM_BROKER_INTERNAL_H
+#define FLEETSIM_BROKER_INTERNAL_H
+
+#include "broker/broker.h"
+#include "broker/curl_uv.h"
+#include "broker/dial.h"
+
+struct task {
+  struct task *next;
+  struct broker *broker;
+  void (*cancel)(struct task *task);
+};
+
+enum mosquitto_state { MOSQUITTO_STOPPED, MOSQUITTO_STARTING, MOSQUITTO_RUNNING, MOSQUITTO_ENDING };
+
+/* The local child. */
+struct mosquitto {
+  enum mosquitto_state state;
+  uv_process_t process;
+  uv_timer_t kill_timer;
+  struct dial dial;
+  bool process_open, dialing, timer_open;
+  bool again; /* start once more as soon as the child is gone */
+  bool closing;
+  unsigned picks_left; /* how often ports may still be picked anew during this start */
+  enum broker_listener dialed;
+  long log_start; /* size of mosquitto.log before this child wrote to it */
+  broker_done done;
+  void *ctx;
+  bool failed;
+  struct error error;
+  char ended[512]; /* how it ended, for `died` */
+};
+
+struct broker {
+  uv_loop_t *loop;
+  struct broker_config config;
+  char folder[FILES_PATH_MAX];
+  char mosquitto_path[FILES_PATH_MAX], setpriv_path[FILES_PATH_MAX];
+  char version[300];
+  uint16_t port[BROKER_LISTENERS];
+  struct mosquitto mosquitto;
+  struct curl_uv *curl; /* made with the first hook that is a URL */
+  struct task *tasks;
+  unsigned held; /* tasks, the child and curl: what must be gone before the broker is freed */
+  bool closing;
+  void (*closed)(void *ctx);
+  void *closed_ctx;
+};
+
+void broker_task_begin(struct broker *broker, struct task *task, void (*cancel)(struct task *task));
+
+/* Off the list, so that it cannot be cancelled any more; the broker stays held until broker_release. */
+void broker_task_end(struct task *task);
+void broker_release(struct broker *broker);
+
+/* Calls done(ctx, error) from the loop's next turn; `error` is copied and may be NULL. */
+void broker_later(struct broker *broker, broker_done done, void *ctx, const struct error *error);
+
+void mosquitto_init(struct broker *broker);
+void mosquitto_start(struct broker *broker, broker_done done, void *ctx);
+void mosquitto_stop(struct broker *broker, bool again, broker_done done, void *ctx);
+void mosquitto_reload(struct broker *broker, broker_done done, void *ctx);
+void mosquitto_close(struct broker *broker);
+
+/* mosquitto_files.c: mosquitto.conf and acl, the executables, the log. */
+int mosquitto_find(struct broker *broker, struct error *error);
+int mosquitto_write_files(const struct broker *broker, struct error *error);
+long mosquitto_log_size(const struct broker *broker);
+
+/* The last lines that tell why, of what was logged after `start`, joined by "; "; "" if there is nothing. */
+void mosquitto_log_tail(const struct broker *broker, long start, char *out, size_t capacity);
+
+/* Runs a remote broker's hook; `action` is its key in the scenario. */
+void hook_run(struct broker *broker, const char *action, const char *hook, enum broker_listener listener,
+              broker_done done, void *ctx);
+
+/* Waits for one TCP connection to each listener that the remote broker has. */
+void reach_run(struct broker *broker, broker_done done, void *ctx);
+
+#endif

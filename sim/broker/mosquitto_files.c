@@ -1,0 +1,196 @@
+#define _POSIX_C_SOURCE 200809L
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "broker/internal.h"
+
+enum { VERSION_TIMEOUT_MS = 5000, TAIL_BYTES = 8192, TAIL_LINES = 3 };
+
+static bool find_executable(const char *name, char out[FILES_PATH_MAX])
+{
+  char path[4096];
+  const char *set = getenv("PATH");
+  int n = snprintf(path, sizeof path, "%s:/usr/sbin:/usr/local/sbin:/sbin", set == NULL ? "/usr/bin:/bin" : set);
+  if (n < 0 || (size_t) n >= sizeof path) return false;
+  char *rest = NULL;
+  for (char *folder = strtok_r(path, ":", &rest); folder != NULL; folder = strtok_r(NULL, ":", &rest)) {
+    if (folder[0] != '/') continue;
+    if (files_join(out, folder, name, NULL) == 0 && access(out, X_OK) == 0) return true;
+  }
+  return false;
+}
+
+/* The first line that `mosquitto -h` prints. It has its deadline by poll; afterwards the child is killed in any case.
+ */
+static bool first_line(int fd, char *line, size_t capacity)
+{
+  struct pollfd ready = {.fd = fd, .events = POLLIN};
+  if (poll(&ready, 1, VERSION_TIMEOUT_MS) != 1) return false;
+  ssize_t n = read(fd, line, capacity - 1);
+  if (n <= 0) return false;
+  line[n] = '\0';
+  line[strcspn(line, "\n")] = '\0';
+  return true;
+}
+
+static int read_version(struct broker *broker, struct error *error)
+{
+  int ends[2];
+  if (pipe(ends) != 0) return error_set(error, EXIT_CODE_SETUP, "cannot make a pipe: %s", strerror(errno));
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  posix_spawn_file_actions_addclose(&actions, ends[0]);
+  posix_spawn_file_actions_addclose(&actions, ends[1]);
+  char help[] = "-h", *arguments[] = {broker->mosquitto_path, help, NULL}, *environment[] = {NULL};
+  pid_t pid;
+  int status = posix_spawn(&pid, broker->mosquitto_path, &actions, NULL, arguments, environment);
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  char line[128] = "";
+  bool read_it = status == 0 && first_line(ends[0], line, sizeof line);
+  close(ends[0]);
+  if (status == 0) {
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
+  }
+  const char *number = strstr(line, "version ");
+  if (!read_it || number == NULL)
+    return error_set(error, EXIT_CODE_SETUP, "%s -h does not print its version: reinstall mosquitto",
+                     broker->mosquitto_path);
+  snprintf(broker->version, sizeof broker->version, "mosquitto %s", number + strlen("version "));
+  return 0;
+}
+
+int mosquitto_find(struct broker *broker, struct error *error)
+{
+  if (!find_executable("mosquitto", broker->mosquitto_path))
+    return error_set(error, EXIT_CODE_SETUP, "mosquitto is not installed: apt-get install mosquitto");
+  if (!find_executable("setpriv", broker->setpriv_path))
+    return error_set(error, EXIT_CODE_SETUP, "setpriv is not installed: apt-get install util-linux");
+  return read_version(broker, error);
+}
+
+/* mosquitto started as root would become another user, who cannot read the 0600 keys; and changing the user would also
+ * clear the parent-death signal. */
+static const char *own_user_name(void)
+{
+  const struct passwd *entry = getpwuid(geteuid());
+  return entry == NULL ? "root" : entry->pw_name;
+}
+
+static int write_acl(const struct broker *broker, struct error *error)
+{
+  char path[FILES_PATH_MAX], text[512];
+  if (broker_path(broker, "acl", path) != 0) return error_set(error, EXIT_CODE_SETUP, "the broker's path is too long");
+  const char *name = broker->config.operator_name;
+  int n = name == NULL ? snprintf(text, sizeof text, "pattern readwrite private/%%u/#\n")
+                       : snprintf(text, sizeof text,
+                                  "user %s\ntopic readwrite private/#\n\npattern readwrite private/%%u/#\n", name);
+  return files_write(path, text, (size_t) n, 0600, error);
+}
+
+static void write_listener(FILE *out, const struct broker *broker, enum broker_listener listener)
+{
+  static const char *const stem[BROKER_LISTENERS] = {"main", "prove"};
+  fprintf(out,
+          "\nlistener %u 127.0.0.1\n"
+          "max_connections -1\n"
+          "tls_version tlsv1.%d\n"
+          "cafile %s/clients.crt\n"
+          "certfile %s/%s.crt\n"
+          "keyfile %s/%s.key\n"
+          "require_certificate true\n"
+          "use_identity_as_username true\n",
+          broker->port[listener], broker->config.tls_min == 12 ? 2 : 3, broker->folder, broker->folder, stem[listener],
+          broker->folder, stem[listener]);
+}
+
+/* No queue limit: a dropped message would be booked as telemetry that the devices lost. autosave 0: the sessions are
+ * saved when mosquitto ends, and a stall by a save in between would be booked as latency. */
+static void write_globals(FILE *out, const struct broker *broker)
+{
+  fprintf(out,
+          "user %s\n"
+          "per_listener_settings false\n"
+          "allow_anonymous false\n"
+          "acl_file %s/acl\n"
+          "persistence true\n"
+          "persistence_location %s/\n"
+          "autosave_interval 0\n"
+          "max_queued_messages 0\n"
+          "max_inflight_messages 0\n"
+          "set_tcp_nodelay true\n"
+          "log_dest file %s/mosquitto.log\n"
+          "log_type error\nlog_type warning\nlog_type notice\nlog_type information\n"
+          "connection_messages true\n"
+          "log_timestamp true\n"
+          "log_timestamp_format %%Y-%%m-%%dT%%H:%%M:%%S\n",
+          own_user_name(), broker->folder, broker->folder, broker->folder);
+}
+
+int mosquitto_write_files(const struct broker *broker, struct error *error)
+{
+  if (write_acl(broker, error) != 0) return -1;
+  char path[FILES_PATH_MAX];
+  if (files_join(path, broker->folder, "mosquitto.conf", error) != 0) return -1;
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (out == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
+  write_globals(out, broker);
+  write_listener(out, broker, BROKER_MAIN);
+  write_listener(out, broker, BROKER_PROVE);
+  int status = fclose(out) == 0 ? files_write(path, text, size, 0600, error)
+                                : error_set(error, EXIT_CODE_INTERNAL, "out of memory");
+  free(text);
+  return status;
+}
+
+long mosquitto_log_size(const struct broker *broker)
+{
+  char path[FILES_PATH_MAX];
+  struct stat st;
+  if (broker_path(broker, "mosquitto.log", path) != 0 || stat(path, &st) != 0) return 0;
+  return (long) st.st_size;
+}
+
+static const char *without_time(const char *line)
+{
+  return isdigit((unsigned char) line[0]) && strlen(line) > 21 && line[19] == ':' ? line + 21 : line;
+}
+
+void mosquitto_log_tail(const struct broker *broker, long start, char *out, size_t capacity)
+{
+  out[0] = '\0';
+  char path[FILES_PATH_MAX], text[TAIL_BYTES + 1];
+  FILE *log = broker_path(broker, "mosquitto.log", path) == 0 ? fopen(path, "re") : NULL;
+  if (log == NULL) return;
+  long from = mosquitto_log_size(broker) - TAIL_BYTES;
+  fseek(log, from > start ? from : start, SEEK_SET);
+  text[fread(text, 1, TAIL_BYTES, log)] = '\0';
+  fclose(log);
+
+  const char *last[TAIL_LINES] = {"", "", ""};
+  char *rest = NULL;
+  for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+    if (strstr(line, "rror") == NULL) continue;
+    memmove(last, last + 1, sizeof last - sizeof last[0]);
+    last[TAIL_LINES - 1] = without_time(line);
+  }
+  size_t used = 0;
+  for (int i = 0; i < TAIL_LINES; i++) {
+    if (last[i][0] == '\0' || used >= capacity) continue;
+    used += (size_t) snprintf(out + used, capacity - used, "%s%s", used == 0 ? "" : "; ", last[i]);
+  }
+}

@@ -1,0 +1,73 @@
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "broker/internal.h"
+
+enum { REACH_MS = 10000, REACH_RETRY_MS = 250 };
+
+struct reach {
+  struct task task;
+  struct dial dial;
+  enum broker_listener listener;
+  broker_done done;
+  void *ctx;
+  bool failed;
+  struct error error;
+};
+
+static bool dial_from(struct reach *reach, unsigned listener);
+
+static void on_closed(struct dial *dial)
+{
+  struct reach *reach = (struct reach *) ((char *) dial - offsetof(struct reach, dial));
+  if (!reach->failed && dial_from(reach, reach->listener + 1)) return;
+  struct broker *broker = reach->task.broker;
+  broker_task_end(&reach->task);
+  reach->done(reach->ctx, reach->failed ? &reach->error : NULL);
+  free(reach);
+  broker_release(broker);
+}
+
+static void on_event(struct dial *dial, int status)
+{
+  struct reach *reach = (struct reach *) ((char *) dial - offsetof(struct reach, dial));
+  if (status != 0) {
+    reach->failed = true;
+    error_set(&reach->error, EXIT_CODE_SETUP,
+              "the broker at %s:%u cannot be reached (%s): check the address and that it listens",
+              broker_address(reach->task.broker, reach->listener), broker_port(reach->task.broker, reach->listener),
+              uv_strerror(dial->last != 0 ? dial->last : status));
+  }
+  dial_close(dial, on_closed);
+}
+
+static bool dial_from(struct reach *reach, unsigned listener)
+{
+  struct broker *broker = reach->task.broker;
+  while (listener < BROKER_LISTENERS && broker->port[listener] == 0) listener++;
+  if (listener >= BROKER_LISTENERS) return false;
+  reach->listener = (enum broker_listener) listener;
+  dial_start(&reach->dial, broker->loop, broker_address(broker, reach->listener), broker->port[listener], REACH_MS,
+             REACH_RETRY_MS, on_event);
+  return true;
+}
+
+static void on_cancel(struct task *task)
+{
+  struct reach *reach = (struct reach *) task;
+  if (reach->dial.closing && reach->failed) return;
+  reach->failed = true;
+  error_set(&reach->error, EXIT_CODE_INTERRUPTED, "stopped before the broker was reached");
+  if (!reach->dial.closing) dial_close(&reach->dial, on_closed);
+}
+
+void reach_run(struct broker *broker, broker_done done, void *ctx)
+{
+  struct reach *reach = calloc(1, sizeof *reach);
+  if (reach == NULL) abort();
+  reach->done = done;
+  reach->ctx = ctx;
+  broker_task_begin(broker, &reach->task, on_cancel);
+  dial_from(reach, BROKER_MAIN);
+}
