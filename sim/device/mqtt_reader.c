@@ -25,7 +25,8 @@ uint8_t device_mqtt_read_u8(struct device_mqtt_reader *r)
 uint16_t device_mqtt_read_u16(struct device_mqtt_reader *r)
 {
   const struct device_mqtt_bytes bytes = device_mqtt_read_bytes(r, 2);
-  return bytes.size == 2 ? (uint16_t) (bytes.data[0] << 8 | bytes.data[1]) : 0;
+  if (bytes.size != 2) return 0;
+  return (uint16_t) ((unsigned) bytes.data[0] << 8 | bytes.data[1]);
 }
 
 uint32_t device_mqtt_read_u32(struct device_mqtt_reader *r)
