@@ -185,6 +185,7 @@ struct device_effects {
 /* An implementation of a device client. */
 struct device_ops {
   const char *name;
+  const char *tls_library; /* version of the TLS library it was built with, as in "3.6.7" */
 
   /* Bytes of storage, aligned as max_align_t, that one device of this profile needs. */
   size_t (*storage_size)(const struct device_profile *profile);

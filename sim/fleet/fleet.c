@@ -1,0 +1,300 @@
+/* The population as a whole: making and ending it, and the plan's commands. */
+#include "fleet/fleet.h"
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "fleet/addresses.h"
+#include "fleet/arrival.h"
+#include "fleet/member.h"
+
+#define SHELVE_WITHIN_MS 5000u
+
+uint64_t fleet_clock_us(void *ctx)
+{
+  const struct fleet *fleet = ctx;
+  return backend_now_us(fleet->config.backend) - fleet->origin_us;
+}
+
+static size_t aligned(size_t size)
+{
+  const size_t a = alignof(max_align_t);
+  return (size + a - 1) / a * a;
+}
+
+/* Fisher-Yates by the seed: the same seed puts the same devices into the same waves. */
+static void shuffle(uint32_t *order, size_t count, uint64_t seed)
+{
+  uint64_t state = seed;
+  for (size_t i = 0; i < count; i++) order[i] = (uint32_t) i;
+  for (size_t i = count; i > 1; i--) {
+    size_t j = random_next(&state) % i;
+    uint32_t swap = order[i - 1];
+    order[i - 1] = order[j];
+    order[j] = swap;
+  }
+}
+
+static void init_member(struct fleet *fleet, size_t index, uint8_t *storage, size_t client_size)
+{
+  struct member *m = &fleet->members[index];
+  const struct fleet_config *config = &fleet->config;
+  m->fleet = fleet;
+  m->client = storage;
+  m->conn = backend_conn_init(config->backend, storage + client_size, &member_handler, m);
+  m->facts.id = config->id(config->pages, index);
+  m->facts.identity = m->facts.identified = -1;
+  m->random = config->seed ^ ((uint64_t) (index + 1) * 0x9e3779b97f4a7c15u);
+  m->clock_right = true;
+  m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = DEVICE_NEVER;
+}
+
+static int allocate(struct fleet *fleet, size_t member_size)
+{
+  size_t n = fleet->config.device_count, sources = fleet->config.source_addresses;
+  fleet->members = calloc(n, sizeof *fleet->members);
+  fleet->order = calloc(n, sizeof *fleet->order);
+  fleet->sources = calloc(sources + 1, sizeof *fleet->sources);
+  fleet->storage = calloc(n, member_size);
+  return fleet->members != NULL && fleet->order != NULL && fleet->sources != NULL && fleet->storage != NULL ? 0 : -1;
+}
+
+static void release(struct fleet *fleet)
+{
+  free(fleet->members);
+  free(fleet->order);
+  free(fleet->sources);
+  free(fleet->storage);
+  free(fleet);
+}
+
+int fleet_create(const struct fleet_config *config, struct fleet **out, struct error *error)
+{
+  assert(config->device_count > 0 && config->root_count <= FLEET_ROOTS_MAX);
+  size_t client_size = aligned(config->ops->storage_size(config->profile));
+  size_t member_size = client_size + aligned(backend_conn_size());
+  struct fleet *fleet = calloc(1, sizeof *fleet);
+  if (fleet == NULL) return error_set(error, EXIT_CODE_SETUP, "not enough memory for a fleet");
+  fleet->config = *config;
+  if (allocate(fleet, member_size) != 0) {
+    release(fleet);
+    return error_set(error, EXIT_CODE_SETUP, "not enough memory for %zu devices (%zu bytes each); use fewer --devices",
+                     config->device_count, member_size + sizeof(struct member));
+  }
+  fleet->origin_us = backend_now_us(config->backend);
+  for (size_t e = 0; e < FLEET_ENDPOINTS; e++) fleet->endpoints[e].host = config->host[e];
+  for (size_t s = 0; s < config->source_addresses; s++) addresses_source(s, &fleet->sources[s]);
+  shuffle(fleet->order, config->device_count, config->seed);
+  for (size_t i = 0; i < config->device_count; i++) {
+    init_member(fleet, i, (uint8_t *) fleet->storage + i * member_size, client_size);
+    member_power_on(&fleet->members[i]);
+  }
+  *out = fleet;
+  return 0;
+}
+
+static void on_released(void *user)
+{
+  struct member *m = user;
+  struct fleet *fleet = m->fleet;
+  if (++fleet->released < fleet->config.device_count) return;
+  void (*closed)(void *) = fleet->closed;
+  void *ctx = fleet->closed_ctx;
+  release(fleet);
+  closed(ctx);
+}
+
+void fleet_close(struct fleet *fleet, void (*closed)(void *ctx), void *ctx)
+{
+  fleet->closed = closed;
+  fleet->closed_ctx = ctx;
+  size_t n = fleet->config.device_count;
+  for (size_t i = 0; i < n; i++) {
+    member_power_off(&fleet->members[i]);
+    backend_conn_release(fleet->members[i].conn, on_released);
+  }
+}
+
+const uint32_t *fleet_order(const struct fleet *fleet)
+{
+  return fleet->order;
+}
+
+size_t fleet_size(const struct fleet *fleet)
+{
+  return fleet->config.device_count;
+}
+
+const struct fleet_facts *fleet_facts(const struct fleet *fleet, size_t index)
+{
+  assert(index < fleet->config.device_count);
+  return &fleet->members[index].facts;
+}
+
+/* Commands ----------------------------------------------------------------------------------------------------------
+ */
+
+static void plan_all(struct fleet *fleet, const uint32_t *devices, size_t count, double rate, bool poisson,
+                     enum fleet_endpoint endpoint, bool full_handshake)
+{
+  struct arrival arrival;
+  uint64_t now_us = backend_now_us(fleet->config.backend);
+  arrival_begin(&arrival, rate, poisson, fleet->config.seed);
+  for (size_t i = 0; i < count; i++) {
+    struct member *m = &fleet->members[devices[i]];
+    uint64_t at_us = now_us + arrival_next_us(&arrival);
+    member_plan(m, endpoint, full_handshake, at_us);
+  }
+}
+
+void fleet_connect(struct fleet *fleet, const uint32_t *devices, size_t count, double rate, bool poisson)
+{
+  for (size_t i = 0; i < count; i++) member_set_wanted(&fleet->members[devices[i]], true);
+  plan_all(fleet, devices, count, rate, poisson, FLEET_MAIN, false);
+}
+
+void fleet_redial(struct fleet *fleet, const uint32_t *devices, size_t count, double rate, bool full_handshake)
+{
+  plan_all(fleet, devices, count, rate, false, FLEET_MAIN, full_handshake);
+}
+
+void fleet_prove(struct fleet *fleet, const uint32_t *devices, size_t count, double rate)
+{
+  for (size_t i = 0; i < count; i++) fleet->members[devices[i]].facts.proof_pending = true;
+  plan_all(fleet, devices, count, rate, false, FLEET_PROVE, true);
+}
+
+void fleet_end_proofs(struct fleet *fleet)
+{
+  for (size_t i = 0; i < fleet->config.device_count; i++) {
+    struct member *m = &fleet->members[i];
+    if (!m->facts.proof_pending) continue;
+    m->facts.proof_pending = false;
+    m->facts.proof = m->facts.last_failure;
+    member_plan(m, FLEET_MAIN, false, backend_now_us(fleet->config.backend));
+  }
+}
+
+void fleet_shelve(struct fleet *fleet, const uint32_t *devices, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    struct member *m = &fleet->members[devices[i]];
+    if (m->facts.shelved) continue;
+    m->facts.shelved = true;
+    fleet->shelved++;
+    member_set_wanted(m, false);
+    m->start_at_ms = m->telemetry_at_ms = DEVICE_NEVER;
+    if (m->link == MEMBER_OFF) continue;
+    m->shelving = true;
+    bool quiet = m->facts.telemetry_acked >= m->facts.telemetry_sent;
+    m->shelve_by_ms = backend_now_ms(fleet->config.backend) + (quiet ? 0 : SHELVE_WITHIN_MS);
+    member_arm(m);
+  }
+}
+
+void fleet_wake(struct fleet *fleet, const uint32_t *devices, size_t count, double rate)
+{
+  for (size_t i = 0; i < count; i++) {
+    struct member *m = &fleet->members[devices[i]];
+    if (!m->facts.shelved) continue;
+    m->facts.shelved = false;
+    m->shelving = false;
+    fleet->shelved--;
+    if (m->link == MEMBER_OFF && !m->facts.dead) member_power_on(m);
+  }
+  fleet_connect(fleet, devices, count, rate, false);
+}
+
+void fleet_disconnect_all(struct fleet *fleet)
+{
+  for (size_t i = 0; i < fleet->config.device_count; i++) {
+    struct member *m = &fleet->members[i];
+    member_set_wanted(m, false);
+    m->start_at_ms = m->telemetry_at_ms = DEVICE_NEVER;
+    member_stop(m);
+    member_arm(m);
+  }
+}
+
+void fleet_set_telemetry(struct fleet *fleet, const struct fleet_telemetry *telemetry)
+{
+  assert(!telemetry->on || (telemetry->bytes >= 16 && telemetry->bytes <= sizeof fleet->message));
+  fleet->telemetry = *telemetry;
+  for (size_t i = 0; i < fleet->config.device_count; i++) {
+    struct member *m = &fleet->members[i];
+    if (!m->facts.ever_online) continue; /* the first CONNACK starts it */
+    member_stagger_telemetry(m);
+    member_arm(m);
+  }
+}
+
+void fleet_set_clock(struct fleet *fleet, const uint32_t *devices, size_t count, bool right, int64_t unix_s)
+{
+  for (size_t i = 0; i < count; i++) {
+    struct member *m = &fleet->members[devices[i]];
+    m->clock_right = right;
+    m->clock_unix_s = unix_s;
+    m->clock_set_ms = backend_now_ms(fleet->config.backend);
+  }
+}
+
+void fleet_trespass(struct fleet *fleet, size_t index, uint32_t victim)
+{
+  struct member *m = &fleet->members[index];
+  char id[DEVICE_ID_TEXT], topic[64] = "private/";
+  device_id_text(victim, id);
+  strcat(strcat(topic, id), "/status");
+  struct device_event publish = {.kind = DEVICE_PUBLISH,
+                                 .publish = {.topic = topic,
+                                             .payload = (const uint8_t *) "trespass",
+                                             .size = sizeof "trespass" - 1,
+                                             .tag = MEMBER_TAG_TRESPASS,
+                                             .qos = 1,
+                                             .absolute = true}};
+  member_feed(m, &publish);
+  if (m->accepted) metrics_add(fleet->config.metrics, METRIC_TRESPASS_ATTEMPTS, 1);
+
+  strcpy(strrchr(topic, '/'), "/#");
+  struct device_event subscribe = {.kind = DEVICE_SUBSCRIBE,
+                                   .publish = {.topic = topic, .tag = MEMBER_TAG_TRESPASS, .qos = 1, .absolute = true}};
+  member_feed(m, &subscribe);
+  if (m->accepted) metrics_add(fleet->config.metrics, METRIC_TRESPASS_ATTEMPTS, 1);
+}
+
+void fleet_chain_changed(struct fleet *fleet)
+{
+  fleet->generation++;
+}
+
+uint32_t fleet_generation(const struct fleet *fleet)
+{
+  return fleet->generation;
+}
+
+void fleet_set_identity(struct fleet *fleet, size_t index, int root)
+{
+  fleet->members[index].facts.identity = (int8_t) root;
+}
+
+void fleet_begin_phase(struct fleet *fleet)
+{
+  for (size_t i = 0; i < fleet->config.device_count; i++) {
+    struct fleet_facts *facts = &fleet->members[i].facts;
+    facts->phase_failure = DEVICE_FAIL_NONE;
+    facts->phase_connected = false;
+  }
+}
+
+void fleet_expect(struct fleet *fleet, uint64_t mask)
+{
+  fleet->expected = mask;
+}
+
+void fleet_census(const struct fleet *fleet, struct fleet_census *out)
+{
+  *out = (struct fleet_census){
+      .wanted = fleet->wanted, .shelved = fleet->shelved, .online = fleet->online, .attempts_open = fleet->dialling};
+}

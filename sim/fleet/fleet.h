@@ -1,0 +1,142 @@
+/* The population: thousands of devices behind include/fleetsim/device.h, each with its connection, clock and plan.
+ *
+ * The plan says which devices should be online and when each attempt is meant to start (open loop: the fleet never
+ * slows down because the broker does). The fleet opens transports, feeds events, applies effects, tries again by the
+ * reconnect policy, and keeps facts per device that gates are decided by. Everything runs on the backend's thread.
+ *
+ * Accounting: every START is an attempt; it ends as ok (CONNACK) or as one named failure, or is still open.
+ */
+#ifndef FLEETSIM_FLEET_H
+#define FLEETSIM_FLEET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "fleet/backoff.h"
+#include "fleetsim/device.h"
+#include "net/backend.h"
+#include "report/events.h"
+#include "report/metrics.h"
+
+#define FLEET_ROOTS_MAX 8
+
+enum fleet_endpoint { FLEET_MAIN, FLEET_PROVE, FLEET_ENDPOINTS };
+
+struct fleet;
+
+struct fleet_config {
+  struct backend *backend;
+  const struct device_ops *ops;
+  const struct device_profile *profile;
+  const char *host[FLEET_ENDPOINTS]; /* name that the device verifies; NULL: no such endpoint */
+  struct sockaddr_storage address[FLEET_ENDPOINTS];
+  size_t device_count;
+  uint8_t *(*page)(void *pages, size_t index); /* the device's NVM page of page_size bytes */
+  size_t page_size;
+  uint32_t (*id)(void *pages, size_t index);
+  void *pages;
+  uint8_t anchor_id[FLEET_ROOTS_MAX][32]; /* what DEVICE_NOTE_HANDSHAKE calls the roots, in the plan's order */
+  size_t root_count;
+  size_t source_addresses; /* 127.0.0.1.. ; 0: the system chooses */
+  struct backoff_policy reconnect;
+  uint64_t seed;
+  struct metrics *metrics;
+  struct events *events;
+};
+
+struct fleet_telemetry {
+  bool on;
+  uint64_t every_ms;
+  uint32_t bytes; /* 16 or more: sequence number, send time, padding */
+  uint8_t qos;
+};
+
+/* What is known of one device. `phase` facts are cleared by fleet_begin_phase. */
+struct fleet_facts {
+  uint32_t id;
+  bool wanted;  /* the plan wants it online */
+  bool shelved; /* switched off by the plan */
+  bool online;  /* CONNACK received, session alive, at the main endpoint */
+  bool powered;
+  bool dead; /* its NVM could not be booted */
+  bool ever_online;
+  uint32_t trust_version; /* in force, by the device's own word */
+  uint16_t proven;        /* bit r: it accepted a chain ending at root r in a full handshake and got CONNACK */
+  uint32_t generation;    /* of the main broker's chain that it last accepted in a full handshake */
+  bool resumed;           /* its latest handshake was resumed */
+  int8_t identity;        /* root under which the certificate in its NVM was issued, -1 unknown */
+  int8_t identified;      /* the same at its latest CONNACK: the broker accepted it */
+  enum device_failure last_failure;
+  uint32_t connects;                 /* CONNACKs at the main endpoint so far */
+  enum device_failure phase_failure; /* phase: a failed attempt's reason; verdicts on certificates go before others */
+  bool phase_connected;              /* phase: got a CONNACK at the main endpoint */
+  enum device_failure proof;         /* fleet_prove: outcome; NONE once it was accepted */
+  bool proof_pending;
+  uint64_t telemetry_sent, telemetry_acked;
+};
+
+int fleet_create(const struct fleet_config *config, struct fleet **out, struct error *error);
+
+/* Powers everything off without a word to the broker; `closed` runs when the memory may go (it is freed). */
+void fleet_close(struct fleet *fleet, void (*closed)(void *ctx), void *ctx);
+
+/* Device indices in the seed's shuffled order: shares and waves are prefixes of it. */
+const uint32_t *fleet_order(const struct fleet *fleet);
+size_t fleet_size(const struct fleet *fleet);
+const struct fleet_facts *fleet_facts(const struct fleet *fleet, size_t index);
+
+/* Plans. `devices` is a list of indices; times of start are spread at `rate` per second (0: all now). */
+void fleet_connect(struct fleet *fleet, const uint32_t *devices, size_t count, double rate, bool poisson);
+
+/* Ends live sessions in an orderly way and connects again at once, each at its planned time. */
+void fleet_redial(struct fleet *fleet, const uint32_t *devices, size_t count, double rate, bool full_handshake);
+
+/* One full handshake per device at the prove endpoint up to CONNACK, then back to the main one. The facts `proof`
+ * hold the outcome. A failure that is no verdict on a certificate is tried again by the reconnect policy. */
+void fleet_prove(struct fleet *fleet, const uint32_t *devices, size_t count, double rate);
+
+/* Sends devices whose proof is still pending back to the main endpoint. */
+void fleet_end_proofs(struct fleet *fleet);
+
+/* Switches off: waits (at most 5 s) until its telemetry is acknowledged, DISCONNECT, power off. */
+void fleet_shelve(struct fleet *fleet, const uint32_t *devices, size_t count);
+/* Switches shelved devices on again (from NVM, with empty RAM) and connects. */
+void fleet_wake(struct fleet *fleet, const uint32_t *devices, size_t count, double rate);
+
+/* Sessions end with DISCONNECT and are not opened again: the orderly end of a run. */
+void fleet_disconnect_all(struct fleet *fleet);
+
+void fleet_set_telemetry(struct fleet *fleet, const struct fleet_telemetry *telemetry);
+
+/* The device's wall clock: right, or started at `unix_s` now. */
+void fleet_set_clock(struct fleet *fleet, const uint32_t *devices, size_t count, bool right, int64_t unix_s);
+
+/* Device `index` publishes to, and subscribes below, another device's topics. */
+void fleet_trespass(struct fleet *fleet, size_t index, uint32_t victim);
+
+/* The broker at the main endpoint presents another chain from now on: earlier proofs no longer count. */
+void fleet_chain_changed(struct fleet *fleet);
+uint32_t fleet_generation(const struct fleet *fleet);
+
+/* The back office learnt that the device's certificate is now one issued under `root`. */
+void fleet_set_identity(struct fleet *fleet, size_t index, int root);
+
+void fleet_begin_phase(struct fleet *fleet);
+
+/* Failures that the scenario foretells: bit f of `mask` is device_failure f. */
+void fleet_expect(struct fleet *fleet, uint64_t mask);
+
+/* Counts over all devices, O(1): kept up to date by the fleet. */
+struct fleet_census {
+  size_t wanted, shelved, online;
+  size_t attempts_open;
+};
+void fleet_census(const struct fleet *fleet, struct fleet_census *out);
+
+/* Microseconds on the fleet's clock since fleet_create: what telemetry carries. Safe from any thread. */
+uint64_t fleet_clock_us(void *fleet);
+
+#endif

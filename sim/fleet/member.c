@@ -1,0 +1,238 @@
+/* The life of one member: power, attempts, sessions, the plan's wishes.
+ *
+ * Happy path: plan -> deadline -> START -> connect -> OPENED -> BYTES ... -> ONLINE (observe.c) -> telemetry at its
+ * times, TICK at the device's. An attempt or session ends in one place, after_end(), which decides what comes next:
+ * power off, back to the main endpoint, or another try by the reconnect policy.
+ */
+#include "fleet/member.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/random.h"
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+  return a < b ? a : b;
+}
+
+void member_arm(struct member *m)
+{
+  uint64_t at = earliest(m->start_at_ms, earliest(m->device_at_ms, earliest(m->telemetry_at_ms, m->shelve_by_ms)));
+  backend_deadline(m->conn, at);
+}
+
+static int64_t member_unix_s(const struct member *m)
+{
+  const struct backend *backend = m->fleet->config.backend;
+  if (m->clock_right) return backend_unix_s(backend);
+  return m->clock_unix_s + (int64_t) ((backend_now_ms(backend) - m->clock_set_ms) / 1000);
+}
+
+static int hook_random(void *ctx, uint8_t *out, size_t size)
+{
+  struct member *m = ctx;
+  return backend_random(m->fleet->config.backend, out, size);
+}
+
+static uint8_t *page_at(struct member *m, uint32_t offset, size_t size)
+{
+  const struct fleet_config *config = &m->fleet->config;
+  if (size > config->page_size || offset > config->page_size - size) return NULL;
+  return config->page(config->pages, (size_t) (m - m->fleet->members)) + offset;
+}
+
+static int hook_nvm_read(void *ctx, uint32_t offset, void *out, size_t size)
+{
+  const uint8_t *from = page_at(ctx, offset, size);
+  if (from == NULL) return -1;
+  memcpy(out, from, size);
+  return 0;
+}
+
+static int hook_nvm_write(void *ctx, uint32_t offset, const void *data, size_t size)
+{
+  uint8_t *to = page_at(ctx, offset, size);
+  if (to == NULL) return -1;
+  memcpy(to, data, size);
+  return 0;
+}
+
+void member_power_on(struct member *m)
+{
+  assert(m->link == MEMBER_OFF);
+  struct fleet *fleet = m->fleet;
+  struct device_config config = {
+      .profile = fleet->config.profile,
+      .endpoints = fleet->endpoints,
+      .endpoint_count = fleet->endpoints[FLEET_PROVE].host != NULL ? 2 : 1,
+      .host = {.ctx = m,
+               .random = hook_random,
+               .nvm_read = hook_nvm_read,
+               .nvm_write = hook_nvm_write,
+               .observe = member_observe},
+  };
+  int failed = fleet->config.ops->create(m->client, &config);
+  if (failed != 0) {
+    m->facts.dead = true;
+    member_count_failure(m, (enum device_failure) - failed, "the device did not boot from its NVM page");
+    return;
+  }
+  m->facts.trust_version = fleet->config.ops->trust_version(m->client);
+  m->link = MEMBER_DOWN;
+  m->facts.powered = true;
+}
+
+void member_power_off(struct member *m)
+{
+  if (m->link == MEMBER_OFF) return;
+  backend_close(m->conn);
+  if (m->link == MEMBER_DIALLING) m->fleet->dialling--;
+  m->fleet->config.ops->destroy(m->client);
+  m->link = MEMBER_OFF;
+  m->facts.powered = false;
+  m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = DEVICE_NEVER;
+  member_arm(m);
+}
+
+void member_set_wanted(struct member *m, bool wanted)
+{
+  if (m->facts.wanted == wanted) return;
+  m->facts.wanted = wanted;
+  m->fleet->wanted += wanted ? 1u : (size_t) -1;
+}
+
+void member_plan(struct member *m, enum fleet_endpoint endpoint, bool full_handshake, uint64_t at_us)
+{
+  if (m->link == MEMBER_OFF) return;
+  m->next_endpoint = endpoint;
+  m->full_handshake = full_handshake;
+  m->planned_us = at_us;
+  m->start_at_ms = at_us / 1000;
+  member_arm(m);
+}
+
+static const struct sockaddr_storage *source_of(const struct member *m)
+{
+  const struct fleet *fleet = m->fleet;
+  if (fleet->config.source_addresses == 0) return NULL;
+  return &fleet->sources[(size_t) (m - fleet->members) % fleet->config.source_addresses];
+}
+
+/* What comes after an attempt or session has ended. */
+static void after_end(struct member *m)
+{
+  m->ended = false;
+  m->link = MEMBER_DOWN;
+  m->device_at_ms = DEVICE_NEVER;
+  if (m->shelving) {
+    m->shelving = false;
+    member_power_off(m);
+  } else if (!m->facts.wanted) {
+    m->start_at_ms = DEVICE_NEVER;
+  } else if (m->start_at_ms == DEVICE_NEVER) {
+    const struct fleet_config *config = &m->fleet->config;
+    uint64_t wait = backoff_next_ms(&config->reconnect, &m->backoff, (uint32_t) (random_next(&m->random) >> 32));
+    m->start_at_ms = backend_now_ms(config->backend) + wait;
+    m->planned_us = m->start_at_ms * 1000;
+  }
+}
+
+static void apply(struct member *m, const struct device_effects *fx)
+{
+  m->device_at_ms = fx->deadline_ms;
+  if (fx->out_size > 0 && backend_send(m->conn, fx->out, fx->out_size) != 0) {
+    backend_close(m->conn);
+    m->end_failure = DEVICE_FAIL_SESSION_BACKLOG;
+    member_feed(m, &(struct device_event){.kind = DEVICE_CLOSED, .closed.cause = DEVICE_FAIL_TCP_OTHER});
+    return;
+  }
+  if (fx->connect) {
+    assert(fx->endpoint < FLEET_ENDPOINTS);
+    backend_connect(m->conn, &m->fleet->config.address[fx->endpoint], source_of(m));
+  }
+  if (fx->close) backend_close(m->conn);
+  if (m->ended) after_end(m);
+  member_arm(m);
+}
+
+void member_feed(struct member *m, struct device_event *event)
+{
+  if (m->link == MEMBER_OFF) return;
+  struct fleet *fleet = m->fleet;
+  struct backend *backend = fleet->config.backend;
+  event->now_ms = backend_now_ms(backend);
+  event->unix_s = member_unix_s(m);
+  struct device_effects fx = {.out = fleet->out, .out_capacity = sizeof fleet->out};
+  uint64_t cpu = m->handshaking ? backend_cpu_us(backend) : 0;
+  fleet->config.ops->step(m->client, event, &fx);
+  if (cpu != 0) m->cpu_us += backend_cpu_us(backend) - cpu;
+  m->accepted = fx.accepted;
+  apply(m, &fx);
+}
+
+void member_stop(struct member *m)
+{
+  if (m->link == MEMBER_DIALLING || m->link == MEMBER_UP) member_feed(m, &(struct device_event){.kind = DEVICE_STOP});
+}
+
+static void start(struct member *m)
+{
+  uint64_t planned_us = m->planned_us;
+  member_stop(m);
+  m->start_at_ms = DEVICE_NEVER;
+  if (m->link != MEMBER_DOWN || !m->facts.wanted) return;
+  m->planned_us = planned_us;
+  m->endpoint = m->next_endpoint;
+  m->link = MEMBER_DIALLING;
+  m->fleet->dialling++;
+  m->handshaking = true;
+  m->cpu_us = 0;
+  m->seen_root = -1;
+  metrics_add(m->fleet->config.metrics, METRIC_CONNECT_ATTEMPTS, 1);
+  struct device_event event = {.kind = DEVICE_START,
+                               .start = {.endpoint = (uint8_t) m->endpoint, .full_handshake = m->full_handshake}};
+  member_feed(m, &event);
+}
+
+/* backend callbacks ------------------------------------------------------------------------------------------------ */
+
+static void on_opened(void *user)
+{
+  struct member *m = user;
+  m->opened_us = fleet_clock_us(m->fleet);
+  member_feed(m, &(struct device_event){.kind = DEVICE_OPENED});
+}
+
+static void on_bytes(void *user, const uint8_t *data, size_t size)
+{
+  member_feed(user, &(struct device_event){.kind = DEVICE_BYTES, .bytes = {.data = data, .size = size}});
+}
+
+static void on_closed(void *user, enum device_failure cause)
+{
+  member_feed(user, &(struct device_event){.kind = DEVICE_CLOSED, .closed.cause = cause});
+}
+
+static void on_deadline(void *user)
+{
+  struct member *m = user;
+  uint64_t now = backend_now_ms(m->fleet->config.backend);
+  if (m->device_at_ms <= now) {
+    m->device_at_ms = DEVICE_NEVER;
+    member_feed(m, &(struct device_event){.kind = DEVICE_TICK});
+  }
+  if (m->telemetry_at_ms <= now) member_send_telemetry(m);
+  if (m->shelving && (m->shelve_by_ms <= now || m->facts.telemetry_acked >= m->facts.telemetry_sent)) {
+    m->shelve_by_ms = DEVICE_NEVER;
+    if (m->link == MEMBER_DOWN)
+      after_end(m);
+    else
+      member_stop(m);
+  }
+  if (m->start_at_ms <= now) start(m);
+  member_arm(m);
+}
+
+const struct backend_handler member_handler = {
+    .opened = on_opened, .bytes = on_bytes, .closed = on_closed, .deadline = on_deadline};

@@ -1,0 +1,92 @@
+/* One member of the fleet: a device, its connection, and what the plan wants of it next. Internal to sim/fleet. */
+#ifndef FLEETSIM_MEMBER_H
+#define FLEETSIM_MEMBER_H
+
+#include "fleet/fleet.h"
+
+enum member_link {
+  MEMBER_OFF,      /* no power, or not booted */
+  MEMBER_DOWN,     /* booted, no transport; `start_at_ms` says when it tries */
+  MEMBER_DIALLING, /* an attempt is open */
+  MEMBER_UP,       /* CONNACK received */
+};
+
+enum member_tag { MEMBER_TAG_TELEMETRY = 1, MEMBER_TAG_TRESPASS = 2 };
+
+struct member {
+  struct fleet *fleet;
+  void *client;
+  struct backend_conn *conn;
+  struct fleet_facts facts;
+  uint64_t random; /* state of its own generator: jitter and stagger */
+
+  enum member_link link;
+  enum fleet_endpoint endpoint;      /* of this attempt or session */
+  enum fleet_endpoint next_endpoint; /* of the next one */
+  bool full_handshake;               /* the next attempt offers no ticket */
+  bool shelving;
+  bool ended; /* set by the observer, handled after the step */
+  bool handshaking;
+  bool accepted; /* by the latest PUBLISH or SUBSCRIBE */
+
+  uint64_t start_at_ms, device_at_ms, telemetry_at_ms, shelve_by_ms; /* DEVICE_NEVER: not due */
+  uint64_t planned_us;                                               /* when this attempt was meant to start */
+  uint64_t opened_us, ended_us, cpu_us;
+  struct backoff_state backoff;
+
+  /* the latest handshake, until CONNACK confirms it */
+  int seen_root; /* -1: none of the plan's roots, or resumed */
+  uint32_t seen_generation;
+  enum device_failure end_failure; /* overrides what the device calls the end, when the body knows better */
+
+  bool clock_right;
+  int64_t clock_unix_s;
+  uint64_t clock_set_ms;
+};
+
+struct fleet {
+  struct fleet_config config;
+  struct member *members;
+  void *storage; /* clients and connections, one block */
+  uint32_t *order;
+  struct sockaddr_storage *sources; /* config.source_addresses of them */
+  struct device_endpoint endpoints[FLEET_ENDPOINTS];
+  struct fleet_telemetry telemetry;
+  uint8_t message[1024]; /* telemetry being built */
+  uint8_t out[16 * 1024];
+  uint64_t origin_us;
+  uint64_t expected; /* bit f: failure f is foretold */
+  uint32_t generation;
+  size_t wanted, shelved, online, dialling;
+  bool complete; /* all that were wanted have been online at once */
+  size_t released;
+  void (*closed)(void *ctx);
+  void *closed_ctx;
+};
+
+/* Boots the device from its page; on failure it is counted and stays dead. */
+void member_power_on(struct member *member);
+void member_power_off(struct member *member);
+
+/* Next attempt at `at_ms`; a live session is ended first. */
+void member_plan(struct member *member, enum fleet_endpoint endpoint, bool full_handshake, uint64_t at_us);
+
+/* Sets the connection's one deadline to the earliest thing that is due. */
+void member_arm(struct member *member);
+
+void member_feed(struct member *member, struct device_event *event);
+void member_stop(struct member *member);
+void member_set_wanted(struct member *member, bool wanted);
+
+/* The backend's callbacks, and what is due at the deadline. */
+extern const struct backend_handler member_handler;
+
+/* observe.c: the device's notes become facts, metrics and events. */
+void member_observe(void *member, const struct device_note *note);
+void member_count_failure(struct member *member, enum device_failure failure, const char *detail);
+
+/* telemetry.c */
+void member_send_telemetry(struct member *member);
+void member_stagger_telemetry(struct member *member);
+
+#endif

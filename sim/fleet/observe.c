@@ -1,0 +1,194 @@
+/* What a device says about itself becomes facts, metrics and events. Called from inside a step: it only writes down. */
+#include <stdio.h>
+#include <string.h>
+
+#include "fleet/member.h"
+
+static double run_s(const struct member *m)
+{
+  return (double) fleet_clock_us(m->fleet) / 1e6;
+}
+
+static bool is_expected(const struct member *m, enum device_failure failure)
+{
+  return failure == DEVICE_FAIL_STOPPED || (m->fleet->expected >> failure & 1u) != 0;
+}
+
+void member_count_failure(struct member *m, enum device_failure failure, const char *detail)
+{
+  const struct fleet_config *config = &m->fleet->config;
+  char quoted[256];
+  metrics_fail(config->metrics, failure, m->facts.id, is_expected(m, failure), detail);
+  events_add(config->events, run_s(m), m->facts.id, "failed", "\"failure\": \"%s\", \"detail\": \"%s\"",
+             device_failure_name(failure), events_quote(detail, quoted, sizeof quoted));
+}
+
+static int root_of(const struct fleet *fleet, const uint8_t *anchor_id)
+{
+  for (size_t r = 0; anchor_id != NULL && r < fleet->config.root_count; r++)
+    if (memcmp(fleet->config.anchor_id[r], anchor_id, 32) == 0) return (int) r;
+  return -1;
+}
+
+static void on_handshake(struct member *m, const struct device_note *note)
+{
+  struct metrics *metrics = m->fleet->config.metrics;
+  m->handshaking = false;
+  m->facts.resumed = note->resumed;
+  m->seen_root = note->resumed ? -1 : root_of(m->fleet, note->anchor_id);
+  m->seen_generation = m->fleet->generation;
+  metrics_add(metrics, note->resumed ? METRIC_HANDSHAKE_RESUMED : METRIC_HANDSHAKE_FULL, 1);
+  metrics_record_us(metrics, METRIC_HANDSHAKE_WALL, fleet_clock_us(m->fleet) - m->opened_us);
+  metrics_record_us(metrics, METRIC_HANDSHAKE_CPU, m->cpu_us);
+}
+
+static void count_online(struct member *m)
+{
+  struct fleet *fleet = m->fleet;
+  m->facts.online = m->facts.ever_online = m->facts.phase_connected = true;
+  m->facts.identified = m->facts.identity;
+  m->facts.connects++;
+  if (m->telemetry_at_ms == DEVICE_NEVER) member_stagger_telemetry(m);
+  fleet->online++;
+  if (!m->facts.resumed) m->facts.generation = m->seen_generation;
+  if (fleet->online < fleet->wanted) return;
+  if (!fleet->complete) metrics_set(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN, (double) fleet->online);
+  fleet->complete = true;
+}
+
+static void count_offline(struct member *m)
+{
+  struct fleet *fleet = m->fleet;
+  m->facts.online = false;
+  fleet->online--;
+  if (fleet->complete && (double) fleet->online < metrics_value(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN))
+    metrics_set(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN, (double) fleet->online);
+}
+
+static void on_online(struct member *m, const struct device_note *note)
+{
+  struct metrics *metrics = m->fleet->config.metrics;
+  uint64_t now_us = fleet_clock_us(m->fleet);
+  uint64_t planned_us = m->planned_us - m->fleet->origin_us;
+  m->link = MEMBER_UP;
+  m->fleet->dialling--;
+  m->full_handshake = false;
+  backoff_reset(&m->backoff);
+  metrics_add(metrics, METRIC_CONNECT_OK, 1);
+  metrics_record_us(metrics, METRIC_CONNECT_TOTAL, now_us > planned_us ? now_us - planned_us : 0);
+  if (m->ended_us != 0) metrics_record_us(metrics, METRIC_RECONNECT_TOTAL, now_us - m->ended_us);
+  if (m->seen_root >= 0) m->facts.proven |= (uint16_t) (1u << m->seen_root);
+  if (m->endpoint == FLEET_MAIN) count_online(m);
+  if (m->endpoint == FLEET_PROVE) {
+    m->facts.proof_pending = false;
+    m->facts.proof = DEVICE_FAIL_NONE;
+    m->planned_us = now_us + m->fleet->origin_us;
+    m->start_at_ms = m->planned_us / 1000;
+    m->next_endpoint = FLEET_MAIN;
+  }
+  events_add(m->fleet->config.events, (double) now_us / 1e6, m->facts.id, "online",
+             "\"endpoint\": \"%s\", \"resumed\": %s, \"session_present\": %s",
+             m->endpoint == FLEET_MAIN ? "main" : "prove", m->facts.resumed ? "true" : "false",
+             note->session_present ? "true" : "false");
+}
+
+/* True for what is a verdict about certificates, either side's: trying again would not change it. */
+static bool is_verdict(enum device_failure failure)
+{
+  return failure >= DEVICE_FAIL_TLS_NOT_TRUSTED && failure <= DEVICE_FAIL_TLS_ALERT_NO_CERT;
+}
+
+static void describe(const struct device_note *note, char *out, size_t size)
+{
+  int n = snprintf(out, size, "broker sent %u certificate%s", (unsigned) note->chain_certificates,
+                   note->chain_certificates == 1 ? "" : "s");
+  if (note->verify_flags != 0 && n < (int) size)
+    n += snprintf(out + n, size - (size_t) n, ", verify flags 0x%02x", (unsigned) note->verify_flags);
+  if (note->alert != 0 && n < (int) size)
+    n += snprintf(out + n, size - (size_t) n, ", alert %u received", (unsigned) note->alert);
+  if (note->tls_error != 0 && n < (int) size)
+    n += snprintf(out + n, size - (size_t) n, ", TLS code -0x%04x", (unsigned) -note->tls_error);
+  if (note->code != 0 && n < (int) size) snprintf(out + n, size - (size_t) n, ", MQTT reason 0x%02x", note->code);
+}
+
+static void on_attempt_failed(struct member *m, enum device_failure failure)
+{
+  struct metrics *metrics = m->fleet->config.metrics;
+  m->fleet->dialling--;
+  metrics_add(metrics, METRIC_CONNECT_FAILED, 1);
+  if (failure == DEVICE_FAIL_STOPPED) return;
+  if (!is_verdict(m->facts.phase_failure)) m->facts.phase_failure = failure;
+  if (m->endpoint != FLEET_PROVE || !is_verdict(failure)) return;
+  m->facts.proof = failure;
+  m->facts.proof_pending = false;
+  m->next_endpoint = FLEET_MAIN;
+  m->planned_us = fleet_clock_us(m->fleet) + m->fleet->origin_us;
+  m->start_at_ms = m->planned_us / 1000;
+}
+
+static void on_ended(struct member *m, const struct device_note *note)
+{
+  enum device_failure failure = m->end_failure != DEVICE_FAIL_NONE ? m->end_failure : note->failure;
+  char detail[160];
+  describe(note, detail, sizeof detail);
+  m->end_failure = DEVICE_FAIL_NONE;
+  m->facts.last_failure = failure;
+  m->handshaking = false;
+  m->ended = true;
+  if (m->link == MEMBER_DIALLING) {
+    on_attempt_failed(m, failure);
+  } else {
+    m->ended_us = fleet_clock_us(m->fleet);
+    if (m->facts.online) count_offline(m);
+  }
+  /* a session that the plan ends is no failure; an attempt it cuts short is one, so that attempts add up */
+  if (failure != DEVICE_FAIL_SESSION_STOPPED) member_count_failure(m, failure, detail);
+}
+
+static void on_update(struct member *m, const struct device_note *note, const char *event, enum metric committed,
+                      enum metric refused)
+{
+  struct metrics *metrics = m->fleet->config.metrics;
+  bool good = note->code == DEVICE_UPDATE_COMMITTED || note->code == DEVICE_UPDATE_SAME;
+  metrics_add(metrics, good ? committed : refused, 1);
+  events_add(m->fleet->config.events, run_s(m), m->facts.id, event, "\"status\": \"%s\", \"version\": %u",
+             device_update_name((enum device_update) note->code), (unsigned) note->version);
+}
+
+static void on_message(struct member *m, const struct device_note *note)
+{
+  char own[sizeof "private/" + DEVICE_ID_TEXT];
+  char id[DEVICE_ID_TEXT];
+  device_id_text(m->facts.id, id);
+  int n = snprintf(own, sizeof own, "private/%s/", id);
+  bool crossed = note->topic_size < (size_t) n || memcmp(note->topic, own, (size_t) n) != 0;
+  if (crossed) metrics_add(m->fleet->config.metrics, METRIC_TRESPASS_DELIVERED, 1);
+}
+
+void member_observe(void *ctx, const struct device_note *note)
+{
+  struct member *m = ctx;
+  struct metrics *metrics = m->fleet->config.metrics;
+  switch (note->kind) {
+  case DEVICE_NOTE_HANDSHAKE: on_handshake(m, note); break;
+  case DEVICE_NOTE_ONLINE: on_online(m, note); break;
+  case DEVICE_NOTE_ENDED: on_ended(m, note); break;
+  case DEVICE_NOTE_ACKED:
+    if (note->tag != MEMBER_TAG_TELEMETRY) break;
+    m->facts.telemetry_acked++;
+    metrics_add(metrics, METRIC_TELEMETRY_ACKED, 1);
+    if (m->shelving) m->shelve_by_ms = 0;
+    break;
+  case DEVICE_NOTE_DENIED:
+    if (note->tag == MEMBER_TAG_TRESPASS) metrics_add(metrics, METRIC_TRESPASS_DENIED, 1);
+    break;
+  case DEVICE_NOTE_TRUST:
+    m->facts.trust_version = note->version;
+    on_update(m, note, "trust", METRIC_TRUST_COMMITTED, METRIC_TRUST_REFUSED);
+    break;
+  case DEVICE_NOTE_IDENTITY: on_update(m, note, "certificate", METRIC_CERT_COMMITTED, METRIC_CERT_REFUSED); break;
+  case DEVICE_NOTE_MESSAGE: on_message(m, note); break;
+  case DEVICE_NOTE_STATE:
+  case DEVICE_NOTE_READY: break;
+  }
+}

@@ -1,0 +1,45 @@
+/* Telemetry at planned times. A message belongs to the plan's moment, not to the moment it could be sent. */
+#include <string.h>
+
+#include "base/random.h"
+#include "fleet/member.h"
+
+static void put_u64(uint8_t *out, uint64_t value)
+{
+  for (int i = 7; i >= 0; i--, value >>= 8) out[i] = (uint8_t) value;
+}
+
+void member_stagger_telemetry(struct member *m)
+{
+  const struct fleet_telemetry *t = &m->fleet->telemetry;
+  if (!t->on || m->link == MEMBER_OFF || m->shelving) {
+    m->telemetry_at_ms = DEVICE_NEVER;
+    return;
+  }
+  m->telemetry_at_ms = backend_now_ms(m->fleet->config.backend) + random_next(&m->random) % t->every_ms;
+}
+
+void member_send_telemetry(struct member *m)
+{
+  struct fleet *fleet = m->fleet;
+  uint64_t planned_ms = m->telemetry_at_ms;
+  m->telemetry_at_ms += fleet->telemetry.every_ms;
+  put_u64(fleet->message, m->facts.telemetry_sent + 1);
+  put_u64(fleet->message + 8, planned_ms * 1000 - fleet->origin_us);
+  memset(fleet->message + 16, 'x', fleet->telemetry.bytes - 16);
+  struct device_event event = {.kind = DEVICE_PUBLISH,
+                               .publish = {.topic = "telemetry",
+                                           .payload = fleet->message,
+                                           .size = fleet->telemetry.bytes,
+                                           .tag = MEMBER_TAG_TELEMETRY,
+                                           .qos = fleet->telemetry.qos}};
+  /* counted first: QoS 0 is acknowledged inside the step */
+  m->facts.telemetry_sent++;
+  member_feed(m, &event);
+  if (m->accepted) {
+    metrics_add(fleet->config.metrics, METRIC_TELEMETRY_SENT, 1);
+  } else {
+    m->facts.telemetry_sent--;
+    metrics_add(fleet->config.metrics, METRIC_TELEMETRY_SKIPPED, 1);
+  }
+}

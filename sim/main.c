@@ -1,0 +1,69 @@
+/* fleetsim: rehearse what happens to an IoT fleet before it happens. */
+#define _POSIX_C_SOURCE 200809L
+#include <curl/curl.h>
+#include <jansson.h>
+#include <openssl/crypto.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+#include <yaml.h>
+
+#include "base/error.h"
+#include "fleetsim/device.h"
+#include "verbs.h"
+
+static const struct {
+  const char *name;
+  int (*run)(int argc, char **argv);
+  const char *line;
+} verbs[] = {
+    {"run", verb_run, "rehearse a scenario: verdict, results.json, exit code"},
+    {"check", verb_check, "validate a scenario and print its timetable, without running it"},
+    {"report", verb_report, "print the summary of an earlier run again"},
+    {"pki", verb_pki, "make, show, export and import certificate hierarchies and fleets"},
+};
+
+static void print_help(FILE *out)
+{
+  fprintf(out, "fleetsim rehearses what happens to an IoT fleet before it happens.\n\n"
+               "usage: fleetsim VERB [options]\n\n");
+  for (size_t v = 0; v < sizeof verbs / sizeof verbs[0]; v++) fprintf(out, "  %-8s %s\n", verbs[v].name, verbs[v].line);
+  fprintf(out, "\n  fleetsim VERB --help    options and an example\n"
+               "  fleetsim --version      ours and every library's\n\n"
+               "example: ./fleetsim run scenarios/root-ca-rotation.yaml\n\n"
+               "exit codes: 0 all expectations met, 1 an expectation failed, 2 usage or scenario error,\n"
+               "            3 set-up failed, 4 internal error, 130 interrupted\n");
+}
+
+static void print_version(void)
+{
+  printf("fleetsim %s\n", FLEETSIM_VERSION);
+  printf("  Mbed TLS %s\n", device_builtin.tls_library);
+  printf("  libuv %s\n", uv_version_string());
+  printf("  %s\n", OpenSSL_version(OPENSSL_VERSION));
+  printf("  libcurl %s\n", curl_version_info(CURLVERSION_NOW)->version);
+  printf("  SQLite %s\n", sqlite3_libversion());
+  printf("  jansson %s\n", JANSSON_VERSION);
+  printf("  libyaml %s\n", yaml_get_version_string());
+}
+
+int main(int argc, char **argv)
+{
+  if (argc < 2) {
+    print_help(stderr);
+    return EXIT_CODE_USAGE;
+  }
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    print_help(stdout);
+    return EXIT_CODE_PASS;
+  }
+  if (strcmp(argv[1], "--version") == 0) {
+    print_version();
+    return EXIT_CODE_PASS;
+  }
+  for (size_t v = 0; v < sizeof verbs / sizeof verbs[0]; v++)
+    if (strcmp(argv[1], verbs[v].name) == 0) return verbs[v].run(argc - 1, argv + 1);
+  fprintf(stderr, "fleetsim: there is no verb '%s'; 'fleetsim --help' lists them\n", argv[1]);
+  return EXIT_CODE_USAGE;
+}

@@ -1,0 +1,25 @@
+/* Runs a checked scenario from set-up to verdict. */
+#ifndef FLEETSIM_RUN_H
+#define FLEETSIM_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "scenario/scenario.h"
+
+struct run_options {
+  const char *out;                    /* folder for results; made if missing */
+  const char *fleet;                  /* an existing fleet folder (`fleetsim pki`), NULL: a new one in out/fleet */
+  bool quiet;                         /* no progress and no summary */
+  bool yes;                           /* answer every prompt with Enter */
+  const char *const *allowed_targets; /* hosts beyond loopback that the command line names */
+  size_t allowed_count;
+  const char *version; /* of fleetsim */
+};
+
+/* Returns the exit code; writes results into options->out unless the folder itself cannot be used, which is in
+ * `error` (as is every other reason for a code of 2, 3 or 4). */
+enum exit_code run_scenario(const struct scenario *scenario, const struct run_options *options, struct error *error);
+
+#endif

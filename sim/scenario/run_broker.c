@@ -1,0 +1,124 @@
+/* What is done to the broker, and the proof that it happened: after a change the served leaf is looked at. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <string.h>
+
+#include "scenario/run_state.h"
+
+#define APPLY_WITHIN_MS 70000u /* a hook has 60 s */
+#define PROBE_WITHIN_MS 10000u
+#define PROBE_PAUSE_MS  100u
+
+struct operation {
+  bool ended, failed;
+  struct error error;
+  struct broker_seen seen;
+};
+
+static void on_operation(void *ctx, const struct error *error)
+{
+  struct operation *operation = ctx;
+  operation->ended = true;
+  operation->failed = error != NULL;
+  if (error != NULL) operation->error = *error;
+}
+
+static void on_seen(void *ctx, const struct broker_seen *seen, const struct error *error)
+{
+  struct operation *operation = ctx;
+  if (seen != NULL) operation->seen = *seen;
+  on_operation(ctx, error);
+}
+
+static bool has_ended(struct run *run, void *ctx)
+{
+  (void) run;
+  return ((const struct operation *) ctx)->ended;
+}
+
+/* The operation calls back into our stack frame: when the run is aborted, it is waited for all the same. */
+static int finish(struct run *run, struct operation *operation, uint64_t within_ms)
+{
+  enum run_waited waited = run_wait(run, has_ended, operation, within_ms);
+  while (!operation->ended) uv_run(&run->loop, UV_RUN_ONCE);
+  if (operation->failed) return run_abort(run, &operation->error);
+  return waited == RUN_ABORTED ? -1 : 0;
+}
+
+int run_wait_broker(struct run *run, void (*begin)(struct broker *, broker_done, void *), uint64_t within_ms)
+{
+  struct operation operation = {.ended = false};
+  begin(run->broker, on_operation, &operation);
+  return finish(run, &operation, within_ms);
+}
+
+static int presented(struct run *run, enum broker_listener listener)
+{
+  struct operation operation = {.ended = false};
+  broker_presented(run->broker, listener, on_operation, &operation);
+  return finish(run, &operation, APPLY_WITHIN_MS);
+}
+
+enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply)
+{
+  if (apply == SCENARIO_APPLY_NONE) return STEP_DONE;
+  bool restart = apply == SCENARIO_APPLY_RESTART;
+  return run_wait_broker(run, restart ? broker_restart : broker_reload, APPLY_WITHIN_MS) == 0 ? STEP_DONE
+                                                                                              : STEP_ABORTED;
+}
+
+static bool never(struct run *run, void *ctx)
+{
+  (void) run;
+  (void) ctx;
+  return false;
+}
+
+/* Looks at what is served until it is the leaf that was written. */
+static enum step_outcome await_leaf(struct run *run, enum broker_listener listener)
+{
+  uint64_t until_ms = run_elapsed_ms(run) + PROBE_WITHIN_MS;
+  while (run_elapsed_ms(run) < until_ms) {
+    struct operation operation = {.ended = false};
+    broker_probe(run->broker, listener, on_seen, &operation);
+    enum run_waited waited = run_wait(run, has_ended, &operation, PROBE_WITHIN_MS);
+    while (!operation.ended) uv_run(&run->loop, UV_RUN_ONCE);
+    if (waited == RUN_ABORTED) return STEP_ABORTED;
+    if (!operation.failed && memcmp(operation.seen.fingerprint, run->fingerprint[listener], 32) == 0) return STEP_DONE;
+    if (run_wait(run, never, NULL, PROBE_PAUSE_MS) == RUN_ABORTED) return STEP_ABORTED;
+  }
+  error_set(&run->error, EXIT_CODE_FAIL,
+            "the broker at port %u still does not serve the new certificate after %u s: was it reloaded?",
+            broker_port(run->broker, listener), PROBE_WITHIN_MS / 1000);
+  return STEP_FAILED;
+}
+
+int run_write_chain(struct run *run, enum broker_listener listener, const struct pki_chain *chain)
+{
+  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
+  struct pki_chain full = *chain;
+  full.host = broker_host(run->broker);
+  bool main_listener = listener == BROKER_MAIN;
+  if (broker_path(run->broker, main_listener ? "main.crt" : "prove.crt", certificate) != 0 ||
+      broker_path(run->broker, main_listener ? "main.key" : "prove.key", key) != 0)
+    return error_set(&run->error, EXIT_CODE_SETUP, "the broker's folder has too long a path; use a shorter --out");
+  if (pki_write_broker_chain(run->pki, &full, certificate, key, run->fingerprint[listener], &run->error) != 0)
+    return -1;
+  run->presented[listener] = full;
+  return 0;
+}
+
+enum step_outcome run_present(struct run *run, enum broker_listener listener, const struct pki_chain *chain,
+                              enum scenario_apply apply)
+{
+  if (run_write_chain(run, listener, chain) != 0) {
+    run_abort(run, &run->error);
+    return STEP_ABORTED;
+  }
+  if (presented(run, listener) != 0) return STEP_ABORTED;
+  enum step_outcome outcome = run_broker_apply(run, apply);
+  if (outcome != STEP_DONE || apply == SCENARIO_APPLY_NONE) return outcome;
+  outcome = await_leaf(run, listener);
+  if (outcome == STEP_DONE && listener == BROKER_MAIN) fleet_chain_changed(run->fleet);
+  return outcome;
+}

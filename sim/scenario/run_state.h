@@ -1,0 +1,143 @@
+/* A run under way: its parts, what the back office knows, and how code waits. Internal to sim/scenario.
+ *
+ * A run is straight-line code on one thread: set up, phases, settle, verdict, tear down. Whatever takes time calls
+ * run_wait(), which turns the event loop until a condition holds, its deadline passes, or the run is aborted (Ctrl-C,
+ * the run's time limit, a dead broker). So a step reads as its story does.
+ */
+#ifndef FLEETSIM_RUN_STATE_H
+#define FLEETSIM_RUN_STATE_H
+
+#include <uv.h>
+
+#include "broker/broker.h"
+#include "fleet/fleet.h"
+#include "net/backend_uv.h"
+#include "operator/operator.h"
+#include "pki/pki.h"
+#include "report/events.h"
+#include "report/metrics.h"
+#include "report/progress.h"
+#include "report/results.h"
+#include "scenario/run.h"
+
+#define RUN_VERSIONS_MAX 256 /* trust bundle versions in one run */
+
+struct run {
+  const struct scenario *scenario;
+  const struct run_options *options;
+  struct error error; /* why the run is aborted, or the latest step failed */
+  bool aborted, interrupted;
+
+  uv_loop_t loop;
+  uv_timer_t tick;
+  uv_signal_t signals[2];
+  uv_async_t wake;
+  bool loop_open, ticked;
+  uint64_t began_ms, flush_at_ms;
+
+  struct metrics *metrics;
+  struct events *events;
+  struct progress *progress;
+  struct results results;
+  struct pki *pki;
+  struct broker *broker;
+  struct operator* operator;
+  struct backend *backend;
+  struct fleet *fleet;
+  uint32_t *ids;
+  uint64_t rss_before;
+
+  /* what the back office has done and knows */
+  struct pki_chain presented[BROKER_LISTENERS];
+  uint8_t fingerprint[BROKER_LISTENERS][32];
+  struct pki_roots client_roots;
+  uint32_t bundle_version;                   /* newest one pushed */
+  struct pki_roots bundle[RUN_VERSIONS_MAX]; /* its anchors, by version */
+  uint32_t *acked_version;                   /* per device */
+  int8_t *identity_pushed;                   /* per device: root of the certificate that is on its way */
+  bool operator_online;
+  char operator_said[160];
+
+  /* the phase under way */
+  size_t phase;
+  struct scenario_step undo[64];
+  size_t undo_count;
+};
+
+/* How a step ended. FAILED: the rehearsed world did not do what it should; run->error says why. */
+enum step_outcome { STEP_DONE, STEP_FAILED, STEP_ABORTED };
+
+enum run_waited { RUN_ABORTED = -1, RUN_TIMED_OUT = 0, RUN_REACHED = 1 };
+
+/* Turns the loop until done(run, ctx) or `within_ms` has passed. */
+enum run_waited run_wait(struct run *run, bool (*done)(struct run *run, void *ctx), void *ctx, uint64_t within_ms);
+
+uint64_t run_elapsed_ms(const struct run *run);
+
+/* Aborts the run with run->error set. */
+int run_abort(struct run *run, const struct error *error);
+
+/* run.c: what the loop calls. */
+void run_on_tick(uv_timer_t *timer);
+void run_on_signal(uv_signal_t *handle, int number);
+
+/* run_setup.c, run_verdict.c: the parts of run_scenario. 0, or -1 with run->error. */
+int run_setup(struct run *run);
+void run_end_world(struct run *run); /* operator and fleet; afterwards nothing observes any more */
+void run_teardown(struct run *run);
+void run_settle(struct run *run);
+void run_gauges(struct run *run);
+enum exit_code run_verdict(struct run *run);
+
+/* Telemetry of the devices in use that is not yet both acknowledged to them and delivered to the operator. */
+uint64_t run_unsettled(struct run *run);
+
+/* run_phases.c */
+void run_phases(struct run *run);
+
+/* run_quantities.c: what expressions can name; `ctx` is the run. */
+int run_lookup(void *ctx, const char *name, const char *argument, struct expr_quantity *out);
+int run_root_index(const struct run *run, const char *root);
+bool run_version_has(const struct run *run, uint32_t version, const char *root);
+
+/* run_office.c: collects what the operator heard. */
+void run_collect(struct run *run);
+
+/* run_broker.c: what is done to the broker, and proven to have happened. */
+enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply);
+int run_write_chain(struct run *run, enum broker_listener listener, const struct pki_chain *chain);
+/* Presents `chain` at a listener: files, hook, reload or restart, and a probe that sees the new leaf served. */
+enum step_outcome run_present(struct run *run, enum broker_listener listener, const struct pki_chain *chain,
+                              enum scenario_apply apply);
+int run_wait_broker(struct run *run, void (*operation)(struct broker *, broker_done, void *), uint64_t within_ms);
+
+/* Steps, one file per kind (steps/). */
+typedef enum step_outcome step_function(struct run *run, const struct scenario_step *step);
+step_function step_connect, step_telemetry, step_drain, step_push_trust, step_prove, step_present, step_trust_clients,
+    step_reload, step_restart, step_reconnect, step_reissue, step_shelf, step_wake, step_clock, step_trespass,
+    step_wait, step_prompt;
+
+/* Remembers the step that takes back what is being done, for on_fail: rollback. */
+void run_undo_with(struct run *run, const struct scenario_step *inverse);
+
+/* steps/targets.c: which devices a step is for. The list is malloc'd; NULL aborts the run for want of memory. */
+enum targets_kind { TARGETS_AWAKE, TARGETS_ONLINE, TARGETS_SHELVED, TARGETS_UNPLANNED };
+uint32_t *targets_list(struct run *run, enum targets_kind kind, size_t *count);
+
+/* Number of the first devices that a share is: rounded up, so that a share above 0 reaches somebody. */
+size_t targets_share(size_t count, double share);
+
+/* Goes through the waves of a step: begin(run, devices, count, ctx) starts one slice; done(run, index, ctx) tells
+ * whether a device of it is through. A slice that is not through in `within_ms` stops the rollout, unless it was the
+ * last one: then the phase's gate decides. Slices are not cumulative: each device is begun once. */
+struct waves {
+  const struct scenario_waves *shares;
+  uint64_t within_ms;
+  int (*begin)(struct run *run, const uint32_t *devices, size_t count, void *ctx);
+  bool (*done)(struct run *run, uint32_t device, void *ctx);
+  void *ctx;
+  const char *what; /* "acknowledged the trust bundle": for the sentence of a failure */
+};
+enum step_outcome waves_run(struct run *run, const struct waves *waves, const uint32_t *devices, size_t count);
+
+#endif

@@ -1,0 +1,44 @@
+/* connect: devices come online at the arrival rate; telemetry starts with them. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdlib.h>
+
+#include "scenario/run_state.h"
+
+static struct fleet_telemetry as_fleet(const struct scenario_telemetry *t)
+{
+  return (struct fleet_telemetry){.on = t->on, .every_ms = t->every_ms, .bytes = t->bytes, .qos = t->qos};
+}
+
+static bool never(struct run *run, void *ctx)
+{
+  (void) run;
+  (void) ctx;
+  return false;
+}
+
+enum step_outcome step_connect(struct run *run, const struct scenario_step *step)
+{
+  size_t count;
+  uint32_t *devices = targets_list(run, TARGETS_UNPLANNED, &count);
+  if (devices == NULL) return STEP_ABORTED;
+  size_t chosen = targets_share(fleet_size(run->fleet), step->share);
+  if (chosen > count) chosen = count;
+  struct fleet_telemetry telemetry = as_fleet(&run->scenario->telemetry);
+  fleet_set_telemetry(run->fleet, &telemetry);
+  fleet_connect(run->fleet, devices, chosen, step->rate, step->arrival == SCENARIO_POISSON);
+  free(devices);
+  uint64_t ramp_ms = step->rate > 0 ? (uint64_t) ((double) chosen / step->rate * 1000.0) : 0;
+  return run_wait(run, never, NULL, ramp_ms) == RUN_ABORTED ? STEP_ABORTED : STEP_DONE;
+}
+
+enum step_outcome step_telemetry(struct run *run, const struct scenario_step *step)
+{
+  struct fleet_telemetry telemetry = as_fleet(&step->telemetry);
+  fleet_set_telemetry(run->fleet, &telemetry);
+  return STEP_DONE;
+}
+
+enum step_outcome step_wait(struct run *run, const struct scenario_step *step)
+{
+  return run_wait(run, never, NULL, step->within_ms) == RUN_ABORTED ? STEP_ABORTED : STEP_DONE;
+}

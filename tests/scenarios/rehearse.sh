@@ -1,0 +1,41 @@
+#!/bin/sh
+# Runs one scenario of this folder against a real mosquitto and holds the outcome against what its first lines foretell:
+#   # expect-exit: 1
+#   # expect-reason: connect.tls.not_trusted     must appear in results.json (a failure name or an expression)
+# usage: rehearse.sh PATH/TO/fleetsim SCENARIO.yaml
+set -u
+fleetsim=$1
+scenario=$2
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+foretold() { sed -n "s/^# expect-$1: *//p" "$scenario"; }
+want_exit=$(foretold exit)
+want_exit=${want_exit:-0}
+
+fail() {
+  echo "FAIL $(basename "$scenario"): $1"
+  [ -f "$out/run/results.json" ] && "$fleetsim" report "$out/run"
+  [ -f "$out/run/broker/mosquitto.log" ] && tail -n 5 "$out/run/broker/mosquitto.log"
+  cat "$out/log"
+  exit 1
+}
+
+"$fleetsim" run "$scenario" --out "$out/run" --quiet >"$out/log" 2>&1 </dev/null
+got_exit=$?
+[ "$got_exit" -eq "$want_exit" ] || fail "exit code $got_exit, foretold $want_exit"
+[ -s "$out/run/results.json" ] || fail "no results.json"
+[ -s "$out/run/junit.xml" ] || fail "no junit.xml"
+[ -s "$out/run/events.ndjson" ] || fail "no events.ndjson"
+grep -q '"closed": *true' "$out/run/results.json" || fail "attempts, successes, failures and open attempts do not add up"
+
+foretold reason >"$out/reasons"
+[ "$want_exit" -eq 0 ] || [ -s "$out/reasons" ] || fail "a broken scenario must foretell its reason"
+while IFS= read -r reason; do
+  grep -qF "$reason" "$out/run/results.json" || fail "results.json does not name $reason"
+done <"$out/reasons"
+if grep -rqE 'PRIVATE KEY' "$out/run" --include='*.json' --include='*.ndjson' --include='*.log' --include='*.xml'; then
+  fail "a private key is in the results or logs"
+fi
+if pgrep -f "$out/run" >/dev/null 2>&1; then fail "a process is left behind"; fi
+echo "ok $(basename "$scenario"): exit $got_exit as foretold"

@@ -1,0 +1,547 @@
+/* The fleet in virtual time: a backend without sockets and a device without TLS, both scripted here. */
+#define _POSIX_C_SOURCE 200809L
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fleet/fleet.h"
+
+#define DEVICES 20
+
+/* A backend whose clock is a number ---------------------------------------------------------------------------------
+ */
+
+struct backend {
+  uint64_t now_ms;
+  struct backend_conn *conns[DEVICES];
+  size_t count;
+};
+
+struct backend_conn {
+  struct backend *backend;
+  const struct backend_handler *handler;
+  void *user;
+  uint64_t deadline_ms;
+  bool dialled, open;
+};
+
+size_t backend_conn_size(void)
+{
+  return sizeof(struct backend_conn);
+}
+
+struct backend_conn *backend_conn_init(struct backend *backend, void *storage, const struct backend_handler *handler,
+                                       void *user)
+{
+  struct backend_conn *conn = storage;
+  *conn = (struct backend_conn){.backend = backend, .handler = handler, .user = user, .deadline_ms = UINT64_MAX};
+  assert_true(backend->count < DEVICES);
+  backend->conns[backend->count++] = conn;
+  return conn;
+}
+
+void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *to, const struct sockaddr_storage *from)
+{
+  (void) to, (void) from;
+  conn->dialled = true;
+}
+
+int backend_send(struct backend_conn *conn, const uint8_t *data, size_t size)
+{
+  (void) data, (void) size;
+  assert_true(conn->open);
+  return 0;
+}
+
+void backend_close(struct backend_conn *conn)
+{
+  conn->dialled = conn->open = false;
+}
+
+void backend_deadline(struct backend_conn *conn, uint64_t at_ms)
+{
+  conn->deadline_ms = at_ms;
+}
+
+void backend_conn_release(struct backend_conn *conn, void (*released)(void *user))
+{
+  released(conn->user);
+}
+
+uint64_t backend_now_ms(const struct backend *backend)
+{
+  return backend->now_ms;
+}
+
+uint64_t backend_now_us(const struct backend *backend)
+{
+  return backend->now_ms * 1000;
+}
+
+uint64_t backend_cpu_us(const struct backend *backend)
+{
+  return backend->now_ms + 1;
+}
+
+int64_t backend_unix_s(const struct backend *backend)
+{
+  return 1800000000 + (int64_t) (backend->now_ms / 1000);
+}
+
+int backend_random(struct backend *backend, uint8_t *out, size_t size)
+{
+  (void) backend;
+  memset(out, 7, size);
+  return 0;
+}
+
+/* A device that is online as soon as its transport opens, unless it is told to fail there ---------------------------
+ */
+
+struct puppet {
+  struct device_config config;
+  uint8_t endpoint;
+  bool online;
+};
+
+static enum device_failure outcome[FLEET_ENDPOINTS]; /* of every device's attempts at this endpoint */
+static bool outbox_full;
+static int64_t seen_unix_s[DEVICES]; /* the wall clock that each device was shown last */
+
+static void note(struct puppet *p, struct device_note note)
+{
+  p->config.host.observe(p->config.host.ctx, &note);
+}
+
+static size_t puppet_index(const struct puppet *p)
+{
+  uint8_t mark;
+  assert_int_equal(p->config.host.nvm_read(p->config.host.ctx, 1, &mark, 1), 0);
+  return mark;
+}
+
+static size_t puppet_size(const struct device_profile *profile)
+{
+  (void) profile;
+  return sizeof(struct puppet);
+}
+
+static int puppet_create(void *storage, const struct device_config *config)
+{
+  struct puppet *p = storage;
+  uint8_t alive;
+  *p = (struct puppet){.config = *config};
+  assert_int_equal(config->host.nvm_read(config->host.ctx, 16, &alive, 1), -1);
+  assert_int_equal(config->host.nvm_read(config->host.ctx, 0, &alive, 1), 0);
+  return alive == 0 ? -DEVICE_FAIL_DEVICE_NVM : 0;
+}
+
+static void puppet_end(struct puppet *p, enum device_failure failure)
+{
+  p->online = false;
+  note(p, (struct device_note){.kind = DEVICE_NOTE_ENDED, .failure = failure});
+}
+
+static void puppet_open(struct puppet *p, struct device_effects *fx)
+{
+  static const uint8_t anchor[32] = {1};
+  if (outcome[p->endpoint] != DEVICE_FAIL_NONE) {
+    fx->close = true;
+    puppet_end(p, outcome[p->endpoint]);
+    return;
+  }
+  note(p, (struct device_note){.kind = DEVICE_NOTE_HANDSHAKE, .anchor_id = anchor});
+  p->online = true;
+  note(p, (struct device_note){.kind = DEVICE_NOTE_ONLINE});
+}
+
+static void puppet_step(void *storage, const struct device_event *event, struct device_effects *fx)
+{
+  struct puppet *p = storage;
+  fx->deadline_ms = DEVICE_NEVER;
+  seen_unix_s[puppet_index(p)] = event->unix_s;
+  switch (event->kind) {
+  case DEVICE_START:
+    p->endpoint = event->start.endpoint;
+    fx->connect = true;
+    fx->endpoint = p->endpoint;
+    break;
+  case DEVICE_OPENED: puppet_open(p, fx); break;
+  case DEVICE_CLOSED: puppet_end(p, p->online ? DEVICE_FAIL_SESSION_CLOSED : event->closed.cause); break;
+  case DEVICE_STOP:
+    fx->close = true;
+    puppet_end(p, p->online ? DEVICE_FAIL_SESSION_STOPPED : DEVICE_FAIL_STOPPED);
+    break;
+  case DEVICE_PUBLISH:
+    fx->accepted = !outbox_full;
+    if (fx->accepted && p->online) note(p, (struct device_note){.kind = DEVICE_NOTE_ACKED, .tag = event->publish.tag});
+    break;
+  default: break;
+  }
+}
+
+static void puppet_destroy(void *storage)
+{
+  (void) storage;
+}
+
+static uint32_t puppet_version(const void *storage)
+{
+  (void) storage;
+  return 1;
+}
+
+static const struct device_ops puppet_ops = {.name = "puppet",
+                                             .storage_size = puppet_size,
+                                             .create = puppet_create,
+                                             .step = puppet_step,
+                                             .destroy = puppet_destroy,
+                                             .trust_version = puppet_version};
+
+/* The world of one test ---------------------------------------------------------------------------------------------
+ */
+
+struct world {
+  struct backend backend;
+  struct fleet *fleet;
+  struct metrics *metrics;
+  struct events *events;
+  uint8_t pages[DEVICES][16]; /* byte 0: boots; byte 1: the device's index */
+  char folder[64];
+};
+
+static uint8_t *page_of(void *pages, size_t index)
+{
+  return ((struct world *) pages)->pages[index];
+}
+
+static uint32_t id_of(void *pages, size_t index)
+{
+  (void) pages;
+  return (uint32_t) index + 1;
+}
+
+static void make_fleet(struct world *w)
+{
+  static const struct device_profile profile = {.name = "puppet"};
+  struct fleet_config config = {.backend = &w->backend,
+                                .ops = &puppet_ops,
+                                .profile = &profile,
+                                .host = {"localhost", "localhost"},
+                                .device_count = DEVICES,
+                                .page = page_of,
+                                .page_size = 16,
+                                .id = id_of,
+                                .pages = w,
+                                .anchor_id = {{9}, {1}},
+                                .root_count = 2,
+                                .reconnect = {.kind = BACKOFF_FIXED, .base_ms = 1000, .cap_ms = 1000},
+                                .seed = 7,
+                                .metrics = w->metrics,
+                                .events = w->events};
+  assert_int_equal(fleet_create(&config, &w->fleet, NULL), 0);
+}
+
+/* `damaged`: index of a device that does not boot, -1: all do. */
+static struct world *new_world(int damaged)
+{
+  struct world *w = calloc(1, sizeof *w);
+  assert_non_null(w);
+  memset(outcome, 0, sizeof outcome);
+  outbox_full = false;
+  for (int i = 0; i < DEVICES; i++) w->pages[i][0] = i != damaged;
+  for (int i = 0; i < DEVICES; i++) w->pages[i][1] = (uint8_t) i;
+  w->backend.now_ms = 5000;
+  w->metrics = metrics_create();
+  strcpy(w->folder, "/tmp/fleet-test-XXXXXX");
+  assert_non_null(mkdtemp(w->folder));
+  assert_int_equal(events_open(w->folder, &w->events, NULL), 0);
+  make_fleet(w);
+  return w;
+}
+
+static void on_closed(void *ctx)
+{
+  *(bool *) ctx = true;
+}
+
+static void end(struct world *w)
+{
+  char path[96];
+  bool closed = false;
+  fleet_close(w->fleet, on_closed, &closed);
+  assert_true(closed);
+  assert_int_equal(events_close(w->events, NULL), 0);
+  metrics_destroy(w->metrics);
+  snprintf(path, sizeof path, "%s/events.ndjson", w->folder);
+  unlink(path);
+  rmdir(w->folder);
+  free(w);
+}
+
+static void turn(struct world *w, struct backend_conn *conn)
+{
+  if (conn->dialled) {
+    conn->dialled = false;
+    conn->open = true;
+    conn->handler->opened(conn->user);
+  }
+  if (conn->deadline_ms > w->backend.now_ms) return;
+  conn->deadline_ms = UINT64_MAX;
+  conn->handler->deadline(conn->user);
+}
+
+/* Lets `ms` pass: transports open within a millisecond, deadlines fire when due. */
+static void pass(struct world *w, uint64_t ms)
+{
+  for (uint64_t end_ms = w->backend.now_ms + ms; w->backend.now_ms < end_ms; w->backend.now_ms++)
+    for (size_t i = 0; i < w->backend.count; i++) turn(w, w->backend.conns[i]);
+}
+
+static double value(struct world *w, enum metric metric)
+{
+  return metrics_value(w->metrics, metric);
+}
+
+static size_t online(struct world *w)
+{
+  struct fleet_census census;
+  fleet_census(w->fleet, &census);
+  return census.online;
+}
+
+static void assert_books_closed(struct world *w)
+{
+  struct fleet_census census;
+  fleet_census(w->fleet, &census);
+  double closed = value(w, METRIC_CONNECT_OK) + value(w, METRIC_CONNECT_FAILED) + (double) census.attempts_open;
+  assert_int_equal((int) value(w, METRIC_CONNECT_ATTEMPTS), (int) closed);
+}
+
+static void connect_all(struct world *w)
+{
+  fleet_connect(w->fleet, fleet_order(w->fleet), DEVICES, 1000, false);
+  pass(w, 100);
+}
+
+/* Stories -----------------------------------------------------------------------------------------------------------
+ */
+
+static void connects_at_the_planned_rate(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  fleet_connect(w->fleet, fleet_order(w->fleet), DEVICES, 10, false);
+  pass(w, 950);
+  assert_int_equal(online(w), 10);
+  pass(w, 1100);
+  assert_int_equal(online(w), DEVICES);
+  assert_int_equal((int) value(w, METRIC_CONNECT_ATTEMPTS), DEVICES);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void tries_again_by_the_policy_and_books_every_attempt(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  outcome[FLEET_MAIN] = DEVICE_FAIL_TLS_NOT_TRUSTED;
+  connect_all(w);
+  pass(w, 2000);
+  assert_int_equal(online(w), 0);
+  assert_int_equal((int) value(w, METRIC_CONNECT_FAILED), 3 * DEVICES);
+  assert_int_equal(metrics_failure(w->metrics, DEVICE_FAIL_TLS_NOT_TRUSTED)->count, 3 * DEVICES);
+  outcome[FLEET_MAIN] = DEVICE_FAIL_NONE;
+  pass(w, 1100);
+  assert_int_equal(online(w), DEVICES);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void a_redial_is_planned_and_no_failure(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  fleet_chain_changed(w->fleet);
+  assert_int_not_equal(fleet_facts(w->fleet, 3)->generation, fleet_generation(w->fleet));
+  fleet_redial(w->fleet, fleet_order(w->fleet), DEVICES, 0, true);
+  pass(w, 50);
+  assert_int_equal(online(w), DEVICES);
+  assert_int_equal(fleet_facts(w->fleet, 3)->connects, 2);
+  assert_int_equal(fleet_facts(w->fleet, 3)->generation, fleet_generation(w->fleet));
+  assert_int_equal((int) value(w, METRIC_CONNECT_FAILED), 0);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void an_attempt_cut_short_by_the_plan_is_booked(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  fleet_connect(w->fleet, fleet_order(w->fleet), DEVICES, 0, false);
+  for (size_t i = 0; i < DEVICES; i++) w->backend.conns[i]->handler->deadline(w->backend.conns[i]->user);
+  fleet_redial(w->fleet, fleet_order(w->fleet), DEVICES, 0, true);
+  for (size_t i = 0; i < DEVICES; i++) w->backend.conns[i]->handler->deadline(w->backend.conns[i]->user);
+  const struct metrics_failure *stopped = metrics_failure(w->metrics, DEVICE_FAIL_STOPPED);
+  assert_int_equal(stopped->count, DEVICES);
+  assert_int_equal(stopped->expected, DEVICES);
+  assert_books_closed(w);
+  pass(w, 10);
+  assert_int_equal(online(w), DEVICES);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void a_proof_visits_the_other_listener_and_comes_home(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  assert_int_equal(fleet_facts(w->fleet, 0)->proven, 1u << 1);
+  fleet_prove(w->fleet, fleet_order(w->fleet), DEVICES, 0);
+  pass(w, 50);
+  assert_int_equal(online(w), DEVICES);
+  for (size_t i = 0; i < DEVICES; i++) {
+    assert_false(fleet_facts(w->fleet, i)->proof_pending);
+    assert_int_equal(fleet_facts(w->fleet, i)->proof, DEVICE_FAIL_NONE);
+  }
+  assert_int_equal((int) value(w, METRIC_CONNECT_OK), 3 * DEVICES);
+  end(w);
+}
+
+static void a_refused_proof_is_kept_and_the_device_comes_home(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  fleet_begin_phase(w->fleet);
+  outcome[FLEET_PROVE] = DEVICE_FAIL_TLS_EXPIRED;
+  fleet_prove(w->fleet, fleet_order(w->fleet), DEVICES, 0);
+  pass(w, 50);
+  assert_int_equal(online(w), DEVICES);
+  assert_int_equal(fleet_facts(w->fleet, 4)->proof, DEVICE_FAIL_TLS_EXPIRED);
+  assert_int_equal(fleet_facts(w->fleet, 4)->phase_failure, DEVICE_FAIL_TLS_EXPIRED);
+  assert_int_equal((int) value(w, METRIC_CONNECT_FAILED), DEVICES);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void an_endless_proof_can_be_given_up(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  outcome[FLEET_PROVE] = DEVICE_FAIL_TCP_REFUSED;
+  fleet_prove(w->fleet, fleet_order(w->fleet), DEVICES, 0);
+  pass(w, 3000);
+  assert_true(fleet_facts(w->fleet, 4)->proof_pending);
+  fleet_end_proofs(w->fleet);
+  pass(w, 50);
+  assert_int_equal(online(w), DEVICES);
+  assert_int_equal(fleet_facts(w->fleet, 4)->proof, DEVICE_FAIL_TCP_REFUSED);
+  end(w);
+}
+
+static void shelved_devices_have_no_power_until_they_wake(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  fleet_shelve(w->fleet, fleet_order(w->fleet), 5);
+  pass(w, 50);
+  assert_int_equal(online(w), DEVICES - 5);
+  assert_false(fleet_facts(w->fleet, fleet_order(w->fleet)[0])->powered);
+  pass(w, 10000);
+  assert_int_equal(online(w), DEVICES - 5);
+  fleet_wake(w->fleet, fleet_order(w->fleet), 5, 0);
+  pass(w, 50);
+  assert_int_equal(online(w), DEVICES);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void telemetry_keeps_its_own_time(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  fleet_set_telemetry(w->fleet, &(struct fleet_telemetry){.on = true, .every_ms = 100, .bytes = 32, .qos = 1});
+  connect_all(w);
+  pass(w, 1000);
+  int sent = (int) value(w, METRIC_TELEMETRY_SENT);
+  assert_in_range(sent, 10 * DEVICES, 11 * DEVICES);
+  assert_int_equal((int) value(w, METRIC_TELEMETRY_ACKED), sent);
+  outbox_full = true;
+  pass(w, 200);
+  assert_int_equal((int) value(w, METRIC_TELEMETRY_SENT), sent);
+  assert_int_equal((int) value(w, METRIC_TELEMETRY_SKIPPED), 2 * DEVICES);
+  fleet_set_telemetry(w->fleet, &(struct fleet_telemetry){.on = false});
+  pass(w, 1000);
+  assert_int_equal((int) value(w, METRIC_TELEMETRY_SKIPPED), 2 * DEVICES);
+  end(w);
+}
+
+static void a_device_with_damaged_memory_is_counted_and_left_out(void **state)
+{
+  (void) state;
+  struct world *w = new_world(6);
+  connect_all(w);
+  assert_int_equal(online(w), DEVICES - 1);
+  assert_true(fleet_facts(w->fleet, 6)->dead);
+  const struct metrics_failure *failure = metrics_failure(w->metrics, DEVICE_FAIL_DEVICE_NVM);
+  assert_int_equal(failure->count, 1);
+  assert_int_equal(failure->first_devices[0], 7);
+  end(w);
+}
+
+static void a_wrong_clock_is_believed_and_goes_on(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  uint32_t first = fleet_order(w->fleet)[0], second = fleet_order(w->fleet)[1];
+  fleet_set_clock(w->fleet, &first, 1, false, 0);
+  pass(w, 4000);
+  connect_all(w);
+  assert_in_range(seen_unix_s[first], 4, 5);
+  assert_true(seen_unix_s[second] > 1800000000);
+  end(w);
+}
+
+static void the_same_seed_gives_the_same_order(void **state)
+{
+  (void) state;
+  struct world *a = new_world(-1), *b = new_world(-1);
+  assert_memory_equal(fleet_order(a->fleet), fleet_order(b->fleet), DEVICES * sizeof(uint32_t));
+  size_t moved = 0;
+  for (size_t i = 0; i < DEVICES; i++) moved += fleet_order(a->fleet)[i] != i;
+  assert_true(moved > DEVICES / 2);
+  end(a);
+  end(b);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(connects_at_the_planned_rate),
+      cmocka_unit_test(tries_again_by_the_policy_and_books_every_attempt),
+      cmocka_unit_test(a_redial_is_planned_and_no_failure),
+      cmocka_unit_test(an_attempt_cut_short_by_the_plan_is_booked),
+      cmocka_unit_test(a_proof_visits_the_other_listener_and_comes_home),
+      cmocka_unit_test(a_refused_proof_is_kept_and_the_device_comes_home),
+      cmocka_unit_test(an_endless_proof_can_be_given_up),
+      cmocka_unit_test(shelved_devices_have_no_power_until_they_wake),
+      cmocka_unit_test(telemetry_keeps_its_own_time),
+      cmocka_unit_test(a_device_with_damaged_memory_is_counted_and_left_out),
+      cmocka_unit_test(a_wrong_clock_is_believed_and_goes_on),
+      cmocka_unit_test(the_same_seed_gives_the_same_order),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
