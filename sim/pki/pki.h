@@ -6,11 +6,13 @@
  *     ca/ROOT-devices.crt/.key                 issuing intermediate for device certificates (EKU clientAuth leaves)
  *     ca/SUBJECT-by-ISSUER.crt                 cross-certificates, every ordered pair of roots
  *     ca/SUBJECT-by-ISSUER-expired.crt         the same, expired: made on demand
+ *     ca/back-office.crt/.key                  issues the operator's certificate: no rotation of roots locks it out
  *     update.key, update.pub                   signs trust bundles and nothing else
  *     operator.crt, operator.key, operator-ca.crt   the back office's client identity, and all roots in one file
  *     registry.db                              SQLite: devices, their CSRs, every certificate issued
  *     nvm.bin                                  one page of DEVICE_NVM_PAGE_SIZE per device, mmap'd while open
  * Keys are 0600 and leave the folder only by `fleetsim pki export`. Device private keys exist in nvm.bin alone.
+ * A folder is open once at a time; a second pki_open is refused.
  */
 #ifndef FLEETSIM_PKI_H
 #define FLEETSIM_PKI_H
@@ -20,9 +22,10 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "fleetsim/device.h"
 
 #define PKI_ROOTS_MAX 8
-#define PKI_NAME_MAX 32 /* bytes of a root's name with its zero: letters, digits, '-', '_' */
+#define PKI_NAME_MAX  32 /* bytes of a root's name with its zero: letters, digits, '-', '_' */
 
 struct pki;
 
@@ -43,8 +46,46 @@ struct pki_chain {
   const char *host; /* the broker's name: SAN dNSName, or iPAddress when it is one */
 };
 
+/* A root that somebody else keeps: its certificate, and never its key. */
+struct pki_foreign {
+  char name[PKI_NAME_MAX];
+  const char *path; /* PEM, one self-signed P-256 CA certificate */
+};
+
+/* A row of the registry: one certificate that a device got. */
+struct pki_issued {
+  uint8_t serial[20]; /* big-endian */
+  uint8_t serial_size;
+  char issuer[PKI_NAME_MAX];             /* the root's name; "" when it is none of the fleet's */
+  int64_t not_before, not_after, issued; /* Unix seconds */
+  bool imported;
+};
+
+/* What a device holds in its NVM page now. */
+struct pki_device_state {
+  uint32_t id;
+  uint32_t bundle_version; /* 0: no whole bundle */
+  size_t anchor_count;
+  char anchor[DEVICE_ANCHORS_MAX][PKI_NAME_MAX]; /* "?": no root of this fleet */
+  uint8_t certificate_id[32];                    /* SHA-256 of the leaf's DER; zeros: no certificate */
+};
+
+/* A certificate of the hierarchy. */
+struct pki_authority_info {
+  char file[3 * PKI_NAME_MAX];  /* below the fleet folder */
+  char subject[72], issuer[72]; /* CN */
+  uint8_t fingerprint[32];      /* SHA-256 of the DER */
+  int64_t not_before, not_after;
+  bool has_key;
+};
+
 /* Makes a new fleet folder with these roots. The folder must not hold a fleet yet. */
 int pki_create(const char *folder, const struct pki_roots *roots, struct pki **out, struct error *error);
+
+/* The same around roots that exist already, without their keys: trust bundles can be made and devices imported, but
+ * nothing can be issued under these roots. */
+int pki_create_foreign(const char *folder, const struct pki_foreign *foreign, size_t count, struct pki **out,
+                       struct error *error);
 
 /* Opens an existing one; refuses folders and keys that others can read, naming the chmod that mends it. */
 int pki_open(const char *folder, struct pki **out, struct error *error);
@@ -52,6 +93,15 @@ void pki_close(struct pki *pki);
 
 const struct pki_roots *pki_roots(const struct pki *pki);
 const char *pki_folder(const struct pki *pki);
+bool pki_has_root(const struct pki *pki, const char *root);
+bool pki_can_issue(const struct pki *pki, const char *root);
+bool pki_roots_include(const struct pki_roots *roots, const char *name);
+
+/* Checks what pki_create would refuse: 1 to PKI_ROOTS_MAX distinct names that make file names. */
+int pki_roots_check_names(const struct pki_roots *roots, struct error *error);
+
+/* Devices have indices 0..count-1 in ascending order of id. Adding and importing may shift them, and moves the pages.
+ */
 
 /* Adds `count` devices (ids follow the highest in use, the first is 00000001): key, CSR, certificate under
  * `issuing_root`, registry row, NVM page with trust bundle version 1 of `trusted`. One transaction. */
@@ -65,11 +115,16 @@ int pki_import_devices(struct pki *pki, const char *csv, const struct pki_roots 
 size_t pki_device_count(const struct pki *pki);
 uint32_t pki_device_id(const struct pki *pki, size_t index);
 
-/* The device's NVM page: DEVICE_NVM_PAGE_SIZE bytes in the mapped file; valid until pki_close. */
+/* false: there is no such device. */
+bool pki_find_device(const struct pki *pki, uint32_t id, size_t *index);
+
+/* The device's NVM page: DEVICE_NVM_PAGE_SIZE bytes in the mapped file; valid until pki_close, pki_add_devices or
+ * pki_import_devices. */
 uint8_t *pki_device_page(struct pki *pki, size_t index);
 
 /* Puts every device back to how it was made: certificate under `issuing_root`, trust bundle version 1 of `trusted`.
- * For a run on a folder that an earlier run changed. */
+ * For a run on a folder that an earlier run changed. The private key stays. The certificate is the first that the
+ * device got under that root, or a new one if there is none; under a root without a key, the first at all. */
 int pki_reset_devices(struct pki *pki, const char *issuing_root, const struct pki_roots *trusted, struct error *error);
 
 /* Issues a new certificate from the device's kept CSR under `root`; `out` receives the chain in the format of
@@ -78,6 +133,20 @@ int pki_reissue(struct pki *pki, size_t index, const char *root, uint8_t *out, s
                 struct error *error);
 int pki_begin(struct pki *pki, struct error *error);
 int pki_commit(struct pki *pki, struct error *error);
+
+/* What is known of a device: its certificates in the registry, oldest first, and what its page holds. */
+int pki_device_certificates(struct pki *pki, size_t index, void (*each)(void *ctx, const struct pki_issued *row),
+                            void *ctx, struct error *error);
+int pki_device_look(struct pki *pki, size_t index, struct pki_device_state *out, struct error *error);
+int pki_certificate_count(struct pki *pki, size_t *count, struct error *error);
+
+/* Roots, intermediates, back office and cross-certificates. */
+int pki_each_authority(const struct pki *pki, void (*each)(void *ctx, const struct pki_authority_info *info), void *ctx,
+                       struct error *error);
+
+/* Writes the device's certificate chain in force (PEM) and private key (PEM, 0600), for other MQTT clients. */
+int pki_write_device(struct pki *pki, size_t index, const char *certificate_path, const char *key_path,
+                     struct error *error);
 
 /* Makes and signs a trust bundle in the format of sim/device/trust.h. */
 int pki_make_bundle(struct pki *pki, uint32_t version, const struct pki_roots *anchors, uint8_t *out, size_t capacity,

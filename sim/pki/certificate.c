@@ -1,0 +1,216 @@
+#include "pki/certificate.h"
+
+#include <openssl/asn1.h>
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "pki/key.h"
+
+#define CERTIFICATE_FILE_MAX (1u << 20)
+#define COMMON_NAME_MAX      64 /* RFC 5280, ub-common-name */
+
+struct extension {
+  int nid;
+  const char *value;
+};
+
+/* The subject's key identifier comes before the authority's: a self-signed certificate takes the one from the other. */
+static const struct extension profiles[][4] = {
+    [PKI_CERT_CA] = {{NID_basic_constraints, "critical,CA:TRUE"},
+                     {NID_key_usage, "critical,keyCertSign,cRLSign"},
+                     {NID_subject_key_identifier, "hash"},
+                     {NID_authority_key_identifier, "keyid:always"}},
+    [PKI_CERT_ISSUING] = {{NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
+                          {NID_key_usage, "critical,keyCertSign,cRLSign"},
+                          {NID_subject_key_identifier, "hash"},
+                          {NID_authority_key_identifier, "keyid:always"}},
+    [PKI_CERT_SERVER] = {{NID_basic_constraints, "critical,CA:FALSE"},
+                         {NID_key_usage, "critical,digitalSignature"},
+                         {NID_ext_key_usage, "serverAuth"},
+                         {NID_authority_key_identifier, "keyid:always"}},
+    [PKI_CERT_CLIENT] = {{NID_basic_constraints, "critical,CA:FALSE"},
+                         {NID_key_usage, "critical,digitalSignature"},
+                         {NID_ext_key_usage, "clientAuth"},
+                         {NID_authority_key_identifier, "keyid:always"}},
+};
+
+static bool add_extensions(X509 *certificate, X509 *issuer, enum pki_cert_kind kind)
+{
+  X509V3_CTX ctx;
+  X509V3_set_ctx(&ctx, issuer, certificate, NULL, NULL, 0);
+  for (size_t i = 0; i < sizeof profiles[kind] / sizeof profiles[kind][0]; i++) {
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &ctx, profiles[kind][i].nid, profiles[kind][i].value);
+    bool added = extension != NULL && X509_add_ext(certificate, extension, -1) == 1;
+    X509_EXTENSION_free(extension);
+    if (!added) return false;
+  }
+  return true;
+}
+
+/* The name is set as a value, not through OpenSSL's text syntax: a comma in it stays a comma. */
+static bool add_alternative_name(X509 *certificate, const char *host)
+{
+  GENERAL_NAMES *names = GENERAL_NAMES_new();
+  GENERAL_NAME *name = GENERAL_NAME_new();
+  ASN1_OCTET_STRING *address = a2i_IPADDRESS(host);
+  ASN1_IA5STRING *dns = address == NULL ? ASN1_IA5STRING_new() : NULL;
+  bool done = false;
+  if (names != NULL && name != NULL && (address != NULL || (dns != NULL && ASN1_STRING_set(dns, host, -1) == 1))) {
+    GENERAL_NAME_set0_value(name, address != NULL ? GEN_IPADD : GEN_DNS, address != NULL ? address : dns);
+    address = NULL, dns = NULL;
+    if (sk_GENERAL_NAME_push(names, name) > 0) {
+      name = NULL;
+      done = X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_APPEND) == 1;
+    }
+  }
+  ASN1_OCTET_STRING_free(address);
+  ASN1_IA5STRING_free(dns);
+  GENERAL_NAME_free(name);
+  GENERAL_NAMES_free(names);
+  return done;
+}
+
+static bool set_serial(X509 *certificate)
+{
+  uint8_t bytes[16];
+  if (RAND_bytes(bytes, sizeof bytes) != 1) return false;
+  bytes[0] = (uint8_t) ((bytes[0] & 0x3f) | 0x40); /* positive, and always 16 bytes long */
+  BIGNUM *number = BN_bin2bn(bytes, sizeof bytes, NULL);
+  bool done = number != NULL && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
+  BN_free(number);
+  return done;
+}
+
+static bool set_name(X509_NAME *name, const char *common_name)
+{
+  const char *fits = strlen(common_name) <= COMMON_NAME_MAX ? common_name : "broker";
+  return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *) fits, -1, -1, 0) == 1;
+}
+
+int64_t pki_cert_unix(const ASN1_TIME *time)
+{
+  int days = 0, seconds = 0;
+  ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+  int known = epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, time);
+  ASN1_TIME_free(epoch);
+  return known ? (int64_t) days * 86400 + seconds : 0;
+}
+
+static bool set_validity(X509 *certificate, const struct pki_cert_spec *spec)
+{
+  int64_t end = spec->not_after;
+  if (spec->issuer != NULL) {
+    int64_t limit = pki_cert_unix(X509_get0_notAfter(spec->issuer->certificate));
+    if (end > limit) end = limit;
+  }
+  return ASN1_TIME_set(X509_getm_notBefore(certificate), (time_t) spec->not_before) != NULL &&
+         ASN1_TIME_set(X509_getm_notAfter(certificate), (time_t) end) != NULL;
+}
+
+static bool fill(X509 *certificate, const struct pki_cert_spec *spec)
+{
+  X509 *issuer = spec->issuer == NULL ? certificate : spec->issuer->certificate;
+  return X509_set_version(certificate, X509_VERSION_3) == 1 && set_serial(certificate) &&
+         set_name(X509_get_subject_name(certificate), spec->subject) &&
+         X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) == 1 && set_validity(certificate, spec) &&
+         X509_set_pubkey(certificate, spec->key) == 1 && add_extensions(certificate, issuer, spec->kind) &&
+         (spec->host == NULL || add_alternative_name(certificate, spec->host));
+}
+
+X509 *pki_cert_mint(const struct pki_cert_spec *spec, struct error *error)
+{
+  X509 *certificate = X509_new();
+  EVP_PKEY *signer = spec->issuer == NULL ? spec->key : spec->issuer->key;
+  if (certificate != NULL && fill(certificate, spec) && X509_sign(certificate, signer, EVP_sha256()) > 0)
+    return certificate;
+  X509_free(certificate);
+  pki_crypto_error(error, "make a certificate");
+  error_wrap(error, "subject '%s'", spec->subject);
+  return NULL;
+}
+
+X509_REQ *pki_cert_request(const char *subject, EVP_PKEY *key, struct error *error)
+{
+  X509_REQ *request = X509_REQ_new();
+  if (request != NULL && X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
+      set_name(X509_REQ_get_subject_name(request), subject) && X509_REQ_set_pubkey(request, key) == 1 &&
+      X509_REQ_sign(request, key, EVP_sha256()) > 0)
+    return request;
+  X509_REQ_free(request);
+  pki_crypto_error(error, "make a signing request");
+  return NULL;
+}
+
+STACK_OF(X509) * pki_cert_read_all(const char *path, int limit, struct error *error)
+{
+  uint8_t *pem = NULL;
+  size_t size = 0;
+  if (files_read(path, CERTIFICATE_FILE_MAX, &pem, &size, error) != 0) return NULL;
+  BIO *bio = BIO_new_mem_buf(pem, (int) size);
+  STACK_OF(X509) *all = sk_X509_new_null();
+  X509 *one = NULL;
+  while (bio != NULL && all != NULL && sk_X509_num(all) <= limit &&
+         (one = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
+    if (sk_X509_push(all, one) <= 0) X509_free(one);
+  BIO_free(bio);
+  free(pem);
+  bool whole = one != NULL || ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (all != NULL && whole && sk_X509_num(all) > 0 && sk_X509_num(all) <= limit) return all;
+  error_set(error, EXIT_CODE_USAGE, "%s does not hold 1 to %d whole certificates in PEM", path, limit);
+  sk_X509_pop_free(all, X509_free);
+  return NULL;
+}
+
+X509 *pki_cert_read(const char *path, struct error *error)
+{
+  STACK_OF(X509) *all = pki_cert_read_all(path, 1, error);
+  if (all == NULL) return NULL;
+  X509 *certificate = sk_X509_pop(all);
+  sk_X509_free(all);
+  return certificate;
+}
+
+int pki_cert_write(const char *path, X509 *const *certificates, size_t count, struct error *error)
+{
+  BIO *bio = BIO_new(BIO_s_mem());
+  bool encoded = bio != NULL;
+  for (size_t i = 0; i < count && encoded; i++) encoded = PEM_write_bio_X509(bio, certificates[i]) == 1;
+  int result;
+  if (!encoded)
+    result = pki_crypto_error(error, "write a certificate as PEM");
+  else {
+    char *pem = NULL;
+    long size = BIO_get_mem_data(bio, &pem);
+    result = files_write(path, pem, (size_t) size, 0644, error);
+  }
+  BIO_free(bio);
+  return result;
+}
+
+int pki_cert_sha256(const X509 *certificate, uint8_t out[32])
+{
+  unsigned size = 32;
+  return X509_digest(certificate, EVP_sha256(), out, &size) == 1 ? 0 : -1;
+}
+
+void pki_cert_common_name(const X509_NAME *name, char *out, size_t capacity)
+{
+  out[0] = '\0';
+  int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+  if (at < 0) return;
+  const ASN1_STRING *text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
+  size_t size = (size_t) ASN1_STRING_length(text);
+  if (memchr(ASN1_STRING_get0_data(text), 0, size) != NULL) return; /* "00000001\0.evil" is nobody's name */
+  if (size >= capacity) size = capacity - 1;
+  memcpy(out, ASN1_STRING_get0_data(text), size);
+  out[size] = '\0';
+}

@@ -1,0 +1,49 @@
+/* Certificates and signing requests: minted, read and written. Every kind's extensions stand in one table. */
+#ifndef FLEETSIM_PKI_CERTIFICATE_H
+#define FLEETSIM_PKI_CERTIFICATE_H
+
+#include <openssl/x509.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum pki_cert_kind {
+  PKI_CERT_CA,      /* roots and cross-certificates: no path length */
+  PKI_CERT_ISSUING, /* intermediates: pathlen 0 */
+  PKI_CERT_SERVER,
+  PKI_CERT_CLIENT,
+};
+
+/* A CA that can sign. `key` is NULL for a root that was imported without it. */
+struct pki_authority {
+  X509 *certificate;
+  EVP_PKEY *key;
+};
+
+struct pki_cert_spec {
+  enum pki_cert_kind kind;
+  const char *subject;                /* CN */
+  EVP_PKEY *key;                      /* the subject's; the public half is enough unless it signs itself */
+  const struct pki_authority *issuer; /* NULL: self-signed */
+  int64_t not_before, not_after;      /* Unix seconds; not_after is cut at the issuer's end */
+  const char *host;                   /* SERVER: SAN, dNSName or iPAddress */
+};
+
+/* NULL on failure. The caller frees. */
+X509 *pki_cert_mint(const struct pki_cert_spec *spec, struct error *error);
+
+/* A request for CN `subject`, signed by `key`. */
+X509_REQ *pki_cert_request(const char *subject, EVP_PKEY *key, struct error *error);
+
+/* PEM files. `read_all` gives every certificate of the file in order, at least one and at most `limit`. */
+X509 *pki_cert_read(const char *path, struct error *error);
+STACK_OF(X509) * pki_cert_read_all(const char *path, int limit, struct error *error);
+int pki_cert_write(const char *path, X509 *const *certificates, size_t count, struct error *error);
+
+int64_t pki_cert_unix(const ASN1_TIME *time);
+int pki_cert_sha256(const X509 *certificate, uint8_t out[32]);
+
+/* Subject's or issuer's CN into `out`, cut to fit; "" when there is none. */
+void pki_cert_common_name(const X509_NAME *name, char *out, size_t capacity);
+
+#endif

@@ -1,0 +1,96 @@
+#define _POSIX_C_SOURCE 200809L
+#include "internal.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define LEAF_YEARS 1
+
+static X509 *broker_leaf(const struct pki_chain *chain, const struct pki_authority *issuer, EVP_PKEY *key,
+                         struct error *error)
+{
+  int64_t now = pki_now();
+  struct pki_cert_spec spec = {.kind = PKI_CERT_SERVER,
+                               .subject = chain->host,
+                               .key = key,
+                               .issuer = issuer,
+                               .not_before = chain->leaf_expired ? now - 2 * PKI_YEAR_S : now - PKI_DAY_S,
+                               .not_after = chain->leaf_expired ? now - PKI_DAY_S : now + LEAF_YEARS * PKI_YEAR_S,
+                               .host = chain->host};
+  return pki_cert_mint(&spec, error);
+}
+
+static X509 *cross_certificate(struct pki *pki, const struct pki_chain *chain, struct error *error)
+{
+  char path[FILES_PATH_MAX];
+  if (strcmp(chain->root, chain->cross) == 0) {
+    error_set(error, EXIT_CODE_USAGE, "root '%s' cannot be cross-certified by itself; name another root, or none",
+              chain->root);
+    return NULL;
+  }
+  if (pki_find_issuer(pki, chain->cross, error) == NULL ||
+      pki_cross_path(pki, chain->root, chain->cross, chain->cross_expired, path, error) != 0)
+    return NULL;
+  if (chain->cross_expired && access(path, F_OK) != 0 &&
+      pki_cross_make_expired(pki, chain->root, chain->cross, error) != 0)
+    return NULL;
+  return pki_cert_read(path, error);
+}
+
+static int check_host(const char *host, struct error *error)
+{
+  size_t plain = host == NULL ? 0 : strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:*");
+  if (plain > 0 && plain <= 253 && host[plain] == '\0') return 0;
+  return error_set(error, EXIT_CODE_USAGE, "'%.80s' cannot be a broker's name: use a host name or an IP address",
+                   host == NULL ? "" : host);
+}
+
+static int write_chain(X509 *leaf, X509 *intermediate, X509 *cross, const char *path, struct error *error)
+{
+  X509 *certificates[3] = {leaf};
+  size_t count = 1;
+  if (intermediate != NULL) certificates[count++] = intermediate;
+  if (cross != NULL) certificates[count++] = cross;
+  return pki_cert_write(path, certificates, count, error);
+}
+
+int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain, const char *certificate_path,
+                           const char *key_path, uint8_t fingerprint[32], struct error *error)
+{
+  const struct pki_hierarchy *issuer = pki_find_issuer(pki, chain->root, error);
+  if (issuer == NULL || check_host(chain->host, error) != 0) return -1;
+  X509 *cross = NULL, *leaf = NULL;
+  if (chain->cross[0] != '\0' && (cross = cross_certificate(pki, chain, error)) == NULL) return -1;
+
+  EVP_PKEY *key = pki_key_generate(error);
+  if (key != NULL) leaf = broker_leaf(chain, &issuer->brokers, key, error);
+  int result = leaf == NULL ? -1 : pki_key_replace(key_path, key, error);
+  if (result == 0)
+    result = write_chain(leaf, chain->omit_intermediate ? NULL : issuer->brokers.certificate, cross, certificate_path,
+                         error);
+  if (result == 0 && pki_cert_sha256(leaf, fingerprint) != 0) result = pki_crypto_error(error, "hash a certificate");
+  EVP_PKEY_free(key);
+  X509_free(leaf);
+  X509_free(cross);
+  return result;
+}
+
+int pki_write_client_ca(struct pki *pki, const struct pki_roots *roots, const char *path, struct error *error)
+{
+  X509 *certificates[PKI_ROOTS_MAX + 1];
+  if (roots->count > PKI_ROOTS_MAX)
+    return error_set(error, EXIT_CODE_USAGE, "a CA file holds at most %d roots", PKI_ROOTS_MAX);
+  for (size_t i = 0; i < roots->count; i++) {
+    const struct pki_hierarchy *found = pki_find_root(pki, roots->name[i], error);
+    if (found == NULL) return -1;
+    certificates[i] = found->root.certificate;
+  }
+  certificates[roots->count] = pki->back_office.certificate;
+  return pki_cert_write(path, certificates, roots->count + 1, error);
+}
+
+int pki_anchor_id(const struct pki *pki, const char *root, uint8_t id[32])
+{
+  const struct pki_hierarchy *found = pki_find_root(pki, root, NULL);
+  return found == NULL ? -1 : pki_cert_sha256(found->root.certificate, id);
+}

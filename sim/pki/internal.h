@@ -1,0 +1,82 @@
+/* What the files of this room share: the open fleet, and the few steps that more than one of them takes. */
+#ifndef FLEETSIM_PKI_INTERNAL_H
+#define FLEETSIM_PKI_INTERNAL_H
+
+#include "base/files.h"
+#include "device/nvm.h"
+#include "pki/certificate.h"
+#include "pki/key.h"
+#include "pki/nvm_store.h"
+#include "pki/pki.h"
+#include "pki/registry.h"
+
+#define PKI_DAY_S       86400
+#define PKI_YEAR_S      (365 * (int64_t) PKI_DAY_S)
+#define PKI_DEVICES_MAX 1000000u
+#define PKI_CSR_MAX     1024u
+
+/* One root and its two issuing intermediates; of an imported root only the certificate exists. */
+struct pki_hierarchy {
+  struct pki_authority root, brokers, devices;
+};
+
+struct pki {
+  char folder[FILES_PATH_MAX];
+  struct pki_roots roots;
+  struct pki_hierarchy hierarchy[PKI_ROOTS_MAX]; /* as roots.name */
+  struct pki_authority back_office;              /* issues the operator's certificate; its key stays on disk */
+  EVP_PKEY *update_key;
+  uint8_t update_point[PKI_KEY_POINT];
+  struct pki_registry *registry;
+  struct pki_nvm_store nvm;
+  struct pki_device *devices; /* ascending by id */
+  size_t device_count;
+};
+
+/* The one place where this room reads a clock. Unix seconds. */
+int64_t pki_now(void);
+
+/* roots.c: the authorities on disk. */
+int pki_roots_make(const char *folder, const struct pki_roots *roots, struct error *error);
+int pki_roots_adopt(const char *folder, const struct pki_foreign *foreign, size_t count, struct error *error);
+int pki_roots_load(struct pki *pki, struct error *error);
+void pki_roots_unload(struct pki *pki);
+const struct pki_hierarchy *pki_find_root(const struct pki *pki, const char *name, struct error *error);
+const struct pki_hierarchy *pki_find_issuer(const struct pki *pki, const char *name, struct error *error);
+int pki_cross_path(const struct pki *pki, const char *subject, const char *issuer, bool expired,
+                   char out[FILES_PATH_MAX], struct error *error);
+int pki_cross_make_expired(const struct pki *pki, const char *subject, const char *issuer, struct error *error);
+
+/* office.c: the identities of the back office itself. */
+int pki_office_make(const char *folder, const struct pki_roots *roots, struct error *error);
+int pki_office_load(struct pki *pki, struct error *error);
+
+/* devices.c */
+int pki_devices_load(struct pki *pki, struct error *error);
+int pki_devices_begin(struct pki *pki, size_t count, struct error *error);
+int pki_devices_end(struct pki *pki, int result, struct error *error);
+
+/* A device that is about to exist: everything that goes to its page and its rows. */
+struct pki_newcomer {
+  uint32_t id;
+  EVP_PKEY *key;
+  struct pki_issued row;
+  const uint8_t *chain;
+  size_t chain_size;
+  const uint8_t *bundle;
+  size_t bundle_size;
+};
+int pki_devices_enter(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page, struct error *error);
+int pki_factory_bundle(struct pki *pki, const struct pki_roots *trusted, uint8_t *out, size_t *size,
+                       struct error *error);
+
+/* issue.c. Encodes certificates in the format of sim/device/identity.h; a sentence when they do not fit. */
+int pki_encode_chain(X509 *const *certificates, size_t count, uint8_t *out, size_t capacity, size_t *size,
+                     struct error *error);
+void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported, struct pki_issued *row);
+
+/* Mints a certificate for the device's key and encodes it with the intermediate that issued it. */
+int pki_issue(const struct pki *pki, const char *root, uint32_t id, EVP_PKEY *key, uint8_t *out, size_t capacity,
+              size_t *size, struct pki_issued *row, struct error *error);
+
+#endif

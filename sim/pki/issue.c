@@ -1,0 +1,66 @@
+#include "internal.h"
+
+#include <assert.h>
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "device/identity.h"
+
+#define DEVICE_YEARS 15
+
+int pki_encode_chain(X509 *const *certificates, size_t count, uint8_t *out, size_t capacity, size_t *size,
+                     struct error *error)
+{
+  struct device_chain chain = {.count = (uint8_t) count};
+  uint8_t *der[DEVICE_CHAIN_MAX] = {0};
+  assert(count <= DEVICE_CHAIN_MAX);
+  if (capacity > DEVICE_NVM_CERTIFICATE_MAX) capacity = DEVICE_NVM_CERTIFICATE_MAX;
+  bool encoded = true;
+  for (size_t i = 0; i < count && encoded; i++) {
+    int n = i2d_X509(certificates[i], &der[i]);
+    encoded = n > 0 && n <= UINT16_MAX;
+    chain.certificate[i].der = der[i];
+    chain.certificate[i].size = (uint16_t) n;
+  }
+  *size = encoded ? device_chain_encode(&chain, out, capacity) : 0;
+  for (size_t i = 0; i < count; i++) OPENSSL_free(der[i]);
+  if (!encoded) return pki_crypto_error(error, "encode a certificate");
+  if (*size != 0) return 0;
+  return error_set(error, EXIT_CODE_USAGE,
+                   "the device's %zu certificate%s do not fit %zu bytes, the room that a device has for them", count,
+                   count == 1 ? "" : "s", capacity);
+}
+
+void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported, struct pki_issued *row)
+{
+  const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
+  *row = (struct pki_issued){.issued = pki_now(), .imported = imported};
+  size_t size = (size_t) ASN1_STRING_length(serial);
+  row->serial_size = (uint8_t) (size < sizeof row->serial ? size : sizeof row->serial);
+  memcpy(row->serial, ASN1_STRING_get0_data(serial), row->serial_size);
+  strncpy(row->issuer, issuer, sizeof row->issuer - 1);
+  row->not_before = pki_cert_unix(X509_get0_notBefore(leaf));
+  row->not_after = pki_cert_unix(X509_get0_notAfter(leaf));
+}
+
+int pki_issue(const struct pki *pki, const char *root, uint32_t id, EVP_PKEY *key, uint8_t *out, size_t capacity,
+              size_t *size, struct pki_issued *row, struct error *error)
+{
+  const struct pki_hierarchy *issuer = pki_find_issuer(pki, root, error);
+  if (issuer == NULL) return -1;
+  char name[DEVICE_ID_TEXT];
+  device_id_text(id, name);
+  struct pki_cert_spec spec = {.kind = PKI_CERT_CLIENT,
+                               .subject = name,
+                               .key = key,
+                               .issuer = &issuer->devices,
+                               .not_before = pki_now() - PKI_DAY_S,
+                               .not_after = pki_now() + DEVICE_YEARS * PKI_YEAR_S};
+  X509 *leaf = pki_cert_mint(&spec, error);
+  if (leaf == NULL) return -1;
+  pki_describe_issued(leaf, root, false, row);
+  X509 *const chain[] = {leaf, issuer->devices.certificate};
+  int result = pki_encode_chain(chain, 2, out, capacity, size, error);
+  X509_free(leaf);
+  return result;
+}

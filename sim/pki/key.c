@@ -1,0 +1,190 @@
+#include "pki/key.h"
+
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/param_build.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "pki/secret.h"
+
+#define KEY_FILE_MAX 65536
+
+int pki_crypto_error(struct error *error, const char *what)
+{
+  unsigned long code = ERR_peek_last_error();
+  const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
+  ERR_clear_error();
+  return error_set(error, EXIT_CODE_INTERNAL, "libcrypto could not %s: %s", what,
+                   reason == NULL ? "no reason" : reason);
+}
+
+EVP_PKEY *pki_key_generate(struct error *error)
+{
+  EVP_PKEY *key = EVP_EC_gen("P-256");
+  if (key == NULL) pki_crypto_error(error, "generate a P-256 key");
+  return key;
+}
+
+bool pki_key_is_p256(const EVP_PKEY *key)
+{
+  char group[32];
+  return EVP_PKEY_get_base_id(key) == EVP_PKEY_EC && EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
+         strcmp(group, SN_X9_62_prime256v1) == 0;
+}
+
+static int number(const EVP_PKEY *key, const char *name, uint8_t out[32], struct error *error)
+{
+  BIGNUM *value = NULL;
+  int done = EVP_PKEY_get_bn_param(key, name, &value) == 1 && BN_bn2binpad(value, out, 32) == 32;
+  BN_clear_free(value);
+  return done ? 0 : pki_crypto_error(error, "take a P-256 key apart");
+}
+
+int pki_key_scalar(const EVP_PKEY *key, uint8_t out[PKI_KEY_SCALAR], struct error *error)
+{
+  return number(key, OSSL_PKEY_PARAM_PRIV_KEY, out, error);
+}
+
+int pki_key_point(const EVP_PKEY *key, uint8_t out[PKI_KEY_POINT], struct error *error)
+{
+  out[0] = POINT_CONVERSION_UNCOMPRESSED;
+  if (number(key, OSSL_PKEY_PARAM_EC_PUB_X, out + 1, error) != 0) return -1;
+  return number(key, OSSL_PKEY_PARAM_EC_PUB_Y, out + 33, error);
+}
+
+static int public_of(const BIGNUM *scalar, uint8_t point[PKI_KEY_POINT])
+{
+  EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+  EC_POINT *public = group == NULL ? NULL : EC_POINT_new(group);
+  int done =
+      public != NULL && EC_POINT_mul(group, public, scalar, NULL, NULL, NULL) == 1 &&
+      EC_POINT_point2oct(group, public, POINT_CONVERSION_UNCOMPRESSED, point, PKI_KEY_POINT, NULL) == PKI_KEY_POINT;
+  EC_POINT_free(public);
+  EC_GROUP_free(group);
+  return done;
+}
+
+static EVP_PKEY *assemble(const BIGNUM *scalar, const uint8_t point[PKI_KEY_POINT])
+{
+  EVP_PKEY *key = NULL;
+  OSSL_PARAM *params = NULL;
+  OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+  EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+  if (build != NULL && ctx != NULL &&
+      OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) == 1 &&
+      OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, PKI_KEY_POINT) == 1 &&
+      OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, scalar) == 1 &&
+      (params = OSSL_PARAM_BLD_to_param(build)) != NULL && EVP_PKEY_fromdata_init(ctx) == 1)
+    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params);
+  OSSL_PARAM_free(params);
+  OSSL_PARAM_BLD_free(build);
+  EVP_PKEY_CTX_free(ctx);
+  return key;
+}
+
+EVP_PKEY *pki_key_from_scalar(const uint8_t scalar[PKI_KEY_SCALAR], struct error *error)
+{
+  uint8_t point[PKI_KEY_POINT];
+  EVP_PKEY *key = NULL;
+  BIGNUM *number_of = BN_secure_new();
+  if (number_of != NULL && BN_bin2bn(scalar, PKI_KEY_SCALAR, number_of) != NULL && public_of(number_of, point))
+    key = assemble(number_of, point);
+  BN_clear_free(number_of);
+  if (key == NULL) pki_crypto_error(error, "put a P-256 key together");
+  return key;
+}
+
+static int raw_signature(const uint8_t *der, size_t size, uint8_t out[64])
+{
+  const uint8_t *at = der;
+  ECDSA_SIG *signature = d2i_ECDSA_SIG(NULL, &at, (long) size);
+  int done = signature != NULL && BN_bn2binpad(ECDSA_SIG_get0_r(signature), out, 32) == 32 &&
+             BN_bn2binpad(ECDSA_SIG_get0_s(signature), out + 32, 32) == 32;
+  ECDSA_SIG_free(signature);
+  return done;
+}
+
+int pki_key_sign(EVP_PKEY *key, const uint8_t *data, size_t size, uint8_t signature[64], struct error *error)
+{
+  uint8_t der[80];
+  size_t der_size = sizeof der;
+  EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+  int done = ctx != NULL && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
+             EVP_DigestSign(ctx, der, &der_size, data, size) == 1 && raw_signature(der, der_size, signature);
+  EVP_MD_CTX_free(ctx);
+  return done ? 0 : pki_crypto_error(error, "sign");
+}
+
+static int no_passphrase(char *out, int size, int writing, void *ctx)
+{
+  (void) out, (void) size, (void) writing, (void) ctx;
+  return -1;
+}
+
+EVP_PKEY *pki_key_read(const char *path, struct error *error)
+{
+  uint8_t *pem = NULL;
+  size_t size = 0;
+  if (files_read(path, KEY_FILE_MAX, &pem, &size, error) != 0) return NULL;
+  BIO *bio = BIO_new_mem_buf(pem, (int) size);
+  EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+  BIO_free(bio);
+  OPENSSL_cleanse(pem, size);
+  free(pem);
+  if (key != NULL && pki_key_is_p256(key)) return key;
+  error_set(error, EXIT_CODE_USAGE,
+            key == NULL ? "%s holds no private key in PEM without a passphrase" : "the key in %s is not on curve P-256",
+            path);
+  EVP_PKEY_free(key);
+  ERR_clear_error();
+  return NULL;
+}
+
+static int write_private(const char *path, EVP_PKEY *key,
+                         int (*write)(const char *, const void *, size_t, struct error *), struct error *error)
+{
+  BIO *bio = BIO_new(BIO_s_secmem());
+  char *pem = NULL;
+  int result;
+  if (bio == NULL || PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1) {
+    result = pki_crypto_error(error, "write a key as PEM");
+  } else {
+    long size = BIO_get_mem_data(bio, &pem);
+    result = write(path, pem, (size_t) size, error);
+    OPENSSL_cleanse(pem, (size_t) size);
+  }
+  BIO_free(bio);
+  return result;
+}
+
+int pki_key_write_new(const char *path, EVP_PKEY *key, struct error *error)
+{
+  return write_private(path, key, pki_secret_write_new, error);
+}
+
+int pki_key_replace(const char *path, EVP_PKEY *key, struct error *error)
+{
+  return write_private(path, key, pki_secret_replace, error);
+}
+
+int pki_key_write_public(const char *path, EVP_PKEY *key, struct error *error)
+{
+  BIO *bio = BIO_new(BIO_s_mem());
+  char *pem = NULL;
+  int result;
+  if (bio == NULL || PEM_write_bio_PUBKEY(bio, key) != 1)
+    result = pki_crypto_error(error, "write a public key as PEM");
+  else {
+    long size = BIO_get_mem_data(bio, &pem);
+    result = files_write(path, pem, (size_t) size, 0644, error);
+  }
+  BIO_free(bio);
+  return result;
+}

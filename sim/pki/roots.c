@@ -1,0 +1,264 @@
+#include "internal.h"
+
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ROOT_YEARS     20
+#define ISSUING_YEARS  10
+#define CROSS_YEARS    5
+#define COMMON_NAME_OF "fleetsim "
+
+static bool is_reserved(const char *name)
+{
+  size_t size = strlen(name);
+  const char *const endings[] = {"-brokers", "-devices", "-expired", "back-office"};
+  for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+    size_t n = strlen(endings[i]);
+    if (size >= n && strcmp(name + size - n, endings[i]) == 0) return true;
+  }
+  return strstr(name, "-by-") != NULL;
+}
+
+static int check_name(const char *name, struct error *error)
+{
+  size_t plain = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+  if (plain == 0 || name[plain] != '\0' || name[0] == '-')
+    return error_set(error, EXIT_CODE_USAGE, "'%s' cannot name a root: use letters, digits, '-' and '_'", name);
+  if (is_reserved(name))
+    return error_set(error, EXIT_CODE_USAGE, "'%s' cannot name a root: a file of the fleet folder would have that name",
+                     name);
+  return 0;
+}
+
+int pki_roots_check_names(const struct pki_roots *roots, struct error *error)
+{
+  if (roots->count == 0 || roots->count > PKI_ROOTS_MAX)
+    return error_set(error, EXIT_CODE_USAGE, "a fleet has 1 to %d roots, not %zu", PKI_ROOTS_MAX, roots->count);
+  for (size_t i = 0; i < roots->count; i++) {
+    if (check_name(roots->name[i], error) != 0) return -1;
+    for (size_t k = 0; k < i; k++)
+      if (strcmp(roots->name[i], roots->name[k]) == 0)
+        return error_set(error, EXIT_CODE_USAGE, "the root '%s' is named twice", roots->name[i]);
+  }
+  return 0;
+}
+
+static int ca_path(char out[FILES_PATH_MAX], const char *folder, const char *root, const char *ending,
+                   struct error *error)
+{
+  char name[3 * PKI_NAME_MAX];
+  snprintf(name, sizeof name, "ca/%s%s", root, ending);
+  return files_join(out, folder, name, error);
+}
+
+int pki_cross_path(const struct pki *pki, const char *subject, const char *issuer, bool expired,
+                   char out[FILES_PATH_MAX], struct error *error)
+{
+  char name[3 * PKI_NAME_MAX];
+  snprintf(name, sizeof name, "%s-by-%s%s", subject, issuer, expired ? "-expired" : "");
+  return ca_path(out, pki->folder, name, ".crt", error);
+}
+
+static void release(struct pki_authority *authority)
+{
+  X509_free(authority->certificate);
+  EVP_PKEY_free(authority->key);
+  *authority = (struct pki_authority){0};
+}
+
+/* What tells a root, an issuing intermediate and the like apart. */
+struct plan {
+  const char *root, *ending; /* ca/ROOT ENDING .crt; CN "fleetsim [root ]ROOT[ ...]" */
+  const char *subject;
+  enum pki_cert_kind kind;
+  const struct pki_authority *issuer;
+  int years;
+};
+
+static int make_authority(const char *folder, const struct plan *plan, struct pki_authority *out, struct error *error)
+{
+  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX], ending[32];
+  snprintf(ending, sizeof ending, "%s.crt", plan->ending);
+  if (ca_path(certificate, folder, plan->root, ending, error) != 0) return -1;
+  snprintf(ending, sizeof ending, "%s.key", plan->ending);
+  if (ca_path(key, folder, plan->root, ending, error) != 0) return -1;
+  if ((out->key = pki_key_generate(error)) == NULL) return -1;
+  struct pki_cert_spec spec = {.kind = plan->kind,
+                               .subject = plan->subject,
+                               .key = out->key,
+                               .issuer = plan->issuer,
+                               .not_before = pki_now() - PKI_DAY_S,
+                               .not_after = pki_now() + plan->years * PKI_YEAR_S};
+  if ((out->certificate = pki_cert_mint(&spec, error)) == NULL) return -1;
+  if (pki_key_write_new(key, out->key, error) != 0) return -1;
+  return pki_cert_write(certificate, &out->certificate, 1, error);
+}
+
+static int make_hierarchy(const char *folder, const char *root, struct pki_hierarchy *out, struct error *error)
+{
+  char subject[64];
+  struct plan plan = {root, "", subject, PKI_CERT_CA, NULL, ROOT_YEARS};
+  snprintf(subject, sizeof subject, COMMON_NAME_OF "root %s", root);
+  if (make_authority(folder, &plan, &out->root, error) != 0) return -1;
+
+  plan = (struct plan){root, "-brokers", subject, PKI_CERT_ISSUING, &out->root, ISSUING_YEARS};
+  snprintf(subject, sizeof subject, COMMON_NAME_OF "%s brokers", root);
+  if (make_authority(folder, &plan, &out->brokers, error) != 0) return -1;
+
+  plan.ending = "-devices";
+  snprintf(subject, sizeof subject, COMMON_NAME_OF "%s devices", root);
+  return make_authority(folder, &plan, &out->devices, error);
+}
+
+/* The subject's name and key under another issuer: chains that end at the subject can go on to the issuer. */
+static int write_cross(const char *path, const struct pki_authority *subject, const struct pki_authority *issuer,
+                       int64_t not_before, int64_t not_after, struct error *error)
+{
+  char common_name[72];
+  pki_cert_common_name(X509_get_subject_name(subject->certificate), common_name, sizeof common_name);
+  struct pki_cert_spec spec = {.kind = PKI_CERT_CA,
+                               .subject = common_name,
+                               .key = X509_get0_pubkey(subject->certificate),
+                               .issuer = issuer,
+                               .not_before = not_before,
+                               .not_after = not_after};
+  X509 *cross = pki_cert_mint(&spec, error);
+  int result = cross == NULL ? -1 : pki_cert_write(path, &cross, 1, error);
+  X509_free(cross);
+  return result;
+}
+
+static int make_crosses(const char *folder, const struct pki_roots *roots, const struct pki_hierarchy *made,
+                        struct error *error)
+{
+  for (size_t s = 0; s < roots->count; s++) {
+    for (size_t i = 0; i < roots->count; i++) {
+      char path[FILES_PATH_MAX], name[3 * PKI_NAME_MAX];
+      if (s == i) continue;
+      snprintf(name, sizeof name, "%s-by-%s", roots->name[s], roots->name[i]);
+      if (ca_path(path, folder, name, ".crt", error) != 0) return -1;
+      if (write_cross(path, &made[s].root, &made[i].root, pki_now() - PKI_DAY_S, pki_now() + CROSS_YEARS * PKI_YEAR_S,
+                      error) != 0)
+        return -1;
+    }
+  }
+  return 0;
+}
+
+static void unload(struct pki_hierarchy *hierarchy)
+{
+  release(&hierarchy->root);
+  release(&hierarchy->brokers);
+  release(&hierarchy->devices);
+}
+
+int pki_roots_make(const char *folder, const struct pki_roots *roots, struct error *error)
+{
+  struct pki_hierarchy made[PKI_ROOTS_MAX] = {0};
+  int result = 0;
+  for (size_t i = 0; i < roots->count && result == 0; i++)
+    result = make_hierarchy(folder, roots->name[i], &made[i], error);
+  if (result == 0) result = make_crosses(folder, roots, made, error);
+  for (size_t i = 0; i < roots->count; i++) unload(&made[i]);
+  return result;
+}
+
+int pki_cross_make_expired(const struct pki *pki, const char *subject, const char *issuer, struct error *error)
+{
+  char path[FILES_PATH_MAX];
+  const struct pki_hierarchy *of = pki_find_root(pki, subject, error), *by = pki_find_issuer(pki, issuer, error);
+  if (of == NULL || by == NULL || pki_cross_path(pki, subject, issuer, true, path, error) != 0) return -1;
+  return write_cross(path, &of->root, &by->root, pki_now() - 2 * PKI_YEAR_S, pki_now() - PKI_DAY_S, error);
+}
+
+static const char *what_is_wrong(X509 *root)
+{
+  if (!pki_key_is_p256(X509_get0_pubkey(root))) return "its key is not on P-256, the only curve that the devices know";
+  if (X509_check_ca(root) != 1) return "it is no CA certificate";
+  if (X509_self_signed(root, 1) != 1) return "it is not self-signed";
+  return NULL;
+}
+
+int pki_roots_adopt(const char *folder, const struct pki_foreign *foreign, size_t count, struct error *error)
+{
+  for (size_t i = 0; i < count; i++) {
+    char path[FILES_PATH_MAX];
+    X509 *root = pki_cert_read(foreign[i].path, error);
+    if (root == NULL) return error_wrap(error, "root '%s'", foreign[i].name);
+    const char *wrong = what_is_wrong(root);
+    int result = wrong == NULL ? ca_path(path, folder, foreign[i].name, ".crt", error)
+                               : error_set(error, EXIT_CODE_USAGE, "%s cannot be the root '%s': %s", foreign[i].path,
+                                           foreign[i].name, wrong);
+    if (result == 0) result = pki_cert_write(path, &root, 1, error);
+    X509_free(root);
+    if (result != 0) return -1;
+  }
+  return 0;
+}
+
+static bool exists(const char *path)
+{
+  FILE *file = fopen(path, "rb");
+  if (file != NULL) fclose(file);
+  return file != NULL;
+}
+
+static int load_authority(const char *folder, const char *root, const char *ending, struct pki_authority *out,
+                          struct error *error)
+{
+  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX], name[48];
+  snprintf(name, sizeof name, "%s.crt", ending);
+  if (ca_path(certificate, folder, root, name, error) != 0) return -1;
+  snprintf(name, sizeof name, "%s.key", ending);
+  if (ca_path(key, folder, root, name, error) != 0) return -1;
+  if ((out->certificate = pki_cert_read(certificate, error)) == NULL) return -1;
+  if (!exists(key)) return 0;
+  if ((out->key = pki_key_read(key, error)) == NULL) return -1;
+  if (EVP_PKEY_eq(X509_get0_pubkey(out->certificate), out->key) == 1) return 0;
+  return error_set(error, EXIT_CODE_SETUP, "%s is not the key of %s; restore both from one copy", key, certificate);
+}
+
+int pki_roots_load(struct pki *pki, struct error *error)
+{
+  if (load_authority(pki->folder, "back-office", "", &pki->back_office, error) != 0) return -1;
+  for (size_t i = 0; i < pki->roots.count; i++) {
+    struct pki_hierarchy *hierarchy = &pki->hierarchy[i];
+    const char *name = pki->roots.name[i];
+    if (load_authority(pki->folder, name, "", &hierarchy->root, error) != 0) return -1;
+    if (hierarchy->root.key == NULL) continue;
+    if (load_authority(pki->folder, name, "-brokers", &hierarchy->brokers, error) != 0) return -1;
+    if (load_authority(pki->folder, name, "-devices", &hierarchy->devices, error) != 0) return -1;
+  }
+  return 0;
+}
+
+void pki_roots_unload(struct pki *pki)
+{
+  release(&pki->back_office);
+  for (size_t i = 0; i < PKI_ROOTS_MAX; i++) unload(&pki->hierarchy[i]);
+}
+
+const struct pki_hierarchy *pki_find_root(const struct pki *pki, const char *name, struct error *error)
+{
+  char known[PKI_ROOTS_MAX * (PKI_NAME_MAX + 2)] = "";
+  for (size_t i = 0; i < pki->roots.count; i++) {
+    if (strcmp(pki->roots.name[i], name) == 0) return &pki->hierarchy[i];
+    snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i == 0 ? "" : ", ", pki->roots.name[i]);
+  }
+  error_set(error, EXIT_CODE_USAGE, "the fleet has no root '%s'; its roots are: %s", name, known);
+  return NULL;
+}
+
+const struct pki_hierarchy *pki_find_issuer(const struct pki *pki, const char *name, struct error *error)
+{
+  const struct pki_hierarchy *found = pki_find_root(pki, name, error);
+  if (found == NULL || (found->root.key != NULL && found->devices.key != NULL && found->brokers.key != NULL))
+    return found;
+  error_set(
+      error, EXIT_CODE_USAGE,
+      "nothing can be issued under root '%s': the fleet folder holds its certificate but not its keys; use a root "
+      "that was made here, or let its owner issue the certificate",
+      name);
+  return NULL;
+}
