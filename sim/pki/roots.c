@@ -47,7 +47,7 @@ int pki_roots_check_names(const struct pki_roots *roots, struct error *error)
 static int ca_path(char out[FILES_PATH_MAX], const char *folder, const char *root, const char *ending,
                    struct error *error)
 {
-  char name[3 * PKI_NAME_MAX];
+  char name[4 * PKI_NAME_MAX];
   snprintf(name, sizeof name, "ca/%s%s", root, ending);
   return files_join(out, folder, name, error);
 }
