@@ -4,7 +4,8 @@
  *     online >= 99.9%            trusting(B) >= 99.9% of online within 60s
  *     devices.lost == 0          handshake.wall_ms.p99 < 2s         failures(connect.tls.expired) == 0
  *
- * OP is == != < <= > >=. VALUE is a number, a percentage, or a duration (compared in the quantity's unit).
+ * OP is == != < <= > >=. VALUE is a number, a percentage, or a duration (compared in the quantity's unit). SET is the
+ * name of another quantity; a percentage is of its value instead of the quantity's own whole.
  */
 #ifndef FLEETSIM_EXPR_H
 #define FLEETSIM_EXPR_H
@@ -21,10 +22,10 @@ struct expr {
   char name[64];
   char argument[64]; /* "" : none */
   enum expr_op op;
-  double value;
+  double value; /* EXPR_PERCENT: 0..100 */
   enum expr_unit unit;
-  char of[32];          /* "" : the quantity's own whole */
-  uint64_t within_ms;   /* 0: at once */
+  char of[32];        /* "" : the quantity's own whole */
+  uint64_t within_ms; /* 0: at once */
 };
 
 /* A quantity as the run sees it now. `whole` is what a percentage is of, 0 when it has none. */

@@ -1,8 +1,9 @@
 /* A scenario file as a checked struct: every unit parsed, every name resolved, every number in range.
  *
- * scenarios/README.md is the grammar. Loading is two passes over one file: libcyaml maps it onto structs and refuses
- * unknown keys and wrong types; scenario_check parses units, expressions and references. Whatever is wrong is said as
- * "file:line:column: sentence" and is a USAGE error.
+ * scenarios/README.md is the grammar. Loading is a chain over one text: doc.c gives every node a place (and refuses
+ * what is no plain YAML), override.c applies --set, keys.c refuses unknown keys and wrong types, libcyaml maps the rest
+ * onto raw.h by the schema of schema.c, check*.c parse units, expressions and references, story.c asks whether the
+ * steps make sense in their order. Whatever is wrong is said as "file:line:column: sentence" and is a USAGE error.
  */
 #ifndef FLEETSIM_SCENARIO_H
 #define FLEETSIM_SCENARIO_H
@@ -50,12 +51,13 @@ struct scenario_telemetry {
 enum scenario_apply { SCENARIO_APPLY_RELOAD, SCENARIO_APPLY_RESTART, SCENARIO_APPLY_NONE };
 
 enum scenario_step_kind {
-  STEP_CONNECT,       /* connect: {rate: 200/s, arrival: linear|poisson, share: 100%} */
-  STEP_TELEMETRY,     /* telemetry: {every: 2s, bytes: 64, qos: 1} */
-  STEP_DRAIN,         /* drain: {within: 10s}: stop telemetry, wait until all of it is acknowledged and delivered */
-  STEP_PUSH_TRUST,    /* push-trust: {roots: [A, B, spare], waves: [1%, 10%, 100%], within: 30s} */
-  STEP_PROVE,         /* prove: {root: B, cross: A, intermediate: yes, rate: 200/s, within: 60s} */
-  STEP_PRESENT,       /* present: {root: B, cross: A, intermediate: yes, cross-expired: no, leaf-expired: no, apply: reload} */
+  STEP_CONNECT,    /* connect: {rate: 200/s, arrival: linear|poisson, share: 100%} */
+  STEP_TELEMETRY,  /* telemetry: {every: 2s, bytes: 64, qos: 1} */
+  STEP_DRAIN,      /* drain: {within: 10s}: stop telemetry, wait until all of it is acknowledged and delivered */
+  STEP_PUSH_TRUST, /* push-trust: {roots: [A, B, spare], waves: [1%, 10%, 100%], within: 30s} */
+  STEP_PROVE,      /* prove: {root: B, cross: A, intermediate: yes, rate: 200/s, within: 60s} */
+  STEP_PRESENT, /* present: {root: B, cross: A, intermediate: yes, cross-expired: no, leaf-expired: no, apply: reload}
+                 */
   STEP_TRUST_CLIENTS, /* trust-clients: {roots: [A, B], apply: restart} */
   STEP_RELOAD,        /* reload-broker: {} */
   STEP_RESTART,       /* restart-broker: {} */
@@ -119,20 +121,21 @@ struct scenario {
   uint64_t run_limit_ms; /* limits: {run: 10m} */
 
   size_t devices;
-  char profile_name[64];              /* fleet.profile: free text in results until timing profiles exist */
-  struct scenario_telemetry telemetry;/* fleet.telemetry: starts with the first connect */
-  size_t source_addresses;            /* fleet.source-addresses: 127.0.0.1.. ; 0: chosen by the run */
-  struct device_profile device;       /* device: {...}; name points to profile_name */
+  char profile_name[64];               /* fleet.profile: free text in results until timing profiles exist */
+  struct scenario_telemetry telemetry; /* fleet.telemetry: starts with the first connect */
+  size_t source_addresses;             /* fleet.source-addresses: 127.0.0.1.. ; 0: chosen by the run */
+  struct device_profile device;        /* device: {...}; name points to profile_name */
 
-  struct pki_roots roots;             /* pki.roots */
-  struct pki_roots trusted;           /* pki.trusted: bundle version 1 */
-  char broker_root[PKI_NAME_MAX];     /* pki.broker: presented at the start */
-  char device_root[PKI_NAME_MAX];     /* pki.devices: issues device certificates at the start; default pki.broker */
-  struct pki_roots client_roots;      /* pki.clients: what the broker trusts devices by; default [device_root] */
+  struct pki_roots roots;         /* pki.roots */
+  struct pki_roots trusted;       /* pki.trusted: bundle version 1 */
+  char broker_root[PKI_NAME_MAX]; /* pki.broker: presented at the start */
+  char device_root[PKI_NAME_MAX]; /* pki.devices: issues device certificates at the start; default pki.broker */
+  struct pki_roots client_roots;  /* pki.clients: what the broker trusts devices by; default [device_root] */
 
-  bool remote;                        /* broker: {url: mqtts://host:8883} instead of {local: mosquitto} */
-  char host[256];                     /* name to verify; local: "localhost" */
-  uint16_t port, prove_port;          /* 0: any free port (local) */
+  bool remote;               /* broker: {url: mqtts://host:8883} instead of {local: mosquitto} */
+  char host[256];            /* name to verify; local: "localhost" */
+  char prove_host[256];      /* host of broker.prove-url; "" when local or when there is none */
+  uint16_t port, prove_port; /* 0: any free port (local), no such listener (remote) */
   char hook_present[512], hook_trust_clients[512], hook_reload[512], hook_restart[512]; /* "" : none */
 
   struct scenario_reconnect reconnect;
@@ -147,7 +150,7 @@ struct scenario {
 /* `--set path=value`, applied before checking. */
 struct scenario_override {
   const char *path;  /* "fleet.devices", "phases[2].do[0].connect.rate" */
-  const char *value; /* a YAML scalar */
+  const char *value; /* a YAML scalar, or a list or mapping in brackets: "[10%, 100%]" */
 };
 
 /* Loads and checks. Quantities in expressions are checked against metrics_known() and scenario_quantity_known(). */
@@ -159,9 +162,11 @@ void scenario_free(struct scenario *scenario);
 void scenario_print(const struct scenario *scenario, void *stream /* FILE * */);
 
 /* Quantities of the fleet itself, evaluated by the run over the devices in use:
- *   online, awake, shelved, trusting(ROOT), proven(ROOT), identified(ROOT), refused, refused(REASON), reconnected,
+ *   online, awake, shelved, all, trusting(ROOT), proven(ROOT), identified(ROOT), refused, refused(REASON), reconnected,
  *   failures(NAME)
- * REASON is the last part of a connect.tls.* name. `of` may name online, awake or all. */
+ * REASON is the last part of a connect.tls.* name, NAME a whole one. `of` may name online, awake or all.
+ * 0 if it is known, otherwise one of the codes. */
+enum { SCENARIO_BAD_NAME = -1, SCENARIO_BAD_ARGUMENT = -2 };
 int scenario_quantity_known(const char *name, const char *argument, const struct pki_roots *roots);
 
 #endif

@@ -1,0 +1,132 @@
+#define _POSIX_C_SOURCE 200809L
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scenario/check.h"
+
+static bool is_loopback(const char *host)
+{
+  struct in_addr v4;
+  struct in6_addr v6;
+  if (inet_pton(AF_INET, host, &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  if (inet_pton(AF_INET6, host, &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
+  return strcmp(host, "localhost") == 0;
+}
+
+static bool is_host(const char *host)
+{
+  struct in6_addr v6;
+  if (inet_pton(AF_INET6, host, &v6) == 1) return true;
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+  size_t size = strlen(host);
+  return size > 0 && size < 254 && host[0] != '-' && host[0] != '.' && strspn(host, letters) == size;
+}
+
+static int take_target(const struct take *t, const char *at, const char *text, char host[256])
+{
+  if (take_text(t, "", at, text, host, 256) != 0) return -1;
+  if (is_host(host)) return 0;
+  return take_fail(t, "", at, "'%.80s' is no host name or address: write 'staging.example.com'", text);
+}
+
+static int check_targets(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
+{
+  if (raw->targets_count == 0) return 0;
+  out->targets = calloc(raw->targets_count, sizeof *out->targets);
+  if (out->targets == NULL) return error_set(t->error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
+  out->target_count = raw->targets_count;
+  for (size_t i = 0; i < out->target_count; i++) {
+    char at[32];
+    snprintf(at, sizeof at, "targets[%zu]", i);
+    if (take_target(t, at, raw->targets[i], out->targets[i].host) != 0) return -1;
+  }
+  return 0;
+}
+
+/* Splits "mqtts://host:8883" or "mqtts://[::1]:8883". */
+static bool split_url(const char *url, char host[256], uint16_t *port)
+{
+  static const char scheme[] = "mqtts://";
+  if (strncmp(url, scheme, sizeof scheme - 1) != 0) return false;
+  const char *start = url + sizeof scheme - 1, *end = strrchr(start, ':');
+  if (end == NULL || end[1] == '\0' || strlen(end) > 6 || end[1 + strspn(end + 1, "0123456789")] != '\0') return false;
+  unsigned long number = strtoul(end + 1, NULL, 10);
+  bool brackets = *start == '[' && end > start + 1 && end[-1] == ']';
+  size_t size = (size_t) (end - start) - (brackets ? 2 : 0);
+  if (number < 1 || number > 65535 || size >= 256) return false;
+  memcpy(host, start + brackets, size);
+  host[size] = '\0';
+  *port = (uint16_t) number;
+  return is_host(host) && (strchr(host, ':') != NULL) == brackets;
+}
+
+static int take_url(const struct take *t, const char *key, const char *text, const struct scenario *scenario,
+                    char host[256], uint16_t *port)
+{
+  if (text == NULL) return 0;
+  if (!split_url(text, host, port))
+    return take_fail(t, "broker", key, "'%.120s' is no address of a broker: write mqtts://host:8883", text);
+  if (is_loopback(host)) return 0;
+  for (size_t i = 0; i < scenario->target_count; i++)
+    if (strcmp(scenario->targets[i].host, host) == 0) return 0;
+  return take_fail(t, "broker", key,
+                   "'%s' is beyond this machine and not among the targets: add 'targets: [%s]' if you may send it load",
+                   host, host);
+}
+
+static int check_hooks(const struct take *t, const struct raw_hooks *raw, struct scenario *out)
+{
+  static const char at[] = "broker.hooks";
+  if (take_text(t, at, "present", raw->present, out->hook_present, sizeof out->hook_present) != 0 ||
+      take_text(t, at, "trust-clients", raw->trust_clients, out->hook_trust_clients, sizeof out->hook_trust_clients) !=
+          0 ||
+      take_text(t, at, "reload", raw->reload, out->hook_reload, sizeof out->hook_reload) != 0)
+    return -1;
+  return take_text(t, at, "restart", raw->restart, out->hook_restart, sizeof out->hook_restart);
+}
+
+static int check_remote(const struct take *t, const struct raw_broker *raw, struct scenario *out)
+{
+  if (raw->local != NULL)
+    return take_fail(t, "broker", "local", "a broker is either 'local' or has a 'url', not both: remove one");
+  if (raw->port != NULL || raw->prove_port != NULL)
+    return take_fail(t, "broker", raw->port != NULL ? "port" : "prove-port",
+                     "the ports of a remote broker stand in its url and prove-url: remove this");
+  out->remote = true;
+  if (take_url(t, "url", raw->url, out, out->host, &out->port) != 0 ||
+      take_url(t, "prove-url", raw->prove_url, out, out->prove_host, &out->prove_port) != 0)
+    return -1;
+  return raw->hooks == NULL ? 0 : check_hooks(t, raw->hooks, out);
+}
+
+static int check_local(const struct take *t, const struct raw_broker *raw, struct scenario *out)
+{
+  static const char *const words[] = {"mosquitto", NULL};
+  int kind = 0;
+  uint64_t port = 0, prove_port = 0;
+  if (raw->prove_url != NULL)
+    return take_fail(t, "broker", "prove-url", "only a remote broker has a prove-url: add its 'url', or remove this");
+  if (raw->hooks != NULL)
+    return take_fail(t, "broker", "hooks", "a local broker needs no hooks: add its 'url', or remove them");
+  if (take_word(t, "broker", "local", raw->local, words, &kind) != 0 ||
+      take_number(t, "broker", "port", raw->port, 1, 65535, &port) != 0 ||
+      take_number(t, "broker", "prove-port", raw->prove_port, 1, 65535, &prove_port) != 0)
+    return -1;
+  if (port != 0 && port == prove_port)
+    return take_fail(t, "broker", "prove-port",
+                     "'port' and 'prove-port' are the same: the second listener needs its own");
+  out->port = (uint16_t) port;
+  out->prove_port = (uint16_t) prove_port;
+  return 0;
+}
+
+int check_broker(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
+{
+  static const struct raw_broker no_broker = {0};
+  const struct raw_broker *broker = raw->broker != NULL ? raw->broker : &no_broker;
+  strcpy(out->host, "localhost");
+  if (check_targets(t, raw, out) != 0) return -1;
+  return broker->url != NULL ? check_remote(t, broker, out) : check_local(t, broker, out);
+}

@@ -1,0 +1,254 @@
+#define _POSIX_C_SOURCE 200809L
+#include "scenario/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scenario/units.h"
+
+#define MINUTE_MS      60000u
+#define HOUR_MS        3600000u
+#define DAY_MS         86400000u
+#define DEVICES_MAX    1000000u
+#define ADDRESSES_MAX  250u
+#define BUDGET_MIN     4096u
+#define BUDGET_MAX     (16u * 1024u * 1024u)
+#define EXPIRY_NEVER_S 0xffffffffu
+
+static int check_fleet(const struct take *t, const struct raw_fleet *raw, struct scenario *out)
+{
+  uint64_t devices = 0, addresses = 0;
+  if (take_number(t, "fleet", "devices", raw->devices, 1, DEVICES_MAX, &devices) != 0 ||
+      take_text(t, "fleet", "profile", raw->profile, out->profile_name, sizeof out->profile_name) != 0 ||
+      take_number(t, "fleet", "source-addresses", raw->source_addresses, 1, ADDRESSES_MAX, &addresses) != 0)
+    return -1;
+  out->devices = devices;
+  out->source_addresses = addresses;
+  out->telemetry = (struct scenario_telemetry){.every_ms = 2000, .bytes = 64, .qos = 1};
+  return raw->telemetry == NULL ? 0 : check_telemetry(t, "fleet.telemetry", raw->telemetry, &out->telemetry);
+}
+
+static int check_timeouts(const struct take *t, const struct raw_timeouts *raw, struct device_profile *out)
+{
+  const struct {
+    const char *key, *text;
+    uint32_t *out;
+  } all[] = {{"tcp", raw->tcp, &out->tcp_timeout_ms},
+             {"handshake", raw->handshake, &out->handshake_timeout_ms},
+             {"connack", raw->connack, &out->connack_timeout_ms},
+             {"ack", raw->ack, &out->ack_timeout_ms}};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    uint64_t ms = *all[i].out;
+    if (take_duration(t, "device.timeouts", all[i].key, all[i].text, 100, HOUR_MS, &ms) != 0) return -1;
+    *all[i].out = (uint32_t) ms;
+  }
+  return 0;
+}
+
+static int check_versions(const struct take *t, const struct raw_device *raw, struct device_profile *out)
+{
+  static const char *const tls[] = {"1.2", "1.3", "1.2-1.3", NULL};
+  static const char *const mqtt[] = {"3.1.1", "5", NULL};
+  static const char *const session[] = {"persistent", "clean", NULL};
+  int t_index = 1, m_index = 1, s_index = 0;
+  if (take_word(t, "device", "tls", raw->tls, tls, &t_index) != 0 ||
+      take_word(t, "device", "mqtt", raw->mqtt, mqtt, &m_index) != 0 ||
+      take_word(t, "device", "session", raw->session, session, &s_index) != 0)
+    return -1;
+  out->tls_min = t_index == 1 ? 13 : 12;
+  out->tls_max = t_index == 0 ? 12 : 13;
+  out->mqtt_version = m_index == 0 ? 4 : 5;
+  out->clean_start = s_index == 1;
+  out->session_expiry_s = out->clean_start ? 0 : EXPIRY_NEVER_S;
+  return 0;
+}
+
+static int check_device(const struct take *t, const struct raw_device *raw, struct device_profile *out)
+{
+  uint64_t keep_alive_ms = 60000, budget = out->byte_budget;
+  char why[200];
+  if (check_versions(t, raw, out) != 0 ||
+      take_duration(t, "device", "keep-alive", raw->keep_alive, 0, 65535000, &keep_alive_ms) != 0 ||
+      take_flag(t, "device", "resume", raw->resume, &out->resume) != 0 ||
+      take_flag(t, "device", "will", raw->will, &out->will) != 0)
+    return -1;
+  if (keep_alive_ms % 1000 != 0)
+    return take_fail(t, "device", "keep-alive", "'%.40s' is no whole number of seconds: write 60s", raw->keep_alive);
+  if (raw->byte_budget != NULL && units_bytes(raw->byte_budget, &budget, why, sizeof why) != 0)
+    return take_fail(t, "device", "byte-budget", "%s", why);
+  if (budget < BUDGET_MIN || budget > BUDGET_MAX)
+    return take_fail(t, "device", "byte-budget", "'%.40s' is out of range: the budget is from 4KiB to 16MiB",
+                     raw->byte_budget);
+  out->keep_alive_s = (uint16_t) (keep_alive_ms / 1000);
+  out->byte_budget = (uint32_t) budget;
+  return raw->timeouts == NULL ? 0 : check_timeouts(t, raw->timeouts, out);
+}
+
+/* The broker's root and one more: what a fleet trusts where the file does not say. */
+static void default_trusted(struct scenario *out)
+{
+  struct pki_roots *trusted = &out->trusted;
+  strcpy(trusted->name[trusted->count++], out->broker_root);
+  for (size_t i = out->roots.count; i > 0 && trusted->count < 2; i--)
+    if (strcmp(out->roots.name[i - 1], out->broker_root) != 0)
+      strcpy(trusted->name[trusted->count++], out->roots.name[i - 1]);
+}
+
+static int check_pki(const struct take *t, const struct raw_pki *raw, struct scenario *out)
+{
+  out->roots = (struct pki_roots){.count = 2, .name = {"A", "spare"}};
+  if (take_roots(t, "pki", "roots", raw->roots, raw->roots_count, NULL, &out->roots) != 0) return -1;
+  if (out->roots.count < 2)
+    return take_fail(t, "pki", "roots",
+                     "a fleet needs at least two roots, so that no single CA can strand a device; "
+                     "this list has %zu: write 'roots: [A, spare]'",
+                     out->roots.count);
+  strcpy(out->broker_root, out->roots.name[0]);
+  if (take_root(t, "pki", "broker", raw->broker, &out->roots, out->broker_root) != 0) return -1;
+  strcpy(out->device_root, out->broker_root);
+  if (take_root(t, "pki", "devices", raw->devices, &out->roots, out->device_root) != 0) return -1;
+  default_trusted(out);
+  out->client_roots.count = 1;
+  strcpy(out->client_roots.name[0], out->device_root);
+  if (take_roots(t, "pki", "trusted", raw->trusted, raw->trusted_count, &out->roots, &out->trusted) != 0 ||
+      take_roots(t, "pki", "clients", raw->clients, raw->clients_count, &out->roots, &out->client_roots) != 0)
+    return -1;
+  if (out->trusted.count < 2)
+    return take_fail(t, "pki", "trusted",
+                     "devices need at least two trust anchors at rest, so that no single CA can "
+                     "strand them; this list has %zu",
+                     out->trusted.count);
+  if (out->client_roots.count == 0)
+    return take_fail(t, "pki", "clients", "the broker would trust no device: write 'clients: [%s]'", out->device_root);
+  return 0;
+}
+
+static int check_reconnect(const struct take *t, const struct raw_reconnect *raw, struct scenario_reconnect *out)
+{
+  static const char *const words[] = {[SCENARIO_IMMEDIATE] = "immediate",
+                                      [SCENARIO_FIXED] = "fixed",
+                                      [SCENARIO_EXPONENTIAL] = "exponential",
+                                      [SCENARIO_EXPONENTIAL_20] = "exponential-20",
+                                      [SCENARIO_FULL_JITTER] = "full-jitter",
+                                      [SCENARIO_DECORRELATED] = "decorrelated",
+                                      NULL};
+  int policy = (int) out->policy;
+  if (take_word(t, "reconnect", "policy", raw->policy, words, &policy) != 0 ||
+      take_duration(t, "reconnect", "base", raw->base, 1, HOUR_MS, &out->base_ms) != 0 ||
+      take_duration(t, "reconnect", "cap", raw->cap, 1, DAY_MS, &out->cap_ms) != 0)
+    return -1;
+  out->policy = (enum scenario_policy) policy;
+  if (raw->cap == NULL && out->cap_ms < out->base_ms) out->cap_ms = out->base_ms;
+  if (out->cap_ms < out->base_ms)
+    return take_fail(t, "reconnect", "cap", "'cap' is below 'base': write the longest wait, such as 30s");
+  return 0;
+}
+
+static int check_exprs(const struct take *t, const char *at, char *const *texts, size_t count,
+                       const struct pki_roots *roots, struct expr **out, size_t *out_count)
+{
+  if (count == 0) return 0;
+  *out = calloc(count, sizeof **out);
+  if (*out == NULL) return error_set(t->error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
+  *out_count = count;
+  for (size_t i = 0; i < count; i++) {
+    char path[DOC_PATH_MAX];
+    snprintf(path, sizeof path, "%s[%zu]", at, i);
+    if (check_expr(t, path, texts[i], roots, false, &(*out)[i]) != 0) return -1;
+  }
+  return 0;
+}
+
+static int check_phase_steps(const struct take *t, const char *at, const struct raw_phase *raw,
+                             const struct scenario *scenario, struct scenario_phase *out)
+{
+  if (raw->steps_count == 0) return 0;
+  out->steps = calloc(raw->steps_count, sizeof *out->steps);
+  if (out->steps == NULL) return error_set(t->error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
+  out->step_count = raw->steps_count;
+  for (size_t i = 0; i < raw->steps_count; i++) {
+    char path[DOC_PATH_MAX];
+    snprintf(path, sizeof path, "%s.do[%zu]", at, i);
+    if (check_step(t, path, &raw->steps[i], scenario, &out->steps[i]) != 0) return -1;
+  }
+  return 0;
+}
+
+static int check_phase(const struct take *t, const char *at, const struct raw_phase *raw,
+                       const struct scenario *scenario, struct scenario_phase *out)
+{
+  static const char *const words[] = {"stop", "rollback", "continue", NULL};
+  char path[DOC_PATH_MAX];
+  int on_fail = SCENARIO_STOP;
+  if (take_text(t, at, "name", raw->name, out->name, sizeof out->name) != 0 ||
+      take_word(t, at, "on_fail", raw->on_fail, words, &on_fail) != 0 ||
+      check_phase_steps(t, at, raw, scenario, out) != 0)
+    return -1;
+  out->on_fail = (enum scenario_on_fail) on_fail;
+  if (raw->until != NULL) {
+    snprintf(path, sizeof path, "%s.until", at);
+    if (check_expr(t, path, raw->until, &scenario->roots, true, &out->until) != 0) return -1;
+    out->has_until = true;
+  }
+  snprintf(path, sizeof path, "%s.expect", at);
+  if (check_exprs(t, path, raw->expect, raw->expect_count, &scenario->roots, &out->expect, &out->expect_count) != 0)
+    return -1;
+  if (out->step_count == 0 && !out->has_until && out->expect_count == 0)
+    return take_fail(t, at, "", "this phase does nothing: give it 'do', 'until' or 'expect'");
+  return 0;
+}
+
+static int check_phases(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
+{
+  out->phases = calloc(raw->phases_count, sizeof *out->phases);
+  if (out->phases == NULL) return error_set(t->error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
+  out->phase_count = raw->phases_count;
+  for (size_t i = 0; i < out->phase_count; i++) {
+    char at[DOC_PATH_MAX];
+    snprintf(at, sizeof at, "phases[%zu]", i);
+    if (check_phase(t, at, &raw->phases[i], out, &out->phases[i]) != 0) return -1;
+    for (size_t j = 0; j < i; j++)
+      if (strcmp(out->phases[j].name, out->phases[i].name) == 0)
+        return take_fail(t, at, "name", "two phases are called '%s': give each its own name", out->phases[i].name);
+  }
+  return 0;
+}
+
+static const struct device_profile default_profile = {.tls_min = 13,
+                                                      .tls_max = 13,
+                                                      .mqtt_version = 5,
+                                                      .keep_alive_s = 60,
+                                                      .session_expiry_s = EXPIRY_NEVER_S,
+                                                      .tcp_timeout_ms = 5000,
+                                                      .handshake_timeout_ms = 10000,
+                                                      .connack_timeout_ms = 10000,
+                                                      .ack_timeout_ms = 20000,
+                                                      .byte_budget = 65536};
+
+static int check_head(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
+{
+  static const struct raw_pki no_pki = {0};
+  out->seed = 1;
+  out->run_limit_ms = 10 * MINUTE_MS;
+  strcpy(out->profile_name, "none");
+  out->device = default_profile;
+  out->device.name = out->profile_name;
+  out->reconnect = (struct scenario_reconnect){.policy = SCENARIO_FULL_JITTER, .base_ms = 1000, .cap_ms = 30000};
+  if (take_text(t, "", "name", raw->name, out->name, sizeof out->name) != 0 ||
+      take_number(t, "", "seed", raw->seed, 0, UINT64_MAX, &out->seed) != 0 || check_fleet(t, raw->fleet, out) != 0 ||
+      check_pki(t, raw->pki != NULL ? raw->pki : &no_pki, out) != 0 || check_broker(t, raw, out) != 0)
+    return -1;
+  if (raw->device != NULL && check_device(t, raw->device, &out->device) != 0) return -1;
+  if (raw->reconnect != NULL && check_reconnect(t, raw->reconnect, &out->reconnect) != 0) return -1;
+  if (raw->limits == NULL) return 0;
+  return take_duration(t, "limits", "run", raw->limits->run, 1000, 30u * (uint64_t) DAY_MS, &out->run_limit_ms);
+}
+
+int check_scenario(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
+{
+  if (check_head(t, raw, out) != 0 || check_phases(t, raw, out) != 0) return -1;
+  if (check_exprs(t, "expect", raw->expect, raw->expect_count, &out->roots, &out->expect, &out->expect_count) != 0)
+    return -1;
+  return check_story(t, out);
+}

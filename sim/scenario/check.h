@@ -1,0 +1,31 @@
+/* From a file's texts to a checked scenario. The parts are apart by what they look at: check.c the head of the file and
+ * the phases, broker_check.c the broker,
+ * steps_check.c one step, expr_check.c one expression, story.c the order of it all.
+ */
+#ifndef FLEETSIM_SCENARIO_CHECK_H
+#define FLEETSIM_SCENARIO_CHECK_H
+
+#include "scenario/raw.h"
+#include "scenario/take.h"
+
+/* Fills all of *out from `raw`. On failure *out may be half filled; scenario_free takes it. */
+int check_scenario(const struct take *t, const struct raw_scenario *raw, struct scenario *out);
+
+/* broker and targets. */
+int check_broker(const struct take *t, const struct raw_scenario *raw, struct scenario *out);
+
+/* `at` is the step's path ("phases[0].do[1]"); fills in defaults. Roots and broker of `scenario` are known by then. */
+int check_step(const struct take *t, const char *at, const struct raw_step *raw, const struct scenario *scenario,
+               struct scenario_step *out);
+
+/* every, bytes, qos; also of fleet.telemetry. `out` holds the defaults. */
+int check_telemetry(const struct take *t, const char *at, const struct raw_args *raw, struct scenario_telemetry *out);
+
+/* `gate`: may wait ("within"), for 60 s unless it says otherwise. */
+int check_expr(const struct take *t, const char *at, const char *text, const struct pki_roots *roots, bool gate,
+               struct expr *out);
+
+/* What can only be seen over all phases: wake needs a shelf, push-trust a connect, a remote broker its hooks. */
+int check_story(const struct take *t, const struct scenario *scenario);
+
+#endif

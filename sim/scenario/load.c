@@ -1,0 +1,70 @@
+#define _POSIX_C_SOURCE 200809L
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scenario/check.h"
+#include "scenario/override.h"
+
+static int hash_text(const struct doc *doc, char out[65], struct error *error)
+{
+  unsigned char digest[32];
+  unsigned size = sizeof digest;
+  if (EVP_Digest(doc->text, doc->size, digest, &size, EVP_sha256(), NULL) != 1)
+    return error_set(error, EXIT_CODE_INTERNAL, "libcrypto cannot compute SHA-256");
+  for (size_t i = 0; i < sizeof digest; i++) snprintf(out + 2 * i, 3, "%02x", digest[i]);
+  return 0;
+}
+
+static int load_document(struct doc *doc, struct scenario *scenario, struct error *error)
+{
+  struct raw_scenario *raw = NULL;
+  struct take take = {.doc = doc, .error = error};
+  if (raw_check_keys(doc, error) != 0 || raw_load(doc, &raw, error) != 0) return -1;
+  int result = check_scenario(&take, raw, scenario);
+  raw_free(raw);
+  return result;
+}
+
+/* The hash is of the file as it lies there: what --set changed is not part of it. */
+static int load(struct doc *doc, const char *file, const struct scenario_override *overrides, size_t override_count,
+                struct scenario *scenario, struct error *error)
+{
+  if (strlen(file) >= sizeof scenario->file)
+    return error_set(error, EXIT_CODE_USAGE, "the path %.80s... is too long", file);
+  strcpy(scenario->file, file);
+  if (doc_open(doc, file, error) != 0 || hash_text(doc, scenario->sha256, error) != 0) return -1;
+  for (size_t i = 0; i < override_count; i++)
+    if (override_apply(doc, &overrides[i], error) != 0) return -1;
+  return load_document(doc, scenario, error);
+}
+
+int scenario_load(const char *file, const struct scenario_override *overrides, size_t override_count,
+                  struct scenario **out, struct error *error)
+{
+  struct doc doc = {0};
+  struct scenario *scenario = calloc(1, sizeof *scenario);
+  if (scenario == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
+  int result = load(&doc, file, overrides, override_count, scenario, error);
+  doc_free(&doc);
+  if (result != 0) {
+    scenario_free(scenario);
+    return -1;
+  }
+  *out = scenario;
+  return 0;
+}
+
+void scenario_free(struct scenario *scenario)
+{
+  if (scenario == NULL) return;
+  for (size_t i = 0; i < scenario->phase_count; i++) {
+    free(scenario->phases[i].steps);
+    free(scenario->phases[i].expect);
+  }
+  free(scenario->phases);
+  free(scenario->expect);
+  free(scenario->targets);
+  free(scenario);
+}

@@ -1,0 +1,194 @@
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <string.h>
+
+#include "scenario/scenario.h"
+#include "scenario/take.h"
+
+#define BROKER_STEP_MS 70000u /* longest time of a reload, a restart or a hook */
+#define ROLLBACK_MS    60000u
+
+static const char *duration(uint64_t ms, char out[32])
+{
+  if (ms < 1000)
+    snprintf(out, 32, "%llu ms", (unsigned long long) ms);
+  else if (ms < 120000)
+    snprintf(out, 32, "%.4g s", (double) ms / 1000);
+  else
+    snprintf(out, 32, "%llu min %llu s", (unsigned long long) (ms / 60000), (unsigned long long) (ms / 1000 % 60));
+  return out;
+}
+
+static const char *waves(const struct scenario_waves *w, char *out, size_t size)
+{
+  size_t used = 0;
+  out[0] = '\0';
+  if (w->count < 2) return "all at once";
+  for (size_t i = 0; i < w->count && used < size; i++)
+    used += (size_t) snprintf(out + used, size - used, "%s%.6g%%", i == 0 ? "in waves of " : ", ", w->share[i] * 100);
+  return out;
+}
+
+static uint64_t ramp_ms(const struct scenario *s, double share, double rate)
+{
+  return rate > 0 ? (uint64_t) ((double) s->devices * share / rate * 1000) : 0;
+}
+
+static uint64_t step_ms(const struct scenario *s, const struct scenario_step *step)
+{
+  uint64_t apply = step->apply == SCENARIO_APPLY_NONE ? 0 : BROKER_STEP_MS, hook = s->remote ? BROKER_STEP_MS : 0;
+  switch (step->kind) {
+  case STEP_CONNECT: return ramp_ms(s, step->share, step->rate);
+  case STEP_PUSH_TRUST:
+  case STEP_RECONNECT:
+  case STEP_REISSUE: return step->waves.count * step->within_ms;
+  case STEP_PROVE: return BROKER_STEP_MS + hook + 2 * step->within_ms;
+  case STEP_PRESENT:
+  case STEP_TRUST_CLIENTS: return apply + hook;
+  case STEP_RELOAD:
+  case STEP_RESTART: return BROKER_STEP_MS;
+  case STEP_DRAIN:
+  case STEP_SHELF:
+  case STEP_WAIT: return step->within_ms;
+  case STEP_TELEMETRY:
+  case STEP_WAKE:
+  case STEP_CLOCK:
+  case STEP_TRESPASS:
+  case STEP_PROMPT:
+  case STEP_KINDS: break;
+  }
+  return 0;
+}
+
+static void print_chain(const struct pki_chain *chain, FILE *out)
+{
+  fprintf(out, "a chain under root %s", chain->root);
+  if (chain->cross[0] != '\0') fprintf(out, " with the cross-certificate by %s", chain->cross);
+  if (chain->cross_expired) fprintf(out, ", which has expired");
+  if (chain->omit_intermediate) fprintf(out, ", without its intermediate");
+  if (chain->leaf_expired) fprintf(out, ", with an expired leaf");
+}
+
+static const char *apply_words(enum scenario_apply apply)
+{
+  if (apply == SCENARIO_APPLY_RELOAD) return ", then reload it";
+  return apply == SCENARIO_APPLY_RESTART ? ", then restart it" : ", and do not tell it";
+}
+
+static void print_rollout(const struct scenario_step *step, FILE *out)
+{
+  char text[300], roots[300];
+  if (step->kind == STEP_PUSH_TRUST)
+    fprintf(out, "teach the devices to trust %s", take_list_roots(&step->roots, roots, sizeof roots));
+  else if (step->kind == STEP_REISSUE)
+    fprintf(out, "issue new device certificates under root %s", step->root);
+  else
+    fprintf(out, "end every session and connect again%s", step->full_handshake ? " with a full handshake" : "");
+  fprintf(out, ", %s", waves(&step->waves, text, sizeof text));
+}
+
+static void print_device_step(const struct scenario_step *step, FILE *out)
+{
+  char text[32];
+  double percent = step->share * 100;
+  switch (step->kind) {
+  case STEP_CONNECT:
+    fprintf(out, "connect %.6g%% of the devices at %.6g/s (%s)", percent, step->rate,
+            step->arrival == SCENARIO_POISSON ? "Poisson" : "linear");
+    return;
+  case STEP_TELEMETRY:
+    fprintf(out, "telemetry every %s, %u bytes, QoS %u", duration(step->telemetry.every_ms, text),
+            (unsigned) step->telemetry.bytes, (unsigned) step->telemetry.qos);
+    return;
+  case STEP_SHELF: fprintf(out, "switch %.6g%% of the devices off", percent); return;
+  case STEP_WAKE: fprintf(out, "switch the shelved devices on at %.6g/s", step->rate); return;
+  case STEP_TRESPASS: fprintf(out, "let %.6g%% of the devices try the topics of others", percent); return;
+  case STEP_CLOCK:
+    if (step->clock_right)
+      fprintf(out, "set the clocks of %.6g%% of the devices right", percent);
+    else
+      fprintf(out, "set the clocks of %.6g%% of the devices to %lld s after 1970", percent,
+              (long long) step->clock_unix_s);
+    return;
+  default: return;
+  }
+}
+
+static void print_step(const struct scenario_step *step, FILE *out)
+{
+  char text[300];
+  switch (step->kind) {
+  case STEP_PUSH_TRUST:
+  case STEP_REISSUE:
+  case STEP_RECONNECT: print_rollout(step, out); break;
+  case STEP_PROVE:
+    fprintf(out, "try every device at %.6g/s on the second listener against ", step->rate);
+    print_chain(&step->chain, out);
+    break;
+  case STEP_PRESENT:
+    fprintf(out, "give the broker ");
+    print_chain(&step->chain, out);
+    fputs(apply_words(step->apply), out);
+    break;
+  case STEP_TRUST_CLIENTS:
+    fprintf(out, "let the broker trust device certificates under %s%s",
+            take_list_roots(&step->roots, text, sizeof text), apply_words(step->apply));
+    break;
+  case STEP_DRAIN: fprintf(out, "stop telemetry and wait until all of it has arrived"); break;
+  case STEP_RELOAD: fprintf(out, "reload the broker"); break;
+  case STEP_RESTART: fprintf(out, "restart the broker"); break;
+  case STEP_WAIT: fprintf(out, "wait"); break;
+  case STEP_PROMPT: fprintf(out, "wait for a person: \"%s\"", step->say); break;
+  default: print_device_step(step, out); break;
+  }
+}
+
+static uint64_t print_phase(const struct scenario *s, size_t number, const struct scenario_phase *phase, FILE *out)
+{
+  char text[32];
+  uint64_t total = phase->has_until ? phase->until.within_ms : 0;
+  for (size_t i = 0; i < phase->step_count; i++) total += step_ms(s, &phase->steps[i]);
+  fprintf(out, "\n%2zu. %s (at most %s%s)\n", number, phase->name, duration(total, text),
+          phase->on_fail == SCENARIO_ROLLBACK   ? "; rolled back on failure"
+          : phase->on_fail == SCENARIO_CONTINUE ? "; goes on after a failure"
+                                                : "");
+  for (size_t i = 0; i < phase->step_count; i++) {
+    uint64_t ms = step_ms(s, &phase->steps[i]);
+    fprintf(out, "    - ");
+    print_step(&phase->steps[i], out);
+    if (ms > 0) fprintf(out, " (%s)", duration(ms, text));
+    fputc('\n', out);
+  }
+  if (phase->has_until) fprintf(out, "    until  %s\n", phase->until.text);
+  for (size_t i = 0; i < phase->expect_count; i++) fprintf(out, "    expect %s\n", phase->expect[i].text);
+  return total + (phase->on_fail == SCENARIO_ROLLBACK ? ROLLBACK_MS : 0);
+}
+
+static void print_head(const struct scenario *s, FILE *out)
+{
+  char roots[300], trusted[300], clients[300];
+  fprintf(out, "%s: %zu devices, %zu phases, seed %llu\n", s->name, s->devices, s->phase_count,
+          (unsigned long long) s->seed);
+  if (s->remote)
+    fprintf(out, "  broker   mqtts://%s:%u\n", s->host, (unsigned) s->port);
+  else
+    fprintf(out, "  broker   a mosquitto of its own on %s\n", s->host);
+  fprintf(out, "  roots    %s; the broker presents %s, the devices hold certificates under %s\n",
+          take_list_roots(&s->roots, roots, sizeof roots), s->broker_root, s->device_root);
+  fprintf(out, "  trust    the devices trust %s; the broker trusts devices under %s\n",
+          take_list_roots(&s->trusted, trusted, sizeof trusted),
+          take_list_roots(&s->client_roots, clients, sizeof clients));
+}
+
+void scenario_print(const struct scenario *scenario, void *stream)
+{
+  FILE *out = stream;
+  char total_text[32], limit_text[32];
+  uint64_t total = 0;
+  print_head(scenario, out);
+  for (size_t i = 0; i < scenario->phase_count; i++) total += print_phase(scenario, i + 1, &scenario->phases[i], out);
+  if (scenario->expect_count > 0) fprintf(out, "\nexpected at the end\n");
+  for (size_t i = 0; i < scenario->expect_count; i++) fprintf(out, "    %s\n", scenario->expect[i].text);
+  fprintf(out, "\nat most %s if every wait is used up; the run ends after %s in any case\n",
+          duration(total, total_text), duration(scenario->run_limit_ms, limit_text));
+}

@@ -1,0 +1,56 @@
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <string.h>
+
+#include "fleetsim/failure.h"
+#include "scenario/scenario.h"
+
+enum argument { NEVER, ROOT, REASON, FAILURE };
+
+static const struct quantity {
+  const char *name;
+  enum argument argument;
+  bool may_be_bare;
+} quantities[] = {
+    {"online", NEVER, true},      {"awake", NEVER, true},       {"shelved", NEVER, true},    {"all", NEVER, true},
+    {"trusting", ROOT, false},    {"proven", ROOT, false},      {"identified", ROOT, false}, {"refused", REASON, true},
+    {"reconnected", NEVER, true}, {"failures", FAILURE, false},
+};
+
+static bool is_root(const struct pki_roots *roots, const char *name)
+{
+  for (size_t i = 0; i < roots->count; i++)
+    if (strcmp(roots->name[i], name) == 0) return true;
+  return false;
+}
+
+static bool is_failure(const char *prefix, const char *name)
+{
+  char whole[96];
+  snprintf(whole, sizeof whole, "%s%s", prefix, name);
+  for (int i = DEVICE_FAIL_NONE + 1; i < DEVICE_FAIL_COUNT; i++)
+    if (strcmp(device_failure_name((enum device_failure) i), whole) == 0) return true;
+  return false;
+}
+
+static bool fits(enum argument kind, const char *argument, const struct pki_roots *roots)
+{
+  switch (kind) {
+  case ROOT: return is_root(roots, argument);
+  case REASON: return is_failure("connect.tls.", argument);
+  case FAILURE: return is_failure("", argument);
+  case NEVER: break;
+  }
+  return false;
+}
+
+int scenario_quantity_known(const char *name, const char *argument, const struct pki_roots *roots)
+{
+  for (size_t i = 0; i < sizeof quantities / sizeof *quantities; i++) {
+    const struct quantity *q = &quantities[i];
+    if (strcmp(q->name, name) != 0) continue;
+    bool known = argument[0] == '\0' ? q->may_be_bare : fits(q->argument, argument, roots);
+    return known ? 0 : SCENARIO_BAD_ARGUMENT;
+  }
+  return SCENARIO_BAD_NAME;
+}

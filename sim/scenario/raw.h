@@ -1,0 +1,102 @@
+/* A scenario file as libcyaml maps it: every scalar still the text that its author wrote, NULL where absent.
+ *
+ * Units are parsed later (check.c), where a refusal can name line and column.
+ */
+#ifndef FLEETSIM_SCENARIO_RAW_H
+#define FLEETSIM_SCENARIO_RAW_H
+
+#include "scenario/doc.h"
+#include "scenario/scenario.h"
+
+#define RAW_PHASES_MAX  200
+#define RAW_STEPS_MAX   100
+#define RAW_EXPECT_MAX  100
+#define RAW_TARGETS_MAX 32
+
+/* The arguments of all steps; the schema lets each step have only its own. Also fleet.telemetry. */
+struct raw_args {
+  char *rate, *arrival, *share, *every, *bytes, *qos, *within, *root, *cross, *intermediate, *cross_expired,
+      *leaf_expired, *apply, *full_handshake, *set, *time, *say;
+  char **roots;
+  unsigned roots_count;
+  char **waves;
+  unsigned waves_count;
+};
+
+struct raw_step {
+  struct raw_args *args[STEP_KINDS]; /* one of them is set */
+};
+
+struct raw_phase {
+  char *name, *until, *on_fail;
+  struct raw_step *steps;
+  unsigned steps_count;
+  char **expect;
+  unsigned expect_count;
+};
+
+struct raw_fleet {
+  char *devices, *profile, *source_addresses;
+  struct raw_args *telemetry;
+};
+
+struct raw_timeouts {
+  char *tcp, *handshake, *connack, *ack;
+};
+
+struct raw_device {
+  char *tls, *mqtt, *keep_alive, *session, *resume, *will, *byte_budget;
+  struct raw_timeouts *timeouts;
+};
+
+struct raw_pki {
+  char **roots;
+  unsigned roots_count;
+  char **trusted;
+  unsigned trusted_count;
+  char **clients;
+  unsigned clients_count;
+  char *broker, *devices;
+};
+
+struct raw_hooks {
+  char *present, *trust_clients, *reload, *restart;
+};
+
+struct raw_broker {
+  char *local, *url, *prove_url, *port, *prove_port;
+  struct raw_hooks *hooks;
+};
+
+struct raw_reconnect {
+  char *policy, *base, *cap;
+};
+
+struct raw_limits {
+  char *run;
+};
+
+struct raw_scenario {
+  char *name, *seed;
+  struct raw_fleet *fleet;
+  struct raw_device *device;
+  struct raw_pki *pki;
+  struct raw_broker *broker;
+  struct raw_reconnect *reconnect;
+  struct raw_limits *limits;
+  struct raw_phase *phases;
+  unsigned phases_count;
+  char **targets;
+  unsigned targets_count;
+  char **expect;
+  unsigned expect_count;
+};
+
+/* Refuses unknown, repeated and missing keys, wrong types and lists that are too long, each at its place. */
+int raw_check_keys(const struct doc *doc, struct error *error);
+
+/* Maps the text, which raw_check_keys has passed. */
+int raw_load(const struct doc *doc, struct raw_scenario **out, struct error *error);
+void raw_free(struct raw_scenario *raw);
+
+#endif

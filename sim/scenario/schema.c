@@ -1,0 +1,171 @@
+#define _POSIX_C_SOURCE 200809L
+#include <cyaml/cyaml.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "scenario/raw.h"
+#include "scenario/schema.h"
+
+/* clang-format off */
+#define LIST_MAX     32
+#define TEXT(key, type, member)  CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_OPTIONAL, type, member, 0, CYAML_UNLIMITED)
+#define MUST(key, type, member)  CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_DEFAULT, type, member, 0, CYAML_UNLIMITED)
+#define LIST(key, type, member, max) \
+  CYAML_FIELD_SEQUENCE(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, &text_entry, 0, max)
+#define GROUP(key, type, member, fields) CYAML_FIELD_MAPPING_PTR(key, CYAML_FLAG_OPTIONAL, type, member, fields)
+#define ARG(key, member)         TEXT(key, struct raw_args, member)
+#define ARG_LIST(key, member)    LIST(key, struct raw_args, member, LIST_MAX)
+
+static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
+
+static const cyaml_schema_field_t connect_args[] = {
+  ARG("rate", rate), ARG("arrival", arrival), ARG("share", share), CYAML_FIELD_END};
+static const cyaml_schema_field_t telemetry_args[] = {
+  ARG("every", every), ARG("bytes", bytes), ARG("qos", qos), CYAML_FIELD_END};
+static const cyaml_schema_field_t drain_args[] = {ARG("within", within), CYAML_FIELD_END};
+static const cyaml_schema_field_t push_trust_args[] = {
+  ARG_LIST("roots", roots), ARG_LIST("waves", waves), ARG("within", within), CYAML_FIELD_END};
+static const cyaml_schema_field_t prove_args[] = {
+  ARG("root", root), ARG("cross", cross), ARG("intermediate", intermediate), ARG("cross-expired", cross_expired),
+  ARG("leaf-expired", leaf_expired), ARG("rate", rate), ARG("within", within), CYAML_FIELD_END};
+static const cyaml_schema_field_t present_args[] = {
+  ARG("root", root), ARG("cross", cross), ARG("intermediate", intermediate), ARG("cross-expired", cross_expired),
+  ARG("leaf-expired", leaf_expired), ARG("apply", apply), CYAML_FIELD_END};
+static const cyaml_schema_field_t trust_clients_args[] = {
+  ARG_LIST("roots", roots), ARG("apply", apply), CYAML_FIELD_END};
+static const cyaml_schema_field_t no_args[] = {CYAML_FIELD_END};
+static const cyaml_schema_field_t reconnect_args[] = {
+  ARG_LIST("waves", waves), ARG("rate", rate), ARG("full-handshake", full_handshake), ARG("within", within),
+  CYAML_FIELD_END};
+static const cyaml_schema_field_t reissue_args[] = {
+  ARG("root", root), ARG_LIST("waves", waves), ARG("within", within), CYAML_FIELD_END};
+static const cyaml_schema_field_t share_args[] = {ARG("share", share), CYAML_FIELD_END};
+static const cyaml_schema_field_t wake_args[] = {ARG("rate", rate), CYAML_FIELD_END};
+static const cyaml_schema_field_t clock_args[] = {ARG("share", share), ARG("set", set), CYAML_FIELD_END};
+static const cyaml_schema_field_t wait_args[] = {ARG("for", time), CYAML_FIELD_END};
+static const cyaml_schema_field_t prompt_args[] = {ARG("say", say), CYAML_FIELD_END};
+
+#define STEP(kind, key, fields) [kind] = GROUP(key, struct raw_step, args[kind], fields)
+static const cyaml_schema_field_t step_fields[] = {
+  STEP(STEP_CONNECT, "connect", connect_args),
+  STEP(STEP_TELEMETRY, "telemetry", telemetry_args),
+  STEP(STEP_DRAIN, "drain", drain_args),
+  STEP(STEP_PUSH_TRUST, "push-trust", push_trust_args),
+  STEP(STEP_PROVE, "prove", prove_args),
+  STEP(STEP_PRESENT, "present", present_args),
+  STEP(STEP_TRUST_CLIENTS, "trust-clients", trust_clients_args),
+  STEP(STEP_RELOAD, "reload-broker", no_args),
+  STEP(STEP_RESTART, "restart-broker", no_args),
+  STEP(STEP_RECONNECT, "reconnect", reconnect_args),
+  STEP(STEP_REISSUE, "reissue", reissue_args),
+  STEP(STEP_SHELF, "shelf", share_args),
+  STEP(STEP_WAKE, "wake", wake_args),
+  STEP(STEP_CLOCK, "clock", clock_args),
+  STEP(STEP_TRESPASS, "trespass", share_args),
+  STEP(STEP_WAIT, "wait", wait_args),
+  STEP(STEP_PROMPT, "prompt", prompt_args),
+  [STEP_KINDS] = CYAML_FIELD_END};
+static const cyaml_schema_value_t step_entry = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_step, step_fields)};
+
+static const cyaml_schema_field_t phase_fields[] = {
+  MUST("name", struct raw_phase, name),
+  CYAML_FIELD_SEQUENCE("do", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_phase, steps, &step_entry, 0,
+                       RAW_STEPS_MAX),
+  TEXT("until", struct raw_phase, until),
+  LIST("expect", struct raw_phase, expect, RAW_EXPECT_MAX),
+  TEXT("on_fail", struct raw_phase, on_fail),
+  CYAML_FIELD_END};
+static const cyaml_schema_value_t phase_entry = {
+  CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_phase, phase_fields)};
+
+static const cyaml_schema_field_t fleet_fields[] = {
+  MUST("devices", struct raw_fleet, devices), TEXT("profile", struct raw_fleet, profile),
+  GROUP("telemetry", struct raw_fleet, telemetry, telemetry_args),
+  TEXT("source-addresses", struct raw_fleet, source_addresses), CYAML_FIELD_END};
+static const cyaml_schema_field_t timeouts_fields[] = {
+  TEXT("tcp", struct raw_timeouts, tcp), TEXT("handshake", struct raw_timeouts, handshake),
+  TEXT("connack", struct raw_timeouts, connack), TEXT("ack", struct raw_timeouts, ack), CYAML_FIELD_END};
+static const cyaml_schema_field_t device_fields[] = {
+  TEXT("tls", struct raw_device, tls), TEXT("mqtt", struct raw_device, mqtt),
+  TEXT("keep-alive", struct raw_device, keep_alive), TEXT("session", struct raw_device, session),
+  TEXT("resume", struct raw_device, resume), TEXT("will", struct raw_device, will),
+  GROUP("timeouts", struct raw_device, timeouts, timeouts_fields),
+  TEXT("byte-budget", struct raw_device, byte_budget), CYAML_FIELD_END};
+static const cyaml_schema_field_t pki_fields[] = {
+  LIST("roots", struct raw_pki, roots, PKI_ROOTS_MAX), LIST("trusted", struct raw_pki, trusted, PKI_ROOTS_MAX),
+  LIST("clients", struct raw_pki, clients, PKI_ROOTS_MAX), TEXT("broker", struct raw_pki, broker),
+  TEXT("devices", struct raw_pki, devices), CYAML_FIELD_END};
+static const cyaml_schema_field_t hooks_fields[] = {
+  TEXT("present", struct raw_hooks, present), TEXT("trust-clients", struct raw_hooks, trust_clients),
+  TEXT("reload", struct raw_hooks, reload), TEXT("restart", struct raw_hooks, restart), CYAML_FIELD_END};
+static const cyaml_schema_field_t broker_fields[] = {
+  TEXT("local", struct raw_broker, local), TEXT("url", struct raw_broker, url),
+  TEXT("prove-url", struct raw_broker, prove_url), TEXT("port", struct raw_broker, port),
+  TEXT("prove-port", struct raw_broker, prove_port), GROUP("hooks", struct raw_broker, hooks, hooks_fields),
+  CYAML_FIELD_END};
+static const cyaml_schema_field_t policy_fields[] = {
+  TEXT("policy", struct raw_reconnect, policy), TEXT("base", struct raw_reconnect, base),
+  TEXT("cap", struct raw_reconnect, cap), CYAML_FIELD_END};
+static const cyaml_schema_field_t limits_fields[] = {TEXT("run", struct raw_limits, run), CYAML_FIELD_END};
+
+static const cyaml_schema_field_t scenario_fields[] = {
+  MUST("name", struct raw_scenario, name),
+  TEXT("seed", struct raw_scenario, seed),
+  CYAML_FIELD_MAPPING_PTR("fleet", CYAML_FLAG_DEFAULT, struct raw_scenario, fleet, fleet_fields),
+  GROUP("device", struct raw_scenario, device, device_fields),
+  GROUP("pki", struct raw_scenario, pki, pki_fields),
+  GROUP("broker", struct raw_scenario, broker, broker_fields),
+  GROUP("reconnect", struct raw_scenario, reconnect, policy_fields),
+  GROUP("limits", struct raw_scenario, limits, limits_fields),
+  CYAML_FIELD_SEQUENCE("phases", CYAML_FLAG_POINTER, struct raw_scenario, phases, &phase_entry, 1, RAW_PHASES_MAX),
+  LIST("targets", struct raw_scenario, targets, RAW_TARGETS_MAX),
+  LIST("expect", struct raw_scenario, expect, RAW_EXPECT_MAX),
+  CYAML_FIELD_END};
+/* clang-format on */
+
+const cyaml_schema_value_t schema_scenario = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_scenario, scenario_fields)};
+
+const char *scenario_step_name(enum scenario_step_kind kind)
+{
+  return kind >= 0 && kind < STEP_KINDS ? step_fields[kind].key : "unknown";
+}
+
+/* The last error line of libcyaml is the outermost of its backtrace; the first says what was wrong. */
+static void keep_first_error(cyaml_log_t level, void *ctx, const char *format, va_list args)
+{
+  char *kept = ctx;
+  if (level < CYAML_LOG_ERROR || kept[0] != '\0') return;
+  vsnprintf(kept, 200, format, args);
+  kept[strcspn(kept, "\n")] = '\0';
+}
+
+static cyaml_config_t config_for(char kept[200])
+{
+  kept[0] = '\0';
+  return (cyaml_config_t){.log_fn = keep_first_error,
+                          .log_ctx = kept,
+                          .log_level = CYAML_LOG_ERROR,
+                          .mem_fn = cyaml_mem,
+                          .flags = CYAML_CFG_NO_ALIAS};
+}
+
+int raw_load(const struct doc *doc, struct raw_scenario **out, struct error *error)
+{
+  char kept[200];
+  cyaml_config_t config = config_for(kept);
+  cyaml_err_t result =
+      cyaml_load_data((const uint8_t *) doc->text, doc->size, &config, &schema_scenario, (cyaml_data_t **) out, NULL);
+  if (result == CYAML_OK) return 0;
+  char sentence[300];
+  snprintf(sentence, sizeof sentence, "this does not fit the grammar of scenarios/README.md: %s",
+           kept[0] != '\0' ? kept : cyaml_strerror(result));
+  return doc_fail(doc, "", 0, error, sentence);
+}
+
+void raw_free(struct raw_scenario *raw)
+{
+  char kept[200];
+  cyaml_config_t config = config_for(kept);
+  cyaml_free(&config, &schema_scenario, raw, 0);
+}

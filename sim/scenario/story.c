@@ -1,0 +1,85 @@
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <string.h>
+
+#include "scenario/check.h"
+
+/* What has happened to the fleet by the step in question. */
+struct story {
+  bool connected, shelved;
+};
+
+static int check_order(const struct take *t, const char *at, const struct scenario_step *step, struct story *story)
+{
+  switch (step->kind) {
+  case STEP_CONNECT: story->connected = true; return 0;
+  case STEP_PUSH_TRUST:
+  case STEP_PROVE:
+  case STEP_RECONNECT:
+  case STEP_REISSUE:
+  case STEP_TRESPASS:
+  case STEP_DRAIN:
+  case STEP_SHELF:
+    story->shelved = story->shelved || step->kind == STEP_SHELF;
+    if (story->connected) return 0;
+    return take_fail(t, at, "", "'%s' comes before any device is online: put a 'connect' step above it",
+                     scenario_step_name(step->kind));
+  case STEP_WAKE:
+    if (story->shelved) return 0;
+    return take_fail(t, at, "", "'wake' has nobody to wake: put a 'shelf' step above it");
+  default: return 0;
+  }
+}
+
+static int need_hook(const struct take *t, const char *at, const struct scenario_step *step, const char *hook,
+                     const char *key)
+{
+  if (hook[0] != '\0') return 0;
+  return take_fail(t, at, "",
+                   "'%s' needs the hook '%s' on a remote broker: add 'hooks: {%s: command or URL}' to 'broker'",
+                   scenario_step_name(step->kind), key, key);
+}
+
+static int need_apply(const struct take *t, const char *at, const struct scenario *s, const struct scenario_step *step,
+                      enum scenario_apply apply)
+{
+  if (apply == SCENARIO_APPLY_RELOAD) return need_hook(t, at, step, s->hook_reload, "reload");
+  if (apply == SCENARIO_APPLY_RESTART) return need_hook(t, at, step, s->hook_restart, "restart");
+  return 0;
+}
+
+static int check_remote_step(const struct take *t, const char *at, const struct scenario *s,
+                             const struct scenario_step *step)
+{
+  switch (step->kind) {
+  case STEP_PROVE:
+    if (s->prove_port == 0)
+      return take_fail(t, at, "", "'prove' needs a second listener: add 'prove-url: mqtts://host:8884' to 'broker'");
+    if (need_hook(t, at, step, s->hook_present, "present") != 0) return -1;
+    return need_apply(t, at, s, step, SCENARIO_APPLY_RELOAD);
+  case STEP_PRESENT:
+    if (need_hook(t, at, step, s->hook_present, "present") != 0) return -1;
+    return need_apply(t, at, s, step, step->apply);
+  case STEP_TRUST_CLIENTS:
+    if (need_hook(t, at, step, s->hook_trust_clients, "trust-clients") != 0) return -1;
+    return need_apply(t, at, s, step, step->apply);
+  case STEP_RELOAD: return need_apply(t, at, s, step, SCENARIO_APPLY_RELOAD);
+  case STEP_RESTART: return need_apply(t, at, s, step, SCENARIO_APPLY_RESTART);
+  default: return 0;
+  }
+}
+
+int check_story(const struct take *t, const struct scenario *scenario)
+{
+  struct story story = {0};
+  for (size_t p = 0; p < scenario->phase_count; p++)
+    for (size_t i = 0; i < scenario->phases[p].step_count; i++) {
+      const struct scenario_step *step = &scenario->phases[p].steps[i];
+      char at[DOC_PATH_MAX];
+      snprintf(at, sizeof at, "phases[%zu].do[%zu]", p, i);
+      if (check_order(t, at, step, &story) != 0) return -1;
+      if (scenario->remote && check_remote_step(t, at, scenario, step) != 0) return -1;
+    }
+  if (story.connected) return 0;
+  return take_fail(t, "phases", "", "no phase connects the fleet: begin with 'do: [connect: {rate: 200/s}]'");
+}
