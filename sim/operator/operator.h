@@ -17,14 +17,19 @@
 
 #include "base/error.h"
 
+#define OPERATOR_SEQUENCE_MAX 4194304u /* highest sequence number that is told apart, per device */
+#define OPERATOR_PENDING_MAX  100000u  /* most messages that wait for the broker */
+
 struct operator;
 
+/* Copied by operator_start; what it points to must outlive the operator. */
 struct operator_config {
-  const char *host; /* verified name */
+  const char *host; /* verified name, and where to connect */
   uint16_t port;
+  const char *client_id; /* NULL: "operator"; two runs on one remote broker need two names */
   const char *ca_path, *certificate_path, *key_path;
   size_t device_count;
-  const uint32_t *ids; /* ascending; outlives the operator */
+  const uint32_t *ids;             /* ascending; outlives the operator */
   uint64_t (*now_us)(void *clock); /* the run's clock; called from any thread */
   void *clock;
   void (*wake)(void *ctx); /* something to collect; called from any thread */
@@ -55,34 +60,38 @@ struct operator_tally {
   uint64_t delivered;  /* distinct sequence numbers */
   uint64_t duplicated; /* received again */
   uint64_t strangers;  /* messages below private/ of no device of the fleet, or that make no sense */
+  uint64_t beyond;     /* sequence numbers above OPERATOR_SEQUENCE_MAX, which are not told apart */
+  uint64_t dropped;    /* events that were not collected in time and are gone; 0 in a sound run */
 };
 
-/* Connects in the background: QoS 1, persistent session, subscribes to private/+/telemetry, private/+/trust/ack,
- * private/+/cert/ack and private/+/status. */
-int operator_start(const struct operator_config *config, struct operator **out, struct error *error);
+/* Connects in the background: MQTT 3.1.1, QoS 1, persistent session, subscribes to private/+/telemetry,
+ * private/+/trust/ack, private/+/cert/ack and private/+/status. A connection that is lost or fails is tried again every
+ * second for as long as the operator lives. */
+int operator_start(const struct operator_config *config, struct operator** out, struct error *error);
 
-/* Disconnects (at most 2 s) and frees. */
-void operator_stop(struct operator *op);
+/* Unsubscribes, so that the session that stays at the broker gathers nothing, disconnects (at most 2 s) and frees. */
+void operator_stop(struct operator* op);
 
-bool operator_connected(struct operator *op);
+bool operator_connected(struct operator* op);
 
-/* Publishes to private/ID/`suffix` with QoS 1. Kept and sent after a reconnect; at most 100,000 wait. */
-int operator_push(struct operator *op, size_t index, const char *suffix, const void *data, size_t size,
+/* Publishes to private/ID/`suffix` with QoS 1. Kept and sent after a reconnect; at most OPERATOR_PENDING_MAX wait. What
+ * was not acknowledged when a connection was lost is sent again: a device may get it twice. */
+int operator_push(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,
                   struct error *error);
 
 /* Messages pushed and not yet acknowledged by the broker. */
-size_t operator_pending(struct operator *op);
+size_t operator_pending(struct operator* op);
 
 /* Takes the oldest event; false: none is left. */
-bool operator_collect(struct operator *op, struct operator_event *out);
+bool operator_collect(struct operator* op, struct operator_event *out);
 
-void operator_tally(struct operator *op, struct operator_tally *out);
+void operator_tally(struct operator* op, struct operator_tally *out);
 
 /* Distinct telemetry of device `index` with sequence numbers 1..last that has not arrived. */
-uint64_t operator_missing(struct operator *op, size_t index, uint64_t last);
+uint64_t operator_missing(struct operator* op, size_t index, uint64_t last);
 
 /* Hands out latencies (publish to arrival at the operator, microseconds) gathered since the last call, at most
  * `capacity`; returns how many. More than 65,536 between two calls are counted in `*skipped`. */
-size_t operator_latencies(struct operator *op, uint32_t *out_us, size_t capacity, uint64_t *skipped);
+size_t operator_latencies(struct operator* op, uint32_t *out_us, size_t capacity, uint64_t *skipped);
 
 #endif

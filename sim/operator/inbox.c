@@ -1,0 +1,184 @@
+#define _POSIX_C_SOURCE 200809L
+#include <assert.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fleetsim/device.h"
+#include "operator/internal.h"
+
+enum { TELEMETRY_HEADER = 16, PREFIX = 8, ID_DIGITS = 8 };
+
+static bool grow(struct operator* op)
+{
+  size_t capacity = op->event_capacity == 0 ? 256 : op->event_capacity * 2;
+  if (capacity > op->event_limit) capacity = op->event_limit;
+  if (capacity <= op->event_count) return false;
+  struct operator_event *events = malloc(capacity * sizeof *events);
+  if (events == NULL) return false;
+  for (size_t i = 0; i < op->event_count; i++) events[i] = op->events[(op->event_first + i) % op->event_capacity];
+  free(op->events);
+  op->events = events;
+  op->event_first = 0;
+  op->event_capacity = capacity;
+  return true;
+}
+
+void inbox_event(struct operator* op, const struct operator_event *event)
+{
+  if (op->event_count == op->event_capacity && !grow(op)) {
+    op->tally.dropped++;
+    return;
+  }
+  op->events[(op->event_first + op->event_count++) % op->event_capacity] = *event;
+}
+
+bool operator_collect(struct operator* op, struct operator_event *out)
+{
+  pthread_mutex_lock(&op->mutex);
+  bool any = op->event_count > 0;
+  if (any) {
+    *out = op->events[op->event_first];
+    op->event_first = (op->event_first + 1) % op->event_capacity;
+    op->event_count--;
+  }
+  pthread_mutex_unlock(&op->mutex);
+  return any;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+  uint32_t left = *(const uint32_t *) a, right = *(const uint32_t *) b;
+  return (left > right) - (left < right);
+}
+
+/* "private/0000000a/trust/ack" -> index of device 10, suffix "trust/ack". SIZE_MAX: no device of the fleet. */
+static size_t parse_topic(const struct operator* op, const char *topic, const char **suffix)
+{
+  *suffix = "";
+  if (strncmp(topic, "private/", PREFIX) != 0) return SIZE_MAX;
+  const char *digits = topic + PREFIX;
+  if (strspn(digits, "0123456789abcdef") != ID_DIGITS || digits[ID_DIGITS] != '/') return SIZE_MAX;
+  *suffix = digits + ID_DIGITS + 1;
+  uint32_t id = (uint32_t) strtoul(digits, NULL, 16);
+  const uint32_t *found = bsearch(&id, op->config.ids, op->config.device_count, sizeof id, compare_ids);
+  return found == NULL ? SIZE_MAX : (size_t) (found - op->config.ids);
+}
+
+static uint64_t big_endian(const uint8_t *bytes)
+{
+  uint64_t value = 0;
+  for (int i = 0; i < 8; i++) value = value << 8 | bytes[i];
+  return value;
+}
+
+static void note_latency(struct operator* op, uint64_t sent_us, uint64_t now_us)
+{
+  if (op->latency_count == LATENCIES_MAX) {
+    op->latencies_skipped++;
+    return;
+  }
+  uint64_t latency = now_us > sent_us ? now_us - sent_us : 0;
+  op->latencies[op->latency_count++] = latency > UINT32_MAX ? UINT32_MAX : (uint32_t) latency;
+}
+
+static void take_telemetry(struct operator* op, size_t index, const uint8_t *payload, size_t size, uint64_t now_us)
+{
+  enum ledger_entry entry =
+      size < TELEMETRY_HEADER ? LEDGER_INVALID : ledger_enter(&op->ledgers[index], big_endian(payload));
+  switch (entry) {
+  case LEDGER_NEW:
+    op->tally.delivered++;
+    note_latency(op, big_endian(payload + 8), now_us);
+    break;
+  case LEDGER_AGAIN: op->tally.duplicated++; break;
+  case LEDGER_BEYOND: op->tally.beyond++; break;
+  case LEDGER_INVALID: op->tally.strangers++; break;
+  }
+}
+
+static bool parse_ack(struct operator_event *event, const void *payload, size_t size)
+{
+  json_t *object = json_loadb(payload, size, 0, NULL);
+  const char *status = json_string_value(json_object_get(object, "status"));
+  json_int_t version = json_integer_value(json_object_get(object, "version"));
+  int code = 0;
+  while (code < DEVICE_UPDATE_COUNT &&
+         (status == NULL || strcmp(status, device_update_name((enum device_update) code)) != 0))
+    code++;
+  json_decref(object);
+  event->code = (uint8_t) code;
+  event->version = (uint32_t) version;
+  return code < DEVICE_UPDATE_COUNT && version >= 0 && version <= UINT32_MAX;
+}
+
+/* Payloads are untrusted: what is not printable ASCII becomes a dot. */
+static void copy_text(char *out, size_t capacity, const char *data, size_t size)
+{
+  size_t n = size < capacity - 1 ? size : capacity - 1;
+  for (size_t i = 0; i < n; i++) out[i] = data[i] < ' ' || data[i] > '~' ? '.' : data[i];
+  out[n] = '\0';
+}
+
+/* Held. True: there is an event to collect. */
+static bool sort_message(struct operator* op, const char *topic, const void *payload, size_t size, uint64_t now_us)
+{
+  const char *suffix;
+  struct operator_event event = {.kind = OPERATOR_MESSAGE, .index = parse_topic(op, topic, &suffix)};
+  if (event.index == SIZE_MAX) op->tally.strangers++;
+  if (event.index != SIZE_MAX && strcmp(suffix, "telemetry") == 0) {
+    take_telemetry(op, event.index, payload, size, now_us);
+    return false;
+  }
+  bool trust = strcmp(suffix, "trust/ack") == 0, identity = strcmp(suffix, "cert/ack") == 0;
+  if (event.index != SIZE_MAX && (trust || identity)) {
+    event.kind = trust ? OPERATOR_TRUST_ACK : OPERATOR_IDENTITY_ACK;
+    if (!parse_ack(&event, payload, size)) {
+      op->tally.strangers++;
+      return false;
+    }
+  }
+  copy_text(event.topic, sizeof event.topic, topic, strlen(topic));
+  copy_text(event.text, sizeof event.text, payload, size);
+  inbox_event(op, &event);
+  return true;
+}
+
+void inbox_message(struct operator* op, const char *topic, const void *payload, size_t size)
+{
+  uint64_t now_us = op->config.now_us(op->config.clock);
+  pthread_mutex_lock(&op->mutex);
+  bool wake = sort_message(op, topic, payload, size, now_us);
+  pthread_mutex_unlock(&op->mutex);
+  if (wake) op->config.wake(op->config.ctx);
+}
+
+void operator_tally(struct operator* op, struct operator_tally *out)
+{
+  pthread_mutex_lock(&op->mutex);
+  *out = op->tally;
+  pthread_mutex_unlock(&op->mutex);
+}
+
+uint64_t operator_missing(struct operator* op, size_t index, uint64_t last)
+{
+  assert(index < op->config.device_count);
+  pthread_mutex_lock(&op->mutex);
+  uint64_t missing = ledger_missing(&op->ledgers[index], last);
+  pthread_mutex_unlock(&op->mutex);
+  return missing;
+}
+
+size_t operator_latencies(struct operator* op, uint32_t *out_us, size_t capacity, uint64_t *skipped)
+{
+  pthread_mutex_lock(&op->mutex);
+  size_t n = op->latency_count < capacity ? op->latency_count : capacity;
+  memcpy(out_us, op->latencies, n * sizeof *out_us);
+  op->latency_count -= n;
+  memmove(op->latencies, op->latencies + n, op->latency_count * sizeof *out_us);
+  if (skipped != NULL) *skipped = op->latencies_skipped;
+  op->latencies_skipped = 0;
+  pthread_mutex_unlock(&op->mutex);
+  return n;
+}

@@ -1,0 +1,91 @@
+/* What the files of this room share. One mutex guards everything; no function of paho is ever called with it held, as
+ * paho calls back with a lock of its own. `wake` is called without it as well. */
+#ifndef FLEETSIM_OPERATOR_INTERNAL_H
+#define FLEETSIM_OPERATOR_INTERNAL_H
+
+#include <MQTTAsync.h>
+#include <pthread.h>
+
+#include "operator/operator.h"
+
+enum { LATENCIES_MAX = 65536, TOPIC_MAX = 64, WINDOW = 500 };
+
+/* Sequence numbers received from one device: bit n - 1 is number n. */
+struct ledger {
+  uint64_t *words;
+  size_t word_count;
+};
+
+enum ledger_entry { LEDGER_NEW, LEDGER_AGAIN, LEDGER_BEYOND, LEDGER_INVALID };
+
+enum ledger_entry ledger_enter(struct ledger *ledger, uint64_t sequence);
+uint64_t ledger_missing(const struct ledger *ledger, uint64_t last);
+
+/* A message on its way to the broker: in the list of those that wait, or flying. */
+struct parcel {
+  struct parcel *next, *previous;
+  struct flight *flight;
+  size_t size;
+  char topic[TOPIC_MAX];
+  uint8_t data[];
+};
+
+/* What paho holds while it carries a parcel. Its callback may come late, or after the parcel was sent again: then
+ * `parcel` is NULL. Owned by the operator until the callback has come or paho is gone. */
+struct flight {
+  struct flight *next, *previous;
+  struct operator* op;
+  struct parcel *parcel;
+};
+
+struct outbox {
+  struct parcel *first, *last; /* wait, oldest first */
+  struct flight *flights;
+  size_t waiting, flying;
+};
+
+enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
+
+struct operator
+{
+  struct operator_config config;
+  MQTTAsync client;
+  pthread_t keeper;
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  enum link_state state;
+  uint64_t since_ms; /* of this state, monotonic */
+  bool stopping, disconnected;
+  char tls_error[120];
+
+  struct outbox outbox;
+
+  struct operator_event *events; /* ring */
+  size_t event_first, event_count, event_capacity, event_limit;
+
+  struct ledger *ledgers;
+  struct operator_tally tally;
+  uint32_t latencies[LATENCIES_MAX];
+  size_t latency_count;
+  uint64_t latencies_skipped;
+};
+
+/* With the mutex held. */
+void inbox_event(struct operator* op, const struct operator_event *event);
+
+/* Without it: takes one message from paho's thread. */
+void inbox_message(struct operator* op, const char *topic, const void *payload, size_t size);
+
+struct parcel *outbox_take(struct operator* op);              /* held; NULL: nothing to send, or the window is full */
+void outbox_landed(struct flight *flight, bool acknowledged); /* not held */
+void outbox_recall(struct operator* op);                      /* held: all that fly wait again */
+void outbox_free(struct operator* op);
+
+/* link.c: paho. None with the mutex held. */
+int link_open(struct operator* op, struct error *error);
+void link_keep(struct operator* op); /* one round of the keeper */
+void link_pump(struct operator* op);
+void link_close(struct operator* op);
+uint64_t link_now_ms(void);
+
+#endif

@@ -1,0 +1,272 @@
+/* The connection, by paho's MQTTAsync.
+ *
+ * paho's automaticReconnect is not used: it does not try again when the first connection fails, doubles its pauses
+ * to a minute, and its own queue for messages while disconnected drops or refuses what does not fit. Instead a keeper
+ * thread connects once a second while the link is down, the outbox owns what is not acknowledged, and each new
+ * connection subscribes again (a broker that was killed has forgotten the session) before anything is sent, so that no
+ * answer can be missed.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <MQTTAsync.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "operator/internal.h"
+
+enum { RETRY_MS = 1000, CONNECT_S = 10, HANG_MS = 15000, STOP_MS = 2000, KEEP_ALIVE_S = 20, FILTERS = 4 };
+
+static char *const filters[FILTERS] = {"private/+/telemetry", "private/+/trust/ack", "private/+/cert/ack",
+                                       "private/+/status"};
+
+uint64_t link_now_ms(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+}
+
+static void enter(struct operator* op, enum link_state state, enum operator_event_kind kind, const char *text)
+{
+  struct operator_event event = {.kind = kind, .index = SIZE_MAX};
+  snprintf(event.text, sizeof event.text, "%s", text);
+  pthread_mutex_lock(&op->mutex);
+  op->state = state;
+  op->since_ms = link_now_ms();
+  if (state == LINK_DOWN) outbox_recall(op);
+  bool tell = !op->stopping;
+  if (tell) inbox_event(op, &event);
+  pthread_mutex_unlock(&op->mutex);
+  if (tell) op->config.wake(op->config.ctx);
+}
+
+static void hang_up(struct operator* op)
+{
+  MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
+  MQTTAsync_disconnect(op->client, &options);
+}
+
+static void on_lost(void *ctx, char *cause)
+{
+  enter(ctx, LINK_DOWN, OPERATOR_LOST, cause != NULL ? cause : "the connection to the broker was lost");
+}
+
+static int on_message(void *ctx, char *topic, int topic_size, MQTTAsync_message *message)
+{
+  /* topic_size is 0 unless the topic has a zero inside, which no topic of ours has. */
+  if (topic_size == 0) inbox_message(ctx, topic, message->payload, (size_t) message->payloadlen);
+  MQTTAsync_freeMessage(&message);
+  MQTTAsync_free(topic);
+  return 1;
+}
+
+static void on_subscribed(void *ctx, MQTTAsync_successData *data)
+{
+  struct operator* op = ctx;
+  for (int i = 0; data != NULL && i < FILTERS; i++) {
+    if (data->alt.qosList[i] <= 2) continue;
+    char text[160];
+    snprintf(text, sizeof text, "the broker refuses the subscription to %s: let the operator's CN read private/#",
+             filters[i]);
+    enter(op, LINK_DOWN, OPERATOR_FAILED, text);
+    hang_up(op);
+    return;
+  }
+  enter(op, LINK_UP, OPERATOR_CONNECTED, "");
+  link_pump(op);
+}
+
+static void on_subscribe_failed(void *ctx, MQTTAsync_failureData *data)
+{
+  (void) data;
+  enter(ctx, LINK_DOWN, OPERATOR_FAILED, "the broker did not accept the operator's subscriptions");
+  hang_up(ctx);
+}
+
+static void on_connected(void *ctx, MQTTAsync_successData *data)
+{
+  (void) data;
+  static const int qos[FILTERS] = {1, 1, 1, 1};
+  struct operator* op = ctx;
+  MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+  options.onSuccess = on_subscribed;
+  options.onFailure = on_subscribe_failed;
+  options.context = op;
+  if (MQTTAsync_subscribeMany(op->client, FILTERS, filters, qos, &options) != MQTTASYNC_SUCCESS)
+    on_subscribe_failed(op, NULL);
+}
+
+static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
+{
+  struct operator* op = ctx;
+  char text[160], tls[sizeof op->tls_error];
+  pthread_mutex_lock(&op->mutex);
+  memcpy(tls, op->tls_error, sizeof tls);
+  op->tls_error[0] = '\0';
+  pthread_mutex_unlock(&op->mutex);
+  const char *why = data != NULL && data->message != NULL ? data->message : "no reason given";
+  if (tls[0] != '\0')
+    snprintf(text, sizeof text, "the operator cannot connect: %s", tls);
+  else
+    snprintf(text, sizeof text, "the operator cannot connect: %.100s (code %d)", why, data != NULL ? data->code : 0);
+  enter(op, LINK_DOWN, OPERATOR_FAILED, text);
+}
+
+static int on_tls_error(const char *text, size_t size, void *ctx)
+{
+  struct operator* op = ctx;
+  size_t n = size < sizeof op->tls_error - 1 ? size : sizeof op->tls_error - 1;
+  pthread_mutex_lock(&op->mutex);
+  memcpy(op->tls_error, text, n);
+  op->tls_error[n] = '\0';
+  op->tls_error[strcspn(op->tls_error, "\r\n")] = '\0';
+  pthread_mutex_unlock(&op->mutex);
+  return 0;
+}
+
+static int connect_once(struct operator* op)
+{
+  MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
+  tls.trustStore = op->config.ca_path;
+  tls.keyStore = op->config.certificate_path;
+  tls.privateKey = op->config.key_path;
+  tls.enableServerCertAuth = 1;
+  tls.verify = 1; /* the host name */
+  tls.disableDefaultTrustStore = 1;
+  tls.sslVersion = MQTT_SSL_VERSION_DEFAULT; /* the highest that both know: paho has no name for 1.3 */
+  tls.ssl_error_cb = on_tls_error;
+  tls.ssl_error_context = op;
+
+  MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer;
+  options.keepAliveInterval = KEEP_ALIVE_S;
+  options.cleansession = 0;
+  options.maxInflight = WINDOW + 100; /* paho resends what was in flight before a loss beside what we send */
+  options.connectTimeout = CONNECT_S;
+  options.MQTTVersion = MQTTVERSION_3_1_1;
+  options.ssl = &tls;
+  options.onSuccess = on_connected;
+  options.onFailure = on_connect_failed;
+  options.context = op;
+  return MQTTAsync_connect(op->client, &options);
+}
+
+int link_open(struct operator* op, struct error *error)
+{
+  char uri[300];
+  bool bare_ipv6 = strchr(op->config.host, ':') != NULL;
+  int n = snprintf(uri, sizeof uri, bare_ipv6 ? "ssl://[%s]:%u" : "ssl://%s:%u", op->config.host, op->config.port);
+  if (n < 0 || n >= (int) sizeof uri) return error_set(error, EXIT_CODE_USAGE, "the broker's host name is too long");
+  const char *name = op->config.client_id != NULL ? op->config.client_id : "operator";
+  int status = MQTTAsync_create(&op->client, uri, name, MQTTCLIENT_PERSISTENCE_NONE, NULL);
+  if (status != MQTTASYNC_SUCCESS)
+    return error_set(error, EXIT_CODE_INTERNAL, "paho does not make a client for %s: %s", uri,
+                     MQTTAsync_strerror(status));
+  status = MQTTAsync_setCallbacks(op->client, op, on_lost, on_message, NULL);
+  if (status == MQTTASYNC_SUCCESS) return 0;
+  MQTTAsync_destroy(&op->client);
+  return error_set(error, EXIT_CODE_INTERNAL, "paho does not take its callbacks: %s", MQTTAsync_strerror(status));
+}
+
+void link_keep(struct operator* op)
+{
+  pthread_mutex_lock(&op->mutex);
+  uint64_t age_ms = link_now_ms() - op->since_ms;
+  bool dial = op->state == LINK_DOWN && age_ms >= RETRY_MS;
+  bool hangs = op->state == LINK_CONNECTING && age_ms >= HANG_MS;
+  if (dial) {
+    op->state = LINK_CONNECTING;
+    op->since_ms = link_now_ms();
+  }
+  pthread_mutex_unlock(&op->mutex);
+
+  if (hangs) {
+    enter(op, LINK_DOWN, OPERATOR_FAILED, "the broker does not answer the operator");
+    hang_up(op);
+  }
+  int status = dial ? connect_once(op) : MQTTASYNC_SUCCESS;
+  if (status != MQTTASYNC_SUCCESS) {
+    char text[160];
+    snprintf(text, sizeof text, "the operator cannot connect: %s", MQTTAsync_strerror(status));
+    enter(op, LINK_DOWN, OPERATOR_FAILED, text);
+  }
+  link_pump(op);
+}
+
+static void on_sent(void *ctx, MQTTAsync_successData *data)
+{
+  (void) data;
+  struct operator* op =((struct flight *) ctx)->op;
+  outbox_landed(ctx, true);
+  link_pump(op);
+}
+
+static void on_not_sent(void *ctx, MQTTAsync_failureData *data)
+{
+  (void) data;
+  outbox_landed(ctx, false);
+}
+
+/* The parcel may land, and be freed, while MQTTAsync_send still runs; paho has copied it by then. */
+void link_pump(struct operator* op)
+{
+  for (;;) {
+    pthread_mutex_lock(&op->mutex);
+    struct parcel *parcel = op->state == LINK_UP && !op->stopping ? outbox_take(op) : NULL;
+    struct flight *flight = parcel != NULL ? parcel->flight : NULL;
+    pthread_mutex_unlock(&op->mutex);
+    if (parcel == NULL) return;
+
+    MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+    options.onSuccess = on_sent;
+    options.onFailure = on_not_sent;
+    options.context = flight;
+    if (MQTTAsync_send(op->client, parcel->topic, (int) parcel->size, parcel->data, 1, 0, &options) ==
+        MQTTASYNC_SUCCESS)
+      continue;
+    outbox_landed(flight, false);
+    return;
+  }
+}
+
+static void told_disconnected(struct operator* op)
+{
+  pthread_mutex_lock(&op->mutex);
+  op->disconnected = true;
+  pthread_cond_broadcast(&op->changed);
+  pthread_mutex_unlock(&op->mutex);
+}
+
+static void on_disconnected(void *ctx, MQTTAsync_successData *data)
+{
+  (void) data;
+  told_disconnected(ctx);
+}
+
+static void on_disconnect_failed(void *ctx, MQTTAsync_failureData *data)
+{
+  (void) data;
+  told_disconnected(ctx);
+}
+
+void link_close(struct operator* op)
+{
+  MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
+  options.onSuccess = on_disconnected;
+  options.onFailure = on_disconnect_failed;
+  options.context = op;
+  options.timeout = STOP_MS / 2;
+  bool told = false;
+  if (MQTTAsync_isConnected(op->client)) {
+    MQTTAsync_unsubscribeMany(op->client, FILTERS, filters, NULL);
+    told = MQTTAsync_disconnect(op->client, &options) == MQTTASYNC_SUCCESS;
+  }
+  struct timespec deadline;
+  clock_gettime(CLOCK_MONOTONIC, &deadline);
+  deadline.tv_sec += STOP_MS / 1000;
+  pthread_mutex_lock(&op->mutex);
+  int status = 0;
+  while (told && !op->disconnected && status == 0) status = pthread_cond_timedwait(&op->changed, &op->mutex, &deadline);
+  pthread_mutex_unlock(&op->mutex);
+  MQTTAsync_destroy(&op->client);
+}

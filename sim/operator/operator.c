@@ -1,0 +1,96 @@
+#define _POSIX_C_SOURCE 200809L
+#include "operator/operator.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "operator/internal.h"
+
+enum { ROUND_MS = 200, EVENTS_MIN = 4096 };
+
+static void *keep(void *ctx)
+{
+  struct operator* op = ctx;
+  pthread_mutex_lock(&op->mutex);
+  while (!op->stopping) {
+    pthread_mutex_unlock(&op->mutex);
+    link_keep(op);
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ROUND_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_mutex_lock(&op->mutex);
+    if (!op->stopping) pthread_cond_timedwait(&op->changed, &op->mutex, &until);
+  }
+  pthread_mutex_unlock(&op->mutex);
+  return NULL;
+}
+
+static void init_locks(struct operator* op)
+{
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_mutex_init(&op->mutex, NULL);
+  pthread_cond_init(&op->changed, &monotonic);
+  pthread_condattr_destroy(&monotonic);
+}
+
+static void release(struct operator* op)
+{
+  outbox_free(op);
+  for (size_t i = 0; i < op->config.device_count; i++) free(op->ledgers[i].words);
+  free(op->ledgers);
+  free(op->events);
+  pthread_cond_destroy(&op->changed);
+  pthread_mutex_destroy(&op->mutex);
+  free(op);
+}
+
+int operator_start(const struct operator_config *config, struct operator** out, struct error *error)
+{
+  assert(config->now_us != NULL && config->wake != NULL);
+  struct operator* op = calloc(1, sizeof *op);
+  struct ledger *ledgers = calloc(config->device_count + 1, sizeof *ledgers);
+  if (op == NULL || ledgers == NULL) {
+    free(op);
+    free(ledgers);
+    return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
+  }
+  op->config = *config;
+  op->ledgers = ledgers;
+  op->event_limit = EVENTS_MIN + 2 * config->device_count;
+  init_locks(op);
+  if (link_open(op, error) != 0) {
+    release(op);
+    return -1;
+  }
+  if (pthread_create(&op->keeper, NULL, keep, op) != 0) {
+    link_close(op);
+    release(op);
+    return error_set(error, EXIT_CODE_SETUP, "cannot start the operator's thread: raise the limit of processes");
+  }
+  *out = op;
+  return 0;
+}
+
+void operator_stop(struct operator* op)
+{
+  pthread_mutex_lock(&op->mutex);
+  op->stopping = true;
+  pthread_cond_broadcast(&op->changed);
+  pthread_mutex_unlock(&op->mutex);
+  pthread_join(op->keeper, NULL);
+  link_close(op);
+  release(op);
+}
+
+bool operator_connected(struct operator* op)
+{
+  pthread_mutex_lock(&op->mutex);
+  bool up = op->state == LINK_UP;
+  pthread_mutex_unlock(&op->mutex);
+  return up;
+}

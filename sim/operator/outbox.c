@@ -1,0 +1,131 @@
+#define _POSIX_C_SOURCE 200809L
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fleetsim/device.h"
+#include "operator/internal.h"
+
+static void append(struct outbox *box, struct parcel *parcel)
+{
+  parcel->next = NULL;
+  parcel->previous = box->last;
+  *(box->last != NULL ? &box->last->next : &box->first) = parcel;
+  box->last = parcel;
+  box->waiting++;
+}
+
+static void prepend(struct outbox *box, struct parcel *parcel)
+{
+  parcel->previous = NULL;
+  parcel->next = box->first;
+  *(box->first != NULL ? &box->first->previous : &box->last) = parcel;
+  box->first = parcel;
+  box->waiting++;
+}
+
+static struct parcel *take_first(struct outbox *box)
+{
+  struct parcel *parcel = box->first;
+  box->first = parcel->next;
+  *(box->first != NULL ? &box->first->previous : &box->last) = NULL;
+  box->waiting--;
+  return parcel;
+}
+
+struct parcel *outbox_take(struct operator* op)
+{
+  struct outbox *box = &op->outbox;
+  if (box->first == NULL || box->flying >= WINDOW) return NULL;
+  struct flight *flight = calloc(1, sizeof *flight);
+  if (flight == NULL) return NULL;
+  struct parcel *parcel = take_first(box);
+  *flight = (struct flight){.next = box->flights, .op = op, .parcel = parcel};
+  if (box->flights != NULL) box->flights->previous = flight;
+  box->flights = flight;
+  parcel->flight = flight;
+  box->flying++;
+  return parcel;
+}
+
+/* The parcel leaves its flight; the flight stays until paho has called back. */
+static struct parcel *unload(struct outbox *box, struct flight *flight)
+{
+  struct parcel *parcel = flight->parcel;
+  if (parcel == NULL) return NULL;
+  flight->parcel = NULL;
+  parcel->flight = NULL;
+  box->flying--;
+  return parcel;
+}
+
+void outbox_landed(struct flight *flight, bool acknowledged)
+{
+  struct operator* op = flight->op;
+  struct outbox *box = &op->outbox;
+  pthread_mutex_lock(&op->mutex);
+  struct parcel *parcel = unload(box, flight);
+  if (parcel != NULL && !acknowledged) prepend(box, parcel);
+  *(flight->previous != NULL ? &flight->previous->next : &box->flights) = flight->next;
+  if (flight->next != NULL) flight->next->previous = flight->previous;
+  pthread_mutex_unlock(&op->mutex);
+  free(flight);
+  if (parcel != NULL && acknowledged) free(parcel);
+}
+
+/* The list of flights has the youngest first, so that prepending each keeps the order. */
+void outbox_recall(struct operator* op)
+{
+  for (struct flight *flight = op->outbox.flights; flight != NULL; flight = flight->next) {
+    struct parcel *parcel = unload(&op->outbox, flight);
+    if (parcel != NULL) prepend(&op->outbox, parcel);
+  }
+}
+
+void outbox_free(struct operator* op)
+{
+  outbox_recall(op);
+  while (op->outbox.first != NULL) free(take_first(&op->outbox));
+  for (struct flight *flight = op->outbox.flights, *next; flight != NULL; flight = next) {
+    next = flight->next;
+    free(flight);
+  }
+}
+
+int operator_push(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,
+                  struct error *error)
+{
+  assert(index < op->config.device_count);
+  char id[DEVICE_ID_TEXT];
+  device_id_text(op->config.ids[index], id);
+  struct parcel *parcel = malloc(sizeof *parcel + size);
+  if (parcel == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
+  int n = snprintf(parcel->topic, sizeof parcel->topic, "private/%s/%s", id, suffix);
+  assert(n > 0 && n < (int) sizeof parcel->topic);
+  (void) n;
+  parcel->flight = NULL;
+  parcel->size = size;
+  memcpy(parcel->data, data, size);
+
+  pthread_mutex_lock(&op->mutex);
+  bool room = op->outbox.waiting + op->outbox.flying < OPERATOR_PENDING_MAX;
+  if (room) append(&op->outbox, parcel);
+  pthread_mutex_unlock(&op->mutex);
+  if (!room) {
+    free(parcel);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "%u messages wait for the broker already: check that it is up, or push in smaller waves",
+                     OPERATOR_PENDING_MAX);
+  }
+  link_pump(op);
+  return 0;
+}
+
+size_t operator_pending(struct operator* op)
+{
+  pthread_mutex_lock(&op->mutex);
+  size_t pending = op->outbox.waiting + op->outbox.flying;
+  pthread_mutex_unlock(&op->mutex);
+  return pending;
+}
