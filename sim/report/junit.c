@@ -1,0 +1,131 @@
+#define _POSIX_C_SOURCE 200809L
+/* junit.xml: one test case per gate and expectation, in one suite named like the scenario. A run that did not pass
+ * although no check failed (set-up, time limit, Ctrl-C) gets a case of its own, so that CI never shows it green. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "report/results_json.h"
+
+struct tally {
+  size_t cases, failures, errors;
+};
+
+static void put_escaped(FILE *out, const char *text)
+{
+  for (; *text != '\0'; text++) {
+    unsigned char c = (unsigned char) *text;
+    switch (c) {
+    case '&': fputs("&amp;", out); break;
+    case '<': fputs("&lt;", out); break;
+    case '>': fputs("&gt;", out); break;
+    case '"': fputs("&quot;", out); break;
+    case '\'': fputs("&apos;", out); break;
+    default: fputc(c < 0x20 || c == 0x7f ? ' ' : c, out); /* XML 1.0 has no escape for control characters */
+    }
+  }
+}
+
+static void put_case_head(FILE *out, const json_t *tree, const char *where, const char *expr, double seconds)
+{
+  fputs("    <testcase classname=\"", out);
+  put_escaped(out, results_json_text(json_object_get(tree, "scenario"), "name"));
+  fputs("\" name=\"", out);
+  put_escaped(out, where);
+  if (expr[0] != '\0') fputs(": ", out);
+  put_escaped(out, expr);
+  fprintf(out, "\" time=\"%.3f\"", seconds);
+}
+
+static void put_check(FILE *out, const json_t *tree, const char *where, const json_t *check, double seconds,
+                      struct tally *tally)
+{
+  const char *expr = results_json_text(check, "expr");
+  put_case_head(out, tree, where, expr, seconds);
+  tally->cases++;
+  if (json_is_true(json_object_get(check, "pass"))) {
+    fputs("/>\n", out);
+    return;
+  }
+  tally->failures++;
+  fputs(">\n      <failure message=\"expected ", out);
+  put_escaped(out, expr);
+  fputs(", observed ", out);
+  put_escaped(out, results_json_text(check, "observed"));
+  fputs("\"/>\n    </testcase>\n", out);
+}
+
+static void put_checks(FILE *out, const json_t *tree, const char *where, const json_t *checks, struct tally *tally)
+{
+  for (size_t i = 0; i < json_array_size(checks); i++) put_check(out, tree, where, json_array_get(checks, i), 0, tally);
+}
+
+static void put_phases(FILE *out, const json_t *tree, struct tally *tally)
+{
+  const json_t *phases = json_object_get(tree, "phases");
+  for (size_t i = 0; i < json_array_size(phases); i++) {
+    const json_t *phase = json_array_get(phases, i), *gate = json_object_get(phase, "gate");
+    const char *name = results_json_text(phase, "name");
+    if (json_is_object(gate)) put_check(out, tree, name, gate, results_json_number(phase, "duration_s"), tally);
+    put_checks(out, tree, name, json_object_get(phase, "expectations"), tally);
+  }
+}
+
+static void put_run(FILE *out, const json_t *tree, struct tally *tally)
+{
+  const char *verdict = results_json_text(tree, "verdict");
+  if (strcmp(verdict, "pass") == 0 || tally->failures > 0) return;
+  bool failed = strcmp(verdict, "fail") == 0;
+  const char *element = failed ? "failure" : "error";
+  put_case_head(out, tree, "the run", "", results_json_number(tree, "duration_s"));
+  fprintf(out, ">\n      <%s message=\"", element);
+  put_escaped(out, results_json_text(tree, "message"));
+  fputs("\"/>\n    </testcase>\n", out);
+  tally->cases++;
+  tally->failures += failed;
+  tally->errors += !failed;
+}
+
+static void put_suite_head(FILE *out, const json_t *tree, const struct tally *tally)
+{
+  fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"", out);
+  put_escaped(out, results_json_text(json_object_get(tree, "scenario"), "name"));
+  fprintf(out, "\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" time=\"%.3f\" timestamp=\"", tally->cases,
+          tally->failures, tally->errors, results_json_number(tree, "duration_s"));
+  put_escaped(out, results_json_text(tree, "started"));
+  fputs("\">\n", out);
+}
+
+/* Closes the stream; the text it gathered, or NULL when memory was short. */
+static char *finish(FILE *stream, char **text)
+{
+  bool failed = ferror(stream) != 0;
+  if (fclose(stream) == 0 && !failed) return *text;
+  free(*text);
+  return NULL;
+}
+
+int junit_write(const json_t *tree, const char *path, struct error *error)
+{
+  char *cases = NULL, *document = NULL;
+  size_t cases_size = 0, size = 0;
+  struct tally tally = {0};
+  FILE *body = open_memstream(&cases, &cases_size);
+  if (body != NULL) {
+    put_phases(body, tree, &tally);
+    put_checks(body, tree, "whole run", json_object_get(tree, "expectations"), &tally);
+    put_run(body, tree, &tally);
+    cases = finish(body, &cases);
+  }
+  FILE *out = cases != NULL ? open_memstream(&document, &size) : NULL;
+  if (out != NULL) {
+    put_suite_head(out, tree, &tally);
+    fprintf(out, "%s  </testsuite>\n</testsuites>\n", cases);
+    document = finish(out, &document);
+  }
+  free(cases);
+  if (document == NULL) return error_set(error, EXIT_CODE_SETUP, "not enough memory to write %s", path);
+  int status = files_write(path, document, size, 0644, error);
+  free(document);
+  return status;
+}

@@ -1,0 +1,196 @@
+#include "report/results_json.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fleetsim/device.h"
+
+/* Texts are cut to fit where they are made, maybe inside a UTF-8 sequence, and paths may be anything: what JSON cannot
+ * hold becomes '?'. */
+static json_t *text(const char *from)
+{
+  json_t *string = json_string(from);
+  if (string != NULL) return string;
+  size_t size = strlen(from);
+  char *ascii = malloc(size + 1);
+  if (ascii == NULL) return NULL;
+  for (size_t i = 0; i <= size; i++) ascii[i] = (unsigned char) from[i] < 0x80 ? from[i] : '?';
+  string = json_string(ascii);
+  free(ascii);
+  return string;
+}
+
+static json_t *number(double value)
+{
+  if (!isfinite(value)) return json_null();
+  if (fabs(value) < 0x1p53 && value == floor(value)) return json_integer((json_int_t) value);
+  return json_real(value);
+}
+
+/* A seed above what JSON readers hold exactly is written as text. */
+static json_t *seed_of(uint64_t seed)
+{
+  if (seed <= (1ull << 53)) return json_integer((json_int_t) seed);
+  return json_sprintf("%" PRIu64, seed);
+}
+
+static json_t *metric_of(const struct metrics *metrics, enum metric metric)
+{
+  if (metric_kind(metric) != METRIC_KIND_HISTOGRAM)
+    return json_pack("{s:o}", "value", number(metrics_value(metrics, metric)));
+  struct metrics_stats s;
+  metrics_stats(metrics, metric, &s);
+  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "count", number((double) s.count), "min", number(s.min),
+                   "mean", number(s.mean), "p50", number(s.p50), "p90", number(s.p90), "p99", number(s.p99), "p99_9",
+                   number(s.p99_9), "max", number(s.max));
+}
+
+static json_t *metrics_of(const struct metrics *metrics)
+{
+  json_t *object = json_object();
+  for (enum metric m = 0; metrics != NULL && m < METRIC_COUNT; m++)
+    json_object_set_new(object, metric_name(m), metric_of(metrics, m));
+  return object;
+}
+
+static json_t *failure_of(enum device_failure failure, const struct metrics_failure *entry)
+{
+  json_t *devices = json_array();
+  for (size_t i = 0; i < entry->first_count; i++) {
+    char id[DEVICE_ID_TEXT];
+    device_id_text(entry->first_devices[i], id);
+    json_array_append_new(devices, json_string(id));
+  }
+  return json_pack("{s:o, s:b, s:o, s:o, s:o, s:s}", "count", number((double) entry->count), "expected",
+                   entry->expected == entry->count, "expected_count", number((double) entry->expected), "first_devices",
+                   devices, "detail", text(entry->detail), "sentence", device_failure_sentence(failure));
+}
+
+static json_t *failures_of(const struct metrics *metrics)
+{
+  json_t *object = json_object();
+  for (enum device_failure f = DEVICE_FAIL_NONE + 1; metrics != NULL && f < DEVICE_FAIL_COUNT; f++) {
+    const struct metrics_failure *entry = metrics_failure(metrics, f);
+    if (entry->count > 0) json_object_set_new(object, device_failure_name(f), failure_of(f, entry));
+  }
+  return object;
+}
+
+static double count_named(const struct metrics *metrics, const char *prefix)
+{
+  double count = 0;
+  for (enum device_failure f = DEVICE_FAIL_NONE + 1; f < DEVICE_FAIL_COUNT; f++)
+    if (strncmp(device_failure_name(f), prefix, strlen(prefix)) == 0)
+      count += (double) metrics_failure(metrics, f)->count;
+  return count;
+}
+
+/* Closed: attempts = ok + failed + open, and every failed one has a name. An attempt may also end by a device.*
+ * failure, but not every one of those is an attempt. */
+static json_t *accounting_of(const struct metrics *metrics)
+{
+  if (metrics == NULL) return json_null();
+  double attempts = metrics_value(metrics, METRIC_CONNECT_ATTEMPTS), ok = metrics_value(metrics, METRIC_CONNECT_OK);
+  double failed = metrics_value(metrics, METRIC_CONNECT_FAILED), open = metrics_value(metrics, METRIC_CONNECT_OPEN);
+  double named = count_named(metrics, "connect."), device = count_named(metrics, "device.");
+  bool closed = attempts == ok + failed + open && named <= failed && failed <= named + device;
+  return json_pack("{s:o, s:o, s:o, s:o, s:b}", "attempts", number(attempts), "ok", number(ok), "failed",
+                   number(failed), "open", number(open), "closed", closed);
+}
+
+static json_t *check_of(const struct results_check *check)
+{
+  return json_pack("{s:o, s:o, s:b}", "expr", text(check->expr), "observed", text(check->observed), "pass",
+                   check->pass);
+}
+
+static json_t *checks_of(const struct results_check *checks, size_t count)
+{
+  json_t *array = json_array();
+  for (size_t i = 0; i < count; i++) json_array_append_new(array, check_of(&checks[i]));
+  return array;
+}
+
+static json_t *phases_of(const struct results *results)
+{
+  json_t *array = json_array();
+  for (size_t i = 0; i < results->phase_count; i++) {
+    const struct results_phase *phase = &results->phases[i];
+    json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(phase->name), "start_s",
+                                           number(phase->start_s), "duration_s", number(phase->duration_s), "gate",
+                                           phase->has_gate ? check_of(&phase->gate) : json_null(), "expectations",
+                                           checks_of(phase->expectations, phase->expectation_count), "note",
+                                           text(phase->note)));
+  }
+  return array;
+}
+
+static const struct results_check *failed_check(const struct results *results)
+{
+  for (size_t p = 0; p < results->phase_count; p++) {
+    const struct results_phase *phase = &results->phases[p];
+    if (phase->has_gate && !phase->gate.pass) return &phase->gate;
+    for (size_t e = 0; e < phase->expectation_count; e++)
+      if (!phase->expectations[e].pass) return &phase->expectations[e];
+  }
+  for (size_t e = 0; e < results->expectation_count; e++)
+    if (!results->expectations[e].pass) return &results->expectations[e];
+  return NULL;
+}
+
+/* verdict, exit_code and message. */
+static json_t *verdict_of(const struct results *results)
+{
+  const struct results_check *failed = failed_check(results);
+  bool pass = strcmp(results->verdict, "pass") == 0;
+  if (pass && failed != NULL)
+    return json_pack("{s:s, s:i, s:o}", "verdict", "error", "exit_code", (int) EXIT_CODE_INTERNAL, "message",
+                     json_sprintf("internal error: the run was to pass although \"%s\" failed", failed->expr));
+  if (pass != (results->exit_code == EXIT_CODE_PASS))
+    return json_pack("{s:s, s:i, s:o}", "verdict", "error", "exit_code", (int) EXIT_CODE_INTERNAL, "message",
+                     json_sprintf("internal error: verdict and exit code %d do not fit", (int) results->exit_code));
+  return json_pack("{s:s, s:i, s:o}", "verdict", results->verdict, "exit_code", (int) results->exit_code, "message",
+                   text(results->message));
+}
+
+static json_t *run_of(const struct results *results)
+{
+  return json_pack("{s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o}}", "scenario", "name",
+                   text(results->scenario_name), "file", text(results->scenario_file), "sha256",
+                   text(results->scenario_sha256), "seed", seed_of(results->seed), "started", text(results->started),
+                   "duration_s", number(results->duration_s), "versions", "fleetsim", text(results->version_fleetsim),
+                   "mbedtls", text(results->version_mbedtls), "libuv", text(results->version_libuv), "broker",
+                   text(results->version_broker), "fleet", "devices", number((double) results->devices),
+                   "timing_profile", text(results->timing_profile));
+}
+
+json_t *results_json(const struct results *results)
+{
+  json_t *tree = json_pack("{s:s}", "schema", RESULTS_SCHEMA);
+  json_t *verdict = verdict_of(results), *run = run_of(results);
+  bool whole =
+      json_object_update_missing(tree, verdict) == 0 && json_object_update_missing(tree, run) == 0 &&
+      json_object_set_new(tree, "phases", phases_of(results)) == 0 &&
+      json_object_set_new(tree, "metrics", metrics_of(results->metrics)) == 0 &&
+      json_object_set_new(tree, "failures", failures_of(results->metrics)) == 0 &&
+      json_object_set_new(tree, "accounting", accounting_of(results->metrics)) == 0 &&
+      json_object_set_new(tree, "expectations", checks_of(results->expectations, results->expectation_count)) == 0;
+  json_decref(verdict);
+  json_decref(run);
+  if (whole) return tree;
+  json_decref(tree);
+  return NULL;
+}
+
+const char *results_json_text(const json_t *object, const char *key)
+{
+  const char *value = json_string_value(json_object_get(object, key));
+  return value != NULL ? value : "";
+}
+
+double results_json_number(const json_t *object, const char *key)
+{
+  return json_number_value(json_object_get(object, key));
+}

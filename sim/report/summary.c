@@ -1,0 +1,211 @@
+/* The summary of a run on one screen: the verdict and why, phases, figures, failures, what was expected and is not. */
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "report/results_json.h"
+
+#define COLUMNS    80
+#define TEXT_SIZE  2048u
+#define IDS_SHOWN  3u
+#define BOLD_GREEN "\033[1;32m"
+#define BOLD_RED   "\033[1;31m"
+#define PLAIN      "\033[0m"
+
+static bool continues_character(char c)
+{
+  return ((unsigned char) c & 0xc0) == 0x80;
+}
+
+/* Names and details may come from a file or a broker: none of them may steer the terminal. */
+static void put(FILE *out, char c)
+{
+  fputc((unsigned char) c < 0x20 || c == 0x7f ? ' ' : c, out);
+}
+
+/* One line of at most COLUMNS characters; what is longer is cut and ends in "...". */
+static void line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void line(FILE *out, const char *format, ...)
+{
+  char text[TEXT_SIZE];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  size_t columns = 0;
+  for (const char *c = text; *c != '\0'; c++) columns += !continues_character(*c);
+  bool cut = columns > COLUMNS;
+  size_t left = cut ? COLUMNS - 3 : columns;
+  for (const char *c = text; *c != '\0'; c++) {
+    if (!continues_character(*c) && left-- == 0) break;
+    put(out, *c);
+  }
+  fputs(cut ? "...\n" : "\n", out);
+}
+
+/* Whole text, broken at spaces, every line indented: what says why is never cut. */
+static void paragraph(FILE *out, int indent, const char *text)
+{
+  int column = 0;
+  while (*text != '\0') {
+    size_t size = strcspn(text, " ");
+    int width = 0;
+    for (size_t i = 0; i < size; i++) width += !continues_character(text[i]);
+    bool fits = column > 0 && column + 1 + width <= COLUMNS;
+    if (column > 0) fputc(fits ? ' ' : '\n', out);
+    if (!fits) fprintf(out, "%*s", indent, "");
+    column = fits ? column + 1 + width : indent + width;
+    for (size_t i = 0; i < size; i++) put(out, text[i]);
+    text += size + strspn(text + size, " ");
+  }
+  if (column > 0) fputc('\n', out);
+}
+
+static void print_verdict(const json_t *tree, FILE *out, bool colour)
+{
+  const json_t *fleet = json_object_get(tree, "fleet");
+  const char *verdict = results_json_text(tree, "verdict");
+  bool pass = strcmp(verdict, "pass") == 0;
+  const char *word = pass                                  ? "PASS"
+                     : strcmp(verdict, "fail") == 0        ? "FAIL"
+                     : strcmp(verdict, "interrupted") == 0 ? "STOP"
+                                                           : "ERROR";
+  fprintf(out, "%s%s%s  ", colour ? (pass ? BOLD_GREEN : BOLD_RED) : "", word, colour ? PLAIN : "");
+  line(out, "%.50s: %.0f devices, %.1f s", results_json_text(json_object_get(tree, "scenario"), "name"),
+       results_json_number(fleet, "devices"), results_json_number(tree, "duration_s"));
+  if (!pass) paragraph(out, 2, results_json_text(tree, "message"));
+}
+
+static bool passes(const json_t *check)
+{
+  return json_is_true(json_object_get(check, "pass"));
+}
+
+/* What the phase failed by, or else its gate; NULL: it has neither. */
+static const json_t *telling_check(const json_t *phase)
+{
+  const json_t *gate = json_object_get(phase, "gate"), *expectations = json_object_get(phase, "expectations");
+  if (json_is_object(gate) && !passes(gate)) return gate;
+  for (size_t i = 0; i < json_array_size(expectations); i++)
+    if (!passes(json_array_get(expectations, i))) return json_array_get(expectations, i);
+  if (json_is_object(gate)) return gate;
+  return json_array_get(expectations, 0);
+}
+
+static void print_phases(const json_t *tree, FILE *out)
+{
+  const json_t *phases = json_object_get(tree, "phases");
+  if (json_array_size(phases) == 0) return;
+  line(out, "  %-28s %7s  %s", "phase", "seconds", "gate: observed");
+  for (size_t i = 0; i < json_array_size(phases); i++) {
+    const json_t *phase = json_array_get(phases, i), *check = telling_check(phase);
+    const char *note = results_json_text(phase, "note");
+    bool pass = check == NULL || passes(check);
+    line(out, "%-2s%-28.28s %7.1f  %s%s%s", pass ? "" : "x", results_json_text(phase, "name"),
+         results_json_number(phase, "duration_s"), check != NULL ? results_json_text(check, "expr") : "-",
+         check != NULL ? ": " : "", check != NULL ? results_json_text(check, "observed") : "");
+    if (note[0] != '\0') paragraph(out, 6, note);
+  }
+}
+
+static double value_of(const json_t *tree, const char *name)
+{
+  return results_json_number(json_object_get(json_object_get(tree, "metrics"), name), "value");
+}
+
+static void print_figures(const json_t *tree, FILE *out)
+{
+  const json_t *accounting = json_object_get(tree, "accounting");
+  if (!json_is_object(accounting)) return;
+  line(out, "  devices      %.0f online, %.0f lost, %.0f on the shelf; lowest online %.0f",
+       value_of(tree, "fleet.online"), value_of(tree, "devices.lost"), value_of(tree, "fleet.shelved"),
+       value_of(tree, "fleet.online_min"));
+  line(out, "  connections  %.0f attempts = %.0f ok + %.0f failed + %.0f open%s",
+       results_json_number(accounting, "attempts"), results_json_number(accounting, "ok"),
+       results_json_number(accounting, "failed"), results_json_number(accounting, "open"),
+       json_is_true(json_object_get(accounting, "closed")) ? "" : "  DOES NOT ADD UP");
+  line(out, "  handshakes   %.0f full, %.0f resumed", value_of(tree, "handshake.full"),
+       value_of(tree, "handshake.resumed"));
+  line(out, "  telemetry    %.0f sent, %.0f delivered, %.0f lost, %.0f duplicated", value_of(tree, "telemetry.sent"),
+       value_of(tree, "telemetry.delivered"), value_of(tree, "telemetry.lost"), value_of(tree, "telemetry.duplicated"));
+}
+
+static const char *milliseconds(double ms, char out[24])
+{
+  if (ms >= 10000)
+    snprintf(out, 24, "%.1f s", ms / 1000);
+  else
+    snprintf(out, 24, ms < 10 ? "%.2f ms" : "%.0f ms", ms);
+  return out;
+}
+
+static void print_times(const json_t *tree, FILE *out)
+{
+  static const struct {
+    const char *name, *words;
+  } shown[] = {{"handshake.wall_ms", "TLS handshake"}, {"connect.total_ms", "planned start to online"}};
+  bool headed = false;
+  for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+    const json_t *stats = json_object_get(json_object_get(tree, "metrics"), shown[i].name);
+    if (results_json_number(stats, "count") == 0) continue;
+    char p50[24], p99[24], max[24];
+    if (!headed) line(out, "  %-28s %12s %12s %12s", "times", "p50", "p99", "max");
+    headed = true;
+    line(out, "  %-28s %12s %12s %12s", shown[i].words, milliseconds(results_json_number(stats, "p50"), p50),
+         milliseconds(results_json_number(stats, "p99"), p99), milliseconds(results_json_number(stats, "max"), max));
+  }
+}
+
+static void print_failure(const char *name, const json_t *failure, FILE *out)
+{
+  const json_t *devices = json_object_get(failure, "first_devices");
+  bool expected = json_is_true(json_object_get(failure, "expected"));
+  size_t count = json_array_size(devices);
+  char ids[64] = "";
+  for (size_t i = 0; i < count && i < IDS_SHOWN; i++) {
+    const char *id = json_string_value(json_array_get(devices, i));
+    size_t used = strlen(ids);
+    snprintf(ids + used, sizeof ids - used, " %.8s", id != NULL ? id : "");
+  }
+  line(out, "%-2s%-28s %7.0f  %s%s%s", expected ? "" : "x", name, results_json_number(failure, "count"),
+       expected ? "expected  " : "unexpected", ids, count > IDS_SHOWN ? " ..." : "");
+  const char *detail = results_json_text(failure, "detail");
+  if (!expected)
+    line(out, "      %s%s%s", results_json_text(failure, "sentence"), detail[0] != '\0' ? ": " : "", detail);
+}
+
+/* Those that nobody foretold come first. */
+static void print_failures(const json_t *tree, FILE *out)
+{
+  json_t *failures = json_object_get(tree, "failures"), *failure;
+  const char *name;
+  if (json_object_size(failures) == 0) return;
+  line(out, "  %-28s %7s", "failures", "count");
+  for (int expected = 0; expected <= 1; expected++)
+    json_object_foreach(failures, name, failure) if (json_is_true(json_object_get(failure, "expected")) == expected)
+        print_failure(name, failure, out);
+}
+
+static void print_expectations(const json_t *tree, FILE *out)
+{
+  const json_t *expectations = json_object_get(tree, "expectations");
+  size_t count = json_array_size(expectations), held = 0;
+  for (size_t i = 0; i < count; i++) held += passes(json_array_get(expectations, i));
+  if (count > 0) line(out, "  expectations %zu of %zu hold", held, count);
+  for (size_t i = 0; i < count; i++) {
+    const json_t *check = json_array_get(expectations, i);
+    if (!passes(check))
+      line(out, "x %s: observed %s", results_json_text(check, "expr"), results_json_text(check, "observed"));
+  }
+}
+
+void summary_print(const json_t *tree, FILE *out, bool colour)
+{
+  print_verdict(tree, out, colour);
+  print_phases(tree, out);
+  print_figures(tree, out);
+  print_times(tree, out);
+  print_failures(tree, out);
+  print_expectations(tree, out);
+  fflush(out);
+}
