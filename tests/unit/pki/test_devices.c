@@ -1,0 +1,224 @@
+#define _GNU_SOURCE
+#include "fixture.h"
+
+#include <psa/crypto.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "device/identity.h"
+#include "device/trust.h"
+
+static struct device_host host_of(struct fixture *f, size_t index)
+{
+  return pki_nvm_host(pki_device_page(f->pki, index));
+}
+
+static int query(struct fixture *f, const char *sql)
+{
+  sqlite3 *db = NULL;
+  sqlite3_stmt *statement = NULL;
+  assert_int_equal(sqlite3_open_v2(at(f, "registry.db"), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+  int value = sqlite3_column_int(statement, 0);
+  sqlite3_finalize(statement);
+  sqlite3_close(db);
+  return value;
+}
+
+static void ids_start_at_one_and_follow_the_highest(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_roots trusted = names("A", "spare", NULL);
+  EXPECT_OK(pki_add_devices(f->pki, 2, "B", &trusted, &error));
+  assert_int_equal(pki_device_count(f->pki), 5);
+  for (size_t i = 0; i < 5; i++) {
+    size_t index = 99;
+    assert_int_equal(pki_device_id(f->pki, i), i + 1);
+    assert_true(pki_find_device(f->pki, (uint32_t) i + 1, &index));
+    assert_int_equal(index, i);
+  }
+  size_t none;
+  assert_false(pki_find_device(f->pki, 6, &none));
+}
+
+static void every_device_has_its_rows_in_the_registry(void **state)
+{
+  struct fixture *f = *state;
+  assert_int_equal(query(f, "SELECT count(*) FROM devices WHERE length(csr) > 100 AND created > 1600000000"), 3);
+  assert_int_equal(query(f, "SELECT count(*) FROM certificates WHERE issuer = 'A' AND state = 'issued'"
+                            " AND length(serial) = 16 AND not_before < issued AND not_after > issued"
+                            " AND length(chain) > 500"),
+                   3);
+  assert_int_equal(query(f, "SELECT count(DISTINCT serial) FROM certificates"), 3);
+}
+
+static void a_device_boots_from_its_page(void **state)
+{
+  struct fixture *f = *state;
+  for (size_t i = 0; i < 3; i++) {
+    struct device_host host = host_of(f, i);
+    struct device_nvm_identity identity;
+    struct device_nvm_slot trust, certificate;
+    assert_int_equal(device_nvm_read_identity(&host, &identity), 0);
+    assert_int_equal(identity.id, i + 1);
+    assert_memory_equal(identity.update_key, f->pki->update_point, 65);
+    assert_int_equal(device_nvm_find(&host, DEVICE_NVM_TRUST, &trust), 0);
+    assert_int_equal(device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &certificate), 0);
+    assert_true(trust.size > 0 && certificate.size > 0);
+    /* the device's own check of key, name and certificate */
+    uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
+    memcpy(chain, pki_device_page(f->pki, i) + certificate.offset, certificate.size);
+    assert_int_equal(device_identity_update(&host, &identity, chain, certificate.size), DEVICE_UPDATE_SAME);
+  }
+}
+
+static void a_device_takes_a_bundle_that_we_sign_and_no_other(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_roots anchors = names("A", "B", "spare");
+  struct device_host host = host_of(f, 0);
+  uint8_t bundle[DEVICE_NVM_TRUST_MAX];
+  size_t size = 0;
+  uint32_t version = 0;
+  EXPECT_OK(pki_make_bundle(f->pki, 2, &anchors, bundle, sizeof bundle, &size, &error));
+  bundle[size / 2] ^= 1;
+  assert_int_equal(device_trust_update(&host, f->pki->update_point, 1, bundle, size, &version),
+                   DEVICE_UPDATE_BAD_SIGNATURE);
+  bundle[size / 2] ^= 1;
+  assert_int_equal(device_trust_update(&host, f->pki->update_point, 1, bundle, size, &version),
+                   DEVICE_UPDATE_COMMITTED);
+  struct pki_device_state seen;
+  EXPECT_OK(pki_device_look(f->pki, 0, &seen, &error));
+  assert_int_equal(seen.bundle_version, 2);
+  assert_int_equal(seen.anchor_count, 3);
+  assert_string_equal(seen.anchor[1], "B");
+}
+
+static EVP_PKEY *leaf_key(const uint8_t *chain, size_t size)
+{
+  struct device_chain parsed;
+  assert_int_equal(device_chain_parse(chain, size, &parsed), DEVICE_UPDATE_COMMITTED);
+  const uint8_t *der = parsed.certificate[0].der;
+  X509 *leaf = d2i_X509(NULL, &der, parsed.certificate[0].size);
+  assert_non_null(leaf);
+  EVP_PKEY *key = X509_get_pubkey(leaf);
+  X509_free(leaf);
+  return key;
+}
+
+static void reissue_keeps_the_key_and_adds_a_row(void **state)
+{
+  struct fixture *f = *state;
+  struct device_host host = host_of(f, 1);
+  struct device_nvm_identity identity;
+  struct device_nvm_slot slot;
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
+  size_t size = 0;
+  assert_int_equal(device_nvm_read_identity(&host, &identity), 0);
+  assert_int_equal(device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot), 0);
+  EVP_PKEY *before = leaf_key(pki_device_page(f->pki, 1) + slot.offset, slot.size);
+  EXPECT_OK(pki_begin(f->pki, &error));
+  EXPECT_OK(pki_reissue(f->pki, 1, "B", chain, sizeof chain, &size, &error));
+  EXPECT_OK(pki_commit(f->pki, &error));
+  EVP_PKEY *after = leaf_key(chain, size);
+  assert_int_equal(EVP_PKEY_eq(before, after), 1);
+  assert_int_equal(device_identity_update(&host, &identity, chain, size), DEVICE_UPDATE_COMMITTED);
+  assert_int_equal(query(f, "SELECT count(*) FROM certificates WHERE device = 2 AND issuer = 'B'"), 1);
+  EXPECT_OK(pki_write_device(f->pki, 1, at(f, "d.crt"), at(f, "d.pem"), &error));
+  expect_verdict(verdict_of_files(f, at(f, "d.crt"), "B", X509_PURPOSE_SSL_CLIENT), X509_V_OK);
+  EVP_PKEY_free(before);
+  EVP_PKEY_free(after);
+}
+
+static void reset_brings_back_what_was_made_and_keeps_the_key(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_roots factory = names("A", "spare", NULL);
+  struct device_nvm_identity before, after;
+  struct pki_device_state made, seen;
+  struct device_host host = host_of(f, 0);
+  assert_int_equal(device_nvm_read_identity(&host, &before), 0);
+  EXPECT_OK(pki_device_look(f->pki, 0, &made, &error));
+
+  a_device_takes_a_bundle_that_we_sign_and_no_other(state);
+  EXPECT_OK(pki_reset_devices(f->pki, "B", &factory, &error)); /* no certificate under B yet: a new one */
+  EXPECT_OK(pki_device_look(f->pki, 0, &seen, &error));
+  assert_int_equal(seen.bundle_version, 1);
+  assert_memory_not_equal(seen.certificate_id, made.certificate_id, 32);
+  EXPECT_OK(pki_reset_devices(f->pki, "A", &factory, &error));
+  EXPECT_OK(pki_device_look(f->pki, 0, &seen, &error));
+  assert_memory_equal(&seen, &made, sizeof seen);
+  assert_int_equal(device_nvm_read_identity(&host, &after), 0);
+  assert_int_equal(before.id, after.id);
+  assert_memory_equal(before.private_key, after.private_key, sizeof before.private_key);
+  assert_memory_equal(before.update_key, after.update_key, sizeof before.update_key);
+  assert_int_equal(query(f, "SELECT count(*) FROM certificates"), 6);
+}
+
+static void one_anchor_at_rest_is_too_few(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_roots one = names("A", NULL, NULL);
+  EXPECT_REFUSAL(pki_add_devices(f->pki, 1, "A", &one, &error), EXIT_CODE_USAGE, "at least 2 must be trusted");
+  assert_int_equal(pki_device_count(f->pki), 3);
+}
+
+static void a_failed_making_leaves_nothing_behind(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_roots trusted = names("A", "spare", NULL);
+  EXPECT_REFUSAL(pki_add_devices(f->pki, 1, "C", &trusted, &error), EXIT_CODE_USAGE, "no root 'C'");
+  EXPECT_REFUSAL(pki_add_devices(f->pki, PKI_DEVICES_MAX, "A", &trusted, &error), EXIT_CODE_USAGE, "1000000");
+  struct stat st;
+  assert_int_equal(stat(at(f, "nvm.bin"), &st), 0);
+  assert_int_equal(st.st_size, 3 * DEVICE_NVM_PAGE_SIZE);
+  assert_int_equal(query(f, "SELECT count(*) FROM devices"), 3);
+}
+
+static double cpu_s(void)
+{
+  return (double) clock() / CLOCKS_PER_SEC;
+}
+
+static void makes_a_thousand_devices(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_roots trusted = names("A", "spare", NULL);
+  double start = cpu_s();
+  EXPECT_OK(pki_add_devices(f->pki, 1000, "A", &trusted, &error));
+  double made = cpu_s();
+  EXPECT_OK(pki_reset_devices(f->pki, "A", &trusted, &error));
+  double reset = cpu_s();
+  EXPECT_OK(pki_reset_devices(f->pki, "B", &trusted, &error));
+  print_message("1,000 devices: made in %.3f s CPU, reset in %.3f s, reissued and reset in %.3f s\n", made - start,
+                reset - made, cpu_s() - reset);
+  assert_int_equal(query(f, "SELECT count(*) FROM devices"), 1003);
+  struct pki_device_state seen;
+  EXPECT_OK(pki_device_look(f->pki, 1002, &seen, &error));
+  assert_int_equal(seen.id, 1003);
+}
+
+static int start_psa(void **state)
+{
+  (void) state;
+  lend_time_and_entropy();
+  return psa_crypto_init() == PSA_SUCCESS ? 0 : -1;
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(ids_start_at_one_and_follow_the_highest, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(every_device_has_its_rows_in_the_registry, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(a_device_boots_from_its_page, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(a_device_takes_a_bundle_that_we_sign_and_no_other, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(reissue_keeps_the_key_and_adds_a_row, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(reset_brings_back_what_was_made_and_keeps_the_key, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(one_anchor_at_rest_is_too_few, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(a_failed_making_leaves_nothing_behind, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(makes_a_thousand_devices, setup_fleet, teardown),
+  };
+  return cmocka_run_group_tests(tests, start_psa, NULL);
+}
