@@ -6,12 +6,17 @@
 #ifndef FLEETSIM_MBEDTLS_CONFIG_H
 #define FLEETSIM_MBEDTLS_CONFIG_H
 
+#include <stdint.h>
+
+int64_t device_platform_time(int64_t *out); /* sim/device/platform.c */
+
 /* platform: memory, time and entropy are hooks that the body sets */
 #define MBEDTLS_PLATFORM_C
 #define MBEDTLS_PLATFORM_MEMORY
 #define MBEDTLS_HAVE_TIME
 #define MBEDTLS_HAVE_TIME_DATE
-#define MBEDTLS_PLATFORM_TIME_ALT
+#define MBEDTLS_PLATFORM_TIME_TYPE_MACRO int64_t
+#define MBEDTLS_PLATFORM_TIME_MACRO      device_platform_time
 #define MBEDTLS_PLATFORM_MS_TIME_ALT
 #define MBEDTLS_PLATFORM_GMTIME_R_ALT
 #define MBEDTLS_NO_PLATFORM_ENTROPY
@@ -39,6 +44,7 @@
 #define MBEDTLS_X509_CRT_PARSE_C
 #define MBEDTLS_X509_CRL_PARSE_C
 #define MBEDTLS_X509_MAX_INTERMEDIATE_CA 8
+#define MBEDTLS_X509_REMOVE_INFO
 
 /* TLS */
 #define MBEDTLS_SSL_TLS_C

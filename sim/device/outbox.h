@@ -1,0 +1,65 @@
+/* Messages of QoS 1 and 2 that the device is answerable for, until the broker has confirmed them.
+ *
+ * It outlives connections. Order is kept: entries and their bytes lie in the order in which they were accepted. A share
+ * is reserved for the device's own acknowledgements, so that telemetry cannot crowd them out.
+ */
+#ifndef FLEETSIM_DEVICE_OUTBOX_H
+#define FLEETSIM_DEVICE_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DEVICE_OUTBOX_ENTRIES          16u
+#define DEVICE_OUTBOX_BYTES            1536u
+#define DEVICE_OUTBOX_RESERVED_ENTRIES 2u
+#define DEVICE_OUTBOX_RESERVED_BYTES   256u
+
+enum device_outbox_phase {
+  DEVICE_OUTBOX_QUEUED,    /* not sent in this connection */
+  DEVICE_OUTBOX_PUBLISHED, /* waits for PUBACK or PUBREC */
+  DEVICE_OUTBOX_RELEASED,  /* QoS 2: PUBREL sent, waits for PUBCOMP */
+  DEVICE_OUTBOX_RECEIVED,  /* QoS 2: the broker has it; PUBREL is to be sent in the next connection */
+};
+
+struct device_outbox_entry {
+  uint64_t due_ms; /* the answer is awaited until then */
+  uint32_t tag;
+  uint16_t packet_id; /* 0: never sent */
+  uint16_t topic_size, payload_size;
+  uint8_t qos;
+  uint8_t phase;
+  bool internal; /* the device's own: not reported to the application */
+};
+
+struct device_outbox {
+  uint8_t count;
+  uint16_t used;
+  struct device_outbox_entry entry[DEVICE_OUTBOX_ENTRIES];
+  uint8_t bytes[DEVICE_OUTBOX_BYTES]; /* per entry: topic, payload */
+};
+
+struct device_outbox_message {
+  const char *topic;
+  size_t topic_size;
+  const uint8_t *payload;
+  size_t payload_size;
+  uint32_t tag;
+  uint8_t qos;
+  bool internal;
+};
+
+/* False when it does not fit. */
+bool device_outbox_add(struct device_outbox *outbox, const struct device_outbox_message *message);
+void device_outbox_remove(struct device_outbox *outbox, size_t index);
+
+/* Where the bytes of an entry begin. */
+const uint8_t *device_outbox_bytes(const struct device_outbox *outbox, size_t index);
+
+/* Index of the entry with this packet id, or -1. */
+int device_outbox_find(const struct device_outbox *outbox, uint16_t packet_id);
+
+/* A new connection: nothing is in flight. Without the broker's half of the session, QoS 2 starts over. */
+void device_outbox_rewind(struct device_outbox *outbox, bool session_present);
+
+#endif

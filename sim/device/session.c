@@ -1,0 +1,437 @@
+#include "session.h"
+
+#include <string.h>
+
+#define QOS_NOT_SUPPORTED 0x9b /* MQTT 5 reason codes */
+#define PACKET_TOO_LARGE  0x95
+#define ID_NOT_FOUND      0x92
+
+static void observe(const struct device_session *session, const struct device_note *note)
+{
+  if (session->host->observe != NULL) session->host->observe(session->host->ctx, note);
+}
+
+/* A packet of size 0 did not fit its buffer: the limits of topic and outbox rule that out. */
+static void send_packet(struct device_session *session, const uint8_t *packet, size_t size)
+{
+  if (device_tls_write(session->tls, packet, size) == 0) session->sent_ms = session->now_ms;
+}
+
+static void send_ack(struct device_session *session, enum device_mqtt_type type, uint16_t packet_id, uint8_t reason)
+{
+  uint8_t packet[8];
+  send_packet(session, packet,
+              device_mqtt_encode_ack(packet, sizeof packet, session->profile->mqtt_version, type, packet_id, reason));
+}
+
+/* Writes private/ID/`below`, or `below` itself; its size, or 0 if it is too long. */
+static size_t make_topic(const struct device_session *session, const char *below, bool absolute,
+                         char out[DEVICE_SESSION_TOPIC_MAX])
+{
+  static const char root[] = "private/";
+  size_t size = 0;
+  size_t below_size = strlen(below);
+  if (!absolute) {
+    memcpy(out, root, sizeof root - 1);
+    device_id_text(session->id, out + sizeof root - 1);
+    size = sizeof root - 1 + DEVICE_ID_TEXT - 1;
+    out[size++] = '/';
+  }
+  if (below_size >= DEVICE_SESSION_TOPIC_MAX - size) return 0;
+  memcpy(out + size, below, below_size + 1);
+  return size + below_size;
+}
+
+bool device_session_topic_is(const struct device_session *session, const struct device_mqtt_publish *message,
+                             const char *below)
+{
+  char topic[DEVICE_SESSION_TOPIC_MAX];
+  size_t size = make_topic(session, below, false, topic);
+  return size == message->topic_size && memcmp(topic, message->topic, size) == 0;
+}
+
+static bool packet_id_used(const struct device_session *session, uint16_t id)
+{
+  for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++)
+    if (session->subscription[i].packet_id == id) return true;
+  return device_outbox_find(&session->outbox, id) >= 0;
+}
+
+static uint16_t next_packet_id(struct device_session *session)
+{
+  do session->last_packet_id++;
+  while (session->last_packet_id == 0 || packet_id_used(session, session->last_packet_id));
+  return session->last_packet_id;
+}
+
+void device_session_connect(struct device_session *session)
+{
+  const struct device_profile *profile = session->profile;
+  char client_id[DEVICE_ID_TEXT];
+  char will[DEVICE_SESSION_TOPIC_MAX];
+  uint8_t packet[256];
+  device_id_text(session->id, client_id);
+  (void) make_topic(session, "status", false, will);
+  struct device_mqtt_connect connect = {
+      .version = profile->mqtt_version,
+      .client_id = client_id,
+      .clean_start = profile->clean_start,
+      .keep_alive_s = profile->keep_alive_s,
+      .session_expiry_s = profile->session_expiry_s,
+      .receive_maximum = DEVICE_SESSION_INBOUND,
+      .packet_maximum = DEVICE_SESSION_RECEIVE_MAX,
+      .will_topic = profile->will ? will : NULL,
+      .will_payload = {(const uint8_t *) "offline", 7},
+      .will_qos = 1,
+  };
+  session->ping_due_ms = DEVICE_NEVER;
+  session->reason = 0;
+  memset(session->subscription, 0, sizeof session->subscription);
+  send_packet(session, packet, device_mqtt_encode_connect(packet, sizeof packet, &connect));
+}
+
+static bool subscribe(struct device_session *session, const char *topic, uint8_t qos,
+                      const struct device_session_subscription *wanted)
+{
+  uint8_t packet[DEVICE_SESSION_TOPIC_MAX + 16];
+  for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++) {
+    struct device_session_subscription *slot = &session->subscription[i];
+    if (slot->packet_id != 0) continue;
+    *slot = *wanted;
+    slot->packet_id = next_packet_id(session);
+    slot->due_ms = session->now_ms + session->profile->ack_timeout_ms;
+    send_packet(session, packet,
+                device_mqtt_encode_subscribe(packet, sizeof packet, session->profile->mqtt_version, slot->packet_id,
+                                             topic, qos));
+    return true;
+  }
+  return false;
+}
+
+static void subscribe_own(struct device_session *session)
+{
+  static const char *const own[] = {"trust", "cert"};
+  char topic[DEVICE_SESSION_TOPIC_MAX];
+  for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+    (void) make_topic(session, own[i], false, topic);
+    (void) subscribe(session, topic, 1, &(struct device_session_subscription){.internal = true});
+  }
+}
+
+void device_session_begin(struct device_session *session, const struct device_mqtt_packet *connack)
+{
+  uint16_t keep_alive_s = connack->has_keep_alive ? connack->keep_alive_s : session->profile->keep_alive_s;
+  bool v5 = session->profile->mqtt_version == 5;
+  session->keep_alive_ms = (uint32_t) keep_alive_s * 1000u;
+  session->window = DEVICE_SESSION_WINDOW;
+  if (v5 && connack->receive_maximum < session->window) session->window = connack->receive_maximum;
+  session->maximum_qos = v5 ? connack->maximum_qos : 2;
+  session->packet_maximum = connack->packet_maximum != 0 ? connack->packet_maximum : UINT32_MAX;
+  if (!connack->session_present) {
+    memset(session->inbound, 0, sizeof session->inbound);
+    subscribe_own(session);
+  }
+  device_outbox_rewind(&session->outbox, connack->session_present);
+  device_session_flush(session);
+}
+
+bool device_session_ready(const struct device_session *session)
+{
+  for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++)
+    if (session->subscription[i].packet_id != 0 && session->subscription[i].internal) return false;
+  return true;
+}
+
+/* The end of an entry's life: reported (unless it is the device's own) and removed. */
+static void finish(struct device_session *session, size_t index, uint8_t reason)
+{
+  struct device_outbox_entry entry = session->outbox.entry[index];
+  device_outbox_remove(&session->outbox, index);
+  bool denied = reason >= 0x80;
+  if (denied || !entry.internal)
+    observe(session, &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
+                                           .tag = entry.tag,
+                                           .qos = entry.qos,
+                                           .code = reason});
+}
+
+static size_t in_flight(const struct device_session *session)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < session->outbox.count; i++) {
+    uint8_t phase = session->outbox.entry[i].phase;
+    count += phase == DEVICE_OUTBOX_PUBLISHED || phase == DEVICE_OUTBOX_RELEASED;
+  }
+  return count;
+}
+
+static size_t encode_entry(struct device_session *session, size_t index, uint8_t *out, size_t capacity)
+{
+  struct device_outbox_entry *entry = &session->outbox.entry[index];
+  const uint8_t *bytes = device_outbox_bytes(&session->outbox, index);
+  bool duplicate = entry->packet_id != 0;
+  if (!duplicate) entry->packet_id = next_packet_id(session);
+  struct device_mqtt_publish publish = {
+      .topic = (const char *) bytes,
+      .topic_size = entry->topic_size,
+      .payload = bytes + entry->topic_size,
+      .payload_size = entry->payload_size,
+      .packet_id = entry->packet_id,
+      .qos = entry->qos,
+      .duplicate = duplicate,
+  };
+  return device_mqtt_encode_publish(out, capacity, session->profile->mqtt_version, &publish);
+}
+
+/* Sends one entry; false when the broker's limits forbid it and it was dropped. */
+static bool send_entry(struct device_session *session, size_t index)
+{
+  uint8_t packet[DEVICE_SESSION_PACKET_MAX];
+  struct device_outbox_entry *entry = &session->outbox.entry[index];
+  entry->due_ms = session->now_ms + session->profile->ack_timeout_ms;
+  if (entry->phase == DEVICE_OUTBOX_RECEIVED) {
+    entry->phase = DEVICE_OUTBOX_RELEASED;
+    send_ack(session, DEVICE_MQTT_PUBREL, entry->packet_id, 0);
+    return true;
+  }
+  size_t size = encode_entry(session, index, packet, sizeof packet);
+  uint8_t reason = entry->qos > session->maximum_qos ? QOS_NOT_SUPPORTED
+                   : size > session->packet_maximum  ? PACKET_TOO_LARGE
+                                                     : 0;
+  if (reason != 0) {
+    finish(session, index, reason);
+    return false;
+  }
+  entry->phase = DEVICE_OUTBOX_PUBLISHED;
+  send_packet(session, packet, size);
+  return true;
+}
+
+void device_session_flush(struct device_session *session)
+{
+  size_t flying = in_flight(session);
+  size_t i = 0;
+  while (i < session->outbox.count && flying < session->window && session->tls->error == 0) {
+    uint8_t phase = session->outbox.entry[i].phase;
+    bool waiting = phase == DEVICE_OUTBOX_QUEUED || phase == DEVICE_OUTBOX_RECEIVED;
+    if (waiting && !send_entry(session, i)) continue;
+    flying += waiting;
+    i++;
+  }
+}
+
+bool device_session_acknowledge(struct device_session *session, const char *below, const char *text)
+{
+  char topic[DEVICE_SESSION_TOPIC_MAX];
+  size_t size = make_topic(session, below, false, topic);
+  return device_outbox_add(&session->outbox, &(struct device_outbox_message){.topic = topic,
+                                                                             .topic_size = size,
+                                                                             .payload = (const uint8_t *) text,
+                                                                             .payload_size = strlen(text),
+                                                                             .qos = 1,
+                                                                             .internal = true});
+}
+
+static bool publish_now(struct device_session *session, const struct device_outbox_message *message)
+{
+  uint8_t packet[DEVICE_SESSION_PACKET_MAX];
+  struct device_mqtt_publish publish = {.topic = message->topic,
+                                        .topic_size = message->topic_size,
+                                        .payload = message->payload,
+                                        .payload_size = message->payload_size};
+  size_t size = device_mqtt_encode_publish(packet, sizeof packet, session->profile->mqtt_version, &publish);
+  if (size == 0 || size > session->packet_maximum) return false;
+  send_packet(session, packet, size);
+  if (session->tls->error != 0) return false;
+  observe(session, &(struct device_note){.kind = DEVICE_NOTE_ACKED, .tag = message->tag});
+  return true;
+}
+
+bool device_session_publish(struct device_session *session, const struct device_event *event, bool online)
+{
+  char topic[DEVICE_SESSION_TOPIC_MAX];
+  struct device_outbox_message message = {
+      .topic = topic,
+      .topic_size = make_topic(session, event->publish.topic, event->publish.absolute, topic),
+      .payload = event->publish.payload,
+      .payload_size = event->publish.size,
+      .tag = event->publish.tag,
+      .qos = event->publish.qos,
+  };
+  if (message.topic_size == 0 || message.qos > 2) return false;
+  if (message.qos == 0) return online && publish_now(session, &message);
+  if (!device_outbox_add(&session->outbox, &message)) return false;
+  if (online) device_session_flush(session);
+  return true;
+}
+
+bool device_session_subscribe(struct device_session *session, const struct device_event *event)
+{
+  char topic[DEVICE_SESSION_TOPIC_MAX];
+  size_t size = make_topic(session, event->publish.topic, event->publish.absolute, topic);
+  if (size == 0 || event->publish.qos > 2) return false;
+  return subscribe(session, topic, event->publish.qos,
+                   &(struct device_session_subscription){.tag = event->publish.tag});
+}
+
+void device_session_disconnect(struct device_session *session, uint8_t reason)
+{
+  uint8_t packet[8];
+  send_packet(session, packet,
+              device_mqtt_encode_disconnect(packet, sizeof packet, session->profile->mqtt_version, reason));
+}
+
+/* What arrives ------------------------------------------------------------------------------------------------------
+ */
+
+static enum device_failure on_suback(struct device_session *session, const struct device_mqtt_packet *packet)
+{
+  for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++) {
+    struct device_session_subscription *slot = &session->subscription[i];
+    if (slot->packet_id != packet->packet_id) continue;
+    if (packet->codes.size != 1) return DEVICE_FAIL_SESSION_PROTOCOL; /* one filter was asked for [MQTT-3.8.4-5] */
+    bool denied = packet->reason >= 0x80;
+    slot->packet_id = 0;
+    if (denied || !slot->internal)
+      observe(session, &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
+                                             .tag = slot->tag,
+                                             .code = packet->reason});
+    return DEVICE_FAIL_NONE;
+  }
+  return DEVICE_FAIL_SESSION_PROTOCOL;
+}
+
+static enum device_failure on_pubrec(struct device_session *session, const struct device_mqtt_packet *packet, int index)
+{
+  struct device_outbox_entry *entry = index >= 0 ? &session->outbox.entry[index] : NULL;
+  if (entry == NULL || entry->qos != 2) {
+    send_ack(session, DEVICE_MQTT_PUBREL, packet->packet_id, ID_NOT_FOUND);
+    return DEVICE_FAIL_NONE;
+  }
+  if (packet->reason >= 0x80) {
+    finish(session, (size_t) index, packet->reason);
+    return DEVICE_FAIL_NONE;
+  }
+  entry->phase = DEVICE_OUTBOX_RELEASED;
+  entry->due_ms = session->now_ms + session->profile->ack_timeout_ms;
+  send_ack(session, DEVICE_MQTT_PUBREL, packet->packet_id, 0);
+  return DEVICE_FAIL_NONE;
+}
+
+static enum device_failure on_answer(struct device_session *session, const struct device_mqtt_packet *packet)
+{
+  int index = device_outbox_find(&session->outbox, packet->packet_id);
+  if (packet->type == DEVICE_MQTT_PUBREC) return on_pubrec(session, packet, index);
+  if (index < 0) return DEVICE_FAIL_NONE; /* a late answer to what is already complete */
+  const struct device_outbox_entry *entry = &session->outbox.entry[index];
+  bool fits = packet->type == DEVICE_MQTT_PUBACK ? entry->qos == 1 && entry->phase == DEVICE_OUTBOX_PUBLISHED
+                                                 : entry->phase == DEVICE_OUTBOX_RELEASED;
+  if (!fits) return DEVICE_FAIL_SESSION_PROTOCOL;
+  /* PUBCOMP with "packet id not found" ends the exchange as well: there is nothing left to release */
+  finish(session, (size_t) index, packet->type == DEVICE_MQTT_PUBACK ? packet->reason : 0);
+  return DEVICE_FAIL_NONE;
+}
+
+static uint16_t *find_inbound(struct device_session *session, uint16_t packet_id)
+{
+  for (size_t i = 0; i < DEVICE_SESSION_INBOUND; i++)
+    if (session->inbound[i] == packet_id) return &session->inbound[i];
+  return NULL;
+}
+
+static enum device_failure on_publish(struct device_session *session, const struct device_mqtt_publish *message)
+{
+  if (message->qos == 2) {
+    if (find_inbound(session, message->packet_id) == NULL) {
+      uint16_t *slot = find_inbound(session, 0);
+      if (slot == NULL) return DEVICE_FAIL_SESSION_PROTOCOL; /* more than our receive maximum */
+      if (!session->deliver(session->ctx, message)) return DEVICE_FAIL_NONE;
+      *slot = message->packet_id;
+    }
+    send_ack(session, DEVICE_MQTT_PUBREC, message->packet_id, 0);
+    return DEVICE_FAIL_NONE;
+  }
+  if (session->deliver(session->ctx, message) && message->qos == 1)
+    send_ack(session, DEVICE_MQTT_PUBACK, message->packet_id, 0);
+  return DEVICE_FAIL_NONE;
+}
+
+static enum device_failure on_pubrel(struct device_session *session, uint16_t packet_id)
+{
+  uint16_t *slot = find_inbound(session, packet_id);
+  if (slot != NULL) *slot = 0;
+  send_ack(session, DEVICE_MQTT_PUBCOMP, packet_id, slot != NULL ? 0 : ID_NOT_FOUND);
+  return DEVICE_FAIL_NONE;
+}
+
+static enum device_failure on_pingresp(struct device_session *session)
+{
+  session->ping_due_ms = DEVICE_NEVER;
+  return DEVICE_FAIL_NONE;
+}
+
+static enum device_failure dispatch(struct device_session *session, const struct device_mqtt_packet *packet)
+{
+  switch (packet->type) {
+  case DEVICE_MQTT_PUBLISH: return on_publish(session, &packet->publish);
+  case DEVICE_MQTT_PUBACK:
+  case DEVICE_MQTT_PUBREC:
+  case DEVICE_MQTT_PUBCOMP: return on_answer(session, packet);
+  case DEVICE_MQTT_PUBREL: return on_pubrel(session, packet->packet_id);
+  case DEVICE_MQTT_SUBACK: return on_suback(session, packet);
+  case DEVICE_MQTT_PINGRESP: return on_pingresp(session);
+  case DEVICE_MQTT_DISCONNECT: session->reason = packet->reason; return DEVICE_FAIL_SESSION_DISCONNECT;
+  default: return DEVICE_FAIL_SESSION_PROTOCOL;
+  }
+}
+
+enum device_failure device_session_packet(struct device_session *session, const struct device_mqtt_packet *packet)
+{
+  enum device_failure failure = dispatch(session, packet);
+  if (failure == DEVICE_FAIL_NONE) device_session_flush(session);
+  return failure;
+}
+
+/* Time --------------------------------------------------------------------------------------------------------------
+ */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+  return a < b ? a : b;
+}
+
+static uint64_t answer_deadline(const struct device_session *session)
+{
+  uint64_t due = DEVICE_NEVER;
+  for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++)
+    if (session->subscription[i].packet_id != 0) due = earlier(due, session->subscription[i].due_ms);
+  for (size_t i = 0; i < session->outbox.count; i++) {
+    const struct device_outbox_entry *entry = &session->outbox.entry[i];
+    if (entry->phase == DEVICE_OUTBOX_PUBLISHED || entry->phase == DEVICE_OUTBOX_RELEASED)
+      due = earlier(due, entry->due_ms);
+  }
+  return due;
+}
+
+static uint64_t ping_time(const struct device_session *session)
+{
+  if (session->keep_alive_ms == 0 || session->ping_due_ms != DEVICE_NEVER) return DEVICE_NEVER;
+  return session->sent_ms + session->keep_alive_ms;
+}
+
+enum device_failure device_session_tick(struct device_session *session)
+{
+  if (session->now_ms >= session->ping_due_ms) return DEVICE_FAIL_SESSION_PING;
+  if (session->now_ms >= answer_deadline(session)) return DEVICE_FAIL_SESSION_ACK;
+  if (session->now_ms >= ping_time(session)) {
+    uint8_t packet[2];
+    send_packet(session, packet, device_mqtt_encode_pingreq(packet, sizeof packet));
+    session->ping_due_ms = session->now_ms + session->profile->ack_timeout_ms;
+  }
+  return DEVICE_FAIL_NONE;
+}
+
+uint64_t device_session_deadline(const struct device_session *session)
+{
+  return earlier(earlier(session->ping_due_ms, answer_deadline(session)), ping_time(session));
+}

@@ -1,0 +1,301 @@
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS  /* alert number, handshake state, peer chain: the library has no getter for them \
+                                       */
+#include "tls.h"
+
+#include <string.h>
+
+#include <mbedtls/platform.h>
+#include <mbedtls/platform_util.h>
+#include <mbedtls/psa_util.h>
+#include <psa/crypto.h>
+
+#include "identity.h"
+#include "trust.h"
+
+static const mbedtls_x509_crt_profile certificate_profile = {
+    .allowed_mds = MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256),
+    .allowed_pks = MBEDTLS_X509_ID_FLAG(MBEDTLS_PK_ECDSA) | MBEDTLS_X509_ID_FLAG(MBEDTLS_PK_ECKEY),
+    .allowed_curves = MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP256R1),
+    .rsa_min_bitlen = 0,
+};
+static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
+static const uint16_t signatures[] = {MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_NONE};
+static const int suites[] = {MBEDTLS_TLS1_3_AES_128_GCM_SHA256, MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, 0};
+
+static int send_bytes(void *ctx, const unsigned char *data, size_t size)
+{
+  struct device_tls *tls = ctx;
+  size_t room = tls->out_capacity - tls->out_size;
+  size_t taken = size < room ? size : room;
+  if (taken == 0) return MBEDTLS_ERR_SSL_WANT_WRITE;
+  memcpy(tls->out + tls->out_size, data, taken);
+  tls->out_size += taken;
+  return (int) taken;
+}
+
+static int receive_bytes(void *ctx, unsigned char *data, size_t size)
+{
+  struct device_tls *tls = ctx;
+  size_t taken = size < tls->in_size ? size : tls->in_size;
+  if (taken == 0) return MBEDTLS_ERR_SSL_WANT_READ;
+  memcpy(data, tls->in, taken);
+  tls->in += taken;
+  tls->in_size -= taken;
+  return (int) taken;
+}
+
+/* The library calls this once per certificate of the chain it built, from its end down to the leaf. */
+static int note_certificate(void *ctx, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
+{
+  struct device_tls *tls = ctx;
+  struct device_tls_verdict *verdict = &tls->verdict;
+  if (!verdict->checked) {
+    size_t size;
+    verdict->checked = true;
+    if (psa_hash_compute(PSA_ALG_SHA_256, certificate->raw.p, certificate->raw.len, verdict->anchor_id,
+                         sizeof verdict->anchor_id, &size) != PSA_SUCCESS)
+      return MBEDTLS_ERR_X509_FATAL_ERROR;
+  }
+  verdict->flags |= *flags;
+  if (depth == 0)
+    for (const mbedtls_x509_crt *sent = certificate; sent != NULL && verdict->certificates < UINT8_MAX;
+         sent = sent->next)
+      verdict->certificates++;
+  return 0;
+}
+
+void device_tls_init(struct device_tls *tls)
+{
+  memset(tls, 0, sizeof *tls);
+  mbedtls_ssl_session_init(&tls->ticket);
+}
+
+static void handshake_free(struct device_tls *tls)
+{
+  struct device_tls_handshake *handshake = tls->handshake;
+  if (handshake == NULL) return;
+  mbedtls_ssl_conf_own_cert(&tls->config, NULL, NULL);
+  mbedtls_ssl_conf_ca_chain(&tls->config, NULL, NULL);
+  mbedtls_pk_free(&handshake->key);
+  mbedtls_x509_crt_free(&handshake->chain);
+  mbedtls_x509_crt_free(&handshake->anchors);
+  (void) psa_destroy_key(handshake->key_id);
+  tls->handshake = NULL;
+}
+
+static int load_anchors(mbedtls_x509_crt *anchors, const struct device_host *host)
+{
+  uint8_t bytes[DEVICE_NVM_TRUST_MAX];
+  struct device_nvm_slot slot;
+  struct device_trust_bundle bundle;
+  if (device_nvm_find(host, DEVICE_NVM_TRUST, &slot) != 0) return DEVICE_TLS_MEMORY;
+  if (slot.size == 0) return 0;
+  if (slot.size > sizeof bytes || host->nvm_read(host->ctx, slot.offset, bytes, slot.size) != 0)
+    return DEVICE_TLS_MEMORY;
+  if (device_trust_parse(bytes, slot.size, &bundle) != DEVICE_UPDATE_COMMITTED) return DEVICE_TLS_KEY;
+  for (size_t i = 0; i < bundle.anchor_count; i++) {
+    int error = mbedtls_x509_crt_parse_der(anchors, bundle.anchor[i].der, bundle.anchor[i].size);
+    if (error != 0) return error == MBEDTLS_ERR_X509_ALLOC_FAILED ? error : DEVICE_TLS_KEY;
+  }
+  return 0;
+}
+
+static int load_chain(mbedtls_x509_crt *own, const struct device_host *host)
+{
+  uint8_t bytes[DEVICE_NVM_CERTIFICATE_MAX];
+  struct device_nvm_slot slot;
+  struct device_chain chain;
+  if (device_nvm_find(host, DEVICE_NVM_CERTIFICATE, &slot) != 0) return DEVICE_TLS_MEMORY;
+  if (slot.size == 0) return DEVICE_TLS_KEY;
+  if (slot.size > sizeof bytes || host->nvm_read(host->ctx, slot.offset, bytes, slot.size) != 0)
+    return DEVICE_TLS_MEMORY;
+  if (device_chain_parse(bytes, slot.size, &chain) != DEVICE_UPDATE_COMMITTED) return DEVICE_TLS_KEY;
+  for (size_t i = 0; i < chain.count; i++) {
+    int error = mbedtls_x509_crt_parse_der(own, chain.certificate[i].der, chain.certificate[i].size);
+    if (error != 0) return error == MBEDTLS_ERR_X509_ALLOC_FAILED ? error : DEVICE_TLS_KEY;
+  }
+  return 0;
+}
+
+static int load_key(struct device_tls_handshake *handshake, const struct device_host *host)
+{
+  struct device_nvm_identity identity;
+  if (device_nvm_read_identity(host, &identity) != 0) return DEVICE_TLS_MEMORY;
+  psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+  psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1));
+  psa_set_key_bits(&attributes, 256);
+  psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_SIGN_HASH);
+  psa_set_key_algorithm(&attributes, PSA_ALG_ECDSA(PSA_ALG_SHA_256));
+  psa_status_t status =
+      psa_import_key(&attributes, identity.private_key, sizeof identity.private_key, &handshake->key_id);
+  mbedtls_platform_zeroize(&identity, sizeof identity);
+  if (status == PSA_ERROR_INSUFFICIENT_MEMORY) return MBEDTLS_ERR_SSL_ALLOC_FAILED;
+  if (status != PSA_SUCCESS) return DEVICE_TLS_KEY;
+  return mbedtls_pk_setup_opaque(&handshake->key, handshake->key_id);
+}
+
+static int load_credentials(struct device_tls *tls, const struct device_host *host)
+{
+  struct device_tls_handshake *handshake = tls->handshake;
+  int error = load_anchors(&handshake->anchors, host);
+  if (error == 0) error = load_chain(&handshake->chain, host);
+  if (error == 0) error = load_key(handshake, host);
+  if (error == 0) error = mbedtls_ssl_conf_own_cert(&tls->config, &handshake->chain, &handshake->key);
+  if (error == 0) mbedtls_ssl_conf_ca_chain(&tls->config, &handshake->anchors, NULL);
+  return error;
+}
+
+static mbedtls_ssl_protocol_version version_of(uint8_t version)
+{
+  return version >= 13 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2;
+}
+
+static int configure(struct device_tls *tls, const struct device_profile *profile)
+{
+  mbedtls_ssl_config *config = &tls->config;
+  int error = mbedtls_ssl_config_defaults(config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                          MBEDTLS_SSL_PRESET_DEFAULT);
+  if (error != 0) return error;
+  mbedtls_ssl_conf_min_tls_version(config, version_of(profile->tls_min));
+  mbedtls_ssl_conf_max_tls_version(config, version_of(profile->tls_max));
+  mbedtls_ssl_conf_ciphersuites(config, suites);
+  mbedtls_ssl_conf_groups(config, groups);
+  mbedtls_ssl_conf_sig_algs(config, signatures);
+  mbedtls_ssl_conf_cert_profile(config, &certificate_profile);
+  mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
+  mbedtls_ssl_conf_rng(config, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
+  mbedtls_ssl_conf_verify(config, note_certificate, tls);
+  mbedtls_ssl_conf_session_tickets(config, profile->resume ? MBEDTLS_SSL_SESSION_TICKETS_ENABLED
+                                                           : MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+  mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(config, profile->resume);
+  return 0;
+}
+
+static int offer_ticket(struct device_tls *tls, const struct device_tls_options *options)
+{
+  if (!tls->has_ticket || options->full_handshake || tls->ticket_endpoint != options->endpoint) return 0;
+  tls->offered_ticket = true;
+  return mbedtls_ssl_set_session(&tls->ssl, &tls->ticket);
+}
+
+int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handshake,
+                    const struct device_tls_options *options)
+{
+  mbedtls_ssl_config_init(&tls->config);
+  mbedtls_ssl_init(&tls->ssl);
+  mbedtls_x509_crt_init(&handshake->anchors);
+  mbedtls_x509_crt_init(&handshake->chain);
+  mbedtls_pk_init(&handshake->key);
+  handshake->key_id = PSA_KEY_ID_NULL;
+  tls->handshake = handshake;
+  tls->endpoint = options->endpoint;
+  tls->open = true;
+  tls->tickets_barred = tls->offered_ticket = false;
+  tls->error = configure(tls, options->profile);
+  if (tls->error == 0) tls->error = load_credentials(tls, options->host);
+  if (tls->error == 0) tls->error = mbedtls_ssl_setup(&tls->ssl, &tls->config);
+  if (tls->error == 0) tls->error = mbedtls_ssl_set_hostname(&tls->ssl, options->peer);
+  if (tls->error == 0) tls->error = offer_ticket(tls, options);
+  if (tls->error == 0) mbedtls_ssl_set_bio(&tls->ssl, tls, send_bytes, receive_bytes, NULL);
+  return tls->error;
+}
+
+static void free_peer_chain(mbedtls_ssl_session *session)
+{
+  if (session == NULL || session->peer_cert == NULL) return;
+  mbedtls_x509_crt_free(session->peer_cert);
+  mbedtls_free(session->peer_cert);
+  session->peer_cert = NULL;
+}
+
+/* Keeps the newest ticket; one that cannot be kept is no loss. */
+static void keep_ticket(struct device_tls *tls)
+{
+  if (tls->tickets_barred) return;
+  device_tls_forget_ticket(tls);
+  if (mbedtls_ssl_get_session(&tls->ssl, &tls->ticket) != 0) {
+    device_tls_forget_ticket(tls);
+    return;
+  }
+  tls->has_ticket = tls->ticket.ticket != NULL;
+  tls->ticket_endpoint = tls->endpoint;
+}
+
+static int fail(struct device_tls *tls, int error)
+{
+  tls->error = error == MBEDTLS_ERR_SSL_WANT_WRITE ? DEVICE_TLS_FULL : error;
+  if (error == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) tls->verdict.alert = tls->ssl.in_msg[1];
+  return tls->error;
+}
+
+int device_tls_handshake(struct device_tls *tls)
+{
+  int result = mbedtls_ssl_handshake(&tls->ssl);
+  if (result == MBEDTLS_ERR_SSL_WANT_READ) return DEVICE_TLS_WANT;
+  /* key usage is checked after the callback, so the library's own flags are the whole truth */
+  uint32_t flags = mbedtls_ssl_get_verify_result(&tls->ssl);
+  if (tls->verdict.checked) tls->verdict.flags |= flags;
+  if (result != 0) return fail(tls, result);
+  /* nothing looks at the broker's chain, the anchors or our own key again: an idle device does not carry them */
+  free_peer_chain(tls->ssl.session);
+  handshake_free(tls);
+  if (tls->config.session_tickets != 0 && device_tls_version(tls) == 12) keep_ticket(tls);
+  return 0;
+}
+
+int device_tls_read(struct device_tls *tls, uint8_t *data, size_t capacity)
+{
+  for (;;) {
+    int result = mbedtls_ssl_read(&tls->ssl, data, capacity);
+    if (result > 0) return result;
+    if (result == MBEDTLS_ERR_SSL_WANT_READ) return 0;
+    if (result != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+      return fail(tls, result == 0 ? MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY : result);
+    keep_ticket(tls);
+  }
+}
+
+int device_tls_write(struct device_tls *tls, const uint8_t *data, size_t size)
+{
+  size_t sent = 0;
+  while (sent < size && tls->error == 0) {
+    int result = mbedtls_ssl_write(&tls->ssl, data + sent, size - sent);
+    if (result < 0) return fail(tls, result);
+    sent += (size_t) result;
+  }
+  return tls->error;
+}
+
+void device_tls_notify(struct device_tls *tls)
+{
+  if (tls->open && tls->handshake == NULL) (void) mbedtls_ssl_close_notify(&tls->ssl);
+}
+
+void device_tls_close(struct device_tls *tls)
+{
+  if (!tls->open) return;
+  mbedtls_ssl_free(&tls->ssl);
+  handshake_free(tls);
+  mbedtls_ssl_config_free(&tls->config);
+  tls->open = false;
+  tls->error = 0;
+  memset(&tls->verdict, 0, sizeof tls->verdict);
+}
+
+void device_tls_bar_tickets(struct device_tls *tls)
+{
+  device_tls_forget_ticket(tls);
+  tls->tickets_barred = true;
+}
+
+void device_tls_forget_ticket(struct device_tls *tls)
+{
+  mbedtls_ssl_session_free(&tls->ticket);
+  mbedtls_ssl_session_init(&tls->ticket);
+  tls->has_ticket = false;
+}
+
+uint8_t device_tls_version(const struct device_tls *tls)
+{
+  return mbedtls_ssl_get_version_number(&tls->ssl) == MBEDTLS_SSL_VERSION_TLS1_3 ? 13 : 12;
+}

@@ -1,0 +1,92 @@
+/* The device's TLS connection: Mbed TLS as a sans-IO engine, in storage that the caller owns.
+ *
+ * Bytes go in through `in`, and come out through `out`; both are lent for one step. The device's key, its certificate
+ * chain and its trust anchors exist only while a handshake is under way, in `handshake`, which the caller may use for
+ * something else as soon as device_tls_handshake returned 0 or device_tls_close was called.
+ */
+#ifndef FLEETSIM_DEVICE_TLS_H
+#define FLEETSIM_DEVICE_TLS_H
+
+#include <mbedtls/ssl.h>
+
+#include "fleetsim/device.h"
+
+#define DEVICE_TLS_WANT   1          /* more bytes from the peer are needed */
+#define DEVICE_TLS_FULL   (-0x10001) /* `out` has no room for what must be sent */
+#define DEVICE_TLS_KEY    (-0x10002) /* the device's own key, certificate or anchors cannot be used */
+#define DEVICE_TLS_MEMORY (-0x10003) /* NVM cannot be read */
+
+struct device_tls_handshake {
+  mbedtls_x509_crt anchors, chain;
+  mbedtls_pk_context key;
+  psa_key_id_t key_id;
+};
+
+/* What the handshake saw of the broker; also the detail of a failure. */
+struct device_tls_verdict {
+  uint32_t flags;        /* X.509 verify flags */
+  uint8_t certificates;  /* that the broker sent */
+  uint8_t alert;         /* received, 0 if none */
+  bool checked;          /* the chain was verified in this handshake */
+  uint8_t anchor_id[32]; /* SHA-256 of the anchor, if checked and flags is 0 */
+};
+
+struct device_tls {
+  mbedtls_ssl_config config;
+  mbedtls_ssl_context ssl;
+  mbedtls_ssl_session ticket;
+  struct device_tls_handshake *handshake; /* NULL: none under way */
+  struct device_tls_verdict verdict;
+  int error;           /* the library's code of the first failure of this connection */
+  bool open;           /* ssl and config are in use */
+  bool tickets_barred; /* trust or identity changed: what this connection stands on is no longer in force */
+  bool has_ticket;
+  bool offered_ticket;
+  uint8_t ticket_endpoint;
+  uint8_t endpoint;
+  const uint8_t *in; /* lent for one step */
+  size_t in_size;
+  uint8_t *out;
+  size_t out_size, out_capacity;
+};
+
+struct device_tls_options {
+  const struct device_profile *profile;
+  const struct device_host *host; /* NVM with identity, chain and anchors */
+  const char *peer;               /* the name that the broker's certificate must carry */
+  uint8_t endpoint;
+  bool full_handshake;
+};
+
+void device_tls_init(struct device_tls *tls);
+
+/* Makes everything ready for device_tls_handshake; `handshake` is storage that outlives the handshake. 0 or error. */
+int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handshake,
+                    const struct device_tls_options *options);
+
+/* Goes on with the handshake: 0 done, DEVICE_TLS_WANT, or a negative error (an alert to send may be in `out`). */
+int device_tls_handshake(struct device_tls *tls);
+
+/* Decrypted bytes: > 0, 0 when more bytes are needed from the peer, or a negative error. */
+int device_tls_read(struct device_tls *tls, uint8_t *data, size_t capacity);
+
+/* Sends all of `data`: 0 or a negative error. */
+int device_tls_write(struct device_tls *tls, const uint8_t *data, size_t size);
+
+/* Says goodbye (close_notify) if the handshake is over. */
+void device_tls_notify(struct device_tls *tls);
+
+/* Frees everything but the ticket. Does nothing when not open. */
+void device_tls_close(struct device_tls *tls);
+
+/* Trust anchors or identity changed: no ticket from before may carry over. */
+void device_tls_bar_tickets(struct device_tls *tls);
+void device_tls_forget_ticket(struct device_tls *tls);
+
+/* 12 or 13, after the handshake. */
+uint8_t device_tls_version(const struct device_tls *tls);
+
+/* What a failure before CONNACK is called: from `tls->error`, the verdict and the phase of the handshake. */
+enum device_failure device_tls_failure(const struct device_tls *tls);
+
+#endif

@@ -1,0 +1,79 @@
+#include "update.h"
+
+#include <string.h>
+
+#include <mbedtls/platform_util.h>
+
+#include "identity.h"
+#include "trust.h"
+
+static char *append(char *at, const char *text)
+{
+  size_t size = strlen(text);
+  memcpy(at, text, size + 1);
+  return at + size;
+}
+
+static char *append_number(char *at, uint32_t number)
+{
+  char digits[10];
+  size_t count = 0;
+  do digits[count++] = (char) ('0' + number % 10);
+  while ((number /= 10) != 0);
+  while (count > 0) *at++ = digits[--count];
+  *at = '\0';
+  return at;
+}
+
+void device_update_text(enum device_update update, uint32_t version, char out[DEVICE_UPDATE_TEXT_MAX])
+{
+  char *at = append(out, "{\"status\":\"");
+  at = append(at, device_update_name(update));
+  at = append(at, "\",\"version\":");
+  at = append_number(at, version);
+  (void) append(at, "}");
+}
+
+static enum device_update update_trust(struct device_session *session, const struct device_mqtt_publish *message,
+                                       uint32_t *version)
+{
+  struct device_nvm_identity identity;
+  if (device_nvm_read_identity(session->host, &identity) != 0) return DEVICE_UPDATE_NVM_FAILED;
+  enum device_update update = device_trust_update(session->host, identity.update_key, *version, message->payload,
+                                                  message->payload_size, version);
+  mbedtls_platform_zeroize(&identity, sizeof identity);
+  return update;
+}
+
+static enum device_update update_identity(struct device_session *session, const struct device_mqtt_publish *message)
+{
+  struct device_nvm_identity identity;
+  if (device_nvm_read_identity(session->host, &identity) != 0) return DEVICE_UPDATE_NVM_FAILED;
+  enum device_update update = device_identity_update(session->host, &identity, message->payload, message->payload_size);
+  mbedtls_platform_zeroize(&identity, sizeof identity);
+  return update;
+}
+
+static int answer(struct device_session *session, enum device_note_kind kind, enum device_update update,
+                  uint32_t version)
+{
+  char text[DEVICE_UPDATE_TEXT_MAX];
+  if (update == DEVICE_UPDATE_COMMITTED) device_tls_bar_tickets(session->tls);
+  if (session->host->observe != NULL)
+    session->host->observe(session->host->ctx,
+                           &(struct device_note){.kind = kind, .code = (uint8_t) update, .version = version});
+  device_update_text(update, version, text);
+  return device_session_acknowledge(session, kind == DEVICE_NOTE_TRUST ? "trust/ack" : "cert/ack", text) ? 1 : -1;
+}
+
+int device_update_handle(struct device_session *session, const struct device_mqtt_publish *message,
+                         uint32_t *trust_version)
+{
+  if (device_session_topic_is(session, message, "trust")) {
+    enum device_update update = update_trust(session, message, trust_version);
+    return answer(session, DEVICE_NOTE_TRUST, update, *trust_version);
+  }
+  if (device_session_topic_is(session, message, "cert"))
+    return answer(session, DEVICE_NOTE_IDENTITY, update_identity(session, message), *trust_version);
+  return 0;
+}
