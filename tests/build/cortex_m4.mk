@@ -2,7 +2,7 @@
 CC := $(shell command -v ccache) arm-none-eabi-gcc
 ARCH := -mcpu=cortex-m4 -mthumb
 CFLAGS := $(ARCH) -std=c11 -Os -ffunction-sections -fdata-sections -MMD \
-  -Iinclude -Isim -Isim/device -I$(MBEDTLS)/include -I$(MBEDTLS)/library -DMBEDTLS_CONFIG_FILE='"mbedtls_config.h"'
+  -Iinclude -Isim -Isim/device -I$(MBEDTLS)/include -I$(MBEDTLS)/library -DMBEDTLS_CONFIG_FILE='"$(CURDIR)/sim/device/mbedtls_config.h"'
 device := $(patsubst sim/device/%.c,$(OUT)/device/%.o,$(wildcard sim/device/*.c))
 mbedtls := $(patsubst $(MBEDTLS)/library/%.c,$(OUT)/mbedtls/%.o,$(wildcard $(MBEDTLS)/library/*.c))
 
