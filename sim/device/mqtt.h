@@ -77,7 +77,9 @@ struct device_mqtt_packet {
   struct device_mqtt_bytes server_reference; /* CONNACK, DISCONNECT */
 };
 
-/* Encoders write one packet and return its size, or 0 if it does not fit in `capacity`. */
+/* Encoders write one packet and return its size, or 0 if it does not fit in `capacity` or a string is longer than 65535
+ * bytes; `out` may then hold anything. A version other than 4 and 5, a QoS above 2 and a packet id of 0 where one is
+ * needed are the caller's mistakes and assert. Topics and filters are sent as they stand. */
 size_t device_mqtt_encode_connect(uint8_t *out, size_t capacity, const struct device_mqtt_connect *connect);
 size_t device_mqtt_encode_publish(uint8_t *out, size_t capacity, uint8_t version,
                                   const struct device_mqtt_publish *publish);
@@ -92,7 +94,8 @@ size_t device_mqtt_encode_disconnect(uint8_t *out, size_t capacity, uint8_t vers
 /* Decodes the first packet in `data` as a client receives it. Returns the bytes it took, or one of the three codes
  * above. Checks everything that the specification lets a receiver check in one packet: flags, lengths, UTF-8 without
  * U+0000, no wildcard in a topic name, property types and duplicates, reason codes; packets that only a client sends
- * are MALFORMED. A packet of more than `limit` bytes is TOO_LARGE as soon as its fixed header is there. */
+ * are MALFORMED, and so is what our CONNECT offers no server: AUTH, authentication properties and topic aliases. `out`
+ * is valid only when a packet was taken. A packet of more than `limit` bytes is TOO_LARGE as soon as its fixed header is there. */
 int device_mqtt_decode(const uint8_t *data, size_t size, uint8_t version, size_t limit, struct device_mqtt_packet *out);
 
 #endif
