@@ -27,8 +27,8 @@ enum device_mqtt_type {
 };
 
 #define DEVICE_MQTT_INCOMPLETE 0 /* device_mqtt_decode: more bytes are needed */
-#define DEVICE_MQTT_MALFORMED (-1)
-#define DEVICE_MQTT_TOO_LARGE (-2) /* the packet announces more than `limit` bytes */
+#define DEVICE_MQTT_MALFORMED  (-1)
+#define DEVICE_MQTT_TOO_LARGE  (-2) /* the packet announces more than `limit` bytes */
 
 /* A run of bytes that somebody else owns. */
 struct device_mqtt_bytes {
@@ -95,7 +95,8 @@ size_t device_mqtt_encode_disconnect(uint8_t *out, size_t capacity, uint8_t vers
  * above. Checks everything that the specification lets a receiver check in one packet: flags, lengths, UTF-8 without
  * U+0000, no wildcard in a topic name, property types and duplicates, reason codes; packets that only a client sends
  * are MALFORMED, and so is what our CONNECT offers no server: AUTH, authentication properties and topic aliases. `out`
- * is valid only when a packet was taken. A packet of more than `limit` bytes is TOO_LARGE as soon as its fixed header is there. */
+ * is valid only when a packet was taken. A packet of more than `limit` bytes is TOO_LARGE as soon as its fixed header
+ * is there. */
 int device_mqtt_decode(const uint8_t *data, size_t size, uint8_t version, size_t limit, struct device_mqtt_packet *out);
 
 #endif

@@ -78,6 +78,7 @@ const struct mqtt_sample mqtt_bad[] = {
     {"U+0000 in the topic", 4, "30 05 0003 610062"},
     {"a continuation byte alone", 4, "30 03 0001 80"},
     {"an overlong '/' of two bytes", 4, "30 04 0002 c0af"},
+    {"an overlong U+007F of two bytes", 4, "30 04 0002 c1bf"},
     {"an overlong form of three bytes", 4, "30 05 0003 e09fbf"},
     {"an overlong form of four bytes", 4, "30 06 0004 f08fbfbf"},
     {"the surrogate U+D800", 4, "30 05 0003 eda080"},
