@@ -29,7 +29,7 @@ struct pki_cert_spec {
   const char *host;                   /* SERVER: SAN, dNSName or iPAddress */
 };
 
-/* NULL on failure. The caller frees. */
+/* NULL on failure. The caller frees. X509_get0_pubkey works on a certificate that was read, not on one just minted. */
 X509 *pki_cert_mint(const struct pki_cert_spec *spec, struct error *error);
 
 /* A request for CN `subject`, signed by `key`. */

@@ -119,7 +119,7 @@ static int write_cross(const char *path, const struct pki_authority *subject, co
   pki_cert_common_name(X509_get_subject_name(subject->certificate), common_name, sizeof common_name);
   struct pki_cert_spec spec = {.kind = PKI_CERT_CA,
                                .subject = common_name,
-                               .key = X509_get0_pubkey(subject->certificate),
+                               .key = subject->key != NULL ? subject->key : X509_get0_pubkey(subject->certificate),
                                .issuer = issuer,
                                .not_before = not_before,
                                .not_after = not_after};
