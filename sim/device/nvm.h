@@ -15,9 +15,9 @@
 
 #include "fleetsim/device.h"
 
-#define DEVICE_NVM_PAGE_SIZE 8192u
-#define DEVICE_NVM_SLOT_HEADER 16u
-#define DEVICE_NVM_TRUST_MAX 2304u       /* payload bytes of one trust slot */
+#define DEVICE_NVM_PAGE_SIZE       8192u
+#define DEVICE_NVM_SLOT_HEADER     16u
+#define DEVICE_NVM_TRUST_MAX       2304u /* payload bytes of one trust slot */
 #define DEVICE_NVM_CERTIFICATE_MAX 1536u /* payload bytes of one certificate slot */
 
 enum device_nvm_area { DEVICE_NVM_TRUST, DEVICE_NVM_CERTIFICATE, DEVICE_NVM_AREAS };

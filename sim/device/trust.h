@@ -2,7 +2,7 @@
  *
  * Wire and NVM format, big-endian:
  *     4  magic "FST1"
- *     4  version, never goes backwards
+ *     4  version, from 1, never goes backwards
  *     1  number of anchors, 2..DEVICE_ANCHORS_MAX
  *     n  per anchor: 2 bytes size, X.509 DER
  *    64  ECDSA P-256 signature r||s by the update key over SHA-256 of all bytes before it
@@ -15,7 +15,7 @@
 #include "nvm.h"
 
 #define DEVICE_TRUST_SIGNATURE_SIZE 64u
-#define DEVICE_TRUST_ANCHORS_MIN 2u
+#define DEVICE_TRUST_ANCHORS_MIN    2u
 
 struct device_trust_bundle {
   uint32_t version;
@@ -35,8 +35,10 @@ enum device_update device_trust_parse(const uint8_t *data, size_t size, struct d
  * fit. For the one who makes bundles. */
 size_t device_trust_encode(const struct device_trust_bundle *bundle, uint8_t *out, size_t capacity);
 
-/* Checks a received bundle (structure, version against `current`, signature, every anchor a CA certificate that parses)
- * and puts it in force in NVM. `version` receives the version in force afterwards. */
+/* Checks a received bundle (structure, version against `current`, signature, two different anchors, each a CA
+ * certificate that parses and may sign certificates) and puts it in force in NVM. The version in force again is SAME if
+ * the bytes are, else OLDER. `version` receives the version in force afterwards.
+ * Inside device_platform_enter, after psa_crypto_init. */
 enum device_update device_trust_update(const struct device_host *host, const uint8_t update_key[65], uint32_t current,
                                        const uint8_t *data, size_t size, uint32_t *version);
 
