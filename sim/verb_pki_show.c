@@ -1,0 +1,151 @@
+/* fleetsim pki show: what a fleet folder holds, for people or as JSON. Never a key. One tree, printed in two ways. */
+#define _POSIX_C_SOURCE 200809L
+#include <jansson.h>
+#include <string.h>
+#include <time.h>
+
+#include "verb_pki.h"
+
+static json_t *hex(const uint8_t *bytes, size_t size)
+{
+  char text[2 * 32 + 1] = "";
+  for (size_t i = 0; i < size && i < 32; i++) snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+  return json_string(text);
+}
+
+static json_t *date(int64_t unix_s)
+{
+  char text[32];
+  time_t when = (time_t) unix_s;
+  struct tm tm;
+  if (gmtime_r(&when, &tm) == NULL || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0) return json_null();
+  return json_string(text);
+}
+
+static void add_authority(void *ctx, const struct pki_authority_info *info)
+{
+  json_t *authority = json_object();
+  json_object_set_new(authority, "file", json_string(info->file));
+  json_object_set_new(authority, "subject", json_string(info->subject));
+  json_object_set_new(authority, "issuer", json_string(info->issuer));
+  json_object_set_new(authority, "not_before", date(info->not_before));
+  json_object_set_new(authority, "not_after", date(info->not_after));
+  json_object_set_new(authority, "sha256", hex(info->fingerprint, 32));
+  json_object_set_new(authority, "has_key", json_boolean(info->has_key));
+  json_array_append_new(ctx, authority);
+}
+
+static void add_issued(void *ctx, const struct pki_issued *row)
+{
+  json_t *certificate = json_object();
+  json_object_set_new(certificate, "serial", hex(row->serial, row->serial_size));
+  json_object_set_new(certificate, "root", json_string(row->issuer));
+  json_object_set_new(certificate, "state", json_string(row->imported ? "imported" : "issued"));
+  json_object_set_new(certificate, "issued", date(row->issued));
+  json_object_set_new(certificate, "not_before", date(row->not_before));
+  json_object_set_new(certificate, "not_after", date(row->not_after));
+  json_array_append_new(ctx, certificate);
+}
+
+static json_t *device_tree(struct pki *pki, const char *id, struct error *error)
+{
+  size_t index;
+  struct pki_device_state state;
+  if (pki_args_device(pki, id, &index, error) != 0 || pki_device_look(pki, index, &state, error) != 0) return NULL;
+  json_t *device = json_object(), *anchors = json_array(), *certificates = json_array();
+  for (size_t i = 0; i < state.anchor_count; i++) json_array_append_new(anchors, json_string(state.anchor[i]));
+  json_object_set_new(device, "id", json_string(id));
+  json_object_set_new(device, "bundle_version", json_integer(state.bundle_version));
+  json_object_set_new(device, "anchors", anchors);
+  json_object_set_new(device, "certificate_sha256", hex(state.certificate_id, 32));
+  json_object_set_new(device, "certificates", certificates);
+  if (pki_device_certificates(pki, index, add_issued, certificates, error) == 0) return device;
+  json_decref(device);
+  return NULL;
+}
+
+static json_t *fleet_tree(struct pki *pki, const char *id, struct error *error)
+{
+  size_t certificates = 0;
+  json_t *fleet = json_object(), *authorities = json_array(), *device = NULL;
+  json_object_set_new(fleet, "folder", json_string(pki_folder(pki)));
+  json_object_set_new(fleet, "authorities", authorities);
+  int result = pki_each_authority(pki, add_authority, authorities, error);
+  if (result == 0) result = pki_certificate_count(pki, &certificates, error);
+  if (result == 0 && id != NULL && (device = device_tree(pki, id, error)) == NULL) result = -1;
+  json_object_set_new(fleet, "devices", json_integer((json_int_t) pki_device_count(pki)));
+  json_object_set_new(fleet, "certificates", json_integer((json_int_t) certificates));
+  if (device != NULL) json_object_set_new(fleet, "device", device);
+  if (result == 0) return fleet;
+  json_decref(fleet);
+  return NULL;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+  const char *text = json_string_value(json_object_get(object, key));
+  return text == NULL ? "" : text;
+}
+
+static void print_authority(const json_t *authority)
+{
+  printf("  %-24s %s%s\n", text_of(authority, "file"), text_of(authority, "subject"),
+         json_is_true(json_object_get(authority, "has_key")) ? ", with its key" : "");
+  printf("  %24s by %s, %.10s to %.10s\n", "", text_of(authority, "issuer"), text_of(authority, "not_before"),
+         text_of(authority, "not_after"));
+  printf("  %24s sha256 %s\n", "", text_of(authority, "sha256"));
+}
+
+static void print_device(const json_t *device)
+{
+  size_t i;
+  json_t *one;
+  printf("\ndevice %s: trust bundle version %lld of", text_of(device, "id"),
+         (long long) json_integer_value(json_object_get(device, "bundle_version")));
+  json_array_foreach(json_object_get(device, "anchors"), i, one)
+      printf("%s %s", i == 0 ? "" : ",", json_string_value(one));
+  printf("\n  certificate in force: sha256 %s\n", text_of(device, "certificate_sha256"));
+  json_array_foreach(json_object_get(device, "certificates"), i, one)
+      printf("  %s %s under %s, serial %s, valid %.10s to %.10s\n", text_of(one, "state"), text_of(one, "issued"),
+             text_of(one, "root")[0] == '\0' ? "no root of this fleet" : text_of(one, "root"), text_of(one, "serial"),
+             text_of(one, "not_before"), text_of(one, "not_after"));
+}
+
+static void print_fleet(const json_t *fleet)
+{
+  size_t i;
+  json_t *one;
+  printf("%s: %lld devices, %lld certificates issued or imported\n\n", text_of(fleet, "folder"),
+         (long long) json_integer_value(json_object_get(fleet, "devices")),
+         (long long) json_integer_value(json_object_get(fleet, "certificates")));
+  json_array_foreach(json_object_get(fleet, "authorities"), i, one) print_authority(one);
+  if (json_object_get(fleet, "device") != NULL) print_device(json_object_get(fleet, "device"));
+}
+
+static int run_show(const struct pki_args *args, struct error *error)
+{
+  struct pki *pki = NULL;
+  if (pki_open(args->folder, &pki, error) != 0) return -1;
+  json_t *fleet = fleet_tree(pki, args->value[PKI_ARG_DEVICE], error);
+  pki_close(pki);
+  if (fleet == NULL) return -1;
+  if (args->value[PKI_ARG_JSON] == NULL)
+    print_fleet(fleet);
+  else {
+    json_dumpf(fleet, stdout, JSON_INDENT(2));
+    putchar('\n');
+  }
+  json_decref(fleet);
+  return 0;
+}
+
+const struct pki_command pki_command_show = {
+    .name = "show",
+    .line = "roots, intermediates, cross-certificates, counts; one device's certificates and trust anchors",
+    .help = "usage: fleetsim pki show FOLDER [options]\n\n"
+            "  --device ID    also this device: its certificates in the registry, the trust bundle in its NVM\n"
+            "  --json         the same as JSON\n\n"
+            "example: fleetsim pki show fleets/lab --device 0000001f\n",
+    .allowed = 1u << PKI_ARG_DEVICE | 1u << PKI_ARG_JSON,
+    .run = run_show,
+};
