@@ -184,7 +184,7 @@ void mosquitto_log_tail(const struct broker *broker, long start, char *out, size
   const char *last[TAIL_LINES] = {"", "", ""};
   char *rest = NULL;
   for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-    if (strstr(line, "rror") == NULL) continue;
+    if (strncmp(without_time(line), "Error: ", 7) != 0) continue;
     memmove(last, last + 1, sizeof last - sizeof last[0]);
     last[TAIL_LINES - 1] = without_time(line);
   }

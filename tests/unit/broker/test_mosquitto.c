@@ -1,0 +1,291 @@
+#define _GNU_SOURCE
+#include "rig.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "broker/internal.h"
+
+static struct outcome probe(struct rig *rig, enum broker_listener listener)
+{
+  struct outcome outcome = {0};
+  broker_probe(rig->broker, listener, rig_on_seen, &outcome);
+  rig_succeeds(rig, &outcome);
+  return outcome;
+}
+
+static void probe_until(struct rig *rig, enum broker_listener listener, const uint8_t fingerprint[32])
+{
+  for (int i = 0; i < 200; i++) {
+    struct outcome outcome = probe(rig, listener);
+    if (memcmp(outcome.seen.fingerprint, fingerprint, 32) == 0) return;
+    rig_pause_ms(20);
+  }
+  fail_msg("the new leaf is not served after 4 s");
+}
+
+static void starts_and_serves_the_chain_it_was_given(void **state)
+{
+  struct rig *rig = *state;
+  struct broker_config config = rig_config(rig);
+  struct outcome started = {0};
+  uint8_t main_leaf[32], prove_leaf[32];
+  rig_open_broker(rig, &config);
+  rig_present(rig, BROKER_MAIN, "A", main_leaf);
+  rig_present(rig, BROKER_PROVE, "B", prove_leaf);
+  broker_start(rig->broker, rig_on_done, &started);
+  rig_succeeds(rig, &started);
+
+  assert_true(broker_running(rig->broker));
+  assert_non_null(strstr(broker_version(rig->broker), "mosquitto 2."));
+  struct outcome seen = probe(rig, BROKER_MAIN);
+  assert_memory_equal(seen.seen.fingerprint, main_leaf, 32);
+  assert_int_equal(seen.seen.certificates, 2);
+  seen = probe(rig, BROKER_PROVE);
+  assert_memory_equal(seen.seen.fingerprint, prove_leaf, 32);
+}
+
+static void sees_the_chain_also_where_tls_1_2_is_allowed(void **state)
+{
+  struct rig *rig = *state;
+  struct broker_config config = rig_config(rig);
+  struct outcome started = {0};
+  config.tls_min = 12;
+  rig_open_broker(rig, &config);
+  broker_start(rig->broker, rig_on_done, &started);
+  rig_succeeds(rig, &started);
+  assert_int_equal(probe(rig, BROKER_MAIN).seen.certificates, 2);
+  assert_int_equal(rig_client(rig, "mosquitto_pub --tls-version tlsv1.2", 0, "-t private/00000001/x -m x"), 0);
+}
+
+static void serves_the_new_leaf_after_reload(void **state)
+{
+  struct rig *rig = *state;
+  struct outcome reloaded = {0};
+  uint8_t leaf[32];
+  rig_start_broker(rig);
+  rig_present(rig, BROKER_MAIN, "B", leaf);
+  assert_memory_not_equal(probe(rig, BROKER_MAIN).seen.fingerprint, leaf, 32);
+  broker_reload(rig->broker, rig_on_done, &reloaded);
+  rig_succeeds(rig, &reloaded);
+  probe_until(rig, BROKER_MAIN, leaf);
+}
+
+static void does_not_read_the_ca_file_on_reload_but_on_restart(void **state)
+{
+  static const struct pki_roots only_a = {1, {"A"}}, both = {2, {"A", "B"}};
+  struct rig *rig = *state;
+  struct broker_config config = rig_config(rig);
+  struct outcome started = {0}, reloaded = {0}, restarted = {0};
+  uint8_t leaf[32];
+  rig_open_broker(rig, &config);
+  rig_trust_clients(rig, &only_a);
+  broker_start(rig->broker, rig_on_done, &started);
+  rig_succeeds(rig, &started);
+  assert_int_not_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/telemetry -m x"), 0);
+
+  rig_trust_clients(rig, &both);
+  rig_present(rig, BROKER_MAIN, "B", leaf);
+  broker_reload(rig->broker, rig_on_done, &reloaded);
+  rig_succeeds(rig, &reloaded);
+  probe_until(rig, BROKER_MAIN, leaf);
+  assert_int_not_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/telemetry -m x"), 0);
+
+  broker_restart(rig->broker, rig_on_done, &restarted);
+  rig_succeeds(rig, &restarted);
+  assert_int_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/telemetry -m x"), 0);
+}
+
+static void restart_keeps_ports_and_sessions(void **state)
+{
+  struct rig *rig = *state;
+  struct outcome restarted = {0};
+  rig_start_broker(rig);
+  uint16_t port = broker_port(rig->broker, BROKER_MAIN);
+  assert_int_equal(rig_client(rig, "mosquitto_sub", 0, "-c -E -t private/00000001/trust"), 0);
+  assert_int_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/trust -m kept -i other"), 0);
+
+  broker_restart(rig->broker, rig_on_done, &restarted);
+  rig_succeeds(rig, &restarted);
+  assert_int_equal(broker_port(rig->broker, BROKER_MAIN), port);
+  assert_int_equal(rig->deaths, 0);
+  assert_int_equal(rig_client(rig, "mosquitto_sub", 0, "-c -C 1 -t private/00000001/trust"), 0);
+}
+
+static void says_so_when_the_port_is_in_use(void **state)
+{
+  struct rig *rig = *state;
+  struct broker_config config = rig_config(rig);
+  struct outcome started = {0};
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  socklen_t size = sizeof address;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int listener = socket(AF_INET, SOCK_STREAM, 0);
+  assert_int_equal(bind(listener, (struct sockaddr *) &address, size), 0);
+  assert_int_equal(listen(listener, 1), 0);
+  getsockname(listener, (struct sockaddr *) &address, &size);
+  config.port[BROKER_MAIN] = ntohs(address.sin_port);
+
+  char words[64];
+  snprintf(words, sizeof words, "port %u is already in use", config.port[BROKER_MAIN]);
+  rig_open_broker(rig, &config);
+  broker_start(rig->broker, rig_on_done, &started);
+  rig_fails(rig, &started, words);
+  assert_int_equal(started.error.code, EXIT_CODE_SETUP);
+
+  close(listener);
+  memset(&started, 0, sizeof started);
+  broker_start(rig->broker, rig_on_done, &started);
+  rig_succeeds(rig, &started);
+}
+
+static void says_why_mosquitto_does_not_start(void **state)
+{
+  struct rig *rig = *state;
+  struct broker_config config = rig_config(rig);
+  struct outcome started = {0};
+  char path[FILES_PATH_MAX];
+  rig_open_broker(rig, &config);
+  broker_path(rig->broker, "main.crt", path);
+  unlink(path);
+  broker_start(rig->broker, rig_on_done, &started);
+  rig_fails(rig, &started, "Unable to load server certificate");
+  assert_false(broker_running(rig->broker));
+  assert_int_equal(rig->deaths, 0);
+}
+
+static void tells_when_mosquitto_is_killed_from_outside(void **state)
+{
+  struct rig *rig = *state;
+  struct outcome reloaded = {0}, started = {0};
+  rig_start_broker(rig);
+  kill(rig->broker->mosquitto.process.pid, SIGKILL);
+  rig_wait(rig, &rig->deaths, 1);
+  assert_non_null(strstr(rig->death, "signal 9"));
+  assert_false(broker_running(rig->broker));
+  broker_reload(rig->broker, rig_on_done, &reloaded);
+  rig_fails(rig, &reloaded, "not running");
+  broker_start(rig->broker, rig_on_done, &started);
+  rig_succeeds(rig, &started);
+}
+
+static void ends_a_broker_that_does_not_answer(void **state)
+{
+  struct rig *rig = *state;
+  struct outcome stopped = {0};
+  rig_start_broker(rig);
+  pid_t pid = rig->broker->mosquitto.process.pid;
+  kill(pid, SIGSTOP);
+  broker_stop(rig->broker, rig_on_done, &stopped);
+  rig_succeeds(rig, &stopped);
+  assert_int_equal(rig->deaths, 0);
+  assert_int_equal(kill(pid, 0), -1);
+}
+
+static void closing_interrupts_what_is_under_way(void **state)
+{
+  struct rig *rig = *state;
+  struct broker_config config = rig_config(rig);
+  struct outcome started = {0}, probed = {0};
+  rig_open_broker(rig, &config);
+  broker_start(rig->broker, rig_on_done, &started);
+  broker_probe(rig->broker, BROKER_MAIN, rig_on_seen, &probed);
+  rig_close_broker(rig);
+  assert_int_equal(started.calls, 1);
+  assert_int_equal(probed.calls, 1);
+  assert_int_equal(started.error.code, EXIT_CODE_INTERRUPTED);
+  assert_int_equal(probed.error.code, EXIT_CODE_INTERRUPTED);
+}
+
+static void a_probe_of_a_port_without_a_listener_says_why(void **state)
+{
+  struct rig *rig = *state;
+  struct broker_config config = rig_config(rig);
+  struct outcome probed = {0};
+  rig_open_broker(rig, &config);
+  broker_probe(rig->broker, BROKER_MAIN, rig_on_seen, &probed);
+  rig_fails(rig, &probed, "connection refused");
+}
+
+static void may_open_as_many_files_as_the_system_lets_it(void **state)
+{
+  struct rig *rig = *state;
+  struct rlimit hard, childs;
+  getrlimit(RLIMIT_NOFILE, &hard);
+  struct rlimit low = {.rlim_cur = 256, .rlim_max = hard.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+  rig_start_broker(rig);
+  assert_int_equal(prlimit(rig->broker->mosquitto.process.pid, RLIMIT_NOFILE, NULL, &childs), 0);
+  assert_int_equal(childs.rlim_cur, hard.rlim_max);
+}
+
+static void keeps_its_files_to_itself(void **state)
+{
+  struct rig *rig = *state;
+  struct stat st;
+  char path[FILES_PATH_MAX];
+  rig_start_broker(rig);
+  assert_int_equal(stat(rig->broker_folder, &st), 0);
+  assert_int_equal(st.st_mode & 0777, 0700);
+  for (const char *const *name = (const char *const[]){"main.key", "prove.key", "acl", "mosquitto.conf", NULL};
+       *name != NULL; name++) {
+    broker_path(rig->broker, *name, path);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+  }
+}
+
+/* A process of its own starts a broker, tells its child's pid and waits to be killed. */
+static void start_and_wait(struct rig *rig, int out)
+{
+  rig_start_broker(rig);
+  pid_t pid = rig->broker->mosquitto.process.pid;
+  if (write(out, &pid, sizeof pid) != sizeof pid) _exit(1);
+  for (;;) pause();
+}
+
+static void no_child_outlives_us(void **state)
+{
+  struct rig *rig = *state;
+  int ends[2];
+  assert_int_equal(pipe(ends), 0);
+  pid_t us = fork();
+  if (us == 0) {
+    uv_loop_fork(&rig->loop);
+    start_and_wait(rig, ends[1]);
+  }
+  pid_t broker = 0;
+  close(ends[1]);
+  assert_int_equal(read(ends[0], &broker, sizeof broker), sizeof broker);
+  close(ends[0]);
+  assert_int_equal(kill(broker, 0), 0);
+  kill(us, SIGKILL);
+  waitpid(us, NULL, 0);
+  assert_true(rig_gone(broker));
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, rig_up, rig_down)
+  const struct CMUnitTest tests[] = {
+      T(starts_and_serves_the_chain_it_was_given),
+      T(sees_the_chain_also_where_tls_1_2_is_allowed),
+      T(serves_the_new_leaf_after_reload),
+      T(does_not_read_the_ca_file_on_reload_but_on_restart),
+      T(restart_keeps_ports_and_sessions),
+      T(says_so_when_the_port_is_in_use),
+      T(says_why_mosquitto_does_not_start),
+      T(tells_when_mosquitto_is_killed_from_outside),
+      T(ends_a_broker_that_does_not_answer),
+      T(closing_interrupts_what_is_under_way),
+      T(a_probe_of_a_port_without_a_listener_says_why),
+      T(may_open_as_many_files_as_the_system_lets_it),
+      T(keeps_its_files_to_itself),
+      T(no_child_outlives_us),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
