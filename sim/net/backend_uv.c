@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +93,10 @@ static enum device_failure failure_of(int status)
 struct backend *backend_uv_create(uv_loop_t *loop)
 {
   struct backend *backend = calloc(1, sizeof *backend);
-  if (backend != NULL) backend->loop = loop;
+  if (backend == NULL) return NULL;
+  backend->loop = loop;
+  /* libuv writes without MSG_NOSIGNAL: a peer that is gone must be an error, not the end of the process */
+  signal(SIGPIPE, SIG_IGN);
   return backend;
 }
 
