@@ -119,8 +119,6 @@ static int check_pki(const struct take *t, const struct raw_pki *raw, struct sce
                      "devices need at least two trust anchors at rest, so that no single CA can "
                      "strand them; this list has %zu",
                      out->trusted.count);
-  if (out->client_roots.count == 0)
-    return take_fail(t, "pki", "clients", "the broker would trust no device: write 'clients: [%s]'", out->device_root);
   return 0;
 }
 

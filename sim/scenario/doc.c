@@ -124,6 +124,11 @@ int doc_open(struct doc *doc, const char *file, struct error *error)
   uint8_t *data = NULL;
   size_t size = 0;
   if (files_read(file, DOC_TEXT_MAX, &data, &size, error) != 0) return -1;
+  if (size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+    free(data);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%s:1:1: the file begins with a byte order mark; save it as UTF-8 without one", file);
+  }
   return doc_parse(doc, (char *) data, size, error);
 }
 

@@ -126,8 +126,8 @@ static int plan(const struct doc *doc, const struct scenario_override *o, struct
   }
   if (deepest->type != YAML_MAPPING_NODE)
     return fail(o, error,
-                "there is no such place in the file; 'fleetsim check' shows its phases, counted from 1, while paths "
-                "count from [0]");
+                "there is no such place in the file: a list has no such entry (they count from [0]), or a single value "
+                "has no keys");
   if (nest(o, rest, value, pair, sizeof pair - 64, error) != 0) return -1;
   add_to_mapping(doc, deepest, pair, out);
   return 0;

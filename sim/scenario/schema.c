@@ -7,14 +7,14 @@
 #include "scenario/schema.h"
 
 /* clang-format off */
-#define LIST_MAX     32
 #define TEXT(key, type, member)  CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_OPTIONAL, type, member, 0, CYAML_UNLIMITED)
 #define MUST(key, type, member)  CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_DEFAULT, type, member, 0, CYAML_UNLIMITED)
 #define LIST(key, type, member, max) \
-  CYAML_FIELD_SEQUENCE(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, &text_entry, 0, max)
+  CYAML_FIELD_SEQUENCE(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, &text_entry, 1, max)
 #define GROUP(key, type, member, fields) CYAML_FIELD_MAPPING_PTR(key, CYAML_FLAG_OPTIONAL, type, member, fields)
 #define ARG(key, member)         TEXT(key, struct raw_args, member)
-#define ARG_LIST(key, member)    LIST(key, struct raw_args, member, LIST_MAX)
+#define ARG_ROOTS                LIST("roots", struct raw_args, roots, PKI_ROOTS_MAX)
+#define ARG_WAVES                LIST("waves", struct raw_args, waves, SCENARIO_WAVES_MAX)
 
 static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
 
@@ -24,7 +24,7 @@ static const cyaml_schema_field_t telemetry_args[] = {
   ARG("every", every), ARG("bytes", bytes), ARG("qos", qos), CYAML_FIELD_END};
 static const cyaml_schema_field_t drain_args[] = {ARG("within", within), CYAML_FIELD_END};
 static const cyaml_schema_field_t push_trust_args[] = {
-  ARG_LIST("roots", roots), ARG_LIST("waves", waves), ARG("within", within), CYAML_FIELD_END};
+  ARG_ROOTS, ARG_WAVES, ARG("within", within), CYAML_FIELD_END};
 static const cyaml_schema_field_t prove_args[] = {
   ARG("root", root), ARG("cross", cross), ARG("intermediate", intermediate), ARG("cross-expired", cross_expired),
   ARG("leaf-expired", leaf_expired), ARG("rate", rate), ARG("within", within), CYAML_FIELD_END};
@@ -32,13 +32,13 @@ static const cyaml_schema_field_t present_args[] = {
   ARG("root", root), ARG("cross", cross), ARG("intermediate", intermediate), ARG("cross-expired", cross_expired),
   ARG("leaf-expired", leaf_expired), ARG("apply", apply), CYAML_FIELD_END};
 static const cyaml_schema_field_t trust_clients_args[] = {
-  ARG_LIST("roots", roots), ARG("apply", apply), CYAML_FIELD_END};
+  ARG_ROOTS, ARG("apply", apply), CYAML_FIELD_END};
 static const cyaml_schema_field_t no_args[] = {CYAML_FIELD_END};
 static const cyaml_schema_field_t reconnect_args[] = {
-  ARG_LIST("waves", waves), ARG("rate", rate), ARG("full-handshake", full_handshake), ARG("within", within),
+  ARG_WAVES, ARG("rate", rate), ARG("full-handshake", full_handshake), ARG("within", within),
   CYAML_FIELD_END};
 static const cyaml_schema_field_t reissue_args[] = {
-  ARG("root", root), ARG_LIST("waves", waves), ARG("within", within), CYAML_FIELD_END};
+  ARG("root", root), ARG_WAVES, ARG("within", within), CYAML_FIELD_END};
 static const cyaml_schema_field_t share_args[] = {ARG("share", share), CYAML_FIELD_END};
 static const cyaml_schema_field_t wake_args[] = {ARG("rate", rate), CYAML_FIELD_END};
 static const cyaml_schema_field_t clock_args[] = {ARG("share", share), ARG("set", set), CYAML_FIELD_END};

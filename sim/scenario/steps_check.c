@@ -58,7 +58,6 @@ static int take_step_roots(const struct work *w, size_t least)
   if (take_roots(w->t, w->at, "roots", w->raw->roots, w->raw->roots_count, &w->scenario->roots, &w->out->roots) != 0)
     return -1;
   if (w->out->roots.count >= least) return 0;
-  if (least == 1) return take_fail(w->t, w->at, "roots", "the list is empty: write 'roots: [%s]'", first);
   return take_fail(
       w->t, w->at, "roots",
       "a trust bundle needs at least two roots, so that no single CA can strand a device; this one has %zu",

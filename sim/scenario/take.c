@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "scenario/take.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -160,8 +161,7 @@ int take_roots(const struct take *t, const char *at, const char *key, char *cons
 {
   if (texts == NULL) return 0;
   struct pki_roots roots = {0};
-  if (count > PKI_ROOTS_MAX)
-    return take_fail(t, at, key, "'%s' has %zu roots; at most %d fit", key, count, PKI_ROOTS_MAX);
+  assert(count <= PKI_ROOTS_MAX);
   for (size_t i = 0; i < count; i++) {
     char entry[64], name[PKI_NAME_MAX];
     snprintf(entry, sizeof entry, "%s[%zu]", key, i);
@@ -177,9 +177,7 @@ int take_waves(const struct take *t, const char *at, const char *key, char *cons
                struct scenario_waves *out)
 {
   if (texts == NULL) return 0;
-  if (count == 0 || count > SCENARIO_WAVES_MAX)
-    return take_fail(t, at, key, "'%s' has %zu waves; write 1 to %d, such as [1%%, 10%%, 100%%]", key, count,
-                     SCENARIO_WAVES_MAX);
+  assert(count > 0 && count <= SCENARIO_WAVES_MAX);
   out->count = count;
   for (size_t i = 0; i < count; i++) {
     char entry[64];

@@ -39,7 +39,7 @@ int take_share(const struct take *t, const char *at, const char *key, const char
 int take_root(const struct take *t, const char *at, const char *key, const char *text, const struct pki_roots *known,
               char out[PKI_NAME_MAX]);
 
-/* A list of different roots; `texts` NULL leaves *out alone. */
+/* A list of different roots, none leaves *out alone. The schema has seen to it that no list is too long. */
 int take_roots(const struct take *t, const char *at, const char *key, char *const *texts, size_t count,
                const struct pki_roots *known, struct pki_roots *out);
 

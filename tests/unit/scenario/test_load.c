@@ -1,0 +1,281 @@
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <glob.h>
+
+#include "load_text.h"
+
+#define SMALLEST "name: t\nfleet: {devices: 9}\nphases:\n  - name: p\n    do: [connect: {}]\n"
+
+static struct scenario *loaded(const char *text)
+{
+  struct scenario *scenario = NULL;
+  struct error error;
+  if (load_text(text, strlen(text), NULL, 0, &scenario, &error) != 0) fail_msg("%s", error.text);
+  return scenario;
+}
+
+static void the_smallest_scenario_has_every_default(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded(SMALLEST);
+  assert_int_equal(s->seed, 1);
+  assert_int_equal(s->run_limit_ms, 600000);
+  assert_false(s->telemetry.on);
+  assert_int_equal(s->roots.count, 2);
+  assert_string_equal(s->broker_root, "A");
+  assert_string_equal(s->device_root, "A");
+  assert_int_equal(s->trusted.count, 2);
+  assert_string_equal(s->trusted.name[1], "spare");
+  assert_int_equal(s->client_roots.count, 1);
+  assert_false(s->remote);
+  assert_string_equal(s->host, "localhost");
+  assert_int_equal(s->reconnect.policy, SCENARIO_FULL_JITTER);
+  assert_int_equal(s->reconnect.base_ms, 1000);
+  assert_int_equal(s->reconnect.cap_ms, 30000);
+  scenario_free(s);
+}
+
+static void the_smallest_scenario_has_the_default_device(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded(SMALLEST);
+  const struct device_profile *d = &s->device;
+  assert_ptr_equal(d->name, s->profile_name);
+  assert_int_equal(d->tls_min, 13);
+  assert_int_equal(d->tls_max, 13);
+  assert_int_equal(d->mqtt_version, 5);
+  assert_false(d->clean_start || d->resume || d->will);
+  assert_int_equal(d->keep_alive_s, 60);
+  assert_int_equal(d->session_expiry_s, 0xffffffff);
+  assert_int_equal(d->tcp_timeout_ms, 5000);
+  assert_int_equal(d->handshake_timeout_ms, 10000);
+  assert_int_equal(d->connack_timeout_ms, 10000);
+  assert_int_equal(d->ack_timeout_ms, 20000);
+  assert_int_equal(d->byte_budget, 65536);
+  scenario_free(s);
+}
+
+static void a_device_can_be_another(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded(SMALLEST "device: {tls: \"1.2-1.3\", mqtt: 3.1.1, keep-alive: 90s, session: clean, "
+                                       "resume: yes, will: true, byte-budget: 128KiB, timeouts: {tcp: 1s, ack: 3s}}\n");
+  const struct device_profile *d = &s->device;
+  assert_int_equal(d->tls_min, 12);
+  assert_int_equal(d->tls_max, 13);
+  assert_int_equal(d->mqtt_version, 4);
+  assert_true(d->clean_start && d->resume && d->will);
+  assert_int_equal(d->session_expiry_s, 0);
+  assert_int_equal(d->keep_alive_s, 90);
+  assert_int_equal(d->byte_budget, 131072);
+  assert_int_equal(d->tcp_timeout_ms, 1000);
+  assert_int_equal(d->handshake_timeout_ms, 10000);
+  assert_int_equal(d->ack_timeout_ms, 3000);
+  scenario_free(s);
+}
+
+static void every_step_is_read_with_its_line_and_arguments(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded("name: t\nfleet: {devices: 9, telemetry: {every: 1s, bytes: 100, qos: 2}}\n"
+                              "phases:\n  - name: p\n    do:\n"
+                              "      - connect: {rate: 50/s, arrival: poisson, share: 50%}\n"
+                              "      - telemetry: {bytes: 32}\n"
+                              "      - push-trust: {roots: [spare, A], waves: [1%, 100%], within: 3s}\n"
+                              "      - prove: {root: spare, cross: A, intermediate: no}\n"
+                              "      - present: {root: A, leaf-expired: yes, apply: restart}\n"
+                              "      - trust-clients: {roots: [A]}\n"
+                              "      - reconnect: {full-handshake: no}\n"
+                              "      - reissue: {root: spare}\n"
+                              "      - shelf: {share: 5%}\n"
+                              "      - wake: {}\n"
+                              "      - clock: {share: 10%, set: 1970-01-01T00:00:09Z}\n"
+                              "      - clock: {set: true}\n"
+                              "      - wait: {for: 5s}\n"
+                              "      - prompt: {say: go on}\n"
+                              "      - trespass: {share: 20%}\n"
+                              "      - reload-broker: {}\n"
+                              "      - restart-broker: {}\n"
+                              "      - drain: {within: 8s}\n");
+  const struct scenario_step *step = s->phases[0].steps;
+  assert_int_equal(s->phases[0].step_count, 18);
+  for (int i = 0; i < 18; i++) assert_int_equal(step[i].line, 6 + i);
+  assert_int_equal(step[0].kind, STEP_CONNECT);
+  assert_int_equal(step[0].arrival, SCENARIO_POISSON);
+  assert_float_equal(step[0].rate, 50, 0);
+  assert_float_equal(step[0].share, 0.5, 0);
+  assert_int_equal(step[1].telemetry.bytes, 32);
+  assert_int_equal(step[1].telemetry.every_ms, 1000);
+  assert_int_equal(step[1].telemetry.qos, 2);
+  assert_true(step[1].telemetry.on);
+  assert_string_equal(step[2].roots.name[0], "spare");
+  assert_int_equal(step[2].waves.count, 2);
+  assert_int_equal(step[2].within_ms, 3000);
+  assert_string_equal(step[3].chain.root, "spare");
+  assert_string_equal(step[3].chain.cross, "A");
+  assert_true(step[3].chain.omit_intermediate);
+  assert_true(step[4].chain.leaf_expired);
+  assert_false(step[4].chain.omit_intermediate);
+  assert_int_equal(step[4].apply, SCENARIO_APPLY_RESTART);
+  assert_int_equal(step[5].apply, SCENARIO_APPLY_RESTART);
+  assert_false(step[6].full_handshake);
+  assert_float_equal(step[6].waves.share[0], 1, 0);
+  assert_string_equal(step[7].root, "spare");
+  assert_float_equal(step[9].rate, 200, 0);
+  assert_int_equal(step[10].clock_unix_s, 9);
+  assert_false(step[10].clock_right);
+  assert_true(step[11].clock_right);
+  assert_int_equal(step[12].within_ms, 5000);
+  assert_string_equal(step[13].say, "go on");
+  assert_int_equal(step[17].within_ms, 8000);
+  scenario_free(s);
+}
+
+static void gates_wait_and_expectations_do_not(void **state)
+{
+  (void) state;
+  struct scenario *s =
+      loaded(SMALLEST "    until: online == 100%\n    on_fail: rollback\n    expect: [connect.failed == 0]\n"
+                      "expect: [devices.lost == 0, connect.total_ms.p99 < 2s]\n");
+  const struct scenario_phase *phase = &s->phases[0];
+  assert_true(phase->has_until);
+  assert_int_equal(phase->until.within_ms, 60000);
+  assert_int_equal(phase->on_fail, SCENARIO_ROLLBACK);
+  assert_int_equal(phase->expect_count, 1);
+  assert_int_equal(s->expect_count, 2);
+  assert_string_equal(s->expect[1].name, "connect.total_ms.p99");
+  scenario_free(s);
+}
+
+static void a_remote_broker_with_hooks_and_targets(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded("name: t\nfleet: {devices: 9}\ntargets: [far.example]\n"
+                              "broker: {url: mqtts://far.example:8883, prove-url: \"mqtts://[::1]:8884\",\n"
+                              "  hooks: {present: ./p, reload: ./r}}\n"
+                              "phases:\n  - name: p\n    do: [connect: {}, present: {root: A}, prove: {root: A}]\n");
+  assert_true(s->remote);
+  assert_string_equal(s->host, "far.example");
+  assert_int_equal(s->port, 8883);
+  assert_string_equal(s->prove_host, "::1");
+  assert_int_equal(s->prove_port, 8884);
+  assert_string_equal(s->hook_present, "./p");
+  assert_string_equal(s->hook_restart, "");
+  assert_int_equal(s->phases[0].steps[1].apply, SCENARIO_APPLY_NONE);
+  scenario_free(s);
+}
+
+static void the_hash_is_that_of_the_file(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded("name: t\nfleet: {devices: 9}\nphases:\n  - name: p\n    do: [connect: {}]\n");
+  assert_string_equal(s->sha256, "dcb617e360bfef0a36ba0a131ea072a4230209f432c9fa17ed0e537663313c35");
+  scenario_free(s);
+}
+
+static void refuses_a_file_that_is_too_large_or_missing(void **state)
+{
+  (void) state;
+  size_t size = 1024 * 1024 + 1;
+  char *text = malloc(size);
+  struct scenario *scenario = NULL;
+  struct error error = {0};
+  assert_non_null(text);
+  memset(text, '#', size);
+  assert_int_equal(load_text(text, size, NULL, 0, &scenario, &error), -1);
+  assert_non_null(strstr(error.text, "1048576 bytes"));
+  free(text);
+  assert_int_equal(scenario_load("no-such-file.yaml", NULL, 0, &scenario, &error), -1);
+  assert_int_equal(error.code, EXIT_CODE_USAGE);
+  assert_string_equal(error.text, "cannot read no-such-file.yaml: No such file or directory");
+}
+
+/* Every text that a prefix of a good scenario makes is taken or refused, and never more than that. */
+static void survives_every_truncation(void **state)
+{
+  (void) state;
+  static const char text[] = SMALLEST "    until: \"trusting(A) >= 5% of online\"\nexpect: [devices.lost == 0]\n"
+                                      "device: {tls: \"1.3\", timeouts: {tcp: 1s}}\nseed: 7\n";
+  unsigned taken = 0, refused = 0;
+  for (size_t size = 0; size < sizeof text; size++) {
+    struct scenario *scenario = NULL;
+    struct error error;
+    if (load_text(text, size, NULL, 0, &scenario, &error) == 0)
+      taken++, scenario_free(scenario);
+    else
+      refused++;
+  }
+  assert_in_range(taken, 5, 100);
+  assert_in_range(refused, 60, sizeof text);
+}
+
+static void check_shipped(const char *pattern, size_t least)
+{
+  glob_t files;
+  assert_int_equal(glob(pattern, 0, NULL, &files), 0);
+  if (files.gl_pathc < least) fail_msg("%s: %zu files, wanted %zu", pattern, files.gl_pathc, least);
+  for (size_t i = 0; i < files.gl_pathc; i++) {
+    struct scenario *scenario = NULL;
+    struct error error;
+    if (scenario_load(files.gl_pathv[i], NULL, 0, &scenario, &error) != 0) fail_msg("%s", error.text);
+    FILE *sink = fopen("/dev/null", "w");
+    assert_non_null(sink);
+    scenario_print(scenario, sink);
+    fclose(sink);
+    scenario_free(scenario);
+  }
+  globfree(&files);
+}
+
+static void every_scenario_that_we_ship_passes_the_check(void **state)
+{
+  (void) state;
+  check_shipped(FLEETSIM_SOURCE_DIR "/scenarios/*.yaml", 1);
+  check_shipped(FLEETSIM_SOURCE_DIR "/tests/scenarios/*.yaml", 18);
+}
+
+static void the_timetable_says_what_will_happen(void **state)
+{
+  (void) state;
+  struct scenario *s =
+      loaded(SMALLEST "      \n  - name: q\n    do: [push-trust: {roots: [A, spare], waves: [5%, 100%], within: 4s}]\n"
+                      "    until: trusting(A) >= 5% within 7s\n");
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  scenario_print(s, out);
+  fclose(out);
+  static const char *const parts[] = {"t: 9 devices, 2 phases, seed 1\n",
+                                      " 1. p (at most 45 ms)\n",
+                                      " 2. q (at most 15 s)\n",
+                                      "    - teach the devices to trust A and spare, in waves of 5%, 100% (8 s)\n",
+                                      "    until  trusting(A) >= 5% within 7s\n",
+                                      "at most 15.04 s if every wait"};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (strstr(text, parts[i]) == NULL) fail_msg("'%s' is not in:\n%s", parts[i], text);
+  free(text);
+  scenario_free(s);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_smallest_scenario_has_every_default),
+      cmocka_unit_test(the_smallest_scenario_has_the_default_device),
+      cmocka_unit_test(a_device_can_be_another),
+      cmocka_unit_test(every_step_is_read_with_its_line_and_arguments),
+      cmocka_unit_test(gates_wait_and_expectations_do_not),
+      cmocka_unit_test(a_remote_broker_with_hooks_and_targets),
+      cmocka_unit_test(the_hash_is_that_of_the_file),
+      cmocka_unit_test(refuses_a_file_that_is_too_large_or_missing),
+      cmocka_unit_test(survives_every_truncation),
+      cmocka_unit_test(every_scenario_that_we_ship_passes_the_check),
+      cmocka_unit_test(the_timetable_says_what_will_happen),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,146 @@
+/* What is wrong in a scenario is said at its place: one row per mistake. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "load_text.h"
+
+struct refusal {
+  const char *sentence; /* the test's name */
+  const char *text;
+  const char *says; /* the beginning of the error */
+};
+
+#define HEAD         "name: t\nfleet: {devices: 9}\npki: {roots: [A, B, spare]}\n"
+#define TAIL         "phases:\n  - name: p\n    do: [connect: {}]\n"
+#define DO(steps)    HEAD "phases:\n  - name: p\n    do:\n      - connect: {}\n      - " steps "\n"
+#define GATE(expr)   HEAD "phases:\n  - name: p\n    do: [connect: {}]\n    until: " expr "\n"
+#define REMOTE(more) "targets: [far.example]\nbroker: {url: mqtts://far.example:8883" more "}\n"
+
+/* clang-format off */
+static const struct refusal refusals[] = {
+  /* the text */
+  {"refuses_an_empty_file", "", "F:1:1: the file is empty"},
+  {"refuses_broken_yaml", "name: [x\nfleet: }\n", "F:2:"},
+  {"refuses_latin_1", "name: caf\xe9\n", "F:1:"},
+  {"refuses_a_byte_order_mark", "\xef\xbb\xbfname: t\n", "F:1:1: the file begins with a byte order mark"},
+  {"refuses_aliases", "name: &n x\nseed: *n\n", "F:1:7: a scenario has no YAML anchors"},
+  {"refuses_an_alias_to_nothing", "name: *n\n", "F:1:7: a scenario has no YAML aliases"},
+  {"refuses_tags", "name: !!str x\n", "F:1:7: a scenario has no YAML anchors (&name) or tags"},
+  {"refuses_a_second_document", "name: x\n---\nname: y\n", "F:2:1: a second document"},
+  {"refuses_deep_nesting", "name: [[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]\n", "F:1:18: this is nested too deeply"},
+  {"refuses_a_list_as_scenario", "- name\n", "F:1:1: the scenario must be a mapping"},
+  /* keys */
+  {"refuses_a_missing_name", "fleet: {devices: 9}\n" TAIL, "F:1:1: the scenario has no 'name'"},
+  {"refuses_a_missing_fleet", "name: x\n" TAIL, "F:1:1: the scenario has no 'fleet'"},
+  {"refuses_a_fleet_of_unknown_size", "name: x\nfleet: {profile: y}\n" TAIL, "F:2:8: fleet has no 'devices'"},
+  {"refuses_a_missing_list_of_phases", HEAD, "F:1:1: the scenario has no 'phases'"},
+  {"refuses_no_phases", HEAD "phases: []\n", "F:4:9: 'phases' has 0 entries; it must have 1 to 200"},
+  {"names_the_nearest_known_key", DO("push-trust: {roots: [A, B], wave: [100%]}"), "F:8:37: unknown key 'wave' in push-trust; did you mean 'waves'?"},
+  {"names_the_nearest_step", DO("conect: {}"), "F:8:9: unknown key 'conect' in a step; did you mean 'connect'?"},
+  {"lists_the_keys_when_none_is_near", HEAD "limits: {bananas: 3}\n" TAIL, "F:4:10: unknown key 'bananas' in limits; it may have run"},
+  {"says_that_a_step_has_no_keys", DO("reload-broker: {hard: yes}"), "F:8:25: unknown key 'hard' in reload-broker; it has no keys"},
+  {"refuses_a_key_of_another_step", DO("wake: {share: 5%}"), "F:8:16: unknown key 'share' in wake; "},
+  {"refuses_a_key_twice", HEAD "seed: 1\nseed: 2\n" TAIL, "F:5:1: 'seed' appears twice in the scenario"},
+  {"refuses_a_key_that_is_a_list", HEAD "[a]: 1\n" TAIL, "F:4:1: a key must be a plain word"},
+  {"refuses_a_scalar_for_a_mapping", HEAD "limits: 5m\n" TAIL, "F:4:9: 'limits' must be a mapping"},
+  {"refuses_a_step_without_braces", DO("wake:"), "F:8:14: 'wake' must be a mapping: write '{key: value}', or '{}'"},
+  {"refuses_a_scalar_for_a_list", HEAD "expect: devices.lost == 0\n" TAIL, "F:4:9: 'expect' must be a list"},
+  {"refuses_a_list_for_a_scalar", HEAD "seed: [1]\n" TAIL, "F:4:7: 'seed' must be a single value"},
+  {"refuses_an_empty_value", HEAD "seed:\n" TAIL, "F:4:6: 'seed' must be given a value"},
+  {"refuses_two_steps_in_one", DO("{drain: {}, wake: {}}"), "F:8:9: a step has exactly one key, this one has 2"},
+  {"refuses_a_step_of_nothing", DO("{}"), "F:8:9: a step has exactly one key, this one has 0"},
+  /* numbers and units */
+  {"refuses_no_devices", "name: t\nfleet: {devices: 0}\n" TAIL, "F:2:18: '0' is out of range: 'devices' is a number from 1 to 1000000"},
+  {"refuses_more_than_a_million_devices", "name: t\nfleet: {devices: 1000001}\n" TAIL, "F:2:18: '1000001' is out of range"},
+  {"refuses_a_number_that_wraps_around", "name: t\nfleet: {devices: 18446744073709551617}\n" TAIL, "F:2:18: "},
+  {"refuses_a_negative_number", HEAD "seed: -1\n" TAIL, "F:4:7: '-1' is not a whole number"},
+  {"refuses_a_duration_without_unit", DO("drain: {within: 30}"), "F:8:25: '30' has no unit: write 30s, 500ms or 2m"},
+  {"refuses_a_rate_without_unit", DO("wake: {rate: 5}"), "F:8:22: '5' has no unit: write 200/s"},
+  {"refuses_more_than_everybody", DO("shelf: {share: 101%}"), "F:8:24: '101%' is above 100%"},
+  {"refuses_nobody", DO("shelf: {share: 0%}"), "F:8:24: '0%' is nobody"},
+  {"refuses_a_quality_of_service_3", "name: t\nfleet: {devices: 9, telemetry: {qos: 3}}\n" TAIL, "F:2:38: '3' is out of range: 'qos'"},
+  {"refuses_telemetry_too_small_for_its_number", "name: t\nfleet: {devices: 9, telemetry: {bytes: 15}}\n" TAIL, "F:2:40: '15' is out of range"},
+  {"refuses_telemetry_above_1_kib", DO("telemetry: {bytes: 1025}"), "F:8:28: '1025' is out of range"},
+  {"refuses_an_unknown_tls_version", HEAD "device: {tls: 1.1}\n" TAIL, "F:4:15: '1.1' is no value of 'tls': write 1.2, 1.3 or 1.2-1.3"},
+  {"refuses_maybe", HEAD "device: {will: maybe}\n" TAIL, "F:4:16: 'maybe' is neither yes nor no"},
+  {"refuses_a_cap_below_the_base", HEAD "reconnect: {base: 2s, cap: 1s}\n" TAIL, "F:4:28: 'cap' is below 'base'"},
+  {"refuses_an_unknown_policy", HEAD "reconnect: {policy: polite}\n" TAIL, "F:4:21: 'polite' is no value of 'policy'"},
+  {"refuses_a_day_that_is_none", DO("clock: {set: 1970-02-30T00:00:00Z}"), "F:8:22: '1970-02-30T00:00:00Z' is no day"},
+  /* roots and waves */
+  {"refuses_an_unknown_root_and_lists_the_known", DO("present: {root: C}"), "F:8:25: 'C' is no root of this scenario; pki.roots has A, B and spare"},
+  {"refuses_a_root_with_a_slash", "name: t\nfleet: {devices: 9}\npki: {roots: [../A, B]}\n" TAIL, "F:3:15: '../A' cannot name a root"},
+  {"refuses_a_root_twice", "name: t\nfleet: {devices: 9}\npki: {roots: [A, A]}\n" TAIL, "F:3:18: root 'A' is listed twice"},
+  {"refuses_a_single_root", "name: t\nfleet: {devices: 9}\npki: {roots: [A]}\n" TAIL, "F:3:14: a fleet needs at least two roots"},
+  {"refuses_a_single_anchor", "name: t\nfleet: {devices: 9}\npki: {roots: [A, B], trusted: [A]}\n" TAIL, "F:3:31: devices need at least two trust anchors"},
+  {"refuses_a_bundle_with_one_anchor", DO("push-trust: {roots: [B]}"), "F:8:29: a trust bundle needs at least two roots"},
+  {"refuses_a_push_of_nothing", DO("push-trust: {}"), "F:8:21: this step needs roots: write 'roots: [A]'"},
+  {"refuses_a_proof_of_nothing", DO("prove: {}"), "F:8:16: this step needs a root"},
+  {"refuses_a_cross_certificate_by_oneself", DO("present: {root: B, cross: B}"), "F:8:35: 'cross' and 'root' are both 'B'"},
+  {"refuses_to_expire_what_is_not_there", DO("present: {root: B, cross-expired: yes}"), "F:8:43: there is no cross-certificate to expire"},
+  {"refuses_waves_that_do_not_ascend", DO("reconnect: {waves: [10%, 10%, 100%]}"), "F:8:34: waves must ascend: 10% does not exceed 10%"},
+  {"refuses_waves_that_miss_devices", DO("reconnect: {waves: [10%, 99%]}"), "F:8:34: the last wave is 99%"},
+  {"refuses_no_waves", DO("reconnect: {waves: []}"), "F:8:28: 'waves' has 0 entries; it must have 1 to 16"},
+  {"refuses_an_empty_list_of_anchors", "name: t\nfleet: {devices: 9}\npki: {trusted: []}\n" TAIL, "F:3:16: 'trusted' has 0 entries; it must have 1 to 8"},
+  /* expressions */
+  {"points_into_an_expression", GATE("online => 3"), "F:7:19: a comparison is expected here"},
+  {"points_into_a_quoted_expression", GATE("\"online => 3\""), "F:7:20: a comparison is expected here"},
+  {"refuses_an_unknown_quantity", GATE("onlin >= 3"), "F:7:12: 'onlin' is no quantity and no metric"},
+  {"refuses_an_unknown_root_in_a_gate", GATE("proven(C) == 100%"), "F:7:19: 'C' is no root of this scenario; pki.roots has A, B and spare"},
+  {"refuses_a_quantity_without_its_root", GATE("proven == 100%"), "F:7:19: 'proven' needs a root: write 'proven(A)'"},
+  {"refuses_an_unknown_reason", GATE("refused(boredom) == 100%"), "F:7:20: 'boredom' is no reason"},
+  {"refuses_an_unknown_failure", GATE("failures(not_trusted) == 0"), "F:7:21: 'not_trusted' is no name of a failure"},
+  {"refuses_a_metric_with_an_argument", GATE("connect.ok(B) == 0"), "F:7:12: the metric 'connect.ok' takes no argument"},
+  {"refuses_a_count_against_a_time", GATE("connect.ok < 2s"), "F:7:12: 'connect.ok' is no time"},
+  {"refuses_a_percentage_of_no_whole", GATE("connect.ok >= 5%"), "F:7:12: 'connect.ok' is no part of a whole"},
+  {"refuses_an_unknown_set", GATE("proven(A) >= 5% of everybody"), "F:7:12: 'everybody' is no set of devices"},
+  {"refuses_an_expectation_that_waits", HEAD TAIL "expect: [devices.lost == 0 within 3s]\n", "F:7:10: an expectation is judged once"},
+  /* the story */
+  {"refuses_two_phases_of_one_name", HEAD TAIL "  - name: p\n    do: [drain: {}]\n", "F:7:11: two phases are called 'p'"},
+  {"refuses_a_phase_of_nothing", HEAD TAIL "  - name: q\n", "F:7:5: this phase does nothing"},
+  {"refuses_a_scenario_that_connects_nobody", HEAD "phases:\n  - name: p\n    do: [wait: {for: 1s}]\n", "F:5:3: no phase connects the fleet"},
+  {"refuses_a_wake_before_a_shelf", DO("wake: {}"), "F:8:9: 'wake' has nobody to wake"},
+  {"refuses_a_push_before_a_connect", HEAD "phases:\n  - name: p\n    do: [push-trust: {roots: [A, B]}, connect: {}]\n", "F:6:10: 'push-trust' comes before any device is online"},
+  /* brokers elsewhere */
+  {"refuses_a_far_host_that_is_no_target", HEAD "broker: {url: mqtts://far.example:8883}\n" TAIL, "F:4:15: 'far.example' is beyond this machine"},
+  {"refuses_a_far_proving_host_that_is_no_target", HEAD REMOTE(", prove-url: mqtts://near.example:8884") TAIL, "F:5:52: 'near.example' is beyond this machine"},
+  {"refuses_a_host_that_only_looks_like_loopback", HEAD "broker: {url: mqtts://127.0.0.1.evil.example:8883}\n" TAIL, "F:4:15: '127.0.0.1.evil.example' is beyond"},
+  {"refuses_plain_mqtt", HEAD "broker: {url: mqtt://localhost:1883}\n" TAIL, "F:4:15: 'mqtt://localhost:1883' is no address of a broker"},
+  {"refuses_a_url_without_port", HEAD "broker: {url: mqtts://localhost}\n" TAIL, "F:4:15: 'mqtts://localhost' is no address"},
+  {"refuses_a_url_with_a_user", HEAD "broker: {url: mqtts://me@localhost:8883}\n" TAIL, "F:4:15: "},
+  {"refuses_a_broker_both_near_and_far", HEAD "broker: {url: mqtts://localhost:8883, local: mosquitto}\n" TAIL, "F:4:46: a broker is either"},
+  {"refuses_another_local_broker", HEAD "broker: {local: emqx}\n" TAIL, "F:4:17: 'emqx' is no value of 'local': write mosquitto"},
+  {"refuses_two_listeners_on_one_port", HEAD "broker: {port: 8883, prove-port: 8883}\n" TAIL, "F:4:34: 'port' and 'prove-port' are the same"},
+  {"refuses_a_far_proof_without_a_second_address", HEAD REMOTE("") "phases:\n  - name: p\n    do: [connect: {}, prove: {root: A}]\n", "F:8:23: 'prove' needs a second listener"},
+  {"refuses_a_far_present_without_its_hook", HEAD REMOTE("") "phases:\n  - name: p\n    do: [connect: {}, present: {root: A}]\n", "F:8:23: 'present' needs the hook 'present'"},
+  {"refuses_a_far_restart_without_its_hook", HEAD REMOTE(", hooks: {reload: x}") "phases:\n  - name: p\n    do: [connect: {}, restart-broker: {}]\n", "F:8:23: 'restart-broker' needs the hook 'restart'"},
+};
+/* clang-format on */
+
+static void refuses(void **state)
+{
+  const struct refusal *row = *state;
+  struct scenario *scenario = NULL;
+  struct error error = {0};
+  if (load_text(row->text, strlen(row->text), NULL, 0, &scenario, &error) == 0) {
+    scenario_free(scenario);
+    fail_msg("this was taken, wanted '%s':\n%s", row->says, row->text);
+  }
+  assert_int_equal(error.code, EXIT_CODE_USAGE);
+  if (strncmp(error.text, row->says, strlen(row->says)) != 0) fail_msg("wanted '%s', got '%s'", row->says, error.text);
+}
+
+int main(void)
+{
+  enum { COUNT = sizeof refusals / sizeof *refusals };
+  static struct refusal rows[COUNT];
+  static struct CMUnitTest tests[COUNT];
+  memcpy(rows, refusals, sizeof refusals);
+  for (size_t i = 0; i < COUNT; i++)
+    tests[i] = (struct CMUnitTest){.name = rows[i].sentence, .test_func = refuses, .initial_state = &rows[i]};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
