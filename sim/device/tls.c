@@ -228,10 +228,19 @@ static int fail(struct device_tls *tls, int error)
   return tls->error;
 }
 
+/* The library also says WANT_READ when it wants to be called again: after a ticket, after a record it ignored. */
+static bool wants_bytes(const struct device_tls *tls, int result)
+{
+  return result == MBEDTLS_ERR_SSL_WANT_READ && tls->in_size == 0 && !tls->ssl.keep_current_message;
+}
+
 int device_tls_handshake(struct device_tls *tls)
 {
-  int result = mbedtls_ssl_handshake(&tls->ssl);
-  if (result == MBEDTLS_ERR_SSL_WANT_READ) return DEVICE_TLS_WANT;
+  int result;
+  do {
+    result = mbedtls_ssl_handshake(&tls->ssl);
+    if (wants_bytes(tls, result)) return DEVICE_TLS_WANT;
+  } while (result == MBEDTLS_ERR_SSL_WANT_READ);
   /* key usage is checked after the callback, so the library's own flags are the whole truth */
   uint32_t flags = mbedtls_ssl_get_verify_result(&tls->ssl);
   if (tls->verdict.checked) tls->verdict.flags |= flags;
@@ -248,7 +257,8 @@ int device_tls_read(struct device_tls *tls, uint8_t *data, size_t capacity)
   for (;;) {
     int result = mbedtls_ssl_read(&tls->ssl, data, capacity);
     if (result > 0) return result;
-    if (result == MBEDTLS_ERR_SSL_WANT_READ) return 0;
+    if (wants_bytes(tls, result)) return 0;
+    if (result == MBEDTLS_ERR_SSL_WANT_READ) continue;
     if (result != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
       return fail(tls, result == 0 ? MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY : result);
     keep_ticket(tls);

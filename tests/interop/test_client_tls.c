@@ -1,0 +1,275 @@
+/* The device's TLS against OpenSSL: what it accepts, what it refuses, and what it calls the reason. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "client_rig.h"
+
+static struct client_pki pki;
+
+static int make_pki(void **state)
+{
+  (void) state;
+  client_pki_make(&pki);
+  return 0;
+}
+
+static int free_pki(void **state)
+{
+  (void) state;
+  client_pki_free(&pki);
+  return 0;
+}
+
+static void meet(struct client_rig *rig)
+{
+  client_rig_open(rig, false);
+  client_rig_pump(rig);
+}
+
+static void goes_online_with_both_versions_of_tls_and_mqtt(void **state)
+{
+  (void) state;
+  for (uint8_t tls = 12; tls <= 13; tls++)
+    for (uint8_t mqtt = 4; mqtt <= 5; mqtt++) {
+      struct client_rig rig;
+      uint8_t anchor[32];
+      client_rig_make(&rig, &pki, tls, mqtt);
+      client_rig_online(&rig, false, false);
+      const struct device_note *handshake = &rig.last[DEVICE_NOTE_HANDSHAKE];
+      assert_string_equal(rig.trace, "opening handshaking connecting subscribing online ");
+      assert_int_equal(handshake->tls_version, tls);
+      assert_int_equal(handshake->chain_certificates, 2);
+      assert_false(handshake->resumed);
+      X509_digest(pki.a.certificate, EVP_sha256(), anchor, NULL);
+      assert_memory_equal(rig.anchor_id, anchor, sizeof anchor);
+      assert_string_equal(SSL_get_cipher(rig.ssl),
+                          tls == 13 ? "TLS_AES_128_GCM_SHA256" : "ECDHE-ECDSA-AES128-GCM-SHA256");
+      assert_int_equal(rig.deadline_ms, rig.now_ms + 30000);
+      client_rig_free(&rig);
+    }
+}
+
+static void goes_online_when_every_byte_arrives_alone(void **state)
+{
+  (void) state;
+  for (uint8_t tls = 12; tls <= 13; tls++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, tls, 5);
+    rig.chunk = 1;
+    client_rig_online(&rig, false, false);
+    client_rig_free(&rig);
+  }
+}
+
+static void falls_back_to_tls_12_only_when_its_profile_allows_it(void **state)
+{
+  (void) state;
+  for (uint8_t least = 12; least <= 13; least++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, 13, 5);
+    rig.profile.tls_min = least;
+    SSL_CTX_set_max_proto_version(rig.server, TLS1_2_VERSION);
+    meet(&rig);
+    if (least == 13)
+      client_rig_expect_end(&rig, DEVICE_FAIL_TLS_ALERT_HANDSHAKE);
+    else
+      assert_int_equal(rig.last[DEVICE_NOTE_HANDSHAKE].tls_version, 12);
+    client_rig_free(&rig);
+  }
+}
+
+struct refusal {
+  const char *why;
+  struct client_recipe leaf;
+  const struct client_party *issuer, *sent; /* `sent`: the intermediate in the chain */
+  int64_t clock_days;
+  enum device_failure failure;
+};
+
+static void refuse_one(const struct refusal *refusal, uint8_t tls)
+{
+  struct client_rig rig;
+  struct client_party leaf = client_pki_issue(refusal->issuer, &refusal->leaf);
+  client_rig_make(&rig, &pki, tls, 5);
+  client_rig_present(&rig, &leaf, refusal->sent != NULL ? refusal->sent->certificate : NULL);
+  rig.unix_s = refusal->clock_days == INT64_MIN ? 0 : CLIENT_UNIX + refusal->clock_days * CLIENT_DAY;
+  meet(&rig);
+  print_message("  TLS %u, %s\n", tls, refusal->why);
+  client_rig_expect_end(&rig, refusal->failure);
+  assert_true(rig.closed);
+  assert_int_equal(rig.notes[DEVICE_NOTE_HANDSHAKE], 0);
+  assert_true(rig.last[DEVICE_NOTE_ENDED].verify_flags != 0);
+  assert_int_equal(rig.last[DEVICE_NOTE_ENDED].chain_certificates, refusal->sent != NULL ? 2 : 1);
+  client_rig_free(&rig);
+  client_party_free(&leaf);
+}
+
+static void refuses_a_broker_whose_certificate_it_cannot_believe(void **state)
+{
+  (void) state;
+  const struct client_recipe good = {CLIENT_HOST, "DNS:" CLIENT_HOST, "serverAuth", -10, 300};
+  const struct client_recipe stale = {CLIENT_HOST, "DNS:" CLIENT_HOST, "serverAuth", -10, -1};
+  const struct client_recipe early = {CLIENT_HOST, "DNS:" CLIENT_HOST, "serverAuth", 1, 300};
+  const struct client_recipe other = {"other.test", "DNS:other.test", "serverAuth", -10, 300};
+  const struct client_recipe device = {CLIENT_HOST, "DNS:" CLIENT_HOST, "clientAuth", -10, 300};
+  const struct refusal refusals[] = {
+      {"another root", good, &pki.b, NULL, 0, DEVICE_FAIL_TLS_NOT_TRUSTED},
+      {"intermediate not served", good, &pki.brokers, NULL, 0, DEVICE_FAIL_TLS_NOT_TRUSTED},
+      {"leaf expired", stale, &pki.brokers, &pki.brokers, 0, DEVICE_FAIL_TLS_EXPIRED},
+      {"leaf not yet valid", early, &pki.brokers, &pki.brokers, 0, DEVICE_FAIL_TLS_NOT_YET_VALID},
+      {"clock at 1970", good, &pki.brokers, &pki.brokers, INT64_MIN, DEVICE_FAIL_TLS_NOT_YET_VALID},
+      {"clock years ahead", good, &pki.brokers, &pki.brokers, 5000, DEVICE_FAIL_TLS_EXPIRED},
+      {"another name", other, &pki.brokers, &pki.brokers, 0, DEVICE_FAIL_TLS_NAME_MISMATCH},
+      {"a device as broker", device, &pki.a, NULL, 0, DEVICE_FAIL_TLS_BAD_USAGE},
+  };
+  for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
+    for (uint8_t tls = 12; tls <= 13; tls++) refuse_one(&refusals[i], tls);
+}
+
+static void refuses_an_expired_cross_certificate_as_expired(void **state)
+{
+  (void) state;
+  struct client_rig rig;
+  /* root B's key, certified by A until yesterday; the device trusts A and not B */
+  struct client_party cross = client_pki_issue(&pki.a, &(struct client_recipe){"root B", NULL, NULL, -100, -1});
+  struct client_party leaf =
+      client_pki_issue(&cross, &(struct client_recipe){CLIENT_HOST, "DNS:" CLIENT_HOST, "serverAuth", -10, 300});
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_present(&rig, &leaf, cross.certificate);
+  meet(&rig);
+  client_rig_expect_end(&rig, DEVICE_FAIL_TLS_EXPIRED);
+  client_rig_free(&rig);
+  client_party_free(&leaf);
+  client_party_free(&cross);
+}
+
+static void names_the_brokers_refusal_of_its_certificate(void **state)
+{
+  (void) state;
+  for (uint8_t tls = 12; tls <= 13; tls++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, tls, 5);
+    rig.client_ca = pki.b.certificate;
+    client_rig_present(&rig, &pki.broker, pki.brokers.certificate);
+    meet(&rig);
+    client_rig_expect_end(&rig, DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA);
+    assert_int_equal(rig.last[DEVICE_NOTE_ENDED].alert, 48);
+    /* in TLS 1.3 the device's handshake is over before the broker has judged: only CONNACK means connected */
+    assert_int_equal(rig.notes[DEVICE_NOTE_HANDSHAKE], tls == 13 ? 1 : 0);
+    assert_int_equal(rig.notes[DEVICE_NOTE_ONLINE], 0);
+    client_rig_free(&rig);
+  }
+}
+
+static void resumes_with_a_ticket_unless_told_or_barred(void **state)
+{
+  (void) state;
+  for (uint8_t tls = 12; tls <= 13; tls++) {
+    struct client_rig rig;
+    uint8_t bundle[DEVICE_NVM_TRUST_MAX];
+    client_rig_make(&rig, &pki, tls, 5);
+    rig.profile.resume = true;
+    const bool full[] = {false, false, true, false, false};
+    const bool resumed[] = {false, true, false, true, false};
+    for (size_t i = 0; i < 5; i++) {
+      client_rig_online(&rig, false, full[i]);
+      if (rig.last[DEVICE_NOTE_HANDSHAKE].resumed != resumed[i])
+        fail_msg("TLS %u, connection %zu: resumed %d, expected %d", tls, i, rig.last[DEVICE_NOTE_HANDSHAKE].resumed,
+                 resumed[i]);
+      if (i == 3) { /* what the ticket stands on is replaced: the next connection has to prove the new anchors */
+        size_t size = client_pki_bundle(&pki, 2, pki.a.certificate, pki.b.certificate, bundle, sizeof bundle);
+        client_rig_send(&rig, "private/00000a1f/trust", bundle, size, 1, 7);
+        assert_int_equal(rig.last[DEVICE_NOTE_TRUST].code, DEVICE_UPDATE_COMMITTED);
+      }
+      client_rig_stop(&rig);
+      client_rig_expect_end(&rig, DEVICE_FAIL_SESSION_STOPPED);
+    }
+    client_rig_free(&rig);
+  }
+}
+
+static void knows_that_what_answers_is_not_tls(void **state)
+{
+  (void) state;
+  static const char *const greetings[] = {"HTTP/1.1 400 Bad Request\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n"};
+  for (size_t i = 0; i < 2; i++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, 13, 5);
+    client_rig_open(&rig, false);
+    client_rig_inject(&rig, (const uint8_t *) greetings[i], strlen(greetings[i]));
+    client_rig_expect_end(&rig, DEVICE_FAIL_TLS_NOT_TLS);
+    client_rig_free(&rig);
+  }
+}
+
+static void reads_no_more_than_its_byte_budget_before_connack(void **state)
+{
+  (void) state;
+  static const uint8_t warning[] = {21, 3, 3, 0, 2, 1, 90}; /* alert user_canceled: ignored by TLS, without limit */
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 12, 5);
+  rig.profile.byte_budget = 7000;
+  client_rig_open(&rig, false);
+  for (int i = 0; i < 1000; i++) client_rig_inject(&rig, warning, sizeof warning);
+  assert_int_equal(rig.notes[DEVICE_NOTE_ENDED], 0);
+  client_rig_inject(&rig, warning, sizeof warning);
+  client_rig_expect_end(&rig, DEVICE_FAIL_TLS_BYTE_BUDGET);
+  client_rig_free(&rig);
+}
+
+static void gives_a_silent_broker_the_handshake_deadline_however_it_trickles(void **state)
+{
+  (void) state;
+  static const uint8_t beginning[] = {22, 3, 3, 0, 80};
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_open(&rig, false);
+  uint64_t deadline = rig.now_ms + 2000;
+  for (size_t i = 0; i < sizeof beginning; i++) {
+    rig.now_ms += 300;
+    client_rig_inject(&rig, beginning + i, 1);
+    assert_int_equal(rig.deadline_ms, deadline);
+  }
+  client_rig_wait(&rig);
+  client_rig_expect_end(&rig, DEVICE_FAIL_TLS_TIMEOUT);
+  client_rig_free(&rig);
+}
+
+static void tells_a_close_from_a_reset_during_the_handshake(void **state)
+{
+  (void) state;
+  static const enum device_failure causes[][2] = {{DEVICE_FAIL_NONE, DEVICE_FAIL_TCP_CLOSED},
+                                                  {DEVICE_FAIL_TCP_RESET, DEVICE_FAIL_TCP_RESET}};
+  for (size_t i = 0; i < 2; i++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, 13, 5);
+    client_rig_open(&rig, false);
+    client_rig_close(&rig, causes[i][0]);
+    client_rig_expect_end(&rig, causes[i][1]);
+    client_rig_free(&rig);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(goes_online_with_both_versions_of_tls_and_mqtt),
+      cmocka_unit_test(goes_online_when_every_byte_arrives_alone),
+      cmocka_unit_test(falls_back_to_tls_12_only_when_its_profile_allows_it),
+      cmocka_unit_test(refuses_a_broker_whose_certificate_it_cannot_believe),
+      cmocka_unit_test(refuses_an_expired_cross_certificate_as_expired),
+      cmocka_unit_test(names_the_brokers_refusal_of_its_certificate),
+      cmocka_unit_test(resumes_with_a_ticket_unless_told_or_barred),
+      cmocka_unit_test(knows_that_what_answers_is_not_tls),
+      cmocka_unit_test(reads_no_more_than_its_byte_budget_before_connack),
+      cmocka_unit_test(gives_a_silent_broker_the_handshake_deadline_however_it_trickles),
+      cmocka_unit_test(tells_a_close_from_a_reset_during_the_handshake),
+  };
+  return cmocka_run_group_tests(tests, make_pki, free_pki);
+}
