@@ -54,8 +54,9 @@ static void on_lost(void *ctx, char *cause)
 
 static int on_message(void *ctx, char *topic, int topic_size, MQTTAsync_message *message)
 {
-  /* topic_size is 0 unless the topic has a zero inside, which no topic of ours has. */
-  if (topic_size == 0) inbox_message(ctx, topic, message->payload, (size_t) message->payloadlen);
+  /* A topic with a zero inside is none of ours; for others paho passes 0 or the size, depending on its release. */
+  if (topic_size == 0 || (size_t) topic_size == strlen(topic))
+    inbox_message(ctx, topic, message->payload, (size_t) message->payloadlen);
   MQTTAsync_freeMessage(&message);
   MQTTAsync_free(topic);
   return 1;

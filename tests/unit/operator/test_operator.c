@@ -1,0 +1,332 @@
+#define _GNU_SOURCE
+#include "../broker/rig.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "broker/internal.h"
+#include "operator/operator.h"
+
+/* The rig, plus an operator whose wake is seen from the loop. */
+struct office {
+  struct rig *rig;
+  struct operator* op;
+  uint32_t ids[RIG_DEVICES];
+  char ca[400], certificate[400], key[400];
+  atomic_uint wakes;
+  struct operator_event last;
+};
+
+static uint64_t now_us(void *clock)
+{
+  (void) clock;
+  return uv_hrtime() / 1000;
+}
+
+static void wake(void *ctx)
+{
+  atomic_fetch_add(&((struct office *) ctx)->wakes, 1);
+}
+
+static void start_operator(struct office *office)
+{
+  struct rig *rig = office->rig;
+  struct error error;
+  snprintf(office->ca, sizeof office->ca, "%s/operator-ca.crt", rig->pki_folder);
+  snprintf(office->certificate, sizeof office->certificate, "%s/operator.crt", rig->pki_folder);
+  snprintf(office->key, sizeof office->key, "%s/operator.key", rig->pki_folder);
+  for (size_t i = 0; i < RIG_DEVICES; i++) office->ids[i] = pki_device_id(rig->pki, i);
+  struct operator_config config = {.host = "localhost",
+                                   .port = broker_port(rig->broker, BROKER_MAIN),
+                                   .ca_path = office->ca,
+                                   .certificate_path = office->certificate,
+                                   .key_path = office->key,
+                                   .device_count = RIG_DEVICES,
+                                   .ids = office->ids,
+                                   .now_us = now_us,
+                                   .wake = wake,
+                                   .ctx = office};
+  if (operator_start(&config, &office->op, &error) != 0) fail_msg("%s", error.text);
+}
+
+/* Collects, while the loop runs, until an event of this kind. */
+static void expect_event(struct office *office, enum operator_event_kind kind)
+{
+  for (int i = 0; i < 1000; i++) {
+    while (operator_collect(office->op, &office->last))
+      if (office->last.kind == kind) return;
+    uv_run(&office->rig->loop, UV_RUN_NOWAIT);
+    rig_pause_ms(15);
+  }
+  fail_msg("no event of kind %d in 15 s; the last was %d: %s", kind, office->last.kind, office->last.text);
+}
+
+static struct operator_tally expect_delivered(struct office *office, uint64_t messages)
+{
+  struct operator_tally tally = {0};
+  for (int i = 0; i < 500; i++) {
+    operator_tally(office->op, &tally);
+    if (tally.delivered + tally.duplicated + tally.strangers >= messages) return tally;
+    rig_pause_ms(10);
+  }
+  fail_msg("%llu of %llu messages came in 5 s", (unsigned long long) (tally.delivered + tally.duplicated),
+           (unsigned long long) messages);
+  return tally;
+}
+
+static void expect_nothing_pending(struct office *office)
+{
+  for (int i = 0; i < 1000 && operator_pending(office->op) > 0; i++) {
+    uv_run(&office->rig->loop, UV_RUN_NOWAIT);
+    rig_pause_ms(10);
+  }
+  assert_int_equal(operator_pending(office->op), 0);
+}
+
+/* Publishes telemetry with this sequence number as device `index`, to the topic of `owner`. */
+static void telemetry(struct office *office, size_t index, uint32_t owner, uint64_t sequence)
+{
+  char path[400];
+  uint8_t payload[64] = {0};
+  uint64_t sent_us = now_us(NULL);
+  for (int i = 0; i < 8; i++) {
+    payload[7 - i] = (uint8_t) (sequence >> (8 * i));
+    payload[15 - i] = (uint8_t) (sent_us >> (8 * i));
+  }
+  snprintf(path, sizeof path, "%s/payload", office->rig->folder);
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  assert_int_equal(fwrite(payload, 1, sizeof payload, file), sizeof payload);
+  fclose(file);
+  assert_int_equal(rig_client(office->rig, "mosquitto_pub", index, "-t private/%08x/telemetry -f %s", owner, path), 0);
+}
+
+static int office_up(void **state)
+{
+  if (rig_up(state) != 0) return -1;
+  struct office *office = calloc(1, sizeof *office);
+  office->rig = *state;
+  *state = office;
+  rig_start_broker(office->rig);
+  start_operator(office);
+  return 0;
+}
+
+static int office_down(void **state)
+{
+  struct office *office = *state;
+  void *rig = office->rig;
+  uint64_t before = uv_hrtime();
+  operator_stop(office->op);
+  double took_s = (double) (uv_hrtime() - before) / 1e9;
+  free(office);
+  if (took_s > 4) print_error("operator_stop took %.1f s\n", took_s);
+  return rig_down(&rig) != 0 || took_s > 4 ? -1 : 0;
+}
+
+static void counts_what_arrives_by_sequence_number(void **state)
+{
+  struct office *office = *state;
+  expect_event(office, OPERATOR_CONNECTED);
+  telemetry(office, 0, 1, 1);
+  telemetry(office, 0, 1, 3);
+  telemetry(office, 0, 1, 3);
+  telemetry(office, 1, 2, 1);
+  struct operator_tally tally = expect_delivered(office, 4);
+  assert_int_equal(tally.delivered, 3);
+  assert_int_equal(tally.duplicated, 1);
+  assert_int_equal(tally.strangers, 0);
+  assert_int_equal(operator_missing(office->op, 0, 3), 1);
+  assert_int_equal(operator_missing(office->op, 1, 1), 0);
+  assert_int_equal(operator_missing(office->op, 2, 7), 7);
+
+  uint32_t latency_us[8];
+  uint64_t skipped = 9;
+  assert_int_equal(operator_latencies(office->op, latency_us, 8, &skipped), 3);
+  assert_int_equal(skipped, 0);
+  for (int i = 0; i < 3; i++) assert_in_range(latency_us[i], 1, 5000000);
+}
+
+static void a_message_to_anothers_topic_is_not_counted(void **state)
+{
+  struct office *office = *state;
+  expect_event(office, OPERATOR_CONNECTED);
+  telemetry(office, 0, 2, 1);
+  telemetry(office, 0, 1, 1);
+  struct operator_tally tally = expect_delivered(office, 1);
+  assert_int_equal(tally.delivered, 1);
+  assert_int_equal(operator_missing(office->op, 0, 1), 0);
+  assert_int_equal(operator_missing(office->op, 1, 1), 1);
+}
+
+static void nonsense_is_a_stranger(void **state)
+{
+  struct office *office = *state;
+  expect_event(office, OPERATOR_CONNECTED);
+  assert_int_equal(rig_client(office->rig, "mosquitto_pub", 0, "-t private/00000001/telemetry -m short"), 0);
+  assert_int_equal(rig_client(office->rig, "mosquitto_pub", 0, "-t private/00000001/trust/ack -m '{\"status\":5}'"), 0);
+  telemetry(office, 0, 1, 0);
+  struct operator_tally tally = expect_delivered(office, 3);
+  assert_int_equal(tally.strangers, 3);
+  assert_int_equal(tally.delivered, 0);
+}
+
+static void hands_out_acknowledgements(void **state)
+{
+  struct office *office = *state;
+  expect_event(office, OPERATOR_CONNECTED);
+  assert_int_equal(rig_client(office->rig, "mosquitto_pub", 1,
+                              "-t private/00000002/trust/ack -m '{\"status\":\"committed\",\"version\":3}'"),
+                   0);
+  expect_event(office, OPERATOR_TRUST_ACK);
+  assert_int_equal(office->last.index, 1);
+  assert_int_equal(office->last.version, 3);
+  assert_int_equal(office->last.code, DEVICE_UPDATE_COMMITTED);
+
+  assert_int_equal(
+      rig_client(office->rig, "mosquitto_pub", 2, "-t private/00000003/cert/ack -m '{\"status\":\"wrong_key\"}'"), 0);
+  expect_event(office, OPERATOR_IDENTITY_ACK);
+  assert_int_equal(office->last.index, 2);
+  assert_int_equal(office->last.code, DEVICE_UPDATE_WRONG_KEY);
+
+  assert_int_equal(rig_client(office->rig, "mosquitto_pub", 2, "-t private/00000003/status -m offline"), 0);
+  expect_event(office, OPERATOR_MESSAGE);
+  assert_string_equal(office->last.topic, "private/00000003/status");
+  assert_string_equal(office->last.text, "offline");
+  assert_true(atomic_load(&office->wakes) >= 4);
+}
+
+static void pushes_reach_a_device_that_connects_later(void **state)
+{
+  struct office *office = *state;
+  struct error error;
+  assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0, "-c -E -t private/00000001/trust"), 0);
+  assert_int_equal(operator_push(office->op, 0, "trust", "bundle", 6, &error), 0);
+  expect_nothing_pending(office);
+  assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0, "-c -C 1 -t private/00000001/trust"), 0);
+}
+
+static void restart(struct office *office)
+{
+  struct outcome restarted = {0};
+  broker_restart(office->rig->broker, rig_on_done, &restarted);
+  rig_succeeds(office->rig, &restarted);
+}
+
+static void pushes_while_the_broker_is_away_arrive_after_it_is_back(void **state)
+{
+  struct office *office = *state;
+  struct outcome stopped = {0}, started = {0};
+  struct error error;
+  expect_event(office, OPERATOR_CONNECTED);
+  assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0, "-c -E -t private/00000001/trust"), 0);
+  broker_stop(office->rig->broker, rig_on_done, &stopped);
+  rig_succeeds(office->rig, &stopped);
+  expect_event(office, OPERATOR_LOST);
+  assert_false(operator_connected(office->op));
+  for (int i = 0; i < 700; i++) assert_int_equal(operator_push(office->op, 0, "trust", "bundle", 6, &error), 0);
+  assert_int_equal(operator_pending(office->op), 700);
+
+  broker_start(office->rig->broker, rig_on_done, &started);
+  rig_succeeds(office->rig, &started);
+  expect_event(office, OPERATOR_CONNECTED);
+  expect_nothing_pending(office);
+  assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0, "-c -C 700 -t private/00000001/trust"), 0);
+}
+
+static void counts_on_after_a_restart_and_after_a_kill(void **state)
+{
+  struct office *office = *state;
+  struct outcome started = {0};
+  expect_event(office, OPERATOR_CONNECTED);
+  telemetry(office, 0, 1, 1);
+  restart(office);
+  telemetry(office, 0, 1, 2); /* the session at the broker keeps it until the operator is back */
+  expect_event(office, OPERATOR_CONNECTED);
+  assert_int_equal(expect_delivered(office, 2).delivered, 2);
+
+  kill(office->rig->broker->mosquitto.process.pid, SIGKILL);
+  rig_wait(office->rig, &office->rig->deaths, 1);
+  expect_event(office, OPERATOR_LOST);
+  broker_start(office->rig->broker, rig_on_done, &started);
+  rig_succeeds(office->rig, &started);
+  expect_event(office, OPERATOR_CONNECTED);
+  telemetry(office, 0, 1, 3);
+  assert_int_equal(expect_delivered(office, 3).delivered, 3);
+  assert_int_equal(operator_missing(office->op, 0, 3), 0);
+}
+
+static void many_pushes_survive_a_kill_in_their_midst(void **state)
+{
+  enum { PUSHES = 20000 };
+  struct office *office = *state;
+  struct outcome started = {0};
+  struct error error;
+  char bundle[1024] = "bundle";
+  expect_event(office, OPERATOR_CONNECTED);
+  for (int i = 0; i < PUSHES; i++)
+    assert_int_equal(operator_push(office->op, 1, "trust", bundle, sizeof bundle, &error), 0);
+  size_t pending = operator_pending(office->op);
+  assert_in_range(pending, 1, PUSHES);
+  kill(office->rig->broker->mosquitto.process.pid, SIGKILL);
+  rig_wait(office->rig, &office->rig->deaths, 1);
+  broker_start(office->rig->broker, rig_on_done, &started);
+  rig_succeeds(office->rig, &started);
+  expect_nothing_pending(office);
+}
+
+static void refuses_more_than_may_wait(void **state)
+{
+  struct office *office = *state;
+  struct outcome stopped = {0};
+  struct error error;
+  expect_event(office, OPERATOR_CONNECTED);
+  broker_stop(office->rig->broker, rig_on_done, &stopped);
+  rig_succeeds(office->rig, &stopped);
+  expect_event(office, OPERATOR_LOST);
+  for (unsigned i = 0; i < OPERATOR_PENDING_MAX; i++)
+    assert_int_equal(operator_push(office->op, 0, "trust", "x", 1, &error), 0);
+  assert_int_equal(operator_push(office->op, 0, "trust", "x", 1, &error), -1);
+  assert_non_null(strstr(error.text, "100000 messages wait"));
+}
+
+static void says_why_it_cannot_connect_and_stops_all_the_same(void **state)
+{
+  struct office *office = *state;
+  struct outcome stopped = {0}, started = {0};
+  expect_event(office, OPERATOR_CONNECTED);
+  broker_stop(office->rig->broker, rig_on_done, &stopped);
+  rig_succeeds(office->rig, &stopped);
+  expect_event(office, OPERATOR_FAILED);
+  assert_non_null(strstr(office->last.text, "cannot connect"));
+
+  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
+  uint8_t fingerprint[32];
+  struct pki_chain elsewhere = {.root = "A", .host = "elsewhere.example"};
+  struct error error;
+  broker_path(office->rig->broker, "main.crt", certificate);
+  broker_path(office->rig->broker, "main.key", key);
+  assert_int_equal(pki_write_broker_chain(office->rig->pki, &elsewhere, certificate, key, fingerprint, &error), 0);
+  broker_start(office->rig->broker, rig_on_done, &started);
+  rig_succeeds(office->rig, &started);
+  for (int i = 0; i < 3; i++) expect_event(office, OPERATOR_FAILED);
+  assert_false(operator_connected(office->op));
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, office_up, office_down)
+  const struct CMUnitTest tests[] = {
+      T(counts_what_arrives_by_sequence_number),
+      T(a_message_to_anothers_topic_is_not_counted),
+      T(nonsense_is_a_stranger),
+      T(hands_out_acknowledgements),
+      T(pushes_reach_a_device_that_connects_later),
+      T(pushes_while_the_broker_is_away_arrive_after_it_is_back),
+      T(counts_on_after_a_restart_and_after_a_kill),
+      T(many_pushes_survive_a_kill_in_their_midst),
+      T(refuses_more_than_may_wait),
+      T(says_why_it_cannot_connect_and_stops_all_the_same),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
