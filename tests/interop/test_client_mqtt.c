@@ -1,0 +1,394 @@
+/* The device's MQTT session against a scripted broker behind OpenSSL, in virtual time. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <mbedtls/platform.h>
+#include <psa/crypto.h>
+
+#include "client_rig.h"
+
+static struct client_pki pki;
+static size_t heap_bytes;
+
+/* The size lies before the block, in a unit that keeps it aligned. */
+static void *counting_calloc(size_t count, size_t size)
+{
+  if (size != 0 && count > (SIZE_MAX - 16) / size) return NULL;
+  unsigned char *block = calloc(1, count * size + 16);
+  if (block == NULL) return NULL;
+  memcpy(block, &(size_t){count * size}, sizeof(size_t));
+  heap_bytes += count * size;
+  return block + 16;
+}
+
+static void counting_free(void *at)
+{
+  size_t size;
+  if (at == NULL) return;
+  memcpy(&size, (unsigned char *) at - 16, sizeof size);
+  heap_bytes -= size;
+  free((unsigned char *) at - 16);
+}
+
+static int begin(void **state)
+{
+  (void) state;
+  client_pki_make(&pki);
+  return mbedtls_platform_set_calloc_free(counting_calloc, counting_free);
+}
+
+static int finish(void **state)
+{
+  (void) state;
+  client_pki_free(&pki);
+  mbedtls_psa_crypto_free();
+  return heap_bytes == 0 ? 0 : -1;
+}
+
+static size_t keys_in_use(void)
+{
+  mbedtls_psa_stats_t stats;
+  mbedtls_psa_get_stats(&stats);
+  return stats.MBEDTLS_PRIVATE(volatile_slots);
+}
+
+static void sends_unconfirmed_messages_again_in_order_and_marked(void **state)
+{
+  (void) state;
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 4);
+  client_rig_online(&rig, false, false);
+  assert_true(client_rig_publish(&rig, "telemetry", "one", 1, 1));
+  assert_true(client_rig_publish(&rig, "telemetry", "two", 1, 2));
+  uint16_t first = client_rig_hear(&rig, 0x32);
+  uint16_t second = client_rig_hear(&rig, 0x32);
+  client_rig_close(&rig, DEVICE_FAIL_TCP_RESET);
+  client_rig_expect_end(&rig, DEVICE_FAIL_SESSION_RESET);
+  assert_true(client_rig_publish(&rig, "telemetry", "three", 1, 3)); /* offline */
+  assert_false(client_rig_publish(&rig, "telemetry", "lost", 0, 4));
+
+  client_rig_online(&rig, true, false);
+  assert_int_equal(client_rig_hear(&rig, 0x3a), first);
+  assert_int_equal(client_rig_hear(&rig, 0x3a), second);
+  uint16_t third = client_rig_hear(&rig, 0x32);
+  client_rig_ack(&rig, 0x40, first);
+  client_rig_ack(&rig, 0x40, second);
+  client_rig_ack(&rig, 0x40, third);
+  assert_int_equal(rig.notes[DEVICE_NOTE_ACKED], 3);
+  assert_int_equal(rig.last[DEVICE_NOTE_ACKED].tag, 3);
+  client_rig_free(&rig);
+}
+
+static void completes_qos_2_across_a_reconnect(void **state)
+{
+  (void) state;
+  for (int present = 0; present <= 1; present++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, 13, 5);
+    client_rig_online(&rig, false, false);
+    assert_true(client_rig_publish(&rig, "telemetry", "once", 2, 9));
+    uint16_t id = client_rig_hear(&rig, 0x34);
+    client_rig_ack(&rig, 0x50, id);
+    assert_int_equal(client_rig_hear(&rig, 0x62), id);
+    client_rig_close(&rig, DEVICE_FAIL_NONE);
+    client_rig_expect_end(&rig, DEVICE_FAIL_SESSION_CLOSED);
+
+    client_rig_online(&rig, present, false);
+    if (!present) { /* the broker has forgotten: a new message, not a duplicate */
+      id = client_rig_hear(&rig, 0x34);
+      client_rig_ack(&rig, 0x50, id);
+    }
+    assert_int_equal(client_rig_hear(&rig, 0x62), id);
+    assert_int_equal(rig.notes[DEVICE_NOTE_ACKED], 0);
+    client_rig_ack(&rig, 0x70, id);
+    assert_int_equal(rig.last[DEVICE_NOTE_ACKED].tag, 9);
+    client_rig_free(&rig);
+  }
+}
+
+static void delivers_an_incoming_qos_2_message_once(void **state)
+{
+  (void) state;
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_online(&rig, false, false);
+  for (int i = 0; i < 2; i++) {
+    client_rig_send(&rig, "private/00000a1f/hello", "hi", 2, 2, 77);
+    assert_int_equal(client_rig_hear(&rig, 0x50), 77);
+  }
+  assert_int_equal(rig.notes[DEVICE_NOTE_MESSAGE], 1);
+  assert_string_equal(rig.message, "hi");
+  client_rig_ack(&rig, 0x62, 77);
+  assert_int_equal(client_rig_hear(&rig, 0x70), 77);
+  client_rig_send(&rig, "private/00000a1f/hello", "hi", 2, 2, 77);
+  assert_int_equal(rig.notes[DEVICE_NOTE_MESSAGE], 2);
+  client_rig_free(&rig);
+}
+
+static void holds_back_what_exceeds_the_brokers_receive_maximum(void **state)
+{
+  (void) state;
+  static const uint8_t connack[] = {0x20, 6, 0, 0, 3, 0x21, 0, 1}; /* receive maximum 1 */
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_open(&rig, false);
+  client_rig_pump(&rig);
+  (void) client_rig_hear(&rig, 0x10);
+  client_rig_say(&rig, connack, sizeof connack);
+  for (int i = 0; i < 2; i++) client_rig_ack(&rig, 0x90, client_rig_hear(&rig, 0x82));
+  for (uint32_t tag = 1; tag <= 2; tag++) assert_true(client_rig_publish(&rig, "telemetry", "x", 1, tag));
+  uint16_t first = client_rig_hear(&rig, 0x32);
+  assert_true(client_rig_silent(&rig));
+  client_rig_ack(&rig, 0x40, first);
+  assert_int_not_equal(client_rig_hear(&rig, 0x32), first);
+  client_rig_free(&rig);
+}
+
+static void answers_a_trust_bundle_although_telemetry_fills_its_outbox(void **state)
+{
+  (void) state;
+  struct client_rig rig;
+  uint8_t bundle[DEVICE_NVM_TRUST_MAX];
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_online(&rig, false, false);
+  uint32_t taken = 0;
+  while (taken < 100 && client_rig_publish(&rig, "telemetry", "x", 1, taken)) taken++;
+  assert_int_equal(taken, 14);
+  size_t size = client_pki_bundle(&pki, 2, pki.a.certificate, pki.b.certificate, bundle, sizeof bundle);
+  client_rig_send(&rig, "private/00000a1f/trust", bundle, size, 1, 5);
+  assert_int_equal(rig.last[DEVICE_NOTE_TRUST].code, DEVICE_UPDATE_COMMITTED);
+  assert_int_equal(device_builtin.trust_version(rig.storage), 2);
+  for (int i = 0; i < 8; i++) (void) client_rig_hear(&rig, 0x32);
+  assert_int_equal(client_rig_hear(&rig, 0x40), 5);
+  for (uint16_t id = 3; id <= 16; id++) client_rig_ack(&rig, 0x40, id);
+  assert_int_equal(rig.notes[DEVICE_NOTE_ACKED], 14);
+  static const char answer[] = "{\"status\":\"committed\",\"version\":2}";
+  assert_memory_equal(rig.inbox + rig.inbox_size - (sizeof answer - 1), answer, sizeof answer - 1);
+  client_rig_free(&rig);
+}
+
+static void pings_when_idle_and_gives_up_without_an_answer(void **state)
+{
+  (void) state;
+  static const uint8_t pingresp[] = {0xd0, 0};
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 4);
+  client_rig_online(&rig, false, false);
+  rig.now_ms += 20000;
+  assert_true(client_rig_publish(&rig, "telemetry", "x", 0, 1)); /* traffic counts as a sign of life */
+  (void) client_rig_hear(&rig, 0x30);
+  assert_int_equal(rig.deadline_ms, rig.now_ms + 30000);
+  client_rig_wait(&rig);
+  client_rig_pump(&rig);
+  (void) client_rig_hear(&rig, 0xc0);
+  assert_int_equal(rig.deadline_ms, rig.now_ms + 4000);
+  client_rig_say(&rig, pingresp, sizeof pingresp);
+  client_rig_wait(&rig);
+  client_rig_wait(&rig);
+  client_rig_expect_end(&rig, DEVICE_FAIL_SESSION_PING);
+  assert_true(rig.closed);
+  client_rig_free(&rig);
+}
+
+static void waits_for_no_answer_longer_than_its_deadline(void **state)
+{
+  (void) state;
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_open(&rig, false);
+  client_rig_pump(&rig);
+  assert_int_equal(rig.deadline_ms, rig.now_ms + 3000);
+  client_rig_wait(&rig);
+  client_rig_expect_end(&rig, DEVICE_FAIL_MQTT_TIMEOUT);
+
+  static const uint8_t connack[] = {0x20, 3, 0, 0, 0};
+  client_rig_open(&rig, false);
+  client_rig_pump(&rig);
+  client_rig_say(&rig, connack, sizeof connack);
+  assert_int_equal(rig.deadline_ms, rig.now_ms + 4000);
+  client_rig_wait(&rig);
+  client_rig_expect_end(&rig, DEVICE_FAIL_SESSION_ACK); /* SUBACK */
+
+  client_rig_online(&rig, false, false);
+  assert_true(client_rig_publish(&rig, "telemetry", "x", 1, 1));
+  rig.now_ms += 1000;
+  assert_true(client_rig_publish(&rig, "telemetry", "y", 1, 2));
+  assert_int_equal(rig.deadline_ms, rig.now_ms + 3000);
+  client_rig_wait(&rig);
+  client_rig_expect_end(&rig, DEVICE_FAIL_SESSION_ACK); /* PUBACK */
+  client_rig_free(&rig);
+}
+
+static void names_each_connack_refusal(void **state)
+{
+  (void) state;
+  static const struct {
+    uint8_t version, reason;
+    enum device_failure failure;
+  } refusals[] = {
+      {4, 1, DEVICE_FAIL_MQTT_REFUSED_VERSION},    {4, 2, DEVICE_FAIL_MQTT_REFUSED_ID},
+      {4, 3, DEVICE_FAIL_MQTT_REFUSED_BUSY},       {4, 5, DEVICE_FAIL_MQTT_REFUSED_AUTH},
+      {5, 0x84, DEVICE_FAIL_MQTT_REFUSED_VERSION}, {5, 0x87, DEVICE_FAIL_MQTT_REFUSED_AUTH},
+      {5, 0x9f, DEVICE_FAIL_MQTT_REFUSED_BUSY},    {5, 0x9d, DEVICE_FAIL_MQTT_REFUSED_MOVED},
+      {5, 0x80, DEVICE_FAIL_MQTT_REFUSED_OTHER},
+  };
+  for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+    struct client_rig rig;
+    uint8_t connack[] = {0x20, refusals[i].version == 5 ? 3 : 2, 0, refusals[i].reason, 0};
+    client_rig_make(&rig, &pki, 13, refusals[i].version);
+    client_rig_open(&rig, false);
+    client_rig_pump(&rig);
+    client_rig_say(&rig, connack, 2u + connack[1]);
+    client_rig_expect_end(&rig, refusals[i].failure);
+    assert_int_equal(rig.last[DEVICE_NOTE_ENDED].code, refusals[i].reason);
+    assert_int_equal(rig.notes[DEVICE_NOTE_ONLINE], 0);
+    client_rig_free(&rig);
+  }
+}
+
+static void names_what_breaks_a_session(void **state)
+{
+  (void) state;
+  static const struct {
+    uint8_t packet[8];
+    size_t size;
+    enum device_failure failure;
+    uint8_t code;
+  } ends[] = {
+      {{0xe0, 1, 0x8e}, 3, DEVICE_FAIL_SESSION_DISCONNECT, 0x8e},           /* session taken over */
+      {{0x20, 3, 0, 0, 0}, 5, DEVICE_FAIL_SESSION_PROTOCOL, 0},             /* a second CONNACK */
+      {{0x30, 0xff, 0xff, 0xff, 0x7f}, 5, DEVICE_FAIL_SESSION_PROTOCOL, 0}, /* 256 MB are announced */
+      {{0x90, 4, 0, 99, 0, 1}, 6, DEVICE_FAIL_SESSION_PROTOCOL, 0},         /* SUBACK that nobody waits for */
+  };
+  for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, 13, 5);
+    client_rig_online(&rig, false, false);
+    client_rig_say(&rig, ends[i].packet, ends[i].size);
+    client_rig_expect_end(&rig, ends[i].failure);
+    assert_int_equal(rig.last[DEVICE_NOTE_ENDED].code, ends[i].code);
+    client_rig_free(&rig);
+  }
+}
+
+static void reports_what_the_broker_denies(void **state)
+{
+  (void) state;
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_online(&rig, false, false);
+  struct device_event foreign = {.kind = DEVICE_SUBSCRIBE,
+                                 .publish = {.topic = "private/00000001/#", .tag = 41, .qos = 1, .absolute = true}};
+  client_rig_step(&rig, &foreign);
+  assert_true(rig.accepted);
+  client_rig_pump(&rig);
+  uint16_t id = client_rig_hear(&rig, 0x82);
+  const uint8_t suback[] = {0x90, 4, (uint8_t) (id >> 8), (uint8_t) id, 0, 0x87};
+  client_rig_say(&rig, suback, sizeof suback);
+  assert_int_equal(rig.last[DEVICE_NOTE_DENIED].tag, 41);
+  assert_int_equal(rig.last[DEVICE_NOTE_DENIED].code, 0x87);
+
+  assert_true(client_rig_publish(&rig, "telemetry", "x", 1, 42));
+  id = client_rig_hear(&rig, 0x32);
+  const uint8_t puback[] = {0x40, 3, (uint8_t) (id >> 8), (uint8_t) id, 0x87};
+  client_rig_say(&rig, puback, sizeof puback);
+  assert_int_equal(rig.last[DEVICE_NOTE_DENIED].tag, 42);
+  assert_int_equal(rig.notes[DEVICE_NOTE_ACKED], 0);
+  client_rig_free(&rig);
+}
+
+static void says_goodbye_when_stopped(void **state)
+{
+  (void) state;
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_online(&rig, false, false);
+  client_rig_stop(&rig);
+  client_rig_expect_end(&rig, DEVICE_FAIL_SESSION_STOPPED);
+  (void) client_rig_hear(&rig, 0xe0);
+  assert_true(SSL_get_shutdown(rig.ssl) & SSL_RECEIVED_SHUTDOWN);
+  client_rig_free(&rig);
+}
+
+/* Goes through one attempt event by event and is switched off after `events` of them; false when it got further. */
+static bool is_switched_off_after(struct client_rig *rig, size_t events)
+{
+  uint8_t bytes[64];
+  client_rig_make(rig, &pki, 13, 5);
+  rig->profile.resume = true;
+  client_rig_open(rig, false);
+  size_t count = 0;
+  for (int silent = 0; silent < 2 && count < events;) {
+    (void) SSL_do_handshake(rig->ssl);
+    int size = BIO_read(SSL_get_wbio(rig->ssl), bytes, sizeof bytes);
+    silent = size > 0 ? 0 : silent + 1;
+    if (size <= 0) continue;
+    client_rig_inject(rig, bytes, (size_t) size);
+    count++;
+  }
+  return count == events;
+}
+
+static void leaves_nothing_behind_wherever_it_is_switched_off(void **state)
+{
+  (void) state;
+  size_t heap = 0, keys = 0, events = 0;
+  bool more = true;
+  for (; more; events++) {
+    struct client_rig rig;
+    more = is_switched_off_after(&rig, events);
+    client_rig_free(&rig);
+    if (events == 0) {
+      heap = heap_bytes; /* PSA's own key slots stay */
+      keys = keys_in_use();
+    }
+    assert_int_equal(keys_in_use(), keys);
+  }
+  print_message("  switched off after each of %zu events; heap of the library %zu bytes before, %zu after\n", events,
+                heap, heap_bytes);
+  assert_true(events > 20);
+}
+
+static void carries_little_while_idle(void **state)
+{
+  (void) state;
+  for (uint8_t tls = 12; tls <= 13; tls++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, tls, 5);
+    size_t before = heap_bytes, keys = keys_in_use();
+    client_rig_online(&rig, false, false);
+    print_message("  TLS %u: %zu bytes of heap, %zu PSA keys; storage %zu bytes\n", tls, heap_bytes - before,
+                  keys_in_use() - keys, device_builtin.storage_size(&rig.profile));
+    assert_true(heap_bytes - before < 10240);
+    assert_true(device_builtin.storage_size(&rig.profile) <= 7168);
+    client_rig_stop(&rig);
+    assert_int_equal(keys_in_use(), keys);
+    client_rig_free(&rig);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(sends_unconfirmed_messages_again_in_order_and_marked),
+      cmocka_unit_test(completes_qos_2_across_a_reconnect),
+      cmocka_unit_test(delivers_an_incoming_qos_2_message_once),
+      cmocka_unit_test(holds_back_what_exceeds_the_brokers_receive_maximum),
+      cmocka_unit_test(answers_a_trust_bundle_although_telemetry_fills_its_outbox),
+      cmocka_unit_test(pings_when_idle_and_gives_up_without_an_answer),
+      cmocka_unit_test(waits_for_no_answer_longer_than_its_deadline),
+      cmocka_unit_test(names_each_connack_refusal),
+      cmocka_unit_test(names_what_breaks_a_session),
+      cmocka_unit_test(reports_what_the_broker_denies),
+      cmocka_unit_test(says_goodbye_when_stopped),
+      cmocka_unit_test(leaves_nothing_behind_wherever_it_is_switched_off),
+      cmocka_unit_test(carries_little_while_idle),
+  };
+  return cmocka_run_group_tests(tests, begin, finish);
+}
