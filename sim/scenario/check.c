@@ -167,7 +167,7 @@ static int check_phase_steps(const struct take *t, const char *at, const struct 
   out->step_count = raw->steps_count;
   for (size_t i = 0; i < raw->steps_count; i++) {
     char path[DOC_PATH_MAX];
-    snprintf(path, sizeof path, "%s.do[%zu]", at, i);
+    snprintf(path, sizeof path, "%.100s.do[%zu]", at, i);
     if (check_step(t, path, &raw->steps[i], scenario, &out->steps[i]) != 0) return -1;
   }
   return 0;
@@ -185,11 +185,11 @@ static int check_phase(const struct take *t, const char *at, const struct raw_ph
     return -1;
   out->on_fail = (enum scenario_on_fail) on_fail;
   if (raw->until != NULL) {
-    snprintf(path, sizeof path, "%s.until", at);
+    snprintf(path, sizeof path, "%.100s.until", at);
     if (check_expr(t, path, raw->until, &scenario->roots, true, &out->until) != 0) return -1;
     out->has_until = true;
   }
-  snprintf(path, sizeof path, "%s.expect", at);
+  snprintf(path, sizeof path, "%.100s.expect", at);
   if (check_exprs(t, path, raw->expect, raw->expect_count, &scenario->roots, &out->expect, &out->expect_count) != 0)
     return -1;
   if (out->step_count == 0 && !out->has_until && out->expect_count == 0)

@@ -84,20 +84,22 @@ static int nest(const struct scenario_override *o, const char *rest, const char 
   return 0;
 }
 
-static void add_to_mapping(const struct doc *doc, const yaml_node_t *mapping, const char *pair, struct splice *out)
+/* -1 when the piece does not fit. */
+static int add_to_mapping(const struct doc *doc, const yaml_node_t *mapping, const char *pair, struct splice *out)
 {
   bool empty = mapping->data.mapping.pairs.start == mapping->data.mapping.pairs.top;
-  out->from = doc_offset(doc, &mapping->start_mark);
+  int used;
   if (mapping->data.mapping.style == YAML_FLOW_MAPPING_STYLE) {
-    out->from++;
-    snprintf(out->piece, sizeof out->piece, "%s%s", pair, empty ? "" : ", ");
+    out->from = doc_offset(doc, &mapping->start_mark) + 1;
+    used = snprintf(out->piece, sizeof out->piece, "%s%s", pair, empty ? "" : ", ");
   } else {
     yaml_mark_t first = doc_node(doc, mapping->data.mapping.pairs.start->key)->start_mark;
     out->from = doc_offset(doc, &first);
     out->line = first.line;
-    snprintf(out->piece, sizeof out->piece, "%s\n%*s", pair, (int) first.column, "");
+    used = snprintf(out->piece, sizeof out->piece, "%s\n%*s", pair, (int) first.column, "");
   }
   out->to = out->from;
+  return used > 0 && (size_t) used < sizeof out->piece ? 0 : -1;
 }
 
 static void replace(const struct doc *doc, const yaml_node_t *node, const char *value, struct splice *out)
@@ -129,8 +131,8 @@ static int plan(const struct doc *doc, const struct scenario_override *o, struct
                 "there is no such place in the file: a list has no such entry (they count from [0]), or a single value "
                 "has no keys");
   if (nest(o, rest, value, pair, sizeof pair - 64, error) != 0) return -1;
-  add_to_mapping(doc, deepest, pair, out);
-  return 0;
+  if (add_to_mapping(doc, deepest, pair, out) == 0) return 0;
+  return fail(o, error, "the mapping is indented too far; edit the file instead");
 }
 
 static bool is_path(const char *path)
