@@ -144,7 +144,6 @@ static int import_line(struct import *import, char *line, struct error *error)
   else
     result = import_device(import, field, error);
   if (result == 0) return 0;
-  if (error != NULL && error->code == EXIT_CODE_SETUP) error->code = EXIT_CODE_USAGE;
   return error_wrap(error, "%s:%zu", import->csv, import->line);
 }
 
