@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   static uint8_t page[DEVICE_NVM_PAGE_SIZE];
   memset(page, 0, sizeof page);
-  memcpy(page, data, size < sizeof page ? size : sizeof page);
+  if (size) memcpy(page, data, size < sizeof page ? size : sizeof page);
   const struct device_host host = {.ctx = page, .nvm_read = read_page, .nvm_write = write_page};
   struct device_nvm_identity before, after;
   int readable = device_nvm_read_identity(&host, &before);
