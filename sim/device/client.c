@@ -12,72 +12,36 @@
 #include <mbedtls/platform_util.h>
 #include <psa/crypto.h>
 
+#include "client.h"
 #include "identity.h"
-#include "platform.h"
 #include "trust.h"
-#include "update.h"
 
-#define STATES(X)                                                       \
-  X(IDLE, "idle")               /* no attempt under way */              \
-  X(OPENING, "opening")         /* the body opens a transport */        \
-  X(HANDSHAKING, "handshaking") /* TLS */                               \
-  X(CONNECTING, "connecting")   /* CONNECT sent, CONNACK awaited */     \
-  X(SUBSCRIBING, "subscribing") /* CONNACK accepted, SUBACKs awaited */ \
-  X(ONLINE, "online")
-
-enum state {
-#define X(symbol, name) STATE_##symbol,
-  STATES(X)
-#undef X
-      STATE_COUNT
-};
-
-struct client {
-  struct device_config config;
-  struct device_platform platform;
-  struct device_effects *effects; /* of the step under way */
-  struct device_tls tls;
-  struct device_session session;
-  uint64_t wait_ms;  /* deadline of the state's own wait */
-  uint32_t received; /* bytes from the peer before CONNACK */
-  uint32_t id;
-  uint32_t trust_version;
-  uint8_t state;
-  uint8_t endpoint;
-  bool full_handshake;
-  uint16_t rx_size;
-  union {
-    uint8_t rx[DEVICE_SESSION_RECEIVE_MAX]; /* one MQTT packet being received */
-    struct device_tls_handshake handshake;  /* while there is no MQTT yet */
-  } buffer;
-};
-
-static void note(struct client *client, const struct device_note *what)
+void device_client_note(struct device_client *client, const struct device_note *what)
 {
   if (client->config.host.observe != NULL) client->config.host.observe(client->config.host.ctx, what);
 }
 
-static void enter(struct client *client, enum state to, uint64_t wait_ms)
+void device_client_enter(struct device_client *client, enum device_client_state to, uint64_t wait_ms)
 {
   struct device_note transition = {.kind = DEVICE_NOTE_STATE, .from = client->state, .to = (uint8_t) to};
   client->state = (uint8_t) to;
   client->wait_ms = wait_ms == 0 ? DEVICE_NEVER : client->platform.now_ms + wait_ms;
-  note(client, &transition);
+  device_client_note(client, &transition);
 }
 
-static bool has_connack(const struct client *client)
+bool device_client_has_connack(const struct device_client *client)
 {
-  return client->state == STATE_SUBSCRIBING || client->state == STATE_ONLINE;
+  return client->state == DEVICE_CLIENT_SUBSCRIBING || client->state == DEVICE_CLIENT_ONLINE;
 }
 
 /* The broker may have lost or refused the ticket that was offered: the next attempt does without. */
-static bool blames_ticket(const struct client *client, enum device_failure failure)
+static bool blames_ticket(const struct device_client *client, enum device_failure failure)
 {
-  return client->tls.offered_ticket && !has_connack(client) && failure >= DEVICE_FAIL_TLS_NOT_TRUSTED &&
+  return client->tls.offered_ticket && !device_client_has_connack(client) && failure >= DEVICE_FAIL_TLS_NOT_TRUSTED &&
          failure <= DEVICE_FAIL_MQTT_PROTOCOL;
 }
 
-static void end(struct client *client, enum device_failure failure, uint8_t code)
+static void end(struct device_client *client, enum device_failure failure, uint8_t code)
 {
   struct device_note ended = {.kind = DEVICE_NOTE_ENDED,
                               .failure = failure,
@@ -89,11 +53,11 @@ static void end(struct client *client, enum device_failure failure, uint8_t code
   if (blames_ticket(client, failure)) device_tls_forget_ticket(&client->tls);
   device_tls_close(&client->tls);
   client->rx_size = 0;
-  enter(client, STATE_IDLE, 0);
-  note(client, &ended);
+  device_client_enter(client, DEVICE_CLIENT_IDLE, 0);
+  device_client_note(client, &ended);
 }
 
-static void end_and_close(struct client *client, enum device_failure failure, uint8_t code)
+void device_client_end(struct device_client *client, enum device_failure failure, uint8_t code)
 {
   client->effects->close = true;
   end(client, failure, code);
@@ -110,130 +74,16 @@ static enum device_failure session_failure(const struct device_tls *tls)
   }
 }
 
-static void end_by_tls(struct client *client)
+static void end_by_tls(struct device_client *client)
 {
-  enum device_failure failure = has_connack(client) ? session_failure(&client->tls) : device_tls_failure(&client->tls);
-  end_and_close(client, failure, 0);
+  enum device_failure failure =
+      device_client_has_connack(client) ? session_failure(&client->tls) : device_tls_failure(&client->tls);
+  device_client_end(client, failure, 0);
 }
 
-/* MQTT
- * ---------------------------------------------------------------------------------------------------------------*/
+/* Handlers, one per event and state. */
 
-static bool deliver(void *ctx, const struct device_mqtt_publish *message)
-{
-  struct client *client = ctx;
-  int handled = device_update_handle(&client->session, message, &client->trust_version);
-  if (handled != 0) return handled > 0;
-  note(client, &(struct device_note){.kind = DEVICE_NOTE_MESSAGE,
-                                     .retained = message->retain,
-                                     .duplicate = message->duplicate,
-                                     .qos = message->qos,
-                                     .topic = message->topic,
-                                     .topic_size = message->topic_size,
-                                     .payload = message->payload,
-                                     .payload_size = message->payload_size});
-  return true;
-}
-
-static enum device_failure connack_failure(uint8_t version, uint8_t reason)
-{
-  static const struct {
-    uint8_t version, reason;
-    enum device_failure failure;
-  } refusals[] = {
-      {4, 1, DEVICE_FAIL_MQTT_REFUSED_VERSION},  {4, 2, DEVICE_FAIL_MQTT_REFUSED_ID},
-      {4, 3, DEVICE_FAIL_MQTT_REFUSED_BUSY},     {4, 4, DEVICE_FAIL_MQTT_REFUSED_AUTH},
-      {4, 5, DEVICE_FAIL_MQTT_REFUSED_AUTH},     {5, 0x84, DEVICE_FAIL_MQTT_REFUSED_VERSION},
-      {5, 0x85, DEVICE_FAIL_MQTT_REFUSED_ID},    {5, 0x86, DEVICE_FAIL_MQTT_REFUSED_AUTH},
-      {5, 0x87, DEVICE_FAIL_MQTT_REFUSED_AUTH},  {5, 0x8a, DEVICE_FAIL_MQTT_REFUSED_AUTH},
-      {5, 0x8c, DEVICE_FAIL_MQTT_REFUSED_AUTH},  {5, 0x88, DEVICE_FAIL_MQTT_REFUSED_BUSY},
-      {5, 0x89, DEVICE_FAIL_MQTT_REFUSED_BUSY},  {5, 0x97, DEVICE_FAIL_MQTT_REFUSED_BUSY},
-      {5, 0x9f, DEVICE_FAIL_MQTT_REFUSED_BUSY},  {5, 0x9c, DEVICE_FAIL_MQTT_REFUSED_MOVED},
-      {5, 0x9d, DEVICE_FAIL_MQTT_REFUSED_MOVED},
-  };
-  for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
-    if (refusals[i].version == version && refusals[i].reason == reason) return refusals[i].failure;
-  return DEVICE_FAIL_MQTT_REFUSED_OTHER;
-}
-
-static void become_ready(struct client *client)
-{
-  if (client->state != STATE_SUBSCRIBING || !device_session_ready(&client->session)) return;
-  enter(client, STATE_ONLINE, 0);
-  note(client, &(struct device_note){.kind = DEVICE_NOTE_READY});
-}
-
-static void on_connack(struct client *client, const struct device_mqtt_packet *packet)
-{
-  uint8_t version = client->config.profile->mqtt_version;
-  if (packet->type != DEVICE_MQTT_CONNACK) {
-    end_and_close(client, DEVICE_FAIL_MQTT_PROTOCOL, 0);
-    return;
-  }
-  if (packet->reason != 0) {
-    device_tls_notify(&client->tls);
-    end_and_close(client, connack_failure(version, packet->reason), packet->reason);
-    return;
-  }
-  enter(client, STATE_SUBSCRIBING, 0);
-  note(client, &(struct device_note){.kind = DEVICE_NOTE_ONLINE, .session_present = packet->session_present});
-  device_session_begin(&client->session, packet);
-  become_ready(client);
-}
-
-static void on_packet(struct client *client, const struct device_mqtt_packet *packet)
-{
-  if (client->state == STATE_CONNECTING) {
-    on_connack(client, packet);
-    return;
-  }
-  enum device_failure failure = device_session_packet(&client->session, packet);
-  if (failure != DEVICE_FAIL_NONE) {
-    device_tls_notify(&client->tls);
-    end_and_close(client, failure, client->session.reason);
-    return;
-  }
-  become_ready(client);
-}
-
-/* Takes whole packets off the front of the buffer. */
-static void take_packets(struct client *client)
-{
-  uint8_t version = client->config.profile->mqtt_version;
-  size_t taken = 0;
-  while (client->state != STATE_IDLE && taken < client->rx_size) {
-    struct device_mqtt_packet packet;
-    int size = device_mqtt_decode(client->buffer.rx + taken, client->rx_size - taken, version, sizeof client->buffer.rx,
-                                  &packet);
-    if (size == DEVICE_MQTT_INCOMPLETE) break;
-    if (size < 0) {
-      end_and_close(client, has_connack(client) ? DEVICE_FAIL_SESSION_PROTOCOL : DEVICE_FAIL_MQTT_PROTOCOL, 0);
-      return;
-    }
-    taken += (size_t) size;
-    on_packet(client, &packet);
-  }
-  if (client->state == STATE_IDLE) return;
-  memmove(client->buffer.rx, client->buffer.rx + taken, client->rx_size - taken);
-  client->rx_size = (uint16_t) (client->rx_size - taken);
-}
-
-static void receive(struct client *client)
-{
-  int size = 1;
-  while (client->state != STATE_IDLE && size > 0 && client->tls.error == 0) {
-    size =
-        device_tls_read(&client->tls, client->buffer.rx + client->rx_size, sizeof client->buffer.rx - client->rx_size);
-    if (size <= 0) break;
-    client->rx_size = (uint16_t) (client->rx_size + size);
-    take_packets(client);
-  }
-}
-
-/* Handlers, one per event and state ---------------------------------------------------------------------------------
- */
-
-static void start(struct client *client, const struct device_event *event)
+static void start(struct device_client *client, const struct device_event *event)
 {
   assert(event->start.endpoint < client->config.endpoint_count);
   client->endpoint = event->start.endpoint;
@@ -241,10 +91,10 @@ static void start(struct client *client, const struct device_event *event)
   client->received = 0;
   client->effects->connect = true;
   client->effects->endpoint = client->endpoint;
-  enter(client, STATE_OPENING, client->config.profile->tcp_timeout_ms);
+  device_client_enter(client, DEVICE_CLIENT_OPENING, client->config.profile->tcp_timeout_ms);
 }
 
-static void go_on_handshaking(struct client *client)
+static void go_on_handshaking(struct device_client *client)
 {
   int result = device_tls_handshake(&client->tls);
   if (result == DEVICE_TLS_WANT) return;
@@ -253,19 +103,19 @@ static void go_on_handshaking(struct client *client)
     return;
   }
   const struct device_tls_verdict *verdict = &client->tls.verdict;
-  note(client, &(struct device_note){.kind = DEVICE_NOTE_HANDSHAKE,
-                                     .verify_flags = verdict->flags,
-                                     .tls_version = device_tls_version(&client->tls),
-                                     .chain_certificates = verdict->certificates,
-                                     .resumed = !verdict->checked,
-                                     .anchor_id = verdict->checked ? verdict->anchor_id : NULL});
+  device_client_note(client, &(struct device_note){.kind = DEVICE_NOTE_HANDSHAKE,
+                                                   .verify_flags = verdict->flags,
+                                                   .tls_version = device_tls_version(&client->tls),
+                                                   .chain_certificates = verdict->certificates,
+                                                   .resumed = !verdict->checked,
+                                                   .anchor_id = verdict->checked ? verdict->anchor_id : NULL});
   client->rx_size = 0;
-  enter(client, STATE_CONNECTING, client->config.profile->connack_timeout_ms);
+  device_client_enter(client, DEVICE_CLIENT_CONNECTING, client->config.profile->connack_timeout_ms);
   device_session_connect(&client->session);
-  receive(client);
+  device_client_receive(client);
 }
 
-static void opened(struct client *client, const struct device_event *event)
+static void opened(struct device_client *client, const struct device_event *event)
 {
   (void) event;
   const struct device_tls_options options = {
@@ -275,7 +125,7 @@ static void opened(struct client *client, const struct device_event *event)
       .endpoint = client->endpoint,
       .full_handshake = client->full_handshake,
   };
-  enter(client, STATE_HANDSHAKING, client->config.profile->handshake_timeout_ms);
+  device_client_enter(client, DEVICE_CLIENT_HANDSHAKING, client->config.profile->handshake_timeout_ms);
   if (device_tls_open(&client->tls, &client->buffer.handshake, &options) != 0) {
     end_by_tls(client);
     return;
@@ -283,37 +133,37 @@ static void opened(struct client *client, const struct device_event *event)
   go_on_handshaking(client);
 }
 
-static bool within_budget(struct client *client, size_t size)
+static bool within_budget(struct device_client *client, size_t size)
 {
   uint32_t left = client->config.profile->byte_budget - client->received;
   if (size > left) {
-    end_and_close(client, DEVICE_FAIL_TLS_BYTE_BUDGET, 0);
+    device_client_end(client, DEVICE_FAIL_TLS_BYTE_BUDGET, 0);
     return false;
   }
   client->received += (uint32_t) size;
   return true;
 }
 
-static void handshake_bytes(struct client *client, const struct device_event *event)
+static void handshake_bytes(struct device_client *client, const struct device_event *event)
 {
   if (within_budget(client, event->bytes.size)) go_on_handshaking(client);
 }
 
-static void connack_bytes(struct client *client, const struct device_event *event)
+static void connack_bytes(struct device_client *client, const struct device_event *event)
 {
-  if (within_budget(client, event->bytes.size)) receive(client);
+  if (within_budget(client, event->bytes.size)) device_client_receive(client);
 }
 
-static void session_bytes(struct client *client, const struct device_event *event)
+static void session_bytes(struct device_client *client, const struct device_event *event)
 {
   (void) event;
-  receive(client);
+  device_client_receive(client);
 }
 
-static void transport_closed(struct client *client, const struct device_event *event)
+static void transport_closed(struct device_client *client, const struct device_event *event)
 {
   enum device_failure cause = event->closed.cause;
-  if (has_connack(client))
+  if (device_client_has_connack(client))
     end(client,
         cause == DEVICE_FAIL_NONE || cause == DEVICE_FAIL_TCP_CLOSED ? DEVICE_FAIL_SESSION_CLOSED
                                                                      : DEVICE_FAIL_SESSION_RESET,
@@ -322,69 +172,68 @@ static void transport_closed(struct client *client, const struct device_event *e
     end(client, cause == DEVICE_FAIL_NONE ? DEVICE_FAIL_TCP_CLOSED : cause, 0);
 }
 
-static void tick(struct client *client, const struct device_event *event)
+static void tick(struct device_client *client, const struct device_event *event)
 {
   (void) event;
-  static const enum device_failure late[STATE_COUNT] = {
-      [STATE_OPENING] = DEVICE_FAIL_TCP_TIMEOUT,
-      [STATE_HANDSHAKING] = DEVICE_FAIL_TLS_TIMEOUT,
-      [STATE_CONNECTING] = DEVICE_FAIL_MQTT_TIMEOUT,
+  static const enum device_failure late[DEVICE_CLIENT_STATES_COUNT] = {
+      [DEVICE_CLIENT_OPENING] = DEVICE_FAIL_TCP_TIMEOUT,
+      [DEVICE_CLIENT_HANDSHAKING] = DEVICE_FAIL_TLS_TIMEOUT,
+      [DEVICE_CLIENT_CONNECTING] = DEVICE_FAIL_MQTT_TIMEOUT,
   };
   enum device_failure failure = DEVICE_FAIL_NONE;
   if (client->platform.now_ms >= client->wait_ms) failure = late[client->state];
-  if (has_connack(client)) failure = device_session_tick(&client->session);
+  if (device_client_has_connack(client)) failure = device_session_tick(&client->session);
   if (failure == DEVICE_FAIL_NONE) return;
   device_tls_notify(&client->tls);
-  end_and_close(client, failure, 0);
+  device_client_end(client, failure, 0);
 }
 
-static void publish(struct client *client, const struct device_event *event)
+static void publish(struct device_client *client, const struct device_event *event)
 {
-  client->effects->accepted = device_session_publish(&client->session, event, has_connack(client));
+  client->effects->accepted = device_session_publish(&client->session, event, device_client_has_connack(client));
 }
 
-static void subscribe(struct client *client, const struct device_event *event)
+static void subscribe(struct device_client *client, const struct device_event *event)
 {
   client->effects->accepted = device_session_subscribe(&client->session, event);
 }
 
-static void stop(struct client *client, const struct device_event *event)
+static void stop(struct device_client *client, const struct device_event *event)
 {
-  bool live = has_connack(client);
+  bool live = device_client_has_connack(client);
   if (live) device_session_disconnect(&client->session, event->stop.reason);
   device_tls_notify(&client->tls);
-  end_and_close(client, live ? DEVICE_FAIL_SESSION_STOPPED : DEVICE_FAIL_STOPPED, event->stop.reason);
+  device_client_end(client, live ? DEVICE_FAIL_SESSION_STOPPED : DEVICE_FAIL_STOPPED, event->stop.reason);
 }
 
 /* clang-format off */
 #define EVENTS (DEVICE_STOP + 1)
-static void (*const table[STATE_COUNT][EVENTS])(struct client *, const struct device_event *) = {
-  [STATE_IDLE]        = {[DEVICE_START] = start, [DEVICE_PUBLISH] = publish},
-  [STATE_OPENING]     = {[DEVICE_OPENED] = opened, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
+static void (*const table[DEVICE_CLIENT_STATES_COUNT][EVENTS])(struct device_client *, const struct device_event *) = {
+  [DEVICE_CLIENT_IDLE]        = {[DEVICE_START] = start, [DEVICE_PUBLISH] = publish},
+  [DEVICE_CLIENT_OPENING]     = {[DEVICE_OPENED] = opened, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
                          [DEVICE_PUBLISH] = publish, [DEVICE_STOP] = stop},
-  [STATE_HANDSHAKING] = {[DEVICE_BYTES] = handshake_bytes, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
+  [DEVICE_CLIENT_HANDSHAKING] = {[DEVICE_BYTES] = handshake_bytes, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
                          [DEVICE_PUBLISH] = publish, [DEVICE_STOP] = stop},
-  [STATE_CONNECTING]  = {[DEVICE_BYTES] = connack_bytes, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
+  [DEVICE_CLIENT_CONNECTING]  = {[DEVICE_BYTES] = connack_bytes, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
                          [DEVICE_PUBLISH] = publish, [DEVICE_STOP] = stop},
-  [STATE_SUBSCRIBING] = {[DEVICE_BYTES] = session_bytes, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
+  [DEVICE_CLIENT_SUBSCRIBING] = {[DEVICE_BYTES] = session_bytes, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
                          [DEVICE_PUBLISH] = publish, [DEVICE_SUBSCRIBE] = subscribe, [DEVICE_STOP] = stop},
-  [STATE_ONLINE]      = {[DEVICE_BYTES] = session_bytes, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
+  [DEVICE_CLIENT_ONLINE]      = {[DEVICE_BYTES] = session_bytes, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
                          [DEVICE_PUBLISH] = publish, [DEVICE_SUBSCRIBE] = subscribe, [DEVICE_STOP] = stop},
 };
 /* clang-format on */
 
-/* The interface -----------------------------------------------------------------------------------------------------
- */
+/* The interface of device.h. */
 
 static size_t builtin_storage_size(const struct device_profile *profile)
 {
   (void) profile;
-  return sizeof(struct client);
+  return sizeof(struct device_client);
 }
 
 /* Finds what the device cannot live without. The bundle's signature was checked before it was committed; since then
  * the slot's CRC vouches for it. */
-static enum device_failure boot(struct client *client)
+static enum device_failure boot(struct device_client *client)
 {
   const struct device_host *host = &client->config.host;
   struct device_nvm_identity identity;
@@ -408,7 +257,7 @@ static enum device_failure boot(struct client *client)
 static int builtin_create(void *storage, const struct device_config *config)
 {
   assert((uintptr_t) storage % alignof(max_align_t) == 0);
-  struct client *client = storage;
+  struct device_client *client = storage;
   memset(client, 0, sizeof *client);
   client->config = *config;
   client->platform.host = &client->config.host;
@@ -423,13 +272,13 @@ static int builtin_create(void *storage, const struct device_config *config)
                                             .host = &client->config.host,
                                             .tls = &client->tls,
                                             .id = client->id,
-                                            .deliver = deliver,
+                                            .deliver = device_client_deliver,
                                             .ctx = client,
                                             .ping_due_ms = DEVICE_NEVER};
   return -(int) failure;
 }
 
-static void lend(struct client *client, const struct device_event *event, struct device_effects *effects)
+static void lend(struct device_client *client, const struct device_event *event, struct device_effects *effects)
 {
   bool bytes = event->kind == DEVICE_BYTES;
   client->effects = effects;
@@ -440,11 +289,12 @@ static void lend(struct client *client, const struct device_event *event, struct
   client->tls.out_capacity = effects->out_capacity;
 }
 
-static void take_back(struct client *client)
+static void take_back(struct device_client *client)
 {
   struct device_effects *effects = client->effects;
   effects->out_size = client->tls.out_size;
-  effects->deadline_ms = has_connack(client) ? device_session_deadline(&client->session) : client->wait_ms;
+  effects->deadline_ms =
+      device_client_has_connack(client) ? device_session_deadline(&client->session) : client->wait_ms;
   client->effects = NULL;
   client->tls.in = NULL;
   client->tls.out = NULL;
@@ -453,7 +303,7 @@ static void take_back(struct client *client)
 
 static void builtin_step(void *storage, const struct device_event *event, struct device_effects *effects)
 {
-  struct client *client = storage;
+  struct device_client *client = storage;
   assert((size_t) event->kind < EVENTS);
   assert(effects->out_capacity >= DEVICE_OUT_MIN);
   *effects = (struct device_effects){.out = effects->out, .out_capacity = effects->out_capacity};
@@ -464,14 +314,14 @@ static void builtin_step(void *storage, const struct device_event *event, struct
   device_platform_enter(&client->platform);
   if (table[client->state][event->kind] != NULL) table[client->state][event->kind](client, event);
   /* whoever wrote or read last, a connection that broke underneath ends here */
-  if (client->state != STATE_IDLE && client->tls.error != 0) end_by_tls(client);
+  if (client->state != DEVICE_CLIENT_IDLE && client->tls.error != 0) end_by_tls(client);
   device_platform_leave();
   take_back(client);
 }
 
 static void builtin_destroy(void *storage)
 {
-  struct client *client = storage;
+  struct device_client *client = storage;
   device_platform_enter(&client->platform);
   device_tls_close(&client->tls);
   device_tls_forget_ticket(&client->tls);
@@ -481,22 +331,22 @@ static void builtin_destroy(void *storage)
 
 static uint32_t builtin_id(const void *storage)
 {
-  return ((const struct client *) storage)->id;
+  return ((const struct device_client *) storage)->id;
 }
 
 static uint32_t builtin_trust_version(const void *storage)
 {
-  return ((const struct client *) storage)->trust_version;
+  return ((const struct device_client *) storage)->trust_version;
 }
 
 static const char *builtin_state_name(uint8_t state)
 {
   static const char *const names[] = {
 #define X(symbol, name) name,
-      STATES(X)
+      DEVICE_CLIENT_STATES(X)
 #undef X
   };
-  return state < STATE_COUNT ? names[state] : "unknown";
+  return state < DEVICE_CLIENT_STATES_COUNT ? names[state] : "unknown";
 }
 
 const struct device_ops device_builtin = {

@@ -4,9 +4,8 @@
 
 #define QOS_NOT_SUPPORTED 0x9b /* MQTT 5 reason codes */
 #define PACKET_TOO_LARGE  0x95
-#define ID_NOT_FOUND      0x92
 
-static void observe(const struct device_session *session, const struct device_note *note)
+void device_session_observe(const struct device_session *session, const struct device_note *note)
 {
   if (session->host->observe != NULL) session->host->observe(session->host->ctx, note);
 }
@@ -17,7 +16,8 @@ static void send_packet(struct device_session *session, const uint8_t *packet, s
   if (device_tls_write(session->tls, packet, size) == 0) session->sent_ms = session->now_ms;
 }
 
-static void send_ack(struct device_session *session, enum device_mqtt_type type, uint16_t packet_id, uint8_t reason)
+void device_session_send_ack(struct device_session *session, enum device_mqtt_type type, uint16_t packet_id,
+                             uint8_t reason)
 {
   uint8_t packet[8];
   send_packet(session, packet,
@@ -143,16 +143,16 @@ bool device_session_ready(const struct device_session *session)
 }
 
 /* The end of an entry's life: reported (unless it is the device's own) and removed. */
-static void finish(struct device_session *session, size_t index, uint8_t reason)
+void device_session_finish(struct device_session *session, size_t index, uint8_t reason)
 {
   struct device_outbox_entry entry = session->outbox.entry[index];
   device_outbox_remove(&session->outbox, index);
   bool denied = reason >= 0x80;
   if (denied || !entry.internal)
-    observe(session, &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
-                                           .tag = entry.tag,
-                                           .qos = entry.qos,
-                                           .code = reason});
+    device_session_observe(session, &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
+                                                          .tag = entry.tag,
+                                                          .qos = entry.qos,
+                                                          .code = reason});
 }
 
 static size_t in_flight(const struct device_session *session)
@@ -191,7 +191,7 @@ static bool send_entry(struct device_session *session, size_t index)
   entry->due_ms = session->now_ms + session->profile->ack_timeout_ms;
   if (entry->phase == DEVICE_OUTBOX_RECEIVED) {
     entry->phase = DEVICE_OUTBOX_RELEASED;
-    send_ack(session, DEVICE_MQTT_PUBREL, entry->packet_id, 0);
+    device_session_send_ack(session, DEVICE_MQTT_PUBREL, entry->packet_id, 0);
     return true;
   }
   size_t size = encode_entry(session, index, packet, sizeof packet);
@@ -199,7 +199,7 @@ static bool send_entry(struct device_session *session, size_t index)
                    : size > session->packet_maximum  ? PACKET_TOO_LARGE
                                                      : 0;
   if (reason != 0) {
-    finish(session, index, reason);
+    device_session_finish(session, index, reason);
     return false;
   }
   entry->phase = DEVICE_OUTBOX_PUBLISHED;
@@ -243,7 +243,7 @@ static bool publish_now(struct device_session *session, const struct device_outb
   if (size == 0 || size > session->packet_maximum) return false;
   send_packet(session, packet, size);
   if (session->tls->error != 0) return false;
-  observe(session, &(struct device_note){.kind = DEVICE_NOTE_ACKED, .tag = message->tag});
+  device_session_observe(session, &(struct device_note){.kind = DEVICE_NOTE_ACKED, .tag = message->tag});
   return true;
 }
 
@@ -280,120 +280,6 @@ void device_session_disconnect(struct device_session *session, uint8_t reason)
   send_packet(session, packet,
               device_mqtt_encode_disconnect(packet, sizeof packet, session->profile->mqtt_version, reason));
 }
-
-/* What arrives ------------------------------------------------------------------------------------------------------
- */
-
-static enum device_failure on_suback(struct device_session *session, const struct device_mqtt_packet *packet)
-{
-  for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++) {
-    struct device_session_subscription *slot = &session->subscription[i];
-    if (slot->packet_id != packet->packet_id) continue;
-    if (packet->codes.size != 1) return DEVICE_FAIL_SESSION_PROTOCOL; /* one filter was asked for [MQTT-3.8.4-5] */
-    bool denied = packet->reason >= 0x80;
-    slot->packet_id = 0;
-    if (denied || !slot->internal)
-      observe(session, &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
-                                             .tag = slot->tag,
-                                             .code = packet->reason});
-    return DEVICE_FAIL_NONE;
-  }
-  return DEVICE_FAIL_SESSION_PROTOCOL;
-}
-
-static enum device_failure on_pubrec(struct device_session *session, const struct device_mqtt_packet *packet, int index)
-{
-  struct device_outbox_entry *entry = index >= 0 ? &session->outbox.entry[index] : NULL;
-  if (entry == NULL || entry->qos != 2) {
-    send_ack(session, DEVICE_MQTT_PUBREL, packet->packet_id, ID_NOT_FOUND);
-    return DEVICE_FAIL_NONE;
-  }
-  if (packet->reason >= 0x80) {
-    finish(session, (size_t) index, packet->reason);
-    return DEVICE_FAIL_NONE;
-  }
-  entry->phase = DEVICE_OUTBOX_RELEASED;
-  entry->due_ms = session->now_ms + session->profile->ack_timeout_ms;
-  send_ack(session, DEVICE_MQTT_PUBREL, packet->packet_id, 0);
-  return DEVICE_FAIL_NONE;
-}
-
-static enum device_failure on_answer(struct device_session *session, const struct device_mqtt_packet *packet)
-{
-  int index = device_outbox_find(&session->outbox, packet->packet_id);
-  if (packet->type == DEVICE_MQTT_PUBREC) return on_pubrec(session, packet, index);
-  if (index < 0) return DEVICE_FAIL_NONE; /* a late answer to what is already complete */
-  const struct device_outbox_entry *entry = &session->outbox.entry[index];
-  bool fits = packet->type == DEVICE_MQTT_PUBACK ? entry->qos == 1 && entry->phase == DEVICE_OUTBOX_PUBLISHED
-                                                 : entry->phase == DEVICE_OUTBOX_RELEASED;
-  if (!fits) return DEVICE_FAIL_SESSION_PROTOCOL;
-  /* PUBCOMP with "packet id not found" ends the exchange as well: there is nothing left to release */
-  finish(session, (size_t) index, packet->type == DEVICE_MQTT_PUBACK ? packet->reason : 0);
-  return DEVICE_FAIL_NONE;
-}
-
-static uint16_t *find_inbound(struct device_session *session, uint16_t packet_id)
-{
-  for (size_t i = 0; i < DEVICE_SESSION_INBOUND; i++)
-    if (session->inbound[i] == packet_id) return &session->inbound[i];
-  return NULL;
-}
-
-static enum device_failure on_publish(struct device_session *session, const struct device_mqtt_publish *message)
-{
-  if (message->qos == 2) {
-    if (find_inbound(session, message->packet_id) == NULL) {
-      uint16_t *slot = find_inbound(session, 0);
-      if (slot == NULL) return DEVICE_FAIL_SESSION_PROTOCOL; /* more than our receive maximum */
-      if (!session->deliver(session->ctx, message)) return DEVICE_FAIL_NONE;
-      *slot = message->packet_id;
-    }
-    send_ack(session, DEVICE_MQTT_PUBREC, message->packet_id, 0);
-    return DEVICE_FAIL_NONE;
-  }
-  if (session->deliver(session->ctx, message) && message->qos == 1)
-    send_ack(session, DEVICE_MQTT_PUBACK, message->packet_id, 0);
-  return DEVICE_FAIL_NONE;
-}
-
-static enum device_failure on_pubrel(struct device_session *session, uint16_t packet_id)
-{
-  uint16_t *slot = find_inbound(session, packet_id);
-  if (slot != NULL) *slot = 0;
-  send_ack(session, DEVICE_MQTT_PUBCOMP, packet_id, slot != NULL ? 0 : ID_NOT_FOUND);
-  return DEVICE_FAIL_NONE;
-}
-
-static enum device_failure on_pingresp(struct device_session *session)
-{
-  session->ping_due_ms = DEVICE_NEVER;
-  return DEVICE_FAIL_NONE;
-}
-
-static enum device_failure dispatch(struct device_session *session, const struct device_mqtt_packet *packet)
-{
-  switch (packet->type) {
-  case DEVICE_MQTT_PUBLISH: return on_publish(session, &packet->publish);
-  case DEVICE_MQTT_PUBACK:
-  case DEVICE_MQTT_PUBREC:
-  case DEVICE_MQTT_PUBCOMP: return on_answer(session, packet);
-  case DEVICE_MQTT_PUBREL: return on_pubrel(session, packet->packet_id);
-  case DEVICE_MQTT_SUBACK: return on_suback(session, packet);
-  case DEVICE_MQTT_PINGRESP: return on_pingresp(session);
-  case DEVICE_MQTT_DISCONNECT: session->reason = packet->reason; return DEVICE_FAIL_SESSION_DISCONNECT;
-  default: return DEVICE_FAIL_SESSION_PROTOCOL;
-  }
-}
-
-enum device_failure device_session_packet(struct device_session *session, const struct device_mqtt_packet *packet)
-{
-  enum device_failure failure = dispatch(session, packet);
-  if (failure == DEVICE_FAIL_NONE) device_session_flush(session);
-  return failure;
-}
-
-/* Time --------------------------------------------------------------------------------------------------------------
- */
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {

@@ -75,7 +75,14 @@ void device_session_disconnect(struct device_session *session, uint8_t reason);
 enum device_failure device_session_tick(struct device_session *session);
 uint64_t device_session_deadline(const struct device_session *session);
 
-/* Whether `topic` is private/ID/`below`. */
+/* Between the two halves, sending and receiving: an ack, a note, the end of an outbox entry's life (reported unless it
+ * is the device's own; a reason of 0x80 or more is a denial). */
+void device_session_send_ack(struct device_session *session, enum device_mqtt_type type, uint16_t packet_id,
+                             uint8_t reason);
+void device_session_observe(const struct device_session *session, const struct device_note *note);
+void device_session_finish(struct device_session *session, size_t index, uint8_t reason);
+
+/* Whether the topic is private/ID/`below`. */
 bool device_session_topic_is(const struct device_session *session, const struct device_mqtt_publish *message,
                              const char *below);
 

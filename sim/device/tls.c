@@ -9,9 +9,6 @@
 #include <mbedtls/psa_util.h>
 #include <psa/crypto.h>
 
-#include "identity.h"
-#include "trust.h"
-
 static const mbedtls_x509_crt_profile certificate_profile = {
     .allowed_mds = MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256),
     .allowed_pks = MBEDTLS_X509_ID_FLAG(MBEDTLS_PK_ECDSA) | MBEDTLS_X509_ID_FLAG(MBEDTLS_PK_ECKEY),
@@ -83,68 +80,6 @@ static void handshake_free(struct device_tls *tls)
   tls->handshake = NULL;
 }
 
-static int load_anchors(mbedtls_x509_crt *anchors, const struct device_host *host)
-{
-  uint8_t bytes[DEVICE_NVM_TRUST_MAX];
-  struct device_nvm_slot slot;
-  struct device_trust_bundle bundle;
-  if (device_nvm_find(host, DEVICE_NVM_TRUST, &slot) != 0) return DEVICE_TLS_MEMORY;
-  if (slot.size == 0) return 0;
-  if (slot.size > sizeof bytes || host->nvm_read(host->ctx, slot.offset, bytes, slot.size) != 0)
-    return DEVICE_TLS_MEMORY;
-  if (device_trust_parse(bytes, slot.size, &bundle) != DEVICE_UPDATE_COMMITTED) return DEVICE_TLS_KEY;
-  for (size_t i = 0; i < bundle.anchor_count; i++) {
-    int error = mbedtls_x509_crt_parse_der(anchors, bundle.anchor[i].der, bundle.anchor[i].size);
-    if (error != 0) return error == MBEDTLS_ERR_X509_ALLOC_FAILED ? error : DEVICE_TLS_KEY;
-  }
-  return 0;
-}
-
-static int load_chain(mbedtls_x509_crt *own, const struct device_host *host)
-{
-  uint8_t bytes[DEVICE_NVM_CERTIFICATE_MAX];
-  struct device_nvm_slot slot;
-  struct device_chain chain;
-  if (device_nvm_find(host, DEVICE_NVM_CERTIFICATE, &slot) != 0) return DEVICE_TLS_MEMORY;
-  if (slot.size == 0) return DEVICE_TLS_KEY;
-  if (slot.size > sizeof bytes || host->nvm_read(host->ctx, slot.offset, bytes, slot.size) != 0)
-    return DEVICE_TLS_MEMORY;
-  if (device_chain_parse(bytes, slot.size, &chain) != DEVICE_UPDATE_COMMITTED) return DEVICE_TLS_KEY;
-  for (size_t i = 0; i < chain.count; i++) {
-    int error = mbedtls_x509_crt_parse_der(own, chain.certificate[i].der, chain.certificate[i].size);
-    if (error != 0) return error == MBEDTLS_ERR_X509_ALLOC_FAILED ? error : DEVICE_TLS_KEY;
-  }
-  return 0;
-}
-
-static int load_key(struct device_tls_handshake *handshake, const struct device_host *host)
-{
-  struct device_nvm_identity identity;
-  if (device_nvm_read_identity(host, &identity) != 0) return DEVICE_TLS_MEMORY;
-  psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
-  psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1));
-  psa_set_key_bits(&attributes, 256);
-  psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_SIGN_HASH);
-  psa_set_key_algorithm(&attributes, PSA_ALG_ECDSA(PSA_ALG_SHA_256));
-  psa_status_t status =
-      psa_import_key(&attributes, identity.private_key, sizeof identity.private_key, &handshake->key_id);
-  mbedtls_platform_zeroize(&identity, sizeof identity);
-  if (status == PSA_ERROR_INSUFFICIENT_MEMORY) return MBEDTLS_ERR_SSL_ALLOC_FAILED;
-  if (status != PSA_SUCCESS) return DEVICE_TLS_KEY;
-  return mbedtls_pk_setup_opaque(&handshake->key, handshake->key_id);
-}
-
-static int load_credentials(struct device_tls *tls, const struct device_host *host)
-{
-  struct device_tls_handshake *handshake = tls->handshake;
-  int error = load_anchors(&handshake->anchors, host);
-  if (error == 0) error = load_chain(&handshake->chain, host);
-  if (error == 0) error = load_key(handshake, host);
-  if (error == 0) error = mbedtls_ssl_conf_own_cert(&tls->config, &handshake->chain, &handshake->key);
-  if (error == 0) mbedtls_ssl_conf_ca_chain(&tls->config, &handshake->anchors, NULL);
-  return error;
-}
-
 static mbedtls_ssl_protocol_version version_of(uint8_t version)
 {
   return version >= 13 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2;
@@ -192,7 +127,7 @@ int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handsha
   tls->open = true;
   tls->tickets_barred = tls->offered_ticket = false;
   tls->error = configure(tls, options->profile);
-  if (tls->error == 0) tls->error = load_credentials(tls, options->host);
+  if (tls->error == 0) tls->error = device_tls_load(tls, options->host);
   if (tls->error == 0) tls->error = mbedtls_ssl_setup(&tls->ssl, &tls->config);
   if (tls->error == 0) tls->error = mbedtls_ssl_set_hostname(&tls->ssl, options->peer);
   if (tls->error == 0) tls->error = offer_ticket(tls, options);

@@ -64,6 +64,9 @@ void device_tls_init(struct device_tls *tls);
 int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handshake,
                     const struct device_tls_options *options);
 
+/* Of device_tls_open: fills tls->handshake from NVM and hands it to the library. 0 or error. */
+int device_tls_load(struct device_tls *tls, const struct device_host *host);
+
 /* Goes on with the handshake: 0 done, DEVICE_TLS_WANT, or a negative error (an alert to send may be in `out`). */
 int device_tls_handshake(struct device_tls *tls);
 

@@ -1,0 +1,118 @@
+/* The client's ear: decrypted bytes become packets, packets become the end of a wait, a message or the end of all. */
+#include <string.h>
+
+#include "client.h"
+#include "update.h"
+
+bool device_client_deliver(void *ctx, const struct device_mqtt_publish *message)
+{
+  struct device_client *client = ctx;
+  int handled = device_update_handle(&client->session, message, &client->trust_version);
+  if (handled != 0) return handled > 0;
+  device_client_note(client, &(struct device_note){.kind = DEVICE_NOTE_MESSAGE,
+                                                   .retained = message->retain,
+                                                   .duplicate = message->duplicate,
+                                                   .qos = message->qos,
+                                                   .topic = message->topic,
+                                                   .topic_size = message->topic_size,
+                                                   .payload = message->payload,
+                                                   .payload_size = message->payload_size});
+  return true;
+}
+
+static enum device_failure connack_failure(uint8_t version, uint8_t reason)
+{
+  static const struct {
+    uint8_t version, reason;
+    enum device_failure failure;
+  } refusals[] = {
+      {4, 1, DEVICE_FAIL_MQTT_REFUSED_VERSION},  {4, 2, DEVICE_FAIL_MQTT_REFUSED_ID},
+      {4, 3, DEVICE_FAIL_MQTT_REFUSED_BUSY},     {4, 4, DEVICE_FAIL_MQTT_REFUSED_AUTH},
+      {4, 5, DEVICE_FAIL_MQTT_REFUSED_AUTH},     {5, 0x84, DEVICE_FAIL_MQTT_REFUSED_VERSION},
+      {5, 0x85, DEVICE_FAIL_MQTT_REFUSED_ID},    {5, 0x86, DEVICE_FAIL_MQTT_REFUSED_AUTH},
+      {5, 0x87, DEVICE_FAIL_MQTT_REFUSED_AUTH},  {5, 0x8a, DEVICE_FAIL_MQTT_REFUSED_AUTH},
+      {5, 0x8c, DEVICE_FAIL_MQTT_REFUSED_AUTH},  {5, 0x88, DEVICE_FAIL_MQTT_REFUSED_BUSY},
+      {5, 0x89, DEVICE_FAIL_MQTT_REFUSED_BUSY},  {5, 0x97, DEVICE_FAIL_MQTT_REFUSED_BUSY},
+      {5, 0x9f, DEVICE_FAIL_MQTT_REFUSED_BUSY},  {5, 0x9c, DEVICE_FAIL_MQTT_REFUSED_MOVED},
+      {5, 0x9d, DEVICE_FAIL_MQTT_REFUSED_MOVED},
+  };
+  for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
+    if (refusals[i].version == version && refusals[i].reason == reason) return refusals[i].failure;
+  return DEVICE_FAIL_MQTT_REFUSED_OTHER;
+}
+
+static void become_ready(struct device_client *client)
+{
+  if (client->state != DEVICE_CLIENT_SUBSCRIBING || !device_session_ready(&client->session)) return;
+  device_client_enter(client, DEVICE_CLIENT_ONLINE, 0);
+  device_client_note(client, &(struct device_note){.kind = DEVICE_NOTE_READY});
+}
+
+static void on_connack(struct device_client *client, const struct device_mqtt_packet *packet)
+{
+  uint8_t version = client->config.profile->mqtt_version;
+  if (packet->type != DEVICE_MQTT_CONNACK) {
+    device_client_end(client, DEVICE_FAIL_MQTT_PROTOCOL, 0);
+    return;
+  }
+  if (packet->reason != 0) {
+    device_tls_notify(&client->tls);
+    device_client_end(client, connack_failure(version, packet->reason), packet->reason);
+    return;
+  }
+  device_client_enter(client, DEVICE_CLIENT_SUBSCRIBING, 0);
+  device_client_note(client,
+                     &(struct device_note){.kind = DEVICE_NOTE_ONLINE, .session_present = packet->session_present});
+  device_session_begin(&client->session, packet);
+  become_ready(client);
+}
+
+static void on_packet(struct device_client *client, const struct device_mqtt_packet *packet)
+{
+  if (client->state == DEVICE_CLIENT_CONNECTING) {
+    on_connack(client, packet);
+    return;
+  }
+  enum device_failure failure = device_session_packet(&client->session, packet);
+  if (failure != DEVICE_FAIL_NONE) {
+    device_tls_notify(&client->tls);
+    device_client_end(client, failure, client->session.reason);
+    return;
+  }
+  become_ready(client);
+}
+
+/* Takes whole packets off the front of the buffer. */
+static void take_packets(struct device_client *client)
+{
+  uint8_t version = client->config.profile->mqtt_version;
+  size_t taken = 0;
+  while (client->state != DEVICE_CLIENT_IDLE && taken < client->rx_size) {
+    struct device_mqtt_packet packet;
+    int size = device_mqtt_decode(client->buffer.rx + taken, client->rx_size - taken, version, sizeof client->buffer.rx,
+                                  &packet);
+    if (size == DEVICE_MQTT_INCOMPLETE) break;
+    if (size < 0) {
+      device_client_end(
+          client, device_client_has_connack(client) ? DEVICE_FAIL_SESSION_PROTOCOL : DEVICE_FAIL_MQTT_PROTOCOL, 0);
+      return;
+    }
+    taken += (size_t) size;
+    on_packet(client, &packet);
+  }
+  if (client->state == DEVICE_CLIENT_IDLE) return;
+  memmove(client->buffer.rx, client->buffer.rx + taken, client->rx_size - taken);
+  client->rx_size = (uint16_t) (client->rx_size - taken);
+}
+
+void device_client_receive(struct device_client *client)
+{
+  int size = 1;
+  while (client->state != DEVICE_CLIENT_IDLE && size > 0 && client->tls.error == 0) {
+    size =
+        device_tls_read(&client->tls, client->buffer.rx + client->rx_size, sizeof client->buffer.rx - client->rx_size);
+    if (size <= 0) break;
+    client->rx_size = (uint16_t) (client->rx_size + size);
+    take_packets(client);
+  }
+}
