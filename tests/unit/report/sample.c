@@ -1,0 +1,97 @@
+#define _POSIX_C_SOURCE 200809L
+#include "sample.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void measure(struct metrics *metrics)
+{
+  metrics_add(metrics, METRIC_CONNECT_ATTEMPTS, 1013);
+  metrics_add(metrics, METRIC_CONNECT_OK, 1000);
+  metrics_add(metrics, METRIC_CONNECT_FAILED, 12);
+  metrics_set(metrics, METRIC_CONNECT_OPEN, 1);
+  metrics_add(metrics, METRIC_HANDSHAKE_FULL, 1000);
+  metrics_add(metrics, METRIC_TELEMETRY_SENT, 5000);
+  metrics_set(metrics, METRIC_FLEET_ONLINE, 998);
+  metrics_set(metrics, METRIC_DEVICES_LOST, 2);
+  metrics_set(metrics, METRIC_PROCESS_CPU, 1.5);
+  for (uint32_t i = 0; i < 10; i++)
+    metrics_fail(metrics, DEVICE_FAIL_TLS_NOT_TRUSTED, 0xa00 + i, true, "broker sent 2 certificates");
+  metrics_fail(metrics, DEVICE_FAIL_TCP_RESET, 0xb01, false, "peer \"x\" <gone> & \x1b[31mred");
+  metrics_fail(metrics, DEVICE_FAIL_TCP_RESET, 0xb01, true, "later");
+  for (uint64_t ms = 1; ms <= 1000; ms++) metrics_record_us(metrics, METRIC_HANDSHAKE_WALL, ms * 1000);
+}
+
+void sample_begin(struct sample *sample)
+{
+  *sample = (struct sample){.metrics = metrics_create()};
+  assert(sample->metrics != NULL);
+  measure(sample->metrics);
+  strcpy(sample->folder, "/tmp/fleetsim-report-XXXXXX");
+  assert(mkdtemp(sample->folder) != NULL);
+  sample->phase_checks[0] = (struct results_check){"refused == 100%", "10 of 10 (100%)", true};
+  sample->phases[0] =
+      (struct results_phase){"baseline", 0.0, 5.2, true, {"online >= 100%", "1000 of 1000 (100%)", true}, NULL, 0, ""};
+  sample->phases[1] = (struct results_phase){
+      "drop <A> & B", 5.2, 3.0, false, {"", "", false}, sample->phase_checks, 1, "rolled back 1 step"};
+  sample->checks[0] = (struct results_check){"devices.lost == 0", "2", false};
+  sample->checks[1] = (struct results_check){"telemetry.lost == 0", "0", true};
+  sample->checks[2] = (struct results_check){"handshake.wall_ms.p99 < 2s", "0.99 s", true};
+  sample->results = (struct results){.verdict = "fail",
+                                     .exit_code = EXIT_CODE_FAIL,
+                                     .message = "expected devices.lost == 0, observed 2",
+                                     .scenario_name = "root \"CA\" rotation",
+                                     .scenario_file = "scenarios/root-ca-rotation.yaml",
+                                     .seed = 7,
+                                     .started = "2026-01-02T03:04:05Z",
+                                     .duration_s = 41.2,
+                                     .version_fleetsim = "0.1.0",
+                                     .devices = 1000,
+                                     .timing_profile = "nrf52-m4-64",
+                                     .phases = sample->phases,
+                                     .phase_count = 2,
+                                     .expectations = sample->checks,
+                                     .expectation_count = 3,
+                                     .metrics = sample->metrics};
+}
+
+void sample_end(struct sample *sample)
+{
+  DIR *folder = opendir(sample->folder);
+  for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)
+    if (entry->d_name[0] != '.') unlinkat(dirfd(folder), entry->d_name, 0);
+  closedir(folder);
+  rmdir(sample->folder);
+  metrics_destroy(sample->metrics);
+}
+
+void sample_pass(struct sample *sample)
+{
+  sample->checks[0] = (struct results_check){"devices.lost == 0", "0", true};
+  sample->results.verdict = "pass";
+  sample->results.exit_code = EXIT_CODE_PASS;
+  sample->results.message[0] = '\0';
+}
+
+char *sample_read(const struct sample *sample, const char *name)
+{
+  char path[FILES_PATH_MAX];
+  uint8_t *data;
+  size_t size;
+  if (files_join(path, sample->folder, name, NULL) != 0) return NULL;
+  return files_read(path, 1u << 20, &data, &size, NULL) == 0 ? (char *) data : NULL;
+}
+
+char *sample_printed(const struct sample *sample, bool colour)
+{
+  char *text = NULL;
+  size_t size;
+  FILE *out = open_memstream(&text, &size);
+  assert(out != NULL);
+  results_print(&sample->results, out, colour);
+  fclose(out);
+  return text;
+}

@@ -1,0 +1,28 @@
+/* A run as the simulator would hand it over: two phases, some failures, three expectations; it fails by one of them. */
+#ifndef FLEETSIM_TEST_SAMPLE_H
+#define FLEETSIM_TEST_SAMPLE_H
+
+#include "base/files.h"
+#include "report/results.h"
+
+struct sample {
+  struct metrics *metrics;
+  struct results_check phase_checks[1], checks[3];
+  struct results_phase phases[2];
+  struct results results;
+  char folder[64]; /* made for this sample */
+};
+
+void sample_begin(struct sample *sample);
+void sample_end(struct sample *sample); /* removes the folder */
+
+/* Makes all checks of it pass, and the verdict. */
+void sample_pass(struct sample *sample);
+
+/* The text of a file in the sample's folder; malloc'd. NULL: it is not there. */
+char *sample_read(const struct sample *sample, const char *name);
+
+/* What results_print prints; malloc'd. */
+char *sample_printed(const struct sample *sample, bool colour);
+
+#endif

@@ -1,0 +1,177 @@
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "report/metrics.h"
+
+#define SEED 11u
+
+static int make(void **state)
+{
+  *state = metrics_create();
+  return *state != NULL ? 0 : -1;
+}
+
+static int destroy(void **state)
+{
+  metrics_destroy(*state);
+  return 0;
+}
+
+static void expect_near(double seen, double expected, double tolerance)
+{
+  if (!(fabs(seen - expected) <= tolerance)) fail_msg("seen %g, expected %g +- %g", seen, expected, tolerance);
+}
+
+static void counters_add_up_and_gauges_are_replaced(void **state)
+{
+  struct metrics *m = *state;
+  metrics_add(m, METRIC_CONNECT_OK, 3);
+  metrics_add(m, METRIC_CONNECT_OK, 4);
+  metrics_set(m, METRIC_FLEET_ONLINE, 9);
+  metrics_set(m, METRIC_FLEET_ONLINE, 8);
+  expect_near(metrics_value(m, METRIC_CONNECT_OK), 7, 0);
+  expect_near(metrics_value(m, METRIC_FLEET_ONLINE), 8, 0);
+}
+
+static void names_decide_between_milliseconds_and_microseconds(void **state)
+{
+  struct metrics *m = *state;
+  struct metrics_stats stats;
+  metrics_record_us(m, METRIC_HANDSHAKE_WALL, 2500);
+  metrics_record_us(m, METRIC_HANDSHAKE_CPU, 2500);
+  metrics_stats(m, METRIC_HANDSHAKE_WALL, &stats);
+  expect_near(stats.max, 2.5, 0);
+  metrics_stats(m, METRIC_HANDSHAKE_CPU, &stats);
+  expect_near(stats.max, 2500, 0);
+}
+
+static void percentiles_of_one_to_a_thousand_are_within_three_digits(void **state)
+{
+  struct metrics *m = *state;
+  struct metrics_stats stats;
+  for (uint64_t ms = 1; ms <= 1000; ms++) metrics_record_us(m, METRIC_CONNECT_TOTAL, ms * 1000);
+  metrics_stats(m, METRIC_CONNECT_TOTAL, &stats);
+  assert_int_equal(stats.count, 1000);
+  expect_near(stats.min, 1, 0.001);
+  expect_near(stats.mean, 500.5, 0.5);
+  expect_near(stats.p50, 500, 0.5);
+  expect_near(stats.p90, 900, 0.9);
+  expect_near(stats.p99, 990, 1);
+  expect_near(stats.p99_9, 999, 1);
+  expect_near(stats.max, 1000, 0);
+}
+
+/* A real tool prints p95 < min: here the order holds for any sample. */
+static void percentiles_are_in_order_for_any_sample(void **state)
+{
+  (void) state;
+  uint64_t random = SEED;
+  for (int round = 0; round < 200; round++) {
+    struct metrics *m = metrics_create();
+    struct metrics_stats s;
+    uint64_t values = 1 + random_next(&random) % 300;
+    unsigned shift = (unsigned) (random_next(&random) % 64);
+    for (uint64_t i = 0; i < values; i++) metrics_record_us(m, METRIC_CONNECT_TOTAL, random_next(&random) >> shift);
+    metrics_stats(m, METRIC_CONNECT_TOTAL, &s);
+    bool ordered = s.min <= s.p50 && s.p50 <= s.p90 && s.p90 <= s.p99 && s.p99 <= s.p99_9 && s.p99_9 <= s.max;
+    if (!ordered || s.mean < s.min || s.mean > s.max * 1.001 || s.count != values)
+      fail_msg("seed %u, round %d: %g %g %g %g %g %g, mean %g", SEED, round, s.min, s.p50, s.p90, s.p99, s.p99_9, s.max,
+               s.mean);
+    metrics_destroy(m);
+  }
+}
+
+static void more_than_an_hour_counts_as_an_hour(void **state)
+{
+  struct metrics *m = *state;
+  struct metrics_stats stats;
+  metrics_record_us(m, METRIC_CONNECT_TOTAL, UINT64_MAX);
+  metrics_stats(m, METRIC_CONNECT_TOTAL, &stats);
+  assert_int_equal(stats.count, 1);
+  expect_near(stats.max, 3600e3, 0);
+}
+
+static void every_metric_is_found_by_its_name(void **state)
+{
+  struct metrics *m = *state;
+  static const char *const statistics[] = {"count", "min", "mean", "p50", "p90", "p99", "p99_9", "max"};
+  for (enum metric metric = 0; metric < METRIC_COUNT; metric++) {
+    double value;
+    bool histogram = metric_kind(metric) == METRIC_KIND_HISTOGRAM;
+    assert_int_equal(metrics_known(metric_name(metric)), !histogram);
+    assert_int_equal(metrics_find(m, metric_name(metric), &value), histogram ? -1 : 0);
+    for (size_t i = 0; i < 8; i++) {
+      char name[96];
+      snprintf(name, sizeof name, "%s.%s", metric_name(metric), statistics[i]);
+      assert_int_equal(metrics_known(name), histogram);
+      assert_int_equal(metrics_find(m, name, &value), histogram ? 0 : -1);
+    }
+  }
+}
+
+static void unknown_names_are_not_found(void **state)
+{
+  static const char *const names[] = {"",
+                                      "connect",
+                                      "connect.",
+                                      "connect.okay",
+                                      "connect.ok.",
+                                      "connect.o",
+                                      "connect.ok.count",
+                                      "handshake.p99",
+                                      "handshake.wall_ms.",
+                                      "handshake.wall_ms.p98",
+                                      "handshake.wall_ms.p99.x"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    double value;
+    if (metrics_known(names[i]) || metrics_find(*state, names[i], &value) == 0) fail_msg("found \"%s\"", names[i]);
+  }
+}
+
+static void a_percentile_of_nothing_satisfies_no_expectation(void **state)
+{
+  double p99 = 0, count = -1;
+  assert_int_equal(metrics_find(*state, "handshake.wall_ms.p99", &p99), 0);
+  assert_int_equal(metrics_find(*state, "handshake.wall_ms.count", &count), 0);
+  assert_false(p99 < 2000 || p99 >= 2000);
+  expect_near(count, 0, 0);
+}
+
+static void a_failure_keeps_its_first_devices_once_each_and_the_first_detail(void **state)
+{
+  struct metrics *m = *state;
+  for (uint32_t i = 0; i < 20; i++)
+    metrics_fail(m, DEVICE_FAIL_TLS_EXPIRED, i / 2, i >= 15, i == 0 ? "first" : "later");
+  const struct metrics_failure *failure = metrics_failure(m, DEVICE_FAIL_TLS_EXPIRED);
+  assert_int_equal(failure->count, 20);
+  assert_int_equal(failure->expected, 5);
+  assert_int_equal(failure->first_count, METRICS_FIRST_DEVICES);
+  for (uint32_t i = 0; i < METRICS_FIRST_DEVICES; i++) assert_int_equal(failure->first_devices[i], i);
+  assert_string_equal(failure->detail, "first");
+  assert_int_equal(metrics_failure(m, DEVICE_FAIL_TLS_REVOKED)->count, 0);
+}
+
+int main(void)
+{
+#define test(name) cmocka_unit_test_setup_teardown(name, make, destroy)
+  const struct CMUnitTest tests[] = {
+      test(counters_add_up_and_gauges_are_replaced),
+      test(names_decide_between_milliseconds_and_microseconds),
+      test(percentiles_of_one_to_a_thousand_are_within_three_digits),
+      test(percentiles_are_in_order_for_any_sample),
+      test(more_than_an_hour_counts_as_an_hour),
+      test(every_metric_is_found_by_its_name),
+      test(unknown_names_are_not_found),
+      test(a_percentile_of_nothing_satisfies_no_expectation),
+      test(a_failure_keeps_its_first_devices_once_each_and_the_first_detail),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,234 @@
+#define _XOPEN_SOURCE 700
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "sample.h"
+
+static struct sample sample;
+
+static int begin(void **state)
+{
+  (void) state;
+  sample_begin(&sample);
+  return 0;
+}
+
+static int finish(void **state)
+{
+  (void) state;
+  sample_end(&sample);
+  return 0;
+}
+
+static json_t *written(void)
+{
+  struct error error = {0};
+  if (results_write(&sample.results, sample.folder, &error) != 0) fail_msg("%s", error.text);
+  char *text = sample_read(&sample, "results.json");
+  assert_non_null(text);
+  json_t *tree = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+  free(text);
+  assert_non_null(tree);
+  return tree;
+}
+
+/* The member at a path like "phases/0/name". Metric names have dots, none has a slash. */
+static const json_t *at(const json_t *tree, const char *path)
+{
+  char key[128];
+  for (const char *p = path; *p != '\0';) {
+    size_t size = strcspn(p, "/");
+    snprintf(key, sizeof key, "%.*s", (int) size, p);
+    tree = json_is_array(tree) ? json_array_get(tree, strtoul(key, NULL, 10)) : json_object_get(tree, key);
+    if (tree == NULL) fail_msg("no %s in results.json", path);
+    p += size + (p[size] == '/');
+  }
+  return tree;
+}
+
+static void expect_text(const json_t *tree, const char *path, const char *expected)
+{
+  assert_non_null(json_string_value(at(tree, path)));
+  assert_string_equal(json_string_value(at(tree, path)), expected);
+}
+
+static void expect_number(const json_t *tree, const char *path, double expected)
+{
+  double seen = json_number_value(at(tree, path));
+  if (!json_is_number(at(tree, path)) || seen < expected - 1e-9 || seen > expected + 1e-9)
+    fail_msg("%s is %g, expected %g", path, seen, expected);
+}
+
+static void writes_the_schema_of_the_contract(void **state)
+{
+  (void) state;
+  json_t *tree = written();
+  expect_text(tree, "schema", "fleetsim-results/1");
+  expect_text(tree, "verdict", "fail");
+  expect_number(tree, "exit_code", 1);
+  expect_text(tree, "scenario/name", "root \"CA\" rotation");
+  expect_number(tree, "seed", 7);
+  expect_number(tree, "duration_s", 41.2);
+  expect_text(tree, "versions/fleetsim", "0.1.0");
+  expect_number(tree, "fleet/devices", 1000);
+  expect_text(tree, "phases/0/gate/observed", "1000 of 1000 (100%)");
+  assert_true(json_is_true(at(tree, "phases/0/gate/pass")));
+  assert_true(json_is_null(at(tree, "phases/1/gate")));
+  expect_text(tree, "phases/1/expectations/0/expr", "refused == 100%");
+  assert_true(json_is_false(at(tree, "expectations/0/pass")));
+  assert_int_equal(json_object_size(at(tree, "metrics")), METRIC_COUNT);
+  expect_number(tree, "metrics/process.cpu_s/value", 1.5);
+  expect_number(tree, "metrics/handshake.wall_ms/count", 1000);
+  expect_number(tree, "metrics/handshake.wall_ms/max", 1000);
+  json_decref(tree);
+}
+
+static void names_failures_with_count_ids_and_detail(void **state)
+{
+  (void) state;
+  json_t *tree = written();
+  assert_int_equal(json_object_size(at(tree, "failures")), 2);
+  expect_number(tree, "failures/connect.tls.not_trusted/count", 10);
+  assert_true(json_is_true(at(tree, "failures/connect.tls.not_trusted/expected")));
+  expect_text(tree, "failures/connect.tls.not_trusted/first_devices/0", "00000a00");
+  assert_int_equal(json_array_size(at(tree, "failures/connect.tls.not_trusted/first_devices")), METRICS_FIRST_DEVICES);
+  expect_text(tree, "failures/connect.tls.not_trusted/sentence", device_failure_sentence(DEVICE_FAIL_TLS_NOT_TRUSTED));
+  assert_true(json_is_false(at(tree, "failures/connect.tcp.reset/expected")));
+  expect_text(tree, "failures/connect.tcp.reset/detail", "peer \"x\" <gone> & \x1b[31mred");
+  json_decref(tree);
+}
+
+static void attempts_that_have_no_name_break_the_accounting(void **state)
+{
+  (void) state;
+  json_t *tree = written();
+  expect_number(tree, "accounting/attempts", 1013);
+  expect_number(tree, "accounting/open", 1);
+  assert_true(json_is_true(at(tree, "accounting/closed")));
+  json_decref(tree);
+  metrics_add(sample.metrics, METRIC_CONNECT_ATTEMPTS, 1);
+  metrics_add(sample.metrics, METRIC_CONNECT_FAILED, 1);
+  tree = written();
+  assert_true(json_is_false(at(tree, "accounting/closed")));
+  json_decref(tree);
+}
+
+static void a_pass_with_a_failed_check_is_written_as_an_internal_error(void **state)
+{
+  (void) state;
+  struct results_check *checks[] = {&sample.checks[1], &sample.phase_checks[0], &sample.phases[0].gate};
+  for (size_t i = 0; i < 3; i++) {
+    sample_pass(&sample);
+    for (size_t j = 0; j < 3; j++) checks[j]->pass = j != i;
+    struct error error = {0};
+    assert_int_equal(results_write(&sample.results, sample.folder, &error), -1);
+    assert_int_equal(error.code, EXIT_CODE_INTERNAL);
+    assert_non_null(strstr(error.text, checks[i]->expr));
+    char *text = sample_read(&sample, "results.json");
+    assert_non_null(strstr(text, "\"verdict\": \"error\""));
+    assert_non_null(strstr(text, "\"exit_code\": 4"));
+    free(text);
+  }
+}
+
+static void a_pass_that_everything_bears_out_is_written(void **state)
+{
+  (void) state;
+  sample_pass(&sample);
+  json_t *tree = written();
+  expect_text(tree, "verdict", "pass");
+  expect_number(tree, "exit_code", 0);
+  json_decref(tree);
+}
+
+static void text_that_is_no_utf8_does_not_lose_the_results(void **state)
+{
+  (void) state;
+  strcpy(sample.results.scenario_file, "caf\xc3\xa9.yaml");
+  strcpy(sample.phases[0].name, "cut off: \xe2\x82");
+  json_t *tree = written();
+  expect_text(tree, "scenario/file", "caf\xc3\xa9.yaml");
+  expect_text(tree, "phases/0/name", "cut off: ??");
+  json_decref(tree);
+}
+
+static void a_run_that_ended_before_its_fleet_existed_has_results_too(void **state)
+{
+  (void) state;
+  sample.results.metrics = NULL;
+  sample.results.phase_count = sample.results.expectation_count = 0;
+  sample.results.verdict = "error";
+  sample.results.exit_code = EXIT_CODE_SETUP;
+  json_t *tree = written();
+  expect_number(tree, "exit_code", 3);
+  assert_int_equal(json_object_size(at(tree, "metrics")), 0);
+  json_decref(tree);
+  free(sample_printed(&sample, false));
+}
+
+static void a_folder_that_is_not_there_is_a_sentence(void **state)
+{
+  (void) state;
+  struct error error = {0};
+  assert_int_equal(results_write(&sample.results, "/nonexistent/folder", &error), -1);
+  assert_int_equal(error.code, EXIT_CODE_SETUP);
+  assert_non_null(strstr(error.text, "/nonexistent/folder/junit.xml"));
+}
+
+static void without_junit_there_is_no_results_json(void **state)
+{
+  (void) state;
+  char path[FILES_PATH_MAX];
+  struct error error = {0};
+  assert_int_equal(files_join(path, sample.folder, "junit.xml", NULL), 0);
+  assert_int_equal(files_make_folder(path, 0755, &error), 0);
+  assert_int_equal(results_write(&sample.results, sample.folder, &error), -1);
+  assert_null(sample_read(&sample, "results.json"));
+  rmdir(path);
+}
+
+static void a_file_that_cannot_be_written_whole_leaves_no_part_of_it(void **state)
+{
+  (void) state;
+  struct rlimit before;
+  struct error error = {0};
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+  signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){100, before.rlim_max}), 0);
+  int status = results_write(&sample.results, sample.folder, &error);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+  assert_int_equal(status, -1);
+  assert_int_equal(error.code, EXIT_CODE_SETUP);
+  assert_non_null(strstr(error.text, "free space"));
+  assert_null(sample_read(&sample, "junit.xml"));
+  assert_null(sample_read(&sample, "junit.xml.part"));
+  assert_null(sample_read(&sample, "results.json"));
+}
+
+int main(void)
+{
+#define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+  const struct CMUnitTest tests[] = {
+      test(writes_the_schema_of_the_contract),
+      test(names_failures_with_count_ids_and_detail),
+      test(attempts_that_have_no_name_break_the_accounting),
+      test(a_pass_with_a_failed_check_is_written_as_an_internal_error),
+      test(a_pass_that_everything_bears_out_is_written),
+      test(text_that_is_no_utf8_does_not_lose_the_results),
+      test(a_run_that_ended_before_its_fleet_existed_has_results_too),
+      test(a_folder_that_is_not_there_is_a_sentence),
+      test(without_junit_there_is_no_results_json),
+      test(a_file_that_cannot_be_written_whole_leaves_no_part_of_it),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
