@@ -101,7 +101,7 @@ static void on_connected(void *ctx, MQTTAsync_successData *data)
 static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
 {
   struct operator* op = ctx;
-  char text[160], tls[sizeof op->tls_error];
+  char text[256], tls[sizeof op->tls_error];
   pthread_mutex_lock(&op->mutex);
   memcpy(tls, op->tls_error, sizeof tls);
   op->tls_error[0] = '\0';
@@ -109,8 +109,10 @@ static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
   const char *why = data != NULL && data->message != NULL ? data->message : "no reason given";
   if (tls[0] != '\0')
     snprintf(text, sizeof text, "the operator cannot connect: %s", tls);
-  else
-    snprintf(text, sizeof text, "the operator cannot connect: %.100s (code %d)", why, data != NULL ? data->code : 0);
+  else /* paho has one sentence for a refused connection and for a wrong name in the certificate */
+    snprintf(text, sizeof text,
+             "the operator cannot connect: %.60s: check that port %u listens, with a certificate for %.40s", why,
+             op->config.port, op->config.host);
   enter(op, LINK_DOWN, OPERATOR_FAILED, text);
 }
 

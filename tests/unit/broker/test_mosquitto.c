@@ -60,6 +60,7 @@ static void sees_the_chain_also_where_tls_1_2_is_allowed(void **state)
   rig_succeeds(rig, &started);
   assert_int_equal(probe(rig, BROKER_MAIN).seen.certificates, 2);
   assert_int_equal(rig_client(rig, "mosquitto_pub --tls-version tlsv1.2", 0, "-t private/00000001/x -m x"), 0);
+  assert_int_equal(rig_client(rig, "mosquitto_pub -V mqttv5", 0, "-t private/00000001/x -m x --repeat 100"), 0);
 }
 
 static void serves_the_new_leaf_after_reload(void **state)
