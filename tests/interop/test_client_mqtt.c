@@ -12,6 +12,7 @@
 #include <psa/crypto.h>
 
 #include "client_rig.h"
+#include "device/identity.h"
 
 static struct client_pki pki;
 static size_t heap_bytes;
@@ -171,6 +172,54 @@ static void answers_a_trust_bundle_although_telemetry_fills_its_outbox(void **st
   static const char answer[] = "{\"status\":\"committed\",\"version\":2}";
   assert_memory_equal(rig.inbox + rig.inbox_size - (sizeof answer - 1), answer, sizeof answer - 1);
   client_rig_free(&rig);
+}
+
+static size_t chain_of(X509 *certificate, uint8_t *out, size_t capacity)
+{
+  unsigned char *der = NULL;
+  struct device_chain chain = {.count = 1};
+  chain.certificate[0].size = (uint16_t) i2d_X509(certificate, &der);
+  chain.certificate[0].der = der;
+  size_t size = device_chain_encode(&chain, out, capacity);
+  OPENSSL_free(der);
+  return size;
+}
+
+static void renews_its_certificate_only_for_its_own_key(void **state)
+{
+  (void) state;
+  struct client_rig rig;
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
+  const struct client_recipe recipe = {"00000a1f", "DNS:" CLIENT_HOST, "clientAuth", -10, 9000};
+  struct client_party stranger = client_pki_issue(&pki.a, &recipe);
+  X509 *renewed = X509_dup(stranger.certificate);
+  X509_set_pubkey(renewed, pki.device.key);
+  assert_true(X509_sign(renewed, pki.a.key, EVP_sha256()) > 0);
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_online(&rig, false, false);
+  const struct {
+    X509 *certificate;
+    enum device_update update;
+  } pushes[] = {{stranger.certificate, DEVICE_UPDATE_WRONG_KEY},
+                {renewed, DEVICE_UPDATE_COMMITTED},
+                {renewed, DEVICE_UPDATE_SAME}};
+  for (uint16_t i = 0; i < 3; i++) {
+    client_rig_send(&rig, "private/00000a1f/cert", chain, chain_of(pushes[i].certificate, chain, sizeof chain), 1,
+                    (uint16_t) (i + 1));
+    assert_int_equal(rig.last[DEVICE_NOTE_IDENTITY].code, pushes[i].update);
+    assert_int_equal(client_rig_hear(&rig, 0x40), i + 1);
+    client_rig_ack(&rig, 0x40, client_rig_hear(&rig, 0x32));
+  }
+  assert_int_equal(rig.notes[DEVICE_NOTE_IDENTITY], 3);
+  assert_int_equal(rig.notes[DEVICE_NOTE_ACKED], 0); /* its own answers are not the application's */
+  client_rig_stop(&rig);
+  client_rig_online(&rig, false, false);
+  X509 *shown = SSL_get1_peer_certificate(rig.ssl);
+  assert_int_equal(X509_cmp(shown, renewed), 0);
+  X509_free(shown);
+  client_rig_free(&rig);
+  X509_free(renewed);
+  client_party_free(&stranger);
 }
 
 static void pings_when_idle_and_gives_up_without_an_answer(void **state)
@@ -381,6 +430,7 @@ int main(void)
       cmocka_unit_test(delivers_an_incoming_qos_2_message_once),
       cmocka_unit_test(holds_back_what_exceeds_the_brokers_receive_maximum),
       cmocka_unit_test(answers_a_trust_bundle_although_telemetry_fills_its_outbox),
+      cmocka_unit_test(renews_its_certificate_only_for_its_own_key),
       cmocka_unit_test(pings_when_idle_and_gives_up_without_an_answer),
       cmocka_unit_test(waits_for_no_answer_longer_than_its_deadline),
       cmocka_unit_test(names_each_connack_refusal),
