@@ -1,15 +1,17 @@
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE
 #include "report/progress.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#define LIVE_MS    100u
-#define PLAIN_MS   5000u
-#define RATE_MS    1000u /* the rate is of the latest whole window of this length */
-#define LINE_SIZE  80u   /* 79 columns and the end: a longer line would wrap and could not be redrawn */
-#define CLEAR_LINE "\r\033[K"
+#define LIVE_MS     100u
+#define PLAIN_MS    5000u
+#define RATE_MS     1000u /* the rate is of the latest whole window of this length */
+#define COLUMNS_MAX 200
+#define COLUMNS     80 /* of a terminal that does not tell */
+#define CLEAR_LINE  "\r\033[K"
 
 struct progress {
   FILE *out;
@@ -52,30 +54,42 @@ static void describe_left(const struct progress_state *state, char *out, size_t 
   snprintf(out, size, "  %llu:%02llu left", left_s / 60, left_s % 60);
 }
 
-/* The name gives way to the figures. */
-static void describe(const struct progress *progress, const struct progress_state *state, char line[2 * LINE_SIZE])
+/* A longer line would wrap, and could not be redrawn then; the last column stays free. A log has no width. */
+static int width_of(const struct progress *progress)
 {
-  char where[24], figures[LINE_SIZE], left[32];
+  struct winsize window = {0};
+  if (!progress->live) return COLUMNS_MAX - 1;
+  bool told = ioctl(fileno(progress->out), TIOCGWINSZ, &window) == 0 && window.ws_col > 0;
+  int columns = told ? window.ws_col : COLUMNS;
+  return columns < COLUMNS_MAX ? columns - 1 : COLUMNS_MAX - 1;
+}
+
+/* The name gives way to the figures. */
+static void describe(const struct progress *progress, const struct progress_state *state, char line[COLUMNS_MAX])
+{
+  char text[2 * COLUMNS_MAX], where[64], figures[COLUMNS_MAX], left[32];
+  int width = width_of(progress);
   describe_left(state, left, sizeof left);
   size_t phase = state->phase <= state->phase_count ? state->phase : state->phase_count;
   int where_size = snprintf(where, sizeof where, "phase %zu/%zu", phase, state->phase_count);
   int figures_size =
       snprintf(figures, sizeof figures, "  online %zu/%zu  handshakes %.0f/s  failures %llu%s", state->online,
                state->wanted, progress->per_s, (unsigned long long) state->failures, left);
-  int room = (int) LINE_SIZE - 2 - where_size - figures_size;
-  snprintf(line, (size_t) 2 * LINE_SIZE, "%s %.*s%s", where, room > 0 ? room : 0, state->phase_name, figures);
+  int room = width - 1 - where_size - figures_size;
+  snprintf(text, sizeof text, "%s %.*s%s", where, room > 0 ? room : 0, state->phase_name, figures);
+  snprintf(line, COLUMNS_MAX, "%.*s", width, text);
 }
 
 void progress_update(struct progress *progress, const struct progress_state *state)
 {
   measure_rate(progress, state);
   if (!is_due(progress, state)) return;
-  char line[2 * LINE_SIZE];
+  char line[COLUMNS_MAX];
   describe(progress, state, line);
   if (progress->live)
-    fprintf(progress->out, CLEAR_LINE "%.*s", (int) LINE_SIZE - 1, line);
+    fprintf(progress->out, CLEAR_LINE "%s", line);
   else
-    fprintf(progress->out, "%.*s\n", (int) LINE_SIZE - 1, line);
+    fprintf(progress->out, "%s\n", line);
   fflush(progress->out);
   progress->shown = true;
   progress->shown_ms = state->now_ms;

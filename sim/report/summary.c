@@ -167,7 +167,7 @@ static void print_failure(const char *name, const json_t *failure, FILE *out)
     size_t used = strlen(ids);
     snprintf(ids + used, sizeof ids - used, " %.8s", id != NULL ? id : "");
   }
-  line(out, "%-2s%-28s %7.0f  %s%s%s", expected ? "" : "x", name, results_json_number(failure, "count"),
+  line(out, "%-2s%-28s %7.0f %s%s%s", expected ? "" : "x", name, results_json_number(failure, "count"),
        expected ? "expected  " : "unexpected", ids, count > IDS_SHOWN ? " ..." : "");
   const char *detail = results_json_text(failure, "detail");
   if (!expected)

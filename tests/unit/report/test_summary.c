@@ -1,0 +1,203 @@
+#define _XOPEN_SOURCE 700
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sample.h"
+
+static struct sample sample;
+
+static int begin(void **state)
+{
+  (void) state;
+  sample_begin(&sample);
+  return 0;
+}
+
+static int finish(void **state)
+{
+  (void) state;
+  sample_end(&sample);
+  return 0;
+}
+
+static void expect_contains(const char *text, const char *part)
+{
+  if (strstr(text, part) == NULL) fail_msg("no \"%s\" in:\n%s", part, text);
+}
+
+static void write_sample(void)
+{
+  struct error error = {0};
+  if (results_write(&sample.results, sample.folder, &error) != 0) fail_msg("%s", error.text);
+}
+
+static void says_the_verdict_first_and_why(void **state)
+{
+  (void) state;
+  char *text = sample_printed(&sample, false);
+  assert_ptr_equal(strstr(text, "FAIL  root \"CA\" rotation: 1000 devices, 41.2 s\n"), text);
+  expect_contains(text, "expected devices.lost == 0, observed 2");
+  expect_contains(text, "1013 attempts = 1000 ok + 12 failed + 1 open\n");
+  expect_contains(text, "x devices.lost == 0: observed 2");
+  expect_contains(text, "expectations 2 of 3 hold");
+  free(text);
+}
+
+static void what_nobody_foretold_comes_first_and_is_explained(void **state)
+{
+  (void) state;
+  char *text = sample_printed(&sample, false);
+  const char *reset = strstr(text, "connect.tcp.reset"), *refused = strstr(text, "connect.tls.not_trusted");
+  assert_true(reset != NULL && refused != NULL && reset < refused);
+  expect_contains(text, "unexpected 00000b01");
+  expect_contains(text, "the peer reset the connection before CONNACK: peer");
+  expect_contains(text, " expected   00000a00 00000a01 00000a02 ...");
+  free(text);
+}
+
+static void fits_one_screen_and_steers_no_terminal(void **state)
+{
+  (void) state;
+  memset(sample.phases[0].gate.observed, 'w', sizeof sample.phases[0].gate.observed - 1);
+  char *text = sample_printed(&sample, false);
+  size_t lines = 0;
+  for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+    lines++;
+    if (strlen(line) > 80) fail_msg("%zu columns: %s", strlen(line), line);
+    if (strchr(line, '\x1b') != NULL) fail_msg("an escape sequence: %s", line);
+  }
+  assert_in_range(lines, 10, 24);
+  free(text);
+}
+
+static void colours_the_verdict_only_when_asked(void **state)
+{
+  (void) state;
+  char *coloured = sample_printed(&sample, true);
+  expect_contains(coloured, "\x1b[1;31mFAIL\x1b[0m");
+  free(coloured);
+  sample_pass(&sample);
+  coloured = sample_printed(&sample, true);
+  expect_contains(coloured, "\x1b[1;32mPASS\x1b[0m");
+  free(coloured);
+}
+
+static int reprint(struct error *error, char **text)
+{
+  size_t size;
+  FILE *out = open_memstream(text, &size);
+  assert_non_null(out);
+  int status = results_reprint(sample.folder, out, false, error);
+  fclose(out);
+  return status;
+}
+
+static void a_reprint_is_the_same_print_and_exit_code(void **state)
+{
+  (void) state;
+  write_sample();
+  char *again, *first = sample_printed(&sample, false);
+  struct error error = {0};
+  assert_int_equal(reprint(&error, &again), EXIT_CODE_FAIL);
+  assert_string_equal(again, first);
+  free(again);
+  free(first);
+}
+
+static void put_results(const char *text)
+{
+  char path[FILES_PATH_MAX];
+  assert_int_equal(files_join(path, sample.folder, "results.json", NULL), 0);
+  assert_int_equal(files_write(path, text, strlen(text), 0644, NULL), 0);
+}
+
+static void refuses_what_is_missing_cut_off_foreign_or_contradicts_itself(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *text, *sentence;
+  } cases[] = {
+      {NULL, "holds no complete run"},
+      {"{\"schema\": \"fleetsim-results/1\", \"verd", "run it again"},
+      {"", "run it again"},
+      {"[]", "is of schema"},
+      {"{\"schema\": \"fleetsim-results/2\", \"verdict\": \"pass\", \"exit_code\": 0}", "is of schema"},
+      {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"pass\", \"exit_code\": 1}", "do not fit"},
+      {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"pass\"}", "do not fit"},
+      {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"fail\", \"exit_code\": 0}", "do not fit"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct error error = {0};
+    char *text;
+    if (cases[i].text != NULL) put_results(cases[i].text);
+    assert_int_equal(reprint(&error, &text), -1);
+    expect_contains(error.text, cases[i].sentence);
+    assert_string_equal(text, "");
+    free(text);
+  }
+}
+
+static void members_of_the_wrong_type_do_not_hurt(void **state)
+{
+  (void) state;
+  put_results("{\"schema\": \"fleetsim-results/1\", \"verdict\": \"fail\", \"exit_code\": 1, \"scenario\": 3, "
+              "\"phases\": [7, {\"gate\": []}, {\"expectations\": \"x\"}], \"metrics\": [], \"failures\": {\"a\": 1}, "
+              "\"accounting\": {}, \"expectations\": [null], \"fleet\": \"\"}");
+  struct error error = {0};
+  char *text;
+  assert_int_equal(reprint(&error, &text), EXIT_CODE_FAIL);
+  expect_contains(text, "FAIL");
+  free(text);
+}
+
+static void junit_has_one_case_per_check_and_is_escaped(void **state)
+{
+  (void) state;
+  write_sample();
+  char *xml = sample_read(&sample, "junit.xml");
+  expect_contains(xml, "<testsuite name=\"root &quot;CA&quot; rotation\" tests=\"5\" failures=\"1\" errors=\"0\"");
+  expect_contains(xml, "name=\"baseline: online &gt;= 100%\" time=\"5.200\"/>");
+  expect_contains(xml, "name=\"drop &lt;A&gt; &amp; B: refused == 100%\"");
+  expect_contains(xml, "<failure message=\"expected devices.lost == 0, observed 2\"/>");
+  size_t cases = 0;
+  for (const char *c = xml; (c = strstr(c, "<testcase ")) != NULL; c++) cases++;
+  assert_int_equal(cases, 5);
+  free(xml);
+}
+
+static void junit_is_never_green_for_a_run_that_was_interrupted(void **state)
+{
+  (void) state;
+  sample_pass(&sample);
+  sample.results.verdict = "interrupted";
+  sample.results.exit_code = EXIT_CODE_INTERRUPTED;
+  strcpy(sample.results.message, "interrupted by Ctrl-C");
+  write_sample();
+  char *xml = sample_read(&sample, "junit.xml");
+  expect_contains(xml, "tests=\"6\" failures=\"0\" errors=\"1\"");
+  expect_contains(xml, "<error message=\"interrupted by Ctrl-C\"/>");
+  free(xml);
+}
+
+int main(void)
+{
+#define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+  const struct CMUnitTest tests[] = {
+      test(says_the_verdict_first_and_why),
+      test(what_nobody_foretold_comes_first_and_is_explained),
+      test(fits_one_screen_and_steers_no_terminal),
+      test(colours_the_verdict_only_when_asked),
+      test(a_reprint_is_the_same_print_and_exit_code),
+      test(refuses_what_is_missing_cut_off_foreign_or_contradicts_itself),
+      test(members_of_the_wrong_type_do_not_hurt),
+      test(junit_has_one_case_per_check_and_is_escaped),
+      test(junit_is_never_green_for_a_run_that_was_interrupted),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
