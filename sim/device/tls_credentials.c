@@ -67,4 +67,3 @@ int device_tls_load(struct device_tls *tls, const struct device_host *host)
   if (error == 0) mbedtls_ssl_conf_ca_chain(&tls->config, &handshake->anchors, NULL);
   return error;
 }
-
