@@ -54,10 +54,10 @@ void backend_deadline(struct backend_conn *conn, uint64_t at_ms);
 /* Ends use of the storage; `released(user)` runs when it may be reused. */
 void backend_conn_release(struct backend_conn *conn, void (*released)(void *user));
 
-uint64_t backend_now_ms(const struct backend *backend);  /* monotonic, as of this loop turn */
-uint64_t backend_now_us(const struct backend *backend);  /* monotonic, read now */
-uint64_t backend_cpu_us(const struct backend *backend);  /* CPU time of this thread */
-int64_t backend_unix_s(const struct backend *backend);   /* wall clock */
+uint64_t backend_now_ms(const struct backend *backend); /* monotonic, as of this loop turn */
+uint64_t backend_now_us(const struct backend *backend); /* monotonic, read now */
+uint64_t backend_cpu_us(const struct backend *backend); /* CPU time of this thread */
+int64_t backend_unix_s(const struct backend *backend);  /* wall clock */
 int backend_random(struct backend *backend, uint8_t *out, size_t size);
 
 #endif
