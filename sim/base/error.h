@@ -8,10 +8,10 @@
 /* The contract's exit codes. */
 enum exit_code {
   EXIT_CODE_PASS = 0,
-  EXIT_CODE_FAIL = 1,        /* an expectation or gate failed */
-  EXIT_CODE_USAGE = 2,       /* usage error or invalid scenario */
-  EXIT_CODE_SETUP = 3,       /* the world is not ready: broker not reachable, limits too low */
-  EXIT_CODE_INTERNAL = 4,    /* a fault of ours */
+  EXIT_CODE_FAIL = 1,     /* an expectation or gate failed */
+  EXIT_CODE_USAGE = 2,    /* usage error or invalid scenario */
+  EXIT_CODE_SETUP = 3,    /* the world is not ready: broker not reachable, limits too low */
+  EXIT_CODE_INTERNAL = 4, /* a fault of ours */
   EXIT_CODE_INTERRUPTED = 130,
 };
 

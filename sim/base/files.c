@@ -21,10 +21,12 @@ static int make_one(const char *path, mode_t mode, struct error *error)
 {
   if (mkdir(path, mode) == 0) return 0;
   if (errno != EEXIST)
-    return error_set(error, EXIT_CODE_SETUP, "cannot make the folder %s: %s; choose another one", path, strerror(errno));
+    return error_set(error, EXIT_CODE_SETUP, "cannot make the folder %s: %s; choose another one", path,
+                     strerror(errno));
   struct stat st;
   if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
-    return error_set(error, EXIT_CODE_SETUP, "%s is in the way: it is not a folder; move it or choose another one", path);
+    return error_set(error, EXIT_CODE_SETUP, "%s is in the way: it is not a folder; move it or choose another one",
+                     path);
   return 0;
 }
 

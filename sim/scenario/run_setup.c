@@ -241,17 +241,16 @@ static bool operator_is_online(struct run *run, void *ctx)
 
 static int start_operator(struct run *run)
 {
-  char ca[FILES_PATH_MAX], certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
   const char *folder = pki_folder(run->pki);
-  if (files_join(ca, folder, "operator-ca.crt", &run->error) != 0 ||
-      files_join(certificate, folder, "operator.crt", &run->error) != 0 ||
-      files_join(key, folder, "operator.key", &run->error) != 0)
+  if (files_join(run->operator_ca, folder, "operator-ca.crt", &run->error) != 0 ||
+      files_join(run->operator_certificate, folder, "operator.crt", &run->error) != 0 ||
+      files_join(run->operator_key, folder, "operator.key", &run->error) != 0)
     return -1;
   struct operator_config config = {.host = broker_host(run->broker),
                                    .port = broker_port(run->broker, BROKER_MAIN),
-                                   .ca_path = ca,
-                                   .certificate_path = certificate,
-                                   .key_path = key,
+                                   .ca_path = run->operator_ca,
+                                   .certificate_path = run->operator_certificate,
+                                   .key_path = run->operator_key,
                                    .device_count = run->scenario->devices,
                                    .ids = run->ids,
                                    .now_us = operator_clock,

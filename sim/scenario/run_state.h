@@ -45,6 +45,7 @@ struct run {
   struct backend *backend;
   struct fleet *fleet;
   uint32_t *ids;
+  char operator_ca[FILES_PATH_MAX], operator_certificate[FILES_PATH_MAX], operator_key[FILES_PATH_MAX];
   uint64_t rss_before;
 
   /* what the back office has done and knows */

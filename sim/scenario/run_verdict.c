@@ -132,6 +132,16 @@ static void check_expectations(struct run *run)
   check_implied(run);
 }
 
+/* An orderly end. Attempts that it cuts short are booked as stopped, so what is open is counted again. */
+static void say_goodbye(struct run *run)
+{
+  struct fleet_census census;
+  fleet_disconnect_all(run->fleet);
+  run_wait(run, all_offline, NULL, DISCONNECT_MS);
+  fleet_census(run->fleet, &census);
+  metrics_set(run->metrics, METRIC_CONNECT_OPEN, (double) census.attempts_open);
+}
+
 void run_settle(struct run *run)
 {
   fleet_set_telemetry(run->fleet, &(struct fleet_telemetry){.on = false});
@@ -141,11 +151,7 @@ void run_settle(struct run *run)
   run_gauges(run);
   process_gauges(run);
   check_expectations(run);
-  struct fleet_census census;
-  fleet_census(run->fleet, &census);
-  if (run->aborted) return;
-  fleet_disconnect_all(run->fleet);
-  run_wait(run, all_offline, NULL, DISCONNECT_MS);
+  if (!run->aborted) say_goodbye(run);
 }
 
 /* The verdict -------------------------------------------------------------------------------------------------------
