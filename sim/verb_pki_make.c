@@ -55,7 +55,7 @@ static int run_make(const struct pki_args *args, struct error *error)
 {
   size_t devices;
   struct pki_roots roots, trusted;
-  const char *issuing;
+  const char *issuing = NULL;
   struct pki *pki = NULL;
   if (parse_make(args, &devices, &roots, &trusted, &issuing, error) != 0) return -1;
   if (pki_create(args->folder, &roots, &pki, error) != 0) return -1;

@@ -18,6 +18,8 @@ struct command_line {
   struct scenario_override overrides[OVERRIDES_MAX];
   size_t override_count;
   const char *targets[TARGETS_MAX];
+  const char *broker; /* URL of --broker */
+  char broker_block[300];
   struct run_options options;
 };
 
@@ -73,7 +75,7 @@ static int parse_option(struct command_line *line, int option, char *argument)
   case 'o': line->options.out = argument; return 0;
   case 's': return add_set(line, argument);
   case 'f': line->options.fleet = argument; return 0;
-  case 'b': return add_override(line, "broker.url", argument);
+  case 'b': line->broker = argument; return 0;
   case 't': return add_target(line, argument);
   case 'y': line->options.yes = true; return 0;
   case 'q': line->options.quiet = true; return 0;
@@ -106,6 +108,20 @@ static int parse(struct command_line *line, int argc, char **argv)
   return 0;
 }
 
+/* --broker: another URL for a file that is about a remote broker (its hooks stay), a whole new block otherwise. */
+static int load(struct command_line *line, struct scenario **scenario, struct error *error)
+{
+  if (scenario_load(line->file, line->overrides, line->override_count, scenario, error) != 0) return -1;
+  if (line->broker == NULL) return 0;
+  bool remote = (*scenario)->remote;
+  scenario_free(*scenario);
+  snprintf(line->broker_block, sizeof line->broker_block, remote ? "\"%s\"" : "{url: \"%s\"}", line->broker);
+  if (line->override_count == OVERRIDES_MAX) return error_set(error, EXIT_CODE_USAGE, "too many --set options");
+  line->overrides[line->override_count++] =
+      (struct scenario_override){.path = remote ? "broker.url" : "broker", .value = line->broker_block};
+  return scenario_load(line->file, line->overrides, line->override_count, scenario, error);
+}
+
 /* out/NAME-TIMESTAMP, with the scenario's name in letters that every file system takes. */
 static void default_out(const struct scenario *scenario, char *out, size_t size)
 {
@@ -136,7 +152,7 @@ int verb_run(int argc, char **argv)
   struct scenario *scenario;
   struct error error = {.code = EXIT_CODE_PASS};
   char out[FILES_PATH_MAX];
-  if (scenario_load(line.file, line.overrides, line.override_count, &scenario, &error) != 0) {
+  if (load(&line, &scenario, &error) != 0) {
     fprintf(stderr, "%s\n", error.text);
     return error.code;
   }

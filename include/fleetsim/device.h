@@ -24,26 +24,26 @@
 
 #include "fleetsim/failure.h"
 
-#define DEVICE_NEVER UINT64_MAX /* a deadline that does not come */
-#define DEVICE_OUT_MIN 4096u    /* least bytes of room in effects.out; two handshake records fit */
-#define DEVICE_ANCHORS_MAX 8u   /* trust anchors in one bundle */
-#define DEVICE_ID_TEXT 9u       /* eight hex digits and the terminating zero */
+#define DEVICE_NEVER       UINT64_MAX /* a deadline that does not come */
+#define DEVICE_OUT_MIN     4096u      /* least bytes of room in effects.out; two handshake records fit */
+#define DEVICE_ANCHORS_MAX 8u         /* trust anchors in one bundle */
+#define DEVICE_ID_TEXT     9u         /* eight hex digits and the terminating zero */
 
 /* What is the same for all devices of one build of the firmware. Shared, read-only, outlives its devices. */
 struct device_profile {
   const char *name;
-  uint8_t tls_min, tls_max;     /* 12 or 13 */
-  uint8_t mqtt_version;         /* 4 = MQTT 3.1.1, 5 = MQTT 5 */
-  bool clean_start;             /* false: persistent session */
-  bool resume;                  /* keep a session ticket in RAM and offer it at the next connect */
-  bool will;                    /* leave a will "offline" on private/ID/status */
-  uint16_t keep_alive_s;        /* 0: none */
-  uint32_t session_expiry_s;    /* MQTT 5; 0xffffffff: never */
-  uint32_t tcp_timeout_ms;      /* from START to OPENED */
-  uint32_t handshake_timeout_ms;/* from OPENED to the end of the TLS handshake */
-  uint32_t connack_timeout_ms;  /* from the end of the handshake to CONNACK */
-  uint32_t ack_timeout_ms;      /* SUBACK, PUBACK, PUBREC, PUBCOMP, PINGRESP */
-  uint32_t byte_budget;         /* most bytes read from the peer before CONNACK */
+  uint8_t tls_min, tls_max;      /* 12 or 13 */
+  uint8_t mqtt_version;          /* 4 = MQTT 3.1.1, 5 = MQTT 5 */
+  bool clean_start;              /* false: persistent session */
+  bool resume;                   /* keep a session ticket in RAM and offer it at the next connect */
+  bool will;                     /* leave a will "offline" on private/ID/status */
+  uint16_t keep_alive_s;         /* 0: none */
+  uint32_t session_expiry_s;     /* MQTT 5; 0xffffffff: never */
+  uint32_t tcp_timeout_ms;       /* from START to OPENED */
+  uint32_t handshake_timeout_ms; /* from OPENED to the end of the TLS handshake */
+  uint32_t connack_timeout_ms;   /* from the end of the handshake to CONNACK */
+  uint32_t ack_timeout_ms;       /* SUBACK, PUBACK, PUBREC, PUBCOMP, PINGRESP */
+  uint32_t byte_budget;          /* most bytes read from the peer before CONNACK */
 };
 
 /* A place to connect to. `host` is the name that the broker's certificate must carry. */
@@ -66,17 +66,17 @@ enum device_note_kind {
 };
 
 /* Outcome of a trust bundle or certificate update; also its word in the acknowledgement on MQTT. */
-#define DEVICE_UPDATES(X)                                                                         \
-  X(COMMITTED, "committed", "stored and in force from the next connection on")                    \
-  X(SAME, "same", "already in force; nothing was written")                                        \
-  X(OLDER, "older", "its version is lower than the one in force")                                 \
-  X(MALFORMED, "malformed", "it cannot be parsed")                                                \
-  X(BAD_SIGNATURE, "bad_signature", "it is not signed by the update key")                         \
-  X(TOO_FEW_ANCHORS, "too_few_anchors", "it holds fewer than two trust anchors")                  \
-  X(BAD_ANCHOR, "bad_anchor", "an anchor is no usable CA certificate")                            \
-  X(WRONG_KEY, "wrong_key", "the certificate is for another private key")                         \
-  X(WRONG_NAME, "wrong_name", "the certificate's CN is not this device's id")                     \
-  X(TOO_LARGE, "too_large", "it does not fit the device's memory")                                \
+#define DEVICE_UPDATES(X)                                                        \
+  X(COMMITTED, "committed", "stored and in force from the next connection on")   \
+  X(SAME, "same", "already in force; nothing was written")                       \
+  X(OLDER, "older", "its version is lower than the one in force")                \
+  X(MALFORMED, "malformed", "it cannot be parsed")                               \
+  X(BAD_SIGNATURE, "bad_signature", "it is not signed by the update key")        \
+  X(TOO_FEW_ANCHORS, "too_few_anchors", "it holds fewer than two trust anchors") \
+  X(BAD_ANCHOR, "bad_anchor", "an anchor is no usable CA certificate")           \
+  X(WRONG_KEY, "wrong_key", "the certificate is for another private key")        \
+  X(WRONG_NAME, "wrong_name", "the certificate's CN is not this device's id")    \
+  X(TOO_LARGE, "too_large", "it does not fit the device's memory")               \
   X(NVM_FAILED, "nvm_failed", "non-volatile memory could not be written; the old one is in force")
 
 enum device_update {
@@ -175,11 +175,12 @@ struct device_effects {
   uint8_t *out;        /* in: room for bytes to send, at least DEVICE_OUT_MIN; the body owns it */
   size_t out_capacity; /* in */
   size_t out_size;     /* bytes to send, in order */
-  uint64_t deadline_ms;/* wake with TICK at this time; DEVICE_NEVER, or a time already past: as soon as `out` is sent */
-  bool connect;        /* open a transport to `endpoint` */
+  uint64_t
+      deadline_ms; /* wake with TICK at this time; DEVICE_NEVER, or a time already past: as soon as `out` is sent */
+  bool connect;    /* open a transport to `endpoint` */
   uint8_t endpoint;
-  bool close;          /* send `out`, then close the transport; no CLOSED event follows */
-  bool accepted;       /* PUBLISH, SUBSCRIBE: the device took the message and is now answerable for it */
+  bool close;    /* send `out`, then close the transport; no CLOSED event follows */
+  bool accepted; /* PUBLISH, SUBSCRIBE: the device took the message and is now answerable for it */
 };
 
 /* An implementation of a device client. */

@@ -9,6 +9,7 @@
 #include <stdalign.h>
 #include <string.h>
 
+#include <mbedtls/build_info.h>
 #include <mbedtls/platform_util.h>
 #include <psa/crypto.h>
 
@@ -351,6 +352,7 @@ static const char *builtin_state_name(uint8_t state)
 
 const struct device_ops device_builtin = {
     .name = "builtin",
+    .tls_library = MBEDTLS_VERSION_STRING,
     .storage_size = builtin_storage_size,
     .create = builtin_create,
     .step = builtin_step,

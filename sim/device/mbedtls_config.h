@@ -30,9 +30,9 @@ int64_t device_platform_time(int64_t *out); /* sim/device/platform.c */
 #define MBEDTLS_USE_PSA_CRYPTO
 #define MBEDTLS_HAVE_ASM
 #define MBEDTLS_ECP_NIST_OPTIM
-#define MBEDTLS_ECP_WINDOW_SIZE 4
+#define MBEDTLS_ECP_WINDOW_SIZE       4
 #define MBEDTLS_ECP_FIXED_POINT_OPTIM 1
-#define MBEDTLS_MPI_MAX_SIZE 64
+#define MBEDTLS_MPI_MAX_SIZE          64
 
 /* certificates */
 #define MBEDTLS_ASN1_PARSE_C

@@ -6,7 +6,7 @@
 
 #include "scenario/check.h"
 
-static bool is_loopback(const char *host)
+bool scenario_is_loopback(const char *host)
 {
   struct in_addr v4;
   struct in6_addr v6;
@@ -68,12 +68,16 @@ static int take_url(const struct take *t, const char *key, const char *text, con
   if (text == NULL) return 0;
   if (!split_url(text, host, port))
     return take_fail(t, "broker", key, "'%.120s' is no address of a broker: write mqtts://host:8883", text);
-  if (is_loopback(host)) return 0;
+  if (scenario_is_loopback(host)) return 0;
   for (size_t i = 0; i < scenario->target_count; i++)
     if (strcmp(scenario->targets[i].host, host) == 0) return 0;
-  return take_fail(t, "broker", key,
-                   "'%s' is beyond this machine and not among the targets: add 'targets: [%s]' if you may send it load",
-                   host, host);
+  take_fail(
+      t, "broker", key,
+      "nothing was sent: '%s' is beyond this machine and not among the targets: add 'targets: [%s]' to the file and "
+      "'--allow-target %s' to the command line if you may send it load",
+      host, host, host);
+  t->error->code = EXIT_CODE_SETUP; /* the file is well formed; it is the permission that is missing */
+  return -1;
 }
 
 static int check_hooks(const struct take *t, const struct raw_hooks *raw, struct scenario *out)

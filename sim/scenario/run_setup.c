@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <arpa/inet.h>
 #include <assert.h>
+#include <curl/curl.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
@@ -82,32 +83,53 @@ static int open_results(struct run *run)
 
 /* Targets: nothing beyond loopback without the file's and the command line's word --------------------------------- */
 
-static bool is_loopback(const char *host)
-{
-  return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
-}
-
-static int check_target(struct run *run)
+static int check_host(struct run *run, const char *host)
 {
   const struct scenario *scenario = run->scenario;
-  if (!scenario->remote || is_loopback(scenario->host)) return 0;
+  if (host[0] == '\0' || scenario_is_loopback(host)) return 0;
   bool in_file = false, on_line = false;
-  for (size_t t = 0; t < scenario->target_count; t++)
-    in_file = in_file || strcmp(scenario->targets[t].host, scenario->host) == 0;
+  for (size_t t = 0; t < scenario->target_count; t++) in_file = in_file || strcmp(scenario->targets[t].host, host) == 0;
   for (size_t t = 0; t < run->options->allowed_count; t++)
-    on_line = on_line || strcmp(run->options->allowed_targets[t], scenario->host) == 0;
+    on_line = on_line || strcmp(run->options->allowed_targets[t], host) == 0;
   if (in_file && on_line) return 0;
   return error_set(&run->error, EXIT_CODE_SETUP,
                    "nothing was sent: %s is not this machine; to load it, name it in the scenario's targets: list%s "
                    "and pass --allow-target %s%s",
-                   scenario->host, in_file ? " (done)" : "", scenario->host, on_line ? " (done)" : "");
+                   host, in_file ? " (done)" : "", host, on_line ? " (done)" : "");
+}
+
+/* A hook may be a URL: it is asked for as well. */
+static int check_hook(struct run *run, const char *hook)
+{
+  if (strncmp(hook, "http://", 7) != 0 && strncmp(hook, "https://", 8) != 0) return 0;
+  CURLU *url = curl_url();
+  char *host = NULL;
+  int result = -1;
+  if (url == NULL || curl_url_set(url, CURLUPART_URL, hook, 0) != CURLUE_OK ||
+      curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+    error_set(&run->error, EXIT_CODE_USAGE, "the hook '%.200s' is no URL that can be used", hook);
+  else
+    result = check_host(run, host);
+  curl_free(host);
+  curl_url_cleanup(url);
+  return result;
+}
+
+static int check_targets(struct run *run)
+{
+  const struct scenario *s = run->scenario;
+  if (!s->remote) return 0;
+  if (check_host(run, s->host) != 0 || check_host(run, s->prove_host) != 0) return -1;
+  if (check_hook(run, s->hook_present) != 0 || check_hook(run, s->hook_trust_clients) != 0) return -1;
+  return check_hook(run, s->hook_reload) == 0 ? check_hook(run, s->hook_restart) : -1;
 }
 
 static int resolve(struct run *run, const char *host, uint16_t port, struct sockaddr_storage *out)
 {
   char service[8];
   snprintf(service, sizeof service, "%u", port);
-  struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = is_loopback(host) && host[0] != ':' ? AF_INET : 0};
+  struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                           .ai_family = strcmp(host, "localhost") == 0 ? AF_INET : AF_UNSPEC};
   struct addrinfo *found = NULL;
   int failed = getaddrinfo(host, service, &hints, &found);
   if (failed != 0)
@@ -315,7 +337,7 @@ static int set_anchors(struct run *run, struct fleet_config *config)
 static int start_fleet(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
-  bool loopback = is_loopback(broker_host(run->broker));
+  bool loopback = scenario_is_loopback(broker_address(run->broker, BROKER_MAIN));
   struct fleet_config config = {.backend = run->backend,
                                 .ops = &device_builtin,
                                 .profile = &scenario->device,
@@ -350,7 +372,7 @@ static uint64_t resident_bytes(void)
 int run_setup(struct run *run)
 {
   const struct run_options *options = run->options;
-  bool ready = start_loop(run) == 0 && open_results(run) == 0 && check_target(run) == 0 &&
+  bool ready = start_loop(run) == 0 && open_results(run) == 0 && check_targets(run) == 0 &&
                addresses_preflight(run->scenario->devices, &run->error) == 0 &&
                (options->fleet != NULL ? open_fleet_folder(run) : make_fleet_folder(run)) == 0 &&
                learn_fleet(run) == 0 && start_broker(run) == 0;

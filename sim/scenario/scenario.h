@@ -158,6 +158,10 @@ int scenario_load(const char *file, const struct scenario_override *overrides, s
                   struct scenario **out, struct error *error);
 void scenario_free(struct scenario *scenario);
 
+/* True for "localhost", 127.0.0.0/8 and ::1 as literals: what may be loaded without being asked twice. No name is looked
+ * up. */
+bool scenario_is_loopback(const char *host);
+
 /* Prints the timetable: phases, steps, gates and the longest time each may take. */
 void scenario_print(const struct scenario *scenario, void *stream /* FILE * */);
 
