@@ -1,3 +1,22 @@
 /* What Mbed TLS needs on a host that runs thousands of devices in one process, on top of the device's own config:
- * room in PSA's key store (every live connection holds its traffic keys there). Nothing a device computes changes. */
+ * room in PSA's key store (every live connection holds its traffic keys there), and P-256 by libcrypto.
+ * Nothing a device computes changes. */
 #define MBEDTLS_PSA_KEY_STORE_DYNAMIC
+
+#ifdef FLEETSIM_P256_HOST /* CMakeLists.txt: where there is libcrypto */
+/* The library calls p256_transparent_*: ours, in sim/crypto/p256_host.c, not the p256-m that comes with it. */
+#define MBEDTLS_PSA_P256M_DRIVER_ENABLED
+
+/* The library takes that for a complete driver and leaves its own P-256 out. Native mode needs it: all that the driver
+ * takes away is put back, so that apart from the driver both builds have the same features. */
+#define MBEDTLS_ECDH_C
+#define MBEDTLS_ECDSA_C
+#define MBEDTLS_ECP_C
+#define MBEDTLS_PSA_BUILTIN_ALG_ECDH                       1
+#define MBEDTLS_PSA_BUILTIN_ALG_ECDSA                      1
+#define MBEDTLS_PSA_BUILTIN_KEY_TYPE_ECC_PUBLIC_KEY        1
+#define MBEDTLS_PSA_BUILTIN_KEY_TYPE_ECC_KEY_PAIR_BASIC    1
+#define MBEDTLS_PSA_BUILTIN_KEY_TYPE_ECC_KEY_PAIR_IMPORT   1
+#define MBEDTLS_PSA_BUILTIN_KEY_TYPE_ECC_KEY_PAIR_EXPORT   1
+#define MBEDTLS_PSA_BUILTIN_KEY_TYPE_ECC_KEY_PAIR_GENERATE 1
+#endif
