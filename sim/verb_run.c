@@ -161,7 +161,8 @@ int verb_run(int argc, char **argv)
     line.options.out = out;
   }
   code = run_scenario(scenario, &line.options, &error);
-  if (code != EXIT_CODE_PASS && code != EXIT_CODE_FAIL) fprintf(stderr, "fleetsim: %s\n", error.text);
+  if (code != EXIT_CODE_PASS && code != EXIT_CODE_FAIL && error.text[0] != '\0')
+    fprintf(stderr, "fleetsim: %s\n", error.text);
   if (!line.options.quiet && error.code != EXIT_CODE_USAGE) fprintf(stderr, "results: %s\n", line.options.out);
   scenario_free(scenario);
   return code;

@@ -250,7 +250,7 @@ static int check_ports(struct broker *broker, struct error *error)
   for (int i = 0; i < BROKER_LISTENERS; i++)
     if (broker->config.port[i] != 0 && ports_in_use(broker->port[i]))
       return error_set(error, EXIT_CODE_SETUP,
-                       "port %u is already in use: end what listens there or choose another port: in the scenario",
+                       "port %u is already in use: end what listens there or set another port in the scenario",
                        broker->port[i]);
   pick_again(broker);
   return 0;

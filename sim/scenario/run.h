@@ -18,8 +18,8 @@ struct run_options {
   const char *version; /* of fleetsim */
 };
 
-/* Returns the exit code; writes results into options->out unless the folder itself cannot be used, which is in
- * `error` (as is every other reason for a code of 2, 3 or 4). */
+/* Returns the exit code; writes results into options->out unless the folder itself cannot be used. `error` holds the
+ * reason for a code other than 0 and 1 unless the printed summary has told it: then its text is empty. */
 enum exit_code run_scenario(const struct scenario *scenario, const struct run_options *options, struct error *error);
 
 #endif

@@ -212,6 +212,9 @@ enum exit_code run_verdict(struct run *run)
     run->error = error;
     return error.code;
   }
-  if (!run->options->quiet) results_print(results, stdout, isatty(STDOUT_FILENO) != 0);
+  if (!run->options->quiet) {
+    results_print(results, stdout, isatty(STDOUT_FILENO) != 0);
+    run->error.text[0] = '\0'; /* told */
+  }
   return results->exit_code;
 }
