@@ -49,11 +49,11 @@ static uint64_t step_ms(const struct scenario *s, const struct scenario_step *st
   case STEP_RESTART: return BROKER_STEP_MS;
   case STEP_DRAIN:
   case STEP_SHELF:
+  case STEP_TRESPASS:
   case STEP_WAIT: return step->within_ms;
   case STEP_TELEMETRY:
   case STEP_WAKE:
   case STEP_CLOCK:
-  case STEP_TRESPASS:
   case STEP_PROMPT:
   case STEP_KINDS: break;
   }

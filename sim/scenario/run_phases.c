@@ -68,12 +68,18 @@ static bool restarts_broker(const struct scenario_step *step)
   return step->kind == STEP_RESTART || (applies && step->apply == SCENARIO_APPLY_RESTART);
 }
 
+/* A restart ends sessions; so may a broker that a device trespasses on. */
+static bool ends_sessions(const struct scenario_step *step)
+{
+  return step->kind == STEP_TRESPASS || restarts_broker(step);
+}
+
 static uint64_t foretold(const struct scenario_phase *phase)
 {
   uint64_t mask = phase->has_until ? foretold_by(&phase->until) : 0;
   for (size_t e = 0; e < phase->expect_count; e++) mask |= foretold_by(&phase->expect[e]);
   for (size_t s = 0; s < phase->step_count; s++)
-    if (restarts_broker(&phase->steps[s]))
+    if (ends_sessions(&phase->steps[s]))
       mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) | bit(DEVICE_FAIL_SESSION_DISCONNECT) |
               bit(DEVICE_FAIL_TCP_REFUSED) | bit(DEVICE_FAIL_TCP_CLOSED) | bit(DEVICE_FAIL_TCP_RESET);
   return mask;

@@ -7,6 +7,7 @@
 
 #define RATE_PER_S    200.0
 #define WITHIN_MS     30000u
+#define TRESPASS_MS   3000u /* how long to look for what should not come through */
 #define WITHIN_MAX_MS (7u * 86400000u)
 #define EVERY_MIN_MS  10u
 #define EVERY_MAX_MS  86400000u
@@ -168,7 +169,7 @@ static int take_step(const struct work *w)
                : 0;
   case STEP_REISSUE: return take_step_root(w, true) != 0 || take_step_waves(w) != 0 || take_within(w) != 0 ? -1 : 0;
   case STEP_SHELF: return take_needed_share(w);
-  case STEP_TRESPASS: return take_needed_share(w);
+  case STEP_TRESPASS: w->out->within_ms = TRESPASS_MS; return take_needed_share(w);
   case STEP_WAKE: return take_rate(t, w->at, "rate", w->raw->rate, &w->out->rate);
   case STEP_CLOCK: return take_clock(w);
   case STEP_WAIT: return take_wait(w);
