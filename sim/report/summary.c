@@ -92,6 +92,14 @@ static const json_t *telling_check(const json_t *phase)
   return json_array_get(expectations, 0);
 }
 
+/* "online == 100% within 60s" -> the size of "online": a gate that held needs no more. */
+static int quantity_size(const char *expr)
+{
+  size_t size = strcspn(expr, "=!<>");
+  while (size > 0 && expr[size - 1] == ' ') size--;
+  return (int) size;
+}
+
 static void print_phases(const json_t *tree, FILE *out)
 {
   const json_t *phases = json_object_get(tree, "phases");
@@ -101,8 +109,9 @@ static void print_phases(const json_t *tree, FILE *out)
     const json_t *phase = json_array_get(phases, i), *check = telling_check(phase);
     const char *note = results_json_text(phase, "note");
     bool pass = check == NULL || passes(check);
-    line(out, "%-2s%-28.28s %7.1f  %s%s%s", pass ? "" : "x", results_json_text(phase, "name"),
-         results_json_number(phase, "duration_s"), check != NULL ? results_json_text(check, "expr") : "-",
+    const char *expr = check != NULL ? results_json_text(check, "expr") : "-";
+    line(out, "%-2s%-28.28s %7.1f  %.*s%s%s", pass ? "" : "x", results_json_text(phase, "name"),
+         results_json_number(phase, "duration_s"), pass ? quantity_size(expr) : (int) strlen(expr), expr,
          check != NULL ? ": " : "", check != NULL ? results_json_text(check, "observed") : "");
     if (note[0] != '\0') paragraph(out, 6, note);
   }
@@ -128,6 +137,9 @@ static void print_figures(const json_t *tree, FILE *out)
        value_of(tree, "handshake.resumed"));
   line(out, "  telemetry    %.0f sent, %.0f delivered, %.0f lost, %.0f duplicated", value_of(tree, "telemetry.sent"),
        value_of(tree, "telemetry.delivered"), value_of(tree, "telemetry.lost"), value_of(tree, "telemetry.duplicated"));
+  if (value_of(tree, "trespass.attempts") > 0)
+    line(out, "  trespass     %.0f attempts, %.0f refused by name, %.0f came through",
+         value_of(tree, "trespass.attempts"), value_of(tree, "trespass.denied"), value_of(tree, "trespass.delivered"));
 }
 
 static const char *milliseconds(double ms, char out[24])
