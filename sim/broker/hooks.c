@@ -45,11 +45,17 @@ static uint32_t timeout_ms(const struct hook *hook)
   return set != 0 ? set : HOOK_MS;
 }
 
+/* The hook's key in a scenario file. */
+static const char *key_of(const char *action)
+{
+  return strcmp(action, "trust_clients") == 0 ? "trust-clients" : action;
+}
+
 static void fail(struct hook *hook, const char *what)
 {
   if (hook->failed) return;
   hook->failed = true;
-  error_set(&hook->error, EXIT_CODE_SETUP, "the hook '%s' of the broker %s %s", hook->action,
+  error_set(&hook->error, EXIT_CODE_SETUP, "the hook '%s' of the broker %s %s", key_of(hook->action),
             hook->task.broker->config.host, what);
 }
 
@@ -73,19 +79,26 @@ static void on_handle_closed(uv_handle_t *handle)
   if (--hook->open == 0) finish(hook);
 }
 
+/* How a command ended that did not end well. */
+static void fail_command(struct hook *hook, int64_t status, int signal_number)
+{
+  char how[64], what[FILES_PATH_MAX + 128], log[FILES_PATH_MAX] = "hooks.log";
+  if (hook->timed_out)
+    snprintf(how, sizeof how, "did not end within %.3g s and was killed", timeout_ms(hook) / 1000.0);
+  else if (signal_number != 0)
+    snprintf(how, sizeof how, "was ended by signal %d", signal_number);
+  else
+    snprintf(how, sizeof how, "ended with exit code %d", (int) status);
+  broker_path(hook->task.broker, "hooks.log", log);
+  snprintf(what, sizeof what, "%s: mend the command; what it printed is in %s", how, log);
+  fail(hook, what);
+}
+
 static void on_exit_seen(uv_process_t *process, int64_t status, int signal_number)
 {
   struct hook *hook = process->data;
-  char what[160];
   hook->running = false;
-  if (hook->timed_out)
-    snprintf(what, sizeof what, "did not end within %.3g s and was killed: mend it, hooks.log has what it printed",
-             timeout_ms(hook) / 1000.0);
-  else if (signal_number != 0)
-    snprintf(what, sizeof what, "was ended by signal %d: hooks.log has what it printed", signal_number);
-  else
-    snprintf(what, sizeof what, "ended with exit code %d: mend it, hooks.log has what it printed", (int) status);
-  if (hook->timed_out || signal_number != 0 || status != 0) fail(hook, what);
+  if (hook->timed_out || signal_number != 0 || status != 0) fail_command(hook, status, signal_number);
   uv_close((uv_handle_t *) &hook->process, on_handle_closed);
   uv_close((uv_handle_t *) &hook->deadline, on_handle_closed);
 }
@@ -107,7 +120,7 @@ static void cancel_command(struct task *task)
 {
   struct hook *hook = (struct hook *) task;
   hook->failed = true;
-  error_set(&hook->error, EXIT_CODE_INTERRUPTED, "the hook '%s' was stopped", hook->action);
+  error_set(&hook->error, EXIT_CODE_INTERRUPTED, "the hook '%s' was stopped", key_of(hook->action));
   kill_group(hook);
 }
 
@@ -213,7 +226,7 @@ static void cancel_request(struct task *task)
 {
   struct hook *hook = (struct hook *) task;
   hook->failed = true;
-  error_set(&hook->error, EXIT_CODE_INTERRUPTED, "the hook '%s' was stopped", hook->action);
+  error_set(&hook->error, EXIT_CODE_INTERRUPTED, "the hook '%s' was stopped", key_of(hook->action));
   curl_uv_abort(task->broker->curl, hook->easy);
   broker_later(task->broker, finish_later, hook, NULL);
 }
@@ -283,7 +296,7 @@ void hook_run(struct broker *broker, const char *action, const char *text, enum 
     struct error error;
     error_set(&error, EXIT_CODE_SETUP,
               "the broker %s has no hook '%s': give a command or URL for it under broker: hooks: in the scenario",
-              broker->config.host, action);
+              broker->config.host, key_of(action));
     broker_later(broker, done, ctx, &error);
     return;
   }

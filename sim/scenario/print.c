@@ -36,7 +36,8 @@ static uint64_t ramp_ms(const struct scenario *s, double share, double rate)
 
 static uint64_t step_ms(const struct scenario *s, const struct scenario_step *step)
 {
-  uint64_t apply = step->apply == SCENARIO_APPLY_NONE ? 0 : BROKER_STEP_MS, hook = s->remote ? BROKER_STEP_MS : 0;
+  bool is_told = step->apply == SCENARIO_APPLY_RELOAD || step->apply == SCENARIO_APPLY_RESTART;
+  uint64_t apply = is_told ? BROKER_STEP_MS : 0, hook = s->remote ? BROKER_STEP_MS : 0;
   switch (step->kind) {
   case STEP_CONNECT: return ramp_ms(s, step->share, step->rate);
   case STEP_PUSH_TRUST:
@@ -72,6 +73,7 @@ static void print_chain(const struct pki_chain *chain, FILE *out)
 static const char *apply_words(enum scenario_apply apply)
 {
   if (apply == SCENARIO_APPLY_RELOAD) return ", then reload it";
+  if (apply == SCENARIO_APPLY_HOOK) return ", which its hook puts in force";
   return apply == SCENARIO_APPLY_RESTART ? ", then restart it" : ", and do not tell it";
 }
 

@@ -65,7 +65,8 @@ static uint64_t foretold_by(const struct expr *expr)
 static bool restarts_broker(const struct scenario_step *step)
 {
   bool applies = step->kind == STEP_PRESENT || step->kind == STEP_TRUST_CLIENTS;
-  return step->kind == STEP_RESTART || (applies && step->apply == SCENARIO_APPLY_RESTART);
+  bool may_restart = step->apply == SCENARIO_APPLY_RESTART || step->apply == SCENARIO_APPLY_HOOK;
+  return step->kind == STEP_RESTART || (applies && may_restart);
 }
 
 /* A restart ends sessions; so may a broker that a device trespasses on. */

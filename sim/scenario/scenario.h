@@ -48,7 +48,8 @@ struct scenario_telemetry {
   uint8_t qos;
 };
 
-enum scenario_apply { SCENARIO_APPLY_RELOAD, SCENARIO_APPLY_RESTART, SCENARIO_APPLY_NONE };
+/* How new files are put in force. HOOK: the remote broker's hook for them does it itself; no file can ask for it. */
+enum scenario_apply { SCENARIO_APPLY_RELOAD, SCENARIO_APPLY_RESTART, SCENARIO_APPLY_NONE, SCENARIO_APPLY_HOOK };
 
 enum scenario_step_kind {
   STEP_CONNECT,    /* connect: {rate: 200/s, arrival: linear|poisson, share: 100%} */
@@ -158,9 +159,12 @@ int scenario_load(const char *file, const struct scenario_override *overrides, s
                   struct scenario **out, struct error *error);
 void scenario_free(struct scenario *scenario);
 
-/* True for "localhost", 127.0.0.0/8 and ::1 as literals: what may be loaded without being asked twice. No name is looked
- * up. */
+/* True for "localhost", 127.0.0.0/8 and ::1 as literals: what may be loaded without being asked twice. No name is
+ * looked up. */
 bool scenario_is_loopback(const char *host);
+
+/* What a step does where it does not say `apply`: `local`, unless a remote broker has no hook for that. */
+enum scenario_apply scenario_default_apply(const struct scenario *scenario, enum scenario_apply local);
 
 /* Prints the timetable: phases, steps, gates and the longest time each may take. */
 void scenario_print(const struct scenario *scenario, void *stream /* FILE * */);

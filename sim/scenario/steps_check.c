@@ -70,10 +70,16 @@ static int take_step_waves(const struct work *w)
   return take_waves(w->t, w->at, "waves", w->raw->waves, w->raw->waves_count, &w->out->waves);
 }
 
+enum scenario_apply scenario_default_apply(const struct scenario *scenario, enum scenario_apply local)
+{
+  const char *hook = local == SCENARIO_APPLY_RESTART ? scenario->hook_restart : scenario->hook_reload;
+  return scenario->remote && hook[0] == '\0' ? SCENARIO_APPLY_HOOK : local;
+}
+
 static int take_apply(const struct work *w, enum scenario_apply local_default)
 {
   static const char *const words[] = {"reload", "restart", "none", NULL};
-  int apply = (int) (w->scenario->remote ? SCENARIO_APPLY_NONE : local_default);
+  int apply = (int) scenario_default_apply(w->scenario, local_default);
   if (take_word(w->t, w->at, "apply", w->raw->apply, words, &apply) != 0) return -1;
   w->out->apply = (enum scenario_apply) apply;
   return 0;
@@ -155,6 +161,7 @@ static int take_step(const struct work *w)
   case STEP_PUSH_TRUST: return take_step_roots(w, 2) != 0 || take_step_waves(w) != 0 || take_within(w) != 0 ? -1 : 0;
   case STEP_PROVE:
     w->out->within_ms = 60000;
+    w->out->apply = scenario_default_apply(w->scenario, SCENARIO_APPLY_RELOAD);
     return take_chain(w) != 0 || take_rate(t, w->at, "rate", w->raw->rate, &w->out->rate) != 0 || take_within(w) != 0
                ? -1
                : 0;

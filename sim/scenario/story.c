@@ -56,7 +56,7 @@ static int check_remote_step(const struct take *t, const char *at, const struct 
     if (s->prove_port == 0)
       return take_fail(t, at, "", "'prove' needs a second listener: add 'prove-url: mqtts://host:8884' to 'broker'");
     if (need_hook(t, at, step, s->hook_present, "present") != 0) return -1;
-    return need_apply(t, at, s, step, SCENARIO_APPLY_RELOAD);
+    return need_apply(t, at, s, step, step->apply);
   case STEP_PRESENT:
     if (need_hook(t, at, step, s->hook_present, "present") != 0) return -1;
     return need_apply(t, at, s, step, step->apply);

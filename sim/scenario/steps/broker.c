@@ -9,7 +9,8 @@ enum step_outcome step_present(struct run *run, const struct scenario_step *step
 {
   struct scenario_step inverse = *step;
   inverse.chain = run->presented[BROKER_MAIN];
-  if (inverse.apply == SCENARIO_APPLY_NONE) inverse.apply = SCENARIO_APPLY_RELOAD;
+  if (inverse.apply == SCENARIO_APPLY_NONE)
+    inverse.apply = scenario_default_apply(run->scenario, SCENARIO_APPLY_RELOAD);
   run_undo_with(run, &inverse);
   return run_present(run, BROKER_MAIN, &step->chain, step->apply);
 }
@@ -29,7 +30,8 @@ enum step_outcome step_trust_clients(struct run *run, const struct scenario_step
 {
   struct scenario_step inverse = *step;
   inverse.roots = run->client_roots;
-  if (inverse.apply == SCENARIO_APPLY_NONE) inverse.apply = SCENARIO_APPLY_RELOAD;
+  if (inverse.apply == SCENARIO_APPLY_NONE)
+    inverse.apply = scenario_default_apply(run->scenario, SCENARIO_APPLY_RELOAD);
   run_undo_with(run, &inverse);
 
   char path[FILES_PATH_MAX];

@@ -39,7 +39,7 @@ static enum step_outcome prove_all(struct run *run, const struct scenario_step *
 
 enum step_outcome step_prove(struct run *run, const struct scenario_step *step)
 {
-  enum step_outcome outcome = run_present(run, BROKER_PROVE, &step->chain, SCENARIO_APPLY_RELOAD);
+  enum step_outcome outcome = run_present(run, BROKER_PROVE, &step->chain, step->apply);
   if (outcome != STEP_DONE) return outcome;
   struct proof proof;
   uint32_t *devices = targets_list(run, TARGETS_AWAKE, &proof.count);

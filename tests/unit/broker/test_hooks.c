@@ -120,6 +120,7 @@ static void a_command_that_fails_is_an_error_with_its_exit_code(void **state)
   broker_reload(rig->broker, rig_on_done, &done);
   rig_fails(rig, &done, "'reload'");
   rig_fails(rig, &done, "exit code 7");
+  rig_fails(rig, &done, "/hooks.log");
   assert_int_equal(done.error.code, EXIT_CODE_SETUP);
 }
 
@@ -154,7 +155,7 @@ static void a_missing_hook_is_named(void **state)
   struct outcome done = {0};
   open_remote(rig, (struct broker_hooks){0}, 0);
   broker_clients_trusted(rig->broker, rig_on_done, &done);
-  rig_fails(rig, &done, "no hook 'trust_clients'");
+  rig_fails(rig, &done, "no hook 'trust-clients'");
 }
 
 static void post(struct rig *rig, const char *answer, struct http *http, struct outcome *done)

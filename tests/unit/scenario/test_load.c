@@ -157,8 +157,9 @@ static void a_remote_broker_with_hooks_and_targets(void **state)
   (void) state;
   struct scenario *s = loaded("name: t\nfleet: {devices: 9}\ntargets: [far.example]\n"
                               "broker: {url: mqtts://far.example:8883, prove-url: \"mqtts://[::1]:8884\",\n"
-                              "  hooks: {present: ./p, reload: ./r}}\n"
-                              "phases:\n  - name: p\n    do: [connect: {}, present: {root: A}, prove: {root: A}]\n");
+                              "  hooks: {present: ./p, trust-clients: ./t, reload: ./r}}\n"
+                              "phases:\n  - name: p\n    do: [connect: {}, present: {root: A}, prove: {root: A},\n"
+                              "         present: {root: A, apply: none}, trust-clients: {roots: [A]}]\n");
   assert_true(s->remote);
   assert_string_equal(s->host, "far.example");
   assert_int_equal(s->port, 8883);
@@ -166,7 +167,11 @@ static void a_remote_broker_with_hooks_and_targets(void **state)
   assert_int_equal(s->prove_port, 8884);
   assert_string_equal(s->hook_present, "./p");
   assert_string_equal(s->hook_restart, "");
-  assert_int_equal(s->phases[0].steps[1].apply, SCENARIO_APPLY_NONE);
+  const struct scenario_step *step = s->phases[0].steps;
+  assert_int_equal(step[1].apply, SCENARIO_APPLY_RELOAD);
+  assert_int_equal(step[2].apply, SCENARIO_APPLY_RELOAD);
+  assert_int_equal(step[3].apply, SCENARIO_APPLY_NONE);
+  assert_int_equal(step[4].apply, SCENARIO_APPLY_HOOK); /* there is no hook to restart it */
   scenario_free(s);
 }
 
