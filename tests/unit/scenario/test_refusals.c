@@ -12,8 +12,7 @@
 struct refusal {
   const char *sentence; /* the test's name */
   const char *text;
-  const char *says;    /* the beginning of the error */
-  enum exit_code code; /* 0: USAGE */
+  const char *says; /* the beginning of the error */
 };
 
 #define HEAD         "name: t\nfleet: {devices: 9}\npki: {roots: [A, B, spare]}\n"
@@ -107,9 +106,9 @@ static const struct refusal refusals[] = {
   {"refuses_a_wake_before_a_shelf", DO("wake: {}"), "F:8:9: 'wake' has nobody to wake"},
   {"refuses_a_push_before_a_connect", HEAD "phases:\n  - name: p\n    do: [push-trust: {roots: [A, B]}, connect: {}]\n", "F:6:10: 'push-trust' comes before any device is online"},
   /* brokers elsewhere */
-  {"refuses_a_far_host_that_is_no_target", HEAD "broker: {url: mqtts://far.example:8883}\n" TAIL, "F:4:15: nothing was sent: 'far.example' is beyond this machine", EXIT_CODE_SETUP},
-  {"refuses_a_far_proving_host_that_is_no_target", HEAD REMOTE(", prove-url: mqtts://near.example:8884") TAIL, "F:5:52: nothing was sent: 'near.example' is beyond this machine", EXIT_CODE_SETUP},
-  {"refuses_a_host_that_only_looks_like_loopback", HEAD "broker: {url: mqtts://127.0.0.1.evil.example:8883}\n" TAIL, "F:4:15: nothing was sent: '127.0.0.1.evil.example' is beyond", EXIT_CODE_SETUP},
+  {"refuses_a_far_host_that_is_no_target", HEAD "broker: {url: mqtts://far.example:8883}\n" TAIL, "F:4:15: nothing was sent: 'far.example' is beyond this machine"},
+  {"refuses_a_far_proving_host_that_is_no_target", HEAD REMOTE(", prove-url: mqtts://near.example:8884") TAIL, "F:5:52: nothing was sent: 'near.example' is beyond this machine"},
+  {"refuses_a_host_that_only_looks_like_loopback", HEAD "broker: {url: mqtts://127.0.0.1.evil.example:8883}\n" TAIL, "F:4:15: nothing was sent: '127.0.0.1.evil.example' is beyond"},
   {"refuses_plain_mqtt", HEAD "broker: {url: mqtt://localhost:1883}\n" TAIL, "F:4:15: 'mqtt://localhost:1883' is no address of a broker"},
   {"refuses_a_url_without_port", HEAD "broker: {url: mqtts://localhost}\n" TAIL, "F:4:15: 'mqtts://localhost' is no address"},
   {"refuses_a_url_with_a_user", HEAD "broker: {url: mqtts://me@localhost:8883}\n" TAIL, "F:4:15: "},
@@ -132,7 +131,9 @@ static void refuses(void **state)
     scenario_free(scenario);
     fail_msg("this was taken, wanted '%s':\n%s", row->says, row->text);
   }
-  assert_int_equal(error.code, row->code != EXIT_CODE_PASS ? row->code : EXIT_CODE_USAGE);
+  /* a permission that is missing is no mistake in the file */
+  bool forbidden = strstr(row->says, "nothing was sent") != NULL;
+  assert_int_equal(error.code, forbidden ? EXIT_CODE_SETUP : EXIT_CODE_USAGE);
   if (strncmp(error.text, row->says, strlen(row->says)) != 0) fail_msg("wanted '%s', got '%s'", row->says, error.text);
 }
 
