@@ -181,15 +181,12 @@ psa_status_t p256_transparent_verify_hash(const psa_key_attributes_t *attributes
   crypto_meter_current()->verify++;
   if (use_native) return PSA_ERROR_NOT_SUPPORTED;
   if (signature_length != CURVE_SIGNATURE_SIZE) return PSA_ERROR_INVALID_SIGNATURE;
+  bool is_pair = PSA_KEY_TYPE_IS_KEY_PAIR(psa_get_key_type(attributes));
+  if (key_buffer_size != (is_pair ? CURVE_PRIVATE_SIZE : CURVE_PUBLIC_SIZE)) return PSA_ERROR_INVALID_ARGUMENT;
   uint8_t computed[CURVE_PUBLIC_SIZE];
-  const uint8_t *public_key = key_buffer;
-  if (PSA_KEY_TYPE_IS_KEY_PAIR(psa_get_key_type(attributes))) {
-    psa_status_t status = status_of(curve_public(key_buffer, computed));
-    if (status != PSA_SUCCESS) return status;
-    public_key = computed;
-  } else if (key_buffer_size != CURVE_PUBLIC_SIZE) {
-    return PSA_ERROR_INVALID_ARGUMENT;
-  }
+  psa_status_t status = is_pair ? status_of(curve_public(key_buffer, computed)) : PSA_SUCCESS;
+  if (status != PSA_SUCCESS) return status;
+  const uint8_t *public_key = is_pair ? computed : key_buffer;
   if (hash_length == REMEMBERED_HASH_SIZE) return verify_or_remember(public_key, hash, signature);
   return verify(public_key, hash, hash_length, signature);
 }
