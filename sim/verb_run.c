@@ -115,7 +115,7 @@ static int load(struct command_line *line, struct scenario **scenario, struct er
   if (line->broker == NULL) return 0;
   bool remote = (*scenario)->remote;
   scenario_free(*scenario);
-  snprintf(line->broker_block, sizeof line->broker_block, remote ? "\"%s\"" : "{url: \"%s\"}", line->broker);
+  snprintf(line->broker_block, sizeof line->broker_block, remote ? "%s" : "{url: \"%s\"}", line->broker);
   if (line->override_count == OVERRIDES_MAX) return error_set(error, EXIT_CODE_USAGE, "too many --set options");
   line->overrides[line->override_count++] =
       (struct scenario_override){.path = remote ? "broker.url" : "broker", .value = line->broker_block};
