@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "internal.h"
 
+#include <assert.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -89,20 +90,21 @@ static int check_leaf(X509 *leaf, EVP_PKEY *key, const char *id, const char *pat
   return error_set(error, EXIT_CODE_USAGE, "the certificate %s is not for the private key of this line", path);
 }
 
-static int enter(struct import *import, struct pki_newcomer *newcomer, STACK_OF(X509) * certificates,
+static int enter(struct import *import, struct pki_newcomer newcomer, STACK_OF(X509) * certificates,
                  struct error *error)
 {
   X509 *chain[DEVICE_CHAIN_MAX];
   uint8_t encoded[DEVICE_NVM_CERTIFICATE_MAX];
   int count = sk_X509_num(certificates);
+  assert(count > 0 && count <= (int) DEVICE_CHAIN_MAX);
   for (int i = 0; i < count; i++) chain[i] = sk_X509_value(certificates, i);
-  pki_describe_issued(chain[0], issuer_of(import->pki, chain[count - 1]), true, &newcomer->row);
-  if (pki_encode_chain(chain, (size_t) count, encoded, sizeof encoded, &newcomer->chain_size, error) != 0) return -1;
-  newcomer->chain = encoded;
-  newcomer->bundle = import->bundle;
-  newcomer->bundle_size = import->bundle_size;
+  pki_describe_issued(chain[0], issuer_of(import->pki, chain[count - 1]), true, &newcomer.row);
+  if (pki_encode_chain(chain, (size_t) count, encoded, sizeof encoded, &newcomer.chain_size, error) != 0) return -1;
+  newcomer.chain = encoded;
+  newcomer.bundle = import->bundle;
+  newcomer.bundle_size = import->bundle_size;
   uint32_t page = (uint32_t) (import->pki->device_count + import->entered++);
-  return pki_devices_enter(import->pki, newcomer, page, error);
+  return pki_devices_enter(import->pki, &newcomer, page, error);
 }
 
 static int import_device(struct import *import, char *field[CSV_FIELDS], struct error *error)
@@ -119,7 +121,7 @@ static int import_device(struct import *import, char *field[CSV_FIELDS], struct 
   int result = certificates == NULL
                    ? -1
                    : check_leaf(sk_X509_value(certificates, 0), newcomer.key, field[0], certificate_path, error);
-  if (result == 0) result = enter(import, &newcomer, certificates, error);
+  if (result == 0) result = enter(import, newcomer, certificates, error);
   sk_X509_pop_free(certificates, X509_free);
   EVP_PKEY_free(newcomer.key);
   return result;

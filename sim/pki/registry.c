@@ -191,7 +191,10 @@ static int grow(struct pki_device **devices, size_t count, size_t *capacity, str
   if (count < *capacity) return 0;
   size_t larger = *capacity == 0 ? 1024 : *capacity * 2;
   struct pki_device *moved = realloc(*devices, larger * sizeof *moved);
-  if (moved == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for a list of %zu devices", larger);
+  if (moved == NULL) {
+    error_set(error, EXIT_CODE_INTERNAL, "no memory for a list of %zu devices", larger);
+    return -1;
+  }
   *devices = moved;
   *capacity = larger;
   return 0;

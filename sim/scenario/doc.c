@@ -185,7 +185,7 @@ yaml_node_t *doc_find(const struct doc *doc, const char *path, yaml_node_t **dee
   while (*at != '\0') {
     yaml_node_t *next;
     const char *part = *at == '.' ? at + 1 : at;
-    const char *end = part + 1;
+    const char *end;
     if (*part == '[') {
       end = part + strcspn(part, "]");
       next = *end == ']' ? entry_of(doc, node, part + 1) : NULL;

@@ -370,12 +370,8 @@ static int start_fleet(struct run *run)
 
 static uint64_t resident_bytes(void)
 {
-  FILE *file = fopen("/proc/self/statm", "r");
-  unsigned long pages = 0;
-  if (file == NULL) return 0;
-  if (fscanf(file, "%*s %lu", &pages) != 1) pages = 0;
-  fclose(file);
-  return (uint64_t) pages * 4096u;
+  size_t bytes = 0;
+  return uv_resident_set_memory(&bytes) == 0 ? bytes : 0;
 }
 
 int run_setup(struct run *run)
