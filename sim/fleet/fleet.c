@@ -211,6 +211,7 @@ void fleet_wake(struct fleet *fleet, const uint32_t *devices, size_t count, doub
 
 void fleet_disconnect_all(struct fleet *fleet)
 {
+  fleet->complete = false; /* the end of the plan is no outage: the lowest number online stands */
   for (size_t i = 0; i < fleet->config.device_count; i++) {
     struct member *m = &fleet->members[i];
     member_set_wanted(m, false);
