@@ -35,6 +35,7 @@ struct device_profile {
   uint8_t tls_min, tls_max;      /* 12 or 13 */
   uint8_t mqtt_version;          /* 4 = MQTT 3.1.1, 5 = MQTT 5 */
   bool clean_start;              /* false: persistent session */
+  bool forget_first;             /* MQTT 5: the first connection since power-on ends an older persistent session */
   bool resume;                   /* keep a session ticket in RAM and offer it at the next connect */
   bool will;                     /* leave a will "offline" on private/ID/status */
   uint16_t keep_alive_s;         /* 0: none */

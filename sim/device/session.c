@@ -75,7 +75,8 @@ void device_session_connect(struct device_session *session)
   struct device_mqtt_connect connect = {
       .version = profile->mqtt_version,
       .client_id = client_id,
-      .clean_start = profile->clean_start,
+      /* in MQTT 3.1.1 the session that follows would not persist either */
+      .clean_start = profile->clean_start || (profile->forget_first && profile->mqtt_version == 5 && !session->begun),
       .keep_alive_s = profile->keep_alive_s,
       .session_expiry_s = profile->session_expiry_s,
       .receive_maximum = DEVICE_SESSION_INBOUND,
@@ -108,13 +109,17 @@ static bool subscribe(struct device_session *session, const char *topic, uint8_t
   return false;
 }
 
+/* Asks for those of the device's own filters that the broker has not confirmed in this session: a broker that keeps the
+ * session may have lost the SUBSCRIBE that was on its way. */
 static void subscribe_own(struct device_session *session)
 {
   static const char *const own[] = {"trust", "cert"};
   char topic[DEVICE_SESSION_TOPIC_MAX];
   for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+    uint8_t bit = (uint8_t) (1u << i);
+    if ((session->confirmed & bit) != 0) continue;
     (void) make_topic(session, own[i], false, topic);
-    (void) subscribe(session, topic, 1, &(struct device_session_subscription){.internal = true});
+    (void) subscribe(session, topic, 1, &(struct device_session_subscription){.own = bit});
   }
 }
 
@@ -123,14 +128,16 @@ void device_session_begin(struct device_session *session, const struct device_mq
   uint16_t keep_alive_s = connack->has_keep_alive ? connack->keep_alive_s : session->profile->keep_alive_s;
   bool v5 = session->profile->mqtt_version == 5;
   session->keep_alive_ms = (uint32_t) keep_alive_s * 1000u;
+  session->begun = true;
   session->window = DEVICE_SESSION_WINDOW;
   if (v5 && connack->receive_maximum < session->window) session->window = connack->receive_maximum;
   session->maximum_qos = v5 ? connack->maximum_qos : 2;
   session->packet_maximum = connack->packet_maximum != 0 ? connack->packet_maximum : UINT32_MAX;
   if (!connack->session_present) {
     memset(session->inbound, 0, sizeof session->inbound);
-    subscribe_own(session);
+    session->confirmed = 0;
   }
+  subscribe_own(session);
   device_outbox_rewind(&session->outbox, connack->session_present);
   device_session_flush(session);
 }
@@ -138,7 +145,7 @@ void device_session_begin(struct device_session *session, const struct device_mq
 bool device_session_ready(const struct device_session *session)
 {
   for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++)
-    if (session->subscription[i].packet_id != 0 && session->subscription[i].internal) return false;
+    if (session->subscription[i].packet_id != 0 && session->subscription[i].own != 0) return false;
   return true;
 }
 

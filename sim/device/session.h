@@ -21,7 +21,7 @@ struct device_session_subscription {
   uint64_t due_ms;
   uint32_t tag;
   uint16_t packet_id; /* 0: free */
-  bool internal;
+  uint8_t own;        /* the device's own filter: its bit in `confirmed`; 0: the application's */
 };
 
 struct device_session {
@@ -40,7 +40,9 @@ struct device_session {
   uint32_t keep_alive_ms;
   uint16_t window;
   uint16_t last_packet_id;
+  bool begun;                               /* a connection was accepted since power-on */
   uint16_t inbound[DEVICE_SESSION_INBOUND]; /* QoS 2 packet ids that await PUBREL; 0: free */
+  uint8_t confirmed; /* the device's own filters that the broker has confirmed in the session it keeps */
   uint8_t maximum_qos;
   uint8_t reason; /* of DISCONNECT, for the note */
   struct device_session_subscription subscription[DEVICE_SESSION_SUBSCRIPTIONS];
@@ -50,7 +52,7 @@ struct device_session {
 /* Sends CONNECT. */
 void device_session_connect(struct device_session *session);
 
-/* The broker accepted: subscribes (unless it kept the session) and sends what the outbox holds. */
+/* The broker accepted: subscribes (unless that was confirmed in a session it kept) and sends what the outbox holds. */
 void device_session_begin(struct device_session *session, const struct device_mqtt_packet *connack);
 
 /* Handles a packet after CONNACK; NONE, or why the session ends. */

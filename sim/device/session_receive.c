@@ -11,7 +11,8 @@ static enum device_failure on_suback(struct device_session *session, const struc
     if (packet->codes.size != 1) return DEVICE_FAIL_SESSION_PROTOCOL; /* one filter was asked for [MQTT-3.8.4-5] */
     bool denied = packet->reason >= 0x80;
     slot->packet_id = 0;
-    if (denied || !slot->internal)
+    if (!denied) session->confirmed |= slot->own;
+    if (denied || slot->own == 0)
       device_session_observe(session, &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
                                                             .tag = slot->tag,
                                                             .code = packet->reason});

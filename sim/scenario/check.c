@@ -216,6 +216,7 @@ static int check_phases(const struct take *t, const struct raw_scenario *raw, st
 static const struct device_profile default_profile = {.tls_min = 13,
                                                       .tls_max = 13,
                                                       .mqtt_version = 5,
+                                                      .forget_first = true, /* what an earlier run left behind */
                                                       .keep_alive_s = 60,
                                                       .session_expiry_s = EXPIRY_NEVER_S,
                                                       .tcp_timeout_ms = 5000,

@@ -86,6 +86,33 @@ static void sends_unconfirmed_messages_again_in_order_and_marked(void **state)
   client_rig_free(&rig);
 }
 
+/* Seen with mosquitto: restarted between CONNACK and SUBSCRIBE it keeps the session, but not what was on its way. */
+static void asks_again_for_a_subscription_that_was_not_confirmed(void **state)
+{
+  (void) state;
+  static const uint8_t fresh[] = {0x20, 3, 0, 0, 0}, kept[] = {0x20, 3, 1, 0, 0};
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_open(&rig, false);
+  client_rig_pump(&rig);
+  (void) client_rig_hear(&rig, 0x10);
+  client_rig_say(&rig, fresh, sizeof fresh);
+  client_rig_ack(&rig, 0x90, client_rig_hear(&rig, 0x82));
+  (void) client_rig_hear(&rig, 0x82);
+  client_rig_close(&rig, DEVICE_FAIL_NONE);
+
+  for (int unconfirmed = 1; unconfirmed >= 0; unconfirmed--) {
+    client_rig_open(&rig, false);
+    client_rig_pump(&rig);
+    (void) client_rig_hear(&rig, 0x10);
+    client_rig_say(&rig, kept, sizeof kept);
+    for (int i = 0; i < unconfirmed; i++) client_rig_ack(&rig, 0x90, client_rig_hear(&rig, 0x82));
+    assert_true(client_rig_silent(&rig));
+    client_rig_close(&rig, DEVICE_FAIL_NONE);
+  }
+  client_rig_free(&rig);
+}
+
 static void completes_qos_2_across_a_reconnect(void **state)
 {
   (void) state;
@@ -426,6 +453,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sends_unconfirmed_messages_again_in_order_and_marked),
+      cmocka_unit_test(asks_again_for_a_subscription_that_was_not_confirmed),
       cmocka_unit_test(completes_qos_2_across_a_reconnect),
       cmocka_unit_test(delivers_an_incoming_qos_2_message_once),
       cmocka_unit_test(holds_back_what_exceeds_the_brokers_receive_maximum),

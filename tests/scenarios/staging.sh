@@ -160,6 +160,7 @@ expect "overwrite no export" 2 "exists already" \
   "$fleetsim" pki export "$fleet" --what broker-chain --root A --host localhost --out "$broker/main"
 cp "$broker/main.crt" "$broker/prove.crt"
 cp "$broker/main.key" "$broker/prove.key"
+cp "$broker/main.crt" "$broker/main.key" "$broker/clients.crt" "$work"
 strict_acl
 begin_broker_on_free_ports
 
@@ -215,5 +216,138 @@ expect "a root rotation through hooks" 0 "PASS" run rotation "$rotation"
 holds rotation '"broker": "remote localhost:'
 expect "the hooks ran" 0 "present main" cat "$work/rotation/broker/hooks.log"
 
+# Small runs: the broker as it was delivered ------------------------------------------------------------------------------
+factory() {
+  cp "$work/main.crt" "$broker/main.crt"
+  cp "$work/main.key" "$broker/main.key"
+  cp "$work/clients.crt" "$broker/clients.crt"
+  end_broker
+  begin_broker || complain "the staging broker does not come back"
+}
+
+factory
+small=$(scenario small <<YAML
+name: small
+fleet: {devices: 30, telemetry: {every: 200ms, bytes: 32, qos: 1}}
+pki: {roots: [A, B, spare], trusted: [A, spare], broker: A}
+$(remote)
+reconnect: {policy: full-jitter, base: 200ms, cap: 1s}
+phases:
+  - name: baseline
+    do: [connect: {rate: 100/s}]
+    until: online == 100% within 20s
+  - name: middle
+    do: [wait: {for: 500ms}]
+    until: online == 100% within 5s
+  - name: drain
+    do: [drain: {within: 10s}]
+expect: ["telemetry.lost == 0", "telemetry.delivered >= 10"]
+YAML
+)
+expect "a smaller fleet than the folder's" 0 "PASS +small: 10 devices" run ten "$small" --devices 10
+holds ten '"fleet.online_min": \{ "value": 10'
+expect "a larger fleet than the folder's" 2 "holds 30 devices and the scenario asks for 31: use --devices 30" \
+  run more "$small" --devices 31
+expect "a root that the folder lacks" 2 "no root 'C'.*A, B, spare" \
+  run lacks "$small" --set "pki.roots=[C, spare]" --set "pki.broker=C" --set "pki.trusted=[C, spare]"
+expect "a fleet that does not trust this broker" 1 "not_trusted" \
+  run stranger "$small" --set "pki.trusted=[B, spare]" --set "phases[0].until=online == 100% within 1s"
+holds stranger '"connect.tls.not_trusted": \{ "count": [1-9]'
+expect "another listener by --broker" 0 "PASS" run other "$small" --broker "mqtts://localhost:$((port + 1))"
+holds other "remote localhost:$((port + 1))"
+
+# Topic isolation, with its positive control ------------------------------------------------------------------------------
+trespass=$(sed 's/wait: {for: 500ms}/trespass: {share: 50%}/' "$small" | scenario trespass)
+expect "a strict ACL stops trespassers" 0 "30 attempts.* 0 came through" run strict "$trespass"
+open_acl
+kill -HUP "$(cat "$broker/pid")"
+expect "an open ACL does not, and the run says so" 1 "trespass.delivered == 0: observed [1-9]" run open "$trespass"
+expect "the sessions of trespassers end with their run" 0 "PASS" run after "$small"
+strict_acl
+factory
+
+# Hooks that are not there, or fail ---------------------------------------------------------------------------------------
+present=$(sed 's/wait: {for: 500ms}/present: {root: B, cross: A}/' "$small" | scenario present)
+no_hook=$(sed '/present: sh/d' "$present" | scenario no_hook)
+expect "no hook for a step" 2 "no_hook.yaml:17:10: 'present' needs the hook 'present'" run no_hook "$no_hook"
+expect "a hook that fails" 3 "the hook 'present' of the broker localhost ended with exit code 7.*broken/broker/hooks.log" \
+  run broken "$present" --set 'broker.hooks.present=echo the disk is full; exit 7'
+expect "its log holds what it printed" 0 "the disk is full" cat "$work/broken/broker/hooks.log"
+holds broken '"verdict": "error"'
+expect "a hook that does nothing" 1 "does not serve the new certificate" run idle "$present" --set broker.hooks.present=:
+rollback=$(sed '/name: middle/a\    on_fail: rollback' "$present" | scenario rollback)
+expect "a rollback through hooks" 1 "rolled back 1 step; 30 of 30 devices are online" \
+  run rollback "$rollback" --set "phases[1].until=online == 0% within 200ms"
+served() {
+  openssl s_client -connect "localhost:$port" </dev/null 2>/dev/null | openssl x509 -noout -issuer
+}
+expect "the broker is back at root A" 0 "CN *= *fleetsim A brokers" served
+
+# Beyond this machine: nothing without both words, not even a look at the name ----------------------------------------------
+far=$(sed "s/localhost:/broker.invalid:/; s/^fleet:/targets: [broker.invalid]\nfleet:/" "$small" | scenario far)
+no_target=$(grep -v '^targets:' "$far" | scenario no_target)
+expect "neither opt-in" 3 "nothing was sent.*targets: \[broker.invalid\].*--allow-target broker.invalid" run far0 "$no_target"
+expect "the command line's alone" 3 "nothing was sent.*targets: \[broker.invalid\]" \
+  run far1 "$no_target" --allow-target broker.invalid
+expect "the file's alone" 3 "nothing was sent.*\(done\) and pass --allow-target broker.invalid" run far2 "$far"
+
+# An existing fleet --------------------------------------------------------------------------------------------------------
+pki() { # quietly; its words are shown when it fails
+  openssl "$@" 2>"$work/said" || { name="openssl $1" complain "failed"; }
+}
+mint() { # SUBJECT FILE ISSUER EXTENSIONS
+  pki req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$old/$2.key" -out "$old/$2.csr" -subj "/CN=$1"
+  printf '%b\n' "$4" >"$old/extensions"
+  pki x509 -req -in "$old/$2.csr" -CA "$old/$3.crt" -CAkey "$old/$3.key" -CAcreateserial -days 30 \
+    -extfile "$old/extensions" -out "$old/$2.crt"
+}
+old=$work/old
+mkdir "$old"
+for root in one two; do
+  pki req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=old root $root" \
+    -addext keyUsage=critical,keyCertSign,cRLSign -keyout "$old/$root.key" -out "$old/$root.crt"
+done
+mint localhost leaf one 'subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature'
+echo 'id,key,certificate' >"$old/devices.csv"
+for id in 0000a001 0000a002 0000a003 0000a004 0000a005; do
+  mint $id $id one 'extendedKeyUsage=clientAuth\nkeyUsage=digitalSignature'
+  echo "$id,$id.key,$id.crt" >>"$old/devices.csv"
+done
+fleet=$work/imported
+expect "import an existing fleet" 0 "roots one, two; 5 devices, 0000a001 to 0000a005, trusting one, two" \
+  "$fleetsim" pki import "$fleet" --csv "$old/devices.csv" --roots-pem "one=$old/one.crt,two=$old/two.crt"
+expect "its certificates are the old ones" 0 "imported .* under one" "$fleetsim" pki show "$fleet" --device 0000a003
+expect "its client CA" 0 "1 root and the back office" \
+  "$fleetsim" pki export "$fleet" --what client-ca --roots one --out "$old/clients.crt"
+cp "$old/leaf.crt" "$work/main.crt"
+cp "$old/leaf.key" "$work/main.key"
+cp "$old/clients.crt" "$work/clients.crt"
+factory
+expect "a run with the imported fleet" 0 "PASS +small: 5 devices" run imported "$small" --devices 5 \
+  --set "pki.roots=[one, two]" --set "pki.broker=one" --set "pki.trusted=[one, two]"
+holds imported '"telemetry.lost": \{ "value": 0'
+expect "no certificate is issued under a root without its key" 2 "key" run keyless "$present" --devices 5 \
+  --set "pki.roots=[one, two]" --set "pki.broker=one" --set "pki.trusted=[one, two]" \
+  --set "phases[1].do[0].present={root: two}"
+
+# The broker dies, somebody else's as it is: the run goes on, and its expectations fail --------------------------------------
+"$fleetsim" run "$small" --fleet "$fleet" --out "$work/death" --devices 5 --set "phases[1].do[0].wait.for=1s" \
+  --set "phases[1].until=online == 100% within 500ms" \
+  --set "pki.roots=[one, two]" --set "pki.broker=one" --set "pki.trusted=[one, two]" >"$work/death.said" 2>&1 </dev/null &
+runner=$!
+for _ in $(seq 200); do
+  [ "$(grep -c '"event": *"phase"' "$work/death/events.ndjson" 2>/dev/null)" = 2 ] && break
+  sleep 0.05
+done
+expect "a folder in use" 3 "another fleetsim works on $fleet" run twice "$small" --devices 5
+expect "a folder in use, seen by pki" 3 "another fleetsim works on" "$fleetsim" pki show "$fleet"
+end_broker
+wait "$runner"
+code=$?
+expect "a broker that dies" 1 "FAIL.*middle.*0 of 5.*connect.tcp.refused" sh -c 'cat "$1"; exit "$2"' sh "$work/death.said" "$code"
+
+if grep -rqE 'PRIVATE KEY' "$work"/*/results.json "$work"/*/events.ndjson "$work"/*/junit.xml "$work"/*/broker/hooks.log; then
+  name="no key is told" complain "a private key is in the results or logs"
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
