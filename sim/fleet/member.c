@@ -164,9 +164,9 @@ void member_feed(struct member *m, struct device_event *event)
   event->now_ms = backend_now_ms(backend);
   event->unix_s = member_unix_s(m);
   struct device_effects fx = {.out = fleet->out, .out_capacity = sizeof fleet->out};
-  uint64_t cpu = m->handshaking ? backend_cpu_us(backend) : 0;
+  if (m->handshaking) m->step_cpu_us = backend_cpu_us(backend);
   fleet->config.ops->step(m->client, event, &fx);
-  if (cpu != 0) m->cpu_us += backend_cpu_us(backend) - cpu;
+  if (m->handshaking) m->cpu_us += backend_cpu_us(backend) - m->step_cpu_us;
   m->accepted = fx.accepted;
   apply(m, &fx);
 }

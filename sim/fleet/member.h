@@ -31,7 +31,8 @@ struct member {
 
   uint64_t start_at_ms, device_at_ms, telemetry_at_ms, shelve_by_ms; /* DEVICE_NEVER: not due */
   uint64_t planned_us;                                               /* when this attempt was meant to start */
-  uint64_t opened_us, ended_us, cpu_us;
+  uint64_t opened_us, ended_us;
+  uint64_t cpu_us, step_cpu_us; /* of this handshake: the steps before, and when the present one began */
   struct backoff_state backoff;
 
   /* the latest handshake, until CONNACK confirms it */

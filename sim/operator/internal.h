@@ -55,7 +55,7 @@ struct operator
   pthread_cond_t changed;
   enum link_state state;
   uint64_t since_ms; /* of this state, monotonic */
-  bool stopping, disconnected;
+  bool stopping, answered;
   char tls_error[120];
 
   struct outbox outbox;

@@ -232,44 +232,54 @@ void link_pump(struct operator* op)
   }
 }
 
-static void told_disconnected(struct operator* op)
+static void answer(struct operator* op)
 {
   pthread_mutex_lock(&op->mutex);
-  op->disconnected = true;
+  op->answered = true;
   pthread_cond_broadcast(&op->changed);
   pthread_mutex_unlock(&op->mutex);
 }
 
-static void on_disconnected(void *ctx, MQTTAsync_successData *data)
+static void on_done(void *ctx, MQTTAsync_successData *data)
 {
   (void) data;
-  told_disconnected(ctx);
+  answer(ctx);
 }
 
-static void on_disconnect_failed(void *ctx, MQTTAsync_failureData *data)
+static void on_not_done(void *ctx, MQTTAsync_failureData *data)
 {
   (void) data;
-  told_disconnected(ctx);
+  answer(ctx);
 }
 
-void link_close(struct operator* op)
+/* Waits for on_done or on_not_done, if paho took the request. */
+static void await_answer(struct operator* op, int status)
 {
-  MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
-  options.onSuccess = on_disconnected;
-  options.onFailure = on_disconnect_failed;
-  options.context = op;
-  options.timeout = STOP_MS / 2;
-  bool told = false;
-  if (MQTTAsync_isConnected(op->client)) {
-    MQTTAsync_unsubscribeMany(op->client, FILTERS, filters, NULL);
-    told = MQTTAsync_disconnect(op->client, &options) == MQTTASYNC_SUCCESS;
-  }
   struct timespec deadline;
   clock_gettime(CLOCK_MONOTONIC, &deadline);
   deadline.tv_sec += STOP_MS / 1000;
   pthread_mutex_lock(&op->mutex);
-  int status = 0;
-  while (told && !op->disconnected && status == 0) status = pthread_cond_timedwait(&op->changed, &op->mutex, &deadline);
+  int waited = status == MQTTASYNC_SUCCESS ? 0 : -1;
+  while (!op->answered && waited == 0) waited = pthread_cond_timedwait(&op->changed, &op->mutex, &deadline);
+  op->answered = false;
   pthread_mutex_unlock(&op->mutex);
+}
+
+void link_close(struct operator* op)
+{
+  MQTTAsync_responseOptions unsubscribe = MQTTAsync_responseOptions_initializer;
+  unsubscribe.onSuccess = on_done;
+  unsubscribe.onFailure = on_not_done;
+  unsubscribe.context = op;
+  MQTTAsync_disconnectOptions disconnect = MQTTAsync_disconnectOptions_initializer;
+  disconnect.onSuccess = on_done;
+  disconnect.onFailure = on_not_done;
+  disconnect.context = op;
+  disconnect.timeout = STOP_MS / 2;
+  if (MQTTAsync_isConnected(op->client)) {
+    /* One after the other: paho 1.3.12 loses the memory of an UNSUBACK that comes while it disconnects. */
+    await_answer(op, MQTTAsync_unsubscribeMany(op->client, FILTERS, filters, &unsubscribe));
+    await_answer(op, MQTTAsync_disconnect(op->client, &disconnect));
+  }
   MQTTAsync_destroy(&op->client);
 }

@@ -113,6 +113,27 @@ static void asks_again_for_a_subscription_that_was_not_confirmed(void **state)
   client_rig_free(&rig);
 }
 
+static void forgets_an_older_session_at_its_first_connection_only(void **state)
+{
+  (void) state;
+  static const uint8_t accepted[2][5] = {{0x20, 2, 0, 0}, {0x20, 3, 0, 0, 0}};
+  for (unsigned v5 = 0; v5 <= 1; v5++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, 13, v5 != 0 ? 5 : 4);
+    rig.profile.forget_first = true;
+    for (unsigned connection = 0; connection < 2; connection++) {
+      client_rig_open(&rig, false);
+      client_rig_pump(&rig);
+      unsigned clean_start = rig.inbox[9] >> 1 & 1u;
+      assert_int_equal(clean_start, v5 != 0 && connection == 0);
+      (void) client_rig_hear(&rig, 0x10);
+      client_rig_say(&rig, accepted[v5], 4 + v5);
+      client_rig_close(&rig, DEVICE_FAIL_NONE);
+    }
+    client_rig_free(&rig);
+  }
+}
+
 static void completes_qos_2_across_a_reconnect(void **state)
 {
   (void) state;
@@ -454,6 +475,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sends_unconfirmed_messages_again_in_order_and_marked),
       cmocka_unit_test(asks_again_for_a_subscription_that_was_not_confirmed),
+      cmocka_unit_test(forgets_an_older_session_at_its_first_connection_only),
       cmocka_unit_test(completes_qos_2_across_a_reconnect),
       cmocka_unit_test(delivers_an_incoming_qos_2_message_once),
       cmocka_unit_test(holds_back_what_exceeds_the_brokers_receive_maximum),

@@ -86,9 +86,12 @@ uint64_t backend_now_us(const struct backend *backend)
   return backend->now_ms * 1000;
 }
 
+/* A thread that burns 100 us between two looks. */
 uint64_t backend_cpu_us(const struct backend *backend)
 {
-  return backend->now_ms + 1;
+  static uint64_t cpu_us;
+  (void) backend;
+  return cpu_us += 100;
 }
 
 int64_t backend_unix_s(const struct backend *backend)
@@ -366,6 +369,18 @@ static void tries_again_by_the_policy_and_books_every_attempt(void **state)
   end(w);
 }
 
+static void a_handshakes_cpu_time_includes_the_step_that_ends_it(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  struct metrics_stats cpu;
+  metrics_stats(w->metrics, METRIC_HANDSHAKE_CPU, &cpu);
+  assert_int_equal(cpu.count, DEVICES);
+  assert_in_range((uint64_t) cpu.min, 195, 205); /* START, and OPENED up to the note */
+  end(w);
+}
+
 static void a_redial_is_planned_and_no_failure(void **state)
 {
   (void) state;
@@ -532,6 +547,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(connects_at_the_planned_rate),
       cmocka_unit_test(tries_again_by_the_policy_and_books_every_attempt),
+      cmocka_unit_test(a_handshakes_cpu_time_includes_the_step_that_ends_it),
       cmocka_unit_test(a_redial_is_planned_and_no_failure),
       cmocka_unit_test(an_attempt_cut_short_by_the_plan_is_booked),
       cmocka_unit_test(a_proof_visits_the_other_listener_and_comes_home),
