@@ -128,6 +128,7 @@ static void forgets_an_older_session_at_its_first_connection_only(void **state)
       assert_int_equal(clean_start, v5 != 0 && connection == 0);
       (void) client_rig_hear(&rig, 0x10);
       client_rig_say(&rig, accepted[v5], 4 + v5);
+      for (int own = 0; own < 2; own++) (void) client_rig_hear(&rig, 0x82);
       client_rig_close(&rig, DEVICE_FAIL_NONE);
     }
     client_rig_free(&rig);
