@@ -120,6 +120,7 @@ static void forgets_an_older_session_at_its_first_connection_only(void **state)
   for (unsigned v5 = 0; v5 <= 1; v5++) {
     struct client_rig rig;
     client_rig_make(&rig, &pki, 13, v5 != 0 ? 5 : 4);
+    rig.profile.clean_start = false;
     rig.profile.forget_first = true;
     for (unsigned connection = 0; connection < 2; connection++) {
       client_rig_open(&rig, false);
