@@ -26,7 +26,7 @@ int run_abort(struct run *run, const struct error *error)
 
 static void show_progress(struct run *run)
 {
-  if (run->progress == NULL || run->fleet == NULL) return;
+  if (run->progress == NULL || run->fleet == NULL || run->asking) return;
   struct fleet_census census;
   fleet_census(run->fleet, &census);
   const struct scenario *scenario = run->scenario;

@@ -27,6 +27,7 @@ struct run {
   const struct run_options *options;
   struct error error; /* why the run is aborted, or the latest step failed */
   bool aborted, interrupted;
+  bool asking; /* a person is being asked: the live line keeps quiet */
 
   uv_loop_t loop;
   uv_timer_t tick;

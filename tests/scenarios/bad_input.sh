@@ -69,6 +69,10 @@ unit=$(sed 's/every: 500ms/every: 500/' "$small" | scenario unit)
 expect "wrong unit" 2 "unit.yaml:2:[0-9]+: .*500" "$fleetsim" run "$unit" --out "$work/o2"
 expect "wrong --set" 2 "fleet.devcies" "$fleetsim" run "$small" --set fleet.devcies=3 --out "$work/o3"
 
+prompt=$(sed 's/wait: {for: 4s}/prompt: {say: "Swap the certificate"}/; /name: third/,$d' "$small" | scenario prompt)
+expect "prompt without a terminal" 3 "no terminal" "$fleetsim" run "$prompt" --out "$work/o8"
+expect "prompt answered by --yes" 0 "PASS" "$fleetsim" run "$prompt" --out "$work/o9" --yes
+
 # The world -------------------------------------------------------------------------------------------------------------
 expect "unwritable out folder" 3 "folder|write" "$fleetsim" run "$small" --out /proc/fleetsim
 expect "staging host without opt-in" 3 "nothing was sent" \

@@ -41,9 +41,11 @@ enum step_outcome step_prompt(struct run *run, const struct scenario_step *step)
     return STEP_ABORTED;
   }
   fprintf(stderr, "\n%s\nPress Enter to go on. ", step->say);
+  run->asking = true;
   answer.poll.data = &answer;
   uv_poll_start(&answer.poll, UV_READABLE, on_input);
   enum run_waited waited = run_wait(run, is_given, &answer, UINT64_MAX);
+  run->asking = false;
   uv_close((uv_handle_t *) &answer.poll, on_closed);
   while (!answer.closed) uv_run(&run->loop, UV_RUN_ONCE);
   return waited == RUN_ABORTED ? STEP_ABORTED : STEP_DONE;
