@@ -171,7 +171,10 @@ static void print_head(const struct scenario *s, FILE *out)
   char roots[300], trusted[300], clients[300];
   fprintf(out, "%s: %zu devices, %zu phases, seed %llu\n", s->name, s->devices, s->phase_count,
           (unsigned long long) s->seed);
-  if (s->remote)
+  if (s->remote && s->prove_port != 0)
+    fprintf(out, "  broker   mqtts://%s:%u, and to prove chains mqtts://%s:%u\n", s->host, (unsigned) s->port,
+            s->prove_host, (unsigned) s->prove_port);
+  else if (s->remote)
     fprintf(out, "  broker   mqtts://%s:%u\n", s->host, (unsigned) s->port);
   else
     fprintf(out, "  broker   a mosquitto of its own on %s\n", s->host);

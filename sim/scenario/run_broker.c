@@ -88,13 +88,6 @@ enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply)
   return await_operator(run);
 }
 
-static bool never(struct run *run, void *ctx)
-{
-  (void) run;
-  (void) ctx;
-  return false;
-}
-
 /* Looks at what is served until it is the leaf that was written. */
 static enum step_outcome await_leaf(struct run *run, enum broker_listener listener)
 {
@@ -106,11 +99,12 @@ static enum step_outcome await_leaf(struct run *run, enum broker_listener listen
     while (!operation.ended) uv_run(&run->loop, UV_RUN_ONCE);
     if (waited == RUN_ABORTED) return STEP_ABORTED;
     if (!operation.failed && memcmp(operation.seen.fingerprint, run->fingerprint[listener], 32) == 0) return STEP_DONE;
-    if (run_wait(run, never, NULL, PROBE_PAUSE_MS) == RUN_ABORTED) return STEP_ABORTED;
+    if (!run_pause(run, PROBE_PAUSE_MS)) return STEP_ABORTED;
   }
-  error_set(&run->error, EXIT_CODE_FAIL,
-            "the broker at port %u still does not serve the new certificate after %u s: was it reloaded?",
-            broker_port(run->broker, listener), PROBE_WITHIN_MS / 1000);
+  error_set(&run->error, EXIT_CODE_FAIL, "the broker at %s port %u does not serve the new certificate after %u s: %s",
+            broker_address(run->broker, listener), broker_port(run->broker, listener), PROBE_WITHIN_MS / 1000,
+            broker_is_local(run->broker) ? "was it reloaded?"
+                                         : "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload it?");
   return STEP_FAILED;
 }
 

@@ -135,7 +135,7 @@ static bool await_gate(struct run *run, const struct expr *until, struct results
   enum run_waited waited = run_wait(run, gate_holds, &gate, until->within_ms);
   result->gate.pass = waited == RUN_REACHED;
   if (waited == RUN_TIMED_OUT)
-    snprintf(result->gate.observed, sizeof result->gate.observed, "not within %.0f s: %s",
+    snprintf(result->gate.observed, sizeof result->gate.observed, "not within %.3g s: %s",
              (double) until->within_ms / 1000.0, gate.observed);
   else
     snprintf(result->gate.observed, sizeof result->gate.observed, "%s", gate.observed);

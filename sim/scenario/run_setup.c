@@ -151,6 +151,32 @@ static int make_fleet_folder(struct run *run)
   return pki_add_devices(run->pki, scenario->devices, scenario->device_root, &scenario->trusted, &run->error);
 }
 
+/* Refuses a step whose certificates cannot be made in this folder, before anything is sent. */
+static int check_step_roots(struct run *run, const struct scenario_step *step)
+{
+  bool issues = step->kind == STEP_PRESENT || step->kind == STEP_PROVE || step->kind == STEP_REISSUE;
+  if (!issues || pki_can_issue(run->pki, step->root)) return 0;
+  return error_set(&run->error, EXIT_CODE_USAGE,
+                   "%s:%d: '%s' needs a certificate under root '%s', and %s does not hold that root's key: leave the "
+                   "step out, or use a root that 'fleetsim pki make' made",
+                   run->scenario->file, step->line, scenario_step_name(step->kind), step->root, run->options->fleet);
+}
+
+static int check_folder_roots(struct run *run)
+{
+  const struct scenario *scenario = run->scenario;
+  for (size_t r = 0; r < scenario->roots.count; r++)
+    if (!pki_has_root(run->pki, scenario->roots.name[r]))
+      return error_set(&run->error, EXIT_CODE_USAGE,
+                       "the scenario's pki.roots name '%s', which %s does not hold: 'fleetsim pki show %s' lists what "
+                       "it holds",
+                       scenario->roots.name[r], run->options->fleet, run->options->fleet);
+  for (size_t p = 0; p < scenario->phase_count; p++)
+    for (size_t s = 0; s < scenario->phases[p].step_count; s++)
+      if (check_step_roots(run, &scenario->phases[p].steps[s]) != 0) return -1;
+  return 0;
+}
+
 static int open_fleet_folder(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
@@ -159,6 +185,7 @@ static int open_fleet_folder(struct run *run)
     return error_set(&run->error, EXIT_CODE_USAGE,
                      "%s holds %zu devices and the scenario asks for %zu: use --devices %zu", run->options->fleet,
                      pki_device_count(run->pki), scenario->devices, pki_device_count(run->pki));
+  if (check_folder_roots(run) != 0) return -1;
   return pki_reset_devices(run->pki, scenario->device_root, &scenario->trusted, &run->error);
 }
 

@@ -211,7 +211,8 @@ expect:
   - devices.unproven == 0
 YAML
 )
-expect "the timetable" 0 "mqtts://localhost:$port" "$fleetsim" check "$rotation"
+expect "the timetable" 0 "mqtts://localhost:$port, and to prove chains mqtts://localhost:$((port + 1))" \
+  "$fleetsim" check "$rotation"
 expect "a root rotation through hooks" 0 "PASS" run rotation "$rotation"
 holds rotation '"broker": "remote localhost:'
 expect "the hooks ran" 0 "present main" cat "$work/rotation/broker/hooks.log"
@@ -248,7 +249,7 @@ expect "a smaller fleet than the folder's" 0 "PASS +small: 10 devices" run ten "
 holds ten '"fleet.online_min": \{ "value": 10'
 expect "a larger fleet than the folder's" 2 "holds 30 devices and the scenario asks for 31: use --devices 30" \
   run more "$small" --devices 31
-expect "a root that the folder lacks" 2 "no root 'C'.*A, B, spare" \
+expect "a root that the folder lacks" 2 "pki.roots name 'C', which .*/fleet does not hold" \
   run lacks "$small" --set "pki.roots=[C, spare]" --set "pki.broker=C" --set "pki.trusted=[C, spare]"
 expect "a fleet that does not trust this broker" 1 "not_trusted" \
   run stranger "$small" --set "pki.trusted=[B, spare]" --set "phases[0].until=online == 100% within 1s"
@@ -274,7 +275,7 @@ expect "a hook that fails" 3 "the hook 'present' of the broker localhost ended w
   run broken "$present" --set 'broker.hooks.present=echo the disk is full; exit 7'
 expect "its log holds what it printed" 0 "the disk is full" cat "$work/broken/broker/hooks.log"
 holds broken '"verdict": "error"'
-expect "a hook that does nothing" 1 "does not serve the new certificate" run idle "$present" --set broker.hooks.present=:
+expect "a hook that does nothing" 1 "does not serve the new certificate after 10 s: do the hooks install" run idle "$present" --set broker.hooks.present=:
 rollback=$(sed '/name: middle/a\    on_fail: rollback' "$present" | scenario rollback)
 expect "a rollback through hooks" 1 "rolled back 1 step; 30 of 30 devices are online" \
   run rollback "$rollback" --set "phases[1].until=online == 0% within 200ms"
@@ -326,7 +327,8 @@ factory
 expect "a run with the imported fleet" 0 "PASS +small: 5 devices" run imported "$small" --devices 5 \
   --set "pki.roots=[one, two]" --set "pki.broker=one" --set "pki.trusted=[one, two]"
 holds imported '"telemetry.lost": \{ "value": 0'
-expect "no certificate is issued under a root without its key" 2 "key" run keyless "$present" --devices 5 \
+expect "no certificate is issued under a root without its key" 2 \
+  "present.yaml:18: 'present' needs a certificate under root 'two', and .*/imported does not hold" run keyless "$present" --devices 5 \
   --set "pki.roots=[one, two]" --set "pki.broker=one" --set "pki.trusted=[one, two]" \
   --set "phases[1].do[0].present={root: two}"
 
