@@ -22,7 +22,7 @@ fail() {
   exit 1
 }
 
-"$fleetsim" run "$scenario" --out "$out/run" --quiet >"$out/log" 2>&1 </dev/null
+"$fleetsim" run "$scenario" --out "$out/run" --quiet --yes >"$out/log" 2>&1 </dev/null
 got_exit=$?
 [ "$got_exit" -eq "$want_exit" ] || fail "exit code $got_exit, foretold $want_exit"
 [ -s "$out/run/results.json" ] || fail "no results.json"
