@@ -62,7 +62,11 @@ end_broker() {
   [ -s "$broker/pid" ] || return 0
   pid=$(cat "$broker/pid")
   kill "$pid" 2>/dev/null
-  while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+  for _ in $(seq 250); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.02
+  done
+  kill -KILL "$pid" 2>/dev/null
   rm -f "$broker/pid"
 }
 
