@@ -91,6 +91,26 @@ enum run_waited run_wait(struct run *run, bool (*done)(struct run *run, void *ct
   }
 }
 
+bool run_is_complete(struct run *run, void *ctx)
+{
+  (void) ctx;
+  struct fleet_census census;
+  fleet_census(run->fleet, &census);
+  return census.online == census.wanted;
+}
+
+static bool never(struct run *run, void *ctx)
+{
+  (void) run;
+  (void) ctx;
+  return false;
+}
+
+bool run_pause(struct run *run, uint64_t ms)
+{
+  return run_wait(run, never, NULL, ms) != RUN_ABORTED;
+}
+
 enum exit_code run_scenario(const struct scenario *scenario, const struct run_options *options, struct error *error)
 {
   struct run *run = calloc(1, sizeof *run);

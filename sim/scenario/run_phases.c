@@ -177,14 +177,6 @@ static bool run_phase(struct run *run, const struct scenario_phase *phase, struc
 /* Rollback ----------------------------------------------------------------------------------------------------------
  */
 
-static bool all_online(struct run *run, void *ctx)
-{
-  (void) ctx;
-  struct fleet_census census;
-  fleet_census(run->fleet, &census);
-  return census.online == census.wanted;
-}
-
 static void roll_back(struct run *run, struct results_phase *result)
 {
   size_t count = run->undo_count;
@@ -195,7 +187,7 @@ static void roll_back(struct run *run, struct results_phase *result)
     if (outcome == STEP_ABORTED) return;
     if (outcome == STEP_FAILED) say(result, run->error.text);
   }
-  bool back = run_wait(run, all_online, NULL, ROLLBACK_WITHIN_MS) == RUN_REACHED;
+  bool back = run_wait(run, run_is_complete, NULL, ROLLBACK_WITHIN_MS) == RUN_REACHED;
   struct fleet_census census;
   fleet_census(run->fleet, &census);
   char text[128];

@@ -74,6 +74,12 @@ enum run_waited { RUN_ABORTED = -1, RUN_TIMED_OUT = 0, RUN_REACHED = 1 };
 /* Turns the loop until done(run, ctx) or `within_ms` has passed. */
 enum run_waited run_wait(struct run *run, bool (*done)(struct run *run, void *ctx), void *ctx, uint64_t within_ms);
 
+/* Turns the loop for that long; false: the run was aborted. */
+bool run_pause(struct run *run, uint64_t ms);
+
+/* Condition for run_wait: every device that the plan wants is online. */
+bool run_is_complete(struct run *run, void *ctx);
+
 uint64_t run_elapsed_ms(const struct run *run);
 
 /* Aborts the run with run->error set. */

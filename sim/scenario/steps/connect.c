@@ -9,13 +9,6 @@ static struct fleet_telemetry as_fleet(const struct scenario_telemetry *t)
   return (struct fleet_telemetry){.on = t->on, .every_ms = t->every_ms, .bytes = t->bytes, .qos = t->qos};
 }
 
-static bool never(struct run *run, void *ctx)
-{
-  (void) run;
-  (void) ctx;
-  return false;
-}
-
 enum step_outcome step_connect(struct run *run, const struct scenario_step *step)
 {
   size_t count;
@@ -28,7 +21,7 @@ enum step_outcome step_connect(struct run *run, const struct scenario_step *step
   fleet_connect(run->fleet, devices, chosen, step->rate, step->arrival == SCENARIO_POISSON);
   free(devices);
   uint64_t ramp_ms = step->rate > 0 ? (uint64_t) ((double) chosen / step->rate * 1000.0) : 0;
-  return run_wait(run, never, NULL, ramp_ms) == RUN_ABORTED ? STEP_ABORTED : STEP_DONE;
+  return run_pause(run, ramp_ms) ? STEP_DONE : STEP_ABORTED;
 }
 
 enum step_outcome step_telemetry(struct run *run, const struct scenario_step *step)
@@ -40,5 +33,5 @@ enum step_outcome step_telemetry(struct run *run, const struct scenario_step *st
 
 enum step_outcome step_wait(struct run *run, const struct scenario_step *step)
 {
-  return run_wait(run, never, NULL, step->within_ms) == RUN_ABORTED ? STEP_ABORTED : STEP_DONE;
+  return run_pause(run, step->within_ms) ? STEP_DONE : STEP_ABORTED;
 }

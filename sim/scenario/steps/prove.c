@@ -21,20 +21,12 @@ static bool all_tried(struct run *run, void *ctx)
   return true;
 }
 
-static bool all_home(struct run *run, void *ctx)
-{
-  (void) ctx;
-  struct fleet_census census;
-  fleet_census(run->fleet, &census);
-  return census.online == census.wanted;
-}
-
 static enum step_outcome prove_all(struct run *run, const struct scenario_step *step, struct proof *proof)
 {
   fleet_prove(run->fleet, proof->devices, proof->count, step->rate);
   if (run_wait(run, all_tried, proof, step->within_ms) == RUN_ABORTED) return STEP_ABORTED;
   fleet_end_proofs(run->fleet);
-  return run_wait(run, all_home, NULL, step->within_ms) == RUN_ABORTED ? STEP_ABORTED : STEP_DONE;
+  return run_wait(run, run_is_complete, NULL, step->within_ms) == RUN_ABORTED ? STEP_ABORTED : STEP_DONE;
 }
 
 enum step_outcome step_prove(struct run *run, const struct scenario_step *step)

@@ -4,13 +4,6 @@
 
 #include "scenario/run_state.h"
 
-static bool never(struct run *run, void *ctx)
-{
-  (void) run;
-  (void) ctx;
-  return false;
-}
-
 enum step_outcome step_trespass(struct run *run, const struct scenario_step *step)
 {
   size_t count;
@@ -21,5 +14,5 @@ enum step_outcome step_trespass(struct run *run, const struct scenario_step *ste
     fleet_trespass(run->fleet, devices[i], run->ids[devices[(i + 1) % count]]);
   free(devices);
   /* time for what should not happen: a trespasser would now see its victim's telemetry */
-  return run_wait(run, never, NULL, step->within_ms) == RUN_ABORTED ? STEP_ABORTED : STEP_DONE;
+  return run_pause(run, step->within_ms) ? STEP_DONE : STEP_ABORTED;
 }
