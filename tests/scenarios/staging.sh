@@ -337,8 +337,8 @@ expect "no certificate is issued under a root without its key" 2 \
   --set "phases[1].do[0].present={root: two}"
 
 # The broker dies, somebody else's as it is: the run goes on, and its expectations fail --------------------------------------
-"$fleetsim" run "$small" --fleet "$fleet" --out "$work/death" --devices 5 --set "phases[1].do[0].wait.for=1s" \
-  --set "phases[1].until=online == 100% within 500ms" \
+"$fleetsim" run "$small" --fleet "$fleet" --out "$work/death" --devices 5 --set "phases[1].do[0].wait.for=1ms" \
+  --set "phases[1].until=failures(connect.tcp.refused) >= 5 within 60s" --set "phases[2].do[0].drain.within=200ms" \
   --set "pki.roots=[one, two]" --set "pki.broker=one" --set "pki.trusted=[one, two]" >"$work/death.said" 2>&1 </dev/null &
 runner=$!
 for _ in $(seq 200); do
@@ -350,7 +350,7 @@ expect "a folder in use, seen by pki" 3 "another fleetsim works on" "$fleetsim" 
 end_broker
 wait "$runner"
 code=$?
-expect "a broker that dies" 1 "FAIL.*middle.*0 of 5.*connect.tcp.refused" sh -c 'cat "$1"; exit "$2"' sh "$work/death.said" "$code"
+expect "a broker that dies" 1 "FAIL.*connect.tcp.refused.*devices.lost == 0: observed 5" sh -c 'cat "$1"; exit "$2"' sh "$work/death.said" "$code"
 
 if grep -rqE 'PRIVATE KEY' "$work"/*/results.json "$work"/*/events.ndjson "$work"/*/junit.xml "$work"/*/broker/hooks.log; then
   name="no key is told" complain "a private key is in the results or logs"
