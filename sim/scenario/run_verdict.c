@@ -208,7 +208,9 @@ enum exit_code run_verdict(struct run *run)
   results->duration_s = (double) run_elapsed_ms(run) / 1000.0;
   if (run->events == NULL) return results->exit_code; /* the folder cannot be used: the error is all there is */
   struct error error;
-  if (events_close(run->events, &error) != 0 || results_write(results, run->options->out, &error) != 0) {
+  int closed = events_close(run->events, &error);
+  run->events = NULL; /* the tick flushes them, and ticks on until the broker has ended */
+  if (closed != 0 || results_write(results, run->options->out, &error) != 0) {
     run->error = error;
     return error.code;
   }
