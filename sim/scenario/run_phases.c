@@ -39,8 +39,7 @@ static double seconds(const struct run *run)
   return (double) run_elapsed_ms(run) / 1000.0;
 }
 
-/* The failures that a phase foretells -------------------------------------------------------------------------------
- */
+/* The failures that a phase foretells ----------------------------------------------------------------------------- */
 
 static uint64_t bit(enum device_failure failure)
 {
@@ -86,8 +85,7 @@ static uint64_t foretold(const struct scenario_phase *phase)
   return mask;
 }
 
-/* One phase ---------------------------------------------------------------------------------------------------------
- */
+/* One phase ------------------------------------------------------------------------------------------------------- */
 
 static void say(struct results_phase *result, const char *text)
 {
@@ -174,8 +172,7 @@ static bool run_phase(struct run *run, const struct scenario_phase *phase, struc
   return pass;
 }
 
-/* Rollback ----------------------------------------------------------------------------------------------------------
- */
+/* Rollback -------------------------------------------------------------------------------------------------------- */
 
 static void roll_back(struct run *run, struct results_phase *result)
 {

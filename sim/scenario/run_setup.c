@@ -1,14 +1,9 @@
-/* From a checked scenario to a fleet at rest beside a running broker; and back to nothing. */
+/* From a checked scenario to a fleet at rest beside a running broker. */
 #define _POSIX_C_SOURCE 200809L
-#include <arpa/inet.h>
-#include <assert.h>
-#include <curl/curl.h>
-#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "device/nvm.h"
@@ -17,12 +12,6 @@
 
 #define BROKER_START_MS   15000u
 #define OPERATOR_START_MS 15000u
-#define TEARDOWN_MS       8000u
-
-static int path(struct run *run, char out[FILES_PATH_MAX], const char *name)
-{
-  return files_join(out, run->options->out, name, &run->error);
-}
 
 /* The loop --------------------------------------------------------------------------------------------------------- */
 
@@ -51,8 +40,7 @@ static int start_loop(struct run *run)
   return 0;
 }
 
-/* Results -----------------------------------------------------------------------------------------------------------
- */
+/* Results --------------------------------------------------------------------------------------------------------- */
 
 static int open_results(struct run *run)
 {
@@ -81,134 +69,7 @@ static int open_results(struct run *run)
   return events_open(run->options->out, &run->events, &run->error);
 }
 
-/* Targets: nothing beyond loopback without the file's and the command line's word --------------------------------- */
-
-static int check_host(struct run *run, const char *host)
-{
-  const struct scenario *scenario = run->scenario;
-  if (host[0] == '\0' || scenario_is_loopback(host)) return 0;
-  bool in_file = false, on_line = false;
-  for (size_t t = 0; t < scenario->target_count; t++) in_file = in_file || strcmp(scenario->targets[t].host, host) == 0;
-  for (size_t t = 0; t < run->options->allowed_count; t++)
-    on_line = on_line || strcmp(run->options->allowed_targets[t], host) == 0;
-  if (in_file && on_line) return 0;
-  return error_set(&run->error, EXIT_CODE_SETUP,
-                   "nothing was sent: %s is not this machine; to load it, name it in the scenario's targets: list%s "
-                   "and pass --allow-target %s%s",
-                   host, in_file ? " (done)" : "", host, on_line ? " (done)" : "");
-}
-
-/* A hook may be a URL: it is asked for as well. */
-static int check_hook(struct run *run, const char *hook)
-{
-  if (strncmp(hook, "http://", 7) != 0 && strncmp(hook, "https://", 8) != 0) return 0;
-  CURLU *url = curl_url();
-  char *host = NULL;
-  int result = -1;
-  if (url == NULL || curl_url_set(url, CURLUPART_URL, hook, 0) != CURLUE_OK ||
-      curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
-    error_set(&run->error, EXIT_CODE_USAGE, "the hook '%.200s' is no URL that can be used", hook);
-  else
-    result = check_host(run, host);
-  curl_free(host);
-  curl_url_cleanup(url);
-  return result;
-}
-
-static int check_targets(struct run *run)
-{
-  const struct scenario *s = run->scenario;
-  if (!s->remote) return 0;
-  if (check_host(run, s->host) != 0 || check_host(run, s->prove_host) != 0) return -1;
-  if (check_hook(run, s->hook_present) != 0 || check_hook(run, s->hook_trust_clients) != 0) return -1;
-  return check_hook(run, s->hook_reload) == 0 ? check_hook(run, s->hook_restart) : -1;
-}
-
-static int resolve(struct run *run, const char *host, uint16_t port, struct sockaddr_storage *out)
-{
-  char service[8];
-  snprintf(service, sizeof service, "%u", port);
-  struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                           .ai_family = strcmp(host, "localhost") == 0 ? AF_INET : AF_UNSPEC};
-  struct addrinfo *found = NULL;
-  int failed = getaddrinfo(host, service, &hints, &found);
-  if (failed != 0)
-    return error_set(&run->error, EXIT_CODE_SETUP, "cannot find the address of %s: %s", host, gai_strerror(failed));
-  memcpy(out, found->ai_addr, found->ai_addrlen);
-  freeaddrinfo(found);
-  return 0;
-}
-
-/* Keys and certificates ---------------------------------------------------------------------------------------------
- */
-
-static int make_fleet_folder(struct run *run)
-{
-  const struct scenario *scenario = run->scenario;
-  char folder[FILES_PATH_MAX];
-  if (path(run, folder, "fleet") != 0) return -1;
-  if (pki_create(folder, &scenario->roots, &run->pki, &run->error) != 0) return -1;
-  return pki_add_devices(run->pki, scenario->devices, scenario->device_root, &scenario->trusted, &run->error);
-}
-
-/* Refuses a step whose certificates cannot be made in this folder, before anything is sent. */
-static int check_step_roots(struct run *run, const struct scenario_step *step)
-{
-  bool issues = step->kind == STEP_PRESENT || step->kind == STEP_PROVE || step->kind == STEP_REISSUE;
-  if (!issues || pki_can_issue(run->pki, step->root)) return 0;
-  return error_set(&run->error, EXIT_CODE_USAGE,
-                   "%s:%d: '%s' needs a certificate under root '%s', and %s does not hold that root's key: leave the "
-                   "step out, or use a root that 'fleetsim pki make' made",
-                   run->scenario->file, step->line, scenario_step_name(step->kind), step->root, run->options->fleet);
-}
-
-static int check_folder_roots(struct run *run)
-{
-  const struct scenario *scenario = run->scenario;
-  for (size_t r = 0; r < scenario->roots.count; r++)
-    if (!pki_has_root(run->pki, scenario->roots.name[r]))
-      return error_set(&run->error, EXIT_CODE_USAGE,
-                       "the scenario's pki.roots name '%s', which %s does not hold: 'fleetsim pki show %s' lists what "
-                       "it holds",
-                       scenario->roots.name[r], run->options->fleet, run->options->fleet);
-  for (size_t p = 0; p < scenario->phase_count; p++)
-    for (size_t s = 0; s < scenario->phases[p].step_count; s++)
-      if (check_step_roots(run, &scenario->phases[p].steps[s]) != 0) return -1;
-  return 0;
-}
-
-static int open_fleet_folder(struct run *run)
-{
-  const struct scenario *scenario = run->scenario;
-  if (pki_open(run->options->fleet, &run->pki, &run->error) != 0) return -1;
-  if (pki_device_count(run->pki) < scenario->devices)
-    return error_set(&run->error, EXIT_CODE_USAGE,
-                     "%s holds %zu devices and the scenario asks for %zu: use --devices %zu", run->options->fleet,
-                     pki_device_count(run->pki), scenario->devices, pki_device_count(run->pki));
-  if (check_folder_roots(run) != 0) return -1;
-  return pki_reset_devices(run->pki, scenario->device_root, &scenario->trusted, &run->error);
-}
-
-static int learn_fleet(struct run *run)
-{
-  size_t n = run->scenario->devices;
-  run->ids = calloc(n, sizeof *run->ids);
-  run->acked_version = calloc(n, sizeof *run->acked_version);
-  run->identity_pushed = calloc(n, sizeof *run->identity_pushed);
-  if (run->ids == NULL || run->acked_version == NULL || run->identity_pushed == NULL)
-    return error_set(&run->error, EXIT_CODE_SETUP, "not enough memory for %zu devices", n);
-  for (size_t i = 0; i < n; i++) {
-    run->ids[i] = pki_device_id(run->pki, i);
-    run->acked_version[i] = 1;
-    run->identity_pushed[i] = -1;
-  }
-  run->bundle_version = 1;
-  run->bundle[1] = run->scenario->trusted;
-  return 0;
-}
-
-/* The broker --------------------------------------------------------------------------------------------------------
- */
+/* The broker ------------------------------------------------------------------------------------------------------ */
 
 static void on_broker_died(void *ctx, const char *how)
 {
@@ -228,7 +89,7 @@ static int open_broker(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
   char folder[FILES_PATH_MAX];
-  if (path(run, folder, "broker") != 0) return -1;
+  if (files_join(folder, run->options->out, "broker", &run->error) != 0) return -1;
   struct broker_config config = {
       .folder = folder,
       .host = scenario->host,
@@ -278,8 +139,7 @@ static int start_broker(struct run *run)
   return 0;
 }
 
-/* The operator ------------------------------------------------------------------------------------------------------
- */
+/* The operator ---------------------------------------------------------------------------------------------------- */
 
 static void wake_from_any_thread(void *ctx)
 {
@@ -323,8 +183,7 @@ static int start_operator(struct run *run)
   return waited == RUN_REACHED ? 0 : -1;
 }
 
-/* The fleet ---------------------------------------------------------------------------------------------------------
- */
+/* The fleet ------------------------------------------------------------------------------------------------------- */
 
 static uint8_t *page_of(void *pki, size_t index)
 {
@@ -354,7 +213,7 @@ static int set_endpoints(struct run *run, struct fleet_config *config)
     if (port == 0) continue;
     config->host[e] = broker_host(run->broker);
     const char *address = broker_address(run->broker, (enum broker_listener) e);
-    if (resolve(run, address, port, &config->address[e]) != 0) return -1;
+    if (run_resolve(run, address, port, &config->address[e]) != 0) return -1;
   }
   return 0;
 }
@@ -404,10 +263,9 @@ static uint64_t resident_bytes(void)
 int run_setup(struct run *run)
 {
   const struct run_options *options = run->options;
-  bool ready = start_loop(run) == 0 && open_results(run) == 0 && check_targets(run) == 0 &&
-               addresses_preflight(run->scenario->devices, &run->error) == 0 &&
-               (options->fleet != NULL ? open_fleet_folder(run) : make_fleet_folder(run)) == 0 &&
-               learn_fleet(run) == 0 && start_broker(run) == 0;
+  bool ready = start_loop(run) == 0 && open_results(run) == 0 && run_check_targets(run) == 0 &&
+               addresses_preflight(run->scenario->devices, &run->error) == 0 && run_open_folder(run) == 0 &&
+               start_broker(run) == 0;
   if (ready) {
     run->rss_before = resident_bytes();
     run->backend = backend_uv_create(&run->loop);
@@ -416,65 +274,4 @@ int run_setup(struct run *run)
   if (!options->quiet) run->progress = progress_create(stderr);
   if (!ready) run_abort(run, &run->error);
   return ready ? 0 : -1;
-}
-
-/* Teardown ----------------------------------------------------------------------------------------------------------
- */
-
-static void turn_until(struct run *run, const bool *flag, uint64_t within_ms)
-{
-  uint64_t until_ms = uv_now(&run->loop) + within_ms;
-  while (!*flag && uv_now(&run->loop) < until_ms) uv_run(&run->loop, UV_RUN_ONCE);
-}
-
-static void set_flag(void *flag)
-{
-  *(bool *) flag = true;
-}
-
-void run_end_world(struct run *run)
-{
-  bool closed = false;
-  if (run->operator!= NULL) operator_stop(run->operator); /* first: its threads read the fleet's clock */
-  run->operator= NULL;
-  if (run->fleet != NULL) {
-    fleet_close(run->fleet, set_flag, &closed);
-    turn_until(run, &closed, TEARDOWN_MS);
-    assert(closed);
-    run->fleet = NULL;
-  }
-  if (run->backend != NULL) backend_uv_destroy(run->backend);
-}
-
-static void end_broker(struct run *run)
-{
-  bool closed = false;
-  if (run->broker == NULL) return;
-  broker_close(run->broker, set_flag, &closed);
-  turn_until(run, &closed, TEARDOWN_MS);
-}
-
-static void end_loop(struct run *run)
-{
-  if (!run->loop_open) return;
-  uv_close((uv_handle_t *) &run->tick, NULL);
-  uv_close((uv_handle_t *) &run->wake, NULL);
-  for (size_t i = 0; i < 2; i++) uv_close((uv_handle_t *) &run->signals[i], NULL);
-  uv_run(&run->loop, UV_RUN_DEFAULT);
-  uv_loop_close(&run->loop);
-}
-
-void run_teardown(struct run *run)
-{
-  end_broker(run);
-  end_loop(run);
-  if (run->pki != NULL) pki_close(run->pki);
-  metrics_destroy(run->metrics);
-  for (size_t p = 0; run->results.phases != NULL && p < run->results.phase_count; p++)
-    free(run->results.phases[p].expectations);
-  free(run->results.phases);
-  free(run->results.expectations);
-  free(run->ids);
-  free(run->acked_version);
-  free(run->identity_pushed);
 }

@@ -89,7 +89,14 @@ int run_abort(struct run *run, const struct error *error);
 void run_on_tick(uv_timer_t *timer);
 void run_on_signal(uv_signal_t *handle, int number);
 
-/* run_setup.c, run_verdict.c: the parts of run_scenario. 0, or -1 with run->error. */
+/* run_targets.c */
+int run_check_targets(struct run *run);
+int run_resolve(struct run *run, const char *host, uint16_t port, struct sockaddr_storage *out);
+
+/* run_folder.c */
+int run_open_folder(struct run *run);
+
+/* run_setup.c, run_teardown.c, run_verdict.c: the parts of run_scenario. 0, or -1 with run->error. */
 int run_setup(struct run *run);
 void run_end_world(struct run *run); /* operator and fleet; afterwards nothing observes any more */
 void run_teardown(struct run *run);

@@ -154,8 +154,7 @@ void run_settle(struct run *run)
   if (!run->aborted) say_goodbye(run);
 }
 
-/* The verdict -------------------------------------------------------------------------------------------------------
- */
+/* The verdict ----------------------------------------------------------------------------------------------------- */
 
 static const char *first_failure(const struct run *run, char *out, size_t size)
 {

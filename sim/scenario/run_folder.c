@@ -1,0 +1,79 @@
+/* The fleet folder of a run, made or opened: keys, certificates, and what the back office knows at the start. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdlib.h>
+#include <string.h>
+
+#include "scenario/run_state.h"
+
+* /
+
+    static int make_fleet_folder(struct run *run)
+{
+  const struct scenario *scenario = run->scenario;
+  char folder[FILES_PATH_MAX];
+  if (files_join(folder, run->options->out, "fleet", &run->error) != 0) return -1;
+  if (pki_create(folder, &scenario->roots, &run->pki, &run->error) != 0) return -1;
+  return pki_add_devices(run->pki, scenario->devices, scenario->device_root, &scenario->trusted, &run->error);
+}
+
+/* Refuses a step whose certificates cannot be made in this folder, before anything is sent. */
+static int check_step_roots(struct run *run, const struct scenario_step *step)
+{
+  bool issues = step->kind == STEP_PRESENT || step->kind == STEP_PROVE || step->kind == STEP_REISSUE;
+  if (!issues || pki_can_issue(run->pki, step->root)) return 0;
+  return error_set(&run->error, EXIT_CODE_USAGE,
+                   "%s:%d: '%s' needs a certificate under root '%s', and %s does not hold that root's key: leave the "
+                   "step out, or use a root that 'fleetsim pki make' made",
+                   run->scenario->file, step->line, scenario_step_name(step->kind), step->root, run->options->fleet);
+}
+
+static int check_folder_roots(struct run *run)
+{
+  const struct scenario *scenario = run->scenario;
+  for (size_t r = 0; r < scenario->roots.count; r++)
+    if (!pki_has_root(run->pki, scenario->roots.name[r]))
+      return error_set(&run->error, EXIT_CODE_USAGE,
+                       "the scenario's pki.roots name '%s', which %s does not hold: 'fleetsim pki show %s' lists what "
+                       "it holds",
+                       scenario->roots.name[r], run->options->fleet, run->options->fleet);
+  for (size_t p = 0; p < scenario->phase_count; p++)
+    for (size_t s = 0; s < scenario->phases[p].step_count; s++)
+      if (check_step_roots(run, &scenario->phases[p].steps[s]) != 0) return -1;
+  return 0;
+}
+
+static int open_fleet_folder(struct run *run)
+{
+  const struct scenario *scenario = run->scenario;
+  if (pki_open(run->options->fleet, &run->pki, &run->error) != 0) return -1;
+  if (pki_device_count(run->pki) < scenario->devices)
+    return error_set(&run->error, EXIT_CODE_USAGE,
+                     "%s holds %zu devices and the scenario asks for %zu: use --devices %zu", run->options->fleet,
+                     pki_device_count(run->pki), scenario->devices, pki_device_count(run->pki));
+  if (check_folder_roots(run) != 0) return -1;
+  return pki_reset_devices(run->pki, scenario->device_root, &scenario->trusted, &run->error);
+}
+
+static int learn_fleet(struct run *run)
+{
+  size_t n = run->scenario->devices;
+  run->ids = calloc(n, sizeof *run->ids);
+  run->acked_version = calloc(n, sizeof *run->acked_version);
+  run->identity_pushed = calloc(n, sizeof *run->identity_pushed);
+  if (run->ids == NULL || run->acked_version == NULL || run->identity_pushed == NULL)
+    return error_set(&run->error, EXIT_CODE_SETUP, "not enough memory for %zu devices", n);
+  for (size_t i = 0; i < n; i++) {
+    run->ids[i] = pki_device_id(run->pki, i);
+    run->acked_version[i] = 1;
+    run->identity_pushed[i] = -1;
+  }
+  run->bundle_version = 1;
+  run->bundle[1] = run->scenario->trusted;
+  return 0;
+}
+
+int run_open_folder(struct run *run)
+{
+  int failed = run->options->fleet != NULL ? open_fleet_folder(run) : make_fleet_folder(run);
+  return failed == 0 ? learn_fleet(run) : -1;
+}
