@@ -5,9 +5,7 @@
 
 #include "scenario/run_state.h"
 
-* /
-
-    static int make_fleet_folder(struct run *run)
+static int make_fleet_folder(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
   char folder[FILES_PATH_MAX];

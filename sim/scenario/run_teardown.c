@@ -7,9 +7,7 @@
 
 #define TEARDOWN_MS 8000u
 
-* /
-
-    static void turn_until(struct run *run, const bool *flag, uint64_t within_ms)
+static void turn_until(struct run *run, const bool *flag, uint64_t within_ms)
 {
   uint64_t until_ms = uv_now(&run->loop) + within_ms;
   while (!*flag && uv_now(&run->loop) < until_ms) uv_run(&run->loop, UV_RUN_ONCE);
