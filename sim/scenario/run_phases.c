@@ -163,7 +163,8 @@ static bool run_phase(struct run *run, const struct scenario_phase *phase, struc
   run->undo_count = 0;
   fleet_begin_phase(run->fleet);
   fleet_expect(run->fleet, foretold(phase));
-  events_add(run->events, seconds(run), 0, "phase", NULL);
+  char name[2 * sizeof phase->name];
+  events_add(run->events, seconds(run), 0, "phase", "\"phase\": \"%s\"", events_quote(phase->name, name, sizeof name));
 
   bool pass = run_steps(run, phase, result);
   if (pass && phase->has_until) pass = await_gate(run, &phase->until, result);
