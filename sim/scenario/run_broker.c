@@ -78,16 +78,6 @@ static enum step_outcome await_operator(struct run *run)
   return STEP_FAILED;
 }
 
-enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply)
-{
-  if (apply == SCENARIO_APPLY_NONE) return STEP_DONE;
-  bool restart = apply == SCENARIO_APPLY_RESTART;
-  if (apply != SCENARIO_APPLY_HOOK &&
-      run_wait_broker(run, restart ? broker_restart : broker_reload, APPLY_WITHIN_MS) != 0)
-    return STEP_ABORTED;
-  return await_operator(run);
-}
-
 /* Looks at what is served until it is the leaf that was written. */
 static enum step_outcome await_leaf(struct run *run, enum broker_listener listener)
 {
@@ -106,6 +96,33 @@ static enum step_outcome await_leaf(struct run *run, enum broker_listener listen
             broker_is_local(run->broker) ? "was it reloaded?"
                                          : "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload it?");
   return STEP_FAILED;
+}
+
+/* Chains that wait are in force now: looks at them. A restart has counted the change before (see run_broker_apply). */
+static enum step_outcome confirm_served(struct run *run, bool restarted)
+{
+  for (int l = 0; l < BROKER_LISTENERS; l++) {
+    if (!run->waiting[l]) continue;
+    run->waiting[l] = false;
+    enum step_outcome outcome = await_leaf(run, (enum broker_listener) l);
+    if (outcome != STEP_DONE) return outcome;
+    if (l == BROKER_MAIN && !restarted) fleet_chain_changed(run->fleet);
+  }
+  return STEP_DONE;
+}
+
+enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply)
+{
+  if (apply == SCENARIO_APPLY_NONE) return STEP_DONE;
+  bool restart = apply == SCENARIO_APPLY_RESTART;
+  /* a restart ends every session, and devices are back before we can look: what they meet then is the new chain */
+  if (restart && run->waiting[BROKER_MAIN]) fleet_chain_changed(run->fleet);
+  if (apply != SCENARIO_APPLY_HOOK &&
+      run_wait_broker(run, restart ? broker_restart : broker_reload, APPLY_WITHIN_MS) != 0)
+    return STEP_ABORTED;
+  enum step_outcome outcome = await_operator(run);
+  /* a hook put in force only what it was called for: run_present looks at that */
+  return outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK ? outcome : confirm_served(run, restart);
 }
 
 int run_write_chain(struct run *run, enum broker_listener listener, const struct pki_chain *chain)
@@ -131,9 +148,7 @@ enum step_outcome run_present(struct run *run, enum broker_listener listener, co
     return STEP_ABORTED;
   }
   if (presented(run, listener) != 0) return STEP_ABORTED;
+  run->waiting[listener] = true;
   enum step_outcome outcome = run_broker_apply(run, apply);
-  if (outcome != STEP_DONE || apply == SCENARIO_APPLY_NONE) return outcome;
-  outcome = await_leaf(run, listener);
-  if (outcome == STEP_DONE && listener == BROKER_MAIN) fleet_chain_changed(run->fleet);
-  return outcome;
+  return outcome == STEP_DONE && apply == SCENARIO_APPLY_HOOK ? confirm_served(run, false) : outcome;
 }

@@ -52,6 +52,7 @@ struct run {
   /* what the back office has done and knows */
   struct pki_chain presented[BROKER_LISTENERS];
   uint8_t fingerprint[BROKER_LISTENERS][32];
+  bool waiting[BROKER_LISTENERS]; /* the chain was written and is not known to be served yet */
   struct pki_roots client_roots;
   uint32_t bundle_version;                   /* newest one pushed */
   struct pki_roots bundle[RUN_VERSIONS_MAX]; /* its anchors, by version */

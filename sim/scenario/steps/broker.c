@@ -31,7 +31,7 @@ enum step_outcome step_trust_clients(struct run *run, const struct scenario_step
   struct scenario_step inverse = *step;
   inverse.roots = run->client_roots;
   if (inverse.apply == SCENARIO_APPLY_NONE)
-    inverse.apply = scenario_default_apply(run->scenario, SCENARIO_APPLY_RELOAD);
+    inverse.apply = scenario_default_apply(run->scenario, SCENARIO_APPLY_RESTART);
   run_undo_with(run, &inverse);
 
   char path[FILES_PATH_MAX];
