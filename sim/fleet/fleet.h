@@ -111,6 +111,10 @@ void fleet_disconnect_all(struct fleet *fleet);
 
 void fleet_set_telemetry(struct fleet *fleet, const struct fleet_telemetry *telemetry);
 
+/* One telemetry message of `bytes` (as fleet_set_telemetry has them) from this device now, beside its plan. False: the
+ * device cannot take it (offline, outbox full), or its connection has more than 16 KiB to send already. */
+bool fleet_publish(struct fleet *fleet, size_t index, uint32_t bytes, uint8_t qos);
+
 /* The device's wall clock: right, or started at `unix_s` now. */
 void fleet_set_clock(struct fleet *fleet, const uint32_t *devices, size_t count, bool right, int64_t unix_s);
 

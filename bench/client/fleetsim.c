@@ -1,0 +1,137 @@
+#define _GNU_SOURCE
+/* Our own client: the fleet as a run has it, on the libuv backend. Accelerated, or with the device library's own P-256.
+ */
+#include <stdlib.h>
+
+#include "client.h"
+#include "crypto/p256_host.h"
+#include "device/nvm.h"
+#include "fleet/addresses.h"
+#include "fleet/fleet.h"
+#include "net/backend_uv.h"
+#include "pki/pki.h"
+
+static const struct device_profile profile = {
+    .name = "bench",
+    .tls_min = 13,
+    .tls_max = 13,
+    .mqtt_version = 4,
+    .clean_start = true,
+    .keep_alive_s = CLIENT_KEEP_ALIVE_S,
+    .tcp_timeout_ms = 20000,
+    .handshake_timeout_ms = 20000,
+    .connack_timeout_ms = 20000,
+    .ack_timeout_ms = 20000,
+    .byte_budget = 65536,
+};
+
+/* The one fleet of this process; made at the first connect, so that its memory counts as the connections'. */
+static struct {
+  struct fleet_config config;
+  struct fleet *fleet;
+  struct pki *pki;
+} own;
+
+static uint8_t *page_of(void *ctx, size_t index)
+{
+  return pki_device_page(ctx, index);
+}
+
+static uint32_t id_of(void *ctx, size_t index)
+{
+  return pki_device_id(ctx, index);
+}
+
+static const char *version(void)
+{
+  return device_builtin.tls_library;
+}
+
+/* The other kinds have their devices' certificates in memory by now: so has ours its flash. */
+static void touch_pages(size_t devices)
+{
+  volatile uint8_t sink = 0;
+  for (size_t i = 0; i < devices; i++)
+    for (size_t at = 0; at < DEVICE_NVM_PAGE_SIZE; at += 4096) sink ^= pki_device_page(own.pki, i)[at];
+}
+
+static int open_fleet(const struct client_config *client, struct error *error)
+{
+  if (addresses_preflight(client->devices, error) != 0 || pki_open(client->fleet, &own.pki, error) != 0) return -1;
+  if (pki_device_count(own.pki) < client->devices)
+    return error_set(error, EXIT_CODE_USAGE, "%s holds %zu devices, not %zu", client->fleet, pki_device_count(own.pki),
+                     client->devices);
+  own.config = (struct fleet_config){
+      .backend = backend_uv_create(client->loop),
+      .ops = &device_builtin,
+      .profile = &profile,
+      .host = {client->host},
+      .address = {client->broker},
+      .device_count = client->devices,
+      .page = page_of,
+      .page_size = DEVICE_NVM_PAGE_SIZE,
+      .id = id_of,
+      .pages = own.pki,
+      .source_addresses = addresses_needed(client->devices),
+      .reconnect = {.kind = BACKOFF_FIXED, .base_ms = 3600u * 1000u, .cap_ms = 3600u * 1000u},
+      .seed = 1,
+      .metrics = metrics_create(),
+  };
+  if (own.config.backend == NULL || own.config.metrics == NULL)
+    return error_set(error, EXIT_CODE_SETUP, "not enough memory for a backend");
+  touch_pages(client->devices);
+  return events_open(client->peers, &own.config.events, error);
+}
+
+static int open_native(const struct client_config *client, struct error *error)
+{
+  p256_host_set_native(true);
+  return open_fleet(client, error);
+}
+
+static void connect_device(size_t index)
+{
+  struct error error;
+  if (own.fleet == NULL && fleet_create(&own.config, &own.fleet, &error) != 0) abort();
+  uint32_t device = (uint32_t) index;
+  fleet_connect(own.fleet, &device, 1, 0, false);
+}
+
+static bool publish(size_t index, int qos)
+{
+  return fleet_publish(own.fleet, index, CLIENT_PAYLOAD, (uint8_t) qos);
+}
+
+static void counts(struct client_counts *out)
+{
+  *out = (struct client_counts){.failed = (size_t) metrics_value(own.config.metrics, METRIC_CONNECT_FAILED),
+                                .confirmed = (uint64_t) metrics_value(own.config.metrics, METRIC_TELEMETRY_ACKED)};
+  if (own.fleet == NULL) return;
+  struct fleet_census census;
+  fleet_census(own.fleet, &census);
+  out->online = census.online;
+  out->lost = (size_t) metrics_value(own.config.metrics, METRIC_CONNECT_OK) - census.online;
+}
+
+/* Verification is never off: what was not computed again was found among those that had been, byte for byte. */
+static void describe(json_t *out)
+{
+  struct p256_host_memory memory = p256_host_memory();
+  json_object_set_new(out, "verifications_remembered", json_integer((json_int_t) memory.hits));
+  json_object_set_new(out, "verifications_computed", json_integer((json_int_t) memory.misses));
+}
+
+const struct client_kind client_fleetsim = {.name = "fleetsim",
+                                            .version = version,
+                                            .open = open_fleet,
+                                            .connect = connect_device,
+                                            .publish = publish,
+                                            .counts = counts,
+                                            .describe = describe};
+const struct client_kind client_fleetsim_native = {.name = "fleetsim_native",
+                                                   .version = version,
+                                                   .open = open_native,
+                                                   .connect = connect_device,
+                                                   .publish = publish,
+                                                   .counts = counts,
+                                                   .describe = describe};
