@@ -37,12 +37,12 @@ struct backend_conn *backend_conn_init(struct backend *backend, void *storage, c
  * `opened` or `closed`, never from inside this call. The connection must be closed. */
 void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *to, const struct sockaddr_storage *from);
 
-/* Sends all bytes in order; what the socket does not take at once is kept, up to `BACKEND_BACKLOG_MAX`. 0, or -1 when
- * that limit is passed (nothing of `data` is kept then: close the connection). */
+/* Sends all bytes in order, those of one callback together; what the socket does not take at once is kept. 0, or -1
+ * when that would be more than `BACKEND_BACKLOG_MAX` (nothing of `data` is kept then: close the connection). */
 #define BACKEND_BACKLOG_MAX (64u * 1024u)
 int backend_send(struct backend_conn *conn, const uint8_t *data, size_t size);
 
-/* Bytes kept because the socket did not take them yet. */
+/* Bytes that have not gone to the socket yet. */
 size_t backend_backlog(const struct backend_conn *conn);
 
 /* Closes after what was sent has left or 1 s has passed; no callback of this attempt follows. */

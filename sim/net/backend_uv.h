@@ -10,7 +10,7 @@
  * on. */
 struct backend *backend_uv_create(uv_loop_t *loop);
 
-/* All connections must have been released. */
+/* All connections must have been released. The memory is freed when the loop runs next. */
 void backend_uv_destroy(struct backend *backend);
 
 #endif

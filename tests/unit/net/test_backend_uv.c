@@ -43,7 +43,7 @@ struct world {
   enum server_kind kind;
   struct sockaddr_storage address;
   struct backend *backend;
-  size_t client_count, released, accepted, server_received, server_closed;
+  size_t client_count, released, accepted, server_received, server_reads, server_closed;
   struct in_addr peers[CLIENTS_MAX];
   void *storage;
   struct client client[CLIENTS_MAX];
@@ -78,6 +78,7 @@ static void echo(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     return;
   }
   w->server_received += (size_t) count;
+  w->server_reads++;
   uv_buf_t back = uv_buf_init(buffer->base, (unsigned) count);
   if (count > 0 && w->kind == SERVER_ECHO) (void) uv_try_write(stream, &back, 1);
 }
@@ -321,12 +322,12 @@ static void may_connect_again_from_inside_closed(void **state)
   end(w);
 }
 
-/* Sends until the socket takes no more; returns how much it was. */
+/* Sends until the socket takes no more, that is, more than the latest block waits; returns how much it was. */
 static size_t fill(struct client *c)
 {
   static uint8_t block[16384];
   size_t sent = 0;
-  while (backend_backlog(c->conn) == 0) {
+  while (backend_backlog(c->conn) <= sizeof block) {
     assert_int_equal(backend_send(c->conn, block, sizeof block), 0);
     sent += sizeof block;
   }
@@ -394,6 +395,27 @@ static void read_all(uv_handle_t *handle, void *arg)
   struct world *w = arg;
   if (handle->type == UV_TCP && handle->data == w && handle != (uv_handle_t *) &w->server)
     uv_read_start((uv_stream_t *) handle, give, echo);
+}
+
+/* TCP would merge what waits, so the peer counts reads: it has nothing to read before the client's first write. */
+static void what_one_callback_sends_arrives_together(void **state)
+{
+  (void) state;
+  static const char text[] = "one of ten small messages";
+  struct world *w = begin(SERVER_MUTE, 2);
+  for (size_t i = 0; i < 2; i++) backend_connect(w->client[i].conn, &w->address, NULL);
+  turn_until(w, w->client[0].opened == 1 && w->client[1].opened == 1 && w->accepted == 2);
+  w->kind = SERVER_SINK;
+  uv_walk(&w->loop, read_all, w);
+  for (int n = 0; n < 10; n++) send_text(&w->client[0], text);
+  assert_int_equal(backend_backlog(w->client[0].conn), 10 * strlen(text));
+  send_text(&w->client[1], "another's");
+  assert_int_equal(backend_backlog(w->client[0].conn), 0);
+  assert_int_equal(backend_backlog(w->client[1].conn), strlen("another's"));
+  turn_until(w, w->server_received == 10 * strlen(text) + strlen("another's"));
+  assert_int_equal(w->server_reads, 2);
+  assert_int_equal(backend_backlog(w->client[1].conn), 0);
+  end(w);
 }
 
 static void a_close_delivers_the_backlog_to_a_slow_reader(void **state)
@@ -620,6 +642,7 @@ int main(void)
       cmocka_unit_test(a_close_during_connect_is_silent_and_the_next_attempt_opens),
       cmocka_unit_test(may_connect_again_from_inside_closed),
       cmocka_unit_test(writing_to_a_peer_that_reset_ends_the_attempt_and_not_the_process),
+      cmocka_unit_test(what_one_callback_sends_arrives_together),
       cmocka_unit_test(refuses_more_than_the_backlog_limit),
       cmocka_unit_test(a_close_delivers_the_backlog_to_a_slow_reader),
       cmocka_unit_test(a_close_gives_up_on_its_backlog_after_a_second),
