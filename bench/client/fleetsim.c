@@ -6,8 +6,8 @@
 #include "client.h"
 #include "crypto/p256_host.h"
 #include "device/nvm.h"
-#include "fleet/addresses.h"
 #include "fleet/fleet.h"
+#include "fleet/preflight.h"
 #include "net/backend_uv.h"
 #include "pki/pki.h"
 
@@ -57,7 +57,10 @@ static void touch_pages(size_t devices)
 
 static int open_fleet(const struct client_config *client, struct error *error)
 {
-  if (addresses_preflight(client->devices, error) != 0 || pki_open(client->fleet, &own.pki, error) != 0) return -1;
+  struct preflight_need need = {.devices = client->devices,
+                                .bytes_per_device = fleet_bytes_per_device(&device_builtin, &profile),
+                                .loopback = true};
+  if (preflight(&need, error) != 0 || pki_open(client->fleet, &own.pki, error) != 0) return -1;
   if (pki_device_count(own.pki) < client->devices)
     return error_set(error, EXIT_CODE_USAGE, "%s holds %zu devices, not %zu", client->fleet, pki_device_count(own.pki),
                      client->devices);
@@ -72,7 +75,7 @@ static int open_fleet(const struct client_config *client, struct error *error)
       .page_size = DEVICE_NVM_PAGE_SIZE,
       .id = id_of,
       .pages = own.pki,
-      .source_addresses = addresses_needed(client->devices),
+      .source_addresses = need.source_addresses,
       .reconnect = {.kind = BACKOFF_FIXED, .base_ms = 3600u * 1000u, .cap_ms = 3600u * 1000u},
       .seed = 1,
       .metrics = metrics_create(),

@@ -78,6 +78,9 @@ struct fleet_facts {
   uint64_t telemetry_sent, telemetry_acked;
 };
 
+/* Resident memory of one connected device, about: its own parts, and what libuv and the TLS library allocate for it. */
+size_t fleet_bytes_per_device(const struct device_ops *ops, const struct device_profile *profile);
+
 int fleet_create(const struct fleet_config *config, struct fleet **out, struct error *error);
 
 /* Powers everything off without a word to the broker; `closed` runs when the memory may go (it is freed). */

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "device/nvm.h"
-#include "fleet/addresses.h"
+#include "fleet/preflight.h"
 #include "scenario/run_state.h"
 
 #define BROKER_START_MS   15000u
@@ -229,10 +229,22 @@ static int set_anchors(struct run *run, struct fleet_config *config)
   return 0;
 }
 
+/* Before the broker is started, which inherits the limit of descriptors. */
+static int check_machine(struct run *run)
+{
+  const struct scenario *scenario = run->scenario;
+  struct preflight_need need = {.devices = scenario->devices,
+                                .bytes_per_device = fleet_bytes_per_device(&device_builtin, &scenario->device),
+                                .loopback = !scenario->remote || scenario_is_loopback(scenario->host),
+                                .source_addresses = scenario->source_addresses};
+  if (preflight(&need, &run->error) != 0) return -1;
+  run->source_addresses = need.source_addresses;
+  return 0;
+}
+
 static int start_fleet(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
-  bool loopback = scenario_is_loopback(broker_address(run->broker, BROKER_MAIN));
   struct fleet_config config = {.backend = run->backend,
                                 .ops = &device_builtin,
                                 .profile = &scenario->device,
@@ -241,12 +253,11 @@ static int start_fleet(struct run *run)
                                 .page_size = DEVICE_NVM_PAGE_SIZE,
                                 .id = id_of,
                                 .pages = run->pki,
-                                .source_addresses = loopback ? addresses_needed(scenario->devices) : 0,
+                                .source_addresses = run->source_addresses,
                                 .reconnect = reconnect_policy(&scenario->reconnect),
                                 .seed = scenario->seed,
                                 .metrics = run->metrics,
                                 .events = run->events};
-  if (loopback && scenario->source_addresses > 0) config.source_addresses = scenario->source_addresses;
   if (set_endpoints(run, &config) != 0 || set_anchors(run, &config) != 0) return -1;
   if (fleet_create(&config, &run->fleet, &run->error) != 0) return -1;
   int root = run_root_index(run, scenario->device_root);
@@ -264,8 +275,7 @@ int run_setup(struct run *run)
 {
   const struct run_options *options = run->options;
   bool ready = start_loop(run) == 0 && open_results(run) == 0 && run_check_targets(run) == 0 &&
-               addresses_preflight(run->scenario->devices, &run->error) == 0 && run_open_folder(run) == 0 &&
-               start_broker(run) == 0;
+               check_machine(run) == 0 && run_open_folder(run) == 0 && start_broker(run) == 0;
   if (ready) {
     run->rss_before = resident_bytes();
     run->backend = backend_uv_create(&run->loop);

@@ -47,6 +47,7 @@ struct run {
   struct fleet *fleet;
   uint32_t *ids;
   char operator_ca[FILES_PATH_MAX], operator_certificate[FILES_PATH_MAX], operator_key[FILES_PATH_MAX];
+  size_t source_addresses; /* of the fleet; 0: the system chooses */
   uint64_t rss_before;
 
   /* what the back office has done and knows */

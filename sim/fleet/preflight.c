@@ -1,0 +1,140 @@
+#define _DEFAULT_SOURCE
+#include "fleet/preflight.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "fleet/addresses.h"
+
+/* Event loop, NVM file, registry, logs, operator, and connections that are still closing. */
+#define OWN_DESCRIPTORS 256u
+/* One port in ten is left to connections that are still closing. */
+#define USABLE_PORTS(count) ((count) - (count) / 10)
+
+/* Looking -----------------------------------------------------------------------------------------------------------*/
+
+/* The first number in the file after `key`; false where there is none ("max" is none). */
+static bool read_number(const char *path, const char *key, uint64_t *out)
+{
+  char line[256];
+  bool found = false;
+  FILE *file = fopen(path, "re");
+  while (file != NULL && !found && fgets(line, sizeof line, file) != NULL)
+    found = strncmp(line, key, strlen(key)) == 0 && sscanf(line + strlen(key), "%" SCNu64, out) == 1;
+  if (file != NULL) fclose(file);
+  return found;
+}
+
+/* What the machine has, or the container if that has less. */
+static uint64_t available_memory(void)
+{
+  uint64_t kib, limit, used, bytes = UINT64_MAX;
+  if (read_number("/proc/meminfo", "MemAvailable:", &kib)) bytes = kib * 1024;
+  if (read_number("/sys/fs/cgroup/memory.max", "", &limit) && read_number("/sys/fs/cgroup/memory.current", "", &used)) {
+    uint64_t left = limit > used ? limit - used : 0;
+    if (left < bytes) bytes = left;
+  }
+  return bytes;
+}
+
+static void read_ports(unsigned *first, unsigned *last)
+{
+  FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+  if (file == NULL || fscanf(file, "%u %u", first, last) != 2 || *first > *last) {
+    *first = 32768; /* Linux's own default */
+    *last = 60999;
+  }
+  if (file != NULL) fclose(file);
+}
+
+int preflight_look(struct preflight_machine *out, struct error *error)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return error_set(error, EXIT_CODE_SETUP,
+                     "the limit of file descriptors cannot be read: is getrlimit forbidden here?");
+  out->descriptors = limit.rlim_cur;
+  out->descriptors_hard = limit.rlim_max;
+  out->memory_bytes = available_memory();
+  read_ports(&out->first_port, &out->last_port);
+  return 0;
+}
+
+/* Planning ----------------------------------------------------------------------------------------------------------*/
+
+static int check_descriptors(const struct preflight_need *need, uint64_t hard, struct error *error)
+{
+  uint64_t needed = need->devices + OWN_DESCRIPTORS;
+  if (needed <= hard) return 0;
+  return error_set(error, EXIT_CODE_SETUP,
+                   "%zu devices need %" PRIu64 " file descriptors, but this process may open %" PRIu64
+                   " at most; raise the hard limit (\"ulimit -Hn %" PRIu64
+                   "\" as root, or LimitNOFILE= of the service) or use --devices %" PRIu64 " or fewer",
+                   need->devices, needed, hard, needed, hard > OWN_DESCRIPTORS ? hard - OWN_DESCRIPTORS : 0);
+}
+
+static int check_memory(const struct preflight_need *need, uint64_t available, struct error *error)
+{
+  uint64_t needed = (uint64_t) need->devices * need->bytes_per_device;
+  if (needed <= available) return 0;
+  return error_set(error, EXIT_CODE_SETUP,
+                   "%zu devices need about %" PRIu64 " MiB of memory, and %" PRIu64
+                   " MiB are available; free some, or use --devices %" PRIu64 " or fewer",
+                   need->devices, needed >> 20, available >> 20, available / need->bytes_per_device);
+}
+
+static int too_few_ports(const struct preflight_need *need, size_t possible, struct error *error)
+{
+  if (need->source_addresses > 0)
+    return error_set(
+        error, EXIT_CODE_SETUP,
+        "%zu devices find too few source ports on %zu source addresses; leave source-addresses out, or use "
+        "--devices %zu or fewer",
+        need->devices, need->source_addresses, possible);
+  return error_set(error, EXIT_CODE_SETUP,
+                   "%zu devices find too few source ports on this machine; widen the range (\"sysctl -w "
+                   "net.ipv4.ip_local_port_range='1024 65535'\"), or use --devices %zu or fewer",
+                   need->devices, possible);
+}
+
+static int choose_addresses(struct preflight_need *need, const struct preflight_machine *machine, struct error *error)
+{
+  size_t usable = USABLE_PORTS((size_t) machine->last_port - machine->first_port + 1);
+  size_t most = !need->loopback ? 1 : need->source_addresses > 0 ? need->source_addresses : ADDRESSES_MAX;
+  if (need->devices > most * usable) return too_few_ports(need, most * usable, error);
+  if (!need->loopback) need->source_addresses = 0;
+  if (!need->loopback || need->source_addresses > 0) return 0;
+  size_t share = usable < ADDRESSES_CONNECTIONS_MAX ? usable : ADDRESSES_CONNECTIONS_MAX;
+  size_t wanted = (need->devices + share - 1) / share;
+  need->source_addresses = wanted < ADDRESSES_MAX ? wanted : ADDRESSES_MAX;
+  return 0;
+}
+
+int preflight_plan(struct preflight_need *need, const struct preflight_machine *machine, struct error *error)
+{
+  if (check_descriptors(need, machine->descriptors_hard, error) != 0) return -1;
+  if (check_memory(need, machine->memory_bytes, error) != 0) return -1;
+  return choose_addresses(need, machine, error);
+}
+
+/* Arranging ---------------------------------------------------------------------------------------------------------*/
+
+int preflight_arrange(const struct preflight_need *need, const struct preflight_machine *machine, struct error *error)
+{
+  if (machine->descriptors >= need->devices + OWN_DESCRIPTORS) return 0;
+  struct rlimit limit = {.rlim_cur = (rlim_t) machine->descriptors_hard,
+                         .rlim_max = (rlim_t) machine->descriptors_hard};
+  if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return 0;
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the soft limit of file descriptors cannot be raised to %" PRIu64 "; try \"ulimit -Sn %" PRIu64 "\"",
+                   machine->descriptors_hard, machine->descriptors_hard);
+}
+
+int preflight(struct preflight_need *need, struct error *error)
+{
+  struct preflight_machine machine;
+  if (preflight_look(&machine, error) != 0 || preflight_plan(need, &machine, error) != 0) return -1;
+  return preflight_arrange(need, &machine, error);
+}

@@ -1,0 +1,39 @@
+/* What a machine must lend a fleet, computed before the first device connects: descriptors, source addresses with their
+ * ports, memory. What can be arranged is arranged; what cannot is one sentence that says what to change.
+ *
+ *     preflight(&need, &error) is preflight_look, preflight_plan and preflight_arrange in a row.
+ */
+#ifndef FLEETSIM_PREFLIGHT_H
+#define FLEETSIM_PREFLIGHT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct preflight_need {
+  size_t devices;
+  size_t bytes_per_device; /* resident memory: fleet_bytes_per_device */
+  bool loopback;           /* the broker is on this machine, so that the fleet can have many source addresses */
+  size_t source_addresses; /* in: as the scenario wants it, 0: chosen here; out: 0 where the system chooses */
+};
+
+/* What this machine has. */
+struct preflight_machine {
+  uint64_t descriptors, descriptors_hard; /* soft and hard limit of this process */
+  unsigned first_port, last_port;         /* ephemeral ports */
+  uint64_t memory_bytes;                  /* available to this process now */
+};
+
+int preflight_look(struct preflight_machine *out, struct error *error);
+
+/* Pure: chooses the source addresses. -1: the fleet is too large for the machine. */
+int preflight_plan(struct preflight_need *need, const struct preflight_machine *machine, struct error *error);
+
+/* Raises the soft limit of descriptors where it is too low; children started from here on inherit it. */
+int preflight_arrange(const struct preflight_need *need, const struct preflight_machine *machine, struct error *error);
+
+int preflight(struct preflight_need *need, struct error *error);
+
+#endif

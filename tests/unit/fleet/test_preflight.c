@@ -1,0 +1,166 @@
+#define _DEFAULT_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fleet/addresses.h"
+#include "fleet/preflight.h"
+
+static const struct preflight_machine usual = {.descriptors = 1024,
+                                               .descriptors_hard = 1000000,
+                                               .first_port = 32768,
+                                               .last_port = 60999,
+                                               .memory_bytes = 8ull << 30};
+
+static struct preflight_need local(size_t devices)
+{
+  return (struct preflight_need){.devices = devices, .bytes_per_device = 16384, .loopback = true};
+}
+
+static void assert_refused(struct preflight_need need, const struct preflight_machine *machine, const char *says,
+                           const char *advises)
+{
+  struct error error = {.code = EXIT_CODE_PASS};
+  assert_int_equal(preflight_plan(&need, machine, &error), -1);
+  assert_int_equal(error.code, EXIT_CODE_SETUP);
+  if (strstr(error.text, says) == NULL || strstr(error.text, advises) == NULL)
+    fail_msg("'%s' lacks '%s' or '%s'", error.text, says, advises);
+}
+
+static void assert_addresses(size_t devices, size_t expected)
+{
+  struct preflight_need need = local(devices);
+  assert_int_equal(preflight_plan(&need, &usual, NULL), 0);
+  assert_int_equal(need.source_addresses, expected);
+}
+
+static void five_thousand_connections_share_an_address(void **state)
+{
+  (void) state;
+  assert_addresses(1, 1);
+  assert_addresses(5000, 1);
+  assert_addresses(5001, 2);
+  assert_addresses(16000, 4);
+}
+
+static void a_narrow_port_range_takes_more_addresses(void **state)
+{
+  (void) state;
+  struct preflight_machine machine = usual;
+  machine.last_port = machine.first_port + 999; /* 900 usable */
+  struct preflight_need need = local(9000);
+  assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
+  assert_int_equal(need.source_addresses, 10);
+  assert_refused(local(900 * ADDRESSES_MAX + 1), &machine, "too few source ports on this machine", "--devices 225000 ");
+}
+
+static void the_scenarios_own_number_of_addresses_stands(void **state)
+{
+  (void) state;
+  struct preflight_need need = local(10000);
+  need.source_addresses = 1;
+  assert_int_equal(preflight_plan(&need, &usual, NULL), 0);
+  assert_int_equal(need.source_addresses, 1);
+  need.devices = 30000;
+  assert_refused(need, &usual, "on 1 source addresses", "leave source-addresses out");
+}
+
+static void a_broker_elsewhere_is_reached_from_the_one_address_of_this_machine(void **state)
+{
+  (void) state;
+  struct preflight_need need = local(20000);
+  need.loopback = false;
+  assert_int_equal(preflight_plan(&need, &usual, NULL), 0);
+  assert_int_equal(need.source_addresses, 0);
+  need.devices = 28233; /* of 28232 ports one in ten is kept free */
+  assert_refused(need, &usual, "28233 devices find too few source ports", "--devices 25409 ");
+}
+
+static void too_little_memory_is_told_before_it_is_missed(void **state)
+{
+  (void) state;
+  struct preflight_machine machine = usual;
+  machine.memory_bytes = 100u << 20;
+  assert_refused(local(10000), &machine, "need about 156 MiB", "--devices 6400 ");
+  struct preflight_need need = local(6400);
+  assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
+}
+
+static void too_few_descriptors_are_an_error_that_says_what_to_change(void **state)
+{
+  (void) state;
+  struct preflight_machine machine = usual;
+  machine.descriptors_hard = 1024;
+  assert_refused(local(1000), &machine, "1000 devices need 1256 file descriptors", "ulimit -Hn 1256");
+  assert_refused(local(1000), &machine, "may open 1024", "--devices 768 ");
+  struct preflight_need need = local(768);
+  assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
+}
+
+static void this_machine_can_be_looked_at(void **state)
+{
+  (void) state;
+  struct preflight_machine machine = {0};
+  assert_int_equal(preflight_look(&machine, NULL), 0);
+  assert_true(machine.descriptors > 0 && machine.descriptors_hard >= machine.descriptors);
+  assert_true(machine.first_port > 0 && machine.last_port >= machine.first_port && machine.last_port < 65536);
+  assert_true(machine.memory_bytes > 0);
+}
+
+/* The soft limit that a preflight leaves behind: in a child, as limits only ever go down. */
+static uint64_t limit_after(rlim_t soft, rlim_t hard, size_t devices)
+{
+  int ends[2];
+  struct rlimit after = {0};
+  assert_int_equal(pipe(ends), 0);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    const struct rlimit limit = {soft, hard};
+    struct preflight_need need = local(devices);
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || preflight(&need, NULL) != 0) _exit(1);
+    getrlimit(RLIMIT_NOFILE, &after);
+    _exit(write(ends[1], &after, sizeof after) == sizeof after ? 0 : 1);
+  }
+  close(ends[1]);
+  assert_int_equal(read(ends[0], &after, sizeof after), sizeof after);
+  close(ends[0]);
+  assert_int_equal(waitpid(child, NULL, 0), child);
+  return after.rlim_cur;
+}
+
+static void a_limit_that_suffices_is_left_alone(void **state)
+{
+  (void) state;
+  assert_int_equal(limit_after(1024, 4096, 700), 1024);
+}
+
+static void a_low_soft_limit_is_raised(void **state)
+{
+  (void) state;
+  assert_int_equal(limit_after(256, 4096, 1000), 4096);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(five_thousand_connections_share_an_address),
+      cmocka_unit_test(a_narrow_port_range_takes_more_addresses),
+      cmocka_unit_test(the_scenarios_own_number_of_addresses_stands),
+      cmocka_unit_test(a_broker_elsewhere_is_reached_from_the_one_address_of_this_machine),
+      cmocka_unit_test(too_little_memory_is_told_before_it_is_missed),
+      cmocka_unit_test(too_few_descriptors_are_an_error_that_says_what_to_change),
+      cmocka_unit_test(this_machine_can_be_looked_at),
+      cmocka_unit_test(a_limit_that_suffices_is_left_alone),
+      cmocka_unit_test(a_low_soft_limit_is_raised),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
