@@ -1,0 +1,128 @@
+/* CPU time that a client spends from its connect to CONNACK: TLS 1.3, mutual, P-256, per-device certificates. */
+#define _POSIX_C_SOURCE 200809L
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lab/child.h"
+#include "lab/floor.h"
+#include "lab/kinds.h"
+#include "lab/report.h"
+#include "lab/stats.h"
+
+/* The device library's own P-256 costs many times more: fewer connects, at a rate that one core can carry. */
+#define NATIVE        "fleetsim_native"
+#define NATIVE_SHARE  0.15
+#define NATIVE_SLOWER 6.0
+
+static const char *const every_kind[] = {"fleetsim", NATIVE, "openssl", "libmosquitto", NULL};
+
+struct bench {
+  struct options options;
+  struct kinds kinds;
+  struct lab lab;
+  json_t *report;
+  struct stats cpu_ms, floor_ms;
+  uint64_t remembered, computed;
+};
+
+static size_t devices_of(const struct bench *bench, const char *kind)
+{
+  return strcmp(kind, NATIVE) != 0 ? bench->options.devices
+                                   : (size_t) ceil((double) bench->options.devices * NATIVE_SHARE);
+}
+
+static double rate_of(const struct bench *bench, const char *kind)
+{
+  return strcmp(kind, NATIVE) != 0 ? bench->options.rate : bench->options.rate / NATIVE_SLOWER;
+}
+
+static void book(struct bench *bench, const char *kind, size_t devices, const struct child_answer *answer)
+{
+  double cpu_ms = (double) answer->cpu_us / 1e3 / (double) devices;
+  stats_add(&bench->cpu_ms, kind, cpu_ms);
+  report_version(bench->report, kind, answer->version);
+  report_failures(bench->report, kind, devices - answer->online);
+  fprintf(stderr, "  %-16s %.3f ms\n", kind, cpu_ms);
+  if (strcmp(kind, "fleetsim") != 0) return;
+  bench->remembered += answer->remembered;
+  bench->computed += answer->computed;
+}
+
+static int measure_kind(struct bench *bench, const char *kind, struct error *error)
+{
+  struct child child = {0};
+  struct child_answer answer;
+  size_t devices = devices_of(bench, kind);
+  int status = child_start(&child, &bench->lab, kind, devices, &answer, error);
+  if (status == 0) status = child_connect(&child, devices, rate_of(bench, kind), &answer, error);
+  child_end(&child);
+  if (status == 0) book(bench, kind, devices, &answer);
+  return status;
+}
+
+static int measure_round(struct bench *bench, size_t round, struct error *error)
+{
+  double floor_ms;
+  fprintf(stderr, "round %zu of %zu\n", round + 1, bench->options.rounds);
+  if (floor_measure(&floor_ms, error) != 0) return -1;
+  stats_add(&bench->floor_ms, "floor", floor_ms);
+  fprintf(stderr, "  %-16s %.3f ms\n", "floor", floor_ms);
+  for (size_t turn = 0; turn < bench->kinds.count; turn++)
+    if (lab_check(&bench->lab, error) != 0 || measure_kind(bench, kinds_turn(&bench->kinds, round, turn), error) != 0)
+      return -1;
+  return 0;
+}
+
+static void print_table(const struct bench *bench, double floor_ms)
+{
+  printf("%-16s %10s %10s %10s %10s\n", "CPU ms/connect", "median", "min", "max", "x floor");
+  for (size_t i = 0; i < bench->kinds.count; i++) {
+    const char *kind = bench->kinds.name[i];
+    double median = stats_median_of(&bench->cpu_ms, kind);
+    printf("%-16s %10.3f %10.3f %10.3f %10.2f\n", kind, median, stats_min_of(&bench->cpu_ms, kind),
+           stats_max_of(&bench->cpu_ms, kind), median / floor_ms);
+  }
+  printf("%-16s %10.3f\n", "floor", floor_ms);
+}
+
+static void conclude(struct bench *bench)
+{
+  json_t *report = bench->report, *rounds = stats_rounds(&bench->cpu_ms);
+  double floor_ms = stats_median_of(&bench->floor_ms, "floor");
+  json_object_set_new(report, "cpu_ms_per_connect", stats_medians(&bench->cpu_ms));
+  json_object_set_new(report, "floor_ms", json_real(floor_ms));
+  json_object_set_new(report, "ratio_to_openssl", stats_ratio(&bench->cpu_ms, "fleetsim", "openssl"));
+  json_object_set_new(report, "ratio_to_floor", json_real(stats_median_of(&bench->cpu_ms, "fleetsim") / floor_ms));
+  json_object_set_new(
+      report, "verifications",
+      json_pack("{s:I, s:I}", "remembered", (json_int_t) bench->remembered, "computed", (json_int_t) bench->computed));
+  json_object_update_new(rounds, stats_rounds(&bench->floor_ms));
+  json_object_set_new(report, "rounds_of", rounds);
+  json_object_set_new(report, "rate", json_real(bench->options.rate));
+  report_version(report, "mosquitto", broker_version(bench->lab.broker));
+  report_version(report, "libcrypto", floor_version());
+  print_table(bench, floor_ms);
+}
+
+int main(int argc, char **argv)
+{
+  static struct bench bench = {
+      .options = {.bench = "handshake",
+                  .purpose = "CPU time of a client per connect to CONNACK: TLS 1.3, mutual, P-256.",
+                  .rounds = 5,
+                  .devices = 1000,
+                  .rate = 300,
+                  .kinds = "fleetsim,fleetsim_native,openssl,libmosquitto"}};
+  struct error error;
+  int code = options_parse(&bench.options, argc, argv);
+  if (code != OPTIONS_GO_ON) return code;
+  kinds_choose(&bench.options, every_kind, &bench.kinds);
+  bench.report = report_begin(&bench.options, argc, argv);
+  int status = lab_open(&bench.lab, bench.options.devices, bench.options.devices, &error);
+  for (size_t round = 0; status == 0 && round < bench.options.rounds; round++)
+    status = measure_round(&bench, round, &error);
+  if (status == 0) conclude(&bench);
+  lab_close(&bench.lab);
+  return report_end(bench.report, &bench.options, status, &error);
+}

@@ -1,0 +1,197 @@
+#define _GNU_SOURCE
+#include "lab/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PROGRAM    "bench_client"
+#define LINE_SIZE  4096
+#define OPEN_S     120.0 /* reads thousands of certificates */
+#define PATIENCE_S 90.0  /* beyond a command's plan: the client itself gives stragglers 60 s */
+
+/* It stands beside the bench's own executable. */
+static int find_program(char out[FILES_PATH_MAX], struct error *error)
+{
+  char self[FILES_PATH_MAX];
+  ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+  self[size < 0 ? 0 : size] = '\0';
+  char *slash = strrchr(self, '/');
+  if (slash == NULL) return error_set(error, EXIT_CODE_SETUP, "cannot read /proc/self/exe: is /proc mounted?");
+  *slash = '\0';
+  if (files_join(out, self, PROGRAM, error) != 0) return -1;
+  if (access(out, X_OK) == 0) return 0;
+  return error_set(error, EXIT_CODE_SETUP, "there is no %s: build it, or use ./fleetsim bench", out);
+}
+
+/* In the new process; it must not outlive the bench, however that ends. */
+static void become_client(const char *program, const int commands[2], const int answers[2], char *const *arguments)
+{
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal(SIGPIPE, SIG_DFL);
+  if (dup2(commands[0], STDIN_FILENO) >= 0 && dup2(answers[1], STDOUT_FILENO) >= 0) execv(program, arguments);
+  _exit(127);
+}
+
+static int spawn(struct child *child, const char *program, char *const *arguments, struct error *error)
+{
+  int commands[2], answers[2];
+  if (pipe2(commands, O_CLOEXEC) != 0)
+    return error_set(error, EXIT_CODE_SETUP, "cannot make a pipe: %s", strerror(errno));
+  if (pipe2(answers, O_CLOEXEC) != 0) {
+    close(commands[0]);
+    close(commands[1]);
+    return error_set(error, EXIT_CODE_SETUP, "cannot make a pipe: %s", strerror(errno));
+  }
+  pid_t pid = fork();
+  if (pid == 0) become_client(program, commands, answers, arguments);
+  close(commands[0]);
+  close(answers[1]);
+  child->commands = commands[1];
+  child->answers = answers[0];
+  child->pid = pid;
+  if (pid > 0) return 0;
+  close(commands[1]);
+  close(answers[0]);
+  child->pid = 0;
+  return error_set(error, EXIT_CODE_SETUP, "cannot start a process: %s", strerror(errno));
+}
+
+static int describe_end(struct child *child, const char *asked, struct error *error)
+{
+  int status = 0;
+  if (lab_interrupted(error) != 0) return -1;
+  while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) continue;
+  child->pid = 0;
+  close(child->commands);
+  close(child->answers);
+  if (WIFSIGNALED(status))
+    return error_set(error, EXIT_CODE_INTERNAL, "the client %s was ended by signal %d (%s) at '%s'", child->kind,
+                     WTERMSIG(status), strsignal(WTERMSIG(status)), asked);
+  return error_set(error, EXIT_CODE_SETUP, "the client %s ended with exit code %d at '%s': it says why above",
+                   child->kind, WEXITSTATUS(status), asked);
+}
+
+static double now_s(void)
+{
+  return (double) uv_hrtime() / 1e9;
+}
+
+/* False at the deadline, and when a signal asked for the end. Other signals, as of a child's end, are no reason. */
+static bool await_bytes(int fd, double until_s)
+{
+  struct pollfd ready = {.fd = fd, .events = POLLIN};
+  for (double left_s; (left_s = until_s - now_s()) > 0;) {
+    int count = poll(&ready, 1, (int) (left_s * 1000) + 1);
+    if (count == 1) return true;
+    if (count < 0 && (errno != EINTR || lab_interrupted(NULL) != 0)) return false;
+  }
+  return false;
+}
+
+/* Reads one line; the client says nothing more before the next command. */
+static int read_line(struct child *child, const char *asked, double within_s, char line[LINE_SIZE], struct error *error)
+{
+  double until_s = now_s() + within_s;
+  size_t held = 0;
+  while (held == 0 || line[held - 1] != '\n') {
+    if (!await_bytes(child->answers, until_s)) {
+      if (lab_interrupted(error) != 0) return -1;
+      return error_set(error, EXIT_CODE_INTERNAL, "the client %s did not answer '%s' within %.0f s", child->kind, asked,
+                       within_s);
+    }
+    ssize_t size = read(child->answers, line + held, LINE_SIZE - 1 - held);
+    if (size <= 0) return describe_end(child, asked, error);
+    held += (size_t) size;
+  }
+  line[held] = '\0';
+  return 0;
+}
+
+static int read_answer(struct child *child, const char *asked, double within_s, struct child_answer *answer,
+                       struct error *error)
+{
+  char line[LINE_SIZE];
+  const char *version = "";
+  json_error_t wrong;
+  json_int_t online, failed, lost, messages, cpu_us, wall_us, remembered = 0, computed = 0;
+  if (read_line(child, asked, within_s, line, error) != 0) return -1;
+  json_t *json = json_loads(line, 0, &wrong);
+  int status = json_unpack_ex(json, &wrong, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s?I, s?I}", "online", &online,
+                              "failed", &failed, "lost", &lost, "messages", &messages, "cpu_us", &cpu_us, "wall_us",
+                              &wall_us, "anonymous_kib", &answer->anonymous_kib, "version", &version,
+                              "verifications_remembered", &remembered, "verifications_computed", &computed);
+  if (status != 0) {
+    error_set(error, EXIT_CODE_INTERNAL, "the client %s answers '%s' with %.200s (%s)", child->kind, asked, line,
+              wrong.text);
+  } else {
+    answer->online = (size_t) online, answer->failed = (size_t) failed, answer->lost = (size_t) lost;
+    answer->messages = (uint64_t) messages, answer->cpu_us = (uint64_t) cpu_us, answer->wall_us = (uint64_t) wall_us;
+    answer->remembered = (uint64_t) remembered, answer->computed = (uint64_t) computed;
+    snprintf(answer->version, sizeof answer->version, "%s", version);
+  }
+  json_decref(json);
+  return status;
+}
+
+int child_start(struct child *child, const struct lab *lab, const char *kind, size_t devices,
+                struct child_answer *answer, struct error *error)
+{
+  char program[FILES_PATH_MAX], port[8], count[24];
+  snprintf(port, sizeof port, "%u", broker_port(lab->broker, BROKER_MAIN));
+  snprintf(count, sizeof count, "%zu", devices);
+  const char *arguments[] = {PROGRAM,  "--kind", kind,     "--fleet", lab->fleet,  "--peers", lab->peers,
+                             "--host", LAB_HOST, "--port", port,      "--devices", count,     NULL};
+  child->kind = kind;
+  if (find_program(program, error) != 0 || spawn(child, program, (char *const *) arguments, error) != 0) return -1;
+  return read_answer(child, "open", OPEN_S, answer, error);
+}
+
+static int ask(struct child *child, const char *command, double within_s, struct child_answer *answer,
+               struct error *error)
+{
+  size_t size = strlen(command);
+  char line[128];
+  snprintf(line, sizeof line, "%s\n", command);
+  if (write(child->commands, line, size + 1) != (ssize_t) (size + 1)) return describe_end(child, command, error);
+  return read_answer(child, command, within_s, answer, error);
+}
+
+int child_connect(struct child *child, size_t count, double rate, struct child_answer *answer, struct error *error)
+{
+  char command[96];
+  snprintf(command, sizeof command, "connect %zu %g", count, rate);
+  return ask(child, command, (double) count / rate + PATIENCE_S, answer, error);
+}
+
+int child_idle(struct child *child, double seconds, struct child_answer *answer, struct error *error)
+{
+  char command[96];
+  snprintf(command, sizeof command, "idle %g", seconds);
+  return ask(child, command, seconds + PATIENCE_S, answer, error);
+}
+
+int child_publish(struct child *child, int qos, double seconds, struct child_answer *answer, struct error *error)
+{
+  char command[96];
+  snprintf(command, sizeof command, "publish %d %g", qos, seconds);
+  return ask(child, command, seconds + PATIENCE_S, answer, error);
+}
+
+void child_end(struct child *child)
+{
+  if (child->pid == 0) return;
+  kill(child->pid, SIGKILL);
+  while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR) continue;
+  close(child->commands);
+  close(child->answers);
+  child->pid = 0;
+}
