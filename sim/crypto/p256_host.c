@@ -24,19 +24,9 @@ void p256_host_set_native(bool native)
   use_native = native;
 }
 
-bool p256_host_native(void)
-{
-  return use_native;
-}
-
 struct p256_host_memory p256_host_memory(void)
 {
   return (struct p256_host_memory){.hits = table.hits, .misses = table.misses};
-}
-
-void p256_host_forget(void)
-{
-  memset(&table, 0, sizeof table);
 }
 
 static psa_status_t status_of(enum curve_result result)

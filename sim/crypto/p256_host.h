@@ -10,20 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Native: the library's own code runs, bit for bit the device's, and nothing is remembered. Off at start; for the whole
- * process. The meter counts in both modes. */
+/* Native: the library's own P-256 runs, bit for bit the device's, and nothing is remembered. Off at start; for the
+ * whole process. The meter counts in both modes. SHA-256 and AES are the host's in both: for them there is one right
+ * answer to every question, while a signature also shows how its nonce was drawn. */
 void p256_host_set_native(bool native);
-bool p256_host_native(void);
 
-/* How often a verification was found among the remembered ones, and how often it had to be computed, since the start or
- * since p256_host_forget. */
+/* How often a verification was found among the remembered ones, and how often it had to be computed, since the start.
+ */
 struct p256_host_memory {
   uint64_t hits;
   uint64_t misses;
 };
 struct p256_host_memory p256_host_memory(void);
-
-/* Empties the table of remembered verifications and its counts. */
-void p256_host_forget(void);
 
 #endif
