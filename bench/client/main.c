@@ -22,6 +22,11 @@
 static const struct client_kind *const kinds[] = {
     &client_fleetsim,
     &client_fleetsim_native,
+    &client_openssl,
+#ifdef BENCH_LIBMOSQUITTO
+    &client_libmosquitto,
+#endif
+    &client_paho,
 };
 
 struct task {
