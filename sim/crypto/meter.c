@@ -1,6 +1,9 @@
 #include "crypto/meter.h"
 
+#include <assert.h>
 #include <stddef.h>
+
+static_assert(sizeof(struct crypto_meter) == 16, "padding would take part in comparisons");
 
 /* PSA's driver interface carries no context: these two are the context. */
 static struct crypto_meter nobody;

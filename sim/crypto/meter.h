@@ -18,7 +18,7 @@ struct crypto_meter {
   uint16_t sign;              /* ECDSA signatures made */
   uint16_t verify;            /* ECDSA signatures verified, the remembered ones included */
   uint16_t verify_remembered; /* those of them that the host did not compute again */
-};
+};                            /* without padding: meters compare as bytes */
 
 /* From here on operations count for `meter`, which the caller keeps alive until the next call; NULL: for nobody. */
 void crypto_meter_use(struct crypto_meter *meter);

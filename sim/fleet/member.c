@@ -72,7 +72,10 @@ void member_power_on(struct member *m)
                .nvm_write = hook_nvm_write,
                .observe = member_observe},
   };
+  crypto_meter_use(&m->meter);
   int failed = fleet->config.ops->create(m->client, &config);
+  crypto_meter_use(NULL);
+  member_book_work(m);
   if (failed != 0) {
     m->facts.dead = true;
     member_count_failure(m, (enum device_failure) - failed, "the device did not boot from its NVM page");
@@ -89,6 +92,7 @@ void member_power_off(struct member *m)
   backend_close(m->conn);
   if (m->link == MEMBER_DIALLING) m->fleet->dialling--;
   m->fleet->config.ops->destroy(m->client);
+  member_book_work(m);
   m->link = MEMBER_OFF;
   m->facts.powered = false;
   m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = DEVICE_NEVER;
@@ -165,7 +169,12 @@ void member_feed(struct member *m, struct device_event *event)
   event->unix_s = member_unix_s(m);
   struct device_effects fx = {.out = fleet->out, .out_capacity = sizeof fleet->out};
   if (m->handshaking) m->step_cpu_us = backend_cpu_us(backend);
+  if (event->kind == DEVICE_BYTES) m->record_bytes_in += (uint32_t) event->bytes.size;
+  crypto_meter_use(&m->meter);
   fleet->config.ops->step(m->client, event, &fx);
+  crypto_meter_use(NULL);
+  m->record_bytes_out += (uint32_t) fx.out_size;
+  if (!m->handshaking) member_book_work(m);
   if (m->handshaking) m->cpu_us += backend_cpu_us(backend) - m->step_cpu_us;
   m->accepted = fx.accepted;
   apply(m, &fx);

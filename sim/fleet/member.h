@@ -2,6 +2,7 @@
 #ifndef FLEETSIM_MEMBER_H
 #define FLEETSIM_MEMBER_H
 
+#include "crypto/meter.h"
 #include "fleet/fleet.h"
 
 enum member_link {
@@ -33,6 +34,11 @@ struct member {
   uint64_t planned_us;                                               /* when this attempt was meant to start */
   uint64_t opened_us, ended_us;
   uint64_t cpu_us, step_cpu_us; /* of this handshake: the steps before, and when the present one began */
+  /* What the device has computed and moved and is not in the counters yet: during a handshake all of it since START,
+   * else the present step's. A record is its plaintext and 22 bytes, so for a timing model these are AES-GCM's bytes;
+   * only the two hellos, some 300 bytes, go in the clear. */
+  struct crypto_meter meter;
+  uint32_t record_bytes_in, record_bytes_out;
   struct backoff_state backoff;
 
   /* the latest handshake, until CONNACK confirms it */
@@ -85,6 +91,9 @@ extern const struct backend_handler member_handler;
 /* observe.c: the device's notes become facts, metrics and events. */
 void member_observe(void *member, const struct device_note *note);
 void member_count_failure(struct member *member, enum device_failure failure, const char *detail);
+
+/* work.c: what the device has computed and moved goes into the counters, and starts at nothing again. */
+void member_book_work(struct member *member);
 
 /* telemetry.c */
 void member_send_telemetry(struct member *member);

@@ -24,6 +24,16 @@
   X(HANDSHAKE_CPU,      "handshake.host_cpu_us",     HISTOGRAM, "CPU of this machine per handshake, microseconds") \
   X(HANDSHAKE_FULL,     "handshake.full",            COUNTER,   "handshakes with a certificate check") \
   X(HANDSHAKE_RESUMED,  "handshake.resumed",         COUNTER,   "handshakes resumed from a ticket: no certificate was checked") \
+  X(TLS_BYTES_IN,       "tls.bytes_in",              COUNTER,   "bytes of TLS records that the devices received") \
+  X(TLS_BYTES_OUT,      "tls.bytes_out",             COUNTER,   "bytes of TLS records that the devices sent") \
+  X(CRYPTO_KEYGEN,      "crypto.keygen",             COUNTER,   "P-256 private keys that the devices drew") \
+  X(CRYPTO_PUBLIC_KEY,  "crypto.public_key",         COUNTER,   "P-256 public keys that they computed from private ones") \
+  X(CRYPTO_ECDH,        "crypto.ecdh",               COUNTER,   "P-256 shared secrets that they computed") \
+  X(CRYPTO_SIGN,        "crypto.sign",               COUNTER,   "ECDSA signatures that they made") \
+  X(CRYPTO_VERIFY,      "crypto.verify",             COUNTER,   "ECDSA signatures that they verified") \
+  X(CRYPTO_VERIFY_REMEMBERED, "crypto.verify_remembered", COUNTER, "of these, found among those that this machine had computed: the same key, hash and signature") \
+  X(CRYPTO_VERIFY_COMPUTED, "crypto.verify_computed", COUNTER,  "of these, computed by this machine") \
+  X(CRYPTO_SHA256_BYTES,"crypto.sha256_bytes",       COUNTER,   "bytes that SHA-256 went over, padding included") \
   X(FLEET_ONLINE,       "fleet.online",              GAUGE,     "devices with a live session at the end") \
   X(FLEET_ONLINE_MIN,   "fleet.online_min",          GAUGE,     "lowest number online after the fleet first was complete") \
   X(FLEET_SHELVED,      "fleet.shelved",             GAUGE,     "devices switched off by the plan at the end") \

@@ -40,6 +40,7 @@ struct results {
   char version_fleetsim[32], version_mbedtls[32], version_libuv[32], version_broker[64];
   size_t devices;
   char timing_profile[64];
+  char crypto[16]; /* whose P-256 the devices computed with: "accelerated" or "native" */
   struct results_phase *phases;
   size_t phase_count;
   struct results_check *expectations;

@@ -157,13 +157,13 @@ static json_t *verdict_of(const struct results *results)
 
 static json_t *run_of(const struct results *results)
 {
-  return json_pack("{s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o}}", "scenario", "name",
+  return json_pack("{s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o}}", "scenario", "name",
                    text(results->scenario_name), "file", text(results->scenario_file), "sha256",
                    text(results->scenario_sha256), "seed", seed_of(results->seed), "started", text(results->started),
                    "duration_s", number(results->duration_s), "versions", "fleetsim", text(results->version_fleetsim),
                    "mbedtls", text(results->version_mbedtls), "libuv", text(results->version_libuv), "broker",
                    text(results->version_broker), "fleet", "devices", number((double) results->devices),
-                   "timing_profile", text(results->timing_profile));
+                   "timing_profile", text(results->timing_profile), "crypto", text(results->crypto));
 }
 
 json_t *results_json(const struct results *results)

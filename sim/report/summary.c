@@ -122,6 +122,19 @@ static double value_of(const json_t *tree, const char *name)
   return results_json_number(json_object_get(json_object_get(tree, "metrics"), name), "value");
 }
 
+static void print_handshakes(const json_t *tree, FILE *out)
+{
+  double verified = value_of(tree, "crypto.verify"), remembered = value_of(tree, "crypto.verify_remembered");
+  bool native = strcmp(results_json_text(json_object_get(tree, "fleet"), "crypto"), "native") == 0;
+  char checks[64] = "";
+  if (native)
+    snprintf(checks, sizeof checks, "; %.0f verifications, native crypto", verified);
+  else if (verified > 0)
+    snprintf(checks, sizeof checks, "; %.0f verifications, %.0f remembered", verified, remembered);
+  line(out, "  handshakes   %.0f full, %.0f resumed%s", value_of(tree, "handshake.full"),
+       value_of(tree, "handshake.resumed"), checks);
+}
+
 static void print_figures(const json_t *tree, FILE *out)
 {
   const json_t *accounting = json_object_get(tree, "accounting");
@@ -133,8 +146,7 @@ static void print_figures(const json_t *tree, FILE *out)
        results_json_number(accounting, "attempts"), results_json_number(accounting, "ok"),
        results_json_number(accounting, "failed"), results_json_number(accounting, "open"),
        json_is_true(json_object_get(accounting, "closed")) ? "" : "  DOES NOT ADD UP");
-  line(out, "  handshakes   %.0f full, %.0f resumed", value_of(tree, "handshake.full"),
-       value_of(tree, "handshake.resumed"));
+  print_handshakes(tree, out);
   line(out, "  telemetry    %.0f sent, %.0f delivered, %.0f lost, %.0f duplicated", value_of(tree, "telemetry.sent"),
        value_of(tree, "telemetry.delivered"), value_of(tree, "telemetry.lost"), value_of(tree, "telemetry.duplicated"));
   if (value_of(tree, "trespass.attempts") > 0)

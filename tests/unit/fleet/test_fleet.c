@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "crypto/meter.h"
 #include "fleet/fleet.h"
 
 #define DEVICES 20
@@ -58,6 +59,12 @@ int backend_send(struct backend_conn *conn, const uint8_t *data, size_t size)
 {
   (void) data, (void) size;
   assert_true(conn->open);
+  return 0;
+}
+
+size_t backend_backlog(const struct backend_conn *conn)
+{
+  (void) conn;
   return 0;
 }
 
@@ -153,8 +160,24 @@ static void puppet_end(struct puppet *p, enum device_failure failure)
   note(p, (struct device_note){.kind = DEVICE_NOTE_ENDED, .failure = failure});
 }
 
+/* What opening costs every device, whether it goes well or not, and some words on the wire. */
+static void work(struct device_effects *fx)
+{
+  struct crypto_meter *meter = crypto_meter_current();
+  meter->keygen += 1;
+  meter->public_key += 2;
+  meter->ecdh += 3;
+  meter->sign += 4;
+  meter->verify += 7;
+  meter->verify_remembered += 5;
+  meter->sha256_blocks += 100000;
+  memcpy(fx->out, "hello", 5);
+  fx->out_size = 5;
+}
+
 static void puppet_open(struct puppet *p, struct device_effects *fx)
 {
+  work(fx);
   static const uint8_t anchor[32] = {1};
   if (outcome[p->endpoint] != DEVICE_FAIL_NONE) {
     fx->close = true;
@@ -381,6 +404,67 @@ static void a_handshakes_cpu_time_includes_the_step_that_ends_it(void **state)
   end(w);
 }
 
+static void expect_work(struct world *w, int attempts)
+{
+  const struct {
+    enum metric metric;
+    int each;
+  } expected[] = {
+      {METRIC_CRYPTO_KEYGEN, 1},
+      {METRIC_CRYPTO_PUBLIC_KEY, 2},
+      {METRIC_CRYPTO_ECDH, 3},
+      {METRIC_CRYPTO_SIGN, 4},
+      {METRIC_CRYPTO_VERIFY, 7},
+      {METRIC_CRYPTO_VERIFY_REMEMBERED, 5},
+      {METRIC_CRYPTO_VERIFY_COMPUTED, 2},
+      {METRIC_CRYPTO_SHA256_BYTES, 6400000},
+      {METRIC_TLS_BYTES_OUT, 5},
+  };
+  for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+    if ((int) value(w, expected[i].metric) != attempts * expected[i].each)
+      fail_msg("%s is %d after %d attempts of %d", metric_name(expected[i].metric), (int) value(w, expected[i].metric),
+               attempts, expected[i].each);
+}
+
+static void what_devices_compute_is_booked_once_and_what_others_compute_is_not(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  expect_work(w, DEVICES);
+  struct crypto_meter *stranger = crypto_meter_current();
+  stranger->verify++;
+  fleet_disconnect_all(w->fleet);
+  pass(w, 50);
+  expect_work(w, DEVICES);
+  end(w);
+}
+
+static void a_refused_attempt_has_cost_its_device_no_less(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  outcome[FLEET_MAIN] = DEVICE_FAIL_TLS_NOT_TRUSTED;
+  fleet_connect(w->fleet, fleet_order(w->fleet), DEVICES, 0, false);
+  pass(w, 50);
+  assert_int_equal((int) value(w, METRIC_CONNECT_FAILED), DEVICES);
+  expect_work(w, DEVICES);
+  end(w);
+}
+
+static void what_a_device_receives_is_counted_in_bytes(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  static const uint8_t record[300] = {23, 3, 3};
+  struct backend_conn *conn = w->backend.conns[4];
+  for (int i = 0; i < 3; i++) conn->handler->bytes(conn->user, record, sizeof record);
+  assert_int_equal((int) value(w, METRIC_TLS_BYTES_IN), 3 * sizeof record);
+  expect_work(w, DEVICES);
+  end(w);
+}
+
 static void a_redial_is_planned_and_no_failure(void **state)
 {
   (void) state;
@@ -548,6 +632,9 @@ int main(void)
       cmocka_unit_test(connects_at_the_planned_rate),
       cmocka_unit_test(tries_again_by_the_policy_and_books_every_attempt),
       cmocka_unit_test(a_handshakes_cpu_time_includes_the_step_that_ends_it),
+      cmocka_unit_test(what_devices_compute_is_booked_once_and_what_others_compute_is_not),
+      cmocka_unit_test(a_refused_attempt_has_cost_its_device_no_less),
+      cmocka_unit_test(what_a_device_receives_is_counted_in_bytes),
       cmocka_unit_test(a_redial_is_planned_and_no_failure),
       cmocka_unit_test(an_attempt_cut_short_by_the_plan_is_booked),
       cmocka_unit_test(a_proof_visits_the_other_listener_and_comes_home),

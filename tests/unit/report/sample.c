@@ -14,6 +14,8 @@ static void measure(struct metrics *metrics)
   metrics_add(metrics, METRIC_CONNECT_FAILED, 12);
   metrics_set(metrics, METRIC_CONNECT_OPEN, 1);
   metrics_add(metrics, METRIC_HANDSHAKE_FULL, 1000);
+  metrics_add(metrics, METRIC_CRYPTO_VERIFY, 3000);
+  metrics_add(metrics, METRIC_CRYPTO_VERIFY_REMEMBERED, 2997);
   metrics_add(metrics, METRIC_TELEMETRY_SENT, 5000);
   metrics_set(metrics, METRIC_FLEET_ONLINE, 998);
   metrics_set(metrics, METRIC_DEVICES_LOST, 2);
@@ -51,6 +53,7 @@ void sample_begin(struct sample *sample)
                                      .version_fleetsim = "0.1.0",
                                      .devices = 1000,
                                      .timing_profile = "nrf52-m4-64",
+                                     .crypto = "accelerated",
                                      .phases = sample->phases,
                                      .phase_count = 2,
                                      .expectations = sample->checks,

@@ -81,6 +81,7 @@ static void writes_the_schema_of_the_contract(void **state)
   expect_number(tree, "duration_s", 41.2);
   expect_text(tree, "versions/fleetsim", "0.1.0");
   expect_number(tree, "fleet/devices", 1000);
+  expect_text(tree, "fleet/crypto", "accelerated");
   expect_text(tree, "phases/0/gate/observed", "1000 of 1000 (100%)");
   assert_true(json_is_true(at(tree, "phases/0/gate/pass")));
   assert_true(json_is_null(at(tree, "phases/1/gate")));

@@ -49,6 +49,18 @@ static void says_the_verdict_first_and_why(void **state)
   free(text);
 }
 
+static void says_what_was_remembered_and_when_nothing_could_be(void **state)
+{
+  (void) state;
+  char *text = sample_printed(&sample, false);
+  expect_contains(text, "1000 full, 0 resumed; 3000 verifications, 2997 remembered\n");
+  free(text);
+  strcpy(sample.results.crypto, "native");
+  text = sample_printed(&sample, false);
+  expect_contains(text, "1000 full, 0 resumed; 3000 verifications, native crypto\n");
+  free(text);
+}
+
 static void what_nobody_foretold_comes_first_and_is_explained(void **state)
 {
   (void) state;
@@ -190,6 +202,7 @@ int main(void)
 #define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
   const struct CMUnitTest tests[] = {
       test(says_the_verdict_first_and_why),
+      test(says_what_was_remembered_and_when_nothing_could_be),
       test(what_nobody_foretold_comes_first_and_is_explained),
       test(fits_one_screen_and_steers_no_terminal),
       test(colours_the_verdict_only_when_asked),
