@@ -64,6 +64,21 @@ static int check_versions(const struct take *t, const struct raw_device *raw, st
   return 0;
 }
 
+static const char *const crypto_words[] = {[SCENARIO_ACCELERATED] = "accelerated", [SCENARIO_NATIVE] = "native", NULL};
+
+const char *scenario_crypto_name(enum scenario_crypto crypto)
+{
+  return crypto_words[crypto];
+}
+
+static int check_crypto(const struct take *t, const struct raw_device *raw, enum scenario_crypto *out)
+{
+  int crypto = (int) *out;
+  if (take_word(t, "device", "crypto", raw->crypto, crypto_words, &crypto) != 0) return -1;
+  *out = (enum scenario_crypto) crypto;
+  return 0;
+}
+
 static int check_device(const struct take *t, const struct raw_device *raw, struct device_profile *out)
 {
   uint64_t keep_alive_ms = 60000, budget = out->byte_budget;
@@ -238,7 +253,9 @@ static int check_head(const struct take *t, const struct raw_scenario *raw, stru
       take_number(t, "", "seed", raw->seed, 0, UINT64_MAX, &out->seed) != 0 || check_fleet(t, raw->fleet, out) != 0 ||
       check_pki(t, raw->pki != NULL ? raw->pki : &no_pki, out) != 0 || check_broker(t, raw, out) != 0)
     return -1;
-  if (raw->device != NULL && check_device(t, raw->device, &out->device) != 0) return -1;
+  if (raw->device != NULL &&
+      (check_device(t, raw->device, &out->device) != 0 || check_crypto(t, raw->device, &out->crypto) != 0))
+    return -1;
   if (raw->reconnect != NULL && check_reconnect(t, raw->reconnect, &out->reconnect) != 0) return -1;
   if (raw->limits == NULL) return 0;
   return take_duration(t, "limits", "run", raw->limits->run, 1000, 30u * (uint64_t) DAY_MS, &out->run_limit_ms);

@@ -178,6 +178,7 @@ static void print_head(const struct scenario *s, FILE *out)
     fprintf(out, "  broker   mqtts://%s:%u\n", s->host, (unsigned) s->port);
   else
     fprintf(out, "  broker   a mosquitto of its own on %s\n", s->host);
+  if (s->crypto == SCENARIO_NATIVE) fprintf(out, "  crypto   the firmware's own P-256, as slow as it is\n");
   fprintf(out, "  roots    %s; the broker presents %s, the devices hold certificates under %s\n",
           take_list_roots(&s->roots, roots, sizeof roots), s->broker_root, s->device_root);
   fprintf(out, "  trust    the devices trust %s; the broker trusts devices under %s\n",

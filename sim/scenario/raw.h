@@ -45,7 +45,7 @@ struct raw_timeouts {
 };
 
 struct raw_device {
-  char *tls, *mqtt, *keep_alive, *session, *resume, *will, *byte_budget;
+  char *tls, *mqtt, *keep_alive, *session, *resume, *will, *byte_budget, *crypto;
   struct raw_timeouts *timeouts;
 };
 

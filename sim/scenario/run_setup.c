@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "crypto/p256_host.h"
 #include "device/nvm.h"
 #include "fleet/preflight.h"
 #include "scenario/run_state.h"
@@ -50,6 +51,7 @@ static int open_results(struct run *run)
   snprintf(results->scenario_file, sizeof results->scenario_file, "%s", scenario->file);
   snprintf(results->scenario_sha256, sizeof results->scenario_sha256, "%s", scenario->sha256);
   snprintf(results->timing_profile, sizeof results->timing_profile, "%s", scenario->profile_name);
+  snprintf(results->crypto, sizeof results->crypto, "%s", scenario_crypto_name(scenario->crypto));
   snprintf(results->version_fleetsim, sizeof results->version_fleetsim, "%s", run->options->version);
   snprintf(results->version_mbedtls, sizeof results->version_mbedtls, "%s", device_builtin.tls_library);
   snprintf(results->version_libuv, sizeof results->version_libuv, "%s", uv_version_string());
@@ -245,6 +247,7 @@ static int check_machine(struct run *run)
 static int start_fleet(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
+  p256_host_set_native(scenario->crypto == SCENARIO_NATIVE);
   struct fleet_config config = {.backend = run->backend,
                                 .ops = &device_builtin,
                                 .profile = &scenario->device,

@@ -35,6 +35,15 @@ struct scenario_reconnect {
 
 enum scenario_arrival { SCENARIO_LINEAR, SCENARIO_POISSON };
 
+/* Whose P-256 the devices compute with; results are the same, and so is what the device would have had to do. */
+enum scenario_crypto {
+  SCENARIO_ACCELERATED, /* the host's, and a verification that succeeded is remembered */
+  SCENARIO_NATIVE,      /* the firmware's own, nothing is remembered */
+};
+
+/* The word in a scenario file and in results.json. */
+const char *scenario_crypto_name(enum scenario_crypto crypto);
+
 /* Shares of the fleet, ascending, the last is what the step reaches in the end; count 0 reads as one wave of 100 %. */
 struct scenario_waves {
   size_t count;
@@ -126,6 +135,7 @@ struct scenario {
   struct scenario_telemetry telemetry; /* fleet.telemetry: starts with the first connect */
   size_t source_addresses;             /* fleet.source-addresses: 127.0.0.1.. ; 0: chosen by the run */
   struct device_profile device;        /* device: {...}; name points to profile_name */
+  enum scenario_crypto crypto;         /* device.crypto */
 
   struct pki_roots roots;         /* pki.roots */
   struct pki_roots trusted;       /* pki.trusted: bundle version 1 */

@@ -90,7 +90,7 @@ static const cyaml_schema_field_t device_fields[] = {
   TEXT("keep-alive", struct raw_device, keep_alive), TEXT("session", struct raw_device, session),
   TEXT("resume", struct raw_device, resume), TEXT("will", struct raw_device, will),
   GROUP("timeouts", struct raw_device, timeouts, timeouts_fields),
-  TEXT("byte-budget", struct raw_device, byte_budget), CYAML_FIELD_END};
+  TEXT("byte-budget", struct raw_device, byte_budget), TEXT("crypto", struct raw_device, crypto), CYAML_FIELD_END};
 static const cyaml_schema_field_t pki_fields[] = {
   LIST("roots", struct raw_pki, roots, PKI_ROOTS_MAX), LIST("trusted", struct raw_pki, trusted, PKI_ROOTS_MAX),
   LIST("clients", struct raw_pki, clients, PKI_ROOTS_MAX), TEXT("broker", struct raw_pki, broker),

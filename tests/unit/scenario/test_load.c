@@ -57,6 +57,7 @@ static void the_smallest_scenario_has_the_default_device(void **state)
   assert_int_equal(d->connack_timeout_ms, 10000);
   assert_int_equal(d->ack_timeout_ms, 20000);
   assert_int_equal(d->byte_budget, 65536);
+  assert_int_equal(s->crypto, SCENARIO_ACCELERATED);
   scenario_free(s);
 }
 
@@ -64,7 +65,8 @@ static void a_device_can_be_another(void **state)
 {
   (void) state;
   struct scenario *s = loaded(SMALLEST "device: {tls: \"1.2-1.3\", mqtt: 3.1.1, keep-alive: 90s, session: clean, "
-                                       "resume: yes, will: true, byte-budget: 128KiB, timeouts: {tcp: 1s, ack: 3s}}\n");
+                                       "resume: yes, will: true, byte-budget: 128KiB, crypto: native, "
+                                       "timeouts: {tcp: 1s, ack: 3s}}\n");
   const struct device_profile *d = &s->device;
   assert_int_equal(d->tls_min, 12);
   assert_int_equal(d->tls_max, 13);
@@ -73,6 +75,7 @@ static void a_device_can_be_another(void **state)
   assert_int_equal(d->session_expiry_s, 0);
   assert_int_equal(d->keep_alive_s, 90);
   assert_int_equal(d->byte_budget, 131072);
+  assert_int_equal(s->crypto, SCENARIO_NATIVE);
   assert_int_equal(d->tcp_timeout_ms, 1000);
   assert_int_equal(d->handshake_timeout_ms, 10000);
   assert_int_equal(d->ack_timeout_ms, 3000);

@@ -76,7 +76,8 @@ static void adds_keys_to_mappings_of_either_style_and_to_none(void **state)
   const struct scenario_override set[] = {{"fleet.profile", "m4"},       {"phases[0].do[0].connect.rate", "7/s"},
                                           {"pki.devices", "B"},          {"phases[0].until", "online == 100%"},
                                           {"device.timeouts.tcp", "2s"}, {"device.timeouts.ack", "3s"},
-                                          {"limits.run", "5m"},          {"seed", "9"}};
+                                          {"limits.run", "5m"},          {"seed", "9"},
+                                          {"device.crypto", "native"}};
   struct scenario *s = loaded(set, sizeof set / sizeof *set);
   assert_string_equal(s->profile_name, "m4");
   assert_float_equal(s->phases[0].steps[0].rate, 7, 0);
@@ -86,6 +87,7 @@ static void adds_keys_to_mappings_of_either_style_and_to_none(void **state)
   assert_int_equal(s->device.ack_timeout_ms, 3000);
   assert_int_equal(s->run_limit_ms, 300000);
   assert_int_equal(s->seed, 9);
+  assert_int_equal(s->crypto, SCENARIO_NATIVE);
   assert_int_equal(s->phases[0].steps[2].line, 15);
   scenario_free(s);
 }
