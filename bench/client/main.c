@@ -20,7 +20,7 @@
 #define CONNECT_WITHIN_MS 60000u /* after the last planned start */
 
 static const struct client_kind *const kinds[] = {
-    &client_fleetsim,     &client_fleetsim_native, &client_openssl,
+    &client_fleetsim,     &client_fleetsim_native, &client_openssl, &client_openssl_lean,
 #ifdef BENCH_LIBMOSQUITTO
     &client_libmosquitto,
 #endif
@@ -141,7 +141,7 @@ static int obey(uv_loop_t *loop, const char *line)
     task.rate = rate;
     task.total += count;
     task.until_ns = task.began_ns + (uint64_t) ((double) count / rate * 1e9) + CONNECT_WITHIN_MS * 1000000ull;
-    run(loop, "connect", 1);
+    run(loop, "connect", 10);
   } else if (sscanf(line, "idle %lf", &seconds) == 1) {
     task.until_ns = task.began_ns + (uint64_t) (seconds * 1e9);
     run(loop, "idle", 100);
