@@ -20,6 +20,7 @@
 #include "net/backend.h"
 #include "report/events.h"
 #include "report/metrics.h"
+#include "timing/profile.h"
 
 #define FLEET_ROOTS_MAX 8
 
@@ -42,6 +43,8 @@ struct fleet_config {
   size_t root_count;
   size_t source_addresses; /* 127.0.0.1.. ; 0: the system chooses */
   struct backoff_policy reconnect;
+  const struct timing_profile *timing; /* the devices' processor; NULL: no time is modelled */
+  bool pace;                           /* with `timing`: a device's effects wait until that processor would be done */
   uint64_t seed;
   struct metrics *metrics;
   struct events *events;

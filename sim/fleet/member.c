@@ -18,6 +18,10 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 
 void member_arm(struct member *m)
 {
+  if (m->held != NULL) {
+    backend_deadline(m->conn, member_held_until_ms(m));
+    return;
+  }
   uint64_t at = earliest(m->start_at_ms, earliest(m->device_at_ms, earliest(m->telemetry_at_ms, m->shelve_by_ms)));
   backend_deadline(m->conn, at);
 }
@@ -89,6 +93,7 @@ void member_power_on(struct member *m)
 void member_power_off(struct member *m)
 {
   if (m->link == MEMBER_OFF) return;
+  member_drop_held(m);
   backend_close(m->conn);
   if (m->link == MEMBER_DIALLING) m->fleet->dialling--;
   m->fleet->config.ops->destroy(m->client);
@@ -142,7 +147,7 @@ static void after_end(struct member *m)
   }
 }
 
-static void apply(struct member *m, const struct device_effects *fx)
+void member_apply(struct member *m, const struct device_effects *fx)
 {
   m->device_at_ms = fx->deadline_ms;
   if (fx->out_size > 0 && backend_send(m->conn, fx->out, fx->out_size) != 0) {
@@ -160,24 +165,36 @@ static void apply(struct member *m, const struct device_effects *fx)
   member_arm(m);
 }
 
-void member_feed(struct member *m, struct device_event *event)
+/* One step of the device, with all that is counted around it. */
+static void step(struct member *m, const struct device_event *event, struct device_effects *fx)
 {
-  if (m->link == MEMBER_OFF) return;
   struct fleet *fleet = m->fleet;
-  struct backend *backend = fleet->config.backend;
-  event->now_ms = backend_now_ms(backend);
-  event->unix_s = member_unix_s(m);
-  struct device_effects fx = {.out = fleet->out, .out_capacity = sizeof fleet->out};
-  if (m->handshaking) m->step_cpu_us = backend_cpu_us(backend);
+  if (m->handshaking) m->step_cpu_us = backend_cpu_us(fleet->config.backend);
+  member_step_begin(m);
   if (event->kind == DEVICE_BYTES) m->record_bytes_in += (uint32_t) event->bytes.size;
   crypto_meter_use(&m->meter);
-  fleet->config.ops->step(m->client, event, &fx);
+  fleet->config.ops->step(m->client, event, fx);
   crypto_meter_use(NULL);
-  m->record_bytes_out += (uint32_t) fx.out_size;
+  m->record_bytes_out += (uint32_t) fx->out_size;
+  if (m->handshaking) m->cpu_us += backend_cpu_us(fleet->config.backend) - m->step_cpu_us;
+  m->accepted = fx->accepted;
+}
+
+void member_feed(struct member *m, struct device_event *event)
+{
+  if (m->link == MEMBER_OFF || member_defer(m, event)) return;
+  struct fleet *fleet = m->fleet;
+  event->now_ms = backend_now_ms(fleet->config.backend);
+  event->unix_s = member_unix_s(m);
+  struct device_effects fx = {.out = fleet->out, .out_capacity = sizeof fleet->out};
+  step(m, event, &fx);
+  uint64_t busy_us = fleet->config.pace ? member_step_us(m) : 0;
+  if (m->shook) member_book_handshake(m);
   if (!m->handshaking) member_book_work(m);
-  if (m->handshaking) m->cpu_us += backend_cpu_us(backend) - m->step_cpu_us;
-  m->accepted = fx.accepted;
-  apply(m, &fx);
+  if (busy_us == 0 || !member_hold(m, &fx, busy_us))
+    member_apply(m, &fx);
+  else
+    member_arm(m);
 }
 
 void member_stop(struct member *m)
@@ -227,19 +244,21 @@ static void on_deadline(void *user)
 {
   struct member *m = user;
   uint64_t now = backend_now_ms(m->fleet->config.backend);
-  if (m->device_at_ms <= now) {
+  member_release(m);
+  if (m->held == NULL && m->device_at_ms <= now) {
     m->device_at_ms = DEVICE_NEVER;
     member_feed(m, &(struct device_event){.kind = DEVICE_TICK});
   }
-  if (m->telemetry_at_ms <= now) member_send_telemetry(m);
-  if (m->shelving && (m->shelve_by_ms <= now || m->facts.telemetry_acked >= m->facts.telemetry_sent)) {
+  if (m->held == NULL && m->telemetry_at_ms <= now) member_send_telemetry(m);
+  if (m->held == NULL && m->shelving &&
+      (m->shelve_by_ms <= now || m->facts.telemetry_acked >= m->facts.telemetry_sent)) {
     m->shelve_by_ms = DEVICE_NEVER;
     if (m->link == MEMBER_DOWN)
       after_end(m);
     else
       member_stop(m);
   }
-  if (m->start_at_ms <= now) start(m);
+  if (m->held == NULL && m->start_at_ms <= now) start(m);
   member_arm(m);
 }
 

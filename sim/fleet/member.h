@@ -39,6 +39,12 @@ struct member {
    * only the two hellos, some 300 bytes, go in the clear. */
   struct crypto_meter meter;
   uint32_t record_bytes_in, record_bytes_out;
+  /* when the present step began: modelled cycles of `meter`, record bytes, and whether a handshake was under way */
+  double step_cycles;
+  uint32_t step_bytes;
+  bool step_handshake;
+  bool shook;               /* the handshake ended well in the present step */
+  struct member_held *held; /* pacing: the device computes until then; NULL: it is free */
   struct backoff_state backoff;
 
   /* the latest handshake, until CONNACK confirms it */
@@ -82,6 +88,7 @@ void member_plan(struct member *member, enum fleet_endpoint endpoint, bool full_
 void member_arm(struct member *member);
 
 void member_feed(struct member *member, struct device_event *event);
+void member_apply(struct member *member, const struct device_effects *effects);
 void member_stop(struct member *member);
 void member_set_wanted(struct member *member, bool wanted);
 
@@ -92,8 +99,24 @@ extern const struct backend_handler member_handler;
 void member_observe(void *member, const struct device_note *note);
 void member_count_failure(struct member *member, enum device_failure failure, const char *detail);
 
+/* work.c: a handshake that ended well in this step goes into the histograms. */
+void member_book_handshake(struct member *member);
+
 /* work.c: what the device has computed and moved goes into the counters, and starts at nothing again. */
 void member_book_work(struct member *member);
+
+/* pace.c: around a step; what it has cost the device's processor so far, in modelled microseconds (0: no profile). */
+void member_step_begin(struct member *member);
+uint64_t member_step_us(const struct member *member);
+
+/* pace.c: keeps effects back for so long. False: no memory for that, apply them now. */
+bool member_hold(struct member *member, const struct device_effects *effects, uint64_t busy_us);
+/* When the device is free again; DEVICE_NEVER: it is. */
+uint64_t member_held_until_ms(const struct member *member);
+/* True when the device computes and cannot take the event now: STOP and CLOSED are told later, others are lost. */
+bool member_defer(struct member *member, const struct device_event *event);
+void member_release(struct member *member);
+void member_drop_held(struct member *member);
 
 /* telemetry.c */
 void member_send_telemetry(struct member *member);

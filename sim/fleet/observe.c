@@ -34,11 +34,11 @@ static void on_handshake(struct member *m, const struct device_note *note)
 {
   struct metrics *metrics = m->fleet->config.metrics;
   m->handshaking = false;
+  m->shook = true;
   m->facts.resumed = note->resumed;
   m->seen_root = note->resumed ? -1 : root_of(m->fleet, note->anchor_id);
   m->seen_generation = m->fleet->generation;
   metrics_add(metrics, note->resumed ? METRIC_HANDSHAKE_RESUMED : METRIC_HANDSHAKE_FULL, 1);
-  metrics_record_us(metrics, METRIC_HANDSHAKE_WALL, fleet_clock_us(m->fleet) - m->opened_us);
   /* the handshake ends inside its dearest step: chain, signature and key are checked and made there */
   m->cpu_us += backend_cpu_us(m->fleet->config.backend) - m->step_cpu_us;
   metrics_record_us(metrics, METRIC_HANDSHAKE_CPU, m->cpu_us);

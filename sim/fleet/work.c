@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "fleet/member.h"
+#include "timing/model.h"
 
 static void book_crypto(struct metrics *metrics, const struct crypto_meter *meter)
 {
@@ -13,6 +14,19 @@ static void book_crypto(struct metrics *metrics, const struct crypto_meter *mete
   metrics_add(metrics, METRIC_CRYPTO_VERIFY_REMEMBERED, meter->verify_remembered);
   metrics_add(metrics, METRIC_CRYPTO_VERIFY_COMPUTED, (uint64_t) meter->verify - meter->verify_remembered);
   metrics_add(metrics, METRIC_CRYPTO_SHA256_BYTES, 64u * (uint64_t) meter->sha256_blocks);
+}
+
+void member_book_handshake(struct member *m)
+{
+  const struct fleet_config *config = &m->fleet->config;
+  uint64_t bytes = (uint64_t) m->record_bytes_in + m->record_bytes_out;
+  uint64_t busy_us = config->pace ? member_step_us(m) : 0; /* it is done when this step's time has passed */
+  metrics_record_us(config->metrics, METRIC_HANDSHAKE_WALL, fleet_clock_us(m->fleet) - m->opened_us + busy_us);
+  if (config->timing != NULL) {
+    double cycles = timing_handshake(config->timing, &m->meter, bytes);
+    metrics_record_us(config->metrics, METRIC_HANDSHAKE_DEVICE, (uint64_t) timing_us(config->timing, cycles));
+  }
+  m->shook = false;
 }
 
 void member_book_work(struct member *m)

@@ -10,6 +10,7 @@
 #ifndef FLEETSIM_BACKEND_H
 #define FLEETSIM_BACKEND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,10 @@ int backend_send(struct backend_conn *conn, const uint8_t *data, size_t size);
 
 /* Bytes that have not gone to the socket yet. */
 size_t backend_backlog(const struct backend_conn *conn);
+
+/* Paused: what arrives stays with the network, and so does its end, until the connection is resumed. Lasts until the
+ * connection is closed. Does nothing without one. */
+void backend_pause(struct backend_conn *conn, bool paused);
 
 /* Closes after what was sent has left or 1 s has passed; no callback of this attempt follows. */
 void backend_close(struct backend_conn *conn);

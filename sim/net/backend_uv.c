@@ -56,7 +56,7 @@ struct uv_socket {
   struct backend_conn *conn;
   size_t backlog;
   enum device_failure failure; /* of a write, told with the end of the stream */
-  bool flushing, closing;
+  bool open, flushing, closing;
   unsigned handles;
 };
 
@@ -263,6 +263,7 @@ static void on_connect(uv_connect_t *request, int status)
     socket_ended(socket, failure_of(status));
     return;
   }
+  socket->open = true;
   struct backend *backend = socket->conn->backend;
   socket->conn->handler->opened(socket->conn->user);
   uncork(backend);
@@ -443,6 +444,16 @@ int backend_send(struct backend_conn *conn, const uint8_t *data, size_t size)
     size -= taken;
   }
   return 0;
+}
+
+void backend_pause(struct backend_conn *conn, bool paused)
+{
+  struct uv_socket *socket = conn->socket;
+  if (socket == NULL || !socket->open) return;
+  if (paused)
+    uv_read_stop((uv_stream_t *) &socket->tcp);
+  else
+    (void) uv_read_start((uv_stream_t *) &socket->tcp, give_buffer, on_read); /* fails on a closed stream only */
 }
 
 void backend_close(struct backend_conn *conn)

@@ -20,7 +20,8 @@
   X(CONNECT_OPEN,       "connect.open",              GAUGE,     "attempts still under way when the run ended") \
   X(CONNECT_TOTAL,      "connect.total_ms",          HISTOGRAM, "planned start to CONNACK") \
   X(HANDSHAKE_WALL,     "handshake.wall_ms",         HISTOGRAM, "TCP open to the end of the TLS handshake") \
-  X(HANDSHAKE_DEVICE,   "handshake.device_ms",       HISTOGRAM, "the same on the modelled device") \
+  X(HANDSHAKE_DEVICE,   "handshake.device_ms",       HISTOGRAM, "modelled: processor time of a handshake on the device of the timing profile") \
+  X(PACE_LATENESS,      "pace.lateness_ms",          HISTOGRAM, "pacing: how late a device's effects were let go after its modelled time had passed") \
   X(HANDSHAKE_CPU,      "handshake.host_cpu_us",     HISTOGRAM, "CPU of this machine per handshake, microseconds") \
   X(HANDSHAKE_FULL,     "handshake.full",            COUNTER,   "handshakes with a certificate check") \
   X(HANDSHAKE_RESUMED,  "handshake.resumed",         COUNTER,   "handshakes resumed from a ticket: no certificate was checked") \

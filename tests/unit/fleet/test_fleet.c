@@ -31,7 +31,8 @@ struct backend_conn {
   const struct backend_handler *handler;
   void *user;
   uint64_t deadline_ms;
-  bool dialled, open;
+  bool dialled, open, paused;
+  unsigned sent;
 };
 
 size_t backend_conn_size(void)
@@ -58,7 +59,8 @@ void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *t
 int backend_send(struct backend_conn *conn, const uint8_t *data, size_t size)
 {
   (void) data, (void) size;
-  assert_true(conn->open);
+  assert_true(conn->open && !conn->paused);
+  conn->sent++;
   return 0;
 }
 
@@ -68,9 +70,14 @@ size_t backend_backlog(const struct backend_conn *conn)
   return 0;
 }
 
+void backend_pause(struct backend_conn *conn, bool paused)
+{
+  conn->paused = paused;
+}
+
 void backend_close(struct backend_conn *conn)
 {
-  conn->dialled = conn->open = false;
+  conn->dialled = conn->open = conn->paused = false;
 }
 
 void backend_deadline(struct backend_conn *conn, uint64_t at_ms)
@@ -235,7 +242,13 @@ static const struct device_ops puppet_ops = {.name = "puppet",
 /* The world of one test ---------------------------------------------------------------------------------------------
  */
 
+/* Opening costs a puppet 7 verifications of 100 ms and a rest of 50 ms; nothing else costs anything. */
+static const struct timing_profile slow = {
+    .name = "slow", .clock_hz = 1e6, .verify = 1e5, .handshake_rest = 5e4, .k_low = 1, .k_nominal = 1, .k_high = 1};
+
 struct world {
+  const struct timing_profile *timing;
+  bool pace;
   struct backend backend;
   struct fleet *fleet;
   struct metrics *metrics;
@@ -270,6 +283,8 @@ static void make_fleet(struct world *w)
                                 .anchor_id = {{9}, {1}},
                                 .root_count = 2,
                                 .reconnect = {.kind = BACKOFF_FIXED, .base_ms = 1000, .cap_ms = 1000},
+                                .timing = w->timing,
+                                .pace = w->pace,
                                 .seed = 7,
                                 .metrics = w->metrics,
                                 .events = w->events};
@@ -277,10 +292,12 @@ static void make_fleet(struct world *w)
 }
 
 /* `damaged`: index of a device that does not boot, -1: all do. */
-static struct world *new_world(int damaged)
+static struct world *new_world_with(int damaged, const struct timing_profile *timing, bool pace)
 {
   struct world *w = calloc(1, sizeof *w);
   assert_non_null(w);
+  w->timing = timing;
+  w->pace = pace;
   memset(outcome, 0, sizeof outcome);
   outbox_full = false;
   for (int i = 0; i < DEVICES; i++) w->pages[i][0] = i != damaged;
@@ -292,6 +309,11 @@ static struct world *new_world(int damaged)
   assert_int_equal(events_open(w->folder, &w->events, NULL), 0);
   make_fleet(w);
   return w;
+}
+
+static struct world *new_world(int damaged)
+{
+  return new_world_with(damaged, NULL, false);
 }
 
 static void on_closed(void *ctx)
@@ -626,6 +648,115 @@ static void the_same_seed_gives_the_same_order(void **state)
   end(b);
 }
 
+/* Pacing ----------------------------------------------------------------------------------------------------------- */
+
+static struct world *one_device_opens(bool pace)
+{
+  struct world *w = new_world_with(-1, &slow, pace);
+  const uint32_t first = 0;
+  fleet_connect(w->fleet, &first, 1, 0, false);
+  while (!w->backend.conns[0]->open) pass(w, 1);
+  return w;
+}
+
+static double device_ms(const struct world *w)
+{
+  double value = 0;
+  assert_int_equal(metrics_find(w->metrics, "handshake.device_ms.p50", &value), 0);
+  return value;
+}
+
+static double wall_ms(const struct world *w)
+{
+  double value = 0;
+  assert_int_equal(metrics_find(w->metrics, "handshake.wall_ms.p50", &value), 0);
+  return value;
+}
+
+static void the_modelled_time_of_a_handshake_is_told_without_waiting_for_it(void **state)
+{
+  (void) state;
+  struct world *w = one_device_opens(false);
+  assert_int_equal(w->backend.conns[0]->sent, 1);
+  assert_in_range((uint64_t) device_ms(w), 749, 751);
+  assert_in_range((uint64_t) wall_ms(w), 0, 1);
+  end(w);
+}
+
+static void a_paced_device_computes_before_it_answers(void **state)
+{
+  (void) state;
+  struct world *w = one_device_opens(true);
+  struct backend_conn *conn = w->backend.conns[0];
+  assert_true(conn->paused);
+  pass(w, 748);
+  assert_int_equal(conn->sent, 0);
+  pass(w, 4);
+  assert_int_equal(conn->sent, 1);
+  assert_false(conn->paused);
+  assert_in_range((uint64_t) device_ms(w), 749, 751);
+  assert_in_range((uint64_t) wall_ms(w), 749, 752);
+  struct metrics_stats lateness;
+  metrics_stats(w->metrics, METRIC_PACE_LATENESS, &lateness);
+  assert_int_equal(lateness.count, 1);
+  assert_true(lateness.max <= 2);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void a_device_that_computes_sends_no_telemetry(void **state)
+{
+  (void) state;
+  struct world *w = one_device_opens(true);
+  fleet_set_telemetry(w->fleet, &(struct fleet_telemetry){.on = true, .every_ms = 100, .bytes = 16, .qos = 1});
+  pass(w, 700);
+  assert_int_equal(fleet_facts(w->fleet, 0)->telemetry_sent, 0);
+  assert_false(fleet_publish(w->fleet, 0, 16, 1));
+  pass(w, 300);
+  assert_true(fleet_facts(w->fleet, 0)->telemetry_sent >= 2);
+  end(w);
+}
+
+static void a_device_hears_the_end_of_its_connection_when_it_has_computed(void **state)
+{
+  (void) state;
+  struct world *w = one_device_opens(true);
+  struct backend_conn *conn = w->backend.conns[0];
+  conn->open = conn->paused = false;
+  conn->handler->closed(conn->user, DEVICE_FAIL_TCP_RESET);
+  pass(w, 700);
+  assert_true(fleet_facts(w->fleet, 0)->online); /* as far as it knows */
+  pass(w, 60);
+  assert_int_equal(conn->sent, 0);
+  assert_false(fleet_facts(w->fleet, 0)->online);
+  assert_int_equal(fleet_facts(w->fleet, 0)->last_failure, DEVICE_FAIL_SESSION_CLOSED);
+  end(w);
+}
+
+static void the_plan_ends_a_device_that_computes_when_it_has(void **state)
+{
+  (void) state;
+  struct world *w = one_device_opens(true);
+  fleet_disconnect_all(w->fleet);
+  pass(w, 700);
+  assert_true(w->backend.conns[0]->open);
+  pass(w, 60);
+  assert_false(w->backend.conns[0]->open);
+  assert_int_equal(fleet_facts(w->fleet, 0)->last_failure, DEVICE_FAIL_SESSION_STOPPED);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void a_power_cut_does_not_wait(void **state)
+{
+  (void) state;
+  struct world *w = one_device_opens(true);
+  struct fleet_census census;
+  fleet_census(w->fleet, &census);
+  assert_int_equal(census.online, 1);
+  end(w); /* powers off in the midst of it: nothing may leak, nothing may be sent */
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -645,6 +776,12 @@ int main(void)
       cmocka_unit_test(a_device_with_damaged_memory_is_counted_and_left_out),
       cmocka_unit_test(a_wrong_clock_is_believed_and_goes_on),
       cmocka_unit_test(the_same_seed_gives_the_same_order),
+      cmocka_unit_test(the_modelled_time_of_a_handshake_is_told_without_waiting_for_it),
+      cmocka_unit_test(a_paced_device_computes_before_it_answers),
+      cmocka_unit_test(a_device_that_computes_sends_no_telemetry),
+      cmocka_unit_test(a_device_hears_the_end_of_its_connection_when_it_has_computed),
+      cmocka_unit_test(the_plan_ends_a_device_that_computes_when_it_has),
+      cmocka_unit_test(a_power_cut_does_not_wait),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
