@@ -28,7 +28,8 @@ int64_t device_platform_time(int64_t *out); /* sim/device/platform.c */
 #define MBEDTLS_PSA_CRYPTO_CONFIG_FILE "psa_config.h"
 #define MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG
 #define MBEDTLS_USE_PSA_CRYPTO
-#define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS /* no second world shares our memory: copying every input guards nothing */
+/* no second world shares our memory: copying every input and output would guard nothing */
+#define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS
 #define MBEDTLS_HAVE_ASM
 #define MBEDTLS_ECP_NIST_OPTIM
 #define MBEDTLS_ECP_WINDOW_SIZE       4

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -15,15 +16,20 @@
 
 /* Looking -----------------------------------------------------------------------------------------------------------*/
 
-/* The first number in the file after `key`; false where there is none ("max" is none). */
-static bool read_number(const char *path, const char *key, uint64_t *out)
+/* Up to `count` numbers of the first line that begins with `key`; how many there were ("max" is none). */
+static int read_numbers(const char *path, const char *key, uint64_t *out, int count)
 {
   char line[256];
-  bool found = false;
+  const char *at = NULL;
   FILE *file = fopen(path, "re");
-  while (file != NULL && !found && fgets(line, sizeof line, file) != NULL)
-    found = strncmp(line, key, strlen(key)) == 0 && sscanf(line + strlen(key), "%" SCNu64, out) == 1;
+  while (file != NULL && at == NULL && fgets(line, sizeof line, file) != NULL)
+    if (strncmp(line, key, strlen(key)) == 0) at = line + strlen(key);
   if (file != NULL) fclose(file);
+  int found = 0;
+  for (char *end = NULL; at != NULL && found < count; at = end, found++) {
+    out[found] = strtoull(at, &end, 10);
+    if (end == at) break;
+  }
   return found;
 }
 
@@ -31,8 +37,9 @@ static bool read_number(const char *path, const char *key, uint64_t *out)
 static uint64_t available_memory(void)
 {
   uint64_t kib, limit, used, bytes = UINT64_MAX;
-  if (read_number("/proc/meminfo", "MemAvailable:", &kib)) bytes = kib * 1024;
-  if (read_number("/sys/fs/cgroup/memory.max", "", &limit) && read_number("/sys/fs/cgroup/memory.current", "", &used)) {
+  if (read_numbers("/proc/meminfo", "MemAvailable:", &kib, 1) == 1) bytes = kib * 1024;
+  if (read_numbers("/sys/fs/cgroup/memory.max", "", &limit, 1) == 1 &&
+      read_numbers("/sys/fs/cgroup/memory.current", "", &used, 1) == 1) {
     uint64_t left = limit > used ? limit - used : 0;
     if (left < bytes) bytes = left;
   }
@@ -41,12 +48,11 @@ static uint64_t available_memory(void)
 
 static void read_ports(unsigned *first, unsigned *last)
 {
-  FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
-  if (file == NULL || fscanf(file, "%u %u", first, last) != 2 || *first > *last) {
-    *first = 32768; /* Linux's own default */
-    *last = 60999;
-  }
-  if (file != NULL) fclose(file);
+  uint64_t range[2];
+  bool known = read_numbers("/proc/sys/net/ipv4/ip_local_port_range", "", range, 2) == 2 && range[0] <= range[1] &&
+               range[1] <= UINT16_MAX;
+  *first = known ? (unsigned) range[0] : 32768; /* Linux's own default */
+  *last = known ? (unsigned) range[1] : 60999;
 }
 
 int preflight_look(struct preflight_machine *out, struct error *error)
@@ -134,7 +140,7 @@ int preflight_arrange(const struct preflight_need *need, const struct preflight_
 
 int preflight(struct preflight_need *need, struct error *error)
 {
-  struct preflight_machine machine;
+  struct preflight_machine machine = {0};
   if (preflight_look(&machine, error) != 0 || preflight_plan(need, &machine, error) != 0) return -1;
   return preflight_arrange(need, &machine, error);
 }
