@@ -54,11 +54,6 @@ _Noreturn void board_fail(const char *sentence)
   board_exit(1);
 }
 
-void board_require(bool good, const char *sentence)
-{
-  if (!good) board_fail(sentence);
-}
-
 /* Of newlib's assert. */
 void __assert_func(const char *file, int line, const char *function, const char *expression);
 

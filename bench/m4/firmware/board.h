@@ -22,6 +22,9 @@ _Noreturn void board_exit(int code);
 _Noreturn void board_fail(const char *sentence);
 
 /* Goes on only if `good`. */
-void board_require(bool good, const char *sentence);
+static inline void board_require(bool good, const char *sentence)
+{
+  if (!good) board_fail(sentence);
+}
 
 #endif

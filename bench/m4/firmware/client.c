@@ -10,7 +10,7 @@
 #define BROKER             "localhost" /* the name that its certificate must carry */
 #define PAYLOAD            64u
 #define RECEIVE            1460u /* a TCP segment */
-#define LONGEST_NAP        1000u
+#define LONGEST_NAP_MS     1000u
 #define PROGRAM_MS_AT_MOST 120000u /* modelled; the slowest profile needs a tenth */
 
 static const struct device_profile profile = {
@@ -75,7 +75,7 @@ static void sleep_and_tick(void)
 {
   uint64_t now = m4_read(M4_TIME_MS);
   uint64_t left = firmware.effects.deadline_ms > now ? firmware.effects.deadline_ms - now : 0;
-  if (left > 0) m4_write(M4_WAIT_MS, (uint32_t) (left < LONGEST_NAP ? left : LONGEST_NAP));
+  if (left > 0) m4_write(M4_WAIT_MS, (uint32_t) (left < LONGEST_NAP_MS ? left : LONGEST_NAP_MS));
   if (m4_read(M4_TIME_MS) >= firmware.effects.deadline_ms) step((struct device_event){.kind = DEVICE_TICK});
 }
 
@@ -127,6 +127,13 @@ static void publish(void)
   m4_mark_end("publish");
 }
 
+static _Noreturn void fail(enum device_failure failure)
+{
+  board_print(device_failure_sentence(failure));
+  board_print("\n");
+  board_fail(device_failure_name(failure));
+}
+
 static void boot(void)
 {
   struct device_config config = {.profile = &profile, .endpoints = &broker, .endpoint_count = 1, .host = board_host};
@@ -147,7 +154,5 @@ int main(void)
   if (!firmware.ended) step((struct device_event){.kind = DEVICE_STOP});
   device_builtin.destroy(&firmware.device);
   if (firmware.acked && firmware.failure == DEVICE_FAIL_SESSION_STOPPED) return 0;
-  board_print(device_failure_sentence(firmware.failure));
-  board_print("\n");
-  board_fail(device_failure_name(firmware.failure));
+  fail(firmware.failure);
 }
