@@ -42,7 +42,8 @@ struct client_kind {
   const char *name;
   const char *(*version)(void); /* of the library, as in "OpenSSL 3.0.17" */
   int (*open)(const struct client_config *config, struct error *error);
-  void (*connect)(size_t index); /* begins; never blocks for the peer */
+  int (*prepare)(struct error *error); /* makes the devices; measured as memory, not as time; may be NULL */
+  void (*connect)(size_t index);       /* begins; never blocks for the peer */
   /* One message of CLIENT_PAYLOAD bytes to private/ID/telemetry; false: not now (window full, socket full). */
   bool (*publish)(size_t index, int qos);
   void (*counts)(struct client_counts *out);

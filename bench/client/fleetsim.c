@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 /* Our own client: the fleet as a run has it, on the libuv backend. Accelerated, or with the device library's own P-256.
  */
-#include <stdlib.h>
 
 #include "client.h"
 #include "crypto/p256_host.h"
@@ -25,7 +24,7 @@ static const struct device_profile profile = {
     .byte_budget = 65536,
 };
 
-/* The one fleet of this process; made at the first connect, so that its memory counts as the connections'. */
+/* The one fleet of this process; made by `prepare`, so that its memory counts as the connections'. */
 static struct {
   struct fleet_config config;
   struct fleet *fleet;
@@ -92,10 +91,13 @@ static int open_native(const struct client_config *client, struct error *error)
   return open_fleet(client, error);
 }
 
+static int prepare(struct error *error)
+{
+  return fleet_create(&own.config, &own.fleet, error);
+}
+
 static void connect_device(size_t index)
 {
-  struct error error;
-  if (own.fleet == NULL && fleet_create(&own.config, &own.fleet, &error) != 0) abort();
   uint32_t device = (uint32_t) index;
   fleet_connect(own.fleet, &device, 1, 0, false);
 }
@@ -127,6 +129,7 @@ static void describe(json_t *out)
 const struct client_kind client_fleetsim = {.name = "fleetsim",
                                             .version = version,
                                             .open = open_fleet,
+                                            .prepare = prepare,
                                             .connect = connect_device,
                                             .publish = publish,
                                             .counts = counts,
@@ -134,6 +137,7 @@ const struct client_kind client_fleetsim = {.name = "fleetsim",
 const struct client_kind client_fleetsim_native = {.name = "fleetsim_native",
                                                    .version = version,
                                                    .open = open_native,
+                                                   .prepare = prepare,
                                                    .connect = connect_device,
                                                    .publish = publish,
                                                    .counts = counts,

@@ -206,6 +206,10 @@ int main(int argc, char **argv)
     return error.code;
   }
   answer("open", 0, uv_hrtime(), 0);
+  if (task.kind->prepare != NULL && task.kind->prepare(&error) != 0) {
+    fprintf(stderr, "bench client %s: %s\n", task.kind->name, error.text);
+    return error.code;
+  }
   for (char line[128]; fgets(line, sizeof line, stdin) != NULL;) {
     line[strcspn(line, "\n")] = '\0';
     if (obey(&loop, line) != 0) return EXIT_CODE_USAGE;

@@ -114,8 +114,8 @@ static int choose_addresses(struct preflight_need *need, const struct preflight_
   if (!need->loopback || need->source_addresses > 0) return 0;
   size_t share = usable < ADDRESSES_CONNECTIONS_MAX ? usable : ADDRESSES_CONNECTIONS_MAX;
   size_t wanted = (need->devices + share - 1) / share;
-  need->source_addresses = wanted < ADDRESSES_MAX ? wanted : ADDRESSES_MAX;
-  return 0;
+  if (wanted > 1) need->source_addresses = wanted < ADDRESSES_MAX ? wanted : ADDRESSES_MAX;
+  return 0; /* one address: the system chooses it, and a connect saves three calls */
 }
 
 int preflight_plan(struct preflight_need *need, const struct preflight_machine *machine, struct error *error)

@@ -45,8 +45,8 @@ static void assert_addresses(size_t devices, size_t expected)
 static void five_thousand_connections_share_an_address(void **state)
 {
   (void) state;
-  assert_addresses(1, 1);
-  assert_addresses(5000, 1);
+  assert_addresses(1, 0); /* the system chooses */
+  assert_addresses(5000, 0);
   assert_addresses(5001, 2);
   assert_addresses(16000, 4);
 }
