@@ -62,6 +62,8 @@ static unsigned cost_of_class(const struct m4_model *model, const struct m4_inst
   case M4_IT: return model->it;
   case M4_SYSTEM: return model->system;
   case M4_HINT: return model->hint;
+  case M4_FLOAT_MOVE: return model->float_move;
+  case M4_FLOAT_MOVE_PAIR: return model->float_move_pair;
   case M4_EXCEPTION: return model->exception;
   default: return model->unclassified;
   }

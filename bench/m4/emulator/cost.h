@@ -20,8 +20,8 @@
   X(load_pc, 2, "LDR PC, before the branch")                                                              \
   X(store, 1, "STR, immediate offset")                                                                    \
   X(store_register_offset, 2, "STR, register offset")                                                     \
-  X(multiple, 1, "LDM, STM, PUSH, POP: for the instruction")                                              \
-  X(multiple_each, 1, "and for each register")                                                            \
+  X(multiple, 1, "LDM, STM, PUSH, POP, VLDR, VSTM: for the instruction")                                  \
+  X(multiple_each, 1, "and for each word")                                                                \
   X(dual, 3, "LDRD, STRD")                                                                                \
   X(branch, 1, "any branch, taken or not")                                                                \
   X(table_branch, 3, "TBB, TBH, before the refill")                                                       \
@@ -32,6 +32,8 @@
   X(it, 1, "IT; 0 where it folds into the instruction before")                                            \
   X(system, 2, "MSR, MRS, CPS, barriers")                                                                 \
   X(hint, 1, "NOP, WFI")                                                                                  \
+  X(float_move, 1, "VMOV of one register, VMRS")                                                          \
+  X(float_move_pair, 2, "VMOV of two core registers")                                                     \
   X(exception, 12, "SVC: entry")                                                                          \
   X(unclassified, 1, "what the classifier does not know; the report counts them")
 

@@ -1,5 +1,6 @@
 /* What a Thumb-2 instruction is, as far as its cost on a Cortex-M4 depends on it. Encodings: Arm v7-M Architecture
- * Reference Manual (DDI 0403), chapter A5. Floating point is not decoded: the images are built for soft float.
+ * Reference Manual (DDI 0403), chapter A5. Of floating point it knows moves, loads and stores, since P-256 code
+ * keeps integers in those registers; arithmetic stays unclassified.
  */
 #ifndef FLEETSIM_M4_INSTRUCTION_H
 #define FLEETSIM_M4_INSTRUCTION_H
@@ -25,9 +26,11 @@ enum m4_class {
   M4_BRANCH, /* B, Bcc, CBZ, BL, BX, BLX, MOV PC: `branch` says how */
   M4_TABLE_BRANCH,
   M4_IT,
-  M4_SYSTEM,    /* MSR, MRS, CPS, barriers */
-  M4_HINT,      /* NOP, YIELD, WFI ... */
-  M4_EXCEPTION, /* SVC, BKPT, UDF */
+  M4_SYSTEM,          /* MSR, MRS, CPS, barriers */
+  M4_HINT,            /* NOP, YIELD, WFI ... */
+  M4_FLOAT_MOVE,      /* between one core register and one of the FPU */
+  M4_FLOAT_MOVE_PAIR, /* two of each */
+  M4_EXCEPTION,       /* SVC, BKPT, UDF */
   M4_CLASSES,
 };
 

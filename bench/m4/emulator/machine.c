@@ -113,12 +113,12 @@ static bool on_bad_access(uc_engine *core, uc_mem_type type, uint64_t address, i
 static const char *exception_name(uint32_t number)
 {
   switch (number) {
-  case 1: return "an undefined instruction";
   case 2: return "an SVC";
   case 3: return "a fault in fetching code";
   case 4: return "a fault in reaching data, such as an unaligned LDM";
   case 7: return "a BKPT";
   case 8: return "a return from an exception";
+  case 17: return "a floating-point instruction before the FPU is enabled";
   case 18: return "a branch to an even address, which is not Thumb";
   default: return "an exception";
   }
@@ -186,6 +186,12 @@ static int execute(struct m4_machine *m)
   const uc_err problem = uc_emu_start(m->core, m->image->reset, NOWHERE, 0, 0);
   if (m->failed) return -1;
   if (m->run->exited) return 0;
+  if (problem == UC_ERR_INSN_INVALID)
+    return error_set(
+        m->error, EXIT_CODE_SETUP,
+        "the image ended in an undefined instruction in the block at 0x%08x: was it built for another core "
+        "than -mcpu=cortex-m4?",
+        m->block_address);
   if (problem != UC_ERR_OK)
     return error_set(m->error, EXIT_CODE_SETUP, "the image fails in the block at 0x%08x: %s", m->block_address,
                      uc_strerror(problem));

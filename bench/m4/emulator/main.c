@@ -66,7 +66,7 @@ static int read_number(const char *option, const char *text, uint64_t low, uint6
 static int read_model(struct m4_model *model, const char *text, struct error *error)
 {
   char name[64];
-  uint64_t cycles;
+  uint64_t cycles = 0;
   const char *equals = strchr(text, '=');
   if (equals == NULL || (size_t) (equals - text) >= sizeof name)
     return error_set(error, EXIT_CODE_USAGE, "--model takes NAME=CYCLES, such as divide=12, not '%s'", text);
@@ -78,11 +78,18 @@ static int read_model(struct m4_model *model, const char *text, struct error *er
 
 static int read_icache(struct m4_icache_shape *shape, const char *text, struct error *error)
 {
-  char behind;
   *shape = (struct m4_icache_shape){.line = 16, .ways = 2, .miss_cycles = 3};
-  const int read = // NOLINT(cert-err34-c): what does not fit an unsigned is refused as no power of two
-      sscanf(text, "%9u:%9u:%9u:%3u%c", &shape->bytes, &shape->line, &shape->ways, &shape->miss_cycles, &behind);
-  if (read >= 1 && read <= 4 && strspn(text, "0123456789:") == strlen(text)) return 0;
+  unsigned *const fields[] = {&shape->bytes, &shape->line, &shape->ways, &shape->miss_cycles};
+  const char *at = text;
+  for (size_t i = 0; i < sizeof fields / sizeof *fields && *at >= '0' && *at <= '9'; i++) {
+    char *end;
+    const unsigned long value = strtoul(at, &end, 10);
+    *fields[i] = value <= M4_ICACHE_BYTES_MAX ? (unsigned) value : 0; /* 0 is refused as a shape */
+    if (*end == '\0')
+      return shape->bytes > 0 ? 0 : error_set(error, EXIT_CODE_USAGE, "--icache of no bytes: leave it out");
+    if (*end != ':') break;
+    at = end + 1;
+  }
   return error_set(error, EXIT_CODE_USAGE, "--icache takes BYTES[:LINE[:WAYS[:MISS_CYCLES]]], not '%s'", text);
 }
 

@@ -162,11 +162,32 @@ static struct m4_instruction wide_loads_stores_and_products(uint16_t first, uint
   return field(first, 8, 1) == 0 ? wide_single(first, second, false) : of_class(M4_UNCLASSIFIED);
 }
 
+/* VLDR and VSTR cost what VLDM and VSTM of as many words do: Arm TRM 100166, table 7-1. */
+static struct m4_instruction float_load_or_store(uint16_t first, uint16_t second)
+{
+  const bool before = field(first, 8, 1) == 1, up = field(first, 7, 1) == 1, writes_back = field(first, 5, 1) == 1;
+  const unsigned base = field(first, 0, 4), words = field(second, 0, 8);
+  if (!before && !up && !writes_back) return of_class(field(first, 6, 1) == 1 ? M4_FLOAT_MOVE_PAIR : M4_UNCLASSIFIED);
+  struct m4_instruction i = {.class = field(first, 4, 1) == 1 ? M4_LOAD_MULTIPLE : M4_STORE_MULTIPLE,
+                             .transfers = (uint8_t) words,
+                             .addressed_by = bit(base)};
+  if (before && !writes_back) i.transfers = field(second, 8, 1) == 1 ? 2 : 1; /* VLDR, VSTR */
+  if (base == M4_SP && writes_back) i.stack_change = (int16_t) (4 * (up ? (int) words : -(int) words));
+  return i;
+}
+
+static struct m4_instruction coprocessor(uint16_t first, uint16_t second)
+{
+  if (field(first, 12, 1) == 1 || field(second, 9, 3) != 5) return of_class(M4_UNCLASSIFIED); /* not the FPU */
+  if (field(first, 9, 1) == 0) return float_load_or_store(first, second);
+  return of_class(field(first, 8, 1) == 0 && field(second, 4, 1) == 1 ? M4_FLOAT_MOVE : M4_UNCLASSIFIED);
+}
+
 struct m4_instruction m4_decode_wide(uint16_t first, uint16_t second)
 {
   switch (field(first, 11, 2)) {
   case 1:
-    if (field(first, 10, 1) == 1) return of_class(M4_UNCLASSIFIED); /* coprocessor, floating point */
+    if (field(first, 10, 1) == 1) return coprocessor(first, second);
     if (field(first, 9, 1) == 1)
       return wide_data_processing(field(first, 5, 4), field(first, 4, 1) == 1, field(second, 8, 4));
     return field(first, 6, 1) == 1 ? wide_dual_or_exclusive(first, second) : wide_multiple(first, second);
