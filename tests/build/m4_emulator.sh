@@ -65,6 +65,8 @@ for cycles in $(sed 's/.*"states"://; s/"memory".*//' "$work/report" | grep -o '
 done
 [ "$total" -eq "$states" ] || complain "the states have $states cycles together, the run has $total"
 
+[ $bad -eq 0 ] || exit 1
+
 run 1 --model divide=12 --model taken_direct=3
 reports '"straight":{"count":1,"cycles":28,'
 reports '"loop":{"count":1,"cycles":22,'

@@ -10,7 +10,7 @@ struct m4_instruction m4_decode_wide(uint16_t first, uint16_t second);
 
 static inline unsigned field(uint16_t half, unsigned low, unsigned bits)
 {
-  return (half >> low) & ((1u << bits) - 1u);
+  return ((unsigned) half >> low) & ((1u << bits) - 1u);
 }
 
 static inline uint16_t bit(unsigned reg)
