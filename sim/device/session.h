@@ -10,8 +10,8 @@
 #include "outbox.h"
 #include "tls.h"
 
-#define DEVICE_SESSION_WINDOW        8u    /* most unanswered PUBLISH packets */
-#define DEVICE_SESSION_SUBSCRIPTIONS 4u    /* most unanswered SUBSCRIBE packets */
+#define DEVICE_SESSION_WINDOW        DEVICE_OUTBOX_ENTRIES /* most unanswered PUBLISH packets */
+#define DEVICE_SESSION_SUBSCRIPTIONS 4u                    /* most unanswered SUBSCRIBE packets */
 #define DEVICE_SESSION_INBOUND       20u   /* most incoming QoS 2 messages before their PUBREL: our receive maximum */
 #define DEVICE_SESSION_TOPIC_MAX     128u  /* bytes of a topic of ours with its zero */
 #define DEVICE_SESSION_PACKET_MAX    1664u /* longest packet that we send: a full outbox in one message */
