@@ -1,6 +1,6 @@
 #!/bin/sh
 # All benchmarks, one after the other, and README.md's table from what they wrote. Leave the machine alone meanwhile:
-# about 45 minutes, most of them idle.
+# about an hour, most of it idle.
 #
 #   bench/run_all.sh [FOLDER]              NAME.json of each goes to FOLDER (default out/bench)
 #   bench/run_all.sh FOLDER OPTIONS...     a try, as with --rounds 1 --devices 200: prints the table, README.md stays
@@ -13,7 +13,7 @@ command -v python3 >/dev/null || { echo "run_all.sh: the table needs python3: in
 mkdir -p "$folder"
 
 worst=0
-for name in fleet-make handshake publish scale idle; do
+for name in fleet-make handshake publish scale idle pace; do
   rm -f "$folder/$name.json"
   echo "run_all.sh: $name" >&2
   code=0

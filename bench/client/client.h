@@ -21,6 +21,10 @@
 #define CLIENT_PAYLOAD      64 /* bytes of a published message */
 #define CLIENT_WINDOW       14 /* QoS 1: messages of one connection that await their PUBACK, at most */
 
+/* Names the timing profile of `fleetsim_paced`, as timing_load takes it; unset: the default one. */
+#define CLIENT_TIMING         "FLEETSIM_BENCH_TIMING"
+#define CLIENT_TIMING_DEFAULT "mbedtls-3.6.7-Os"
+
 struct client_config {
   uv_loop_t *loop;
   const char *fleet; /* folder of `fleetsim pki make` */
@@ -50,7 +54,7 @@ struct client_kind {
   void (*describe)(json_t *out); /* adds what only this kind can tell; may be NULL */
 };
 
-extern const struct client_kind client_fleetsim, client_fleetsim_native, client_openssl, client_openssl_lean,
-    client_libmosquitto, client_paho;
+extern const struct client_kind client_fleetsim, client_fleetsim_native, client_fleetsim_paced, client_openssl,
+    client_openssl_lean, client_libmosquitto, client_paho;
 
 #endif

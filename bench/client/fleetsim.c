@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
-/* Our own client: the fleet as a run has it, on the libuv backend. Accelerated, or with the device library's own P-256.
+/* Our own client: the fleet as a run has it, on the libuv backend. Accelerated, with the device library's own P-256, or
+ * paced: each device as slow as the processor of a timing profile.
  */
+#include <stdlib.h>
 
 #include "client.h"
 #include "crypto/p256_host.h"
@@ -29,6 +31,7 @@ static struct {
   struct fleet_config config;
   struct fleet *fleet;
   struct pki *pki;
+  struct timing_profile timing; /* `fleetsim_paced` */
 } own;
 
 static uint8_t *page_of(void *ctx, size_t index)
@@ -91,6 +94,17 @@ static int open_native(const struct client_config *client, struct error *error)
   return open_fleet(client, error);
 }
 
+static int open_paced(const struct client_config *client, struct error *error)
+{
+  const char *named = getenv(CLIENT_TIMING);
+  if (timing_load(named != NULL ? named : CLIENT_TIMING_DEFAULT, &own.timing, error) != 0 ||
+      open_fleet(client, error) != 0)
+    return -1;
+  own.config.timing = &own.timing;
+  own.config.pace = true;
+  return 0;
+}
+
 static int prepare(struct error *error)
 {
   return fleet_create(&own.config, &own.fleet, error);
@@ -126,6 +140,26 @@ static void describe(json_t *out)
   json_object_set_new(out, "verifications_computed", json_integer((json_int_t) memory.misses));
 }
 
+static void describe_histogram(json_t *out, const char *key, enum metric histogram)
+{
+  struct metrics_stats stats;
+  metrics_stats(own.config.metrics, histogram, &stats);
+  json_object_set_new(
+      out, key,
+      json_pack("{s:f, s:f, s:f, s:f}", "min", stats.min, "p50", stats.p50, "p99", stats.p99, "max", stats.max));
+}
+
+/* Modelled times, how late they were kept, and by which profile. */
+static void describe_paced(json_t *out)
+{
+  describe(out);
+  describe_histogram(out, "device_ms", METRIC_HANDSHAKE_DEVICE);
+  describe_histogram(out, "lateness_ms", METRIC_PACE_LATENESS);
+  json_object_set_new(out, "timing", json_string(own.timing.name));
+  json_object_set_new(out, "clock_hz", json_real(own.timing.clock_hz));
+  json_object_set_new(out, "k_nominal", json_real(own.timing.k_nominal));
+}
+
 const struct client_kind client_fleetsim = {.name = "fleetsim",
                                             .version = version,
                                             .open = open_fleet,
@@ -142,3 +176,11 @@ const struct client_kind client_fleetsim_native = {.name = "fleetsim_native",
                                                    .publish = publish,
                                                    .counts = counts,
                                                    .describe = describe};
+const struct client_kind client_fleetsim_paced = {.name = "fleetsim_paced",
+                                                  .version = version,
+                                                  .open = open_paced,
+                                                  .prepare = prepare,
+                                                  .connect = connect_device,
+                                                  .publish = publish,
+                                                  .counts = counts,
+                                                  .describe = describe_paced};

@@ -20,7 +20,7 @@
 #define CONNECT_WITHIN_MS 60000u /* after the last planned start */
 
 static const struct client_kind *const kinds[] = {
-    &client_fleetsim,     &client_fleetsim_native, &client_openssl, &client_openssl_lean,
+    &client_fleetsim,     &client_fleetsim_native, &client_fleetsim_paced, &client_openssl, &client_openssl_lean,
 #ifdef BENCH_LIBMOSQUITTO
     &client_libmosquitto,
 #endif

@@ -116,6 +116,15 @@ static int read_line(struct child *child, const char *asked, double within_s, ch
   return 0;
 }
 
+/* A distribution that only a paced kind tells. */
+static struct child_times times_of(const json_t *answer, const char *key)
+{
+  const json_t *of = json_object_get(answer, key);
+  return (struct child_times){.p50 = json_number_value(json_object_get(of, "p50")),
+                              .p99 = json_number_value(json_object_get(of, "p99")),
+                              .max = json_number_value(json_object_get(of, "max"))};
+}
+
 static int read_answer(struct child *child, const char *asked, double within_s, struct child_answer *answer,
                        struct error *error)
 {
@@ -136,6 +145,7 @@ static int read_answer(struct child *child, const char *asked, double within_s, 
     answer->online = (size_t) online, answer->failed = (size_t) failed, answer->lost = (size_t) lost;
     answer->messages = (uint64_t) messages, answer->cpu_us = (uint64_t) cpu_us, answer->wall_us = (uint64_t) wall_us;
     answer->remembered = (uint64_t) remembered, answer->computed = (uint64_t) computed;
+    answer->device_ms = times_of(json, "device_ms"), answer->lateness_ms = times_of(json, "lateness_ms");
     snprintf(answer->version, sizeof answer->version, "%s", version);
   }
   json_decref(json);
@@ -146,7 +156,7 @@ int child_start(struct child *child, const struct lab *lab, const char *kind, si
                 struct child_answer *answer, struct error *error)
 {
   char program[FILES_PATH_MAX], port[8], count[24];
-  snprintf(port, sizeof port, "%u", broker_port(lab->broker, BROKER_MAIN));
+  snprintf(port, sizeof port, "%u", child->port != 0 ? child->port : broker_port(lab->broker, BROKER_MAIN));
   snprintf(count, sizeof count, "%zu", devices);
   const char *arguments[] = {PROGRAM,  "--kind", kind,     "--fleet", lab->fleet,  "--peers", lab->peers,
                              "--host", LAB_HOST, "--port", port,      "--devices", count,     NULL};

@@ -11,8 +11,14 @@
 /* Zero it before use. */
 struct child {
   const char *kind;
-  pid_t pid; /* 0: none */
+  uint16_t port; /* where its devices connect to; 0: the lab's broker */
+  pid_t pid;     /* 0: none */
   int commands, answers;
+};
+
+/* A distribution in milliseconds; zeros where the kind does not tell. */
+struct child_times {
+  double p50, p99, max;
 };
 
 /* See bench/client/main.c; cpu_us, wall_us and messages are the command's, the rest holds at its end. */
@@ -20,8 +26,10 @@ struct child_answer {
   size_t online, failed, lost;
   uint64_t messages, cpu_us, wall_us;
   double anonymous_kib;
-  uint64_t remembered, computed; /* verifications; 0 where the kind does not tell */
-  char version[64];              /* of the library under test */
+  uint64_t remembered, computed;  /* verifications; 0 where the kind does not tell */
+  struct child_times device_ms;   /* modelled handshakes */
+  struct child_times lateness_ms; /* of paced devices */
+  char version[64];               /* of the library under test */
 };
 
 /* Starts a client of `devices` devices on the lab's broker; `answer` is from before its first connect. Its standard
