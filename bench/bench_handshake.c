@@ -112,7 +112,7 @@ int main(int argc, char **argv)
                   .purpose = "CPU time of a client per connect to CONNACK: TLS 1.3, mutual, P-256.",
                   .rounds = 5,
                   .devices = 1000,
-                  .rate = 300,
+                  .rate = 400,
                   .kinds = "fleetsim,fleetsim_native,openssl,libmosquitto"}};
   struct error error;
   int code = options_parse(&bench.options, argc, argv);
