@@ -51,8 +51,10 @@ struct backend {
 /* One attempt: malloc'd, frees itself when its handles are closed. */
 struct uv_socket {
   uv_tcp_t tcp;
-  uv_connect_t connect;
-  uv_timer_t flush; /* in use only while `flushing` */
+  union {
+    uv_connect_t connect; /* until the connection is open: there is nothing to flush before */
+    uv_timer_t flush;     /* in use only while `flushing` */
+  } use;
   struct backend_conn *conn;
   size_t backlog;
   enum device_failure failure; /* of a write, told with the end of the stream */
@@ -199,7 +201,7 @@ static void socket_close(struct uv_socket *socket)
   if (socket->closing) return;
   socket->closing = true;
   uv_close((uv_handle_t *) &socket->tcp, socket_handle_closed);
-  if (socket->flushing) uv_close((uv_handle_t *) &socket->flush, socket_handle_closed);
+  if (socket->use.flushing) uv_close((uv_handle_t *) &socket->use.flush, socket_handle_closed);
 }
 
 /* Ends the attempt from below; the connection is free for its next one before its owner hears of it. */
@@ -227,11 +229,11 @@ static void socket_close_flushed(struct uv_socket *socket)
     return;
   }
   uv_read_stop((uv_stream_t *) &socket->tcp);
-  uv_timer_init(socket->tcp.loop, &socket->flush);
-  socket->flush.data = socket;
-  socket->flushing = true;
+  uv_timer_init(socket->tcp.loop, &socket->use.flush);
+  socket->use.flush.data = socket;
+  socket->use.flushing = true;
   socket->handles++;
-  uv_timer_start(&socket->flush, on_flush_timeout, FLUSH_MS, 0);
+  uv_timer_start(&socket->use.flush, on_flush_timeout, FLUSH_MS, 0);
 }
 
 static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
@@ -303,7 +305,8 @@ static int socket_start(struct uv_socket *socket, const struct sockaddr_storage 
   socklen_t size =
       from != NULL && from->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
   int status = from != NULL ? bind_to(&socket->tcp, from, size) : 0;
-  if (status == 0) status = uv_tcp_connect(&socket->connect, &socket->tcp, (const struct sockaddr *) to, on_connect);
+  if (status == 0)
+    status = uv_tcp_connect(&socket->use.connect, &socket->tcp, (const struct sockaddr *) to, on_connect);
   if (status == 0) status = uv_tcp_nodelay(&socket->tcp, 1);
   return status;
 }
@@ -370,7 +373,7 @@ void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *t
     return;
   }
   uv_tcp_init(conn->backend->loop, &socket->tcp);
-  socket->tcp.data = socket->connect.data = socket;
+  socket->tcp.data = socket->use.connect.data = socket;
   socket->handles = 1;
   int status = socket_start(socket, to, from);
   if (status != 0) {
