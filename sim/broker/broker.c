@@ -34,6 +34,11 @@ void broker_task_end(struct task *task)
   if (*link == task) *link = task->next;
 }
 
+static void on_front_closed(void *ctx)
+{
+  broker_release(ctx);
+}
+
 static void on_curl_closed(void *ctx)
 {
   broker_release(ctx);
@@ -103,9 +108,11 @@ static int open_local(struct broker *broker, struct error *error)
   if (mosquitto_find(broker, error) != 0) return -1;
   for (int i = 0; i < BROKER_LISTENERS; i++)
     if (broker->port[i] == 0 && ports_pick(broker->port, BROKER_LISTENERS, &broker->port[i], error) != 0) return -1;
-  if (broker->port[BROKER_MAIN] != broker->port[BROKER_PROVE]) return 0;
-  return error_set(error, EXIT_CODE_USAGE, "both of the broker's listeners have port %u: give them different ones",
-                   broker->port[BROKER_MAIN]);
+  if (broker->port[BROKER_MAIN] == broker->port[BROKER_PROVE])
+    return error_set(error, EXIT_CODE_USAGE, "both of the broker's listeners have port %u: give them different ones",
+                     broker->port[BROKER_MAIN]);
+  if (broker->config.handshake_timeout_ms == 0) return 0;
+  return front_open(broker->loop, broker->port, broker->config.handshake_timeout_ms, &broker->front, error);
 }
 
 static int open_remote(struct broker *broker, struct error *error)
@@ -194,6 +201,10 @@ void broker_close(struct broker *broker, void (*closed)(void *ctx), void *ctx)
     task->cancel(task);
   }
   if (!broker->config.remote) mosquitto_close(broker);
+  if (broker->front != NULL) {
+    broker->held++;
+    front_close(broker->front, on_front_closed, broker);
+  }
   broker->closing = true;
   broker->closed = closed;
   broker->closed_ctx = ctx;
@@ -217,7 +228,12 @@ const char *broker_address(const struct broker *broker, enum broker_listener lis
 
 uint16_t broker_port(const struct broker *broker, enum broker_listener listener)
 {
-  return broker->port[listener];
+  return broker->front != NULL ? front_port(broker->front, (int) listener) : broker->port[listener];
+}
+
+uint64_t broker_timed_out(const struct broker *broker)
+{
+  return broker->front != NULL ? front_timed_out(broker->front) : 0;
 }
 
 bool broker_is_local(const struct broker *broker)

@@ -44,8 +44,9 @@ struct broker_config {
   bool remote;
   const char *address[BROKER_LISTENERS]; /* remote: host name or address per listener, NULL: `host` */
   struct broker_hooks hooks;
-  uint32_t hook_timeout_ms;  /* 0: 60 s */
-  const char *operator_name; /* local: CN that may read and write private/#; NULL: nobody */
+  uint32_t hook_timeout_ms;      /* 0: 60 s */
+  uint32_t handshake_timeout_ms; /* local: a client has so long until its handshake is done (front.h); 0: any time */
+  const char *operator_name;     /* local: CN that may read and write private/#; NULL: nobody */
   /* Called when a local broker ended without being asked to; the text says how. */
   void (*died)(void *ctx, const char *how);
   void *ctx;
@@ -92,6 +93,9 @@ void broker_close(struct broker *broker, void (*closed)(void *ctx), void *ctx);
 
 int broker_path(const struct broker *broker, const char *name, char out[FILES_PATH_MAX]);
 const char *broker_host(const struct broker *broker);
+
+/* Clients that the handshake time-out has cut off so far. */
+uint64_t broker_timed_out(const struct broker *broker);
 
 /* Where to connect for this listener: 127.0.0.1, or the remote's name or address. */
 const char *broker_address(const struct broker *broker, enum broker_listener listener);

@@ -12,6 +12,7 @@
 #include "broker/broker.h"
 #include "broker/curl_uv.h"
 #include "broker/dial.h"
+#include "broker/front.h"
 
 struct task {
   struct task *next;
@@ -48,9 +49,10 @@ struct broker {
   char version[300];
   uint16_t port[BROKER_LISTENERS];
   struct mosquitto mosquitto;
+  struct front *front;  /* only with a handshake time-out: what clients meet in mosquitto's place */
   struct curl_uv *curl; /* made with the first hook that is a URL */
   struct task *tasks;
-  unsigned held; /* tasks, the child and curl: what must be gone before the broker is freed */
+  unsigned held; /* tasks, the child, the front and curl: what must be gone before the broker is freed */
   bool closing;
   void (*closed)(void *ctx);
   void *closed_ctx;

@@ -58,6 +58,7 @@
   X(TRESPASS_ATTEMPTS,  "trespass.attempts",         COUNTER,   "publishes and subscribes outside the device's own topics") \
   X(TRESPASS_DELIVERED, "trespass.delivered",        COUNTER,   "messages that crossed over: must be 0") \
   X(TRESPASS_DENIED,    "trespass.denied",           COUNTER,   "attempts that the broker refused with a reason code") \
+  X(BROKER_TIMEOUTS,    "broker.handshake_timeouts", GAUGE,     "connections that broker.handshake-timeout has cut off") \
   X(PROCESS_CPU,        "process.cpu_s",             GAUGE,     "CPU seconds of this process, user and system") \
   X(PROCESS_RSS,        "process.rss_bytes",         GAUGE,     "peak resident memory of this process") \
   X(PROCESS_RSS_DEVICE, "process.rss_per_device_bytes", GAUGE,  "growth of resident memory per device")

@@ -29,6 +29,15 @@ struct results_phase {
   char note[256]; /* what a step or rollback wants said, or "" */
 };
 
+/* The timing profile: what device_ms is modelled on, and what the client takes up on such a device. 0: not known. */
+struct results_timing {
+  char profile[64]; /* "": the run ended before one was loaded */
+  bool paced;
+  double clock_hz;
+  double k_low, k_nominal, k_high; /* the metric handshake.device_ms is nominal */
+  uint32_t rom_bytes, ram_peak_bytes, trust_anchors_max, chain_bytes;
+};
+
 struct results {
   const char *verdict; /* "pass", "fail", "error", "interrupted" */
   enum exit_code exit_code;
@@ -39,7 +48,8 @@ struct results {
   double duration_s;
   char version_fleetsim[32], version_mbedtls[32], version_libuv[32], version_broker[64];
   size_t devices;
-  char timing_profile[64];
+  char profile[64]; /* fleet.profile: free text */
+  struct results_timing timing;
   char crypto[16]; /* whose P-256 the devices computed with: "accelerated" or "native" */
   struct results_phase *phases;
   size_t phase_count;

@@ -157,13 +157,52 @@ static json_t *verdict_of(const struct results *results)
 
 static json_t *run_of(const struct results *results)
 {
-  return json_pack("{s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o}}", "scenario", "name",
-                   text(results->scenario_name), "file", text(results->scenario_file), "sha256",
+  return json_pack("{s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}}", "scenario",
+                   "name", text(results->scenario_name), "file", text(results->scenario_file), "sha256",
                    text(results->scenario_sha256), "seed", seed_of(results->seed), "started", text(results->started),
                    "duration_s", number(results->duration_s), "versions", "fleetsim", text(results->version_fleetsim),
                    "mbedtls", text(results->version_mbedtls), "libuv", text(results->version_libuv), "broker",
-                   text(results->version_broker), "fleet", "devices", number((double) results->devices),
-                   "timing_profile", text(results->timing_profile), "crypto", text(results->crypto));
+                   text(results->version_broker), "fleet", "devices", number((double) results->devices), "profile",
+                   text(results->profile), "timing_profile", text(results->timing.profile), "crypto",
+                   text(results->crypto));
+}
+
+static json_t *band_of(const struct results_timing *timing, double nominal)
+{
+  double unit = timing->k_nominal > 0 ? nominal / timing->k_nominal : 0;
+  return json_pack("{s:o, s:o, s:o}", "low", number(unit * timing->k_low), "nominal", number(nominal), "high",
+                   number(unit * timing->k_high));
+}
+
+static void set_known(json_t *object, const char *key, uint32_t value)
+{
+  if (value > 0) json_object_set_new(object, key, json_integer(value));
+}
+
+static json_t *budget_of(const struct results_timing *timing)
+{
+  json_t *budget = json_object();
+  set_known(budget, "rom_bytes", timing->rom_bytes);
+  set_known(budget, "ram_peak_bytes", timing->ram_peak_bytes);
+  set_known(budget, "trust_anchors_max", timing->trust_anchors_max);
+  set_known(budget, "chain_bytes", timing->chain_bytes);
+  return budget;
+}
+
+/* Everything under "timing" is modelled. */
+static json_t *timing_of(const struct results *results)
+{
+  const struct results_timing *timing = &results->timing;
+  struct metrics_stats stats = {0};
+  if (timing->profile[0] == '\0') return json_null();
+  if (results->metrics != NULL) metrics_stats(results->metrics, METRIC_HANDSHAKE_DEVICE, &stats);
+  json_t *device = json_null();
+  if (stats.count > 0)
+    device = json_pack("{s:o, s:o}", "p50", band_of(timing, stats.p50), "p99", band_of(timing, stats.p99));
+  return json_pack("{s:o, s:b, s:o, s:{s:o, s:o, s:o}, s:o, s:o}", "profile", text(timing->profile), "paced",
+                   timing->paced, "clock_hz", number(timing->clock_hz), "k_mem", "low", number(timing->k_low),
+                   "nominal", number(timing->k_nominal), "high", number(timing->k_high), "device_ms", device, "budget",
+                   budget_of(timing));
 }
 
 json_t *results_json(const struct results *results)
@@ -172,6 +211,7 @@ json_t *results_json(const struct results *results)
   json_t *verdict = verdict_of(results), *run = run_of(results);
   bool whole =
       json_object_update_missing(tree, verdict) == 0 && json_object_update_missing(tree, run) == 0 &&
+      json_object_set_new(tree, "timing", timing_of(results)) == 0 &&
       json_object_set_new(tree, "phases", phases_of(results)) == 0 &&
       json_object_set_new(tree, "metrics", metrics_of(results->metrics)) == 0 &&
       json_object_set_new(tree, "failures", failures_of(results->metrics)) == 0 &&

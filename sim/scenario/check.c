@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "scenario/units.h"
+#include "timing/profile.h"
 
 #define MINUTE_MS      60000u
 #define HOUR_MS        3600000u
@@ -98,6 +99,18 @@ static int check_device(const struct take *t, const struct raw_device *raw, stru
   out->keep_alive_s = (uint16_t) (keep_alive_ms / 1000);
   out->byte_budget = (uint32_t) budget;
   return raw->timeouts == NULL ? 0 : check_timeouts(t, raw->timeouts, out);
+}
+
+/* The default is not looked at here: a file that names no profile may be checked where there are none. */
+static int check_timing(const struct take *t, const struct raw_timing *raw, struct scenario *out)
+{
+  struct timing_profile profile;
+  struct error error;
+  if (take_text(t, "timing", "profile", raw->profile, out->timing_profile, sizeof out->timing_profile) != 0 ||
+      take_flag(t, "timing", "pace", raw->pace, &out->pace) != 0)
+    return -1;
+  if (raw->profile == NULL || timing_load(raw->profile, &profile, &error) == 0) return 0;
+  return take_fail(t, "timing", "profile", "%s", error.text);
 }
 
 /* The broker's root and one more: what a fleet trusts where the file does not say. */
@@ -246,6 +259,7 @@ static int check_head(const struct take *t, const struct raw_scenario *raw, stru
   out->seed = 1;
   out->run_limit_ms = 10 * MINUTE_MS;
   strcpy(out->profile_name, "none");
+  strcpy(out->timing_profile, SCENARIO_TIMING_DEFAULT);
   out->device = default_profile;
   out->device.name = out->profile_name;
   out->reconnect = (struct scenario_reconnect){.policy = SCENARIO_FULL_JITTER, .base_ms = 1000, .cap_ms = 30000};
@@ -256,6 +270,7 @@ static int check_head(const struct take *t, const struct raw_scenario *raw, stru
   if (raw->device != NULL &&
       (check_device(t, raw->device, &out->device) != 0 || check_crypto(t, raw->device, &out->crypto) != 0))
     return -1;
+  if (raw->timing != NULL && check_timing(t, raw->timing, out) != 0) return -1;
   if (raw->reconnect != NULL && check_reconnect(t, raw->reconnect, &out->reconnect) != 0) return -1;
   if (raw->limits == NULL) return 0;
   return take_duration(t, "limits", "run", raw->limits->run, 1000, 30u * (uint64_t) DAY_MS, &out->run_limit_ms);

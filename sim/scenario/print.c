@@ -168,7 +168,7 @@ static uint64_t print_phase(const struct scenario *s, size_t number, const struc
 
 static void print_head(const struct scenario *s, FILE *out)
 {
-  char roots[300], trusted[300], clients[300];
+  char roots[300], trusted[300], clients[300], limit[32];
   fprintf(out, "%s: %zu devices, %zu phases, seed %llu\n", s->name, s->devices, s->phase_count,
           (unsigned long long) s->seed);
   if (s->remote && s->prove_port != 0)
@@ -178,6 +178,11 @@ static void print_head(const struct scenario *s, FILE *out)
     fprintf(out, "  broker   mqtts://%s:%u\n", s->host, (unsigned) s->port);
   else
     fprintf(out, "  broker   a mosquitto of its own on %s\n", s->host);
+  if (s->broker_handshake_timeout_ms > 0)
+    fprintf(out, "           behind a gate that ends a connection whose handshake is not done within %s\n",
+            duration(s->broker_handshake_timeout_ms, limit));
+  fprintf(out, "  timing   modelled on %s%s\n", s->timing_profile,
+          s->pace ? "; the devices are paced: nothing is faster than that processor" : "");
   if (s->crypto == SCENARIO_NATIVE) fprintf(out, "  crypto   the firmware's own P-256, as slow as it is\n");
   fprintf(out, "  roots    %s; the broker presents %s, the devices hold certificates under %s\n",
           take_list_roots(&s->roots, roots, sizeof roots), s->broker_root, s->device_root);

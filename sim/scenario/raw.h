@@ -59,12 +59,16 @@ struct raw_pki {
   char *broker, *devices;
 };
 
+struct raw_timing {
+  char *profile, *pace;
+};
+
 struct raw_hooks {
   char *present, *trust_clients, *reload, *restart;
 };
 
 struct raw_broker {
-  char *local, *url, *prove_url, *port, *prove_port;
+  char *local, *url, *prove_url, *port, *prove_port, *handshake_timeout;
   struct raw_hooks *hooks;
 };
 
@@ -80,6 +84,7 @@ struct raw_scenario {
   char *name, *seed;
   struct raw_fleet *fleet;
   struct raw_device *device;
+  struct raw_timing *timing;
   struct raw_pki *pki;
   struct raw_broker *broker;
   struct raw_reconnect *reconnect;

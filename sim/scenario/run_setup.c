@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "crypto/p256_host.h"
@@ -13,6 +14,7 @@
 
 #define BROKER_START_MS   15000u
 #define OPERATOR_START_MS 15000u
+#define OWN_DESCRIPTORS   256u
 
 /* The loop --------------------------------------------------------------------------------------------------------- */
 
@@ -50,7 +52,7 @@ static int open_results(struct run *run)
   snprintf(results->scenario_name, sizeof results->scenario_name, "%s", scenario->name);
   snprintf(results->scenario_file, sizeof results->scenario_file, "%s", scenario->file);
   snprintf(results->scenario_sha256, sizeof results->scenario_sha256, "%s", scenario->sha256);
-  snprintf(results->timing_profile, sizeof results->timing_profile, "%s", scenario->profile_name);
+  snprintf(results->profile, sizeof results->profile, "%s", scenario->profile_name);
   snprintf(results->crypto, sizeof results->crypto, "%s", scenario_crypto_name(scenario->crypto));
   snprintf(results->version_fleetsim, sizeof results->version_fleetsim, "%s", run->options->version);
   snprintf(results->version_mbedtls, sizeof results->version_mbedtls, "%s", device_builtin.tls_library);
@@ -103,6 +105,7 @@ static int open_broker(struct run *run)
                 .reload = text_or_null(scenario->hook_reload),
                 .restart = text_or_null(scenario->hook_restart)},
       .tls_min = scenario->device.tls_min,
+      .handshake_timeout_ms = scenario->broker_handshake_timeout_ms,
       .operator_name = "operator",
       .died = on_broker_died,
       .ctx = run,
@@ -231,6 +234,20 @@ static int set_anchors(struct run *run, struct fleet_config *config)
   return 0;
 }
 
+/* Beside each device's end of a connection there are the two ends of the gate before the broker. */
+static int lend_descriptors(struct run *run)
+{
+  struct rlimit limit;
+  rlim_t needed = 3 * (rlim_t) run->scenario->devices + OWN_DESCRIPTORS;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) return 0;
+  limit.rlim_cur = needed;
+  if (needed <= limit.rlim_max && setrlimit(RLIMIT_NOFILE, &limit) == 0) return 0;
+  return error_set(&run->error, EXIT_CODE_SETUP,
+                   "%zu devices behind broker.handshake-timeout need %llu file descriptors; raise the hard limit "
+                   "(ulimit -Hn) or use fewer devices",
+                   run->scenario->devices, (unsigned long long) needed);
+}
+
 /* Before the broker is started, which inherits the limit of descriptors. */
 static int check_machine(struct run *run)
 {
@@ -241,7 +258,7 @@ static int check_machine(struct run *run)
                                 .source_addresses = scenario->source_addresses};
   if (preflight(&need, &run->error) != 0) return -1;
   run->source_addresses = need.source_addresses;
-  return 0;
+  return scenario->broker_handshake_timeout_ms > 0 ? lend_descriptors(run) : 0;
 }
 
 static int start_fleet(struct run *run)
@@ -258,6 +275,8 @@ static int start_fleet(struct run *run)
                                 .pages = run->pki,
                                 .source_addresses = run->source_addresses,
                                 .reconnect = reconnect_policy(&scenario->reconnect),
+                                .timing = &run->timing,
+                                .pace = scenario->pace,
                                 .seed = scenario->seed,
                                 .metrics = run->metrics,
                                 .events = run->events};
@@ -277,8 +296,9 @@ static uint64_t resident_bytes(void)
 int run_setup(struct run *run)
 {
   const struct run_options *options = run->options;
-  bool ready = start_loop(run) == 0 && open_results(run) == 0 && run_check_targets(run) == 0 &&
-               check_machine(run) == 0 && run_open_folder(run) == 0 && start_broker(run) == 0;
+  bool ready = start_loop(run) == 0 && open_results(run) == 0 && run_load_timing(run) == 0 &&
+               run_check_targets(run) == 0 && check_machine(run) == 0 && run_open_folder(run) == 0 &&
+               start_broker(run) == 0 && run_count_budget(run) == 0;
   if (ready) {
     run->rss_before = resident_bytes();
     run->backend = backend_uv_create(&run->loop);

@@ -19,6 +19,7 @@
 #include "report/progress.h"
 #include "report/results.h"
 #include "scenario/run.h"
+#include "timing/profile.h"
 
 #define RUN_VERSIONS_MAX 256 /* trust bundle versions in one run */
 
@@ -36,6 +37,7 @@ struct run {
   bool loop_open, ticked;
   uint64_t began_ms, flush_at_ms;
 
+  struct timing_profile timing; /* of the devices' processor */
   struct metrics *metrics;
   struct events *events;
   struct progress *progress;
@@ -108,6 +110,10 @@ enum exit_code run_verdict(struct run *run);
 
 /* Telemetry of the devices in use that is not yet both acknowledged to them and delivered to the operator. */
 uint64_t run_unsettled(struct run *run);
+
+/* run_timing.c: the timing profile, and what of it the results say. */
+int run_load_timing(struct run *run);
+int run_count_budget(struct run *run); /* once the fleet folder is open and the first chain is written */
 
 /* run_phases.c */
 void run_phases(struct run *run);

@@ -62,6 +62,7 @@ void run_gauges(struct run *run)
   metrics_set(metrics, METRIC_DEVICES_LOST, (double) lost);
   metrics_set(metrics, METRIC_DEVICES_UNPROVEN, (double) unproven);
   metrics_set(metrics, METRIC_TRUST_VERSION, version == UINT32_MAX ? 0 : version);
+  metrics_set(metrics, METRIC_BROKER_TIMEOUTS, (double) broker_timed_out(run->broker));
   count_tally(run);
 }
 

@@ -13,11 +13,15 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "fleetsim/device.h"
 #include "pki/pki.h"
 #include "scenario/expr.h"
 
 #define SCENARIO_WAVES_MAX 16
+
+/* The devices' processor and library where a file does not name them. */
+#define SCENARIO_TIMING_DEFAULT "mbedtls-3.6.7-Os"
 
 enum scenario_policy {
   SCENARIO_IMMEDIATE,
@@ -131,11 +135,14 @@ struct scenario {
   uint64_t run_limit_ms; /* limits: {run: 10m} */
 
   size_t devices;
-  char profile_name[64];               /* fleet.profile: free text in results until timing profiles exist */
+  char profile_name[64];               /* fleet.profile: free text in results */
   struct scenario_telemetry telemetry; /* fleet.telemetry: starts with the first connect */
   size_t source_addresses;             /* fleet.source-addresses: 127.0.0.1.. ; 0: chosen by the run */
   struct device_profile device;        /* device: {...}; name points to profile_name */
   enum scenario_crypto crypto;         /* device.crypto */
+
+  char timing_profile[FILES_PATH_MAX]; /* timing.profile: name or path, as timing_load takes it */
+  bool pace;                           /* timing.pace: what a device does takes as long as its processor would */
 
   struct pki_roots roots;         /* pki.roots */
   struct pki_roots trusted;       /* pki.trusted: bundle version 1 */
@@ -143,10 +150,11 @@ struct scenario {
   char device_root[PKI_NAME_MAX]; /* pki.devices: issues device certificates at the start; default pki.broker */
   struct pki_roots client_roots;  /* pki.clients: what the broker trusts devices by; default [device_root] */
 
-  bool remote;               /* broker: {url: mqtts://host:8883} instead of {local: mosquitto} */
-  char host[256];            /* name to verify; local: "localhost" */
-  char prove_host[256];      /* host of broker.prove-url; "" when local or when there is none */
-  uint16_t port, prove_port; /* 0: any free port (local), no such listener (remote) */
+  bool remote;                          /* broker: {url: mqtts://host:8883} instead of {local: mosquitto} */
+  char host[256];                       /* name to verify; local: "localhost" */
+  char prove_host[256];                 /* host of broker.prove-url; "" when local or when there is none */
+  uint16_t port, prove_port;            /* 0: any free port (local), no such listener (remote) */
+  uint32_t broker_handshake_timeout_ms; /* broker.handshake-timeout, local; 0: none */
   char hook_present[512], hook_trust_clients[512], hook_reload[512], hook_restart[512]; /* "" : none */
 
   struct scenario_reconnect reconnect;

@@ -95,6 +95,8 @@ static const cyaml_schema_field_t pki_fields[] = {
   LIST("roots", struct raw_pki, roots, PKI_ROOTS_MAX), LIST("trusted", struct raw_pki, trusted, PKI_ROOTS_MAX),
   LIST("clients", struct raw_pki, clients, PKI_ROOTS_MAX), TEXT("broker", struct raw_pki, broker),
   TEXT("devices", struct raw_pki, devices), CYAML_FIELD_END};
+static const cyaml_schema_field_t timing_fields[] = {
+  TEXT("profile", struct raw_timing, profile), TEXT("pace", struct raw_timing, pace), CYAML_FIELD_END};
 static const cyaml_schema_field_t hooks_fields[] = {
   TEXT("present", struct raw_hooks, present), TEXT("trust-clients", struct raw_hooks, trust_clients),
   TEXT("reload", struct raw_hooks, reload), TEXT("restart", struct raw_hooks, restart), CYAML_FIELD_END};
@@ -102,7 +104,7 @@ static const cyaml_schema_field_t broker_fields[] = {
   TEXT("local", struct raw_broker, local), TEXT("url", struct raw_broker, url),
   TEXT("prove-url", struct raw_broker, prove_url), TEXT("port", struct raw_broker, port),
   TEXT("prove-port", struct raw_broker, prove_port), GROUP("hooks", struct raw_broker, hooks, hooks_fields),
-  CYAML_FIELD_END};
+  TEXT("handshake-timeout", struct raw_broker, handshake_timeout), CYAML_FIELD_END};
 static const cyaml_schema_field_t policy_fields[] = {
   TEXT("policy", struct raw_reconnect, policy), TEXT("base", struct raw_reconnect, base),
   TEXT("cap", struct raw_reconnect, cap), CYAML_FIELD_END};
@@ -113,6 +115,7 @@ static const cyaml_schema_field_t scenario_fields[] = {
   TEXT("seed", struct raw_scenario, seed),
   CYAML_FIELD_MAPPING_PTR("fleet", CYAML_FLAG_DEFAULT, struct raw_scenario, fleet, fleet_fields),
   GROUP("device", struct raw_scenario, device, device_fields),
+  GROUP("timing", struct raw_scenario, timing, timing_fields),
   GROUP("pki", struct raw_scenario, pki, pki_fields),
   GROUP("broker", struct raw_scenario, broker, broker_fields),
   GROUP("reconnect", struct raw_scenario, reconnect, policy_fields),

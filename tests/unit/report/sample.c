@@ -25,6 +25,7 @@ static void measure(struct metrics *metrics)
   metrics_fail(metrics, DEVICE_FAIL_TCP_RESET, 0xb01, false, "peer \"x\" <gone> & \x1b[31mred");
   metrics_fail(metrics, DEVICE_FAIL_TCP_RESET, 0xb01, true, "later");
   for (uint64_t ms = 1; ms <= 1000; ms++) metrics_record_us(metrics, METRIC_HANDSHAKE_WALL, ms * 1000);
+  for (unsigned i = 0; i < 1000; i++) metrics_record_us(metrics, METRIC_HANDSHAKE_DEVICE, 1070000);
 }
 
 void sample_begin(struct sample *sample)
@@ -52,7 +53,15 @@ void sample_begin(struct sample *sample)
                                      .duration_s = 41.2,
                                      .version_fleetsim = "0.1.0",
                                      .devices = 1000,
-                                     .timing_profile = "nrf52-m4-64",
+                                     .profile = "nrf52-m4-64",
+                                     .timing = {.profile = "mbedtls-3.6.7-Os",
+                                                .clock_hz = 64e6,
+                                                .k_low = 1,
+                                                .k_nominal = 1.07,
+                                                .k_high = 1.15,
+                                                .rom_bytes = 85200,
+                                                .ram_peak_bytes = 21300,
+                                                .trust_anchors_max = 5},
                                      .crypto = "accelerated",
                                      .phases = sample->phases,
                                      .phase_count = 2,

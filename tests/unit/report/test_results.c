@@ -94,6 +94,52 @@ static void writes_the_schema_of_the_contract(void **state)
   json_decref(tree);
 }
 
+static void expect_about(const json_t *tree, const char *path, double expected)
+{
+  double seen = json_number_value(at(tree, path));
+  if (seen < expected * 0.999 || seen > expected * 1.001) fail_msg("%s is %g, expected about %g", path, seen, expected);
+}
+
+static void modelled_times_have_their_band_and_what_they_rest_on(void **state)
+{
+  (void) state;
+  sample.results.timing.paced = true;
+  json_t *tree = written();
+  expect_text(tree, "fleet/timing_profile", "mbedtls-3.6.7-Os");
+  expect_text(tree, "fleet/profile", "nrf52-m4-64");
+  expect_text(tree, "timing/profile", "mbedtls-3.6.7-Os");
+  assert_true(json_is_true(at(tree, "timing/paced")));
+  expect_number(tree, "timing/clock_hz", 64e6);
+  expect_number(tree, "timing/k_mem/low", 1);
+  expect_number(tree, "timing/k_mem/nominal", 1.07);
+  expect_number(tree, "timing/k_mem/high", 1.15);
+  expect_about(tree, "timing/device_ms/p50/low", 1000);
+  expect_about(tree, "timing/device_ms/p50/nominal", 1070);
+  expect_about(tree, "timing/device_ms/p50/high", 1150);
+  expect_about(tree, "timing/device_ms/p99/high", 1150);
+  expect_number(tree, "timing/budget/rom_bytes", 85200);
+  expect_number(tree, "timing/budget/ram_peak_bytes", 21300);
+  expect_number(tree, "timing/budget/trust_anchors_max", 5);
+  json_decref(tree);
+}
+
+static void what_is_not_known_of_a_budget_is_not_there(void **state)
+{
+  (void) state;
+  json_t *tree = written();
+  assert_int_equal(json_object_size(at(tree, "timing/budget")), 3); /* the sample knows no chain */
+  json_decref(tree);
+}
+
+static void without_a_timing_profile_there_is_no_modelled_time(void **state)
+{
+  (void) state;
+  sample.results.timing = (struct results_timing){.profile = ""};
+  json_t *tree = written();
+  assert_true(json_is_null(at(tree, "timing")));
+  json_decref(tree);
+}
+
 static void names_failures_with_count_ids_and_detail(void **state)
 {
   (void) state;
@@ -221,6 +267,9 @@ int main(void)
 #define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
   const struct CMUnitTest tests[] = {
       test(writes_the_schema_of_the_contract),
+      test(modelled_times_have_their_band_and_what_they_rest_on),
+      test(what_is_not_known_of_a_budget_is_not_there),
+      test(without_a_timing_profile_there_is_no_modelled_time),
       test(names_failures_with_count_ids_and_detail),
       test(attempts_that_have_no_name_break_the_accounting),
       test(a_pass_with_a_failed_check_is_written_as_an_internal_error),

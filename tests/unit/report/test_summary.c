@@ -61,6 +61,46 @@ static void says_what_was_remembered_and_when_nothing_could_be(void **state)
   free(text);
 }
 
+static void modelled_times_say_so_and_have_their_band(void **state)
+{
+  (void) state;
+  char *text = sample_printed(&sample, false);
+  expect_contains(text, "  TLS handshake, host wall ");
+  expect_contains(text, "  TLS handshake, modelled on mbedtls-3.6.7-Os: p50 1.07 s (1.00-1.15 s)\n");
+  expect_contains(text, "  budget mbedtls-3.6.7-Os: ROM 85 kB, RAM 21.3 kB, 5 anchors\n");
+  free(text);
+}
+
+static void a_paced_wall_time_is_not_called_the_hosts(void **state)
+{
+  (void) state;
+  sample.results.timing.paced = true;
+  char *text = sample_printed(&sample, false);
+  expect_contains(text, "  TLS handshake, paced wall ");
+  assert_null(strstr(text, "host wall"));
+  free(text);
+}
+
+static void a_long_profile_name_breaks_the_line_and_loses_nothing(void **state)
+{
+  (void) state;
+  strcpy(sample.results.timing.profile, "a-library-of-a-vendor-with-a-very-long-name-1.2");
+  char *text = sample_printed(&sample, false);
+  expect_contains(text, "(1.00-1.15 s)");
+  expect_contains(text, "5 anchors");
+  free(text);
+}
+
+static void a_run_without_timing_claims_nothing(void **state)
+{
+  (void) state;
+  sample.results.timing = (struct results_timing){.profile = ""};
+  char *text = sample_printed(&sample, false);
+  assert_null(strstr(text, "modelled"));
+  assert_null(strstr(text, "budget"));
+  free(text);
+}
+
 static void what_nobody_foretold_comes_first_and_is_explained(void **state)
 {
   (void) state;
@@ -203,6 +243,10 @@ int main(void)
   const struct CMUnitTest tests[] = {
       test(says_the_verdict_first_and_why),
       test(says_what_was_remembered_and_when_nothing_could_be),
+      test(modelled_times_say_so_and_have_their_band),
+      test(a_paced_wall_time_is_not_called_the_hosts),
+      test(a_long_profile_name_breaks_the_line_and_loses_nothing),
+      test(a_run_without_timing_claims_nothing),
       test(what_nobody_foretold_comes_first_and_is_explained),
       test(fits_one_screen_and_steers_no_terminal),
       test(colours_the_verdict_only_when_asked),

@@ -40,6 +40,38 @@ static void the_smallest_scenario_has_every_default(void **state)
   scenario_free(s);
 }
 
+static void the_smallest_scenario_has_the_default_timing(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded(SMALLEST);
+  assert_string_equal(s->timing_profile, "mbedtls-3.6.7-Os");
+  assert_false(s->pace);
+  assert_int_equal(s->broker_handshake_timeout_ms, 0);
+  scenario_free(s);
+}
+
+static void a_timing_profile_may_be_a_path(void **state)
+{
+  (void) state;
+  static const char profile[] =
+      "{\"schema\": \"fleetsim-timing/1\", \"name\": \"mine\", \"clock_hz\": 64000000,"
+      " \"operations\": {\"keygen\": {\"cycles\": 1}, \"public_key\": {\"cycles\": 1}, \"ecdh\": {\"cycles\": 1},"
+      " \"sign\": {\"cycles\": 1}, \"verify\": {\"cycles\": 1}, \"sha256\": {\"cycles_per_byte\": 1},"
+      " \"aes_gcm\": {\"cycles_per_byte\": 1, \"cycles_per_record\": 0}}, \"handshake\": {\"rest_cycles\": 0},"
+      " \"k_mem\": {\"low\": 1, \"nominal\": 1, \"high\": 1}}";
+  char path[] = "/tmp/fleetsim-timing-XXXXXX", text[400];
+  int fd = mkstemp(path);
+  assert_int_equal(write(fd, profile, sizeof profile - 1), sizeof profile - 1);
+  close(fd);
+  snprintf(text, sizeof text, SMALLEST "timing: {profile: %s, pace: true}\nbroker: {handshake-timeout: 2s}\n", path);
+  struct scenario *s = loaded(text);
+  unlink(path);
+  assert_string_equal(s->timing_profile, path);
+  assert_true(s->pace);
+  assert_int_equal(s->broker_handshake_timeout_ms, 2000);
+  scenario_free(s);
+}
+
 static void the_smallest_scenario_has_the_default_device(void **state)
 {
   (void) state;
@@ -274,6 +306,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_smallest_scenario_has_every_default),
+      cmocka_unit_test(the_smallest_scenario_has_the_default_timing),
+      cmocka_unit_test(a_timing_profile_may_be_a_path),
       cmocka_unit_test(the_smallest_scenario_has_the_default_device),
       cmocka_unit_test(a_device_can_be_another),
       cmocka_unit_test(every_step_is_read_with_its_line_and_arguments),

@@ -56,6 +56,17 @@ static void replaces_a_value_behind_letters_of_several_bytes(void **state)
   scenario_free(s);
 }
 
+static void timing_can_be_set_where_the_file_has_none(void **state)
+{
+  (void) state;
+  const struct scenario_override overrides[] = {{"timing.pace", "true"}, {"broker.handshake-timeout", "1500ms"}};
+  struct scenario *s = loaded(overrides, 2);
+  assert_true(s->pace);
+  assert_string_equal(s->timing_profile, SCENARIO_TIMING_DEFAULT);
+  assert_int_equal(s->broker_handshake_timeout_ms, 1500);
+  scenario_free(s);
+}
+
 static void replaces_lists_in_either_style(void **state)
 {
   (void) state;
@@ -151,6 +162,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(replaces_a_value_behind_letters_of_several_bytes),
+      cmocka_unit_test(timing_can_be_set_where_the_file_has_none),
       cmocka_unit_test(replaces_lists_in_either_style),
       cmocka_unit_test(adds_keys_to_mappings_of_either_style_and_to_none),
       cmocka_unit_test(a_value_is_one_value_whatever_it_holds),

@@ -72,6 +72,17 @@ static const struct refusal refusals[] = {
   {"refuses_a_cap_below_the_base", HEAD "reconnect: {base: 2s, cap: 1s}\n" TAIL, "F:4:28: 'cap' is below 'base'"},
   {"refuses_an_unknown_policy", HEAD "reconnect: {policy: polite}\n" TAIL, "F:4:21: 'polite' is no value of 'policy'"},
   {"refuses_a_day_that_is_none", DO("clock: {set: 1970-02-30T00:00:00Z}"), "F:8:22: '1970-02-30T00:00:00Z' is no day"},
+  /* timing */
+  {"refuses_an_unknown_timing_profile", HEAD "timing: {profile: cortex-m99}\n" TAIL, "F:4:19: there is no timing profile 'cortex-m99'; there are: "},
+  {"refuses_a_timing_file_that_is_not_there", HEAD "timing: {profile: ./nowhere.json}\n" TAIL, "F:4:19: timing profile: "},
+  {"refuses_a_pace_that_is_no_yes_or_no", HEAD "timing: {pace: slow}\n" TAIL, "F:4:16: 'slow' is neither yes nor no"},
+  {"refuses_an_unknown_key_of_timing", HEAD "timing: {profil: x}\n" TAIL, "F:4:10: unknown key 'profil' in timing; did you mean 'profile'?"},
+  {"refuses_timing_without_braces", HEAD "timing: mbedtls-3.6.7-Os\n" TAIL, "F:4:9: 'timing' must be a mapping"},
+  {"refuses_a_handshake_timeout_without_unit", HEAD "broker: {handshake-timeout: 2}\n" TAIL, "F:4:29: '2' has no unit"},
+  {"refuses_a_handshake_timeout_of_nothing", HEAD "broker: {handshake-timeout: 0s}\n" TAIL, "F:4:29: '0s' is out of range: 'handshake-timeout' is from 100ms to 60m"},
+  {"refuses_a_handshake_timeout_on_a_given_port", HEAD "broker: {handshake-timeout: 2s, port: 8883}\n" TAIL, "F:4:29: with a handshake time-out the run chooses the ports"},
+  {"refuses_a_handshake_timeout_elsewhere", HEAD "targets: [far.example]\nbroker: {handshake-timeout: 2s, url: mqtts://far.example:8883}\n" TAIL, "F:5:29: a remote broker keeps its own handshake time-out"},
+  {"refuses_a_handshake_timeout_for_too_many", "name: t\nfleet: {devices: 4001}\nbroker: {handshake-timeout: 2s}\n" TAIL, "F:3:29: a handshake time-out is kept for up to 4000 devices, and the fleet has 4001"},
   /* roots and waves */
   {"refuses_an_unknown_root_and_lists_the_known", DO("present: {root: C}"), "F:8:25: 'C' is no root of this scenario; pki.roots has A, B and spare"},
   {"refuses_a_root_with_a_slash", "name: t\nfleet: {devices: 9}\npki: {roots: [../A, B]}\n" TAIL, "F:3:15: '../A' cannot name a root"},
