@@ -29,9 +29,10 @@ static json_t *marks(const struct m4_tally *tally)
     const struct m4_mark *mark = &tally->marks[i];
     const double mean = mark->count > 0 ? (double) mark->cycles / (double) mark->count : 0;
     json_object_set_new(out, mark->name,
-                        json_pack("{s:o, s:o, s:f, s:o, s:o}", "count", number(mark->count), "cycles",
+                        json_pack("{s:o, s:o, s:f, s:o, s:o, s:o, s:o}", "count", number(mark->count), "cycles",
                                   number(mark->cycles), "mean_cycles", mean, "min_cycles", number(mark->min),
-                                  "max_cycles", number(mark->max)));
+                                  "max_cycles", number(mark->max), "sent", number(mark->sent), "received",
+                                  number(mark->received)));
   }
   return out;
 }

@@ -5,7 +5,8 @@
  *     idle_ms                                 spent in M4_WAIT_MS; no cycle runs meanwhile
  *     exit_code, failure                      one of them is null
  *     model.NAME, model.icache                every parameter; null or {bytes, line, ways, miss_cycles, misses}
- *     marks.NAME                              {count, cycles, mean_cycles, min_cycles, max_cycles}
+ *     marks.NAME                              {count, cycles, mean_cycles, min_cycles, max_cycles, sent, received}:
+ *                                             the last two are bytes over the link
  *     states.NAME                             {entered, cycles}; "reset" until the image names one
  *     memory                                  {rom_bytes, ram_static_bytes, heap_peak_bytes or null, stack_peak_bytes}
  */

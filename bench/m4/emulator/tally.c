@@ -35,6 +35,8 @@ int m4_tally_begin(struct m4_tally *m, const char *name, uint64_t now, struct er
     return error_set(error, EXIT_CODE_SETUP, "mark '%s' begins within itself: end it first, or use another name", name);
   mark->open = true;
   mark->began = now;
+  mark->sent_before = m->sent;
+  mark->received_before = m->received;
   return 0;
 }
 
@@ -49,6 +51,8 @@ int m4_tally_end(struct m4_tally *m, const char *name, uint64_t now, struct erro
   if (mark->count == 0 || cycles < mark->min) mark->min = cycles;
   if (cycles > mark->max) mark->max = cycles;
   mark->cycles += cycles;
+  mark->sent += m->sent - mark->sent_before;
+  mark->received += m->received - mark->received_before;
   mark->count++;
   return 0;
 }

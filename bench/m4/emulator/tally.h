@@ -14,7 +14,9 @@
 struct m4_mark {
   char name[M4_NAME_MAX];
   uint64_t count, cycles, min, max;
-  uint64_t began; /* cycle count at its begin, while `open` */
+  uint64_t sent, received; /* bytes over the link between its begin and its end */
+  uint64_t began;          /* cycle count at its begin, while `open` */
+  uint64_t sent_before, received_before;
   bool open;
 };
 
@@ -27,8 +29,9 @@ struct m4_tally {
   struct m4_mark marks[M4_NAMES_MAX];
   struct m4_state states[M4_NAMES_MAX];
   size_t mark_count, state_count;
-  size_t state;         /* the current one, index of `states` */
-  uint64_t state_began; /* cycle count */
+  uint64_t sent, received; /* bytes over the link so far; whoever moves them adds them up */
+  size_t state;            /* the current one, index of `states` */
+  uint64_t state_began;    /* cycle count */
 };
 
 /* In state "reset", at cycle 0. */

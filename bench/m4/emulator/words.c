@@ -85,8 +85,10 @@ static void send_from(struct m4_machine *m, uint32_t size)
   uint8_t bytes[TRANSFER_MAX];
   if (size > sizeof bytes || uc_mem_read(m->core, m->send_from, bytes, size) != UC_ERR_OK)
     fail(m, "sends bytes", m->send_from);
-  else
+  else if (m->link.state == M4_LINK_OPEN) {
     m4_link_send(&m->link, bytes, size);
+    m->run->tally.sent += size;
+  }
 }
 
 static void receive_to(struct m4_machine *m, uint32_t room)
@@ -95,6 +97,7 @@ static void receive_to(struct m4_machine *m, uint32_t room)
   const size_t size = m4_link_receive(&m->link, bytes, room < sizeof bytes ? room : sizeof bytes);
   if (uc_mem_write(m->core, m->receive_to, bytes, size) != UC_ERR_OK) fail(m, "receives bytes", m->receive_to);
   m->received = (uint32_t) size;
+  m->run->tally.received += size;
 }
 
 static void wait_ms(struct m4_machine *m, uint32_t ms)

@@ -46,6 +46,21 @@ static void marks_nest(void **state)
   assert_int_equal(tally.marks[1].cycles, 10);
 }
 
+static void a_mark_has_the_bytes_of_its_stretches_only(void **state)
+{
+  (void) state;
+  tally.sent = 1000;
+  for (uint64_t i = 0; i < 2; i++) {
+    assert_int_equal(m4_tally_begin(&tally, "handshake", 10 * i, &error), 0);
+    tally.sent += 30;
+    tally.received += 7;
+    assert_int_equal(m4_tally_end(&tally, "handshake", 10 * i + 5, &error), 0);
+    tally.received += 500;
+  }
+  assert_int_equal(tally.marks[0].sent, 60);
+  assert_int_equal(tally.marks[0].received, 14);
+}
+
 static void refuses_marks_that_do_not_match(void **state)
 {
   (void) state;
@@ -98,6 +113,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(adds_up_a_mark_that_repeats, setup),
       cmocka_unit_test_setup(marks_nest, setup),
+      cmocka_unit_test_setup(a_mark_has_the_bytes_of_its_stretches_only, setup),
       cmocka_unit_test_setup(refuses_marks_that_do_not_match, setup),
       cmocka_unit_test_setup(every_cycle_belongs_to_one_state, setup),
       cmocka_unit_test_setup(knows_an_image_that_names_nothing, setup),
