@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -213,8 +215,12 @@ static void on_end(uv_async_t *end)
   uv_close((uv_handle_t *) end, NULL);
 }
 
+/* Signals are the main thread's: there they end a wait. */
 static void run(void *gate)
 {
+  sigset_t every;
+  sigfillset(&every);
+  pthread_sigmask(SIG_BLOCK, &every, NULL);
   uv_run(&((struct gate *) gate)->loop, UV_RUN_DEFAULT);
 }
 
