@@ -201,7 +201,7 @@ static void socket_close(struct uv_socket *socket)
   if (socket->closing) return;
   socket->closing = true;
   uv_close((uv_handle_t *) &socket->tcp, socket_handle_closed);
-  if (socket->use.flushing) uv_close((uv_handle_t *) &socket->use.flush, socket_handle_closed);
+  if (socket->flushing) uv_close((uv_handle_t *) &socket->use.flush, socket_handle_closed);
 }
 
 /* Ends the attempt from below; the connection is free for its next one before its owner hears of it. */
@@ -231,7 +231,7 @@ static void socket_close_flushed(struct uv_socket *socket)
   uv_read_stop((uv_stream_t *) &socket->tcp);
   uv_timer_init(socket->tcp.loop, &socket->use.flush);
   socket->use.flush.data = socket;
-  socket->use.flushing = true;
+  socket->flushing = true;
   socket->handles++;
   uv_timer_start(&socket->use.flush, on_flush_timeout, FLUSH_MS, 0);
 }
