@@ -43,7 +43,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -n "$fleetsim" ] && [ -n "$emulator" ] && [ -n "$out" ] || fail 2 "say --fleetsim, --emulator and --out"
+if [ -z "$fleetsim" ] || [ -z "$emulator" ] || [ -z "$out" ]; then fail 2 "say --fleetsim, --emulator and --out"; fi
 
 missing=''
 command -v arm-none-eabi-gcc >/dev/null || missing="$missing gcc-arm-none-eabi libnewlib-arm-none-eabi"
