@@ -2,7 +2,7 @@
  *
  *     connect COUNT RATE     that many more devices, RATE a second (open loop), until each is online or has failed
  *     idle SECONDS
- *     publish QOS SECONDS    every connection, topped up to its window every millisecond
+ *     publish QOS SECONDS    every connection, topped up to its window every 10 ms
  *
  * An answer holds the counts, the CPU time (user and system, all threads) and the wall time that the command took, and
  * the resident memory at its end. The first line, before any command, says what is resident before the first connect.
@@ -149,7 +149,7 @@ static int obey(uv_loop_t *loop, const char *line)
     task.qos = qos;
     task.publishing = true;
     task.until_ns = task.began_ns + (uint64_t) (seconds * 1e9);
-    run(loop, "publish", 1);
+    run(loop, "publish", 10);
   } else {
     fprintf(stderr, "bench client: cannot obey '%s': connect COUNT RATE, idle SECONDS or publish 0|1 SECONDS\n", line);
     return -1;
