@@ -77,14 +77,22 @@ struct device_mqtt_packet {
   struct device_mqtt_bytes server_reference; /* CONNACK, DISCONNECT */
 };
 
+/* One SUBSCRIBE asks for 1 to DEVICE_MQTT_FILTERS topic filters at the same QoS. */
+#define DEVICE_MQTT_FILTERS 2u
+struct device_mqtt_subscribe {
+  const char *filter[DEVICE_MQTT_FILTERS]; /* NULL: no second one */
+  uint16_t packet_id;
+  uint8_t qos;
+};
+
 /* Encoders write one packet and return its size, or 0 if it does not fit in `capacity` or a string is longer than 65535
  * bytes; `out` may then hold anything. A version other than 4 and 5, a QoS above 2 and a packet id of 0 where one is
  * needed are the caller's mistakes and assert. Topics and filters are sent as they stand. */
 size_t device_mqtt_encode_connect(uint8_t *out, size_t capacity, const struct device_mqtt_connect *connect);
 size_t device_mqtt_encode_publish(uint8_t *out, size_t capacity, uint8_t version,
                                   const struct device_mqtt_publish *publish);
-size_t device_mqtt_encode_subscribe(uint8_t *out, size_t capacity, uint8_t version, uint16_t packet_id,
-                                    const char *filter, uint8_t qos);
+size_t device_mqtt_encode_subscribe(uint8_t *out, size_t capacity, uint8_t version,
+                                    const struct device_mqtt_subscribe *subscribe);
 /* PUBACK, PUBREC, PUBREL, PUBCOMP; `reason` is sent in MQTT 5 only, and only when it is not 0. */
 size_t device_mqtt_encode_ack(uint8_t *out, size_t capacity, uint8_t version, enum device_mqtt_type type,
                               uint16_t packet_id, uint8_t reason);

@@ -148,16 +148,18 @@ size_t device_mqtt_encode_publish(uint8_t *out, size_t capacity, uint8_t version
   return finish(&w, first_byte_of(DEVICE_MQTT_PUBLISH, flags));
 }
 
-size_t device_mqtt_encode_subscribe(uint8_t *out, size_t capacity, uint8_t version, uint16_t packet_id,
-                                    const char *filter, uint8_t qos)
+size_t device_mqtt_encode_subscribe(uint8_t *out, size_t capacity, uint8_t version,
+                                    const struct device_mqtt_subscribe *subscribe)
 {
   struct writer w = {.out = out, .capacity = capacity};
   assert(version == 4 || version == 5);
-  assert(packet_id != 0 && qos <= 2);
-  put_u16(&w, packet_id);
+  assert(subscribe->packet_id != 0 && subscribe->qos <= 2 && subscribe->filter[0] != NULL);
+  put_u16(&w, subscribe->packet_id);
   if (version == 5) put_u8(&w, 0);
-  put_string(&w, filter);
-  put_u8(&w, qos);
+  for (size_t i = 0; i < DEVICE_MQTT_FILTERS && subscribe->filter[i] != NULL; i++) {
+    put_string(&w, subscribe->filter[i]);
+    put_u8(&w, subscribe->qos);
+  }
   return finish(&w, first_byte_of(DEVICE_MQTT_SUBSCRIBE, 0x02)); /* 3.8.1: reserved bits are 0010 */
 }
 

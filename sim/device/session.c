@@ -64,6 +64,51 @@ static uint16_t next_packet_id(struct device_session *session)
   return session->last_packet_id;
 }
 
+/* Gives `request` its packet id and sends it. False: too many wait for their SUBACK. */
+static bool subscribe(struct device_session *session, struct device_mqtt_subscribe *request,
+                      const struct device_session_subscription *wanted)
+{
+  uint8_t packet[DEVICE_MQTT_FILTERS * (DEVICE_SESSION_TOPIC_MAX + 3) + 8];
+  for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++) {
+    struct device_session_subscription *slot = &session->subscription[i];
+    if (slot->packet_id != 0) continue;
+    *slot = *wanted;
+    request->packet_id = slot->packet_id = next_packet_id(session);
+    slot->due_ms = session->now_ms + session->profile->ack_timeout_ms;
+    send_packet(session, packet,
+                device_mqtt_encode_subscribe(packet, sizeof packet, session->profile->mqtt_version, request));
+    return true;
+  }
+  return false;
+}
+
+static bool own_pending(const struct device_session *session)
+{
+  for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++)
+    if (session->subscription[i].packet_id != 0 && session->subscription[i].own != 0) return true;
+  return false;
+}
+
+/* Asks for those of the device's own filters that the broker has not confirmed in this session: a broker that keeps the
+ * session may have lost the SUBSCRIBE that was on its way. */
+static void subscribe_own(struct device_session *session)
+{
+  static const char *const own[DEVICE_MQTT_FILTERS] = {"trust", "cert"};
+  char topic[DEVICE_MQTT_FILTERS][DEVICE_SESSION_TOPIC_MAX];
+  struct device_mqtt_subscribe request = {.qos = 1};
+  struct device_session_subscription wanted = {.own = 0};
+  size_t count = 0;
+  for (size_t i = 0; i < DEVICE_MQTT_FILTERS; i++) {
+    uint8_t bit = (uint8_t) (1u << i);
+    if ((session->confirmed & bit) != 0) continue;
+    (void) make_topic(session, own[i], false, topic[count]);
+    request.filter[count] = topic[count];
+    wanted.own |= bit;
+    count++;
+  }
+  if (count > 0) (void) subscribe(session, &request, &wanted);
+}
+
 void device_session_connect(struct device_session *session)
 {
   const struct device_profile *profile = session->profile;
@@ -89,38 +134,16 @@ void device_session_connect(struct device_session *session)
   session->reason = 0;
   memset(session->subscription, 0, sizeof session->subscription);
   send_packet(session, packet, device_mqtt_encode_connect(packet, sizeof packet, &connect));
+  if (!connect.clean_start) return; /* CONNACK will tell what the broker kept */
+  session->confirmed = 0;
+  subscribe_own(session);
 }
 
-static bool subscribe(struct device_session *session, const char *topic, uint8_t qos,
-                      const struct device_session_subscription *wanted)
+/* SUBACK is awaited from CONNACK on, also where SUBSCRIBE left with CONNECT. */
+static void await_subacks(struct device_session *session)
 {
-  uint8_t packet[DEVICE_SESSION_TOPIC_MAX + 16];
-  for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++) {
-    struct device_session_subscription *slot = &session->subscription[i];
-    if (slot->packet_id != 0) continue;
-    *slot = *wanted;
-    slot->packet_id = next_packet_id(session);
-    slot->due_ms = session->now_ms + session->profile->ack_timeout_ms;
-    send_packet(session, packet,
-                device_mqtt_encode_subscribe(packet, sizeof packet, session->profile->mqtt_version, slot->packet_id,
-                                             topic, qos));
-    return true;
-  }
-  return false;
-}
-
-/* Asks for those of the device's own filters that the broker has not confirmed in this session: a broker that keeps the
- * session may have lost the SUBSCRIBE that was on its way. */
-static void subscribe_own(struct device_session *session)
-{
-  static const char *const own[] = {"trust", "cert"};
-  char topic[DEVICE_SESSION_TOPIC_MAX];
-  for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-    uint8_t bit = (uint8_t) (1u << i);
-    if ((session->confirmed & bit) != 0) continue;
-    (void) make_topic(session, own[i], false, topic);
-    (void) subscribe(session, topic, 1, &(struct device_session_subscription){.own = bit});
-  }
+  for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++)
+    session->subscription[i].due_ms = session->now_ms + session->profile->ack_timeout_ms;
 }
 
 void device_session_begin(struct device_session *session, const struct device_mqtt_packet *connack)
@@ -137,16 +160,15 @@ void device_session_begin(struct device_session *session, const struct device_mq
     memset(session->inbound, 0, sizeof session->inbound);
     session->confirmed = 0;
   }
-  subscribe_own(session);
+  if (!own_pending(session)) subscribe_own(session);
+  await_subacks(session);
   device_outbox_rewind(&session->outbox, connack->session_present);
   device_session_flush(session);
 }
 
 bool device_session_ready(const struct device_session *session)
 {
-  for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++)
-    if (session->subscription[i].packet_id != 0 && session->subscription[i].own != 0) return false;
-  return true;
+  return !own_pending(session);
 }
 
 /* The end of an entry's life: reported (unless it is the device's own) and removed. */
@@ -277,7 +299,7 @@ bool device_session_subscribe(struct device_session *session, const struct devic
   char topic[DEVICE_SESSION_TOPIC_MAX];
   size_t size = make_topic(session, event->publish.topic, event->publish.absolute, topic);
   if (size == 0 || event->publish.qos > 2) return false;
-  return subscribe(session, topic, event->publish.qos,
+  return subscribe(session, &(struct device_mqtt_subscribe){.filter = {topic}, .qos = event->publish.qos},
                    &(struct device_session_subscription){.tag = event->publish.tag});
 }
 

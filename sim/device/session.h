@@ -21,7 +21,7 @@ struct device_session_subscription {
   uint64_t due_ms;
   uint32_t tag;
   uint16_t packet_id; /* 0: free */
-  uint8_t own;        /* the device's own filter: its bit in `confirmed`; 0: the application's */
+  uint8_t own;        /* the device's own filters: their bits in `confirmed`; 0: the application's */
 };
 
 struct device_session {
@@ -49,7 +49,7 @@ struct device_session {
   struct device_outbox outbox;
 };
 
-/* Sends CONNECT. */
+/* Sends CONNECT, and with it the device's own subscriptions if the broker is told to begin a new session. */
 void device_session_connect(struct device_session *session);
 
 /* The broker accepted: subscribes (unless that was confirmed in a session it kept) and sends what the outbox holds. */

@@ -3,20 +3,32 @@
 
 #define ID_NOT_FOUND 0x92 /* MQTT 5 reason code */
 
+/* One code per filter, in the order they were asked for [MQTT-3.8.4-5]. */
+static enum device_failure on_granted(struct device_session *session, const struct device_session_subscription *asked,
+                                      const struct device_mqtt_bytes *codes)
+{
+  uint8_t own = asked->own;
+  for (size_t i = 0; i < codes->size; i++) {
+    uint8_t bit = (uint8_t) (own & -own);
+    bool denied = codes->data[i] >= 0x80;
+    if (i > 0 && bit == 0) return DEVICE_FAIL_SESSION_PROTOCOL;
+    own &= (uint8_t) ~bit;
+    if (!denied) session->confirmed |= bit;
+    if (denied || bit == 0)
+      device_session_observe(session, &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
+                                                            .tag = asked->tag,
+                                                            .code = codes->data[i]});
+  }
+  return own == 0 ? DEVICE_FAIL_NONE : DEVICE_FAIL_SESSION_PROTOCOL;
+}
+
 static enum device_failure on_suback(struct device_session *session, const struct device_mqtt_packet *packet)
 {
   for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++) {
     struct device_session_subscription *slot = &session->subscription[i];
     if (slot->packet_id != packet->packet_id) continue;
-    if (packet->codes.size != 1) return DEVICE_FAIL_SESSION_PROTOCOL; /* one filter was asked for [MQTT-3.8.4-5] */
-    bool denied = packet->reason >= 0x80;
     slot->packet_id = 0;
-    if (!denied) session->confirmed |= slot->own;
-    if (denied || slot->own == 0)
-      device_session_observe(session, &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
-                                                            .tag = slot->tag,
-                                                            .code = packet->reason});
-    return DEVICE_FAIL_NONE;
+    return on_granted(session, slot, &packet->codes);
   }
   return DEVICE_FAIL_SESSION_PROTOCOL;
 }

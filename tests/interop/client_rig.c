@@ -261,15 +261,23 @@ void client_rig_send(struct client_rig *rig, const char *topic, const void *payl
   client_rig_say(rig, packet, length);
 }
 
+void client_rig_suback(struct client_rig *rig, uint16_t packet_id)
+{
+  const uint8_t v5 = rig->profile.mqtt_version == 5;
+  const uint8_t packet[] = {0x90, 4 + v5, (uint8_t) (packet_id >> 8), (uint8_t) packet_id, v5 ? 0 : 1, 1, 1};
+  client_rig_say(rig, packet, 6u + v5);
+}
+
 void client_rig_online(struct client_rig *rig, bool session_present, bool full_handshake)
 {
   uint8_t connack[5] = {0x20, rig->profile.mqtt_version == 5 ? 3 : 2, session_present, 0, 0};
+  rig->profile.clean_start = !session_present;
   client_rig_open(rig, full_handshake);
   client_rig_pump(rig);
   (void) client_rig_hear(rig, 0x10);
   size_t ready = rig->notes[DEVICE_NOTE_READY];
   client_rig_say(rig, connack, 2u + connack[1]);
-  for (int i = 0; i < 2 && !session_present; i++) client_rig_ack(rig, 0x90, client_rig_hear(rig, 0x82));
+  if (!session_present) client_rig_suback(rig, client_rig_hear(rig, 0x82));
   assert_int_equal(rig->notes[DEVICE_NOTE_READY], ready + 1);
 }
 

@@ -72,7 +72,11 @@ void client_rig_ack(struct client_rig *rig, uint8_t first, uint16_t packet_id);
 void client_rig_send(struct client_rig *rig, const char *topic, const void *payload, size_t size, uint8_t qos,
                      uint16_t packet_id);
 
-/* From START to READY with CONNACK and both SUBACKs; session_present skips the subscriptions. */
+/* Grants the device's own two subscriptions. */
+void client_rig_suback(struct client_rig *rig, uint16_t packet_id);
+
+/* From START to READY with CONNACK and SUBACK. With session_present the device asked for its session and the broker
+ * kept it: no subscriptions. */
 void client_rig_online(struct client_rig *rig, bool session_present, bool full_handshake);
 
 void client_rig_expect_end(const struct client_rig *rig, enum device_failure failure);

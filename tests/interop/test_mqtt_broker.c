@@ -41,7 +41,8 @@ static void disconnect(struct mqtt_client *client)
 
 static void subscribe(struct mqtt_client *client, const char *filter, uint8_t qos)
 {
-  mqtt_client_send(client, device_mqtt_encode_subscribe(client->out, ROOM, client->version, 7, filter, qos));
+  mqtt_client_send(client, device_mqtt_encode_subscribe(client->out, ROOM, client->version,
+                                                        &(struct device_mqtt_subscribe){{filter}, 7, qos}));
   const struct device_mqtt_packet suback = mqtt_client_expect(client, DEVICE_MQTT_SUBACK);
   assert_int_equal(suback.packet_id, 7);
   assert_int_equal(suback.codes.size, 1);

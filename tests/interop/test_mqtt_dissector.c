@@ -95,7 +95,8 @@ static void add_session(struct capture *capture, uint8_t version)
   qos_2.duplicate = qos_2.retain = true;
   begin(capture);
   add(capture, out, device_mqtt_encode_connect(out, sizeof out, &connect));
-  add(capture, out, device_mqtt_encode_subscribe(out, sizeof out, version, 258, "a/#", 1));
+  add(capture, out,
+      device_mqtt_encode_subscribe(out, sizeof out, version, &(struct device_mqtt_subscribe){{"a/#", "b"}, 258, 1}));
   add(capture, out, device_mqtt_encode_publish(out, sizeof out, version, &qos_0));
   add(capture, out, device_mqtt_encode_publish(out, sizeof out, version, &qos_2));
   for (unsigned type = DEVICE_MQTT_PUBACK; type <= DEVICE_MQTT_PUBCOMP; type++) {
@@ -153,7 +154,7 @@ static void reads_a_session_of_mqtt_3_1_1(void **state)
 {
   (void) state;
   assert_dissects(4, "1|54|4|0000002a|60|0x2e|private/0000002a/status|6f66666c696e65|\n"
-                     "8|8|258|a/#|1|\n"
+                     "8|12|258|a/#,b|1,1|\n"
                      "3|7|0|0|0|a/b|6869|\n"
                      "3|9|513|2|1|1|a/b|6869|\n"
                      "4|2|513|\n"
@@ -168,7 +169,7 @@ static void reads_a_session_of_mqtt_5(void **state)
 {
   (void) state;
   assert_dissects(5, "1|69|5|0000002a|60|0x2e|private/0000002a/status|6f66666c696e65|0x11,0x21,0x27|3600,20,4096|\n"
-                     "8|9|258|a/#|1|\n"
+                     "8|13|258|a/#,b|1,1|\n"
                      "3|8|0|0|0|a/b|6869|\n"
                      "3|10|513|2|1|1|a/b|6869|\n"
                      "4|3|513|151|\n"
