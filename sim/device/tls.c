@@ -227,8 +227,9 @@ void device_tls_close(struct device_tls *tls)
   memset(&tls->verdict, 0, sizeof tls->verdict);
 }
 
-void device_tls_bar_tickets(struct device_tls *tls)
+void device_tls_credentials_changed(struct device_tls *tls)
 {
+  memset(tls->found, 0, sizeof tls->found);
   device_tls_forget_ticket(tls);
   tls->tickets_barred = true;
 }

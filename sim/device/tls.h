@@ -10,6 +10,7 @@
 #include <mbedtls/ssl.h>
 
 #include "fleetsim/device.h"
+#include "nvm.h"
 
 #define DEVICE_TLS_WANT   1          /* more bytes from the peer are needed */
 #define DEVICE_TLS_FULL   (-0x10001) /* `out` has no room for what must be sent */
@@ -37,6 +38,8 @@ struct device_tls {
   mbedtls_ssl_session ticket;
   struct device_tls_handshake *handshake; /* NULL: none under way */
   struct device_tls_verdict verdict;
+  /* where NVM holds what this device stands on, checked when it was looked for; size 0: look for it */
+  struct device_nvm_slot found[DEVICE_NVM_AREAS];
   int error;           /* the library's code of the first failure of this connection */
   bool open;           /* ssl and config are in use */
   bool tickets_barred; /* trust or identity changed: what this connection stands on is no longer in force */
@@ -82,8 +85,8 @@ void device_tls_notify(struct device_tls *tls);
 /* Frees everything but the ticket. Does nothing when not open. */
 void device_tls_close(struct device_tls *tls);
 
-/* Trust anchors or identity changed: no ticket from before may carry over. */
-void device_tls_bar_tickets(struct device_tls *tls);
+/* Trust anchors or identity changed in NVM: no ticket from before may carry over. */
+void device_tls_credentials_changed(struct device_tls *tls);
 void device_tls_forget_ticket(struct device_tls *tls);
 
 /* 12 or 13, after the handshake. */

@@ -6,16 +6,23 @@
 #include "tls.h"
 #include "trust.h"
 
-static int load_anchors(mbedtls_x509_crt *anchors, const struct device_host *host)
+/* A slot is checked to its last byte once after power-on and after an update, not in every handshake. */
+static int find(struct device_tls *tls, const struct device_host *host, enum device_nvm_area area)
 {
+  return tls->found[area].size != 0 ? 0 : device_nvm_find(host, area, &tls->found[area]);
+}
+
+static int load_anchors(struct device_tls *tls, const struct device_host *host)
+{
+  mbedtls_x509_crt *anchors = &tls->handshake->anchors;
+  const struct device_nvm_slot *slot = &tls->found[DEVICE_NVM_TRUST];
   uint8_t bytes[DEVICE_NVM_TRUST_MAX];
-  struct device_nvm_slot slot;
   struct device_trust_bundle bundle;
-  if (device_nvm_find(host, DEVICE_NVM_TRUST, &slot) != 0) return DEVICE_TLS_MEMORY;
-  if (slot.size == 0) return 0;
-  if (slot.size > sizeof bytes || host->nvm_read(host->ctx, slot.offset, bytes, slot.size) != 0)
+  if (find(tls, host, DEVICE_NVM_TRUST) != 0) return DEVICE_TLS_MEMORY;
+  if (slot->size == 0) return 0;
+  if (slot->size > sizeof bytes || host->nvm_read(host->ctx, slot->offset, bytes, slot->size) != 0)
     return DEVICE_TLS_MEMORY;
-  if (device_trust_parse(bytes, slot.size, &bundle) != DEVICE_UPDATE_COMMITTED) return DEVICE_TLS_KEY;
+  if (device_trust_parse(bytes, slot->size, &bundle) != DEVICE_UPDATE_COMMITTED) return DEVICE_TLS_KEY;
   for (size_t i = 0; i < bundle.anchor_count; i++) {
     int error = mbedtls_x509_crt_parse_der(anchors, bundle.anchor[i].der, bundle.anchor[i].size);
     if (error != 0) return error == MBEDTLS_ERR_X509_ALLOC_FAILED ? error : DEVICE_TLS_KEY;
@@ -23,16 +30,17 @@ static int load_anchors(mbedtls_x509_crt *anchors, const struct device_host *hos
   return 0;
 }
 
-static int load_chain(mbedtls_x509_crt *own, const struct device_host *host)
+static int load_chain(struct device_tls *tls, const struct device_host *host)
 {
+  mbedtls_x509_crt *own = &tls->handshake->chain;
+  const struct device_nvm_slot *slot = &tls->found[DEVICE_NVM_CERTIFICATE];
   uint8_t bytes[DEVICE_NVM_CERTIFICATE_MAX];
-  struct device_nvm_slot slot;
   struct device_chain chain;
-  if (device_nvm_find(host, DEVICE_NVM_CERTIFICATE, &slot) != 0) return DEVICE_TLS_MEMORY;
-  if (slot.size == 0) return DEVICE_TLS_KEY;
-  if (slot.size > sizeof bytes || host->nvm_read(host->ctx, slot.offset, bytes, slot.size) != 0)
+  if (find(tls, host, DEVICE_NVM_CERTIFICATE) != 0) return DEVICE_TLS_MEMORY;
+  if (slot->size == 0) return DEVICE_TLS_KEY;
+  if (slot->size > sizeof bytes || host->nvm_read(host->ctx, slot->offset, bytes, slot->size) != 0)
     return DEVICE_TLS_MEMORY;
-  if (device_chain_parse(bytes, slot.size, &chain) != DEVICE_UPDATE_COMMITTED) return DEVICE_TLS_KEY;
+  if (device_chain_parse(bytes, slot->size, &chain) != DEVICE_UPDATE_COMMITTED) return DEVICE_TLS_KEY;
   for (size_t i = 0; i < chain.count; i++) {
     int error = mbedtls_x509_crt_parse_der(own, chain.certificate[i].der, chain.certificate[i].size);
     if (error != 0) return error == MBEDTLS_ERR_X509_ALLOC_FAILED ? error : DEVICE_TLS_KEY;
@@ -60,8 +68,8 @@ static int load_key(struct device_tls_handshake *handshake, const struct device_
 int device_tls_load(struct device_tls *tls, const struct device_host *host)
 {
   struct device_tls_handshake *handshake = tls->handshake;
-  int error = load_anchors(&handshake->anchors, host);
-  if (error == 0) error = load_chain(&handshake->chain, host);
+  int error = load_anchors(tls, host);
+  if (error == 0) error = load_chain(tls, host);
   if (error == 0) error = load_key(handshake, host);
   if (error == 0) error = mbedtls_ssl_conf_own_cert(&tls->config, &handshake->chain, &handshake->key);
   if (error == 0) mbedtls_ssl_conf_ca_chain(&tls->config, &handshake->anchors, NULL);

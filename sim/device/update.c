@@ -58,7 +58,7 @@ static int answer(struct device_session *session, enum device_note_kind kind, en
                   uint32_t version)
 {
   char text[DEVICE_UPDATE_TEXT_MAX];
-  if (update == DEVICE_UPDATE_COMMITTED) device_tls_bar_tickets(session->tls);
+  if (update == DEVICE_UPDATE_COMMITTED) device_tls_credentials_changed(session->tls);
   if (session->host->observe != NULL)
     session->host->observe(session->host->ctx,
                            &(struct device_note){.kind = kind, .code = (uint8_t) update, .version = version});
