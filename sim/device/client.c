@@ -238,19 +238,20 @@ static enum device_failure boot(struct device_client *client)
 {
   const struct device_host *host = &client->config.host;
   struct device_nvm_identity identity;
-  struct device_nvm_slot slot;
   uint8_t bytes[DEVICE_NVM_TRUST_MAX];
   struct device_trust_bundle bundle;
   if (device_nvm_read_identity(host, &identity) != 0) return DEVICE_FAIL_DEVICE_IDENTITY;
   client->id = identity.id;
   mbedtls_platform_zeroize(&identity, sizeof identity);
-  if (device_nvm_find(host, DEVICE_NVM_CERTIFICATE, &slot) != 0) return DEVICE_FAIL_DEVICE_NVM;
-  if (slot.size == 0) return DEVICE_FAIL_DEVICE_IDENTITY;
-  if (device_nvm_find(host, DEVICE_NVM_TRUST, &slot) != 0) return DEVICE_FAIL_DEVICE_NVM;
-  if (slot.size == 0) return DEVICE_FAIL_NONE;
-  if (slot.size > sizeof bytes || host->nvm_read(host->ctx, slot.offset, bytes, slot.size) != 0)
+  const struct device_nvm_slot *trust = &client->tls.found[DEVICE_NVM_TRUST];
+  for (int area = 0; area < DEVICE_NVM_AREAS; area++)
+    if (device_nvm_find(host, (enum device_nvm_area) area, &client->tls.found[area]) != 0)
+      return DEVICE_FAIL_DEVICE_NVM;
+  if (client->tls.found[DEVICE_NVM_CERTIFICATE].size == 0) return DEVICE_FAIL_DEVICE_IDENTITY;
+  if (trust->size == 0) return DEVICE_FAIL_NONE;
+  if (trust->size > sizeof bytes || host->nvm_read(host->ctx, trust->offset, bytes, trust->size) != 0)
     return DEVICE_FAIL_DEVICE_NVM;
-  if (device_trust_parse(bytes, slot.size, &bundle) != DEVICE_UPDATE_COMMITTED) return DEVICE_FAIL_DEVICE_NVM;
+  if (device_trust_parse(bytes, trust->size, &bundle) != DEVICE_UPDATE_COMMITTED) return DEVICE_FAIL_DEVICE_NVM;
   client->trust_version = bundle.version;
   return DEVICE_FAIL_NONE;
 }
