@@ -27,6 +27,7 @@ static int check_fleet(const struct take *t, const struct raw_fleet *raw, struct
   out->devices = devices;
   out->source_addresses = addresses;
   out->telemetry = (struct scenario_telemetry){.every_ms = 2000, .bytes = 64, .qos = 1};
+  if (check_cohorts(t, raw, out) != 0) return -1;
   return raw->telemetry == NULL ? 0 : check_telemetry(t, "fleet.telemetry", raw->telemetry, &out->telemetry);
 }
 

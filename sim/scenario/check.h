@@ -1,6 +1,6 @@
 /* From a file's texts to a checked scenario. The parts are apart by what they look at: check.c the head of the file and
  * the phases, broker_check.c the broker,
- * steps_check.c one step, expr_check.c one expression, story.c the order of it all.
+ * steps_check.c one step, who_check.c the devices it is for, expr_check.c one expression, story.c the order of it all.
  */
 #ifndef FLEETSIM_SCENARIO_CHECK_H
 #define FLEETSIM_SCENARIO_CHECK_H
@@ -20,6 +20,13 @@ int check_step(const struct take *t, const char *at, const struct raw_step *raw,
 
 /* every, bytes, qos; also of fleet.telemetry. `out` holds the defaults. */
 int check_telemetry(const struct take *t, const char *at, const struct raw_args *raw, struct scenario_telemetry *out);
+
+/* fleet.cohorts. */
+int check_cohorts(const struct take *t, const struct raw_fleet *raw, struct scenario *out);
+
+/* share, cohort, ids of a step; `needed`: one of them must be there. `out` holds the default. */
+int check_who(const struct take *t, const char *at, const struct raw_args *raw, const struct scenario *scenario,
+              bool needed, struct scenario_who *out);
 
 /* `gate`: may wait ("within"), for 60 s unless it says otherwise. */
 int check_expr(const struct take *t, const char *at, const char *text, const struct pki_roots *roots, bool gate,

@@ -39,7 +39,7 @@ static uint64_t step_ms(const struct scenario *s, const struct scenario_step *st
   bool is_told = step->apply == SCENARIO_APPLY_RELOAD || step->apply == SCENARIO_APPLY_RESTART;
   uint64_t apply = is_told ? BROKER_STEP_MS : 0, hook = s->remote ? BROKER_STEP_MS : 0;
   switch (step->kind) {
-  case STEP_CONNECT: return ramp_ms(s, step->share, step->rate);
+  case STEP_CONNECT: return ramp_ms(s, step->who.share, step->rate);
   case STEP_PUSH_TRUST:
   case STEP_RECONNECT:
   case STEP_REISSUE: return step->waves.count * step->within_ms;
@@ -89,28 +89,43 @@ static void print_rollout(const struct scenario_step *step, FILE *out)
   fprintf(out, ", %s", waves(&step->waves, text, sizeof text));
 }
 
+/* "5% of the devices", "cohort eu", "5% of cohort eu", "device 0000002a and 2 more". */
+static void name_devices(const struct scenario_who *who, char *out, size_t size)
+{
+  char whole[64] = "the devices";
+  if (who->cohort[0] != '\0') snprintf(whole, sizeof whole, "cohort %s", who->cohort);
+  if (who->id_count > 1)
+    snprintf(out, size, "device %08x and %zu more", who->ids[0], who->id_count - 1);
+  else if (who->id_count == 1)
+    snprintf(out, size, "device %08x", who->ids[0]);
+  else if (who->share < 1 || who->cohort[0] == '\0')
+    snprintf(out, size, "%.6g%% of %s", who->share * 100, whole);
+  else
+    snprintf(out, size, "%s", whole);
+}
+
 static void print_device_step(const struct scenario_step *step, FILE *out)
 {
   char text[32];
-  double percent = step->share * 100;
+  char who[160];
+  name_devices(&step->who, who, sizeof who);
   switch (step->kind) {
   case STEP_CONNECT:
-    fprintf(out, "connect %.6g%% of the devices at %.6g/s (%s)", percent, step->rate,
+    fprintf(out, "connect %s at %.6g/s (%s)", who, step->rate,
             step->arrival == SCENARIO_POISSON ? "Poisson" : "linear");
     return;
   case STEP_TELEMETRY:
     fprintf(out, "telemetry every %s, %u bytes, QoS %u", duration(step->telemetry.every_ms, text),
             (unsigned) step->telemetry.bytes, (unsigned) step->telemetry.qos);
     return;
-  case STEP_SHELF: fprintf(out, "switch %.6g%% of the devices off", percent); return;
+  case STEP_SHELF: fprintf(out, "switch %s off", who); return;
   case STEP_WAKE: fprintf(out, "switch the shelved devices on at %.6g/s", step->rate); return;
-  case STEP_TRESPASS: fprintf(out, "let %.6g%% of the devices try the topics of others", percent); return;
+  case STEP_TRESPASS: fprintf(out, "let %s try the topics of others", who); return;
   case STEP_CLOCK:
     if (step->clock_right)
-      fprintf(out, "set the clocks of %.6g%% of the devices right", percent);
+      fprintf(out, "set the clocks of %s right", who);
     else
-      fprintf(out, "set the clocks of %.6g%% of the devices to %lld s after 1970", percent,
-              (long long) step->clock_unix_s);
+      fprintf(out, "set the clocks of %s to %lld s after 1970", who, (long long) step->clock_unix_s);
     return;
   default: return;
   }

@@ -16,11 +16,13 @@
 /* The arguments of all steps; the schema lets each step have only its own. Also fleet.telemetry. */
 struct raw_args {
   char *rate, *arrival, *share, *every, *bytes, *qos, *within, *root, *cross, *intermediate, *cross_expired,
-      *leaf_expired, *apply, *full_handshake, *set, *time, *say;
+      *leaf_expired, *apply, *cohort, *full_handshake, *set, *time, *say;
   char **roots;
   unsigned roots_count;
   char **waves;
   unsigned waves_count;
+  char **ids;
+  unsigned ids_count;
 };
 
 struct raw_step {
@@ -35,9 +37,15 @@ struct raw_phase {
   unsigned expect_count;
 };
 
+struct raw_cohort {
+  char *name, *share;
+};
+
 struct raw_fleet {
   char *devices, *profile, *source_addresses;
   struct raw_args *telemetry;
+  struct raw_cohort **cohorts;
+  unsigned cohorts_count;
 };
 
 struct raw_timeouts {

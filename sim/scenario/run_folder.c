@@ -70,8 +70,34 @@ static int learn_fleet(struct run *run)
   return 0;
 }
 
+static bool is_in_fleet(const struct run *run, uint32_t id)
+{
+  for (size_t i = 0; i < run->scenario->devices; i++)
+    if (run->ids[i] == id) return true;
+  return false;
+}
+
+static int check_step_ids(struct run *run, const struct scenario_step *step)
+{
+  for (size_t i = 0; i < step->who.id_count; i++)
+    if (!is_in_fleet(run, step->who.ids[i]))
+      return error_set(
+          &run->error, EXIT_CODE_USAGE, "%s:%d: no device of this fleet has the id %08x; its ids go from %08x to %08x",
+          run->scenario->file, step->line, step->who.ids[i], run->ids[0], run->ids[run->scenario->devices - 1]);
+  return 0;
+}
+
+static int check_ids(struct run *run)
+{
+  const struct scenario *scenario = run->scenario;
+  for (size_t p = 0; p < scenario->phase_count; p++)
+    for (size_t s = 0; s < scenario->phases[p].step_count; s++)
+      if (check_step_ids(run, &scenario->phases[p].steps[s]) != 0) return -1;
+  return 0;
+}
+
 int run_open_folder(struct run *run)
 {
   int failed = run->options->fleet != NULL ? open_fleet_folder(run) : make_fleet_folder(run);
-  return failed == 0 ? learn_fleet(run) : -1;
+  return failed == 0 && learn_fleet(run) == 0 ? check_ids(run) : -1;
 }

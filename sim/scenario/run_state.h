@@ -144,8 +144,14 @@ step_function step_connect, step_telemetry, step_drain, step_push_trust, step_pr
 void run_undo_with(struct run *run, const struct scenario_step *inverse);
 
 /* steps/targets.c: which devices a step is for. The list is malloc'd; NULL aborts the run for want of memory. */
-enum targets_kind { TARGETS_AWAKE, TARGETS_ONLINE, TARGETS_SHELVED, TARGETS_UNPLANNED };
+enum targets_kind { TARGETS_AWAKE, TARGETS_ONLINE, TARGETS_SHELVED, TARGETS_UNPLANNED, TARGETS_ALL };
 uint32_t *targets_list(struct run *run, enum targets_kind kind, size_t *count);
+
+/* Those of a kind among the devices that a step names: at most targets_count() of them, in the shuffled order. */
+uint32_t *targets_of(struct run *run, enum targets_kind kind, const struct scenario_who *who, size_t *count);
+
+/* How many devices the step names, whatever their state. */
+size_t targets_count(const struct run *run, const struct scenario_who *who);
 
 /* Number of the first devices that a share is: rounded up, so that a share above 0 reaches somebody. */
 size_t targets_share(size_t count, double share);

@@ -64,8 +64,27 @@ struct scenario_telemetry {
 /* How new files are put in force. HOOK: the remote broker's hook for them does it itself; no file can ask for it. */
 enum scenario_apply { SCENARIO_APPLY_RELOAD, SCENARIO_APPLY_RESTART, SCENARIO_APPLY_NONE, SCENARIO_APPLY_HOOK };
 
+#define SCENARIO_COHORTS_MAX 8
+#define SCENARIO_COHORT_NAME 32 /* bytes of its name with the zero */
+#define SCENARIO_IDS_MAX     16
+
+/* A part of the fleet with a name: devices [begin, begin + share) of the seed's shuffled order. */
+struct scenario_cohort {
+  char name[SCENARIO_COHORT_NAME];
+  double begin, share; /* 0..1 */
+};
+
+/* Which devices a step is for: `ids` where there are any, else a share of the cohort, or of the fleet. */
+struct scenario_who {
+  char cohort[SCENARIO_COHORT_NAME]; /* "": the whole fleet */
+  double share;                      /* 0..1 */
+  uint32_t ids[SCENARIO_IDS_MAX];
+  size_t id_count;
+};
+
+/* WHO in this list: share: 5%, cohort: NAME (or a share of it), or ids: [00000001]. */
 enum scenario_step_kind {
-  STEP_CONNECT,    /* connect: {rate: 200/s, arrival: linear|poisson, share: 100%} */
+  STEP_CONNECT,    /* connect: {rate: 200/s, arrival: linear|poisson, WHO} */
   STEP_TELEMETRY,  /* telemetry: {every: 2s, bytes: 64, qos: 1} */
   STEP_DRAIN,      /* drain: {within: 10s}: stop telemetry, wait until all of it is acknowledged and delivered */
   STEP_PUSH_TRUST, /* push-trust: {roots: [A, B, spare], waves: [1%, 10%, 100%], within: 30s} */
@@ -77,10 +96,10 @@ enum scenario_step_kind {
   STEP_RESTART,       /* restart-broker: {} */
   STEP_RECONNECT,     /* reconnect: {waves: [10%, 100%], rate: 200/s, full-handshake: yes, within: 30s} */
   STEP_REISSUE,       /* reissue: {root: B, waves: [...], within: 30s} */
-  STEP_SHELF,         /* shelf: {share: 5%} */
+  STEP_SHELF,         /* shelf: {WHO} */
   STEP_WAKE,          /* wake: {rate: 200/s} */
-  STEP_CLOCK,         /* clock: {share: 10%, set: 1970-01-01T00:00:00Z} ; set: true -> the right time again */
-  STEP_TRESPASS,      /* trespass: {share: 5%} */
+  STEP_CLOCK,         /* clock: {WHO, set: 1970-01-01T00:00:00Z} ; set: true -> the right time again */
+  STEP_TRESPASS,      /* trespass: {WHO} */
   STEP_WAIT,          /* wait: {for: 5s} */
   STEP_PROMPT,        /* prompt: {say: "Swap the load balancer's certificate, then press Enter"} */
   STEP_KINDS
@@ -95,7 +114,7 @@ struct scenario_step {
   /* fields are used by the kinds whose comment above names them; all have their defaults filled in */
   double rate; /* per second; 0: all at once */
   enum scenario_arrival arrival;
-  double share; /* 0..1 */
+  struct scenario_who who;
   struct scenario_telemetry telemetry;
   uint64_t within_ms; /* for STEP_WAIT: how long */
   struct pki_roots roots;
@@ -135,11 +154,13 @@ struct scenario {
   uint64_t run_limit_ms; /* limits: {run: 10m} */
 
   size_t devices;
-  char profile_name[64];               /* fleet.profile: free text in results */
-  struct scenario_telemetry telemetry; /* fleet.telemetry: starts with the first connect */
-  size_t source_addresses;             /* fleet.source-addresses: 127.0.0.1.. ; 0: chosen by the run */
-  struct device_profile device;        /* device: {...}; name points to profile_name */
-  enum scenario_crypto crypto;         /* device.crypto */
+  char profile_name[64];                                /* fleet.profile: free text in results */
+  struct scenario_telemetry telemetry;                  /* fleet.telemetry: starts with the first connect */
+  struct scenario_cohort cohorts[SCENARIO_COHORTS_MAX]; /* fleet.cohorts */
+  size_t cohort_count;
+  size_t source_addresses;      /* fleet.source-addresses: 127.0.0.1.. ; 0: chosen by the run */
+  struct device_profile device; /* device: {...}; name points to profile_name */
+  enum scenario_crypto crypto;  /* device.crypto */
 
   char timing_profile[FILES_PATH_MAX]; /* timing.profile: name or path, as timing_load takes it */
   bool pace;                           /* timing.pace: what a device does takes as long as its processor would */
@@ -176,6 +197,9 @@ struct scenario_override {
 int scenario_load(const char *file, const struct scenario_override *overrides, size_t override_count,
                   struct scenario **out, struct error *error);
 void scenario_free(struct scenario *scenario);
+
+/* NULL: there is none of that name. */
+const struct scenario_cohort *scenario_find_cohort(const struct scenario *scenario, const char *name);
 
 /* True for "localhost", 127.0.0.0/8 and ::1 as literals: what may be loaded without being asked twice. No name is
  * looked up. */

@@ -14,12 +14,14 @@
 #define GROUP(key, type, member, fields) CYAML_FIELD_MAPPING_PTR(key, CYAML_FLAG_OPTIONAL, type, member, fields)
 #define ARG(key, member)         TEXT(key, struct raw_args, member)
 #define ARG_ROOTS                LIST("roots", struct raw_args, roots, PKI_ROOTS_MAX)
+#define ARG_WHO \
+  ARG("share", share), ARG("cohort", cohort), LIST("ids", struct raw_args, ids, SCENARIO_IDS_MAX)
 #define ARG_WAVES                LIST("waves", struct raw_args, waves, SCENARIO_WAVES_MAX)
 
 static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
 
 static const cyaml_schema_field_t connect_args[] = {
-  ARG("rate", rate), ARG("arrival", arrival), ARG("share", share), CYAML_FIELD_END};
+  ARG("rate", rate), ARG("arrival", arrival), ARG_WHO, CYAML_FIELD_END};
 static const cyaml_schema_field_t telemetry_args[] = {
   ARG("every", every), ARG("bytes", bytes), ARG("qos", qos), CYAML_FIELD_END};
 static const cyaml_schema_field_t drain_args[] = {ARG("within", within), CYAML_FIELD_END};
@@ -39,9 +41,9 @@ static const cyaml_schema_field_t reconnect_args[] = {
   CYAML_FIELD_END};
 static const cyaml_schema_field_t reissue_args[] = {
   ARG("root", root), ARG_WAVES, ARG("within", within), CYAML_FIELD_END};
-static const cyaml_schema_field_t share_args[] = {ARG("share", share), CYAML_FIELD_END};
+static const cyaml_schema_field_t who_args[] = {ARG_WHO, CYAML_FIELD_END};
 static const cyaml_schema_field_t wake_args[] = {ARG("rate", rate), CYAML_FIELD_END};
-static const cyaml_schema_field_t clock_args[] = {ARG("share", share), ARG("set", set), CYAML_FIELD_END};
+static const cyaml_schema_field_t clock_args[] = {ARG_WHO, ARG("set", set), CYAML_FIELD_END};
 static const cyaml_schema_field_t wait_args[] = {ARG("for", time), CYAML_FIELD_END};
 static const cyaml_schema_field_t prompt_args[] = {ARG("say", say), CYAML_FIELD_END};
 
@@ -58,10 +60,10 @@ static const cyaml_schema_field_t step_fields[] = {
   STEP(STEP_RESTART, "restart-broker", no_args),
   STEP(STEP_RECONNECT, "reconnect", reconnect_args),
   STEP(STEP_REISSUE, "reissue", reissue_args),
-  STEP(STEP_SHELF, "shelf", share_args),
+  STEP(STEP_SHELF, "shelf", who_args),
   STEP(STEP_WAKE, "wake", wake_args),
   STEP(STEP_CLOCK, "clock", clock_args),
-  STEP(STEP_TRESPASS, "trespass", share_args),
+  STEP(STEP_TRESPASS, "trespass", who_args),
   STEP(STEP_WAIT, "wait", wait_args),
   STEP(STEP_PROMPT, "prompt", prompt_args),
   [STEP_KINDS] = CYAML_FIELD_END};
@@ -78,9 +80,15 @@ static const cyaml_schema_field_t phase_fields[] = {
 static const cyaml_schema_value_t phase_entry = {
   CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_phase, phase_fields)};
 
+static const cyaml_schema_field_t cohort_fields[] = {
+  MUST("name", struct raw_cohort, name), MUST("share", struct raw_cohort, share), CYAML_FIELD_END};
+static const cyaml_schema_value_t cohort_entry = {
+  CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_cohort, cohort_fields)};
 static const cyaml_schema_field_t fleet_fields[] = {
   MUST("devices", struct raw_fleet, devices), TEXT("profile", struct raw_fleet, profile),
   GROUP("telemetry", struct raw_fleet, telemetry, telemetry_args),
+  CYAML_FIELD_SEQUENCE("cohorts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_fleet, cohorts, &cohort_entry,
+                       1, SCENARIO_COHORTS_MAX),
   TEXT("source-addresses", struct raw_fleet, source_addresses), CYAML_FIELD_END};
 static const cyaml_schema_field_t timeouts_fields[] = {
   TEXT("tcp", struct raw_timeouts, tcp), TEXT("handshake", struct raw_timeouts, handshake),

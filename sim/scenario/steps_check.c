@@ -106,28 +106,26 @@ static int take_chain(const struct work *w)
   return 0;
 }
 
+static int take_who(const struct work *w, bool needed)
+{
+  return check_who(w->t, w->at, w->raw, w->scenario, needed, &w->out->who);
+}
+
 static int take_connect(const struct work *w)
 {
   static const char *const words[] = {"linear", "poisson", NULL};
   int arrival = SCENARIO_LINEAR;
   if (take_rate(w->t, w->at, "rate", w->raw->rate, &w->out->rate) != 0 ||
-      take_word(w->t, w->at, "arrival", w->raw->arrival, words, &arrival) != 0 ||
-      take_share(w->t, w->at, "share", w->raw->share, &w->out->share) != 0)
+      take_word(w->t, w->at, "arrival", w->raw->arrival, words, &arrival) != 0 || take_who(w, false) != 0)
     return -1;
   w->out->arrival = (enum scenario_arrival) arrival;
   return 0;
 }
 
-static int take_needed_share(const struct work *w)
-{
-  if (w->raw->share == NULL) return take_fail(w->t, w->at, "", "this step needs a share: write 'share: 5%%'");
-  return take_share(w->t, w->at, "share", w->raw->share, &w->out->share);
-}
-
 static int take_clock(const struct work *w)
 {
   char why[200];
-  if (take_share(w->t, w->at, "share", w->raw->share, &w->out->share) != 0) return -1;
+  if (take_who(w, false) != 0) return -1;
   if (w->raw->set == NULL)
     return take_fail(w->t, w->at, "",
                      "this step needs a time: write 'set: 1970-01-01T00:00:00Z', or 'set: true' for the right one");
@@ -175,8 +173,8 @@ static int take_step(const struct work *w)
                ? -1
                : 0;
   case STEP_REISSUE: return take_step_root(w, true) != 0 || take_step_waves(w) != 0 || take_within(w) != 0 ? -1 : 0;
-  case STEP_SHELF: return take_needed_share(w);
-  case STEP_TRESPASS: w->out->within_ms = TRESPASS_MS; return take_needed_share(w);
+  case STEP_SHELF: return take_who(w, true);
+  case STEP_TRESPASS: w->out->within_ms = TRESPASS_MS; return take_who(w, true);
   case STEP_WAKE: return take_rate(t, w->at, "rate", w->raw->rate, &w->out->rate);
   case STEP_CLOCK: return take_clock(w);
   case STEP_WAIT: return take_wait(w);
@@ -202,7 +200,7 @@ static int find_kind(const struct take *t, const char *at, const struct raw_step
 int check_step(const struct take *t, const char *at, const struct raw_step *raw, const struct scenario *scenario,
                struct scenario_step *out)
 {
-  *out = (struct scenario_step){.rate = RATE_PER_S, .share = 1, .within_ms = WITHIN_MS};
+  *out = (struct scenario_step){.rate = RATE_PER_S, .who = {.share = 1}, .within_ms = WITHIN_MS};
   out->waves = (struct scenario_waves){.count = 1, .share = {1.0}};
   if (find_kind(t, at, raw, &out->kind) != 0) return -1;
   char below[DOC_PATH_MAX];

@@ -11,11 +11,9 @@ static struct fleet_telemetry as_fleet(const struct scenario_telemetry *t)
 
 enum step_outcome step_connect(struct run *run, const struct scenario_step *step)
 {
-  size_t count;
-  uint32_t *devices = targets_list(run, TARGETS_UNPLANNED, &count);
+  size_t chosen;
+  uint32_t *devices = targets_of(run, TARGETS_UNPLANNED, &step->who, &chosen);
   if (devices == NULL) return STEP_ABORTED;
-  size_t chosen = targets_share(fleet_size(run->fleet), step->share);
-  if (chosen > count) chosen = count;
   struct fleet_telemetry telemetry = as_fleet(&run->scenario->telemetry);
   fleet_set_telemetry(run->fleet, &telemetry);
   fleet_connect(run->fleet, devices, chosen, step->rate, step->arrival == SCENARIO_POISSON);

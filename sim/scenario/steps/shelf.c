@@ -18,10 +18,12 @@ enum step_outcome step_shelf(struct run *run, const struct scenario_step *step)
 {
   run_undo_with(run, &(struct scenario_step){.kind = STEP_WAKE, .rate = 200});
   size_t count;
-  uint32_t *devices = targets_list(run, TARGETS_AWAKE, &count);
+  struct scenario_who candidates = step->who;
+  candidates.share = 1;
+  uint32_t *devices = targets_of(run, TARGETS_AWAKE, &candidates, &count);
   if (devices == NULL) return STEP_ABORTED;
   /* from the end of the order: waves begin at its start, so that a first wave is not all on the shelf */
-  size_t shelved = targets_share(fleet_size(run->fleet), step->share);
+  size_t shelved = targets_count(run, &step->who);
   if (shelved > count) shelved = count;
   fleet_shelve(run->fleet, devices + (count - shelved), shelved);
   free(devices);
@@ -40,8 +42,11 @@ enum step_outcome step_wake(struct run *run, const struct scenario_step *step)
 
 enum step_outcome step_clock(struct run *run, const struct scenario_step *step)
 {
-  run_undo_with(run, &(struct scenario_step){.kind = STEP_CLOCK, .share = 1.0, .clock_right = true});
-  size_t n = targets_share(fleet_size(run->fleet), step->share);
-  fleet_set_clock(run->fleet, fleet_order(run->fleet), n, step->clock_right, step->clock_unix_s);
+  run_undo_with(run, &(struct scenario_step){.kind = STEP_CLOCK, .who = step->who, .clock_right = true});
+  size_t count;
+  uint32_t *devices = targets_of(run, TARGETS_ALL, &step->who, &count);
+  if (devices == NULL) return STEP_ABORTED;
+  fleet_set_clock(run->fleet, devices, count, step->clock_right, step->clock_unix_s);
+  free(devices);
   return STEP_DONE;
 }

@@ -11,6 +11,7 @@ static bool is_target(const struct fleet_facts *facts, enum targets_kind kind)
   case TARGETS_AWAKE: return facts->wanted;
   case TARGETS_ONLINE: return facts->online;
   case TARGETS_SHELVED: return facts->shelved;
+  case TARGETS_ALL: return true;
   case TARGETS_UNPLANNED: return !facts->wanted && !facts->shelved && !facts->dead;
   }
   return false;
@@ -30,6 +31,50 @@ uint32_t *targets_list(struct run *run, enum targets_kind kind, size_t *count)
     uint32_t device = fleet_order(run->fleet)[i];
     if (is_target(fleet_facts(run->fleet, device), kind)) list[(*count)++] = device;
   }
+  return list;
+}
+
+/* Where in the shuffled order the devices of a cohort are. */
+static void find_slice(const struct run *run, const char *cohort, size_t *begin, size_t *end)
+{
+  size_t n = fleet_size(run->fleet);
+  const struct scenario_cohort *found = scenario_find_cohort(run->scenario, cohort);
+  *begin = found != NULL ? targets_share(n, found->begin) : 0;
+  *end = found != NULL ? targets_share(n, found->begin + found->share) : n;
+}
+
+static bool is_named(const struct scenario_who *who, uint32_t id)
+{
+  for (size_t i = 0; i < who->id_count; i++)
+    if (who->ids[i] == id) return true;
+  return who->id_count == 0;
+}
+
+size_t targets_count(const struct run *run, const struct scenario_who *who)
+{
+  size_t begin, end;
+  find_slice(run, who->cohort, &begin, &end);
+  return who->id_count > 0 ? who->id_count : targets_share(end - begin, who->share);
+}
+
+uint32_t *targets_of(struct run *run, enum targets_kind kind, const struct scenario_who *who, size_t *count)
+{
+  size_t begin, end, kept = 0;
+  find_slice(run, who->cohort, &begin, &end);
+  uint32_t *list = malloc((end - begin + 1) * sizeof *list);
+  *count = 0;
+  if (list == NULL) {
+    error_set(&run->error, EXIT_CODE_INTERNAL, "out of memory for a list of %zu devices", end - begin);
+    run_abort(run, &run->error);
+    return NULL;
+  }
+  for (size_t i = begin; i < end; i++) {
+    uint32_t device = fleet_order(run->fleet)[i];
+    const struct fleet_facts *facts = fleet_facts(run->fleet, device);
+    if (is_target(facts, kind) && is_named(who, facts->id)) list[kept++] = device;
+  }
+  size_t most = targets_count(run, who);
+  *count = kept < most ? kept : most;
   return list;
 }
 

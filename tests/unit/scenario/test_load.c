@@ -114,6 +114,31 @@ static void a_device_can_be_another(void **state)
   scenario_free(s);
 }
 
+static void a_step_can_be_for_a_cohort_or_for_named_devices(void **state)
+{
+  (void) state;
+  struct scenario *s =
+      loaded("name: t\nfleet: {devices: 10, cohorts: [{name: eu, share: 30%}, {name: us, share: 70%}]}\n"
+             "phases:\n  - name: p\n    do:\n"
+             "      - connect: {cohort: us}\n"
+             "      - shelf: {cohort: eu, share: 50%}\n"
+             "      - clock: {ids: [0000002a, 00000001], set: true}\n");
+  assert_int_equal(s->cohort_count, 2);
+  assert_string_equal(s->cohorts[1].name, "us");
+  assert_float_equal(s->cohorts[1].begin, 0.3, 1e-12);
+  assert_float_equal(s->cohorts[1].share, 0.7, 1e-12);
+  assert_ptr_equal(scenario_find_cohort(s, "eu"), &s->cohorts[0]);
+  assert_null(scenario_find_cohort(s, "asia"));
+  const struct scenario_step *step = s->phases[0].steps;
+  assert_string_equal(step[0].who.cohort, "us");
+  assert_float_equal(step[0].who.share, 1, 0);
+  assert_string_equal(step[1].who.cohort, "eu");
+  assert_float_equal(step[1].who.share, 0.5, 0);
+  assert_int_equal(step[2].who.id_count, 2);
+  assert_int_equal(step[2].who.ids[0], 0x2a);
+  scenario_free(s);
+}
+
 static void every_step_is_read_with_its_line_and_arguments(void **state)
 {
   (void) state;
@@ -143,7 +168,7 @@ static void every_step_is_read_with_its_line_and_arguments(void **state)
   assert_int_equal(step[0].kind, STEP_CONNECT);
   assert_int_equal(step[0].arrival, SCENARIO_POISSON);
   assert_float_equal(step[0].rate, 50, 0);
-  assert_float_equal(step[0].share, 0.5, 0);
+  assert_float_equal(step[0].who.share, 0.5, 0);
   assert_int_equal(step[1].telemetry.bytes, 32);
   assert_int_equal(step[1].telemetry.every_ms, 1000);
   assert_int_equal(step[1].telemetry.qos, 2);
@@ -310,6 +335,7 @@ int main(void)
       cmocka_unit_test(a_timing_profile_may_be_a_path),
       cmocka_unit_test(the_smallest_scenario_has_the_default_device),
       cmocka_unit_test(a_device_can_be_another),
+      cmocka_unit_test(a_step_can_be_for_a_cohort_or_for_named_devices),
       cmocka_unit_test(every_step_is_read_with_its_line_and_arguments),
       cmocka_unit_test(gates_wait_and_expectations_do_not),
       cmocka_unit_test(a_remote_broker_with_hooks_and_targets),
