@@ -31,15 +31,9 @@ enum curve_result curve_public(const uint8_t private_key[CURVE_PRIVATE_SIZE], ui
 enum curve_result curve_shared(const uint8_t private_key[CURVE_PRIVATE_SIZE], const uint8_t peer[CURVE_PUBLIC_SIZE],
                                uint8_t shared[CURVE_SHARED_SIZE]);
 
-/* Two uniform scalars that are used for one signature and never again: the nonce, and one that hides it while it is
- * divided by. The signature depends on the nonce alone. */
-struct curve_secrets {
-  uint8_t nonce[CURVE_PRIVATE_SIZE];
-  uint8_t blind[CURVE_PRIVATE_SIZE];
-};
-
-/* ECDSA. Refused when a secret is out of range or the nonce gives a signature with a zero in it: draw others. */
-enum curve_result curve_sign(const uint8_t private_key[CURVE_PRIVATE_SIZE], const struct curve_secrets *secrets,
+/* ECDSA. `nonce` is a uniform scalar that is used for one signature and never again; refused when it is out of range or
+ * gives a signature with a zero in it: draw another. */
+enum curve_result curve_sign(const uint8_t private_key[CURVE_PRIVATE_SIZE], const uint8_t nonce[CURVE_PRIVATE_SIZE],
                              const uint8_t *hash, size_t hash_size, uint8_t signature[CURVE_SIGNATURE_SIZE]);
 
 enum curve_result curve_verify(const uint8_t public_key[CURVE_PUBLIC_SIZE], const uint8_t *hash, size_t hash_size,

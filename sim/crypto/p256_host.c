@@ -132,11 +132,10 @@ psa_status_t p256_transparent_sign_hash(const psa_key_attributes_t *attributes, 
   if (use_native) return PSA_ERROR_NOT_SUPPORTED;
   if (key_buffer_size != CURVE_PRIVATE_SIZE) return PSA_ERROR_INVALID_ARGUMENT;
   if (signature_size < CURVE_SIGNATURE_SIZE) return PSA_ERROR_BUFFER_TOO_SMALL;
-  struct curve_secrets secrets;
-  psa_status_t status = draw_scalar(secrets.nonce);
-  if (status == PSA_SUCCESS) status = draw_scalar(secrets.blind);
-  if (status == PSA_SUCCESS) status = status_of(curve_sign(key_buffer, &secrets, hash, hash_length, signature));
-  OPENSSL_cleanse(&secrets, sizeof secrets);
+  uint8_t nonce[CURVE_PRIVATE_SIZE];
+  psa_status_t status = draw_scalar(nonce);
+  if (status == PSA_SUCCESS) status = status_of(curve_sign(key_buffer, nonce, hash, hash_length, signature));
+  OPENSSL_cleanse(nonce, sizeof nonce);
   if (status == PSA_SUCCESS) *signature_length = CURVE_SIGNATURE_SIZE;
   return status;
 }
