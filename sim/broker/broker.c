@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,7 +156,7 @@ void broker_reload(struct broker *broker, broker_done done, void *ctx)
   if (broker->config.remote)
     hook_run(broker, "reload", broker->config.hooks.reload, BROKER_MAIN, done, ctx);
   else
-    mosquitto_reload(broker, done, ctx);
+    mosquitto_signal(broker, SIGHUP, "reload", done, ctx);
 }
 
 void broker_restart(struct broker *broker, broker_done done, void *ctx)
@@ -188,6 +189,24 @@ void broker_stop(struct broker *broker, broker_done done, void *ctx)
     broker_later(broker, done, ctx, NULL);
   else
     mosquitto_stop(broker, false, done, ctx);
+}
+
+void broker_kill(struct broker *broker, broker_done done, void *ctx)
+{
+  assert(!broker->config.remote);
+  mosquitto_kill(broker, done, ctx);
+}
+
+void broker_freeze(struct broker *broker, broker_done done, void *ctx)
+{
+  assert(!broker->config.remote);
+  mosquitto_signal(broker, SIGSTOP, "be frozen", done, ctx);
+}
+
+void broker_thaw(struct broker *broker, broker_done done, void *ctx)
+{
+  assert(!broker->config.remote);
+  mosquitto_signal(broker, SIGCONT, "be thawed", done, ctx);
 }
 
 /* Held once more throughout, so that a task that ends at once does not free the broker under the list. */

@@ -35,6 +35,15 @@ struct broker_hooks {
   const char *restart;
 };
 
+/* How a local mosquitto exchanges private/# with another one, QoS 1 both ways: one connection to the peer's main
+ * listener, with TLS, a certificate of its own and a session that both sides keep. Bridges must form a tree: mosquitto
+ * does not see a message coming round a ring. */
+struct broker_bridge {
+  const struct broker *peer; /* NULL: no bridge. Has its ports by the time this broker starts */
+  const char *name;          /* MQTT client id at the peer; no two bridges there have the same */
+  const char *ca_path, *certificate_path, *key_path; /* absolute; its CN is the peer's operator_name */
+};
+
 /* Copied by broker_open; what it points to must outlive the broker. */
 struct broker_config {
   const char *folder;
@@ -47,6 +56,8 @@ struct broker_config {
   uint32_t hook_timeout_ms;      /* 0: 60 s */
   uint32_t handshake_timeout_ms; /* local: a client has so long until its handshake is done (front.h); 0: any time */
   const char *operator_name;     /* local: CN that may read and write private/#; NULL: nobody */
+  bool anyone;                 /* local: clients need no certificate and may do everything: a false broker's manners */
+  struct broker_bridge bridge; /* local */
   /* Called when a local broker ended without being asked to; the text says how. */
   void (*died)(void *ctx, const char *how);
   void *ctx;
@@ -66,8 +77,8 @@ typedef void (*broker_seen_done)(void *ctx, const struct broker_seen *seen, cons
 int broker_open(uv_loop_t *loop, const struct broker_config *config, struct broker **out, struct error *error);
 
 /* Local: writes mosquitto.conf and acl, starts mosquitto and waits until both listeners accept (10 s). A port that was
- * picked and has been taken since is picked anew: read broker_port after `done`. Remote: waits for one TCP connection
- * to each listener (10 s). */
+ * picked and has been taken before the first start is picked anew: read broker_port after `done`. Remote: waits for one
+ * TCP connection to each listener (10 s). */
 void broker_start(struct broker *broker, broker_done done, void *ctx);
 
 /* SIGHUP (leaf and key are read again; the CA file is not: mosquitto 2.0 reads it at start only), or the hook.
@@ -87,6 +98,13 @@ void broker_probe(struct broker *broker, enum broker_listener listener, broker_s
 /* Ends a local broker: SIGTERM, SIGKILL after 5 s. A remote one is left alone. */
 void broker_stop(struct broker *broker, broker_done done, void *ctx);
 
+/* A local broker meets its end: SIGKILL, so that nothing is saved; `done` comes when it is gone. Or it stands still
+ * with all its connections open (SIGSTOP) until it is thawed (SIGCONT). What is asked of a broker that is not running
+ * is an error. broker_start brings back one that was killed or stopped, on the ports that it had. */
+void broker_kill(struct broker *broker, broker_done done, void *ctx);
+void broker_freeze(struct broker *broker, broker_done done, void *ctx);
+void broker_thaw(struct broker *broker, broker_done done, void *ctx);
+
 /* Releases everything; kills what still runs, closes its handles on the loop (run the loop until `closed`). Operations
  * under way call their `done` before `closed`; `died` is not called any more. */
 void broker_close(struct broker *broker, void (*closed)(void *ctx), void *ctx);
@@ -101,7 +119,7 @@ uint64_t broker_timed_out(const struct broker *broker);
 const char *broker_address(const struct broker *broker, enum broker_listener listener);
 uint16_t broker_port(const struct broker *broker, enum broker_listener listener);
 bool broker_is_local(const struct broker *broker);
-bool broker_running(const struct broker *broker);
+bool broker_running(const struct broker *broker); /* a frozen one runs */
 
 /* "mosquitto 2.0.11", or "remote HOST:PORT". */
 const char *broker_version(const struct broker *broker);

@@ -29,7 +29,8 @@ struct mosquitto {
   uv_timer_t kill_timer;
   struct dial dial;
   bool process_open, dialing, timer_open;
-  bool again; /* start once more as soon as the child is gone */
+  bool again;    /* start once more as soon as the child is gone */
+  bool has_been; /* it was running once: its ports are known to others */
   bool closing;
   unsigned picks_left; /* how often ports may still be picked anew during this start */
   enum broker_listener dialed;
@@ -70,7 +71,10 @@ void broker_later(struct broker *broker, broker_done done, void *ctx, const stru
 void mosquitto_init(struct broker *broker);
 void mosquitto_start(struct broker *broker, broker_done done, void *ctx);
 void mosquitto_stop(struct broker *broker, bool again, broker_done done, void *ctx);
-void mosquitto_reload(struct broker *broker, broker_done done, void *ctx);
+void mosquitto_kill(struct broker *broker, broker_done done, void *ctx);
+
+/* Sends SIGHUP, SIGSTOP or SIGCONT; `what` is the word for it in the sentence that refuses. */
+void mosquitto_signal(struct broker *broker, int number, const char *what, broker_done done, void *ctx);
 void mosquitto_close(struct broker *broker);
 
 /* mosquitto_files.c: mosquitto.conf and acl, the executables, the log. */

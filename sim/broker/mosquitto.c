@@ -177,6 +177,7 @@ static void on_dial_closed(struct dial *dial)
     dial_listener(broker, BROKER_PROVE);
   } else {
     m->state = MOSQUITTO_RUNNING;
+    m->has_been = true;
     finish(broker);
   }
 }
@@ -271,7 +272,7 @@ void mosquitto_start(struct broker *broker, broker_done done, void *ctx)
   struct mosquitto *m = &broker->mosquitto;
   assert(m->state == MOSQUITTO_STOPPED && m->done == NULL);
   begin(broker, done, ctx);
-  m->picks_left = PICKS;
+  m->picks_left = m->has_been ? 0 : PICKS;
   if (check_ports(broker, &m->error) != 0) {
     m->failed = true;
     finish(broker);
@@ -286,6 +287,12 @@ static void on_kill_timer(uv_timer_t *timer)
   if (broker->mosquitto.process_open) uv_process_kill(&broker->mosquitto.process, SIGKILL);
 }
 
+static bool is_child_alive(const struct mosquitto *m)
+{
+  return m->process_open && !uv_is_closing((const uv_handle_t *) &m->process);
+}
+
+/* A child that stands still acts on SIGTERM only when it goes on. */
 void mosquitto_stop(struct broker *broker, bool again, broker_done done, void *ctx)
 {
   struct mosquitto *m = &broker->mosquitto;
@@ -294,20 +301,41 @@ void mosquitto_stop(struct broker *broker, bool again, broker_done done, void *c
   m->picks_left = 0;
   m->state = MOSQUITTO_ENDING;
   end_dial(m);
-  if (m->process_open && !uv_is_closing((uv_handle_t *) &m->process)) {
+  if (is_child_alive(m)) {
     uv_process_kill(&m->process, SIGTERM);
+    uv_process_kill(&m->process, SIGCONT);
     uv_timer_start(&m->kill_timer, on_kill_timer, TERM_MS, 0);
   }
   settle(broker);
 }
 
-void mosquitto_reload(struct broker *broker, broker_done done, void *ctx)
+static void refuse(struct broker *broker, const char *what, broker_done done, void *ctx)
+{
+  struct error error;
+  error_set(&error, EXIT_CODE_SETUP, "mosquitto cannot %s because it is not running: start it first", what);
+  broker_later(broker, done, ctx, &error);
+}
+
+void mosquitto_kill(struct broker *broker, broker_done done, void *ctx)
 {
   struct mosquitto *m = &broker->mosquitto;
-  struct error error;
-  bool sent = m->state == MOSQUITTO_RUNNING && uv_process_kill(&m->process, SIGHUP) == 0;
-  if (!sent) error_set(&error, EXIT_CODE_SETUP, "mosquitto cannot reload because it is not running: start it first");
-  broker_later(broker, done, ctx, sent ? NULL : &error);
+  if (m->state != MOSQUITTO_RUNNING || !is_child_alive(m)) {
+    refuse(broker, "be killed", done, ctx);
+    return;
+  }
+  begin(broker, done, ctx);
+  m->state = MOSQUITTO_ENDING;
+  uv_process_kill(&m->process, SIGKILL);
+}
+
+void mosquitto_signal(struct broker *broker, int number, const char *what, broker_done done, void *ctx)
+{
+  struct mosquitto *m = &broker->mosquitto;
+  bool sent = m->state == MOSQUITTO_RUNNING && is_child_alive(m) && uv_process_kill(&m->process, number) == 0;
+  if (sent)
+    broker_later(broker, done, ctx, NULL);
+  else
+    refuse(broker, what, done, ctx);
 }
 
 static void on_kill_timer_closed(uv_handle_t *handle)
@@ -323,6 +351,6 @@ void mosquitto_close(struct broker *broker)
   begin(broker, NULL, NULL);
   m->closing = true;
   end_dial(m);
-  if (m->process_open && !uv_is_closing((uv_handle_t *) &m->process)) uv_process_kill(&m->process, SIGKILL);
+  if (is_child_alive(m)) uv_process_kill(&m->process, SIGKILL);
   uv_close((uv_handle_t *) &m->kill_timer, on_kill_timer_closed);
 }

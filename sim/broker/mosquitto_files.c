@@ -94,9 +94,10 @@ static int write_acl(const struct broker *broker, struct error *error)
   char path[FILES_PATH_MAX], text[512];
   if (broker_path(broker, "acl", path) != 0) return error_set(error, EXIT_CODE_SETUP, "the broker's path is too long");
   const char *name = broker->config.operator_name;
-  int n = name == NULL ? snprintf(text, sizeof text, "pattern readwrite private/%%u/#\n")
-                       : snprintf(text, sizeof text,
-                                  "user %s\ntopic readwrite private/#\n\npattern readwrite private/%%u/#\n", name);
+  int n = broker->config.anyone ? snprintf(text, sizeof text, "topic readwrite #\n")
+          : name == NULL        ? snprintf(text, sizeof text, "pattern readwrite private/%%u/#\n")
+                                : snprintf(text, sizeof text,
+                                           "user %s\ntopic readwrite private/#\n\npattern readwrite private/%%u/#\n", name);
   return files_write(path, text, (size_t) n, 0600, error);
 }
 
@@ -110,10 +111,34 @@ static void write_listener(FILE *out, const struct broker *broker, enum broker_l
           "cafile %s/clients.crt\n"
           "certfile %s/%s.crt\n"
           "keyfile %s/%s.key\n"
-          "require_certificate true\n"
-          "use_identity_as_username true\n",
+          "%s",
           broker->port[listener], broker->config.tls_min == 12 ? 2 : 3, broker->folder, broker->folder, stem[listener],
-          broker->folder, stem[listener]);
+          broker->folder, stem[listener],
+          broker->config.anyone ? "" : "require_certificate true\nuse_identity_as_username true\n");
+}
+
+/* restart_timeout: by default mosquitto waits up to 30 s before it tries a peer again, which is longer than a
+ * rehearsal; 2.0.11 was seen to be back 2 s after a loss with "1 2" and after 6 s with a plain "1". try_private: the
+ * peer learns that this is a bridge and sends nothing back that came from it. */
+static void write_bridge(FILE *out, const struct broker *broker)
+{
+  const struct broker_bridge *bridge = &broker->config.bridge;
+  if (bridge->peer == NULL) return;
+  fprintf(out,
+          "\nconnection %s\n"
+          "address %s:%u\n"
+          "topic private/# both 1\n"
+          "remote_clientid %s\n"
+          "local_clientid %s-here\n"
+          "cleansession false\n"
+          "try_private true\n"
+          "notifications false\n"
+          "keepalive_interval 5\n"
+          "restart_timeout 1 2\n"
+          "bridge_cafile %s\nbridge_certfile %s\nbridge_keyfile %s\n"
+          "bridge_tls_version tlsv1.%d\n",
+          bridge->name, bridge->peer->config.host, bridge->peer->port[BROKER_MAIN], bridge->name, bridge->name,
+          bridge->ca_path, bridge->certificate_path, bridge->key_path, broker->config.tls_min == 12 ? 2 : 3);
 }
 
 /* No queue limit: a dropped message would be booked as telemetry that the devices lost. autosave 0: the sessions are
@@ -123,7 +148,7 @@ static void write_globals(FILE *out, const struct broker *broker)
   fprintf(out,
           "user %s\n"
           "per_listener_settings false\n"
-          "allow_anonymous false\n"
+          "allow_anonymous %s\n"
           "acl_file %s/acl\n"
           "persistence true\n"
           "persistence_location %s/\n"
@@ -136,7 +161,7 @@ static void write_globals(FILE *out, const struct broker *broker)
           "connection_messages true\n"
           "log_timestamp true\n"
           "log_timestamp_format %%Y-%%m-%%dT%%H:%%M:%%S\n",
-          own_user_name(), broker->folder, broker->folder, broker->folder);
+          own_user_name(), broker->config.anyone ? "true" : "false", broker->folder, broker->folder, broker->folder);
 }
 
 int mosquitto_write_files(const struct broker *broker, struct error *error)
@@ -151,6 +176,7 @@ int mosquitto_write_files(const struct broker *broker, struct error *error)
   write_globals(out, broker);
   write_listener(out, broker, BROKER_MAIN);
   write_listener(out, broker, BROKER_PROVE);
+  write_bridge(out, broker);
   int status = fclose(out) == 0 ? files_write(path, text, size, 0600, error)
                                 : error_set(error, EXIT_CODE_INTERNAL, "out of memory");
   free(text);
