@@ -29,6 +29,14 @@
 #define DEVICE_ANCHORS_MAX 8u         /* trust anchors in one bundle */
 #define DEVICE_ID_TEXT     9u         /* eight hex digits and the terminating zero */
 
+/* What a device does with the revocation lists of its trust bundle when it judges a broker's chain. A list is its
+ * issuer's word on the certificates which that CA issued; the anchor itself has no issuer and is in no list. */
+enum device_revocation {
+  DEVICE_REVOCATION_OFF,      /* ignores them */
+  DEVICE_REVOCATION_HELD,     /* believes those it holds, however old; a CA without a list revokes nothing */
+  DEVICE_REVOCATION_REQUIRED, /* every CA of the chain must have a list that is in force by the device's clock */
+};
+
 /* What is the same for all devices of one build of the firmware. Shared, read-only, outlives its devices. */
 struct device_profile {
   const char *name;
@@ -37,6 +45,7 @@ struct device_profile {
   bool clean_start;              /* false: persistent session */
   bool forget_first;             /* MQTT 5: the first connection since power-on ends an older persistent session */
   bool resume;                   /* keep a session ticket in RAM and offer it at the next connect */
+  uint8_t revocation;            /* enum device_revocation */
   bool will;                     /* leave a will "offline" on private/ID/status */
   uint16_t keep_alive_s;         /* 0: none */
   uint32_t session_expiry_s;     /* MQTT 5; 0xffffffff: never */
@@ -75,6 +84,7 @@ enum device_note_kind {
   X(BAD_SIGNATURE, "bad_signature", "it is not signed by the update key")        \
   X(TOO_FEW_ANCHORS, "too_few_anchors", "it holds fewer than two trust anchors") \
   X(BAD_ANCHOR, "bad_anchor", "an anchor is no usable CA certificate")           \
+  X(BAD_CRL, "bad_crl", "a revocation list is none, or is not signed by its CA") \
   X(WRONG_KEY, "wrong_key", "the certificate is for another private key")        \
   X(WRONG_NAME, "wrong_name", "the certificate's CN is not this device's id")    \
   X(TOO_LARGE, "too_large", "it does not fit the device's memory")               \
@@ -93,7 +103,7 @@ struct device_note {
   enum device_note_kind kind;
   enum device_failure failure; /* ENDED */
   int32_t tls_error;           /* ENDED: the TLS library's code, 0 if none */
-  uint32_t verify_flags;       /* ENDED, HANDSHAKE: X.509 verify flags as the library gave them */
+  uint32_t verify_flags;       /* ENDED, HANDSHAKE: the library's X.509 verify flags; 0x1000000: a list is missing */
   uint8_t alert;               /* ENDED: TLS alert received, 0 if none */
   uint8_t tls_version;         /* HANDSHAKE: 12 or 13 */
   uint8_t chain_certificates;  /* HANDSHAKE, ENDED: certificates that the broker sent, 0 if none were seen */

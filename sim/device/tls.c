@@ -46,6 +46,7 @@ static int note_certificate(void *ctx, mbedtls_x509_crt *certificate, int depth,
 {
   struct device_tls *tls = ctx;
   struct device_tls_verdict *verdict = &tls->verdict;
+  *flags = device_tls_revocation(tls->handshake, certificate, !verdict->checked, *flags);
   if (!verdict->checked) {
     size_t size;
     verdict->checked = true;
@@ -76,6 +77,7 @@ static void handshake_free(struct device_tls *tls)
   mbedtls_pk_free(&handshake->key);
   mbedtls_x509_crt_free(&handshake->chain);
   mbedtls_x509_crt_free(&handshake->anchors);
+  mbedtls_x509_crl_free(&handshake->crls);
   (void) psa_destroy_key(handshake->key_id);
   tls->handshake = NULL;
 }
@@ -120,6 +122,8 @@ int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handsha
   mbedtls_ssl_init(&tls->ssl);
   mbedtls_x509_crt_init(&handshake->anchors);
   mbedtls_x509_crt_init(&handshake->chain);
+  mbedtls_x509_crl_init(&handshake->crls);
+  handshake->revocation = options->profile->revocation;
   mbedtls_pk_init(&handshake->key);
   handshake->key_id = PSA_KEY_ID_NULL;
   tls->handshake = handshake;
@@ -127,7 +131,7 @@ int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handsha
   tls->open = true;
   tls->tickets_barred = tls->offered_ticket = false;
   tls->error = configure(tls, options->profile);
-  if (tls->error == 0) tls->error = device_tls_load(tls, options->host);
+  if (tls->error == 0) tls->error = device_tls_load(tls, options);
   if (tls->error == 0) tls->error = mbedtls_ssl_setup(&tls->ssl, &tls->config);
   if (tls->error == 0) tls->error = mbedtls_ssl_set_hostname(&tls->ssl, options->peer);
   if (tls->error == 0) tls->error = offer_ticket(tls, options);

@@ -12,6 +12,9 @@
 #include "fleetsim/device.h"
 #include "nvm.h"
 
+/* A verify flag of our own: the policy asks for a revocation list that the bundle does not hold. */
+#define DEVICE_TLS_CRL_MISSING UINT32_C(0x1000000)
+
 #define DEVICE_TLS_WANT   1          /* more bytes from the peer are needed */
 #define DEVICE_TLS_FULL   (-0x10001) /* `out` has no room for what must be sent */
 #define DEVICE_TLS_KEY    (-0x10002) /* the device's own key, certificate or anchors cannot be used */
@@ -19,6 +22,8 @@
 
 struct device_tls_handshake {
   mbedtls_x509_crt anchors, chain;
+  mbedtls_x509_crl crls; /* of the trust bundle, unless the policy is to ignore them */
+  uint8_t revocation;    /* enum device_revocation */
   mbedtls_pk_context key;
   psa_key_id_t key_id;
 };
@@ -68,7 +73,12 @@ int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handsha
                     const struct device_tls_options *options);
 
 /* Of device_tls_open: fills tls->handshake from NVM and hands it to the library. 0 or error. */
-int device_tls_load(struct device_tls *tls, const struct device_host *host);
+int device_tls_load(struct device_tls *tls, const struct device_tls_options *options);
+
+/* Of the library's verify callback: what `flags` of one certificate are under the policy. `is_end`: the chain ends at
+ * it. */
+uint32_t device_tls_revocation(const struct device_tls_handshake *handshake, const mbedtls_x509_crt *certificate,
+                               bool is_end, uint32_t flags);
 
 /* Goes on with the handshake: 0 done, DEVICE_TLS_WANT, or a negative error (an alert to send may be in `out`). */
 int device_tls_handshake(struct device_tls *tls);

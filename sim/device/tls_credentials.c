@@ -1,4 +1,4 @@
-/* The device's key, certificate chain and trust anchors, out of NVM into a handshake. */
+/* The device's key, certificate chain, trust anchors and revocation lists, out of NVM into a handshake. */
 #include <mbedtls/platform_util.h>
 #include <psa/crypto.h>
 
@@ -12,9 +12,14 @@ static int find(struct device_tls *tls, const struct device_host *host, enum dev
   return tls->found[area].size != 0 ? 0 : device_nvm_find(host, area, &tls->found[area]);
 }
 
-static int load_anchors(struct device_tls *tls, const struct device_host *host)
+static int outcome_of(int error)
 {
-  mbedtls_x509_crt *anchors = &tls->handshake->anchors;
+  return error == 0 || error == MBEDTLS_ERR_X509_ALLOC_FAILED ? error : DEVICE_TLS_KEY;
+}
+
+static int load_trust(struct device_tls *tls, const struct device_host *host)
+{
+  struct device_tls_handshake *handshake = tls->handshake;
   const struct device_nvm_slot *slot = &tls->found[DEVICE_NVM_TRUST];
   uint8_t bytes[DEVICE_NVM_TRUST_MAX];
   struct device_trust_bundle bundle;
@@ -23,11 +28,13 @@ static int load_anchors(struct device_tls *tls, const struct device_host *host)
   if (slot->size > sizeof bytes || host->nvm_read(host->ctx, slot->offset, bytes, slot->size) != 0)
     return DEVICE_TLS_MEMORY;
   if (device_trust_parse(bytes, slot->size, &bundle) != DEVICE_UPDATE_COMMITTED) return DEVICE_TLS_KEY;
-  for (size_t i = 0; i < bundle.anchor_count; i++) {
-    int error = mbedtls_x509_crt_parse_der(anchors, bundle.anchor[i].der, bundle.anchor[i].size);
-    if (error != 0) return error == MBEDTLS_ERR_X509_ALLOC_FAILED ? error : DEVICE_TLS_KEY;
-  }
-  return 0;
+  int error = 0;
+  for (size_t i = 0; i < bundle.anchor_count && error == 0; i++)
+    error = mbedtls_x509_crt_parse_der(&handshake->anchors, bundle.anchor[i].der, bundle.anchor[i].size);
+  if (handshake->revocation == DEVICE_REVOCATION_OFF) return outcome_of(error);
+  for (size_t i = 0; i < bundle.crl_count && error == 0; i++)
+    error = mbedtls_x509_crl_parse_der(&handshake->crls, bundle.crl[i].der, bundle.crl[i].size);
+  return outcome_of(error);
 }
 
 static int load_chain(struct device_tls *tls, const struct device_host *host)
@@ -42,8 +49,8 @@ static int load_chain(struct device_tls *tls, const struct device_host *host)
     return DEVICE_TLS_MEMORY;
   if (device_chain_parse(bytes, slot->size, &chain) != DEVICE_UPDATE_COMMITTED) return DEVICE_TLS_KEY;
   for (size_t i = 0; i < chain.count; i++) {
-    int error = mbedtls_x509_crt_parse_der(own, chain.certificate[i].der, chain.certificate[i].size);
-    if (error != 0) return error == MBEDTLS_ERR_X509_ALLOC_FAILED ? error : DEVICE_TLS_KEY;
+    int error = outcome_of(mbedtls_x509_crt_parse_der(own, chain.certificate[i].der, chain.certificate[i].size));
+    if (error != 0) return error;
   }
   return 0;
 }
@@ -65,13 +72,14 @@ static int load_key(struct device_tls_handshake *handshake, const struct device_
   return mbedtls_pk_setup_opaque(&handshake->key, handshake->key_id);
 }
 
-int device_tls_load(struct device_tls *tls, const struct device_host *host)
+int device_tls_load(struct device_tls *tls, const struct device_tls_options *options)
 {
+  const struct device_host *host = options->host;
   struct device_tls_handshake *handshake = tls->handshake;
-  int error = load_anchors(tls, host);
+  int error = load_trust(tls, host);
   if (error == 0) error = load_chain(tls, host);
   if (error == 0) error = load_key(handshake, host);
   if (error == 0) error = mbedtls_ssl_conf_own_cert(&tls->config, &handshake->chain, &handshake->key);
-  if (error == 0) mbedtls_ssl_conf_ca_chain(&tls->config, &handshake->anchors, NULL);
+  if (error == 0) mbedtls_ssl_conf_ca_chain(&tls->config, &handshake->anchors, &handshake->crls);
   return error;
 }

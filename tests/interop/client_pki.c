@@ -93,20 +93,57 @@ static void sign_bundle(EVP_PKEY *key, const uint8_t *data, size_t size, uint8_t
   ECDSA_SIG_free(parsed);
 }
 
+static void revoke(X509_CRL *crl, const X509 *certificate)
+{
+  X509_REVOKED *entry = X509_REVOKED_new();
+  ASN1_TIME *when = ASN1_TIME_set(NULL, CLIENT_UNIX - CLIENT_DAY);
+  assert_int_equal(X509_REVOKED_set_serialNumber(entry, (ASN1_INTEGER *) X509_get0_serialNumber(certificate)), 1);
+  assert_int_equal(X509_REVOKED_set_revocationDate(entry, when), 1);
+  assert_int_equal(X509_CRL_add0_revoked(crl, entry), 1);
+  ASN1_TIME_free(when);
+}
+
+static struct device_trust_der encode_list(const struct client_crl *list, unsigned char **der)
+{
+  const struct client_party *name = list->name != NULL ? list->name : list->signer;
+  X509_CRL *crl = X509_CRL_new();
+  ASN1_TIME *from = ASN1_TIME_set(NULL, CLIENT_UNIX + (int64_t) list->from_day * CLIENT_DAY);
+  ASN1_TIME *to = ASN1_TIME_set(NULL, CLIENT_UNIX + (int64_t) list->to_day * CLIENT_DAY);
+  X509_CRL_set_version(crl, X509_CRL_VERSION_2);
+  X509_CRL_set_issuer_name(crl, X509_get_subject_name(name->certificate));
+  X509_CRL_set1_lastUpdate(crl, from);
+  X509_CRL_set1_nextUpdate(crl, to);
+  if (list->revoked != NULL) revoke(crl, list->revoked);
+  assert_true(X509_CRL_sign(crl, list->signer->key, EVP_sha256()) > 0);
+  struct device_trust_der out = {.size = (uint16_t) i2d_X509_CRL(crl, der)};
+  out.der = *der;
+  ASN1_TIME_free(from);
+  ASN1_TIME_free(to);
+  X509_CRL_free(crl);
+  return out;
+}
+
 size_t client_pki_bundle(const struct client_pki *pki, uint32_t version, X509 *first, X509 *second, uint8_t *out,
                          size_t capacity)
 {
-  struct device_trust_bundle bundle = {.version = version, .anchor_count = 2};
-  unsigned char *der[2] = {NULL, NULL};
-  X509 *anchors[2] = {first, second};
+  return client_pki_bundle_with_lists(pki, version, (X509 *const[]){first, second}, NULL, 0, out, capacity);
+}
+
+size_t client_pki_bundle_with_lists(const struct client_pki *pki, uint32_t version, X509 *const roots[2],
+                                    const struct client_crl *lists, size_t list_count, uint8_t *out, size_t capacity)
+{
+  struct device_trust_bundle bundle = {.version = version, .anchor_count = 2, .crl_count = (uint8_t) list_count};
+  unsigned char *der[2] = {NULL, NULL}, *list_der[DEVICE_CRLS_MAX] = {NULL};
   for (size_t i = 0; i < 2; i++) {
-    bundle.anchor[i].size = (uint16_t) i2d_X509(anchors[i], &der[i]);
+    bundle.anchor[i].size = (uint16_t) i2d_X509(roots[i], &der[i]);
     bundle.anchor[i].der = der[i];
   }
+  for (size_t i = 0; i < list_count; i++) bundle.crl[i] = encode_list(&lists[i], &list_der[i]);
   size_t size = device_trust_encode(&bundle, out, capacity);
   assert_true(size > 0 && size + 64 <= capacity);
   sign_bundle(pki->update_key, out, size, out + size);
   for (size_t i = 0; i < 2; i++) OPENSSL_free(der[i]);
+  for (size_t i = 0; i < list_count; i++) OPENSSL_free(list_der[i]);
   return size + 64;
 }
 

@@ -40,6 +40,17 @@ void client_pki_free(struct client_pki *pki);
 struct client_party client_pki_issue(const struct client_party *issuer, const struct client_recipe *recipe);
 void client_party_free(struct client_party *party);
 
+/* A revocation list: who signs it, in whose name (NULL: the signer's), what it revokes (NULL: nothing). */
+struct client_crl {
+  const struct client_party *signer, *name;
+  const X509 *revoked;
+  int from_day, to_day; /* relative to CLIENT_UNIX */
+};
+
+/* A signed trust bundle of two roots and up to 8 lists; its size. */
+size_t client_pki_bundle_with_lists(const struct client_pki *pki, uint32_t version, X509 *const roots[2],
+                                    const struct client_crl *lists, size_t list_count, uint8_t *out, size_t capacity);
+
 /* A signed trust bundle of two roots; its size. */
 size_t client_pki_bundle(const struct client_pki *pki, uint32_t version, X509 *first, X509 *second, uint8_t *out,
                          size_t capacity);

@@ -70,6 +70,12 @@ void client_rig_present(struct client_rig *rig, const struct client_party *leaf,
   }
 }
 
+static void power_on(struct client_rig *rig)
+{
+  struct device_config config = {&rig->profile, &rig->endpoint, 1, rig->host};
+  assert_int_equal(device_builtin.create(rig->storage, &config), 0);
+}
+
 void client_rig_make(struct client_rig *rig, struct client_pki *pki, uint8_t tls, uint8_t mqtt)
 {
   memset(rig, 0, sizeof *rig);
@@ -95,8 +101,14 @@ void client_rig_make(struct client_rig *rig, struct client_pki *pki, uint8_t tls
   client_pki_flash(pki, &rig->host);
   client_rig_present(rig, &pki->broker, pki->brokers.certificate);
   rig->storage = malloc(device_builtin.storage_size(&rig->profile));
-  struct device_config config = {&rig->profile, &rig->endpoint, 1, rig->host};
-  assert_int_equal(device_builtin.create(rig->storage, &config), 0);
+  power_on(rig);
+}
+
+void client_rig_reflash(struct client_rig *rig, const uint8_t *bundle, size_t size)
+{
+  device_builtin.destroy(rig->storage);
+  assert_int_equal(device_nvm_replace(&rig->host, DEVICE_NVM_TRUST, bundle, size), 0);
+  power_on(rig);
 }
 
 void client_rig_free(struct client_rig *rig)

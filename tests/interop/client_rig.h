@@ -41,6 +41,9 @@ struct client_rig {
 void client_rig_make(struct client_rig *rig, struct client_pki *pki, uint8_t tls, uint8_t mqtt);
 void client_rig_free(struct client_rig *rig);
 
+/* Puts a trust bundle into the device's flash and starts the device again. */
+void client_rig_reflash(struct client_rig *rig, const uint8_t *bundle, size_t size);
+
 /* The server presents this from now on. */
 void client_rig_present(struct client_rig *rig, const struct client_party *leaf, X509 *intermediate);
 

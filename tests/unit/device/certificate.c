@@ -123,7 +123,63 @@ struct certificate certificate_make(const struct recipe *recipe)
 struct certificate root_make(const char *name)
 {
   struct key key = key_make(name);
-  return certificate_make(&(struct recipe){.cn = name, .key = &key, .filler = 64, .key_usage = 0x04});
+  return certificate_make(&(struct recipe){.cn = name, .key = &key, .filler = 64, .key_usage = 0x06});
+}
+
+static void put_integer(struct der *der, const uint8_t number[32])
+{
+  const uint8_t *end = der->p;
+  put(der, number, 32);
+  if (number[0] >= 0x80) put(der, "", 1);
+  while (end - der->p > 1 && der->p[0] == 0 && der->p[1] < 0x80) der->p++;
+  wrap(der, 0x02, end);
+}
+
+static void put_crl_body(struct der *der, const struct crl_recipe *recipe, const uint8_t *algorithm)
+{
+  static const uint8_t unknown_critical[] = {0xa0, 0x0e, 0x30, 0x0c, 0x30, 0x0a, 0x06, 0x03,
+                                             0x2a, 0x03, 0x04, 0x01, 0x01, 0xff, 0x04, 0x00};
+  static const char revoked[] = "\x30\x14\x30\x12\x02\x01\x07\x17\x0d"
+                                "250101000000Z";
+  const uint8_t *end = der->p;
+  if (recipe->critical_extension) put(der, unknown_critical, sizeof unknown_critical);
+  put(der, revoked, sizeof revoked - 1);
+  put(der, recipe->next_update != NULL ? recipe->next_update : "491231235959Z", 13);
+  put(der, "\x17\x0d", 2);
+  put(der,
+      "\x17\x0d"
+      "250101000000Z",
+      15);
+  put_name(der, &(struct recipe){.cn = recipe->issuer, .filler = 64});
+  put(der, algorithm, sizeof ecdsa_with_sha256);
+  put(der, (uint8_t[]){0x02, 1, 1}, 3);
+  wrap(der, 0x30, end);
+}
+
+struct certificate crl_make(const struct crl_recipe *recipe)
+{
+  uint8_t buffer[1024], body[512], raw[64], algorithm[sizeof ecdsa_with_sha256];
+  struct key own = key_make(recipe->issuer);
+  memcpy(algorithm, ecdsa_with_sha256, sizeof algorithm);
+  if (recipe->sha384) algorithm[sizeof algorithm - 1] = 3;
+  struct der tbs = {.start = body, .p = body + sizeof body};
+  put_crl_body(&tbs, recipe, algorithm);
+  size_t size = (size_t) (body + sizeof body - tbs.p);
+  key_sign(recipe->signer != NULL ? recipe->signer : &own, tbs.p, size, raw);
+
+  struct der der = {.start = buffer, .p = buffer + sizeof buffer};
+  const uint8_t *end = der.p;
+  put_integer(&der, raw + 32);
+  put_integer(&der, raw);
+  wrap(&der, 0x30, end);
+  put(&der, "", 1);
+  wrap(&der, 0x03, end);
+  put(&der, algorithm, sizeof algorithm);
+  put(&der, tbs.p, size);
+  wrap(&der, 0x30, end);
+  struct certificate out = {.size = (uint16_t) (end - der.p)};
+  memcpy(out.der, der.p, out.size);
+  return out;
 }
 
 static int next_random(void *ctx, uint8_t *out, size_t size)
@@ -184,12 +240,18 @@ void key_sign(const struct key *key, const uint8_t *data, size_t size, uint8_t s
 
 struct bytes bundle_make(const struct key *signer, uint32_t version, size_t count, const struct certificate *anchors)
 {
+  return bundle_make_with_lists(signer, version, count, anchors, 0, NULL);
+}
+
+struct bytes bundle_make_with_lists(const struct key *signer, uint32_t version, size_t count,
+                                    const struct certificate *anchors, size_t list_count,
+                                    const struct certificate *lists)
+{
   struct bytes out;
-  struct device_trust_bundle bundle = {.version = version, .anchor_count = (uint8_t) count};
-  for (size_t i = 0; i < count; i++) {
-    bundle.anchor[i].der = anchors[i].der;
-    bundle.anchor[i].size = anchors[i].size;
-  }
+  struct device_trust_bundle bundle = {
+      .version = version, .anchor_count = (uint8_t) count, .crl_count = (uint8_t) list_count};
+  for (size_t i = 0; i < count; i++) bundle.anchor[i] = (struct device_trust_der){anchors[i].der, anchors[i].size};
+  for (size_t i = 0; i < list_count; i++) bundle.crl[i] = (struct device_trust_der){lists[i].der, lists[i].size};
   out.size = device_trust_encode(&bundle, out.data, sizeof out.data - DEVICE_TRUST_SIGNATURE_SIZE);
   assert_int_not_equal(out.size, 0);
   key_sign(signer, out.data, out.size, out.data + out.size);

@@ -30,7 +30,7 @@ struct recipe {
   size_t filler;      /* bytes of an O attribute, up to 200, to reach a realistic size */
   bool no_extensions; /* a certificate without basicConstraints and keyUsage */
   bool not_ca;
-  uint8_t key_usage; /* first byte of the bit string: 0x04 keyCertSign, 0x80 digitalSignature */
+  uint8_t key_usage; /* first byte of the bit string: 0x04 keyCertSign, 0x02 cRLSign, 0x80 digitalSignature */
   bool p384;         /* claims a curve that the device does not have */
 };
 
@@ -44,13 +44,27 @@ struct certificate certificate_make(const struct recipe *recipe);
 /* A usable root of this name, about 450 bytes, with a key of its own. */
 struct certificate root_make(const char *name);
 
+struct crl_recipe {
+  const char *issuer;       /* a root of root_make, or anybody */
+  const struct key *signer; /* NULL: the issuer's own */
+  const char *next_update;  /* UTCTime; NULL: 491231235959Z */
+  bool sha384;              /* says that its signature is ECDSA with SHA-384 */
+  bool critical_extension;  /* has one that nobody knows, as a partitioned list would */
+};
+
+/* A revocation list of one serial number, really signed. */
+struct certificate crl_make(const struct crl_recipe *recipe);
+
 struct bytes {
   uint8_t data[4096];
   size_t size;
 };
 
-/* A signed bundle of these anchors. */
+/* A signed bundle of these anchors, and of these revocation lists. */
 struct bytes bundle_make(const struct key *signer, uint32_t version, size_t count, const struct certificate *anchors);
+struct bytes bundle_make_with_lists(const struct key *signer, uint32_t version, size_t count,
+                                    const struct certificate *anchors, size_t list_count,
+                                    const struct certificate *lists);
 
 /* A chain of these certificates, leaf first. */
 struct bytes chain_make(size_t count, const struct certificate *certificates);

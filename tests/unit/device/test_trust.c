@@ -206,6 +206,99 @@ static void a_failing_memory_keeps_the_old_bundle_and_says_so(void **state)
   refuses(bundle_make(&update_key, 6, 2, root), DEVICE_UPDATE_NVM_FAILED);
 }
 
+static struct bytes with_list(const struct crl_recipe *recipe)
+{
+  struct certificate list = crl_make(recipe);
+  return bundle_make_with_lists(&update_key, 6, 2, root, 1, &list);
+}
+
+static void takes_lists_by_an_anchor_and_by_an_intermediate_that_it_has_not_met(void **state)
+{
+  (void) state;
+  const struct certificate lists[] = {crl_make(&(struct crl_recipe){.issuer = "A"}),
+                                      crl_make(&(struct crl_recipe){.issuer = "brokers of A"})};
+  struct bytes bundle = bundle_make_with_lists(&update_key, 6, 2, root, 2, lists);
+  expect_update(&bundle, DEVICE_UPDATE_COMMITTED, 6);
+  struct device_trust_bundle parsed;
+  size_t size;
+  const uint8_t *stored = flash_payload(&flash, DEVICE_NVM_TRUST, &size);
+  assert_int_equal(device_trust_parse(stored, size, &parsed), DEVICE_UPDATE_COMMITTED);
+  assert_int_equal(parsed.crl_count, 2);
+  assert_int_equal(parsed.crl[1].size, lists[1].size);
+  assert_memory_equal(parsed.crl[1].der, lists[1].der, lists[1].size);
+}
+
+static void a_bundle_without_lists_is_what_older_firmware_knows(void **state)
+{
+  (void) state;
+  assert_memory_equal(bundle_make(&update_key, 6, 2, root).data, "FST1", 4);
+  assert_memory_equal(with_list(&(struct crl_recipe){.issuer = "A"}).data, "FST2", 4);
+}
+
+static void takes_a_list_whatever_its_dates_because_its_own_clock_may_be_wrong(void **state)
+{
+  (void) state;
+  struct bytes expired = with_list(&(struct crl_recipe){.issuer = "A", .next_update = "250102000000Z"});
+  expect_update(&expired, DEVICE_UPDATE_COMMITTED, 6);
+}
+
+static void refuses_a_list_that_an_anchor_of_its_issuers_name_did_not_sign(void **state)
+{
+  (void) state;
+  struct key stranger = key_make("stranger");
+  refuses(with_list(&(struct crl_recipe){.issuer = "A", .signer = &stranger}), DEVICE_UPDATE_BAD_CRL);
+  struct bytes by_intermediate = with_list(&(struct crl_recipe){.issuer = "brokers of A", .signer = &stranger});
+  expect_update(&by_intermediate, DEVICE_UPDATE_COMMITTED, 6); /* only a handshake can tell */
+}
+
+static void refuses_a_list_by_an_anchor_that_may_not_sign_lists(void **state)
+{
+  (void) state;
+  struct key key = key_make("C");
+  struct certificate anchors[] = {
+      root[0], certificate_make(&(struct recipe){.cn = "C", .key = &key, .filler = 64, .key_usage = 0x04})};
+  struct certificate list = crl_make(&(struct crl_recipe){.issuer = "C"});
+  refuses(bundle_make_with_lists(&update_key, 6, 2, anchors, 1, &list), DEVICE_UPDATE_BAD_CRL);
+}
+
+static void refuses_a_list_that_it_could_not_use(void **state)
+{
+  (void) state;
+  refuses(with_list(&(struct crl_recipe){.issuer = "brokers of A", .sha384 = true}), DEVICE_UPDATE_BAD_CRL);
+  refuses(with_list(&(struct crl_recipe){.issuer = "brokers of A", .critical_extension = true}), DEVICE_UPDATE_BAD_CRL);
+  struct certificate list = crl_make(&(struct crl_recipe){.issuer = "A"});
+  list.der[list.size++] = 0;
+  refuses(bundle_make_with_lists(&update_key, 6, 2, root, 1, &list), DEVICE_UPDATE_BAD_CRL);
+  list.size = 40;
+  refuses(bundle_make_with_lists(&update_key, 6, 2, root, 1, &list), DEVICE_UPDATE_BAD_CRL);
+  refuses(bundle_make_with_lists(&update_key, 6, 2, root, 1, &root[2]), DEVICE_UPDATE_BAD_CRL);
+}
+
+static void refuses_every_truncation_of_a_bundle_with_a_list(void **state)
+{
+  (void) state;
+  const struct bytes good = with_list(&(struct crl_recipe){.issuer = "A"});
+  struct device_trust_bundle parsed;
+  for (size_t n = 0; n < good.size; n++)
+    assert_int_equal(device_trust_parse(good.data, n, &parsed), DEVICE_UPDATE_MALFORMED);
+  assert_int_equal(device_trust_parse(good.data, good.size, &parsed), DEVICE_UPDATE_COMMITTED);
+}
+
+static void refuses_no_lists_where_some_are_announced_and_more_than_it_can_hold(void **state)
+{
+  (void) state;
+  struct bytes bundle = bundle_make(&update_key, 6, 2, root);
+  bundle.data[3] = '2';
+  refuses(bundle, DEVICE_UPDATE_MALFORMED);
+  bundle = with_list(&(struct crl_recipe){.issuer = "A"});
+  size_t count_at = 9u + 2u + root[0].size + 2u + root[1].size;
+  assert_int_equal(bundle.data[count_at], 1);
+  bundle.data[count_at] = 0;
+  refuses(bundle, DEVICE_UPDATE_MALFORMED);
+  bundle.data[count_at] = DEVICE_CRLS_MAX + 1;
+  refuses(bundle, DEVICE_UPDATE_MALFORMED);
+}
+
 static void encoding_says_when_it_does_not_fit(void **state)
 {
   (void) state;
@@ -217,6 +310,11 @@ static void encoding_says_when_it_does_not_fit(void **state)
   assert_int_equal(size, 9u + 2u + root[0].size);
   assert_int_equal(device_trust_encode(&bundle, out, size - 1), 0);
   assert_int_equal(device_trust_encode(&bundle, out, 8), 0);
+  struct certificate list = crl_make(&(struct crl_recipe){.issuer = "A"});
+  bundle.crl[bundle.crl_count++] = (struct device_trust_der){list.der, list.size};
+  assert_int_equal(device_trust_encode(&bundle, out, sizeof out), size + 1u + 2u + list.size);
+  assert_int_equal(device_trust_encode(&bundle, out, size + 1u + 2u + list.size - 1), 0);
+  assert_int_equal(device_trust_encode(&bundle, out, size), 0);
 }
 
 int main(void)
@@ -239,6 +337,14 @@ int main(void)
       TEST(refuses_an_anchor_that_may_not_sign_certificates),
       TEST(refuses_an_anchor_on_a_curve_it_does_not_have),
       TEST(refuses_an_anchor_that_does_not_parse_to_its_last_byte),
+      TEST(takes_lists_by_an_anchor_and_by_an_intermediate_that_it_has_not_met),
+      TEST(a_bundle_without_lists_is_what_older_firmware_knows),
+      TEST(takes_a_list_whatever_its_dates_because_its_own_clock_may_be_wrong),
+      TEST(refuses_a_list_that_an_anchor_of_its_issuers_name_did_not_sign),
+      TEST(refuses_a_list_by_an_anchor_that_may_not_sign_lists),
+      TEST(refuses_a_list_that_it_could_not_use),
+      TEST(refuses_every_truncation_of_a_bundle_with_a_list),
+      TEST(refuses_no_lists_where_some_are_announced_and_more_than_it_can_hold),
       TEST(a_failing_memory_keeps_the_old_bundle_and_says_so),
       TEST(encoding_says_when_it_does_not_fit),
   };
