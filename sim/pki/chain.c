@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pki/revoked.h"
+
 #define LEAF_YEARS 1
 
 static X509 *broker_leaf(const struct pki_chain *chain, const struct pki_authority *issuer, EVP_PKEY *key,
@@ -54,6 +56,14 @@ static int write_chain(X509 *leaf, X509 *intermediate, X509 *cross, const char *
   return pki_cert_write(path, certificates, count, error);
 }
 
+/* So that it can be revoked later. */
+static int note(struct pki *pki, const char *root, const X509 *leaf, struct error *error)
+{
+  const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
+  return pki_revoked_note_broker(pki_registry_revoked(pki->registry), root, ASN1_STRING_get0_data(serial),
+                                 (size_t) ASN1_STRING_length(serial), error);
+}
+
 int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain, const char *certificate_path,
                            const char *key_path, uint8_t fingerprint[32], struct error *error)
 {
@@ -68,6 +78,7 @@ int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain, const
   if (result == 0)
     result = write_chain(leaf, chain->omit_intermediate ? NULL : issuer->brokers.certificate, cross, certificate_path,
                          error);
+  if (result == 0) result = note(pki, chain->root, leaf, error);
   if (result == 0 && pki_cert_sha256(leaf, fingerprint) != 0) result = pki_crypto_error(error, "hash a certificate");
   EVP_PKEY_free(key);
   X509_free(leaf);

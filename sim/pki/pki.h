@@ -124,7 +124,8 @@ uint8_t *pki_device_page(struct pki *pki, size_t index);
 
 /* Puts every device back to how it was made: certificate under `issuing_root`, trust bundle version 1 of `trusted`.
  * For a run on a folder that an earlier run changed. The private key stays. The certificate is the first that the
- * device got under that root, or a new one if there is none; under a root without a key, the first at all. */
+ * device got under that root, or a new one if there is none; under a root without a key, the first at all. Every
+ * revocation (pki/crl.h) is taken back. */
 int pki_reset_devices(struct pki *pki, const char *issuing_root, const struct pki_roots *trusted, struct error *error);
 
 /* Issues a new certificate from the device's kept CSR under `root`; `out` receives the chain in the format of

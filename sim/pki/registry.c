@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "pki/revoked.h"
 #include "pki/secret.h"
 
 #define APPLICATION_ID "1179866957" /* "FSPM": the file is ours */
@@ -52,9 +53,10 @@ static const char *const sql[STATEMENTS] = {
 struct pki_registry {
   sqlite3 *db;
   sqlite3_stmt *statement[STATEMENTS];
+  struct pki_revoked_store *revoked;
 };
 
-static int failed(struct sqlite3 *db, struct error *error)
+int pki_registry_failed(sqlite3 *db, struct error *error)
 {
   const char *path = sqlite3_db_filename(db, "main");
   int code = sqlite3_errcode(db);
@@ -68,7 +70,7 @@ static int failed(struct sqlite3 *db, struct error *error)
 
 static int run_sql(sqlite3 *db, const char *text, struct error *error)
 {
-  return sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : failed(db, error);
+  return sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : pki_registry_failed(db, error);
 }
 
 static int add_roots(sqlite3 *db, const struct pki_roots *roots, struct error *error)
@@ -80,7 +82,7 @@ static int add_roots(sqlite3 *db, const struct pki_roots *roots, struct error *e
     sqlite3_bind_text(insert, 2, roots->name[i], -1, SQLITE_STATIC);
     code = sqlite3_step(insert) == SQLITE_DONE ? sqlite3_reset(insert) : sqlite3_errcode(db);
   }
-  int result = code == SQLITE_OK ? 0 : failed(db, error);
+  int result = code == SQLITE_OK ? 0 : pki_registry_failed(db, error);
   sqlite3_finalize(insert);
   return result;
 }
@@ -93,7 +95,7 @@ int pki_registry_create(const char *path, const struct pki_roots *roots, struct 
   sqlite3 *db = NULL;
   int result;
   if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-    result = failed(db, error);
+    result = pki_registry_failed(db, error);
   else
     result = run_sql(db, "BEGIN", error);
   if (result == 0) result = run_sql(db, schema, error);
@@ -108,7 +110,7 @@ static int check_ours(sqlite3 *db, const char *path, struct error *error)
   sqlite3_stmt *query = NULL;
   if (sqlite3_prepare_v2(db, "SELECT application_id = " APPLICATION_ID " FROM pragma_application_id", -1, &query,
                          NULL) != SQLITE_OK)
-    return failed(db, error);
+    return pki_registry_failed(db, error);
   int ours = sqlite3_step(query) == SQLITE_ROW && sqlite3_column_int(query, 0) == 1;
   sqlite3_finalize(query);
   if (ours) return 0;
@@ -122,14 +124,15 @@ int pki_registry_open(const char *path, struct pki_registry **out, struct error 
   if (registry == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for the registry");
   int result;
   if (sqlite3_open_v2(path, &registry->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-    result = failed(registry->db, error);
+    result = pki_registry_failed(registry->db, error);
   else
     result = check_ours(registry->db, path, error);
   if (result == 0) sqlite3_busy_timeout(registry->db, BUSY_MS);
   for (size_t i = 0; i < STATEMENTS && result == 0; i++)
     if (sqlite3_prepare_v3(registry->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &registry->statement[i], NULL) !=
         SQLITE_OK)
-      result = failed(registry->db, error);
+      result = pki_registry_failed(registry->db, error);
+  if (result == 0) result = pki_revoked_open(registry->db, &registry->revoked, error);
   if (result == 0)
     *out = registry;
   else
@@ -141,8 +144,14 @@ void pki_registry_close(struct pki_registry *registry)
 {
   if (registry == NULL) return;
   for (size_t i = 0; i < STATEMENTS; i++) sqlite3_finalize(registry->statement[i]);
+  pki_revoked_close(registry->revoked);
   sqlite3_close(registry->db);
   free(registry);
+}
+
+struct pki_revoked_store *pki_registry_revoked(struct pki_registry *registry)
+{
+  return registry->revoked;
 }
 
 int pki_registry_begin(struct pki_registry *registry, struct error *error)
@@ -165,7 +174,7 @@ void pki_registry_rollback(struct pki_registry *registry)
 /* Ends a statement's use, whatever came of it; `last` is what its last step said. */
 static int end(struct pki_registry *registry, sqlite3_stmt *statement, int last, struct error *error)
 {
-  int result = last == SQLITE_DONE || last == SQLITE_ROW ? 0 : failed(registry->db, error);
+  int result = last == SQLITE_DONE || last == SQLITE_ROW ? 0 : pki_registry_failed(registry->db, error);
   sqlite3_reset(statement);
   sqlite3_clear_bindings(statement);
   return result;

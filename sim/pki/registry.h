@@ -16,6 +16,8 @@
 #include "pki/pki.h"
 
 struct pki_registry;
+struct pki_revoked_store;
+struct sqlite3;
 
 struct pki_device {
   uint32_t id;
@@ -33,6 +35,12 @@ struct pki_registry_certificate {
 int pki_registry_create(const char *path, const struct pki_roots *roots, struct error *error);
 int pki_registry_open(const char *path, struct pki_registry **out, struct error *error);
 void pki_registry_close(struct pki_registry *registry);
+
+/* Revocations: see revoked.h. Valid until pki_registry_close. */
+struct pki_revoked_store *pki_registry_revoked(struct pki_registry *registry);
+
+/* Says what SQLite has against its last call. Returns -1. */
+int pki_registry_failed(struct sqlite3 *db, struct error *error);
 
 int pki_registry_begin(struct pki_registry *registry, struct error *error);
 int pki_registry_commit(struct pki_registry *registry, struct error *error);

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <openssl/crypto.h>
 
+#include "pki/revoked.h"
+
 /* The public key of the CSR that the back office kept; the CSR's own signature says that it is whole. */
 static EVP_PKEY *requested_key(struct pki *pki, uint32_t id, struct error *error)
 {
@@ -78,7 +80,7 @@ int pki_reset_devices(struct pki *pki, const char *issuing_root, const struct pk
   if (pki_find_root(pki, issuing_root, error) == NULL) return -1;
   if (pki_factory_bundle(pki, trusted, bundle, &bundle_size, error) != 0) return -1;
   if (pki_begin(pki, error) != 0) return -1;
-  int result = 0;
+  int result = pki_revoked_clear(pki_registry_revoked(pki->registry), error) < 0 ? -1 : 0;
   for (size_t i = 0; i < pki->device_count && result == 0; i++)
     result = reset_one(pki, i, issuing_root, bundle, bundle_size, error);
   if (result == 0) result = pki_nvm_sync(&pki->nvm, error);

@@ -1,0 +1,93 @@
+/* Revocation: which certificates of the fleet's authorities no longer count, and the CRLs (RFC 5280, v2) that say so.
+ *
+ * Revocations stand in the registry until they are taken back; a CRL is made from them whenever one is asked for.
+ * Every CRL of an authority has a higher crlNumber than the one before. A certificate that somebody else issued is
+ * revoked by whoever issued it: for imported devices, and under roots without a key here, each call says so.
+ */
+#ifndef FLEETSIM_PKI_CRL_H
+#define FLEETSIM_PKI_CRL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pki/pki.h"
+
+#define PKI_CRL_FILLER_MAX 100000u
+#define PKI_AUTHORITY_NAME                                                                  \
+  (PKI_NAME_MAX + 16) /* "ROOT", "ROOT-brokers", "ROOT-devices", "back-office" and the zero \
+                       */
+
+/* Which authority of a root signs the CRL: the root itself (it revokes intermediates), or one of its two issuing CAs.
+ */
+enum pki_crl_issuer { PKI_CRL_ROOT, PKI_CRL_BROKERS, PKI_CRL_DEVICES };
+
+/* Unix seconds. A CRL that expired already is allowed, a rehearsal wants one; one that ends before it begins is not. */
+struct pki_crl_times {
+  int64_t this_update, next_update;
+};
+
+/* CRLReason of RFC 5280, 5.3.1, by its numbers. removeFromCRL (8) belongs to delta CRLs, which are not made here. */
+enum pki_reason {
+  PKI_REASON_UNSPECIFIED = 0,
+  PKI_REASON_KEY_COMPROMISE = 1,
+  PKI_REASON_CA_COMPROMISE = 2,
+  PKI_REASON_AFFILIATION_CHANGED = 3,
+  PKI_REASON_SUPERSEDED = 4,
+  PKI_REASON_CESSATION_OF_OPERATION = 5,
+  PKI_REASON_CERTIFICATE_HOLD = 6,
+  PKI_REASON_PRIVILEGE_WITHDRAWN = 9,
+  PKI_REASON_AA_COMPROMISE = 10,
+};
+
+/* A certificate that is revoked. */
+struct pki_revoked {
+  char authority[PKI_AUTHORITY_NAME]; /* that issued it, and whose CRL names it */
+  uint8_t serial[20];                 /* big-endian */
+  uint8_t serial_size;
+  enum pki_reason reason;
+  int64_t when;    /* Unix seconds */
+  bool of_device;  /* false: a broker's leaf or an intermediate */
+  uint32_t device; /* its id */
+};
+
+/* The reason's name in RFC 5280 ("keyCompromise"), and back; a USAGE sentence that lists them when there is none. */
+const char *pki_reason_name(enum pki_reason reason);
+int pki_reason_parse(const char *name, enum pki_reason *out, struct error *error);
+
+/* Revokes the device's certificate in force, or every one that it ever got (`all`: what a stolen key calls for).
+ * `newly`, which may be NULL, receives how many were not revoked before; to revoke again changes nothing, the first
+ * reason stays. Cheap inside pki_begin/pki_commit, a disk write each time outside. */
+int pki_revoke_device(struct pki *pki, size_t index, bool all, enum pki_reason reason, size_t *newly,
+                      struct error *error);
+
+/* Revokes the leaf that pki_write_broker_chain made last under `root`, or one of the root's two intermediates. */
+int pki_revoke_broker(struct pki *pki, const char *root, enum pki_reason reason, struct error *error);
+int pki_revoke_intermediate(struct pki *pki, const char *root, enum pki_crl_issuer which, enum pki_reason reason,
+                            struct error *error);
+
+/* Takes revocations back by deleting their rows: the next CRL no longer names them. A rehearsal may do that to any
+ * certificate; RFC 5280 lets a real CA do it only to one on certificateHold (a later full CRL leaves it out, a delta
+ * CRL says removeFromCRL), everything else is revoked for good. `count`, which may be NULL, receives how many were
+ * revoked. The broker's leaf is again the last one made under `root`. */
+int pki_unrevoke_device(struct pki *pki, size_t index, size_t *count, struct error *error);
+int pki_unrevoke_broker(struct pki *pki, const char *root, size_t *count, struct error *error);
+int pki_unrevoke_intermediate(struct pki *pki, const char *root, enum pki_crl_issuer which, size_t *count,
+                              struct error *error);
+
+/* Every revoked certificate, in the order of revocation. */
+int pki_each_revoked(struct pki *pki, void (*each)(void *ctx, const struct pki_revoked *row), void *ctx,
+                     struct error *error);
+
+/* Makes the authority's CRL: DER, at most `capacity` bytes. An empty one has about 250, each entry adds about 50. */
+int pki_crl_der(struct pki *pki, const char *root, enum pki_crl_issuer issuer, const struct pki_crl_times *times,
+                uint8_t *out, size_t capacity, size_t *size, struct error *error);
+
+/* Writes every CRL that a broker needs to verify the devices under `roots` and the operator, as PEM: of each root and
+ * its CA for devices, and of the back office. Without the CRL of an issuer, a broker that checks them refuses all that
+ * it issued. `filler` is the number of entries, up to PKI_CRL_FILLER_MAX, with serials that nobody has: they make the
+ * first root's CRL of devices as long as one that years have filled. */
+int pki_write_crls(struct pki *pki, const struct pki_roots *roots, const struct pki_crl_times *times, size_t filler,
+                   const char *path, struct error *error);
+
+#endif

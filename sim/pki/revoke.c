@@ -1,0 +1,198 @@
+#include <assert.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "device/identity.h"
+#include "internal.h"
+#include "pki/crl.h"
+#include "pki/revoked.h"
+
+static const struct {
+  enum pki_reason reason;
+  const char *name;
+} reasons[] = {
+    {PKI_REASON_UNSPECIFIED, "unspecified"},
+    {PKI_REASON_KEY_COMPROMISE, "keyCompromise"},
+    {PKI_REASON_CA_COMPROMISE, "cACompromise"},
+    {PKI_REASON_AFFILIATION_CHANGED, "affiliationChanged"},
+    {PKI_REASON_SUPERSEDED, "superseded"},
+    {PKI_REASON_CESSATION_OF_OPERATION, "cessationOfOperation"},
+    {PKI_REASON_CERTIFICATE_HOLD, "certificateHold"},
+    {PKI_REASON_PRIVILEGE_WITHDRAWN, "privilegeWithdrawn"},
+    {PKI_REASON_AA_COMPROMISE, "aACompromise"},
+};
+
+const char *pki_reason_name(enum pki_reason reason)
+{
+  for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+    if (reasons[i].reason == reason) return reasons[i].name;
+  return "unspecified";
+}
+
+int pki_reason_parse(const char *name, enum pki_reason *out, struct error *error)
+{
+  char known[256] = "";
+  for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+    *out = reasons[i].reason;
+    if (strcmp(reasons[i].name, name) == 0) return 0;
+    snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i == 0 ? "" : ", ", reasons[i].name);
+  }
+  return error_set(error, EXIT_CODE_USAGE, "'%.40s' is no reason of RFC 5280; use one of %s", name, known);
+}
+
+static struct pki_revoked_store *store_of(struct pki *pki)
+{
+  return pki_registry_revoked(pki->registry);
+}
+
+/* A device's certificates, while they are looked through. */
+struct choice {
+  uint8_t serial[20]; /* only this one, when serial_size is not 0 */
+  uint8_t serial_size;
+  struct pki_revoked row;
+  struct pki_revoked_store *store;
+  size_t matching, foreign, newly;
+  int result;
+  struct error *error;
+};
+
+static void revoke_one(void *ctx, const struct pki_issued *issued)
+{
+  struct choice *choice = ctx;
+  bool wanted = choice->serial_size == 0 || (choice->serial_size == issued->serial_size &&
+                                             memcmp(choice->serial, issued->serial, issued->serial_size) == 0);
+  if (!wanted || choice->result < 0) return;
+  choice->matching++;
+  if (issued->imported || issued->issuer[0] == '\0') {
+    choice->foreign++;
+    return;
+  }
+  snprintf(choice->row.authority, sizeof choice->row.authority, "%s-devices", issued->issuer);
+  memcpy(choice->row.serial, issued->serial, sizeof choice->row.serial);
+  choice->row.serial_size = issued->serial_size;
+  choice->result = pki_revoked_add(choice->store, &choice->row, choice->error);
+  if (choice->result > 0) choice->newly++;
+}
+
+static int take_serial(const ASN1_INTEGER *serial, uint8_t out[20], uint8_t *size, struct error *error)
+{
+  int length = ASN1_STRING_length(serial);
+  if (length < 1 || length > 20)
+    return error_set(error, EXIT_CODE_USAGE, "a certificate's serial number has %d bytes, not 1 to 20", length);
+  memcpy(out, ASN1_STRING_get0_data(serial), (size_t) length);
+  *size = (uint8_t) length;
+  return 0;
+}
+
+static int serial_in_force(struct pki *pki, size_t index, uint8_t out[20], uint8_t *size, struct error *error)
+{
+  struct device_host host = pki_nvm_host(pki_device_page(pki, index));
+  struct device_nvm_slot slot;
+  struct device_chain chain;
+  X509 *leaf = NULL;
+  if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) == 0 && slot.size > 0 &&
+      device_chain_parse((const uint8_t *) host.ctx + slot.offset, slot.size, &chain) == DEVICE_UPDATE_COMMITTED) {
+    const uint8_t *der = chain.certificate[0].der;
+    leaf = d2i_X509(NULL, &der, chain.certificate[0].size);
+  }
+  if (leaf == NULL) return error_set(error, EXIT_CODE_SETUP, "its NVM page holds no whole certificate");
+  int result = take_serial(X509_get0_serialNumber(leaf), out, size, error);
+  X509_free(leaf);
+  return result;
+}
+
+int pki_revoke_device(struct pki *pki, size_t index, bool all, enum pki_reason reason, size_t *newly,
+                      struct error *error)
+{
+  assert(index < pki->device_count);
+  uint32_t id = pki->devices[index].id;
+  struct choice choice = {.row = {.reason = reason, .when = pki_now(), .of_device = true, .device = id},
+                          .store = store_of(pki),
+                          .error = error};
+  if (!all && serial_in_force(pki, index, choice.serial, &choice.serial_size, error) != 0)
+    return error_wrap(error, "device %08x", (unsigned) id);
+  if (pki_registry_certificates(pki->registry, id, revoke_one, &choice, error) != 0 || choice.result < 0) return -1;
+  if (newly != NULL) *newly = choice.newly;
+  if (choice.matching == 0)
+    return error_set(error, EXIT_CODE_SETUP,
+                     "the certificate in force on device %08x is not in the registry; restore both from one copy",
+                     (unsigned) id);
+  if (choice.matching > choice.foreign) return 0;
+  return error_set(error, EXIT_CODE_USAGE,
+                   "device %08x has an imported certificate: have its issuer revoke it, and give the broker their CRL",
+                   (unsigned) id);
+}
+
+/* The row of the broker's leaf made last; row->serial_size is 0 on failure. */
+static int broker_row(struct pki *pki, const char *root, struct pki_revoked *row, struct error *error)
+{
+  if (pki_find_issuer(pki, root, error) == NULL) return -1;
+  int found = pki_revoked_last_broker(store_of(pki), root, row->serial, &row->serial_size, error);
+  snprintf(row->authority, sizeof row->authority, "%s-brokers", root);
+  if (found != 0) return found < 0 ? -1 : 0;
+  return error_set(error, EXIT_CODE_USAGE,
+                   "no broker certificate was made under root '%s' yet: there is none to revoke", root);
+}
+
+int pki_revoke_broker(struct pki *pki, const char *root, enum pki_reason reason, struct error *error)
+{
+  struct pki_revoked row = {.reason = reason, .when = pki_now()};
+  if (broker_row(pki, root, &row, error) != 0) return -1;
+  return pki_revoked_add(store_of(pki), &row, error) < 0 ? -1 : 0;
+}
+
+static int intermediate_row(struct pki *pki, const char *root, enum pki_crl_issuer which, struct pki_revoked *row,
+                            struct error *error)
+{
+  const struct pki_hierarchy *found = pki_find_issuer(pki, root, error);
+  if (found == NULL) return -1;
+  if (which == PKI_CRL_ROOT)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "a root is not revoked by a CRL: nobody stands above it; take '%s' out of the trust bundle", root);
+  const X509 *certificate = which == PKI_CRL_BROKERS ? found->brokers.certificate : found->devices.certificate;
+  snprintf(row->authority, sizeof row->authority, "%s", root);
+  return take_serial(X509_get0_serialNumber(certificate), row->serial, &row->serial_size, error);
+}
+
+int pki_revoke_intermediate(struct pki *pki, const char *root, enum pki_crl_issuer which, enum pki_reason reason,
+                            struct error *error)
+{
+  struct pki_revoked row = {.reason = reason, .when = pki_now()};
+  if (intermediate_row(pki, root, which, &row, error) != 0) return -1;
+  return pki_revoked_add(store_of(pki), &row, error) < 0 ? -1 : 0;
+}
+
+static int dropped(int rows, size_t *count)
+{
+  if (rows < 0) return -1;
+  if (count != NULL) *count = (size_t) rows;
+  return 0;
+}
+
+int pki_unrevoke_device(struct pki *pki, size_t index, size_t *count, struct error *error)
+{
+  assert(index < pki->device_count);
+  return dropped(pki_revoked_drop_device(store_of(pki), pki->devices[index].id, error), count);
+}
+
+int pki_unrevoke_broker(struct pki *pki, const char *root, size_t *count, struct error *error)
+{
+  struct pki_revoked row = {0};
+  if (broker_row(pki, root, &row, error) != 0) return -1;
+  return dropped(pki_revoked_drop(store_of(pki), &row, error), count);
+}
+
+int pki_unrevoke_intermediate(struct pki *pki, const char *root, enum pki_crl_issuer which, size_t *count,
+                              struct error *error)
+{
+  struct pki_revoked row = {0};
+  if (intermediate_row(pki, root, which, &row, error) != 0) return -1;
+  return dropped(pki_revoked_drop(store_of(pki), &row, error), count);
+}
+
+int pki_each_revoked(struct pki *pki, void (*each)(void *ctx, const struct pki_revoked *row), void *ctx,
+                     struct error *error)
+{
+  return pki_revoked_each(store_of(pki), NULL, each, ctx, error);
+}
