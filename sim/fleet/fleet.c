@@ -92,6 +92,8 @@ int fleet_create(const struct fleet_config *config, struct fleet **out, struct e
                      config->device_count, member_size + sizeof(struct member));
   }
   fleet->origin_us = backend_now_us(config->backend);
+  fleet->policies[0] = config->reconnect;
+  fleet->policy_count = 1;
   for (size_t e = 0; e < FLEET_ENDPOINTS; e++) fleet->endpoints[e].host = config->host[e];
   for (size_t s = 0; s < config->source_addresses; s++) addresses_source(s, &fleet->sources[s]);
   shuffle(fleet->order, config->device_count, config->seed);

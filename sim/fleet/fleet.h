@@ -16,13 +16,15 @@
 
 #include "base/error.h"
 #include "fleet/backoff.h"
+#include "fleet/recovery.h"
 #include "fleetsim/device.h"
 #include "net/backend.h"
 #include "report/events.h"
 #include "report/metrics.h"
 #include "timing/profile.h"
 
-#define FLEET_ROOTS_MAX 8
+#define FLEET_ROOTS_MAX    8
+#define FLEET_POLICIES_MAX 32 /* reconnect policies in force at once */
 
 enum fleet_endpoint { FLEET_MAIN, FLEET_PROVE, FLEET_ENDPOINTS };
 
@@ -41,8 +43,8 @@ struct fleet_config {
   void *pages;
   uint8_t anchor_id[FLEET_ROOTS_MAX][32]; /* what DEVICE_NOTE_HANDSHAKE calls the roots, in the plan's order */
   size_t root_count;
-  size_t source_addresses; /* 127.0.0.1.. ; 0: the system chooses */
-  struct backoff_policy reconnect;
+  size_t source_addresses;             /* 127.0.0.1.. ; 0: the system chooses */
+  struct backoff_policy reconnect;     /* until fleet_set_reconnect says otherwise */
   const struct timing_profile *timing; /* the devices' processor; NULL: no time is modelled */
   bool pace;                           /* with `timing`: a device's effects wait until that processor would be done */
   uint64_t seed;
@@ -111,6 +113,18 @@ void fleet_end_proofs(struct fleet *fleet);
 void fleet_shelve(struct fleet *fleet, const uint32_t *devices, size_t count);
 /* Switches shelved devices on again (from NVM, with empty RAM) and connects. */
 void fleet_wake(struct fleet *fleet, const uint32_t *devices, size_t count, double rate);
+
+/* Lets these devices try again by `policy`, from their next delay on. -1: FLEET_POLICIES_MAX others are in force. */
+int fleet_set_reconnect(struct fleet *fleet, const uint32_t *devices, size_t count,
+                        const struct backoff_policy *policy);
+
+/* Breaks connections off without a word to either side, as a network does: each is a session or an attempt that was
+ * reset, and the device tries again by its reconnect policy. */
+void fleet_cut(struct fleet *fleet, const uint32_t *devices, size_t count);
+
+/* The outage that is under way or the latest one, and the one with the most devices offline (of equals the latest). */
+const struct recovery *fleet_outage(const struct fleet *fleet);
+const struct recovery *fleet_deepest_outage(const struct fleet *fleet);
 
 /* Sessions end with DISCONNECT and are not opened again: the orderly end of a run. */
 void fleet_disconnect_all(struct fleet *fleet);

@@ -109,6 +109,7 @@ void member_set_wanted(struct member *m, bool wanted)
   if (m->facts.wanted == wanted) return;
   m->facts.wanted = wanted;
   m->fleet->wanted += wanted ? 1u : (size_t) -1;
+  member_count_change(m->fleet);
 }
 
 void member_plan(struct member *m, enum fleet_endpoint endpoint, bool full_handshake, uint64_t at_us)
@@ -140,9 +141,10 @@ static void after_end(struct member *m)
   } else if (!m->facts.wanted) {
     m->start_at_ms = DEVICE_NEVER;
   } else if (m->start_at_ms == DEVICE_NEVER) {
-    const struct fleet_config *config = &m->fleet->config;
-    uint64_t wait = backoff_next_ms(&config->reconnect, &m->backoff, (uint32_t) (random_next(&m->random) >> 32));
-    m->start_at_ms = backend_now_ms(config->backend) + wait;
+    const struct fleet *fleet = m->fleet;
+    const struct backoff_policy *policy = &fleet->policies[m->policy];
+    uint64_t wait = backoff_next_ms(policy, &m->backoff, (uint32_t) (random_next(&m->random) >> 32));
+    m->start_at_ms = backend_now_ms(fleet->config.backend) + wait;
     m->planned_us = m->start_at_ms * 1000;
   }
 }
@@ -215,6 +217,7 @@ static void start(struct member *m)
   m->link = MEMBER_DIALLING;
   m->fleet->dialling++;
   m->handshaking = true;
+  m->opened = false;
   m->cpu_us = 0;
   m->seen_root = -1;
   metrics_add(m->fleet->config.metrics, METRIC_CONNECT_ATTEMPTS, 1);
@@ -229,6 +232,8 @@ static void on_opened(void *user)
 {
   struct member *m = user;
   m->opened_us = fleet_clock_us(m->fleet);
+  m->opened = true;
+  member_count_begun(m->fleet);
   member_feed(m, &(struct device_event){.kind = DEVICE_OPENED});
 }
 

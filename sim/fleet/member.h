@@ -28,7 +28,9 @@ struct member {
   bool shelving;
   bool ended; /* set by the observer, handled after the step */
   bool handshaking;
-  bool accepted; /* by the latest PUBLISH or SUBSCRIBE */
+  bool accepted;  /* by the latest PUBLISH or SUBSCRIBE */
+  bool opened;    /* this attempt got its TCP connection: the broker has a handshake to do */
+  uint8_t policy; /* of fleet->policies */
 
   uint64_t start_at_ms, device_at_ms, telemetry_at_ms, shelve_by_ms; /* DEVICE_NEVER: not due */
   uint64_t planned_us;                                               /* when this attempt was meant to start */
@@ -70,6 +72,10 @@ struct fleet {
   uint64_t origin_us;
   uint64_t expected; /* bit f: failure f is foretold */
   uint32_t generation;
+  struct backoff_policy policies[FLEET_POLICIES_MAX];
+  size_t policy_count;
+  struct recovery outage, deepest;
+  struct surge begun, wasted; /* handshakes of the whole run */
   size_t wanted, shelved, online, dialling;
   bool complete; /* all that were wanted have been online at once */
   size_t released;
@@ -98,6 +104,13 @@ extern const struct backend_handler member_handler;
 /* observe.c: the device's notes become facts, metrics and events. */
 void member_observe(void *member, const struct device_note *note);
 void member_count_failure(struct member *member, enum device_failure failure, const char *detail);
+
+/* outage.c: after a change of who is online or wanted, and after a session has ended. */
+void member_count_change(struct fleet *fleet);
+void member_count_lost(struct fleet *fleet);
+/* outage.c: a handshake has begun, or ended without CONNACK. */
+void member_count_begun(struct fleet *fleet);
+void member_count_wasted(struct fleet *fleet);
 
 /* work.c: a handshake that ended well in this step goes into the histograms. */
 void member_book_handshake(struct member *member);

@@ -53,6 +53,7 @@ static void count_online(struct member *m)
   if (m->telemetry_at_ms == DEVICE_NEVER) member_stagger_telemetry(m);
   fleet->online++;
   if (!m->facts.resumed) m->facts.generation = m->seen_generation;
+  member_count_change(fleet);
   if (fleet->online < fleet->wanted) return;
   if (!fleet->complete) metrics_set(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN, (double) fleet->online);
   fleet->complete = true;
@@ -63,6 +64,7 @@ static void count_offline(struct member *m)
   struct fleet *fleet = m->fleet;
   m->facts.online = false;
   fleet->online--;
+  member_count_lost(fleet);
   if (fleet->complete && (double) fleet->online < metrics_value(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN))
     metrics_set(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN, (double) fleet->online);
 }
@@ -118,6 +120,7 @@ static void on_attempt_failed(struct member *m, enum device_failure failure)
   struct metrics *metrics = m->fleet->config.metrics;
   m->fleet->dialling--;
   metrics_add(metrics, METRIC_CONNECT_FAILED, 1);
+  if (m->opened) member_count_wasted(m->fleet);
   if (failure == DEVICE_FAIL_STOPPED) return;
   if (!is_verdict(m->facts.phase_failure)) m->facts.phase_failure = failure;
   if (m->endpoint != FLEET_PROVE || !is_verdict(failure)) return;

@@ -25,6 +25,10 @@
   X(HANDSHAKE_CPU,      "handshake.host_cpu_us",     HISTOGRAM, "CPU of this machine per handshake, microseconds") \
   X(HANDSHAKE_FULL,     "handshake.full",            COUNTER,   "handshakes with a certificate check") \
   X(HANDSHAKE_RESUMED,  "handshake.resumed",         COUNTER,   "handshakes resumed from a ticket: no certificate was checked") \
+  X(HANDSHAKE_BEGUN,    "handshake.begun",           COUNTER,   "TCP connections that were opened for a handshake") \
+  X(HANDSHAKE_WASTED,   "handshake.wasted",          COUNTER,   "of these, ended without CONNACK") \
+  X(HANDSHAKE_PEAK,     "handshake.peak_per_s",      GAUGE,     "most handshakes begun in one second") \
+  X(HANDSHAKE_WASTED_PEAK, "handshake.wasted_peak_per_s", GAUGE, "most handshakes that ended without CONNACK in one second") \
   X(TLS_BYTES_IN,       "tls.bytes_in",              COUNTER,   "bytes of TLS records that the devices received") \
   X(TLS_BYTES_OUT,      "tls.bytes_out",             COUNTER,   "bytes of TLS records that the devices sent") \
   X(CRYPTO_KEYGEN,      "crypto.keygen",             COUNTER,   "P-256 private keys that the devices drew") \
@@ -41,6 +45,11 @@
   X(DEVICES_LOST,       "devices.lost",              GAUGE,     "devices that should be online at the end and are not") \
   X(DEVICES_UNPROVEN,   "devices.unproven",          GAUGE,     "online devices without a full handshake against the chain that is served now") \
   X(RECONNECT_TOTAL,    "reconnect.total_ms",        HISTOGRAM, "end of a session to the next CONNACK") \
+  X(RECOVER_MISSING,    "recover.missing",           GAUGE,     "most devices offline at once in an outage; recover.* is of the deepest one, the latest of equals") \
+  X(RECOVER_P50,        "recover.p50_ms",            GAUGE,     "first session lost to 50 % of the wanted devices online again; no value: never") \
+  X(RECOVER_P90,        "recover.p90_ms",            GAUGE,     "the same for 90 %") \
+  X(RECOVER_P99,        "recover.p99_ms",            GAUGE,     "the same for 99 %") \
+  X(RECOVER_ALL,        "recover.all_ms",            GAUGE,     "the same for all of them") \
   X(TELEMETRY_SENT,     "telemetry.sent",            COUNTER,   "messages the devices took responsibility for") \
   X(TELEMETRY_ACKED,    "telemetry.acked",           COUNTER,   "messages acknowledged to the devices") \
   X(TELEMETRY_SKIPPED,  "telemetry.skipped",         COUNTER,   "messages a device could not take: its outbox was full") \

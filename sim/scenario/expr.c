@@ -199,7 +199,9 @@ static bool eval_percent(const struct expr *expr, const struct expr_quantity *q,
 
 static void print_plain(const struct expr *expr, const struct expr_quantity *q, char *observed, size_t size)
 {
-  if (q->unit != EXPR_DURATION && expr->unit != EXPR_DURATION)
+  if (isnan(q->value))
+    snprintf(observed, size, "no value");
+  else if (q->unit != EXPR_DURATION && expr->unit != EXPR_DURATION)
     print_number(observed, size, q->value);
   else if (q->value >= 1000)
     snprintf(observed, size, "%.4g s", q->value / 1000);

@@ -67,7 +67,7 @@ static bool has_whole(const struct expr *e, const struct pki_roots *roots)
 static int check_unit(const struct take *t, const char *at, const struct expr *e, const struct pki_roots *roots)
 {
   char sentence[200];
-  if (e->unit == EXPR_DURATION && strstr(e->name, "_ms.") == NULL) {
+  if (e->unit == EXPR_DURATION && !scenario_is_time(e->name)) {
     snprintf(sentence, sizeof sentence, "'%s' is no time: compare it with a number", e->name);
     return fail(t, at, 0, sentence);
   }

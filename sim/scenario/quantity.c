@@ -44,6 +44,12 @@ static bool fits(enum argument kind, const char *argument, const struct pki_root
   return false;
 }
 
+bool scenario_is_time(const char *name)
+{
+  size_t size = strlen(name);
+  return strstr(name, "_ms.") != NULL || (size > 3 && strcmp(name + size - 3, "_ms") == 0);
+}
+
 int scenario_quantity_known(const char *name, const char *argument, const struct pki_roots *roots)
 {
   for (size_t i = 0; i < sizeof quantities / sizeof *quantities; i++) {

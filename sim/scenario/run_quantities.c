@@ -110,11 +110,6 @@ static int find_failures(const struct run *run, const char *argument, struct exp
   return -1;
 }
 
-static bool is_milliseconds(const char *name)
-{
-  return strstr(name, "_ms.") != NULL;
-}
-
 int run_lookup(void *ctx, const char *name, const char *argument, struct expr_quantity *out)
 {
   const struct run *run = ctx;
@@ -127,7 +122,7 @@ int run_lookup(void *ctx, const char *name, const char *argument, struct expr_qu
   }
   if (strcmp(name, "failures") == 0) return find_failures(run, argument, out);
   if (metrics_find(run->metrics, name, &out->value) != 0) return -1;
-  if (is_milliseconds(name)) out->unit = EXPR_DURATION;
+  if (scenario_is_time(name)) out->unit = EXPR_DURATION;
   if (strncmp(name, "devices.", 8) == 0 || strncmp(name, "fleet.", 6) == 0)
     out->whole = (double) fleet_size(run->fleet);
   return 0;

@@ -1,6 +1,7 @@
 /* The end of a run: let what is under way arrive, count, check what was expected, write it down. */
 #define _POSIX_C_SOURCE 200809L
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,19 @@ static void count_tally(struct run *run)
               tally.duplicated - (uint64_t) metrics_value(metrics, METRIC_TELEMETRY_DUPLICATED));
 }
 
+/* What never came back has no time: no comparison holds for it. */
+static void recovery_gauges(struct run *run)
+{
+  static const enum metric gauges[RECOVERY_MARKS] = {METRIC_RECOVER_P50, METRIC_RECOVER_P90, METRIC_RECOVER_P99,
+                                                     METRIC_RECOVER_ALL};
+  const struct recovery *outage = fleet_deepest_outage(run->fleet);
+  metrics_set(run->metrics, METRIC_RECOVER_MISSING, (double) outage->missing);
+  for (int mark = 0; mark < RECOVERY_MARKS; mark++) {
+    bool known = outage->happened && outage->back_us[mark] != RECOVERY_NEVER;
+    metrics_set(run->metrics, gauges[mark], known ? (double) outage->back_us[mark] / 1000.0 : NAN);
+  }
+}
+
 void run_gauges(struct run *run)
 {
   size_t lost = 0, unproven = 0;
@@ -63,6 +77,7 @@ void run_gauges(struct run *run)
   metrics_set(metrics, METRIC_DEVICES_UNPROVEN, (double) unproven);
   metrics_set(metrics, METRIC_TRUST_VERSION, version == UINT32_MAX ? 0 : version);
   metrics_set(metrics, METRIC_BROKER_TIMEOUTS, (double) broker_timed_out(run->broker));
+  recovery_gauges(run);
   count_tally(run);
 }
 

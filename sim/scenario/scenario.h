@@ -219,4 +219,7 @@ void scenario_print(const struct scenario *scenario, void *stream /* FILE * */);
 enum { SCENARIO_BAD_NAME = -1, SCENARIO_BAD_ARGUMENT = -2 };
 int scenario_quantity_known(const char *name, const char *argument, const struct pki_roots *roots);
 
+/* True for a metric in milliseconds: a gauge "..._ms", or a statistic of a histogram, "..._ms.p99". */
+bool scenario_is_time(const char *name);
+
 #endif

@@ -757,6 +757,81 @@ static void a_power_cut_does_not_wait(void **state)
   end(w); /* powers off in the midst of it: nothing may leak, nothing may be sent */
 }
 
+static void each_device_tries_again_by_its_own_policy(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  const uint32_t *order = fleet_order(w->fleet);
+  struct backoff_policy slow_one = {.kind = BACKOFF_FIXED, .base_ms = 5000, .cap_ms = 5000};
+  assert_int_equal(fleet_set_reconnect(w->fleet, order, 5, &slow_one), 0);
+  outcome[FLEET_MAIN] = DEVICE_FAIL_TLS_NOT_TRUSTED;
+  connect_all(w);
+  pass(w, 4800); /* 15 devices: at 0 and every second since; 5 devices: at 0 */
+  assert_int_equal((int) value(w, METRIC_CONNECT_FAILED), 15 * 5 + 5);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void policies_that_nobody_has_any_more_make_room(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  const uint32_t *order = fleet_order(w->fleet);
+  struct backoff_policy policy = {.kind = BACKOFF_FIXED, .cap_ms = 1000};
+  for (policy.base_ms = 1; policy.base_ms < 3 * FLEET_POLICIES_MAX; policy.base_ms++)
+    assert_int_equal(fleet_set_reconnect(w->fleet, order, DEVICES, &policy), 0);
+  for (size_t i = 0; i < DEVICES; i++, policy.base_ms++)
+    assert_int_equal(fleet_set_reconnect(w->fleet, order + i, 1, &policy), 0);
+  outcome[FLEET_MAIN] = DEVICE_FAIL_TLS_NOT_TRUSTED;
+  connect_all(w);
+  pass(w, 40); /* every device waits 96 ms or more: nobody has an old one */
+  assert_int_equal((int) value(w, METRIC_CONNECT_FAILED), DEVICES + DEVICES);
+  end(w);
+}
+
+static void an_outage_is_timed_from_the_first_loss(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  assert_false(fleet_outage(w->fleet)->happened);
+  outcome[FLEET_MAIN] = DEVICE_FAIL_TCP_CLOSED;
+  fleet_cut(w->fleet, fleet_order(w->fleet), DEVICES);
+  assert_int_equal(online(w), 0);
+  pass(w, 2500); /* a second, then two attempts that fail */
+  outcome[FLEET_MAIN] = DEVICE_FAIL_NONE;
+  pass(w, 1000);
+  const struct recovery *outage = fleet_outage(w->fleet);
+  assert_int_equal(online(w), DEVICES);
+  assert_int_equal(outage->missing, DEVICES);
+  assert_in_range(outage->back_us[RECOVERY_ALL], 3000 * 1000, 3010 * 1000); /* a transport opens within 1 ms */
+  assert_int_equal(outage->begun.total, 3 * DEVICES);
+  assert_int_equal(outage->begun.peak, DEVICES);
+  assert_int_equal(outage->wasted.total, 2 * DEVICES);
+  assert_int_equal((int) value(w, METRIC_HANDSHAKE_BEGUN), 4 * DEVICES);
+  assert_int_equal((int) value(w, METRIC_HANDSHAKE_WASTED), 2 * DEVICES);
+  assert_int_equal(metrics_failure(w->metrics, DEVICE_FAIL_SESSION_CLOSED)->count, DEVICES);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void the_deepest_outage_is_the_one_that_is_told(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  fleet_cut(w->fleet, fleet_order(w->fleet), 12);
+  pass(w, 1100);
+  fleet_cut(w->fleet, fleet_order(w->fleet), 3);
+  pass(w, 1100);
+  assert_int_equal(fleet_outage(w->fleet)->missing, 3);
+  assert_int_equal(fleet_deepest_outage(w->fleet)->missing, 12);
+  fleet_cut(w->fleet, fleet_order(w->fleet), 12);
+  pass(w, 2100);
+  assert_ptr_equal(fleet_deepest_outage(w->fleet), fleet_outage(w->fleet));
+  end(w);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -782,6 +857,10 @@ int main(void)
       cmocka_unit_test(a_device_hears_the_end_of_its_connection_when_it_has_computed),
       cmocka_unit_test(the_plan_ends_a_device_that_computes_when_it_has),
       cmocka_unit_test(a_power_cut_does_not_wait),
+      cmocka_unit_test(each_device_tries_again_by_its_own_policy),
+      cmocka_unit_test(policies_that_nobody_has_any_more_make_room),
+      cmocka_unit_test(an_outage_is_timed_from_the_first_loss),
+      cmocka_unit_test(the_deepest_outage_is_the_one_that_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
