@@ -13,6 +13,7 @@
 #include <mbedtls/platform_util.h>
 #include <psa/crypto.h>
 
+#include "anchors.h"
 #include "client.h"
 #include "identity.h"
 #include "trust.h"
@@ -277,6 +278,7 @@ static int builtin_create(void *storage, const struct device_config *config)
                                             .deliver = device_client_deliver,
                                             .ctx = client,
                                             .ping_due_ms = DEVICE_NEVER};
+  if (failure == DEVICE_FAIL_NONE) device_anchors_attach();
   return -(int) failure;
 }
 
@@ -327,6 +329,7 @@ static void builtin_destroy(void *storage)
   device_platform_enter(&client->platform);
   device_tls_close(&client->tls);
   device_tls_forget_ticket(&client->tls);
+  device_anchors_detach();
   device_platform_leave();
   mbedtls_platform_zeroize(client, sizeof *client);
 }

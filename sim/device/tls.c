@@ -9,6 +9,8 @@
 #include <mbedtls/psa_util.h>
 #include <psa/crypto.h>
 
+#include "anchors.h"
+
 static const mbedtls_x509_crt_profile certificate_profile = {
     .allowed_mds = MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256),
     .allowed_pks = MBEDTLS_X509_ID_FLAG(MBEDTLS_PK_ECDSA) | MBEDTLS_X509_ID_FLAG(MBEDTLS_PK_ECKEY),
@@ -76,7 +78,7 @@ static void handshake_free(struct device_tls *tls)
   mbedtls_ssl_conf_ca_chain(&tls->config, NULL, NULL);
   mbedtls_pk_free(&handshake->key);
   mbedtls_x509_crt_free(&handshake->chain);
-  mbedtls_x509_crt_free(&handshake->anchors);
+  device_anchors_put(handshake->anchors, &handshake->own_anchors);
   mbedtls_x509_crl_free(&handshake->crls);
   (void) psa_destroy_key(handshake->key_id);
   tls->handshake = NULL;
@@ -120,7 +122,8 @@ int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handsha
 {
   mbedtls_ssl_config_init(&tls->config);
   mbedtls_ssl_init(&tls->ssl);
-  mbedtls_x509_crt_init(&handshake->anchors);
+  mbedtls_x509_crt_init(&handshake->own_anchors);
+  handshake->anchors = &handshake->own_anchors;
   mbedtls_x509_crt_init(&handshake->chain);
   mbedtls_x509_crl_init(&handshake->crls);
   handshake->revocation = options->profile->revocation;

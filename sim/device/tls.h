@@ -21,7 +21,8 @@
 #define DEVICE_TLS_MEMORY (-0x10003) /* NVM cannot be read */
 
 struct device_tls_handshake {
-  mbedtls_x509_crt anchors, chain;
+  mbedtls_x509_crt *anchors; /* see anchors.h */
+  mbedtls_x509_crt own_anchors, chain;
   mbedtls_x509_crl crls; /* of the trust bundle, unless the policy is to ignore them */
   uint8_t revocation;    /* enum device_revocation */
   mbedtls_pk_context key;

@@ -2,6 +2,7 @@
 #include <mbedtls/platform_util.h>
 #include <psa/crypto.h>
 
+#include "anchors.h"
 #include "identity.h"
 #include "tls.h"
 #include "trust.h"
@@ -28,9 +29,7 @@ static int load_trust(struct device_tls *tls, const struct device_host *host)
   if (slot->size > sizeof bytes || host->nvm_read(host->ctx, slot->offset, bytes, slot->size) != 0)
     return DEVICE_TLS_MEMORY;
   if (device_trust_parse(bytes, slot->size, &bundle) != DEVICE_UPDATE_COMMITTED) return DEVICE_TLS_KEY;
-  int error = 0;
-  for (size_t i = 0; i < bundle.anchor_count && error == 0; i++)
-    error = mbedtls_x509_crt_parse_der(&handshake->anchors, bundle.anchor[i].der, bundle.anchor[i].size);
+  int error = device_anchors_get(&bundle, &handshake->own_anchors, &handshake->anchors);
   if (handshake->revocation == DEVICE_REVOCATION_OFF) return outcome_of(error);
   for (size_t i = 0; i < bundle.crl_count && error == 0; i++)
     error = mbedtls_x509_crl_parse_der(&handshake->crls, bundle.crl[i].der, bundle.crl[i].size);
@@ -80,6 +79,6 @@ int device_tls_load(struct device_tls *tls, const struct device_tls_options *opt
   if (error == 0) error = load_chain(tls, host);
   if (error == 0) error = load_key(handshake, host);
   if (error == 0) error = mbedtls_ssl_conf_own_cert(&tls->config, &handshake->chain, &handshake->key);
-  if (error == 0) mbedtls_ssl_conf_ca_chain(&tls->config, &handshake->anchors, &handshake->crls);
+  if (error == 0) mbedtls_ssl_conf_ca_chain(&tls->config, handshake->anchors, &handshake->crls);
   return error;
 }
