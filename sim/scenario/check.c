@@ -151,27 +151,6 @@ static int check_pki(const struct take *t, const struct raw_pki *raw, struct sce
   return 0;
 }
 
-static int check_reconnect(const struct take *t, const struct raw_reconnect *raw, struct scenario_reconnect *out)
-{
-  static const char *const words[] = {[SCENARIO_IMMEDIATE] = "immediate",
-                                      [SCENARIO_FIXED] = "fixed",
-                                      [SCENARIO_EXPONENTIAL] = "exponential",
-                                      [SCENARIO_EXPONENTIAL_20] = "exponential-20",
-                                      [SCENARIO_FULL_JITTER] = "full-jitter",
-                                      [SCENARIO_DECORRELATED] = "decorrelated",
-                                      NULL};
-  int policy = (int) out->policy;
-  if (take_word(t, "reconnect", "policy", raw->policy, words, &policy) != 0 ||
-      take_duration(t, "reconnect", "base", raw->base, 1, HOUR_MS, &out->base_ms) != 0 ||
-      take_duration(t, "reconnect", "cap", raw->cap, 1, DAY_MS, &out->cap_ms) != 0)
-    return -1;
-  out->policy = (enum scenario_policy) policy;
-  if (raw->cap == NULL && out->cap_ms < out->base_ms) out->cap_ms = out->base_ms;
-  if (out->cap_ms < out->base_ms)
-    return take_fail(t, "reconnect", "cap", "'cap' is below 'base': write the longest wait, such as 30s");
-  return 0;
-}
-
 static int check_exprs(const struct take *t, const char *at, char *const *texts, size_t count,
                        const struct pki_roots *roots, struct expr **out, size_t *out_count)
 {
@@ -272,7 +251,7 @@ static int check_head(const struct take *t, const struct raw_scenario *raw, stru
       (check_device(t, raw->device, &out->device) != 0 || check_crypto(t, raw->device, &out->crypto) != 0))
     return -1;
   if (raw->timing != NULL && check_timing(t, raw->timing, out) != 0) return -1;
-  if (raw->reconnect != NULL && check_reconnect(t, raw->reconnect, &out->reconnect) != 0) return -1;
+  if (raw->reconnect != NULL && check_reconnect(t, raw->reconnect, out) != 0) return -1;
   if (raw->limits == NULL) return 0;
   return take_duration(t, "limits", "run", raw->limits->run, 1000, 30u * (uint64_t) DAY_MS, &out->run_limit_ms);
 }

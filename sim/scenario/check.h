@@ -24,6 +24,13 @@ int check_telemetry(const struct take *t, const char *at, const struct raw_args 
 /* fleet.cohorts. */
 int check_cohorts(const struct take *t, const struct raw_fleet *raw, struct scenario *out);
 
+/* reconnect, with its cohorts. */
+int check_reconnect(const struct take *t, const struct raw_reconnect *raw, struct scenario *out);
+
+/* policy, base, cap of the mapping at `at`; `out` holds the defaults. */
+int check_policy(const struct take *t, const char *at, const char *policy, const char *base, const char *cap,
+                 struct scenario_reconnect *out);
+
 /* share, cohort, ids of a step; `needed`: one of them must be there. `out` holds the default. */
 int check_who(const struct take *t, const char *at, const struct raw_args *raw, const struct scenario *scenario,
               bool needed, struct scenario_who *out);

@@ -56,6 +56,7 @@ static uint64_t step_ms(const struct scenario *s, const struct scenario_step *st
   case STEP_WAKE:
   case STEP_CLOCK:
   case STEP_PROMPT:
+  case STEP_POLICY:
   case STEP_KINDS: break;
   }
   return 0;
@@ -104,6 +105,15 @@ static void name_devices(const struct scenario_who *who, char *out, size_t size)
     snprintf(out, size, "%s", whole);
 }
 
+static void print_policy(const struct scenario_reconnect *policy, FILE *out)
+{
+  char text[32];
+  fputs(scenario_policy_name(policy->policy), out);
+  if (policy->policy == SCENARIO_IMMEDIATE) return;
+  fprintf(out, ", base %s", duration(policy->base_ms, text));
+  if (policy->policy != SCENARIO_FIXED) fprintf(out, ", cap %s", duration(policy->cap_ms, text));
+}
+
 static void print_device_step(const struct scenario_step *step, FILE *out)
 {
   char text[32];
@@ -121,6 +131,10 @@ static void print_device_step(const struct scenario_step *step, FILE *out)
   case STEP_SHELF: fprintf(out, "switch %s off", who); return;
   case STEP_WAKE: fprintf(out, "switch the shelved devices on at %.6g/s", step->rate); return;
   case STEP_TRESPASS: fprintf(out, "let %s try the topics of others", who); return;
+  case STEP_POLICY:
+    fprintf(out, "from here on let %s try again by ", who);
+    print_policy(&step->reconnect, out);
+    return;
   case STEP_CLOCK:
     if (step->clock_right)
       fprintf(out, "set the clocks of %s right", who);

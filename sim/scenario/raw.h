@@ -16,7 +16,7 @@
 /* The arguments of all steps; the schema lets each step have only its own. Also fleet.telemetry. */
 struct raw_args {
   char *rate, *arrival, *share, *every, *bytes, *qos, *within, *root, *cross, *intermediate, *cross_expired,
-      *leaf_expired, *apply, *cohort, *full_handshake, *set, *time, *say;
+      *leaf_expired, *apply, *policy, *base, *cap, *cohort, *full_handshake, *set, *time, *say;
   char **roots;
   unsigned roots_count;
   char **waves;
@@ -80,8 +80,14 @@ struct raw_broker {
   struct raw_hooks *hooks;
 };
 
+struct raw_policy {
+  char *cohort, *policy, *base, *cap;
+};
+
 struct raw_reconnect {
   char *policy, *base, *cap;
+  struct raw_policy **cohorts;
+  unsigned cohorts_count;
 };
 
 struct raw_limits {

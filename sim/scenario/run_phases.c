@@ -25,6 +25,7 @@ static step_function *const step_functions[STEP_KINDS] = {
     [STEP_WAKE] = step_wake,
     [STEP_CLOCK] = step_clock,
     [STEP_TRESPASS] = step_trespass,
+    [STEP_POLICY] = step_reconnect_policy,
     [STEP_WAIT] = step_wait,
     [STEP_PROMPT] = step_prompt,
 };

@@ -200,17 +200,6 @@ static uint32_t id_of(void *pki, size_t index)
   return pki_device_id(pki, index);
 }
 
-static struct backoff_policy reconnect_policy(const struct scenario_reconnect *reconnect)
-{
-  static const enum backoff_kind kinds[] = {
-      [SCENARIO_IMMEDIATE] = BACKOFF_IMMEDIATE,     [SCENARIO_FIXED] = BACKOFF_FIXED,
-      [SCENARIO_EXPONENTIAL] = BACKOFF_EXPONENTIAL, [SCENARIO_EXPONENTIAL_20] = BACKOFF_EXPONENTIAL_20,
-      [SCENARIO_FULL_JITTER] = BACKOFF_FULL_JITTER, [SCENARIO_DECORRELATED] = BACKOFF_DECORRELATED,
-  };
-  return (struct backoff_policy){
-      .kind = kinds[reconnect->policy], .base_ms = reconnect->base_ms, .cap_ms = reconnect->cap_ms};
-}
-
 static int set_endpoints(struct run *run, struct fleet_config *config)
 {
   for (int e = 0; e < FLEET_ENDPOINTS; e++) {
@@ -274,7 +263,7 @@ static int start_fleet(struct run *run)
                                 .id = id_of,
                                 .pages = run->pki,
                                 .source_addresses = run->source_addresses,
-                                .reconnect = reconnect_policy(&scenario->reconnect),
+                                .reconnect = run_policy(&scenario->reconnect),
                                 .timing = &run->timing,
                                 .pace = scenario->pace,
                                 .seed = scenario->seed,
@@ -284,7 +273,7 @@ static int start_fleet(struct run *run)
   if (fleet_create(&config, &run->fleet, &run->error) != 0) return -1;
   int root = run_root_index(run, scenario->device_root);
   for (size_t i = 0; i < scenario->devices; i++) fleet_set_identity(run->fleet, i, root);
-  return 0;
+  return run_set_cohort_policies(run);
 }
 
 static uint64_t resident_bytes(void)

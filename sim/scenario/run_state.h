@@ -136,9 +136,16 @@ int run_wait_broker(struct run *run, void (*operation)(struct broker *, broker_d
 
 /* Steps, one file per kind (steps/). */
 typedef enum step_outcome step_function(struct run *run, const struct scenario_step *step);
+step_function step_reconnect_policy;
 step_function step_connect, step_telemetry, step_drain, step_push_trust, step_prove, step_present, step_trust_clients,
     step_reload, step_restart, step_reconnect, step_reissue, step_shelf, step_wake, step_clock, step_trespass,
     step_wait, step_prompt;
+
+/* steps/policy.c: as the fleet takes it; and reconnect.cohorts, once the fleet is made. */
+struct backoff_policy run_policy(const struct scenario_reconnect *reconnect);
+int run_set_cohort_policies(struct run *run);
+/* Sets the policy of the devices that `who` names. 0, or -1 with the run aborted. */
+int run_set_policy(struct run *run, const struct scenario_who *who, const struct scenario_reconnect *reconnect);
 
 /* Remembers the step that takes back what is being done, for on_fail: rollback. */
 void run_undo_with(struct run *run, const struct scenario_step *inverse);

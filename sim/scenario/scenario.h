@@ -45,8 +45,9 @@ enum scenario_crypto {
   SCENARIO_NATIVE,      /* the firmware's own, nothing is remembered */
 };
 
-/* The word in a scenario file and in results.json. */
+/* The words in a scenario file and in results.json. */
 const char *scenario_crypto_name(enum scenario_crypto crypto);
+const char *scenario_policy_name(enum scenario_policy policy);
 
 /* Shares of the fleet, ascending, the last is what the step reaches in the end; count 0 reads as one wave of 100 %. */
 struct scenario_waves {
@@ -100,6 +101,7 @@ enum scenario_step_kind {
   STEP_WAKE,          /* wake: {rate: 200/s} */
   STEP_CLOCK,         /* clock: {WHO, set: 1970-01-01T00:00:00Z} ; set: true -> the right time again */
   STEP_TRESPASS,      /* trespass: {WHO} */
+  STEP_POLICY,        /* reconnect-policy: {policy: fixed, base: 5s, cap: 30s, WHO} */
   STEP_WAIT,          /* wait: {for: 5s} */
   STEP_PROMPT,        /* prompt: {say: "Swap the load balancer's certificate, then press Enter"} */
   STEP_KINDS
@@ -123,6 +125,7 @@ struct scenario_step {
   char root[PKI_NAME_MAX];
   enum scenario_apply apply;
   bool full_handshake;
+  struct scenario_reconnect reconnect; /* RECONNECT_POLICY */
   bool clock_right;
   int64_t clock_unix_s;
   char say[256];
@@ -179,6 +182,8 @@ struct scenario {
   char hook_present[512], hook_trust_clients[512], hook_reload[512], hook_restart[512]; /* "" : none */
 
   struct scenario_reconnect reconnect;
+  struct scenario_reconnect cohort_reconnect[SCENARIO_COHORTS_MAX]; /* reconnect.cohorts, by cohort */
+  bool has_cohort_reconnect[SCENARIO_COHORTS_MAX];                  /* else as `reconnect` */
   struct scenario_phase *phases;
   size_t phase_count;
   struct expr *expect;

@@ -44,6 +44,8 @@ static const cyaml_schema_field_t reissue_args[] = {
 static const cyaml_schema_field_t who_args[] = {ARG_WHO, CYAML_FIELD_END};
 static const cyaml_schema_field_t wake_args[] = {ARG("rate", rate), CYAML_FIELD_END};
 static const cyaml_schema_field_t clock_args[] = {ARG_WHO, ARG("set", set), CYAML_FIELD_END};
+static const cyaml_schema_field_t reconnect_policy_args[] = {
+  ARG("policy", policy), ARG("base", base), ARG("cap", cap), ARG_WHO, CYAML_FIELD_END};
 static const cyaml_schema_field_t wait_args[] = {ARG("for", time), CYAML_FIELD_END};
 static const cyaml_schema_field_t prompt_args[] = {ARG("say", say), CYAML_FIELD_END};
 
@@ -64,6 +66,7 @@ static const cyaml_schema_field_t step_fields[] = {
   STEP(STEP_WAKE, "wake", wake_args),
   STEP(STEP_CLOCK, "clock", clock_args),
   STEP(STEP_TRESPASS, "trespass", who_args),
+  STEP(STEP_POLICY, "reconnect-policy", reconnect_policy_args),
   STEP(STEP_WAIT, "wait", wait_args),
   STEP(STEP_PROMPT, "prompt", prompt_args),
   [STEP_KINDS] = CYAML_FIELD_END};
@@ -113,9 +116,16 @@ static const cyaml_schema_field_t broker_fields[] = {
   TEXT("prove-url", struct raw_broker, prove_url), TEXT("port", struct raw_broker, port),
   TEXT("prove-port", struct raw_broker, prove_port), GROUP("hooks", struct raw_broker, hooks, hooks_fields),
   TEXT("handshake-timeout", struct raw_broker, handshake_timeout), CYAML_FIELD_END};
+static const cyaml_schema_field_t cohort_policy_fields[] = {
+  MUST("cohort", struct raw_policy, cohort), TEXT("policy", struct raw_policy, policy),
+  TEXT("base", struct raw_policy, base), TEXT("cap", struct raw_policy, cap), CYAML_FIELD_END};
+static const cyaml_schema_value_t cohort_policy_entry = {
+  CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_policy, cohort_policy_fields)};
 static const cyaml_schema_field_t policy_fields[] = {
   TEXT("policy", struct raw_reconnect, policy), TEXT("base", struct raw_reconnect, base),
-  TEXT("cap", struct raw_reconnect, cap), CYAML_FIELD_END};
+  TEXT("cap", struct raw_reconnect, cap),
+  CYAML_FIELD_SEQUENCE("cohorts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_reconnect, cohorts,
+                       &cohort_policy_entry, 1, SCENARIO_COHORTS_MAX), CYAML_FIELD_END};
 static const cyaml_schema_field_t limits_fields[] = {TEXT("run", struct raw_limits, run), CYAML_FIELD_END};
 
 static const cyaml_schema_field_t scenario_fields[] = {

@@ -114,6 +114,26 @@ static void a_device_can_be_another(void **state)
   scenario_free(s);
 }
 
+static void a_cohort_can_have_a_reconnect_policy_of_its_own(void **state)
+{
+  (void) state;
+  struct scenario *s =
+      loaded("name: t\nfleet: {devices: 10, cohorts: [{name: eu, share: 30%}, {name: us, share: 70%}]}\n"
+             "reconnect: {base: 2s, cap: 40s, cohorts: [{cohort: us, policy: fixed, base: 5s}]}\n"
+             "phases:\n  - name: p\n    do:\n      - connect: {}\n"
+             "      - reconnect-policy: {cohort: eu, policy: immediate}\n");
+  assert_false(s->has_cohort_reconnect[0]);
+  assert_true(s->has_cohort_reconnect[1]);
+  assert_int_equal(s->cohort_reconnect[1].policy, SCENARIO_FIXED);
+  assert_int_equal(s->cohort_reconnect[1].base_ms, 5000);
+  const struct scenario_step *step = &s->phases[0].steps[1];
+  assert_int_equal(step->kind, STEP_POLICY);
+  assert_int_equal(step->reconnect.policy, SCENARIO_IMMEDIATE);
+  assert_int_equal(step->reconnect.cap_ms, 40000);
+  assert_string_equal(step->who.cohort, "eu");
+  scenario_free(s);
+}
+
 static void a_step_can_be_for_a_cohort_or_for_named_devices(void **state)
 {
   (void) state;
@@ -335,6 +355,7 @@ int main(void)
       cmocka_unit_test(a_timing_profile_may_be_a_path),
       cmocka_unit_test(the_smallest_scenario_has_the_default_device),
       cmocka_unit_test(a_device_can_be_another),
+      cmocka_unit_test(a_cohort_can_have_a_reconnect_policy_of_its_own),
       cmocka_unit_test(a_step_can_be_for_a_cohort_or_for_named_devices),
       cmocka_unit_test(every_step_is_read_with_its_line_and_arguments),
       cmocka_unit_test(gates_wait_and_expectations_do_not),
