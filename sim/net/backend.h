@@ -34,6 +34,9 @@ size_t backend_conn_size(void);
 struct backend_conn *backend_conn_init(struct backend *backend, void *storage, const struct backend_handler *handler,
                                        void *user);
 
+/* From here on what happens on this connection, its deadline and `released` too, is told to another one. */
+void backend_set_handler(struct backend_conn *conn, const struct backend_handler *handler, void *user);
+
 /* Opens a TCP connection (TCP_NODELAY) to `to`, from `from` unless NULL (IP_BIND_ADDRESS_NO_PORT). The outcome comes as
  * `opened` or `closed`, never from inside this call. The connection must be closed. */
 void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *to, const struct sockaddr_storage *from);
@@ -42,6 +45,11 @@ void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *t
  * when that would be more than `BACKEND_BACKLOG_MAX` (nothing of `data` is kept then: close the connection). */
 #define BACKEND_BACKLOG_MAX (64u * 1024u)
 int backend_send(struct backend_conn *conn, const uint8_t *data, size_t size);
+
+enum backend_stage { BACKEND_CLOSED, BACKEND_OPENING, BACKEND_OPEN };
+
+/* OPENING: from backend_connect until its outcome was told. */
+enum backend_stage backend_stage(const struct backend_conn *conn);
 
 /* Bytes that have not gone to the socket yet. */
 size_t backend_backlog(const struct backend_conn *conn);
@@ -52,6 +60,14 @@ void backend_pause(struct backend_conn *conn, bool paused);
 
 /* Closes after what was sent has left or 1 s has passed; no callback of this attempt follows. */
 void backend_close(struct backend_conn *conn);
+
+/* Ends the connection at once: what waits to be sent is dropped, and the peer gets a RST where the kernel can send one.
+ * No callback of this attempt follows. */
+void backend_reset(struct backend_conn *conn);
+
+/* Gives the connection of `from`, with what it has to send, to `to`, which has none; `from` may open its next one.
+ * Deadlines and handlers stay where they are. */
+void backend_move(struct backend_conn *from, struct backend_conn *to);
 
 /* Calls `deadline` once at `at_ms` (UINT64_MAX: never); replaces the one set before. Works without a connection. */
 void backend_deadline(struct backend_conn *conn, uint64_t at_ms);

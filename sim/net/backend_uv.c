@@ -358,6 +358,12 @@ struct backend_conn *backend_conn_init(struct backend *backend, void *storage, c
   return conn;
 }
 
+void backend_set_handler(struct backend_conn *conn, const struct backend_handler *handler, void *user)
+{
+  conn->handler = handler;
+  conn->user = user;
+}
+
 static void fail_later(struct backend_conn *conn, enum device_failure failure)
 {
   conn->failure = failure;
@@ -420,6 +426,12 @@ static void uncork(struct backend *backend)
   fail_later(conn, socket->failure != DEVICE_FAIL_NONE ? socket->failure : DEVICE_FAIL_TCP_OTHER);
 }
 
+enum backend_stage backend_stage(const struct backend_conn *conn)
+{
+  if (conn->socket != NULL && conn->socket->open) return BACKEND_OPEN;
+  return conn->socket != NULL || conn->failure != DEVICE_FAIL_NONE ? BACKEND_OPENING : BACKEND_CLOSED;
+}
+
 size_t backend_backlog(const struct backend_conn *conn)
 {
   const struct uv_socket *socket = conn->socket;
@@ -472,6 +484,30 @@ void backend_close(struct backend_conn *conn)
     conn->failure = DEVICE_FAIL_NONE;
     arm(conn);
   }
+}
+
+void backend_reset(struct backend_conn *conn)
+{
+  struct uv_socket *socket = conn->socket;
+  if (socket != NULL) {
+    if (conn->backend->corked == socket) conn->backend->corked = NULL;
+    conn->socket = NULL;
+    socket->conn = NULL;
+    /* it refuses only a socket on which shutdown() is under way, which is never called here */
+    if (uv_tcp_close_reset(&socket->tcp, socket_handle_closed) == 0)
+      socket->closing = true;
+    else
+      socket_close(socket);
+  }
+  backend_close(conn); /* and a failure that was to be told */
+}
+
+void backend_move(struct backend_conn *from, struct backend_conn *to)
+{
+  assert(to->socket == NULL && to->failure == DEVICE_FAIL_NONE && to->released == NULL && from->backend == to->backend);
+  to->socket = from->socket;
+  from->socket = NULL;
+  if (to->socket != NULL) to->socket->conn = to;
 }
 
 void backend_deadline(struct backend_conn *conn, uint64_t at_ms)
