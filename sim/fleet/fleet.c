@@ -109,7 +109,7 @@ static void on_released(void *user)
 {
   struct member *m = user;
   struct fleet *fleet = m->fleet;
-  if (++fleet->released < fleet->config.device_count) return;
+  if (++fleet->released < fleet->to_release) return;
   void (*closed)(void *) = fleet->closed;
   void *ctx = fleet->closed_ctx;
   release(fleet);
@@ -121,9 +121,13 @@ void fleet_close(struct fleet *fleet, void (*closed)(void *ctx), void *ctx)
   fleet->closed = closed;
   fleet->closed_ctx = ctx;
   size_t n = fleet->config.device_count;
+  fleet->to_release = n;
+  for (size_t i = 0; i < n; i++) fleet->to_release += fleet->members[i].faults != NULL;
   for (size_t i = 0; i < n; i++) {
-    member_power_off(&fleet->members[i]);
-    backend_conn_release(fleet->members[i].conn, on_released);
+    struct member *m = &fleet->members[i];
+    member_power_off(m);
+    if (m->faults != NULL) fault_release(m->faults, on_released, m);
+    backend_conn_release(m->conn, on_released);
   }
 }
 

@@ -19,6 +19,7 @@
 #include "fleet/recovery.h"
 #include "fleetsim/device.h"
 #include "net/backend.h"
+#include "net/fault.h"
 #include "report/events.h"
 #include "report/metrics.h"
 #include "timing/profile.h"
@@ -137,6 +138,11 @@ bool fleet_publish(struct fleet *fleet, size_t index, uint32_t bytes, uint8_t qo
 
 /* The device's wall clock: right, or started at `unix_s` now. */
 void fleet_set_clock(struct fleet *fleet, const uint32_t *devices, size_t count, bool right, int64_t unix_s);
+
+/* What their lines are like from now on, at every endpoint; replaces the fault before. -1: out of memory, for some. */
+int fleet_set_fault(struct fleet *fleet, const uint32_t *devices, size_t count, const struct fault *fault,
+                    struct error *error);
+void fleet_mend(struct fleet *fleet, const uint32_t *devices, size_t count);
 
 /* Device `index` publishes to, and subscribes below, another device's topics. */
 void fleet_trespass(struct fleet *fleet, size_t index, uint32_t victim);

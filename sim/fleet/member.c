@@ -94,7 +94,7 @@ void member_power_off(struct member *m)
 {
   if (m->link == MEMBER_OFF) return;
   member_drop_held(m);
-  backend_close(m->conn);
+  member_hang_up(m);
   if (m->link == MEMBER_DIALLING) m->fleet->dialling--;
   m->fleet->config.ops->destroy(m->client);
   member_book_work(m);
@@ -152,17 +152,17 @@ static void after_end(struct member *m)
 void member_apply(struct member *m, const struct device_effects *fx)
 {
   m->device_at_ms = fx->deadline_ms;
-  if (fx->out_size > 0 && backend_send(m->conn, fx->out, fx->out_size) != 0) {
-    backend_close(m->conn);
+  if (fx->out_size > 0 && member_send(m, fx->out, fx->out_size) != 0) {
+    member_hang_up(m);
     m->end_failure = DEVICE_FAIL_SESSION_BACKLOG;
     member_feed(m, &(struct device_event){.kind = DEVICE_CLOSED, .closed.cause = DEVICE_FAIL_TCP_OTHER});
     return;
   }
   if (fx->connect) {
     assert(fx->endpoint < FLEET_ENDPOINTS);
-    backend_connect(m->conn, &m->fleet->config.address[fx->endpoint], source_of(m));
+    member_dial(m, &m->fleet->config.address[fx->endpoint], source_of(m));
   }
-  if (fx->close) backend_close(m->conn);
+  if (fx->close) member_hang_up(m);
   if (m->ended) after_end(m);
   member_arm(m);
 }

@@ -4,6 +4,7 @@
 
 #include "crypto/meter.h"
 #include "fleet/fleet.h"
+#include "net/fault.h"
 
 enum member_link {
   MEMBER_OFF,      /* no power, or not booted */
@@ -18,6 +19,7 @@ struct member {
   struct fleet *fleet;
   void *client;
   struct backend_conn *conn;
+  struct fault_link *faults; /* between the two; NULL: its line is good and always was */
   struct fleet_facts facts;
   uint64_t random; /* state of its own generator: jitter and stagger */
 
@@ -26,7 +28,8 @@ struct member {
   enum fleet_endpoint next_endpoint; /* of the next one */
   bool full_handshake;               /* the next attempt offers no ticket */
   bool shelving;
-  bool ended; /* set by the observer, handled after the step */
+  bool half_open; /* online as far as it knows, in a black hole */
+  bool ended;     /* set by the observer, handled after the step */
   bool handshaking;
   bool accepted;  /* by the latest PUBLISH or SUBSCRIBE */
   bool opened;    /* this attempt got its TCP connection: the broker has a handshake to do */
@@ -76,9 +79,9 @@ struct fleet {
   size_t policy_count;
   struct recovery outage, deepest;
   struct surge begun, wasted; /* handshakes of the whole run */
-  size_t wanted, shelved, online, dialling;
+  size_t wanted, shelved, online, dialling, half_open;
   bool complete; /* all that were wanted have been online at once */
-  size_t released;
+  size_t released, to_release;
   void (*closed)(void *ctx);
   void *closed_ctx;
 };
@@ -130,6 +133,19 @@ uint64_t member_held_until_ms(const struct member *member);
 bool member_defer(struct member *member, const struct device_event *event);
 void member_release(struct member *member);
 void member_drop_held(struct member *member);
+
+/* line.c: the backend's calls, on the member's line as it is */
+void member_dial(struct member *member, const struct sockaddr_storage *to, const struct sockaddr_storage *from);
+int member_send(struct member *member, const uint8_t *data, size_t size);
+size_t member_backlog(const struct member *member);
+void member_pause(struct member *member, bool paused);
+void member_hang_up(struct member *member);
+
+/* line.c: counts the half-open again; to be called when it goes online or offline. */
+void member_weigh(struct member *member);
+
+/* line.c: true for a failure that the fault in force may well cause. */
+bool member_foretells(const struct member *member, enum device_failure failure);
 
 /* telemetry.c */
 void member_send_telemetry(struct member *member);

@@ -11,7 +11,7 @@ static double run_s(const struct member *m)
 
 static bool is_expected(const struct member *m, enum device_failure failure)
 {
-  return failure == DEVICE_FAIL_STOPPED || (m->fleet->expected >> failure & 1u) != 0;
+  return failure == DEVICE_FAIL_STOPPED || (m->fleet->expected >> failure & 1u) != 0 || member_foretells(m, failure);
 }
 
 void member_count_failure(struct member *m, enum device_failure failure, const char *detail)
@@ -52,6 +52,7 @@ static void count_online(struct member *m)
   m->facts.connects++;
   if (m->telemetry_at_ms == DEVICE_NEVER) member_stagger_telemetry(m);
   fleet->online++;
+  member_weigh(m);
   if (!m->facts.resumed) m->facts.generation = m->seen_generation;
   member_count_change(fleet);
   if (fleet->online < fleet->wanted) return;
@@ -65,6 +66,7 @@ static void count_offline(struct member *m)
   m->facts.online = false;
   fleet->online--;
   member_count_lost(fleet);
+  member_weigh(m);
   if (fleet->complete && (double) fleet->online < metrics_value(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN))
     metrics_set(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN, (double) fleet->online);
 }

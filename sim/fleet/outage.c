@@ -41,7 +41,7 @@ void fleet_cut(struct fleet *fleet, const uint32_t *devices, size_t count)
   for (size_t i = 0; i < count; i++) {
     struct member *m = &fleet->members[devices[i]];
     if (m->link != MEMBER_DIALLING && m->link != MEMBER_UP) continue;
-    backend_close(m->conn);
+    member_hang_up(m);
     member_feed(m, &(struct device_event){.kind = DEVICE_CLOSED, .closed.cause = DEVICE_FAIL_TCP_RESET});
   }
 }

@@ -52,7 +52,7 @@ bool member_hold(struct member *m, const struct device_effects *fx, uint64_t bus
   memcpy(held->out, fx->out, fx->out_size);
   held->effects.out = held->out;
   m->held = held;
-  backend_pause(m->conn, true);
+  member_pause(m, true);
   return true;
 }
 
@@ -80,7 +80,7 @@ void member_release(struct member *m)
   uint64_t now_us = backend_now_us(m->fleet->config.backend);
   metrics_record_us(m->fleet->config.metrics, METRIC_PACE_LATENESS, now_us - held->until_us);
   m->held = NULL;
-  backend_pause(m->conn, false);
+  member_pause(m, false);
   if (held->closed) held->effects.out_size = 0; /* to nobody */
   member_apply(m, &held->effects);
   if (held->closed && (m->link == MEMBER_DIALLING || m->link == MEMBER_UP))
@@ -93,5 +93,5 @@ void member_drop_held(struct member *m)
 {
   free(m->held);
   m->held = NULL;
-  backend_pause(m->conn, false);
+  member_pause(m, false);
 }

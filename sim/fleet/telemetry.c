@@ -56,6 +56,6 @@ bool fleet_publish(struct fleet *fleet, size_t index, uint32_t bytes, uint8_t qo
 {
   assert(index < fleet->config.device_count && bytes >= 16 && bytes <= sizeof fleet->message);
   struct member *m = &fleet->members[index];
-  if (m->link != MEMBER_UP || backend_backlog(m->conn) > BACKLOG_MAX) return false;
+  if (m->link != MEMBER_UP || member_backlog(m) > BACKLOG_MAX) return false;
   return send_message(m, backend_now_ms(fleet->config.backend), bytes, qos);
 }

@@ -418,6 +418,12 @@ void fault_set(struct fault_link *link, const struct fault *fault)
   arm(link);
 }
 
+bool fault_is_none(const struct fault *f)
+{
+  return f->latency_ms == 0 && f->bandwidth_per_s == 0 && f->cut_after == 0 && f->slice == 0 && f->slow_close_ms == 0 &&
+         !f->black_hole && !f->refuse && !f->reset;
+}
+
 const struct fault *fault_get(const struct fault_link *link)
 {
   return &link->fault;

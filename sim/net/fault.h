@@ -42,6 +42,9 @@ struct fault {
   bool black_hole, refuse, reset;
 };
 
+/* True for a line that is mended; a reset counts while it is being set only. */
+bool fault_is_none(const struct fault *fault);
+
 /* What faults did, each told once where it happens. */
 enum fault_count {
   FAULT_CUT,       /* a connection was cut after its bytes */

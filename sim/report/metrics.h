@@ -41,6 +41,8 @@
   X(CRYPTO_SHA256_BYTES,"crypto.sha256_bytes",       COUNTER,   "bytes that SHA-256 went over, padding included") \
   X(FLEET_ONLINE,       "fleet.online",              GAUGE,     "devices with a live session at the end") \
   X(FLEET_ONLINE_MIN,   "fleet.online_min",          GAUGE,     "lowest number online after the fleet first was complete") \
+  X(FLEET_HALF_OPEN,    "fleet.half_open",           GAUGE,     "devices that take themselves for online while a black hole swallows what they send") \
+  X(FLEET_HALF_OPEN_MAX,"fleet.half_open_max",       GAUGE,     "the most of them at any time") \
   X(FLEET_SHELVED,      "fleet.shelved",             GAUGE,     "devices switched off by the plan at the end") \
   X(DEVICES_LOST,       "devices.lost",              GAUGE,     "devices that should be online at the end and are not") \
   X(DEVICES_UNPROVEN,   "devices.unproven",          GAUGE,     "online devices without a full handshake against the chain that is served now") \
@@ -68,6 +70,11 @@
   X(TRESPASS_DELIVERED, "trespass.delivered",        COUNTER,   "messages that crossed over: must be 0") \
   X(TRESPASS_DENIED,    "trespass.denied",           COUNTER,   "attempts that the broker refused with a reason code") \
   X(BROKER_TIMEOUTS,    "broker.handshake_timeouts", GAUGE,     "connections that broker.handshake-timeout has cut off") \
+  X(FAULT_CUT,          "fault.cut",                 COUNTER,   "connections that a fault cut off after its number of bytes") \
+  X(FAULT_RESET,        "fault.reset",               COUNTER,   "connections that a fault reset") \
+  X(FAULT_REFUSED,      "fault.refused",             COUNTER,   "attempts that a fault refused: the broker never heard of them") \
+  X(FAULT_SWALLOWED,    "fault.swallowed",           COUNTER,   "attempts that went into a black hole: the broker never heard of them") \
+  X(FAULT_BYTES_DELAYED,"fault.bytes_delayed",       COUNTER,   "bytes that faults kept back, both ways") \
   X(PROCESS_CPU,        "process.cpu_s",             GAUGE,     "CPU seconds of this process, user and system") \
   X(PROCESS_RSS,        "process.rss_bytes",         GAUGE,     "peak resident memory of this process") \
   X(PROCESS_RSS_DEVICE, "process.rss_per_device_bytes", GAUGE,  "growth of resident memory per device")

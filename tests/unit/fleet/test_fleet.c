@@ -22,7 +22,7 @@
 
 struct backend {
   uint64_t now_ms;
-  struct backend_conn *conns[DEVICES];
+  struct backend_conn *conns[2 * DEVICES]; /* a fault has one of its own */
   size_t count;
 };
 
@@ -45,7 +45,7 @@ struct backend_conn *backend_conn_init(struct backend *backend, void *storage, c
 {
   struct backend_conn *conn = storage;
   *conn = (struct backend_conn){.backend = backend, .handler = handler, .user = user, .deadline_ms = UINT64_MAX};
-  assert_true(backend->count < DEVICES);
+  assert_true(backend->count < 2 * DEVICES);
   backend->conns[backend->count++] = conn;
   return conn;
 }
@@ -64,6 +64,17 @@ int backend_send(struct backend_conn *conn, const uint8_t *data, size_t size)
   return 0;
 }
 
+void backend_set_handler(struct backend_conn *conn, const struct backend_handler *handler, void *user)
+{
+  conn->handler = handler;
+  conn->user = user;
+}
+
+enum backend_stage backend_stage(const struct backend_conn *conn)
+{
+  return conn->open ? BACKEND_OPEN : conn->dialled ? BACKEND_OPENING : BACKEND_CLOSED;
+}
+
 size_t backend_backlog(const struct backend_conn *conn)
 {
   (void) conn;
@@ -78,6 +89,18 @@ void backend_pause(struct backend_conn *conn, bool paused)
 void backend_close(struct backend_conn *conn)
 {
   conn->dialled = conn->open = conn->paused = false;
+}
+
+void backend_reset(struct backend_conn *conn)
+{
+  backend_close(conn);
+}
+
+void backend_move(struct backend_conn *from, struct backend_conn *to)
+{
+  assert_false(to->open || to->dialled);
+  to->open = from->open;
+  backend_close(from);
 }
 
 void backend_deadline(struct backend_conn *conn, uint64_t at_ms)
@@ -832,6 +855,72 @@ static void the_deepest_outage_is_the_one_that_is_told(void **state)
   end(w);
 }
 
+static const struct fault hole = {.black_hole = true};
+
+static void devices_in_a_black_hole_are_half_open_until_it_is_mended(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  assert_int_equal(fleet_set_fault(w->fleet, fleet_order(w->fleet), 5, &hole, NULL), 0);
+  assert_int_equal((int) value(w, METRIC_FLEET_HALF_OPEN), 5);
+  assert_int_equal(online(w), DEVICES);
+  fleet_mend(w->fleet, fleet_order(w->fleet), DEVICES);
+  assert_int_equal((int) value(w, METRIC_FLEET_HALF_OPEN), 0);
+  assert_int_equal((int) value(w, METRIC_FLEET_HALF_OPEN_MAX), 5);
+  end(w);
+}
+
+static void an_attempt_in_a_black_hole_stays_open_and_is_booked_so(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  assert_int_equal(fleet_set_fault(w->fleet, fleet_order(w->fleet), 5, &hole, NULL), 0);
+  connect_all(w);
+  assert_int_equal(online(w), DEVICES - 5);
+  assert_int_equal((int) value(w, METRIC_FAULT_SWALLOWED), 5);
+  assert_books_closed(w);
+  fleet_mend(w->fleet, fleet_order(w->fleet), DEVICES);
+  pass(w, 50);
+  assert_int_equal(online(w), DEVICES);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void refused_attempts_are_expected_of_a_faulted_device_only(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  assert_int_equal(fleet_set_fault(w->fleet, fleet_order(w->fleet), 3, &(struct fault){.refuse = true}, NULL), 0);
+  connect_all(w);
+  const struct metrics_failure *refused = metrics_failure(w->metrics, DEVICE_FAIL_TCP_REFUSED);
+  assert_int_equal(refused->count, 3);
+  assert_int_equal(refused->expected, 3);
+  assert_int_equal((int) value(w, METRIC_FAULT_REFUSED), 3);
+  outcome[FLEET_MAIN] = DEVICE_FAIL_TCP_REFUSED;
+  fleet_redial(w->fleet, fleet_order(w->fleet) + 3, 1, 0, false);
+  pass(w, 50);
+  assert_int_equal(refused->count, 4);
+  assert_int_equal(refused->expected, 3);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void a_reset_is_booked_and_the_device_comes_back_by_its_policy(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  assert_int_equal(fleet_set_fault(w->fleet, fleet_order(w->fleet), 4, &(struct fault){.reset = true}, NULL), 0);
+  pass(w, 10);
+  assert_int_equal(online(w), DEVICES - 4);
+  assert_int_equal((int) value(w, METRIC_FAULT_RESET), 4);
+  pass(w, 1100);
+  assert_int_equal(online(w), DEVICES);
+  assert_books_closed(w);
+  end(w);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -861,6 +950,10 @@ int main(void)
       cmocka_unit_test(policies_that_nobody_has_any_more_make_room),
       cmocka_unit_test(an_outage_is_timed_from_the_first_loss),
       cmocka_unit_test(the_deepest_outage_is_the_one_that_is_told),
+      cmocka_unit_test(devices_in_a_black_hole_are_half_open_until_it_is_mended),
+      cmocka_unit_test(an_attempt_in_a_black_hole_stays_open_and_is_booked_so),
+      cmocka_unit_test(refused_attempts_are_expected_of_a_faulted_device_only),
+      cmocka_unit_test(a_reset_is_booked_and_the_device_comes_back_by_its_policy),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,104 @@
+/* A member's connection: the backend's own, or with the faults of its line before it. */
+#include "fleet/member.h"
+
+void member_dial(struct member *m, const struct sockaddr_storage *to, const struct sockaddr_storage *from)
+{
+  if (m->faults == NULL)
+    backend_connect(m->conn, to, from);
+  else
+    fault_connect(m->faults, to, from);
+}
+
+int member_send(struct member *m, const uint8_t *data, size_t size)
+{
+  return m->faults == NULL ? backend_send(m->conn, data, size) : fault_send(m->faults, data, size);
+}
+
+size_t member_backlog(const struct member *m)
+{
+  return m->faults == NULL ? backend_backlog(m->conn) : fault_backlog(m->faults);
+}
+
+void member_pause(struct member *m, bool paused)
+{
+  if (m->faults == NULL)
+    backend_pause(m->conn, paused);
+  else
+    fault_pause(m->faults, paused);
+}
+
+void member_hang_up(struct member *m)
+{
+  if (m->faults == NULL)
+    backend_close(m->conn);
+  else
+    fault_close(m->faults);
+}
+
+/* Faults ----------------------------------------------------------------------------------------------------------- */
+
+bool member_foretells(const struct member *m, enum device_failure failure)
+{
+  static const uint64_t of_the_network =
+      UINT64_C(1) << DEVICE_FAIL_TCP_REFUSED | UINT64_C(1) << DEVICE_FAIL_TCP_RESET |
+      UINT64_C(1) << DEVICE_FAIL_TCP_CLOSED | UINT64_C(1) << DEVICE_FAIL_TCP_TIMEOUT |
+      UINT64_C(1) << DEVICE_FAIL_TLS_TIMEOUT | UINT64_C(1) << DEVICE_FAIL_MQTT_TIMEOUT |
+      UINT64_C(1) << DEVICE_FAIL_SESSION_CLOSED | UINT64_C(1) << DEVICE_FAIL_SESSION_RESET |
+      UINT64_C(1) << DEVICE_FAIL_SESSION_PING | UINT64_C(1) << DEVICE_FAIL_SESSION_ACK |
+      UINT64_C(1) << DEVICE_FAIL_SESSION_BACKLOG;
+  if (m->faults == NULL || (of_the_network >> failure & 1u) == 0) return false;
+  return !fault_is_none(fault_get(m->faults));
+}
+
+void member_weigh(struct member *m)
+{
+  struct fleet *fleet = m->fleet;
+  struct metrics *metrics = fleet->config.metrics;
+  bool half_open = m->facts.online && m->faults != NULL && fault_get(m->faults)->black_hole;
+  if (half_open == m->half_open) return;
+  m->half_open = half_open;
+  fleet->half_open += half_open ? 1u : (size_t) -1;
+  metrics_set(metrics, METRIC_FLEET_HALF_OPEN, (double) fleet->half_open);
+  if ((double) fleet->half_open > metrics_value(metrics, METRIC_FLEET_HALF_OPEN_MAX))
+    metrics_set(metrics, METRIC_FLEET_HALF_OPEN_MAX, (double) fleet->half_open);
+}
+
+static void on_fault(void *user, enum fault_count what, uint64_t n)
+{
+  static const enum metric metrics[] = {[FAULT_CUT] = METRIC_FAULT_CUT,
+                                        [FAULT_RESET] = METRIC_FAULT_RESET,
+                                        [FAULT_REFUSED] = METRIC_FAULT_REFUSED,
+                                        [FAULT_SWALLOWED] = METRIC_FAULT_SWALLOWED,
+                                        [FAULT_DELAYED] = METRIC_FAULT_BYTES_DELAYED};
+  const struct member *m = user;
+  metrics_add(m->fleet->config.metrics, metrics[what], n);
+}
+
+static int set_fault(struct member *m, const struct fault *fault)
+{
+  if (m->faults == NULL) {
+    struct fault_owner owner = {.handler = &member_handler, .user = m, .random = &m->random, .count = on_fault};
+    m->faults = fault_create(m->fleet->config.backend, m->conn, &owner);
+    if (m->faults == NULL) return -1;
+    if (m->held != NULL) fault_pause(m->faults, true);
+  }
+  fault_set(m->faults, fault);
+  member_weigh(m);
+  return 0;
+}
+
+int fleet_set_fault(struct fleet *fleet, const uint32_t *devices, size_t count, const struct fault *fault,
+                    struct error *error)
+{
+  for (size_t i = 0; i < count; i++)
+    if (set_fault(&fleet->members[devices[i]], fault) != 0)
+      return error_set(error, EXIT_CODE_INTERNAL, "out of memory for the faults of %zu devices", count);
+  return 0;
+}
+
+void fleet_mend(struct fleet *fleet, const uint32_t *devices, size_t count)
+{
+  static const struct fault none;
+  for (size_t i = 0; i < count; i++)
+    if (fleet->members[devices[i]].faults != NULL) (void) set_fault(&fleet->members[devices[i]], &none);
+}
