@@ -116,7 +116,9 @@ struct device_note {
   uint32_t tag;                /* ACKED, DENIED: the tag given with PUBLISH or SUBSCRIBE */
   uint32_t version;            /* TRUST: version of the bundle in force afterwards */
   const uint8_t *anchor_id;    /* HANDSHAKE (full): SHA-256 of the DER of the anchor the chain ended at, 32 bytes */
-  const char *topic;           /* MESSAGE: not terminated */
+  const char *server;          /* ENDED: the server reference of CONNACK or DISCONNECT, not terminated; NULL: none */
+  size_t server_size;
+  const char *topic; /* MESSAGE: not terminated */
   size_t topic_size;
   const uint8_t *payload; /* MESSAGE */
   size_t payload_size;

@@ -19,6 +19,7 @@
   X(TCP_TIMEOUT,          "connect.tcp.timeout",              "no TCP connection within the deadline") \
   X(TCP_UNREACHABLE,      "connect.tcp.unreachable",          "the network has no way to the broker's address") \
   X(TCP_NO_PORT,          "connect.tcp.no_source_port",       "no free source port or file descriptor was left on this machine") \
+  X(NAME_NOT_FOUND,       "connect.name.not_found",           "the broker's name leads to no address") \
   X(TCP_OTHER,            "connect.tcp.other",                "the operating system refused the connection for another reason") \
   /* the device's verdict on the broker's certificate chain */ \
   X(TLS_NOT_TRUSTED,      "connect.tls.not_trusted",          "the broker's chain ends at no trust anchor that the device holds") \

@@ -43,7 +43,8 @@ static bool blames_ticket(const struct device_client *client, enum device_failur
          failure <= DEVICE_FAIL_MQTT_PROTOCOL;
 }
 
-static void end(struct device_client *client, enum device_failure failure, uint8_t code)
+static void end(struct device_client *client, enum device_failure failure, uint8_t code,
+                const struct device_mqtt_bytes *server)
 {
   struct device_note ended = {.kind = DEVICE_NOTE_ENDED,
                               .failure = failure,
@@ -51,7 +52,9 @@ static void end(struct device_client *client, enum device_failure failure, uint8
                               .verify_flags = client->tls.verdict.flags,
                               .alert = client->tls.verdict.alert,
                               .chain_certificates = client->tls.verdict.certificates,
-                              .code = code};
+                              .code = code,
+                              .server = server->size > 0 ? (const char *) server->data : NULL,
+                              .server_size = server->size};
   if (blames_ticket(client, failure)) device_tls_forget_ticket(&client->tls);
   device_tls_close(&client->tls);
   client->rx_size = 0;
@@ -59,10 +62,18 @@ static void end(struct device_client *client, enum device_failure failure, uint8
   device_client_note(client, &ended);
 }
 
+static const struct device_mqtt_bytes no_server;
+
 void device_client_end(struct device_client *client, enum device_failure failure, uint8_t code)
 {
+  device_client_end_by(client, failure, code, &no_server);
+}
+
+void device_client_end_by(struct device_client *client, enum device_failure failure, uint8_t code,
+                          const struct device_mqtt_bytes *server)
+{
   client->effects->close = true;
-  end(client, failure, code);
+  end(client, failure, code, server);
 }
 
 /* What a TLS error is called once the session lives. */
@@ -165,13 +176,12 @@ static void session_bytes(struct device_client *client, const struct device_even
 static void transport_closed(struct device_client *client, const struct device_event *event)
 {
   enum device_failure cause = event->closed.cause;
+  bool orderly = cause == DEVICE_FAIL_NONE || cause == DEVICE_FAIL_TCP_CLOSED;
   if (device_client_has_connack(client))
-    end(client,
-        cause == DEVICE_FAIL_NONE || cause == DEVICE_FAIL_TCP_CLOSED ? DEVICE_FAIL_SESSION_CLOSED
-                                                                     : DEVICE_FAIL_SESSION_RESET,
-        0);
-  else
-    end(client, cause == DEVICE_FAIL_NONE ? DEVICE_FAIL_TCP_CLOSED : cause, 0);
+    cause = orderly ? DEVICE_FAIL_SESSION_CLOSED : DEVICE_FAIL_SESSION_RESET;
+  else if (orderly)
+    cause = DEVICE_FAIL_TCP_CLOSED;
+  end(client, cause, 0, &no_server);
 }
 
 static void tick(struct device_client *client, const struct device_event *event)

@@ -50,6 +50,10 @@ bool device_client_has_connack(const struct device_client *client);
 /* Names the failure, frees the connection, asks the body to close the transport; the state is IDLE afterwards. */
 void device_client_end(struct device_client *client, enum device_failure failure, uint8_t code);
 
+/* The same where the broker's packet named another server; its bytes are used during the call. */
+void device_client_end_by(struct device_client *client, enum device_failure failure, uint8_t code,
+                          const struct device_mqtt_bytes *server);
+
 /* Takes and handles whole packets until the peer's bytes are used up. */
 void device_client_receive(struct device_client *client);
 

@@ -57,7 +57,7 @@ static void on_connack(struct device_client *client, const struct device_mqtt_pa
   }
   if (packet->reason != 0) {
     device_tls_notify(&client->tls);
-    device_client_end(client, connack_failure(version, packet->reason), packet->reason);
+    device_client_end_by(client, connack_failure(version, packet->reason), packet->reason, &packet->server_reference);
     return;
   }
   device_client_enter(client, DEVICE_CLIENT_SUBSCRIBING, 0);
@@ -76,7 +76,7 @@ static void on_packet(struct device_client *client, const struct device_mqtt_pac
   enum device_failure failure = device_session_packet(&client->session, packet);
   if (failure != DEVICE_FAIL_NONE) {
     device_tls_notify(&client->tls);
-    device_client_end(client, failure, client->session.reason);
+    device_client_end_by(client, failure, client->session.reason, &packet->server_reference);
     return;
   }
   become_ready(client);

@@ -51,7 +51,9 @@ static void init_member(struct fleet *fleet, size_t index, uint8_t *storage, siz
   m->facts.identity = m->facts.identified = -1;
   m->random = config->seed ^ ((uint64_t) (index + 1) * 0x9e3779b97f4a7c15u);
   m->clock_right = true;
-  m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = DEVICE_NEVER;
+  m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = m->name_at_ms = DEVICE_NEVER;
+  m->facts.node = -1;
+  member_order_places(m);
 }
 
 static int allocate(struct fleet *fleet, size_t member_size)
@@ -81,6 +83,7 @@ size_t fleet_bytes_per_device(const struct device_ops *ops, const struct device_
 int fleet_create(const struct fleet_config *config, struct fleet **out, struct error *error)
 {
   assert(config->device_count > 0 && config->root_count <= FLEET_ROOTS_MAX);
+  assert(config->place_count > 0 && config->place_count <= FLEET_PLACES_MAX);
   size_t client_size = aligned(config->ops->storage_size(config->profile));
   size_t member_size = client_size + aligned(backend_conn_size());
   struct fleet *fleet = calloc(1, sizeof *fleet);
@@ -94,7 +97,8 @@ int fleet_create(const struct fleet_config *config, struct fleet **out, struct e
   fleet->origin_us = backend_now_us(config->backend);
   fleet->policies[0] = config->reconnect;
   fleet->policy_count = 1;
-  for (size_t e = 0; e < FLEET_ENDPOINTS; e++) fleet->endpoints[e].host = config->host[e];
+  for (size_t e = 0; e < config->place_count; e++) fleet->endpoints[e].host = config->place[e].host;
+  fleet->endpoints[config->place_count].host = config->prove.host;
   for (size_t s = 0; s < config->source_addresses; s++) addresses_source(s, &fleet->sources[s]);
   shuffle(fleet->order, config->device_count, config->seed);
   for (size_t i = 0; i < config->device_count; i++) {

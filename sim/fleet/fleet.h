@@ -4,6 +4,9 @@
  * slows down because the broker does). The fleet opens transports, feeds events, applies effects, tries again by the
  * reconnect policy, and keeps facts per device that gates are decided by. Everything runs on the backend's thread.
  *
+ * An attempt or session that fails sends the device to the next place of its list, unless the broker said "later" (then
+ * the same again) or named another server (then that one, if it is on the list: a broker cannot lead a device away).
+ *
  * Accounting: every START is an attempt; it ends as ok (CONNACK) or as one named failure, or is still open.
  */
 #ifndef FLEETSIM_FLEET_H
@@ -27,7 +30,27 @@
 #define FLEET_ROOTS_MAX    8
 #define FLEET_POLICIES_MAX 32 /* reconnect policies in force at once */
 
-enum fleet_endpoint { FLEET_MAIN, FLEET_PROVE, FLEET_ENDPOINTS };
+#define FLEET_PLACES_MAX    4
+#define FLEET_ADDRESSES_MAX 4
+
+/* Where the plan sends a device: to the next place of the device's own list, or to the second listener. */
+enum fleet_endpoint { FLEET_MAIN, FLEET_PROVE };
+
+/* The order in which a device goes through the places: as they stand, or each device in one of its own. */
+enum fleet_endpoints { FLEET_ORDERED, FLEET_SHUFFLED };
+
+struct fleet_address {
+  struct sockaddr_storage at;
+  int8_t node; /* which of the run's brokers that is: becomes a fact */
+};
+
+/* A name that devices connect to and verify, and where it leads at present. */
+struct fleet_place {
+  const char *host;                                  /* outlives the fleet */
+  struct fleet_address address[FLEET_ADDRESSES_MAX]; /* of several an attempt takes one at random */
+  size_t address_count;                              /* 0: the name is not found */
+  uint32_t delay_ms;                                 /* the answer to the name takes so long */
+};
 
 struct fleet;
 
@@ -35,8 +58,10 @@ struct fleet_config {
   struct backend *backend;
   const struct device_ops *ops;
   const struct device_profile *profile;
-  const char *host[FLEET_ENDPOINTS]; /* name that the device verifies; NULL: no such endpoint */
-  struct sockaddr_storage address[FLEET_ENDPOINTS];
+  struct fleet_place place[FLEET_PLACES_MAX]; /* the device's endpoints */
+  size_t place_count;
+  enum fleet_endpoints endpoints;
+  struct fleet_place prove; /* its host is NULL: there is none */
   size_t device_count;
   uint8_t *(*page)(void *pages, size_t index); /* the device's NVM page of page_size bytes */
   size_t page_size;
@@ -66,6 +91,7 @@ struct fleet_facts {
   bool wanted;  /* the plan wants it online */
   bool shelved; /* switched off by the plan */
   bool online;  /* CONNACK received, session alive, at the main endpoint */
+  int8_t node;  /* the broker that it dialled last, -1: none yet */
   bool powered;
   bool dead; /* its NVM could not be booted */
   bool ever_online;
@@ -143,6 +169,9 @@ void fleet_set_clock(struct fleet *fleet, const uint32_t *devices, size_t count,
 int fleet_set_fault(struct fleet *fleet, const uint32_t *devices, size_t count, const struct fault *fault,
                     struct error *error);
 void fleet_mend(struct fleet *fleet, const uint32_t *devices, size_t count);
+
+/* The name of config.place[place] leads elsewhere from the next attempt on; `host` of `now` is not looked at. */
+void fleet_lead(struct fleet *fleet, size_t place, const struct fleet_place *now);
 
 /* Device `index` publishes to, and subscribes below, another device's topics. */
 void fleet_trespass(struct fleet *fleet, size_t index, uint32_t victim);

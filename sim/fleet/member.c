@@ -23,7 +23,7 @@ void member_arm(struct member *m)
     return;
   }
   uint64_t at = earliest(m->start_at_ms, earliest(m->device_at_ms, earliest(m->telemetry_at_ms, m->shelve_by_ms)));
-  backend_deadline(m->conn, at);
+  backend_deadline(m->conn, earliest(at, m->name_at_ms));
 }
 
 static int64_t member_unix_s(const struct member *m)
@@ -69,7 +69,7 @@ void member_power_on(struct member *m)
   struct device_config config = {
       .profile = fleet->config.profile,
       .endpoints = fleet->endpoints,
-      .endpoint_count = fleet->endpoints[FLEET_PROVE].host != NULL ? 2 : 1,
+      .endpoint_count = (uint8_t) (fleet->config.place_count + (fleet->config.prove.host != NULL)),
       .host = {.ctx = m,
                .random = hook_random,
                .nvm_read = hook_nvm_read,
@@ -100,7 +100,7 @@ void member_power_off(struct member *m)
   member_book_work(m);
   m->link = MEMBER_OFF;
   m->facts.powered = false;
-  m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = DEVICE_NEVER;
+  m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = m->name_at_ms = DEVICE_NEVER;
   member_arm(m);
 }
 
@@ -122,19 +122,12 @@ void member_plan(struct member *m, enum fleet_endpoint endpoint, bool full_hands
   member_arm(m);
 }
 
-static const struct sockaddr_storage *source_of(const struct member *m)
-{
-  const struct fleet *fleet = m->fleet;
-  if (fleet->config.source_addresses == 0) return NULL;
-  return &fleet->sources[(size_t) (m - fleet->members) % fleet->config.source_addresses];
-}
-
 /* What comes after an attempt or session has ended. */
 static void after_end(struct member *m)
 {
   m->ended = false;
   m->link = MEMBER_DOWN;
-  m->device_at_ms = DEVICE_NEVER;
+  m->device_at_ms = m->name_at_ms = DEVICE_NEVER;
   if (m->shelving) {
     m->shelving = false;
     member_power_off(m);
@@ -159,8 +152,8 @@ void member_apply(struct member *m, const struct device_effects *fx)
     return;
   }
   if (fx->connect) {
-    assert(fx->endpoint < FLEET_ENDPOINTS);
-    member_dial(m, &m->fleet->config.address[fx->endpoint], source_of(m));
+    assert(fx->endpoint == member_endpoint(m));
+    member_go(m);
   }
   if (fx->close) member_hang_up(m);
   if (m->ended) after_end(m);
@@ -214,6 +207,7 @@ static void start(struct member *m)
   if (m->link != MEMBER_DOWN || !m->facts.wanted) return;
   m->planned_us = planned_us;
   m->endpoint = m->next_endpoint;
+  m->place = m->order[m->turn];
   m->link = MEMBER_DIALLING;
   m->fleet->dialling++;
   m->handshaking = true;
@@ -222,7 +216,7 @@ static void start(struct member *m)
   m->seen_root = -1;
   metrics_add(m->fleet->config.metrics, METRIC_CONNECT_ATTEMPTS, 1);
   struct device_event event = {.kind = DEVICE_START,
-                               .start = {.endpoint = (uint8_t) m->endpoint, .full_handshake = m->full_handshake}};
+                               .start = {.endpoint = member_endpoint(m), .full_handshake = m->full_handshake}};
   member_feed(m, &event);
 }
 
@@ -256,6 +250,7 @@ static void on_deadline(void *user)
     m->device_at_ms = DEVICE_NEVER;
     member_feed(m, &(struct device_event){.kind = DEVICE_TICK});
   }
+  if (m->held == NULL && m->name_at_ms <= now) member_named(m);
   if (m->held == NULL && m->telemetry_at_ms <= now) member_send_telemetry(m);
   if (m->held == NULL && m->shelving &&
       (m->shelve_by_ms <= now || m->facts.telemetry_acked >= m->facts.telemetry_sent)) {

@@ -24,6 +24,9 @@ struct member {
   uint64_t random; /* state of its own generator: jitter and stagger */
 
   enum member_link link;
+  uint8_t order[FLEET_PLACES_MAX];   /* its list of places */
+  uint8_t turn;                      /* in `order`: where the next attempt goes */
+  uint8_t place;                     /* of this attempt or session at the main endpoint */
   enum fleet_endpoint endpoint;      /* of this attempt or session */
   enum fleet_endpoint next_endpoint; /* of the next one */
   bool full_handshake;               /* the next attempt offers no ticket */
@@ -36,6 +39,7 @@ struct member {
   uint8_t policy; /* of fleet->policies */
 
   uint64_t start_at_ms, device_at_ms, telemetry_at_ms, shelve_by_ms; /* DEVICE_NEVER: not due */
+  uint64_t name_at_ms;                                               /* the name's answer is there; DEVICE_NEVER */
   uint64_t planned_us;                                               /* when this attempt was meant to start */
   uint64_t opened_us, ended_us;
   uint64_t cpu_us, step_cpu_us; /* of this handshake: the steps before, and when the present one began */
@@ -67,8 +71,8 @@ struct fleet {
   struct member *members;
   void *storage; /* clients and connections, one block */
   uint32_t *order;
-  struct sockaddr_storage *sources; /* config.source_addresses of them */
-  struct device_endpoint endpoints[FLEET_ENDPOINTS];
+  struct sockaddr_storage *sources;                       /* config.source_addresses of them */
+  struct device_endpoint endpoints[FLEET_PLACES_MAX + 1]; /* the places, then the prove endpoint */
   struct fleet_telemetry telemetry;
   uint8_t message[1024]; /* telemetry being built */
   uint8_t out[16 * 1024];
@@ -146,6 +150,14 @@ void member_weigh(struct member *member);
 
 /* line.c: true for a failure that the fault in force may well cause. */
 bool member_foretells(const struct member *member, enum device_failure failure);
+
+/* places.c: where a device goes. */
+void member_order_places(struct member *member);
+uint8_t member_endpoint(const struct member *member); /* the device's number of it, of this attempt */
+void member_go(struct member *member);    /* asks for the name of that endpoint, and connects to the answer */
+void member_named(struct member *member); /* the answer to the name has come */
+/* The attempt or session has ended: whose turn is it next? */
+void member_turn(struct member *member, enum device_failure failure, const struct device_note *note);
 
 /* telemetry.c */
 void member_send_telemetry(struct member *member);

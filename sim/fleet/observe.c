@@ -93,8 +93,8 @@ static void on_online(struct member *m, const struct device_note *note)
     m->next_endpoint = FLEET_MAIN;
   }
   events_add(m->fleet->config.events, (double) now_us / 1e6, m->facts.id, "online",
-             "\"endpoint\": \"%s\", \"resumed\": %s, \"session_present\": %s",
-             m->endpoint == FLEET_MAIN ? "main" : "prove", m->facts.resumed ? "true" : "false",
+             "\"endpoint\": \"%s\", \"node\": %d, \"resumed\": %s, \"session_present\": %s",
+             m->endpoint == FLEET_MAIN ? "main" : "prove", m->facts.node, m->facts.resumed ? "true" : "false",
              note->session_present ? "true" : "false");
 }
 
@@ -142,6 +142,7 @@ static void on_ended(struct member *m, const struct device_note *note)
   m->facts.last_failure = failure;
   m->handshaking = false;
   m->ended = true;
+  member_turn(m, failure, note);
   if (m->link == MEMBER_DIALLING) {
     on_attempt_failed(m, failure);
   } else {

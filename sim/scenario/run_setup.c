@@ -200,16 +200,19 @@ static uint32_t id_of(void *pki, size_t index)
   return pki_device_id(pki, index);
 }
 
+static int set_place(struct run *run, enum broker_listener listener, struct fleet_place *place)
+{
+  uint16_t port = broker_port(run->broker, listener);
+  if (port == 0) return 0;
+  place->host = broker_host(run->broker);
+  place->address_count = 1;
+  return run_resolve(run, broker_address(run->broker, listener), port, &place->address[0].at);
+}
+
 static int set_endpoints(struct run *run, struct fleet_config *config)
 {
-  for (int e = 0; e < FLEET_ENDPOINTS; e++) {
-    uint16_t port = broker_port(run->broker, (enum broker_listener) e);
-    if (port == 0) continue;
-    config->host[e] = broker_host(run->broker);
-    const char *address = broker_address(run->broker, (enum broker_listener) e);
-    if (run_resolve(run, address, port, &config->address[e]) != 0) return -1;
-  }
-  return 0;
+  config->place_count = 1;
+  return set_place(run, BROKER_MAIN, &config->place[0]) != 0 ? -1 : set_place(run, BROKER_PROVE, &config->prove);
 }
 
 static int set_anchors(struct run *run, struct fleet_config *config)

@@ -39,6 +39,8 @@ static void observe_hook(void *ctx, const struct device_note *note)
   rig->notes[note->kind]++;
   rig->last[note->kind] = *note;
   if (note->anchor_id != NULL) memcpy(rig->anchor_id, note->anchor_id, sizeof rig->anchor_id);
+  if (note->kind == DEVICE_NOTE_ENDED)
+    snprintf(rig->named, sizeof rig->named, "%.*s", (int) note->server_size, note->server != NULL ? note->server : "");
   if (note->kind == DEVICE_NOTE_MESSAGE && note->payload_size < sizeof rig->message) {
     memcpy(rig->message, note->payload, note->payload_size);
     rig->message[note->payload_size] = '\0';

@@ -34,6 +34,7 @@ struct client_rig {
   struct device_note last[DEVICE_NOTE_IDENTITY + 1];
   uint8_t anchor_id[32];
   char message[256];            /* last MESSAGE payload */
+  char named[64];               /* of the last ENDED: its server reference */
   char trace[CLIENT_TRACE_MAX]; /* names of the states entered, with spaces */
 };
 

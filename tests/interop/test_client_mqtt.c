@@ -389,6 +389,30 @@ static void names_each_connack_refusal(void **state)
   }
 }
 
+/* Server reference, property 28, in CONNACK "Server moved" and in DISCONNECT "Use another server". */
+static void tells_which_server_the_broker_named(void **state)
+{
+  (void) state;
+  static const uint8_t connack[] = {0x20, 9, 0, 0x9d, 6, 28, 0, 3, 'b', ':', '2'};
+  static const uint8_t disconnect[] = {0xe0, 6, 0x9c, 4, 28, 0, 1, 'c'};
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_open(&rig, false);
+  client_rig_pump(&rig);
+  client_rig_say(&rig, connack, sizeof connack);
+  client_rig_expect_end(&rig, DEVICE_FAIL_MQTT_REFUSED_MOVED);
+  assert_string_equal(rig.named, "b:2");
+  client_rig_free(&rig);
+
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_online(&rig, false, false);
+  client_rig_say(&rig, disconnect, sizeof disconnect);
+  client_rig_expect_end(&rig, DEVICE_FAIL_SESSION_DISCONNECT);
+  assert_int_equal(rig.last[DEVICE_NOTE_ENDED].code, 0x9c);
+  assert_string_equal(rig.named, "c");
+  client_rig_free(&rig);
+}
+
 static void names_what_breaks_a_session(void **state)
 {
   (void) state;
@@ -525,6 +549,7 @@ int main(void)
       cmocka_unit_test(pings_when_idle_and_gives_up_without_an_answer),
       cmocka_unit_test(waits_for_no_answer_longer_than_its_deadline),
       cmocka_unit_test(names_each_connack_refusal),
+      cmocka_unit_test(tells_which_server_the_broker_named),
       cmocka_unit_test(names_what_breaks_a_session),
       cmocka_unit_test(reports_what_the_broker_denies),
       cmocka_unit_test(says_goodbye_when_stopped),

@@ -1,5 +1,6 @@
 /* The fleet in virtual time: a backend without sockets and a device without TLS, both scripted here. */
 #define _POSIX_C_SOURCE 200809L
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -152,7 +153,9 @@ struct puppet {
   bool online;
 };
 
-static enum device_failure outcome[FLEET_ENDPOINTS]; /* of every device's attempts at this endpoint */
+static enum device_failure outcome[FLEET_PLACES_MAX + 1]; /* of every device's attempts at this endpoint */
+static uint8_t said;                                      /* MQTT reason that comes with an outcome */
+static const char *server;                                /* and the server reference */
 static bool outbox_full;
 static int64_t seen_unix_s[DEVICES]; /* the wall clock that each device was shown last */
 
@@ -187,7 +190,11 @@ static int puppet_create(void *storage, const struct device_config *config)
 static void puppet_end(struct puppet *p, enum device_failure failure)
 {
   p->online = false;
-  note(p, (struct device_note){.kind = DEVICE_NOTE_ENDED, .failure = failure});
+  note(p, (struct device_note){.kind = DEVICE_NOTE_ENDED,
+                               .failure = failure,
+                               .code = said,
+                               .server = server,
+                               .server_size = server == NULL ? 0 : strlen(server)});
 }
 
 /* What opening costs every device, whether it goes well or not, and some words on the wire. */
@@ -291,13 +298,32 @@ static uint32_t id_of(void *pages, size_t index)
   return (uint32_t) index + 1;
 }
 
+static size_t place_count = 1;
+static enum fleet_endpoints endpoints;
+
+/* Places "a", "b", ... at ports 1000, 1001, ...; each leads to the node of its number. */
+static void set_places(struct fleet_config *config)
+{
+  static const char *const hosts[FLEET_PLACES_MAX] = {"a", "b", "c", "d"};
+  config->place_count = place_count;
+  config->endpoints = endpoints;
+  for (size_t i = 0; i < place_count; i++) {
+    struct sockaddr_in *at = (struct sockaddr_in *) &config->place[i].address[0].at;
+    config->place[i].host = hosts[i];
+    config->place[i].address_count = 1;
+    config->place[i].address[0].node = (int8_t) i;
+    at->sin_family = AF_INET;
+    at->sin_port = htons((uint16_t) (1000 + i));
+  }
+}
+
 static void make_fleet(struct world *w)
 {
   static const struct device_profile profile = {.name = "puppet"};
   struct fleet_config config = {.backend = &w->backend,
                                 .ops = &puppet_ops,
                                 .profile = &profile,
-                                .host = {"localhost", "localhost"},
+                                .prove = {.host = "localhost", .address_count = 1},
                                 .device_count = DEVICES,
                                 .page = page_of,
                                 .page_size = 16,
@@ -311,6 +337,7 @@ static void make_fleet(struct world *w)
                                 .seed = 7,
                                 .metrics = w->metrics,
                                 .events = w->events};
+  set_places(&config);
   assert_int_equal(fleet_create(&config, &w->fleet, NULL), 0);
 }
 
@@ -323,6 +350,8 @@ static struct world *new_world_with(int damaged, const struct timing_profile *ti
   w->pace = pace;
   memset(outcome, 0, sizeof outcome);
   outbox_full = false;
+  said = 0;
+  server = NULL;
   for (int i = 0; i < DEVICES; i++) w->pages[i][0] = i != damaged;
   for (int i = 0; i < DEVICES; i++) w->pages[i][1] = (uint8_t) i;
   w->backend.now_ms = 5000;
@@ -921,6 +950,145 @@ static void a_reset_is_booked_and_the_device_comes_back_by_its_policy(void **sta
   end(w);
 }
 
+/* Places ------------------------------------------------------------------------------------------------------------
+ */
+
+static struct world *new_places(size_t count, enum fleet_endpoints order)
+{
+  place_count = count;
+  endpoints = order;
+  struct world *w = new_world(-1);
+  place_count = 1;
+  endpoints = FLEET_ORDERED;
+  return w;
+}
+
+static size_t on_node(struct world *w, int node)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < DEVICES; i++) {
+    const struct fleet_facts *facts = fleet_facts(w->fleet, i);
+    n += facts->online && facts->node == node;
+  }
+  return n;
+}
+
+static void a_failure_leads_to_the_next_place(void **state)
+{
+  (void) state;
+  struct world *w = new_places(3, FLEET_ORDERED);
+  outcome[0] = DEVICE_FAIL_TCP_REFUSED;
+  outcome[1] = DEVICE_FAIL_TLS_NOT_TRUSTED;
+  connect_all(w);
+  pass(w, 2100);
+  assert_int_equal(on_node(w, 2), DEVICES);
+  assert_int_equal(metrics_failure(w->metrics, DEVICE_FAIL_TCP_REFUSED)->count, DEVICES);
+  assert_int_equal(metrics_failure(w->metrics, DEVICE_FAIL_TLS_NOT_TRUSTED)->count, DEVICES);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void a_session_that_breaks_goes_on_at_the_next_place_and_a_planned_end_does_not(void **state)
+{
+  (void) state;
+  struct world *w = new_places(2, FLEET_ORDERED);
+  connect_all(w);
+  fleet_redial(w->fleet, fleet_order(w->fleet), DEVICES, 1000, true);
+  pass(w, 100);
+  assert_int_equal(on_node(w, 0), DEVICES);
+  w->backend.conns[3]->handler->closed(w->backend.conns[3]->user, DEVICE_FAIL_NONE);
+  pass(w, 1100);
+  assert_int_equal(on_node(w, 0), DEVICES - 1);
+  assert_int_equal(fleet_facts(w->fleet, 3)->node, 1);
+  end(w);
+}
+
+static void shuffled_devices_begin_all_over_the_list(void **state)
+{
+  (void) state;
+  struct world *w = new_places(4, FLEET_SHUFFLED);
+  connect_all(w);
+  for (int node = 0; node < 4; node++) assert_in_range(on_node(w, node), 1, DEVICES / 2);
+  assert_int_equal(online(w), DEVICES);
+  end(w);
+}
+
+static void a_broker_that_says_later_is_asked_again(void **state)
+{
+  (void) state;
+  struct world *w = new_places(2, FLEET_ORDERED);
+  outcome[0] = DEVICE_FAIL_MQTT_REFUSED_BUSY;
+  said = 0x97;
+  connect_all(w);
+  pass(w, 2100);
+  assert_int_equal(online(w), 0);
+  assert_int_equal(metrics_failure(w->metrics, DEVICE_FAIL_MQTT_REFUSED_BUSY)->count, 3 * DEVICES);
+  outcome[0] = DEVICE_FAIL_NONE;
+  pass(w, 1100);
+  assert_int_equal(on_node(w, 0), DEVICES);
+  end(w);
+}
+
+/* One refusal at the first of three places, with these words; returns the node that the devices are on afterwards. */
+static int moved_by(const char *reference)
+{
+  struct world *w = new_places(3, FLEET_ORDERED);
+  outcome[0] = DEVICE_FAIL_MQTT_REFUSED_MOVED;
+  said = 0x9d;
+  server = reference;
+  connect_all(w);
+  pass(w, 1100);
+  int node = fleet_facts(w->fleet, 0)->node;
+  assert_int_equal(on_node(w, node), DEVICES);
+  end(w);
+  return node;
+}
+
+static void a_broker_may_send_a_device_along_its_list_and_nowhere_else(void **state)
+{
+  (void) state;
+  assert_int_equal(moved_by("c"), 2);
+  assert_int_equal(moved_by("c:1002"), 2);
+  assert_int_equal(moved_by("elsewhere:8883 c:1002"), 2);
+  assert_int_equal(moved_by("c:8883"), 1); /* not where c is */
+  assert_int_equal(moved_by("evil.example"), 1);
+  assert_int_equal(moved_by("a"), 1); /* itself */
+  assert_int_equal(moved_by(" "), 1);
+  assert_int_equal(moved_by(NULL), 1);
+}
+
+static void a_name_may_lead_nowhere_or_answer_late_or_move(void **state)
+{
+  (void) state;
+  struct world *w = new_places(1, FLEET_ORDERED);
+  fleet_lead(w->fleet, 0, &(struct fleet_place){.address_count = 0});
+  connect_all(w);
+  assert_int_equal(online(w), 0);
+  assert_int_equal(metrics_failure(w->metrics, DEVICE_FAIL_NAME_NOT_FOUND)->count, DEVICES);
+  fleet_lead(w->fleet, 0, &(struct fleet_place){.address = {{.node = 5}}, .address_count = 1, .delay_ms = 400});
+  pass(w, 1200);
+  assert_int_equal(online(w), 0);
+  assert_books_closed(w);
+  pass(w, 200);
+  assert_int_equal(on_node(w, 5), DEVICES);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void the_power_may_fail_while_a_name_is_asked_for(void **state)
+{
+  (void) state;
+  struct world *w = new_places(1, FLEET_ORDERED);
+  fleet_lead(w->fleet, 0, &(struct fleet_place){.address_count = 1, .delay_ms = 400});
+  connect_all(w);
+  fleet_shelve(w->fleet, fleet_order(w->fleet), DEVICES);
+  pass(w, 1000);
+  assert_int_equal(online(w), 0);
+  assert_int_equal(metrics_failure(w->metrics, DEVICE_FAIL_STOPPED)->count, DEVICES);
+  assert_books_closed(w);
+  end(w);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -954,6 +1122,13 @@ int main(void)
       cmocka_unit_test(an_attempt_in_a_black_hole_stays_open_and_is_booked_so),
       cmocka_unit_test(refused_attempts_are_expected_of_a_faulted_device_only),
       cmocka_unit_test(a_reset_is_booked_and_the_device_comes_back_by_its_policy),
+      cmocka_unit_test(a_failure_leads_to_the_next_place),
+      cmocka_unit_test(a_session_that_breaks_goes_on_at_the_next_place_and_a_planned_end_does_not),
+      cmocka_unit_test(shuffled_devices_begin_all_over_the_list),
+      cmocka_unit_test(a_broker_that_says_later_is_asked_again),
+      cmocka_unit_test(a_broker_may_send_a_device_along_its_list_and_nowhere_else),
+      cmocka_unit_test(a_name_may_lead_nowhere_or_answer_late_or_move),
+      cmocka_unit_test(the_power_may_fail_while_a_name_is_asked_for),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

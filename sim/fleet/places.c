@@ -1,0 +1,136 @@
+/* Places: the order in which a device tries them, the names that lead there, and who may send it elsewhere. */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "fleet/member.h"
+
+/* A state of its own: the list of a device does not depend on how often it has drawn a jitter before. */
+void member_order_places(struct member *m)
+{
+  const struct fleet_config *config = &m->fleet->config;
+  size_t n = config->place_count;
+  uint64_t state = m->random ^ 0x706c61636573u;
+  for (size_t i = 0; i < n; i++) m->order[i] = (uint8_t) i;
+  for (size_t i = n; i > 1 && config->endpoints == FLEET_SHUFFLED; i--) {
+    size_t j = random_next(&state) % i;
+    uint8_t swap = m->order[i - 1];
+    m->order[i - 1] = m->order[j];
+    m->order[j] = swap;
+  }
+}
+
+uint8_t member_endpoint(const struct member *m)
+{
+  return m->endpoint == FLEET_PROVE ? (uint8_t) m->fleet->config.place_count : m->place;
+}
+
+static const struct fleet_place *place_of(const struct member *m)
+{
+  const struct fleet_config *config = &m->fleet->config;
+  return m->endpoint == FLEET_PROVE ? &config->prove : &config->place[m->place];
+}
+
+static const struct sockaddr_storage *source_of(const struct member *m)
+{
+  const struct fleet *fleet = m->fleet;
+  if (fleet->config.source_addresses == 0) return NULL;
+  return &fleet->sources[(size_t) (m - fleet->members) % fleet->config.source_addresses];
+}
+
+void member_named(struct member *m)
+{
+  const struct fleet_place *place = place_of(m);
+  m->name_at_ms = DEVICE_NEVER;
+  if (m->link != MEMBER_DIALLING) return;
+  if (place->address_count == 0) {
+    member_feed(m, &(struct device_event){.kind = DEVICE_CLOSED, .closed.cause = DEVICE_FAIL_NAME_NOT_FOUND});
+    return;
+  }
+  size_t chosen = place->address_count == 1 ? 0 : (random_next(&m->random) >> 32) % place->address_count;
+  m->facts.node = place->address[chosen].node;
+  member_dial(m, &place->address[chosen].at, source_of(m));
+}
+
+/* That a name is not found comes like every other outcome from the loop, never from inside the device's step. */
+void member_go(struct member *m)
+{
+  const struct fleet_place *place = place_of(m);
+  if (place->address_count > 0 && place->delay_ms == 0)
+    member_named(m);
+  else
+    m->name_at_ms = backend_now_ms(m->fleet->config.backend) + place->delay_ms;
+}
+
+void fleet_lead(struct fleet *fleet, size_t place, const struct fleet_place *now)
+{
+  const char *host = fleet->config.place[place].host;
+  fleet->config.place[place] = *now;
+  fleet->config.place[place].host = host;
+}
+
+/* Which servers speak ------------------------------------------------------------------------------------------------
+ */
+
+static unsigned port_of(const struct sockaddr_storage *address)
+{
+  if (address->ss_family == AF_INET) return ntohs(((const struct sockaddr_in *) address)->sin_port);
+  if (address->ss_family == AF_INET6) return ntohs(((const struct sockaddr_in6 *) address)->sin6_port);
+  return 0;
+}
+
+/* "host", or "host:port" where the name leads to that port. */
+static bool is_called(const struct fleet_place *place, const char *word, size_t size)
+{
+  char text[300];
+  size_t host = strlen(place->host);
+  if (size == host && memcmp(word, place->host, host) == 0) return true;
+  for (size_t a = 0; a < place->address_count; a++) {
+    int n = snprintf(text, sizeof text, "%s:%u", place->host, port_of(&place->address[a].at));
+    if (n > 0 && (size_t) n < sizeof text && (size_t) n == size && memcmp(word, text, size) == 0) return true;
+  }
+  return false;
+}
+
+/* The turn of another place than the present one that the word means; -1: it is on no list. */
+static int find_turn(const struct member *m, const char *word, size_t size)
+{
+  const struct fleet_config *config = &m->fleet->config;
+  for (size_t t = 0; t < config->place_count; t++)
+    if (t != m->turn && is_called(&config->place[m->order[t]], word, size)) return (int) t;
+  return -1;
+}
+
+/* MQTT 5, 3.2.2.3.16: a server reference may be several, with spaces between them. */
+static int follow(const struct member *m, const struct device_note *note)
+{
+  const char *next = note->server, *end = next + note->server_size;
+  while (next < end) {
+    const char *space = memchr(next, ' ', (size_t) (end - next)), *stop = space != NULL ? space : end;
+    int turn = find_turn(m, next, (size_t) (stop - next));
+    if (turn >= 0) return turn;
+    next = space != NULL ? space + 1 : end;
+  }
+  return -1;
+}
+
+static bool is_moved(uint8_t code)
+{
+  return code == 0x9c || code == 0x9d; /* Use another server, Server moved */
+}
+
+static bool is_later(enum device_failure failure, uint8_t code)
+{
+  bool busy = code == 0x88 || code == 0x89 || code == 0x97 || code == 0x9f; /* unavailable, busy, over quota or rate */
+  return failure == DEVICE_FAIL_MQTT_REFUSED_BUSY || (failure == DEVICE_FAIL_SESSION_DISCONNECT && busy);
+}
+
+void member_turn(struct member *m, enum device_failure failure, const struct device_note *note)
+{
+  size_t n = m->fleet->config.place_count;
+  bool planned = failure == DEVICE_FAIL_STOPPED || failure == DEVICE_FAIL_SESSION_STOPPED;
+  if (m->endpoint != FLEET_MAIN || planned || is_later(failure, note->code)) return;
+  int turn = is_moved(note->code) && note->server != NULL ? follow(m, note) : -1;
+  m->turn = turn >= 0 ? (uint8_t) turn : (uint8_t) ((m->turn + 1u) % n);
+}
