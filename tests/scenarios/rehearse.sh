@@ -3,6 +3,8 @@
 #   # expect-exit: 1
 #   # expect-reason: connect.tls.not_trusted     results.json must count this failure, or hold an expression that
 #                                                begins like this and failed
+#   # expect-unheard: 5                          at most so many clients that mosquitto accepted never learnt of it
+#                                                (a node was killed or cut off between CONNACK and the device)
 # usage: rehearse.sh PATH/TO/fleetsim SCENARIO.yaml
 set -u
 fleetsim=$1
@@ -29,6 +31,13 @@ got_exit=$?
 [ -s "$out/run/junit.xml" ] || fail "no junit.xml"
 [ -s "$out/run/events.ndjson" ] || fail "no events.ndjson"
 grep -q '"closed": *true' "$out/run/results.json" || fail "attempts, successes, failures and open attempts do not add up"
+
+# mosquitto's own word: it logs every client that it sent CONNACK, devices by their eight hex digits
+heard=$(sed -n '/"accounting"/,/}/s/.*"ok": *\([0-9]*\).*/\1/p' "$out/run/results.json")
+accepted=$(find "$out/run" -name mosquitto.log -exec cat {} + | grep 'New client connected' | grep -cE ' as [0-9a-f]{8} ')
+unheard=$(foretold unheard)
+[ "$accepted" -ge "$heard" ] && [ "$accepted" -le $((heard + ${unheard:-0})) ] ||
+  fail "the devices count $heard accepted connections, mosquitto's log $accepted"
 
 foretold reason >"$out/reasons"
 [ "$want_exit" -eq 0 ] || [ -s "$out/reasons" ] || fail "a broken scenario must foretell its reason"
