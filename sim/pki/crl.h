@@ -66,6 +66,17 @@ int pki_revoke_broker(struct pki *pki, const char *root, enum pki_reason reason,
 int pki_revoke_intermediate(struct pki *pki, const char *root, enum pki_crl_issuer which, enum pki_reason reason,
                             struct error *error);
 
+/* One certificate of a chain that a broker presents. */
+enum pki_part { PKI_PART_LEAF, PKI_PART_INTERMEDIATE, PKI_PART_CROSS };
+
+/* Revokes that part of `chain` as pki_write_broker_chain wrote it to `path`: the very leaf in that file, whatever was
+ * made under its root since; its key has leaked. A chain without a cross-certificate has none to revoke. The second
+ * takes it back. */
+int pki_revoke_part(struct pki *pki, const struct pki_chain *chain, enum pki_part part, const char *path,
+                    struct error *error);
+int pki_unrevoke_part(struct pki *pki, const struct pki_chain *chain, enum pki_part part, const char *path,
+                      struct error *error);
+
 /* Takes revocations back by deleting their rows: the next CRL no longer names them. A rehearsal may do that to any
  * certificate; RFC 5280 lets a real CA do it only to one on certificateHold (a later full CRL leaves it out, a delta
  * CRL says removeFromCRL), everything else is revoked for good. `count`, which may be NULL, receives how many were

@@ -31,6 +31,7 @@ struct pki {
   struct pki_nvm_store nvm;
   struct pki_device *devices; /* ascending by id */
   size_t device_count;
+  enum pki_lists factory_lists;
 };
 
 /* The one place where this room reads a clock. Unix seconds. */

@@ -153,6 +153,23 @@ int pki_write_device(struct pki *pki, size_t index, const char *certificate_path
 int pki_make_bundle(struct pki *pki, uint32_t version, const struct pki_roots *anchors, uint8_t *out, size_t capacity,
                     size_t *size, struct error *error);
 
+/* Which revocation lists (pki/crl.h) a bundle carries. They are those of the CAs that broker certificates come from:
+ * each root's own, which has its intermediates and the cross-certificates that it gave, and its CA for brokers. */
+enum pki_lists {
+  PKI_LISTS_NONE,
+  PKI_LISTS_USED, /* those that revoke something: for devices that believe the lists they hold */
+  PKI_LISTS_ALL,  /* for devices that require a list of every CA: two per root, 215 bytes each and 50 more per entry */
+};
+
+/* As pki_make_bundle, and with lists that are in force for 90 days. A list of what the root's owner alone can sign, and
+ * more than fits the device's memory, are refused with a sentence. */
+int pki_make_bundle_with_lists(struct pki *pki, uint32_t version, const struct pki_roots *anchors, enum pki_lists lists,
+                               uint8_t *out, size_t capacity, size_t *size, struct error *error);
+
+/* What the bundle version 1 of devices that are added, imported or reset from here on carries; PKI_LISTS_NONE when
+ * nothing was said. */
+void pki_set_factory_lists(struct pki *pki, enum pki_lists lists);
+
 /* Writes a broker's certificate chain (PEM, leaf first) and key (PEM, 0600). `fingerprint` receives the SHA-256 of the
  * leaf's DER, so that the caller can prove that the broker serves it. */
 int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain, const char *certificate_path,

@@ -78,9 +78,9 @@ int pki_reset_devices(struct pki *pki, const char *issuing_root, const struct pk
   uint8_t bundle[DEVICE_NVM_TRUST_MAX];
   size_t bundle_size = 0;
   if (pki_find_root(pki, issuing_root, error) == NULL) return -1;
-  if (pki_factory_bundle(pki, trusted, bundle, &bundle_size, error) != 0) return -1;
   if (pki_begin(pki, error) != 0) return -1;
   int result = pki_revoked_clear(pki_registry_revoked(pki->registry), error) < 0 ? -1 : 0;
+  if (result == 0) result = pki_factory_bundle(pki, trusted, bundle, &bundle_size, error);
   for (size_t i = 0; i < pki->device_count && result == 0; i++)
     result = reset_one(pki, i, issuing_root, bundle, bundle_size, error);
   if (result == 0) result = pki_nvm_sync(&pki->nvm, error);

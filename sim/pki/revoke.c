@@ -196,3 +196,43 @@ int pki_each_revoked(struct pki *pki, void (*each)(void *ctx, const struct pki_r
 {
   return pki_revoked_each(store_of(pki), NULL, each, ctx, error);
 }
+
+/* The part's row, from the file that was given to the broker. */
+static int part_row(const struct pki_chain *chain, enum pki_part part, const char *path, struct pki_revoked *row,
+                    struct error *error)
+{
+  if (part == PKI_PART_CROSS && chain->cross[0] == '\0')
+    return error_set(error, EXIT_CODE_USAGE,
+                     "the broker presents no cross-certificate to revoke; give it one with 'present: {root: %s, cross: "
+                     "ROOT}'",
+                     chain->root);
+  if (part == PKI_PART_INTERMEDIATE && chain->omit_intermediate)
+    return error_set(error, EXIT_CODE_USAGE, "the broker presents no intermediate to revoke");
+  STACK_OF(X509) *sent = pki_cert_read_all(path, 3, error);
+  if (sent == NULL) return -1;
+  int last = sk_X509_num(sent) - 1, at = part == PKI_PART_LEAF ? 0 : part == PKI_PART_INTERMEDIATE ? 1 : last;
+  int result =
+      at > last ? error_set(error, EXIT_CODE_SETUP, "%s does not hold the whole chain", path)
+                : take_serial(X509_get0_serialNumber(sk_X509_value(sent, at)), row->serial, &row->serial_size, error);
+  sk_X509_pop_free(sent, X509_free);
+  snprintf(row->authority, sizeof row->authority, "%s%s", part == PKI_PART_CROSS ? chain->cross : chain->root,
+           part == PKI_PART_LEAF ? "-brokers" : "");
+  return result;
+}
+
+int pki_revoke_part(struct pki *pki, const struct pki_chain *chain, enum pki_part part, const char *path,
+                    struct error *error)
+{
+  struct pki_revoked row = {.reason = part == PKI_PART_LEAF ? PKI_REASON_KEY_COMPROMISE : PKI_REASON_CA_COMPROMISE,
+                            .when = pki_now()};
+  if (part_row(chain, part, path, &row, error) != 0) return -1;
+  return pki_revoked_add(store_of(pki), &row, error) < 0 ? -1 : 0;
+}
+
+int pki_unrevoke_part(struct pki *pki, const struct pki_chain *chain, enum pki_part part, const char *path,
+                      struct error *error)
+{
+  struct pki_revoked row = {0};
+  if (part_row(chain, part, path, &row, error) != 0) return -1;
+  return pki_revoked_drop(store_of(pki), &row, error) < 0 ? -1 : 0;
+}
