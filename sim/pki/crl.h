@@ -14,6 +14,7 @@
 #include "pki/pki.h"
 
 #define PKI_CRL_FILLER_MAX 100000u
+#define PKI_CRL_FILE_MAX   (16u << 20) /* bytes of a file of CRLs that is read */
 #define PKI_AUTHORITY_NAME                                                                  \
   (PKI_NAME_MAX + 16) /* "ROOT", "ROOT-brokers", "ROOT-devices", "back-office" and the zero \
                        */
@@ -100,5 +101,13 @@ int pki_crl_der(struct pki *pki, const char *root, enum pki_crl_issuer issuer, c
  * first root's CRL of devices as long as one that years have filled. */
 int pki_write_crls(struct pki *pki, const struct pki_roots *roots, const struct pki_crl_times *times, size_t filler,
                    const char *path, struct error *error);
+
+/* Checks a file of CRLs that somebody else made: whether a broker that is given it still accepts the devices and the
+ * operator. Each CRL must be of an authority of this fleet or its devices, signed by it and in force now, and there
+ * must be one of whoever issued a device's certificate or the operator's. A USAGE sentence says what is wrong. */
+int pki_check_crls(struct pki *pki, const char *path, struct error *error);
+
+/* Sets names[i] where the certificate in force on device i (of the first `count`) is on a CRL of the file. */
+int pki_crls_name(struct pki *pki, const char *path, bool *names, size_t count, struct error *error);
 
 #endif

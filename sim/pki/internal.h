@@ -76,6 +76,9 @@ int pki_encode_chain(X509 *const *certificates, size_t count, uint8_t *out, size
                      struct error *error);
 void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported, struct pki_issued *row);
 
+/* The certificates in force on the device, parsed, leaf first; SETUP when its page holds none. The caller frees. */
+STACK_OF(X509) * pki_device_chain(struct pki *pki, size_t index, struct error *error);
+
 /* Mints a certificate for the device's key and encodes it with the intermediate that issued it. */
 int pki_issue(const struct pki *pki, const char *root, uint32_t id, EVP_PKEY *key, uint8_t *out, size_t capacity,
               size_t *size, struct pki_issued *row, struct error *error);

@@ -31,6 +31,28 @@ int pki_encode_chain(X509 *const *certificates, size_t count, uint8_t *out, size
                    count == 1 ? "" : "s", capacity);
 }
 
+STACK_OF(X509) * pki_device_chain(struct pki *pki, size_t index, struct error *error)
+{
+  struct device_host host = pki_nvm_host(pki_device_page(pki, index));
+  struct device_nvm_slot slot;
+  struct device_chain chain = {.count = 0};
+  STACK_OF(X509) *parsed = sk_X509_new_null();
+  bool whole =
+      parsed != NULL && device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) == 0 && slot.size > 0 &&
+      device_chain_parse((const uint8_t *) host.ctx + slot.offset, slot.size, &chain) == DEVICE_UPDATE_COMMITTED;
+  for (size_t i = 0; i < chain.count && whole; i++) {
+    const uint8_t *der = chain.certificate[i].der;
+    X509 *certificate = d2i_X509(NULL, &der, chain.certificate[i].size);
+    whole = certificate != NULL && sk_X509_push(parsed, certificate) > 0;
+    if (!whole) X509_free(certificate);
+  }
+  if (whole) return parsed;
+  sk_X509_pop_free(parsed, X509_free);
+  error_set(error, EXIT_CODE_SETUP, "the NVM page of device %08x holds no whole certificate",
+            (unsigned) pki->devices[index].id);
+  return NULL;
+}
+
 void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported, struct pki_issued *row)
 {
   const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);

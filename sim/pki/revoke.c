@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "device/identity.h"
 #include "internal.h"
 #include "pki/crl.h"
 #include "pki/revoked.h"
@@ -87,18 +86,10 @@ static int take_serial(const ASN1_INTEGER *serial, uint8_t out[20], uint8_t *siz
 
 static int serial_in_force(struct pki *pki, size_t index, uint8_t out[20], uint8_t *size, struct error *error)
 {
-  struct device_host host = pki_nvm_host(pki_device_page(pki, index));
-  struct device_nvm_slot slot;
-  struct device_chain chain;
-  X509 *leaf = NULL;
-  if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) == 0 && slot.size > 0 &&
-      device_chain_parse((const uint8_t *) host.ctx + slot.offset, slot.size, &chain) == DEVICE_UPDATE_COMMITTED) {
-    const uint8_t *der = chain.certificate[0].der;
-    leaf = d2i_X509(NULL, &der, chain.certificate[0].size);
-  }
-  if (leaf == NULL) return error_set(error, EXIT_CODE_SETUP, "its NVM page holds no whole certificate");
-  int result = take_serial(X509_get0_serialNumber(leaf), out, size, error);
-  X509_free(leaf);
+  STACK_OF(X509) *chain = pki_device_chain(pki, index, error);
+  if (chain == NULL) return -1;
+  int result = take_serial(X509_get0_serialNumber(sk_X509_value(chain, 0)), out, size, error);
+  sk_X509_pop_free(chain, X509_free);
   return result;
 }
 
@@ -110,8 +101,7 @@ int pki_revoke_device(struct pki *pki, size_t index, bool all, enum pki_reason r
   struct choice choice = {.row = {.reason = reason, .when = pki_now(), .of_device = true, .device = id},
                           .store = store_of(pki),
                           .error = error};
-  if (!all && serial_in_force(pki, index, choice.serial, &choice.serial_size, error) != 0)
-    return error_wrap(error, "device %08x", (unsigned) id);
+  if (!all && serial_in_force(pki, index, choice.serial, &choice.serial_size, error) != 0) return -1;
   if (pki_registry_certificates(pki->registry, id, revoke_one, &choice, error) != 0 || choice.result < 0) return -1;
   if (newly != NULL) *newly = choice.newly;
   if (choice.matching == 0)
