@@ -183,6 +183,22 @@ void broker_clients_trusted(struct broker *broker, broker_done done, void *ctx)
     broker_later(broker, done, ctx, NULL);
 }
 
+void broker_crl_published(struct broker *broker, broker_done done, void *ctx)
+{
+  if (broker->config.remote)
+    hook_run(broker, "publish_crl", broker->config.hooks.publish_crl, BROKER_MAIN, done, ctx);
+  else
+    broker_later(broker, done, ctx, NULL);
+}
+
+void broker_kick(struct broker *broker, const struct broker_kick *kick, broker_done done, void *ctx)
+{
+  if (broker->config.remote)
+    hook_run_on(broker, "kick", broker->config.hooks.kick, BROKER_MAIN, kick->client_id, done, ctx);
+  else
+    kick_run(broker, kick, done, ctx);
+}
+
 void broker_stop(struct broker *broker, broker_done done, void *ctx)
 {
   if (broker->config.remote)

@@ -6,8 +6,9 @@
  * this process (setpriv --pdeathsig, and broker_close). It listens on 127.0.0.1 only.
  *
  * Broker folder (0700): mosquitto.conf, acl, mosquitto.log, mosquitto.db, clients.crt (CA file for client
- * certificates), main.crt/main.key and prove.crt/prove.key (what the two listeners present). The caller writes the .crt
- * and .key files (pki.h) and then asks for a reload or restart.
+ * certificates), main.crt/main.key and prove.crt/prove.key (what the two listeners present), crl.pem (CRLs of whoever
+ * issued client certificates). The caller writes the .crt, .key and .pem files (pki.h, crl.h) and then asks for a
+ * reload or restart.
  */
 #ifndef FLEETSIM_BROKER_H
 #define FLEETSIM_BROKER_H
@@ -25,14 +26,16 @@ enum broker_listener { BROKER_MAIN, BROKER_PROVE, BROKER_LISTENERS };
 
 /* What to do for a remote broker. Each is a shell command, or an http(s) URL that gets a POST (libcurl) with the same
  * facts as JSON; NULL: the step cannot be done there, and says so. A command gets FLEETSIM_ACTION, FLEETSIM_CERT,
- * FLEETSIM_KEY, FLEETSIM_CLIENT_CA (paths) and FLEETSIM_LISTENER (main or prove) in its environment, 60 s, and must
- * exit 0; what it prints goes to hooks.log. A URL must answer 2xx; the JSON's keys are action, cert, key, client_ca,
- * listener. */
+ * FLEETSIM_KEY, FLEETSIM_CLIENT_CA, FLEETSIM_CRL (paths), FLEETSIM_LISTENER (main or prove) and FLEETSIM_DEVICE (for
+ * `kick`: the client id) in its environment, 60 s, and must exit 0; what it prints goes to hooks.log. A URL must answer
+ * 2xx; the JSON's keys are action, cert, key, client_ca, crl, listener, device. */
 struct broker_hooks {
   const char *present;       /* a new chain for a listener */
   const char *trust_clients; /* a new CA file for client certificates */
   const char *reload;
   const char *restart;
+  const char *publish_crl; /* new CRLs of client certificates */
+  const char *kick;        /* one client's open session must end */
 };
 
 /* How a local mosquitto exchanges private/# with another one, QoS 1 both ways: one connection to the peer's main
@@ -57,6 +60,7 @@ struct broker_config {
   uint32_t handshake_timeout_ms; /* local: a client has so long until its handshake is done (front.h); 0: any time */
   const char *operator_name;     /* local: CN that may read and write private/#; NULL: nobody */
   bool anyone;                 /* local: clients need no certificate and may do everything: a false broker's manners */
+  bool crl;                    /* local: clients are checked against crl.pem, which must be there and valid */
   struct broker_bridge bridge; /* local */
   /* Called when a local broker ended without being asked to; the text says how. */
   void (*died)(void *ctx, const char *how);
@@ -81,7 +85,8 @@ int broker_open(uv_loop_t *loop, const struct broker_config *config, struct brok
  * TCP connection to each listener (10 s). */
 void broker_start(struct broker *broker, broker_done done, void *ctx);
 
-/* SIGHUP (leaf and key are read again; the CA file is not: mosquitto 2.0 reads it at start only), or the hook.
+/* SIGHUP (leaf and key are read again, and with `crl` the CRLs and the CA file; without, mosquitto 2.0 reads the CA
+ * file at start only), or the hook.
  * mosquitto does not say when it has read the files: probe until the new leaf is served. */
 void broker_reload(struct broker *broker, broker_done done, void *ctx);
 
@@ -91,6 +96,21 @@ void broker_restart(struct broker *broker, broker_done done, void *ctx);
 /* A remote broker's hooks for new files; a local broker needs none and `done` comes at once. */
 void broker_presented(struct broker *broker, enum broker_listener listener, broker_done done, void *ctx);
 void broker_clients_trusted(struct broker *broker, broker_done done, void *ctx);
+
+void broker_crl_published(struct broker *broker, broker_done done, void *ctx);
+
+/* Whose session is to end. */
+struct broker_kick {
+  const char *client_id;
+  bool keep_session;                       /* the client will want its subscriptions and queued messages back */
+  const char *certificate_path, *key_path; /* local: of somebody who may connect under any client id: the operator */
+};
+
+/* Ends the client's open session; 5 s, or the hook's time. mosquitto 2.0 has no command for it: here somebody else
+ * connects under the client's id, which makes mosquitto close the older connection (measured with 2.0.11; MQTT 3.1.1,
+ * 3.1.4-2; the certificate decides on topics, not on the id), and leaves again without taking a message. A client that
+ * is not revoked comes back at once. */
+void broker_kick(struct broker *broker, const struct broker_kick *kick, broker_done done, void *ctx);
 
 /* Makes one TLS connection (any certificate is taken: it is looked at, not trusted) and reports what is served; 5 s. */
 void broker_probe(struct broker *broker, enum broker_listener listener, broker_seen_done done, void *ctx);

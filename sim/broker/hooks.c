@@ -12,7 +12,7 @@
 
 extern char **environ;
 
-enum { HOOK_MS = 60000, FACTS = 5, BODY_MAX = 240 };
+enum { HOOK_MS = 60000, FACTS = 7, BODY_MAX = 240 };
 
 struct fact {
   const char *variable, *key;
@@ -48,6 +48,7 @@ static uint32_t timeout_ms(const struct hook *hook)
 /* The hook's key in a scenario file. */
 static const char *key_of(const char *action)
 {
+  if (strcmp(action, "publish_crl") == 0) return "publish-crl";
   return strcmp(action, "trust_clients") == 0 ? "trust-clients" : action;
 }
 
@@ -272,13 +273,12 @@ static bool is_url(const char *hook)
   return strncmp(hook, "http://", 7) == 0 || strncmp(hook, "https://", 8) == 0;
 }
 
-static void gather_facts(struct hook *hook, enum broker_listener listener)
+static void gather_facts(struct hook *hook, enum broker_listener listener, const char *device)
 {
-  static const struct fact names[FACTS] = {{"FLEETSIM_ACTION", "action", ""},
-                                           {"FLEETSIM_CERT", "cert", ""},
-                                           {"FLEETSIM_KEY", "key", ""},
-                                           {"FLEETSIM_CLIENT_CA", "client_ca", ""},
-                                           {"FLEETSIM_LISTENER", "listener", ""}};
+  static const struct fact names[FACTS] = {
+      {"FLEETSIM_ACTION", "action", ""},       {"FLEETSIM_CERT", "cert", ""},         {"FLEETSIM_KEY", "key", ""},
+      {"FLEETSIM_CLIENT_CA", "client_ca", ""}, {"FLEETSIM_LISTENER", "listener", ""}, {"FLEETSIM_CRL", "crl", ""},
+      {"FLEETSIM_DEVICE", "device", ""}};
   const struct broker *broker = hook->task.broker;
   bool prove = listener == BROKER_PROVE;
   memcpy(hook->facts, names, sizeof names);
@@ -287,10 +287,18 @@ static void gather_facts(struct hook *hook, enum broker_listener listener)
   broker_path(broker, prove ? "prove.key" : "main.key", hook->facts[2].value);
   broker_path(broker, "clients.crt", hook->facts[3].value);
   snprintf(hook->facts[4].value, FILES_PATH_MAX, "%s", prove ? "prove" : "main");
+  broker_path(broker, "crl.pem", hook->facts[5].value);
+  snprintf(hook->facts[6].value, FILES_PATH_MAX, "%s", device);
 }
 
 void hook_run(struct broker *broker, const char *action, const char *text, enum broker_listener listener,
               broker_done done, void *ctx)
+{
+  hook_run_on(broker, action, text, listener, "", done, ctx);
+}
+
+void hook_run_on(struct broker *broker, const char *action, const char *text, enum broker_listener listener,
+                 const char *device, broker_done done, void *ctx)
 {
   if (text == NULL) {
     struct error error;
@@ -306,7 +314,7 @@ void hook_run(struct broker *broker, const char *action, const char *text, enum 
   hook->done = done;
   hook->ctx = ctx;
   broker_task_begin(broker, &hook->task, is_url(text) ? cancel_request : cancel_command);
-  gather_facts(hook, listener);
+  gather_facts(hook, listener, device);
   if (is_url(text))
     run_request(hook, text);
   else

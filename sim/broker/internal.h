@@ -90,6 +90,13 @@ void mosquitto_log_tail(const struct broker *broker, long start, char *out, size
 void hook_run(struct broker *broker, const char *action, const char *hook, enum broker_listener listener,
               broker_done done, void *ctx);
 
+/* The same for one device, by its client id. */
+void hook_run_on(struct broker *broker, const char *action, const char *hook, enum broker_listener listener,
+                 const char *device, broker_done done, void *ctx);
+
+/* kick.c: takes the client's id over at the local mosquitto. */
+void kick_run(struct broker *broker, const struct broker_kick *kick, broker_done done, void *ctx);
+
 /* Waits for one TCP connection to each listener that the remote broker has. */
 void reach_run(struct broker *broker, broker_done done, void *ctx);
 

@@ -115,6 +115,7 @@ static void write_listener(FILE *out, const struct broker *broker, enum broker_l
           broker->port[listener], broker->config.tls_min == 12 ? 2 : 3, broker->folder, broker->folder, stem[listener],
           broker->folder, stem[listener],
           broker->config.anyone ? "" : "require_certificate true\nuse_identity_as_username true\n");
+  if (broker->config.crl) fprintf(out, "crlfile %s/crl.pem\n", broker->folder);
 }
 
 /* restart_timeout: by default mosquitto waits up to 30 s before it tries a peer again, which is longer than a
