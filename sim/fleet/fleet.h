@@ -108,6 +108,8 @@ struct fleet_facts {
   enum device_failure proof;         /* fleet_prove: outcome; NONE once it was accepted */
   bool proof_pending;
   uint64_t telemetry_sent, telemetry_acked;
+  bool revoked;        /* the CRL published last names it */
+  uint64_t revoked_us; /* fleet's clock: when the first such CRL was published */
 };
 
 /* Resident memory of one connected device, about: its own parts, and what libuv and the TLS library allocate for it. */
@@ -182,6 +184,13 @@ uint32_t fleet_generation(const struct fleet *fleet);
 
 /* The back office learnt that the device's certificate is now one issued under `root`. */
 void fleet_set_identity(struct fleet *fleet, size_t index, int root);
+
+/* A CRL was published now, and names device i where names[i] is set. Refusals, CONNACKs and ends of sessions are
+ * measured from here on (revoke.* of report/metrics.h); a device that is no longer named stops being measured. */
+void fleet_publish_crl(struct fleet *fleet, const bool *names);
+
+/* Puts the gauges of revoke.* right, and at the end (`last`) books the last CONNACK of whoever is revoked still. */
+void fleet_measure_revoked(struct fleet *fleet, bool last);
 
 void fleet_begin_phase(struct fleet *fleet);
 

@@ -61,6 +61,12 @@ struct member {
   uint32_t seen_generation;
   enum device_failure end_failure; /* overrides what the device calls the end, when the body knows better */
 
+  /* revoke.c: what happened since the device's certificate is on a CRL; times on the fleet's clock, 0: never */
+  uint64_t accepted_us[2]; /* its last CONNACK: after a full handshake, after a resumed one */
+  uint64_t booked_us;      /* of these, what stands in the histogram; DEVICE_NEVER: nothing does */
+  bool pardoned;           /* no longer revoked, but has had no CONNACK since */
+  bool collateral;
+
   bool clock_right;
   int64_t clock_unix_s;
   uint64_t clock_set_ms;
@@ -86,6 +92,8 @@ struct fleet {
   size_t wanted, shelved, online, dialling, half_open;
   bool complete; /* all that were wanted have been online at once */
   size_t released, to_release;
+  bool crl_published;
+  size_t left_uncut; /* sessions that were open when their device was taken off the CRL */
   void (*closed)(void *ctx);
   void *closed_ctx;
 };
@@ -158,6 +166,11 @@ void member_go(struct member *member);    /* asks for the name of that endpoint,
 void member_named(struct member *member); /* the answer to the name has come */
 /* The attempt or session has ended: whose turn is it next? */
 void member_turn(struct member *member, enum device_failure failure, const struct device_note *note);
+
+/* revoke.c: after a CONNACK, after an attempt that ended without one, before a session is booked as ended. */
+void member_revoked_online(struct member *member);
+void member_revoked_failed(struct member *member, enum device_failure failure);
+void member_revoked_ended(struct member *member);
 
 /* telemetry.c */
 void member_send_telemetry(struct member *member);

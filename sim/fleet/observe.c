@@ -11,6 +11,7 @@ static double run_s(const struct member *m)
 
 static bool is_expected(const struct member *m, enum device_failure failure)
 {
+  if (m->facts.revoked && failure == DEVICE_FAIL_TLS_ALERT_REVOKED) return true;
   return failure == DEVICE_FAIL_STOPPED || (m->fleet->expected >> failure & 1u) != 0 || member_foretells(m, failure);
 }
 
@@ -83,6 +84,7 @@ static void on_online(struct member *m, const struct device_note *note)
   metrics_add(metrics, METRIC_CONNECT_OK, 1);
   metrics_record_us(metrics, METRIC_CONNECT_TOTAL, now_us > planned_us ? now_us - planned_us : 0);
   if (m->ended_us != 0) metrics_record_us(metrics, METRIC_RECONNECT_TOTAL, now_us - m->ended_us);
+  member_revoked_online(m);
   if (m->seen_root >= 0) m->facts.proven |= (uint16_t) (1u << m->seen_root);
   if (m->endpoint == FLEET_MAIN) count_online(m);
   if (m->endpoint == FLEET_PROVE) {
@@ -124,6 +126,7 @@ static void on_attempt_failed(struct member *m, enum device_failure failure)
   metrics_add(metrics, METRIC_CONNECT_FAILED, 1);
   if (m->opened) member_count_wasted(m->fleet);
   if (failure == DEVICE_FAIL_STOPPED) return;
+  member_revoked_failed(m, failure);
   if (!is_verdict(m->facts.phase_failure)) m->facts.phase_failure = failure;
   if (m->endpoint != FLEET_PROVE || !is_verdict(failure)) return;
   m->facts.proof = failure;
@@ -147,6 +150,7 @@ static void on_ended(struct member *m, const struct device_note *note)
     on_attempt_failed(m, failure);
   } else {
     m->ended_us = fleet_clock_us(m->fleet);
+    member_revoked_ended(m);
     if (m->facts.online) count_offline(m);
   }
   /* a session that the plan ends is no failure; an attempt it cuts short is one, so that attempts add up */

@@ -44,7 +44,7 @@
   X(FLEET_HALF_OPEN,    "fleet.half_open",           GAUGE,     "devices that take themselves for online while a black hole swallows what they send") \
   X(FLEET_HALF_OPEN_MAX,"fleet.half_open_max",       GAUGE,     "the most of them at any time") \
   X(FLEET_SHELVED,      "fleet.shelved",             GAUGE,     "devices switched off by the plan at the end") \
-  X(DEVICES_LOST,       "devices.lost",              GAUGE,     "devices that should be online at the end and are not") \
+  X(DEVICES_LOST,       "devices.lost",              GAUGE,     "devices that should be online at the end and are not; a revoked one should not") \
   X(DEVICES_UNPROVEN,   "devices.unproven",          GAUGE,     "online devices without a full handshake against the chain that is served now") \
   X(RECONNECT_TOTAL,    "reconnect.total_ms",        HISTOGRAM, "end of a session to the next CONNACK") \
   X(RECOVER_MISSING,    "recover.missing",           GAUGE,     "most devices offline at once in an outage; recover.* is of the deepest one, the latest of equals") \
@@ -56,7 +56,7 @@
   X(TELEMETRY_ACKED,    "telemetry.acked",           COUNTER,   "messages acknowledged to the devices") \
   X(TELEMETRY_SKIPPED,  "telemetry.skipped",         COUNTER,   "messages a device could not take: its outbox was full") \
   X(TELEMETRY_DELIVERED,"telemetry.delivered",       COUNTER,   "distinct messages that the operator received") \
-  X(TELEMETRY_LOST,     "telemetry.lost",            COUNTER,   "messages sent that the operator never received") \
+  X(TELEMETRY_LOST,     "telemetry.lost",            COUNTER,   "messages sent that the operator never received; from revoked devices none are awaited") \
   X(TELEMETRY_DUPLICATED,"telemetry.duplicated",     COUNTER,   "messages that the operator received again") \
   X(TELEMETRY_LATENCY,  "telemetry.latency_ms",      HISTOGRAM, "planned send time to arrival at the operator") \
   X(TRUST_VERSION,      "trust.version_acked",       GAUGE,     "lowest trust bundle version acknowledged by the devices in use") \
@@ -69,6 +69,16 @@
   X(TRESPASS_ATTEMPTS,  "trespass.attempts",         COUNTER,   "publishes and subscribes outside the device's own topics") \
   X(TRESPASS_DELIVERED, "trespass.delivered",        COUNTER,   "messages that crossed over: must be 0") \
   X(TRESPASS_DENIED,    "trespass.denied",           COUNTER,   "attempts that the broker refused with a reason code") \
+  X(REVOKE_REVOKED,     "revoke.revoked",            GAUGE,     "devices that the CRL published last names") \
+  X(REVOKE_REFUSE,      "revoke.refuse_ms",          HISTOGRAM, "CRL published to the last CONNACK that a revoked device got after it; 0: it got none and was refused") \
+  X(REVOKE_REFUSE_FULL, "revoke.refuse_full_ms",     HISTOGRAM, "of these, the last CONNACK after a full handshake, where there was one") \
+  X(REVOKE_REFUSE_RESUMED, "revoke.refuse_resumed_ms", HISTOGRAM, "of these, the last CONNACK after a resumed handshake, where there was one") \
+  X(REVOKE_CUT,         "revoke.cut_ms",             HISTOGRAM, "CRL published to the end of a revoked device's open session") \
+  X(REVOKE_UNCUT,       "revoke.uncut",              GAUGE,     "sessions of revoked devices that nobody has ended: open now, or open when the device was taken off the CRL") \
+  X(REVOKE_ACCEPTS,     "revoke.accepts",            COUNTER,   "CONNACKs that revoked devices got after the CRL was published") \
+  X(REVOKE_RESUMED_ACCEPTS, "revoke.resumed_accepts", COUNTER,  "of these, after a resumed handshake: must be 0") \
+  X(REVOKE_REFUSALS,    "revoke.refusals",           COUNTER,   "attempts of revoked devices that the broker refused for their certificate") \
+  X(REVOKE_COLLATERAL,  "revoke.collateral",         GAUGE,     "devices that are not revoked and whose certificate was refused as revoked, as expired or for its issuer after a CRL was published: must be 0") \
   X(BROKER_TIMEOUTS,    "broker.handshake_timeouts", GAUGE,     "connections that broker.handshake-timeout has cut off") \
   X(FAULT_CUT,          "fault.cut",                 COUNTER,   "connections that a fault cut off after its number of bytes") \
   X(FAULT_RESET,        "fault.reset",               COUNTER,   "connections that a fault reset") \

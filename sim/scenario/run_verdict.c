@@ -18,7 +18,7 @@ uint64_t run_unsettled(struct run *run)
   uint64_t n = 0;
   for (size_t i = 0; i < fleet_size(run->fleet); i++) {
     const struct fleet_facts *facts = fleet_facts(run->fleet, i);
-    if (!facts->wanted) continue;
+    if (!facts->wanted || (facts->revoked && !facts->online)) continue;
     uint64_t missing = operator_missing(run->operator, i, facts->telemetry_sent);
     uint64_t open = facts->telemetry_sent - facts->telemetry_acked;
     n += missing > open ? missing : open;
@@ -65,7 +65,7 @@ void run_gauges(struct run *run)
   fleet_census(run->fleet, &census);
   for (size_t i = 0; i < fleet_size(run->fleet); i++) {
     const struct fleet_facts *facts = fleet_facts(run->fleet, i);
-    lost += facts->dead || (facts->wanted && !facts->online);
+    lost += facts->dead || (facts->wanted && !facts->online && !facts->revoked);
     unproven += facts->online && facts->generation != fleet_generation(run->fleet);
     if (facts->wanted && run->acked_version[i] < version) version = run->acked_version[i];
   }
@@ -76,6 +76,7 @@ void run_gauges(struct run *run)
   metrics_set(metrics, METRIC_DEVICES_LOST, (double) lost);
   metrics_set(metrics, METRIC_DEVICES_UNPROVEN, (double) unproven);
   metrics_set(metrics, METRIC_TRUST_VERSION, version == UINT32_MAX ? 0 : version);
+  fleet_measure_revoked(run->fleet, false);
   metrics_set(metrics, METRIC_BROKER_TIMEOUTS, (double) broker_timed_out(run->broker));
   recovery_gauges(run);
   count_tally(run);
@@ -97,8 +98,10 @@ static void process_gauges(struct run *run)
 static void count_lost(struct run *run)
 {
   uint64_t lost = 0;
-  for (size_t i = 0; i < fleet_size(run->fleet); i++)
-    lost += operator_missing(run->operator, i, fleet_facts(run->fleet, i)->telemetry_sent);
+  for (size_t i = 0; i < fleet_size(run->fleet); i++) {
+    const struct fleet_facts *facts = fleet_facts(run->fleet, i);
+    if (!facts->revoked) lost += operator_missing(run->operator, i, facts->telemetry_sent);
+  }
   metrics_add(run->metrics, METRIC_TELEMETRY_LOST, lost);
 }
 
@@ -168,6 +171,7 @@ void run_settle(struct run *run)
   run_collect(run);
   count_lost(run);
   run_gauges(run);
+  fleet_measure_revoked(run->fleet, true);
   process_gauges(run);
   check_expectations(run);
   if (!run->aborted) say_goodbye(run);

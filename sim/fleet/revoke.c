@@ -1,0 +1,104 @@
+/* What revocation does to a fleet: who is still let in, whose session lives on, and who is hit that should not be. */
+#include "fleet/member.h"
+
+enum { FULL, RESUMED };
+
+/* The broker's verdicts by which a CRL shows: named on it, the list has expired, the issuer's list is missing. */
+static bool is_verdict(enum device_failure failure)
+{
+  return failure == DEVICE_FAIL_TLS_ALERT_REVOKED || failure == DEVICE_FAIL_TLS_ALERT_EXPIRED ||
+         failure == DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+}
+
+static uint64_t last_accepted_us(const struct member *m)
+{
+  return m->accepted_us[FULL] > m->accepted_us[RESUMED] ? m->accepted_us[FULL] : m->accepted_us[RESUMED];
+}
+
+static void book_path(const struct member *m, int path, enum metric metric)
+{
+  uint64_t at_us = m->accepted_us[path];
+  if (at_us > 0) metrics_record_us(m->fleet->config.metrics, metric, at_us - m->facts.revoked_us);
+}
+
+/* A device that was refused and is accepted later counts twice: the longer time is the one that matters, and the
+ * histogram's maximum shows it. */
+static void book_refusal(struct member *m)
+{
+  uint64_t last_us = last_accepted_us(m);
+  if (m->booked_us == last_us) return;
+  m->booked_us = last_us;
+  metrics_record_us(m->fleet->config.metrics, METRIC_REVOKE_REFUSE, last_us > 0 ? last_us - m->facts.revoked_us : 0);
+  book_path(m, FULL, METRIC_REVOKE_REFUSE_FULL);
+  book_path(m, RESUMED, METRIC_REVOKE_REFUSE_RESUMED);
+}
+
+void member_revoked_online(struct member *m)
+{
+  struct metrics *metrics = m->fleet->config.metrics;
+  m->pardoned = false;
+  if (!m->facts.revoked) return;
+  m->accepted_us[m->facts.resumed ? RESUMED : FULL] = fleet_clock_us(m->fleet);
+  metrics_add(metrics, METRIC_REVOKE_ACCEPTS, 1);
+  if (m->facts.resumed) metrics_add(metrics, METRIC_REVOKE_RESUMED_ACCEPTS, 1);
+}
+
+void member_revoked_failed(struct member *m, enum device_failure failure)
+{
+  if (!m->fleet->crl_published || !is_verdict(failure)) return;
+  if (!m->facts.revoked) {
+    m->collateral = m->collateral || !m->pardoned;
+    return;
+  }
+  metrics_add(m->fleet->config.metrics, METRIC_REVOKE_REFUSALS, 1);
+  book_refusal(m);
+}
+
+/* The end of the run ends sessions too, and cuts nobody off. */
+void member_revoked_ended(struct member *m)
+{
+  if (!m->facts.revoked || (!m->facts.wanted && !m->shelving)) return;
+  metrics_record_us(m->fleet->config.metrics, METRIC_REVOKE_CUT, fleet_clock_us(m->fleet) - m->facts.revoked_us);
+}
+
+/* Whoever has had a CONNACK after the CRL and no refusal since is booked with what is known. */
+static void close_books(struct member *m)
+{
+  if (last_accepted_us(m) > 0) book_refusal(m);
+}
+
+static void set_revoked(struct member *m, bool revoked)
+{
+  struct fleet *fleet = m->fleet;
+  if (m->facts.revoked == revoked) return;
+  if (!revoked) {
+    close_books(m);
+    if (m->link == MEMBER_UP) fleet->left_uncut++;
+    m->pardoned = m->link != MEMBER_UP;
+  }
+  m->facts.revoked = revoked;
+  m->facts.revoked_us = revoked ? fleet_clock_us(fleet) : 0;
+  m->accepted_us[FULL] = m->accepted_us[RESUMED] = 0;
+  m->booked_us = DEVICE_NEVER;
+}
+
+void fleet_publish_crl(struct fleet *fleet, const bool *names)
+{
+  fleet->crl_published = true;
+  for (size_t i = 0; i < fleet->config.device_count; i++) set_revoked(&fleet->members[i], names[i]);
+}
+
+void fleet_measure_revoked(struct fleet *fleet, bool last)
+{
+  size_t revoked = 0, uncut = fleet->left_uncut, collateral = 0;
+  for (size_t i = 0; i < fleet->config.device_count; i++) {
+    struct member *m = &fleet->members[i];
+    if (m->facts.revoked && last) close_books(m);
+    revoked += m->facts.revoked;
+    uncut += m->facts.revoked && m->link == MEMBER_UP;
+    collateral += m->collateral;
+  }
+  metrics_set(fleet->config.metrics, METRIC_REVOKE_REVOKED, (double) revoked);
+  metrics_set(fleet->config.metrics, METRIC_REVOKE_UNCUT, (double) uncut);
+  metrics_set(fleet->config.metrics, METRIC_REVOKE_COLLATERAL, (double) collateral);
+}
