@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define M4_BLOCK 0x5ff00000u /* 4 KiB of words */
-#define M4_NVM   0x60000000u /* 8 KiB, readable and writable: page --page of file --nvm; writes are not kept */
+#define M4_NVM   0x60000000u /* 12 KiB, readable and writable: page --page of file --nvm; writes are not kept */
 
 enum m4_word {
   M4_PUTCHAR = 0x00,    /* write: one character to the emulator's standard error */

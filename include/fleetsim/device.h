@@ -37,6 +37,13 @@ enum device_revocation {
   DEVICE_REVOCATION_REQUIRED, /* every CA of the chain must have a list that is in force by the device's clock */
 };
 
+/* Where a device keeps its session ticket between connections. */
+enum device_resume {
+  DEVICE_RESUME_NO,
+  DEVICE_RESUME_RAM, /* lost with the power */
+  DEVICE_RESUME_NVM, /* survives it; written at most once per connection, after CONNACK, and only if it changed */
+};
+
 /* What is the same for all devices of one build of the firmware. Shared, read-only, outlives its devices. */
 struct device_profile {
   const char *name;
@@ -44,7 +51,8 @@ struct device_profile {
   uint8_t mqtt_version;          /* 4 = MQTT 3.1.1, 5 = MQTT 5 */
   bool clean_start;              /* false: persistent session */
   bool forget_first;             /* MQTT 5: the first connection since power-on ends an older persistent session */
-  bool resume;                   /* keep a session ticket in RAM and offer it at the next connect */
+  enum device_resume resume;     /* keep the newest session ticket and offer it at the next connect */
+  bool resume_anywhere;          /* offer it to every endpoint of that host name, not only to where it came from */
   uint8_t revocation;            /* enum device_revocation */
   bool will;                     /* leave a will "offline" on private/ID/status */
   uint16_t keep_alive_s;         /* 0: none */

@@ -55,7 +55,7 @@ static void end(struct device_client *client, enum device_failure failure, uint8
                               .code = code,
                               .server = server->size > 0 ? (const char *) server->data : NULL,
                               .server_size = server->size};
-  if (blames_ticket(client, failure)) device_tls_forget_ticket(&client->tls);
+  if (blames_ticket(client, failure)) device_tls_drop_ticket(&client->tls);
   device_tls_close(&client->tls);
   client->rx_size = 0;
   device_client_enter(client, DEVICE_CLIENT_IDLE, 0);

@@ -63,6 +63,7 @@ static void on_connack(struct device_client *client, const struct device_mqtt_pa
   device_client_enter(client, DEVICE_CLIENT_SUBSCRIBING, 0);
   device_client_note(client,
                      &(struct device_note){.kind = DEVICE_NOTE_ONLINE, .session_present = packet->session_present});
+  device_tls_confirmed(&client->tls);
   device_session_begin(&client->session, packet);
   become_ready(client);
 }

@@ -15,15 +15,18 @@
 #define SLOT_CRC             12u         /* the header's last field; it covers the fields before it and the payload */
 #define SLOTS                2u
 
+#define TRUST_AT       256u
+#define CERTIFICATE_AT (TRUST_AT + SLOTS * (DEVICE_NVM_SLOT_HEADER + DEVICE_NVM_TRUST_MAX))
+#define TICKET_AT      (CERTIFICATE_AT + SLOTS * (DEVICE_NVM_SLOT_HEADER + DEVICE_NVM_CERTIFICATE_MAX))
+
 static const struct {
   uint32_t offset, capacity;
 } areas[DEVICE_NVM_AREAS] = {
-    [DEVICE_NVM_TRUST] = {256, DEVICE_NVM_TRUST_MAX},
-    [DEVICE_NVM_CERTIFICATE] = {256 + SLOTS * (DEVICE_NVM_SLOT_HEADER + DEVICE_NVM_TRUST_MAX),
-                                DEVICE_NVM_CERTIFICATE_MAX},
+    [DEVICE_NVM_TRUST] = {TRUST_AT, DEVICE_NVM_TRUST_MAX},
+    [DEVICE_NVM_CERTIFICATE] = {CERTIFICATE_AT, DEVICE_NVM_CERTIFICATE_MAX},
+    [DEVICE_NVM_TICKET] = {TICKET_AT, DEVICE_NVM_TICKET_MAX},
 };
-_Static_assert(256 + SLOTS * (2 * DEVICE_NVM_SLOT_HEADER + DEVICE_NVM_TRUST_MAX + DEVICE_NVM_CERTIFICATE_MAX) <=
-                   DEVICE_NVM_PAGE_SIZE,
+_Static_assert(TICKET_AT + SLOTS * (DEVICE_NVM_SLOT_HEADER + DEVICE_NVM_TICKET_MAX) <= DEVICE_NVM_PAGE_SIZE,
                "the slots fit the page");
 _Static_assert(IDENTITY_SIZE <= 256, "the identity ends where the slots begin");
 
@@ -135,6 +138,7 @@ static int read_slot(const struct device_host *host, enum device_nvm_area area, 
   if (crc != device_get32(header + SLOT_CRC)) return 0;
   out->sequence = device_get32(header + 4);
   out->size = out->sequence ? size : 0;
+  out->crc = crc;
   return 0;
 }
 
@@ -193,6 +197,29 @@ int device_nvm_replace(const struct device_host *host, enum device_nvm_area area
   struct device_nvm_slot found;
   if (device_nvm_find(host, area, &found) != 0) return -1;
   return found.index == index && found.sequence == sequence ? 0 : -1;
+}
+
+static int erase_slot(const struct device_host *host, enum device_nvm_area area, uint8_t index)
+{
+  static const uint8_t zeros[CHUNK];
+  uint8_t magic[4];
+  uint32_t at = slot_offset(area, index), end = at + DEVICE_NVM_SLOT_HEADER + areas[area].capacity;
+  if (host->nvm_read(host->ctx, at, magic, sizeof magic) != 0) return -1;
+  if (device_get32(magic) != SLOT_MAGIC) return 0;
+  while (at < end) {
+    uint32_t n = end - at < CHUNK ? end - at : CHUNK;
+    if (host->nvm_write(host->ctx, at, zeros, n) != 0) return -1;
+    at += n;
+  }
+  return 0;
+}
+
+/* The slot in force goes last, or a cut in between would put the older one in force again. */
+int device_nvm_erase(const struct device_host *host, enum device_nvm_area area)
+{
+  struct device_nvm_slot found;
+  if (device_nvm_find(host, area, &found) != 0 || erase_slot(host, area, found.index ^ 1u) != 0) return -1;
+  return erase_slot(host, area, found.index);
 }
 
 int device_nvm_format(const struct device_host *host, const struct device_nvm_identity *identity)

@@ -3,6 +3,7 @@
  *     0      identity   written once at flashing: id, raw private key, update key, CRC
  *     256    trust A | trust B               two slots each: the newest whole one is in force
  *            certificate A | certificate B
+ *            ticket A | ticket B
  *
  * A slot is a header {magic, sequence, size, CRC-32 of header and payload} and a payload. An update stages the payload
  * in the slot that is not in force, reads it back, and commits by writing the header last. A torn write leaves a header
@@ -15,12 +16,13 @@
 
 #include "fleetsim/device.h"
 
-#define DEVICE_NVM_PAGE_SIZE       8192u
+#define DEVICE_NVM_PAGE_SIZE       12288u
 #define DEVICE_NVM_SLOT_HEADER     16u
 #define DEVICE_NVM_TRUST_MAX       2304u /* payload bytes of one trust slot */
 #define DEVICE_NVM_CERTIFICATE_MAX 1536u /* payload bytes of one certificate slot */
+#define DEVICE_NVM_TICKET_MAX      1536u /* payload bytes of one session ticket slot */
 
-enum device_nvm_area { DEVICE_NVM_TRUST, DEVICE_NVM_CERTIFICATE, DEVICE_NVM_AREAS };
+enum device_nvm_area { DEVICE_NVM_TRUST, DEVICE_NVM_CERTIFICATE, DEVICE_NVM_TICKET, DEVICE_NVM_AREAS };
 
 struct device_nvm_identity {
   uint32_t id;
@@ -33,6 +35,7 @@ struct device_nvm_slot {
   uint32_t sequence;
   uint32_t offset; /* of the payload in the page */
   uint32_t size;
+  uint32_t crc;  /* of header and payload, as checked */
   uint8_t index; /* 0 = A, 1 = B */
 };
 
@@ -47,6 +50,10 @@ int device_nvm_holds(const struct device_host *host, enum device_nvm_area area, 
 
 /* Writes `data` into the slot that is not in force, commits it and reads it back. On -1 the old slot is in force. */
 int device_nvm_replace(const struct device_host *host, enum device_nvm_area area, const uint8_t *data, size_t size);
+
+/* Empties an area, payloads too; writes nothing where there is nothing. After a power cut the slot in force is the one
+ * from before or none, never an older one. */
+int device_nvm_erase(const struct device_host *host, enum device_nvm_area area);
 
 /* Flashing: writes identity and empties all slots. */
 int device_nvm_format(const struct device_host *host, const struct device_nvm_identity *identity);

@@ -104,17 +104,10 @@ static int configure(struct device_tls *tls, const struct device_profile *profil
   mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
   mbedtls_ssl_conf_rng(config, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
   mbedtls_ssl_conf_verify(config, note_certificate, tls);
-  mbedtls_ssl_conf_session_tickets(config, profile->resume ? MBEDTLS_SSL_SESSION_TICKETS_ENABLED
-                                                           : MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
-  mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(config, profile->resume);
+  mbedtls_ssl_conf_session_tickets(config, profile->resume != DEVICE_RESUME_NO ? MBEDTLS_SSL_SESSION_TICKETS_ENABLED
+                                                                               : MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+  mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(config, profile->resume != DEVICE_RESUME_NO);
   return 0;
-}
-
-static int offer_ticket(struct device_tls *tls, const struct device_tls_options *options)
-{
-  if (!tls->has_ticket || options->full_handshake || tls->ticket_endpoint != options->endpoint) return 0;
-  tls->offered_ticket = true;
-  return mbedtls_ssl_set_session(&tls->ssl, &tls->ticket);
 }
 
 int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handshake,
@@ -130,14 +123,13 @@ int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handsha
   mbedtls_pk_init(&handshake->key);
   handshake->key_id = PSA_KEY_ID_NULL;
   tls->handshake = handshake;
-  tls->endpoint = options->endpoint;
   tls->open = true;
-  tls->tickets_barred = tls->offered_ticket = false;
+  tls->tickets_barred = tls->offered_ticket = tls->confirmed = tls->stored = false;
   tls->error = configure(tls, options->profile);
   if (tls->error == 0) tls->error = device_tls_load(tls, options);
   if (tls->error == 0) tls->error = mbedtls_ssl_setup(&tls->ssl, &tls->config);
   if (tls->error == 0) tls->error = mbedtls_ssl_set_hostname(&tls->ssl, options->peer);
-  if (tls->error == 0) tls->error = offer_ticket(tls, options);
+  if (tls->error == 0) tls->error = device_tls_ticket_offer(tls, options);
   if (tls->error == 0) mbedtls_ssl_set_bio(&tls->ssl, tls, send_bytes, receive_bytes, NULL);
   return tls->error;
 }
@@ -148,19 +140,6 @@ static void free_peer_chain(mbedtls_ssl_session *session)
   mbedtls_x509_crt_free(session->peer_cert);
   mbedtls_free(session->peer_cert);
   session->peer_cert = NULL;
-}
-
-/* Keeps the newest ticket; one that cannot be kept is no loss. */
-static void keep_ticket(struct device_tls *tls)
-{
-  if (tls->tickets_barred) return;
-  device_tls_forget_ticket(tls);
-  if (mbedtls_ssl_get_session(&tls->ssl, &tls->ticket) != 0) {
-    device_tls_forget_ticket(tls);
-    return;
-  }
-  tls->has_ticket = tls->ticket.ticket != NULL;
-  tls->ticket_endpoint = tls->endpoint;
 }
 
 static int fail(struct device_tls *tls, int error)
@@ -190,7 +169,7 @@ int device_tls_handshake(struct device_tls *tls)
   /* nothing looks at the broker's chain, the anchors or our own key again: an idle device does not carry them */
   free_peer_chain(tls->ssl.session);
   handshake_free(tls);
-  if (tls->config.session_tickets != 0 && device_tls_version(tls) == 12) keep_ticket(tls);
+  if (tls->config.session_tickets != 0 && device_tls_version(tls) == 12) device_tls_ticket_keep(tls);
   return 0;
 }
 
@@ -203,7 +182,7 @@ int device_tls_read(struct device_tls *tls, uint8_t *data, size_t capacity)
     if (result == MBEDTLS_ERR_SSL_WANT_READ) continue;
     if (result != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
       return fail(tls, result == 0 ? MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY : result);
-    keep_ticket(tls);
+    device_tls_ticket_keep(tls);
   }
 }
 
@@ -237,15 +216,8 @@ void device_tls_close(struct device_tls *tls)
 void device_tls_credentials_changed(struct device_tls *tls)
 {
   memset(tls->found, 0, sizeof tls->found);
-  device_tls_forget_ticket(tls);
+  device_tls_drop_ticket(tls);
   tls->tickets_barred = true;
-}
-
-void device_tls_forget_ticket(struct device_tls *tls)
-{
-  mbedtls_ssl_session_free(&tls->ticket);
-  mbedtls_ssl_session_init(&tls->ticket);
-  tls->has_ticket = false;
 }
 
 uint8_t device_tls_version(const struct device_tls *tls)

@@ -20,6 +20,8 @@
 #define DEVICE_TLS_KEY    (-0x10002) /* the device's own key, certificate or anchors cannot be used */
 #define DEVICE_TLS_MEMORY (-0x10003) /* NVM cannot be read */
 
+#define DEVICE_TLS_STANDING_SIZE 32u /* a hash of what a session stands on: anchors, certificate, endpoint */
+
 struct device_tls_handshake {
   mbedtls_x509_crt *anchors; /* see anchors.h */
   mbedtls_x509_crt own_anchors, chain;
@@ -51,9 +53,11 @@ struct device_tls {
   bool tickets_barred; /* trust or identity changed: what this connection stands on is no longer in force */
   bool has_ticket;
   bool offered_ticket;
-  uint8_t ticket_endpoint;
-  uint8_t endpoint;
-  const uint8_t *in; /* lent for one step */
+  bool confirmed, stored; /* this connection: CONNACK came; its ticket was written to NVM */
+  uint8_t standing[DEVICE_TLS_STANDING_SIZE], ticket_standing[DEVICE_TLS_STANDING_SIZE]; /* this connection's, its */
+  int64_t ticket_unix_s, ticket_ms; /* when it was received, by both clocks */
+  const struct device_host *store;  /* where tickets outlive power-off; NULL: nowhere */
+  const uint8_t *in;                /* lent for one step */
   size_t in_size;
   uint8_t *out;
   size_t out_size, out_capacity;
@@ -98,7 +102,30 @@ void device_tls_close(struct device_tls *tls);
 
 /* Trust anchors or identity changed in NVM: no ticket from before may carry over. */
 void device_tls_credentials_changed(struct device_tls *tls);
+
+/* Of device_tls_open: offers the ticket that may be offered here. 0 or error. */
+int device_tls_ticket_offer(struct device_tls *tls, const struct device_tls_options *options);
+
+/* Keeps the newest ticket of this connection; one that cannot be kept is no loss. */
+void device_tls_ticket_keep(struct device_tls *tls);
+
+/* The broker has accepted the connection: from now on its newest ticket is worth a write to NVM. */
+void device_tls_confirmed(struct device_tls *tls);
+
+/* From RAM; and from RAM and NVM. */
 void device_tls_forget_ticket(struct device_tls *tls);
+void device_tls_drop_ticket(struct device_tls *tls);
+
+/* A stored ticket (tls_ticket.c has the format). `out` is an empty session and gets what is GOOD; `age_s` its age. */
+enum device_tls_ticket {
+  DEVICE_TLS_TICKET_GOOD,
+  DEVICE_TLS_TICKET_BAD,       /* not whole, or of another build of the library */
+  DEVICE_TLS_TICKET_EXPIRED,   /* or the clock is before its time */
+  DEVICE_TLS_TICKET_ELSEWHERE, /* it stands on something else */
+};
+enum device_tls_ticket device_tls_ticket_parse(const uint8_t *data, size_t size,
+                                               const uint8_t standing[DEVICE_TLS_STANDING_SIZE], int64_t unix_s,
+                                               mbedtls_ssl_session *out, uint32_t *age_s);
 
 /* 12 or 13, after the handshake. */
 uint8_t device_tls_version(const struct device_tls *tls);

@@ -14,6 +14,8 @@
 #include "device/nvm.h"
 #include "pki/secret.h"
 
+#define OLD_PAGE_SIZE 8192u /* before the area for session tickets */
+
 static int lock(const char *path, struct pki_nvm_store *store, struct error *error)
 {
   if (flock(store->fd, LOCK_EX | LOCK_NB) == 0) return 0;
@@ -58,6 +60,12 @@ static int check_size(const char *path, int fd, size_t pages, struct error *erro
   if (fstat(fd, &st) != 0) return error_set(error, EXIT_CODE_SETUP, "cannot read %s: %s", path, strerror(errno));
   uintmax_t size = (uintmax_t) st.st_size, wanted = (uintmax_t) pages * DEVICE_NVM_PAGE_SIZE;
   if (size == wanted) return 0;
+  if (size == (uintmax_t) pages * OLD_PAGE_SIZE)
+    return error_set(
+        error, EXIT_CODE_SETUP,
+        "%s has pages of %u bytes, as fleetsim made them before devices kept session tickets in flash: make "
+        "the fleet anew",
+        path, OLD_PAGE_SIZE);
   if (size < wanted)
     return error_set(error, EXIT_CODE_SETUP,
                      "%s has %ju bytes, but %zu devices need %ju: pages are lost; restore it from a copy, or make the "

@@ -74,7 +74,7 @@ void client_rig_present(struct client_rig *rig, const struct client_party *leaf,
 
 static void power_on(struct client_rig *rig)
 {
-  struct device_config config = {&rig->profile, &rig->endpoint, 1, rig->host};
+  struct device_config config = {&rig->profile, rig->endpoints, 2, rig->host};
   assert_int_equal(device_builtin.create(rig->storage, &config), 0);
 }
 
@@ -95,7 +95,7 @@ void client_rig_make(struct client_rig *rig, struct client_pki *pki, uint8_t tls
       .ack_timeout_ms = 4000,
       .byte_budget = 65536,
   };
-  rig->endpoint.host = CLIENT_HOST;
+  rig->endpoints[0].host = rig->endpoints[1].host = CLIENT_HOST;
   rig->host = (struct device_host){rig, random_hook, read_hook, write_hook, observe_hook};
   rig->now_ms = 1000;
   rig->unix_s = CLIENT_UNIX;
@@ -110,6 +110,13 @@ void client_rig_reflash(struct client_rig *rig, const uint8_t *bundle, size_t si
 {
   device_builtin.destroy(rig->storage);
   assert_int_equal(device_nvm_replace(&rig->host, DEVICE_NVM_TRUST, bundle, size), 0);
+  power_on(rig);
+}
+
+void client_rig_power_cycle(struct client_rig *rig)
+{
+  device_builtin.destroy(rig->storage);
+  rig->now_ms = 5; /* its monotonic clock begins anew */
   power_on(rig);
 }
 
@@ -143,7 +150,8 @@ void client_rig_open(struct client_rig *rig, bool full_handshake)
   SSL_set_accept_state(rig->ssl);
   rig->closed = false;
   rig->inbox_size = 0;
-  client_rig_step(rig, &(struct device_event){.kind = DEVICE_START, .start.full_handshake = full_handshake});
+  client_rig_step(rig, &(struct device_event){.kind = DEVICE_START,
+                                              .start = {.endpoint = rig->endpoint, .full_handshake = full_handshake}});
   client_rig_step(rig, &(struct device_event){.kind = DEVICE_OPENED});
 }
 

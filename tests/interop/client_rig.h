@@ -13,7 +13,8 @@
 struct client_rig {
   struct client_pki *pki;
   struct device_profile profile;
-  struct device_endpoint endpoint;
+  struct device_endpoint endpoints[2]; /* two places of one name, both are this server */
+  uint8_t endpoint;                    /* the one that client_rig_open dials */
   struct device_host host;
   uint8_t page[DEVICE_NVM_PAGE_SIZE];
   void *storage;
@@ -47,6 +48,9 @@ void client_rig_reflash(struct client_rig *rig, const uint8_t *bundle, size_t si
 
 /* The server presents this from now on. */
 void client_rig_present(struct client_rig *rig, const struct client_party *leaf, X509 *intermediate);
+
+/* The power goes and comes back: what is in NVM stays. */
+void client_rig_power_cycle(struct client_rig *rig);
 
 /* One event; the device's bytes reach the server, the server's answer is not yet fetched. */
 void client_rig_step(struct client_rig *rig, const struct device_event *event);

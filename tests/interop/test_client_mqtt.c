@@ -482,7 +482,7 @@ static bool is_switched_off_after(struct client_rig *rig, size_t events)
 {
   uint8_t bytes[64];
   client_rig_make(rig, &pki, 13, 5);
-  rig->profile.resume = true;
+  rig->profile.resume = DEVICE_RESUME_RAM;
   client_rig_open(rig, false);
   size_t count = 0;
   for (int silent = 0; silent < 2 && count < events;) {

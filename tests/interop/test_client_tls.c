@@ -174,7 +174,7 @@ static void resumes_with_a_ticket_unless_told_or_barred(void **state)
     struct client_rig rig;
     uint8_t bundle[DEVICE_NVM_TRUST_MAX];
     client_rig_make(&rig, &pki, tls, 5);
-    rig.profile.resume = true;
+    rig.profile.resume = DEVICE_RESUME_RAM;
     const bool full[] = {false, false, true, false, false};
     const bool resumed[] = {false, true, false, true, false};
     for (size_t i = 0; i < 5; i++) {
@@ -192,6 +192,123 @@ static void resumes_with_a_ticket_unless_told_or_barred(void **state)
     }
     client_rig_free(&rig);
   }
+}
+
+static uint32_t ticket_writes(struct client_rig *rig)
+{
+  struct device_nvm_slot slot;
+  assert_int_equal(device_nvm_find(&rig->host, DEVICE_NVM_TICKET, &slot), 0);
+  return slot.sequence;
+}
+
+/* Online and back; whether the handshake was resumed. */
+static bool connects_resumed(struct client_rig *rig)
+{
+  client_rig_online(rig, false, false);
+  bool resumed = rig->last[DEVICE_NOTE_HANDSHAKE].resumed;
+  client_rig_stop(rig);
+  return resumed;
+}
+
+static void keeps_a_ticket_across_power_off_only_where_told(void **state)
+{
+  (void) state;
+  for (uint8_t tls = 12; tls <= 13; tls++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, tls, 5);
+    rig.profile.resume = DEVICE_RESUME_RAM;
+    assert_false(connects_resumed(&rig));
+    assert_int_equal(ticket_writes(&rig), 0);
+    client_rig_power_cycle(&rig);
+    assert_false(connects_resumed(&rig));
+
+    rig.profile.resume = DEVICE_RESUME_NVM;
+    client_rig_power_cycle(&rig);
+    assert_false(connects_resumed(&rig));
+    rig.unix_s += 3600;
+    client_rig_power_cycle(&rig);
+    assert_true(connects_resumed(&rig));
+    assert_true(connects_resumed(&rig));
+    client_rig_free(&rig);
+  }
+}
+
+/* OpenSSL gives two tickets per TLS 1.3 connection and, in TLS 1.2, none when it took the old one. */
+static void writes_a_ticket_once_per_connection_and_only_if_it_changed(void **state)
+{
+  (void) state;
+  for (uint8_t tls = 12; tls <= 13; tls++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, tls, 5);
+    rig.profile.resume = DEVICE_RESUME_NVM;
+    const uint32_t writes[] = {1, tls == 13 ? 2 : 1, tls == 13 ? 3 : 1};
+    for (size_t i = 0; i < 3; i++) {
+      assert_int_equal(connects_resumed(&rig), i > 0);
+      assert_int_equal(ticket_writes(&rig), writes[i]);
+    }
+    client_rig_free(&rig);
+  }
+}
+
+/* A broker that refuses the device gives tickets too (TLS 1.3: before CONNACK). They are not worth a write. */
+static void writes_no_ticket_before_connack(void **state)
+{
+  (void) state;
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  rig.profile.resume = DEVICE_RESUME_NVM;
+  client_rig_open(&rig, false);
+  client_rig_pump(&rig);
+  assert_int_equal(rig.notes[DEVICE_NOTE_HANDSHAKE], 1);
+  assert_int_equal(ticket_writes(&rig), 0);
+  client_rig_free(&rig);
+}
+
+/* One change to the world between a power-off and the connection after it, and whether that resumes. */
+enum change { NONE, EIGHT_DAYS, CLOCK_BACK, OTHER_ENDPOINT, ANYWHERE, NEW_ANCHORS, CUT_UPDATE, TORN, OLD_TLS, CHANGES };
+
+static void change(struct client_rig *rig, enum change what)
+{
+  uint8_t bundle[DEVICE_NVM_TRUST_MAX];
+  struct device_nvm_slot slot;
+  size_t size = client_pki_bundle(&pki, 2, pki.a.certificate, pki.b.certificate, bundle, sizeof bundle);
+  if (what == EIGHT_DAYS) rig->unix_s += 8 * 86400;
+  if (what == CLOCK_BACK) rig->unix_s -= 60;
+  if (what == OTHER_ENDPOINT || what == ANYWHERE) rig->endpoint = 1;
+  /* the power went between the commit of new anchors and the erasing of the ticket */
+  if (what == CUT_UPDATE) assert_int_equal(device_nvm_replace(&rig->host, DEVICE_NVM_TRUST, bundle, size), 0);
+  if (what == TORN) {
+    assert_int_equal(device_nvm_find(&rig->host, DEVICE_NVM_TICKET, &slot), 0);
+    rig->page[slot.offset + 60] ^= 1;
+  }
+  if (what == OLD_TLS) rig->profile.tls_min = rig->profile.tls_max = rig->profile.tls_max == 13 ? 12 : 13;
+}
+
+static void offers_a_stored_ticket_only_where_it_stands(void **state)
+{
+  (void) state;
+  static const bool resumes[CHANGES] = {[NONE] = true, [ANYWHERE] = true};
+  for (uint8_t tls = 12; tls <= 13; tls++)
+    for (enum change what = NONE; what < CHANGES; what++) {
+      struct client_rig rig;
+      uint8_t bundle[DEVICE_NVM_TRUST_MAX];
+      client_rig_make(&rig, &pki, tls, 5);
+      rig.profile.resume = DEVICE_RESUME_NVM;
+      rig.profile.resume_anywhere = what == ANYWHERE;
+      client_rig_online(&rig, false, false);
+      if (what == NEW_ANCHORS) {
+        size_t size = client_pki_bundle(&pki, 2, pki.a.certificate, pki.b.certificate, bundle, sizeof bundle);
+        client_rig_send(&rig, "private/00000a1f/trust", bundle, size, 1, 7);
+        assert_int_equal(rig.last[DEVICE_NOTE_TRUST].code, DEVICE_UPDATE_COMMITTED);
+        assert_int_equal(ticket_writes(&rig), 0); /* erased at once */
+      }
+      client_rig_stop(&rig);
+      change(&rig, what);
+      client_rig_power_cycle(&rig);
+      bool resumed = connects_resumed(&rig);
+      if (resumed != resumes[what]) fail_msg("TLS %u, change %d: resumed %d", tls, (int) what, resumed);
+      client_rig_free(&rig);
+    }
 }
 
 static void knows_that_what_answers_is_not_tls(void **state)
@@ -266,6 +383,10 @@ int main(void)
       cmocka_unit_test(refuses_an_expired_cross_certificate_as_expired),
       cmocka_unit_test(names_the_brokers_refusal_of_its_certificate),
       cmocka_unit_test(resumes_with_a_ticket_unless_told_or_barred),
+      cmocka_unit_test(keeps_a_ticket_across_power_off_only_where_told),
+      cmocka_unit_test(writes_a_ticket_once_per_connection_and_only_if_it_changed),
+      cmocka_unit_test(writes_no_ticket_before_connack),
+      cmocka_unit_test(offers_a_stored_ticket_only_where_it_stands),
       cmocka_unit_test(knows_that_what_answers_is_not_tls),
       cmocka_unit_test(reads_no_more_than_its_byte_budget_before_connack),
       cmocka_unit_test(gives_a_silent_broker_the_handshake_deadline_however_it_trickles),

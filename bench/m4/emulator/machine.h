@@ -15,7 +15,7 @@
 #include "link.h"
 #include "tally.h"
 
-#define M4_NVM_SIZE 8192u
+#define M4_NVM_SIZE 12288u
 
 struct m4_settings {
   struct m4_model model;

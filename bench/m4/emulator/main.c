@@ -36,7 +36,7 @@ static const char usage[] =
     "  --seed N              of the entropy that the image reads; 1\n"
     "  --unix-s N            time of day at reset; this machine's\n"
     "  --connect HOST:PORT   where M4_OPEN connects to; on this machine only\n"
-    "  --nvm FILE            its page --page (8192 bytes, from 0) is at M4_NVM; erased flash if not given\n"
+    "  --nvm FILE            its page --page (12288 bytes, from 0) is at M4_NVM; erased flash if not given\n"
     "  --page N              0\n"
     "  --cycle-limit N       the image must end within so many cycles; 4000000000\n"
     "  --idle-limit MS       and not wait for longer than this in all; 120000\n"

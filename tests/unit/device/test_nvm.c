@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,6 +83,7 @@ static void each_area_takes_its_capacity_and_leaves_the_others_alone(void **stat
   for (int i = 0; i < 3; i++) {
     assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_TRUST, big, DEVICE_NVM_TRUST_MAX), 0);
     assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, big, DEVICE_NVM_CERTIFICATE_MAX), 0);
+    assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_TICKET, big, DEVICE_NVM_TICKET_MAX), 0);
   }
   assert_int_equal(device_nvm_holds(&host, DEVICE_NVM_TRUST, big, DEVICE_NVM_TRUST_MAX), 1);
   assert_int_equal(device_nvm_holds(&host, DEVICE_NVM_CERTIFICATE, big, DEVICE_NVM_CERTIFICATE_MAX), 1);
@@ -196,6 +198,42 @@ static void formatting_takes_old_trust_with_it(void **state)
   assert_in_force(DEVICE_NVM_CERTIFICATE, "");
 }
 
+static void erasing_takes_both_slots_and_their_bytes_and_nothing_else(void **state)
+{
+  (void) state;
+  assert_int_equal(replace(DEVICE_NVM_TICKET, "the older secret"), 0);
+  assert_int_equal(replace(DEVICE_NVM_TICKET, "the newer secret"), 0);
+  assert_int_equal(replace(DEVICE_NVM_CERTIFICATE, "stays"), 0);
+  assert_int_equal(device_nvm_erase(&host, DEVICE_NVM_TICKET), 0);
+  assert_in_force(DEVICE_NVM_TICKET, "");
+  assert_in_force(DEVICE_NVM_CERTIFICATE, "stays");
+  assert_null(memmem(flash.page, sizeof flash.page, "secret", 6));
+  size_t written = flash.written;
+  assert_int_equal(device_nvm_erase(&host, DEVICE_NVM_TICKET), 0);
+  assert_int_equal(flash.written, written); /* nothing there: no wear */
+}
+
+static void an_erasure_that_is_cut_never_brings_an_older_one_back(void **state)
+{
+  (void) state;
+  assert_int_equal(replace(DEVICE_NVM_TICKET, "older"), 0);
+  assert_int_equal(replace(DEVICE_NVM_TICKET, "newer"), 0);
+  const struct flash start = flash;
+  size_t none = 0;
+  for (size_t k = 0; k < 2 * (DEVICE_NVM_SLOT_HEADER + DEVICE_NVM_TICKET_MAX); k++) {
+    flash = start;
+    flash_power_on(&flash);
+    flash.power_after = k;
+    assert_int_equal(device_nvm_erase(&host, DEVICE_NVM_TICKET), -1);
+    flash_power_on(&flash);
+    size_t size;
+    const uint8_t *payload = flash_payload(&flash, DEVICE_NVM_TICKET, &size);
+    if (size != 0 && (size != 5 || memcmp(payload, "newer", 5) != 0)) fail_msg("cut after %zu bytes: not the newer", k);
+    none += size == 0;
+  }
+  assert_true(none > DEVICE_NVM_TICKET_MAX);
+}
+
 static void names_are_stable_and_unknown_values_have_one(void **state)
 {
   (void) state;
@@ -228,6 +266,8 @@ int main(void)
       cmocka_unit_test_setup(sequence_numbers_wrap_past_zero, factory_fresh),
       cmocka_unit_test_setup(without_power_nothing_is_found_and_it_is_said, factory_fresh),
       cmocka_unit_test_setup(formatting_takes_old_trust_with_it, factory_fresh),
+      cmocka_unit_test_setup(erasing_takes_both_slots_and_their_bytes_and_nothing_else, factory_fresh),
+      cmocka_unit_test_setup(an_erasure_that_is_cut_never_brings_an_older_one_back, factory_fresh),
       cmocka_unit_test_setup(names_are_stable_and_unknown_values_have_one, factory_fresh),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,6 +128,16 @@ static void a_certificate_update_survives_a_cut_at_every_byte(void **state)
   report("certificates", tally, 4 * (a.size + b.size + 2 * DEVICE_NVM_SLOT_HEADER) + UPDATES);
 }
 
+static void a_ticket_update_survives_a_cut_at_every_byte(void **state)
+{
+  (void) state;
+  struct bytes a = {.size = 700}, b = {.size = 650};
+  memset(a.data, 0xa1, a.size);
+  memset(b.data, 0xb2, b.size);
+  struct tally tally = cut_everywhere(DEVICE_NVM_TICKET, &a, &b);
+  report("tickets", tally, 4 * (a.size + b.size + 2 * DEVICE_NVM_SLOT_HEADER) + UPDATES);
+}
+
 /* The same through the front door: what the device answers the back office after it boots is never wrong either. */
 static void after_a_cut_the_back_office_can_push_again(void **state)
 {
@@ -168,6 +178,7 @@ int main(void)
       cmocka_unit_test(a_bundle_update_survives_a_cut_at_every_byte),
       cmocka_unit_test(a_bundle_that_differs_in_few_bytes_survives_too),
       cmocka_unit_test(a_certificate_update_survives_a_cut_at_every_byte),
+      cmocka_unit_test(a_ticket_update_survives_a_cut_at_every_byte),
       cmocka_unit_test(after_a_cut_the_back_office_can_push_again),
   };
   return cmocka_run_group_tests(tests, make_keys, NULL);

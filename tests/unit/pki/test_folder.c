@@ -123,11 +123,16 @@ static void says_that_pages_are_lost(void **state)
   open_after(*state, "nvm.bin", 2 * DEVICE_NVM_PAGE_SIZE + 5, "pages are lost");
 }
 
+static void says_that_the_pages_are_of_an_older_kind(void **state)
+{
+  open_after(*state, "nvm.bin", 3 * 8192, "make the fleet anew");
+}
+
 static void mends_pages_that_an_interrupted_making_left(void **state)
 {
   struct fixture *f = *state;
-  open_after(f, "nvm.bin", 5 * DEVICE_NVM_PAGE_SIZE, "truncate -s 24576");
-  assert_int_equal(truncate(at(f, "nvm.bin"), 24576), 0);
+  open_after(f, "nvm.bin", 5 * DEVICE_NVM_PAGE_SIZE, "truncate -s 36864");
+  assert_int_equal(truncate(at(f, "nvm.bin"), 36864), 0);
   EXPECT_OK(pki_open(f->folder, &f->pki, &error));
 }
 
@@ -168,6 +173,7 @@ int main(void)
       cmocka_unit_test_setup_teardown(says_that_the_registry_is_truncated, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(says_that_the_pages_are_missing, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(says_that_pages_are_lost, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(says_that_the_pages_are_of_an_older_kind, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(mends_pages_that_an_interrupted_making_left, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(says_that_a_key_is_of_another_certificate, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(refuses_names_that_are_no_file_names, setup_folder, teardown),

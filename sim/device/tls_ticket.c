@@ -1,0 +1,206 @@
+/* Session tickets: kept from one connection to the next, and in NVM across power-off where the profile says so.
+ *
+ * In NVM, big-endian:
+ *     4   magic "FTK1"
+ *     8   when it was received, seconds since 1970 by the device's clock
+ *     4   how long it may be offered, seconds
+ *    32   standing: SHA-256 of what it was got on (anchors, certificate, endpoint and its name)
+ *     n   mbedtls_ssl_session_save
+ *
+ * It holds the secret that resumes a session, as flash holds the device's private key; it never leaves the device. */
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS /* what a ticket consists of: the library has no getters for it */
+#include <string.h>
+
+#include <mbedtls/platform_time.h>
+#include <mbedtls/platform_util.h>
+#include <mbedtls/ssl_ciphersuites.h>
+#include <psa/crypto.h>
+
+#include "bytes.h"
+#include "tls.h"
+
+#define MAGIC          0x46544b31u /* "FTK1" */
+#define STANDING_AT    16u
+#define SESSION_AT     (STANDING_AT + DEVICE_TLS_STANDING_SIZE)
+#define LIFETIME_MAX_S 604800u /* RFC 8446 4.6.1: seven days; also where a TLS 1.2 server does not say */
+
+static int hash_slot(psa_hash_operation_t *hash, const struct device_nvm_slot *slot)
+{
+  uint8_t text[12];
+  device_put32(text, slot->sequence);
+  device_put32(text + 4, slot->size);
+  device_put32(text + 8, slot->crc);
+  return psa_hash_update(hash, text, sizeof text) == PSA_SUCCESS ? 0 : -1;
+}
+
+/* What a session of this connection stands on. A ticket got on something else is not offered: not at another endpoint,
+ * and not once an anchor or the certificate was replaced, even if the power went before it could be erased. */
+static int find_standing(const struct device_tls *tls, const struct device_tls_options *options,
+                         uint8_t out[DEVICE_TLS_STANDING_SIZE])
+{
+  uint8_t endpoint = options->profile->resume_anywhere ? UINT8_MAX : options->endpoint;
+  psa_hash_operation_t hash = PSA_HASH_OPERATION_INIT;
+  size_t size = 0;
+  bool done = psa_hash_setup(&hash, PSA_ALG_SHA_256) == PSA_SUCCESS &&
+              hash_slot(&hash, &tls->found[DEVICE_NVM_TRUST]) == 0 &&
+              hash_slot(&hash, &tls->found[DEVICE_NVM_CERTIFICATE]) == 0 &&
+              psa_hash_update(&hash, &endpoint, 1) == PSA_SUCCESS &&
+              psa_hash_update(&hash, (const uint8_t *) options->peer, strlen(options->peer)) == PSA_SUCCESS &&
+              psa_hash_finish(&hash, out, DEVICE_TLS_STANDING_SIZE, &size) == PSA_SUCCESS;
+  if (!done) psa_hash_abort(&hash);
+  return done ? 0 : -1;
+}
+
+static uint32_t lifetime_s(const mbedtls_ssl_session *session)
+{
+  uint32_t said = session->ticket_lifetime;
+  return said == 0 || said > LIFETIME_MAX_S ? LIFETIME_MAX_S : said;
+}
+
+static bool suite_is_ours(int suite)
+{
+  return suite == MBEDTLS_TLS1_3_AES_128_GCM_SHA256 || suite == MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+}
+
+/* The library believes what it loads: a length beyond its array would be copied later. */
+static bool is_sound(const mbedtls_ssl_session *session)
+{
+  return session->endpoint == MBEDTLS_SSL_IS_CLIENT && session->ticket != NULL &&
+         session->id_len <= sizeof session->id && suite_is_ours(session->ciphersuite);
+}
+
+enum device_tls_ticket device_tls_ticket_parse(const uint8_t *data, size_t size,
+                                               const uint8_t standing[DEVICE_TLS_STANDING_SIZE], int64_t unix_s,
+                                               mbedtls_ssl_session *out, uint32_t *age_s)
+{
+  if (size <= SESSION_AT || device_get32(data) != MAGIC) return DEVICE_TLS_TICKET_BAD;
+  if (memcmp(data + STANDING_AT, standing, DEVICE_TLS_STANDING_SIZE) != 0) return DEVICE_TLS_TICKET_ELSEWHERE;
+  /* a clock that went back does not say how old the ticket is: it counts as expired */
+  uint64_t age = (uint64_t) unix_s - ((uint64_t) device_get32(data + 4) << 32 | device_get32(data + 8));
+  uint32_t lifetime = device_get32(data + 12);
+  if (lifetime > LIFETIME_MAX_S || age >= lifetime) return DEVICE_TLS_TICKET_EXPIRED;
+  if (mbedtls_ssl_session_load(out, data + SESSION_AT, size - SESSION_AT) != 0) return DEVICE_TLS_TICKET_BAD;
+  *age_s = (uint32_t) age;
+  if (is_sound(out)) return DEVICE_TLS_TICKET_GOOD;
+  mbedtls_ssl_session_free(out);
+  mbedtls_ssl_session_init(out);
+  return DEVICE_TLS_TICKET_BAD;
+}
+
+static size_t encode(const struct device_tls *tls, uint8_t *out, size_t capacity)
+{
+  size_t size = 0;
+  uint64_t received = (uint64_t) tls->ticket_unix_s;
+  device_put32(out, MAGIC);
+  device_put32(out + 4, (uint32_t) (received >> 32));
+  device_put32(out + 8, (uint32_t) received);
+  device_put32(out + 12, lifetime_s(&tls->ticket));
+  memcpy(out + STANDING_AT, tls->ticket_standing, DEVICE_TLS_STANDING_SIZE);
+  if (mbedtls_ssl_session_save(&tls->ticket, out + SESSION_AT, capacity - SESSION_AT, &size) != 0) return 0;
+  return SESSION_AT + size;
+}
+
+/* A ticket that does not fit, or flash that does not take it, costs a full handshake after the next power-off. */
+static void store(struct device_tls *tls)
+{
+  uint8_t bytes[DEVICE_NVM_TICKET_MAX];
+  if (tls->store == NULL || !tls->has_ticket || tls->stored || tls->tickets_barred) return;
+  size_t size = encode(tls, bytes, sizeof bytes);
+  if (size > 0 && device_nvm_holds(tls->store, DEVICE_NVM_TICKET, bytes, size) == 0) {
+    tls->stored = true;
+    (void) device_nvm_replace(tls->store, DEVICE_NVM_TICKET, bytes, size);
+  }
+  mbedtls_platform_zeroize(bytes, sizeof bytes);
+}
+
+void device_tls_confirmed(struct device_tls *tls)
+{
+  tls->confirmed = true;
+  store(tls);
+}
+
+/* After power-on: what NVM holds. One that can never be offered again is erased. */
+static void fetch(struct device_tls *tls)
+{
+  uint8_t bytes[DEVICE_NVM_TICKET_MAX];
+  struct device_nvm_slot slot;
+  uint32_t age_s = 0;
+  if (tls->store == NULL || device_nvm_find(tls->store, DEVICE_NVM_TICKET, &slot) != 0 || slot.size == 0) return;
+  if (tls->store->nvm_read(tls->store->ctx, slot.offset, bytes, slot.size) != 0) return;
+  int64_t now_s = mbedtls_time(NULL);
+  enum device_tls_ticket verdict =
+      device_tls_ticket_parse(bytes, slot.size, tls->standing, now_s, &tls->ticket, &age_s);
+  mbedtls_platform_zeroize(bytes, sizeof bytes);
+  if (verdict == DEVICE_TLS_TICKET_ELSEWHERE) return;
+  if (verdict != DEVICE_TLS_TICKET_GOOD) {
+    (void) device_nvm_erase(tls->store, DEVICE_NVM_TICKET);
+    return;
+  }
+  tls->has_ticket = true;
+  tls->ticket_unix_s = now_s - age_s;
+  tls->ticket_ms = mbedtls_ms_time() - (int64_t) age_s * 1000;
+  if (tls->ticket.tls_version == MBEDTLS_SSL_VERSION_TLS1_3) tls->ticket.ticket_reception_time = tls->ticket_ms;
+  memcpy(tls->ticket_standing, tls->standing, sizeof tls->ticket_standing);
+}
+
+static bool may_be_offered(const struct device_tls *tls, const struct device_profile *profile)
+{
+  uint8_t version = tls->ticket.tls_version == MBEDTLS_SSL_VERSION_TLS1_3 ? 13 : 12;
+  return tls->has_ticket && version >= profile->tls_min && version <= profile->tls_max &&
+         memcmp(tls->ticket_standing, tls->standing, sizeof tls->standing) == 0 &&
+         mbedtls_ms_time() - tls->ticket_ms < (int64_t) lifetime_s(&tls->ticket) * 1000;
+}
+
+int device_tls_ticket_offer(struct device_tls *tls, const struct device_tls_options *options)
+{
+  if (options->profile->resume == DEVICE_RESUME_NO) return 0;
+  if (find_standing(tls, options, tls->standing) != 0) return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+  tls->store = options->profile->resume == DEVICE_RESUME_NVM ? options->host : NULL;
+  if (options->full_handshake) return 0;
+  if (!tls->has_ticket) fetch(tls);
+  if (!may_be_offered(tls, options->profile)) return 0;
+  tls->offered_ticket = true;
+  return mbedtls_ssl_set_session(&tls->ssl, &tls->ticket);
+}
+
+static bool same_ticket(const mbedtls_ssl_session *a, const mbedtls_ssl_session *b)
+{
+  return a->ticket != NULL && a->ticket_len == b->ticket_len && memcmp(a->ticket, b->ticket, a->ticket_len) == 0;
+}
+
+void device_tls_ticket_keep(struct device_tls *tls)
+{
+  mbedtls_ssl_session fresh;
+  if (tls->tickets_barred) return;
+  mbedtls_ssl_session_init(&fresh);
+  bool got = mbedtls_ssl_get_session(&tls->ssl, &fresh) == 0 && fresh.ticket != NULL;
+  bool known = got && tls->has_ticket && same_ticket(&fresh, &tls->ticket);
+  if (known) { /* TLS 1.2, resumed: the server gave no new one, and the one that it took does not get younger */
+    mbedtls_ssl_session_free(&fresh);
+    return;
+  }
+  device_tls_forget_ticket(tls);
+  if (!got) {
+    mbedtls_ssl_session_free(&fresh);
+    return;
+  }
+  tls->ticket = fresh;
+  tls->has_ticket = true;
+  tls->ticket_unix_s = mbedtls_time(NULL);
+  tls->ticket_ms = mbedtls_ms_time();
+  memcpy(tls->ticket_standing, tls->standing, sizeof tls->ticket_standing);
+  if (tls->confirmed) store(tls);
+}
+
+void device_tls_forget_ticket(struct device_tls *tls)
+{
+  mbedtls_ssl_session_free(&tls->ticket);
+  mbedtls_ssl_session_init(&tls->ticket);
+  tls->has_ticket = false;
+}
+
+void device_tls_drop_ticket(struct device_tls *tls)
+{
+  device_tls_forget_ticket(tls);
+  if (tls->store != NULL) (void) device_nvm_erase(tls->store, DEVICE_NVM_TICKET);
+}
