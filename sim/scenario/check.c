@@ -66,6 +66,21 @@ static int check_versions(const struct take *t, const struct raw_device *raw, st
   return 0;
 }
 
+static int check_resume(const struct take *t, const struct raw_device *raw, struct device_profile *out)
+{
+  static const char *const words[] = {"no", "ram", "nvm", "yes", NULL};
+  static const enum device_resume policies[] = {DEVICE_RESUME_NO, DEVICE_RESUME_RAM, DEVICE_RESUME_NVM,
+                                                DEVICE_RESUME_RAM};
+  int word = 0;
+  if (take_word(t, "device", "resume", raw->resume, words, &word) != 0 ||
+      take_flag(t, "device", "resume-anywhere", raw->resume_anywhere, &out->resume_anywhere) != 0)
+    return -1;
+  out->resume = policies[word];
+  if (out->resume_anywhere && out->resume == DEVICE_RESUME_NO)
+    return take_fail(t, "device", "resume-anywhere", "there is no ticket to offer: add 'resume: ram' or 'resume: nvm'");
+  return 0;
+}
+
 static const char *const crypto_words[] = {[SCENARIO_ACCELERATED] = "accelerated", [SCENARIO_NATIVE] = "native", NULL};
 
 const char *scenario_crypto_name(enum scenario_crypto crypto)
@@ -87,8 +102,7 @@ static int check_device(const struct take *t, const struct raw_device *raw, stru
   char why[200];
   if (check_versions(t, raw, out) != 0 ||
       take_duration(t, "device", "keep-alive", raw->keep_alive, 0, 65535000, &keep_alive_ms) != 0 ||
-      take_flag(t, "device", "resume", raw->resume, &out->resume) != 0 ||
-      take_flag(t, "device", "will", raw->will, &out->will) != 0)
+      check_resume(t, raw, out) != 0 || take_flag(t, "device", "will", raw->will, &out->will) != 0)
     return -1;
   if (keep_alive_ms % 1000 != 0)
     return take_fail(t, "device", "keep-alive", "'%.40s' is no whole number of seconds: write 60s", raw->keep_alive);

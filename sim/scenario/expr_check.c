@@ -61,6 +61,7 @@ static bool has_whole(const struct expr *e, const struct pki_roots *roots)
 {
   if (e->of[0] != '\0') return true;
   if (strncmp(e->name, "fleet.", 6) == 0 || strncmp(e->name, "devices.", 8) == 0) return true;
+  if (strcmp(e->name, "handshake.full") == 0 || strcmp(e->name, "handshake.resumed") == 0) return true;
   return strcmp(e->name, "failures") != 0 && scenario_quantity_known(e->name, e->argument, roots) == 0;
 }
 

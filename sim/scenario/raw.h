@@ -53,7 +53,7 @@ struct raw_timeouts {
 };
 
 struct raw_device {
-  char *tls, *mqtt, *keep_alive, *session, *resume, *will, *byte_budget, *crypto;
+  char *tls, *mqtt, *keep_alive, *session, *resume, *resume_anywhere, *will, *byte_budget, *crypto;
   struct raw_timeouts *timeouts;
 };
 

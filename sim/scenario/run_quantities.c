@@ -123,6 +123,9 @@ int run_lookup(void *ctx, const char *name, const char *argument, struct expr_qu
   if (strcmp(name, "failures") == 0) return find_failures(run, argument, out);
   if (metrics_find(run->metrics, name, &out->value) != 0) return -1;
   if (scenario_is_time(name)) out->unit = EXPR_DURATION;
+  if (strcmp(name, "handshake.full") == 0 || strcmp(name, "handshake.resumed") == 0)
+    out->whole =
+        metrics_value(run->metrics, METRIC_HANDSHAKE_FULL) + metrics_value(run->metrics, METRIC_HANDSHAKE_RESUMED);
   if (strncmp(name, "devices.", 8) == 0 || strncmp(name, "fleet.", 6) == 0)
     out->whole = (double) fleet_size(run->fleet);
   return 0;

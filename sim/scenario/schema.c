@@ -99,7 +99,8 @@ static const cyaml_schema_field_t timeouts_fields[] = {
 static const cyaml_schema_field_t device_fields[] = {
   TEXT("tls", struct raw_device, tls), TEXT("mqtt", struct raw_device, mqtt),
   TEXT("keep-alive", struct raw_device, keep_alive), TEXT("session", struct raw_device, session),
-  TEXT("resume", struct raw_device, resume), TEXT("will", struct raw_device, will),
+  TEXT("resume", struct raw_device, resume),
+  TEXT("resume-anywhere", struct raw_device, resume_anywhere), TEXT("will", struct raw_device, will),
   GROUP("timeouts", struct raw_device, timeouts, timeouts_fields),
   TEXT("byte-budget", struct raw_device, byte_budget), TEXT("crypto", struct raw_device, crypto), CYAML_FIELD_END};
 static const cyaml_schema_field_t pki_fields[] = {

@@ -81,7 +81,7 @@ static void the_smallest_scenario_has_the_default_device(void **state)
   assert_int_equal(d->tls_min, 13);
   assert_int_equal(d->tls_max, 13);
   assert_int_equal(d->mqtt_version, 5);
-  assert_false(d->clean_start || d->resume || d->will);
+  assert_false(d->clean_start || d->resume != DEVICE_RESUME_NO || d->resume_anywhere || d->will);
   assert_int_equal(d->keep_alive_s, 60);
   assert_int_equal(d->session_expiry_s, 0xffffffff);
   assert_int_equal(d->tcp_timeout_ms, 5000);
@@ -103,7 +103,7 @@ static void a_device_can_be_another(void **state)
   assert_int_equal(d->tls_min, 12);
   assert_int_equal(d->tls_max, 13);
   assert_int_equal(d->mqtt_version, 4);
-  assert_true(d->clean_start && d->resume && d->will);
+  assert_true(d->clean_start && d->resume == DEVICE_RESUME_RAM && d->will);
   assert_int_equal(d->session_expiry_s, 0);
   assert_int_equal(d->keep_alive_s, 90);
   assert_int_equal(d->byte_budget, 131072);

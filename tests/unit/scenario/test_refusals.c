@@ -83,6 +83,8 @@ static const struct refusal refusals[] = {
   {"refuses_a_cap_below_the_base", HEAD "reconnect: {base: 2s, cap: 1s}\n" TAIL, "F:4:28: 'cap' is below 'base'"},
   {"refuses_an_unknown_policy", HEAD "reconnect: {policy: polite}\n" TAIL, "F:4:21: 'polite' is no value of 'policy'"},
   {"refuses_a_day_that_is_none", DO("clock: {set: 1970-02-30T00:00:00Z}"), "F:8:22: '1970-02-30T00:00:00Z' is no day"},
+  {"refuses_tickets_kept_elsewhere", HEAD "device: {resume: disk}\n" TAIL, "F:4:18: 'disk' is no value of 'resume': write no, ram, nvm or yes"},
+  {"refuses_to_offer_no_ticket_anywhere", HEAD "device: {resume-anywhere: yes}\n" TAIL, "F:4:27: there is no ticket to offer"},
   /* timing */
   {"refuses_an_unknown_timing_profile", HEAD "timing: {profile: cortex-m99}\n" TAIL, "F:4:19: there is no timing profile 'cortex-m99'; there are: "},
   {"refuses_a_timing_file_that_is_not_there", HEAD "timing: {profile: ./nowhere.json}\n" TAIL, "F:4:19: timing profile: "},
