@@ -104,6 +104,24 @@ static int open_folder(struct broker *broker, struct error *error)
   return 0;
 }
 
+static void on_front_died(void *ctx)
+{
+  const struct broker *broker = ctx;
+  if (broker->config.died != NULL) broker->config.died(broker->config.ctx, "the gate before it has ended");
+}
+
+static int open_front(struct broker *broker, struct error *error)
+{
+  const struct broker_config *config = &broker->config;
+  struct front_config front = {.timeout_ms = config->handshake_timeout_ms,
+                               .rate = config->handshake_rate,
+                               .connections = config->connections,
+                               .died = on_front_died,
+                               .ctx = broker};
+  if (front.timeout_ms == 0 && front.rate <= 0) return 0;
+  return front_open(broker->loop, &front, broker->port, &broker->front, error);
+}
+
 static int open_local(struct broker *broker, struct error *error)
 {
   if (mosquitto_find(broker, error) != 0) return -1;
@@ -112,8 +130,7 @@ static int open_local(struct broker *broker, struct error *error)
   if (broker->port[BROKER_MAIN] == broker->port[BROKER_PROVE])
     return error_set(error, EXIT_CODE_USAGE, "both of the broker's listeners have port %u: give them different ones",
                      broker->port[BROKER_MAIN]);
-  if (broker->config.handshake_timeout_ms == 0) return 0;
-  return front_open(broker->loop, broker->port, broker->config.handshake_timeout_ms, &broker->front, error);
+  return open_front(broker, error);
 }
 
 static int open_remote(struct broker *broker, struct error *error)
@@ -264,6 +281,11 @@ const char *broker_address(const struct broker *broker, enum broker_listener lis
 uint16_t broker_port(const struct broker *broker, enum broker_listener listener)
 {
   return broker->front != NULL ? front_port(broker->front, (int) listener) : broker->port[listener];
+}
+
+uint16_t broker_inner_port(const struct broker *broker, enum broker_listener listener)
+{
+  return broker->port[listener];
 }
 
 uint64_t broker_timed_out(const struct broker *broker)

@@ -58,6 +58,8 @@ struct broker_config {
   struct broker_hooks hooks;
   uint32_t hook_timeout_ms;      /* 0: 60 s */
   uint32_t handshake_timeout_ms; /* local: a client has so long until its handshake is done (front.h); 0: any time */
+  double handshake_rate;         /* local: connections taken up per second, in their order (front.h); 0: as they come */
+  size_t connections;            /* with either of these: how many clients there may be at once */
   const char *operator_name;     /* local: CN that may read and write private/#; NULL: nobody */
   bool anyone;                 /* local: clients need no certificate and may do everything: a false broker's manners */
   bool crl;                    /* local: clients are checked against crl.pem, which must be there and valid */
@@ -138,6 +140,8 @@ uint64_t broker_timed_out(const struct broker *broker);
 /* Where to connect for this listener: 127.0.0.1, or the remote's name or address. */
 const char *broker_address(const struct broker *broker, enum broker_listener listener);
 uint16_t broker_port(const struct broker *broker, enum broker_listener listener);
+/* The same without the gate that a handshake time-out or rate puts before a local broker: where the operator goes. */
+uint16_t broker_inner_port(const struct broker *broker, enum broker_listener listener);
 bool broker_is_local(const struct broker *broker);
 bool broker_running(const struct broker *broker); /* a frozen one runs */
 

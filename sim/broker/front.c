@@ -1,229 +1,211 @@
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include "broker/front.h"
 
+#include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-enum { CHUNK = 4096, BACKLOG = 1024, RECORD_HEADER = 5, APPLICATION_DATA = 0x17 };
+#include "broker/gate.h"
 
-struct pair;
+#define OWN_DESCRIPTORS 256u /* of a gate, beside its connections and who waits */
 
-/* One end of a connection, and the bytes that are on their way from it to the other. */
-struct end {
-  struct pair *pair;
-  uv_tcp_t tcp;
-  uv_write_t write;
-  char bytes[CHUNK];
-};
-
-struct pair {
-  struct pair *next, **link;
+struct gate_process {
   struct front *front;
-  struct end client, broker;
-  uv_connect_t connect;
-  uv_timer_t deadline;
-  unsigned open; /* handles */
-  bool closing, shaken;
-  uint8_t header[RECORD_HEADER]; /* of the client's record */
-  size_t header_size, body_left;
-};
-
-struct listener {
-  struct front *front;
-  uv_tcp_t tcp;
-  const uint16_t *target;
-  uint16_t port;
+  pid_t pid;
+  int control, listeners[FRONT_LISTENERS]; /* -1: not open */
+  uv_poll_t end;
 };
 
 struct front {
-  uv_loop_t *loop;
-  struct listener listeners[FRONT_LISTENERS];
-  uint32_t timeout_ms;
-  uint64_t timed_out;
-  struct pair *pairs;
-  size_t pair_count;
-  unsigned open; /* listeners and pairs */
-  bool closing;
+  struct front_config config;
+  struct gate_shared *shared;
+  struct gate_process gates[FRONT_GATES_MAX];
+  size_t count, open; /* gates; handles */
+  uint16_t port[FRONT_LISTENERS];
   void (*closed)(void *ctx);
   void *ctx;
 };
 
+/* The child ---------------------------------------------------------------------------------------------------------*/
+
+static int by_number(const void *a, const void *b)
+{
+  return *(const int *) a - *(const int *) b;
+}
+
+/* The child has the parent's descriptors too, and a socket ends when its last one does. */
+static void close_others(int *kept, size_t count)
+{
+  unsigned from = STDERR_FILENO + 1;
+  qsort(kept, count, sizeof *kept, by_number);
+  for (size_t i = 0; i < count; i++) {
+    if ((unsigned) kept[i] > from) close_range(from, (unsigned) kept[i] - 1, 0);
+    from = (unsigned) kept[i] + 1;
+  }
+  close_range(from, ~0u, 0);
+}
+
+/* Ctrl-C is the parent's matter, and its handlers must not run here: they would write to its loop. */
+static void reset_signals(void)
+{
+  sigset_t none;
+  signal(SIGINT, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGTERM, SIG_DFL);
+  signal(SIGCHLD, SIG_DFL);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void be_gate(const struct front *front, const struct gate_process *gate, int control, pid_t parent)
+{
+  struct gate_config config = {.control = control,
+                               .timeout_ms = front->config.timeout_ms,
+                               .rate = front->config.rate / (double) front->count,
+                               .waiting_max = FRONT_WAITING_MAX / front->count,
+                               .shared = front->shared};
+  int kept[FRONT_LISTENERS + 1] = {control};
+  memcpy(config.listeners, gate->listeners, sizeof config.listeners);
+  memcpy(kept + 1, gate->listeners, sizeof config.listeners);
+  reset_signals();
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(0); /* it was faster */
+  prctl(PR_SET_NAME, "fleetsim-gate");
+  close_others(kept, FRONT_LISTENERS + 1);
+  gate_run(&config);
+}
+
+/* The parent --------------------------------------------------------------------------------------------------------*/
+
+static int fail(struct error *error, const char *what)
+{
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the gate before the broker (broker.handshake-timeout, broker.handshakes) cannot %s: %s", what,
+                   strerror(errno));
+}
+
+/* A socket that listens on 127.0.0.1; the gates' sockets of one listener have one port. */
+static int listen_on(uint16_t *port, struct error *error)
+{
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fail(error, "make a socket");
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
+      bind(fd, (struct sockaddr *) &address, size) != 0 || listen(fd, FRONT_BACKLOG) != 0 ||
+      getsockname(fd, (struct sockaddr *) &address, &size) != 0) {
+    fail(error, "listen on 127.0.0.1");
+    close(fd);
+    return -1;
+  }
+  *port = ntohs(address.sin_port);
+  return fd;
+}
+
 static void release(struct front *front)
 {
-  if (--front->open > 0 || !front->closing) return;
+  if (front->open > 0) return;
+  munmap(front->shared, sizeof *front->shared);
   if (front->closed != NULL) front->closed(front->ctx);
   free(front);
 }
 
-/* A connection ------------------------------------------------------------------------------------------------------*/
-
-static void on_part_closed(uv_handle_t *handle)
+static void on_end_closed(uv_handle_t *handle)
 {
-  struct pair *pair = handle->data;
-  if (--pair->open > 0) return;
-  struct front *front = pair->front;
-  free(pair);
-  release(front);
+  struct gate_process *gate = handle->data;
+  close(gate->control);
+  gate->front->open--;
+  release(gate->front);
 }
 
-static void pair_close(struct pair *pair)
+static void on_end(uv_poll_t *poll, int status, int events)
 {
-  if (pair->closing) return;
-  pair->closing = true;
-  *pair->link = pair->next;
-  if (pair->next != NULL) pair->next->link = pair->link;
-  pair->front->pair_count--;
-  uv_close((uv_handle_t *) &pair->client.tcp, on_part_closed);
-  uv_close((uv_handle_t *) &pair->broker.tcp, on_part_closed);
-  uv_close((uv_handle_t *) &pair->deadline, on_part_closed);
+  (void) status, (void) events;
+  struct gate_process *gate = poll->data;
+  uv_poll_stop(poll);
+  if (gate->front->config.died != NULL) gate->front->config.died(gate->front->config.ctx);
 }
 
-static void on_deadline(uv_timer_t *timer)
+static void close_listeners(struct gate_process *gate)
 {
-  struct pair *pair = timer->data;
-  pair->front->timed_out++;
-  pair_close(pair);
-}
-
-/* Looks at the headers of the client's records. */
-static bool is_shaken(struct pair *pair, const uint8_t *bytes, size_t size)
-{
-  while (size > 0) {
-    size_t skipped = size < pair->body_left ? size : pair->body_left;
-    bytes += skipped;
-    size -= skipped;
-    pair->body_left -= skipped;
-    if (size == 0) break;
-    pair->header[pair->header_size++] = *bytes++;
-    size--;
-    if (pair->header_size < RECORD_HEADER) continue;
-    if (pair->header[0] == APPLICATION_DATA) return true;
-    pair->header_size = 0;
-    pair->body_left = (size_t) pair->header[3] << 8 | pair->header[4];
+  for (int l = 0; l < FRONT_LISTENERS; l++) {
+    if (gate->listeners[l] >= 0) close(gate->listeners[l]);
+    gate->listeners[l] = -1;
   }
-  return false;
 }
 
-static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+static int start_gate(struct front *front, uv_loop_t *loop, struct gate_process *gate, struct error *error)
 {
-  (void) suggested;
-  struct pair *pair = handle->data;
-  struct end *from = handle == (uv_handle_t *) &pair->client.tcp ? &pair->client : &pair->broker;
-  *out = uv_buf_init(from->bytes, sizeof from->bytes);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer);
-
-static void on_written(uv_write_t *request, int status)
-{
-  struct end *from = request->data;
-  if (from->pair->closing) return;
-  if (status != 0 || uv_read_start((uv_stream_t *) &from->tcp, on_room, on_read) != 0) pair_close(from->pair);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
-{
-  struct pair *pair = stream->data;
-  bool by_client = stream == (uv_stream_t *) &pair->client.tcp;
-  struct end *from = by_client ? &pair->client : &pair->broker, *to = by_client ? &pair->broker : &pair->client;
-  if (size == 0) return;
-  if (size < 0) {
-    pair_close(pair);
-    return;
+  int ends[2];
+  pid_t parent = getpid();
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return fail(error, "be spoken to");
+  gate->pid = fork();
+  if (gate->pid == 0) be_gate(front, gate, ends[1], parent);
+  close(ends[1]);
+  if (gate->pid < 0) {
+    close(ends[0]);
+    return fail(error, "be started");
   }
-  if (by_client && !pair->shaken && is_shaken(pair, (const uint8_t *) buffer->base, (size_t) size)) {
-    pair->shaken = true;
-    uv_timer_stop(&pair->deadline);
-  }
-  uv_read_stop(stream);
-  uv_buf_t out = uv_buf_init(from->bytes, (unsigned) size);
-  if (uv_write(&from->write, (uv_stream_t *) &to->tcp, &out, 1, on_written) != 0) pair_close(pair);
-}
-
-static void on_connected(uv_connect_t *request, int status)
-{
-  struct pair *pair = request->data;
-  if (pair->closing) return;
-  if (status != 0 || uv_read_start((uv_stream_t *) &pair->client.tcp, on_room, on_read) != 0 ||
-      uv_read_start((uv_stream_t *) &pair->broker.tcp, on_room, on_read) != 0)
-    pair_close(pair);
-}
-
-static struct pair *pair_make(struct front *front)
-{
-  struct pair *pair = calloc(1, sizeof *pair);
-  if (pair == NULL) abort();
-  *pair = (struct pair){.next = front->pairs, .link = &front->pairs, .front = front, .open = 3};
-  if (front->pairs != NULL) front->pairs->link = &pair->next;
-  front->pairs = pair;
-  front->pair_count++;
+  gate->control = ends[0];
+  gate->end.data = gate;
   front->open++;
-  pair->client.pair = pair->broker.pair = pair;
-  uv_tcp_init(front->loop, &pair->client.tcp);
-  uv_tcp_init(front->loop, &pair->broker.tcp);
-  uv_timer_init(front->loop, &pair->deadline);
-  pair->client.tcp.data = pair->broker.tcp.data = pair->deadline.data = pair->connect.data = pair;
-  pair->client.write.data = &pair->client;
-  pair->broker.write.data = &pair->broker;
-  return pair;
+  uv_poll_init(loop, &gate->end, gate->control);
+  uv_poll_start(&gate->end, UV_READABLE, on_end);
+  close_listeners(gate);
+  return 0;
 }
 
-static struct sockaddr_in loopback(uint16_t port)
+/* A connection has two descriptors in its gate, who waits one; no gate has exactly its share of those who come. */
+static size_t gates_for(size_t connections)
 {
-  return (struct sockaddr_in){
-      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct rlimit limit;
+  size_t most = 1024;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) most = (size_t) limit.rlim_max;
+  size_t needed = 2 * (connections + connections / 8) + FRONT_WAITING_MAX;
+  size_t room = most > 2 * OWN_DESCRIPTORS ? most - OWN_DESCRIPTORS : OWN_DESCRIPTORS;
+  size_t count = (needed + room - 1) / room;
+  return count < FRONT_GATES_MAX ? count : FRONT_GATES_MAX;
 }
 
-static void on_connection(uv_stream_t *stream, int status)
+static int start_all(struct front *front, uv_loop_t *loop, struct error *error)
 {
-  struct listener *listener = stream->data;
-  struct front *front = listener->front;
-  if (status != 0) return; /* nobody came; the next one is told anew */
-  struct pair *pair = pair_make(front);
-  struct sockaddr_in target = loopback(*listener->target);
-  if (uv_accept(stream, (uv_stream_t *) &pair->client.tcp) != 0 || front->pair_count > FRONT_CONNECTIONS_MAX ||
-      uv_timer_start(&pair->deadline, on_deadline, front->timeout_ms, 0) != 0 ||
-      uv_tcp_connect(&pair->connect, &pair->broker.tcp, (const struct sockaddr *) &target, on_connected) != 0) {
-    pair_close(pair);
-    return;
-  }
-  uv_tcp_nodelay(&pair->client.tcp, 1);
-  uv_tcp_nodelay(&pair->broker.tcp, 1);
+  /* all listen before the first one is at work, so that none of them has all who come */
+  for (size_t g = 0; g < front->count; g++)
+    for (int l = 0; l < FRONT_LISTENERS; l++) {
+      front->gates[g].listeners[l] = listen_on(&front->port[l], error);
+      if (front->gates[g].listeners[l] < 0) return -1;
+    }
+  for (size_t g = 0; g < front->count; g++)
+    if (start_gate(front, loop, &front->gates[g], error) != 0) return -1;
+  return 0;
 }
 
-/* The whole ---------------------------------------------------------------------------------------------------------*/
-
-static int listen_before(struct listener *listener, struct error *error)
-{
-  struct sockaddr_in address = loopback(0);
-  int size = sizeof address;
-  int status = uv_tcp_bind(&listener->tcp, (const struct sockaddr *) &address, 0);
-  if (status == 0) status = uv_listen((uv_stream_t *) &listener->tcp, BACKLOG, on_connection);
-  if (status == 0) status = uv_tcp_getsockname(&listener->tcp, (struct sockaddr *) &address, &size);
-  listener->port = ntohs(address.sin_port);
-  if (status == 0) return 0;
-  return error_set(error, EXIT_CODE_SETUP,
-                   "the handshake time-out needs a port of its own on 127.0.0.1, and there is none: %s; remove "
-                   "broker.handshake-timeout if that cannot be changed",
-                   uv_strerror(status));
-}
-
-int front_open(uv_loop_t *loop, const uint16_t ports[FRONT_LISTENERS], uint32_t timeout_ms, struct front **out,
-               struct error *error)
+int front_open(uv_loop_t *loop, const struct front_config *config, const uint16_t ports[FRONT_LISTENERS],
+               struct front **out, struct error *error)
 {
   struct front *front = calloc(1, sizeof *front);
-  if (front == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
-  front->loop = loop;
-  front->timeout_ms = timeout_ms;
-  front->open = FRONT_LISTENERS;
-  for (int i = 0; i < FRONT_LISTENERS; i++) {
-    front->listeners[i] = (struct listener){.front = front, .target = &ports[i]};
-    uv_tcp_init(loop, &front->listeners[i].tcp);
-    front->listeners[i].tcp.data = &front->listeners[i];
+  void *shared = mmap(NULL, sizeof *front->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (front == NULL || shared == MAP_FAILED) {
+    free(front);
+    return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
   }
-  for (int i = 0; i < FRONT_LISTENERS; i++) {
-    if (listen_before(&front->listeners[i], error) == 0) continue;
+  front->config = *config;
+  front->shared = shared;
+  front->count = gates_for(config->connections);
+  for (size_t g = 0; g < front->count; g++)
+    front->gates[g] = (struct gate_process){.front = front, .control = -1, .listeners = {-1, -1}};
+  front_move(front, ports);
+  if (start_all(front, loop, error) != 0) {
     front_close(front, NULL, NULL);
     return -1;
   }
@@ -231,27 +213,44 @@ int front_open(uv_loop_t *loop, const uint16_t ports[FRONT_LISTENERS], uint32_t 
   return 0;
 }
 
+void front_move(struct front *front, const uint16_t ports[FRONT_LISTENERS])
+{
+  for (int l = 0; l < FRONT_LISTENERS; l++) atomic_store(&front->shared->target[l], ports[l]);
+}
+
 uint16_t front_port(const struct front *front, int listener)
 {
-  return front->listeners[listener].port;
+  return front->port[listener];
 }
 
 uint64_t front_timed_out(const struct front *front)
 {
-  return front->timed_out;
+  return atomic_load(&front->shared->timed_out);
 }
 
-static void on_listener_closed(uv_handle_t *handle)
+size_t front_waiting(const struct front *front)
 {
-  struct listener *listener = handle->data;
-  release(listener->front);
+  return atomic_load(&front->shared->waiting);
+}
+
+void front_drop(struct front *front)
+{
+  static const char order = GATE_DROP;
+  for (size_t g = 0; g < front->count; g++)
+    (void) !send(front->gates[g].control, &order, 1, MSG_NOSIGNAL); /* one that is gone has dropped them all */
 }
 
 void front_close(struct front *front, void (*closed)(void *ctx), void *ctx)
 {
-  front->closing = true;
   front->closed = closed;
   front->ctx = ctx;
-  while (front->pairs != NULL) pair_close(front->pairs);
-  for (int i = 0; i < FRONT_LISTENERS; i++) uv_close((uv_handle_t *) &front->listeners[i].tcp, on_listener_closed);
+  for (size_t g = 0; g < front->count; g++) {
+    struct gate_process *gate = &front->gates[g];
+    close_listeners(gate);
+    if (gate->control < 0) continue;
+    kill(gate->pid, SIGKILL);
+    while (waitpid(gate->pid, NULL, 0) < 0 && errno == EINTR) continue;
+    uv_close((uv_handle_t *) &gate->end, on_end_closed);
+  }
+  if (front->open == 0) release(front);
 }

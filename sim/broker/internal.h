@@ -50,7 +50,7 @@ struct broker {
   char version[300];
   uint16_t port[BROKER_LISTENERS];
   struct mosquitto mosquitto;
-  struct front *front;  /* only with a handshake time-out: what clients meet in mosquitto's place */
+  struct front *front;  /* only with a handshake time-out or rate: what clients meet in mosquitto's place */
   struct curl_uv *curl; /* made with the first hook that is a URL */
   struct task *tasks;
   unsigned held; /* tasks, the child, the front and curl: what must be gone before the broker is freed */

@@ -140,6 +140,7 @@ static void on_exit_seen(uv_process_t *process, int64_t status, int signal_numbe
     }
   }
   end_dial(m);
+  if (broker->front != NULL) front_drop(broker->front); /* who waited for it waits no more */
   uv_close((uv_handle_t *) process, on_process_closed);
 }
 
@@ -229,6 +230,7 @@ static void launch(struct broker *broker)
     return;
   }
   m->process_open = false;
+  if (broker->front != NULL) front_move(broker->front, broker->port); /* they may have been picked anew */
   int status = spawn(broker);
   if (status != 0) {
     char sentence[256];

@@ -7,7 +7,6 @@
 #include "scenario/check.h"
 
 #define HANDSHAKE_TIMEOUT_MAX_MS 3600000u
-#define FRONTED_DEVICES_MAX      4000u
 
 bool scenario_is_loopback(const char *host)
 {
@@ -104,6 +103,8 @@ static int check_remote(const struct take *t, const struct raw_broker *raw, stru
   if (raw->handshake_timeout != NULL)
     return take_fail(t, "broker", "handshake-timeout",
                      "a remote broker keeps its own handshake time-out: set it there and remove this");
+  if (raw->handshakes != NULL)
+    return take_fail(t, "broker", "handshakes", "a remote broker is as fast as it is: remove this");
   out->remote = true;
   if (take_url(t, "url", raw->url, out, out->host, &out->port) != 0 ||
       take_url(t, "prove-url", raw->prove_url, out, out->prove_host, &out->prove_port) != 0)
@@ -111,20 +112,18 @@ static int check_remote(const struct take *t, const struct raw_broker *raw, stru
   return raw->hooks == NULL ? 0 : check_hooks(t, raw->hooks, out);
 }
 
-/* The front (broker/front.h) has three descriptors a device, where a device alone has one. */
-static int check_handshake_timeout(const struct take *t, const struct raw_broker *raw, struct scenario *out)
+/* Both are kept by a gate before the broker (broker/front.h), which listens where it can. */
+static int check_gate(const struct take *t, const struct raw_broker *raw, struct scenario *out)
 {
-  static const char key[] = "handshake-timeout";
   uint64_t ms = 0;
-  if (take_duration(t, "broker", key, raw->handshake_timeout, 100, HANDSHAKE_TIMEOUT_MAX_MS, &ms) != 0) return -1;
-  if (ms > 0 && (out->port != 0 || out->prove_port != 0))
-    return take_fail(t, "broker", key,
-                     "with a handshake time-out the run chooses the ports: remove port and prove-port");
-  if (ms > 0 && out->devices > FRONTED_DEVICES_MAX)
-    return take_fail(t, "broker", key, "a handshake time-out is kept for up to %u devices, and the fleet has %zu",
-                     FRONTED_DEVICES_MAX, out->devices);
+  if (take_duration(t, "broker", "handshake-timeout", raw->handshake_timeout, 100, HANDSHAKE_TIMEOUT_MAX_MS, &ms) !=
+          0 ||
+      take_rate(t, "broker", "handshakes", raw->handshakes, &out->broker_handshake_rate) != 0)
+    return -1;
   out->broker_handshake_timeout_ms = (uint32_t) ms;
-  return 0;
+  if ((ms == 0 && raw->handshakes == NULL) || (out->port == 0 && out->prove_port == 0)) return 0;
+  return take_fail(t, "broker", ms > 0 ? "handshake-timeout" : "handshakes",
+                   "with a handshake time-out or rate the run chooses the ports: remove port and prove-port");
 }
 
 static int check_local(const struct take *t, const struct raw_broker *raw, struct scenario *out)
@@ -145,7 +144,7 @@ static int check_local(const struct take *t, const struct raw_broker *raw, struc
                      "'port' and 'prove-port' are the same: the second listener needs its own");
   out->port = (uint16_t) port;
   out->prove_port = (uint16_t) prove_port;
-  return check_handshake_timeout(t, raw, out);
+  return check_gate(t, raw, out);
 }
 
 int check_broker(const struct take *t, const struct raw_scenario *raw, struct scenario *out)

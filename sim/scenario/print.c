@@ -210,6 +210,9 @@ static void print_head(const struct scenario *s, FILE *out)
   if (s->broker_handshake_timeout_ms > 0)
     fprintf(out, "           behind a gate that ends a connection whose handshake is not done within %s\n",
             duration(s->broker_handshake_timeout_ms, limit));
+  if (s->broker_handshake_rate > 0)
+    fprintf(out, "           behind a gate that takes up %.6g connections a second, in their order\n",
+            s->broker_handshake_rate);
   fprintf(out, "  timing   modelled on %s%s\n", s->timing_profile,
           s->pace ? "; the devices are paced: nothing is faster than that processor" : "");
   if (s->crypto == SCENARIO_NATIVE) fprintf(out, "  crypto   the firmware's own P-256, as slow as it is\n");

@@ -76,7 +76,7 @@ struct raw_hooks {
 };
 
 struct raw_broker {
-  char *local, *url, *prove_url, *port, *prove_port, *handshake_timeout;
+  char *local, *url, *prove_url, *port, *prove_port, *handshake_timeout, *handshakes;
   struct raw_hooks *hooks;
 };
 

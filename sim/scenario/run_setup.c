@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "crypto/p256_host.h"
@@ -14,7 +13,6 @@
 
 #define BROKER_START_MS   15000u
 #define OPERATOR_START_MS 15000u
-#define OWN_DESCRIPTORS   256u
 
 /* The loop --------------------------------------------------------------------------------------------------------- */
 
@@ -106,6 +104,8 @@ static int open_broker(struct run *run)
                 .restart = text_or_null(scenario->hook_restart)},
       .tls_min = scenario->device.tls_min,
       .handshake_timeout_ms = scenario->broker_handshake_timeout_ms,
+      .handshake_rate = scenario->broker_handshake_rate,
+      .connections = scenario->devices,
       .operator_name = "operator",
       .died = on_broker_died,
       .ctx = run,
@@ -170,7 +170,7 @@ static int start_operator(struct run *run)
       files_join(run->operator_key, folder, "operator.key", &run->error) != 0)
     return -1;
   struct operator_config config = {.host = broker_host(run->broker),
-                                   .port = broker_port(run->broker, BROKER_MAIN),
+                                   .port = broker_inner_port(run->broker, BROKER_MAIN),
                                    .ca_path = run->operator_ca,
                                    .certificate_path = run->operator_certificate,
                                    .key_path = run->operator_key,
@@ -226,20 +226,6 @@ static int set_anchors(struct run *run, struct fleet_config *config)
   return 0;
 }
 
-/* Beside each device's end of a connection there are the two ends of the gate before the broker. */
-static int lend_descriptors(struct run *run)
-{
-  struct rlimit limit;
-  rlim_t needed = 3 * (rlim_t) run->scenario->devices + OWN_DESCRIPTORS;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) return 0;
-  limit.rlim_cur = needed;
-  if (needed <= limit.rlim_max && setrlimit(RLIMIT_NOFILE, &limit) == 0) return 0;
-  return error_set(&run->error, EXIT_CODE_SETUP,
-                   "%zu devices behind broker.handshake-timeout need %llu file descriptors; raise the hard limit "
-                   "(ulimit -Hn) or use fewer devices",
-                   run->scenario->devices, (unsigned long long) needed);
-}
-
 /* Before the broker is started, which inherits the limit of descriptors. */
 static int check_machine(struct run *run)
 {
@@ -250,7 +236,7 @@ static int check_machine(struct run *run)
                                 .source_addresses = scenario->source_addresses};
   if (preflight(&need, &run->error) != 0) return -1;
   run->source_addresses = need.source_addresses;
-  return scenario->broker_handshake_timeout_ms > 0 ? lend_descriptors(run) : 0;
+  return 0;
 }
 
 static int start_fleet(struct run *run)

@@ -179,6 +179,7 @@ struct scenario {
   char prove_host[256];                 /* host of broker.prove-url; "" when local or when there is none */
   uint16_t port, prove_port;            /* 0: any free port (local), no such listener (remote) */
   uint32_t broker_handshake_timeout_ms; /* broker.handshake-timeout, local; 0: none */
+  double broker_handshake_rate;         /* broker.handshakes per second, local; 0: as many as it can */
   char hook_present[512], hook_trust_clients[512], hook_reload[512], hook_restart[512]; /* "" : none */
 
   struct scenario_reconnect reconnect;

@@ -116,7 +116,7 @@ static const cyaml_schema_field_t broker_fields[] = {
   TEXT("local", struct raw_broker, local), TEXT("url", struct raw_broker, url),
   TEXT("prove-url", struct raw_broker, prove_url), TEXT("port", struct raw_broker, port),
   TEXT("prove-port", struct raw_broker, prove_port), GROUP("hooks", struct raw_broker, hooks, hooks_fields),
-  TEXT("handshake-timeout", struct raw_broker, handshake_timeout), CYAML_FIELD_END};
+  TEXT("handshake-timeout", struct raw_broker, handshake_timeout), TEXT("handshakes", struct raw_broker, handshakes), CYAML_FIELD_END};
 static const cyaml_schema_field_t cohort_policy_fields[] = {
   MUST("cohort", struct raw_policy, cohort), TEXT("policy", struct raw_policy, policy),
   TEXT("base", struct raw_policy, base), TEXT("cap", struct raw_policy, cap), CYAML_FIELD_END};

@@ -4,14 +4,17 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "broker/front.h"
@@ -22,7 +25,7 @@ static uv_loop_t loop;
 static struct front *front;
 static uint16_t ports[FRONT_LISTENERS];
 static int broker, client, accepted;
-static unsigned closed;
+static unsigned closed, died;
 
 static struct sockaddr_in loopback(uint16_t port)
 {
@@ -46,23 +49,50 @@ static void on_closed(void *ctx)
   ++*(unsigned *) ctx;
 }
 
-static int begin(void **state)
+static void on_died(void *ctx)
 {
-  (void) state;
+  ++*(unsigned *) ctx;
+}
+
+/* A gate that waits for nobody, takes up `rate` a second, and has a process more for every few connections. */
+static int begin_with(double rate, size_t connections)
+{
   struct sockaddr_in address = loopback(0);
   socklen_t size = sizeof address;
   struct error error = {0};
   signal(SIGPIPE, SIG_IGN);
-  closed = 0;
+  closed = died = 0;
   client = accepted = -1;
   broker = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   assert_int_equal(bind(broker, (struct sockaddr *) &address, size), 0);
-  assert_int_equal(listen(broker, 8), 0);
+  assert_int_equal(listen(broker, 128), 0);
   assert_int_equal(getsockname(broker, (struct sockaddr *) &address, &size), 0);
   ports[0] = ports[1] = ntohs(address.sin_port);
   uv_loop_init(&loop);
-  if (front_open(&loop, ports, TIMEOUT_MS, &front, &error) != 0) fail_msg("%s", error.text);
+  struct front_config config = {
+      .timeout_ms = TIMEOUT_MS, .rate = rate, .connections = connections, .died = on_died, .ctx = &died};
+  if (front_open(&loop, &config, ports, &front, &error) != 0) fail_msg("%s", error.text);
   return 0;
+}
+
+static int begin(void **state)
+{
+  (void) state;
+  return begin_with(0, 100);
+}
+
+static int begin_slow(void **state)
+{
+  (void) state;
+  return begin_with(20, 100);
+}
+
+static int begin_many(void **state)
+{
+  (void) state;
+  struct rlimit limit;
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  return begin_with(0, (size_t) limit.rlim_max);
 }
 
 static int finish(void **state)
@@ -194,9 +224,169 @@ static void without_a_broker_a_connection_is_closed(void **state)
   assert_int_equal(front_timed_out(front), 0);
 }
 
+/* Opens `count` connections through the gate, each of which says its number. */
+static void crowd(int *fds, int count)
+{
+  for (int i = 0; i < count; i++) {
+    dial(0);
+    char number = (char) i;
+    say(&number, 1);
+    fds[i] = client;
+  }
+  client = -1;
+}
+
+static void close_all(int *fds, int count)
+{
+  for (int i = 0; i < count; i++)
+    if (fds[i] >= 0) close(fds[i]);
+}
+
+/* The number that the next one says who comes to the broker within the time; -1: nobody came. */
+static int next_guest(uint64_t ms)
+{
+  int fd = -1;
+  char number = -1;
+  for (uint64_t end = uv_hrtime() + ms * 1000000; fd < 0 && uv_hrtime() < end; turn())
+    fd = accept4(broker, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0) return -1;
+  for (uint64_t end = uv_hrtime() + 200 * 1000000ull; uv_hrtime() < end; turn())
+    if (recv(fd, &number, 1, MSG_DONTWAIT) == 1) break;
+  close(fd);
+  return number;
+}
+
+/* 20 a second, by a clock: twelve need 11 turns of 50 ms. */
+static void who_comes_has_his_turn_in_order_and_at_the_rate(void **state)
+{
+  (void) state;
+  enum { COUNT = 12 };
+  int fds[COUNT];
+  uint64_t begun = uv_hrtime();
+  crowd(fds, COUNT);
+  for (int i = 0; i < COUNT; i++) assert_int_equal(next_guest(PATIENCE_MS), i);
+  uint64_t ms = (uv_hrtime() - begun) / 1000000;
+  if (ms < 11 * 50 - 30) fail_msg("12 connections were taken up within %d ms", (int) ms);
+  close_all(fds, COUNT);
+}
+
+static void who_has_left_has_his_turn_all_the_same(void **state)
+{
+  (void) state;
+  int fds[4];
+  crowd(fds, 4);
+  assert_int_equal(next_guest(PATIENCE_MS), 0);
+  close(fds[1]);
+  fds[1] = -1;
+  for (int i = 1; i < 4; i++) assert_int_equal(next_guest(PATIENCE_MS), i);
+  close_all(fds, 4);
+}
+
+static void turns_that_nobody_wanted_are_not_saved_up(void **state)
+{
+  (void) state;
+  int fds[6];
+  turn_for(400); /* eight turns */
+  uint64_t begun = uv_hrtime();
+  crowd(fds, 6);
+  for (int i = 0; i < 6; i++) assert_int_equal(next_guest(PATIENCE_MS), i);
+  uint64_t ms = (uv_hrtime() - begun) / 1000000;
+  if (ms < 5 * 50 - 30) fail_msg("six connections were taken up within %d ms", (int) ms);
+  close_all(fds, 6);
+}
+
+/* The time-out is the broker's, which has not seen him yet. */
+static void who_waits_is_not_timed(void **state)
+{
+  (void) state;
+  enum { COUNT = 12 };
+  int fds[COUNT];
+  crowd(fds, COUNT);
+  turn_for(TIMEOUT_MS + 50);
+  assert_in_range(front_waiting(front), 1, COUNT - 6);
+  client = fds[COUNT - 1];
+  assert_int_equal(fate(0), 'o');
+  client = -1;
+  close_all(fds, COUNT);
+}
+
+static void a_broker_that_ends_forgets_who_waits(void **state)
+{
+  (void) state;
+  int fds[8];
+  crowd(fds, 8);
+  assert_int_equal(next_guest(PATIENCE_MS), 0);
+  front_drop(front);
+  for (int i = 0; i < 8; i++) {
+    client = fds[i];
+    assert_int_equal(fate(100), 'c');
+  }
+  client = -1;
+  assert_int_equal(front_waiting(front), 0);
+  close_all(fds, 8);
+  dial(0);
+  say("x", 1);
+  while (next_guest(50) != 'x') continue; /* somebody who was on his way may come before */
+}
+
+static void the_broker_can_move(void **state)
+{
+  (void) state;
+  struct sockaddr_in address = loopback(0);
+  socklen_t size = sizeof address;
+  close(broker);
+  broker = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  assert_int_equal(bind(broker, (struct sockaddr *) &address, size), 0);
+  assert_int_equal(listen(broker, 8), 0);
+  assert_int_equal(getsockname(broker, (struct sockaddr *) &address, &size), 0);
+  front_move(front, (uint16_t[]){ntohs(address.sin_port), ntohs(address.sin_port)});
+  meet(0);
+}
+
+/* More connections than one process can have descriptors for: several gates listen on one port. */
+static void several_gates_have_one_port(void **state)
+{
+  (void) state;
+  enum { COUNT = 40 };
+  int fds[COUNT];
+  bool met[COUNT] = {false};
+  crowd(fds, COUNT);
+  for (int i = 0; i < COUNT; i++) {
+    int number = next_guest(PATIENCE_MS);
+    assert_in_range(number, 0, COUNT - 1);
+    assert_false(met[number]);
+    met[number] = true;
+  }
+  close_all(fds, COUNT);
+}
+
+static pid_t child_of(pid_t parent)
+{
+  char path[64], text[16] = "";
+  snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int) parent, (int) parent);
+  FILE *file = fopen(path, "r");
+  if (file == NULL) return -1;
+  char *got = fgets(text, sizeof text, file);
+  fclose(file);
+  return got == NULL ? -1 : (pid_t) strtol(text, NULL, 10);
+}
+
+static void a_gate_that_ends_by_itself_is_told(void **state)
+{
+  (void) state;
+  pid_t gate = child_of(getpid());
+  if (gate < 0) skip(); /* this kernel does not tell */
+  turn_for(50);
+  assert_int_equal(died, 0);
+  kill(gate, SIGKILL);
+  for (uint64_t end = uv_hrtime() + PATIENCE_MS * 1000000ull; died == 0 && uv_hrtime() < end;) turn();
+  assert_int_equal(died, 1);
+}
+
 int main(void)
 {
-#define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define test(name)      cmocka_unit_test_setup_teardown(name, begin, finish)
+#define slow_test(name) cmocka_unit_test_setup_teardown(name, begin_slow, finish)
   const struct CMUnitTest tests[] = {
       test(who_says_nothing_is_cut_off_and_counted),
       test(who_has_only_begun_is_cut_off),
@@ -205,6 +395,14 @@ int main(void)
       test(what_the_broker_says_arrives_and_so_does_its_end),
       test(the_clients_end_reaches_the_broker),
       test(without_a_broker_a_connection_is_closed),
+      test(the_broker_can_move),
+      test(a_gate_that_ends_by_itself_is_told),
+      slow_test(who_comes_has_his_turn_in_order_and_at_the_rate),
+      slow_test(who_has_left_has_his_turn_all_the_same),
+      slow_test(turns_that_nobody_wanted_are_not_saved_up),
+      slow_test(who_waits_is_not_timed),
+      slow_test(a_broker_that_ends_forgets_who_waits),
+      cmocka_unit_test_setup_teardown(several_gates_have_one_port, begin_many, finish),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,352 @@
+#define _GNU_SOURCE
+#include "broker/gate.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { CHUNK = 16384, RECORD_HEADER = 5, APPLICATION_DATA = 0x17, OWN_DESCRIPTORS = 64 };
+#define CATCH_UP_US \
+  20000.0 /* a timer that is late is made up for by this much: the rate holds, and there is no burst */
+
+struct pair;
+
+/* One end of a connection, and the bytes that are on their way from it to the other. */
+struct end {
+  struct pair *pair;
+  uv_tcp_t tcp;
+  uv_write_t write;
+  char *rest; /* what the other side could not take yet; NULL: nothing, and this end is read */
+};
+
+struct pair {
+  struct pair *next, **link; /* among all */
+  struct pair *behind;       /* in the queue */
+  struct gate *gate;
+  struct end client, broker;
+  uv_connect_t connect;
+  uv_timer_t deadline;
+  int listener;
+  unsigned open; /* handles */
+  bool closing, shaken;
+  uint8_t header[RECORD_HEADER]; /* of the client's record */
+  size_t header_size, body_left;
+};
+
+struct listener {
+  struct gate *gate;
+  uv_tcp_t tcp;
+  int number;
+  bool stopped; /* somebody came whom there was no room for: he waits in the kernel */
+};
+
+struct gate {
+  struct gate_config config;
+  uv_loop_t loop;
+  struct listener listeners[FRONT_LISTENERS];
+  uv_poll_t control;
+  uv_timer_t turn;
+  struct pair *pairs, *first, *last; /* all; those that wait for their turn, in order */
+  size_t count, count_max, waiting;
+  double next_us; /* when the next one has his turn */
+  char bytes[CHUNK];
+};
+
+/* A connection ------------------------------------------------------------------------------------------------------*/
+
+static void fill(struct gate *gate);
+
+static void on_part_closed(uv_handle_t *handle)
+{
+  struct pair *pair = handle->data;
+  if (--pair->open > 0) return;
+  struct gate *gate = pair->gate;
+  gate->count--;
+  free(pair->client.rest);
+  free(pair->broker.rest);
+  free(pair);
+  fill(gate);
+}
+
+static void pair_close(struct pair *pair)
+{
+  if (pair->closing) return;
+  pair->closing = true;
+  *pair->link = pair->next;
+  if (pair->next != NULL) pair->next->link = pair->link;
+  uv_close((uv_handle_t *) &pair->client.tcp, on_part_closed);
+  uv_close((uv_handle_t *) &pair->broker.tcp, on_part_closed);
+  uv_close((uv_handle_t *) &pair->deadline, on_part_closed);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+  struct pair *pair = timer->data;
+  atomic_fetch_add(&pair->gate->config.shared->timed_out, 1);
+  pair_close(pair);
+}
+
+/* Looks at the headers of the client's records. */
+static bool is_shaken(struct pair *pair, const uint8_t *bytes, size_t size)
+{
+  while (size > 0) {
+    size_t skipped = size < pair->body_left ? size : pair->body_left;
+    bytes += skipped;
+    size -= skipped;
+    pair->body_left -= skipped;
+    if (size == 0) break;
+    pair->header[pair->header_size++] = *bytes++;
+    size--;
+    if (pair->header_size < RECORD_HEADER) continue;
+    if (pair->header[0] == APPLICATION_DATA) return true;
+    pair->header_size = 0;
+    pair->body_left = (size_t) pair->header[3] << 8 | pair->header[4];
+  }
+  return false;
+}
+
+static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+  (void) suggested;
+  struct pair *pair = handle->data;
+  *out = uv_buf_init(pair->gate->bytes, sizeof pair->gate->bytes);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer);
+
+static void on_written(uv_write_t *request, int status)
+{
+  struct end *from = request->data;
+  free(from->rest);
+  from->rest = NULL;
+  if (from->pair->closing) return;
+  if (status != 0 || uv_read_start((uv_stream_t *) &from->tcp, on_room, on_read) != 0) pair_close(from->pair);
+}
+
+/* What does not go at once is kept, and this end is not read until it has gone. */
+static bool pass(struct end *from, struct end *to, const char *bytes, size_t size)
+{
+  uv_buf_t all = uv_buf_init((char *) bytes, (unsigned) size);
+  int sent = uv_try_write((uv_stream_t *) &to->tcp, &all, 1);
+  if (sent == UV_EAGAIN) sent = 0;
+  if (sent < 0) return false;
+  if ((size_t) sent == size) return true;
+  size_t left = size - (size_t) sent;
+  from->rest = malloc(left);
+  if (from->rest == NULL) return false;
+  memcpy(from->rest, bytes + sent, left);
+  uv_read_stop((uv_stream_t *) &from->tcp);
+  uv_buf_t rest = uv_buf_init(from->rest, (unsigned) left);
+  return uv_write(&from->write, (uv_stream_t *) &to->tcp, &rest, 1, on_written) == 0;
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+{
+  struct pair *pair = stream->data;
+  bool by_client = stream == (uv_stream_t *) &pair->client.tcp;
+  struct end *from = by_client ? &pair->client : &pair->broker, *to = by_client ? &pair->broker : &pair->client;
+  if (size == 0) return;
+  if (size < 0) {
+    pair_close(pair);
+    return;
+  }
+  if (by_client && !pair->shaken && is_shaken(pair, (const uint8_t *) buffer->base, (size_t) size)) {
+    pair->shaken = true;
+    uv_timer_stop(&pair->deadline);
+  }
+  if (!pass(from, to, buffer->base, (size_t) size)) pair_close(pair);
+}
+
+static void on_connected(uv_connect_t *request, int status)
+{
+  struct pair *pair = request->data;
+  if (pair->closing) return;
+  if (status != 0 || uv_read_start((uv_stream_t *) &pair->client.tcp, on_room, on_read) != 0 ||
+      uv_read_start((uv_stream_t *) &pair->broker.tcp, on_room, on_read) != 0)
+    pair_close(pair);
+}
+
+static void take_up(struct pair *pair)
+{
+  const struct gate_config *config = &pair->gate->config;
+  struct sockaddr_in target = {.sin_family = AF_INET,
+                               .sin_port = htons(atomic_load(&config->shared->target[pair->listener])),
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  if ((config->timeout_ms > 0 && uv_timer_start(&pair->deadline, on_deadline, config->timeout_ms, 0) != 0) ||
+      uv_tcp_connect(&pair->connect, &pair->broker.tcp, (const struct sockaddr *) &target, on_connected) != 0) {
+    pair_close(pair);
+    return;
+  }
+  uv_tcp_nodelay(&pair->client.tcp, 1);
+  uv_tcp_nodelay(&pair->broker.tcp, 1);
+}
+
+/* Turns -------------------------------------------------------------------------------------------------------------*/
+
+static double now_us(void)
+{
+  return (double) uv_hrtime() / 1e3;
+}
+
+static void on_turn(uv_timer_t *timer);
+
+static void arm_turn(struct gate *gate)
+{
+  double wait_us = gate->next_us - now_us();
+  uint64_t wait_ms = wait_us > 0 ? (uint64_t) (wait_us / 1e3) + 1 : 1;
+  if (gate->first != NULL) uv_timer_start(&gate->turn, on_turn, wait_ms, 0);
+}
+
+static struct pair *pop(struct gate *gate)
+{
+  struct pair *pair = gate->first;
+  gate->first = pair->behind;
+  if (gate->first == NULL) gate->last = NULL;
+  gate->waiting--;
+  atomic_fetch_sub(&gate->config.shared->waiting, 1);
+  return pair;
+}
+
+static void on_turn(uv_timer_t *timer)
+{
+  struct gate *gate = timer->data;
+  double now = now_us();
+  if (gate->next_us < now - CATCH_UP_US) gate->next_us = now - CATCH_UP_US;
+  while (gate->first != NULL && gate->next_us <= now) {
+    take_up(pop(gate));
+    gate->next_us += 1e6 / gate->config.rate;
+  }
+  arm_turn(gate);
+  fill(gate);
+}
+
+static void queue(struct pair *pair)
+{
+  struct gate *gate = pair->gate;
+  bool alone = gate->first == NULL;
+  if (alone)
+    gate->first = pair;
+  else
+    gate->last->behind = pair;
+  gate->last = pair;
+  gate->waiting++;
+  atomic_fetch_add(&gate->config.shared->waiting, 1);
+  if (!alone) return;
+  if (gate->next_us < now_us()) gate->next_us = now_us(); /* turns that nobody wanted are not saved up */
+  on_turn(&gate->turn);
+}
+
+/* Who comes ---------------------------------------------------------------------------------------------------------*/
+
+static bool has_room(const struct gate *gate)
+{
+  return gate->count < gate->count_max && gate->waiting < gate->config.waiting_max;
+}
+
+static struct pair *pair_make(struct gate *gate, int listener)
+{
+  struct pair *pair = calloc(1, sizeof *pair);
+  if (pair == NULL) abort();
+  *pair = (struct pair){.next = gate->pairs, .link = &gate->pairs, .gate = gate, .listener = listener, .open = 3};
+  if (gate->pairs != NULL) gate->pairs->link = &pair->next;
+  gate->pairs = pair;
+  gate->count++;
+  pair->client.pair = pair->broker.pair = pair;
+  uv_tcp_init(&gate->loop, &pair->client.tcp);
+  uv_tcp_init(&gate->loop, &pair->broker.tcp);
+  uv_timer_init(&gate->loop, &pair->deadline);
+  pair->client.tcp.data = pair->broker.tcp.data = pair->deadline.data = pair->connect.data = pair;
+  pair->client.write.data = &pair->client;
+  pair->broker.write.data = &pair->broker;
+  return pair;
+}
+
+static void welcome(struct listener *listener)
+{
+  struct gate *gate = listener->gate;
+  listener->stopped = !has_room(gate);
+  if (listener->stopped) return; /* libuv asks nobody in until this one has been accepted */
+  struct pair *pair = pair_make(gate, listener->number);
+  if (uv_accept((uv_stream_t *) &listener->tcp, (uv_stream_t *) &pair->client.tcp) != 0)
+    pair_close(pair);
+  else if (gate->config.rate > 0)
+    queue(pair);
+  else
+    take_up(pair);
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+  if (status == 0) welcome(stream->data); /* else nobody came; the next one is told anew */
+}
+
+/* There may be room again. */
+static void fill(struct gate *gate)
+{
+  for (int l = 0; l < FRONT_LISTENERS; l++)
+    if (gate->listeners[l].stopped && has_room(gate)) welcome(&gate->listeners[l]);
+}
+
+/* The whole ---------------------------------------------------------------------------------------------------------*/
+
+static void drop(struct gate *gate)
+{
+  while (gate->first != NULL) pop(gate);
+  uv_timer_stop(&gate->turn);
+  while (gate->pairs != NULL) pair_close(gate->pairs);
+  for (int l = 0; l < FRONT_LISTENERS; l++)
+    for (int fd; (fd = accept4(gate->config.listeners[l], NULL, NULL, SOCK_CLOEXEC)) >= 0;) close(fd);
+}
+
+static void on_control(uv_poll_t *poll, int status, int events)
+{
+  (void) events;
+  struct gate *gate = poll->data;
+  char order;
+  if (status < 0 || recv(gate->config.control, &order, 1, 0) <= 0) _exit(0);
+  if (order == GATE_DROP) drop(gate);
+}
+
+/* A connection needs two descriptors; there may be as many as this process is given. */
+static void raise_limit(struct gate *gate)
+{
+  struct rlimit limit;
+  gate->count_max = 256;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 2 * OWN_DESCRIPTORS)
+    gate->count_max = (size_t) (limit.rlim_cur - OWN_DESCRIPTORS) / 2;
+}
+
+static bool begin(struct gate *gate)
+{
+  if (uv_loop_init(&gate->loop) != 0) return false;
+  for (int l = 0; l < FRONT_LISTENERS; l++) {
+    struct listener *listener = &gate->listeners[l];
+    *listener = (struct listener){.gate = gate, .number = l};
+    if (uv_tcp_init(&gate->loop, &listener->tcp) != 0 || uv_tcp_open(&listener->tcp, gate->config.listeners[l]) != 0)
+      return false;
+    listener->tcp.data = listener;
+    if (uv_listen((uv_stream_t *) &listener->tcp, FRONT_BACKLOG, on_connection) != 0) return false;
+  }
+  uv_timer_init(&gate->loop, &gate->turn);
+  gate->turn.data = gate;
+  gate->control.data = gate;
+  return uv_poll_init(&gate->loop, &gate->control, gate->config.control) == 0 &&
+         uv_poll_start(&gate->control, UV_READABLE, on_control) == 0;
+}
+
+void gate_run(const struct gate_config *config)
+{
+  struct gate *gate = calloc(1, sizeof *gate);
+  if (gate == NULL) _exit(1);
+  gate->config = *config;
+  raise_limit(gate);
+  if (begin(gate)) uv_run(&gate->loop, UV_RUN_DEFAULT);
+  _exit(1);
+}
