@@ -172,6 +172,9 @@ int fleet_set_fault(struct fleet *fleet, const uint32_t *devices, size_t count, 
                     struct error *error);
 void fleet_mend(struct fleet *fleet, const uint32_t *devices, size_t count);
 
+/* Bit f for every device_failure f that faults may end in. They count as foretold for a device whose line has one. */
+uint64_t fleet_network_failures(void);
+
 /* The name of config.place[place] leads elsewhere from the next attempt on; `host` of `now` is not looked at. */
 void fleet_lead(struct fleet *fleet, size_t place, const struct fleet_place *now);
 

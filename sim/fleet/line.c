@@ -37,16 +37,19 @@ void member_hang_up(struct member *m)
 
 /* Faults ----------------------------------------------------------------------------------------------------------- */
 
+uint64_t fleet_network_failures(void)
+{
+  return UINT64_C(1) << DEVICE_FAIL_TCP_REFUSED | UINT64_C(1) << DEVICE_FAIL_TCP_RESET |
+         UINT64_C(1) << DEVICE_FAIL_TCP_CLOSED | UINT64_C(1) << DEVICE_FAIL_TCP_TIMEOUT |
+         UINT64_C(1) << DEVICE_FAIL_TLS_TIMEOUT | UINT64_C(1) << DEVICE_FAIL_MQTT_TIMEOUT |
+         UINT64_C(1) << DEVICE_FAIL_SESSION_CLOSED | UINT64_C(1) << DEVICE_FAIL_SESSION_RESET |
+         UINT64_C(1) << DEVICE_FAIL_SESSION_PING | UINT64_C(1) << DEVICE_FAIL_SESSION_ACK |
+         UINT64_C(1) << DEVICE_FAIL_SESSION_BACKLOG;
+}
+
 bool member_foretells(const struct member *m, enum device_failure failure)
 {
-  static const uint64_t of_the_network =
-      UINT64_C(1) << DEVICE_FAIL_TCP_REFUSED | UINT64_C(1) << DEVICE_FAIL_TCP_RESET |
-      UINT64_C(1) << DEVICE_FAIL_TCP_CLOSED | UINT64_C(1) << DEVICE_FAIL_TCP_TIMEOUT |
-      UINT64_C(1) << DEVICE_FAIL_TLS_TIMEOUT | UINT64_C(1) << DEVICE_FAIL_MQTT_TIMEOUT |
-      UINT64_C(1) << DEVICE_FAIL_SESSION_CLOSED | UINT64_C(1) << DEVICE_FAIL_SESSION_RESET |
-      UINT64_C(1) << DEVICE_FAIL_SESSION_PING | UINT64_C(1) << DEVICE_FAIL_SESSION_ACK |
-      UINT64_C(1) << DEVICE_FAIL_SESSION_BACKLOG;
-  if (m->faults == NULL || (of_the_network >> failure & 1u) == 0) return false;
+  if (m->faults == NULL || (fleet_network_failures() >> failure & 1u) == 0) return false;
   return !fault_is_none(fault_get(m->faults));
 }
 

@@ -35,6 +35,9 @@ int check_policy(const struct take *t, const char *at, const char *policy, const
 int check_who(const struct take *t, const char *at, const struct raw_args *raw, const struct scenario *scenario,
               bool needed, struct scenario_who *out);
 
+/* fault_check.c: all of a fault step but WHO and for. */
+int check_fault(const struct take *t, const char *at, const struct raw_args *raw, struct fault *out);
+
 /* `gate`: may wait ("within"), for 60 s unless it says otherwise. */
 int check_expr(const struct take *t, const char *at, const char *text, const struct pki_roots *roots, bool gate,
                struct expr *out);

@@ -51,12 +51,14 @@ static uint64_t step_ms(const struct scenario *s, const struct scenario_step *st
   case STEP_DRAIN:
   case STEP_SHELF:
   case STEP_TRESPASS:
+  case STEP_FAULT:
   case STEP_WAIT: return step->within_ms;
   case STEP_TELEMETRY:
   case STEP_WAKE:
   case STEP_CLOCK:
   case STEP_PROMPT:
   case STEP_POLICY:
+  case STEP_MEND:
   case STEP_KINDS: break;
   }
   return 0;
@@ -114,6 +116,20 @@ static void print_policy(const struct scenario_reconnect *policy, FILE *out)
   if (policy->policy != SCENARIO_FIXED) fprintf(out, ", cap %s", duration(policy->cap_ms, text));
 }
 
+static void print_fault(const struct fault *f, FILE *out)
+{
+  char text[32];
+  if (f->reset) fprintf(out, "; reset open connections");
+  if (f->refuse) fprintf(out, "; refuse new connections");
+  if (f->black_hole) fprintf(out, "; let nothing arrive or leave");
+  if (f->latency_ms > 0) fprintf(out, "; %s each way", duration(f->latency_ms, text));
+  if (f->jitter_ms > 0) fprintf(out, " +-%s", duration(f->jitter_ms, text));
+  if (f->bandwidth_per_s > 0) fprintf(out, "; %llu bytes a second", (unsigned long long) f->bandwidth_per_s);
+  if (f->cut_after > 0) fprintf(out, "; cut after %llu bytes", (unsigned long long) f->cut_after);
+  if (f->slice > 0) fprintf(out, "; %u byte%s at a time", (unsigned) f->slice, f->slice == 1 ? "" : "s");
+  if (f->slow_close_ms > 0) fprintf(out, "; ends are learnt %s late", duration(f->slow_close_ms, text));
+}
+
 static void print_device_step(const struct scenario_step *step, FILE *out)
 {
   char text[32];
@@ -135,6 +151,11 @@ static void print_device_step(const struct scenario_step *step, FILE *out)
     fprintf(out, "from here on let %s try again by ", who);
     print_policy(&step->reconnect, out);
     return;
+  case STEP_FAULT:
+    fprintf(out, "disturb the lines of %s", who);
+    print_fault(&step->fault, out);
+    return;
+  case STEP_MEND: fprintf(out, "mend the lines of %s", who); return;
   case STEP_CLOCK:
     if (step->clock_right)
       fprintf(out, "set the clocks of %s right", who);

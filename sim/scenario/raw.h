@@ -17,6 +17,7 @@
 struct raw_args {
   char *rate, *arrival, *share, *every, *bytes, *qos, *within, *root, *cross, *intermediate, *cross_expired,
       *leaf_expired, *apply, *policy, *base, *cap, *cohort, *full_handshake, *set, *time, *say;
+  char *latency, *jitter, *bandwidth, *cut_after, *reset, *slice, *black_hole, *slow_close, *refuse; /* of a fault */
   char **roots;
   unsigned roots_count;
   char **waves;

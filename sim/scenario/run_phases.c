@@ -26,6 +26,8 @@ static step_function *const step_functions[STEP_KINDS] = {
     [STEP_CLOCK] = step_clock,
     [STEP_TRESPASS] = step_trespass,
     [STEP_POLICY] = step_reconnect_policy,
+    [STEP_FAULT] = step_fault,
+    [STEP_MEND] = step_mend,
     [STEP_WAIT] = step_wait,
     [STEP_PROMPT] = step_prompt,
 };
@@ -75,10 +77,17 @@ static bool ends_sessions(const struct scenario_step *step)
   return step->kind == STEP_TRESPASS || restarts_broker(step);
 }
 
+static bool changes_lines(const struct scenario_step *step)
+{
+  return step->kind == STEP_FAULT || step->kind == STEP_MEND;
+}
+
 static uint64_t foretold(const struct scenario_phase *phase)
 {
   uint64_t mask = phase->has_until ? foretold_by(&phase->until) : 0;
   for (size_t e = 0; e < phase->expect_count; e++) mask |= foretold_by(&phase->expect[e]);
+  for (size_t s = 0; s < phase->step_count; s++)
+    if (changes_lines(&phase->steps[s])) mask |= fleet_network_failures();
   for (size_t s = 0; s < phase->step_count; s++)
     if (ends_sessions(&phase->steps[s]))
       mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) | bit(DEVICE_FAIL_SESSION_DISCONNECT) |

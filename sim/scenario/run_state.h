@@ -136,6 +136,7 @@ int run_wait_broker(struct run *run, void (*operation)(struct broker *, broker_d
 
 /* Steps, one file per kind (steps/). */
 typedef enum step_outcome step_function(struct run *run, const struct scenario_step *step);
+step_function step_fault, step_mend;
 step_function step_reconnect_policy;
 step_function step_connect, step_telemetry, step_drain, step_push_trust, step_prove, step_present, step_trust_clients,
     step_reload, step_restart, step_reconnect, step_reissue, step_shelf, step_wake, step_clock, step_trespass,

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "fleetsim/device.h"
+#include "net/fault.h"
 #include "pki/pki.h"
 #include "scenario/expr.h"
 
@@ -102,6 +103,9 @@ enum scenario_step_kind {
   STEP_CLOCK,         /* clock: {WHO, set: 1970-01-01T00:00:00Z} ; set: true -> the right time again */
   STEP_TRESPASS,      /* trespass: {WHO} */
   STEP_POLICY,        /* reconnect-policy: {policy: fixed, base: 5s, cap: 30s, WHO} */
+  STEP_FAULT,         /* fault: {latency: 200ms, jitter: 50ms, bandwidth: 2KiB, cut-after: 4KiB, reset: yes, slice: 1,
+                         black-hole: yes, slow-close: 5s, refuse: yes, for: 10s, WHO} */
+  STEP_MEND,          /* mend: {WHO} */
   STEP_WAIT,          /* wait: {for: 5s} */
   STEP_PROMPT,        /* prompt: {say: "Swap the load balancer's certificate, then press Enter"} */
   STEP_KINDS
@@ -118,7 +122,7 @@ struct scenario_step {
   enum scenario_arrival arrival;
   struct scenario_who who;
   struct scenario_telemetry telemetry;
-  uint64_t within_ms; /* for STEP_WAIT: how long */
+  uint64_t within_ms; /* WAIT: how long; FAULT: then it is mended, 0: it stays */
   struct pki_roots roots;
   struct scenario_waves waves;
   struct pki_chain chain; /* PRESENT, PROVE; host is filled in by the run */
@@ -126,6 +130,7 @@ struct scenario_step {
   enum scenario_apply apply;
   bool full_handshake;
   struct scenario_reconnect reconnect; /* RECONNECT_POLICY */
+  struct fault fault;                  /* FAULT */
   bool clock_right;
   int64_t clock_unix_s;
   char say[256];

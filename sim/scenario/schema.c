@@ -46,6 +46,10 @@ static const cyaml_schema_field_t wake_args[] = {ARG("rate", rate), CYAML_FIELD_
 static const cyaml_schema_field_t clock_args[] = {ARG_WHO, ARG("set", set), CYAML_FIELD_END};
 static const cyaml_schema_field_t reconnect_policy_args[] = {
   ARG("policy", policy), ARG("base", base), ARG("cap", cap), ARG_WHO, CYAML_FIELD_END};
+static const cyaml_schema_field_t fault_args[] = {
+  ARG("latency", latency), ARG("jitter", jitter), ARG("bandwidth", bandwidth), ARG("cut-after", cut_after),
+  ARG("reset", reset), ARG("slice", slice), ARG("black-hole", black_hole), ARG("slow-close", slow_close),
+  ARG("refuse", refuse), ARG("for", time), ARG_WHO, CYAML_FIELD_END};
 static const cyaml_schema_field_t wait_args[] = {ARG("for", time), CYAML_FIELD_END};
 static const cyaml_schema_field_t prompt_args[] = {ARG("say", say), CYAML_FIELD_END};
 
@@ -67,6 +71,8 @@ static const cyaml_schema_field_t step_fields[] = {
   STEP(STEP_CLOCK, "clock", clock_args),
   STEP(STEP_TRESPASS, "trespass", who_args),
   STEP(STEP_POLICY, "reconnect-policy", reconnect_policy_args),
+  STEP(STEP_FAULT, "fault", fault_args),
+  STEP(STEP_MEND, "mend", who_args),
   STEP(STEP_WAIT, "wait", wait_args),
   STEP(STEP_PROMPT, "prompt", prompt_args),
   [STEP_KINDS] = CYAML_FIELD_END};

@@ -146,6 +146,13 @@ static int take_policy(const struct work *w)
   return check_policy(w->t, w->at, w->raw->policy, w->raw->base, w->raw->cap, &w->out->reconnect);
 }
 
+static int take_fault(const struct work *w)
+{
+  w->out->within_ms = 0;
+  if (check_fault(w->t, w->at, w->raw, &w->out->fault) != 0 || take_who(w, false) != 0) return -1;
+  return take_duration(w->t, w->at, "for", w->raw->time, 1, WITHIN_MAX_MS, &w->out->within_ms);
+}
+
 static int take_prompt(const struct work *w)
 {
   if (w->raw->say == NULL)
@@ -184,6 +191,8 @@ static int take_step(const struct work *w)
   case STEP_WAKE: return take_rate(t, w->at, "rate", w->raw->rate, &w->out->rate);
   case STEP_CLOCK: return take_clock(w);
   case STEP_POLICY: return take_policy(w) != 0 ? -1 : take_who(w, false);
+  case STEP_FAULT: return take_fault(w);
+  case STEP_MEND: return take_who(w, false);
   case STEP_WAIT: return take_wait(w);
   case STEP_PROMPT: return take_prompt(w);
   case STEP_RELOAD:

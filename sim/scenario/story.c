@@ -6,13 +6,20 @@
 
 /* What has happened to the fleet by the step in question. */
 struct story {
-  bool connected, shelved;
+  bool connected, shelved, faulted;
 };
 
 static int check_order(const struct take *t, const char *at, const struct scenario_step *step, struct story *story)
 {
   switch (step->kind) {
   case STEP_CONNECT: story->connected = true; return 0;
+  case STEP_MEND:
+    if (story->faulted) return 0;
+    return take_fail(t, at, "", "'mend' has nothing to mend: put a 'fault' step above it");
+  case STEP_FAULT:
+    story->faulted = true;
+    if (story->connected || !step->fault.reset) return 0;
+    return take_fail(t, at, "", "there is no connection to reset yet: put a 'connect' step above it");
   case STEP_PUSH_TRUST:
   case STEP_PROVE:
   case STEP_RECONNECT:

@@ -216,6 +216,35 @@ static void every_step_is_read_with_its_line_and_arguments(void **state)
   scenario_free(s);
 }
 
+static void a_fault_has_what_it_names_and_nothing_else(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded("name: t\nfleet: {devices: 9}\nphases:\n  - name: p\n    do:\n"
+                              "      - fault: {latency: 200ms, jitter: 50ms, bandwidth: 2KiB, cut-after: 4KiB,\n"
+                              "                slice: 1, slow-close: 5s, refuse: yes, ids: [00000003], for: 10s}\n"
+                              "      - connect: {}\n"
+                              "      - fault: {reset: yes}\n"
+                              "      - fault: {black-hole: yes, share: 5%}\n"
+                              "      - mend: {share: 5%}\n");
+  const struct scenario_step *step = s->phases[0].steps;
+  const struct fault *f = &step[0].fault;
+  assert_int_equal(step[0].kind, STEP_FAULT);
+  assert_int_equal(f->latency_ms, 200);
+  assert_int_equal(f->jitter_ms, 50);
+  assert_int_equal(f->bandwidth_per_s, 2048);
+  assert_int_equal(f->cut_after, 4096);
+  assert_int_equal(f->slice, 1);
+  assert_int_equal(f->slow_close_ms, 5000);
+  assert_true(f->refuse && !f->reset && !f->black_hole);
+  assert_int_equal(step[0].who.ids[0], 3);
+  assert_int_equal(step[0].within_ms, 10000);
+  assert_true(step[2].fault.reset && step[2].fault.slow_close_ms == 0);
+  assert_int_equal(step[2].within_ms, 0);
+  assert_int_equal(step[4].kind, STEP_MEND);
+  assert_float_equal(step[4].who.share, 0.05, 0);
+  scenario_free(s);
+}
+
 static void gates_wait_and_expectations_do_not(void **state)
 {
   (void) state;
@@ -327,20 +356,22 @@ static void every_scenario_that_we_ship_passes_the_check(void **state)
 static void the_timetable_says_what_will_happen(void **state)
 {
   (void) state;
-  struct scenario *s =
-      loaded(SMALLEST "      \n  - name: q\n    do: [push-trust: {roots: [A, spare], waves: [5%, 100%], within: 4s}]\n"
-                      "    until: trusting(A) >= 5% within 7s\n");
+  struct scenario *s = loaded(SMALLEST "      \n  - name: q\n    do: [push-trust: {roots: [A, spare], waves: [5%, "
+                                       "100%], within: 4s}, fault: {latency: 9ms, slice: 1, for: 3s}]\n"
+                                       "    until: trusting(A) >= 5% within 7s\n");
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
   scenario_print(s, out);
   fclose(out);
-  static const char *const parts[] = {"t: 9 devices, 2 phases, seed 1\n",
-                                      " 1. p (at most 45 ms)\n",
-                                      " 2. q (at most 15 s)\n",
-                                      "    - teach the devices to trust A and spare, in waves of 5%, 100% (8 s)\n",
-                                      "    until  trusting(A) >= 5% within 7s\n",
-                                      "at most 15.04 s if every wait"};
+  static const char *const parts[] = {
+      "t: 9 devices, 2 phases, seed 1\n",
+      " 1. p (at most 45 ms)\n",
+      " 2. q (at most 18 s)\n",
+      "    - teach the devices to trust A and spare, in waves of 5%, 100% (8 s)\n",
+      "    - disturb the lines of 100% of the devices; 9 ms each way; 1 byte at a time (3 s)\n",
+      "    until  trusting(A) >= 5% within 7s\n",
+      "at most 18.05 s if every wait"};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (strstr(text, parts[i]) == NULL) fail_msg("'%s' is not in:\n%s", parts[i], text);
   free(text);
@@ -358,6 +389,7 @@ int main(void)
       cmocka_unit_test(a_cohort_can_have_a_reconnect_policy_of_its_own),
       cmocka_unit_test(a_step_can_be_for_a_cohort_or_for_named_devices),
       cmocka_unit_test(every_step_is_read_with_its_line_and_arguments),
+      cmocka_unit_test(a_fault_has_what_it_names_and_nothing_else),
       cmocka_unit_test(gates_wait_and_expectations_do_not),
       cmocka_unit_test(a_remote_broker_with_hooks_and_targets),
       cmocka_unit_test(the_hash_is_that_of_the_file),
