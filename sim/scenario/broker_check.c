@@ -88,6 +88,8 @@ static int check_hooks(const struct take *t, const struct raw_hooks *raw, struct
   if (take_text(t, at, "present", raw->present, out->hook_present, sizeof out->hook_present) != 0 ||
       take_text(t, at, "trust-clients", raw->trust_clients, out->hook_trust_clients, sizeof out->hook_trust_clients) !=
           0 ||
+      take_text(t, at, "publish-crl", raw->publish_crl, out->hook_publish_crl, sizeof out->hook_publish_crl) != 0 ||
+      take_text(t, at, "kick", raw->kick, out->hook_kick, sizeof out->hook_kick) != 0 ||
       take_text(t, at, "reload", raw->reload, out->hook_reload, sizeof out->hook_reload) != 0)
     return -1;
   return take_text(t, at, "restart", raw->restart, out->hook_restart, sizeof out->hook_restart);

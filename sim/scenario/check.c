@@ -270,10 +270,21 @@ static int check_head(const struct take *t, const struct raw_scenario *raw, stru
   return take_duration(t, "limits", "run", raw->limits->run, 1000, 30u * (uint64_t) DAY_MS, &out->run_limit_ms);
 }
 
+static bool uses_crls(const struct scenario *scenario)
+{
+  for (size_t p = 0; p < scenario->phase_count; p++)
+    for (size_t i = 0; i < scenario->phases[p].step_count; i++) {
+      enum scenario_step_kind kind = scenario->phases[p].steps[i].kind;
+      if (kind == STEP_REVOKE || kind == STEP_UNREVOKE || kind == STEP_PUBLISH_CRL) return true;
+    }
+  return false;
+}
+
 int check_scenario(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
 {
   if (check_head(t, raw, out) != 0 || check_phases(t, raw, out) != 0) return -1;
   if (check_exprs(t, "expect", raw->expect, raw->expect_count, &out->roots, &out->expect, &out->expect_count) != 0)
     return -1;
+  out->crl = uses_crls(out);
   return check_story(t, out);
 }

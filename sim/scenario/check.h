@@ -1,6 +1,7 @@
 /* From a file's texts to a checked scenario. The parts are apart by what they look at: check.c the head of the file and
  * the phases, broker_check.c the broker,
- * steps_check.c one step, who_check.c the devices it is for, expr_check.c one expression, story.c the order of it all.
+ * steps_check.c one step, who_check.c the devices it is for, crl_check.c its CRLs, expr_check.c one expression, story.c
+ * the order of it all.
  */
 #ifndef FLEETSIM_SCENARIO_CHECK_H
 #define FLEETSIM_SCENARIO_CHECK_H
@@ -37,6 +38,10 @@ int check_who(const struct take *t, const char *at, const struct raw_args *raw, 
 
 /* fault_check.c: all of a fault step but WHO and for. */
 int check_fault(const struct take *t, const char *at, const struct raw_args *raw, struct fault *out);
+/* this-update, next-update, entries, file, unchecked of publish-crl; with nothing given, what the other steps publish.
+ */
+int check_crl(const struct take *t, const char *at, const struct raw_args *raw, struct scenario_crl *out);
+int check_reason(const struct take *t, const char *at, const struct raw_args *raw, enum pki_reason *out);
 
 /* `gate`: may wait ("within"), for 60 s unless it says otherwise. */
 int check_expr(const struct take *t, const char *at, const char *text, const struct pki_roots *roots, bool gate,

@@ -45,11 +45,15 @@ static uint64_t step_ms(const struct scenario *s, const struct scenario_step *st
   case STEP_REISSUE: return step->waves.count * step->within_ms;
   case STEP_PROVE: return BROKER_STEP_MS + hook + 2 * step->within_ms;
   case STEP_PRESENT:
+  case STEP_PUBLISH_CRL:
   case STEP_TRUST_CLIENTS: return apply + hook;
+  case STEP_REVOKE:
+  case STEP_UNREVOKE: return step->publish ? BROKER_STEP_MS + hook : 0;
   case STEP_RELOAD:
   case STEP_RESTART: return BROKER_STEP_MS;
   case STEP_DRAIN:
   case STEP_SHELF:
+  case STEP_KICK:
   case STEP_TRESPASS:
   case STEP_FAULT:
   case STEP_WAIT: return step->within_ms;
@@ -144,6 +148,14 @@ static void print_device_step(const struct scenario_step *step, FILE *out)
     fprintf(out, "telemetry every %s, %u bytes, QoS %u", duration(step->telemetry.every_ms, text),
             (unsigned) step->telemetry.bytes, (unsigned) step->telemetry.qos);
     return;
+  case STEP_REVOKE:
+    fprintf(out, "revoke the certificates of %s (%s)%s", who, pki_reason_name(step->reason),
+            step->publish ? " and publish the CRL" : "");
+    return;
+  case STEP_UNREVOKE:
+    fprintf(out, "take the revocation of %s back%s", who, step->publish ? " and publish the CRL" : "");
+    return;
+  case STEP_KICK: fprintf(out, "end the open sessions of %s at the broker", who); return;
   case STEP_SHELF: fprintf(out, "switch %s off", who); return;
   case STEP_WAKE: fprintf(out, "switch the shelved devices on at %.6g/s", step->rate); return;
   case STEP_TRESPASS: fprintf(out, "let %s try the topics of others", who); return;
@@ -166,6 +178,21 @@ static void print_device_step(const struct scenario_step *step, FILE *out)
   }
 }
 
+static void print_crl(const struct scenario_step *step, FILE *out)
+{
+  const struct scenario_crl *crl = &step->crl;
+  char text[32];
+  bool past = crl->next_update_s < 0;
+  uint64_t ends_ms = (uint64_t) (past ? -crl->next_update_s : crl->next_update_s) * 1000;
+  if (crl->file[0] != '\0')
+    fprintf(out, "give the broker the CRLs of %s%s", crl->file, crl->unchecked ? ", whatever they hold" : "");
+  else
+    fprintf(out, "give the broker CRLs that end%s %s%s", past ? "ed" : " in", duration(ends_ms, text),
+            past ? " ago" : "");
+  if (crl->entries > 0) fprintf(out, ", with %u entries of nobody", (unsigned) crl->entries);
+  fputs(apply_words(step->apply), out);
+}
+
 static void print_step(const struct scenario_step *step, FILE *out)
 {
   char text[300];
@@ -186,6 +213,7 @@ static void print_step(const struct scenario_step *step, FILE *out)
     fprintf(out, "let the broker trust device certificates under %s%s",
             take_list_roots(&step->roots, text, sizeof text), apply_words(step->apply));
     break;
+  case STEP_PUBLISH_CRL: print_crl(step, out); break;
   case STEP_DRAIN: fprintf(out, "stop telemetry and wait until all of it has arrived"); break;
   case STEP_RELOAD: fprintf(out, "reload the broker"); break;
   case STEP_RESTART: fprintf(out, "restart the broker"); break;

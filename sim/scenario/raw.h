@@ -18,6 +18,7 @@ struct raw_args {
   char *rate, *arrival, *share, *every, *bytes, *qos, *within, *root, *cross, *intermediate, *cross_expired,
       *leaf_expired, *apply, *policy, *base, *cap, *cohort, *full_handshake, *set, *time, *say;
   char *latency, *jitter, *bandwidth, *cut_after, *reset, *slice, *black_hole, *slow_close, *refuse; /* of a fault */
+  char *reason, *publish, *this_update, *next_update, *entries, *file, *unchecked;                   /* of revocation */
   char **roots;
   unsigned roots_count;
   char **waves;
@@ -73,7 +74,7 @@ struct raw_timing {
 };
 
 struct raw_hooks {
-  char *present, *trust_clients, *reload, *restart;
+  char *present, *trust_clients, *reload, *restart, *publish_crl, *kick;
 };
 
 struct raw_broker {

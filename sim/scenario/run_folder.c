@@ -58,7 +58,8 @@ static int learn_fleet(struct run *run)
   run->ids = calloc(n, sizeof *run->ids);
   run->acked_version = calloc(n, sizeof *run->acked_version);
   run->identity_pushed = calloc(n, sizeof *run->identity_pushed);
-  if (run->ids == NULL || run->acked_version == NULL || run->identity_pushed == NULL)
+  run->revoked = calloc(n, sizeof *run->revoked);
+  if (run->ids == NULL || run->revoked == NULL || run->acked_version == NULL || run->identity_pushed == NULL)
     return error_set(&run->error, EXIT_CODE_SETUP, "not enough memory for %zu devices", n);
   for (size_t i = 0; i < n; i++) {
     run->ids[i] = pki_device_id(run->pki, i);
@@ -99,5 +100,5 @@ static int check_ids(struct run *run)
 int run_open_folder(struct run *run)
 {
   int failed = run->options->fleet != NULL ? open_fleet_folder(run) : make_fleet_folder(run);
-  return failed == 0 && learn_fleet(run) == 0 ? check_ids(run) : -1;
+  return failed == 0 && learn_fleet(run) == 0 && check_ids(run) == 0 ? run_check_crls(run) : -1;
 }

@@ -28,6 +28,10 @@ static step_function *const step_functions[STEP_KINDS] = {
     [STEP_POLICY] = step_reconnect_policy,
     [STEP_FAULT] = step_fault,
     [STEP_MEND] = step_mend,
+    [STEP_REVOKE] = step_revoke,
+    [STEP_UNREVOKE] = step_unrevoke,
+    [STEP_PUBLISH_CRL] = step_publish_crl,
+    [STEP_KICK] = step_kick,
     [STEP_WAIT] = step_wait,
     [STEP_PROMPT] = step_prompt,
 };
@@ -66,15 +70,15 @@ static uint64_t foretold_by(const struct expr *expr)
 
 static bool restarts_broker(const struct scenario_step *step)
 {
-  bool applies = step->kind == STEP_PRESENT || step->kind == STEP_TRUST_CLIENTS;
+  bool applies = step->kind == STEP_PRESENT || step->kind == STEP_TRUST_CLIENTS || step->kind == STEP_PUBLISH_CRL;
   bool may_restart = step->apply == SCENARIO_APPLY_RESTART || step->apply == SCENARIO_APPLY_HOOK;
   return step->kind == STEP_RESTART || (applies && may_restart);
 }
 
-/* A restart ends sessions; so may a broker that a device trespasses on. */
+/* A restart ends sessions, a kick does; so may a broker that a device trespasses on. */
 static bool ends_sessions(const struct scenario_step *step)
 {
-  return step->kind == STEP_TRESPASS || restarts_broker(step);
+  return step->kind == STEP_TRESPASS || step->kind == STEP_KICK || restarts_broker(step);
 }
 
 static bool changes_lines(const struct scenario_step *step)

@@ -75,6 +75,12 @@ static bool is_refused(const struct run *run, size_t index, const struct fleet_f
   return argument[0] == '\0' || strcmp(name + sizeof prefix - 1, argument) == 0;
 }
 
+static bool is_revoked(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) run, (void) index, (void) argument;
+  return facts->revoked;
+}
+
 static bool is_anybody(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
 {
   (void) run, (void) index, (void) facts, (void) argument;
@@ -90,7 +96,7 @@ static const struct {
     {"shelved", is_shelved, is_anybody},     {"all", is_anybody, is_anybody},
     {"trusting", is_trusting, is_awake},     {"proven", is_proven, is_awake},
     {"identified", is_identified, is_awake}, {"reconnected", is_reconnected, is_awake},
-    {"refused", is_refused, is_awake},
+    {"refused", is_refused, is_awake},       {"revoked", is_revoked, is_anybody},
 };
 
 static double count(const struct run *run, predicate *counts, const char *argument)

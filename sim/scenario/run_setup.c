@@ -13,6 +13,7 @@
 
 #define BROKER_START_MS   15000u
 #define OPERATOR_START_MS 15000u
+#define FIRST_CRL_S       (7 * 86400)
 
 /* The loop --------------------------------------------------------------------------------------------------------- */
 
@@ -101,7 +102,10 @@ static int open_broker(struct run *run)
       .hooks = {.present = text_or_null(scenario->hook_present),
                 .trust_clients = text_or_null(scenario->hook_trust_clients),
                 .reload = text_or_null(scenario->hook_reload),
-                .restart = text_or_null(scenario->hook_restart)},
+                .restart = text_or_null(scenario->hook_restart),
+                .publish_crl = text_or_null(scenario->hook_publish_crl),
+                .kick = text_or_null(scenario->hook_kick)},
+      .crl = scenario->crl,
       .tls_min = scenario->device.tls_min,
       .handshake_timeout_ms = scenario->broker_handshake_timeout_ms,
       .handshake_rate = scenario->broker_handshake_rate,
@@ -123,6 +127,7 @@ static int first_chains(struct run *run)
   if (broker_path(run->broker, "clients.crt", ca) != 0)
     return error_set(&run->error, EXIT_CODE_SETUP, "the path of the broker's folder is too long; use a shorter --out");
   run->client_roots = scenario->client_roots;
+  if (scenario->crl && run_write_crls(run, &(struct scenario_crl){.next_update_s = FIRST_CRL_S}) != 0) return -1;
   return pki_write_client_ca(run->pki, &scenario->client_roots, ca, &run->error);
 }
 

@@ -60,6 +60,7 @@ struct run {
   uint32_t bundle_version;                   /* newest one pushed */
   struct pki_roots bundle[RUN_VERSIONS_MAX]; /* its anchors, by version */
   uint32_t *acked_version;                   /* per device */
+  bool *revoked;                             /* per device: in the registry; a CRL says it from its publication on */
   int8_t *identity_pushed;                   /* per device: root of the certificate that is on its way */
   bool operator_online;
   char operator_said[160];
@@ -134,13 +135,17 @@ enum step_outcome run_present(struct run *run, enum broker_listener listener, co
                               enum scenario_apply apply);
 int run_wait_broker(struct run *run, void (*operation)(struct broker *, broker_done, void *), uint64_t within_ms);
 
+/* steps/revoke.c. The CRLs' file of a broker: written before it starts, and checked where a step brings its own. */
+int run_write_crls(struct run *run, const struct scenario_crl *crl);
+int run_check_crls(struct run *run);
+
 /* Steps, one file per kind (steps/). */
 typedef enum step_outcome step_function(struct run *run, const struct scenario_step *step);
 step_function step_fault, step_mend;
 step_function step_reconnect_policy;
 step_function step_connect, step_telemetry, step_drain, step_push_trust, step_prove, step_present, step_trust_clients,
     step_reload, step_restart, step_reconnect, step_reissue, step_shelf, step_wake, step_clock, step_trespass,
-    step_wait, step_prompt;
+    step_revoke, step_unrevoke, step_publish_crl, step_kick, step_wait, step_prompt;
 
 /* steps/policy.c: as the fleet takes it; and reconnect.cohorts, once the fleet is made. */
 struct backoff_policy run_policy(const struct scenario_reconnect *reconnect);

@@ -61,6 +61,7 @@ void run_teardown(struct run *run)
   free(run->results.phases);
   free(run->results.expectations);
   free(run->ids);
+  free(run->revoked);
   free(run->acked_version);
   free(run->identity_pushed);
 }

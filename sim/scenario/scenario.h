@@ -16,7 +16,7 @@
 #include "base/files.h"
 #include "fleetsim/device.h"
 #include "net/fault.h"
-#include "pki/pki.h"
+#include "pki/crl.h"
 #include "scenario/expr.h"
 
 #define SCENARIO_WAVES_MAX 16
@@ -106,6 +106,10 @@ enum scenario_step_kind {
   STEP_FAULT,         /* fault: {latency: 200ms, jitter: 50ms, bandwidth: 2KiB, cut-after: 4KiB, reset: yes, slice: 1,
                          black-hole: yes, slow-close: 5s, refuse: yes, for: 10s, WHO} */
   STEP_MEND,          /* mend: {WHO} */
+  STEP_REVOKE,        /* revoke: {WHO, reason: keyCompromise, publish: yes} */
+  STEP_UNREVOKE,      /* unrevoke: {WHO, publish: yes} */
+  STEP_PUBLISH_CRL,   /* publish-crl: {next-update: 7d, this-update: now, entries: 0, apply: reload} or {file: PATH} */
+  STEP_KICK,          /* kick: {WHO, within: 30s} */
   STEP_WAIT,          /* wait: {for: 5s} */
   STEP_PROMPT,        /* prompt: {say: "Swap the load balancer's certificate, then press Enter"} */
   STEP_KINDS
@@ -113,6 +117,14 @@ enum scenario_step_kind {
 
 /* The step's key in a scenario file. */
 const char *scenario_step_name(enum scenario_step_kind kind);
+
+/* How CRLs are made, or which file of them is published. */
+struct scenario_crl {
+  int64_t this_update_s, next_update_s; /* from the moment of publication */
+  uint32_t entries;                     /* with serials of nobody */
+  char file[512];                       /* "": made from what is revoked */
+  bool unchecked;                       /* the file goes to the broker whatever it holds */
+};
 
 struct scenario_step {
   enum scenario_step_kind kind;
@@ -128,6 +140,9 @@ struct scenario_step {
   struct pki_chain chain; /* PRESENT, PROVE; host is filled in by the run */
   char root[PKI_NAME_MAX];
   enum scenario_apply apply;
+  enum pki_reason reason;
+  bool publish;
+  struct scenario_crl crl;
   bool full_handshake;
   struct scenario_reconnect reconnect; /* RECONNECT_POLICY */
   struct fault fault;                  /* FAULT */
@@ -186,6 +201,8 @@ struct scenario {
   uint32_t broker_handshake_timeout_ms; /* broker.handshake-timeout, local; 0: none */
   double broker_handshake_rate;         /* broker.handshakes per second, local; 0: as many as it can */
   char hook_present[512], hook_trust_clients[512], hook_reload[512], hook_restart[512]; /* "" : none */
+  char hook_publish_crl[512], hook_kick[512];                                           /* likewise */
+  bool crl; /* some step revokes or publishes: a local broker checks CRLs from its start */
 
   struct scenario_reconnect reconnect;
   struct scenario_reconnect cohort_reconnect[SCENARIO_COHORTS_MAX]; /* reconnect.cohorts, by cohort */

@@ -50,6 +50,13 @@ static const cyaml_schema_field_t fault_args[] = {
   ARG("latency", latency), ARG("jitter", jitter), ARG("bandwidth", bandwidth), ARG("cut-after", cut_after),
   ARG("reset", reset), ARG("slice", slice), ARG("black-hole", black_hole), ARG("slow-close", slow_close),
   ARG("refuse", refuse), ARG("for", time), ARG_WHO, CYAML_FIELD_END};
+static const cyaml_schema_field_t revoke_args[] = {
+  ARG_WHO, ARG("reason", reason), ARG("publish", publish), CYAML_FIELD_END};
+static const cyaml_schema_field_t unrevoke_args[] = {ARG_WHO, ARG("publish", publish), CYAML_FIELD_END};
+static const cyaml_schema_field_t publish_crl_args[] = {
+  ARG("this-update", this_update), ARG("next-update", next_update), ARG("entries", entries), ARG("apply", apply),
+  ARG("file", file), ARG("unchecked", unchecked), CYAML_FIELD_END};
+static const cyaml_schema_field_t kick_args[] = {ARG_WHO, ARG("within", within), CYAML_FIELD_END};
 static const cyaml_schema_field_t wait_args[] = {ARG("for", time), CYAML_FIELD_END};
 static const cyaml_schema_field_t prompt_args[] = {ARG("say", say), CYAML_FIELD_END};
 
@@ -73,6 +80,10 @@ static const cyaml_schema_field_t step_fields[] = {
   STEP(STEP_POLICY, "reconnect-policy", reconnect_policy_args),
   STEP(STEP_FAULT, "fault", fault_args),
   STEP(STEP_MEND, "mend", who_args),
+  STEP(STEP_REVOKE, "revoke", revoke_args),
+  STEP(STEP_UNREVOKE, "unrevoke", unrevoke_args),
+  STEP(STEP_PUBLISH_CRL, "publish-crl", publish_crl_args),
+  STEP(STEP_KICK, "kick", kick_args),
   STEP(STEP_WAIT, "wait", wait_args),
   STEP(STEP_PROMPT, "prompt", prompt_args),
   [STEP_KINDS] = CYAML_FIELD_END};
@@ -117,7 +128,8 @@ static const cyaml_schema_field_t timing_fields[] = {
   TEXT("profile", struct raw_timing, profile), TEXT("pace", struct raw_timing, pace), CYAML_FIELD_END};
 static const cyaml_schema_field_t hooks_fields[] = {
   TEXT("present", struct raw_hooks, present), TEXT("trust-clients", struct raw_hooks, trust_clients),
-  TEXT("reload", struct raw_hooks, reload), TEXT("restart", struct raw_hooks, restart), CYAML_FIELD_END};
+  TEXT("reload", struct raw_hooks, reload), TEXT("restart", struct raw_hooks, restart),
+  TEXT("publish-crl", struct raw_hooks, publish_crl), TEXT("kick", struct raw_hooks, kick), CYAML_FIELD_END};
 static const cyaml_schema_field_t broker_fields[] = {
   TEXT("local", struct raw_broker, local), TEXT("url", struct raw_broker, url),
   TEXT("prove-url", struct raw_broker, prove_url), TEXT("port", struct raw_broker, port),

@@ -134,6 +134,18 @@ static int take_clock(const struct work *w)
   return take_fail(w->t, w->at, "set", "%s, or 'true' for the right time", why);
 }
 
+static int take_revoke(const struct work *w)
+{
+  struct scenario_step *out = w->out;
+  out->reason = PKI_REASON_KEY_COMPROMISE;
+  out->publish = true;
+  out->apply = scenario_default_apply(w->scenario, SCENARIO_APPLY_RELOAD);
+  if (take_who(w, true) != 0 || check_reason(w->t, w->at, w->raw, &out->reason) != 0 ||
+      check_crl(w->t, w->at, w->raw, &out->crl) != 0)
+    return -1;
+  return take_flag(w->t, w->at, "publish", w->raw->publish, &out->publish);
+}
+
 static int take_wait(const struct work *w)
 {
   if (w->raw->time == NULL) return take_fail(w->t, w->at, "", "this step needs a time: write 'for: 5s'");
@@ -193,6 +205,11 @@ static int take_step(const struct work *w)
   case STEP_POLICY: return take_policy(w) != 0 ? -1 : take_who(w, false);
   case STEP_FAULT: return take_fault(w);
   case STEP_MEND: return take_who(w, false);
+  case STEP_REVOKE:
+  case STEP_UNREVOKE: return take_revoke(w);
+  case STEP_PUBLISH_CRL:
+    return check_crl(t, w->at, w->raw, &w->out->crl) != 0 ? -1 : take_apply(w, SCENARIO_APPLY_RELOAD);
+  case STEP_KICK: return take_who(w, true) != 0 ? -1 : take_within(w);
   case STEP_WAIT: return take_wait(w);
   case STEP_PROMPT: return take_prompt(w);
   case STEP_RELOAD:

@@ -25,6 +25,7 @@ static int check_order(const struct take *t, const char *at, const struct scenar
   case STEP_RECONNECT:
   case STEP_REISSUE:
   case STEP_TRESPASS:
+  case STEP_KICK:
   case STEP_DRAIN:
   case STEP_SHELF:
     story->shelved = story->shelved || step->kind == STEP_SHELF;
@@ -70,6 +71,13 @@ static int check_remote_step(const struct take *t, const char *at, const struct 
   case STEP_TRUST_CLIENTS:
     if (need_hook(t, at, step, s->hook_trust_clients, "trust-clients") != 0) return -1;
     return need_apply(t, at, s, step, step->apply);
+  case STEP_REVOKE:
+  case STEP_UNREVOKE:
+  case STEP_PUBLISH_CRL:
+    if (step->kind != STEP_PUBLISH_CRL && !step->publish) return 0;
+    if (need_hook(t, at, step, s->hook_publish_crl, "publish-crl") != 0) return -1;
+    return need_apply(t, at, s, step, step->apply);
+  case STEP_KICK: return need_hook(t, at, step, s->hook_kick, "kick");
   case STEP_RELOAD: return need_apply(t, at, s, step, SCENARIO_APPLY_RELOAD);
   case STEP_RESTART: return need_apply(t, at, s, step, SCENARIO_APPLY_RESTART);
   default: return 0;

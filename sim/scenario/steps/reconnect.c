@@ -21,7 +21,10 @@ static int redial(struct run *run, const uint32_t *devices, size_t count, void *
 static bool back(struct run *run, uint32_t device, void *ctx)
 {
   const struct redial *r = ctx;
-  return fleet_facts(run->fleet, device)->connects > r->before[device];
+  const struct fleet_facts *facts = fleet_facts(run->fleet, device);
+  /* a revoked device that was refused is through as well: it will not come back */
+  return facts->connects > r->before[device] ||
+         (facts->revoked && facts->phase_failure == DEVICE_FAIL_TLS_ALERT_REVOKED);
 }
 
 enum step_outcome step_reconnect(struct run *run, const struct scenario_step *step)
