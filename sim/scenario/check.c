@@ -88,6 +88,18 @@ const char *scenario_crypto_name(enum scenario_crypto crypto)
   return crypto_words[crypto];
 }
 
+static int check_revocation(const struct take *t, const struct raw_device *raw, struct device_profile *out)
+{
+  static const char *const words[] = {[DEVICE_REVOCATION_OFF] = "off",
+                                      [DEVICE_REVOCATION_HELD] = "held",
+                                      [DEVICE_REVOCATION_REQUIRED] = "required",
+                                      NULL};
+  int policy = out->revocation;
+  if (take_word(t, "device", "revocation", raw->revocation, words, &policy) != 0) return -1;
+  out->revocation = (uint8_t) policy;
+  return 0;
+}
+
 static int check_crypto(const struct take *t, const struct raw_device *raw, enum scenario_crypto *out)
 {
   int crypto = (int) *out;
@@ -100,7 +112,7 @@ static int check_device(const struct take *t, const struct raw_device *raw, stru
 {
   uint64_t keep_alive_ms = 60000, budget = out->byte_budget;
   char why[200];
-  if (check_versions(t, raw, out) != 0 ||
+  if (check_versions(t, raw, out) != 0 || check_revocation(t, raw, out) != 0 ||
       take_duration(t, "device", "keep-alive", raw->keep_alive, 0, 65535000, &keep_alive_ms) != 0 ||
       check_resume(t, raw, out) != 0 || take_flag(t, "device", "will", raw->will, &out->will) != 0)
     return -1;
@@ -239,6 +251,7 @@ static const struct device_profile default_profile = {.tls_min = 13,
                                                       .tls_max = 13,
                                                       .mqtt_version = 5,
                                                       .forget_first = true, /* what an earlier run left behind */
+                                                      .revocation = DEVICE_REVOCATION_HELD,
                                                       .keep_alive_s = 60,
                                                       .session_expiry_s = EXPIRY_NEVER_S,
                                                       .tcp_timeout_ms = 5000,

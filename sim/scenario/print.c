@@ -58,6 +58,7 @@ static uint64_t step_ms(const struct scenario *s, const struct scenario_step *st
   case STEP_FAULT:
   case STEP_WAIT: return step->within_ms;
   case STEP_TELEMETRY:
+  case STEP_REVOKE_BROKER:
   case STEP_WAKE:
   case STEP_CLOCK:
   case STEP_PROMPT:
@@ -88,7 +89,8 @@ static void print_rollout(const struct scenario_step *step, FILE *out)
 {
   char text[300], roots[300];
   if (step->kind == STEP_PUSH_TRUST)
-    fprintf(out, "teach the devices to trust %s", take_list_roots(&step->roots, roots, sizeof roots));
+    fprintf(out, "teach the devices to trust %s%s", take_list_roots(&step->roots, roots, sizeof roots),
+            step->crls ? ", with revocation lists" : "");
   else if (step->kind == STEP_REISSUE)
     fprintf(out, "issue new device certificates under root %s", step->root);
   else
@@ -214,6 +216,10 @@ static void print_step(const struct scenario_step *step, FILE *out)
             take_list_roots(&step->roots, text, sizeof text), apply_words(step->apply));
     break;
   case STEP_PUBLISH_CRL: print_crl(step, out); break;
+  case STEP_REVOKE_BROKER:
+    fprintf(out, "revoke the %s that the broker presents",
+            (const char *const[]){"leaf", "intermediate", "cross-certificate"}[step->part]);
+    break;
   case STEP_DRAIN: fprintf(out, "stop telemetry and wait until all of it has arrived"); break;
   case STEP_RELOAD: fprintf(out, "reload the broker"); break;
   case STEP_RESTART: fprintf(out, "restart the broker"); break;

@@ -16,7 +16,7 @@
 /* The arguments of all steps; the schema lets each step have only its own. Also fleet.telemetry. */
 struct raw_args {
   char *rate, *arrival, *share, *every, *bytes, *qos, *within, *root, *cross, *intermediate, *cross_expired,
-      *leaf_expired, *apply, *policy, *base, *cap, *cohort, *full_handshake, *set, *time, *say;
+      *leaf_expired, *apply, *policy, *base, *cap, *cohort, *full_handshake, *crls, *what, *set, *time, *say;
   char *latency, *jitter, *bandwidth, *cut_after, *reset, *slice, *black_hole, *slow_close, *refuse; /* of a fault */
   char *reason, *publish, *this_update, *next_update, *entries, *file, *unchecked;                   /* of revocation */
   char **roots;
@@ -55,7 +55,7 @@ struct raw_timeouts {
 };
 
 struct raw_device {
-  char *tls, *mqtt, *keep_alive, *session, *resume, *resume_anywhere, *will, *byte_budget, *crypto;
+  char *tls, *mqtt, *keep_alive, *session, *resume, *resume_anywhere, *will, *byte_budget, *crypto, *revocation;
   struct raw_timeouts *timeouts;
 };
 

@@ -3,7 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/nvm.h"
 #include "scenario/run_state.h"
+
+enum pki_lists run_lists(const struct scenario *scenario, bool crls)
+{
+  if (!crls) return PKI_LISTS_NONE;
+  return scenario->device.revocation == DEVICE_REVOCATION_REQUIRED ? PKI_LISTS_ALL : PKI_LISTS_USED;
+}
+
+/* Devices that require revocation lists could not connect once without them. */
+static bool begins_with_lists(const struct run *run)
+{
+  return run->scenario->device.revocation == DEVICE_REVOCATION_REQUIRED;
+}
 
 static int make_fleet_folder(struct run *run)
 {
@@ -11,6 +24,7 @@ static int make_fleet_folder(struct run *run)
   char folder[FILES_PATH_MAX];
   if (files_join(folder, run->options->out, "fleet", &run->error) != 0) return -1;
   if (pki_create(folder, &scenario->roots, &run->pki, &run->error) != 0) return -1;
+  pki_set_factory_lists(run->pki, run_lists(scenario, begins_with_lists(run)));
   return pki_add_devices(run->pki, scenario->devices, scenario->device_root, &scenario->trusted, &run->error);
 }
 
@@ -49,6 +63,7 @@ static int open_fleet_folder(struct run *run)
                      "%s holds %zu devices and the scenario asks for %zu: use --devices %zu", run->options->fleet,
                      pki_device_count(run->pki), scenario->devices, pki_device_count(run->pki));
   if (check_folder_roots(run) != 0) return -1;
+  pki_set_factory_lists(run->pki, run_lists(scenario, begins_with_lists(run)));
   return pki_reset_devices(run->pki, scenario->device_root, &scenario->trusted, &run->error);
 }
 
@@ -68,6 +83,7 @@ static int learn_fleet(struct run *run)
   }
   run->bundle_version = 1;
   run->bundle[1] = run->scenario->trusted;
+  run->bundle_crls[1] = begins_with_lists(run);
   return 0;
 }
 
@@ -97,8 +113,30 @@ static int check_ids(struct run *run)
   return 0;
 }
 
+/* Whether its bundle fits the devices' memory: a list that the run fills may still outgrow it. */
+static int check_step_bundle(struct run *run, const struct scenario_step *step)
+{
+  uint8_t bytes[DEVICE_NVM_TRUST_MAX];
+  size_t size;
+  if (step->kind != STEP_PUSH_TRUST) return 0;
+  if (pki_make_bundle_with_lists(run->pki, 1, &step->roots, run_lists(run->scenario, step->crls), bytes, sizeof bytes,
+                                 &size, &run->error) == 0)
+    return 0;
+  return error_wrap(&run->error, "%s:%d", run->scenario->file, step->line);
+}
+
+static int check_bundles(struct run *run)
+{
+  const struct scenario *scenario = run->scenario;
+  for (size_t p = 0; p < scenario->phase_count; p++)
+    for (size_t s = 0; s < scenario->phases[p].step_count; s++)
+      if (check_step_bundle(run, &scenario->phases[p].steps[s]) != 0) return -1;
+  return 0;
+}
+
 int run_open_folder(struct run *run)
 {
   int failed = run->options->fleet != NULL ? open_fleet_folder(run) : make_fleet_folder(run);
-  return failed == 0 && learn_fleet(run) == 0 && check_ids(run) == 0 ? run_check_crls(run) : -1;
+  if (failed != 0 || learn_fleet(run) != 0 || check_ids(run) != 0) return -1;
+  return run_check_crls(run) == 0 ? check_bundles(run) : -1;
 }

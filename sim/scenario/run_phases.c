@@ -16,6 +16,7 @@ static step_function *const step_functions[STEP_KINDS] = {
     [STEP_PUSH_TRUST] = step_push_trust,
     [STEP_PROVE] = step_prove,
     [STEP_PRESENT] = step_present,
+    [STEP_REVOKE_BROKER] = step_revoke_broker,
     [STEP_TRUST_CLIENTS] = step_trust_clients,
     [STEP_RELOAD] = step_reload,
     [STEP_RESTART] = step_restart,

@@ -59,6 +59,7 @@ struct run {
   struct pki_roots client_roots;
   uint32_t bundle_version;                   /* newest one pushed */
   struct pki_roots bundle[RUN_VERSIONS_MAX]; /* its anchors, by version */
+  bool bundle_crls[RUN_VERSIONS_MAX];        /* whether it was made with revocation lists */
   uint32_t *acked_version;                   /* per device */
   bool *revoked;                             /* per device: in the registry; a CRL says it from its publication on */
   int8_t *identity_pushed;                   /* per device: root of the certificate that is on its way */
@@ -100,6 +101,8 @@ int run_resolve(struct run *run, const char *host, uint16_t port, struct sockadd
 
 /* run_folder.c */
 int run_open_folder(struct run *run);
+/* What `crls: yes` of a push-trust stands for under the devices' policy. */
+enum pki_lists run_lists(const struct scenario *scenario, bool crls);
 
 /* run_setup.c, run_teardown.c, run_verdict.c: the parts of run_scenario. 0, or -1 with run->error. */
 int run_setup(struct run *run);
@@ -146,6 +149,7 @@ step_function step_reconnect_policy;
 step_function step_connect, step_telemetry, step_drain, step_push_trust, step_prove, step_present, step_trust_clients,
     step_reload, step_restart, step_reconnect, step_reissue, step_shelf, step_wake, step_clock, step_trespass,
     step_revoke, step_unrevoke, step_publish_crl, step_kick, step_wait, step_prompt;
+step_function step_revoke_broker;
 
 /* steps/policy.c: as the fleet takes it; and reconnect.cohorts, once the fleet is made. */
 struct backoff_policy run_policy(const struct scenario_reconnect *reconnect);

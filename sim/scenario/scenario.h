@@ -89,10 +89,11 @@ enum scenario_step_kind {
   STEP_CONNECT,    /* connect: {rate: 200/s, arrival: linear|poisson, WHO} */
   STEP_TELEMETRY,  /* telemetry: {every: 2s, bytes: 64, qos: 1} */
   STEP_DRAIN,      /* drain: {within: 10s}: stop telemetry, wait until all of it is acknowledged and delivered */
-  STEP_PUSH_TRUST, /* push-trust: {roots: [A, B, spare], waves: [1%, 10%, 100%], within: 30s} */
+  STEP_PUSH_TRUST, /* push-trust: {roots: [A, B, spare], crls: no, waves: [1%, 10%, 100%], within: 30s} */
   STEP_PROVE,      /* prove: {root: B, cross: A, intermediate: yes, rate: 200/s, within: 60s} */
   STEP_PRESENT, /* present: {root: B, cross: A, intermediate: yes, cross-expired: no, leaf-expired: no, apply: reload}
                  */
+  STEP_REVOKE_BROKER, /* revoke-broker: {what: leaf|intermediate|cross} */
   STEP_TRUST_CLIENTS, /* trust-clients: {roots: [A, B], apply: restart} */
   STEP_RELOAD,        /* reload-broker: {} */
   STEP_RESTART,       /* restart-broker: {} */
@@ -144,6 +145,9 @@ struct scenario_step {
   bool publish;
   struct scenario_crl crl;
   bool full_handshake;
+  bool crls;          /* PUSH_TRUST: with the lists of the CAs that issue broker certificates under these roots */
+  enum pki_part part; /* REVOKE_BROKER */
+  bool take_back;     /* REVOKE_BROKER: undo it; no file can ask for that */
   struct scenario_reconnect reconnect; /* RECONNECT_POLICY */
   struct fault fault;                  /* FAULT */
   bool clock_right;

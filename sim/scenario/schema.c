@@ -26,7 +26,8 @@ static const cyaml_schema_field_t telemetry_args[] = {
   ARG("every", every), ARG("bytes", bytes), ARG("qos", qos), CYAML_FIELD_END};
 static const cyaml_schema_field_t drain_args[] = {ARG("within", within), CYAML_FIELD_END};
 static const cyaml_schema_field_t push_trust_args[] = {
-  ARG_ROOTS, ARG_WAVES, ARG("within", within), CYAML_FIELD_END};
+  ARG_ROOTS, ARG_WAVES, ARG("crls", crls), ARG("within", within), CYAML_FIELD_END};
+static const cyaml_schema_field_t revoke_broker_args[] = {ARG("what", what), CYAML_FIELD_END};
 static const cyaml_schema_field_t prove_args[] = {
   ARG("root", root), ARG("cross", cross), ARG("intermediate", intermediate), ARG("cross-expired", cross_expired),
   ARG("leaf-expired", leaf_expired), ARG("rate", rate), ARG("within", within), CYAML_FIELD_END};
@@ -68,6 +69,7 @@ static const cyaml_schema_field_t step_fields[] = {
   STEP(STEP_PUSH_TRUST, "push-trust", push_trust_args),
   STEP(STEP_PROVE, "prove", prove_args),
   STEP(STEP_PRESENT, "present", present_args),
+  STEP(STEP_REVOKE_BROKER, "revoke-broker", revoke_broker_args),
   STEP(STEP_TRUST_CLIENTS, "trust-clients", trust_clients_args),
   STEP(STEP_RELOAD, "reload-broker", no_args),
   STEP(STEP_RESTART, "restart-broker", no_args),
@@ -119,7 +121,8 @@ static const cyaml_schema_field_t device_fields[] = {
   TEXT("resume", struct raw_device, resume),
   TEXT("resume-anywhere", struct raw_device, resume_anywhere), TEXT("will", struct raw_device, will),
   GROUP("timeouts", struct raw_device, timeouts, timeouts_fields),
-  TEXT("byte-budget", struct raw_device, byte_budget), TEXT("crypto", struct raw_device, crypto), CYAML_FIELD_END};
+  TEXT("byte-budget", struct raw_device, byte_budget), TEXT("crypto", struct raw_device, crypto),
+  TEXT("revocation", struct raw_device, revocation), CYAML_FIELD_END};
 static const cyaml_schema_field_t pki_fields[] = {
   LIST("roots", struct raw_pki, roots, PKI_ROOTS_MAX), LIST("trusted", struct raw_pki, trusted, PKI_ROOTS_MAX),
   LIST("clients", struct raw_pki, clients, PKI_ROOTS_MAX), TEXT("broker", struct raw_pki, broker),

@@ -111,6 +111,22 @@ static int take_who(const struct work *w, bool needed)
   return check_who(w->t, w->at, w->raw, w->scenario, needed, &w->out->who);
 }
 
+static int take_part(const struct work *w)
+{
+  static const char *const words[] = {
+      [PKI_PART_LEAF] = "leaf", [PKI_PART_INTERMEDIATE] = "intermediate", [PKI_PART_CROSS] = "cross", NULL};
+  int part = PKI_PART_LEAF;
+  if (take_word(w->t, w->at, "what", w->raw->what, words, &part) != 0) return -1;
+  w->out->part = (enum pki_part) part;
+  return 0;
+}
+
+static int take_push_trust(const struct work *w)
+{
+  if (take_step_roots(w, 2) != 0 || take_flag(w->t, w->at, "crls", w->raw->crls, &w->out->crls) != 0) return -1;
+  return take_step_waves(w) != 0 ? -1 : take_within(w);
+}
+
 static int take_connect(const struct work *w)
 {
   static const char *const words[] = {"linear", "poisson", NULL};
@@ -181,7 +197,8 @@ static int take_step(const struct work *w)
     w->out->telemetry = w->scenario->telemetry;
     return check_telemetry(t, w->at, w->raw, &w->out->telemetry);
   case STEP_DRAIN: return take_within(w);
-  case STEP_PUSH_TRUST: return take_step_roots(w, 2) != 0 || take_step_waves(w) != 0 || take_within(w) != 0 ? -1 : 0;
+  case STEP_PUSH_TRUST: return take_push_trust(w);
+  case STEP_REVOKE_BROKER: return take_part(w);
   case STEP_PROVE:
     w->out->within_ms = 60000;
     w->out->apply = scenario_default_apply(w->scenario, SCENARIO_APPLY_RELOAD);

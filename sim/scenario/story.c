@@ -7,7 +7,22 @@
 /* What has happened to the fleet by the step in question. */
 struct story {
   bool connected, shelved, faulted;
+  const struct scenario_step *present; /* the last one; NULL: what the broker presents from the start */
 };
+
+static int check_revoke_broker(const struct take *t, const char *at, const struct scenario *s,
+                               const struct scenario_step *step, const struct story *story)
+{
+  if (s->remote && story->present == NULL)
+    return take_fail(t, at, "",
+                     "'revoke-broker' does not know what a remote broker presents: put a 'present' step above it");
+  if (step->part == PKI_PART_CROSS && (story->present == NULL || story->present->chain.cross[0] == '\0'))
+    return take_fail(t, at, "revoke-broker.what",
+                     "the broker presents no cross-certificate here: put a 'present' step with 'cross' above it");
+  if (step->part == PKI_PART_INTERMEDIATE && story->present != NULL && story->present->chain.omit_intermediate)
+    return take_fail(t, at, "revoke-broker.what", "the broker presents no intermediate here");
+  return 0;
+}
 
 static int check_order(const struct take *t, const char *at, const struct scenario_step *step, struct story *story)
 {
@@ -20,6 +35,7 @@ static int check_order(const struct take *t, const char *at, const struct scenar
     story->faulted = true;
     if (story->connected || !step->fault.reset) return 0;
     return take_fail(t, at, "", "there is no connection to reset yet: put a 'connect' step above it");
+  case STEP_PRESENT: story->present = step; return 0;
   case STEP_PUSH_TRUST:
   case STEP_PROVE:
   case STEP_RECONNECT:
@@ -93,6 +109,7 @@ int check_story(const struct take *t, const struct scenario *scenario)
       char at[DOC_PATH_MAX];
       snprintf(at, sizeof at, "phases[%zu].do[%zu]", p, i);
       if (check_order(t, at, step, &story) != 0) return -1;
+      if (step->kind == STEP_REVOKE_BROKER && check_revoke_broker(t, at, scenario, step, &story) != 0) return -1;
       if (scenario->remote && check_remote_step(t, at, scenario, step) != 0) return -1;
     }
   if (story.connected) return 0;

@@ -146,12 +146,13 @@ static void a_revoked_cross_certificate_stops_only_those_who_need_it(void **stat
 static void a_list_takes_the_ticket_with_it_so_that_the_broker_is_judged_anew(void **state)
 {
   (void) state;
-  for (uint8_t tls = 12; tls <= 13; tls++) {
+  static const uint8_t kept_in[] = {DEVICE_RESUME_RAM, DEVICE_RESUME_NVM};
+  for (size_t c = 0; c < 4; c++) {
     struct client_rig rig;
     uint8_t bundle[DEVICE_NVM_TRUST_MAX];
     const struct client_crl list = {&pki.brokers, NULL, pki.broker.certificate, -1, 30};
-    client_rig_make(&rig, &pki, tls, 5);
-    rig.profile.resume = true;
+    client_rig_make(&rig, &pki, c < 2 ? 12 : 13, 5);
+    rig.profile.resume = kept_in[c % 2];
     rig.profile.revocation = DEVICE_REVOCATION_HELD;
     for (int i = 0; i < 2; i++) {
       client_rig_online(&rig, false, false);
@@ -164,6 +165,7 @@ static void a_list_takes_the_ticket_with_it_so_that_the_broker_is_judged_anew(vo
       }
       client_rig_stop(&rig);
     }
+    if (rig.profile.resume == DEVICE_RESUME_NVM) client_rig_power_cycle(&rig);
     client_rig_open(&rig, false); /* it may resume, but has nothing to resume with */
     client_rig_pump(&rig);
     client_rig_expect_end(&rig, REVOKED);

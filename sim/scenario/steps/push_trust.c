@@ -27,15 +27,16 @@ static bool acknowledged(struct run *run, uint32_t device, void *ctx)
   return run->acked_version[device] >= bundle->version;
 }
 
-static int make(struct run *run, const struct pki_roots *roots, struct bundle *bundle)
+static int make(struct run *run, const struct scenario_step *step, struct bundle *bundle)
 {
   if (run->bundle_version + 1 >= RUN_VERSIONS_MAX)
     return error_set(&run->error, EXIT_CODE_USAGE, "a run can push at most %d trust bundles", RUN_VERSIONS_MAX - 1);
   bundle->version = run->bundle_version + 1;
-  if (pki_make_bundle(run->pki, bundle->version, roots, bundle->data, sizeof bundle->data, &bundle->size,
-                      &run->error) != 0)
+  if (pki_make_bundle_with_lists(run->pki, bundle->version, &step->roots, run_lists(run->scenario, step->crls),
+                                 bundle->data, sizeof bundle->data, &bundle->size, &run->error) != 0)
     return -1;
-  run->bundle[bundle->version] = *roots;
+  run->bundle[bundle->version] = step->roots;
+  run->bundle_crls[bundle->version] = step->crls;
   run->bundle_version = bundle->version;
   return 0;
 }
@@ -44,12 +45,13 @@ enum step_outcome step_push_trust(struct run *run, const struct scenario_step *s
 {
   struct scenario_step inverse = *step;
   inverse.roots = run->bundle[run->bundle_version];
+  inverse.crls = run->bundle_crls[run->bundle_version];
   inverse.waves.count = 0;
   run_undo_with(run, &inverse);
 
   struct bundle bundle;
   size_t count;
-  if (make(run, &step->roots, &bundle) != 0) {
+  if (make(run, step, &bundle) != 0) {
     run_abort(run, &run->error);
     return STEP_ABORTED;
   }

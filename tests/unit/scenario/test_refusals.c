@@ -92,6 +92,13 @@ static const struct refusal refusals[] = {
   {"refuses_a_day_that_is_none", DO("clock: {set: 1970-02-30T00:00:00Z}"), "F:8:22: '1970-02-30T00:00:00Z' is no day"},
   {"refuses_tickets_kept_elsewhere", HEAD "device: {resume: disk}\n" TAIL, "F:4:18: 'disk' is no value of 'resume': write no, ram, nvm or yes"},
   {"refuses_to_offer_no_ticket_anywhere", HEAD "device: {resume-anywhere: yes}\n" TAIL, "F:4:27: there is no ticket to offer"},
+  /* revocation */
+  {"refuses_an_unknown_policy_on_revocation", HEAD "device: {revocation: maybe}\n" TAIL, "F:4:22: 'maybe' is no value of 'revocation': write off, held or required"},
+  {"refuses_to_revoke_what_a_broker_does_not_have", DO("revoke-broker: {what: root}"), "F:8:31: 'root' is no value of 'what': write leaf, intermediate or cross"},
+  {"refuses_to_revoke_a_cross_certificate_that_is_not_served", DO("revoke-broker: {what: cross}"), "F:8:31: the broker presents no cross-certificate here: put a 'present' step with 'cross' above it"},
+  {"refuses_to_revoke_an_intermediate_that_is_not_served", DO("present: {root: B, intermediate: no}\n      - revoke-broker: {what: intermediate}"), "F:9:31: the broker presents no intermediate here"},
+  {"refuses_to_revoke_what_it_does_not_know", "name: t\nfleet: {devices: 9}\n" REMOTE("") "phases:\n  - name: p\n    do: [connect: {}, revoke-broker: {}]\n", "F:7:23: 'revoke-broker' does not know what a remote broker presents: put a 'present' step above it"},
+  {"refuses_lists_by_number", DO("push-trust: {roots: [A, B], crls: 2}"), "F:8:43: '2' is neither yes nor no"},
   /* timing */
   {"refuses_an_unknown_timing_profile", HEAD "timing: {profile: cortex-m99}\n" TAIL, "F:4:19: there is no timing profile 'cortex-m99'; there are: "},
   {"refuses_a_timing_file_that_is_not_there", HEAD "timing: {profile: ./nowhere.json}\n" TAIL, "F:4:19: timing profile: "},
