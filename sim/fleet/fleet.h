@@ -151,6 +151,9 @@ int fleet_set_reconnect(struct fleet *fleet, const uint32_t *devices, size_t cou
  * reset, and the device tries again by its reconnect policy. */
 void fleet_cut(struct fleet *fleet, const uint32_t *devices, size_t count);
 
+/* The outage under way counts as over, although not everybody is back; the next one begins when all have been. */
+void fleet_close_outage(struct fleet *fleet);
+
 /* The outage that is under way or the latest one, and the one with the most devices offline (of equals the latest). */
 const struct recovery *fleet_outage(const struct fleet *fleet);
 const struct recovery *fleet_deepest_outage(const struct fleet *fleet);

@@ -64,6 +64,11 @@ void member_count_lost(struct fleet *fleet)
   member_count_change(fleet);
 }
 
+void fleet_close_outage(struct fleet *fleet)
+{
+  fleet->outage.closed = fleet->outage.happened;
+}
+
 const struct recovery *fleet_outage(const struct fleet *fleet)
 {
   return &fleet->outage;

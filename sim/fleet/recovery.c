@@ -15,7 +15,7 @@ void surge_add(struct surge *surge, uint64_t now_us)
 
 bool recovery_is_under_way(const struct recovery *recovery)
 {
-  return recovery->happened && recovery->back_us[RECOVERY_ALL] == RECOVERY_NEVER;
+  return recovery->happened && !recovery->closed && recovery->back_us[RECOVERY_ALL] == RECOVERY_NEVER;
 }
 
 void recovery_begin(struct recovery *recovery, uint64_t now_us)
@@ -25,7 +25,9 @@ void recovery_begin(struct recovery *recovery, uint64_t now_us)
 
 void recovery_update(struct recovery *recovery, uint64_t now_us, size_t online, size_t wanted)
 {
+  if (recovery->closed) return;
   size_t missing = wanted > online ? wanted - online : 0;
+  recovery->online = online;
   if (missing > recovery->missing) recovery->missing = missing;
   for (int mark = 0; mark < RECOVERY_MARKS; mark++) {
     size_t needed = (wanted * percent[mark] + 99) / 100;

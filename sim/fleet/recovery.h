@@ -27,13 +27,15 @@ void surge_add(struct surge *surge, uint64_t now_us);
 
 struct recovery {
   bool happened;
+  bool closed; /* its time was over before all were back: what comes later is not counted */
   uint64_t began_us;
   size_t missing;                   /* most devices offline at once */
+  size_t online;                    /* now, or when it ended or was closed */
   uint64_t back_us[RECOVERY_MARKS]; /* since began_us; RECOVERY_NEVER: not so far */
   struct surge begun, wasted;       /* handshakes, and those that ended without CONNACK */
 };
 
-/* True from the first loss until all are back. */
+/* True from the first loss until all are back, or until it is closed. */
 bool recovery_is_under_way(const struct recovery *recovery);
 
 /* A new outage: the first loss is now. */

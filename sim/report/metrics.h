@@ -52,6 +52,10 @@
   X(RECOVER_P90,        "recover.p90_ms",            GAUGE,     "the same for 90 %") \
   X(RECOVER_P99,        "recover.p99_ms",            GAUGE,     "the same for 99 %") \
   X(RECOVER_ALL,        "recover.all_ms",            GAUGE,     "the same for all of them") \
+  X(RECOVER_ONLINE,     "recover.online",            GAUGE,     "devices online when the outage ended, when its storm was over, or now") \
+  X(RECOVER_PEAK,       "recover.peak_per_s",        GAUGE,     "most handshakes begun in one second of the outage") \
+  X(RECOVER_WASTED,     "recover.wasted",            GAUGE,     "handshakes of the outage that ended without CONNACK") \
+  X(RECOVER_WASTED_PEAK,"recover.wasted_peak_per_s", GAUGE,     "most of them in one second") \
   X(TELEMETRY_SENT,     "telemetry.sent",            COUNTER,   "messages the devices took responsibility for") \
   X(TELEMETRY_ACKED,    "telemetry.acked",           COUNTER,   "messages acknowledged to the devices") \
   X(TELEMETRY_SKIPPED,  "telemetry.skipped",         COUNTER,   "messages a device could not take: its outbox was full") \

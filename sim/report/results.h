@@ -12,6 +12,8 @@
 #include "base/error.h"
 #include "report/metrics.h"
 
+#define RESULTS_STORMS_MAX 16
+
 /* One checked expression: a phase's gate, a phase's expectation or one of the whole run. */
 struct results_check {
   char expr[160];
@@ -38,6 +40,17 @@ struct results_timing {
   uint32_t rom_bytes, ram_peak_bytes, trust_anchors_max, chain_bytes;
 };
 
+/* One storm: every session ended at once, and how the devices came back by one reconnect policy. */
+struct results_storm {
+  char policy[32];
+  uint64_t base_ms, cap_ms, within_ms;
+  size_t devices, online;                 /* wanted, and online when it was over */
+  double p50_ms, p90_ms, p99_ms, all_ms;  /* first session lost to that part online again; NAN: never */
+  uint64_t handshakes, wasted;            /* begun; of these, ended without CONNACK */
+  uint32_t peak_per_s, wasted_peak_per_s; /* most in one second */
+  uint64_t timed_out;                     /* of the handshakes, cut off by the broker's time-out */
+};
+
 struct results {
   const char *verdict; /* "pass", "fail", "error", "interrupted" */
   enum exit_code exit_code;
@@ -55,6 +68,8 @@ struct results {
   size_t phase_count;
   struct results_check *expectations;
   size_t expectation_count;
+  struct results_storm storms[RESULTS_STORMS_MAX];
+  size_t storm_count;
   const struct metrics *metrics;
 };
 

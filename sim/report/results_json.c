@@ -127,6 +127,31 @@ static json_t *phases_of(const struct results *results)
   return array;
 }
 
+static json_t *storm_of(const struct results_storm *s)
+{
+  json_t *storm =
+      json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "policy", text(s->policy), "base_ms", number((double) s->base_ms),
+                "cap_ms", number((double) s->cap_ms), "within_ms", number((double) s->within_ms), "devices",
+                number((double) s->devices), "online", number((double) s->online));
+  json_t *times = json_pack("{s:o, s:o, s:o, s:o}", "p50_ms", number(s->p50_ms), "p90_ms", number(s->p90_ms), "p99_ms",
+                            number(s->p99_ms), "all_ms", number(s->all_ms));
+  json_t *counts = json_pack("{s:o, s:o, s:o, s:o, s:o}", "handshakes", number((double) s->handshakes), "peak_per_s",
+                             number(s->peak_per_s), "wasted", number((double) s->wasted), "wasted_peak_per_s",
+                             number(s->wasted_peak_per_s), "timed_out", number((double) s->timed_out));
+  json_object_update(storm, times);
+  json_object_update(storm, counts);
+  json_decref(times);
+  json_decref(counts);
+  return storm;
+}
+
+static json_t *storms_of(const struct results *results)
+{
+  json_t *array = json_array();
+  for (size_t i = 0; i < results->storm_count; i++) json_array_append_new(array, storm_of(&results->storms[i]));
+  return array;
+}
+
 static const struct results_check *failed_check(const struct results *results)
 {
   for (size_t p = 0; p < results->phase_count; p++) {
@@ -213,6 +238,7 @@ json_t *results_json(const struct results *results)
       json_object_update_missing(tree, verdict) == 0 && json_object_update_missing(tree, run) == 0 &&
       json_object_set_new(tree, "timing", timing_of(results)) == 0 &&
       json_object_set_new(tree, "phases", phases_of(results)) == 0 &&
+      json_object_set_new(tree, "storms", storms_of(results)) == 0 &&
       json_object_set_new(tree, "metrics", metrics_of(results->metrics)) == 0 &&
       json_object_set_new(tree, "failures", failures_of(results->metrics)) == 0 &&
       json_object_set_new(tree, "accounting", accounting_of(results->metrics)) == 0 &&

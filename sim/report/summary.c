@@ -163,6 +163,44 @@ static const char *milliseconds(double ms, char out[24])
   return out;
 }
 
+/* "full-jitter 1s-60s": base and cap where the policy has them. */
+static const char *policy_words(const json_t *storm, char out[48])
+{
+  const char *policy = results_json_text(storm, "policy");
+  double base = results_json_number(storm, "base_ms") / 1000, cap = results_json_number(storm, "cap_ms") / 1000;
+  if (strcmp(policy, "immediate") == 0)
+    snprintf(out, 48, "%.20s", policy);
+  else if (strcmp(policy, "fixed") == 0)
+    snprintf(out, 48, "%.20s %.4gs", policy, base);
+  else
+    snprintf(out, 48, "%.20s %.4gs-%.4gs", policy, base, cap);
+  return out;
+}
+
+static const char *back_after(const json_t *storm, const char *key, char out[16])
+{
+  const json_t *ms = json_object_get(storm, key);
+  snprintf(out, 16, json_is_number(ms) ? "%.1fs" : "never", json_number_value(ms) / 1000);
+  return out;
+}
+
+static void print_storms(const json_t *tree, FILE *out)
+{
+  const json_t *storms = json_object_get(tree, "storms");
+  char words[48], p50[16], p90[16], p99[16], all[16];
+  if (json_array_size(storms) == 0) return;
+  line(out, "  %-22s %6s %6s %6s %6s %6s %7s %8s", "storm: came back after", "50%", "90%", "99%", "100%", "online",
+       "peak/s", "wasted");
+  for (size_t i = 0; i < json_array_size(storms); i++) {
+    const json_t *storm = json_array_get(storms, i);
+    bool whole = results_json_number(storm, "online") >= results_json_number(storm, "devices");
+    line(out, "%-2s%-22.22s %6s %6s %6s %6s %6.0f %7.0f %8.0f", whole ? "" : "x", policy_words(storm, words),
+         back_after(storm, "p50_ms", p50), back_after(storm, "p90_ms", p90), back_after(storm, "p99_ms", p99),
+         back_after(storm, "all_ms", all), results_json_number(storm, "online"),
+         results_json_number(storm, "peak_per_s"), results_json_number(storm, "wasted"));
+  }
+}
+
 static void print_times(const json_t *tree, FILE *out)
 {
   static const struct {
@@ -274,6 +312,7 @@ void summary_print(const json_t *tree, FILE *out, bool colour)
 {
   print_verdict(tree, out, colour);
   print_phases(tree, out);
+  print_storms(tree, out);
   print_figures(tree, out);
   print_times(tree, out);
   print_timing(tree, out);

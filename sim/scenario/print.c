@@ -6,6 +6,7 @@
 #include "scenario/take.h"
 
 #define BROKER_STEP_MS 70000u /* longest time of a reload, a restart or a hook */
+#define STORM_REST_MS  60000u /* a broker that is killed and started, twice */
 #define ROLLBACK_MS    60000u
 
 static const char *duration(uint64_t ms, char out[32])
@@ -39,6 +40,7 @@ static uint64_t step_ms(const struct scenario *s, const struct scenario_step *st
   bool is_told = step->apply == SCENARIO_APPLY_RELOAD || step->apply == SCENARIO_APPLY_RESTART;
   uint64_t apply = is_told ? BROKER_STEP_MS : 0, hook = s->remote ? BROKER_STEP_MS : 0;
   switch (step->kind) {
+  case STEP_STORM: return STORM_REST_MS + 3 * step->within_ms + ramp_ms(s, 1, step->rate);
   case STEP_CONNECT: return ramp_ms(s, step->who.share, step->rate);
   case STEP_PUSH_TRUST:
   case STEP_RECONNECT:
@@ -170,6 +172,11 @@ static void print_device_step(const struct scenario_step *step, FILE *out)
     print_fault(&step->fault, out);
     return;
   case STEP_MEND: fprintf(out, "mend the lines of %s", who); return;
+  case STEP_STORM:
+    fprintf(out, "end every session at once, come back by ");
+    print_policy(&step->reconnect, out);
+    fprintf(out, "; then bring back who is not, at %.6g/s", step->rate);
+    return;
   case STEP_CLOCK:
     if (step->clock_right)
       fprintf(out, "set the clocks of %s right", who);

@@ -125,6 +125,14 @@ enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply)
   return outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK ? outcome : confirm_served(run, restart);
 }
 
+enum step_outcome run_broker_crash(struct run *run)
+{
+  if (run_wait_broker(run, broker_kill, APPLY_WITHIN_MS) != 0 ||
+      run_wait_broker(run, broker_start, APPLY_WITHIN_MS) != 0)
+    return STEP_ABORTED;
+  return await_operator(run);
+}
+
 int run_write_chain(struct run *run, enum broker_listener listener, const struct pki_chain *chain)
 {
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];

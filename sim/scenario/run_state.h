@@ -142,10 +142,13 @@ int run_wait_broker(struct run *run, void (*operation)(struct broker *, broker_d
 int run_write_crls(struct run *run, const struct scenario_crl *crl);
 int run_check_crls(struct run *run);
 
+/* SIGKILL for the local broker, and started again on the same ports: what it had not saved is gone. */
+enum step_outcome run_broker_crash(struct run *run);
+
 /* Steps, one file per kind (steps/). */
 typedef enum step_outcome step_function(struct run *run, const struct scenario_step *step);
 step_function step_fault, step_mend;
-step_function step_reconnect_policy;
+step_function step_reconnect_policy, step_storm;
 step_function step_connect, step_telemetry, step_drain, step_push_trust, step_prove, step_present, step_trust_clients,
     step_reload, step_restart, step_reconnect, step_reissue, step_shelf, step_wake, step_clock, step_trespass,
     step_revoke, step_unrevoke, step_publish_crl, step_kick, step_wait, step_prompt;

@@ -51,6 +51,10 @@ static void recovery_gauges(struct run *run)
                                                      METRIC_RECOVER_ALL};
   const struct recovery *outage = fleet_deepest_outage(run->fleet);
   metrics_set(run->metrics, METRIC_RECOVER_MISSING, (double) outage->missing);
+  metrics_set(run->metrics, METRIC_RECOVER_ONLINE, outage->happened ? (double) outage->online : NAN);
+  metrics_set(run->metrics, METRIC_RECOVER_PEAK, outage->begun.peak);
+  metrics_set(run->metrics, METRIC_RECOVER_WASTED, (double) outage->wasted.total);
+  metrics_set(run->metrics, METRIC_RECOVER_WASTED_PEAK, outage->wasted.peak);
   for (int mark = 0; mark < RECOVERY_MARKS; mark++) {
     bool known = outage->happened && outage->back_us[mark] != RECOVERY_NEVER;
     metrics_set(run->metrics, gauges[mark], known ? (double) outage->back_us[mark] / 1000.0 : NAN);

@@ -19,7 +19,8 @@
 #include "pki/crl.h"
 #include "scenario/expr.h"
 
-#define SCENARIO_WAVES_MAX 16
+#define SCENARIO_WAVES_MAX  16
+#define SCENARIO_STORMS_MAX 16 /* steps of a scenario */
 
 /* The devices' processor and library where a file does not name them. */
 #define SCENARIO_TIMING_DEFAULT "mbedtls-3.6.7-Os"
@@ -111,6 +112,7 @@ enum scenario_step_kind {
   STEP_UNREVOKE,      /* unrevoke: {WHO, publish: yes} */
   STEP_PUBLISH_CRL,   /* publish-crl: {next-update: 7d, this-update: now, entries: 0, apply: reload} or {file: PATH} */
   STEP_KICK,          /* kick: {WHO, within: 30s} */
+  STEP_STORM,         /* storm: {policy: fixed, base: 5s, cap: 30s, within: 60s, rate: 100/s} */
   STEP_WAIT,          /* wait: {for: 5s} */
   STEP_PROMPT,        /* prompt: {say: "Swap the load balancer's certificate, then press Enter"} */
   STEP_KINDS
@@ -148,8 +150,8 @@ struct scenario_step {
   bool crls;          /* PUSH_TRUST: with the lists of the CAs that issue broker certificates under these roots */
   enum pki_part part; /* REVOKE_BROKER */
   bool take_back;     /* REVOKE_BROKER: undo it; no file can ask for that */
-  struct scenario_reconnect reconnect; /* RECONNECT_POLICY */
-  struct fault fault;                  /* FAULT */
+  struct fault fault; /* FAULT */
+  struct scenario_reconnect reconnect; /* POLICY, STORM */
   bool clock_right;
   int64_t clock_unix_s;
   char say[256];

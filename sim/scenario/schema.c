@@ -58,6 +58,9 @@ static const cyaml_schema_field_t publish_crl_args[] = {
   ARG("this-update", this_update), ARG("next-update", next_update), ARG("entries", entries), ARG("apply", apply),
   ARG("file", file), ARG("unchecked", unchecked), CYAML_FIELD_END};
 static const cyaml_schema_field_t kick_args[] = {ARG_WHO, ARG("within", within), CYAML_FIELD_END};
+static const cyaml_schema_field_t storm_args[] = {
+  ARG("policy", policy), ARG("base", base), ARG("cap", cap), ARG("within", within), ARG("rate", rate),
+  CYAML_FIELD_END};
 static const cyaml_schema_field_t wait_args[] = {ARG("for", time), CYAML_FIELD_END};
 static const cyaml_schema_field_t prompt_args[] = {ARG("say", say), CYAML_FIELD_END};
 
@@ -86,6 +89,7 @@ static const cyaml_schema_field_t step_fields[] = {
   STEP(STEP_UNREVOKE, "unrevoke", unrevoke_args),
   STEP(STEP_PUBLISH_CRL, "publish-crl", publish_crl_args),
   STEP(STEP_KICK, "kick", kick_args),
+  STEP(STEP_STORM, "storm", storm_args),
   STEP(STEP_WAIT, "wait", wait_args),
   STEP(STEP_PROMPT, "prompt", prompt_args),
   [STEP_KINDS] = CYAML_FIELD_END};

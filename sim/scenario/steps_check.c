@@ -8,6 +8,8 @@
 #define RATE_PER_S    200.0
 #define WITHIN_MS     30000u
 #define TRESPASS_MS   3000u /* how long to look for what should not come through */
+#define STORM_MS      60000u
+#define REST_RATE     0.8 /* of what the broker takes up */
 #define WITHIN_MAX_MS (7u * 86400000u)
 #define EVERY_MIN_MS  10u
 #define EVERY_MAX_MS  86400000u
@@ -181,6 +183,16 @@ static int take_fault(const struct work *w)
   return take_duration(w->t, w->at, "for", w->raw->time, 1, WITHIN_MAX_MS, &w->out->within_ms);
 }
 
+/* Who is left over is brought back at a rate that the broker surely has. */
+static int take_storm(const struct work *w)
+{
+  double most = w->scenario->broker_handshake_rate;
+  w->out->within_ms = STORM_MS;
+  w->out->rate = most > 0 ? most * REST_RATE : RATE_PER_S;
+  if (take_policy(w) != 0 || take_within(w) != 0) return -1;
+  return take_rate(w->t, w->at, "rate", w->raw->rate, &w->out->rate);
+}
+
 static int take_prompt(const struct work *w)
 {
   if (w->raw->say == NULL)
@@ -227,6 +239,7 @@ static int take_step(const struct work *w)
   case STEP_PUBLISH_CRL:
     return check_crl(t, w->at, w->raw, &w->out->crl) != 0 ? -1 : take_apply(w, SCENARIO_APPLY_RELOAD);
   case STEP_KICK: return take_who(w, true) != 0 ? -1 : take_within(w);
+  case STEP_STORM: return take_storm(w);
   case STEP_WAIT: return take_wait(w);
   case STEP_PROMPT: return take_prompt(w);
   case STEP_RELOAD:

@@ -8,6 +8,7 @@
 struct story {
   bool connected, shelved, faulted;
   const struct scenario_step *present; /* the last one; NULL: what the broker presents from the start */
+  unsigned storms;
 };
 
 static int check_revoke_broker(const struct take *t, const char *at, const struct scenario *s,
@@ -43,8 +44,12 @@ static int check_order(const struct take *t, const char *at, const struct scenar
   case STEP_TRESPASS:
   case STEP_KICK:
   case STEP_DRAIN:
+  case STEP_STORM:
   case STEP_SHELF:
+    story->storms += step->kind == STEP_STORM;
     story->shelved = story->shelved || step->kind == STEP_SHELF;
+    if (story->storms > SCENARIO_STORMS_MAX)
+      return take_fail(t, at, "", "a run has at most %d storms; make two scenarios of this one", SCENARIO_STORMS_MAX);
     if (story->connected) return 0;
     return take_fail(t, at, "", "'%s' comes before any device is online: put a 'connect' step above it",
                      scenario_step_name(step->kind));

@@ -1,4 +1,5 @@
 #define _XOPEN_SOURCE 700
+#include <math.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -262,6 +263,27 @@ static void a_file_that_cannot_be_written_whole_leaves_no_part_of_it(void **stat
   assert_null(sample_read(&sample, "results.json"));
 }
 
+static void a_storm_is_a_row_and_never_is_null(void **state)
+{
+  (void) state;
+  sample.results.storm_count = 1;
+  sample.results.storms[0] =
+      (struct results_storm){"fixed", 5000, 30000, 60000, 1000, 501, 9999.5, NAN, NAN, NAN, 1000, 499, 400, 300, 7};
+  json_t *tree = written();
+  const json_t *storm = json_array_get(json_object_get(tree, "storms"), 0);
+  assert_string_equal(json_string_value(json_object_get(storm, "policy")), "fixed");
+  static const struct {
+    const char *key;
+    double value;
+  } wanted[] = {{"base_ms", 5000},   {"cap_ms", 30000},          {"within_ms", 60000}, {"devices", 1000},
+                {"online", 501},     {"p50_ms", 9999.5},         {"handshakes", 1000}, {"wasted", 499},
+                {"peak_per_s", 400}, {"wasted_peak_per_s", 300}, {"timed_out", 7}};
+  for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+    assert_float_equal(json_number_value(json_object_get(storm, wanted[i].key)), wanted[i].value, 1e-9);
+  assert_true(json_is_null(json_object_get(storm, "p90_ms")) && json_is_null(json_object_get(storm, "all_ms")));
+  json_decref(tree);
+}
+
 int main(void)
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
@@ -270,6 +292,7 @@ int main(void)
       test(modelled_times_have_their_band_and_what_they_rest_on),
       test(what_is_not_known_of_a_budget_is_not_there),
       test(without_a_timing_profile_there_is_no_modelled_time),
+      test(a_storm_is_a_row_and_never_is_null),
       test(names_failures_with_count_ids_and_detail),
       test(attempts_that_have_no_name_break_the_accounting),
       test(a_pass_with_a_failed_check_is_written_as_an_internal_error),

@@ -1,4 +1,5 @@
 #define _XOPEN_SOURCE 700
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,6 +79,32 @@ static void a_paced_wall_time_is_not_called_the_hosts(void **state)
   char *text = sample_printed(&sample, false);
   expect_contains(text, "  TLS handshake, paced wall ");
   assert_null(strstr(text, "host wall"));
+  free(text);
+}
+
+static void storms_are_a_table(void **state)
+{
+  (void) state;
+  sample.results.storm_count = 3;
+  sample.results.storms[0] =
+      (struct results_storm){"immediate", 1000, 30000, 60000, 1000, 200, NAN, NAN, NAN, NAN, 9000, 8800, 801, 700, 3};
+  sample.results.storms[1] =
+      (struct results_storm){"fixed", 5000, 30000, 60000, 1000, 501, 9999, NAN, NAN, NAN, 1000, 499, 400, 300, 0};
+  sample.results.storms[2] = (struct results_storm){"full-jitter", 1500,  30000, 60000, 1000, 1000, 30000, 54200,
+                                                    59440,         60000, 1000,  0,     180,  0,    0};
+  char *text = sample_printed(&sample, false);
+  expect_contains(text, "  storm: came back after    50%    90%    99%   100% online  peak/s   wasted\n");
+  expect_contains(text, "\nx immediate               never  never  never  never    200     801     8800\n");
+  expect_contains(text, "\nx fixed 5s                10.0s  never  never  never    501     400      499\n");
+  expect_contains(text, "\n  full-jitter 1.5s-30s    30.0s  54.2s  59.4s  60.0s   1000     180        0\n");
+  free(text);
+}
+
+static void a_run_without_storms_has_no_table(void **state)
+{
+  (void) state;
+  char *text = sample_printed(&sample, false);
+  assert_null(strstr(text, "storm"));
   free(text);
 }
 
@@ -245,6 +272,8 @@ int main(void)
       test(says_what_was_remembered_and_when_nothing_could_be),
       test(modelled_times_say_so_and_have_their_band),
       test(a_paced_wall_time_is_not_called_the_hosts),
+      test(storms_are_a_table),
+      test(a_run_without_storms_has_no_table),
       test(a_long_profile_name_breaks_the_line_and_loses_nothing),
       test(a_run_without_timing_claims_nothing),
       test(what_nobody_foretold_comes_first_and_is_explained),

@@ -134,6 +134,24 @@ static void a_cohort_can_have_a_reconnect_policy_of_its_own(void **state)
   scenario_free(s);
 }
 
+static void a_storm_takes_the_policy_and_a_rate_that_the_broker_has(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded("name: t\nfleet: {devices: 10}\nbroker: {handshakes: 50/s}\nreconnect: {base: 2s}\n"
+                              "phases:\n  - name: p\n    do:\n      - connect: {}\n"
+                              "      - storm: {}\n      - storm: {policy: fixed, base: 40s, within: 9s, rate: 7/s}\n");
+  const struct scenario_step *step = s->phases[0].steps;
+  assert_float_equal(s->broker_handshake_rate, 50, 1e-9);
+  assert_int_equal(step[1].reconnect.policy, SCENARIO_FULL_JITTER);
+  assert_int_equal(step[1].reconnect.base_ms, 2000);
+  assert_int_equal(step[1].within_ms, 60000);
+  assert_float_equal(step[1].rate, 40, 1e-9);
+  assert_int_equal(step[2].reconnect.cap_ms, 40000);
+  assert_int_equal(step[2].within_ms, 9000);
+  assert_float_equal(step[2].rate, 7, 1e-9);
+  scenario_free(s);
+}
+
 static void a_step_can_be_for_a_cohort_or_for_named_devices(void **state)
 {
   (void) state;
@@ -387,6 +405,7 @@ int main(void)
       cmocka_unit_test(the_smallest_scenario_has_the_default_device),
       cmocka_unit_test(a_device_can_be_another),
       cmocka_unit_test(a_cohort_can_have_a_reconnect_policy_of_its_own),
+      cmocka_unit_test(a_storm_takes_the_policy_and_a_rate_that_the_broker_has),
       cmocka_unit_test(a_step_can_be_for_a_cohort_or_for_named_devices),
       cmocka_unit_test(every_step_is_read_with_its_line_and_arguments),
       cmocka_unit_test(a_fault_has_what_it_names_and_nothing_else),

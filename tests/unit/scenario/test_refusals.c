@@ -66,6 +66,8 @@ static const struct refusal refusals[] = {
   {"refuses_a_step_for_nobody_in_particular", DO("shelf: {}"), "F:8:16: this step needs devices: write 'share: 5%'"},
   {"refuses_a_policy_for_an_unknown_cohort", HEAD "reconnect: {policy: fixed, cohorts: [{cohort: eu}]}\n" TAIL, "F:4:47: there is no cohort 'eu'"},
   {"refuses_two_policies_for_one_cohort", "name: t\nfleet: {devices: 9, cohorts: [{name: a, share: 60%}]}\nreconnect: {cohorts: [{cohort: a}, {cohort: a, base: 2s}]}\n" TAIL, "F:3:45: cohort 'a' has its policy above already"},
+  {"refuses_a_storm_before_anybody_is_online", HEAD "phases:\n  - name: p\n    do: [storm: {}, connect: {}]\n", "F:6:10: 'storm' comes before any device is online"},
+  {"refuses_a_storm_of_an_unknown_policy", DO("storm: {policy: calm}"), "F:8:25: 'calm' is no value of 'policy'"},
   {"refuses_an_unknown_policy_of_a_step", DO("reconnect-policy: {policy: never}"), "F:8:36: 'never' is no value of 'policy'"},
   {"refuses_a_cap_below_the_base_of_a_step", DO("reconnect-policy: {base: 9s, cap: 8s}"), "F:8:43: 'cap' is below 'base'"},
   {"refuses_an_unknown_cohort", DO("shelf: {cohort: eu}"), "F:8:25: there is no cohort 'eu'; name it in fleet.cohorts"},
