@@ -8,7 +8,7 @@
 
 #include "operator/operator.h"
 
-enum { LATENCIES_MAX = 65536, TOPIC_MAX = 64, WINDOW = 500 };
+enum { LATENCIES_MAX = 65536, TOPIC_MAX = 64, WINDOW = 500, OPERATOR_URI_MAX = 300 };
 
 /* Sequence numbers received from one device: bit n - 1 is number n. */
 struct ledger {
@@ -50,6 +50,7 @@ struct operator
 {
   struct operator_config config;
   MQTTAsync client;
+  char uri[1 + OPERATOR_OTHERS_MAX][OPERATOR_URI_MAX];
   pthread_t keeper;
   pthread_mutex_t mutex;
   pthread_cond_t changed;

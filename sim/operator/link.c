@@ -142,7 +142,11 @@ static int connect_once(struct operator* op)
   tls.ssl_error_context = op;
 
   MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer;
-  options.keepAliveInterval = KEEP_ALIVE_S;
+  char *uris[1 + OPERATOR_OTHERS_MAX];
+  for (size_t i = 0; i <= op->config.other_count; i++) uris[i] = op->uri[i];
+  options.serverURIs = uris; /* copied */
+  options.serverURIcount = (int) op->config.other_count + 1;
+  options.keepAliveInterval = op->config.keep_alive_s != 0 ? op->config.keep_alive_s : KEEP_ALIVE_S;
   options.cleansession = 0;
   options.maxInflight = WINDOW + 100; /* paho resends what was in flight before a loss beside what we send */
   options.connectTimeout = CONNECT_S;
@@ -154,13 +158,26 @@ static int connect_once(struct operator* op)
   return MQTTAsync_connect(op->client, &options);
 }
 
+static int write_uri(char uri[OPERATOR_URI_MAX], const char *host, uint16_t port, struct error *error)
+{
+  bool bare_ipv6 = strchr(host, ':') != NULL;
+  int n = snprintf(uri, OPERATOR_URI_MAX, bare_ipv6 ? "ssl://[%s]:%u" : "ssl://%s:%u", host, port);
+  if (n > 0 && n < OPERATOR_URI_MAX) return 0;
+  return error_set(error, EXIT_CODE_USAGE, "the broker's host name is too long");
+}
+
+static int write_uris(struct operator* op, struct error *error)
+{
+  if (write_uri(op->uri[0], op->config.host, op->config.port, error) != 0) return -1;
+  for (size_t i = 0; i < op->config.other_count; i++)
+    if (write_uri(op->uri[i + 1], op->config.others[i].host, op->config.others[i].port, error) != 0) return -1;
+  return 0;
+}
+
 int link_open(struct operator* op, struct error *error)
 {
-  char uri[300];
-  bool bare_ipv6 = strchr(op->config.host, ':') != NULL;
-  int n = snprintf(uri, sizeof uri, bare_ipv6 ? "ssl://[%s]:%u" : "ssl://%s:%u", op->config.host, op->config.port);
-  if (n < 0 || n >= (int) sizeof uri) return error_set(error, EXIT_CODE_USAGE, "the broker's host name is too long");
-  const char *name = op->config.client_id != NULL ? op->config.client_id : "operator";
+  if (write_uris(op, error) != 0) return -1;
+  const char *uri = op->uri[0], *name = op->config.client_id != NULL ? op->config.client_id : "operator";
   int status = MQTTAsync_create(&op->client, uri, name, MQTTCLIENT_PERSISTENCE_NONE, NULL);
   if (status != MQTTASYNC_SUCCESS)
     return error_set(error, EXIT_CODE_INTERNAL, "paho does not make a client for %s: %s", uri,

@@ -18,14 +18,24 @@
 #include "base/error.h"
 
 #define OPERATOR_SEQUENCE_MAX 4194304u /* highest sequence number that is told apart, per device */
-#define OPERATOR_PENDING_MAX  100000u  /* most messages that wait for the broker */
+#define OPERATOR_OTHERS_MAX   3
+#define OPERATOR_PENDING_MAX  100000u /* most messages that wait for the broker */
 
 struct operator;
+
+struct operator_server {
+  const char *host;
+  uint16_t port;
+};
 
 /* Copied by operator_start; what it points to must outlive the operator. */
 struct operator_config {
   const char *host; /* verified name, and where to connect */
   uint16_t port;
+  const struct operator_server
+      *others;           /* read by operator_start only; tried in this order whenever the first one cannot be reached */
+  size_t other_count;    /* up to OPERATOR_OTHERS_MAX */
+  uint16_t keep_alive_s; /* 0: 20 */
   const char *client_id; /* NULL: "operator"; two runs on one remote broker need two names */
   const char *ca_path, *certificate_path, *key_path;
   size_t device_count;

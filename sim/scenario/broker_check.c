@@ -95,6 +95,26 @@ static int check_hooks(const struct take *t, const struct raw_hooks *raw, struct
   return take_text(t, at, "restart", raw->restart, out->hook_restart, sizeof out->hook_restart);
 }
 
+/* One broker as `url`, or several as `urls`, which are called a, b, c, d. */
+static int check_urls(const struct take *t, const struct raw_broker *raw, struct scenario *out)
+{
+  if (raw->url != NULL && raw->urls_count > 0)
+    return take_fail(t, "broker", "urls", "a broker has a 'url' or several 'urls', not both: remove one");
+  if (raw->url != NULL) return take_url(t, "url", raw->url, out, out->nodes[0].host, &out->nodes[0].port);
+  for (unsigned n = 0; n < raw->urls_count; n++) {
+    char key[24];
+    struct scenario_node *node = &out->nodes[n];
+    snprintf(key, sizeof key, "urls[%u]", n);
+    snprintf(node->name, sizeof node->name, "%c", 'a' + (int) n);
+    if (take_url(t, key, raw->urls[n], out, node->host, &node->port) != 0) return -1;
+    for (unsigned m = 0; m < n; m++)
+      if (strcmp(node->host, out->nodes[m].host) == 0 && node->port == out->nodes[m].port)
+        return take_fail(t, "broker", key, "'%.120s' is listed twice: remove one", raw->urls[n]);
+  }
+  out->node_count = raw->urls_count;
+  return 0;
+}
+
 static int check_remote(const struct take *t, const struct raw_broker *raw, struct scenario *out)
 {
   if (raw->local != NULL)
@@ -107,8 +127,11 @@ static int check_remote(const struct take *t, const struct raw_broker *raw, stru
                      "a remote broker keeps its own handshake time-out: set it there and remove this");
   if (raw->handshakes != NULL)
     return take_fail(t, "broker", "handshakes", "a remote broker is as fast as it is: remove this");
+  if (raw->bridge != NULL || raw->nodes_count > 0)
+    return take_fail(t, "broker", raw->bridge != NULL ? "bridge" : "nodes",
+                     "only local brokers are made by the run: list remote ones as 'urls', and remove this");
   out->remote = true;
-  if (take_url(t, "url", raw->url, out, out->host, &out->port) != 0 ||
+  if (check_urls(t, raw, out) != 0 ||
       take_url(t, "prove-url", raw->prove_url, out, out->prove_host, &out->prove_port) != 0)
     return -1;
   return raw->hooks == NULL ? 0 : check_hooks(t, raw->hooks, out);
@@ -128,6 +151,36 @@ static int check_gate(const struct take *t, const struct raw_broker *raw, struct
                    "with a handshake time-out or rate the run chooses the ports: remove port and prove-port");
 }
 
+/* The name becomes part of a folder's name. */
+static int take_node(const struct take *t, const char *key, const char *text, struct scenario_node *out)
+{
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  if (strlen(text) < sizeof out->name && text[0] != '-' && strspn(text, letters) == strlen(text)) {
+    strcpy(out->name, text);
+    return 0;
+  }
+  return take_fail(t, "broker", key, "'%.40s' is no name for a broker: use up to %zu of a-z, 0-9 and -, such as 'a'",
+                   text, sizeof out->name - 1);
+}
+
+static int check_nodes(const struct take *t, const struct raw_broker *raw, struct scenario *out)
+{
+  if (take_flag(t, "broker", "bridge", raw->bridge, &out->bridge) != 0) return -1;
+  for (unsigned n = 0; n < raw->nodes_count; n++) {
+    char key[24];
+    snprintf(key, sizeof key, "nodes[%u]", n);
+    out->nodes[n] = out->nodes[0];
+    if (take_node(t, key, raw->nodes[n], &out->nodes[n]) != 0) return -1;
+    for (unsigned m = 0; m < n; m++)
+      if (strcmp(out->nodes[m].name, out->nodes[n].name) == 0)
+        return take_fail(t, "broker", key, "two brokers are called '%s': give each its own name", out->nodes[n].name);
+  }
+  if (raw->nodes_count > 0) out->node_count = raw->nodes_count;
+  if (out->bridge && out->node_count < 2)
+    return take_fail(t, "broker", "bridge", "a bridge needs two brokers: add 'nodes: [a, b]'");
+  return 0;
+}
+
 static int check_local(const struct take *t, const struct raw_broker *raw, struct scenario *out)
 {
   static const char *const words[] = {"mosquitto", NULL};
@@ -144,16 +197,26 @@ static int check_local(const struct take *t, const struct raw_broker *raw, struc
   if (port != 0 && port == prove_port)
     return take_fail(t, "broker", "prove-port",
                      "'port' and 'prove-port' are the same: the second listener needs its own");
+  if (raw->nodes_count > 1 && (port != 0 || prove_port != 0))
+    return take_fail(t, "broker", port != 0 ? "port" : "prove-port",
+                     "with several nodes the run chooses the ports: remove port and prove-port");
   out->port = (uint16_t) port;
   out->prove_port = (uint16_t) prove_port;
-  return check_gate(t, raw, out);
+  return check_nodes(t, raw, out) != 0 ? -1 : check_gate(t, raw, out);
 }
 
 int check_broker(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
 {
   static const struct raw_broker no_broker = {0};
   const struct raw_broker *broker = raw->broker != NULL ? raw->broker : &no_broker;
-  strcpy(out->host, "localhost");
+  out->node_count = 1;
+  strcpy(out->nodes[0].name, "a");
+  strcpy(out->nodes[0].host, "localhost");
   if (check_targets(t, raw, out) != 0) return -1;
-  return broker->url != NULL ? check_remote(t, broker, out) : check_local(t, broker, out);
+  bool remote = broker->url != NULL || broker->urls_count > 0;
+  if ((remote ? check_remote(t, broker, out) : check_local(t, broker, out)) != 0) return -1;
+  if (!remote) out->nodes[0].port = out->port;
+  strcpy(out->host, out->nodes[0].host);
+  out->port = out->nodes[0].port;
+  return 0;
 }

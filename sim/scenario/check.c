@@ -178,7 +178,7 @@ static int check_pki(const struct take *t, const struct raw_pki *raw, struct sce
 }
 
 static int check_exprs(const struct take *t, const char *at, char *const *texts, size_t count,
-                       const struct pki_roots *roots, struct expr **out, size_t *out_count)
+                       const struct scenario *scenario, struct expr **out, size_t *out_count)
 {
   if (count == 0) return 0;
   *out = calloc(count, sizeof **out);
@@ -187,7 +187,7 @@ static int check_exprs(const struct take *t, const char *at, char *const *texts,
   for (size_t i = 0; i < count; i++) {
     char path[DOC_PATH_MAX];
     snprintf(path, sizeof path, "%s[%zu]", at, i);
-    if (check_expr(t, path, texts[i], roots, false, &(*out)[i]) != 0) return -1;
+    if (check_expr(t, path, texts[i], scenario, false, &(*out)[i]) != 0) return -1;
   }
   return 0;
 }
@@ -220,12 +220,11 @@ static int check_phase(const struct take *t, const char *at, const struct raw_ph
   out->on_fail = (enum scenario_on_fail) on_fail;
   if (raw->until != NULL) {
     snprintf(path, sizeof path, "%.100s.until", at);
-    if (check_expr(t, path, raw->until, &scenario->roots, true, &out->until) != 0) return -1;
+    if (check_expr(t, path, raw->until, scenario, true, &out->until) != 0) return -1;
     out->has_until = true;
   }
   snprintf(path, sizeof path, "%.100s.expect", at);
-  if (check_exprs(t, path, raw->expect, raw->expect_count, &scenario->roots, &out->expect, &out->expect_count) != 0)
-    return -1;
+  if (check_exprs(t, path, raw->expect, raw->expect_count, scenario, &out->expect, &out->expect_count) != 0) return -1;
   if (out->step_count == 0 && !out->has_until && out->expect_count == 0)
     return take_fail(t, at, "", "this phase does nothing: give it 'do', 'until' or 'expect'");
   return 0;
@@ -296,8 +295,7 @@ static bool uses_crls(const struct scenario *scenario)
 int check_scenario(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
 {
   if (check_head(t, raw, out) != 0 || check_phases(t, raw, out) != 0) return -1;
-  if (check_exprs(t, "expect", raw->expect, raw->expect_count, &out->roots, &out->expect, &out->expect_count) != 0)
-    return -1;
+  if (check_exprs(t, "expect", raw->expect, raw->expect_count, out, &out->expect, &out->expect_count) != 0) return -1;
   out->crl = uses_crls(out);
   return check_story(t, out);
 }

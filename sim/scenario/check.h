@@ -44,7 +44,7 @@ int check_crl(const struct take *t, const char *at, const struct raw_args *raw, 
 int check_reason(const struct take *t, const char *at, const struct raw_args *raw, enum pki_reason *out);
 
 /* `gate`: may wait ("within"), for 60 s unless it says otherwise. */
-int check_expr(const struct take *t, const char *at, const char *text, const struct pki_roots *roots, bool gate,
+int check_expr(const struct take *t, const char *at, const char *text, const struct scenario *scenario, bool gate,
                struct expr *out);
 
 /* What can only be seen over all phases: wake needs a shelf, push-trust a connect, a remote broker its hooks. */

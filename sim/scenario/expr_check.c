@@ -17,9 +17,10 @@ static bool takes_roots(const char *name)
   return strcmp(name, "trusting") == 0 || strcmp(name, "proven") == 0 || strcmp(name, "identified") == 0;
 }
 
-static int bad_argument(const struct take *t, const char *at, const struct expr *e, const struct pki_roots *roots)
+static int bad_argument(const struct take *t, const char *at, const struct expr *e, const struct scenario *scenario)
 {
   char list[300], sentence[500];
+  const struct pki_roots *roots = &scenario->roots;
   if (takes_roots(e->name) && e->argument[0] == '\0')
     snprintf(sentence, sizeof sentence, "'%s' needs a root: write '%s(%s)'", e->name, e->name, roots->name[0]);
   else if (takes_roots(e->name))
@@ -35,44 +36,49 @@ static int bad_argument(const struct take *t, const char *at, const struct expr 
              "'%s' is no name of a failure: write 'failures(connect.tls.not_trusted)', or count all with "
              "'connect.failed'",
              e->argument);
+  else if (strcmp(e->name, "on") == 0)
+    snprintf(sentence, sizeof sentence,
+             "'%s' is no broker of this scenario: write 'on(%s)', or give broker.nodes names", e->argument,
+             scenario->nodes[0].name);
   else
     snprintf(sentence, sizeof sentence, "'%s' takes no argument: write '%s'", e->name, e->name);
   return fail(t, at, strlen(e->name) + 1, sentence);
 }
 
-static int check_name(const struct take *t, const char *at, const struct expr *e, const struct pki_roots *roots)
+static int check_name(const struct take *t, const char *at, const struct expr *e, const struct scenario *scenario)
 {
   char sentence[400];
-  int known = scenario_quantity_known(e->name, e->argument, roots);
+  int known = scenario_quantity_known(e->name, e->argument, scenario);
   if (known == 0) return 0;
-  if (known == SCENARIO_BAD_ARGUMENT) return bad_argument(t, at, e, roots);
+  if (known == SCENARIO_BAD_ARGUMENT) return bad_argument(t, at, e, scenario);
   if (e->argument[0] == '\0' && metrics_known(e->name)) return 0;
   if (e->argument[0] != '\0' && metrics_known(e->name))
     snprintf(sentence, sizeof sentence, "the metric '%s' takes no argument: write '%s'", e->name, e->name);
   else
     snprintf(sentence, sizeof sentence,
              "'%s' is no quantity and no metric: write online, awake, shelved, trusting(ROOT), proven(ROOT), "
-             "identified(ROOT), refused(REASON), reconnected, failures(NAME) or a metric such as connect.total_ms.p99",
+             "identified(ROOT), refused(REASON), reconnected, failures(NAME), on(NODE) or a metric such as "
+             "connect.total_ms.p99",
              e->name);
   return fail(t, at, 0, sentence);
 }
 
-static bool has_whole(const struct expr *e, const struct pki_roots *roots)
+static bool has_whole(const struct expr *e, const struct scenario *scenario)
 {
   if (e->of[0] != '\0') return true;
   if (strncmp(e->name, "fleet.", 6) == 0 || strncmp(e->name, "devices.", 8) == 0) return true;
   if (strcmp(e->name, "handshake.full") == 0 || strcmp(e->name, "handshake.resumed") == 0) return true;
-  return strcmp(e->name, "failures") != 0 && scenario_quantity_known(e->name, e->argument, roots) == 0;
+  return strcmp(e->name, "failures") != 0 && scenario_quantity_known(e->name, e->argument, scenario) == 0;
 }
 
-static int check_unit(const struct take *t, const char *at, const struct expr *e, const struct pki_roots *roots)
+static int check_unit(const struct take *t, const char *at, const struct expr *e, const struct scenario *scenario)
 {
   char sentence[200];
   if (e->unit == EXPR_DURATION && !scenario_is_time(e->name)) {
     snprintf(sentence, sizeof sentence, "'%s' is no time: compare it with a number", e->name);
     return fail(t, at, 0, sentence);
   }
-  if (e->unit == EXPR_PERCENT && !has_whole(e, roots)) {
+  if (e->unit == EXPR_PERCENT && !has_whole(e, scenario)) {
     snprintf(sentence, sizeof sentence, "'%s' is no part of a whole: compare it with a number, or add 'of all'",
              e->name);
     return fail(t, at, 0, sentence);
@@ -84,13 +90,13 @@ static int check_unit(const struct take *t, const char *at, const struct expr *e
   return 0;
 }
 
-int check_expr(const struct take *t, const char *at, const char *text, const struct pki_roots *roots, bool gate,
+int check_expr(const struct take *t, const char *at, const char *text, const struct scenario *scenario, bool gate,
                struct expr *out)
 {
   char why[300];
   size_t column = 0;
   if (expr_parse(text, out, why, sizeof why, &column) != 0) return fail(t, at, column, why);
-  if (check_name(t, at, out, roots) != 0 || check_unit(t, at, out, roots) != 0) return -1;
+  if (check_name(t, at, out, scenario) != 0 || check_unit(t, at, out, scenario) != 0) return -1;
   if (!gate && out->within_ms > 0)
     return fail(t, at, 0, "an expectation is judged once and cannot wait: move 'within' to the phase's 'until'");
   if (gate && out->within_ms == 0) out->within_ms = GATE_WITHIN_MS;

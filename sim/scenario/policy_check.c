@@ -51,7 +51,11 @@ static int check_cohort(const struct take *t, const char *at, const struct raw_p
 
 int check_reconnect(const struct take *t, const struct raw_reconnect *raw, struct scenario *out)
 {
+  static const char *const orders[] = {"ordered", "shuffled", NULL};
   char at[DOC_PATH_MAX];
+  int order = 0;
+  if (take_word(t, "reconnect", "endpoints", raw->endpoints, orders, &order) != 0) return -1;
+  out->shuffled_endpoints = order == 1;
   if (check_policy(t, "reconnect", raw->policy, raw->base, raw->cap, &out->reconnect) != 0) return -1;
   for (unsigned c = 0; c < raw->cohorts_count; c++) {
     snprintf(at, sizeof at, "reconnect.cohorts[%u]", c);

@@ -52,7 +52,12 @@ static uint64_t step_ms(const struct scenario *s, const struct scenario_step *st
   case STEP_REVOKE:
   case STEP_UNREVOKE: return step->publish ? BROKER_STEP_MS + hook : 0;
   case STEP_RELOAD:
-  case STEP_RESTART: return BROKER_STEP_MS;
+  case STEP_RESTART:
+  case STEP_KILL_NODE:
+  case STEP_STOP_NODE:
+  case STEP_FREEZE_NODE:
+  case STEP_THAW_NODE:
+  case STEP_START_NODE: return BROKER_STEP_MS;
   case STEP_DRAIN:
   case STEP_SHELF:
   case STEP_KICK:
@@ -202,7 +207,25 @@ static void print_crl(const struct scenario_step *step, FILE *out)
   fputs(apply_words(step->apply), out);
 }
 
-static void print_step(const struct scenario_step *step, FILE *out)
+static void print_node_step(const struct scenario *s, const struct scenario_step *step, FILE *out)
+{
+  static const char *const words[] = {
+      [STEP_RELOAD] = "reload",
+      [STEP_RESTART] = "restart",
+      [STEP_KILL_NODE] = "kill (SIGKILL)",
+      [STEP_STOP_NODE] = "stop (SIGTERM)",
+      [STEP_FREEZE_NODE] = "freeze (SIGSTOP)",
+      [STEP_THAW_NODE] = "thaw (SIGCONT)",
+      [STEP_START_NODE] = "start",
+  };
+  const char *name = step->node >= 0 ? s->nodes[step->node].name : "";
+  bool only = s->node_count == 1;
+  fprintf(out, "%s %s%s", words[step->kind], only || step->node >= 0 ? "the broker" : "all brokers",
+          only || step->node < 0 ? "" : " ");
+  if (!only) fputs(name, out);
+}
+
+static void print_step(const struct scenario *s, const struct scenario_step *step, FILE *out)
 {
   char text[300];
   switch (step->kind) {
@@ -228,8 +251,13 @@ static void print_step(const struct scenario_step *step, FILE *out)
             (const char *const[]){"leaf", "intermediate", "cross-certificate"}[step->part]);
     break;
   case STEP_DRAIN: fprintf(out, "stop telemetry and wait until all of it has arrived"); break;
-  case STEP_RELOAD: fprintf(out, "reload the broker"); break;
-  case STEP_RESTART: fprintf(out, "restart the broker"); break;
+  case STEP_RELOAD:
+  case STEP_RESTART:
+  case STEP_KILL_NODE:
+  case STEP_STOP_NODE:
+  case STEP_FREEZE_NODE:
+  case STEP_THAW_NODE:
+  case STEP_START_NODE: print_node_step(s, step, out); break;
   case STEP_WAIT: fprintf(out, "wait"); break;
   case STEP_PROMPT: fprintf(out, "wait for a person: \"%s\"", step->say); break;
   default: print_device_step(step, out); break;
@@ -248,7 +276,7 @@ static uint64_t print_phase(const struct scenario *s, size_t number, const struc
   for (size_t i = 0; i < phase->step_count; i++) {
     uint64_t ms = step_ms(s, &phase->steps[i]);
     fprintf(out, "    - ");
-    print_step(&phase->steps[i], out);
+    print_step(s, &phase->steps[i], out);
     if (ms > 0) fprintf(out, " (%s)", duration(ms, text));
     fputc('\n', out);
   }
@@ -257,12 +285,26 @@ static uint64_t print_phase(const struct scenario *s, size_t number, const struc
   return total + (phase->on_fail == SCENARIO_ROLLBACK ? ROLLBACK_MS : 0);
 }
 
+static void print_nodes(const struct scenario *s, FILE *out)
+{
+  fprintf(out, "  brokers ");
+  for (size_t n = 0; n < s->node_count; n++) {
+    const struct scenario_node *node = &s->nodes[n];
+    fprintf(out, "%s %s", n > 0 ? "," : "", node->name);
+    if (s->remote) fprintf(out, " (mqtts://%s:%u)", node->host, (unsigned) node->port);
+  }
+  if (!s->remote) fprintf(out, ": mosquittos of their own on %s%s", s->host, s->bridge ? ", bridged" : "");
+  fprintf(out, "; the devices try them %s\n", s->shuffled_endpoints ? "each in its own order" : "in this order");
+}
+
 static void print_head(const struct scenario *s, FILE *out)
 {
   char roots[300], trusted[300], clients[300], limit[32];
   fprintf(out, "%s: %zu devices, %zu phases, seed %llu\n", s->name, s->devices, s->phase_count,
           (unsigned long long) s->seed);
-  if (s->remote && s->prove_port != 0)
+  if (s->node_count > 1)
+    print_nodes(s, out);
+  else if (s->remote && s->prove_port != 0)
     fprintf(out, "  broker   mqtts://%s:%u, and to prove chains mqtts://%s:%u\n", s->host, (unsigned) s->port,
             s->prove_host, (unsigned) s->prove_port);
   else if (s->remote)

@@ -5,7 +5,7 @@
 #include "fleetsim/failure.h"
 #include "scenario/scenario.h"
 
-enum argument { NEVER, ROOT, REASON, FAILURE };
+enum argument { NEVER, ROOT, REASON, FAILURE, NODE };
 
 static const struct quantity {
   const char *name;
@@ -14,7 +14,7 @@ static const struct quantity {
 } quantities[] = {
     {"online", NEVER, true},   {"awake", NEVER, true},       {"shelved", NEVER, true},     {"all", NEVER, true},
     {"trusting", ROOT, false}, {"proven", ROOT, false},      {"identified", ROOT, false},  {"refused", REASON, true},
-    {"revoked", NEVER, true},  {"reconnected", NEVER, true}, {"failures", FAILURE, false},
+    {"revoked", NEVER, true},  {"reconnected", NEVER, true}, {"failures", FAILURE, false}, {"on", NODE, false},
 };
 
 static bool is_root(const struct pki_roots *roots, const char *name)
@@ -33,12 +33,20 @@ static bool is_failure(const char *prefix, const char *name)
   return false;
 }
 
-static bool fits(enum argument kind, const char *argument, const struct pki_roots *roots)
+int scenario_find_node(const struct scenario *scenario, const char *name)
+{
+  for (size_t n = 0; n < scenario->node_count; n++)
+    if (strcmp(scenario->nodes[n].name, name) == 0) return (int) n;
+  return -1;
+}
+
+static bool fits(enum argument kind, const char *argument, const struct scenario *scenario)
 {
   switch (kind) {
-  case ROOT: return is_root(roots, argument);
+  case ROOT: return is_root(&scenario->roots, argument);
   case REASON: return is_failure("connect.tls.", argument);
   case FAILURE: return is_failure("", argument);
+  case NODE: return scenario_find_node(scenario, argument) >= 0;
   case NEVER: break;
   }
   return false;
@@ -50,12 +58,12 @@ bool scenario_is_time(const char *name)
   return strstr(name, "_ms.") != NULL || (size > 3 && strcmp(name + size - 3, "_ms") == 0);
 }
 
-int scenario_quantity_known(const char *name, const char *argument, const struct pki_roots *roots)
+int scenario_quantity_known(const char *name, const char *argument, const struct scenario *scenario)
 {
   for (size_t i = 0; i < sizeof quantities / sizeof *quantities; i++) {
     const struct quantity *q = &quantities[i];
     if (strcmp(q->name, name) != 0) continue;
-    bool known = argument[0] == '\0' ? q->may_be_bare : fits(q->argument, argument, roots);
+    bool known = argument[0] == '\0' ? q->may_be_bare : fits(q->argument, argument, scenario);
     return known ? 0 : SCENARIO_BAD_ARGUMENT;
   }
   return SCENARIO_BAD_NAME;

@@ -16,7 +16,7 @@
 /* The arguments of all steps; the schema lets each step have only its own. Also fleet.telemetry. */
 struct raw_args {
   char *rate, *arrival, *share, *every, *bytes, *qos, *within, *root, *cross, *intermediate, *cross_expired,
-      *leaf_expired, *apply, *policy, *base, *cap, *cohort, *full_handshake, *crls, *what, *set, *time, *say;
+      *leaf_expired, *apply, *policy, *base, *cap, *cohort, *node, *full_handshake, *crls, *what, *set, *time, *say;
   char *latency, *jitter, *bandwidth, *cut_after, *reset, *slice, *black_hole, *slow_close, *refuse; /* of a fault */
   char *reason, *publish, *this_update, *next_update, *entries, *file, *unchecked;                   /* of revocation */
   char **roots;
@@ -78,7 +78,11 @@ struct raw_hooks {
 };
 
 struct raw_broker {
-  char *local, *url, *prove_url, *port, *prove_port, *handshake_timeout, *handshakes;
+  char *local, *url, *prove_url, *port, *prove_port, *handshake_timeout, *handshakes, *bridge;
+  char **nodes;
+  unsigned nodes_count;
+  char **urls;
+  unsigned urls_count;
   struct raw_hooks *hooks;
 };
 
@@ -87,7 +91,7 @@ struct raw_policy {
 };
 
 struct raw_reconnect {
-  char *policy, *base, *cap;
+  char *policy, *base, *cap, *endpoints;
   struct raw_policy **cohorts;
   unsigned cohorts_count;
 };

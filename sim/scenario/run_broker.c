@@ -46,11 +46,24 @@ static int finish(struct run *run, struct operation *operation, uint64_t within_
   return waited == RUN_ABORTED ? -1 : 0;
 }
 
-int run_wait_broker(struct run *run, void (*begin)(struct broker *, broker_done, void *), uint64_t within_ms)
+int run_wait_node(struct run *run, size_t node, broker_operation *begin, uint64_t within_ms)
 {
   struct operation operation = {.ended = false};
-  begin(run->broker, on_operation, &operation);
+  begin(run->nodes[node].broker, on_operation, &operation);
   return finish(run, &operation, within_ms);
+}
+
+/* What brokers stand elsewhere is one service behind one set of hooks. */
+static size_t node_count(const struct run *run)
+{
+  return run->scenario->remote ? 1 : run->scenario->node_count;
+}
+
+int run_wait_broker(struct run *run, broker_operation *begin, uint64_t within_ms)
+{
+  for (size_t n = 0; n < node_count(run); n++)
+    if (run_is_reachable(run, n) && run_wait_node(run, n, begin, within_ms) != 0) return -1;
+  return 0;
 }
 
 static int presented(struct run *run, enum broker_listener listener)
@@ -79,50 +92,78 @@ static enum step_outcome await_operator(struct run *run)
 }
 
 /* Looks at what is served until it is the leaf that was written. */
-static enum step_outcome await_leaf(struct run *run, enum broker_listener listener)
+static enum step_outcome await_leaf(struct run *run, size_t node, enum broker_listener listener)
 {
+  struct broker *broker = run->nodes[node].broker;
   uint64_t until_ms = run_elapsed_ms(run) + PROBE_WITHIN_MS;
   while (run_elapsed_ms(run) < until_ms) {
     struct operation operation = {.ended = false};
-    broker_probe(run->broker, listener, on_seen, &operation);
+    broker_probe(broker, listener, on_seen, &operation);
     enum run_waited waited = run_wait(run, has_ended, &operation, PROBE_WITHIN_MS);
     while (!operation.ended) uv_run(&run->loop, UV_RUN_ONCE);
     if (waited == RUN_ABORTED) return STEP_ABORTED;
-    if (!operation.failed && memcmp(operation.seen.fingerprint, run->fingerprint[listener], 32) == 0) return STEP_DONE;
+    if (!operation.failed && memcmp(operation.seen.fingerprint, run->nodes[node].fingerprint[listener], 32) == 0)
+      return STEP_DONE;
     if (!run_pause(run, PROBE_PAUSE_MS)) return STEP_ABORTED;
   }
   error_set(&run->error, EXIT_CODE_FAIL, "the broker at %s port %u does not serve the new certificate after %u s: %s",
-            broker_address(run->broker, listener), broker_port(run->broker, listener), PROBE_WITHIN_MS / 1000,
-            broker_is_local(run->broker) ? "was it reloaded?"
-                                         : "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload it?");
+            broker_address(broker, listener), broker_port(broker, listener), PROBE_WITHIN_MS / 1000,
+            broker_is_local(broker) ? "was it reloaded?"
+                                    : "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload it?");
   return STEP_FAILED;
 }
 
+static enum step_outcome await_leaves(struct run *run, enum broker_listener listener, int only)
+{
+  for (size_t n = 0; n < node_count(run); n++) {
+    if (!run_is_reachable(run, n) || (only >= 0 && n != (size_t) only)) continue;
+    enum step_outcome outcome = await_leaf(run, n, listener);
+    if (outcome != STEP_DONE) return outcome;
+  }
+  return STEP_DONE;
+}
+
 /* Chains that wait are in force now: looks at them. A restart has counted the change before (see run_broker_apply). */
-static enum step_outcome confirm_served(struct run *run, bool restarted)
+static enum step_outcome confirm_served(struct run *run, bool restarted, int only)
 {
   for (int l = 0; l < BROKER_LISTENERS; l++) {
     if (!run->waiting[l]) continue;
     run->waiting[l] = false;
-    enum step_outcome outcome = await_leaf(run, (enum broker_listener) l);
+    enum step_outcome outcome = await_leaves(run, (enum broker_listener) l, only);
     if (outcome != STEP_DONE) return outcome;
     if (l == BROKER_MAIN && !restarted) fleet_chain_changed(run->fleet);
   }
   return STEP_DONE;
 }
 
-enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply)
+static int tell(struct run *run, broker_operation *operation, int node)
+{
+  if (node < 0) return run_wait_broker(run, operation, APPLY_WITHIN_MS);
+  return run_wait_node(run, (size_t) node, operation, APPLY_WITHIN_MS);
+}
+
+enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply, int node)
 {
   if (apply == SCENARIO_APPLY_NONE) return STEP_DONE;
   bool restart = apply == SCENARIO_APPLY_RESTART;
   /* a restart ends every session, and devices are back before we can look: what they meet then is the new chain */
   if (restart && run->waiting[BROKER_MAIN]) fleet_chain_changed(run->fleet);
-  if (apply != SCENARIO_APPLY_HOOK &&
-      run_wait_broker(run, restart ? broker_restart : broker_reload, APPLY_WITHIN_MS) != 0)
+  if (apply != SCENARIO_APPLY_HOOK && tell(run, restart ? broker_restart : broker_reload, node) != 0)
     return STEP_ABORTED;
   enum step_outcome outcome = await_operator(run);
   /* a hook put in force only what it was called for: run_present looks at that */
-  return outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK ? outcome : confirm_served(run, restart);
+  return outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK ? outcome : confirm_served(run, restart, node);
+}
+
+static int write_chain(struct run *run, size_t node, enum broker_listener listener, const struct pki_chain *chain)
+{
+  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
+  struct run_node *n = &run->nodes[node];
+  bool main_listener = listener == BROKER_MAIN;
+  if (broker_path(n->broker, main_listener ? "main.crt" : "prove.crt", certificate) != 0 ||
+      broker_path(n->broker, main_listener ? "main.key" : "prove.key", key) != 0)
+    return error_set(&run->error, EXIT_CODE_SETUP, "the broker's folder has too long a path; use a shorter --out");
+  return pki_write_broker_chain(run->pki, chain, certificate, key, n->fingerprint[listener], &run->error);
 }
 
 enum step_outcome run_broker_crash(struct run *run)
@@ -135,15 +176,10 @@ enum step_outcome run_broker_crash(struct run *run)
 
 int run_write_chain(struct run *run, enum broker_listener listener, const struct pki_chain *chain)
 {
-  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
   struct pki_chain full = *chain;
   full.host = broker_host(run->broker);
-  bool main_listener = listener == BROKER_MAIN;
-  if (broker_path(run->broker, main_listener ? "main.crt" : "prove.crt", certificate) != 0 ||
-      broker_path(run->broker, main_listener ? "main.key" : "prove.key", key) != 0)
-    return error_set(&run->error, EXIT_CODE_SETUP, "the broker's folder has too long a path; use a shorter --out");
-  if (pki_write_broker_chain(run->pki, &full, certificate, key, run->fingerprint[listener], &run->error) != 0)
-    return -1;
+  for (size_t n = 0; n < node_count(run); n++)
+    if (write_chain(run, n, listener, &full) != 0) return -1;
   run->presented[listener] = full;
   return 0;
 }
@@ -157,6 +193,6 @@ enum step_outcome run_present(struct run *run, enum broker_listener listener, co
   }
   if (presented(run, listener) != 0) return STEP_ABORTED;
   run->waiting[listener] = true;
-  enum step_outcome outcome = run_broker_apply(run, apply);
-  return outcome == STEP_DONE && apply == SCENARIO_APPLY_HOOK ? confirm_served(run, false) : outcome;
+  enum step_outcome outcome = run_broker_apply(run, apply, -1);
+  return outcome == STEP_DONE && apply == SCENARIO_APPLY_HOOK ? confirm_served(run, false, -1) : outcome;
 }

@@ -20,6 +20,11 @@ static step_function *const step_functions[STEP_KINDS] = {
     [STEP_TRUST_CLIENTS] = step_trust_clients,
     [STEP_RELOAD] = step_reload,
     [STEP_RESTART] = step_restart,
+    [STEP_KILL_NODE] = step_kill_node,
+    [STEP_STOP_NODE] = step_stop_node,
+    [STEP_FREEZE_NODE] = step_freeze_node,
+    [STEP_THAW_NODE] = step_thaw_node,
+    [STEP_START_NODE] = step_start_node,
     [STEP_RECONNECT] = step_reconnect,
     [STEP_REISSUE] = step_reissue,
     [STEP_SHELF] = step_shelf,
@@ -89,7 +94,17 @@ static bool changes_lines(const struct scenario_step *step)
   return step->kind == STEP_FAULT || step->kind == STEP_MEND || step->kind == STEP_STORM;
 }
 
-static uint64_t foretold(const struct scenario_phase *phase)
+/* A broker that is down or frozen, or was when the phase began, is met as every kind of silence. */
+static bool is_of_nodes(const struct run *run, const struct scenario_phase *phase)
+{
+  bool any = false;
+  for (size_t n = 0; n < run->scenario->node_count; n++) any = any || !run_is_reachable(run, n);
+  for (size_t s = 0; s < phase->step_count; s++)
+    any = any || (phase->steps[s].kind >= STEP_KILL_NODE && phase->steps[s].kind <= STEP_START_NODE);
+  return any;
+}
+
+static uint64_t foretold(const struct run *run, const struct scenario_phase *phase)
 {
   uint64_t mask = phase->has_until ? foretold_by(&phase->until) : 0;
   for (size_t e = 0; e < phase->expect_count; e++) mask |= foretold_by(&phase->expect[e]);
@@ -99,6 +114,11 @@ static uint64_t foretold(const struct scenario_phase *phase)
     if (ends_sessions(&phase->steps[s]))
       mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) | bit(DEVICE_FAIL_SESSION_DISCONNECT) |
               bit(DEVICE_FAIL_TCP_REFUSED) | bit(DEVICE_FAIL_TCP_CLOSED) | bit(DEVICE_FAIL_TCP_RESET);
+  if (is_of_nodes(run, phase))
+    mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) | bit(DEVICE_FAIL_SESSION_DISCONNECT) |
+            bit(DEVICE_FAIL_SESSION_PING) | bit(DEVICE_FAIL_SESSION_ACK) | bit(DEVICE_FAIL_SESSION_BACKLOG) |
+            bit(DEVICE_FAIL_TCP_REFUSED) | bit(DEVICE_FAIL_TCP_CLOSED) | bit(DEVICE_FAIL_TCP_RESET) |
+            bit(DEVICE_FAIL_TCP_TIMEOUT) | bit(DEVICE_FAIL_TLS_TIMEOUT) | bit(DEVICE_FAIL_MQTT_TIMEOUT);
   return mask;
 }
 
@@ -179,7 +199,7 @@ static bool run_phase(struct run *run, const struct scenario_phase *phase, struc
   if (result->expectations == NULL) return run_abort(run, &(struct error){EXIT_CODE_INTERNAL, "out of memory"}), false;
   run->undo_count = 0;
   fleet_begin_phase(run->fleet);
-  fleet_expect(run->fleet, foretold(phase));
+  fleet_expect(run->fleet, foretold(run, phase));
   char name[2 * sizeof phase->name];
   events_add(run->events, seconds(run), 0, "phase", "\"phase\": \"%s\"", events_quote(phase->name, name, sizeof name));
 

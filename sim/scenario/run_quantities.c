@@ -81,6 +81,12 @@ static bool is_revoked(const struct run *run, size_t index, const struct fleet_f
   return facts->revoked;
 }
 
+static bool is_on(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) index;
+  return facts->online && facts->node == scenario_find_node(run->scenario, argument);
+}
+
 static bool is_anybody(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
 {
   (void) run, (void) index, (void) facts, (void) argument;
@@ -92,11 +98,17 @@ static const struct {
   predicate *counts;
   predicate *whole;
 } quantities[] = {
-    {"online", is_online, is_awake},         {"awake", is_awake, is_anybody},
-    {"shelved", is_shelved, is_anybody},     {"all", is_anybody, is_anybody},
-    {"trusting", is_trusting, is_awake},     {"proven", is_proven, is_awake},
-    {"identified", is_identified, is_awake}, {"reconnected", is_reconnected, is_awake},
-    {"refused", is_refused, is_awake},       {"revoked", is_revoked, is_anybody},
+    {"online", is_online, is_awake},
+    {"awake", is_awake, is_anybody},
+    {"shelved", is_shelved, is_anybody},
+    {"all", is_anybody, is_anybody},
+    {"trusting", is_trusting, is_awake},
+    {"proven", is_proven, is_awake},
+    {"identified", is_identified, is_awake},
+    {"reconnected", is_reconnected, is_awake},
+    {"refused", is_refused, is_awake},
+    {"revoked", is_revoked, is_anybody},
+    {"on", is_on, is_awake},
 };
 
 static double count(const struct run *run, predicate *counts, const char *argument)

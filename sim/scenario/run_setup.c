@@ -11,9 +11,8 @@
 #include "fleet/preflight.h"
 #include "scenario/run_state.h"
 
-#define BROKER_START_MS   15000u
-#define OPERATOR_START_MS 15000u
-#define FIRST_CRL_S       (7 * 86400)
+#define OPERATOR_START_MS     15000u
+#define FAILOVER_KEEP_ALIVE_S 5u
 
 /* The loop --------------------------------------------------------------------------------------------------------- */
 
@@ -72,83 +71,6 @@ static int open_results(struct run *run)
   return events_open(run->options->out, &run->events, &run->error);
 }
 
-/* The broker ------------------------------------------------------------------------------------------------------ */
-
-static void on_broker_died(void *ctx, const char *how)
-{
-  struct run *run = ctx;
-  struct error error;
-  error_set(&error, EXIT_CODE_SETUP, "mosquitto ended without being asked to (%s); its log is mosquitto.log under %s",
-            how, run->options->out);
-  run_abort(run, &error);
-}
-
-static const char *text_or_null(const char *text)
-{
-  return text[0] != '\0' ? text : NULL;
-}
-
-static int open_broker(struct run *run)
-{
-  const struct scenario *scenario = run->scenario;
-  char folder[FILES_PATH_MAX];
-  if (files_join(folder, run->options->out, "broker", &run->error) != 0) return -1;
-  struct broker_config config = {
-      .folder = folder,
-      .host = scenario->host,
-      .port = {scenario->port, scenario->prove_port},
-      .remote = scenario->remote,
-      .address = {NULL, text_or_null(scenario->prove_host)},
-      .hooks = {.present = text_or_null(scenario->hook_present),
-                .trust_clients = text_or_null(scenario->hook_trust_clients),
-                .reload = text_or_null(scenario->hook_reload),
-                .restart = text_or_null(scenario->hook_restart),
-                .publish_crl = text_or_null(scenario->hook_publish_crl),
-                .kick = text_or_null(scenario->hook_kick)},
-      .crl = scenario->crl,
-      .tls_min = scenario->device.tls_min,
-      .handshake_timeout_ms = scenario->broker_handshake_timeout_ms,
-      .handshake_rate = scenario->broker_handshake_rate,
-      .connections = scenario->devices,
-      .operator_name = "operator",
-      .died = on_broker_died,
-      .ctx = run,
-  };
-  return broker_open(&run->loop, &config, &run->broker, &run->error);
-}
-
-static int first_chains(struct run *run)
-{
-  const struct scenario *scenario = run->scenario;
-  struct pki_chain chain = {.root = ""};
-  memcpy(chain.root, scenario->broker_root, sizeof chain.root);
-  char ca[FILES_PATH_MAX];
-  if (run_write_chain(run, BROKER_MAIN, &chain) != 0 || run_write_chain(run, BROKER_PROVE, &chain) != 0) return -1;
-  if (broker_path(run->broker, "clients.crt", ca) != 0)
-    return error_set(&run->error, EXIT_CODE_SETUP, "the path of the broker's folder is too long; use a shorter --out");
-  run->client_roots = scenario->client_roots;
-  if (scenario->crl && run_write_crls(run, &(struct scenario_crl){.next_update_s = FIRST_CRL_S}) != 0) return -1;
-  return pki_write_client_ca(run->pki, &scenario->client_roots, ca, &run->error);
-}
-
-/* A remote broker has its files already: what the scenario says of them is where a rollback leads back to. */
-static void believe_first_chains(struct run *run)
-{
-  const struct scenario *scenario = run->scenario;
-  memcpy(run->presented[BROKER_MAIN].root, scenario->broker_root, sizeof run->presented[BROKER_MAIN].root);
-  run->client_roots = scenario->client_roots;
-}
-
-static int start_broker(struct run *run)
-{
-  if (open_broker(run) != 0) return -1;
-  if (run->scenario->remote) believe_first_chains(run);
-  if (!run->scenario->remote && first_chains(run) != 0) return -1;
-  if (run_wait_broker(run, broker_start, BROKER_START_MS) != 0) return -1;
-  snprintf(run->results.version_broker, sizeof run->results.version_broker, "%s", broker_version(run->broker));
-  return 0;
-}
-
 /* The operator ---------------------------------------------------------------------------------------------------- */
 
 static void wake_from_any_thread(void *ctx)
@@ -169,13 +91,17 @@ static bool operator_is_online(struct run *run, void *ctx)
 
 static int start_operator(struct run *run)
 {
-  const char *folder = pki_folder(run->pki);
-  if (files_join(run->operator_ca, folder, "operator-ca.crt", &run->error) != 0 ||
-      files_join(run->operator_certificate, folder, "operator.crt", &run->error) != 0 ||
-      files_join(run->operator_key, folder, "operator.key", &run->error) != 0)
-    return -1;
-  struct operator_config config = {.host = broker_host(run->broker),
-                                   .port = broker_inner_port(run->broker, BROKER_MAIN),
+  /* from the last to the first: the last one is where bridged brokers meet */
+  struct operator_server servers[SCENARIO_NODES_MAX];
+  size_t count = run->scenario->node_count;
+  for (size_t n = 0; n < count; n++)
+    servers[count - 1 - n] = (struct operator_server){.host = broker_host(run->nodes[n].broker),
+                                                      .port = broker_inner_port(run->nodes[n].broker, BROKER_MAIN)};
+  struct operator_config config = {.host = servers[0].host,
+                                   .port = servers[0].port,
+                                   .others = servers + 1,
+                                   .other_count = count - 1,
+                                   .keep_alive_s = count > 1 ? FAILOVER_KEEP_ALIVE_S : 0,
                                    .ca_path = run->operator_ca,
                                    .certificate_path = run->operator_certificate,
                                    .key_path = run->operator_key,
@@ -205,21 +131,6 @@ static uint32_t id_of(void *pki, size_t index)
   return pki_device_id(pki, index);
 }
 
-static int set_place(struct run *run, enum broker_listener listener, struct fleet_place *place)
-{
-  uint16_t port = broker_port(run->broker, listener);
-  if (port == 0) return 0;
-  place->host = broker_host(run->broker);
-  place->address_count = 1;
-  return run_resolve(run, broker_address(run->broker, listener), port, &place->address[0].at);
-}
-
-static int set_endpoints(struct run *run, struct fleet_config *config)
-{
-  config->place_count = 1;
-  return set_place(run, BROKER_MAIN, &config->place[0]) != 0 ? -1 : set_place(run, BROKER_PROVE, &config->prove);
-}
-
 static int set_anchors(struct run *run, struct fleet_config *config)
 {
   const struct pki_roots *roots = pki_roots(run->pki);
@@ -231,13 +142,20 @@ static int set_anchors(struct run *run, struct fleet_config *config)
   return 0;
 }
 
+static bool is_loopback(const struct scenario *scenario)
+{
+  bool all = true;
+  for (size_t n = 0; n < scenario->node_count; n++) all = all && scenario_is_loopback(scenario->nodes[n].host);
+  return all;
+}
+
 /* Before the broker is started, which inherits the limit of descriptors. */
 static int check_machine(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
   struct preflight_need need = {.devices = scenario->devices,
                                 .bytes_per_device = fleet_bytes_per_device(&device_builtin, &scenario->device),
-                                .loopback = !scenario->remote || scenario_is_loopback(scenario->host),
+                                .loopback = is_loopback(scenario),
                                 .source_addresses = scenario->source_addresses};
   if (preflight(&need, &run->error) != 0) return -1;
   run->source_addresses = need.source_addresses;
@@ -257,13 +175,14 @@ static int start_fleet(struct run *run)
                                 .id = id_of,
                                 .pages = run->pki,
                                 .source_addresses = run->source_addresses,
+                                .endpoints = scenario->shuffled_endpoints ? FLEET_SHUFFLED : FLEET_ORDERED,
                                 .reconnect = run_policy(&scenario->reconnect),
                                 .timing = &run->timing,
                                 .pace = scenario->pace,
                                 .seed = scenario->seed,
                                 .metrics = run->metrics,
                                 .events = run->events};
-  if (set_endpoints(run, &config) != 0 || set_anchors(run, &config) != 0) return -1;
+  if (run_set_places(run, &config) != 0 || set_anchors(run, &config) != 0) return -1;
   if (fleet_create(&config, &run->fleet, &run->error) != 0) return -1;
   int root = run_root_index(run, scenario->device_root);
   for (size_t i = 0; i < scenario->devices; i++) fleet_set_identity(run->fleet, i, root);
@@ -281,7 +200,7 @@ int run_setup(struct run *run)
   const struct run_options *options = run->options;
   bool ready = start_loop(run) == 0 && open_results(run) == 0 && run_load_timing(run) == 0 &&
                run_check_targets(run) == 0 && check_machine(run) == 0 && run_open_folder(run) == 0 &&
-               start_broker(run) == 0 && run_count_budget(run) == 0;
+               run_start_nodes(run) == 0 && run_count_budget(run) == 0;
   if (ready) {
     run->rss_before = resident_bytes();
     run->backend = backend_uv_create(&run->loop);

@@ -23,6 +23,14 @@
 
 #define RUN_VERSIONS_MAX 256 /* trust bundle versions in one run */
 
+/* One broker. Where all is told of "the broker", all of those are meant that are not down. */
+struct run_node {
+  struct broker *broker;
+  uint8_t fingerprint[BROKER_LISTENERS][32];
+  char bridge_name[32];
+  bool down, frozen; /* by a step */
+};
+
 struct run {
   const struct scenario *scenario;
   const struct run_options *options;
@@ -43,7 +51,8 @@ struct run {
   struct progress *progress;
   struct results results;
   struct pki *pki;
-  struct broker *broker;
+  struct run_node nodes[SCENARIO_NODES_MAX]; /* scenario->node_count of them */
+  struct broker *broker;                     /* of nodes[0], which has the listener to prove chains at */
   struct operator* operator;
   struct backend *backend;
   struct fleet *fleet;
@@ -54,7 +63,6 @@ struct run {
 
   /* what the back office has done and knows */
   struct pki_chain presented[BROKER_LISTENERS];
-  uint8_t fingerprint[BROKER_LISTENERS][32];
   bool waiting[BROKER_LISTENERS]; /* the chain was written and is not known to be served yet */
   struct pki_roots client_roots;
   uint32_t bundle_version;                   /* newest one pushed */
@@ -119,6 +127,13 @@ uint64_t run_unsettled(struct run *run);
 int run_load_timing(struct run *run);
 int run_count_budget(struct run *run); /* once the fleet folder is open and the first chain is written */
 
+/* run_nodes.c: the brokers. */
+int run_start_nodes(struct run *run); /* with their first chains */
+void run_end_nodes(struct run *run, void (*turn)(struct run *run, const bool *flag));
+int run_set_places(struct run *run, struct fleet_config *config);
+uint64_t run_timed_out(const struct run *run);
+bool run_is_reachable(const struct run *run, size_t node); /* neither down nor frozen */
+
 /* run_phases.c */
 void run_phases(struct run *run);
 
@@ -131,12 +146,17 @@ bool run_version_has(const struct run *run, uint32_t version, const char *root);
 void run_collect(struct run *run);
 
 /* run_broker.c: what is done to the broker, and proven to have happened. */
-enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply);
+/* `node`: one broker, -1: all that are reachable. */
+enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply, int node);
+int run_write_client_ca(struct run *run, const struct pki_roots *roots);
 int run_write_chain(struct run *run, enum broker_listener listener, const struct pki_chain *chain);
 /* Presents `chain` at a listener: files, hook, reload or restart, and a probe that sees the new leaf served. */
 enum step_outcome run_present(struct run *run, enum broker_listener listener, const struct pki_chain *chain,
                               enum scenario_apply apply);
-int run_wait_broker(struct run *run, void (*operation)(struct broker *, broker_done, void *), uint64_t within_ms);
+/* Does it to one broker, or to all that are reachable; waits until it is done. */
+typedef void broker_operation(struct broker *broker, broker_done done, void *ctx);
+int run_wait_node(struct run *run, size_t node, broker_operation *operation, uint64_t within_ms);
+int run_wait_broker(struct run *run, broker_operation *operation, uint64_t within_ms);
 
 /* steps/revoke.c. The CRLs' file of a broker: written before it starts, and checked where a step brings its own. */
 int run_write_crls(struct run *run, const struct scenario_crl *crl);
@@ -150,8 +170,9 @@ typedef enum step_outcome step_function(struct run *run, const struct scenario_s
 step_function step_fault, step_mend;
 step_function step_reconnect_policy, step_storm;
 step_function step_connect, step_telemetry, step_drain, step_push_trust, step_prove, step_present, step_trust_clients,
-    step_reload, step_restart, step_reconnect, step_reissue, step_shelf, step_wake, step_clock, step_trespass,
-    step_revoke, step_unrevoke, step_publish_crl, step_kick, step_wait, step_prompt;
+    step_reload, step_restart, step_kill_node, step_stop_node, step_freeze_node, step_thaw_node, step_start_node,
+    step_reconnect, step_reissue, step_shelf, step_wake, step_clock, step_trespass, step_revoke, step_unrevoke,
+    step_publish_crl, step_kick, step_wait, step_prompt;
 step_function step_revoke_broker;
 
 /* steps/policy.c: as the fleet takes it; and reconnect.cohorts, once the fleet is made. */

@@ -43,7 +43,9 @@ int run_check_targets(struct run *run)
 {
   const struct scenario *s = run->scenario;
   if (!s->remote) return 0;
-  if (check_host(run, s->host) != 0 || check_host(run, s->prove_host) != 0) return -1;
+  for (size_t n = 0; n < s->node_count; n++)
+    if (check_host(run, s->nodes[n].host) != 0) return -1;
+  if (check_host(run, s->prove_host) != 0) return -1;
   if (check_hook(run, s->hook_present) != 0 || check_hook(run, s->hook_trust_clients) != 0) return -1;
   return check_hook(run, s->hook_reload) == 0 ? check_hook(run, s->hook_restart) : -1;
 }

@@ -32,12 +32,9 @@ void run_end_world(struct run *run)
   if (run->backend != NULL) backend_uv_destroy(run->backend);
 }
 
-static void end_broker(struct run *run)
+static void turn_until_closed(struct run *run, const bool *flag)
 {
-  bool closed = false;
-  if (run->broker == NULL) return;
-  broker_close(run->broker, set_flag, &closed);
-  turn_until(run, &closed, TEARDOWN_MS);
+  turn_until(run, flag, TEARDOWN_MS);
 }
 
 static void end_loop(struct run *run)
@@ -52,7 +49,7 @@ static void end_loop(struct run *run)
 
 void run_teardown(struct run *run)
 {
-  end_broker(run);
+  if (run->loop_open) run_end_nodes(run, turn_until_closed);
   end_loop(run);
   if (run->pki != NULL) pki_close(run->pki);
   metrics_destroy(run->metrics);

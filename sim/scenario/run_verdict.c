@@ -81,7 +81,7 @@ void run_gauges(struct run *run)
   metrics_set(metrics, METRIC_DEVICES_UNPROVEN, (double) unproven);
   metrics_set(metrics, METRIC_TRUST_VERSION, version == UINT32_MAX ? 0 : version);
   fleet_measure_revoked(run->fleet, false);
-  metrics_set(metrics, METRIC_BROKER_TIMEOUTS, (double) broker_timed_out(run->broker));
+  metrics_set(metrics, METRIC_BROKER_TIMEOUTS, (double) run_timed_out(run));
   recovery_gauges(run);
   count_tally(run);
 }

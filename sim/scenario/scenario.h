@@ -85,6 +85,16 @@ struct scenario_who {
   size_t id_count;
 };
 
+#define SCENARIO_NODES_MAX 4
+#define SCENARIO_NODE_NAME 16
+
+/* One of the brokers that serve the fleet. */
+struct scenario_node {
+  char name[SCENARIO_NODE_NAME];
+  char host[256]; /* name to verify; local: "localhost" */
+  uint16_t port;  /* 0: any free port (local) */
+};
+
 /* WHO in this list: share: 5%, cohort: NAME (or a share of it), or ids: [00000001]. */
 enum scenario_step_kind {
   STEP_CONNECT,    /* connect: {rate: 200/s, arrival: linear|poisson, WHO} */
@@ -96,8 +106,13 @@ enum scenario_step_kind {
                  */
   STEP_REVOKE_BROKER, /* revoke-broker: {what: leaf|intermediate|cross} */
   STEP_TRUST_CLIENTS, /* trust-clients: {roots: [A, B], apply: restart} */
-  STEP_RELOAD,        /* reload-broker: {} */
-  STEP_RESTART,       /* restart-broker: {} */
+  STEP_RELOAD,        /* reload-broker: {node: a} ; without it all that run */
+  STEP_RESTART,       /* restart-broker: {node: a} ; likewise */
+  STEP_KILL_NODE,     /* kill-broker: {node: a}: SIGKILL, nothing is saved */
+  STEP_STOP_NODE,     /* stop-broker: {node: a}: SIGTERM, it says goodbye and saves its sessions */
+  STEP_FREEZE_NODE,   /* freeze-broker: {node: a}: SIGSTOP, its connections stay open and nobody answers */
+  STEP_THAW_NODE,     /* thaw-broker: {node: a}: SIGCONT */
+  STEP_START_NODE,    /* start-broker: {node: a}: one that was killed or stopped, on its old ports */
   STEP_RECONNECT,     /* reconnect: {waves: [10%, 100%], rate: 200/s, full-handshake: yes, within: 30s} */
   STEP_REISSUE,       /* reissue: {root: B, waves: [...], within: 30s} */
   STEP_SHELF,         /* shelf: {WHO} */
@@ -146,6 +161,7 @@ struct scenario_step {
   enum pki_reason reason;
   bool publish;
   struct scenario_crl crl;
+  int node; /* index of scenario.nodes, -1: all of them */
   bool full_handshake;
   bool crls;          /* PUSH_TRUST: with the lists of the CAs that issue broker certificates under these roots */
   enum pki_part part; /* REVOKE_BROKER */
@@ -200,8 +216,11 @@ struct scenario {
   char device_root[PKI_NAME_MAX]; /* pki.devices: issues device certificates at the start; default pki.broker */
   struct pki_roots client_roots;  /* pki.clients: what the broker trusts devices by; default [device_root] */
 
-  bool remote;                          /* broker: {url: mqtts://host:8883} instead of {local: mosquitto} */
-  char host[256];                       /* name to verify; local: "localhost" */
+  bool remote;                                    /* broker: {url: mqtts://host:8883} instead of {local: mosquitto} */
+  struct scenario_node nodes[SCENARIO_NODES_MAX]; /* broker.nodes or broker.urls; at least one */
+  size_t node_count;
+  bool bridge;                          /* broker.bridge: local nodes pass private/# on to each other, QoS 1 */
+  char host[256];                       /* of nodes[0] */
   char prove_host[256];                 /* host of broker.prove-url; "" when local or when there is none */
   uint16_t port, prove_port;            /* 0: any free port (local), no such listener (remote) */
   uint32_t broker_handshake_timeout_ms; /* broker.handshake-timeout, local; 0: none */
@@ -210,6 +229,7 @@ struct scenario {
   char hook_publish_crl[512], hook_kick[512];                                           /* likewise */
   bool crl; /* some step revokes or publishes: a local broker checks CRLs from its start */
 
+  bool shuffled_endpoints; /* reconnect.endpoints: each device goes along the brokers in an order of its own */
   struct scenario_reconnect reconnect;
   struct scenario_reconnect cohort_reconnect[SCENARIO_COHORTS_MAX]; /* reconnect.cohorts, by cohort */
   bool has_cohort_reconnect[SCENARIO_COHORTS_MAX];                  /* else as `reconnect` */
@@ -247,11 +267,14 @@ void scenario_print(const struct scenario *scenario, void *stream /* FILE * */);
 
 /* Quantities of the fleet itself, evaluated by the run over the devices in use:
  *   online, awake, shelved, all, trusting(ROOT), proven(ROOT), identified(ROOT), refused, refused(REASON), reconnected,
- *   failures(NAME)
+ *   failures(NAME), on(NODE)
  * REASON is the last part of a connect.tls.* name, NAME a whole one. `of` may name online, awake or all.
  * 0 if it is known, otherwise one of the codes. */
 enum { SCENARIO_BAD_NAME = -1, SCENARIO_BAD_ARGUMENT = -2 };
-int scenario_quantity_known(const char *name, const char *argument, const struct pki_roots *roots);
+int scenario_quantity_known(const char *name, const char *argument, const struct scenario *scenario);
+
+/* Index of the broker of that name, -1: there is none. */
+int scenario_find_node(const struct scenario *scenario, const char *name);
 
 /* True for a metric in milliseconds: a gauge "..._ms", or a statistic of a histogram, "..._ms.p99". */
 bool scenario_is_time(const char *name);

@@ -36,7 +36,7 @@ static const cyaml_schema_field_t present_args[] = {
   ARG("leaf-expired", leaf_expired), ARG("apply", apply), CYAML_FIELD_END};
 static const cyaml_schema_field_t trust_clients_args[] = {
   ARG_ROOTS, ARG("apply", apply), CYAML_FIELD_END};
-static const cyaml_schema_field_t no_args[] = {CYAML_FIELD_END};
+static const cyaml_schema_field_t node_args[] = {ARG("node", node), CYAML_FIELD_END};
 static const cyaml_schema_field_t reconnect_args[] = {
   ARG_WAVES, ARG("rate", rate), ARG("full-handshake", full_handshake), ARG("within", within),
   CYAML_FIELD_END};
@@ -74,8 +74,13 @@ static const cyaml_schema_field_t step_fields[] = {
   STEP(STEP_PRESENT, "present", present_args),
   STEP(STEP_REVOKE_BROKER, "revoke-broker", revoke_broker_args),
   STEP(STEP_TRUST_CLIENTS, "trust-clients", trust_clients_args),
-  STEP(STEP_RELOAD, "reload-broker", no_args),
-  STEP(STEP_RESTART, "restart-broker", no_args),
+  STEP(STEP_RELOAD, "reload-broker", node_args),
+  STEP(STEP_RESTART, "restart-broker", node_args),
+  STEP(STEP_KILL_NODE, "kill-broker", node_args),
+  STEP(STEP_STOP_NODE, "stop-broker", node_args),
+  STEP(STEP_FREEZE_NODE, "freeze-broker", node_args),
+  STEP(STEP_THAW_NODE, "thaw-broker", node_args),
+  STEP(STEP_START_NODE, "start-broker", node_args),
   STEP(STEP_RECONNECT, "reconnect", reconnect_args),
   STEP(STEP_REISSUE, "reissue", reissue_args),
   STEP(STEP_SHELF, "shelf", who_args),
@@ -141,7 +146,10 @@ static const cyaml_schema_field_t broker_fields[] = {
   TEXT("local", struct raw_broker, local), TEXT("url", struct raw_broker, url),
   TEXT("prove-url", struct raw_broker, prove_url), TEXT("port", struct raw_broker, port),
   TEXT("prove-port", struct raw_broker, prove_port), GROUP("hooks", struct raw_broker, hooks, hooks_fields),
-  TEXT("handshake-timeout", struct raw_broker, handshake_timeout), TEXT("handshakes", struct raw_broker, handshakes), CYAML_FIELD_END};
+  TEXT("handshake-timeout", struct raw_broker, handshake_timeout), TEXT("handshakes", struct raw_broker, handshakes),
+  TEXT("bridge", struct raw_broker, bridge),
+  LIST("nodes", struct raw_broker, nodes, SCENARIO_NODES_MAX), LIST("urls", struct raw_broker, urls, SCENARIO_NODES_MAX),
+  CYAML_FIELD_END};
 static const cyaml_schema_field_t cohort_policy_fields[] = {
   MUST("cohort", struct raw_policy, cohort), TEXT("policy", struct raw_policy, policy),
   TEXT("base", struct raw_policy, base), TEXT("cap", struct raw_policy, cap), CYAML_FIELD_END};
@@ -149,7 +157,7 @@ static const cyaml_schema_value_t cohort_policy_entry = {
   CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_policy, cohort_policy_fields)};
 static const cyaml_schema_field_t policy_fields[] = {
   TEXT("policy", struct raw_reconnect, policy), TEXT("base", struct raw_reconnect, base),
-  TEXT("cap", struct raw_reconnect, cap),
+  TEXT("cap", struct raw_reconnect, cap), TEXT("endpoints", struct raw_reconnect, endpoints),
   CYAML_FIELD_SEQUENCE("cohorts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_reconnect, cohorts,
                        &cohort_policy_entry, 1, SCENARIO_COHORTS_MAX), CYAML_FIELD_END};
 static const cyaml_schema_field_t limits_fields[] = {TEXT("run", struct raw_limits, run), CYAML_FIELD_END};

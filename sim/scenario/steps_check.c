@@ -164,6 +164,22 @@ static int take_revoke(const struct work *w)
   return take_flag(w->t, w->at, "publish", w->raw->publish, &out->publish);
 }
 
+/* Which of the brokers; `all`: the step may be for all of them. */
+static int take_step_node(const struct work *w, bool all)
+{
+  const struct scenario *s = w->scenario;
+  if (w->raw->node == NULL && (all || s->node_count == 1)) {
+    w->out->node = all ? -1 : 0;
+    return 0;
+  }
+  if (w->raw->node == NULL)
+    return take_fail(w->t, w->at, "", "this step needs one of the brokers: write 'node: %s'", s->nodes[0].name);
+  w->out->node = scenario_find_node(s, w->raw->node);
+  if (w->out->node >= 0) return 0;
+  return take_fail(w->t, w->at, "node", "there is no broker '%.40s': name it in broker.nodes, or write 'node: %s'",
+                   w->raw->node, s->nodes[0].name);
+}
+
 static int take_wait(const struct work *w)
 {
   if (w->raw->time == NULL) return take_fail(w->t, w->at, "", "this step needs a time: write 'for: 5s'");
@@ -243,7 +259,12 @@ static int take_step(const struct work *w)
   case STEP_WAIT: return take_wait(w);
   case STEP_PROMPT: return take_prompt(w);
   case STEP_RELOAD:
-  case STEP_RESTART:
+  case STEP_RESTART: return take_step_node(w, true);
+  case STEP_KILL_NODE:
+  case STEP_STOP_NODE:
+  case STEP_FREEZE_NODE:
+  case STEP_THAW_NODE:
+  case STEP_START_NODE: return take_step_node(w, false);
   case STEP_KINDS: break;
   }
   return 0;

@@ -9,6 +9,7 @@ struct story {
   bool connected, shelved, faulted;
   const struct scenario_step *present; /* the last one; NULL: what the broker presents from the start */
   unsigned storms;
+  bool down[SCENARIO_NODES_MAX], frozen[SCENARIO_NODES_MAX]; /* brokers */
 };
 
 static int check_revoke_broker(const struct take *t, const char *at, const struct scenario *s,
@@ -105,6 +106,48 @@ static int check_remote_step(const struct take *t, const char *at, const struct 
   }
 }
 
+static bool is_of_nodes(const struct scenario_step *step)
+{
+  return step->kind >= STEP_KILL_NODE && step->kind <= STEP_START_NODE;
+}
+
+/* A broker that is down cannot be killed, one that runs cannot be started, and only a frozen one can be thawed. */
+static int check_node_step(const struct take *t, const char *at, const struct scenario *s,
+                           const struct scenario_step *step, struct story *story)
+{
+  const char *what = scenario_step_name(step->kind), *name = s->nodes[step->node].name;
+  bool *down = &story->down[step->node], *frozen = &story->frozen[step->node];
+  if (s->remote)
+    return take_fail(t, at, "",
+                     "'%s' works on local brokers only: have it done elsewhere and wait for it with 'prompt'", what);
+  if (*down && step->kind != STEP_START_NODE)
+    return take_fail(t, at, "", "'%s' finds broker %s down already: put 'start-broker: {node: %s}' above it", what,
+                     name, name);
+  if (!*down && step->kind == STEP_START_NODE)
+    return take_fail(t, at, "", "broker %s runs already: put 'kill-broker' or 'stop-broker' above this step", name);
+  if (step->kind == STEP_THAW_NODE && !*frozen)
+    return take_fail(t, at, "", "broker %s is not frozen: put 'freeze-broker: {node: %s}' above this step", name, name);
+  *down = step->kind == STEP_KILL_NODE || step->kind == STEP_STOP_NODE;
+  *frozen = step->kind == STEP_FREEZE_NODE;
+  return 0;
+}
+
+/* What a step does to a broker that is not there would fail in the midst of the run. */
+static int check_brokers_up(const struct take *t, const char *at, const struct scenario *s,
+                            const struct scenario_step *step, const struct story *story)
+{
+  bool one = step->kind == STEP_RELOAD || step->kind == STEP_RESTART, prove = step->kind == STEP_PROVE;
+  if (!one && !prove) return 0;
+  for (int n = 0; n < (int) s->node_count; n++) {
+    bool meant = prove ? n == 0 : step->node == n;
+    if (meant && (story->down[n] || story->frozen[n]))
+      return take_fail(t, at, "", "'%s' needs broker %s, which is %s here: put '%s: {node: %s}' above it",
+                       scenario_step_name(step->kind), s->nodes[n].name, story->down[n] ? "down" : "frozen",
+                       story->down[n] ? "start-broker" : "thaw-broker", s->nodes[n].name);
+  }
+  return 0;
+}
+
 int check_story(const struct take *t, const struct scenario *scenario)
 {
   struct story story = {0};
@@ -115,6 +158,8 @@ int check_story(const struct take *t, const struct scenario *scenario)
       snprintf(at, sizeof at, "phases[%zu].do[%zu]", p, i);
       if (check_order(t, at, step, &story) != 0) return -1;
       if (step->kind == STEP_REVOKE_BROKER && check_revoke_broker(t, at, scenario, step, &story) != 0) return -1;
+      if (is_of_nodes(step) && check_node_step(t, at, scenario, step, &story) != 0) return -1;
+      if (check_brokers_up(t, at, scenario, step, &story) != 0) return -1;
       if (scenario->remote && check_remote_step(t, at, scenario, step) != 0) return -1;
     }
   if (story.connected) return 0;

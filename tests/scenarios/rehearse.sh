@@ -19,7 +19,7 @@ want_exit=${want_exit:-0}
 fail() {
   echo "FAIL $(basename "$scenario"): $1"
   [ -f "$out/run/results.json" ] && "$fleetsim" report "$out/run"
-  [ -f "$out/run/broker/mosquitto.log" ] && tail -n 5 "$out/run/broker/mosquitto.log"
+  find "$out/run" -name mosquitto.log -exec tail -n 5 {} +
   cat "$out/log"
   exit 1
 }

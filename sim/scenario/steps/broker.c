@@ -34,26 +34,21 @@ enum step_outcome step_trust_clients(struct run *run, const struct scenario_step
     inverse.apply = scenario_default_apply(run->scenario, SCENARIO_APPLY_RESTART);
   run_undo_with(run, &inverse);
 
-  char path[FILES_PATH_MAX];
-  if (broker_path(run->broker, "clients.crt", path) != 0 ||
-      pki_write_client_ca(run->pki, &step->roots, path, &run->error) != 0) {
+  if (run_write_client_ca(run, &step->roots) != 0) {
     run_abort(run, &run->error);
     return STEP_ABORTED;
   }
-  run->client_roots = step->roots;
   note_reload(run, step);
   if (run_wait_broker(run, broker_clients_trusted, 70000) != 0) return STEP_ABORTED;
-  return run_broker_apply(run, step->apply);
+  return run_broker_apply(run, step->apply, -1);
 }
 
 enum step_outcome step_reload(struct run *run, const struct scenario_step *step)
 {
-  (void) step;
-  return run_broker_apply(run, SCENARIO_APPLY_RELOAD);
+  return run_broker_apply(run, SCENARIO_APPLY_RELOAD, step->node);
 }
 
 enum step_outcome step_restart(struct run *run, const struct scenario_step *step)
 {
-  (void) step;
-  return run_broker_apply(run, SCENARIO_APPLY_RESTART);
+  return run_broker_apply(run, SCENARIO_APPLY_RESTART, step->node);
 }

@@ -34,16 +34,26 @@ static int copy_crls(struct run *run, const char *from, const char *to)
   return result;
 }
 
-int run_write_crls(struct run *run, const struct scenario_crl *crl)
+static int write_crls(struct run *run, const struct scenario_crl *crl, const char *path)
 {
-  char path[FILES_PATH_MAX];
-  if (broker_path(run->broker, "crl.pem", path) != 0)
-    return error_set(&run->error, EXIT_CODE_SETUP, "the broker's folder has too long a path; use a shorter --out");
   if (crl->file[0] != '\0') return copy_crls(run, crl->file, path);
   int64_t now = (int64_t) time(NULL);
   struct pki_roots roots = crl_roots(run);
   struct pki_crl_times times = {now + crl->this_update_s, now + crl->next_update_s};
   return pki_write_crls(run->pki, &roots, &times, crl->entries, path, &run->error);
+}
+
+/* The same list for all brokers: made once, and copied. */
+int run_write_crls(struct run *run, const struct scenario_crl *crl)
+{
+  char first[FILES_PATH_MAX], path[FILES_PATH_MAX];
+  size_t count = run->scenario->remote ? 1 : run->scenario->node_count;
+  for (size_t n = 0; n < count; n++) {
+    if (broker_path(run->nodes[n].broker, "crl.pem", n == 0 ? first : path) != 0)
+      return error_set(&run->error, EXIT_CODE_SETUP, "the broker's folder has too long a path; use a shorter --out");
+    if ((n == 0 ? write_crls(run, crl, first) : copy_crls(run, first, path)) != 0) return -1;
+  }
+  return 0;
 }
 
 int run_check_crls(struct run *run)
@@ -85,7 +95,7 @@ static enum step_outcome publish(struct run *run, const struct scenario_crl *crl
     return STEP_ABORTED;
   }
   if (run_wait_broker(run, broker_crl_published, PUBLISH_WITHIN_MS) != 0) return STEP_ABORTED;
-  return run_broker_apply(run, apply);
+  return run_broker_apply(run, apply, -1);
 }
 
 enum step_outcome step_publish_crl(struct run *run, const struct scenario_step *step)
@@ -169,12 +179,14 @@ static void begin_next(struct kicks *kicks)
   struct run *run = kicks->run;
   if (kicks->begun == kicks->count || kicks->failed || run->aborted) return;
   char id[DEVICE_ID_TEXT];
-  device_id_text(fleet_facts(run->fleet, kicks->devices[kicks->begun++])->id, id);
+  const struct fleet_facts *facts = fleet_facts(run->fleet, kicks->devices[kicks->begun++]);
+  device_id_text(facts->id, id);
   struct broker_kick kick = {.client_id = id,
                              .keep_session = !run->scenario->device.clean_start,
                              .certificate_path = run->operator_certificate,
                              .key_path = run->operator_key};
-  broker_kick(run->broker, &kick, on_kicked, kicks);
+  size_t node = run->scenario->remote ? 0 : (size_t) facts->node; /* one that was online has dialled some broker */
+  broker_kick(run->nodes[node].broker, &kick, on_kicked, kicks);
 }
 
 static size_t still_open(const struct kicks *kicks)

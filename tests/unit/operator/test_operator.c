@@ -12,6 +12,8 @@ struct office {
   struct rig *rig;
   struct operator* op;
   uint32_t ids[RIG_DEVICES];
+  struct operator_server others[OPERATOR_OTHERS_MAX];
+  size_t other_count;
   char ca[400], certificate[400], key[400];
   atomic_uint wakes;
   struct operator_event last;
@@ -45,7 +47,9 @@ static void start_operator(struct office *office)
                                    .ids = office->ids,
                                    .now_us = now_us,
                                    .wake = wake,
-                                   .ctx = office};
+                                   .ctx = office,
+                                   .others = office->others,
+                                   .other_count = office->other_count};
   if (operator_start(&config, &office->op, &error) != 0) fail_msg("%s", error.text);
 }
 
@@ -104,6 +108,45 @@ static void telemetry(struct office *office, size_t index, uint32_t owner, uint6
   assert_int_equal(fwrite(payload, 1, sizeof payload, file), sizeof payload);
   fclose(file);
   assert_int_equal(rig_client(office->rig, "mosquitto_pub", index, "-t private/%08x/telemetry -f %s", owner, path), 0);
+}
+
+/* A second broker in the rig, which the operator turns to when the first one is killed, and leaves when that one dies.
+ */
+static void goes_to_another_broker_when_its_own_dies(void **state)
+{
+  struct office *office = *state;
+  struct rig *rig = office->rig;
+  struct outcome killed = {0}, back = {0}, killed_too = {0};
+  operator_stop(office->op);
+  struct broker *first = rig->broker;
+  snprintf(rig->broker_folder, sizeof rig->broker_folder, "%s/another", rig->folder);
+  rig_start_broker(rig);
+  struct broker *second = rig->broker;
+  office->others[0] = (struct operator_server){.host = "localhost", .port = broker_port(second, BROKER_MAIN)};
+  rig->broker = first;
+  office->other_count = 1;
+  start_operator(office);
+  expect_event(office, OPERATOR_CONNECTED);
+
+  broker_kill(first, rig_on_done, &killed);
+  rig_succeeds(rig, &killed);
+  expect_event(office, OPERATOR_CONNECTED);
+  rig->broker = second;
+  telemetry(office, 0, office->ids[0], 1);
+  assert_int_equal(expect_delivered(office, 1).delivered, 1);
+
+  broker_start(first, rig_on_done, &back);
+  rig_succeeds(rig, &back);
+  broker_kill(second, rig_on_done, &killed_too);
+  rig_succeeds(rig, &killed_too);
+  expect_event(office, OPERATOR_CONNECTED);
+  rig->broker = first;
+  telemetry(office, 0, office->ids[0], 2);
+  assert_int_equal(expect_delivered(office, 2).delivered, 2);
+
+  rig->broker = second;
+  rig_close_broker(rig);
+  rig->broker = first;
 }
 
 static int office_up(void **state)
@@ -331,6 +374,7 @@ int main(void)
       T(pushes_while_the_broker_is_away_arrive_after_it_is_back),
       T(counts_on_after_a_restart_and_after_a_kill),
       T(many_pushes_survive_a_kill_in_their_midst),
+      T(goes_to_another_broker_when_its_own_dies),
       T(refuses_more_than_may_wait),
       T(says_why_it_cannot_connect_and_stops_all_the_same),
   };

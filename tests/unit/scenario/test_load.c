@@ -19,6 +19,38 @@ static struct scenario *loaded(const char *text)
   return scenario;
 }
 
+static void brokers_have_names_and_steps_know_them(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded("name: t\nfleet: {devices: 9}\nbroker: {nodes: [left, right], bridge: yes}\n"
+                              "reconnect: {endpoints: shuffled}\nphases:\n  - name: p\n    do: [connect: {}, "
+                              "freeze-broker: {node: right}, thaw-broker: {node: right}, reload-broker: {}]\n"
+                              "    until: on(left) > 0\n");
+  assert_int_equal(s->node_count, 2);
+  assert_string_equal(s->nodes[1].name, "right");
+  assert_string_equal(s->nodes[1].host, "localhost");
+  assert_true(s->bridge);
+  assert_true(s->shuffled_endpoints);
+  assert_int_equal(s->phases[0].steps[1].node, 1);
+  assert_int_equal(s->phases[0].steps[3].node, -1);
+  scenario_free(s);
+}
+
+static void far_brokers_are_called_by_their_place(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded("name: t\nfleet: {devices: 9}\n"
+                              "broker: {urls: ['mqtts://localhost:8883', 'mqtts://127.0.0.2:8884']}\n"
+                              "phases:\n  - name: p\n    do: [connect: {}]\n");
+  assert_true(s->remote);
+  assert_int_equal(s->node_count, 2);
+  assert_string_equal(s->nodes[1].name, "b");
+  assert_string_equal(s->nodes[1].host, "127.0.0.2");
+  assert_int_equal(s->nodes[1].port, 8884);
+  assert_int_equal(s->port, 8883);
+  scenario_free(s);
+}
+
 static void the_smallest_scenario_has_every_default(void **state)
 {
   (void) state;
@@ -34,6 +66,8 @@ static void the_smallest_scenario_has_every_default(void **state)
   assert_int_equal(s->client_roots.count, 1);
   assert_false(s->remote);
   assert_string_equal(s->host, "localhost");
+  assert_int_equal(s->node_count, 1);
+  assert_string_equal(s->nodes[0].name, "a");
   assert_int_equal(s->reconnect.policy, SCENARIO_FULL_JITTER);
   assert_int_equal(s->reconnect.base_ms, 1000);
   assert_int_equal(s->reconnect.cap_ms, 30000);
@@ -399,6 +433,8 @@ static void the_timetable_says_what_will_happen(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(brokers_have_names_and_steps_know_them),
+      cmocka_unit_test(far_brokers_are_called_by_their_place),
       cmocka_unit_test(the_smallest_scenario_has_every_default),
       cmocka_unit_test(the_smallest_scenario_has_the_default_timing),
       cmocka_unit_test(a_timing_profile_may_be_a_path),
