@@ -132,5 +132,5 @@ void member_turn(struct member *m, enum device_failure failure, const struct dev
   bool planned = failure == DEVICE_FAIL_STOPPED || failure == DEVICE_FAIL_SESSION_STOPPED;
   if (m->endpoint != FLEET_MAIN || planned || is_later(failure, note->code)) return;
   int turn = is_moved(note->code) && note->server != NULL ? follow(m, note) : -1;
-  m->turn = turn >= 0 ? (uint8_t) turn : (uint8_t) ((m->turn + 1u) % n);
+  m->turn = (uint8_t) (turn >= 0 ? (size_t) turn : (m->turn + 1u) % n);
 }
