@@ -1,4 +1,4 @@
-/* fleetsim pki: make, show, export and import certificate hierarchies and fleets. */
+/* fleetsim pki: make, show, export and import certificate hierarchies and fleets; revoke, and list what is revoked. */
 #define _GNU_SOURCE
 #include "verb_pki.h"
 
@@ -9,8 +9,9 @@
 
 #include "verbs.h"
 
-static const struct pki_command *const commands[] = {&pki_command_make, &pki_command_show, &pki_command_export,
-                                                     &pki_command_import};
+static const struct pki_command *const commands[] = {&pki_command_make,   &pki_command_show,   &pki_command_export,
+                                                     &pki_command_import, &pki_command_revoke, &pki_command_unrevoke,
+                                                     &pki_command_crl};
 
 static const struct option options[] = {
     [PKI_ARG_HELP] = {"help", no_argument, NULL, PKI_ARG_HELP},
@@ -28,6 +29,10 @@ static const struct option options[] = {
     [PKI_ARG_VERSION] = {"version", required_argument, NULL, PKI_ARG_VERSION},
     [PKI_ARG_CSV] = {"csv", required_argument, NULL, PKI_ARG_CSV},
     [PKI_ARG_ROOTS_PEM] = {"roots-pem", required_argument, NULL, PKI_ARG_ROOTS_PEM},
+    [PKI_ARG_REASON] = {"reason", required_argument, NULL, PKI_ARG_REASON},
+    [PKI_ARG_CURRENT] = {"current", no_argument, NULL, PKI_ARG_CURRENT},
+    [PKI_ARG_NEXT_UPDATE] = {"next-update", required_argument, NULL, PKI_ARG_NEXT_UPDATE},
+    [PKI_ARG_ENTRIES] = {"entries", required_argument, NULL, PKI_ARG_ENTRIES},
     [PKI_ARGS] = {0},
 };
 

@@ -23,6 +23,10 @@ enum pki_arg {
   PKI_ARG_VERSION,
   PKI_ARG_CSV,
   PKI_ARG_ROOTS_PEM,
+  PKI_ARG_REASON,
+  PKI_ARG_CURRENT,
+  PKI_ARG_NEXT_UPDATE,
+  PKI_ARG_ENTRIES,
   PKI_ARGS
 };
 
@@ -40,7 +44,8 @@ struct pki_command {
   int (*run)(const struct pki_args *args, struct error *error);
 };
 
-extern const struct pki_command pki_command_make, pki_command_show, pki_command_export, pki_command_import;
+extern const struct pki_command pki_command_make, pki_command_show, pki_command_export, pki_command_import,
+    pki_command_revoke, pki_command_unrevoke, pki_command_crl;
 
 /* The option's value, or NULL with a sentence that asks for it. */
 const char *pki_args_need(const struct pki_args *args, enum pki_arg arg, struct error *error);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "pki/crl.h"
 #include "verb_pki.h"
 
 static json_t *hex(const uint8_t *bytes, size_t size)
@@ -47,6 +48,19 @@ static void add_issued(void *ctx, const struct pki_issued *row)
   json_array_append_new(ctx, certificate);
 }
 
+static void add_revoked(void *ctx, const struct pki_revoked *row)
+{
+  json_t *revoked = json_object();
+  char id[9];
+  snprintf(id, sizeof id, "%08x", (unsigned) row->device);
+  json_object_set_new(revoked, "authority", json_string(row->authority));
+  json_object_set_new(revoked, "serial", hex(row->serial, row->serial_size));
+  json_object_set_new(revoked, "reason", json_string(pki_reason_name(row->reason)));
+  json_object_set_new(revoked, "revoked", date(row->when));
+  json_object_set_new(revoked, "device", row->of_device ? json_string(id) : json_null());
+  json_array_append_new(ctx, revoked);
+}
+
 static json_t *device_tree(struct pki *pki, const char *id, struct error *error)
 {
   size_t index;
@@ -67,7 +81,7 @@ static json_t *device_tree(struct pki *pki, const char *id, struct error *error)
 static json_t *fleet_tree(struct pki *pki, const char *id, struct error *error)
 {
   size_t certificates = 0;
-  json_t *fleet = json_object(), *authorities = json_array(), *device = NULL;
+  json_t *fleet = json_object(), *authorities = json_array(), *revoked = json_array(), *device = NULL;
   json_object_set_new(fleet, "folder", json_string(pki_folder(pki)));
   json_object_set_new(fleet, "authorities", authorities);
   int result = pki_each_authority(pki, add_authority, authorities, error);
@@ -75,6 +89,8 @@ static json_t *fleet_tree(struct pki *pki, const char *id, struct error *error)
   if (result == 0 && id != NULL && (device = device_tree(pki, id, error)) == NULL) result = -1;
   json_object_set_new(fleet, "devices", json_integer((json_int_t) pki_device_count(pki)));
   json_object_set_new(fleet, "certificates", json_integer((json_int_t) certificates));
+  json_object_set_new(fleet, "revoked", revoked);
+  if (result == 0) result = pki_each_revoked(pki, add_revoked, revoked, error);
   if (device != NULL) json_object_set_new(fleet, "device", device);
   if (result == 0) return fleet;
   json_decref(fleet);
@@ -119,6 +135,10 @@ static void print_fleet(const json_t *fleet)
          (long long) json_integer_value(json_object_get(fleet, "devices")),
          (long long) json_integer_value(json_object_get(fleet, "certificates")));
   json_array_foreach(json_object_get(fleet, "authorities"), i, one) print_authority(one);
+  json_array_foreach(json_object_get(fleet, "revoked"), i, one)
+      printf("%srevoked %s by %s, serial %s%s%s (%s)\n", i == 0 ? "\n" : "", text_of(one, "revoked"),
+             text_of(one, "authority"), text_of(one, "serial"), text_of(one, "device")[0] == '\0' ? "" : ", device ",
+             text_of(one, "device"), text_of(one, "reason"));
   if (json_object_get(fleet, "device") != NULL) print_device(json_object_get(fleet, "device"));
 }
 

@@ -211,7 +211,7 @@ static enum step_outcome run_kicks(struct run *run, struct kicks *kicks, uint64_
 {
   for (size_t i = 0; i < KICKS_AT_ONCE; i++) begin_next(kicks);
   enum run_waited waited = run_wait(run, all_kicked, kicks, within_ms);
-  size_t open = still_open(kicks), asked = kicks->begun;
+  size_t open = still_open(kicks), silent = kicks->begun - kicks->ended;
   kicks->count = kicks->begun;
   while (kicks->ended < kicks->begun) uv_run(&run->loop, UV_RUN_ONCE);
   if (waited == RUN_ABORTED) return STEP_ABORTED;
@@ -219,8 +219,8 @@ static enum step_outcome run_kicks(struct run *run, struct kicks *kicks, uint64_
   if (kicks->failed)
     run->error = kicks->error;
   else
-    error_set(&run->error, EXIT_CODE_FAIL, "after %zu kicks %zu sessions are still open after %.0f s", asked, open,
-              (double) within_ms / 1000.0);
+    error_set(&run->error, EXIT_CODE_FAIL, "within %.3g s %zu kicks were not answered, and %zu sessions are open still",
+              (double) within_ms / 1000.0, silent, open);
   return STEP_FAILED;
 }
 
