@@ -131,6 +131,9 @@ void fleet_connect(struct fleet *fleet, const uint32_t *devices, size_t count, d
 /* Ends live sessions in an orderly way and connects again at once, each at its planned time. */
 void fleet_redial(struct fleet *fleet, const uint32_t *devices, size_t count, double rate, bool full_handshake);
 
+/* As fleet_redial, and whoever is trying now stops at once: nobody does anything before his planned time. */
+void fleet_recall(struct fleet *fleet, const uint32_t *devices, size_t count, double rate);
+
 /* One full handshake per device at the prove endpoint up to CONNACK, then back to the main one. The facts `proof`
  * hold the outcome. A failure that is no verdict on a certificate is tried again by the reconnect policy. */
 void fleet_prove(struct fleet *fleet, const uint32_t *devices, size_t count, double rate);
@@ -150,6 +153,10 @@ int fleet_set_reconnect(struct fleet *fleet, const uint32_t *devices, size_t cou
 /* Breaks connections off without a word to either side, as a network does: each is a session or an attempt that was
  * reset, and the device tries again by its reconnect policy. */
 void fleet_cut(struct fleet *fleet, const uint32_t *devices, size_t count);
+
+/* From here on only this part (above 0; 1: all) of the attempts that are due begins; the others are put off by one turn
+ * each (brake.c) and counted in brake.held. */
+void fleet_brake(struct fleet *fleet, double rate);
 
 /* The outage under way counts as over, although not everybody is back; the next one begins when all have been. */
 void fleet_close_outage(struct fleet *fleet);

@@ -202,6 +202,7 @@ void member_stop(struct member *m)
 static void start(struct member *m)
 {
   uint64_t planned_us = m->planned_us;
+  if (member_is_braked(m)) return;
   member_stop(m);
   m->start_at_ms = DEVICE_NEVER;
   if (m->link != MEMBER_DOWN || !m->facts.wanted) return;

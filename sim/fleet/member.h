@@ -40,7 +40,8 @@ struct member {
 
   uint64_t start_at_ms, device_at_ms, telemetry_at_ms, shelve_by_ms; /* DEVICE_NEVER: not due */
   uint64_t name_at_ms;                                               /* the name's answer is there; DEVICE_NEVER */
-  uint64_t planned_us;                                               /* when this attempt was meant to start */
+  uint64_t last_turn_us; /* when an attempt was due last, or a session ended; 0: neither so far */
+  uint64_t planned_us;   /* when this attempt was meant to start */
   uint64_t opened_us, ended_us;
   uint64_t cpu_us, step_cpu_us; /* of this handshake: the steps before, and when the present one began */
   /* What the device has computed and moved and is not in the counters yet: during a handshake all of it since START,
@@ -88,6 +89,7 @@ struct fleet {
   struct backoff_policy policies[FLEET_POLICIES_MAX];
   size_t policy_count;
   struct recovery outage, deepest;
+  double brake_rate;          /* 1: off */
   struct surge begun, wasted; /* handshakes of the whole run */
   size_t wanted, shelved, online, dialling, half_open;
   bool complete; /* all that were wanted have been online at once */
@@ -119,6 +121,9 @@ extern const struct backend_handler member_handler;
 /* observe.c: the device's notes become facts, metrics and events. */
 void member_observe(void *member, const struct device_note *note);
 void member_count_failure(struct member *member, enum device_failure failure, const char *detail);
+
+/* brake.c: an attempt is due. True: the brake has put it off. */
+bool member_is_braked(struct member *member);
 
 /* outage.c: after a change of who is online or wanted, and after a session has ended. */
 void member_count_change(struct fleet *fleet);

@@ -149,7 +149,7 @@ static void on_ended(struct member *m, const struct device_note *note)
   if (m->link == MEMBER_DIALLING) {
     on_attempt_failed(m, failure);
   } else {
-    m->ended_us = fleet_clock_us(m->fleet);
+    m->ended_us = m->last_turn_us = fleet_clock_us(m->fleet);
     member_revoked_ended(m);
     if (m->facts.online) count_offline(m);
   }

@@ -46,6 +46,13 @@ void fleet_cut(struct fleet *fleet, const uint32_t *devices, size_t count)
   }
 }
 
+void fleet_recall(struct fleet *fleet, const uint32_t *devices, size_t count, double rate)
+{
+  fleet_redial(fleet, devices, count, rate, false);
+  for (size_t i = 0; i < count; i++)
+    if (fleet->members[devices[i]].link == MEMBER_DIALLING) member_stop(&fleet->members[devices[i]]);
+}
+
 /* Outages -----------------------------------------------------------------------------------------------------------*/
 
 void member_count_change(struct fleet *fleet)

@@ -14,6 +14,10 @@ struct metrics {
   double value[METRIC_COUNT]; /* counters and gauges; a double counts exactly to 2^53 */
   struct hdr_histogram *histogram[METRIC_COUNT];
   struct metrics_failure failure[DEVICE_FAIL_COUNT];
+  const char *watched_name; /* metrics_watch; NULL: nothing */
+  enum metric watched;
+  double before;                /* its value at the last look */
+  struct hdr_histogram *recent; /* of a histogram: what came since */
 };
 
 static const struct {
@@ -63,6 +67,7 @@ void metrics_destroy(struct metrics *metrics)
 {
   if (metrics == NULL) return;
   for (enum metric m = 0; m < METRIC_COUNT; m++) hdr_close(metrics->histogram[m]);
+  hdr_close(metrics->recent);
   free(metrics);
 }
 
@@ -81,7 +86,9 @@ void metrics_set(struct metrics *metrics, enum metric gauge, double value)
 void metrics_record_us(struct metrics *metrics, enum metric histogram, uint64_t us)
 {
   assert(metric_kind(histogram) == METRIC_KIND_HISTOGRAM);
-  hdr_record_value(metrics->histogram[histogram], us > HIGHEST_US ? HIGHEST_US : (int64_t) us);
+  int64_t value = us > HIGHEST_US ? HIGHEST_US : (int64_t) us;
+  hdr_record_value(metrics->histogram[histogram], value);
+  if (metrics->recent != NULL && metrics->watched == histogram) hdr_record_value(metrics->recent, value);
 }
 
 static void remember_device(struct metrics_failure *failure, uint32_t device)
@@ -122,11 +129,8 @@ static double percentile(const struct hdr_histogram *histogram, double percent, 
   return (double) (us < histogram->max_value ? us : histogram->max_value) / unit;
 }
 
-void metrics_stats(const struct metrics *metrics, enum metric histogram, struct metrics_stats *out)
+static void stats_of(const struct hdr_histogram *h, double unit, struct metrics_stats *out)
 {
-  assert(metric_kind(histogram) == METRIC_KIND_HISTOGRAM);
-  const struct hdr_histogram *h = metrics->histogram[histogram];
-  double unit = us_per_unit(histogram);
   *out = (struct metrics_stats){0};
   if (h->total_count == 0) return;
   out->count = (uint64_t) h->total_count;
@@ -137,6 +141,12 @@ void metrics_stats(const struct metrics *metrics, enum metric histogram, struct 
   out->p99 = percentile(h, 99.0, unit);
   out->p99_9 = percentile(h, 99.9, unit);
   out->max = (double) h->max_value / unit;
+}
+
+void metrics_stats(const struct metrics *metrics, enum metric histogram, struct metrics_stats *out)
+{
+  assert(metric_kind(histogram) == METRIC_KIND_HISTOGRAM);
+  stats_of(metrics->histogram[histogram], us_per_unit(histogram), out);
 }
 
 const struct metrics_failure *metrics_failure(const struct metrics *metrics, enum device_failure failure)
@@ -201,4 +211,44 @@ bool metrics_known(const char *name)
   if (metric == METRIC_COUNT) return false;
   if (table[metric].kind != METRIC_KIND_HISTOGRAM) return true;
   return pick(&(struct metrics_stats){0}, statistic, &(double){0}) == 0;
+}
+
+/* The watch ---------------------------------------------------------------------------------------------------------
+ */
+
+int metrics_watch(struct metrics *metrics, const char *name)
+{
+  const char *statistic;
+  struct hdr_histogram *recent = NULL;
+  enum metric metric = metric_of(name, &statistic);
+  if (!metrics_known(name)) return -1;
+  if (table[metric].kind == METRIC_KIND_HISTOGRAM && hdr_init(1, HIGHEST_US, DIGITS, &recent) != 0) return -1;
+  hdr_close(metrics->recent);
+  metrics->recent = recent;
+  metrics->watched = metric;
+  metrics->watched_name = name;
+  metrics->before = 0;
+  metrics_look(metrics);
+  return 0;
+}
+
+double metrics_recent(const struct metrics *metrics)
+{
+  const char *statistic;
+  struct metrics_stats stats;
+  double value = NAN;
+  if (metrics->watched_name == NULL) return NAN;
+  if (metrics->recent == NULL) return metrics->value[metrics->watched] - metrics->before;
+  metric_of(metrics->watched_name, &statistic);
+  stats_of(metrics->recent, us_per_unit(metrics->watched), &stats);
+  pick(&stats, statistic, &value);
+  return stats.count == 0 && strcmp(statistic, "count") != 0 ? NAN : value;
+}
+
+void metrics_look(struct metrics *metrics)
+{
+  if (metrics->recent != NULL)
+    hdr_reset(metrics->recent);
+  else if (metrics->watched_name != NULL && table[metrics->watched].kind == METRIC_KIND_COUNTER)
+    metrics->before = metrics->value[metrics->watched];
 }

@@ -83,6 +83,9 @@
   X(REVOKE_RESUMED_ACCEPTS, "revoke.resumed_accepts", COUNTER,  "of these, after a resumed handshake: must be 0") \
   X(REVOKE_REFUSALS,    "revoke.refusals",           COUNTER,   "attempts of revoked devices that the broker refused for their certificate") \
   X(REVOKE_COLLATERAL,  "revoke.collateral",         GAUGE,     "devices that are not revoked and whose certificate was refused as revoked, as expired or for its issuer after a CRL was published: must be 0") \
+  X(BRAKE_ACTED,        "brake.acted",               COUNTER,   "times that the safety brake came on") \
+  X(BRAKE_HELD,         "brake.held",                COUNTER,   "attempts that it put off") \
+  X(BRAKE_ON,           "brake.on_s",                GAUGE,     "seconds for which it was on") \
   X(BROKER_TIMEOUTS,    "broker.handshake_timeouts", GAUGE,     "connections that broker.handshake-timeout has cut off") \
   X(FAULT_CUT,          "fault.cut",                 COUNTER,   "connections that a fault cut off after its number of bytes") \
   X(FAULT_RESET,        "fault.reset",               COUNTER,   "connections that a fault reset") \
@@ -144,6 +147,13 @@ const struct metrics_failure *metrics_failure(const struct metrics *metrics, enu
  * A percentile of nothing is NAN, which no comparison holds for: an expectation cannot pass because nothing happened.
  * 0, or -1 for an unknown name. */
 int metrics_find(const struct metrics *metrics, const char *name, double *value);
+
+/* Watches one counter or statistic of a histogram: what metrics_recent finds is of the time since the last metrics_look
+ * (of a gauge: its value). A percentile of nothing is NAN. `name` must outlive the metrics. 0, or -1 when the name is
+ * unknown or memory is short; a second watch takes the place of the first. */
+int metrics_watch(struct metrics *metrics, const char *name);
+double metrics_recent(const struct metrics *metrics);
+void metrics_look(struct metrics *metrics);
 
 /* True if metrics_find would know the name: for checking a scenario before it runs. */
 bool metrics_known(const char *name);

@@ -51,6 +51,17 @@ struct results_storm {
   uint64_t timed_out;                     /* of the handshakes, cut off by the broker's time-out */
 };
 
+/* The safety brake. A fleet that it held back says nothing about one without it: so it is told first. */
+struct results_brake {
+  bool set;       /* the scenario has one */
+  char when[160]; /* its expression */
+  double rate;    /* 0..1 */
+  unsigned acted; /* times that it came on */
+  double first_s, on_s;
+  uint64_t held;      /* attempts put off */
+  char observed[160]; /* of the expression, when it came on first */
+};
+
 struct results {
   const char *verdict; /* "pass", "fail", "error", "interrupted" */
   enum exit_code exit_code;
@@ -70,6 +81,7 @@ struct results {
   size_t expectation_count;
   struct results_storm storms[RESULTS_STORMS_MAX];
   size_t storm_count;
+  struct results_brake brake;
   const struct metrics *metrics;
 };
 

@@ -127,6 +127,15 @@ static json_t *phases_of(const struct results *results)
   return array;
 }
 
+static json_t *brake_of(const struct results_brake *brake)
+{
+  if (!brake->set) return json_null();
+  return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "acted", brake->acted > 0, "when", text(brake->when),
+                   "rate", number(brake->rate), "times", number(brake->acted), "first_s", number(brake->first_s),
+                   "on_s", number(brake->on_s), "held", number((double) brake->held), "observed",
+                   text(brake->observed));
+}
+
 static json_t *storm_of(const struct results_storm *s)
 {
   json_t *storm =
@@ -238,6 +247,7 @@ json_t *results_json(const struct results *results)
       json_object_update_missing(tree, verdict) == 0 && json_object_update_missing(tree, run) == 0 &&
       json_object_set_new(tree, "timing", timing_of(results)) == 0 &&
       json_object_set_new(tree, "phases", phases_of(results)) == 0 &&
+      json_object_set_new(tree, "brake", brake_of(&results->brake)) == 0 &&
       json_object_set_new(tree, "storms", storms_of(results)) == 0 &&
       json_object_set_new(tree, "metrics", metrics_of(results->metrics)) == 0 &&
       json_object_set_new(tree, "failures", failures_of(results->metrics)) == 0 &&

@@ -76,6 +76,21 @@ static void print_verdict(const json_t *tree, FILE *out, bool colour)
   if (!pass) paragraph(out, 2, results_json_text(tree, "message"));
 }
 
+/* Before everything else: what follows is not what the fleet would have done by itself. */
+static void print_brake(const json_t *tree, FILE *out)
+{
+  const json_t *brake = json_object_get(tree, "brake");
+  if (!json_is_true(json_object_get(brake, "acted"))) return;
+  char text[TEXT_SIZE];
+  snprintf(text, sizeof text,
+           "BRAKED: the safety brake acted %.0f times, first at %.1f s (%s: %s), and thinned the starts to %.4g %% for "
+           "%.1f s; %.0f attempts were put off",
+           results_json_number(brake, "times"), results_json_number(brake, "first_s"), results_json_text(brake, "when"),
+           results_json_text(brake, "observed"), 100 * results_json_number(brake, "rate"),
+           results_json_number(brake, "on_s"), results_json_number(brake, "held"));
+  paragraph(out, 2, text);
+}
+
 static bool passes(const json_t *check)
 {
   return json_is_true(json_object_get(check, "pass"));
@@ -311,6 +326,7 @@ static void print_expectations(const json_t *tree, FILE *out)
 void summary_print(const json_t *tree, FILE *out, bool colour)
 {
   print_verdict(tree, out, colour);
+  print_brake(tree, out);
   print_phases(tree, out);
   print_storms(tree, out);
   print_figures(tree, out);

@@ -292,9 +292,20 @@ static bool uses_crls(const struct scenario *scenario)
   return false;
 }
 
+static int check_brake(const struct take *t, const struct raw_brake *raw, struct scenario *out)
+{
+  if (raw == NULL) return 0;
+  if (check_expr(t, "brake.when", raw->when, out, false, &out->brake_when) != 0 ||
+      take_share(t, "brake", "rate", raw->rate, &out->brake_rate) != 0)
+    return -1;
+  out->has_brake = true;
+  if (out->brake_rate < 1) return 0;
+  return take_fail(t, "brake", "rate", "a brake that lets everybody start is none: write a share below 100%%");
+}
+
 int check_scenario(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
 {
-  if (check_head(t, raw, out) != 0 || check_phases(t, raw, out) != 0) return -1;
+  if (check_head(t, raw, out) != 0 || check_brake(t, raw->brake, out) != 0 || check_phases(t, raw, out) != 0) return -1;
   if (check_exprs(t, "expect", raw->expect, raw->expect_count, out, &out->expect, &out->expect_count) != 0) return -1;
   out->crl = uses_crls(out);
   return check_story(t, out);

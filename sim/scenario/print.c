@@ -320,6 +320,8 @@ static void print_head(const struct scenario *s, FILE *out)
   fprintf(out, "  timing   modelled on %s%s\n", s->timing_profile,
           s->pace ? "; the devices are paced: nothing is faster than that processor" : "");
   if (s->crypto == SCENARIO_NATIVE) fprintf(out, "  crypto   the firmware's own P-256, as slow as it is\n");
+  if (s->has_brake)
+    fprintf(out, "  brake    while %s over a second, %.6g%% of the starts\n", s->brake_when.text, s->brake_rate * 100);
   fprintf(out, "  roots    %s; the broker presents %s, the devices hold certificates under %s\n",
           take_list_roots(&s->roots, roots, sizeof roots), s->broker_root, s->device_root);
   fprintf(out, "  trust    the devices trust %s; the broker trusts devices under %s\n",

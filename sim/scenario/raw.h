@@ -96,6 +96,10 @@ struct raw_reconnect {
   unsigned cohorts_count;
 };
 
+struct raw_brake {
+  char *when, *rate;
+};
+
 struct raw_limits {
   char *run;
 };
@@ -108,6 +112,7 @@ struct raw_scenario {
   struct raw_pki *pki;
   struct raw_broker *broker;
   struct raw_reconnect *reconnect;
+  struct raw_brake *brake;
   struct raw_limits *limits;
   struct raw_phase *phases;
   unsigned phases_count;

@@ -61,6 +61,7 @@ void run_on_tick(uv_timer_t *timer)
   run->ticked = true;
   run_collect(run);
   check_limit(run);
+  run_look_at_brake(run);
   show_progress(run);
   if (run->events == NULL || uv_now(&run->loop) < run->flush_at_ms) return;
   run->flush_at_ms = uv_now(&run->loop) + FLUSH_MS;

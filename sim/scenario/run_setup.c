@@ -198,7 +198,7 @@ static uint64_t resident_bytes(void)
 int run_setup(struct run *run)
 {
   const struct run_options *options = run->options;
-  bool ready = start_loop(run) == 0 && open_results(run) == 0 && run_load_timing(run) == 0 &&
+  bool ready = start_loop(run) == 0 && open_results(run) == 0 && run_set_brake(run) == 0 && run_load_timing(run) == 0 &&
                run_check_targets(run) == 0 && check_machine(run) == 0 && run_open_folder(run) == 0 &&
                run_start_nodes(run) == 0 && run_count_budget(run) == 0;
   if (ready) {

@@ -74,6 +74,9 @@ struct run {
   bool operator_online;
   char operator_said[160];
 
+  uint64_t brake_look_ms; /* when it was looked at last; 0: not so far */
+  bool braking;
+
   /* the phase under way */
   size_t phase;
   struct scenario_step undo[64];
@@ -141,6 +144,10 @@ void run_phases(struct run *run);
 int run_lookup(void *ctx, const char *name, const char *argument, struct expr_quantity *out);
 int run_root_index(const struct run *run, const char *root);
 bool run_version_has(const struct run *run, uint32_t version, const char *root);
+
+/* run_brake.c: sets up the safety brake, if the scenario has one; looks once a second whether it must act. */
+int run_set_brake(struct run *run);
+void run_look_at_brake(struct run *run);
 
 /* run_office.c: collects what the operator heard. */
 void run_collect(struct run *run);

@@ -233,6 +233,9 @@ struct scenario {
   struct scenario_reconnect reconnect;
   struct scenario_reconnect cohort_reconnect[SCENARIO_COHORTS_MAX]; /* reconnect.cohorts, by cohort */
   bool has_cohort_reconnect[SCENARIO_COHORTS_MAX];                  /* else as `reconnect` */
+  bool has_brake;
+  struct expr brake_when; /* brake.when: judged once a second, over that second */
+  double brake_rate;      /* brake.rate: this part of the starts while it holds */
   struct scenario_phase *phases;
   size_t phase_count;
   struct expr *expect;

@@ -160,6 +160,8 @@ static const cyaml_schema_field_t policy_fields[] = {
   TEXT("cap", struct raw_reconnect, cap), TEXT("endpoints", struct raw_reconnect, endpoints),
   CYAML_FIELD_SEQUENCE("cohorts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_reconnect, cohorts,
                        &cohort_policy_entry, 1, SCENARIO_COHORTS_MAX), CYAML_FIELD_END};
+static const cyaml_schema_field_t brake_fields[] = {
+  MUST("when", struct raw_brake, when), MUST("rate", struct raw_brake, rate), CYAML_FIELD_END};
 static const cyaml_schema_field_t limits_fields[] = {TEXT("run", struct raw_limits, run), CYAML_FIELD_END};
 
 static const cyaml_schema_field_t scenario_fields[] = {
@@ -171,6 +173,7 @@ static const cyaml_schema_field_t scenario_fields[] = {
   GROUP("pki", struct raw_scenario, pki, pki_fields),
   GROUP("broker", struct raw_scenario, broker, broker_fields),
   GROUP("reconnect", struct raw_scenario, reconnect, policy_fields),
+  GROUP("brake", struct raw_scenario, brake, brake_fields),
   GROUP("limits", struct raw_scenario, limits, limits_fields),
   CYAML_FIELD_SEQUENCE("phases", CYAML_FLAG_POINTER, struct raw_scenario, phases, &phase_entry, 1, RAW_PHASES_MAX),
   LIST("targets", struct raw_scenario, targets, RAW_TARGETS_MAX),

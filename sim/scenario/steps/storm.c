@@ -78,7 +78,8 @@ static enum step_outcome bring_back(struct run *run, const struct storm *storm)
 {
   double rate = storm->step->rate;
   uint64_t within_ms = (uint64_t) ((double) storm->count / rate * 1000) + REST_WITHIN_MS;
-  fleet_redial(run->fleet, storm->devices, storm->count, rate, false); /* before: nobody shall try by himself */
+  /* whoever still tried while the broker is away would be in its queue as it comes back, and the storm would go on */
+  fleet_recall(run->fleet, storm->devices, storm->count, rate);
   if (broker_is_local(run->broker) && run_broker_crash(run) != STEP_DONE) return STEP_ABORTED;
   switch (run_wait(run, run_is_complete, NULL, within_ms)) {
   case RUN_REACHED: return STEP_DONE;

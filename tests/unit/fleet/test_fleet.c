@@ -1089,6 +1089,71 @@ static void the_power_may_fail_while_a_name_is_asked_for(void **state)
   end(w);
 }
 
+static void a_recalled_fleet_keeps_still_until_its_time(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  outcome[FLEET_MAIN] = DEVICE_FAIL_TCP_CLOSED;
+  struct backoff_policy at_once = {.kind = BACKOFF_IMMEDIATE};
+  assert_int_equal(fleet_set_reconnect(w->fleet, fleet_order(w->fleet), DEVICES, &at_once), 0);
+  connect_all(w);
+  fleet_recall(w->fleet, fleet_order(w->fleet), DEVICES, 10);
+  outcome[FLEET_MAIN] = DEVICE_FAIL_NONE;
+  pass(w, 5);
+  double begun = value(w, METRIC_CONNECT_ATTEMPTS);
+  assert_int_equal(online(w), 1);
+  pass(w, 940);
+  assert_int_equal((int) (value(w, METRIC_CONNECT_ATTEMPTS) - begun), 9);
+  pass(w, 1000);
+  assert_int_equal(online(w), DEVICES);
+  assert_books_closed(w);
+  end(w);
+}
+
+static double starts_in(struct world *w, uint64_t ms)
+{
+  double before = value(w, METRIC_CONNECT_ATTEMPTS);
+  pass(w, ms);
+  return value(w, METRIC_CONNECT_ATTEMPTS) - before;
+}
+
+/* 20 devices that try every 2 s: 10 starts a second, over 400 s. */
+static void a_brake_thins_the_starts_to_its_rate_and_lets_go(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  struct backoff_policy policy = {.kind = BACKOFF_FIXED, .base_ms = 2000, .cap_ms = 2000};
+  assert_int_equal(fleet_set_reconnect(w->fleet, fleet_order(w->fleet), DEVICES, &policy), 0);
+  outcome[FLEET_MAIN] = DEVICE_FAIL_TCP_CLOSED;
+  connect_all(w);
+  assert_in_range((int) starts_in(w, 400000), 3980, 4020);
+  fleet_brake(w->fleet, 0.25);
+  assert_in_range((int) starts_in(w, 400000), 900, 1100);
+  assert_in_range((int) value(w, METRIC_BRAKE_HELD), 2700, 3300);
+  fleet_brake(w->fleet, 1);
+  assert_in_range((int) starts_in(w, 400000), 3950, 4020);
+  assert_books_closed(w);
+  end(w);
+}
+
+static void a_brake_ends_no_session_and_is_told_in_the_times(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  struct metrics_stats stats;
+  connect_all(w);
+  fleet_brake(w->fleet, 0.1);
+  pass(w, 3000);
+  assert_int_equal(online(w), DEVICES);
+  fleet_cut(w->fleet, fleet_order(w->fleet), DEVICES);
+  pass(w, 120000);
+  assert_int_equal(online(w), DEVICES);
+  metrics_stats(w->metrics, METRIC_CONNECT_TOTAL, &stats);
+  assert_in_range((int) stats.max, 2000, 120000); /* the planned moment was a second after the loss */
+  assert_books_closed(w);
+  end(w);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -1114,6 +1179,9 @@ int main(void)
       cmocka_unit_test(a_device_hears_the_end_of_its_connection_when_it_has_computed),
       cmocka_unit_test(the_plan_ends_a_device_that_computes_when_it_has),
       cmocka_unit_test(a_power_cut_does_not_wait),
+      cmocka_unit_test(a_recalled_fleet_keeps_still_until_its_time),
+      cmocka_unit_test(a_brake_thins_the_starts_to_its_rate_and_lets_go),
+      cmocka_unit_test(a_brake_ends_no_session_and_is_told_in_the_times),
       cmocka_unit_test(each_device_tries_again_by_its_own_policy),
       cmocka_unit_test(policies_that_nobody_has_any_more_make_room),
       cmocka_unit_test(an_outage_is_timed_from_the_first_loss),

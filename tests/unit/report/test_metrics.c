@@ -159,6 +159,35 @@ static void a_failure_keeps_its_first_devices_once_each_and_the_first_detail(voi
   assert_int_equal(metrics_failure(m, DEVICE_FAIL_TLS_REVOKED)->count, 0);
 }
 
+static void a_watch_sees_what_came_since_the_last_look(void **state)
+{
+  struct metrics *m = *state;
+  metrics_add(m, METRIC_CONNECT_FAILED, 100);
+  assert_true(isnan(metrics_recent(m)));
+  assert_int_equal(metrics_watch(m, "connect.failed"), 0);
+  metrics_add(m, METRIC_CONNECT_FAILED, 7);
+  assert_float_equal(metrics_recent(m), 7, 1e-9);
+  metrics_look(m);
+  assert_float_equal(metrics_recent(m), 0, 1e-9);
+
+  metrics_record_us(m, METRIC_CONNECT_TOTAL, 1000);
+  assert_int_equal(metrics_watch(m, "connect.total_ms.max"), 0);
+  assert_true(isnan(metrics_recent(m)));
+  metrics_record_us(m, METRIC_CONNECT_TOTAL, 9000);
+  metrics_record_us(m, METRIC_HANDSHAKE_WALL, 99000);
+  assert_float_equal(metrics_recent(m), 9, 0.01);
+  metrics_look(m);
+  assert_true(isnan(metrics_recent(m)));
+  metrics_record_us(m, METRIC_CONNECT_TOTAL, 2000);
+  assert_float_equal(metrics_recent(m), 2, 0.01);
+
+  metrics_set(m, METRIC_DEVICES_LOST, 3);
+  assert_int_equal(metrics_watch(m, "devices.lost"), 0);
+  metrics_look(m);
+  assert_float_equal(metrics_recent(m), 3, 1e-9);
+  assert_int_equal(metrics_watch(m, "devices.loast"), -1);
+}
+
 int main(void)
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, make, destroy)
@@ -171,6 +200,7 @@ int main(void)
       test(every_metric_is_found_by_its_name),
       test(unknown_names_are_not_found),
       test(a_percentile_of_nothing_satisfies_no_expectation),
+      test(a_watch_sees_what_came_since_the_last_look),
       test(a_failure_keeps_its_first_devices_once_each_and_the_first_detail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -263,6 +263,26 @@ static void a_file_that_cannot_be_written_whole_leaves_no_part_of_it(void **stat
   assert_null(sample_read(&sample, "results.json"));
 }
 
+static void a_brake_is_null_or_says_whether_it_acted(void **state)
+{
+  (void) state;
+  json_t *tree = written();
+  assert_true(json_is_null(at(tree, "brake")));
+  json_decref(tree);
+  sample.results.brake = (struct results_brake){.set = true, .when = "connect.failed > 40", .rate = 0.5};
+  tree = written();
+  assert_true(json_is_false(at(tree, "brake/acted")));
+  json_decref(tree);
+  sample.results.brake.acted = 2;
+  sample.results.brake.held = 123;
+  tree = written();
+  assert_true(json_is_true(at(tree, "brake/acted")));
+  assert_float_equal(json_number_value(at(tree, "brake/times")), 2, 1e-9);
+  assert_float_equal(json_number_value(at(tree, "brake/held")), 123, 1e-9);
+  assert_float_equal(json_number_value(at(tree, "brake/rate")), 0.5, 1e-9);
+  json_decref(tree);
+}
+
 static void a_storm_is_a_row_and_never_is_null(void **state)
 {
   (void) state;
@@ -292,6 +312,7 @@ int main(void)
       test(modelled_times_have_their_band_and_what_they_rest_on),
       test(what_is_not_known_of_a_budget_is_not_there),
       test(without_a_timing_profile_there_is_no_modelled_time),
+      test(a_brake_is_null_or_says_whether_it_acted),
       test(a_storm_is_a_row_and_never_is_null),
       test(names_failures_with_count_ids_and_detail),
       test(attempts_that_have_no_name_break_the_accounting),

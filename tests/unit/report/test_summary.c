@@ -82,6 +82,29 @@ static void a_paced_wall_time_is_not_called_the_hosts(void **state)
   free(text);
 }
 
+static void a_brake_that_acted_is_told_before_anything_else(void **state)
+{
+  (void) state;
+  sample.results.brake = (struct results_brake){.set = true,
+                                                .when = "connect.failed > 40",
+                                                .rate = 0.5,
+                                                .acted = 2,
+                                                .first_s = 3.25,
+                                                .on_s = 7,
+                                                .held = 123,
+                                                .observed = "77"};
+  char *text = sample_printed(&sample, false);
+  const char *told = strstr(text, "BRAKED: the safety brake acted 2 times"), *phases = strstr(text, "gate: observed");
+  assert_true(told != NULL && phases != NULL && told < phases);
+  expect_contains(text, "(connect.failed");
+  expect_contains(text, " 123 ");
+  free(text);
+  sample.results.brake.acted = 0;
+  text = sample_printed(&sample, false);
+  assert_null(strstr(text, "BRAKED"));
+  free(text);
+}
+
 static void storms_are_a_table(void **state)
 {
   (void) state;
@@ -272,6 +295,7 @@ int main(void)
       test(says_what_was_remembered_and_when_nothing_could_be),
       test(modelled_times_say_so_and_have_their_band),
       test(a_paced_wall_time_is_not_called_the_hosts),
+      test(a_brake_that_acted_is_told_before_anything_else),
       test(storms_are_a_table),
       test(a_run_without_storms_has_no_table),
       test(a_long_profile_name_breaks_the_line_and_loses_nothing),
