@@ -152,6 +152,7 @@ void device_session_begin(struct device_session *session, const struct device_mq
   bool v5 = session->profile->mqtt_version == 5;
   session->keep_alive_ms = (uint32_t) keep_alive_s * 1000u;
   session->begun = true;
+  session->heard_ms = session->now_ms;
   session->window = DEVICE_SESSION_WINDOW;
   if (v5 && connack->receive_maximum < session->window) session->window = connack->receive_maximum;
   session->maximum_qos = v5 ? connack->maximum_qos : 2;
@@ -328,10 +329,12 @@ static uint64_t answer_deadline(const struct device_session *session)
   return due;
 }
 
+/* The broker wants to hear of the device [MQTT-3.1.2-22]; and the device must hear of the broker, or one that sends
+ * nothing but QoS 0 would take a silent broker for a good one for ever. */
 static uint64_t ping_time(const struct device_session *session)
 {
   if (session->keep_alive_ms == 0 || session->ping_due_ms != DEVICE_NEVER) return DEVICE_NEVER;
-  return session->sent_ms + session->keep_alive_ms;
+  return earlier(session->sent_ms, session->heard_ms) + session->keep_alive_ms;
 }
 
 enum device_failure device_session_tick(struct device_session *session)

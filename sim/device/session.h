@@ -35,6 +35,7 @@ struct device_session {
 
   uint64_t now_ms;
   uint64_t sent_ms;     /* when the last packet left */
+  uint64_t heard_ms;    /* when the last packet came */
   uint64_t ping_due_ms; /* PINGRESP is awaited until then; DEVICE_NEVER: no ping is open */
   uint32_t packet_maximum;
   uint32_t keep_alive_ms;

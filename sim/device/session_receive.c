@@ -119,6 +119,7 @@ static enum device_failure dispatch(struct device_session *session, const struct
 
 enum device_failure device_session_packet(struct device_session *session, const struct device_mqtt_packet *packet)
 {
+  session->heard_ms = session->now_ms;
   enum device_failure failure = dispatch(session, packet);
   if (failure == DEVICE_FAIL_NONE) device_session_flush(session);
   return failure;

@@ -318,8 +318,8 @@ static void pings_when_idle_and_gives_up_without_an_answer(void **state)
   client_rig_make(&rig, &pki, 13, 4);
   client_rig_online(&rig, false, false);
   rig.now_ms += 20000;
-  assert_true(client_rig_publish(&rig, "telemetry", "x", 0, 1)); /* traffic counts as a sign of life */
-  (void) client_rig_hear(&rig, 0x30);
+  assert_true(client_rig_publish(&rig, "telemetry", "x", 1, 1)); /* traffic both ways is a sign of life */
+  client_rig_ack(&rig, 0x40, client_rig_hear(&rig, 0x32));
   assert_int_equal(rig.deadline_ms, rig.now_ms + 30000);
   client_rig_wait(&rig);
   client_rig_pump(&rig);
@@ -330,6 +330,24 @@ static void pings_when_idle_and_gives_up_without_an_answer(void **state)
   client_rig_wait(&rig);
   client_rig_expect_end(&rig, DEVICE_FAIL_SESSION_PING);
   assert_true(rig.closed);
+  client_rig_free(&rig);
+}
+
+static void pings_a_broker_that_only_listens(void **state)
+{
+  (void) state;
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 4);
+  client_rig_online(&rig, false, false);
+  rig.now_ms += 20000;
+  assert_true(client_rig_publish(&rig, "telemetry", "x", 0, 1)); /* nothing comes back for it */
+  (void) client_rig_hear(&rig, 0x30);
+  assert_int_equal(rig.deadline_ms, rig.now_ms + 10000);
+  client_rig_wait(&rig);
+  client_rig_pump(&rig);
+  (void) client_rig_hear(&rig, 0xc0);
+  client_rig_wait(&rig);
+  client_rig_expect_end(&rig, DEVICE_FAIL_SESSION_PING);
   client_rig_free(&rig);
 }
 
@@ -547,6 +565,7 @@ int main(void)
       cmocka_unit_test(answers_a_trust_bundle_although_telemetry_fills_its_outbox),
       cmocka_unit_test(renews_its_certificate_only_for_its_own_key),
       cmocka_unit_test(pings_when_idle_and_gives_up_without_an_answer),
+      cmocka_unit_test(pings_a_broker_that_only_listens),
       cmocka_unit_test(waits_for_no_answer_longer_than_its_deadline),
       cmocka_unit_test(names_each_connack_refusal),
       cmocka_unit_test(tells_which_server_the_broker_named),

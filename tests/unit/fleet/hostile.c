@@ -155,6 +155,7 @@ static void on_packet(struct link *link, const uint8_t *body)
     break;
   case MQTT_PUBLISH: {
     size_t topic = (size_t) (body[0] << 8 | body[1]);
+    if ((link->in[0] & 6) == 0) break; /* QoS 0 */
     if (link->manner == HOSTILE_NO_PUBACK)
       stamp(link, &link->seen->owed_ms);
     else
@@ -162,7 +163,7 @@ static void on_packet(struct link *link, const uint8_t *body)
     break;
   }
   case MQTT_PINGREQ:
-    if (link->manner == HOSTILE_NO_PINGRESP || link->manner == HOSTILE_TRICKLED_PUBLISH)
+    if (link->manner >= HOSTILE_NO_PINGRESP)
       stamp(link, &link->seen->owed_ms);
     else
       answer_ping(link);

@@ -18,6 +18,7 @@
   X(NO_SUBACK,        "never sends SUBACK") \
   X(NO_PUBACK,        "never sends PUBACK") \
   X(NO_PINGRESP,      "never answers a ping") \
+  X(DEAF,             "takes messages of QoS 0, and answers no ping") \
   X(TRICKLED_PUBLISH, "answers no ping, and trickles messages for ever")
 /* clang-format on */
 
