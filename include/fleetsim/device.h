@@ -84,18 +84,19 @@ enum device_note_kind {
 };
 
 /* Outcome of a trust bundle or certificate update; also its word in the acknowledgement on MQTT. */
-#define DEVICE_UPDATES(X)                                                        \
-  X(COMMITTED, "committed", "stored and in force from the next connection on")   \
-  X(SAME, "same", "already in force; nothing was written")                       \
-  X(OLDER, "older", "its version is lower than the one in force")                \
-  X(MALFORMED, "malformed", "it cannot be parsed")                               \
-  X(BAD_SIGNATURE, "bad_signature", "it is not signed by the update key")        \
-  X(TOO_FEW_ANCHORS, "too_few_anchors", "it holds fewer than two trust anchors") \
-  X(BAD_ANCHOR, "bad_anchor", "an anchor is no usable CA certificate")           \
-  X(BAD_CRL, "bad_crl", "a revocation list is none, or is not signed by its CA") \
-  X(WRONG_KEY, "wrong_key", "the certificate is for another private key")        \
-  X(WRONG_NAME, "wrong_name", "the certificate's CN is not this device's id")    \
-  X(TOO_LARGE, "too_large", "it does not fit the device's memory")               \
+#define DEVICE_UPDATES(X)                                                           \
+  X(COMMITTED, "committed", "stored and in force from the next connection on")      \
+  X(SAME, "same", "already in force; nothing was written")                          \
+  X(OLDER, "older", "its version is lower than the one in force")                   \
+  X(MALFORMED, "malformed", "it cannot be parsed")                                  \
+  X(BAD_SIGNATURE, "bad_signature", "it is not signed by the update key")           \
+  X(TOO_FEW_ANCHORS, "too_few_anchors", "it holds fewer than two trust anchors")    \
+  X(BAD_ANCHOR, "bad_anchor", "an anchor is no usable CA certificate")              \
+  X(BAD_CRL, "bad_crl", "a revocation list is none, or is not signed by its CA")    \
+  X(NO_CRL, "no_crl", "the device requires revocation lists and no anchor has one") \
+  X(WRONG_KEY, "wrong_key", "the certificate is for another private key")           \
+  X(WRONG_NAME, "wrong_name", "the certificate's CN is not this device's id")       \
+  X(TOO_LARGE, "too_large", "it does not fit the device's memory")                  \
   X(NVM_FAILED, "nvm_failed", "non-volatile memory could not be written; the old one is in force")
 
 enum device_update {

@@ -62,8 +62,9 @@ static bool is_signed_by(const mbedtls_x509_crl *crl, const mbedtls_x509_crt *ca
                                crl->sig.p, crl->sig.len) == 0;
 }
 
-/* False if the bundle's anchors of the list's issuer's name, where it has any, did not sign it. */
-static bool agrees_with_anchors(const mbedtls_x509_crl *crl, const struct device_trust_bundle *bundle)
+/* False if the bundle's anchors of the list's issuer's name, where it has any, did not sign it. `by_anchor` becomes
+ * true if one did. */
+static bool agrees_with_anchors(const mbedtls_x509_crl *crl, const struct device_trust_bundle *bundle, bool *by_anchor)
 {
   bool named = false, is_signed = false;
   for (uint8_t i = 0; i < bundle->anchor_count && !is_signed; i++) {
@@ -77,35 +78,40 @@ static bool agrees_with_anchors(const mbedtls_x509_crl *crl, const struct device
     }
     mbedtls_x509_crt_free(&anchor);
   }
+  *by_anchor |= is_signed;
   return is_signed || !named;
 }
 
 /* What holds for ever: see trust.h, also for why its dates are not looked at. */
-static bool crl_is_usable(const struct device_trust_der *item, const struct device_trust_bundle *bundle)
+static bool crl_is_usable(const struct device_trust_der *item, const struct device_trust_bundle *bundle,
+                          bool *by_anchor)
 {
   mbedtls_x509_crl crl;
   mbedtls_x509_crl_init(&crl);
   bool usable = mbedtls_x509_crl_parse_der(&crl, item->der, item->size) == 0 && crl.sig_md == MBEDTLS_MD_SHA256 &&
-                crl.sig_pk == MBEDTLS_PK_ECDSA && agrees_with_anchors(&crl, bundle);
+                crl.sig_pk == MBEDTLS_PK_ECDSA && agrees_with_anchors(&crl, bundle, by_anchor);
   mbedtls_x509_crl_free(&crl);
   return usable;
 }
 
 /* What speaks against a well-formed bundle of a higher version; COMMITTED if nothing does. */
-static enum device_update vet(const uint8_t update_key[65], const struct device_trust_bundle *bundle,
-                              const uint8_t *data)
+static enum device_update vet(const uint8_t update_key[65], enum device_revocation policy,
+                              const struct device_trust_bundle *bundle, const uint8_t *data)
 {
+  bool by_anchor = false;
   if (!signature_is_good(update_key, data, bundle->signed_size)) return DEVICE_UPDATE_BAD_SIGNATURE;
   if (distinct_anchors(bundle) < DEVICE_TRUST_ANCHORS_MIN) return DEVICE_UPDATE_TOO_FEW_ANCHORS;
   for (uint8_t i = 0; i < bundle->anchor_count; i++)
     if (!anchor_is_usable(bundle->anchor[i].der, bundle->anchor[i].size)) return DEVICE_UPDATE_BAD_ANCHOR;
   for (uint8_t i = 0; i < bundle->crl_count; i++)
-    if (!crl_is_usable(&bundle->crl[i], bundle)) return DEVICE_UPDATE_BAD_CRL;
+    if (!crl_is_usable(&bundle->crl[i], bundle, &by_anchor)) return DEVICE_UPDATE_BAD_CRL;
+  if (policy == DEVICE_REVOCATION_REQUIRED && !by_anchor) return DEVICE_UPDATE_NO_CRL;
   return DEVICE_UPDATE_COMMITTED;
 }
 
-enum device_update device_trust_update(const struct device_host *host, const uint8_t update_key[65], uint32_t current,
-                                       const uint8_t *data, size_t size, uint32_t *version)
+enum device_update device_trust_update(const struct device_host *host, const uint8_t update_key[65],
+                                       enum device_revocation policy, uint32_t current, const uint8_t *data,
+                                       size_t size, uint32_t *version)
 {
   *version = current;
   if (size > device_nvm_capacity(DEVICE_NVM_TRUST)) return DEVICE_UPDATE_TOO_LARGE;
@@ -116,7 +122,7 @@ enum device_update device_trust_update(const struct device_host *host, const uin
   if (bundle.version == current)
     return device_nvm_holds(host, DEVICE_NVM_TRUST, data, size) == 1 ? DEVICE_UPDATE_SAME : DEVICE_UPDATE_OLDER;
 
-  verdict = vet(update_key, &bundle, data);
+  verdict = vet(update_key, policy, &bundle, data);
   if (verdict != DEVICE_UPDATE_COMMITTED) return verdict;
   if (device_nvm_replace(host, DEVICE_NVM_TRUST, data, size) != 0) return DEVICE_UPDATE_NVM_FAILED;
   *version = bundle.version;

@@ -16,6 +16,8 @@
  *   at the update, what is true for ever: it parses, its hash and curve are the device's own, and where its issuer is
  *     an anchor of this bundle, that anchor has signed it and may. A list by an intermediate waits for the handshake in
  *     which the broker shows that intermediate.
+ *   at the update, where the device requires lists: that an anchor has one. Without, no chain could be accepted, and no
+ *     bundle could mend that any more.
  *   never at the update: its dates. The device's clock may be wrong, and a device that refused bundles because of that
  *     would refuse the one that helps it.
  *   at the handshake (tls_revocation.c): signature by the issuer, dates and serial numbers, by the device's policy.
@@ -53,7 +55,8 @@ size_t device_trust_encode(const struct device_trust_bundle *bundle, uint8_t *ou
  * certificate that parses and may sign certificates, lists as above) and puts it in force in NVM. The version in force
  * again is SAME if the bytes are, else OLDER. `version` receives the version in force afterwards. Inside
  * device_platform_enter, after psa_crypto_init. */
-enum device_update device_trust_update(const struct device_host *host, const uint8_t update_key[65], uint32_t current,
-                                       const uint8_t *data, size_t size, uint32_t *version);
+enum device_update device_trust_update(const struct device_host *host, const uint8_t update_key[65],
+                                       enum device_revocation policy, uint32_t current, const uint8_t *data,
+                                       size_t size, uint32_t *version);
 
 #endif

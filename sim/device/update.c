@@ -39,8 +39,9 @@ static enum device_update update_trust(struct device_session *session, const str
 {
   struct device_nvm_identity identity;
   if (device_nvm_read_identity(session->host, &identity) != 0) return DEVICE_UPDATE_NVM_FAILED;
-  enum device_update update = device_trust_update(session->host, identity.update_key, *version, message->payload,
-                                                  message->payload_size, version);
+  enum device_update update =
+      device_trust_update(session->host, identity.update_key, (enum device_revocation) session->profile->revocation,
+                          *version, message->payload, message->payload_size, version);
   mbedtls_platform_zeroize(&identity, sizeof identity);
   return update;
 }

@@ -168,7 +168,8 @@ static void flash(struct bench *bench, const struct chain_mint *mint)
   } else {
     uint32_t version;
     size_t size = make_bundle(bench->c, mint, update, bundle);
-    enum device_update update_verdict = device_trust_update(&host, identity.update_key, 0, bundle, size, &version);
+    enum device_update update_verdict =
+        device_trust_update(&host, identity.update_key, DEVICE_REVOCATION_HELD, 0, bundle, size, &version);
     char text[64];
     snprintf(text, sizeof text, "update %s", device_update_name(update_verdict));
     if (update_verdict != DEVICE_UPDATE_COMMITTED) conclude(bench, text);

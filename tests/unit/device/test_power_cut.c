@@ -148,15 +148,16 @@ static void after_a_cut_the_back_office_can_push_again(void **state)
   flash_new(&start, &identity);
   struct device_host start_host = flash_host(&start);
   uint32_t version;
-  assert_int_equal(device_trust_update(&start_host, update_key.point, 0, a.data, a.size, &version),
-                   DEVICE_UPDATE_COMMITTED);
+  assert_int_equal(
+      device_trust_update(&start_host, update_key.point, DEVICE_REVOCATION_HELD, 0, a.data, a.size, &version),
+      DEVICE_UPDATE_COMMITTED);
   size_t cuts = 0;
   for (size_t k = 0; k < b.size + DEVICE_NVM_SLOT_HEADER; k += 97, cuts++) {
     struct flash flash = start;
     struct device_host host = flash_host(&flash);
     flash_power_on(&flash);
     flash.power_after = k;
-    assert_int_equal(device_trust_update(&host, update_key.point, 1, b.data, b.size, &version),
+    assert_int_equal(device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD, 1, b.data, b.size, &version),
                      DEVICE_UPDATE_NVM_FAILED);
     assert_int_equal(version, 1);
     flash_power_on(&flash);
@@ -164,7 +165,8 @@ static void after_a_cut_the_back_office_can_push_again(void **state)
     struct device_trust_bundle booted;
     const uint8_t *payload = flash_payload(&flash, DEVICE_NVM_TRUST, &size);
     assert_int_equal(device_trust_parse(payload, size, &booted), DEVICE_UPDATE_COMMITTED);
-    enum device_update again = device_trust_update(&host, update_key.point, booted.version, b.data, b.size, &version);
+    enum device_update again =
+        device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD, booted.version, b.data, b.size, &version);
     assert_int_equal(again, DEVICE_UPDATE_COMMITTED);
     assert_int_equal(version, 2);
   }

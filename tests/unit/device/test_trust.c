@@ -31,7 +31,8 @@ static int device_with_version_5(void **state)
   host = flash_host(&flash);
   struct bytes bundle = bundle_make(&update_key, 5, 2, root);
   uint32_t version;
-  return device_trust_update(&host, update_key.point, 0, bundle.data, bundle.size, &version) == DEVICE_UPDATE_COMMITTED
+  return device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD, 0, bundle.data, bundle.size, &version) ==
+                 DEVICE_UPDATE_COMMITTED
              ? 0
              : -1;
 }
@@ -42,7 +43,8 @@ static void expect_update(const struct bytes *bundle, enum device_update expecte
   uint8_t before[DEVICE_NVM_PAGE_SIZE];
   memcpy(before, flash.page, sizeof before);
   uint32_t version = 0;
-  enum device_update got = device_trust_update(&host, update_key.point, 5, bundle->data, bundle->size, &version);
+  enum device_update got =
+      device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD, 5, bundle->data, bundle->size, &version);
   assert_string_equal(device_update_name(got), device_update_name(expected));
   assert_int_equal(version, version_expected);
   if (expected != DEVICE_UPDATE_COMMITTED) assert_memory_equal(before, flash.page, sizeof before);
@@ -114,8 +116,9 @@ static void refuses_a_flipped_bit_anywhere(void **state)
     struct bytes bad = good;
     bad.data[i] ^= 1;
     uint32_t version = 0;
-    assert_int_not_equal(device_trust_update(&host, update_key.point, 5, bad.data, bad.size, &version),
-                         DEVICE_UPDATE_COMMITTED);
+    assert_int_not_equal(
+        device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD, 5, bad.data, bad.size, &version),
+        DEVICE_UPDATE_COMMITTED);
     assert_int_equal(version, 5);
   }
 }
@@ -274,6 +277,24 @@ static void refuses_a_list_that_it_could_not_use(void **state)
   refuses(bundle_make_with_lists(&update_key, 6, 2, root, 1, &root[2]), DEVICE_UPDATE_BAD_CRL);
 }
 
+static enum device_update update_where_required(const struct bytes *bundle)
+{
+  uint32_t version = 0;
+  return device_trust_update(&host, update_key.point, DEVICE_REVOCATION_REQUIRED, 5, bundle->data, bundle->size,
+                             &version);
+}
+
+static void a_device_that_requires_lists_refuses_a_bundle_that_would_cut_it_off(void **state)
+{
+  (void) state;
+  struct bytes without = bundle_make(&update_key, 6, 2, root);
+  struct bytes by_intermediate = with_list(&(struct crl_recipe){.issuer = "brokers of A"});
+  struct bytes by_anchor = with_list(&(struct crl_recipe){.issuer = "B"});
+  assert_string_equal(device_update_name(update_where_required(&without)), "no_crl");
+  assert_string_equal(device_update_name(update_where_required(&by_intermediate)), "no_crl");
+  assert_string_equal(device_update_name(update_where_required(&by_anchor)), "committed");
+}
+
 static void refuses_every_truncation_of_a_bundle_with_a_list(void **state)
 {
   (void) state;
@@ -343,6 +364,7 @@ int main(void)
       TEST(refuses_a_list_that_an_anchor_of_its_issuers_name_did_not_sign),
       TEST(refuses_a_list_by_an_anchor_that_may_not_sign_lists),
       TEST(refuses_a_list_that_it_could_not_use),
+      TEST(a_device_that_requires_lists_refuses_a_bundle_that_would_cut_it_off),
       TEST(refuses_every_truncation_of_a_bundle_with_a_list),
       TEST(refuses_no_lists_where_some_are_announced_and_more_than_it_can_hold),
       TEST(a_failing_memory_keeps_the_old_bundle_and_says_so),

@@ -26,7 +26,8 @@ static void expect_taken(struct fixture *f, const struct sample *bundle)
 {
   struct device_host host = pki_nvm_host(pki_device_page(f->pki, 0));
   uint32_t version = 0;
-  enum device_update seen = device_trust_update(&host, f->pki->update_point, 1, bundle->data, bundle->size, &version);
+  enum device_update seen =
+      device_trust_update(&host, f->pki->update_point, DEVICE_REVOCATION_HELD, 1, bundle->data, bundle->size, &version);
   assert_string_equal(device_update_name(seen), "committed");
 }
 

@@ -84,10 +84,10 @@ static void a_device_takes_a_bundle_that_we_sign_and_no_other(void **state)
   uint32_t version = 0;
   EXPECT_OK(pki_make_bundle(f->pki, 2, &anchors, bundle, sizeof bundle, &size, &error));
   bundle[size / 2] ^= 1;
-  assert_int_equal(device_trust_update(&host, f->pki->update_point, 1, bundle, size, &version),
+  assert_int_equal(device_trust_update(&host, f->pki->update_point, DEVICE_REVOCATION_HELD, 1, bundle, size, &version),
                    DEVICE_UPDATE_BAD_SIGNATURE);
   bundle[size / 2] ^= 1;
-  assert_int_equal(device_trust_update(&host, f->pki->update_point, 1, bundle, size, &version),
+  assert_int_equal(device_trust_update(&host, f->pki->update_point, DEVICE_REVOCATION_HELD, 1, bundle, size, &version),
                    DEVICE_UPDATE_COMMITTED);
   struct pki_device_state seen;
   EXPECT_OK(pki_device_look(f->pki, 0, &seen, &error));
