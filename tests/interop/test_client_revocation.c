@@ -2,11 +2,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <setjmp.h>
 
 #include <cmocka.h>
+#include <mbedtls/platform.h>
 
 #include "client_rig.h"
 
@@ -174,12 +176,57 @@ static void a_list_takes_the_ticket_with_it_so_that_the_broker_is_judged_anew(vo
   }
 }
 
+/* Blocks of memory that the library holds now, and the most at once. */
+static size_t blocks, blocks_peak;
+
+static void *counted_calloc(size_t count, size_t size)
+{
+  void *block = calloc(count, size);
+  if (block != NULL && ++blocks > blocks_peak) blocks_peak = blocks;
+  return block;
+}
+
+static void counted_free(void *block)
+{
+  if (block != NULL) blocks--;
+  free(block);
+}
+
+static void lists_take_memory_in_a_handshake_and_none_of_a_device_that_is_online(void **state)
+{
+  (void) state;
+  const struct client_crl lists[] = {{&pki.a, NULL, NULL, -1, 30},
+                                     {&pki.brokers, NULL, pki.device.certificate, -1, 30}};
+  size_t online[2], peak[2];
+  for (size_t count = 0; count <= 2; count += 2) {
+    struct client_rig rig;
+    uint8_t bundle[DEVICE_NVM_TRUST_MAX];
+    size_t size = client_pki_bundle_with_lists(&pki, 2, (X509 *const[]){pki.a.certificate, pki.spare.certificate},
+                                               lists, count, bundle, sizeof bundle);
+    client_rig_make(&rig, &pki, 13, 5);
+    rig.profile.revocation = DEVICE_REVOCATION_HELD;
+    client_rig_reflash(&rig, bundle, size);
+    blocks = blocks_peak = 0;
+    mbedtls_platform_set_calloc_free(counted_calloc, counted_free);
+    client_rig_online(&rig, false, false);
+    online[count / 2] = blocks;
+    peak[count / 2] = blocks_peak;
+    client_rig_free(&rig);
+    mbedtls_platform_set_calloc_free(calloc, free);
+  }
+  print_message("  blocks without and with lists: online %zu and %zu, at most %zu and %zu\n", online[0], online[1],
+                peak[0], peak[1]);
+  assert_int_equal(online[0], online[1]);
+  assert_true(peak[1] > peak[0]);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(judges_the_chain_by_the_lists_it_holds_as_its_policy_says),
       cmocka_unit_test(a_wrong_clock_is_called_that_and_no_revocation),
       cmocka_unit_test(a_revoked_cross_certificate_stops_only_those_who_need_it),
+      cmocka_unit_test(lists_take_memory_in_a_handshake_and_none_of_a_device_that_is_online),
       cmocka_unit_test(a_list_takes_the_ticket_with_it_so_that_the_broker_is_judged_anew),
   };
   return cmocka_run_group_tests(tests, make_pki, free_pki);
