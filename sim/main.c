@@ -22,6 +22,7 @@ static const struct {
     {"check", verb_check, "validate a scenario and print its timetable, without running it"},
     {"report", verb_report, "print the summary of an earlier run again"},
     {"pki", verb_pki, "make, show, export and import certificate hierarchies and fleets"},
+    {"terminator", verb_terminator, NULL}, /* a run starts it: broker.terminator */
     {"calibrate", verb_calibrate, "list, show, compare, check and make timing profiles of a device's processor"},
 };
 
@@ -30,7 +31,7 @@ static void print_help(FILE *out)
   fprintf(out, "fleetsim rehearses what happens to an IoT fleet before it happens.\n\n"
                "usage: fleetsim VERB [options]\n\n");
   for (size_t v = 0; v < sizeof verbs / sizeof verbs[0]; v++)
-    fprintf(out, "  %-10s %s\n", verbs[v].name, verbs[v].line);
+    if (verbs[v].line != NULL) fprintf(out, "  %-10s %s\n", verbs[v].name, verbs[v].line);
   fprintf(out, "\n  fleetsim VERB --help    options and an example\n"
                "  fleetsim --version      ours and every library's\n\n"
                "example: ./fleetsim run scenarios/root-ca-rotation.yaml\n\n"

@@ -63,6 +63,7 @@ struct broker_config {
   const char *operator_name;     /* local: CN that may read and write private/#; NULL: nobody */
   bool anyone;                 /* local: clients need no certificate and may do everything: a false broker's manners */
   bool crl;                    /* local: clients are checked against crl.pem, which must be there and valid */
+  const char *terminator;      /* local: fleetsim, which ends TLS before mosquitto (terminator/terminator.h); NULL */
   struct broker_bridge bridge; /* local */
   /* Called when a local broker ended without being asked to; the text says how. */
   void (*died)(void *ctx, const char *how);

@@ -192,6 +192,37 @@ static void raise_file_limit(void)
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+struct command {
+  char *argument[16];
+  char port[BROKER_LISTENERS][8];
+};
+
+/* mosquitto, or the terminator that starts it and ends with it: signals are the same to both. */
+static void command_of(struct broker *broker, char *conf, struct command *out)
+{
+  const struct broker_config *config = &broker->config;
+  char *plain[] = {broker->mosquitto_path, "-c", conf};
+  for (int l = 0; l < BROKER_LISTENERS; l++) snprintf(out->port[l], sizeof out->port[l], "%u", broker->port[l]);
+  char *fronted[] = {(char *) config->terminator,
+                     "terminator",
+                     broker->folder,
+                     config->tls_min == 12 ? "12" : "13",
+                     out->port[BROKER_MAIN],
+                     out->port[BROKER_PROVE],
+                     config->crl ? "crl" : "-",
+                     config->operator_name != NULL ? (char *) config->operator_name : "-",
+                     broker->setpriv_path,
+                     broker->mosquitto_path};
+  bool front = config->terminator != NULL;
+  *out->argument = broker->setpriv_path;
+  out->argument[1] = "--pdeathsig";
+  out->argument[2] = "KILL";
+  out->argument[3] = "--";
+  size_t count = front ? sizeof fronted / sizeof *fronted : sizeof plain / sizeof *plain;
+  memcpy(out->argument + 4, front ? fronted : plain, count * sizeof *plain);
+  out->argument[4 + count] = NULL;
+}
+
 /* What mosquitto says before it has read its log settings goes to the same log. Its end is tied to ours by
  * SIGKILL, which also ends a child that a rehearsal has stopped with SIGSTOP. */
 static int spawn(struct broker *broker)
@@ -204,12 +235,13 @@ static int spawn(struct broker *broker)
   if (fd < 0) return UV_EACCES;
   m->log_start = mosquitto_log_size(broker);
 
-  char *arguments[] = {broker->setpriv_path, "--pdeathsig", "KILL", "--", broker->mosquitto_path, "-c", conf, NULL};
+  struct command command;
+  command_of(broker, conf, &command);
   uv_stdio_container_t stdio[3] = {
       {.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = fd}, {.flags = UV_INHERIT_FD, .data.fd = fd}};
   uv_process_options_t options = {.exit_cb = on_exit_seen,
                                   .file = broker->setpriv_path,
-                                  .args = arguments,
+                                  .args = command.argument,
                                   .cwd = broker->folder,
                                   .stdio_count = 3,
                                   .stdio = stdio};

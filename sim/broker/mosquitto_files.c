@@ -101,6 +101,12 @@ static int write_acl(const struct broker *broker, struct error *error)
   return files_write(path, text, (size_t) n, 0600, error);
 }
 
+/* The only listener behind a terminator. Who reaches it went through there, and has the user name that it gave. */
+static void write_socket(FILE *out)
+{
+  fprintf(out, "\nlistener 0 mqtt.sock\nmax_connections -1\n");
+}
+
 static void write_listener(FILE *out, const struct broker *broker, enum broker_listener listener)
 {
   static const char *const stem[BROKER_LISTENERS] = {"main", "prove"};
@@ -162,7 +168,8 @@ static void write_globals(FILE *out, const struct broker *broker)
           "connection_messages true\n"
           "log_timestamp true\n"
           "log_timestamp_format %%Y-%%m-%%dT%%H:%%M:%%S\n",
-          own_user_name(), broker->config.anyone ? "true" : "false", broker->folder, broker->folder, broker->folder);
+          own_user_name(), broker->config.anyone || broker->config.terminator != NULL ? "true" : "false",
+          broker->folder, broker->folder, broker->folder);
 }
 
 int mosquitto_write_files(const struct broker *broker, struct error *error)
@@ -175,8 +182,9 @@ int mosquitto_write_files(const struct broker *broker, struct error *error)
   FILE *out = open_memstream(&text, &size);
   if (out == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
   write_globals(out, broker);
-  write_listener(out, broker, BROKER_MAIN);
-  write_listener(out, broker, BROKER_PROVE);
+  for (int l = 0; l < BROKER_LISTENERS && broker->config.terminator == NULL; l++)
+    write_listener(out, broker, (enum broker_listener) l);
+  if (broker->config.terminator != NULL) write_socket(out);
   write_bridge(out, broker);
   int status = fclose(out) == 0 ? files_write(path, text, size, 0600, error)
                                 : error_set(error, EXIT_CODE_INTERNAL, "out of memory");

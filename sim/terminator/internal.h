@@ -1,0 +1,41 @@
+/* What the files of this room share: the process and its clients. */
+#ifndef FLEETSIM_TERMINATOR_INTERNAL_H
+#define FLEETSIM_TERMINATOR_INTERNAL_H
+
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <uv.h>
+
+#include "terminator/connect.h"
+#include "terminator/terminator.h"
+
+struct client;
+
+struct terminator {
+  const struct terminator_config *config;
+  uv_loop_t loop;
+  uv_signal_t hangup, end;
+  uv_timer_t poll; /* until mosquitto answers */
+  uv_process_t mosquitto;
+  uv_pipe_t probe;
+  uv_connect_t probing;
+  uv_tcp_t listener[TERMINATOR_LISTENERS];
+  SSL_CTX *context[TERMINATOR_LISTENERS];
+  struct client *clients;
+  size_t client_count;
+  uint64_t deadline_ms;
+  FILE *log;
+  bool ending, listening;
+  int exit_code;
+};
+
+/* One line with the time in terminator.log. */
+void terminator_log(struct terminator *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* client.c: takes the connection that waits at this listener. */
+void client_accept(struct terminator *t, int listener);
+void client_close_all(struct terminator *t);
+
+extern const char *const terminator_stem[TERMINATOR_LISTENERS];
+
+#endif

@@ -1,0 +1,207 @@
+#define _POSIX_C_SOURCE 200809L
+#include "terminator/terminator.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "terminator/context.h"
+#include "terminator/internal.h"
+
+enum { POLL_MS = 20, BACKLOG = 1024 };
+
+const char *const terminator_stem[TERMINATOR_LISTENERS] = {"main", "prove"};
+
+void terminator_log(struct terminator *t, const char *format, ...)
+{
+  char stamp[32];
+  time_t now = time(NULL);
+  struct tm parts;
+  va_list args;
+  strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", localtime_r(&now, &parts));
+  fprintf(t->log, "%s: ", stamp);
+  va_start(args, format);
+  vfprintf(t->log, format, args);
+  va_end(args);
+  fputc('\n', t->log);
+  fflush(t->log);
+}
+
+static int fail(const char *sentence)
+{
+  fprintf(stderr, "Error: the terminator before mosquitto does not start: %s\n", sentence);
+  return EXIT_CODE_SETUP;
+}
+
+/* The end: mosquitto goes first, and its exit is ours. */
+static void end(struct terminator *t, int exit_code)
+{
+  if (t->ending) return;
+  t->ending = true;
+  t->exit_code = exit_code;
+  uv_timer_stop(&t->poll);
+  if (uv_is_active((uv_handle_t *) &t->mosquitto)) uv_process_kill(&t->mosquitto, SIGTERM);
+}
+
+static void on_end(uv_signal_t *handle, int number)
+{
+  (void) number;
+  struct terminator *t = handle->data;
+  terminator_log(t, "asked to end, with %zu clients", t->client_count);
+  end(t, EXIT_CODE_PASS);
+}
+
+static void on_mosquitto_exit(uv_process_t *process, int64_t status, int signal_number)
+{
+  struct terminator *t = process->data;
+  if (!t->ending) {
+    t->exit_code = status != 0 ? (int) status : EXIT_CODE_SETUP;
+    terminator_log(t, "mosquitto ended by itself: exit code %d, signal %d", (int) status, signal_number);
+  }
+  t->ending = true;
+  uv_stop(&t->loop);
+}
+
+/* All or none, listener by listener; what is in force stays so when a file cannot be read. */
+static int load(struct terminator *t, struct error *error)
+{
+  unsigned crls = 0;
+  for (int l = 0; l < TERMINATOR_LISTENERS; l++)
+    if (context_load(t->context[l], terminator_stem[l], t->config->crl, &crls, error) != 0) return -1;
+  terminator_log(t, "certificates, keys and %u CRLs are in force", crls);
+  return 0;
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+  (void) number;
+  struct terminator *t = handle->data;
+  struct error error;
+  if (load(t, &error) != 0) terminator_log(t, "not reloaded: %s", error.text);
+}
+
+/* Start ------------------------------------------------------------------------------------------------------------*/
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+  struct terminator *t = stream->data;
+  if (status != 0 || t->ending) return;
+  client_accept(t, stream == (uv_stream_t *) &t->listener[0] ? 0 : 1);
+}
+
+static bool listen_all(struct terminator *t)
+{
+  for (int l = 0; l < TERMINATOR_LISTENERS; l++) {
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(t->config->port[l]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    uv_tcp_init(&t->loop, &t->listener[l]);
+    t->listener[l].data = t;
+    int status = uv_tcp_bind(&t->listener[l], (const struct sockaddr *) &address, 0);
+    if (status == 0) status = uv_listen((uv_stream_t *) &t->listener[l], BACKLOG, on_connection);
+    if (status == 0) continue;
+    /* these words are mosquitto's for it, and the broker room knows them */
+    (void) fail(status == UV_EADDRINUSE ? "Address already in use" : uv_strerror(status));
+    return false;
+  }
+  t->listening = true;
+  terminator_log(t, "listens on 127.0.0.1:%u and 127.0.0.1:%u", t->config->port[0], t->config->port[1]);
+  return true;
+}
+
+static void on_poll(uv_timer_t *timer);
+
+static void on_probe_closed(uv_handle_t *handle)
+{
+  struct terminator *t = handle->data;
+  if (!t->ending && !t->listening) uv_timer_start(&t->poll, on_poll, POLL_MS, 0);
+}
+
+static void on_probed(uv_connect_t *request, int status)
+{
+  struct terminator *t = request->data;
+  if (!t->ending && status == 0 && !listen_all(t)) end(t, EXIT_CODE_SETUP);
+  if (!t->ending && status != 0 && uv_now(&t->loop) > t->deadline_ms)
+    end(t, fail("mosquitto does not answer on " TERMINATOR_SOCKET));
+  uv_close((uv_handle_t *) &t->probe, on_probe_closed);
+}
+
+static void on_poll(uv_timer_t *timer)
+{
+  struct terminator *t = timer->data;
+  uv_pipe_init(&t->loop, &t->probe, 0);
+  t->probe.data = t;
+  t->probing.data = t;
+  uv_pipe_connect(&t->probing, &t->probe, TERMINATOR_SOCKET, on_probed);
+}
+
+/* mosquitto ends with us whatever ends us. */
+static int spawn(struct terminator *t)
+{
+  const struct terminator_config *config = t->config;
+  char *arguments[] = {(char *) config->setpriv,   "--pdeathsig", "KILL",           "--",
+                       (char *) config->mosquitto, "-c",          "mosquitto.conf", NULL};
+  uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE},
+                                   {.flags = UV_INHERIT_FD, .data.fd = STDOUT_FILENO},
+                                   {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO}};
+  uv_process_options_t options = {
+      .exit_cb = on_mosquitto_exit, .file = config->setpriv, .args = arguments, .stdio_count = 3, .stdio = stdio};
+  t->mosquitto.data = t;
+  return uv_spawn(&t->loop, &t->mosquitto, &options);
+}
+
+static int prepare(struct terminator *t)
+{
+  struct error error;
+  if (chdir(t->config->folder) != 0) return fail("its folder is gone");
+  t->log = fopen("terminator.log", "ae");
+  if (t->log == NULL) return fail("terminator.log cannot be written");
+  for (int l = 0; l < TERMINATOR_LISTENERS; l++) {
+    t->context[l] = context_make(terminator_stem[l], t->config->tls_min, &error);
+    if (t->context[l] == NULL) return fail(error.text);
+  }
+  if (load(t, &error) != 0) return fail(error.text);
+  (void) unlink(TERMINATOR_SOCKET); /* of a mosquitto that was killed */
+  return 0;
+}
+
+static int start(struct terminator *t)
+{
+  int status = spawn(t);
+  if (status != 0) return fail(uv_strerror(status));
+  t->deadline_ms = uv_now(&t->loop) + TERMINATOR_BROKER_MS;
+  uv_timer_start(&t->poll, on_poll, 0, 0);
+  uv_signal_start(&t->hangup, on_hangup, SIGHUP);
+  uv_signal_start(&t->end, on_end, SIGTERM);
+  uv_run(&t->loop, UV_RUN_DEFAULT);
+  return t->exit_code;
+}
+
+static void close_handle(uv_handle_t *handle, void *ctx)
+{
+  (void) ctx;
+  if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+int terminator_run(const struct terminator_config *config)
+{
+  struct terminator t = {.config = config};
+  signal(SIGPIPE, SIG_IGN);
+  if (uv_loop_init(&t.loop) != 0) return fail("there is no event loop");
+  uv_signal_init(&t.loop, &t.hangup);
+  uv_signal_init(&t.loop, &t.end);
+  uv_timer_init(&t.loop, &t.poll);
+  t.hangup.data = t.end.data = t.poll.data = &t;
+  int exit_code = prepare(&t);
+  if (exit_code == 0) exit_code = start(&t);
+  client_close_all(&t);
+  uv_walk(&t.loop, close_handle, NULL);
+  uv_run(&t.loop, UV_RUN_DEFAULT);
+  (void) uv_loop_close(&t.loop);
+  for (int l = 0; l < TERMINATOR_LISTENERS; l++) SSL_CTX_free(t.context[l]);
+  if (t.log != NULL) fclose(t.log);
+  return exit_code;
+}
