@@ -7,6 +7,7 @@
 #include "scenario/check.h"
 
 #define HANDSHAKE_TIMEOUT_MAX_MS 3600000u
+#define TERMINATED_DEVICES_MAX   8000u /* of TERMINATOR_CLIENTS_MAX; the operator and probes come beside them */
 
 bool scenario_is_loopback(const char *host)
 {
@@ -130,6 +131,8 @@ static int check_remote(const struct take *t, const struct raw_broker *raw, stru
   if (raw->bridge != NULL || raw->nodes_count > 0)
     return take_fail(t, "broker", raw->bridge != NULL ? "bridge" : "nodes",
                      "only local brokers are made by the run: list remote ones as 'urls', and remove this");
+  if (raw->terminator != NULL)
+    return take_fail(t, "broker", "terminator", "a terminator stands before a local broker only: remove this");
   out->remote = true;
   if (check_urls(t, raw, out) != 0 ||
       take_url(t, "prove-url", raw->prove_url, out, out->prove_host, &out->prove_port) != 0)
@@ -181,6 +184,20 @@ static int check_nodes(const struct take *t, const struct raw_broker *raw, struc
   return 0;
 }
 
+/* {crl: live} is the only kind there is: it says in the file what the rehearsal is about. */
+static int check_terminator(const struct take *t, const struct raw_terminator *raw, struct scenario *out)
+{
+  static const char *const words[] = {"live", NULL};
+  int kind = 0;
+  if (raw == NULL) return 0;
+  if (take_word(t, "broker.terminator", "crl", raw->crl, words, &kind) != 0) return -1;
+  if (out->devices > TERMINATED_DEVICES_MAX)
+    return take_fail(t, "broker", "terminator", "the terminator takes up to %u devices, and the fleet has %zu",
+                     TERMINATED_DEVICES_MAX, out->devices);
+  out->terminator = true;
+  return 0;
+}
+
 static int check_local(const struct take *t, const struct raw_broker *raw, struct scenario *out)
 {
   static const char *const words[] = {"mosquitto", NULL};
@@ -202,7 +219,8 @@ static int check_local(const struct take *t, const struct raw_broker *raw, struc
                      "with several nodes the run chooses the ports: remove port and prove-port");
   out->port = (uint16_t) port;
   out->prove_port = (uint16_t) prove_port;
-  return check_nodes(t, raw, out) != 0 ? -1 : check_gate(t, raw, out);
+  if (check_nodes(t, raw, out) != 0 || check_terminator(t, raw->terminator, out) != 0) return -1;
+  return check_gate(t, raw, out);
 }
 
 int check_broker(const struct take *t, const struct raw_scenario *raw, struct scenario *out)

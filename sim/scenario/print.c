@@ -311,6 +311,8 @@ static void print_head(const struct scenario *s, FILE *out)
     fprintf(out, "  broker   mqtts://%s:%u\n", s->host, (unsigned) s->port);
   else
     fprintf(out, "  broker   a mosquitto of its own on %s\n", s->host);
+  if (s->terminator)
+    fprintf(out, "           behind a terminator of TLS that reads CRLs while it goes on honouring its tickets\n");
   if (s->broker_handshake_timeout_ms > 0)
     fprintf(out, "           behind a gate that ends a connection whose handshake is not done within %s\n",
             duration(s->broker_handshake_timeout_ms, limit));

@@ -77,6 +77,10 @@ struct raw_hooks {
   char *present, *trust_clients, *reload, *restart, *publish_crl, *kick;
 };
 
+struct raw_terminator {
+  char *crl;
+};
+
 struct raw_broker {
   char *local, *url, *prove_url, *port, *prove_port, *handshake_timeout, *handshakes, *bridge;
   char **nodes;
@@ -84,6 +88,7 @@ struct raw_broker {
   char **urls;
   unsigned urls_count;
   struct raw_hooks *hooks;
+  struct raw_terminator *terminator;
 };
 
 struct raw_policy {

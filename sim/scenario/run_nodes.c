@@ -62,8 +62,11 @@ static int open_node(struct run *run, size_t node)
   const struct scenario *scenario = run->scenario;
   char name[8 + SCENARIO_NODE_NAME] = "broker", folder[FILES_PATH_MAX];
   bool first = node == 0;
+  size_t size = sizeof run->terminator;
   if (scenario->node_count > 1) snprintf(name, sizeof name, "broker-%s", scenario->nodes[node].name);
   if (files_join(folder, run->options->out, name, &run->error) != 0) return -1;
+  if (scenario->terminator && uv_exepath(run->terminator, &size) != 0)
+    return error_set(&run->error, EXIT_CODE_SETUP, "this program's own path cannot be found; is /proc mounted?");
   struct broker_config config = {
       .folder = folder,
       .host = scenario->nodes[node].host,
@@ -77,6 +80,7 @@ static int open_node(struct run *run, size_t node)
                 .publish_crl = text_or_null(scenario->hook_publish_crl),
                 .kick = text_or_null(scenario->hook_kick)},
       .crl = scenario->crl,
+      .terminator = text_or_null(run->terminator),
       .tls_min = scenario->device.tls_min,
       .handshake_timeout_ms = scenario->broker_handshake_timeout_ms,
       .handshake_rate = scenario->broker_handshake_rate,

@@ -53,6 +53,7 @@ struct run {
   struct pki *pki;
   struct run_node nodes[SCENARIO_NODES_MAX]; /* scenario->node_count of them */
   struct broker *broker;                     /* of nodes[0], which has the listener to prove chains at */
+  char terminator[FILES_PATH_MAX];           /* this program, with broker.terminator; "" without */
   struct operator* operator;
   struct backend *backend;
   struct fleet *fleet;

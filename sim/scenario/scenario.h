@@ -227,7 +227,8 @@ struct scenario {
   double broker_handshake_rate;         /* broker.handshakes per second, local; 0: as many as it can */
   char hook_present[512], hook_trust_clients[512], hook_reload[512], hook_restart[512]; /* "" : none */
   char hook_publish_crl[512], hook_kick[512];                                           /* likewise */
-  bool crl; /* some step revokes or publishes: a local broker checks CRLs from its start */
+  bool terminator; /* broker.terminator, local: TLS ends before mosquitto, in a process that keeps its tickets' keys */
+  bool crl;        /* some step revokes or publishes: a local broker checks CRLs from its start */
 
   bool shuffled_endpoints; /* reconnect.endpoints: each device goes along the brokers in an order of its own */
   struct scenario_reconnect reconnect;

@@ -137,6 +137,9 @@ static const struct refusal refusals[] = {
   {"names_the_nearest_fault", DO("fault: {blackhole: yes}"), "F:8:17: unknown key 'blackhole' in fault; did you mean 'black-hole'?"},
   {"refuses_to_mend_what_no_fault_broke", DO("mend: {}"), "F:8:9: 'mend' has nothing to mend: put a 'fault' step above it"},
   {"refuses_to_reset_what_is_not_open", HEAD "phases:\n  - name: p\n    do: [fault: {reset: yes}, connect: {}]\n", "F:6:10: there is no connection to reset yet"},
+  {"refuses_another_kind_of_terminator", HEAD "broker: {terminator: {crl: reloaded}}\n" TAIL, "F:4:28: 'reloaded' is no value of 'crl': write live"},
+  {"refuses_a_terminator_elsewhere", HEAD "targets: [far.example]\nbroker: {url: mqtts://far.example:8883, terminator: {}}\n" TAIL, "F:5:53: a terminator stands before a local broker only"},
+  {"refuses_a_terminator_for_too_many", "name: t\nfleet: {devices: 8001}\nbroker: {terminator: {}}\n" TAIL, "F:3:22: the terminator takes up to 8000 devices, and the fleet has 8001"},
   /* roots and waves */
   {"refuses_an_unknown_root_and_lists_the_known", DO("present: {root: C}"), "F:8:25: 'C' is no root of this scenario; pki.roots has A, B and spare"},
   {"refuses_a_root_with_a_slash", "name: t\nfleet: {devices: 9}\npki: {roots: [../A, B]}\n" TAIL, "F:3:15: '../A' cannot name a root"},
