@@ -293,9 +293,21 @@ struct fault_link *fault_create(struct backend *backend, struct backend_conn *co
   return link;
 }
 
+static void refuse(struct fault_link *link)
+{
+  count(link, FAULT_REFUSED, 1);
+  link->ended = true;
+  link->cause = DEVICE_FAIL_TCP_REFUSED;
+  link->ended_ms = now_of(link) + latest(REFUSAL_MS, draw_delay(link) + draw_delay(link));
+}
+
 static void dial(struct fault_link *link)
 {
   link->swallowed = false;
+  if (link->fault.refuse) {
+    refuse(link);
+    return;
+  }
   link->dialled = true;
   backend_connect(link->conn, &link->to, link->has_from ? &link->from : NULL);
 }
@@ -310,15 +322,10 @@ void fault_connect(struct fault_link *link, const struct sockaddr_storage *to, c
   if (link->fault.black_hole) {
     link->swallowed = true;
     count(link, FAULT_SWALLOWED, 1);
-  } else if (link->fault.refuse) {
-    count(link, FAULT_REFUSED, 1);
-    link->ended = true;
-    link->cause = DEVICE_FAIL_TCP_REFUSED;
-    link->ended_ms = now_of(link) + latest(REFUSAL_MS, draw_delay(link) + draw_delay(link));
-    arm(link);
   } else {
     dial(link);
   }
+  arm(link);
 }
 
 size_t fault_backlog(const struct fault_link *link)

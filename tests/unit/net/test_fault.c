@@ -553,6 +553,19 @@ static void an_attempt_given_up_in_a_black_hole_is_never_dialled(void **state)
   end(w);
 }
 
+static void an_attempt_in_a_black_hole_is_refused_when_that_is_what_it_becomes(void **state)
+{
+  (void) state;
+  struct world *w = begin(&(struct fault){.black_hole = true});
+  fault_connect(w->link, &w->address, NULL);
+  fault_set(w->link, &(struct fault){.refuse = true});
+  assert_int_equal(w->closed, 0);
+  turn_until(w, w->closed == 1);
+  assert_int_equal(w->cause, DEVICE_FAIL_TCP_REFUSED);
+  assert_int_equal(w->accepted, 0);
+  end(w);
+}
+
 static void each_side_learns_late_of_a_slow_close(void **state)
 {
   (void) state;
@@ -635,6 +648,7 @@ int main(void)
       cmocka_unit_test(the_end_is_not_learnt_in_a_black_hole),
       cmocka_unit_test(a_connection_given_up_in_a_black_hole_stays_half_open_until_it_is_mended),
       cmocka_unit_test(an_attempt_given_up_in_a_black_hole_is_never_dialled),
+      cmocka_unit_test(an_attempt_in_a_black_hole_is_refused_when_that_is_what_it_becomes),
       cmocka_unit_test(each_side_learns_late_of_a_slow_close),
       cmocka_unit_test(no_more_waits_than_the_limit),
       cmocka_unit_test(a_flood_on_a_slow_line_stays_with_the_network),
