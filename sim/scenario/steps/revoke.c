@@ -8,6 +8,7 @@
 #include "scenario/run_state.h"
 
 #define PUBLISH_WITHIN_MS 70000u /* a hook has 60 s */
+#define LIST_WITHIN_MS    60000u
 #define FIRST_CRL_S       (7 * 86400)
 #define KICKS_AT_ONCE     16u
 
@@ -24,36 +25,41 @@ static struct pki_roots crl_roots(const struct run *run)
   return roots;
 }
 
-static int copy_crls(struct run *run, const char *from, const char *to)
+static int copy_crls(const char *from, const char *to, struct error *error)
 {
   uint8_t *data = NULL;
   size_t size = 0;
-  if (files_read(from, PKI_CRL_FILE_MAX, &data, &size, &run->error) != 0) return -1;
-  int result = files_write(to, data, size, 0644, &run->error);
+  if (files_read(from, PKI_CRL_FILE_MAX, &data, &size, error) != 0) return -1;
+  int result = files_write(to, data, size, 0644, error);
   free(data);
   return result;
 }
 
-static int write_crls(struct run *run, const struct scenario_crl *crl, const char *path)
+static int write_list(const struct run *run, const struct scenario_crl *crl, const char *path, struct error *error)
 {
-  if (crl->file[0] != '\0') return copy_crls(run, crl->file, path);
+  if (crl->file[0] != '\0') return copy_crls(crl->file, path, error);
   int64_t now = (int64_t) time(NULL);
   struct pki_roots roots = crl_roots(run);
   struct pki_crl_times times = {now + crl->this_update_s, now + crl->next_update_s};
-  return pki_write_crls(run->pki, &roots, &times, crl->entries, path, &run->error);
+  return pki_write_crls(run->pki, &roots, &times, crl->entries, path, error);
 }
 
 /* The same list for all brokers: made once, and copied. */
-int run_write_crls(struct run *run, const struct scenario_crl *crl)
+static int write_crls(const struct run *run, const struct scenario_crl *crl, struct error *error)
 {
   char first[FILES_PATH_MAX], path[FILES_PATH_MAX];
   size_t count = run->scenario->remote ? 1 : run->scenario->node_count;
   for (size_t n = 0; n < count; n++) {
     if (broker_path(run->nodes[n].broker, "crl.pem", n == 0 ? first : path) != 0)
-      return error_set(&run->error, EXIT_CODE_SETUP, "the broker's folder has too long a path; use a shorter --out");
-    if ((n == 0 ? write_crls(run, crl, first) : copy_crls(run, first, path)) != 0) return -1;
+      return error_set(error, EXIT_CODE_SETUP, "the broker's folder has too long a path; use a shorter --out");
+    if ((n == 0 ? write_list(run, crl, first, error) : copy_crls(first, path, error)) != 0) return -1;
   }
   return 0;
+}
+
+int run_write_crls(struct run *run, const struct scenario_crl *crl)
+{
+  return write_crls(run, crl, &run->error);
 }
 
 int run_check_crls(struct run *run)
@@ -70,27 +76,66 @@ int run_check_crls(struct run *run)
   return 0;
 }
 
+/* A list that is being made, on a thread of its own: one of 100,000 entries takes a second, and the fleet goes on. */
+struct making {
+  uv_work_t work;
+  const struct run *run;
+  const struct scenario_crl *crl;
+  bool *names; /* per device: the list has it */
+  bool ended;
+  int result;
+  struct error error;
+};
+
+static void make_list(uv_work_t *work)
+{
+  struct making *making = work->data;
+  const struct run *run = making->run;
+  const struct scenario_crl *crl = making->crl;
+  size_t n = fleet_size(run->fleet);
+  making->result = write_crls(run, crl, &making->error);
+  if (crl->file[0] == '\0')
+    memcpy(making->names, run->revoked, n * sizeof *making->names);
+  else if (making->result == 0)
+    making->result = pki_crls_name(run->pki, crl->file, making->names, n, &making->error);
+  if (crl->unchecked) making->result = 0; /* what is no CRL names nobody */
+}
+
+static void on_made(uv_work_t *work, int status)
+{
+  (void) status;
+  ((struct making *) work->data)->ended = true;
+}
+
+static bool is_made(struct run *run, void *ctx)
+{
+  (void) run;
+  return ((const struct making *) ctx)->ended;
+}
+
 /* From here on the fleet is measured by the new list, although the broker has yet to read it: how long that takes is
  * the question. */
-static int tell_fleet(struct run *run, const struct scenario_crl *crl)
+static int make_and_tell(struct run *run, const struct scenario_crl *crl)
 {
-  size_t n = fleet_size(run->fleet);
-  if (crl->file[0] == '\0') {
-    fleet_publish_crl(run->fleet, run->revoked);
-    return 0;
+  struct making making = {.run = run, .crl = crl, .names = calloc(fleet_size(run->fleet), sizeof(bool))};
+  if (making.names == NULL) return error_set(&run->error, EXIT_CODE_INTERNAL, "out of memory");
+  making.work.data = &making;
+  if (uv_queue_work(&run->loop, &making.work, make_list, on_made) != 0) {
+    free(making.names);
+    return error_set(&run->error, EXIT_CODE_INTERNAL, "no thread to make a CRL on");
   }
-  bool *names = calloc(n, sizeof *names);
-  if (names == NULL) return error_set(&run->error, EXIT_CODE_INTERNAL, "out of memory");
-  int result = pki_crls_name(run->pki, crl->file, names, n, &run->error);
-  if (crl->unchecked) result = 0; /* what is no CRL names nobody */
-  if (result == 0) fleet_publish_crl(run->fleet, names);
-  free(names);
-  return result;
+  enum run_waited waited = run_wait(run, is_made, &making, LIST_WITHIN_MS);
+  while (!making.ended) uv_run(&run->loop, UV_RUN_ONCE);
+  if (making.result != 0) run->error = making.error;
+  bool told = making.result == 0 && waited != RUN_ABORTED;
+  if (told) fleet_publish_crl(run->fleet, making.names);
+  free(making.names);
+  return told ? 0 : -1;
 }
 
 static enum step_outcome publish(struct run *run, const struct scenario_crl *crl, enum scenario_apply apply)
 {
-  if (run_write_crls(run, crl) != 0 || tell_fleet(run, crl) != 0) {
+  if (make_and_tell(run, crl) != 0) {
     run_abort(run, &run->error);
     return STEP_ABORTED;
   }
