@@ -31,6 +31,7 @@ struct front {
   struct gate_process gates[FRONT_GATES_MAX];
   size_t count, open; /* gates; handles */
   uint16_t port[FRONT_LISTENERS];
+  int reserved[FRONT_LISTENERS]; /* bound and silent: the ports stay ours while nobody listens; -1: not open */
   void (*closed)(void *ctx);
   void *ctx;
 };
@@ -75,6 +76,7 @@ static _Noreturn void be_gate(const struct front *front, const struct gate_proce
                                .shared = front->shared};
   int kept[FRONT_LISTENERS + 1] = {control};
   memcpy(config.listeners, gate->listeners, sizeof config.listeners);
+  memcpy(config.port, front->port, sizeof config.port);
   memcpy(kept + 1, gate->listeners, sizeof config.listeners);
   reset_signals();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -91,25 +93,6 @@ static int fail(struct error *error, const char *what)
   return error_set(error, EXIT_CODE_SETUP,
                    "the gate before the broker (broker.handshake-timeout, broker.handshakes) cannot %s: %s", what,
                    strerror(errno));
-}
-
-/* A socket that listens on 127.0.0.1; the gates' sockets of one listener have one port. */
-static int listen_on(uint16_t *port, struct error *error)
-{
-  struct sockaddr_in address = {
-      .sin_family = AF_INET, .sin_port = htons(*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof address;
-  int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return fail(error, "make a socket");
-  if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
-      bind(fd, (struct sockaddr *) &address, size) != 0 || listen(fd, FRONT_BACKLOG) != 0 ||
-      getsockname(fd, (struct sockaddr *) &address, &size) != 0) {
-    fail(error, "listen on 127.0.0.1");
-    close(fd);
-    return -1;
-  }
-  *port = ntohs(address.sin_port);
-  return fd;
 }
 
 static void release(struct front *front)
@@ -177,13 +160,31 @@ static size_t gates_for(size_t connections)
   return count < FRONT_GATES_MAX ? count : FRONT_GATES_MAX;
 }
 
+static int reserve(uint16_t *port)
+{
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
+      bind(fd, (struct sockaddr *) &address, size) == 0 && getsockname(fd, (struct sockaddr *) &address, &size) == 0) {
+    *port = ntohs(address.sin_port);
+    return fd;
+  }
+  if (fd >= 0) close(fd);
+  return -1;
+}
+
 static int start_all(struct front *front, uv_loop_t *loop, struct error *error)
 {
+  for (int l = 0; l < FRONT_LISTENERS; l++) {
+    front->reserved[l] = reserve(&front->port[l]);
+    if (front->reserved[l] < 0) return fail(error, "have a port of 127.0.0.1");
+  }
   /* all listen before the first one is at work, so that none of them has all who come */
   for (size_t g = 0; g < front->count; g++)
     for (int l = 0; l < FRONT_LISTENERS; l++) {
-      front->gates[g].listeners[l] = listen_on(&front->port[l], error);
-      if (front->gates[g].listeners[l] < 0) return -1;
+      front->gates[g].listeners[l] = gate_listen(&front->port[l]);
+      if (front->gates[g].listeners[l] < 0) return fail(error, "listen on 127.0.0.1");
     }
   for (size_t g = 0; g < front->count; g++)
     if (start_gate(front, loop, &front->gates[g], error) != 0) return -1;
@@ -202,15 +203,14 @@ int front_open(uv_loop_t *loop, const struct front_config *config, const uint16_
   front->config = *config;
   front->shared = shared;
   front->count = gates_for(config->connections);
+  for (int l = 0; l < FRONT_LISTENERS; l++) front->reserved[l] = -1;
   for (size_t g = 0; g < front->count; g++)
     front->gates[g] = (struct gate_process){.front = front, .control = -1, .listeners = {-1, -1}};
   front_move(front, ports);
-  if (start_all(front, loop, error) != 0) {
-    front_close(front, NULL, NULL);
-    return -1;
-  }
-  *out = front;
-  return 0;
+  *out = front; /* before: where it fails, gates that have started keep it until their handles are closed */
+  if (start_all(front, loop, error) == 0) return 0;
+  front_close(front, NULL, NULL);
+  return -1;
 }
 
 void front_move(struct front *front, const uint16_t ports[FRONT_LISTENERS])
@@ -233,17 +233,28 @@ size_t front_waiting(const struct front *front)
   return atomic_load(&front->shared->waiting);
 }
 
+static void order_all(struct front *front, char order)
+{
+  for (size_t g = 0; g < front->count; g++)
+    (void) !send(front->gates[g].control, &order, 1, MSG_NOSIGNAL); /* the end of one that is gone is told */
+}
+
 void front_drop(struct front *front)
 {
-  static const char order = GATE_DROP;
-  for (size_t g = 0; g < front->count; g++)
-    (void) !send(front->gates[g].control, &order, 1, MSG_NOSIGNAL); /* one that is gone has dropped them all */
+  order_all(front, GATE_DROP);
+}
+
+void front_resume(struct front *front)
+{
+  order_all(front, GATE_RESUME);
 }
 
 void front_close(struct front *front, void (*closed)(void *ctx), void *ctx)
 {
   front->closed = closed;
   front->ctx = ctx;
+  for (int l = 0; l < FRONT_LISTENERS; l++)
+    if (front->reserved[l] >= 0) close(front->reserved[l]);
   for (size_t g = 0; g < front->count; g++) {
     struct gate_process *gate = &front->gates[g];
     close_listeners(gate);

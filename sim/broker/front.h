@@ -12,8 +12,6 @@
  * Nothing is read for that but the headers of the client's TLS records: the first one of type application data (in TLS
  * 1.3 its Certificate, which leaves together with Finished; in TLS 1.2 its first message) ends the deadline.
  *
- * While the broker is down a connection is accepted and closed, where the broker's own port would refuse it.
- *
  * The work is done by child processes (gate.c), as many as the limit of descriptors makes necessary: a connection has
  * two of them there. They share the listening port, the connections and the rate, and end with this process.
  */
@@ -41,7 +39,7 @@ struct front_config {
   void *ctx;
 };
 
-/* Starts the gates, which listen on a free port before each of `ports`. */
+/* Starts the gates, which listen on a free port before each of `ports`. On failure *out is not to be used. */
 int front_open(uv_loop_t *loop, const struct front_config *config, const uint16_t ports[FRONT_LISTENERS],
                struct front **out, struct error *error);
 
@@ -54,8 +52,9 @@ uint16_t front_port(const struct front *front, int listener);
 uint64_t front_timed_out(const struct front *front);
 size_t front_waiting(const struct front *front);
 
-/* Ends all connections and forgets who waits, as the end of a broker does. */
+/* The broker has ended: all connections end, who waits is forgotten, and the port refuses until the broker is back. */
 void front_drop(struct front *front);
+void front_resume(struct front *front);
 
 /* Ends the gates and all connections; `closed` comes from the loop when nothing of it is left. */
 void front_close(struct front *front, void (*closed)(void *ctx), void *ctx);

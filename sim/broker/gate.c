@@ -47,7 +47,7 @@ struct listener {
 struct gate {
   struct gate_config config;
   uv_loop_t loop;
-  struct listener listeners[FRONT_LISTENERS];
+  struct listener *listeners[FRONT_LISTENERS]; /* NULL: the broker is away */
   uv_poll_t control;
   uv_timer_t turn;
   struct pair *pairs, *first, *last; /* all; those that wait for their turn, in order */
@@ -288,18 +288,63 @@ static void on_connection(uv_stream_t *stream, int status)
 static void fill(struct gate *gate)
 {
   for (int l = 0; l < FRONT_LISTENERS; l++)
-    if (gate->listeners[l].stopped && has_room(gate)) welcome(&gate->listeners[l]);
+    if (gate->listeners[l] != NULL && gate->listeners[l]->stopped && has_room(gate)) welcome(gate->listeners[l]);
 }
 
 /* The whole ---------------------------------------------------------------------------------------------------------*/
 
+int gate_listen(uint16_t *port)
+{
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
+      bind(fd, (struct sockaddr *) &address, size) == 0 && listen(fd, FRONT_BACKLOG) == 0 &&
+      getsockname(fd, (struct sockaddr *) &address, &size) == 0) {
+    *port = ntohs(address.sin_port);
+    return fd;
+  }
+  close(fd);
+  return -1;
+}
+
+static bool open_listener(struct gate *gate, int number, int fd)
+{
+  struct listener *listener = malloc(sizeof *listener);
+  if (listener == NULL || fd < 0) return false;
+  *listener = (struct listener){.gate = gate, .number = number};
+  if (uv_tcp_init(&gate->loop, &listener->tcp) != 0 || uv_tcp_open(&listener->tcp, fd) != 0) return false;
+  listener->tcp.data = listener;
+  gate->listeners[number] = listener;
+  return uv_listen((uv_stream_t *) &listener->tcp, FRONT_BACKLOG, on_connection) == 0;
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+  free(handle->data);
+}
+
+/* The sockets that listen go too: what the kernel still holds of clients that have left, and goes on retransmitting for
+ * minutes, ends with them. */
 static void drop(struct gate *gate)
 {
+  for (int l = 0; l < FRONT_LISTENERS; l++) {
+    if (gate->listeners[l] != NULL) uv_close((uv_handle_t *) &gate->listeners[l]->tcp, on_listener_closed);
+    gate->listeners[l] = NULL;
+  }
   while (gate->first != NULL) pop(gate);
   uv_timer_stop(&gate->turn);
   while (gate->pairs != NULL) pair_close(gate->pairs);
-  for (int l = 0; l < FRONT_LISTENERS; l++)
-    for (int fd; (fd = accept4(gate->config.listeners[l], NULL, NULL, SOCK_CLOEXEC)) >= 0;) close(fd);
+}
+
+static void resume(struct gate *gate)
+{
+  for (int l = 0; l < FRONT_LISTENERS; l++) {
+    if (gate->listeners[l] != NULL) continue;
+    if (!open_listener(gate, l, gate_listen(&gate->config.port[l]))) _exit(1);
+  }
 }
 
 static void on_control(uv_poll_t *poll, int status, int events)
@@ -309,6 +354,7 @@ static void on_control(uv_poll_t *poll, int status, int events)
   char order;
   if (status < 0 || recv(gate->config.control, &order, 1, 0) <= 0) _exit(0);
   if (order == GATE_DROP) drop(gate);
+  if (order == GATE_RESUME) resume(gate);
 }
 
 /* A connection needs two descriptors; there may be as many as this process is given. */
@@ -326,14 +372,8 @@ static void raise_limit(struct gate *gate)
 static bool begin(struct gate *gate)
 {
   if (uv_loop_init(&gate->loop) != 0) return false;
-  for (int l = 0; l < FRONT_LISTENERS; l++) {
-    struct listener *listener = &gate->listeners[l];
-    *listener = (struct listener){.gate = gate, .number = l};
-    if (uv_tcp_init(&gate->loop, &listener->tcp) != 0 || uv_tcp_open(&listener->tcp, gate->config.listeners[l]) != 0)
-      return false;
-    listener->tcp.data = listener;
-    if (uv_listen((uv_stream_t *) &listener->tcp, FRONT_BACKLOG, on_connection) != 0) return false;
-  }
+  for (int l = 0; l < FRONT_LISTENERS; l++)
+    if (!open_listener(gate, l, gate->config.listeners[l])) return false;
   uv_timer_init(&gate->loop, &gate->turn);
   gate->turn.data = gate;
   gate->control.data = gate;

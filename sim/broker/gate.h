@@ -14,15 +14,20 @@ struct gate_shared {
 };
 
 struct gate_config {
-  int listeners[FRONT_LISTENERS]; /* sockets that listen */
-  int control;                    /* GATE_DROP comes from it; its end is ours */
+  int listeners[FRONT_LISTENERS]; /* sockets that listen, until the first GATE_DROP */
+  uint16_t port[FRONT_LISTENERS]; /* theirs, and of those after them */
+  int control;                    /* orders come from it; its end is ours */
   uint32_t timeout_ms;
   double rate;
   size_t waiting_max;
   struct gate_shared *shared;
 };
 
-#define GATE_DROP 'd'
+#define GATE_DROP   'd' /* close everything, and listen no more */
+#define GATE_RESUME 'r' /* listen again */
+
+/* A socket that listens on 127.0.0.1, on *port or, where that is 0, on one that it then says; -1: errno says why. */
+int gate_listen(uint16_t *port);
 
 /* Passes connections on until the parent has gone. */
 _Noreturn void gate_run(const struct gate_config *config);

@@ -178,6 +178,7 @@ static void on_dial_closed(struct dial *dial)
     dial_listener(broker, BROKER_PROVE);
   } else {
     m->state = MOSQUITTO_RUNNING;
+    if (broker->front != NULL) front_resume(broker->front);
     m->has_been = true;
     finish(broker);
   }

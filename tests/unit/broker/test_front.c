@@ -324,9 +324,35 @@ static void a_broker_that_ends_forgets_who_waits(void **state)
   client = -1;
   assert_int_equal(front_waiting(front), 0);
   close_all(fds, 8);
-  dial(0);
+}
+
+static int try_dial(void)
+{
+  struct sockaddr_in address = loopback(front_port(front, 0));
+  client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int status = connect(client, (struct sockaddr *) &address, sizeof address) == 0 ? 0 : errno;
+  if (status != 0) close(client);
+  if (status != 0) client = -1;
+  return status;
+}
+
+static void while_the_broker_is_away_its_port_refuses(void **state)
+{
+  (void) state;
+  uint64_t end = uv_hrtime() + PATIENCE_MS * 1000000ull;
+  front_drop(front);
+  while (try_dial() != ECONNREFUSED && uv_hrtime() < end) {
+    if (client >= 0) close(client); /* it came before the order did */
+    turn();
+  }
+  assert_int_equal(try_dial(), ECONNREFUSED);
+  front_resume(front);
+  while (try_dial() != 0 && uv_hrtime() < end) turn();
   say("x", 1);
-  while (next_guest(50) != 'x') continue; /* somebody who was on his way may come before */
+  int guest;
+  do guest = next_guest(PATIENCE_MS);
+  while (guest == -1 && uv_hrtime() < end); /* one who came before the order may be there, and says nothing */
+  assert_int_equal(guest, 'x');
 }
 
 static void the_broker_can_move(void **state)
@@ -396,6 +422,7 @@ int main(void)
       test(the_clients_end_reaches_the_broker),
       test(without_a_broker_a_connection_is_closed),
       test(the_broker_can_move),
+      test(while_the_broker_is_away_its_port_refuses),
       test(a_gate_that_ends_by_itself_is_told),
       slow_test(who_comes_has_his_turn_in_order_and_at_the_rate),
       slow_test(who_has_left_has_his_turn_all_the_same),
