@@ -57,6 +57,8 @@ struct operator
   enum link_state state;
   uint64_t since_ms; /* of this state, monotonic */
   bool stopping, answered;
+  bool returning; /* to the first server */
+  size_t at;      /* which of `uri` it is connected to, or tries next */
   char tls_error[120];
 
   struct outbox outbox;

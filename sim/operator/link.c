@@ -47,9 +47,19 @@ static void hang_up(struct operator* op)
   MQTTAsync_disconnect(op->client, &options);
 }
 
+static void begin_with_the_first(struct operator* op)
+{
+  pthread_mutex_lock(&op->mutex);
+  op->at = 0;
+  op->since_ms = 0; /* at once: there may be another one */
+  pthread_mutex_unlock(&op->mutex);
+}
+
 static void on_lost(void *ctx, char *cause)
 {
-  enter(ctx, LINK_DOWN, OPERATOR_LOST, cause != NULL ? cause : "the connection to the broker was lost");
+  struct operator* op = ctx;
+  enter(op, LINK_DOWN, OPERATOR_LOST, cause != NULL ? cause : "the connection to the broker was lost");
+  if (op->config.other_count > 0) begin_with_the_first(op);
 }
 
 static int on_message(void *ctx, char *topic, int topic_size, MQTTAsync_message *message)
@@ -98,6 +108,17 @@ static void on_connected(void *ctx, MQTTAsync_successData *data)
     on_subscribe_failed(op, NULL);
 }
 
+/* The pause before the next attempt is one per round, not one per server. paho could go through a list of servers by
+ * itself, but 1.3.12 was seen to name the first one whichever it has reached. */
+static void fail_over(struct operator* op, const char *text)
+{
+  enter(op, LINK_DOWN, OPERATOR_FAILED, text);
+  pthread_mutex_lock(&op->mutex);
+  op->at = (op->at + 1) % (op->config.other_count + 1);
+  if (op->at != 0) op->since_ms = 0;
+  pthread_mutex_unlock(&op->mutex);
+}
+
 static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
 {
   struct operator* op = ctx;
@@ -111,9 +132,9 @@ static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
     snprintf(text, sizeof text, "the operator cannot connect: %s", tls);
   else /* paho has one sentence for a refused connection and for a wrong name in the certificate */
     snprintf(text, sizeof text,
-             "the operator cannot connect: %.60s: check that port %u listens, with a certificate for %.40s", why,
-             op->config.port, op->config.host);
-  enter(op, LINK_DOWN, OPERATOR_FAILED, text);
+             "the operator cannot connect: %.50s: check that %.50s listens, with a certificate for that name", why,
+             strstr(op->uri[op->at], "://") + 3);
+  fail_over(op, text);
 }
 
 static int on_tls_error(const char *text, size_t size, void *ctx)
@@ -142,10 +163,9 @@ static int connect_once(struct operator* op)
   tls.ssl_error_context = op;
 
   MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer;
-  char *uris[1 + OPERATOR_OTHERS_MAX];
-  for (size_t i = 0; i <= op->config.other_count; i++) uris[i] = op->uri[i];
-  options.serverURIs = uris; /* copied */
-  options.serverURIcount = (int) op->config.other_count + 1;
+  char *const uri = op->uri[op->at];
+  options.serverURIs = &uri; /* copied */
+  options.serverURIcount = 1;
   options.keepAliveInterval = op->config.keep_alive_s != 0 ? op->config.keep_alive_s : KEEP_ALIVE_S;
   options.cleansession = 0;
   options.maxInflight = WINDOW + 100; /* paho resends what was in flight before a loss beside what we send */
@@ -188,27 +208,87 @@ int link_open(struct operator* op, struct error *error)
   return error_set(error, EXIT_CODE_INTERNAL, "paho does not take its callbacks: %s", MQTTAsync_strerror(status));
 }
 
+static void answer(struct operator* op)
+{
+  pthread_mutex_lock(&op->mutex);
+  op->answered = true;
+  pthread_cond_broadcast(&op->changed);
+  pthread_mutex_unlock(&op->mutex);
+}
+
+static void on_done(void *ctx, MQTTAsync_successData *data)
+{
+  (void) data;
+  answer(ctx);
+}
+
+static void on_not_done(void *ctx, MQTTAsync_failureData *data)
+{
+  (void) data;
+  answer(ctx);
+}
+
+/* Waits for on_done or on_not_done, if paho took the request. */
+static void await_answer(struct operator* op, int status)
+{
+  struct timespec deadline;
+  clock_gettime(CLOCK_MONOTONIC, &deadline);
+  deadline.tv_sec += STOP_MS / 1000;
+  pthread_mutex_lock(&op->mutex);
+  int waited = status == MQTTASYNC_SUCCESS ? 0 : -1;
+  while (!op->answered && waited == 0) waited = pthread_cond_timedwait(&op->changed, &op->mutex, &deadline);
+  op->answered = false;
+  pthread_mutex_unlock(&op->mutex);
+}
+
+/* One after the other: paho 1.3.12 loses the memory of an UNSUBACK that comes while it disconnects. */
+static void leave(struct operator* op)
+{
+  MQTTAsync_responseOptions unsubscribe = MQTTAsync_responseOptions_initializer;
+  unsubscribe.onSuccess = on_done;
+  unsubscribe.onFailure = on_not_done;
+  unsubscribe.context = op;
+  MQTTAsync_disconnectOptions disconnect = MQTTAsync_disconnectOptions_initializer;
+  disconnect.onSuccess = on_done;
+  disconnect.onFailure = on_not_done;
+  disconnect.context = op;
+  disconnect.timeout = STOP_MS / 2;
+  await_answer(op, MQTTAsync_unsubscribeMany(op->client, FILTERS, filters, &unsubscribe));
+  await_answer(op, MQTTAsync_disconnect(op->client, &disconnect));
+}
+
+/* Keeper's thread. */
+static void go_home(struct operator* op)
+{
+  leave(op);
+  enter(op, LINK_DOWN, OPERATOR_LOST, "the operator returns to its first broker");
+  begin_with_the_first(op);
+}
+
 void link_keep(struct operator* op)
 {
   pthread_mutex_lock(&op->mutex);
   uint64_t age_ms = link_now_ms() - op->since_ms;
   bool dial = op->state == LINK_DOWN && age_ms >= RETRY_MS;
   bool hangs = op->state == LINK_CONNECTING && age_ms >= HANG_MS;
-  if (dial) {
+  bool home = op->returning && op->state == LINK_UP;
+  if (home) op->returning = false;
+  if (dial || home) {
     op->state = LINK_CONNECTING;
     op->since_ms = link_now_ms();
   }
   pthread_mutex_unlock(&op->mutex);
 
+  if (home) go_home(op);
   if (hangs) {
-    enter(op, LINK_DOWN, OPERATOR_FAILED, "the broker does not answer the operator");
+    fail_over(op, "the broker does not answer the operator");
     hang_up(op);
   }
   int status = dial ? connect_once(op) : MQTTASYNC_SUCCESS;
   if (status != MQTTASYNC_SUCCESS) {
     char text[160];
     snprintf(text, sizeof text, "the operator cannot connect: %s", MQTTAsync_strerror(status));
-    enter(op, LINK_DOWN, OPERATOR_FAILED, text);
+    fail_over(op, text);
   }
   link_pump(op);
 }
@@ -249,54 +329,8 @@ void link_pump(struct operator* op)
   }
 }
 
-static void answer(struct operator* op)
-{
-  pthread_mutex_lock(&op->mutex);
-  op->answered = true;
-  pthread_cond_broadcast(&op->changed);
-  pthread_mutex_unlock(&op->mutex);
-}
-
-static void on_done(void *ctx, MQTTAsync_successData *data)
-{
-  (void) data;
-  answer(ctx);
-}
-
-static void on_not_done(void *ctx, MQTTAsync_failureData *data)
-{
-  (void) data;
-  answer(ctx);
-}
-
-/* Waits for on_done or on_not_done, if paho took the request. */
-static void await_answer(struct operator* op, int status)
-{
-  struct timespec deadline;
-  clock_gettime(CLOCK_MONOTONIC, &deadline);
-  deadline.tv_sec += STOP_MS / 1000;
-  pthread_mutex_lock(&op->mutex);
-  int waited = status == MQTTASYNC_SUCCESS ? 0 : -1;
-  while (!op->answered && waited == 0) waited = pthread_cond_timedwait(&op->changed, &op->mutex, &deadline);
-  op->answered = false;
-  pthread_mutex_unlock(&op->mutex);
-}
-
 void link_close(struct operator* op)
 {
-  MQTTAsync_responseOptions unsubscribe = MQTTAsync_responseOptions_initializer;
-  unsubscribe.onSuccess = on_done;
-  unsubscribe.onFailure = on_not_done;
-  unsubscribe.context = op;
-  MQTTAsync_disconnectOptions disconnect = MQTTAsync_disconnectOptions_initializer;
-  disconnect.onSuccess = on_done;
-  disconnect.onFailure = on_not_done;
-  disconnect.context = op;
-  disconnect.timeout = STOP_MS / 2;
-  if (MQTTAsync_isConnected(op->client)) {
-    /* One after the other: paho 1.3.12 loses the memory of an UNSUBACK that comes while it disconnects. */
-    await_answer(op, MQTTAsync_unsubscribeMany(op->client, FILTERS, filters, &unsubscribe));
-    await_answer(op, MQTTAsync_disconnect(op->client, &disconnect));
-  }
+  if (MQTTAsync_isConnected(op->client)) leave(op);
   MQTTAsync_destroy(&op->client);
 }

@@ -94,3 +94,19 @@ bool operator_connected(struct operator* op)
   pthread_mutex_unlock(&op->mutex);
   return up;
 }
+
+void operator_return(struct operator* op)
+{
+  pthread_mutex_lock(&op->mutex);
+  op->returning = op->at != 0;
+  pthread_cond_broadcast(&op->changed);
+  pthread_mutex_unlock(&op->mutex);
+}
+
+bool operator_is_home(struct operator* op)
+{
+  pthread_mutex_lock(&op->mutex);
+  bool home = op->state == LINK_UP && op->at == 0;
+  pthread_mutex_unlock(&op->mutex);
+  return home;
+}

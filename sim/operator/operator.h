@@ -84,6 +84,11 @@ void operator_stop(struct operator* op);
 
 bool operator_connected(struct operator* op);
 
+/* Back to the first server, which can be reached again and has kept what was meant for the operator: where it is now it
+ * unsubscribes, so that no copy gathers there. True once it is connected to the first server. */
+void operator_return(struct operator* op);
+bool operator_is_home(struct operator* op);
+
 /* Publishes to private/ID/`suffix` with QoS 1. Kept and sent after a reconnect; at most OPERATOR_PENDING_MAX wait. What
  * was not acknowledged when a connection was lost is sent again: a device may get it twice. */
 int operator_push(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,

@@ -116,7 +116,7 @@ static void goes_to_another_broker_when_its_own_dies(void **state)
 {
   struct office *office = *state;
   struct rig *rig = office->rig;
-  struct outcome killed = {0}, back = {0}, killed_too = {0};
+  struct outcome killed = {0}, back = {0}, killed_too = {0}, again = {0}, last = {0};
   operator_stop(office->op);
   struct broker *first = rig->broker;
   snprintf(rig->broker_folder, sizeof rig->broker_folder, "%s/another", rig->folder);
@@ -131,18 +131,35 @@ static void goes_to_another_broker_when_its_own_dies(void **state)
   broker_kill(first, rig_on_done, &killed);
   rig_succeeds(rig, &killed);
   expect_event(office, OPERATOR_CONNECTED);
+  assert_false(operator_is_home(office->op));
   rig->broker = second;
   telemetry(office, 0, office->ids[0], 1);
   assert_int_equal(expect_delivered(office, 1).delivered, 1);
 
   broker_start(first, rig_on_done, &back);
   rig_succeeds(rig, &back);
+  operator_return(office->op);
+  expect_event(office, OPERATOR_CONNECTED);
+  assert_true(operator_is_home(office->op));
+  rig->broker = first;
+  telemetry(office, 0, office->ids[0], 2);
+  assert_int_equal(expect_delivered(office, 2).delivered, 2);
+  rig->broker = second; /* nothing gathers there */
+  telemetry(office, 0, office->ids[0], 3);
+  broker_kill(first, rig_on_done, &again);
+  rig_succeeds(rig, &again);
+  expect_event(office, OPERATOR_CONNECTED);
+  telemetry(office, 0, office->ids[0], 4);
+  assert_int_equal(expect_delivered(office, 3).delivered, 3);
+  assert_int_equal(operator_missing(office->op, 0, 4), 1);
+  broker_start(first, rig_on_done, &last);
+  rig_succeeds(rig, &last);
   broker_kill(second, rig_on_done, &killed_too);
   rig_succeeds(rig, &killed_too);
   expect_event(office, OPERATOR_CONNECTED);
   rig->broker = first;
-  telemetry(office, 0, office->ids[0], 2);
-  assert_int_equal(expect_delivered(office, 2).delivered, 2);
+  telemetry(office, 0, office->ids[0], 5);
+  assert_int_equal(expect_delivered(office, 4).delivered, 4);
 
   rig->broker = second;
   rig_close_broker(rig);
