@@ -174,6 +174,11 @@ void fleet_set_telemetry(struct fleet *fleet, const struct fleet_telemetry *tele
  * device cannot take it (offline, outbox full), or its connection has more than 16 KiB to send already. */
 bool fleet_publish(struct fleet *fleet, size_t index, uint32_t bytes, uint8_t qos);
 
+/* Telemetry that the device is answerable for: taken and not acknowledged. Writes the sequence numbers, in no order;
+ * returns how many. */
+#define FLEET_UNACKED_MAX 16u
+size_t fleet_unacked(const struct fleet *fleet, size_t index, uint32_t out[FLEET_UNACKED_MAX]);
+
 /* The device's wall clock: right, or started at `unix_s` now. */
 void fleet_set_clock(struct fleet *fleet, const uint32_t *devices, size_t count, bool right, int64_t unix_s);
 

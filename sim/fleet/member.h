@@ -13,7 +13,8 @@ enum member_link {
   MEMBER_UP,       /* CONNACK received */
 };
 
-enum member_tag { MEMBER_TAG_TELEMETRY = 1, MEMBER_TAG_TRESPASS = 2 };
+/* What a publish or subscribe is of: the low bits of its tag. Above them telemetry carries its sequence number. */
+enum member_tag { MEMBER_TAG_TELEMETRY = 1, MEMBER_TAG_TRESPASS = 2, MEMBER_TAG_BITS = 2, MEMBER_TAG_MASK = 3 };
 
 struct member {
   struct fleet *fleet;
@@ -21,6 +22,8 @@ struct member {
   struct backend_conn *conn;
   struct fault_link *faults; /* between the two; NULL: its line is good and always was */
   struct fleet_facts facts;
+  uint32_t unacked[FLEET_UNACKED_MAX]; /* sequence numbers of telemetry that was taken and not acknowledged */
+  uint8_t unacked_count;
   uint64_t random; /* state of its own generator: jitter and stagger */
 
   enum member_link link;
@@ -179,6 +182,7 @@ void member_revoked_ended(struct member *member);
 
 /* telemetry.c */
 void member_send_telemetry(struct member *member);
+void member_acked(struct member *member, uint32_t tag);
 void member_stagger_telemetry(struct member *member);
 
 #endif

@@ -82,6 +82,7 @@ static void on_online(struct member *m, const struct device_note *note)
   m->full_handshake = false;
   backoff_reset(&m->backoff);
   metrics_add(metrics, METRIC_CONNECT_OK, 1);
+  metrics_add(metrics, METRIC_MQTT_SESSION_PRESENT, note->session_present);
   metrics_record_us(metrics, METRIC_CONNECT_TOTAL, now_us > planned_us ? now_us - planned_us : 0);
   if (m->ended_us != 0) metrics_record_us(metrics, METRIC_RECONNECT_TOTAL, now_us - m->ended_us);
   member_revoked_online(m);
@@ -151,6 +152,7 @@ static void on_ended(struct member *m, const struct device_note *note)
   } else {
     m->ended_us = m->last_turn_us = fleet_clock_us(m->fleet);
     member_revoked_ended(m);
+    metrics_add(m->fleet->config.metrics, METRIC_TELEMETRY_RESENT, m->unacked_count);
     if (m->facts.online) count_offline(m);
   }
   /* a session that the plan ends is no failure; an attempt it cuts short is one, so that attempts add up */
@@ -186,7 +188,8 @@ void member_observe(void *ctx, const struct device_note *note)
   case DEVICE_NOTE_ONLINE: on_online(m, note); break;
   case DEVICE_NOTE_ENDED: on_ended(m, note); break;
   case DEVICE_NOTE_ACKED:
-    if (note->tag != MEMBER_TAG_TELEMETRY) break;
+    if ((note->tag & MEMBER_TAG_MASK) != MEMBER_TAG_TELEMETRY) break;
+    member_acked(m, note->tag);
     m->facts.telemetry_acked++;
     metrics_add(metrics, METRIC_TELEMETRY_ACKED, 1);
     if (m->shelving) m->shelve_by_ms = 0;

@@ -22,24 +22,54 @@ void member_stagger_telemetry(struct member *m)
   m->telemetry_at_ms = backend_now_ms(m->fleet->config.backend) + random_next(&m->random) % t->every_ms;
 }
 
+size_t fleet_unacked(const struct fleet *fleet, size_t index, uint32_t out[FLEET_UNACKED_MAX])
+{
+  assert(index < fleet->config.device_count);
+  const struct member *m = &fleet->members[index];
+  memcpy(out, m->unacked, m->unacked_count * sizeof *out);
+  return m->unacked_count;
+}
+
+void member_acked(struct member *m, uint32_t tag)
+{
+  uint32_t sequence = tag >> MEMBER_TAG_BITS;
+  for (uint8_t i = 0; i < m->unacked_count; i++) {
+    if (m->unacked[i] != sequence) continue;
+    m->unacked[i] = m->unacked[--m->unacked_count];
+    return;
+  }
+}
+
+/* A device that forgets what it holds would overflow the list: the oldest ones are no longer told of. */
+static void answer_for(struct member *m, uint32_t sequence)
+{
+  if (m->unacked_count == FLEET_UNACKED_MAX)
+    memmove(m->unacked, m->unacked + 1, sizeof m->unacked[0] * --m->unacked_count);
+  m->unacked[m->unacked_count++] = sequence;
+}
+
 /* The message of that planned moment; true when the device took it. */
 static bool send_message(struct member *m, uint64_t planned_ms, uint32_t bytes, uint8_t qos)
 {
   struct fleet *fleet = m->fleet;
-  put_u64(fleet->message, m->facts.telemetry_sent + 1);
+  uint32_t sequence = (uint32_t) (m->facts.telemetry_sent + 1);
+  uint32_t tag = MEMBER_TAG_TELEMETRY | sequence << MEMBER_TAG_BITS;
+  put_u64(fleet->message, sequence);
   put_u64(fleet->message + 8, planned_ms * 1000 - fleet->origin_us);
   memset(fleet->message + 16, 'x', bytes - 16);
   struct device_event event = {
       .kind = DEVICE_PUBLISH,
-      .publish = {
-          .topic = "telemetry", .payload = fleet->message, .size = bytes, .tag = MEMBER_TAG_TELEMETRY, .qos = qos}};
+      .publish = {.topic = "telemetry", .payload = fleet->message, .size = bytes, .tag = tag, .qos = qos}};
   /* counted first: QoS 0 is acknowledged inside the step */
   m->facts.telemetry_sent++;
+  answer_for(m, sequence);
   member_feed(m, &event);
   if (m->accepted)
     metrics_add(fleet->config.metrics, METRIC_TELEMETRY_SENT, 1);
-  else
+  else {
     m->facts.telemetry_sent--;
+    member_acked(m, tag);
+  }
   return m->accepted;
 }
 

@@ -170,6 +170,17 @@ uint64_t operator_missing(struct operator* op, size_t index, uint64_t last)
   return missing;
 }
 
+bool operator_has(struct operator* op, size_t index, uint64_t sequence)
+{
+  assert(index < op->config.device_count);
+  pthread_mutex_lock(&op->mutex);
+  const struct ledger *ledger = &op->ledgers[index];
+  size_t word = (size_t) ((sequence - 1) / 64);
+  bool has = sequence > 0 && word < ledger->word_count && (ledger->words[word] >> ((sequence - 1) % 64) & 1u) != 0;
+  pthread_mutex_unlock(&op->mutex);
+  return has;
+}
+
 size_t operator_latencies(struct operator* op, uint32_t *out_us, size_t capacity, uint64_t *skipped)
 {
   pthread_mutex_lock(&op->mutex);

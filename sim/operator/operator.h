@@ -105,6 +105,9 @@ void operator_tally(struct operator* op, struct operator_tally *out);
 /* Distinct telemetry of device `index` with sequence numbers 1..last that has not arrived. */
 uint64_t operator_missing(struct operator* op, size_t index, uint64_t last);
 
+/* Whether telemetry of device `index` with this sequence number has arrived. */
+bool operator_has(struct operator* op, size_t index, uint64_t sequence);
+
 /* Hands out latencies (publish to arrival at the operator, microseconds) gathered since the last call, at most
  * `capacity`; returns how many. More than 65,536 between two calls are counted in `*skipped`. */
 size_t operator_latencies(struct operator* op, uint32_t *out_us, size_t capacity, uint64_t *skipped);

@@ -46,6 +46,8 @@
   X(FLEET_SHELVED,      "fleet.shelved",             GAUGE,     "devices switched off by the plan at the end") \
   X(DEVICES_LOST,       "devices.lost",              GAUGE,     "devices that should be online at the end and are not; a revoked one should not") \
   X(DEVICES_UNPROVEN,   "devices.unproven",          GAUGE,     "online devices without a full handshake against the chain that is served now") \
+  X(MQTT_SESSION_PRESENT, "mqtt.session_present",    COUNTER,   "CONNACKs that said that the broker had kept the session") \
+  X(MQTT_WILLS,         "mqtt.wills",                COUNTER,   "wills of devices that the operator received") \
   X(RECONNECT_TOTAL,    "reconnect.total_ms",        HISTOGRAM, "end of a session to the next CONNACK") \
   X(RECOVER_MISSING,    "recover.missing",           GAUGE,     "most devices offline at once in an outage; recover.* is of the deepest one, the latest of equals") \
   X(RECOVER_P50,        "recover.p50_ms",            GAUGE,     "first session lost to 50 % of the wanted devices online again; no value: never") \
@@ -61,6 +63,9 @@
   X(TELEMETRY_SKIPPED,  "telemetry.skipped",         COUNTER,   "messages a device could not take: its outbox was full") \
   X(TELEMETRY_DELIVERED,"telemetry.delivered",       COUNTER,   "distinct messages that the operator received") \
   X(TELEMETRY_LOST,     "telemetry.lost",            COUNTER,   "messages sent that the operator never received; from revoked devices none are awaited") \
+  X(TELEMETRY_LOST_ACKED, "telemetry.lost_acked",    COUNTER,   "of these, acknowledged to the device: a broker took them and they are gone") \
+  X(TELEMETRY_AT_RISK,  "telemetry.at_risk",         COUNTER,   "messages acknowledged and not at the operator yet when kill-broker killed: the most that the kill can lose") \
+  X(TELEMETRY_RESENT,   "telemetry.resent",          COUNTER,   "messages without an acknowledgement when a session ended: the next one begins with them") \
   X(TELEMETRY_DUPLICATED,"telemetry.duplicated",     COUNTER,   "messages that the operator received again") \
   X(TELEMETRY_LATENCY,  "telemetry.latency_ms",      HISTOGRAM, "planned send time to arrival at the operator") \
   X(TRUST_VERSION,      "trust.version_acked",       GAUGE,     "lowest trust bundle version acknowledged by the devices in use") \

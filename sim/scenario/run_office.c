@@ -26,6 +26,10 @@ static void on_identity_ack(struct run *run, const struct operator_event *event)
 
 static void on_message(struct run *run, const struct operator_event *event)
 {
+  const char *suffix = strrchr(event->topic, '/');
+  bool status = suffix != NULL && strcmp(suffix, "/status") == 0;
+  if (status && event->index != SIZE_MAX && strcmp(event->text, "offline") == 0)
+    metrics_add(run->metrics, METRIC_MQTT_WILLS, 1);
   if (strcmp(event->text, "trespass") == 0) metrics_add(run->metrics, METRIC_TRESPASS_DELIVERED, 1);
 }
 

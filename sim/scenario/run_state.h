@@ -127,6 +127,9 @@ enum exit_code run_verdict(struct run *run);
 /* Telemetry of the devices in use that is not yet both acknowledged to them and delivered to the operator. */
 uint64_t run_unsettled(struct run *run);
 
+/* Telemetry that has not reached the operator, and how much of it some broker has acknowledged to the devices. */
+uint64_t run_missing(struct run *run, uint64_t *acknowledged);
+
 /* run_timing.c: the timing profile, and what of it the results say. */
 int run_load_timing(struct run *run);
 int run_count_budget(struct run *run); /* once the fleet folder is open and the first chain is written */

@@ -99,14 +99,35 @@ static void process_gauges(struct run *run)
   metrics_set(run->metrics, METRIC_PROCESS_RSS_DEVICE, growth > 0 ? growth / (double) run->scenario->devices : 0);
 }
 
-static void count_lost(struct run *run)
+/* Messages that did not arrive and that no broker has acknowledged: the device still holds them and would send again.
+ */
+static uint64_t still_held(struct run *run, size_t index)
 {
-  uint64_t lost = 0;
+  uint32_t unacked[FLEET_UNACKED_MAX];
+  uint64_t n = 0;
+  size_t count = fleet_unacked(run->fleet, index, unacked);
+  for (size_t u = 0; u < count; u++) n += !operator_has(run->operator, index, unacked[u]);
+  return n;
+}
+
+uint64_t run_missing(struct run *run, uint64_t *acknowledged)
+{
+  uint64_t missing = 0, held = 0;
   for (size_t i = 0; i < fleet_size(run->fleet); i++) {
     const struct fleet_facts *facts = fleet_facts(run->fleet, i);
-    if (!facts->revoked) lost += operator_missing(run->operator, i, facts->telemetry_sent);
+    if (facts->revoked) continue;
+    missing += operator_missing(run->operator, i, facts->telemetry_sent);
+    held += still_held(run, i);
   }
-  metrics_add(run->metrics, METRIC_TELEMETRY_LOST, lost);
+  *acknowledged = missing > held ? missing - held : 0;
+  return missing;
+}
+
+static void count_lost(struct run *run)
+{
+  uint64_t acknowledged;
+  metrics_add(run->metrics, METRIC_TELEMETRY_LOST, run_missing(run, &acknowledged));
+  metrics_add(run->metrics, METRIC_TELEMETRY_LOST_ACKED, acknowledged);
 }
 
 static bool all_offline(struct run *run, void *ctx)

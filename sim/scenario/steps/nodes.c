@@ -4,6 +4,7 @@
 
 #define NODE_WITHIN_MS     20000u
 #define OPERATOR_WITHIN_MS 30000u
+#define LAST_WORDS_MS      50u
 
 static enum step_outcome do_to(struct run *run, const struct scenario_step *step, broker_operation *operation)
 {
@@ -15,7 +16,13 @@ enum step_outcome step_kill_node(struct run *run, const struct scenario_step *st
   run_undo_with(run, &(struct scenario_step){.kind = STEP_START_NODE, .node = step->node});
   run->nodes[step->node].down = true;
   run->nodes[step->node].frozen = false;
-  return do_to(run, step, broker_kill);
+  if (do_to(run, step, broker_kill) != STEP_DONE) return STEP_ABORTED;
+  /* its last acknowledgements still lie in the devices' sockets */
+  if (!run_pause(run, LAST_WORDS_MS)) return STEP_ABORTED;
+  uint64_t acknowledged;
+  (void) run_missing(run, &acknowledged);
+  metrics_add(run->metrics, METRIC_TELEMETRY_AT_RISK, acknowledged);
+  return STEP_DONE;
 }
 
 enum step_outcome step_stop_node(struct run *run, const struct scenario_step *step)

@@ -375,7 +375,7 @@ static void says_why_it_cannot_connect_and_stops_all_the_same(void **state)
   broker_start(office->rig->broker, rig_on_done, &started);
   rig_succeeds(office->rig, &started);
   for (int i = 0; i < 3; i++) expect_event(office, OPERATOR_FAILED);
-  assert_non_null(strstr(office->last.text, "a certificate for localhost"));
+  assert_non_null(strstr(office->last.text, "with a certificate for that name"));
   assert_false(operator_connected(office->op));
 }
 
