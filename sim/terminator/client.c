@@ -325,7 +325,8 @@ static void shake(struct client *c)
     terminator_log(c->terminator, "%s: %s accepted, %s handshake, %s", terminator_stem[c->listener], c->name,
                    SSL_session_reused(c->ssl) ? "resumed" : "full", SSL_get_version(c->ssl));
     c->state = GREETING;
-    uv_timer_start(&c->deadline, on_deadline, TERMINATOR_CONNECT_MS, 0);
+    uint32_t connect_ms = c->terminator->config->connect_ms;
+    uv_timer_start(&c->deadline, on_deadline, connect_ms != 0 ? connect_ms : TERMINATOR_CONNECT_MS, 0);
     go_on(c);
   } else if (result == 1) {
     refuse(c, "its certificate has no usable CN");
@@ -369,6 +370,7 @@ static bool make_tls(struct client *c)
 
 void client_accept(struct terminator *t, int listener)
 {
+  uint32_t handshake_ms = t->config->handshake_ms != 0 ? t->config->handshake_ms : TERMINATOR_HANDSHAKE_MS;
   struct client *c = calloc(1, sizeof *c);
   if (c == NULL) abort();
   *c = (struct client){.next = t->clients, .link = &t->clients, .terminator = t, .listener = listener, .handles = 3};
@@ -381,7 +383,7 @@ void client_accept(struct terminator *t, int listener)
   c->tcp.data = c->broker.data = c->deadline.data = c;
   if (uv_accept((uv_stream_t *) &t->listener[listener], (uv_stream_t *) &c->tcp) != 0 ||
       t->client_count > TERMINATOR_CLIENTS_MAX || !make_tls(c) ||
-      uv_timer_start(&c->deadline, on_deadline, TERMINATOR_HANDSHAKE_MS, 0) != 0 ||
+      uv_timer_start(&c->deadline, on_deadline, handshake_ms, 0) != 0 ||
       uv_read_start((uv_stream_t *) &c->tcp, on_room, on_client_bytes) != 0) {
     close_now(c);
     return;

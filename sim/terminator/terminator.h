@@ -39,6 +39,7 @@ struct terminator_config {
   bool crl;                            /* clients are checked against crl.pem, which must be there at the start */
   const char *operator_name;           /* CN that may use any client id; NULL: nobody */
   const char *setpriv, *mosquitto;     /* paths */
+  uint32_t handshake_ms, connect_ms;   /* 0: as above */
 };
 
 /* Runs until SIGTERM or until mosquitto ends; an exit code of base/error.h. What stops it from starting is written to
