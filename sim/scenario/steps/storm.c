@@ -70,7 +70,7 @@ static void record(struct run *run, const struct storm *storm)
                                 .wasted = outage->wasted.total,
                                 .peak_per_s = outage->begun.peak,
                                 .wasted_peak_per_s = outage->wasted.peak,
-                                .timed_out = broker_timed_out(run->broker) - storm->timed_out};
+                                .timed_out = run_timed_out(run) - storm->timed_out};
   snprintf(row->policy, sizeof row->policy, "%s", scenario_policy_name(policy->policy));
 }
 
@@ -93,7 +93,7 @@ static enum step_outcome rage(struct run *run, struct storm *storm)
 {
   uint64_t until_ms = run_elapsed_ms(run) + storm->step->within_ms;
   storm->began_us = fleet_clock_us(run->fleet);
-  storm->timed_out = broker_timed_out(run->broker);
+  storm->timed_out = run_timed_out(run);
   enum step_outcome outcome = end_sessions(run, storm);
   if (outcome != STEP_DONE) return outcome;
   uint64_t now_ms = run_elapsed_ms(run);
