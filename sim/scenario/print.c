@@ -66,6 +66,7 @@ static uint64_t step_ms(const struct scenario *s, const struct scenario_step *st
   case STEP_WAIT: return step->within_ms;
   case STEP_TELEMETRY:
   case STEP_REVOKE_BROKER:
+  case STEP_COMPROMISE:
   case STEP_WAKE:
   case STEP_CLOCK:
   case STEP_PROMPT:
@@ -164,6 +165,7 @@ static void print_device_step(const struct scenario_step *step, FILE *out)
   case STEP_UNREVOKE:
     fprintf(out, "take the revocation of %s back%s", who, step->publish ? " and publish the CRL" : "");
     return;
+  case STEP_COMPROMISE: fprintf(out, "let copies of %s, keys and all, go online beside them", who); return;
   case STEP_KICK: fprintf(out, "end the open sessions of %s at the broker", who); return;
   case STEP_SHELF: fprintf(out, "switch %s off", who); return;
   case STEP_WAKE: fprintf(out, "switch the shelved devices on at %.6g/s", step->rate); return;

@@ -38,6 +38,7 @@ static step_function *const step_functions[STEP_KINDS] = {
     [STEP_UNREVOKE] = step_unrevoke,
     [STEP_PUBLISH_CRL] = step_publish_crl,
     [STEP_KICK] = step_kick,
+    [STEP_COMPROMISE] = step_compromise,
     [STEP_STORM] = step_storm,
     [STEP_WAIT] = step_wait,
     [STEP_PROMPT] = step_prompt,
@@ -85,7 +86,8 @@ static bool restarts_broker(const struct scenario_step *step)
 /* A restart ends sessions, a kick does; so may a broker that a device trespasses on. */
 static bool ends_sessions(const struct scenario_step *step)
 {
-  return step->kind == STEP_TRESPASS || step->kind == STEP_KICK || step->kind == STEP_STORM || restarts_broker(step);
+  return step->kind == STEP_TRESPASS || step->kind == STEP_KICK || step->kind == STEP_COMPROMISE ||
+         step->kind == STEP_STORM || restarts_broker(step);
 }
 
 /* A storm ends in every way in which a network can fail. */

@@ -162,27 +162,34 @@ static int check_machine(struct run *run)
   return 0;
 }
 
+int run_fleet_config(struct run *run, struct fleet_config *out)
+{
+  const struct scenario *scenario = run->scenario;
+  *out = (struct fleet_config){.backend = run->backend,
+                               .ops = &device_builtin,
+                               .profile = &scenario->device,
+                               .device_count = scenario->devices,
+                               .page = page_of,
+                               .page_size = DEVICE_NVM_PAGE_SIZE,
+                               .id = id_of,
+                               .pages = run->pki,
+                               .source_addresses = run->source_addresses,
+                               .endpoints = scenario->shuffled_endpoints ? FLEET_SHUFFLED : FLEET_ORDERED,
+                               .reconnect = run_policy(&scenario->reconnect),
+                               .timing = &run->timing,
+                               .pace = scenario->pace,
+                               .seed = scenario->seed,
+                               .metrics = run->metrics,
+                               .events = run->events};
+  return run_set_places(run, out) != 0 ? -1 : set_anchors(run, out);
+}
+
 static int start_fleet(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
+  struct fleet_config config;
   p256_host_set_native(scenario->crypto == SCENARIO_NATIVE);
-  struct fleet_config config = {.backend = run->backend,
-                                .ops = &device_builtin,
-                                .profile = &scenario->device,
-                                .device_count = scenario->devices,
-                                .page = page_of,
-                                .page_size = DEVICE_NVM_PAGE_SIZE,
-                                .id = id_of,
-                                .pages = run->pki,
-                                .source_addresses = run->source_addresses,
-                                .endpoints = scenario->shuffled_endpoints ? FLEET_SHUFFLED : FLEET_ORDERED,
-                                .reconnect = run_policy(&scenario->reconnect),
-                                .timing = &run->timing,
-                                .pace = scenario->pace,
-                                .seed = scenario->seed,
-                                .metrics = run->metrics,
-                                .events = run->events};
-  if (run_set_places(run, &config) != 0 || set_anchors(run, &config) != 0) return -1;
+  if (run_fleet_config(run, &config) != 0) return -1;
   if (fleet_create(&config, &run->fleet, &run->error) != 0) return -1;
   int root = run_root_index(run, scenario->device_root);
   for (size_t i = 0; i < scenario->devices; i++) fleet_set_identity(run->fleet, i, root);

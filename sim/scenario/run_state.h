@@ -57,6 +57,7 @@ struct run {
   struct operator* operator;
   struct backend *backend;
   struct fleet *fleet;
+  struct run_clones *clones; /* run_clones.c; NULL: none */
   uint32_t *ids;
   char operator_ca[FILES_PATH_MAX], operator_certificate[FILES_PATH_MAX], operator_key[FILES_PATH_MAX];
   size_t source_addresses; /* of the fleet; 0: the system chooses */
@@ -169,6 +170,16 @@ typedef void broker_operation(struct broker *broker, broker_done done, void *ctx
 int run_wait_node(struct run *run, size_t node, broker_operation *operation, uint64_t within_ms);
 int run_wait_broker(struct run *run, broker_operation *operation, uint64_t within_ms);
 
+/* run_setup.c: how the fleet is made; a fleet of clones differs in who is in it. */
+int run_fleet_config(struct run *run, struct fleet_config *out);
+
+/* run_clones.c: copies of these devices go online beside them. Their counters, and their end. */
+int run_start_clones(struct run *run, const uint32_t *devices, size_t count, double rate);
+void run_measure_clones(struct run *run);
+void run_stop_clones(struct run *run);
+struct fleet *run_clones_fleet(struct run *run);
+void run_release_clones(struct run *run); /* when their fleet is closed */
+
 /* steps/revoke.c. The CRLs' file of a broker: written before it starts, and checked where a step brings its own. */
 int run_write_crls(struct run *run, const struct scenario_crl *crl);
 int run_check_crls(struct run *run);
@@ -183,7 +194,7 @@ step_function step_reconnect_policy, step_storm;
 step_function step_connect, step_telemetry, step_drain, step_push_trust, step_prove, step_present, step_trust_clients,
     step_reload, step_restart, step_kill_node, step_stop_node, step_freeze_node, step_thaw_node, step_start_node,
     step_reconnect, step_reissue, step_shelf, step_wake, step_clock, step_trespass, step_revoke, step_unrevoke,
-    step_publish_crl, step_kick, step_wait, step_prompt;
+    step_publish_crl, step_kick, step_compromise, step_wait, step_prompt;
 step_function step_revoke_broker;
 
 /* steps/policy.c: as the fleet takes it; and reconnect.cohorts, once the fleet is made. */

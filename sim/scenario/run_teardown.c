@@ -23,6 +23,13 @@ void run_end_world(struct run *run)
   bool closed = false;
   if (run->operator!= NULL) operator_stop(run->operator); /* first: its threads read the fleet's clock */
   run->operator= NULL;
+  if (run->clones != NULL) {
+    bool gone = false;
+    fleet_close(run_clones_fleet(run), set_flag, &gone);
+    turn_until(run, &gone, TEARDOWN_MS);
+    assert(gone);
+    run_release_clones(run);
+  }
   if (run->fleet != NULL) {
     fleet_close(run->fleet, set_flag, &closed);
     turn_until(run, &closed, TEARDOWN_MS);

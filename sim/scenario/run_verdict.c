@@ -81,6 +81,7 @@ void run_gauges(struct run *run)
   metrics_set(metrics, METRIC_DEVICES_UNPROVEN, (double) unproven);
   metrics_set(metrics, METRIC_TRUST_VERSION, version == UINT32_MAX ? 0 : version);
   fleet_measure_revoked(run->fleet, false);
+  run_measure_clones(run);
   metrics_set(metrics, METRIC_BROKER_TIMEOUTS, (double) run_timed_out(run));
   recovery_gauges(run);
   count_tally(run);
@@ -191,6 +192,7 @@ static void say_goodbye(struct run *run)
 
 void run_settle(struct run *run)
 {
+  run_stop_clones(run);
   fleet_set_telemetry(run->fleet, &(struct fleet_telemetry){.on = false});
   if (!run->aborted) run_wait(run, is_settled, NULL, SETTLE_MS);
   run_collect(run);

@@ -127,6 +127,7 @@ enum scenario_step_kind {
   STEP_UNREVOKE,      /* unrevoke: {WHO, publish: yes} */
   STEP_PUBLISH_CRL,   /* publish-crl: {next-update: 7d, this-update: now, entries: 0, apply: reload} or {file: PATH} */
   STEP_KICK,          /* kick: {WHO, within: 30s} */
+  STEP_COMPROMISE,    /* compromise: {WHO, rate: 200/s} */
   STEP_STORM,         /* storm: {policy: fixed, base: 5s, cap: 30s, within: 60s, rate: 100/s} */
   STEP_WAIT,          /* wait: {for: 5s} */
   STEP_PROMPT,        /* prompt: {say: "Swap the load balancer's certificate, then press Enter"} */

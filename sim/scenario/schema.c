@@ -57,6 +57,7 @@ static const cyaml_schema_field_t unrevoke_args[] = {ARG_WHO, ARG("publish", pub
 static const cyaml_schema_field_t publish_crl_args[] = {
   ARG("this-update", this_update), ARG("next-update", next_update), ARG("entries", entries), ARG("apply", apply),
   ARG("file", file), ARG("unchecked", unchecked), CYAML_FIELD_END};
+static const cyaml_schema_field_t compromise_args[] = {ARG_WHO, ARG("rate", rate), CYAML_FIELD_END};
 static const cyaml_schema_field_t kick_args[] = {ARG_WHO, ARG("within", within), CYAML_FIELD_END};
 static const cyaml_schema_field_t storm_args[] = {
   ARG("policy", policy), ARG("base", base), ARG("cap", cap), ARG("within", within), ARG("rate", rate),
@@ -94,6 +95,7 @@ static const cyaml_schema_field_t step_fields[] = {
   STEP(STEP_UNREVOKE, "unrevoke", unrevoke_args),
   STEP(STEP_PUBLISH_CRL, "publish-crl", publish_crl_args),
   STEP(STEP_KICK, "kick", kick_args),
+  STEP(STEP_COMPROMISE, "compromise", compromise_args),
   STEP(STEP_STORM, "storm", storm_args),
   STEP(STEP_WAIT, "wait", wait_args),
   STEP(STEP_PROMPT, "prompt", prompt_args),

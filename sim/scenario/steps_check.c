@@ -254,6 +254,7 @@ static int take_step(const struct work *w)
   case STEP_UNREVOKE: return take_revoke(w);
   case STEP_PUBLISH_CRL:
     return check_crl(t, w->at, w->raw, &w->out->crl) != 0 ? -1 : take_apply(w, SCENARIO_APPLY_RELOAD);
+  case STEP_COMPROMISE: return take_who(w, true) != 0 ? -1 : take_rate(t, w->at, "rate", w->raw->rate, &w->out->rate);
   case STEP_KICK: return take_who(w, true) != 0 ? -1 : take_within(w);
   case STEP_STORM: return take_storm(w);
   case STEP_WAIT: return take_wait(w);

@@ -6,7 +6,7 @@
 
 /* What has happened to the fleet by the step in question. */
 struct story {
-  bool connected, shelved, faulted;
+  bool connected, shelved, faulted, compromised;
   const struct scenario_step *present; /* the last one; NULL: what the broker presents from the start */
   unsigned storms;
   bool down[SCENARIO_NODES_MAX], frozen[SCENARIO_NODES_MAX]; /* brokers */
@@ -37,6 +37,11 @@ static int check_order(const struct take *t, const char *at, const struct scenar
     story->faulted = true;
     if (story->connected || !step->fault.reset) return 0;
     return take_fail(t, at, "", "there is no connection to reset yet: put a 'connect' step above it");
+  case STEP_COMPROMISE:
+    if (story->compromised)
+      return take_fail(t, at, "", "a run has one 'compromise': name all devices that are copied in the first");
+    story->compromised = true;
+    return 0;
   case STEP_PRESENT: story->present = step; return 0;
   case STEP_PUSH_TRUST:
   case STEP_PROVE:

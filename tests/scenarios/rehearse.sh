@@ -35,6 +35,8 @@ grep -q '"closed": *true' "$out/run/results.json" || fail "attempts, successes, 
 # mosquitto's own word: it logs every client that it sent CONNACK, devices by their eight hex digits; a kick comes under
 # a device's id with the operator's certificate
 heard=$(sed -n '/"accounting"/,/}/s/.*"ok": *\([0-9]*\).*/\1/p' "$out/run/results.json")
+clones=$(grep -A1 '"compromise.accepts": {' "$out/run/results.json" | sed -n 's/.*"value": *\([0-9]*\).*/\1/p')
+heard=$((heard + ${clones:-0}))
 accepted=$(find "$out/run" -name mosquitto.log -exec cat {} + | grep 'New client connected' |
   grep -v "u'operator'" | grep -cE ' as [0-9a-f]{8} ')
 unheard=$(foretold unheard)

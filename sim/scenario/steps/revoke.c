@@ -230,7 +230,7 @@ static void begin_next(struct kicks *kicks)
                              .keep_session = !run->scenario->device.clean_start,
                              .certificate_path = run->operator_certificate,
                              .key_path = run->operator_key};
-  size_t node = run->scenario->remote ? 0 : (size_t) facts->node; /* one that was online has dialled some broker */
+  size_t node = run->scenario->remote || facts->node < 0 ? 0 : (size_t) facts->node;
   broker_kick(run->nodes[node].broker, &kick, on_kicked, kicks);
 }
 
@@ -283,7 +283,7 @@ enum step_outcome step_kick(struct run *run, const struct scenario_step *step)
   }
   for (size_t i = 0; i < count; i++) {
     const struct fleet_facts *facts = fleet_facts(run->fleet, devices[i]);
-    if (!facts->online) continue;
+    if (!facts->online && run->clones == NULL) continue; /* a clone may have the session that the device has lost */
     before[online] = facts->connects;
     devices[online++] = devices[i];
   }

@@ -95,6 +95,7 @@ static const struct refusal refusals[] = {
   {"refuses_entries_for_a_crl_from_a_file", DO("publish-crl: {file: x.pem, entries: 3}"), "F:8:29: a file is published as it is"},
   {"refuses_unchecked_without_a_file", DO("publish-crl: {unchecked: yes}"), "F:8:34: only a file can be unchecked"},
   {"refuses_a_crl_of_a_million_entries", DO("publish-crl: {entries: 1000000}"), "F:8:32: '1000000' is out of range"},
+  {"refuses_a_second_compromise", DO("compromise: {share: 5%}\n      - compromise: {share: 5%}"), "F:9:9: a run has one 'compromise'"},
   {"refuses_a_day_that_is_none", DO("clock: {set: 1970-02-30T00:00:00Z}"), "F:8:22: '1970-02-30T00:00:00Z' is no day"},
   {"refuses_tickets_kept_elsewhere", HEAD "device: {resume: disk}\n" TAIL, "F:4:18: 'disk' is no value of 'resume': write no, ram, nvm or yes"},
   {"refuses_to_offer_no_ticket_anywhere", HEAD "device: {resume-anywhere: yes}\n" TAIL, "F:4:27: there is no ticket to offer"},
