@@ -180,6 +180,10 @@ phases:
   - name: baseline
     do: [connect: {rate: 100/s}]
     until: online == 100% within 20s
+  - name: bad weather, which needs nothing of the broker
+    do: [fault: {share: 20%, reset: yes, latency: 20ms, for: 500ms}]
+    until: online == 100% within 10s
+    expect: [fault.reset == 6, fault.bytes_delayed > 0]
   - name: let the broker trust devices under B
     do: [trust-clients: {roots: [A, B]}]
     until: online == 100% within 20s
