@@ -253,6 +253,23 @@ phases:
 expect: ["telemetry.lost == 0", "telemetry.delivered >= 10"]
 YAML
 )
+# A broker of others is not killed: the fleet's own connections are broken off.
+storm=$(scenario storm <<YAML
+name: storm
+fleet: {devices: 30}
+pki: {roots: [A, B, spare], trusted: [A, spare], broker: A}
+$(remote)
+phases:
+  - name: baseline
+    do: [connect: {rate: 100/s}]
+    until: online == 100% within 20s
+  - name: storm
+    do: [storm: {policy: full-jitter, base: 500ms, cap: 1s, within: 20s}]
+    expect: [recover.missing == 30, recover.all_ms < 10s]
+YAML
+)
+expect "a storm on a broker that stands elsewhere" 0 "full-jitter 0.5s-1s .* 30 " run storm "$storm"
+holds storm '"session.reset": \{ "count": 30'
 expect "a smaller fleet than the folder's" 0 "PASS +small: 10 devices" run ten "$small" --devices 10
 holds ten '"fleet.online_min": \{ "value": 10'
 expect "a larger fleet than the folder's" 2 "holds 30 devices and the scenario asks for 31: use --devices 30" \
