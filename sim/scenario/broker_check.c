@@ -187,10 +187,13 @@ static int check_nodes(const struct take *t, const struct raw_broker *raw, struc
 /* {crl: live} is the only kind there is: it says in the file what the rehearsal is about. */
 static int check_terminator(const struct take *t, const struct raw_terminator *raw, struct scenario *out)
 {
-  static const char *const words[] = {"live", NULL};
-  int kind = 0;
+  static const char *const words[] = {"live", NULL}, *const tickets[] = {"own", "shared", NULL};
+  int kind = 0, shared = 0;
   if (raw == NULL) return 0;
-  if (take_word(t, "broker.terminator", "crl", raw->crl, words, &kind) != 0) return -1;
+  if (take_word(t, "broker.terminator", "crl", raw->crl, words, &kind) != 0 ||
+      take_word(t, "broker.terminator", "tickets", raw->tickets, tickets, &shared) != 0)
+    return -1;
+  out->tickets_shared = shared == 1;
   if (out->devices > TERMINATED_DEVICES_MAX)
     return take_fail(t, "broker", "terminator", "the terminator takes up to %u devices, and the fleet has %zu",
                      TERMINATED_DEVICES_MAX, out->devices);

@@ -78,7 +78,7 @@ struct raw_hooks {
 };
 
 struct raw_terminator {
-  char *crl;
+  char *crl, *tickets;
 };
 
 struct raw_broker {

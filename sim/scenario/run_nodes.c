@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "scenario/run_state.h"
+#include "terminator/terminator.h"
 
 #define BROKER_START_MS 15000u
 #define FIRST_CRL_S     (7 * 86400)
@@ -110,6 +111,22 @@ int run_write_client_ca(struct run *run, const struct pki_roots *roots)
   return 0;
 }
 
+/* Keys of nobody but this run: gone with its folder, and new in the next one. */
+static int share_tickets(struct run *run)
+{
+  uint8_t keys[TERMINATOR_KEYS_SIZE];
+  char path[FILES_PATH_MAX];
+  int status = uv_random(NULL, NULL, keys, sizeof keys, 0, NULL);
+  if (status != 0) return error_set(&run->error, EXIT_CODE_SETUP, "no random bytes: %s", uv_strerror(status));
+  for (size_t n = 0; n < run->scenario->node_count && status == 0; n++) {
+    status =
+        broker_path(run->nodes[n].broker, "tickets.key", path) != 0
+            ? error_set(&run->error, EXIT_CODE_SETUP, "the broker's folder has too long a path; use a shorter --out")
+            : files_write(path, keys, sizeof keys, 0600, &run->error);
+  }
+  return status;
+}
+
 static int first_chains(struct run *run)
 {
   struct pki_chain chain = {.root = ""};
@@ -150,6 +167,7 @@ int run_start_nodes(struct run *run)
   run->broker = run->nodes[0].broker;
   if (run->scenario->remote) believe_first_chains(run);
   if (!run->scenario->remote && first_chains(run) != 0) return -1;
+  if (run->scenario->tickets_shared && share_tickets(run) != 0) return -1;
   for (size_t n = count; n > 0; n--)
     if (run_wait_node(run, n - 1, broker_start, BROKER_START_MS) != 0) return -1;
   snprintf(run->results.version_broker, sizeof run->results.version_broker, "%s", broker_version(run->broker));

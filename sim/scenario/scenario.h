@@ -228,6 +228,7 @@ struct scenario {
   double broker_handshake_rate;         /* broker.handshakes per second, local; 0: as many as it can */
   char hook_present[512], hook_trust_clients[512], hook_reload[512], hook_restart[512]; /* "" : none */
   char hook_publish_crl[512], hook_kick[512];                                           /* likewise */
+  bool tickets_shared; /* broker.terminator.tickets: those of all nodes have the same keys for tickets */
   bool terminator; /* broker.terminator, local: TLS ends before mosquitto, in a process that keeps its tickets' keys */
   bool crl;        /* some step revokes or publishes: a local broker checks CRLs from its start */
 

@@ -144,7 +144,8 @@ static const cyaml_schema_field_t hooks_fields[] = {
   TEXT("present", struct raw_hooks, present), TEXT("trust-clients", struct raw_hooks, trust_clients),
   TEXT("reload", struct raw_hooks, reload), TEXT("restart", struct raw_hooks, restart),
   TEXT("publish-crl", struct raw_hooks, publish_crl), TEXT("kick", struct raw_hooks, kick), CYAML_FIELD_END};
-static const cyaml_schema_field_t terminator_fields[] = {TEXT("crl", struct raw_terminator, crl), CYAML_FIELD_END};
+static const cyaml_schema_field_t terminator_fields[] = {
+  TEXT("crl", struct raw_terminator, crl), TEXT("tickets", struct raw_terminator, tickets), CYAML_FIELD_END};
 static const cyaml_schema_field_t broker_fields[] = {
   GROUP("terminator", struct raw_broker, terminator, terminator_fields),
   TEXT("local", struct raw_broker, local), TEXT("url", struct raw_broker, url),

@@ -4,7 +4,7 @@
 
 #include "terminator/terminator.h"
 
-enum { CONNECT = 0x10, USER_NAME = 0x80, PASSWORD = 0x40, VERSION_3 = 4, VERSION_5 = 5 };
+enum { CONNECT = 0x10, USER_NAME = 0x80, PASSWORD = 0x40, VERSION_3 = 4, VERSION_5 = 5, BRIDGE = 0x80 };
 
 struct cursor {
   const uint8_t *at, *end;
@@ -61,7 +61,7 @@ static const char *judge(struct cursor *body, const char *name, bool any_id, con
 {
   static const char malformed[] = "its CONNECT is malformed";
   (void) take(body, take_number(body, 2));
-  uint32_t version = take_number(body, 1);
+  uint32_t version = take_number(body, 1) & ~(uint32_t) BRIDGE; /* a mosquitto that bridges says so in that bit */
   *flags = take(body, 1);
   (void) take(body, 2);
   if (version == VERSION_5) (void) take(body, take_varint(body));

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "terminator/terminator.h"
+
 #define CRLS_MAX 64u
 
 static int fail(const char *file, const char *what, struct error *error)
@@ -90,6 +92,19 @@ int context_load(SSL_CTX *context, const char *stem, bool crl, unsigned *crls, s
   return 0;
 }
 
+/* No file is no error. */
+static int share_tickets(SSL_CTX *context, struct error *error)
+{
+  uint8_t keys[TERMINATOR_KEYS_SIZE + 1];
+  FILE *file = fopen("tickets.key", "rbe");
+  if (file == NULL) return 0;
+  size_t size = fread(keys, 1, sizeof keys, file);
+  fclose(file);
+  bool good = size == TERMINATOR_KEYS_SIZE && SSL_CTX_set_tlsext_ticket_keys(context, keys, (int) size) == 1;
+  OPENSSL_cleanse(keys, sizeof keys);
+  return good ? 0 : fail("tickets.key", "keys of session tickets", error);
+}
+
 SSL_CTX *context_make(const char *stem, uint8_t tls_min, struct error *error)
 {
   SSL_CTX *context = SSL_CTX_new(TLS_server_method());
@@ -97,6 +112,10 @@ SSL_CTX *context_make(const char *stem, uint8_t tls_min, struct error *error)
       SSL_CTX_set_session_id_context(context, (const unsigned char *) stem, (unsigned) strlen(stem)) != 1) {
     SSL_CTX_free(context);
     error_set(error, EXIT_CODE_INTERNAL, "OpenSSL cannot make a context for TLS");
+    return NULL;
+  }
+  if (share_tickets(context, error) != 0) {
+    SSL_CTX_free(context);
     return NULL;
   }
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);

@@ -11,6 +11,9 @@
  * SIGHUP: leaf, key, CA file and CRLs are read again; what cannot be read leaves the old in force, and terminator.log
  * says so. SIGTERM: mosquitto ends first, then this. It listens on 127.0.0.1 once mosquitto answers.
  *
+ * The keys of its session tickets are its own, and new at each start, unless there is a file tickets.key (0600) of
+ * TERMINATOR_KEYS_SIZE random bytes: with the same one, a ticket of one terminator is honoured by all.
+ *
  * A client has TERMINATOR_HANDSHAKE_MS for its handshake and TERMINATOR_CONNECT_MS from there to a whole CONNECT, of at
  * most TERMINATOR_CONNECT_MAX bytes. One more than TERMINATOR_CLIENTS_MAX is closed as soon as it is accepted. What one
  * side does not take stops the reading of the other at TERMINATOR_QUEUE_MAX bytes.
@@ -29,6 +32,10 @@
 #define TERMINATOR_CONNECT_MS   10000u
 #define TERMINATOR_BROKER_MS    10000u /* from its start until mosquitto answers */
 #define TERMINATOR_LINGER_MS    1000u  /* a client may take its time to read why it was refused */
+
+#define TERMINATOR_KEYS_SIZE                                                              \
+  80u /* what OpenSSL 3 takes for both versions of TLS: a name, and keys for AES and HMAC \
+       */
 
 #define TERMINATOR_SOCKET "mqtt.sock" /* in the folder; a path from / may be too long for a socket */
 

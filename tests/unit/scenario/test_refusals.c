@@ -139,6 +139,7 @@ static const struct refusal refusals[] = {
   {"refuses_to_mend_what_no_fault_broke", DO("mend: {}"), "F:8:9: 'mend' has nothing to mend: put a 'fault' step above it"},
   {"refuses_to_reset_what_is_not_open", HEAD "phases:\n  - name: p\n    do: [fault: {reset: yes}, connect: {}]\n", "F:6:10: there is no connection to reset yet"},
   {"refuses_another_kind_of_terminator", HEAD "broker: {terminator: {crl: reloaded}}\n" TAIL, "F:4:28: 'reloaded' is no value of 'crl': write live"},
+  {"refuses_tickets_of_another_kind", HEAD "broker: {terminator: {tickets: stolen}}\n" TAIL, "F:4:32: 'stolen' is no value of 'tickets': write own or shared"},
   {"refuses_a_terminator_elsewhere", HEAD "targets: [far.example]\nbroker: {url: mqtts://far.example:8883, terminator: {}}\n" TAIL, "F:5:53: a terminator stands before a local broker only"},
   {"refuses_a_terminator_for_too_many", "name: t\nfleet: {devices: 8001}\nbroker: {terminator: {}}\n" TAIL, "F:3:22: the terminator takes up to 8000 devices, and the fleet has 8001"},
   /* roots and waves */

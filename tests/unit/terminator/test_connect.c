@@ -61,6 +61,16 @@ static void leaves_properties_and_will_as_they_are(void **state)
   assert_memory_equal(out + sizeof with_will - 1, "\x00\x08" NAME, 10);
 }
 
+static void takes_a_bridge_for_a_client(void **state)
+{
+  (void) state;
+  uint8_t bridge[sizeof plain], out[200];
+  memcpy(bridge, plain, sizeof plain);
+  bridge[8] |= 0x80;
+  assert_null(judge(bridge, sizeof plain - 1, NAME, false, out).wrong);
+  assert_int_equal(out[8], 0x84);
+}
+
 static void a_length_that_needs_a_second_byte_gets_one(void **state)
 {
   (void) state;
@@ -146,6 +156,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(puts_the_certificates_name_behind_everything_else),
       cmocka_unit_test(leaves_properties_and_will_as_they_are),
+      cmocka_unit_test(takes_a_bridge_for_a_client),
       cmocka_unit_test(a_length_that_needs_a_second_byte_gets_one),
       cmocka_unit_test(waits_for_the_whole_packet_and_takes_no_more),
       cmocka_unit_test(lets_nobody_but_the_operator_use_another_client_id),
