@@ -33,9 +33,8 @@
 #define TERMINATOR_BROKER_MS    10000u /* from its start until mosquitto answers */
 #define TERMINATOR_LINGER_MS    1000u  /* a client may take its time to read why it was refused */
 
-#define TERMINATOR_KEYS_SIZE                                                              \
-  80u /* what OpenSSL 3 takes for both versions of TLS: a name, and keys for AES and HMAC \
-       */
+/* What OpenSSL 3 takes for both versions of TLS: a name, and keys for AES and HMAC. */
+#define TERMINATOR_KEYS_SIZE 80u
 
 #define TERMINATOR_SOCKET "mqtt.sock" /* in the folder; a path from / may be too long for a socket */
 
