@@ -168,6 +168,21 @@ static void a_cohort_can_have_a_reconnect_policy_of_its_own(void **state)
   scenario_free(s);
 }
 
+static void a_brake_is_off_unless_the_file_has_one(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded("name: t\nfleet: {devices: 10}\nphases:\n  - name: p\n    do: [connect: {}]\n");
+  assert_false(s->has_brake);
+  scenario_free(s);
+  s = loaded("name: t\nfleet: {devices: 10}\nbrake: {when: connect.total_ms.p99 > 10s, rate: 50%}\n"
+             "phases:\n  - name: p\n    do: [connect: {}]\n");
+  assert_true(s->has_brake);
+  assert_string_equal(s->brake_when.name, "connect.total_ms.p99");
+  assert_float_equal(s->brake_when.value, 10000, 1e-9);
+  assert_float_equal(s->brake_rate, 0.5, 1e-9);
+  scenario_free(s);
+}
+
 static void a_storm_takes_the_policy_and_a_rate_that_the_broker_has(void **state)
 {
   (void) state;
@@ -441,6 +456,7 @@ int main(void)
       cmocka_unit_test(the_smallest_scenario_has_the_default_device),
       cmocka_unit_test(a_device_can_be_another),
       cmocka_unit_test(a_cohort_can_have_a_reconnect_policy_of_its_own),
+      cmocka_unit_test(a_brake_is_off_unless_the_file_has_one),
       cmocka_unit_test(a_storm_takes_the_policy_and_a_rate_that_the_broker_has),
       cmocka_unit_test(a_step_can_be_for_a_cohort_or_for_named_devices),
       cmocka_unit_test(every_step_is_read_with_its_line_and_arguments),
