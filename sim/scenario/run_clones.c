@@ -130,6 +130,8 @@ void run_stop_clones(struct run *run)
   run->clones->stopped = true;
   fleet_disconnect_all(run->clones->fleet);
   if (!run->aborted) run_wait(run, are_offline, NULL, STOP_WITHIN_MS);
+  /* a CONNACK that was on its way */
+  metrics_set(run->metrics, METRIC_COMPROMISE_ACCEPTS, metrics_value(run->clones->metrics, METRIC_CONNECT_OK));
 }
 
 struct fleet *run_clones_fleet(struct run *run)
