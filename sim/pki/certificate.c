@@ -56,24 +56,30 @@ static bool add_extensions(X509 *certificate, X509 *issuer, enum pki_cert_kind k
 }
 
 /* The name is set as a value, not through OpenSSL's text syntax: a comma in it stays a comma. */
-static bool add_alternative_name(X509 *certificate, const char *host)
+static bool push_name(GENERAL_NAMES *names, const char *host)
 {
-  GENERAL_NAMES *names = GENERAL_NAMES_new();
   GENERAL_NAME *name = GENERAL_NAME_new();
   ASN1_OCTET_STRING *address = a2i_IPADDRESS(host);
   ASN1_IA5STRING *dns = address == NULL ? ASN1_IA5STRING_new() : NULL;
   bool done = false;
-  if (names != NULL && name != NULL && (address != NULL || (dns != NULL && ASN1_STRING_set(dns, host, -1) == 1))) {
+  if (name != NULL && (address != NULL || (dns != NULL && ASN1_STRING_set(dns, host, -1) == 1))) {
     GENERAL_NAME_set0_value(name, address != NULL ? GEN_IPADD : GEN_DNS, address != NULL ? address : dns);
     address = NULL, dns = NULL;
-    if (sk_GENERAL_NAME_push(names, name) > 0) {
-      name = NULL;
-      done = X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_APPEND) == 1;
-    }
+    done = sk_GENERAL_NAME_push(names, name) > 0;
+    if (done) name = NULL;
   }
   ASN1_OCTET_STRING_free(address);
   ASN1_IA5STRING_free(dns);
   GENERAL_NAME_free(name);
+  return done;
+}
+
+static bool add_alternative_names(X509 *certificate, const struct pki_cert_spec *spec)
+{
+  GENERAL_NAMES *names = GENERAL_NAMES_new();
+  bool done = names != NULL && push_name(names, spec->host);
+  for (size_t i = 0; done && spec->also != NULL && spec->also[i] != NULL; i++) done = push_name(names, spec->also[i]);
+  done = done && X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_APPEND) == 1;
   GENERAL_NAMES_free(names);
   return done;
 }
@@ -134,7 +140,7 @@ static bool fill(X509 *certificate, const struct pki_cert_spec *spec)
          set_name(X509_get_subject_name(certificate), spec->subject) &&
          X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) == 1 && set_validity(certificate, spec) &&
          set_key(X509_get_X509_PUBKEY(certificate), spec->key) && add_extensions(certificate, issuer, spec->kind) &&
-         (spec->host == NULL || add_alternative_name(certificate, spec->host));
+         (spec->host == NULL || add_alternative_names(certificate, spec));
 }
 
 X509 *pki_cert_mint(const struct pki_cert_spec *spec, struct error *error)

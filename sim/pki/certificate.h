@@ -27,6 +27,7 @@ struct pki_cert_spec {
   const struct pki_authority *issuer; /* NULL: self-signed */
   int64_t not_before, not_after;      /* Unix seconds; not_after is cut at the issuer's end */
   const char *host;                   /* SERVER: SAN, dNSName or iPAddress */
+  const char *const *also;            /* NULL, or more of them with NULL after the last */
 };
 
 /* NULL on failure. The caller frees. X509_get0_pubkey works on a certificate that was read, not on one just minted. */

@@ -18,7 +18,8 @@ static X509 *broker_leaf(const struct pki_chain *chain, const struct pki_authori
                                .issuer = issuer,
                                .not_before = chain->leaf_expired ? now - 2 * PKI_YEAR_S : now - PKI_DAY_S,
                                .not_after = chain->leaf_expired ? now - PKI_DAY_S : now + LEAF_YEARS * PKI_YEAR_S,
-                               .host = chain->host};
+                               .host = chain->host,
+                               .also = chain->also};
   return pki_cert_mint(&spec, error);
 }
 
@@ -69,6 +70,8 @@ int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain, const
 {
   const struct pki_hierarchy *issuer = pki_find_issuer(pki, chain->root, error);
   if (issuer == NULL || check_host(chain->host, error) != 0) return -1;
+  for (size_t i = 0; chain->also[i] != NULL; i++)
+    if (check_host(chain->also[i], error) != 0) return -1;
   X509 *cross = NULL, *leaf = NULL;
   if (chain->cross[0] != '\0' && (cross = cross_certificate(pki, chain, error)) == NULL) return -1;
 

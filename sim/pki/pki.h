@@ -35,6 +35,8 @@ struct pki_roots {
   char name[PKI_ROOTS_MAX][PKI_NAME_MAX];
 };
 
+#define PKI_ALSO_MAX 4
+
 /* What a broker presents: leaf and issuing intermediate under `root`, optionally the cross-certificate that lets
  * holders of `cross` follow the chain. The flags are the mistakes that a rehearsal makes on purpose. */
 struct pki_chain {
@@ -43,7 +45,8 @@ struct pki_chain {
   bool omit_intermediate;
   bool cross_expired;
   bool leaf_expired;
-  const char *host; /* the broker's name: SAN dNSName, or iPAddress when it is one */
+  const char *host;                   /* the broker's name: SAN dNSName, or iPAddress when it is one */
+  const char *also[PKI_ALSO_MAX + 1]; /* further names that it answers to, then NULL */
 };
 
 /* A root that somebody else keeps: its certificate, and never its key. */

@@ -128,8 +128,11 @@ static int check_remote(const struct take *t, const struct raw_broker *raw, stru
                      "a remote broker keeps its own handshake time-out: set it there and remove this");
   if (raw->handshakes != NULL)
     return take_fail(t, "broker", "handshakes", "a remote broker is as fast as it is: remove this");
-  if (raw->bridge != NULL || raw->nodes_count > 0)
-    return take_fail(t, "broker", raw->bridge != NULL ? "bridge" : "nodes",
+  if (raw->bridge != NULL || raw->nodes_count > 0 || raw->not_true != NULL)
+    return take_fail(t, "broker",
+                     raw->bridge != NULL    ? "bridge"
+                     : raw->nodes_count > 0 ? "nodes"
+                                            : "false",
                      "only local brokers are made by the run: list remote ones as 'urls', and remove this");
   if (raw->terminator != NULL)
     return take_fail(t, "broker", "terminator", "a terminator stands before a local broker only: remove this");
@@ -166,6 +169,19 @@ static int take_node(const struct take *t, const char *key, const char *text, st
                    text, sizeof out->name - 1);
 }
 
+static int check_false(const struct take *t, const struct raw_false *raw, struct scenario *out)
+{
+  if (take_root(t, "broker.false", "root", raw->root, &out->roots, out->false_root) != 0 ||
+      take_text(t, "broker.false", "host", raw->host, out->false_host, sizeof out->false_host) != 0)
+    return -1;
+  if (raw->host != NULL && !is_host(raw->host))
+    return take_fail(t, "broker.false", "host", "'%.80s' is no host name: write 'elsewhere.example'", raw->host);
+  out->has_false = true;
+  out->nodes[out->node_count] = out->nodes[0];
+  strcpy(out->nodes[out->node_count].name, "false-broker");
+  return 0;
+}
+
 static int check_nodes(const struct take *t, const struct raw_broker *raw, struct scenario *out)
 {
   if (take_flag(t, "broker", "bridge", raw->bridge, &out->bridge) != 0) return -1;
@@ -179,6 +195,7 @@ static int check_nodes(const struct take *t, const struct raw_broker *raw, struc
         return take_fail(t, "broker", key, "two brokers are called '%s': give each its own name", out->nodes[n].name);
   }
   if (raw->nodes_count > 0) out->node_count = raw->nodes_count;
+  if (raw->not_true != NULL && check_false(t, raw->not_true, out) != 0) return -1;
   if (out->bridge && out->node_count < 2)
     return take_fail(t, "broker", "bridge", "a bridge needs two brokers: add 'nodes: [a, b]'");
   return 0;
@@ -239,5 +256,5 @@ int check_broker(const struct take *t, const struct raw_scenario *raw, struct sc
   if (!remote) out->nodes[0].port = out->port;
   strcpy(out->host, out->nodes[0].host);
   out->port = out->nodes[0].port;
-  return 0;
+  return check_names(t, raw, out);
 }

@@ -15,6 +15,11 @@ int check_scenario(const struct take *t, const struct raw_scenario *raw, struct 
 /* broker and targets. */
 int check_broker(const struct take *t, const struct raw_scenario *raw, struct scenario *out);
 
+/* names, and where a step lets one of them lead. The brokers are known by then. */
+int check_names(const struct take *t, const struct raw_scenario *raw, struct scenario *out);
+int check_lead(const struct take *t, const char *at, char *const *nodes, unsigned count,
+               const struct scenario *scenario, struct scenario_name *out);
+
 /* `at` is the step's path ("phases[0].do[1]"); fills in defaults. Roots and broker of `scenario` are known by then. */
 int check_step(const struct take *t, const char *at, const struct raw_step *raw, const struct scenario *scenario,
                struct scenario_step *out);

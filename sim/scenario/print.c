@@ -71,6 +71,7 @@ static uint64_t step_ms(const struct scenario *s, const struct scenario_step *st
   case STEP_CLOCK:
   case STEP_PROMPT:
   case STEP_POLICY:
+  case STEP_RESOLVE:
   case STEP_MEND:
   case STEP_KINDS: break;
   }
@@ -209,6 +210,15 @@ static void print_crl(const struct scenario_step *step, FILE *out)
   fputs(apply_words(step->apply), out);
 }
 
+static void print_lead(const struct scenario *s, const struct scenario_name *name, const struct scenario_name *lead,
+                       FILE *out)
+{
+  char text[32];
+  fprintf(out, "the name %s leads %s", name->name, lead->node_count == 0 ? "nowhere" : "to");
+  for (size_t i = 0; i < lead->node_count; i++) fprintf(out, "%s %s", i > 0 ? "," : "", s->nodes[lead->nodes[i]].name);
+  if (lead->delay_ms > 0) fprintf(out, ", and takes %s to answer", duration(lead->delay_ms, text));
+}
+
 static void print_node_step(const struct scenario *s, const struct scenario_step *step, FILE *out)
 {
   static const char *const words[] = {
@@ -260,6 +270,7 @@ static void print_step(const struct scenario *s, const struct scenario_step *ste
   case STEP_FREEZE_NODE:
   case STEP_THAW_NODE:
   case STEP_START_NODE: print_node_step(s, step, out); break;
+  case STEP_RESOLVE: print_lead(s, &s->names[step->name], &step->lead, out); break;
   case STEP_WAIT: fprintf(out, "wait"); break;
   case STEP_PROMPT: fprintf(out, "wait for a person: \"%s\"", step->say); break;
   default: print_device_step(step, out); break;
@@ -321,6 +332,14 @@ static void print_head(const struct scenario *s, FILE *out)
   if (s->broker_handshake_rate > 0)
     fprintf(out, "           behind a gate that takes up %.6g connections a second, in their order\n",
             s->broker_handshake_rate);
+  for (size_t i = 0; i < s->name_count; i++) {
+    fputs("  name     ", out);
+    print_lead(s, &s->names[i], &s->names[i], out);
+    fputc('\n', out);
+  }
+  if (s->has_false)
+    fprintf(out, "  false    a broker that takes everybody, under root %s, as %s\n", s->false_root,
+            s->false_host[0] != '\0' ? s->false_host : s->names[0].name);
   fprintf(out, "  timing   modelled on %s%s\n", s->timing_profile,
           s->pace ? "; the devices are paced: nothing is faster than that processor" : "");
   if (s->crypto == SCENARIO_NATIVE) fprintf(out, "  crypto   the firmware's own P-256, as slow as it is\n");

@@ -35,7 +35,7 @@ static bool is_failure(const char *prefix, const char *name)
 
 int scenario_find_node(const struct scenario *scenario, const char *name)
 {
-  for (size_t n = 0; n < scenario->node_count; n++)
+  for (size_t n = 0; n < scenario->node_count + scenario->has_false; n++)
     if (strcmp(scenario->nodes[n].name, name) == 0) return (int) n;
   return -1;
 }

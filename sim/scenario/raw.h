@@ -16,9 +16,12 @@
 /* The arguments of all steps; the schema lets each step have only its own. Also fleet.telemetry. */
 struct raw_args {
   char *rate, *arrival, *share, *every, *bytes, *qos, *within, *root, *cross, *intermediate, *cross_expired,
-      *leaf_expired, *apply, *policy, *base, *cap, *cohort, *node, *full_handshake, *crls, *what, *set, *time, *say;
+      *leaf_expired, *apply, *policy, *base, *cap, *cohort, *node, *name, *delay, *full_handshake, *crls, *what, *set,
+      *time, *say;
   char *latency, *jitter, *bandwidth, *cut_after, *reset, *slice, *black_hole, *slow_close, *refuse; /* of a fault */
   char *reason, *publish, *this_update, *next_update, *entries, *file, *unchecked;                   /* of revocation */
+  char **nodes;
+  unsigned nodes_count;
   char **roots;
   unsigned roots_count;
   char **waves;
@@ -81,6 +84,16 @@ struct raw_terminator {
   char *crl, *tickets;
 };
 
+struct raw_name {
+  char *name;
+  char **nodes;
+  unsigned nodes_count;
+};
+
+struct raw_false {
+  char *root, *host;
+};
+
 struct raw_broker {
   char *local, *url, *prove_url, *port, *prove_port, *handshake_timeout, *handshakes, *bridge;
   char **nodes;
@@ -88,6 +101,7 @@ struct raw_broker {
   char **urls;
   unsigned urls_count;
   struct raw_hooks *hooks;
+  struct raw_false *not_true;
   struct raw_terminator *terminator;
 };
 
@@ -116,6 +130,8 @@ struct raw_scenario {
   struct raw_timing *timing;
   struct raw_pki *pki;
   struct raw_broker *broker;
+  struct raw_name **names;
+  unsigned names_count;
   struct raw_reconnect *reconnect;
   struct raw_brake *brake;
   struct raw_limits *limits;

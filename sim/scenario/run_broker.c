@@ -178,6 +178,7 @@ int run_write_chain(struct run *run, enum broker_listener listener, const struct
 {
   struct pki_chain full = *chain;
   full.host = broker_host(run->broker);
+  for (size_t i = 0; i < run->scenario->name_count; i++) full.also[i] = run->scenario->names[i].name;
   for (size_t n = 0; n < node_count(run); n++)
     if (write_chain(run, n, listener, &full) != 0) return -1;
   run->presented[listener] = full;

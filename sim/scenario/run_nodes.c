@@ -144,6 +144,46 @@ static void believe_first_chains(struct run *run)
   run->client_roots = scenario->client_roots;
 }
 
+/* One leaf for both listeners' files: nobody proves anything at a false broker. */
+static int write_false_chain(struct run *run, struct broker *broker)
+{
+  static const char *const files[] = {"main.crt", "main.key", "prove.crt", "prove.key", "clients.crt"};
+  const struct scenario *scenario = run->scenario;
+  char path[5][FILES_PATH_MAX];
+  uint8_t fingerprint[32];
+  struct pki_chain chain = {.host = scenario->false_host[0] != '\0' ? scenario->false_host : scenario->nodes[0].host};
+  memcpy(chain.root, scenario->false_root, sizeof chain.root);
+  for (size_t i = 0; i < scenario->name_count && scenario->false_host[0] == '\0'; i++)
+    chain.also[i] = scenario->names[i].name;
+  for (int i = 0; i < 5; i++)
+    if (broker_path(broker, files[i], path[i]) != 0)
+      return error_set(&run->error, EXIT_CODE_SETUP,
+                       "the path of the broker's folder is too long; use a shorter --out");
+  if (pki_write_broker_chain(run->pki, &chain, path[0], path[1], fingerprint, &run->error) != 0 ||
+      pki_write_broker_chain(run->pki, &chain, path[2], path[3], fingerprint, &run->error) != 0)
+    return -1;
+  return pki_write_client_ca(run->pki, &scenario->client_roots, path[4], &run->error);
+}
+
+/* It takes whoever comes, as somebody would who wants to listen. */
+static int start_false_broker(struct run *run)
+{
+  size_t node = run->scenario->node_count;
+  char folder[FILES_PATH_MAX];
+  if (!run->scenario->has_false) return 0;
+  if (files_join(folder, run->options->out, "broker-false", &run->error) != 0) return -1;
+  struct broker_config config = {.folder = folder,
+                                 .host = run->scenario->nodes[0].host,
+                                 .tls_min = run->scenario->device.tls_min,
+                                 .anyone = true,
+                                 .died = on_broker_died,
+                                 .ctx = run};
+  if (broker_open(&run->loop, &config, &run->nodes[node].broker, &run->error) != 0 ||
+      write_false_chain(run, run->nodes[node].broker) != 0)
+    return -1;
+  return run_wait_node(run, node, broker_start, BROKER_START_MS);
+}
+
 /* A bridge reads them too, from a working directory of its own. */
 static int find_operator_files(struct run *run)
 {
@@ -171,7 +211,7 @@ int run_start_nodes(struct run *run)
   for (size_t n = count; n > 0; n--)
     if (run_wait_node(run, n - 1, broker_start, BROKER_START_MS) != 0) return -1;
   snprintf(run->results.version_broker, sizeof run->results.version_broker, "%s", broker_version(run->broker));
-  return 0;
+  return start_false_broker(run);
 }
 
 static void on_closed(void *closed)
@@ -181,31 +221,62 @@ static void on_closed(void *closed)
 
 void run_end_nodes(struct run *run, void (*turn)(struct run *run, const bool *flag))
 {
-  bool closed[SCENARIO_NODES_MAX] = {false};
-  for (size_t n = 0; n < run->scenario->node_count; n++)
+  bool closed[SCENARIO_NODES_MAX + 1] = {false};
+  for (size_t n = 0; n <= run->scenario->node_count; n++)
     if (run->nodes[n].broker != NULL) broker_close(run->nodes[n].broker, on_closed, &closed[n]);
-  for (size_t n = 0; n < run->scenario->node_count; n++)
+  for (size_t n = 0; n <= run->scenario->node_count; n++)
     if (run->nodes[n].broker != NULL) turn(run, &closed[n]);
 }
 
 /* Where devices go ---------------------------------------------------------------------------------------------------
  */
 
+static int add_address(struct run *run, size_t node, enum broker_listener listener, struct fleet_place *place)
+{
+  const struct broker *broker = run->nodes[node].broker;
+  struct fleet_address *address = &place->address[place->address_count++];
+  address->node = (int8_t) node;
+  return run_resolve(run, broker_address(broker, listener), broker_port(broker, listener), &address->at);
+}
+
 static int set_place(struct run *run, size_t node, enum broker_listener listener, struct fleet_place *place)
 {
   const struct broker *broker = run->nodes[node].broker;
-  uint16_t port = broker_port(broker, listener);
-  if (port == 0) return 0;
+  if (broker_port(broker, listener) == 0) return 0;
   place->host = broker_host(broker);
-  place->address_count = 1;
-  place->address[0].node = (int8_t) node;
-  return run_resolve(run, broker_address(broker, listener), port, &place->address[0].at);
+  return add_address(run, node, listener, place);
 }
 
-int run_set_places(struct run *run, struct fleet_config *config)
+int run_lead(struct run *run, const struct scenario_name *lead, struct fleet_place *place)
+{
+  place->delay_ms = (uint32_t) lead->delay_ms;
+  for (size_t i = 0; i < lead->node_count; i++)
+    if (add_address(run, lead->nodes[i], BROKER_MAIN, place) != 0) return -1;
+  return 0;
+}
+
+static int set_names(struct run *run, struct fleet_config *config)
+{
+  const struct scenario *scenario = run->scenario;
+  config->place_count = scenario->name_count;
+  for (size_t i = 0; i < scenario->name_count; i++) {
+    run->lead[i] = scenario->names[i];
+    config->place[i].host = scenario->names[i].name;
+    if (run_lead(run, &scenario->names[i], &config->place[i]) != 0) return -1;
+  }
+  return 0;
+}
+
+static int set_nodes(struct run *run, struct fleet_config *config)
 {
   config->place_count = run->scenario->node_count;
   for (size_t n = 0; n < config->place_count; n++)
     if (set_place(run, n, BROKER_MAIN, &config->place[n]) != 0) return -1;
-  return set_place(run, 0, BROKER_PROVE, &config->prove);
+  return 0;
+}
+
+int run_set_places(struct run *run, struct fleet_config *config)
+{
+  int failed = run->scenario->name_count > 0 ? set_names(run, config) : set_nodes(run, config);
+  return failed != 0 ? -1 : set_place(run, 0, BROKER_PROVE, &config->prove);
 }

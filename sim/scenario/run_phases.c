@@ -25,6 +25,7 @@ static step_function *const step_functions[STEP_KINDS] = {
     [STEP_FREEZE_NODE] = step_freeze_node,
     [STEP_THAW_NODE] = step_thaw_node,
     [STEP_START_NODE] = step_start_node,
+    [STEP_RESOLVE] = step_resolve,
     [STEP_RECONNECT] = step_reconnect,
     [STEP_REISSUE] = step_reissue,
     [STEP_SHELF] = step_shelf,
@@ -116,6 +117,8 @@ static uint64_t foretold(const struct run *run, const struct scenario_phase *pha
     if (ends_sessions(&phase->steps[s]))
       mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) | bit(DEVICE_FAIL_SESSION_DISCONNECT) |
               bit(DEVICE_FAIL_TCP_REFUSED) | bit(DEVICE_FAIL_TCP_CLOSED) | bit(DEVICE_FAIL_TCP_RESET);
+  for (size_t s = 0; s < phase->step_count; s++)
+    if (phase->steps[s].kind == STEP_RESOLVE) mask |= bit(DEVICE_FAIL_NAME_NOT_FOUND) | bit(DEVICE_FAIL_TCP_TIMEOUT);
   if (is_of_nodes(run, phase))
     mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) | bit(DEVICE_FAIL_SESSION_DISCONNECT) |
             bit(DEVICE_FAIL_SESSION_PING) | bit(DEVICE_FAIL_SESSION_ACK) | bit(DEVICE_FAIL_SESSION_BACKLOG) |

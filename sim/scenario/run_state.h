@@ -51,9 +51,10 @@ struct run {
   struct progress *progress;
   struct results results;
   struct pki *pki;
-  struct run_node nodes[SCENARIO_NODES_MAX]; /* scenario->node_count of them */
-  struct broker *broker;                     /* of nodes[0], which has the listener to prove chains at */
-  char terminator[FILES_PATH_MAX];           /* this program, with broker.terminator; "" without */
+  struct run_node nodes[SCENARIO_NODES_MAX + 1]; /* scenario->node_count of them, then the false broker */
+  struct scenario_name lead[SCENARIO_NAMES_MAX]; /* where the names lead at present */
+  struct broker *broker;                         /* of nodes[0], which has the listener to prove chains at */
+  char terminator[FILES_PATH_MAX];               /* this program, with broker.terminator; "" without */
   struct operator* operator;
   struct backend *backend;
   struct fleet *fleet;
@@ -139,6 +140,7 @@ int run_count_budget(struct run *run); /* once the fleet folder is open and the 
 int run_start_nodes(struct run *run); /* with their first chains */
 void run_end_nodes(struct run *run, void (*turn)(struct run *run, const bool *flag));
 int run_set_places(struct run *run, struct fleet_config *config);
+int run_lead(struct run *run, const struct scenario_name *lead, struct fleet_place *place);
 uint64_t run_timed_out(const struct run *run);
 bool run_is_reachable(const struct run *run, size_t node); /* neither down nor frozen */
 
@@ -193,8 +195,8 @@ step_function step_fault, step_mend;
 step_function step_reconnect_policy, step_storm;
 step_function step_connect, step_telemetry, step_drain, step_push_trust, step_prove, step_present, step_trust_clients,
     step_reload, step_restart, step_kill_node, step_stop_node, step_freeze_node, step_thaw_node, step_start_node,
-    step_reconnect, step_reissue, step_shelf, step_wake, step_clock, step_trespass, step_revoke, step_unrevoke,
-    step_publish_crl, step_kick, step_compromise, step_wait, step_prompt;
+    step_resolve, step_reconnect, step_reissue, step_shelf, step_wake, step_clock, step_trespass, step_revoke,
+    step_unrevoke, step_publish_crl, step_kick, step_compromise, step_wait, step_prompt;
 step_function step_revoke_broker;
 
 /* steps/policy.c: as the fleet takes it; and reconnect.cohorts, once the fleet is made. */

@@ -95,6 +95,16 @@ struct scenario_node {
   uint16_t port;  /* 0: any free port (local) */
 };
 
+#define SCENARIO_NAMES_MAX 4
+
+/* A name that devices connect to, and the brokers that it leads to (indices of scenario.nodes). */
+struct scenario_name {
+  char name[256];
+  uint8_t nodes[SCENARIO_NODES_MAX + 1];
+  size_t node_count; /* 0: the name is not found */
+  uint64_t delay_ms; /* its answer takes so long */
+};
+
 /* WHO in this list: share: 5%, cohort: NAME (or a share of it), or ids: [00000001]. */
 enum scenario_step_kind {
   STEP_CONNECT,    /* connect: {rate: 200/s, arrival: linear|poisson, WHO} */
@@ -113,6 +123,7 @@ enum scenario_step_kind {
   STEP_FREEZE_NODE,   /* freeze-broker: {node: a}: SIGSTOP, its connections stay open and nobody answers */
   STEP_THAW_NODE,     /* thaw-broker: {node: a}: SIGCONT */
   STEP_START_NODE,    /* start-broker: {node: a}: one that was killed or stopped, on its old ports */
+  STEP_RESOLVE,       /* resolve: {name: mqtt.example, nodes: [false-broker], delay: 5s} */
   STEP_RECONNECT,     /* reconnect: {waves: [10%, 100%], rate: 200/s, full-handshake: yes, within: 30s} */
   STEP_REISSUE,       /* reissue: {root: B, waves: [...], within: 30s} */
   STEP_SHELF,         /* shelf: {WHO} */
@@ -162,7 +173,9 @@ struct scenario_step {
   enum pki_reason reason;
   bool publish;
   struct scenario_crl crl;
-  int node; /* index of scenario.nodes, -1: all of them */
+  int node;                  /* index of scenario.nodes, -1: all of them */
+  size_t name;               /* RESOLVE: index of scenario.names */
+  struct scenario_name lead; /* RESOLVE: where it leads; its own `name` is not used */
   bool full_handshake;
   bool crls;          /* PUSH_TRUST: with the lists of the CAs that issue broker certificates under these roots */
   enum pki_part part; /* REVOKE_BROKER */
@@ -217,9 +230,15 @@ struct scenario {
   char device_root[PKI_NAME_MAX]; /* pki.devices: issues device certificates at the start; default pki.broker */
   struct pki_roots client_roots;  /* pki.clients: what the broker trusts devices by; default [device_root] */
 
-  bool remote;                                    /* broker: {url: mqtts://host:8883} instead of {local: mosquitto} */
-  struct scenario_node nodes[SCENARIO_NODES_MAX]; /* broker.nodes or broker.urls; at least one */
+  bool remote; /* broker: {url: mqtts://host:8883} instead of {local: mosquitto} */
+  /* broker.nodes or broker.urls, at least one; beyond the last one, with has_false, "false-broker" */
+  struct scenario_node nodes[SCENARIO_NODES_MAX + 1];
   size_t node_count;
+  bool has_false; /* broker.false: a broker that takes every client, with a chain that devices should refuse */
+  char false_root[PKI_NAME_MAX];
+  char false_host[256];                           /* of its certificate; "": the names of the true ones */
+  struct scenario_name names[SCENARIO_NAMES_MAX]; /* none: devices know the brokers themselves */
+  size_t name_count;
   bool bridge;                          /* broker.bridge: local nodes pass private/# on to each other, QoS 1 */
   char host[256];                       /* of nodes[0] */
   char prove_host[256];                 /* host of broker.prove-url; "" when local or when there is none */

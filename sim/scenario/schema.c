@@ -36,6 +36,10 @@ static const cyaml_schema_field_t present_args[] = {
   ARG("leaf-expired", leaf_expired), ARG("apply", apply), CYAML_FIELD_END};
 static const cyaml_schema_field_t trust_clients_args[] = {
   ARG_ROOTS, ARG("apply", apply), CYAML_FIELD_END};
+static const cyaml_schema_field_t resolve_args[] = {
+  ARG("name", name), ARG("delay", delay),
+  CYAML_FIELD_SEQUENCE("nodes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_args, nodes, &text_entry, 0,
+                       SCENARIO_NODES_MAX), CYAML_FIELD_END};
 static const cyaml_schema_field_t node_args[] = {ARG("node", node), CYAML_FIELD_END};
 static const cyaml_schema_field_t reconnect_args[] = {
   ARG_WAVES, ARG("rate", rate), ARG("full-handshake", full_handshake), ARG("within", within),
@@ -82,6 +86,7 @@ static const cyaml_schema_field_t step_fields[] = {
   STEP(STEP_FREEZE_NODE, "freeze-broker", node_args),
   STEP(STEP_THAW_NODE, "thaw-broker", node_args),
   STEP(STEP_START_NODE, "start-broker", node_args),
+  STEP(STEP_RESOLVE, "resolve", resolve_args),
   STEP(STEP_RECONNECT, "reconnect", reconnect_args),
   STEP(STEP_REISSUE, "reissue", reissue_args),
   STEP(STEP_SHELF, "shelf", who_args),
@@ -146,6 +151,12 @@ static const cyaml_schema_field_t hooks_fields[] = {
   TEXT("publish-crl", struct raw_hooks, publish_crl), TEXT("kick", struct raw_hooks, kick), CYAML_FIELD_END};
 static const cyaml_schema_field_t terminator_fields[] = {
   TEXT("crl", struct raw_terminator, crl), TEXT("tickets", struct raw_terminator, tickets), CYAML_FIELD_END};
+static const cyaml_schema_field_t false_fields[] = {
+  MUST("root", struct raw_false, root), TEXT("host", struct raw_false, host), CYAML_FIELD_END};
+static const cyaml_schema_field_t name_fields[] = {
+  MUST("name", struct raw_name, name), LIST("nodes", struct raw_name, nodes, SCENARIO_NODES_MAX), CYAML_FIELD_END};
+static const cyaml_schema_value_t name_entry = {
+  CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_name, name_fields)};
 static const cyaml_schema_field_t broker_fields[] = {
   GROUP("terminator", struct raw_broker, terminator, terminator_fields),
   TEXT("local", struct raw_broker, local), TEXT("url", struct raw_broker, url),
@@ -153,6 +164,7 @@ static const cyaml_schema_field_t broker_fields[] = {
   TEXT("prove-port", struct raw_broker, prove_port), GROUP("hooks", struct raw_broker, hooks, hooks_fields),
   TEXT("handshake-timeout", struct raw_broker, handshake_timeout), TEXT("handshakes", struct raw_broker, handshakes),
   TEXT("bridge", struct raw_broker, bridge),
+  GROUP("false", struct raw_broker, not_true, false_fields),
   LIST("nodes", struct raw_broker, nodes, SCENARIO_NODES_MAX), LIST("urls", struct raw_broker, urls, SCENARIO_NODES_MAX),
   CYAML_FIELD_END};
 static const cyaml_schema_field_t cohort_policy_fields[] = {
@@ -177,6 +189,8 @@ static const cyaml_schema_field_t scenario_fields[] = {
   GROUP("timing", struct raw_scenario, timing, timing_fields),
   GROUP("pki", struct raw_scenario, pki, pki_fields),
   GROUP("broker", struct raw_scenario, broker, broker_fields),
+  CYAML_FIELD_SEQUENCE("names", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_scenario, names, &name_entry, 1,
+                       SCENARIO_NAMES_MAX),
   GROUP("reconnect", struct raw_scenario, reconnect, policy_fields),
   GROUP("brake", struct raw_scenario, brake, brake_fields),
   GROUP("limits", struct raw_scenario, limits, limits_fields),

@@ -180,6 +180,23 @@ static int take_step_node(const struct work *w, bool all)
                    w->raw->node, s->nodes[0].name);
 }
 
+static int take_resolve(const struct work *w)
+{
+  const struct scenario *s = w->scenario;
+  if (s->name_count == 0)
+    return take_fail(w->t, w->at, "", "there is no name to resolve: add 'names: [{name: mqtt.example}]' to the file");
+  if (w->raw->name == NULL && s->name_count > 1)
+    return take_fail(w->t, w->at, "", "this step needs one of the names: write 'name: %s'", s->names[0].name);
+  size_t found = 0;
+  while (w->raw->name != NULL && found < s->name_count && strcmp(s->names[found].name, w->raw->name) != 0) found++;
+  if (found == s->name_count)
+    return take_fail(w->t, w->at, "name", "'%.80s' is not among the names: write 'name: %s'", w->raw->name,
+                     s->names[0].name);
+  w->out->name = found;
+  if (take_duration(w->t, w->at, "delay", w->raw->delay, 0, 3600000, &w->out->lead.delay_ms) != 0) return -1;
+  return check_lead(w->t, w->at, w->raw->nodes, w->raw->nodes_count, s, &w->out->lead);
+}
+
 static int take_wait(const struct work *w)
 {
   if (w->raw->time == NULL) return take_fail(w->t, w->at, "", "this step needs a time: write 'for: 5s'");
@@ -266,6 +283,7 @@ static int take_step(const struct work *w)
   case STEP_FREEZE_NODE:
   case STEP_THAW_NODE:
   case STEP_START_NODE: return take_step_node(w, false);
+  case STEP_RESOLVE: return take_resolve(w);
   case STEP_KINDS: break;
   }
   return 0;

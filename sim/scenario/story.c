@@ -9,7 +9,7 @@ struct story {
   bool connected, shelved, faulted, compromised;
   const struct scenario_step *present; /* the last one; NULL: what the broker presents from the start */
   unsigned storms;
-  bool down[SCENARIO_NODES_MAX], frozen[SCENARIO_NODES_MAX]; /* brokers */
+  bool down[SCENARIO_NODES_MAX + 1], frozen[SCENARIO_NODES_MAX + 1]; /* brokers */
 };
 
 static int check_revoke_broker(const struct take *t, const char *at, const struct scenario *s,

@@ -1,4 +1,5 @@
-/* kill-broker, stop-broker, freeze-broker, thaw-broker, start-broker: what happens to one local broker. */
+/* kill-broker, stop-broker, freeze-broker, thaw-broker, start-broker: what happens to one local broker. resolve: where
+ * the devices find them. */
 #define _POSIX_C_SOURCE 200809L
 #include "scenario/run_state.h"
 
@@ -75,4 +76,19 @@ enum step_outcome step_start_node(struct run *run, const struct scenario_step *s
   if (outcome != STEP_DONE) return outcome;
   run->nodes[step->node].down = false;
   return await_operator(run, step->node);
+}
+
+enum step_outcome step_resolve(struct run *run, const struct scenario_step *step)
+{
+  struct scenario_step inverse = *step;
+  struct fleet_place place = {.host = NULL};
+  inverse.lead = run->lead[step->name];
+  run_undo_with(run, &inverse);
+  if (run_lead(run, &step->lead, &place) != 0) {
+    run_abort(run, &run->error);
+    return STEP_ABORTED;
+  }
+  run->lead[step->name] = step->lead;
+  fleet_lead(run->fleet, step->name, &place);
+  return STEP_DONE;
 }

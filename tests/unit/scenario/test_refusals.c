@@ -210,6 +210,18 @@ static const struct refusal refusals[] = {
   {"refuses_to_kill_a_far_broker", HEAD REMOTE("") "phases:\n  - name: p\n    do: [connect: {}, kill-broker: {}]\n", "F:8:23: 'kill-broker' works on local brokers only"},
   {"refuses_to_count_devices_on_an_unknown_broker", GATE("on(z) > 0"), "F:7:15: 'z' is no broker of this scenario: write 'on(a)'"},
   {"refuses_to_count_devices_on_no_broker", GATE("on > 0"), "F:7:15: '' is no broker of this scenario"},
+  /* names */
+  {"refuses_a_name_that_is_an_address", HEAD "names: [{name: 127.0.0.1}]\n" TAIL, "F:4:16: '127.0.0.1' is no host name"},
+  {"refuses_a_name_twice", HEAD "names: [{name: a.b}, {name: a.b}]\n" TAIL, "F:4:29: 'a.b' is there twice"},
+  {"refuses_a_name_of_an_unknown_broker", HEAD "names: [{name: a.b, nodes: [z]}]\n" TAIL, "F:4:29: there is no broker 'z'"},
+  {"refuses_a_name_that_leads_to_a_broker_twice", HEAD "names: [{name: a.b, nodes: [a, a]}]\n" TAIL, "F:4:32: 'a' is listed twice"},
+  {"refuses_names_for_a_far_broker", HEAD REMOTE("") "names: [{name: a.b}]\n" TAIL, "F:6:8: a remote broker has a name already"},
+  {"refuses_a_false_broker_that_nobody_can_be_led_to", HEAD "broker: {false: {root: B}}\n" TAIL, "F:4:17: no name can lead to the false broker"},
+  {"refuses_a_false_broker_of_an_unknown_root", HEAD "broker: {false: {root: Z}}\n" TAIL, "F:4:24: "},
+  {"says_how_to_get_a_false_broker", HEAD "names: [{name: a.b, nodes: [false-broker]}]\n" TAIL, "F:4:29: there is no broker 'false-broker': name it in broker.nodes, or add 'false: {root: ROOT}'"},
+  {"refuses_to_resolve_without_names", DO("resolve: {nodes: [a]}"), "F:8:18: there is no name to resolve"},
+  {"refuses_to_resolve_an_unknown_name", HEAD "names: [{name: a.b}]\nphases:\n  - name: p\n    do: [connect: {}, resolve: {name: c.d}]\n", "F:7:39: 'c.d' is not among the names"},
+  {"wants_to_know_which_name", HEAD "names: [{name: a.b}, {name: c.d}]\nphases:\n  - name: p\n    do: [connect: {}, resolve: {}]\n", "F:7:32: this step needs one of the names"},
   {"refuses_a_far_restart_without_its_hook", HEAD REMOTE(", hooks: {reload: x}") "phases:\n  - name: p\n    do: [connect: {}, restart-broker: {}]\n", "F:8:23: 'restart-broker' needs the hook 'restart'"},
 };
 /* clang-format on */
