@@ -11,7 +11,7 @@ static double run_s(const struct member *m)
 
 static bool is_expected(const struct member *m, enum device_failure failure)
 {
-  if (m->facts.revoked && failure == DEVICE_FAIL_TLS_ALERT_REVOKED) return true;
+  if ((m->facts.revoked || m->pardoned) && failure == DEVICE_FAIL_TLS_ALERT_REVOKED) return true;
   return failure == DEVICE_FAIL_STOPPED || (m->fleet->expected >> failure & 1u) != 0 || member_foretells(m, failure);
 }
 

@@ -178,6 +178,23 @@ static const char *milliseconds(double ms, char out[24])
   return out;
 }
 
+/* "never" is an answer: a session that nobody has ended has no time. */
+static void print_revocation(const json_t *tree, FILE *out)
+{
+  const json_t *cut = json_object_get(json_object_get(tree, "metrics"), "revoke.cut_ms");
+  double ended = results_json_number(cut, "count"), uncut = value_of(tree, "revoke.uncut");
+  double hit = value_of(tree, "revoke.collateral"), revoked = value_of(tree, "revoke.revoked");
+  char text[24];
+  if (ended + uncut + hit + revoked + value_of(tree, "revoke.refusals") == 0) return;
+  line(out, "  revocation   %.0f revoked, refused %.0f times, let in %.0f times; %.0f others refused", revoked,
+       value_of(tree, "revoke.refusals"), value_of(tree, "revoke.accepts"), hit);
+  if (ended > 0)
+    line(out, "               of their sessions %.0f ended after at most %s, %.0f never", ended,
+         milliseconds(results_json_number(cut, "max"), text), uncut);
+  else if (uncut > 0)
+    line(out, "               their %.0f open sessions never ended", uncut);
+}
+
 /* "full-jitter 1s-60s": base and cap where the policy has them. */
 static const char *policy_words(const json_t *storm, char out[48])
 {
@@ -330,6 +347,7 @@ void summary_print(const json_t *tree, FILE *out, bool colour)
   print_phases(tree, out);
   print_storms(tree, out);
   print_figures(tree, out);
+  print_revocation(tree, out);
   print_times(tree, out);
   print_timing(tree, out);
   print_failures(tree, out);
