@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/files.h"
-#include "scenario/run.h"
+#include "run/run.h"
 #include "verbs.h"
 
 #define OVERRIDES_MAX 64

@@ -1,0 +1,199 @@
+/* What is done to the broker, and the proof that it happened: after a change the served leaf is looked at. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <string.h>
+
+#include "run/state.h"
+
+#define APPLY_WITHIN_MS    70000u /* a hook has 60 s */
+#define PROBE_WITHIN_MS    10000u
+#define OPERATOR_WITHIN_MS 20000u
+#define PROBE_PAUSE_MS     100u
+
+struct operation {
+  bool ended, failed;
+  struct error error;
+  struct broker_seen seen;
+};
+
+static void on_operation(void *ctx, const struct error *error)
+{
+  struct operation *operation = ctx;
+  operation->ended = true;
+  operation->failed = error != NULL;
+  if (error != NULL) operation->error = *error;
+}
+
+static void on_seen(void *ctx, const struct broker_seen *seen, const struct error *error)
+{
+  struct operation *operation = ctx;
+  if (seen != NULL) operation->seen = *seen;
+  on_operation(ctx, error);
+}
+
+static bool has_ended(struct run *run, void *ctx)
+{
+  (void) run;
+  return ((const struct operation *) ctx)->ended;
+}
+
+/* The operation calls back into our stack frame: when the run is aborted, it is waited for all the same. */
+static int finish(struct run *run, struct operation *operation, uint64_t within_ms)
+{
+  enum run_waited waited = run_wait(run, has_ended, operation, within_ms);
+  while (!operation->ended) uv_run(&run->loop, UV_RUN_ONCE);
+  if (operation->failed) return run_abort(run, &operation->error);
+  return waited == RUN_ABORTED ? -1 : 0;
+}
+
+int run_wait_node(struct run *run, size_t node, broker_operation *begin, uint64_t within_ms)
+{
+  struct operation operation = {.ended = false};
+  begin(run->nodes[node].broker, on_operation, &operation);
+  return finish(run, &operation, within_ms);
+}
+
+/* What brokers stand elsewhere is one service behind one set of hooks. */
+static size_t node_count(const struct run *run)
+{
+  return run->scenario->remote ? 1 : run->scenario->node_count;
+}
+
+int run_wait_broker(struct run *run, broker_operation *begin, uint64_t within_ms)
+{
+  for (size_t n = 0; n < node_count(run); n++)
+    if (run_is_reachable(run, n) && run_wait_node(run, n, begin, within_ms) != 0) return -1;
+  return 0;
+}
+
+static int presented(struct run *run, enum broker_listener listener)
+{
+  struct operation operation = {.ended = false};
+  broker_presented(run->broker, listener, on_operation, &operation);
+  return finish(run, &operation, APPLY_WITHIN_MS);
+}
+
+static bool operator_is_back(struct run *run, void *ctx)
+{
+  (void) ctx;
+  return operator_connected(run->operator);
+}
+
+/* mosquitto 2.0.11 was seen to drop what it holds for sessions that are offline when it is reloaded (SIGHUP, clients
+ * named by certificate). A reload right after a restart would lose the telemetry that waits for the operator. */
+static enum step_outcome await_operator(struct run *run)
+{
+  enum run_waited waited = run_wait(run, operator_is_back, NULL, OPERATOR_WITHIN_MS);
+  if (waited == RUN_REACHED) return STEP_DONE;
+  if (waited == RUN_ABORTED) return STEP_ABORTED;
+  error_set(&run->error, EXIT_CODE_FAIL, "the operator did not come back within %u s of the broker's restart: %s",
+            OPERATOR_WITHIN_MS / 1000, run->operator_said);
+  return STEP_FAILED;
+}
+
+/* Looks at what is served until it is the leaf that was written. */
+static enum step_outcome await_leaf(struct run *run, size_t node, enum broker_listener listener)
+{
+  struct broker *broker = run->nodes[node].broker;
+  uint64_t until_ms = run_elapsed_ms(run) + PROBE_WITHIN_MS;
+  while (run_elapsed_ms(run) < until_ms) {
+    struct operation operation = {.ended = false};
+    broker_probe(broker, listener, on_seen, &operation);
+    enum run_waited waited = run_wait(run, has_ended, &operation, PROBE_WITHIN_MS);
+    while (!operation.ended) uv_run(&run->loop, UV_RUN_ONCE);
+    if (waited == RUN_ABORTED) return STEP_ABORTED;
+    if (!operation.failed && memcmp(operation.seen.fingerprint, run->nodes[node].fingerprint[listener], 32) == 0)
+      return STEP_DONE;
+    if (!run_pause(run, PROBE_PAUSE_MS)) return STEP_ABORTED;
+  }
+  error_set(&run->error, EXIT_CODE_FAIL, "the broker at %s port %u does not serve the new certificate after %u s: %s",
+            broker_address(broker, listener), broker_port(broker, listener), PROBE_WITHIN_MS / 1000,
+            broker_is_local(broker) ? "was it reloaded?"
+                                    : "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload it?");
+  return STEP_FAILED;
+}
+
+static enum step_outcome await_leaves(struct run *run, enum broker_listener listener, int only)
+{
+  for (size_t n = 0; n < node_count(run); n++) {
+    if (!run_is_reachable(run, n) || (only >= 0 && n != (size_t) only)) continue;
+    enum step_outcome outcome = await_leaf(run, n, listener);
+    if (outcome != STEP_DONE) return outcome;
+  }
+  return STEP_DONE;
+}
+
+/* Chains that wait are in force now: looks at them. A restart has counted the change before (see run_broker_apply). */
+static enum step_outcome confirm_served(struct run *run, bool restarted, int only)
+{
+  for (int l = 0; l < BROKER_LISTENERS; l++) {
+    if (!run->waiting[l]) continue;
+    run->waiting[l] = false;
+    enum step_outcome outcome = await_leaves(run, (enum broker_listener) l, only);
+    if (outcome != STEP_DONE) return outcome;
+    if (l == BROKER_MAIN && !restarted) fleet_chain_changed(run->fleet);
+  }
+  return STEP_DONE;
+}
+
+static int tell(struct run *run, broker_operation *operation, int node)
+{
+  if (node < 0) return run_wait_broker(run, operation, APPLY_WITHIN_MS);
+  return run_wait_node(run, (size_t) node, operation, APPLY_WITHIN_MS);
+}
+
+enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply, int node)
+{
+  if (apply == SCENARIO_APPLY_NONE) return STEP_DONE;
+  bool restart = apply == SCENARIO_APPLY_RESTART;
+  /* a restart ends every session, and devices are back before we can look: what they meet then is the new chain */
+  if (restart && run->waiting[BROKER_MAIN]) fleet_chain_changed(run->fleet);
+  if (apply != SCENARIO_APPLY_HOOK && tell(run, restart ? broker_restart : broker_reload, node) != 0)
+    return STEP_ABORTED;
+  enum step_outcome outcome = await_operator(run);
+  /* a hook put in force only what it was called for: run_present looks at that */
+  return outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK ? outcome : confirm_served(run, restart, node);
+}
+
+static int write_chain(struct run *run, size_t node, enum broker_listener listener, const struct pki_chain *chain)
+{
+  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
+  struct run_node *n = &run->nodes[node];
+  bool main_listener = listener == BROKER_MAIN;
+  if (broker_path(n->broker, main_listener ? "main.crt" : "prove.crt", certificate) != 0 ||
+      broker_path(n->broker, main_listener ? "main.key" : "prove.key", key) != 0)
+    return error_set(&run->error, EXIT_CODE_SETUP, "the broker's folder has too long a path; use a shorter --out");
+  return pki_write_broker_chain(run->pki, chain, certificate, key, n->fingerprint[listener], &run->error);
+}
+
+enum step_outcome run_broker_crash(struct run *run)
+{
+  if (run_wait_broker(run, broker_kill, APPLY_WITHIN_MS) != 0 ||
+      run_wait_broker(run, broker_start, APPLY_WITHIN_MS) != 0)
+    return STEP_ABORTED;
+  return await_operator(run);
+}
+
+int run_write_chain(struct run *run, enum broker_listener listener, const struct pki_chain *chain)
+{
+  struct pki_chain full = *chain;
+  full.host = broker_host(run->broker);
+  for (size_t i = 0; i < run->scenario->name_count; i++) full.also[i] = run->scenario->names[i].name;
+  for (size_t n = 0; n < node_count(run); n++)
+    if (write_chain(run, n, listener, &full) != 0) return -1;
+  run->presented[listener] = full;
+  return 0;
+}
+
+enum step_outcome run_present(struct run *run, enum broker_listener listener, const struct pki_chain *chain,
+                              enum scenario_apply apply)
+{
+  if (run_write_chain(run, listener, chain) != 0) {
+    run_abort(run, &run->error);
+    return STEP_ABORTED;
+  }
+  if (presented(run, listener) != 0) return STEP_ABORTED;
+  run->waiting[listener] = true;
+  enum step_outcome outcome = run_broker_apply(run, apply, -1);
+  return outcome == STEP_DONE && apply == SCENARIO_APPLY_HOOK ? confirm_served(run, false, -1) : outcome;
+}

@@ -1,0 +1,147 @@
+/* Clones: copies of devices with everything that their flash holds, the private key too. They are a fleet of their own,
+ * with its own counters, on the same loop: to the broker each is the device. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/nvm.h"
+#include "run/state.h"
+
+#define STOP_WITHIN_MS 3000u
+
+struct run_clones {
+  size_t count;
+  uint32_t *ids;
+  uint8_t *pages;
+  uint32_t *indices; /* 0..count-1: fleet_connect wants a list */
+  struct fleet *fleet;
+  struct metrics *metrics;
+  struct events *events; /* OUT/clones */
+  bool stopped;
+};
+
+static uint8_t *page_of(void *clones, size_t index)
+{
+  return ((struct run_clones *) clones)->pages + index * DEVICE_NVM_PAGE_SIZE;
+}
+
+static uint32_t id_of(void *clones, size_t index)
+{
+  return ((struct run_clones *) clones)->ids[index];
+}
+
+static void release(struct run_clones *clones)
+{
+  struct error ignored;
+  if (clones->events != NULL) events_close(clones->events, &ignored);
+  if (clones->metrics != NULL) metrics_destroy(clones->metrics);
+  free(clones->ids);
+  free(clones->pages);
+  free(clones->indices);
+  free(clones);
+}
+
+static int copy_devices(struct run *run, struct run_clones *clones, const uint32_t *devices, size_t count)
+{
+  char folder[FILES_PATH_MAX];
+  clones->count = count;
+  clones->ids = calloc(count, sizeof *clones->ids);
+  clones->pages = calloc(count, DEVICE_NVM_PAGE_SIZE);
+  clones->indices = calloc(count, sizeof *clones->indices);
+  clones->metrics = metrics_create();
+  if (clones->ids == NULL || clones->pages == NULL || clones->indices == NULL || clones->metrics == NULL)
+    return error_set(&run->error, EXIT_CODE_SETUP, "not enough memory for %zu clones", count);
+  for (size_t i = 0; i < count; i++) {
+    clones->ids[i] = run->ids[devices[i]];
+    clones->indices[i] = (uint32_t) i;
+    memcpy(page_of(clones, i), pki_device_page(run->pki, devices[i]), DEVICE_NVM_PAGE_SIZE);
+  }
+  if (files_join(folder, run->options->out, "clones", &run->error) != 0 ||
+      files_make_folder(folder, 0755, &run->error) != 0)
+    return -1;
+  return events_open(folder, &clones->events, &run->error);
+}
+
+static int make_fleet(struct run *run, struct run_clones *clones)
+{
+  struct fleet_config config;
+  if (run_fleet_config(run, &config) != 0) return -1;
+  config.device_count = clones->count;
+  config.page = page_of;
+  config.id = id_of;
+  config.pages = clones;
+  config.metrics = clones->metrics;
+  config.events = clones->events;
+  config.seed ^= 1; /* a clone's dice are its own */
+  return fleet_create(&config, &clones->fleet, &run->error);
+}
+
+int run_start_clones(struct run *run, const uint32_t *devices, size_t count, double rate)
+{
+  struct run_clones *clones = calloc(1, sizeof *clones);
+  if (clones == NULL) return error_set(&run->error, EXIT_CODE_SETUP, "not enough memory for %zu clones", count);
+  if (copy_devices(run, clones, devices, count) != 0 || make_fleet(run, clones) != 0) {
+    release(clones);
+    return -1;
+  }
+  run->clones = clones;
+  if (run->scenario->telemetry.on)
+    fleet_set_telemetry(clones->fleet, &(struct fleet_telemetry){.on = true,
+                                                                 .every_ms = run->scenario->telemetry.every_ms,
+                                                                 .bytes = run->scenario->telemetry.bytes,
+                                                                 .qos = run->scenario->telemetry.qos});
+  fleet_connect(clones->fleet, clones->indices, count, rate, false);
+  return 0;
+}
+
+static double failures(const struct metrics *metrics, enum device_failure failure)
+{
+  return (double) metrics_failure(metrics, failure)->count;
+}
+
+void run_measure_clones(struct run *run)
+{
+  struct run_clones *clones = run->clones;
+  struct fleet_census census;
+  if (clones == NULL || clones->stopped) return;
+  fleet_census(clones->fleet, &census);
+  const struct metrics *theirs = clones->metrics;
+  metrics_set(run->metrics, METRIC_COMPROMISE_CLONES, (double) clones->count);
+  metrics_set(run->metrics, METRIC_COMPROMISE_ONLINE, (double) census.online);
+  metrics_set(run->metrics, METRIC_COMPROMISE_ACCEPTS, metrics_value(theirs, METRIC_CONNECT_OK));
+  metrics_set(run->metrics, METRIC_COMPROMISE_REFUSED, failures(theirs, DEVICE_FAIL_TLS_ALERT_REVOKED));
+  metrics_set(run->metrics, METRIC_COMPROMISE_CUT,
+              failures(theirs, DEVICE_FAIL_SESSION_CLOSED) + failures(theirs, DEVICE_FAIL_SESSION_RESET) +
+                  failures(theirs, DEVICE_FAIL_SESSION_DISCONNECT));
+}
+
+static bool are_offline(struct run *run, void *ctx)
+{
+  (void) ctx;
+  struct fleet_census census;
+  fleet_census(run->clones->fleet, &census);
+  return census.online == 0 && census.attempts_open == 0;
+}
+
+void run_stop_clones(struct run *run)
+{
+  if (run->clones == NULL) return;
+  run_measure_clones(run);
+  run->clones->stopped = true;
+  fleet_disconnect_all(run->clones->fleet);
+  if (!run->aborted) run_wait(run, are_offline, NULL, STOP_WITHIN_MS);
+  /* a CONNACK that was on its way */
+  metrics_set(run->metrics, METRIC_COMPROMISE_ACCEPTS, metrics_value(run->clones->metrics, METRIC_CONNECT_OK));
+}
+
+struct fleet *run_clones_fleet(struct run *run)
+{
+  return run->clones == NULL ? NULL : run->clones->fleet;
+}
+
+void run_release_clones(struct run *run)
+{
+  if (run->clones == NULL) return;
+  release(run->clones);
+  run->clones = NULL;
+}

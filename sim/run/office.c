@@ -1,0 +1,65 @@
+/* What the operator heard becomes the run's knowledge: who acknowledged which bundle, whose certificate is in force. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <string.h>
+
+#include "run/state.h"
+
+static bool is_in_force(uint8_t code)
+{
+  return code == DEVICE_UPDATE_COMMITTED || code == DEVICE_UPDATE_SAME;
+}
+
+static void on_trust_ack(struct run *run, const struct operator_event *event)
+{
+  if (event->index == SIZE_MAX || !is_in_force(event->code)) return;
+  if (event->version > run->bundle_version) return; /* no bundle of ours */
+  if (event->version > run->acked_version[event->index]) run->acked_version[event->index] = event->version;
+}
+
+static void on_identity_ack(struct run *run, const struct operator_event *event)
+{
+  if (event->index == SIZE_MAX || !is_in_force(event->code)) return;
+  if (run->identity_pushed[event->index] < 0) return;
+  if (run->fleet != NULL) fleet_set_identity(run->fleet, event->index, run->identity_pushed[event->index]);
+}
+
+static void on_message(struct run *run, const struct operator_event *event)
+{
+  const char *suffix = strrchr(event->topic, '/');
+  bool status = suffix != NULL && strcmp(suffix, "/status") == 0;
+  if (status && event->index != SIZE_MAX && strcmp(event->text, "offline") == 0)
+    metrics_add(run->metrics, METRIC_MQTT_WILLS, 1);
+  if (strcmp(event->text, "trespass") == 0) metrics_add(run->metrics, METRIC_TRESPASS_DELIVERED, 1);
+}
+
+static void on_event(struct run *run, const struct operator_event *event)
+{
+  switch (event->kind) {
+  case OPERATOR_CONNECTED: run->operator_online = true; break;
+  case OPERATOR_LOST: run->operator_online = false; break;
+  case OPERATOR_FAILED: snprintf(run->operator_said, sizeof run->operator_said, "%s", event->text); break;
+  case OPERATOR_TRUST_ACK: on_trust_ack(run, event); break;
+  case OPERATOR_IDENTITY_ACK: on_identity_ack(run, event); break;
+  case OPERATOR_MESSAGE: on_message(run, event); break;
+  }
+}
+
+static void collect_latencies(struct run *run)
+{
+  uint32_t us[512];
+  uint64_t skipped = 0;
+  size_t n;
+  do {
+    n = operator_latencies(run->operator, us, sizeof us / sizeof us[0], &skipped);
+    for (size_t i = 0; i < n; i++) metrics_record_us(run->metrics, METRIC_TELEMETRY_LATENCY, us[i]);
+  } while (n == sizeof us / sizeof us[0]);
+}
+
+void run_collect(struct run *run)
+{
+  if (run->operator== NULL) return;
+  struct operator_event event;
+  while (operator_collect(run->operator, & event)) on_event(run, &event);
+  collect_latencies(run);
+}

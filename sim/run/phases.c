@@ -1,0 +1,252 @@
+/* Phases: steps in order, then the gate, then the phase's expectations; on failure stop, roll back or go on. */
+#define _POSIX_C_SOURCE 200809L
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/state.h"
+
+#define ROLLBACK_WITHIN_MS 60000u
+
+static step_function *const step_functions[STEP_KINDS] = {
+    [STEP_CONNECT] = step_connect,
+    [STEP_TELEMETRY] = step_telemetry,
+    [STEP_DRAIN] = step_drain,
+    [STEP_PUSH_TRUST] = step_push_trust,
+    [STEP_PROVE] = step_prove,
+    [STEP_PRESENT] = step_present,
+    [STEP_REVOKE_BROKER] = step_revoke_broker,
+    [STEP_TRUST_CLIENTS] = step_trust_clients,
+    [STEP_RELOAD] = step_reload,
+    [STEP_RESTART] = step_restart,
+    [STEP_KILL_NODE] = step_kill_node,
+    [STEP_STOP_NODE] = step_stop_node,
+    [STEP_FREEZE_NODE] = step_freeze_node,
+    [STEP_THAW_NODE] = step_thaw_node,
+    [STEP_START_NODE] = step_start_node,
+    [STEP_RESOLVE] = step_resolve,
+    [STEP_RECONNECT] = step_reconnect,
+    [STEP_REISSUE] = step_reissue,
+    [STEP_SHELF] = step_shelf,
+    [STEP_WAKE] = step_wake,
+    [STEP_CLOCK] = step_clock,
+    [STEP_TRESPASS] = step_trespass,
+    [STEP_POLICY] = step_reconnect_policy,
+    [STEP_FAULT] = step_fault,
+    [STEP_MEND] = step_mend,
+    [STEP_REVOKE] = step_revoke,
+    [STEP_UNREVOKE] = step_unrevoke,
+    [STEP_PUBLISH_CRL] = step_publish_crl,
+    [STEP_KICK] = step_kick,
+    [STEP_COMPROMISE] = step_compromise,
+    [STEP_STORM] = step_storm,
+    [STEP_WAIT] = step_wait,
+    [STEP_PROMPT] = step_prompt,
+};
+
+void run_undo_with(struct run *run, const struct scenario_step *inverse)
+{
+  if (run->undo_count < sizeof run->undo / sizeof run->undo[0]) run->undo[run->undo_count++] = *inverse;
+}
+
+static double seconds(const struct run *run)
+{
+  return (double) run_elapsed_ms(run) / 1000.0;
+}
+
+/* The failures that a phase foretells ----------------------------------------------------------------------------- */
+
+static uint64_t bit(enum device_failure failure)
+{
+  return UINT64_C(1) << failure;
+}
+
+static uint64_t foretold_by(const struct expr *expr)
+{
+  char name[96];
+  uint64_t mask = 0;
+  bool denies = expr->value == 0 && (expr->op == EXPR_EQ || expr->op == EXPR_LE);
+  if (denies || (strcmp(expr->name, "refused") != 0 && strcmp(expr->name, "failures") != 0)) return 0;
+  if (strcmp(expr->name, "refused") == 0)
+    snprintf(name, sizeof name, "connect.tls.%s", expr->argument);
+  else
+    snprintf(name, sizeof name, "%s", expr->argument);
+  for (int f = 1; f < DEVICE_FAIL_COUNT; f++)
+    if (strcmp(device_failure_name((enum device_failure) f), name) == 0) mask |= bit((enum device_failure) f);
+  return mask;
+}
+
+static bool restarts_broker(const struct scenario_step *step)
+{
+  bool applies = step->kind == STEP_PRESENT || step->kind == STEP_TRUST_CLIENTS || step->kind == STEP_PUBLISH_CRL;
+  bool may_restart = step->apply == SCENARIO_APPLY_RESTART || step->apply == SCENARIO_APPLY_HOOK;
+  return step->kind == STEP_RESTART || (applies && may_restart);
+}
+
+/* A restart ends sessions, a kick does; so may a broker that a device trespasses on. */
+static bool ends_sessions(const struct scenario_step *step)
+{
+  return step->kind == STEP_TRESPASS || step->kind == STEP_KICK || step->kind == STEP_COMPROMISE ||
+         step->kind == STEP_STORM || restarts_broker(step);
+}
+
+/* A storm ends in every way in which a network can fail. */
+static bool changes_lines(const struct scenario_step *step)
+{
+  return step->kind == STEP_FAULT || step->kind == STEP_MEND || step->kind == STEP_STORM;
+}
+
+/* A broker that is down or frozen, or was when the phase began, is met as every kind of silence. */
+static bool is_of_nodes(const struct run *run, const struct scenario_phase *phase)
+{
+  bool any = false;
+  for (size_t n = 0; n < run->scenario->node_count; n++) any = any || !run_is_reachable(run, n);
+  for (size_t s = 0; s < phase->step_count; s++)
+    any = any || (phase->steps[s].kind >= STEP_KILL_NODE && phase->steps[s].kind <= STEP_START_NODE);
+  return any;
+}
+
+static uint64_t foretold(const struct run *run, const struct scenario_phase *phase)
+{
+  uint64_t mask = phase->has_until ? foretold_by(&phase->until) : 0;
+  for (size_t e = 0; e < phase->expect_count; e++) mask |= foretold_by(&phase->expect[e]);
+  for (size_t s = 0; s < phase->step_count; s++)
+    if (changes_lines(&phase->steps[s])) mask |= fleet_network_failures();
+  for (size_t s = 0; s < phase->step_count; s++)
+    if (ends_sessions(&phase->steps[s]))
+      mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) | bit(DEVICE_FAIL_SESSION_DISCONNECT) |
+              bit(DEVICE_FAIL_TCP_REFUSED) | bit(DEVICE_FAIL_TCP_CLOSED) | bit(DEVICE_FAIL_TCP_RESET);
+  for (size_t s = 0; s < phase->step_count; s++)
+    if (phase->steps[s].kind == STEP_RESOLVE) mask |= bit(DEVICE_FAIL_NAME_NOT_FOUND) | bit(DEVICE_FAIL_TCP_TIMEOUT);
+  if (is_of_nodes(run, phase))
+    mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) | bit(DEVICE_FAIL_SESSION_DISCONNECT) |
+            bit(DEVICE_FAIL_SESSION_PING) | bit(DEVICE_FAIL_SESSION_ACK) | bit(DEVICE_FAIL_SESSION_BACKLOG) |
+            bit(DEVICE_FAIL_TCP_REFUSED) | bit(DEVICE_FAIL_TCP_CLOSED) | bit(DEVICE_FAIL_TCP_RESET) |
+            bit(DEVICE_FAIL_TCP_TIMEOUT) | bit(DEVICE_FAIL_TLS_TIMEOUT) | bit(DEVICE_FAIL_MQTT_TIMEOUT);
+  return mask;
+}
+
+/* One phase ------------------------------------------------------------------------------------------------------- */
+
+static void say(struct results_phase *result, const char *text)
+{
+  size_t used = strlen(result->note);
+  snprintf(result->note + used, sizeof result->note - used, "%s%s", used > 0 ? "; " : "", text);
+}
+
+static void fail_gate(struct results_phase *result, const struct scenario_step *step, const char *why)
+{
+  result->has_gate = true;
+  result->gate.pass = false;
+  snprintf(result->gate.expr, sizeof result->gate.expr, "step %s", scenario_step_name(step->kind));
+  snprintf(result->gate.observed, sizeof result->gate.observed, "%.*s", (int) sizeof result->gate.observed - 1, why);
+}
+
+static bool run_steps(struct run *run, const struct scenario_phase *phase, struct results_phase *result)
+{
+  for (size_t s = 0; s < phase->step_count; s++) {
+    const struct scenario_step *step = &phase->steps[s];
+    events_add(run->events, seconds(run), 0, "step", "\"step\": \"%s\"", scenario_step_name(step->kind));
+    enum step_outcome outcome = step_functions[step->kind](run, step);
+    if (outcome == STEP_FAILED) fail_gate(result, step, run->error.text);
+    if (outcome != STEP_DONE) return false;
+  }
+  return true;
+}
+
+struct gate {
+  const struct expr *expr;
+  char observed[120];
+};
+
+static bool gate_holds(struct run *run, void *ctx)
+{
+  struct gate *gate = ctx;
+  run_gauges(run);
+  return expr_eval(gate->expr, run_lookup, run, gate->observed, sizeof gate->observed);
+}
+
+static bool await_gate(struct run *run, const struct expr *until, struct results_phase *result)
+{
+  struct gate gate = {.expr = until};
+  result->has_gate = true;
+  snprintf(result->gate.expr, sizeof result->gate.expr, "%s", until->text);
+  enum run_waited waited = run_wait(run, gate_holds, &gate, until->within_ms);
+  result->gate.pass = waited == RUN_REACHED;
+  if (waited == RUN_TIMED_OUT)
+    snprintf(result->gate.observed, sizeof result->gate.observed, "not within %.3g s: %s",
+             (double) until->within_ms / 1000.0, gate.observed);
+  else
+    snprintf(result->gate.observed, sizeof result->gate.observed, "%s", gate.observed);
+  return result->gate.pass;
+}
+
+static bool check_expectations(struct run *run, const struct scenario_phase *phase, struct results_phase *result)
+{
+  bool pass = true;
+  run_gauges(run);
+  for (size_t e = 0; e < phase->expect_count; e++) {
+    struct results_check *check = &result->expectations[e];
+    snprintf(check->expr, sizeof check->expr, "%s", phase->expect[e].text);
+    check->pass = expr_eval(&phase->expect[e], run_lookup, run, check->observed, sizeof check->observed);
+    result->expectation_count = e + 1;
+    pass = pass && check->pass;
+  }
+  return pass;
+}
+
+static bool run_phase(struct run *run, const struct scenario_phase *phase, struct results_phase *result)
+{
+  snprintf(result->name, sizeof result->name, "%s", phase->name);
+  result->start_s = seconds(run);
+  result->expectations = calloc(phase->expect_count + 1, sizeof *result->expectations);
+  if (result->expectations == NULL) return run_abort(run, &(struct error){EXIT_CODE_INTERNAL, "out of memory"}), false;
+  run->undo_count = 0;
+  fleet_begin_phase(run->fleet);
+  fleet_expect(run->fleet, foretold(run, phase));
+  char name[2 * sizeof phase->name];
+  events_add(run->events, seconds(run), 0, "phase", "\"phase\": \"%s\"", events_quote(phase->name, name, sizeof name));
+
+  bool pass = run_steps(run, phase, result);
+  if (pass && phase->has_until) pass = await_gate(run, &phase->until, result);
+  if (pass) pass = check_expectations(run, phase, result);
+  result->duration_s = seconds(run) - result->start_s;
+  return pass;
+}
+
+/* Rollback -------------------------------------------------------------------------------------------------------- */
+
+static void roll_back(struct run *run, struct results_phase *result)
+{
+  size_t count = run->undo_count;
+  struct scenario_step undo[sizeof run->undo / sizeof run->undo[0]];
+  memcpy(undo, run->undo, sizeof undo);
+  for (size_t u = count; u > 0; u--) {
+    enum step_outcome outcome = step_functions[undo[u - 1].kind](run, &undo[u - 1]);
+    if (outcome == STEP_ABORTED) return;
+    if (outcome == STEP_FAILED) say(result, run->error.text);
+  }
+  bool back = run_wait(run, run_is_complete, NULL, ROLLBACK_WITHIN_MS) == RUN_REACHED;
+  struct fleet_census census;
+  fleet_census(run->fleet, &census);
+  char text[128];
+  snprintf(text, sizeof text, "rolled back %zu step%s; %zu of %zu devices are online%s", count, count == 1 ? "" : "s",
+           census.online, census.wanted, back ? "" : " after 60 s");
+  say(result, text);
+}
+
+void run_phases(struct run *run)
+{
+  const struct scenario *scenario = run->scenario;
+  for (run->phase = 0; run->phase < scenario->phase_count && !run->aborted; run->phase++) {
+    const struct scenario_phase *phase = &scenario->phases[run->phase];
+    struct results_phase *result = &run->results.phases[run->phase];
+    run->results.phase_count = run->phase + 1;
+    bool pass = run_phase(run, phase, result);
+    if (pass || run->aborted) continue;
+    if (phase->on_fail == SCENARIO_ROLLBACK) roll_back(run, result);
+    if (phase->on_fail != SCENARIO_CONTINUE) break;
+  }
+  fleet_expect(run->fleet, 0);
+}

@@ -1,0 +1,150 @@
+/* What gates and expectations can name: the fleet's own quantities first, then every metric. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/state.h"
+
+int run_root_index(const struct run *run, const char *root)
+{
+  const struct pki_roots *roots = pki_roots(run->pki);
+  for (size_t r = 0; r < roots->count; r++)
+    if (strcmp(roots->name[r], root) == 0) return (int) r;
+  return -1;
+}
+
+bool run_version_has(const struct run *run, uint32_t version, const char *root)
+{
+  if (version == 0 || version > run->bundle_version) return false;
+  const struct pki_roots *anchors = &run->bundle[version];
+  for (size_t r = 0; r < anchors->count; r++)
+    if (strcmp(anchors->name[r], root) == 0) return true;
+  return false;
+}
+
+/* Tells whether one device counts towards a quantity. */
+typedef bool predicate(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument);
+
+static bool is_online(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) run, (void) index, (void) argument;
+  return facts->online;
+}
+
+static bool is_awake(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) run, (void) index, (void) argument;
+  return facts->wanted;
+}
+
+static bool is_shelved(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) run, (void) index, (void) argument;
+  return facts->shelved;
+}
+
+static bool is_trusting(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  return facts->wanted && run_version_has(run, run->acked_version[index], argument);
+}
+
+static bool is_proven(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) index;
+  return facts->wanted && (facts->proven >> run_root_index(run, argument) & 1u) != 0;
+}
+
+static bool is_identified(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) index;
+  return facts->wanted && facts->identified == run_root_index(run, argument);
+}
+
+static bool is_reconnected(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) run, (void) index, (void) argument;
+  return facts->wanted && facts->phase_connected;
+}
+
+static bool is_refused(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) run, (void) index;
+  static const char prefix[] = "connect.tls.";
+  const char *name = device_failure_name(facts->phase_failure);
+  if (!facts->wanted || strncmp(name, prefix, sizeof prefix - 1) != 0) return false;
+  return argument[0] == '\0' || strcmp(name + sizeof prefix - 1, argument) == 0;
+}
+
+static bool is_revoked(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) run, (void) index, (void) argument;
+  return facts->revoked;
+}
+
+static bool is_on(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) index;
+  return facts->online && facts->node == scenario_find_node(run->scenario, argument);
+}
+
+static bool is_anybody(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) run, (void) index, (void) facts, (void) argument;
+  return true;
+}
+
+static const struct {
+  const char *name;
+  predicate *counts;
+  predicate *whole;
+} quantities[] = {
+    {"online", is_online, is_awake},
+    {"awake", is_awake, is_anybody},
+    {"shelved", is_shelved, is_anybody},
+    {"all", is_anybody, is_anybody},
+    {"trusting", is_trusting, is_awake},
+    {"proven", is_proven, is_awake},
+    {"identified", is_identified, is_awake},
+    {"reconnected", is_reconnected, is_awake},
+    {"refused", is_refused, is_awake},
+    {"revoked", is_revoked, is_anybody},
+    {"on", is_on, is_awake},
+};
+
+static double count(const struct run *run, predicate *counts, const char *argument)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < fleet_size(run->fleet); i++) n += counts(run, i, fleet_facts(run->fleet, i), argument);
+  return (double) n;
+}
+
+static int find_failures(const struct run *run, const char *argument, struct expr_quantity *out)
+{
+  for (int f = 1; f < DEVICE_FAIL_COUNT; f++) {
+    if (strcmp(device_failure_name((enum device_failure) f), argument) != 0) continue;
+    out->value = (double) metrics_failure(run->metrics, (enum device_failure) f)->count;
+    return 0;
+  }
+  return -1;
+}
+
+int run_lookup(void *ctx, const char *name, const char *argument, struct expr_quantity *out)
+{
+  const struct run *run = ctx;
+  *out = (struct expr_quantity){.unit = EXPR_NUMBER};
+  for (size_t q = 0; q < sizeof quantities / sizeof quantities[0]; q++) {
+    if (strcmp(quantities[q].name, name) != 0) continue;
+    out->value = count(run, quantities[q].counts, argument);
+    out->whole = count(run, quantities[q].whole, argument);
+    return 0;
+  }
+  if (strcmp(name, "failures") == 0) return find_failures(run, argument, out);
+  if (metrics_find(run->metrics, name, &out->value) != 0) return -1;
+  if (scenario_is_time(name)) out->unit = EXPR_DURATION;
+  if (strcmp(name, "handshake.full") == 0 || strcmp(name, "handshake.resumed") == 0)
+    out->whole =
+        metrics_value(run->metrics, METRIC_HANDSHAKE_FULL) + metrics_value(run->metrics, METRIC_HANDSHAKE_RESUMED);
+  if (strncmp(name, "devices.", 8) == 0 || strncmp(name, "fleet.", 6) == 0)
+    out->whole = (double) fleet_size(run->fleet);
+  return 0;
+}

@@ -1,0 +1,219 @@
+/* From a checked scenario to a fleet at rest beside a running broker. */
+#define _POSIX_C_SOURCE 200809L
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "crypto/p256_host.h"
+#include "device/nvm.h"
+#include "fleet/preflight.h"
+#include "run/state.h"
+
+#define OPERATOR_START_MS     15000u
+#define FAILOVER_KEEP_ALIVE_S 5u
+
+/* The loop --------------------------------------------------------------------------------------------------------- */
+
+static void on_wake(uv_async_t *async)
+{
+  run_collect(async->data);
+}
+
+static int start_loop(struct run *run)
+{
+  static const int numbers[] = {SIGINT, SIGTERM};
+  if (uv_loop_init(&run->loop) != 0) return error_set(&run->error, EXIT_CODE_SETUP, "cannot make an event loop");
+  run->loop_open = true;
+  run->began_ms = uv_now(&run->loop);
+  uv_timer_init(&run->loop, &run->tick);
+  run->tick.data = run;
+  uv_timer_start(&run->tick, run_on_tick, 0, 20);
+  uv_async_init(&run->loop, &run->wake, on_wake);
+  run->wake.data = run;
+  for (size_t i = 0; i < 2; i++) {
+    uv_signal_init(&run->loop, &run->signals[i]);
+    run->signals[i].data = run;
+    uv_signal_start(&run->signals[i], run_on_signal, numbers[i]);
+  }
+  signal(SIGPIPE, SIG_IGN);
+  return 0;
+}
+
+/* Results --------------------------------------------------------------------------------------------------------- */
+
+static int open_results(struct run *run)
+{
+  const struct scenario *scenario = run->scenario;
+  struct results *results = &run->results;
+  snprintf(results->scenario_name, sizeof results->scenario_name, "%s", scenario->name);
+  snprintf(results->scenario_file, sizeof results->scenario_file, "%s", scenario->file);
+  snprintf(results->scenario_sha256, sizeof results->scenario_sha256, "%s", scenario->sha256);
+  snprintf(results->profile, sizeof results->profile, "%s", scenario->profile_name);
+  snprintf(results->crypto, sizeof results->crypto, "%s", scenario_crypto_name(scenario->crypto));
+  snprintf(results->version_fleetsim, sizeof results->version_fleetsim, "%s", run->options->version);
+  snprintf(results->version_mbedtls, sizeof results->version_mbedtls, "%s", device_builtin.tls_library);
+  snprintf(results->version_libuv, sizeof results->version_libuv, "%s", uv_version_string());
+  results->seed = scenario->seed;
+  results->devices = scenario->devices;
+  time_t now = time(NULL);
+  struct tm utc;
+  gmtime_r(&now, &utc);
+  strftime(results->started, sizeof results->started, "%Y-%m-%dT%H:%M:%SZ", &utc);
+
+  results->phases = calloc(scenario->phase_count + 1, sizeof *results->phases);
+  run->metrics = metrics_create();
+  if (results->phases == NULL || run->metrics == NULL)
+    return error_set(&run->error, EXIT_CODE_INTERNAL, "out of memory");
+  results->metrics = run->metrics;
+  if (files_make_folder(run->options->out, 0755, &run->error) != 0) return -1;
+  return events_open(run->options->out, &run->events, &run->error);
+}
+
+/* The operator ---------------------------------------------------------------------------------------------------- */
+
+static void wake_from_any_thread(void *ctx)
+{
+  uv_async_send(&((struct run *) ctx)->wake);
+}
+
+static uint64_t operator_clock(void *ctx)
+{
+  return fleet_clock_us(((struct run *) ctx)->fleet);
+}
+
+static bool operator_is_online(struct run *run, void *ctx)
+{
+  (void) ctx;
+  return run->operator_online;
+}
+
+static int start_operator(struct run *run)
+{
+  /* from the last to the first: the last one is where bridged brokers meet */
+  struct operator_server servers[SCENARIO_NODES_MAX];
+  size_t count = run->scenario->node_count;
+  for (size_t n = 0; n < count; n++)
+    servers[count - 1 - n] = (struct operator_server){.host = broker_host(run->nodes[n].broker),
+                                                      .port = broker_inner_port(run->nodes[n].broker, BROKER_MAIN)};
+  struct operator_config config = {.host = servers[0].host,
+                                   .port = servers[0].port,
+                                   .others = servers + 1,
+                                   .other_count = count - 1,
+                                   .keep_alive_s = count > 1 ? FAILOVER_KEEP_ALIVE_S : 0,
+                                   .ca_path = run->operator_ca,
+                                   .certificate_path = run->operator_certificate,
+                                   .key_path = run->operator_key,
+                                   .device_count = run->scenario->devices,
+                                   .ids = run->ids,
+                                   .now_us = operator_clock,
+                                   .clock = run,
+                                   .wake = wake_from_any_thread,
+                                   .ctx = run};
+  if (operator_start(&config, &run->operator, & run->error) != 0) return -1;
+  enum run_waited waited = run_wait(run, operator_is_online, NULL, OPERATOR_START_MS);
+  if (waited == RUN_TIMED_OUT)
+    return error_set(&run->error, EXIT_CODE_SETUP, "the operator cannot connect to %s port %u within %u s: %s",
+                     config.host, config.port, OPERATOR_START_MS / 1000, run->operator_said);
+  return waited == RUN_REACHED ? 0 : -1;
+}
+
+/* The fleet ------------------------------------------------------------------------------------------------------- */
+
+static uint8_t *page_of(void *pki, size_t index)
+{
+  return pki_device_page(pki, index);
+}
+
+static uint32_t id_of(void *pki, size_t index)
+{
+  return pki_device_id(pki, index);
+}
+
+static int set_anchors(struct run *run, struct fleet_config *config)
+{
+  const struct pki_roots *roots = pki_roots(run->pki);
+  config->root_count = roots->count;
+  for (size_t r = 0; r < roots->count; r++)
+    if (pki_anchor_id(run->pki, roots->name[r], config->anchor_id[r]) != 0)
+      return error_set(&run->error, EXIT_CODE_INTERNAL, "root %s has no certificate in the fleet folder",
+                       roots->name[r]);
+  return 0;
+}
+
+static bool is_loopback(const struct scenario *scenario)
+{
+  bool all = true;
+  for (size_t n = 0; n < scenario->node_count; n++) all = all && scenario_is_loopback(scenario->nodes[n].host);
+  return all;
+}
+
+/* Before the broker is started, which inherits the limit of descriptors. */
+static int check_machine(struct run *run)
+{
+  const struct scenario *scenario = run->scenario;
+  struct preflight_need need = {.devices = scenario->devices,
+                                .bytes_per_device = fleet_bytes_per_device(&device_builtin, &scenario->device),
+                                .loopback = is_loopback(scenario),
+                                .source_addresses = scenario->source_addresses};
+  if (preflight(&need, &run->error) != 0) return -1;
+  run->source_addresses = need.source_addresses;
+  return 0;
+}
+
+int run_fleet_config(struct run *run, struct fleet_config *out)
+{
+  const struct scenario *scenario = run->scenario;
+  *out = (struct fleet_config){.backend = run->backend,
+                               .ops = &device_builtin,
+                               .profile = &scenario->device,
+                               .device_count = scenario->devices,
+                               .page = page_of,
+                               .page_size = DEVICE_NVM_PAGE_SIZE,
+                               .id = id_of,
+                               .pages = run->pki,
+                               .source_addresses = run->source_addresses,
+                               .endpoints = scenario->shuffled_endpoints ? FLEET_SHUFFLED : FLEET_ORDERED,
+                               .reconnect = run_policy(&scenario->reconnect),
+                               .timing = &run->timing,
+                               .pace = scenario->pace,
+                               .seed = scenario->seed,
+                               .metrics = run->metrics,
+                               .events = run->events};
+  return run_set_places(run, out) != 0 ? -1 : set_anchors(run, out);
+}
+
+static int start_fleet(struct run *run)
+{
+  const struct scenario *scenario = run->scenario;
+  struct fleet_config config;
+  p256_host_set_native(scenario->crypto == SCENARIO_NATIVE);
+  if (run_fleet_config(run, &config) != 0) return -1;
+  if (fleet_create(&config, &run->fleet, &run->error) != 0) return -1;
+  int root = run_root_index(run, scenario->device_root);
+  for (size_t i = 0; i < scenario->devices; i++) fleet_set_identity(run->fleet, i, root);
+  return run_set_cohort_policies(run);
+}
+
+static uint64_t resident_bytes(void)
+{
+  size_t bytes = 0;
+  return uv_resident_set_memory(&bytes) == 0 ? bytes : 0;
+}
+
+int run_setup(struct run *run)
+{
+  const struct run_options *options = run->options;
+  bool ready = start_loop(run) == 0 && open_results(run) == 0 && run_set_brake(run) == 0 && run_load_timing(run) == 0 &&
+               run_check_targets(run) == 0 && check_machine(run) == 0 && run_open_folder(run) == 0 &&
+               run_start_nodes(run) == 0 && run_count_budget(run) == 0;
+  if (ready) {
+    run->rss_before = resident_bytes();
+    run->backend = backend_uv_create(&run->loop);
+    ready = run->backend != NULL && start_fleet(run) == 0 && start_operator(run) == 0;
+  }
+  if (!options->quiet) run->progress = progress_create(stderr);
+  if (!ready) run_abort(run, &run->error);
+  return ready ? 0 : -1;
+}

@@ -1,0 +1,237 @@
+/* A run under way: its parts, what the back office knows, and how code waits. Internal to sim/run.
+ *
+ * A run is straight-line code on one thread: set up, phases, settle, verdict, tear down. Whatever takes time calls
+ * run_wait(), which turns the event loop until a condition holds, its deadline passes, or the run is aborted (Ctrl-C,
+ * the run's time limit, a dead broker). So a step reads as its story does.
+ */
+#ifndef FLEETSIM_RUN_STATE_H
+#define FLEETSIM_RUN_STATE_H
+
+#include <uv.h>
+
+#include "broker/broker.h"
+#include "fleet/fleet.h"
+#include "net/backend_uv.h"
+#include "operator/operator.h"
+#include "pki/pki.h"
+#include "report/events.h"
+#include "report/metrics.h"
+#include "report/progress.h"
+#include "report/results.h"
+#include "run/run.h"
+#include "timing/profile.h"
+
+#define RUN_VERSIONS_MAX 256 /* trust bundle versions in one run */
+
+/* One broker. Where all is told of "the broker", all of those are meant that are not down. */
+struct run_node {
+  struct broker *broker;
+  uint8_t fingerprint[BROKER_LISTENERS][32];
+  char bridge_name[32];
+  bool down, frozen; /* by a step */
+};
+
+struct run {
+  const struct scenario *scenario;
+  const struct run_options *options;
+  struct error error; /* why the run is aborted, or the latest step failed */
+  bool aborted, interrupted;
+  bool asking; /* a person is being asked: the live line keeps quiet */
+
+  uv_loop_t loop;
+  uv_timer_t tick;
+  uv_signal_t signals[2];
+  uv_async_t wake;
+  bool loop_open, ticked;
+  uint64_t began_ms, flush_at_ms;
+
+  struct timing_profile timing; /* of the devices' processor */
+  struct metrics *metrics;
+  struct events *events;
+  struct progress *progress;
+  struct results results;
+  struct pki *pki;
+  struct run_node nodes[SCENARIO_NODES_MAX + 1]; /* scenario->node_count of them, then the false broker */
+  struct scenario_name lead[SCENARIO_NAMES_MAX]; /* where the names lead at present */
+  struct broker *broker;                         /* of nodes[0], which has the listener to prove chains at */
+  char terminator[FILES_PATH_MAX];               /* this program, with broker.terminator; "" without */
+  struct operator* operator;
+  struct backend *backend;
+  struct fleet *fleet;
+  struct run_clones *clones; /* clones.c; NULL: none */
+  uint32_t *ids;
+  char operator_ca[FILES_PATH_MAX], operator_certificate[FILES_PATH_MAX], operator_key[FILES_PATH_MAX];
+  size_t source_addresses; /* of the fleet; 0: the system chooses */
+  uint64_t rss_before;
+
+  /* what the back office has done and knows */
+  struct pki_chain presented[BROKER_LISTENERS];
+  bool waiting[BROKER_LISTENERS]; /* the chain was written and is not known to be served yet */
+  struct pki_roots client_roots;
+  uint32_t bundle_version;                   /* newest one pushed */
+  struct pki_roots bundle[RUN_VERSIONS_MAX]; /* its anchors, by version */
+  bool bundle_crls[RUN_VERSIONS_MAX];        /* whether it was made with revocation lists */
+  uint32_t *acked_version;                   /* per device */
+  bool *revoked;                             /* per device: in the registry; a CRL says it from its publication on */
+  int8_t *identity_pushed;                   /* per device: root of the certificate that is on its way */
+  bool operator_online;
+  char operator_said[160];
+
+  uint64_t brake_look_ms; /* when it was looked at last; 0: not so far */
+  bool braking;
+
+  /* the phase under way */
+  size_t phase;
+  struct scenario_step undo[64];
+  size_t undo_count;
+};
+
+/* How a step ended. FAILED: the rehearsed world did not do what it should; run->error says why. */
+enum step_outcome { STEP_DONE, STEP_FAILED, STEP_ABORTED };
+
+enum run_waited { RUN_ABORTED = -1, RUN_TIMED_OUT = 0, RUN_REACHED = 1 };
+
+/* Turns the loop until done(run, ctx) or `within_ms` has passed. */
+enum run_waited run_wait(struct run *run, bool (*done)(struct run *run, void *ctx), void *ctx, uint64_t within_ms);
+
+/* Turns the loop for that long; false: the run was aborted. */
+bool run_pause(struct run *run, uint64_t ms);
+
+/* Condition for run_wait: every device that the plan wants is online. */
+bool run_is_complete(struct run *run, void *ctx);
+
+uint64_t run_elapsed_ms(const struct run *run);
+
+/* Aborts the run with run->error set. */
+int run_abort(struct run *run, const struct error *error);
+
+/* run.c: what the loop calls. */
+void run_on_tick(uv_timer_t *timer);
+void run_on_signal(uv_signal_t *handle, int number);
+
+/* targets.c */
+int run_check_targets(struct run *run);
+int run_resolve(struct run *run, const char *host, uint16_t port, struct sockaddr_storage *out);
+
+/* folder.c */
+int run_open_folder(struct run *run);
+/* What `crls: yes` of a push-trust stands for under the devices' policy. */
+enum pki_lists run_lists(const struct scenario *scenario, bool crls);
+
+/* setup.c, teardown.c, verdict.c: the parts of run_scenario. 0, or -1 with run->error. */
+int run_setup(struct run *run);
+void run_end_world(struct run *run); /* operator and fleet; afterwards nothing observes any more */
+void run_teardown(struct run *run);
+void run_settle(struct run *run);
+void run_gauges(struct run *run);
+enum exit_code run_verdict(struct run *run);
+
+/* Telemetry of the devices in use that is not yet both acknowledged to them and delivered to the operator. */
+uint64_t run_unsettled(struct run *run);
+
+/* Telemetry that has not reached the operator, and how much of it some broker has acknowledged to the devices. */
+uint64_t run_missing(struct run *run, uint64_t *acknowledged);
+
+/* timing.c: the timing profile, and what of it the results say. */
+int run_load_timing(struct run *run);
+int run_count_budget(struct run *run); /* once the fleet folder is open and the first chain is written */
+
+/* nodes.c: the brokers. */
+int run_start_nodes(struct run *run); /* with their first chains */
+void run_end_nodes(struct run *run, void (*turn)(struct run *run, const bool *flag));
+int run_set_places(struct run *run, struct fleet_config *config);
+int run_lead(struct run *run, const struct scenario_name *lead, struct fleet_place *place);
+uint64_t run_timed_out(const struct run *run);
+bool run_is_reachable(const struct run *run, size_t node); /* neither down nor frozen */
+
+/* phases.c */
+void run_phases(struct run *run);
+
+/* quantities.c: what expressions can name; `ctx` is the run. */
+int run_lookup(void *ctx, const char *name, const char *argument, struct expr_quantity *out);
+int run_root_index(const struct run *run, const char *root);
+bool run_version_has(const struct run *run, uint32_t version, const char *root);
+
+/* brake.c: sets up the safety brake, if the scenario has one; looks once a second whether it must act. */
+int run_set_brake(struct run *run);
+void run_look_at_brake(struct run *run);
+
+/* office.c: collects what the operator heard. */
+void run_collect(struct run *run);
+
+/* broker.c: what is done to the broker, and proven to have happened. */
+/* `node`: one broker, -1: all that are reachable. */
+enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply, int node);
+int run_write_client_ca(struct run *run, const struct pki_roots *roots);
+int run_write_chain(struct run *run, enum broker_listener listener, const struct pki_chain *chain);
+/* Presents `chain` at a listener: files, hook, reload or restart, and a probe that sees the new leaf served. */
+enum step_outcome run_present(struct run *run, enum broker_listener listener, const struct pki_chain *chain,
+                              enum scenario_apply apply);
+/* Does it to one broker, or to all that are reachable; waits until it is done. */
+typedef void broker_operation(struct broker *broker, broker_done done, void *ctx);
+int run_wait_node(struct run *run, size_t node, broker_operation *operation, uint64_t within_ms);
+int run_wait_broker(struct run *run, broker_operation *operation, uint64_t within_ms);
+
+/* setup.c: how the fleet is made; a fleet of clones differs in who is in it. */
+int run_fleet_config(struct run *run, struct fleet_config *out);
+
+/* clones.c: copies of these devices go online beside them. Their counters, and their end. */
+int run_start_clones(struct run *run, const uint32_t *devices, size_t count, double rate);
+void run_measure_clones(struct run *run);
+void run_stop_clones(struct run *run);
+struct fleet *run_clones_fleet(struct run *run);
+void run_release_clones(struct run *run); /* when their fleet is closed */
+
+/* steps/revoke.c. The CRLs' file of a broker: written before it starts, and checked where a step brings its own. */
+int run_write_crls(struct run *run, const struct scenario_crl *crl);
+int run_check_crls(struct run *run);
+
+/* SIGKILL for the local broker, and started again on the same ports: what it had not saved is gone. */
+enum step_outcome run_broker_crash(struct run *run);
+
+/* Steps, one file per kind (steps/). */
+typedef enum step_outcome step_function(struct run *run, const struct scenario_step *step);
+step_function step_fault, step_mend;
+step_function step_reconnect_policy, step_storm;
+step_function step_connect, step_telemetry, step_drain, step_push_trust, step_prove, step_present, step_trust_clients,
+    step_reload, step_restart, step_kill_node, step_stop_node, step_freeze_node, step_thaw_node, step_start_node,
+    step_resolve, step_reconnect, step_reissue, step_shelf, step_wake, step_clock, step_trespass, step_revoke,
+    step_unrevoke, step_publish_crl, step_kick, step_compromise, step_wait, step_prompt;
+step_function step_revoke_broker;
+
+/* steps/policy.c: as the fleet takes it; and reconnect.cohorts, once the fleet is made. */
+struct backoff_policy run_policy(const struct scenario_reconnect *reconnect);
+int run_set_cohort_policies(struct run *run);
+/* Sets the policy of the devices that `who` names. 0, or -1 with the run aborted. */
+int run_set_policy(struct run *run, const struct scenario_who *who, const struct scenario_reconnect *reconnect);
+
+/* Remembers the step that takes back what is being done, for on_fail: rollback. */
+void run_undo_with(struct run *run, const struct scenario_step *inverse);
+
+/* steps/targets.c: which devices a step is for. The list is malloc'd; NULL aborts the run for want of memory. */
+enum targets_kind { TARGETS_AWAKE, TARGETS_ONLINE, TARGETS_SHELVED, TARGETS_UNPLANNED, TARGETS_ALL };
+uint32_t *targets_list(struct run *run, enum targets_kind kind, size_t *count);
+
+/* Those of a kind among the devices that a step names: at most targets_count() of them, in the shuffled order. */
+uint32_t *targets_of(struct run *run, enum targets_kind kind, const struct scenario_who *who, size_t *count);
+
+/* How many devices the step names, whatever their state. */
+size_t targets_count(const struct run *run, const struct scenario_who *who);
+
+/* Number of the first devices that a share is: rounded up, so that a share above 0 reaches somebody. */
+size_t targets_share(size_t count, double share);
+
+/* Goes through the waves of a step: begin(run, devices, count, ctx) starts one slice; done(run, index, ctx) tells
+ * whether a device of it is through. A slice that is not through in `within_ms` stops the rollout, unless it was the
+ * last one: then the phase's gate decides. Slices are not cumulative: each device is begun once. */
+struct waves {
+  const struct scenario_waves *shares;
+  uint64_t within_ms;
+  int (*begin)(struct run *run, const uint32_t *devices, size_t count, void *ctx);
+  bool (*done)(struct run *run, uint32_t device, void *ctx);
+  void *ctx;
+  const char *what; /* "acknowledged the trust bundle": for the sentence of a failure */
+};
+enum step_outcome waves_run(struct run *run, const struct waves *waves, const uint32_t *devices, size_t count);
+
+#endif

@@ -1,0 +1,94 @@
+/* kill-broker, stop-broker, freeze-broker, thaw-broker, start-broker: what happens to one local broker. resolve: where
+ * the devices find them. */
+#define _POSIX_C_SOURCE 200809L
+#include "run/state.h"
+
+#define NODE_WITHIN_MS     20000u
+#define OPERATOR_WITHIN_MS 30000u
+#define LAST_WORDS_MS      50u
+
+static enum step_outcome do_to(struct run *run, const struct scenario_step *step, broker_operation *operation)
+{
+  return run_wait_node(run, (size_t) step->node, operation, NODE_WITHIN_MS) == 0 ? STEP_DONE : STEP_ABORTED;
+}
+
+enum step_outcome step_kill_node(struct run *run, const struct scenario_step *step)
+{
+  run_undo_with(run, &(struct scenario_step){.kind = STEP_START_NODE, .node = step->node});
+  run->nodes[step->node].down = true;
+  run->nodes[step->node].frozen = false;
+  if (do_to(run, step, broker_kill) != STEP_DONE) return STEP_ABORTED;
+  /* its last acknowledgements still lie in the devices' sockets */
+  if (!run_pause(run, LAST_WORDS_MS)) return STEP_ABORTED;
+  uint64_t acknowledged;
+  (void) run_missing(run, &acknowledged);
+  metrics_add(run->metrics, METRIC_TELEMETRY_AT_RISK, acknowledged);
+  return STEP_DONE;
+}
+
+enum step_outcome step_stop_node(struct run *run, const struct scenario_step *step)
+{
+  run_undo_with(run, &(struct scenario_step){.kind = STEP_START_NODE, .node = step->node});
+  run->nodes[step->node].down = true;
+  run->nodes[step->node].frozen = false;
+  return do_to(run, step, broker_stop);
+}
+
+enum step_outcome step_freeze_node(struct run *run, const struct scenario_step *step)
+{
+  run_undo_with(run, &(struct scenario_step){.kind = STEP_THAW_NODE, .node = step->node});
+  run->nodes[step->node].frozen = true;
+  return do_to(run, step, broker_freeze);
+}
+
+static bool operator_is_back(struct run *run, void *ctx)
+{
+  (void) ctx;
+  return operator_is_home(run->operator);
+}
+
+/* The back office belongs to the last broker. What that one has kept for it, and what the others send there when their
+ * bridges are up again, it gets nowhere else. */
+static enum step_outcome await_operator(struct run *run, int node)
+{
+  if (node + 1 != (int) run->scenario->node_count || node == 0) return STEP_DONE;
+  operator_return(run->operator);
+  enum run_waited waited = run_wait(run, operator_is_back, NULL, OPERATOR_WITHIN_MS);
+  if (waited != RUN_TIMED_OUT) return waited == RUN_REACHED ? STEP_DONE : STEP_ABORTED;
+  error_set(&run->error, EXIT_CODE_FAIL, "the operator did not come back to broker %s within %u s: %s",
+            run->scenario->nodes[node].name, OPERATOR_WITHIN_MS / 1000, run->operator_said);
+  return STEP_FAILED;
+}
+
+/* A rollback may come upon a broker that the phase itself has killed, or brought back, since. */
+enum step_outcome step_thaw_node(struct run *run, const struct scenario_step *step)
+{
+  if (!run->nodes[step->node].frozen) return STEP_DONE;
+  run->nodes[step->node].frozen = false;
+  enum step_outcome outcome = do_to(run, step, broker_thaw);
+  return outcome == STEP_DONE ? await_operator(run, step->node) : outcome;
+}
+
+enum step_outcome step_start_node(struct run *run, const struct scenario_step *step)
+{
+  if (!run->nodes[step->node].down) return STEP_DONE;
+  enum step_outcome outcome = do_to(run, step, broker_start);
+  if (outcome != STEP_DONE) return outcome;
+  run->nodes[step->node].down = false;
+  return await_operator(run, step->node);
+}
+
+enum step_outcome step_resolve(struct run *run, const struct scenario_step *step)
+{
+  struct scenario_step inverse = *step;
+  struct fleet_place place = {.host = NULL};
+  inverse.lead = run->lead[step->name];
+  run_undo_with(run, &inverse);
+  if (run_lead(run, &step->lead, &place) != 0) {
+    run_abort(run, &run->error);
+    return STEP_ABORTED;
+  }
+  run->lead[step->name] = step->lead;
+  fleet_lead(run->fleet, step->name, &place);
+  return STEP_DONE;
+}

@@ -1,0 +1,16 @@
+/* trespass: devices publish and subscribe outside private/ID/#. Nothing may come through, in either direction. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdlib.h>
+
+#include "run/state.h"
+
+enum step_outcome step_trespass(struct run *run, const struct scenario_step *step)
+{
+  size_t count, n = fleet_size(run->fleet);
+  uint32_t *devices = targets_of(run, TARGETS_ONLINE, &step->who, &count);
+  if (devices == NULL) return STEP_ABORTED;
+  for (size_t i = 0; n > 1 && i < count; i++) fleet_trespass(run->fleet, devices[i], run->ids[(devices[i] + 1) % n]);
+  free(devices);
+  /* time for what should not happen: a trespasser would now see its victim's telemetry */
+  return run_pause(run, step->within_ms) ? STEP_DONE : STEP_ABORTED;
+}
