@@ -4,7 +4,6 @@
 # usage: bad_input.sh PATH/TO/fleetsim
 set -u
 fleetsim=$1
-here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 chmod 755 "$work"
 trap 'rm -rf "$work"' EXIT

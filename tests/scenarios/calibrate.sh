@@ -8,31 +8,9 @@ profiles=$(cd "$(dirname "$0")/../../bench/m4/profiles" && pwd)
 emulator=$(dirname "$fleetsim")/fleetsim-m4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
+. "$(dirname "$0")/lib/cases.sh"
 unset FLEETSIM_M4
 export FLEETSIM_TIMING_PROFILES="$profiles"
-
-# expect NAME EXIT_CODE PATTERN COMMAND...: the pattern is sought in what the command prints
-expect() {
-  name=$1 want=$2 pattern=$3
-  shift 3
-  timeout 200 "$@" >"$work/said" 2>&1 </dev/null
-  got=$?
-  if [ "$got" -ne "$want" ]; then
-    complain "exit code $got, wanted $want"
-  elif ! tr -s '\n ' '  ' <"$work/said" | grep -qE -- "$pattern"; then
-    complain "no sentence matches '$pattern'"
-  else
-    echo "ok   $name"
-    passed=$((passed + 1))
-  fi
-}
-
-complain() {
-  echo "FAIL $name: $1"
-  sed 's/^/     | /' "$work/said" | tail -n 30
-  failed=$((failed + 1))
-}
 
 known='hardware-accelerated, mbedtls-3.6.6-Os, mbedtls-3.6.7-O2, mbedtls-3.6.7-Os-p256m, mbedtls-3.6.7-Os-small, mbedtls-3.6.7-Os'
 band='[0-9.]+ \([0-9.]+-[0-9.]+\)'
@@ -106,5 +84,4 @@ PY
 else
   echo "left out: no arm-none-eabi-gcc or no fleetsim-m4: fresh calibrations"
 fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+end_of_cases

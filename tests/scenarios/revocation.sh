@@ -13,29 +13,7 @@ broker=$work/broker
 mkdir "$broker"
 trap 'end_broker; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-passed=0
-failed=0
-
-# expect NAME EXIT_CODE PATTERN COMMAND...: the pattern is sought in what the command prints
-expect() {
-  name=$1 want=$2 pattern=$3
-  shift 3
-  "$@" >"$work/said" 2>&1 </dev/null
-  got=$?
-  if [ "$got" -eq "$want" ] && tr -s '\n ' '  ' <"$work/said" | grep -qE -- "$pattern"; then
-    echo "ok   $name"
-    passed=$((passed + 1))
-    return
-  fi
-  echo "FAIL $name: exit code $got, wanted $want with '$pattern'"
-  sed 's/^/     | /' "$work/said" | tail -n 30
-  failed=$((failed + 1))
-}
-
-scenario() { # NAME, then YAML on standard input; prints the path
-  cat >"$work/$1.yaml"
-  echo "$work/$1.yaml"
-}
+. "$(dirname "$0")/lib/cases.sh"
 
 run() { # NAME SCENARIO options...: on the fleet folder
   run_name=$1 run_scenario=$2
@@ -191,5 +169,4 @@ if grep -rqE 'PRIVATE KEY' "$work"/*/results.json "$work"/*/events.ndjson "$work
   echo "FAIL a private key is in the results or logs"
   failed=$((failed + 1))
 fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+end_of_cases

@@ -13,8 +13,8 @@ fleet=$work/fleet
 mkdir "$broker"
 trap 'end_broker; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-passed=0
-failed=0
+. "$(dirname "$0")/lib/cases.sh"
+more_of_the_failure() { tail -n 5 "$broker/log" 2>&1 | sed 's/^/     broker | /'; }
 
 # The staging broker ------------------------------------------------------------------------------------------------------
 listener() { # PORT STEM
@@ -108,35 +108,7 @@ broker:
 YAML
 }
 
-scenario() { # NAME, then YAML on standard input; prints the path
-  cat >"$work/$1.yaml"
-  echo "$work/$1.yaml"
-}
-
 # Cases -------------------------------------------------------------------------------------------------------------------
-# expect NAME EXIT_CODE PATTERN COMMAND...: the pattern is sought in what the command prints
-expect() {
-  name=$1 want=$2 pattern=$3
-  shift 3
-  "$@" >"$work/said" 2>&1 </dev/null
-  got=$?
-  if [ "$got" -ne "$want" ]; then
-    complain "exit code $got, wanted $want"
-  elif ! tr -s '\n ' '  ' <"$work/said" | grep -qE -- "$pattern"; then
-    complain "no sentence matches '$pattern'"
-  else
-    echo "ok   $name"
-    passed=$((passed + 1))
-  fi
-}
-
-complain() {
-  echo "FAIL $name: $1"
-  sed 's/^/     | /' "$work/said" | tail -n 30
-  tail -n 5 "$broker/log" 2>&1 | sed 's/^/     broker | /'
-  failed=$((failed + 1))
-}
-
 # holds RUN PATTERN: what the latest case must have written into results.json
 holds() {
   tr -s '\n ' '  ' <"$work/$1/results.json" | grep -qE -- "$2" && return
@@ -376,5 +348,4 @@ expect "a broker that dies" 1 "FAIL.*connect.tcp.refused.*devices.lost == 0: obs
 if grep -rqE 'PRIVATE KEY' "$work"/*/results.json "$work"/*/events.ndjson "$work"/*/junit.xml "$work"/*/broker/hooks.log; then
   name="no key is told" complain "a private key is in the results or logs"
 fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+end_of_cases
