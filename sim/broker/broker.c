@@ -253,9 +253,11 @@ void broker_close(struct broker *broker, void (*closed)(void *ctx), void *ctx)
     task->cancel(task);
   }
   if (!broker->config.remote) mosquitto_close(broker);
-  if (broker->front != NULL) {
+  struct front *front = broker->front;
+  broker->front = NULL; /* mosquitto may end later than its gate: nobody is told then */
+  if (front != NULL) {
     broker->held++;
-    front_close(broker->front, on_front_closed, broker);
+    front_close(front, on_front_closed, broker);
   }
   broker->closing = true;
   broker->closed = closed;
