@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "fleetsim/failure.h"
+#include "fleetsim/ota.h"
 
 #define DEVICE_NEVER       UINT64_MAX /* a deadline that does not come */
 #define DEVICE_OUT_MIN     4096u      /* least bytes of room in effects.out; two handshake records fit */
@@ -62,6 +63,7 @@ struct device_profile {
   uint32_t connack_timeout_ms;   /* from the end of the handshake to CONNACK */
   uint32_t ack_timeout_ms;       /* SUBACK, PUBACK, PUBREC, PUBCOMP, PINGRESP */
   uint32_t byte_budget;          /* most bytes read from the peer before CONNACK */
+  const struct device_ota_profile *ota; /* firmware updates; NULL: the device takes none and has no image slots */
 };
 
 /* A place to connect to. `host` is the name that the broker's certificate must carry. */
@@ -81,6 +83,11 @@ enum device_note_kind {
   DEVICE_NOTE_MESSAGE,   /* a message that the client itself does not handle */
   DEVICE_NOTE_TRUST,     /* a trust bundle arrived: `code` is a device_update value */
   DEVICE_NOTE_IDENTITY,  /* a certificate arrived: `code` is a device_update value */
+  DEVICE_NOTE_BOOTED, /* from create, with image slots: `version` and `serial` run, `code` is TRIAL, CONFIRMED, or why
+                         the boot loader went back: SELF_TEST, UNCONFIRMED */
+  DEVICE_NOTE_OTA,    /* an update went on or ended: `code` is a device_ota_status, of `serial`, to bring `version` */
+  DEVICE_NOTE_OTA_BYTES, /* `payload_size` bytes of an image arrived; `duplicate`: the device had them already, or has
+                            to ask for them again */
 };
 
 /* Outcome of a trust bundle or certificate update; also its word in the acknowledgement on MQTT. */
@@ -123,14 +130,15 @@ struct device_note {
   uint8_t code;                /* ENDED: CONNACK or DISCONNECT reason; DENIED; TRUST, IDENTITY: device_update */
   uint8_t from, to;            /* STATE: see device_ops.state_name */
   uint32_t tag;                /* ACKED, DENIED: the tag given with PUBLISH or SUBSCRIBE */
-  uint32_t version;            /* TRUST: version of the bundle in force afterwards */
+  uint32_t version;            /* TRUST: version of the bundle in force afterwards; BOOTED, OTA: of an image */
+  uint32_t serial;             /* BOOTED, OTA: of the manifest, 0: none */
   const uint8_t *anchor_id;    /* HANDSHAKE (full): SHA-256 of the DER of the anchor the chain ended at, 32 bytes */
   const char *server;          /* ENDED: the server reference of CONNACK or DISCONNECT, not terminated; NULL: none */
   size_t server_size;
   const char *topic; /* MESSAGE: not terminated */
   size_t topic_size;
   const uint8_t *payload; /* MESSAGE */
-  size_t payload_size;
+  size_t payload_size;    /* MESSAGE, OTA_BYTES */
 };
 
 /* What the body lends the device. Hooks are called only from inside create, step and destroy.
@@ -142,6 +150,13 @@ struct device_host {
   int (*nvm_read)(void *ctx, uint32_t offset, void *out, size_t size);
   int (*nvm_write)(void *ctx, uint32_t offset, const void *data, size_t size);
   void (*observe)(void *ctx, const struct device_note *note); /* may be NULL */
+  /* NOR flash of the image slots, where profile->ota is set: erase sets the sector at `offset` to 0xff, program clears
+   * bits, both within one slot; 0, or a negative number on failure. A power cut may tear either at any byte. */
+  int (*flash_read)(void *ctx, uint8_t slot, uint32_t offset, void *out, size_t size);
+  int (*flash_erase)(void *ctx, uint8_t slot, uint32_t offset);
+  int (*flash_program)(void *ctx, uint8_t slot, uint32_t offset, const void *data, size_t size);
+  /* The new image's test of itself in its trial, once it is online: 0 good. NULL: to be online is enough. */
+  int (*self_test)(void *ctx);
 };
 
 /* Given once at create; copied, what it points to is not and must outlive the device. */
@@ -153,14 +168,16 @@ struct device_config {
 };
 
 enum device_event_kind {
-  DEVICE_START,     /* begin an attempt; ignored unless idle */
-  DEVICE_OPENED,    /* the transport is open */
-  DEVICE_BYTES,     /* bytes arrived */
-  DEVICE_CLOSED,    /* the transport is gone; `cause` is TCP_*, or NONE for an orderly end of the stream */
-  DEVICE_TICK,      /* the time is now_ms; nothing else happened */
-  DEVICE_PUBLISH,   /* the application has a message */
-  DEVICE_SUBSCRIBE, /* the application wants a topic filter */
-  DEVICE_STOP,      /* end the attempt or session in an orderly way (MQTT DISCONNECT, close_notify) */
+  DEVICE_START,       /* begin an attempt; ignored unless idle */
+  DEVICE_OPENED,      /* the transport is open */
+  DEVICE_BYTES,       /* bytes arrived */
+  DEVICE_CLOSED,      /* the transport is gone; `cause` is TCP_*, or NONE for an orderly end of the stream */
+  DEVICE_TICK,        /* the time is now_ms; nothing else happened */
+  DEVICE_PUBLISH,     /* the application has a message */
+  DEVICE_SUBSCRIBE,   /* the application wants a topic filter */
+  DEVICE_STOP,        /* end the attempt or session in an orderly way (MQTT DISCONNECT, close_notify) */
+  DEVICE_FETCHED,     /* bytes of the download under way, in `bytes`; those of one that was aborted are ignored */
+  DEVICE_FETCH_ENDED, /* it is over: `fetched` says how */
 };
 
 struct device_event {
@@ -190,6 +207,9 @@ struct device_event {
     struct {
       uint8_t reason; /* MQTT 5 DISCONNECT reason, 0 normal */
     } stop;
+    struct {
+      enum device_ota_status cause; /* NONE: the file's end was reached; else SERVER_* */
+    } fetched;
   };
 };
 
@@ -201,8 +221,12 @@ struct device_effects {
       deadline_ms; /* wake with TICK at this time; DEVICE_NEVER, or a time already past: as soon as `out` is sent */
   bool connect;    /* open a transport to `endpoint` */
   uint8_t endpoint;
-  bool close;    /* send `out`, then close the transport; no CLOSED event follows */
-  bool accepted; /* PUBLISH, SUBSCRIBE: the device took the message and is now answerable for it */
+  bool close;                       /* send `out`, then close the transport; no CLOSED event follows */
+  bool accepted;                    /* PUBLISH, SUBSCRIBE: the device took the message and is now answerable for it */
+  const struct device_fetch *fetch; /* begin this download, over HTTPS; it ends the one before. Needs no transport */
+  bool fetch_abort;                 /* end the download under way; no FETCH_ENDED follows */
+  bool reboot; /* restart: after `out` and `close`, destroy the device and create it again from what NVM and flash hold
+                */
 };
 
 /* An implementation of a device client. */

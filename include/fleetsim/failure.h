@@ -68,7 +68,8 @@
   X(SESSION_STOPPED,      "session.stopped",                  "the plan ended the session") \
   /* the device itself */ \
   X(DEVICE_NVM,           "device.nvm",                       "the device's non-volatile memory could not be read or written") \
-  X(DEVICE_IDENTITY,      "device.identity",                  "the device's key or certificate in NVM is damaged, missing or does not match")
+  X(DEVICE_IDENTITY,      "device.identity",                  "the device's key or certificate in NVM is damaged, missing or does not match") \
+  X(DEVICE_IMAGE,         "device.image",                     "neither image slot holds an image that may be started: the device is bricked")
 /* clang-format on */
 
 enum device_failure {

@@ -219,7 +219,7 @@ static void stop(struct device_client *client, const struct device_event *event)
 }
 
 /* clang-format off */
-#define EVENTS (DEVICE_STOP + 1)
+#define EVENTS (DEVICE_FETCH_ENDED + 1)
 static void (*const table[DEVICE_CLIENT_STATES_COUNT][EVENTS])(struct device_client *, const struct device_event *) = {
   [DEVICE_CLIENT_IDLE]        = {[DEVICE_START] = start, [DEVICE_PUBLISH] = publish},
   [DEVICE_CLIENT_OPENING]     = {[DEVICE_OPENED] = opened, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,

@@ -1,4 +1,6 @@
-/* The stable words: failures, update outcomes, a device's id. */
+/* The stable words: failures, outcomes of updates, a device's id, an image's version. */
+#include <string.h>
+
 #include "fleetsim/device.h"
 
 static const char *const failure_names[] = {
@@ -16,6 +18,18 @@ static const char *const failure_sentences[] = {
 static const char *const update_names[] = {
 #define X(symbol, name, sentence) name,
     DEVICE_UPDATES(X)
+#undef X
+};
+
+static const char *const ota_names[] = {
+#define X(symbol, name, sentence) name,
+    DEVICE_OTA_STATUSES(X)
+#undef X
+};
+
+static const char *const ota_sentences[] = {
+#define X(symbol, name, sentence) sentence,
+    DEVICE_OTA_STATUSES(X)
 #undef X
 };
 
@@ -38,4 +52,41 @@ void device_id_text(uint32_t id, char out[DEVICE_ID_TEXT])
 {
   for (unsigned i = 0; i < 8; i++) out[i] = "0123456789abcdef"[(id >> (28 - 4 * i)) & 0xf];
   out[8] = 0;
+}
+
+const char *device_ota_status_name(enum device_ota_status status)
+{
+  return (unsigned) status < DEVICE_OTA_STATUS_COUNT ? ota_names[status] : "unknown";
+}
+
+const char *device_ota_status_sentence(enum device_ota_status status)
+{
+  return (unsigned) status < DEVICE_OTA_STATUS_COUNT ? ota_sentences[status] : "unknown";
+}
+
+int device_ota_status_find(const char *name, size_t size)
+{
+  for (int i = 0; i < DEVICE_OTA_STATUS_COUNT; i++)
+    if (strlen(ota_names[i]) == size && memcmp(ota_names[i], name, size) == 0) return i;
+  return -1;
+}
+
+static char *put_number(char *at, uint32_t number)
+{
+  char digits[5];
+  size_t count = 0;
+  do digits[count++] = (char) ('0' + number % 10);
+  while ((number /= 10) != 0);
+  while (count > 0) *at++ = digits[--count];
+  return at;
+}
+
+void device_version_text(uint32_t version, char out[DEVICE_VERSION_TEXT])
+{
+  char *at = put_number(out, version >> 24);
+  *at++ = '.';
+  at = put_number(at, version >> 16 & 0xff);
+  *at++ = '.';
+  at = put_number(at, version & 0xffff);
+  *at = '\0';
 }

@@ -203,6 +203,9 @@ void member_observe(void *ctx, const struct device_note *note)
     break;
   case DEVICE_NOTE_IDENTITY: on_update(m, note, "certificate", METRIC_CERT_COMMITTED, METRIC_CERT_REFUSED); break;
   case DEVICE_NOTE_MESSAGE: on_message(m, note); break;
+  case DEVICE_NOTE_BOOTED:
+  case DEVICE_NOTE_OTA:
+  case DEVICE_NOTE_OTA_BYTES:
   case DEVICE_NOTE_STATE:
   case DEVICE_NOTE_READY: break;
   }

@@ -1,0 +1,57 @@
+/* The stable words: each value has one, no two are the same, and a word finds its value again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fleetsim/device.h"
+
+static void every_update_status_is_found_by_its_word(void **state)
+{
+  (void) state;
+  for (int i = 0; i < DEVICE_OTA_STATUS_COUNT; i++) {
+    const char *name = device_ota_status_name((enum device_ota_status) i);
+    assert_int_equal(device_ota_status_find(name, strlen(name)), i);
+    assert_true(strlen(device_ota_status_sentence((enum device_ota_status) i)) > 10);
+  }
+  assert_int_equal(device_ota_status_find("confirmed", 7), -1);
+  assert_int_equal(device_ota_status_find("", 0), -1);
+  assert_string_equal(device_ota_status_name(DEVICE_OTA_STATUS_COUNT), "unknown");
+}
+
+static void an_update_goes_on_or_has_ended_in_one_way(void **state)
+{
+  (void) state;
+  for (int i = 0; i < DEVICE_OTA_STATUS_COUNT; i++) {
+    enum device_ota_status s = (enum device_ota_status) i;
+    int ways = device_ota_is_under_way(s) + device_ota_is_refusal(s) + device_ota_is_rolled_back(s);
+    int well = s == DEVICE_OTA_NONE || s == DEVICE_OTA_CONFIRMED || s == DEVICE_OTA_SAME || s == DEVICE_OTA_CANCELLED;
+    assert_int_equal(ways + well, 1);
+  }
+}
+
+static void a_version_is_written_in_three_numbers(void **state)
+{
+  (void) state;
+  char text[DEVICE_VERSION_TEXT];
+  device_version_text(DEVICE_VERSION(1, 2, 0), text);
+  assert_string_equal(text, "1.2.0");
+  device_version_text(UINT32_MAX, text);
+  assert_string_equal(text, "255.255.65535");
+  device_version_text(0, text);
+  assert_string_equal(text, "0.0.0");
+  assert_true(DEVICE_VERSION(1, 10, 0) > DEVICE_VERSION(1, 9, 65535));
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_update_status_is_found_by_its_word),
+      cmocka_unit_test(an_update_goes_on_or_has_ended_in_one_way),
+      cmocka_unit_test(a_version_is_written_in_three_numbers),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
