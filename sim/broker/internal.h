@@ -10,9 +10,9 @@
 #define FLEETSIM_BROKER_INTERNAL_H
 
 #include "broker/broker.h"
-#include "broker/curl_uv.h"
 #include "broker/dial.h"
 #include "broker/front.h"
+#include "net/curl_uv.h"
 
 struct task {
   struct task *next;

@@ -1,5 +1,5 @@
 #define _POSIX_C_SOURCE 200809L
-#include "broker/curl_uv.h"
+#include "net/curl_uv.h"
 
 #include <assert.h>
 #include <stdlib.h>
