@@ -8,7 +8,7 @@
 
 #define LEAF_YEARS 1
 
-static X509 *broker_leaf(const struct pki_chain *chain, const struct pki_authority *issuer, EVP_PKEY *key,
+static X509 *server_leaf(const struct pki_chain *chain, const struct pki_authority *issuer, EVP_PKEY *key,
                          struct error *error)
 {
   int64_t now = pki_now();
@@ -44,7 +44,7 @@ static int check_host(const char *host, struct error *error)
 {
   size_t plain = host == NULL ? 0 : strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:*");
   if (plain > 0 && plain <= 253 && host[plain] == '\0') return 0;
-  return error_set(error, EXIT_CODE_USAGE, "'%.80s' cannot be a broker's name: use a host name or an IP address",
+  return error_set(error, EXIT_CODE_USAGE, "'%.80s' cannot be a server's name: use a host name or an IP address",
                    host == NULL ? "" : host);
 }
 
@@ -65,18 +65,24 @@ static int note(struct pki *pki, const char *root, const X509 *leaf, struct erro
                                  (size_t) ASN1_STRING_length(serial), error);
 }
 
+static int check_hosts(const struct pki_chain *chain, struct error *error)
+{
+  if (check_host(chain->host, error) != 0) return -1;
+  for (size_t i = 0; chain->also[i] != NULL; i++)
+    if (check_host(chain->also[i], error) != 0) return -1;
+  return 0;
+}
+
 int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain, const char *certificate_path,
                            const char *key_path, uint8_t fingerprint[32], struct error *error)
 {
   const struct pki_hierarchy *issuer = pki_find_issuer(pki, chain->root, error);
-  if (issuer == NULL || check_host(chain->host, error) != 0) return -1;
-  for (size_t i = 0; chain->also[i] != NULL; i++)
-    if (check_host(chain->also[i], error) != 0) return -1;
+  if (issuer == NULL || check_hosts(chain, error) != 0) return -1;
   X509 *cross = NULL, *leaf = NULL;
   if (chain->cross[0] != '\0' && (cross = cross_certificate(pki, chain, error)) == NULL) return -1;
 
   EVP_PKEY *key = pki_key_generate(error);
-  if (key != NULL) leaf = broker_leaf(chain, &issuer->brokers, key, error);
+  if (key != NULL) leaf = server_leaf(chain, &issuer->brokers, key, error);
   int result = leaf == NULL ? -1 : pki_key_replace(key_path, key, error);
   if (result == 0)
     result = write_chain(leaf, chain->omit_intermediate ? NULL : issuer->brokers.certificate, cross, certificate_path,
@@ -86,6 +92,26 @@ int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain, const
   EVP_PKEY_free(key);
   X509_free(leaf);
   X509_free(cross);
+  return result;
+}
+
+int pki_write_update_chain(struct pki *pki, const struct pki_chain *chain, const char *certificate_path,
+                           const char *key_path, char ca_path[FILES_PATH_MAX], struct error *error)
+{
+  if (check_hosts(chain, error) != 0 || files_join(ca_path, pki->folder, "ca/update-ca.crt", error) != 0) return -1;
+  if (pki->update_ca.certificate == NULL && pki_update_ca_make(pki->folder, &pki->update_ca, error) != 0) return -1;
+  if (pki->update_ca.key == NULL)
+    return error_set(
+        error, EXIT_CODE_SETUP,
+        "ca/update-ca.key is missing in %s: restore it from a copy, or remove ca/update-ca.crt as well and "
+        "a new update CA is made",
+        pki->folder);
+  EVP_PKEY *key = pki_key_generate(error);
+  X509 *leaf = key == NULL ? NULL : server_leaf(chain, &pki->update_ca, key, error);
+  int result = leaf == NULL ? -1 : pki_key_replace(key_path, key, error);
+  if (result == 0) result = pki_cert_write(certificate_path, &leaf, 1, error);
+  EVP_PKEY_free(key);
+  X509_free(leaf);
   return result;
 }
 

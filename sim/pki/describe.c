@@ -150,6 +150,7 @@ int pki_each_authority(const struct pki *pki, void (*each)(void *ctx, const stru
   struct listing listing = {each, ctx};
   for (size_t i = 0; i < pki->roots.count; i++) list_root(&listing, pki->roots.name[i], &pki->hierarchy[i]);
   list(&listing, &pki->back_office, "ca/back-office.crt");
+  list(&listing, &pki->update_ca, "ca/update-ca.crt");
   for (size_t s = 0; s < pki->roots.count; s++)
     for (size_t i = 0; i < pki->roots.count; i++)
       for (int expired = 0; expired < 2 && s != i; expired++)

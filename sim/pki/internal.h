@@ -25,6 +25,7 @@ struct pki {
   struct pki_roots roots;
   struct pki_hierarchy hierarchy[PKI_ROOTS_MAX]; /* as roots.name */
   struct pki_authority back_office;              /* issues the operator's certificate; its key stays on disk */
+  struct pki_authority update_ca;                /* issues the update server's; none in a folder of an older fleetsim */
   EVP_PKEY *update_key;
   uint8_t update_point[PKI_KEY_POINT];
   struct pki_registry *registry;
@@ -48,9 +49,15 @@ int pki_cross_path(const struct pki *pki, const char *subject, const char *issue
                    char out[FILES_PATH_MAX], struct error *error);
 int pki_cross_make_expired(const struct pki *pki, const char *subject, const char *issuer, struct error *error);
 
-/* office.c: the identities of the back office itself. */
+/* A self-signed CA: ca/NAME.crt and .key. */
+int pki_authority_make(const char *folder, const char *name, const char *subject, int years, struct pki_authority *out,
+                       struct error *error);
+void pki_authority_release(struct pki_authority *authority);
+
+/* office.c: the identities of the back office itself, and the update server's CA. */
 int pki_office_make(const char *folder, const struct pki_roots *roots, struct error *error);
 int pki_office_load(struct pki *pki, struct error *error);
+int pki_update_ca_make(const char *folder, struct pki_authority *out, struct error *error);
 
 /* devices.c */
 int pki_devices_load(struct pki *pki, struct error *error);

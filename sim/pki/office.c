@@ -3,23 +3,8 @@
 #include <stdio.h>
 
 #define OFFICE_YEARS   20
+#define UPDATE_YEARS   20
 #define OPERATOR_YEARS 10
-
-static int make_office(const char *folder, struct pki_authority *office, struct error *error)
-{
-  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
-  if (files_join(certificate, folder, "ca/back-office.crt", error) != 0 ||
-      files_join(key, folder, "ca/back-office.key", error) != 0 || (office->key = pki_key_generate(error)) == NULL)
-    return -1;
-  struct pki_cert_spec spec = {.kind = PKI_CERT_CA,
-                               .subject = "fleetsim back office",
-                               .key = office->key,
-                               .not_before = pki_now() - PKI_DAY_S,
-                               .not_after = pki_now() + OFFICE_YEARS * PKI_YEAR_S};
-  if ((office->certificate = pki_cert_mint(&spec, error)) == NULL) return -1;
-  if (pki_key_write_new(key, office->key, error) != 0) return -1;
-  return pki_cert_write(certificate, &office->certificate, 1, error);
-}
 
 static int make_operator(const char *folder, const struct pki_authority *office, struct error *error)
 {
@@ -72,15 +57,21 @@ static int make_update_key(const char *folder, struct error *error)
   return result;
 }
 
+int pki_update_ca_make(const char *folder, struct pki_authority *out, struct error *error)
+{
+  return pki_authority_make(folder, "update-ca", "fleetsim update CA", UPDATE_YEARS, out, error);
+}
+
 int pki_office_make(const char *folder, const struct pki_roots *roots, struct error *error)
 {
-  struct pki_authority office = {0};
-  int result = make_office(folder, &office, error);
+  struct pki_authority office = {0}, updates = {0};
+  int result = pki_authority_make(folder, "back-office", "fleetsim back office", OFFICE_YEARS, &office, error);
   if (result == 0) result = make_operator(folder, &office, error);
   if (result == 0) result = write_operator_ca(folder, roots, error);
   if (result == 0) result = make_update_key(folder, error);
-  X509_free(office.certificate);
-  EVP_PKEY_free(office.key);
+  if (result == 0) result = pki_update_ca_make(folder, &updates, error);
+  pki_authority_release(&office);
+  pki_authority_release(&updates);
   return result;
 }
 

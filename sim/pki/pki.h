@@ -7,6 +7,7 @@
  *     ca/SUBJECT-by-ISSUER.crt                 cross-certificates, every ordered pair of roots
  *     ca/SUBJECT-by-ISSUER-expired.crt         the same, expired: made on demand
  *     ca/back-office.crt/.key                  issues the operator's certificate: no rotation of roots locks it out
+ *     ca/update-ca.crt/.key                    issues the update server's certificate, and nothing that a broker shows
  *     update.key, update.pub                   signs trust bundles and nothing else
  *     operator.crt, operator.key, operator-ca.crt   the back office's client identity, and all roots in one file
  *     registry.db                              SQLite: devices, their CSRs, every certificate issued
@@ -22,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "fleetsim/device.h"
 
 #define PKI_ROOTS_MAX 8
@@ -144,7 +146,7 @@ int pki_device_certificates(struct pki *pki, size_t index, void (*each)(void *ct
 int pki_device_look(struct pki *pki, size_t index, struct pki_device_state *out, struct error *error);
 int pki_certificate_count(struct pki *pki, size_t *count, struct error *error);
 
-/* Roots, intermediates, back office and cross-certificates. */
+/* Roots, intermediates, back office, update CA and cross-certificates. */
 int pki_each_authority(const struct pki *pki, void (*each)(void *ctx, const struct pki_authority_info *info), void *ctx,
                        struct error *error);
 
@@ -177,6 +179,13 @@ void pki_set_factory_lists(struct pki *pki, enum pki_lists lists);
  * leaf's DER, so that the caller can prove that the broker serves it. */
 int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain, const char *certificate_path,
                            const char *key_path, uint8_t fingerprint[32], struct error *error);
+
+/* The same for the update server: a leaf (EKU serverAuth) that the update CA issued, for `host` and `also` of `chain`,
+ * of which only `leaf_expired` counts besides. No root of the fleet leads to it, and it to none: what breaks one
+ * channel leaves the other. `ca_path` receives the absolute or relative path of the update CA's certificate, by which
+ * devices judge the server. In a folder that was made before there was an update CA it is made now. */
+int pki_write_update_chain(struct pki *pki, const struct pki_chain *chain, const char *certificate_path,
+                           const char *key_path, char ca_path[FILES_PATH_MAX], struct error *error);
 
 /* Writes the CA file by which a broker verifies devices (and the operator): the roots, and the operator's issuer. */
 int pki_write_client_ca(struct pki *pki, const struct pki_roots *roots, const char *path, struct error *error);

@@ -12,7 +12,7 @@
 static bool is_reserved(const char *name)
 {
   size_t size = strlen(name);
-  const char *const endings[] = {"-brokers", "-devices", "-expired", "back-office"};
+  const char *const endings[] = {"-brokers", "-devices", "-expired", "back-office", "update-ca"};
   for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
     size_t n = strlen(endings[i]);
     if (size >= n && strcmp(name + size - n, endings[i]) == 0) return true;
@@ -60,7 +60,7 @@ int pki_cross_path(const struct pki *pki, const char *subject, const char *issue
   return ca_path(out, pki->folder, name, ".crt", error);
 }
 
-static void release(struct pki_authority *authority)
+void pki_authority_release(struct pki_authority *authority)
 {
   X509_free(authority->certificate);
   EVP_PKEY_free(authority->key);
@@ -93,6 +93,13 @@ static int make_authority(const char *folder, const struct plan *plan, struct pk
   if ((out->certificate = pki_cert_mint(&spec, error)) == NULL) return -1;
   if (pki_key_write_new(key, out->key, error) != 0) return -1;
   return pki_cert_write(certificate, &out->certificate, 1, error);
+}
+
+int pki_authority_make(const char *folder, const char *name, const char *subject, int years, struct pki_authority *out,
+                       struct error *error)
+{
+  struct plan plan = {name, "", subject, PKI_CERT_CA, NULL, years};
+  return make_authority(folder, &plan, out, error);
 }
 
 static int make_hierarchy(const char *folder, const char *root, struct pki_hierarchy *out, struct error *error)
@@ -148,9 +155,9 @@ static int make_crosses(const char *folder, const struct pki_roots *roots, const
 
 static void unload(struct pki_hierarchy *hierarchy)
 {
-  release(&hierarchy->root);
-  release(&hierarchy->brokers);
-  release(&hierarchy->devices);
+  pki_authority_release(&hierarchy->root);
+  pki_authority_release(&hierarchy->brokers);
+  pki_authority_release(&hierarchy->devices);
 }
 
 int pki_roots_make(const char *folder, const struct pki_roots *roots, struct error *error)
@@ -221,7 +228,11 @@ static int load_authority(const char *folder, const char *root, const char *endi
 
 int pki_roots_load(struct pki *pki, struct error *error)
 {
-  if (load_authority(pki->folder, "back-office", "", &pki->back_office, error) != 0) return -1;
+  char path[FILES_PATH_MAX];
+  if (load_authority(pki->folder, "back-office", "", &pki->back_office, error) != 0 ||
+      ca_path(path, pki->folder, "update-ca", ".crt", error) != 0)
+    return -1;
+  if (exists(path) && load_authority(pki->folder, "update-ca", "", &pki->update_ca, error) != 0) return -1;
   for (size_t i = 0; i < pki->roots.count; i++) {
     struct pki_hierarchy *hierarchy = &pki->hierarchy[i];
     const char *name = pki->roots.name[i];
@@ -235,7 +246,8 @@ int pki_roots_load(struct pki *pki, struct error *error)
 
 void pki_roots_unload(struct pki *pki)
 {
-  release(&pki->back_office);
+  pki_authority_release(&pki->back_office);
+  pki_authority_release(&pki->update_ca);
   for (size_t i = 0; i < PKI_ROOTS_MAX; i++) unload(&pki->hierarchy[i]);
 }
 

@@ -26,7 +26,8 @@ static void keys_are_0600_in_folders_of_0700_whatever_the_umask(void **state)
   umask(before);
   keys_seen = 0;
   assert_int_equal(nftw(f->folder, check_mode, 8, FTW_PHYS), 0);
-  assert_int_equal(keys_seen, 2 * 3 + 1 + 2 + 2); /* hierarchies, back office, update and operator, two stores */
+  assert_int_equal(keys_seen,
+                   2 * 3 + 2 + 2 + 2); /* hierarchies, back office and update CA, update and operator, two stores */
 }
 
 static void refuse_mode(struct fixture *f, const char *path, mode_t loose, const char *mend)
@@ -149,7 +150,7 @@ static void says_that_a_key_is_of_another_certificate(void **state)
 static void refuses_names_that_are_no_file_names(void **state)
 {
   struct fixture *f = *state;
-  const char *const bad[] = {"", "../A", "a b", "A-brokers", "A-by-B", "back-office", "-A"};
+  const char *const bad[] = {"", "../A", "a b", "A-brokers", "A-by-B", "back-office", "update-ca", "-A"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     struct pki_roots roots = names("A", bad[i], NULL);
     EXPECT_REFUSAL(pki_create(f->folder, &roots, &f->pki, &error), EXIT_CODE_USAGE, "cannot name a root");

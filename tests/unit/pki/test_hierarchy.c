@@ -152,7 +152,51 @@ static void a_host_name_cannot_smuggle_another_name(void **state)
   uint8_t fingerprint[32];
   struct pki_chain chain = {.root = "A", .host = "a,DNS:evil"};
   EXPECT_REFUSAL(pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint, &error),
-                 EXIT_CODE_USAGE, "cannot be a broker's name");
+                 EXIT_CODE_USAGE, "cannot be a server's name");
+}
+
+static const char *update_chain(struct fixture *f, struct pki_chain chain)
+{
+  static char ca[FILES_PATH_MAX];
+  EXPECT_OK(pki_write_update_chain(f->pki, &chain, at(f, "u.crt"), at(f, "u.key"), ca, &error));
+  assert_string_equal(ca, at(f, "ca/update-ca.crt"));
+  return at(f, "u.crt");
+}
+
+static void the_update_server_and_the_brokers_have_no_root_in_common(void **state)
+{
+  struct fixture *f = *state;
+  const char *chain = update_chain(f, (struct pki_chain){.host = "updates.test", .also = {"localhost"}});
+  assert_int_equal(mode_of(at(f, "u.key")), 0600);
+  assert_int_equal(mode_of(at(f, "ca/update-ca.key")), 0600);
+  expect_verdict(verdict_of_files(f, chain, "update-ca", X509_PURPOSE_SSL_SERVER), X509_V_OK);
+  expect_verdict(verdict_of_files(f, chain, "update-ca", X509_PURPOSE_SSL_CLIENT), X509_V_ERR_INVALID_PURPOSE);
+  expect_verdict(verdict_of_files(f, chain, "A", X509_PURPOSE_SSL_SERVER),
+                 X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+  expect_verdict(broker_verdict(f, (struct pki_chain){.root = "A"}, "update-ca"),
+                 X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+  chain = update_chain(f, (struct pki_chain){.host = "updates.test", .leaf_expired = true});
+  expect_verdict(verdict_of_files(f, chain, "update-ca", X509_PURPOSE_SSL_SERVER), X509_V_ERR_CERT_HAS_EXPIRED);
+}
+
+static void a_folder_without_an_update_ca_gets_one_and_keeps_it(void **state)
+{
+  struct fixture *f = *state;
+  uint8_t first[32], second[32];
+  pki_close(f->pki);
+  f->pki = NULL;
+  assert_int_equal(unlink(at(f, "ca/update-ca.crt")), 0);
+  assert_int_equal(unlink(at(f, "ca/update-ca.key")), 0);
+  EXPECT_OK(pki_open(f->folder, &f->pki, &error));
+  for (int turn = 0; turn < 2; turn++) {
+    update_chain(f, (struct pki_chain){.host = "updates.test"});
+    X509 *ca = pki_cert_read(at(f, "ca/update-ca.crt"), &error);
+    assert_int_equal(pki_cert_sha256(ca, turn == 0 ? first : second), 0);
+    X509_free(ca);
+    pki_close(f->pki);
+    EXPECT_OK(pki_open(f->folder, &f->pki, &error));
+  }
+  assert_memory_equal(first, second, 32);
 }
 
 int main(void)
@@ -173,6 +217,8 @@ int main(void)
       cmocka_unit_test(nothing_outlives_its_issuer),
       cmocka_unit_test(a_root_that_does_not_exist_is_named_with_those_that_do),
       cmocka_unit_test(a_host_name_cannot_smuggle_another_name),
+      cmocka_unit_test(the_update_server_and_the_brokers_have_no_root_in_common),
+      cmocka_unit_test(a_folder_without_an_update_ca_gets_one_and_keeps_it),
   };
   return cmocka_run_group_tests(tests, setup_fleet, teardown);
 }
