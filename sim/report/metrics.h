@@ -102,6 +102,24 @@
   X(FAULT_REFUSED,      "fault.refused",             COUNTER,   "attempts that a fault refused: the broker never heard of them") \
   X(FAULT_SWALLOWED,    "fault.swallowed",           COUNTER,   "attempts that went into a black hole: the broker never heard of them") \
   X(FAULT_BYTES_DELAYED,"fault.bytes_delayed",       COUNTER,   "bytes that faults kept back, both ways") \
+  X(OTA_OFFERED,        "ota.offered",               COUNTER,   "devices that a rollout sent a manifest; a device that gets another one counts again") \
+  X(OTA_BYTES,          "ota.bytes",                 COUNTER,   "bytes of images that devices received") \
+  X(OTA_RESENT_BYTES,   "ota.resent_bytes",          COUNTER,   "of these, bytes that the device had already, or has to ask for again") \
+  X(OTA_SERVED_BYTES,   "ota.served_bytes",          COUNTER,   "bytes of images that the back office or the update server sent") \
+  X(OTA_REQUESTS,       "ota.requests",              COUNTER,   "requests for blocks over MQTT, and connections to the update server") \
+  X(OTA_REQUESTS_PEAK,  "ota.requests_peak_per_s",   GAUGE,     "most of these requests in one second") \
+  X(OTA_SERVED_PEAK,    "ota.served_peak_bytes_per_s", GAUGE,   "most bytes of images sent in one second") \
+  X(OTA_REFUSED,        "ota.refused",               COUNTER,   "updates that devices refused, or whose download they gave up") \
+  X(OTA_ROLLED_BACK,    "ota.rolled_back",           COUNTER,   "updates that the boot loader took back: the old image runs again") \
+  X(OTA_UPDATED,        "ota.updated",               COUNTER,   "updates whose image runs and has confirmed itself") \
+  X(OTA_BRICKED,        "ota.bricked",               GAUGE,     "devices that found no image to boot: must be 0") \
+  X(OTA_DISAGREE,       "ota.disagree",              GAUGE,     "devices whose last report is not what they have done: must be 0") \
+  X(OTA_POWER_CUTS,     "ota.power_cuts",            COUNTER,   "power cuts, each in the middle of an operation on flash or non-volatile memory") \
+  X(OTA_FLASH_OPERATIONS, "ota.flash_operations",    COUNTER,   "sectors that devices erased and stretches that they programmed in their image slots") \
+  X(OTA_DOWNLOAD,       "ota.download_ms",           HISTOGRAM, "manifest accepted to image whole and its signature good") \
+  X(OTA_APPLY,          "ota.apply_ms",              HISTOGRAM, "from there to the new image's own confirmation") \
+  X(OTA_DEVICE_VERIFY,  "ota.device_verify_ms",      HISTOGRAM, "modelled: hash and signature of an image on the processor of the timing profile") \
+  X(OTA_DEVICE_FLASH,   "ota.device_flash_ms",       HISTOGRAM, "modelled: time in which an update erased and programmed flash") \
   X(PROCESS_CPU,        "process.cpu_s",             GAUGE,     "CPU seconds of this process, user and system") \
   X(PROCESS_RSS,        "process.rss_bytes",         GAUGE,     "peak resident memory of this process") \
   X(PROCESS_RSS_DEVICE, "process.rss_per_device_bytes", GAUGE,  "growth of resident memory per device")
