@@ -8,23 +8,7 @@
 #include <psa/crypto.h>
 #include <string.h>
 
-static bool signature_is_good(const uint8_t update_key[65], const uint8_t *data, size_t signed_size)
-{
-  uint8_t hash[32];
-  size_t hash_size = 0;
-  if (psa_hash_compute(PSA_ALG_SHA_256, data, signed_size, hash, sizeof hash, &hash_size) != PSA_SUCCESS) return false;
-
-  psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
-  psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(PSA_ECC_FAMILY_SECP_R1));
-  psa_set_key_algorithm(&attributes, PSA_ALG_ECDSA(PSA_ALG_SHA_256));
-  psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_VERIFY_HASH);
-  psa_key_id_t key = 0;
-  if (psa_import_key(&attributes, update_key, 65, &key) != PSA_SUCCESS) return false;
-  psa_status_t status = psa_verify_hash(key, PSA_ALG_ECDSA(PSA_ALG_SHA_256), hash, hash_size, data + signed_size,
-                                        DEVICE_TRUST_SIGNATURE_SIZE);
-  psa_destroy_key(key);
-  return status == PSA_SUCCESS;
-}
+#include "signature.h"
 
 /* Whether the device could end a chain at it: parses to its last byte, is a CA and may sign certificates. */
 static bool anchor_is_usable(const uint8_t *der, size_t size)
@@ -99,7 +83,8 @@ static enum device_update vet(const uint8_t update_key[65], enum device_revocati
                               const struct device_trust_bundle *bundle, const uint8_t *data)
 {
   bool by_anchor = false;
-  if (!signature_is_good(update_key, data, bundle->signed_size)) return DEVICE_UPDATE_BAD_SIGNATURE;
+  if (!device_signature_is_of(update_key, data, bundle->signed_size, data + bundle->signed_size))
+    return DEVICE_UPDATE_BAD_SIGNATURE;
   if (distinct_anchors(bundle) < DEVICE_TRUST_ANCHORS_MIN) return DEVICE_UPDATE_TOO_FEW_ANCHORS;
   for (uint8_t i = 0; i < bundle->anchor_count; i++)
     if (!anchor_is_usable(bundle->anchor[i].der, bundle->anchor[i].size)) return DEVICE_UPDATE_BAD_ANCHOR;
