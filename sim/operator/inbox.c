@@ -8,7 +8,7 @@
 #include "fleetsim/device.h"
 #include "operator/internal.h"
 
-enum { TELEMETRY_HEADER = 16, PREFIX = 8, ID_DIGITS = 8 };
+enum { TELEMETRY_HEADER = 16, PREFIX = 8, ID_DIGITS = 8, STATUS_MAX = 256, NUMBER_DIGITS = 5 };
 
 static bool grow(struct operator* op)
 {
@@ -113,6 +113,46 @@ static bool parse_ack(struct operator_event *event, const void *payload, size_t 
   return code < DEVICE_UPDATE_COUNT && version >= 0 && version <= UINT32_MAX;
 }
 
+/* A decimal number of at most five digits, `limit` at most; then `end`. */
+static bool take_number(const char **text, char end, uint32_t limit, uint32_t *out)
+{
+  size_t digits = strspn(*text, "0123456789");
+  if (digits == 0 || digits > NUMBER_DIGITS || (*text)[digits] != end) return false;
+  *out = (uint32_t) strtoul(*text, NULL, 10);
+  *text += digits + (end != '\0');
+  return *out <= limit;
+}
+
+/* "1.2.0", as device_version_text writes it. */
+static bool parse_version(const json_t *value, uint32_t *out)
+{
+  const char *text = json_string_value(value);
+  uint32_t major, minor, revision;
+  if (text == NULL || !take_number(&text, '.', UINT8_MAX, &major) || !take_number(&text, '.', UINT8_MAX, &minor) ||
+      !take_number(&text, '\0', UINT16_MAX, &revision))
+    return false;
+  *out = DEVICE_VERSION(major, minor, revision);
+  return true;
+}
+
+static bool parse_ota_status(struct operator_event *event, const void *payload, size_t size)
+{
+  if (size > STATUS_MAX) return false;
+  json_t *object = json_loadb(payload, size, JSON_REJECT_DUPLICATES, NULL);
+  const char *status = json_string_value(json_object_get(object, "status"));
+  int code = status != NULL ? device_ota_status_find(status, strlen(status)) : -1;
+  const json_t *serial = json_object_get(object, "serial");
+  json_int_t number = json_integer_value(serial);
+  bool good = code >= 0 && json_is_integer(serial) && number >= 0 && number <= UINT32_MAX &&
+              parse_version(json_object_get(object, "version"), &event->version) &&
+              parse_version(json_object_get(object, "running"), &event->running);
+  json_decref(object);
+  event->kind = OPERATOR_OTA_STATUS;
+  event->code = (uint8_t) code;
+  event->serial = (uint32_t) number;
+  return good;
+}
+
 /* Payloads are untrusted: what is not printable ASCII becomes a dot. */
 static void copy_text(char *out, size_t capacity, const char *data, size_t size)
 {
@@ -121,24 +161,34 @@ static void copy_text(char *out, size_t capacity, const char *data, size_t size)
   out[n] = '\0';
 }
 
-/* Held. True: there is an event to collect. */
+/* What can be made of a message of a device of the fleet; false: nothing. */
+static bool parse_message(struct operator_event *event, const char *suffix, const void *payload, size_t size)
+{
+  if (strcmp(suffix, "ota/status") == 0) return parse_ota_status(event, payload, size);
+  bool trust = strcmp(suffix, "trust/ack") == 0, identity = strcmp(suffix, "cert/ack") == 0;
+  if (!trust && !identity) return true;
+  event->kind = trust ? OPERATOR_TRUST_ACK : OPERATOR_IDENTITY_ACK;
+  return parse_ack(event, payload, size);
+}
+
+/* Held. True: there is an event to collect, or a block to send. */
 static bool sort_message(struct operator* op, const char *topic, const void *payload, size_t size, uint64_t now_us)
 {
   const char *suffix;
   struct operator_event event = {.kind = OPERATOR_MESSAGE, .index = parse_topic(op, topic, &suffix)};
-  if (event.index == SIZE_MAX) op->tally.strangers++;
-  if (event.index != SIZE_MAX && strcmp(suffix, "telemetry") == 0) {
+  bool known = event.index != SIZE_MAX;
+  if (known && strcmp(suffix, "telemetry") == 0) {
     take_telemetry(op, event.index, payload, size, now_us);
     return false;
   }
-  bool trust = strcmp(suffix, "trust/ack") == 0, identity = strcmp(suffix, "cert/ack") == 0;
-  if (event.index != SIZE_MAX && (trust || identity)) {
-    event.kind = trust ? OPERATOR_TRUST_ACK : OPERATOR_IDENTITY_ACK;
-    if (!parse_ack(&event, payload, size)) {
-      op->tally.strangers++;
-      return false;
-    }
+  if (known && op->config.ota && strcmp(suffix, "ota/get") == 0) {
+    bool asked = blocks_ask(&op->book, event.index, payload, size);
+    op->tally.strangers += !asked;
+    return asked;
   }
+  bool sense = known && parse_message(&event, suffix, payload, size);
+  op->tally.strangers += !sense;
+  if (known && !sense) return false;
   copy_text(event.topic, sizeof event.topic, topic, strlen(topic));
   copy_text(event.text, sizeof event.text, payload, size);
   inbox_event(op, &event);
@@ -158,6 +208,8 @@ void operator_tally(struct operator* op, struct operator_tally *out)
 {
   pthread_mutex_lock(&op->mutex);
   *out = op->tally;
+  out->block_requests = op->book.requests;
+  out->blocks_dropped = op->book.dropped;
   pthread_mutex_unlock(&op->mutex);
 }
 

@@ -25,6 +25,7 @@ uint64_t ledger_missing(const struct ledger *ledger, uint64_t last);
 struct parcel {
   struct parcel *next, *previous;
   struct flight *flight;
+  uint8_t qos; /* 0: not sent again */
   size_t size;
   char topic[TOPIC_MAX];
   uint8_t data[];
@@ -62,6 +63,7 @@ struct operator
   char tls_error[120];
 
   struct outbox outbox;
+  struct blocks_book book; /* with config.ota */
 
   struct operator_event *events; /* ring */
   size_t event_first, event_count, event_capacity, event_limit;
@@ -81,7 +83,7 @@ void inbox_message(struct operator* op, const char *topic, const void *payload, 
 
 struct parcel *outbox_take(struct operator* op);              /* held; NULL: nothing to send, or the window is full */
 void outbox_landed(struct flight *flight, bool acknowledged); /* not held */
-void outbox_recall(struct operator* op);                      /* held: all that fly wait again */
+void outbox_recall(struct operator* op);                      /* held: all that fly wait again; of QoS 0: are gone */
 void outbox_free(struct operator* op);
 
 /* link.c: paho. None with the mutex held. */

@@ -15,10 +15,16 @@
 
 #include "operator/internal.h"
 
-enum { RETRY_MS = 1000, CONNECT_S = 10, HANG_MS = 15000, STOP_MS = 2000, KEEP_ALIVE_S = 20, FILTERS = 4 };
+enum { RETRY_MS = 1000, CONNECT_S = 10, HANG_MS = 15000, STOP_MS = 2000, KEEP_ALIVE_S = 20 };
+enum { FILTERS = 4, FILTERS_MAX = 6 }; /* the others with config.ota only */
 
-static char *const filters[FILTERS] = {"private/+/telemetry", "private/+/trust/ack", "private/+/cert/ack",
-                                       "private/+/status"};
+static char *const filters[FILTERS_MAX] = {"private/+/telemetry", "private/+/trust/ack",  "private/+/cert/ack",
+                                           "private/+/status",    "private/+/ota/status", "private/+/ota/get"};
+
+static int filter_count(const struct operator* op)
+{
+  return op->config.ota ? FILTERS_MAX : FILTERS;
+}
 
 uint64_t link_now_ms(void)
 {
@@ -75,7 +81,7 @@ static int on_message(void *ctx, char *topic, int topic_size, MQTTAsync_message 
 static void on_subscribed(void *ctx, MQTTAsync_successData *data)
 {
   struct operator* op = ctx;
-  for (int i = 0; data != NULL && i < FILTERS; i++) {
+  for (int i = 0; data != NULL && i < filter_count(op); i++) {
     if (data->alt.qosList[i] <= 2) continue;
     char text[160];
     snprintf(text, sizeof text, "the broker refuses the subscription to %s: let the operator's CN read private/#",
@@ -98,13 +104,13 @@ static void on_subscribe_failed(void *ctx, MQTTAsync_failureData *data)
 static void on_connected(void *ctx, MQTTAsync_successData *data)
 {
   (void) data;
-  static const int qos[FILTERS] = {1, 1, 1, 1};
+  static const int qos[FILTERS_MAX] = {1, 1, 1, 1, 1, 0};
   struct operator* op = ctx;
   MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
   options.onSuccess = on_subscribed;
   options.onFailure = on_subscribe_failed;
   options.context = op;
-  if (MQTTAsync_subscribeMany(op->client, FILTERS, filters, qos, &options) != MQTTASYNC_SUCCESS)
+  if (MQTTAsync_subscribeMany(op->client, filter_count(op), filters, qos, &options) != MQTTASYNC_SUCCESS)
     on_subscribe_failed(op, NULL);
 }
 
@@ -253,7 +259,7 @@ static void leave(struct operator* op)
   disconnect.onFailure = on_not_done;
   disconnect.context = op;
   disconnect.timeout = STOP_MS / 2;
-  await_answer(op, MQTTAsync_unsubscribeMany(op->client, FILTERS, filters, &unsubscribe));
+  await_answer(op, MQTTAsync_unsubscribeMany(op->client, filter_count(op), filters, &unsubscribe));
   await_answer(op, MQTTAsync_disconnect(op->client, &disconnect));
 }
 
@@ -321,7 +327,7 @@ void link_pump(struct operator* op)
     options.onSuccess = on_sent;
     options.onFailure = on_not_sent;
     options.context = flight;
-    if (MQTTAsync_send(op->client, parcel->topic, (int) parcel->size, parcel->data, 1, 0, &options) ==
+    if (MQTTAsync_send(op->client, parcel->topic, (int) parcel->size, parcel->data, parcel->qos, 0, &options) ==
         MQTTASYNC_SUCCESS)
       continue;
     outbox_landed(flight, false);

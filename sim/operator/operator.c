@@ -43,6 +43,7 @@ static void release(struct operator* op)
   outbox_free(op);
   for (size_t i = 0; i < op->config.device_count; i++) free(op->ledgers[i].words);
   free(op->ledgers);
+  blocks_close(&op->book);
   free(op->events);
   pthread_cond_destroy(&op->changed);
   pthread_mutex_destroy(&op->mutex);
@@ -61,9 +62,11 @@ int operator_start(const struct operator_config *config, struct operator** out, 
   }
   op->config = *config;
   op->ledgers = ledgers;
-  op->event_limit = EVENTS_MIN + 2 * config->device_count;
+  op->event_limit = EVENTS_MIN + (config->ota ? 8 : 2) * config->device_count;
   init_locks(op);
-  if (link_open(op, error) != 0) {
+  bool booked = !config->ota || blocks_open(&op->book, config->device_count);
+  if (!booked) error_set(error, EXIT_CODE_INTERNAL, "out of memory");
+  if (!booked || link_open(op, error) != 0) {
     release(op);
     return -1;
   }

@@ -5,6 +5,9 @@
  * Telemetry payload: 8 bytes sequence number from 1, 8 bytes send time in microseconds of the run's clock, both
  * big-endian, then padding.
  *
+ * Firmware updates (fleetsim/ota.h): requests for blocks wait in a book of fixed size (operator/blocks.h) until the
+ * caller answers them, reports of devices are events.
+ *
  * Thread rule: all functions are called from one thread (the loop's). paho's threads only put things into queues and
  * counters under one lock, and call `wake`.
  */
@@ -16,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "operator/blocks.h"
 
 #define OPERATOR_SEQUENCE_MAX 4194304u /* highest sequence number that is told apart, per device */
 #define OPERATOR_OTHERS_MAX   3
@@ -42,8 +46,9 @@ struct operator_config {
   const uint32_t *ids;             /* ascending; outlives the operator */
   uint64_t (*now_us)(void *clock); /* the run's clock; called from any thread */
   void *clock;
-  void (*wake)(void *ctx); /* something to collect; called from any thread */
+  void (*wake)(void *ctx); /* something to collect, or blocks to answer; called from any thread */
   void *ctx;
+  bool ota; /* devices take firmware updates */
 };
 
 /* One thing that happened, handed out by operator_collect. */
@@ -53,13 +58,15 @@ enum operator_event_kind {
   OPERATOR_FAILED,       /* a connection attempt failed; `text` says why; it tries again */
   OPERATOR_TRUST_ACK,    /* device `index`: `version` in force, `code` a device_update */
   OPERATOR_IDENTITY_ACK, /* device `index`: `code` a device_update */
+  OPERATOR_OTA_STATUS,   /* device `index`: `code` a device_ota_status of the update `serial`, which was to bring
+                            `version`; `running` runs */
   OPERATOR_MESSAGE,      /* any other message below private/: `topic`, text payload */
 };
 
 struct operator_event {
   enum operator_event_kind kind;
   size_t index; /* of the device in `ids`; SIZE_MAX when the topic names no device of the fleet */
-  uint32_t version;
+  uint32_t version, serial, running;
   uint8_t code;
   char topic[64];
   char text[160];
@@ -67,15 +74,18 @@ struct operator_event {
 
 /* Telemetry as received, summed over the fleet. */
 struct operator_tally {
-  uint64_t delivered;  /* distinct sequence numbers */
-  uint64_t duplicated; /* received again */
-  uint64_t strangers;  /* messages below private/ of no device of the fleet, or that make no sense */
-  uint64_t beyond;     /* sequence numbers above OPERATOR_SEQUENCE_MAX, which are not told apart */
-  uint64_t dropped;    /* events that were not collected in time and are gone; 0 in a sound run */
+  uint64_t delivered;      /* distinct sequence numbers */
+  uint64_t duplicated;     /* received again */
+  uint64_t strangers;      /* messages below private/ of no device of the fleet, or that make no sense */
+  uint64_t beyond;         /* sequence numbers above OPERATOR_SEQUENCE_MAX, which are not told apart */
+  uint64_t dropped;        /* events that were not collected in time and are gone; 0 in a sound run */
+  uint64_t block_requests; /* for blocks of images */
+  uint64_t blocks_dropped; /* asked for, and given up for a later request of the same device */
 };
 
 /* Connects in the background: MQTT 3.1.1, QoS 1, persistent session, subscribes to private/+/telemetry,
- * private/+/trust/ack, private/+/cert/ack and private/+/status. A connection that is lost or fails is tried again every
+ * private/+/trust/ack, private/+/cert/ack and private/+/status, with config.ota to private/+/ota/status and (QoS 0)
+ * private/+/ota/get. A connection that is lost or fails is tried again every
  * second for as long as the operator lives. */
 int operator_start(const struct operator_config *config, struct operator** out, struct error *error);
 
@@ -96,6 +106,16 @@ int operator_push(struct operator* op, size_t index, const char *suffix, const v
 
 /* Messages pushed and not yet acknowledged by the broker. */
 size_t operator_pending(struct operator* op);
+
+/* Blocks of images. How many may be sent now: few are under way at a time, so that a fleet that asks for everything at
+ * once does not fill this machine's memory. 0: wait for `wake`. */
+size_t operator_block_room(struct operator* op);
+
+/* Takes the next block that a device waits for; false: nobody waits. */
+bool operator_next_block(struct operator* op, struct blocks_want *out);
+
+/* Publishes to private/ID/ota/block with QoS 0: what a broken connection loses is asked for again. */
+int operator_send_block(struct operator* op, size_t index, const void *block, size_t size, struct error *error);
 
 /* Takes the oldest event; false: none is left. */
 bool operator_collect(struct operator* op, struct operator_event *out);

@@ -7,6 +7,8 @@
 #include "fleetsim/device.h"
 #include "operator/internal.h"
 
+enum { BLOCK_ROOM = WINDOW / 2 }; /* blocks on their way at a time: at most 512 KiB of them */
+
 static void append(struct outbox *box, struct parcel *parcel)
 {
   parcel->next = NULL;
@@ -66,12 +68,15 @@ void outbox_landed(struct flight *flight, bool acknowledged)
   struct outbox *box = &op->outbox;
   pthread_mutex_lock(&op->mutex);
   struct parcel *parcel = unload(box, flight);
-  if (parcel != NULL && !acknowledged) prepend(box, parcel);
+  bool gone = parcel != NULL && (acknowledged || parcel->qos == 0);
+  if (parcel != NULL && !gone) prepend(box, parcel);
+  bool hungry = op->book.count > 0 && box->waiting + box->flying == BLOCK_ROOM / 2;
   *(flight->previous != NULL ? &flight->previous->next : &box->flights) = flight->next;
   if (flight->next != NULL) flight->next->previous = flight->previous;
   pthread_mutex_unlock(&op->mutex);
   free(flight);
-  if (parcel != NULL && acknowledged) free(parcel);
+  if (gone) free(parcel);
+  if (hungry) op->config.wake(op->config.ctx);
 }
 
 /* The list of flights has the youngest first, so that prepending each keeps the order. */
@@ -79,7 +84,8 @@ void outbox_recall(struct operator* op)
 {
   for (struct flight *flight = op->outbox.flights; flight != NULL; flight = flight->next) {
     struct parcel *parcel = unload(&op->outbox, flight);
-    if (parcel != NULL) prepend(&op->outbox, parcel);
+    if (parcel != NULL && parcel->qos > 0) prepend(&op->outbox, parcel);
+    if (parcel != NULL && parcel->qos == 0) free(parcel);
   }
 }
 
@@ -93,8 +99,8 @@ void outbox_free(struct operator* op)
   }
 }
 
-int operator_push(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,
-                  struct error *error)
+static int push(struct operator* op, size_t index, const char *suffix, const void *data, size_t size, uint8_t qos,
+                struct error *error)
 {
   assert(index < op->config.device_count);
   char id[DEVICE_ID_TEXT];
@@ -105,6 +111,7 @@ int operator_push(struct operator* op, size_t index, const char *suffix, const v
   assert(n > 0 && n < (int) sizeof parcel->topic);
   (void) n;
   parcel->flight = NULL;
+  parcel->qos = qos;
   parcel->size = size;
   memcpy(parcel->data, data, size);
 
@@ -120,6 +127,34 @@ int operator_push(struct operator* op, size_t index, const char *suffix, const v
   }
   link_pump(op);
   return 0;
+}
+
+int operator_push(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,
+                  struct error *error)
+{
+  return push(op, index, suffix, data, size, 1, error);
+}
+
+int operator_send_block(struct operator* op, size_t index, const void *block, size_t size, struct error *error)
+{
+  return push(op, index, "ota/block", block, size, 0, error);
+}
+
+size_t operator_block_room(struct operator* op)
+{
+  pthread_mutex_lock(&op->mutex);
+  size_t pending = op->outbox.waiting + op->outbox.flying;
+  size_t room = op->state == LINK_UP && pending < BLOCK_ROOM ? BLOCK_ROOM - pending : 0;
+  pthread_mutex_unlock(&op->mutex);
+  return room;
+}
+
+bool operator_next_block(struct operator* op, struct blocks_want *out)
+{
+  pthread_mutex_lock(&op->mutex);
+  bool any = blocks_next(&op->book, out);
+  pthread_mutex_unlock(&op->mutex);
+  return any;
 }
 
 size_t operator_pending(struct operator* op)

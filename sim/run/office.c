@@ -41,6 +41,7 @@ static void on_event(struct run *run, const struct operator_event *event)
   case OPERATOR_FAILED: snprintf(run->operator_said, sizeof run->operator_said, "%s", event->text); break;
   case OPERATOR_TRUST_ACK: on_trust_ack(run, event); break;
   case OPERATOR_IDENTITY_ACK: on_identity_ack(run, event); break;
+  case OPERATOR_OTA_STATUS: break; /* not with config.ota unset */
   case OPERATOR_MESSAGE: on_message(run, event); break;
   }
 }

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "../broker/rig.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -48,6 +49,7 @@ static void start_operator(struct office *office)
                                    .now_us = now_us,
                                    .wake = wake,
                                    .ctx = office,
+                                   .ota = true,
                                    .others = office->others,
                                    .other_count = office->other_count};
   if (operator_start(&config, &office->op, &error) != 0) fail_msg("%s", error.text);
@@ -261,6 +263,157 @@ static void hands_out_acknowledgements(void **state)
   assert_true(atomic_load(&office->wakes) >= 4);
 }
 
+/* Publishes these bytes as device `index`. */
+static void publish_bytes(struct office *office, size_t index, const char *topic, const void *bytes, size_t size)
+{
+  char path[400];
+  snprintf(path, sizeof path, "%s/payload", office->rig->folder);
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  assert_int_equal(fwrite(bytes, 1, size, file), size);
+  fclose(file);
+  assert_int_equal(rig_client(office->rig, "mosquitto_pub", index, "-t %s -f %s", topic, path), 0);
+}
+
+static void hands_out_reports_of_updates(void **state)
+{
+  struct office *office = *state;
+  expect_event(office, OPERATOR_CONNECTED);
+  assert_int_equal(
+      rig_client(office->rig, "mosquitto_pub", 1,
+                 "-t private/00000002/ota/status -m "
+                 "'{\"status\":\"self_test\",\"serial\":3,\"version\":\"1.2.65535\",\"running\":\"1.1.0\"}'"),
+      0);
+  expect_event(office, OPERATOR_OTA_STATUS);
+  assert_int_equal(office->last.index, 1);
+  assert_int_equal(office->last.code, DEVICE_OTA_SELF_TEST);
+  assert_int_equal(office->last.serial, 3);
+  assert_int_equal(office->last.version, DEVICE_VERSION(1, 2, 65535));
+  assert_int_equal(office->last.running, DEVICE_VERSION(1, 1, 0));
+}
+
+static void reports_that_make_no_sense_are_strangers(void **state)
+{
+  static const char *const nonsense[] = {
+      "{\"status\":\"great\",\"serial\":3,\"version\":\"1.2.0\",\"running\":\"1.1.0\"}",
+      "{\"status\":\"trial\",\"serial\":-1,\"version\":\"1.2.0\",\"running\":\"1.1.0\"}",
+      "{\"status\":\"trial\",\"serial\":4294967296,\"version\":\"1.2.0\",\"running\":\"1.1.0\"}",
+      "{\"status\":\"trial\",\"version\":\"1.2.0\",\"running\":\"1.1.0\"}",
+      "{\"status\":\"trial\",\"serial\":3,\"version\":\"256.2.0\",\"running\":\"1.1.0\"}",
+      "{\"status\":\"trial\",\"serial\":3,\"version\":\"1.2.65536\",\"running\":\"1.1.0\"}",
+      "{\"status\":\"trial\",\"serial\":3,\"version\":\"1.2\",\"running\":\"1.1.0\"}",
+      "{\"status\":\"trial\",\"serial\":3,\"version\":\"1.2.0.0\",\"running\":\"1.1.0\"}",
+      "{\"status\":\"trial\",\"serial\":3,\"version\":\"1.2.0\",\"running\":7}",
+      "[\"trial\",3]",
+      "{\"status\":\"trial\"",
+  };
+  enum { CASES = sizeof nonsense / sizeof nonsense[0] };
+  struct office *office = *state;
+  char large[600];
+  memset(large, ' ', sizeof large); /* what follows would be a good one */
+  memcpy(large + 300, nonsense[0], strlen(nonsense[0]));
+  memcpy(large + 311, "trial", 5);
+  expect_event(office, OPERATOR_CONNECTED);
+  for (size_t i = 0; i < CASES; i++)
+    publish_bytes(office, 1, "private/00000002/ota/status", nonsense[i], strlen(nonsense[i]));
+  publish_bytes(office, 1, "private/00000002/ota/status", large, sizeof large);
+  struct operator_tally tally = expect_delivered(office, CASES + 1);
+  assert_int_equal(tally.strangers, CASES + 1);
+  while (operator_collect(office->op, &office->last)) assert_int_not_equal(office->last.kind, OPERATOR_OTA_STATUS);
+}
+
+static void blocks_go_to_the_device_that_asked(void **state)
+{
+  struct office *office = *state;
+  struct blocks_want want = {.number = 0};
+  const uint8_t get[BLOCKS_GET_SIZE] = {0, 0, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0x11}; /* of 5: 256 and 260 */
+  expect_event(office, OPERATOR_CONNECTED);
+  assert_false(operator_next_block(office->op, &want));
+  assert_true(operator_block_room(office->op) > 0);
+  publish_bytes(office, 2, "private/00000003/ota/get", get, sizeof get);
+  publish_bytes(office, 2, "private/00000003/ota/get", get, 11); /* no request: a stranger */
+  expect_delivered(office, 1);
+  struct operator_tally tally;
+  operator_tally(office->op, &tally);
+  assert_int_equal(tally.block_requests, 1);
+  for (uint32_t number = 256; number <= 260; number += 4) {
+    assert_true(operator_next_block(office->op, &want));
+    assert_int_equal(want.index, 2);
+    assert_int_equal(want.serial, 5);
+    assert_int_equal(want.number, number);
+  }
+  assert_false(operator_next_block(office->op, &want));
+}
+
+/* Device 2, which receives one block. */
+struct listener {
+  struct rig *rig;
+  int status;
+  atomic_bool ended;
+};
+
+static void *listen_for_block(void *ctx)
+{
+  struct listener *listener = ctx;
+  listener->status = rig_client(listener->rig, "mosquitto_sub", 2, "-C 1 -F %%x -t private/00000003/ota/block");
+  atomic_store(&listener->ended, true);
+  return NULL;
+}
+
+/* At QoS 0 a block finds its device only while that is there: it is sent until it does. */
+static void a_block_arrives_as_it_was_sent(void **state)
+{
+  struct office *office = *state;
+  struct error error;
+  struct listener listener = {.rig = office->rig};
+  pthread_t thread;
+  expect_event(office, OPERATOR_CONNECTED);
+  assert_int_equal(pthread_create(&thread, NULL, listen_for_block, &listener), 0);
+  while (!atomic_load(&listener.ended)) {
+    uv_run(&office->rig->loop, UV_RUN_NOWAIT);
+    if (operator_block_room(office->op) > 0)
+      assert_int_equal(operator_send_block(office->op, 2, "\0\1\xfe\xff", 4, &error), 0);
+    rig_pause_ms(10);
+  }
+  pthread_join(thread, NULL);
+  assert_int_equal(listener.status, 0);
+  char path[400], text[9] = "";
+  snprintf(path, sizeof path, "%s/client.out", office->rig->folder);
+  FILE *file = fopen(path, "r");
+  assert_non_null(file);
+  assert_int_equal(fread(text, 1, 8, file), 8);
+  fclose(file);
+  assert_string_equal(text, "0001feff");
+  expect_nothing_pending(office);
+}
+
+/* Blocks wait for a broker that is gone no longer than until it is back; what is asked for is bounded throughout. */
+static void few_blocks_are_under_way_at_a_time(void **state)
+{
+  struct office *office = *state;
+  struct outcome stopped = {0}, started = {0};
+  struct error error;
+  uint8_t block[1024] = {0};
+  expect_event(office, OPERATOR_CONNECTED);
+  size_t room = operator_block_room(office->op);
+  assert_in_range(room, 100, 1000);
+  broker_stop(office->rig->broker, rig_on_done, &stopped);
+  rig_succeeds(office->rig, &stopped);
+  expect_event(office, OPERATOR_LOST);
+  assert_int_equal(operator_block_room(office->op), 0);
+  assert_int_equal(operator_push(office->op, 0, "ota/manifest", "m", 1, &error), 0);
+  broker_start(office->rig->broker, rig_on_done, &started);
+  rig_succeeds(office->rig, &started);
+  expect_event(office, OPERATOR_CONNECTED);
+  for (int i = 0; i < 5000;) {
+    if (operator_block_room(office->op) == 0) continue;
+    assert_int_equal(operator_send_block(office->op, 0, block, sizeof block, &error), 0);
+    assert_true(operator_pending(office->op) <= room);
+    i++;
+  }
+  expect_nothing_pending(office);
+}
+
 static void pushes_reach_a_device_that_connects_later(void **state)
 {
   struct office *office = *state;
@@ -387,6 +540,11 @@ int main(void)
       T(a_message_to_anothers_topic_is_not_counted),
       T(nonsense_is_a_stranger),
       T(hands_out_acknowledgements),
+      T(hands_out_reports_of_updates),
+      T(reports_that_make_no_sense_are_strangers),
+      T(blocks_go_to_the_device_that_asked),
+      T(a_block_arrives_as_it_was_sent),
+      T(few_blocks_are_under_way_at_a_time),
       T(pushes_reach_a_device_that_connects_later),
       T(pushes_while_the_broker_is_away_arrive_after_it_is_back),
       T(counts_on_after_a_restart_and_after_a_kill),
