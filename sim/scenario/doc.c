@@ -150,9 +150,9 @@ yaml_node_t *doc_node(const struct doc *doc, int id)
   return yaml_document_get_node((yaml_document_t *) (uintptr_t) &doc->yaml, id);
 }
 
-static yaml_node_t *value_of(const struct doc *doc, const yaml_node_t *mapping, const char *key, size_t size,
-                             yaml_node_t **key_node)
+yaml_node_t *doc_value(const struct doc *doc, const yaml_node_t *mapping, const char *key, yaml_node_t **key_node)
 {
+  size_t size = strlen(key);
   if (mapping->type != YAML_MAPPING_NODE) return NULL;
   for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start; pair < mapping->data.mapping.pairs.top; pair++) {
     yaml_node_t *node = doc_node(doc, pair->key);
@@ -165,9 +165,28 @@ static yaml_node_t *value_of(const struct doc *doc, const yaml_node_t *mapping, 
   return NULL;
 }
 
-yaml_node_t *doc_value(const struct doc *doc, const yaml_node_t *mapping, const char *key, yaml_node_t **key_node)
+static bool begins_with_key(const char *path, const yaml_node_t *key)
 {
-  return value_of(doc, mapping, key, strlen(key), key_node);
+  if (key->type != YAML_SCALAR_NODE) return false;
+  size_t size = key->data.scalar.length;
+  if (strlen(path) < size || memcmp(path, key->data.scalar.value, size) != 0) return false;
+  return path[size] == '\0' || path[size] == '.' || path[size] == '[';
+}
+
+/* The value whose key the path begins with, and what follows; of two such keys the longer one: a key may have a dot. */
+static yaml_node_t *step_down(const struct doc *doc, const yaml_node_t *mapping, const char *path, const char **end)
+{
+  yaml_node_t *found = NULL;
+  size_t longest = 0;
+  if (mapping->type != YAML_MAPPING_NODE) return NULL;
+  for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start; pair < mapping->data.mapping.pairs.top; pair++) {
+    yaml_node_t *key = doc_node(doc, pair->key);
+    if (!begins_with_key(path, key) || (found != NULL && key->data.scalar.length <= longest)) continue;
+    longest = key->data.scalar.length;
+    *end = path + longest;
+    found = doc_node(doc, pair->value);
+  }
+  return found;
 }
 
 static yaml_node_t *entry_of(const struct doc *doc, const yaml_node_t *sequence, const char *digits)
@@ -185,14 +204,13 @@ yaml_node_t *doc_find(const struct doc *doc, const char *path, yaml_node_t **dee
   while (*at != '\0') {
     yaml_node_t *next;
     const char *part = *at == '.' ? at + 1 : at;
-    const char *end;
+    const char *end = part;
     if (*part == '[') {
       end = part + strcspn(part, "]");
       next = *end == ']' ? entry_of(doc, node, part + 1) : NULL;
       end += *end == ']';
     } else {
-      end = part + strcspn(part, ".[");
-      next = value_of(doc, node, part, (size_t) (end - part), NULL);
+      next = step_down(doc, node, part, &end);
     }
     if (next == NULL) {
       if (deepest != NULL) *deepest = node;
