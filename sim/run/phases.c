@@ -45,6 +45,18 @@ static step_function *const step_functions[STEP_KINDS] = {
     [STEP_PROMPT] = step_prompt,
 };
 
+int run_check_steps(const struct scenario *scenario, struct error *error)
+{
+  for (size_t p = 0; p < scenario->phase_count; p++)
+    for (size_t s = 0; s < scenario->phases[p].step_count; s++) {
+      const struct scenario_step *step = &scenario->phases[p].steps[s];
+      if (step_functions[step->kind] != NULL) continue;
+      return error_set(error, EXIT_CODE_USAGE, "%s:%d: this build of fleetsim can check '%s' but not do it",
+                       scenario->file, step->line, scenario_step_name(step->kind));
+    }
+  return 0;
+}
+
 void run_undo_with(struct run *run, const struct scenario_step *inverse)
 {
   if (run->undo_count < sizeof run->undo / sizeof run->undo[0]) run->undo[run->undo_count++] = *inverse;

@@ -114,6 +114,7 @@ bool run_pause(struct run *run, uint64_t ms)
 
 enum exit_code run_scenario(const struct scenario *scenario, const struct run_options *options, struct error *error)
 {
+  if (run_check_steps(scenario, error) != 0) return EXIT_CODE_USAGE;
   struct run *run = calloc(1, sizeof *run);
   if (run == NULL) {
     error_set(error, EXIT_CODE_INTERNAL, "out of memory");

@@ -145,6 +145,9 @@ uint64_t run_timed_out(const struct run *run);
 bool run_is_reachable(const struct run *run, size_t node); /* neither down nor frozen */
 
 /* phases.c */
+
+/* 0, or a USAGE error where the scenario has a step that the grammar knows and this build cannot do. */
+int run_check_steps(const struct scenario *scenario, struct error *error);
 void run_phases(struct run *run);
 
 /* quantities.c: what expressions can name; `ctx` is the run. */

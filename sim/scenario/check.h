@@ -1,7 +1,7 @@
 /* From a file's texts to a checked scenario. The parts are apart by what they look at: check.c the head of the file and
  * the phases, broker_check.c the broker,
- * steps_check.c one step, who_check.c the devices it is for, crl_check.c its CRLs, expr_check.c one expression, story.c
- * the order of it all.
+ * steps_check.c one step, who_check.c the devices it is for, crl_check.c its CRLs, ota_check.c firmware images and
+ * ota_steps_check.c the steps about them, expr_check.c one expression, story.c the order of it all.
  */
 #ifndef FLEETSIM_SCENARIO_CHECK_H
 #define FLEETSIM_SCENARIO_CHECK_H
@@ -47,6 +47,13 @@ int check_fault(const struct take *t, const char *at, const struct raw_args *raw
  */
 int check_crl(const struct take *t, const char *at, const struct raw_args *raw, struct scenario_crl *out);
 int check_reason(const struct take *t, const char *at, const struct raw_args *raw, enum pki_reason *out);
+
+/* ota, and every image that a step publishes. The roots, the brokers and the fleet are known by then. */
+int check_ota(const struct take *t, const struct raw_scenario *raw, struct scenario *out);
+
+/* A step of firmware updates; `out` holds the defaults of all steps. */
+int check_ota_step(const struct take *t, const char *at, const struct raw_args *raw, const struct scenario *scenario,
+                   struct scenario_step *out);
 
 /* `gate`: may wait ("within"), for 60 s unless it says otherwise. */
 int check_expr(const struct take *t, const char *at, const char *text, const struct scenario *scenario, bool gate,

@@ -17,6 +17,27 @@ static bool takes_roots(const char *name)
   return strcmp(name, "trusting") == 0 || strcmp(name, "proven") == 0 || strcmp(name, "identified") == 0;
 }
 
+static bool is_of_ota(const char *name)
+{
+  return strcmp(name, "updated") == 0 || strcmp(name, "touched") == 0 || strcmp(name, "ota") == 0 ||
+         strcmp(name, "reported") == 0;
+}
+
+/* The sentence for an image or status that there is not. */
+static void say_bad_ota(const struct expr *e, const struct scenario *s, char *out, size_t size)
+{
+  bool image = strcmp(e->name, "updated") == 0 || strcmp(e->name, "touched") == 0;
+  if (!s->ota.on)
+    snprintf(out, size, "the devices of this scenario take no firmware updates: add 'ota: {}' to the file");
+  else if (image)
+    snprintf(out, size, "'%s' is no image of this scenario: write '%s(%s)', or publish it with 'ota.publish'",
+             e->argument, e->name, s->ota.images[s->ota.image_count - 1].name);
+  else
+    snprintf(out, size,
+             "'%s' is no status of an update: write '%s(confirmed)', or another of the words in scenarios/README.md",
+             e->argument, e->name);
+}
+
 static int bad_argument(const struct take *t, const char *at, const struct expr *e, const struct scenario *scenario)
 {
   char list[300], sentence[500];
@@ -40,6 +61,8 @@ static int bad_argument(const struct take *t, const char *at, const struct expr 
     snprintf(sentence, sizeof sentence,
              "'%s' is no broker of this scenario: write 'on(%s)', or give broker.nodes names", e->argument,
              scenario->nodes[0].name);
+  else if (is_of_ota(e->name))
+    say_bad_ota(e, scenario, sentence, sizeof sentence);
   else
     snprintf(sentence, sizeof sentence, "'%s' takes no argument: write '%s'", e->name, e->name);
   return fail(t, at, strlen(e->name) + 1, sentence);
@@ -47,7 +70,7 @@ static int bad_argument(const struct take *t, const char *at, const struct expr 
 
 static int check_name(const struct take *t, const char *at, const struct expr *e, const struct scenario *scenario)
 {
-  char sentence[400];
+  char sentence[500];
   int known = scenario_quantity_known(e->name, e->argument, scenario);
   if (known == 0) return 0;
   if (known == SCENARIO_BAD_ARGUMENT) return bad_argument(t, at, e, scenario);
@@ -57,8 +80,8 @@ static int check_name(const struct take *t, const char *at, const struct expr *e
   else
     snprintf(sentence, sizeof sentence,
              "'%s' is no quantity and no metric: write online, awake, shelved, trusting(ROOT), proven(ROOT), "
-             "identified(ROOT), refused(REASON), reconnected, failures(NAME), on(NODE) or a metric such as "
-             "connect.total_ms.p99",
+             "identified(ROOT), refused(REASON), reconnected, failures(NAME), on(NODE), "
+             "updated(IMAGE), touched(IMAGE), ota(STATUS), reported(STATUS) or a metric such as connect.total_ms.p99",
              e->name);
   return fail(t, at, 0, sentence);
 }

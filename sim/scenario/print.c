@@ -2,14 +2,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "scenario/scenario.h"
+#include "scenario/print.h"
 #include "scenario/take.h"
 
 #define BROKER_STEP_MS 70000u /* longest time of a reload, a restart or a hook */
 #define STORM_REST_MS  60000u /* a broker that is killed and started, twice */
 #define ROLLBACK_MS    60000u
 
-static const char *duration(uint64_t ms, char out[32])
+const char *print_duration(uint64_t ms, char out[32])
 {
   if (ms < 1000)
     snprintf(out, 32, "%llu ms", (unsigned long long) ms);
@@ -20,7 +20,7 @@ static const char *duration(uint64_t ms, char out[32])
   return out;
 }
 
-static const char *waves(const struct scenario_waves *w, char *out, size_t size)
+const char *print_waves(const struct scenario_waves *w, char *out, size_t size)
 {
   size_t used = 0;
   out[0] = '\0';
@@ -58,12 +58,20 @@ static uint64_t step_ms(const struct scenario *s, const struct scenario_step *st
   case STEP_FREEZE_NODE:
   case STEP_THAW_NODE:
   case STEP_START_NODE: return BROKER_STEP_MS;
+  case STEP_OTA_ROLLOUT: return print_ota_ms(step);
+  case STEP_CDN:
   case STEP_DRAIN:
   case STEP_SHELF:
   case STEP_KICK:
   case STEP_TRESPASS:
   case STEP_FAULT:
   case STEP_WAIT: return step->within_ms;
+  case STEP_OTA_PUBLISH:
+  case STEP_OTA_PAUSE:
+  case STEP_OTA_RESUME:
+  case STEP_OTA_ABORT:
+  case STEP_POWER_CUT:
+  case STEP_CORRUPT:
   case STEP_TELEMETRY:
   case STEP_REVOKE_BROKER:
   case STEP_COMPROMISE:
@@ -104,11 +112,10 @@ static void print_rollout(const struct scenario_step *step, FILE *out)
     fprintf(out, "issue new device certificates under root %s", step->root);
   else
     fprintf(out, "end every session and connect again%s", step->full_handshake ? " with a full handshake" : "");
-  fprintf(out, ", %s", waves(&step->waves, text, sizeof text));
+  fprintf(out, ", %s", print_waves(&step->waves, text, sizeof text));
 }
 
-/* "5% of the devices", "cohort eu", "5% of cohort eu", "device 0000002a and 2 more". */
-static void name_devices(const struct scenario_who *who, char *out, size_t size)
+void print_who(const struct scenario_who *who, char *out, size_t size)
 {
   char whole[64] = "the devices";
   if (who->cohort[0] != '\0') snprintf(whole, sizeof whole, "cohort %s", who->cohort);
@@ -127,8 +134,8 @@ static void print_policy(const struct scenario_reconnect *policy, FILE *out)
   char text[32];
   fputs(scenario_policy_name(policy->policy), out);
   if (policy->policy == SCENARIO_IMMEDIATE) return;
-  fprintf(out, ", base %s", duration(policy->base_ms, text));
-  if (policy->policy != SCENARIO_FIXED) fprintf(out, ", cap %s", duration(policy->cap_ms, text));
+  fprintf(out, ", base %s", print_duration(policy->base_ms, text));
+  if (policy->policy != SCENARIO_FIXED) fprintf(out, ", cap %s", print_duration(policy->cap_ms, text));
 }
 
 static void print_fault(const struct fault *f, FILE *out)
@@ -137,26 +144,26 @@ static void print_fault(const struct fault *f, FILE *out)
   if (f->reset) fprintf(out, "; reset open connections");
   if (f->refuse) fprintf(out, "; refuse new connections");
   if (f->black_hole) fprintf(out, "; let nothing arrive or leave");
-  if (f->latency_ms > 0) fprintf(out, "; %s each way", duration(f->latency_ms, text));
-  if (f->jitter_ms > 0) fprintf(out, " +-%s", duration(f->jitter_ms, text));
+  if (f->latency_ms > 0) fprintf(out, "; %s each way", print_duration(f->latency_ms, text));
+  if (f->jitter_ms > 0) fprintf(out, " +-%s", print_duration(f->jitter_ms, text));
   if (f->bandwidth_per_s > 0) fprintf(out, "; %llu bytes a second", (unsigned long long) f->bandwidth_per_s);
   if (f->cut_after > 0) fprintf(out, "; cut after %llu bytes", (unsigned long long) f->cut_after);
   if (f->slice > 0) fprintf(out, "; %u byte%s at a time", (unsigned) f->slice, f->slice == 1 ? "" : "s");
-  if (f->slow_close_ms > 0) fprintf(out, "; ends are learnt %s late", duration(f->slow_close_ms, text));
+  if (f->slow_close_ms > 0) fprintf(out, "; ends are learnt %s late", print_duration(f->slow_close_ms, text));
 }
 
 static void print_device_step(const struct scenario_step *step, FILE *out)
 {
   char text[32];
   char who[160];
-  name_devices(&step->who, who, sizeof who);
+  print_who(&step->who, who, sizeof who);
   switch (step->kind) {
   case STEP_CONNECT:
     fprintf(out, "connect %s at %.6g/s (%s)", who, step->rate,
             step->arrival == SCENARIO_POISSON ? "Poisson" : "linear");
     return;
   case STEP_TELEMETRY:
-    fprintf(out, "telemetry every %s, %u bytes, QoS %u", duration(step->telemetry.every_ms, text),
+    fprintf(out, "telemetry every %s, %u bytes, QoS %u", print_duration(step->telemetry.every_ms, text),
             (unsigned) step->telemetry.bytes, (unsigned) step->telemetry.qos);
     return;
   case STEP_REVOKE:
@@ -204,7 +211,7 @@ static void print_crl(const struct scenario_step *step, FILE *out)
   if (crl->file[0] != '\0')
     fprintf(out, "give the broker the CRLs of %s%s", crl->file, crl->unchecked ? ", whatever they hold" : "");
   else
-    fprintf(out, "give the broker CRLs that end%s %s%s", past ? "ed" : " in", duration(ends_ms, text),
+    fprintf(out, "give the broker CRLs that end%s %s%s", past ? "ed" : " in", print_duration(ends_ms, text),
             past ? " ago" : "");
   if (crl->entries > 0) fprintf(out, ", with %u entries of nobody", (unsigned) crl->entries);
   fputs(apply_words(step->apply), out);
@@ -216,7 +223,7 @@ static void print_lead(const struct scenario *s, const struct scenario_name *nam
   char text[32];
   fprintf(out, "the name %s leads %s", name->name, lead->node_count == 0 ? "nowhere" : "to");
   for (size_t i = 0; i < lead->node_count; i++) fprintf(out, "%s %s", i > 0 ? "," : "", s->nodes[lead->nodes[i]].name);
-  if (lead->delay_ms > 0) fprintf(out, ", and takes %s to answer", duration(lead->delay_ms, text));
+  if (lead->delay_ms > 0) fprintf(out, ", and takes %s to answer", print_duration(lead->delay_ms, text));
 }
 
 static void print_node_step(const struct scenario *s, const struct scenario_step *step, FILE *out)
@@ -271,6 +278,14 @@ static void print_step(const struct scenario *s, const struct scenario_step *ste
   case STEP_THAW_NODE:
   case STEP_START_NODE: print_node_step(s, step, out); break;
   case STEP_RESOLVE: print_lead(s, &s->names[step->name], &step->lead, out); break;
+  case STEP_OTA_PUBLISH:
+  case STEP_OTA_ROLLOUT:
+  case STEP_OTA_PAUSE:
+  case STEP_OTA_RESUME:
+  case STEP_OTA_ABORT:
+  case STEP_POWER_CUT:
+  case STEP_CORRUPT:
+  case STEP_CDN: print_ota_step(s, step, out); break;
   case STEP_WAIT: fprintf(out, "wait"); break;
   case STEP_PROMPT: fprintf(out, "wait for a person: \"%s\"", step->say); break;
   default: print_device_step(step, out); break;
@@ -282,7 +297,7 @@ static uint64_t print_phase(const struct scenario *s, size_t number, const struc
   char text[32];
   uint64_t total = phase->has_until ? phase->until.within_ms : 0;
   for (size_t i = 0; i < phase->step_count; i++) total += step_ms(s, &phase->steps[i]);
-  fprintf(out, "\n%2zu. %s (at most %s%s)\n", number, phase->name, duration(total, text),
+  fprintf(out, "\n%2zu. %s (at most %s%s)\n", number, phase->name, print_duration(total, text),
           phase->on_fail == SCENARIO_ROLLBACK   ? "; rolled back on failure"
           : phase->on_fail == SCENARIO_CONTINUE ? "; goes on after a failure"
                                                 : "");
@@ -290,7 +305,7 @@ static uint64_t print_phase(const struct scenario *s, size_t number, const struc
     uint64_t ms = step_ms(s, &phase->steps[i]);
     fprintf(out, "    - ");
     print_step(s, &phase->steps[i], out);
-    if (ms > 0) fprintf(out, " (%s)", duration(ms, text));
+    if (ms > 0) fprintf(out, " (%s)", print_duration(ms, text));
     fputc('\n', out);
   }
   if (phase->has_until) fprintf(out, "    until  %s\n", phase->until.text);
@@ -328,7 +343,7 @@ static void print_head(const struct scenario *s, FILE *out)
     fprintf(out, "           behind a terminator of TLS that reads CRLs while it goes on honouring its tickets\n");
   if (s->broker_handshake_timeout_ms > 0)
     fprintf(out, "           behind a gate that ends a connection whose handshake is not done within %s\n",
-            duration(s->broker_handshake_timeout_ms, limit));
+            print_duration(s->broker_handshake_timeout_ms, limit));
   if (s->broker_handshake_rate > 0)
     fprintf(out, "           behind a gate that takes up %.6g connections a second, in their order\n",
             s->broker_handshake_rate);
@@ -350,6 +365,7 @@ static void print_head(const struct scenario *s, FILE *out)
   fprintf(out, "  trust    the devices trust %s; the broker trusts devices under %s\n",
           take_list_roots(&s->trusted, trusted, sizeof trusted),
           take_list_roots(&s->client_roots, clients, sizeof clients));
+  if (s->ota.on) print_ota_head(&s->ota, out);
 }
 
 void scenario_print(const struct scenario *scenario, void *stream)
@@ -362,5 +378,5 @@ void scenario_print(const struct scenario *scenario, void *stream)
   if (scenario->expect_count > 0) fprintf(out, "\nexpected at the end\n");
   for (size_t i = 0; i < scenario->expect_count; i++) fprintf(out, "    %s\n", scenario->expect[i].text);
   fprintf(out, "\nat most %s if every wait is used up; the run ends after %s in any case\n",
-          duration(total, total_text), duration(scenario->run_limit_ms, limit_text));
+          print_duration(total, total_text), print_duration(scenario->run_limit_ms, limit_text));
 }

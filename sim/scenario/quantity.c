@@ -5,7 +5,7 @@
 #include "fleetsim/failure.h"
 #include "scenario/scenario.h"
 
-enum argument { NEVER, ROOT, REASON, FAILURE, NODE };
+enum argument { NEVER, ROOT, REASON, FAILURE, NODE, IMAGE, STATUS };
 
 static const struct quantity {
   const char *name;
@@ -15,6 +15,7 @@ static const struct quantity {
     {"online", NEVER, true},   {"awake", NEVER, true},       {"shelved", NEVER, true},     {"all", NEVER, true},
     {"trusting", ROOT, false}, {"proven", ROOT, false},      {"identified", ROOT, false},  {"refused", REASON, true},
     {"revoked", NEVER, true},  {"reconnected", NEVER, true}, {"failures", FAILURE, false}, {"on", NODE, false},
+    {"updated", IMAGE, false}, {"touched", IMAGE, false},    {"ota", STATUS, false},       {"reported", STATUS, false},
 };
 
 static bool is_root(const struct pki_roots *roots, const char *name)
@@ -40,6 +41,13 @@ int scenario_find_node(const struct scenario *scenario, const char *name)
   return -1;
 }
 
+int scenario_find_image(const struct scenario *scenario, const char *name)
+{
+  for (size_t i = 0; i < scenario->ota.image_count; i++)
+    if (strcmp(scenario->ota.images[i].name, name) == 0) return (int) i;
+  return -1;
+}
+
 static bool fits(enum argument kind, const char *argument, const struct scenario *scenario)
 {
   switch (kind) {
@@ -47,6 +55,8 @@ static bool fits(enum argument kind, const char *argument, const struct scenario
   case REASON: return is_failure("connect.tls.", argument);
   case FAILURE: return is_failure("", argument);
   case NODE: return scenario_find_node(scenario, argument) >= 0;
+  case IMAGE: return scenario_find_image(scenario, argument) >= 0;
+  case STATUS: return scenario->ota.on && device_ota_status_find(argument, strlen(argument)) >= 0;
   case NEVER: break;
   }
   return false;

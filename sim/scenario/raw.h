@@ -13,6 +13,10 @@
 #define RAW_EXPECT_MAX  100
 #define RAW_TARGETS_MAX 32
 
+struct raw_abort {
+  char *status, *share, *of, *minimum;
+};
+
 /* The arguments of all steps; the schema lets each step have only its own. Also fleet.telemetry. */
 struct raw_args {
   char *rate, *arrival, *share, *every, *bytes, *qos, *within, *root, *cross, *intermediate, *cross_expired,
@@ -20,6 +24,12 @@ struct raw_args {
       *time, *say;
   char *latency, *jitter, *bandwidth, *cut_after, *reset, *slice, *black_hole, *slow_close, *refuse; /* of a fault */
   char *reason, *publish, *this_update, *next_update, *entries, *file, *unchecked;                   /* of revocation */
+  char *image, *version, *counter, *size, *device_class, *via, *self_test, *failing, *rescue, *growth, *after,
+      *background, *at, *times, *how, *cut, *stall, *mend; /* of firmware updates */
+  char **trust;
+  unsigned trust_count;
+  struct raw_abort **abort;
+  unsigned abort_count;
   char **nodes;
   unsigned nodes_count;
   char **roots;
@@ -105,6 +115,25 @@ struct raw_broker {
   struct raw_terminator *terminator;
 };
 
+struct raw_flash {
+  char *erase, *program;
+};
+
+struct raw_factory {
+  char *version, *counter, *size;
+};
+
+struct raw_rescue {
+  char *after;
+};
+
+struct raw_ota {
+  char *slots, *block, *window, *attempts, *block_timeout, *trial, *device_class, *server;
+  struct raw_flash *flash;
+  struct raw_factory *factory;
+  struct raw_rescue *rescue;
+};
+
 struct raw_policy {
   char *cohort, *policy, *base, *cap;
 };
@@ -130,6 +159,7 @@ struct raw_scenario {
   struct raw_timing *timing;
   struct raw_pki *pki;
   struct raw_broker *broker;
+  struct raw_ota *ota;
   struct raw_name **names;
   unsigned names_count;
   struct raw_reconnect *reconnect;

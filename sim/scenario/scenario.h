@@ -105,6 +105,105 @@ struct scenario_name {
   uint64_t delay_ms; /* its answer takes so long */
 };
 
+#define SCENARIO_IMAGES_MAX 31 /* published ones */
+#define SCENARIO_IMAGE_NAME 24 /* bytes of its name with the zero */
+#define SCENARIO_ABORTS_MAX 8
+#define SCENARIO_FACTORY    0u /* index of the image that devices leave the factory with; its name is "factory" */
+
+enum scenario_via { SCENARIO_VIA_MQTT, SCENARIO_VIA_HTTPS };
+
+/* What an image does in its trial. CRASH: it restarts; HANG: it never gets online. */
+enum scenario_self_test {
+  SCENARIO_TEST_PASS,
+  SCENARIO_TEST_FAIL,
+  SCENARIO_TEST_CRASH,
+  SCENARIO_TEST_HANG,
+};
+
+/* A firmware image: the factory's, or one that a step publishes. */
+struct scenario_image {
+  char name[SCENARIO_IMAGE_NAME];
+  uint32_t version; /* DEVICE_VERSION; 0, with counter, class and size: as the file says */
+  uint32_t counter, device_class;
+  uint32_t size; /* bytes of the whole file */
+  enum scenario_via via;
+  char file[512]; /* "": made by the run */
+  enum scenario_self_test self_test;
+  double failing;         /* 0..1: share of the devices in which it does not pass */
+  struct pki_roots trust; /* of the trust bundle that it carries; count 0: none */
+  bool rescue;            /* its manifest also lies where devices look by themselves */
+};
+
+/* How devices take firmware updates, and from whom: ota: {...}. */
+struct scenario_ota {
+  bool on;                           /* else nothing below is used, and no image but none exists */
+  struct device_ota_profile profile; /* image_key and rescue_url are filled in by the run, in its own copy */
+  uint32_t block;                    /* bytes of a block over MQTT */
+  uint32_t erase_us, program_us;     /* modelled flash: one sector, one word */
+  bool server;                       /* a local nginx serves images */
+  struct scenario_image images[1 + SCENARIO_IMAGES_MAX]; /* the factory's, then all that are published, in order */
+  size_t image_count;
+};
+
+/* When a rollout stops by itself: `minimum` devices, and `share` of the devices offered in this wave (of_all: of all
+ * that the rollout is for), have ended with this status. */
+struct scenario_abort {
+  bool any; /* every refusal, failed download and roll-back; `status` is not used */
+  enum device_ota_status status;
+  double share;
+  bool of_all;
+  uint32_t minimum;
+};
+
+/* Who is offered an image, and when. Beside it in the step: waves, within_ms (per wave), who, and rate, per second. */
+struct scenario_rollout {
+  bool by_rate;          /* by `rate`, not in waves */
+  double growth;         /* by_rate: the rate is multiplied by this .. */
+  uint32_t growth_after; /* .. whenever so many more devices have confirmed */
+  uint32_t jitter_ms;    /* of a wave, each device is offered it after rand(0, that) */
+  struct scenario_abort abort[SCENARIO_ABORTS_MAX];
+  size_t abort_count;
+  bool background; /* the step does not wait for it */
+};
+
+/* How an image or its manifest is damaged, and the status with which devices should refuse it. */
+enum scenario_harm {
+  SCENARIO_BIT_FLIP,           /* hash_mismatch */
+  SCENARIO_TRUNCATED,          /* truncated */
+  SCENARIO_ENDLESS,            /* endless */
+  SCENARIO_BAD_MAGIC,          /* bad_image */
+  SCENARIO_BAD_TLV,            /* bad_tlv */
+  SCENARIO_WRONG_KEY,          /* wrong_key */
+  SCENARIO_BAD_SIGNATURE,      /* bad_signature */
+  SCENARIO_WRONG_CLASS,        /* wrong_class */
+  SCENARIO_OLDER_COUNTER,      /* old_counter */
+  SCENARIO_NOT_AS_ANNOUNCED,   /* not_as_announced */
+  SCENARIO_STALE_MANIFEST,     /* stale_manifest */
+  SCENARIO_MANIFEST_SIGNATURE, /* manifest_signature */
+  SCENARIO_BAD_MANIFEST,       /* bad_manifest */
+  SCENARIO_OVERSIZE,           /* oversize */
+};
+
+/* The word in a scenario file. */
+const char *scenario_harm_name(enum scenario_harm harm);
+
+/* Power cuts at operations of flash and non-volatile memory. */
+struct scenario_power_cut {
+  bool every_operation; /* the first at the first operation, after the restart the next at the second, and so on */
+  uint32_t every;       /* else: mean operations between two cuts */
+  uint32_t times;       /* cuts per device */
+};
+
+/* What stands between the devices and the image server. */
+struct scenario_cdn {
+  bool mend;          /* ends all of it; nothing else is set */
+  double cut;         /* 0..1: this share of the connections breaks .. */
+  uint64_t cut_after; /* .. after rand(1, that) bytes */
+  uint32_t latency_ms;
+  uint64_t bandwidth_per_s; /* bytes, of each connection; 0: as fast as it goes */
+  bool refuse, stall;       /* new connections are refused; are taken, and nothing is ever sent */
+};
+
 /* WHO in this list: share: 5%, cohort: NAME (or a share of it), or ids: [00000001]. */
 enum scenario_step_kind {
   STEP_CONNECT,    /* connect: {rate: 200/s, arrival: linear|poisson, WHO} */
@@ -140,8 +239,21 @@ enum scenario_step_kind {
   STEP_KICK,          /* kick: {WHO, within: 30s} */
   STEP_COMPROMISE,    /* compromise: {WHO, rate: 200/s} */
   STEP_STORM,         /* storm: {policy: fixed, base: 5s, cap: 30s, within: 60s, rate: 100/s} */
-  STEP_WAIT,          /* wait: {for: 5s} */
-  STEP_PROMPT,        /* prompt: {say: "Swap the load balancer's certificate, then press Enter"} */
+  STEP_OTA_PUBLISH,   /* ota.publish: {image: v2, version: 1.1.0, counter: 2, size: 256KiB, class: 1, via: mqtt|https,
+                         self-test: pass|fail|crash|hang, failing: 100%, trust: [B, spare], rescue: yes} or {image: v2,
+                         file: PATH, via, self-test, failing} */
+  STEP_OTA_ROLLOUT,   /* ota.rollout: {image: v2, waves: [1%, 10%, 100%] or rate: 1/s, growth: 2, after: 10, jitter: 5s,
+                         within: 60s, abort: [{status: failed, share: 5%, of: wave|all, minimum: 3}], background: no,
+                         WHO} */
+  STEP_OTA_PAUSE,     /* ota.pause: {}: the rollout in the background offers it to nobody else */
+  STEP_OTA_RESUME,    /* ota.resume: {} */
+  STEP_OTA_ABORT,     /* ota.abort: {}: and calls off every update that has not restarted */
+  STEP_POWER_CUT,     /* power-cut: {WHO, at: random|every-operation, every: 50, times: 3}: cuts to come */
+  STEP_CORRUPT,       /* corrupt: {image: v2, how: bit-flip}: of a published image, see enum scenario_harm */
+  STEP_CDN,    /* cdn: {cut: 20%, after: 64KiB, latency: 50ms, bandwidth: 64KiB, refuse: yes, stall: yes, for: 10s}
+                  or {mend: yes} */
+  STEP_WAIT,   /* wait: {for: 5s} */
+  STEP_PROMPT, /* prompt: {say: "Swap the load balancer's certificate, then press Enter"} */
   STEP_KINDS
 };
 
@@ -182,6 +294,11 @@ struct scenario_step {
   bool take_back;     /* REVOKE_BROKER: undo it; no file can ask for that */
   struct fault fault; /* FAULT */
   struct scenario_reconnect reconnect; /* POLICY, STORM */
+  size_t image;                        /* OTA_PUBLISH, OTA_ROLLOUT, CORRUPT: index of scenario.ota.images */
+  struct scenario_rollout rollout;     /* OTA_ROLLOUT */
+  struct scenario_power_cut power_cut; /* POWER_CUT */
+  enum scenario_harm harm;             /* CORRUPT */
+  struct scenario_cdn cdn;             /* CDN; within_ms: then it is mended, 0: it stays */
   bool clock_right;
   int64_t clock_unix_s;
   char say[256];
@@ -251,6 +368,8 @@ struct scenario {
   bool terminator; /* broker.terminator, local: TLS ends before mosquitto, in a process that keeps its tickets' keys */
   bool crl;        /* some step revokes or publishes: a local broker checks CRLs from its start */
 
+  struct scenario_ota ota; /* ota */
+
   bool shuffled_endpoints; /* reconnect.endpoints: each device goes along the brokers in an order of its own */
   struct scenario_reconnect reconnect;
   struct scenario_reconnect cohort_reconnect[SCENARIO_COHORTS_MAX]; /* reconnect.cohorts, by cohort */
@@ -292,11 +411,14 @@ void scenario_print(const struct scenario *scenario, void *stream /* FILE * */);
 
 /* Quantities of the fleet itself, evaluated by the run over the devices in use:
  *   online, awake, shelved, all, trusting(ROOT), proven(ROOT), identified(ROOT), refused, refused(REASON), reconnected,
- *   failures(NAME), on(NODE)
+ *   failures(NAME), on(NODE), updated(IMAGE), touched(IMAGE), ota(STATUS), reported(STATUS)
  * REASON is the last part of a connect.tls.* name, NAME a whole one. `of` may name online, awake or all.
  * 0 if it is known, otherwise one of the codes. */
 enum { SCENARIO_BAD_NAME = -1, SCENARIO_BAD_ARGUMENT = -2 };
 int scenario_quantity_known(const char *name, const char *argument, const struct scenario *scenario);
+
+/* Index of the image of that name, "factory" too; -1: there is none. */
+int scenario_find_image(const struct scenario *scenario, const char *name);
 
 /* Index of the broker of that name, -1: there is none. */
 int scenario_find_node(const struct scenario *scenario, const char *name);

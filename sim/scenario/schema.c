@@ -66,6 +66,27 @@ static const cyaml_schema_field_t kick_args[] = {ARG_WHO, ARG("within", within),
 static const cyaml_schema_field_t storm_args[] = {
   ARG("policy", policy), ARG("base", base), ARG("cap", cap), ARG("within", within), ARG("rate", rate),
   CYAML_FIELD_END};
+static const cyaml_schema_field_t publish_args[] = {
+  ARG("image", image), ARG("version", version), ARG("counter", counter), ARG("size", size), ARG("class", device_class),
+  ARG("via", via), ARG("file", file), ARG("self-test", self_test), ARG("failing", failing),
+  LIST("trust", struct raw_args, trust, PKI_ROOTS_MAX), ARG("rescue", rescue), CYAML_FIELD_END};
+static const cyaml_schema_field_t abort_fields[] = {
+  TEXT("status", struct raw_abort, status), TEXT("share", struct raw_abort, share), TEXT("of", struct raw_abort, of),
+  TEXT("minimum", struct raw_abort, minimum), CYAML_FIELD_END};
+static const cyaml_schema_value_t abort_entry = {
+  CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_abort, abort_fields)};
+static const cyaml_schema_field_t rollout_args[] = {
+  ARG("image", image), ARG_WAVES, ARG("rate", rate), ARG("growth", growth), ARG("after", after),
+  ARG("jitter", jitter), ARG("within", within), ARG("background", background), ARG_WHO,
+  CYAML_FIELD_SEQUENCE("abort", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_args, abort, &abort_entry, 1,
+                       SCENARIO_ABORTS_MAX), CYAML_FIELD_END};
+static const cyaml_schema_field_t no_args[] = {CYAML_FIELD_END};
+static const cyaml_schema_field_t power_cut_args[] = {
+  ARG_WHO, ARG("at", at), ARG("every", every), ARG("times", times), CYAML_FIELD_END};
+static const cyaml_schema_field_t corrupt_args[] = {ARG("image", image), ARG("how", how), CYAML_FIELD_END};
+static const cyaml_schema_field_t cdn_args[] = {
+  ARG("cut", cut), ARG("after", after), ARG("latency", latency), ARG("bandwidth", bandwidth), ARG("refuse", refuse),
+  ARG("stall", stall), ARG("for", time), ARG("mend", mend), CYAML_FIELD_END};
 static const cyaml_schema_field_t wait_args[] = {ARG("for", time), CYAML_FIELD_END};
 static const cyaml_schema_field_t prompt_args[] = {ARG("say", say), CYAML_FIELD_END};
 
@@ -102,6 +123,14 @@ static const cyaml_schema_field_t step_fields[] = {
   STEP(STEP_KICK, "kick", kick_args),
   STEP(STEP_COMPROMISE, "compromise", compromise_args),
   STEP(STEP_STORM, "storm", storm_args),
+  STEP(STEP_OTA_PUBLISH, "ota.publish", publish_args),
+  STEP(STEP_OTA_ROLLOUT, "ota.rollout", rollout_args),
+  STEP(STEP_OTA_PAUSE, "ota.pause", no_args),
+  STEP(STEP_OTA_RESUME, "ota.resume", no_args),
+  STEP(STEP_OTA_ABORT, "ota.abort", no_args),
+  STEP(STEP_POWER_CUT, "power-cut", power_cut_args),
+  STEP(STEP_CORRUPT, "corrupt", corrupt_args),
+  STEP(STEP_CDN, "cdn", cdn_args),
   STEP(STEP_WAIT, "wait", wait_args),
   STEP(STEP_PROMPT, "prompt", prompt_args),
   [STEP_KINDS] = CYAML_FIELD_END};
@@ -167,6 +196,18 @@ static const cyaml_schema_field_t broker_fields[] = {
   GROUP("false", struct raw_broker, not_true, false_fields),
   LIST("nodes", struct raw_broker, nodes, SCENARIO_NODES_MAX), LIST("urls", struct raw_broker, urls, SCENARIO_NODES_MAX),
   CYAML_FIELD_END};
+static const cyaml_schema_field_t flash_fields[] = {
+  TEXT("erase", struct raw_flash, erase), TEXT("program", struct raw_flash, program), CYAML_FIELD_END};
+static const cyaml_schema_field_t factory_fields[] = {
+  TEXT("version", struct raw_factory, version), TEXT("counter", struct raw_factory, counter),
+  TEXT("size", struct raw_factory, size), CYAML_FIELD_END};
+static const cyaml_schema_field_t rescue_fields[] = {TEXT("after", struct raw_rescue, after), CYAML_FIELD_END};
+static const cyaml_schema_field_t ota_fields[] = {
+  TEXT("slots", struct raw_ota, slots), TEXT("block", struct raw_ota, block), TEXT("window", struct raw_ota, window),
+  TEXT("attempts", struct raw_ota, attempts), TEXT("block-timeout", struct raw_ota, block_timeout),
+  TEXT("trial", struct raw_ota, trial), TEXT("class", struct raw_ota, device_class),
+  GROUP("flash", struct raw_ota, flash, flash_fields), GROUP("factory", struct raw_ota, factory, factory_fields),
+  TEXT("server", struct raw_ota, server), GROUP("rescue", struct raw_ota, rescue, rescue_fields), CYAML_FIELD_END};
 static const cyaml_schema_field_t cohort_policy_fields[] = {
   MUST("cohort", struct raw_policy, cohort), TEXT("policy", struct raw_policy, policy),
   TEXT("base", struct raw_policy, base), TEXT("cap", struct raw_policy, cap), CYAML_FIELD_END};
@@ -189,6 +230,7 @@ static const cyaml_schema_field_t scenario_fields[] = {
   GROUP("timing", struct raw_scenario, timing, timing_fields),
   GROUP("pki", struct raw_scenario, pki, pki_fields),
   GROUP("broker", struct raw_scenario, broker, broker_fields),
+  GROUP("ota", struct raw_scenario, ota, ota_fields),
   CYAML_FIELD_SEQUENCE("names", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_scenario, names, &name_entry, 1,
                        SCENARIO_NAMES_MAX),
   GROUP("reconnect", struct raw_scenario, reconnect, policy_fields),

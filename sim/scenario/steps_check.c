@@ -284,6 +284,14 @@ static int take_step(const struct work *w)
   case STEP_THAW_NODE:
   case STEP_START_NODE: return take_step_node(w, false);
   case STEP_RESOLVE: return take_resolve(w);
+  case STEP_OTA_PUBLISH:
+  case STEP_OTA_ROLLOUT:
+  case STEP_OTA_PAUSE:
+  case STEP_OTA_RESUME:
+  case STEP_OTA_ABORT:
+  case STEP_POWER_CUT:
+  case STEP_CORRUPT:
+  case STEP_CDN: return check_ota_step(t, w->at, w->raw, w->scenario, w->out);
   case STEP_KINDS: break;
   }
   return 0;

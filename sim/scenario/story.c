@@ -6,7 +6,9 @@
 
 /* What has happened to the fleet by the step in question. */
 struct story {
-  bool connected, shelved, faulted, compromised;
+  bool connected, shelved, faulted, compromised, disturbed; /* disturbed: the image server */
+  bool background;                                          /* some rollout goes on beside the steps */
+  size_t published;                                         /* images; the factory's is not among them */
   const struct scenario_step *present; /* the last one; NULL: what the broker presents from the start */
   unsigned storms;
   bool down[SCENARIO_NODES_MAX + 1], frozen[SCENARIO_NODES_MAX + 1]; /* brokers */
@@ -153,6 +155,36 @@ static int check_brokers_up(const struct take *t, const char *at, const struct s
   return 0;
 }
 
+/* Images are published in the order of their indices. */
+static int check_ota_order(const struct take *t, const char *at, const struct scenario *s,
+                           const struct scenario_step *step, struct story *story)
+{
+  const char *what = scenario_step_name(step->kind);
+  switch (step->kind) {
+  case STEP_OTA_PUBLISH: story->published = step->image; return 0;
+  case STEP_OTA_ROLLOUT:
+  case STEP_CORRUPT:
+    if (step->image > story->published)
+      return take_fail(t, at, "", "image '%s' is published further down: put its 'ota.publish' above this '%s'",
+                       s->ota.images[step->image].name, what);
+    story->background = story->background || step->rollout.background;
+    if (story->connected || step->kind == STEP_CORRUPT) return 0;
+    return take_fail(t, at, "", "'%s' comes before any device is online: put a 'connect' step above it", what);
+  case STEP_OTA_PAUSE:
+  case STEP_OTA_RESUME:
+  case STEP_OTA_ABORT:
+    if (story->background) return 0;
+    return take_fail(t, at, "", "no rollout goes on here: add 'background: yes' to the 'ota.rollout' above this '%s'",
+                     what);
+  case STEP_CDN:
+    if (step->cdn.mend && !story->disturbed)
+      return take_fail(t, at, "", "the image server has nothing to mend: put a 'cdn' step with a fault above this one");
+    story->disturbed = true;
+    return 0;
+  default: return 0;
+  }
+}
+
 int check_story(const struct take *t, const struct scenario *scenario)
 {
   struct story story = {0};
@@ -161,7 +193,7 @@ int check_story(const struct take *t, const struct scenario *scenario)
       const struct scenario_step *step = &scenario->phases[p].steps[i];
       char at[DOC_PATH_MAX];
       snprintf(at, sizeof at, "phases[%zu].do[%zu]", p, i);
-      if (check_order(t, at, step, &story) != 0) return -1;
+      if (check_order(t, at, step, &story) != 0 || check_ota_order(t, at, scenario, step, &story) != 0) return -1;
       if (step->kind == STEP_REVOKE_BROKER && check_revoke_broker(t, at, scenario, step, &story) != 0) return -1;
       if (is_of_nodes(step) && check_node_step(t, at, scenario, step, &story) != 0) return -1;
       if (check_brokers_up(t, at, scenario, step, &story) != 0) return -1;

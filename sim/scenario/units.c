@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fleetsim/ota.h"
+
 struct unit {
   const char *suffix;
   double factor;
@@ -70,6 +72,48 @@ int units_duration_ms(const char *text, uint64_t *ms, char *why, size_t why_size
     return -1;
   }
   *ms = (uint64_t) llround(value);
+  return 0;
+}
+
+int units_us(const char *text, uint64_t *us, char *why, size_t why_size)
+{
+  static const struct unit units[] = {{"us", 1}, {"ms", 1000}, {"s", 1000000}};
+  double value = 0;
+  if (parse(text, units, COUNT(units), "41us or 85ms", &value, why, why_size) != 0) return -1;
+  if (value > 3600e6) {
+    snprintf(why, why_size, "'%.40s' is longer than an hour: write 41us or 85ms", text);
+    return -1;
+  }
+  *us = (uint64_t) llround(value);
+  return 0;
+}
+
+/* One part of a version, at most `most`; what follows it, or NULL. */
+static const char *read_part(const char *text, uint32_t most, uint32_t *part)
+{
+  size_t digits = strspn(text, "0123456789");
+  *part = 0;
+  if (digits == 0 || digits > 5) return NULL;
+  for (size_t i = 0; i < digits; i++) *part = *part * 10 + (uint32_t) (text[i] - '0');
+  return *part <= most ? text + digits : NULL;
+}
+
+int units_version(const char *text, uint32_t *version, char *why, size_t why_size)
+{
+  static const uint32_t most[] = {255, 255, 65535};
+  uint32_t part[3] = {0};
+  const char *at = text;
+  for (int i = 0; i < 3 && at != NULL; i++) {
+    at = read_part(at, most[i], &part[i]);
+    if (at != NULL && i < 2) at = *at == '.' ? at + 1 : NULL;
+  }
+  *why = '\0';
+  if (at == NULL || *at != '\0')
+    snprintf(why, why_size, "'%.40s' is no version: write 1.2.0, at most 255.255.65535", text);
+  else if (DEVICE_VERSION(part[0], part[1], part[2]) == 0)
+    snprintf(why, why_size, "0.0.0 means that there is no image: write 0.0.1 or more");
+  if (*why != '\0') return -1;
+  *version = DEVICE_VERSION(part[0], part[1], part[2]);
   return 0;
 }
 

@@ -312,6 +312,146 @@ static void a_fault_has_what_it_names_and_nothing_else(void **state)
   scenario_free(s);
 }
 
+#define UPDATES(ota, steps) \
+  "name: t\nfleet: {devices: 9}\npki: {roots: [A, B, spare]}\nota: {" ota "}\nphases:\n  - name: p\n    do:\n" steps
+
+static void a_fleet_takes_no_updates_unless_the_file_says_so(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded(SMALLEST);
+  assert_false(s->ota.on);
+  assert_int_equal(s->ota.image_count, 0);
+  assert_null(s->device.ota);
+  scenario_free(s);
+  s = loaded(UPDATES("", "      - connect: {}\n"));
+  const struct device_ota_profile *p = &s->ota.profile;
+  assert_true(s->ota.on && !s->ota.server);
+  assert_int_equal(p->slot_size, 512 * 1024);
+  assert_int_equal(p->window, 8);
+  assert_int_equal(p->attempts, 10);
+  assert_int_equal(p->block_timeout_ms, 5000);
+  assert_int_equal(p->trial_timeout_ms, 30000);
+  assert_int_equal(p->device_class, 1);
+  assert_int_equal(p->rescue_after, 0);
+  assert_int_equal(s->ota.block, 1024);
+  assert_int_equal(s->ota.erase_us, 85000);
+  assert_int_equal(s->ota.program_us, 41);
+  assert_int_equal(s->ota.image_count, 1);
+  assert_int_equal(s->ota.images[SCENARIO_FACTORY].version, DEVICE_VERSION(1, 0, 0));
+  assert_int_equal(s->ota.images[SCENARIO_FACTORY].counter, 1);
+  assert_int_equal(s->ota.images[SCENARIO_FACTORY].size, 16 * 1024);
+  assert_int_equal(s->ota.images[SCENARIO_FACTORY].device_class, 1);
+  scenario_free(s);
+}
+
+static void images_are_told_apart_by_name(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded(
+      UPDATES("slots: 256KiB, block: 256, window: 4, class: 7, factory: {version: 2.0.1, counter: 5, size: 8KiB}, "
+              "rescue: {after: 2}, flash: {erase: 1ms, program: 2us}",
+              "      - ota.publish: {image: v2, version: 2.1.0}\n"
+              "      - ota.publish: {image: v3, version: 3.0.0, counter: 9, size: 64KiB, class: 8, via: https,\n"
+              "                      self-test: hang, failing: 10%}\n"
+              "      - connect: {}\n"
+              "      - ota.publish: {image: help, version: 4.0.0, trust: [B, spare], rescue: yes}\n"
+              "      - ota.publish: {image: theirs, file: x.bin}\n"
+              "    until: updated(v2) == 0\n    expect: [touched(help) == 0, ota(trial) == 0]\n"));
+  const struct scenario_image *i = s->ota.images;
+  assert_int_equal(s->ota.image_count, 5);
+  assert_true(s->ota.server);
+  assert_int_equal(s->ota.profile.rescue_after, 2);
+  assert_int_equal(s->ota.erase_us, 1000);
+  assert_int_equal(s->ota.program_us, 2);
+  assert_int_equal(i[0].device_class, 7);
+  assert_int_equal(i[1].counter, 6);
+  assert_int_equal(i[1].device_class, 7);
+  assert_int_equal(i[1].size, 64 * 1024);
+  assert_int_equal(i[1].via, SCENARIO_VIA_MQTT);
+  assert_int_equal(i[1].self_test, SCENARIO_TEST_PASS);
+  assert_int_equal(i[2].version, DEVICE_VERSION(3, 0, 0));
+  assert_int_equal(i[2].self_test, SCENARIO_TEST_HANG);
+  assert_float_equal(i[2].failing, 0.1, 1e-12);
+  assert_int_equal(i[2].device_class, 8);
+  assert_int_equal(i[3].counter, 10);
+  assert_int_equal(i[3].via, SCENARIO_VIA_HTTPS);
+  assert_true(i[3].rescue);
+  assert_int_equal(i[3].trust.count, 2);
+  assert_string_equal(i[4].file, "x.bin");
+  assert_int_equal(i[4].version, 0);
+  assert_int_equal(scenario_find_image(s, "help"), 3);
+  assert_int_equal(scenario_find_image(s, "factory"), 0);
+  assert_int_equal(scenario_find_image(s, "v9"), -1);
+  assert_int_equal(s->phases[0].steps[3].image, 3);
+  scenario_free(s);
+}
+
+static void a_rollout_goes_in_waves_or_by_a_rate(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded(UPDATES(
+      "", "      - connect: {}\n"
+          "      - ota.publish: {image: v2, version: 2.1.0}\n"
+          "      - ota.rollout: {image: v2}\n"
+          "      - ota.rollout: {image: v2, waves: [10%, 100%], jitter: 1s, within: 8s, background: yes, share: 50%,\n"
+          "          abort: [{}, {status: self_test, share: 20%, of: all, minimum: 1}]}\n"
+          "      - ota.pause: {}\n      - ota.resume: {}\n      - ota.abort: {}\n"
+          "      - ota.rollout: {image: v2, rate: 2/s, growth: 1.5, after: 3, within: 3s}\n"));
+  const struct scenario_step *step = s->phases[0].steps;
+  assert_int_equal(step[2].rollout.jitter_ms, 5000);
+  assert_int_equal(step[2].within_ms, 60000);
+  assert_int_equal(step[2].rollout.abort_count, 0);
+  assert_false(step[2].rollout.background || step[2].rollout.by_rate);
+  const struct scenario_rollout *r = &step[3].rollout;
+  assert_int_equal(step[3].waves.count, 2);
+  assert_float_equal(step[3].who.share, 0.5, 0);
+  assert_int_equal(r->jitter_ms, 1000);
+  assert_int_equal(r->abort_count, 2);
+  assert_true(r->background && r->abort[0].any && !r->abort[0].of_all);
+  assert_float_equal(r->abort[0].share, 0.05, 1e-12);
+  assert_int_equal(r->abort[0].minimum, 3);
+  assert_false(r->abort[1].any);
+  assert_int_equal(r->abort[1].status, DEVICE_OTA_SELF_TEST);
+  assert_true(r->abort[1].of_all);
+  assert_int_equal(r->abort[1].minimum, 1);
+  assert_true(step[7].rollout.by_rate);
+  assert_float_equal(step[7].rate, 2, 1e-12);
+  assert_float_equal(step[7].rollout.growth, 1.5, 1e-12);
+  assert_int_equal(step[7].rollout.growth_after, 3);
+  assert_int_equal(step[7].rollout.jitter_ms, 0);
+  scenario_free(s);
+}
+
+static void what_goes_wrong_with_an_update_is_a_step(void **state)
+{
+  (void) state;
+  struct scenario *s =
+      loaded(UPDATES("server: nginx", "      - connect: {}\n"
+                                      "      - ota.publish: {image: v2, version: 2.1.0}\n"
+                                      "      - corrupt: {image: v2, how: oversize}\n"
+                                      "      - power-cut: {share: 10%}\n"
+                                      "      - power-cut: {ids: [00000001], at: every-operation, "
+                                      "times: 90}\n"
+                                      "      - cdn: {cut: 20%, latency: 5ms, bandwidth: 1MiB, for: 9s}\n"
+                                      "      - cdn: {mend: yes}\n"));
+  const struct scenario_step *step = s->phases[0].steps;
+  assert_int_equal(step[2].harm, SCENARIO_OVERSIZE);
+  assert_string_equal(scenario_harm_name(step[2].harm), "oversize");
+  assert_int_equal(step[2].image, 1);
+  assert_false(step[3].power_cut.every_operation);
+  assert_int_equal(step[3].power_cut.every, 50);
+  assert_int_equal(step[3].power_cut.times, 3);
+  assert_true(step[4].power_cut.every_operation);
+  assert_int_equal(step[4].power_cut.times, 90);
+  assert_float_equal(step[5].cdn.cut, 0.2, 1e-12);
+  assert_int_equal(step[5].cdn.cut_after, 65536);
+  assert_int_equal(step[5].cdn.latency_ms, 5);
+  assert_int_equal(step[5].cdn.bandwidth_per_s, 1048576);
+  assert_int_equal(step[5].within_ms, 9000);
+  assert_true(step[6].cdn.mend);
+  scenario_free(s);
+}
+
 static void gates_wait_and_expectations_do_not(void **state)
 {
   (void) state;
@@ -445,6 +585,42 @@ static void the_timetable_says_what_will_happen(void **state)
   scenario_free(s);
 }
 
+static void the_timetable_tells_of_updates(void **state)
+{
+  (void) state;
+  struct scenario *s = loaded(
+      UPDATES("rescue: {}",
+              "      - connect: {}\n"
+              "      - ota.publish: {image: v2, version: 2.1.0, trust: [B, spare], self-test: fail, failing: 5%}\n"
+              "      - ota.rollout: {image: v2, waves: [10%, 100%], within: 8s, jitter: 2s, abort: [{}]}\n"
+              "      - corrupt: {image: v2, how: bad-tlv}\n"
+              "      - power-cut: {share: 10%}\n"
+              "      - cdn: {cut: 20%, for: 9s}\n"));
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  scenario_print(s, out);
+  fclose(out);
+  static const char *const parts[] = {
+      "  firmware the devices run 1.0.0 (counter 1, 16 KiB), with two slots of 512 KiB, and ask for blocks of 1 KiB\n",
+      "           an nginx of its own serves images, under an update CA of its own\n",
+      " 1. p (at most 25.0",
+      "    - publish image v2, version 2.1.0, counter 2, 64 KiB, over MQTT; it brings the roots B and spare; in 5% of "
+      "the "
+      "devices it fails its self-test\n",
+      "    - offer v2 to 100% of the devices, in waves of 10%, 100%, each within 2 s; stop at 5% of a wave failed, 3 "
+      "at "
+      "least (16 s)\n",
+      "    - damage image v2: bad-tlv\n",
+      "    - from here on cut the power of 10% of the devices 3 times, at random, after some 50 operations on its "
+      "memory\n",
+      "    - disturb the image server; cut 20% of its connections within 64 KiB (9 s)\n"};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (strstr(text, parts[i]) == NULL) fail_msg("'%s' is not in:\n%s", parts[i], text);
+  free(text);
+  scenario_free(s);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -461,6 +637,10 @@ int main(void)
       cmocka_unit_test(a_step_can_be_for_a_cohort_or_for_named_devices),
       cmocka_unit_test(every_step_is_read_with_its_line_and_arguments),
       cmocka_unit_test(a_fault_has_what_it_names_and_nothing_else),
+      cmocka_unit_test(a_fleet_takes_no_updates_unless_the_file_says_so),
+      cmocka_unit_test(images_are_told_apart_by_name),
+      cmocka_unit_test(a_rollout_goes_in_waves_or_by_a_rate),
+      cmocka_unit_test(what_goes_wrong_with_an_update_is_a_step),
       cmocka_unit_test(gates_wait_and_expectations_do_not),
       cmocka_unit_test(a_remote_broker_with_hooks_and_targets),
       cmocka_unit_test(the_hash_is_that_of_the_file),
@@ -468,6 +648,7 @@ int main(void)
       cmocka_unit_test(survives_every_truncation),
       cmocka_unit_test(every_scenario_that_we_ship_passes_the_check),
       cmocka_unit_test(the_timetable_says_what_will_happen),
+      cmocka_unit_test(the_timetable_tells_of_updates),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

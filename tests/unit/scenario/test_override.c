@@ -56,6 +56,24 @@ static void replaces_a_value_behind_letters_of_several_bytes(void **state)
   scenario_free(s);
 }
 
+static void a_key_may_have_a_dot(void **state)
+{
+  (void) state;
+  static const char update[] = "name: t\nfleet: {devices: 9}\nota: {}\nphases:\n  - name: p\n    do:\n"
+                               "      - connect: {}\n      - ota.publish: {image: v2, version: 1.1.0}\n"
+                               "      - ota.rollout: {image: v2}\n";
+  const struct scenario_override overrides[] = {{"phases[0].do[1].ota.publish.version", "1.2.0"},
+                                                {"phases[0].do[2].ota.rollout.jitter", "1s"},
+                                                {"ota.window", "4"}};
+  struct scenario *s = NULL;
+  struct error error;
+  if (load_text(update, sizeof update - 1, overrides, 3, &s, &error) != 0) fail_msg("%s", error.text);
+  assert_int_equal(s->ota.images[1].version, DEVICE_VERSION(1, 2, 0));
+  assert_int_equal(s->phases[0].steps[2].rollout.jitter_ms, 1000);
+  assert_int_equal(s->ota.profile.window, 4);
+  scenario_free(s);
+}
+
 static void timing_can_be_set_where_the_file_has_none(void **state)
 {
   (void) state;
@@ -162,6 +180,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(replaces_a_value_behind_letters_of_several_bytes),
+      cmocka_unit_test(a_key_may_have_a_dot),
       cmocka_unit_test(timing_can_be_set_where_the_file_has_none),
       cmocka_unit_test(replaces_lists_in_either_style),
       cmocka_unit_test(adds_keys_to_mappings_of_either_style_and_to_none),

@@ -35,6 +35,41 @@ static void a_duration_without_unit_is_told_how_to_get_one(void **state)
   assert_int_equal(ms, 7);
 }
 
+static void reads_versions(void **state)
+{
+  (void) state;
+  uint32_t version = 7;
+  assert_int_equal(units_version("1.2.3", &version, why, sizeof why), 0);
+  assert_int_equal(version, 0x01020003);
+  assert_int_equal(units_version("255.255.65535", &version, why, sizeof why), 0);
+  assert_int_equal(version, 0xffffffff);
+  static const char *const texts[] = {
+      "",       "1",      "1.2",    "1.2.",    "1.2.3.4", "256.0.0", "0.256.0", "0.0.65536",
+      "1.2.3 ", "v1.2.3", "1.-2.3", "1.2.0x3", "0.0.0",   "1..3",    "..",      "1.2.99999999999999999999"};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    version = 7;
+    if (units_version(texts[i], &version, why, sizeof why) == 0) fail_msg("'%s' was read as %x", texts[i], version);
+    assert_int_equal(version, 7);
+    assert_non_null(strstr(why, "write "));
+  }
+}
+
+static void reads_short_times(void **state)
+{
+  (void) state;
+  uint64_t us = 7;
+  assert_int_equal(units_us("41us", &us, why, sizeof why), 0);
+  assert_int_equal(us, 41);
+  assert_int_equal(units_us("85ms", &us, why, sizeof why), 0);
+  assert_int_equal(us, 85000);
+  assert_int_equal(units_us("1.5s", &us, why, sizeof why), 0);
+  assert_int_equal(us, 1500000);
+  assert_int_equal(units_us("2h", &us, why, sizeof why), -1);
+  assert_string_equal(why, "'2h' has the unknown unit 'h': write 41us or 85ms");
+  assert_int_equal(units_us("3601s", &us, why, sizeof why), -1);
+  assert_string_equal(why, "'3601s' is longer than an hour: write 41us or 85ms");
+}
+
 static void refuses_what_strtod_would_take(void **state)
 {
   (void) state;
@@ -133,6 +168,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_durations_in_five_units),
       cmocka_unit_test(a_duration_without_unit_is_told_how_to_get_one),
+      cmocka_unit_test(reads_versions),
+      cmocka_unit_test(reads_short_times),
       cmocka_unit_test(refuses_what_strtod_would_take),
       cmocka_unit_test(reads_rates_per_second_minute_and_hour),
       cmocka_unit_test(refuses_a_rate_of_nothing_and_a_rate_without_time),
