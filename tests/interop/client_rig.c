@@ -96,7 +96,8 @@ void client_rig_make(struct client_rig *rig, struct client_pki *pki, uint8_t tls
       .byte_budget = 65536,
   };
   rig->endpoints[0].host = rig->endpoints[1].host = CLIENT_HOST;
-  rig->host = (struct device_host){rig, random_hook, read_hook, write_hook, observe_hook};
+  rig->host = (struct device_host){
+      .ctx = rig, .random = random_hook, .nvm_read = read_hook, .nvm_write = write_hook, .observe = observe_hook};
   rig->now_ms = 1000;
   rig->unix_s = CLIENT_UNIX;
   rig->client_ca = pki->a.certificate;
