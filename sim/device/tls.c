@@ -11,6 +11,10 @@
 
 #include "anchors.h"
 
+/* Inside the library no header that it installs declares it. Frees and wipes what ssl->handshake holds, not the block.
+ */
+void mbedtls_ssl_handshake_free(mbedtls_ssl_context *ssl);
+
 static const mbedtls_x509_crt_profile certificate_profile = {
     .allowed_mds = MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256),
     .allowed_pks = MBEDTLS_X509_ID_FLAG(MBEDTLS_PK_ECDSA) | MBEDTLS_X509_ID_FLAG(MBEDTLS_PK_ECKEY),
@@ -142,6 +146,21 @@ static void free_peer_chain(mbedtls_ssl_session *session)
   session->peer_cert = NULL;
 }
 
+/* What only a TLS 1.3 handshake needed: the library would carry it until the connection ends, a kilobyte and two
+ * traffic keys. The block itself it asks for once more when it reads a ticket, and then only for an address to write
+ * to. */
+static void free_library_handshake(struct device_tls *tls)
+{
+  mbedtls_ssl_context *ssl = &tls->ssl;
+  if (device_tls_version(tls) != 13 || ssl->handshake == NULL) return; /* TLS 1.2: the library has freed it */
+  mbedtls_ssl_handshake_free(ssl);
+  mbedtls_free(ssl->transform_negotiate); /* TLS 1.2's, and never had a key */
+  ssl->transform_negotiate = NULL;
+  if (tls->config.session_tickets != 0) return;
+  mbedtls_free(ssl->handshake);
+  ssl->handshake = NULL;
+}
+
 static int fail(struct device_tls *tls, int error)
 {
   tls->error = error == MBEDTLS_ERR_SSL_WANT_WRITE ? DEVICE_TLS_FULL : error;
@@ -169,6 +188,7 @@ int device_tls_handshake(struct device_tls *tls)
   /* nothing looks at the broker's chain, the anchors or our own key again: an idle device does not carry them */
   free_peer_chain(tls->ssl.session);
   handshake_free(tls);
+  free_library_handshake(tls);
   if (tls->config.session_tickets != 0 && device_tls_version(tls) == 12) device_tls_ticket_keep(tls);
   return 0;
 }

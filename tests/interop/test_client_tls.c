@@ -1,3 +1,4 @@
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS /* what a connection still holds: the library has no getters for it */
 /* The device's TLS against OpenSSL: what it accepts, what it refuses, and what it calls the reason. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <cmocka.h>
 
 #include "client_rig.h"
+#include "device/client.h"
 
 static struct client_pki pki;
 
@@ -192,6 +194,33 @@ static void resumes_with_a_ticket_unless_told_or_barred(void **state)
     }
     client_rig_free(&rig);
   }
+}
+
+/* The server sends its tickets after the handshake: they find nothing left of it, and do no harm. */
+static void carries_nothing_of_the_handshake_once_it_is_online(void **state)
+{
+  (void) state;
+  for (uint8_t tls = 12; tls <= 13; tls++)
+    for (int resume = DEVICE_RESUME_NO; resume <= DEVICE_RESUME_RAM; resume++) {
+      struct client_rig rig;
+      client_rig_make(&rig, &pki, tls, 5);
+      rig.profile.resume = (enum device_resume) resume;
+      client_rig_online(&rig, false, false);
+      const struct device_client *client = rig.storage;
+      const mbedtls_ssl_context *ssl = &client->tls.ssl;
+      /* with TLS 1.3 tickets the library wants the block once more */
+      bool wanted = tls == 13 && resume != DEVICE_RESUME_NO;
+      if ((ssl->handshake != NULL) != wanted) fail_msg("TLS %u, resume %d: handshake kept or lost", tls, resume);
+      assert_null(ssl->transform_negotiate);
+      assert_null(ssl->session_negotiate);
+      assert_null(client->tls.handshake);
+      assert_true(client_rig_publish(&rig, "telemetry", "still here", 1, 5));
+      client_rig_ack(&rig, 0x40, client_rig_hear(&rig, 0x32));
+      assert_int_equal(rig.notes[DEVICE_NOTE_ACKED], 1);
+      client_rig_stop(&rig);
+      client_rig_expect_end(&rig, DEVICE_FAIL_SESSION_STOPPED);
+      client_rig_free(&rig);
+    }
 }
 
 static uint32_t ticket_writes(struct client_rig *rig)
@@ -383,6 +412,7 @@ int main(void)
       cmocka_unit_test(refuses_an_expired_cross_certificate_as_expired),
       cmocka_unit_test(names_the_brokers_refusal_of_its_certificate),
       cmocka_unit_test(resumes_with_a_ticket_unless_told_or_barred),
+      cmocka_unit_test(carries_nothing_of_the_handshake_once_it_is_online),
       cmocka_unit_test(keeps_a_ticket_across_power_off_only_where_told),
       cmocka_unit_test(writes_a_ticket_once_per_connection_and_only_if_it_changed),
       cmocka_unit_test(writes_no_ticket_before_connack),
