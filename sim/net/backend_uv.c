@@ -51,15 +51,14 @@ struct backend {
 /* One attempt: malloc'd, frees itself when its handles are closed. */
 struct uv_socket {
   uv_tcp_t tcp;
-  union {
-    uv_connect_t connect; /* until the connection is open: there is nothing to flush before */
-    uv_timer_t flush;     /* in use only while `flushing` */
-  } use;
+  /* as long as each is of use: an idle connection has neither */
+  uv_connect_t *connect; /* until the connection is open, or the attempt has failed */
+  uv_timer_t *flush;     /* from a close with bytes to send on */
   struct backend_conn *conn;
   size_t backlog;
-  enum device_failure failure; /* of a write, told with the end of the stream */
-  bool open, flushing, closing;
-  unsigned handles;
+  enum device_failure failure : 8; /* of a write, told with the end of the stream */
+  bool open : 1, closing : 1;
+  uint8_t handles;
 };
 
 struct backend_conn {
@@ -193,7 +192,10 @@ int backend_random(struct backend *backend, uint8_t *out, size_t size)
 static void socket_handle_closed(uv_handle_t *handle)
 {
   struct uv_socket *socket = handle->data;
-  if (--socket->handles == 0) free(socket);
+  if (--socket->handles > 0) return;
+  free(socket->connect);
+  free(socket->flush);
+  free(socket);
 }
 
 static void socket_close(struct uv_socket *socket)
@@ -201,7 +203,7 @@ static void socket_close(struct uv_socket *socket)
   if (socket->closing) return;
   socket->closing = true;
   uv_close((uv_handle_t *) &socket->tcp, socket_handle_closed);
-  if (socket->flushing) uv_close((uv_handle_t *) &socket->use.flush, socket_handle_closed);
+  if (socket->flush != NULL) uv_close((uv_handle_t *) socket->flush, socket_handle_closed);
 }
 
 /* Ends the attempt from below; the connection is free for its next one before its owner hears of it. */
@@ -224,16 +226,16 @@ static void on_flush_timeout(uv_timer_t *timer)
 
 static void socket_close_flushed(struct uv_socket *socket)
 {
-  if (socket->backlog == 0) {
+  if (socket->backlog > 0) socket->flush = malloc(sizeof *socket->flush);
+  if (socket->flush == NULL) { /* nothing to send, or no memory to wait for it with */
     socket_close(socket);
     return;
   }
   uv_read_stop((uv_stream_t *) &socket->tcp);
-  uv_timer_init(socket->tcp.loop, &socket->use.flush);
-  socket->use.flush.data = socket;
-  socket->flushing = true;
+  uv_timer_init(socket->tcp.loop, socket->flush);
+  socket->flush->data = socket;
   socket->handles++;
-  uv_timer_start(&socket->use.flush, on_flush_timeout, FLUSH_MS, 0);
+  uv_timer_start(socket->flush, on_flush_timeout, FLUSH_MS, 0);
 }
 
 static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
@@ -259,6 +261,8 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 static void on_connect(uv_connect_t *request, int status)
 {
   struct uv_socket *socket = request->data;
+  free(request);
+  socket->connect = NULL;
   if (socket->conn == NULL) return;
   if (status == 0) status = uv_read_start((uv_stream_t *) &socket->tcp, give_buffer, on_read);
   if (status != 0) {
@@ -305,8 +309,7 @@ static int socket_start(struct uv_socket *socket, const struct sockaddr_storage 
   socklen_t size =
       from != NULL && from->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
   int status = from != NULL ? bind_to(&socket->tcp, from, size) : 0;
-  if (status == 0)
-    status = uv_tcp_connect(&socket->use.connect, &socket->tcp, (const struct sockaddr *) to, on_connect);
+  if (status == 0) status = uv_tcp_connect(socket->connect, &socket->tcp, (const struct sockaddr *) to, on_connect);
   if (status == 0) status = uv_tcp_nodelay(&socket->tcp, 1);
   return status;
 }
@@ -374,12 +377,16 @@ void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *t
 {
   assert(conn->socket == NULL && conn->failure == DEVICE_FAIL_NONE && conn->released == NULL);
   struct uv_socket *socket = calloc(1, sizeof *socket);
-  if (socket == NULL) {
+  uv_connect_t *connect = malloc(sizeof *connect);
+  if (socket == NULL || connect == NULL) {
+    free(socket);
+    free(connect);
     fail_later(conn, DEVICE_FAIL_TCP_OTHER);
     return;
   }
+  socket->connect = connect;
   uv_tcp_init(conn->backend->loop, &socket->tcp);
-  socket->tcp.data = socket->use.connect.data = socket;
+  socket->tcp.data = socket->connect->data = socket;
   socket->handles = 1;
   int status = socket_start(socket, to, from);
   if (status != 0) {
