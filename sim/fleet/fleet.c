@@ -15,6 +15,8 @@
 #define SHELVE_WITHIN_MS 5000u
 #define HEAP_PER_DEVICE  9216u /* measured: bench/README.md, idle */
 
+_Static_assert(sizeof(struct member) <= 256, "tens of thousands of them: move to a side array what few runs need");
+
 uint64_t fleet_clock_us(void *ctx)
 {
   const struct fleet *fleet = ctx;
@@ -72,6 +74,8 @@ static void release(struct fleet *fleet)
   free(fleet->order);
   free(fleet->sources);
   free(fleet->storage);
+  free(fleet->unacked);
+  free(fleet->revoked);
   free(fleet);
 }
 

@@ -88,29 +88,29 @@ struct fleet_telemetry {
 /* What is known of one device. `phase` facts are cleared by fleet_begin_phase. */
 struct fleet_facts {
   uint32_t id;
-  bool wanted;  /* the plan wants it online */
-  bool shelved; /* switched off by the plan */
-  bool online;  /* CONNACK received, session alive, at the main endpoint */
-  int8_t node;  /* the broker that it dialled last, -1: none yet */
-  bool powered;
-  bool dead; /* its NVM could not be booted */
-  bool ever_online;
   uint32_t trust_version; /* in force, by the device's own word */
-  uint16_t proven;        /* bit r: it accepted a chain ending at root r in a full handshake and got CONNACK */
   uint32_t generation;    /* of the main broker's chain that it last accepted in a full handshake */
-  bool resumed;           /* its latest handshake was resumed */
-  int8_t identity;        /* root under which the certificate in its NVM was issued, -1 unknown */
-  int8_t identified;      /* the same at its latest CONNACK: the broker accepted it */
-  enum device_failure last_failure;
-  uint32_t connects;                 /* CONNACKs at the main endpoint so far */
-  enum device_failure phase_failure; /* phase: a failed attempt's reason; verdicts on certificates go before others */
-  bool phase_connected;              /* phase: got a CONNACK at the main endpoint */
-  enum device_failure proof;         /* fleet_prove: outcome; NONE once it was accepted */
-  bool proof_pending;
-  uint64_t telemetry_sent, telemetry_acked;
-  bool revoked;        /* the CRL published last names it */
-  uint64_t revoked_us; /* fleet's clock: when the first such CRL was published */
+  uint32_t connects;      /* CONNACKs at the main endpoint so far */
+  uint32_t telemetry_sent, telemetry_acked;
+  uint16_t proven;   /* bit r: it accepted a chain ending at root r in a full handshake and got CONNACK */
+  int8_t node;       /* the broker that it dialled last, -1: none yet */
+  int8_t identity;   /* root under which the certificate in its NVM was issued, -1 unknown */
+  int8_t identified; /* the same at its latest CONNACK: the broker accepted it */
+  enum device_failure last_failure : 8;
+  enum device_failure phase_failure : 8; /* phase: a failed attempt's reason; verdicts on certificates go first */
+  enum device_failure proof : 8;         /* fleet_prove: outcome; NONE once it was accepted */
+  bool proof_pending : 1;
+  bool phase_connected : 1; /* phase: got a CONNACK at the main endpoint */
+  bool wanted : 1;          /* the plan wants it online */
+  bool shelved : 1;         /* switched off by the plan */
+  bool online : 1;          /* CONNACK received, session alive, at the main endpoint */
+  bool powered : 1;
+  bool dead : 1; /* its NVM could not be booted */
+  bool ever_online : 1;
+  bool resumed : 1; /* its latest handshake was resumed */
+  bool revoked : 1; /* the CRL published last names it */
 };
+_Static_assert(DEVICE_FAIL_COUNT <= 256, "a failure is kept in eight bits");
 
 /* Resident memory of one connected device, about: its own parts, and what libuv and the TLS library allocate for it. */
 size_t fleet_bytes_per_device(const struct device_ops *ops, const struct device_profile *profile);
@@ -171,7 +171,8 @@ void fleet_disconnect_all(struct fleet *fleet);
 void fleet_set_telemetry(struct fleet *fleet, const struct fleet_telemetry *telemetry);
 
 /* One telemetry message of `bytes` (as fleet_set_telemetry has them) from this device now, beside its plan. False: the
- * device cannot take it (offline, outbox full), or its connection has more than 16 KiB to send already. */
+ * device cannot take it (offline, outbox full), its connection has more than 16 KiB to send already, or there is no
+ * memory to be answerable for it. */
 bool fleet_publish(struct fleet *fleet, size_t index, uint32_t bytes, uint8_t qos);
 
 /* Telemetry that the device is answerable for: taken and not acknowledged. Writes the sequence numbers, in no order;
@@ -204,8 +205,9 @@ uint32_t fleet_generation(const struct fleet *fleet);
 void fleet_set_identity(struct fleet *fleet, size_t index, int root);
 
 /* A CRL was published now, and names device i where names[i] is set. Refusals, CONNACKs and ends of sessions are
- * measured from here on (revoke.* of report/metrics.h); a device that is no longer named stops being measured. */
-void fleet_publish_crl(struct fleet *fleet, const bool *names);
+ * measured from here on (revoke.* of report/metrics.h); a device that is no longer named stops being measured. -1: no
+ * memory to measure them in. */
+int fleet_publish_crl(struct fleet *fleet, const bool *names, struct error *error);
 
 /* Puts the gauges of revoke.* right, and at the end (`last`) books the last CONNACK of whoever is revoked still. */
 void fleet_measure_revoked(struct fleet *fleet, bool last);

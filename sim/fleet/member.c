@@ -166,14 +166,14 @@ static void step(struct member *m, const struct device_event *event, struct devi
   struct fleet *fleet = m->fleet;
   /* START computes nothing, and looking at the clock is a system call */
   bool timed = m->handshaking && event->kind != DEVICE_START;
-  if (timed) m->step_cpu_us = backend_cpu_us(fleet->config.backend);
+  if (timed) fleet->step.cpu_us = backend_cpu_us(fleet->config.backend);
   member_step_begin(m);
   if (event->kind == DEVICE_BYTES) m->record_bytes_in += (uint32_t) event->bytes.size;
   crypto_meter_use(&m->meter);
   fleet->config.ops->step(m->client, event, fx);
   crypto_meter_use(NULL);
   m->record_bytes_out += (uint32_t) fx->out_size;
-  if (timed && m->handshaking) m->cpu_us += backend_cpu_us(fleet->config.backend) - m->step_cpu_us;
+  if (timed && m->handshaking) m->cpu_us += (uint32_t) (backend_cpu_us(fleet->config.backend) - fleet->step.cpu_us);
   m->accepted = fx->accepted;
 }
 

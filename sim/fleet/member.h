@@ -16,70 +16,78 @@ enum member_link {
 /* What a publish or subscribe is of: the low bits of its tag. Above them telemetry carries its sequence number. */
 enum member_tag { MEMBER_TAG_TELEMETRY = 1, MEMBER_TAG_TRESPASS = 2, MEMBER_TAG_BITS = 2, MEMBER_TAG_MASK = 3 };
 
+/* Every device of a run has one of these, so it is kept small: what only some runs need is in the fleet's arrays. */
 struct member {
   struct fleet *fleet;
   void *client;
   struct backend_conn *conn;
   struct fault_link *faults; /* between the two; NULL: its line is good and always was */
+  struct member_held *held;  /* pacing: the device computes until then; NULL: it is free */
   struct fleet_facts facts;
-  uint32_t unacked[FLEET_UNACKED_MAX]; /* sequence numbers of telemetry that was taken and not acknowledged */
-  uint8_t unacked_count;
   uint64_t random; /* state of its own generator: jitter and stagger */
-
-  enum member_link link;
-  uint8_t order[FLEET_PLACES_MAX];   /* its list of places */
-  uint8_t turn;                      /* in `order`: where the next attempt goes */
-  uint8_t place;                     /* of this attempt or session at the main endpoint */
-  enum fleet_endpoint endpoint;      /* of this attempt or session */
-  enum fleet_endpoint next_endpoint; /* of the next one */
-  bool full_handshake;               /* the next attempt offers no ticket */
-  bool shelving;
-  bool half_open; /* online as far as it knows, in a black hole */
-  bool ended;     /* set by the observer, handled after the step */
-  bool handshaking;
-  bool accepted;  /* by the latest PUBLISH or SUBSCRIBE */
-  bool opened;    /* this attempt got its TCP connection: the broker has a handshake to do */
-  uint8_t policy; /* of fleet->policies */
 
   uint64_t start_at_ms, device_at_ms, telemetry_at_ms, shelve_by_ms; /* DEVICE_NEVER: not due */
   uint64_t name_at_ms;                                               /* the name's answer is there; DEVICE_NEVER */
   uint64_t last_turn_us; /* when an attempt was due last, or a session ended; 0: neither so far */
   uint64_t planned_us;   /* when this attempt was meant to start */
   uint64_t opened_us, ended_us;
-  uint64_t cpu_us, step_cpu_us; /* of this handshake: the steps before, and when the present one began */
+  int64_t clock_unix_s;
+  uint64_t clock_set_ms;
+  struct backoff_state backoff;
   /* What the device has computed and moved and is not in the counters yet: during a handshake all of it since START,
    * else the present step's. A record is its plaintext and 22 bytes, so for a timing model these are AES-GCM's bytes;
    * only the two hellos, some 300 bytes, go in the clear. */
   struct crypto_meter meter;
   uint32_t record_bytes_in, record_bytes_out;
-  /* when the present step began: modelled cycles of `meter`, record bytes, and whether a handshake was under way */
-  double step_cycles;
-  uint32_t step_bytes;
-  bool step_handshake;
-  bool shook;               /* the handshake ended well in the present step */
-  struct member_held *held; /* pacing: the device computes until then; NULL: it is free */
-  struct backoff_state backoff;
+  uint32_t cpu_us;          /* of this handshake: the steps before the present one */
+  uint32_t seen_generation; /* the latest handshake, until CONNACK confirms it */
+  int8_t seen_root;         /* the same; -1: none of the plan's roots, or resumed */
 
-  /* the latest handshake, until CONNACK confirms it */
-  int seen_root; /* -1: none of the plan's roots, or resumed */
-  uint32_t seen_generation;
-  enum device_failure end_failure; /* overrides what the device calls the end, when the body knows better */
+  uint8_t order[FLEET_PLACES_MAX]; /* its list of places */
+  uint8_t turn;                    /* in `order`: where the next attempt goes */
+  uint8_t place;                   /* of this attempt or session at the main endpoint */
+  uint8_t policy;                  /* of fleet->policies */
+  uint8_t unacked_count;           /* of its row in fleet->unacked */
+  enum member_link link : 8;
+  enum device_failure end_failure : 8;   /* overrides what the device calls the end, when the body knows better */
+  enum fleet_endpoint endpoint : 1;      /* of this attempt or session */
+  enum fleet_endpoint next_endpoint : 1; /* of the next one */
+  bool full_handshake : 1;               /* the next attempt offers no ticket */
+  bool shelving : 1;
+  bool half_open : 1; /* online as far as it knows, in a black hole */
+  bool ended : 1;     /* set by the observer, handled after the step */
+  bool handshaking : 1;
+  bool accepted : 1;   /* by the latest PUBLISH or SUBSCRIBE */
+  bool opened : 1;     /* this attempt got its TCP connection: the broker has a handshake to do */
+  bool shook : 1;      /* the handshake ended well in the present step */
+  bool pardoned : 1;   /* no longer revoked, but has had no CONNACK since */
+  bool collateral : 1; /* refused because of a CRL that does not name it */
+  bool clock_right : 1;
+};
 
-  /* revoke.c: what happened since the device's certificate is on a CRL; times on the fleet's clock, 0: never */
+/* The one step that is under way: when it began. */
+struct member_step {
+  uint64_t cpu_us;
+  double cycles;  /* modelled, of the member's meter */
+  uint32_t bytes; /* of records */
+  bool handshake; /* one was under way */
+};
+
+/* revoke.c: what happened since the device's certificate is on a CRL; times on the fleet's clock, 0: never. */
+struct member_revoked {
+  uint64_t since_us;       /* the first such CRL was published */
   uint64_t accepted_us[2]; /* its last CONNACK: after a full handshake, after a resumed one */
   uint64_t booked_us;      /* of these, what stands in the histogram; DEVICE_NEVER: nothing does */
-  bool pardoned;           /* no longer revoked, but has had no CONNACK since */
-  bool collateral;
-
-  bool clock_right;
-  int64_t clock_unix_s;
-  uint64_t clock_set_ms;
 };
 
 struct fleet {
   struct fleet_config config;
   struct member *members;
   void *storage; /* clients and connections, one block */
+  struct member_step step;
+  /* a row per member, each array made when the first of them needs it */
+  uint32_t (*unacked)[FLEET_UNACKED_MAX]; /* sequence numbers of telemetry that was taken and not acknowledged */
+  struct member_revoked *revoked;         /* NULL: no CRL was published */
   uint32_t *order;
   struct sockaddr_storage *sources;                       /* config.source_addresses of them */
   struct device_endpoint endpoints[FLEET_PLACES_MAX + 1]; /* the places, then the prove endpoint */
@@ -97,7 +105,6 @@ struct fleet {
   size_t wanted, shelved, online, dialling, half_open;
   bool complete; /* all that were wanted have been online at once */
   size_t released, to_release;
-  bool crl_published;
   size_t left_uncut; /* sessions that were open when their device was taken off the CRL */
   void (*closed)(void *ctx);
   void *closed_ctx;

@@ -24,18 +24,20 @@ void member_step_begin(struct member *m)
 {
   const struct timing_profile *timing = m->fleet->config.timing;
   if (timing == NULL) return;
-  m->step_cycles = timing_operations(timing, &m->meter);
-  m->step_bytes = m->record_bytes_in + m->record_bytes_out;
-  m->step_handshake = m->handshaking;
+  struct member_step *step = &m->fleet->step;
+  step->cycles = timing_operations(timing, &m->meter);
+  step->bytes = m->record_bytes_in + m->record_bytes_out;
+  step->handshake = m->handshaking;
 }
 
 uint64_t member_step_us(const struct member *m)
 {
   const struct timing_profile *timing = m->fleet->config.timing;
   if (timing == NULL) return 0;
-  uint64_t bytes = (uint64_t) m->record_bytes_in + m->record_bytes_out - m->step_bytes;
-  double cycles = timing_operations(timing, &m->meter) - m->step_cycles;
-  if (m->step_handshake)
+  const struct member_step *step = &m->fleet->step;
+  uint64_t bytes = (uint64_t) m->record_bytes_in + m->record_bytes_out - step->bytes;
+  double cycles = timing_operations(timing, &m->meter) - step->cycles;
+  if (step->handshake)
     cycles += timing_hash(timing, bytes) + timing_records(timing, bytes, 0);
   else
     cycles += timing_records(timing, bytes, bytes > 0 ? 1 : 0);

@@ -1,4 +1,6 @@
 /* What revocation does to a fleet: who is still let in, whose session lives on, and who is hit that should not be. */
+#include <stdlib.h>
+
 #include "fleet/member.h"
 
 enum { FULL, RESUMED };
@@ -10,27 +12,35 @@ static bool is_verdict(enum device_failure failure)
          failure == DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
 }
 
-static uint64_t last_accepted_us(const struct member *m)
+/* Only once a CRL was published: before, nobody is revoked. */
+static struct member_revoked *row_of(const struct member *m)
 {
-  return m->accepted_us[FULL] > m->accepted_us[RESUMED] ? m->accepted_us[FULL] : m->accepted_us[RESUMED];
+  return &m->fleet->revoked[m - m->fleet->members];
 }
 
-static void book_path(const struct member *m, int path, enum metric metric)
+static uint64_t last_accepted_us(const struct member_revoked *row)
 {
-  uint64_t at_us = m->accepted_us[path];
-  if (at_us > 0) metrics_record_us(m->fleet->config.metrics, metric, at_us - m->facts.revoked_us);
+  return row->accepted_us[FULL] > row->accepted_us[RESUMED] ? row->accepted_us[FULL] : row->accepted_us[RESUMED];
+}
+
+static void book_path(struct metrics *metrics, const struct member_revoked *row, int path, enum metric metric)
+{
+  uint64_t at_us = row->accepted_us[path];
+  if (at_us > 0) metrics_record_us(metrics, metric, at_us - row->since_us);
 }
 
 /* A device that was refused and is accepted later counts twice: the longer time is the one that matters, and the
  * histogram's maximum shows it. */
 static void book_refusal(struct member *m)
 {
-  uint64_t last_us = last_accepted_us(m);
-  if (m->booked_us == last_us) return;
-  m->booked_us = last_us;
-  metrics_record_us(m->fleet->config.metrics, METRIC_REVOKE_REFUSE, last_us > 0 ? last_us - m->facts.revoked_us : 0);
-  book_path(m, FULL, METRIC_REVOKE_REFUSE_FULL);
-  book_path(m, RESUMED, METRIC_REVOKE_REFUSE_RESUMED);
+  struct metrics *metrics = m->fleet->config.metrics;
+  struct member_revoked *row = row_of(m);
+  uint64_t last_us = last_accepted_us(row);
+  if (row->booked_us == last_us) return;
+  row->booked_us = last_us;
+  metrics_record_us(metrics, METRIC_REVOKE_REFUSE, last_us > 0 ? last_us - row->since_us : 0);
+  book_path(metrics, row, FULL, METRIC_REVOKE_REFUSE_FULL);
+  book_path(metrics, row, RESUMED, METRIC_REVOKE_REFUSE_RESUMED);
 }
 
 void member_revoked_online(struct member *m)
@@ -38,14 +48,14 @@ void member_revoked_online(struct member *m)
   struct metrics *metrics = m->fleet->config.metrics;
   m->pardoned = false;
   if (!m->facts.revoked) return;
-  m->accepted_us[m->facts.resumed ? RESUMED : FULL] = fleet_clock_us(m->fleet);
+  row_of(m)->accepted_us[m->facts.resumed ? RESUMED : FULL] = fleet_clock_us(m->fleet);
   metrics_add(metrics, METRIC_REVOKE_ACCEPTS, 1);
   if (m->facts.resumed) metrics_add(metrics, METRIC_REVOKE_RESUMED_ACCEPTS, 1);
 }
 
 void member_revoked_failed(struct member *m, enum device_failure failure)
 {
-  if (!m->fleet->crl_published || !is_verdict(failure)) return;
+  if (m->fleet->revoked == NULL || !is_verdict(failure)) return;
   if (!m->facts.revoked) {
     m->collateral = m->collateral || !m->pardoned;
     return;
@@ -58,13 +68,13 @@ void member_revoked_failed(struct member *m, enum device_failure failure)
 void member_revoked_ended(struct member *m)
 {
   if (!m->facts.revoked || (!m->facts.wanted && !m->shelving)) return;
-  metrics_record_us(m->fleet->config.metrics, METRIC_REVOKE_CUT, fleet_clock_us(m->fleet) - m->facts.revoked_us);
+  metrics_record_us(m->fleet->config.metrics, METRIC_REVOKE_CUT, fleet_clock_us(m->fleet) - row_of(m)->since_us);
 }
 
 /* Whoever has had a CONNACK after the CRL and no refusal since is booked with what is known. */
 static void close_books(struct member *m)
 {
-  if (last_accepted_us(m) > 0) book_refusal(m);
+  if (last_accepted_us(row_of(m)) > 0) book_refusal(m);
 }
 
 static void set_revoked(struct member *m, bool revoked)
@@ -77,15 +87,17 @@ static void set_revoked(struct member *m, bool revoked)
     m->pardoned = m->link != MEMBER_UP;
   }
   m->facts.revoked = revoked;
-  m->facts.revoked_us = revoked ? fleet_clock_us(fleet) : 0;
-  m->accepted_us[FULL] = m->accepted_us[RESUMED] = 0;
-  m->booked_us = DEVICE_NEVER;
+  *row_of(m) = (struct member_revoked){.since_us = revoked ? fleet_clock_us(fleet) : 0, .booked_us = DEVICE_NEVER};
 }
 
-void fleet_publish_crl(struct fleet *fleet, const bool *names)
+int fleet_publish_crl(struct fleet *fleet, const bool *names, struct error *error)
 {
-  fleet->crl_published = true;
-  for (size_t i = 0; i < fleet->config.device_count; i++) set_revoked(&fleet->members[i], names[i]);
+  size_t n = fleet->config.device_count;
+  if (fleet->revoked == NULL) fleet->revoked = calloc(n, sizeof *fleet->revoked);
+  if (fleet->revoked == NULL)
+    return error_set(error, EXIT_CODE_INTERNAL, "out of memory to measure the revocation of %zu devices", n);
+  for (size_t i = 0; i < n; i++) set_revoked(&fleet->members[i], names[i]);
+  return 0;
 }
 
 void fleet_measure_revoked(struct fleet *fleet, bool last)

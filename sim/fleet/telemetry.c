@@ -1,5 +1,6 @@
 /* Telemetry at planned times. A message belongs to the plan's moment, not to the moment it could be sent. */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"
@@ -22,20 +23,34 @@ void member_stagger_telemetry(struct member *m)
   m->telemetry_at_ms = backend_now_ms(m->fleet->config.backend) + random_next(&m->random) % t->every_ms;
 }
 
+/* Only where fleet->unacked is made. */
+static uint32_t *row_of(const struct member *m)
+{
+  return m->fleet->unacked[m - m->fleet->members];
+}
+
+/* A run without telemetry has no such array. */
+static bool can_answer(struct fleet *fleet)
+{
+  if (fleet->unacked == NULL) fleet->unacked = calloc(fleet->config.device_count, sizeof *fleet->unacked);
+  return fleet->unacked != NULL;
+}
+
 size_t fleet_unacked(const struct fleet *fleet, size_t index, uint32_t out[FLEET_UNACKED_MAX])
 {
   assert(index < fleet->config.device_count);
-  const struct member *m = &fleet->members[index];
-  memcpy(out, m->unacked, m->unacked_count * sizeof *out);
-  return m->unacked_count;
+  size_t count = fleet->members[index].unacked_count;
+  if (count > 0) memcpy(out, fleet->unacked[index], count * sizeof *out);
+  return count;
 }
 
 void member_acked(struct member *m, uint32_t tag)
 {
-  uint32_t sequence = tag >> MEMBER_TAG_BITS;
+  if (m->unacked_count == 0) return;
+  uint32_t sequence = tag >> MEMBER_TAG_BITS, *unacked = row_of(m);
   for (uint8_t i = 0; i < m->unacked_count; i++) {
-    if (m->unacked[i] != sequence) continue;
-    m->unacked[i] = m->unacked[--m->unacked_count];
+    if (unacked[i] != sequence) continue;
+    unacked[i] = unacked[--m->unacked_count];
     return;
   }
 }
@@ -43,16 +58,17 @@ void member_acked(struct member *m, uint32_t tag)
 /* A device that forgets what it holds would overflow the list: the oldest ones are no longer told of. */
 static void answer_for(struct member *m, uint32_t sequence)
 {
-  if (m->unacked_count == FLEET_UNACKED_MAX)
-    memmove(m->unacked, m->unacked + 1, sizeof m->unacked[0] * --m->unacked_count);
-  m->unacked[m->unacked_count++] = sequence;
+  uint32_t *unacked = row_of(m);
+  if (m->unacked_count == FLEET_UNACKED_MAX) memmove(unacked, unacked + 1, sizeof *unacked * --m->unacked_count);
+  unacked[m->unacked_count++] = sequence;
 }
 
-/* The message of that planned moment; true when the device took it. */
+/* The message of that planned moment; true when the device took it. What nobody could answer for is not sent. */
 static bool send_message(struct member *m, uint64_t planned_ms, uint32_t bytes, uint8_t qos)
 {
   struct fleet *fleet = m->fleet;
-  uint32_t sequence = (uint32_t) (m->facts.telemetry_sent + 1);
+  if (!can_answer(fleet)) return false;
+  uint32_t sequence = m->facts.telemetry_sent + 1;
   uint32_t tag = MEMBER_TAG_TELEMETRY | sequence << MEMBER_TAG_BITS;
   put_u64(fleet->message, sequence);
   put_u64(fleet->message + 8, planned_ms * 1000 - fleet->origin_us);

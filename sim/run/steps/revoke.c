@@ -128,7 +128,7 @@ static int make_and_tell(struct run *run, const struct scenario_crl *crl)
   while (!making.ended) uv_run(&run->loop, UV_RUN_ONCE);
   if (making.result != 0) run->error = making.error;
   bool told = making.result == 0 && waited != RUN_ABORTED;
-  if (told) fleet_publish_crl(run->fleet, making.names);
+  if (told) told = fleet_publish_crl(run->fleet, making.names, &run->error) == 0;
   free(making.names);
   return told ? 0 : -1;
 }
