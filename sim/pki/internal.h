@@ -28,6 +28,7 @@ struct pki {
   struct pki_authority update_ca;                /* issues the update server's; none in a folder of an older fleetsim */
   EVP_PKEY *update_key;
   uint8_t update_point[PKI_KEY_POINT];
+  EVP_PKEY *image_key; /* none in a folder of an older fleetsim, until it is needed */
   struct pki_registry *registry;
   struct pki_nvm_store nvm;
   struct pki_device *devices; /* ascending by id */
@@ -57,6 +58,7 @@ void pki_authority_release(struct pki_authority *authority);
 /* office.c: the identities of the back office itself, and the update server's CA. */
 int pki_office_make(const char *folder, const struct pki_roots *roots, struct error *error);
 int pki_office_load(struct pki *pki, struct error *error);
+int pki_image_key_make(const char *folder, struct error *error);
 int pki_update_ca_make(const char *folder, struct pki_authority *out, struct error *error);
 
 /* devices.c */

@@ -122,29 +122,70 @@ int pki_key_sign(EVP_PKEY *key, const uint8_t *data, size_t size, uint8_t signat
   return done ? 0 : pki_crypto_error(error, "sign");
 }
 
+int pki_key_sign_hash(EVP_PKEY *key, const uint8_t hash[32], uint8_t der[72], size_t *size, struct error *error)
+{
+  EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+  *size = 72;
+  bool done = ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 && EVP_PKEY_sign(ctx, der, size, hash, 32) == 1;
+  EVP_PKEY_CTX_free(ctx);
+  return done ? 0 : pki_crypto_error(error, "sign a hash");
+}
+
+int pki_key_id(EVP_PKEY *key, uint8_t id[32], struct error *error)
+{
+  uint8_t *der = NULL;
+  int size = i2d_PUBKEY(key, &der);
+  bool done = size > 0 && EVP_Digest(der, (size_t) size, id, NULL, EVP_sha256(), NULL) == 1;
+  OPENSSL_free(der);
+  return done ? 0 : pki_crypto_error(error, "hash a public key");
+}
+
 static int no_passphrase(char *out, int size, int writing, void *ctx)
 {
   (void) out, (void) size, (void) writing, (void) ctx;
   return -1;
 }
 
-EVP_PKEY *pki_key_read(const char *path, struct error *error)
+static EVP_PKEY *read_private(BIO *bio)
+{
+  return PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+}
+
+static EVP_PKEY *read_any(BIO *bio)
+{
+  EVP_PKEY *key = PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
+  if (key != NULL || BIO_reset(bio) != 1) return key;
+  return read_private(bio);
+}
+
+static EVP_PKEY *read_pem(const char *path, EVP_PKEY *(*parse)(BIO *bio), const char *what, struct error *error)
 {
   uint8_t *pem = NULL;
   size_t size = 0;
   if (files_read(path, KEY_FILE_MAX, &pem, &size, error) != 0) return NULL;
   BIO *bio = BIO_new_mem_buf(pem, (int) size);
-  EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+  EVP_PKEY *key = bio == NULL ? NULL : parse(bio);
   BIO_free(bio);
   OPENSSL_cleanse(pem, size);
   free(pem);
-  if (key != NULL && pki_key_is_p256(key)) return key;
-  error_set(error, EXIT_CODE_USAGE,
-            key == NULL ? "%s holds no private key in PEM without a passphrase" : "the key in %s is not on curve P-256",
-            path);
-  EVP_PKEY_free(key);
   ERR_clear_error();
+  if (key != NULL && pki_key_is_p256(key)) return key;
+  if (key == NULL)
+    error_set(error, EXIT_CODE_USAGE, "%s holds no %s in PEM without a passphrase", path, what);
+  else
+    error_set(error, EXIT_CODE_USAGE, "the key in %s is not on curve P-256", path);
+  EVP_PKEY_free(key);
   return NULL;
+}
+
+EVP_PKEY *pki_key_read(const char *path, struct error *error)
+{
+  return read_pem(path, read_private, "private key", error);
+}
+
+EVP_PKEY *pki_key_read_public(const char *path, struct error *error)
+{
+  return read_pem(path, read_any, "public or private key", error);
 }
 
 static int write_private(const char *path, EVP_PKEY *key,

@@ -44,10 +44,11 @@ static int write_operator_ca(const char *folder, const struct pki_roots *roots, 
   return result;
 }
 
-static int make_update_key(const char *folder, struct error *error)
+/* NAME.key and NAME.pub */
+static int make_signing_key(const char *folder, const char *private_name, const char *public_name, struct error *error)
 {
   char path[FILES_PATH_MAX], public_path[FILES_PATH_MAX];
-  if (files_join(path, folder, "update.key", error) != 0 || files_join(public_path, folder, "update.pub", error) != 0)
+  if (files_join(path, folder, private_name, error) != 0 || files_join(public_path, folder, public_name, error) != 0)
     return -1;
   EVP_PKEY *key = pki_key_generate(error);
   if (key == NULL) return -1;
@@ -55,6 +56,11 @@ static int make_update_key(const char *folder, struct error *error)
   if (result == 0) result = pki_key_write_public(public_path, key, error);
   EVP_PKEY_free(key);
   return result;
+}
+
+int pki_image_key_make(const char *folder, struct error *error)
+{
+  return make_signing_key(folder, "image.key", "image.pub", error);
 }
 
 int pki_update_ca_make(const char *folder, struct pki_authority *out, struct error *error)
@@ -68,7 +74,8 @@ int pki_office_make(const char *folder, const struct pki_roots *roots, struct er
   int result = pki_authority_make(folder, "back-office", "fleetsim back office", OFFICE_YEARS, &office, error);
   if (result == 0) result = make_operator(folder, &office, error);
   if (result == 0) result = write_operator_ca(folder, roots, error);
-  if (result == 0) result = make_update_key(folder, error);
+  if (result == 0) result = make_signing_key(folder, "update.key", "update.pub", error);
+  if (result == 0) result = pki_image_key_make(folder, error);
   if (result == 0) result = pki_update_ca_make(folder, &updates, error);
   pki_authority_release(&office);
   pki_authority_release(&updates);

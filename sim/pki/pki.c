@@ -124,6 +124,7 @@ void pki_close(struct pki *pki)
   if (pki->nvm.fd >= 0) pki_nvm_close(&pki->nvm);
   pki_roots_unload(pki);
   EVP_PKEY_free(pki->update_key);
+  EVP_PKEY_free(pki->image_key);
   free(pki->devices);
   free(pki);
 }

@@ -8,7 +8,8 @@
  *     ca/SUBJECT-by-ISSUER-expired.crt         the same, expired: made on demand
  *     ca/back-office.crt/.key                  issues the operator's certificate: no rotation of roots locks it out
  *     ca/update-ca.crt/.key                    issues the update server's certificate, and nothing that a broker shows
- *     update.key, update.pub                   signs trust bundles and nothing else
+ *     update.key, update.pub                   signs trust bundles and manifests, and nothing else
+ *     image.key, image.pub                     signs firmware images (pki/image.h) and nothing else
  *     operator.crt, operator.key, operator-ca.crt   the back office's client identity, and all roots in one file
  *     registry.db                              SQLite: devices, their CSRs, every certificate issued
  *     nvm.bin                                  one page of DEVICE_NVM_PAGE_SIZE per device, mmap'd while open
