@@ -301,16 +301,10 @@ static size_t matching(const struct rollout_criterion *criterion, const size_t *
   return criterion->status == ROLLOUT_ANY_FAILURE ? count_of(counts, is_failure) : counts[criterion->status];
 }
 
-static bool is_met(struct rollout *rollout, int index, const size_t *counts)
+static bool is_met(const struct rollout_criterion *criterion, size_t n, size_t of)
 {
-  const struct rollout_criterion *criterion = &rollout->config.abort[index];
-  size_t n = matching(criterion, counts), ended = count_of(counts, is_final);
   size_t minimum = criterion->minimum > 0 ? criterion->minimum : 1;
-  if (n < minimum || (double) n < criterion->share * (double) ended) return false;
-  rollout->met = index;
-  rollout->met_count = n;
-  rollout->met_of = ended;
-  return true;
+  return n >= minimum && (double) n >= criterion->share * (double) of;
 }
 
 static void judge(struct rollout *rollout, uint64_t now_ms)
@@ -319,7 +313,15 @@ static void judge(struct rollout *rollout, uint64_t now_ms)
   for (size_t w = 0; w <= rollout->wave; w++)
     for (int s = 0; s < DEVICE_OTA_STATUS_COUNT; s++) all[s] += rollout->counts[w][s];
   for (int c = 0; c < (int) rollout->config.abort_count; c++) {
-    if (!is_met(rollout, c, rollout->counts[rollout->wave]) && !is_met(rollout, c, all)) continue;
+    const struct rollout_criterion *criterion = &rollout->config.abort[c];
+    bool whole = criterion->of_all || by_rate(rollout);
+    size_t n = matching(criterion, whole ? all : rollout->counts[rollout->wave]);
+    size_t of = whole ? rollout->offered : rollout->waves[rollout->wave].offered;
+    if (criterion->of_all) of = rollout->config.count;
+    if (!is_met(criterion, n, of)) continue;
+    rollout->met = c;
+    rollout->met_count = n;
+    rollout->met_of = of;
     stop(rollout, ROLLOUT_ABORTED, now_ms);
     return;
   }

@@ -23,11 +23,12 @@
 #define ROLLOUT_CRITERIA_MAX 8
 #define ROLLOUT_ANY_FAILURE  (-1) /* every refusal, failed download and roll-back */
 
-/* Met when at least `minimum` devices ended like that, and they are at least this share of those that have ended: of
- * the wave under way, or of the whole rollout. */
+/* Met when at least `minimum` devices have ended like that, and they are at least this share of the devices that were
+ * offered it in the wave under way (by rate: so far), or of all that the rollout is for. */
 struct rollout_criterion {
   int status; /* enum device_ota_status, or ROLLOUT_ANY_FAILURE */
   double share;
+  bool of_all;
   uint32_t minimum; /* 0 reads as 1 */
 };
 
@@ -78,7 +79,7 @@ struct rollout_summary {
   size_t wave_count;
   size_t offered, untouched; /* of all the devices */
   int met;                   /* criterion that stopped it, -1: none */
-  size_t met_count, met_of;  /* what was observed then */
+  size_t met_count, met_of;  /* devices that ended like that, of how many */
   size_t open_when_stopped;  /* devices of the wave under way that had been offered it and had not ended */
   size_t touched_after;      /* of these, those that did not end as cancelled, and whoever was offered it later */
 };

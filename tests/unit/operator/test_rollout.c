@@ -142,7 +142,7 @@ static void a_bad_build_stops_in_the_first_wave(void **state)
   rollout_summary(world->rollout, &summary);
   assert_int_equal(summary.met, 0);
   assert_int_equal(summary.met_count, 3);
-  assert_int_equal(summary.met_of, 3);
+  assert_int_equal(summary.met_of, 10);
   assert_int_equal(summary.wave[0].rolled_back, 3);
   assert_int_equal(summary.wave[0].cancelled, 5);
   assert_int_equal(summary.wave[0].open, 2);
@@ -159,13 +159,13 @@ static void a_few_failures_below_the_share_do_not_stop_it(void **state)
   config.abort[config.abort_count++] =
       (struct rollout_criterion){.status = ROLLOUT_ANY_FAILURE, .share = 0.05, .minimum = 3};
   begin(world, &config);
-  say(world, 0, DEVICE_OTA_BAD_SIGNATURE); /* two of two, and the minimum holds it */
+  say(world, 0, DEVICE_OTA_BAD_SIGNATURE);
   say(world, 1, DEVICE_OTA_NO_ANSWER);
   all_say(world, 2, 90, DEVICE_OTA_CONFIRMED);
-  say(world, 90, DEVICE_OTA_UNCONFIRMED); /* three of 91: below 5 % */
-  say(world, 91, DEVICE_OTA_SELF_TEST);
+  say(world, 90, DEVICE_OTA_UNCONFIRMED);
+  say(world, 91, DEVICE_OTA_SELF_TEST); /* four of 100 */
   assert_int_equal(rollout_state(world->rollout), ROLLOUT_RUNNING);
-  say(world, 92, DEVICE_OTA_SERVER_CUT); /* five of 93 */
+  say(world, 92, DEVICE_OTA_SERVER_CUT);
   assert_int_equal(rollout_state(world->rollout), ROLLOUT_ABORTED);
 }
 
@@ -182,6 +182,37 @@ static void a_failure_of_another_kind_does_not_count(void **state)
   assert_int_equal(rollout_state(world->rollout), ROLLOUT_ABORTED);
 }
 
+static void few_failures_in_a_small_wave_are_a_large_share_and_the_minimum_holds_them(void **state)
+{
+  struct world *world = *state;
+  struct rollout_config config = plan(world, 1000);
+  three_waves(&config);
+  config.abort[config.abort_count++] =
+      (struct rollout_criterion){.status = ROLLOUT_ANY_FAILURE, .share = 0.05, .minimum = 3};
+  begin(world, &config);
+  all_say(world, 0, 2, DEVICE_OTA_SELF_TEST); /* a fifth of ten */
+  all_say(world, 2, 10, DEVICE_OTA_CONFIRMED);
+  pass(world, 20);
+  assert_int_equal(rollout_state(world->rollout), ROLLOUT_RUNNING);
+  assert_int_equal(world->offers, 100);
+}
+
+static void of_all_is_of_everybody_that_it_is_for(void **state)
+{
+  struct world *world = *state;
+  struct rollout_config config = plan(world, 1000);
+  three_waves(&config);
+  config.abort[config.abort_count++] =
+      (struct rollout_criterion){.status = ROLLOUT_ANY_FAILURE, .share = 0.05, .of_all = true, .minimum = 3};
+  begin(world, &config);
+  all_say(world, 0, 10, DEVICE_OTA_SELF_TEST);
+  pass(world, 20);
+  all_say(world, 10, 49, DEVICE_OTA_SELF_TEST);
+  assert_int_equal(rollout_state(world->rollout), ROLLOUT_RUNNING);
+  say(world, 49, DEVICE_OTA_SELF_TEST); /* 50 of 1000, of two waves */
+  assert_int_equal(rollout_state(world->rollout), ROLLOUT_ABORTED);
+}
+
 static void a_small_wave_is_judged_by_itself(void **state)
 {
   struct world *world = *state;
@@ -190,13 +221,13 @@ static void a_small_wave_is_judged_by_itself(void **state)
   config.until[0] = 900;
   config.until[1] = 1000;
   config.abort[config.abort_count++] =
-      (struct rollout_criterion){.status = ROLLOUT_ANY_FAILURE, .share = 0.5, .minimum = 10};
+      (struct rollout_criterion){.status = ROLLOUT_ANY_FAILURE, .share = 0.1, .minimum = 3};
   begin(world, &config);
   all_say(world, 0, 900, DEVICE_OTA_CONFIRMED);
   pass(world, 20);
   all_say(world, 900, 909, DEVICE_OTA_SELF_TEST);
   assert_int_equal(rollout_state(world->rollout), ROLLOUT_RUNNING);
-  say(world, 909, DEVICE_OTA_SELF_TEST); /* 10 of 910, and 10 of the 10 of this wave */
+  say(world, 909, DEVICE_OTA_SELF_TEST); /* 10 of 1000, and 10 of the 100 of this wave */
   assert_int_equal(rollout_state(world->rollout), ROLLOUT_ABORTED);
 }
 
@@ -434,6 +465,8 @@ int main(void)
       STORY(a_bad_build_stops_in_the_first_wave),
       STORY(a_few_failures_below_the_share_do_not_stop_it),
       STORY(a_failure_of_another_kind_does_not_count),
+      STORY(few_failures_in_a_small_wave_are_a_large_share_and_the_minimum_holds_them),
+      STORY(of_all_is_of_everybody_that_it_is_for),
       STORY(a_small_wave_is_judged_by_itself),
       STORY(nobody_waits_for_a_device_on_the_shelf_longer_than_the_wave),
       STORY(a_wave_is_no_herd),
