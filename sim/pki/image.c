@@ -188,9 +188,11 @@ int pki_manifest_make(struct pki *pki, const struct device_manifest *manifest, u
   return 0;
 }
 
-void pki_manifest_spoil(uint8_t *data, size_t size)
+void pki_manifest_spoil(enum pki_image_harm harm, uint8_t *data, size_t size)
 {
-  if (size > 0) data[size - 1] ^= 1;
+  if (size == 0) return;
+  if (harm == PKI_HARM_MANIFEST_SIGNATURE) data[size - 1] ^= 1;
+  if (harm == PKI_HARM_BAD_MANIFEST) data[0] ^= 0xff;
 }
 
 /* What is wrong with an image ------------------------------------------------------------------------------------- */

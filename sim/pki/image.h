@@ -63,7 +63,8 @@ int pki_manifest_make(struct pki *pki, const struct device_manifest *manifest, u
   /* of the manifest alone */ \
   X(OVERSIZE,           "oversize",           OVERSIZE,           "the manifest announces more than any slot holds") \
   X(STALE_MANIFEST,     "stale-manifest",     STALE_MANIFEST,     "the manifest's serial is 1 again") \
-  X(MANIFEST_SIGNATURE, "manifest-signature", MANIFEST_SIGNATURE, "the manifest was changed after it was signed")
+  X(MANIFEST_SIGNATURE, "manifest-signature", MANIFEST_SIGNATURE, "the manifest was changed after it was signed") \
+  X(BAD_MANIFEST,       "bad-manifest",       BAD_MANIFEST,       "the manifest does not begin as one does")
 /* clang-format on */
 
 enum pki_image_harm {
@@ -84,11 +85,11 @@ enum device_ota_status pki_harm_status(enum pki_image_harm harm);
 /* Spoils a good image, *size bytes from malloc (which may become others), and what its manifest will say: `manifest` is
  * that of the good image and is changed where the harm is one of the manifest; NULL: there is none, then harms of the
  * manifest alone, and NOT_AS_ANNOUNCED, are a USAGE error. `key` signs again where the owner would; NULL: harms that
- * need it are a USAGE error. `seed` chooses bit and place. The harm MANIFEST_SIGNATURE is pki_manifest_spoil's. */
+ * need it are a USAGE error. `seed` chooses bit and place. The harms of a signed manifest are pki_manifest_spoil's. */
 int pki_image_spoil(enum pki_image_harm harm, uint64_t seed, EVP_PKEY *key, uint8_t **image, size_t *size,
                     struct device_manifest *manifest, struct error *error);
 
-/* Changes a signed manifest so that only its signature is wrong. */
-void pki_manifest_spoil(uint8_t *data, size_t size);
+/* Spoils a signed manifest: MANIFEST_SIGNATURE, BAD_MANIFEST. Other harms are in what was signed and change nothing. */
+void pki_manifest_spoil(enum pki_image_harm harm, uint8_t *data, size_t size);
 
 #endif

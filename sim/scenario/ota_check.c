@@ -79,8 +79,8 @@ static int check_sizes(const struct take *t, const struct raw_ota *raw, struct s
     return -1;
   if (out->profile.slot_size % DEVICE_FLASH_SECTOR != 0)
     return take_fail(t, "ota", "slots", "'%.40s' is no whole number of sectors: write a multiple of 4KiB", raw->slots);
-  if (out->block % DEVICE_FLASH_WORD != 0)
-    return take_fail(t, "ota", "block", "'%.40s' is no whole number of flash words: write a multiple of 4", raw->block);
+  if ((out->block & (out->block - 1)) != 0)
+    return take_fail(t, "ota", "block", "'%.40s' is no power of two: write 256, 512, 1024 or 2048", raw->block);
   return 0;
 }
 

@@ -169,33 +169,23 @@ static int take_power_cut(const struct work *w)
   return take_fail(w->t, w->at, "every", "'every-operation' cuts at one operation after the other: remove this");
 }
 
-static const char *const harms[] = {[SCENARIO_BIT_FLIP] = "bit-flip",
-                                    [SCENARIO_TRUNCATED] = "truncated",
-                                    [SCENARIO_ENDLESS] = "endless",
-                                    [SCENARIO_BAD_MAGIC] = "bad-magic",
-                                    [SCENARIO_BAD_TLV] = "bad-tlv",
-                                    [SCENARIO_WRONG_KEY] = "wrong-key",
-                                    [SCENARIO_BAD_SIGNATURE] = "bad-signature",
-                                    [SCENARIO_WRONG_CLASS] = "wrong-class",
-                                    [SCENARIO_OLDER_COUNTER] = "older-counter",
-                                    [SCENARIO_NOT_AS_ANNOUNCED] = "not-as-announced",
-                                    [SCENARIO_STALE_MANIFEST] = "stale-manifest",
-                                    [SCENARIO_MANIFEST_SIGNATURE] = "manifest-signature",
-                                    [SCENARIO_BAD_MANIFEST] = "bad-manifest",
-                                    [SCENARIO_OVERSIZE] = "oversize",
-                                    NULL};
-
-const char *scenario_harm_name(enum scenario_harm harm)
+static int refuse_harm(const struct work *w)
 {
-  return harms[harm];
+  char known[300];
+  size_t used = 0;
+  for (int h = PKI_HARM_NONE + 1; h < PKI_HARM_COUNT && used < sizeof known; h++)
+    used += (size_t) snprintf(known + used, sizeof known - used, "%s%s", h == PKI_HARM_NONE + 1 ? "" : ", ",
+                              pki_harm_name((enum pki_image_harm) h));
+  return take_fail(w->t, w->at, "how", "'%.40s' is no value of 'how': write one of %s", w->raw->how, known);
 }
 
 static int take_corrupt(const struct work *w)
 {
-  int how = -1;
-  if (take_image(w) != 0 || take_word(w->t, w->at, "how", w->raw->how, harms, &how) != 0) return -1;
-  if (how < 0) return take_fail(w->t, w->at, "", "this step needs to know how: write 'how: bit-flip'");
-  w->out->harm = (enum scenario_harm) how;
+  if (take_image(w) != 0) return -1;
+  if (w->raw->how == NULL) return take_fail(w->t, w->at, "", "this step needs to know how: write 'how: bit-flip'");
+  int how = pki_harm_find(w->raw->how);
+  if (how <= PKI_HARM_NONE) return refuse_harm(w);
+  w->out->harm = (enum pki_image_harm) how;
   return 0;
 }
 

@@ -111,7 +111,7 @@ void print_ota_step(const struct scenario *s, const struct scenario_step *step, 
   case STEP_OTA_RESUME: fputs("let the rollout go on", out); return;
   case STEP_OTA_ABORT: fputs("abort the rollout, and call off what has not restarted", out); return;
   case STEP_CORRUPT:
-    fprintf(out, "damage image %s: %s", s->ota.images[step->image].name, scenario_harm_name(step->harm));
+    fprintf(out, "damage image %s: %s", s->ota.images[step->image].name, pki_harm_sentence(step->harm));
     return;
   case STEP_POWER_CUT: print_power_cut(step, out); return;
   case STEP_CDN: print_cdn(&step->cdn, out); return;

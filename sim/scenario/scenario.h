@@ -17,6 +17,7 @@
 #include "fleetsim/device.h"
 #include "net/fault.h"
 #include "pki/crl.h"
+#include "pki/image.h"
 #include "scenario/expr.h"
 
 #define SCENARIO_WAVES_MAX  16
@@ -166,27 +167,6 @@ struct scenario_rollout {
   bool background; /* the step does not wait for it */
 };
 
-/* How an image or its manifest is damaged, and the status with which devices should refuse it. */
-enum scenario_harm {
-  SCENARIO_BIT_FLIP,           /* hash_mismatch */
-  SCENARIO_TRUNCATED,          /* truncated */
-  SCENARIO_ENDLESS,            /* endless */
-  SCENARIO_BAD_MAGIC,          /* bad_image */
-  SCENARIO_BAD_TLV,            /* bad_tlv */
-  SCENARIO_WRONG_KEY,          /* wrong_key */
-  SCENARIO_BAD_SIGNATURE,      /* bad_signature */
-  SCENARIO_WRONG_CLASS,        /* wrong_class */
-  SCENARIO_OLDER_COUNTER,      /* old_counter */
-  SCENARIO_NOT_AS_ANNOUNCED,   /* not_as_announced */
-  SCENARIO_STALE_MANIFEST,     /* stale_manifest */
-  SCENARIO_MANIFEST_SIGNATURE, /* manifest_signature */
-  SCENARIO_BAD_MANIFEST,       /* bad_manifest */
-  SCENARIO_OVERSIZE,           /* oversize */
-};
-
-/* The word in a scenario file. */
-const char *scenario_harm_name(enum scenario_harm harm);
-
 /* Power cuts at operations of flash and non-volatile memory. */
 struct scenario_power_cut {
   bool every_operation; /* the first at the first operation, after the restart the next at the second, and so on */
@@ -249,7 +229,7 @@ enum scenario_step_kind {
   STEP_OTA_RESUME,    /* ota.resume: {} */
   STEP_OTA_ABORT,     /* ota.abort: {}: and calls off every update that has not restarted */
   STEP_POWER_CUT,     /* power-cut: {WHO, at: random|every-operation, every: 50, times: 3}: cuts to come */
-  STEP_CORRUPT,       /* corrupt: {image: v2, how: bit-flip}: of a published image, see enum scenario_harm */
+  STEP_CORRUPT,       /* corrupt: {image: v2, how: bit-flip}: of a published image, see PKI_IMAGE_HARMS */
   STEP_CDN,    /* cdn: {cut: 20%, after: 64KiB, latency: 50ms, bandwidth: 64KiB, refuse: yes, stall: yes, for: 10s}
                   or {mend: yes} */
   STEP_WAIT,   /* wait: {for: 5s} */
@@ -297,7 +277,7 @@ struct scenario_step {
   size_t image;                        /* OTA_PUBLISH, OTA_ROLLOUT, CORRUPT: index of scenario.ota.images */
   struct scenario_rollout rollout;     /* OTA_ROLLOUT */
   struct scenario_power_cut power_cut; /* POWER_CUT */
-  enum scenario_harm harm;             /* CORRUPT */
+  enum pki_image_harm harm;            /* CORRUPT */
   struct scenario_cdn cdn;             /* CDN; within_ms: then it is mended, 0: it stays */
   bool clock_right;
   int64_t clock_unix_s;

@@ -218,7 +218,7 @@ static enum device_ota_status spoiled(struct fixture *f, enum pki_image_harm har
   EXPECT_OK(pki_image_key(f->pki, &key, &error));
   EXPECT_OK(pki_image_spoil(harm, seed, key, &file.data, &file.size, &m, &error));
   EXPECT_OK(pki_manifest_make(f->pki, &m, manifest, sizeof manifest, &size, &error));
-  if (harm == PKI_HARM_MANIFEST_SIGNATURE) pki_manifest_spoil(manifest, size);
+  pki_manifest_spoil(harm, manifest, size);
   enum device_ota_status status = judge(f, manifest, size, &file);
   free(file.data);
   return status;

@@ -435,8 +435,7 @@ static void what_goes_wrong_with_an_update_is_a_step(void **state)
                                       "      - cdn: {cut: 20%, latency: 5ms, bandwidth: 1MiB, for: 9s}\n"
                                       "      - cdn: {mend: yes}\n"));
   const struct scenario_step *step = s->phases[0].steps;
-  assert_int_equal(step[2].harm, SCENARIO_OVERSIZE);
-  assert_string_equal(scenario_harm_name(step[2].harm), "oversize");
+  assert_int_equal(step[2].harm, PKI_HARM_OVERSIZE);
   assert_int_equal(step[2].image, 1);
   assert_false(step[3].power_cut.every_operation);
   assert_int_equal(step[3].power_cut.every, 50);
@@ -611,7 +610,7 @@ static void the_timetable_tells_of_updates(void **state)
       "    - offer v2 to 100% of the devices, in waves of 10%, 100%, each within 2 s; stop at 5% of a wave failed, 3 "
       "at "
       "least (16 s)\n",
-      "    - damage image v2: bad-tlv\n",
+      "    - damage image v2: an entry says that it is longer than its list\n",
       "    - from here on cut the power of 10% of the devices 3 times, at random, after some 50 operations on its "
       "memory\n",
       "    - disturb the image server; cut 20% of its connections within 64 KiB (9 s)\n"};
