@@ -152,7 +152,7 @@ static int make(const struct pki_image *image, EVP_PKEY *key, uint8_t **out, siz
                 struct error *error)
 {
   uint32_t bytes = 0;
-  if (pki_image_size(image, &bytes, error) != 0) return -1;
+  if (pki_image_size(image, &bytes, error) != 0 || bytes == 0) return -1;
   uint8_t *made = malloc(bytes);
   if (made == NULL) return error_set(error, EXIT_CODE_SETUP, "no memory for an image of %u bytes", bytes);
   if (pki_image_write(image, key, made, hash, error) != 0) {

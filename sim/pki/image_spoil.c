@@ -57,7 +57,7 @@ static int remake(struct victim *victim, uint32_t counter, uint32_t device_class
   uint32_t size = 0;
   if (key == NULL)
     return error_set(error, EXIT_CODE_USAGE, "this harm is one that the owner signs: name the key, or the fleet");
-  if (pki_image_size(&image, &size, error) != 0) return -1;
+  if (pki_image_size(&image, &size, error) != 0 || size == 0) return -1;
   uint8_t *made = malloc(size);
   if (made == NULL) return error_set(error, EXIT_CODE_SETUP, "no memory for an image of %u bytes", size);
   if (pki_image_write(&image, key, made, hash, error) != 0) {

@@ -1,9 +1,9 @@
 /* Runs a libFuzzer target without libFuzzer: every file of a corpus, then a fixed number of mutations of them.
  *
- *     fuzz_mqtt CORPUS_FOLDER [SEED]
+ *     fuzz_mqtt [--seconds N] CORPUS_FOLDER [SEED]
  *
- * The same seed makes the same inputs. An input that crashes is left in ./crash-input, and is replayed by naming a
- * folder that holds only that file.
+ * With --seconds the mutations go on for that long instead. The same seed makes the same inputs. An input that crashes
+ * is left in ./crash-input, and is replayed by naming a folder that holds only that file.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -14,11 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define INPUT_MAX  65536u
 #define CORPUS_MAX 1024u
 #define MUTATIONS  50000u
+#define TURN       250u /* mutations between two looks at the clock */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
@@ -147,40 +149,78 @@ static size_t mutate(uint8_t *data, size_t size, const struct input *other, uint
   }
 }
 
-static void run_mutations(const struct corpus *corpus, uint64_t seed)
+static void run_mutations(const struct corpus *corpus, size_t count, uint64_t *random)
 {
   static uint8_t data[INPUT_MAX];
-  uint64_t random = seed;
-  for (size_t i = 0; i < MUTATIONS; i++) {
-    const struct input *from = &corpus->input[below(&random, corpus->count)];
+  for (size_t i = 0; i < count; i++) {
+    const struct input *from = &corpus->input[below(random, corpus->count)];
     size_t size = from->size;
     memcpy(data, from->data, size);
-    for (size_t left = 1 + below(&random, 4); left > 0; left--)
-      size = mutate(data, size, &corpus->input[below(&random, corpus->count)], &random);
+    for (size_t left = 1 + below(random, 4); left > 0; left--)
+      size = mutate(data, size, &corpus->input[below(random, corpus->count)], random);
     run(data, size);
   }
+}
+
+static double now_s(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+/* MUTATIONS, or as many as `seconds` have room for. Returns how many. */
+static size_t run_all(const struct corpus *corpus, unsigned long seconds, uint64_t seed)
+{
+  uint64_t random = seed;
+  size_t done = 0;
+  double end = now_s() + (double) seconds;
+  for (size_t i = 0; i < corpus->count; i++) run(corpus->input[i].data, corpus->input[i].size);
+  for (; seconds == 0 ? done < MUTATIONS : now_s() < end; done += TURN) run_mutations(corpus, TURN, &random);
+  return done;
+}
+
+struct arguments {
+  const char *folder;
+  unsigned long seconds; /* 0: MUTATIONS instead */
+  uint64_t seed;
+};
+
+static int parse(int argc, char **argv, struct arguments *out)
+{
+  char *end = NULL;
+  *out = (struct arguments){.seed = 1};
+  if (argc > 2 && strcmp(argv[1], "--seconds") == 0) {
+    out->seconds = strtoul(argv[2], &end, 10);
+    if (*end != '\0' || out->seconds == 0 || out->seconds > 86400) return -1;
+    argc -= 2;
+    argv += 2;
+  }
+  if (argc < 2 || argc > 3) return -1;
+  out->folder = argv[1];
+  if (argc > 2) out->seed = strtoull(argv[2], &end, 10);
+  return out->seed == 0 || (end != NULL && *end != '\0') ? -1 : 0;
 }
 
 int main(int argc, char **argv)
 {
   static struct corpus corpus;
-  uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-  if (argc < 2 || argc > 3 || seed == 0) {
-    fprintf(stderr, "usage: %s CORPUS_FOLDER [SEED > 0]\n", argv[0]);
+  struct arguments arguments;
+  if (parse(argc, argv, &arguments) != 0) {
+    fprintf(stderr, "usage: %s [--seconds 1..86400] CORPUS_FOLDER [SEED > 0]\n", argv[0]);
     return 2;
   }
-  load_folder(&corpus, argv[1]);
+  load_folder(&corpus, arguments.folder);
   if (corpus.count == 0) {
-    fprintf(stderr, "fuzz: %s holds no input: put at least one valid one there\n", argv[1]);
+    fprintf(stderr, "fuzz: %s holds no input: put at least one valid one there\n", arguments.folder);
     return 1;
   }
   if (__sanitizer_set_death_callback != NULL) __sanitizer_set_death_callback(keep_current_input);
   signal(SIGABRT, on_signal);
   signal(SIGSEGV, on_signal);
-  for (size_t i = 0; i < corpus.count; i++) run(corpus.input[i].data, corpus.input[i].size);
-  run_mutations(&corpus, seed);
-  printf("fuzz: %zu inputs of the corpus and %u mutations of them, seed %llu: no crash\n", corpus.count, MUTATIONS,
-         (unsigned long long) seed);
+  size_t mutations = run_all(&corpus, arguments.seconds, arguments.seed);
+  printf("fuzz: %zu inputs of the corpus and %zu mutations of them, seed %llu: no crash\n", corpus.count, mutations,
+         (unsigned long long) arguments.seed);
   for (size_t i = 0; i < corpus.count; i++) free(corpus.input[i].data);
   return 0;
 }

@@ -2,10 +2,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "../../fuzz/vectors.h"
 #include "firmware.h"
 
 static struct key image_key, stranger;
@@ -56,6 +58,33 @@ static void reads_what_an_image_says_and_believes_its_owner(void **state)
   assert_int_equal(info.signed_size, 32 + 100 + 20);
   assert_int_equal(info.trust_size, 0);
   assert_memory_equal(info.hash, f.hash, 32);
+}
+
+/* tests/fuzz/vectors.h tells where they come from. */
+static void takes_images_that_others_made_from_the_documentation(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *name;
+    uint32_t version, counter, trust_size;
+  } samples[] = {{"plain", DEVICE_VERSION(1, 2, 300), 7, 0},
+                 {"long_header", DEVICE_VERSION(2, 0, 0), 8, 0},
+                 {"trust_and_unknown_entry", DEVICE_VERSION(255, 255, 65535), UINT32_MAX, 17}};
+  for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+    struct firmware f;
+    struct device_image_info info;
+    char path[512];
+    snprintf(path, sizeof path, "%s/tests/fuzz/corpus/image/%s", FLEETSIM_SOURCE_DIR, samples[i].name);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    f.size = (uint32_t) fread(f.data, 1, sizeof f.data, file);
+    fclose(file);
+    struct device_image_source source = firmware_source(&f);
+    assert_string_equal(device_ota_status_name(device_image_verify(&source, vector_image_key, &info)), "none");
+    assert_int_equal(info.version, samples[i].version);
+    assert_int_equal(info.counter, samples[i].counter);
+    assert_int_equal(info.trust_size, samples[i].trust_size);
+  }
 }
 
 static void takes_a_long_header_unknown_signed_entries_and_a_trust_bundle(void **state)
@@ -292,6 +321,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test(name)
   const struct CMUnitTest tests[] = {
       TEST(reads_what_an_image_says_and_believes_its_owner),
+      TEST(takes_images_that_others_made_from_the_documentation),
       TEST(takes_a_long_header_unknown_signed_entries_and_a_trust_bundle),
       TEST(the_hash_is_the_same_in_slices_of_any_size),
       TEST(a_hash_that_is_not_complete_is_none),
