@@ -55,6 +55,7 @@ static void init_member(struct fleet *fleet, size_t index, uint8_t *storage, siz
   m->clock_right = true;
   m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = m->name_at_ms = DEVICE_NEVER;
   m->facts.node = -1;
+  if (fleet->ota != NULL) fleet->ota[index].random = m->random ^ 0x706f776572u;
   member_order_places(m);
 }
 
@@ -65,12 +66,15 @@ static int allocate(struct fleet *fleet, size_t member_size)
   fleet->order = calloc(n, sizeof *fleet->order);
   fleet->sources = calloc(sources + 1, sizeof *fleet->sources);
   fleet->storage = calloc(n, member_size);
+  if (fleet->config.profile->ota != NULL) fleet->ota = calloc(n, sizeof *fleet->ota);
+  if (fleet->config.profile->ota != NULL && fleet->ota == NULL) return -1;
   return fleet->members != NULL && fleet->order != NULL && fleet->sources != NULL && fleet->storage != NULL ? 0 : -1;
 }
 
 static void release(struct fleet *fleet)
 {
   free(fleet->members);
+  free(fleet->ota);
   free(fleet->order);
   free(fleet->sources);
   free(fleet->storage);
@@ -81,13 +85,15 @@ static void release(struct fleet *fleet)
 
 size_t fleet_bytes_per_device(const struct device_ops *ops, const struct device_profile *profile)
 {
-  return ops->storage_size(profile) + backend_conn_size() + sizeof(struct member) + HEAP_PER_DEVICE;
+  size_t ota = profile->ota != NULL ? sizeof(struct member_ota) : 0;
+  return ops->storage_size(profile) + backend_conn_size() + sizeof(struct member) + ota + HEAP_PER_DEVICE;
 }
 
 int fleet_create(const struct fleet_config *config, struct fleet **out, struct error *error)
 {
   assert(config->device_count > 0 && config->root_count <= FLEET_ROOTS_MAX);
   assert(config->place_count > 0 && config->place_count <= FLEET_PLACES_MAX);
+  assert(config->profile->ota == NULL || config->ota.flash != NULL);
   size_t client_size = aligned(config->ops->storage_size(config->profile));
   size_t member_size = client_size + aligned(backend_conn_size());
   struct fleet *fleet = calloc(1, sizeof *fleet);
@@ -209,7 +215,10 @@ void fleet_shelve(struct fleet *fleet, const uint32_t *devices, size_t count)
     fleet->shelved++;
     member_set_wanted(m, false);
     m->start_at_ms = m->telemetry_at_ms = DEVICE_NEVER;
-    if (m->link == MEMBER_OFF) continue;
+    if (m->link == MEMBER_OFF) {
+      member_stay_off(m);
+      continue;
+    }
     m->shelving = true;
     bool quiet = m->facts.telemetry_acked >= m->facts.telemetry_sent;
     m->shelve_by_ms = backend_now_ms(fleet->config.backend) + (quiet ? 0 : SHELVE_WITHIN_MS);

@@ -53,6 +53,24 @@ struct fleet_place {
 };
 
 struct fleet;
+struct flash;
+struct fetch;
+
+/* What an image does in its trial, once it is online; a hanging one never gets there. */
+enum fleet_trial {
+  FLEET_TRIAL_PASS,
+  FLEET_TRIAL_FAIL,  /* its self-test fails */
+  FLEET_TRIAL_CRASH, /* it restarts in the middle of its self-test */
+  FLEET_TRIAL_HANG,  /* it begins no attempt to connect; its watchdog goes on */
+};
+
+/* Firmware updates: what devices need whose profile has `ota`. All of it outlives the fleet. */
+struct fleet_ota {
+  struct flash *flash; /* image slots of device_count devices, the factory's image in slot 0: fleet/flash.h */
+  struct fetch *fetch; /* downloads over HTTPS: net/fetch.h; NULL: each ends as server_unreachable */
+  enum fleet_trial (*trial)(void *ctx, size_t index, uint32_t version); /* NULL: every image passes */
+  void *ctx;
+};
 
 struct fleet_config {
   struct backend *backend;
@@ -73,6 +91,7 @@ struct fleet_config {
   struct backoff_policy reconnect;     /* until fleet_set_reconnect says otherwise */
   const struct timing_profile *timing; /* the devices' processor; NULL: no time is modelled */
   bool pace;                           /* with `timing`: a device's effects wait until that processor would be done */
+  struct fleet_ota ota;
   uint64_t seed;
   struct metrics *metrics;
   struct events *events;
@@ -211,6 +230,43 @@ int fleet_publish_crl(struct fleet *fleet, const bool *names, struct error *erro
 
 /* Puts the gauges of revoke.* right, and at the end (`last`) books the last CONNACK of whoever is revoked still. */
 void fleet_measure_revoked(struct fleet *fleet, bool last);
+
+/* Firmware updates ---------------------------------------------------------------------------------------------- */
+
+/* What is known of one device's image slots: the device's own truth, not what it reports. */
+struct fleet_ota_facts {
+  uint32_t image_version; /* that runs, or ran last */
+  bool ota_trial;         /* it has not confirmed itself */
+  enum device_ota_status ota_status;
+  uint32_t ota_serial; /* of the update that ota_status is of; 0: none */
+  bool bricked;        /* neither slot could be booted */
+  uint32_t power_cuts;
+  uint64_t operations; /* on flash and non-volatile memory, those too that a power cut tore */
+};
+
+/* NULL: these devices take no updates. */
+const struct fleet_ota_facts *fleet_ota_facts(const struct fleet *fleet, size_t index);
+
+/* How often devices came to this status, and the first ones that did. Never NULL. */
+struct fleet_ota_tally {
+  uint64_t count;
+  uint32_t first_devices[METRICS_FIRST_DEVICES];
+  size_t first_count;
+};
+const struct fleet_ota_tally *fleet_ota_tally(const struct fleet *fleet, enum device_ota_status status);
+
+/* When the power fails, counted in a device's operations on flash and non-volatile memory: at random, every `every` of
+ * them on average, or at its first one, then at the second one after the restart, then at the third one, and so on. */
+enum fleet_cuts { FLEET_CUTS_RANDOM, FLEET_CUTS_EACH };
+struct fleet_power_cuts {
+  enum fleet_cuts at;
+  uint32_t every; /* at random: 1 or more */
+  uint32_t times; /* cuts per device; 0: no more of them */
+};
+
+/* Arms power cuts of these devices, which must have flash. A cut tears the operation under way at a random byte; the
+ * device is gone without a word to anybody, boots 0.2 to 2 s later and goes on by its reconnect policy. */
+void fleet_power_cut(struct fleet *fleet, const uint32_t *devices, size_t count, const struct fleet_power_cuts *cuts);
 
 void fleet_begin_phase(struct fleet *fleet);
 

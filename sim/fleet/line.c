@@ -35,6 +35,14 @@ void member_hang_up(struct member *m)
     fault_close(m->faults);
 }
 
+void member_break_off(struct member *m)
+{
+  if (m->faults == NULL)
+    backend_reset(m->conn);
+  else
+    fault_close(m->faults);
+}
+
 /* Faults ----------------------------------------------------------------------------------------------------------- */
 
 uint64_t fleet_network_failures(void)

@@ -18,8 +18,8 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 
 void member_arm(struct member *m)
 {
-  if (m->held != NULL) {
-    backend_deadline(m->conn, member_held_until_ms(m));
+  if (m->held != NULL || member_boot_ms(m) != DEVICE_NEVER) {
+    backend_deadline(m->conn, earliest(member_held_until_ms(m), member_boot_ms(m)));
     return;
   }
   uint64_t at = earliest(m->start_at_ms, earliest(m->device_at_ms, earliest(m->telemetry_at_ms, m->shelve_by_ms)));
@@ -33,35 +33,6 @@ static int64_t member_unix_s(const struct member *m)
   return m->clock_unix_s + (int64_t) ((backend_now_ms(backend) - m->clock_set_ms) / 1000);
 }
 
-static int hook_random(void *ctx, uint8_t *out, size_t size)
-{
-  struct member *m = ctx;
-  return backend_random(m->fleet->config.backend, out, size);
-}
-
-static uint8_t *page_at(struct member *m, uint32_t offset, size_t size)
-{
-  const struct fleet_config *config = &m->fleet->config;
-  if (size > config->page_size || offset > config->page_size - size) return NULL;
-  return config->page(config->pages, (size_t) (m - m->fleet->members)) + offset;
-}
-
-static int hook_nvm_read(void *ctx, uint32_t offset, void *out, size_t size)
-{
-  const uint8_t *from = page_at(ctx, offset, size);
-  if (from == NULL) return -1;
-  memcpy(out, from, size);
-  return 0;
-}
-
-static int hook_nvm_write(void *ctx, uint32_t offset, const void *data, size_t size)
-{
-  uint8_t *to = page_at(ctx, offset, size);
-  if (to == NULL) return -1;
-  memcpy(to, data, size);
-  return 0;
-}
-
 void member_power_on(struct member *m)
 {
   assert(m->link == MEMBER_OFF);
@@ -70,24 +41,25 @@ void member_power_on(struct member *m)
       .profile = fleet->config.profile,
       .endpoints = fleet->endpoints,
       .endpoint_count = (uint8_t) (fleet->config.place_count + (fleet->config.prove.host != NULL)),
-      .host = {.ctx = m,
-               .random = hook_random,
-               .nvm_read = hook_nvm_read,
-               .nvm_write = hook_nvm_write,
-               .observe = member_observe},
   };
+  member_lend(m, &config.host);
   crypto_meter_use(&m->meter);
   int failed = fleet->config.ops->create(m->client, &config);
   crypto_meter_use(NULL);
   member_book_work(m);
+  if (failed == 0) m->link = MEMBER_DOWN;
+  if (member_lost_power(m)) return;
   if (failed != 0) {
     m->facts.dead = true;
+    if (failed == -DEVICE_FAIL_DEVICE_IMAGE) member_bricked(m);
     member_count_failure(m, (enum device_failure) - failed, "the device did not boot from its NVM page");
     return;
   }
   m->facts.trust_version = fleet->config.ops->trust_version(m->client);
-  m->link = MEMBER_DOWN;
   m->facts.powered = true;
+  if (member_ota(m) == NULL) return;
+  m->device_at_ms = backend_now_ms(fleet->config.backend); /* its trial may have a deadline, and a download go on */
+  member_arm(m);
 }
 
 void member_power_off(struct member *m)
@@ -114,12 +86,23 @@ void member_set_wanted(struct member *m, bool wanted)
 
 void member_plan(struct member *m, enum fleet_endpoint endpoint, bool full_handshake, uint64_t at_us)
 {
-  if (m->link == MEMBER_OFF) return;
+  if (m->link == MEMBER_OFF && member_boot_ms(m) == DEVICE_NEVER) return;
   m->next_endpoint = endpoint;
   m->full_handshake = full_handshake;
   m->planned_us = at_us;
   m->start_at_ms = at_us / 1000;
+  member_set_planned(m, true);
   member_arm(m);
+}
+
+void member_retry(struct member *m, bool by_policy)
+{
+  const struct fleet *fleet = m->fleet;
+  const struct backoff_policy *policy = &fleet->policies[m->policy];
+  m->start_at_ms = backend_now_ms(fleet->config.backend);
+  if (by_policy) m->start_at_ms += backoff_next_ms(policy, &m->backoff, (uint32_t) (random_next(&m->random) >> 32));
+  m->planned_us = m->start_at_ms * 1000;
+  member_set_planned(m, false);
 }
 
 /* What comes after an attempt or session has ended. */
@@ -127,18 +110,15 @@ static void after_end(struct member *m)
 {
   m->ended = false;
   m->link = MEMBER_DOWN;
-  m->device_at_ms = m->name_at_ms = DEVICE_NEVER;
+  m->name_at_ms = DEVICE_NEVER;
+  if (member_ota(m) == NULL) m->device_at_ms = DEVICE_NEVER; /* an update goes on without a transport */
   if (m->shelving) {
     m->shelving = false;
     member_power_off(m);
   } else if (!m->facts.wanted) {
     m->start_at_ms = DEVICE_NEVER;
   } else if (m->start_at_ms == DEVICE_NEVER) {
-    const struct fleet *fleet = m->fleet;
-    const struct backoff_policy *policy = &fleet->policies[m->policy];
-    uint64_t wait = backoff_next_ms(policy, &m->backoff, (uint32_t) (random_next(&m->random) >> 32));
-    m->start_at_ms = backend_now_ms(fleet->config.backend) + wait;
-    m->planned_us = m->start_at_ms * 1000;
+    member_retry(m, true);
   }
 }
 
@@ -147,6 +127,10 @@ void member_apply(struct member *m, const struct device_effects *fx)
   m->device_at_ms = fx->deadline_ms;
   if (fx->out_size > 0 && member_send(m, fx->out, fx->out_size) != 0) {
     member_hang_up(m);
+    if (fx->reboot) {
+      member_restart(m);
+      return;
+    }
     m->end_failure = DEVICE_FAIL_SESSION_BACKLOG;
     member_feed(m, &(struct device_event){.kind = DEVICE_CLOSED, .closed.cause = DEVICE_FAIL_TCP_OTHER});
     return;
@@ -156,6 +140,10 @@ void member_apply(struct member *m, const struct device_effects *fx)
     member_go(m);
   }
   if (fx->close) member_hang_up(m);
+  if (fx->reboot) {
+    member_restart(m);
+    return;
+  }
   if (m->ended) after_end(m);
   member_arm(m);
 }
@@ -188,6 +176,7 @@ void member_feed(struct member *m, struct device_event *event)
   uint64_t busy_us = fleet->config.pace ? member_step_us(m) : 0;
   if (m->shook) member_book_handshake(m);
   if (!m->handshaking) member_book_work(m);
+  if (member_lost_power(m)) return;
   if (busy_us == 0 || !member_hold(m, &fx, busy_us))
     member_apply(m, &fx);
   else
@@ -202,7 +191,8 @@ void member_stop(struct member *m)
 static void start(struct member *m)
 {
   uint64_t planned_us = m->planned_us;
-  if (member_is_braked(m)) return;
+  if (member_hangs(m)) m->start_at_ms = DEVICE_NEVER;
+  if (member_hangs(m) || member_is_braked(m)) return;
   member_stop(m);
   m->start_at_ms = DEVICE_NEVER;
   if (m->link != MEMBER_DOWN || !m->facts.wanted) return;
@@ -246,6 +236,11 @@ static void on_deadline(void *user)
 {
   struct member *m = user;
   uint64_t now = backend_now_ms(m->fleet->config.backend);
+  if (m->link == MEMBER_OFF) {
+    if (member_boot_ms(m) <= now) member_boot(m);
+    member_arm(m);
+    return;
+  }
   member_release(m);
   if (m->held == NULL && m->device_at_ms <= now) {
     m->device_at_ms = DEVICE_NEVER;

@@ -68,9 +68,11 @@ struct member {
 /* The one step that is under way: when it began. */
 struct member_step {
   uint64_t cpu_us;
-  double cycles;  /* modelled, of the member's meter */
-  uint32_t bytes; /* of records */
-  bool handshake; /* one was under way */
+  double cycles;     /* modelled, of the member's meter */
+  uint32_t bytes;    /* of records */
+  uint32_t blocks;   /* of the meter: SHA-256 */
+  uint64_t flash_us; /* modelled time of flash operations since */
+  bool handshake;    /* one was under way */
 };
 
 /* revoke.c: what happened since the device's certificate is on a CRL; times on the fleet's clock, 0: never. */
@@ -80,9 +82,32 @@ struct member_revoked {
   uint64_t booked_us;      /* of these, what stands in the histogram; DEVICE_NEVER: nothing does */
 };
 
+/* What there is of a member beside that, only where its profile takes firmware updates. */
+struct member_ota {
+  struct fleet_ota_facts facts;
+  uint64_t random; /* its power cuts have dice of their own: they change nobody's jitter */
+
+  /* power.c */
+  struct fleet_power_cuts cuts;
+  uint32_t cut_in;   /* operations until the power fails; 0: no cut is armed */
+  uint32_t cut_turn; /* FLEET_CUTS_EACH: at which operation the next life ends */
+  bool dark;         /* the power has failed in the present step: its hooks fail, its effects are void */
+  bool booting;      /* off, and on again at boot_at_ms */
+  bool by_policy;    /* when it has booted it waits as after a failed attempt */
+  bool planned;      /* the time of the next attempt is the plan's, not the reconnect policy's: it outlives a restart */
+  uint64_t boot_at_ms;
+
+  /* ota.c: of the update under way */
+  uint32_t serial;              /* 0: none */
+  uint64_t began_us, staged_us; /* fleet's clock; 0: not so far */
+  uint64_t bytes, flash_us;     /* image bytes that were new, and modelled time of its flash */
+};
+
 struct fleet {
   struct fleet_config config;
   struct member *members;
+  struct member_ota *ota; /* one per member; NULL: the profile takes no updates */
+  struct fleet_ota_tally tally[DEVICE_OTA_STATUS_COUNT];
   void *storage; /* clients and connections, one block */
   struct member_step step;
   /* a row per member, each array made when the first of them needs it */
@@ -110,7 +135,7 @@ struct fleet {
   void *closed_ctx;
 };
 
-/* Boots the device from its page; on failure it is counted and stays dead. */
+/* Boots the device from its page and its slots; on failure it is counted and stays dead. */
 void member_power_on(struct member *member);
 void member_power_off(struct member *member);
 
@@ -119,6 +144,9 @@ void member_plan(struct member *member, enum fleet_endpoint endpoint, bool full_
 
 /* Sets the connection's one deadline to the earliest thing that is due. */
 void member_arm(struct member *member);
+
+/* The next attempt: by the reconnect policy as after a failed one, or at once. */
+void member_retry(struct member *member, bool by_policy);
 
 void member_feed(struct member *member, struct device_event *event);
 void member_apply(struct member *member, const struct device_effects *effects);
@@ -130,6 +158,8 @@ extern const struct backend_handler member_handler;
 
 /* observe.c: the device's notes become facts, metrics and events. */
 void member_observe(void *member, const struct device_note *note);
+/* The attempt or session of a device that can say nothing any more: the plan has ended it. */
+void member_end(struct member *member);
 void member_count_failure(struct member *member, enum device_failure failure, const char *detail);
 
 /* brake.c: an attempt is due. True: the brake has put it off. */
@@ -167,6 +197,7 @@ int member_send(struct member *member, const uint8_t *data, size_t size);
 size_t member_backlog(const struct member *member);
 void member_pause(struct member *member, bool paused);
 void member_hang_up(struct member *member);
+void member_break_off(struct member *member); /* at once, with a RST where the line lets one through */
 
 /* line.c: counts the half-open again; to be called when it goes online or offline. */
 void member_weigh(struct member *member);
@@ -186,6 +217,35 @@ void member_turn(struct member *member, enum device_failure failure, const struc
 void member_revoked_online(struct member *member);
 void member_revoked_failed(struct member *member, enum device_failure failure);
 void member_revoked_ended(struct member *member);
+
+/* power.c: NULL where the device takes no updates. */
+struct member_ota *member_ota(const struct member *member);
+
+/* power.c: what flash and memory the device has, with the power cuts that are armed. */
+void member_lend(struct member *member, struct device_host *host);
+
+/* power.c: the power has failed in the present step: what the device does and says from here on does not happen. */
+bool member_is_dark(const struct member *member);
+
+/* power.c: a boot or step is over. True: the power failed in it, and the device is off until it boots again. */
+bool member_lost_power(struct member *member);
+
+/* power.c: the device restarts, and connects when it has booted if the plan wants it online. */
+void member_restart(struct member *member);
+
+/* power.c: when a device that is off will boot by itself, DEVICE_NEVER: it will not. What the plan wants of it waits
+ * until then. */
+uint64_t member_boot_ms(const struct member *member);
+void member_boot(struct member *member);
+void member_stay_off(struct member *member);
+/* Whose word the time of the next attempt is. */
+void member_set_planned(struct member *member, bool planned);
+
+/* ota.c: BOOTED, OTA and OTA_BYTES; that the device could not boot; its self-test; and whether its image hangs. */
+void member_ota_note(struct member *member, const struct device_note *note);
+void member_bricked(struct member *member);
+int member_self_test(void *member); /* the hook */
+bool member_hangs(const struct member *member);
 
 /* telemetry.c */
 void member_send_telemetry(struct member *member);

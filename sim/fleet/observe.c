@@ -159,6 +159,13 @@ static void on_ended(struct member *m, const struct device_note *note)
   if (failure != DEVICE_FAIL_SESSION_STOPPED) member_count_failure(m, failure, detail);
 }
 
+void member_end(struct member *m)
+{
+  if (m->link != MEMBER_DIALLING && m->link != MEMBER_UP) return;
+  bool attempt = m->link == MEMBER_DIALLING;
+  on_ended(m, &(struct device_note){.failure = attempt ? DEVICE_FAIL_STOPPED : DEVICE_FAIL_SESSION_STOPPED});
+}
+
 static void on_update(struct member *m, const struct device_note *note, const char *event, enum metric committed,
                       enum metric refused)
 {
@@ -183,6 +190,7 @@ void member_observe(void *ctx, const struct device_note *note)
 {
   struct member *m = ctx;
   struct metrics *metrics = m->fleet->config.metrics;
+  if (member_is_dark(m)) return;
   switch (note->kind) {
   case DEVICE_NOTE_HANDSHAKE: on_handshake(m, note); break;
   case DEVICE_NOTE_ONLINE: on_online(m, note); break;
@@ -205,7 +213,7 @@ void member_observe(void *ctx, const struct device_note *note)
   case DEVICE_NOTE_MESSAGE: on_message(m, note); break;
   case DEVICE_NOTE_BOOTED:
   case DEVICE_NOTE_OTA:
-  case DEVICE_NOTE_OTA_BYTES:
+  case DEVICE_NOTE_OTA_BYTES: member_ota_note(m, note); break;
   case DEVICE_NOTE_STATE:
   case DEVICE_NOTE_READY: break;
   }

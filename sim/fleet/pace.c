@@ -1,4 +1,5 @@
-/* The device's own processor: what a step costs it, and holding the step's effects back until it would be done.
+/* The device's own processor and flash: what a step costs it, and holding the step's effects back until it would be
+ * done.
  *
  * A device has one thread of execution. While it computes it reads nothing, sends nothing and hears no timer: its
  * socket is not read, so a broker meets half-open handshakes of the real length. Only a power cut ends that early.
@@ -28,6 +29,8 @@ void member_step_begin(struct member *m)
   step->cycles = timing_operations(timing, &m->meter);
   step->bytes = m->record_bytes_in + m->record_bytes_out;
   step->handshake = m->handshaking;
+  step->blocks = m->meter.sha256_blocks;
+  step->flash_us = 0;
 }
 
 uint64_t member_step_us(const struct member *m)
@@ -42,7 +45,9 @@ uint64_t member_step_us(const struct member *m)
   else
     cycles += timing_records(timing, bytes, bytes > 0 ? 1 : 0);
   if (m->shook) cycles += timing->handshake_rest; /* all of it where the handshake ends */
-  return (uint64_t) timing_us(timing, cycles);
+  if (member_ota(m) != NULL && !step->handshake)
+    cycles += timing_hash(timing, 64u * (uint64_t) (m->meter.sha256_blocks - step->blocks)); /* of an image */
+  return step->flash_us + (uint64_t) timing_us(timing, cycles);
 }
 
 bool member_hold(struct member *m, const struct device_effects *fx, uint64_t busy_us)
