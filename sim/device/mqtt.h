@@ -77,12 +77,13 @@ struct device_mqtt_packet {
   struct device_mqtt_bytes server_reference; /* CONNACK, DISCONNECT */
 };
 
-/* One SUBSCRIBE asks for 1 to DEVICE_MQTT_FILTERS topic filters at the same QoS. */
-#define DEVICE_MQTT_FILTERS 2u
+/* One SUBSCRIBE asks for 1 to DEVICE_MQTT_FILTERS topic filters. */
+#define DEVICE_MQTT_FILTERS 4u
 struct device_mqtt_subscribe {
-  const char *filter[DEVICE_MQTT_FILTERS]; /* NULL: no second one */
+  const char *filter[DEVICE_MQTT_FILTERS]; /* NULL: no more of them */
   uint16_t packet_id;
   uint8_t qos;
+  uint8_t at_most_once; /* bit i: filter[i] at QoS 0 instead */
 };
 
 /* Encoders write one packet and return its size, or 0 if it does not fit in `capacity` or a string is longer than 65535

@@ -158,7 +158,7 @@ size_t device_mqtt_encode_subscribe(uint8_t *out, size_t capacity, uint8_t versi
   if (version == 5) put_u8(&w, 0);
   for (size_t i = 0; i < DEVICE_MQTT_FILTERS && subscribe->filter[i] != NULL; i++) {
     put_string(&w, subscribe->filter[i]);
-    put_u8(&w, subscribe->qos);
+    put_u8(&w, (subscribe->at_most_once >> i & 1) != 0 ? 0 : subscribe->qos);
   }
   return finish(&w, first_byte_of(DEVICE_MQTT_SUBSCRIBE, 0x02)); /* 3.8.1: reserved bits are 0010 */
 }

@@ -61,6 +61,13 @@ int device_outbox_find(const struct device_outbox *outbox, uint16_t packet_id)
   return -1;
 }
 
+bool device_outbox_holds(const struct device_outbox *outbox, uint32_t tag)
+{
+  for (size_t i = 0; i < outbox->count; i++)
+    if (outbox->entry[i].internal && outbox->entry[i].tag == tag) return true;
+  return false;
+}
+
 void device_outbox_rewind(struct device_outbox *outbox, bool session_present)
 {
   for (size_t i = 0; i < outbox->count; i++) {

@@ -59,6 +59,9 @@ const uint8_t *device_outbox_bytes(const struct device_outbox *outbox, size_t in
 /* Index of the entry with this packet id, or -1. */
 int device_outbox_find(const struct device_outbox *outbox, uint16_t packet_id);
 
+/* Whether a message of the device's own with this tag is not confirmed yet. */
+bool device_outbox_holds(const struct device_outbox *outbox, uint32_t tag);
+
 /* A new connection: nothing is in flight. Without the broker's half of the session, QoS 2 starts over. */
 void device_outbox_rewind(struct device_outbox *outbox, bool session_present);
 

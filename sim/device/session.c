@@ -93,16 +93,21 @@ static bool own_pending(const struct device_session *session)
  * session may have lost the SUBSCRIBE that was on its way. */
 static void subscribe_own(struct device_session *session)
 {
-  static const char *const own[DEVICE_MQTT_FILTERS] = {"trust", "cert"};
+  static const struct {
+    const char *below;
+    bool at_most_once, of_updates;
+  } own[DEVICE_MQTT_FILTERS] = {
+      {"trust", false, false}, {"cert", false, false}, {"ota/manifest", false, true}, {"ota/block", true, true}};
   char topic[DEVICE_MQTT_FILTERS][DEVICE_SESSION_TOPIC_MAX];
   struct device_mqtt_subscribe request = {.qos = 1};
   struct device_session_subscription wanted = {.own = 0};
   size_t count = 0;
   for (size_t i = 0; i < DEVICE_MQTT_FILTERS; i++) {
     uint8_t bit = (uint8_t) (1u << i);
-    if ((session->confirmed & bit) != 0) continue;
-    (void) make_topic(session, own[i], false, topic[count]);
+    if ((session->confirmed & bit) != 0 || (own[i].of_updates && session->profile->ota == NULL)) continue;
+    (void) make_topic(session, own[i].below, false, topic[count]);
     request.filter[count] = topic[count];
+    if (own[i].at_most_once) request.at_most_once |= (uint8_t) (1u << count);
     wanted.own |= bit;
     count++;
   }
@@ -180,7 +185,7 @@ void device_session_finish(struct device_session *session, size_t index, uint8_t
   bool denied = reason >= 0x80;
   if (denied || !entry.internal)
     device_session_observe(session, &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
-                                                          .tag = entry.tag,
+                                                          .tag = entry.internal ? 0 : entry.tag,
                                                           .qos = entry.qos,
                                                           .code = reason});
 }
@@ -250,7 +255,7 @@ void device_session_flush(struct device_session *session)
   }
 }
 
-bool device_session_acknowledge(struct device_session *session, const char *below, const char *text)
+bool device_session_acknowledge(struct device_session *session, const char *below, const char *text, uint32_t tag)
 {
   char topic[DEVICE_SESSION_TOPIC_MAX];
   size_t size = make_topic(session, below, false, topic);
@@ -258,8 +263,19 @@ bool device_session_acknowledge(struct device_session *session, const char *belo
                                                                              .topic_size = size,
                                                                              .payload = (const uint8_t *) text,
                                                                              .payload_size = strlen(text),
+                                                                             .tag = tag,
                                                                              .qos = 1,
                                                                              .internal = true});
+}
+
+void device_session_say(struct device_session *session, const char *below, const uint8_t *payload, size_t size)
+{
+  uint8_t packet[DEVICE_SESSION_TOPIC_MAX + DEVICE_SESSION_SAY_MAX + 8];
+  char topic[DEVICE_SESSION_TOPIC_MAX];
+  struct device_mqtt_publish publish = {
+      .topic = topic, .topic_size = make_topic(session, below, false, topic), .payload = payload, .payload_size = size};
+  send_packet(session, packet,
+              device_mqtt_encode_publish(packet, sizeof packet, session->profile->mqtt_version, &publish));
 }
 
 static bool publish_now(struct device_session *session, const struct device_outbox_message *message)

@@ -14,6 +14,7 @@
 #define DEVICE_SESSION_SUBSCRIPTIONS 4u                    /* most unanswered SUBSCRIBE packets */
 #define DEVICE_SESSION_INBOUND       20u   /* most incoming QoS 2 messages before their PUBREL: our receive maximum */
 #define DEVICE_SESSION_TOPIC_MAX     128u  /* bytes of a topic of ours with its zero */
+#define DEVICE_SESSION_SAY_MAX       64u   /* bytes of a message of the device's own at QoS 0 */
 #define DEVICE_SESSION_PACKET_MAX    1664u /* longest packet that we send: a full outbox in one message */
 #define DEVICE_SESSION_RECEIVE_MAX   2432u /* longest packet that we accept: a trust bundle */
 
@@ -66,8 +67,13 @@ bool device_session_ready(const struct device_session *session);
 bool device_session_publish(struct device_session *session, const struct device_event *event, bool online);
 bool device_session_subscribe(struct device_session *session, const struct device_event *event);
 
-/* Queues an acknowledgement on private/ID/`below`. False when even the reserve is used up. */
-bool device_session_acknowledge(struct device_session *session, const char *below, const char *text);
+/* Queues an acknowledgement on private/ID/`below`; device_outbox_holds finds it by its `tag`. False when even the
+ * reserve is used up. */
+bool device_session_acknowledge(struct device_session *session, const char *below, const char *text, uint32_t tag);
+
+/* Sends a message of the device's own at QoS 0, at most DEVICE_SESSION_SAY_MAX bytes, on private/ID/`below`. After
+ * CONNACK. */
+void device_session_say(struct device_session *session, const char *below, const uint8_t *payload, size_t size);
 
 /* Sends what the window allows. */
 void device_session_flush(struct device_session *session);

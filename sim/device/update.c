@@ -64,7 +64,7 @@ static int answer(struct device_session *session, enum device_note_kind kind, en
     session->host->observe(session->host->ctx,
                            &(struct device_note){.kind = kind, .code = (uint8_t) update, .version = version});
   device_update_text(update, version, text);
-  return device_session_acknowledge(session, kind == DEVICE_NOTE_TRUST ? "trust/ack" : "cert/ack", text) ? 1 : -1;
+  return device_session_acknowledge(session, kind == DEVICE_NOTE_TRUST ? "trust/ack" : "cert/ack", text, 0) ? 1 : -1;
 }
 
 int device_update_handle(struct device_session *session, const struct device_mqtt_publish *message,

@@ -42,7 +42,7 @@ static void disconnect(struct mqtt_client *client)
 static void subscribe(struct mqtt_client *client, const char *filter, uint8_t qos)
 {
   mqtt_client_send(client, device_mqtt_encode_subscribe(client->out, ROOM, client->version,
-                                                        &(struct device_mqtt_subscribe){{filter}, 7, qos}));
+                                                        &(struct device_mqtt_subscribe){{filter}, 7, qos, 0}));
   const struct device_mqtt_packet suback = mqtt_client_expect(client, DEVICE_MQTT_SUBACK);
   assert_int_equal(suback.packet_id, 7);
   assert_int_equal(suback.codes.size, 1);

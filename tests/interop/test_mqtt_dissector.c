@@ -96,7 +96,7 @@ static void add_session(struct capture *capture, uint8_t version)
   begin(capture);
   add(capture, out, device_mqtt_encode_connect(out, sizeof out, &connect));
   add(capture, out,
-      device_mqtt_encode_subscribe(out, sizeof out, version, &(struct device_mqtt_subscribe){{"a/#", "b"}, 258, 1}));
+      device_mqtt_encode_subscribe(out, sizeof out, version, &(struct device_mqtt_subscribe){{"a/#", "b"}, 258, 1, 0}));
   add(capture, out, device_mqtt_encode_publish(out, sizeof out, version, &qos_0));
   add(capture, out, device_mqtt_encode_publish(out, sizeof out, version, &qos_2));
   for (unsigned type = DEVICE_MQTT_PUBACK; type <= DEVICE_MQTT_PUBCOMP; type++) {

@@ -117,12 +117,12 @@ static void encodes_publish(void **state)
 
 static size_t subscribe_4(uint8_t *out, size_t capacity)
 {
-  return device_mqtt_encode_subscribe(out, capacity, 4, &(struct device_mqtt_subscribe){{"a/#"}, 0x0102, 1});
+  return device_mqtt_encode_subscribe(out, capacity, 4, &(struct device_mqtt_subscribe){{"a/#"}, 0x0102, 1, 0});
 }
 
 static size_t subscribe_5(uint8_t *out, size_t capacity)
 {
-  return device_mqtt_encode_subscribe(out, capacity, 5, &(struct device_mqtt_subscribe){{"a/#"}, 0x0102, 2});
+  return device_mqtt_encode_subscribe(out, capacity, 5, &(struct device_mqtt_subscribe){{"a/#"}, 0x0102, 2, 0});
 }
 
 static void encodes_subscribe(void **state)
@@ -214,9 +214,9 @@ static void refuses_a_string_of_more_than_65535_bytes(void **state)
   assert_non_null(out);
   memset(text, 'x', 65536);
   text[65536] = '\0';
-  assert_int_equal(device_mqtt_encode_subscribe(out, ROOM, 4, &(struct device_mqtt_subscribe){{text}, 1, 0}), 0);
+  assert_int_equal(device_mqtt_encode_subscribe(out, ROOM, 4, &(struct device_mqtt_subscribe){{text}, 1, 0, 0}), 0);
   text[65535] = '\0';
-  assert_int_equal(device_mqtt_encode_subscribe(out, ROOM, 4, &(struct device_mqtt_subscribe){{text}, 1, 0}),
+  assert_int_equal(device_mqtt_encode_subscribe(out, ROOM, 4, &(struct device_mqtt_subscribe){{text}, 1, 0, 0}),
                    1 + 3 + 2 + 2 + 65535 + 1);
   free(text);
   free(out);
