@@ -18,6 +18,14 @@
 #include "identity.h"
 #include "trust.h"
 
+#define CLIENT_SIZE \
+  ((sizeof(struct device_client) + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t))
+
+struct device_ota *device_client_ota(struct device_client *client)
+{
+  return client->config.profile->ota != NULL ? (struct device_ota *) ((char *) client + CLIENT_SIZE) : NULL;
+}
+
 void device_client_note(struct device_client *client, const struct device_note *what)
 {
   if (client->config.host.observe != NULL) client->config.host.observe(client->config.host.ctx, what);
@@ -55,6 +63,9 @@ static void end(struct device_client *client, enum device_failure failure, uint8
                               .code = code,
                               .server = server->size > 0 ? (const char *) server->data : NULL,
                               .server_size = server->size};
+  bool live = device_client_has_connack(client);
+  struct device_ota *ota = device_client_ota(client);
+  if (ota != NULL) device_ota_offline(ota, !live && failure != DEVICE_FAIL_STOPPED, live ? client->rx_size : 0);
   if (blames_ticket(client, failure)) device_tls_drop_ticket(&client->tls);
   device_tls_close(&client->tls);
   client->rx_size = 0;
@@ -210,28 +221,45 @@ static void subscribe(struct device_client *client, const struct device_event *e
   client->effects->accepted = device_session_subscribe(&client->session, event);
 }
 
-static void stop(struct device_client *client, const struct device_event *event)
+static void leave(struct device_client *client, uint8_t reason)
 {
   bool live = device_client_has_connack(client);
-  if (live) device_session_disconnect(&client->session, event->stop.reason);
+  if (live) device_session_disconnect(&client->session, reason);
   device_tls_notify(&client->tls);
-  device_client_end(client, live ? DEVICE_FAIL_SESSION_STOPPED : DEVICE_FAIL_STOPPED, event->stop.reason);
+  device_client_end(client, live ? DEVICE_FAIL_SESSION_STOPPED : DEVICE_FAIL_STOPPED, reason);
+}
+
+static void stop(struct device_client *client, const struct device_event *event)
+{
+  leave(client, event->stop.reason);
+}
+
+static void fetched(struct device_client *client, const struct device_event *event)
+{
+  if (device_client_ota(client) != NULL)
+    device_ota_fetched(device_client_ota(client), event->bytes.data, event->bytes.size);
+}
+
+static void fetch_ended(struct device_client *client, const struct device_event *event)
+{
+  if (device_client_ota(client) != NULL) device_ota_fetch_ended(device_client_ota(client), event->fetched.cause);
 }
 
 /* clang-format off */
 #define EVENTS (DEVICE_FETCH_ENDED + 1)
+#define DOWNLOADS [DEVICE_FETCHED] = fetched, [DEVICE_FETCH_ENDED] = fetch_ended /* need no connection */
 static void (*const table[DEVICE_CLIENT_STATES_COUNT][EVENTS])(struct device_client *, const struct device_event *) = {
-  [DEVICE_CLIENT_IDLE]        = {[DEVICE_START] = start, [DEVICE_PUBLISH] = publish},
+  [DEVICE_CLIENT_IDLE]        = {[DEVICE_START] = start, [DEVICE_PUBLISH] = publish, DOWNLOADS},
   [DEVICE_CLIENT_OPENING]     = {[DEVICE_OPENED] = opened, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
-                         [DEVICE_PUBLISH] = publish, [DEVICE_STOP] = stop},
+                         [DEVICE_PUBLISH] = publish, [DEVICE_STOP] = stop, DOWNLOADS},
   [DEVICE_CLIENT_HANDSHAKING] = {[DEVICE_BYTES] = handshake_bytes, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
-                         [DEVICE_PUBLISH] = publish, [DEVICE_STOP] = stop},
+                         [DEVICE_PUBLISH] = publish, [DEVICE_STOP] = stop, DOWNLOADS},
   [DEVICE_CLIENT_CONNECTING]  = {[DEVICE_BYTES] = connack_bytes, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
-                         [DEVICE_PUBLISH] = publish, [DEVICE_STOP] = stop},
+                         [DEVICE_PUBLISH] = publish, [DEVICE_STOP] = stop, DOWNLOADS},
   [DEVICE_CLIENT_SUBSCRIBING] = {[DEVICE_BYTES] = session_bytes, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
-                         [DEVICE_PUBLISH] = publish, [DEVICE_SUBSCRIBE] = subscribe, [DEVICE_STOP] = stop},
+                         [DEVICE_PUBLISH] = publish, [DEVICE_SUBSCRIBE] = subscribe, [DEVICE_STOP] = stop, DOWNLOADS},
   [DEVICE_CLIENT_ONLINE]      = {[DEVICE_BYTES] = session_bytes, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
-                         [DEVICE_PUBLISH] = publish, [DEVICE_SUBSCRIBE] = subscribe, [DEVICE_STOP] = stop},
+                         [DEVICE_PUBLISH] = publish, [DEVICE_SUBSCRIBE] = subscribe, [DEVICE_STOP] = stop, DOWNLOADS},
 };
 /* clang-format on */
 
@@ -239,8 +267,7 @@ static void (*const table[DEVICE_CLIENT_STATES_COUNT][EVENTS])(struct device_cli
 
 static size_t builtin_storage_size(const struct device_profile *profile)
 {
-  (void) profile;
-  return sizeof(struct device_client);
+  return profile->ota != NULL ? CLIENT_SIZE + sizeof(struct device_ota) : sizeof(struct device_client);
 }
 
 /* Finds what the device cannot live without. The bundle's signature was checked before it was committed; since then
@@ -255,7 +282,7 @@ static enum device_failure boot(struct device_client *client)
   client->id = identity.id;
   mbedtls_platform_zeroize(&identity, sizeof identity);
   const struct device_nvm_slot *trust = &client->tls.found[DEVICE_NVM_TRUST];
-  for (int area = 0; area < DEVICE_NVM_AREAS; area++)
+  for (int area = 0; area < DEVICE_NVM_IMAGES; area++)
     if (device_nvm_find(host, (enum device_nvm_area) area, &client->tls.found[area]) != 0)
       return DEVICE_FAIL_DEVICE_NVM;
   if (client->tls.found[DEVICE_NVM_CERTIFICATE].size == 0) return DEVICE_FAIL_DEVICE_IDENTITY;
@@ -265,6 +292,39 @@ static enum device_failure boot(struct device_client *client)
   if (device_trust_parse(bytes, trust->size, &bundle) != DEVICE_UPDATE_COMMITTED) return DEVICE_FAIL_DEVICE_NVM;
   client->trust_version = bundle.version;
   return DEVICE_FAIL_NONE;
+}
+
+/* New firmware can bring the roots by which it will connect. What the device has may be newer. */
+static enum device_failure trust_of_image(struct device_client *client, const struct device_slots_choice *choice)
+{
+  const struct device_host *host = &client->config.host;
+  struct device_nvm_identity identity;
+  uint8_t bytes[DEVICE_NVM_TRUST_MAX];
+  uint32_t size = choice->image.trust_size;
+  if (size == 0 || size > sizeof bytes) return DEVICE_FAIL_NONE;
+  if (host->flash_read(host->ctx, choice->slot, choice->image.trust_offset, bytes, size) != 0 ||
+      device_nvm_read_identity(host, &identity) != 0)
+    return DEVICE_FAIL_DEVICE_NVM;
+  enum device_revocation policy = (enum device_revocation) client->config.profile->revocation;
+  enum device_update update = device_trust_update(host, identity.update_key, policy, client->trust_version, bytes, size,
+                                                  &client->trust_version);
+  mbedtls_platform_zeroize(&identity, sizeof identity);
+  if (update != DEVICE_UPDATE_COMMITTED) return DEVICE_FAIL_NONE;
+  device_tls_credentials_changed(&client->tls);
+  device_client_note(
+      client,
+      &(struct device_note){.kind = DEVICE_NOTE_TRUST, .code = (uint8_t) update, .version = client->trust_version});
+  return DEVICE_FAIL_NONE;
+}
+
+static enum device_failure boot_image(struct device_client *client)
+{
+  struct device_slots_choice choice;
+  struct device_ota *ota = device_client_ota(client);
+  if (ota == NULL) return DEVICE_FAIL_NONE;
+  enum device_failure failure =
+      device_ota_boot(ota, client->config.profile, &client->config.host, &client->session, &choice);
+  return failure == DEVICE_FAIL_NONE ? trust_of_image(client, &choice) : failure;
 }
 
 static int builtin_create(void *storage, const struct device_config *config)
@@ -288,6 +348,9 @@ static int builtin_create(void *storage, const struct device_config *config)
                                             .deliver = device_client_deliver,
                                             .ctx = client,
                                             .ping_due_ms = DEVICE_NEVER};
+  device_platform_enter(&client->platform);
+  if (failure == DEVICE_FAIL_NONE) failure = boot_image(client);
+  device_platform_leave();
   if (failure == DEVICE_FAIL_NONE) device_anchors_attach();
   return -(int) failure;
 }
@@ -303,12 +366,19 @@ static void lend(struct device_client *client, const struct device_event *event,
   client->tls.out_capacity = effects->out_capacity;
 }
 
+static uint64_t deadline(struct device_client *client)
+{
+  const struct device_ota *ota = device_client_ota(client);
+  uint64_t due = device_client_has_connack(client) ? device_session_deadline(&client->session) : client->wait_ms;
+  uint64_t update = ota != NULL ? device_ota_deadline(ota) : DEVICE_NEVER;
+  return due < update ? due : update;
+}
+
 static void take_back(struct device_client *client)
 {
   struct device_effects *effects = client->effects;
   effects->out_size = client->tls.out_size;
-  effects->deadline_ms =
-      device_client_has_connack(client) ? device_session_deadline(&client->session) : client->wait_ms;
+  effects->deadline_ms = deadline(client);
   client->effects = NULL;
   client->tls.in = NULL;
   client->tls.out = NULL;
@@ -327,6 +397,9 @@ static void builtin_step(void *storage, const struct device_event *event, struct
   lend(client, event, effects);
   device_platform_enter(&client->platform);
   if (table[client->state][event->kind] != NULL) table[client->state][event->kind](client, event);
+  struct device_ota *ota = device_client_ota(client);
+  if (ota != NULL) device_ota_go_on(ota, effects);
+  if (effects->reboot && client->state != DEVICE_CLIENT_IDLE) leave(client, 0);
   /* whoever wrote or read last, a connection that broke underneath ends here */
   if (client->state != DEVICE_CLIENT_IDLE && client->tls.error != 0) end_by_tls(client);
   device_platform_leave();
@@ -337,6 +410,7 @@ static void builtin_destroy(void *storage)
 {
   struct device_client *client = storage;
   device_platform_enter(&client->platform);
+  if (device_client_ota(client) != NULL) device_ota_end(device_client_ota(client));
   device_tls_close(&client->tls);
   device_tls_forget_ticket(&client->tls);
   device_anchors_detach();

@@ -3,6 +3,7 @@
 #ifndef FLEETSIM_DEVICE_CLIENT_H
 #define FLEETSIM_DEVICE_CLIENT_H
 
+#include "ota.h"
 #include "platform.h"
 #include "session.h"
 
@@ -40,6 +41,9 @@ struct device_client {
     struct device_tls_handshake handshake;  /* while there is no MQTT yet */
   } buffer;
 };
+
+/* Storage of the update client lies behind the client's where the profile has updates; NULL: it has none. */
+struct device_ota *device_client_ota(struct device_client *client);
 
 void device_client_note(struct device_client *client, const struct device_note *note);
 

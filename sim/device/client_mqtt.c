@@ -8,6 +8,8 @@ bool device_client_deliver(void *ctx, const struct device_mqtt_publish *message)
 {
   struct device_client *client = ctx;
   int handled = device_update_handle(&client->session, message, &client->trust_version);
+  struct device_ota *ota = device_client_ota(client);
+  if (handled == 0 && ota != NULL) handled = device_ota_deliver(ota, message);
   if (handled != 0) return handled > 0;
   device_client_note(client, &(struct device_note){.kind = DEVICE_NOTE_MESSAGE,
                                                    .retained = message->retain,
@@ -46,6 +48,7 @@ static void become_ready(struct device_client *client)
   if (client->state != DEVICE_CLIENT_SUBSCRIBING || !device_session_ready(&client->session)) return;
   device_client_enter(client, DEVICE_CLIENT_ONLINE, 0);
   device_client_note(client, &(struct device_note){.kind = DEVICE_NOTE_READY});
+  if (device_client_ota(client) != NULL) device_ota_ready(device_client_ota(client));
 }
 
 static void on_connack(struct device_client *client, const struct device_mqtt_packet *packet)
@@ -65,6 +68,7 @@ static void on_connack(struct device_client *client, const struct device_mqtt_pa
                      &(struct device_note){.kind = DEVICE_NOTE_ONLINE, .session_present = packet->session_present});
   device_tls_confirmed(&client->tls);
   device_session_begin(&client->session, packet);
+  if (device_client_ota(client) != NULL) device_ota_online(device_client_ota(client));
   become_ready(client);
 }
 

@@ -4,6 +4,7 @@
  *     256    trust A | trust B               two slots each: the newest whole one is in force
  *            certificate A | certificate B
  *            ticket A | ticket B
+ *            images A | images B            sim/device/slots.h
  *
  * A slot is a header {magic, sequence, size, CRC-32 of header and payload} and a payload. An update stages the payload
  * in the slot that is not in force, reads it back, and commits by writing the header last. A torn write leaves a header
@@ -21,8 +22,15 @@
 #define DEVICE_NVM_TRUST_MAX       2304u /* payload bytes of one trust slot */
 #define DEVICE_NVM_CERTIFICATE_MAX 1536u /* payload bytes of one certificate slot */
 #define DEVICE_NVM_TICKET_MAX      1536u /* payload bytes of one session ticket slot */
+#define DEVICE_NVM_IMAGES_MAX      512u  /* payload bytes of one record of the image slots */
 
-enum device_nvm_area { DEVICE_NVM_TRUST, DEVICE_NVM_CERTIFICATE, DEVICE_NVM_TICKET, DEVICE_NVM_AREAS };
+enum device_nvm_area {
+  DEVICE_NVM_TRUST,
+  DEVICE_NVM_CERTIFICATE,
+  DEVICE_NVM_TICKET,
+  DEVICE_NVM_IMAGES, /* after those that a connection stands on */
+  DEVICE_NVM_AREAS
+};
 
 struct device_nvm_identity {
   uint32_t id;

@@ -47,7 +47,7 @@ struct device_tls {
   struct device_tls_handshake *handshake; /* NULL: none under way */
   struct device_tls_verdict verdict;
   /* where NVM holds what this device stands on, checked when it was looked for; size 0: look for it */
-  struct device_nvm_slot found[DEVICE_NVM_AREAS];
+  struct device_nvm_slot found[DEVICE_NVM_IMAGES];
   int error;           /* the library's code of the first failure of this connection */
   bool open;           /* ssl and config are in use */
   bool tickets_barred; /* trust or identity changed: what this connection stands on is no longer in force */

@@ -56,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   check_area(&host, page, DEVICE_NVM_TRUST);
   check_area(&host, page, DEVICE_NVM_CERTIFICATE);
   check_area(&host, page, DEVICE_NVM_TICKET);
+  check_area(&host, page, DEVICE_NVM_IMAGES);
   require(device_nvm_read_identity(&host, &after) == readable, "updates leave the identity alone");
   if (readable == 0)
     require(memcmp(before.private_key, after.private_key, sizeof after.private_key) == 0, "the key too");
