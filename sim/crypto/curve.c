@@ -7,12 +7,14 @@
 #include <stdbool.h>
 
 #include <openssl/bn.h>
+#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/obj_mac.h>
 
 #include "crypto/familiar.h"
+#include "crypto/order.h"
 
 /* The entry points that lead here carry no context; making these anew each time would cost 200 allocations and 20 us of
  * a connect. Whoever uses a part of it leaves no secret there. */
@@ -21,8 +23,6 @@ static struct {
   BN_CTX *scratch;
   EC_POINT *point, *product, *other;
   EC_KEY *signer, *verifier;
-  BN_MONT_CTX *order;
-  BIGNUM *fermat; /* n - 2 */
 } curve;
 
 static EC_KEY *new_key(void)
@@ -31,21 +31,6 @@ static EC_KEY *new_key(void)
   if (key != NULL && EC_KEY_set_group(key, curve.group) == 1) return key;
   EC_KEY_free(key);
   return NULL;
-}
-
-/* What an inversion modulo the group's order n needs. */
-static bool ready_to_invert(void)
-{
-  const BIGNUM *order = EC_GROUP_get0_order(curve.group);
-  if (curve.fermat == NULL) curve.fermat = BN_dup(order);
-  if (curve.order != NULL || curve.fermat == NULL) return curve.order != NULL;
-  BN_MONT_CTX *made = BN_MONT_CTX_new();
-  if (made != NULL && BN_MONT_CTX_set(made, order, curve.scratch) == 1 && BN_sub_word(curve.fermat, 2) == 1) {
-    curve.order = made;
-    return true;
-  }
-  BN_MONT_CTX_free(made);
-  return false;
 }
 
 static bool ready(void)
@@ -58,8 +43,7 @@ static bool ready(void)
   if (curve.product == NULL) curve.product = EC_POINT_new(curve.group);
   if (curve.other == NULL) curve.other = EC_POINT_new(curve.group);
   if (curve.signer == NULL) curve.signer = new_key();
-  if (curve.point == NULL || curve.product == NULL || curve.other == NULL || curve.signer == NULL || !ready_to_invert())
-    return false;
+  if (curve.point == NULL || curve.product == NULL || curve.other == NULL || curve.signer == NULL) return false;
   curve.verifier = new_key();
   return curve.verifier != NULL;
 }
@@ -168,12 +152,15 @@ enum curve_result curve_shared(const uint8_t private_key[CURVE_PRIVATE_SIZE], co
   return result;
 }
 
-/* 1 / nonce as nonce^(n - 2) mod n (Fermat): in a time that tells nothing of the nonce, and no slower than a division,
- * whose branches nobody can predict. */
-static bool invert(const BIGNUM *nonce, BIGNUM *inverse)
+/* 1 / number mod n, in a time that tells nothing of a nonce. */
+static bool invert(const BIGNUM *number, BIGNUM *inverse)
 {
-  return BN_mod_exp_mont_consttime(inverse, nonce, curve.fermat, EC_GROUP_get0_order(curve.group), curve.scratch,
-                                   curve.order) == 1;
+  uint8_t bytes[ORDER_SIZE];
+  bool read = BN_bn2binpad(number, bytes, ORDER_SIZE) == ORDER_SIZE;
+  if (read) order_invert(bytes, bytes);
+  bool done = read && BN_bin2bn(bytes, ORDER_SIZE, inverse) != NULL;
+  OPENSSL_cleanse(bytes, sizeof bytes);
+  return done;
 }
 
 /* r = x(nonce * G) mod n: with 1 / nonce, what libcrypto would draw itself, from entropy that no seed replays. */
