@@ -149,10 +149,11 @@ static void on_started(void *ctx, const struct error *error)
   if (error != NULL) started->error = *error;
 }
 
-/* broker_start has its own deadline. */
+/* broker_start has its own deadline, by the loop's clock: that stood still while the fleet was made. */
 static int start_broker(struct lab *lab, struct error *error)
 {
   struct started started = {.ended = false};
+  uv_update_time(&lab->loop);
   broker_start(lab->broker, on_started, &started);
   while (!started.ended) uv_run(&lab->loop, UV_RUN_ONCE);
   if (started.failed) *error = started.error;
