@@ -107,3 +107,17 @@ int files_read(const char *path, size_t limit, uint8_t **data, size_t *size, str
   (*data)[*size] = 0;
   return 0;
 }
+
+bool files_find_executable(const char *name, char out[FILES_PATH_MAX])
+{
+  char path[4096];
+  const char *set = getenv("PATH");
+  int n = snprintf(path, sizeof path, "%s:/usr/sbin:/usr/local/sbin:/sbin", set == NULL ? "/usr/bin:/bin" : set);
+  if (n < 0 || (size_t) n >= sizeof path) return false;
+  char *rest = NULL;
+  for (char *folder = strtok_r(path, ":", &rest); folder != NULL; folder = strtok_r(NULL, ":", &rest)) {
+    if (folder[0] != '/') continue;
+    if (files_join(out, folder, name, NULL) == 0 && access(out, X_OK) == 0) return true;
+  }
+  return false;
+}

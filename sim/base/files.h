@@ -2,6 +2,7 @@
 #ifndef FLEETSIM_FILES_H
 #define FLEETSIM_FILES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -21,5 +22,8 @@ int files_read(const char *path, size_t limit, uint8_t **data, size_t *size, str
 
 /* folder + "/" + name, or a SETUP error when it is too long. */
 int files_join(char out[FILES_PATH_MAX], const char *folder, const char *name, struct error *error);
+
+/* The first executable NAME in $PATH, or where Debian keeps servers, which an ordinary user's $PATH leaves out. */
+bool files_find_executable(const char *name, char out[FILES_PATH_MAX]);
 
 #endif

@@ -16,20 +16,6 @@
 
 enum { VERSION_TIMEOUT_MS = 5000, TAIL_BYTES = 8192, TAIL_LINES = 3 };
 
-static bool find_executable(const char *name, char out[FILES_PATH_MAX])
-{
-  char path[4096];
-  const char *set = getenv("PATH");
-  int n = snprintf(path, sizeof path, "%s:/usr/sbin:/usr/local/sbin:/sbin", set == NULL ? "/usr/bin:/bin" : set);
-  if (n < 0 || (size_t) n >= sizeof path) return false;
-  char *rest = NULL;
-  for (char *folder = strtok_r(path, ":", &rest); folder != NULL; folder = strtok_r(NULL, ":", &rest)) {
-    if (folder[0] != '/') continue;
-    if (files_join(out, folder, name, NULL) == 0 && access(out, X_OK) == 0) return true;
-  }
-  return false;
-}
-
 /* The first line that `mosquitto -h` prints. It has its deadline by poll; afterwards the child is killed in any case.
  */
 static bool first_line(int fd, char *line, size_t capacity)
@@ -74,9 +60,9 @@ static int read_version(struct broker *broker, struct error *error)
 
 int mosquitto_find(struct broker *broker, struct error *error)
 {
-  if (!find_executable("mosquitto", broker->mosquitto_path))
+  if (!files_find_executable("mosquitto", broker->mosquitto_path))
     return error_set(error, EXIT_CODE_SETUP, "mosquitto is not installed: apt-get install mosquitto");
-  if (!find_executable("setpriv", broker->setpriv_path))
+  if (!files_find_executable("setpriv", broker->setpriv_path))
     return error_set(error, EXIT_CODE_SETUP, "setpriv is not installed: apt-get install util-linux");
   return read_version(broker, error);
 }
