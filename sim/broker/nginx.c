@@ -60,8 +60,7 @@ int nginx_path(const struct nginx *nginx, const char *name, char out[FILES_PATH_
   return files_join(out, nginx->folder, name, NULL);
 }
 
-/* --- Its files ------------------------------------------------------------------------------------------------------
- */
+/* --- Its files ---------------------------------------------------------------------------------------------------- */
 
 /* Paths are relative: to the prefix (-p), or to nginx.conf, which is there too. No quoting can go wrong. */
 static const char conf_head[] = "daemon off;\n"
@@ -131,8 +130,7 @@ static void log_reason(const struct nginx *n, char *out, size_t capacity)
   snprintf(out, capacity, "%.*s", (int) strcspn(at, "\n"), at);
 }
 
-/* --- How things end -------------------------------------------------------------------------------------------------
- */
+/* --- How things end ----------------------------------------------------------------------------------------------- */
 
 static void on_report(uv_timer_t *timer)
 {
@@ -192,8 +190,7 @@ static void kill_child(struct nginx *n, int number)
   if (n->process_open && !uv_is_closing((uv_handle_t *) &n->process)) uv_process_kill(&n->process, number);
 }
 
-/* --- Readiness ------------------------------------------------------------------------------------------------------
- */
+/* --- Readiness ---------------------------------------------------------------------------------------------------- */
 
 static size_t on_answer_bytes(char *data, size_t one, size_t size, void *ctx)
 {
@@ -277,8 +274,7 @@ static void ask(struct nginx *n)
   if (curl_uv_start(n->curl, n->question, on_answer, n) != 0) abort();
 }
 
-/* --- The child ------------------------------------------------------------------------------------------------------
- */
+/* --- The child ---------------------------------------------------------------------------------------------------- */
 
 /* Whether another port may help: one that was picked, and that somebody took in the meantime. */
 static bool pick_again(struct nginx *n)
@@ -397,8 +393,7 @@ static void launch(struct nginx *n)
   ask(n);
 }
 
-/* --- The interface --------------------------------------------------------------------------------------------------
- */
+/* --- The interface ------------------------------------------------------------------------------------------------ */
 
 static int open_folder(struct nginx *n, struct error *error)
 {
