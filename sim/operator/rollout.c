@@ -378,10 +378,22 @@ bool rollout_touched(const struct rollout *rollout, uint32_t device)
   return position != NOWHERE && rollout->subjects[position].offered;
 }
 
+bool rollout_is_open(const struct rollout *rollout, uint32_t device)
+{
+  uint32_t position = device < rollout->config.fleet_size ? rollout->position[device] : NOWHERE;
+  return position != NOWHERE && is_open(&rollout->subjects[position]);
+}
+
 enum device_ota_status rollout_heard(const struct rollout *rollout, uint32_t device)
 {
   uint32_t position = device < rollout->config.fleet_size ? rollout->position[device] : NOWHERE;
   return position == NOWHERE ? DEVICE_OTA_NONE : (enum device_ota_status) rollout->subjects[position].status;
+}
+
+const struct rollout_criterion *rollout_criterion(const struct rollout *rollout, int index)
+{
+  assert(index >= 0 && (size_t) index < rollout->config.abort_count);
+  return &rollout->config.abort[index];
 }
 
 static struct rollout_wave summarize(const struct rollout *rollout, size_t w)

@@ -109,8 +109,14 @@ bool rollout_is_over(const struct rollout *rollout);
 /* True if this device was offered it. */
 bool rollout_touched(const struct rollout *rollout, uint32_t device);
 
+/* True if it was offered it, and nothing final was heard of it. */
+bool rollout_is_open(const struct rollout *rollout, uint32_t device);
+
 /* The last final status of a device, else its last one; NONE: nothing was heard. */
 enum device_ota_status rollout_heard(const struct rollout *rollout, uint32_t device);
+
+/* The criterion of that index: what rollout_summary.met says. */
+const struct rollout_criterion *rollout_criterion(const struct rollout *rollout, int index);
 
 void rollout_summary(const struct rollout *rollout, struct rollout_summary *out);
 

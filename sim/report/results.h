@@ -10,9 +10,13 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "fleetsim/ota.h"
 #include "report/metrics.h"
 
-#define RESULTS_STORMS_MAX 16
+#define RESULTS_STORMS_MAX   16
+#define RESULTS_IMAGES_MAX   32
+#define RESULTS_ROLLOUTS_MAX 32
+#define RESULTS_WAVES_MAX    16
 
 /* One checked expression: a phase's gate, a phase's expectation or one of the whole run. */
 struct results_check {
@@ -62,6 +66,46 @@ struct results_brake {
   char observed[160]; /* of the expression, when it came on first */
 };
 
+/* A firmware image of the run: the factory's, or a published one. */
+struct results_image {
+  char name[24], version[16], hash[65]; /* SHA-256 that the image carries; "": not published so far */
+  char via[8];                          /* "factory", "mqtt", "https" */
+  char harm[24];                        /* how it was damaged on purpose, "": it is good */
+  uint32_t counter, size, serial;       /* of the manifest published last; 0: none */
+  size_t touched, updated;              /* devices that were offered it; that run it, confirmed */
+};
+
+/* One rollout, wave by wave. */
+struct results_wave {
+  size_t devices, offered, confirmed, refused, rolled_back, cancelled, open;
+  double duration_s; /* NAN: it did not begin, or is under way */
+  bool timed_out;
+};
+struct results_rollout {
+  char image[24], state[16];
+  struct results_wave waves[RESULTS_WAVES_MAX];
+  size_t wave_count;
+  bool aborted;
+  char criterion[96]; /* that stopped it: "3 of 10 self_test", or "" */
+  size_t offered, untouched, open_when_stopped, touched_after;
+};
+
+/* How often devices came to this status of an update, by their own truth. */
+struct results_ota_status {
+  uint64_t count;
+  uint32_t first_devices[METRICS_FIRST_DEVICES];
+  size_t first_count;
+};
+
+struct results_ota {
+  bool on; /* the devices take updates */
+  struct results_image images[RESULTS_IMAGES_MAX];
+  size_t image_count;
+  struct results_rollout rollouts[RESULTS_ROLLOUTS_MAX];
+  size_t rollout_count;
+  struct results_ota_status statuses[DEVICE_OTA_STATUS_COUNT];
+};
+
 struct results {
   const char *verdict; /* "pass", "fail", "error", "interrupted" */
   enum exit_code exit_code;
@@ -82,6 +126,7 @@ struct results {
   struct results_storm storms[RESULTS_STORMS_MAX];
   size_t storm_count;
   struct results_brake brake;
+  struct results_ota ota;
   const struct metrics *metrics;
 };
 

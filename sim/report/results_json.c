@@ -249,6 +249,7 @@ json_t *results_json(const struct results *results)
       json_object_set_new(tree, "phases", phases_of(results)) == 0 &&
       json_object_set_new(tree, "brake", brake_of(&results->brake)) == 0 &&
       json_object_set_new(tree, "storms", storms_of(results)) == 0 &&
+      json_object_set_new(tree, "ota", results_ota_json(&results->ota)) == 0 &&
       json_object_set_new(tree, "metrics", metrics_of(results->metrics)) == 0 &&
       json_object_set_new(tree, "failures", failures_of(results->metrics)) == 0 &&
       json_object_set_new(tree, "accounting", accounting_of(results->metrics)) == 0 &&

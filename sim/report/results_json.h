@@ -13,6 +13,9 @@
  * "error". */
 json_t *results_json(const struct results *results);
 
+/* results_ota.c: the member "ota" of the tree. */
+json_t *results_ota_json(const struct results_ota *ota);
+
 /* Text and numbers of a tree that may come from a file: a missing or wrong member reads as "" or 0. */
 const char *results_json_text(const json_t *object, const char *key);
 double results_json_number(const json_t *object, const char *key);

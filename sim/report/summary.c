@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "fleetsim/ota.h"
 #include "report/results_json.h"
 
 #define COLUMNS    80
@@ -59,6 +60,16 @@ static void paragraph(FILE *out, int indent, const char *text)
     text += size + strspn(text + size, " ");
   }
   if (column > 0) fputc('\n', out);
+}
+
+static void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void append(char *text, size_t size, const char *format, ...)
+{
+  size_t used = strlen(text);
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text + used, size - used, format, args);
+  va_end(args);
 }
 
 static void print_verdict(const json_t *tree, FILE *out, bool colour)
@@ -195,6 +206,77 @@ static void print_revocation(const json_t *tree, FILE *out)
     line(out, "               their %.0f open sessions never ended", uncut);
 }
 
+/* "wave 1: 7 of 10 updated, 3 refused": what there was of it. */
+static void print_wave(size_t number, const json_t *wave, FILE *out)
+{
+  static const char *const kinds[][2] = {
+      {"refused", "refused"}, {"rolled_back", "rolled back"}, {"cancelled", "called off"}, {"open", "open"}};
+  char text[200] = "";
+  append(text, sizeof text, "wave %zu: %.0f of %.0f updated", number, results_json_number(wave, "confirmed"),
+         results_json_number(wave, "devices"));
+  for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+    double n = results_json_number(wave, kinds[k][0]);
+    if (n > 0) append(text, sizeof text, ", %.0f %s", n, kinds[k][1]);
+  }
+  line(out, "               %s", text);
+}
+
+static void print_rollout(const json_t *rollout, FILE *out)
+{
+  const json_t *waves = json_object_get(rollout, "waves");
+  const char *criterion = results_json_text(rollout, "criterion");
+  char why[120] = "";
+  if (criterion[0] != '\0') snprintf(why, sizeof why, " at %.95s", criterion);
+  line(out, "  rollout      %.24s: %s%s; %.0f offered, %.0f not", results_json_text(rollout, "image"),
+       results_json_text(rollout, "state"), why, results_json_number(rollout, "offered"),
+       results_json_number(rollout, "untouched"));
+  for (size_t w = 0; w < json_array_size(waves); w++) {
+    const json_t *wave = json_array_get(waves, w);
+    if (results_json_number(wave, "offered") > 0) print_wave(w + 1, wave, out);
+  }
+  if (json_is_true(json_object_get(rollout, "aborted")))
+    line(out, "               stopped with %.0f open, of which %.0f went on",
+         results_json_number(rollout, "open_when_stopped"), results_json_number(rollout, "touched_after"));
+}
+
+/* How updates ended that did not end well: "refused as bad_signature 10, self_test 3". */
+static void print_endings(const json_t *statuses, FILE *out)
+{
+  char text[TEXT_SIZE] = "";
+  const char *name;
+  json_t *status;
+  json_object_foreach((json_t *) statuses, name, status)
+  {
+    int code = device_ota_status_find(name, strlen(name));
+    if (code < 0 || (!device_ota_is_refusal((enum device_ota_status) code) &&
+                     !device_ota_is_rolled_back((enum device_ota_status) code)))
+      continue;
+    append(text, sizeof text, "%s %.0f, ", name, results_json_number(status, "count"));
+  }
+  if (text[0] == '\0') return;
+  text[strlen(text) - 2] = '\0';
+  char whole[TEXT_SIZE + 32];
+  snprintf(whole, sizeof whole, "updates failed as: %s", text);
+  paragraph(out, 15, whole);
+}
+
+/* `bricked` is told also when it is 0. */
+static void print_ota(const json_t *tree, FILE *out)
+{
+  const json_t *ota = json_object_get(tree, "ota"), *rollouts = json_object_get(ota, "rollout");
+  if (!json_is_object(ota)) return;
+  line(out, "  updates      %.0f offered, %.0f updated, %.0f refused, %.0f rolled back, %.0f bricked",
+       value_of(tree, "ota.offered"), value_of(tree, "ota.updated"), value_of(tree, "ota.refused"),
+       value_of(tree, "ota.rolled_back"), value_of(tree, "ota.bricked"));
+  line(out, "               %.1f MiB received, %.1f KiB of it again; %.0f power cuts",
+       value_of(tree, "ota.bytes") / 1048576, value_of(tree, "ota.resent_bytes") / 1024,
+       value_of(tree, "ota.power_cuts"));
+  if (value_of(tree, "ota.disagree") > 0)
+    line(out, "x              %.0f devices did something else than they report", value_of(tree, "ota.disagree"));
+  for (size_t r = 0; r < json_array_size(rollouts); r++) print_rollout(json_array_get(rollouts, r), out);
+  print_endings(json_object_get(ota, "statuses"), out);
+}
+
 /* "full-jitter 1s-60s": base and cap where the policy has them. */
 static const char *policy_words(const json_t *storm, char out[48])
 {
@@ -249,16 +331,6 @@ static void print_times(const json_t *tree, FILE *out)
     line(out, "  %-28s %12s %12s %12s", words, milliseconds(results_json_number(stats, "p50"), p50),
          milliseconds(results_json_number(stats, "p99"), p99), milliseconds(results_json_number(stats, "max"), max));
   }
-}
-
-static void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static void append(char *text, size_t size, const char *format, ...)
-{
-  size_t used = strlen(text);
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text + used, size - used, format, args);
-  va_end(args);
 }
 
 /* What was counted on this machine as a device would take for it; never without the word, nor without its band. */
@@ -348,6 +420,7 @@ void summary_print(const json_t *tree, FILE *out, bool colour)
   print_storms(tree, out);
   print_figures(tree, out);
   print_revocation(tree, out);
+  print_ota(tree, out);
   print_times(tree, out);
   print_timing(tree, out);
   print_failures(tree, out);

@@ -66,6 +66,8 @@ static int make_fleet(struct run *run, struct run_clones *clones)
 {
   struct fleet_config config;
   if (run_fleet_config(run, &config) != 0) return -1;
+  config.profile = &run->scenario->device; /* they take no firmware updates: their flash is nobody's */
+  config.ota = (struct fleet_ota){.flash = NULL};
   config.device_count = clones->count;
   config.page = page_of;
   config.id = id_of;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "run/state.h"
+#include "run/ota.h"
 
 static bool is_in_force(uint8_t code)
 {
@@ -41,7 +41,7 @@ static void on_event(struct run *run, const struct operator_event *event)
   case OPERATOR_FAILED: snprintf(run->operator_said, sizeof run->operator_said, "%s", event->text); break;
   case OPERATOR_TRUST_ACK: on_trust_ack(run, event); break;
   case OPERATOR_IDENTITY_ACK: on_identity_ack(run, event); break;
-  case OPERATOR_OTA_STATUS: break; /* not with config.ota unset */
+  case OPERATOR_OTA_STATUS: run_ota_heard(run, event); break;
   case OPERATOR_MESSAGE: on_message(run, event); break;
   }
 }
@@ -63,4 +63,5 @@ void run_collect(struct run *run)
   struct operator_event event;
   while (operator_collect(run->operator, & event)) on_event(run, &event);
   collect_latencies(run);
+  run_ota_serve(run);
 }

@@ -41,6 +41,13 @@ static step_function *const step_functions[STEP_KINDS] = {
     [STEP_KICK] = step_kick,
     [STEP_COMPROMISE] = step_compromise,
     [STEP_STORM] = step_storm,
+    [STEP_OTA_PUBLISH] = step_ota_publish,
+    [STEP_OTA_ROLLOUT] = step_ota_rollout,
+    [STEP_OTA_PAUSE] = step_ota_pause,
+    [STEP_OTA_RESUME] = step_ota_resume,
+    [STEP_OTA_ABORT] = step_ota_abort,
+    [STEP_CORRUPT] = step_corrupt,
+    [STEP_POWER_CUT] = step_power_cut,
     [STEP_WAIT] = step_wait,
     [STEP_PROMPT] = step_prompt,
 };

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/state.h"
+#include "run/ota.h"
 
 int run_root_index(const struct run *run, const char *root)
 {
@@ -87,6 +87,30 @@ static bool is_on(const struct run *run, size_t index, const struct fleet_facts 
   return facts->online && facts->node == scenario_find_node(run->scenario, argument);
 }
 
+static bool is_updated(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) facts;
+  return run_ota_is_updated(run, index, argument);
+}
+
+static bool is_touched(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) facts;
+  return run_ota_is_touched(run, index, argument);
+}
+
+static bool is_at(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) facts;
+  return run_ota_is_at(run, index, argument);
+}
+
+static bool is_reported(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+{
+  (void) facts;
+  return run_ota_is_reported(run, index, argument);
+}
+
 static bool is_anybody(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
 {
   (void) run, (void) index, (void) facts, (void) argument;
@@ -109,6 +133,10 @@ static const struct {
     {"refused", is_refused, is_awake},
     {"revoked", is_revoked, is_anybody},
     {"on", is_on, is_awake},
+    {"updated", is_updated, is_anybody},
+    {"touched", is_touched, is_anybody},
+    {"ota", is_at, is_anybody},
+    {"reported", is_reported, is_anybody},
 };
 
 static double count(const struct run *run, predicate *counts, const char *argument)

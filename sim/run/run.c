@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/state.h"
+#include "run/ota.h"
 
 #define TICK_MS  20u
 #define FLUSH_MS 1000u
@@ -60,6 +60,7 @@ void run_on_tick(uv_timer_t *timer)
   struct run *run = timer->data;
   run->ticked = true;
   run_collect(run);
+  run_ota_tick(run);
   check_limit(run);
   run_look_at_brake(run);
   show_progress(run);

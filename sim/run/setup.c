@@ -9,7 +9,7 @@
 #include "crypto/p256_host.h"
 #include "device/nvm.h"
 #include "fleet/preflight.h"
-#include "run/state.h"
+#include "run/ota.h"
 
 #define OPERATOR_START_MS     15000u
 #define FAILOVER_KEEP_ALIVE_S 5u
@@ -92,8 +92,9 @@ static bool operator_is_online(struct run *run, void *ctx)
 static int start_operator(struct run *run)
 {
   /* from the last to the first: the last one is where bridged brokers meet */
+  const struct scenario *scenario = run->scenario;
   struct operator_server servers[SCENARIO_NODES_MAX];
-  size_t count = run->scenario->node_count;
+  size_t count = scenario->node_count;
   for (size_t n = 0; n < count; n++)
     servers[count - 1 - n] = (struct operator_server){.host = broker_host(run->nodes[n].broker),
                                                       .port = broker_inner_port(run->nodes[n].broker, BROKER_MAIN)};
@@ -105,12 +106,13 @@ static int start_operator(struct run *run)
                                    .ca_path = run->operator_ca,
                                    .certificate_path = run->operator_certificate,
                                    .key_path = run->operator_key,
-                                   .device_count = run->scenario->devices,
+                                   .device_count = scenario->devices,
                                    .ids = run->ids,
                                    .now_us = operator_clock,
                                    .clock = run,
                                    .wake = wake_from_any_thread,
-                                   .ctx = run};
+                                   .ctx = run,
+                                   .ota = scenario->ota.on};
   if (operator_start(&config, &run->operator, & run->error) != 0) return -1;
   enum run_waited waited = run_wait(run, operator_is_online, NULL, OPERATOR_START_MS);
   if (waited == RUN_TIMED_OUT)
@@ -154,7 +156,7 @@ static int check_machine(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
   struct preflight_need need = {.devices = scenario->devices,
-                                .bytes_per_device = fleet_bytes_per_device(&device_builtin, &scenario->device),
+                                .bytes_per_device = fleet_bytes_per_device(&device_builtin, run_device_profile(run)),
                                 .loopback = is_loopback(scenario),
                                 .source_addresses = scenario->source_addresses};
   if (preflight(&need, &run->error) != 0) return -1;
@@ -167,7 +169,7 @@ int run_fleet_config(struct run *run, struct fleet_config *out)
   const struct scenario *scenario = run->scenario;
   *out = (struct fleet_config){.backend = run->backend,
                                .ops = &device_builtin,
-                               .profile = &scenario->device,
+                               .profile = run_device_profile(run),
                                .device_count = scenario->devices,
                                .page = page_of,
                                .page_size = DEVICE_NVM_PAGE_SIZE,
@@ -181,6 +183,7 @@ int run_fleet_config(struct run *run, struct fleet_config *out)
                                .seed = scenario->seed,
                                .metrics = run->metrics,
                                .events = run->events};
+  run_ota_lend(run, out);
   return run_set_places(run, out) != 0 ? -1 : set_anchors(run, out);
 }
 
@@ -206,8 +209,9 @@ int run_setup(struct run *run)
 {
   const struct run_options *options = run->options;
   bool ready = start_loop(run) == 0 && open_results(run) == 0 && run_set_brake(run) == 0 && run_load_timing(run) == 0 &&
-               run_check_targets(run) == 0 && check_machine(run) == 0 && run_open_folder(run) == 0 &&
-               run_start_nodes(run) == 0 && run_count_budget(run) == 0;
+               run_check_targets(run) == 0 && run_ota_begin(run) == 0 && check_machine(run) == 0 &&
+               run_open_folder(run) == 0 && run_ota_prepare(run) == 0 && run_start_nodes(run) == 0 &&
+               run_ota_start_server(run) == 0 && run_count_budget(run) == 0;
   if (ready) {
     run->rss_before = resident_bytes();
     run->backend = backend_uv_create(&run->loop);

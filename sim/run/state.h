@@ -59,6 +59,7 @@ struct run {
   struct backend *backend;
   struct fleet *fleet;
   struct run_clones *clones; /* clones.c; NULL: none */
+  struct run_ota *ota;       /* ota.h; NULL: the devices take no updates */
   uint32_t *ids;
   char operator_ca[FILES_PATH_MAX], operator_certificate[FILES_PATH_MAX], operator_key[FILES_PATH_MAX];
   size_t source_addresses; /* of the fleet; 0: the system chooses */
@@ -201,6 +202,8 @@ step_function step_connect, step_telemetry, step_drain, step_push_trust, step_pr
     step_resolve, step_reconnect, step_reissue, step_shelf, step_wake, step_clock, step_trespass, step_revoke,
     step_unrevoke, step_publish_crl, step_kick, step_compromise, step_wait, step_prompt;
 step_function step_revoke_broker;
+step_function step_ota_publish, step_ota_rollout, step_ota_pause, step_ota_resume, step_ota_abort, step_corrupt,
+    step_power_cut, step_cdn;
 
 /* steps/policy.c: as the fleet takes it; and reconnect.cohorts, once the fleet is made. */
 struct backoff_policy run_policy(const struct scenario_reconnect *reconnect);

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "run/state.h"
+#include "run/ota.h"
 
 #define TEARDOWN_MS 8000u
 
@@ -56,6 +56,7 @@ static void end_loop(struct run *run)
 
 void run_teardown(struct run *run)
 {
+  if (run->loop_open) run_ota_end_server(run, turn_until_closed);
   if (run->loop_open) run_end_nodes(run, turn_until_closed);
   end_loop(run);
   if (run->pki != NULL) pki_close(run->pki);
@@ -64,6 +65,7 @@ void run_teardown(struct run *run)
     free(run->results.phases[p].expectations);
   free(run->results.phases);
   free(run->results.expectations);
+  run_ota_free(run);
   free(run->ids);
   free(run->revoked);
   free(run->acked_version);

@@ -8,10 +8,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "run/state.h"
+#include "run/ota.h"
 
 #define SETTLE_MS     5000u
 #define DISCONNECT_MS 3000u
+#define IMPLIED       4u /* expectations; the last two where devices take updates */
 
 uint64_t run_unsettled(struct run *run)
 {
@@ -29,7 +30,7 @@ uint64_t run_unsettled(struct run *run)
 static bool is_settled(struct run *run, void *ctx)
 {
   (void) ctx;
-  return run_unsettled(run) == 0;
+  return run_unsettled(run) == 0 && run_ota_disagree(run) == 0;
 }
 
 static void count_tally(struct run *run)
@@ -83,6 +84,7 @@ void run_gauges(struct run *run)
   fleet_measure_revoked(run->fleet, false);
   run_measure_clones(run);
   metrics_set(metrics, METRIC_BROKER_TIMEOUTS, (double) run_timed_out(run));
+  run_ota_gauges(run);
   recovery_gauges(run);
   count_tally(run);
 }
@@ -156,8 +158,9 @@ static void check(struct run *run, const struct expr *expr)
 /* What everybody expects, unless the scenario says otherwise about the same quantity. */
 static void check_implied(struct run *run)
 {
-  static const char *const implied[] = {"devices.lost == 0", "trespass.delivered == 0"};
-  for (size_t i = 0; i < sizeof implied / sizeof implied[0]; i++) {
+  static const char *const implied[IMPLIED] = {"devices.lost == 0", "trespass.delivered == 0", "ota.bricked == 0",
+                                               "ota.disagree == 0"};
+  for (size_t i = 0; i < (run->ota != NULL ? IMPLIED : IMPLIED - 2); i++) {
     struct expr expr;
     char why[128];
     size_t column;
@@ -171,7 +174,7 @@ static void check_implied(struct run *run)
 static void check_expectations(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
-  run->results.expectations = calloc(scenario->expect_count + 2, sizeof *run->results.expectations);
+  run->results.expectations = calloc(scenario->expect_count + IMPLIED, sizeof *run->results.expectations);
   if (run->results.expectations == NULL) {
     run_abort(run, &(struct error){EXIT_CODE_INTERNAL, "out of memory"});
     return;
@@ -200,6 +203,7 @@ void run_settle(struct run *run)
   run_gauges(run);
   fleet_measure_revoked(run->fleet, true);
   process_gauges(run);
+  run_ota_results(run);
   check_expectations(run);
   if (!run->aborted) say_goodbye(run);
 }

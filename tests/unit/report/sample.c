@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <dirent.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,6 +79,37 @@ void sample_end(struct sample *sample)
   closedir(folder);
   rmdir(sample->folder);
   metrics_destroy(sample->metrics);
+}
+
+void sample_update(struct sample *sample)
+{
+  struct results_ota *ota = &sample->results.ota;
+  ota->on = true;
+  ota->image_count = 2;
+  ota->images[0] = (struct results_image){.name = "factory", .version = "1.0.0", .via = "factory", .updated = 990};
+  ota->images[1] = (struct results_image){
+      .name = "v2", .version = "1.1.0", .hash = "abcd", .via = "mqtt", .serial = 3, .size = 65536, .touched = 10};
+  ota->rollout_count = 1;
+  ota->rollouts[0] = (struct results_rollout){.image = "v2",
+                                              .state = "aborted",
+                                              .wave_count = 2,
+                                              .aborted = true,
+                                              .criterion = "3 of 10 self_test",
+                                              .offered = 10,
+                                              .untouched = 990,
+                                              .open_when_stopped = 6,
+                                              .touched_after = 5};
+  ota->rollouts[0].waves[0] = (struct results_wave){
+      .devices = 10, .offered = 10, .confirmed = 2, .rolled_back = 3, .cancelled = 1, .open = 4, .duration_s = 1.5};
+  ota->rollouts[0].waves[1] = (struct results_wave){.devices = 990, .duration_s = NAN};
+  ota->statuses[DEVICE_OTA_CONFIRMED].count = 2;
+  ota->statuses[DEVICE_OTA_SELF_TEST] =
+      (struct results_ota_status){.count = 3, .first_devices = {0xa, 0xb, 0xc}, .first_count = 3};
+  metrics_add(sample->metrics, METRIC_OTA_OFFERED, 10);
+  metrics_add(sample->metrics, METRIC_OTA_UPDATED, 2);
+  metrics_add(sample->metrics, METRIC_OTA_ROLLED_BACK, 3);
+  metrics_add(sample->metrics, METRIC_OTA_BYTES, 3 * 1048576);
+  metrics_add(sample->metrics, METRIC_OTA_RESENT_BYTES, 512);
 }
 
 void sample_pass(struct sample *sample)

@@ -16,6 +16,9 @@ struct sample {
 void sample_begin(struct sample *sample);
 void sample_end(struct sample *sample); /* removes the folder */
 
+/* Gives it firmware updates: an image whose rollout was stopped in its first wave. */
+void sample_update(struct sample *sample);
+
 /* Makes all checks of it pass, and the verdict. */
 void sample_pass(struct sample *sample);
 

@@ -283,6 +283,29 @@ static void a_brake_is_null_or_says_whether_it_acted(void **state)
   json_decref(tree);
 }
 
+static void updates_are_images_rollouts_and_statuses(void **state)
+{
+  (void) state;
+  json_t *tree = written();
+  assert_true(json_is_null(at(tree, "ota"))); /* these devices take none */
+  json_decref(tree);
+  sample_update(&sample);
+  tree = written();
+  expect_text(tree, "ota/images/1/name", "v2");
+  expect_text(tree, "ota/images/1/sha256", "abcd");
+  expect_number(tree, "ota/images/1/touched", 10);
+  assert_true(json_is_null(at(tree, "ota/images/1/harm")));
+  expect_text(tree, "ota/rollout/0/state", "aborted");
+  expect_text(tree, "ota/rollout/0/criterion", "3 of 10 self_test");
+  expect_number(tree, "ota/rollout/0/touched_after", 5);
+  expect_number(tree, "ota/rollout/0/waves/0/rolled_back", 3);
+  assert_true(json_is_null(at(tree, "ota/rollout/0/waves/1/duration_s")));
+  expect_number(tree, "ota/statuses/self_test/count", 3);
+  expect_text(tree, "ota/statuses/self_test/first_devices/2", "0000000c");
+  assert_null(json_object_get(at(tree, "ota/statuses"), "bad_signature"));
+  json_decref(tree);
+}
+
 static void a_storm_is_a_row_and_never_is_null(void **state)
 {
   (void) state;
@@ -313,6 +336,7 @@ int main(void)
       test(what_is_not_known_of_a_budget_is_not_there),
       test(without_a_timing_profile_there_is_no_modelled_time),
       test(a_brake_is_null_or_says_whether_it_acted),
+      test(updates_are_images_rollouts_and_statuses),
       test(a_storm_is_a_row_and_never_is_null),
       test(names_failures_with_count_ids_and_detail),
       test(attempts_that_have_no_name_break_the_accounting),

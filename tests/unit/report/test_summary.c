@@ -123,6 +123,29 @@ static void storms_are_a_table(void **state)
   free(text);
 }
 
+static void updates_are_told_wave_by_wave_and_bricked_always(void **state)
+{
+  (void) state;
+  char *text = sample_printed(&sample, false);
+  assert_null(strstr(text, "bricked"));
+  free(text);
+  sample_update(&sample);
+  text = sample_printed(&sample, false);
+  expect_contains(text, "  updates      10 offered, 2 updated, 0 refused, 3 rolled back, 0 bricked\n");
+  expect_contains(text, "3.0 MiB received, 0.5 KiB of it again; 0 power cuts\n");
+  expect_contains(text, "  rollout      v2: aborted at 3 of 10 self_test; 10 offered, 990 not\n");
+  expect_contains(text, "wave 1: 2 of 10 updated, 3 rolled back, 1 called off, 4 open\n");
+  expect_contains(text, "stopped with 6 open, of which 5 went on\n");
+  expect_contains(text, "updates failed as: self_test 3\n");
+  assert_null(strstr(text, "wave 2"));
+  assert_null(strstr(text, "than they report"));
+  free(text);
+  metrics_set(sample.metrics, METRIC_OTA_DISAGREE, 1);
+  text = sample_printed(&sample, false);
+  expect_contains(text, "\nx              1 devices did something else than they report\n");
+  free(text);
+}
+
 static void a_run_without_storms_has_no_table(void **state)
 {
   (void) state;
@@ -297,6 +320,7 @@ int main(void)
       test(a_paced_wall_time_is_not_called_the_hosts),
       test(a_brake_that_acted_is_told_before_anything_else),
       test(storms_are_a_table),
+      test(updates_are_told_wave_by_wave_and_bricked_always),
       test(a_run_without_storms_has_no_table),
       test(a_long_profile_name_breaks_the_line_and_loses_nothing),
       test(a_run_without_timing_claims_nothing),

@@ -1,0 +1,176 @@
+/* Images of a run: made or read, announced by a signed manifest, and spoiled on purpose. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/image.h"
+#include "device/nvm.h"
+#include "pki/image.h"
+#include "run/ota.h"
+
+#define FILE_MAX (64u * 1024u * 1024u)
+
+/* Files ----------------------------------------------------------------------------------------------------------- */
+
+static int read_memory(void *ctx, uint32_t offset, void *out, size_t size)
+{
+  memcpy(out, (const uint8_t *) ctx + offset, size);
+  return 0;
+}
+
+/* What the bytes say of themselves; `what` is for the sentence of a refusal. */
+static int examine(struct run_image *image, const char *what, struct device_image_info *info, struct error *error)
+{
+  const struct device_image_source source = {image->bytes, read_memory, (uint32_t) image->size};
+  enum device_ota_status status = device_image_parse(&source, info);
+  if (status != DEVICE_OTA_NONE)
+    return error_set(error, EXIT_CODE_USAGE, "%.400s is no image that a device would take: %s", what,
+                     device_ota_status_sentence(status));
+  image->version = info->version;
+  image->counter = info->counter;
+  image->device_class = info->device_class;
+  return 0;
+}
+
+static int check_version(const struct run *run, size_t index, struct error *error)
+{
+  const struct run_image *image = &run->ota->images[index];
+  char version[DEVICE_VERSION_TEXT];
+  for (size_t i = 0; i < run->scenario->ota.image_count; i++) {
+    if (i == index || run->ota->images[i].version != image->version) continue;
+    device_version_text(image->version, version);
+    return error_set(error, EXIT_CODE_USAGE, "%.400s is version %s, and so is image '%s': they could not be told apart",
+                     run->scenario->ota.images[index].file, version, run->scenario->ota.images[i].name);
+  }
+  return 0;
+}
+
+/* Before anything is started. Of the others the version is known already. */
+int run_ota_read_files(struct run *run)
+{
+  const struct scenario_ota *scenario = &run->scenario->ota;
+  for (size_t i = 0; i < scenario->image_count; i++) {
+    run->ota->images[i].version = scenario->images[i].version;
+    run->ota->images[i].counter = scenario->images[i].counter;
+    run->ota->images[i].device_class = scenario->images[i].device_class;
+  }
+  for (size_t i = 0; i < scenario->image_count; i++) {
+    struct run_image *image = &run->ota->images[i];
+    struct device_image_info info;
+    if (scenario->images[i].file[0] == '\0') continue;
+    if (files_read(scenario->images[i].file, FILE_MAX, &image->bytes, &image->size, &run->error) != 0 ||
+        examine(image, scenario->images[i].file, &info, &run->error) != 0 || check_version(run, i, &run->error) != 0)
+      return -1;
+    memcpy(image->manifest.hash, info.hash, sizeof info.hash);
+  }
+  return 0;
+}
+
+/* Making ---------------------------------------------------------------------------------------------------------- */
+
+/* The bundle comes into force when the image boots: from then on it is one of those that devices may hold. */
+static int make_bundle(struct run *run, const struct pki_roots *roots, uint8_t out[DEVICE_NVM_TRUST_MAX], size_t *size)
+{
+  if (run->bundle_version + 1 >= RUN_VERSIONS_MAX)
+    return error_set(&run->error, EXIT_CODE_USAGE, "a run can make at most %d trust bundles", RUN_VERSIONS_MAX - 1);
+  uint32_t version = run->bundle_version + 1;
+  bool lists = run->scenario->device.revocation == DEVICE_REVOCATION_REQUIRED;
+  if (pki_make_bundle_with_lists(run->pki, version, roots, run_lists(run->scenario, lists), out, DEVICE_NVM_TRUST_MAX,
+                                 size, &run->error) != 0)
+    return -1;
+  run->bundle[version] = *roots;
+  run->bundle_crls[version] = lists;
+  run->bundle_version = version;
+  return 0;
+}
+
+int run_ota_make(struct run *run, size_t index)
+{
+  const struct scenario_image *from = &run->scenario->ota.images[index];
+  struct run_image *image = &run->ota->images[index];
+  uint8_t bundle[DEVICE_NVM_TRUST_MAX];
+  size_t bundle_size = 0;
+  if (image->bytes != NULL) return 0; /* of a file */
+  if (from->trust.count > 0 && make_bundle(run, &from->trust, bundle, &bundle_size) != 0) return -1;
+  if (from->trust.count > 0) image->bundle_version = run->bundle_version;
+  const struct pki_image what = {.version = from->version,
+                                 .counter = from->counter,
+                                 .device_class = from->device_class,
+                                 .size = from->size,
+                                 .seed = run->scenario->seed ^ from->version,
+                                 .trust = bundle_size > 0 ? bundle : NULL,
+                                 .trust_size = bundle_size};
+  return pki_image_make(run->pki, &what, &image->bytes, &image->size, image->manifest.hash, &run->error);
+}
+
+/* Publishing ------------------------------------------------------------------------------------------------------ */
+
+static void name_file(const struct run *run, size_t index, char out[SCENARIO_IMAGE_NAME + 8])
+{
+  snprintf(out, SCENARIO_IMAGE_NAME + 8, "%s.bin", run->scenario->ota.images[index].name);
+}
+
+static int announce(struct run *run, size_t index)
+{
+  const struct scenario_image *from = &run->scenario->ota.images[index];
+  struct run_image *image = &run->ota->images[index];
+  struct device_manifest *manifest = &image->manifest;
+  char name[SCENARIO_IMAGE_NAME + 8];
+  bool https = from->via == SCENARIO_VIA_HTTPS;
+  manifest->serial = ++run->ota->serial;
+  manifest->version = image->version;
+  manifest->counter = image->counter;
+  manifest->device_class = image->device_class;
+  manifest->size = (uint32_t) image->size;
+  manifest->block_size = (uint16_t) run->scenario->ota.block;
+  manifest->kind = https ? DEVICE_MANIFEST_HTTPS : DEVICE_MANIFEST_BLOCKS;
+  name_file(run, index, name);
+  return https ? run_ota_url(run, name, manifest->url) : 0;
+}
+
+/* Signs the manifest and puts everything where devices find it. */
+static int issue(struct run *run, size_t index)
+{
+  const struct scenario_image *from = &run->scenario->ota.images[index];
+  struct run_image *image = &run->ota->images[index];
+  char name[SCENARIO_IMAGE_NAME + 8];
+  name_file(run, index, name);
+  if (pki_manifest_make(run->pki, &image->manifest, image->wire, sizeof image->wire, &image->wire_size, &run->error) !=
+      0)
+    return -1;
+  image->published = true;
+  return from->via == SCENARIO_VIA_HTTPS ? run_ota_put(run, name, image->bytes, image->size) : 0;
+}
+
+static int offer_rescue(struct run *run, size_t index)
+{
+  const struct run_image *image = &run->ota->images[index];
+  if (!run->scenario->ota.images[index].rescue) return 0;
+  return run_ota_put(run, "rescue.manifest", image->wire, image->wire_size);
+}
+
+int run_ota_publish(struct run *run, size_t index)
+{
+  if (run_ota_make(run, index) != 0 || announce(run, index) != 0 || issue(run, index) != 0) return -1;
+  return offer_rescue(run, index);
+}
+
+/* Spoiling -------------------------------------------------------------------------------------------------------- */
+
+/* The damaged one is announced anew, so that devices look at it at all: by a higher serial, unless it is the serial
+ * that is wrong. */
+int run_ota_spoil(struct run *run, size_t index, enum pki_image_harm harm)
+{
+  struct run_image *image = &run->ota->images[index];
+  EVP_PKEY *key;
+  image->manifest.serial = ++run->ota->serial;
+  if (pki_image_key(run->pki, &key, &run->error) != 0 ||
+      pki_image_spoil(harm, run->scenario->seed ^ index, key, &image->bytes, &image->size, &image->manifest,
+                      &run->error) != 0 ||
+      issue(run, index) != 0)
+    return -1;
+  pki_manifest_spoil(harm, image->wire, image->wire_size);
+  snprintf(image->harm, sizeof image->harm, "%s", pki_harm_name(harm));
+  return offer_rescue(run, index);
+}

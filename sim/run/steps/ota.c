@@ -1,0 +1,88 @@
+/* ota.publish, ota.rollout, ota.pause, ota.resume, ota.abort, corrupt, power-cut: firmware updates, and what is done to
+ * them on the way. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdlib.h>
+
+#include "run/ota.h"
+
+static enum step_outcome give_up(struct run *run)
+{
+  run_abort(run, &run->error);
+  return STEP_ABORTED;
+}
+
+enum step_outcome step_ota_publish(struct run *run, const struct scenario_step *step)
+{
+  return run_ota_publish(run, step->image) == 0 ? STEP_DONE : give_up(run);
+}
+
+enum step_outcome step_corrupt(struct run *run, const struct scenario_step *step)
+{
+  return run_ota_spoil(run, step->image, step->harm) == 0 ? STEP_DONE : give_up(run);
+}
+
+static bool is_over(struct run *run, void *ctx)
+{
+  (void) run;
+  return rollout_is_over(ctx);
+}
+
+/* Whether the devices that are switched on have all ended. Who is in its trial when a rollout is stopped comes out of
+ * it by itself. */
+static bool has_settled(struct run *run, void *ctx)
+{
+  const struct rollout *rollout = ctx;
+  for (size_t i = 0; i < fleet_size(run->fleet); i++)
+    if (rollout_is_open(rollout, (uint32_t) i) && fleet_facts(run->fleet, i)->wanted) return false;
+  return true;
+}
+
+/* One that stopped by itself has done what it should: what that means is for the scenario to say. */
+enum step_outcome step_ota_rollout(struct run *run, const struct scenario_step *step)
+{
+  struct rollout *rollout;
+  run_undo_with(run, &(struct scenario_step){.kind = STEP_OTA_ABORT});
+  if (run_ota_roll_out(run, step, &rollout) != 0) return give_up(run);
+  if (step->rollout.background) return STEP_DONE;
+  if (run_wait(run, is_over, rollout, UINT64_MAX) == RUN_ABORTED) return STEP_ABORTED;
+  if (rollout_state(rollout) == ROLLOUT_DONE) return STEP_DONE;
+  return run_wait(run, has_settled, rollout, step->within_ms) == RUN_ABORTED ? STEP_ABORTED : STEP_DONE;
+}
+
+/* All that are under way. */
+static enum step_outcome each(struct run *run, void (*act)(struct rollout *rollout, uint64_t now_ms))
+{
+  for (size_t r = 0; r < run->ota->rollout_count; r++) act(run->ota->rollouts[r].rollout, run_elapsed_ms(run));
+  return run->aborted ? STEP_ABORTED : STEP_DONE;
+}
+
+enum step_outcome step_ota_pause(struct run *run, const struct scenario_step *step)
+{
+  (void) step;
+  return each(run, rollout_pause);
+}
+
+enum step_outcome step_ota_resume(struct run *run, const struct scenario_step *step)
+{
+  (void) step;
+  return each(run, rollout_resume);
+}
+
+enum step_outcome step_ota_abort(struct run *run, const struct scenario_step *step)
+{
+  (void) step;
+  return each(run, rollout_cancel);
+}
+
+enum step_outcome step_power_cut(struct run *run, const struct scenario_step *step)
+{
+  const struct scenario_power_cut *from = &step->power_cut;
+  const struct fleet_power_cuts cuts = {
+      .at = from->every_operation ? FLEET_CUTS_EACH : FLEET_CUTS_RANDOM, .every = from->every, .times = from->times};
+  size_t count;
+  uint32_t *devices = targets_of(run, TARGETS_ALL, &step->who, &count);
+  if (devices == NULL) return STEP_ABORTED;
+  fleet_power_cut(run->fleet, devices, count, &cuts);
+  free(devices);
+  return STEP_DONE;
+}
