@@ -22,6 +22,7 @@ static const struct {
     {"check", verb_check, "validate a scenario and print its timetable, without running it"},
     {"report", verb_report, "print the summary of an earlier run again"},
     {"pki", verb_pki, "make, show, export and import certificate hierarchies and fleets"},
+    {"image", verb_image, "make, sign, show and corrupt firmware images in MCUboot's format"},
     {"terminator", verb_terminator, NULL}, /* a run starts it: broker.terminator */
     {"calibrate", verb_calibrate, "list, show, compare, check and make timing profiles of a device's processor"},
 };

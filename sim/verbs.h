@@ -6,6 +6,7 @@ int verb_run(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_report(int argc, char **argv);
 int verb_pki(int argc, char **argv);
+int verb_image(int argc, char **argv);
 int verb_terminator(int argc, char **argv);
 int verb_calibrate(int argc, char **argv);
 

@@ -1,0 +1,321 @@
+/* fleetsim image show: what an image says of itself, and what a device says to it. What is listed is read leniently, so
+ * that a foreign or damaged image can be looked at; the verdict is that of the device's own code. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <psa/crypto.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "device/bytes.h"
+#include "device/image.h"
+#include "device/platform.h"
+#include "device/trust.h"
+#include "pki/nvm_store.h"
+#include "verb_image.h"
+
+#define CACHE_SIZE  65536u
+#define ENTRIES_MAX 64 /* listed of each list; a device's parser reads them all */
+
+/* The file, read a piece at a time. */
+struct look {
+  int fd;
+  uint32_t size;
+  uint32_t cached_at, cached;
+  uint8_t cache[CACHE_SIZE];
+};
+
+/* device_image_source's read; small reads come from a cached piece, for hashing goes in slices of 256 bytes. */
+static int look_read(void *ctx, uint32_t offset, void *out, size_t size)
+{
+  struct look *look = ctx;
+  if (offset < look->cached_at || offset - look->cached_at + size > look->cached) {
+    ssize_t n = pread(look->fd, look->cache, sizeof look->cache, (off_t) offset);
+    if (n < (ssize_t) size) return -1;
+    look->cached_at = offset;
+    look->cached = (uint32_t) n;
+  }
+  memcpy(out, look->cache + (offset - look->cached_at), size);
+  return 0;
+}
+
+static int look_open(const char *path, struct look *look, struct error *error)
+{
+  struct stat st;
+  *look = (struct look){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  if (look->fd < 0) return error_set(error, EXIT_CODE_USAGE, "cannot read %s: %s", path, strerror(errno));
+  if (fstat(look->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && st.st_size <= UINT32_MAX) {
+    look->size = (uint32_t) st.st_size;
+    return 0;
+  }
+  close(look->fd);
+  return error_set(error, EXIT_CODE_USAGE,
+                   "%s is no image: that is a regular file which is not empty and has less than 4 GiB", path);
+}
+
+/* Types that MCUboot gives a name, and ours. */
+static const struct known {
+  uint16_t type;
+  bool is_protected, needed;
+  const char *name;
+} known[] = {{DEVICE_IMAGE_TLV_COUNTER, true, true, "security counter"},
+             {DEVICE_IMAGE_TLV_CLASS, true, true, "device class"},
+             {DEVICE_IMAGE_TLV_SHA256, false, true, "SHA-256"},
+             {DEVICE_IMAGE_TLV_KEYHASH, false, true, "key hash"},
+             {DEVICE_IMAGE_TLV_ECDSA, false, true, "ECDSA signature"},
+             {DEVICE_IMAGE_TLV_TRUST, true, false, "trust bundle"},
+             {0x02, false, false, "public key"},
+             {0x11, false, false, "SHA-384"},
+             {0x12, false, false, "SHA-512"},
+             {0x20, false, false, "RSA-2048 signature"},
+             {0x23, false, false, "RSA-3072 signature"},
+             {0x24, false, false, "Ed25519 signature"},
+             {0x40, true, false, "dependency"},
+             {0x60, true, false, "boot record"}};
+#define KNOWN (sizeof known / sizeof known[0])
+
+static const char *name_of(uint16_t type)
+{
+  for (size_t i = 0; i < KNOWN; i++)
+    if (known[i].type == type) return known[i].name;
+  return "unknown";
+}
+
+static json_t *hex(const uint8_t *bytes, size_t size)
+{
+  char text[2 * 32 + 1] = "";
+  for (size_t i = 0; i < size && i < 32; i++) snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+  return json_string(text);
+}
+
+static json_t *trust_of(struct look *look, uint32_t offset, uint16_t size)
+{
+  uint8_t bytes[UINT16_MAX];
+  struct device_trust_bundle bundle;
+  if (look_read(look, offset, bytes, size) != 0 || device_trust_parse(bytes, size, &bundle) != DEVICE_UPDATE_COMMITTED)
+    return json_string("malformed");
+  char text[80];
+  snprintf(text, sizeof text, "version %u, %u anchors, %u revocation lists", bundle.version, bundle.anchor_count,
+           bundle.crl_count);
+  return json_string(text);
+}
+
+/* The value for people: a number, the first 32 bytes as hex, or what a trust bundle has. */
+static json_t *value_of(struct look *look, uint16_t type, uint32_t offset, uint16_t size)
+{
+  uint8_t bytes[32];
+  size_t shown = size < sizeof bytes ? size : sizeof bytes;
+  if (type == DEVICE_IMAGE_TLV_TRUST) return trust_of(look, offset, size);
+  if (look_read(look, offset, bytes, shown) != 0) return json_null();
+  if ((type == DEVICE_IMAGE_TLV_COUNTER || type == DEVICE_IMAGE_TLV_CLASS) && size == 4)
+    return json_integer(device_get32_le(bytes));
+  return hex(bytes, shown);
+}
+
+/* Lists the entries of one list, as far as they lie in the file. Returns where the list ends, or 0 when there is none.
+ */
+static uint64_t list_entries(struct look *look, uint64_t at, bool is_protected, json_t *entries)
+{
+  uint8_t head[4];
+  uint16_t magic = is_protected ? DEVICE_IMAGE_PROTECTED_MAGIC : DEVICE_IMAGE_LIST_MAGIC;
+  if (at + 4 > look->size || look_read(look, (uint32_t) at, head, 4) != 0 || device_get16_le(head) != magic) return 0;
+  uint64_t end = at + device_get16_le(head + 2), limit = end < look->size ? end : look->size;
+  at += 4;
+  for (int i = 0; i < ENTRIES_MAX && at + 4 <= limit && look_read(look, (uint32_t) at, head, 4) == 0; i++) {
+    uint16_t type = device_get16_le(head), size = device_get16_le(head + 2);
+    bool whole = at + 4 + size <= limit;
+    json_t *entry = json_object();
+    json_object_set_new(entry, "protected", json_boolean(is_protected));
+    json_object_set_new(entry, "type", json_integer(type));
+    json_object_set_new(entry, "name", json_string(name_of(type)));
+    json_object_set_new(entry, "size", json_integer(size));
+    json_object_set_new(entry, "value", whole ? value_of(look, type, (uint32_t) at + 4, size) : json_null());
+    json_array_append_new(entries, entry);
+    at += 4u + size;
+  }
+  return end;
+}
+
+static json_t *missing_entries(const json_t *entries)
+{
+  json_t *missing = json_array();
+  for (size_t i = 0; i < KNOWN; i++) {
+    size_t at;
+    json_t *entry;
+    bool seen = false;
+    json_array_foreach(entries, at, entry) seen |=
+        json_integer_value(json_object_get(entry, "type")) == known[i].type &&
+        json_is_true(json_object_get(entry, "protected")) == known[i].is_protected;
+    if (known[i].needed && !seen) json_array_append_new(missing, json_string(known[i].name));
+  }
+  return missing;
+}
+
+/* Header and entries; a file that does not begin as an image does has only a size. */
+static void add_contents(struct look *look, json_t *tree)
+{
+  uint8_t h[DEVICE_IMAGE_HEADER_SIZE];
+  char version[40];
+  json_object_set_new(tree, "size", json_integer(look->size));
+  if (look->size < sizeof h || look_read(look, 0, h, sizeof h) != 0 || device_get32_le(h) != DEVICE_IMAGE_MAGIC) return;
+  json_t *header = json_object(), *entries = json_array();
+  snprintf(version, sizeof version, "%u.%u.%u+%u", h[20], h[21], device_get16_le(h + 22), device_get32_le(h + 24));
+  json_object_set_new(header, "version", json_string(version));
+  json_object_set_new(header, "header_size", json_integer(device_get16_le(h + 8)));
+  json_object_set_new(header, "body_size", json_integer(device_get32_le(h + 12)));
+  json_object_set_new(header, "protected_size", json_integer(device_get16_le(h + 10)));
+  json_object_set_new(header, "load_address", json_integer(device_get32_le(h + 4)));
+  json_object_set_new(header, "flags", json_integer(device_get32_le(h + 16)));
+  json_object_set_new(tree, "header", header);
+  json_object_set_new(tree, "entries", entries);
+  uint64_t at = (uint64_t) device_get16_le(h + 8) + device_get32_le(h + 12);
+  if (device_get16_le(h + 10) > 0) at = list_entries(look, at, true, entries);
+  uint64_t end = at == 0 ? 0 : list_entries(look, at, false, entries);
+  json_object_set_new(tree, "missing", missing_entries(entries));
+  if (end > 0) json_object_set_new(tree, "bytes_after", json_integer((json_int_t) look->size - (json_int_t) end));
+}
+
+/* Without a key: all but who signed it. */
+static enum device_ota_status verify_hash(const struct device_image_source *source)
+{
+  struct device_image_info info;
+  struct device_image_check check;
+  uint8_t hash[32];
+  enum device_ota_status status = device_image_parse(source, &info);
+  if (status != DEVICE_OTA_NONE) return status;
+  if (device_image_hash_begin(&check, &info) != 0) return DEVICE_OTA_FLASH_FAILED;
+  int hashed = device_image_hash_continue(&check, source, UINT32_MAX);
+  if (device_image_hash_finish(&check, hash) != 0 || hashed != 0) return DEVICE_OTA_FLASH_FAILED;
+  return memcmp(hash, info.hash, sizeof hash) == 0 ? DEVICE_OTA_NONE : DEVICE_OTA_HASH_MISMATCH;
+}
+
+static int judge(struct look *look, EVP_PKEY *key, enum device_ota_status *status, struct error *error)
+{
+  const struct device_host host = pki_nvm_host(NULL);
+  const struct device_platform platform = {.host = &host};
+  const struct device_image_source source = {look, look_read, look->size};
+  struct device_image_info info;
+  uint8_t point[PKI_KEY_POINT];
+  if (key != NULL && pki_key_point(key, point, error) != 0) return -1;
+  device_platform_enter(&platform);
+  int begun = psa_crypto_init() == PSA_SUCCESS;
+  if (begun) *status = key == NULL ? verify_hash(&source) : device_image_verify(&source, point, &info);
+  device_platform_leave();
+  if (!begun) return error_set(error, EXIT_CODE_INTERNAL, "the device's crypto does not start");
+  if (*status != DEVICE_OTA_FLASH_FAILED) return 0;
+  return error_set(error, EXIT_CODE_SETUP, "the file could not be read whole: was it changed meanwhile?");
+}
+
+/* What was found out before the verdict: "good", "bad", or "not checked". */
+static void add_verdict(json_t *tree, enum device_ota_status status, bool has_key)
+{
+  bool parsed = status != DEVICE_OTA_BAD_IMAGE && status != DEVICE_OTA_BAD_TLV;
+  bool hashed = parsed && status != DEVICE_OTA_HASH_MISMATCH, keyed = hashed && has_key;
+  const char *hash = !parsed ? "not checked" : hashed ? "good" : "bad";
+  const char *owner = !keyed ? "not checked" : status == DEVICE_OTA_WRONG_KEY ? "another" : "the one given";
+  const char *signature = !keyed || status == DEVICE_OTA_WRONG_KEY ? "not checked"
+                          : status == DEVICE_OTA_NONE              ? "good"
+                                                                   : "bad";
+  json_object_set_new(tree, "hash", json_string(hash));
+  json_object_set_new(tree, "key", json_string(owner));
+  json_object_set_new(tree, "signature", json_string(signature));
+  json_object_set_new(tree, "verdict",
+                      json_string(status == DEVICE_OTA_NONE ? "good" : device_ota_status_name(status)));
+  if (status != DEVICE_OTA_NONE) json_object_set_new(tree, "sentence", json_string(device_ota_status_sentence(status)));
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+  const char *text = json_string_value(json_object_get(object, key));
+  return text == NULL ? "" : text;
+}
+
+static long long number_of(const json_t *object, const char *key)
+{
+  return (long long) json_integer_value(json_object_get(object, key));
+}
+
+static void print_entry(const json_t *entry)
+{
+  const json_t *value = json_object_get(entry, "value");
+  printf("  %-11s 0x%02llx %s, %lld bytes: ", json_is_true(json_object_get(entry, "protected")) ? "protected" : "list",
+         number_of(entry, "type"), text_of(entry, "name"), number_of(entry, "size"));
+  if (json_is_integer(value))
+    printf("%lld\n", (long long) json_integer_value(value));
+  else if (json_is_string(value))
+    printf("%s%s\n", json_string_value(value),
+           number_of(entry, "size") > 32 && number_of(entry, "type") != DEVICE_IMAGE_TLV_TRUST ? "..." : "");
+  else
+    printf("cut off\n");
+}
+
+static void print_contents(const json_t *tree)
+{
+  const json_t *header = json_object_get(tree, "header");
+  size_t i;
+  json_t *one;
+  printf("%s: %lld bytes\n", text_of(tree, "file"), number_of(tree, "size"));
+  if (header == NULL) return;
+  printf("  header      version %s, %lld bytes; body %lld bytes; load address 0x%llx, flags 0x%llx\n",
+         text_of(header, "version"), number_of(header, "header_size"), number_of(header, "body_size"),
+         number_of(header, "load_address"), number_of(header, "flags"));
+  json_array_foreach(json_object_get(tree, "entries"), i, one) print_entry(one);
+  json_array_foreach(json_object_get(tree, "missing"), i, one) printf("  missing     %s\n", json_string_value(one));
+  if (number_of(tree, "bytes_after") > 0) printf("  after it    %lld bytes more\n", number_of(tree, "bytes_after"));
+}
+
+static void print_tree(const json_t *tree)
+{
+  print_contents(tree);
+  printf("  hash        %s\n  key         %s\n  signature   %s\n", text_of(tree, "hash"), text_of(tree, "key"),
+         text_of(tree, "signature"));
+  if (strcmp(text_of(tree, "verdict"), "good") != 0)
+    printf("a device refuses it (%s): %s\n", text_of(tree, "verdict"), text_of(tree, "sentence"));
+  else if (strcmp(text_of(tree, "signature"), "good") == 0)
+    printf("good: whole, and signed with that key\n");
+  else
+    printf("whole; name the key with --fleet or --key, so that the signature is checked too\n");
+}
+
+static int show(const struct image_args *args, struct look *look, EVP_PKEY *key, struct error *error)
+{
+  enum device_ota_status status = DEVICE_OTA_NONE;
+  if (judge(look, key, &status, error) != 0) return -1;
+  json_t *tree = json_object();
+  json_object_set_new(tree, "file", json_string(args->file));
+  add_contents(look, tree);
+  add_verdict(tree, status, key != NULL);
+  if (args->value[IMAGE_ARG_JSON] == NULL)
+    print_tree(tree);
+  else if (json_dumpf(tree, stdout, JSON_INDENT(2)) == 0)
+    printf("\n");
+  json_decref(tree);
+  return status == DEVICE_OTA_NONE ? 0 : 1;
+}
+
+static int run_show(const struct image_args *args, struct error *error)
+{
+  static struct look look;
+  struct image_signer signer = {0};
+  if (look_open(args->file, &look, error) != 0) return -1;
+  int result = image_signer_open(args, true, &signer, error);
+  if (result == 0) result = show(args, &look, signer.key, error);
+  image_signer_close(&signer);
+  close(look.fd);
+  return result;
+}
+
+const struct image_command image_command_show = {
+    .name = "show",
+    .line = "what an image says of itself, and whether a device would believe it",
+    .help = "usage: fleetsim image show IMAGE [options]\n\n"
+            "  --fleet FOLDER   judge the signature by that fleet's image key, or\n"
+            "  --key FILE       by this P-256 key (PEM, public or private)\n"
+            "  --json           for programs\n\n"
+            "Ends with 1 when a device would refuse the image. Images of MCUboot's imgtool are listed too.\n\n"
+            "example: fleetsim image show v2.img --fleet fleets/lab\n",
+    .allowed = 1u << IMAGE_ARG_FLEET | 1u << IMAGE_ARG_KEY | 1u << IMAGE_ARG_JSON,
+    .run = run_show,
+};
