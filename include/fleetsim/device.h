@@ -85,7 +85,8 @@ enum device_note_kind {
   DEVICE_NOTE_IDENTITY,  /* a certificate arrived: `code` is a device_update value */
   DEVICE_NOTE_BOOTED, /* from create, with image slots: `version` and `serial` run, `code` is TRIAL, CONFIRMED, or why
                          the boot loader went back: SELF_TEST, UNCONFIRMED */
-  DEVICE_NOTE_OTA,    /* an update went on or ended: `code` is a device_ota_status, of `serial`, to bring `version` */
+  DEVICE_NOTE_OTA, /* an update went on or ended: `code` is a device_ota_status, of `serial`, to bring `version`; again
+                      after a restart if the back office has not confirmed that it knows */
   DEVICE_NOTE_OTA_BYTES, /* `payload_size` bytes of an image arrived; `duplicate`: the device had them already, or has
                             to ask for them again */
 };

@@ -234,6 +234,16 @@ static void stop(struct device_client *client, const struct device_event *event)
   leave(client, event->stop.reason);
 }
 
+/* The body is asked to start the device anew: what is open is closed before, what is not stays so. */
+static void restart(struct device_client *client)
+{
+  struct device_effects *effects = client->effects;
+  bool opening = effects->connect;
+  effects->connect = false;
+  if (client->state != DEVICE_CLIENT_IDLE) leave(client, 0);
+  if (opening) effects->close = false;
+}
+
 static void fetched(struct device_client *client, const struct device_event *event)
 {
   if (device_client_ota(client) != NULL)
@@ -399,7 +409,7 @@ static void builtin_step(void *storage, const struct device_event *event, struct
   if (table[client->state][event->kind] != NULL) table[client->state][event->kind](client, event);
   struct device_ota *ota = device_client_ota(client);
   if (ota != NULL) device_ota_go_on(ota, effects);
-  if (effects->reboot && client->state != DEVICE_CLIENT_IDLE) leave(client, 0);
+  if (effects->reboot) restart(client);
   /* whoever wrote or read last, a connection that broke underneath ends here */
   if (client->state != DEVICE_CLIENT_IDLE && client->tls.error != 0) end_by_tls(client);
   device_platform_leave();

@@ -215,6 +215,7 @@ void device_ota_block(struct device_ota *ota, const uint8_t *data, size_t size)
     device_ota_note_bytes(ota, size, true);
     return;
   }
+  ota->due_ms = ota->session->now_ms + ota->profile->block_timeout_ms; /* the others may take as long again */
   if (size % DEVICE_FLASH_WORD != 0) {
     memcpy(ota->block, data, size);
     data = padded(ota, size);
