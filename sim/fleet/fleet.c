@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <stdalign.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -271,30 +270,6 @@ void fleet_set_clock(struct fleet *fleet, const uint32_t *devices, size_t count,
     m->clock_unix_s = unix_s;
     m->clock_set_ms = backend_now_ms(fleet->config.backend);
   }
-}
-
-void fleet_trespass(struct fleet *fleet, size_t index, uint32_t victim)
-{
-  struct member *m = &fleet->members[index];
-  char id[DEVICE_ID_TEXT], filter[32], topic[32];
-  device_id_text(victim, id);
-  snprintf(filter, sizeof filter, "private/%s/#", id);
-  snprintf(topic, sizeof topic, "private/%s/status", id);
-  /* the subscription goes first: mosquitto 2.0.11 ends an MQTT 5 session that publishes where it may not */
-  struct device_event subscribe = {
-      .kind = DEVICE_SUBSCRIBE, .publish = {.topic = filter, .tag = MEMBER_TAG_TRESPASS, .qos = 1, .absolute = true}};
-  member_feed(m, &subscribe);
-  if (m->accepted) metrics_add(fleet->config.metrics, METRIC_TRESPASS_ATTEMPTS, 1);
-
-  struct device_event publish = {.kind = DEVICE_PUBLISH,
-                                 .publish = {.topic = topic,
-                                             .payload = (const uint8_t *) "trespass",
-                                             .size = sizeof "trespass" - 1,
-                                             .tag = MEMBER_TAG_TRESPASS,
-                                             .qos = 1,
-                                             .absolute = true}};
-  member_feed(m, &publish);
-  if (m->accepted) metrics_add(fleet->config.metrics, METRIC_TRESPASS_ATTEMPTS, 1);
 }
 
 void fleet_chain_changed(struct fleet *fleet)

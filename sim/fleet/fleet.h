@@ -213,7 +213,8 @@ uint64_t fleet_network_failures(void);
 /* The name of config.place[place] leads elsewhere from the next attempt on; `host` of `now` is not looked at. */
 void fleet_lead(struct fleet *fleet, size_t place, const struct fleet_place *now);
 
-/* Device `index` publishes to, and subscribes below, another device's topics. */
+/* Device `index` publishes to, and subscribes below, another device's topics; those of firmware updates too, where the
+ * fleet takes some. */
 void fleet_trespass(struct fleet *fleet, size_t index, uint32_t victim);
 
 /* The broker at the main endpoint presents another chain from now on: earlier proofs no longer count. */

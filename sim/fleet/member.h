@@ -97,6 +97,8 @@ struct member_ota {
   bool planned;      /* the time of the next attempt is the plan's, not the reconnect policy's: it outlives a restart */
   uint64_t boot_at_ms;
 
+  bool trespassed; /* another device has published to its ota/manifest */
+
   /* ota.c: of the update under way */
   uint32_t serial;              /* 0: none */
   uint64_t began_us, staged_us; /* fleet's clock; 0: not so far */
@@ -245,6 +247,8 @@ void member_set_planned(struct member *member, bool planned);
 void member_ota_note(struct member *member, const struct device_note *note);
 void member_bricked(struct member *member);
 int member_self_test(void *member); /* the hook */
+/* trespass.c: the device refused what was no manifest. */
+void member_crossed(struct member *member);
 bool member_hangs(const struct member *member);
 
 /* telemetry.c */

@@ -131,6 +131,7 @@ static void on_update(struct member *m, const struct device_note *note)
 {
   enum device_ota_status status = (enum device_ota_status) note->code;
   if (status == DEVICE_OTA_CONFIRMED) member_ota(m)->facts.ota_trial = false;
+  if (status == DEVICE_OTA_BAD_MANIFEST) member_crossed(m);
   set_status(m, status, note->serial, note->version);
 }
 

@@ -216,12 +216,18 @@ static void puppet_step(void *storage, const struct device_event *event, struct 
     fx->close = true;
     puppet_end(p, p->online ? DEVICE_FAIL_SESSION_STOPPED : DEVICE_FAIL_STOPPED);
     break;
-  case DEVICE_BYTES: /* the manifest */
+  case DEVICE_BYTES: /* a manifest, or not */
+    if (event->bytes.data[0] == '?') {
+      note(p, (struct device_note){.kind = DEVICE_NOTE_OTA, .code = DEVICE_OTA_BAD_MANIFEST});
+      break;
+    }
     if (p->trial || running(p) == 1 || put(p, PAGE_SEEN, 1) != 0 || put(p, PAGE_BEGUN, 1) != 0) break;
     p->work = true;
     tell(p, DEVICE_OTA_DOWNLOADING);
     break;
   case DEVICE_TICK: puppet_tick(p, event, fx); break;
+  case DEVICE_PUBLISH:
+  case DEVICE_SUBSCRIBE: fx->accepted = p->online; break;
   default: break;
   }
   fx->deadline_ms = p->work && !p->trial              ? event->now_ms + 10
@@ -804,6 +810,31 @@ static void the_end_of_the_plan_may_come_while_devices_boot(void **state)
   end(w); /* and nothing fires afterwards */
 }
 
+/* What another device has published to its ota/manifest is no manifest. */
+static void get_nonsense(struct world *w, size_t index)
+{
+  struct backend_conn *conn = w->backend.conns[index];
+  conn->handler->bytes(conn->user, (const uint8_t *) "?", 1);
+}
+
+static void a_trespasser_tries_the_topics_of_updates_too(void **state)
+{
+  (void) state;
+  struct world *w = new_world();
+  connect_all(w);
+  fleet_trespass(w->fleet, 3, 5); /* the id of device 4 */
+  assert_int_equal(value(w, METRIC_TRESPASS_ATTEMPTS), 5);
+  get_nonsense(w, 8);
+  assert_int_equal(value(w, METRIC_TRESPASS_DELIVERED), 0);
+  get_nonsense(w, 4);
+  assert_int_equal(value(w, METRIC_TRESPASS_DELIVERED), 1);
+  assert_int_equal(fleet_ota_facts(w->fleet, 4)->ota_status, DEVICE_OTA_BAD_MANIFEST);
+  get_nonsense(w, 4);
+  assert_int_equal(value(w, METRIC_TRESPASS_DELIVERED), 1);
+  assert_int_equal(value(w, METRIC_OTA_REFUSED), 3);
+  end(w);
+}
+
 static void a_fleet_that_takes_no_updates_has_no_such_facts(void **state)
 {
   (void) state;
@@ -838,6 +869,7 @@ int main(void)
       cmocka_unit_test(a_device_that_is_shelved_while_it_boots_stays_off),
       cmocka_unit_test(a_device_that_loses_power_while_it_is_shelved_stays_off),
       cmocka_unit_test(the_end_of_the_plan_may_come_while_devices_boot),
+      cmocka_unit_test(a_trespasser_tries_the_topics_of_updates_too),
       cmocka_unit_test(a_fleet_that_takes_no_updates_has_no_such_facts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

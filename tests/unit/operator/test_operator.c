@@ -322,6 +322,16 @@ static void reports_that_make_no_sense_are_strangers(void **state)
   while (operator_collect(office->op, &office->last)) assert_int_not_equal(office->last.kind, OPERATOR_OTA_STATUS);
 }
 
+static void a_trespassers_word_is_heard_where_a_report_is_due(void **state)
+{
+  struct office *office = *state;
+  expect_event(office, OPERATOR_CONNECTED);
+  publish_bytes(office, 1, "private/00000002/ota/status", "trespass", 8);
+  expect_event(office, OPERATOR_MESSAGE);
+  assert_string_equal(office->last.text, "trespass");
+  assert_int_equal(office->last.index, 1);
+}
+
 static void blocks_go_to_the_device_that_asked(void **state)
 {
   struct office *office = *state;
@@ -542,6 +552,7 @@ int main(void)
       T(hands_out_acknowledgements),
       T(hands_out_reports_of_updates),
       T(reports_that_make_no_sense_are_strangers),
+      T(a_trespassers_word_is_heard_where_a_report_is_due),
       T(blocks_go_to_the_device_that_asked),
       T(a_block_arrives_as_it_was_sent),
       T(few_blocks_are_under_way_at_a_time),
