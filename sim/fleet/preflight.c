@@ -1,13 +1,16 @@
 #define _DEFAULT_SOURCE
 #include "fleet/preflight.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 
 #include "fleet/addresses.h"
+#include "net/fetch.h"
 
 /* Event loop, NVM file, registry, logs, operator, and connections that are still closing. */
 #define OWN_DESCRIPTORS 256u
@@ -68,27 +71,62 @@ int preflight_look(struct preflight_machine *out, struct error *error)
   return 0;
 }
 
+int preflight_look_at_disk(const char *folder, struct preflight_machine *out, struct error *error)
+{
+  struct statvfs disk;
+  if (statvfs(folder, &disk) != 0)
+    return error_set(error, EXIT_CODE_SETUP, "the free space of %s cannot be read: %s", folder, strerror(errno));
+  out->disk_bytes = (uint64_t) disk.f_bavail * disk.f_frsize;
+  return 0;
+}
+
 /* Planning ----------------------------------------------------------------------------------------------------------*/
+
+static uint64_t descriptors_of(const struct preflight_need *need)
+{
+  return need->devices + (uint64_t) need->downloads * need->descriptors_per_download + OWN_DESCRIPTORS;
+}
+
+/* Devices of which each has a download have so many descriptors each. */
+static uint64_t devices_for(const struct preflight_need *need, uint64_t descriptors)
+{
+  uint64_t free = descriptors > OWN_DESCRIPTORS ? descriptors - OWN_DESCRIPTORS : 0;
+  return need->downloads == 0 ? free : free / (1u + need->descriptors_per_download);
+}
 
 static int check_descriptors(const struct preflight_need *need, uint64_t hard, struct error *error)
 {
-  uint64_t needed = need->devices + OWN_DESCRIPTORS;
+  uint64_t needed = descriptors_of(need);
   if (needed <= hard) return 0;
   return error_set(error, EXIT_CODE_SETUP,
-                   "%zu devices need %" PRIu64 " file descriptors, but this process may open %" PRIu64
+                   "%zu devices need %" PRIu64 " file descriptors%s, but this process may open %" PRIu64
                    " at most; raise the hard limit (\"ulimit -Hn %" PRIu64
                    "\" as root, or LimitNOFILE= of the service) or use --devices %" PRIu64 " or fewer",
-                   need->devices, needed, hard, needed, hard > OWN_DESCRIPTORS ? hard - OWN_DESCRIPTORS : 0);
+                   need->devices, needed, need->downloads > 0 ? " with their downloads" : "", hard, needed,
+                   devices_for(need, hard));
 }
 
 static int check_memory(const struct preflight_need *need, uint64_t available, struct error *error)
 {
-  uint64_t needed = (uint64_t) need->devices * need->bytes_per_device;
+  uint64_t downloads = (uint64_t) need->downloads * fetch_bytes_per_transfer();
+  uint64_t needed = (uint64_t) need->devices * need->bytes_per_device + downloads;
   if (needed <= available) return 0;
+  uint64_t each = need->bytes_per_device + (need->downloads > 0 ? fetch_bytes_per_transfer() : 0);
   return error_set(error, EXIT_CODE_SETUP,
                    "%zu devices need about %" PRIu64 " MiB of memory, and %" PRIu64
                    " MiB are available; free some, or use --devices %" PRIu64 " or fewer",
-                   need->devices, needed >> 20, available >> 20, available / need->bytes_per_device);
+                   need->devices, needed >> 20, available >> 20, available / each);
+}
+
+static int check_disk(const struct preflight_need *need, uint64_t available, struct error *error)
+{
+  uint64_t needed = (uint64_t) need->devices * need->disk_bytes_per_device;
+  if (needed <= available) return 0;
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the flash of %zu devices needs about %" PRIu64 " MiB in %s, and %" PRIu64
+                   " MiB are free; free some, use an --out on another disk, or --devices %" PRIu64 " or fewer",
+                   need->devices, needed >> 20, need->disk_folder, available >> 20,
+                   available / need->disk_bytes_per_device);
 }
 
 static int too_few_ports(const struct preflight_need *need, size_t possible, struct error *error)
@@ -122,6 +160,7 @@ int preflight_plan(struct preflight_need *need, const struct preflight_machine *
 {
   if (check_descriptors(need, machine->descriptors_hard, error) != 0) return -1;
   if (check_memory(need, machine->memory_bytes, error) != 0) return -1;
+  if (check_disk(need, machine->disk_bytes, error) != 0) return -1;
   return choose_addresses(need, machine, error);
 }
 
@@ -129,7 +168,7 @@ int preflight_plan(struct preflight_need *need, const struct preflight_machine *
 
 int preflight_arrange(const struct preflight_need *need, const struct preflight_machine *machine, struct error *error)
 {
-  if (machine->descriptors >= need->devices + OWN_DESCRIPTORS) return 0;
+  if (machine->descriptors >= descriptors_of(need)) return 0;
   struct rlimit limit = {.rlim_cur = (rlim_t) machine->descriptors_hard,
                          .rlim_max = (rlim_t) machine->descriptors_hard};
   if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return 0;
@@ -141,6 +180,8 @@ int preflight_arrange(const struct preflight_need *need, const struct preflight_
 int preflight(struct preflight_need *need, struct error *error)
 {
   struct preflight_machine machine = {0};
-  if (preflight_look(&machine, error) != 0 || preflight_plan(need, &machine, error) != 0) return -1;
+  if (preflight_look(&machine, error) != 0) return -1;
+  if (need->disk_folder != NULL && preflight_look_at_disk(need->disk_folder, &machine, error) != 0) return -1;
+  if (preflight_plan(need, &machine, error) != 0) return -1;
   return preflight_arrange(need, &machine, error);
 }

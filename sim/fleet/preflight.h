@@ -1,5 +1,5 @@
 /* What a machine must lend a fleet, computed before the first device connects: descriptors, source addresses with their
- * ports, memory. What can be arranged is arranged; what cannot is one sentence that says what to change.
+ * ports, memory, disk. What can be arranged is arranged; what cannot is one sentence that says what to change.
  *
  *     preflight(&need, &error) is preflight_look, preflight_plan and preflight_arrange in a row.
  */
@@ -16,7 +16,11 @@ struct preflight_need {
   size_t devices;
   size_t bytes_per_device; /* resident memory: fleet_bytes_per_device */
   bool loopback;           /* the broker is on this machine, so that the fleet can have many source addresses */
-  size_t source_addresses; /* in: as the scenario wants it, 0: chosen here; out: 0 where the system chooses */
+  size_t downloads;        /* over HTTPS, at once; 0: none */
+  unsigned descriptors_per_download; /* 1, and what a server of our own adds in this process */
+  uint64_t disk_bytes_per_device;    /* of image slots that are not blank; 0: no flash */
+  const char *disk_folder;           /* where its file is made: fleet/flash.h */
+  size_t source_addresses;           /* in: as the scenario wants it, 0: chosen here; out: 0 where the system chooses */
 };
 
 /* What this machine has. */
@@ -24,9 +28,13 @@ struct preflight_machine {
   uint64_t descriptors, descriptors_hard; /* soft and hard limit of this process */
   unsigned first_port, last_port;         /* ephemeral ports */
   uint64_t memory_bytes;                  /* available to this process now */
+  uint64_t disk_bytes;                    /* free in the folder that was looked at */
 };
 
 int preflight_look(struct preflight_machine *out, struct error *error);
+
+/* What is free in a folder. */
+int preflight_look_at_disk(const char *folder, struct preflight_machine *out, struct error *error);
 
 /* Pure: chooses the source addresses. -1: the fleet is too large for the machine. */
 int preflight_plan(struct preflight_need *need, const struct preflight_machine *machine, struct error *error);

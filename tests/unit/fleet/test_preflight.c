@@ -13,6 +13,7 @@
 
 #include "fleet/addresses.h"
 #include "fleet/preflight.h"
+#include "net/fetch.h"
 
 static const struct preflight_machine usual = {.descriptors = 1024,
                                                .descriptors_hard = 1000000,
@@ -60,6 +61,55 @@ static void a_narrow_port_range_takes_more_addresses(void **state)
   assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
   assert_int_equal(need.source_addresses, 10);
   assert_refused(local(900 * ADDRESSES_MAX + 1), &machine, "too few source ports on this machine", "--devices 225000 ");
+}
+
+static void downloads_need_descriptors_and_memory_of_their_own(void **state)
+{
+  (void) state;
+  struct preflight_machine machine = usual;
+  struct preflight_need need = local(1000);
+  machine.descriptors_hard = 1000 + 3 * 1000 + 256;
+  need.downloads = 1000;
+  need.descriptors_per_download = 3;
+  assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
+  machine.descriptors_hard--;
+  assert_refused(need, &machine, "1000 devices need 4256 file descriptors with their downloads", "--devices 999 ");
+  machine = usual;
+  machine.memory_bytes = 1000 * (16384 + fetch_bytes_per_transfer());
+  assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
+  machine.memory_bytes--;
+  assert_refused(need, &machine, "1000 devices need about", "--devices 999 ");
+}
+
+static void flash_needs_disk(void **state)
+{
+  (void) state;
+  struct preflight_machine machine = usual;
+  struct preflight_need need = local(1000);
+  need.disk_bytes_per_device = 1 << 20;
+  need.disk_folder = "/tmp";
+  machine.disk_bytes = 1000ull << 20;
+  assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
+  machine.disk_bytes--;
+  assert_refused(need, &machine, "the flash of 1000 devices needs about 1000 MiB in /tmp, and 999 MiB are free",
+                 "--devices 999 ");
+}
+
+static void the_disk_is_the_one_of_the_folder(void **state)
+{
+  (void) state;
+  struct preflight_machine machine = {0};
+  struct error error;
+  assert_int_equal(preflight_look_at_disk("/tmp", &machine, NULL), 0);
+  assert_true(machine.disk_bytes > 1 << 20);
+  assert_int_equal(preflight_look_at_disk("/proc", &machine, NULL), 0);
+  assert_int_equal(machine.disk_bytes, 0);
+  assert_int_equal(preflight_look_at_disk("/nonexistent", &machine, &error), -1);
+  assert_non_null(strstr(error.text, "/nonexistent cannot be read: No such file"));
+  struct preflight_need need = local(1);
+  need.disk_bytes_per_device = 1;
+  need.disk_folder = "/proc";
+  assert_int_equal(preflight(&need, &error), -1);
 }
 
 static void the_scenarios_own_number_of_addresses_stands(void **state)
@@ -154,6 +204,9 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(five_thousand_connections_share_an_address),
       cmocka_unit_test(a_narrow_port_range_takes_more_addresses),
+      cmocka_unit_test(downloads_need_descriptors_and_memory_of_their_own),
+      cmocka_unit_test(flash_needs_disk),
+      cmocka_unit_test(the_disk_is_the_one_of_the_folder),
       cmocka_unit_test(the_scenarios_own_number_of_addresses_stands),
       cmocka_unit_test(a_broker_elsewhere_is_reached_from_the_one_address_of_this_machine),
       cmocka_unit_test(too_little_memory_is_told_before_it_is_missed),
