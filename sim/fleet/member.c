@@ -22,11 +22,15 @@ void member_arm(struct member *m)
     backend_deadline(m->conn, earliest(member_held_until_ms(m), member_boot_ms(m)));
     return;
   }
+  if (member_is_unfetched(m)) {
+    backend_deadline(m->conn, backend_now_ms(m->fleet->config.backend));
+    return;
+  }
   uint64_t at = earliest(m->start_at_ms, earliest(m->device_at_ms, earliest(m->telemetry_at_ms, m->shelve_by_ms)));
   backend_deadline(m->conn, earliest(at, m->name_at_ms));
 }
 
-static int64_t member_unix_s(const struct member *m)
+int64_t member_unix_s(const struct member *m)
 {
   const struct backend *backend = m->fleet->config.backend;
   if (m->clock_right) return backend_unix_s(backend);
@@ -65,6 +69,7 @@ void member_power_on(struct member *m)
 void member_power_off(struct member *m)
 {
   if (m->link == MEMBER_OFF) return;
+  member_fetch_abort(m);
   member_drop_held(m);
   member_hang_up(m);
   if (m->link == MEMBER_DIALLING) m->fleet->dialling--;
@@ -139,6 +144,8 @@ void member_apply(struct member *m, const struct device_effects *fx)
     assert(fx->endpoint == member_endpoint(m));
     member_go(m);
   }
+  if (fx->fetch_abort) member_fetch_abort(m);
+  if (fx->fetch != NULL) member_fetch(m, fx->fetch);
   if (fx->close) member_hang_up(m);
   if (fx->reboot) {
     member_restart(m);
@@ -242,6 +249,7 @@ static void on_deadline(void *user)
     return;
   }
   member_release(m);
+  if (m->held == NULL && member_is_unfetched(m)) member_tell_unfetched(m);
   if (m->held == NULL && m->device_at_ms <= now) {
     m->device_at_ms = DEVICE_NEVER;
     member_feed(m, &(struct device_event){.kind = DEVICE_TICK});

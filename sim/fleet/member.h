@@ -97,6 +97,9 @@ struct member_ota {
   bool planned;      /* the time of the next attempt is the plan's, not the reconnect policy's: it outlives a restart */
   uint64_t boot_at_ms;
 
+  struct fetch_transfer *fetch; /* download.c: under way; NULL: none */
+  bool unfetched;               /* one could not begin, of which the device does not know yet */
+
   bool trespassed; /* another device has published to its ota/manifest */
 
   /* ota.c: of the update under way */
@@ -144,6 +147,9 @@ void member_power_off(struct member *member);
 /* Next attempt at `at_ms`; a live session is ended first. */
 void member_plan(struct member *member, enum fleet_endpoint endpoint, bool full_handshake, uint64_t at_us);
 
+/* What the device's own clock shows. */
+int64_t member_unix_s(const struct member *member);
+
 /* Sets the connection's one deadline to the earliest thing that is due. */
 void member_arm(struct member *member);
 
@@ -188,7 +194,8 @@ uint64_t member_step_us(const struct member *member);
 bool member_hold(struct member *member, const struct device_effects *effects, uint64_t busy_us);
 /* When the device is free again; DEVICE_NEVER: it is. */
 uint64_t member_held_until_ms(const struct member *member);
-/* True when the device computes and cannot take the event now: STOP and CLOSED are told later, others are lost. */
+/* True when the device computes and cannot take the event now: STOP, CLOSED and FETCH_ENDED are told later, others
+ * are lost. */
 bool member_defer(struct member *member, const struct device_event *event);
 void member_release(struct member *member);
 void member_drop_held(struct member *member);
@@ -207,7 +214,8 @@ void member_weigh(struct member *member);
 /* line.c: true for a failure that the fault in force may well cause. */
 bool member_foretells(const struct member *member, enum device_failure failure);
 
-/* places.c: where a device goes. */
+/* places.c: where a device goes, and from which address; NULL: the system chooses. */
+const struct sockaddr_storage *member_source(const struct member *member);
 void member_order_places(struct member *member);
 uint8_t member_endpoint(const struct member *member); /* the device's number of it, of this attempt */
 void member_go(struct member *member);    /* asks for the name of that endpoint, and connects to the answer */
@@ -247,6 +255,15 @@ void member_set_planned(struct member *member, bool planned);
 void member_ota_note(struct member *member, const struct device_note *note);
 void member_bricked(struct member *member);
 int member_self_test(void *member); /* the hook */
+
+/* download.c: begins a download instead of the one before; ends the one under way without a word. */
+void member_fetch(struct member *member, const struct device_fetch *fetch);
+void member_fetch_abort(struct member *member);
+void member_fetch_pause(struct member *member, bool paused);
+/* A download could not begin: the device is to be told when it is free. */
+bool member_is_unfetched(const struct member *member);
+void member_tell_unfetched(struct member *member);
+
 /* trespass.c: the device refused what was no manifest. */
 void member_crossed(struct member *member);
 bool member_hangs(const struct member *member);

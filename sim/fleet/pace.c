@@ -15,7 +15,9 @@
 struct member_held {
   struct device_effects effects;
   uint64_t until_us;
-  bool stop; /* the plan has ended the attempt or session meanwhile: the device is told when it is done */
+  bool stop;    /* the plan has ended the attempt or session meanwhile: the device is told when it is done */
+  bool fetched; /* the download is over, of which it hears then */
+  enum device_ota_status fetch_cause;
   bool closed;
   enum device_failure cause; /* closed: the transport is gone, of which too it hears when it is done */
   uint8_t out[];
@@ -60,6 +62,7 @@ bool member_hold(struct member *m, const struct device_effects *fx, uint64_t bus
   held->effects.out = held->out;
   m->held = held;
   member_pause(m, true);
+  member_fetch_pause(m, true);
   return true;
 }
 
@@ -72,6 +75,10 @@ bool member_defer(struct member *m, const struct device_event *event)
 {
   if (m->held == NULL) return false;
   if (event->kind == DEVICE_STOP) m->held->stop = true;
+  if (event->kind == DEVICE_FETCH_ENDED) {
+    m->held->fetched = true;
+    m->held->fetch_cause = event->fetched.cause;
+  }
   if (event->kind == DEVICE_CLOSED) {
     m->held->closed = true;
     m->held->cause = event->closed.cause;
@@ -88,8 +95,11 @@ void member_release(struct member *m)
   metrics_record_us(m->fleet->config.metrics, METRIC_PACE_LATENESS, now_us - held->until_us);
   m->held = NULL;
   member_pause(m, false);
+  member_fetch_pause(m, false);
   if (held->closed) held->effects.out_size = 0; /* to nobody */
   member_apply(m, &held->effects);
+  if (held->fetched && !held->effects.fetch_abort && held->effects.fetch == NULL)
+    member_feed(m, &(struct device_event){.kind = DEVICE_FETCH_ENDED, .fetched.cause = held->fetch_cause});
   if (held->closed && (m->link == MEMBER_DIALLING || m->link == MEMBER_UP))
     member_feed(m, &(struct device_event){.kind = DEVICE_CLOSED, .closed.cause = held->cause});
   if (held->stop) member_stop(m);

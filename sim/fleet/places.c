@@ -32,7 +32,7 @@ static const struct fleet_place *place_of(const struct member *m)
   return m->endpoint == FLEET_PROVE ? &config->prove : &config->place[m->place];
 }
 
-static const struct sockaddr_storage *source_of(const struct member *m)
+const struct sockaddr_storage *member_source(const struct member *m)
 {
   const struct fleet *fleet = m->fleet;
   if (fleet->config.source_addresses == 0) return NULL;
@@ -50,7 +50,7 @@ void member_named(struct member *m)
   }
   size_t chosen = place->address_count == 1 ? 0 : (random_next(&m->random) >> 32) % place->address_count;
   m->facts.node = place->address[chosen].node;
-  member_dial(m, &place->address[chosen].at, source_of(m));
+  member_dial(m, &place->address[chosen].at, member_source(m));
 }
 
 /* That a name is not found comes like every other outcome from the loop, never from inside the device's step. */

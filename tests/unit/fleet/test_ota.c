@@ -16,6 +16,7 @@
 
 #include "fleet/flash.h"
 #include "fleet/fleet.h"
+#include "net/fetch.h"
 
 #define DEVICES 20
 #include "clockwork.h"
@@ -27,6 +28,66 @@
 #define NEW         DEVICE_VERSION(2, 0, 0)
 #define WATCHDOG_MS 400u
 #define FACTORY     0x01010101u
+
+/* Downloads that a test serves byte by byte ---------------------------------------------------------------------------
+ */
+
+struct fetch {
+  bool full; /* nothing more can begin */
+};
+
+struct fetch_transfer {
+  struct fetch_request request;
+  const struct fetch_handler *handler;
+  void *user;
+  char url[DEVICE_OTA_URL_MAX];
+  bool under_way, paused;
+};
+
+static struct fetch layer;
+static struct fetch_transfer transfers[8 * DEVICES];
+static size_t begun, aborted;
+
+struct fetch_transfer *fetch_begin(struct fetch *fetch, const struct fetch_request *request,
+                                   const struct fetch_handler *handler, void *user)
+{
+  assert_ptr_equal(fetch, &layer);
+  assert_true(begun < sizeof transfers / sizeof *transfers);
+  if (fetch->full) return NULL;
+  struct fetch_transfer *t = &transfers[begun++];
+  *t = (struct fetch_transfer){.request = *request, .handler = handler, .user = user, .under_way = true};
+  snprintf(t->url, sizeof t->url, "%s", request->url);
+  return t;
+}
+
+void fetch_pause(struct fetch_transfer *transfer, bool paused)
+{
+  assert_true(transfer->under_way);
+  transfer->paused = paused;
+}
+
+void fetch_abort(struct fetch_transfer *transfer)
+{
+  assert_true(transfer->under_way);
+  transfer->under_way = false;
+  aborted++;
+}
+
+static void serve(size_t transfer, size_t size)
+{
+  static const uint8_t bytes[4096];
+  struct fetch_transfer *t = &transfers[transfer];
+  assert_true(t->under_way && !t->paused);
+  t->handler->bytes(t->user, bytes, size);
+}
+
+static void end_transfer(size_t transfer, enum device_ota_status cause)
+{
+  struct fetch_transfer *t = &transfers[transfer];
+  assert_true(t->under_way);
+  t->under_way = false;
+  t->handler->ended(t->user, cause);
+}
 
 /* A device that updates itself ----------------------------------------------------------------------------------------
  * An image is one word that its sectors are filled with. What the page holds: */
@@ -49,9 +110,11 @@ struct puppet {
   bool online, trial, work;
 };
 
-static enum fleet_trial trial; /* of every new image */
-static bool checked[DEVICES];  /* its image was whole at its latest boot */
-static unsigned starts;        /* of any device */
+static enum fleet_trial trial;               /* of every new image */
+static bool checked[DEVICES];                /* its image was whole at its latest boot */
+static size_t fetched[DEVICES];              /* bytes */
+static enum device_ota_status over[DEVICES]; /* NONE, or how its download ended */
+static unsigned starts;                      /* of any device */
 
 static void note(struct puppet *p, struct device_note note)
 {
@@ -201,6 +264,29 @@ static void puppet_tick(struct puppet *p, const struct device_event *event, stru
   puppet_end(p, DEVICE_FAIL_SESSION_STOPPED);
 }
 
+/* A manifest, the word to fetch something or to leave it, or nonsense. */
+static void puppet_read(struct puppet *p, uint8_t word, struct device_effects *fx)
+{
+  static const struct device_fetch fetch = {.url = "https://update/v2.bin", .offset = 512, .size_max = 9000};
+  switch (word) {
+  case 'f': fx->fetch = &fetch; return;
+  case 'a': fx->fetch_abort = true; return;
+  case '?': note(p, (struct device_note){.kind = DEVICE_NOTE_OTA, .code = DEVICE_OTA_BAD_MANIFEST}); return;
+  default: break;
+  }
+  if (p->trial || running(p) == 1 || put(p, PAGE_SEEN, 1) != 0 || put(p, PAGE_BEGUN, 1) != 0) return;
+  p->work = true;
+  tell(p, DEVICE_OTA_DOWNLOADING);
+}
+
+/* Each piece is programmed as one block. */
+static void puppet_take(struct puppet *p, size_t size)
+{
+  static const uint8_t block[BLOCK];
+  fetched[get(p, PAGE_INDEX)] += size;
+  (void) p->config.host.flash_program(p->config.host.ctx, 1, 0, block, BLOCK);
+}
+
 static void puppet_step(void *storage, const struct device_event *event, struct device_effects *fx)
 {
   struct puppet *p = storage;
@@ -216,15 +302,9 @@ static void puppet_step(void *storage, const struct device_event *event, struct 
     fx->close = true;
     puppet_end(p, p->online ? DEVICE_FAIL_SESSION_STOPPED : DEVICE_FAIL_STOPPED);
     break;
-  case DEVICE_BYTES: /* a manifest, or not */
-    if (event->bytes.data[0] == '?') {
-      note(p, (struct device_note){.kind = DEVICE_NOTE_OTA, .code = DEVICE_OTA_BAD_MANIFEST});
-      break;
-    }
-    if (p->trial || running(p) == 1 || put(p, PAGE_SEEN, 1) != 0 || put(p, PAGE_BEGUN, 1) != 0) break;
-    p->work = true;
-    tell(p, DEVICE_OTA_DOWNLOADING);
-    break;
+  case DEVICE_BYTES: puppet_read(p, event->bytes.data[0], fx); break;
+  case DEVICE_FETCHED: puppet_take(p, event->bytes.size); break;
+  case DEVICE_FETCH_ENDED: over[get(p, PAGE_INDEX)] = event->fetched.cause; break;
   case DEVICE_TICK: puppet_tick(p, event, fx); break;
   case DEVICE_PUBLISH:
   case DEVICE_SUBSCRIBE: fx->accepted = p->online; break;
@@ -297,6 +377,8 @@ static void make_flash(struct world *w)
   assert_int_equal(flash_factory(w->flash, (const uint8_t *) image, sizeof image, NULL), 0);
 }
 
+static bool served = true; /* there is somebody to fetch from */
+
 static void make_fleet(struct world *w, bool takes_updates, bool pace)
 {
   static const struct device_ota_profile ota = {.slot_size = SLOT};
@@ -317,7 +399,7 @@ static void make_fleet(struct world *w, bool takes_updates, bool pace)
                                 .reconnect = {.kind = BACKOFF_FIXED, .base_ms = 1000, .cap_ms = 1000},
                                 .timing = &slow,
                                 .pace = pace,
-                                .ota = {.flash = w->flash, .trial = trial_of},
+                                .ota = {.flash = w->flash, .fetch = served ? &layer : NULL, .trial = trial_of},
                                 .seed = 7,
                                 .metrics = w->metrics,
                                 .events = w->events};
@@ -331,6 +413,10 @@ static struct world *new_world_with(int bricked, bool pace)
   assert_non_null(w);
   trial = FLEET_TRIAL_PASS;
   starts = 0;
+  begun = aborted = 0;
+  layer.full = false;
+  memset(fetched, 0, sizeof fetched);
+  memset(over, 0, sizeof over);
   for (int i = 0; i < DEVICES; i++) w->pages[i][PAGE_ALIVE] = i != bricked;
   for (int i = 0; i < DEVICES; i++) w->pages[i][PAGE_INDEX] = (uint8_t) i;
   w->backend.now_ms = 5000;
@@ -400,13 +486,16 @@ static void connect_all(struct world *w)
   assert_int_equal(online(w), DEVICES);
 }
 
+static void say(struct world *w, size_t index, const char *word)
+{
+  struct backend_conn *conn = w->backend.conns[index];
+  if (conn->open) conn->handler->bytes(conn->user, (const uint8_t *) word, strlen(word));
+}
+
 /* The back office sends every device the manifest. */
 static void offer(struct world *w)
 {
-  for (size_t i = 0; i < DEVICES; i++) {
-    struct backend_conn *conn = w->backend.conns[i];
-    if (conn->open) conn->handler->bytes(conn->user, (const uint8_t *) "manifest", 8);
-  }
+  for (size_t i = 0; i < DEVICES; i++) say(w, i, "manifest");
 }
 
 static size_t running_new(struct world *w)
@@ -718,6 +807,125 @@ static void a_paced_device_waits_for_its_flash(void **state)
   end(w);
 }
 
+/* Every device is told to fetch; transfer i is of device i. */
+static struct world *while_they_fetch(bool pace)
+{
+  struct world *w = new_world_with(-1, pace);
+  connect_all(w);
+  for (size_t i = 0; i < DEVICES; i++) say(w, i, "f");
+  assert_int_equal(begun, DEVICES);
+  return w;
+}
+
+static void a_download_is_the_devices_own(void **state)
+{
+  (void) state;
+  struct world *w = new_world();
+  uint32_t third = 3;
+  fleet_set_clock(w->fleet, &third, 1, false, 1000);
+  connect_all(w);
+  say(w, 3, "f");
+  assert_int_equal(begun, 1);
+  assert_string_equal(transfers[0].url, "https://update/v2.bin");
+  assert_int_equal(transfers[0].request.offset, 512);
+  assert_int_equal(transfers[0].request.size_max, 9000);
+  assert_int_equal(transfers[0].request.unix_s, 1000);
+  serve(0, 700);
+  serve(0, 300);
+  end_transfer(0, DEVICE_OTA_SERVER_CUT);
+  assert_int_equal(fetched[3], 1000);
+  assert_int_equal(over[3], DEVICE_OTA_SERVER_CUT);
+  assert_int_equal(over[2], DEVICE_OTA_NONE);
+  end(w);
+  assert_int_equal(aborted, 0);
+}
+
+static void a_download_needs_no_session_with_the_broker(void **state)
+{
+  (void) state;
+  struct world *w = while_they_fetch(false);
+  fleet_disconnect_all(w->fleet);
+  pass(w, 50);
+  assert_int_equal(online(w), 0);
+  serve(5, 100);
+  assert_int_equal(fetched[5], 100);
+  end(w);
+  assert_int_equal(aborted, DEVICES); /* with the power */
+}
+
+static void a_device_has_one_download_and_may_leave_it(void **state)
+{
+  (void) state;
+  struct world *w = while_they_fetch(false);
+  say(w, 2, "f");
+  assert_false(transfers[2].under_way);
+  assert_int_equal(begun, DEVICES + 1);
+  say(w, 2, "a");
+  assert_false(transfers[DEVICES].under_way);
+  say(w, 2, "a");
+  assert_int_equal(aborted, 2);
+  assert_int_equal(over[2], DEVICE_OTA_NONE);
+  end(w);
+}
+
+static void a_download_that_cannot_begin_ends_later_and_by_name(void **state)
+{
+  (void) state;
+  struct world *w = new_world();
+  connect_all(w);
+  layer.full = true;
+  say(w, 0, "f");
+  assert_int_equal(over[0], DEVICE_OTA_NONE); /* not from inside the device's step */
+  pass(w, 2);
+  assert_int_equal(over[0], DEVICE_OTA_SERVER_UNREACHABLE);
+  say(w, 1, "f");
+  say(w, 1, "a");
+  pass(w, 2);
+  assert_int_equal(over[1], DEVICE_OTA_NONE);
+  end(w);
+  served = false;
+  w = new_world();
+  served = true;
+  connect_all(w);
+  say(w, 7, "f");
+  pass(w, 2);
+  assert_int_equal(over[7], DEVICE_OTA_SERVER_UNREACHABLE);
+  end(w);
+}
+
+static void a_device_that_programs_takes_no_bytes(void **state)
+{
+  (void) state;
+  struct world *w = while_they_fetch(true);
+  serve(4, 256); /* 64 words take 6.4 ms */
+  assert_true(transfers[4].paused);
+  assert_false(transfers[5].paused);
+  pass(w, 8);
+  assert_false(transfers[4].paused);
+  serve(4, 256);
+  end_transfer(4, DEVICE_OTA_SERVER_TIMEOUT);
+  assert_int_equal(over[4], DEVICE_OTA_NONE);
+  pass(w, 8);
+  assert_int_equal(over[4], DEVICE_OTA_SERVER_TIMEOUT);
+  end(w);
+}
+
+static void a_power_cut_ends_a_download_in_the_middle_of_its_bytes(void **state)
+{
+  (void) state;
+  struct world *w = while_they_fetch(false);
+  fleet_power_cut(w->fleet, fleet_order(w->fleet), DEVICES,
+                  &(struct fleet_power_cuts){.at = FLEET_CUTS_EACH, .times = 1});
+  for (size_t i = 0; i < DEVICES; i++) serve(i, 256);
+  assert_int_equal(aborted, DEVICES);
+  assert_int_equal(value(w, METRIC_OTA_POWER_CUTS), DEVICES);
+  assert_int_equal(online(w), 0);
+  pass(w, 4000);
+  assert_int_equal(online(w), DEVICES);
+  assert_int_equal(over[0], DEVICE_OTA_NONE);
+  end(w);
+}
+
 /* An update that needs no network any more goes on without one. */
 static void an_update_goes_on_offline(void **state)
 {
@@ -810,13 +1018,6 @@ static void the_end_of_the_plan_may_come_while_devices_boot(void **state)
   end(w); /* and nothing fires afterwards */
 }
 
-/* What another device has published to its ota/manifest is no manifest. */
-static void get_nonsense(struct world *w, size_t index)
-{
-  struct backend_conn *conn = w->backend.conns[index];
-  conn->handler->bytes(conn->user, (const uint8_t *) "?", 1);
-}
-
 static void a_trespasser_tries_the_topics_of_updates_too(void **state)
 {
   (void) state;
@@ -824,12 +1025,12 @@ static void a_trespasser_tries_the_topics_of_updates_too(void **state)
   connect_all(w);
   fleet_trespass(w->fleet, 3, 5); /* the id of device 4 */
   assert_int_equal(value(w, METRIC_TRESPASS_ATTEMPTS), 5);
-  get_nonsense(w, 8);
+  say(w, 8, "?"); /* of nobody that is known */
   assert_int_equal(value(w, METRIC_TRESPASS_DELIVERED), 0);
-  get_nonsense(w, 4);
+  say(w, 4, "?");
   assert_int_equal(value(w, METRIC_TRESPASS_DELIVERED), 1);
   assert_int_equal(fleet_ota_facts(w->fleet, 4)->ota_status, DEVICE_OTA_BAD_MANIFEST);
-  get_nonsense(w, 4);
+  say(w, 4, "?");
   assert_int_equal(value(w, METRIC_TRESPASS_DELIVERED), 1);
   assert_int_equal(value(w, METRIC_OTA_REFUSED), 3);
   end(w);
@@ -864,6 +1065,12 @@ int main(void)
       cmocka_unit_test(an_image_that_hangs_begins_no_attempt_and_its_watchdog_ends_it),
       cmocka_unit_test(a_device_without_an_image_is_bricked_and_told),
       cmocka_unit_test(a_paced_device_waits_for_its_flash),
+      cmocka_unit_test(a_download_is_the_devices_own),
+      cmocka_unit_test(a_download_needs_no_session_with_the_broker),
+      cmocka_unit_test(a_device_has_one_download_and_may_leave_it),
+      cmocka_unit_test(a_download_that_cannot_begin_ends_later_and_by_name),
+      cmocka_unit_test(a_device_that_programs_takes_no_bytes),
+      cmocka_unit_test(a_power_cut_ends_a_download_in_the_middle_of_its_bytes),
       cmocka_unit_test(an_update_goes_on_offline),
       cmocka_unit_test(a_plan_waits_for_a_device_that_boots),
       cmocka_unit_test(a_device_that_is_shelved_while_it_boots_stays_off),
