@@ -72,7 +72,7 @@ void client_rig_present(struct client_rig *rig, const struct client_party *leaf,
   }
 }
 
-static void power_on(struct client_rig *rig)
+void client_rig_power_on(struct client_rig *rig)
 {
   struct device_config config = {&rig->profile, rig->endpoints, 2, rig->host};
   assert_int_equal(device_builtin.create(rig->storage, &config), 0);
@@ -104,21 +104,21 @@ void client_rig_make(struct client_rig *rig, struct client_pki *pki, uint8_t tls
   client_pki_flash(pki, &rig->host);
   client_rig_present(rig, &pki->broker, pki->brokers.certificate);
   rig->storage = malloc(device_builtin.storage_size(&rig->profile));
-  power_on(rig);
+  client_rig_power_on(rig);
 }
 
 void client_rig_reflash(struct client_rig *rig, const uint8_t *bundle, size_t size)
 {
   device_builtin.destroy(rig->storage);
   assert_int_equal(device_nvm_replace(&rig->host, DEVICE_NVM_TRUST, bundle, size), 0);
-  power_on(rig);
+  client_rig_power_on(rig);
 }
 
 void client_rig_power_cycle(struct client_rig *rig)
 {
   device_builtin.destroy(rig->storage);
   rig->now_ms = 5; /* its monotonic clock begins anew */
-  power_on(rig);
+  client_rig_power_on(rig);
 }
 
 void client_rig_free(struct client_rig *rig)
@@ -139,6 +139,7 @@ void client_rig_step(struct client_rig *rig, const struct device_event *event)
   device_builtin.step(rig->storage, &timed, &effects);
   if (effects.out_size > 0 && rig->ssl != NULL) BIO_write(SSL_get_rbio(rig->ssl), out, (int) effects.out_size);
   rig->closed |= effects.close;
+  rig->reboot |= effects.reboot;
   rig->accepted = effects.accepted;
   rig->deadline_ms = effects.deadline_ms;
 }

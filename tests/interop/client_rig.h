@@ -26,13 +26,14 @@ struct client_rig {
   SSL *ssl;
   X509 *client_ca; /* by which the server verifies the device */
   bool closed;     /* by the device */
+  bool reboot;     /* the device asks for a restart */
   bool accepted;
   uint64_t deadline_ms;
   uint8_t inbox[8192]; /* decrypted bytes from the device */
   size_t inbox_size;
 
-  size_t notes[DEVICE_NOTE_IDENTITY + 1]; /* how many of each kind */
-  struct device_note last[DEVICE_NOTE_IDENTITY + 1];
+  size_t notes[DEVICE_NOTE_OTA_BYTES + 1]; /* how many of each kind */
+  struct device_note last[DEVICE_NOTE_OTA_BYTES + 1];
   uint8_t anchor_id[32];
   char message[256];            /* last MESSAGE payload */
   char named[64];               /* of the last ENDED: its server reference */
@@ -48,6 +49,9 @@ void client_rig_reflash(struct client_rig *rig, const uint8_t *bundle, size_t si
 
 /* The server presents this from now on. */
 void client_rig_present(struct client_rig *rig, const struct client_party *leaf, X509 *intermediate);
+
+/* Switches on a device that is off: rig->storage is destroyed. */
+void client_rig_power_on(struct client_rig *rig);
 
 /* The power goes and comes back: what is in NVM stays. */
 void client_rig_power_cycle(struct client_rig *rig);

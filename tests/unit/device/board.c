@@ -421,7 +421,7 @@ void board_offer(struct board *board, const struct device_manifest *manifest, co
   board->image_serial = manifest->serial;
 }
 
-void board_make(struct board *board, const struct firmware *factory)
+void board_flash(struct board *board, const struct firmware *factory)
 {
   struct device_nvm_identity identity = {.id = 7};
   memset(board, 0, sizeof *board);
@@ -453,6 +453,11 @@ void board_make(struct board *board, const struct firmware *factory)
                                      .self_test = self_test};
   memcpy(identity.update_key, board_update_key.point, sizeof identity.update_key);
   assert_int_equal(device_nvm_format(&board->host, &identity), 0);
+}
+
+void board_make(struct board *board, const struct firmware *factory)
+{
+  board_flash(board, factory);
   board_power_cycle(board);
   board_online(board);
   board->operations = 0;

@@ -73,7 +73,8 @@ extern struct key board_update_key, board_image_key;
 /* For the group setup: keys. */
 int board_begin(void **state);
 
-/* A device from the factory with `factory` in slot 0, switched on and online. */
+/* A device from the factory with `factory` in slot 0, switched off; and one that is switched on and online. */
+void board_flash(struct board *board, const struct firmware *factory);
 void board_make(struct board *board, const struct firmware *factory);
 
 /* Version 1.N.0 with counter N, of the board's class, `size` bytes of body. */
