@@ -107,6 +107,8 @@ int fleet_create(const struct fleet_config *config, struct fleet **out, struct e
   fleet->policies[0] = config->reconnect;
   fleet->policy_count = 1;
   fleet->brake_rate = 1;
+  fleet->restarted = *config->profile;
+  fleet->restarted.forget_first = false;
   for (size_t e = 0; e < config->place_count; e++) fleet->endpoints[e].host = config->place[e].host;
   fleet->endpoints[config->place_count].host = config->prove.host;
   for (size_t s = 0; s < config->source_addresses; s++) addresses_source(s, &fleet->sources[s]);

@@ -42,7 +42,7 @@ void member_power_on(struct member *m)
   assert(m->link == MEMBER_OFF);
   struct fleet *fleet = m->fleet;
   struct device_config config = {
-      .profile = fleet->config.profile,
+      .profile = member_profile(m),
       .endpoints = fleet->endpoints,
       .endpoint_count = (uint8_t) (fleet->config.place_count + (fleet->config.prove.host != NULL)),
   };

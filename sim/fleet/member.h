@@ -93,6 +93,7 @@ struct member_ota {
   uint32_t cut_turn; /* FLEET_CUTS_EACH: at which operation the next life ends */
   bool dark;         /* the power has failed in the present step: its hooks fail, its effects are void */
   bool booting;      /* off, and on again at boot_at_ms */
+  bool restarts;     /* the boot under way is one of its own, not the plan's */
   bool by_policy;    /* when it has booted it waits as after a failed attempt */
   bool planned;      /* the time of the next attempt is the plan's, not the reconnect policy's: it outlives a restart */
   uint64_t boot_at_ms;
@@ -111,7 +112,8 @@ struct member_ota {
 struct fleet {
   struct fleet_config config;
   struct member *members;
-  struct member_ota *ota; /* one per member; NULL: the profile takes no updates */
+  struct member_ota *ota;          /* one per member; NULL: the profile takes no updates */
+  struct device_profile restarted; /* the profile without forget_first: what the broker kept is of this run */
   struct fleet_ota_tally tally[DEVICE_OTA_STATUS_COUNT];
   void *storage; /* clients and connections, one block */
   struct member_step step;
@@ -230,6 +232,9 @@ void member_revoked_ended(struct member *member);
 
 /* power.c: NULL where the device takes no updates. */
 struct member_ota *member_ota(const struct member *member);
+
+/* power.c: the profile to boot with. One that was online and restarts keeps its session, and so what it was sent. */
+const struct device_profile *member_profile(const struct member *member);
 
 /* power.c: what flash and memory the device has, with the power cuts that are armed. */
 void member_lend(struct member *member, struct device_host *host);

@@ -222,11 +222,20 @@ void member_set_planned(struct member *m, bool planned)
   if (ota != NULL) ota->planned = planned;
 }
 
+const struct device_profile *member_profile(const struct member *m)
+{
+  const struct member_ota *ota = member_ota(m);
+  bool keeps = ota != NULL && ota->restarts && m->facts.ever_online;
+  return keeps ? &m->fleet->restarted : m->fleet->config.profile;
+}
+
 void member_boot(struct member *m)
 {
   struct member_ota *ota = member_ota(m);
   ota->booting = false;
+  ota->restarts = true;
   member_power_on(m);
+  ota->restarts = false;
   if (m->link != MEMBER_DOWN) return;
   if (!m->facts.wanted)
     m->start_at_ms = DEVICE_NEVER;

@@ -114,7 +114,8 @@ static enum fleet_trial trial;               /* of every new image */
 static bool checked[DEVICES];                /* its image was whole at its latest boot */
 static size_t fetched[DEVICES];              /* bytes */
 static enum device_ota_status over[DEVICES]; /* NONE, or how its download ended */
-static unsigned starts;                      /* of any device */
+static unsigned forgetful; /* boots at which a device would not go on with the session that the broker kept */
+static unsigned starts;    /* of any device */
 
 static void note(struct puppet *p, struct device_note note)
 {
@@ -195,6 +196,7 @@ static int puppet_create(void *storage, const struct device_config *config)
 {
   struct puppet *p = storage;
   *p = (struct puppet){.config = *config, .watchdog_ms = DEVICE_NEVER};
+  forgetful += config->profile->forget_first;
   if (get(p, PAGE_ALIVE) == 0) return -DEVICE_FAIL_DEVICE_IMAGE;
   enum device_ota_status status = boot(p);
   if (p->trial) p->watchdog_ms = 0;
@@ -382,7 +384,8 @@ static bool served = true; /* there is somebody to fetch from */
 static void make_fleet(struct world *w, bool takes_updates, bool pace)
 {
   static const struct device_ota_profile ota = {.slot_size = SLOT};
-  static const struct device_profile with = {.name = "puppet", .ota = &ota}, without = {.name = "puppet"};
+  static const struct device_profile with = {.name = "puppet", .ota = &ota, .forget_first = true},
+                                     without = {.name = "puppet"};
   struct fleet_config config = {.backend = &w->backend,
                                 .ops = &puppet_ops,
                                 .profile = takes_updates ? &with : &without,
@@ -412,7 +415,7 @@ static struct world *new_world_with(int bricked, bool pace)
   struct world *w = calloc(1, sizeof *w);
   assert_non_null(w);
   trial = FLEET_TRIAL_PASS;
-  starts = 0;
+  starts = forgetful = 0;
   begun = aborted = 0;
   layer.full = false;
   memset(fetched, 0, sizeof fetched);
@@ -582,6 +585,26 @@ static void a_restart_is_no_failure_and_the_plan_goes_on(void **state)
   assert_int_equal(value(w, METRIC_CONNECT_FAILED), 0);
   assert_int_equal(metrics_failure(w->metrics, DEVICE_FAIL_SESSION_STOPPED)->count, 0);
   assert_books_closed(w);
+  end(w);
+}
+
+/* What the broker keeps for a device that restarts is of this run: a manifest or a bundle among it. */
+static void a_device_that_restarts_keeps_its_session(void **state)
+{
+  (void) state;
+  struct world *w = new_world();
+  assert_int_equal(forgetful, DEVICES);
+  connect_all(w);
+  offer(w);
+  fleet_power_cut(w->fleet, fleet_order(w->fleet), DEVICES,
+                  &(struct fleet_power_cuts){.at = FLEET_CUTS_EACH, .times = 2});
+  pass(w, 8000);
+  assert_all(w, NEW, DEVICE_OTA_CONFIRMED);
+  assert_int_equal(forgetful, DEVICES);
+  fleet_shelve(w->fleet, fleet_order(w->fleet), DEVICES);
+  pass(w, 50);
+  fleet_wake(w->fleet, fleet_order(w->fleet), DEVICES, 0);
+  assert_int_equal(forgetful, 2 * DEVICES);
   end(w);
 }
 
@@ -1054,6 +1077,7 @@ int main(void)
       cmocka_unit_test(an_update_is_loaded_tried_and_confirmed),
       cmocka_unit_test(modelled_times_of_an_update_are_of_its_bytes_and_words),
       cmocka_unit_test(a_restart_is_no_failure_and_the_plan_goes_on),
+      cmocka_unit_test(a_device_that_restarts_keeps_its_session),
       cmocka_unit_test(the_power_may_fail_at_every_operation),
       cmocka_unit_test(random_cuts_are_the_seeds),
       cmocka_unit_test(random_cuts_come_as_often_as_said),
