@@ -13,7 +13,7 @@
 #define BLOCKS_GET_SIZE 12u /* of a request */
 #define BLOCKS_HEADER   8u  /* of a block: serial, number */
 #define BLOCKS_SIZE_MAX (BLOCKS_HEADER + DEVICE_OTA_BLOCK_MAX)
-#define BLOCKS_RUN_ON   8u /* blocks that follow the last one unasked, where an image is longer than announced */
+#define BLOCKS_RUN_ON   8u /* blocks beyond the end that go out unasked, where an image is longer than announced */
 
 /* One block that a device wants. */
 struct blocks_want {
@@ -61,8 +61,9 @@ struct blocks_image {
 /* Writes block `number`, with as many bytes as there are: none beyond the end. Returns the size. */
 size_t blocks_make(const struct blocks_image *image, uint32_t number, uint8_t out[BLOCKS_SIZE_MAX]);
 
-/* How many blocks follow block `number` unasked: BLOCKS_RUN_ON after the last announced one of an image that is longer
- * than announced, else 0. */
+/* How many blocks beyond the end go out unasked with block `number`, and before it: a device that has all of a good
+ * image may have verified and left before more of it comes. BLOCKS_RUN_ON with the last announced block of an image
+ * that is longer than announced, else 0. */
 uint32_t blocks_run_on(const struct blocks_image *image, uint32_t number);
 
 #endif

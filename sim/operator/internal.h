@@ -26,6 +26,7 @@ struct parcel {
   struct parcel *next, *previous;
   struct flight *flight;
   uint8_t qos; /* 0: not sent again */
+  bool retain;
   size_t size;
   char topic[TOPIC_MAX];
   uint8_t data[];

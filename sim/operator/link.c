@@ -327,8 +327,8 @@ void link_pump(struct operator* op)
     options.onSuccess = on_sent;
     options.onFailure = on_not_sent;
     options.context = flight;
-    if (MQTTAsync_send(op->client, parcel->topic, (int) parcel->size, parcel->data, parcel->qos, 0, &options) ==
-        MQTTASYNC_SUCCESS)
+    if (MQTTAsync_send(op->client, parcel->topic, (int) parcel->size, parcel->data, parcel->qos, parcel->retain,
+                       &options) == MQTTASYNC_SUCCESS)
       continue;
     outbox_landed(flight, false);
     return;

@@ -104,6 +104,11 @@ bool operator_is_home(struct operator* op);
 int operator_push(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,
                   struct error *error);
 
+/* The same, and the broker keeps it (MQTT: retained) for a device whose session has ended, as one that was switched off
+ * may have: it gets the message when it subscribes again. One is kept per topic, the latest; of size 0: none. */
+int operator_keep(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,
+                  struct error *error);
+
 /* Messages pushed and not yet acknowledged by the broker. */
 size_t operator_pending(struct operator* op);
 

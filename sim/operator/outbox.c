@@ -99,8 +99,8 @@ void outbox_free(struct operator* op)
   }
 }
 
-static int push(struct operator* op, size_t index, const char *suffix, const void *data, size_t size, uint8_t qos,
-                struct error *error)
+static int push(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,
+                const struct parcel *kind, struct error *error)
 {
   assert(index < op->config.device_count);
   char id[DEVICE_ID_TEXT];
@@ -111,9 +111,10 @@ static int push(struct operator* op, size_t index, const char *suffix, const voi
   assert(n > 0 && n < (int) sizeof parcel->topic);
   (void) n;
   parcel->flight = NULL;
-  parcel->qos = qos;
+  parcel->qos = kind->qos;
+  parcel->retain = kind->retain;
   parcel->size = size;
-  memcpy(parcel->data, data, size);
+  if (size > 0) memcpy(parcel->data, data, size);
 
   pthread_mutex_lock(&op->mutex);
   bool room = op->outbox.waiting + op->outbox.flying < OPERATOR_PENDING_MAX;
@@ -132,12 +133,18 @@ static int push(struct operator* op, size_t index, const char *suffix, const voi
 int operator_push(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,
                   struct error *error)
 {
-  return push(op, index, suffix, data, size, 1, error);
+  return push(op, index, suffix, data, size, &(struct parcel){.qos = 1}, error);
+}
+
+int operator_keep(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,
+                  struct error *error)
+{
+  return push(op, index, suffix, data, size, &(struct parcel){.qos = 1, .retain = true}, error);
 }
 
 int operator_send_block(struct operator* op, size_t index, const void *block, size_t size, struct error *error)
 {
-  return push(op, index, "ota/block", block, size, 0, error);
+  return push(op, index, "ota/block", block, size, &(struct parcel){.qos = 0}, error);
 }
 
 size_t operator_block_room(struct operator* op)

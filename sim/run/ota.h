@@ -30,13 +30,14 @@ struct run_image {
 struct run_rollout {
   struct run *run;
   struct rollout *rollout;
-  size_t image; /* index of scenario.ota.images, and of run_ota.images */
+  size_t image;    /* index of scenario.ota.images, and of run_ota.images */
+  uint32_t serial; /* of the manifest that it sends */
 };
 
 /* What a device reported last. */
 struct run_heard {
   uint8_t status;  /* enum device_ota_status */
-  uint8_t offered; /* image that it was offered last, 0: none */
+  uint8_t offered; /* 1 + index of the rollout that offered it something last, 0: none */
   uint32_t serial, version, running;
 };
 
@@ -68,6 +69,7 @@ const struct device_profile *run_device_profile(const struct run *run);
 int run_ota_read_files(struct run *run);
 int run_ota_make(struct run *run, size_t image);
 int run_ota_publish(struct run *run, size_t image);
+int run_ota_renew(struct run *run, size_t image); /* a new serial: who failed tries again */
 int run_ota_spoil(struct run *run, size_t image, enum pki_image_harm harm);
 
 /* ota_office.c: the back office's part. */
@@ -77,6 +79,8 @@ void run_ota_heard(struct run *run, const struct operator_event *event);
 int run_ota_roll_out(struct run *run, const struct scenario_step *step, struct rollout **out);
 void run_ota_gauges(struct run *run);
 size_t run_ota_disagree(const struct run *run); /* devices online whose last report is not what they did */
+bool run_ota_is_quiet(const struct run *run);   /* they agree, and none restarts into an image or tries one */
+void run_ota_withdraw(struct run *run);         /* what a remote broker keeps for the devices */
 void run_ota_results(struct run *run);
 
 /* For quantities.c. */

@@ -156,6 +156,12 @@ int run_ota_publish(struct run *run, size_t index)
   return offer_rescue(run, index);
 }
 
+int run_ota_renew(struct run *run, size_t index)
+{
+  run->ota->images[index].manifest.serial = ++run->ota->serial;
+  return issue(run, index) == 0 ? offer_rescue(run, index) : -1;
+}
+
 /* Spoiling -------------------------------------------------------------------------------------------------------- */
 
 /* The damaged one is announced anew, so that devices look at it at all: by a higher serial, unless it is the serial

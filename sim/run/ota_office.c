@@ -12,23 +12,31 @@
 
 /* Blocks ---------------------------------------------------------------------------------------------------------- */
 
-static const struct run_image *image_of_serial(const struct run *run, uint32_t serial)
+/* The rollout whose manifests have that serial; NULL: none. */
+static const struct run_rollout *rollout_of_serial(const struct run *run, uint32_t serial)
 {
-  for (size_t i = 1; i < run->scenario->ota.image_count; i++) {
-    const struct run_image *image = &run->ota->images[i];
-    if (image->published && image->manifest.serial == serial) return image;
-  }
+  for (size_t r = run->ota->rollout_count; r > 0; r--)
+    if (run->ota->rollouts[r - 1].serial == serial) return &run->ota->rollouts[r - 1];
   return NULL;
 }
 
-static size_t send_block(struct run *run, const struct blocks_image *image, size_t device, uint32_t number)
+/* An image may have several: each rollout of it has its own, and what devices find by themselves the latest. */
+static const struct run_image *image_of_serial(const struct run *run, uint32_t serial)
+{
+  const struct run_rollout *rollout = rollout_of_serial(run, serial);
+  if (rollout != NULL) return &run->ota->images[rollout->image];
+  for (size_t i = 1; i < run->scenario->ota.image_count; i++)
+    if (run->ota->images[i].published && run->ota->images[i].manifest.serial == serial) return &run->ota->images[i];
+  return NULL;
+}
+
+static void send_block(struct run *run, const struct blocks_image *image, size_t device, uint32_t number)
 {
   uint8_t block[BLOCKS_SIZE_MAX];
   size_t size = blocks_make(image, number, block);
-  if (operator_send_block(run->operator, device, block, size, NULL) != 0) return 0; /* it will ask again */
+  if (operator_send_block(run->operator, device, block, size, NULL) != 0) return; /* it will ask again */
   metrics_add(run->metrics, METRIC_OTA_SERVED_BYTES, size - BLOCKS_HEADER);
   peak_add(&run->ota->served, run_elapsed_ms(run), size - BLOCKS_HEADER);
-  return 1;
 }
 
 static void answer(struct run *run, const struct blocks_want *want)
@@ -40,8 +48,9 @@ static void answer(struct run *run, const struct blocks_want *want)
                                      .size = from->size,
                                      .announced = from->manifest.size,
                                      .block_size = from->manifest.block_size};
-  uint32_t more = blocks_run_on(&image, want->number);
-  for (uint32_t i = 0; i <= more; i++) send_block(run, &image, want->index, want->number + i);
+  for (uint32_t more = blocks_run_on(&image, want->number); more > 0; more--)
+    send_block(run, &image, want->index, want->number + more);
+  send_block(run, &image, want->index, want->number);
 }
 
 static void book_requests(struct run *run)
@@ -74,11 +83,11 @@ static void offer(void *ctx, uint32_t device)
   const struct run_rollout *rollout = ctx;
   struct run *run = rollout->run;
   const struct run_image *image = &run->ota->images[rollout->image];
-  if (operator_push(run->operator, device, "ota/manifest", image->wire, image->wire_size, &run->error) != 0) {
+  if (operator_keep(run->operator, device, "ota/manifest", image->wire, image->wire_size, &run->error) != 0) {
     run_abort(run, &run->error);
     return;
   }
-  run->ota->heard[device].offered = (uint8_t) rollout->image;
+  run->ota->heard[device].offered = (uint8_t) (1 + (rollout - run->ota->rollouts));
   metrics_add(run->metrics, METRIC_OTA_OFFERED, 1);
 }
 
@@ -87,12 +96,13 @@ static void cancel(void *ctx, uint32_t device)
   const struct run_rollout *rollout = ctx;
   struct run *run = rollout->run;
   struct device_manifest manifest = run->ota->images[rollout->image].manifest;
+  manifest.serial = rollout->serial;
   uint8_t wire[DEVICE_MANIFEST_MAX];
   size_t size;
   manifest.kind = DEVICE_MANIFEST_CANCEL;
   manifest.url[0] = '\0';
   if (pki_manifest_make(run->pki, &manifest, wire, sizeof wire, &size, &run->error) != 0 ||
-      operator_push(run->operator, device, "ota/manifest", wire, size, &run->error) != 0)
+      operator_keep(run->operator, device, "ota/manifest", wire, size, &run->error) != 0)
     run_abort(run, &run->error);
 }
 
@@ -100,6 +110,15 @@ void run_ota_tick(struct run *run)
 {
   if (run->ota == NULL || run->operator== NULL) return;
   for (size_t r = 0; r < run->ota->rollout_count; r++) rollout_tick(run->ota->rollouts[r].rollout, run_elapsed_ms(run));
+}
+
+/* What the broker keeps would reach the devices of the next run. To be called when they have all left. */
+void run_ota_withdraw(struct run *run)
+{
+  if (run->ota == NULL || run->operator== NULL || !run->scenario->remote) return;
+  for (size_t i = 0; i < fleet_size(run->fleet); i++)
+    if (run->ota->heard[i].offered != 0 && operator_keep(run->operator, i, "ota/manifest", NULL, 0, &run->error) != 0)
+      return;
 }
 
 /* Switched off for now is no reason to be left out: the broker keeps the manifest. Never switched on is one. */
@@ -146,15 +165,17 @@ int run_ota_roll_out(struct run *run, const struct scenario_step *step, struct r
   size_t count;
   if (ota->rollout_count == RESULTS_ROLLOUTS_MAX)
     return error_set(&run->error, EXIT_CODE_USAGE, "a run can make at most %d rollouts", RESULTS_ROLLOUTS_MAX);
+  bool again = rollout_of_serial(run, ota->images[step->image].manifest.serial) != NULL;
+  if (again && ota->images[step->image].harm[0] == '\0' && run_ota_renew(run, step->image) != 0) return -1;
   uint32_t *devices = targets_of(run, TARGETS_ALL, &step->who, &count);
   if (devices == NULL) return -1;
   struct run_rollout *rollout = &ota->rollouts[ota->rollout_count];
-  *rollout = (struct run_rollout){.run = run, .image = step->image};
+  *rollout = (struct run_rollout){.run = run, .image = step->image, .serial = ota->images[step->image].manifest.serial};
   struct rollout_config config = {.devices = devices,
                                   .count = keep_reachable(run, devices, count),
                                   .fleet_size = fleet_size(run->fleet),
                                   .within_ms = step->within_ms,
-                                  .seed = run->scenario->seed ^ ota->images[step->image].manifest.serial,
+                                  .seed = run->scenario->seed ^ rollout->serial,
                                   .offer = offer,
                                   .cancel = cancel,
                                   .ctx = rollout};
@@ -171,16 +192,15 @@ int run_ota_roll_out(struct run *run, const struct scenario_step *step, struct r
 
 /* Reports --------------------------------------------------------------------------------------------------------- */
 
-/* Which image a report is about. What cannot be read as a manifest has no serial, and a stale one has somebody else's:
- * then it is the one that the device was offered last. */
-static size_t image_of_report(const struct run *run, const struct operator_event *event)
+/* Which rollout a report is about. What cannot be read as a manifest has no serial, and a stale one has somebody
+ * else's: then it is the one by which the device was offered something last. */
+static const struct run_rollout *rollout_of_report(const struct run *run, const struct operator_event *event)
 {
   size_t offered = run->ota->heard[event->index].offered;
+  const struct run_rollout *last = offered != 0 ? &run->ota->rollouts[offered - 1] : NULL;
   bool unreadable = event->serial == 0 && event->code == DEVICE_OTA_BAD_MANIFEST;
-  if (offered != 0 && (unreadable || event->serial == run->ota->images[offered].manifest.serial)) return offered;
-  for (size_t i = 1; i < run->scenario->ota.image_count; i++)
-    if (run->ota->images[i].published && run->ota->images[i].manifest.serial == event->serial) return i;
-  return 0;
+  if (last != NULL && (unreadable || event->serial == last->serial)) return last;
+  return rollout_of_serial(run, event->serial);
 }
 
 /* An image that is confirmed has put its trust bundle in force. */
@@ -197,13 +217,11 @@ void run_ota_heard(struct run *run, const struct operator_event *event)
   heard->serial = event->serial;
   heard->version = event->version;
   heard->running = event->running;
-  size_t image = image_of_report(run, event);
-  if (image == 0) return;
-  if (event->code == DEVICE_OTA_CONFIRMED) learn_trust(run, event->index, &run->ota->images[image]);
-  for (size_t r = 0; r < run->ota->rollout_count; r++)
-    if (run->ota->rollouts[r].image == image)
-      rollout_report(run->ota->rollouts[r].rollout, (uint32_t) event->index, (enum device_ota_status) event->code,
-                     run_elapsed_ms(run));
+  const struct run_image *image = image_of_serial(run, event->serial);
+  if (event->code == DEVICE_OTA_CONFIRMED && image != NULL) learn_trust(run, event->index, image);
+  const struct run_rollout *rollout = rollout_of_report(run, event);
+  if (rollout == NULL) return;
+  rollout_report(rollout->rollout, (uint32_t) event->index, (enum device_ota_status) event->code, run_elapsed_ms(run));
 }
 
 /* Truth ----------------------------------------------------------------------------------------------------------- */
@@ -223,6 +241,16 @@ size_t run_ota_disagree(const struct run *run)
   for (size_t i = 0; run->ota != NULL && i < fleet_size(run->fleet); i++)
     n += fleet_facts(run->fleet, i)->online && !agrees(run, i);
   return n;
+}
+
+bool run_ota_is_quiet(const struct run *run)
+{
+  for (size_t i = 0; run->ota != NULL && i < fleet_size(run->fleet); i++) {
+    enum device_ota_status status = fleet_ota_facts(run->fleet, i)->ota_status;
+    bool restarts = status == DEVICE_OTA_STAGED || status == DEVICE_OTA_TRIAL;
+    if (fleet_facts(run->fleet, i)->wanted && restarts) return false;
+  }
+  return run_ota_disagree(run) == 0;
 }
 
 void run_ota_gauges(struct run *run)

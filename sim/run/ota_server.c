@@ -1,41 +1,180 @@
-/* Images over HTTPS: the way to the update server. */
+/* Images over HTTPS: the run's own nginx, and the devices' way to it. Its certificate is of the update CA, which is
+ * none of the brokers' roots. */
 #define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/nginx.h"
+#include "net/fetch.h"
 #include "run/ota.h"
 
-static int no_server(struct run *run)
+#define HOST             "localhost"
+#define START_WITHIN_MS  15000u
+#define CONNECTIONS_MORE 64u /* for the probe, and for connections that are still closing */
+
+struct ota_server {
+  struct nginx *nginx;
+  struct fetch *fetch;
+  char ca_path[FILES_PATH_MAX];
+  uint16_t port; /* where the devices find it */
+  uint64_t requests_booked, bytes_booked;
+};
+
+/* Starting -------------------------------------------------------------------------------------------------------- */
+
+struct operation {
+  bool ended, failed;
+  struct error error;
+};
+
+static void on_operation(void *ctx, const struct error *error)
 {
-  return error_set(&run->error, EXIT_CODE_USAGE, "this build of fleetsim cannot serve images over HTTPS");
+  struct operation *operation = ctx;
+  operation->ended = true;
+  operation->failed = error != NULL;
+  if (error != NULL) operation->error = *error;
+}
+
+static bool has_ended(struct run *run, void *ctx)
+{
+  (void) run;
+  return ((const struct operation *) ctx)->ended;
+}
+
+/* The operation calls back into our stack frame: when the run is aborted, it is waited for all the same. */
+static int start_nginx(struct run *run)
+{
+  struct operation operation = {.ended = false};
+  nginx_start(run->ota->server->nginx, on_operation, &operation);
+  enum run_waited waited = run_wait(run, has_ended, &operation, START_WITHIN_MS);
+  while (!operation.ended) uv_run(&run->loop, UV_RUN_ONCE);
+  if (operation.failed) return run_abort(run, &operation.error);
+  return waited == RUN_ABORTED ? -1 : 0;
+}
+
+static void on_nginx_died(void *ctx, const char *how)
+{
+  struct run *run = ctx;
+  struct error error;
+  error_set(&error, EXIT_CODE_SETUP, "nginx ended without being asked to (%s); its log is nginx.log under %s/updates",
+            how, run->options->out);
+  run_abort(run, &error);
+}
+
+static int write_chain(struct run *run)
+{
+  struct ota_server *server = run->ota->server;
+  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
+  const struct pki_chain chain = {.host = HOST};
+  if (nginx_path(server->nginx, "server.crt", certificate) != 0 || nginx_path(server->nginx, "server.key", key) != 0)
+    return error_set(&run->error, EXIT_CODE_SETUP,
+                     "the update server's folder has too long a path; use a shorter "
+                     "--out");
+  return pki_write_update_chain(run->pki, &chain, certificate, key, server->ca_path, &run->error);
+}
+
+static int open_nginx(struct run *run)
+{
+  struct ota_server *server = run->ota->server;
+  char folder[FILES_PATH_MAX];
+  if (files_join(folder, run->options->out, "updates", &run->error) != 0) return -1;
+  const struct nginx_config config = {.folder = folder,
+                                      .host = HOST,
+                                      .ca_path = server->ca_path, /* written before it starts */
+                                      .connections = run->scenario->devices + CONNECTIONS_MORE,
+                                      .died = on_nginx_died,
+                                      .ctx = run};
+  if (nginx_open(&run->loop, &config, &server->nginx, &run->error) != 0 || write_chain(run) != 0 ||
+      start_nginx(run) != 0)
+    return -1;
+  server->port = nginx_port(server->nginx);
+  return 0;
+}
+
+static int open_fetch(struct run *run)
+{
+  struct ota_server *server = run->ota->server;
+  char way[64];
+  snprintf(way, sizeof way, HOST ":%u:127.0.0.1", server->port);
+  const char *const resolve[] = {way, NULL};
+  const struct fetch_config config = {.loop = &run->loop, .ca_path = server->ca_path, .resolve = resolve};
+  server->fetch = fetch_open(&config, &run->error);
+  return server->fetch != NULL ? 0 : -1;
 }
 
 int run_ota_start_server(struct run *run)
 {
-  return run->scenario->ota.server ? no_server(run) : 0;
+  struct run_ota *ota = run->ota;
+  if (ota == NULL || !run->scenario->ota.server) return 0;
+  ota->server = calloc(1, sizeof *ota->server);
+  if (ota->server == NULL) return error_set(&run->error, EXIT_CODE_SETUP, "out of memory for the update server");
+  if (open_nginx(run) != 0 || open_fetch(run) != 0) return -1;
+  if (ota->profile.rescue_after == 0) return 0;
+  if (run_ota_url(run, "rescue.manifest", ota->rescue_url) != 0) return -1;
+  ota->profile.rescue_url = ota->rescue_url;
+  return 0;
+}
+
+/* Ending ---------------------------------------------------------------------------------------------------------- */
+
+static void set_flag(void *flag)
+{
+  *(bool *) flag = true;
 }
 
 void run_ota_end_server(struct run *run, void (*turn)(struct run *run, const bool *flag))
 {
-  (void) run, (void) turn;
+  struct ota_server *server = run->ota != NULL ? run->ota->server : NULL;
+  bool no_fetch = false, no_nginx = false;
+  if (server == NULL) return;
+  if (server->fetch != NULL) {
+    fetch_close(server->fetch, set_flag, &no_fetch);
+    turn(run, &no_fetch);
+  }
+  if (server->nginx != NULL) {
+    nginx_close(server->nginx, set_flag, &no_nginx);
+    turn(run, &no_nginx);
+  }
+  free(server);
+  run->ota->server = NULL;
 }
+
+/* What it serves -------------------------------------------------------------------------------------------------- */
 
 struct fetch *run_ota_fetch(const struct run *run)
 {
-  (void) run;
-  return NULL;
+  return run->ota->server != NULL ? run->ota->server->fetch : NULL;
 }
 
 int run_ota_url(struct run *run, const char *name, char out[DEVICE_OTA_URL_MAX])
 {
-  (void) name, (void) out;
-  return no_server(run);
+  int n = snprintf(out, DEVICE_OTA_URL_MAX, "https://" HOST ":%u/%s", run->ota->server->port, name);
+  if (n > 0 && n < (int) DEVICE_OTA_URL_MAX) return 0;
+  return error_set(&run->error, EXIT_CODE_INTERNAL, "the URL of %s is too long for a manifest", name);
 }
 
 int run_ota_put(struct run *run, const char *name, const void *data, size_t size)
 {
-  (void) name, (void) data, (void) size;
-  return no_server(run);
+  char file[64], path[FILES_PATH_MAX];
+  snprintf(file, sizeof file, "files/%s", name);
+  if (nginx_path(run->ota->server->nginx, file, path) != 0)
+    return error_set(&run->error, EXIT_CODE_SETUP,
+                     "the update server's folder has too long a path; use a shorter "
+                     "--out");
+  return files_write(path, data, size, 0644, &run->error);
 }
 
 void run_ota_look_at_server(struct run *run)
 {
-  (void) run;
+  struct ota_server *server = run->ota->server;
+  struct fetch_totals totals;
+  if (server == NULL || server->fetch == NULL) return;
+  fetch_totals(server->fetch, &totals);
+  metrics_add(run->metrics, METRIC_OTA_REQUESTS, totals.requests - server->requests_booked);
+  metrics_add(run->metrics, METRIC_OTA_SERVED_BYTES, totals.bytes - server->bytes_booked);
+  server->requests_booked = totals.requests;
+  server->bytes_booked = totals.bytes;
+  if (totals.requests_peak_per_s > run->ota->requests.most) run->ota->requests.most = totals.requests_peak_per_s;
+  if (totals.bytes_peak_per_s > run->ota->served.most) run->ota->served.most = totals.bytes_peak_per_s;
 }

@@ -143,7 +143,7 @@ static void only_the_last_block_is_short(void **state)
   for (uint32_t n = 0; n < 4; n++) assert_int_equal(blocks_run_on(&image, n), 0);
 }
 
-static void an_endless_image_runs_on_after_the_last_block(void **state)
+static void an_endless_image_runs_on_beyond_its_end(void **state)
 {
   (void) state;
   static uint8_t data[4096];
@@ -184,7 +184,7 @@ int main(void)
       STORY(nonsense_is_refused),
       STORY(any_sequence_of_requests_is_answered_once_each),
       cmocka_unit_test(only_the_last_block_is_short),
-      cmocka_unit_test(an_endless_image_runs_on_after_the_last_block),
+      cmocka_unit_test(an_endless_image_runs_on_beyond_its_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
