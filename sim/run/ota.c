@@ -29,6 +29,23 @@ int run_ota_begin(struct run *run)
   return 0;
 }
 
+size_t run_ota_downloads(const struct run *run)
+{
+  if (!run->scenario->ota.server) return 0;
+  return run->scenario->devices < RUN_DOWNLOADS_MAX ? run->scenario->devices : RUN_DOWNLOADS_MAX;
+}
+
+uint64_t run_ota_flash_bytes(const struct run *run)
+{
+  const struct scenario_ota *ota = &run->scenario->ota;
+  uint64_t largest = 0;
+  for (size_t i = 1; i < ota->image_count; i++) {
+    uint64_t size = ota->images[i].file[0] != '\0' ? ota->profile.slot_size : ota->images[i].size;
+    if (size > largest) largest = size;
+  }
+  return ota->on ? ota->images[SCENARIO_FACTORY].size + largest + DEVICE_FLASH_SECTOR : 0;
+}
+
 /* The image of the factory stands in nobody's way: devices have it, and no manifest announces it. */
 int run_ota_prepare(struct run *run)
 {

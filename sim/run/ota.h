@@ -8,9 +8,13 @@
 #include "base/peak.h"
 #include "device/manifest.h"
 #include "fleet/flash.h"
+#include "net/proxy.h"
 #include "operator/blocks.h"
 #include "operator/rollout.h"
 #include "run/state.h"
+
+#define RUN_DOWNLOADS_MAX            3000u /* over HTTPS at once; others wait for their turn */
+#define RUN_DESCRIPTORS_PER_DOWNLOAD 3u    /* the device's, and both of the proxy */
 
 struct ota_server;
 
@@ -62,6 +66,12 @@ int run_ota_prepare(struct run *run); /* once the fleet folder is open: key, fac
 void run_ota_lend(struct run *run, struct fleet_config *config); /* what the fleet needs of it */
 void run_ota_free(struct run *run);
 
+/* Downloads over HTTPS that may be under way at once; 0: there is no server. */
+size_t run_ota_downloads(const struct run *run);
+
+/* Bytes of flash that a device comes to write, at most. */
+uint64_t run_ota_flash_bytes(const struct run *run);
+
 /* What devices run: the scenario's profile, with updates if it has them. */
 const struct device_profile *run_device_profile(const struct run *run);
 
@@ -95,6 +105,7 @@ void run_ota_end_server(struct run *run, void (*turn)(struct run *run, const boo
 struct fetch *run_ota_fetch(const struct run *run); /* NULL: none */
 int run_ota_url(struct run *run, const char *name, char out[DEVICE_OTA_URL_MAX]);
 int run_ota_put(struct run *run, const char *name, const void *data, size_t size); /* serves it from here on */
-void run_ota_look_at_server(struct run *run);                                      /* its requests and bytes */
+int run_ota_disturb(struct run *run, const struct proxy_fault *fault);
+void run_ota_look_at_server(struct run *run); /* its requests and bytes */
 
 #endif

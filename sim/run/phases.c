@@ -48,6 +48,7 @@ static step_function *const step_functions[STEP_KINDS] = {
     [STEP_OTA_ABORT] = step_ota_abort,
     [STEP_CORRUPT] = step_corrupt,
     [STEP_POWER_CUT] = step_power_cut,
+    [STEP_CDN] = step_cdn,
     [STEP_WAIT] = step_wait,
     [STEP_PROMPT] = step_prompt,
 };

@@ -158,6 +158,10 @@ static int check_machine(struct run *run)
   struct preflight_need need = {.devices = scenario->devices,
                                 .bytes_per_device = fleet_bytes_per_device(&device_builtin, run_device_profile(run)),
                                 .loopback = is_loopback(scenario),
+                                .downloads = run_ota_downloads(run),
+                                .descriptors_per_download = RUN_DESCRIPTORS_PER_DOWNLOAD,
+                                .disk_bytes_per_device = run_ota_flash_bytes(run),
+                                .disk_folder = scenario->ota.on ? run->options->out : NULL,
                                 .source_addresses = scenario->source_addresses};
   if (preflight(&need, &run->error) != 0) return -1;
   run->source_addresses = need.source_addresses;

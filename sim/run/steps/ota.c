@@ -1,5 +1,5 @@
-/* ota.publish, ota.rollout, ota.pause, ota.resume, ota.abort, corrupt, power-cut: firmware updates, and what is done to
- * them on the way. */
+/* ota.publish, ota.rollout, ota.pause, ota.resume, ota.abort, corrupt, power-cut, cdn: firmware updates, and what is
+ * done to them on the way. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 
@@ -85,4 +85,25 @@ enum step_outcome step_power_cut(struct run *run, const struct scenario_step *st
   fleet_power_cut(run->fleet, devices, count, &cuts);
   free(devices);
   return STEP_DONE;
+}
+
+static enum step_outcome disturb(struct run *run, const struct proxy_fault *fault)
+{
+  return run_ota_disturb(run, fault) == 0 ? STEP_DONE : give_up(run);
+}
+
+enum step_outcome step_cdn(struct run *run, const struct scenario_step *step)
+{
+  static const struct proxy_fault none = {.cut_share = 0};
+  const struct scenario_cdn *from = &step->cdn;
+  const struct proxy_fault fault = {.cut_share = from->cut,
+                                    .cut_after = from->cut_after,
+                                    .latency_ms = from->latency_ms,
+                                    .bandwidth_per_s = from->bandwidth_per_s,
+                                    .refuse = from->refuse,
+                                    .stall = from->stall};
+  if (!from->mend) run_undo_with(run, &(struct scenario_step){.kind = STEP_CDN, .cdn = {.mend = true}});
+  enum step_outcome outcome = disturb(run, from->mend ? &none : &fault);
+  if (outcome != STEP_DONE || step->within_ms == 0) return outcome;
+  return run_pause(run, step->within_ms) ? disturb(run, &none) : STEP_ABORTED;
 }
