@@ -56,7 +56,7 @@ struct device_ota {
   uint32_t asked; /* bit i: block first + i was asked for */
   uint32_t erased;
   uint8_t have[DEVICE_SLOTS_BLOCKS / 8];
-  bool hashing, unhashable;
+  bool hashing;
   struct device_image_check check;
 
   /* HTTPS */

@@ -92,7 +92,7 @@ void device_ota_download_stop(struct device_ota *ota)
   if (ota->fetching) ota->abort_fetch = true;
   ota->fetching = ota->begin_fetch = false;
   if (ota->hashing) device_image_hash_abort(&ota->check);
-  ota->hashing = ota->unhashable = false;
+  ota->hashing = false;
   ota->asked = 0;
   ota->held = 0;
 }
@@ -356,7 +356,8 @@ void device_ota_file_ended(struct device_ota *ota, enum device_ota_status cause)
 
 /* Hash and signature. */
 
-/* The bytes that the hash covers, by the header alone: the lists come last. 0: by this header there is no image. */
+/* The bytes that the hash covers, by the header alone: the lists come last. 0: by this header there is no image, and
+ * device_image_parse will say why. */
 static uint32_t signed_size(const uint8_t header[DEVICE_IMAGE_HEADER_SIZE], uint32_t file_size)
 {
   uint64_t size = (uint64_t) device_get16_le(header + 8) + device_get32_le(header + 12) + device_get16_le(header + 10);
@@ -369,8 +370,6 @@ static int begin_hash(struct device_ota *ota, const struct device_image_source *
   uint8_t header[DEVICE_IMAGE_HEADER_SIZE];
   if (source->read(source->ctx, 0, header, sizeof header) != 0) return -1;
   struct device_image_info info = {.signed_size = signed_size(header, ota->manifest.size)};
-  ota->unhashable = info.signed_size == 0; /* device_image_parse will say what is wrong with it */
-  if (ota->unhashable) return 0;
   if (device_image_hash_begin(&ota->check, &info) != 0) return -1;
   ota->hashing = true;
   return 0;
@@ -383,7 +382,7 @@ static void hash_ahead(struct device_ota *ota)
   struct device_image_source source;
   uint32_t prefix = prefix_size(ota);
   source_of(ota, &file, &source);
-  if (ota->unhashable || prefix < DEVICE_IMAGE_HEADER_SIZE) return;
+  if (prefix < DEVICE_IMAGE_HEADER_SIZE) return;
   int result = ota->hashing ? 0 : begin_hash(ota, &source);
   if (result == 0 && ota->hashing && ota->check.at < earlier(prefix, ota->check.size))
     result = device_image_hash_continue(&ota->check, &source, earlier(HASH_SLICE, prefix - ota->check.at));

@@ -87,24 +87,32 @@ static uint8_t *entry(uint8_t *at, uint16_t type, size_t size)
   return at + 4;
 }
 
-static uint32_t make_image(uint8_t number, uint32_t body, uint8_t *out, uint8_t hash[32])
+/* Version NUMBER.0.0; with a trust bundle if its size is not 0. */
+static uint32_t make_image(uint8_t number, uint32_t body, const uint8_t *trust, size_t trust_size, uint8_t *out,
+                           uint8_t hash[32])
 {
+  size_t protected_size = 20 + (trust_size > 0 ? 4 + trust_size : 0);
   uint8_t der[DEVICE_IMAGE_SIGNATURE_MAX];
   size_t der_size = sizeof der;
   memset(out, 0, DEVICE_IMAGE_HEADER_SIZE);
   device_put32_le(out, DEVICE_IMAGE_MAGIC);
   device_put16_le(out + 8, DEVICE_IMAGE_HEADER_SIZE);
-  device_put16_le(out + 10, 20);
+  device_put16_le(out + 10, (uint16_t) protected_size);
   device_put32_le(out + 12, body);
   out[20] = number;
   uint8_t *at = out + DEVICE_IMAGE_HEADER_SIZE;
   for (uint32_t i = 0; i < body; i++) *at++ = (uint8_t) (i * number);
-  at = entry(at, DEVICE_IMAGE_PROTECTED_MAGIC, 20);
+  at = entry(at, DEVICE_IMAGE_PROTECTED_MAGIC, protected_size);
   at = entry(at, DEVICE_IMAGE_TLV_COUNTER, 4);
   device_put32_le(at, number);
   at = entry(at + 4, DEVICE_IMAGE_TLV_CLASS, 4);
   device_put32_le(at, CLASS);
   at += 4;
+  if (trust_size > 0) {
+    at = entry(at, DEVICE_IMAGE_TLV_TRUST, trust_size);
+    memcpy(at, trust, trust_size);
+    at += trust_size;
+  }
   size_t signed_size = (size_t) (at - out);
   sign(image_key, out, signed_size, der, &der_size);
   assert_int_equal(EVP_Digest(out, signed_size, hash, NULL, EVP_sha256(), NULL), 1);
@@ -148,7 +156,7 @@ static void make_device(uint8_t mqtt)
   client_rig_make(&rig, &pki, 13, mqtt);
   device_builtin.destroy(rig.storage);
   memset(slots, 0xff, sizeof slots);
-  (void) make_image(1, 100, slots[0], hash);
+  (void) make_image(1, 100, NULL, 0, slots[0], hash);
   rig.profile.ota = &updates;
   rig.host.flash_read = flash_read;
   rig.host.flash_erase = flash_erase;
@@ -173,7 +181,9 @@ static void go_online(void)
     at += 2 + size + 1;
   }
   uint16_t id = client_rig_hear(&rig, 0x82);
+  size_t notes = rig.notes[DEVICE_NOTE_OTA];
   client_rig_say(&rig, connack, 2u + connack[1]);
+  assert_int_equal(rig.notes[DEVICE_NOTE_OTA], notes); /* a trial ends when the device can be told something */
   const uint8_t v5 = rig.profile.mqtt_version == 5;
   uint8_t suback[9] = {0x90, (uint8_t) (6 + v5), (uint8_t) (id >> 8), (uint8_t) id};
   memcpy(suback + 4 + v5, (const uint8_t[]){1, 1, 1, 0}, 4); /* in MQTT 5 after an empty list of properties */
@@ -245,7 +255,7 @@ static void takes_an_update(uint8_t mqtt)
   make_device(mqtt);
   struct device_manifest manifest = {
       .serial = SERIAL, .version = DEVICE_VERSION(2, 0, 0), .counter = 2, .device_class = CLASS, .block_size = 256};
-  manifest.size = make_image(2, 5000, image, manifest.hash);
+  manifest.size = make_image(2, 5000, NULL, 0, image, manifest.hash);
   go_online();
   expect_boot(DEVICE_OTA_CONFIRMED, DEVICE_VERSION(1, 0, 0));
   client_rig_send(&rig, TOPIC("manifest"), bytes, make_manifest(&manifest, bytes), 1, 7);
@@ -286,11 +296,35 @@ static void takes_an_update_over_mqtt_3(void **state)
   takes_an_update(4);
 }
 
+/* In force before it connects, or a device whose roots are gone would never get to hear of new ones. */
+static void new_firmware_brings_the_roots_by_which_it_connects(void **state)
+{
+  (void) state;
+  uint8_t bundle[DEVICE_NVM_TRUST_MAX], hash[32];
+  make_device(5);
+  size_t size = client_pki_bundle(&pki, 2, pki.b.certificate, pki.spare.certificate, bundle, sizeof bundle);
+  client_rig_reflash(&rig, bundle, size);
+  client_rig_open(&rig, false);
+  client_rig_pump(&rig);
+  client_rig_expect_end(&rig, DEVICE_FAIL_TLS_NOT_TRUSTED);
+  size = client_pki_bundle(&pki, 3, pki.a.certificate, pki.spare.certificate, bundle, sizeof bundle);
+  (void) make_image(2, 100, bundle, size, slots[0], hash);
+  client_rig_power_cycle(&rig);
+  assert_int_equal(rig.notes[DEVICE_NOTE_TRUST], 1);
+  assert_int_equal(device_builtin.trust_version(rig.storage), 3);
+  go_online();
+  assert_int_equal(rig.notes[DEVICE_NOTE_READY], 1);
+  client_rig_power_cycle(&rig);
+  assert_int_equal(rig.notes[DEVICE_NOTE_TRUST], 1); /* once */
+  client_rig_free(&rig);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(takes_an_update_over_mqtt_5),
       cmocka_unit_test(takes_an_update_over_mqtt_3),
+      cmocka_unit_test(new_firmware_brings_the_roots_by_which_it_connects),
   };
   return cmocka_run_group_tests(tests, begin, finish);
 }
