@@ -32,7 +32,7 @@ struct nginx {
   uv_process_t process;
   bool process_open;
   uv_timer_t timer;  /* STARTING: when to ask again; ENDING: when to kill */
-  uv_timer_t report; /* calls `done` from the loop's next turn */
+  uv_async_t report; /* calls `done` from the loop's next turn; not a timer: uv_run(UV_RUN_ONCE) would sleep on */
   struct curl_uv *curl;
   CURL *question;
   struct curl_slist *resolve;
@@ -43,7 +43,7 @@ struct nginx {
   long log_start;
   nginx_done done;
   void *ctx;
-  bool failed, again;
+  bool failed, again, reports;
   struct error error;
   char ended[600];
   bool closing;
@@ -132,17 +132,20 @@ static void log_reason(const struct nginx *n, char *out, size_t capacity)
 
 /* --- How things end ----------------------------------------------------------------------------------------------- */
 
-static void on_report(uv_timer_t *timer)
+static void on_report(uv_async_t *async)
 {
-  struct nginx *n = timer->data;
+  struct nginx *n = async->data;
   nginx_done done = n->done;
+  if (!n->reports || n->closing) return;
+  n->reports = false;
   n->done = NULL;
   if (done != NULL) done(n->ctx, n->failed ? &n->error : NULL);
 }
 
 static void finish(struct nginx *n)
 {
-  if (!n->closing) uv_timer_start(&n->report, on_report, 0, 0);
+  n->reports = true;
+  uv_async_send(&n->report);
 }
 
 static void fail(struct nginx *n, const char *sentence)
@@ -154,7 +157,7 @@ static void fail(struct nginx *n, const char *sentence)
 
 static void begin(struct nginx *n, nginx_done done, void *ctx)
 {
-  uv_timer_stop(&n->report);
+  n->reports = false;
   if (n->done != NULL) {
     struct error interrupted;
     error_set(&interrupted, EXIT_CODE_INTERRUPTED, "nginx was stopped before it was ready");
@@ -437,7 +440,7 @@ int nginx_open(uv_loop_t *loop, const struct nginx_config *config, struct nginx 
     return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
   }
   uv_timer_init(loop, &n->timer);
-  uv_timer_init(loop, &n->report);
+  uv_async_init(loop, &n->report, on_report);
   n->timer.data = n->report.data = n->process.data = n;
   n->open = 3;
   *out = n;
