@@ -92,6 +92,8 @@ static int write_conf(const struct nginx *n, struct error *error)
   char path[FILES_PATH_MAX], text[4096];
   if (files_join(path, n->folder, "nginx.conf", error) != 0) return -1;
   size_t connections = n->config.connections == 0 ? 1024 : n->config.connections;
+  size_t slots =
+      connections + connections / 8 + 64; /* with a sixteenth left, nginx ends those that wait in handshakes */
   int size = snprintf(text, sizeof text,
                       "%sevents { worker_connections %zu; multi_accept on; }\n"
                       "%s"
@@ -102,7 +104,7 @@ static int write_conf(const struct nginx *n, struct error *error)
                       "    include rules.con[f];\n" /* a pattern may match nothing */
                       "  }\n"
                       "}\n",
-                      conf_head, connections + 64, conf_http, n->port, n->word);
+                      conf_head, slots, conf_http, n->port, n->word);
   return files_write(path, text, (size_t) size, 0600, error);
 }
 
