@@ -13,7 +13,7 @@ command -v python3 >/dev/null || { echo "run_all.sh: the table needs python3: in
 mkdir -p "$folder"
 
 worst=0
-for name in fleet-make handshake publish scale idle pace; do
+for name in fleet-make handshake publish scale idle pace ota; do
   rm -f "$folder/$name.json"
   echo "run_all.sh: $name" >&2
   code=0

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 
-NAMES = ["handshake", "idle", "publish", "scale", "fleet-make", "pace"]
+NAMES = ["handshake", "idle", "publish", "scale", "fleet-make", "pace", "ota"]
 README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "README.md")
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 KINDS = {
@@ -18,6 +18,10 @@ KINDS = {
     "openssl_lean": "openssl, buffers released",
     "libmosquitto": "libmosquitto",
     "paho": "paho.mqtt.c",
+    "fleetsim_300": "fleetsim, 300 at once",
+    "fleetsim_slow": "fleetsim, 64 KiB/s each",
+    "curl": "curl, a connection per file",
+    "curl_reuse": "curl, connections used again",
 }
 
 
@@ -47,7 +51,7 @@ def number(value, form):
 
 def goals(r):
     """What the project set out to show; each line: figure, seen, goal."""
-    hand, idle, publish, scale, make, paced = (r[name] for name in NAMES)
+    hand, idle, publish, scale, make, paced, ota = (r[name] for name in NAMES)
     to_mosquitto, to_paho = publish["ratio_to_libmosquitto"], publish["ratio_to_paho"]
     body = [
         ["handshake: CPU per connect, of openssl's", number(hand.get("ratio_to_openssl"), ".2f"), "≤ 0.42"],
@@ -69,6 +73,9 @@ def goals(r):
     label = f"pace: of {seen['devices']} handshakes, seen by the broker's side within 2 % + 5 ms of the model"
     body.append([label, str(seen["within"]), str(seen["devices"])])
     body.append([f"pace: lateness p99 of {late['devices']} devices, ms", number(late["p99"], ".1f"), "< 5"])
+    label = f"ota: MiB of a process with {ota['devices']} downloads open"
+    body.append([label, number(ota["rss_mib"].get("fleetsim_slow"), ".0f"), "< 200"])
+    body.append(["ota: CPU per MiB, of curl's", number(ota.get("cpu_ratio_to_curl"), ".2f"), "≤ 1"])
     return rows(["goal", "seen", "must be"], body)
 
 
@@ -134,6 +141,14 @@ def pace(r):
     ]
 
 
+def ota(r):
+    body = [
+        [KINDS[kind], number(cost, ".1f"), number(r["mib_per_s"][kind], ".0f"), number(r["rss_mib"][kind], ".0f")]
+        for kind, cost in r["cpu_ms_per_mib"].items()
+    ]
+    return rows([f"{r['devices']} downloads of 256 KiB", "CPU ms per MiB", "MiB/s", "MiB resident at most"], body)
+
+
 def origin(results):
     """Where the figures come from: one machine, or each is named."""
     machines = {json.dumps(r["machine"], sort_keys=True) for r in results.values()}
@@ -164,6 +179,7 @@ def table(results):
         scale(results["scale"]),
         fleet_make(results["fleet-make"]),
         pace(results["pace"]),
+        ota(results["ota"]),
     ]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
