@@ -74,6 +74,7 @@ static void release(struct fleet *fleet)
 {
   free(fleet->members);
   free(fleet->ota);
+  free(fleet->forgotten);
   free(fleet->order);
   free(fleet->sources);
   free(fleet->storage);
@@ -221,8 +222,7 @@ void fleet_shelve(struct fleet *fleet, const uint32_t *devices, size_t count)
       continue;
     }
     m->shelving = true;
-    bool quiet = m->facts.telemetry_acked >= m->facts.telemetry_sent;
-    m->shelve_by_ms = backend_now_ms(fleet->config.backend) + (quiet ? 0 : SHELVE_WITHIN_MS);
+    m->shelve_by_ms = backend_now_ms(fleet->config.backend) + (member_is_quiet(m) ? 0 : SHELVE_WITHIN_MS);
     member_arm(m);
   }
 }

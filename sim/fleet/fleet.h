@@ -199,6 +199,13 @@ bool fleet_publish(struct fleet *fleet, size_t index, uint32_t bytes, uint8_t qo
 #define FLEET_UNACKED_MAX 16u
 size_t fleet_unacked(const struct fleet *fleet, size_t index, uint32_t out[FLEET_UNACKED_MAX]);
 
+/* Telemetry that devices were answerable for when they restarted: their memory is empty then, nobody will send it
+ * again. Each message is in the list once; it is valid until the loop turns. */
+struct fleet_forgotten {
+  uint32_t device, sequence;
+};
+const struct fleet_forgotten *fleet_forgotten(const struct fleet *fleet, size_t *count);
+
 /* The device's wall clock: right, or started at `unix_s` now. */
 void fleet_set_clock(struct fleet *fleet, const uint32_t *devices, size_t count, bool right, int64_t unix_s);
 
@@ -242,6 +249,7 @@ struct fleet_ota_facts {
   uint32_t ota_serial; /* of the update that ota_status is of; 0: none */
   bool bricked;        /* neither slot could be booted */
   uint32_t power_cuts;
+  uint64_t forgotten;  /* telemetry messages of fleet_forgotten */
   uint64_t operations; /* on flash and non-volatile memory, those too that a power cut tore */
 };
 

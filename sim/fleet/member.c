@@ -256,8 +256,7 @@ static void on_deadline(void *user)
   }
   if (m->held == NULL && m->name_at_ms <= now) member_named(m);
   if (m->held == NULL && m->telemetry_at_ms <= now) member_send_telemetry(m);
-  if (m->held == NULL && m->shelving &&
-      (m->shelve_by_ms <= now || m->facts.telemetry_acked >= m->facts.telemetry_sent)) {
+  if (m->held == NULL && m->shelving && (m->shelve_by_ms <= now || member_is_quiet(m))) {
     m->shelve_by_ms = DEVICE_NEVER;
     if (m->link == MEMBER_DOWN)
       after_end(m);

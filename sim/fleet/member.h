@@ -120,6 +120,8 @@ struct fleet {
   /* a row per member, each array made when the first of them needs it */
   uint32_t (*unacked)[FLEET_UNACKED_MAX]; /* sequence numbers of telemetry that was taken and not acknowledged */
   struct member_revoked *revoked;         /* NULL: no CRL was published */
+  struct fleet_forgotten *forgotten;      /* forgotten_count of forgotten_room */
+  size_t forgotten_count, forgotten_room;
   uint32_t *order;
   struct sockaddr_storage *sources;                       /* config.source_addresses of them */
   struct device_endpoint endpoints[FLEET_PLACES_MAX + 1]; /* the places, then the prove endpoint */
@@ -276,6 +278,8 @@ bool member_hangs(const struct member *member);
 /* telemetry.c */
 void member_send_telemetry(struct member *member);
 void member_acked(struct member *member, uint32_t tag);
+bool member_is_quiet(const struct member *member); /* it is answerable for nothing */
+void member_forget(struct member *member);         /* its memory is empty: a restart */
 void member_stagger_telemetry(struct member *member);
 
 #endif

@@ -179,6 +179,7 @@ static void boot_later(struct member *m)
   member_power_off(m);
   m->ended = m->accepted = m->shelving = false;
   backoff_reset(&m->backoff);
+  member_forget(m);
   ota->dark = false;
   if (for_good) return;
   ota->booting = true;

@@ -55,12 +55,61 @@ void member_acked(struct member *m, uint32_t tag)
   }
 }
 
+bool member_is_quiet(const struct member *m)
+{
+  const struct member_ota *ota = member_ota(m);
+  uint64_t forgotten = ota != NULL ? ota->facts.forgotten : 0;
+  return m->facts.telemetry_acked + forgotten >= m->facts.telemetry_sent;
+}
+
+const struct fleet_forgotten *fleet_forgotten(const struct fleet *fleet, size_t *count)
+{
+  *count = fleet->forgotten_count;
+  return fleet->forgotten;
+}
+
+static bool has_room(struct fleet *fleet, size_t more)
+{
+  if (fleet->forgotten_room - fleet->forgotten_count >= more) return true;
+  size_t room = 2 * fleet->forgotten_room + FLEET_UNACKED_MAX;
+  struct fleet_forgotten *list = realloc(fleet->forgotten, room * sizeof *list);
+  if (list == NULL) return false;
+  fleet->forgotten = list;
+  fleet->forgotten_room = room;
+  return true;
+}
+
+/* Without memory for that it stays among what is awaited, in vain: a run ends later, and no better than it was. */
+void member_forget(struct member *m)
+{
+  struct fleet *fleet = m->fleet;
+  if (m->unacked_count == 0 || !has_room(fleet, m->unacked_count)) return;
+  for (uint8_t i = 0; i < m->unacked_count; i++)
+    fleet->forgotten[fleet->forgotten_count++] =
+        (struct fleet_forgotten){.device = (uint32_t) (m - fleet->members), .sequence = row_of(m)[i]};
+  member_ota(m)->facts.forgotten += m->unacked_count;
+  m->unacked_count = 0;
+}
+
 /* A device that forgets what it holds would overflow the list: the oldest ones are no longer told of. */
 static void answer_for(struct member *m, uint32_t sequence)
 {
   uint32_t *unacked = row_of(m);
   if (m->unacked_count == FLEET_UNACKED_MAX) memmove(unacked, unacked + 1, sizeof *unacked * --m->unacked_count);
   unacked[m->unacked_count++] = sequence;
+}
+
+/* The device did not take it; perhaps because its power failed in that step, so that it is among the forgotten ones. */
+static void retract(struct member *m, uint32_t tag)
+{
+  struct fleet *fleet = m->fleet;
+  struct fleet_forgotten it = {.device = (uint32_t) (m - fleet->members), .sequence = tag >> MEMBER_TAG_BITS};
+  member_acked(m, tag);
+  if (m->link != MEMBER_OFF || fleet->forgotten_count == 0) return;
+  struct fleet_forgotten *last = &fleet->forgotten[fleet->forgotten_count - 1];
+  if (last->device != it.device || last->sequence != it.sequence) return;
+  fleet->forgotten_count--;
+  member_ota(m)->facts.forgotten--;
 }
 
 /* The message of that planned moment; true when the device took it. What nobody could answer for is not sent. */
@@ -84,7 +133,7 @@ static bool send_message(struct member *m, uint64_t planned_ms, uint32_t bytes, 
     metrics_add(fleet->config.metrics, METRIC_TELEMETRY_SENT, 1);
   else {
     m->facts.telemetry_sent--;
-    member_acked(m, tag);
+    retract(m, tag);
   }
   return m->accepted;
 }

@@ -14,14 +14,29 @@
 #define DISCONNECT_MS 3000u
 #define IMPLIED       4u /* expectations; the last two where devices take updates */
 
+/* Messages that the device forgot in a restart, and that did not arrive before. */
+static uint64_t gone(struct run *run, size_t index)
+{
+  const struct fleet_ota_facts *ota = fleet_ota_facts(run->fleet, index);
+  size_t count;
+  uint64_t n = 0;
+  if (ota == NULL || ota->forgotten == 0) return 0;
+  const struct fleet_forgotten *list = fleet_forgotten(run->fleet, &count);
+  for (size_t f = 0; f < count; f++)
+    n += list[f].device == index && !operator_has(run->operator, index, list[f].sequence);
+  return n;
+}
+
 uint64_t run_unsettled(struct run *run)
 {
   uint64_t n = 0;
   for (size_t i = 0; i < fleet_size(run->fleet); i++) {
     const struct fleet_facts *facts = fleet_facts(run->fleet, i);
+    const struct fleet_ota_facts *ota = fleet_ota_facts(run->fleet, i);
     if (!facts->wanted || (facts->revoked && !facts->online)) continue;
     uint64_t missing = operator_missing(run->operator, i, facts->telemetry_sent);
-    uint64_t open = facts->telemetry_sent - facts->telemetry_acked;
+    uint64_t open = facts->telemetry_sent - facts->telemetry_acked - (ota != NULL ? ota->forgotten : 0);
+    if (missing > 0) missing -= gone(run, i);
     n += missing > open ? missing : open;
   }
   return n;
@@ -102,15 +117,15 @@ static void process_gauges(struct run *run)
   metrics_set(run->metrics, METRIC_PROCESS_RSS_DEVICE, growth > 0 ? growth / (double) run->scenario->devices : 0);
 }
 
-/* Messages that did not arrive and that no broker has acknowledged: the device still holds them and would send again.
- */
+/* Messages that did not arrive and that no broker has acknowledged: the device still holds them and would send again,
+ * or has forgotten them. */
 static uint64_t still_held(struct run *run, size_t index)
 {
   uint32_t unacked[FLEET_UNACKED_MAX];
   uint64_t n = 0;
   size_t count = fleet_unacked(run->fleet, index, unacked);
   for (size_t u = 0; u < count; u++) n += !operator_has(run->operator, index, unacked[u]);
-  return n;
+  return n + gone(run, index);
 }
 
 uint64_t run_missing(struct run *run, uint64_t *acknowledged)

@@ -114,6 +114,7 @@ static enum fleet_trial trial;               /* of every new image */
 static bool checked[DEVICES];                /* its image was whole at its latest boot */
 static size_t fetched[DEVICES];              /* bytes */
 static enum device_ota_status over[DEVICES]; /* NONE, or how its download ended */
+static bool fragile;                         /* it writes to its memory while it takes a message */
 static unsigned forgetful; /* boots at which a device would not go on with the session that the broker kept */
 static unsigned starts;    /* of any device */
 
@@ -309,6 +310,9 @@ static void puppet_step(void *storage, const struct device_event *event, struct 
   case DEVICE_FETCH_ENDED: over[get(p, PAGE_INDEX)] = event->fetched.cause; break;
   case DEVICE_TICK: puppet_tick(p, event, fx); break;
   case DEVICE_PUBLISH:
+    if (fragile) (void) put(p, PAGE_SEEN, 1);
+    fx->accepted = p->online;
+    break;
   case DEVICE_SUBSCRIBE: fx->accepted = p->online; break;
   default: break;
   }
@@ -949,6 +953,50 @@ static void a_power_cut_ends_a_download_in_the_middle_of_its_bytes(void **state)
   end(w);
 }
 
+static void what_a_device_held_is_forgotten_in_a_restart(void **state)
+{
+  (void) state;
+  struct world *w = new_world();
+  size_t count;
+  connect_all(w);
+  offer(w);
+  for (int i = 0; i < 3; i++) assert_true(fleet_publish(w->fleet, 6, 32, 1)); /* never acknowledged */
+  (void) fleet_forgotten(w->fleet, &count);
+  assert_int_equal(count, 0);
+  pass(w, 330);
+  const struct fleet_forgotten *list = fleet_forgotten(w->fleet, &count);
+  assert_int_equal(count, 3);
+  for (uint32_t i = 0; i < 3; i++) assert_true(list[i].device == 6 && list[i].sequence == i + 1);
+  assert_int_equal(fleet_ota_facts(w->fleet, 6)->forgotten, 3);
+  uint32_t held[FLEET_UNACKED_MAX];
+  assert_int_equal(fleet_unacked(w->fleet, 6, held), 0);
+  pass(w, 3000);
+  fleet_shelve(w->fleet, (const uint32_t[]){6}, 1); /* and waits for nothing */
+  pass(w, 10);
+  assert_false(fleet_facts(w->fleet, 6)->powered);
+  end(w);
+}
+
+static void a_message_that_the_power_cut_short_was_never_sent(void **state)
+{
+  (void) state;
+  struct world *w = new_world();
+  size_t count;
+  connect_all(w);
+  assert_true(fleet_publish(w->fleet, 6, 32, 1));
+  fragile = true;
+  fleet_power_cut(w->fleet, (const uint32_t[]){6}, 1, &(struct fleet_power_cuts){.at = FLEET_CUTS_EACH, .times = 1});
+  assert_false(fleet_publish(w->fleet, 6, 32, 1));
+  fragile = false;
+  assert_int_equal(value(w, METRIC_OTA_POWER_CUTS), 1);
+  assert_int_equal(fleet_facts(w->fleet, 6)->telemetry_sent, 1);
+  const struct fleet_forgotten *list = fleet_forgotten(w->fleet, &count);
+  assert_int_equal(count, 1);
+  assert_int_equal(list[0].sequence, 1);
+  assert_int_equal(fleet_ota_facts(w->fleet, 6)->forgotten, 1);
+  end(w);
+}
+
 /* An update that needs no network any more goes on without one. */
 static void an_update_goes_on_offline(void **state)
 {
@@ -1095,6 +1143,8 @@ int main(void)
       cmocka_unit_test(a_download_that_cannot_begin_ends_later_and_by_name),
       cmocka_unit_test(a_device_that_programs_takes_no_bytes),
       cmocka_unit_test(a_power_cut_ends_a_download_in_the_middle_of_its_bytes),
+      cmocka_unit_test(what_a_device_held_is_forgotten_in_a_restart),
+      cmocka_unit_test(a_message_that_the_power_cut_short_was_never_sent),
       cmocka_unit_test(an_update_goes_on_offline),
       cmocka_unit_test(a_plan_waits_for_a_device_that_boots),
       cmocka_unit_test(a_device_that_is_shelved_while_it_boots_stays_off),
