@@ -247,11 +247,13 @@ void device_ota_fetch_ended(struct device_ota *ota, enum device_ota_status cause
 
 /* The restart and the trial. */
 
+/* What is in the outbox would be lost: the application's messages too have a moment to get out. */
 static void leave(struct device_ota *ota)
 {
   if (!ota->timed) ota->due_ms = now_ms(ota) + LEAVE_MS;
   ota->timed = true;
-  if (ota->online && reports_wait(ota) && now_ms(ota) < ota->due_ms) return;
+  bool waits = reports_wait(ota) || ota->session->outbox.count > 0;
+  if (ota->online && waits && now_ms(ota) < ota->due_ms) return;
   device_ota_enter(ota, DEVICE_OTA_RESTARTING);
 }
 
