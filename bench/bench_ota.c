@@ -4,21 +4,17 @@
  */
 #define _GNU_SOURCE
 #include <curl/curl.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/random.h"
 #include "broker/nginx.h"
 #include "lab/kinds.h"
 #include "lab/lab.h"
+#include "lab/process.h"
+#include "lab/rehearsal.h"
 #include "lab/report.h"
 #include "lab/stats.h"
 #include "net/fetch.h"
@@ -31,8 +27,10 @@
 #define TEXT_MAX   (64u << 20)
 
 /* fleetsim: all at once. fleetsim_300: as many at once as curl. fleetsim_slow: all at once from a slow server, so that
- * all of them are really open together. curl: a connection for each file. curl_reuse: as curl likes it. */
-static const char *const every_kind[] = {"fleetsim", "fleetsim_300", "fleetsim_slow", "curl", "curl_reuse", NULL};
+ * all of them are really open together. curl: a connection for each file. curl_reuse: as curl likes it. devices_https,
+ * devices_mqtt: a fleet that updates itself: download, flash, hash, signature, restart, and the connection after it. */
+static const char *const every_kind[] = {"fleetsim",   "fleetsim_300",  "fleetsim_slow", "curl",
+                                         "curl_reuse", "devices_https", "devices_mqtt",  NULL};
 
 struct bench {
   struct options options;
@@ -45,7 +43,7 @@ struct bench {
   char ca_path[FILES_PATH_MAX];
   json_t *report;
   struct stats mib_per_s, cpu_ms_per_mib, rss_mib;
-  double rss_mib_of_one;
+  double rss_mib_of_one, cpu_s_of_connecting;
 };
 
 /* --- A process that downloads: bench-ota download CA PORT PATH COUNT AT_ONCE ----------------------------------------
@@ -117,47 +115,6 @@ static int be_the_downloader(char **argument)
   return error.code;
 }
 
-/* --- Measuring a process --------------------------------------------------------------------------------------------
- */
-
-struct measured {
-  double wall_s, cpu_s, rss_mib;
-};
-
-static double seconds(struct timeval time)
-{
-  return (double) time.tv_sec + (double) time.tv_usec / 1e6;
-}
-
-static void become(char *const *arguments, int out)
-{
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (dup2(out, STDOUT_FILENO) >= 0) execvp(arguments[0], arguments);
-  _exit(127);
-}
-
-/* Runs the command to its end; what it prints goes to `out_path`. */
-static int measure_process(char *const *arguments, const char *out_path, struct measured *out, struct error *error)
-{
-  struct rusage used;
-  int status = 0;
-  int fd = open(out_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return error_set(error, EXIT_CODE_SETUP, "cannot write %s: %s", out_path, strerror(errno));
-  uint64_t began = uv_hrtime();
-  pid_t pid = fork();
-  if (pid == 0) become(arguments, fd);
-  close(fd);
-  if (pid < 0) return error_set(error, EXIT_CODE_SETUP, "cannot start a process: %s", strerror(errno));
-  while (wait4(pid, &status, 0, &used) < 0)
-    if (errno != EINTR || lab_interrupted(NULL) != 0) kill(pid, SIGKILL);
-  out->wall_s = (double) (uv_hrtime() - began) / 1e9;
-  out->cpu_s = seconds(used.ru_utime) + seconds(used.ru_stime);
-  out->rss_mib = (double) used.ru_maxrss / 1024;
-  if (lab_interrupted(error) != 0) return -1;
-  if (WIFEXITED(status) && WEXITSTATUS(status) != 127) return 0; /* files that did not come are counted */
-  return error_set(error, EXIT_CODE_SETUP, "%s could not be run: is curl installed?", arguments[0]);
-}
-
 /* --- The kinds ------------------------------------------------------------------------------------------------------
  */
 
@@ -180,20 +137,18 @@ static int count_lines(const char *path, const char *wanted, size_t *count, stru
   return 0;
 }
 
-static int run_ours(struct bench *bench, const char *path, size_t count, size_t at_once, struct measured *out,
+static int run_ours(struct bench *bench, const char *path, size_t count, size_t at_once, struct process_cost *out,
                     size_t *whole, struct error *error)
 {
   char self[FILES_PATH_MAX], printed[FILES_PATH_MAX], number[3][24];
   uint8_t *text = NULL;
   size_t size = 0;
-  ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-  self[length < 0 ? 0 : length] = '\0';
   snprintf(number[0], sizeof number[0], "%u", nginx_port(bench->nginx));
   snprintf(number[1], sizeof number[1], "%zu", count);
   snprintf(number[2], sizeof number[2], "%zu", at_once);
   char *arguments[] = {self, "download", bench->ca_path, number[0], (char *) path, number[1], number[2], NULL};
-  if (path_in(bench, "printed", printed, error) != 0 || measure_process(arguments, printed, out, error) != 0 ||
-      files_read(printed, 100, &text, &size, error) != 0)
+  if (process_beside("", self, error) != 0 || path_in(bench, "printed", printed, error) != 0 ||
+      process_run(arguments, printed, false, out, error) != 0 || files_read(printed, 100, &text, &size, error) != 0)
     return -1;
   *whole = strtoul((char *) text, NULL, 10);
   free(text);
@@ -216,7 +171,7 @@ static int write_list(const struct bench *bench, char path[FILES_PATH_MAX], stru
   return status;
 }
 
-static int run_curl(struct bench *bench, bool reuse, struct measured *out, size_t *whole, struct error *error)
+static int run_curl(struct bench *bench, bool reuse, struct process_cost *out, size_t *whole, struct error *error)
 {
   char list[FILES_PATH_MAX], printed[FILES_PATH_MAX], resolve[80], most[24], total[24], line[64];
   snprintf(resolve, sizeof resolve, HOST ":%u:127.0.0.1", nginx_port(bench->nginx));
@@ -249,16 +204,56 @@ static int run_curl(struct bench *bench, bool reuse, struct measured *out, size_
                        reuse ? "X-Reuse: yes" : "Connection: close",
                        NULL};
   if (write_list(bench, list, error) != 0 || path_in(bench, "printed", printed, error) != 0 ||
-      measure_process(arguments, printed, out, error) != 0)
+      process_run(arguments, printed, false, out, error) != 0)
     return -1;
   snprintf(line, sizeof line, "200 %u", IMAGE_SIZE);
   return count_lines(printed, line, whole, error);
 }
 
-static int run_kind(struct bench *bench, const char *kind, struct measured *out, size_t *whole, struct error *error)
+/* Connects, and then updates unless `via` is NULL. */
+static int run_devices(struct bench *bench, const char *via, struct rehearsal *out, struct error *error)
+{
+  char text[2048], update[512] = "";
+  if (via != NULL)
+    snprintf(update, sizeof update,
+             "  - name: update\n"
+             "    do:\n"
+             "      - ota.publish: {image: v2, version: 1.1.0, counter: 2, size: 256KiB, via: %s}\n"
+             "      - ota.rollout: {image: v2, waves: [100%%], jitter: 1s, within: %ds}\n"
+             "    until: updated(v2) >= 100%% within %ds\n",
+             via, TOTAL_S, TOTAL_S);
+  snprintf(text, sizeof text,
+           "# What ./fleetsim bench ota measures.\n"
+           "name: bench\n"
+           "fleet: {devices: %zu, profile: nrf52-m4-64}\n"
+           "pki: {roots: [A, spare], trusted: [A, spare], broker: A}\n"
+           "broker: {local: mosquitto}\n"
+           "%sphases:\n"
+           "  - name: connect\n"
+           "    do: [connect: {rate: 200/s}]\n"
+           "    until: online >= 100%% within 120s\n"
+           "%s",
+           bench->options.devices, via == NULL ? "" : "ota: {factory: {version: 1.0.0, counter: 1, size: 16KiB}}\n",
+           update);
+  return rehearse(bench->lab.folder, text, out, error);
+}
+
+static int run_update(struct bench *bench, const char *via, struct process_cost *out, size_t *whole,
+                      struct error *error)
+{
+  struct rehearsal r;
+  if (run_devices(bench, via, &r, error) != 0) return -1;
+  *out = (struct process_cost){
+      .wall_s = r.last_phase_s, .cpu_s = r.cpu_s - bench->cpu_s_of_connecting, .rss_mib = r.rss_mib};
+  *whole = (size_t) r.updated;
+  return 0;
+}
+
+static int run_kind(struct bench *bench, const char *kind, struct process_cost *out, size_t *whole, struct error *error)
 {
   size_t count = bench->options.devices;
   if (strncmp(kind, "curl", 4) == 0) return run_curl(bench, strcmp(kind, "curl_reuse") == 0, out, whole, error);
+  if (strncmp(kind, "devices_", 8) == 0) return run_update(bench, kind + 8, out, whole, error);
   size_t at_once = strcmp(kind, "fleetsim_300") == 0 ? CURL_MOST : count;
   return run_ours(bench, strcmp(kind, "fleetsim_slow") == 0 ? "slow.bin" : "image.bin", count, at_once, out, whole,
                   error);
@@ -266,7 +261,7 @@ static int run_kind(struct bench *bench, const char *kind, struct measured *out,
 
 static int measure_kind(struct bench *bench, const char *kind, struct error *error)
 {
-  struct measured m = {0};
+  struct process_cost m = {0};
   size_t whole = 0, count = bench->options.devices;
   if (run_kind(bench, kind, &m, &whole, error) != 0) return -1;
   double mib = (double) count * IMAGE_SIZE / (1024 * 1024);
@@ -362,14 +357,19 @@ static void close_bench(struct bench *bench)
 /* --- The results ----------------------------------------------------------------------------------------------------
  */
 
-/* The process without a download but one: what is left of the peak is that of the downloads. */
-static int measure_one(struct bench *bench, struct error *error)
+/* The process with one download only, and a rehearsal without an update: what is more in the others is what they are
+ * measured for. */
+static int measure_idle(struct bench *bench, struct error *error)
 {
-  struct measured m = {0};
+  struct rehearsal connecting = {.cpu_s = 0};
+  struct process_cost m = {0};
   size_t whole = 0;
   if (run_ours(bench, "image.bin", 1, 1, &m, &whole, error) != 0) return -1;
   bench->rss_mib_of_one = m.rss_mib;
   report_failures(bench->report, "fleetsim", 1 - whole);
+  bool devices = strstr(bench->options.kinds, "devices_") != NULL;
+  if (devices && run_devices(bench, NULL, &connecting, error) != 0) return -1;
+  bench->cpu_s_of_connecting = connecting.cpu_s;
   return 0;
 }
 
@@ -387,6 +387,7 @@ static void conclude(struct bench *bench)
   set(bench, "cpu_ms_per_mib", &bench->cpu_ms_per_mib);
   set(bench, "rss_mib", &bench->rss_mib);
   json_object_set_new(bench->report, "rss_mib_of_one", json_real(bench->rss_mib_of_one));
+  json_object_set_new(bench->report, "cpu_s_of_connecting", json_real(bench->cpu_s_of_connecting));
   if (slow_mib > 0) /* not NAN: it was measured */
     json_object_set_new(bench->report, "kib_per_transfer",
                         json_real((slow_mib - bench->rss_mib_of_one) * 1024 / (double) bench->options.devices));
@@ -409,10 +410,12 @@ int main(int argc, char **argv)
 {
   static struct bench bench = {.options = {.bench = "ota",
                                            .purpose = "Downloads of one 256 KiB image over HTTPS, each over its own "
-                                                      "connection, beside curl --parallel.",
+                                                      "connection, beside curl --parallel; and updates of whole "
+                                                      "devices.",
                                            .rounds = 5,
                                            .devices = 1000,
-                                           .kinds = "fleetsim,fleetsim_300,fleetsim_slow,curl,curl_reuse"}};
+                                           .kinds = "fleetsim,fleetsim_300,fleetsim_slow,curl,curl_reuse,"
+                                                    "devices_https,devices_mqtt"}};
   struct error error;
   if (argc == 7 && strcmp(argv[1], "download") == 0) return be_the_downloader(argv + 2);
   int code = options_parse(&bench.options, argc, argv);
@@ -420,7 +423,7 @@ int main(int argc, char **argv)
   kinds_choose(&bench.options, every_kind, &bench.kinds);
   bench.report = report_begin(&bench.options, argc, argv);
   int status = open_bench(&bench, &error);
-  if (status == 0) status = measure_one(&bench, &error);
+  if (status == 0) status = measure_idle(&bench, &error);
   for (size_t round = 0; status == 0 && round < bench.options.rounds; round++)
     status = measure_round(&bench, round, &error);
   if (status == 0) conclude(&bench);

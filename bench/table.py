@@ -22,6 +22,8 @@ KINDS = {
     "fleetsim_slow": "fleetsim, 64 KiB/s each",
     "curl": "curl, a connection per file",
     "curl_reuse": "curl, connections used again",
+    "devices_https": "whole devices over HTTPS",
+    "devices_mqtt": "whole devices over MQTT",
 }
 
 

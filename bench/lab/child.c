@@ -13,24 +13,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lab/process.h"
+
 #define PROGRAM    "bench_client"
 #define LINE_SIZE  4096
 #define OPEN_S     120.0 /* reads thousands of certificates */
 #define PATIENCE_S 90.0  /* beyond a command's plan: the client itself gives stragglers 60 s */
-
-/* It stands beside the bench's own executable. */
-static int find_program(char out[FILES_PATH_MAX], struct error *error)
-{
-  char self[FILES_PATH_MAX];
-  ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
-  self[size < 0 ? 0 : size] = '\0';
-  char *slash = strrchr(self, '/');
-  if (slash == NULL) return error_set(error, EXIT_CODE_SETUP, "cannot read /proc/self/exe: is /proc mounted?");
-  *slash = '\0';
-  if (files_join(out, self, PROGRAM, error) != 0) return -1;
-  if (access(out, X_OK) == 0) return 0;
-  return error_set(error, EXIT_CODE_SETUP, "there is no %s: build it, or use ./fleetsim bench", out);
-}
 
 /* In the new process; it must not outlive the bench, however that ends. */
 static void become_client(const char *program, const int commands[2], const int answers[2], char *const *arguments)
@@ -161,7 +149,8 @@ int child_start(struct child *child, const struct lab *lab, const char *kind, si
   const char *arguments[] = {PROGRAM,  "--kind", kind,     "--fleet", lab->fleet,  "--peers", lab->peers,
                              "--host", LAB_HOST, "--port", port,      "--devices", count,     NULL};
   child->kind = kind;
-  if (find_program(program, error) != 0 || spawn(child, program, (char *const *) arguments, error) != 0) return -1;
+  if (process_beside(PROGRAM, program, error) != 0 || spawn(child, program, (char *const *) arguments, error) != 0)
+    return -1;
   return read_answer(child, "open", OPEN_S, answer, error);
 }
 

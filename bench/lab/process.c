@@ -1,0 +1,72 @@
+#define _GNU_SOURCE
+#include "lab/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lab/lab.h"
+
+#define NOT_RUN 127
+
+static double seconds(struct timeval time)
+{
+  return (double) time.tv_sec + (double) time.tv_usec / 1e6;
+}
+
+static void become(char *const *arguments, int out, bool quiet)
+{
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal(SIGPIPE, SIG_DFL);
+  if (dup2(out, STDOUT_FILENO) >= 0 && (!quiet || dup2(out, STDERR_FILENO) >= 0)) execvp(arguments[0], arguments);
+  _exit(NOT_RUN);
+}
+
+int process_run(char *const *arguments, const char *out_path, bool quiet, struct process_cost *out, struct error *error)
+{
+  struct rusage used = {.ru_maxrss = 0};
+  int status = 0;
+  int fd = open(out_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return error_set(error, EXIT_CODE_SETUP, "cannot write %s: %s", out_path, strerror(errno));
+  uint64_t began = uv_hrtime();
+  pid_t pid = fork();
+  if (pid == 0) become(arguments, fd, quiet);
+  close(fd);
+  if (pid < 0) return error_set(error, EXIT_CODE_SETUP, "cannot start a process: %s", strerror(errno));
+  while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR)
+    if (lab_interrupted(NULL) != 0) kill(pid, SIGTERM);
+  if (lab_interrupted(error) != 0) return -1;
+  if (WIFSIGNALED(status))
+    return error_set(error, EXIT_CODE_SETUP, "%s was ended by signal %d (%s)", arguments[0], WTERMSIG(status),
+                     strsignal(WTERMSIG(status)));
+  if (WEXITSTATUS(status) == NOT_RUN)
+    return error_set(error, EXIT_CODE_SETUP, "%s could not be run: is it installed, or built?", arguments[0]);
+  *out = (struct process_cost){.wall_s = (double) (uv_hrtime() - began) / 1e9,
+                               .cpu_s = seconds(used.ru_utime) + seconds(used.ru_stime),
+                               .rss_mib = (double) used.ru_maxrss / 1024,
+                               .exit_code = WEXITSTATUS(status)};
+  return 0;
+}
+
+int process_beside(const char *name, char out[FILES_PATH_MAX], struct error *error)
+{
+  char self[FILES_PATH_MAX];
+  ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+  self[size < 0 ? 0 : size] = '\0';
+  char *slash = strrchr(self, '/');
+  if (slash == NULL) return error_set(error, EXIT_CODE_SETUP, "cannot read /proc/self/exe: is /proc mounted?");
+  if (name[0] == '\0') {
+    strcpy(out, self);
+    return 0;
+  }
+  *slash = '\0';
+  if (files_join(out, self, name, error) != 0) return -1;
+  if (access(out, X_OK) == 0) return 0;
+  return error_set(error, EXIT_CODE_SETUP, "there is no %s: build it, or use ./fleetsim bench", out);
+}

@@ -1,0 +1,17 @@
+/* A scenario, run by the fleetsim that was built beside the bench: what its results.json says of it. */
+#ifndef FLEETSIM_BENCH_REHEARSAL_H
+#define FLEETSIM_BENCH_REHEARSAL_H
+
+#include "base/error.h"
+
+struct rehearsal {
+  double cpu_s, rss_mib; /* of fleetsim itself, without its brokers and servers */
+  double last_phase_s;
+  double updated; /* the metric ota.updated */
+};
+
+/* Runs `text` in `folder`, where it leaves scenario.yaml, and rehearsal/ until the next one. -1 when it does not pass.
+ */
+int rehearse(const char *folder, const char *text, struct rehearsal *out, struct error *error);
+
+#endif
