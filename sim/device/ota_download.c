@@ -7,7 +7,7 @@
 #define HASH_SLICE   8192u /* bytes hashed in one step */
 #define GET_SIZE     12u   /* serial, number, bitmap */
 #define BLOCK_HEAD   8u    /* serial, number */
-#define COMPARE_SIZE 64u   /* bytes on the stack */
+#define COMPARE_SIZE 256u  /* bytes on the stack */
 
 static uint8_t other_slot(const struct device_ota *ota)
 {
