@@ -85,8 +85,7 @@ bool device_ota_report(const struct device_ota *ota, enum device_ota_status stat
   return true;
 }
 
-/* The broker has not confirmed all reports. */
-static bool reports_wait(const struct device_ota *ota)
+bool device_ota_reports_wait(const struct device_ota *ota)
 {
   return ota->report_due || device_outbox_holds(&ota->session->outbox, REPORT_TAG);
 }
@@ -97,7 +96,7 @@ static void go_on_reporting(struct device_ota *ota)
   if (ota->report_due)
     ota->report_due =
         !device_ota_report(ota, (enum device_ota_status) record->status, record->status_serial, record->status_version);
-  if (!record->unreported || reports_wait(ota)) return;
+  if (!record->unreported || device_ota_reports_wait(ota)) return;
   ota->record.unreported = false;
   (void) device_slots_write(ota->host, record); /* failed: it is reported once more after a restart */
 }
@@ -171,11 +170,9 @@ void device_ota_ready(struct device_ota *ota)
 void device_ota_offline(struct device_ota *ota, bool failed, size_t partial)
 {
   ota->online = ota->ready = false;
-  if (ota->phase == DEVICE_OTA_ASKING) {
-    ota->asked = 0;
-    if (partial > 0)
-      device_ota_note_bytes(ota, partial < ota->manifest.block_size ? partial : ota->manifest.block_size, true);
-  }
+  ota->asked = 0;
+  if (ota->phase == DEVICE_OTA_ASKING && partial > 0)
+    device_ota_note_bytes(ota, partial < ota->manifest.block_size ? partial : ota->manifest.block_size, true);
   if (!failed || ota->failures == UINT8_MAX) return;
   ota->failures++;
   if (ota->failures == ota->profile->rescue_after && now_ms(ota) >= ota->rescue_ms)
@@ -194,15 +191,17 @@ int device_ota_deliver(struct device_ota *ota, const struct device_mqtt_publish 
 
 /* The rescue: a manifest from a place that needs no broker. */
 
+/* Not while an update gets on; one that waits for blocks over MQTT does not. */
 static bool rescue_wanted(const struct device_ota *ota)
 {
   const struct device_ota_profile *profile = ota->profile;
-  return profile->rescue_after > 0 && profile->rescue_url != NULL && ota->failures >= profile->rescue_after;
+  bool stands_still = ota->phase == DEVICE_OTA_IDLE || (ota->phase == DEVICE_OTA_ASKING && !ota->online);
+  return stands_still && profile->rescue_after > 0 && profile->rescue_url != NULL &&
+         ota->failures >= profile->rescue_after;
 }
 
-static void idle(struct device_ota *ota)
+static void look_for_rescue(struct device_ota *ota)
 {
-  if (!rescue_wanted(ota) || now_ms(ota) < ota->rescue_ms) return;
   device_ota_enter(ota, DEVICE_OTA_RESCUING);
   ota->fetch = (struct device_fetch){.url = ota->profile->rescue_url, .size_max = DEVICE_MANIFEST_MAX};
   ota->held = 0;
@@ -222,7 +221,10 @@ static void rescue_bytes(struct device_ota *ota, const uint8_t *data, size_t siz
 
 static void rescue_ended(struct device_ota *ota, enum device_ota_status cause)
 {
-  device_ota_enter(ota, DEVICE_OTA_IDLE);
+  if (ota->record.stage == DEVICE_SLOTS_LOADING)
+    device_ota_download_go_on(ota);
+  else
+    device_ota_enter(ota, DEVICE_OTA_IDLE);
   if (cause == DEVICE_OTA_NONE) (void) device_ota_manifest(ota, ota->block, ota->held, false);
 }
 
@@ -252,7 +254,7 @@ static void leave(struct device_ota *ota)
 {
   if (!ota->timed) ota->due_ms = now_ms(ota) + LEAVE_MS;
   ota->timed = true;
-  bool waits = reports_wait(ota) || ota->session->outbox.count > 0;
+  bool waits = device_ota_reports_wait(ota) || ota->session->outbox.count > 0;
   if (ota->online && waits && now_ms(ota) < ota->due_ms) return;
   device_ota_enter(ota, DEVICE_OTA_RESTARTING);
 }
@@ -296,7 +298,6 @@ static void try_out(struct device_ota *ota)
 void device_ota_go_on(struct device_ota *ota, struct device_effects *effects)
 {
   static void (*const work[DEVICE_OTA_PHASES])(struct device_ota *) = {
-      [DEVICE_OTA_IDLE] = idle,
       [DEVICE_OTA_ERASING] = device_ota_erase,
       [DEVICE_OTA_ASKING] = device_ota_ask,
       [DEVICE_OTA_FETCHING] = device_ota_fetch,
@@ -304,6 +305,7 @@ void device_ota_go_on(struct device_ota *ota, struct device_effects *effects)
       [DEVICE_OTA_LEAVING] = leave,
       [DEVICE_OTA_TRYING] = try_out,
   };
+  if (rescue_wanted(ota) && now_ms(ota) >= ota->rescue_ms) look_for_rescue(ota);
   uint8_t before = ota->phase;
   if (work[before] != NULL) work[before](ota);
   go_on_reporting(ota);
@@ -316,7 +318,8 @@ void device_ota_go_on(struct device_ota *ota, struct device_effects *effects)
 uint64_t device_ota_deadline(const struct device_ota *ota)
 {
   switch ((enum device_ota_phase) ota->phase) {
-  case DEVICE_OTA_IDLE: return rescue_wanted(ota) ? ota->rescue_ms : DEVICE_NEVER;
+  case DEVICE_OTA_IDLE:
+  case DEVICE_OTA_ASKING: return rescue_wanted(ota) ? ota->rescue_ms : ota->due_ms;
   case DEVICE_OTA_ERASING:
   case DEVICE_OTA_CHECKING: return now_ms(ota);
   case DEVICE_OTA_FETCHING:

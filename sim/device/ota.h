@@ -116,9 +116,13 @@ int device_ota_manifest(struct device_ota *ota, const uint8_t *data, size_t size
 /* Queues the words on ota/status; false: it does not fit. */
 bool device_ota_report(const struct device_ota *ota, enum device_ota_status status, uint32_t serial, uint32_t version);
 
+/* The broker has not confirmed all reports. */
+bool device_ota_reports_wait(const struct device_ota *ota);
+
 /* ota_download.c: the phases from ERASING to CHECKING. */
 void device_ota_download_begin(struct device_ota *ota); /* from the start: record.stage is ERASING */
 int device_ota_download_resume(struct device_ota *ota); /* after a restart; -1: it cannot be */
+void device_ota_download_go_on(struct device_ota *ota); /* by what it has: record.stage is LOADING */
 void device_ota_download_stop(struct device_ota *ota);  /* forgets it; the slot's content means nothing */
 void device_ota_erase(struct device_ota *ota);
 void device_ota_ask(struct device_ota *ota);

@@ -60,7 +60,7 @@ static void count_blocks(struct device_ota *ota)
   }
 }
 
-static void load(struct device_ota *ota)
+void device_ota_download_go_on(struct device_ota *ota)
 {
   count_blocks(ota);
   device_ota_enter(ota, ota->missing == 0                             ? DEVICE_OTA_CHECKING
@@ -83,7 +83,7 @@ int device_ota_download_resume(struct device_ota *ota)
   uint32_t blocks = (ota->manifest.size - 1) / ota->manifest.block_size + 1;
   if (ota->manifest.size > device_slots_capacity(ota->profile) || blocks > DEVICE_SLOTS_BLOCKS) return -1;
   if (device_slots_marks(ota->host, ota->profile, other_slot(ota), blocks, ota->have) != 0) return -1;
-  load(ota);
+  device_ota_download_go_on(ota);
   return 0;
 }
 
@@ -114,7 +114,7 @@ void device_ota_erase(struct device_ota *ota)
     device_ota_settle(ota, DEVICE_OTA_FLASH_FAILED);
     return;
   }
-  load(ota);
+  device_ota_download_go_on(ota);
   ota->timed = true; /* the first fetch does not wait */
   ota->due_ms = ota->session->now_ms;
 }

@@ -14,11 +14,13 @@ static bool is_authentic(const struct device_ota *ota, const uint8_t *data, size
   return good;
 }
 
-/* A manifest that leaves no trace in NVM. */
+/* A manifest that leaves no trace in NVM. What lies at the rescue URL is looked at again and again: that it is older
+ * than what the device has is no news, and what is wrong with it is told once. */
 static int turn_away(const struct device_ota *ota, enum device_ota_status status,
                      const struct device_manifest *manifest, bool by_mqtt)
 {
-  if (by_mqtt && !device_ota_report(ota, status, manifest->serial, manifest->version)) return -1;
+  if (!by_mqtt && (status == DEVICE_OTA_STALE_MANIFEST || device_ota_reports_wait(ota))) return 1;
+  if (!device_ota_report(ota, status, manifest->serial, manifest->version)) return -1;
   if (ota->host->observe != NULL)
     ota->host->observe(ota->host->ctx, &(struct device_note){.kind = DEVICE_NOTE_OTA,
                                                              .code = (uint8_t) status,
@@ -42,7 +44,7 @@ static void remember(struct device_ota *ota, const struct device_manifest *manif
 
 static bool is_under_way(const struct device_ota *ota)
 {
-  return ota->phase >= DEVICE_OTA_ERASING && ota->phase <= DEVICE_OTA_LEAVING;
+  return ota->record.stage >= DEVICE_SLOTS_ERASING && ota->record.stage <= DEVICE_SLOTS_PENDING;
 }
 
 /* What speaks against an update; DOWNLOADING: nothing. */

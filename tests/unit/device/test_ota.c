@@ -686,12 +686,72 @@ static void what_lies_at_the_rescue_url_is_checked_like_any_other(void **state)
   board_make(&board, &factory);
   board.rescue = manifest_make(&board_image_key, &m);
   fail_attempts(3);
-  board_run(&board, 2000);
+  board_run(&board, 10000);
+  assert_true(board.fetches >= 5);
+  assert_int_equal(board.note_count, 1); /* once */
   assert_int_equal(board_status(&board), DEVICE_OTA_MANIFEST_SIGNATURE);
+  board.broker = true;
+  board_run(&board, 1000);
+  assert_non_null(strstr(board.report, "manifest_signature"));
   board.rescue.size = sizeof board.rescue.data; /* an endless one */
+  fail_attempts(3);
   board_run(&board, 4000);
   assert_int_equal(board_status(&board), DEVICE_OTA_BAD_MANIFEST);
   assert_int_equal(board.ota.record.serial, 0);
+}
+
+static void looks_for_rescue_where_a_download_waits_for_the_broker(void **state)
+{
+  (void) state;
+  struct device_manifest m = board_announcement(&third, 6, true);
+  board_make(&board, &factory);
+  offer(false);
+  stop_after(1000);
+  board.server = false;
+  board.refusal = DEVICE_OTA_SERVER_TIMEOUT;
+  fail_attempts(3);
+  board_run(&board, 5000);
+  assert_true(board.fetches > 1);
+  assert_int_equal(board.bytes, 1024);
+  board.server = true; /* now there is something */
+  board.rescue = manifest_make(&board_update_key, &m);
+  board.image = &third;
+  while (board.boots < 2) assert_true(board_step(&board));
+  board.broker = true;
+  board_run(&board, 4000);
+  board_expect(&board, V3, "confirmed");
+  assert_int_equal(board.notes[1].code, DEVICE_OTA_CANCELLED);
+}
+
+static void a_download_goes_on_when_there_was_no_rescue(void **state)
+{
+  (void) state;
+  board_make(&board, &factory);
+  offer(false);
+  stop_after(1000);
+  board.server = false;
+  board.refusal = DEVICE_OTA_SERVER_TIMEOUT;
+  fail_attempts(3);
+  while (board.fetches == 0) assert_true(board_step(&board));
+  board.broker = true; /* in the midst of the fetch */
+  board_run(&board, 60000);
+  board_expect(&board, V2, "confirmed");
+  assert_int_equal(board.bytes, image.size);
+  assert_int_equal(board.duplicate_bytes, 0);
+}
+
+static void an_older_manifest_at_the_rescue_url_is_no_news(void **state)
+{
+  (void) state;
+  takes_an_image(false);
+  struct device_manifest m = board_announcement(&third, 4, true);
+  board.rescue = manifest_make(&board_update_key, &m);
+  size_t notes = board.note_count;
+  fail_attempts(3);
+  board_run(&board, 5000);
+  assert_true(board.fetches > 1);
+  assert_int_equal(board.note_count, notes);
+  assert_false(device_ota_reports_wait(&board.ota));
 }
 
 static void what_could_not_be_reported_is_reported_later(void **state)
@@ -751,6 +811,9 @@ int main(void)
       cmocka_unit_test(looks_for_rescue_when_no_broker_lets_it_in),
       cmocka_unit_test(looks_for_rescue_no_more_often_than_it_may),
       cmocka_unit_test(what_lies_at_the_rescue_url_is_checked_like_any_other),
+      cmocka_unit_test(looks_for_rescue_where_a_download_waits_for_the_broker),
+      cmocka_unit_test(a_download_goes_on_when_there_was_no_rescue),
+      cmocka_unit_test(an_older_manifest_at_the_rescue_url_is_no_news),
       cmocka_unit_test(what_could_not_be_reported_is_reported_later),
   };
   return cmocka_run_group_tests(tests, setup, NULL);
