@@ -148,6 +148,24 @@ static void goes_on_after_a_lost_connection_at_every_block(void **state)
   }
 }
 
+static size_t lost_with(size_t partial)
+{
+  board_make(&board, &factory);
+  offer(false);
+  stop_after(1000);
+  device_ota_offline(&board.ota, false, partial);
+  return board.duplicate_bytes;
+}
+
+/* What the receive buffer held was more than the block: its head, or another message behind it. */
+static void a_lost_connection_costs_at_most_one_block(void **state)
+{
+  (void) state;
+  assert_int_equal(lost_with(0), 0);
+  assert_int_equal(lost_with(100), 100);
+  assert_int_equal(lost_with(290), 256);
+}
+
 static void goes_on_after_a_restart_at_every_block(bool https)
 {
   for (size_t blocks = 0; blocks * 256 < image.size; blocks++) {
@@ -754,6 +772,28 @@ static void an_older_manifest_at_the_rescue_url_is_no_news(void **state)
   assert_false(device_ota_reports_wait(&board.ota));
 }
 
+/* The device's own answers to other messages fill the outbox: what may come again is not confirmed, and what may not
+ * waits until there is room. */
+static void a_report_that_does_not_fit_waits(void **state)
+{
+  (void) state;
+  board_make(&board, &factory);
+  while (device_session_acknowledge(&board.session, "trust/ack", "{\"status\":\"same\",\"version\":1}", 0)) continue;
+  size_t full = board.session.outbox.count;
+  assert_int_equal(board_say(&board, "ota/manifest", (const uint8_t *) "FSM1", 4), -1);
+  assert_int_equal(board.note_count, 0);
+  struct device_manifest m = board_announcement(&image, 5, false);
+  m.device_class = 43;
+  assert_int_equal(say_manifest(&board_update_key, &m), 1);
+  assert_int_equal(board_status(&board), DEVICE_OTA_WRONG_CLASS);
+  assert_int_equal(board.session.outbox.count, full);
+  assert_true(board.ota.report_due && board.ota.record.unreported);
+  while (board.session.outbox.count > full / 2) device_outbox_remove(&board.session.outbox, 0);
+  assert_int_equal(board_say(&board, "telemetry", (const uint8_t *) "", 0), 0); /* any event */
+  assert_false(board.ota.report_due);
+  assert_int_equal(board.session.outbox.count, full / 2 + 1);
+}
+
 static void what_could_not_be_reported_is_reported_later(void **state)
 {
   (void) state;
@@ -781,6 +821,7 @@ int main(void)
       cmocka_unit_test(blocks_may_come_in_any_order_twice_or_not_at_all),
       cmocka_unit_test(a_foreign_block_is_no_block),
       cmocka_unit_test(goes_on_after_a_lost_connection_at_every_block),
+      cmocka_unit_test(a_lost_connection_costs_at_most_one_block),
       cmocka_unit_test(goes_on_after_a_restart_over_mqtt),
       cmocka_unit_test(goes_on_after_a_restart_over_https),
       cmocka_unit_test(a_cut_fetch_sends_less_than_a_block_again),
@@ -814,6 +855,7 @@ int main(void)
       cmocka_unit_test(looks_for_rescue_where_a_download_waits_for_the_broker),
       cmocka_unit_test(a_download_goes_on_when_there_was_no_rescue),
       cmocka_unit_test(an_older_manifest_at_the_rescue_url_is_no_news),
+      cmocka_unit_test(a_report_that_does_not_fit_waits),
       cmocka_unit_test(what_could_not_be_reported_is_reported_later),
   };
   return cmocka_run_group_tests(tests, setup, NULL);
