@@ -152,6 +152,7 @@ static void on_publish(struct board *board, const struct device_mqtt_publish *pu
     on_get(board, publish);
     return;
   }
+  if (size < 4 || memcmp(below, "ota/", 4) != 0) return; /* of other matters */
   assert_true(size == 10 && memcmp(below, "ota/status", 10) == 0);
   assert_true(publish->qos == 1 && publish->payload_size < sizeof board->report);
   memcpy(board->report, publish->payload, publish->payload_size);
