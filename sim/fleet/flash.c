@@ -14,13 +14,13 @@
 #include "base/files.h"
 #include "fleetsim/ota.h"
 
-#define CHUNK DEVICE_FLASH_SECTOR
-
 struct flash {
   struct flash_config config;
   int fd;
-  bool no_holes; /* the file system cannot punch them */
-  int refused;   /* errno of the first operation that the disk refused; 0: none */
+  bool no_holes;   /* the file system cannot punch them */
+  int refused;     /* errno of the first operation that the disk refused; 0: none */
+  off_t cached_at; /* the sector that was used last, as it is in the file; -1: none */
+  uint8_t cached[DEVICE_FLASH_SECTOR];
   char folder[FILES_PATH_MAX];
 };
 
@@ -52,6 +52,7 @@ int flash_create(const char *folder, const struct flash_config *config, struct f
   struct flash *flash = calloc(1, sizeof *flash);
   if (flash == NULL) return error_set(error, EXIT_CODE_SETUP, "not enough memory for the devices' flash");
   flash->config = *config;
+  flash->cached_at = -1;
   snprintf(flash->folder, sizeof flash->folder, "%s", folder);
   flash->fd = open_unnamed(folder, error);
   if (flash->fd >= 0 && ftruncate(flash->fd, total(config)) == 0) {
@@ -106,6 +107,16 @@ static int read_stored(struct flash *flash, off_t at, uint8_t *out, size_t size)
   return 0;
 }
 
+/* A device reads its image in small slices, one after the other: most of them cost no system call. NULL: refused. */
+static uint8_t *load(struct flash *flash, off_t sector)
+{
+  if (flash->cached_at == sector) return flash->cached;
+  flash->cached_at = -1;
+  if (read_stored(flash, sector, flash->cached, sizeof flash->cached) != 0) return NULL;
+  flash->cached_at = sector;
+  return flash->cached;
+}
+
 static int write_stored(struct flash *flash, off_t at, const uint8_t *data, size_t size)
 {
   for (size_t done = 0; done < size;) {
@@ -130,16 +141,25 @@ static off_t place(const struct flash *flash, size_t device, uint8_t slot, uint3
   return (off_t) (device * DEVICE_FLASH_SLOTS + slot) * flash->config.slot_size + offset;
 }
 
-static void invert(uint8_t *bytes, size_t size)
+/* As much of `size` bytes as lies in the sector of the first one. */
+static size_t in_sector(off_t at, size_t size)
 {
-  for (size_t i = 0; i < size; i++) bytes[i] = (uint8_t) ~bytes[i];
+  size_t room = DEVICE_FLASH_SECTOR - (size_t) (at % DEVICE_FLASH_SECTOR);
+  return size < room ? size : room;
 }
 
 int flash_read(struct flash *flash, size_t device, uint8_t slot, uint32_t offset, void *out, size_t size)
 {
   if (!is_inside(flash, device, slot, offset, size)) return -1;
-  if (read_stored(flash, place(flash, device, slot, offset), out, size) != 0) return -1;
-  invert(out, size);
+  off_t at = place(flash, device, slot, offset);
+  uint8_t *to = out;
+  for (size_t n; size > 0; size -= n, at += (off_t) n, to += n) {
+    n = in_sector(at, size);
+    off_t within = at % DEVICE_FLASH_SECTOR;
+    const uint8_t *stored = load(flash, at - within);
+    if (stored == NULL) return -1;
+    for (size_t i = 0; i < n; i++) to[i] = (uint8_t) ~stored[(size_t) within + i];
+  }
   return 0;
 }
 
@@ -148,6 +168,7 @@ int flash_erase(struct flash *flash, size_t device, uint8_t slot, uint32_t offse
   static const uint8_t erased[DEVICE_FLASH_SECTOR];
   if (offset % DEVICE_FLASH_SECTOR != 0 || !is_inside(flash, device, slot, offset, DEVICE_FLASH_SECTOR)) return -1;
   off_t at = place(flash, device, slot, offset);
+  if (flash->cached_at == at) flash->cached_at = -1;
   if (torn < DEVICE_FLASH_SECTOR) return write_stored(flash, at, erased, torn);
   if (!flash->no_holes) {
     if (fallocate(flash->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, DEVICE_FLASH_SECTOR) == 0) return 0;
@@ -157,12 +178,15 @@ int flash_erase(struct flash *flash, size_t device, uint8_t slot, uint32_t offse
 }
 
 /* Programming clears bits: in the complement it sets them. */
-static int program_chunk(struct flash *flash, off_t at, const uint8_t *data, size_t size)
+static int program_piece(struct flash *flash, off_t at, const uint8_t *data, size_t size)
 {
-  uint8_t stored[CHUNK];
-  if (read_stored(flash, at, stored, size) != 0) return -1;
-  for (size_t i = 0; i < size; i++) stored[i] |= (uint8_t) ~data[i];
-  return write_stored(flash, at, stored, size);
+  off_t within = at % DEVICE_FLASH_SECTOR;
+  uint8_t *stored = load(flash, at - within);
+  if (stored == NULL) return -1;
+  for (size_t i = 0; i < size; i++) stored[(size_t) within + i] |= (uint8_t) ~data[i];
+  if (write_stored(flash, at, stored + within, size) == 0) return 0;
+  flash->cached_at = -1;
+  return -1;
 }
 
 int flash_program(struct flash *flash, size_t device, uint8_t slot, uint32_t offset, const void *data, size_t size,
@@ -172,9 +196,9 @@ int flash_program(struct flash *flash, size_t device, uint8_t slot, uint32_t off
   if (!is_inside(flash, device, slot, offset, size)) return -1;
   off_t at = place(flash, device, slot, offset);
   size_t todo = torn < size ? torn : size;
-  for (size_t done = 0; done < todo; done += CHUNK) {
-    size_t n = todo - done < CHUNK ? todo - done : CHUNK;
-    if (program_chunk(flash, at + (off_t) done, (const uint8_t *) data + done, n) != 0) return -1;
+  for (size_t done = 0, n; done < todo; done += n) {
+    n = in_sector(at + (off_t) done, todo - done);
+    if (program_piece(flash, at + (off_t) done, (const uint8_t *) data + done, n) != 0) return -1;
   }
   return 0;
 }
@@ -186,8 +210,8 @@ int flash_factory(struct flash *flash, const uint8_t *image, size_t size, struct
                      (unsigned) (flash->config.slot_size - DEVICE_FLASH_SECTOR));
   uint8_t *stored = malloc(size > 0 ? size : 1);
   if (stored == NULL) return error_set(error, EXIT_CODE_SETUP, "not enough memory for the factory image");
-  memcpy(stored, image, size);
-  invert(stored, size);
+  for (size_t i = 0; i < size; i++) stored[i] = (uint8_t) ~image[i];
+  flash->cached_at = -1;
   int failed = 0;
   for (size_t i = 0; i < flash->config.devices && failed == 0; i++)
     failed = write_stored(flash, place(flash, i, 0, 0), stored, size);

@@ -135,6 +135,33 @@ static void a_torn_operation_stops_at_its_byte(void **state)
   flash_destroy(flash);
 }
 
+/* The sector that was used last is kept in memory: what it holds must be what the file holds. */
+static void what_was_read_before_is_read_anew(void **state)
+{
+  (void) state;
+  struct flash *flash = new_flash(2);
+  assert_filled(flash, 0, 0, 0, 0xff, 16);
+  program(flash, 0, 0, 4, 0x55, 4);
+  assert_filled(flash, 0, 0, 4, 0x55, 4);
+  assert_filled(flash, 1, 0, 0, 0xff, 16);
+  assert_filled(flash, 0, 0, 4, 0x55, 4);
+  assert_int_equal(flash_erase(flash, 0, 0, 0, WHOLE), 0);
+  assert_filled(flash, 0, 0, 0, 0xff, 16);
+  program(flash, 0, 0, 0, 0x00, SECTOR);
+  assert_filled(flash, 0, 0, 0, 0x00, 16);
+  assert_int_equal(flash_erase(flash, 0, 0, 0, 8), 0);
+  assert_filled(flash, 0, 0, 0, 0xff, 8);
+  assert_filled(flash, 0, 0, 8, 0x00, 8);
+  uint8_t image[16] = {0};
+  assert_int_equal(flash_factory(flash, image, sizeof image, NULL), 0);
+  assert_filled(flash, 1, 0, 0, 0x00, 16);
+  assert_filled(flash, 0, 0, 0, 0x00, 16);
+  program(flash, 0, 1, SECTOR - 8, 0x0f, 16); /* over the edge of a sector */
+  assert_filled(flash, 0, 1, SECTOR - 8, 0x0f, 16);
+  assert_filled(flash, 0, 1, SECTOR + 8, 0xff, 16);
+  flash_destroy(flash);
+}
+
 static void what_lies_outside_or_off_the_grid_is_refused(void **state)
 {
   (void) state;
@@ -246,6 +273,7 @@ int main(void)
       cmocka_unit_test(an_erase_sets_one_sector_and_nothing_else),
       cmocka_unit_test(a_sector_that_is_erased_gives_its_disk_back),
       cmocka_unit_test(a_torn_operation_stops_at_its_byte),
+      cmocka_unit_test(what_was_read_before_is_read_anew),
       cmocka_unit_test(what_lies_outside_or_off_the_grid_is_refused),
       cmocka_unit_test(every_device_leaves_the_factory_with_the_image),
       cmocka_unit_test(modelled_times_are_of_sectors_and_words),
