@@ -128,10 +128,10 @@ bool pki_find_device(const struct pki *pki, uint32_t id, size_t *index);
  * pki_import_devices. */
 uint8_t *pki_device_page(struct pki *pki, size_t index);
 
-/* Puts every device back to how it was made: certificate under `issuing_root`, trust bundle version 1 of `trusted`.
- * For a run on a folder that an earlier run changed. The private key stays. The certificate is the first that the
- * device got under that root, or a new one if there is none; under a root without a key, the first at all. Every
- * revocation (pki/crl.h) is taken back. */
+/* Puts every device back to how it was made: certificate under `issuing_root`, trust bundle version 1 of `trusted`,
+ * nothing remembered of firmware updates: image slots are of one run. For a run on a folder that an earlier run
+ * changed. The private key stays. The certificate is the first that the device got under that root, or a new one if
+ * there is none; under a root without a key, the first at all. Every revocation (pki/crl.h) is taken back. */
 int pki_reset_devices(struct pki *pki, const char *issuing_root, const struct pki_roots *trusted, struct error *error);
 
 /* Issues a new certificate from the device's kept CSR under `root`; `out` receives the chain in the format of

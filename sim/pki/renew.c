@@ -68,7 +68,8 @@ static int reset_one(struct pki *pki, size_t index, const char *root, const uint
                      (unsigned) id);
   if (first_chain(pki, index, root, chain, &chain_size, error) != 0) return -1;
   if (device_nvm_replace(&host, DEVICE_NVM_TRUST, bundle, bundle_size) == 0 &&
-      device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, chain, chain_size) == 0)
+      device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, chain, chain_size) == 0 &&
+      device_nvm_erase(&host, DEVICE_NVM_IMAGES) == 0)
     return 0;
   return error_set(error, EXIT_CODE_INTERNAL, "the NVM page of device %08x could not be written", (unsigned) id);
 }

@@ -157,6 +157,23 @@ static void reset_brings_back_what_was_made_and_keeps_the_key(void **state)
   assert_int_equal(query(f, "SELECT count(*) FROM certificates"), 6);
 }
 
+/* The slots of the run before are gone: a device that looked for its new image in them would find none that it may
+ * start.
+ */
+static void reset_forgets_the_firmware_of_the_run_before(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_roots factory = names("A", "spare", NULL);
+  struct device_host host = host_of(f, 0);
+  struct device_nvm_slot slot;
+  static const uint8_t record[40] = {1};
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_IMAGES, record, sizeof record - (size_t) i), 0);
+  EXPECT_OK(pki_reset_devices(f->pki, "A", &factory, &error));
+  assert_int_equal(device_nvm_find(&host, DEVICE_NVM_IMAGES, &slot), 0);
+  assert_int_equal(slot.size, 0);
+}
+
 static void one_anchor_at_rest_is_too_few(void **state)
 {
   struct fixture *f = *state;
@@ -216,6 +233,7 @@ int main(void)
       cmocka_unit_test_setup_teardown(a_device_takes_a_bundle_that_we_sign_and_no_other, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(reissue_keeps_the_key_and_adds_a_row, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(reset_brings_back_what_was_made_and_keeps_the_key, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(reset_forgets_the_firmware_of_the_run_before, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(one_anchor_at_rest_is_too_few, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(a_failed_making_leaves_nothing_behind, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(makes_a_thousand_devices, setup_fleet, teardown),
