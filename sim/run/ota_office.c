@@ -108,7 +108,9 @@ static void cancel(void *ctx, uint32_t device)
 
 void run_ota_tick(struct run *run)
 {
+  struct error error;
   if (run->ota == NULL || run->operator== NULL) return;
+  if (flash_check(run->ota->flash, &error) != 0) run_abort(run, &error); /* what devices do then shows nothing */
   for (size_t r = 0; r < run->ota->rollout_count; r++) rollout_tick(run->ota->rollouts[r].rollout, run_elapsed_ms(run));
 }
 
