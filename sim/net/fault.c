@@ -35,6 +35,7 @@ struct fault_link {
   uint64_t opened_ms, ended_ms;    /* when the owner may learn of it */
   enum device_failure cause;
   uint64_t passed; /* bytes, both ways, since the connection or the fault began */
+  uint64_t cut_at; /* of them, where this connection is cut; 0: nowhere */
   struct pipe in, out;
   struct sockaddr_storage to, from;
   bool has_from;
@@ -58,6 +59,15 @@ static uint64_t draw_delay(struct fault_link *link)
   const struct fault *f = &link->fault;
   if (f->jitter_ms == 0) return f->latency_ms;
   return f->latency_ms - f->jitter_ms + random_next(link->owner.random) % (2 * (uint64_t) f->jitter_ms + 1);
+}
+
+/* Where the connection that begins, or the one under which the fault is set, will be cut. */
+static uint64_t draw_cut(struct fault_link *link)
+{
+  const struct fault *f = &link->fault;
+  if (f->cut_after == 0 || f->cut_share == 0) return f->cut_after;
+  if (random_unit(link->owner.random) > f->cut_share) return 0;
+  return random_next(link->owner.random) % f->cut_after + 1;
 }
 
 static void count(struct fault_link *link, enum fault_count what, uint64_t n)
@@ -118,15 +128,14 @@ static void end_by(struct fault_link *link, enum device_failure cause)
 /* How many of `most` bytes may pass before the cut. */
 static size_t before_cut(const struct fault_link *link, size_t most)
 {
-  uint64_t after = link->fault.cut_after;
-  if (after == 0) return most;
-  uint64_t left = after > link->passed ? after - link->passed : 0;
+  if (link->cut_at == 0) return most;
+  uint64_t left = link->cut_at > link->passed ? link->cut_at - link->passed : 0;
   return left < most ? (size_t) left : most;
 }
 
 static void cut_when_due(struct fault_link *link)
 {
-  if (link->fault.cut_after == 0 || link->passed < link->fault.cut_after || !link->told || link->ended) return;
+  if (link->cut_at == 0 || link->passed < link->cut_at || !link->told || link->ended) return;
   count(link, FAULT_CUT, 1);
   end_by(link, DEVICE_FAIL_TCP_RESET);
 }
@@ -214,7 +223,7 @@ static void on_bytes(void *user, const uint8_t *data, size_t size)
   struct fault_link *link = user;
   const struct fault *f = &link->fault;
   bool waits = f->latency_ms > 0 || f->bandwidth_per_s > 0;
-  if (!waits && f->cut_after == 0 && f->slice == 0 && !f->black_hole && link->in.waiting == 0 && link->told) {
+  if (!waits && link->cut_at == 0 && f->slice == 0 && !f->black_hole && link->in.waiting == 0 && link->told) {
     link->owner.handler->bytes(link->owner.user, data, size);
     return;
   }
@@ -319,6 +328,7 @@ void fault_connect(struct fault_link *link, const struct sockaddr_storage *to, c
   link->has_from = from != NULL;
   if (from != NULL) link->from = *from;
   link->passed = 0;
+  link->cut_at = draw_cut(link);
   if (link->fault.black_hole) {
     link->swallowed = true;
     count(link, FAULT_SWALLOWED, 1);
@@ -339,7 +349,7 @@ int fault_send(struct fault_link *link, const uint8_t *data, size_t size)
   bool waits = f->latency_ms > 0 || f->bandwidth_per_s > 0;
   if (!link->dialled) return 0; /* as the backend does without a connection */
   if (fault_backlog(link) + size > FAULT_WAITING_MAX) return -1;
-  if (!waits && f->cut_after == 0 && !f->black_hole && link->out.waiting == 0)
+  if (!waits && link->cut_at == 0 && !f->black_hole && link->out.waiting == 0)
     return backend_send(link->conn, data, size);
   if (waits) count(link, FAULT_DELAYED, size);
   if (pipe_put(&link->out, data, size, now_of(link) + draw_delay(link)) != 0) return -1;
@@ -406,6 +416,7 @@ void fault_set(struct fault_link *link, const struct fault *fault)
   link->fault = *fault;
   link->fault.reset = false;
   link->passed = 0;
+  link->cut_at = draw_cut(link);
   pipe_set_rate(&link->in, fault->bandwidth_per_s, now);
   pipe_set_rate(&link->out, fault->bandwidth_per_s, now);
   pipe_hurry(&link->in, now);

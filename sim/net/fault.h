@@ -8,13 +8,13 @@
  *     latency +- jitter   each way, order kept; a TCP connection takes one round trip to open
  *     bandwidth           token bucket each way
  *     cut after           so many bytes of a connection, both ways together, then RST in both directions
- *     slice               what arrives comes in pieces of at most so many bytes, each told by itself
- *     black hole          nothing arrives and nothing leaves, not even the end of a connection: the broker is left with
- *                         one that it takes for open. What waits goes on when the hole is mended, as TCP would send it
- *                         again; a connection that the device has given up by then is reset.
- *     slow close          each side learns so much later that the other has closed
- *     refuse              new connections are refused, and the broker hears nothing of them
- *     reset               the open connection is reset once, when the fault is set
+ *     cut share           of the connections, each cut after a random number of bytes: 1 to `cut after`, each as
+ * likely; the others are not cut slice               what arrives comes in pieces of at most so many bytes, each told
+ * by itself black hole          nothing arrives and nothing leaves, not even the end of a connection: the broker is
+ * left with one that it takes for open. What waits goes on when the hole is mended, as TCP would send it again; a
+ * connection that the device has given up by then is reset. slow close          each side learns so much later that the
+ * other has closed refuse              new connections are refused, and the broker hears nothing of them reset the open
+ * connection is reset once, when the fault is set
  *
  * Bounded: what waits in either direction is at most FAULT_WAITING_MAX, its bookkeeping included; beyond it sending is
  * refused as backend_send does it, and reading stops, after which one read of the backend may still come in.
@@ -37,6 +37,7 @@ struct fault {
   uint32_t latency_ms, jitter_ms; /* jitter <= latency */
   uint64_t bandwidth_per_s;       /* bytes; 0: no limit */
   uint64_t cut_after;             /* bytes, counted from the connection's beginning or the fault's; 0: never */
+  double cut_share;               /* 0..1; 0: every connection, after exactly cut_after */
   uint32_t slice;                 /* bytes; 0: as they come */
   uint32_t slow_close_ms;
   bool black_hole, refuse, reset;
@@ -57,7 +58,7 @@ enum fault_count {
 struct fault_owner {
   const struct backend_handler *handler;
   void *user;
-  uint64_t *random; /* state of base/random.h that jitter is drawn from */
+  uint64_t *random; /* state of base/random.h that jitter and cuts are drawn from */
   void (*count)(void *user, enum fault_count what, uint64_t n);
 };
 

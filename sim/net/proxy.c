@@ -297,7 +297,7 @@ static void draw_cut(struct conn *conn)
   struct proxy *proxy = conn->proxy;
   const struct proxy_fault *fault = &proxy->fault;
   double share = random_unit(&proxy->random);
-  uint64_t bytes = fault->cut_after == 0 ? 1 : random_next(&proxy->random) % (2 * fault->cut_after) + 1;
+  uint64_t bytes = fault->cut_after == 0 ? 1 : random_next(&proxy->random) % fault->cut_after + 1;
   conn->cut_left = share <= fault->cut_share ? bytes : UINT64_MAX;
 }
 

@@ -3,7 +3,7 @@
  * It listens on 127.0.0.1 and passes bytes on both ways, in order; the end of either direction is passed on by itself
  * (half-close), a reset resets the other side. It knows no TLS. What each connection has of it:
  *     cut_share, cut_after   so many of the connections end by RST both ways after a random number of bytes, both ways
- *                            together: 1 to twice cut_after, each as likely
+ *                            together: 1 to cut_after, each as likely
  *     latency                each way; the opening of a connection takes none
  *     bandwidth              token bucket each way
  *     refuse                 nobody listens: new connections are refused by the system, open ones go on

@@ -39,6 +39,7 @@ static int take_values(const struct take *t, const char *at, const struct raw_ar
       take_ms(t, at, "slow-close", raw->slow_close, SLOW_MAX_MS, &out->slow_close_ms) != 0 ||
       take_bytes(t, at, "bandwidth", raw->bandwidth, BYTES_MAX, &out->bandwidth_per_s) != 0 ||
       take_bytes(t, at, "cut-after", raw->cut_after, BYTES_MAX, &out->cut_after) != 0 ||
+      take_share(t, at, "cut", raw->cut, &out->cut_share) != 0 ||
       take_bytes(t, at, "slice", raw->slice, SLICE_MAX, &slice) != 0 ||
       take_flag(t, at, "black-hole", raw->black_hole, &out->black_hole) != 0 ||
       take_flag(t, at, "refuse", raw->refuse, &out->refuse) != 0 ||
@@ -67,6 +68,9 @@ int check_fault(const struct take *t, const char *at, const struct raw_args *raw
   if (out->jitter_ms > out->latency_ms)
     return take_fail(t, at, "jitter",
                      "'jitter' is above 'latency': delays vary by it in both directions, and none is below 0");
+  if (out->cut_share > 0 && out->cut_after == 0)
+    return take_fail(t, at, "cut",
+                     "'cut' is the share of connections that 'cut-after' is for: say after how many bytes");
   if (fault_is_none(out))
     return take_fail(t, at, "",
                      "this fault does nothing: give it latency, bandwidth, cut-after, reset, slice, black-hole, "

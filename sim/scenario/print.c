@@ -147,7 +147,11 @@ static void print_fault(const struct fault *f, FILE *out)
   if (f->latency_ms > 0) fprintf(out, "; %s each way", print_duration(f->latency_ms, text));
   if (f->jitter_ms > 0) fprintf(out, " +-%s", print_duration(f->jitter_ms, text));
   if (f->bandwidth_per_s > 0) fprintf(out, "; %llu bytes a second", (unsigned long long) f->bandwidth_per_s);
-  if (f->cut_after > 0) fprintf(out, "; cut after %llu bytes", (unsigned long long) f->cut_after);
+  if (f->cut_after > 0 && f->cut_share > 0)
+    fprintf(out, "; cut %.6g%% of connections, each within %llu bytes", f->cut_share * 100,
+            (unsigned long long) f->cut_after);
+  else if (f->cut_after > 0)
+    fprintf(out, "; cut after %llu bytes", (unsigned long long) f->cut_after);
   if (f->slice > 0) fprintf(out, "; %u byte%s at a time", (unsigned) f->slice, f->slice == 1 ? "" : "s");
   if (f->slow_close_ms > 0) fprintf(out, "; ends are learnt %s late", print_duration(f->slow_close_ms, text));
 }

@@ -52,7 +52,8 @@ static const cyaml_schema_field_t clock_args[] = {ARG_WHO, ARG("set", set), CYAM
 static const cyaml_schema_field_t reconnect_policy_args[] = {
   ARG("policy", policy), ARG("base", base), ARG("cap", cap), ARG_WHO, CYAML_FIELD_END};
 static const cyaml_schema_field_t fault_args[] = {
-  ARG("latency", latency), ARG("jitter", jitter), ARG("bandwidth", bandwidth), ARG("cut-after", cut_after),
+  ARG("latency", latency), ARG("jitter", jitter), ARG("bandwidth", bandwidth), ARG("cut", cut),
+  ARG("cut-after", cut_after),
   ARG("reset", reset), ARG("slice", slice), ARG("black-hole", black_hole), ARG("slow-close", slow_close),
   ARG("refuse", refuse), ARG("for", time), ARG_WHO, CYAML_FIELD_END};
 static const cyaml_schema_field_t revoke_args[] = {

@@ -452,6 +452,32 @@ static void a_cut_counts_what_is_sent(void **state)
   end(w);
 }
 
+static void a_share_of_connections_is_cut_somewhere(void **state)
+{
+  (void) state;
+  size_t whole = 0;
+  bool seen[5] = {false};
+  struct world *w = begin(&(struct fault){.cut_share = 0.5, .cut_after = 4});
+  while (w->accepted < PEERS_MAX) {
+    w->closed = 0;
+    w->size = 0;
+    connect_and_wait(w);
+    say(&w->peers[w->accepted - 1], "12345678");
+    turn_until(w, w->size == 8 || w->closed == 1);
+    if (w->closed == 0) {
+      whole++;
+      fault_close(w->link);
+      continue;
+    }
+    assert_in_range(w->size, 1, 4);
+    seen[w->size] = true;
+  }
+  assert_in_range(w->counts[FAULT_CUT], PEERS_MAX / 4, PEERS_MAX * 3 / 4);
+  assert_int_equal(w->counts[FAULT_CUT] + whole, PEERS_MAX);
+  assert_true(seen[1] + seen[2] + seen[3] + seen[4] >= 2);
+  end(w);
+}
+
 static void a_reset_is_told_once_and_the_next_connection_opens(void **state)
 {
   (void) state;
@@ -642,6 +668,7 @@ int main(void)
       cmocka_unit_test(a_paused_owner_hears_nothing_until_it_goes_on),
       cmocka_unit_test(a_cut_resets_both_sides_after_its_bytes),
       cmocka_unit_test(a_cut_counts_what_is_sent),
+      cmocka_unit_test(a_share_of_connections_is_cut_somewhere),
       cmocka_unit_test(a_reset_is_told_once_and_the_next_connection_opens),
       cmocka_unit_test(a_refusal_never_reaches_the_server),
       cmocka_unit_test(a_black_hole_holds_both_directions_and_lets_go_what_waits),

@@ -286,13 +286,14 @@ static void every_step_is_read_with_its_line_and_arguments(void **state)
 static void a_fault_has_what_it_names_and_nothing_else(void **state)
 {
   (void) state;
-  struct scenario *s = loaded("name: t\nfleet: {devices: 9}\nphases:\n  - name: p\n    do:\n"
-                              "      - fault: {latency: 200ms, jitter: 50ms, bandwidth: 2KiB, cut-after: 4KiB,\n"
-                              "                slice: 1, slow-close: 5s, refuse: yes, ids: [00000003], for: 10s}\n"
-                              "      - connect: {}\n"
-                              "      - fault: {reset: yes}\n"
-                              "      - fault: {black-hole: yes, share: 5%}\n"
-                              "      - mend: {share: 5%}\n");
+  struct scenario *s =
+      loaded("name: t\nfleet: {devices: 9}\nphases:\n  - name: p\n    do:\n"
+             "      - fault: {latency: 200ms, jitter: 50ms, bandwidth: 2KiB, cut: 20%, cut-after: 4KiB,\n"
+             "                slice: 1, slow-close: 5s, refuse: yes, ids: [00000003], for: 10s}\n"
+             "      - connect: {}\n"
+             "      - fault: {reset: yes}\n"
+             "      - fault: {black-hole: yes, share: 5%}\n"
+             "      - mend: {share: 5%}\n");
   const struct scenario_step *step = s->phases[0].steps;
   const struct fault *f = &step[0].fault;
   assert_int_equal(step[0].kind, STEP_FAULT);
@@ -300,6 +301,7 @@ static void a_fault_has_what_it_names_and_nothing_else(void **state)
   assert_int_equal(f->jitter_ms, 50);
   assert_int_equal(f->bandwidth_per_s, 2048);
   assert_int_equal(f->cut_after, 4096);
+  assert_float_equal(f->cut_share, 0.2, 1e-9);
   assert_int_equal(f->slice, 1);
   assert_int_equal(f->slow_close_ms, 5000);
   assert_true(f->refuse && !f->reset && !f->black_hole);

@@ -126,6 +126,7 @@ static const struct refusal refusals[] = {
   {"refuses_a_handshake_rate_elsewhere", HEAD "targets: [far.example]\nbroker: {handshakes: 20/s, url: mqtts://far.example:8883}\n" TAIL, "F:5:22: a remote broker is as fast as it is"},
   /* faults */
   {"refuses_a_fault_of_nothing", DO("fault: {share: 5%}"), "F:8:16: this fault does nothing: give it latency"},
+  {"refuses_a_share_of_cuts_without_bytes", DO("fault: {cut: 20%}"), "F:8:22: 'cut' is the share of connections that 'cut-after' is for"},
   {"refuses_a_fault_that_is_switched_off", DO("fault: {black-hole: no}"), "F:8:16: this fault does nothing"},
   {"refuses_jitter_without_latency", DO("fault: {slice: 1, jitter: 5ms}"), "F:8:35: 'jitter' is above 'latency'"},
   {"refuses_jitter_above_latency", DO("fault: {latency: 5ms, jitter: 6ms}"), "F:8:39: 'jitter' is above 'latency'"},
