@@ -265,7 +265,10 @@ struct fleet_ota_tally {
 const struct fleet_ota_tally *fleet_ota_tally(const struct fleet *fleet, enum device_ota_status status);
 
 /* When the power fails, counted in a device's operations on flash and non-volatile memory: at random, every `every` of
- * them on average, or at its first one, then at the second one after the restart, then at the third one, and so on. */
+ * them on average; or at each operation in turn, which the devices share out among them: with one device at its first
+ * operation, then at the second one after the restart, then at the third, and so on; with n devices the first one's
+ * cuts are at 1, n + 1, 2n + 1, the second one's at 2, n + 2, and so on. As many devices as an update has operations,
+ * cut once each, are cut at every operation of it. */
 enum fleet_cuts { FLEET_CUTS_RANDOM, FLEET_CUTS_EACH };
 struct fleet_power_cuts {
   enum fleet_cuts at;

@@ -89,13 +89,13 @@ struct member_ota {
 
   /* power.c */
   struct fleet_power_cuts cuts;
-  uint32_t cut_in;   /* operations until the power fails; 0: no cut is armed */
-  uint32_t cut_turn; /* FLEET_CUTS_EACH: at which operation the next life ends */
-  bool dark;         /* the power has failed in the present step: its hooks fail, its effects are void */
-  bool booting;      /* off, and on again at boot_at_ms */
-  bool restarts;     /* the boot under way is one of its own, not the plan's */
-  bool by_policy;    /* when it has booted it waits as after a failed attempt */
-  bool planned;      /* the time of the next attempt is the plan's, not the reconnect policy's: it outlives a restart */
+  uint32_t cut_in;               /* operations until the power fails; 0: no cut is armed */
+  uint32_t cut_turn, cut_stride; /* FLEET_CUTS_EACH: at which operation the next life ends, and how much later each */
+  bool dark;                     /* the power has failed in the present step: its hooks fail, its effects are void */
+  bool booting;                  /* off, and on again at boot_at_ms */
+  bool restarts;                 /* the boot under way is one of its own, not the plan's */
+  bool by_policy;                /* when it has booted it waits as after a failed attempt */
+  bool planned; /* the time of the next attempt is the plan's, not the reconnect policy's: it outlives a restart */
   uint64_t boot_at_ms;
 
   struct fetch_transfer *fetch; /* download.c: under way; NULL: none */

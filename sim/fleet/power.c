@@ -40,7 +40,8 @@ static void arm(struct member_ota *ota)
 {
   ota->cut_in = 0;
   if (ota->cuts.times == 0) return;
-  ota->cut_in = ota->cuts.at == FLEET_CUTS_EACH ? ++ota->cut_turn : draw_operations(ota);
+  ota->cut_in = ota->cuts.at == FLEET_CUTS_EACH ? ota->cut_turn : draw_operations(ota);
+  ota->cut_turn += ota->cut_stride;
 }
 
 void fleet_power_cut(struct fleet *fleet, const uint32_t *devices, size_t count, const struct fleet_power_cuts *cuts)
@@ -49,7 +50,8 @@ void fleet_power_cut(struct fleet *fleet, const uint32_t *devices, size_t count,
   for (size_t i = 0; i < count; i++) {
     struct member_ota *ota = &fleet->ota[devices[i]];
     ota->cuts = *cuts;
-    ota->cut_turn = 0;
+    ota->cut_turn = (uint32_t) i + 1;
+    ota->cut_stride = (uint32_t) count;
     arm(ota);
   }
 }
