@@ -67,7 +67,7 @@ static void list_keys(const cyaml_schema_field_t *fields, char *out, size_t size
 static int unknown_key(const struct walk *w, const yaml_node_t *key, const char *path, const char *name,
                        const cyaml_schema_field_t *fields)
 {
-  char sentence[500], known[320];
+  char sentence[800], known[600];
   const char *text = (const char *) key->data.scalar.value, *meant = nearest(text, fields);
   list_keys(fields, known, sizeof known);
   int n = snprintf(sentence, sizeof sentence, "unknown key '%.40s' in %s; ", text, name);

@@ -154,12 +154,13 @@ static int check_file(const struct take *t, const char *at, const struct raw_arg
   return take_text(t, at, "file", raw->file, out->file, sizeof out->file);
 }
 
-static uint32_t highest_counter(const struct scenario_ota *ota)
+/* Above that of every image so far, so that devices take it whichever they run. */
+static uint32_t next_counter(const struct scenario_ota *ota)
 {
   uint32_t highest = 0;
   for (size_t i = 0; i < ota->image_count; i++)
     if (ota->images[i].counter > highest) highest = ota->images[i].counter;
-  return highest;
+  return highest < UINT32_MAX ? highest + 1 : highest;
 }
 
 static int check_made(const struct take *t, const char *at, const struct raw_args *raw, const struct scenario *s,
@@ -232,7 +233,7 @@ static int check_image(const struct take *t, const char *at, const struct raw_ar
     return take_fail(t, at, "", "a scenario publishes at most %d images; make two scenarios of this one",
                      SCENARIO_IMAGES_MAX);
   struct scenario_image *out = &s->ota.images[s->ota.image_count];
-  *out = (struct scenario_image){.counter = highest_counter(&s->ota) + 1,
+  *out = (struct scenario_image){.counter = next_counter(&s->ota),
                                  .device_class = s->ota.profile.device_class,
                                  .size = image_max(&s->ota) < IMAGE_SIZE ? image_max(&s->ota) : IMAGE_SIZE};
   if (take_name(t, at, raw->image, s, out->name) != 0 || check_trial(t, at, raw, out) != 0 ||

@@ -83,7 +83,8 @@ static void print_cdn(const struct scenario_cdn *cdn, FILE *out)
   }
   fputs("disturb the image server", out);
   if (cdn->cut > 0)
-    fprintf(out, "; cut %.6g%% of its connections within %s", cdn->cut * 100, print_bytes(cdn->cut_after, text));
+    fprintf(out, "; cut %.6g%% of its connections after %s on average", cdn->cut * 100,
+            print_bytes(cdn->cut_after, text));
   if (cdn->latency_ms > 0) fprintf(out, "; %s late", print_duration(cdn->latency_ms, text));
   if (cdn->bandwidth_per_s > 0) fprintf(out, "; %s a second", print_bytes(cdn->bandwidth_per_s, text));
   if (cdn->refuse) fputs("; it refuses connections", out);

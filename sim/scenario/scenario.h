@@ -178,7 +178,7 @@ struct scenario_power_cut {
 struct scenario_cdn {
   bool mend;          /* ends all of it; nothing else is set */
   double cut;         /* 0..1: this share of the connections breaks .. */
-  uint64_t cut_after; /* .. after rand(1, that) bytes */
+  uint64_t cut_after; /* .. after rand(1, 2 * that) bytes */
   uint32_t latency_ms;
   uint64_t bandwidth_per_s; /* bytes, of each connection; 0: as fast as it goes */
   bool refuse, stall;       /* new connections are refused; are taken, and nothing is ever sent */

@@ -615,7 +615,7 @@ static void the_timetable_tells_of_updates(void **state)
       "    - damage image v2: an entry says that it is longer than its list\n",
       "    - from here on cut the power of 10% of the devices 3 times, at random, after some 50 operations on its "
       "memory\n",
-      "    - disturb the image server; cut 20% of its connections within 64 KiB (9 s)\n"};
+      "    - disturb the image server; cut 20% of its connections after 64 KiB on average (9 s)\n"};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (strstr(text, parts[i]) == NULL) fail_msg("'%s' is not in:\n%s", parts[i], text);
   free(text);

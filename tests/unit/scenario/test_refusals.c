@@ -56,6 +56,7 @@ static const struct refusal refusals[] = {
   {"refuses_a_scalar_for_a_list", HEAD "expect: devices.lost == 0\n" TAIL, "F:4:9: 'expect' must be a list"},
   {"refuses_a_list_for_a_scalar", HEAD "seed: [1]\n" TAIL, "F:4:7: 'seed' must be a single value"},
   {"refuses_an_empty_value", HEAD "seed:\n" TAIL, "F:4:6: 'seed' must be given a value"},
+  {"lists_every_step_when_none_is_near", DO("bananas: {}"), "F:8:9: unknown key 'bananas' in a step; it may have connect, telemetry, drain, push-trust, prove, present, revoke-broker, trust-clients, reload-broker, restart-broker, kill-broker, stop-broker, freeze-broker, thaw-broker, start-broker, resolve, reconnect, reissue, shelf, wake, clock, trespass, reconnect-policy, fault, mend, revoke, unrevoke, publish-crl, kick, compromise, storm, ota.publish, ota.rollout, ota.pause, ota.resume, ota.abort, power-cut, corrupt, cdn, wait and prompt"},
   {"refuses_two_steps_in_one", DO("{drain: {}, wake: {}}"), "F:8:9: a step has exactly one key, this one has 2"},
   {"refuses_a_step_of_nothing", DO("{}"), "F:8:9: a step has exactly one key, this one has 0"},
   /* numbers and units */
