@@ -251,6 +251,34 @@ expect "a root that the folder lacks" 2 "pki.roots name 'C', which .*/fleet does
 expect "a fleet that does not trust this broker" 1 "not_trusted" \
   run stranger "$small" --set "pki.trusted=[B, spare]" --set "phases[0].until=online == 100% within 1s"
 holds stranger '"connect.tls.not_trusted": \{ "count": [1-9]'
+# Firmware updates: what the broker keeps for devices that are away must not wait there for those of the next run.
+update=$(scenario update <<YAML
+name: update
+fleet: {devices: 10}
+pki: {roots: [A, B, spare], trusted: [A, spare], broker: A}
+ota: {slots: 64KiB, flash: {erase: 1ms, program: 1us}}
+$(remote)
+reconnect: {policy: full-jitter, base: 200ms, cap: 1s}
+phases:
+  - name: baseline
+    do: [connect: {rate: 100/s}]
+    until: online == 100% within 20s
+  - name: update
+    do:
+      - ota.publish: {image: v2, version: 1.1.0, size: 20KiB}
+      - ota.rollout: {image: v2, jitter: 100ms}
+    until: updated(v2) == 100% within 10s
+expect: ["reported(confirmed) == 10", "reported(stale_manifest) == 0"]
+YAML
+)
+kept() { # manifests that the broker keeps; "none" at least, as proof that it was asked
+  timeout 5 mosquitto_sub -h localhost -p "$port" --cafile "$fleet/operator-ca.crt" --cert "$fleet/operator.crt" \
+    --key "$fleet/operator.key" -i operator --retained-only -t 'private/+/ota/manifest' -F '%t %l' -W 1
+  [ $? -eq 27 ] && echo none more
+}
+expect "an update over a broker that stands elsewhere" 0 "10 updated, 0 refused" run update1 "$update"
+expect "and once more, with the devices as they left the factory" 0 "10 updated, 0 refused" run update2 "$update"
+expect "the broker keeps no manifest" 0 "^(Timed out )?none more" kept
 expect "another listener by --broker" 0 "PASS" run other "$small" --broker "mqtts://localhost:$((port + 1))"
 holds other "remote localhost:$((port + 1))"
 
