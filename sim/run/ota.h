@@ -88,9 +88,9 @@ void run_ota_serve(struct run *run); /* sends blocks that devices wait for */
 void run_ota_heard(struct run *run, const struct operator_event *event);
 int run_ota_roll_out(struct run *run, const struct scenario_step *step, struct rollout **out);
 void run_ota_gauges(struct run *run);
-size_t run_ota_disagree(const struct run *run); /* devices online whose last report is not what they did */
-bool run_ota_is_quiet(const struct run *run);   /* they agree, and none restarts into an image or tries one */
-void run_ota_withdraw(struct run *run);         /* what a remote broker keeps for the devices */
+size_t run_ota_disagree(const struct run *run);        /* devices online whose last report is not what they did */
+bool run_ota_is_quiet(const struct run *run);          /* they agree, and none restarts into an image or tries one */
+int run_ota_withdraw(struct run *run, bool everybody); /* what a remote broker keeps for the devices */
 void run_ota_results(struct run *run);
 
 /* For quantities.c. */

@@ -9,6 +9,7 @@
 #include "run/ota.h"
 
 #define BLOCKS_AT_ONCE 2000u /* then the loop has its turn */
+#define WITHDRAW_MS    5000u
 
 /* Blocks ---------------------------------------------------------------------------------------------------------- */
 
@@ -114,13 +115,22 @@ void run_ota_tick(struct run *run)
   for (size_t r = 0; r < run->ota->rollout_count; r++) rollout_tick(run->ota->rollouts[r].rollout, run_elapsed_ms(run));
 }
 
-/* What the broker keeps would reach the devices of the next run. To be called when they have all left. */
-void run_ota_withdraw(struct run *run)
+static bool is_sent(struct run *run, void *ctx)
 {
-  if (run->ota == NULL || run->operator== NULL || !run->scenario->remote) return;
+  (void) ctx;
+  return operator_pending(run->operator) == 0;
+}
+
+/* What the broker keeps would reach the devices of the next run: of `everybody`, or of those who were offered
+ * something. A run that was broken off has left it, so it is done before and after. No device is connected then. */
+int run_ota_withdraw(struct run *run, bool everybody)
+{
+  if (run->ota == NULL || run->operator== NULL || !run->scenario->remote) return 0;
   for (size_t i = 0; i < fleet_size(run->fleet); i++)
-    if (run->ota->heard[i].offered != 0 && operator_keep(run->operator, i, "ota/manifest", NULL, 0, &run->error) != 0)
-      return;
+    if ((everybody || run->ota->heard[i].offered != 0) &&
+        operator_keep(run->operator, i, "ota/manifest", NULL, 0, &run->error) != 0)
+      return -1;
+  return run_wait(run, is_sent, NULL, WITHDRAW_MS) == RUN_ABORTED ? -1 : 0;
 }
 
 /* Switched off for now is no reason to be left out: the broker keeps the manifest. Never switched on is one. */

@@ -219,7 +219,8 @@ int run_setup(struct run *run)
   if (ready) {
     run->rss_before = resident_bytes();
     run->backend = backend_uv_create(&run->loop);
-    ready = run->backend != NULL && start_fleet(run) == 0 && start_operator(run) == 0;
+    ready =
+        run->backend != NULL && start_fleet(run) == 0 && start_operator(run) == 0 && run_ota_withdraw(run, true) == 0;
   }
   if (!options->quiet) run->progress = progress_create(stderr);
   if (!ready) run_abort(run, &run->error);

@@ -198,20 +198,13 @@ static void check_expectations(struct run *run)
   check_implied(run);
 }
 
-static bool is_sent(struct run *run, void *ctx)
-{
-  (void) ctx;
-  return operator_pending(run->operator) == 0;
-}
-
 /* An orderly end. Attempts that it cuts short are booked as stopped, so what is open is counted again. */
 static void say_goodbye(struct run *run)
 {
   struct fleet_census census;
   fleet_disconnect_all(run->fleet);
   run_wait(run, all_offline, NULL, DISCONNECT_MS);
-  run_ota_withdraw(run);
-  run_wait(run, is_sent, NULL, DISCONNECT_MS);
+  run_ota_withdraw(run, false);
   fleet_census(run->fleet, &census);
   metrics_set(run->metrics, METRIC_CONNECT_OPEN, (double) census.attempts_open);
 }
