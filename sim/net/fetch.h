@@ -41,7 +41,7 @@ struct fetch_config {
   struct uv_loop_s *loop;     /* outlives the fetch */
   const char *ca_path;        /* PEM: the CAs of update servers */
   const char *const *resolve; /* "host:port:address": where names lead instead of where DNS says; then NULL. Or NULL */
-  uint32_t connect_ms;        /* TCP and TLS together; 0: 10 s */
+  uint32_t connect_ms;        /* TCP and TLS together; 0: 30 s, for a thousand that begin at once share two cores */
   uint32_t total_ms;          /* of one transfer; 0: 10 min */
   uint32_t slow_bytes_per_s;  /* less than that on average, ... ; 0: 64 */
   uint32_t slow_s;            /* ... for so long, ends a transfer; 0: 20 s */

@@ -503,7 +503,7 @@ size_t fetch_bytes_per_transfer(void)
 
 static void set_defaults(struct fetch_config *config)
 {
-  if (config->connect_ms == 0) config->connect_ms = 10000;
+  if (config->connect_ms == 0) config->connect_ms = 30000;
   if (config->total_ms == 0) config->total_ms = 600000;
   if (config->slow_bytes_per_s == 0) config->slow_bytes_per_s = 64;
   if (config->slow_s == 0) config->slow_s = 20;

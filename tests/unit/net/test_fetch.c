@@ -476,6 +476,73 @@ static void closing_aborts_what_is_under_way_and_what_waits(void **state)
   assert_int_equal(d[2].pieces, 0);
 }
 
+/* What a transfer's owner does with others from inside its bytes. */
+struct meddler {
+  struct server *server;
+  struct fetch *fetch;
+  struct download victim, newcomer;
+  unsigned calls, closed;
+  bool closes;
+};
+
+static void on_meddling_bytes(void *user, const uint8_t *data, size_t size)
+{
+  struct meddler *m = user;
+  (void) data, (void) size;
+  if (m->calls++ > 0) return;
+  if (m->closes) {
+    fetch_close(m->fetch, on_closed, &m->closed);
+    return;
+  }
+  struct fetch_transfer *transfer = m->victim.transfer;
+  m->victim.transfer = NULL;
+  fetch_abort(transfer);
+  begin_at(m->server, m->fetch, &m->newcomer, SERVER_HOST, "/image.bin", (struct fetch_request){0});
+}
+
+static void on_meddling_ended(void *user, enum device_ota_status cause)
+{
+  (void) user, (void) cause;
+}
+
+static void meddle(struct server *server, struct meddler *m)
+{
+  static const struct fetch_handler meddling = {on_meddling_bytes, on_meddling_ended};
+  char url[DEVICE_OTA_URL_MAX];
+  snprintf(url, sizeof url, "https://" SERVER_HOST ":%u/image.bin", nginx_port(server->nginx));
+  struct fetch_request request = {.url = url, .size_max = SERVER_FILE, .unix_s = (int64_t) time(NULL)};
+  m->server = server;
+  m->fetch = open_with(server, (struct fetch_config){0});
+  begin_at(server, m->fetch, &m->victim, SERVER_HOST, "/slow", (struct fetch_request){0});
+  server_wait(server, &m->victim.pieces, 1);
+  assert_non_null(fetch_begin(m->fetch, &request, &meddling, m));
+  server_wait(server, &m->calls, 1);
+}
+
+static void others_can_begin_and_end_from_inside_bytes(void **state)
+{
+  struct server *server = *state;
+  struct meddler m = {.closes = false};
+  meddle(server, &m);
+  server_wait(server, &m.newcomer.ended, 1);
+  expect_image(server, &m.newcomer, 0);
+  server_run_ms(server, 50);
+  assert_int_equal(m.victim.ended, 0);
+  close_fetch(server, m.fetch);
+  free(m.victim.data);
+  free(m.newcomer.data);
+}
+
+static void all_can_be_closed_from_inside_bytes(void **state)
+{
+  struct server *server = *state;
+  struct meddler m = {.closes = true};
+  meddle(server, &m);
+  server_wait(server, &m.closed, 1);
+  assert_int_equal(m.victim.ended, 0);
+  free(m.victim.data);
+}
+
 /* --- Many --------------------------------------------------------------------------------------------------------- */
 
 static void two_hundred_at_once_all_arrive_whole(void **state)
@@ -553,6 +620,8 @@ int main(void)
       cmocka_unit_test(nothing_follows_an_abort),
       cmocka_unit_test(a_paused_transfer_can_be_aborted),
       cmocka_unit_test(closing_aborts_what_is_under_way_and_what_waits),
+      cmocka_unit_test(others_can_begin_and_end_from_inside_bytes),
+      cmocka_unit_test(all_can_be_closed_from_inside_bytes),
       cmocka_unit_test(two_hundred_at_once_all_arrive_whole),
       cmocka_unit_test(more_than_fit_wait_for_their_turn),
   };
