@@ -120,6 +120,9 @@ static void write_files(struct server *server)
       snprintf(rules, sizeof rules,
                "location = /once { return 302 /image.bin; }\n"
                "location = /loop { return 302 /loop; }\n"
+               "location = /hop4 { return 302 /hop3; }\n"
+               "location = /hop3 { return 302 /hop2; }\n"
+               "location = /hop2 { return 302 /once; }\n"
                "location = /plain { return 302 http://%s:%u/image.bin; }\n"
                "location = /nowhere { return 302; }\n"
                "location = /busy { return 503; }\n"

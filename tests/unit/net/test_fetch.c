@@ -171,10 +171,10 @@ static void a_range_begins_where_it_was_asked_to(void **state)
   }
 }
 
-static void one_redirect_is_followed(void **state)
+static void three_redirects_are_followed(void **state)
 {
   struct server *server = *state;
-  struct download d = get_by(server, (struct fetch_config){0}, SERVER_HOST, "/once", (struct fetch_request){0});
+  struct download d = get_by(server, (struct fetch_config){0}, SERVER_HOST, "/hop3", (struct fetch_request){0});
   expect_image(server, &d, 0);
   free(d.data);
 }
@@ -305,6 +305,7 @@ static void redirects_end_after_three_and_at_https(void **state)
 {
   struct server *server = *state;
   expect_refusal(server, "/loop", 0, DEVICE_OTA_SERVER_REDIRECTS);
+  expect_refusal(server, "/hop4", 0, DEVICE_OTA_SERVER_REDIRECTS);
   expect_refusal(server, "/plain", 0, DEVICE_OTA_SERVER_REDIRECTS);
 }
 
@@ -599,7 +600,7 @@ int main(void)
       cmocka_unit_test(a_file_arrives_whole),
       cmocka_unit_test(an_empty_file_ends_without_a_byte),
       cmocka_unit_test(a_range_begins_where_it_was_asked_to),
-      cmocka_unit_test(one_redirect_is_followed),
+      cmocka_unit_test(three_redirects_are_followed),
       cmocka_unit_test(requests_bytes_and_peaks_are_counted),
       cmocka_unit_test(the_source_address_is_the_one_that_was_given),
       cmocka_unit_test(the_certificate_must_lead_to_the_update_ca),
