@@ -170,12 +170,13 @@ void member_lend(struct member *m, struct device_host *host)
 
 /* Restarts --------------------------------------------------------------------------------------------------------- */
 
-/* Off, and on again after what a boot takes. What the plan had in mind waits. `m` may be off already. */
+/* Off, and on again after what a boot takes. `m` may be off already. */
 static void boot_later(struct member *m)
 {
   struct member_ota *ota = member_ota(m);
   bool for_good = m->shelving;
-  uint64_t start_at_ms = ota->planned ? m->start_at_ms : DEVICE_NEVER;
+  /* a session that the plan would end later is over; what was to begin later is not earlier for it */
+  uint64_t start_at_ms = ota->planned && m->link != MEMBER_UP ? m->start_at_ms : DEVICE_NEVER;
   member_end(m);
   if (m->link != MEMBER_OFF) m->link = MEMBER_DOWN;
   member_power_off(m);
