@@ -177,7 +177,7 @@ static void boot_later(struct member *m)
   bool for_good = m->shelving;
   /* a session that the plan would end later is over; what was to begin later is not earlier for it */
   uint64_t start_at_ms = ota->planned && m->link != MEMBER_UP ? m->start_at_ms : DEVICE_NEVER;
-  member_end(m);
+  if (!m->ended) member_end(m); /* a device that restarts by itself has said so already */
   if (m->link != MEMBER_OFF) m->link = MEMBER_DOWN;
   member_power_off(m);
   m->ended = m->accepted = m->shelving = false;

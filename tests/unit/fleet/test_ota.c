@@ -107,7 +107,7 @@ enum state { IN_FORCE, PENDING, STARTED, FAILED, CONFIRMING };
 struct puppet {
   struct device_config config;
   uint64_t watchdog_ms; /* 0: to be set by the first step; DEVICE_NEVER: no trial */
-  bool online, trial, work;
+  bool dialling, online, trial, work;
 };
 
 static enum fleet_trial trial;               /* of every new image */
@@ -117,6 +117,7 @@ static enum device_ota_status over[DEVICES]; /* NONE, or how its download ended 
 static bool fragile;                         /* it writes to its memory while it takes a message */
 static unsigned forgetful; /* boots at which a device would not go on with the session that the broker kept */
 static unsigned starts;    /* of any device */
+static bool mute;          /* the broker takes connections and says nothing */
 
 static void note(struct puppet *p, struct device_note note)
 {
@@ -215,13 +216,15 @@ static int puppet_create(void *storage, const struct device_config *config)
 
 static void puppet_end(struct puppet *p, enum device_failure failure)
 {
-  p->online = false;
+  p->online = p->dialling = false;
   note(p, (struct device_note){.kind = DEVICE_NOTE_ENDED, .failure = failure});
 }
 
 static void puppet_open(struct puppet *p, struct device_effects *fx)
 {
   static const uint8_t anchor[32] = {1};
+  if (mute) return;
+  p->dialling = false;
   memcpy(fx->out, "hello", 5);
   fx->out_size = 5;
   note(p, (struct device_note){.kind = DEVICE_NOTE_HANDSHAKE, .anchor_id = anchor});
@@ -261,11 +264,13 @@ static void puppet_tick(struct puppet *p, const struct device_event *event, stru
   if (!p->work || !puppet_work(p)) return;
   tell(p, DEVICE_OTA_STAGED);
   fx->reboot = put(p, PAGE_STATE, PENDING) == 0;
-  if (!p->online || !fx->reboot) return;
-  memcpy(fx->out, "status", 6);
-  fx->out_size = 6;
+  if (!fx->reboot || (!p->online && !p->dialling)) return;
   fx->close = true;
-  puppet_end(p, DEVICE_FAIL_SESSION_STOPPED);
+  if (p->online) {
+    memcpy(fx->out, "status", 6);
+    fx->out_size = 6;
+  }
+  puppet_end(p, p->online ? DEVICE_FAIL_SESSION_STOPPED : DEVICE_FAIL_STOPPED);
 }
 
 /* Each piece is programmed as one block. */
@@ -301,6 +306,7 @@ static void puppet_step(void *storage, const struct device_event *event, struct 
   switch (event->kind) {
   case DEVICE_START:
     starts++;
+    p->dialling = true;
     fx->connect = true;
     fx->endpoint = event->start.endpoint;
     break;
@@ -1070,6 +1076,28 @@ static void an_update_goes_on_offline(void **state)
   end(w);
 }
 
+static void a_restart_in_the_midst_of_an_attempt_ends_one_attempt(void **state)
+{
+  (void) state;
+  struct world *w = new_world();
+  struct backoff_policy soon = {.kind = BACKOFF_FIXED, .base_ms = 10, .cap_ms = 10};
+  assert_int_equal(fleet_set_reconnect(w->fleet, fleet_order(w->fleet), DEVICES, &soon), 0);
+  connect_all(w);
+  offer(w);
+  mute = true;
+  fleet_cut(w->fleet, fleet_order(w->fleet), DEVICES);
+  pass(w, 330);
+  assert_int_equal(fleet_ota_facts(w->fleet, 0)->ota_status, DEVICE_OTA_STAGED);
+  assert_int_equal(value(w, METRIC_CONNECT_FAILED), DEVICES);
+  assert_int_equal(metrics_failure(w->metrics, DEVICE_FAIL_STOPPED)->count, DEVICES);
+  assert_books_closed(w);
+  mute = false;
+  pass(w, 4000);
+  assert_int_equal(online(w), DEVICES);
+  assert_books_closed(w);
+  end(w);
+}
+
 /* Devices restart between these two: some boot while the plan speaks. */
 static struct world *while_they_boot(void)
 {
@@ -1233,6 +1261,7 @@ int main(void)
       cmocka_unit_test(what_a_device_held_is_forgotten_in_a_restart),
       cmocka_unit_test(a_message_that_the_power_cut_short_was_never_sent),
       cmocka_unit_test(an_update_goes_on_offline),
+      cmocka_unit_test(a_restart_in_the_midst_of_an_attempt_ends_one_attempt),
       cmocka_unit_test(a_plan_waits_for_a_device_that_boots),
       cmocka_unit_test(a_session_that_the_plan_would_end_later_comes_back_at_once),
       cmocka_unit_test(a_restart_before_the_first_attempt_is_due_makes_it_no_earlier),
