@@ -98,7 +98,7 @@ static void print_power_cut(const struct scenario_step *step, FILE *out)
   print_who(&step->who, who, sizeof who);
   fprintf(out, "from here on cut the power of %s %u times, ", who, (unsigned) cut->times);
   if (cut->every_operation)
-    fputs("at one operation on its memory after the other", out);
+    fputs("each at another operation on its memory, so that none is left out", out);
   else
     fprintf(out, "at random, after some %u operations on its memory", (unsigned) cut->every);
 }

@@ -169,7 +169,7 @@ struct scenario_rollout {
 
 /* Power cuts at operations of flash and non-volatile memory. */
 struct scenario_power_cut {
-  bool every_operation; /* the first at the first operation, after the restart the next at the second, and so on */
+  bool every_operation; /* of n devices the first is cut at its operation 1, n + 1 .., the second at 2, n + 2 .., .. */
   uint32_t every;       /* else: mean operations between two cuts */
   uint32_t times;       /* cuts per device */
 };
