@@ -4,6 +4,7 @@
 
 static void on_bytes(void *user, const uint8_t *data, size_t size)
 {
+  member_ota_came(user, size);
   member_feed(user, &(struct device_event){.kind = DEVICE_FETCHED, .bytes = {.data = data, .size = size}});
 }
 
@@ -29,6 +30,7 @@ void member_fetch(struct member *m, const struct device_fetch *fetch)
   member_fetch_abort(m);
   if (layer != NULL) ota->fetch = fetch_begin(layer, &request, &handler, m);
   ota->unfetched = ota->fetch == NULL;
+  ota->untold = 0;
 }
 
 void member_fetch_abort(struct member *m)

@@ -107,6 +107,7 @@ struct member_ota {
   uint32_t serial;              /* 0: none */
   uint64_t began_us, staged_us; /* fleet's clock; 0: not so far */
   uint64_t bytes, flash_us;     /* image bytes that were new, and modelled time of its flash */
+  uint32_t untold;              /* image bytes that came and that the device has not spoken of so far */
 };
 
 struct fleet {
@@ -260,6 +261,9 @@ void member_set_planned(struct member *member, bool planned);
 
 /* ota.c: BOOTED, OTA and OTA_BYTES; that the device could not boot; its self-test; and whether its image hangs. */
 void member_ota_note(struct member *member, const struct device_note *note);
+/* Bytes of a file have come for the device; and its power has gone, and with it what it had not stored. */
+void member_ota_came(struct member *member, size_t bytes);
+void member_ota_lost(struct member *member);
 void member_bricked(struct member *member);
 int member_self_test(void *member); /* the hook */
 

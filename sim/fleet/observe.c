@@ -190,7 +190,10 @@ void member_observe(void *ctx, const struct device_note *note)
 {
   struct member *m = ctx;
   struct metrics *metrics = m->fleet->config.metrics;
-  if (member_is_dark(m)) return;
+  if (member_is_dark(m)) {
+    if (note->kind == DEVICE_NOTE_OTA_BYTES) member_ota_note(m, note);
+    return;
+  }
   switch (note->kind) {
   case DEVICE_NOTE_HANDSHAKE: on_handshake(m, note); break;
   case DEVICE_NOTE_ONLINE: on_online(m, note); break;

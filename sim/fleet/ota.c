@@ -89,6 +89,7 @@ static void follow(struct member *m, struct member_ota *ota, enum device_ota_sta
   if (device_ota_is_under_way(status)) return;
   ota->serial = 0;
   ota->flash_us = 0;
+  ota->untold = 0;
 }
 
 /* The same news twice, as after a restart, are one; what cannot be told apart by a serial counts each time. */
@@ -135,14 +136,28 @@ static void on_update(struct member *m, const struct device_note *note)
   set_status(m, status, note->serial, note->version);
 }
 
-static void on_bytes(struct member *m, const struct device_note *note)
+static void on_bytes(struct member *m, size_t size, bool again)
 {
   struct metrics *metrics = m->fleet->config.metrics;
-  metrics_add(metrics, METRIC_OTA_BYTES, note->payload_size);
-  if (note->duplicate)
-    metrics_add(metrics, METRIC_OTA_RESENT_BYTES, note->payload_size);
+  struct member_ota *ota = member_ota(m);
+  ota->untold -= size < ota->untold ? (uint32_t) size : ota->untold;
+  metrics_add(metrics, METRIC_OTA_BYTES, size);
+  if (again)
+    metrics_add(metrics, METRIC_OTA_RESENT_BYTES, size);
   else
-    member_ota(m)->bytes += note->payload_size;
+    ota->bytes += size;
+}
+
+void member_ota_came(struct member *m, size_t bytes)
+{
+  struct member_ota *ota = member_ota(m);
+  if (ota->facts.ota_status == DEVICE_OTA_DOWNLOADING) ota->untold += (uint32_t) bytes;
+}
+
+void member_ota_lost(struct member *m)
+{
+  struct member_ota *ota = member_ota(m);
+  if (ota->untold > 0) on_bytes(m, ota->untold, true);
 }
 
 void member_ota_note(struct member *m, const struct device_note *note)
@@ -150,7 +165,7 @@ void member_ota_note(struct member *m, const struct device_note *note)
   if (member_ota(m) == NULL) return;
   if (note->kind == DEVICE_NOTE_BOOTED) on_booted(m, note);
   if (note->kind == DEVICE_NOTE_OTA) on_update(m, note);
-  if (note->kind == DEVICE_NOTE_OTA_BYTES) on_bytes(m, note);
+  if (note->kind == DEVICE_NOTE_OTA_BYTES) on_bytes(m, note->payload_size, note->duplicate || member_is_dark(m));
 }
 
 void member_bricked(struct member *m)

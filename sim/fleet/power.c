@@ -195,6 +195,7 @@ static void boot_later(struct member *m)
 bool member_lost_power(struct member *m)
 {
   if (!member_is_dark(m)) return false;
+  member_ota_lost(m);
   member_break_off(m);
   boot_later(m);
   return true;

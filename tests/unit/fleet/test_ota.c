@@ -292,6 +292,7 @@ static void puppet_read(struct puppet *p, uint8_t word, struct device_effects *f
     fx->fetch_abort = true;
     puppet_take(p, 0);
     return;
+  case 'd': tell(p, DEVICE_OTA_DOWNLOADING); return;
   case '?': note(p, (struct device_note){.kind = DEVICE_NOTE_OTA, .code = DEVICE_OTA_BAD_MANIFEST}); return;
   default: break;
   }
@@ -733,7 +734,7 @@ static void what_a_device_says_without_power_is_not_heard(void **state)
   assert_int_equal(value(w, METRIC_OTA_POWER_CUTS), DEVICES);
   assert_int_equal(online(w), 0);
   assert_int_equal(value(w, METRIC_OTA_REFUSED), 0);
-  assert_int_equal(value(w, METRIC_OTA_RESENT_BYTES), 0);
+  assert_int_equal(value(w, METRIC_OTA_RESENT_BYTES), DEVICES * BLOCK); /* that is what the power took */
   assert_int_equal(fleet_ota_facts(w->fleet, 2)->power_cuts, 1);
   for (size_t i = 0; i < DEVICES; i++) assert_false(w->backend.conns[i]->open);
   pass(w, 150);
@@ -1013,6 +1014,21 @@ static void a_power_cut_ends_a_download_in_the_middle_of_its_bytes(void **state)
   end(w);
 }
 
+static void what_a_power_cut_took_of_a_download_is_sent_again(void **state)
+{
+  (void) state;
+  struct world *w = while_they_fetch(false);
+  for (size_t i = 0; i < DEVICES; i++) say(w, i, "d");
+  for (size_t i = 0; i < DEVICES; i++) serve(i, 100); /* of which it says nothing: less than a block */
+  assert_int_equal(value(w, METRIC_OTA_BYTES), 0);
+  fleet_power_cut(w->fleet, fleet_order(w->fleet), DEVICES, &next_operation);
+  for (size_t i = 0; i < DEVICES; i++) serve(i, 300);
+  assert_int_equal(value(w, METRIC_OTA_POWER_CUTS), DEVICES);
+  assert_int_equal(value(w, METRIC_OTA_RESENT_BYTES), DEVICES * 400);
+  assert_int_equal(value(w, METRIC_OTA_BYTES), DEVICES * 400);
+  end(w);
+}
+
 static void what_a_device_held_is_forgotten_in_a_restart(void **state)
 {
   (void) state;
@@ -1258,6 +1274,7 @@ int main(void)
       cmocka_unit_test(a_device_that_programs_takes_no_bytes),
       cmocka_unit_test(a_download_that_was_left_is_not_heard_of_again),
       cmocka_unit_test(a_power_cut_ends_a_download_in_the_middle_of_its_bytes),
+      cmocka_unit_test(what_a_power_cut_took_of_a_download_is_sent_again),
       cmocka_unit_test(what_a_device_held_is_forgotten_in_a_restart),
       cmocka_unit_test(a_message_that_the_power_cut_short_was_never_sent),
       cmocka_unit_test(an_update_goes_on_offline),
