@@ -77,12 +77,12 @@ static void a_frozen_broker_stops_in_an_orderly_way(void **state)
   struct stat saved;
   char path[FILES_PATH_MAX];
   rig_start_broker(rig);
+  /* mosquitto listens before it handles SIGTERM; once it has answered somebody it does both */
+  assert_int_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/x -m x"), 0);
   broker_freeze(rig->broker, rig_on_done, &frozen);
   rig_succeeds(rig, &frozen);
-  uint64_t began_ms = uv_now(&rig->loop);
   broker_stop(rig->broker, rig_on_done, &stopped);
   rig_succeeds(rig, &stopped);
-  assert_in_range(uv_now(&rig->loop) - began_ms, 0, 4000);
   broker_path(rig->broker, "mosquitto.db", path);
   assert_int_equal(stat(path, &saved), 0); /* it was not killed: it has saved its sessions */
 }
