@@ -152,15 +152,22 @@ enum curve_result curve_shared(const uint8_t private_key[CURVE_PRIVATE_SIZE], co
   return result;
 }
 
-/* 1 / number mod n, in a time that tells nothing of a nonce. */
+/* 1 / number mod n, of a public number. */
 static bool invert(const BIGNUM *number, BIGNUM *inverse)
 {
   uint8_t bytes[ORDER_SIZE];
-  bool read = BN_bn2binpad(number, bytes, ORDER_SIZE) == ORDER_SIZE;
-  if (read) order_invert(bytes, bytes);
-  bool done = read && BN_bin2bn(bytes, ORDER_SIZE, inverse) != NULL;
+  bool done = BN_bn2binpad(number, bytes, ORDER_SIZE) == ORDER_SIZE && order_invert(bytes, bytes) &&
+              BN_bin2bn(bytes, ORDER_SIZE, inverse) != NULL;
   OPENSSL_cleanse(bytes, sizeof bytes);
   return done;
+}
+
+/* The same of a secret number: what is inverted is its product with another one, and as good as random itself. */
+static bool invert_secret(const BIGNUM *number, const BIGNUM *blind, BIGNUM *inverse)
+{
+  const BIGNUM *order = EC_GROUP_get0_order(curve.group);
+  return BN_mod_mul(inverse, number, blind, order, curve.scratch) == 1 && invert(inverse, inverse) &&
+         BN_mod_mul(inverse, inverse, blind, order, curve.scratch) == 1;
 }
 
 /* r = x(nonce * G) mod n: with 1 / nonce, what libcrypto would draw itself, from entropy that no seed replays. */
@@ -182,19 +189,19 @@ static enum curve_result sign(const BIGNUM *inverse, const BIGNUM *r, const uint
   return written ? CURVE_OK : CURVE_MEMORY;
 }
 
-enum curve_result curve_sign(const uint8_t private_key[CURVE_PRIVATE_SIZE],
-                             const uint8_t nonce_bytes[CURVE_PRIVATE_SIZE], const uint8_t *hash, size_t hash_size,
-                             uint8_t signature[CURVE_SIGNATURE_SIZE])
+enum curve_result curve_sign(const uint8_t private_key[CURVE_PRIVATE_SIZE], const struct curve_nonce *nonce,
+                             const uint8_t *hash, size_t hash_size, uint8_t signature[CURVE_SIGNATURE_SIZE])
 {
   struct numbers numbers;
   if (hash_size > INT_MAX) return CURVE_REFUSED;
   if (!begin(&numbers)) return CURVE_MEMORY;
-  BIGNUM *scalar, *nonce = NULL;
+  BIGNUM *scalar, *k = NULL, *blind = NULL;
   enum curve_result result = take_secret(&numbers, private_key, &scalar);
-  if (result == CURVE_OK) result = take_secret(&numbers, nonce_bytes, &nonce);
+  if (result == CURVE_OK) result = take_secret(&numbers, nonce->k, &k);
+  if (result == CURVE_OK) result = take_secret(&numbers, nonce->blind, &blind);
   BIGNUM *r = take(&numbers), *inverse = take(&numbers);
-  if (result == CURVE_OK && (inverse == NULL || EC_KEY_set_private_key(curve.signer, scalar) != 1 ||
-                             !commit(nonce, r) || !invert(nonce, inverse)))
+  if (result == CURVE_OK && (inverse == NULL || EC_KEY_set_private_key(curve.signer, scalar) != 1 || !commit(k, r) ||
+                             !invert_secret(k, blind, inverse)))
     result = CURVE_MEMORY;
   if (result == CURVE_OK) result = sign(inverse, r, hash, hash_size, signature);
   (void) EC_KEY_set_private_key(curve.signer, NULL); /* wipes; answers 0 */

@@ -31,9 +31,15 @@ enum curve_result curve_public(const uint8_t private_key[CURVE_PRIVATE_SIZE], ui
 enum curve_result curve_shared(const uint8_t private_key[CURVE_PRIVATE_SIZE], const uint8_t peer[CURVE_PUBLIC_SIZE],
                                uint8_t shared[CURVE_SHARED_SIZE]);
 
-/* ECDSA. `nonce` is a uniform scalar that is used for one signature and never again; refused when it is out of range or
- * gives a signature with a zero in it: draw another. */
-enum curve_result curve_sign(const uint8_t private_key[CURVE_PRIVATE_SIZE], const uint8_t nonce[CURVE_PRIVATE_SIZE],
+/* Two uniform scalars that are used for one signature and never again. The second one leaves no trace in it: it hides
+ * the first from whoever measures how long the division by it takes. */
+struct curve_nonce {
+  uint8_t k[CURVE_PRIVATE_SIZE], blind[CURVE_PRIVATE_SIZE];
+};
+
+/* ECDSA. Refused when one of the nonce's scalars is out of range, or gives a signature with a zero in it: draw others.
+ */
+enum curve_result curve_sign(const uint8_t private_key[CURVE_PRIVATE_SIZE], const struct curve_nonce *nonce,
                              const uint8_t *hash, size_t hash_size, uint8_t signature[CURVE_SIGNATURE_SIZE]);
 
 enum curve_result curve_verify(const uint8_t public_key[CURVE_PUBLIC_SIZE], const uint8_t *hash, size_t hash_size,

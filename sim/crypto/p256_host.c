@@ -132,10 +132,11 @@ psa_status_t p256_transparent_sign_hash(const psa_key_attributes_t *attributes, 
   if (use_native) return PSA_ERROR_NOT_SUPPORTED;
   if (key_buffer_size != CURVE_PRIVATE_SIZE) return PSA_ERROR_INVALID_ARGUMENT;
   if (signature_size < CURVE_SIGNATURE_SIZE) return PSA_ERROR_BUFFER_TOO_SMALL;
-  uint8_t nonce[CURVE_PRIVATE_SIZE];
-  psa_status_t status = draw_scalar(nonce);
-  if (status == PSA_SUCCESS) status = status_of(curve_sign(key_buffer, nonce, hash, hash_length, signature));
-  OPENSSL_cleanse(nonce, sizeof nonce);
+  struct curve_nonce nonce;
+  psa_status_t status = draw_scalar(nonce.k);
+  if (status == PSA_SUCCESS) status = draw_scalar(nonce.blind);
+  if (status == PSA_SUCCESS) status = status_of(curve_sign(key_buffer, &nonce, hash, hash_length, signature));
+  OPENSSL_cleanse(&nonce, sizeof nonce);
   if (status == PSA_SUCCESS) *signature_length = CURVE_SIGNATURE_SIZE;
   return status;
 }

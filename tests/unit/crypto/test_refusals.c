@@ -153,11 +153,15 @@ static void a_nonce_out_of_range_makes_no_signature(void **state)
   uint8_t key[32], hash[32] = {1}, signature[64];
   rig_hex(ONE, key, sizeof key);
   for (size_t i = 0; i < COUNT(bad); i++) {
-    uint8_t nonce[32];
-    rig_hex(bad[i], nonce, sizeof nonce);
-    assert_int_equal(curve_sign(key, nonce, hash, sizeof hash, signature), CURVE_REFUSED);
-    memset(nonce, 7, sizeof nonce);
-    assert_int_equal(curve_sign(key, nonce, hash, sizeof hash, signature), CURVE_OK);
+    struct curve_nonce nonce;
+    memset(&nonce, 7, sizeof nonce);
+    rig_hex(bad[i], nonce.k, sizeof nonce.k);
+    assert_int_equal(curve_sign(key, &nonce, hash, sizeof hash, signature), CURVE_REFUSED);
+    memset(&nonce, 7, sizeof nonce);
+    rig_hex(bad[i], nonce.blind, sizeof nonce.blind);
+    assert_int_equal(curve_sign(key, &nonce, hash, sizeof hash, signature), CURVE_REFUSED);
+    memset(&nonce, 7, sizeof nonce);
+    assert_int_equal(curve_sign(key, &nonce, hash, sizeof hash, signature), CURVE_OK);
   }
 }
 

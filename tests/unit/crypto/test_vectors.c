@@ -48,11 +48,12 @@ static void signs_as_rfc_6979_says_with_its_nonce(void **state)
   rig_hex(RFC6979_PRIVATE, key, sizeof key);
   for (size_t i = 0; i < sizeof rfc6979 / sizeof *rfc6979; i++) {
     uint8_t hash[64], expected[64], signature[64];
-    uint8_t nonce[32];
+    struct curve_nonce nonce;
     size_t hash_size = rig_hex(rfc6979[i].hash, hash, sizeof hash);
-    rig_hex(rfc6979[i].nonce, nonce, sizeof nonce);
+    rig_hex(rfc6979[i].nonce, nonce.k, sizeof nonce.k);
+    memset(nonce.blind, (int) i + 1, sizeof nonce.blind);
     rig_hex(rfc6979[i].signature, expected, sizeof expected);
-    assert_int_equal(curve_sign(key, nonce, hash, hash_size, signature), CURVE_OK);
+    assert_int_equal(curve_sign(key, &nonce, hash, hash_size, signature), CURVE_OK);
     assert_memory_equal(signature, expected, sizeof expected);
   }
 }
