@@ -1,16 +1,17 @@
 /* What Mbed TLS needs on a host that runs thousands of devices in one process, on top of the device's own config:
- * room in PSA's key store (every live connection holds its traffic keys there), AES-GCM by the processor's
- * instructions, and P-256 and SHA-256 by libcrypto. Nothing a device computes changes. */
+ * room in PSA's key store (every live connection holds its traffic keys there), and P-256, SHA-256 and AES-GCM by
+ * libcrypto. Nothing a device computes changes. */
 #define MBEDTLS_PSA_KEY_STORE_DYNAMIC
 
 #ifdef __x86_64__
-#define MBEDTLS_AESNI_C /* in assembly, where the processor has it: it asks at run time. Contexts keep their size. */
+#define MBEDTLS_AESNI_C /* in assembly, where the processor has it: it asks at run time */
 #endif
 
 #ifdef FLEETSIM_P256_HOST /* CMakeLists.txt: where there is libcrypto */
 /* The library calls p256_transparent_*: ours, in sim/crypto/p256_host.c, not the p256-m that comes with it. */
 #define MBEDTLS_PSA_P256M_DRIVER_ENABLED
 #define MBEDTLS_SHA256_PROCESS_ALT /* sim/crypto/sha256_host.c */
+#define MBEDTLS_GCM_ALT            /* sim/crypto/gcm_host.c */
 
 /* The library takes that for a complete driver and leaves its own P-256 out. Native mode needs it: all that the driver
  * takes away is put back, so that apart from the driver both builds have the same features. */

@@ -1,6 +1,7 @@
 /* Published answers of SHA-256 and AES-128-GCM, asked through PSA: the host's code must give the device's bits. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,8 +26,8 @@ static const struct {
 };
 #define MILLION_A "CDC76E5C9914FB9281A1C7E284D73E67F1809A48A497200E046D39CCC7112CD0"
 
-/* NIST, the GCM specification's test cases 1 to 4 for AES-128: no plaintext, one block, four blocks, and 60 bytes with
- * additional data. */
+/* NIST, the GCM specification's test cases 1 to 6 for AES-128: no plaintext, one block, four blocks, 60 bytes with
+ * additional data, and those with a nonce of 8 and of 60 bytes. */
 static const struct {
   const char *key, *nonce, *additional, *plaintext, *ciphertext;
 } gcm[] = {
@@ -45,6 +46,21 @@ static const struct {
      "42831EC2217774244B7221B784D0D49CE3AA212F2C02A4E035C17E2329ACA12E"
      "21D514B25466931C7D8F6A5AAC84AA051BA30B396A0AAC973D58E091"
      "5BC94FBC3221A5DB94FAE95AE7121A47"},
+    {"FEFFE9928665731C6D6A8F9467308308", "CAFEBABEFACEDBAD", "FEEDFACEDEADBEEFFEEDFACEDEADBEEFABADDAD2",
+     "D9313225F88406E5A55909C5AFF5269A86A7A9531534F7DA2E4C303D8A318A72"
+     "1C3C0C95956809532FCF0E2449A6B525B16AEDF5AA0DE657BA637B39",
+     "61353B4C2806934A777FF51FA22A4755699B2A714FCDC6F83766E5F97B6C7423"
+     "73806900E49F24B22B097544D4896B424989B5E1EBAC0F07C23F4598"
+     "3612D2E79E3B0785561BE14AACA2FCCB"},
+    {"FEFFE9928665731C6D6A8F9467308308",
+     "9313225DF88406E555909C5AFF5269AA6A7A9538534F7DA1E4C303D2A318A728"
+     "C3C0C95156809539FCF0E2429A6B525416AEDBF5A0DE6A57A637B39B",
+     "FEEDFACEDEADBEEFFEEDFACEDEADBEEFABADDAD2",
+     "D9313225F88406E5A55909C5AFF5269A86A7A9531534F7DA2E4C303D8A318A72"
+     "1C3C0C95956809532FCF0E2449A6B525B16AEDF5AA0DE657BA637B39",
+     "8CE24998625615B603A033ACA13FB894BE9112A5C3A211A8BA262A3CCA7E2CA7"
+     "01E4A9A4FBA43C90CCDCB281D48C7C6FD62875D2ACA417034C34AEE5"
+     "619CC5AEFFFE0BFA462AF43C1699D050"},
 };
 
 static uint32_t blocks_of(size_t message_size)
@@ -138,8 +154,8 @@ static void the_meter_counts_blocks_with_their_padding(void **state)
 
 struct sealed {
   psa_key_id_t key;
-  uint8_t nonce[12], additional[20], plaintext[64], ciphertext[80];
-  size_t additional_size, plaintext_size, ciphertext_size;
+  uint8_t nonce[60], additional[20], plaintext[64], ciphertext[80];
+  size_t nonce_size, additional_size, plaintext_size, ciphertext_size;
 };
 
 static struct sealed read_case(size_t i)
@@ -147,7 +163,7 @@ static struct sealed read_case(size_t i)
   struct sealed it = {0};
   uint8_t key[16];
   rig_hex(gcm[i].key, key, sizeof key);
-  rig_hex(gcm[i].nonce, it.nonce, sizeof it.nonce);
+  it.nonce_size = rig_hex(gcm[i].nonce, it.nonce, sizeof it.nonce);
   it.additional_size = rig_hex(gcm[i].additional, it.additional, sizeof it.additional);
   it.plaintext_size = rig_hex(gcm[i].plaintext, it.plaintext, sizeof it.plaintext);
   it.ciphertext_size = rig_hex(gcm[i].ciphertext, it.ciphertext, sizeof it.ciphertext);
@@ -161,7 +177,7 @@ static struct sealed read_case(size_t i)
 
 static psa_status_t open_sealed(const struct sealed *it, uint8_t out[80], size_t *size)
 {
-  return psa_aead_decrypt(it->key, PSA_ALG_GCM, it->nonce, sizeof it->nonce, it->additional, it->additional_size,
+  return psa_aead_decrypt(it->key, PSA_ALG_GCM, it->nonce, it->nonce_size, it->additional, it->additional_size,
                           it->ciphertext, it->ciphertext_size, out, 80, size);
 }
 
@@ -172,7 +188,7 @@ static void seals_and_opens_as_the_gcm_specification_says(void **state)
     struct sealed it = read_case(i);
     uint8_t out[80];
     size_t size;
-    assert_int_equal(psa_aead_encrypt(it.key, PSA_ALG_GCM, it.nonce, sizeof it.nonce, it.additional, it.additional_size,
+    assert_int_equal(psa_aead_encrypt(it.key, PSA_ALG_GCM, it.nonce, it.nonce_size, it.additional, it.additional_size,
                                       it.plaintext, it.plaintext_size, out, sizeof out, &size),
                      PSA_SUCCESS);
     assert_int_equal(size, it.ciphertext_size);
@@ -181,6 +197,74 @@ static void seals_and_opens_as_the_gcm_specification_says(void **state)
     assert_int_equal(size, it.plaintext_size);
     assert_memory_equal(out, it.plaintext, size);
     psa_destroy_key(it.key);
+  }
+}
+
+/* Seals or opens `it` into itself, `piece` bytes at a time; the tag, which PSA makes or checks. */
+static psa_status_t in_pieces(struct sealed *it, bool seal, size_t piece, uint8_t tag[16])
+{
+  psa_aead_operation_t operation = PSA_AEAD_OPERATION_INIT;
+  uint8_t *text = seal ? it->plaintext : it->ciphertext;
+  size_t size, tag_size, at;
+  assert_int_equal((seal ? psa_aead_encrypt_setup : psa_aead_decrypt_setup)(&operation, it->key, PSA_ALG_GCM), 0);
+  assert_int_equal(psa_aead_set_nonce(&operation, it->nonce, it->nonce_size), PSA_SUCCESS);
+  for (at = 0; at < it->additional_size; at += piece) {
+    size_t left = it->additional_size - at;
+    assert_int_equal(psa_aead_update_ad(&operation, it->additional + at, left < piece ? left : piece), PSA_SUCCESS);
+  }
+  for (at = 0; at < it->plaintext_size; at += size) {
+    size_t left = it->plaintext_size - at, n = left < piece ? left : piece;
+    assert_int_equal(psa_aead_update(&operation, text + at, n, text + at, n, &size), PSA_SUCCESS);
+    assert_int_equal(size, n);
+  }
+  if (!seal) return psa_aead_verify(&operation, NULL, 0, &size, tag, 16);
+  return psa_aead_finish(&operation, NULL, 0, &size, tag, 16, &tag_size);
+}
+
+static void seals_and_opens_in_pieces_of_any_size(void **state)
+{
+  (void) state;
+  for (size_t i = 0; i < sizeof gcm / sizeof *gcm; i++)
+    for (size_t piece = 1; piece <= 64; piece++) {
+      struct sealed it = read_case(i);
+      uint8_t tag[16], clear[64];
+      memcpy(clear, it.plaintext, sizeof clear);
+      assert_int_equal(in_pieces(&it, true, piece, tag), PSA_SUCCESS);
+      assert_memory_equal(it.plaintext, it.ciphertext, it.plaintext_size);
+      assert_memory_equal(tag, it.ciphertext + it.plaintext_size, sizeof tag);
+      assert_int_equal(in_pieces(&it, false, piece, tag), PSA_SUCCESS);
+      assert_memory_equal(it.ciphertext, clear, it.plaintext_size);
+      memcpy(it.ciphertext, it.plaintext, it.plaintext_size);
+      tag[i] ^= 1;
+      assert_int_equal(in_pieces(&it, false, piece, tag), PSA_ERROR_INVALID_SIGNATURE);
+      psa_destroy_key(it.key);
+    }
+}
+
+/* Several messages under way, each with a key of its own, and a whole one in between. */
+static void messages_under_way_do_not_mix(void **state)
+{
+  (void) state;
+  enum { messages = 4 };
+  psa_aead_operation_t operation[messages];
+  struct sealed it[messages];
+  for (size_t i = 0; i < messages; i++) {
+    operation[i] = psa_aead_operation_init();
+    it[i] = read_case(2 + i);
+    assert_int_equal(psa_aead_encrypt_setup(&operation[i], it[i].key, PSA_ALG_GCM), PSA_SUCCESS);
+    assert_int_equal(psa_aead_set_nonce(&operation[i], it[i].nonce, it[i].nonce_size), PSA_SUCCESS);
+    assert_int_equal(psa_aead_update_ad(&operation[i], it[i].additional, it[i].additional_size), PSA_SUCCESS);
+  }
+  uint8_t out[80], tag[16];
+  size_t size, tag_size;
+  assert_int_equal(open_sealed(&it[0], out, &size), PSA_SUCCESS);
+  for (size_t i = messages; i-- > 0;) {
+    psa_status_t status = psa_aead_update(&operation[i], it[i].plaintext, it[i].plaintext_size, out, sizeof out, &size);
+    assert_int_equal(status, PSA_SUCCESS);
+    assert_memory_equal(out, it[i].ciphertext, it[i].plaintext_size);
+    assert_int_equal(psa_aead_finish(&operation[i], NULL, 0, &size, tag, sizeof tag, &tag_size), PSA_SUCCESS);
+    assert_memory_equal(tag, it[i].ciphertext + it[i].plaintext_size, sizeof tag);
+    psa_destroy_key(it[i].key);
   }
 }
 
@@ -214,6 +298,8 @@ int main(void)
       cmocka_unit_test(a_copied_hash_goes_on_by_itself),
       cmocka_unit_test(the_meter_counts_blocks_with_their_padding),
       cmocka_unit_test(seals_and_opens_as_the_gcm_specification_says),
+      cmocka_unit_test(seals_and_opens_in_pieces_of_any_size),
+      cmocka_unit_test(messages_under_way_do_not_mix),
       cmocka_unit_test(refuses_a_record_with_any_bit_turned),
   };
   return cmocka_run_group_tests(tests, rig_open, rig_close);
