@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 
+#include "base/heap.h"
 #include "fleet/addresses.h"
 #include "net/fetch.h"
 
@@ -166,7 +167,8 @@ int preflight_plan(struct preflight_need *need, const struct preflight_machine *
 
 /* Arranging ---------------------------------------------------------------------------------------------------------*/
 
-int preflight_arrange(const struct preflight_need *need, const struct preflight_machine *machine, struct error *error)
+static int raise_descriptors(const struct preflight_need *need, const struct preflight_machine *machine,
+                             struct error *error)
 {
   if (machine->descriptors >= descriptors_of(need)) return 0;
   struct rlimit limit = {.rlim_cur = (rlim_t) machine->descriptors_hard,
@@ -175,6 +177,13 @@ int preflight_arrange(const struct preflight_need *need, const struct preflight_
   return error_set(error, EXIT_CODE_SETUP,
                    "the soft limit of file descriptors cannot be raised to %" PRIu64 "; try \"ulimit -Sn %" PRIu64 "\"",
                    machine->descriptors_hard, machine->descriptors_hard);
+}
+
+int preflight_arrange(const struct preflight_need *need, const struct preflight_machine *machine, struct error *error)
+{
+  if (raise_descriptors(need, machine, error) != 0) return -1;
+  heap_grow((uint64_t) need->devices * need->bytes_per_device);
+  return 0;
 }
 
 int preflight(struct preflight_need *need, struct error *error)

@@ -39,7 +39,8 @@ int preflight_look_at_disk(const char *folder, struct preflight_machine *out, st
 /* Pure: chooses the source addresses. -1: the fleet is too large for the machine. */
 int preflight_plan(struct preflight_need *need, const struct preflight_machine *machine, struct error *error);
 
-/* Raises the soft limit of descriptors where it is too low; children started from here on inherit it. */
+/* Raises the soft limit of descriptors where it is too low; children started from here on inherit it. Makes room in the
+ * heap. */
 int preflight_arrange(const struct preflight_need *need, const struct preflight_machine *machine, struct error *error);
 
 int preflight(struct preflight_need *need, struct error *error);
