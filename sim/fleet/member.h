@@ -39,7 +39,7 @@ struct member {
    * only the two hellos, some 300 bytes, go in the clear. */
   struct crypto_meter meter;
   uint32_t record_bytes_in, record_bytes_out;
-  uint32_t cpu_us;          /* of this handshake: the steps before the present one */
+  uint32_t cpu_us;          /* of this handshake, if it is clocked: the steps before the present one */
   uint32_t seen_generation; /* the latest handshake, until CONNACK confirms it */
   int8_t seen_root;         /* the same; -1: none of the plan's roots, or resumed */
 
@@ -57,6 +57,7 @@ struct member {
   bool half_open : 1; /* online as far as it knows, in a black hole */
   bool ended : 1;     /* set by the observer, handled after the step */
   bool handshaking : 1;
+  bool clocked : 1;    /* its CPU time here is measured */
   bool accepted : 1;   /* by the latest PUBLISH or SUBSCRIBE */
   bool opened : 1;     /* this attempt got its TCP connection: the broker has a handshake to do */
   bool shook : 1;      /* the handshake ended well in the present step */

@@ -40,6 +40,7 @@ static void on_handshake(struct member *m, const struct device_note *note)
   m->seen_root = (int8_t) (note->resumed ? -1 : root_of(m->fleet, note->anchor_id));
   m->seen_generation = m->fleet->generation;
   metrics_add(metrics, note->resumed ? METRIC_HANDSHAKE_RESUMED : METRIC_HANDSHAKE_FULL, 1);
+  if (!m->clocked) return;
   /* the handshake ends inside its dearest step: chain, signature and key are checked and made there */
   m->cpu_us += (uint32_t) (backend_cpu_us(m->fleet->config.backend) - m->fleet->step.cpu_us);
   metrics_record_us(metrics, METRIC_HANDSHAKE_CPU, m->cpu_us);

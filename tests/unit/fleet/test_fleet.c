@@ -340,6 +340,22 @@ static void a_handshakes_cpu_time_includes_the_step_that_ends_it(void **state)
   end(w);
 }
 
+static void of_many_handshakes_one_in_ten_is_clocked(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  for (int round = 1; round < 10; round++) {
+    fleet_redial(w->fleet, fleet_order(w->fleet), DEVICES, 1000, false);
+    pass(w, 100);
+  }
+  assert_int_equal((int) value(w, METRIC_HANDSHAKE_FULL), 10 * DEVICES);
+  struct metrics_stats cpu;
+  metrics_stats(w->metrics, METRIC_HANDSHAKE_CPU, &cpu);
+  assert_int_equal(cpu.count, 100 + (10 * DEVICES - 100) / 10);
+  end(w);
+}
+
 static void expect_work(struct world *w, int attempts)
 {
   const struct {
@@ -1022,6 +1038,7 @@ int main(void)
       cmocka_unit_test(connects_at_the_planned_rate),
       cmocka_unit_test(tries_again_by_the_policy_and_books_every_attempt),
       cmocka_unit_test(a_handshakes_cpu_time_includes_the_step_that_ends_it),
+      cmocka_unit_test(of_many_handshakes_one_in_ten_is_clocked),
       cmocka_unit_test(what_devices_compute_is_booked_once_and_what_others_compute_is_not),
       cmocka_unit_test(a_refused_attempt_has_cost_its_device_no_less),
       cmocka_unit_test(what_a_device_receives_is_counted_in_bytes),
