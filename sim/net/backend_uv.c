@@ -264,7 +264,6 @@ static void on_connect(uv_connect_t *request, int status)
   free(request);
   socket->connect = NULL;
   if (socket->conn == NULL) return;
-  if (status == 0) status = uv_read_start((uv_stream_t *) &socket->tcp, give_buffer, on_read);
   if (status != 0) {
     socket_ended(socket, failure_of(status));
     return;
@@ -311,6 +310,8 @@ static int socket_start(struct uv_socket *socket, const struct sockaddr_storage 
   int status = from != NULL ? bind_to(&socket->tcp, from, size) : 0;
   if (status == 0) status = uv_tcp_connect(socket->connect, &socket->tcp, (const struct sockaddr *) to, on_connect);
   if (status == 0) status = uv_tcp_nodelay(&socket->tcp, 1);
+  /* libuv reads once the connection is open; asked by then only, it makes three calls of epoll of two */
+  if (status == 0) status = uv_read_start((uv_stream_t *) &socket->tcp, give_buffer, on_read);
   return status;
 }
 
