@@ -12,7 +12,8 @@
 #define TAG_MIN_SIZE 4
 #define TAG_SIZE     16
 
-/* A context of libcrypto's that is not in use: PSA makes a new one of ours for each record. */
+/* A context of libcrypto's that is not in use: PSA makes a new one of ours for each record. Mbed TLS is used by one
+ * thread at a time here. */
 static GCM128_CONTEXT *spare;
 
 static void encrypt_block(const unsigned char in[16], unsigned char out[16], const void *key)

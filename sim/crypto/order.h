@@ -1,5 +1,5 @@
 /* Numbers modulo n, the order of P-256's group: what a signature is divided by. libcrypto exports no fast division by
- * them: GMP's takes a sixth of the time of its BN_mod_inverse.
+ * them: GMP's takes an eighth of the time of its BN_mod_inverse.
  */
 #ifndef FLEETSIM_CRYPTO_ORDER_H
 #define FLEETSIM_CRYPTO_ORDER_H
