@@ -165,6 +165,7 @@ void device_ota_online(struct device_ota *ota)
 void device_ota_ready(struct device_ota *ota)
 {
   ota->ready = true;
+  if (ota->phase == DEVICE_OTA_ASKING) device_ota_hold_back(ota);
 }
 
 void device_ota_offline(struct device_ota *ota, bool failed, size_t partial)

@@ -52,8 +52,9 @@ struct device_ota {
 
   /* the download */
   uint32_t blocks, missing;
-  uint32_t first; /* the first that is missing; = blocks: none */
-  uint32_t asked; /* bit i: block first + i was asked for */
+  uint32_t first;       /* the first that is missing; = blocks: none */
+  uint32_t asked;       /* bit i: block first + i was asked for */
+  uint64_t ask_from_ms; /* nothing is asked for before: what was, over an earlier connection, may still come */
   uint32_t erased;
   uint8_t have[DEVICE_SLOTS_BLOCKS / 8];
   bool hashing;
@@ -129,6 +130,7 @@ void device_ota_ask(struct device_ota *ota);
 void device_ota_fetch(struct device_ota *ota);
 void device_ota_check(struct device_ota *ota);
 void device_ota_block(struct device_ota *ota, const uint8_t *data, size_t size);
+void device_ota_hold_back(struct device_ota *ota); /* the connection is another one than the blocks were asked for on */
 void device_ota_file(struct device_ota *ota, const uint8_t *data, size_t size);
 void device_ota_file_ended(struct device_ota *ota, enum device_ota_status cause);
 

@@ -8,6 +8,10 @@
 #define GET_SIZE     12u   /* serial, number, bitmap */
 #define BLOCK_HEAD   8u    /* serial, number */
 #define COMPARE_SIZE 256u  /* bytes on the stack */
+/* Of block_timeout_ms: how long after the last block of an earlier request a new one is made, when the connection broke
+ * in between. The back office does not hear of the break: with many devices to serve it still sends what was asked for,
+ * and would send it again. */
+#define HOLD_BACK_PART 8u
 
 static uint8_t other_slot(const struct device_ota *ota)
 {
@@ -195,6 +199,11 @@ static unsigned count_bits(uint32_t bits)
   return count;
 }
 
+void device_ota_hold_back(struct device_ota *ota)
+{
+  ota->ask_from_ms = ota->session->now_ms + ota->profile->block_timeout_ms / HOLD_BACK_PART;
+}
+
 void device_ota_block(struct device_ota *ota, const uint8_t *data, size_t size)
 {
   bool wanted = ota->phase == DEVICE_OTA_ASKING ||
@@ -215,6 +224,7 @@ void device_ota_block(struct device_ota *ota, const uint8_t *data, size_t size)
     device_ota_note_bytes(ota, size, true);
     return;
   }
+  if (ota->session->now_ms < ota->ask_from_ms) device_ota_hold_back(ota);
   ota->due_ms = ota->session->now_ms + ota->profile->block_timeout_ms; /* the others may take as long again */
   if (size % DEVICE_FLASH_WORD != 0) {
     memcpy(ota->block, data, size);
@@ -269,8 +279,9 @@ void device_ota_ask(struct device_ota *ota)
       return;
     }
   }
-  if (ota->asked == 0) ota->due_ms = DEVICE_NEVER;
-  if (ota->ready) ask(ota);
+  bool held_back = ota->session->now_ms < ota->ask_from_ms;
+  if (ota->asked == 0) ota->due_ms = held_back ? ota->ask_from_ms : DEVICE_NEVER;
+  if (ota->ready && !held_back) ask(ota);
 }
 
 /* A file over HTTPS. */

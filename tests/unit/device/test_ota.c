@@ -166,6 +166,31 @@ static void a_lost_connection_costs_at_most_one_block(void **state)
   assert_int_equal(lost_with(290), 256);
 }
 
+/* The office goes on sending, and is slow: what it sent before it heard of the break arrives after. */
+static void what_is_under_way_is_not_asked_for_again(void **state)
+{
+  (void) state;
+  uint32_t under_way[BOARD_QUEUE];
+  board_make(&board, &factory);
+  offer(false);
+  stop_after(1000);
+  size_t count = board.queued;
+  assert_true(count > 2);
+  memcpy(under_way, board.queue, count * sizeof *under_way);
+  board_offline(&board, true);
+  board_online(&board);
+  for (size_t i = 0; i < count; i++) {
+    size_t had = board.bytes;
+    board.queue[board.queued++] = under_way[i];
+    while (board.bytes == had) assert_true(board_step(&board));
+    board.now_ms += 100; /* of 125 that it waits for the next */
+  }
+  board_run(&board, 60000);
+  board_expect(&board, V2, "confirmed");
+  assert_int_equal(board.bytes, image.size);
+  assert_int_equal(board.duplicate_bytes, 0);
+}
+
 static void goes_on_after_a_restart_at_every_block(bool https)
 {
   for (size_t blocks = 0; blocks * 256 < image.size; blocks++) {
@@ -822,6 +847,7 @@ int main(void)
       cmocka_unit_test(a_foreign_block_is_no_block),
       cmocka_unit_test(goes_on_after_a_lost_connection_at_every_block),
       cmocka_unit_test(a_lost_connection_costs_at_most_one_block),
+      cmocka_unit_test(what_is_under_way_is_not_asked_for_again),
       cmocka_unit_test(goes_on_after_a_restart_over_mqtt),
       cmocka_unit_test(goes_on_after_a_restart_over_https),
       cmocka_unit_test(a_cut_fetch_sends_less_than_a_block_again),
