@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-/* How it goes: backend_connect makes a socket object for the attempt; its connect callback starts reading and reports
+/* How it goes: backend_connect makes a socket object for the attempt and starts reading; its connect callback reports
  * `opened`; bytes are handed on as they come; an end of the stream or an error detaches the socket from its connection,
  * closes it, and reports `closed`.
  *
@@ -310,7 +310,7 @@ static int socket_start(struct uv_socket *socket, const struct sockaddr_storage 
   int status = from != NULL ? bind_to(&socket->tcp, from, size) : 0;
   if (status == 0) status = uv_tcp_connect(socket->connect, &socket->tcp, (const struct sockaddr *) to, on_connect);
   if (status == 0) status = uv_tcp_nodelay(&socket->tcp, 1);
-  /* libuv reads once the connection is open; asked by then only, it makes three calls of epoll of two */
+  /* libuv reads once the connection is open; asked only then, it makes three calls of epoll instead of two */
   if (status == 0) status = uv_read_start((uv_stream_t *) &socket->tcp, give_buffer, on_read);
   return status;
 }
