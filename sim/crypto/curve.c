@@ -50,7 +50,7 @@ static bool ready(void)
 
 /* Numbers of one computation: taken from the scratch between begin() and end(), which wipes them. */
 struct numbers {
-  BIGNUM *taken[8];
+  BIGNUM *taken[9];
   int count;
 };
 
@@ -227,10 +227,9 @@ static bool read_half(const uint8_t bytes[32], BIGNUM *half)
   return BN_bin2bn(bytes, 32, half) != NULL && !BN_is_zero(half) && BN_cmp(half, EC_GROUP_get0_order(curve.group)) < 0;
 }
 
-/* x(e/s * G + r/s * Q) mod n (FIPS 186-5, 6.4.2); `keyed` has Q for its generator. False: out of memory, or no point.
- */
-static bool signed_x(const EC_GROUP *keyed, const BIGNUM *e, const BIGNUM *r, const BIGNUM *s, struct numbers *numbers,
-                     BIGNUM *x)
+/* e/s * G + r/s * Q, into curve.product; `keyed` has Q for its generator. */
+static bool find_signed_point(const EC_GROUP *keyed, const BIGNUM *e, const BIGNUM *r, const BIGNUM *s,
+                              struct numbers *numbers)
 {
   const BIGNUM *order = EC_GROUP_get0_order(curve.group);
   BIGNUM *inverse = take(numbers), *u = take(numbers);
@@ -238,9 +237,26 @@ static bool signed_x(const EC_GROUP *keyed, const BIGNUM *e, const BIGNUM *r, co
          EC_POINT_mul(curve.group, curve.product, u, NULL, NULL, curve.scratch) == 1 &&
          BN_mod_mul(u, r, inverse, order, curve.scratch) == 1 &&
          EC_POINT_mul(keyed, curve.other, u, NULL, NULL, curve.scratch) == 1 &&
-         EC_POINT_add(curve.group, curve.product, curve.product, curve.other, curve.scratch) == 1 &&
-         EC_POINT_get_affine_coordinates(curve.group, curve.product, x, NULL, curve.scratch) == 1 &&
-         BN_nnmod(x, x, order, curve.scratch) == 1;
+         EC_POINT_add(curve.group, curve.product, curve.product, curve.other, curve.scratch) == 1;
+}
+
+/* Whether x mod n = r for the x of curve.product. As the point lies there x is a fraction, X / Z^2 mod p; r is compared
+ * with it, and so is r + n where that is less than p, for a division would cost more than all else here. */
+static bool has_x(const BIGNUM *r, struct numbers *numbers)
+{
+  const BIGNUM *order = EC_GROUP_get0_order(curve.group), *p = EC_GROUP_get0_field(curve.group);
+  BIGNUM *x = take(numbers), *z = take(numbers), *candidate = take(numbers), *product = take(numbers);
+  if (product == NULL || EC_POINT_is_at_infinity(curve.group, curve.product) == 1 || BN_copy(candidate, r) == NULL ||
+      EC_POINT_get_Jprojective_coordinates_GFp(curve.group, curve.product, x, NULL, z, curve.scratch) != 1 ||
+      BN_mod_sqr(z, z, p, curve.scratch) != 1)
+    return false;
+  bool same = false;
+  while (!same && BN_cmp(candidate, p) < 0) {
+    if (BN_mod_mul(product, candidate, z, p, curve.scratch) != 1) return false;
+    same = BN_cmp(product, x) == 0;
+    if (BN_add(candidate, candidate, order) != 1) return false;
+  }
+  return same;
 }
 
 static enum curve_result verify_familiar(const EC_GROUP *keyed, const uint8_t *hash, size_t hash_size,
@@ -248,11 +264,11 @@ static enum curve_result verify_familiar(const EC_GROUP *keyed, const uint8_t *h
 {
   struct numbers numbers;
   if (!begin(&numbers)) return CURVE_MEMORY;
-  BIGNUM *r = take(&numbers), *s = take(&numbers), *e = take(&numbers), *x = take(&numbers);
+  BIGNUM *r = take(&numbers), *s = take(&numbers), *e = take(&numbers);
   int used = hash_size < 32 ? (int) hash_size : 32; /* the leftmost bits of a longer hash */
   ERR_set_mark();
-  bool good = x != NULL && read_half(signature, r) && read_half(signature + 32, s) &&
-              BN_bin2bn(hash, used, e) != NULL && signed_x(keyed, e, r, s, &numbers, x) && BN_cmp(x, r) == 0;
+  bool good = e != NULL && read_half(signature, r) && read_half(signature + 32, s) &&
+              BN_bin2bn(hash, used, e) != NULL && find_signed_point(keyed, e, r, s, &numbers) && has_x(r, &numbers);
   ERR_pop_to_mark();
   end(&numbers);
   return good ? CURVE_OK : CURVE_REFUSED;

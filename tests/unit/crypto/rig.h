@@ -8,6 +8,15 @@
 
 #include <psa/crypto.h>
 
+/* Wycheproof's signature whose point has an x between n and p, as happens once in 2^128: r is that x, less n. */
+#define LARGE_X_KEY                                                    \
+  "040ad99500288d466940031d72a9f5445a4d43784640855bf0a69874d2de5fe103" \
+  "c5011e6ef2c42dcd50d5d3d29f99ae6eba2c80c9244f4c5422f0979ff0c3ba5e"
+#define LARGE_X_HASH "BB5A52F42F9C9261ED4361F59422A1E30036E7C32B270C8807A419FECA605023"
+#define LARGE_X      "FFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFC"
+#define LARGE_X_R    "000000000000000000000000000000004319055358E8617B0C46353D039CDAAB"
+#define LARGE_X_S    "FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC63254E"
+
 /* cmocka group fixtures: PSA is open, its entropy is seeded, the driver is not native. */
 int rig_open(void **state);
 int rig_close(void **state);

@@ -13,6 +13,7 @@
 #include <openssl/obj_mac.h>
 
 #include "crypto/familiar.h"
+#include "rig.h"
 
 struct signer {
   EC_KEY *key;
@@ -113,6 +114,38 @@ static void judges_signatures_at_the_edge_as_libcrypto_does(void **state)
   EC_KEY_free(signer.key);
 }
 
+/* e = n - d, with r and s both 1: e/s * G + r/s * Q is the point at infinity, which has no x. */
+static void refuses_the_point_at_infinity(void **state)
+{
+  (void) state;
+  struct signer signer = signer_make();
+  make_familiar(&signer);
+  BIGNUM *e = BN_new();
+  uint8_t hash[32], signature[64] = {0};
+  BN_sub(e, EC_GROUP_get0_order(EC_KEY_get0_group(signer.key)), EC_KEY_get0_private_key(signer.key));
+  assert_int_equal(BN_bn2binpad(e, hash, sizeof hash), sizeof hash);
+  signature[31] = signature[63] = 1;
+  assert_int_equal(curve_verify(signer.public_key, hash, sizeof hash, signature), CURVE_REFUSED);
+  BN_clear_free(e);
+  EC_KEY_free(signer.key);
+}
+
+/* A point whose x lies between n and p, once in 2^128 signatures: Wycheproof knows one. */
+static void takes_the_x_of_a_point_modulo_n(void **state)
+{
+  (void) state;
+  uint8_t key[CURVE_PUBLIC_SIZE], hash[32], good[64], bad[64];
+  rig_hex(LARGE_X_KEY, key, sizeof key);
+  rig_hex(LARGE_X_HASH, hash, sizeof hash);
+  rig_hex(LARGE_X_R LARGE_X_S, good, sizeof good);
+  rig_hex(LARGE_X LARGE_X_S, bad, sizeof bad);
+  for (int i = 0; i <= FAMILIAR_AFTER; i++) {
+    assert_int_equal(curve_verify(key, hash, sizeof hash, good), CURVE_OK);
+    assert_int_equal(curve_verify(key, hash, sizeof hash, bad), CURVE_REFUSED);
+  }
+  assert_non_null(familiar_group(key));
+}
+
 static void a_key_becomes_familiar_and_is_forgotten_behind_newer_ones(void **state)
 {
   (void) state;
@@ -142,6 +175,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(accepts_what_is_signed_and_nothing_that_differs_by_a_bit),
       cmocka_unit_test(judges_signatures_at_the_edge_as_libcrypto_does),
+      cmocka_unit_test(refuses_the_point_at_infinity),
+      cmocka_unit_test(takes_the_x_of_a_point_modulo_n),
       cmocka_unit_test(a_key_becomes_familiar_and_is_forgotten_behind_newer_ones),
       cmocka_unit_test(what_is_no_point_never_becomes_familiar),
   };
