@@ -108,8 +108,12 @@ static bool is_verdict(enum device_failure failure)
   return failure >= DEVICE_FAIL_TLS_NOT_TRUSTED && failure <= DEVICE_FAIL_TLS_ALERT_NO_CERT;
 }
 
-static void describe(const struct device_note *note, char *out, size_t size)
+static void describe(const struct member *m, const struct device_note *note, char *out, size_t size)
 {
+  if (!m->opened) {
+    snprintf(out, size, "no connection came about");
+    return;
+  }
   int n = snprintf(out, size, "broker sent %u certificate%s", (unsigned) note->chain_certificates,
                    note->chain_certificates == 1 ? "" : "s");
   if (note->verify_flags != 0 && n < (int) size)
@@ -142,7 +146,7 @@ static void on_ended(struct member *m, const struct device_note *note)
 {
   enum device_failure failure = m->end_failure != DEVICE_FAIL_NONE ? m->end_failure : note->failure;
   char detail[160];
-  describe(note, detail, sizeof detail);
+  describe(m, note, detail, sizeof detail);
   m->end_failure = DEVICE_FAIL_NONE;
   m->facts.last_failure = failure;
   m->handshaking = false;

@@ -803,6 +803,7 @@ static void refused_attempts_are_expected_of_a_faulted_device_only(void **state)
   const struct metrics_failure *refused = metrics_failure(w->metrics, DEVICE_FAIL_TCP_REFUSED);
   assert_int_equal(refused->count, 3);
   assert_int_equal(refused->expected, 3);
+  assert_string_equal(refused->detail, "no connection came about");
   assert_int_equal((int) value(w, METRIC_FAULT_REFUSED), 3);
   outcome[FLEET_MAIN] = DEVICE_FAIL_TCP_REFUSED;
   fleet_redial(w->fleet, fleet_order(w->fleet) + 3, 1, 0, false);
