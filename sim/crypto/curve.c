@@ -22,7 +22,7 @@ static struct {
   EC_GROUP *group;
   BN_CTX *scratch;
   EC_POINT *point, *product, *other;
-  EC_KEY *signer, *verifier;
+  EC_KEY *signer;
 } curve;
 
 static EC_KEY *new_key(void)
@@ -35,17 +35,16 @@ static EC_KEY *new_key(void)
 
 static bool ready(void)
 {
-  if (curve.verifier != NULL) return true;
+  if (curve.signer != NULL) return true;
   if (curve.group == NULL) curve.group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
   if (curve.scratch == NULL) curve.scratch = BN_CTX_new();
   if (curve.group == NULL || curve.scratch == NULL) return false;
   if (curve.point == NULL) curve.point = EC_POINT_new(curve.group);
   if (curve.product == NULL) curve.product = EC_POINT_new(curve.group);
   if (curve.other == NULL) curve.other = EC_POINT_new(curve.group);
-  if (curve.signer == NULL) curve.signer = new_key();
-  if (curve.point == NULL || curve.product == NULL || curve.other == NULL || curve.signer == NULL) return false;
-  curve.verifier = new_key();
-  return curve.verifier != NULL;
+  if (curve.point == NULL || curve.product == NULL || curve.other == NULL) return false;
+  curve.signer = new_key();
+  return curve.signer != NULL;
 }
 
 /* Numbers of one computation: taken from the scratch between begin() and end(), which wipes them. */
@@ -209,34 +208,18 @@ enum curve_result curve_sign(const uint8_t private_key[CURVE_PRIVATE_SIZE], cons
   return result;
 }
 
-/* NULL when memory is short. */
-static ECDSA_SIG *signature_read(const uint8_t bytes[CURVE_SIGNATURE_SIZE])
-{
-  ECDSA_SIG *signature = ECDSA_SIG_new();
-  BIGNUM *r = BN_bin2bn(bytes, 32, NULL), *s = BN_bin2bn(bytes + 32, 32, NULL);
-  if (signature != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(signature, r, s) == 1) return signature;
-  BN_free(r);
-  BN_free(s);
-  ECDSA_SIG_free(signature);
-  return NULL;
-}
-
 /* Half of a signature: a public number in 1..n-1. */
 static bool read_half(const uint8_t bytes[32], BIGNUM *half)
 {
   return BN_bin2bn(bytes, 32, half) != NULL && !BN_is_zero(half) && BN_cmp(half, EC_GROUP_get0_order(curve.group)) < 0;
 }
 
-/* e/s * G + r/s * Q, into curve.product; `keyed` has Q for its generator. */
-static bool find_signed_point(const EC_GROUP *keyed, const BIGNUM *e, const BIGNUM *r, const BIGNUM *s,
-                              struct numbers *numbers)
+/* u * G + v * Q, into curve.product. `keyed` has Q for its generator, and a table of it; NULL: Q is in curve.point. */
+static bool add_products(const BIGNUM *u, const BIGNUM *v, const EC_GROUP *keyed)
 {
-  const BIGNUM *order = EC_GROUP_get0_order(curve.group);
-  BIGNUM *inverse = take(numbers), *u = take(numbers);
-  return u != NULL && invert(s, inverse) && BN_mod_mul(u, e, inverse, order, curve.scratch) == 1 &&
-         EC_POINT_mul(curve.group, curve.product, u, NULL, NULL, curve.scratch) == 1 &&
-         BN_mod_mul(u, r, inverse, order, curve.scratch) == 1 &&
-         EC_POINT_mul(keyed, curve.other, u, NULL, NULL, curve.scratch) == 1 &&
+  if (keyed == NULL) return EC_POINT_mul(curve.group, curve.product, u, curve.point, v, curve.scratch) == 1;
+  return EC_POINT_mul(curve.group, curve.product, u, NULL, NULL, curve.scratch) == 1 &&
+         EC_POINT_mul(keyed, curve.other, v, NULL, NULL, curve.scratch) == 1 &&
          EC_POINT_add(curve.group, curve.product, curve.product, curve.other, curve.scratch) == 1;
 }
 
@@ -259,37 +242,30 @@ static bool has_x(const BIGNUM *r, struct numbers *numbers)
   return same;
 }
 
-static enum curve_result verify_familiar(const EC_GROUP *keyed, const uint8_t *hash, size_t hash_size,
-                                         const uint8_t signature[CURVE_SIGNATURE_SIZE])
+/* FIPS 186-5, 6.4.2 */
+static bool is_signed(const EC_GROUP *keyed, const BIGNUM *e, const uint8_t signature[CURVE_SIGNATURE_SIZE],
+                      struct numbers *numbers)
 {
-  struct numbers numbers;
-  if (!begin(&numbers)) return CURVE_MEMORY;
-  BIGNUM *r = take(&numbers), *s = take(&numbers), *e = take(&numbers);
-  int used = hash_size < 32 ? (int) hash_size : 32; /* the leftmost bits of a longer hash */
-  ERR_set_mark();
-  bool good = e != NULL && read_half(signature, r) && read_half(signature + 32, s) &&
-              BN_bin2bn(hash, used, e) != NULL && find_signed_point(keyed, e, r, s, &numbers) && has_x(r, &numbers);
-  ERR_pop_to_mark();
-  end(&numbers);
-  return good ? CURVE_OK : CURVE_REFUSED;
+  const BIGNUM *order = EC_GROUP_get0_order(curve.group);
+  BIGNUM *r = take(numbers), *s = take(numbers), *u = take(numbers), *v = take(numbers);
+  return v != NULL && read_half(signature, r) && read_half(signature + 32, s) && invert(s, s) &&
+         BN_mod_mul(u, e, s, order, curve.scratch) == 1 && BN_mod_mul(v, r, s, order, curve.scratch) == 1 &&
+         add_products(u, v, keyed) && has_x(r, numbers);
 }
 
 enum curve_result curve_verify(const uint8_t public_key[CURVE_PUBLIC_SIZE], const uint8_t *hash, size_t hash_size,
                                const uint8_t signature[CURVE_SIGNATURE_SIZE])
 {
-  if (hash_size > INT_MAX) return CURVE_REFUSED;
   const EC_GROUP *keyed = familiar_group(public_key);
-  if (keyed != NULL) return verify_familiar(keyed, hash, hash_size, signature);
-  enum curve_result result = read_point(public_key);
+  enum curve_result result = keyed == NULL ? read_point(public_key) : CURVE_OK;
+  struct numbers numbers;
   if (result != CURVE_OK) return result;
-  ECDSA_SIG *claimed = signature_read(signature);
-  if (claimed == NULL || EC_KEY_set_public_key(curve.verifier, curve.point) != 1) {
-    ECDSA_SIG_free(claimed);
-    return CURVE_MEMORY;
-  }
+  if (!begin(&numbers)) return CURVE_MEMORY;
+  BIGNUM *e = take(&numbers);
+  int used = hash_size < 32 ? (int) hash_size : 32; /* the leftmost bits of a longer hash */
   ERR_set_mark();
-  result = ECDSA_do_verify(hash, (int) hash_size, claimed, curve.verifier) == 1 ? CURVE_OK : CURVE_REFUSED;
+  bool good = e != NULL && BN_bin2bn(hash, used, e) != NULL && is_signed(keyed, e, signature, &numbers);
   ERR_pop_to_mark();
-  ECDSA_SIG_free(claimed);
-  return result;
+  end(&numbers);
+  return good ? CURVE_OK : CURVE_REFUSED;
 }
