@@ -87,17 +87,30 @@ static double count_named(const struct metrics *metrics, const char *prefix)
   return count;
 }
 
+struct accounting {
+  double attempts, ok, failed, open;
+  bool closed;
+};
+
 /* Closed: attempts = ok + failed + open, and every failed one has a name. An attempt may also end by a device.*
  * failure, but not every one of those is an attempt. */
+static struct accounting account(const struct metrics *metrics)
+{
+  struct accounting a = {.attempts = metrics_value(metrics, METRIC_CONNECT_ATTEMPTS),
+                         .ok = metrics_value(metrics, METRIC_CONNECT_OK),
+                         .failed = metrics_value(metrics, METRIC_CONNECT_FAILED),
+                         .open = metrics_value(metrics, METRIC_CONNECT_OPEN)};
+  double named = count_named(metrics, "connect."), device = count_named(metrics, "device.");
+  a.closed = a.attempts == a.ok + a.failed + a.open && named <= a.failed && a.failed <= named + device;
+  return a;
+}
+
 static json_t *accounting_of(const struct metrics *metrics)
 {
   if (metrics == NULL) return json_null();
-  double attempts = metrics_value(metrics, METRIC_CONNECT_ATTEMPTS), ok = metrics_value(metrics, METRIC_CONNECT_OK);
-  double failed = metrics_value(metrics, METRIC_CONNECT_FAILED), open = metrics_value(metrics, METRIC_CONNECT_OPEN);
-  double named = count_named(metrics, "connect."), device = count_named(metrics, "device.");
-  bool closed = attempts == ok + failed + open && named <= failed && failed <= named + device;
-  return json_pack("{s:o, s:o, s:o, s:o, s:b}", "attempts", number(attempts), "ok", number(ok), "failed",
-                   number(failed), "open", number(open), "closed", closed);
+  struct accounting a = account(metrics);
+  return json_pack("{s:o, s:o, s:o, s:o, s:b}", "attempts", number(a.attempts), "ok", number(a.ok), "failed",
+                   number(a.failed), "open", number(a.open), "closed", a.closed);
 }
 
 static json_t *check_of(const struct results_check *check)
@@ -174,19 +187,34 @@ static const struct results_check *failed_check(const struct results *results)
   return NULL;
 }
 
-/* verdict, exit_code and message. */
-static json_t *verdict_of(const struct results *results)
+/* Whether something speaks against the verdict; each of them is a fault of ours. */
+static bool is_contradicted(const struct results *results, char *why, size_t size)
 {
   const struct results_check *failed = failed_check(results);
   bool pass = strcmp(results->verdict, "pass") == 0;
-  if (pass && failed != NULL)
-    return json_pack("{s:s, s:i, s:o}", "verdict", "error", "exit_code", (int) EXIT_CODE_INTERNAL, "message",
-                     json_sprintf("internal error: the run was to pass although \"%s\" failed", failed->expr));
-  if (pass != (results->exit_code == EXIT_CODE_PASS))
-    return json_pack("{s:s, s:i, s:o}", "verdict", "error", "exit_code", (int) EXIT_CODE_INTERNAL, "message",
-                     json_sprintf("internal error: verdict and exit code %d do not fit", (int) results->exit_code));
-  return json_pack("{s:s, s:i, s:o}", "verdict", results->verdict, "exit_code", (int) results->exit_code, "message",
-                   text(results->message));
+  if (pass != (results->exit_code == EXIT_CODE_PASS)) {
+    snprintf(why, size, "internal error: verdict and exit code %d do not fit", (int) results->exit_code);
+    return true;
+  }
+  if (pass && failed != NULL) {
+    snprintf(why, size, "internal error: the run was to pass although \"%s\" failed", failed->expr);
+    return true;
+  }
+  if (!pass || results->metrics == NULL) return false;
+  struct accounting a = account(results->metrics);
+  snprintf(why, size, "internal error: of %.0f attempts %.0f are ok, %.0f failed and %.0f open, which does not add up",
+           a.attempts, a.ok, a.failed, a.open);
+  return !a.closed;
+}
+
+/* verdict, exit_code and message. */
+static json_t *verdict_of(const struct results *results)
+{
+  char why[256];
+  bool contradicted = is_contradicted(results, why, sizeof why);
+  return json_pack("{s:s, s:i, s:o}", "verdict", contradicted ? "error" : results->verdict, "exit_code",
+                   contradicted ? (int) EXIT_CODE_INTERNAL : (int) results->exit_code, "message",
+                   text(contradicted ? why : results->message));
 }
 
 static json_t *run_of(const struct results *results)

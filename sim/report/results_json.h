@@ -9,8 +9,8 @@
 
 #define RESULTS_SCHEMA "fleetsim-results/1"
 
-/* The tree of schema fleetsim-results/1; NULL when memory is short. A verdict that its own checks contradict becomes
- * "error". */
+/* The tree of schema fleetsim-results/1; NULL when memory is short. A pass that a check or the accounting contradicts
+ * becomes "error". */
 json_t *results_json(const struct results *results);
 
 /* results_ota.c: the member "ota" of the tree. */

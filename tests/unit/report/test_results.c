@@ -189,6 +189,21 @@ static void a_pass_with_a_failed_check_is_written_as_an_internal_error(void **st
   }
 }
 
+static void a_pass_with_attempts_that_nobody_accounts_for_is_an_internal_error(void **state)
+{
+  (void) state;
+  sample_pass(&sample);
+  metrics_add(sample.metrics, METRIC_CONNECT_ATTEMPTS, 1);
+  struct error error = {0};
+  assert_int_equal(results_write(&sample.results, sample.folder, &error), -1);
+  assert_int_equal(error.code, EXIT_CODE_INTERNAL);
+  assert_non_null(strstr(error.text, "1014 attempts"));
+  char *text = sample_read(&sample, "results.json");
+  assert_non_null(strstr(text, "\"verdict\": \"error\""));
+  assert_non_null(strstr(text, "\"exit_code\": 4"));
+  free(text);
+}
+
 static void a_pass_that_everything_bears_out_is_written(void **state)
 {
   (void) state;
@@ -341,6 +356,7 @@ int main(void)
       test(names_failures_with_count_ids_and_detail),
       test(attempts_that_have_no_name_break_the_accounting),
       test(a_pass_with_a_failed_check_is_written_as_an_internal_error),
+      test(a_pass_with_attempts_that_nobody_accounts_for_is_an_internal_error),
       test(a_pass_that_everything_bears_out_is_written),
       test(text_that_is_no_utf8_does_not_lose_the_results),
       test(a_run_that_ended_before_its_fleet_existed_has_results_too),
