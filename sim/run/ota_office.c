@@ -175,8 +175,7 @@ int run_ota_roll_out(struct run *run, const struct scenario_step *step, struct r
 {
   struct run_ota *ota = run->ota;
   size_t count;
-  if (ota->rollout_count == RESULTS_ROLLOUTS_MAX)
-    return error_set(&run->error, EXIT_CODE_USAGE, "a run can make at most %d rollouts", RESULTS_ROLLOUTS_MAX);
+  assert(ota->rollout_count < RESULTS_ROLLOUTS_MAX);
   bool again = rollout_of_serial(run, ota->images[step->image].manifest.serial) != NULL;
   if (again && ota->images[step->image].harm[0] == '\0' && run_ota_renew(run, step->image) != 0) return -1;
   uint32_t *devices = targets_of(run, TARGETS_ALL, &step->who, &count);
@@ -312,6 +311,7 @@ bool run_ota_is_reported(const struct run *run, size_t index, const char *status
 
 static_assert(RESULTS_IMAGES_MAX >= 1 + SCENARIO_IMAGES_MAX, "each image has its row");
 static_assert(RESULTS_WAVES_MAX >= ROLLOUT_WAVES_MAX && ROLLOUT_WAVES_MAX >= SCENARIO_WAVES_MAX, "so has each wave");
+static_assert(RESULTS_ROLLOUTS_MAX >= SCENARIO_ROLLOUTS_MAX, "and each rollout");
 static_assert(ROLLOUT_CRITERIA_MAX >= SCENARIO_ABORTS_MAX, "and a rollout has room for all criteria");
 
 static void write_image(struct run *run, size_t index, struct results_image *out)

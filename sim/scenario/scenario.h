@@ -20,8 +20,9 @@
 #include "pki/image.h"
 #include "scenario/expr.h"
 
-#define SCENARIO_WAVES_MAX  16
-#define SCENARIO_STORMS_MAX 16 /* steps of a scenario */
+#define SCENARIO_WAVES_MAX    16
+#define SCENARIO_STORMS_MAX   16 /* steps of a scenario */
+#define SCENARIO_ROLLOUTS_MAX 32 /* so are these */
 
 /* The devices' processor and library where a file does not name them. */
 #define SCENARIO_TIMING_DEFAULT "mbedtls-3.6.7-Os"

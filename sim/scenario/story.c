@@ -10,7 +10,7 @@ struct story {
   bool background;                                          /* some rollout goes on beside the steps */
   size_t published;                                         /* images; the factory's is not among them */
   const struct scenario_step *present; /* the last one; NULL: what the broker presents from the start */
-  unsigned storms;
+  unsigned storms, rollouts;
   bool down[SCENARIO_NODES_MAX + 1], frozen[SCENARIO_NODES_MAX + 1]; /* brokers */
 };
 
@@ -167,6 +167,10 @@ static int check_ota_order(const struct take *t, const char *at, const struct sc
     if (step->image > story->published)
       return take_fail(t, at, "", "image '%s' is published further down: put its 'ota.publish' above this '%s'",
                        s->ota.images[step->image].name, what);
+    story->rollouts += step->kind == STEP_OTA_ROLLOUT;
+    if (story->rollouts > SCENARIO_ROLLOUTS_MAX)
+      return take_fail(t, at, "", "a run has at most %d rollouts; make two scenarios of this one",
+                       SCENARIO_ROLLOUTS_MAX);
     story->background = story->background || step->rollout.background;
     if (story->connected || step->kind == STEP_CORRUPT) return 0;
     return take_fail(t, at, "", "'%s' comes before any device is online: put a 'connect' step above it", what);

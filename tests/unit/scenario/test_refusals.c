@@ -25,6 +25,11 @@ struct refusal {
 #define PUBLISH(more)    "ota.publish: {image: v2, version: 1.1.0" more "}"
 #define ROLLOUT(more)    PUBLISH("") "\n      - ota.rollout: {image: v2, " more "}"
 
+#define NEXT           "\n      - "
+#define EIGHT(text)    text text text text text text text text
+#define EIGHT_STORMS   EIGHT("storm: {}" NEXT)
+#define EIGHT_ROLLOUTS EIGHT("ota.rollout: {image: v2}" NEXT)
+
 /* clang-format off */
 static const struct refusal refusals[] = {
   /* the text */
@@ -142,6 +147,7 @@ static const struct refusal refusals[] = {
   {"refuses_a_reset_that_is_no_yes_or_no", DO("fault: {reset: now}"), "F:8:24: 'now' is neither yes nor no"},
   {"refuses_a_fault_of_an_unknown_cohort", DO("fault: {refuse: yes, cohort: moon}"), "F:8:38: there is no cohort 'moon'"},
   {"names_the_nearest_fault", DO("fault: {blackhole: yes}"), "F:8:17: unknown key 'blackhole' in fault; did you mean 'black-hole'?"},
+  {"refuses_a_seventeenth_storm", DO(EIGHT_STORMS EIGHT_STORMS "storm: {}"), "F:24:9: a run has at most 16 storms"},
   {"refuses_to_mend_what_no_fault_broke", DO("mend: {}"), "F:8:9: 'mend' has nothing to mend: put a 'fault' step above it"},
   {"refuses_to_reset_what_is_not_open", HEAD "phases:\n  - name: p\n    do: [fault: {reset: yes}, connect: {}]\n", "F:6:10: there is no connection to reset yet"},
   {"refuses_another_kind_of_terminator", HEAD "broker: {terminator: {crl: reloaded}}\n" TAIL, "F:4:28: 'reloaded' is no value of 'crl': write live"},
@@ -268,6 +274,7 @@ static const struct refusal refusals[] = {
   {"refuses_to_roll_out_the_factory_image", OTA("", "ota.rollout: {image: factory}"), "F:9:30: every device has the image 'factory' from the start"},
   {"refuses_to_roll_out_before_a_connect", HEAD "ota: {}\nphases:\n  - name: p\n    do: [" PUBLISH("") ", ota.rollout: {image: v2}, connect: {}]\n", "F:7:52: 'ota.rollout' comes before any device is online"},
   {"refuses_waves_and_a_rate", OTA("", ROLLOUT("waves: [100%], rate: 1/s")), "F:10:55: a rollout goes in waves or by a rate"},
+  {"refuses_a_thirty_third_rollout", OTA("", PUBLISH("") NEXT EIGHT_ROLLOUTS EIGHT_ROLLOUTS EIGHT_ROLLOUTS EIGHT_ROLLOUTS "ota.rollout: {image: v2}"), "F:42:9: a run has at most 32 rollouts"},
   {"refuses_growth_without_a_rate", OTA("", ROLLOUT("growth: 2")), "F:10:42: 'growth' is of a rollout by rate"},
   {"refuses_to_count_what_does_not_grow", OTA("", ROLLOUT("rate: 1/s, after: 3")), "F:10:52: this rate does not grow"},
   {"refuses_a_rate_that_shrinks", OTA("", ROLLOUT("rate: 1/s, growth: 0.5")), "F:10:53: '0.5' is no factor: write a number from 1 to 5"},
