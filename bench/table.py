@@ -88,7 +88,8 @@ def handshake(r):
         [KINDS[kind], number(ms, ".3f"), number(ms / openssl if openssl else None, ".2f"), number(ms / floor, ".2f")]
         for kind, ms in cpu.items()
     ]
-    body.append(["floor", number(floor, ".3f"), number(floor / openssl if openssl else None, ".2f"), "1.00"])
+    for label, ms in (("floor, without a pause", floor), ("floor, at the connects' rate", r["floor_paced_ms"])):
+        body.append([label, number(ms, ".3f"), number(ms / openssl if openssl else None, ".2f"), number(ms / floor, ".2f")])
     seen = r["verifications"]
     return rows(["handshake", "CPU ms per connect", "of openssl", "of the floor"], body) + [
         "",

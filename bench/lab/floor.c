@@ -4,6 +4,7 @@
 
 #include "lab/floor.h"
 
+#include <math.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/ecdh.h>
@@ -62,6 +63,12 @@ static bool one_connect(const struct curve *curve)
   return good;
 }
 
+static void sleep_s(double seconds)
+{
+  struct timespec left = {.tv_sec = (time_t) seconds, .tv_nsec = (long) (fmod(seconds, 1) * 1e9)};
+  while (nanosleep(&left, &left) != 0) continue;
+}
+
 static double cpu_ms_now(void)
 {
   struct timespec spent;
@@ -69,12 +76,15 @@ static double cpu_ms_now(void)
   return (double) spent.tv_sec * 1e3 + (double) spent.tv_nsec / 1e6;
 }
 
-int floor_measure(double *cpu_ms, struct error *error)
+int floor_measure(double rate, double *cpu_ms, struct error *error)
 {
   struct curve curve;
   bool good = prepare(&curve);
   double began = cpu_ms_now();
-  for (int i = 0; i < REPEATS && good; i++) good = one_connect(&curve);
+  for (int i = 0; i < REPEATS && good; i++) {
+    if (rate > 0) sleep_s(1 / rate);
+    good = one_connect(&curve);
+  }
   *cpu_ms = (cpu_ms_now() - began) / REPEATS;
   release(&curve);
   return good ? 0 : error_set(error, EXIT_CODE_INTERNAL, "libcrypto fails at P-256: is it whole?");
