@@ -25,7 +25,7 @@ struct bench {
   struct kinds kinds;
   struct lab lab;
   json_t *report;
-  struct stats cpu_ms, floor_ms;
+  struct stats cpu_ms; /* of the kinds, and the floors */
   uint64_t remembered, computed;
 };
 
@@ -66,7 +66,7 @@ static int measure_kind(struct bench *bench, const char *kind, struct error *err
 
 static void book_floor(struct bench *bench, const char *name, double cpu_ms)
 {
-  stats_add(&bench->floor_ms, name, cpu_ms);
+  stats_add(&bench->cpu_ms, name, cpu_ms);
   fprintf(stderr, "  %-16s %.3f ms\n", name, cpu_ms);
 }
 
@@ -85,39 +85,39 @@ static int measure_round(struct bench *bench, size_t round, struct error *error)
   return 0;
 }
 
-static void print_table(const struct bench *bench, double floor_ms)
+static void print_table(const struct bench *bench)
 {
   printf("%-16s %10s %10s %10s %10s\n", "CPU ms/connect", "median", "min", "max", "x floor");
-  for (size_t i = 0; i < bench->kinds.count; i++) {
-    const char *kind = bench->kinds.name[i];
-    double median = stats_median_of(&bench->cpu_ms, kind);
-    printf("%-16s %10.3f %10.3f %10.3f %10.2f\n", kind, median, stats_min_of(&bench->cpu_ms, kind),
-           stats_max_of(&bench->cpu_ms, kind), median / floor_ms);
+  for (size_t i = 0; i < bench->cpu_ms.names; i++) {
+    const char *name = bench->cpu_ms.of[i].name;
+    printf("%-16s %10.3f %10.3f %10.3f %10.2f\n", name, stats_median_of(&bench->cpu_ms, name),
+           stats_min_of(&bench->cpu_ms, name), stats_max_of(&bench->cpu_ms, name),
+           stats_ratio_of(&bench->cpu_ms, name, FLOOR));
   }
-  printf("%-16s %10.3f\n", FLOOR, floor_ms);
-  printf("%-16s %10.3f\n", FLOOR_PACED, stats_median_of(&bench->floor_ms, FLOOR_PACED));
 }
 
 static void conclude(struct bench *bench)
 {
-  json_t *report = bench->report, *rounds = stats_rounds(&bench->cpu_ms);
-  double floor_ms = stats_median_of(&bench->floor_ms, FLOOR), paced_ms = stats_median_of(&bench->floor_ms, FLOOR_PACED);
-  double ours = stats_median_of(&bench->cpu_ms, "fleetsim");
-  json_object_set_new(report, "cpu_ms_per_connect", stats_medians(&bench->cpu_ms));
-  json_object_set_new(report, "floor_ms", json_real(floor_ms));
-  json_object_set_new(report, "ratio_to_openssl", stats_ratio(&bench->cpu_ms, "fleetsim", "openssl"));
-  json_object_set_new(report, "floor_paced_ms", json_real(paced_ms));
-  json_object_set_new(report, "ratio_to_floor", json_real(ours / floor_ms));
-  json_object_set_new(report, "ratio_to_floor_paced", json_real(ours / paced_ms));
+  static const char *const peers[] = {"openssl", FLOOR, FLOOR_PACED};
+  json_t *report = bench->report, *medians = stats_medians(&bench->cpu_ms);
+  for (size_t i = 0; i < sizeof peers / sizeof *peers; i++) {
+    char key[40];
+    snprintf(key, sizeof key, "ratio_to_%s", peers[i]);
+    json_object_set_new(report, key, stats_ratio(&bench->cpu_ms, "fleetsim", peers[i]));
+  }
+  json_object_set(report, "floor_ms", json_object_get(medians, FLOOR));
+  json_object_set(report, "floor_paced_ms", json_object_get(medians, FLOOR_PACED));
+  json_object_del(medians, FLOOR);
+  json_object_del(medians, FLOOR_PACED);
+  json_object_set_new(report, "cpu_ms_per_connect", medians);
   json_object_set_new(
       report, "verifications",
       json_pack("{s:I, s:I}", "remembered", (json_int_t) bench->remembered, "computed", (json_int_t) bench->computed));
-  json_object_update_new(rounds, stats_rounds(&bench->floor_ms));
-  json_object_set_new(report, "rounds_of", rounds);
+  json_object_set_new(report, "rounds_of", stats_rounds(&bench->cpu_ms));
   json_object_set_new(report, "rate", json_real(bench->options.rate));
   report_version(report, "mosquitto", broker_version(bench->lab.broker));
   report_version(report, "libcrypto", floor_version());
-  print_table(bench, floor_ms);
+  print_table(bench);
 }
 
 int main(int argc, char **argv)

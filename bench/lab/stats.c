@@ -78,7 +78,17 @@ json_t *stats_rounds(const struct stats *stats)
   return out;
 }
 
+double stats_ratio_of(const struct stats *stats, const char *name, const char *other)
+{
+  double ratio[STATS_ROUNDS_MAX];
+  size_t over = find(stats, name), under = find(stats, other), count = 0;
+  if (over == stats->names || under == stats->names) return NAN;
+  for (; count < stats->of[over].rounds && count < stats->of[under].rounds; count++)
+    ratio[count] = stats->of[over].round[count] / stats->of[under].round[count];
+  return stats_median(ratio, count);
+}
+
 json_t *stats_ratio(const struct stats *stats, const char *name, const char *other)
 {
-  return json_real(stats_median_of(stats, name) / stats_median_of(stats, other)); /* json_real(NAN) is NULL */
+  return json_real(stats_ratio_of(stats, name, other)); /* json_real(NAN) is NULL */
 }

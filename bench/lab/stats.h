@@ -34,8 +34,9 @@ double stats_max_of(const struct stats *stats, const char *name);
 json_t *stats_medians(const struct stats *stats);
 json_t *stats_rounds(const struct stats *stats);
 
-/* The median of `name` over that of `other`; NULL when one of them was not measured, which json_object_set_new leaves
- * out. */
+/* The median of the rounds' ratios: a round that a busy machine slowed down slowed down both. NAN when one of them was
+ * not measured; of its JSON, NULL, which json_object_set_new leaves out. */
+double stats_ratio_of(const struct stats *stats, const char *name, const char *other);
 json_t *stats_ratio(const struct stats *stats, const char *name, const char *other);
 
 #endif
