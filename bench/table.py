@@ -6,6 +6,7 @@
 """
 import json
 import os
+import statistics
 import sys
 
 NAMES = ["handshake", "idle", "publish", "scale", "fleet-make", "pace", "ota"]
@@ -24,6 +25,8 @@ KINDS = {
     "curl_reuse": "curl, connections used again",
     "devices_https": "whole devices over HTTPS",
     "devices_mqtt": "whole devices over MQTT",
+    "floor": "floor, without a pause",
+    "floor_paced": "floor, at the connects' rate",
 }
 
 
@@ -81,15 +84,20 @@ def goals(r):
     return rows(["goal", "seen", "must be"], body)
 
 
+def ratio(rounds, name, other):
+    """As the benches take it: the median of the rounds' ratios."""
+    if name not in rounds or other not in rounds:
+        return None
+    return statistics.median(a / b for a, b in zip(rounds[name], rounds[other]))
+
+
 def handshake(r):
-    cpu, floor = r["cpu_ms_per_connect"], r["floor_ms"]
-    openssl = cpu.get("openssl")
+    measured = {**r["cpu_ms_per_connect"], "floor": r["floor_ms"], "floor_paced": r["floor_paced_ms"]}
     body = [
-        [KINDS[kind], number(ms, ".3f"), number(ms / openssl if openssl else None, ".2f"), number(ms / floor, ".2f")]
-        for kind, ms in cpu.items()
+        [KINDS[name], number(ms, ".3f")]
+        + [number(ratio(r["rounds_of"], name, other), ".2f") for other in ("openssl", "floor")]
+        for name, ms in measured.items()
     ]
-    for label, ms in (("floor, without a pause", floor), ("floor, at the connects' rate", r["floor_paced_ms"])):
-        body.append([label, number(ms, ".3f"), number(ms / openssl if openssl else None, ".2f"), number(ms / floor, ".2f")])
     seen = r["verifications"]
     return rows(["handshake", "CPU ms per connect", "of openssl", "of the floor"], body) + [
         "",
