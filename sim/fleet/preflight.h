@@ -40,7 +40,7 @@ int preflight_look_at_disk(const char *folder, struct preflight_machine *out, st
 int preflight_plan(struct preflight_need *need, const struct preflight_machine *machine, struct error *error);
 
 /* Raises the soft limit of descriptors where it is too low; children started from here on inherit it. Makes room in the
- * heap. */
+ * heap, and in the system's table of descriptors: best while the process has one thread. */
 int preflight_arrange(const struct preflight_need *need, const struct preflight_machine *machine, struct error *error);
 
 int preflight(struct preflight_need *need, struct error *error);

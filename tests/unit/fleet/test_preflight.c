@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -165,38 +166,63 @@ static void this_machine_can_be_looked_at(void **state)
   assert_true(machine.memory_bytes > 0);
 }
 
-/* The soft limit that a preflight leaves behind: in a child, as limits only ever go down. */
-static uint64_t limit_after(rlim_t soft, rlim_t hard, size_t devices)
+/* What a preflight leaves behind. */
+struct aftermath {
+  uint64_t limit; /* of descriptors, the soft one */
+  uint64_t slots; /* of the process's table of descriptors */
+};
+
+static uint64_t descriptor_slots(void)
+{
+  char line[128];
+  uint64_t slots = 0;
+  FILE *status = fopen("/proc/self/status", "re");
+  while (status != NULL && slots == 0 && fgets(line, sizeof line, status) != NULL)
+    if (strncmp(line, "FDSize:", 7) == 0) slots = strtoull(line + 7, NULL, 10);
+  if (status != NULL) fclose(status);
+  return slots;
+}
+
+/* In a child, as limits only ever go down. */
+static struct aftermath aftermath(rlim_t soft, rlim_t hard, size_t devices)
 {
   int ends[2];
-  struct rlimit after = {0};
+  struct aftermath after = {0};
   assert_int_equal(pipe(ends), 0);
   pid_t child = fork();
   assert_true(child >= 0);
   if (child == 0) {
-    const struct rlimit limit = {soft, hard};
+    struct rlimit limit = {soft, hard};
     struct preflight_need need = local(devices);
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || preflight(&need, NULL) != 0) _exit(1);
-    getrlimit(RLIMIT_NOFILE, &after);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    after = (struct aftermath){.limit = limit.rlim_cur, .slots = descriptor_slots()};
     _exit(write(ends[1], &after, sizeof after) == sizeof after ? 0 : 1);
   }
   close(ends[1]);
   assert_int_equal(read(ends[0], &after, sizeof after), sizeof after);
   close(ends[0]);
   assert_int_equal(waitpid(child, NULL, 0), child);
-  return after.rlim_cur;
+  return after;
 }
 
 static void a_limit_that_suffices_is_left_alone(void **state)
 {
   (void) state;
-  assert_int_equal(limit_after(1024, 4096, 700), 1024);
+  assert_int_equal(aftermath(1024, 4096, 700).limit, 1024);
 }
 
 static void a_low_soft_limit_is_raised(void **state)
 {
   (void) state;
-  assert_int_equal(limit_after(256, 4096, 1000), 4096);
+  assert_int_equal(aftermath(256, 4096, 1000).limit, 4096);
+}
+
+/* Else the system makes the table larger while devices connect, and all of them wait for it. */
+static void the_table_of_descriptors_has_room_before_the_first_device_connects(void **state)
+{
+  (void) state;
+  assert_true(aftermath(256, 4096, 3000).slots >= 3000 + 256);
 }
 
 int main(void)
@@ -214,6 +240,7 @@ int main(void)
       cmocka_unit_test(this_machine_can_be_looked_at),
       cmocka_unit_test(a_limit_that_suffices_is_left_alone),
       cmocka_unit_test(a_low_soft_limit_is_raised),
+      cmocka_unit_test(the_table_of_descriptors_has_room_before_the_first_device_connects),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
