@@ -19,7 +19,7 @@ _Static_assert(sizeof(struct member) <= 256, "tens of thousands of them: move to
 uint64_t fleet_clock_us(void *ctx)
 {
   const struct fleet *fleet = ctx;
-  return backend_now_us(fleet->config.backend) - fleet->origin_us;
+  return backend_now_us(fleet->config.backend) - fleet->config.began_us;
 }
 
 static size_t aligned(size_t size)
@@ -104,7 +104,6 @@ int fleet_create(const struct fleet_config *config, struct fleet **out, struct e
     return error_set(error, EXIT_CODE_SETUP, "not enough memory for %zu devices (%zu bytes each); use fewer --devices",
                      config->device_count, member_size + sizeof(struct member));
   }
-  fleet->origin_us = backend_now_us(config->backend);
   fleet->policies[0] = config->reconnect;
   fleet->policy_count = 1;
   fleet->brake_rate = 1;

@@ -74,6 +74,7 @@ struct fleet_ota {
 
 struct fleet_config {
   struct backend *backend;
+  uint64_t began_us; /* backend_now_us when the run began: fleet_clock_us, and so t of events, counts from there */
   const struct device_ops *ops;
   const struct device_profile *profile;
   struct fleet_place place[FLEET_PLACES_MAX]; /* the device's endpoints */

@@ -130,7 +130,6 @@ struct fleet {
   struct fleet_telemetry telemetry;
   uint8_t message[1024]; /* telemetry being built */
   uint8_t out[16 * 1024];
-  uint64_t origin_us;
   uint64_t expected; /* bit f: failure f is foretold */
   uint32_t generation;
   struct backoff_policy policies[FLEET_POLICIES_MAX];

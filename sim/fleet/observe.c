@@ -77,7 +77,7 @@ static void on_online(struct member *m, const struct device_note *note)
 {
   struct metrics *metrics = m->fleet->config.metrics;
   uint64_t now_us = fleet_clock_us(m->fleet);
-  uint64_t planned_us = m->planned_us - m->fleet->origin_us;
+  uint64_t planned_us = m->planned_us - m->fleet->config.began_us;
   m->link = MEMBER_UP;
   m->fleet->dialling--;
   m->full_handshake = false;
@@ -92,7 +92,7 @@ static void on_online(struct member *m, const struct device_note *note)
   if (m->endpoint == FLEET_PROVE) {
     m->facts.proof_pending = false;
     m->facts.proof = DEVICE_FAIL_NONE;
-    m->planned_us = now_us + m->fleet->origin_us;
+    m->planned_us = now_us + m->fleet->config.began_us;
     m->start_at_ms = m->planned_us / 1000;
     m->next_endpoint = FLEET_MAIN;
   }
@@ -138,7 +138,7 @@ static void on_attempt_failed(struct member *m, enum device_failure failure)
   m->facts.proof = failure;
   m->facts.proof_pending = false;
   m->next_endpoint = FLEET_MAIN;
-  m->planned_us = fleet_clock_us(m->fleet) + m->fleet->origin_us;
+  m->planned_us = fleet_clock_us(m->fleet) + m->fleet->config.began_us;
   m->start_at_ms = m->planned_us / 1000;
 }
 

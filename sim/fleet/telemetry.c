@@ -120,7 +120,7 @@ static bool send_message(struct member *m, uint64_t planned_ms, uint32_t bytes, 
   uint32_t sequence = m->facts.telemetry_sent + 1;
   uint32_t tag = MEMBER_TAG_TELEMETRY | sequence << MEMBER_TAG_BITS;
   put_u64(fleet->message, sequence);
-  put_u64(fleet->message + 8, planned_ms * 1000 - fleet->origin_us);
+  put_u64(fleet->message + 8, planned_ms * 1000 - fleet->config.began_us);
   memset(fleet->message + 16, 'x', bytes - 16);
   struct device_event event = {
       .kind = DEVICE_PUBLISH,

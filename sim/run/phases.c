@@ -167,7 +167,7 @@ static bool run_steps(struct run *run, const struct scenario_phase *phase, struc
 {
   for (size_t s = 0; s < phase->step_count; s++) {
     const struct scenario_step *step = &phase->steps[s];
-    events_add(run->events, seconds(run), 0, "step", "\"step\": \"%s\"", scenario_step_name(step->kind));
+    events_add(run->events, run_event_s(run), 0, "step", "\"step\": \"%s\"", scenario_step_name(step->kind));
     enum step_outcome outcome = step_functions[step->kind](run, step);
     if (outcome == STEP_FAILED) fail_gate(result, step, run->error.text);
     if (outcome != STEP_DONE) return false;
@@ -226,7 +226,8 @@ static bool run_phase(struct run *run, const struct scenario_phase *phase, struc
   fleet_begin_phase(run->fleet);
   fleet_expect(run->fleet, foretold(run, phase));
   char name[2 * sizeof phase->name];
-  events_add(run->events, seconds(run), 0, "phase", "\"phase\": \"%s\"", events_quote(phase->name, name, sizeof name));
+  events_add(run->events, run_event_s(run), 0, "phase", "\"phase\": \"%s\"",
+             events_quote(phase->name, name, sizeof name));
 
   bool pass = run_steps(run, phase, result);
   if (pass && phase->has_until) pass = await_gate(run, &phase->until, result);

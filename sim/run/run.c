@@ -17,6 +17,11 @@ uint64_t run_elapsed_ms(const struct run *run)
   return uv_now(&run->loop) - run->began_ms;
 }
 
+double run_event_s(const struct run *run)
+{
+  return (double) (backend_now_us(run->backend) - run->began_ms * 1000) / 1e6;
+}
+
 int run_abort(struct run *run, const struct error *error)
 {
   if (!run->aborted && error != &run->error) run->error = *error;

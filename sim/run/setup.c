@@ -172,6 +172,7 @@ int run_fleet_config(struct run *run, struct fleet_config *out)
 {
   const struct scenario *scenario = run->scenario;
   *out = (struct fleet_config){.backend = run->backend,
+                               .began_us = run->began_ms * 1000,
                                .ops = &device_builtin,
                                .profile = run_device_profile(run),
                                .device_count = scenario->devices,

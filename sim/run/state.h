@@ -101,7 +101,8 @@ bool run_pause(struct run *run, uint64_t ms);
 /* Condition for run_wait: every device that the plan wants is online. */
 bool run_is_complete(struct run *run, void *ctx);
 
-uint64_t run_elapsed_ms(const struct run *run);
+uint64_t run_elapsed_ms(const struct run *run); /* as of this turn of the loop */
+double run_event_s(const struct run *run);      /* as of now, by the clock of the devices' events */
 
 /* Aborts the run with run->error set. */
 int run_abort(struct run *run, const struct error *error);

@@ -30,6 +30,8 @@ got_exit=$?
 [ -s "$out/run/results.json" ] || fail "no results.json"
 [ -s "$out/run/junit.xml" ] || fail "no junit.xml"
 [ -s "$out/run/events.ndjson" ] || fail "no events.ndjson"
+disorder=$(sed -n 's/^{"t": \([0-9.]*\).*/\1/p' "$out/run/events.ndjson" | awk '$1 < last { print; exit } { last = $1 }')
+[ -z "$disorder" ] || fail "events.ndjson goes back in time at t = $disorder"
 grep -q '"closed": *true' "$out/run/results.json" || fail "attempts, successes, failures and open attempts do not add up"
 
 # mosquitto's own word: it logs every client that it sent CONNACK, devices by their eight hex digits; a kick comes under

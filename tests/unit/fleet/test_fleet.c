@@ -196,6 +196,7 @@ static void make_fleet(struct world *w)
 {
   static const struct device_profile profile = {.name = "puppet"};
   struct fleet_config config = {.backend = &w->backend,
+                                .began_us = 2000 * 1000, /* 3 s before the fleet: a broker was started first */
                                 .ops = &puppet_ops,
                                 .profile = &profile,
                                 .prove = {.host = "localhost", .address_count = 1},
@@ -308,6 +309,29 @@ static void connects_at_the_planned_rate(void **state)
   assert_int_equal(online(w), DEVICES);
   assert_int_equal((int) value(w, METRIC_CONNECT_ATTEMPTS), DEVICES);
   assert_books_closed(w);
+  end(w);
+}
+
+static double first_event_s(const struct world *w)
+{
+  char path[96];
+  double t_s = -1;
+  snprintf(path, sizeof path, "%s/events.ndjson", w->folder);
+  events_flush(w->events);
+  FILE *file = fopen(path, "r");
+  assert_non_null(file);
+  assert_int_equal(fscanf(file, "{\"t\": %lf", &t_s), 1);
+  fclose(file);
+  return t_s;
+}
+
+static void events_tell_the_time_since_the_run_began(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  pass(w, 400);
+  connect_all(w);
+  assert_in_range((int) (first_event_s(w) * 1000), 3400, 3500); /* and not 400: the fleet came 3 s after the run */
   end(w);
 }
 
@@ -1037,6 +1061,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(connects_at_the_planned_rate),
+      cmocka_unit_test(events_tell_the_time_since_the_run_began),
       cmocka_unit_test(tries_again_by_the_policy_and_books_every_attempt),
       cmocka_unit_test(a_handshakes_cpu_time_includes_the_step_that_ends_it),
       cmocka_unit_test(of_many_handshakes_one_in_ten_is_clocked),
