@@ -122,6 +122,7 @@
   X(OTA_DEVICE_FLASH,   "ota.device_flash_ms",       HISTOGRAM, "modelled: time in which an update erased and programmed flash") \
   X(PROCESS_CPU,        "process.cpu_s",             GAUGE,     "CPU seconds of this process, user and system") \
   X(PROCESS_RSS,        "process.rss_bytes",         GAUGE,     "peak resident memory of this process") \
+  X(PROCESS_LOOP_DELAY, "process.loop_delay_ms",     HISTOGRAM, "how long a turn of this process's event loop kept all devices waiting: its own share in their times, to 1 ms") \
   X(PROCESS_RSS_DEVICE, "process.rss_per_device_bytes", GAUGE,  "growth of resident memory per device")
 /* clang-format on */
 

@@ -319,7 +319,9 @@ static void print_times(const json_t *tree, FILE *out)
 {
   static const struct {
     const char *name, *words;
-  } shown[] = {{"handshake.wall_ms", "TLS handshake, host wall"}, {"connect.total_ms", "planned start to online"}};
+  } shown[] = {{"handshake.wall_ms", "TLS handshake, host wall"},
+               {"connect.total_ms", "planned start to online"},
+               {"process.loop_delay_ms", "this process's own share"}};
   bool headed = false, paced = json_is_true(json_object_get(json_object_get(tree, "timing"), "paced"));
   for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
     const json_t *stats = json_object_get(json_object_get(tree, "metrics"), shown[i].name);

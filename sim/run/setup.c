@@ -210,6 +210,11 @@ static uint64_t resident_bytes(void)
   return uv_resident_set_memory(&bytes) == 0 ? bytes : 0;
 }
 
+static void book_delay(void *ctx, uint64_t delay_ms)
+{
+  metrics_record_us(((struct run *) ctx)->metrics, METRIC_PROCESS_LOOP_DELAY, delay_ms * 1000);
+}
+
 int run_setup(struct run *run)
 {
   const struct run_options *options = run->options;
@@ -223,6 +228,7 @@ int run_setup(struct run *run)
     ready =
         run->backend != NULL && start_fleet(run) == 0 && start_operator(run) == 0 && run_ota_withdraw(run, true) == 0;
   }
+  if (ready) loop_delay_start(&run->delay, &run->loop, book_delay, run);
   if (!options->quiet) run->progress = progress_create(stderr);
   if (!ready) run_abort(run, &run->error);
   return ready ? 0 : -1;

@@ -12,6 +12,7 @@
 #include "broker/broker.h"
 #include "fleet/fleet.h"
 #include "net/backend_uv.h"
+#include "net/loop_delay.h"
 #include "operator/operator.h"
 #include "pki/pki.h"
 #include "report/events.h"
@@ -42,6 +43,7 @@ struct run {
   uv_timer_t tick;
   uv_signal_t signals[2];
   uv_async_t wake;
+  struct loop_delay delay;
   bool loop_open, ticked;
   uint64_t began_ms, flush_at_ms;
 

@@ -21,6 +21,7 @@ static void set_flag(void *flag)
 void run_end_world(struct run *run)
 {
   bool closed = false;
+  loop_delay_stop(&run->delay);
   if (run->operator!= NULL) operator_stop(run->operator); /* first: its threads read the fleet's clock */
   run->operator= NULL;
   if (run->clones != NULL) {
