@@ -118,6 +118,12 @@ bool run_pause(struct run *run, uint64_t ms)
   return run_wait(run, never, NULL, ms) != RUN_ABORTED;
 }
 
+bool run_yield(struct run *run)
+{
+  uv_run(&run->loop, UV_RUN_NOWAIT);
+  return !run->aborted;
+}
+
 enum exit_code run_scenario(const struct scenario *scenario, const struct run_options *options, struct error *error)
 {
   if (run_check_steps(scenario, error) != 0) return EXIT_CODE_USAGE;

@@ -100,6 +100,9 @@ enum run_waited run_wait(struct run *run, bool (*done)(struct run *run, void *ct
 /* Turns the loop for that long; false: the run was aborted. */
 bool run_pause(struct run *run, uint64_t ms);
 
+/* One turn of the loop, in the midst of work that takes longer; false: the run was aborted. */
+bool run_yield(struct run *run);
+
 /* Condition for run_wait: every device that the plan wants is online. */
 bool run_is_complete(struct run *run, void *ctx);
 

@@ -5,6 +5,8 @@
 #include "device/nvm.h"
 #include "run/state.h"
 
+#define BATCH 16u
+
 struct reissue {
   const char *root;
   int root_index;
@@ -21,12 +23,22 @@ static int push_one(struct run *run, uint32_t device, const struct reissue *reis
   return 0;
 }
 
-static int push(struct run *run, const uint32_t *devices, size_t count, void *ctx)
+static int push_batch(struct run *run, const uint32_t *devices, size_t count, const struct reissue *reissue)
 {
   if (pki_begin(run->pki, &run->error) != 0) return -1;
   for (size_t i = 0; i < count; i++)
-    if (push_one(run, devices[i], ctx) != 0) return -1;
+    if (push_one(run, devices[i], reissue) != 0) return -1;
   return pki_commit(run->pki, &run->error);
+}
+
+/* The devices that are online go on living between the batches: a certificate takes half a millisecond. */
+static int push(struct run *run, const uint32_t *devices, size_t count, void *ctx)
+{
+  for (size_t begun = 0; begun < count; begun += BATCH) {
+    size_t left = count - begun;
+    if (push_batch(run, devices + begun, left < BATCH ? left : BATCH, ctx) != 0 || !run_yield(run)) return -1;
+  }
+  return 0;
 }
 
 static bool acknowledged(struct run *run, uint32_t device, void *ctx)
