@@ -9,7 +9,7 @@
  * three signatures; a fleet has seen two of them before.
  *
  * `rate`: 0, as fast as it goes, which keeps its code and tables in the processor's caches; else so many times a
- * second, asleep in between as a client is. */
+ * second, asleep in between as a client is, for 2 s at most or 20 times. */
 int floor_measure(double rate, double *cpu_ms, struct error *error);
 
 /* As in "OpenSSL 3.0.17 1 Jul 2025". */
