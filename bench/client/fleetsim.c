@@ -84,6 +84,7 @@ static int open_fleet(const struct client_config *client, struct error *error)
   };
   if (own.config.backend == NULL || own.config.metrics == NULL)
     return error_set(error, EXIT_CODE_SETUP, "not enough memory for a backend");
+  own.config.began_us = backend_now_us(own.config.backend);
   touch_pages(client->devices);
   return events_open(client->peers, &own.config.events, error);
 }
