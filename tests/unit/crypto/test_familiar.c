@@ -2,6 +2,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -166,6 +167,22 @@ static void a_key_becomes_familiar_and_is_forgotten_behind_newer_ones(void **sta
   EC_KEY_free(first.key);
 }
 
+/* A table takes 30 ms: the next verification comes long before, and goes without. Where this process was not scheduled
+ * for so long, another key tells. */
+static void nobody_waits_for_a_table(void **state)
+{
+  (void) state;
+  bool went_without = false;
+  for (int tries = 0; tries < 20 && !went_without; tries++) {
+    struct signer signer = signer_make();
+    for (int i = 0; i < FAMILIAR_AFTER; i++) assert_null(familiar_group(signer.public_key));
+    went_without = familiar_group(signer.public_key) == NULL;
+    familiar_wait();
+    EC_KEY_free(signer.key);
+  }
+  assert_true(went_without);
+}
+
 /* The table comes for a key that was known when it was begun, and has gone since: nobody has it, and no memory is lost
  * (under AddressSanitizer). Once the key is back it is asked for anew. */
 static void a_key_may_be_forgotten_while_its_table_is_made(void **state)
@@ -177,6 +194,22 @@ static void a_key_may_be_forgotten_while_its_table_is_made(void **state)
     uint8_t other[CURVE_PUBLIC_SIZE] = {4, (uint8_t) i, 1};
     (void) familiar_group(other);
   }
+  familiar_wait();
+  make_familiar(&first);
+  EC_KEY_free(first.key);
+}
+
+/* The same, but the key is back when its table comes: it gets this one, and never another. */
+static void a_key_may_come_back_while_its_table_is_made(void **state)
+{
+  (void) state;
+  struct signer first = signer_make();
+  for (int i = 0; i < FAMILIAR_AFTER; i++) assert_null(familiar_group(first.public_key));
+  for (int i = 0; i < FAMILIAR_KEYS; i++) {
+    uint8_t other[CURVE_PUBLIC_SIZE] = {4, (uint8_t) i, 2};
+    (void) familiar_group(other);
+  }
+  (void) familiar_group(first.public_key);
   familiar_wait();
   make_familiar(&first);
   EC_KEY_free(first.key);
@@ -216,7 +249,9 @@ int main(void)
       cmocka_unit_test(refuses_the_point_at_infinity),
       cmocka_unit_test(takes_the_x_of_a_point_modulo_n),
       cmocka_unit_test(a_key_becomes_familiar_and_is_forgotten_behind_newer_ones),
+      cmocka_unit_test(nobody_waits_for_a_table),
       cmocka_unit_test(a_key_may_be_forgotten_while_its_table_is_made),
+      cmocka_unit_test(a_key_may_come_back_while_its_table_is_made),
       cmocka_unit_test(one_table_is_made_at_a_time),
       cmocka_unit_test(what_is_no_point_never_becomes_familiar),
   };
