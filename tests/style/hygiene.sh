@@ -15,7 +15,7 @@ none_match "a private key is in a tracked file" 'BEGIN ([A-Z]+ )?PRIVATE KEY'
 none_match "a package mirror's host is named" '://(deb|security|registry)\.[a-z]'
 none_match "a path of one machine is named" '(^|[^[:alnum:]_.$}])/(home|Users|work|farm|root)/[[:alnum:]]'
 
-tops='^(sim|include|scenarios|certs|tests|bench|CMakeLists\.txt|README\.md|CONTRIBUTING\.md|LICENSE|fleetsim|\..*)$'
+tops='^(sim|include|scenarios|certs|tests|bench|findings|CMakeLists\.txt|README\.md|CONTRIBUTING\.md|LICENSE|fleetsim|\..*)$'
 stray=$(sources '*' | cut -d / -f 1 | sort -u | grep -vE "$tops" || true)
 if [ -n "$stray" ]; then
   printf 'at the top level, but not in the map of the design:\n%s\n' "$stray"
