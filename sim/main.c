@@ -1,9 +1,11 @@
 /* fleetsim: rehearse what happens to an IoT fleet before it happens. */
 #define _POSIX_C_SOURCE 200809L
 #include <curl/curl.h>
+#include <errno.h>
 #include <jansson.h>
 #include <openssl/crypto.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
@@ -52,7 +54,7 @@ static void print_version(void)
   printf("  libyaml %s\n", yaml_get_version_string());
 }
 
-int main(int argc, char **argv)
+static int run_verb(int argc, char **argv)
 {
   if (argc < 2) {
     print_help(stderr);
@@ -70,4 +72,21 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], verbs[v].name) == 0) return verbs[v].run(argc - 1, argv + 1);
   fprintf(stderr, "fleetsim: there is no verb '%s'; 'fleetsim --help' lists them\n", argv[1]);
   return EXIT_CODE_USAGE;
+}
+
+/* Whoever sends our words to a file and gets half of them must not read a 0. A pipe's reader that has gone has read
+ * what he wanted. */
+static int close_output(int code)
+{
+  errno = 0;
+  bool failed = fflush(stdout) != 0 || ferror(stdout) != 0;
+  if (!failed || errno == EPIPE) return code;
+  fprintf(stderr, "fleetsim: what was printed is not whole: standard output cannot be written%s%s; give it room\n",
+          errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+  return code != EXIT_CODE_PASS ? code : EXIT_CODE_SETUP;
+}
+
+int main(int argc, char **argv)
+{
+  return close_output(run_verb(argc, argv));
 }

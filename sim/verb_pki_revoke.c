@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "pki/crl.h"
@@ -79,11 +80,12 @@ static int times_of(const struct pki_args *args, struct pki_crl_times *out, stru
 static int check_out(const char *path, struct error *error)
 {
   char start[sizeof CRL_MARK] = "";
-  FILE *file = fopen(path, "re");
-  if (file == NULL && errno == ENOENT) return 0;
-  size_t size = file == NULL ? 0 : fread(start, 1, sizeof start - 1, file);
-  if (file != NULL) fclose(file);
-  if (size == sizeof start - 1 && strcmp(start, CRL_MARK) == 0) return 0;
+  size_t size;
+  if (access(path, F_OK) != 0 && errno == ENOENT) return 0;
+  int fd = files_open(path, SIZE_MAX, &size, error);
+  ssize_t got = fd < 0 ? 0 : read(fd, start, sizeof start - 1);
+  if (fd >= 0) close(fd);
+  if (got == sizeof start - 1 && strcmp(start, CRL_MARK) == 0) return 0;
   return error_set(error, EXIT_CODE_USAGE, "%s exists and holds no CRL: move it, or choose another --out", path);
 }
 

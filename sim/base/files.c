@@ -86,23 +86,52 @@ static int read_all(int fd, uint8_t *data, size_t size)
   return 0;
 }
 
+static const char *kind_of(mode_t mode)
+{
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a pipe";
+  return S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+int files_open(const char *path, size_t limit, size_t *size, struct error *error)
+{
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe without a writer must not hold us up */
+  struct stat st;
+  if (fd < 0) return error_set(error, EXIT_CODE_USAGE, "cannot read %s: %s", path, strerror(errno));
+  if (fstat(fd, &st) != 0)
+    error_set(error, EXIT_CODE_SETUP, "cannot read %s: %s", path, strerror(errno));
+  else if (!S_ISREG(st.st_mode))
+    error_set(error, EXIT_CODE_USAGE, "%s is %s, not a regular file: save what it is to hold as a file, and name that",
+              path, kind_of(st.st_mode));
+  else if ((uintmax_t) st.st_size > limit)
+    error_set(error, EXIT_CODE_USAGE, "%s has %jd bytes, and at most %zu bytes are read here: is it the right file?",
+              path, (intmax_t) st.st_size, limit);
+  else {
+    *size = (size_t) st.st_size;
+    return fd;
+  }
+  close(fd);
+  return -1;
+}
+
 int files_read(const char *path, size_t limit, uint8_t **data, size_t *size, struct error *error)
 {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return error_set(error, EXIT_CODE_USAGE, "cannot read %s: %s", path, strerror(errno));
-  struct stat st;
-  if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (uintmax_t) st.st_size > limit) {
-    close(fd);
-    return error_set(error, EXIT_CODE_USAGE, "%s is not a regular file of at most %zu bytes", path, limit);
-  }
-  *size = (size_t) st.st_size;
+  *data = NULL;
+  int fd = files_open(path, limit, size, error);
+  if (fd < 0) return -1;
   *data = malloc(*size + 1);
-  int failed = *data == NULL || read_all(fd, *data, *size) != 0;
+  if (*data == NULL) {
+    close(fd);
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory for the %zu bytes of %s", *size, path);
+  }
+  errno = 0;
+  int failed = read_all(fd, *data, *size) != 0, saved = errno;
   close(fd);
   if (failed) {
     free(*data);
     *data = NULL;
-    return error_set(error, EXIT_CODE_SETUP, "cannot read %s whole", path);
+    return error_set(error, EXIT_CODE_SETUP, "cannot read %s whole: %s", path,
+                     saved != 0 ? strerror(saved) : "it became shorter meanwhile");
   }
   (*data)[*size] = 0;
   return 0;

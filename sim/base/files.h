@@ -17,7 +17,12 @@ int files_make_folder(const char *path, mode_t mode, struct error *error);
 /* Writes the file whole or not at all: temporary name beside it, fsync, rename. */
 int files_write(const char *path, const void *data, size_t size, mode_t mode, struct error *error);
 
-/* Reads a whole file of at most `limit` bytes; *data is malloc'd and has a zero after its last byte. */
+/* Opens an input file: a regular one (never a pipe, which would hold us up, nor a device) of at most `limit` bytes. The
+ * descriptor, for reading, or -1 and a sentence. Every file that a user names is read through this. */
+int files_open(const char *path, size_t limit, size_t *size, struct error *error);
+
+/* Reads a whole file of at most `limit` bytes; *data is malloc'd and has a zero after its last byte. On failure it is
+ * NULL; no memory is INTERNAL, and nothing that is wrong with the file. */
 int files_read(const char *path, size_t limit, uint8_t **data, size_t *size, struct error *error);
 
 /* folder + "/" + name, or a SETUP error when it is too long. */

@@ -35,12 +35,12 @@ static void quote(const char *value, char *out)
   *out = '\0';
 }
 
-/* A list or mapping goes in as it stands, once it is known to be whole by itself. */
-static bool is_whole_collection(const char *value)
+/* A list or mapping goes in as it stands, once it is known to be whole by itself. -1: no memory to see. */
+static int is_whole_collection(const char *value)
 {
   yaml_parser_t parser;
   yaml_document_t document;
-  if (!yaml_parser_initialize(&parser)) return false;
+  if (!yaml_parser_initialize(&parser)) return -1;
   yaml_parser_set_input_string(&parser, (const unsigned char *) value, strlen(value));
   bool whole = false;
   if (yaml_parser_load(&parser, &document)) {
@@ -48,8 +48,9 @@ static bool is_whole_collection(const char *value)
     whole = root != NULL && root->type != YAML_SCALAR_NODE && root->end_mark.index == strlen(value);
     yaml_document_delete(&document);
   }
+  bool starved = parser.error == YAML_MEMORY_ERROR;
   yaml_parser_delete(&parser);
-  return whole;
+  return starved ? -1 : whole;
 }
 
 static int make_value(const struct scenario_override *o, char *out, struct error *error)
@@ -62,8 +63,9 @@ static int make_value(const struct scenario_override *o, char *out, struct error
     quote(o->value, out);
     return 0;
   }
-  if (!is_whole_collection(o->value))
-    return fail(o, error, "the brackets do not make a list or mapping: write 'waves=[10%, 100%]'");
+  int whole = is_whole_collection(o->value);
+  if (whole < 0) return error_set(error, EXIT_CODE_INTERNAL, "no memory to read --set %.100s", o->path);
+  if (whole == 0) return fail(o, error, "the brackets do not make a list or mapping: write 'waves=[10%, 100%]'");
   strcpy(out, o->value);
   return 0;
 }

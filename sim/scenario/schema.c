@@ -277,6 +277,9 @@ int raw_load(const struct doc *doc, struct raw_scenario **out, struct error *err
   cyaml_err_t result =
       cyaml_load_data((const uint8_t *) doc->text, doc->size, &config, &schema_scenario, (cyaml_data_t **) out, NULL);
   if (result == CYAML_OK) return 0;
+  /* libyaml has read this very text before (doc.c): what it cannot do now is take memory */
+  if (result == CYAML_ERR_OOM || result == CYAML_ERR_LIBYAML_PARSER_INIT || result == CYAML_ERR_LIBYAML_PARSER)
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", doc->file);
   char sentence[300];
   snprintf(sentence, sizeof sentence, "this does not fit the grammar of scenarios/README.md: %s",
            kept[0] != '\0' ? kept : cyaml_strerror(result));

@@ -135,12 +135,14 @@ int timing_load(const char *name, struct timing_profile *out, struct error *erro
   size_t size;
   struct error reading;
   if (files_read(out->path, FILE_MAX, &text, &size, &reading) != 0) {
-    if (!is_path(name)) return no_such_profile(name, error);
-    return error_set(error, EXIT_CODE_USAGE, "timing profile: %s", reading.text);
+    if (!is_path(name) && reading.code == EXIT_CODE_USAGE) return no_such_profile(name, error);
+    return error_set(error, reading.code, "timing profile: %s", reading.text);
   }
   json_error_t where;
   json_t *root = json_loadb((const char *) text, size, JSON_REJECT_DUPLICATES, &where);
   free(text);
+  if (root == NULL && json_error_code(&where) == json_error_out_of_memory)
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", out->path);
   if (root == NULL)
     return error_set(error, EXIT_CODE_USAGE, "%s:%d:%d: %s", out->path, where.line, where.column, where.text);
   int result = read_profile(root, out, error);
