@@ -7,7 +7,7 @@
 #include "terminator/terminator.h"
 #include "verbs.h"
 
-enum { FOLDER = 1, TLS_MIN, MAIN_PORT, PROVE_PORT, CRL, OPERATOR, SETPRIV, MOSQUITTO, ARGUMENTS };
+enum { FOLDER = 1, TLS_MIN, MAIN_PORT, PROVE_PORT, CRL, OPERATOR, MOSQUITTO, ARGUMENTS };
 
 static bool take_port(const char *text, uint16_t *port)
 {
@@ -21,7 +21,7 @@ int verb_terminator(int argc, char **argv)
 {
   struct terminator_config config;
   if (argc != ARGUMENTS) {
-    fputs("usage: fleetsim terminator FOLDER 12|13 MAIN-PORT PROVE-PORT crl|- OPERATOR|- SETPRIV MOSQUITTO\n\n"
+    fputs("usage: fleetsim terminator FOLDER 12|13 MAIN-PORT PROVE-PORT crl|- OPERATOR|- MOSQUITTO\n\n"
           "A run starts this by itself where its scenario has 'broker: {terminator: {crl: live}}'.\n",
           stderr);
     return EXIT_CODE_USAGE;
@@ -30,7 +30,6 @@ int verb_terminator(int argc, char **argv)
                                       .tls_min = strcmp(argv[TLS_MIN], "12") == 0 ? 12 : 13,
                                       .crl = strcmp(argv[CRL], "crl") == 0,
                                       .operator_name = strcmp(argv[OPERATOR], "-") == 0 ? NULL : argv[OPERATOR],
-                                      .setpriv = argv[SETPRIV],
                                       .mosquitto = argv[MOSQUITTO]};
   if (!take_port(argv[MAIN_PORT], &config.port[0]) || !take_port(argv[PROVE_PORT], &config.port[1])) {
     fputs("fleetsim terminator: a port is a number from 1 to 65535\n", stderr);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "broker/gate.h"
+#include "net/child.h"
 
 #define OWN_DESCRIPTORS 256u /* of a gate, beside its connections and who waits */
 
@@ -55,18 +56,6 @@ static void close_others(int *kept, size_t count)
   close_range(from, ~0u, 0);
 }
 
-/* Ctrl-C is the parent's matter, and its handlers must not run here: they would write to its loop. */
-static void reset_signals(void)
-{
-  sigset_t none;
-  signal(SIGINT, SIG_IGN);
-  signal(SIGPIPE, SIG_IGN);
-  signal(SIGTERM, SIG_DFL);
-  signal(SIGCHLD, SIG_DFL);
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static _Noreturn void be_gate(const struct front *front, const struct gate_process *gate, int control, pid_t parent)
 {
   struct gate_config config = {.control = control,
@@ -78,9 +67,10 @@ static _Noreturn void be_gate(const struct front *front, const struct gate_proce
   memcpy(config.listeners, gate->listeners, sizeof config.listeners);
   memcpy(config.port, front->port, sizeof config.port);
   memcpy(kept + 1, gate->listeners, sizeof config.listeners);
-  reset_signals();
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(0); /* it was faster */
+  child_bind(parent);
+  signal(SIGINT, SIG_IGN); /* Ctrl-C is the parent's matter */
+  signal(SIGQUIT, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN);
   prctl(PR_SET_NAME, "fleetsim-gate");
   close_others(kept, FRONT_LISTENERS + 1);
   gate_run(&config);
@@ -130,10 +120,13 @@ static void close_listeners(struct gate_process *gate)
 static int start_gate(struct front *front, uv_loop_t *loop, struct gate_process *gate, struct error *error)
 {
   int ends[2];
+  sigset_t old;
   pid_t parent = getpid();
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return fail(error, "be spoken to");
+  child_block_signals(&old);
   gate->pid = fork();
   if (gate->pid == 0) be_gate(front, gate, ends[1], parent);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
   close(ends[1]);
   if (gate->pid < 0) {
     close(ends[0]);

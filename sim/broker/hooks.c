@@ -23,10 +23,10 @@ struct hook {
   struct task task;
   const char *action;
   struct fact facts[FACTS];
-  uv_process_t process;
+  struct child process;
   uv_timer_t deadline;
   unsigned open; /* handles */
-  bool running, timed_out;
+  bool timed_out;
   CURL *easy;
   struct curl_slist *headers;
   char *json;
@@ -74,14 +74,23 @@ static void finish(struct hook *hook)
 
 /* Commands ------------------------------------------------------------------------------------------------------- */
 
-static void on_handle_closed(uv_handle_t *handle)
+static void on_part_closed(struct hook *hook)
 {
-  struct hook *hook = handle->data;
   if (--hook->open == 0) finish(hook);
 }
 
+static void on_handle_closed(uv_handle_t *handle)
+{
+  on_part_closed(handle->data);
+}
+
+static void on_process_closed(struct child *process)
+{
+  on_part_closed(process->data);
+}
+
 /* How a command ended that did not end well. */
-static void fail_command(struct hook *hook, int64_t status, int signal_number)
+static void fail_command(struct hook *hook, int status, int signal_number)
 {
   char how[64], what[FILES_PATH_MAX + 128], log[FILES_PATH_MAX] = "hooks.log";
   if (hook->timed_out)
@@ -89,32 +98,25 @@ static void fail_command(struct hook *hook, int64_t status, int signal_number)
   else if (signal_number != 0)
     snprintf(how, sizeof how, "was ended by signal %d", signal_number);
   else
-    snprintf(how, sizeof how, "ended with exit code %d", (int) status);
+    snprintf(how, sizeof how, "ended with exit code %d", status);
   broker_path(hook->task.broker, "hooks.log", log);
   snprintf(what, sizeof what, "%s: mend the command; what it printed is in %s", how, log);
   fail(hook, what);
 }
 
-static void on_exit_seen(uv_process_t *process, int64_t status, int signal_number)
+static void on_exit_seen(struct child *process, int status, int signal_number)
 {
   struct hook *hook = process->data;
-  hook->running = false;
   if (hook->timed_out || signal_number != 0 || status != 0) fail_command(hook, status, signal_number);
-  uv_close((uv_handle_t *) &hook->process, on_handle_closed);
+  child_close(&hook->process, on_process_closed);
   uv_close((uv_handle_t *) &hook->deadline, on_handle_closed);
-}
-
-/* The shell leads a process group of its own, so that what it started ends with it. */
-static void kill_group(struct hook *hook)
-{
-  if (hook->running) kill(-hook->process.pid, SIGKILL);
 }
 
 static void on_deadline(uv_timer_t *timer)
 {
   struct hook *hook = timer->data;
   hook->timed_out = true;
-  kill_group(hook);
+  child_kill(&hook->process, SIGKILL);
 }
 
 static void cancel_command(struct task *task)
@@ -122,7 +124,7 @@ static void cancel_command(struct task *task)
   struct hook *hook = (struct hook *) task;
   hook->failed = true;
   error_set(&hook->error, EXIT_CODE_INTERRUPTED, "the hook '%s' was stopped", key_of(hook->action));
-  kill_group(hook);
+  child_kill(&hook->process, SIGKILL);
 }
 
 /* Ours plus the facts; strings of ours are shared, the facts are made here and freed by free_environment. */
@@ -154,16 +156,13 @@ static int spawn(struct hook *hook, const char *command, int log)
   if (text == NULL) abort();
   char *arguments[] = {"/bin/sh", "-c", text, NULL};
   char **environment = make_environment(hook);
-  uv_stdio_container_t stdio[3] = {
-      {.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = log}, {.flags = UV_INHERIT_FD, .data.fd = log}};
-  uv_process_options_t options = {.exit_cb = on_exit_seen,
-                                  .file = "/bin/sh",
-                                  .args = arguments,
-                                  .env = environment,
-                                  .flags = UV_PROCESS_DETACHED,
-                                  .stdio_count = 3,
-                                  .stdio = stdio};
-  int status = uv_spawn(hook->task.broker->loop, &hook->process, &options);
+  const struct child_options options = {.file = "/bin/sh",
+                                        .arguments = arguments,
+                                        .environment = environment,
+                                        .output = log,
+                                        .group = true,
+                                        .keeps_umask = true};
+  int status = child_spawn(hook->task.broker->loop, &hook->process, &options, on_exit_seen);
   free_environment(environment);
   free(text);
   return status;
@@ -179,14 +178,12 @@ static void run_command(struct hook *hook, const char *command)
   int status = spawn(hook, command, log < 0 ? STDERR_FILENO : log);
   if (log >= 0) close(log);
   hook->process.data = hook->deadline.data = hook;
-  hook->open = 2;
-  hook->running = status == 0;
-  if (hook->running) {
+  hook->open = status == 0 ? 2 : 1;
+  if (status == 0) {
     uv_timer_start(&hook->deadline, on_deadline, timeout_ms(hook), 0);
     return;
   }
   fail(hook, uv_strerror(status));
-  uv_close((uv_handle_t *) &hook->process, on_handle_closed);
   uv_close((uv_handle_t *) &hook->deadline, on_handle_closed);
 }
 

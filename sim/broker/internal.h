@@ -12,6 +12,7 @@
 #include "broker/broker.h"
 #include "broker/dial.h"
 #include "broker/front.h"
+#include "net/child.h"
 #include "net/curl_uv.h"
 
 struct task {
@@ -25,7 +26,7 @@ enum mosquitto_state { MOSQUITTO_STOPPED, MOSQUITTO_STARTING, MOSQUITTO_RUNNING,
 /* The local child. */
 struct mosquitto {
   enum mosquitto_state state;
-  uv_process_t process;
+  struct child process;
   uv_timer_t kill_timer;
   struct dial dial;
   bool process_open, dialing, timer_open;
@@ -46,7 +47,7 @@ struct broker {
   uv_loop_t *loop;
   struct broker_config config;
   char folder[FILES_PATH_MAX];
-  char mosquitto_path[FILES_PATH_MAX], setpriv_path[FILES_PATH_MAX];
+  char mosquitto_path[FILES_PATH_MAX];
   char version[300];
   uint16_t port[BROKER_LISTENERS];
   struct mosquitto mosquitto;

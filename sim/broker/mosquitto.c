@@ -93,7 +93,7 @@ static bool pick_again(struct broker *broker)
   return picked;
 }
 
-static void describe_end(struct broker *broker, int64_t status, int signal_number)
+static void describe_end(struct broker *broker, int status, int signal_number)
 {
   struct mosquitto *m = &broker->mosquitto;
   char tail[400];
@@ -102,7 +102,7 @@ static void describe_end(struct broker *broker, int64_t status, int signal_numbe
     snprintf(m->ended, sizeof m->ended, "mosquitto was ended by signal %d (%s)", signal_number,
              strsignal(signal_number));
   else
-    snprintf(m->ended, sizeof m->ended, "mosquitto ended by itself with exit code %d: %s", (int) status,
+    snprintf(m->ended, sizeof m->ended, "mosquitto ended by itself with exit code %d: %s", status,
              tail[0] == '\0' ? "see its log" : tail);
 }
 
@@ -120,14 +120,14 @@ static void ended_while_starting(struct broker *broker)
   fail(m, sentence);
 }
 
-static void on_process_closed(uv_handle_t *handle)
+static void on_process_closed(struct child *process)
 {
-  struct broker *broker = handle->data;
+  struct broker *broker = process->data;
   broker->mosquitto.process_open = false;
   settle(broker);
 }
 
-static void on_exit_seen(uv_process_t *process, int64_t status, int signal_number)
+static void on_exit_seen(struct child *process, int status, int signal_number)
 {
   struct broker *broker = process->data;
   struct mosquitto *m = &broker->mosquitto;
@@ -141,7 +141,7 @@ static void on_exit_seen(uv_process_t *process, int64_t status, int signal_numbe
   }
   end_dial(m);
   if (broker->front != NULL) front_drop(broker->front); /* who waited for it waits no more */
-  uv_close((uv_handle_t *) process, on_process_closed);
+  child_close(process, on_process_closed);
 }
 
 static void on_dial(struct dial *dial, int status)
@@ -154,7 +154,7 @@ static void on_dial(struct dial *dial, int status)
              broker->port[m->dialed], READY_MS / 1000, broker->folder, "mosquitto.log");
     fail(m, sentence);
     m->state = MOSQUITTO_ENDING;
-    uv_process_kill(&m->process, SIGKILL);
+    child_kill(&m->process, SIGKILL);
   }
   end_dial(m);
 }
@@ -212,16 +212,11 @@ static void command_of(struct broker *broker, char *conf, struct command *out)
                      out->port[BROKER_PROVE],
                      config->crl ? "crl" : "-",
                      config->operator_name != NULL ? (char *) config->operator_name : "-",
-                     broker->setpriv_path,
                      broker->mosquitto_path};
   bool front = config->terminator != NULL;
-  *out->argument = broker->setpriv_path;
-  out->argument[1] = "--pdeathsig";
-  out->argument[2] = "KILL";
-  out->argument[3] = "--";
   size_t count = front ? sizeof fronted / sizeof *fronted : sizeof plain / sizeof *plain;
-  memcpy(out->argument + 4, front ? fronted : plain, count * sizeof *plain);
-  out->argument[4 + count] = NULL;
+  memcpy(out->argument, front ? fronted : plain, count * sizeof *plain);
+  out->argument[count] = NULL;
 }
 
 /* What mosquitto says before it has read its log settings goes to the same log. Its end is tied to ours by
@@ -238,18 +233,11 @@ static int spawn(struct broker *broker)
 
   struct command command;
   command_of(broker, conf, &command);
-  uv_stdio_container_t stdio[3] = {
-      {.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = fd}, {.flags = UV_INHERIT_FD, .data.fd = fd}};
-  uv_process_options_t options = {.exit_cb = on_exit_seen,
-                                  .file = broker->setpriv_path,
-                                  .args = command.argument,
-                                  .cwd = broker->folder,
-                                  .stdio_count = 3,
-                                  .stdio = stdio};
+  const struct child_options options = {
+      .file = command.argument[0], .arguments = command.argument, .folder = broker->folder, .output = fd};
   raise_file_limit();
-  int status = uv_spawn(broker->loop, &m->process, &options);
-  m->process_open = true;
-  m->process.data = broker;
+  int status = child_spawn(broker->loop, &m->process, &options, on_exit_seen);
+  m->process_open = status == 0;
   close(fd);
   return status;
 }
@@ -270,10 +258,7 @@ static void launch(struct broker *broker)
     snprintf(sentence, sizeof sentence, "cannot start mosquitto: %s", uv_strerror(status));
     fail(m, sentence);
     m->state = MOSQUITTO_ENDING;
-    if (m->process_open)
-      uv_close((uv_handle_t *) &m->process, on_process_closed);
-    else
-      settle(broker);
+    settle(broker);
     return;
   }
   m->state = MOSQUITTO_STARTING;
@@ -319,12 +304,7 @@ void mosquitto_start(struct broker *broker, broker_done done, void *ctx)
 static void on_kill_timer(uv_timer_t *timer)
 {
   struct broker *broker = timer->data;
-  if (broker->mosquitto.process_open) uv_process_kill(&broker->mosquitto.process, SIGKILL);
-}
-
-static bool is_child_alive(const struct mosquitto *m)
-{
-  return m->process_open && !uv_is_closing((const uv_handle_t *) &m->process);
+  child_kill(&broker->mosquitto.process, SIGKILL);
 }
 
 /* A child that stands still acts on SIGTERM only when it goes on. */
@@ -336,9 +316,9 @@ void mosquitto_stop(struct broker *broker, bool again, broker_done done, void *c
   m->picks_left = 0;
   m->state = MOSQUITTO_ENDING;
   end_dial(m);
-  if (is_child_alive(m)) {
-    uv_process_kill(&m->process, SIGTERM);
-    uv_process_kill(&m->process, SIGCONT);
+  if (m->process.alive) {
+    child_kill(&m->process, SIGTERM);
+    child_kill(&m->process, SIGCONT);
     uv_timer_start(&m->kill_timer, on_kill_timer, TERM_MS, 0);
   }
   settle(broker);
@@ -354,20 +334,21 @@ static void refuse(struct broker *broker, const char *what, broker_done done, vo
 void mosquitto_kill(struct broker *broker, broker_done done, void *ctx)
 {
   struct mosquitto *m = &broker->mosquitto;
-  if (m->state != MOSQUITTO_RUNNING || !is_child_alive(m)) {
+  if (m->state != MOSQUITTO_RUNNING || !m->process.alive) {
     refuse(broker, "be killed", done, ctx);
     return;
   }
   begin(broker, done, ctx);
   m->state = MOSQUITTO_ENDING;
-  uv_process_kill(&m->process, SIGKILL);
+  child_kill(&m->process, SIGKILL);
 }
 
 void mosquitto_signal(struct broker *broker, int number, const char *what, broker_done done, void *ctx)
 {
   struct mosquitto *m = &broker->mosquitto;
-  bool sent = m->state == MOSQUITTO_RUNNING && is_child_alive(m) && uv_process_kill(&m->process, number) == 0;
-  if (sent)
+  bool running = m->state == MOSQUITTO_RUNNING && m->process.alive;
+  if (running) child_kill(&m->process, number);
+  if (running)
     broker_later(broker, done, ctx, NULL);
   else
     refuse(broker, what, done, ctx);
@@ -386,6 +367,6 @@ void mosquitto_close(struct broker *broker)
   begin(broker, NULL, NULL);
   m->closing = true;
   end_dial(m);
-  if (is_child_alive(m)) uv_process_kill(&m->process, SIGKILL);
+  child_kill(&m->process, SIGKILL);
   uv_close((uv_handle_t *) &m->kill_timer, on_kill_timer_closed);
 }

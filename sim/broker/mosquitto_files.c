@@ -62,8 +62,6 @@ int mosquitto_find(struct broker *broker, struct error *error)
 {
   if (!files_find_executable("mosquitto", broker->mosquitto_path))
     return error_set(error, EXIT_CODE_SETUP, "mosquitto is not installed: apt-get install mosquitto");
-  if (!files_find_executable("setpriv", broker->setpriv_path))
-    return error_set(error, EXIT_CODE_SETUP, "setpriv is not installed: apt-get install util-linux");
   return read_version(broker, error);
 }
 

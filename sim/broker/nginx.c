@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "broker/ports.h"
+#include "net/child.h"
 #include "net/curl_uv.h"
 
 enum { READY_MS = 10000, ASK_MS = 2000, POLL_MS = 20, TERM_MS = 5000, PICKS = 3, LOG_START = 4096, WORD = 33 };
@@ -25,11 +26,11 @@ enum state { STOPPED, STARTING, RUNNING, ENDING };
 struct nginx {
   uv_loop_t *loop;
   struct nginx_config config;
-  char folder[FILES_PATH_MAX], nginx_path[FILES_PATH_MAX], setpriv_path[FILES_PATH_MAX];
+  char folder[FILES_PATH_MAX], nginx_path[FILES_PATH_MAX];
   char version[64];
   uint16_t port;
   enum state state;
-  uv_process_t process;
+  struct child process;
   bool process_open;
   uv_timer_t timer;  /* STARTING: when to ask again; ENDING: when to kill */
   uv_async_t report; /* calls `done` from the loop's next turn; not a timer: uv_run(UV_RUN_ONCE) would sleep on */
@@ -192,7 +193,7 @@ static void end_question(struct nginx *n)
 
 static void kill_child(struct nginx *n, int number)
 {
-  if (n->process_open && !uv_is_closing((uv_handle_t *) &n->process)) uv_process_kill(&n->process, number);
+  child_kill(&n->process, number);
 }
 
 /* --- Readiness ---------------------------------------------------------------------------------------------------- */
@@ -302,9 +303,9 @@ static void ended_while_starting(struct nginx *n)
   fail(n, sentence);
 }
 
-static void on_process_closed(uv_handle_t *handle)
+static void on_process_closed(struct child *process)
 {
-  struct nginx *n = handle->data;
+  struct nginx *n = process->data;
   n->process_open = false;
   bool died = n->state == RUNNING, again = n->again && !n->failed;
   n->state = STOPPED;
@@ -315,7 +316,7 @@ static void on_process_closed(uv_handle_t *handle)
   release(n);
 }
 
-static void on_exit_seen(uv_process_t *process, int64_t status, int signal_number)
+static void on_exit_seen(struct child *process, int status, int signal_number)
 {
   struct nginx *n = process->data;
   uv_timer_stop(&n->timer);
@@ -323,12 +324,12 @@ static void on_exit_seen(uv_process_t *process, int64_t status, int signal_numbe
   if (signal_number != 0)
     snprintf(n->ended, sizeof n->ended, "nginx was ended by signal %d (%s)", signal_number, strsignal(signal_number));
   else
-    snprintf(n->ended, sizeof n->ended, "nginx ended by itself with exit code %d", (int) status);
+    snprintf(n->ended, sizeof n->ended, "nginx ended by itself with exit code %d", status);
   if (n->state == STARTING && !n->closing) {
     n->state = ENDING;
     ended_while_starting(n);
   }
-  uv_close((uv_handle_t *) process, on_process_closed);
+  child_close(process, on_process_closed);
 }
 
 /* A server needs a descriptor or two per download; the child inherits what this process may have. */
@@ -348,20 +349,13 @@ static int spawn(struct nginx *n)
   int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) return UV_EACCES;
   n->log_start = log_size(n);
-  char *arguments[] = {n->setpriv_path, "--pdeathsig", "KILL",       "--", n->nginx_path, "-p",
-                       prefix,          "-c",          "nginx.conf", NULL};
-  uv_stdio_container_t stdio[3] = {
-      {.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = fd}, {.flags = UV_INHERIT_FD, .data.fd = fd}};
-  uv_process_options_t options = {.exit_cb = on_exit_seen,
-                                  .file = n->setpriv_path,
-                                  .args = arguments,
-                                  .cwd = n->folder,
-                                  .stdio_count = 3,
-                                  .stdio = stdio};
+  char *arguments[] = {n->nginx_path, "-p", prefix, "-c", "nginx.conf", NULL};
+  const struct child_options options = {
+      .file = n->nginx_path, .arguments = arguments, .folder = n->folder, .output = fd};
   raise_file_limit();
-  int status = uv_spawn(n->loop, &n->process, &options);
-  n->process_open = true; /* the handle was initialised, also when nothing runs */
-  n->open++;
+  int status = child_spawn(n->loop, &n->process, &options, on_exit_seen);
+  n->process_open = status == 0;
+  n->open += n->process_open;
   close(fd);
   return status;
 }
@@ -387,10 +381,7 @@ static void launch(struct nginx *n)
     char sentence[256];
     snprintf(sentence, sizeof sentence, "cannot start nginx: %s", uv_strerror(status));
     fail(n, sentence);
-    if (n->process_open)
-      uv_close((uv_handle_t *) &n->process, on_process_closed);
-    else
-      finish(n);
+    finish(n);
     return;
   }
   n->state = STARTING;
@@ -420,8 +411,6 @@ static int find(struct nginx *n, struct error *error)
   if (!files_find_executable("nginx", n->nginx_path))
     return error_set(error, EXIT_CODE_SETUP,
                      "nginx is not installed, and updates over HTTPS need it: apt-get install nginx");
-  if (!files_find_executable("setpriv", n->setpriv_path))
-    return error_set(error, EXIT_CODE_SETUP, "setpriv is not installed: apt-get install util-linux");
   n->port = n->config.port;
   return n->port != 0 ? 0 : ports_pick(NULL, 0, &n->port, error);
 }

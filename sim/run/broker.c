@@ -3,54 +3,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "run/state.h"
+#include "run/operation.h"
 
 #define APPLY_WITHIN_MS    70000u /* a hook has 60 s */
 #define PROBE_WITHIN_MS    10000u
 #define OPERATOR_WITHIN_MS 20000u
 #define PROBE_PAUSE_MS     100u
 
-struct operation {
-  bool ended, failed;
-  struct error error;
-  struct broker_seen seen;
-};
-
-static void on_operation(void *ctx, const struct error *error)
-{
-  struct operation *operation = ctx;
-  operation->ended = true;
-  operation->failed = error != NULL;
-  if (error != NULL) operation->error = *error;
-}
-
-static void on_seen(void *ctx, const struct broker_seen *seen, const struct error *error)
-{
-  struct operation *operation = ctx;
-  if (seen != NULL) operation->seen = *seen;
-  on_operation(ctx, error);
-}
-
-static bool has_ended(struct run *run, void *ctx)
-{
-  (void) run;
-  return ((const struct operation *) ctx)->ended;
-}
-
-/* The operation calls back into our stack frame: when the run is aborted, it is waited for all the same. */
-static int finish(struct run *run, struct operation *operation, uint64_t within_ms)
-{
-  enum run_waited waited = run_wait(run, has_ended, operation, within_ms);
-  while (!operation->ended) uv_run(&run->loop, UV_RUN_ONCE);
-  if (operation->failed) return run_abort(run, &operation->error);
-  return waited == RUN_ABORTED ? -1 : 0;
-}
-
 int run_wait_node(struct run *run, size_t node, broker_operation *begin, uint64_t within_ms)
 {
-  struct operation operation = {.ended = false};
-  begin(run->nodes[node].broker, on_operation, &operation);
-  return finish(run, &operation, within_ms);
+  struct run_operation *operation = run_operation_new(run);
+  if (operation == NULL) return -1;
+  begin(run->nodes[node].broker, run_operation_ended, operation);
+  return run_operation_finish(run, operation, "what was asked of the broker", within_ms);
 }
 
 /* What brokers stand elsewhere is one service behind one set of hooks. */
@@ -68,9 +33,10 @@ int run_wait_broker(struct run *run, broker_operation *begin, uint64_t within_ms
 
 static int presented(struct run *run, enum broker_listener listener)
 {
-  struct operation operation = {.ended = false};
-  broker_presented(run->broker, listener, on_operation, &operation);
-  return finish(run, &operation, APPLY_WITHIN_MS);
+  struct run_operation *operation = run_operation_new(run);
+  if (operation == NULL) return -1;
+  broker_presented(run->broker, listener, run_operation_ended, operation);
+  return run_operation_finish(run, operation, "the hook 'present'", APPLY_WITHIN_MS);
 }
 
 static bool operator_is_back(struct run *run, void *ctx)
@@ -97,13 +63,15 @@ static enum step_outcome await_leaf(struct run *run, size_t node, enum broker_li
   struct broker *broker = run->nodes[node].broker;
   uint64_t until_ms = run_elapsed_ms(run) + PROBE_WITHIN_MS;
   while (run_elapsed_ms(run) < until_ms) {
-    struct operation operation = {.ended = false};
-    broker_probe(broker, listener, on_seen, &operation);
-    enum run_waited waited = run_wait(run, has_ended, &operation, PROBE_WITHIN_MS);
-    while (!operation.ended) uv_run(&run->loop, UV_RUN_ONCE);
+    struct run_operation *operation = run_operation_new(run);
+    if (operation == NULL) return STEP_ABORTED;
+    broker_probe(broker, listener, run_operation_seen, operation);
+    enum run_waited waited = run_operation_await(run, operation, PROBE_WITHIN_MS);
+    bool served = operation->ended && !operation->failed &&
+                  memcmp(operation->seen.fingerprint, run->nodes[node].fingerprint[listener], 32) == 0;
+    run_operation_free(run, operation);
     if (waited == RUN_ABORTED) return STEP_ABORTED;
-    if (!operation.failed && memcmp(operation.seen.fingerprint, run->nodes[node].fingerprint[listener], 32) == 0)
-      return STEP_DONE;
+    if (served) return STEP_DONE;
     if (!run_pause(run, PROBE_PAUSE_MS)) return STEP_ABORTED;
   }
   error_set(&run->error, EXIT_CODE_FAIL, "the broker at %s port %u does not serve the new certificate after %u s: %s",

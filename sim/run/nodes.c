@@ -9,7 +9,7 @@
 #include "run/state.h"
 #include "terminator/terminator.h"
 
-#define BROKER_START_MS 15000u
+#define BROKER_START_MS 25000u /* two listeners, each with its 10 s */
 #define FIRST_CRL_S     (7 * 86400)
 
 bool run_is_reachable(const struct run *run, size_t node)

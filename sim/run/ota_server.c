@@ -8,6 +8,7 @@
 #include "broker/nginx.h"
 #include "net/fetch.h"
 #include "net/proxy.h"
+#include "run/operation.h"
 #include "run/ota.h"
 
 #define HOST             "localhost"
@@ -24,34 +25,12 @@ struct ota_server {
 
 /* Starting -------------------------------------------------------------------------------------------------------- */
 
-struct operation {
-  bool ended, failed;
-  struct error error;
-};
-
-static void on_operation(void *ctx, const struct error *error)
-{
-  struct operation *operation = ctx;
-  operation->ended = true;
-  operation->failed = error != NULL;
-  if (error != NULL) operation->error = *error;
-}
-
-static bool has_ended(struct run *run, void *ctx)
-{
-  (void) run;
-  return ((const struct operation *) ctx)->ended;
-}
-
-/* The operation calls back into our stack frame: when the run is aborted, it is waited for all the same. */
 static int start_nginx(struct run *run)
 {
-  struct operation operation = {.ended = false};
-  nginx_start(run->ota->server->nginx, on_operation, &operation);
-  enum run_waited waited = run_wait(run, has_ended, &operation, START_WITHIN_MS);
-  while (!operation.ended) uv_run(&run->loop, UV_RUN_ONCE);
-  if (operation.failed) return run_abort(run, &operation.error);
-  return waited == RUN_ABORTED ? -1 : 0;
+  struct run_operation *operation = run_operation_new(run);
+  if (operation == NULL) return -1;
+  nginx_start(run->ota->server->nginx, run_operation_ended, operation);
+  return run_operation_finish(run, operation, "the start of nginx", START_WITHIN_MS);
 }
 
 static void on_nginx_died(void *ctx, const char *how)

@@ -83,6 +83,8 @@ struct run {
   uint64_t brake_look_ms; /* when it was looked at last; 0: not so far */
   bool braking;
 
+  struct run_kept *kept; /* operation.h: what callbacks may still write to */
+
   /* the phase under way */
   size_t phase;
   struct scenario_step undo[64];

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "run/operation.h"
 #include "run/ota.h"
 
 #define TEARDOWN_MS 8000u
@@ -53,6 +54,7 @@ static void end_loop(struct run *run)
   for (size_t i = 0; i < 2; i++) uv_close((uv_handle_t *) &run->signals[i], NULL);
   uv_run(&run->loop, UV_RUN_DEFAULT);
   uv_loop_close(&run->loop);
+  run_free_kept(run);
 }
 
 void run_teardown(struct run *run)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <uv.h>
 
+#include "net/child.h"
+
 #include "terminator/connect.h"
 #include "terminator/terminator.h"
 
@@ -16,7 +18,7 @@ struct terminator {
   uv_loop_t loop;
   uv_signal_t hangup, end;
   uv_timer_t poll; /* until mosquitto answers */
-  uv_process_t mosquitto;
+  struct child mosquitto;
   uv_pipe_t probe;
   uv_connect_t probing;
   uv_tcp_t listener[TERMINATOR_LISTENERS];

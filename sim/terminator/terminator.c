@@ -44,7 +44,7 @@ static void end(struct terminator *t, int exit_code)
   t->ending = true;
   t->exit_code = exit_code;
   uv_timer_stop(&t->poll);
-  if (uv_is_active((uv_handle_t *) &t->mosquitto)) uv_process_kill(&t->mosquitto, SIGTERM);
+  child_kill(&t->mosquitto, SIGTERM);
 }
 
 static void on_end(uv_signal_t *handle, int number)
@@ -55,12 +55,12 @@ static void on_end(uv_signal_t *handle, int number)
   end(t, EXIT_CODE_PASS);
 }
 
-static void on_mosquitto_exit(uv_process_t *process, int64_t status, int signal_number)
+static void on_mosquitto_exit(struct child *process, int status, int signal_number)
 {
   struct terminator *t = process->data;
   if (!t->ending) {
-    t->exit_code = status != 0 ? (int) status : EXIT_CODE_SETUP;
-    terminator_log(t, "mosquitto ended by itself: exit code %d, signal %d", (int) status, signal_number);
+    t->exit_code = status != 0 ? status : EXIT_CODE_SETUP;
+    terminator_log(t, "mosquitto ended by itself: exit code %d, signal %d", status, signal_number);
   }
   t->ending = true;
   uv_stop(&t->loop);
@@ -142,15 +142,10 @@ static void on_poll(uv_timer_t *timer)
 static int spawn(struct terminator *t)
 {
   const struct terminator_config *config = t->config;
-  char *arguments[] = {(char *) config->setpriv,   "--pdeathsig", "KILL",           "--",
-                       (char *) config->mosquitto, "-c",          "mosquitto.conf", NULL};
-  uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE},
-                                   {.flags = UV_INHERIT_FD, .data.fd = STDOUT_FILENO},
-                                   {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO}};
-  uv_process_options_t options = {
-      .exit_cb = on_mosquitto_exit, .file = config->setpriv, .args = arguments, .stdio_count = 3, .stdio = stdio};
+  char *arguments[] = {(char *) config->mosquitto, "-c", "mosquitto.conf", NULL};
+  const struct child_options options = {.file = config->mosquitto, .arguments = arguments, .output = -1};
   t->mosquitto.data = t;
-  return uv_spawn(&t->loop, &t->mosquitto, &options);
+  return child_spawn(&t->loop, &t->mosquitto, &options, on_mosquitto_exit);
 }
 
 static int prepare(struct terminator *t)

@@ -44,7 +44,7 @@ struct terminator_config {
   uint8_t tls_min;                     /* 12 or 13 */
   bool crl;                            /* clients are checked against crl.pem, which must be there at the start */
   const char *operator_name;           /* CN that may use any client id; NULL: nobody */
-  const char *setpriv, *mosquitto;     /* paths */
+  const char *mosquitto;               /* absolute path */
   uint32_t handshake_ms, connect_ms;   /* 0: as above */
 };
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "run/state.h"
+#include "run/operation.h"
 
 #define PUBLISH_WITHIN_MS 70000u /* a hook has 60 s */
 #define LIST_WITHIN_MS    60000u
@@ -251,14 +251,12 @@ static bool all_kicked(struct run *run, void *ctx)
   return kicks->ended == kicks->begun && (kicks->failed || still_open(kicks) == 0);
 }
 
-/* The kicks call back into our stack frame: when the run is aborted, they are waited for all the same. */
 static enum step_outcome run_kicks(struct run *run, struct kicks *kicks, uint64_t within_ms)
 {
   for (size_t i = 0; i < KICKS_AT_ONCE; i++) begin_next(kicks);
   enum run_waited waited = run_wait(run, all_kicked, kicks, within_ms);
   size_t open = still_open(kicks), silent = kicks->begun - kicks->ended;
-  kicks->count = kicks->begun;
-  while (kicks->ended < kicks->begun) uv_run(&run->loop, UV_RUN_ONCE);
+  kicks->count = kicks->begun; /* none begins from here on */
   if (waited == RUN_ABORTED) return STEP_ABORTED;
   if (waited == RUN_REACHED && !kicks->failed) return STEP_DONE;
   if (kicks->failed)
@@ -269,14 +267,30 @@ static enum step_outcome run_kicks(struct run *run, struct kicks *kicks, uint64_
   return STEP_FAILED;
 }
 
+/* Kicks that are still under way call back until the brokers are closed. */
+static void release(struct run *run, struct kicks *kicks)
+{
+  void *blocks[] = {kicks->before, (void *) (uintptr_t) kicks->devices, kicks};
+  bool ended = kicks->ended == kicks->begun;
+  for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+    if (ended)
+      free(blocks[i]);
+    else
+      run_keep(run, blocks[i]);
+  }
+}
+
 enum step_outcome step_kick(struct run *run, const struct scenario_step *step)
 {
   size_t count, online = 0;
   uint32_t *devices = targets_of(run, TARGETS_ALL, &step->who, &count);
   if (devices == NULL) return STEP_ABORTED;
   uint32_t *before = calloc(count + 1, sizeof *before);
-  if (before == NULL) {
+  struct kicks *kicks = calloc(1, sizeof *kicks);
+  if (before == NULL || kicks == NULL) {
     free(devices);
+    free(before);
+    free(kicks);
     error_set(&run->error, EXIT_CODE_INTERNAL, "out of memory");
     run_abort(run, &run->error);
     return STEP_ABORTED;
@@ -287,9 +301,8 @@ enum step_outcome step_kick(struct run *run, const struct scenario_step *step)
     before[online] = facts->connects;
     devices[online++] = devices[i];
   }
-  struct kicks kicks = {.run = run, .devices = devices, .before = before, .count = online};
-  enum step_outcome outcome = run_kicks(run, &kicks, step->within_ms);
-  free(before);
-  free(devices);
+  *kicks = (struct kicks){.run = run, .devices = devices, .before = before, .count = online};
+  enum step_outcome outcome = run_kicks(run, kicks, step->within_ms);
+  release(run, kicks);
   return outcome;
 }

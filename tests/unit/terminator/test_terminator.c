@@ -35,7 +35,7 @@ enum {
 };
 
 static const struct pki_roots roots = {2, {"A", "spare"}};
-static char folder[200], fleet_folder[256], broker_folder[256], setpriv[128], mosquitto[128];
+static char folder[200], fleet_folder[256], broker_folder[256], mosquitto[128];
 static struct pki *pki;
 static pid_t child;
 static uint16_t port;
@@ -165,7 +165,6 @@ static void start_terminator(void)
                                      .tls_min = 12,
                                      .crl = true,
                                      .operator_name = "operator",
-                                     .setpriv = setpriv,
                                      .mosquitto = mosquitto,
                                      .handshake_ms = HANDSHAKE_MS,
                                      .connect_ms = CONNECT_MS};
@@ -182,7 +181,7 @@ static int set_up(void **state)
   (void) state;
   struct error error;
   const char *base = getenv("TMPDIR");
-  if (!find_program("setpriv", setpriv) || !find_program("mosquitto", mosquitto)) return -1;
+  if (!find_program("mosquitto", mosquitto)) return -1;
   snprintf(folder, sizeof folder, "%s/fleetsim-XXXXXX", base != NULL ? base : P_tmpdir);
   if (mkdtemp(folder) == NULL) return -1;
   snprintf(fleet_folder, sizeof fleet_folder, "%s/fleet", folder);

@@ -1,0 +1,232 @@
+/* A child ends with us, whenever and however we end, and with it what it started. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "net/child.h"
+
+enum { PATIENCE_MS = 10000, KILLS = 40 };
+
+static uv_loop_t loop;
+static struct child child;
+static int ends[2], status_seen, signal_seen;
+static bool ended, closed;
+
+static void on_ended(struct child *process, int status, int number)
+{
+  assert_ptr_equal(process, &child);
+  ended = true;
+  status_seen = status;
+  signal_seen = number;
+}
+
+static void on_closed(struct child *process)
+{
+  (void) process;
+  closed = true;
+}
+
+static int spawn(const char *command, bool group, bool keeps_umask)
+{
+  char *arguments[] = {"/bin/sh", "-c", (char *) (uintptr_t) command, NULL};
+  const struct child_options options = {
+      .file = "/bin/sh", .arguments = arguments, .output = ends[1], .group = group, .keeps_umask = keeps_umask};
+  return child_spawn(&loop, &child, &options, on_ended);
+}
+
+static void await(const bool *flag)
+{
+  uint64_t until = uv_hrtime() / 1000000 + PATIENCE_MS;
+  while (!*flag && uv_hrtime() / 1000000 < until) {
+    uv_run(&loop, UV_RUN_NOWAIT);
+    usleep(1000);
+  }
+  assert_true(*flag);
+}
+
+/* What the child printed, once it has ended. */
+static void await_end(char *out, size_t size)
+{
+  await(&ended);
+  child_close(&child, on_closed);
+  await(&closed);
+  close(ends[1]);
+  ends[1] = -1;
+  ssize_t n = read(ends[0], out, size - 1);
+  out[n > 0 ? n : 0] = '\0';
+}
+
+static int set_up(void **state)
+{
+  (void) state;
+  ended = closed = false;
+  memset(&child, 0, sizeof child);
+  return uv_loop_init(&loop) != 0 || pipe2(ends, O_CLOEXEC) != 0;
+}
+
+static int tear_down(void **state)
+{
+  (void) state;
+  uv_run(&loop, UV_RUN_NOWAIT);
+  for (int i = 0; i < 2; i++)
+    if (ends[i] >= 0) close(ends[i]);
+  return uv_loop_close(&loop);
+}
+
+static void tells_how_it_ended(void **state)
+{
+  (void) state;
+  char text[64];
+  assert_int_equal(spawn("echo to both >&2; exit 7", false, false), 0);
+  await_end(text, sizeof text);
+  assert_int_equal(status_seen, 7);
+  assert_int_equal(signal_seen, 0);
+  assert_string_equal(text, "to both\n");
+}
+
+static void tells_which_signal_ended_it_also_through_a_group(void **state)
+{
+  (void) state;
+  char text[64];
+  assert_int_equal(spawn("kill -KILL $$", true, false), 0);
+  await_end(text, sizeof text);
+  assert_int_equal(signal_seen, SIGKILL);
+}
+
+static void a_program_that_cannot_run_is_an_error_and_leaves_nothing(void **state)
+{
+  (void) state;
+  char *arguments[] = {"/nowhere/at-all", NULL};
+  const struct child_options options = {.file = arguments[0], .arguments = arguments, .output = -1};
+  assert_int_equal(child_spawn(&loop, &child, &options, on_ended), UV_ENOENT);
+  assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+  const struct child_options group = {.file = arguments[0], .arguments = arguments, .output = -1, .group = true};
+  assert_int_equal(child_spawn(&loop, &child, &group, on_ended), UV_ENOENT);
+  assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* A mask or an ignored signal of ours would make it deaf: to SIGTERM, to Ctrl-C, to its own children. */
+static void starts_with_default_signals_and_no_descriptor_of_ours(void **state)
+{
+  (void) state;
+  char text[512];
+  sigset_t all, old;
+  int leaked = dup(ends[0]);
+  sigfillset(&all);
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGUSR1, SIG_IGN);
+  sigprocmask(SIG_SETMASK, &all, &old);
+  assert_int_equal(spawn("grep -E '^Sig(Blk|Ign)' /proc/self/status; ls /proc/self/fd | wc -l", false, false), 0);
+  sigprocmask(SIG_SETMASK, &old, NULL);
+  signal(SIGPIPE, SIG_DFL);
+  signal(SIGUSR1, SIG_DFL);
+  await_end(text, sizeof text);
+  close(leaked);
+  /* 0, 1, 2 and the folder that ls reads */
+  assert_string_equal(text, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n4\n");
+}
+
+static void only_a_hook_keeps_our_umask(void **state)
+{
+  (void) state;
+  char text[64];
+  mode_t old = umask(022);
+  assert_int_equal(spawn("umask", false, false), 0);
+  await_end(text, sizeof text);
+  umask(old);
+  assert_string_equal(text, "0077\n");
+}
+
+static void its_end_is_seen_although_sigchld_is_blocked_or_ignored(void **state)
+{
+  (void) state;
+  char text[64];
+  sigset_t all, old;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &old);
+  assert_int_equal(spawn("exit 3", false, false), 0);
+  await_end(text, sizeof text);
+  sigprocmask(SIG_SETMASK, &old, NULL);
+  assert_int_equal(status_seen, 3);
+}
+
+/* Its parent died between fork and the parent-death signal: no signal will come. */
+static void who_finds_another_parent_than_its_own_ends_at_once(void **state)
+{
+  (void) state;
+  int status;
+  pid_t pid = fork();
+  if (pid == 0) {
+    child_bind(getpid());
+    _exit(9);
+  }
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* Killed before, while and after the child is made; what is left would still hold the pipe's end. */
+static void end_us(bool group, unsigned delay_us)
+{
+  int life[2];
+  char byte;
+  assert_int_equal(pipe2(life, 0), 0);
+  pid_t us = fork();
+  if (us == 0) {
+    char *arguments[] = {"/bin/sh", "-c", group ? "sleep 600 & sleep 600" : "exec sleep 600", NULL};
+    const struct child_options options = {.file = "/bin/sh", .arguments = arguments, .output = life[1], .group = group};
+    close(life[0]);
+    if (uv_loop_init(&loop) != 0 || child_spawn(&loop, &child, &options, on_ended) != 0) _exit(1);
+    for (;;) pause();
+  }
+  close(life[1]);
+  usleep(delay_us);
+  kill(us, SIGKILL);
+  waitpid(us, NULL, 0);
+  alarm(PATIENCE_MS / 1000);
+  assert_int_equal(read(life[0], &byte, 1), 0);
+  alarm(0);
+  close(life[0]);
+}
+
+static void ends_when_we_are_killed_at_any_moment_of_its_start(void **state)
+{
+  (void) state;
+  for (unsigned i = 0; i < KILLS; i++) end_us(false, i * 100);
+}
+
+static void a_group_ends_with_us_and_all_that_it_started(void **state)
+{
+  (void) state;
+  for (unsigned i = 0; i < KILLS; i++) end_us(true, i * 200);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+  const struct CMUnitTest tests[] = {
+      T(tells_how_it_ended),
+      T(tells_which_signal_ended_it_also_through_a_group),
+      T(a_program_that_cannot_run_is_an_error_and_leaves_nothing),
+      T(starts_with_default_signals_and_no_descriptor_of_ours),
+      T(only_a_hook_keeps_our_umask),
+      T(its_end_is_seen_although_sigchld_is_blocked_or_ignored),
+      T(who_finds_another_parent_than_its_own_ends_at_once),
+      T(ends_when_we_are_killed_at_any_moment_of_its_start),
+      T(a_group_ends_with_us_and_all_that_it_started),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
