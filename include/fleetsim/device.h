@@ -134,7 +134,11 @@ struct device_note {
   uint32_t version;            /* TRUST: version of the bundle in force afterwards; BOOTED, OTA: of an image */
   uint32_t serial;             /* BOOTED, OTA: of the manifest, 0: none */
   const uint8_t *anchor_id;    /* HANDSHAKE (full): SHA-256 of the DER of the anchor the chain ended at, 32 bytes */
-  const char *server;          /* ENDED: the server reference of CONNACK or DISCONNECT, not terminated; NULL: none */
+  const uint8_t *leaf;         /* HANDSHAKE (full): the broker's own certificate, DER */
+  size_t leaf_size;
+  uint32_t own_offset, own_size; /* HANDSHAKE (full): where in NVM the chain lies that the device sends to a broker that
+                                    asks for one, in the format of sim/device/identity.h */
+  const char *server;            /* ENDED: the server reference of CONNACK or DISCONNECT, not terminated; NULL: none */
   size_t server_size;
   const char *topic; /* MESSAGE: not terminated */
   size_t topic_size;

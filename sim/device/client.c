@@ -118,6 +118,23 @@ static void start(struct device_client *client, const struct device_event *event
   device_client_enter(client, DEVICE_CLIENT_OPENING, client->config.profile->tcp_timeout_ms);
 }
 
+static void note_handshake(struct device_client *client)
+{
+  const struct device_tls_verdict *verdict = &client->tls.verdict;
+  const struct device_nvm_slot *own = &client->tls.found[DEVICE_NVM_CERTIFICATE];
+  const mbedtls_x509_crt *leaf = device_tls_leaf(&client->tls);
+  device_client_note(client, &(struct device_note){.kind = DEVICE_NOTE_HANDSHAKE,
+                                                   .verify_flags = verdict->flags,
+                                                   .tls_version = device_tls_version(&client->tls),
+                                                   .chain_certificates = verdict->certificates,
+                                                   .resumed = !verdict->checked,
+                                                   .anchor_id = verdict->checked ? verdict->anchor_id : NULL,
+                                                   .leaf = leaf != NULL ? leaf->raw.p : NULL,
+                                                   .leaf_size = leaf != NULL ? leaf->raw.len : 0,
+                                                   .own_offset = own->offset,
+                                                   .own_size = own->size});
+}
+
 static void go_on_handshaking(struct device_client *client)
 {
   int result = device_tls_handshake(&client->tls);
@@ -126,13 +143,8 @@ static void go_on_handshaking(struct device_client *client)
     end_by_tls(client);
     return;
   }
-  const struct device_tls_verdict *verdict = &client->tls.verdict;
-  device_client_note(client, &(struct device_note){.kind = DEVICE_NOTE_HANDSHAKE,
-                                                   .verify_flags = verdict->flags,
-                                                   .tls_version = device_tls_version(&client->tls),
-                                                   .chain_certificates = verdict->certificates,
-                                                   .resumed = !verdict->checked,
-                                                   .anchor_id = verdict->checked ? verdict->anchor_id : NULL});
+  note_handshake(client);
+  device_tls_settle(&client->tls);
   client->rx_size = 0;
   device_client_enter(client, DEVICE_CLIENT_CONNECTING, client->config.profile->connack_timeout_ms);
   device_session_connect(&client->session);

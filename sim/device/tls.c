@@ -184,13 +184,21 @@ int device_tls_handshake(struct device_tls *tls)
   /* key usage is checked after the callback, so the library's own flags are the whole truth */
   uint32_t flags = mbedtls_ssl_get_verify_result(&tls->ssl);
   if (tls->verdict.checked) tls->verdict.flags |= flags;
-  if (result != 0) return fail(tls, result);
-  /* nothing looks at the broker's chain, the anchors or our own key again: an idle device does not carry them */
+  return result == 0 ? 0 : fail(tls, result);
+}
+
+const mbedtls_x509_crt *device_tls_leaf(const struct device_tls *tls)
+{
+  return tls->verdict.checked ? mbedtls_ssl_get_peer_cert(&tls->ssl) : NULL;
+}
+
+/* Nothing looks at the broker's chain, the anchors or our own key again: an idle device does not carry them. */
+void device_tls_settle(struct device_tls *tls)
+{
   free_peer_chain(tls->ssl.session);
   handshake_free(tls);
   free_library_handshake(tls);
   if (tls->config.session_tickets != 0 && device_tls_version(tls) == 12) device_tls_ticket_keep(tls);
-  return 0;
 }
 
 int device_tls_read(struct device_tls *tls, uint8_t *data, size_t capacity)

@@ -2,7 +2,7 @@
  *
  * Bytes go in through `in`, and come out through `out`; both are lent for one step. The device's key, its certificate
  * chain and its trust anchors exist only while a handshake is under way, in `handshake`, which the caller may use for
- * something else as soon as device_tls_handshake returned 0 or device_tls_close was called.
+ * something else as soon as device_tls_settle or device_tls_close was called.
  */
 #ifndef FLEETSIM_DEVICE_TLS_H
 #define FLEETSIM_DEVICE_TLS_H
@@ -87,6 +87,12 @@ uint32_t device_tls_revocation(const struct device_tls_handshake *handshake, con
 
 /* Goes on with the handshake: 0 done, DEVICE_TLS_WANT, or a negative error (an alert to send may be in `out`). */
 int device_tls_handshake(struct device_tls *tls);
+
+/* The broker's own certificate, after a handshake that checked it and before device_tls_settle; NULL: there is none. */
+const mbedtls_x509_crt *device_tls_leaf(const struct device_tls *tls);
+
+/* After the handshake: releases what only that needed, the broker's chain and tls->handshake with it. */
+void device_tls_settle(struct device_tls *tls);
 
 /* Decrypted bytes: > 0, 0 when more bytes are needed from the peer, or a negative error. */
 int device_tls_read(struct device_tls *tls, uint8_t *data, size_t capacity);

@@ -49,7 +49,6 @@ static void init_member(struct fleet *fleet, size_t index, uint8_t *storage, siz
   m->client = storage;
   m->conn = backend_conn_init(config->backend, storage + client_size, &member_handler, m);
   m->facts.id = config->id(config->pages, index);
-  m->facts.identity = m->facts.identified = -1;
   m->random = config->seed ^ ((uint64_t) (index + 1) * 0x9e3779b97f4a7c15u);
   m->clock_right = true;
   m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = m->name_at_ms = DEVICE_NEVER;
@@ -273,19 +272,17 @@ void fleet_set_clock(struct fleet *fleet, const uint32_t *devices, size_t count,
   }
 }
 
-void fleet_chain_changed(struct fleet *fleet)
+void fleet_serves(struct fleet *fleet, int node, const uint8_t fingerprint[32])
 {
-  fleet->generation++;
+  assert(node >= 0 && node < FLEET_NODES_MAX);
+  fleet->served[node] = fingerprint == NULL ? LEAVES_OTHER : leaves_number(&fleet->leaves, fingerprint);
 }
 
-uint32_t fleet_generation(const struct fleet *fleet)
+bool fleet_is_proven(const struct fleet *fleet, size_t index)
 {
-  return fleet->generation;
-}
-
-void fleet_set_identity(struct fleet *fleet, size_t index, int root)
-{
-  fleet->members[index].facts.identity = (int8_t) root;
+  const struct fleet_facts *facts = fleet_facts(fleet, index);
+  uint8_t served = facts->node >= 0 ? fleet->served[facts->node] : LEAVES_NONE;
+  return facts->leaf != LEAVES_NONE && (served == LEAVES_NONE || (served != LEAVES_OTHER && facts->leaf == served));
 }
 
 void fleet_begin_phase(struct fleet *fleet)

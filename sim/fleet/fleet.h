@@ -32,6 +32,7 @@
 
 #define FLEET_PLACES_MAX    4
 #define FLEET_ADDRESSES_MAX 4
+#define FLEET_NODES_MAX     8 /* brokers that a fact may name */
 
 /* Where the plan sends a device: to the next place of the device's own list, or to the second listener. */
 enum fleet_endpoint { FLEET_MAIN, FLEET_PROVE };
@@ -88,6 +89,10 @@ struct fleet_config {
   void *pages;
   uint8_t anchor_id[FLEET_ROOTS_MAX][32]; /* what DEVICE_NOTE_HANDSHAKE calls the roots, in the plan's order */
   size_t root_count;
+  /* Bit r: the chain (format of sim/device/identity.h) of device `index` leads to root r. Asked after each full
+   * handshake in which a device sent its chain. NULL: nobody wants to know; facts.identified stays 0. */
+  uint16_t (*roots_of)(void *ctx, size_t index, const uint8_t *chain, size_t size);
+  void *roots_ctx;
   size_t source_addresses;             /* 127.0.0.1.. ; 0: the system chooses */
   struct backoff_policy reconnect;     /* until fleet_set_reconnect says otherwise */
   const struct timing_profile *timing; /* the devices' processor; NULL: no time is modelled */
@@ -109,13 +114,15 @@ struct fleet_telemetry {
 struct fleet_facts {
   uint32_t id;
   uint32_t trust_version; /* in force, by the device's own word */
-  uint32_t generation;    /* of the main broker's chain that it last accepted in a full handshake */
   uint32_t connects;      /* CONNACKs at the main endpoint so far */
   uint32_t telemetry_sent, telemetry_acked;
-  uint16_t proven;   /* bit r: it accepted a chain ending at root r in a full handshake and got CONNACK */
-  int8_t node;       /* the broker that it dialled last, -1: none yet */
-  int8_t identity;   /* root under which the certificate in its NVM was issued, -1 unknown */
-  int8_t identified; /* the same at its latest CONNACK: the broker accepted it */
+  uint16_t proven; /* bit r: it accepted a chain ending at root r in a full handshake and got CONNACK */
+  uint16_t
+      identified; /* bit r: the broker of its latest session accepted a chain of its own that leads to root r: a
+                     full handshake in which it sent that chain ended in CONNACK, or the session resumes such a one */
+  int8_t node;    /* the broker that it dialled last, -1: none yet */
+  uint8_t leaf;   /* number (leaves.h) of the broker's certificate that it accepted last in a full handshake and CONNACK
+                     at   the main endpoint; LEAVES_NONE: of none */
   enum device_failure last_failure : 8;
   enum device_failure phase_failure : 8; /* phase: a failed attempt's reason; verdicts on certificates go first */
   enum device_failure proof : 8;         /* fleet_prove: outcome; NONE once it was accepted */
@@ -225,12 +232,12 @@ void fleet_lead(struct fleet *fleet, size_t place, const struct fleet_place *now
  * fleet takes some. */
 void fleet_trespass(struct fleet *fleet, size_t index, uint32_t victim);
 
-/* The broker at the main endpoint presents another chain from now on: earlier proofs no longer count. */
-void fleet_chain_changed(struct fleet *fleet);
-uint32_t fleet_generation(const struct fleet *fleet);
+/* The broker `node` serves this certificate (SHA-256 of its DER) at the main endpoint from now on; NULL: none that a
+ * device may count as proof. Until a first call for a node every certificate counts there. */
+void fleet_serves(struct fleet *fleet, int node, const uint8_t fingerprint[32]);
 
-/* The back office learnt that the device's certificate is now one issued under `root`. */
-void fleet_set_identity(struct fleet *fleet, size_t index, int root);
+/* Whether the device has accepted the certificate that its broker serves now, in a full handshake. */
+bool fleet_is_proven(const struct fleet *fleet, size_t index);
 
 /* A CRL was published now, and names device i where names[i] is set. Refusals, CONNACKs and ends of sessions are
  * measured from here on (revoke.* of report/metrics.h); a device that is no longer named stops being measured. -1: no

@@ -4,6 +4,7 @@
 
 #include "crypto/meter.h"
 #include "fleet/fleet.h"
+#include "fleet/leaves.h"
 #include "net/fault.h"
 
 enum member_link {
@@ -39,9 +40,11 @@ struct member {
    * only the two hellos, some 300 bytes, go in the clear. */
   struct crypto_meter meter;
   uint32_t record_bytes_in, record_bytes_out;
-  uint32_t cpu_us;          /* of this handshake, if it is clocked: the steps before the present one */
-  uint32_t seen_generation; /* the latest handshake, until CONNACK confirms it */
-  int8_t seen_root;         /* the same; -1: none of the plan's roots, or resumed */
+  uint32_t cpu_us; /* of this handshake, if it is clocked: the steps before the present one */
+  /* the latest handshake, until CONNACK confirms it */
+  uint16_t seen_identity; /* roots of the chain that it sent; 0: none, or resumed */
+  int8_t seen_root;       /* -1: none of the plan's roots, or resumed */
+  uint8_t seen_leaf;      /* leaves.h; LEAVES_NONE: resumed */
 
   uint8_t order[FLEET_PLACES_MAX]; /* its list of places */
   uint8_t turn;                    /* in `order`: where the next attempt goes */
@@ -131,7 +134,8 @@ struct fleet {
   uint8_t message[1024]; /* telemetry being built */
   uint8_t out[16 * 1024];
   uint64_t expected; /* bit f: failure f is foretold */
-  uint32_t generation;
+  struct leaves leaves;
+  uint8_t served[FLEET_NODES_MAX]; /* number of the certificate that each broker serves; LEAVES_NONE: any counts */
   struct backoff_policy policies[FLEET_POLICIES_MAX];
   size_t policy_count;
   struct recovery outage, deepest;

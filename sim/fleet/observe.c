@@ -31,14 +31,44 @@ static int root_of(const struct fleet *fleet, const uint8_t *anchor_id)
   return -1;
 }
 
+/* In a handshake a client signs for one purpose: CertificateVerify, after the chain that it was asked for. */
+static bool has_sent_chain(const struct member *m)
+{
+  return m->meter.sign > 0;
+}
+
+/* The roots of the chain that the device has just sent; nothing has been written to its page since it was read. */
+static uint16_t identity_of(const struct member *m, const struct device_note *note)
+{
+  const struct fleet_config *config = &m->fleet->config;
+  size_t index = (size_t) (m - m->fleet->members);
+  if (config->roots_of == NULL || note->own_size == 0 || !has_sent_chain(m)) return 0;
+  if (note->own_offset > config->page_size || note->own_size > config->page_size - note->own_offset) return 0;
+  return config->roots_of(config->roots_ctx, index, config->page(config->pages, index) + note->own_offset,
+                          note->own_size);
+}
+
+/* What the handshake has shown; that nobody looked at before CONNACK counts then. The work is ours, not the device's.
+ */
+static void look_at(struct member *m, const struct device_note *note)
+{
+  m->seen_root = (int8_t) (note->resumed ? -1 : root_of(m->fleet, note->anchor_id));
+  m->seen_leaf = LEAVES_NONE;
+  m->seen_identity = 0;
+  if (note->resumed) return;
+  crypto_meter_use(NULL);
+  m->seen_leaf = note->leaf != NULL ? leaves_number_of(&m->fleet->leaves, note->leaf, note->leaf_size) : LEAVES_OTHER;
+  m->seen_identity = identity_of(m, note);
+  crypto_meter_use(&m->meter);
+}
+
 static void on_handshake(struct member *m, const struct device_note *note)
 {
   struct metrics *metrics = m->fleet->config.metrics;
   m->handshaking = false;
   m->shook = true;
   m->facts.resumed = note->resumed;
-  m->seen_root = (int8_t) (note->resumed ? -1 : root_of(m->fleet, note->anchor_id));
-  m->seen_generation = m->fleet->generation;
+  look_at(m, note);
   metrics_add(metrics, note->resumed ? METRIC_HANDSHAKE_RESUMED : METRIC_HANDSHAKE_FULL, 1);
   if (!m->clocked) return;
   /* the handshake ends inside its dearest step: chain, signature and key are checked and made there */
@@ -50,12 +80,14 @@ static void count_online(struct member *m)
 {
   struct fleet *fleet = m->fleet;
   m->facts.online = m->facts.ever_online = m->facts.phase_connected = true;
-  m->facts.identified = m->facts.identity;
   m->facts.connects++;
   if (m->telemetry_at_ms == DEVICE_NEVER) member_stagger_telemetry(m);
   fleet->online++;
   member_weigh(m);
-  if (!m->facts.resumed) m->facts.generation = m->seen_generation;
+  if (!m->facts.resumed) { /* a resumed session stands for the full handshake that its ticket is of */
+    m->facts.leaf = m->seen_leaf;
+    m->facts.identified = m->seen_identity;
+  }
   member_count_change(fleet);
   if (fleet->online < fleet->wanted) return;
   if (!fleet->complete) metrics_set(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN, (double) fleet->online);

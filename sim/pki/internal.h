@@ -85,6 +85,9 @@ int pki_encode_chain(X509 *const *certificates, size_t count, uint8_t *out, size
                      struct error *error);
 void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported, struct pki_issued *row);
 
+/* Certificates in that format, leaf first; NULL: it is none. The caller frees. */
+STACK_OF(X509) * pki_decode_chain(const uint8_t *data, size_t size);
+
 /* The certificates in force on the device, parsed, leaf first; SETUP when its page holds none. The caller frees. */
 STACK_OF(X509) * pki_device_chain(struct pki *pki, size_t index, struct error *error);
 

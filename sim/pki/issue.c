@@ -31,15 +31,11 @@ int pki_encode_chain(X509 *const *certificates, size_t count, uint8_t *out, size
                    count == 1 ? "" : "s", capacity);
 }
 
-STACK_OF(X509) * pki_device_chain(struct pki *pki, size_t index, struct error *error)
+STACK_OF(X509) * pki_decode_chain(const uint8_t *data, size_t size)
 {
-  struct device_host host = pki_nvm_host(pki_device_page(pki, index));
-  struct device_nvm_slot slot;
   struct device_chain chain = {.count = 0};
   STACK_OF(X509) *parsed = sk_X509_new_null();
-  bool whole =
-      parsed != NULL && device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) == 0 && slot.size > 0 &&
-      device_chain_parse((const uint8_t *) host.ctx + slot.offset, slot.size, &chain) == DEVICE_UPDATE_COMMITTED;
+  bool whole = parsed != NULL && device_chain_parse(data, size, &chain) == DEVICE_UPDATE_COMMITTED;
   for (size_t i = 0; i < chain.count && whole; i++) {
     const uint8_t *der = chain.certificate[i].der;
     X509 *certificate = d2i_X509(NULL, &der, chain.certificate[i].size);
@@ -48,6 +44,17 @@ STACK_OF(X509) * pki_device_chain(struct pki *pki, size_t index, struct error *e
   }
   if (whole) return parsed;
   sk_X509_pop_free(parsed, X509_free);
+  return NULL;
+}
+
+STACK_OF(X509) * pki_device_chain(struct pki *pki, size_t index, struct error *error)
+{
+  struct device_host host = pki_nvm_host(pki_device_page(pki, index));
+  struct device_nvm_slot slot;
+  STACK_OF(X509) *chain = NULL;
+  if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) == 0 && slot.size > 0)
+    chain = pki_decode_chain((const uint8_t *) host.ctx + slot.offset, slot.size);
+  if (chain != NULL) return chain;
   error_set(error, EXIT_CODE_SETUP, "the NVM page of device %08x holds no whole certificate",
             (unsigned) pki->devices[index].id);
   return NULL;

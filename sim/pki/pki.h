@@ -38,7 +38,7 @@ struct pki_roots {
   char name[PKI_ROOTS_MAX][PKI_NAME_MAX];
 };
 
-#define PKI_ALSO_MAX 4
+#define PKI_ALSO_MAX 8
 
 /* What a broker presents: leaf and issuing intermediate under `root`, optionally the cross-certificate that lets
  * holders of `cross` follow the chain. The flags are the mistakes that a rehearsal makes on purpose. */
@@ -145,6 +145,10 @@ int pki_commit(struct pki *pki, struct error *error);
 int pki_device_certificates(struct pki *pki, size_t index, void (*each)(void *ctx, const struct pki_issued *row),
                             void *ctx, struct error *error);
 int pki_device_look(struct pki *pki, size_t index, struct pki_device_state *out, struct error *error);
+
+/* Bit r: the chain (format of sim/device/identity.h) is under root r of pki_roots(): signature by signature, through
+ * the certificates that it holds, to that root. Expired ones count. 0: under none, or it is no chain. */
+uint16_t pki_chain_roots(const struct pki *pki, const uint8_t *chain, size_t size);
 int pki_certificate_count(struct pki *pki, size_t *count, struct error *error);
 
 /* Roots, intermediates, back office, update CA and cross-certificates. */

@@ -45,7 +45,7 @@
   X(FLEET_HALF_OPEN_MAX,"fleet.half_open_max",       GAUGE,     "the most of them at any time") \
   X(FLEET_SHELVED,      "fleet.shelved",             GAUGE,     "devices switched off by the plan at the end") \
   X(DEVICES_LOST,       "devices.lost",              GAUGE,     "devices that should be online at the end and are not; a revoked one should not") \
-  X(DEVICES_UNPROVEN,   "devices.unproven",          GAUGE,     "online devices without a full handshake against the chain that is served now") \
+  X(DEVICES_UNPROVEN,   "devices.unproven",          GAUGE,     "online devices that have not accepted, in a full handshake, the certificate that their broker serves now") \
   X(MQTT_SESSION_PRESENT, "mqtt.session_present",    COUNTER,   "CONNACKs that said that the broker had kept the session") \
   X(MQTT_WILLS,         "mqtt.wills",                COUNTER,   "wills of devices that the operator received") \
   X(RECONNECT_TOTAL,    "reconnect.total_ms",        HISTOGRAM, "end of a session to the next CONNACK") \

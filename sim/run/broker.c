@@ -9,6 +9,7 @@
 #define PROBE_WITHIN_MS    10000u
 #define OPERATOR_WITHIN_MS 20000u
 #define PROBE_PAUSE_MS     100u
+#define REMOTE_LOOKS       8u
 
 int run_wait_node(struct run *run, size_t node, broker_operation *begin, uint64_t within_ms)
 {
@@ -57,11 +58,18 @@ static enum step_outcome await_operator(struct run *run)
   return STEP_FAILED;
 }
 
-/* Looks at what is served until it is the leaf that was written. */
+/* What a broker that stands elsewhere presents may come from several machines behind one address. */
+static unsigned looks_needed(const struct run *run)
+{
+  return run->scenario->remote ? REMOTE_LOOKS : 1;
+}
+
+/* Looks at what is served until it is the leaf that was written, at every look in a row. */
 static enum step_outcome await_leaf(struct run *run, size_t node, enum broker_listener listener)
 {
   struct broker *broker = run->nodes[node].broker;
   uint64_t until_ms = run_elapsed_ms(run) + PROBE_WITHIN_MS;
+  unsigned seen = 0;
   while (run_elapsed_ms(run) < until_ms) {
     struct run_operation *operation = run_operation_new(run);
     if (operation == NULL) return STEP_ABORTED;
@@ -71,8 +79,9 @@ static enum step_outcome await_leaf(struct run *run, size_t node, enum broker_li
                   memcmp(operation->seen.fingerprint, run->nodes[node].fingerprint[listener], 32) == 0;
     run_operation_free(run, operation);
     if (waited == RUN_ABORTED) return STEP_ABORTED;
-    if (served) return STEP_DONE;
-    if (!run_pause(run, PROBE_PAUSE_MS)) return STEP_ABORTED;
+    seen = served ? seen + 1 : 0;
+    if (seen == looks_needed(run)) return STEP_DONE;
+    if (!served && !run_pause(run, PROBE_PAUSE_MS)) return STEP_ABORTED;
   }
   error_set(&run->error, EXIT_CODE_FAIL, "the broker at %s port %u does not serve the new certificate after %u s: %s",
             broker_address(broker, listener), broker_port(broker, listener), PROBE_WITHIN_MS / 1000,
@@ -81,25 +90,33 @@ static enum step_outcome await_leaf(struct run *run, size_t node, enum broker_li
   return STEP_FAILED;
 }
 
-static enum step_outcome await_leaves(struct run *run, enum broker_listener listener, int only)
+/* Every address of a service is looked at by itself, although one set of hooks has changed them all. */
+static size_t listener_count(const struct run *run, enum broker_listener listener)
 {
-  for (size_t n = 0; n < node_count(run); n++) {
-    if (!run_is_reachable(run, n) || (only >= 0 && n != (size_t) only)) continue;
-    enum step_outcome outcome = await_leaf(run, n, listener);
+  return listener == BROKER_PROVE ? 1 : run->scenario->node_count;
+}
+
+static enum step_outcome confirm_node(struct run *run, size_t node)
+{
+  for (int l = 0; l < BROKER_LISTENERS; l++) {
+    bool *waiting = &run->nodes[node].waiting[l];
+    if (!*waiting || node >= listener_count(run, (enum broker_listener) l)) continue;
+    *waiting = false;
+    enum step_outcome outcome = await_leaf(run, node, (enum broker_listener) l);
     if (outcome != STEP_DONE) return outcome;
+    if (l == BROKER_MAIN && run->fleet != NULL)
+      fleet_serves(run->fleet, (int) node, run->nodes[node].fingerprint[BROKER_MAIN]);
   }
   return STEP_DONE;
 }
 
-/* Chains that wait are in force now: looks at them. A restart has counted the change before (see run_broker_apply). */
-static enum step_outcome confirm_served(struct run *run, bool restarted, int only)
+enum step_outcome run_confirm_served(struct run *run, int only)
 {
-  for (int l = 0; l < BROKER_LISTENERS; l++) {
-    if (!run->waiting[l]) continue;
-    run->waiting[l] = false;
-    enum step_outcome outcome = await_leaves(run, (enum broker_listener) l, only);
+  bool all = only < 0 || run->scenario->remote; /* one set of hooks for all addresses */
+  for (size_t n = 0; n < run->scenario->node_count; n++) {
+    if (!run_is_reachable(run, n) || (!all && n != (size_t) only)) continue;
+    enum step_outcome outcome = confirm_node(run, n);
     if (outcome != STEP_DONE) return outcome;
-    if (l == BROKER_MAIN && !restarted) fleet_chain_changed(run->fleet);
   }
   return STEP_DONE;
 }
@@ -114,13 +131,11 @@ enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply, i
 {
   if (apply == SCENARIO_APPLY_NONE) return STEP_DONE;
   bool restart = apply == SCENARIO_APPLY_RESTART;
-  /* a restart ends every session, and devices are back before we can look: what they meet then is the new chain */
-  if (restart && run->waiting[BROKER_MAIN]) fleet_chain_changed(run->fleet);
   if (apply != SCENARIO_APPLY_HOOK && tell(run, restart ? broker_restart : broker_reload, node) != 0)
     return STEP_ABORTED;
   enum step_outcome outcome = await_operator(run);
   /* a hook put in force only what it was called for: run_present looks at that */
-  return outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK ? outcome : confirm_served(run, restart, node);
+  return outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK ? outcome : run_confirm_served(run, node);
 }
 
 static int write_chain(struct run *run, size_t node, enum broker_listener listener, const struct pki_chain *chain)
@@ -139,16 +154,32 @@ enum step_outcome run_broker_crash(struct run *run)
   if (run_wait_broker(run, broker_kill, APPLY_WITHIN_MS) != 0 ||
       run_wait_broker(run, broker_start, APPLY_WITHIN_MS) != 0)
     return STEP_ABORTED;
-  return await_operator(run);
+  enum step_outcome outcome = await_operator(run);
+  return outcome == STEP_DONE ? run_confirm_served(run, -1) : outcome;
+}
+
+/* Every name by which devices may come: that of each address of a service, and those of the scenario. */
+static void name_hosts(const struct run *run, struct pki_chain *chain)
+{
+  size_t also = 0;
+  memset(chain->also, 0, sizeof chain->also);
+  chain->host = broker_host(run->broker);
+  for (size_t n = 1; n < run->scenario->node_count; n++) {
+    const char *host = broker_host(run->nodes[n].broker);
+    if (strcmp(host, chain->host) != 0) chain->also[also++] = host;
+  }
+  for (size_t i = 0; i < run->scenario->name_count; i++) chain->also[also++] = run->scenario->names[i].name;
 }
 
 int run_write_chain(struct run *run, enum broker_listener listener, const struct pki_chain *chain)
 {
   struct pki_chain full = *chain;
-  full.host = broker_host(run->broker);
-  for (size_t i = 0; i < run->scenario->name_count; i++) full.also[i] = run->scenario->names[i].name;
+  name_hosts(run, &full);
   for (size_t n = 0; n < node_count(run); n++)
     if (write_chain(run, n, listener, &full) != 0) return -1;
+  for (size_t n = node_count(run); n < run->scenario->node_count; n++)
+    memcpy(run->nodes[n].fingerprint[listener], run->nodes[0].fingerprint[listener], 32);
+  for (size_t n = 0; n < listener_count(run, listener); n++) run->nodes[n].waiting[listener] = true;
   run->presented[listener] = full;
   return 0;
 }
@@ -161,7 +192,6 @@ enum step_outcome run_present(struct run *run, enum broker_listener listener, co
     return STEP_ABORTED;
   }
   if (presented(run, listener) != 0) return STEP_ABORTED;
-  run->waiting[listener] = true;
   enum step_outcome outcome = run_broker_apply(run, apply, -1);
-  return outcome == STEP_DONE && apply == SCENARIO_APPLY_HOOK ? confirm_served(run, false, -1) : outcome;
+  return outcome == STEP_DONE && apply == SCENARIO_APPLY_HOOK ? run_confirm_served(run, -1) : outcome;
 }

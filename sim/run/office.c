@@ -20,8 +20,9 @@ static void on_trust_ack(struct run *run, const struct operator_event *event)
 static void on_identity_ack(struct run *run, const struct operator_event *event)
 {
   if (event->index == SIZE_MAX || !is_in_force(event->code)) return;
-  if (run->identity_pushed[event->index] < 0) return;
-  if (run->fleet != NULL) fleet_set_identity(run->fleet, event->index, run->identity_pushed[event->index]);
+  struct run_identity *identity = &run->identity[event->index];
+  /* the word may be of an earlier certificate, or of an earlier run: what the device holds tells */
+  identity->acked = identity->pushed != 0 && run_chain_in_force(run, event->index) == identity->pushed;
 }
 
 static void on_message(struct run *run, const struct operator_event *event)

@@ -45,7 +45,9 @@ static bool is_shelved(const struct run *run, size_t index, const struct fleet_f
 
 static bool is_trusting(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
 {
-  return facts->wanted && run_version_has(run, run->acked_version[index], argument);
+  /* both words: what the back office has heard, and what the device stands on */
+  uint32_t acked = run->acked_version[index];
+  return facts->wanted && acked == facts->trust_version && run_version_has(run, acked, argument);
 }
 
 static bool is_proven(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
@@ -57,7 +59,7 @@ static bool is_proven(const struct run *run, size_t index, const struct fleet_fa
 static bool is_identified(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
 {
   (void) index;
-  return facts->wanted && facts->identified == run_root_index(run, argument);
+  return facts->wanted && (facts->identified >> run_root_index(run, argument) & 1u) != 0;
 }
 
 static bool is_reconnected(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)

@@ -192,15 +192,27 @@ int run_fleet_config(struct run *run, struct fleet_config *out)
   return run_set_places(run, out) != 0 ? -1 : set_anchors(run, out);
 }
 
+/* A local broker has begun with the chain that was written for it; what one elsewhere serves is somebody else's until
+ * a step presents something. Nobody proves anything at a false one. */
+static void note_served(struct run *run)
+{
+  const struct scenario *scenario = run->scenario;
+  for (size_t n = 0; n < scenario->node_count && !scenario->remote; n++) {
+    fleet_serves(run->fleet, (int) n, run->nodes[n].fingerprint[BROKER_MAIN]);
+    memset(run->nodes[n].waiting, 0, sizeof run->nodes[n].waiting);
+  }
+  if (scenario->has_false) fleet_serves(run->fleet, (int) scenario->node_count, NULL);
+}
+
 static int start_fleet(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
   struct fleet_config config;
   p256_host_set_native(scenario->crypto == SCENARIO_NATIVE);
   if (run_fleet_config(run, &config) != 0) return -1;
+  if (scenario_names(scenario, "identified")) config.roots_of = run_roots_of, config.roots_ctx = run;
   if (fleet_create(&config, &run->fleet, &run->error) != 0) return -1;
-  int root = run_root_index(run, scenario->device_root);
-  for (size_t i = 0; i < scenario->devices; i++) fleet_set_identity(run->fleet, i, root);
+  note_served(run);
   return run_set_cohort_policies(run);
 }
 

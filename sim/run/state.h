@@ -27,9 +27,18 @@
 /* One broker. Where all is told of "the broker", all of those are meant that are not down. */
 struct run_node {
   struct broker *broker;
-  uint8_t fingerprint[BROKER_LISTENERS][32];
+  uint8_t fingerprint[BROKER_LISTENERS][32]; /* of the leaf that was written last */
+  bool waiting[BROKER_LISTENERS];            /* it was written and is not known to be served yet */
   char bridge_name[32];
   bool down, frozen; /* by a step */
+};
+
+/* What is known of one device's certificate. */
+struct run_identity {
+  uint64_t pushed; /* mark of the chain that was pushed last, 0: none .. */
+  bool acked;      /* .. which is in force on the device, by its word and by its memory */
+  uint64_t seen;   /* mark of the chain that `roots` are of */
+  uint16_t roots;  /* bit r: it is under root r */
 };
 
 struct run {
@@ -69,14 +78,13 @@ struct run {
 
   /* what the back office has done and knows */
   struct pki_chain presented[BROKER_LISTENERS];
-  bool waiting[BROKER_LISTENERS]; /* the chain was written and is not known to be served yet */
   struct pki_roots client_roots;
   uint32_t bundle_version;                   /* newest one pushed */
   struct pki_roots bundle[RUN_VERSIONS_MAX]; /* its anchors, by version */
   bool bundle_crls[RUN_VERSIONS_MAX];        /* whether it was made with revocation lists */
   uint32_t *acked_version;                   /* per device */
   bool *revoked;                             /* per device: in the registry; a CRL says it from its publication on */
-  int8_t *identity_pushed;                   /* per device: root of the certificate that is on its way */
+  struct run_identity *identity;             /* per device */
   bool operator_online;
   char operator_said[160];
 
@@ -164,6 +172,13 @@ int run_lookup(void *ctx, const char *name, const char *argument, struct expr_qu
 int run_root_index(const struct run *run, const char *root);
 bool run_version_has(const struct run *run, uint32_t version, const char *root);
 
+/* identity.c: a number by which a chain is told from others; and of the one in force on the device, 0: there is none.
+ */
+uint64_t run_chain_mark(const uint8_t *chain, size_t size);
+uint64_t run_chain_in_force(struct run *run, size_t index);
+/* The fleet's hook roots_of; ctx is the run. */
+uint16_t run_roots_of(void *ctx, size_t index, const uint8_t *chain, size_t size);
+
 /* brake.c: sets up the safety brake, if the scenario has one; looks once a second whether it must act. */
 int run_set_brake(struct run *run);
 void run_look_at_brake(struct run *run);
@@ -179,6 +194,9 @@ int run_write_chain(struct run *run, enum broker_listener listener, const struct
 /* Presents `chain` at a listener: files, hook, reload or restart, and a probe that sees the new leaf served. */
 enum step_outcome run_present(struct run *run, enum broker_listener listener, const struct pki_chain *chain,
                               enum scenario_apply apply);
+/* Looks at what brokers (`only` one, or -1: all that are reachable) serve where a chain was written that waits to be in
+ * force: it must be that chain. The fleet's proofs are of it from then on. */
+enum step_outcome run_confirm_served(struct run *run, int only);
 /* Does it to one broker, or to all that are reachable; waits until it is done. */
 typedef void broker_operation(struct broker *broker, broker_done done, void *ctx);
 int run_wait_node(struct run *run, size_t node, broker_operation *operation, uint64_t within_ms);

@@ -72,5 +72,5 @@ void run_teardown(struct run *run)
   free(run->ids);
   free(run->revoked);
   free(run->acked_version);
-  free(run->identity_pushed);
+  free(run->identity);
 }

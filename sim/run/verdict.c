@@ -86,7 +86,7 @@ void run_gauges(struct run *run)
   for (size_t i = 0; i < fleet_size(run->fleet); i++) {
     const struct fleet_facts *facts = fleet_facts(run->fleet, i);
     lost += facts->dead || (facts->wanted && !facts->online && !facts->revoked);
-    unproven += facts->online && facts->generation != fleet_generation(run->fleet);
+    unproven += facts->online && !fleet_is_proven(run->fleet, i);
     if (facts->wanted && run->acked_version[i] < version) version = run->acked_version[i];
   }
   struct metrics *metrics = run->metrics;

@@ -364,10 +364,13 @@ static void print_head(const struct scenario *s, FILE *out)
   if (s->crypto == SCENARIO_NATIVE) fprintf(out, "  crypto   the firmware's own P-256, as slow as it is\n");
   if (s->has_brake)
     fprintf(out, "  brake    while %s over a second, %.6g%% of the starts\n", s->brake_when.text, s->brake_rate * 100);
-  fprintf(out, "  roots    %s; the broker presents %s, the devices hold certificates under %s\n",
-          take_list_roots(&s->roots, roots, sizeof roots), s->broker_root, s->device_root);
-  fprintf(out, "  trust    the devices trust %s; the broker trusts devices under %s\n",
-          take_list_roots(&s->trusted, trusted, sizeof trusted),
+  /* of a broker and of devices that others have made a file says what it takes for true, and the run what is */
+  fprintf(out, "  roots    %s; the broker %s %s, the devices %s under %s\n",
+          take_list_roots(&s->roots, roots, sizeof roots), s->remote ? "is taken to present" : "presents",
+          s->broker_root, s->remote ? "are given their certificates (imported ones keep theirs)" : "hold certificates",
+          s->device_root);
+  fprintf(out, "  trust    the devices trust %s; the broker %s devices under %s\n",
+          take_list_roots(&s->trusted, trusted, sizeof trusted), s->remote ? "is taken to trust" : "trusts",
           take_list_roots(&s->client_roots, clients, sizeof clients));
   if (s->ota.on) print_ota_head(&s->ota, out);
 }

@@ -78,3 +78,22 @@ int scenario_quantity_known(const char *name, const char *argument, const struct
   }
   return SCENARIO_BAD_NAME;
 }
+
+static bool any_named(const struct expr *exprs, size_t count, const char *name)
+{
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(exprs[i].name, name) == 0) return true;
+  return false;
+}
+
+bool scenario_names(const struct scenario *scenario, const char *name)
+{
+  bool named = any_named(scenario->expect, scenario->expect_count, name) ||
+               any_named(&scenario->brake_when, scenario->has_brake, name);
+  for (size_t p = 0; p < scenario->phase_count; p++) {
+    const struct scenario_phase *phase = &scenario->phases[p];
+    named = named || any_named(&phase->until, phase->has_until, name) ||
+            any_named(phase->expect, phase->expect_count, name);
+  }
+  return named;
+}

@@ -398,6 +398,9 @@ void scenario_print(const struct scenario *scenario, void *stream /* FILE * */);
 enum { SCENARIO_BAD_NAME = -1, SCENARIO_BAD_ARGUMENT = -2 };
 int scenario_quantity_known(const char *name, const char *argument, const struct scenario *scenario);
 
+/* Whether some gate, expectation or brake is about this quantity or metric. */
+bool scenario_names(const struct scenario *scenario, const char *name);
+
 /* Index of the image of that name, "factory" too; -1: there is none. */
 int scenario_find_image(const struct scenario *scenario, const char *name);
 

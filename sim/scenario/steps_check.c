@@ -168,6 +168,9 @@ static int take_revoke(const struct work *w)
 static int take_step_node(const struct work *w, bool all)
 {
   const struct scenario *s = w->scenario;
+  if (w->raw->node != NULL && all && s->remote)
+    return take_fail(w->t, w->at, "node",
+                     "the hooks of a remote broker are for all of its addresses at once: remove 'node'");
   if (w->raw->node == NULL && (all || s->node_count == 1)) {
     w->out->node = all ? -1 : 0;
     return 0;

@@ -75,7 +75,8 @@ enum step_outcome step_start_node(struct run *run, const struct scenario_step *s
   enum step_outcome outcome = do_to(run, step, broker_start);
   if (outcome != STEP_DONE) return outcome;
   run->nodes[step->node].down = false;
-  return await_operator(run, step->node);
+  outcome = run_confirm_served(run, step->node); /* a chain that was presented while it was down */
+  return outcome == STEP_DONE ? await_operator(run, step->node) : outcome;
 }
 
 enum step_outcome step_resolve(struct run *run, const struct scenario_step *step)

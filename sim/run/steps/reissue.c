@@ -9,7 +9,6 @@
 
 struct reissue {
   const char *root;
-  int root_index;
 };
 
 static int push_one(struct run *run, uint32_t device, const struct reissue *reissue)
@@ -18,7 +17,8 @@ static int push_one(struct run *run, uint32_t device, const struct reissue *reis
   size_t size;
   if (pki_reissue(run->pki, device, reissue->root, chain, sizeof chain, &size, &run->error) != 0) return -1;
   if (operator_push(run->operator, device, "cert", chain, size, &run->error) != 0) return -1;
-  run->identity_pushed[device] = (int8_t) reissue->root_index;
+  run->identity[device].pushed = run_chain_mark(chain, size);
+  run->identity[device].acked = false;
   metrics_add(run->metrics, METRIC_CERT_PUSHED, 1);
   return 0;
 }
@@ -43,8 +43,8 @@ static int push(struct run *run, const uint32_t *devices, size_t count, void *ct
 
 static bool acknowledged(struct run *run, uint32_t device, void *ctx)
 {
-  const struct reissue *reissue = ctx;
-  return fleet_facts(run->fleet, device)->identity == reissue->root_index;
+  (void) ctx;
+  return run->identity[device].acked;
 }
 
 enum step_outcome step_reissue(struct run *run, const struct scenario_step *step)
@@ -52,7 +52,7 @@ enum step_outcome step_reissue(struct run *run, const struct scenario_step *step
   size_t count;
   uint32_t *devices = targets_list(run, TARGETS_AWAKE, &count);
   if (devices == NULL) return STEP_ABORTED;
-  struct reissue reissue = {.root = step->root, .root_index = run_root_index(run, step->root)};
+  struct reissue reissue = {.root = step->root};
   struct waves waves = {.shares = &step->waves,
                         .within_ms = step->within_ms,
                         .begin = push,

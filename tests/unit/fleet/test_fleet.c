@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include <psa/crypto.h>
+
 #include "crypto/meter.h"
 #include "fleet/fleet.h"
 
@@ -32,6 +34,9 @@ static enum device_failure outcome[FLEET_PLACES_MAX + 1]; /* of every device's a
 static uint8_t said;                                      /* MQTT reason that comes with an outcome */
 static const char *server;                                /* and the server reference */
 static bool outbox_full;
+static bool connack = true;
+static bool resumes, asks = true; /* what every handshake is like: from a ticket; the broker asks for a certificate */
+static uint8_t leaf[64];          /* what every broker presents */
 static int64_t seen_unix_s[DEVICES]; /* the wall clock that each device was shown last */
 
 static void note(struct puppet *p, struct device_note note)
@@ -79,7 +84,7 @@ static void work(struct device_effects *fx)
   meter->keygen += 1;
   meter->public_key += 2;
   meter->ecdh += 3;
-  meter->sign += 4;
+  if (asks) meter->sign += 4;
   meter->verify += 7;
   meter->verify_remembered += 5;
   meter->sha256_blocks += 100000;
@@ -96,7 +101,18 @@ static void puppet_open(struct puppet *p, struct device_effects *fx)
     puppet_end(p, outcome[p->endpoint]);
     return;
   }
-  note(p, (struct device_note){.kind = DEVICE_NOTE_HANDSHAKE, .anchor_id = anchor});
+  note(p, (struct device_note){.kind = DEVICE_NOTE_HANDSHAKE,
+                               .resumed = resumes,
+                               .anchor_id = resumes ? NULL : anchor,
+                               .leaf = resumes ? NULL : leaf,
+                               .leaf_size = resumes ? 0 : sizeof leaf,
+                               .own_offset = 1,
+                               .own_size = 1});
+  if (!connack) {
+    fx->close = true;
+    puppet_end(p, DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA);
+    return;
+  }
   p->online = true;
   note(p, (struct device_note){.kind = DEVICE_NOTE_ONLINE});
 }
@@ -173,6 +189,8 @@ static uint32_t id_of(void *pages, size_t index)
   return (uint32_t) index + 1;
 }
 
+static uint16_t (*wants_roots)(void *ctx, size_t index, const uint8_t *chain, size_t size); /* of the next world */
+static void *wants_roots_ctx;
 static size_t place_count = 1;
 static enum fleet_endpoints endpoints;
 
@@ -213,6 +231,8 @@ static void make_fleet(struct world *w)
                                 .seed = 7,
                                 .metrics = w->metrics,
                                 .events = w->events};
+  config.roots_of = wants_roots;
+  config.roots_ctx = wants_roots_ctx;
   set_places(&config);
   assert_int_equal(fleet_create(&config, &w->fleet, NULL), 0);
 }
@@ -446,15 +466,109 @@ static void a_redial_is_planned_and_no_failure(void **state)
   (void) state;
   struct world *w = new_world(-1);
   connect_all(w);
-  fleet_chain_changed(w->fleet);
-  assert_int_not_equal(fleet_facts(w->fleet, 3)->generation, fleet_generation(w->fleet));
   fleet_redial(w->fleet, fleet_order(w->fleet), DEVICES, 0, true);
   pass(w, 50);
   assert_int_equal(online(w), DEVICES);
   assert_int_equal(fleet_facts(w->fleet, 3)->connects, 2);
-  assert_int_equal(fleet_facts(w->fleet, 3)->generation, fleet_generation(w->fleet));
   assert_int_equal((int) value(w, METRIC_CONNECT_FAILED), 0);
   assert_books_closed(w);
+  end(w);
+}
+
+static void present(uint8_t fill, uint8_t fingerprint[32])
+{
+  size_t size;
+  memset(leaf, fill, sizeof leaf);
+  assert_int_equal(psa_hash_compute(PSA_ALG_SHA_256, leaf, sizeof leaf, fingerprint, 32, &size), PSA_SUCCESS);
+}
+
+static void redial(struct world *w)
+{
+  fleet_redial(w->fleet, fleet_order(w->fleet), DEVICES, 0, false);
+  pass(w, 50);
+  assert_int_equal(online(w), DEVICES);
+}
+
+static void a_device_is_proven_by_the_certificate_it_saw_and_not_by_a_handshake(void **state)
+{
+  (void) state;
+  uint8_t old[32], fresh[32];
+  present(1, old);
+  struct world *w = new_world(-1);
+  connect_all(w);
+  assert_true(fleet_is_proven(w->fleet, 3)); /* of a broker of which nothing is known every certificate counts */
+  fleet_serves(w->fleet, 0, old);
+  assert_true(fleet_is_proven(w->fleet, 3));
+
+  present(2, fresh);
+  fleet_serves(w->fleet, 0, fresh);
+  assert_false(fleet_is_proven(w->fleet, 3));
+  present(1, old); /* this broker has not heard of it: a full handshake with it proves nothing */
+  redial(w);
+  assert_false(fleet_is_proven(w->fleet, 3));
+  present(2, fresh);
+  resumes = true; /* and neither does one in which no certificate is shown */
+  redial(w);
+  assert_false(fleet_is_proven(w->fleet, 3));
+  resumes = false;
+  redial(w);
+  assert_true(fleet_is_proven(w->fleet, 3));
+  fleet_serves(w->fleet, 0, NULL); /* a false broker: nothing that it presents is proof */
+  assert_false(fleet_is_proven(w->fleet, 3));
+  end(w);
+}
+
+static uint16_t roots_seen;
+static size_t roots_asked;
+
+static uint16_t roots_of_test(void *ctx, size_t index, const uint8_t *chain, size_t size)
+{
+  assert_ptr_equal(ctx, &roots_seen);
+  assert_int_equal(size, 1);
+  assert_int_equal(chain[0], index); /* the page's byte at own_offset: see puppet_index */
+  roots_asked++;
+  return roots_seen;
+}
+
+static void a_device_is_identified_by_the_chain_it_sent(void **state)
+{
+  (void) state;
+  wants_roots = roots_of_test;
+  wants_roots_ctx = &roots_seen;
+  struct world *w = new_world(-1);
+  wants_roots = NULL;
+  roots_seen = 2;
+  connect_all(w);
+  assert_int_equal(fleet_facts(w->fleet, 3)->identified, 2);
+  roots_seen = 4; /* a ticket stands for the handshake that it was got in */
+  resumes = true;
+  redial(w);
+  assert_int_equal(fleet_facts(w->fleet, 3)->identified, 2);
+  resumes = false;
+  redial(w);
+  assert_int_equal(fleet_facts(w->fleet, 3)->identified, 4);
+  size_t before = roots_asked;
+  asks = false; /* whoever asks for no certificate has accepted none */
+  redial(w);
+  asks = true;
+  assert_int_equal(fleet_facts(w->fleet, 3)->identified, 0);
+  assert_int_equal(roots_asked, before);
+  end(w);
+}
+
+static void a_chain_that_the_broker_refuses_identifies_nobody(void **state)
+{
+  (void) state;
+  wants_roots = roots_of_test;
+  wants_roots_ctx = &roots_seen;
+  struct world *w = new_world(-1);
+  wants_roots = NULL;
+  roots_seen = 2;
+  connack = false; /* in TLS 1.3 the broker's verdict comes after the handshake */
+  fleet_connect(w->fleet, fleet_order(w->fleet), DEVICES, 0, false);
+  pass(w, 5);
+  connack = true;
+  assert_int_equal(fleet_facts(w->fleet, 3)->identified, 0);
   end(w);
 }
 
@@ -1069,6 +1183,9 @@ int main(void)
       cmocka_unit_test(a_refused_attempt_has_cost_its_device_no_less),
       cmocka_unit_test(what_a_device_receives_is_counted_in_bytes),
       cmocka_unit_test(a_redial_is_planned_and_no_failure),
+      cmocka_unit_test(a_device_is_proven_by_the_certificate_it_saw_and_not_by_a_handshake),
+      cmocka_unit_test(a_device_is_identified_by_the_chain_it_sent),
+      cmocka_unit_test(a_chain_that_the_broker_refuses_identifies_nobody),
       cmocka_unit_test(an_attempt_cut_short_by_the_plan_is_booked),
       cmocka_unit_test(a_proof_visits_the_other_listener_and_comes_home),
       cmocka_unit_test(a_refused_proof_is_kept_and_the_device_comes_home),

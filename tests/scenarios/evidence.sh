@@ -1,0 +1,190 @@
+#!/bin/sh
+# What counts is what happened: the certificate that a broker accepted, the chain that each address serves, the devices
+# that did what a step says. The brokers here stand on loopback and belong to this script.
+# usage: evidence.sh PATH/TO/fleetsim
+set -u
+fleetsim=$1
+for tool in mosquitto openssl; do
+  command -v "$tool" >/dev/null || { echo "skipped: $tool is not installed"; exit 77; }
+done
+work=$(mktemp -d)
+trap 'end_brokers; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+. "$(dirname "$0")/lib/cases.sh"
+more_of_the_failure() { tail -n 3 "$work"/[ab]/log 2>&1 | sed 's/^/     broker | /'; }
+
+# Two brokers of one service, a and b ---------------------------------------------------------------------------------------
+configure() { # FOLDER PORT
+  cat >"$1/conf" <<CONF
+user $(id -un)
+pid_file $1/pid
+listener $2 127.0.0.1
+tls_version tlsv1.3
+cafile $1/clients.crt
+certfile $1/main.crt
+keyfile $1/main.key
+require_certificate $3
+$([ "$3" = true ] && echo "use_identity_as_username true" || echo "allow_anonymous true")
+log_dest file $1/log
+CONF
+}
+
+begin_broker() { # FOLDER PORT [false: it asks for no certificate]
+  configure "$1" "$2" "${3:-true}"
+  : >"$1/log"
+  mosquitto -d -c "$1/conf" 2>/dev/null
+  for _ in $(seq 100); do
+    grep -q 'running$' "$1/log" && return 0
+    grep -q 'Error' "$1/log" && break
+    sleep 0.05
+  done
+  rm -f "$1/pid"
+  return 1
+}
+
+end_broker() { # FOLDER
+  [ -s "$1/pid" ] || return 0
+  pid=$(cat "$1/pid")
+  kill "$pid" 2>/dev/null
+  for _ in $(seq 250); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.02
+  done
+  kill -KILL "$pid" 2>/dev/null
+  rm -f "$1/pid"
+}
+
+end_brokers() {
+  end_broker "$work/a"
+  end_broker "$work/b"
+}
+
+begin_brokers() { # CERTIFICATE KEY CLIENT-CA
+  for n in a b; do
+    mkdir -p "$work/$n"
+    cp "$1" "$work/$n/main.crt" && cp "$2" "$work/$n/main.key" && cp "$3" "$work/$n/clients.crt"
+  done
+  for try in $(seq 20); do
+    port=$((20000 + ($$ * 2 + try * 254) % 12000))
+    begin_broker "$work/a" "$port" && begin_broker "$work/b" $((port + 1)) && return 0
+    end_brokers
+  done
+  echo "FAIL no free pair of ports for the brokers"
+  cat "$work/a/log" "$work/b/log"
+  exit 1
+}
+
+run() { # NAME FLEET SCENARIO options...
+  run_name=$1 run_fleet=$2 run_scenario=$3
+  shift 3
+  "$fleetsim" run "$run_scenario" --fleet "$run_fleet" --out "$work/$run_name" "$@"
+}
+
+# identified(ROOT): certificates that somebody else has made ------------------------------------------------------------------
+pki() { # quietly; its words are shown when it fails
+  openssl "$@" 2>"$work/said" || { name="openssl $1" complain "failed"; }
+}
+old=$work/old
+mkdir "$old"
+ca='keyUsage=critical,keyCertSign,cRLSign\nbasicConstraints=critical,CA:TRUE'
+client='extendedKeyUsage=clientAuth\nkeyUsage=digitalSignature'
+request() { # SUBJECT FILE
+  pki req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$old/$2.key" -out "$old/$2.csr" -subj "/CN=$1"
+}
+sign() { # FILE ISSUER EXTENSIONS
+  printf '%b\n' "$3" >"$old/extensions"
+  pki x509 -req -in "$old/$1.csr" -CA "$old/$2.crt" -CAkey "$old/$2.key" -CAcreateserial -days 30 \
+    -extfile "$old/extensions" -out "$old/$1.crt"
+}
+for root in A B; do
+  pki req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=root $root" \
+    -addext keyUsage=critical,keyCertSign,cRLSign -keyout "$old/$root.key" -out "$old/$root.crt"
+done
+request "devices of A" devices && sign devices A "$ca"
+request localhost leaf && sign leaf A 'subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature'
+for id in 00000001 00000002 00000003; do
+  request $id $id && sign $id devices "$client"
+  cat "$old/$id.crt" "$old/devices.crt" >"$old/$id.pem"
+  echo "$id,$id.key,$id.pem" >>"$old/whole.csv"
+  echo "$id,$id.key,$id.crt" >>"$old/leaf-only.csv"
+  pki req -x509 -key "$old/$id.key" -subj "/CN=$id" -days 30 -out "$old/$id.own"
+  echo "$id,$id.key,$id.own" >>"$old/own.csv"
+done
+cp "$old/A.crt" "$old/all.crt"
+cat "$old/devices.crt" "$old"/*.own >>"$old/all.crt"
+for fleet in whole leaf-only own; do
+  "$fleetsim" pki import "$work/$fleet" --csv "$old/$fleet.csv" --roots-pem "A=$old/A.crt,B=$old/B.crt" >/dev/null 2>&1
+  "$fleetsim" pki export "$work/$fleet" --what client-ca --roots A --out "$work/$fleet.ca" >/dev/null
+  cat "$work/$fleet.ca" >>"$old/all.crt"
+done
+begin_brokers "$old/leaf.crt" "$old/leaf.key" "$old/all.crt"
+identified=$(scenario identified <<YAML
+name: identified
+fleet: {devices: 3}
+broker: {url: mqtts://localhost:$port}
+pki: {roots: [A, B], trusted: [A, B], broker: A, devices: A}
+device: {resume: ram}
+phases:
+  - name: online
+    do: [connect: {rate: 100/s}]
+    until: online == 100% within 5s
+  - name: known
+    until: identified(A) == 100% within 300ms
+YAML
+)
+known() { # NAME EXIT PATTERN FLEET options...
+  expect "$1" "$2" "$3" run "run$((runs += 1))" "$work/$4" "$identified" --set "phases[1].until=$5" --set "pki.devices=$6"
+}
+runs=0
+known "certificates under A are under A" 0 PASS whole "identified(A) == 100% within 1s" A
+known "and under A whatever the scenario says" 0 PASS whole "identified(A) == 100% within 1s" B
+known "certificates under A are not under B" 1 "identified\(B\).*0 of 3" whole "identified(B) == 100% within 300ms" B
+known "a leaf whose intermediate stays behind is under no root" 1 "identified\(A\).*0 of 3" leaf-only "identified(A) == 100% within 300ms" A
+known "a certificate that signed itself is under no root" 1 "identified\(A\).*0 of 3" own "identified(A) == 100% within 300ms" A
+resumed=$(sed 's/- name: known/- name: again\n    do: [reconnect: {full-handshake: no}]\n  - name: known/' "$identified" | scenario resumed)
+expect "a resumed session is of the certificate of its full handshake" 0 "3 full, 3 resumed" \
+  run resumed "$work/whole" "$resumed" --set "phases[2].until=identified(A) == 100% within 1s"
+end_broker "$work/a"
+begin_broker "$work/a" "$port" false || { name="no certificate" complain "the broker does not come back"; }
+known "a broker that asks for no certificate has accepted none" 1 "identified\(A\).*0 of 3" whole "identified(A) == 100% within 300ms" A
+end_brokers
+
+# Several addresses: each has its own chain -----------------------------------------------------------------------------------
+"$fleetsim" pki make "$work/fleet" --devices 10 --roots A,B,spare >/dev/null
+"$fleetsim" pki export "$work/fleet" --what client-ca --roots A --out "$work/clients.crt" >/dev/null
+"$fleetsim" pki export "$work/fleet" --what broker-chain --root A --host localhost --out "$work/first" >/dev/null
+begin_brokers "$work/first.crt" "$work/first.key" "$work/clients.crt"
+install() { # BROKERS: a hook that puts the new chain there
+  for n in $1; do
+    printf 'cp $FLEETSIM_CERT %s/main.crt; cp $FLEETSIM_KEY %s/main.key; kill -HUP $(cat %s/pid); ' "$work/$n" "$work/$n" "$work/$n"
+  done
+}
+nodes=$(scenario nodes <<YAML
+name: two addresses
+fleet: {devices: 10}
+broker:
+  urls: ["mqtts://localhost:$port", "mqtts://localhost:$((port + 1))"]
+  hooks: {present: "$(install 'a b')"}
+pki: {roots: [A, B, spare], trusted: [A, B, spare], broker: A}
+reconnect: {endpoints: shuffled, policy: full-jitter, base: 200ms, cap: 1s}
+phases:
+  - name: online
+    do: [connect: {rate: 100/s}]
+    until: online == 100% within 5s
+  - name: switch to B
+    do:
+      - present: {root: B}
+      - reconnect: {}
+    until: proven(B) == 100% within 5s
+expect: [devices.unproven == 0, "on(a) >= 1", "on(b) >= 1"]
+YAML
+)
+expect "a hook that changes both addresses" 0 "proven\(B\): 10 of 10" run both "$work/fleet" "$nodes"
+cp "$work/first.crt" "$work/b/main.crt" && cp "$work/first.key" "$work/b/main.key" && kill -HUP "$(cat "$work/b/pid")"
+expect "a hook that changes one of two addresses" 1 "port $((port + 1)) does not serve the new certificate" \
+  run one "$work/fleet" "$nodes" --set "broker.hooks.present=$(install a)"
+cp "$work/first.crt" "$work/a/main.crt" && cp "$work/first.key" "$work/a/main.key" && kill -HUP "$(cat "$work/a/pid")"
+expect "a hook that changes the other one" 1 "port $port does not serve the new certificate" \
+  run other "$work/fleet" "$nodes" --set "broker.hooks.present=$(install b)"
+end_brokers
+end_of_cases
