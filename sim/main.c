@@ -11,6 +11,7 @@
 #include <uv.h>
 #include <yaml.h>
 
+#include "base/environment.h"
 #include "base/error.h"
 #include "fleetsim/device.h"
 #include "verbs.h"
@@ -56,6 +57,7 @@ static void print_version(void)
 
 static int run_verb(int argc, char **argv)
 {
+  environment_begin();
   if (argc < 2) {
     print_help(stderr);
     return EXIT_CODE_USAGE;

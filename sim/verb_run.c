@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/files.h"
+#include "base/mask.h"
 #include "run/run.h"
 #include "verbs.h"
 
@@ -41,7 +42,9 @@ static void print_help(FILE *out)
 
 static int usage(const char *sentence, const char *detail)
 {
-  fprintf(stderr, "fleetsim run: %s%s; 'fleetsim run --help' shows how\n", sentence, detail);
+  char shown[300];
+  fprintf(stderr, "fleetsim run: %s%s; 'fleetsim run --help' shows how\n", sentence,
+          mask_url(detail, shown, sizeof shown));
   return EXIT_CODE_USAGE;
 }
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mask.h"
+
 int error_set(struct error *e, enum exit_code code, const char *format, ...)
 {
   if (e == NULL) return -1;
@@ -12,6 +14,7 @@ int error_set(struct error *e, enum exit_code code, const char *format, ...)
   e->code = code;
   vsnprintf(e->text, sizeof e->text, format, args);
   va_end(args);
+  mask_urls(e->text);
   return -1;
 }
 
@@ -27,5 +30,6 @@ int error_wrap(struct error *e, const char *format, ...)
   char text[sizeof e->text];
   snprintf(text, sizeof text, "%.*s", (int) sizeof text - 1, e->text);
   snprintf(e->text, sizeof e->text, "%s: %.*s", context, (int) (sizeof text - sizeof context - 4), text);
+  mask_urls(e->text);
   return -1;
 }

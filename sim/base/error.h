@@ -20,7 +20,8 @@ struct error {
   char text[1024];
 };
 
-/* Sets code and sentence; always returns -1, so that it can be returned. `e` may be NULL. */
+/* Sets code and sentence, in which the user and password of a URL are masked; always returns -1, so that it can be
+ * returned. `e` may be NULL. */
 int error_set(struct error *e, enum exit_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts "context: " before the sentence; always returns -1. */

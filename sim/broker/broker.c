@@ -136,7 +136,7 @@ static int open_local(struct broker *broker, struct error *error)
 static int open_remote(struct broker *broker, struct error *error)
 {
   if (broker->port[BROKER_MAIN] == 0)
-    return error_set(error, EXIT_CODE_USAGE, "the remote broker %s has no port: write mqtts://HOST:PORT",
+    return error_set(error, EXIT_CODE_USAGE, "the remote broker %s has no port: write mqtts://host:8883",
                      broker->config.host);
   snprintf(broker->version, sizeof broker->version, "remote %.255s:%u", broker->config.host, broker->port[BROKER_MAIN]);
   return 0;
@@ -171,7 +171,7 @@ void broker_start(struct broker *broker, broker_done done, void *ctx)
 void broker_reload(struct broker *broker, broker_done done, void *ctx)
 {
   if (broker->config.remote)
-    hook_run(broker, "reload", broker->config.hooks.reload, BROKER_MAIN, done, ctx);
+    hook_run(broker, HOOK_RELOAD, BROKER_MAIN, done, ctx);
   else
     mosquitto_signal(broker, SIGHUP, "reload", done, ctx);
 }
@@ -179,7 +179,7 @@ void broker_reload(struct broker *broker, broker_done done, void *ctx)
 void broker_restart(struct broker *broker, broker_done done, void *ctx)
 {
   if (broker->config.remote)
-    hook_run(broker, "restart", broker->config.hooks.restart, BROKER_MAIN, done, ctx);
+    hook_run(broker, HOOK_RESTART, BROKER_MAIN, done, ctx);
   else
     mosquitto_stop(broker, true, done, ctx);
 }
@@ -187,7 +187,7 @@ void broker_restart(struct broker *broker, broker_done done, void *ctx)
 void broker_presented(struct broker *broker, enum broker_listener listener, broker_done done, void *ctx)
 {
   if (broker->config.remote)
-    hook_run(broker, "present", broker->config.hooks.present, listener, done, ctx);
+    hook_run(broker, HOOK_PRESENT, listener, done, ctx);
   else
     broker_later(broker, done, ctx, NULL);
 }
@@ -195,7 +195,7 @@ void broker_presented(struct broker *broker, enum broker_listener listener, brok
 void broker_clients_trusted(struct broker *broker, broker_done done, void *ctx)
 {
   if (broker->config.remote)
-    hook_run(broker, "trust_clients", broker->config.hooks.trust_clients, BROKER_MAIN, done, ctx);
+    hook_run(broker, HOOK_TRUST_CLIENTS, BROKER_MAIN, done, ctx);
   else
     broker_later(broker, done, ctx, NULL);
 }
@@ -203,7 +203,7 @@ void broker_clients_trusted(struct broker *broker, broker_done done, void *ctx)
 void broker_crl_published(struct broker *broker, broker_done done, void *ctx)
 {
   if (broker->config.remote)
-    hook_run(broker, "publish_crl", broker->config.hooks.publish_crl, BROKER_MAIN, done, ctx);
+    hook_run(broker, HOOK_PUBLISH_CRL, BROKER_MAIN, done, ctx);
   else
     broker_later(broker, done, ctx, NULL);
 }
@@ -211,7 +211,7 @@ void broker_crl_published(struct broker *broker, broker_done done, void *ctx)
 void broker_kick(struct broker *broker, const struct broker_kick *kick, broker_done done, void *ctx)
 {
   if (broker->config.remote)
-    hook_run_on(broker, "kick", broker->config.hooks.kick, BROKER_MAIN, kick->client_id, done, ctx);
+    hook_run_on(broker, HOOK_KICK, BROKER_MAIN, kick->client_id, done, ctx);
   else
     kick_run(broker, kick, done, ctx);
 }

@@ -19,6 +19,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/hooks.h"
+#include "net/permit.h"
 
 struct broker;
 
@@ -30,12 +32,7 @@ enum broker_listener { BROKER_MAIN, BROKER_PROVE, BROKER_LISTENERS };
  * `kick`: the client id) in its environment, 60 s, and must exit 0; what it prints goes to hooks.log. A URL must answer
  * 2xx; the JSON's keys are action, cert, key, client_ca, crl, listener, device. */
 struct broker_hooks {
-  const char *present;       /* a new chain for a listener */
-  const char *trust_clients; /* a new CA file for client certificates */
-  const char *reload;
-  const char *restart;
-  const char *publish_crl; /* new CRLs of client certificates */
-  const char *kick;        /* one client's open session must end */
+  const char *of[HOOK_COUNT];
 };
 
 /* How a local mosquitto exchanges private/# with another one, QoS 1 both ways: one connection to the peer's main
@@ -55,6 +52,7 @@ struct broker_config {
   uint8_t tls_min;                 /* local: 12 or 13; 0: 13 */
   bool remote;
   const char *address[BROKER_LISTENERS]; /* remote: host name or address per listener, NULL: `host` */
+  const struct permit *permit;           /* remote: where may be sent, by address too; NULL: loopback only */
   struct broker_hooks hooks;
   uint32_t hook_timeout_ms;      /* 0: 60 s */
   uint32_t handshake_timeout_ms; /* local: a client has so long until its handshake is done (front.h); 0: any time */

@@ -69,9 +69,19 @@ static void set_port(struct sockaddr *address, uint16_t port)
   if (address->sa_family == AF_INET6) ((struct sockaddr_in6 *) (void *) address)->sin6_port = htons(port);
 }
 
+/* The next one that may be sent to. */
+static struct addrinfo *next_permitted(struct dial *dial)
+{
+  for (; dial->next != NULL; dial->next = dial->next->ai_next) {
+    if (permit_address(dial->permit, dial->address, dial->next->ai_addr)) return dial->next;
+    dial->last = dial->last != 0 ? dial->last : UV_EPERM;
+  }
+  return NULL;
+}
+
 static void try_next(struct dial *dial)
 {
-  struct addrinfo *address = dial->next;
+  struct addrinfo *address = next_permitted(dial);
   if (address == NULL) {
     no_address_left(dial);
     return;
@@ -97,12 +107,14 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
   release(dial);
 }
 
-void dial_start(struct dial *dial, uv_loop_t *loop, const char *address, uint16_t port, uint64_t timeout_ms,
-                uint64_t retry_ms, void (*event)(struct dial *dial, int status))
+void dial_start(struct dial *dial, uv_loop_t *loop, const struct permit *permit, const char *address, uint16_t port,
+                uint64_t timeout_ms, uint64_t retry_ms, void (*event)(struct dial *dial, int status))
 {
   memset(dial, 0, sizeof *dial);
   dial->loop = loop;
   dial->port = port;
+  dial->address = address;
+  dial->permit = permit;
   dial->retry_ms = retry_ms;
   dial->event = event;
   uv_timer_init(loop, &dial->deadline);

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "net/permit.h"
+
 struct dial {
   uv_loop_t *loop;
   uv_getaddrinfo_t resolve;
@@ -19,6 +21,8 @@ struct dial {
   uv_connect_t connect;
   struct addrinfo *found, *next;
   uint16_t port;
+  const char *address;
+  const struct permit *permit;
   uint64_t retry_ms;
   int last; /* why the latest attempt failed */
   bool tcp_open, closing;
@@ -28,9 +32,10 @@ struct dial {
 };
 
 /* `event` gets 0 when the connection stands, and a libuv error when it cannot be had or when the deadline has passed.
- */
-void dial_start(struct dial *dial, uv_loop_t *loop, const char *address, uint16_t port, uint64_t timeout_ms,
-                uint64_t retry_ms, void (*event)(struct dial *dial, int status));
+ * Nothing is sent to an address that is not permitted: UV_EPERM where there is no other. `address` and `permit` outlive
+ * the dial. */
+void dial_start(struct dial *dial, uv_loop_t *loop, const struct permit *permit, const char *address, uint16_t port,
+                uint64_t timeout_ms, uint64_t retry_ms, void (*event)(struct dial *dial, int status));
 
 /* `closed` comes from the loop when nothing of it is left; no `event` comes after this call. */
 void dial_close(struct dial *dial, void (*closed)(struct dial *dial));

@@ -8,9 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/environment.h"
 #include "broker/internal.h"
 
-extern char **environ;
+#define FACTS_PREFIX "FLEETSIM_"
 
 enum { HOOK_MS = 60000, FACTS = 7, BODY_MAX = 240 };
 
@@ -21,7 +22,7 @@ struct fact {
 
 struct hook {
   struct task task;
-  const char *action;
+  enum hook_kind kind;
   struct fact facts[FACTS];
   struct child process;
   uv_timer_t deadline;
@@ -31,6 +32,8 @@ struct hook {
   struct curl_slist *headers;
   char *json;
   char curl_error[CURL_ERROR_SIZE];
+  char host[PERMIT_HOST_MAX]; /* of the URL */
+  bool not_permitted;         /* it led to an address beyond what may be sent to */
   char body[BODY_MAX + 1];
   size_t body_size;
   broker_done done;
@@ -45,18 +48,11 @@ static uint32_t timeout_ms(const struct hook *hook)
   return set != 0 ? set : HOOK_MS;
 }
 
-/* The hook's key in a scenario file. */
-static const char *key_of(const char *action)
-{
-  if (strcmp(action, "publish_crl") == 0) return "publish-crl";
-  return strcmp(action, "trust_clients") == 0 ? "trust-clients" : action;
-}
-
 static void fail(struct hook *hook, const char *what)
 {
   if (hook->failed) return;
   hook->failed = true;
-  error_set(&hook->error, EXIT_CODE_SETUP, "the hook '%s' of the broker %s %s", key_of(hook->action),
+  error_set(&hook->error, EXIT_CODE_SETUP, "the hook '%s' of the broker %s %s", hook_key(hook->kind),
             hook->task.broker->config.host, what);
 }
 
@@ -123,15 +119,17 @@ static void cancel_command(struct task *task)
 {
   struct hook *hook = (struct hook *) task;
   hook->failed = true;
-  error_set(&hook->error, EXIT_CODE_INTERRUPTED, "the hook '%s' was stopped", key_of(hook->action));
+  error_set(&hook->error, EXIT_CODE_INTERRUPTED, "the hook '%s' was stopped", hook_key(hook->kind));
   child_kill(&hook->process, SIGKILL);
 }
 
-/* Ours plus the facts; strings of ours are shared, the facts are made here and freed by free_environment. */
+/* The caller's plus the facts; strings of his are shared, the facts are made here and freed by free_environment. What
+ * he has set of ours is left behind: it is of another run, and a shell takes the last of two. */
 static char **make_environment(const struct hook *hook)
 {
+  char *const *callers = environment_of_caller();
   size_t count = 0;
-  while (environ[count] != NULL) count++;
+  while (callers[count] != NULL) count++;
   char **all = calloc(count + FACTS + 1, sizeof *all);
   if (all == NULL) abort();
   for (size_t i = 0; i < FACTS; i++) {
@@ -140,7 +138,8 @@ static char **make_environment(const struct hook *hook)
     if (all[i] == NULL) abort();
     snprintf(all[i], size, "%s=%s", hook->facts[i].variable, hook->facts[i].value);
   }
-  memcpy(all + FACTS, environ, count * sizeof *all);
+  for (size_t i = 0, used = FACTS; i < count; i++)
+    if (strncmp(callers[i], FACTS_PREFIX, sizeof FACTS_PREFIX - 1) != 0) all[used++] = callers[i];
   return all;
 }
 
@@ -204,7 +203,12 @@ static void on_answer(void *ctx, CURL *easy, CURLcode result)
   char what[CURL_ERROR_SIZE + BODY_MAX + 64];
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-  if (result != CURLE_OK)
+  if (hook->not_permitted)
+    snprintf(what, sizeof what,
+             "was not called: %.200s leads beyond this machine; name it in the scenario's targets: list and pass "
+             "--allow-target, or write 127.0.0.1",
+             hook->host);
+  else if (result != CURLE_OK)
     snprintf(what, sizeof what, "was not answered: %s",
              hook->curl_error[0] == '\0' ? curl_easy_strerror(result) : hook->curl_error);
   else
@@ -224,7 +228,7 @@ static void cancel_request(struct task *task)
 {
   struct hook *hook = (struct hook *) task;
   hook->failed = true;
-  error_set(&hook->error, EXIT_CODE_INTERRUPTED, "the hook '%s' was stopped", key_of(hook->action));
+  error_set(&hook->error, EXIT_CODE_INTERRUPTED, "the hook '%s' was stopped", hook_key(hook->kind));
   curl_uv_abort(task->broker->curl, hook->easy);
   broker_later(task->broker, finish_later, hook, NULL);
 }
@@ -238,14 +242,30 @@ static char *facts_as_json(const struct hook *hook)
   return text;
 }
 
+/* Whatever a name was resolved to: nothing is sent to an address that was not permitted. */
+static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+  struct hook *hook = ctx;
+  if (purpose != CURLSOCKTYPE_IPCXN || !permit_address(hook->task.broker->config.permit, hook->host, &address->addr)) {
+    hook->not_permitted = true;
+    return CURL_SOCKET_BAD;
+  }
+  hook->not_permitted = false;
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static int set_up_request(struct hook *hook, const char *url)
 {
+  if (permit_url_host(url, hook->host) != 0) return -1;
   hook->easy = curl_easy_init();
   hook->json = facts_as_json(hook);
   hook->headers = curl_slist_append(NULL, "Content-Type: application/json");
   if (hook->easy == NULL || hook->json == NULL || hook->headers == NULL) return -1;
   curl_easy_setopt(hook->easy, CURLOPT_URL, url);
   curl_easy_setopt(hook->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(hook->easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(hook->easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+  curl_easy_setopt(hook->easy, CURLOPT_OPENSOCKETDATA, hook);
   curl_easy_setopt(hook->easy, CURLOPT_POSTFIELDS, hook->json);
   curl_easy_setopt(hook->easy, CURLOPT_HTTPHEADER, hook->headers);
   curl_easy_setopt(hook->easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -260,14 +280,9 @@ static void run_request(struct hook *hook, const char *url)
   struct broker *broker = hook->task.broker;
   if (broker->curl == NULL) broker->curl = curl_uv_open(broker->loop);
   if (broker->curl != NULL && set_up_request(hook, url) == 0) return;
-  fail(hook, "cannot be called: libcurl does not start");
+  fail(hook, "cannot be called: libcurl does not take its URL");
   broker_task_end(&hook->task);
   broker_later(broker, finish_later, hook, NULL);
-}
-
-static bool is_url(const char *hook)
-{
-  return strncmp(hook, "http://", 7) == 0 || strncmp(hook, "https://", 8) == 0;
 }
 
 static void gather_facts(struct hook *hook, enum broker_listener listener, const char *device)
@@ -279,7 +294,7 @@ static void gather_facts(struct hook *hook, enum broker_listener listener, const
   const struct broker *broker = hook->task.broker;
   bool prove = listener == BROKER_PROVE;
   memcpy(hook->facts, names, sizeof names);
-  snprintf(hook->facts[0].value, FILES_PATH_MAX, "%s", hook->action);
+  snprintf(hook->facts[0].value, FILES_PATH_MAX, "%s", hook_action(hook->kind));
   broker_path(broker, prove ? "prove.crt" : "main.crt", hook->facts[1].value);
   broker_path(broker, prove ? "prove.key" : "main.key", hook->facts[2].value);
   broker_path(broker, "clients.crt", hook->facts[3].value);
@@ -288,31 +303,31 @@ static void gather_facts(struct hook *hook, enum broker_listener listener, const
   snprintf(hook->facts[6].value, FILES_PATH_MAX, "%s", device);
 }
 
-void hook_run(struct broker *broker, const char *action, const char *text, enum broker_listener listener,
-              broker_done done, void *ctx)
+void hook_run(struct broker *broker, enum hook_kind kind, enum broker_listener listener, broker_done done, void *ctx)
 {
-  hook_run_on(broker, action, text, listener, "", done, ctx);
+  hook_run_on(broker, kind, listener, "", done, ctx);
 }
 
-void hook_run_on(struct broker *broker, const char *action, const char *text, enum broker_listener listener,
-                 const char *device, broker_done done, void *ctx)
+void hook_run_on(struct broker *broker, enum hook_kind kind, enum broker_listener listener, const char *device,
+                 broker_done done, void *ctx)
 {
+  const char *text = broker->config.hooks.of[kind];
   if (text == NULL) {
     struct error error;
     error_set(&error, EXIT_CODE_SETUP,
               "the broker %s has no hook '%s': give a command or URL for it under broker: hooks: in the scenario",
-              broker->config.host, key_of(action));
+              broker->config.host, hook_key(kind));
     broker_later(broker, done, ctx, &error);
     return;
   }
   struct hook *hook = calloc(1, sizeof *hook);
   if (hook == NULL) abort();
-  hook->action = action;
+  hook->kind = kind;
   hook->done = done;
   hook->ctx = ctx;
-  broker_task_begin(broker, &hook->task, is_url(text) ? cancel_request : cancel_command);
+  broker_task_begin(broker, &hook->task, hook_is_url(text) ? cancel_request : cancel_command);
   gather_facts(hook, listener, device);
-  if (is_url(text))
+  if (hook_is_url(text))
     run_request(hook, text);
   else
     run_command(hook, text);

@@ -87,13 +87,12 @@ long mosquitto_log_size(const struct broker *broker);
  * none. Its lines "OpenSSL Error" are left out: most come from clients that were refused. */
 void mosquitto_log_tail(const struct broker *broker, long start, char *out, size_t capacity);
 
-/* Runs a remote broker's hook; `action` is its key in the scenario. */
-void hook_run(struct broker *broker, const char *action, const char *hook, enum broker_listener listener,
-              broker_done done, void *ctx);
+/* Runs a remote broker's hook. */
+void hook_run(struct broker *broker, enum hook_kind kind, enum broker_listener listener, broker_done done, void *ctx);
 
 /* The same for one device, by its client id. */
-void hook_run_on(struct broker *broker, const char *action, const char *hook, enum broker_listener listener,
-                 const char *device, broker_done done, void *ctx);
+void hook_run_on(struct broker *broker, enum hook_kind kind, enum broker_listener listener, const char *device,
+                 broker_done done, void *ctx);
 
 /* kick.c: takes the client's id over at the local mosquitto. */
 void kick_run(struct broker *broker, const struct broker_kick *kick, broker_done done, void *ctx);

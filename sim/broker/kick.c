@@ -209,6 +209,6 @@ void kick_run(struct broker *broker, const struct broker_kick *wanted, broker_do
   snprintf(kick->key, sizeof kick->key, "%s", wanted->key_path);
   error_set(&kick->error, EXIT_CODE_INTERRUPTED, "stopped");
   broker_task_begin(broker, &kick->task, on_cancel);
-  dial_start(&kick->dial, broker->loop, broker_address(broker, BROKER_MAIN), broker->port[BROKER_MAIN], KICK_MS, 0,
-             on_event);
+  dial_start(&kick->dial, broker->loop, broker->config.permit, broker_address(broker, BROKER_MAIN),
+             broker->port[BROKER_MAIN], KICK_MS, 0, on_event);
 }

@@ -164,7 +164,8 @@ static void dial_listener(struct broker *broker, enum broker_listener listener)
   struct mosquitto *m = &broker->mosquitto;
   m->dialed = listener;
   m->dialing = true;
-  dial_start(&m->dial, broker->loop, "127.0.0.1", broker->port[listener], READY_MS, POLL_MS, on_dial);
+  dial_start(&m->dial, broker->loop, broker->config.permit, "127.0.0.1", broker->port[listener], READY_MS, POLL_MS,
+             on_dial);
 }
 
 static void on_dial_closed(struct dial *dial)

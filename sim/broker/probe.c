@@ -158,6 +158,6 @@ void broker_probe(struct broker *broker, enum broker_listener listener, broker_s
   probe->listener = listener;
   error_set(&probe->error, EXIT_CODE_INTERRUPTED, "stopped");
   broker_task_begin(broker, &probe->task, on_cancel);
-  dial_start(&probe->dial, broker->loop, broker_address(broker, listener), broker->port[listener], PROBE_MS, 0,
-             on_event);
+  dial_start(&probe->dial, broker->loop, broker->config.permit, broker_address(broker, listener),
+             broker->port[listener], PROBE_MS, 0, on_event);
 }

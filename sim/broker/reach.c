@@ -48,8 +48,8 @@ static bool dial_from(struct reach *reach, unsigned listener)
   while (listener < BROKER_LISTENERS && broker->port[listener] == 0) listener++;
   if (listener >= BROKER_LISTENERS) return false;
   reach->listener = (enum broker_listener) listener;
-  dial_start(&reach->dial, broker->loop, broker_address(broker, reach->listener), broker->port[listener], REACH_MS,
-             REACH_RETRY_MS, on_event);
+  dial_start(&reach->dial, broker->loop, broker->config.permit, broker_address(broker, reach->listener),
+             broker->port[listener], REACH_MS, REACH_RETRY_MS, on_event);
   return true;
 }
 

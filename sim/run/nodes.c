@@ -73,13 +73,8 @@ static int open_node(struct run *run, size_t node)
       .host = scenario->nodes[node].host,
       .port = {scenario->nodes[node].port, first ? scenario->prove_port : 0},
       .remote = scenario->remote,
+      .permit = &run->permit,
       .address = {NULL, text_or_null(scenario->prove_host)},
-      .hooks = {.present = text_or_null(scenario->hook_present),
-                .trust_clients = text_or_null(scenario->hook_trust_clients),
-                .reload = text_or_null(scenario->hook_reload),
-                .restart = text_or_null(scenario->hook_restart),
-                .publish_crl = text_or_null(scenario->hook_publish_crl),
-                .kick = text_or_null(scenario->hook_kick)},
       .crl = scenario->crl,
       .terminator = text_or_null(run->terminator),
       .tls_min = scenario->device.tls_min,
@@ -91,6 +86,7 @@ static int open_node(struct run *run, size_t node)
       .died = on_broker_died,
       .ctx = run,
   };
+  for (int h = 0; h < HOOK_COUNT; h++) config.hooks.of[h] = text_or_null(scenario->hook[h]);
   return broker_open(&run->loop, &config, &run->nodes[node].broker, &run->error);
 }
 

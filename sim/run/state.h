@@ -22,6 +22,7 @@
 #include "run/run.h"
 #include "timing/profile.h"
 
+#define RUN_TARGETS_MAX  16  /* --allow-target */
 #define RUN_VERSIONS_MAX 256 /* trust bundle versions in one run */
 
 /* One broker. Where all is told of "the broker", all of those are meant that are not down. */
@@ -44,7 +45,9 @@ struct run_identity {
 struct run {
   const struct scenario *scenario;
   const struct run_options *options;
-  struct error error; /* why the run is aborted, or the latest step failed */
+  struct error error;   /* why the run is aborted, or the latest step failed */
+  struct permit permit; /* where it may send beyond loopback (targets.c) */
+  const char *permitted[RUN_TARGETS_MAX];
   bool aborted, interrupted;
   bool asking; /* a person is being asked: the live line keeps quiet */
 

@@ -1,53 +1,66 @@
 /* Where a run may send: nothing beyond loopback without the file's and the command line's word, hooks included. */
 #define _POSIX_C_SOURCE 200809L
-#include <curl/curl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "run/state.h"
 
-static int check_host(struct run *run, const char *host)
+/* Both words have been given. */
+static void gather(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
-  if (host[0] == '\0' || scenario_is_loopback(host)) return 0;
-  bool in_file = false, on_line = false;
-  for (size_t t = 0; t < scenario->target_count; t++) in_file = in_file || strcmp(scenario->targets[t].host, host) == 0;
-  for (size_t t = 0; t < run->options->allowed_count; t++)
-    on_line = on_line || strcmp(run->options->allowed_targets[t], host) == 0;
-  if (in_file && on_line) return 0;
+  for (size_t a = 0; a < run->options->allowed_count; a++)
+    for (size_t t = 0; t < scenario->target_count && run->permit.count < RUN_TARGETS_MAX; t++)
+      if (permit_same_host(scenario->targets[t].host, run->options->allowed_targets[a]))
+        run->permitted[run->permit.count++] = scenario->targets[t].host;
+  run->permit.hosts = run->permitted;
+}
+
+static bool is_named(const struct scenario *scenario, const char *host)
+{
+  for (size_t t = 0; t < scenario->target_count; t++)
+    if (permit_same_host(scenario->targets[t].host, host)) return true;
+  return false;
+}
+
+static int check_host(struct run *run, const char *host)
+{
+  char beyond[PERMIT_ADDRESS_MAX];
+  bool named = is_named(run->scenario, host);
+  if (host[0] == '\0') return 0;
+  if (!permit_host(&run->permit, host))
+    return error_set(&run->error, EXIT_CODE_SETUP,
+                     "nothing was sent: %s is not this machine; to load it, name it in the scenario's targets: list%s "
+                     "and pass --allow-target %s",
+                     host, named ? " (done)" : "", host);
+  if (permit_look_up(&run->permit, host, beyond)) return 0;
   return error_set(&run->error, EXIT_CODE_SETUP,
-                   "nothing was sent: %s is not this machine; to load it, name it in the scenario's targets: list%s "
-                   "and pass --allow-target %s%s",
-                   host, in_file ? " (done)" : "", host, on_line ? " (done)" : "");
+                   "nothing was sent: %s leads to %s, which is not this machine: mend the name, write 127.0.0.1, or "
+                   "name it in the scenario's targets: list and pass --allow-target %s",
+                   host, beyond, host);
 }
 
 /* A hook may be a URL: it is asked for as well. */
-static int check_hook(struct run *run, const char *hook)
+static int check_hook(struct run *run, enum hook_kind kind)
 {
-  if (strncmp(hook, "http://", 7) != 0 && strncmp(hook, "https://", 8) != 0) return 0;
-  CURLU *url = curl_url();
-  char *host = NULL;
-  int result = -1;
-  if (url == NULL || curl_url_set(url, CURLUPART_URL, hook, 0) != CURLUE_OK ||
-      curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
-    error_set(&run->error, EXIT_CODE_USAGE, "the hook '%.200s' is no URL that can be used", hook);
-  else
-    result = check_host(run, host);
-  curl_free(host);
-  curl_url_cleanup(url);
-  return result;
+  const char *hook = run->scenario->hook[kind];
+  char host[PERMIT_HOST_MAX];
+  if (!hook_is_url(hook)) return 0;
+  if (permit_url_host(hook, host) == 0) return check_host(run, host);
+  return error_set(&run->error, EXIT_CODE_USAGE, "the hook '%s' is no URL that can be called", hook_key(kind));
 }
 
 int run_check_targets(struct run *run)
 {
   const struct scenario *s = run->scenario;
-  if (!s->remote) return 0;
+  gather(run);
   for (size_t n = 0; n < s->node_count; n++)
     if (check_host(run, s->nodes[n].host) != 0) return -1;
   if (check_host(run, s->prove_host) != 0) return -1;
-  if (check_hook(run, s->hook_present) != 0 || check_hook(run, s->hook_trust_clients) != 0) return -1;
-  return check_hook(run, s->hook_reload) == 0 ? check_hook(run, s->hook_restart) : -1;
+  for (int h = 0; h < HOOK_COUNT; h++)
+    if (check_hook(run, (enum hook_kind) h) != 0) return -1;
+  return 0;
 }
 
 int run_resolve(struct run *run, const char *host, uint16_t port, struct sockaddr_storage *out)
@@ -60,7 +73,9 @@ int run_resolve(struct run *run, const char *host, uint16_t port, struct sockadd
   int failed = getaddrinfo(host, service, &hints, &found);
   if (failed != 0)
     return error_set(&run->error, EXIT_CODE_SETUP, "cannot find the address of %s: %s", host, gai_strerror(failed));
-  memcpy(out, found->ai_addr, found->ai_addrlen);
+  bool permitted = permit_address(&run->permit, host, found->ai_addr);
+  if (permitted) memcpy(out, found->ai_addr, found->ai_addrlen);
   freeaddrinfo(found);
-  return 0;
+  if (permitted) return 0;
+  return error_set(&run->error, EXIT_CODE_SETUP, "nothing was sent: %s leads beyond this machine", host);
 }

@@ -1,37 +1,27 @@
 #define _POSIX_C_SOURCE 200809L
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mask.h"
+#include "net/permit.h"
 #include "scenario/check.h"
+#include "scenario/url.h"
 
 #define HANDSHAKE_TIMEOUT_MAX_MS 3600000u
 #define TERMINATED_DEVICES_MAX   8000u /* of TERMINATOR_CLIENTS_MAX; the operator and probes come beside them */
 
 bool scenario_is_loopback(const char *host)
 {
-  struct in_addr v4;
-  struct in6_addr v6;
-  if (inet_pton(AF_INET, host, &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-  if (inet_pton(AF_INET6, host, &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
-  return strcmp(host, "localhost") == 0;
-}
-
-static bool is_host(const char *host)
-{
-  struct in6_addr v6;
-  if (inet_pton(AF_INET6, host, &v6) == 1) return true;
-  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
-  size_t size = strlen(host);
-  return size > 0 && size < 254 && host[0] != '-' && host[0] != '.' && strspn(host, letters) == size;
+  return permit_is_loopback(host);
 }
 
 static int take_target(const struct take *t, const char *at, const char *text, char host[256])
 {
   if (take_text(t, "", at, text, host, 256) != 0) return -1;
-  if (is_host(host)) return 0;
-  return take_fail(t, "", at, "'%.80s' is no host name or address: write 'staging.example.com'", text);
+  char why[200];
+  if (url_check_host(host, why, sizeof why) == 0) return 0;
+  return take_fail(t, "", at, "'%.80s' %s; write a name or an address, such as 'staging.example.com'", text, why);
 }
 
 static int check_targets(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
@@ -48,34 +38,14 @@ static int check_targets(const struct take *t, const struct raw_scenario *raw, s
   return 0;
 }
 
-/* Splits "mqtts://host:8883" or "mqtts://[::1]:8883". */
-static bool split_url(const char *url, char host[256], uint16_t *port)
+static int need_target(const struct take *t, const char *at, const char *key, const struct scenario *scenario,
+                       const char *host)
 {
-  static const char scheme[] = "mqtts://";
-  if (strncmp(url, scheme, sizeof scheme - 1) != 0) return false;
-  const char *start = url + sizeof scheme - 1, *end = strrchr(start, ':');
-  if (end == NULL || end[1] == '\0' || strlen(end) > 6 || end[1 + strspn(end + 1, "0123456789")] != '\0') return false;
-  unsigned long number = strtoul(end + 1, NULL, 10);
-  bool brackets = *start == '[' && end > start + 1 && end[-1] == ']';
-  size_t size = (size_t) (end - start) - (brackets ? 2 : 0);
-  if (number < 1 || number > 65535 || size >= 256) return false;
-  memcpy(host, start + brackets, size);
-  host[size] = '\0';
-  *port = (uint16_t) number;
-  return is_host(host) && (strchr(host, ':') != NULL) == brackets;
-}
-
-static int take_url(const struct take *t, const char *key, const char *text, const struct scenario *scenario,
-                    char host[256], uint16_t *port)
-{
-  if (text == NULL) return 0;
-  if (!split_url(text, host, port))
-    return take_fail(t, "broker", key, "'%.120s' is no address of a broker: write mqtts://host:8883", text);
   if (scenario_is_loopback(host)) return 0;
   for (size_t i = 0; i < scenario->target_count; i++)
-    if (strcmp(scenario->targets[i].host, host) == 0) return 0;
+    if (permit_same_host(scenario->targets[i].host, host)) return 0;
   take_fail(
-      t, "broker", key,
+      t, at, key,
       "nothing was sent: '%s' is beyond this machine and not among the targets: add 'targets: [%s]' to the file and "
       "'--allow-target %s' to the command line if you may send it load",
       host, host, host);
@@ -83,17 +53,38 @@ static int take_url(const struct take *t, const char *key, const char *text, con
   return -1;
 }
 
+static int take_url(const struct take *t, const char *key, const char *text, const struct scenario *scenario,
+                    char host[256], uint16_t *port)
+{
+  char why[200], shown[200];
+  if (text == NULL) return 0;
+  if (url_split(text, host, port, why, sizeof why) == 0) return need_target(t, "broker", key, scenario, host);
+  return take_fail(t, "broker", key, "'%.120s' is no address of a broker: it %s", mask_url(text, shown, sizeof shown),
+                   why);
+}
+
+/* What a command does is its author's affair; a URL is called by us. */
+static int take_hook(const struct take *t, const char *at, const char *key, const char *text,
+                     const struct scenario *scenario, char out[512])
+{
+  char host[PERMIT_HOST_MAX];
+  if (take_text(t, at, key, text, out, 512) != 0) return -1;
+  if (text == NULL || !hook_is_url(out)) return 0;
+  if (permit_url_host(out, host) == 0) return need_target(t, at, key, scenario, host);
+  return take_fail(t, at, key, "the hook '%s' is no URL that can be called: write http://host:8080/path", key);
+}
+
 static int check_hooks(const struct take *t, const struct raw_hooks *raw, struct scenario *out)
 {
   static const char at[] = "broker.hooks";
-  if (take_text(t, at, "present", raw->present, out->hook_present, sizeof out->hook_present) != 0 ||
-      take_text(t, at, "trust-clients", raw->trust_clients, out->hook_trust_clients, sizeof out->hook_trust_clients) !=
-          0 ||
-      take_text(t, at, "publish-crl", raw->publish_crl, out->hook_publish_crl, sizeof out->hook_publish_crl) != 0 ||
-      take_text(t, at, "kick", raw->kick, out->hook_kick, sizeof out->hook_kick) != 0 ||
-      take_text(t, at, "reload", raw->reload, out->hook_reload, sizeof out->hook_reload) != 0)
-    return -1;
-  return take_text(t, at, "restart", raw->restart, out->hook_restart, sizeof out->hook_restart);
+  const char *const texts[HOOK_COUNT] = {
+#define X(symbol, name, key) raw->name,
+      HOOKS(X)
+#undef X
+  };
+  for (int h = 0; h < HOOK_COUNT; h++)
+    if (take_hook(t, at, hook_key((enum hook_kind) h), texts[h], out, out->hook[h]) != 0) return -1;
+  return 0;
 }
 
 /* One broker as `url`, or several as `urls`, which are called a, b, c, d. */
@@ -109,7 +100,7 @@ static int check_urls(const struct take *t, const struct raw_broker *raw, struct
     snprintf(node->name, sizeof node->name, "%c", 'a' + (int) n);
     if (take_url(t, key, raw->urls[n], out, node->host, &node->port) != 0) return -1;
     for (unsigned m = 0; m < n; m++)
-      if (strcmp(node->host, out->nodes[m].host) == 0 && node->port == out->nodes[m].port)
+      if (permit_same_host(node->host, out->nodes[m].host) && node->port == out->nodes[m].port)
         return take_fail(t, "broker", key, "'%.120s' is listed twice: remove one", raw->urls[n]);
   }
   out->node_count = raw->urls_count;
@@ -174,8 +165,10 @@ static int check_false(const struct take *t, const struct raw_false *raw, struct
   if (take_root(t, "broker.false", "root", raw->root, &out->roots, out->false_root) != 0 ||
       take_text(t, "broker.false", "host", raw->host, out->false_host, sizeof out->false_host) != 0)
     return -1;
-  if (raw->host != NULL && !is_host(raw->host))
-    return take_fail(t, "broker.false", "host", "'%.80s' is no host name: write 'elsewhere.example'", raw->host);
+  char why[200];
+  if (raw->host != NULL && url_check_host(raw->host, why, sizeof why) != 0)
+    return take_fail(t, "broker.false", "host", "'%.80s' %s; write a name, such as 'elsewhere.example'", raw->host,
+                     why);
   out->has_false = true;
   out->nodes[out->node_count] = out->nodes[0];
   strcpy(out->nodes[out->node_count].name, "false-broker");

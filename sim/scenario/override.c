@@ -152,9 +152,20 @@ static void remember(struct doc *doc, const struct scenario_override *o, size_t 
   doc->edits[doc->edit_count++] = (struct doc_edit){.path = o->path, .value = o->value, .line = line};
 }
 
+/* The permission to load a host takes two words, the file's and the command line's: --set is the second one again. */
+static bool is_permission(const char *path)
+{
+  return strncmp(path, "targets", 7) == 0 && strchr(".[", path[7]) != NULL; /* strchr finds the end as well */
+}
+
 int override_apply(struct doc *doc, const struct scenario_override *override, struct error *error)
 {
   struct splice splice;
+  if (is_permission(override->path)) {
+    fail(override, error, "nothing was sent: which hosts may be loaded is for the file to say: write 'targets:' there");
+    error->code = EXIT_CODE_SETUP;
+    return -1;
+  }
   if (!is_path(override->path)) return fail(override, error, "this is no path: write 'fleet.devices=50'");
   if (doc->edit_count == DOC_EDITS_MAX) return fail(override, error, "there are too many --set; edit the file instead");
   if (plan(doc, override, &splice, error) != 0) return -1;

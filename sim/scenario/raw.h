@@ -87,7 +87,9 @@ struct raw_timing {
 };
 
 struct raw_hooks {
-  char *present, *trust_clients, *reload, *restart, *publish_crl, *kick;
+#define X(symbol, name, key) char *name;
+  HOOKS(X)
+#undef X
 };
 
 struct raw_terminator {

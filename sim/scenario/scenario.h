@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/hooks.h"
 #include "fleetsim/device.h"
 #include "net/fault.h"
 #include "pki/crl.h"
@@ -343,8 +344,7 @@ struct scenario {
   uint16_t port, prove_port;            /* 0: any free port (local), no such listener (remote) */
   uint32_t broker_handshake_timeout_ms; /* broker.handshake-timeout, local; 0: none */
   double broker_handshake_rate;         /* broker.handshakes per second, local; 0: as many as it can */
-  char hook_present[512], hook_trust_clients[512], hook_reload[512], hook_restart[512]; /* "" : none */
-  char hook_publish_crl[512], hook_kick[512];                                           /* likewise */
+  char hook[HOOK_COUNT][512];           /* broker.hooks; "": none */
   bool tickets_shared; /* broker.terminator.tickets: those of all nodes have the same keys for tickets */
   bool terminator; /* broker.terminator, local: TLS ends before mosquitto, in a process that keeps its tickets' keys */
   bool crl;        /* some step revokes or publishes: a local broker checks CRLs from its start */
@@ -380,8 +380,7 @@ void scenario_free(struct scenario *scenario);
 /* NULL: there is none of that name. */
 const struct scenario_cohort *scenario_find_cohort(const struct scenario *scenario, const char *name);
 
-/* True for "localhost", 127.0.0.0/8 and ::1 as literals: what may be loaded without being asked twice. No name is
- * looked up. */
+/* What may be loaded without being asked twice (net/permit.h). No name is looked up. */
 bool scenario_is_loopback(const char *host);
 
 /* What a step does where it does not say `apply`: `local`, unless a remote broker has no hook for that. */

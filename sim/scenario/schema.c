@@ -176,9 +176,10 @@ static const cyaml_schema_field_t pki_fields[] = {
 static const cyaml_schema_field_t timing_fields[] = {
   TEXT("profile", struct raw_timing, profile), TEXT("pace", struct raw_timing, pace), CYAML_FIELD_END};
 static const cyaml_schema_field_t hooks_fields[] = {
-  TEXT("present", struct raw_hooks, present), TEXT("trust-clients", struct raw_hooks, trust_clients),
-  TEXT("reload", struct raw_hooks, reload), TEXT("restart", struct raw_hooks, restart),
-  TEXT("publish-crl", struct raw_hooks, publish_crl), TEXT("kick", struct raw_hooks, kick), CYAML_FIELD_END};
+#define X(symbol, name, key) TEXT(key, struct raw_hooks, name),
+  HOOKS(X)
+#undef X
+  CYAML_FIELD_END};
 static const cyaml_schema_field_t terminator_fields[] = {
   TEXT("crl", struct raw_terminator, crl), TEXT("tickets", struct raw_terminator, tickets), CYAML_FIELD_END};
 static const cyaml_schema_field_t false_fields[] = {

@@ -74,7 +74,7 @@ static int take_step_waves(const struct work *w)
 
 enum scenario_apply scenario_default_apply(const struct scenario *scenario, enum scenario_apply local)
 {
-  const char *hook = local == SCENARIO_APPLY_RESTART ? scenario->hook_restart : scenario->hook_reload;
+  const char *hook = scenario->hook[local == SCENARIO_APPLY_RESTART ? HOOK_RESTART : HOOK_RELOAD];
   return scenario->remote && hook[0] == '\0' ? SCENARIO_APPLY_HOOK : local;
 }
 

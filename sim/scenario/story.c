@@ -68,10 +68,11 @@ static int check_order(const struct take *t, const char *at, const struct scenar
   }
 }
 
-static int need_hook(const struct take *t, const char *at, const struct scenario_step *step, const char *hook,
-                     const char *key)
+static int need_hook(const struct take *t, const char *at, const struct scenario *s, const struct scenario_step *step,
+                     enum hook_kind hook)
 {
-  if (hook[0] != '\0') return 0;
+  const char *key = hook_key(hook);
+  if (s->hook[hook][0] != '\0') return 0;
   return take_fail(t, at, "",
                    "'%s' needs the hook '%s' on a remote broker: add 'hooks: {%s: command or URL}' to 'broker'",
                    scenario_step_name(step->kind), key, key);
@@ -80,8 +81,8 @@ static int need_hook(const struct take *t, const char *at, const struct scenario
 static int need_apply(const struct take *t, const char *at, const struct scenario *s, const struct scenario_step *step,
                       enum scenario_apply apply)
 {
-  if (apply == SCENARIO_APPLY_RELOAD) return need_hook(t, at, step, s->hook_reload, "reload");
-  if (apply == SCENARIO_APPLY_RESTART) return need_hook(t, at, step, s->hook_restart, "restart");
+  if (apply == SCENARIO_APPLY_RELOAD) return need_hook(t, at, s, step, HOOK_RELOAD);
+  if (apply == SCENARIO_APPLY_RESTART) return need_hook(t, at, s, step, HOOK_RESTART);
   return 0;
 }
 
@@ -92,21 +93,21 @@ static int check_remote_step(const struct take *t, const char *at, const struct 
   case STEP_PROVE:
     if (s->prove_port == 0)
       return take_fail(t, at, "", "'prove' needs a second listener: add 'prove-url: mqtts://host:8884' to 'broker'");
-    if (need_hook(t, at, step, s->hook_present, "present") != 0) return -1;
+    if (need_hook(t, at, s, step, HOOK_PRESENT) != 0) return -1;
     return need_apply(t, at, s, step, step->apply);
   case STEP_PRESENT:
-    if (need_hook(t, at, step, s->hook_present, "present") != 0) return -1;
+    if (need_hook(t, at, s, step, HOOK_PRESENT) != 0) return -1;
     return need_apply(t, at, s, step, step->apply);
   case STEP_TRUST_CLIENTS:
-    if (need_hook(t, at, step, s->hook_trust_clients, "trust-clients") != 0) return -1;
+    if (need_hook(t, at, s, step, HOOK_TRUST_CLIENTS) != 0) return -1;
     return need_apply(t, at, s, step, step->apply);
   case STEP_REVOKE:
   case STEP_UNREVOKE:
   case STEP_PUBLISH_CRL:
     if (step->kind != STEP_PUBLISH_CRL && !step->publish) return 0;
-    if (need_hook(t, at, step, s->hook_publish_crl, "publish-crl") != 0) return -1;
+    if (need_hook(t, at, s, step, HOOK_PUBLISH_CRL) != 0) return -1;
     return need_apply(t, at, s, step, step->apply);
-  case STEP_KICK: return need_hook(t, at, step, s->hook_kick, "kick");
+  case STEP_KICK: return need_hook(t, at, s, step, HOOK_KICK);
   case STEP_RELOAD: return need_apply(t, at, s, step, SCENARIO_APPLY_RELOAD);
   case STEP_RESTART: return need_apply(t, at, s, step, SCENARIO_APPLY_RESTART);
   default: return 0;

@@ -325,6 +325,26 @@ expect "neither opt-in" 3 "nothing was sent.*targets: \[broker.invalid\].*--allo
 expect "the command line's alone" 3 "nothing was sent.*targets: \[broker.invalid\]" \
   run far1 "$no_target" --allow-target broker.invalid
 expect "the file's alone" 3 "nothing was sent.*\(done\) and pass --allow-target broker.invalid" run far2 "$far"
+expect "both on the command line" 3 "nothing was sent.*for the file to say" \
+  run far3 "$small" --set "targets=[broker.invalid]" --broker mqtts://broker.invalid:8883 --allow-target broker.invalid
+for hook in present trust-clients reload restart publish-crl kick; do
+  expect "the hook $hook beyond this machine" 3 "nothing was sent.*'::ffff:127.0.0.1' is beyond this machine" \
+    run far4 "$small" --set "broker.hooks.$hook=http://[::ffff:127.0.0.1]:$port/"
+  called=$(sed "s/^fleet:/targets: [hook.invalid]\nfleet:/; /^  hooks:/a\    $hook: http://hook.invalid/" "$small" |
+    sed "0,/^    $hook:/!{/^    $hook:/d}" | scenario called)
+  expect "the hook $hook with the file's word alone" 3 "nothing was sent.*\(done\) and pass --allow-target hook.invalid" \
+    run far5 "$called"
+done
+expect "no password in what is refused" 2 "'mqtts://\*\*\*@localhost:1' is no address of a broker: it carries a user name" \
+  run far6 "$small" --broker mqtts://bob:geheim@localhost:1
+if grep -q geheim "$work/said"; then complain "a password is told"; fi
+
+# A proxy of the environment is nobody's business -----------------------------------------------------------------------------
+proxied() {
+  env http_proxy="http://127.0.0.1:1" https_proxy="http://127.0.0.1:1" HTTPS_PROXY="http://127.0.0.1:1" \
+    all_proxy="http://127.0.0.1:1" "$fleetsim" run "$small" --fleet "$fleet" --out "$work/proxied"
+}
+expect "a run beside a proxy" 0 "PASS" proxied
 
 # An existing fleet --------------------------------------------------------------------------------------------------------
 pki() { # quietly; its words are shown when it fails

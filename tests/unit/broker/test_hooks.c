@@ -100,8 +100,8 @@ static void a_command_gets_the_facts_in_its_environment(void **state)
   struct outcome done = {0};
   char text[2048], expected[1200];
   open_remote(rig,
-              (struct broker_hooks){.present = "echo \"$FLEETSIM_ACTION $FLEETSIM_LISTENER $FLEETSIM_CERT "
-                                               "$FLEETSIM_KEY $FLEETSIM_CLIENT_CA\""},
+              (struct broker_hooks){.of[HOOK_PRESENT] = "echo \"$FLEETSIM_ACTION $FLEETSIM_LISTENER $FLEETSIM_CERT "
+                                                        "$FLEETSIM_KEY $FLEETSIM_CLIENT_CA\""},
               0);
   broker_presented(rig->broker, BROKER_PROVE, rig_on_done, &done);
   rig_succeeds(rig, &done);
@@ -112,11 +112,38 @@ static void a_command_gets_the_facts_in_its_environment(void **state)
   assert_string_equal(text, expected);
 }
 
+static void what_the_caller_has_set_of_ours_does_not_reach_a_command(void **state)
+{
+  struct rig *rig = *state;
+  struct outcome kicked = {0}, reloaded = {0};
+  char text[2048];
+  setenv("FLEETSIM_DEVICE", "stale", 1);
+  setenv("FLEETSIM_ACTION", "stale", 1);
+  setenv("FLEETSIM_TOMORROW", "stale", 1);
+  setenv("NOT_OURS", "stays", 1);
+  open_remote(rig,
+              (struct broker_hooks){.of[HOOK_KICK] = "echo \"$FLEETSIM_ACTION $FLEETSIM_DEVICE\"; env",
+                                    .of[HOOK_RELOAD] = "echo \"[$FLEETSIM_DEVICE]\""},
+              0);
+  broker_kick(rig->broker, &(struct broker_kick){.client_id = "0000002a"}, rig_on_done, &kicked);
+  rig_succeeds(rig, &kicked);
+  broker_reload(rig->broker, rig_on_done, &reloaded);
+  rig_succeeds(rig, &reloaded);
+  read_back(rig, "hooks.log", text);
+  assert_non_null(strstr(text, "kick 0000002a\n"));
+  assert_non_null(strstr(text, "[]\n"));
+  assert_non_null(strstr(text, "NOT_OURS=stays"));
+  assert_null(strstr(text, "stale"));
+  unsetenv("FLEETSIM_DEVICE");
+  unsetenv("FLEETSIM_ACTION");
+  unsetenv("FLEETSIM_TOMORROW");
+}
+
 static void a_command_that_fails_is_an_error_with_its_exit_code(void **state)
 {
   struct rig *rig = *state;
   struct outcome done = {0};
-  open_remote(rig, (struct broker_hooks){.reload = "exit 7"}, 0);
+  open_remote(rig, (struct broker_hooks){.of[HOOK_RELOAD] = "exit 7"}, 0);
   broker_reload(rig->broker, rig_on_done, &done);
   rig_fails(rig, &done, "'reload'");
   rig_fails(rig, &done, "exit code 7");
@@ -129,7 +156,7 @@ static void a_command_that_hangs_is_killed_with_what_it_started(void **state)
   struct rig *rig = *state;
   struct outcome done = {0};
   char text[2048];
-  open_remote(rig, (struct broker_hooks){.restart = "sleep 600 & echo $!; wait"}, 300);
+  open_remote(rig, (struct broker_hooks){.of[HOOK_RESTART] = "sleep 600 & echo $!; wait"}, 300);
   broker_restart(rig->broker, rig_on_done, &done);
   rig_fails(rig, &done, "did not end within 0.3 s");
   read_back(rig, "hooks.log", text);
@@ -142,7 +169,7 @@ static void closing_ends_a_command_that_runs(void **state)
 {
   struct rig *rig = *state;
   struct outcome done = {0};
-  open_remote(rig, (struct broker_hooks){.restart = "sleep 600"}, 0);
+  open_remote(rig, (struct broker_hooks){.of[HOOK_RESTART] = "sleep 600"}, 0);
   broker_restart(rig->broker, rig_on_done, &done);
   rig_close_broker(rig);
   assert_int_equal(done.calls, 1);
@@ -163,7 +190,7 @@ static void post(struct rig *rig, const char *answer, struct http *http, struct 
   char url[64];
   http_open(rig, http, answer);
   snprintf(url, sizeof url, "http://127.0.0.1:%u/reload", http->port);
-  open_remote(rig, (struct broker_hooks){.reload = url}, 1000);
+  open_remote(rig, (struct broker_hooks){.of[HOOK_RELOAD] = url}, 1000);
   broker_reload(rig->broker, rig_on_done, done);
   rig_wait(rig, &done->calls, 1);
   http_close(rig, http);
@@ -181,6 +208,25 @@ static void a_url_gets_the_facts_as_json_and_200_is_success(void **state)
   assert_non_null(strstr(http.request, "\"action\":\"reload\""));
   assert_non_null(strstr(http.request, "/main.crt\""));
   assert_null(strstr(http.request, "PRIVATE KEY"));
+}
+
+static void nothing_of_a_url_goes_to_the_proxy_of_the_environment(void **state)
+{
+  static const char *const names[] = {"http_proxy", "https_proxy", "all_proxy",
+                                      "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"};
+  struct rig *rig = *state;
+  struct outcome done = {0};
+  struct http http, proxy;
+  char url[64];
+  http_open(rig, &proxy, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  snprintf(url, sizeof url, "http://127.0.0.1:%u/", proxy.port);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) setenv(names[i], url, 1);
+  post(rig, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", &http, &done);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) unsetenv(names[i]);
+  rig_succeeds(rig, &done);
+  assert_non_null(strstr(http.request, "POST /reload "));
+  assert_false(proxy.client_open);
+  http_close(rig, &proxy);
 }
 
 static void status_500_is_an_error_with_what_the_server_said(void **state)
@@ -209,7 +255,7 @@ static void closing_ends_a_request_under_way(void **state)
   char url[64];
   http_open(rig, &http, NULL);
   snprintf(url, sizeof url, "http://127.0.0.1:%u/", http.port);
-  open_remote(rig, (struct broker_hooks){.reload = url}, 0);
+  open_remote(rig, (struct broker_hooks){.of[HOOK_RELOAD] = url}, 0);
   broker_reload(rig->broker, rig_on_done, &done);
   while (http.size == 0) uv_run(&rig->loop, UV_RUN_ONCE);
   rig_close_broker(rig);
@@ -240,6 +286,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_up, rig_down)
   const struct CMUnitTest tests[] = {
       T(a_command_gets_the_facts_in_its_environment),
+      T(what_the_caller_has_set_of_ours_does_not_reach_a_command),
+      T(nothing_of_a_url_goes_to_the_proxy_of_the_environment),
       T(a_command_that_fails_is_an_error_with_its_exit_code),
       T(a_command_that_hangs_is_killed_with_what_it_started),
       T(closing_ends_a_command_that_runs),

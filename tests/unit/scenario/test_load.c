@@ -482,8 +482,8 @@ static void a_remote_broker_with_hooks_and_targets(void **state)
   assert_int_equal(s->port, 8883);
   assert_string_equal(s->prove_host, "::1");
   assert_int_equal(s->prove_port, 8884);
-  assert_string_equal(s->hook_present, "./p");
-  assert_string_equal(s->hook_restart, "");
+  assert_string_equal(s->hook[HOOK_PRESENT], "./p");
+  assert_string_equal(s->hook[HOOK_RESTART], "");
   const struct scenario_step *step = s->phases[0].steps;
   assert_int_equal(step[1].apply, SCENARIO_APPLY_RELOAD);
   assert_int_equal(step[2].apply, SCENARIO_APPLY_RELOAD);

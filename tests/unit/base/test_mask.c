@@ -1,0 +1,66 @@
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "base/mask.h"
+
+static void masks_users_and_passwords_in_sentences(void **state)
+{
+  (void) state;
+  static const char *const rows[][2] = {
+      {"'mqtts://bob:secret@host:8883' is bad", "'mqtts://***@host:8883' is bad"},
+      {"http://bob@a/ and https://eve:x@b/c", "http://***@a/ and https://***@b/c"},
+      {"mqtts://a:p@ss@host:1", "mqtts://***@host:1"},
+      {"mqtts://a:p/w?x#y@host:1", "mqtts://***@host:1"},
+      {"mqtts://x@h", "mqtts://*@h"},
+      {"'mqtts://bob:secr' was cut", "'mqtts://***' was cut"},
+      {"'mqtts://bob:1234567' was cut", "'mqtts://***' was cut"},
+      {"mqtts://host:8883, and mqtts://[::1]:8884: fine", "mqtts://host:8883, and mqtts://[::1]:8884: fine"},
+      {"http://host:8080/a:b is fine", "http://host:8080/a:b is fine"},
+      {"mqtts://host:8883: sentence", "mqtts://host:8883: sentence"},
+      {"a@b and nothing://", "a@b and nothing://"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    char text[200];
+    snprintf(text, sizeof text, "%s", rows[i][0]);
+    mask_urls(text);
+    assert_string_equal(text, rows[i][1]);
+  }
+}
+
+static void masks_one_url_whatever_its_password_holds(void **state)
+{
+  (void) state;
+  char out[40];
+  assert_string_equal(mask_url("mqtts://a:it's @ 'x'@host:1", out, sizeof out), "mqtts://***@host:1");
+  assert_string_equal(mask_url("bob:secret@host:1", out, sizeof out), "***@host:1");
+  assert_string_equal(mask_url("broker.url", out, sizeof out), "broker.url");
+}
+
+static void no_error_tells_a_password(void **state)
+{
+  (void) state;
+  struct error error;
+  error_set(&error, EXIT_CODE_USAGE, "'%.15s' is bad", "mqtts://u:secretsecretsecret@h:1");
+  assert_string_equal(error.text, "'mqtts://***' is bad");
+  error_set(&error, EXIT_CODE_USAGE, "no");
+  error_wrap(&error, "https://u:%s@h", "secret");
+  assert_string_equal(error.text, "https://***@h: no");
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(masks_users_and_passwords_in_sentences),
+      cmocka_unit_test(masks_one_url_whatever_its_password_holds),
+      cmocka_unit_test(no_error_tells_a_password),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

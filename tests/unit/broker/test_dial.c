@@ -1,0 +1,139 @@
+/* Where a name may lead. "Beyond this machine" is ::ffff:127.0.0.1 here: no loopback by our rule, and whoever connects
+ * to it all the same is seen by the listener at 127.0.0.1, not by somebody else's machine. */
+#define _GNU_SOURCE
+#include "rig.h"
+
+#include "resolver.h"
+
+#include "broker/dial.h"
+
+struct listener {
+  uv_tcp_t tcp, client;
+  unsigned taken;
+  uint16_t port;
+};
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+  struct listener *listener = stream->data;
+  assert_int_equal(status, 0);
+  listener->taken++;
+  uv_tcp_init(stream->loop, &listener->client);
+  uv_accept(stream, (uv_stream_t *) &listener->client);
+  uv_close((uv_handle_t *) &listener->client, NULL);
+}
+
+static void listen_on(struct rig *rig, struct listener *listener)
+{
+  struct sockaddr_in address;
+  int size = sizeof address;
+  *listener = (struct listener){.taken = 0};
+  uv_ip4_addr("127.0.0.1", 0, &address);
+  uv_tcp_init(&rig->loop, &listener->tcp);
+  listener->tcp.data = listener;
+  assert_int_equal(uv_tcp_bind(&listener->tcp, (struct sockaddr *) &address, 0), 0);
+  assert_int_equal(uv_listen((uv_stream_t *) &listener->tcp, 4, on_connection), 0);
+  uv_tcp_getsockname(&listener->tcp, (struct sockaddr *) &address, &size);
+  listener->port = ntohs(address.sin_port);
+}
+
+struct attempt {
+  struct dial dial; /* first */
+  unsigned ended, closed;
+  int status;
+};
+
+static void on_event(struct dial *dial, int status)
+{
+  struct attempt *attempt = (struct attempt *) dial;
+  attempt->ended++;
+  attempt->status = status;
+}
+
+static void on_closed(struct dial *dial)
+{
+  ((struct attempt *) dial)->closed++;
+}
+
+/* How dialing this name ends, and how many connections the listener has taken. */
+static int dialed(struct rig *rig, const struct permit *permit, const char *const *addresses, unsigned *taken)
+{
+  struct listener listener;
+  struct attempt attempt = {.ended = 0};
+  resolver_answer = addresses;
+  listen_on(rig, &listener);
+  dial_start(&attempt.dial, &rig->loop, permit, "localhost", listener.port, 300, 0, on_event);
+  rig_wait(rig, &attempt.ended, 1);
+  dial_close(&attempt.dial, on_closed);
+  rig_wait(rig, &attempt.closed, 1);
+  for (int i = 0; i < 20; i++) {
+    uv_run(&rig->loop, UV_RUN_NOWAIT);
+    rig_pause_ms(2);
+  }
+  *taken = listener.taken;
+  uv_close((uv_handle_t *) &listener.tcp, NULL);
+  uv_run(&rig->loop, UV_RUN_NOWAIT);
+  return attempt.status;
+}
+
+static void an_address_beyond_loopback_gets_nothing(void **state)
+{
+  unsigned taken;
+  assert_int_equal(dialed(*state, NULL, (const char *const[]){"::ffff:127.0.0.1", NULL}, &taken), UV_EPERM);
+  assert_int_equal(taken, 0);
+}
+
+static void the_second_address_of_a_name_is_judged_like_the_first(void **state)
+{
+  unsigned taken;
+  /* nothing listens at 127.0.0.2 */
+  assert_int_equal(dialed(*state, NULL, (const char *const[]){"127.0.0.2", "::ffff:127.0.0.1", NULL}, &taken),
+                   UV_ECONNREFUSED);
+  assert_int_equal(taken, 0);
+  assert_int_equal(dialed(*state, NULL, (const char *const[]){"::ffff:127.0.0.1", "127.0.0.1", NULL}, &taken), 0);
+  assert_int_equal(taken, 1);
+}
+
+static void a_host_that_both_have_named_gets_them_all(void **state)
+{
+  static const char *const hosts[] = {"localhost"};
+  const struct permit permit = {hosts, 1};
+  unsigned taken;
+  assert_int_equal(dialed(*state, &permit, (const char *const[]){"127.0.0.2", "::ffff:127.0.0.1", NULL}, &taken), 0);
+  assert_int_equal(taken, 1);
+}
+
+static void a_hook_sends_nothing_to_where_its_name_should_not_lead(void **state)
+{
+  struct rig *rig = *state;
+  struct listener listener;
+  struct outcome done = {0};
+  struct error error;
+  char url[80];
+  struct broker_config config = rig_config(rig);
+  listen_on(rig, &listener);
+  snprintf(url, sizeof url, "http://somewhere.example:%u/", listener.port);
+  resolver_answer = (const char *const[]){"127.0.0.2", "::ffff:127.0.0.1", NULL};
+  config.remote = true;
+  config.port[BROKER_MAIN] = 1;
+  config.hooks.of[HOOK_KICK] = url;
+  config.hook_timeout_ms = 2000;
+  assert_int_equal(broker_open(&rig->loop, &config, &rig->broker, &error), 0);
+  broker_kick(rig->broker, &(struct broker_kick){.client_id = "1"}, rig_on_done, &done);
+  rig_fails(rig, &done, "somewhere.example leads beyond this machine");
+  assert_int_equal(listener.taken, 0);
+  uv_close((uv_handle_t *) &listener.tcp, NULL);
+  uv_run(&rig->loop, UV_RUN_NOWAIT);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, rig_up, rig_down)
+  const struct CMUnitTest tests[] = {
+      T(an_address_beyond_loopback_gets_nothing),
+      T(the_second_address_of_a_name_is_judged_like_the_first),
+      T(a_host_that_both_have_named_gets_them_all),
+      T(a_hook_sends_nothing_to_where_its_name_should_not_lead),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
