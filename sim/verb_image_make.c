@@ -11,6 +11,7 @@
 #include "device/image.h"
 #include "device/nvm.h"
 #include "device/trust.h"
+#include "pki/image_cause.h"
 #include "scenario/units.h"
 #include "verb_image.h"
 
@@ -129,6 +130,17 @@ static int run_make(const struct image_args *args, struct error *error)
   return sign_and_write(args, args->file, -1, &image, error);
 }
 
+/* What a boot loader would start and cannot run: signed, it would be a good image. */
+static int refuse_other_kinds(int fd, const char *path, struct error *error)
+{
+  uint8_t data[PKI_IMAGE_KIND_BYTES];
+  const char *name, *advice;
+  ssize_t size = pread(fd, data, sizeof data, 0);
+  if (size < 0) return error_set(error, EXIT_CODE_SETUP, "cannot read %s: %s", path, strerror(errno));
+  if (!pki_image_kind(data, (size_t) size, &name, &advice)) return 0;
+  return error_set(error, EXIT_CODE_USAGE, "%s is %s and no raw firmware: %s", path, name, advice);
+}
+
 /* The firmware's file, and its size in image->body_size. */
 static int open_firmware(const char *path, struct pki_image *image, struct error *error)
 {
@@ -141,7 +153,7 @@ static int open_firmware(const char *path, struct pki_image *image, struct error
     error_set(error, EXIT_CODE_USAGE, "%s is empty: there is no firmware to sign", path);
   else if (st.st_size > UINT32_MAX)
     error_set(error, EXIT_CODE_USAGE, "%s has %jd bytes: an image has less than 4 GiB", path, (intmax_t) st.st_size);
-  else {
+  else if (refuse_other_kinds(fd, path, error) == 0) {
     image->body_size = (uint32_t) st.st_size;
     return fd;
   }

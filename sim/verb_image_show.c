@@ -13,6 +13,7 @@
 #include "device/image.h"
 #include "device/platform.h"
 #include "device/trust.h"
+#include "pki/image_cause.h"
 #include "pki/nvm_store.h"
 #include "verb_image.h"
 
@@ -55,33 +56,15 @@ static int look_open(const char *path, struct look *look, struct error *error)
                    "%s is no image: that is a regular file which is not empty and has less than 4 GiB", path);
 }
 
-/* Types that MCUboot gives a name, and ours. */
-static const struct known {
+/* Entries that a device needs. */
+static const struct {
   uint16_t type;
-  bool is_protected, needed;
-  const char *name;
-} known[] = {{DEVICE_IMAGE_TLV_COUNTER, true, true, "security counter"},
-             {DEVICE_IMAGE_TLV_CLASS, true, true, "device class"},
-             {DEVICE_IMAGE_TLV_SHA256, false, true, "SHA-256"},
-             {DEVICE_IMAGE_TLV_KEYHASH, false, true, "key hash"},
-             {DEVICE_IMAGE_TLV_ECDSA, false, true, "ECDSA signature"},
-             {DEVICE_IMAGE_TLV_TRUST, true, false, "trust bundle"},
-             {0x02, false, false, "public key"},
-             {0x11, false, false, "SHA-384"},
-             {0x12, false, false, "SHA-512"},
-             {0x20, false, false, "RSA-2048 signature"},
-             {0x23, false, false, "RSA-3072 signature"},
-             {0x24, false, false, "Ed25519 signature"},
-             {0x40, true, false, "dependency"},
-             {0x60, true, false, "boot record"}};
-#define KNOWN (sizeof known / sizeof known[0])
-
-static const char *name_of(uint16_t type)
-{
-  for (size_t i = 0; i < KNOWN; i++)
-    if (known[i].type == type) return known[i].name;
-  return "unknown";
-}
+  bool is_protected;
+} needed[] = {{DEVICE_IMAGE_TLV_COUNTER, true},
+              {DEVICE_IMAGE_TLV_CLASS, true},
+              {DEVICE_IMAGE_TLV_SHA256, false},
+              {DEVICE_IMAGE_TLV_KEYHASH, false},
+              {DEVICE_IMAGE_TLV_ECDSA, false}};
 
 static json_t *hex(const uint8_t *bytes, size_t size)
 {
@@ -129,7 +112,7 @@ static uint64_t list_entries(struct look *look, uint64_t at, bool is_protected, 
     json_t *entry = json_object();
     json_object_set_new(entry, "protected", json_boolean(is_protected));
     json_object_set_new(entry, "type", json_integer(type));
-    json_object_set_new(entry, "name", json_string(name_of(type)));
+    json_object_set_new(entry, "name", json_string(pki_image_entry_name(type)));
     json_object_set_new(entry, "size", json_integer(size));
     json_object_set_new(entry, "value", whole ? value_of(look, type, (uint32_t) at + 4, size) : json_null());
     json_array_append_new(entries, entry);
@@ -141,14 +124,14 @@ static uint64_t list_entries(struct look *look, uint64_t at, bool is_protected, 
 static json_t *missing_entries(const json_t *entries)
 {
   json_t *missing = json_array();
-  for (size_t i = 0; i < KNOWN; i++) {
+  for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
     size_t at;
     json_t *entry;
     bool seen = false;
     json_array_foreach(entries, at, entry) seen |=
-        json_integer_value(json_object_get(entry, "type")) == known[i].type &&
-        json_is_true(json_object_get(entry, "protected")) == known[i].is_protected;
-    if (known[i].needed && !seen) json_array_append_new(missing, json_string(known[i].name));
+        json_integer_value(json_object_get(entry, "type")) == needed[i].type &&
+        json_is_true(json_object_get(entry, "protected")) == needed[i].is_protected;
+    if (!seen) json_array_append_new(missing, json_string(pki_image_entry_name(needed[i].type)));
   }
   return missing;
 }
@@ -177,42 +160,68 @@ static void add_contents(struct look *look, json_t *tree)
   if (end > 0) json_object_set_new(tree, "bytes_after", json_integer((json_int_t) look->size - (json_int_t) end));
 }
 
+/* What a device says, and why. */
+struct verdict {
+  enum device_ota_status status;
+  bool has_key;
+  char cause[PKI_IMAGE_CAUSE_MAX]; /* "": the status says all */
+  char note[PKI_IMAGE_CAUSE_MAX];  /* "": nothing else */
+};
+
 /* Without a key: all but who signed it. */
-static enum device_ota_status verify_hash(const struct device_image_source *source)
+static enum device_ota_status judge_hash(const struct device_image_source *source, const struct device_image_info *info,
+                                         uint8_t hash[32])
 {
-  struct device_image_info info;
   struct device_image_check check;
-  uint8_t hash[32];
-  enum device_ota_status status = device_image_parse(source, &info);
-  if (status != DEVICE_OTA_NONE) return status;
-  if (device_image_hash_begin(&check, &info) != 0) return DEVICE_OTA_FLASH_FAILED;
+  if (device_image_hash_begin(&check, info) != 0) return DEVICE_OTA_FLASH_FAILED;
   int hashed = device_image_hash_continue(&check, source, UINT32_MAX);
   if (device_image_hash_finish(&check, hash) != 0 || hashed != 0) return DEVICE_OTA_FLASH_FAILED;
-  return memcmp(hash, info.hash, sizeof hash) == 0 ? DEVICE_OTA_NONE : DEVICE_OTA_HASH_MISMATCH;
+  return memcmp(hash, info->hash, sizeof info->hash) == 0 ? DEVICE_OTA_NONE : DEVICE_OTA_HASH_MISMATCH;
 }
 
-static int judge(struct look *look, EVP_PKEY *key, enum device_ota_status *status, struct error *error)
+static void judge_image(const struct device_image_source *source, const uint8_t *point, struct verdict *out)
+{
+  struct device_image_info info;
+  struct device_image_finding finding;
+  uint8_t hash[32];
+  out->status = device_image_examine(source, &info, &finding);
+  pki_image_cause(source, &finding, out->cause);
+  if (out->status != DEVICE_OTA_NONE) return;
+  pki_image_note(source, &info, out->note);
+  out->status = judge_hash(source, &info, hash);
+  if (point == NULL && out->note[0] == '\0' && pki_image_signature_is_padded(source, &info))
+    snprintf(out->note, sizeof out->note, "%s", PKI_IMAGE_PADDED_SENTENCE);
+  if (out->status != DEVICE_OTA_NONE || point == NULL) return;
+  struct device_image_owner owner = {point, false};
+  out->status = device_image_judge(source, &info, hash, &owner);
+  owner.padded_signatures = true;
+  if (out->status == DEVICE_OTA_BAD_SIGNATURE && device_image_judge(source, &info, hash, &owner) == DEVICE_OTA_NONE)
+    snprintf(out->cause, sizeof out->cause, "%s", PKI_IMAGE_PADDED_SENTENCE);
+}
+
+static int judge(struct look *look, EVP_PKEY *key, struct verdict *verdict, struct error *error)
 {
   const struct device_host host = pki_nvm_host(NULL);
   const struct device_platform platform = {.host = &host};
   const struct device_image_source source = {look, look_read, look->size};
-  struct device_image_info info;
   uint8_t point[PKI_KEY_POINT];
+  *verdict = (struct verdict){.has_key = key != NULL};
   if (key != NULL && pki_key_point(key, point, error) != 0) return -1;
   device_platform_enter(&platform);
   int begun = psa_crypto_init() == PSA_SUCCESS;
-  if (begun) *status = key == NULL ? verify_hash(&source) : device_image_verify(&source, point, &info);
+  if (begun) judge_image(&source, key == NULL ? NULL : point, verdict);
   device_platform_leave();
   if (!begun) return error_set(error, EXIT_CODE_INTERNAL, "the device's crypto does not start");
-  if (*status != DEVICE_OTA_FLASH_FAILED) return 0;
+  if (verdict->status != DEVICE_OTA_FLASH_FAILED) return 0;
   return error_set(error, EXIT_CODE_SETUP, "the file could not be read whole: was it changed meanwhile?");
 }
 
 /* What was found out before the verdict: "good", "bad", or "not checked". */
-static void add_verdict(json_t *tree, enum device_ota_status status, bool has_key)
+static void add_verdict(json_t *tree, const struct verdict *verdict)
 {
+  enum device_ota_status status = verdict->status;
   bool parsed = status != DEVICE_OTA_BAD_IMAGE && status != DEVICE_OTA_BAD_TLV;
-  bool hashed = parsed && status != DEVICE_OTA_HASH_MISMATCH, keyed = hashed && has_key;
+  bool hashed = parsed && status != DEVICE_OTA_HASH_MISMATCH, keyed = hashed && verdict->has_key;
   const char *hash = !parsed ? "not checked" : hashed ? "good" : "bad";
   const char *owner = !keyed ? "not checked" : status == DEVICE_OTA_WRONG_KEY ? "another" : "the one given";
   const char *signature = !keyed || status == DEVICE_OTA_WRONG_KEY ? "not checked"
@@ -224,6 +233,8 @@ static void add_verdict(json_t *tree, enum device_ota_status status, bool has_ke
   json_object_set_new(tree, "verdict",
                       json_string(status == DEVICE_OTA_NONE ? "good" : device_ota_status_name(status)));
   if (status != DEVICE_OTA_NONE) json_object_set_new(tree, "sentence", json_string(device_ota_status_sentence(status)));
+  if (verdict->cause[0] != '\0') json_object_set_new(tree, "cause", json_string(verdict->cause));
+  if (verdict->note[0] != '\0') json_object_set_new(tree, "note", json_string(verdict->note));
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -271,8 +282,10 @@ static void print_tree(const json_t *tree)
   print_contents(tree);
   printf("  hash        %s\n  key         %s\n  signature   %s\n", text_of(tree, "hash"), text_of(tree, "key"),
          text_of(tree, "signature"));
+  if (text_of(tree, "note")[0] != '\0') printf("  note        %s\n", text_of(tree, "note"));
   if (strcmp(text_of(tree, "verdict"), "good") != 0)
-    printf("a device refuses it (%s): %s\n", text_of(tree, "verdict"), text_of(tree, "sentence"));
+    printf("a device refuses it (%s): %s\n", text_of(tree, "verdict"),
+           text_of(tree, text_of(tree, "cause")[0] != '\0' ? "cause" : "sentence"));
   else if (strcmp(text_of(tree, "signature"), "good") == 0)
     printf("good: whole, and signed with that key\n");
   else
@@ -281,18 +294,18 @@ static void print_tree(const json_t *tree)
 
 static int show(const struct image_args *args, struct look *look, EVP_PKEY *key, struct error *error)
 {
-  enum device_ota_status status = DEVICE_OTA_NONE;
-  if (judge(look, key, &status, error) != 0) return -1;
+  struct verdict verdict;
+  if (judge(look, key, &verdict, error) != 0) return -1;
   json_t *tree = json_object();
   json_object_set_new(tree, "file", json_string(args->file));
   add_contents(look, tree);
-  add_verdict(tree, status, key != NULL);
+  add_verdict(tree, &verdict);
   if (args->value[IMAGE_ARG_JSON] == NULL)
     print_tree(tree);
   else if (json_dumpf(tree, stdout, JSON_INDENT(2)) == 0)
     printf("\n");
   json_decref(tree);
-  return status == DEVICE_OTA_NONE ? 0 : 1;
+  return verdict.status == DEVICE_OTA_NONE ? 0 : 1;
 }
 
 static int run_show(const struct image_args *args, struct error *error)

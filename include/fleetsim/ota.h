@@ -54,8 +54,8 @@
   X(OVERSIZE,           "oversize",           "the image or its blocks do not fit the device") \
   X(BUSY,               "busy",               "the device tries another image just now") \
   /* the image was refused; the slot is given up */ \
-  X(BAD_IMAGE,          "bad_image",          "the image's header is none") \
-  X(BAD_TLV,            "bad_tlv",            "the image's list of hash, key and signature is cut off, malformed or lacks one of them") \
+  X(BAD_IMAGE,          "bad_image",          "the image's header is none that this boot loader starts: 'fleetsim image show' says why") \
+  X(BAD_TLV,            "bad_tlv",            "the image's lists of entries are not as this boot loader wants them: 'fleetsim image show' says why") \
   X(HASH_MISMATCH,      "hash_mismatch",      "the image does not hash to what it says, or to what the manifest says") \
   X(WRONG_KEY,          "wrong_key",          "the image is signed by another key than the device's image key") \
   X(BAD_SIGNATURE,      "bad_signature",      "the image's signature is wrong") \
@@ -121,6 +121,8 @@ struct device_ota_profile {
   uint8_t rescue_after;      /* connection attempts in a row without CONNACK until the device looks at rescue_url by
                                 itself; 0: never */
   const char *rescue_url;    /* of a manifest; NULL: none */
+  bool padded_signatures;    /* take a signature with zeros after its DER, as imgtool's --pad-sig writes it and MCUboot
+                                over TinyCrypt, CC310 and PSA does; over Mbed TLS it does not */
 };
 
 /* A download that the body is asked for. Valid until the device's next step. */

@@ -55,24 +55,34 @@ int device_image_key_hash(const uint8_t image_key[65], uint8_t hash[32])
   return psa_hash_compute(PSA_ALG_SHA_256, der, sizeof der, hash, 32, &size) == PSA_SUCCESS ? 0 : -1;
 }
 
+/* Bytes of a DER SEQUENCE that is followed by nothing but zeros; otherwise all of them. */
+static size_t without_padding(const uint8_t *der, size_t size)
+{
+  size_t end = size >= 2 && der[0] == 0x30 && der[1] < 0x80 ? 2u + der[1] : size;
+  for (size_t i = end; i < size; i++)
+    if (der[i] != 0) return size;
+  return end < size ? end : size;
+}
+
 enum device_ota_status device_image_judge(const struct device_image_source *source,
                                           const struct device_image_info *info, const uint8_t hash[32],
-                                          const uint8_t image_key[65])
+                                          const struct device_image_owner *owner)
 {
   uint8_t key_hash[32], der[DEVICE_IMAGE_SIGNATURE_MAX], signature[DEVICE_SIGNATURE_SIZE];
-  size_t size = 0;
+  size_t size = 0, der_size = info->signature_size;
   if (memcmp(hash, info->hash, sizeof info->hash) != 0) return DEVICE_OTA_HASH_MISMATCH;
-  if (device_image_key_hash(image_key, key_hash) != 0 || memcmp(key_hash, info->key_hash, sizeof key_hash) != 0)
+  if (device_image_key_hash(owner->key, key_hash) != 0 || memcmp(key_hash, info->key_hash, sizeof key_hash) != 0)
     return DEVICE_OTA_WRONG_KEY;
   if (source->read(source->ctx, info->signature_offset, der, info->signature_size) != 0) return DEVICE_OTA_FLASH_FAILED;
-  if (mbedtls_ecdsa_der_to_raw(256, der, info->signature_size, signature, sizeof signature, &size) != 0 ||
-      !device_signature_is_of_hash(image_key, hash, signature))
+  if (owner->padded_signatures) der_size = without_padding(der, der_size);
+  if (mbedtls_ecdsa_der_to_raw(256, der, der_size, signature, sizeof signature, &size) != 0 ||
+      !device_signature_is_of_hash(owner->key, hash, signature))
     return DEVICE_OTA_BAD_SIGNATURE;
   return DEVICE_OTA_NONE;
 }
 
-enum device_ota_status device_image_verify(const struct device_image_source *source, const uint8_t image_key[65],
-                                           struct device_image_info *info)
+enum device_ota_status device_image_verify(const struct device_image_source *source,
+                                           const struct device_image_owner *owner, struct device_image_info *info)
 {
   struct device_image_check check;
   uint8_t hash[32];
@@ -81,5 +91,5 @@ enum device_ota_status device_image_verify(const struct device_image_source *sou
   if (device_image_hash_begin(&check, info) != 0) return DEVICE_OTA_FLASH_FAILED;
   int hashed = device_image_hash_continue(&check, source, UINT32_MAX);
   if (device_image_hash_finish(&check, hash) != 0 || hashed != 0) return DEVICE_OTA_FLASH_FAILED;
-  return device_image_judge(source, info, hash, image_key);
+  return device_image_judge(source, info, hash, owner);
 }

@@ -409,7 +409,8 @@ static enum device_ota_status judge(struct device_ota *ota, const struct device_
   if (status != DEVICE_OTA_NONE) return status;
   ota->hashing = false;
   if (device_image_hash_finish(&ota->check, hash) != 0) return DEVICE_OTA_FLASH_FAILED;
-  status = device_image_judge(source, &info, hash, ota->profile->image_key);
+  const struct device_image_owner owner = {ota->profile->image_key, ota->profile->padded_signatures};
+  status = device_image_judge(source, &info, hash, &owner);
   if (status != DEVICE_OTA_NONE) return status;
   if (memcmp(hash, manifest->hash, sizeof hash) != 0) return DEVICE_OTA_HASH_MISMATCH;
   bool as_announced = info.version == manifest->version && info.counter == manifest->counter &&

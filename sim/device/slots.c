@@ -102,7 +102,8 @@ static enum device_ota_status verify(const struct device_host *host, const struc
   struct device_image_source source;
   device_slots_source(&file, file_size(&file, device_slots_capacity(profile)), &source);
   if (source.size == 0) return DEVICE_OTA_BAD_IMAGE;
-  enum device_ota_status status = device_image_verify(&source, profile->image_key, info);
+  const struct device_image_owner owner = {profile->image_key, profile->padded_signatures};
+  enum device_ota_status status = device_image_verify(&source, &owner, info);
   return status == DEVICE_OTA_NONE && info->counter < record->counter ? DEVICE_OTA_OLD_COUNTER : status;
 }
 

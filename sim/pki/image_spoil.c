@@ -7,6 +7,7 @@
 #include "device/image.h"
 #include "internal.h"
 #include "pki/image.h"
+#include "pki/image_cause.h"
 
 #define ENDLESS_MIN 65536u /* bytes too many, at least */
 
@@ -26,12 +27,13 @@ static int read_memory(void *ctx, uint32_t offset, void *out, size_t size)
 static int examine(struct victim *victim, struct error *error)
 {
   struct device_image_source source = {victim->data, read_memory, (uint32_t) victim->size};
-  enum device_ota_status status =
-      victim->size > UINT32_MAX ? DEVICE_OTA_OVERSIZE : device_image_parse(&source, &victim->info);
-  if (status == DEVICE_OTA_NONE) return 0;
-  error_set(error, EXIT_CODE_USAGE, "only a good image can be spoiled, and this is none: %s",
-            device_ota_status_sentence(status));
-  return -1;
+  struct device_image_finding finding;
+  char cause[PKI_IMAGE_CAUSE_MAX] = "it has 4 GiB or more";
+  if (victim->size <= UINT32_MAX) {
+    if (device_image_examine(&source, &victim->info, &finding) == DEVICE_OTA_NONE) return 0;
+    pki_image_cause(&source, &finding, cause);
+  }
+  return error_set(error, EXIT_CODE_USAGE, "only a good image can be spoiled, and this is none: %s", cause);
 }
 
 /* Where the value of an entry of the unsigned list begins; it is there, because the image has been parsed. */

@@ -7,6 +7,7 @@
 #include "device/image.h"
 #include "device/nvm.h"
 #include "pki/image.h"
+#include "pki/image_cause.h"
 #include "run/ota.h"
 
 #define FILE_MAX (64u * 1024u * 1024u)
@@ -19,14 +20,22 @@ static int read_memory(void *ctx, uint32_t offset, void *out, size_t size)
   return 0;
 }
 
-/* What the bytes say of themselves; `what` is for the sentence of a refusal. */
-static int examine(struct run_image *image, const char *what, struct device_image_info *info, struct error *error)
+/* What the file's bytes say of themselves, and whether devices of this run would take them. */
+static int examine(const struct run *run, struct run_image *image, const char *file, struct device_image_info *info,
+                   struct error *error)
 {
   const struct device_image_source source = {image->bytes, read_memory, (uint32_t) image->size};
-  enum device_ota_status status = device_image_parse(&source, info);
-  if (status != DEVICE_OTA_NONE)
-    return error_set(error, EXIT_CODE_USAGE, "%.400s is no image that a device would take: %s", what,
-                     device_ota_status_sentence(status));
+  struct device_image_finding finding;
+  char cause[PKI_IMAGE_CAUSE_MAX];
+  if (device_image_examine(&source, info, &finding) != DEVICE_OTA_NONE) {
+    pki_image_cause(&source, &finding, cause);
+    return error_set(error, EXIT_CODE_USAGE, "%.400s is no image that a device would take: %s", file, cause);
+  }
+  if (!run->scenario->ota.profile.padded_signatures && pki_image_signature_is_padded(&source, info))
+    return error_set(error, EXIT_CODE_USAGE, "%.400s is no image that a device would take: %s", file,
+                     PKI_IMAGE_PADDED_SENTENCE);
+  pki_image_note(&source, info, cause);
+  if (cause[0] != '\0') fprintf(stderr, "fleetsim: note: %.400s: %s\n", file, cause);
   image->version = info->version;
   image->counter = info->counter;
   image->device_class = info->device_class;
@@ -60,7 +69,8 @@ int run_ota_read_files(struct run *run)
     struct device_image_info info;
     if (scenario->images[i].file[0] == '\0') continue;
     if (files_read(scenario->images[i].file, FILE_MAX, &image->bytes, &image->size, &run->error) != 0 ||
-        examine(image, scenario->images[i].file, &info, &run->error) != 0 || check_version(run, i, &run->error) != 0)
+        examine(run, image, scenario->images[i].file, &info, &run->error) != 0 ||
+        check_version(run, i, &run->error) != 0)
       return -1;
     memcpy(image->manifest.hash, info.hash, sizeof info.hash);
   }

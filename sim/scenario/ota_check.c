@@ -93,7 +93,8 @@ static int check_profile(const struct take *t, const struct raw_ota *raw, struct
       take_u32(t, "ota", "attempts", raw->attempts, 1, ATTEMPTS_MAX, &attempts) != 0 ||
       take_ms(t, "block-timeout", raw->block_timeout, &profile->block_timeout_ms) != 0 ||
       take_ms(t, "trial", raw->trial, &profile->trial_timeout_ms) != 0 ||
-      take_u32(t, "ota", "class", raw->device_class, 0, UINT32_MAX, &profile->device_class) != 0)
+      take_u32(t, "ota", "class", raw->device_class, 0, UINT32_MAX, &profile->device_class) != 0 ||
+      take_flag(t, "ota", "padded-signatures", raw->padded_signatures, &profile->padded_signatures) != 0)
     return -1;
   profile->window = (uint8_t) window;
   profile->attempts = (uint8_t) attempts;

@@ -130,7 +130,7 @@ struct raw_rescue {
 };
 
 struct raw_ota {
-  char *slots, *block, *window, *attempts, *block_timeout, *trial, *device_class, *server;
+  char *slots, *block, *window, *attempts, *block_timeout, *trial, *device_class, *padded_signatures, *server;
   struct raw_flash *flash;
   struct raw_factory *factory;
   struct raw_rescue *rescue;

@@ -208,6 +208,7 @@ static const cyaml_schema_field_t ota_fields[] = {
   TEXT("slots", struct raw_ota, slots), TEXT("block", struct raw_ota, block), TEXT("window", struct raw_ota, window),
   TEXT("attempts", struct raw_ota, attempts), TEXT("block-timeout", struct raw_ota, block_timeout),
   TEXT("trial", struct raw_ota, trial), TEXT("class", struct raw_ota, device_class),
+  TEXT("padded-signatures", struct raw_ota, padded_signatures),
   GROUP("flash", struct raw_ota, flash, flash_fields), GROUP("factory", struct raw_ota, factory, factory_fields),
   TEXT("server", struct raw_ota, server), GROUP("rescue", struct raw_ota, rescue, rescue_fields), CYAML_FIELD_END};
 static const cyaml_schema_field_t cohort_policy_fields[] = {

@@ -87,9 +87,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   struct device_image_source source = {&input, read_input, (uint32_t) size};
   struct device_image_info info, again;
   static const struct device_image_info none;
+  static const struct device_image_owner vector_owner = {vector_image_key, false};
   begin();
   enum device_ota_status parsed = device_image_parse(&source, &info);
-  enum device_ota_status verified = device_image_verify(&source, vector_image_key, &again);
+  enum device_ota_status verified = device_image_verify(&source, &vector_owner, &again);
   require(memcmp(&info, &again, sizeof info) == 0, "says the same twice");
   if (parsed != DEVICE_OTA_NONE) {
     require(parsed == DEVICE_OTA_BAD_IMAGE || parsed == DEVICE_OTA_BAD_TLV, "two refusals of its structure");

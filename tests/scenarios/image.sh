@@ -44,7 +44,7 @@ if len(sys.argv) > 3:
 number = lambda kind: struct.unpack("<I", protected[kind])[0]
 print(f"good: {major}.{minor}.{revision} counter {number(0x50)} class {number(0xa0)} size {len(image)}")
 PY
-# forge.py OUT KEY HEADER_SIZE HAS_CLASS BYTES_AFTER: an image that this project did not make
+# forge.py OUT KEY HEADER_SIZE HAS_CLASS BYTES_AFTER [pad-sig]: an image that this project did not make
 cat >forge.py <<'PY'
 import hashlib, struct, subprocess, sys
 out, key, header_size, has_class, after = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "yes", int(sys.argv[5])
@@ -57,6 +57,9 @@ image = struct.pack("<IIHHIIBBHII", 0x96F3B83D, 0, header_size, len(protected), 
 image += bytes(header_size - 32) + body + protected
 open("tbs", "wb").write(image)
 signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key, "tbs"], capture_output=True, check=True).stdout
+while "pad-sig" in sys.argv and len(signature) == 72: # as imgtool's --pad-sig; this one has nothing to pad
+    signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key, "tbs"], capture_output=True, check=True).stdout
+signature = signature.ljust(72, b"\0") if "pad-sig" in sys.argv else signature
 entries = entry(0x10, hashlib.sha256(image).digest()) + entry(0x01, hashlib.sha256(der).digest()) + entry(0x22, signature)
 open(out, "wb").write(image + struct.pack("<HH", 0x6907, len(entries) + 4) + entries + b"\xff" * after)
 PY
@@ -91,9 +94,29 @@ expect "show as JSON" 0 '"value": 2.*"verdict": "good"' "$fleetsim" image show v
 python3 forge.py theirs.img own.pem 512 yes 0
 expect "an image that others made" 0 "version 4.5.6\+7, 512 bytes.*signature good good" "$fleetsim" image show theirs.img --key own.pem
 python3 forge.py classless.img own.pem 32 no 0
-expect "one without a device class" 1 "missing device class.*\(bad_tlv\)" "$fleetsim" image show classless.img --key own.pem
+expect "one without a device class" 1 "missing device class.*\(bad_tlv\): it has no device class: sign it with imgtool's --custom-tlv 0xa0 0x01000000" "$fleetsim" image show classless.img --key own.pem
 python3 forge.py padded.img own.pem 32 yes 100
-expect "one with bytes after it" 1 "100 bytes more.*\(bad_tlv\)" "$fleetsim" image show padded.img --key own.pem
+expect "one with bytes after it" 1 "100 bytes more.*\(bad_tlv\): 100 bytes follow the image, which is padded.*without --pad" \
+  "$fleetsim" image show padded.img --key own.pem
+python3 forge.py pad-sig.img fleet/image.key 32 yes 0 pad-sig
+expect "one with a padded signature" 1 "\(bad_signature\): zeros follow its signature .*TinyCrypt.*padded-signatures: yes" \
+  "$fleetsim" image show pad-sig.img --fleet fleet
+scenario padded >said <<YAML
+name: an image whose signature is padded
+fleet: {devices: 2}
+ota: {class: 9, padded-signatures: yes}
+phases:
+  - {name: all, do: [connect: {}, ota.publish: {image: v4, file: pad-sig.img}, ota.rollout: {image: v4, jitter: 0s, within: 20s}],
+     until: updated(v4) == 100%}
+YAML
+expect "published to devices that take it" 0 "updated\(v4\): 2 of 2" "$fleetsim" run padded.yaml --fleet fleet --out taken
+expect "and to devices that do not" 2 "pad-sig.img is no image that a device would take: zeros follow its signature" \
+  "$fleetsim" run padded.yaml --fleet fleet --out refused --set ota.padded-signatures=no
+expect "corrupt says why an image is none" 2 "and this is none: it has no device class" \
+  "$fleetsim" image corrupt classless.img --how bit-flip --out x.img
+cp classless.img pad-sig.img
+expect "publish says why an image is none" 2 "no image that a device would take: it has no device class: sign it with" \
+  "$fleetsim" run padded.yaml --fleet fleet --out refused
 
 # HOW, what a device says to the file alone, what python3 says
 while read -r how status theirs; do
@@ -136,6 +159,11 @@ good="--version 1.2.0 --counter 3 --fleet fleet"
   : >empty.bin
   refuse "empty firmware" "empty.bin is empty" sign empty.bin --out x.img $good
   truncate -s 5G huge.bin
+  refuse "an image that is signed already" "v2.img is an image of MCUboot, signed already and no raw firmware" sign v2.img --out x.img $good
+  printf ':10010000214601360121470136007EFE09D2190140\r\n' >firmware.hex
+  refuse "an Intel HEX file" "firmware.hex is an Intel HEX file and .*objcopy -I ihex -O binary" sign firmware.hex --out x.img $good
+  refuse "an ELF file" "is an ELF file and no raw firmware: make a binary of it: objcopy -O binary" sign "$fleetsim" --out x.img $good
+  refuse "a key in place of firmware" "own.pem is a PEM file.*the key goes to --key" sign own.pem --out x.img $good
   refuse "firmware of 5 GiB" "huge.bin has 5368709120 bytes" sign huge.bin --out x.img $good
   refuse "firmware that is a folder" "not a regular file" sign fleet --out x.img $good
   refuse "no key" "name the key that signs" sign firmware.bin --out x.img --version 1.2.0 --counter 3

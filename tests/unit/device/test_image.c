@@ -23,10 +23,12 @@ static int make_keys(void **state)
   return 0;
 }
 
+static const struct device_image_owner owner = {image_key.point, false}, vector_owner = {vector_image_key, false};
+
 static enum device_ota_status verify(const struct firmware *f, struct device_image_info *info)
 {
   struct device_image_source source = firmware_source(f);
-  return device_image_verify(&source, image_key.point, info);
+  return device_image_verify(&source, &owner, info);
 }
 
 /* The status of its verification, and that a refusal says nothing of what it read. */
@@ -80,7 +82,7 @@ static void takes_images_that_others_made_from_the_documentation(void **state)
     f.size = (uint32_t) fread(f.data, 1, sizeof f.data, file);
     fclose(file);
     struct device_image_source source = firmware_source(&f);
-    assert_string_equal(device_ota_status_name(device_image_verify(&source, vector_image_key, &info)), "none");
+    assert_string_equal(device_ota_status_name(device_image_verify(&source, &vector_owner, &info)), "none");
     assert_int_equal(info.version, samples[i].version);
     assert_int_equal(info.counter, samples[i].counter);
     assert_int_equal(info.trust_size, samples[i].trust_size);
@@ -286,6 +288,163 @@ static void refuses_a_signature_of_zeros_and_one_that_is_no_der(void **state)
   expect(&f, DEVICE_OTA_BAD_SIGNATURE);
 }
 
+/* Zeros after the signature, which is the last entry, as imgtool's --pad-sig leaves them; `last` is the last of them.
+ */
+static struct firmware padded_to(uint32_t size, uint8_t last)
+{
+  struct firmware f = firmware_make(&plain);
+  uint32_t more = size - (f.size - f.signature_at);
+  f.data[f.signature_at - 2] = (uint8_t) size;
+  f.data[f.list_at + 2] = (uint8_t) (f.data[f.list_at + 2] + more);
+  f.size += more;
+  if (more > 0) f.data[f.size - 1] = last;
+  return f;
+}
+
+static enum device_ota_status verify_padded(const struct firmware *f)
+{
+  static const struct device_image_owner lenient = {image_key.point, true};
+  struct device_image_info info;
+  struct device_image_source source = firmware_source(f);
+  return device_image_verify(&source, &lenient, &info);
+}
+
+static void a_signature_padded_with_zeros_is_taken_where_the_boot_loader_does(void **state)
+{
+  (void) state;
+  struct firmware f;
+  do f = padded_to(72, 0);
+  while (f.data[f.signature_at + 1] + 2 == 72); /* one in four has its 72 bytes without padding */
+  expect(&f, DEVICE_OTA_BAD_SIGNATURE);
+  assert_string_equal(device_ota_status_name(verify_padded(&f)), "none");
+  f = firmware_make(&plain);
+  assert_string_equal(device_ota_status_name(verify_padded(&f)), "none");
+}
+
+static void padding_that_is_not_zeros_and_a_padded_stranger_are_refused_everywhere(void **state)
+{
+  (void) state;
+  struct firmware f;
+  do f = padded_to(72, 1);
+  while (f.data[f.signature_at + 1] + 2 == 72);
+  expect(&f, DEVICE_OTA_BAD_SIGNATURE);
+  assert_string_equal(device_ota_status_name(verify_padded(&f)), "bad_signature");
+  f = padded_to(72, 0);
+  f.data[f.signature_at + 10] ^= 1;
+  assert_string_equal(device_ota_status_name(verify_padded(&f)), "bad_signature");
+  f = padded_to(73, 0);
+  expect(&f, DEVICE_OTA_BAD_TLV); /* no DER of a P-256 signature has so many */
+}
+
+static void expect_flaw(const struct firmware *f, enum device_image_flaw flaw, uint16_t type, uint32_t number)
+{
+  struct device_image_info info;
+  struct device_image_finding finding;
+  struct device_image_source source = firmware_source(f);
+  device_image_examine(&source, &info, &finding);
+  assert_int_equal(finding.flaw, flaw);
+  assert_int_equal(finding.type, type);
+  assert_int_equal(finding.number, number);
+}
+
+static void every_flag_and_a_load_address_are_refused_by_their_name(void **state)
+{
+  (void) state;
+  const struct {
+    uint32_t at, value;
+    enum device_image_flaw flaw;
+  } cases[] = {{16, 0x004, DEVICE_IMAGE_FLAW_ENCRYPTED},    {16, 0x008, DEVICE_IMAGE_FLAW_ENCRYPTED},
+               {16, 0x200, DEVICE_IMAGE_FLAW_COMPRESSED},   {16, 0xc00, DEVICE_IMAGE_FLAW_COMPRESSED},
+               {16, 0x020, DEVICE_IMAGE_FLAW_RAM_LOAD},     {16, 0x100, DEVICE_IMAGE_FLAW_ROM_FIXED},
+               {16, 0x010, DEVICE_IMAGE_FLAW_NON_BOOTABLE}, {16, 0x001, DEVICE_IMAGE_FLAW_FLAGS},
+               {16, 1u << 31, DEVICE_IMAGE_FLAW_FLAGS},     {4, 0x20000000, DEVICE_IMAGE_FLAW_LOAD_ADDRESS},
+               {0, 0x3db8f396, DEVICE_IMAGE_FLAW_MAGIC}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct firmware f = firmware_make(&plain);
+    set32(&f, cases[i].at, cases[i].value);
+    expect_flaw(&f, cases[i].flaw, 0, cases[i].value);
+  }
+}
+
+static void each_thing_that_is_wrong_with_a_list_has_a_name_of_its_own(void **state)
+{
+  (void) state;
+  const struct {
+    enum device_image_flaw flaw;
+    uint16_t type, left_out, twice, longer, extra;
+    uint32_t number;
+  } cases[] = {{DEVICE_IMAGE_FLAW_NO_COUNTER, 0, .left_out = 0x50},
+               {DEVICE_IMAGE_FLAW_NO_CLASS, 0, .left_out = 0xa0},
+               {DEVICE_IMAGE_FLAW_NO_HASH, 0, .left_out = 0x10},
+               {DEVICE_IMAGE_FLAW_NO_SIGNATURE, 0, .left_out = 0x22},
+               {DEVICE_IMAGE_FLAW_NO_KEY_HASH, 0, .left_out = 0x01},
+               {DEVICE_IMAGE_FLAW_TWICE, 0x50, .twice = 0x50, .number = 4},
+               {DEVICE_IMAGE_FLAW_SIZE, 0xa0, .longer = 0xa0, .number = 5},
+               {DEVICE_IMAGE_FLAW_SIZE, 0x10, .longer = 0x10, .number = 33},
+               {DEVICE_IMAGE_FLAW_WHOLE_KEY, 0x02, .extra = 0x02, .number = 4},
+               {DEVICE_IMAGE_FLAW_OTHER_HASH, 0x12, .extra = 0x12, .number = 4},
+               {DEVICE_IMAGE_FLAW_OTHER_SIGNATURE, 0x24, .extra = 0x24, .number = 4},
+               {DEVICE_IMAGE_FLAW_ENCRYPTION_KEY, 0x32, .extra = 0x32, .number = 4},
+               {DEVICE_IMAGE_FLAW_UNSIGNED, 0x50, .extra = 0x50, .number = 4}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct firmware_recipe recipe = plain;
+    recipe.left_out = cases[i].left_out;
+    recipe.twice = cases[i].twice;
+    recipe.longer = cases[i].longer;
+    recipe.extra_type = cases[i].extra;
+    struct firmware f = firmware_make(&recipe);
+    expect_flaw(&f, cases[i].flaw, cases[i].type, cases[i].number);
+  }
+}
+
+static void what_follows_an_image_is_counted_and_what_is_cut_off_is_said(void **state)
+{
+  (void) state;
+  struct firmware f = firmware_make(&plain);
+  f.size += 7;
+  expect_flaw(&f, DEVICE_IMAGE_FLAW_AFTER, 0, 7);
+  f.size -= 8;
+  expect_flaw(&f, DEVICE_IMAGE_FLAW_CUT_OFF, 0, f.list_at);
+  f.size = 31;
+  expect_flaw(&f, DEVICE_IMAGE_FLAW_SHORT, 0, 0);
+}
+
+/* An image without a protected list, as imgtool makes it without -s and --custom-tlv. */
+static void an_image_without_protected_entries_says_so(void **state)
+{
+  (void) state;
+  struct firmware f = firmware_make(&plain);
+  uint32_t list = f.list_at - f.protected_at;
+  memmove(f.data + f.protected_at, f.data + f.list_at, f.size - f.list_at);
+  f.size -= list;
+  f.data[10] = f.data[11] = 0;
+  expect_flaw(&f, DEVICE_IMAGE_FLAW_NO_PROTECTED, 0, f.protected_at);
+}
+
+/* Twelve bytes as imgtool's --dependencies writes them; the hash is not looked at. */
+static struct firmware depending(uint8_t image, uint8_t major, uint8_t minor, uint16_t revision)
+{
+  struct firmware_recipe recipe = plain;
+  const uint8_t value[12] = {image, 0, 0, 0, major, minor, (uint8_t) revision, (uint8_t) (revision >> 8)};
+  recipe.trust = (struct bytes){.size = sizeof value};
+  memcpy(recipe.trust.data, value, sizeof value);
+  struct firmware f = firmware_make(&recipe);
+  f.data[f.list_at - sizeof value - 4] = 0x40;
+  return f;
+}
+
+static void a_dependency_is_met_by_the_image_itself_alone(void **state)
+{
+  (void) state;
+  struct firmware f = depending(0, 1, 2, 300);
+  expect_flaw(&f, DEVICE_IMAGE_FLAW_NONE, 0, 0);
+  f = depending(0, 1, 2, 301);
+  expect_flaw(&f, DEVICE_IMAGE_FLAW_DEPENDENCY, 0x40, 0);
+  f = depending(1, 0, 0, 1);
+  expect_flaw(&f, DEVICE_IMAGE_FLAW_DEPENDENCY, 0x40, 1);
+  expect(&f, DEVICE_OTA_BAD_TLV);
+}
+
 struct failing {
   const struct firmware *firmware;
   uint32_t reads_left;
@@ -309,7 +468,7 @@ static void a_read_that_fails_is_no_fault_of_the_image(void **state)
   for (;; reads++) {
     struct failing failing = {&f, reads};
     struct device_image_source source = {&failing, read_some, f.size};
-    enum device_ota_status status = device_image_verify(&source, image_key.point, &info);
+    enum device_ota_status status = device_image_verify(&source, &owner, &info);
     if (status == DEVICE_OTA_NONE) break;
     assert_string_equal(device_ota_status_name(status), "flash_failed");
   }
@@ -335,6 +494,13 @@ int main(void)
       TEST(refuses_lists_in_the_wrong_order),
       TEST(refuses_an_image_of_another_owner),
       TEST(refuses_a_signature_of_zeros_and_one_that_is_no_der),
+      TEST(a_signature_padded_with_zeros_is_taken_where_the_boot_loader_does),
+      TEST(padding_that_is_not_zeros_and_a_padded_stranger_are_refused_everywhere),
+      TEST(every_flag_and_a_load_address_are_refused_by_their_name),
+      TEST(each_thing_that_is_wrong_with_a_list_has_a_name_of_its_own),
+      TEST(what_follows_an_image_is_counted_and_what_is_cut_off_is_said),
+      TEST(an_image_without_protected_entries_says_so),
+      TEST(a_dependency_is_met_by_the_image_itself_alone),
       TEST(a_read_that_fails_is_no_fault_of_the_image),
   };
   return cmocka_run_group_tests(tests, make_keys, NULL);

@@ -6,6 +6,7 @@
 
 #include "device/image.h"
 #include "pki/image.h"
+#include "pki/image_cause.h"
 
 #define SLOT (512u * 1024 - DEVICE_FLASH_SECTOR)
 
@@ -43,7 +44,7 @@ static enum device_ota_status verify(struct fixture *f, struct file *file, struc
   struct device_image_source source = {file, read_file, (uint32_t) file->size};
   uint8_t point[65];
   EXPECT_OK(pki_image_point(f->pki, point, &error));
-  return device_image_verify(&source, point, info);
+  return device_image_verify(&source, &(struct device_image_owner){point, false}, info);
 }
 
 static void a_device_believes_what_is_made(void **state)
@@ -267,6 +268,107 @@ static void refuses_manifests_that_devices_would_not_parse(void **state)
   EXPECT_REFUSAL(pki_manifest_make(f->pki, &m, manifest, size - 1, &size, &error), EXIT_CODE_USAGE, "refuse");
 }
 
+static void expect_kind(const char *begin, size_t size, const char *expected)
+{
+  const char *name = "", *advice = "";
+  bool known = pki_image_kind((const uint8_t *) begin, size, &name, &advice);
+  assert_string_equal(name, expected);
+  assert_int_equal(known, expected[0] != '\0');
+  assert_int_equal(advice[0] != '\0', known);
+}
+
+static void knows_what_is_no_raw_firmware(void **state)
+{
+  (void) state;
+#define KIND(begin, expected) expect_kind(begin, sizeof begin - 1, expected)
+  KIND("\x3d\xb8\xf3\x96 and so on", "an image of MCUboot, signed already");
+  KIND("\x96\xf3\xb8\x3d and so on", "an image of MCUboot for a big-endian processor");
+  KIND("\x7f"
+       "ELF\x01\x01",
+       "an ELF file");
+  KIND("UF2\nWQ]\x9e", "a UF2 file");
+  KIND(":10010000214601360121470136007EFE09D2190140\r\n", "an Intel HEX file");
+  KIND("\xef\xbb\xbf\r\n:020000040000fa\n", "an Intel HEX file");
+  KIND("S00F000068656C6C6F202020202000003C\n", "a file of S-records");
+  KIND("@0000\n31 40\nq\n", "a TI-TXT or Verilog hex file");
+  KIND("PK\x03\x04\x14", "a ZIP archive");
+  KIND("\x1f\x8b\x08", "compressed by gzip");
+  KIND("-----BEGIN EC PARAMETERS-----\n", "a PEM file, a key or a certificate");
+  KIND("<!DOCTYPE html>", "a web page");
+  KIND("FST1\0\0", "a trust bundle");
+  /* what may be firmware */
+  KIND("", "");
+  KIND("\x00\x20\x00\x20\xc1\x01\x00\x00", ""); /* a stack pointer and a reset vector */
+  KIND(":this is text", "");
+  KIND("S0 long, and thanks", "");
+  KIND("@", "");
+  KIND("\x7f"
+       "EL",
+       "");
+#undef KIND
+}
+
+/* What a device says to the image once `at` has become `value`, a byte of it, as a sentence. */
+static void expect_cause(struct fixture *f, size_t at, uint8_t value, const char *expected)
+{
+  struct file file = made(f, &plain);
+  char cause[PKI_IMAGE_CAUSE_MAX];
+  struct device_image_info info;
+  struct device_image_finding finding;
+  struct device_image_source source = {&file, read_file, (uint32_t) file.size};
+  file.data[at] = value;
+  assert_int_not_equal(device_image_examine(&source, &info, &finding), DEVICE_OTA_NONE);
+  pki_image_cause(&source, &finding, cause);
+  if (strstr(cause, expected) == NULL) fail_msg("'%s' is not in '%s'", expected, cause);
+  free(file.data);
+}
+
+static void a_refusal_says_its_cause_and_what_to_do(void **state)
+{
+  struct fixture *f = *state;
+  const struct file good = made(f, &plain);
+  size_t list = good.size - (4 + 36 + 36 + 75), protected = list - 20;
+  assert_int_equal(good.data[list], 0x07);
+  assert_int_equal(good.data[protected], 0x08);
+  free(good.data);
+  expect_cause(f, 16, 0x04, "without --encrypt");
+  expect_cause(f, 17, 0x04, "without --compression");
+  expect_cause(f, 16, 0x20, "without --load-addr");
+  expect_cause(f, 7, 0x20, "without --load-addr");
+  expect_cause(f, 16, 0x01, "(0x1)");
+  expect_cause(f, protected + 4, 0x51, "imgtool's -s N");
+  expect_cause(f, protected + 12, 0xb0, "--custom-tlv 0xa0 0x01000000");
+  expect_cause(f, protected + 14, 1, "its device class (0xa0) has 1 byte, not 4");
+  expect_cause(f, protected + 6, 8, "its security counter (0x50) has 8 bytes, not 4");
+  expect_cause(f, list + 40, 0x02, "without --public-key-format full");
+  expect_cause(f, list + 4, 0x12, "(0x12, SHA-512)");
+  expect_cause(f, list + 76, 0x24, "(0x24, Ed25519 signature)");
+  expect_cause(f, list + 76, 0x33, "without --encrypt and --clear");
+  expect_cause(f, list, 0xff, "something else, at byte");
+  expect_cause(f, 0, 0x3c, "first format");
+}
+
+static void bytes_after_an_image_are_padding_where_they_look_like_it(void **state)
+{
+  struct file file = made(*state, &plain);
+  char cause[PKI_IMAGE_CAUSE_MAX];
+  struct device_image_info info;
+  struct device_image_finding finding;
+  file.data = realloc(file.data, file.size + 100);
+  for (int value = 0xfe; value <= 0xff; value++) {
+    struct device_image_source source = {&file, read_file, (uint32_t) file.size + 100};
+    memset(file.data + file.size, value, 100);
+    file.size += 100;
+    assert_int_equal(device_image_examine(&source, &info, &finding), DEVICE_OTA_BAD_TLV);
+    pki_image_cause(&source, &finding, cause);
+    assert_string_equal(cause, value == 0xfe ? "100 bytes follow the image"
+                                             : "100 bytes follow the image, which is padded to the size of a slot: "
+                                               "sign it without --pad, --confirm and --test");
+    file.size -= 100;
+  }
+  free(file.data);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -283,6 +385,9 @@ int main(void)
       TEST(every_harm_has_a_word_of_its_own),
       TEST(an_image_alone_cannot_have_a_harm_of_its_manifest),
       TEST(refuses_manifests_that_devices_would_not_parse),
+      TEST(knows_what_is_no_raw_firmware),
+      TEST(a_refusal_says_its_cause_and_what_to_do),
+      TEST(bytes_after_an_image_are_padding_where_they_look_like_it),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
