@@ -45,7 +45,7 @@ static void book(struct bench *bench, const char *kind, size_t devices, const st
   double cpu_ms = (double) answer->cpu_us / 1e3 / (double) devices;
   stats_add(&bench->cpu_ms, kind, cpu_ms);
   report_version(bench->report, kind, answer->version);
-  report_failures(bench->report, kind, devices - answer->online);
+  report_connections(bench->report, kind, devices, answer);
   fprintf(stderr, "  %-16s %.3f ms\n", kind, cpu_ms);
   if (strcmp(kind, "fleetsim") != 0) return;
   bench->remembered += answer->remembered;
@@ -58,7 +58,7 @@ static int measure_kind(struct bench *bench, const char *kind, struct error *err
   struct child_answer answer;
   size_t devices = devices_of(bench, kind);
   int status = child_start(&child, &bench->lab, kind, devices, &answer, error);
-  if (status == 0) status = child_connect(&child, devices, rate_of(bench, kind), &answer, error);
+  if (status == 0) status = child_connect(&child, devices, rate_of(bench, kind), 0, &answer, error);
   child_end(&child);
   if (status == 0) book(bench, kind, devices, &answer);
   return status;

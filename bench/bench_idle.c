@@ -27,7 +27,7 @@ static void book(struct bench *bench, const char *kind, double opened_kib, const
   stats_add(&bench->kib, kind, kib);
   stats_add(&bench->cpu_s, kind, cpu_s);
   report_version(bench->report, kind, idle->version);
-  report_failures(bench->report, kind, bench->options.devices - idle->online);
+  report_connections(bench->report, kind, bench->options.devices, idle);
   fprintf(stderr, "  %-12s %6.1f KiB per device, %.4f CPU seconds per device and hour\n", kind, kib, cpu_s);
 }
 
@@ -37,7 +37,7 @@ static int measure_kind(struct bench *bench, const char *kind, struct error *err
   struct child_answer opened, answer;
   size_t devices = bench->options.devices;
   int status = child_start(&child, &bench->lab, kind, devices, &opened, error);
-  if (status == 0) status = child_connect(&child, devices, bench->options.rate, &answer, error);
+  if (status == 0) status = child_connect(&child, devices, bench->options.rate, CHILD_AT_MOST, &answer, error);
   if (status == 0) status = child_idle(&child, bench->options.seconds, &answer, error);
   child_end(&child);
   if (status == 0) book(bench, kind, opened.anonymous_kib, &answer);

@@ -67,11 +67,11 @@ static int connect_kind(struct bench *bench, const char *kind, uint16_t port, si
   fprintf(stderr, "  %zu devices of %s, %g a second\n", count, kind, rate);
   if (lab_check(&bench->lab, error) != 0) return -1;
   int status = child_start(&child, &bench->lab, kind, count, answer, error);
-  if (status == 0) status = child_connect(&child, count, rate, answer, error);
+  if (status == 0) status = child_connect(&child, count, rate, 0, answer, error);
   child_end(&child);
   if (status != 0) return -1;
   report_version(bench->report, kind, answer->version);
-  report_failures(bench->report, kind, count - answer->online);
+  report_connections(bench->report, kind, count, answer);
   return 0;
 }
 

@@ -46,12 +46,12 @@ static int measure_kind(struct bench *bench, const char *kind, struct error *err
   struct child_answer answer;
   size_t devices = bench->options.devices;
   int status = child_start(&child, &bench->lab, kind, devices, &answer, error);
-  if (status == 0) status = child_connect(&child, devices, RATE, &answer, error);
+  if (status == 0) status = child_connect(&child, devices, RATE, CHILD_AT_MOST, &answer, error);
   if (status == 0) status = publish(bench, &child, &answer, error);
   child_end(&child);
   if (status != 0) return status;
   report_version(bench->report, kind, answer.version);
-  report_failures(bench->report, kind, devices - answer.online);
+  report_connections(bench->report, kind, devices, &answer);
   return 0;
 }
 

@@ -139,6 +139,14 @@ static void describe(json_t *out)
   struct p256_host_memory memory = p256_host_memory();
   json_object_set_new(out, "verifications_remembered", json_integer((json_int_t) memory.hits));
   json_object_set_new(out, "verifications_computed", json_integer((json_int_t) memory.misses));
+  json_t *names = json_object();
+  for (int i = 0; i < DEVICE_FAIL_COUNT; i++) {
+    const struct metrics_failure *failure = metrics_failure(own.config.metrics, (enum device_failure) i);
+    if (failure->count > 0)
+      json_object_set_new(names, device_failure_name((enum device_failure) i),
+                          json_integer((json_int_t) failure->count));
+  }
+  json_object_set_new(out, "failures", names);
 }
 
 static void describe_histogram(json_t *out, const char *key, enum metric histogram)

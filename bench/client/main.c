@@ -1,11 +1,14 @@
 /* The process of one client kind. Commands come on standard input, one a line; each is answered by one line of JSON:
  *
- *     connect COUNT RATE     that many more devices, RATE a second (open loop), until each is online or has failed
+ *     connect COUNT RATE [AT_MOST]     that many more devices, RATE a second (open loop), until each is online or has
+ *                            failed; with AT_MOST no more than so many are on their way at once, so that a broker which
+ *                            does not take RATE is met with what it does take
  *     idle SECONDS
  *     publish QOS SECONDS    every connection, topped up to its window every 10 ms
  *
- * An answer holds the counts, the CPU time (user and system, all threads) and the wall time that the command took, and
- * the resident memory at its end. The first line, before any command, says what is resident before the first connect.
+ * An answer holds the counts, the CPU time (user and system, all threads) and the wall time that the command took, the
+ * longest time that it kept its own sockets waiting or was kept from running, and the resident memory at its end. The
+ * first line, before any command, says what is resident before the first connect.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -17,7 +20,8 @@
 
 #include "client.h"
 
-#define CONNECT_WITHIN_MS 60000u /* after the last planned start */
+#define CONNECT_WITHIN_MS \
+  60000u /* after the last planned start; with AT_MOST also after the last that came or failed */
 
 static const struct client_kind *const kinds[] = {
     &client_fleetsim,     &client_fleetsim_native, &client_fleetsim_paced, &client_openssl, &client_openssl_lean,
@@ -32,10 +36,12 @@ struct task {
   size_t first, count; /* devices of this connect */
   double rate;
   size_t begun;
+  size_t at_most, settled; /* on their way at once, 0: any number; online or failed at the last look */
   int qos;
   bool publishing;
   uint64_t began_ns, until_ns;
-  uint64_t total; /* connections so far */
+  uint64_t total;                               /* connections so far */
+  uint64_t tick_ns, looked_ns, longest_wait_ns; /* between two looks; at the last one; beyond a tick, at most */
 };
 
 static struct task task;
@@ -72,6 +78,7 @@ static void answer(const char *command, uint64_t cpu, uint64_t began_ns, uint64_
                           (json_int_t) counts.lost, "messages", (json_int_t) messages, "cpu_us", (json_int_t) cpu,
                           "wall_us", (json_int_t) ((uv_hrtime() - began_ns) / 1000), "anonymous_kib",
                           (json_int_t) anonymous, "resident_kib", (json_int_t) total);
+  json_object_set_new(out, "longest_wait_ms", json_integer((json_int_t) (task.longest_wait_ns / 1000000)));
   json_object_set_new(out, "kind", json_string(task.kind->name));
   json_object_set_new(out, "version", json_string(task.kind->version()));
   if (task.kind->describe != NULL) task.kind->describe(out);
@@ -81,11 +88,36 @@ static void answer(const char *command, uint64_t cpu, uint64_t began_ns, uint64_
   json_decref(out);
 }
 
+/* Of all connections so far, those that are no longer on their way. */
+static size_t settled(void)
+{
+  struct client_counts counts;
+  task.kind->counts(&counts);
+  return counts.online + counts.failed + counts.lost;
+}
+
 static void begin_connects(void)
 {
-  uint64_t passed_ns = uv_hrtime() - task.began_ns;
-  size_t due = (size_t) ((double) passed_ns / 1e9 * task.rate) + 1;
+  uint64_t now_ns = uv_hrtime();
+  size_t due = (size_t) ((double) (now_ns - task.began_ns) / 1e9 * task.rate) + 1;
+  if (task.at_most > 0) {
+    size_t ended = settled();
+    size_t most = ended + task.at_most, room = most > task.first ? most - task.first : 0;
+    if (room < due) due = room;
+    if (ended != task.settled && now_ns + CONNECT_WITHIN_MS * 1000000ull > task.until_ns)
+      task.until_ns = now_ns + CONNECT_WITHIN_MS * 1000000ull;
+    task.settled = ended;
+  }
   for (; task.begun < task.count && task.begun < due; task.begun++) task.kind->connect(task.first + task.begun);
+}
+
+/* What passed since the last look beyond the tick: every socket of ours waited that long. */
+static void book_wait(void)
+{
+  uint64_t now_ns = uv_hrtime(), passed_ns = now_ns - task.looked_ns;
+  if (passed_ns > task.tick_ns && passed_ns - task.tick_ns > task.longest_wait_ns)
+    task.longest_wait_ns = passed_ns - task.tick_ns;
+  task.looked_ns = now_ns;
 }
 
 static void top_up(void)
@@ -96,15 +128,13 @@ static void top_up(void)
 
 static bool is_over(void)
 {
-  struct client_counts counts;
   if (uv_hrtime() >= task.until_ns) return true;
-  if (task.count == 0) return false;
-  task.kind->counts(&counts);
-  return task.begun == task.count && counts.online + counts.failed + counts.lost >= task.total;
+  return task.count > 0 && task.begun == task.count && settled() >= task.total;
 }
 
 static void on_tick(uv_timer_t *timer)
 {
+  book_wait();
   begin_connects();
   if (task.publishing) top_up();
   if (is_over()) uv_stop(timer->loop);
@@ -118,6 +148,8 @@ static void run(uv_loop_t *loop, const char *command, uint64_t tick_ms)
   uv_timer_init(loop, &timer);
   uv_timer_start(&timer, on_tick, 0, tick_ms);
   task.kind->counts(&before);
+  task.tick_ns = tick_ms * 1000000u;
+  task.looked_ns = uv_hrtime();
   uint64_t cpu = cpu_us();
   uv_run(loop, UV_RUN_DEFAULT);
   cpu = cpu_us() - cpu;
@@ -130,12 +162,13 @@ static void run(uv_loop_t *loop, const char *command, uint64_t tick_ms)
 static int obey(uv_loop_t *loop, const char *line)
 {
   double rate, seconds;
-  size_t count;
+  size_t count, at_most = 0;
   int qos;
   task.began_ns = uv_hrtime();
-  task.count = task.begun = 0;
+  task.count = task.begun = task.at_most = 0;
   task.publishing = false;
-  if (sscanf(line, "connect %zu %lf", &count, &rate) == 2 && rate > 0) {
+  if (sscanf(line, "connect %zu %lf %zu", &count, &rate, &at_most) >= 2 && rate > 0) {
+    task.at_most = at_most;
     task.first = task.total;
     task.count = count;
     task.rate = rate;
@@ -151,7 +184,9 @@ static int obey(uv_loop_t *loop, const char *line)
     task.until_ns = task.began_ns + (uint64_t) (seconds * 1e9);
     run(loop, "publish", 10);
   } else {
-    fprintf(stderr, "bench client: cannot obey '%s': connect COUNT RATE, idle SECONDS or publish 0|1 SECONDS\n", line);
+    fprintf(stderr,
+            "bench client: cannot obey '%s': connect COUNT RATE [AT_MOST], idle SECONDS or publish 0|1 SECONDS\n",
+            line);
     return -1;
   }
   return 0;

@@ -19,6 +19,7 @@
 #define LINE_SIZE  4096
 #define OPEN_S     120.0 /* reads thousands of certificates */
 #define PATIENCE_S 90.0  /* beyond a command's plan: the client itself gives stragglers 60 s */
+#define LEAST_RATE 10.0  /* connects a second that a broker takes on the busiest machine */
 
 /* In the new process; it must not outlive the bench, however that ends. */
 static void become_client(const char *program, const int commands[2], const int answers[2], char *const *arguments)
@@ -113,6 +114,20 @@ static struct child_times times_of(const json_t *answer, const char *key)
                               .max = json_number_value(json_object_get(of, "max"))};
 }
 
+static void take_failures(const json_t *json, struct child_answer *answer)
+{
+  const char *name;
+  json_t *count;
+  answer->failure_names = 0;
+  json_object_foreach(json_object_get(json, "failures"), name, count)
+  {
+    if (answer->failure_names == CHILD_FAILURES_MAX) break;
+    struct child_failure *failure = &answer->failure[answer->failure_names++];
+    snprintf(failure->name, sizeof failure->name, "%s", name);
+    failure->count = (size_t) json_integer_value(count);
+  }
+}
+
 static int read_answer(struct child *child, const char *asked, double within_s, struct child_answer *answer,
                        struct error *error)
 {
@@ -134,6 +149,8 @@ static int read_answer(struct child *child, const char *asked, double within_s, 
     answer->messages = (uint64_t) messages, answer->cpu_us = (uint64_t) cpu_us, answer->wall_us = (uint64_t) wall_us;
     answer->remembered = (uint64_t) remembered, answer->computed = (uint64_t) computed;
     answer->device_ms = times_of(json, "device_ms"), answer->lateness_ms = times_of(json, "lateness_ms");
+    answer->longest_wait_ms = json_number_value(json_object_get(json, "longest_wait_ms"));
+    take_failures(json, answer);
     snprintf(answer->version, sizeof answer->version, "%s", version);
   }
   json_decref(json);
@@ -164,11 +181,13 @@ static int ask(struct child *child, const char *command, double within_s, struct
   return read_answer(child, command, within_s, answer, error);
 }
 
-int child_connect(struct child *child, size_t count, double rate, struct child_answer *answer, struct error *error)
+int child_connect(struct child *child, size_t count, double rate, size_t at_most, struct child_answer *answer,
+                  struct error *error)
 {
   char command[96];
-  snprintf(command, sizeof command, "connect %zu %g", count, rate);
-  return ask(child, command, (double) count / rate + PATIENCE_S, answer, error);
+  snprintf(command, sizeof command, "connect %zu %g %zu", count, rate, at_most);
+  double least = at_most > 0 && rate > LEAST_RATE ? LEAST_RATE : rate;
+  return ask(child, command, (double) count / least + PATIENCE_S, answer, error);
 }
 
 int child_idle(struct child *child, double seconds, struct child_answer *answer, struct error *error)

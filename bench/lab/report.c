@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "fleetsim/failure.h"
 
 static json_t *cpu_model(void)
 {
@@ -76,6 +77,28 @@ void report_failures(json_t *report, const char *kind, size_t count)
   json_object_set_new(failures, kind, json_integer(before + (json_int_t) count));
 }
 
+/* The object at `key` of the report; made where it is not there. */
+static json_t *object_at(json_t *report, const char *key)
+{
+  json_t *object = json_object_get(report, key);
+  if (object != NULL) return object;
+  json_object_set_new(report, key, json_object());
+  return json_object_get(report, key);
+}
+
+void report_connections(json_t *report, const char *kind, size_t devices, const struct child_answer *answer)
+{
+  json_t *names = object_at(object_at(report, "failure_names"), kind), *waits = object_at(report, "longest_wait_ms");
+  report_failures(report, kind, devices - answer->online);
+  for (size_t i = 0; i < answer->failure_names; i++) {
+    const struct child_failure *failure = &answer->failure[i];
+    json_int_t before = json_integer_value(json_object_get(names, failure->name));
+    json_object_set_new(names, failure->name, json_integer(before + (json_int_t) failure->count));
+  }
+  if (answer->longest_wait_ms >= json_number_value(json_object_get(waits, kind)))
+    json_object_set_new(waits, kind, json_real(answer->longest_wait_ms));
+}
+
 static int write_file(const json_t *report, const char *path, struct error *error)
 {
   char *text = json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
@@ -87,6 +110,29 @@ static int write_file(const json_t *report, const char *path, struct error *erro
   return status;
 }
 
+#define OWN_FAULT_MS 1000.0 /* a client that kept its sockets waiting so long has itself to blame first */
+
+static const char *sentence_of(const char *name)
+{
+  for (int i = 0; i < DEVICE_FAIL_COUNT; i++)
+    if (strcmp(device_failure_name((enum device_failure) i), name) == 0)
+      return device_failure_sentence((enum device_failure) i);
+  return "";
+}
+
+/* Their names, and whose they are: a failure is the broker's unless the client itself was kept from running. */
+static void tell_names(const json_t *report, const char *kind)
+{
+  const char *name;
+  json_t *count;
+  double wait_ms = json_number_value(json_object_get(json_object_get(report, "longest_wait_ms"), kind));
+  json_object_foreach(json_object_get(json_object_get(report, "failure_names"), kind), name, count)
+      fprintf(stderr, "  %8lld %s: %s\n", (long long) json_integer_value(count), name, sentence_of(name));
+  if (json_object_get(json_object_get(report, "longest_wait_ms"), kind) != NULL)
+    fprintf(stderr, "  the client itself kept its connections waiting for %.0f ms at most: %s\n", wait_ms,
+            wait_ms >= OWN_FAULT_MS ? "this machine gave it no time to run" : "the time was lost at the broker");
+}
+
 /* How many connections failed; each kind with failures is named. */
 static json_int_t tell_failures(json_t *report, const struct options *options)
 {
@@ -96,11 +142,12 @@ static json_int_t tell_failures(json_t *report, const struct options *options)
   json_object_foreach(json_object_get(report, "failures"), kind, count)
   {
     total += json_integer_value(count);
-    if (json_integer_value(count) > 0)
-      fprintf(stderr,
-              "bench %s: %lld connections of %s did not come or stay online: its figures do not count; lower --rate or "
-              "leave the machine to the bench\n",
-              options->bench, (long long) json_integer_value(count), kind);
+    if (json_integer_value(count) == 0) continue;
+    fprintf(stderr,
+            "bench %s: %lld connections of %s did not come or stay online: its figures do not count; lower --rate or "
+            "leave the machine to the bench\n",
+            options->bench, (long long) json_integer_value(count), kind);
+    tell_names(report, kind);
   }
   return total;
 }

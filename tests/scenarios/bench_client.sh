@@ -1,0 +1,52 @@
+#!/bin/sh
+# The client of the benchmarks: it says by name how connections ended, and with a limit no more are on their way at once, so
+# that a slow broker is met with what it takes.
+# usage: bench_client.sh PATH/TO/fleetsim
+set -u
+fleetsim=$1
+client=$(dirname "$fleetsim")/bench_client
+[ -x "$client" ] || { echo "skipped: there is no $client: build it"; exit 77; }
+work=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill "$server"; rm -rf "$work"' EXIT
+. "$(dirname "$0")/lib/cases.sh"
+cd "$work" || exit 1
+"$fleetsim" pki make fleet --devices 60 >said || exit 1
+mkdir peers
+# A broker that takes a connection, leaves it alone for a moment and ends it; `tally` says how many came, and how many at once.
+cat >slow.py <<'PY'
+import socket, sys, threading, time
+lock, now, most, seen = threading.Lock(), 0, 0, 0
+def hold(peer):
+    global now, most, seen
+    with lock:
+        now, seen = now + 1, seen + 1
+        most = max(most, now)
+    time.sleep(0.05)
+    with lock:
+        now -= 1
+        open("tally", "w").write(f"{seen} {most}\n")
+    peer.close()
+listener = socket.create_server(("127.0.0.1", 0), backlog=200)
+print(listener.getsockname()[1], flush=True)
+while True:
+    threading.Thread(target=hold, args=(listener.accept()[0],), daemon=True).start()
+PY
+mkfifo port
+python3 slow.py >port &
+server=$!
+read -r port <port
+export ASAN_OPTIONS=detect_leaks=0 # it leaves its end to the system
+bench() { # COMMAND
+  echo "$1" | timeout 100 "$client" --kind fleetsim --fleet fleet --peers peers --host localhost --port "$port" --devices 60
+}
+expect "each of sixty connections is named" 0 '"failed":60.*"failures":\{"connect\.[a-z_.]*":60\}' bench "connect 60 5000 7"
+name="no more than seven at once"
+read -r seen most <tally
+[ "$seen" -eq 60 ] && [ "$most" -le 7 ] || complain "the broker saw $seen connections, $most at once"
+kill "$server"
+wait "$server" 2>/dev/null
+server=
+expect "nobody listens" 0 '"failed":60.*"failures":\{"connect\.tcp\.refused":60\}' bench "connect 60 5000"
+expect "and how long the client itself was late" 0 '"longest_wait_ms":[0-9]+' bench "idle 0.1"
+end_of_cases
