@@ -1,6 +1,7 @@
 /* fleetsim pki revoke, unrevoke, crl: who is revoked, and the list that says so. */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -89,6 +90,15 @@ static int check_out(const char *path, struct error *error)
   return error_set(error, EXIT_CODE_USAGE, "%s exists and holds no CRL: move it, or choose another --out", path);
 }
 
+/* Of an imported root there is no key here: its owner makes its list. */
+static void roots_with_keys(const struct pki *pki, struct pki_roots *out)
+{
+  const struct pki_roots *all = pki_roots(pki);
+  *out = (struct pki_roots){.count = 0};
+  for (size_t i = 0; i < all->count; i++)
+    if (pki_can_issue(pki, all->name[i])) strcpy(out->name[out->count++], all->name[i]);
+}
+
 static int run_crl(const struct pki_args *args, struct error *error)
 {
   struct pki *pki = NULL;
@@ -102,12 +112,17 @@ static int run_crl(const struct pki_args *args, struct error *error)
     return -1;
   if (some != NULL && pki_args_roots(some, &roots, error) != 0) return -1;
   if (pki_open(args->folder, &pki, error) != 0) return -1;
-  if (some == NULL) roots = *pki_roots(pki);
+  if (some == NULL) roots_with_keys(pki, &roots);
   int result = pki_write_crls(pki, &roots, &times, entries, out, error);
+  bool all = roots.count == pki_roots(pki)->count || some != NULL;
   pki_close(pki);
   if (result != 0) return -1;
-  printf("%s: the CRLs of %zu root%s, their CAs for devices and the back office\n", out, roots.count,
-         roots.count == 1 ? "" : "s");
+  if (roots.count > 0)
+    printf("%s: the CRLs of %zu root%s, their CAs for devices and the back office\n", out, roots.count,
+           roots.count == 1 ? "" : "s");
+  else
+    printf("%s: the CRL of the back office\n", out);
+  if (!all) printf("the lists of the other roots and their CAs are to be had from whoever holds their keys\n");
   return 0;
 }
 
@@ -143,7 +158,8 @@ const struct pki_command pki_command_crl = {
     .help = "usage: fleetsim pki crl FOLDER --out FILE [options]\n\n"
             "  --out FILE         PEM: one CRL for each issuer of device certificates and for the operator's\n"
             "  --next-update D    when the next list is due: 7d (default), 12h; -1h makes one that has expired\n"
-            "  --roots A,B        only of these roots (default: all)\n"
+            "  --roots A,B        only of these roots (default: all whose keys are here; the back office's is always "
+            "made)\n"
             "  --entries N        so many entries of nobody more, up to 100000: how a broker bears a long list\n\n"
             "example: fleetsim pki crl fleets/lab --out crl.pem && kill -HUP $(pidof mosquitto)\n",
     .allowed = 1u << PKI_ARG_OUT | 1u << PKI_ARG_NEXT_UPDATE | 1u << PKI_ARG_ROOTS | 1u << PKI_ARG_ENTRIES,

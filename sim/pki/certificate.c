@@ -232,3 +232,12 @@ void pki_cert_common_name(const X509_NAME *name, char *out, size_t capacity)
   memcpy(out, ASN1_STRING_get0_data(text), size);
   out[size] = '\0';
 }
+
+void pki_cert_title(const X509_NAME *name, char out[PKI_CERT_TITLE])
+{
+  pki_cert_common_name(name, out, PKI_CERT_TITLE);
+  if (out[0] == '\0' && X509_NAME_oneline(name, out, PKI_CERT_TITLE) == NULL) out[0] = '\0';
+  for (char *c = out; *c != '\0'; c++) /* it goes to a terminal */
+    if ((unsigned char) *c < ' ' || *c == 127) *c = '?';
+  if (out[0] == '\0') strcpy(out, "?");
+}

@@ -47,4 +47,8 @@ int pki_cert_sha256(const X509 *certificate, uint8_t out[32]);
 /* Subject's or issuer's CN into `out`, cut to fit; "" when there is none. */
 void pki_cert_common_name(const X509_NAME *name, char *out, size_t capacity);
 
+/* What a person calls it: the CN, or the whole name where it has none; "?" when it is empty. */
+#define PKI_CERT_TITLE 128
+void pki_cert_title(const X509_NAME *name, char out[PKI_CERT_TITLE]);
+
 #endif

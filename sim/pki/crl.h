@@ -102,10 +102,29 @@ int pki_crl_der(struct pki *pki, const char *root, enum pki_crl_issuer issuer, c
 int pki_write_crls(struct pki *pki, const struct pki_roots *roots, const struct pki_crl_times *times, size_t filler,
                    const char *path, struct error *error);
 
+/* The newest lists that a run has published so far, in its steps' order. All zero: none. To be freed. */
+struct pki_crl_history {
+  struct pki_crl_seen *seen;
+  size_t count;
+  int64_t ours_since; /* when a list was made of this folder's revocations; 0: never */
+};
+void pki_crl_history_ours(struct pki_crl_history *history); /* one is made now */
+void pki_crl_history_free(struct pki_crl_history *history);
+
 /* Checks a file of CRLs that somebody else made: whether a broker that is given it still accepts the devices and the
- * operator. Each CRL must be of an authority of this fleet or its devices, signed by it and in force now, and there
- * must be one of whoever issued a device's certificate or the operator's. A USAGE sentence says what is wrong. */
-int pki_check_crls(struct pki *pki, const char *path, struct error *error);
+ * operator, and refuses whom the lists before it revoked. Each CRL must be of an authority of this fleet, its devices
+ * or its operator, signed by it, in force now, complete (no delta, not for some reasons or some distribution point
+ * only), without critical extensions that brokers do not know, and not older than those in `history` (NULL: the first),
+ * which then knows it; and there must be one for whoever issued a device's certificate. Only the back office's own may
+ * be missing: pki_complete_crls adds it. A USAGE sentence says what is wrong and what will come of it; `warn`, which
+ * may be NULL, is told what may be. */
+int pki_check_crls(struct pki *pki, const char *path, struct pki_crl_history *history,
+                   void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error);
+
+/* Writes `file` to `path`, byte for byte, and where it has no list of the back office, one behind it that is made now:
+ * without one a broker that checks CRLs refuses the operator. What holds no whole CRLs is copied as it is. */
+int pki_complete_crls(struct pki *pki, const char *file, const struct pki_crl_times *times, const char *path,
+                      struct error *error);
 
 /* Sets names[i] where the certificate in force on device i (of the first `count`) is on a CRL of the file. */
 int pki_crls_name(struct pki *pki, const char *path, bool *names, size_t count, struct error *error);

@@ -82,6 +82,7 @@ struct run {
   /* what the back office has done and knows */
   struct pki_chain presented[BROKER_LISTENERS];
   struct pki_roots client_roots;
+  struct scenario_step crl_published;        /* the last publish-crl with a file; without one its file is empty */
   uint32_t bundle_version;                   /* newest one pushed */
   struct pki_roots bundle[RUN_VERSIONS_MAX]; /* its anchors, by version */
   bool bundle_crls[RUN_VERSIONS_MAX];        /* whether it was made with revocation lists */

@@ -4,9 +4,15 @@
 # usage: foreign_files.sh PATH/TO/fleetsim
 set -u
 fleetsim=$1
-command -v openssl >/dev/null || { echo "skipped: openssl is not installed"; exit 77; }
+for tool in mosquitto openssl; do
+  command -v "$tool" >/dev/null || { echo "skipped: $tool is not installed"; exit 77; }
+done
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+broker=$work/broker
+ca=$work/ca
+mkdir "$broker" "$ca"
+trap 'end_broker; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 . "$(dirname "$0")/lib/cases.sh"
 
 # What is printed ----------------------------------------------------------------------------------------------------------
@@ -37,4 +43,146 @@ expect "where a list is to go" 2 "pipe exists and holds no CRL" bounded pki crl 
 expect "a list to publish" 2 "pipe is a pipe, not a regular file" bounded run "$crl" --out "$work/out1"
 expect "a timing profile" 2 "pipe.json is a pipe, not a regular file" \
   sh -c 'mkfifo "$2/pipe.json"; timeout 20 "$1" calibrate show "$2/pipe.json"' sh "$fleetsim" "$work"
+
+# A fleet that its own CA certified, and that CA's lists --------------------------------------------------------------------
+quietly() { # its words are shown when it fails
+  "$@" >"$work/said" 2>&1 || { name="$1 $2" complain "failed"; }
+}
+key() { quietly openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$ca/$1.key"; }
+root() { # NAME openssl req options...: its key is there
+  root_name=$1
+  shift
+  quietly openssl req -x509 -new -key "$ca/$root_name.key" -days 900 -subj "/O=Example/CN=$root_name" \
+    -addext keyUsage=critical,keyCertSign,cRLSign -out "$ca/$root_name.crt" "$@"
+}
+mint() { # SUBJECT FILE ISSUER EXTENSIONS openssl x509 options...: its key is there
+  mint_file=$2
+  mint_issuer=$3
+  quietly openssl req -new -key "$ca/$2.key" -subj "$1" -out "$ca/$2.csr"
+  printf '%b\n' "$4" >"$ca/extensions"
+  shift 4
+  quietly openssl x509 -req -in "$ca/$mint_file.csr" -CA "$ca/$mint_issuer.crt" -CAkey "$ca/$mint_issuer.key" \
+    -CAcreateserial -extfile "$ca/extensions" -out "$ca/$mint_file.crt" -days 30 "$@"
+}
+device='extendedKeyUsage=clientAuth\nkeyUsage=digitalSignature'
+issuing='basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign'
+for name in one two maker broker 0000a001 0000a002 0000a003; do key "$name"; done
+root one
+root two
+mint "/O=Example/CN=device maker" maker one "$issuing"
+mint /CN=localhost broker one 'subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature'
+for id in 0000a001 0000a002 0000a003; do
+  mint "/CN=$id" $id maker "$device"
+  cat "$ca/$id.crt" "$ca/maker.crt" >"$ca/$id.pem"
+  echo "$id,$id.key,$id.pem" >>"$ca/devices.csv"
+done
+fleet=$work/imported
+expect "import it" 0 "roots one, two; 3 devices" \
+  "$fleetsim" pki import "$fleet" --csv "$ca/devices.csv" --roots-pem "one=$ca/one.crt,two=$ca/two.crt"
+expect "the back office's first list, for the broker" 0 "the CRL of the back office.*from whoever holds their keys" \
+  "$fleetsim" pki crl "$fleet" --out "$work/office.pem"
+
+mkdir "$ca/db"
+: >"$ca/db/index"
+echo 01 >"$ca/db/number"
+cat >"$ca/conf" <<CONF
+[ca]
+default_ca = c
+[c]
+database = $ca/db/index
+crlnumber = $ca/db/number
+certificate = $ca/maker.crt
+private_key = $ca/maker.key
+default_md = sha256
+default_crl_days = 7
+[plain]
+authorityKeyIdentifier = keyid
+[delta]
+2.5.29.27 = critical,DER:02:01:01
+CONF
+list() { quietly openssl ca -config "$ca/conf" -gencrl -crlexts "$1" -out "$2"; }
+list plain "$work/empty.pem"
+quietly openssl ca -config "$ca/conf" -revoke "$ca/0000a003.crt"
+list plain "$work/third.pem"
+: >"$ca/db/index"
+list delta "$work/delta.pem"
+
+end_broker() {
+  [ -s "$broker/pid" ] || return 0
+  kill "$(cat "$broker/pid")" 2>/dev/null
+  rm -f "$broker/pid"
+}
+begin_broker() { # PORT
+  cat >"$broker/conf" <<CONF
+user $(id -un)
+pid_file $broker/pid
+allow_anonymous false
+acl_file $broker/acl
+log_dest file $broker/log
+listener $1 127.0.0.1
+cafile $broker/clients.crt
+crlfile $broker/crl.pem
+certfile $ca/broker.crt
+keyfile $ca/broker.key
+require_certificate true
+use_identity_as_username true
+CONF
+  : >"$broker/log"
+  mosquitto -d -c "$broker/conf" 2>/dev/null
+  for _ in $(seq 100); do
+    grep -q 'running$' "$broker/log" && return 0
+    grep -q 'Error' "$broker/log" && break
+    sleep 0.05
+  done
+  rm -f "$broker/pid"
+  return 1
+}
+quietly "$fleetsim" pki export "$fleet" --what client-ca --roots one --out "$broker/clients.crt"
+cat "$ca/maker.crt" >>"$broker/clients.crt"
+printf 'user operator\ntopic readwrite private/#\n\npattern readwrite private/%%u/#\n' >"$broker/acl"
+first_list() { cat "$work/empty.pem" "$work/office.pem" >"$broker/crl.pem"; }
+first_list
+for try in $(seq 20); do
+  port=$((20000 + ($$ * 5 + try * 263) % 12000))
+  begin_broker "$port" && break
+done
+
+publish=$(scenario publish <<YAML
+name: our CA's own list
+fleet: {devices: 3}
+pki: {roots: [one, two], trusted: [one, two], broker: one}
+broker:
+  url: mqtts://localhost:$port
+  hooks:
+    publish-crl: cp "\$FLEETSIM_CRL" $broker/crl.pem && kill -HUP \$(cat $broker/pid)
+reconnect: {policy: full-jitter, base: 200ms, cap: 1s}
+phases:
+  - name: online
+    do: [connect: {rate: 100/s}]
+    until: online == 100% within 10s
+  - name: publish
+    do:
+      - publish-crl: {file: $work/third.pem}
+      - wait: {for: 300ms}
+      - reconnect: {within: 3s}
+    expect: [revoked == 1, refused(refused_revoked) == 1, revoke.collateral == 0]
+  - name: publish again
+    do: [publish-crl: {file: $work/third.pem}]
+expect: [online == 2]
+YAML
+)
+run() { # NAME options...
+  run_name=$1
+  shift
+  "$fleetsim" run "$publish" --fleet "$fleet" --out "$work/$run_name" "$@"
+}
+again='phases[2].do[0].publish-crl'
+expect "an imported fleet publishes its CA's own list" 0 "PASS" run own
+first_list
+expect "a delta after it" 2 "publish.yaml:20 .*delta.pem: the CRL of 'device maker' is a delta CRL" run delta --set "$again.file=$work/delta.pem"
+expect "an older list after it" 2 "publish.yaml:20 .*empty.pem: the CRL of 'device maker' is older than" \
+  run older --set "$again.file=$work/empty.pem"
+kill -HUP "$(cat "$broker/pid")"
+expect "a delta on purpose, with a word of what it does" 0 "warning: line 20: .*is a delta CRL.* lets those in again" \
+  run unchecked --set "$again={file: $work/delta.pem, unchecked: yes}" --set "expect=[devices.lost <= 1]"
 end_of_cases

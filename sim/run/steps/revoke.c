@@ -1,6 +1,7 @@
 /* revoke, unrevoke, publish-crl, kick: from the registry to the broker's list, and to the sessions that it leaves open.
  */
 #define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,10 +38,10 @@ static int copy_crls(const char *from, const char *to, struct error *error)
 
 static int write_list(const struct run *run, const struct scenario_crl *crl, const char *path, struct error *error)
 {
-  if (crl->file[0] != '\0') return copy_crls(crl->file, path, error);
   int64_t now = (int64_t) time(NULL);
   struct pki_roots roots = crl_roots(run);
   struct pki_crl_times times = {now + crl->this_update_s, now + crl->next_update_s};
+  if (crl->file[0] != '\0') return pki_complete_crls(run->pki, crl->file, &times, path, error);
   return pki_write_crls(run->pki, &roots, &times, crl->entries, path, error);
 }
 
@@ -62,18 +63,44 @@ int run_write_crls(struct run *run, const struct scenario_crl *crl)
   return write_crls(run, crl, &run->error);
 }
 
+static void tell_warning(void *ctx, const char *sentence)
+{
+  const struct scenario_step *step = ctx;
+  fprintf(stderr, "fleetsim: warning: line %d: %s\n", step->line, sentence);
+}
+
+/* What 'unchecked' lets through is said all the same, with what will come of it. */
+static int check_file(struct run *run, const struct scenario_step *step, struct pki_crl_history *history)
+{
+  if (pki_check_crls(run->pki, step->crl.file, history, tell_warning, (void *) (uintptr_t) step, &run->error) == 0)
+    return 0;
+  if (step->crl.unchecked && run->error.code == EXIT_CODE_USAGE) {
+    tell_warning((void *) (uintptr_t) step, run->error.text);
+    return 0;
+  }
+  return error_wrap(&run->error, "%s:%d ('unchecked: yes' publishes it all the same)", run->scenario->file, step->line);
+}
+
+static int check_step(struct run *run, const struct scenario_step *step, struct pki_crl_history *history)
+{
+  bool publishes =
+      step->kind == STEP_PUBLISH_CRL || ((step->kind == STEP_REVOKE || step->kind == STEP_UNREVOKE) && step->publish);
+  if (!publishes) return 0;
+  if (step->kind == STEP_PUBLISH_CRL && step->crl.file[0] != '\0') return check_file(run, step, history);
+  pki_crl_history_ours(history);
+  return 0;
+}
+
 int run_check_crls(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
-  for (size_t p = 0; p < scenario->phase_count; p++)
-    for (size_t s = 0; s < scenario->phases[p].step_count; s++) {
-      const struct scenario_step *step = &scenario->phases[p].steps[s];
-      if (step->kind != STEP_PUBLISH_CRL || step->crl.file[0] == '\0' || step->crl.unchecked) continue;
-      if (pki_check_crls(run->pki, step->crl.file, &run->error) != 0)
-        return error_wrap(&run->error, "%s:%d ('unchecked: yes' publishes it all the same)", scenario->file,
-                          step->line);
-    }
-  return 0;
+  struct pki_crl_history history = {0};
+  int result = 0;
+  for (size_t p = 0; p < scenario->phase_count && result == 0; p++)
+    for (size_t s = 0; s < scenario->phases[p].step_count && result == 0; s++)
+      result = check_step(run, &scenario->phases[p].steps[s], &history);
+  pki_crl_history_free(&history);
+  return result;
 }
 
 /* A list that is being made, on a thread of its own: one of 100,000 entries takes a second, and the fleet goes on. */
@@ -93,7 +120,9 @@ static void make_list(uv_work_t *work)
   const struct run *run = making->run;
   const struct scenario_crl *crl = making->crl;
   size_t n = fleet_size(run->fleet);
-  making->result = write_crls(run, crl, &making->error);
+  bool checked = crl->file[0] != '\0' && !crl->unchecked; /* it may be another file than at the start */
+  making->result = checked ? pki_check_crls(run->pki, crl->file, NULL, NULL, NULL, &making->error) : 0;
+  if (making->result == 0) making->result = write_crls(run, crl, &making->error);
   if (crl->file[0] == '\0')
     memcpy(making->names, run->revoked, n * sizeof *making->names);
   else if (making->result == 0)
@@ -143,12 +172,26 @@ static enum step_outcome publish(struct run *run, const struct scenario_crl *crl
   return run_broker_apply(run, apply, -1);
 }
 
+static bool can_make_lists(const struct run *run)
+{
+  struct pki_roots roots = crl_roots(run);
+  for (size_t i = 0; i < roots.count; i++)
+    if (!pki_can_issue(run->pki, roots.name[i])) return false;
+  return true;
+}
+
+/* Of an imported fleet only a file that was published before can come back; the broker's very first one is not known.
+ */
 enum step_outcome step_publish_crl(struct run *run, const struct scenario_step *step)
 {
   struct scenario_step inverse = *step;
   inverse.crl = (struct scenario_crl){.next_update_s = FIRST_CRL_S};
   inverse.apply = scenario_default_apply(run->scenario, SCENARIO_APPLY_RELOAD);
-  run_undo_with(run, &inverse);
+  if (can_make_lists(run))
+    run_undo_with(run, &inverse);
+  else if (run->crl_published.crl.file[0] != '\0')
+    run_undo_with(run, &run->crl_published);
+  if (step->crl.file[0] != '\0') run->crl_published = *step;
   return publish(run, &step->crl, step->apply);
 }
 

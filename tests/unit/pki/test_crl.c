@@ -251,50 +251,6 @@ static void a_crl_can_be_filled_with_a_hundred_thousand_of_nobody(void **state)
   }
 }
 
-static void a_file_of_crls_is_checked_before_a_broker_gets_it(void **state)
-{
-  struct fixture *f = *state;
-  struct pki_roots a = names("A", NULL, NULL), b = names("B", NULL, NULL);
-  struct pki_crl_times times = a_week(), past = {pki_now() - 2 * HOUR_S, pki_now() - HOUR_S},
-                       future = {pki_now() + HOUR_S, pki_now() + WEEK_S};
-  bool revoked[3] = {0};
-  EXPECT_OK(pki_revoke_device(f->pki, 1, true, PKI_REASON_KEY_COMPROMISE, NULL, &error));
-  EXPECT_OK(pki_write_crls(f->pki, &a, &times, 10, at(f, "crl.pem"), &error));
-  EXPECT_OK(pki_check_crls(f->pki, at(f, "crl.pem"), &error));
-  EXPECT_OK(pki_crls_name(f->pki, at(f, "crl.pem"), revoked, 3, &error));
-  assert_false(revoked[0]);
-  assert_true(revoked[1]);
-  assert_false(revoked[2]);
-  EXPECT_OK(pki_write_crls(f->pki, &a, &past, 0, at(f, "crl.pem"), &error));
-  EXPECT_REFUSAL(pki_check_crls(f->pki, at(f, "crl.pem"), &error), EXIT_CODE_USAGE, "has expired");
-  EXPECT_OK(pki_write_crls(f->pki, &a, &future, 0, at(f, "crl.pem"), &error));
-  EXPECT_REFUSAL(pki_check_crls(f->pki, at(f, "crl.pem"), &error), EXIT_CODE_USAGE, "not in force yet");
-  EXPECT_OK(pki_write_crls(f->pki, &b, &times, 0, at(f, "crl.pem"), &error));
-  EXPECT_REFUSAL(pki_check_crls(f->pki, at(f, "crl.pem"), &error), EXIT_CODE_USAGE,
-                 "the CRL of 'fleetsim A devices' is missing");
-  write_text(at(f, "crl.pem"), "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n");
-  EXPECT_REFUSAL(pki_check_crls(f->pki, at(f, "crl.pem"), &error), EXIT_CODE_USAGE, "does not hold whole CRLs");
-}
-
-static void the_crl_of_another_fleet_is_of_the_wrong_issuer(void **state)
-{
-  struct fixture *f = *state;
-  char folder[FILES_PATH_MAX];
-  struct pki *other = NULL;
-  struct pki_roots roots = names("A", "B", NULL), strange = names("X", "Y", NULL);
-  struct pki_crl_times times = a_week();
-  snprintf(folder, sizeof folder, "%s/other", f->base);
-  EXPECT_OK(pki_create(folder, &roots, &other, &error));
-  EXPECT_OK(pki_write_crls(other, &roots, &times, 0, at(f, "crl.pem"), &error));
-  pki_close(other);
-  EXPECT_REFUSAL(pki_check_crls(f->pki, at(f, "crl.pem"), &error), EXIT_CODE_USAGE, "another fleet's");
-  snprintf(folder, sizeof folder, "%s/strange", f->base);
-  EXPECT_OK(pki_create(folder, &strange, &other, &error));
-  EXPECT_OK(pki_write_crls(other, &strange, &times, 0, at(f, "crl.pem"), &error));
-  pki_close(other);
-  EXPECT_REFUSAL(pki_check_crls(f->pki, at(f, "crl.pem"), &error), EXIT_CODE_USAGE, "of no authority");
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -307,8 +263,6 @@ int main(void)
       cmocka_unit_test_setup_teardown(refuses_what_cannot_be, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(revocations_outlive_the_process_and_not_the_reset, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(an_older_folder_gets_the_tables, setup_fleet, teardown),
-      cmocka_unit_test_setup_teardown(a_file_of_crls_is_checked_before_a_broker_gets_it, setup_fleet, teardown),
-      cmocka_unit_test_setup_teardown(the_crl_of_another_fleet_is_of_the_wrong_issuer, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(a_crl_can_be_filled_with_a_hundred_thousand_of_nobody, setup_fleet, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,302 @@
+#define _GNU_SOURCE
+#include <openssl/pem.h>
+
+#include "fixture.h"
+#include "pki/crl.h"
+
+#define HOUR_S 3600
+#define WEEK_S (7 * 24 * (int64_t) HOUR_S)
+
+/* A list as a CA elsewhere makes it. Extensions are in the syntax of openssl.cnf, "critical,..." or "DER:..". */
+struct recipe {
+  const struct pki_authority *by; /* NULL: root A's CA for devices */
+  EVP_PKEY *key;                  /* NULL: that authority's */
+  const char *extension[3][2];    /* name, value */
+  const char *entry[2];           /* one of the only entry: device 00000001's certificate */
+  long number;                    /* 0: none */
+  int64_t from, to;               /* from now; 0, 0: an hour ago, in a week */
+  bool endless, names_device;
+  const EVP_MD *hash; /* NULL: SHA-256 */
+};
+
+static X509_REVOKED *entry_of(struct fixture *f, const struct recipe *recipe)
+{
+  STACK_OF(X509) *chain = pki_device_chain(f->pki, 0, &error);
+  X509_REVOKED *entry = X509_REVOKED_new();
+  X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(sk_X509_value(chain, 0)));
+  ASN1_TIME *when = ASN1_TIME_set(NULL, time(NULL) - HOUR_S);
+  X509_REVOKED_set_revocationDate(entry, when);
+  ASN1_TIME_free(when);
+  sk_X509_pop_free(chain, X509_free);
+  if (recipe->entry[0] == NULL) return entry;
+  X509_EXTENSION *extension = X509V3_EXT_conf(NULL, NULL, recipe->entry[0], recipe->entry[1]);
+  if (extension == NULL || X509_REVOKED_add_ext(entry, extension, -1) != 1) fail_msg("no %s", recipe->entry[0]);
+  X509_EXTENSION_free(extension);
+  return entry;
+}
+
+static X509_CRL *make(struct fixture *f, const struct recipe *recipe)
+{
+  const struct pki_authority *by = recipe->by != NULL ? recipe->by : &f->pki->hierarchy[0].devices;
+  bool usual = recipe->from == 0 && recipe->to == 0;
+  X509_CRL *crl = X509_CRL_new();
+  ASN1_TIME *from = ASN1_TIME_set(NULL, time(NULL) + (usual ? -HOUR_S : recipe->from)),
+            *to = ASN1_TIME_set(NULL, time(NULL) + (usual ? WEEK_S : recipe->to));
+  X509_CRL_set_version(crl, X509_CRL_VERSION_2);
+  X509_CRL_set_issuer_name(crl, X509_get_subject_name(by->certificate));
+  X509_CRL_set1_lastUpdate(crl, from);
+  if (!recipe->endless) X509_CRL_set1_nextUpdate(crl, to);
+  ASN1_TIME_free(from);
+  ASN1_TIME_free(to);
+  if (recipe->number != 0) {
+    ASN1_INTEGER *number = ASN1_INTEGER_new();
+    ASN1_INTEGER_set(number, recipe->number);
+    X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, X509V3_ADD_APPEND);
+    ASN1_INTEGER_free(number);
+  }
+  for (size_t i = 0; i < 3 && recipe->extension[i][0] != NULL; i++) {
+    X509V3_CTX ctx;
+    X509V3_set_ctx(&ctx, by->certificate, NULL, NULL, crl, 0);
+    X509_EXTENSION *one = X509V3_EXT_conf(NULL, &ctx, recipe->extension[i][0], recipe->extension[i][1]);
+    if (one == NULL || X509_CRL_add_ext(crl, one, -1) != 1) fail_msg("no %s", recipe->extension[i][0]);
+    X509_EXTENSION_free(one);
+  }
+  if (recipe->names_device || recipe->entry[0] != NULL) X509_CRL_add0_revoked(crl, entry_of(f, recipe));
+  X509_CRL_sort(crl);
+  if (X509_CRL_sign(crl, recipe->key != NULL ? recipe->key : by->key, recipe->hash ? recipe->hash : EVP_sha256()) <= 0)
+    fail_msg("a list is not signed");
+  return crl;
+}
+
+/* Writes the lists to NAME beside the fleet. */
+static const char *write_lists(struct fixture *f, const char *name, const struct recipe *recipes, size_t count)
+{
+  const char *path = at(f, name);
+  FILE *file = fopen(path, "we");
+  for (size_t i = 0; i < count; i++) {
+    X509_CRL *crl = make(f, &recipes[i]);
+    if (PEM_write_X509_CRL(file, crl) != 1) fail_msg("%s cannot be written", path);
+    X509_CRL_free(crl);
+  }
+  fclose(file);
+  return path;
+}
+
+static char warned[2048];
+
+static void keep_warning(void *ctx, const char *sentence)
+{
+  (void) ctx;
+  strncat(warned, sentence, sizeof warned - strlen(warned) - 1);
+}
+
+static int check(struct fixture *f, const char *path, struct pki_crl_history *history)
+{
+  warned[0] = '\0';
+  return pki_check_crls(f->pki, path, history, keep_warning, NULL, &error);
+}
+
+static void a_complete_list_of_the_devices_ca_is_enough(void **state)
+{
+  struct fixture *f = *state;
+  bool revoked[3] = {0};
+  const char *path = write_lists(f, "crl.pem", (struct recipe[]){{.number = 5, .names_device = true}}, 1);
+  EXPECT_OK(check(f, path, NULL));
+  assert_string_equal(warned, "");
+  EXPECT_OK(pki_crls_name(f->pki, path, revoked, 3, &error));
+  assert_true(revoked[0]);
+  assert_false(revoked[1]);
+}
+
+static void a_list_that_brokers_do_not_work_with_is_refused_by_its_kind(void **state)
+{
+  struct fixture *f = *state;
+  const struct {
+    struct recipe recipe;
+    const char *sentence;
+  } cases[] = {
+      {{.extension = {{"2.5.29.27", "critical,DER:02:01:01"}}}, "is a delta CRL"},
+      {{.extension = {{"2.5.29.27", "DER:02:01:01"}}}, "is a delta CRL"}, /* RFC 5280 has it critical; some do not */
+      {{.extension = {{"2.5.29.28", "critical,DER:30:03:82:01:FF"}}}, "is for CA certificates only"},
+      {{.extension = {{"2.5.29.28", "DER:30:03:82:01:FF"}}}, "is for CA certificates only"},
+      {{.extension = {{"2.5.29.28", "critical,DER:30:03:85:01:FF"}}}, "is for attribute certificates only"},
+      {{.extension = {{"2.5.29.28", "critical,DER:30:04:83:02:06:40"}}}, "for some reasons only"},
+      {{.extension = {{"2.5.29.28", "critical,DER:30:03:84:01:FF"}}}, "is indirect"},
+      {{.extension = {{"2.5.29.28", "critical,DER:30:06:81:01:FF:82:01:FF"}}}, "which cannot be"},
+      {{.extension = {{"2.5.29.28", "critical,DER:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F"}}},
+       "distribution point (http://x/) themselves, and that of device 00000001 does not"},
+      {{.extension = {{"2.5.29.28", "critical,DER:04:00"}}}, "cannot be read"},
+      {{.extension = {{"1.2.3.4", "critical,DER:05:00"}}}, "has the critical extension 1.2.3.4"},
+      {{.extension = {{"2.5.29.20", "critical,DER:02:01:07"}}}, "has the critical extension X509v3 CRL Number"},
+      {{.entry = {"1.2.3.4", "critical,DER:05:00"}}, "has an entry with the extension 1.2.3.4"},
+      {{.entry = {"2.5.29.29", "critical,DER:30:00"}}, "has an entry with the extension"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    const char *path = write_lists(f, "crl.pem", &cases[i].recipe, 1);
+    EXPECT_REFUSAL(check(f, path, NULL), EXIT_CODE_USAGE, cases[i].sentence);
+    if (strstr(error.text, "crl.pem: the CRL of 'fleetsim A devices' ") == NULL) fail_msg("%s", error.text);
+    if (strstr(error.text, "publish") == NULL && strstr(error.text, "make it anew") == NULL)
+      fail_msg("what to do is not said: %s", error.text);
+  }
+}
+
+static void lists_that_are_only_rare_are_taken(void **state)
+{
+  struct fixture *f = *state;
+  const struct recipe cases[] = {
+      {.extension = {{"2.5.29.28", "critical,DER:30:03:81:01:FF"}}}, /* for user certificates only */
+      {.extension = {{"authorityKeyIdentifier", "critical,keyid:always"}}},
+      {.extension = {{"1.2.3.4", "DER:05:00"}}},
+      {.entry = {"1.2.3.4", "DER:05:00"}},
+      {.from = -2 * WEEK_S, .to = HOUR_S},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    EXPECT_OK(check(f, write_lists(f, "crl.pem", &cases[i], 1), NULL));
+  /* the root's, for the CA certificates that it gave, beside the one that counts for devices */
+  const struct recipe pair[] = {
+      {.by = &f->pki->hierarchy[0].root, .extension = {{"2.5.29.28", "critical,DER:30:03:82:01:FF"}}}, {.number = 3}};
+  EXPECT_OK(check(f, write_lists(f, "crl.pem", pair, 2), NULL));
+}
+
+static void a_list_must_be_signed_by_its_issuer_and_in_force(void **state)
+{
+  struct fixture *f = *state;
+  EVP_PKEY *stranger = pki_key_generate(&error);
+  const struct {
+    struct recipe recipe;
+    const char *sentence;
+  } cases[] = {
+      {{.key = stranger}, "is not signed by this fleet's"},
+      {{.from = HOUR_S, .to = WEEK_S}, "is not in force yet"},
+      {{.from = -WEEK_S, .to = -HOUR_S}, "has expired"},
+      {{.by = &f->pki->update_ca}, "is of no authority that certifies this fleet"},
+      {{.by = &f->pki->hierarchy[1].devices}, "the CRL of 'fleetsim A devices' is missing"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    EXPECT_REFUSAL(check(f, write_lists(f, "crl.pem", &cases[i].recipe, 1), NULL), EXIT_CODE_USAGE, cases[i].sentence);
+  EVP_PKEY_free(stranger);
+}
+
+static void what_some_brokers_refuse_is_told_and_taken(void **state)
+{
+  struct fixture *f = *state;
+  EXPECT_OK(check(f, write_lists(f, "crl.pem", (struct recipe[]){{.endless = true}}, 1), NULL));
+  if (strstr(warned, "has no next update") == NULL) fail_msg("'%s'", warned);
+  EXPECT_OK(check(f, write_lists(f, "crl.pem", (struct recipe[]){{.hash = EVP_sha1()}}, 1), NULL));
+  if (strstr(warned, "is signed over SHA-1") == NULL) fail_msg("'%s'", warned);
+}
+
+static void of_two_lists_for_the_same_certificates_one_is_too_many(void **state)
+{
+  struct fixture *f = *state;
+  const struct recipe twins[] = {{.number = 5}, {.number = 6, .names_device = true}};
+  EXPECT_REFUSAL(check(f, write_lists(f, "crl.pem", twins, 2), NULL), EXIT_CODE_USAGE, "is there twice, and differs");
+}
+
+static void what_is_no_pem_is_told_by_what_it_is(void **state)
+{
+  struct fixture *f = *state;
+  X509_CRL *crl = make(f, &(struct recipe){.number = 1});
+  FILE *file = fopen(at(f, "crl.der"), "we");
+  i2d_X509_CRL_fp(file, crl);
+  fclose(file);
+  X509_CRL_free(crl);
+  EXPECT_REFUSAL(check(f, at(f, "crl.der"), NULL), EXIT_CODE_USAGE, "openssl crl -inform DER -in");
+  const char *const texts[] = {"", "\n", "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n"};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    write_text(at(f, "crl.txt"), texts[i]);
+    EXPECT_REFUSAL(check(f, at(f, "crl.txt"), NULL), EXIT_CODE_USAGE, "does not hold whole CRLs");
+  }
+  write_text(at(f, "crl.txt"), "\xef\xbb\xbf-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n");
+  EXPECT_REFUSAL(check(f, at(f, "crl.txt"), NULL), EXIT_CODE_USAGE, "byte order mark");
+}
+
+static void a_list_that_is_older_than_the_one_before_is_refused(void **state)
+{
+  struct fixture *f = *state;
+  const struct {
+    struct recipe first, second;
+    const char *sentence; /* NULL: fine */
+  } cases[] = {
+      {{.number = 5, .names_device = true}, {.number = 6}, NULL},
+      {{.number = 5}, {.number = 5}, NULL},
+      {{.number = 255}, {.number = 256}, NULL},
+      {{.number = 256}, {.number = 255}, "is older than the one published before"},
+      {{.number = 6, .names_device = true}, {.number = 5}, "is older than the one published before"},
+      {{.from = -HOUR_S, .to = WEEK_S}, {.from = -2 * HOUR_S, .to = WEEK_S}, "is older than the one published before"},
+      {{.number = 5, .from = -HOUR_S, .to = WEEK_S},
+       {.number = 6, .from = -2 * HOUR_S, .to = WEEK_S},
+       "is older than the one published before"},
+      {{.number = 5}, {.number = 0}, "has no number, and the one published before has"},
+      {{.number = 5}, {.number = -3}, "has a number that is none"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct pki_crl_history history = {0};
+    EXPECT_OK(check(f, write_lists(f, "first.pem", &cases[i].first, 1), &history));
+    const char *second = write_lists(f, "second.pem", &cases[i].second, 1);
+    if (cases[i].sentence == NULL)
+      EXPECT_OK(check(f, second, &history));
+    else
+      EXPECT_REFUSAL(check(f, second, &history), EXIT_CODE_USAGE, cases[i].sentence);
+    pki_crl_history_free(&history);
+  }
+}
+
+static void a_file_does_not_undo_what_the_run_revoked_itself(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_crl_history history = {0};
+  const char *path = write_lists(f, "crl.pem", (struct recipe[]){{.number = 9}}, 1);
+  EXPECT_OK(check(f, path, &history));
+  pki_crl_history_ours(&history);
+  EXPECT_REFUSAL(check(f, path, &history), EXIT_CODE_USAGE, "is older than the one that this run makes itself");
+  pki_crl_history_free(&history);
+}
+
+static int count_lists(const char *path, X509_NAME *issuer)
+{
+  int found = 0;
+  X509_CRL *crl;
+  FILE *file = fopen(path, "re");
+  while ((crl = PEM_read_X509_CRL(file, NULL, NULL, NULL)) != NULL) {
+    found += issuer == NULL || X509_NAME_cmp(X509_CRL_get_issuer(crl), issuer) == 0;
+    X509_CRL_free(crl);
+  }
+  fclose(file);
+  return found;
+}
+
+static void the_back_office_list_is_added_where_it_is_missing(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_crl_times times = {pki_now(), pki_now() + WEEK_S};
+  X509_NAME *office = X509_get_subject_name(f->pki->back_office.certificate);
+  write_lists(f, "theirs.pem", (struct recipe[]){{.number = 5, .names_device = true}}, 1);
+  EXPECT_OK(pki_complete_crls(f->pki, at(f, "theirs.pem"), &times, at(f, "all.pem"), &error));
+  assert_int_equal(count_lists(at(f, "all.pem"), NULL), 2);
+  assert_int_equal(count_lists(at(f, "all.pem"), office), 1);
+  EXPECT_OK(pki_complete_crls(f->pki, at(f, "all.pem"), &times, at(f, "again.pem"), &error));
+  assert_int_equal(count_lists(at(f, "again.pem"), NULL), 2);
+  EXPECT_OK(check(f, at(f, "all.pem"), NULL));
+  write_text(at(f, "junk.pem"), "no list");
+  EXPECT_OK(pki_complete_crls(f->pki, at(f, "junk.pem"), &times, at(f, "all.pem"), &error));
+  assert_int_equal(count_lists(at(f, "all.pem"), NULL), 0);
+}
+
+int main(void)
+{
+#define FLEET(test) cmocka_unit_test_setup_teardown(test, setup_fleet, teardown)
+  const struct CMUnitTest tests[] = {
+      FLEET(a_complete_list_of_the_devices_ca_is_enough),
+      FLEET(a_list_that_brokers_do_not_work_with_is_refused_by_its_kind),
+      FLEET(lists_that_are_only_rare_are_taken),
+      FLEET(a_list_must_be_signed_by_its_issuer_and_in_force),
+      FLEET(what_some_brokers_refuse_is_told_and_taken),
+      FLEET(of_two_lists_for_the_same_certificates_one_is_too_many),
+      FLEET(what_is_no_pem_is_told_by_what_it_is),
+      FLEET(a_list_that_is_older_than_the_one_before_is_refused),
+      FLEET(a_file_does_not_undo_what_the_run_revoked_itself),
+      FLEET(the_back_office_list_is_added_where_it_is_missing),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
