@@ -58,9 +58,11 @@ static void on_connack(struct device_client *client, const struct device_mqtt_pa
     device_client_end(client, DEVICE_FAIL_MQTT_PROTOCOL, 0);
     return;
   }
-  if (packet->reason != 0) {
+  if (packet->reason != 0 || packet->of_other_version) {
+    enum device_failure failure = connack_failure(version, packet->reason);
+    if (packet->of_other_version) failure = DEVICE_FAIL_MQTT_REFUSED_VERSION;
     device_tls_notify(&client->tls);
-    device_client_end_by(client, connack_failure(version, packet->reason), packet->reason, &packet->server_reference);
+    device_client_end_by(client, failure, packet->reason, &packet->server_reference);
     return;
   }
   device_client_enter(client, DEVICE_CLIENT_SUBSCRIBING, 0);

@@ -407,6 +407,32 @@ static void names_each_connack_refusal(void **state)
   }
 }
 
+/* aedes and other brokers of 3.1.1 answer a client of 5 in their own form; a broker of 5 alone may do so the other way.
+ */
+static void knows_a_broker_of_another_mqtt_version_by_the_form_of_its_connack(void **state)
+{
+  (void) state;
+  static const struct {
+    uint8_t version, connack[5];
+  } answers[] = {
+      {5, {0x20, 2, 0, 1}}, {5, {0x20, 2, 0, 2}},    {5, {0x20, 2, 0, 5}},
+      {5, {0x20, 2, 0, 0}}, {5, {0x20, 2, 0, 0x84}}, {4, {0x20, 3, 0, 0x84, 0}},
+  };
+  for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, 13, answers[i].version);
+    client_rig_open(&rig, false);
+    client_rig_pump(&rig);
+    client_rig_say(&rig, answers[i].connack, 2u + answers[i].connack[1]);
+    client_rig_expect_end(&rig, DEVICE_FAIL_MQTT_REFUSED_VERSION);
+    assert_int_equal(rig.last[DEVICE_NOTE_ENDED].code, answers[i].connack[3]);
+    assert_int_equal(rig.notes[DEVICE_NOTE_ONLINE], 0);
+    client_rig_free(&rig);
+  }
+  assert_non_null(strstr(device_failure_sentence(DEVICE_FAIL_MQTT_REFUSED_VERSION), "try mqtt: 3.1.1"));
+  assert_non_null(strstr(device_failure_sentence(DEVICE_FAIL_TLS_CLOSED), "try mqtt: 3.1.1")); /* RabbitMQ 3.10 */
+}
+
 /* Server reference, property 28, in CONNACK "Server moved" and in DISCONNECT "Use another server". */
 static void tells_which_server_the_broker_named(void **state)
 {
@@ -568,6 +594,7 @@ int main(void)
       cmocka_unit_test(pings_a_broker_that_only_listens),
       cmocka_unit_test(waits_for_no_answer_longer_than_its_deadline),
       cmocka_unit_test(names_each_connack_refusal),
+      cmocka_unit_test(knows_a_broker_of_another_mqtt_version_by_the_form_of_its_connack),
       cmocka_unit_test(tells_which_server_the_broker_named),
       cmocka_unit_test(names_what_breaks_a_session),
       cmocka_unit_test(reports_what_the_broker_denies),
