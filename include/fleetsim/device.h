@@ -124,7 +124,9 @@ struct device_note {
   uint8_t alert;               /* ENDED: TLS alert received, 0 if none */
   uint8_t tls_version;         /* HANDSHAKE: 12 or 13 */
   uint8_t chain_certificates;  /* HANDSHAKE, ENDED: certificates that the broker sent, 0 if none were seen */
-  bool resumed;                /* HANDSHAKE: no certificate was checked */
+  bool secured;                /* ENDED: the TLS handshake was over on the device's side */
+  bool close_notify;           /* ENDED: the broker ended TLS in an orderly way; tls_error is 0 */
+  bool resumed;                /* HANDSHAKE, ENDED: it was, and no certificate was sent or checked */
   bool session_present;        /* ONLINE */
   bool retained, duplicate;    /* MESSAGE */
   uint8_t qos;                 /* MESSAGE */

@@ -9,13 +9,15 @@
 #ifndef FLEETSIM_FAILURE_H
 #define FLEETSIM_FAILURE_H
 
+#include <stdbool.h>
+
 /* clang-format off */
 #define DEVICE_FAILURES(X) \
   X(NONE,                 "none",                             "nothing failed") \
   /* transport, reported by the body that owns the socket */ \
   X(TCP_REFUSED,          "connect.tcp.refused",              "the broker's address answered that nothing listens there") \
-  X(TCP_RESET,            "connect.tcp.reset",                "the peer reset the connection before CONNACK") \
-  X(TCP_CLOSED,           "connect.tcp.closed",               "the peer closed the connection before CONNACK") \
+  X(TCP_RESET,            "connect.tcp.reset",                "the peer reset the connection before the TLS handshake was over") \
+  X(TCP_CLOSED,           "connect.tcp.closed",               "the peer closed the connection before the TLS handshake was over") \
   X(TCP_TIMEOUT,          "connect.tcp.timeout",              "no TCP connection within the deadline") \
   X(TCP_UNREACHABLE,      "connect.tcp.unreachable",          "the network has no way to the broker's address") \
   X(TCP_NO_PORT,          "connect.tcp.no_source_port",       "no free source port or file descriptor was left on this machine") \
@@ -39,6 +41,9 @@
   X(TLS_ALERT_NO_CERT,    "connect.tls.refused_no_certificate", "the broker wants a client certificate and got none (alert 116)") \
   X(TLS_ALERT_HANDSHAKE,  "connect.tls.refused_parameters",   "the broker found no common version, cipher suite or group (alert 40, 70, 71 or 86)") \
   X(TLS_ALERT_OTHER,      "connect.tls.refused_other",        "the broker ended the handshake with another fatal alert") \
+  /* the same without an alert: some brokers and proxies judge a certificate when the handshake is over, and just close */ \
+  X(TLS_CLOSED,           "connect.tls.closed_after_handshake", "the broker closed after the TLS handshake and before CONNACK, without an alert: it refused the certificate, or does not speak MQTT 5 (then try mqtt: 3.1.1)") \
+  X(TLS_RESET,            "connect.tls.reset_after_handshake", "the broker reset the connection after the TLS handshake and before CONNACK, without an alert: it refused the certificate, or does not speak MQTT 5 (then try mqtt: 3.1.1)") \
   /* the TLS protocol itself */ \
   X(TLS_PARAMETERS,       "connect.tls.parameters",           "the broker offered a version, cipher suite or group outside the device's profile") \
   X(TLS_SIGNATURE,        "connect.tls.bad_signature",        "a handshake signature or Finished value of the broker is wrong") \
@@ -50,7 +55,7 @@
   /* MQTT before CONNACK */ \
   X(MQTT_TIMEOUT,         "connect.mqtt.timeout",             "no CONNACK within the deadline") \
   X(MQTT_PROTOCOL,        "connect.mqtt.protocol",            "the first MQTT packet is not a valid CONNACK") \
-  X(MQTT_REFUSED_VERSION, "connect.mqtt.refused_version",     "CONNACK: protocol version not supported") \
+  X(MQTT_REFUSED_VERSION, "connect.mqtt.refused_version",     "CONNACK: the broker does not speak the device's version of MQTT (try mqtt: 3.1.1 instead of 5, or 5 instead of 3.1.1)") \
   X(MQTT_REFUSED_ID,      "connect.mqtt.refused_client_id",   "CONNACK: client identifier not valid") \
   X(MQTT_REFUSED_BUSY,    "connect.mqtt.refused_unavailable", "CONNACK: server unavailable, busy or over its quota or rate") \
   X(MQTT_REFUSED_AUTH,    "connect.mqtt.refused_not_authorised", "CONNACK: bad credentials, banned or not authorised") \
@@ -78,6 +83,10 @@ enum device_failure {
 #undef X
       DEVICE_FAIL_COUNT
 };
+
+/* A failure by which the broker, and nobody else, ended an attempt once the transport was open and before CONNACK: by an
+ * alert, by closing or resetting, by CONNACK. What it thinks of the device's certificate can be behind each of them. */
+bool device_failure_is_refusal(enum device_failure failure);
 
 /* The stable name, as in "connect.tls.not_trusted". Any value is accepted; unknown ones give "unknown". */
 const char *device_failure_name(enum device_failure failure);

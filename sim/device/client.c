@@ -44,29 +44,48 @@ bool device_client_has_connack(const struct device_client *client)
   return client->state == DEVICE_CLIENT_SUBSCRIBING || client->state == DEVICE_CLIENT_ONLINE;
 }
 
-/* The broker may have lost or refused the ticket that was offered: the next attempt does without. */
-static bool blames_ticket(const struct device_client *client, enum device_failure failure)
+/* Nothing that a ticket could be the reason of: the plan, or a broker that has no time. A ticket dropped for that would
+ * make a storm dearer. */
+static bool spares_ticket(enum device_failure failure)
 {
-  return client->tls.offered_ticket && !device_client_has_connack(client) && failure >= DEVICE_FAIL_TLS_NOT_TRUSTED &&
-         failure <= DEVICE_FAIL_MQTT_PROTOCOL;
+  return failure == DEVICE_FAIL_STOPPED || failure == DEVICE_FAIL_MQTT_REFUSED_BUSY ||
+         failure == DEVICE_FAIL_MQTT_REFUSED_MOVED;
+}
+
+/* The broker may have lost the ticket that was offered, or think ill of the session behind it, and need not say so: it
+ * may close or refuse in CONNACK too. The next attempt does without, or the device would be locked out until the ticket
+ * expires. One that came in a connection which ended so is of a session that the broker has refused. */
+static void judge_ticket(struct device_client *client, enum device_failure failure)
+{
+  bool ours = failure >= DEVICE_FAIL_TLS_NOT_TRUSTED && failure <= DEVICE_FAIL_MQTT_PROTOCOL;
+  if (!client->tls.open || device_client_has_connack(client) || spares_ticket(failure)) return;
+  if (!ours && !device_failure_is_refusal(failure)) return;
+  if (client->tls.offered_ticket)
+    device_tls_drop_ticket(&client->tls);
+  else if (client->tls.fresh_ticket)
+    device_tls_forget_ticket(&client->tls);
 }
 
 static void end(struct device_client *client, enum device_failure failure, uint8_t code,
                 const struct device_mqtt_bytes *server)
 {
+  bool notified = client->tls.error == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY;
   struct device_note ended = {.kind = DEVICE_NOTE_ENDED,
                               .failure = failure,
-                              .tls_error = client->tls.error,
+                              .tls_error = notified ? 0 : client->tls.error,
+                              .close_notify = notified,
                               .verify_flags = client->tls.verdict.flags,
                               .alert = client->tls.verdict.alert,
                               .chain_certificates = client->tls.verdict.certificates,
+                              .secured = device_tls_is_secured(&client->tls),
+                              .resumed = device_tls_is_secured(&client->tls) && !client->tls.verdict.checked,
                               .code = code,
                               .server = server->size > 0 ? (const char *) server->data : NULL,
                               .server_size = server->size};
   bool live = device_client_has_connack(client);
   struct device_ota *ota = device_client_ota(client);
   if (ota != NULL) device_ota_offline(ota, !live && failure != DEVICE_FAIL_STOPPED, live ? client->rx_size : 0);
-  if (blames_ticket(client, failure)) device_tls_drop_ticket(&client->tls);
+  judge_ticket(client, failure);
   device_tls_close(&client->tls);
   client->rx_size = 0;
   device_client_enter(client, DEVICE_CLIENT_IDLE, 0);
@@ -202,6 +221,8 @@ static void transport_closed(struct device_client *client, const struct device_e
   bool orderly = cause == DEVICE_FAIL_NONE || cause == DEVICE_FAIL_TCP_CLOSED;
   if (device_client_has_connack(client))
     cause = orderly ? DEVICE_FAIL_SESSION_CLOSED : DEVICE_FAIL_SESSION_RESET;
+  else if (client->state == DEVICE_CLIENT_CONNECTING && (orderly || cause == DEVICE_FAIL_TCP_RESET))
+    cause = orderly ? DEVICE_FAIL_TLS_CLOSED : DEVICE_FAIL_TLS_RESET;
   else if (orderly)
     cause = DEVICE_FAIL_TCP_CLOSED;
   end(client, cause, 0, &no_server);

@@ -128,7 +128,7 @@ int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handsha
   handshake->key_id = PSA_KEY_ID_NULL;
   tls->handshake = handshake;
   tls->open = true;
-  tls->tickets_barred = tls->offered_ticket = tls->confirmed = tls->stored = false;
+  tls->tickets_barred = tls->offered_ticket = tls->fresh_ticket = tls->confirmed = tls->stored = false;
   tls->error = configure(tls, options->profile);
   if (tls->error == 0) tls->error = device_tls_load(tls, options);
   if (tls->error == 0) tls->error = mbedtls_ssl_setup(&tls->ssl, &tls->config);
@@ -225,9 +225,14 @@ int device_tls_write(struct device_tls *tls, const uint8_t *data, size_t size)
   return tls->error;
 }
 
+bool device_tls_is_secured(const struct device_tls *tls)
+{
+  return tls->open && tls->handshake == NULL;
+}
+
 void device_tls_notify(struct device_tls *tls)
 {
-  if (tls->open && tls->handshake == NULL) (void) mbedtls_ssl_close_notify(&tls->ssl);
+  if (device_tls_is_secured(tls)) (void) mbedtls_ssl_close_notify(&tls->ssl);
 }
 
 void device_tls_close(struct device_tls *tls)

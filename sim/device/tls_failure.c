@@ -86,7 +86,7 @@ static enum device_failure of_error(const struct device_tls *tls)
   case DEVICE_TLS_MEMORY: return DEVICE_FAIL_DEVICE_NVM;
   case MBEDTLS_ERR_SSL_CA_CHAIN_REQUIRED: return DEVICE_FAIL_TLS_NOT_TRUSTED;
   case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
-  case MBEDTLS_ERR_SSL_CONN_EOF: return DEVICE_FAIL_TCP_CLOSED;
+  case MBEDTLS_ERR_SSL_CONN_EOF: return device_tls_is_secured(tls) ? DEVICE_FAIL_TLS_CLOSED : DEVICE_FAIL_TCP_CLOSED;
   case MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE: return of_handshake_failure(tls->ssl.state);
   case MBEDTLS_ERR_ECP_VERIFY_FAILED:
   case MBEDTLS_ERR_ERROR_GENERIC_ERROR: return DEVICE_FAIL_TLS_SIGNATURE;

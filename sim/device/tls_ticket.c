@@ -185,7 +185,7 @@ void device_tls_ticket_keep(struct device_tls *tls)
     return;
   }
   tls->ticket = fresh;
-  tls->has_ticket = true;
+  tls->has_ticket = tls->fresh_ticket = true;
   tls->ticket_unix_s = mbedtls_time(NULL);
   tls->ticket_ms = mbedtls_ms_time();
   memcpy(tls->ticket_standing, tls->standing, sizeof tls->ticket_standing);

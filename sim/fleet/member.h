@@ -66,6 +66,7 @@ struct member {
   bool shook : 1;      /* the handshake ended well in the present step */
   bool pardoned : 1;   /* no longer revoked, but has had no CONNACK since */
   bool collateral : 1; /* refused because of a CRL that does not name it */
+  bool shut_out : 1;   /* the same without a word, and it has had no CONNACK since */
   bool clock_right : 1;
 };
 
@@ -84,6 +85,7 @@ struct member_revoked {
   uint64_t since_us;       /* the first such CRL was published */
   uint64_t accepted_us[2]; /* its last CONNACK: after a full handshake, after a resumed one */
   uint64_t booked_us;      /* of these, what stands in the histogram; DEVICE_NEVER: nothing does */
+  uint32_t mute;           /* refusals without a word since its last CONNACK */
 };
 
 /* What there is of a member beside that, only where its profile takes firmware updates. */

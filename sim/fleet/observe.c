@@ -11,7 +11,7 @@ static double run_s(const struct member *m)
 
 static bool is_expected(const struct member *m, enum device_failure failure)
 {
-  if ((m->facts.revoked || m->pardoned) && failure == DEVICE_FAIL_TLS_ALERT_REVOKED) return true;
+  if ((m->facts.revoked || m->pardoned) && m->opened && device_failure_is_refusal(failure)) return true;
   return failure == DEVICE_FAIL_STOPPED || (m->fleet->expected >> failure & 1u) != 0 || member_foretells(m, failure);
 }
 
@@ -140,14 +140,33 @@ static bool is_verdict(enum device_failure failure)
   return failure >= DEVICE_FAIL_TLS_NOT_TRUSTED && failure <= DEVICE_FAIL_TLS_ALERT_NO_CERT;
 }
 
+/* A broker that closes after the handshake has probably judged: more than a bad line, and less than a word. */
+static bool outweighs(enum device_failure failure, enum device_failure before)
+{
+  bool mute = before == DEVICE_FAIL_TLS_CLOSED || before == DEVICE_FAIL_TLS_RESET;
+  return !is_verdict(before) && (!mute || device_failure_is_refusal(failure) || is_verdict(failure));
+}
+
+/* A chain counts from when it is parsed: what cannot be is no chain of none. */
+static int describe_chain(const struct device_note *note, char *out, size_t size)
+{
+  unsigned sent = note->chain_certificates;
+  bool unparsed = note->failure == DEVICE_FAIL_TLS_BAD_CERTIFICATE || note->failure == DEVICE_FAIL_TLS_WEAK;
+  if (sent > 0) return snprintf(out, size, "broker sent %u certificate%s", sent, sent == 1 ? "" : "s");
+  if (note->resumed) return snprintf(out, size, "session resumed, so the broker sent no certificate");
+  if (unparsed) return snprintf(out, size, "broker sent a chain that cannot be parsed");
+  return snprintf(out, size, "no certificate of the broker seen");
+}
+
 static void describe(const struct member *m, const struct device_note *note, char *out, size_t size)
 {
   if (!m->opened) {
     snprintf(out, size, "no connection came about");
     return;
   }
-  int n = snprintf(out, size, "broker sent %u certificate%s", (unsigned) note->chain_certificates,
-                   note->chain_certificates == 1 ? "" : "s");
+  int n = describe_chain(note, out, size);
+  if (note->secured && n < (int) size) n += snprintf(out + n, size - (size_t) n, ", TLS handshake done");
+  if (note->close_notify && n < (int) size) n += snprintf(out + n, size - (size_t) n, ", close_notify received");
   if (note->verify_flags != 0 && n < (int) size)
     n += snprintf(out + n, size - (size_t) n, ", verify flags 0x%02x", (unsigned) note->verify_flags);
   if (note->alert != 0 && n < (int) size)
@@ -165,8 +184,9 @@ static void on_attempt_failed(struct member *m, enum device_failure failure)
   if (m->opened) member_count_wasted(m->fleet);
   if (failure == DEVICE_FAIL_STOPPED) return;
   member_revoked_failed(m, failure);
-  if (!is_verdict(m->facts.phase_failure)) m->facts.phase_failure = failure;
-  if (m->endpoint != FLEET_PROVE || !is_verdict(failure)) return;
+  if (outweighs(failure, m->facts.phase_failure)) m->facts.phase_failure = failure;
+  bool final = is_verdict(failure) || (m->facts.revoked && m->opened && device_failure_is_refusal(failure));
+  if (m->endpoint != FLEET_PROVE || !final) return;
   m->facts.proof = failure;
   m->facts.proof_pending = false;
   m->next_endpoint = FLEET_MAIN;

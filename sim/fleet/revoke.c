@@ -5,11 +5,20 @@
 
 enum { FULL, RESUMED };
 
-/* The broker's verdicts by which a CRL shows: named on it, the list has expired, the issuer's list is missing. */
+/* The broker's verdicts on a certificate: it is named on the list, the list has expired, the issuer's is missing. Which
+ * alert stands for which differs: Erlang says 42 for the latter two. */
 static bool is_verdict(enum device_failure failure)
 {
-  return failure == DEVICE_FAIL_TLS_ALERT_REVOKED || failure == DEVICE_FAIL_TLS_ALERT_EXPIRED ||
-         failure == DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+  return failure >= DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA && failure <= DEVICE_FAIL_TLS_ALERT_NO_CERT;
+}
+
+/* Nothing was said, or nothing about a certificate. A refusal can look like that: node and nginx end the handshake well
+ * and close. So can a broker that restarts or has no time, and only the next CONNACK tells the two apart. Silence on a
+ * bad line is the line's. */
+static bool is_mute(const struct member *m, enum device_failure failure)
+{
+  bool silence = failure == DEVICE_FAIL_TLS_TIMEOUT || failure == DEVICE_FAIL_MQTT_TIMEOUT;
+  return m->opened && (silence ? !member_foretells(m, failure) : device_failure_is_refusal(failure));
 }
 
 /* Only once a CRL was published: before, nobody is revoked. */
@@ -46,8 +55,10 @@ static void book_refusal(struct member *m)
 void member_revoked_online(struct member *m)
 {
   struct metrics *metrics = m->fleet->config.metrics;
-  m->pardoned = false;
+  m->pardoned = m->shut_out = false;
   if (!m->facts.revoked) return;
+  metrics_take_back(metrics, METRIC_REVOKE_REFUSALS, row_of(m)->mute);
+  row_of(m)->mute = 0;
   row_of(m)->accepted_us[m->facts.resumed ? RESUMED : FULL] = fleet_clock_us(m->fleet);
   metrics_add(metrics, METRIC_REVOKE_ACCEPTS, 1);
   if (m->facts.resumed) metrics_add(metrics, METRIC_REVOKE_RESUMED_ACCEPTS, 1);
@@ -55,13 +66,18 @@ void member_revoked_online(struct member *m)
 
 void member_revoked_failed(struct member *m, enum device_failure failure)
 {
-  if (m->fleet->revoked == NULL || !is_verdict(failure)) return;
+  bool verdict = is_verdict(failure);
+  if (m->fleet->revoked == NULL || (!verdict && !is_mute(m, failure))) return;
   if (!m->facts.revoked) {
-    m->collateral = m->collateral || !m->pardoned;
+    m->collateral = m->collateral || (verdict && !m->pardoned);
+    m->shut_out = true;
     return;
   }
   metrics_add(m->fleet->config.metrics, METRIC_REVOKE_REFUSALS, 1);
-  book_refusal(m);
+  if (verdict)
+    book_refusal(m);
+  else
+    row_of(m)->mute++;
 }
 
 /* The end of the run ends sessions too, and cuts nobody off. */
@@ -71,15 +87,19 @@ void member_revoked_ended(struct member *m)
   metrics_record_us(m->fleet->config.metrics, METRIC_REVOKE_CUT, fleet_clock_us(m->fleet) - row_of(m)->since_us);
 }
 
-/* Whoever has had a CONNACK after the CRL and no refusal since is booked with what is known. */
+/* Whoever has had a CONNACK after the CRL and no refusal since is booked with what is known; and whoever had none, for
+ * no reason that was told. */
 static void close_books(struct member *m)
 {
-  if (last_accepted_us(row_of(m)) > 0) book_refusal(m);
+  if (last_accepted_us(row_of(m)) > 0 || row_of(m)->mute > 0) book_refusal(m);
 }
 
 static void set_revoked(struct member *m, bool revoked)
 {
   struct fleet *fleet = m->fleet;
+  /* the list before this one has shut it out until now; one that was named on it may have been met too early */
+  m->collateral = m->collateral || (m->shut_out && !m->pardoned);
+  m->shut_out = false;
   if (m->facts.revoked == revoked) return;
   if (!revoked) {
     close_books(m);
@@ -108,7 +128,7 @@ void fleet_measure_revoked(struct fleet *fleet, bool last)
     if (m->facts.revoked && last) close_books(m);
     revoked += m->facts.revoked;
     uncut += m->facts.revoked && m->link == MEMBER_UP;
-    collateral += m->collateral;
+    collateral += m->collateral || (m->shut_out && (last || !m->pardoned));
   }
   metrics_set(fleet->config.metrics, METRIC_REVOKE_REVOKED, (double) revoked);
   metrics_set(fleet->config.metrics, METRIC_REVOKE_UNCUT, (double) uncut);

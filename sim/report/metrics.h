@@ -86,8 +86,8 @@
   X(REVOKE_UNCUT,       "revoke.uncut",              GAUGE,     "sessions of revoked devices that nobody has ended: open now, or open when the device was taken off the CRL") \
   X(REVOKE_ACCEPTS,     "revoke.accepts",            COUNTER,   "CONNACKs that revoked devices got after the CRL was published") \
   X(REVOKE_RESUMED_ACCEPTS, "revoke.resumed_accepts", COUNTER,  "of these, after a resumed handshake: must be 0") \
-  X(REVOKE_REFUSALS,    "revoke.refusals",           COUNTER,   "attempts of revoked devices that the broker refused for their certificate") \
-  X(REVOKE_COLLATERAL,  "revoke.collateral",         GAUGE,     "devices that are not revoked and whose certificate was refused as revoked, as expired or for its issuer after a CRL was published: must be 0") \
+  X(REVOKE_REFUSALS,    "revoke.refusals",           COUNTER,   "attempts of revoked devices that the broker ended without CONNACK: for their certificate, or without a word and no CONNACK came since") \
+  X(REVOKE_COLLATERAL,  "revoke.collateral",         GAUGE,     "devices that are not revoked and that were refused after a CRL was published: for their certificate, or without a word and no CONNACK came since: must be 0") \
   X(BRAKE_ACTED,        "brake.acted",               COUNTER,   "times that the safety brake came on") \
   X(BRAKE_HELD,         "brake.held",                COUNTER,   "attempts that it put off") \
   X(BRAKE_ON,           "brake.on_s",                GAUGE,     "seconds for which it was on") \
@@ -95,7 +95,7 @@
   X(COMPROMISE_ONLINE,  "compromise.online",         GAUGE,     "clones with a live session at the end") \
   X(COMPROMISE_ACCEPTS, "compromise.accepts",        GAUGE,     "CONNACKs that clones got") \
   X(COMPROMISE_CUT,     "compromise.cut",            GAUGE,     "sessions of clones that the broker ended: the device came, or a kick") \
-  X(COMPROMISE_REFUSED, "compromise.refused",        GAUGE,     "attempts of clones that were refused as revoked") \
+  X(COMPROMISE_REFUSED, "compromise.refused",        GAUGE,     "attempts of clones that the broker refused: in the handshake, by closing after it, or by CONNACK") \
   X(BROKER_TIMEOUTS,    "broker.handshake_timeouts", GAUGE,     "connections that broker.handshake-timeout has cut off") \
   X(FAULT_CUT,          "fault.cut",                 COUNTER,   "connections that a fault cut off after its number of bytes") \
   X(FAULT_RESET,        "fault.reset",               COUNTER,   "connections that a fault reset") \
@@ -163,6 +163,7 @@ struct metrics *metrics_create(void);
 void metrics_destroy(struct metrics *metrics);
 
 void metrics_add(struct metrics *metrics, enum metric counter, uint64_t n);
+void metrics_take_back(struct metrics *metrics, enum metric counter, uint64_t n); /* of what was added */
 void metrics_set(struct metrics *metrics, enum metric gauge, double value);
 void metrics_record_us(struct metrics *metrics, enum metric histogram, uint64_t us);
 void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t device, bool expected,

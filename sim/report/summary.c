@@ -385,8 +385,9 @@ static void print_failure(const char *name, const json_t *failure, FILE *out)
   line(out, "%-2s%-28s %7.0f %s%s%s", expected ? "" : "x", name, results_json_number(failure, "count"),
        expected ? "expected  " : "unexpected", ids, count > IDS_SHOWN ? " ..." : "");
   const char *detail = results_json_text(failure, "detail");
-  if (!expected)
-    line(out, "      %s%s%s", results_json_text(failure, "sentence"), detail[0] != '\0' ? ": " : "", detail);
+  char why[TEXT_SIZE];
+  snprintf(why, sizeof why, "%s%s%s", results_json_text(failure, "sentence"), detail[0] != '\0' ? ": " : "", detail);
+  if (!expected) paragraph(out, 6, why);
 }
 
 /* Those that nobody foretold come first. */

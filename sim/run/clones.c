@@ -101,6 +101,17 @@ static double failures(const struct metrics *metrics, enum device_failure failur
   return (double) metrics_failure(metrics, failure)->count;
 }
 
+/* In the words of a broker, or by closing once the handshake is over; whom a restart cuts off earlier is not refused.
+ */
+static double refusals(const struct metrics *metrics)
+{
+  double count = 0;
+  for (enum device_failure f = DEVICE_FAIL_NONE + 1; f < DEVICE_FAIL_COUNT; f++)
+    if (f != DEVICE_FAIL_TCP_CLOSED && f != DEVICE_FAIL_TCP_RESET && device_failure_is_refusal(f))
+      count += failures(metrics, f);
+  return count;
+}
+
 void run_measure_clones(struct run *run)
 {
   struct run_clones *clones = run->clones;
@@ -111,7 +122,7 @@ void run_measure_clones(struct run *run)
   metrics_set(run->metrics, METRIC_COMPROMISE_CLONES, (double) clones->count);
   metrics_set(run->metrics, METRIC_COMPROMISE_ONLINE, (double) census.online);
   metrics_set(run->metrics, METRIC_COMPROMISE_ACCEPTS, metrics_value(theirs, METRIC_CONNECT_OK));
-  metrics_set(run->metrics, METRIC_COMPROMISE_REFUSED, failures(theirs, DEVICE_FAIL_TLS_ALERT_REVOKED));
+  metrics_set(run->metrics, METRIC_COMPROMISE_REFUSED, refusals(theirs));
   metrics_set(run->metrics, METRIC_COMPROMISE_CUT,
               failures(theirs, DEVICE_FAIL_SESSION_CLOSED) + failures(theirs, DEVICE_FAIL_SESSION_RESET) +
                   failures(theirs, DEVICE_FAIL_SESSION_DISCONNECT));

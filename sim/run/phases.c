@@ -79,6 +79,7 @@ static double seconds(const struct run *run)
 
 static uint64_t bit(enum device_failure failure)
 {
+  _Static_assert(DEVICE_FAIL_COUNT <= 64, "a set of failures is a word of 64 bits");
   return UINT64_C(1) << failure;
 }
 
@@ -136,14 +137,16 @@ static uint64_t foretold(const struct run *run, const struct scenario_phase *pha
   for (size_t s = 0; s < phase->step_count; s++)
     if (ends_sessions(&phase->steps[s]))
       mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) | bit(DEVICE_FAIL_SESSION_DISCONNECT) |
-              bit(DEVICE_FAIL_TCP_REFUSED) | bit(DEVICE_FAIL_TCP_CLOSED) | bit(DEVICE_FAIL_TCP_RESET);
+              bit(DEVICE_FAIL_TCP_REFUSED) | bit(DEVICE_FAIL_TCP_CLOSED) | bit(DEVICE_FAIL_TCP_RESET) |
+              bit(DEVICE_FAIL_TLS_CLOSED) | bit(DEVICE_FAIL_TLS_RESET);
   for (size_t s = 0; s < phase->step_count; s++)
     if (phase->steps[s].kind == STEP_RESOLVE) mask |= bit(DEVICE_FAIL_NAME_NOT_FOUND) | bit(DEVICE_FAIL_TCP_TIMEOUT);
   if (is_of_nodes(run, phase))
     mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) | bit(DEVICE_FAIL_SESSION_DISCONNECT) |
             bit(DEVICE_FAIL_SESSION_PING) | bit(DEVICE_FAIL_SESSION_ACK) | bit(DEVICE_FAIL_SESSION_BACKLOG) |
             bit(DEVICE_FAIL_TCP_REFUSED) | bit(DEVICE_FAIL_TCP_CLOSED) | bit(DEVICE_FAIL_TCP_RESET) |
-            bit(DEVICE_FAIL_TCP_TIMEOUT) | bit(DEVICE_FAIL_TLS_TIMEOUT) | bit(DEVICE_FAIL_MQTT_TIMEOUT);
+            bit(DEVICE_FAIL_TLS_CLOSED) | bit(DEVICE_FAIL_TLS_RESET) | bit(DEVICE_FAIL_TCP_TIMEOUT) |
+            bit(DEVICE_FAIL_TLS_TIMEOUT) | bit(DEVICE_FAIL_MQTT_TIMEOUT);
   return mask;
 }
 

@@ -22,9 +22,10 @@ static bool back(struct run *run, uint32_t device, void *ctx)
 {
   const struct redial *r = ctx;
   const struct fleet_facts *facts = fleet_facts(run->fleet, device);
-  /* a revoked device that was refused is through as well: it will not come back */
-  return facts->connects > r->before[device] ||
-         (facts->revoked && facts->phase_failure == DEVICE_FAIL_TLS_ALERT_REVOKED);
+  /* a revoked device that was refused is through as well, in whatever words: it will not come back */
+  bool refused =
+      facts->phase_failure == DEVICE_FAIL_TLS_ALERT_REVOKED || device_failure_is_refusal(facts->last_failure);
+  return facts->connects > r->before[device] || (facts->revoked && refused);
 }
 
 enum step_outcome step_reconnect(struct run *run, const struct scenario_step *step)

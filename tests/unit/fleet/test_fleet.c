@@ -33,6 +33,7 @@ struct puppet {
 static enum device_failure outcome[FLEET_PLACES_MAX + 1]; /* of every device's attempts at this endpoint */
 static uint8_t said;                                      /* MQTT reason that comes with an outcome */
 static const char *server;                                /* and the server reference */
+static struct device_note seen;                           /* and the rest of what the device tells of it */
 static bool outbox_full;
 static bool connack = true;
 static bool resumes, asks = true; /* what every handshake is like: from a ticket; the broker asks for a certificate */
@@ -70,11 +71,13 @@ static int puppet_create(void *storage, const struct device_config *config)
 static void puppet_end(struct puppet *p, enum device_failure failure)
 {
   p->online = false;
-  note(p, (struct device_note){.kind = DEVICE_NOTE_ENDED,
-                               .failure = failure,
-                               .code = said,
-                               .server = server,
-                               .server_size = server == NULL ? 0 : strlen(server)});
+  struct device_note ended = seen;
+  ended.kind = DEVICE_NOTE_ENDED;
+  ended.failure = failure;
+  ended.code = said;
+  ended.server = server;
+  ended.server_size = server == NULL ? 0 : strlen(server);
+  note(p, ended);
 }
 
 /* What opening costs every device, whether it goes well or not, and some words on the wire. */
@@ -248,6 +251,7 @@ static struct world *new_world_with(int damaged, const struct timing_profile *ti
   outbox_full = false;
   said = 0;
   server = NULL;
+  seen = (struct device_note){0};
   for (int i = 0; i < DEVICES; i++) w->pages[i][0] = i != damaged;
   for (int i = 0; i < DEVICES; i++) w->pages[i][1] = (uint8_t) i;
   w->backend.now_ms = 5000;
@@ -370,6 +374,40 @@ static void tries_again_by_the_policy_and_books_every_attempt(void **state)
   assert_int_equal(online(w), DEVICES);
   assert_books_closed(w);
   end(w);
+}
+
+/* A chain that cannot be parsed is no chain of none, and a resumed session needs none. */
+static void a_failure_tells_what_was_seen_of_the_brokers_chain(void **state)
+{
+  (void) state;
+  static const struct {
+    enum device_failure failure;
+    struct device_note seen;
+    const char *detail;
+  } cases[] = {
+      {DEVICE_FAIL_TLS_EXPIRED,
+       {.chain_certificates = 1, .verify_flags = 1},
+       "broker sent 1 certificate, verify flags 0x01"},
+      {DEVICE_FAIL_TLS_BAD_CERTIFICATE,
+       {.tls_error = -0x2180},
+       "broker sent a chain that cannot be parsed, TLS code -0x2180"},
+      {DEVICE_FAIL_TLS_WEAK, {.tls_error = -0x3c80}, "broker sent a chain that cannot be parsed, TLS code -0x3c80"},
+      {DEVICE_FAIL_TLS_CLOSED,
+       {.chain_certificates = 2, .secured = true, .close_notify = true},
+       "broker sent 2 certificates, TLS handshake done, close_notify received"},
+      {DEVICE_FAIL_MQTT_REFUSED_AUTH,
+       {.secured = true, .resumed = true},
+       "session resumed, so the broker sent no certificate, TLS handshake done"},
+      {DEVICE_FAIL_TLS_TIMEOUT, {0}, "no certificate of the broker seen"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct world *w = new_world(-1);
+    outcome[0] = cases[i].failure;
+    seen = cases[i].seen;
+    connect_all(w);
+    assert_string_equal(metrics_failure(w->metrics, cases[i].failure)->detail, cases[i].detail);
+    end(w);
+  }
 }
 
 static void a_handshakes_cpu_time_includes_the_step_that_ends_it(void **state)
@@ -1177,6 +1215,7 @@ int main(void)
       cmocka_unit_test(connects_at_the_planned_rate),
       cmocka_unit_test(events_tell_the_time_since_the_run_began),
       cmocka_unit_test(tries_again_by_the_policy_and_books_every_attempt),
+      cmocka_unit_test(a_failure_tells_what_was_seen_of_the_brokers_chain),
       cmocka_unit_test(a_handshakes_cpu_time_includes_the_step_that_ends_it),
       cmocka_unit_test(of_many_handshakes_one_in_ten_is_clocked),
       cmocka_unit_test(what_devices_compute_is_booked_once_and_what_others_compute_is_not),

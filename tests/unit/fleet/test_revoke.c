@@ -1,0 +1,354 @@
+/* What revocation does to a fleet, whatever a broker says to whom it refuses: in virtual time, with scripted devices.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fleet/fleet.h"
+
+#define DEVICES 4
+#include "clockwork.h"
+
+/* A device that gets CONNACK as soon as its transport opens, or ends as it is told. */
+struct puppet {
+  struct device_host host;
+  bool online;
+};
+
+static enum device_failure outcome; /* of every attempt */
+
+static void say(const struct puppet *p, struct device_note note)
+{
+  p->host.observe(p->host.ctx, &note);
+}
+
+static size_t puppet_size(const struct device_profile *profile)
+{
+  (void) profile;
+  return sizeof(struct puppet);
+}
+
+static int puppet_create(void *storage, const struct device_config *config)
+{
+  *(struct puppet *) storage = (struct puppet){.host = config->host};
+  return 0;
+}
+
+static void puppet_end(struct puppet *p, enum device_failure failure)
+{
+  p->online = false;
+  say(p, (struct device_note){.kind = DEVICE_NOTE_ENDED, .failure = failure});
+}
+
+static void puppet_step(void *storage, const struct device_event *event, struct device_effects *fx)
+{
+  struct puppet *p = storage;
+  fx->deadline_ms = DEVICE_NEVER;
+  if (event->kind == DEVICE_START) fx->connect = true, fx->endpoint = event->start.endpoint;
+  if (event->kind == DEVICE_STOP || (event->kind == DEVICE_OPENED && outcome != DEVICE_FAIL_NONE)) {
+    fx->close = true;
+    bool stopped = event->kind == DEVICE_STOP;
+    puppet_end(p, !stopped ? outcome : p->online ? DEVICE_FAIL_SESSION_STOPPED : DEVICE_FAIL_STOPPED);
+  } else if (event->kind == DEVICE_OPENED) {
+    p->online = true;
+    say(p, (struct device_note){.kind = DEVICE_NOTE_HANDSHAKE});
+    say(p, (struct device_note){.kind = DEVICE_NOTE_ONLINE});
+  }
+}
+
+static void puppet_destroy(void *storage)
+{
+  (void) storage;
+}
+
+static uint32_t puppet_version(const void *storage)
+{
+  (void) storage;
+  return 1;
+}
+
+static const struct device_ops puppet_ops = {.name = "puppet",
+                                             .storage_size = puppet_size,
+                                             .create = puppet_create,
+                                             .step = puppet_step,
+                                             .destroy = puppet_destroy,
+                                             .trust_version = puppet_version};
+
+struct world {
+  struct backend backend;
+  struct fleet *fleet;
+  struct metrics *metrics;
+  struct events *events;
+  uint8_t page[1];
+  char folder[64];
+};
+
+static uint8_t *page_of(void *pages, size_t index)
+{
+  (void) index;
+  return ((struct world *) pages)->page;
+}
+
+static uint32_t id_of(void *pages, size_t index)
+{
+  (void) pages;
+  return (uint32_t) index + 1;
+}
+
+/* All devices are online. */
+static struct world *begin(void)
+{
+  static const struct device_profile profile = {.name = "puppet"};
+  struct world *w = calloc(1, sizeof *w);
+  assert_non_null(w);
+  outcome = DEVICE_FAIL_NONE;
+  w->backend.now_ms = 1000;
+  w->metrics = metrics_create();
+  strcpy(w->folder, "/tmp/fleet-test-XXXXXX");
+  assert_non_null(mkdtemp(w->folder));
+  assert_int_equal(events_open(w->folder, &w->events, NULL), 0);
+  struct fleet_config config = {.backend = &w->backend,
+                                .ops = &puppet_ops,
+                                .profile = &profile,
+                                .place = {{.host = "a", .address_count = 1}},
+                                .place_count = 1,
+                                .prove = {.host = "a", .address_count = 1},
+                                .device_count = DEVICES,
+                                .page = page_of,
+                                .page_size = sizeof w->page,
+                                .id = id_of,
+                                .pages = w,
+                                .reconnect = {.kind = BACKOFF_FIXED, .base_ms = 1000, .cap_ms = 1000},
+                                .seed = 7,
+                                .metrics = w->metrics,
+                                .events = w->events};
+  assert_int_equal(fleet_create(&config, &w->fleet, NULL), 0);
+  fleet_connect(w->fleet, fleet_order(w->fleet), DEVICES, 1000, false);
+  clockwork_pass(&w->backend, 100);
+  return w;
+}
+
+static void on_closed(void *ctx)
+{
+  *(bool *) ctx = true;
+}
+
+static void end(struct world *w)
+{
+  char path[96];
+  bool closed = false;
+  fleet_close(w->fleet, on_closed, &closed);
+  assert_true(closed);
+  assert_int_equal(events_close(w->events, NULL), 0);
+  metrics_destroy(w->metrics);
+  snprintf(path, sizeof path, "%s/events.ndjson", w->folder);
+  unlink(path);
+  rmdir(w->folder);
+  free(w);
+}
+
+/* Names the first `count` devices. */
+static void publish(struct world *w, size_t count)
+{
+  bool names[DEVICES] = {false};
+  for (size_t i = 0; i < count; i++) names[i] = true;
+  assert_int_equal(fleet_publish_crl(w->fleet, names, NULL), 0);
+}
+
+/* Everybody connects anew, and `then` comes of it, once or more. */
+static void redial(struct world *w, enum device_failure then)
+{
+  outcome = then;
+  fleet_redial(w->fleet, fleet_order(w->fleet), DEVICES, 0, false);
+  clockwork_pass(&w->backend, 100);
+}
+
+/* The next attempt, by the reconnect policy. */
+static void retry(struct world *w, enum device_failure then)
+{
+  outcome = then;
+  clockwork_pass(&w->backend, 1000);
+}
+
+static unsigned value(struct world *w, enum metric metric, bool last)
+{
+  fleet_measure_revoked(w->fleet, last);
+  return (unsigned) metrics_value(w->metrics, metric);
+}
+
+static unsigned collateral(struct world *w)
+{
+  return value(w, METRIC_REVOKE_COLLATERAL, false);
+}
+
+/* OpenSSL's alerts, Erlang's 42, node and nginx which say nothing, a ticket that leads to CONNACK 4. */
+static const enum device_failure refusals[] = {
+    DEVICE_FAIL_TLS_ALERT_REVOKED,  DEVICE_FAIL_TLS_ALERT_EXPIRED, DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA,
+    DEVICE_FAIL_TLS_ALERT_BAD_CERT, DEVICE_FAIL_TLS_ALERT_NO_CERT, DEVICE_FAIL_TLS_ALERT_HANDSHAKE,
+    DEVICE_FAIL_TLS_ALERT_OTHER,    DEVICE_FAIL_TLS_CLOSED,        DEVICE_FAIL_TLS_RESET,
+    DEVICE_FAIL_TCP_CLOSED,         DEVICE_FAIL_TCP_RESET,         DEVICE_FAIL_MQTT_REFUSED_AUTH,
+    DEVICE_FAIL_MQTT_REFUSED_OTHER, DEVICE_FAIL_MQTT_TIMEOUT,      DEVICE_FAIL_TLS_TIMEOUT,
+};
+#define REFUSALS (sizeof refusals / sizeof refusals[0])
+
+static void a_fleet_that_is_refused_after_a_list_is_collateral_whatever_was_said(void **state)
+{
+  (void) state;
+  for (size_t i = 0; i < REFUSALS; i++) {
+    struct world *w = begin();
+    publish(w, 1);
+    assert_int_equal(collateral(w), 0);
+    redial(w, refusals[i]);
+    if (collateral(w) != DEVICES - 1)
+      fail_msg("%s: %u of %d count as collateral", device_failure_name(refusals[i]), collateral(w), DEVICES - 1);
+    if (value(w, METRIC_REVOKE_REFUSALS, false) != 1)
+      fail_msg("%s: the revoked device's refusal is not counted", device_failure_name(refusals[i]));
+    end(w);
+  }
+}
+
+static void what_is_no_word_of_the_brokers_is_no_refusal(void **state)
+{
+  (void) state;
+  static const enum device_failure others[] = {DEVICE_FAIL_TCP_REFUSED,     DEVICE_FAIL_TCP_TIMEOUT,
+                                               DEVICE_FAIL_TLS_NOT_TRUSTED, DEVICE_FAIL_TLS_EXPIRED,
+                                               DEVICE_FAIL_TLS_REVOKED,     DEVICE_FAIL_DEVICE_IDENTITY};
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    struct world *w = begin();
+    publish(w, 1);
+    redial(w, others[i]);
+    if (collateral(w) != 0 || value(w, METRIC_REVOKE_REFUSALS, true) != 0)
+      fail_msg("%s counts as a refusal", device_failure_name(others[i]));
+    end(w);
+  }
+}
+
+static void nobody_is_collateral_before_a_list(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  redial(w, DEVICE_FAIL_TLS_CLOSED);
+  assert_int_equal(collateral(w), 0);
+  retry(w, DEVICE_FAIL_NONE);
+  publish(w, 0);
+  assert_int_equal(collateral(w), 0);
+  end(w);
+}
+
+/* A broker that restarts closes too. Once it has let the same certificate in, the list was not the reason. */
+static void a_silent_end_is_forgiven_by_the_next_connack_and_a_word_is_not(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  redial(w, DEVICE_FAIL_TLS_CLOSED);
+  assert_int_equal(value(w, METRIC_REVOKE_REFUSALS, false), 1);
+  retry(w, DEVICE_FAIL_NONE);
+  assert_int_equal(collateral(w), 0);
+  assert_int_equal(value(w, METRIC_REVOKE_REFUSALS, false), 0);
+  assert_int_equal(value(w, METRIC_REVOKE_ACCEPTS, false), 1);
+  redial(w, DEVICE_FAIL_TLS_ALERT_BAD_CERT);
+  retry(w, DEVICE_FAIL_NONE);
+  assert_int_equal(collateral(w), DEVICES - 1);
+  assert_int_equal(value(w, METRIC_REVOKE_REFUSALS, false), 1);
+  end(w);
+}
+
+/* The list expires at a broker that just closes, and the next list mends it: they were locked out until then. */
+static void a_new_list_does_not_undo_what_the_one_before_has_done(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 0);
+  redial(w, DEVICE_FAIL_TLS_CLOSED);
+  publish(w, 0);
+  retry(w, DEVICE_FAIL_NONE);
+  assert_int_equal(collateral(w), DEVICES);
+  end(w);
+}
+
+/* What a device that is taken off the list meets at first is the list from before. */
+static void a_pardoned_device_has_until_the_end_to_be_let_in(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, DEVICES);
+  redial(w, DEVICE_FAIL_TLS_ALERT_REVOKED);
+  publish(w, 0);
+  retry(w, DEVICE_FAIL_TLS_ALERT_REVOKED);
+  assert_int_equal(collateral(w), 0);
+  assert_int_equal(value(w, METRIC_REVOKE_COLLATERAL, true), DEVICES);
+  retry(w, DEVICE_FAIL_NONE);
+  assert_int_equal(value(w, METRIC_REVOKE_COLLATERAL, true), 0);
+  end(w);
+}
+
+/* How long it still got in is known of a device that was refused without a word, too. */
+static void a_silent_refusal_is_booked_at_the_end(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  redial(w, DEVICE_FAIL_TLS_CLOSED);
+  assert_int_equal((int) metrics_value(w->metrics, METRIC_REVOKE_REFUSE), 0);
+  (void) value(w, METRIC_REVOKE_REFUSALS, true);
+  assert_int_equal((int) metrics_value(w->metrics, METRIC_REVOKE_REFUSE), 1);
+  end(w);
+}
+
+/* Trying the prove listener again and again would change nothing, and the revoked are meant to be refused. */
+static void a_revoked_device_has_its_proof_at_the_first_refusal_and_it_is_expected(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  outcome = DEVICE_FAIL_TLS_CLOSED;
+  fleet_prove(w->fleet, fleet_order(w->fleet), DEVICES, 0);
+  clockwork_pass(&w->backend, 100);
+  assert_false(fleet_facts(w->fleet, 0)->proof_pending);
+  assert_int_equal(fleet_facts(w->fleet, 0)->proof, DEVICE_FAIL_TLS_CLOSED);
+  assert_true(fleet_facts(w->fleet, 1)->proof_pending);
+  const struct metrics_failure *failure = metrics_failure(w->metrics, DEVICE_FAIL_TLS_CLOSED);
+  assert_int_equal(failure->expected, 2); /* there, and at the main listener */
+  end(w);
+}
+
+/* What `refused(...)` names: a bad line afterwards does not hide that the broker closed, a verdict says more. */
+static void a_silent_refusal_is_the_phases_reason_until_a_verdict_comes(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  fleet_begin_phase(w->fleet);
+  redial(w, DEVICE_FAIL_TLS_CLOSED);
+  retry(w, DEVICE_FAIL_TCP_TIMEOUT);
+  assert_int_equal(fleet_facts(w->fleet, 2)->phase_failure, DEVICE_FAIL_TLS_CLOSED);
+  retry(w, DEVICE_FAIL_TLS_ALERT_BAD_CERT);
+  assert_int_equal(fleet_facts(w->fleet, 2)->phase_failure, DEVICE_FAIL_TLS_ALERT_BAD_CERT);
+  retry(w, DEVICE_FAIL_TLS_CLOSED);
+  assert_int_equal(fleet_facts(w->fleet, 2)->phase_failure, DEVICE_FAIL_TLS_ALERT_BAD_CERT);
+  end(w);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_fleet_that_is_refused_after_a_list_is_collateral_whatever_was_said),
+      cmocka_unit_test(what_is_no_word_of_the_brokers_is_no_refusal),
+      cmocka_unit_test(nobody_is_collateral_before_a_list),
+      cmocka_unit_test(a_silent_end_is_forgiven_by_the_next_connack_and_a_word_is_not),
+      cmocka_unit_test(a_new_list_does_not_undo_what_the_one_before_has_done),
+      cmocka_unit_test(a_pardoned_device_has_until_the_end_to_be_let_in),
+      cmocka_unit_test(a_silent_refusal_is_booked_at_the_end),
+      cmocka_unit_test(a_revoked_device_has_its_proof_at_the_first_refusal_and_it_is_expected),
+      cmocka_unit_test(a_silent_refusal_is_the_phases_reason_until_a_verdict_comes),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
