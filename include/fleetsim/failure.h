@@ -84,8 +84,9 @@ enum device_failure {
       DEVICE_FAIL_COUNT
 };
 
-/* A failure by which the broker, and nobody else, ended an attempt once the transport was open and before CONNACK: by an
- * alert, by closing or resetting, by CONNACK. What it thinks of the device's certificate can be behind each of them. */
+/* A failure by which the broker, and nobody else, ended an attempt once the transport was open and before CONNACK: by
+ * an alert, by closing or resetting, by CONNACK. What it thinks of the device's certificate can be behind each of them.
+ */
 bool device_failure_is_refusal(enum device_failure failure);
 
 /* The stable name, as in "connect.tls.not_trusted". Any value is accepted; unknown ones give "unknown". */

@@ -53,7 +53,7 @@ struct device_tls {
   bool tickets_barred; /* trust or identity changed: what this connection stands on is no longer in force */
   bool has_ticket;
   bool offered_ticket, fresh_ticket; /* this connection: offered it to the broker; got it from the broker */
-  bool confirmed, stored; /* this connection: CONNACK came; its ticket was written to NVM */
+  bool confirmed, stored;            /* this connection: CONNACK came; its ticket was written to NVM */
   uint8_t standing[DEVICE_TLS_STANDING_SIZE], ticket_standing[DEVICE_TLS_STANDING_SIZE]; /* this connection's, its */
   int64_t ticket_unix_s, ticket_ms; /* when it was received, by both clocks */
   const struct device_host *store;  /* where tickets outlive power-off; NULL: nowhere */
@@ -94,8 +94,8 @@ const mbedtls_x509_crt *device_tls_leaf(const struct device_tls *tls);
 /* After the handshake: releases what only that needed, the broker's chain and tls->handshake with it. */
 void device_tls_settle(struct device_tls *tls);
 
-/* The handshake is over on this side. In TLS 1.3 the broker has judged the device's certificate only afterwards, and some
- * brokers do so in TLS 1.2 too. */
+/* The handshake is over on this side. In TLS 1.3 the broker has judged the device's certificate only afterwards, and
+ * some brokers do so in TLS 1.2 too. */
 bool device_tls_is_secured(const struct device_tls *tls);
 
 /* Decrypted bytes: > 0, 0 when more bytes are needed from the peer, or a negative error. */
