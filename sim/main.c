@@ -13,6 +13,7 @@
 
 #include "base/environment.h"
 #include "base/error.h"
+#include "base/process.h"
 #include "fleetsim/device.h"
 #include "verbs.h"
 
@@ -90,5 +91,7 @@ static int close_output(int code)
 
 int main(int argc, char **argv)
 {
+  int failed = process_prepare();
+  if (failed != 0) return EXIT_CODE_SETUP; /* there is nobody to tell */
   return close_output(run_verb(argc, argv));
 }

@@ -1,10 +1,13 @@
 /* fleetsim run: one scenario, from its file to its verdict. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "base/mask.h"
@@ -13,6 +16,7 @@
 
 #define OVERRIDES_MAX 64
 #define TARGETS_MAX   16
+#define OUT_MAX       1000u /* runs that begin in one second */
 
 struct command_line {
   const char *file;
@@ -30,6 +34,7 @@ static void print_help(FILE *out)
         "  --devices N         size of the fleet, instead of fleet.devices\n"
         "  --seed N            who is in which wave, jitter and arrivals\n"
         "  --out DIR           folder for results (default out/NAME-TIMESTAMP)\n"
+        "  --overwrite         let go of an earlier run's results in that folder\n"
         "  --set PATH=VALUE    any value of the scenario, e.g. --set phases[0].do[0].connect.rate=50/s\n"
         "  --fleet DIR         keys and certificates made or imported with 'fleetsim pki'\n"
         "  --broker URL        mqtts://HOST:PORT of a staging broker, instead of a local mosquitto\n"
@@ -81,6 +86,7 @@ static int parse_option(struct command_line *line, int option, char *argument)
   case 'b': line->broker = argument; return 0;
   case 't': return add_target(line, argument);
   case 'y': line->options.yes = true; return 0;
+  case 'w': line->options.overwrite = true; return 0;
   case 'q': line->options.quiet = true; return 0;
   default: return usage("an option is unknown or lacks its value", "");
   }
@@ -97,6 +103,7 @@ static int parse(struct command_line *line, int argc, char **argv)
       {"broker", required_argument, NULL, 'b'},
       {"allow-target", required_argument, NULL, 't'},
       {"yes", no_argument, NULL, 'y'},
+      {"overwrite", no_argument, NULL, 'w'},
       {"quiet", no_argument, NULL, 'q'},
       {NULL, 0, NULL, 0},
   };
@@ -125,8 +132,9 @@ static int load(struct command_line *line, struct scenario **scenario, struct er
   return scenario_load(line->file, line->overrides, line->override_count, scenario, error);
 }
 
-/* out/NAME-TIMESTAMP, with the scenario's name in letters that every file system takes. */
-static void default_out(const struct scenario *scenario, char *out, size_t size)
+/* Makes out/NAME-TIMESTAMP, with the scenario's name in letters that every file system takes; with a number more where
+ * another run has begun in the same second. */
+static int make_default_out(const struct scenario *scenario, char out[FILES_PATH_MAX], struct error *error)
 {
   char name[64], stamp[32];
   size_t n = 0;
@@ -138,7 +146,15 @@ static void default_out(const struct scenario *scenario, char *out, size_t size)
   time_t now = time(NULL);
   struct tm utc;
   strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &utc));
-  snprintf(out, size, "out/%s-%s", name, stamp);
+  if (files_make_folder("out", 0755, error) != 0) return -1;
+  for (unsigned nth = 1;; nth++) {
+    int used = snprintf(out, FILES_PATH_MAX, "out/%s-%s", name, stamp);
+    if (nth > 1) snprintf(out + used, FILES_PATH_MAX - (size_t) used, "-%u", nth);
+    if (mkdir(out, 0755) == 0) return 0;
+    if (errno != EEXIST || nth == OUT_MAX)
+      return error_set(error, EXIT_CODE_SETUP, "cannot make the folder %s: %s; choose another one with --out", out,
+                       strerror(errno));
+  }
 }
 
 int verb_run(int argc, char **argv)
@@ -159,14 +175,17 @@ int verb_run(int argc, char **argv)
     fprintf(stderr, "%s\n", error.text);
     return error.code;
   }
-  if (line.options.out == NULL) {
-    default_out(scenario, out, sizeof out);
-    line.options.out = out;
+  bool ours = line.options.out == NULL, written = false;
+  if (ours && make_default_out(scenario, out, &error) != 0)
+    code = (int) error.code;
+  else {
+    if (ours) line.options.out = out;
+    code = (int) run_scenario(scenario, &line.options, &written, &error);
+    if (ours && !written) (void) rmdir(out);
   }
-  code = run_scenario(scenario, &line.options, &error);
   if (code != EXIT_CODE_PASS && code != EXIT_CODE_FAIL && error.text[0] != '\0')
     fprintf(stderr, "fleetsim: %s\n", error.text);
-  if (!line.options.quiet && error.code != EXIT_CODE_USAGE) fprintf(stderr, "results: %s\n", line.options.out);
+  if (!line.options.quiet && written) fprintf(stderr, "results: %s\n", line.options.out);
   scenario_free(scenario);
   return code;
 }

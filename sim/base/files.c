@@ -1,8 +1,9 @@
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
 #include "base/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +18,35 @@ int files_join(char out[FILES_PATH_MAX], const char *folder, const char *name, s
   return 0;
 }
 
+/* A folder that is to be ours alone and was there before. */
+static int check_private(const char *path, mode_t mode, struct error *error)
+{
+  struct stat st;
+  if (lstat(path, &st) != 0)
+    return error_set(error, EXIT_CODE_SETUP, "cannot look at the folder %s: %s", path, strerror(errno));
+  if (!S_ISDIR(st.st_mode))
+    return error_set(
+        error, EXIT_CODE_SETUP,
+        "%s is in the way: keys are to lie in a folder of that name, and it is no folder; move it or choose "
+        "another one",
+        path);
+  if (st.st_uid != geteuid() || (st.st_mode & 022) != 0)
+    return error_set(
+        error, EXIT_CODE_SETUP,
+        "others can write to the folder %s (owner %u, mode %04o), and keys are to lie there: choose another "
+        "one, or make it yours (chown, chmod 700)",
+        path, (unsigned) st.st_uid, (unsigned) st.st_mode & 07777);
+  if ((st.st_mode & 055) == 0 || chmod(path, mode) == 0) return 0;
+  return error_set(error, EXIT_CODE_SETUP, "cannot close the folder %s to others: %s", path, strerror(errno));
+}
+
 static int make_one(const char *path, mode_t mode, struct error *error)
 {
   if (mkdir(path, mode) == 0) return 0;
   if (errno != EEXIST)
     return error_set(error, EXIT_CODE_SETUP, "cannot make the folder %s: %s; choose another one", path,
                      strerror(errno));
+  if ((mode & 077) == 0) return check_private(path, mode, error);
   struct stat st;
   if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
     return error_set(error, EXIT_CODE_SETUP, "%s is in the way: it is not a folder; move it or choose another one",
@@ -60,7 +84,8 @@ int files_write(const char *path, const void *data, size_t size, mode_t mode, st
   char partial[FILES_PATH_MAX + 8];
   if (snprintf(partial, sizeof partial, "%s.part", path) >= (int) sizeof partial)
     return error_set(error, EXIT_CODE_SETUP, "the path %.80s... is too long", path);
-  int fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+  (void) unlink(partial); /* of somebody who was killed, or who waits for what we write */
+  int fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
   if (fd < 0)
     return error_set(error, EXIT_CODE_SETUP, "cannot write %s: %s; check the folder's permissions and free space", path,
                      strerror(errno));
@@ -74,6 +99,55 @@ int files_write(const char *path, const void *data, size_t size, mode_t mode, st
                    strerror(saved));
 }
 
+static const char *kind_of(mode_t mode)
+{
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISLNK(mode)) return "a link";
+  return S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+static int refuse_file(const char *path, const struct stat *st, struct error *error)
+{
+  if (!S_ISREG(st->st_mode))
+    return error_set(error, EXIT_CODE_SETUP, "%s is in the way: it is %s; move it or choose another folder", path,
+                     kind_of(st->st_mode));
+  return error_set(error, EXIT_CODE_SETUP,
+                   "%s is in the way: it belongs to user %u and has %u names; move it or choose another folder", path,
+                   (unsigned) st->st_uid, (unsigned) st->st_nlink);
+}
+
+int files_create(const char *path, mode_t mode, struct error *error)
+{
+  struct stat st;
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (fd >= 0) return fd;
+  if (errno == EEXIST && lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) return refuse_file(path, &st, error);
+  fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0 || fstat(fd, &st) != 0) {
+    int saved = errno;
+    if (fd >= 0) close(fd);
+    return error_set(error, EXIT_CODE_SETUP, "cannot write %s: %s; choose another folder with --out", path,
+                     strerror(saved));
+  }
+  if (S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1 && ftruncate(fd, 0) == 0) return fd;
+  close(fd);
+  return refuse_file(path, &st, error);
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+  (void) st, (void) kind, (void) where;
+  return remove(path);
+}
+
+int files_remove(const char *path, struct error *error)
+{
+  if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT) return 0;
+  return error_set(error, EXIT_CODE_SETUP, "cannot remove %s: %s; remove it or choose another folder", path,
+                   strerror(errno));
+}
+
 static int read_all(int fd, uint8_t *data, size_t size)
 {
   while (size > 0) {
@@ -84,13 +158,6 @@ static int read_all(int fd, uint8_t *data, size_t size)
     size -= (size_t) n;
   }
   return 0;
-}
-
-static const char *kind_of(mode_t mode)
-{
-  if (S_ISDIR(mode)) return "a folder";
-  if (S_ISFIFO(mode)) return "a pipe";
-  return S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
 int files_open(const char *path, size_t limit, size_t *size, struct error *error)

@@ -11,8 +11,17 @@
 
 #define FILES_PATH_MAX 1024
 
-/* Makes the folder and its parents; parents get 0755, the last one `mode`. An existing folder is fine. */
+/* Makes the folder and its parents; parents get 0755, the last one `mode`. An existing folder is fine; but where `mode`
+ * is for us alone, it must be a folder of ours and no link, and that nobody else can write to; it is closed to readers.
+ */
 int files_make_folder(const char *path, mode_t mode, struct error *error);
+
+/* Creates a file of ours for writing, or empties one; the descriptor, or -1. What somebody else has put there (a link,
+ * a pipe, a file of another owner or with a second name) is refused: our bytes would go where he wants them. */
+int files_create(const char *path, mode_t mode, struct error *error);
+
+/* Removes a file, or a folder with all that is in it; links are removed, not followed. Nothing there is fine. */
+int files_remove(const char *path, struct error *error);
 
 /* Writes the file whole or not at all: temporary name beside it, fsync, rename. */
 int files_write(const char *path, const void *data, size_t size, mode_t mode, struct error *error);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "fleetsim/device.h"
@@ -27,10 +28,11 @@ int events_open(const char *folder, struct events **out, struct error *error)
     free(events);
     return -1;
   }
-  events->file = fopen(events->path, "we");
+  int fd = files_create(events->path, 0644, error);
+  events->file = fd < 0 ? NULL : fdopen(fd, "w");
   if (events->file == NULL) {
-    error_set(error, EXIT_CODE_SETUP, "cannot write %s: %s; choose another folder with --out", events->path,
-              strerror(errno));
+    if (fd >= 0) close(fd);
+    if (fd >= 0) error_set(error, EXIT_CODE_SETUP, "not enough memory for the list of events");
     free(events);
     return -1;
   }
@@ -38,16 +40,26 @@ int events_open(const char *folder, struct events **out, struct error *error)
   return 0;
 }
 
+static int tell(const struct events *events, struct error *error)
+{
+  if (events->error == 0) return 0;
+  return error_set(error, EXIT_CODE_SETUP, "%s is incomplete: %s; free some space or choose another folder with --out",
+                   events->path, strerror(events->error));
+}
+
+int events_check(struct events *events, struct error *error)
+{
+  events_flush(events);
+  return tell(events, error);
+}
+
 int events_close(struct events *events, struct error *error)
 {
   events_flush(events);
   if (fclose(events->file) != 0 && events->error == 0) events->error = errno;
-  int failed = events->error;
-  if (failed != 0)
-    error_set(error, EXIT_CODE_SETUP, "%s is incomplete: %s; free some space or choose another folder with --out",
-              events->path, strerror(failed));
+  int status = tell(events, error);
   free(events);
-  return failed != 0 ? -1 : 0;
+  return status;
 }
 
 /* Appends to a line of LINE_SIZE bytes; false when it does not fit. */

@@ -14,6 +14,9 @@ int events_open(const char *folder, struct events **out, struct error *error);
 /* Writes what is left; reports a full disk. Frees. */
 int events_close(struct events *events, struct error *error);
 
+/* Hands all lines over; -1: one of them is lost already. */
+int events_check(struct events *events, struct error *error);
+
 /* One line: {"t": seconds of the run, "device": "0000000a" (absent if 0), "event": name, ...more}. `more` is a
  * printf format of further JSON members without braces, e.g. "\"failure\": \"%s\"", or NULL; strings must already be
  * safe for JSON (events_quote). */

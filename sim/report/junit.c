@@ -5,25 +5,51 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "report/results_json.h"
 
 struct tally {
   size_t cases, failures, errors;
 };
 
+/* XML 1.0 has no escape for control characters, U+FFFE and U+FFFF; nor has it room for what is no UTF-8. */
+static void put_letter(FILE *out, const char *letter, unsigned size)
+{
+  unsigned char c = (unsigned char) *letter;
+  bool control = size == 1 && (c < 0x20 || c == 0x7f);
+  bool no_character = size == 3 && (memcmp(letter, "\xef\xbf\xbe", 3) == 0 || memcmp(letter, "\xef\xbf\xbf", 3) == 0);
+  if (size == 0 || no_character)
+    fputs("\xef\xbf\xbd", out);
+  else if (control)
+    fputc(' ', out);
+  else
+    fwrite(letter, 1, size, out);
+}
+
 static void put_escaped(FILE *out, const char *text)
 {
-  for (; *text != '\0'; text++) {
-    unsigned char c = (unsigned char) *text;
-    switch (c) {
+  while (*text != '\0') {
+    unsigned size = text_letter(text);
+    switch (*text) {
     case '&': fputs("&amp;", out); break;
     case '<': fputs("&lt;", out); break;
     case '>': fputs("&gt;", out); break;
     case '"': fputs("&quot;", out); break;
     case '\'': fputs("&apos;", out); break;
-    default: fputc(c < 0x20 || c == 0x7f ? ' ' : c, out); /* XML 1.0 has no escape for control characters */
+    default: put_letter(out, text, size);
     }
+    text += size > 0 ? size : 1;
   }
+}
+
+/* Once as an attribute and once as text: some readers show the one, some (GitLab) the other. */
+static void put_element(FILE *out, const char *element, const char *type, const char *const parts[])
+{
+  fprintf(out, ">\n      <%s type=\"%s\" message=\"", element, type);
+  for (size_t p = 0; parts[p] != NULL; p++) put_escaped(out, parts[p]);
+  fputs("\">", out);
+  for (size_t p = 0; parts[p] != NULL; p++) put_escaped(out, parts[p]);
+  fprintf(out, "</%s>\n    </testcase>\n", element);
 }
 
 static void put_case_head(FILE *out, const json_t *tree, const char *where, const char *expr, double seconds)
@@ -48,11 +74,8 @@ static void put_check(FILE *out, const json_t *tree, const char *where, const js
     return;
   }
   tally->failures++;
-  fputs(">\n      <failure message=\"expected ", out);
-  put_escaped(out, expr);
-  fputs(", observed ", out);
-  put_escaped(out, results_json_text(check, "observed"));
-  fputs("\"/>\n    </testcase>\n", out);
+  put_element(out, "failure", "expectation",
+              (const char *const[]){"expected ", expr, ", observed ", results_json_text(check, "observed"), NULL});
 }
 
 static void put_checks(FILE *out, const json_t *tree, const char *where, const json_t *checks, struct tally *tally)
@@ -76,11 +99,9 @@ static void put_run(FILE *out, const json_t *tree, struct tally *tally)
   const char *verdict = results_json_text(tree, "verdict");
   if (strcmp(verdict, "pass") == 0 || tally->failures > 0) return;
   bool failed = strcmp(verdict, "fail") == 0;
-  const char *element = failed ? "failure" : "error";
   put_case_head(out, tree, "the run", "", results_json_number(tree, "duration_s"));
-  fprintf(out, ">\n      <%s message=\"", element);
-  put_escaped(out, results_json_text(tree, "message"));
-  fputs("\"/>\n    </testcase>\n", out);
+  put_element(out, failed ? "failure" : "error", verdict,
+              (const char *const[]){results_json_text(tree, "message"), NULL});
   tally->cases++;
   tally->failures += failed;
   tally->errors += !failed;

@@ -1,6 +1,7 @@
 /* The verdict of a run: results.json, junit.xml and the one-screen summary, all from one struct.
  *
- * Files are written whole or not at all, junit.xml before results.json: only a complete results.json can say pass.
+ * Files are written whole or not at all, junit.xml before results.json, and the last line of events.ndjson, the end
+ * record, after both: it has their run_id and verdict. Nobody says pass of results that have no such record.
  */
 #ifndef FLEETSIM_RESULTS_H
 #define FLEETSIM_RESULTS_H
@@ -11,6 +12,7 @@
 
 #include "base/error.h"
 #include "fleetsim/ota.h"
+#include "report/events.h"
 #include "report/metrics.h"
 
 #define RESULTS_STORMS_MAX   16
@@ -107,6 +109,7 @@ struct results_ota {
 };
 
 struct results {
+  char run_id[33];     /* of this run alone: also in events.ndjson */
   const char *verdict; /* "pass", "fail", "error", "interrupted" */
   enum exit_code exit_code;
   char message[1024]; /* why, in a sentence, when it is not "pass" */
@@ -130,14 +133,19 @@ struct results {
   const struct metrics *metrics;
 };
 
-/* Writes folder/junit.xml, then folder/results.json. */
-int results_write(const struct results *results, const char *folder, struct error *error);
+/* Writes folder/junit.xml, then folder/results.json; -1: neither. A verdict that its own checks or books speak against
+ * becomes "error" in `results`, with the reason as its message. */
+int results_write(struct results *results, const char *folder, struct error *error);
+
+/* The same, then the end record; closes `events`. -1: something is not whole, and no result is left. */
+int results_conclude(struct results *results, struct events *events, double t_s, const char *folder,
+                     struct error *error);
 
 /* Prints the summary (at most 24 lines of 80 columns for a usual run). */
 void results_print(const struct results *results, FILE *out, bool colour);
 
 /* Prints the same summary from folder/results.json; returns the exit code that it holds, or -1 with an error when the
- * file is missing, cut off or of another schema. */
+ * file is missing, cut off, of another schema, contradicts itself, or has no end record in folder/events.ndjson. */
 int results_reprint(const char *folder, FILE *out, bool colour, struct error *error);
 
 #endif

@@ -5,21 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "fleetsim/device.h"
 
-/* Texts are cut to fit where they are made, maybe inside a UTF-8 sequence, and paths may be anything: what JSON cannot
- * hold becomes '?'. */
 static json_t *text(const char *from)
 {
-  json_t *string = json_string(from);
-  if (string != NULL) return string;
-  size_t size = strlen(from);
-  char *ascii = malloc(size + 1);
-  if (ascii == NULL) return NULL;
-  for (size_t i = 0; i <= size; i++) ascii[i] = (unsigned char) from[i] < 0x80 ? from[i] : '?';
-  string = json_string(ascii);
-  free(ascii);
-  return string;
+  return results_json_string(from);
 }
 
 static json_t *number(double value)
@@ -51,7 +42,7 @@ static json_t *metrics_of(const struct metrics *metrics)
 {
   json_t *object = json_object();
   for (enum metric m = 0; metrics != NULL && m < METRIC_COUNT; m++)
-    json_object_set_new(object, metric_name(m), metric_of(metrics, m));
+    object = results_json_with(object, metric_name(m), metric_of(metrics, m));
   return object;
 }
 
@@ -61,7 +52,7 @@ static json_t *failure_of(enum device_failure failure, const struct metrics_fail
   for (size_t i = 0; i < entry->first_count; i++) {
     char id[DEVICE_ID_TEXT];
     device_id_text(entry->first_devices[i], id);
-    json_array_append_new(devices, json_string(id));
+    devices = results_json_and(devices, json_string(id));
   }
   return json_pack("{s:o, s:b, s:o, s:o, s:o, s:s}", "count", number((double) entry->count), "expected",
                    entry->expected == entry->count, "expected_count", number((double) entry->expected), "first_devices",
@@ -73,7 +64,7 @@ static json_t *failures_of(const struct metrics *metrics)
   json_t *object = json_object();
   for (enum device_failure f = DEVICE_FAIL_NONE + 1; metrics != NULL && f < DEVICE_FAIL_COUNT; f++) {
     const struct metrics_failure *entry = metrics_failure(metrics, f);
-    if (entry->count > 0) json_object_set_new(object, device_failure_name(f), failure_of(f, entry));
+    if (entry->count > 0) object = results_json_with(object, device_failure_name(f), failure_of(f, entry));
   }
   return object;
 }
@@ -122,7 +113,7 @@ static json_t *check_of(const struct results_check *check)
 static json_t *checks_of(const struct results_check *checks, size_t count)
 {
   json_t *array = json_array();
-  for (size_t i = 0; i < count; i++) json_array_append_new(array, check_of(&checks[i]));
+  for (size_t i = 0; i < count; i++) array = results_json_and(array, check_of(&checks[i]));
   return array;
 }
 
@@ -131,11 +122,11 @@ static json_t *phases_of(const struct results *results)
   json_t *array = json_array();
   for (size_t i = 0; i < results->phase_count; i++) {
     const struct results_phase *phase = &results->phases[i];
-    json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(phase->name), "start_s",
-                                           number(phase->start_s), "duration_s", number(phase->duration_s), "gate",
-                                           phase->has_gate ? check_of(&phase->gate) : json_null(), "expectations",
-                                           checks_of(phase->expectations, phase->expectation_count), "note",
-                                           text(phase->note)));
+    array = results_json_and(array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(phase->name), "start_s",
+                                              number(phase->start_s), "duration_s", number(phase->duration_s), "gate",
+                                              phase->has_gate ? check_of(&phase->gate) : json_null(), "expectations",
+                                              checks_of(phase->expectations, phase->expectation_count), "note",
+                                              text(phase->note)));
   }
   return array;
 }
@@ -160,61 +151,25 @@ static json_t *storm_of(const struct results_storm *s)
   json_t *counts = json_pack("{s:o, s:o, s:o, s:o, s:o}", "handshakes", number((double) s->handshakes), "peak_per_s",
                              number(s->peak_per_s), "wasted", number((double) s->wasted), "wasted_peak_per_s",
                              number(s->wasted_peak_per_s), "timed_out", number((double) s->timed_out));
-  json_object_update(storm, times);
-  json_object_update(storm, counts);
+  bool whole = json_object_update(storm, times) == 0 && json_object_update(storm, counts) == 0;
   json_decref(times);
   json_decref(counts);
-  return storm;
+  if (whole) return storm;
+  json_decref(storm);
+  return NULL;
 }
 
 static json_t *storms_of(const struct results *results)
 {
   json_t *array = json_array();
-  for (size_t i = 0; i < results->storm_count; i++) json_array_append_new(array, storm_of(&results->storms[i]));
+  for (size_t i = 0; i < results->storm_count; i++) array = results_json_and(array, storm_of(&results->storms[i]));
   return array;
 }
 
-static const struct results_check *failed_check(const struct results *results)
-{
-  for (size_t p = 0; p < results->phase_count; p++) {
-    const struct results_phase *phase = &results->phases[p];
-    if (phase->has_gate && !phase->gate.pass) return &phase->gate;
-    for (size_t e = 0; e < phase->expectation_count; e++)
-      if (!phase->expectations[e].pass) return &phase->expectations[e];
-  }
-  for (size_t e = 0; e < results->expectation_count; e++)
-    if (!results->expectations[e].pass) return &results->expectations[e];
-  return NULL;
-}
-
-/* Whether something speaks against the verdict; each of them is a fault of ours. */
-static bool is_contradicted(const struct results *results, char *why, size_t size)
-{
-  const struct results_check *failed = failed_check(results);
-  bool pass = strcmp(results->verdict, "pass") == 0;
-  if (pass != (results->exit_code == EXIT_CODE_PASS)) {
-    snprintf(why, size, "internal error: verdict and exit code %d do not fit", (int) results->exit_code);
-    return true;
-  }
-  if (pass && failed != NULL) {
-    snprintf(why, size, "internal error: the run was to pass although \"%s\" failed", failed->expr);
-    return true;
-  }
-  if (!pass || results->metrics == NULL) return false;
-  struct accounting a = account(results->metrics);
-  snprintf(why, size, "internal error: of %.0f attempts %.0f are ok, %.0f failed and %.0f open, which does not add up",
-           a.attempts, a.ok, a.failed, a.open);
-  return !a.closed;
-}
-
-/* verdict, exit_code and message. */
 static json_t *verdict_of(const struct results *results)
 {
-  char why[256];
-  bool contradicted = is_contradicted(results, why, sizeof why);
-  return json_pack("{s:s, s:i, s:o}", "verdict", contradicted ? "error" : results->verdict, "exit_code",
-                   contradicted ? (int) EXIT_CODE_INTERNAL : (int) results->exit_code, "message",
-                   text(contradicted ? why : results->message));
+  return json_pack("{s:o, s:s, s:i, s:o}", "run_id", text(results->run_id), "verdict", results->verdict, "exit_code",
+                   (int) results->exit_code, "message", text(results->message));
 }
 
 static json_t *run_of(const struct results *results)
@@ -236,18 +191,18 @@ static json_t *band_of(const struct results_timing *timing, double nominal)
                    number(unit * timing->k_high));
 }
 
-static void set_known(json_t *object, const char *key, uint32_t value)
+static json_t *with_known(json_t *object, const char *key, uint32_t value)
 {
-  if (value > 0) json_object_set_new(object, key, json_integer(value));
+  return value > 0 ? results_json_with(object, key, json_integer(value)) : object;
 }
 
 static json_t *budget_of(const struct results_timing *timing)
 {
   json_t *budget = json_object();
-  set_known(budget, "rom_bytes", timing->rom_bytes);
-  set_known(budget, "ram_peak_bytes", timing->ram_peak_bytes);
-  set_known(budget, "trust_anchors_max", timing->trust_anchors_max);
-  set_known(budget, "chain_bytes", timing->chain_bytes);
+  budget = with_known(budget, "rom_bytes", timing->rom_bytes);
+  budget = with_known(budget, "ram_peak_bytes", timing->ram_peak_bytes);
+  budget = with_known(budget, "trust_anchors_max", timing->trust_anchors_max);
+  budget = with_known(budget, "chain_bytes", timing->chain_bytes);
   return budget;
 }
 
@@ -272,7 +227,7 @@ json_t *results_json(const struct results *results)
   json_t *tree = json_pack("{s:s}", "schema", RESULTS_SCHEMA);
   json_t *verdict = verdict_of(results), *run = run_of(results);
   bool whole =
-      json_object_update_missing(tree, verdict) == 0 && json_object_update_missing(tree, run) == 0 &&
+      json_object_update(tree, verdict) == 0 && json_object_update(tree, run) == 0 &&
       json_object_set_new(tree, "timing", timing_of(results)) == 0 &&
       json_object_set_new(tree, "phases", phases_of(results)) == 0 &&
       json_object_set_new(tree, "brake", brake_of(&results->brake)) == 0 &&
@@ -287,6 +242,30 @@ json_t *results_json(const struct results *results)
   if (whole) return tree;
   json_decref(tree);
   return NULL;
+}
+
+json_t *results_json_with(json_t *object, const char *key, json_t *value)
+{
+  if (json_object_set_new(object, key, value) == 0) return object;
+  json_decref(object);
+  return NULL;
+}
+
+json_t *results_json_and(json_t *array, json_t *value)
+{
+  if (json_array_append_new(array, value) == 0) return array;
+  json_decref(array);
+  return NULL;
+}
+
+json_t *results_json_string(const char *from)
+{
+  json_t *string = json_string(from);
+  if (string != NULL) return string;
+  char *mended = text_mend(from); /* no memory, or no UTF-8 */
+  string = mended == NULL ? NULL : json_string(mended);
+  free(mended);
+  return string;
 }
 
 const char *results_json_text(const json_t *object, const char *key)

@@ -9,9 +9,19 @@
 
 #define RESULTS_SCHEMA "fleetsim-results/1"
 
-/* The tree of schema fleetsim-results/1; NULL when memory is short. A pass that a check or the accounting contradicts
- * becomes "error". */
+/* The tree of schema fleetsim-results/1, whole, or NULL when memory is short. */
 json_t *results_json(const struct results *results);
+
+/* results_check.c: whether something in the tree speaks against its verdict; `why` says what. */
+bool results_json_contradicted(const json_t *tree, char *why, size_t size);
+
+/* The object or array with one member more. NULL (all of it freed) where one of the two is missing: nothing vanishes.
+ */
+json_t *results_json_with(json_t *object, const char *key, json_t *value);
+json_t *results_json_and(json_t *array, json_t *value);
+
+/* A JSON string of any bytes: what is no UTF-8 becomes U+FFFD. */
+json_t *results_json_string(const char *from);
 
 /* results_ota.c: the member "ota" of the tree. */
 json_t *results_ota_json(const struct results_ota *ota);

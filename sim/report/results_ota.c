@@ -12,15 +12,15 @@ static json_t *integer(size_t value)
 
 static json_t *text_or_null(const char *text)
 {
-  return text[0] != '\0' ? json_string(text) : json_null();
+  return text[0] != '\0' ? results_json_string(text) : json_null();
 }
 
 static json_t *image_of(const struct results_image *image)
 {
-  return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", image->name, "version", image->version,
-                   "via", image->via, "counter", integer(image->counter), "size", integer(image->size), "serial",
-                   integer(image->serial), "sha256", text_or_null(image->hash), "harm", text_or_null(image->harm),
-                   "touched", integer(image->touched), "updated", integer(image->updated));
+  return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", results_json_string(image->name),
+                   "version", image->version, "via", image->via, "counter", integer(image->counter), "size",
+                   integer(image->size), "serial", integer(image->serial), "sha256", text_or_null(image->hash), "harm",
+                   text_or_null(image->harm), "touched", integer(image->touched), "updated", integer(image->updated));
 }
 
 static json_t *wave_of(const struct results_wave *wave)
@@ -35,10 +35,10 @@ static json_t *wave_of(const struct results_wave *wave)
 static json_t *rollout_of(const struct results_rollout *rollout)
 {
   json_t *waves = json_array();
-  for (size_t w = 0; w < rollout->wave_count; w++) json_array_append_new(waves, wave_of(&rollout->waves[w]));
-  return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "image", rollout->image, "state", rollout->state,
-                   "aborted", rollout->aborted, "criterion", text_or_null(rollout->criterion), "offered",
-                   integer(rollout->offered), "untouched", integer(rollout->untouched), "open_when_stopped",
+  for (size_t w = 0; w < rollout->wave_count; w++) waves = results_json_and(waves, wave_of(&rollout->waves[w]));
+  return json_pack("{s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "image", results_json_string(rollout->image),
+                   "state", rollout->state, "aborted", rollout->aborted, "criterion", text_or_null(rollout->criterion),
+                   "offered", integer(rollout->offered), "untouched", integer(rollout->untouched), "open_when_stopped",
                    integer(rollout->open_when_stopped), "touched_after", integer(rollout->touched_after), "waves",
                    waves);
 }
@@ -49,7 +49,7 @@ static json_t *status_of(const struct results_ota_status *status)
   for (size_t i = 0; i < status->first_count; i++) {
     char id[DEVICE_ID_TEXT];
     device_id_text(status->first_devices[i], id);
-    json_array_append_new(devices, json_string(id));
+    devices = results_json_and(devices, json_string(id));
   }
   return json_pack("{s:o, s:o}", "count", integer(status->count), "first_devices", devices);
 }
@@ -58,10 +58,11 @@ json_t *results_ota_json(const struct results_ota *ota)
 {
   if (!ota->on) return json_null();
   json_t *images = json_array(), *rollouts = json_array(), *statuses = json_object();
-  for (size_t i = 0; i < ota->image_count; i++) json_array_append_new(images, image_of(&ota->images[i]));
-  for (size_t r = 0; r < ota->rollout_count; r++) json_array_append_new(rollouts, rollout_of(&ota->rollouts[r]));
+  for (size_t i = 0; i < ota->image_count; i++) images = results_json_and(images, image_of(&ota->images[i]));
+  for (size_t r = 0; r < ota->rollout_count; r++) rollouts = results_json_and(rollouts, rollout_of(&ota->rollouts[r]));
   for (int s = DEVICE_OTA_NONE + 1; s < DEVICE_OTA_STATUS_COUNT; s++)
     if (ota->statuses[s].count > 0)
-      json_object_set_new(statuses, device_ota_status_name((enum device_ota_status) s), status_of(&ota->statuses[s]));
+      statuses =
+          results_json_with(statuses, device_ota_status_name((enum device_ota_status) s), status_of(&ota->statuses[s]));
   return json_pack("{s:o, s:o, s:o}", "images", images, "rollout", rollouts, "statuses", statuses);
 }

@@ -127,6 +127,7 @@ void run_ota_end_server(struct run *run, void (*turn)(struct run *run, const boo
     nginx_close(server->nginx, set_flag, &no_nginx);
     turn(run, &no_nginx);
   }
+  if (run->stuck) return;
   free(server);
   run->ota->server = NULL;
 }

@@ -1,5 +1,5 @@
 /* A run from set-up to verdict, and the one way in which it waits. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include "run/run.h"
 
 #include <signal.h>
@@ -11,6 +11,7 @@
 
 #define TICK_MS  20u
 #define FLUSH_MS 1000u
+#define SAME_MS  300u /* a terminal that closes sends its signal twice */
 
 uint64_t run_elapsed_ms(const struct run *run)
 {
@@ -77,11 +78,14 @@ void run_on_tick(uv_timer_t *timer)
 void run_on_signal(uv_signal_t *handle, int number)
 {
   struct run *run = handle->data;
-  if (run->interrupted) _Exit(EXIT_CODE_INTERRUPTED); /* asked twice: the children's parent-death signal cleans up */
+  bool again = run->interrupted && uv_now(&run->loop) - run->interrupted_ms > SAME_MS;
+  if (again) _Exit(EXIT_CODE_INTERRUPTED); /* asked twice: the children end with us */
+  if (run->interrupted) return;
   run->interrupted = true;
+  run->interrupted_ms = uv_now(&run->loop);
   struct error error;
-  error_set(&error, EXIT_CODE_INTERRUPTED, "interrupted by %s; results up to here are written",
-            number == SIGINT ? "Ctrl-C" : "SIGTERM");
+  error_set(&error, EXIT_CODE_INTERRUPTED, "interrupted by %s%s; results up to here are written",
+            number == SIGINT ? "Ctrl-C" : "SIG", number == SIGINT ? "" : sigabbrev_np(number));
   run_abort(run, &error);
 }
 
@@ -124,8 +128,10 @@ bool run_yield(struct run *run)
   return !run->aborted;
 }
 
-enum exit_code run_scenario(const struct scenario *scenario, const struct run_options *options, struct error *error)
+enum exit_code run_scenario(const struct scenario *scenario, const struct run_options *options, bool *written,
+                            struct error *error)
 {
+  *written = false;
   if (run_check_steps(scenario, error) != 0) return EXIT_CODE_USAGE;
   struct run *run = calloc(1, sizeof *run);
   if (run == NULL) {
@@ -134,6 +140,7 @@ enum exit_code run_scenario(const struct scenario *scenario, const struct run_op
   }
   run->scenario = scenario;
   run->options = options;
+  run->out_fd = -1;
   if (run_setup(run) == 0) {
     run_phases(run);
     run_settle(run);
@@ -142,6 +149,7 @@ enum exit_code run_scenario(const struct scenario *scenario, const struct run_op
   enum exit_code code = run_verdict(run);
   run_teardown(run);
   *error = run->error;
-  free(run);
+  *written = run->results_written;
+  if (!run->stuck) free(run);
   return code;
 }

@@ -10,6 +10,7 @@
 #include "device/nvm.h"
 #include "fleet/preflight.h"
 #include "run/ota.h"
+#include "run/out.h"
 
 #define OPERATOR_START_MS     15000u
 #define FAILOVER_KEEP_ALIVE_S 5u
@@ -21,9 +22,27 @@ static void on_wake(uv_async_t *async)
   run_collect(async->data);
 }
 
+/* All that would end this process without results, and that somebody may mean as "end": a terminal, a batch system
+ * before it kills, a limit of CPU time. SIGHUP stays ignored under nohup. */
+static void watch_signals(struct run *run)
+{
+  static const int numbers[RUN_SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXCPU, SIGALRM};
+  for (size_t i = 0; i < RUN_SIGNALS; i++) {
+    struct sigaction before;
+    bool ignored = sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN;
+    if (numbers[i] == SIGHUP && ignored) continue;
+    uv_signal_t *handle = &run->signals[run->signal_count++];
+    uv_signal_init(&run->loop, handle);
+    handle->data = run;
+    uv_signal_start(handle, run_on_signal, numbers[i]);
+  }
+  /* a write that fails is told where it fails */
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+}
+
 static int start_loop(struct run *run)
 {
-  static const int numbers[] = {SIGINT, SIGTERM};
   if (uv_loop_init(&run->loop) != 0) return error_set(&run->error, EXIT_CODE_SETUP, "cannot make an event loop");
   run->loop_open = true;
   run->began_ms = uv_now(&run->loop);
@@ -32,18 +51,13 @@ static int start_loop(struct run *run)
   uv_timer_start(&run->tick, run_on_tick, 0, 20);
   uv_async_init(&run->loop, &run->wake, on_wake);
   run->wake.data = run;
-  for (size_t i = 0; i < 2; i++) {
-    uv_signal_init(&run->loop, &run->signals[i]);
-    run->signals[i].data = run;
-    uv_signal_start(&run->signals[i], run_on_signal, numbers[i]);
-  }
-  signal(SIGPIPE, SIG_IGN);
+  watch_signals(run);
   return 0;
 }
 
 /* Results --------------------------------------------------------------------------------------------------------- */
 
-static int open_results(struct run *run)
+static int describe(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
   struct results *results = &run->results;
@@ -67,8 +81,7 @@ static int open_results(struct run *run)
   if (results->phases == NULL || run->metrics == NULL)
     return error_set(&run->error, EXIT_CODE_INTERNAL, "out of memory");
   results->metrics = run->metrics;
-  if (files_make_folder(run->options->out, 0755, &run->error) != 0) return -1;
-  return events_open(run->options->out, &run->events, &run->error);
+  return 0;
 }
 
 /* The operator ---------------------------------------------------------------------------------------------------- */
@@ -230,9 +243,11 @@ static void book_delay(void *ctx, uint64_t delay_ms)
 int run_setup(struct run *run)
 {
   const struct run_options *options = run->options;
-  bool ready = start_loop(run) == 0 && open_results(run) == 0 && run_set_brake(run) == 0 && run_load_timing(run) == 0 &&
-               run_check_targets(run) == 0 && run_ota_begin(run) == 0 && check_machine(run) == 0 &&
-               run_open_folder(run) == 0 && run_ota_prepare(run) == 0 && run_start_nodes(run) == 0 &&
+  bool given = options->fleet != NULL; /* else the fleet is made in the folder for results */
+  bool ready = start_loop(run) == 0 && describe(run) == 0 && run_out_open(run) == 0 && run_set_brake(run) == 0 &&
+               run_load_timing(run) == 0 && run_check_targets(run) == 0 && run_ota_begin(run) == 0 &&
+               check_machine(run) == 0 && (!given || run_open_folder(run) == 0) && run_out_begin(run) == 0 &&
+               (given || run_open_folder(run) == 0) && run_ota_prepare(run) == 0 && run_start_nodes(run) == 0 &&
                run_ota_start_server(run) == 0 && run_count_budget(run) == 0;
   if (ready) {
     run->rss_before = resident_bytes();
@@ -242,6 +257,7 @@ int run_setup(struct run *run)
   }
   if (ready) loop_delay_start(&run->delay, &run->loop, book_delay, run);
   if (!options->quiet) run->progress = progress_create(stderr);
+  if (!ready) run_out_begin_refused(run);
   if (!ready) run_abort(run, &run->error);
   return ready ? 0 : -1;
 }

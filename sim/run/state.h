@@ -23,6 +23,7 @@
 #include "timing/profile.h"
 
 #define RUN_TARGETS_MAX  16  /* --allow-target */
+#define RUN_SIGNALS      8   /* that end a run in order: setup.c */
 #define RUN_VERSIONS_MAX 256 /* trust bundle versions in one run */
 
 /* One broker. Where all is told of "the broker", all of those are meant that are not down. */
@@ -53,17 +54,23 @@ struct run {
 
   uv_loop_t loop;
   uv_timer_t tick;
-  uv_signal_t signals[2];
+  uv_signal_t signals[RUN_SIGNALS];
   uv_async_t wake;
   struct loop_delay delay;
+  size_t signal_count;
   bool loop_open, ticked;
-  uint64_t began_ms, flush_at_ms;
+  bool clones_closed, fleet_closed;
+  bool stuck; /* something did not close in time: nothing is freed any more, and the process ends as it is */
+  uint64_t began_ms, flush_at_ms, interrupted_ms;
 
-  struct timing_profile timing; /* of the devices' processor */
+  struct timing_profile timing;      /* of the devices' processor */
+  int out_fd;                        /* the folder for results, locked; -1: not so far */
+  bool out_taken, out_holds_earlier; /* it may be used; it holds an earlier run, which --overwrite lets go */
   struct metrics *metrics;
   struct events *events;
   struct progress *progress;
   struct results results;
+  bool results_written;
   struct pki *pki;
   struct run_node nodes[SCENARIO_NODES_MAX + 1]; /* scenario->node_count of them, then the false broker */
   struct scenario_name lead[SCENARIO_NAMES_MAX]; /* where the names lead at present */

@@ -277,12 +277,13 @@ enum exit_code run_verdict(struct run *run)
   results->duration_s = (double) run_elapsed_ms(run) / 1000.0;
   if (run->events == NULL) return results->exit_code; /* the folder cannot be used: the error is all there is */
   struct error error;
-  int closed = events_close(run->events, &error);
+  struct events *events = run->events;
   run->events = NULL; /* the tick flushes them, and ticks on until the broker has ended */
-  if (closed != 0 || results_write(results, run->options->out, &error) != 0) {
+  if (results_conclude(results, events, run_event_s(run), run->options->out, &error) != 0) {
     run->error = error;
     return error.code;
   }
+  run->results_written = true;
   if (!run->options->quiet) {
     results_print(results, stdout, isatty(STDOUT_FILENO) != 0);
     run->error.text[0] = '\0'; /* told */

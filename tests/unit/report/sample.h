@@ -22,6 +22,9 @@ void sample_update(struct sample *sample);
 /* Makes all checks of it pass, and the verdict. */
 void sample_pass(struct sample *sample);
 
+/* Writes it as a run does at its end, end record and all. */
+void sample_conclude(struct sample *sample);
+
 /* The text of a file in the sample's folder; malloc'd. NULL: it is not there. */
 char *sample_read(const struct sample *sample, const char *name);
 

@@ -1,4 +1,5 @@
 #define _XOPEN_SOURCE 700
+#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "report/results_json.h"
 #include "sample.h"
 
 static struct sample sample;
@@ -179,9 +181,10 @@ static void a_pass_with_a_failed_check_is_written_as_an_internal_error(void **st
     sample_pass(&sample);
     for (size_t j = 0; j < 3; j++) checks[j]->pass = j != i;
     struct error error = {0};
-    assert_int_equal(results_write(&sample.results, sample.folder, &error), -1);
-    assert_int_equal(error.code, EXIT_CODE_INTERNAL);
-    assert_non_null(strstr(error.text, checks[i]->expr));
+    assert_int_equal(results_write(&sample.results, sample.folder, &error), 0);
+    assert_int_equal(sample.results.exit_code, EXIT_CODE_INTERNAL);
+    assert_string_equal(sample.results.verdict, "error");
+    assert_non_null(strstr(sample.results.message, checks[i]->expr));
     char *text = sample_read(&sample, "results.json");
     assert_non_null(strstr(text, "\"verdict\": \"error\""));
     assert_non_null(strstr(text, "\"exit_code\": 4"));
@@ -195,9 +198,9 @@ static void a_pass_with_attempts_that_nobody_accounts_for_is_an_internal_error(v
   sample_pass(&sample);
   metrics_add(sample.metrics, METRIC_CONNECT_ATTEMPTS, 1);
   struct error error = {0};
-  assert_int_equal(results_write(&sample.results, sample.folder, &error), -1);
-  assert_int_equal(error.code, EXIT_CODE_INTERNAL);
-  assert_non_null(strstr(error.text, "1014 attempts"));
+  assert_int_equal(results_write(&sample.results, sample.folder, &error), 0);
+  assert_int_equal(sample.results.exit_code, EXIT_CODE_INTERNAL);
+  assert_non_null(strstr(sample.results.message, "1014 attempts"));
   char *text = sample_read(&sample, "results.json");
   assert_non_null(strstr(text, "\"verdict\": \"error\""));
   assert_non_null(strstr(text, "\"exit_code\": 4"));
@@ -218,10 +221,10 @@ static void text_that_is_no_utf8_does_not_lose_the_results(void **state)
 {
   (void) state;
   strcpy(sample.results.scenario_file, "caf\xc3\xa9.yaml");
-  strcpy(sample.phases[0].name, "cut off: \xe2\x82");
+  strcpy(sample.phases[0].name, "caf\xc3\xa9, cut off: \xe2\x82");
   json_t *tree = written();
   expect_text(tree, "scenario/file", "caf\xc3\xa9.yaml");
-  expect_text(tree, "phases/0/name", "cut off: ??");
+  expect_text(tree, "phases/0/name", "caf\xc3\xa9, cut off: \xef\xbf\xbd\xef\xbf\xbd");
   json_decref(tree);
 }
 
@@ -258,6 +261,75 @@ static void without_junit_there_is_no_results_json(void **state)
   assert_int_equal(results_write(&sample.results, sample.folder, &error), -1);
   assert_null(sample_read(&sample, "results.json"));
   rmdir(path);
+}
+
+static void without_results_json_there_is_no_junit(void **state)
+{
+  (void) state;
+  char path[FILES_PATH_MAX];
+  struct error error = {0};
+  assert_int_equal(files_join(path, sample.folder, "results.json", NULL), 0);
+  assert_int_equal(files_make_folder(path, 0755, &error), 0);
+  sample_pass(&sample);
+  assert_int_equal(results_write(&sample.results, sample.folder, &error), -1);
+  assert_non_null(strstr(error.text, "results.json"));
+  assert_null(sample_read(&sample, "junit.xml"));
+  rmdir(path);
+}
+
+/* A full disk is told when the buffered lines are handed over: then the verdict must not stay either. */
+static void without_its_end_record_no_result_stays(void **state)
+{
+  (void) state;
+  struct events *events = NULL;
+  struct error error = {0};
+  int full = open("/dev/full", O_WRONLY);
+  sample_pass(&sample);
+  assert_int_equal(events_open(sample.folder, &events, &error), 0);
+  events_flush(events);
+  for (int fd = 3; fd < 64; fd++) {
+    char link[64], to[256] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    if (readlink(link, to, sizeof to - 1) > 0 && strstr(to, "events.ndjson") != NULL) dup2(full, fd);
+  }
+  close(full);
+  assert_int_equal(results_conclude(&sample.results, events, 1, sample.folder, &error), -1);
+  assert_non_null(strstr(error.text, "events.ndjson is incomplete"));
+  assert_null(sample_read(&sample, "results.json"));
+  assert_null(sample_read(&sample, "junit.xml"));
+}
+
+static unsigned allocations, failing;
+
+static void *starved(size_t size)
+{
+  return ++allocations == failing ? NULL : malloc(size);
+}
+
+static void one_allocation_that_fails_loses_the_whole_document_or_nothing(void **state)
+{
+  (void) state;
+  sample_update(&sample);
+  sample.results.storm_count = 1;
+  json_t *whole = results_json(&sample.results);
+  json_set_alloc_funcs(starved, free);
+  unsigned missing = 0;
+  failing = allocations = 0;
+  json_decref(results_json(&sample.results));
+  unsigned count = allocations;
+  for (unsigned n = 1; n <= count; n++) {
+    allocations = 0;
+    failing = n;
+    json_t *tree = results_json(&sample.results);
+    failing = 0;
+    if (tree != NULL && !json_equal(tree, whole)) fail_msg("allocation %u of %u fails and a member vanishes", n, count);
+    missing += tree == NULL;
+    json_decref(tree);
+  }
+  json_set_alloc_funcs(malloc, free);
+  json_decref(whole);
+  assert_true(count > 500);
+  assert_true(missing > count / 2);
 }
 
 static void a_file_that_cannot_be_written_whole_leaves_no_part_of_it(void **state)
@@ -362,6 +434,9 @@ int main(void)
       test(a_run_that_ended_before_its_fleet_existed_has_results_too),
       test(a_folder_that_is_not_there_is_a_sentence),
       test(without_junit_there_is_no_results_json),
+      test(without_results_json_there_is_no_junit),
+      test(without_its_end_record_no_result_stays),
+      test(one_allocation_that_fails_loses_the_whole_document_or_nothing),
       test(a_file_that_cannot_be_written_whole_leaves_no_part_of_it),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,8 +34,7 @@ static void expect_contains(const char *text, const char *part)
 
 static void write_sample(void)
 {
-  struct error error = {0};
-  if (results_write(&sample.results, sample.folder, &error) != 0) fail_msg("%s", error.text);
+  sample_conclude(&sample);
 }
 
 static void says_the_verdict_first_and_why(void **state)
@@ -256,6 +255,10 @@ static void refuses_what_is_missing_cut_off_foreign_or_contradicts_itself(void *
       {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"pass\", \"exit_code\": 1}", "do not fit"},
       {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"pass\"}", "do not fit"},
       {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"fail\", \"exit_code\": 0}", "do not fit"},
+      {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"pass\", \"exit_code\": 0}", "missing"},
+      {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"fail\", \"exit_code\": 1}", "run_id"},
+      {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"fail\", \"exit_code\": 1, \"run_id\": \"0\"}",
+       "no events.ndjson"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct error error = {0};
@@ -268,10 +271,63 @@ static void refuses_what_is_missing_cut_off_foreign_or_contradicts_itself(void *
   }
 }
 
+/* Changes one text of results.json into another of the same length or not. */
+static void spoil(const char *file, const char *from, const char *to)
+{
+  char path[FILES_PATH_MAX], *text = sample_read(&sample, file), *at = strstr(text, from), *spoiled = NULL;
+  size_t size;
+  assert_non_null(at);
+  FILE *out = open_memstream(&spoiled, &size);
+  fprintf(out, "%.*s%s%s", (int) (at - text), text, to, at + strlen(from));
+  fclose(out);
+  assert_int_equal(files_join(path, sample.folder, file, NULL), 0);
+  assert_int_equal(files_write(path, spoiled, size, 0644, NULL), 0);
+  free(spoiled);
+  free(text);
+}
+
+static void a_pass_is_believed_only_with_its_checks_its_books_and_its_end_record(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *file, *from, *to, *sentence;
+  } cases[] = {
+      {"results.json", "\"pass\": true", "\"pass\": false", "although \"online >= 100%\" failed"},
+      {"results.json", "\"pass\": true", "\"pass\": \"true\"", "failed"},
+      {"results.json", "\"closed\": true", "\"closed\": false", "does not add up"},
+      {"results.json", "\"attempts\": 1013", "\"attempts\": 1014", "does not add up"},
+      {"results.json", "\"expectations\": [\n    {", "\"expected\": [\n    {", "missing"},
+      {"results.json", "\"run_id\": \"00", "\"run_id\": \"01", "different runs"},
+      {"results.json", "\"run_id\": \"00", "\"run-id\": \"00", "run_id"},
+      {"events.ndjson", "\"run_id\": \"00", "\"run_id\": \"01", "different runs"},
+      {"events.ndjson", "\"verdict\": \"pass\"", "\"verdict\": \"fail\"", "different runs"},
+      {"events.ndjson", "\"event\": \"end\"", "\"event\": \"phase\"", "did not end"},
+      {"events.ndjson", "\"exit_code\": 0}\n", "\"exit_code\": 0}", "did not end"},
+      {"events.ndjson", "\"exit_code\": 0}\n", "", "did not end"},
+      {"events.ndjson", "\"exit_code\": 0}\n", "\"exit_code\": 0}\n{\"t\": 50.1, \"event\": \"online\"}\n",
+       "did not end"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct error error = {0};
+    char *text;
+    sample_pass(&sample);
+    write_sample();
+    assert_int_equal(reprint(&error, &text), EXIT_CODE_PASS);
+    free(text);
+    spoil(cases[i].file, cases[i].from, cases[i].to);
+    if (reprint(&error, &text) != -1) fail_msg("case %zu is believed", i);
+    expect_contains(error.text, cases[i].sentence);
+    assert_string_equal(text, "");
+    free(text);
+  }
+}
+
 static void members_of_the_wrong_type_do_not_hurt(void **state)
 {
   (void) state;
+  write_sample();
   put_results("{\"schema\": \"fleetsim-results/1\", \"verdict\": \"fail\", \"exit_code\": 1, \"scenario\": 3, "
+              "\"run_id\": \"00112233445566778899aabbccddeeff\", "
               "\"phases\": [7, {\"gate\": []}, {\"expectations\": \"x\"}], \"metrics\": [], \"failures\": {\"a\": 1}, "
               "\"accounting\": {}, \"expectations\": [null], \"fleet\": \"\"}");
   struct error error = {0};
@@ -289,7 +345,8 @@ static void junit_has_one_case_per_check_and_is_escaped(void **state)
   expect_contains(xml, "<testsuite name=\"root &quot;CA&quot; rotation\" tests=\"5\" failures=\"1\" errors=\"0\"");
   expect_contains(xml, "name=\"baseline: online &gt;= 100%\" time=\"5.200\"/>");
   expect_contains(xml, "name=\"drop &lt;A&gt; &amp; B: refused == 100%\"");
-  expect_contains(xml, "<failure message=\"expected devices.lost == 0, observed 2\"/>");
+  expect_contains(xml, "<failure type=\"expectation\" message=\"expected devices.lost == 0, observed 2\">expected "
+                       "devices.lost == 0, observed 2</failure>");
   size_t cases = 0;
   for (const char *c = xml; (c = strstr(c, "<testcase ")) != NULL; c++) cases++;
   assert_int_equal(cases, 5);
@@ -306,7 +363,27 @@ static void junit_is_never_green_for_a_run_that_was_interrupted(void **state)
   write_sample();
   char *xml = sample_read(&sample, "junit.xml");
   expect_contains(xml, "tests=\"6\" failures=\"0\" errors=\"1\"");
-  expect_contains(xml, "<error message=\"interrupted by Ctrl-C\"/>");
+  expect_contains(xml, "<error type=\"interrupted\" message=\"interrupted by Ctrl-C\">interrupted by Ctrl-C</error>");
+  free(xml);
+}
+
+static void junit_is_xml_whatever_the_texts_hold(void **state)
+{
+  (void) state;
+  strcpy(sample.results.scenario_name, "a\x01\x0b\x1f"
+                                       "b\xef\xbf\xbf"
+                                       "c\xef\xbf\xbe"
+                                       "d\xff"
+                                       "e");
+  strcpy(sample.checks[0].observed, "]]> & <\"'>");
+  write_sample();
+  char *xml = sample_read(&sample, "junit.xml");
+  expect_contains(xml, "name=\"a   b\xef\xbf\xbd"
+                       "c\xef\xbf\xbd"
+                       "d\xef\xbf\xbd"
+                       "e\"");
+  expect_contains(xml, ">expected devices.lost == 0, observed ]]&gt; &amp; &lt;&quot;&apos;&gt;</failure>");
+  for (const char *c = xml; *c != '\0'; c++) assert_true((unsigned char) *c >= 0x20 || *c == '\n');
   free(xml);
 }
 
@@ -329,8 +406,10 @@ int main(void)
       test(colours_the_verdict_only_when_asked),
       test(a_reprint_is_the_same_print_and_exit_code),
       test(refuses_what_is_missing_cut_off_foreign_or_contradicts_itself),
+      test(a_pass_is_believed_only_with_its_checks_its_books_and_its_end_record),
       test(members_of_the_wrong_type_do_not_hurt),
       test(junit_has_one_case_per_check_and_is_escaped),
+      test(junit_is_xml_whatever_the_texts_hold),
       test(junit_is_never_green_for_a_run_that_was_interrupted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,46 @@
+#define _GNU_SOURCE
+#include "base/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static int open_standard_descriptors(void)
+{
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return errno; /* the lowest free number: fd */
+  return 0;
+}
+
+static void default_signals(void)
+{
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  (void) signal(SIGCHLD, SIG_DFL);
+}
+
+/* The limit does not hold for a core that is piped to a program; a process that is not dumpable has none. A child's
+ * exec makes it dumpable again, so the filter, which is inherited, leaves all memory out of its dump. */
+static void forbid_core_dumps(void)
+{
+  int filter = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+  if (filter >= 0) {
+    (void) !write(filter, "0", 1);
+    close(filter);
+  }
+  (void) setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+  (void) prctl(PR_SET_DUMPABLE, 0);
+}
+
+int process_prepare(void)
+{
+  int error = open_standard_descriptors();
+  default_signals();
+  forbid_core_dumps();
+  return error;
+}

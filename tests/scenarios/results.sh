@@ -1,0 +1,179 @@
+#!/bin/bash
+# Whose results lie in a folder: an earlier run's are not lost, a killed run has none, a signal ends a run with results.
+# usage: results.sh PATH/TO/fleetsim
+set -u
+fleetsim=$(realpath "$1")
+command -v mosquitto >/dev/null || { echo "skipped: mosquitto is not installed"; exit 77; }
+work=$(mktemp -d)
+running=
+trap 'for p in $running; do kill -KILL "$p" 2>/dev/null; done; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+. "$(dirname "$0")/lib/cases.sh"
+cd "$work" || exit 1
+
+short=$(scenario short <<'YAML'
+name: short
+fleet: {devices: 2, telemetry: {every: 200ms}}
+phases:
+  - name: online
+    do: [connect: {rate: 50/s}]
+    until: online == 100% within 20s
+YAML
+)
+long=$(sed 's/do: \[connect: {rate: 50\/s}\]/do: [connect: {rate: 50\/s}, wait: {for: 60s}]/' "$short" | scenario long)
+
+sums() { find "$1" -type f -exec sha256sum {} + | sort; }
+
+in_phase() { # DIR: waits until the run there has begun its phase
+  for _ in $(seq 200); do
+    grep -qs '"step": "wait"' "$1/events.ndjson" && return
+    sleep 0.1
+  done
+}
+
+begin() { # DIR OPTIONS: a long run in the background, its pid in $pid
+  dir=$1
+  shift
+  "$fleetsim" run "$long" --out "$dir" "$@" >"$dir.log" 2>&1 </dev/null &
+  pid=$!
+  running="$running $pid"
+  in_phase "$dir"
+}
+
+ends_with() { # NAME WANTED-CODE: of $pid; in a second or so
+  name=$1
+  wait "$pid"
+  got=$?
+  cp "$dir.log" "$work/said"
+  if [ "$got" -eq "$2" ]; then
+    echo "ok   $name"
+    passed=$((passed + 1))
+  else
+    complain "exit code $got, wanted $2"
+  fi
+}
+
+# An earlier run's results -------------------------------------------------------------------------------------------
+expect "a run, and its report" 0 "PASS .*PASS" sh -c '"$1" run "$2" --out keep && "$1" report keep' sh "$fleetsim" "$short"
+sums keep >before
+unchanged() { # NAME
+  if sums keep | cmp -s before -; then
+    echo "ok   $1"
+    passed=$((passed + 1))
+  else
+    name=$1
+    complain "the earlier run's files have changed"
+  fi
+}
+expect "a second run there is refused" 2 "keep holds an earlier run.*--overwrite" "$fleetsim" run "$short" --out keep
+unchanged "... and nothing of the first is touched"
+expect "also with the first one's fleet" 2 "holds an earlier run" "$fleetsim" run "$short" --out keep --fleet keep/fleet
+unchanged "... and nothing of the first is touched then"
+expect "a refused target touches nothing, whatever is allowed" 3 "nothing was sent" \
+  "$fleetsim" run "$short" --out keep --overwrite --broker mqtts://broker.example:8883
+unchanged "... nor with --overwrite"
+expect "a machine that is too small neither" 3 "descriptor" \
+  sh -c 'ulimit -n 40; exec "$@"' sh "$fleetsim" run "$short" --devices 200 --out keep --overwrite
+unchanged "... nor then"
+expect "a fleet that lacks devices neither" 2 "holds 2 devices" \
+  "$fleetsim" run "$short" --devices 3 --out keep --overwrite --fleet keep/fleet
+unchanged "... nor then, with --fleet"
+mkdir keep/clones && echo '{"event": "old"}' >keep/clones/events.ndjson && echo mine >keep/notes.txt
+expect "--overwrite lets it go" 0 "PASS" "$fleetsim" run "$short" --out keep --overwrite --fleet keep/fleet
+if [ -e keep/clones ] || [ ! -e keep/notes.txt ]; then
+  name="what is overwritten goes as a whole, and nothing else" && complain "clones or notes.txt: $(ls keep)"
+fi
+mkdir -p old && echo '{"verdict": "pass"}' >old/results.json
+expect "one file of a run is enough" 2 "holds an earlier run" "$fleetsim" run "$short" --out old
+mkdir -p fresh && echo mine >fresh/notes.txt
+expect "somebody's own files are no run" 0 "PASS" "$fleetsim" run "$short" --out fresh
+
+# Two at a time --------------------------------------------------------------------------------------------------------
+begin busy
+sums busy/fleet >before
+expect "a second run at the same time is refused" 3 "another run is writing its results to busy" \
+  "$fleetsim" run "$short" --out busy --overwrite
+expect "its report says that it has not ended" 2 "no complete run|did not end" "$fleetsim" report busy
+kill -TERM "$pid"
+ends_with "the first one ends as if nothing had been" 130
+grep -q '"event": "end"' busy/events.ndjson || { name="busy" && complain "its events are not whole"; }
+for i in 1 2 3; do "$fleetsim" run "$short" --quiet >"default$i.log" 2>&1 </dev/null & p[i]=$!; done
+codes=
+for i in 1 2 3; do wait "${p[i]}"; codes="$codes $?"; done
+expect "three parallel starts have three folders" 0 "^3 3 0 0 0" \
+  sh -c "echo \$(ls -d out/short-* | wc -l) \$(ls out/*/results.json | wc -l) $codes"
+
+# A run that was killed ------------------------------------------------------------------------------------------------
+begin keep --overwrite
+kill -KILL "$pid"
+ends_with "a run that is killed after another one" 137
+expect "has no report" 2 "no complete run|did not end" "$fleetsim" report keep
+"$fleetsim" run "$short" --out other --quiet </dev/null
+cp other/results.json keep/
+expect "nor with somebody else's results.json" 2 "did not end" "$fleetsim" report keep
+cp other/events.ndjson old/ && cp fresh/results.json old/
+expect "nor with somebody else's events" 2 "different runs" "$fleetsim" report old
+sed 's/"pass": true/"pass": false/' other/results.json >fresh/results.json && cp other/events.ndjson fresh/
+expect "a pass whose expectation failed is none" 2 "contradicts itself.*failed" "$fleetsim" report fresh
+
+# Signals --------------------------------------------------------------------------------------------------------------
+for signal in HUP TERM QUIT USR1 USR2 XCPU; do
+  begin "on-$signal"
+  kill "-$signal" "$pid"
+  ends_with "SIG$signal ends a run with results" 130
+  expect "... that say so" 130 "STOP .*interrupted by SIG$signal" "$fleetsim" report "on-$signal"
+done
+begin ignored
+kill -PIPE "$pid"
+kill -XFSZ "$pid"
+sleep 0.3
+kill -HUP "$pid" # twice, as a terminal does that closes
+kill -HUP "$pid"
+ends_with "SIGPIPE and SIGXFSZ end nothing, SIGHUP twice at once is SIGHUP" 130
+expect "... and says so" 130 "interrupted by SIGHUP" "$fleetsim" report ignored
+(trap '' HUP && exec "$fleetsim" run "$long" --out nohup >nohup.log 2>&1 </dev/null) &
+pid=$!
+running="$running $pid"
+in_phase nohup
+kill -HUP "$pid"
+sleep 0.5
+kill -TERM "$pid"
+dir=nohup
+ends_with "under nohup SIGHUP ends nothing" 130
+expect "... SIGTERM does" 130 "interrupted by SIGTERM" "$fleetsim" report nohup
+cat >blocked.py <<'PY'
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])
+PY
+if command -v python3 >/dev/null; then
+  expect "signals that are blocked or ignored at the start do not hurt" 0 "PASS" \
+    timeout 60 python3 blocked.py "$fleetsim" run "$short" --out blocked
+fi
+
+# What it was started with ---------------------------------------------------------------------------------------------
+for fds in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
+  rm -rf closed
+  expect "with $fds" 0 "ended" sh -c "'$fleetsim' run '$short' --out closed $fds && echo ended"
+  expect "... it passes" 0 "PASS" "$fleetsim" report closed
+  expect "... and nothing was printed into a file of the run" 0 "nowhere" \
+    sh -c "grep -rE 'PASS  short|^results:' closed || echo nowhere"
+done
+begin cores
+expect "no core dump" 0 "^Max core file size 0 0" grep "core file" "/proc/$pid/limits"
+broker=$(pgrep -P "$pid" mosquitto)
+expect "... of its broker neither" 0 "^Max core file size 0 0 .*00000000" \
+  sh -c "grep 'core file' /proc/$broker/limits; cat /proc/$broker/coredump_filter"
+kill -TERM "$pid"
+ends_with "... and it ends" 130
+
+# What lies in the way -------------------------------------------------------------------------------------------------
+mkdir open links && chmod 777 open && ln -s "$work/victim" links/events.ndjson && echo precious >victim
+expect "a folder that everybody can write to" 3 "everybody can write to the folder open" "$fleetsim" run "$short" --out open
+expect "a link as events.ndjson" 2 "holds an earlier run" "$fleetsim" run "$short" --out links
+expect "... is removed, not followed" 0 "PASS" "$fleetsim" run "$short" --out links --overwrite
+expect "... and what it named is as it was" 0 "^precious" cat victim
+mkdir named && ln -s named as-link
+expect "a link as the folder itself is the user's" 0 "PASS" "$fleetsim" run "$short" --out as-link
+end_of_cases
