@@ -5,12 +5,16 @@
 #include "net/proxy.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/peak.h"
 #include "base/random.h"
+#include "net/listener.h"
 #include "net/pipe.h"
 
 enum { PIECE = 16384, BACKLOG = 4096, SWEEP_MS = 10000 };
@@ -47,18 +51,25 @@ struct rest {
   uint8_t data[];
 };
 
+/* The port. A socket of its own each time: one that listens cannot be told to stop. */
+struct door {
+  struct proxy *proxy;
+  struct listener listener;
+  int fd; /* bound and not listening; -1: it is the listener's */
+};
+
 struct proxy {
   uv_loop_t *loop;
   struct proxy_config config;
   struct proxy_fault fault;
   struct sockaddr_in address, server;
-  uv_tcp_t *listener; /* bound, and listening unless connections are refused */
+  struct door *door; /* bound, and listening unless connections are refused */
   uv_timer_t sweep;
   struct conn *conns;
   uint64_t random;
   struct proxy_totals totals;
   struct peak connections, down;
-  unsigned held; /* connections, the sweep and listeners that close */
+  unsigned held; /* connections, the sweep, and listeners until they are closed */
   bool closing;
   void (*closed)(void *ctx);
   void *closed_ctx;
@@ -343,13 +354,13 @@ static struct conn *conn_new(struct proxy *proxy)
   return conn;
 }
 
-static void on_connection(uv_stream_t *listener, int status)
+static void on_connection(void *ctx, int fd)
 {
-  struct proxy *proxy = listener->data;
-  if (status != 0) return; /* no descriptor is left: the kernel keeps it, and libuv asks again */
+  struct proxy *proxy = ((struct door *) ctx)->proxy;
   struct conn *conn = conn_new(proxy);
-  if (uv_accept(listener, (uv_stream_t *) &conn->side[CLIENT].tcp) != 0 ||
-      proxy->totals.open > proxy->config.connections) {
+  int opened = uv_tcp_open(&conn->side[CLIENT].tcp, fd);
+  if (opened != 0) close(fd);
+  if (opened != 0 || proxy->totals.open > proxy->config.connections) {
     proxy->totals.refused++;
     end(conn, true);
     return;
@@ -369,33 +380,58 @@ static void on_connection(uv_stream_t *listener, int status)
 /* --- The proxy ------------------------------------------------------------------------------------------------------
  */
 
-static void on_listener_closed(uv_handle_t *handle)
+static void on_door_closed(void *ctx)
 {
-  struct proxy *proxy = handle->data;
-  free(handle);
+  struct proxy *proxy = ((struct door *) ctx)->proxy;
+  free(ctx);
   release(proxy);
 }
 
-static void drop_listener(struct proxy *proxy)
+static void drop_door(struct proxy *proxy)
 {
-  if (proxy->listener != NULL) uv_close((uv_handle_t *) proxy->listener, on_listener_closed);
-  proxy->listener = NULL;
+  struct door *door = proxy->door;
+  proxy->door = NULL;
+  if (door == NULL) return;
+  if (door->fd < 0) {
+    listener_close(&door->listener, on_door_closed);
+  } else {
+    close(door->fd);
+    free(door);
+  }
 }
 
-/* Bound in either case: a port that nobody listens on refuses, and nobody else gets it. */
-static int make_listener(struct proxy *proxy, bool listens)
+/* A socket bound to proxy->address, which becomes what it was bound to, or minus errno. */
+static int bind_socket(struct proxy *proxy)
 {
-  int size = sizeof proxy->address;
-  uv_tcp_t *tcp = malloc(sizeof *tcp);
-  if (tcp == NULL) abort();
-  uv_tcp_init(proxy->loop, tcp);
-  tcp->data = proxy;
-  proxy->held++;
-  proxy->listener = tcp;
-  int status = uv_tcp_bind(tcp, (const struct sockaddr *) &proxy->address, 0);
-  if (status == 0 && listens) status = uv_listen((uv_stream_t *) tcp, BACKLOG, on_connection);
-  if (status == 0) status = uv_tcp_getsockname(tcp, (struct sockaddr *) &proxy->address, &size);
+  socklen_t size = sizeof proxy->address;
+  struct sockaddr *address = (struct sockaddr *) &proxy->address;
+  int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 && bind(fd, address, size) == 0 &&
+      getsockname(fd, address, &size) == 0)
+    return fd;
+  int status = -errno;
+  close(fd);
   return status;
+}
+
+/* Bound in either case: a port that nobody listens on refuses, and nobody else gets it. Minus errno, which libuv's
+ * codes are. */
+static int make_door(struct proxy *proxy, bool listens)
+{
+  int fd = bind_socket(proxy);
+  if (fd < 0) return fd;
+  struct door *door = calloc(1, sizeof *door);
+  if (door == NULL) abort();
+  *door = (struct door){.proxy = proxy, .fd = fd};
+  proxy->door = door;
+  if (!listens) return 0;
+  if (listen(fd, BACKLOG) != 0) return -errno;
+  int status = listener_open(&door->listener, proxy->loop, fd, on_connection, door);
+  if (status != 0) return status;
+  door->fd = -1;
+  proxy->held++;
+  return 0;
 }
 
 static void on_sweep(uv_timer_t *timer)
@@ -420,7 +456,7 @@ int proxy_open(uv_loop_t *loop, const struct proxy_config *config, struct proxy 
   proxy->sweep.data = proxy;
   proxy->held = 1;
   uv_timer_start(&proxy->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
-  int status = make_listener(proxy, true);
+  int status = make_door(proxy, true);
   if (status == 0) {
     *out = proxy;
     return 0;
@@ -438,8 +474,8 @@ uint16_t proxy_port(const struct proxy *proxy)
 static int set_refusing(struct proxy *proxy, bool refuse, struct error *error)
 {
   if (refuse == proxy->fault.refuse) return 0;
-  drop_listener(proxy);
-  int status = make_listener(proxy, !refuse);
+  drop_door(proxy);
+  int status = make_door(proxy, !refuse);
   if (status == 0) return 0;
   return error_set(error, EXIT_CODE_SETUP, "the proxy before the update server cannot have port %u again: %s",
                    proxy_port(proxy), uv_strerror(status));
@@ -483,7 +519,7 @@ void proxy_close(struct proxy *proxy, void (*closed)(void *ctx), void *ctx)
   proxy->closing = true;
   proxy->closed = closed;
   proxy->closed_ctx = ctx;
-  drop_listener(proxy);
+  drop_door(proxy);
   for (struct conn *conn = proxy->conns, *next; conn != NULL; conn = next) {
     next = conn->next;
     end(conn, true);

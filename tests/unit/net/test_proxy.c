@@ -2,10 +2,16 @@
 #define _GNU_SOURCE
 #include "net/proxy.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "net/fetch.h"
 #include "server.h"
@@ -470,6 +476,63 @@ static void says_so_when_its_port_is_in_use(void **state)
   server_run_ms(server, 10);
 }
 
+/* --- Without descriptors --------------------------------------------------------------------------------------------
+ */
+
+/* Takes every descriptor that this process may have; returns how many that were. */
+static size_t take_all_descriptors(int *taken, size_t capacity)
+{
+  struct rlimit limit;
+  int highest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  size_t count = 0;
+  assert_true(highest >= 0);
+  taken[count++] = highest;
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  limit.rlim_cur = (rlim_t) highest + 4;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  for (int fd; count < capacity && (fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0; count++) taken[count] = fd;
+  assert_int_equal(errno, EMFILE);
+  return count;
+}
+
+static void on_turn(uv_prepare_t *prepare)
+{
+  (*(unsigned *) prepare->data)++;
+}
+
+static void a_connection_that_there_is_no_descriptor_for_waits_and_nothing_spins(void **state)
+{
+  struct server *server = *state;
+  struct site *site = open_site(server, nginx_port(server->nginx));
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(proxy_port(site->proxy))};
+  struct rlimit before;
+  unsigned turns = 0;
+  uv_prepare_t counter;
+  int taken[64], client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  char byte;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  uv_prepare_init(&server->loop, &counter);
+  counter.data = &turns;
+  uv_prepare_start(&counter, on_turn);
+  getrlimit(RLIMIT_NOFILE, &before);
+
+  size_t count = take_all_descriptors(taken, sizeof taken / sizeof taken[0]);
+  assert_int_equal(connect(client, (struct sockaddr *) &address, sizeof address), 0);
+  server_run_ms(server, 350);
+  assert_int_equal(totals(site).connections, 0);
+  assert_int_equal(recv(client, &byte, 1, MSG_DONTWAIT), -1);
+  assert_int_equal(errno, EAGAIN); /* it is open, and waits */
+  assert_in_range(turns, 1, 100);
+
+  for (size_t i = 0; i < count; i++) close(taken[i]);
+  setrlimit(RLIMIT_NOFILE, &before);
+  for (int i = 0; i < 100 && totals(site).connections == 0; i++) server_run_ms(server, 20);
+  assert_int_equal(totals(site).connections, 1);
+  close(client);
+  uv_close((uv_handle_t *) &counter, NULL);
+  close_site(site);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -485,6 +548,7 @@ int main(void)
       cmocka_unit_test(a_side_that_takes_nothing_holds_the_other_back),
       cmocka_unit_test(a_server_that_is_not_there_is_a_reset),
       cmocka_unit_test(says_so_when_its_port_is_in_use),
+      cmocka_unit_test(a_connection_that_there_is_no_descriptor_for_waits_and_nothing_spins),
   };
   return cmocka_run_group_tests(tests, server_up, server_down);
 }
