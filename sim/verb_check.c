@@ -23,6 +23,7 @@ int verb_check(int argc, char **argv)
     return error.code;
   }
   scenario_print(scenario, stdout);
+  scenario_warn_unjudged(scenario);
   scenario_free(scenario);
   return EXIT_CODE_PASS;
 }

@@ -175,6 +175,7 @@ int verb_run(int argc, char **argv)
     fprintf(stderr, "%s\n", error.text);
     return error.code;
   }
+  scenario_warn_unjudged(scenario);
   bool ours = line.options.out == NULL, written = false;
   if (ours && make_default_out(scenario, out, &error) != 0)
     code = (int) error.code;

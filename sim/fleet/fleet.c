@@ -191,7 +191,11 @@ void fleet_redial(struct fleet *fleet, const uint32_t *devices, size_t count, do
 
 void fleet_prove(struct fleet *fleet, const uint32_t *devices, size_t count, double rate)
 {
-  for (size_t i = 0; i < count; i++) fleet->members[devices[i]].facts.proof_pending = true;
+  for (size_t i = 0; i < count; i++) {
+    struct fleet_facts *facts = &fleet->members[devices[i]].facts;
+    facts->proof_pending = true;
+    facts->proof = DEVICE_FAIL_STOPPED; /* until an attempt ends */
+  }
   plan_all(fleet, devices, count, rate, false, FLEET_PROVE, true);
 }
 
@@ -201,7 +205,6 @@ void fleet_end_proofs(struct fleet *fleet)
     struct member *m = &fleet->members[i];
     if (!m->facts.proof_pending) continue;
     m->facts.proof_pending = false;
-    m->facts.proof = m->facts.last_failure;
     member_plan(m, FLEET_MAIN, false, backend_now_us(fleet->config.backend));
   }
 }
@@ -296,7 +299,9 @@ void fleet_begin_phase(struct fleet *fleet)
 
 void fleet_expect(struct fleet *fleet, uint64_t mask)
 {
+  fleet->expected_before = fleet->expected;
   fleet->expected = mask;
+  fleet->expected_at_us = backend_now_us(fleet->config.backend);
 }
 
 void fleet_census(const struct fleet *fleet, struct fleet_census *out)

@@ -125,7 +125,7 @@ struct fleet_facts {
                      at   the main endpoint; LEAVES_NONE: of none */
   enum device_failure last_failure : 8;
   enum device_failure phase_failure : 8; /* phase: a failed attempt's reason; verdicts on certificates go first */
-  enum device_failure proof : 8;         /* fleet_prove: outcome; NONE once it was accepted */
+  enum device_failure proof : 8;         /* fleet_prove: outcome so far; NONE: accepted, STOPPED: no attempt ended */
   bool proof_pending : 1;
   bool phase_connected : 1; /* phase: got a CONNACK at the main endpoint */
   bool wanted : 1;          /* the plan wants it online */
@@ -290,7 +290,8 @@ void fleet_power_cut(struct fleet *fleet, const uint32_t *devices, size_t count,
 
 void fleet_begin_phase(struct fleet *fleet);
 
-/* Failures that the scenario foretells: bit f of `mask` is device_failure f. */
+/* Failures that the scenario foretells from now on: bit f of `mask` is device_failure f. An attempt that has begun
+ * before may still end as was foretold then. */
 void fleet_expect(struct fleet *fleet, uint64_t mask);
 
 /* Counts over all devices, O(1): kept up to date by the fleet. */

@@ -135,7 +135,9 @@ struct fleet {
   struct fleet_telemetry telemetry;
   uint8_t message[1024]; /* telemetry being built */
   uint8_t out[16 * 1024];
-  uint64_t expected; /* bit f: failure f is foretold */
+  uint64_t expected;        /* bit f: failure f is foretold .. */
+  uint64_t expected_before; /* .. and was for attempts that began before .. */
+  uint64_t expected_at_us;  /* .. this time, on the backend's clock */
   struct leaves leaves;
   uint8_t served[FLEET_NODES_MAX]; /* number of the certificate that each broker serves; LEAVES_NONE: any counts */
   struct backoff_policy policies[FLEET_POLICIES_MAX];

@@ -9,10 +9,19 @@ static double run_s(const struct member *m)
   return (double) fleet_clock_us(m->fleet) / 1e6;
 }
 
+/* Foretold when the attempt was begun; a session may have begun long ago, and what ends it is of today. */
+static bool was_expected(const struct member *m, enum device_failure failure)
+{
+  const struct fleet *fleet = m->fleet;
+  return m->link == MEMBER_DIALLING && m->planned_us < fleet->expected_at_us &&
+         (fleet->expected_before >> failure & 1u) != 0;
+}
+
 static bool is_expected(const struct member *m, enum device_failure failure)
 {
   if ((m->facts.revoked || m->pardoned) && m->opened && device_failure_is_refusal(failure)) return true;
-  return failure == DEVICE_FAIL_STOPPED || (m->fleet->expected >> failure & 1u) != 0 || member_foretells(m, failure);
+  return failure == DEVICE_FAIL_STOPPED || (m->fleet->expected >> failure & 1u) != 0 || member_foretells(m, failure) ||
+         was_expected(m, failure);
 }
 
 void member_count_failure(struct member *m, enum device_failure failure, const char *detail)
@@ -186,8 +195,9 @@ static void on_attempt_failed(struct member *m, enum device_failure failure)
   member_revoked_failed(m, failure);
   if (outweighs(failure, m->facts.phase_failure)) m->facts.phase_failure = failure;
   bool final = is_verdict(failure) || (m->facts.revoked && m->opened && device_failure_is_refusal(failure));
-  if (m->endpoint != FLEET_PROVE || !final) return;
+  if (m->endpoint != FLEET_PROVE) return;
   m->facts.proof = failure;
+  if (!final) return;
   m->facts.proof_pending = false;
   m->next_endpoint = FLEET_MAIN;
   m->planned_us = fleet_clock_us(m->fleet) + m->fleet->config.began_us;

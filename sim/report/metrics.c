@@ -97,11 +97,11 @@ void metrics_record_us(struct metrics *metrics, enum metric histogram, uint64_t 
   if (metrics->recent != NULL && metrics->watched == histogram) hdr_record_value(metrics->recent, value);
 }
 
-static void remember_device(struct metrics_failure *failure, uint32_t device)
+static void remember_device(uint32_t devices[METRICS_FIRST_DEVICES], size_t *count, uint32_t device)
 {
-  for (size_t i = 0; i < failure->first_count; i++)
-    if (failure->first_devices[i] == device) return;
-  if (failure->first_count < METRICS_FIRST_DEVICES) failure->first_devices[failure->first_count++] = device;
+  for (size_t i = 0; i < *count; i++)
+    if (devices[i] == device) return;
+  if (*count < METRICS_FIRST_DEVICES) devices[(*count)++] = device;
 }
 
 void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t device, bool expected,
@@ -110,9 +110,14 @@ void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t
   assert(failure > DEVICE_FAIL_NONE && failure < DEVICE_FAIL_COUNT);
   struct metrics_failure *entry = &metrics->failure[failure];
   if (entry->count == 0 && detail != NULL) strncat(entry->detail, detail, sizeof entry->detail - 1);
+  if (!expected && entry->count == entry->expected && detail != NULL)
+    strncat(entry->unexpected_detail, detail, sizeof entry->unexpected_detail - 1);
   entry->count++;
-  if (expected) entry->expected++;
-  remember_device(entry, device);
+  remember_device(entry->first_devices, &entry->first_count, device);
+  if (expected)
+    entry->expected++;
+  else
+    remember_device(entry->unexpected_devices, &entry->unexpected_count, device);
 }
 
 double metrics_value(const struct metrics *metrics, enum metric metric)

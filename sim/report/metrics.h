@@ -148,6 +148,10 @@ struct metrics_failure {
   uint32_t first_devices[METRICS_FIRST_DEVICES];
   size_t first_count;
   char detail[160]; /* of the first one: what the device saw, in words */
+  /* the same of those that nobody foretold */
+  uint32_t unexpected_devices[METRICS_FIRST_DEVICES];
+  size_t unexpected_count;
+  char unexpected_detail[160];
 };
 
 /* Statistics of one histogram in the unit of its name (ms or us); all 0 when count is 0. */

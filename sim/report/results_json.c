@@ -46,17 +46,24 @@ static json_t *metrics_of(const struct metrics *metrics)
   return object;
 }
 
-static json_t *failure_of(enum device_failure failure, const struct metrics_failure *entry)
+static json_t *ids_of(const uint32_t *ids, size_t count)
 {
   json_t *devices = json_array();
-  for (size_t i = 0; i < entry->first_count; i++) {
+  for (size_t i = 0; i < count; i++) {
     char id[DEVICE_ID_TEXT];
-    device_id_text(entry->first_devices[i], id);
+    device_id_text(ids[i], id);
     devices = results_json_and(devices, json_string(id));
   }
-  return json_pack("{s:o, s:b, s:o, s:o, s:o, s:s}", "count", number((double) entry->count), "expected",
+  return devices;
+}
+
+static json_t *failure_of(enum device_failure failure, const struct metrics_failure *entry)
+{
+  return json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:s}", "count", number((double) entry->count), "expected",
                    entry->expected == entry->count, "expected_count", number((double) entry->expected), "first_devices",
-                   devices, "detail", text(entry->detail), "sentence", device_failure_sentence(failure));
+                   ids_of(entry->first_devices, entry->first_count), "unexpected_devices",
+                   ids_of(entry->unexpected_devices, entry->unexpected_count), "detail", text(entry->detail),
+                   "unexpected_detail", text(entry->unexpected_detail), "sentence", device_failure_sentence(failure));
 }
 
 static json_t *failures_of(const struct metrics *metrics)

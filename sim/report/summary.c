@@ -371,20 +371,34 @@ static void print_timing(const json_t *tree, FILE *out)
   print_budget(timing, out);
 }
 
-static void print_failure(const char *name, const json_t *failure, FILE *out)
+/* "  00000a00 00000a01 ...", of the first devices */
+static const char *few_ids(const json_t *devices, char ids[64])
 {
-  const json_t *devices = json_object_get(failure, "first_devices");
-  bool expected = json_is_true(json_object_get(failure, "expected"));
   size_t count = json_array_size(devices);
-  char ids[64] = "";
+  ids[0] = '\0';
   for (size_t i = 0; i < count && i < IDS_SHOWN; i++) {
     const char *id = json_string_value(json_array_get(devices, i));
-    size_t used = strlen(ids);
-    snprintf(ids + used, sizeof ids - used, " %.8s", id != NULL ? id : "");
+    append(ids, 64, " %.8s", id != NULL ? id : "");
   }
-  line(out, "%-2s%-28s %7.0f %s%s%s", expected ? "" : "x", name, results_json_number(failure, "count"),
-       expected ? "expected  " : "unexpected", ids, count > IDS_SHOWN ? " ..." : "");
-  const char *detail = results_json_text(failure, "detail");
+  if (count > IDS_SHOWN) append(ids, 64, " ...");
+  return ids;
+}
+
+/* Of a failure that was foretold for some of those that had it, devices and detail are of the others. Results of an
+ * older fleetsim do not tell them apart. */
+static void print_failure(const char *name, const json_t *failure, FILE *out)
+{
+  double count = results_json_number(failure, "count"), foretold = results_json_number(failure, "expected_count");
+  bool expected = json_is_true(json_object_get(failure, "expected"));
+  const json_t *others = json_object_get(failure, "unexpected_devices");
+  bool apart = !expected && json_array_size(others) > 0;
+  char ids[64], how[64] = "unexpected";
+  few_ids(apart ? others : json_object_get(failure, "first_devices"), ids);
+  if (expected) snprintf(how, sizeof how, "expected  ");
+  if (!expected && foretold > 0)
+    snprintf(how, sizeof how, "%.0f unexpected, %.0f expected:", count - foretold, foretold);
+  line(out, "%-2s%-28s %7.0f %s%s", expected ? "" : "x", name, count, how, ids);
+  const char *detail = results_json_text(failure, apart ? "unexpected_detail" : "detail");
   char why[TEXT_SIZE];
   snprintf(why, sizeof why, "%s%s%s", results_json_text(failure, "sentence"), detail[0] != '\0' ? ": " : "", detail);
   if (!expected) paragraph(out, 6, why);

@@ -166,13 +166,28 @@ static void fail_gate(struct results_phase *result, const struct scenario_step *
   snprintf(result->gate.observed, sizeof result->gate.observed, "%.*s", (int) sizeof result->gate.observed - 1, why);
 }
 
+/* Says how a scenario would say that this is what it wants to see. */
+static void fail_unjudged(struct run *run, struct results_phase *result, const struct scenario_step *step)
+{
+  const char *quantity = scenario_judging(step->kind);
+  fail_gate(result, step, run->error.text);
+  char text[sizeof result->note];
+  snprintf(text, sizeof text,
+           "a phase that wants to see this says so: a gate or expectation of its own about '%s' judges "
+           "it then",
+           quantity != NULL ? quantity : "it");
+  say(result, text);
+}
+
 static bool run_steps(struct run *run, const struct scenario_phase *phase, struct results_phase *result)
 {
   for (size_t s = 0; s < phase->step_count; s++) {
     const struct scenario_step *step = &phase->steps[s];
     events_add(run->events, run_event_s(run), 0, "step", "\"step\": \"%s\"", scenario_step_name(step->kind));
     enum step_outcome outcome = step_functions[step->kind](run, step);
+    if (outcome == STEP_SHORT && scenario_judges(phase, step->kind)) continue;
     if (outcome == STEP_FAILED) fail_gate(result, step, run->error.text);
+    if (outcome == STEP_SHORT) fail_unjudged(run, result, step);
     if (outcome != STEP_DONE) return false;
   }
   return true;
@@ -227,13 +242,17 @@ static bool run_phase(struct run *run, const struct scenario_phase *phase, struc
   if (result->expectations == NULL) return run_abort(run, &(struct error){EXIT_CODE_INTERNAL, "out of memory"}), false;
   run->undo_count = 0;
   fleet_begin_phase(run->fleet);
-  fleet_expect(run->fleet, foretold(run, phase));
+  /* the world is as the phase before has left it until the steps have changed it and the gate has seen that */
+  uint64_t before = run->foretold;
+  run->foretold = foretold(run, phase);
+  fleet_expect(run->fleet, run->foretold | before);
   char name[2 * sizeof phase->name];
   events_add(run->events, run_event_s(run), 0, "phase", "\"phase\": \"%s\"",
              events_quote(phase->name, name, sizeof name));
 
   bool pass = run_steps(run, phase, result);
   if (pass && phase->has_until) pass = await_gate(run, &phase->until, result);
+  fleet_expect(run->fleet, run->foretold);
   if (pass) pass = check_expectations(run, phase, result);
   result->duration_s = seconds(run) - result->start_s;
   return pass;
@@ -249,7 +268,7 @@ static void roll_back(struct run *run, struct results_phase *result)
   for (size_t u = count; u > 0; u--) {
     enum step_outcome outcome = step_functions[undo[u - 1].kind](run, &undo[u - 1]);
     if (outcome == STEP_ABORTED) return;
-    if (outcome == STEP_FAILED) say(result, run->error.text);
+    if (outcome == STEP_FAILED || outcome == STEP_SHORT) say(result, run->error.text);
   }
   bool back = run_wait(run, run_is_complete, NULL, ROLLBACK_WITHIN_MS) == RUN_REACHED;
   struct fleet_census census;

@@ -40,7 +40,7 @@ static bool is_awake(const struct run *run, size_t index, const struct fleet_fac
 static bool is_shelved(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
 {
   (void) run, (void) index, (void) argument;
-  return facts->shelved;
+  return facts->shelved && !facts->powered; /* the plan alone is no evidence */
 }
 
 static bool is_trusting(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)

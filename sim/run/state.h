@@ -106,12 +106,15 @@ struct run {
 
   /* the phase under way */
   size_t phase;
+  uint64_t foretold; /* bit f: it foretells device_failure f */
   struct scenario_step undo[64];
   size_t undo_count;
 };
 
-/* How a step ended. FAILED: the rehearsed world did not do what it should; run->error says why. */
-enum step_outcome { STEP_DONE, STEP_FAILED, STEP_ABORTED };
+/* How a step ended. FAILED: the rehearsed world did not do what it should; run->error says why. SHORT: it was done, and
+ * not every device did what it says (run->error says how many): a failure unless the phase's gate or expectations are
+ * about that (scenario_judges). */
+enum step_outcome { STEP_DONE, STEP_FAILED, STEP_SHORT, STEP_ABORTED };
 
 enum run_waited { RUN_ABORTED = -1, RUN_TIMED_OUT = 0, RUN_REACHED = 1 };
 
@@ -265,8 +268,8 @@ size_t targets_count(const struct run *run, const struct scenario_who *who);
 size_t targets_share(size_t count, double share);
 
 /* Goes through the waves of a step: begin(run, devices, count, ctx) starts one slice; done(run, index, ctx) tells
- * whether a device of it is through. A slice that is not through in `within_ms` stops the rollout, unless it was the
- * last one: then the phase's gate decides. Slices are not cumulative: each device is begun once. */
+ * whether a device of it is through. A slice that is not through in `within_ms` stops the rollout: FAILED, or SHORT if
+ * it was the last one. Nobody to begin is SHORT as well. Slices are not cumulative: each device is begun once. */
 struct waves {
   const struct scenario_waves *shares;
   uint64_t within_ms;

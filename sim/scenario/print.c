@@ -387,3 +387,12 @@ void scenario_print(const struct scenario *scenario, void *stream)
   fprintf(out, "\nat most %s if every wait is used up; the run ends after %s in any case\n",
           print_duration(total, total_text), print_duration(scenario->run_limit_ms, limit_text));
 }
+
+void scenario_warn_unjudged(const struct scenario *scenario)
+{
+  if (scenario_is_judged(scenario)) return;
+  fprintf(stderr,
+          "warning: %s has no gate and no expectation: only a step that fails, a device that is lost at the end or a "
+          "message that crossed over can fail it; add 'until: online == 100%%' to a phase, or 'expect'\n",
+          scenario->file);
+}

@@ -397,6 +397,19 @@ void scenario_print(const struct scenario *scenario, void *stream /* FILE * */);
 enum { SCENARIO_BAD_NAME = -1, SCENARIO_BAD_ARGUMENT = -2 };
 int scenario_quantity_known(const char *name, const char *argument, const struct scenario *scenario);
 
+/* Whether the phase's own gate or expectations are about the outcome of such a step: then they judge it, where not
+ * every device did what the step says, and else the step has failed. */
+bool scenario_judges(const struct scenario_phase *phase, enum scenario_step_kind kind);
+
+/* The quantity that speaks of the outcome of such a step first of all; NULL: none does. */
+const char *scenario_judging(enum scenario_step_kind kind);
+
+/* False: there is no gate and no expectation in it, so hardly anything can fail it. */
+bool scenario_is_judged(const struct scenario *scenario);
+
+/* Says so on standard error, where it is false. */
+void scenario_warn_unjudged(const struct scenario *scenario);
+
 /* Whether some gate, expectation or brake is about this quantity or metric. */
 bool scenario_names(const struct scenario *scenario, const char *name);
 

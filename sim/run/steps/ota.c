@@ -37,7 +37,21 @@ static bool has_settled(struct run *run, void *ctx)
   return true;
 }
 
-/* One that stopped by itself has done what it should: what that means is for the scenario to say. */
+/* How many of those it is for have the image. One that stopped by itself may have done just what it should: that is for
+ * the scenario to say. */
+static enum step_outcome judge_rollout(struct run *run, const struct rollout *rollout)
+{
+  struct rollout_summary summary;
+  size_t updated = 0, all;
+  rollout_summary(rollout, &summary);
+  for (size_t w = 0; w < summary.wave_count; w++) updated += summary.wave[w].updated;
+  all = summary.offered + summary.untouched;
+  if (all > 0 && updated == all) return STEP_DONE;
+  error_set(&run->error, EXIT_CODE_FAIL, "%zu of %zu devices have confirmed the image; %zu were offered it (%s)",
+            updated, all, summary.offered, rollout_state_name(summary.state));
+  return STEP_SHORT;
+}
+
 enum step_outcome step_ota_rollout(struct run *run, const struct scenario_step *step)
 {
   struct rollout *rollout;
@@ -45,8 +59,9 @@ enum step_outcome step_ota_rollout(struct run *run, const struct scenario_step *
   if (run_ota_roll_out(run, step, &rollout) != 0) return give_up(run);
   if (step->rollout.background) return STEP_DONE;
   if (run_wait(run, is_over, rollout, UINT64_MAX) == RUN_ABORTED) return STEP_ABORTED;
-  if (rollout_state(rollout) == ROLLOUT_DONE) return STEP_DONE;
-  return run_wait(run, has_settled, rollout, step->within_ms) == RUN_ABORTED ? STEP_ABORTED : STEP_DONE;
+  bool done = rollout_state(rollout) == ROLLOUT_DONE;
+  if (!done && run_wait(run, has_settled, rollout, step->within_ms) == RUN_ABORTED) return STEP_ABORTED;
+  return judge_rollout(run, rollout);
 }
 
 /* All that are under way. */

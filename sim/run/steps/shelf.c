@@ -27,7 +27,11 @@ enum step_outcome step_shelf(struct run *run, const struct scenario_step *step)
   if (shelved > count) shelved = count;
   fleet_shelve(run->fleet, devices + (count - shelved), shelved);
   free(devices);
-  return run_wait(run, all_off, NULL, step->within_ms) == RUN_ABORTED ? STEP_ABORTED : STEP_DONE;
+  enum run_waited waited = run_wait(run, all_off, NULL, step->within_ms);
+  if (waited != RUN_TIMED_OUT) return waited == RUN_REACHED ? STEP_DONE : STEP_ABORTED;
+  error_set(&run->error, EXIT_CODE_FAIL, "some of %zu devices are not off after %.3g s", shelved,
+            (double) step->within_ms / 1000.0);
+  return STEP_FAILED;
 }
 
 enum step_outcome step_wake(struct run *run, const struct scenario_step *step)

@@ -101,7 +101,13 @@ static enum step_outcome rage(struct run *run, struct storm *storm)
   fleet_close_outage(run->fleet);
   record(run, storm);
   if (waited == RUN_ABORTED) return STEP_ABORTED;
-  return waited == RUN_REACHED ? STEP_DONE : bring_back(run, storm);
+  if (waited == RUN_REACHED) return STEP_DONE;
+  size_t online = fleet_outage(run->fleet)->online;
+  enum step_outcome rest = bring_back(run, storm);
+  if (rest != STEP_DONE) return rest;
+  error_set(&run->error, EXIT_CODE_FAIL, "only %zu of %zu devices came back by themselves within %.3g s", online,
+            storm->count, (double) storm->step->within_ms / 1000);
+  return STEP_SHORT;
 }
 
 enum step_outcome step_storm(struct run *run, const struct scenario_step *step)

@@ -113,10 +113,11 @@ static enum step_outcome run_slice(struct run *run, struct slice *slice, bool la
   }
   enum run_waited waited = run_wait(run, slice_done, slice, waves->within_ms);
   if (waited == RUN_ABORTED) return STEP_ABORTED;
-  if (waited == RUN_REACHED || last) return STEP_DONE;
-  error_set(&run->error, EXIT_CODE_FAIL, "the wave stopped: only %zu of its %zu devices %s within %.0f s",
-            through(run, slice), slice->count, waves->what, (double) waves->within_ms / 1000.0);
-  return STEP_FAILED;
+  if (waited == RUN_REACHED) return STEP_DONE;
+  error_set(&run->error, EXIT_CODE_FAIL, "%s %zu of its %zu devices %s within %.3g s",
+            last ? "it ended with" : "the wave stopped: only", through(run, slice), slice->count, waves->what,
+            (double) waves->within_ms / 1000.0);
+  return last ? STEP_SHORT : STEP_FAILED;
 }
 
 enum step_outcome waves_run(struct run *run, const struct waves *waves, const uint32_t *devices, size_t count)
@@ -124,6 +125,10 @@ enum step_outcome waves_run(struct run *run, const struct waves *waves, const ui
   static const struct scenario_waves all_at_once = {.count = 1, .share = {1.0}};
   const struct scenario_waves *shares = waves->shares->count > 0 ? waves->shares : &all_at_once;
   size_t begun = 0;
+  if (count == 0) {
+    error_set(&run->error, EXIT_CODE_FAIL, "no device is switched on: nobody %s", waves->what);
+    return STEP_SHORT;
+  }
   for (size_t w = 0; w < shares->count; w++) {
     size_t until = targets_share(count, shares->share[w]);
     if (until <= begun) continue;

@@ -610,6 +610,36 @@ static void a_chain_that_the_broker_refuses_identifies_nobody(void **state)
   end(w);
 }
 
+static void an_attempt_may_end_as_was_foretold_when_it_began(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  const struct metrics_failure *expired = metrics_failure(w->metrics, DEVICE_FAIL_TLS_EXPIRED);
+  const struct metrics_failure *closed = metrics_failure(w->metrics, DEVICE_FAIL_SESSION_CLOSED);
+  outcome[0] = DEVICE_FAIL_TLS_EXPIRED;
+  fleet_expect(w->fleet, UINT64_C(1) << DEVICE_FAIL_TLS_EXPIRED | UINT64_C(1) << DEVICE_FAIL_SESSION_CLOSED);
+  fleet_connect(w->fleet, fleet_order(w->fleet), DEVICES, 0, false);
+  for (size_t i = 0; i < DEVICES; i++) w->backend.conns[i]->handler->deadline(w->backend.conns[i]->user); /* begun .. */
+  w->backend.now_ms++;
+  fleet_expect(w->fleet, 0);
+  pass(w, 5); /* .. and ended */
+  assert_int_equal(expired->count, DEVICES);
+  assert_int_equal(expired->expected, DEVICES);
+  pass(w, 1100); /* the next ones begin when nothing is foretold any more */
+  assert_int_equal(expired->count, 2 * DEVICES);
+  assert_int_equal(expired->expected, DEVICES);
+  outcome[0] = DEVICE_FAIL_NONE;
+  pass(w, 1100);
+  assert_int_equal(online(w), DEVICES);
+  fleet_expect(w->fleet, UINT64_C(1) << DEVICE_FAIL_SESSION_CLOSED);
+  w->backend.now_ms++;
+  fleet_expect(w->fleet, 0); /* what ends a session is of the moment in which it ends */
+  w->backend.conns[3]->handler->closed(w->backend.conns[3]->user, DEVICE_FAIL_TCP_CLOSED);
+  assert_int_equal(closed->count, 1);
+  assert_int_equal(closed->expected, 0);
+  end(w);
+}
+
 static void an_attempt_cut_short_by_the_plan_is_booked(void **state)
 {
   (void) state;
@@ -1225,6 +1255,7 @@ int main(void)
       cmocka_unit_test(a_device_is_proven_by_the_certificate_it_saw_and_not_by_a_handshake),
       cmocka_unit_test(a_device_is_identified_by_the_chain_it_sent),
       cmocka_unit_test(a_chain_that_the_broker_refuses_identifies_nobody),
+      cmocka_unit_test(an_attempt_may_end_as_was_foretold_when_it_began),
       cmocka_unit_test(an_attempt_cut_short_by_the_plan_is_booked),
       cmocka_unit_test(a_proof_visits_the_other_listener_and_comes_home),
       cmocka_unit_test(a_refused_proof_is_kept_and_the_device_comes_home),

@@ -159,6 +159,22 @@ static void a_failure_keeps_its_first_devices_once_each_and_the_first_detail(voi
   assert_int_equal(metrics_failure(m, DEVICE_FAIL_TLS_REVOKED)->count, 0);
 }
 
+static void of_a_failure_that_was_foretold_for_some_the_others_are_kept_apart(void **state)
+{
+  struct metrics *m = *state;
+  for (uint32_t i = 0; i < 20; i++) metrics_fail(m, DEVICE_FAIL_TLS_EXPIRED, i, true, "foretold");
+  metrics_fail(m, DEVICE_FAIL_TLS_EXPIRED, 77, false, "nobody's");
+  metrics_fail(m, DEVICE_FAIL_TLS_EXPIRED, 78, false, "later");
+  metrics_fail(m, DEVICE_FAIL_TLS_EXPIRED, 77, false, NULL);
+  const struct metrics_failure *failure = metrics_failure(m, DEVICE_FAIL_TLS_EXPIRED);
+  assert_int_equal(failure->count - failure->expected, 3);
+  assert_int_equal(failure->unexpected_count, 2);
+  assert_int_equal(failure->unexpected_devices[0], 77);
+  assert_int_equal(failure->unexpected_devices[1], 78);
+  assert_string_equal(failure->unexpected_detail, "nobody's");
+  assert_string_equal(failure->detail, "foretold");
+}
+
 static void a_watch_sees_what_came_since_the_last_look(void **state)
 {
   struct metrics *m = *state;
@@ -202,6 +218,7 @@ int main(void)
       test(a_percentile_of_nothing_satisfies_no_expectation),
       test(a_watch_sees_what_came_since_the_last_look),
       test(a_failure_keeps_its_first_devices_once_each_and_the_first_detail),
+      test(of_a_failure_that_was_foretold_for_some_the_others_are_kept_apart),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

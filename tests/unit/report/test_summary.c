@@ -179,7 +179,7 @@ static void what_nobody_foretold_comes_first_and_is_explained(void **state)
   char *text = sample_printed(&sample, false);
   const char *reset = strstr(text, "connect.tcp.reset"), *refused = strstr(text, "connect.tls.not_trusted");
   assert_true(reset != NULL && refused != NULL && reset < refused);
-  expect_contains(text, "unexpected 00000b01");
+  expect_contains(text, "2 1 unexpected, 1 expected: 00000b01");
   expect_contains(text, "the peer reset the connection before the TLS handshake was over: peer");
   expect_contains(text, " expected   00000a00 00000a01 00000a02 ...");
   free(text);
