@@ -134,6 +134,7 @@ struct device_note {
   uint8_t from, to;            /* STATE: see device_ops.state_name */
   uint32_t tag;                /* ACKED, DENIED: the tag given with PUBLISH or SUBSCRIBE */
   uint32_t version;            /* TRUST: version of the bundle in force afterwards; BOOTED, OTA: of an image */
+  uint32_t of;                 /* TRUST, IDENTITY: CRC-32 of the message, as in its acknowledgement */
   uint32_t serial;             /* BOOTED, OTA: of the manifest, 0: none */
   const uint8_t *anchor_id;    /* HANDSHAKE (full): SHA-256 of the DER of the anchor the chain ended at, 32 bytes */
   const uint8_t *leaf;         /* HANDSHAKE (full): the broker's own certificate, DER */

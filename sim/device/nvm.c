@@ -71,6 +71,11 @@ static uint32_t crc32(uint32_t crc, const uint8_t *data, size_t size)
   return ~crc;
 }
 
+uint32_t device_nvm_crc(const uint8_t *data, size_t size)
+{
+  return crc32(0, data, size);
+}
+
 /* Keys must not stay on the stack; a plain memset of a dying buffer may be optimised away. */
 static void wipe(void *data, size_t size)
 {

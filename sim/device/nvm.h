@@ -66,6 +66,9 @@ int device_nvm_erase(const struct device_host *host, enum device_nvm_area area);
 /* Flashing: writes identity and empties all slots. */
 int device_nvm_format(const struct device_host *host, const struct device_nvm_identity *identity);
 
+/* CRC-32 (IEEE 802.3) of these bytes. */
+uint32_t device_nvm_crc(const uint8_t *data, size_t size);
+
 /* Largest payload of an area. */
 uint32_t device_nvm_capacity(enum device_nvm_area area);
 

@@ -25,12 +25,13 @@ static char *append_number(char *at, uint32_t number)
   return at;
 }
 
-void device_update_text(enum device_update update, uint32_t version, char out[DEVICE_UPDATE_TEXT_MAX])
+void device_update_text(enum device_update update, uint32_t version, uint32_t of, char out[DEVICE_UPDATE_TEXT_MAX])
 {
   char *at = append(out, "{\"status\":\"");
   at = append(at, device_update_name(update));
   at = append(at, "\",\"version\":");
   at = append_number(at, version);
+  at = append_number(append(at, ",\"of\":"), of);
   (void) append(at, "}");
 }
 
@@ -55,15 +56,16 @@ static enum device_update update_identity(struct device_session *session, const 
   return update;
 }
 
-static int answer(struct device_session *session, enum device_note_kind kind, enum device_update update,
-                  uint32_t version)
+static int answer(struct device_session *session, const struct device_mqtt_publish *message, enum device_note_kind kind,
+                  enum device_update update, uint32_t version)
 {
   char text[DEVICE_UPDATE_TEXT_MAX];
+  uint32_t of = device_nvm_crc(message->payload, message->payload_size);
   if (update == DEVICE_UPDATE_COMMITTED) device_tls_credentials_changed(session->tls);
   if (session->host->observe != NULL)
     session->host->observe(session->host->ctx,
-                           &(struct device_note){.kind = kind, .code = (uint8_t) update, .version = version});
-  device_update_text(update, version, text);
+                           &(struct device_note){.kind = kind, .code = (uint8_t) update, .version = version, .of = of});
+  device_update_text(update, version, of, text);
   return device_session_acknowledge(session, kind == DEVICE_NOTE_TRUST ? "trust/ack" : "cert/ack", text, 0) ? 1 : -1;
 }
 
@@ -72,9 +74,9 @@ int device_update_handle(struct device_session *session, const struct device_mqt
 {
   if (device_session_topic_is(session, message, "trust")) {
     enum device_update update = update_trust(session, message, trust_version);
-    return answer(session, DEVICE_NOTE_TRUST, update, *trust_version);
+    return answer(session, message, DEVICE_NOTE_TRUST, update, *trust_version);
   }
   if (device_session_topic_is(session, message, "cert"))
-    return answer(session, DEVICE_NOTE_IDENTITY, update_identity(session, message), *trust_version);
+    return answer(session, message, DEVICE_NOTE_IDENTITY, update_identity(session, message), *trust_version);
   return 0;
 }

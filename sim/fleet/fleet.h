@@ -75,6 +75,7 @@ struct fleet_ota {
 
 struct fleet_config {
   struct backend *backend;
+  uint32_t mark;     /* of the run: the first four bytes of telemetry (operator/operator.h) */
   uint64_t began_us; /* backend_now_us when the run began: fleet_clock_us, and so t of events, counts from there */
   const struct device_ops *ops;
   const struct device_profile *profile;
@@ -106,7 +107,7 @@ struct fleet_config {
 struct fleet_telemetry {
   bool on;
   uint64_t every_ms;
-  uint32_t bytes; /* 16 or more: sequence number, send time, padding */
+  uint32_t bytes; /* 16 or more: mark of the run, sequence number, send time, padding */
   uint8_t qos;
 };
 
@@ -114,6 +115,7 @@ struct fleet_telemetry {
 struct fleet_facts {
   uint32_t id;
   uint32_t trust_version; /* in force, by the device's own word */
+  uint32_t trust_of;      /* CRC-32 of the bundle that it was sent and put, or had, in force last; 0: none so far */
   uint32_t connects;      /* CONNACKs at the main endpoint so far */
   uint32_t telemetry_sent, telemetry_acked;
   uint16_t proven; /* bit r: it accepted a chain ending at root r in a full handshake and got CONNACK */

@@ -238,6 +238,7 @@ static void on_update(struct member *m, const struct device_note *note, const ch
 {
   struct metrics *metrics = m->fleet->config.metrics;
   bool good = note->code == DEVICE_UPDATE_COMMITTED || note->code == DEVICE_UPDATE_SAME;
+  if (good && note->kind == DEVICE_NOTE_TRUST) m->facts.trust_of = note->of;
   metrics_add(metrics, good ? committed : refused, 1);
   events_add(m->fleet->config.events, run_s(m), m->facts.id, event, "\"status\": \"%s\", \"version\": %u",
              device_update_name((enum device_update) note->code), (unsigned) note->version);

@@ -8,9 +8,9 @@
 
 #define BACKLOG_MAX (16u * 1024u)
 
-static void put_u64(uint8_t *out, uint64_t value)
+static void put(uint8_t *out, int size, uint64_t value)
 {
-  for (int i = 7; i >= 0; i--, value >>= 8) out[i] = (uint8_t) value;
+  for (int i = size - 1; i >= 0; i--, value >>= 8) out[i] = (uint8_t) value;
 }
 
 void member_stagger_telemetry(struct member *m)
@@ -119,8 +119,9 @@ static bool send_message(struct member *m, uint64_t planned_ms, uint32_t bytes, 
   if (!can_answer(fleet)) return false;
   uint32_t sequence = m->facts.telemetry_sent + 1;
   uint32_t tag = MEMBER_TAG_TELEMETRY | sequence << MEMBER_TAG_BITS;
-  put_u64(fleet->message, sequence);
-  put_u64(fleet->message + 8, planned_ms * 1000 - fleet->config.began_us);
+  put(fleet->message, 4, fleet->config.mark);
+  put(fleet->message + 4, 4, sequence);
+  put(fleet->message + 8, 8, planned_ms * 1000 - fleet->config.began_us);
   memset(fleet->message + 16, 'x', bytes - 16);
   struct device_event event = {
       .kind = DEVICE_PUBLISH,

@@ -66,10 +66,10 @@ static size_t parse_topic(const struct operator* op, const char *topic, const ch
   return found == NULL ? SIZE_MAX : (size_t) (found - op->config.ids);
 }
 
-static uint64_t big_endian(const uint8_t *bytes)
+static uint64_t big_endian(const uint8_t *bytes, int size)
 {
   uint64_t value = 0;
-  for (int i = 0; i < 8; i++) value = value << 8 | bytes[i];
+  for (int i = 0; i < size; i++) value = value << 8 | bytes[i];
   return value;
 }
 
@@ -83,14 +83,12 @@ static void note_latency(struct operator* op, uint64_t sent_us, uint64_t now_us)
   op->latencies[op->latency_count++] = latency > UINT32_MAX ? UINT32_MAX : (uint32_t) latency;
 }
 
-static void take_telemetry(struct operator* op, size_t index, const uint8_t *payload, size_t size, uint64_t now_us)
+static void enter_telemetry(struct operator* op, size_t index, const uint8_t *payload, uint64_t now_us)
 {
-  enum ledger_entry entry =
-      size < TELEMETRY_HEADER ? LEDGER_INVALID : ledger_enter(&op->ledgers[index], big_endian(payload));
-  switch (entry) {
+  switch (ledger_enter(&op->ledgers[index], big_endian(payload + 4, 4))) {
   case LEDGER_NEW:
     op->tally.delivered++;
-    note_latency(op, big_endian(payload + 8), now_us);
+    note_latency(op, big_endian(payload + 8, 8), now_us);
     break;
   case LEDGER_AGAIN: op->tally.duplicated++; break;
   case LEDGER_BEYOND: op->tally.beyond++; break;
@@ -98,11 +96,26 @@ static void take_telemetry(struct operator* op, size_t index, const uint8_t *pay
   }
 }
 
+/* A sequence number says something about the run that gave it only. */
+static void take_telemetry(struct operator* op, size_t index, const uint8_t *payload, size_t size, uint64_t now_us)
+{
+  uint32_t mark = size < TELEMETRY_HEADER ? 0 : (uint32_t) big_endian(payload, 4);
+  if (size < TELEMETRY_HEADER)
+    op->tally.strangers++;
+  else if (mark == op->config.mark)
+    enter_telemetry(op, index, payload, now_us);
+  else if (mark == op->config.clones_mark && mark != 0)
+    op->tally.of_clones++;
+  else
+    op->tally.foreign++;
+}
+
 static bool parse_ack(struct operator_event *event, const void *payload, size_t size)
 {
   json_t *object = json_loadb(payload, size, 0, NULL);
   const char *status = json_string_value(json_object_get(object, "status"));
   json_int_t version = json_integer_value(json_object_get(object, "version"));
+  json_int_t of = json_integer_value(json_object_get(object, "of"));
   int code = 0;
   while (code < DEVICE_UPDATE_COUNT &&
          (status == NULL || strcmp(status, device_update_name((enum device_update) code)) != 0))
@@ -110,7 +123,8 @@ static bool parse_ack(struct operator_event *event, const void *payload, size_t 
   json_decref(object);
   event->code = (uint8_t) code;
   event->version = (uint32_t) version;
-  return code < DEVICE_UPDATE_COUNT && version >= 0 && version <= UINT32_MAX;
+  event->of = (uint32_t) of;
+  return code < DEVICE_UPDATE_COUNT && version >= 0 && version <= UINT32_MAX && of >= 0 && of <= UINT32_MAX;
 }
 
 /* A decimal number of at most five digits, `limit` at most; then `end`. */
@@ -180,13 +194,18 @@ static bool parse_message(struct operator_event *event, const char *suffix, cons
 }
 
 /* Held. True: there is an event to collect, or a block to send. */
-static bool sort_message(struct operator* op, const char *topic, const void *payload, size_t size, uint64_t now_us)
+static bool sort_message(struct operator* op, const char *topic, const void *payload, size_t size, bool retained,
+                         uint64_t now_us)
 {
   const char *suffix;
   struct operator_event event = {.kind = OPERATOR_MESSAGE, .index = parse_topic(op, topic, &suffix)};
   bool known = event.index != SIZE_MAX;
   if (known && strcmp(suffix, "telemetry") == 0) {
     take_telemetry(op, event.index, payload, size, now_us);
+    return false;
+  }
+  if (retained) { /* no device asks for that: it is a word of some other day */
+    op->tally.foreign++;
     return false;
   }
   if (known && op->config.ota && strcmp(suffix, "ota/get") == 0) {
@@ -203,11 +222,11 @@ static bool sort_message(struct operator* op, const char *topic, const void *pay
   return true;
 }
 
-void inbox_message(struct operator* op, const char *topic, const void *payload, size_t size)
+void inbox_message(struct operator* op, const char *topic, const void *payload, size_t size, bool retained)
 {
   uint64_t now_us = op->config.now_us(op->config.clock);
   pthread_mutex_lock(&op->mutex);
-  bool wake = sort_message(op, topic, payload, size, now_us);
+  bool wake = sort_message(op, topic, payload, size, retained, now_us);
   pthread_mutex_unlock(&op->mutex);
   if (wake) op->config.wake(op->config.ctx);
 }
@@ -234,11 +253,18 @@ bool operator_has(struct operator* op, size_t index, uint64_t sequence)
 {
   assert(index < op->config.device_count);
   pthread_mutex_lock(&op->mutex);
-  const struct ledger *ledger = &op->ledgers[index];
-  size_t word = (size_t) ((sequence - 1) / 64);
-  bool has = sequence > 0 && word < ledger->word_count && (ledger->words[word] >> ((sequence - 1) % 64) & 1u) != 0;
+  bool has = ledger_has(&op->ledgers[index], sequence);
   pthread_mutex_unlock(&op->mutex);
   return has;
+}
+
+uint64_t operator_lacks(struct operator* op, size_t index, const struct ledger *of)
+{
+  assert(index < op->config.device_count);
+  pthread_mutex_lock(&op->mutex);
+  uint64_t lacks = ledger_lacks(&op->ledgers[index], of);
+  pthread_mutex_unlock(&op->mutex);
+  return lacks;
 }
 
 size_t operator_latencies(struct operator* op, uint32_t *out_us, size_t capacity, uint64_t *skipped)

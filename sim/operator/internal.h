@@ -6,20 +6,10 @@
 #include <MQTTAsync.h>
 #include <pthread.h>
 
+#include "base/ledger.h"
 #include "operator/operator.h"
 
 enum { LATENCIES_MAX = 65536, TOPIC_MAX = 64, WINDOW = 500, OPERATOR_URI_MAX = 300 };
-
-/* Sequence numbers received from one device: bit n - 1 is number n. */
-struct ledger {
-  uint64_t *words;
-  size_t word_count;
-};
-
-enum ledger_entry { LEDGER_NEW, LEDGER_AGAIN, LEDGER_BEYOND, LEDGER_INVALID };
-
-enum ledger_entry ledger_enter(struct ledger *ledger, uint64_t sequence);
-uint64_t ledger_missing(const struct ledger *ledger, uint64_t last);
 
 /* A message on its way to the broker: in the list of those that wait, or flying. */
 struct parcel {
@@ -60,6 +50,7 @@ struct operator
   uint64_t since_ms; /* of this state, monotonic */
   bool stopping, answered;
   bool returning; /* to the first server */
+  bool forgotten; /* the session of an earlier run has been ended: link.c */
   size_t at;      /* which of `uri` it is connected to, or tries next */
   char tls_error[120];
 
@@ -69,7 +60,7 @@ struct operator
   struct operator_event *events; /* ring */
   size_t event_first, event_count, event_capacity, event_limit;
 
-  struct ledger *ledgers;
+  struct ledger *ledgers; /* what arrived, per device */
   struct operator_tally tally;
   uint32_t latencies[LATENCIES_MAX];
   size_t latency_count;
@@ -79,8 +70,8 @@ struct operator
 /* With the mutex held. */
 void inbox_event(struct operator* op, const struct operator_event *event);
 
-/* Without it: takes one message from paho's thread. */
-void inbox_message(struct operator* op, const char *topic, const void *payload, size_t size);
+/* Without it: takes one message from paho's thread. `retained`: the broker kept it from before the subscription. */
+void inbox_message(struct operator* op, const char *topic, const void *payload, size_t size, bool retained);
 
 struct parcel *outbox_take(struct operator* op);              /* held; NULL: nothing to send, or the window is full */
 void outbox_landed(struct flight *flight, bool acknowledged); /* not held */

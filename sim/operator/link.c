@@ -72,7 +72,7 @@ static int on_message(void *ctx, char *topic, int topic_size, MQTTAsync_message 
 {
   /* A topic with a zero inside is none of ours; for others paho passes 0 or the size, depending on its release. */
   if (topic_size == 0 || (size_t) topic_size == strlen(topic))
-    inbox_message(ctx, topic, message->payload, (size_t) message->payloadlen);
+    inbox_message(ctx, topic, message->payload, (size_t) message->payloadlen, message->retained != 0);
   MQTTAsync_freeMessage(&message);
   MQTTAsync_free(topic);
   return 1;
@@ -101,11 +101,50 @@ static void on_subscribe_failed(void *ctx, MQTTAsync_failureData *data)
   hang_up(ctx);
 }
 
+/* The keeper connects again at once. */
+static void on_forgotten(void *ctx)
+{
+  struct operator* op = ctx;
+  pthread_mutex_lock(&op->mutex);
+  op->forgotten = true;
+  op->state = LINK_DOWN;
+  op->since_ms = 0;
+  pthread_cond_broadcast(&op->changed);
+  pthread_mutex_unlock(&op->mutex);
+}
+
+static void on_forgotten_well(void *ctx, MQTTAsync_successData *data)
+{
+  (void) data;
+  on_forgotten(ctx);
+}
+
+static void on_forgotten_badly(void *ctx, MQTTAsync_failureData *data)
+{
+  (void) data;
+  on_forgotten(ctx);
+}
+
+/* A clean session has ended the one of an earlier run, with all that waited there. It would not outlive a connection
+ * either, so this one ends here, and the next one begins a session that does. */
+static void forget_earlier_run(struct operator* op)
+{
+  MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
+  options.onSuccess = on_forgotten_well;
+  options.onFailure = on_forgotten_badly;
+  options.context = op;
+  if (MQTTAsync_disconnect(op->client, &options) != MQTTASYNC_SUCCESS) on_forgotten(op);
+}
+
 static void on_connected(void *ctx, MQTTAsync_successData *data)
 {
   (void) data;
   static const int qos[FILTERS_MAX] = {1, 1, 1, 1, 1, 0};
   struct operator* op = ctx;
+  if (!op->forgotten) {
+    forget_earlier_run(op);
+    return;
+  }
   MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
   options.onSuccess = on_subscribed;
   options.onFailure = on_subscribe_failed;
@@ -173,7 +212,7 @@ static int connect_once(struct operator* op)
   options.serverURIs = &uri; /* copied */
   options.serverURIcount = 1;
   options.keepAliveInterval = op->config.keep_alive_s != 0 ? op->config.keep_alive_s : KEEP_ALIVE_S;
-  options.cleansession = 0;
+  options.cleansession = !op->forgotten;
   options.maxInflight = WINDOW + 100; /* paho resends what was in flight before a loss beside what we send */
   options.connectTimeout = CONNECT_S;
   options.MQTTVersion = MQTTVERSION_3_1_1;

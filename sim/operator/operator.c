@@ -52,7 +52,8 @@ static void release(struct operator* op)
 
 int operator_start(const struct operator_config *config, struct operator** out, struct error *error)
 {
-  assert(config->now_us != NULL && config->wake != NULL && config->other_count <= OPERATOR_OTHERS_MAX);
+  assert(config->mark != 0 && config->now_us != NULL && config->wake != NULL &&
+         config->other_count <= OPERATOR_OTHERS_MAX);
   struct operator* op = calloc(1, sizeof *op);
   struct ledger *ledgers = calloc(config->device_count + 1, sizeof *ledgers);
   if (op == NULL || ledgers == NULL) {

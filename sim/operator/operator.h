@@ -2,8 +2,9 @@
  * certificates, collects acknowledgements, and counts telemetry by sequence number: the second opinion on what the
  * devices say.
  *
- * Telemetry payload: 8 bytes sequence number from 1, 8 bytes send time in microseconds of the run's clock, both
- * big-endian, then padding.
+ * Telemetry payload: 4 bytes mark of the run, 4 bytes sequence number from 1, 8 bytes send time in microseconds of the
+ * run's clock, all big-endian, then padding. What carries another mark, as a message that waited at the broker for the
+ * operator of an earlier run does, is counted and no more.
  *
  * Firmware updates (fleetsim/ota.h): requests for blocks wait in a book of fixed size (operator/blocks.h) until the
  * caller answers them, reports of devices are events.
@@ -19,11 +20,11 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/ledger.h"
 #include "operator/blocks.h"
 
-#define OPERATOR_SEQUENCE_MAX 4194304u /* highest sequence number that is told apart, per device */
-#define OPERATOR_OTHERS_MAX   3
-#define OPERATOR_PENDING_MAX  100000u /* most messages that wait for the broker */
+#define OPERATOR_OTHERS_MAX  3
+#define OPERATOR_PENDING_MAX 100000u /* most messages that wait for the broker */
 
 struct operator;
 
@@ -44,6 +45,8 @@ struct operator_config {
   const char *ca_path, *certificate_path, *key_path;
   size_t device_count;
   const uint32_t *ids;             /* ascending; outlives the operator */
+  uint32_t mark;                   /* of this run, in all of its telemetry; not 0 */
+  uint32_t clones_mark;            /* the same of its clones; 0: there are none */
   uint64_t (*now_us)(void *clock); /* the run's clock; called from any thread */
   void *clock;
   void (*wake)(void *ctx); /* something to collect, or blocks to answer; called from any thread */
@@ -54,10 +57,11 @@ struct operator_config {
 /* One thing that happened, handed out by operator_collect. */
 enum operator_event_kind {
   OPERATOR_CONNECTED,
-  OPERATOR_LOST,         /* connection lost; it reconnects by itself */
-  OPERATOR_FAILED,       /* a connection attempt failed; `text` says why; it tries again */
-  OPERATOR_TRUST_ACK,    /* device `index`: `version` in force, `code` a device_update */
-  OPERATOR_IDENTITY_ACK, /* device `index`: `code` a device_update */
+  OPERATOR_LOST,      /* connection lost; it reconnects by itself */
+  OPERATOR_FAILED,    /* a connection attempt failed; `text` says why; it tries again */
+  OPERATOR_TRUST_ACK, /* device `index`: `version` in force, `code` a device_update, `of` the CRC-32 of what it answers,
+                         0: none was given */
+  OPERATOR_IDENTITY_ACK, /* device `index`: `code` a device_update, and `of` */
   OPERATOR_OTA_STATUS,   /* device `index`: `code` a device_ota_status of the update `serial`, which was to bring
                             `version`; `running` runs */
   OPERATOR_MESSAGE,      /* any other message below private/: `topic`, text payload */
@@ -66,7 +70,7 @@ enum operator_event_kind {
 struct operator_event {
   enum operator_event_kind kind;
   size_t index; /* of the device in `ids`; SIZE_MAX when the topic names no device of the fleet */
-  uint32_t version, serial, running;
+  uint32_t version, serial, running, of;
   uint8_t code;
   char topic[64];
   char text[160];
@@ -77,16 +81,19 @@ struct operator_tally {
   uint64_t delivered;      /* distinct sequence numbers */
   uint64_t duplicated;     /* received again */
   uint64_t strangers;      /* messages below private/ of no device of the fleet, or that make no sense */
-  uint64_t beyond;         /* sequence numbers above OPERATOR_SEQUENCE_MAX, which are not told apart */
+  uint64_t foreign;        /* telemetry of another run, and whatever else the broker had retained: not of this run */
+  uint64_t of_clones;      /* telemetry of this run's clones */
+  uint64_t beyond;         /* sequence numbers above LEDGER_MAX, which are not told apart */
   uint64_t dropped;        /* events that were not collected in time and are gone; 0 in a sound run */
   uint64_t block_requests; /* for blocks of images */
   uint64_t blocks_dropped; /* asked for, and given up for a later request of the same device */
 };
 
-/* Connects in the background: MQTT 3.1.1, QoS 1, persistent session, subscribes to private/+/telemetry,
- * private/+/trust/ack, private/+/cert/ack and private/+/status, with config.ota to private/+/ota/status and (QoS 0)
- * private/+/ota/get. A connection that is lost or fails is tried again every
- * second for as long as the operator lives. */
+/* Connects in the background: MQTT 3.1.1, QoS 1, persistent session. Where it gets through for the first time it begins
+ * by ending what session there is: what gathered there was for an operator of an earlier run. Subscribes to
+ * private/+/telemetry, private/+/trust/ack, private/+/cert/ack and private/+/status, with config.ota to
+ * private/+/ota/status and (QoS 0) private/+/ota/get. A connection that is lost or fails is tried again every second
+ * for as long as the operator lives. */
 int operator_start(const struct operator_config *config, struct operator** out, struct error *error);
 
 /* Unsubscribes, so that the session that stays at the broker gathers nothing, disconnects (at most 2 s) and frees. */
@@ -130,8 +137,9 @@ void operator_tally(struct operator* op, struct operator_tally *out);
 /* Distinct telemetry of device `index` with sequence numbers 1..last that has not arrived. */
 uint64_t operator_missing(struct operator* op, size_t index, uint64_t last);
 
-/* Whether telemetry of device `index` with this sequence number has arrived. */
+/* Whether telemetry of device `index` with this sequence number has arrived; how many of these numbers have not. */
 bool operator_has(struct operator* op, size_t index, uint64_t sequence);
+uint64_t operator_lacks(struct operator* op, size_t index, const struct ledger *of);
 
 /* Hands out latencies (publish to arrival at the operator, microseconds) gathered since the last call, at most
  * `capacity`; returns how many. More than 65,536 between two calls are counted in `*skipped`. */

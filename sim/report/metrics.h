@@ -68,6 +68,8 @@
   X(TELEMETRY_RESENT,   "telemetry.resent",          COUNTER,   "messages without an acknowledgement when a session ended: the next one begins with them") \
   X(TELEMETRY_DUPLICATED,"telemetry.duplicated",     COUNTER,   "messages that the operator received again") \
   X(TELEMETRY_LATENCY,  "telemetry.latency_ms",      HISTOGRAM, "planned send time to arrival at the operator") \
+  X(TELEMETRY_FOREIGN,  "telemetry.foreign",         GAUGE,     "messages that the broker still had of another run: they count as nothing else") \
+  X(OPERATOR_FOREIGN,   "operator.foreign",          COUNTER,   "acknowledgements of trust bundles that this run has not sent, or that the device itself has not had") \
   X(TRUST_VERSION,      "trust.version_acked",       GAUGE,     "lowest trust bundle version acknowledged by the devices in use") \
   X(TRUST_PUSHED,       "trust.pushed",              COUNTER,   "trust bundles pushed") \
   X(TRUST_COMMITTED,    "trust.committed",           COUNTER,   "trust bundles that devices put in force") \
@@ -91,11 +93,12 @@
   X(BRAKE_ACTED,        "brake.acted",               COUNTER,   "times that the safety brake came on") \
   X(BRAKE_HELD,         "brake.held",                COUNTER,   "attempts that it put off") \
   X(BRAKE_ON,           "brake.on_s",                GAUGE,     "seconds for which it was on") \
-  X(COMPROMISE_CLONES,  "compromise.clones",         GAUGE,     "copies of devices that went online beside them; nothing of theirs is in other metrics but what the operator counts") \
+  X(COMPROMISE_CLONES,  "compromise.clones",         GAUGE,     "copies of devices that went online beside them; nothing of theirs is in other metrics") \
   X(COMPROMISE_ONLINE,  "compromise.online",         GAUGE,     "clones with a live session at the end") \
   X(COMPROMISE_ACCEPTS, "compromise.accepts",        GAUGE,     "CONNACKs that clones got") \
   X(COMPROMISE_CUT,     "compromise.cut",            GAUGE,     "sessions of clones that the broker ended: the device came, or a kick") \
   X(COMPROMISE_REFUSED, "compromise.refused",        GAUGE,     "attempts of clones that the broker refused: in the handshake, by closing after it, or by CONNACK") \
+  X(COMPROMISE_DELIVERED, "compromise.delivered",    GAUGE,     "telemetry of clones that the operator received under the names of their devices") \
   X(BROKER_TIMEOUTS,    "broker.handshake_timeouts", GAUGE,     "connections that broker.handshake-timeout has cut off") \
   X(FAULT_CUT,          "fault.cut",                 COUNTER,   "connections that a fault cut off after its number of bytes") \
   X(FAULT_RESET,        "fault.reset",               COUNTER,   "connections that a fault reset") \

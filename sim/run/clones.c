@@ -74,6 +74,7 @@ static int make_fleet(struct run *run, struct run_clones *clones)
   config.pages = clones;
   config.metrics = clones->metrics;
   config.events = clones->events;
+  config.mark = run_clones_mark(run);
   config.seed ^= 1; /* a clone's dice are its own */
   return fleet_create(&config, &clones->fleet, &run->error);
 }

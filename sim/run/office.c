@@ -10,10 +10,18 @@ static bool is_in_force(uint8_t code)
   return code == DEVICE_UPDATE_COMMITTED || code == DEVICE_UPDATE_SAME;
 }
 
+/* An acknowledgement names the bundle that it answers. One of an earlier run, or a clone's word for a bundle that its
+ * device has not had, opens no gate. */
 static void on_trust_ack(struct run *run, const struct operator_event *event)
 {
-  if (event->index == SIZE_MAX || !is_in_force(event->code)) return;
-  if (event->version > run->bundle_version) return; /* no bundle of ours */
+  if (event->index == SIZE_MAX || !is_in_force(event->code) || run->fleet == NULL) return;
+  const struct fleet_facts *facts = fleet_facts(run->fleet, event->index);
+  uint32_t sent = event->version <= run->bundle_version ? run->bundle_crc[event->version] : 0;
+  bool had = facts->trust_of == event->of || facts->trust_version > event->version;
+  if (event->of == 0 || event->of != sent || !had) {
+    metrics_add(run->metrics, METRIC_OPERATOR_FOREIGN, 1);
+    return;
+  }
   if (event->version > run->acked_version[event->index]) run->acked_version[event->index] = event->version;
 }
 

@@ -91,6 +91,19 @@ static void wake_from_any_thread(void *ctx)
   uv_async_send(&((struct run *) ctx)->wake);
 }
 
+/* Neither is 0, which is what nobody has, and they differ. */
+uint32_t run_clones_mark(const struct run *run)
+{
+  return run->mark ^ 1;
+}
+
+static int draw_mark(struct run *run)
+{
+  int status = uv_random(NULL, NULL, &run->mark, sizeof run->mark, 0, NULL);
+  run->mark |= 2;
+  return status == 0 ? 0 : error_set(&run->error, EXIT_CODE_SETUP, "no random bytes: %s", uv_strerror(status));
+}
+
 static uint64_t operator_clock(void *ctx)
 {
   return fleet_clock_us(((struct run *) ctx)->fleet);
@@ -121,6 +134,8 @@ static int start_operator(struct run *run)
                                    .key_path = run->operator_key,
                                    .device_count = scenario->devices,
                                    .ids = run->ids,
+                                   .mark = run->mark,
+                                   .clones_mark = run_clones_mark(run),
                                    .now_us = operator_clock,
                                    .clock = run,
                                    .wake = wake_from_any_thread,
@@ -185,6 +200,7 @@ int run_fleet_config(struct run *run, struct fleet_config *out)
 {
   const struct scenario *scenario = run->scenario;
   *out = (struct fleet_config){.backend = run->backend,
+                               .mark = run->mark,
                                .began_us = run->began_ms * 1000,
                                .ops = &device_builtin,
                                .profile = run_device_profile(run),
@@ -244,11 +260,11 @@ int run_setup(struct run *run)
 {
   const struct run_options *options = run->options;
   bool given = options->fleet != NULL; /* else the fleet is made in the folder for results */
-  bool ready = start_loop(run) == 0 && describe(run) == 0 && run_out_open(run) == 0 && run_set_brake(run) == 0 &&
-               run_load_timing(run) == 0 && run_check_targets(run) == 0 && run_ota_begin(run) == 0 &&
-               check_machine(run) == 0 && (!given || run_open_folder(run) == 0) && run_out_begin(run) == 0 &&
-               (given || run_open_folder(run) == 0) && run_ota_prepare(run) == 0 && run_start_nodes(run) == 0 &&
-               run_ota_start_server(run) == 0 && run_count_budget(run) == 0;
+  bool ready = start_loop(run) == 0 && draw_mark(run) == 0 && describe(run) == 0 && run_out_open(run) == 0 &&
+               run_set_brake(run) == 0 && run_load_timing(run) == 0 && run_check_targets(run) == 0 &&
+               run_ota_begin(run) == 0 && check_machine(run) == 0 && (!given || run_open_folder(run) == 0) &&
+               run_out_begin(run) == 0 && (given || run_open_folder(run) == 0) && run_ota_prepare(run) == 0 &&
+               run_start_nodes(run) == 0 && run_ota_start_server(run) == 0 && run_count_budget(run) == 0;
   if (ready) {
     run->rss_before = resident_bytes();
     run->backend = backend_uv_create(&run->loop);

@@ -81,6 +81,7 @@ struct run {
   struct fleet *fleet;
   struct run_clones *clones; /* clones.c; NULL: none */
   struct run_ota *ota;       /* ota.h; NULL: the devices take no updates */
+  uint32_t mark;             /* of this run, in its telemetry: what an earlier run has left counts for nothing */
   uint32_t *ids;
   char operator_ca[FILES_PATH_MAX], operator_certificate[FILES_PATH_MAX], operator_key[FILES_PATH_MAX];
   size_t source_addresses; /* of the fleet; 0: the system chooses */
@@ -93,6 +94,7 @@ struct run {
   uint32_t bundle_version;                   /* newest one pushed */
   struct pki_roots bundle[RUN_VERSIONS_MAX]; /* its anchors, by version */
   bool bundle_crls[RUN_VERSIONS_MAX];        /* whether it was made with revocation lists */
+  uint32_t bundle_crc[RUN_VERSIONS_MAX];     /* of its bytes, by which an acknowledgement names it */
   uint32_t *acked_version;                   /* per device */
   bool *revoked;                             /* per device: in the registry; a CRL says it from its publication on */
   struct run_identity *identity;             /* per device */
@@ -216,8 +218,9 @@ typedef void broker_operation(struct broker *broker, broker_done done, void *ctx
 int run_wait_node(struct run *run, size_t node, broker_operation *operation, uint64_t within_ms);
 int run_wait_broker(struct run *run, broker_operation *operation, uint64_t within_ms);
 
-/* setup.c: how the fleet is made; a fleet of clones differs in who is in it. */
+/* setup.c: how the fleet is made; a fleet of clones differs in who is in it, and in the mark of its telemetry. */
 int run_fleet_config(struct run *run, struct fleet_config *out);
+uint32_t run_clones_mark(const struct run *run);
 
 /* clones.c: copies of these devices go online beside them. Their counters, and their end. */
 int run_start_clones(struct run *run, const uint32_t *devices, size_t count, double rate);

@@ -58,6 +58,8 @@ static void count_tally(struct run *run)
               tally.delivered - (uint64_t) metrics_value(metrics, METRIC_TELEMETRY_DELIVERED));
   metrics_add(metrics, METRIC_TELEMETRY_DUPLICATED,
               tally.duplicated - (uint64_t) metrics_value(metrics, METRIC_TELEMETRY_DUPLICATED));
+  metrics_set(metrics, METRIC_TELEMETRY_FOREIGN, (double) tally.foreign);
+  metrics_set(metrics, METRIC_COMPROMISE_DELIVERED, (double) tally.of_clones);
 }
 
 /* What never came back has no time: no comparison holds for it. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "device/nvm.h"
 #include "run/state.h"
 
 struct bundle {
@@ -37,6 +38,7 @@ static int make(struct run *run, const struct scenario_step *step, struct bundle
     return -1;
   run->bundle[bundle->version] = step->roots;
   run->bundle_crls[bundle->version] = step->crls;
+  run->bundle_crc[bundle->version] = device_nvm_crc(bundle->data, bundle->size);
   run->bundle_version = bundle->version;
   return 0;
 }

@@ -8,6 +8,8 @@
 #include "broker/internal.h"
 #include "operator/operator.h"
 
+enum { MARK = 0x5eed0002 };
+
 /* The rig, plus an operator whose wake is seen from the loop. */
 struct office {
   struct rig *rig;
@@ -46,6 +48,8 @@ static void start_operator(struct office *office)
                                    .key_path = office->key,
                                    .device_count = RIG_DEVICES,
                                    .ids = office->ids,
+                                   .mark = MARK,
+                                   .clones_mark = MARK ^ 1,
                                    .now_us = now_us,
                                    .wake = wake,
                                    .ctx = office,
@@ -72,7 +76,8 @@ static struct operator_tally expect_delivered(struct office *office, uint64_t me
   struct operator_tally tally = {0};
   for (int i = 0; i < 500; i++) {
     operator_tally(office->op, &tally);
-    if (tally.delivered + tally.duplicated + tally.strangers >= messages) return tally;
+    if (tally.delivered + tally.duplicated + tally.strangers + tally.foreign + tally.of_clones >= messages)
+      return tally;
     rig_pause_ms(10);
   }
   fail_msg("%llu of %llu messages came in 5 s", (unsigned long long) (tally.delivered + tally.duplicated),
@@ -94,22 +99,30 @@ static void expect_nothing_pending(struct office *office)
   assert_int_equal(operator_pending(office->op), 0);
 }
 
-/* Publishes telemetry with this sequence number as device `index`, to the topic of `owner`. */
-static void telemetry(struct office *office, size_t index, uint32_t owner, uint64_t sequence)
+/* Publishes telemetry of the run `mark` with this sequence number as device `index`, to the topic of `owner`. */
+static void telemetry_of(struct office *office, uint32_t mark, size_t index, uint32_t owner, uint32_t sequence,
+                         const char *options)
 {
   char path[400];
   uint8_t payload[64] = {0};
   uint64_t sent_us = now_us(NULL);
-  for (int i = 0; i < 8; i++) {
+  for (int i = 0; i < 8; i++) payload[15 - i] = (uint8_t) (sent_us >> (8 * i));
+  for (int i = 0; i < 4; i++) {
+    payload[3 - i] = (uint8_t) (mark >> (8 * i));
     payload[7 - i] = (uint8_t) (sequence >> (8 * i));
-    payload[15 - i] = (uint8_t) (sent_us >> (8 * i));
   }
   snprintf(path, sizeof path, "%s/payload", office->rig->folder);
   FILE *file = fopen(path, "w");
   assert_non_null(file);
   assert_int_equal(fwrite(payload, 1, sizeof payload, file), sizeof payload);
   fclose(file);
-  assert_int_equal(rig_client(office->rig, "mosquitto_pub", index, "-t private/%08x/telemetry -f %s", owner, path), 0);
+  assert_int_equal(
+      rig_client(office->rig, "mosquitto_pub", index, "-t private/%08x/telemetry -f %s %s", owner, path, options), 0);
+}
+
+static void telemetry(struct office *office, size_t index, uint32_t owner, uint32_t sequence)
+{
+  telemetry_of(office, MARK, index, owner, sequence, "");
 }
 
 /* A second broker in the rig, which the operator turns to when the first one is killed, and leaves when that one dies.
@@ -214,6 +227,89 @@ static void counts_what_arrives_by_sequence_number(void **state)
   for (int i = 0; i < 3; i++) assert_in_range(latency_us[i], 1, 5000000);
 }
 
+static void telemetry_of_another_run_is_counted_apart_and_hides_no_loss(void **state)
+{
+  struct office *office = *state;
+  expect_event(office, OPERATOR_CONNECTED);
+  telemetry(office, 0, 1, 1);
+  telemetry_of(office, MARK + 1000, 0, 1, 2, ""); /* the number that is missing below */
+  telemetry_of(office, 0, 0, 1, 2, "");           /* as a program from before the mark numbered it */
+  telemetry_of(office, MARK ^ 1, 0, 1, 2, "");    /* a clone's */
+  telemetry(office, 0, 1, 3);
+  struct operator_tally tally = expect_delivered(office, 5);
+  assert_int_equal(tally.delivered, 2);
+  assert_int_equal(tally.foreign, 2);
+  assert_int_equal(tally.of_clones, 1);
+  assert_int_equal(tally.strangers, 0);
+  assert_int_equal(operator_missing(office->op, 0, 3), 1);
+}
+
+/* An operator of an earlier run that was killed: its session stays, and what gathers there it would get. */
+static void leave_a_session(struct office *office)
+{
+  assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0,
+                              "-c -E -i operator --cert %s --key %s -t private/+/telemetry -t private/+/trust/ack -t "
+                              "private/+/cert/ack -t private/+/status -t private/+/ota/status",
+                              office->certificate, office->key),
+                   0);
+}
+
+static void say(struct office *office, const char *options)
+{
+  static const char *const words[][2] = {
+      {"trust/ack", "{\"status\":\"committed\",\"version\":3,\"of\":7}"},
+      {"cert/ack", "{\"status\":\"committed\",\"version\":1,\"of\":7}"},
+      {"ota/status", "{\"status\":\"confirmed\",\"serial\":1,\"version\":\"1.2.0\",\"running\":\"1.2.0\"}"},
+      {"status", "offline"},
+  };
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    assert_int_equal(rig_client(office->rig, "mosquitto_pub", 1, "-t private/00000002/%s -m '%s' %s", words[i][0],
+                                words[i][1], options),
+                     0);
+}
+
+/* Starts the operator again: nothing may come of a device but telemetry of device 3, which is sent until it arrives. */
+static void expect_no_news_of_another_day(struct office *office)
+{
+  start_operator(office);
+  for (bool arrived = false; !arrived; rig_pause_ms(20)) {
+    if (operator_connected(office->op)) telemetry(office, 2, 3, 1);
+    arrived = operator_missing(office->op, 2, 1) == 0;
+    while (operator_collect(office->op, &office->last))
+      if (office->last.index != SIZE_MAX)
+        fail_msg("news of another day: %s: %s", office->last.topic, office->last.text);
+  }
+}
+
+static void what_waited_for_the_operator_of_an_earlier_run_is_gone(void **state)
+{
+  struct office *office = *state;
+  expect_event(office, OPERATOR_CONNECTED);
+  operator_stop(office->op);
+  leave_a_session(office);
+  telemetry_of(office, MARK + 1000, 0, 1, 1, "");
+  say(office, "");
+  expect_no_news_of_another_day(office);
+  struct operator_tally tally;
+  operator_tally(office->op, &tally);
+  assert_int_equal(tally.delivered, 1);
+  assert_int_equal(tally.foreign, 0);
+}
+
+static void what_the_broker_retained_is_of_another_day(void **state)
+{
+  struct office *office = *state;
+  expect_event(office, OPERATOR_CONNECTED);
+  operator_stop(office->op);
+  telemetry_of(office, MARK + 1000, 0, 1, 1, "-r");
+  say(office, "-r");
+  expect_no_news_of_another_day(office);
+  struct operator_tally tally;
+  operator_tally(office->op, &tally);
+  assert_int_equal(tally.delivered, 1);
+  assert_int_equal(tally.foreign, 5);
+}
+
 static void a_message_to_anothers_topic_is_not_counted(void **state)
 {
   struct office *office = *state;
@@ -242,12 +338,14 @@ static void hands_out_acknowledgements(void **state)
 {
   struct office *office = *state;
   expect_event(office, OPERATOR_CONNECTED);
-  assert_int_equal(rig_client(office->rig, "mosquitto_pub", 1,
-                              "-t private/00000002/trust/ack -m '{\"status\":\"committed\",\"version\":3}'"),
-                   0);
+  assert_int_equal(
+      rig_client(office->rig, "mosquitto_pub", 1,
+                 "-t private/00000002/trust/ack -m '{\"status\":\"committed\",\"version\":3,\"of\":4294967295}'"),
+      0);
   expect_event(office, OPERATOR_TRUST_ACK);
   assert_int_equal(office->last.index, 1);
   assert_int_equal(office->last.version, 3);
+  assert_int_equal(office->last.of, 4294967295u);
   assert_int_equal(office->last.code, DEVICE_UPDATE_COMMITTED);
 
   assert_int_equal(
@@ -547,6 +645,9 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, office_up, office_down)
   const struct CMUnitTest tests[] = {
       T(counts_what_arrives_by_sequence_number),
+      T(telemetry_of_another_run_is_counted_apart_and_hides_no_loss),
+      T(what_waited_for_the_operator_of_an_earlier_run_is_gone),
+      T(what_the_broker_retained_is_of_another_day),
       T(a_message_to_anothers_topic_is_not_counted),
       T(nonsense_is_a_stranger),
       T(hands_out_acknowledgements),

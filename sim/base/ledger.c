@@ -1,7 +1,7 @@
+#include "base/ledger.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "operator/internal.h"
 
 static bool grow(struct ledger *ledger, size_t words)
 {
@@ -18,7 +18,7 @@ static bool grow(struct ledger *ledger, size_t words)
 enum ledger_entry ledger_enter(struct ledger *ledger, uint64_t sequence)
 {
   if (sequence == 0) return LEDGER_INVALID;
-  if (sequence > OPERATOR_SEQUENCE_MAX) return LEDGER_BEYOND;
+  if (sequence > LEDGER_MAX) return LEDGER_BEYOND;
   size_t word = (size_t) ((sequence - 1) / 64);
   uint64_t bit = UINT64_C(1) << ((sequence - 1) % 64);
   if (word >= ledger->word_count && !grow(ledger, word + 1)) return LEDGER_BEYOND;
@@ -36,4 +36,23 @@ uint64_t ledger_missing(const struct ledger *ledger, uint64_t last)
     missing -= (uint64_t) __builtin_popcountll(ledger->words[i] & mask);
   }
   return missing;
+}
+
+bool ledger_has(const struct ledger *ledger, uint64_t sequence)
+{
+  size_t word = (size_t) ((sequence - 1) / 64);
+  return sequence > 0 && word < ledger->word_count && (ledger->words[word] >> ((sequence - 1) % 64) & 1u) != 0;
+}
+
+uint64_t ledger_count(const struct ledger *ledger)
+{
+  return ledger_lacks(&(struct ledger){.words = NULL}, ledger);
+}
+
+uint64_t ledger_lacks(const struct ledger *ledger, const struct ledger *of)
+{
+  uint64_t n = 0;
+  for (size_t i = 0; i < of->word_count; i++)
+    n += (uint64_t) __builtin_popcountll(of->words[i] & ~(i < ledger->word_count ? ledger->words[i] : 0));
+  return n;
 }
