@@ -96,6 +96,13 @@ static void enter_telemetry(struct operator* op, size_t index, const uint8_t *pa
   }
 }
 
+/* A copy counts like its device: numbers that come twice are how it is seen. It delivers nothing of the device's. */
+static void take_clones_telemetry(struct operator* op, size_t index, const uint8_t *payload)
+{
+  op->tally.of_clones++;
+  if (ledger_has(&op->ledgers[index], big_endian(payload + 4, 4))) op->tally.duplicated++;
+}
+
 /* A sequence number says something about the run that gave it only. */
 static void take_telemetry(struct operator* op, size_t index, const uint8_t *payload, size_t size, uint64_t now_us)
 {
@@ -105,7 +112,7 @@ static void take_telemetry(struct operator* op, size_t index, const uint8_t *pay
   else if (mark == op->config.mark)
     enter_telemetry(op, index, payload, now_us);
   else if (mark == op->config.clones_mark && mark != 0)
-    op->tally.of_clones++;
+    take_clones_telemetry(op, index, payload);
   else
     op->tally.foreign++;
 }

@@ -79,7 +79,7 @@ struct operator_event {
 /* Telemetry as received, summed over the fleet. */
 struct operator_tally {
   uint64_t delivered;      /* distinct sequence numbers */
-  uint64_t duplicated;     /* received again */
+  uint64_t duplicated;     /* received again; from a clone: after its device */
   uint64_t strangers;      /* messages below private/ of no device of the fleet, or that make no sense */
   uint64_t foreign;        /* telemetry of another run, and whatever else the broker had retained: not of this run */
   uint64_t of_clones;      /* telemetry of this run's clones */

@@ -93,7 +93,7 @@
   X(BRAKE_ACTED,        "brake.acted",               COUNTER,   "times that the safety brake came on") \
   X(BRAKE_HELD,         "brake.held",                COUNTER,   "attempts that it put off") \
   X(BRAKE_ON,           "brake.on_s",                GAUGE,     "seconds for which it was on") \
-  X(COMPROMISE_CLONES,  "compromise.clones",         GAUGE,     "copies of devices that went online beside them; nothing of theirs is in other metrics") \
+  X(COMPROMISE_CLONES,  "compromise.clones",         GAUGE,     "copies of devices that went online beside them; nothing of theirs is in other metrics but the numbers that the operator gets twice") \
   X(COMPROMISE_ONLINE,  "compromise.online",         GAUGE,     "clones with a live session at the end") \
   X(COMPROMISE_ACCEPTS, "compromise.accepts",        GAUGE,     "CONNACKs that clones got") \
   X(COMPROMISE_CUT,     "compromise.cut",            GAUGE,     "sessions of clones that the broker ended: the device came, or a kick") \

@@ -235,11 +235,13 @@ static void telemetry_of_another_run_is_counted_apart_and_hides_no_loss(void **s
   telemetry_of(office, MARK + 1000, 0, 1, 2, ""); /* the number that is missing below */
   telemetry_of(office, 0, 0, 1, 2, "");           /* as a program from before the mark numbered it */
   telemetry_of(office, MARK ^ 1, 0, 1, 2, "");    /* a clone's */
+  telemetry_of(office, MARK ^ 1, 0, 1, 1, "");
   telemetry(office, 0, 1, 3);
-  struct operator_tally tally = expect_delivered(office, 5);
+  struct operator_tally tally = expect_delivered(office, 7);
   assert_int_equal(tally.delivered, 2);
   assert_int_equal(tally.foreign, 2);
-  assert_int_equal(tally.of_clones, 1);
+  assert_int_equal(tally.of_clones, 2);
+  assert_int_equal(tally.duplicated, 1);
   assert_int_equal(tally.strangers, 0);
   assert_int_equal(operator_missing(office->op, 0, 3), 1);
 }
