@@ -7,9 +7,10 @@
 #include <pthread.h>
 
 #include "base/ledger.h"
+#include "operator/diagnose.h"
 #include "operator/operator.h"
 
-enum { LATENCIES_MAX = 65536, TOPIC_MAX = 64, WINDOW = 500, OPERATOR_URI_MAX = 300 };
+enum { LATENCIES_MAX = 65536, TOPIC_MAX = 64, WINDOW = 500, OPERATOR_URI_MAX = 300, FILTERS_MAX = 6 };
 
 /* A message on its way to the broker: in the list of those that wait, or flying. */
 struct parcel {
@@ -36,13 +37,25 @@ struct outbox {
   size_t waiting, flying;
 };
 
+struct server {
+  char host[PERMIT_HOST_MAX];
+  uint16_t port;
+  char uri[OPERATOR_URI_MAX]; /* for paho */
+};
+
+/* One of the subscriptions of a connection, as paho's callbacks get it. */
+struct subscription {
+  struct operator* op;
+  unsigned filter;
+};
+
 enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
 
 struct operator
 {
   struct operator_config config;
   MQTTAsync client;
-  char uri[1 + OPERATOR_OTHERS_MAX][OPERATOR_URI_MAX];
+  struct server server[1 + OPERATOR_OTHERS_MAX];
   pthread_t keeper;
   pthread_mutex_t mutex;
   pthread_cond_t changed;
@@ -51,8 +64,17 @@ struct operator
   bool stopping, answered;
   bool returning; /* to the first server */
   bool forgotten; /* the session of an earlier run has been ended: link.c */
-  size_t at;      /* which of `uri` it is connected to, or tries next */
-  char tls_error[120];
+  size_t at;      /* which server it is connected to, or tries next */
+  struct subscription subscriptions[FILTERS_MAX];
+  unsigned granted; /* a bit per filter, on this connection */
+  bool greeted;     /* it had its CONNACK */
+
+  /* why it is not connected */
+  struct operator_failure failure;
+  bool has_connected;   /* ever */
+  unsigned failed;      /* attempts in a row */
+  unsigned alike;       /* diagnoses in a row that gave the same failure */
+  bool to_be_diagnosed; /* by the keeper, before it tries again */
 
   struct outbox outbox;
   struct blocks_book book; /* with config.ota */

@@ -15,8 +15,9 @@
 
 #include "operator/internal.h"
 
-enum { RETRY_MS = 1000, CONNECT_S = 10, HANG_MS = 15000, STOP_MS = 2000, KEEP_ALIVE_S = 20 };
-enum { FILTERS = 4, FILTERS_MAX = 6 }; /* the others with config.ota only */
+enum { RETRY_MS = 1000, CONNECT_S = 10, HANG_MS = 12000, STOP_MS = 2000, KEEP_ALIVE_S = 20 };
+enum { FILTERS = 4 }; /* the others with config.ota only */
+enum { DIAGNOSE_AFTER = 3, DIAGNOSE_EVERY = 10, ALIKE = 3 };
 
 static char *const filters[FILTERS_MAX] = {"private/+/telemetry", "private/+/trust/ack",  "private/+/cert/ack",
                                            "private/+/status",    "private/+/ota/status", "private/+/ota/get"};
@@ -61,11 +62,56 @@ static void begin_with_the_first(struct operator* op)
   pthread_mutex_unlock(&op->mutex);
 }
 
+/* Says why, once somebody has found out, and goes on to the next server: the pause before the next attempt is one per
+ * round, not one per server. paho could go through a list of servers by itself, but 1.3.12 was seen to name the first
+ * one whichever it has reached. */
+static void fail_over(struct operator* op, const struct operator_failure *failure)
+{
+  pthread_mutex_lock(&op->mutex);
+  op->failure = *failure;
+  op->failed++;
+  pthread_mutex_unlock(&op->mutex);
+  enter(op, LINK_DOWN, OPERATOR_FAILED, "");
+  pthread_mutex_lock(&op->mutex);
+  op->at = (op->at + 1) % (op->config.other_count + 1);
+  if (op->at != 0) op->since_ms = 0;
+  pthread_mutex_unlock(&op->mutex);
+}
+
+static void fail_with(struct operator* op, bool final, const char *text)
+{
+  struct operator_failure failure = {.failure = DEVICE_FAIL_NONE, .final = final};
+  snprintf(failure.text, sizeof failure.text, "%s", text);
+  fail_over(op, &failure);
+}
+
+/* A broker may close the connection where another one refuses a subscription. */
+static void end_unsubscribed(struct operator* op)
+{
+  pthread_mutex_lock(&op->mutex);
+  bool first = op->state == LINK_CONNECTING;
+  bool again = op->failed + 1 >= ALIKE;
+  if (first) op->state = LINK_DOWN;
+  pthread_mutex_unlock(&op->mutex);
+  if (first)
+    fail_with(
+        op, again,
+        "the broker let the operator in and ended the connection at its subscriptions, as its log may say: let the "
+        "operator's CN read private/#, and packets be larger");
+}
+
 static void on_lost(void *ctx, char *cause)
 {
   struct operator* op = ctx;
-  enter(op, LINK_DOWN, OPERATOR_LOST, cause != NULL ? cause : "the connection to the broker was lost");
-  if (op->config.other_count > 0) begin_with_the_first(op);
+  pthread_mutex_lock(&op->mutex);
+  bool was_up = op->state == LINK_UP;
+  pthread_mutex_unlock(&op->mutex);
+  if (was_up) {
+    enter(op, LINK_DOWN, OPERATOR_LOST, cause != NULL ? cause : "the connection to the broker was lost");
+    if (op->config.other_count > 0) begin_with_the_first(op);
+  } else {
+    end_unsubscribed(op);
+  }
 }
 
 static int on_message(void *ctx, char *topic, int topic_size, MQTTAsync_message *message)
@@ -78,27 +124,78 @@ static int on_message(void *ctx, char *topic, int topic_size, MQTTAsync_message 
   return 1;
 }
 
+/* paho has one sentence for most of what can go wrong, and none for the rest. Asking takes a connection of its own: not
+ * at once where the operator was connected before, as then there is another server, or the broker is being restarted.
+ */
+static bool is_worth_asking(const struct operator* op)
+{
+  unsigned rounds = (op->failed + 1) / (unsigned) (op->config.other_count + 1);
+  return !op->has_connected || (rounds >= DIAGNOSE_AFTER && (rounds - DIAGNOSE_AFTER) % DIAGNOSE_EVERY == 0);
+}
+
+/* The keeper asks: this is paho's thread. */
+static void ask_or_fail(struct operator* op, const char *text)
+{
+  pthread_mutex_lock(&op->mutex);
+  bool over = op->state != LINK_CONNECTING, asks = !over && is_worth_asking(op);
+  if (asks) op->to_be_diagnosed = true;
+  if (asks) pthread_cond_broadcast(&op->changed);
+  pthread_mutex_unlock(&op->mutex);
+  if (!asks && !over) fail_with(op, false, text);
+}
+
+static void refuse_subscription(struct operator* op, unsigned filter, int code)
+{
+  char text[300];
+  pthread_mutex_lock(&op->mutex);
+  bool first = op->state == LINK_CONNECTING;
+  if (first) op->state = LINK_DOWN;
+  pthread_mutex_unlock(&op->mutex);
+  if (!first) return;
+  if (code >= 0x80 && code <= 0xff)
+    snprintf(
+        text, sizeof text,
+        "the broker refuses the operator's subscription to %s (SUBACK 0x%02x): let the operator's CN read private/#",
+        filters[filter], (unsigned) code);
+  else
+    snprintf(text, sizeof text,
+             "the broker's answer to the operator's subscription to %s is no SUBACK for it: the broker breaks MQTT",
+             filters[filter]);
+  fail_with(op, true, text);
+  hang_up(op);
+}
+
 static void on_subscribed(void *ctx, MQTTAsync_successData *data)
 {
-  struct operator* op = ctx;
-  for (int i = 0; data != NULL && i < filter_count(op); i++) {
-    if (data->alt.qosList[i] <= 2) continue;
-    char text[160];
-    snprintf(text, sizeof text, "the broker refuses the subscription to %s: let the operator's CN read private/#",
-             filters[i]);
-    enter(op, LINK_DOWN, OPERATOR_FAILED, text);
-    hang_up(op);
+  const struct subscription *subscription = ctx;
+  struct operator* op = subscription->op;
+  /* of a SUBACK with more codes than filters paho hands out a list instead of the one code */
+  int code = data != NULL ? data->alt.qos : -1;
+  if (code < 0 || code > 2) {
+    refuse_subscription(op, subscription->filter, code);
     return;
   }
+  pthread_mutex_lock(&op->mutex);
+  op->granted |= 1u << subscription->filter;
+  bool all = op->granted == (1u << filter_count(op)) - 1 && op->state == LINK_CONNECTING;
+  if (all) {
+    op->failed = op->alike = 0;
+    op->has_connected = true;
+    op->failure.text[0] = '\0';
+  }
+  pthread_mutex_unlock(&op->mutex);
+  if (!all) return;
   enter(op, LINK_UP, OPERATOR_CONNECTED, "");
   link_pump(op);
 }
 
 static void on_subscribe_failed(void *ctx, MQTTAsync_failureData *data)
 {
-  (void) data;
-  enter(ctx, LINK_DOWN, OPERATOR_FAILED, "the broker did not accept the operator's subscriptions");
-  hang_up(ctx);
+  const struct subscription *subscription = ctx;
+  if (data != NULL && data->code < 0) /* the connection has ended */
+    end_unsubscribed(subscription->op);
+  else
+    refuse_subscription(subscription->op, subscription->filter, data != NULL ? data->code : -1);
 }
 
 /* The keeper connects again at once. */
@@ -136,6 +233,7 @@ static void forget_earlier_run(struct operator* op)
   if (MQTTAsync_disconnect(op->client, &options) != MQTTASYNC_SUCCESS) on_forgotten(op);
 }
 
+/* One packet for each: paho 1.3.12 hands out what a SUBACK holds without saying how many codes that were. */
 static void on_connected(void *ctx, MQTTAsync_successData *data)
 {
   (void) data;
@@ -145,53 +243,40 @@ static void on_connected(void *ctx, MQTTAsync_successData *data)
     forget_earlier_run(op);
     return;
   }
-  MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
-  options.onSuccess = on_subscribed;
-  options.onFailure = on_subscribe_failed;
-  options.context = op;
-  if (MQTTAsync_subscribeMany(op->client, filter_count(op), filters, qos, &options) != MQTTASYNC_SUCCESS)
-    on_subscribe_failed(op, NULL);
-}
-
-/* The pause before the next attempt is one per round, not one per server. paho could go through a list of servers by
- * itself, but 1.3.12 was seen to name the first one whichever it has reached. */
-static void fail_over(struct operator* op, const char *text)
-{
-  enter(op, LINK_DOWN, OPERATOR_FAILED, text);
   pthread_mutex_lock(&op->mutex);
-  op->at = (op->at + 1) % (op->config.other_count + 1);
-  if (op->at != 0) op->since_ms = 0;
+  op->granted = 0;
+  op->greeted = true;
   pthread_mutex_unlock(&op->mutex);
+  for (int f = 0; f < filter_count(op); f++) {
+    MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+    op->subscriptions[f] = (struct subscription){.op = op, .filter = (unsigned) f};
+    options.onSuccess = on_subscribed;
+    options.onFailure = on_subscribe_failed;
+    options.context = &op->subscriptions[f];
+    if (MQTTAsync_subscribe(op->client, filters[f], qos[f], &options) == MQTTASYNC_SUCCESS) continue;
+    on_subscribe_failed(&op->subscriptions[f], NULL);
+    return;
+  }
 }
 
 static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
 {
+  static const char connack[] = "CONNACK";
   struct operator* op = ctx;
-  char text[256], tls[sizeof op->tls_error];
-  pthread_mutex_lock(&op->mutex);
-  memcpy(tls, op->tls_error, sizeof tls);
-  op->tls_error[0] = '\0';
-  pthread_mutex_unlock(&op->mutex);
-  const char *why = data != NULL && data->message != NULL ? data->message : "no reason given";
-  if (tls[0] != '\0')
-    snprintf(text, sizeof text, "the operator cannot connect: %s", tls);
-  else /* paho has one sentence for a refused connection and for a wrong name in the certificate */
-    snprintf(text, sizeof text,
-             "the operator cannot connect: %.50s: check that %.50s listens, with a certificate for that name", why,
-             strstr(op->uri[op->at], "://") + 3);
-  fail_over(op, text);
-}
-
-static int on_tls_error(const char *text, size_t size, void *ctx)
-{
-  struct operator* op = ctx;
-  size_t n = size < sizeof op->tls_error - 1 ? size : sizeof op->tls_error - 1;
-  pthread_mutex_lock(&op->mutex);
-  memcpy(op->tls_error, text, n);
-  op->tls_error[n] = '\0';
-  op->tls_error[strcspn(op->tls_error, "\r\n")] = '\0';
-  pthread_mutex_unlock(&op->mutex);
-  return 0;
+  const char *why =
+      data != NULL && data->message != NULL && data->message[0] != '\0' ? data->message : "no reason given";
+  char text[300];
+  if (data != NULL && data->code > 0 && strncmp(why, connack, sizeof connack - 1) == 0) {
+    struct diagnosis diagnosis;
+    snprintf(text, sizeof text, "code %d", data->code);
+    diagnose_describe(diagnose_connack((unsigned) data->code), text, &diagnosis);
+    struct operator_failure failure = {.failure = diagnosis.failure, .final = diagnose_is_final(diagnosis.failure)};
+    memcpy(failure.text, diagnosis.text, sizeof failure.text);
+    fail_over(op, &failure);
+    return;
+  }
+  snprintf(text, sizeof text, "the connection to %.255s failed: %s", strstr(op->server[op->at].uri, "://") + 3, why);
+  ask_or_fail(op, text);
 }
 
 static int connect_once(struct operator* op)
@@ -204,11 +289,9 @@ static int connect_once(struct operator* op)
   tls.verify = 1; /* the host name */
   tls.disableDefaultTrustStore = 1;
   tls.sslVersion = MQTT_SSL_VERSION_DEFAULT; /* the highest that both know: paho has no name for 1.3 */
-  tls.ssl_error_cb = on_tls_error;
-  tls.ssl_error_context = op;
 
   MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer;
-  char *const uri = op->uri[op->at];
+  char *const uri = op->server[op->at].uri;
   options.serverURIs = &uri; /* copied */
   options.serverURIcount = 1;
   options.keepAliveInterval = op->config.keep_alive_s != 0 ? op->config.keep_alive_s : KEEP_ALIVE_S;
@@ -223,27 +306,34 @@ static int connect_once(struct operator* op)
   return MQTTAsync_connect(op->client, &options);
 }
 
-static int write_uri(char uri[OPERATOR_URI_MAX], const char *host, uint16_t port, struct error *error)
+static int set_server(struct server *server, const char *host, uint16_t port, struct error *error)
 {
   bool bare_ipv6 = strchr(host, ':') != NULL;
-  int n = snprintf(uri, OPERATOR_URI_MAX, bare_ipv6 ? "ssl://[%s]:%u" : "ssl://%s:%u", host, port);
-  if (n > 0 && n < OPERATOR_URI_MAX) return 0;
+  snprintf(server->host, sizeof server->host, "%s", host);
+  server->port = port;
+  int n = snprintf(server->uri, sizeof server->uri, bare_ipv6 ? "ssl://[%s]:%u" : "ssl://%s:%u", host, port);
+  if (n > 0 && (size_t) n < sizeof server->uri && strlen(host) < sizeof server->host) return 0;
   return error_set(error, EXIT_CODE_USAGE, "the broker's host name is too long");
 }
 
-static int write_uris(struct operator* op, struct error *error)
+static int set_servers(struct operator* op, struct error *error)
 {
-  if (write_uri(op->uri[0], op->config.host, op->config.port, error) != 0) return -1;
+  if (set_server(&op->server[0], op->config.host, op->config.port, error) != 0) return -1;
   for (size_t i = 0; i < op->config.other_count; i++)
-    if (write_uri(op->uri[i + 1], op->config.others[i].host, op->config.others[i].port, error) != 0) return -1;
+    if (set_server(&op->server[i + 1], op->config.others[i].host, op->config.others[i].port, error) != 0) return -1;
   return 0;
+}
+
+static const char *client_id(const struct operator* op)
+{
+  return op->config.client_id != NULL ? op->config.client_id : "operator";
 }
 
 int link_open(struct operator* op, struct error *error)
 {
-  if (write_uris(op, error) != 0) return -1;
-  const char *uri = op->uri[0], *name = op->config.client_id != NULL ? op->config.client_id : "operator";
-  int status = MQTTAsync_create(&op->client, uri, name, MQTTCLIENT_PERSISTENCE_NONE, NULL);
+  if (set_servers(op, error) != 0) return -1;
+  const char *uri = op->server[0].uri;
+  int status = MQTTAsync_create(&op->client, uri, client_id(op), MQTTCLIENT_PERSISTENCE_NONE, NULL);
   if (status != MQTTASYNC_SUCCESS)
     return error_set(error, EXIT_CODE_INTERNAL, "paho does not make a client for %s: %s", uri,
                      MQTTAsync_strerror(status));
@@ -310,31 +400,89 @@ static void go_home(struct operator* op)
   begin_with_the_first(op);
 }
 
+/* Somebody who does not say why may change his mind, but not for ever. */
+static bool is_an_end(enum device_failure failure)
+{
+  return failure == DEVICE_FAIL_TCP_CLOSED || failure == DEVICE_FAIL_TCP_RESET;
+}
+
+/* Keeper's thread. Nobody else connects in the meantime: the state is CONNECTING. */
+static void find_out(struct operator* op)
+{
+  const struct server *server = &op->server[op->at];
+  const struct diagnose_question question = {.host = server->host,
+                                             .port = server->port,
+                                             .permit = op->config.permit,
+                                             .ca_path = op->config.ca_path,
+                                             .certificate_path = op->config.certificate_path,
+                                             .key_path = op->config.key_path,
+                                             .client_id = client_id(op),
+                                             .keep_session = op->forgotten};
+  struct diagnosis diagnosis;
+  diagnose(&question, &diagnosis);
+  pthread_mutex_lock(&op->mutex);
+  op->alike = op->alike > 0 && op->failure.failure == diagnosis.failure ? op->alike + 1 : 1;
+  struct operator_failure failure = {.failure = diagnosis.failure,
+                                     .final = diagnose_is_final(diagnosis.failure) ||
+                                              (is_an_end(diagnosis.failure) && op->alike >= ALIKE)};
+  pthread_mutex_unlock(&op->mutex);
+  memcpy(failure.text, diagnosis.text, sizeof failure.text);
+  if (diagnosis.failure == DEVICE_FAIL_NONE)
+    snprintf(failure.text, sizeof failure.text,
+             "the operator's MQTT library does not get through, although a plain "
+             "connection does");
+  fail_over(op, &failure);
+}
+
+/* The name may have come to lead elsewhere since the run began; paho looks it up by itself. */
+static bool may_dial(struct operator* op)
+{
+  char beyond[PERMIT_ADDRESS_MAX], text[400];
+  const char *host = op->server[op->at].host;
+  if (permit_host(op->config.permit, host) && permit_look_up(op->config.permit, host, beyond)) return true;
+  snprintf(text, sizeof text, "nothing was sent: %.255s leads beyond this machine", host);
+  fail_with(op, true, text);
+  return false;
+}
+
+static void dial(struct operator* op)
+{
+  if (!may_dial(op)) return;
+  int status = connect_once(op);
+  if (status == MQTTASYNC_SUCCESS) return;
+  char text[160];
+  snprintf(text, sizeof text, "the operator's MQTT library refuses to connect: %s", MQTTAsync_strerror(status));
+  fail_with(op, false, text);
+}
+
 void link_keep(struct operator* op)
 {
   pthread_mutex_lock(&op->mutex);
   uint64_t age_ms = link_now_ms() - op->since_ms;
-  bool dial = op->state == LINK_DOWN && age_ms >= RETRY_MS;
-  bool hangs = op->state == LINK_CONNECTING && age_ms >= HANG_MS;
-  bool home = op->returning && op->state == LINK_UP;
+  bool ask = op->to_be_diagnosed;
+  bool dials = op->state == LINK_DOWN && age_ms >= RETRY_MS;
+  bool hangs = op->state == LINK_CONNECTING && age_ms >= HANG_MS && !ask;
+  bool home = op->returning && op->state == LINK_UP, greeted = op->greeted;
+  op->to_be_diagnosed = false;
   if (home) op->returning = false;
-  if (dial || home) {
+  if (dials || home) {
     op->state = LINK_CONNECTING;
     op->since_ms = link_now_ms();
+    op->greeted = false;
   }
   pthread_mutex_unlock(&op->mutex);
 
+  if (ask) find_out(op);
   if (home) go_home(op);
   if (hangs) {
-    fail_over(op, "the broker does not answer the operator");
+    if (greeted)
+      fail_with(op, false,
+                "the broker let the operator in and does not answer its subscriptions: the broker breaks MQTT");
+    else
+      ask_or_fail(op, "the broker does not answer the operator");
     hang_up(op);
   }
-  int status = dial ? connect_once(op) : MQTTASYNC_SUCCESS;
-  if (status != MQTTASYNC_SUCCESS) {
-    char text[160];
-    snprintf(text, sizeof text, "the operator cannot connect: %s", MQTTAsync_strerror(status));
-    fail_over(op, text);
-  }
+  if (dials) dial(op);
   link_pump(op);
 }
 

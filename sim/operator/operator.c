@@ -99,6 +99,13 @@ bool operator_connected(struct operator* op)
   return up;
 }
 
+void operator_failure(struct operator* op, struct operator_failure *out)
+{
+  pthread_mutex_lock(&op->mutex);
+  *out = op->failure;
+  pthread_mutex_unlock(&op->mutex);
+}
+
 void operator_return(struct operator* op)
 {
   pthread_mutex_lock(&op->mutex);

@@ -21,7 +21,10 @@
 
 #include "base/error.h"
 #include "base/ledger.h"
+#include "fleetsim/failure.h"
+#include "net/permit.h"
 #include "operator/blocks.h"
+#include "operator/diagnose.h"
 
 #define OPERATOR_OTHERS_MAX  3
 #define OPERATOR_PENDING_MAX 100000u /* most messages that wait for the broker */
@@ -38,10 +41,11 @@ struct operator_config {
   const char *host; /* verified name, and where to connect */
   uint16_t port;
   const struct operator_server
-      *others;           /* read by operator_start only; tried in this order whenever the first one cannot be reached */
-  size_t other_count;    /* up to OPERATOR_OTHERS_MAX */
-  uint16_t keep_alive_s; /* 0: 20 */
-  const char *client_id; /* NULL: "operator"; two runs on one remote broker need two names */
+      *others;        /* read by operator_start only; tried in this order whenever the first one cannot be reached */
+  size_t other_count; /* up to OPERATOR_OTHERS_MAX */
+  const struct permit *permit; /* where may be sent, by address too; NULL: loopback only */
+  uint16_t keep_alive_s;       /* 0: 20 */
+  const char *client_id;       /* NULL: "operator"; two runs on one remote broker need two names */
   const char *ca_path, *certificate_path, *key_path;
   size_t device_count;
   const uint32_t *ids;             /* ascending; outlives the operator */
@@ -58,7 +62,7 @@ struct operator_config {
 enum operator_event_kind {
   OPERATOR_CONNECTED,
   OPERATOR_LOST,      /* connection lost; it reconnects by itself */
-  OPERATOR_FAILED,    /* a connection attempt failed; `text` says why; it tries again */
+  OPERATOR_FAILED,    /* a connection attempt failed; operator_failure says why; it tries again */
   OPERATOR_TRUST_ACK, /* device `index`: `version` in force, `code` a device_update, `of` the CRC-32 of what it answers,
                          0: none was given */
   OPERATOR_IDENTITY_ACK, /* device `index`: `code` a device_update, and `of` */
@@ -100,6 +104,14 @@ int operator_start(const struct operator_config *config, struct operator** out, 
 void operator_stop(struct operator* op);
 
 bool operator_connected(struct operator* op);
+
+/* Why the latest attempt to connect failed. */
+struct operator_failure {
+  enum device_failure failure; /* NONE where no device has a name for it */
+  bool final;                  /* trying again will not help as things stand */
+  char text[DIAGNOSE_TEXT_MAX];
+};
+void operator_failure(struct operator* op, struct operator_failure *out);
 
 /* Back to the first server, which can be reached again and has kept what was meant for the operator: where it is now it
  * unsubscribes, so that no copy gathers there. True once it is connected to the first server. */

@@ -42,12 +42,23 @@ static void on_message(struct run *run, const struct operator_event *event)
   if (strcmp(event->text, "trespass") == 0) metrics_add(run->metrics, METRIC_TRESPASS_DELIVERED, 1);
 }
 
+static void on_operator_failed(struct run *run)
+{
+  struct operator_failure failure;
+  operator_failure(run->operator, & failure);
+  run->operator_gave_up = failure.final;
+  snprintf(run->operator_said, sizeof run->operator_said, "%s", failure.text);
+}
+
 static void on_event(struct run *run, const struct operator_event *event)
 {
   switch (event->kind) {
-  case OPERATOR_CONNECTED: run->operator_online = true; break;
+  case OPERATOR_CONNECTED:
+    run->operator_online = true;
+    run->operator_gave_up = false;
+    break;
   case OPERATOR_LOST: run->operator_online = false; break;
-  case OPERATOR_FAILED: snprintf(run->operator_said, sizeof run->operator_said, "%s", event->text); break;
+  case OPERATOR_FAILED: on_operator_failed(run); break;
   case OPERATOR_TRUST_ACK: on_trust_ack(run, event); break;
   case OPERATOR_IDENTITY_ACK: on_identity_ack(run, event); break;
   case OPERATOR_OTA_STATUS: run_ota_heard(run, event); break;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/host_port.h"
 #include "crypto/p256_host.h"
 #include "device/nvm.h"
 #include "fleet/preflight.h"
@@ -109,10 +110,10 @@ static uint64_t operator_clock(void *ctx)
   return fleet_clock_us(((struct run *) ctx)->fleet);
 }
 
-static bool operator_is_online(struct run *run, void *ctx)
+static bool operator_is_settled(struct run *run, void *ctx)
 {
   (void) ctx;
-  return run->operator_online;
+  return run->operator_online || run->operator_gave_up;
 }
 
 static int start_operator(struct run *run)
@@ -128,6 +129,7 @@ static int start_operator(struct run *run)
                                    .port = servers[0].port,
                                    .others = servers + 1,
                                    .other_count = count - 1,
+                                   .permit = &run->permit,
                                    .keep_alive_s = count > 1 ? FAILOVER_KEEP_ALIVE_S : 0,
                                    .ca_path = run->operator_ca,
                                    .certificate_path = run->operator_certificate,
@@ -142,11 +144,12 @@ static int start_operator(struct run *run)
                                    .ctx = run,
                                    .ota = scenario->ota.on};
   if (operator_start(&config, &run->operator, & run->error) != 0) return -1;
-  enum run_waited waited = run_wait(run, operator_is_online, NULL, OPERATOR_START_MS);
-  if (waited == RUN_TIMED_OUT)
-    return error_set(&run->error, EXIT_CODE_SETUP, "the operator cannot connect to %s port %u within %u s: %s",
-                     config.host, config.port, OPERATOR_START_MS / 1000, run->operator_said);
-  return waited == RUN_REACHED ? 0 : -1;
+  enum run_waited waited = run_wait(run, operator_is_settled, NULL, OPERATOR_START_MS);
+  if (run->operator_online || waited == RUN_ABORTED) return run->operator_online ? 0 : -1;
+  char place[HOST_PORT_MAX];
+  return error_set(&run->error, EXIT_CODE_SETUP, "the operator cannot connect to %s%s: %s",
+                   host_port(config.host, config.port, place), waited == RUN_TIMED_OUT ? " within 15 s" : "",
+                   run->operator_said[0] != '\0' ? run->operator_said : "it was not answered");
 }
 
 /* The fleet ------------------------------------------------------------------------------------------------------- */

@@ -339,6 +339,11 @@ expect "no password in what is refused" 2 "'mqtts://\*\*\*@localhost:1' is no ad
   run far6 "$small" --broker mqtts://bob:geheim@localhost:1
 if grep -q geheim "$work/said"; then complain "a password is told"; fi
 
+# The operator says by a device's name why it is not let in, and at once ---------------------------------------------------------
+expect "a broker by a name that its certificate lacks" 3 \
+  "cannot connect to 127.0.0.1:$port: connect.tls.name_mismatch: .* \(localhost\): write a name that it carries" \
+  run name "$small" --broker "mqtts://127.0.0.1:$port" --set broker.prove-url=mqtts://127.0.0.1:$((port + 1))
+
 # A proxy of the environment is nobody's business -----------------------------------------------------------------------------
 proxied() {
   env http_proxy="http://127.0.0.1:1" https_proxy="http://127.0.0.1:1" HTTPS_PROXY="http://127.0.0.1:1" \

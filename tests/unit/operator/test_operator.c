@@ -626,7 +626,9 @@ static void says_why_it_cannot_connect_and_stops_all_the_same(void **state)
   broker_stop(office->rig->broker, rig_on_done, &stopped);
   rig_succeeds(office->rig, &stopped);
   expect_event(office, OPERATOR_FAILED);
-  assert_non_null(strstr(office->last.text, "cannot connect"));
+  struct operator_failure failure;
+  operator_failure(office->op, &failure);
+  assert_non_null(strstr(failure.text, "failed: TCP"));
 
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
   uint8_t fingerprint[32];
@@ -637,8 +639,17 @@ static void says_why_it_cannot_connect_and_stops_all_the_same(void **state)
   assert_int_equal(pki_write_broker_chain(office->rig->pki, &elsewhere, certificate, key, fingerprint, &error), 0);
   broker_start(office->rig->broker, rig_on_done, &started);
   rig_succeeds(office->rig, &started);
-  for (int i = 0; i < 3; i++) expect_event(office, OPERATOR_FAILED);
-  assert_non_null(strstr(office->last.text, "with a certificate for that name"));
+  for (int i = 0; i < 10 && failure.failure == DEVICE_FAIL_NONE; i++) {
+    expect_event(office, OPERATOR_FAILED);
+    operator_failure(office->op, &failure);
+  }
+  for (int i = 0; i < 12 && failure.failure != DEVICE_FAIL_TLS_NAME_MISMATCH; i++) {
+    expect_event(office, OPERATOR_FAILED);
+    operator_failure(office->op, &failure);
+  }
+  assert_non_null(strstr(failure.text, "connect.tls.name_mismatch"));
+  assert_non_null(strstr(failure.text, "(elsewhere.example)"));
+  assert_true(failure.final);
   assert_false(operator_connected(office->op));
 }
 

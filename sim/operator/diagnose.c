@@ -1,0 +1,468 @@
+/* Straight on from one step to the next: address, TCP, TLS, CONNECT, CONNACK. Every step has what is left of one
+ * deadline. */
+#define _GNU_SOURCE
+#include "operator/diagnose.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CONNACK_SIZE = 4, KEEP_ALIVE_S = 20, ID_MAX = 100, PLAIN_MS = 1000, VERDICT_MS = 500 };
+
+struct look {
+  const struct diagnose_question *question;
+  uint64_t until_ms;
+  struct sockaddr_storage at; /* where it has connected */
+  socklen_t at_size;
+  int fd;
+  SSL_CTX *context;
+  SSL *ssl;
+  int verdict; /* the first X509_V_ERR_ of the verification, X509_V_OK */
+  char detail[200];
+};
+
+static uint64_t now_ms(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+}
+
+/* Waits for the socket until the deadline. */
+static bool await(int fd, short events, uint64_t until_ms)
+{
+  for (;;) {
+    uint64_t now = now_ms();
+    struct pollfd ready = {.fd = fd, .events = events};
+    int n = poll(&ready, 1, now < until_ms ? (int) (until_ms - now) : 0);
+    if (n > 0) return true;
+    if (n == 0 || errno != EINTR) return false;
+  }
+}
+
+/* TCP ------------------------------------------------------------------------------------------------------------- */
+
+static enum device_failure of_errno(int error)
+{
+  switch (error) {
+  case ECONNREFUSED: return DEVICE_FAIL_TCP_REFUSED;
+  case ECONNRESET:
+  case EPIPE: return DEVICE_FAIL_TCP_RESET;
+  case ETIMEDOUT: return DEVICE_FAIL_TCP_TIMEOUT;
+  case ENETUNREACH:
+  case EHOSTUNREACH:
+  case ENETDOWN: return DEVICE_FAIL_TCP_UNREACHABLE;
+  case EMFILE:
+  case ENFILE:
+  case EADDRNOTAVAIL: return DEVICE_FAIL_TCP_NO_PORT;
+  default: return DEVICE_FAIL_TCP_OTHER;
+  }
+}
+
+/* A connected socket, or -1 with errno. */
+static int dial(const struct sockaddr *at, socklen_t size, uint64_t until_ms)
+{
+  int fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  int error = connect(fd, at, size) == 0 ? 0 : errno;
+  if (error == EINPROGRESS) {
+    socklen_t length = sizeof error;
+    error = ETIMEDOUT;
+    if (await(fd, POLLOUT, until_ms) && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  }
+  if (error == 0) return fd;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+static enum device_failure connect_to(struct look *look)
+{
+  const struct diagnose_question *q = look->question;
+  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found = NULL;
+  char service[8];
+  int error = EPERM;
+  snprintf(service, sizeof service, "%u", q->port);
+  int status = getaddrinfo(q->host, service, &hints, &found);
+  if (status != 0) {
+    snprintf(look->detail, sizeof look->detail, "%.120s: %s", q->host, gai_strerror(status));
+    return DEVICE_FAIL_NAME_NOT_FOUND;
+  }
+  for (const struct addrinfo *a = found; a != NULL && look->fd < 0; a = a->ai_next) {
+    if (!permit_address(q->permit, q->host, a->ai_addr)) continue;
+    look->fd = dial(a->ai_addr, a->ai_addrlen, look->until_ms);
+    error = errno;
+    memcpy(&look->at, a->ai_addr, a->ai_addrlen);
+    look->at_size = a->ai_addrlen;
+  }
+  freeaddrinfo(found);
+  if (look->fd >= 0) return DEVICE_FAIL_NONE;
+  snprintf(look->detail, sizeof look->detail, "%s", strerror(error));
+  return of_errno(error);
+}
+
+/* Somebody who speaks MQTT without TLS answers a plain CONNECT. */
+static bool speaks_plain_mqtt(const struct look *look)
+{
+  static const uint8_t packet[] = {0x10, 12, 0, 4, 'M', 'Q', 'T', 'T', 4, 0x02, 0, KEEP_ALIVE_S, 0, 0};
+  uint64_t until_ms = now_ms() + PLAIN_MS;
+  uint8_t answer = 0;
+  int fd = dial((const struct sockaddr *) &look->at, look->at_size, until_ms);
+  if (fd < 0) return false;
+  bool sent = send(fd, packet, sizeof packet, MSG_NOSIGNAL) == (ssize_t) sizeof packet;
+  bool answered = sent && await(fd, POLLIN, until_ms) && recv(fd, &answer, 1, 0) == 1;
+  close(fd);
+  return answered && answer == 0x20;
+}
+
+/* TLS ------------------------------------------------------------------------------------------------------------- */
+
+static enum device_failure of_verdict(int error)
+{
+  switch (error) {
+  case X509_V_ERR_CERT_HAS_EXPIRED: return DEVICE_FAIL_TLS_EXPIRED;
+  case X509_V_ERR_CERT_NOT_YET_VALID: return DEVICE_FAIL_TLS_NOT_YET_VALID;
+  case X509_V_ERR_HOSTNAME_MISMATCH:
+  case X509_V_ERR_IP_ADDRESS_MISMATCH: return DEVICE_FAIL_TLS_NAME_MISMATCH;
+  case X509_V_ERR_CERT_REVOKED: return DEVICE_FAIL_TLS_REVOKED;
+  case X509_V_ERR_INVALID_PURPOSE:
+  case X509_V_ERR_INVALID_CA:
+  case X509_V_ERR_KEYUSAGE_NO_CERTSIGN: return DEVICE_FAIL_TLS_BAD_USAGE;
+  case X509_V_ERR_EE_KEY_TOO_SMALL:
+  case X509_V_ERR_CA_KEY_TOO_SMALL:
+  case X509_V_ERR_CA_MD_TOO_WEAK: return DEVICE_FAIL_TLS_WEAK;
+  case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
+  case X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY: return DEVICE_FAIL_TLS_BAD_CERTIFICATE;
+  default: return DEVICE_FAIL_TLS_NOT_TRUSTED;
+  }
+}
+
+static enum device_failure of_alert(int alert)
+{
+  switch (alert) {
+  case SSL3_AD_BAD_CERTIFICATE:
+  case SSL3_AD_UNSUPPORTED_CERTIFICATE:
+  case SSL3_AD_CERTIFICATE_UNKNOWN: return DEVICE_FAIL_TLS_ALERT_BAD_CERT;
+  case SSL3_AD_CERTIFICATE_REVOKED: return DEVICE_FAIL_TLS_ALERT_REVOKED;
+  case SSL3_AD_CERTIFICATE_EXPIRED: return DEVICE_FAIL_TLS_ALERT_EXPIRED;
+  case TLS1_AD_UNKNOWN_CA: return DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+  case TLS13_AD_CERTIFICATE_REQUIRED: return DEVICE_FAIL_TLS_ALERT_NO_CERT;
+  case SSL3_AD_HANDSHAKE_FAILURE:
+  case TLS1_AD_PROTOCOL_VERSION:
+  case TLS1_AD_INSUFFICIENT_SECURITY:
+  case TLS1_AD_INAPPROPRIATE_FALLBACK: return DEVICE_FAIL_TLS_ALERT_HANDSHAKE;
+  default: return DEVICE_FAIL_TLS_ALERT_OTHER;
+  }
+}
+
+static void add_name(char *out, size_t size, const char *name, int length)
+{
+  size_t used = strlen(out);
+  snprintf(out + used, size - used, "%s%.*s", used > 0 ? ", " : "", length, name);
+}
+
+/* The names that a certificate is for. */
+static void list_names(X509 *certificate, char *out, size_t size)
+{
+  char address[INET6_ADDRSTRLEN];
+  GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+  out[0] = '\0';
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+    const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+    if (name->type == GEN_DNS)
+      add_name(out, size, (const char *) ASN1_STRING_get0_data(name->d.dNSName), ASN1_STRING_length(name->d.dNSName));
+    else if (name->type == GEN_IPADD &&
+             inet_ntop(ASN1_STRING_length(name->d.iPAddress) == 4 ? AF_INET : AF_INET6,
+                       ASN1_STRING_get0_data(name->d.iPAddress), address, sizeof address) != NULL)
+      add_name(out, size, address, (int) strlen(address));
+  }
+  GENERAL_NAMES_free(names);
+}
+
+static void print_time(const ASN1_TIME *time, char out[24])
+{
+  struct tm utc;
+  if (ASN1_TIME_to_tm(time, &utc) != 1 || strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0) strcpy(out, "?");
+}
+
+/* What of the certificate is wrong. */
+static void note_verdict(struct look *look, X509_STORE_CTX *store)
+{
+  X509 *certificate = X509_STORE_CTX_get_current_cert(store);
+  char subject[80] = "", issuer[80] = "", time[24];
+  if (certificate == NULL) return;
+  X509_NAME_oneline(X509_get_subject_name(certificate), subject, sizeof subject);
+  X509_NAME_oneline(X509_get_issuer_name(certificate), issuer, sizeof issuer);
+  switch (of_verdict(look->verdict)) {
+  case DEVICE_FAIL_TLS_NAME_MISMATCH: list_names(certificate, look->detail, 120); break;
+  case DEVICE_FAIL_TLS_EXPIRED:
+    print_time(X509_get0_notAfter(certificate), time);
+    snprintf(look->detail, sizeof look->detail, "%s, until %s", subject, time);
+    break;
+  case DEVICE_FAIL_TLS_NOT_YET_VALID:
+    print_time(X509_get0_notBefore(certificate), time);
+    snprintf(look->detail, sizeof look->detail, "%s, from %s", subject, time);
+    break;
+  default:
+    snprintf(look->detail, sizeof look->detail, "%s, issued by %s: %.60s", subject, issuer,
+             X509_verify_cert_error_string(look->verdict));
+  }
+}
+
+static int on_verify(int ok, X509_STORE_CTX *store)
+{
+  SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+  struct look *look = SSL_get_app_data(ssl);
+  if (ok != 1 && look->verdict == X509_V_OK) {
+    look->verdict = X509_STORE_CTX_get_error(store);
+    note_verdict(look, store);
+  }
+  return ok;
+}
+
+static bool note_file(struct look *look, const char *what, const char *path)
+{
+  const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+  snprintf(look->detail, sizeof look->detail, "the operator's %s %.100s cannot be used: %.60s", what, path,
+           reason != NULL ? reason : "not readable");
+  return false;
+}
+
+static bool make_tls(struct look *look)
+{
+  const struct diagnose_question *q = look->question;
+  struct in6_addr address;
+  look->context = SSL_CTX_new(TLS_client_method());
+  if (look->context == NULL) return false;
+  if (SSL_CTX_load_verify_file(look->context, q->ca_path) != 1) return note_file(look, "CA file", q->ca_path);
+  if (SSL_CTX_use_certificate_chain_file(look->context, q->certificate_path) != 1)
+    return note_file(look, "certificate", q->certificate_path);
+  if (SSL_CTX_use_PrivateKey_file(look->context, q->key_path, SSL_FILETYPE_PEM) != 1)
+    return note_file(look, "key", q->key_path);
+  SSL_CTX_set_verify(look->context, SSL_VERIFY_PEER, on_verify);
+  look->ssl = SSL_new(look->context);
+  if (look->ssl == NULL) return false;
+  SSL_set_app_data(look->ssl, look);
+  bool numeric = inet_pton(AF_INET, q->host, &address) == 1 || inet_pton(AF_INET6, q->host, &address) == 1;
+  bool named = numeric ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(look->ssl), q->host) == 1
+                       : SSL_set1_host(look->ssl, q->host) == 1 && SSL_set_tlsext_host_name(look->ssl, q->host) == 1;
+  SSL_set_connect_state(look->ssl);
+  return named && SSL_set_fd(look->ssl, look->fd) == 1;
+}
+
+/* The peer has ended the connection, before the handshake was complete or after. */
+static enum device_failure of_end(struct look *look, enum device_failure kind)
+{
+  bool unanswered = !SSL_is_init_finished(look->ssl) && SSL_get_state(look->ssl) == TLS_ST_CW_CLNT_HELLO;
+  if (unanswered && speaks_plain_mqtt(look)) {
+    strcpy(look->detail, "it answers MQTT without TLS");
+    return DEVICE_FAIL_TLS_NOT_TLS;
+  }
+  strcpy(look->detail, unanswered                        ? "without a byte of TLS"
+                       : SSL_is_init_finished(look->ssl) ? "after a complete handshake"
+                                                         : "in the midst of the handshake");
+  return kind;
+}
+
+/* What an error of OpenSSL's means; `result` is what the call returned. */
+static enum device_failure of_tls(struct look *look, int result, int system_error)
+{
+  int kind = SSL_get_error(look->ssl, result);
+  unsigned long error = ERR_peek_error();
+  int reason = ERR_GET_REASON(error);
+  if (look->verdict != X509_V_OK) return of_verdict(look->verdict);
+  if (kind == SSL_ERROR_ZERO_RETURN || (kind == SSL_ERROR_SYSCALL && system_error == 0))
+    return of_end(look, DEVICE_FAIL_TCP_CLOSED);
+  if (kind == SSL_ERROR_SYSCALL) return of_end(look, of_errno(system_error));
+  if (ERR_GET_LIB(error) != ERR_LIB_SSL) {
+    snprintf(look->detail, sizeof look->detail, "%.150s", ERR_reason_error_string(error));
+    return DEVICE_FAIL_TLS_INTERNAL;
+  }
+  if (reason > SSL_AD_REASON_OFFSET) return of_alert(reason - SSL_AD_REASON_OFFSET);
+  snprintf(look->detail, sizeof look->detail, "%.150s", ERR_reason_error_string(error));
+  switch (reason) {
+  case SSL_R_UNEXPECTED_EOF_WHILE_READING: return of_end(look, DEVICE_FAIL_TCP_CLOSED);
+  case SSL_R_WRONG_VERSION_NUMBER:
+  case SSL_R_HTTP_REQUEST:
+  case SSL_R_HTTPS_PROXY_REQUEST:
+  case SSL_R_PACKET_LENGTH_TOO_LONG:
+#ifdef SSL_R_RECORD_LAYER_FAILURE /* from OpenSSL 3.2 on */
+  case SSL_R_RECORD_LAYER_FAILURE:
+#endif
+  case SSL_R_BAD_RECORD_TYPE: return DEVICE_FAIL_TLS_NOT_TLS;
+  case SSL_R_UNSUPPORTED_PROTOCOL:
+  case SSL_R_WRONG_SSL_VERSION:
+  case SSL_R_WRONG_CIPHER_RETURNED:
+  case SSL_R_DH_KEY_TOO_SMALL: return DEVICE_FAIL_TLS_PARAMETERS;
+  case SSL_R_BAD_SIGNATURE:
+  case SSL_R_DIGEST_CHECK_FAILED: return DEVICE_FAIL_TLS_SIGNATURE;
+  default: return DEVICE_FAIL_TLS_PROTOCOL;
+  }
+}
+
+/* 1 when the call may be made again, 0 when it has failed, -1 when time is up. */
+static int may_go_on(struct look *look, int result)
+{
+  int kind = SSL_get_error(look->ssl, result);
+  if (kind != SSL_ERROR_WANT_READ && kind != SSL_ERROR_WANT_WRITE) return 0;
+  return await(look->fd, kind == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, look->until_ms) ? 1 : -1;
+}
+
+static enum device_failure shake_hands(struct look *look)
+{
+  if (!make_tls(look)) return DEVICE_FAIL_TLS_INTERNAL;
+  for (;;) {
+    errno = 0;
+    int result = SSL_do_handshake(look->ssl), error = errno;
+    if (result == 1) return DEVICE_FAIL_NONE;
+    int go = may_go_on(look, result);
+    if (go < 0) return DEVICE_FAIL_TLS_TIMEOUT;
+    if (go == 0) return of_tls(look, result, error);
+    ERR_clear_error();
+  }
+}
+
+/* MQTT ------------------------------------------------------------------------------------------------------------ */
+
+enum device_failure diagnose_connack(unsigned code)
+{
+  static const enum device_failure failures[] = {DEVICE_FAIL_NONE,
+                                                 DEVICE_FAIL_MQTT_REFUSED_VERSION,
+                                                 DEVICE_FAIL_MQTT_REFUSED_ID,
+                                                 DEVICE_FAIL_MQTT_REFUSED_BUSY,
+                                                 DEVICE_FAIL_MQTT_REFUSED_AUTH,
+                                                 DEVICE_FAIL_MQTT_REFUSED_AUTH};
+  return code < sizeof failures / sizeof *failures ? failures[code] : DEVICE_FAIL_MQTT_REFUSED_OTHER;
+}
+
+static bool send_connect(struct look *look)
+{
+  const struct diagnose_question *q = look->question;
+  uint8_t packet[14 + ID_MAX] = {0x10, 0, 0, 4, 'M', 'Q', 'T', 'T', 4, 0, 0, KEEP_ALIVE_S, 0, 0};
+  size_t id = strlen(q->client_id);
+  if (id > ID_MAX) id = ID_MAX;
+  packet[1] = (uint8_t) (12 + id);
+  packet[9] = q->keep_session ? 0x00 : 0x02;
+  packet[13] = (uint8_t) id;
+  memcpy(packet + 14, q->client_id, id);
+  return SSL_write(look->ssl, packet, (int) (14 + id)) == (int) (14 + id);
+}
+
+static enum device_failure of_answer(struct look *look, const uint8_t answer[CONNACK_SIZE])
+{
+  static const uint8_t disconnect[] = {0xe0, 0};
+  if (answer[0] != 0x20 || answer[1] != 2) {
+    snprintf(look->detail, sizeof look->detail, "it begins with %02x %02x", answer[0], answer[1]);
+    return DEVICE_FAIL_MQTT_PROTOCOL;
+  }
+  if (answer[3] == 0) SSL_write(look->ssl, disconnect, sizeof disconnect);
+  if (answer[3] != 0) snprintf(look->detail, sizeof look->detail, "code %u", answer[3]);
+  return diagnose_connack(answer[3]);
+}
+
+/* In TLS 1.3 a refused client certificate shows only now. Who sends at once may never read why: a server that closes
+ * with bytes unread resets the connection, and its alert is lost. One that is content mostly sends its tickets. */
+static enum device_failure hear_of_certificate(struct look *look)
+{
+  uint8_t early;
+  if (!await(look->fd, POLLIN, now_ms() + VERDICT_MS)) return DEVICE_FAIL_NONE;
+  errno = 0;
+  int n = SSL_peek(look->ssl, &early, 1), error = errno;
+  if (n > 0 || SSL_get_error(look->ssl, n) == SSL_ERROR_WANT_READ) return DEVICE_FAIL_NONE;
+  return of_tls(look, n, error);
+}
+
+static enum device_failure ask(struct look *look)
+{
+  uint8_t answer[CONNACK_SIZE];
+  size_t size = 0;
+  enum device_failure refused = hear_of_certificate(look);
+  if (refused != DEVICE_FAIL_NONE) return refused;
+  errno = 0;
+  if (!send_connect(look)) return of_tls(look, -1, errno);
+  while (size < CONNACK_SIZE) {
+    errno = 0;
+    int n = SSL_read(look->ssl, answer + size, (int) (CONNACK_SIZE - size)), error = errno;
+    int go = n > 0 ? 1 : may_go_on(look, n);
+    if (n > 0) size += (size_t) n;
+    if (go < 0) return DEVICE_FAIL_MQTT_TIMEOUT;
+    if (go == 0) return of_tls(look, n, error);
+    ERR_clear_error();
+  }
+  return of_answer(look, answer);
+}
+
+/* ----------------------------------------------------------------------------------------------------------------- */
+
+static const char *advice(enum device_failure failure)
+{
+  switch (failure) {
+  case DEVICE_FAIL_TLS_NOT_TRUSTED:
+    return "let the broker serve its intermediates too, under a root of the fleet folder";
+  case DEVICE_FAIL_TLS_EXPIRED:
+  case DEVICE_FAIL_TLS_NOT_YET_VALID: return "renew it, or put this machine's clock right";
+  case DEVICE_FAIL_TLS_NAME_MISMATCH:
+    return "write a name that it carries into the broker's url, or make it one for this name";
+  case DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA:
+  case DEVICE_FAIL_TLS_ALERT_BAD_CERT:
+    return "here that is the operator's: the broker's CA file needs the back office's CA, which 'fleetsim pki export "
+           "FLEET --what client-ca' writes";
+  case DEVICE_FAIL_TLS_ALERT_REVOKED:
+  case DEVICE_FAIL_TLS_ALERT_EXPIRED:
+    return "here that is the operator's, or the revocation list of the back office's CA: renew what the broker has of "
+           "it";
+  case DEVICE_FAIL_TLS_NOT_TLS: return "name the port of a listener with TLS";
+  case DEVICE_FAIL_TLS_INTERNAL: return "mend the fleet folder, or make a new one with 'fleetsim pki make'";
+  case DEVICE_FAIL_MQTT_REFUSED_AUTH: return "let in the user that the CN of the operator's certificate names";
+  case DEVICE_FAIL_MQTT_REFUSED_VERSION: return "let the broker speak MQTT 3.1.1";
+  case DEVICE_FAIL_TCP_REFUSED: return "start the broker, or name the port where it listens";
+  case DEVICE_FAIL_NAME_NOT_FOUND: return "mend the name";
+  default: return "the broker's log may say why";
+  }
+}
+
+void diagnose_describe(enum device_failure failure, const char *detail, struct diagnosis *out)
+{
+  out->failure = failure;
+  snprintf(out->text, sizeof out->text, "%s: %s%s%s%s: %s", device_failure_name(failure),
+           device_failure_sentence(failure), *detail != '\0' ? " (" : "", detail, *detail != '\0' ? ")" : "",
+           advice(failure));
+}
+
+bool diagnose_is_final(enum device_failure failure)
+{
+  switch (failure) {
+  case DEVICE_FAIL_TLS_TIMEOUT:
+  case DEVICE_FAIL_MQTT_REFUSED_BUSY: return false;
+  case DEVICE_FAIL_MQTT_REFUSED_VERSION:
+  case DEVICE_FAIL_MQTT_REFUSED_ID:
+  case DEVICE_FAIL_MQTT_REFUSED_AUTH:
+  case DEVICE_FAIL_MQTT_REFUSED_MOVED:
+  case DEVICE_FAIL_MQTT_REFUSED_OTHER:
+  case DEVICE_FAIL_MQTT_PROTOCOL: return true;
+  default: return failure >= DEVICE_FAIL_TLS_NOT_TRUSTED && failure <= DEVICE_FAIL_TLS_INTERNAL;
+  }
+}
+
+void diagnose(const struct diagnose_question *question, struct diagnosis *out)
+{
+  struct look look = {.question = question, .until_ms = now_ms() + DIAGNOSE_MS, .fd = -1, .verdict = X509_V_OK};
+  ERR_clear_error();
+  enum device_failure failure = connect_to(&look);
+  if (failure == DEVICE_FAIL_NONE) failure = shake_hands(&look);
+  if (failure == DEVICE_FAIL_NONE) failure = ask(&look);
+  ERR_clear_error();
+  SSL_free(look.ssl);
+  SSL_CTX_free(look.context);
+  if (look.fd >= 0) close(look.fd);
+  diagnose_describe(failure, look.detail, out);
+  if (failure == DEVICE_FAIL_NONE) out->text[0] = '\0';
+}

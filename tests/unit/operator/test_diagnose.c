@@ -1,0 +1,331 @@
+/* Why the operator cannot connect, by the names that devices have, at brokers that each do one thing wrong. */
+#define _GNU_SOURCE
+#include "../broker/rig.h"
+
+#include <signal.h>
+
+#include "base/environment.h"
+#include "operator/operator.h"
+
+#include "peer.h"
+
+struct desk {
+  struct rig *rig;
+  char ca[400], certificate[400], key[400], clients[400];
+  char main_crt[400], main_key[400]; /* of a broker named localhost under root A */
+};
+
+static int desk_up(void **state)
+{
+  if (rig_up(state) != 0) return -1;
+  struct desk *desk = calloc(1, sizeof *desk);
+  struct rig *rig = *state;
+  struct error error;
+  desk->rig = rig;
+  snprintf(desk->ca, sizeof desk->ca, "%s/operator-ca.crt", rig->pki_folder);
+  snprintf(desk->certificate, sizeof desk->certificate, "%s/operator.crt", rig->pki_folder);
+  snprintf(desk->key, sizeof desk->key, "%s/operator.key", rig->pki_folder);
+  snprintf(desk->clients, sizeof desk->clients, "%s/clients.crt", rig->folder);
+  snprintf(desk->main_crt, sizeof desk->main_crt, "%s/main.crt", rig->folder);
+  snprintf(desk->main_key, sizeof desk->main_key, "%s/main.key", rig->folder);
+  if (pki_write_client_ca(rig->pki, pki_roots(rig->pki), desk->clients, &error) != 0) return -1;
+  *state = desk;
+  return 0;
+}
+
+static int desk_down(void **state)
+{
+  struct desk *desk = *state;
+  void *rig = desk->rig;
+  free(desk);
+  return rig_down(&rig);
+}
+
+static void serve(struct desk *desk, const struct pki_chain *chain)
+{
+  uint8_t fingerprint[32];
+  struct error error;
+  if (pki_write_broker_chain(desk->rig->pki, chain, desk->main_crt, desk->main_key, fingerprint, &error) != 0)
+    fail_msg("%s", error.text);
+}
+
+static struct peer proper(struct desk *desk)
+{
+  static const uint8_t granted[] = {1};
+  serve(desk, &(struct pki_chain){.root = "A", .host = "localhost"});
+  return (struct peer){.certificate = desk->main_crt,
+                       .key = desk->main_key,
+                       .client_ca = desk->clients,
+                       .codes = granted,
+                       .code_count = 1};
+}
+
+static struct diagnose_question question_of(struct desk *desk, uint16_t port)
+{
+  return (struct diagnose_question){.host = "localhost",
+                                    .port = port,
+                                    .ca_path = desk->ca,
+                                    .certificate_path = desk->certificate,
+                                    .key_path = desk->key,
+                                    .client_id = "operator"};
+}
+
+static void expect(struct desk *desk, struct peer *peer, enum device_failure failure, bool final, const char *words)
+{
+  struct diagnosis diagnosis;
+  peer_start(peer);
+  struct diagnose_question question = question_of(desk, peer->port);
+  diagnose(&question, &diagnosis);
+  peer_stop(peer);
+  if (diagnosis.failure != failure)
+    fail_msg("%s, not %s: %s", device_failure_name(diagnosis.failure), device_failure_name(failure), diagnosis.text);
+  if (strstr(diagnosis.text, words) == NULL) fail_msg("'%s' does not say '%s'", diagnosis.text, words);
+  assert_int_equal(diagnose_is_final(failure), final);
+}
+
+static void a_broker_that_lets_it_in_has_no_failure(void **state)
+{
+  struct peer peer = proper(*state);
+  expect(*state, &peer, DEVICE_FAIL_NONE, false, "");
+}
+
+static void names_what_is_wrong_with_the_brokers_chain(void **state)
+{
+  struct desk *desk = *state;
+  struct peer expired = proper(desk), name = expired, bare = expired, stranger = expired;
+  char update_ca[FILES_PATH_MAX];
+  struct error error;
+  serve(desk, &(struct pki_chain){.root = "A", .host = "localhost", .leaf_expired = true});
+  expect(desk, &expired, DEVICE_FAIL_TLS_EXPIRED, true, "until 20");
+  serve(desk, &(struct pki_chain){.root = "A", .host = "elsewhere.example", .also = {"mqtt.example"}});
+  expect(desk, &name, DEVICE_FAIL_TLS_NAME_MISMATCH, true, "(elsewhere.example, mqtt.example)");
+  serve(desk, &(struct pki_chain){.root = "A", .host = "localhost", .omit_intermediate = true});
+  expect(desk, &bare, DEVICE_FAIL_TLS_NOT_TRUSTED, true, "intermediates");
+  const struct pki_chain other = {.host = "localhost"};
+  assert_int_equal(pki_write_update_chain(desk->rig->pki, &other, desk->main_crt, desk->main_key, update_ca, &error),
+                   0);
+  expect(desk, &stranger, DEVICE_FAIL_TLS_NOT_TRUSTED, true, "issued by");
+}
+
+static void a_refused_certificate_is_named_by_its_alert(void **state)
+{
+  struct desk *desk = *state;
+  struct peer peer = proper(desk);
+  peer.client_ca = desk->main_crt;
+  expect(desk, &peer, DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA, true, "pki export FLEET --what client-ca");
+}
+
+static void what_is_no_tls_is_known_by_what_it_answers(void **state)
+{
+  struct peer plain = {.manner = PEER_PLAIN}, http = {.manner = PEER_HTTP}, cut = {.manner = PEER_CUTS_HELLO};
+  expect(*state, &plain, DEVICE_FAIL_TLS_NOT_TLS, true, "MQTT without TLS");
+  expect(*state, &http, DEVICE_FAIL_TLS_NOT_TLS, true, "TLS");
+  expect(*state, &cut, DEVICE_FAIL_TCP_CLOSED, false, "without a byte of TLS");
+}
+
+static void a_connack_is_named_by_its_code(void **state)
+{
+  static const enum device_failure failures[] = {DEVICE_FAIL_MQTT_REFUSED_VERSION, DEVICE_FAIL_MQTT_REFUSED_ID,
+                                                 DEVICE_FAIL_MQTT_REFUSED_BUSY,    DEVICE_FAIL_MQTT_REFUSED_AUTH,
+                                                 DEVICE_FAIL_MQTT_REFUSED_AUTH,    DEVICE_FAIL_MQTT_REFUSED_OTHER};
+  struct peer peer = proper(*state);
+  for (uint8_t code = 1; code <= 6; code++) {
+    struct peer refusing = peer;
+    char words[16];
+    memcpy(refusing.connack, (uint8_t[]){0x20, 2, 0, code}, 4);
+    refusing.connack_size = 4;
+    snprintf(words, sizeof words, "code %u", code);
+    expect(*state, &refusing, failures[code - 1], code != 3, words);
+  }
+}
+
+static void an_answer_that_is_no_connack_is_one_by_its_bytes(void **state)
+{
+  struct peer garbage = proper(*state), longer = garbage, cut = garbage;
+  memcpy(garbage.connack, "HTTP", 4);
+  garbage.connack_size = 4;
+  expect(*state, &garbage, DEVICE_FAIL_MQTT_PROTOCOL, true, "48 54");
+  memcpy(longer.connack, (uint8_t[]){0x20, 3, 0, 0, 0}, 5);
+  longer.connack_size = 5;
+  expect(*state, &longer, DEVICE_FAIL_MQTT_PROTOCOL, true, "20 03");
+  cut.manner = PEER_CUTS_CONNECT;
+  expect(*state, &cut, DEVICE_FAIL_TCP_CLOSED, false, "after a complete handshake");
+}
+
+static void silence_and_absence_have_their_names(void **state)
+{
+  struct desk *desk = *state;
+  struct peer silent = {.manner = PEER_SILENT}, gone = {.manner = PEER_SILENT};
+  expect(desk, &silent, DEVICE_FAIL_TLS_TIMEOUT, false, "deadline");
+  peer_start(&gone);
+  peer_stop(&gone);
+  struct diagnosis diagnosis;
+  struct diagnose_question question = question_of(desk, gone.port);
+  diagnose(&question, &diagnosis);
+  assert_int_equal(diagnosis.failure, DEVICE_FAIL_TCP_REFUSED);
+  question.host = "no-such-name.invalid";
+  diagnose(&question, &diagnosis);
+  assert_int_equal(diagnosis.failure, DEVICE_FAIL_NAME_NOT_FOUND);
+  question.host = "::ffff:127.0.0.1"; /* beyond loopback by our rule */
+  diagnose(&question, &diagnosis);
+  assert_int_equal(diagnosis.failure, DEVICE_FAIL_TCP_OTHER);
+}
+
+static void a_file_that_cannot_be_used_is_named(void **state)
+{
+  struct desk *desk = *state;
+  struct peer peer = proper(desk);
+  struct diagnosis diagnosis;
+  peer_start(&peer);
+  struct diagnose_question question = question_of(desk, peer.port);
+  question.certificate_path = desk->key;
+  diagnose(&question, &diagnosis);
+  peer_stop(&peer);
+  assert_int_equal(diagnosis.failure, DEVICE_FAIL_TLS_INTERNAL);
+  assert_non_null(strstr(diagnosis.text, "the operator's certificate "));
+}
+
+/* The operator itself ---------------------------------------------------------------------------------------------- */
+
+static uint64_t now_us(void *clock)
+{
+  (void) clock;
+  return uv_hrtime() / 1000;
+}
+
+static void wake(void *ctx)
+{
+  (void) ctx;
+}
+
+static struct operator* start(struct desk *desk, uint16_t port, const uint32_t *ids)
+{
+  struct operator* op = NULL;
+  struct error error;
+  struct operator_config config = {.host = "localhost",
+                                   .port = port,
+                                   .ca_path = desk->ca,
+                                   .certificate_path = desk->certificate,
+                                   .key_path = desk->key,
+                                   .mark = 0x01234567,
+                                   .device_count = 1,
+                                   .ids = ids,
+                                   .now_us = now_us,
+                                   .wake = wake};
+  if (operator_start(&config, &op, &error) != 0) fail_msg("%s", error.text);
+  return op;
+}
+
+/* What the first event of the operator is at this peer, and why. */
+static enum operator_event_kind first_word(struct desk *desk, struct peer *peer, struct operator_failure *failure)
+{
+  static const uint32_t ids[] = {1};
+  struct operator_event event = {.kind = OPERATOR_MESSAGE};
+  peer_start(peer);
+  struct operator* op = start(desk, peer->port, ids);
+  for (int i = 0; i < 2000 && !operator_collect(op, &event); i++) rig_pause_ms(10);
+  operator_failure(op, failure);
+  atomic_store(&peer->stopping, true); /* first: it may be waiting for the operator */
+  operator_stop(op);
+  peer_stop(peer);
+  return event.kind;
+}
+
+static void is_refused(struct desk *desk, struct peer *peer, bool final, const char *words)
+{
+  struct operator_failure failure;
+  assert_int_equal(first_word(desk, peer, &failure), OPERATOR_FAILED);
+  if (strstr(failure.text, words) == NULL) fail_msg("'%s' does not say '%s'", failure.text, words);
+  assert_int_equal(failure.final, final);
+}
+
+static void connects_where_everything_is_granted(void **state)
+{
+  struct peer peer = proper(*state);
+  struct operator_failure failure;
+  assert_int_equal(first_word(*state, &peer, &failure), OPERATOR_CONNECTED);
+}
+
+static void no_suback_is_taken_for_more_than_it_says(void **state)
+{
+  static const uint8_t many[] = {1, 1, 1, 1, 1, 1, 1, 1}, refused[] = {0x80}, odd[] = {3}, mixed[] = {0, 0x80},
+                       v5[] = {0x87}, zeros[] = {0, 0};
+  struct peer peer = proper(*state);
+  const struct {
+    const uint8_t *codes;
+    size_t count;
+    bool final;
+    const char *words;
+  } rows[] = {{refused, 1, true, "(SUBACK 0x80): let the operator's CN read private/#"},
+              {v5, 1, true, "(SUBACK 0x87)"},
+              {odd, 1, true, "breaks MQTT"},
+              {many, 4, true, "breaks MQTT"},
+              {many, 8, true, "breaks MQTT"},
+              {mixed, 2, true, "breaks MQTT"},
+              {zeros, 2, true, "breaks MQTT"},
+              {many, 0, false, "ended the connection at its subscriptions"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct peer saying = peer;
+    saying.codes = rows[i].codes;
+    saying.code_count = rows[i].count;
+    is_refused(*state, &saying, rows[i].final, rows[i].words);
+  }
+}
+
+static void a_broker_that_ends_or_forgets_a_subscription_is_told(void **state)
+{
+  struct peer cutting = proper(*state), silent = cutting;
+  cutting.manner = PEER_CUTS_SUBSCRIBE;
+  is_refused(*state, &cutting, false, "ended the connection at its subscriptions");
+  silent.codes = NULL;
+  is_refused(*state, &silent, false, "does not answer its subscriptions");
+}
+
+static void says_at_once_why_it_is_not_let_in(void **state)
+{
+  struct desk *desk = *state;
+  struct peer unknown = proper(desk), refusing = unknown, plain = {.manner = PEER_PLAIN};
+  unknown.client_ca = desk->main_crt;
+  is_refused(desk, &unknown, true, "connect.tls.refused_unknown_ca: ");
+  memcpy(refusing.connack, (uint8_t[]){0x20, 2, 0, 5}, 4);
+  refusing.connack_size = 4;
+  is_refused(desk, &refusing, true, "connect.mqtt.refused_not_authorised: ");
+  is_refused(desk, &plain, true, "connect.tls.not_tls: ");
+}
+
+static void nothing_goes_to_the_proxy_of_the_environment(void **state)
+{
+  struct peer peer = proper(*state), proxy = {.manner = PEER_HTTP};
+  struct operator_failure failure;
+  char url[64];
+  peer_start(&proxy);
+  snprintf(url, sizeof url, "http://127.0.0.1:%u", proxy.port);
+  setenv("https_proxy", url, 1);
+  setenv("http_proxy", url, 1);
+  environment_begin();
+  assert_int_equal(first_word(*state, &peer, &failure), OPERATOR_CONNECTED);
+  peer_stop(&proxy);
+  assert_int_equal(atomic_load(&proxy.connections), 0);
+}
+
+int main(void)
+{
+  signal(SIGPIPE, SIG_IGN);
+#define T(name) cmocka_unit_test_setup_teardown(name, desk_up, desk_down)
+  const struct CMUnitTest tests[] = {
+      T(a_broker_that_lets_it_in_has_no_failure),
+      T(names_what_is_wrong_with_the_brokers_chain),
+      T(a_refused_certificate_is_named_by_its_alert),
+      T(what_is_no_tls_is_known_by_what_it_answers),
+      T(a_connack_is_named_by_its_code),
+      T(an_answer_that_is_no_connack_is_one_by_its_bytes),
+      T(silence_and_absence_have_their_names),
+      T(a_file_that_cannot_be_used_is_named),
+      T(connects_where_everything_is_granted),
+      T(no_suback_is_taken_for_more_than_it_says),
+      T(a_broker_that_ends_or_forgets_a_subscription_is_told),
+      T(says_at_once_why_it_is_not_let_in),
+      T(nothing_goes_to_the_proxy_of_the_environment),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
