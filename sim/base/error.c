@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,18 @@ int error_set(struct error *e, enum exit_code code, const char *format, ...)
   va_end(args);
   mask_urls(e->text);
   return -1;
+}
+
+const char *error_remedy(int system_error)
+{
+  switch (system_error) {
+  case EMFILE: return ": raise the limit of open files (ulimit -n)";
+  case ENFILE: return ": this machine has no file descriptor left; end other programs";
+  case EAGAIN: return ": raise the limit of processes and threads (ulimit -u)";
+  case ENOMEM: return ": this machine has no memory left; end other programs";
+  case ENOSPC: return ": make room on the disk";
+  default: return "";
+  }
 }
 
 int error_wrap(struct error *e, const char *format, ...)

@@ -24,6 +24,9 @@ struct error {
  * returned. `e` may be NULL. */
 int error_set(struct error *e, enum exit_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* What to do about an errno of want: ": raise the limit of open files (ulimit -n)"; "" for any other. */
+const char *error_remedy(int system_error);
+
 /* Puts "context: " before the sentence; always returns -1. */
 int error_wrap(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

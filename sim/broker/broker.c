@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/host_port.h"
 #include "broker/internal.h"
 #include "broker/ports.h"
 
@@ -138,7 +139,9 @@ static int open_remote(struct broker *broker, struct error *error)
   if (broker->port[BROKER_MAIN] == 0)
     return error_set(error, EXIT_CODE_USAGE, "the remote broker %s has no port: write mqtts://host:8883",
                      broker->config.host);
-  snprintf(broker->version, sizeof broker->version, "remote %.255s:%u", broker->config.host, broker->port[BROKER_MAIN]);
+  char place[HOST_PORT_MAX];
+  snprintf(broker->version, sizeof broker->version, "remote %s",
+           host_port(broker->config.host, broker->port[BROKER_MAIN], place));
   return 0;
 }
 

@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -149,9 +150,14 @@ static void on_dial(struct dial *dial, int status)
   struct mosquitto *m = (struct mosquitto *) ((char *) dial - offsetof(struct mosquitto, dial));
   struct broker *broker = m->process.data;
   if (status != 0) {
-    char sentence[FILES_PATH_MAX + 128];
-    snprintf(sentence, sizeof sentence, "mosquitto does not accept connections on port %u within %d s: see %s/%s",
-             broker->port[m->dialed], READY_MS / 1000, broker->folder, "mosquitto.log");
+    char sentence[FILES_PATH_MAX + 200];
+    int reason = status == UV_ETIMEDOUT && dial->last != 0 ? dial->last : status;
+    if (status == UV_ETIMEDOUT && (reason == UV_ETIMEDOUT || reason == UV_ECONNREFUSED))
+      snprintf(sentence, sizeof sentence, "mosquitto does not accept connections on port %u within %d s: see %s/%s",
+               broker->port[m->dialed], READY_MS / 1000, broker->folder, "mosquitto.log");
+    else
+      snprintf(sentence, sizeof sentence, "mosquitto's port %u cannot be tried (%s)%s", broker->port[m->dialed],
+               uv_strerror(reason), error_remedy(-reason));
     fail(m, sentence);
     m->state = MOSQUITTO_ENDING;
     child_kill(&m->process, SIGKILL);
@@ -229,7 +235,7 @@ static int spawn(struct broker *broker)
   if (broker_path(broker, "mosquitto.conf", conf) != 0 || broker_path(broker, "mosquitto.log", log) != 0)
     return UV_ENAMETOOLONG;
   int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (fd < 0) return UV_EACCES;
+  if (fd < 0) return uv_translate_sys_error(errno);
   m->log_start = mosquitto_log_size(broker);
 
   struct command command;
@@ -256,7 +262,7 @@ static void launch(struct broker *broker)
   int status = spawn(broker);
   if (status != 0) {
     char sentence[256];
-    snprintf(sentence, sizeof sentence, "cannot start mosquitto: %s", uv_strerror(status));
+    snprintf(sentence, sizeof sentence, "cannot start mosquitto: %s%s", uv_strerror(status), error_remedy(-status));
     fail(m, sentence);
     m->state = MOSQUITTO_ENDING;
     settle(broker);

@@ -1,6 +1,9 @@
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -10,52 +13,105 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "broker/internal.h"
 
 enum { VERSION_TIMEOUT_MS = 5000, TAIL_BYTES = 8192, TAIL_LINES = 3 };
 
-/* The first line that `mosquitto -h` prints. It has its deadline by poll; afterwards the child is killed in any case.
- */
-static bool first_line(int fd, char *line, size_t capacity)
+static uint64_t now_ms(void)
 {
-  struct pollfd ready = {.fd = fd, .events = POLLIN};
-  if (poll(&ready, 1, VERSION_TIMEOUT_MS) != 1) return false;
-  ssize_t n = read(fd, line, capacity - 1);
-  if (n <= 0) return false;
-  line[n] = '\0';
-  line[strcspn(line, "\n")] = '\0';
-  return true;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
-static int read_version(struct broker *broker, struct error *error)
+/* The first line that `mosquitto -h` prints; "" at its end without one. 0, or an errno. A signal is no reason to give
+ * up.
+ */
+static int first_line(int fd, char *line, size_t capacity)
 {
-  int ends[2];
-  if (pipe(ends) != 0) return error_set(error, EXIT_CODE_SETUP, "cannot make a pipe: %s", strerror(errno));
+  const uint64_t until_ms = now_ms() + VERSION_TIMEOUT_MS;
+  size_t size = 0;
+  while (size < capacity - 1 && memchr(line, '\n', size) == NULL) {
+    uint64_t now = now_ms();
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    int n = poll(&ready, 1, now < until_ms ? (int) (until_ms - now) : 0);
+    ssize_t got = n > 0 ? read(fd, line + size, capacity - 1 - size) : n;
+    if (n == 0) return ETIMEDOUT;
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno;
+    if (got == 0) break;
+    size += (size_t) got;
+  }
+  line[size] = '\0';
+  line[strcspn(line, "\n")] = '\0';
+  return 0;
+}
+
+/* What it writes to its standard error is not for our user: 2.1 says there that it is "terminating". */
+static int spawn_help(struct broker *broker, const int ends[2], pid_t *pid)
+{
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_addclose(&actions, ends[0]);
   posix_spawn_file_actions_addclose(&actions, ends[1]);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   char help[] = "-h", *arguments[] = {broker->mosquitto_path, help, NULL}, *environment[] = {NULL};
-  pid_t pid;
-  int status = posix_spawn(&pid, broker->mosquitto_path, &actions, NULL, arguments, environment);
+  int status = posix_spawn(pid, broker->mosquitto_path, &actions, NULL, arguments, environment);
   posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
+  return status;
+}
+
+static int read_version(struct broker *broker, struct error *error)
+{
+  int ends[2];
+  pid_t pid = 0;
   char line[128] = "";
-  bool read_it = status == 0 && first_line(ends[0], line, sizeof line);
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    return error_set(error, EXIT_CODE_SETUP, "mosquitto cannot be asked for its version (%s)%s", strerror(errno),
+                     error_remedy(errno));
+  int spawned = spawn_help(broker, ends, &pid);
+  close(ends[1]);
+  int status = spawned == 0 ? first_line(ends[0], line, sizeof line) : spawned;
   close(ends[0]);
-  if (status == 0) {
+  if (spawned == 0) {
     kill(pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
   }
+  if (status != 0)
+    return error_set(error, EXIT_CODE_SETUP, "%s -h cannot be run to learn its version (%s)%s", broker->mosquitto_path,
+                     strerror(status), error_remedy(status));
   const char *number = strstr(line, "version ");
-  if (!read_it || number == NULL)
+  if (number == NULL)
     return error_set(error, EXIT_CODE_SETUP, "%s -h does not print its version: reinstall mosquitto",
                      broker->mosquitto_path);
   snprintf(broker->version, sizeof broker->version, "mosquitto %s", number + strlen("version "));
   return 0;
+}
+
+/* Where mosquitto 2.1 keeps the plugin that reads an ACL file: from there on `acl_file` is deprecated, and gone in 3.0.
+ * 2.0 has no such plugin. Looked for where a PREFIX/sbin/mosquitto has its libraries. */
+static bool find_acl_plugin(const struct broker *broker, char out[FILES_PATH_MAX])
+{
+  static const char *const places[] = {"lib", "lib/*", "lib64"};
+  char real[PATH_MAX], pattern[PATH_MAX + 64];
+  unsigned major = 0, minor = 0;
+  bool found = false;
+  if (sscanf(broker->version, "mosquitto %u.%u", &major, &minor) != 2 || major < 2 || (major == 2 && minor < 1))
+    return false;
+  if (realpath(broker->mosquitto_path, real) == NULL) return false;
+  for (int up = 0; up < 2 && strrchr(real, '/') != NULL; up++) *strrchr(real, '/') = '\0';
+  for (size_t i = 0; i < sizeof places / sizeof *places && !found; i++) {
+    glob_t paths;
+    snprintf(pattern, sizeof pattern, "%s/%s/mosquitto_acl_file.so", real, places[i]);
+    found = glob(pattern, 0, NULL, &paths) == 0 && strlen(paths.gl_pathv[0]) < FILES_PATH_MAX;
+    if (found) strcpy(out, paths.gl_pathv[0]);
+    globfree(&paths);
+  }
+  return found;
 }
 
 int mosquitto_find(struct broker *broker, struct error *error)
@@ -138,9 +194,7 @@ static void write_globals(FILE *out, const struct broker *broker)
 {
   fprintf(out,
           "user %s\n"
-          "per_listener_settings false\n"
           "allow_anonymous %s\n"
-          "acl_file %s/acl\n"
           "persistence true\n"
           "persistence_location %s/\n"
           "autosave_interval 0\n"
@@ -153,7 +207,12 @@ static void write_globals(FILE *out, const struct broker *broker)
           "log_timestamp true\n"
           "log_timestamp_format %%Y-%%m-%%dT%%H:%%M:%%S\n",
           own_user_name(), broker->config.anyone || broker->config.terminator != NULL ? "true" : "false",
-          broker->folder, broker->folder, broker->folder);
+          broker->folder, broker->folder);
+  char plugin[FILES_PATH_MAX];
+  if (find_acl_plugin(broker, plugin))
+    fprintf(out, "global_plugin %s\nplugin_opt_acl_file %s/acl\n", plugin, broker->folder);
+  else
+    fprintf(out, "acl_file %s/acl\n", broker->folder);
 }
 
 int mosquitto_write_files(const struct broker *broker, struct error *error)

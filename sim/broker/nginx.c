@@ -6,6 +6,7 @@
 #include "broker/nginx.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -63,7 +64,8 @@ int nginx_path(const struct nginx *nginx, const char *name, char out[FILES_PATH_
 
 /* --- Its files ---------------------------------------------------------------------------------------------------- */
 
-/* Paths are relative: to the prefix (-p), or to nginx.conf, which is there too. No quoting can go wrong. */
+/* Paths are relative: to the prefix (-p), which is where it starts, or to nginx.conf, which is there too. No quoting
+ * can go wrong. */
 static const char conf_head[] = "daemon off;\n"
                                 "master_process off;\n"
                                 "pid nginx.pid;\n"
@@ -343,11 +345,10 @@ static void raise_file_limit(void)
 
 static int spawn(struct nginx *n)
 {
-  char log[FILES_PATH_MAX], prefix[FILES_PATH_MAX + 1];
+  char log[FILES_PATH_MAX], prefix[] = "./"; /* its folder: nginx takes a $ in a path for a variable */
   if (nginx_path(n, "nginx.log", log) != 0) return UV_ENAMETOOLONG;
-  snprintf(prefix, sizeof prefix, "%s/", n->folder);
   int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (fd < 0) return UV_EACCES;
+  if (fd < 0) return uv_translate_sys_error(errno);
   n->log_start = log_size(n);
   char *arguments[] = {n->nginx_path, "-p", prefix, "-c", "nginx.conf", NULL};
   const struct child_options options = {
@@ -379,7 +380,7 @@ static void launch(struct nginx *n)
   int status = spawn(n);
   if (status != 0) {
     char sentence[256];
-    snprintf(sentence, sizeof sentence, "cannot start nginx: %s", uv_strerror(status));
+    snprintf(sentence, sizeof sentence, "cannot start nginx: %s%s", uv_strerror(status), error_remedy(-status));
     fail(n, sentence);
     finish(n);
     return;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/host_port.h"
 #include "broker/internal.h"
 
 enum { PROBE_MS = 5000, CHUNK = 4096 };
@@ -47,8 +48,9 @@ static void fail(struct probe *probe, const char *why)
 {
   struct broker *broker = probe->task.broker;
   probe->failed = true;
-  error_set(&probe->error, EXIT_CODE_SETUP, "the certificate that %s:%u serves cannot be seen: %s",
-            broker_address(broker, probe->listener), broker_port(broker, probe->listener), why);
+  char place[HOST_PORT_MAX];
+  error_set(&probe->error, EXIT_CODE_SETUP, "the certificate that %s serves cannot be seen: %s",
+            host_port(broker_address(broker, probe->listener), broker_port(broker, probe->listener), place), why);
   dial_close(&probe->dial, on_closed);
 }
 

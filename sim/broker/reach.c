@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/host_port.h"
 #include "broker/internal.h"
 
 enum { REACH_MS = 10000, REACH_RETRY_MS = 250 };
@@ -32,12 +33,15 @@ static void on_closed(struct dial *dial)
 static void on_event(struct dial *dial, int status)
 {
   struct reach *reach = (struct reach *) ((char *) dial - offsetof(struct reach, dial));
+  char place[HOST_PORT_MAX];
+  int why = dial->last != 0 ? dial->last : status;
+  const char *remedy = error_remedy(-why);
   if (status != 0) {
     reach->failed = true;
-    error_set(&reach->error, EXIT_CODE_SETUP,
-              "the broker at %s:%u cannot be reached (%s): check the address and that it listens",
-              broker_address(reach->task.broker, reach->listener), broker_port(reach->task.broker, reach->listener),
-              uv_strerror(dial->last != 0 ? dial->last : status));
+    error_set(&reach->error, EXIT_CODE_SETUP, "the broker at %s cannot be reached (%s)%s",
+              host_port(broker_address(reach->task.broker, reach->listener),
+                        broker_port(reach->task.broker, reach->listener), place),
+              uv_strerror(why), *remedy != '\0' ? remedy : ": check the address and that it listens");
   }
   dial_close(dial, on_closed);
 }

@@ -23,7 +23,7 @@
 /* One checked expression: a phase's gate, a phase's expectation or one of the whole run. */
 struct results_check {
   char expr[160];
-  char observed[160]; /* "1000 of 1000 (100%)", "not reached in 60s: 950 of 1000" */
+  char observed[1024]; /* "1000 of 1000 (100%)", "not reached in 60s: 950 of 1000" */
   bool pass;
 };
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/host_port.h"
 #include "scenario/print.h"
 #include "scenario/take.h"
 
@@ -322,8 +323,9 @@ static void print_nodes(const struct scenario *s, FILE *out)
   fprintf(out, "  brokers ");
   for (size_t n = 0; n < s->node_count; n++) {
     const struct scenario_node *node = &s->nodes[n];
+    char place[HOST_PORT_MAX];
     fprintf(out, "%s %s", n > 0 ? "," : "", node->name);
-    if (s->remote) fprintf(out, " (mqtts://%s:%u)", node->host, (unsigned) node->port);
+    if (s->remote) fprintf(out, " (mqtts://%s)", host_port(node->host, node->port, place));
   }
   if (!s->remote) fprintf(out, ": mosquittos of their own on %s%s", s->host, s->bridge ? ", bridged" : "");
   fprintf(out, "; the devices try them %s\n", s->shuffled_endpoints ? "each in its own order" : "in this order");
@@ -331,16 +333,16 @@ static void print_nodes(const struct scenario *s, FILE *out)
 
 static void print_head(const struct scenario *s, FILE *out)
 {
-  char roots[300], trusted[300], clients[300], limit[32];
+  char roots[300], trusted[300], clients[300], limit[32], place[HOST_PORT_MAX], prove[HOST_PORT_MAX];
   fprintf(out, "%s: %zu devices, %zu phases, seed %llu\n", s->name, s->devices, s->phase_count,
           (unsigned long long) s->seed);
   if (s->node_count > 1)
     print_nodes(s, out);
   else if (s->remote && s->prove_port != 0)
-    fprintf(out, "  broker   mqtts://%s:%u, and to prove chains mqtts://%s:%u\n", s->host, (unsigned) s->port,
-            s->prove_host, (unsigned) s->prove_port);
+    fprintf(out, "  broker   mqtts://%s, and to prove chains mqtts://%s\n", host_port(s->host, s->port, place),
+            host_port(s->prove_host, s->prove_port, prove));
   else if (s->remote)
-    fprintf(out, "  broker   mqtts://%s:%u\n", s->host, (unsigned) s->port);
+    fprintf(out, "  broker   mqtts://%s\n", host_port(s->host, s->port, place));
   else
     fprintf(out, "  broker   a mosquitto of its own on %s\n", s->host);
   if (s->terminator)

@@ -46,7 +46,7 @@ static int site_up(void **state)
   if (rig_up(state) != 0) return -1;
   site = calloc(1, sizeof *site);
   site->rig = *state;
-  snprintf(site->folder, sizeof site->folder, "%s/the update server", site->rig->folder);
+  snprintf(site->folder, sizeof site->folder, "%s/the $update server", site->rig->folder);
   return 0;
 }
 
