@@ -72,8 +72,8 @@ int pki_args_number(const char *text, const char *what, size_t limit, size_t *ou
 
 int pki_args_device(const struct pki *pki, const char *text, size_t *index, struct error *error)
 {
-  if (strlen(text) != 8 || strspn(text, "0123456789abcdef") != 8)
-    return error_set(error, EXIT_CODE_USAGE, "'%s' is no device id: eight lower-case hex digits are", text);
+  if (strlen(text) != 8 || strspn(text, "0123456789abcdefABCDEF") != 8)
+    return error_set(error, EXIT_CODE_USAGE, "'%s' is no device id: eight hex digits are", text);
   if (pki_find_device(pki, (uint32_t) strtoul(text, NULL, 16), index)) return 0;
   size_t count = pki_device_count(pki);
   if (count == 0) return error_set(error, EXIT_CODE_USAGE, "there is no device %s: the fleet has none", text);

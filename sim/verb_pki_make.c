@@ -59,10 +59,13 @@ static int run_make(const struct pki_args *args, struct error *error)
   struct pki *pki = NULL;
   if (parse_make(args, &devices, &roots, &trusted, &issuing, error) != 0) return -1;
   if (pki_create(args->folder, &roots, &pki, error) != 0) return -1;
-  int result = pki_add_devices(pki, devices, issuing, &trusted, error);
-  if (result == 0) print_fleet(pki, &trusted);
+  if (pki_add_devices(pki, devices, issuing, &trusted, error) != 0) {
+    pki_discard(pki);
+    return -1;
+  }
+  print_fleet(pki, &trusted);
   pki_close(pki);
-  return result;
+  return 0;
 }
 
 const struct pki_command pki_command_make = {
@@ -103,6 +106,12 @@ static bool holds_fleet(const char *folder)
   return files_join(path, folder, "registry.db", NULL) == 0 && access(path, F_OK) == 0;
 }
 
+static void tell_warning(void *ctx, const char *sentence)
+{
+  (void) ctx;
+  fprintf(stderr, "fleetsim pki import: warning: %s\n", sentence);
+}
+
 /* Opens the fleet, or makes one around the roots of --roots-pem. */
 static int open_or_adopt(const struct pki_args *args, const struct pki_roots *trusted, struct pki **out,
                          struct error *error)
@@ -125,7 +134,7 @@ static int open_or_adopt(const struct pki_args *args, const struct pki_roots *tr
   if (names.count < 2 || (trusted->count > 0 && trusted->count < 2))
     return error_set(error, EXIT_CODE_USAGE, "devices must trust at least two roots; name more with --roots-pem");
   if (pki_args_within(trusted, &names, "--trusted", error) != 0) return -1;
-  return pki_create_foreign(args->folder, foreign, names.count, out, error);
+  return pki_create_foreign(args->folder, foreign, names.count, out, tell_warning, NULL, error);
 }
 
 static int run_import(const struct pki_args *args, struct error *error)
@@ -136,12 +145,12 @@ static int run_import(const struct pki_args *args, struct error *error)
   if (csv == NULL || (anchors != NULL && pki_args_roots(anchors, &trusted, error) != 0)) return -1;
   if (open_or_adopt(args, &trusted, &pki, error) != 0) return -1;
   if (trusted.count == 0) trusted = *pki_roots(pki);
-  int result = pki_import_devices(pki, csv, &trusted, error);
-  if (result == 0)
-    print_fleet(pki, &trusted);
-  else if (args->value[PKI_ARG_ROOTS_PEM] != NULL)
-    fprintf(stderr, "fleetsim pki import: %s was made, without devices; mend the CSV and repeat without --roots-pem\n",
-            args->folder);
+  int result = pki_import_devices(pki, csv, &trusted, tell_warning, NULL, error);
+  if (result != 0 && args->value[PKI_ARG_ROOTS_PEM] != NULL) {
+    pki_discard(pki); /* so that the same command can be given again */
+    return -1;
+  }
+  if (result == 0) print_fleet(pki, &trusted);
   pki_close(pki);
   return result;
 }
@@ -151,9 +160,10 @@ const struct pki_command pki_command_import = {
     .line = "an existing fleet, for use against a staging broker",
     .help =
         "usage: fleetsim pki import FOLDER --csv FILE [options]\n\n"
-        "  --csv FILE                    lines of 'id,key path,certificate path': id is eight lower-case hex\n"
-        "                                digits and the certificate's CN, the files are PEM (P-256), paths are\n"
-        "                                relative to the CSV; '#' comments and a header line 'id,...' are allowed\n"
+        "  --csv FILE                    lines of 'id,key path,certificate path': id is eight hex digits and (in\n"
+        "                                lower case) the certificate's CN, the files are PEM (P-256, SHA-256; the\n"
+        "                                leaf first, then its intermediates), paths are relative to the CSV;\n"
+        "                                \"quoted, fields\", '#' comments and a header line 'id,...' are allowed\n"
         "  --roots-pem A=FILE,B=FILE     for a new folder: the root certificates that the brokers' chains end at\n"
         "                                (no CA keys: nothing can be issued under them)\n"
         "  --trusted A,B                 roots that the devices trust at first (default: all)\n\n"

@@ -62,18 +62,29 @@ static enum device_update check_certificate(const uint8_t *der, size_t size, con
   return verdict;
 }
 
+enum device_update device_identity_vet(const struct device_nvm_identity *identity, const struct device_chain *chain,
+                                       uint8_t *which)
+{
+  for (*which = 0; *which < chain->count; ++*which) {
+    enum device_update verdict =
+        check_certificate(chain->certificate[*which].der, chain->certificate[*which].size, NULL);
+    if (verdict != DEVICE_UPDATE_COMMITTED) return verdict;
+  }
+  *which = 0;
+  return check_certificate(chain->certificate[0].der, chain->certificate[0].size, identity);
+}
+
 enum device_update device_identity_update(const struct device_host *host, const struct device_nvm_identity *identity,
                                           const uint8_t *data, size_t size)
 {
   if (size > device_nvm_capacity(DEVICE_NVM_CERTIFICATE)) return DEVICE_UPDATE_TOO_LARGE;
   struct device_chain chain;
+  uint8_t which;
   enum device_update verdict = device_chain_parse(data, size, &chain);
   if (verdict != DEVICE_UPDATE_COMMITTED) return verdict;
   if (device_nvm_holds(host, DEVICE_NVM_CERTIFICATE, data, size) == 1) return DEVICE_UPDATE_SAME;
-  for (uint8_t i = 0; i < chain.count; i++) {
-    verdict = check_certificate(chain.certificate[i].der, chain.certificate[i].size, i == 0 ? identity : NULL);
-    if (verdict != DEVICE_UPDATE_COMMITTED) return verdict;
-  }
+  verdict = device_identity_vet(identity, &chain, &which);
+  if (verdict != DEVICE_UPDATE_COMMITTED) return verdict;
   if (device_nvm_replace(host, DEVICE_NVM_CERTIFICATE, data, size) != 0) return DEVICE_UPDATE_NVM_FAILED;
   return DEVICE_UPDATE_COMMITTED;
 }

@@ -10,8 +10,7 @@
 
 #include "signature.h"
 
-/* Whether the device could end a chain at it: parses to its last byte, is a CA and may sign certificates. */
-static bool anchor_is_usable(const uint8_t *der, size_t size)
+bool device_trust_anchor_is_usable(const uint8_t *der, size_t size)
 {
   mbedtls_x509_crt crt;
   mbedtls_x509_crt_init(&crt);
@@ -87,7 +86,7 @@ static enum device_update vet(const uint8_t update_key[65], enum device_revocati
     return DEVICE_UPDATE_BAD_SIGNATURE;
   if (distinct_anchors(bundle) < DEVICE_TRUST_ANCHORS_MIN) return DEVICE_UPDATE_TOO_FEW_ANCHORS;
   for (uint8_t i = 0; i < bundle->anchor_count; i++)
-    if (!anchor_is_usable(bundle->anchor[i].der, bundle->anchor[i].size)) return DEVICE_UPDATE_BAD_ANCHOR;
+    if (!device_trust_anchor_is_usable(bundle->anchor[i].der, bundle->anchor[i].size)) return DEVICE_UPDATE_BAD_ANCHOR;
   for (uint8_t i = 0; i < bundle->crl_count; i++)
     if (!crl_is_usable(&bundle->crl[i], bundle, &by_anchor)) return DEVICE_UPDATE_BAD_CRL;
   if (policy == DEVICE_REVOCATION_REQUIRED && !by_anchor) return DEVICE_UPDATE_NO_CRL;

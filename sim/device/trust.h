@@ -25,6 +25,8 @@
 #ifndef FLEETSIM_DEVICE_TRUST_H
 #define FLEETSIM_DEVICE_TRUST_H
 
+#include <stdbool.h>
+
 #include "nvm.h"
 
 #define DEVICE_TRUST_SIGNATURE_SIZE 64u
@@ -50,6 +52,10 @@ enum device_update device_trust_parse(const uint8_t *data, size_t size, struct d
 /* Writes everything that is signed (header, anchors and lists, no signature) into `out`; returns its size, or 0 if it
  * does not fit. For the one who makes bundles. */
 size_t device_trust_encode(const struct device_trust_bundle *bundle, uint8_t *out, size_t capacity);
+
+/* Whether a device could end a broker's chain at this certificate: it parses to its last byte, is a CA and may sign
+ * certificates. For whoever makes bundles, inside device_platform_enter. */
+bool device_trust_anchor_is_usable(const uint8_t *der, size_t size);
 
 /* Checks a received bundle (structure, version against `current`, signature, two different anchors, each a CA
  * certificate that parses and may sign certificates, lists as above) and puts it in force in NVM. The version in force

@@ -101,6 +101,14 @@ static bool set_name(X509_NAME *name, const char *common_name)
   return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *) fits, -1, -1, 0) == 1;
 }
 
+bool pki_cert_issued(X509 *subject, X509 *issuer)
+{
+  EVP_PKEY *key = issuer == NULL ? NULL : X509_get0_pubkey(issuer); /* NULL too: of a kind that libcrypto cannot read */
+  bool issued = key != NULL && X509_check_issued(issuer, subject) == X509_V_OK && X509_verify(subject, key) == 1;
+  ERR_clear_error();
+  return issued;
+}
+
 int64_t pki_cert_unix(const ASN1_TIME *time)
 {
   int days = 0, seconds = 0;
@@ -167,6 +175,35 @@ X509_REQ *pki_cert_request(const char *subject, EVP_PKEY *key, struct error *err
   return NULL;
 }
 
+static bool is_der(const uint8_t *data, size_t size)
+{
+  const uint8_t *at = data;
+  X509 *certificate = d2i_X509(NULL, &at, (long) size);
+  bool whole = certificate != NULL;
+  X509_free(certificate);
+  return whole;
+}
+
+/* `found` whole certificates came before the end, or before one that is none. */
+static void refuse_file(const char *path, int limit, int found, const uint8_t *data, size_t size, struct error *error)
+{
+  if (found > limit)
+    error_set(error, EXIT_CODE_USAGE,
+              limit == 1 ? "%s holds more than one certificate, and %d belongs here: leave only that"
+                         : "%s holds more than %d certificates, and a device has room for so many: leave the leaf and "
+                           "its intermediates",
+              path, limit);
+  else if (found > 0)
+    error_set(error, EXIT_CODE_USAGE, "%s: the certificate number %d is damaged: write the file anew", path, found + 1);
+  else if (is_der(data, size))
+    error_set(error, EXIT_CODE_USAGE, "%s is a certificate in DER; write it as PEM: openssl x509 -inform DER -in %s",
+              path, path);
+  else if (size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0)
+    error_set(error, EXIT_CODE_USAGE, "%s begins with a byte order mark: save it as plain text without one", path);
+  else
+    error_set(error, EXIT_CODE_USAGE, "%s holds no whole certificate in PEM ('-----BEGIN CERTIFICATE-----')", path);
+}
+
 STACK_OF(X509) * pki_cert_read_all(const char *path, int limit, struct error *error)
 {
   uint8_t *pem = NULL;
@@ -179,13 +216,16 @@ STACK_OF(X509) * pki_cert_read_all(const char *path, int limit, struct error *er
          (one = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
     if (sk_X509_push(all, one) <= 0) X509_free(one);
   BIO_free(bio);
-  free(pem);
+  int found = all == NULL ? 0 : sk_X509_num(all);
   bool whole = one != NULL || ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  if (!whole || found == 0 || found > limit) {
+    refuse_file(path, limit, found, pem, size, error);
+    sk_X509_pop_free(all, X509_free);
+    all = NULL;
+  }
   ERR_clear_error();
-  if (all != NULL && whole && sk_X509_num(all) > 0 && sk_X509_num(all) <= limit) return all;
-  error_set(error, EXIT_CODE_USAGE, "%s does not hold 1 to %d whole certificates in PEM", path, limit);
-  sk_X509_pop_free(all, X509_free);
-  return NULL;
+  free(pem);
+  return all;
 }
 
 X509 *pki_cert_read(const char *path, struct error *error)

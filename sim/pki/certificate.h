@@ -3,6 +3,7 @@
 #define FLEETSIM_PKI_CERTIFICATE_H
 
 #include <openssl/x509.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -40,6 +41,9 @@ X509_REQ *pki_cert_request(const char *subject, EVP_PKEY *key, struct error *err
 X509 *pki_cert_read(const char *path, struct error *error);
 STACK_OF(X509) * pki_cert_read_all(const char *path, int limit, struct error *error);
 int pki_cert_write(const char *path, X509 *const *certificates, size_t count, struct error *error);
+
+/* Whether `issuer`, which may be NULL, signed `subject` and may. */
+bool pki_cert_issued(X509 *subject, X509 *issuer);
 
 int64_t pki_cert_unix(const ASN1_TIME *time);
 int pki_cert_sha256(const X509 *certificate, uint8_t out[32]);

@@ -41,7 +41,12 @@ int64_t pki_now(void);
 
 /* roots.c: the authorities on disk. */
 int pki_roots_make(const char *folder, const struct pki_roots *roots, struct error *error);
-int pki_roots_adopt(const char *folder, const struct pki_foreign *foreign, size_t count, struct error *error);
+/* Roots from elsewhere: reads and judges them before a folder exists, `roots` all NULL at first; then writes them into
+ * one, and frees them. */
+int pki_roots_read(const struct pki_foreign *foreign, size_t count, X509 **roots,
+                   void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error);
+int pki_roots_adopt(const char *folder, const struct pki_foreign *foreign, X509 **roots, size_t count,
+                    struct error *error);
 int pki_roots_load(struct pki *pki, struct error *error);
 void pki_roots_unload(struct pki *pki);
 const struct pki_hierarchy *pki_find_root(const struct pki *pki, const char *name, struct error *error);

@@ -35,8 +35,8 @@ EVP_PKEY *pki_key_generate(struct error *error)
 bool pki_key_is_p256(const EVP_PKEY *key)
 {
   char group[32];
-  return EVP_PKEY_get_base_id(key) == EVP_PKEY_EC && EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
-         strcmp(group, SN_X9_62_prime256v1) == 0;
+  return key != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+         EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 && strcmp(group, SN_X9_62_prime256v1) == 0;
 }
 
 static int number(const EVP_PKEY *key, const char *name, uint8_t out[32], struct error *error)

@@ -2,6 +2,7 @@
 #include "pki/pki.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +18,23 @@ int64_t pki_now(void)
   return (int64_t) time(NULL);
 }
 
+static const char *const marks[] = {"ca", "registry.db", "nvm.bin", "update.key", "operator.key"};
+
 static int check_unused(const char *folder, struct error *error)
 {
-  const char *const marks[] = {"ca", "registry.db", "nvm.bin", "update.key", "operator.key"};
+  char path[FILES_PATH_MAX], registry[FILES_PATH_MAX];
+  if (files_join(registry, folder, "registry.db", error) != 0) return -1;
+  bool whole = access(registry, F_OK) == 0;
   for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
-    char path[FILES_PATH_MAX];
     if (files_join(path, folder, marks[i], error) != 0) return -1;
-    if (access(path, F_OK) == 0)
+    if (access(path, F_OK) != 0) continue;
+    if (whole)
       return error_set(error, EXIT_CODE_USAGE, "%s holds a fleet already; choose another folder, or remove it first",
                        folder);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%s holds what is left of a fleet whose making was broken off (%s); remove the folder, or choose "
+                     "another",
+                     folder, path);
   }
   return 0;
 }
@@ -52,12 +61,38 @@ static int make_stores(const char *folder, const struct pki_roots *roots, struct
   return pki_registry_create(registry, roots, error);
 }
 
+static void clear(const char *folder)
+{
+  char path[FILES_PATH_MAX];
+  DIR *dir = opendir(folder);
+  for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL; entry = readdir(dir))
+    if (files_join(path, folder, entry->d_name, NULL) == 0) unlink(path);
+  if (dir != NULL) closedir(dir);
+}
+
+/* A making that failed leaves nothing behind: the folder held none of these before. */
+static void unmake(const char *folder)
+{
+  static const char *const files[] = {"registry.db",  "registry.db-journal", "nvm.bin",   "update.key",
+                                      "update.pub",   "image.key",           "image.pub", "operator.key",
+                                      "operator.crt", "operator-ca.crt"};
+  char path[FILES_PATH_MAX];
+  if (files_join(path, folder, "ca", NULL) != 0) return;
+  clear(path);
+  rmdir(path);
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+    if (files_join(path, folder, files[i], NULL) == 0) unlink(path);
+  rmdir(folder); /* unless it holds something else */
+}
+
 static int make(const char *folder, const struct pki_roots *roots, int hierarchy_made, struct pki **out,
                 struct error *error)
 {
-  if (hierarchy_made != 0 || pki_office_make(folder, roots, error) != 0 || make_stores(folder, roots, error) != 0)
-    return error_wrap(error, "making a fleet in %s", folder);
-  return pki_open(folder, out, error);
+  if (hierarchy_made == 0 && pki_office_make(folder, roots, error) == 0 && make_stores(folder, roots, error) == 0 &&
+      pki_open(folder, out, error) == 0)
+    return 0;
+  unmake(folder);
+  return error_wrap(error, "making a fleet in %s", folder);
 }
 
 int pki_create(const char *folder, const struct pki_roots *roots, struct pki **out, struct error *error)
@@ -67,12 +102,19 @@ int pki_create(const char *folder, const struct pki_roots *roots, struct pki **o
 }
 
 int pki_create_foreign(const char *folder, const struct pki_foreign *foreign, size_t count, struct pki **out,
-                       struct error *error)
+                       void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error)
 {
+  X509 *read[PKI_ROOTS_MAX] = {0};
   struct pki_roots roots = {.count = count};
   for (size_t i = 0; i < count && i < PKI_ROOTS_MAX; i++) memcpy(roots.name[i], foreign[i].name, PKI_NAME_MAX);
-  if (pki_roots_check_names(&roots, error) != 0 || make_folders(folder, error) != 0) return -1;
-  return make(folder, &roots, pki_roots_adopt(folder, foreign, count, error), out, error);
+  if (pki_roots_check_names(&roots, error) != 0 || check_unused(folder, error) != 0 ||
+      pki_roots_read(foreign, count, read, warn, ctx, error) != 0)
+    return -1;
+  if (make_folders(folder, error) != 0) {
+    for (size_t i = 0; i < count; i++) X509_free(read[i]);
+    return -1;
+  }
+  return make(folder, &roots, pki_roots_adopt(folder, foreign, read, count, error), out, error);
 }
 
 static int load_stores(struct pki *pki, struct error *error)
@@ -127,6 +169,14 @@ void pki_close(struct pki *pki)
   EVP_PKEY_free(pki->image_key);
   free(pki->devices);
   free(pki);
+}
+
+void pki_discard(struct pki *pki)
+{
+  char folder[FILES_PATH_MAX];
+  strcpy(folder, pki->folder);
+  pki_close(pki);
+  unmake(folder);
 }
 
 const struct pki_roots *pki_roots(const struct pki *pki)

@@ -89,13 +89,18 @@ struct pki_authority_info {
 int pki_create(const char *folder, const struct pki_roots *roots, struct pki **out, struct error *error);
 
 /* The same around roots that exist already, without their keys: trust bundles can be made and devices imported, but
- * nothing can be issued under these roots. */
+ * nothing can be issued under these roots. They are judged by the device's own loader before the folder is made: one
+ * that no device could use, and the same one twice, are USAGE; `warn`, which may be NULL, is told of one that is not
+ * valid now. Not while a device runs: the device's crypto has one user at a time. */
 int pki_create_foreign(const char *folder, const struct pki_foreign *foreign, size_t count, struct pki **out,
-                       struct error *error);
+                       void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error);
 
 /* Opens an existing one; refuses folders and keys that others can read, naming the chmod that mends it. */
 int pki_open(const char *folder, struct pki **out, struct error *error);
 void pki_close(struct pki *pki);
+
+/* Closes a fleet that was just made and is not wanted after all, and removes it with its keys. */
+void pki_discard(struct pki *pki);
 
 const struct pki_roots *pki_roots(const struct pki *pki);
 const char *pki_folder(const struct pki *pki);
@@ -114,9 +119,12 @@ int pki_roots_check_names(const struct pki_roots *roots, struct error *error);
 int pki_add_devices(struct pki *pki, size_t count, const char *issuing_root, const struct pki_roots *trusted,
                     struct error *error);
 
-/* Imports devices from a CSV of `id,key path,certificate path` (PEM; relative paths are relative to the CSV; '#'
- * comments and a header line are allowed). A CSR is made from each key. Nothing is changed when any line is wrong. */
-int pki_import_devices(struct pki *pki, const char *csv, const struct pki_roots *trusted, struct error *error);
+/* Imports devices from a CSV (pki/csv.h) of `id,key path,certificate path` (PEM; relative paths are relative to the
+ * CSV; a header line is allowed). A CSR is made from each key. What the device's own loader would not take is USAGE,
+ * and nothing is changed when any line is wrong; what brokers will refuse (expired, without its intermediate, not for
+ * clients ..) is taken, and `warn`, which may be NULL, is told of it. Not while a device runs. */
+int pki_import_devices(struct pki *pki, const char *csv, const struct pki_roots *trusted,
+                       void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error);
 
 size_t pki_device_count(const struct pki *pki);
 uint32_t pki_device_id(const struct pki *pki, size_t index);

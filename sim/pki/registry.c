@@ -58,14 +58,32 @@ struct pki_registry {
 
 int pki_registry_failed(sqlite3 *db, struct error *error)
 {
+  int code = sqlite3_errcode(db); /* of no database: that there is no memory for one */
+  if (db == NULL || (code & 0xff) == SQLITE_NOMEM)
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory for the fleet's registry");
   const char *path = sqlite3_db_filename(db, "main");
-  int code = sqlite3_errcode(db);
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR)
     return error_set(error, EXIT_CODE_SETUP,
                      "the registry %s is damaged (%s); restore it from a copy, or make the fleet anew",
                      path == NULL ? "" : path, sqlite3_errmsg(db));
   return error_set(error, EXIT_CODE_SETUP, "the registry %s cannot be used: %s; check free space and other programs",
                    path == NULL ? "" : path, sqlite3_errmsg(db));
+}
+
+int pki_registry_row_damaged(sqlite3 *db, const char *what, struct error *error)
+{
+  const char *path = sqlite3_db_filename(db, "main");
+  return error_set(
+      error, EXIT_CODE_SETUP,
+      "the registry %s is damaged: it holds %s out of range; restore it from a copy, or make the fleet anew",
+      path == NULL ? "" : path, what);
+}
+
+bool pki_registry_take_u32(sqlite3_stmt *query, int column, uint32_t *out)
+{
+  sqlite3_int64 value = sqlite3_column_int64(query, column);
+  *out = (uint32_t) value;
+  return sqlite3_column_type(query, column) == SQLITE_INTEGER && value >= 0 && value <= UINT32_MAX;
 }
 
 static int run_sql(sqlite3 *db, const char *text, struct error *error)
@@ -215,9 +233,13 @@ int pki_registry_devices(struct pki_registry *registry, struct pki_device **out,
   struct pki_device *devices = NULL;
   size_t found = 0, capacity = 0;
   int step, result = 0;
-  while ((step = sqlite3_step(query)) == SQLITE_ROW && (result = grow(&devices, found, &capacity, error)) == 0)
-    devices[found++] = (struct pki_device){.id = (uint32_t) sqlite3_column_int64(query, 0),
-                                           .page = (uint32_t) sqlite3_column_int64(query, 1)};
+  while ((step = sqlite3_step(query)) == SQLITE_ROW && (result = grow(&devices, found, &capacity, error)) == 0) {
+    struct pki_device *device = &devices[found++];
+    if (!pki_registry_take_u32(query, 0, &device->id) || !pki_registry_take_u32(query, 1, &device->page)) {
+      result = pki_registry_row_damaged(registry->db, "a device's id or page", error);
+      break;
+    }
+  }
   if (end(registry, query, step, error) != 0 || result != 0) {
     free(devices);
     return -1;

@@ -10,6 +10,7 @@
 #ifndef FLEETSIM_PKI_REGISTRY_H
 #define FLEETSIM_PKI_REGISTRY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@
 struct pki_registry;
 struct pki_revoked_store;
 struct sqlite3;
+struct sqlite3_stmt;
 
 struct pki_device {
   uint32_t id;
@@ -39,8 +41,14 @@ void pki_registry_close(struct pki_registry *registry);
 /* Revocations: see revoked.h. Valid until pki_registry_close. */
 struct pki_revoked_store *pki_registry_revoked(struct pki_registry *registry);
 
-/* Says what SQLite has against its last call. Returns -1. */
+/* Says what SQLite has against its last call, or, for NULL, that there is no memory to open a database. Returns -1. */
 int pki_registry_failed(struct sqlite3 *db, struct error *error);
+
+/* Says that a row holds `what` out of range: somebody else's hand, or a damaged disk. Returns -1. */
+int pki_registry_row_damaged(struct sqlite3 *db, const char *what, struct error *error);
+
+/* An id, a page: false when the column holds none. SQLite's integers have 64 bits, whatever was put in. */
+bool pki_registry_take_u32(struct sqlite3_stmt *query, int column, uint32_t *out);
 
 int pki_registry_begin(struct pki_registry *registry, struct error *error);
 int pki_registry_commit(struct pki_registry *registry, struct error *error);

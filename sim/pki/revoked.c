@@ -107,16 +107,18 @@ static uint8_t take_serial(sqlite3_stmt *query, int column, uint8_t out[20])
   return (uint8_t) size;
 }
 
-static void take_row(sqlite3_stmt *query, struct pki_revoked *row)
+static bool take_row(sqlite3_stmt *query, struct pki_revoked *row)
 {
   memset(row, 0, sizeof *row);
   const char *authority = (const char *) sqlite3_column_text(query, 0);
   if (authority != NULL) strncpy(row->authority, authority, sizeof row->authority - 1);
   row->serial_size = take_serial(query, 1, row->serial);
-  row->reason = (enum pki_reason) sqlite3_column_int(query, 2);
+  uint32_t reason;
+  bool whole = pki_registry_take_u32(query, 2, &reason) && reason <= PKI_REASON_AA_COMPROMISE;
+  row->reason = (enum pki_reason) reason;
   row->when = sqlite3_column_int64(query, 3);
   row->of_device = sqlite3_column_type(query, 4) != SQLITE_NULL;
-  row->device = (uint32_t) sqlite3_column_int64(query, 4);
+  return whole && (!row->of_device || pki_registry_take_u32(query, 4, &row->device));
 }
 
 int pki_revoked_each(struct pki_revoked_store *store, const char *authority,
@@ -127,7 +129,10 @@ int pki_revoked_each(struct pki_revoked_store *store, const char *authority,
   int step;
   while ((step = sqlite3_step(query)) == SQLITE_ROW) {
     struct pki_revoked row;
-    take_row(query, &row);
+    if (!take_row(query, &row)) {
+      end(store, query, step, NULL);
+      return pki_registry_row_damaged(store->db, "a revocation's device or reason", error);
+    }
     each(ctx, &row);
   }
   return end(store, query, step, error);
@@ -140,8 +145,10 @@ int pki_revoked_next_crl(struct pki_revoked_store *store, const char *authority,
   if (change(store, store->statement[COUNT_UP], error) < 0) return -1;
   sqlite3_bind_text(query, 1, authority, -1, SQLITE_STATIC);
   int step = sqlite3_step(query);
-  *number = step == SQLITE_ROW ? sqlite3_column_int64(query, 0) : 0;
-  return end(store, query, step, error);
+  bool whole = step == SQLITE_ROW && sqlite3_column_type(query, 0) == SQLITE_INTEGER;
+  *number = whole ? sqlite3_column_int64(query, 0) : 0;
+  if (end(store, query, step, error) != 0) return -1;
+  return *number > 0 ? 0 : pki_registry_row_damaged(store->db, "a CRL's number", error);
 }
 
 int pki_revoked_note_broker(struct pki_revoked_store *store, const char *root, const uint8_t *serial, size_t size,

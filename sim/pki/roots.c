@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pki/vet.h"
+
 #define ROOT_YEARS     20
 #define ISSUING_YEARS  10
 #define CROSS_YEARS    5
@@ -181,29 +183,51 @@ int pki_cross_make_expired(const struct pki *pki, const char *subject, const cha
   return write_cross(path, &of->root, &by->root, pki_now() - 2 * PKI_YEAR_S, pki_now() - PKI_DAY_S, error);
 }
 
-static const char *what_is_wrong(X509 *root)
+static void release_all(X509 **roots, size_t count)
 {
-  if (!pki_key_is_p256(X509_get0_pubkey(root))) return "its key is not on P-256, the only curve that the devices know";
-  if (X509_check_ca(root) != 1) return "it is no CA certificate";
-  if (X509_self_signed(root, 1) != 1) return "it is not self-signed";
-  return NULL;
+  for (size_t i = 0; i < count; i++) X509_free(roots[i]);
 }
 
-int pki_roots_adopt(const char *folder, const struct pki_foreign *foreign, size_t count, struct error *error)
+/* The same anchor twice is no second anchor: devices count them before they take a bundle. */
+static int check_twins(const struct pki_foreign *foreign, X509 *const *roots, size_t at, struct error *error)
 {
-  for (size_t i = 0; i < count; i++) {
-    char path[FILES_PATH_MAX];
-    X509 *root = pki_cert_read(foreign[i].path, error);
-    if (root == NULL) return error_wrap(error, "root '%s'", foreign[i].name);
-    const char *wrong = what_is_wrong(root);
-    int result = wrong == NULL ? ca_path(path, folder, foreign[i].name, ".crt", error)
-                               : error_set(error, EXIT_CODE_USAGE, "%s cannot be the root '%s': %s", foreign[i].path,
-                                           foreign[i].name, wrong);
-    if (result == 0) result = pki_cert_write(path, &root, 1, error);
-    X509_free(root);
-    if (result != 0) return -1;
-  }
+  for (size_t i = 0; i < at; i++)
+    if (X509_cmp(roots[i], roots[at]) == 0)
+      return error_set(
+          error, EXIT_CODE_USAGE,
+          "the roots '%s' (%s) and '%s' (%s) are the same certificate, and a device wants two anchors: name "
+          "another file",
+          foreign[i].name, foreign[i].path, foreign[at].name, foreign[at].path);
   return 0;
+}
+
+int pki_roots_read(const struct pki_foreign *foreign, size_t count, X509 **roots,
+                   void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error)
+{
+  int result = pki_vet_begin(error);
+  if (result != 0) return -1;
+  for (size_t i = 0; i < count && result == 0; i++) {
+    roots[i] = pki_cert_read(foreign[i].path, error);
+    result = roots[i] == NULL ? error_wrap(error, "root '%s'", foreign[i].name)
+                              : pki_vet_root(roots[i], foreign[i].name, foreign[i].path, warn, ctx, error);
+    if (result == 0) result = check_twins(foreign, roots, i, error);
+  }
+  pki_vet_end();
+  if (result != 0) release_all(roots, count);
+  return result;
+}
+
+int pki_roots_adopt(const char *folder, const struct pki_foreign *foreign, X509 **roots, size_t count,
+                    struct error *error)
+{
+  int result = 0;
+  for (size_t i = 0; i < count && result == 0; i++) {
+    char path[FILES_PATH_MAX];
+    result = ca_path(path, folder, foreign[i].name, ".crt", error);
+    if (result == 0) result = pki_cert_write(path, &roots[i], 1, error);
+  }
+  release_all(roots, count);
+  return result;
 }
 
 static bool exists(const char *path)

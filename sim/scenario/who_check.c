@@ -65,7 +65,7 @@ static int take_ids(const struct take *t, const char *at, char *const *texts, si
   for (size_t i = 0; i < count; i++) {
     size_t size = strlen(texts[i]);
     snprintf(key, sizeof key, "ids[%zu]", i);
-    if (size != DEVICE_ID_TEXT - 1 || strspn(texts[i], "0123456789abcdef") != size)
+    if (size != DEVICE_ID_TEXT - 1 || strspn(texts[i], "0123456789abcdefABCDEF") != size)
       return take_fail(t, at, key, "'%.40s' is no device id: eight hex digits, as in 0000002a", texts[i]);
     out->ids[out->id_count++] = (uint32_t) strtoul(texts[i], NULL, 16);
   }

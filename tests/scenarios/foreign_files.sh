@@ -82,6 +82,35 @@ expect "import it" 0 "roots one, two; 3 devices" \
 expect "the back office's first list, for the broker" 0 "the CRL of the back office.*from whoever holds their keys" \
   "$fleetsim" pki crl "$fleet" --out "$work/office.pem"
 
+# Lists of devices, and certificates that a device cannot use ---------------------------------------------------------------
+import_list() { # NAME, the list on standard input: into a folder of its own
+  cat >"$ca/$1.csv"
+  rm -rf "$work/tried"
+  "$fleetsim" pki import "$work/tried" --csv "$ca/$1.csv" --roots-pem "one=$ca/one.crt,two=$ca/two.crt"
+}
+list_of() { # NAME printf-format: as expect's command
+  printf "$2" >"$work/list"
+  import_list "$1" <"$work/list"
+}
+cp "$ca/0000a002.key" "$ca/of two, quoted.key"
+expect "a byte order mark, upper case, quotes, CR" 0 "2 devices, 0000a001 to 0000a002" list_of spreadsheet \
+  '\357\273\277ID,Key,Certificate\r0000A001,0000a001.key,0000a001.pem\r"0000a002","of two, quoted.key",0000a002.pem\r'
+expect "a NUL in a line drops nobody in silence" 2 "nul.csv:2: a NUL byte" list_of nul \
+  '0000a001,0000a001.key,0000a001.pem\n\0000000a002,0000a002.key,0000a002.pem\n'
+expect "the same folder can be tried again" 0 "1 device" list_of again '0000a001,0000a001.key,0000a001.pem\n'
+expect "UTF-16" 2 "is UTF-16 text; save it as UTF-8" list_of wide '\377\376i\000d\000'
+expect "a key of somebody else" 2 "other.csv:1: the certificate .*0000a001.pem is not for the private key" \
+  list_of other '0000a001,0000a002.key,0000a001.pem\n'
+expect "a leaf alone" 0 "warning: 1 device has no intermediate with the leaf.*alone.csv:1" \
+  list_of alone '0000a001,0000a001.key,0000a001.crt\n'
+mint "/CN=0000a001" 0000a001 maker "$device" -sha384
+expect "SHA-384" 2 "wider.csv:1: .*0000a001.crt: no device can load the certificate .'0000a001'.: it is signed with ecdsa-with-SHA384" \
+  list_of wider '0000a001,0000a001.key,0000a001.crt\n'
+root two -sha384
+expect "a root that devices cannot read" 2 "two.crt cannot be the root 'two': it is signed with ecdsa-with-SHA384" \
+  list_of root '0000a002,0000a002.key,0000a002.pem\n'
+if [ -e "$work/tried" ]; then name="a refused root" complain "left a folder"; fi
+
 mkdir "$ca/db"
 : >"$ca/db/index"
 echo 01 >"$ca/db/number"

@@ -99,13 +99,22 @@ static inline int teardown(void **state)
   return 0;
 }
 
-/* A path below the fleet folder, or beside it; valid until the fourth call after. */
+/* A path below the fleet folder, and one beside it; valid until the fourth call after. */
 static inline const char *at(const struct fixture *f, const char *name)
 {
   static char path[4][FILES_PATH_MAX];
   static unsigned next;
   char *out = path[next++ % 4];
   snprintf(out, FILES_PATH_MAX, "%s/%s", f->folder, name);
+  return out;
+}
+
+static inline const char *beside(const struct fixture *f, const char *name)
+{
+  static char path[4][FILES_PATH_MAX];
+  static unsigned next;
+  char *out = path[next++ % 4];
+  snprintf(out, FILES_PATH_MAX, "%s/%s", f->base, name);
   return out;
 }
 

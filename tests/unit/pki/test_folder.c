@@ -1,5 +1,8 @@
 #define _GNU_SOURCE
+#include <sqlite3.h>
+
 #include "fixture.h"
+#include "pki/crl.h"
 
 #include <ftw.h>
 
@@ -110,6 +113,60 @@ static void says_that_the_registry_is_empty(void **state)
   open_after(*state, "registry.db", 0, "is not a fleet's registry");
 }
 
+static void change_registry(const struct fixture *f, const char *sql)
+{
+  sqlite3 *db = NULL;
+  assert_int_equal(sqlite3_open(at(f, "registry.db"), &db), SQLITE_OK);
+  if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+  sqlite3_close(db);
+}
+
+static void an_id_or_a_page_of_64_bits_is_no_other_device(void **state)
+{
+  struct fixture *f = *state;
+  const char *const changes[][2] = {
+      {"UPDATE devices SET page = 4294967296 WHERE page = 0", "UPDATE devices SET page = 0 WHERE page = 4294967296"},
+      {"UPDATE devices SET page = -1 WHERE page = 0", "UPDATE devices SET page = 0 WHERE page = -1"},
+      {"UPDATE devices SET page = 'x' WHERE page = 0", "UPDATE devices SET page = 0 WHERE page = 'x'"},
+      {"UPDATE devices SET id = 4294967297 WHERE id = 1", "UPDATE devices SET id = 1 WHERE id = 4294967297"}};
+  pki_close(f->pki);
+  f->pki = NULL;
+  for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+    change_registry(f, changes[i][0]);
+    EXPECT_REFUSAL(pki_open(f->folder, &f->pki, &error), EXIT_CODE_SETUP, "a device's id or page out of range");
+    change_registry(f, changes[i][1]);
+  }
+  EXPECT_OK(pki_open(f->folder, &f->pki, &error));
+}
+
+static void ignore_row(void *ctx, const struct pki_revoked *row)
+{
+  (void) ctx, (void) row;
+}
+
+static void a_revocation_of_64_bits_is_of_nobody(void **state)
+{
+  struct fixture *f = *state;
+  EXPECT_OK(pki_revoke_device(f->pki, 0, true, PKI_REASON_KEY_COMPROMISE, NULL, &error));
+  pki_close(f->pki);
+  f->pki = NULL;
+  const char *const changes[] = {"UPDATE revoked SET device = 4294967297",
+                                 "UPDATE revoked SET device = 1, reason = 300"};
+  for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+    change_registry(f, changes[i]);
+    EXPECT_OK(pki_open(f->folder, &f->pki, &error));
+    EXPECT_REFUSAL(pki_each_revoked(f->pki, ignore_row, NULL, &error), EXIT_CODE_SETUP, "out of range");
+    pki_close(f->pki);
+    f->pki = NULL;
+  }
+}
+
+static void no_memory_for_a_database_is_no_damage(void **state)
+{
+  (void) state;
+  EXPECT_REFUSAL(pki_registry_failed(NULL, &error), EXIT_CODE_INTERNAL, "no memory for the fleet's registry");
+}
+
 static void says_that_the_registry_is_truncated(void **state)
 {
   open_after(*state, "registry.db", 9000, "damaged");
@@ -173,6 +230,9 @@ int main(void)
       cmocka_unit_test_setup_teardown(says_that_the_registry_is_missing, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(says_that_the_registry_is_empty, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(says_that_the_registry_is_truncated, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(an_id_or_a_page_of_64_bits_is_no_other_device, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(a_revocation_of_64_bits_is_of_nobody, setup_fleet, teardown),
+      cmocka_unit_test(no_memory_for_a_database_is_no_damage),
       cmocka_unit_test_setup_teardown(says_that_the_pages_are_missing, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(says_that_pages_are_lost, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(says_that_the_pages_are_of_an_older_kind, setup_fleet, teardown),
