@@ -19,11 +19,12 @@ struct check {
   struct pki_crl_file file;
   STACK_OF(X509) * issuers; /* references of its own */
   STACK_OF(X509) * operators;
-  X509_STORE *store; /* the issuers as anchors, and the file's lists */
+  X509_STORE *store; /* the roots, and the file's lists */
   void (*warn)(void *ctx, const char *sentence);
   void *ctx;
   uint8_t kind[KINDS_MAX][DIGEST];
   size_t kinds;
+  char above[PKI_CERT_TITLE]; /* whose list is missing that some brokers want, as told last */
   struct error *error;
 };
 
@@ -174,13 +175,15 @@ static int check_one(const struct check *check, int at)
 
 /* Whom it leaves out ----------------------------------------------------------------------------------------------- */
 
+/* Only what ends a chain goes into the store: OpenSSL looks for no issuer above what it trusts. */
 static bool build_store(struct check *check)
 {
   check->store = X509_STORE_new();
   bool built = check->store != NULL;
-  for (int i = 0; i < sk_X509_num(check->issuers) && built; i++)
-    built = X509_STORE_add_cert(check->store, sk_X509_value(check->issuers, i)) == 1;
-  X509_STORE_add_cert(check->store, check->pki->back_office.certificate);
+  for (int i = 0; i < sk_X509_num(check->issuers) && built; i++) {
+    X509 *issuer = sk_X509_value(check->issuers, i);
+    if (X509_self_signed(issuer, 0) == 1) built = X509_STORE_add_cert(check->store, issuer) == 1;
+  }
   for (int i = 0; i < sk_X509_CRL_num(check->file.crls) && built; i++)
     built = X509_STORE_add_crl(check->store, sk_X509_CRL_value(check->file.crls, i)) == 1;
   return built;
@@ -206,14 +209,18 @@ static int only_crls_count(int passed, X509_STORE_CTX *ctx)
   }
 }
 
-static int verify(const struct check *check, X509 *leaf, STACK_OF(X509) * chain)
+/* As mosquitto verifies, which wants a list of the leaf's issuer, or with X509_V_FLAG_CRL_CHECK_ALL as others do. Of a
+ * refusal `issuer` receives whose list it is about. */
+static int verify(const struct check *check, STACK_OF(X509) * chain, unsigned long flags, char issuer[PKI_CERT_TITLE])
 {
   X509_STORE_CTX *ctx = X509_STORE_CTX_new();
   int code = X509_V_ERR_OUT_OF_MEM;
-  if (ctx != NULL && X509_STORE_CTX_init(ctx, check->store, leaf, chain) == 1) {
-    X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_PARTIAL_CHAIN);
+  if (ctx != NULL && X509_STORE_CTX_init(ctx, check->store, sk_X509_value(chain, 0), check->issuers) == 1) {
+    X509_STORE_CTX_set_flags(ctx, flags | X509_V_FLAG_CRL_CHECK);
     X509_STORE_CTX_set_verify_cb(ctx, only_crls_count);
     code = X509_verify_cert(ctx) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
+    const X509 *at = X509_STORE_CTX_get_current_cert(ctx);
+    if (code != X509_V_OK && at != NULL) pki_cert_title(X509_get_issuer_name(at), issuer);
   }
   X509_STORE_CTX_free(ctx);
   ERR_clear_error();
@@ -268,12 +275,28 @@ static bool is_new_kind(struct check *check, X509 *leaf)
   return true;
 }
 
+static void look_above(struct check *check, STACK_OF(X509) * chain)
+{
+  char issuer[PKI_CERT_TITLE] = "?", sentence[700];
+  if (check->warn == NULL || verify(check, chain, X509_V_FLAG_CRL_CHECK_ALL, issuer) == X509_V_OK) return;
+  if (strcmp(issuer, check->above) == 0) return;
+  strcpy(check->above, issuer);
+  snprintf(sentence, sizeof sentence,
+           "%s: of '%s', which certified a CA of the devices, it has no list that counts: mosquitto and stunnel do not "
+           "ask for one; HAProxy, nginx, RabbitMQ and node do, and refuse every device without it",
+           check->file.path, issuer);
+  check->warn(check->ctx, sentence);
+}
+
 static int check_leaf(struct check *check, STACK_OF(X509) * chain, const char *who)
 {
   X509 *leaf = sk_X509_value(chain, 0);
+  char issuer[PKI_CERT_TITLE];
   if (!is_new_kind(check, leaf)) return 0;
-  int code = verify(check, leaf, chain);
-  return code == X509_V_OK ? 0 : refuse_left_out(check, leaf, who, code);
+  int code = verify(check, chain, 0, issuer);
+  if (code != X509_V_OK) return refuse_left_out(check, leaf, who, code);
+  look_above(check, chain);
+  return 0;
 }
 
 /* The list of the back office is ours to make: pki_complete_crls adds it. */

@@ -102,7 +102,6 @@ static void a_complete_list_of_the_devices_ca_is_enough(void **state)
   bool revoked[3] = {0};
   const char *path = write_lists(f, "crl.pem", (struct recipe[]){{.number = 5, .names_device = true}}, 1);
   EXPECT_OK(check(f, path, NULL));
-  assert_string_equal(warned, "");
   EXPECT_OK(pki_crls_name(f->pki, path, revoked, 3, &error));
   assert_true(revoked[0]);
   assert_false(revoked[1]);
@@ -184,6 +183,101 @@ static void what_some_brokers_refuse_is_told_and_taken(void **state)
   if (strstr(warned, "has no next update") == NULL) fail_msg("'%s'", warned);
   EXPECT_OK(check(f, write_lists(f, "crl.pem", (struct recipe[]){{.hash = EVP_sha1()}}, 1), NULL));
   if (strstr(warned, "is signed over SHA-1") == NULL) fail_msg("'%s'", warned);
+}
+
+static void brokers_that_want_a_list_of_every_ca_are_spoken_of(void **state)
+{
+  struct fixture *f = *state;
+  const struct recipe pair[] = {{.number = 3}, {.by = &f->pki->hierarchy[0].root, .number = 8}};
+  EXPECT_OK(check(f, write_lists(f, "crl.pem", pair, 2), NULL));
+  assert_string_equal(warned, "");
+  EXPECT_OK(check(f, write_lists(f, "crl.pem", pair, 1), NULL));
+  if (strstr(warned, "of 'fleetsim root A', which certified a CA of the devices, it has no list") == NULL)
+    fail_msg("'%s'", warned);
+}
+
+/* The certificate again, with one more extension, under the fleet's CA for devices. */
+static X509 *extended(struct fixture *f, const char *name, const char *value)
+{
+  const struct pki_authority *by = &f->pki->hierarchy[0].devices;
+  STACK_OF(X509) *chain = pki_device_chain(f->pki, 0, &error);
+  X509 *leaf = X509_dup(sk_X509_value(chain, 0));
+  sk_X509_pop_free(chain, X509_free);
+  X509_EXTENSION *one = X509V3_EXT_conf(NULL, NULL, name, value);
+  assert_int_equal(X509_add_ext(leaf, one, -1), 1);
+  X509_EXTENSION_free(one);
+  X509_set_issuer_name(leaf, X509_get_subject_name(by->certificate));
+  assert_true(X509_sign(leaf, by->key, EVP_sha256()) > 0);
+  return leaf;
+}
+
+static void give_device(struct fixture *f, size_t index, X509 *leaf)
+{
+  uint8_t bytes[DEVICE_NVM_CERTIFICATE_MAX];
+  size_t size = 0;
+  X509 *const chain[] = {leaf, f->pki->hierarchy[0].devices.certificate};
+  struct device_host host = pki_nvm_host(pki_device_page(f->pki, index));
+  EXPECT_OK(pki_encode_chain(chain, 2, bytes, sizeof bytes, &size, &error));
+  assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, bytes, size), 0);
+}
+
+static void a_list_for_a_distribution_point_counts_where_the_certificates_name_it(void **state)
+{
+  struct fixture *f = *state;
+  const struct recipe at_x = {
+      .extension = {{"2.5.29.28", "critical,DER:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F"}}};
+  X509 *leaf = extended(f, "2.5.29.31", "DER:30:11:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F");
+  for (size_t i = 0; i < 2; i++) give_device(f, i, leaf);
+  EXPECT_REFUSAL(check(f, write_lists(f, "crl.pem", &at_x, 1), NULL), EXIT_CODE_USAGE,
+                 "that of device 00000003 does not");
+  give_device(f, 2, leaf);
+  EXPECT_OK(check(f, write_lists(f, "crl.pem", &at_x, 1), NULL));
+  X509_free(leaf);
+}
+
+static void an_operator_of_somebody_elses_ca_needs_its_list_too(void **state)
+{
+  struct fixture *f = *state;
+  EVP_PKEY *key = pki_key_generate(&error);
+  struct pki_cert_spec spec = {.kind = PKI_CERT_CLIENT,
+                               .subject = "operator",
+                               .key = key,
+                               .issuer = &f->pki->hierarchy[1].devices,
+                               .not_after = pki_now() + WEEK_S};
+  X509 *certificate = pki_cert_mint(&spec, &error);
+  EXPECT_OK(pki_cert_write(at(f, "operator.crt"), &certificate, 1, &error));
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+  const struct recipe pair[] = {{.number = 3}, {.by = &f->pki->hierarchy[1].devices, .number = 8}};
+  EXPECT_OK(check(f, write_lists(f, "crl.pem", pair, 2), NULL));
+  EXPECT_REFUSAL(check(f, write_lists(f, "crl.pem", pair, 1), NULL), EXIT_CODE_USAGE,
+                 "the CRL of 'fleetsim B devices' is missing");
+}
+
+static void a_ca_that_may_not_sign_lists_locks_everybody_out(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_authority *ca = &f->pki->hierarchy[0].devices;
+  X509 *weak = X509_dup(ca->certificate);
+  X509_EXTENSION *usage = X509V3_EXT_conf(NULL, NULL, "keyUsage", "critical,keyCertSign");
+  X509_EXTENSION_free(X509_delete_ext(weak, X509_get_ext_by_NID(weak, NID_key_usage, -1)));
+  X509_add_ext(weak, usage, -1);
+  X509_EXTENSION_free(usage);
+  assert_true(X509_sign(weak, f->pki->hierarchy[0].root.key, EVP_sha256()) > 0);
+  X509_free(ca->certificate);
+  uint8_t *der = NULL;
+  int size = i2d_X509(weak, &der);
+  const uint8_t *in = der;
+  ca->certificate = d2i_X509(NULL, &in, size);
+  OPENSSL_free(der);
+  X509_free(weak);
+  for (size_t i = 0; i < 3; i++) {
+    STACK_OF(X509) *chain = pki_device_chain(f->pki, i, &error);
+    give_device(f, i, sk_X509_value(chain, 0));
+    sk_X509_pop_free(chain, X509_free);
+  }
+  EXPECT_REFUSAL(check(f, write_lists(f, "crl.pem", (struct recipe[]){{.number = 3}}, 1), NULL), EXIT_CODE_USAGE,
+                 "keyUsage without cRLSign");
 }
 
 static void of_two_lists_for_the_same_certificates_one_is_too_many(void **state)
@@ -292,6 +386,10 @@ int main(void)
       FLEET(lists_that_are_only_rare_are_taken),
       FLEET(a_list_must_be_signed_by_its_issuer_and_in_force),
       FLEET(what_some_brokers_refuse_is_told_and_taken),
+      FLEET(brokers_that_want_a_list_of_every_ca_are_spoken_of),
+      FLEET(a_list_for_a_distribution_point_counts_where_the_certificates_name_it),
+      FLEET(an_operator_of_somebody_elses_ca_needs_its_list_too),
+      FLEET(a_ca_that_may_not_sign_lists_locks_everybody_out),
       FLEET(of_two_lists_for_the_same_certificates_one_is_too_many),
       FLEET(what_is_no_pem_is_told_by_what_it_is),
       FLEET(a_list_that_is_older_than_the_one_before_is_refused),
