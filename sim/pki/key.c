@@ -42,7 +42,7 @@ bool pki_key_is_p256(const EVP_PKEY *key)
 static int number(const EVP_PKEY *key, const char *name, uint8_t out[32], struct error *error)
 {
   BIGNUM *value = NULL;
-  int done = EVP_PKEY_get_bn_param(key, name, &value) == 1 && BN_bn2binpad(value, out, 32) == 32;
+  int done = key != NULL && EVP_PKEY_get_bn_param(key, name, &value) == 1 && BN_bn2binpad(value, out, 32) == 32;
   BN_clear_free(value);
   return done ? 0 : pki_crypto_error(error, "take a P-256 key apart");
 }
@@ -158,6 +158,20 @@ static EVP_PKEY *read_any(BIO *bio)
   return read_private(bio);
 }
 
+static int refuse_text(const char *path, const uint8_t *text, size_t size, const char *what, struct error *error)
+{
+  if (strstr((const char *) text, "ENCRYPTED") != NULL)
+    return error_set(
+        error, EXIT_CODE_USAGE,
+        "%s holds a key under a passphrase, and there is nobody to ask for it; take it off: openssl pkey -in "
+        "%s -out plain.key",
+        path, path);
+  if (size > 0 && text[0] == 0x30)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%s holds DER, not a %s in PEM; write it so: openssl pkey -inform DER -in %s", path, what, path);
+  return error_set(error, EXIT_CODE_USAGE, "%s holds no %s in PEM without a passphrase", path, what);
+}
+
 static EVP_PKEY *read_pem(const char *path, EVP_PKEY *(*parse)(BIO *bio), const char *what, struct error *error)
 {
   uint8_t *pem = NULL;
@@ -166,14 +180,12 @@ static EVP_PKEY *read_pem(const char *path, EVP_PKEY *(*parse)(BIO *bio), const 
   BIO *bio = BIO_new_mem_buf(pem, (int) size);
   EVP_PKEY *key = bio == NULL ? NULL : parse(bio);
   BIO_free(bio);
+  if (key == NULL) refuse_text(path, pem, size, what, error);
   OPENSSL_cleanse(pem, size);
   free(pem);
   ERR_clear_error();
-  if (key != NULL && pki_key_is_p256(key)) return key;
-  if (key == NULL)
-    error_set(error, EXIT_CODE_USAGE, "%s holds no %s in PEM without a passphrase", path, what);
-  else
-    error_set(error, EXIT_CODE_USAGE, "the key in %s is not on curve P-256", path);
+  if (key == NULL || pki_key_is_p256(key)) return key;
+  error_set(error, EXIT_CODE_USAGE, "the key in %s is not on curve P-256, the only one that devices know", path);
   EVP_PKEY_free(key);
   return NULL;
 }
