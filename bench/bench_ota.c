@@ -148,7 +148,8 @@ static int run_ours(struct bench *bench, const char *path, size_t count, size_t 
   snprintf(number[2], sizeof number[2], "%zu", at_once);
   char *arguments[] = {self, "download", bench->ca_path, number[0], (char *) path, number[1], number[2], NULL};
   if (process_beside("", self, error) != 0 || path_in(bench, "printed", printed, error) != 0 ||
-      process_run(arguments, printed, false, out, error) != 0 || files_read(printed, 100, &text, &size, error) != 0)
+      process_run(arguments, printed, false, NULL, out, error) != 0 ||
+      files_read(printed, 100, &text, &size, error) != 0)
     return -1;
   *whole = strtoul((char *) text, NULL, 10);
   free(text);
@@ -204,7 +205,7 @@ static int run_curl(struct bench *bench, bool reuse, struct process_cost *out, s
                        reuse ? "X-Reuse: yes" : "Connection: close",
                        NULL};
   if (write_list(bench, list, error) != 0 || path_in(bench, "printed", printed, error) != 0 ||
-      process_run(arguments, printed, false, out, error) != 0)
+      process_run(arguments, printed, false, NULL, out, error) != 0)
     return -1;
   snprintf(line, sizeof line, "200 %u", IMAGE_SIZE);
   return count_lines(printed, line, whole, error);
@@ -235,7 +236,7 @@ static int run_devices(struct bench *bench, const char *via, struct rehearsal *o
            "%s",
            bench->options.devices, via == NULL ? "" : "ota: {factory: {version: 1.0.0, counter: 1, size: 16KiB}}\n",
            update);
-  return rehearse(bench->lab.folder, text, out, error);
+  return rehearse(bench->lab.folder, text, NULL, out, error);
 }
 
 static int run_update(struct bench *bench, const char *via, struct process_cost *out, size_t *whole,

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lab/lab.h"
@@ -28,7 +29,39 @@ static void become(char *const *arguments, int out, bool quiet)
   _exit(NOT_RUN);
 }
 
-int process_run(char *const *arguments, const char *out_path, bool quiet, struct process_cost *out, struct error *error)
+int process_memory(pid_t pid, struct process_memory *out)
+{
+  char path[48], line[128];
+  *out = (struct process_memory){0};
+  snprintf(path, sizeof path, "/proc/%d/status", (int) pid);
+  FILE *status = fopen(path, "re");
+  if (status == NULL) return -1;
+  while (fgets(line, sizeof line, status) != NULL) {
+    sscanf(line, "RssAnon: %lf", &out->anonymous_kib);
+    sscanf(line, "VmRSS: %lf", &out->resident_kib);
+  }
+  fclose(status);
+  return out->resident_kib > 0 ? 0 : -1; /* it has ended, and nobody has waited for it */
+}
+
+/* Its end, with a look at it now and then. */
+static int await_end(pid_t pid, const struct process_watch *watch, int *status, struct rusage *used)
+{
+  double every_s = watch != NULL ? watch->every_s : 0.1;
+  struct timespec pause = {.tv_sec = (time_t) every_s, .tv_nsec = (long) ((every_s - (double) (time_t) every_s) * 1e9)};
+  uint64_t began = uv_hrtime();
+  for (pid_t ended; (ended = wait4(pid, status, watch != NULL ? WNOHANG : 0, used)) <= 0;) {
+    if (ended < 0 && errno != EINTR) return -1;
+    if (lab_interrupted(NULL) != 0) kill(pid, SIGTERM);
+    if (watch == NULL) continue;
+    watch->look(watch->ctx, pid, (double) (uv_hrtime() - began) / 1e9);
+    nanosleep(&pause, NULL);
+  }
+  return 0;
+}
+
+int process_run(char *const *arguments, const char *out_path, bool quiet, const struct process_watch *watch,
+                struct process_cost *out, struct error *error)
 {
   struct rusage used = {.ru_maxrss = 0};
   int status = 0;
@@ -39,8 +72,8 @@ int process_run(char *const *arguments, const char *out_path, bool quiet, struct
   if (pid == 0) become(arguments, fd, quiet);
   close(fd);
   if (pid < 0) return error_set(error, EXIT_CODE_SETUP, "cannot start a process: %s", strerror(errno));
-  while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR)
-    if (lab_interrupted(NULL) != 0) kill(pid, SIGTERM);
+  if (await_end(pid, watch, &status, &used) != 0)
+    return error_set(error, EXIT_CODE_INTERNAL, "cannot wait for %s: %s", arguments[0], strerror(errno));
   if (lab_interrupted(error) != 0) return -1;
   if (WIFSIGNALED(status))
     return error_set(error, EXIT_CODE_SETUP, "%s was ended by signal %d (%s)", arguments[0], WTERMSIG(status),

@@ -29,7 +29,9 @@ static int read_results(const char *out_folder, struct rehearsal *out, struct er
   *out = (struct rehearsal){.cpu_s = metric(results, "process.cpu_s"),
                             .rss_mib = metric(results, "process.rss_bytes") / (1024 * 1024),
                             .last_phase_s = json_number_value(json_object_get(last, "duration_s")),
-                            .updated = metric(results, "ota.updated")};
+                            .updated = metric(results, "ota.updated"),
+                            .connections = metric(results, "connect.ok"),
+                            .messages = metric(results, "telemetry.delivered")};
   json_decref(results);
   return 0;
 }
@@ -52,7 +54,8 @@ static int tell_failure(const char *printed, int exit_code, struct error *error)
   return -1;
 }
 
-int rehearse(const char *folder, const char *text, struct rehearsal *out, struct error *error)
+int rehearse(const char *folder, const char *text, const struct process_watch *watch, struct rehearsal *out,
+             struct error *error)
 {
   char program[FILES_PATH_MAX], file[FILES_PATH_MAX], out_folder[FILES_PATH_MAX], printed[FILES_PATH_MAX];
   struct process_cost cost;
@@ -62,6 +65,6 @@ int rehearse(const char *folder, const char *text, struct rehearsal *out, struct
     return -1;
   nftw(out_folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
   char *arguments[] = {program, "run", file, "--out", out_folder, NULL};
-  if (process_run(arguments, printed, true, &cost, error) != 0) return -1;
+  if (process_run(arguments, printed, true, watch, &cost, error) != 0) return -1;
   return cost.exit_code == 0 ? read_results(out_folder, out, error) : tell_failure(printed, cost.exit_code, error);
 }

@@ -3,15 +3,18 @@
 #define FLEETSIM_BENCH_REHEARSAL_H
 
 #include "base/error.h"
+#include "lab/process.h"
 
 struct rehearsal {
   double cpu_s, rss_mib; /* of fleetsim itself, without its brokers and servers */
   double last_phase_s;
-  double updated; /* the metric ota.updated */
+  double updated;               /* the metric ota.updated */
+  double connections, messages; /* connect.ok, telemetry.delivered */
 };
 
-/* Runs `text` in `folder`, where it leaves scenario.yaml, and rehearsal/ until the next one. -1 when it does not pass.
- */
-int rehearse(const char *folder, const char *text, struct rehearsal *out, struct error *error);
+/* Runs `text` in `folder`, where it leaves scenario.yaml, and rehearsal/ until the next one; `watch` may be NULL. -1
+ * when it does not pass. */
+int rehearse(const char *folder, const char *text, const struct process_watch *watch, struct rehearsal *out,
+             struct error *error);
 
 #endif

@@ -21,6 +21,20 @@ double stats_median(const double *values, size_t count)
   return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
 }
 
+double stats_slope(const double *x, const double *y, size_t count)
+{
+  double mean_x = 0, mean_y = 0, together = 0, spread = 0;
+  for (size_t i = 0; i < count; i++) {
+    mean_x += x[i] / (double) count;
+    mean_y += y[i] / (double) count;
+  }
+  for (size_t i = 0; i < count; i++) {
+    together += (x[i] - mean_x) * (y[i] - mean_y);
+    spread += (x[i] - mean_x) * (x[i] - mean_x);
+  }
+  return spread > 0 ? together / spread : (double) NAN;
+}
+
 static size_t find(const struct stats *stats, const char *name)
 {
   size_t i = 0;

@@ -12,6 +12,9 @@
  * STATS_ROUNDS_MAX. */
 double stats_median(const double *values, size_t count);
 
+/* By how much `y` rises with one `x`: the line of least squares. NAN of fewer than two different `x`. */
+double stats_slope(const double *x, const double *y, size_t count);
+
 /* Zero it before use. Names must outlive it. */
 struct stats {
   size_t names;

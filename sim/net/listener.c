@@ -9,6 +9,20 @@
 
 #define A_TURN 64 /* connections taken up before others have their turn */
 
+int listener_bind(struct sockaddr_in *address)
+{
+  socklen_t size = sizeof *address;
+  int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+      bind(fd, (const struct sockaddr *) address, size) == 0 &&
+      getsockname(fd, (struct sockaddr *) address, &size) == 0)
+    return fd;
+  int status = -errno;
+  close(fd);
+  return status;
+}
+
 static void on_ready(uv_poll_t *poll, int status, int events);
 
 static void on_retry(uv_timer_t *timer)

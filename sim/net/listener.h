@@ -6,6 +6,7 @@
 #ifndef FLEETSIM_LISTENER_H
 #define FLEETSIM_LISTENER_H
 
+#include <netinet/in.h>
 #include <uv.h>
 
 #define LISTENER_RETRY_MS 100u
@@ -20,6 +21,10 @@ struct listener {
   void *ctx;
   void (*closed)(void *ctx);
 };
+
+/* A socket that is bound to `address`, which becomes what it was bound to where its port was 0; or a code of libuv. It
+ * does not block. The caller listens. */
+int listener_bind(struct sockaddr_in *address);
 
 /* Takes over `fd`, a socket that listens and does not block. From then on `accepted` is called from the loop. 0, or a
  * code of libuv, and `fd` stays the caller's. */

@@ -400,26 +400,11 @@ static void drop_door(struct proxy *proxy)
   }
 }
 
-/* A socket bound to proxy->address, which becomes what it was bound to, or minus errno. */
-static int bind_socket(struct proxy *proxy)
-{
-  socklen_t size = sizeof proxy->address;
-  struct sockaddr *address = (struct sockaddr *) &proxy->address;
-  int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -errno;
-  if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 && bind(fd, address, size) == 0 &&
-      getsockname(fd, address, &size) == 0)
-    return fd;
-  int status = -errno;
-  close(fd);
-  return status;
-}
-
 /* Bound in either case: a port that nobody listens on refuses, and nobody else gets it. Minus errno, which libuv's
  * codes are. */
 static int make_door(struct proxy *proxy, bool listens)
 {
-  int fd = bind_socket(proxy);
+  int fd = listener_bind(&proxy->address);
   if (fd < 0) return fd;
   struct door *door = calloc(1, sizeof *door);
   if (door == NULL) abort();

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "terminator/internal.h"
 
@@ -368,7 +369,7 @@ static bool make_tls(struct client *c)
   return true;
 }
 
-void client_accept(struct terminator *t, int listener)
+void client_accept(struct terminator *t, int listener, int fd)
 {
   uint32_t handshake_ms = t->config->handshake_ms != 0 ? t->config->handshake_ms : TERMINATOR_HANDSHAKE_MS;
   struct client *c = calloc(1, sizeof *c);
@@ -381,8 +382,9 @@ void client_accept(struct terminator *t, int listener)
   uv_pipe_init(&t->loop, &c->broker, 0);
   uv_timer_init(&t->loop, &c->deadline);
   c->tcp.data = c->broker.data = c->deadline.data = c;
-  if (uv_accept((uv_stream_t *) &t->listener[listener], (uv_stream_t *) &c->tcp) != 0 ||
-      t->client_count > TERMINATOR_CLIENTS_MAX || !make_tls(c) ||
+  int opened = uv_tcp_open(&c->tcp, fd);
+  if (opened != 0) close(fd);
+  if (opened != 0 || t->client_count > TERMINATOR_CLIENTS_MAX || !make_tls(c) ||
       uv_timer_start(&c->deadline, on_deadline, handshake_ms, 0) != 0 ||
       uv_read_start((uv_stream_t *) &c->tcp, on_room, on_client_bytes) != 0) {
     close_now(c);

@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "net/child.h"
+#include "net/listener.h"
 
 #include "terminator/connect.h"
 #include "terminator/terminator.h"
@@ -21,7 +22,10 @@ struct terminator {
   struct child mosquitto;
   uv_pipe_t probe;
   uv_connect_t probing;
-  uv_tcp_t listener[TERMINATOR_LISTENERS];
+  struct terminator_listener {
+    struct terminator *terminator;
+    struct listener listener;
+  } listener[TERMINATOR_LISTENERS];
   SSL_CTX *context[TERMINATOR_LISTENERS];
   struct client *clients;
   size_t client_count;
@@ -34,8 +38,8 @@ struct terminator {
 /* One line with the time in terminator.log. */
 void terminator_log(struct terminator *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* client.c: takes the connection that waits at this listener. */
-void client_accept(struct terminator *t, int listener);
+/* client.c: takes over this descriptor of a connection that came to this listener. */
+void client_accept(struct terminator *t, int listener, int fd);
 void client_close_all(struct terminator *t);
 
 extern const char *const terminator_stem[TERMINATOR_LISTENERS];

@@ -2,10 +2,12 @@
 #include "terminator/terminator.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -86,22 +88,35 @@ static void on_hangup(uv_signal_t *handle, int number)
 
 /* Start ------------------------------------------------------------------------------------------------------------*/
 
-static void on_connection(uv_stream_t *stream, int status)
+static void on_connection(void *ctx, int fd)
 {
-  struct terminator *t = stream->data;
-  if (status != 0 || t->ending) return;
-  client_accept(t, stream == (uv_stream_t *) &t->listener[0] ? 0 : 1);
+  struct terminator_listener *at = ctx;
+  struct terminator *t = at->terminator;
+  if (t->ending)
+    close(fd);
+  else
+    client_accept(t, (int) (at - t->listener), fd);
+}
+
+/* 0, or a code of libuv. */
+static int listen_on(struct terminator *t, int l)
+{
+  struct terminator_listener *at = &t->listener[l];
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(t->config->port[l]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int fd = listener_bind(&address);
+  if (fd < 0) return fd;
+  int status = listen(fd, BACKLOG) == 0 ? 0 : -errno;
+  at->terminator = t;
+  if (status == 0) status = listener_open(&at->listener, &t->loop, fd, on_connection, at);
+  if (status != 0) close(fd);
+  return status;
 }
 
 static bool listen_all(struct terminator *t)
 {
   for (int l = 0; l < TERMINATOR_LISTENERS; l++) {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(t->config->port[l]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    uv_tcp_init(&t->loop, &t->listener[l]);
-    t->listener[l].data = t;
-    int status = uv_tcp_bind(&t->listener[l], (const struct sockaddr *) &address, 0);
-    if (status == 0) status = uv_listen((uv_stream_t *) &t->listener[l], BACKLOG, on_connection);
+    int status = listen_on(t, l);
     if (status == 0) continue;
     /* these words are mosquitto's for it, and the broker room knows them */
     (void) fail(status == UV_EADDRINUSE ? "Address already in use" : uv_strerror(status));
@@ -193,6 +208,7 @@ int terminator_run(const struct terminator_config *config)
   int exit_code = prepare(&t);
   if (exit_code == 0) exit_code = start(&t);
   client_close_all(&t);
+  for (int l = 0; t.listening && l < TERMINATOR_LISTENERS; l++) listener_close(&t.listener[l].listener, NULL);
   uv_walk(&t.loop, close_handle, NULL);
   uv_run(&t.loop, UV_RUN_DEFAULT);
   (void) uv_loop_close(&t.loop);

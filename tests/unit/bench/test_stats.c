@@ -85,6 +85,18 @@ static void what_was_left_out_has_no_figure_and_no_ratio(void **state)
   assert_null(stats_ratio(&stats, "fleetsim", "libmosquitto"));
 }
 
+static void a_slope_is_that_of_the_line_of_least_squares(void **state)
+{
+  (void) state;
+  const double x[] = {10, 11, 12, 13, 14}, line[] = {5, 7, 9, 11, 13}, flat[] = {3, 3, 3, 3, 3},
+               steps[] = {0, 0, 0, 1, 1};
+  assert_true(fabs(stats_slope(x, line, 5) - 2) < 1e-9);
+  assert_true(fabs(stats_slope(x, flat, 5)) < 1e-9);
+  assert_true(fabs(stats_slope(x, steps, 5) - 0.3) < 1e-9);
+  assert_true(isnan(stats_slope(x, line, 1)));
+  assert_true(isnan(stats_slope(flat, line, 5)));
+}
+
 static void every_kind_has_one_turn_a_round_and_rounds_begin_with_another(void **state)
 {
   (void) state;
@@ -119,6 +131,7 @@ int main(void)
       cmocka_unit_test(kinds_are_kept_apart_and_their_rounds_in_order),
       cmocka_unit_test(a_ratio_is_that_of_the_same_round),
       cmocka_unit_test(what_was_left_out_has_no_figure_and_no_ratio),
+      cmocka_unit_test(a_slope_is_that_of_the_line_of_least_squares),
       cmocka_unit_test(every_kind_has_one_turn_a_round_and_rounds_begin_with_another),
       cmocka_unit_test(a_kind_takes_part_by_its_whole_name_only),
   };
