@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/listener.h"
+
 enum { CHUNK = 16384, RECORD_HEADER = 5, APPLICATION_DATA = 0x17, OWN_DESCRIPTORS = 64 };
 #define CATCH_UP_US \
   20000.0 /* a timer that is late is made up for by this much: the rate holds, and there is no burst */
@@ -37,9 +39,9 @@ struct pair {
   size_t header_size, body_left;
 };
 
-struct listener {
+struct entrance {
   struct gate *gate;
-  uv_tcp_t tcp;
+  struct listener listener;
   int number;
   bool stopped; /* somebody came whom there was no room for: he waits in the kernel */
 };
@@ -47,7 +49,7 @@ struct listener {
 struct gate {
   struct gate_config config;
   uv_loop_t loop;
-  struct listener *listeners[FRONT_LISTENERS]; /* NULL: the broker is away */
+  struct entrance *entrances[FRONT_LISTENERS]; /* NULL: the broker is away */
   uv_poll_t control;
   uv_timer_t turn;
   struct pair *pairs, *first, *last; /* all; those that wait for their turn, in order */
@@ -265,30 +267,42 @@ static struct pair *pair_make(struct gate *gate, int listener)
   return pair;
 }
 
-static void welcome(struct listener *listener)
+/* Whom there is no room for waits in the kernel. */
+static void close_doors(struct gate *gate)
 {
-  struct gate *gate = listener->gate;
-  listener->stopped = !has_room(gate);
-  if (listener->stopped) return; /* libuv asks nobody in until this one has been accepted */
-  struct pair *pair = pair_make(gate, listener->number);
-  if (uv_accept((uv_stream_t *) &listener->tcp, (uv_stream_t *) &pair->client.tcp) != 0)
-    pair_close(pair);
-  else if (gate->config.rate > 0)
-    queue(pair);
-  else
-    take_up(pair);
+  for (int l = 0; l < FRONT_LISTENERS; l++) {
+    struct entrance *entrance = gate->entrances[l];
+    if (entrance == NULL || entrance->stopped) continue;
+    entrance->stopped = true;
+    listener_pause(&entrance->listener);
+  }
 }
 
-static void on_connection(uv_stream_t *stream, int status)
+static void on_connection(void *ctx, int fd)
 {
-  if (status == 0) welcome(stream->data); /* else nobody came; the next one is told anew */
+  struct entrance *entrance = ctx;
+  struct gate *gate = entrance->gate;
+  struct pair *pair = pair_make(gate, entrance->number);
+  if (uv_tcp_open(&pair->client.tcp, fd) != 0) {
+    close(fd);
+    pair_close(pair);
+  } else if (gate->config.rate > 0) {
+    queue(pair);
+  } else {
+    take_up(pair);
+  }
+  if (!has_room(gate)) close_doors(gate);
 }
 
 /* There may be room again. */
 static void fill(struct gate *gate)
 {
-  for (int l = 0; l < FRONT_LISTENERS; l++)
-    if (gate->listeners[l] != NULL && gate->listeners[l]->stopped && has_room(gate)) welcome(gate->listeners[l]);
+  for (int l = 0; l < FRONT_LISTENERS && has_room(gate); l++) {
+    struct entrance *entrance = gate->entrances[l];
+    if (entrance == NULL || !entrance->stopped) continue;
+    entrance->stopped = false;
+    listener_resume(&entrance->listener);
+  }
 }
 
 /* The whole ---------------------------------------------------------------------------------------------------------*/
@@ -310,20 +324,13 @@ int gate_listen(uint16_t *port)
   return -1;
 }
 
-static bool open_listener(struct gate *gate, int number, int fd)
+static bool open_entrance(struct gate *gate, int number, int fd)
 {
-  struct listener *listener = malloc(sizeof *listener);
-  if (listener == NULL || fd < 0) return false;
-  *listener = (struct listener){.gate = gate, .number = number};
-  if (uv_tcp_init(&gate->loop, &listener->tcp) != 0 || uv_tcp_open(&listener->tcp, fd) != 0) return false;
-  listener->tcp.data = listener;
-  gate->listeners[number] = listener;
-  return uv_listen((uv_stream_t *) &listener->tcp, FRONT_BACKLOG, on_connection) == 0;
-}
-
-static void on_listener_closed(uv_handle_t *handle)
-{
-  free(handle->data);
+  struct entrance *entrance = calloc(1, sizeof *entrance);
+  if (entrance == NULL || fd < 0) return false;
+  *entrance = (struct entrance){.gate = gate, .number = number};
+  gate->entrances[number] = entrance;
+  return listener_open(&entrance->listener, &gate->loop, fd, on_connection, entrance) == 0;
 }
 
 /* The sockets that listen go too: what the kernel still holds of clients that have left, and goes on retransmitting for
@@ -331,8 +338,8 @@ static void on_listener_closed(uv_handle_t *handle)
 static void drop(struct gate *gate)
 {
   for (int l = 0; l < FRONT_LISTENERS; l++) {
-    if (gate->listeners[l] != NULL) uv_close((uv_handle_t *) &gate->listeners[l]->tcp, on_listener_closed);
-    gate->listeners[l] = NULL;
+    if (gate->entrances[l] != NULL) listener_close(&gate->entrances[l]->listener, free);
+    gate->entrances[l] = NULL;
   }
   while (gate->first != NULL) pop(gate);
   uv_timer_stop(&gate->turn);
@@ -342,8 +349,8 @@ static void drop(struct gate *gate)
 static void resume(struct gate *gate)
 {
   for (int l = 0; l < FRONT_LISTENERS; l++) {
-    if (gate->listeners[l] != NULL) continue;
-    if (!open_listener(gate, l, gate_listen(&gate->config.port[l]))) _exit(1);
+    if (gate->entrances[l] != NULL) continue;
+    if (!open_entrance(gate, l, gate_listen(&gate->config.port[l]))) _exit(1);
   }
 }
 
@@ -373,7 +380,7 @@ static bool begin(struct gate *gate)
 {
   if (uv_loop_init(&gate->loop) != 0) return false;
   for (int l = 0; l < FRONT_LISTENERS; l++)
-    if (!open_listener(gate, l, gate->config.listeners[l])) return false;
+    if (!open_entrance(gate, l, gate->config.listeners[l])) return false;
   uv_timer_init(&gate->loop, &gate->turn);
   gate->turn.data = gate;
   gate->control.data = gate;

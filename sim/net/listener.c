@@ -27,8 +27,7 @@ static void on_ready(uv_poll_t *poll, int status, int events);
 
 static void on_retry(uv_timer_t *timer)
 {
-  struct listener *listener = timer->data;
-  uv_poll_start(&listener->poll, UV_READABLE, on_ready);
+  listener_resume(timer->data);
 }
 
 /* The one who waits has gone meanwhile: the next one may be there still. */
@@ -42,7 +41,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
   struct listener *listener = poll->data;
   (void) status;
   (void) events;
-  for (int i = 0; i < A_TURN && !uv_is_closing((uv_handle_t *) poll); i++) {
+  for (int i = 0; i < A_TURN && uv_is_active((uv_handle_t *) poll); i++) {
     int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       listener->accepted(listener->ctx, fd);
@@ -67,6 +66,17 @@ int listener_open(struct listener *listener, uv_loop_t *loop, int fd, void (*acc
   listener->accepted = accepted;
   listener->ctx = ctx;
   return uv_poll_start(&listener->poll, UV_READABLE, on_ready);
+}
+
+void listener_pause(struct listener *listener)
+{
+  uv_poll_stop(&listener->poll);
+  uv_timer_stop(&listener->retry);
+}
+
+void listener_resume(struct listener *listener)
+{
+  uv_poll_start(&listener->poll, UV_READABLE, on_ready);
 }
 
 static void on_handle_closed(uv_handle_t *handle)

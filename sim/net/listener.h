@@ -30,6 +30,10 @@ int listener_bind(struct sockaddr_in *address);
  * code of libuv, and `fd` stays the caller's. */
 int listener_open(struct listener *listener, uv_loop_t *loop, int fd, void (*accepted)(void *ctx, int fd), void *ctx);
 
+/* Leaves everybody in the kernel's queue, also those of this turn; and goes on. */
+void listener_pause(struct listener *listener);
+void listener_resume(struct listener *listener);
+
 /* Closes `fd`. `closed` (may be NULL) comes from the loop; the storage is free then. */
 void listener_close(struct listener *listener, void (*closed)(void *ctx));
 
