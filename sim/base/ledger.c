@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ALL UINT64_MAX
+
 static bool grow(struct ledger *ledger, size_t words)
 {
   size_t count = ledger->word_count == 0 ? 4 : ledger->word_count;
@@ -15,33 +17,42 @@ static bool grow(struct ledger *ledger, size_t words)
   return true;
 }
 
+/* Full words at the begin become part of the number. */
+static void settle(struct ledger *ledger)
+{
+  size_t full = 0;
+  while (full < ledger->word_count && ledger->words[full] == ALL) full++;
+  if (full == 0) return;
+  memmove(ledger->words, ledger->words + full, (ledger->word_count - full) * sizeof *ledger->words);
+  memset(ledger->words + ledger->word_count - full, 0, full * sizeof *ledger->words);
+  ledger->whole += full * 64;
+}
+
+/* The numbers index * 64 + 1 to index * 64 + 64, a bit each. */
+static uint64_t word_at(const struct ledger *ledger, uint64_t index)
+{
+  uint64_t first = ledger->whole / 64;
+  if (index < first) return ALL;
+  return index - first < ledger->word_count ? ledger->words[index - first] : 0;
+}
+
 enum ledger_entry ledger_enter(struct ledger *ledger, uint64_t sequence)
 {
   if (sequence == 0) return LEDGER_INVALID;
   if (sequence > LEDGER_MAX) return LEDGER_BEYOND;
-  size_t word = (size_t) ((sequence - 1) / 64);
-  uint64_t bit = UINT64_C(1) << ((sequence - 1) % 64);
+  if (sequence <= ledger->whole) return LEDGER_AGAIN;
+  size_t word = (size_t) ((sequence - ledger->whole - 1) / 64);
+  uint64_t bit = UINT64_C(1) << (sequence - 1) % 64;
   if (word >= ledger->word_count && !grow(ledger, word + 1)) return LEDGER_BEYOND;
   if (ledger->words[word] & bit) return LEDGER_AGAIN;
   ledger->words[word] |= bit;
+  if (word == 0) settle(ledger);
   return LEDGER_NEW;
-}
-
-uint64_t ledger_missing(const struct ledger *ledger, uint64_t last)
-{
-  uint64_t missing = last;
-  for (size_t i = 0; i < ledger->word_count && i * 64 < last; i++) {
-    uint64_t left = last - i * 64;
-    uint64_t mask = left >= 64 ? UINT64_MAX : (UINT64_C(1) << left) - 1;
-    missing -= (uint64_t) __builtin_popcountll(ledger->words[i] & mask);
-  }
-  return missing;
 }
 
 bool ledger_has(const struct ledger *ledger, uint64_t sequence)
 {
-  size_t word = (size_t) ((sequence - 1) / 64);
-  return sequence > 0 && word < ledger->word_count && (ledger->words[word] >> ((sequence - 1) % 64) & 1u) != 0;
+  return sequence > 0 && (word_at(ledger, (sequence - 1) / 64) >> (sequence - 1) % 64 & 1u) != 0;
 }
 
 uint64_t ledger_count(const struct ledger *ledger)
@@ -49,10 +60,21 @@ uint64_t ledger_count(const struct ledger *ledger)
   return ledger_lacks(&(struct ledger){.words = NULL}, ledger);
 }
 
+uint64_t ledger_missing(const struct ledger *ledger, uint64_t last)
+{
+  if (last <= ledger->whole) return 0;
+  uint64_t beyond = last - ledger->whole, missing = beyond;
+  for (size_t i = 0; i < ledger->word_count && i * 64 < beyond; i++) {
+    uint64_t left = beyond - i * 64, mask = left >= 64 ? ALL : (UINT64_C(1) << left) - 1;
+    missing -= (uint64_t) __builtin_popcountll(ledger->words[i] & mask);
+  }
+  return missing;
+}
+
 uint64_t ledger_lacks(const struct ledger *ledger, const struct ledger *of)
 {
-  uint64_t n = 0;
+  uint64_t n = ledger_missing(ledger, of->whole);
   for (size_t i = 0; i < of->word_count; i++)
-    n += (uint64_t) __builtin_popcountll(of->words[i] & ~(i < ledger->word_count ? ledger->words[i] : 0));
+    n += (uint64_t) __builtin_popcountll(of->words[i] & ~word_at(ledger, of->whole / 64 + i));
   return n;
 }
