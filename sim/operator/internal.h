@@ -63,7 +63,7 @@ struct operator
   uint64_t since_ms; /* of this state, monotonic */
   bool stopping, answered;
   bool returning; /* to the first server */
-  bool forgotten; /* the session of an earlier run has been ended: link.c */
+  bool forgotten; /* there is no session of an earlier run, or no more: link.c */
   size_t at;      /* which server it is connected to, or tries next */
   struct subscription subscriptions[FILTERS_MAX];
   unsigned granted; /* a bit per filter, on this connection */

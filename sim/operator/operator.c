@@ -63,6 +63,7 @@ int operator_start(const struct operator_config *config, struct operator** out, 
   }
   op->config = *config;
   op->ledgers = ledgers;
+  op->forgotten = !config->earlier;
   op->event_limit = EVENTS_MIN + (config->ota ? 8 : 2) * config->device_count;
   init_locks(op);
   bool booked = !config->ota || blocks_open(&op->book, config->device_count);

@@ -55,7 +55,8 @@ struct operator_config {
   void *clock;
   void (*wake)(void *ctx); /* something to collect, or blocks to answer; called from any thread */
   void *ctx;
-  bool ota; /* devices take firmware updates */
+  bool earlier; /* the broker may hold the session of an operator of an earlier run: it is ended first */
+  bool ota;     /* devices take firmware updates */
 };
 
 /* One thing that happened, handed out by operator_collect. */
@@ -93,9 +94,9 @@ struct operator_tally {
   uint64_t blocks_dropped; /* asked for, and given up for a later request of the same device */
 };
 
-/* Connects in the background: MQTT 3.1.1, QoS 1, persistent session. Where it gets through for the first time it begins
- * by ending what session there is: what gathered there was for an operator of an earlier run. Subscribes to
- * private/+/telemetry, private/+/trust/ack, private/+/cert/ack and private/+/status, with config.ota to
+/* Connects in the background: MQTT 3.1.1, QoS 1, persistent session. With config.earlier it begins by ending what
+ * session there is, by a connection of its own (a second or two): what gathered there was for another run. Subscribes
+ * to private/+/telemetry, private/+/trust/ack, private/+/cert/ack and private/+/status, with config.ota to
  * private/+/ota/status and (QoS 0) private/+/ota/get. A connection that is lost or fails is tried again every second
  * for as long as the operator lives. */
 int operator_start(const struct operator_config *config, struct operator** out, struct error *error);

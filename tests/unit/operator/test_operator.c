@@ -17,6 +17,7 @@ struct office {
   uint32_t ids[RIG_DEVICES];
   struct operator_server others[OPERATOR_OTHERS_MAX];
   size_t other_count;
+  bool earlier;
   char ca[400], certificate[400], key[400];
   atomic_uint wakes;
   struct operator_event last;
@@ -53,6 +54,7 @@ static void start_operator(struct office *office)
                                    .now_us = now_us,
                                    .wake = wake,
                                    .ctx = office,
+                                   .earlier = office->earlier,
                                    .ota = true,
                                    .others = office->others,
                                    .other_count = office->other_count};
@@ -273,6 +275,7 @@ static void say(struct office *office, const char *options)
 /* Starts the operator again: nothing may come of a device but telemetry of device 3, which is sent until it arrives. */
 static void expect_no_news_of_another_day(struct office *office)
 {
+  office->earlier = true;
   start_operator(office);
   for (bool arrived = false; !arrived; rig_pause_ms(20)) {
     if (operator_connected(office->op)) telemetry(office, 2, 3, 1);
