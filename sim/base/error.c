@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #include "base/mask.h"
 
 int error_set(struct error *e, enum exit_code code, const char *format, ...)
@@ -13,7 +15,7 @@ int error_set(struct error *e, enum exit_code code, const char *format, ...)
   va_list args;
   va_start(args, format);
   e->code = code;
-  vsnprintf(e->text, sizeof e->text, format, args);
+  if (vsnprintf(e->text, sizeof e->text, format, args) >= (int) sizeof e->text) text_trim(e->text);
   va_end(args);
   mask_urls(e->text);
   return -1;
@@ -37,12 +39,13 @@ int error_wrap(struct error *e, const char *format, ...)
   char context[256];
   va_list args;
   va_start(args, format);
-  vsnprintf(context, sizeof context, format, args);
+  if (vsnprintf(context, sizeof context, format, args) >= (int) sizeof context) text_trim(context);
   va_end(args);
 
   char text[sizeof e->text];
   snprintf(text, sizeof text, "%.*s", (int) sizeof text - 1, e->text);
-  snprintf(e->text, sizeof e->text, "%s: %.*s", context, (int) (sizeof text - sizeof context - 4), text);
+  if (snprintf(e->text, sizeof e->text, "%s: %.*s", context, (int) (sizeof text - sizeof context - 4), text) > 0)
+    text_trim(e->text);
   mask_urls(e->text);
   return -1;
 }

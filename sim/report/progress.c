@@ -6,6 +6,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 #define LIVE_MS     100u
 #define PLAIN_MS    5000u
 #define RATE_MS     1000u /* the rate is of the latest whole window of this length */
@@ -76,8 +78,9 @@ static void describe(const struct progress *progress, const struct progress_stat
       snprintf(figures, sizeof figures, "  online %zu/%zu  handshakes %.0f/s  failures %llu%s", state->online,
                state->wanted, progress->per_s, (unsigned long long) state->failures, left);
   int room = width - 1 - where_size - figures_size;
-  snprintf(text, sizeof text, "%s %.*s%s", where, room > 0 ? room : 0, state->phase_name, figures);
-  snprintf(line, COLUMNS_MAX, "%.*s", width, text);
+  snprintf(text, sizeof text, "%s %.*s%s", where,
+           (int) text_fit(state->phase_name, COLUMNS_MAX, room > 0 ? (size_t) room : 0), state->phase_name, figures);
+  snprintf(line, COLUMNS_MAX, "%.*s", (int) text_fit(text, COLUMNS_MAX - 1, width > 0 ? (size_t) width : 0), text);
 }
 
 void progress_update(struct progress *progress, const struct progress_state *state)

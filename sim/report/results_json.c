@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L
 #include "report/results_json.h"
 
 #include <inttypes.h>
@@ -269,9 +270,12 @@ json_t *results_json_string(const char *from)
 {
   json_t *string = json_string(from);
   if (string != NULL) return string;
-  char *mended = text_mend(from); /* no memory, or no UTF-8 */
-  string = mended == NULL ? NULL : json_string(mended);
+  char *whole = strdup(from), *mended = NULL; /* no memory, or no UTF-8: maybe cut to fit where it was made */
+  if (whole != NULL) text_trim(whole);
+  if (whole != NULL) mended = text_mend(whole);
+  if (mended != NULL) string = json_string(mended);
   free(mended);
+  free(whole);
   return string;
 }
 

@@ -20,7 +20,7 @@ bool results_json_contradicted(const json_t *tree, char *why, size_t size);
 json_t *results_json_with(json_t *object, const char *key, json_t *value);
 json_t *results_json_and(json_t *array, json_t *value);
 
-/* A JSON string of any bytes: what is no UTF-8 becomes U+FFFD. */
+/* A JSON string of any bytes: a letter that was cut at the end goes, what else is no UTF-8 becomes U+FFFD. */
 json_t *results_json_string(const char *from);
 
 /* results_ota.c: the member "ota" of the tree. */

@@ -1,30 +1,42 @@
 /* The summary of a run on one screen: the verdict and why, phases, figures, failures, what was expected and is not. */
 #include <math.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "fleetsim/ota.h"
 #include "report/results_json.h"
 
-#define COLUMNS    80
-#define TEXT_SIZE  2048u
-#define IDS_SHOWN  3u
-#define BOLD_GREEN "\033[1;32m"
-#define BOLD_RED   "\033[1;31m"
-#define PLAIN      "\033[0m"
-
-static bool continues_character(char c)
-{
-  return ((unsigned char) c & 0xc0) == 0x80;
-}
+#define COLUMNS      80
+#define NAME_COLUMNS 50
+#define CELL_SIZE    256u
+#define TEXT_SIZE    2048u
+#define IDS_SHOWN    3u
+#define BOLD_GREEN   "\033[1;32m"
+#define BOLD_RED     "\033[1;31m"
+#define PLAIN        "\033[0m"
 
 /* Names and details may come from a file or a broker: none of them may steer the terminal. */
-static void put(FILE *out, char c)
+static void put(FILE *out, const char *text, size_t size)
 {
-  fputc((unsigned char) c < 0x20 || c == 0x7f ? ' ' : c, out);
+  while (size > 0) {
+    unsigned letter = text_letter(text), bytes = letter > 0 ? letter : 1;
+    unsigned char c = (unsigned char) *text;
+    bool steers =
+        (letter == 1 && (c < 0x20 || c == 0x7f)) || (letter == 2 && c == 0xc2 && (unsigned char) text[1] < 0xa0);
+    if (letter == 0)
+      fputc('?', out);
+    else if (steers)
+      fputc(' ', out);
+    else
+      fwrite(text, 1, letter, out);
+    text += bytes;
+    size -= bytes;
+  }
 }
 
-/* One line of at most COLUMNS characters; what is longer is cut and ends in "...". */
+/* One line of at most COLUMNS columns; what is longer is cut between letters and ends in "...". */
 static void line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void line(FILE *out, const char *format, ...)
 {
@@ -33,15 +45,22 @@ static void line(FILE *out, const char *format, ...)
   va_start(args, format);
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  size_t columns = 0;
-  for (const char *c = text; *c != '\0'; c++) columns += !continues_character(*c);
-  bool cut = columns > COLUMNS;
-  size_t left = cut ? COLUMNS - 3 : columns;
-  for (const char *c = text; *c != '\0'; c++) {
-    if (!continues_character(*c) && left-- == 0) break;
-    put(out, *c);
-  }
+  text_trim(text);
+  bool cut = text_columns(text) > COLUMNS;
+  put(out, text, cut ? text_fit(text, sizeof text, COLUMNS - 3) : strlen(text));
   fputs(cut ? "...\n" : "\n", out);
+}
+
+/* The text in a column of a table: cut between letters, and filled up with spaces. */
+static const char *cell(const char *text, size_t columns, char out[CELL_SIZE])
+{
+  size_t size = text_fit(text, CELL_SIZE - columns - 1, columns);
+  memcpy(out, text, size);
+  out[size] = '\0';
+  size_t filled = text_columns(out);
+  memset(out + size, ' ', columns - filled);
+  out[size + columns - filled] = '\0';
+  return out;
 }
 
 /* Whole text, broken at spaces, every line indented: what says why is never cut. */
@@ -50,13 +69,16 @@ static void paragraph(FILE *out, int indent, const char *text)
   int column = 0;
   while (*text != '\0') {
     size_t size = strcspn(text, " ");
-    int width = 0;
-    for (size_t i = 0; i < size; i++) width += !continues_character(text[i]);
+    char word[TEXT_SIZE];
+    size_t kept = size < sizeof word ? size : sizeof word - 1;
+    memcpy(word, text, kept);
+    word[kept] = '\0';
+    int width = (int) text_columns(word);
     bool fits = column > 0 && column + 1 + width <= COLUMNS;
     if (column > 0) fputc(fits ? ' ' : '\n', out);
     if (!fits) fprintf(out, "%*s", indent, "");
     column = fits ? column + 1 + width : indent + width;
-    for (size_t i = 0; i < size; i++) put(out, text[i]);
+    put(out, text, size);
     text += size + strspn(text + size, " ");
   }
   if (column > 0) fputc('\n', out);
@@ -82,7 +104,8 @@ static void print_verdict(const json_t *tree, FILE *out, bool colour)
                      : strcmp(verdict, "interrupted") == 0 ? "STOP"
                                                            : "ERROR";
   fprintf(out, "%s%s%s  ", colour ? (pass ? BOLD_GREEN : BOLD_RED) : "", word, colour ? PLAIN : "");
-  line(out, "%.50s: %.0f devices, %.1f s", results_json_text(json_object_get(tree, "scenario"), "name"),
+  const char *name = results_json_text(json_object_get(tree, "scenario"), "name");
+  line(out, "%.*s: %.0f devices, %.1f s", (int) text_fit(name, SIZE_MAX, NAME_COLUMNS), name,
        results_json_number(fleet, "devices"), results_json_number(tree, "duration_s"));
   if (!pass) paragraph(out, 2, results_json_text(tree, "message"));
 }
@@ -134,9 +157,10 @@ static void print_phases(const json_t *tree, FILE *out)
   for (size_t i = 0; i < json_array_size(phases); i++) {
     const json_t *phase = json_array_get(phases, i), *check = telling_check(phase);
     const char *note = results_json_text(phase, "note");
+    char name[CELL_SIZE];
     bool pass = check == NULL || passes(check);
     const char *expr = check != NULL ? results_json_text(check, "expr") : "-";
-    line(out, "%-2s%-28.28s %7.1f  %.*s%s%s", pass ? "" : "x", results_json_text(phase, "name"),
+    line(out, "%-2s%s %7.1f  %.*s%s%s", pass ? "" : "x", cell(results_json_text(phase, "name"), 28, name),
          results_json_number(phase, "duration_s"), pass ? quantity_size(expr) : (int) strlen(expr), expr,
          check != NULL ? ": " : "", check != NULL ? results_json_text(check, "observed") : "");
     if (note[0] != '\0') paragraph(out, 6, note);

@@ -30,15 +30,16 @@ static uint32_t id_of(void *clones, size_t index)
   return ((struct run_clones *) clones)->ids[index];
 }
 
-static void release(struct run_clones *clones)
+/* -1: not all of their events are on disk. */
+static int release(struct run_clones *clones, struct error *error)
 {
-  struct error ignored;
-  if (clones->events != NULL) events_close(clones->events, &ignored);
+  int status = clones->events != NULL ? events_close(clones->events, error) : 0;
   if (clones->metrics != NULL) metrics_destroy(clones->metrics);
   free(clones->ids);
   free(clones->pages);
   free(clones->indices);
   free(clones);
+  return status;
 }
 
 static int copy_devices(struct run *run, struct run_clones *clones, const uint32_t *devices, size_t count)
@@ -84,7 +85,7 @@ int run_start_clones(struct run *run, const uint32_t *devices, size_t count, dou
   struct run_clones *clones = calloc(1, sizeof *clones);
   if (clones == NULL) return error_set(&run->error, EXIT_CODE_SETUP, "not enough memory for %zu clones", count);
   if (copy_devices(run, clones, devices, count) != 0 || make_fleet(run, clones) != 0) {
-    release(clones);
+    (void) release(clones, NULL);
     return -1;
   }
   run->clones = clones;
@@ -156,6 +157,8 @@ struct fleet *run_clones_fleet(struct run *run)
 void run_release_clones(struct run *run)
 {
   if (run->clones == NULL) return;
-  release(run->clones);
+  struct error error;
+  int status = release(run->clones, &error);
   run->clones = NULL;
+  if (status != 0) run_abort(run, &error);
 }

@@ -65,6 +65,7 @@ static bool fits(enum argument kind, const char *argument, const struct scenario
 bool scenario_is_time(const char *name)
 {
   size_t size = strlen(name);
+  if (size > 6 && strcmp(name + size - 6, ".count") == 0) return false; /* how many there were */
   return strstr(name, "_ms.") != NULL || (size > 3 && strcmp(name + size - 3, "_ms") == 0);
 }
 

@@ -116,6 +116,9 @@ expect "nor with somebody else's events" 2 "different runs" "$fleetsim" report o
 sed 's/"pass": true/"pass": false/' other/results.json >fresh/results.json && cp other/events.ndjson fresh/
 expect "a pass whose expectation failed is none" 2 "contradicts itself.*failed" "$fleetsim" report fresh
 
+expect "how many is no time" 1 "handshake.wall_ms.count == 0: observed 2 (x|$)|observed 2 " \
+  "$fleetsim" run "$short" --set 'expect=["handshake.wall_ms.count == 0"]'
+
 # Signals --------------------------------------------------------------------------------------------------------------
 for signal in HUP TERM QUIT USR1 USR2 XCPU; do
   begin "on-$signal"

@@ -221,10 +221,10 @@ static void text_that_is_no_utf8_does_not_lose_the_results(void **state)
 {
   (void) state;
   strcpy(sample.results.scenario_file, "caf\xc3\xa9.yaml");
-  strcpy(sample.phases[0].name, "caf\xc3\xa9, cut off: \xe2\x82");
+  strcpy(sample.phases[0].name, "caf\xc3\xa9 \xff, cut off: \xe2\x82");
   json_t *tree = written();
   expect_text(tree, "scenario/file", "caf\xc3\xa9.yaml");
-  expect_text(tree, "phases/0/name", "caf\xc3\xa9, cut off: \xef\xbf\xbd\xef\xbf\xbd");
+  expect_text(tree, "phases/0/name", "caf\xc3\xa9 \xef\xbf\xbd, cut off: ");
   json_decref(tree);
 }
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/text.h"
 #include "sample.h"
 
 static struct sample sample;
@@ -212,6 +213,41 @@ static void colours_the_verdict_only_when_asked(void **state)
   free(coloured);
 }
 
+static void names_are_cut_between_letters_and_columns_stay_in_line(void **state)
+{
+  (void) state;
+  static const char *const letters[] = {"\xc3\xbc", "\xe2\x82\xac", "\xe6\xb1\x89", "\xf0\x9f\x98\x80", "e\xcc\x81"};
+  for (size_t l = 0; l < sizeof letters / sizeof *letters; l++)
+    for (size_t shift = 0; shift < 3; shift++) {
+      memset(sample.phases[0].name, 'x', shift);
+      sample.phases[0].name[shift] = '\0';
+      while (strlen(sample.phases[0].name) + 8 < sizeof sample.phases[0].name)
+        strcat(sample.phases[0].name, letters[l]);
+      strcpy(sample.results.scenario_name, sample.phases[0].name);
+      char *text = sample_printed(&sample, false), *at = strstr(text, "  5.2  online");
+      for (const char *c = text; *c != '\0'; c += text_letter(c))
+        if (text_letter(c) == 0) fail_msg("half a letter in:\n%s", text);
+      assert_non_null(at);
+      char *begin_of_line = at;
+      while (begin_of_line > text && begin_of_line[-1] != '\n') begin_of_line--;
+      *at = '\0';
+      assert_int_equal(text_columns(begin_of_line), 33);
+      free(text);
+    }
+}
+
+static void c1_controls_and_bytes_that_are_no_text_steer_no_terminal(void **state)
+{
+  (void) state;
+  strcpy(sample.results.message, "a\xc2\x9b"
+                                 "31mb\x9b"
+                                 "31mc\x1b[31md\x7f");
+  char *text = sample_printed(&sample, false);
+  expect_contains(text, "a 31mb");
+  for (const char *c = text; *c != '\0'; c++) assert_true((unsigned char) *c != 0x9b && *c != 0x1b && *c != 0x7f);
+  free(text);
+}
+
 static int reprint(struct error *error, char **text)
 {
   size_t size;
@@ -404,6 +440,8 @@ int main(void)
       test(what_nobody_foretold_comes_first_and_is_explained),
       test(fits_one_screen_and_steers_no_terminal),
       test(colours_the_verdict_only_when_asked),
+      test(names_are_cut_between_letters_and_columns_stay_in_line),
+      test(c1_controls_and_bytes_that_are_no_text_steer_no_terminal),
       test(a_reprint_is_the_same_print_and_exit_code),
       test(refuses_what_is_missing_cut_off_foreign_or_contradicts_itself),
       test(a_pass_is_believed_only_with_its_checks_its_books_and_its_end_record),
