@@ -1,5 +1,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include "base/environment.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@ void environment_begin(void)
   while (environ[count] != NULL) count++;
   free(callers);
   callers = calloc(count + 1, sizeof *callers);
-  if (callers == NULL) abort();
+  if (callers == NULL) memory_gone("the environment");
   memcpy(callers, environ, count * sizeof *callers);
   for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++) unsetenv(proxies[i]);
 }

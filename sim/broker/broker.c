@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/host_port.h"
+#include "base/memory.h"
 #include "broker/internal.h"
 #include "broker/ports.h"
 
@@ -76,7 +77,7 @@ static void on_later(uv_handle_t *handle)
 void broker_later(struct broker *broker, broker_done done, void *ctx, const struct error *error)
 {
   struct later *later = calloc(1, sizeof *later);
-  if (later == NULL) abort();
+  if (later == NULL) memory_gone("what comes next at the broker");
   later->task.broker = broker;
   broker->held++;
   later->done = done;

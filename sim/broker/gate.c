@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "broker/gate.h"
+#include "base/memory.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -252,7 +253,7 @@ static bool has_room(const struct gate *gate)
 static struct pair *pair_make(struct gate *gate, int listener)
 {
   struct pair *pair = calloc(1, sizeof *pair);
-  if (pair == NULL) abort();
+  if (pair == NULL) memory_gone("a connection at the gate");
   *pair = (struct pair){.next = gate->pairs, .link = &gate->pairs, .gate = gate, .listener = listener, .open = 3};
   if (gate->pairs != NULL) gate->pairs->link = &pair->next;
   gate->pairs = pair;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/environment.h"
+#include "base/memory.h"
 #include "broker/internal.h"
 
 #define FACTS_PREFIX "FLEETSIM_"
@@ -131,11 +132,11 @@ static char **make_environment(const struct hook *hook)
   size_t count = 0;
   while (callers[count] != NULL) count++;
   char **all = calloc(count + FACTS + 1, sizeof *all);
-  if (all == NULL) abort();
+  if (all == NULL) memory_gone("the environment of a hook");
   for (size_t i = 0; i < FACTS; i++) {
     size_t size = strlen(hook->facts[i].variable) + strlen(hook->facts[i].value) + 2;
     all[i] = malloc(size);
-    if (all[i] == NULL) abort();
+    if (all[i] == NULL) memory_gone("the environment of a hook");
     snprintf(all[i], size, "%s=%s", hook->facts[i].variable, hook->facts[i].value);
   }
   for (size_t i = 0, used = FACTS; i < count; i++)
@@ -152,7 +153,7 @@ static void free_environment(char **all)
 static int spawn(struct hook *hook, const char *command, int log)
 {
   char *text = strdup(command);
-  if (text == NULL) abort();
+  if (text == NULL) memory_gone("a hook");
   char *arguments[] = {"/bin/sh", "-c", text, NULL};
   char **environment = make_environment(hook);
   const struct child_options options = {.file = "/bin/sh",
@@ -321,7 +322,7 @@ void hook_run_on(struct broker *broker, enum hook_kind kind, enum broker_listene
     return;
   }
   struct hook *hook = calloc(1, sizeof *hook);
-  if (hook == NULL) abort();
+  if (hook == NULL) memory_gone("a hook");
   hook->kind = kind;
   hook->done = done;
   hook->ctx = ctx;

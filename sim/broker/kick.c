@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "broker/internal.h"
 
 enum { KICK_MS = 5000, CHUNK = 4096, ID_MAX = 64, CONNACK_SIZE = 4, KEEP_ALIVE_S = 30 };
@@ -200,7 +201,7 @@ static void on_cancel(struct task *task)
 void kick_run(struct broker *broker, const struct broker_kick *wanted, broker_done done, void *ctx)
 {
   struct kick *kick = calloc(1, sizeof *kick);
-  if (kick == NULL) abort();
+  if (kick == NULL) memory_gone("a kick");
   kick->done = done;
   kick->ctx = ctx;
   kick->keep_session = wanted->keep_session;

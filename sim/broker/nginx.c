@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "broker/ports.h"
 #include "net/child.h"
 #include "net/curl_uv.h"
@@ -277,9 +278,9 @@ static void ask(struct nginx *n)
   n->answer_size = 0;
   n->answer[0] = '\0';
   n->question = curl_easy_init();
-  if (n->question == NULL) abort();
+  if (n->question == NULL) memory_gone("a question to nginx");
   set_question(n, n->question);
-  if (curl_uv_start(n->curl, n->question, on_answer, n) != 0) abort();
+  if (curl_uv_start(n->curl, n->question, on_answer, n) != 0) memory_gone("a question to nginx");
 }
 
 /* --- The child ---------------------------------------------------------------------------------------------------- */
@@ -362,17 +363,18 @@ static int spawn(struct nginx *n)
 }
 
 /* A word that only the child which reads this nginx.conf can know. */
-static void new_word(struct nginx *n)
+static int new_word(struct nginx *n)
 {
   uint8_t bytes[(WORD - 1) / 2];
-  if (uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL) != 0) abort();
+  int status = uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL);
+  if (status != 0) return error_set(&n->error, EXIT_CODE_SETUP, "no random bytes for nginx: %s", uv_strerror(status));
   for (size_t i = 0; i < sizeof bytes; i++) snprintf(n->word + 2 * i, 3, "%02x", bytes[i]);
+  return 0;
 }
 
 static void launch(struct nginx *n)
 {
-  new_word(n);
-  if (write_conf(n, &n->error) != 0) {
+  if (new_word(n) != 0 || write_conf(n, &n->error) != 0) {
     n->failed = true;
     finish(n);
     return;

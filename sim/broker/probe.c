@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/host_port.h"
+#include "base/memory.h"
 #include "broker/internal.h"
 
 enum { PROBE_MS = 5000, CHUNK = 4096 };
@@ -154,7 +155,7 @@ static void on_cancel(struct task *task)
 void broker_probe(struct broker *broker, enum broker_listener listener, broker_seen_done done, void *ctx)
 {
   struct probe *probe = calloc(1, sizeof *probe);
-  if (probe == NULL) abort();
+  if (probe == NULL) memory_gone("a look at the broker");
   probe->done = done;
   probe->ctx = ctx;
   probe->listener = listener;

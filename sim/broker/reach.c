@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/host_port.h"
+#include "base/memory.h"
 #include "broker/internal.h"
 
 enum { REACH_MS = 10000, REACH_RETRY_MS = 250 };
@@ -69,7 +70,7 @@ static void on_cancel(struct task *task)
 void reach_run(struct broker *broker, broker_done done, void *ctx)
 {
   struct reach *reach = calloc(1, sizeof *reach);
-  if (reach == NULL) abort();
+  if (reach == NULL) memory_gone("a way to the broker");
   reach->done = done;
   reach->ctx = ctx;
   broker_task_begin(broker, &reach->task, on_cancel);

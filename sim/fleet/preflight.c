@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 /* Event loop, NVM file, registry, logs, operator, and connections that are still closing. */
 #define OWN_DESCRIPTORS 256u
+#define THREADS_MAX     128u
 /* One port in ten is left to connections that are still closing. */
 #define USABLE_PORTS(count) ((count) - (count) / 10)
 
@@ -83,6 +85,36 @@ int preflight_look_at_disk(const char *folder, struct preflight_machine *out, st
   return 0;
 }
 
+struct gathering {
+  pthread_mutex_t mutex;
+  pthread_cond_t over;
+  bool is_over;
+};
+
+static void *wait_for_all(void *ctx)
+{
+  struct gathering *gathering = ctx;
+  pthread_mutex_lock(&gathering->mutex);
+  while (!gathering->is_over) pthread_cond_wait(&gathering->over, &gathering->mutex);
+  pthread_mutex_unlock(&gathering->mutex);
+  return NULL;
+}
+
+void preflight_look_at_threads(unsigned wanted, struct preflight_machine *out)
+{
+  struct gathering gathering = {.mutex = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
+  pthread_t threads[THREADS_MAX];
+  unsigned n = 0;
+  if (wanted > THREADS_MAX) wanted = THREADS_MAX;
+  while (n < wanted && pthread_create(&threads[n], NULL, wait_for_all, &gathering) == 0) n++;
+  pthread_mutex_lock(&gathering.mutex);
+  gathering.is_over = true;
+  pthread_cond_broadcast(&gathering.over);
+  pthread_mutex_unlock(&gathering.mutex);
+  for (unsigned i = 0; i < n; i++) pthread_join(threads[i], NULL);
+  out->threads = n;
+}
+
 /* Planning ----------------------------------------------------------------------------------------------------------*/
 
 static uint64_t descriptors_of(const struct preflight_need *need)
@@ -97,16 +129,47 @@ static uint64_t devices_for(const struct preflight_need *need, uint64_t descript
   return need->downloads == 0 ? free : free / (1u + need->descriptors_per_download);
 }
 
+/* "12 MiB", "3 KiB": 0 is never told of what is not 0. */
+static const char *amount(uint64_t bytes, char out[32])
+{
+  if (bytes >= 1u << 20)
+    snprintf(out, 32, "%" PRIu64 " MiB", bytes >> 20);
+  else
+    snprintf(out, 32, "%" PRIu64 " KiB", (bytes + 1023) >> 10);
+  return out;
+}
+
+/* The last half of a sentence: what to do with the fleet. */
+static const char *fewer(uint64_t devices, char out[80])
+{
+  if (devices > 0)
+    snprintf(out, 80, "or use --devices %" PRIu64 " or fewer", devices);
+  else
+    snprintf(out, 80, "for there is no room for one device");
+  return out;
+}
+
+static int check_threads(const struct preflight_need *need, unsigned threads, struct error *error)
+{
+  unsigned wanted = need->threads < THREADS_MAX ? need->threads : THREADS_MAX;
+  if (threads >= wanted) return 0;
+  return error_set(error, EXIT_CODE_SETUP,
+                   "this run needs %u threads and processes at once, and the system lets it start %u: raise the limit "
+                   "(\"ulimit -u\" of the user, TasksMax= of the service, pids of the container, or \"ulimit -v\")",
+                   wanted, threads);
+}
+
 static int check_descriptors(const struct preflight_need *need, uint64_t hard, struct error *error)
 {
   uint64_t needed = descriptors_of(need);
+  char advice[80];
   if (needed <= hard) return 0;
   return error_set(error, EXIT_CODE_SETUP,
                    "%zu devices need %" PRIu64 " file descriptors%s, but this process may open %" PRIu64
                    " at most; raise the hard limit (\"ulimit -Hn %" PRIu64
-                   "\" as root, or LimitNOFILE= of the service) or use --devices %" PRIu64 " or fewer",
+                   "\" as root, or LimitNOFILE= of the service) %s",
                    need->devices, needed, need->downloads > 0 ? " with their downloads" : "", hard, needed,
-                   devices_for(need, hard));
+                   fewer(devices_for(need, hard), advice));
 }
 
 static int check_memory(const struct preflight_need *need, uint64_t available, struct error *error)
@@ -114,36 +177,35 @@ static int check_memory(const struct preflight_need *need, uint64_t available, s
   uint64_t downloads = (uint64_t) need->downloads * fetch_bytes_per_transfer();
   uint64_t needed = (uint64_t) need->devices * need->bytes_per_device + downloads;
   if (needed <= available) return 0;
+  char wants[32], has[32], advice[80];
   uint64_t each = need->bytes_per_device + (need->downloads > 0 ? fetch_bytes_per_transfer() : 0);
-  return error_set(error, EXIT_CODE_SETUP,
-                   "%zu devices need about %" PRIu64 " MiB of memory, and %" PRIu64
-                   " MiB are available; free some, or use --devices %" PRIu64 " or fewer",
-                   need->devices, needed >> 20, available >> 20, available / each);
+  return error_set(error, EXIT_CODE_SETUP, "%zu devices need about %s of memory, and %s are available; free some, %s",
+                   need->devices, amount(needed, wants), amount(available, has), fewer(available / each, advice));
 }
 
 static int check_disk(const struct preflight_need *need, uint64_t available, struct error *error)
 {
   uint64_t needed = (uint64_t) need->devices * need->disk_bytes_per_device;
+  char wants[32], has[32], advice[80];
   if (needed <= available) return 0;
   return error_set(error, EXIT_CODE_SETUP,
-                   "the flash of %zu devices needs about %" PRIu64 " MiB in %s, and %" PRIu64
-                   " MiB are free; free some, use an --out on another disk, or --devices %" PRIu64 " or fewer",
-                   need->devices, needed >> 20, need->disk_folder, available >> 20,
-                   available / need->disk_bytes_per_device);
+                   "the flash of %zu devices needs about %s in %s, and %s are free; free some, use an --out on another "
+                   "disk, %s",
+                   need->devices, amount(needed, wants), need->disk_folder, amount(available, has),
+                   fewer(available / need->disk_bytes_per_device, advice));
 }
 
 static int too_few_ports(const struct preflight_need *need, size_t possible, struct error *error)
 {
+  char advice[80];
   if (need->source_addresses > 0)
-    return error_set(
-        error, EXIT_CODE_SETUP,
-        "%zu devices find too few source ports on %zu source addresses; leave source-addresses out, or use "
-        "--devices %zu or fewer",
-        need->devices, need->source_addresses, possible);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "%zu devices find too few source ports on %zu source addresses; leave source-addresses out, %s",
+                     need->devices, need->source_addresses, fewer(possible, advice));
   return error_set(error, EXIT_CODE_SETUP,
                    "%zu devices find too few source ports on this machine; widen the range (\"sysctl -w "
-                   "net.ipv4.ip_local_port_range='1024 65535'\"), or use --devices %zu or fewer",
-                   need->devices, possible);
+                   "net.ipv4.ip_local_port_range='1024 65535'\"), %s",
+                   need->devices, fewer(possible, advice));
 }
 
 static int choose_addresses(struct preflight_need *need, const struct preflight_machine *machine, struct error *error)
@@ -161,6 +223,7 @@ static int choose_addresses(struct preflight_need *need, const struct preflight_
 
 int preflight_plan(struct preflight_need *need, const struct preflight_machine *machine, struct error *error)
 {
+  if (check_threads(need, machine->threads, error) != 0) return -1;
   if (check_descriptors(need, machine->descriptors_hard, error) != 0) return -1;
   if (check_memory(need, machine->memory_bytes, error) != 0) return -1;
   if (check_disk(need, machine->disk_bytes, error) != 0) return -1;
@@ -205,6 +268,7 @@ int preflight(struct preflight_need *need, struct error *error)
   struct preflight_machine machine = {0};
   if (preflight_look(&machine, error) != 0) return -1;
   if (need->disk_folder != NULL && preflight_look_at_disk(need->disk_folder, &machine, error) != 0) return -1;
+  if (need->threads > 0) preflight_look_at_threads(need->threads, &machine);
   if (preflight_plan(need, &machine, error) != 0) return -1;
   return preflight_arrange(need, &machine, error);
 }

@@ -20,6 +20,7 @@ struct preflight_need {
   unsigned descriptors_per_download; /* 1, and what a server of our own adds in this process */
   uint64_t disk_bytes_per_device;    /* of image slots that are not blank; 0: no flash */
   const char *disk_folder;           /* where its file is made: fleet/flash.h */
+  unsigned threads;                  /* and processes, that must be there at once beside this one */
   size_t source_addresses;           /* in: as the scenario wants it, 0: chosen here; out: 0 where the system chooses */
 };
 
@@ -29,12 +30,17 @@ struct preflight_machine {
   unsigned first_port, last_port;         /* ephemeral ports */
   uint64_t memory_bytes;                  /* available to this process now */
   uint64_t disk_bytes;                    /* free in the folder that was looked at */
+  unsigned threads;                       /* that could be started, of those that were tried */
 };
 
 int preflight_look(struct preflight_machine *out, struct error *error);
 
 /* What is free in a folder. */
 int preflight_look_at_disk(const char *folder, struct preflight_machine *out, struct error *error);
+
+/* Starts up to `wanted` threads for a moment. No number of the system says how many there may be: limits of the user,
+ * the service and the container stand beside each other, and libuv aborts where one of its own cannot start. */
+void preflight_look_at_threads(unsigned wanted, struct preflight_machine *out);
 
 /* Pure: chooses the source addresses. -1: the fleet is too large for the machine. */
 int preflight_plan(struct preflight_need *need, const struct preflight_machine *machine, struct error *error);

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/peak.h"
 #include "base/random.h"
 #include "net/listener.h"
@@ -335,7 +336,7 @@ static void on_connect(uv_connect_t *request, int status)
 static struct conn *conn_new(struct proxy *proxy)
 {
   struct conn *conn = calloc(1, sizeof *conn);
-  if (conn == NULL) abort();
+  if (conn == NULL) memory_gone("a connection of the update proxy");
   conn->proxy = proxy;
   for (size_t i = 0; i < 2; i++) {
     conn->side[i].conn = conn;

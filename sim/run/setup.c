@@ -183,6 +183,15 @@ static bool is_loopback(const struct scenario *scenario)
   return all;
 }
 
+/* Threads: libuv's pool, paho's two and its keeper, the table of the broker's key, the resolver of a URL hook.
+ * Processes: a broker each with what may stand before it, nginx, a hook with its keeper and a program in it. */
+static unsigned threads_of(const struct scenario *scenario)
+{
+  enum { THREADS = 9, BROKER = 3, SERVER = 1, HOOK = 3 };
+  size_t brokers = scenario->remote ? 0 : scenario->node_count + scenario->has_false;
+  return (unsigned) (THREADS + BROKER * brokers + (scenario->ota.server ? SERVER : 0) + (scenario->remote ? HOOK : 0));
+}
+
 /* Before the broker is started, which inherits the limit of descriptors. */
 static int check_machine(struct run *run)
 {
@@ -194,6 +203,7 @@ static int check_machine(struct run *run)
                                 .descriptors_per_download = RUN_DESCRIPTORS_PER_DOWNLOAD,
                                 .disk_bytes_per_device = run_ota_flash_bytes(run),
                                 .disk_folder = scenario->ota.on ? run->options->out : NULL,
+                                .threads = threads_of(scenario),
                                 .source_addresses = scenario->source_addresses};
   if (preflight(&need, &run->error) != 0) return -1;
   run->source_addresses = need.source_addresses;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "terminator/internal.h"
 
 enum { CHUNK = 16384 };
@@ -90,7 +91,7 @@ static void on_sent(uv_write_t *request, int status);
 static bool send_bytes(struct client *c, uv_stream_t *to, const void *bytes, size_t size)
 {
   struct parcel *parcel = malloc(sizeof *parcel + size);
-  if (parcel == NULL) abort();
+  if (parcel == NULL) memory_gone("a packet at the terminator");
   memcpy(parcel->bytes, bytes, size);
   parcel->client = c;
   parcel->request.data = parcel;
@@ -168,7 +169,7 @@ static void on_client_bytes(uv_stream_t *stream, ssize_t size, const uv_buf_t *b
     return;
   }
   if (c->state == LEAVING) return;
-  if (BIO_write(c->in, buffer->base, (int) size) != size) abort();
+  if (BIO_write(c->in, buffer->base, (int) size) != size) memory_gone("a record at the terminator");
   go_on(c);
 }
 
@@ -373,7 +374,7 @@ void client_accept(struct terminator *t, int listener, int fd)
 {
   uint32_t handshake_ms = t->config->handshake_ms != 0 ? t->config->handshake_ms : TERMINATOR_HANDSHAKE_MS;
   struct client *c = calloc(1, sizeof *c);
-  if (c == NULL) abort();
+  if (c == NULL) memory_gone("a client of the terminator");
   *c = (struct client){.next = t->clients, .link = &t->clients, .terminator = t, .listener = listener, .handles = 3};
   if (t->clients != NULL) t->clients->link = &c->next;
   t->clients = c;

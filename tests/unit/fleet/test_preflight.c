@@ -225,9 +225,42 @@ static void the_table_of_descriptors_has_room_before_the_first_device_connects(v
   assert_true(aftermath(256, 4096, 3000).slots >= 3000 + 256);
 }
 
+static void what_there_is_no_room_for_at_all_is_told_without_a_zero(void **state)
+{
+  (void) state;
+  struct preflight_machine machine = usual;
+  struct preflight_need need = local(3);
+  machine.memory_bytes = 4096;
+  assert_refused(need, &machine, "need about 48 KiB of memory, and 4 KiB are available", "no room for one device");
+  machine = usual;
+  need.disk_bytes_per_device = 8192;
+  need.disk_folder = "/tmp";
+  machine.disk_bytes = 0;
+  assert_refused(need, &machine, "needs about 24 KiB in /tmp, and 0 KiB are free", "no room for one device");
+  machine.descriptors_hard = 100;
+  assert_refused(local(3), &machine, "may open 100 at most", "no room for one device");
+}
+
+static void threads_that_cannot_start_are_told_before_somebody_aborts(void **state)
+{
+  (void) state;
+  struct preflight_machine machine = usual;
+  struct preflight_need need = local(3);
+  need.threads = 12;
+  machine.threads = 12;
+  assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
+  machine.threads = 11;
+  assert_refused(need, &machine, "needs 12 threads and processes at once, and the system lets it start 11",
+                 "ulimit -u");
+  preflight_look_at_threads(12, &machine);
+  assert_int_equal(machine.threads, 12);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_there_is_no_room_for_at_all_is_told_without_a_zero),
+      cmocka_unit_test(threads_that_cannot_start_are_told_before_somebody_aborts),
       cmocka_unit_test(five_thousand_connections_share_an_address),
       cmocka_unit_test(a_narrow_port_range_takes_more_addresses),
       cmocka_unit_test(downloads_need_descriptors_and_memory_of_their_own),
