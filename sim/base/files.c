@@ -160,11 +160,19 @@ static int read_all(int fd, uint8_t *data, size_t size)
   return 0;
 }
 
+/* Nothing is wrong with the name that was given. */
+static bool is_of_the_machine(int error)
+{
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO || error == EINTR;
+}
+
 int files_open(const char *path, size_t limit, size_t *size, struct error *error)
 {
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe without a writer must not hold us up */
   struct stat st;
-  if (fd < 0) return error_set(error, EXIT_CODE_USAGE, "cannot read %s: %s", path, strerror(errno));
+  if (fd < 0)
+    return error_set(error, is_of_the_machine(errno) ? EXIT_CODE_SETUP : EXIT_CODE_USAGE, "cannot read %s: %s", path,
+                     strerror(errno));
   if (fstat(fd, &st) != 0)
     error_set(error, EXIT_CODE_SETUP, "cannot read %s: %s", path, strerror(errno));
   else if (!S_ISREG(st.st_mode))

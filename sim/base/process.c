@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/error.h"
+
 static int open_standard_descriptors(void)
 {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -37,10 +39,22 @@ static void forbid_core_dumps(void)
   (void) prctl(PR_SET_DUMPABLE, 0);
 }
 
+/* libuv aborts where the system refuses it a thread or a place in epoll. */
+static void on_abort(int number)
+{
+  static const char sentence[] =
+      "fleetsim: internal error: a call that must not fail has failed (no memory, no thread, or "
+      "a fault of ours); there are no results of this run\n";
+  (void) number;
+  (void) !write(STDERR_FILENO, sentence, sizeof sentence - 1);
+  _exit(EXIT_CODE_INTERNAL);
+}
+
 int process_prepare(void)
 {
   int error = open_standard_descriptors();
   default_signals();
+  (void) signal(SIGABRT, on_abort);
   forbid_core_dumps();
   return error;
 }

@@ -4,8 +4,8 @@
 
 /* Descriptors 0, 1 and 2 are open (on /dev/null where they were not: the next file would get their number, and what is
  * printed would go into it). No signal is blocked, and the ends of children are told. Nothing of the memory, which
- * holds private keys, is written to a core dump, nor of children that keep what they inherit. Returns 0, or an errno.
- */
+ * holds private keys, is written to a core dump, nor of children that keep what they inherit.
+ * abort(), ours or a library's, is a sentence and EXIT_CODE_INTERNAL. Returns 0, or an errno. */
 int process_prepare(void);
 
 #endif

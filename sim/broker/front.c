@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "broker/gate.h"
@@ -242,6 +243,16 @@ void front_resume(struct front *front)
   order_all(front, GATE_RESUME);
 }
 
+/* At most a second: who cannot be killed, or be waited for, ends with us at the latest. */
+static void reap(pid_t pid)
+{
+  for (int turn = 0; turn < 1000; turn++) {
+    pid_t gone = waitpid(pid, NULL, WNOHANG);
+    if (gone == pid || (gone < 0 && errno != EINTR)) return;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+}
+
 void front_close(struct front *front, void (*closed)(void *ctx), void *ctx)
 {
   front->closed = closed;
@@ -253,7 +264,7 @@ void front_close(struct front *front, void (*closed)(void *ctx), void *ctx)
     close_listeners(gate);
     if (gate->control < 0) continue;
     kill(gate->pid, SIGKILL);
-    while (waitpid(gate->pid, NULL, 0) < 0 && errno == EINTR) continue;
+    reap(gate->pid);
     uv_close((uv_handle_t *) &gate->end, on_end_closed);
   }
   if (front->open == 0) release(front);

@@ -63,13 +63,15 @@ static int go_through(struct run *run, bool remove_it, unsigned *count)
   *count = 0;
   DIR *folder = opendir(run->options->out);
   if (folder == NULL) return cannot(run, "read");
-  for (struct dirent *entry; status == 0 && (entry = readdir(folder)) != NULL;) {
+  struct dirent *entry;
+  while (errno = 0, status == 0 && (entry = readdir(folder)) != NULL) {
     if (!is_of_a_run(run, entry->d_name)) continue;
     ++*count;
     if (remove_it &&
         (files_join(path, run->options->out, entry->d_name, &run->error) != 0 || files_remove(path, &run->error) != 0))
       status = -1;
   }
+  if (status == 0 && errno != 0) status = cannot(run, "read");
   closedir(folder);
   return status;
 }
