@@ -408,7 +408,7 @@ static int make_door(struct proxy *proxy, bool listens)
   int fd = listener_bind(&proxy->address);
   if (fd < 0) return fd;
   struct door *door = calloc(1, sizeof *door);
-  if (door == NULL) abort();
+  if (door == NULL) memory_gone("the door of the update proxy");
   *door = (struct door){.proxy = proxy, .fd = fd};
   proxy->door = door;
   if (!listens) return 0;
