@@ -44,7 +44,10 @@ static void watch_signals(struct run *run)
 
 static int start_loop(struct run *run)
 {
-  if (uv_loop_init(&run->loop) != 0) return error_set(&run->error, EXIT_CODE_SETUP, "cannot make an event loop");
+  int status = uv_loop_init(&run->loop);
+  if (status != 0)
+    return error_set(&run->error, EXIT_CODE_SETUP, "cannot make an event loop: %s; raise the limit (ulimit -n)",
+                     uv_strerror(status));
   run->loop_open = true;
   run->began_ms = uv_now(&run->loop);
   uv_timer_init(&run->loop, &run->tick);
