@@ -214,4 +214,19 @@ expect "an older list after it" 2 "publish.yaml:20 .*empty.pem: the CRL of 'devi
 kill -HUP "$(cat "$broker/pid")"
 expect "a delta on purpose, with a word of what it does" 0 "warning: line 20: .*is a delta CRL.* lets those in again" \
   run unchecked --set "$again={file: $work/delta.pem, unchecked: yes}" --set "expect=[devices.lost <= 1]"
+
+# A rollback leads back to the file that was published before: nobody here can make that CA's list
+back=$(sed "/publish again/,\$d" "$publish" | sed "s,third.pem},empty.pem},; /expect:/d" | scenario back)
+cat >>"$back" <<YAML
+  - name: one that nobody likes
+    do: [publish-crl: {file: $work/third.pem}]
+    until: online == 0% within 100ms
+    on_fail: rollback
+YAML
+first_list
+kill -HUP "$(cat "$broker/pid")"
+went_back() { head -c "$(wc -c <"$work/empty.pem")" "$broker/crl.pem" | cmp - "$work/empty.pem" && echo the first file; }
+publish_back() { "$fleetsim" run "$back" --fleet "$fleet" --out "$work/back"; }
+expect "a rollback of a file" 1 "rolled back" publish_back
+expect "the broker has the file before again" 0 "the first file" went_back
 end_of_cases

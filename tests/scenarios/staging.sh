@@ -333,7 +333,7 @@ for hook in present trust-clients reload restart publish-crl kick; do
   called=$(sed "s/^fleet:/targets: [hook.invalid]\nfleet:/; /^  hooks:/a\    $hook: http://hook.invalid/" "$small" |
     sed "0,/^    $hook:/!{/^    $hook:/d}" | scenario called)
   expect "the hook $hook with the file's word alone" 3 "nothing was sent.*\(done\) and pass --allow-target hook.invalid" \
-    run far5 "$called"
+    run "far5-$hook" "$called"
 done
 expect "no password in what is refused" 2 "'mqtts://\*\*\*@localhost:1' is no address of a broker: it carries a user name" \
   run far6 "$small" --broker mqtts://bob:geheim@localhost:1
