@@ -183,7 +183,9 @@ static void run_command(struct hook *hook, const char *command)
     uv_timer_start(&hook->deadline, on_deadline, timeout_ms(hook), 0);
     return;
   }
-  fail(hook, uv_strerror(status));
+  char what[200];
+  snprintf(what, sizeof what, "cannot be started: %s%s", uv_strerror(status), error_remedy(-status));
+  fail(hook, what);
   uv_close((uv_handle_t *) &hook->deadline, on_handle_closed);
 }
 
@@ -201,7 +203,7 @@ static size_t on_body(char *data, size_t unit, size_t count, void *ctx)
 static void on_answer(void *ctx, CURL *easy, CURLcode result)
 {
   struct hook *hook = ctx;
-  char what[CURL_ERROR_SIZE + BODY_MAX + 64];
+  char what[CURL_ERROR_SIZE + BODY_MAX + 128];
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   if (hook->not_permitted)
@@ -210,10 +212,12 @@ static void on_answer(void *ctx, CURL *easy, CURLcode result)
              "--allow-target, or write 127.0.0.1",
              hook->host);
   else if (result != CURLE_OK)
-    snprintf(what, sizeof what, "was not answered: %s",
+    snprintf(what, sizeof what, "was not answered: %s; mend the URL or what should answer there",
              hook->curl_error[0] == '\0' ? curl_easy_strerror(result) : hook->curl_error);
   else
-    snprintf(what, sizeof what, "was answered with HTTP status %ld: %s", status, hook->body);
+    snprintf(what, sizeof what,
+             "was answered with HTTP status %ld%s%s%s: mend the URL or what answers there; 2xx is success", status,
+             hook->body_size > 0 ? " (" : "", hook->body, hook->body_size > 0 ? ")" : "");
   if (result != CURLE_OK || status < 200 || status > 299) fail(hook, what);
   finish(hook);
 }

@@ -74,6 +74,8 @@ struct operator
   bool has_connected;   /* ever */
   unsigned failed;      /* attempts in a row */
   unsigned alike;       /* diagnoses in a row that gave the same failure */
+  unsigned cut_short;   /* connections in a row that ended before anything that was sent was acknowledged */
+  size_t cut_size;      /* of the largest message that was on its way then */
   bool to_be_diagnosed; /* by the keeper, before it tries again */
 
   struct outbox outbox;
@@ -98,6 +100,9 @@ void inbox_message(struct operator* op, const char *topic, const void *payload, 
 struct parcel *outbox_take(struct operator* op);              /* held; NULL: nothing to send, or the window is full */
 void outbox_landed(struct flight *flight, bool acknowledged); /* not held */
 void outbox_recall(struct operator* op);                      /* held: all that fly wait again; of QoS 0: are gone */
+
+/* Held: the size of the largest message that flies, 0: none does. */
+size_t outbox_largest(const struct operator* op);
 void outbox_free(struct operator* op);
 
 /* link.c: paho. None with the mutex held. */

@@ -17,7 +17,7 @@
 
 enum { RETRY_MS = 1000, CONNECT_S = 10, HANG_MS = 12000, STOP_MS = 2000, KEEP_ALIVE_S = 20 };
 enum { FILTERS = 4 }; /* the others with config.ota only */
-enum { DIAGNOSE_AFTER = 3, DIAGNOSE_EVERY = 10, ALIKE = 3 };
+enum { DIAGNOSE_AFTER = 3, DIAGNOSE_EVERY = 10, ALIKE = 3, CUT_SHORT = 3 };
 
 static char *const filters[FILTERS_MAX] = {"private/+/telemetry", "private/+/trust/ack",  "private/+/cert/ack",
                                            "private/+/status",    "private/+/ota/status", "private/+/ota/get"};
@@ -85,33 +85,55 @@ static void fail_with(struct operator* op, bool final, const char *text)
   fail_over(op, &failure);
 }
 
+/* Held. A connection has ended with a message on its way, or before paho, which sends such messages again by itself,
+ * had an answer to it. Says so where that is not the first time; a plain loss else. */
+static void describe_loss(struct operator* op, const char *cause, char text[160])
+{
+  size_t largest = outbox_largest(op);
+  if (largest > 0) op->cut_size = largest;
+  op->cut_short += op->cut_size > 0;
+  if (op->cut_short >= CUT_SHORT)
+    snprintf(
+        text, 160,
+        "the broker ended the operator's connection %u times in a row at a message of %zu bytes: let its packets be "
+        "larger",
+        op->cut_short, op->cut_size);
+  else
+    snprintf(text, 160, "%s", cause != NULL && *cause != '\0' ? cause : "the connection to the broker was lost");
+}
+
 /* A broker may close the connection where another one refuses a subscription. */
 static void end_unsubscribed(struct operator* op)
 {
+  char text[160];
   pthread_mutex_lock(&op->mutex);
-  bool first = op->state == LINK_CONNECTING;
-  bool again = op->failed + 1 >= ALIKE;
+  bool first = op->state == LINK_CONNECTING, sends = op->cut_size > 0;
+  bool final = !sends && op->failed + 1 >= ALIKE;
   if (first) op->state = LINK_DOWN;
+  if (first) describe_loss(op, NULL, text);
   pthread_mutex_unlock(&op->mutex);
   if (first)
-    fail_with(
-        op, again,
-        "the broker let the operator in and ended the connection at its subscriptions, as its log may say: let the "
-        "operator's CN read private/#, and packets be larger");
+    fail_with(op, final,
+              sends
+                  ? text
+                  : "the broker let the operator in and ended the connection at its subscriptions, as its log may say: "
+                    "let the operator's CN read private/#, and packets be larger");
 }
 
 static void on_lost(void *ctx, char *cause)
 {
   struct operator* op = ctx;
+  char text[160];
   pthread_mutex_lock(&op->mutex);
   bool was_up = op->state == LINK_UP;
+  if (was_up) describe_loss(op, cause, text);
   pthread_mutex_unlock(&op->mutex);
-  if (was_up) {
-    enter(op, LINK_DOWN, OPERATOR_LOST, cause != NULL ? cause : "the connection to the broker was lost");
-    if (op->config.other_count > 0) begin_with_the_first(op);
-  } else {
+  if (!was_up) {
     end_unsubscribed(op);
+    return;
   }
+  enter(op, LINK_DOWN, OPERATOR_LOST, text);
+  if (op->config.other_count > 0) begin_with_the_first(op);
 }
 
 static int on_message(void *ctx, char *topic, int topic_size, MQTTAsync_message *message)

@@ -68,6 +68,10 @@ void outbox_landed(struct flight *flight, bool acknowledged)
   struct outbox *box = &op->outbox;
   pthread_mutex_lock(&op->mutex);
   struct parcel *parcel = unload(box, flight);
+  if (acknowledged) {
+    op->cut_short = 0;
+    op->cut_size = 0;
+  }
   bool gone = parcel != NULL && (acknowledged || parcel->qos == 0);
   if (parcel != NULL && !gone) prepend(box, parcel);
   bool hungry = op->book.count > 0 && box->waiting + box->flying == BLOCK_ROOM / 2;
@@ -87,6 +91,14 @@ void outbox_recall(struct operator* op)
     if (parcel != NULL && parcel->qos > 0) prepend(&op->outbox, parcel);
     if (parcel != NULL && parcel->qos == 0) free(parcel);
   }
+}
+
+size_t outbox_largest(const struct operator* op)
+{
+  size_t largest = 0;
+  for (const struct flight *flight = op->outbox.flights; flight != NULL; flight = flight->next)
+    if (flight->parcel != NULL && flight->parcel->size > largest) largest = flight->parcel->size;
+  return largest;
 }
 
 void outbox_free(struct operator* op)

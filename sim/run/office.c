@@ -57,7 +57,11 @@ static void on_event(struct run *run, const struct operator_event *event)
     run->operator_online = true;
     run->operator_gave_up = false;
     break;
-  case OPERATOR_LOST: run->operator_online = false; break;
+  case OPERATOR_LOST:
+    run->operator_online = false;
+    run->operator_losses++;
+    snprintf(run->operator_said, sizeof run->operator_said, "%s", event->text);
+    break;
   case OPERATOR_FAILED: on_operator_failed(run); break;
   case OPERATOR_TRUST_ACK: on_trust_ack(run, event); break;
   case OPERATOR_IDENTITY_ACK: on_identity_ack(run, event); break;

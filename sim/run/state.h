@@ -99,7 +99,8 @@ struct run {
   bool *revoked;                             /* per device: in the registry; a CRL says it from its publication on */
   struct run_identity *identity;             /* per device */
   bool operator_online;
-  bool operator_gave_up; /* what keeps it from connecting will not go away by itself */
+  unsigned operator_losses; /* how often its connection was lost */
+  bool operator_gave_up;    /* what keeps it from connecting will not go away by itself */
   char operator_said[DIAGNOSE_TEXT_MAX];
 
   uint64_t brake_look_ms; /* when it was looked at last; 0: not so far */

@@ -329,7 +329,7 @@ expect "both on the command line" 3 "nothing was sent.*for the file to say" \
   run far3 "$small" --set "targets=[broker.invalid]" --broker mqtts://broker.invalid:8883 --allow-target broker.invalid
 for hook in present trust-clients reload restart publish-crl kick; do
   expect "the hook $hook beyond this machine" 3 "nothing was sent.*'::ffff:127.0.0.1' is beyond this machine" \
-    run far4 "$small" --set "broker.hooks.$hook=http://[::ffff:127.0.0.1]:$port/"
+    run "far4-$hook" "$small" --set "broker.hooks.$hook=http://[::ffff:127.0.0.1]:$port/"
   called=$(sed "s/^fleet:/targets: [hook.invalid]\nfleet:/; /^  hooks:/a\    $hook: http://hook.invalid/" "$small" |
     sed "0,/^    $hook:/!{/^    $hook:/d}" | scenario called)
   expect "the hook $hook with the file's word alone" 3 "nothing was sent.*\(done\) and pass --allow-target hook.invalid" \

@@ -235,7 +235,7 @@ static void status_500_is_an_error_with_what_the_server_said(void **state)
   struct outcome done = {0};
   struct http http;
   post(rig, "HTTP/1.1 500 Oops\r\nContent-Length: 8\r\n\r\nno quota", &http, &done);
-  rig_fails(rig, &done, "HTTP status 500: no quota");
+  rig_fails(rig, &done, "HTTP status 500 (no quota): mend the URL");
 }
 
 static void a_server_that_never_answers_meets_the_deadline(void **state)

@@ -293,6 +293,33 @@ static void says_at_once_why_it_is_not_let_in(void **state)
   is_refused(desk, &plain, true, "connect.tls.not_tls: ");
 }
 
+/* This peer takes nothing but CONNECT and SUBSCRIBE. */
+static void a_message_at_which_a_broker_always_ends_is_told_with_its_size(void **state)
+{
+  static const uint32_t ids[] = {1};
+  static const uint8_t message[100];
+  struct peer peer = proper(*state);
+  struct operator_event event = {.kind = OPERATOR_CONNECTED};
+  struct error error;
+  peer_start(&peer);
+  struct operator* op = start(*state, peer.port, ids);
+  assert_int_equal(operator_push(op, 0, "trust", message, sizeof message, &error), 0);
+  unsigned lost = 0;
+  for (int i = 0; i < 1500 && strstr(event.text, "at a message of") == NULL; i++) {
+    if (operator_collect(op, &event))
+      lost += event.kind == OPERATOR_LOST;
+    else
+      rig_pause_ms(10);
+  }
+  assert_string_equal(event.text,
+                      "the broker ended the operator's connection 3 times in a row at a message of 100 bytes: "
+                      "let its packets be larger");
+  assert_int_equal(lost, 3);
+  atomic_store(&peer.stopping, true);
+  operator_stop(op);
+  peer_stop(&peer);
+}
+
 static void nothing_goes_to_the_proxy_of_the_environment(void **state)
 {
   struct peer peer = proper(*state), proxy = {.manner = PEER_HTTP};
@@ -325,6 +352,7 @@ int main(void)
       T(no_suback_is_taken_for_more_than_it_says),
       T(a_broker_that_ends_or_forgets_a_subscription_is_told),
       T(says_at_once_why_it_is_not_let_in),
+      T(a_message_at_which_a_broker_always_ends_is_told_with_its_size),
       T(nothing_goes_to_the_proxy_of_the_environment),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
