@@ -231,7 +231,7 @@ static int on_verify(int ok, X509_STORE_CTX *store)
 static bool note_file(struct look *look, const char *what, const char *path)
 {
   const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-  snprintf(look->detail, sizeof look->detail, "the operator's %s %.100s cannot be used: %.60s", what, path,
+  snprintf(look->detail, sizeof look->detail, "the operator's %.20s %.90s cannot be used: %.50s", what, path,
            reason != NULL ? reason : "not readable");
   return false;
 }

@@ -10,17 +10,16 @@
 
 /* The kind of a file ---------------------------------------------------------------------------------------------- */
 
-#define TO_BINARY(format) "make a binary of it: objcopy -I " format " -O binary FILE firmware.bin"
-#define UNPACK            "unpack it and give the firmware's binary"
+#define UNPACK "unpack it and give the firmware's binary"
 
 static const struct kind {
   const char *magic;
   size_t size, offset;
   const char *name, *advice;
 } kinds[] = {
-#define MAGIC(bytes, offset, name, advice)        \
-  {                                               \
-    bytes, sizeof bytes - 1, offset, name, advice \
+#define MAGIC(bytes, offset, name, advice)                 \
+  {                                                        \
+    (bytes), sizeof(bytes) - 1, (offset), (name), (advice) \
   }
     MAGIC("\x3d\xb8\xf3\x96", 0, "an image of MCUboot, signed already",
           "give the firmware as the linker made it, or use the image as it is"),
@@ -70,9 +69,9 @@ static bool is_text_of_records(const char *text, size_t size, const char **name,
   while (text < end && isspace((unsigned char) *text)) text++;
   size_t left = (size_t) (end - text);
   if (left > 10 && text[0] == ':' && hex_digits(text + 1, end) >= 10) {
-    *name = "an Intel HEX file", *advice = TO_BINARY("ihex");
+    *name = "an Intel HEX file", *advice = "make a binary of it: objcopy -I ihex -O binary FILE firmware.bin";
   } else if (left > 10 && text[0] == 'S' && isdigit((unsigned char) text[1]) && hex_digits(text + 2, end) >= 8) {
-    *name = "a file of S-records", *advice = TO_BINARY("srec");
+    *name = "a file of S-records", *advice = "make a binary of it: objcopy -I srec -O binary FILE firmware.bin";
   } else if (left > 5 && text[0] == '@' && hex_digits(text + 1, end) >= 4 &&
              isspace((unsigned char) text[1 + hex_digits(text + 1, end - 1)])) {
     *name = "a TI-TXT or Verilog hex file", *advice = "give the firmware's binary (objcopy -O binary of its ELF file)";

@@ -112,7 +112,7 @@ struct results {
   char run_id[33];     /* of this run alone: also in events.ndjson */
   const char *verdict; /* "pass", "fail", "error", "interrupted" */
   enum exit_code exit_code;
-  char message[1024]; /* why, in a sentence, when it is not "pass" */
+  char message[1400]; /* why, in a sentence, when it is not "pass" */
   char scenario_name[128], scenario_file[1024], scenario_sha256[65];
   uint64_t seed;
   char started[32]; /* RFC 3339 */

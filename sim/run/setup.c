@@ -123,7 +123,7 @@ static int start_operator(struct run *run)
 {
   /* from the last to the first: the last one is where bridged brokers meet */
   const struct scenario *scenario = run->scenario;
-  struct operator_server servers[SCENARIO_NODES_MAX];
+  struct operator_server servers[SCENARIO_NODES_MAX] = {{0}};
   size_t count = scenario->node_count;
   for (size_t n = 0; n < count; n++)
     servers[count - 1 - n] = (struct operator_server){.host = broker_host(run->nodes[n].broker),
