@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <jansson.h>
 #include <math.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "net/child.h"
 #include "timing/model.h"
 #include "verbs.h"
 
@@ -305,11 +307,16 @@ static int run_script(char **command, struct error *error)
 {
   int status = 0;
   fflush(stdout);
+  sigset_t signals;
+  const pid_t parent = getpid();
+  child_block_signals(&signals);
   const pid_t child = fork();
   if (child == 0) {
+    child_bind(parent);
     execv(command[0], command);
     _exit(127);
   }
+  pthread_sigmask(SIG_SETMASK, &signals, NULL);
   if (child < 0 || waitpid(child, &status, 0) != child)
     return error_set(error, EXIT_CODE_SETUP, "cannot start %s", command[0]);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;

@@ -163,6 +163,15 @@ for fds in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
   expect "... and nothing was printed into a file of the run" 0 "nowhere" \
     sh -c "grep -rE 'PASS  short|^results:' closed || echo nowhere"
 done
+expect "no room for its files" 3 "cannot write .*File too large|is incomplete: File too large" \
+  sh -c "ulimit -f 4; exec '$fleetsim' run '$short' --out full"
+expect "... leaves no verdict" 2 "no complete run" "$fleetsim" report full
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null && command -v prlimit >/dev/null &&
+  setpriv --reuid=65534 --clear-groups test -x "$fleetsim"; then
+  mkdir nobody && chown 65534 nobody && chmod 711 "$work" && chmod 644 "$short"
+  expect "few threads are told before somebody aborts" 3 "needs [0-9]+ threads and processes at once.*ulimit -u" \
+    setpriv --reuid=65534 --clear-groups prlimit --nproc=6 "$fleetsim" run "$short" --out nobody/few
+fi
 begin cores
 expect "no core dump" 0 "^Max core file size 0 0" grep "core file" "/proc/$pid/limits"
 broker=$(pgrep -P "$pid" mosquitto)
