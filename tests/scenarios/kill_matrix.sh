@@ -3,7 +3,7 @@
 # usage: kill_matrix.sh PATH/TO/fleetsim [KILLS-AT-RANDOM [KILLS-AFTER-A-SPAWN]]
 set -u
 fleetsim=$(realpath "$1")
-at_random=${2:-12} after_spawn=${3:-12}
+at_random=${2:-9} after_spawn=${3:-9}
 killer=$(dirname "$fleetsim")/kill_after_spawn
 for tool in mosquitto nginx; do
   [ -n "$(PATH=$PATH:/usr/sbin command -v "$tool")" ] || { echo "skipped: $tool is not installed"; exit 77; }
@@ -57,21 +57,22 @@ command_for() { # N: the command of the Nth run, in $command; every other time o
   [ $(($1 / 3 % 2)) -eq 0 ] || cp -r "$work/passed" "$out"
 }
 
-left_behind() { # what has our mark in its environment still: a second and a half is enough for everybody
+left_behind() { # what has our mark in its environment still, in $left: a second and a half is enough for everybody
   for _ in $(seq 75); do
     left=$(grep -lzs "^KILL_MATRIX_MARK=$mark$" /proc/[0-9]*/environ | grep -v "/$$/")
     [ -z "$left" ] && return 1
     sleep 0.02
   done
-  for process in $left; do tr '\0' ' ' <"${process%environ}cmdline"; echo; done
 }
 
 judge() { # WHAT: after a kill
   count=$((count + 1))
-  if said=$(left_behind); then
+  if left_behind; then
     leftovers=$((leftovers + 1))
-    printf 'FAIL %s: left behind: %s\n' "$1" "$said"
-    for process in $left; do kill -KILL "$(basename "$(dirname "$process")")" 2>/dev/null; done
+    for process in $left; do
+      printf 'FAIL %s: left behind: %s\n' "$1" "$(tr '\0' ' ' <"${process%environ}cmdline")"
+      kill -KILL "$(basename "$(dirname "$process")")" 2>/dev/null
+    done
   fi
   "$fleetsim" report "$out" >"$work/said" 2>&1
   code=$?
