@@ -211,6 +211,7 @@ struct device_event {
       uint32_t tag;  /* comes back in ACKED or DENIED */
       uint8_t qos;   /* 0, 1, 2 */
       bool absolute; /* the topic as it stands: how a rehearsal tries a topic that is not the device's own */
+      bool once;     /* PUBLISH: taken online only and, whatever its QoS, not sent again in another connection */
     } publish;       /* also SUBSCRIBE (topic, qos, tag, absolute) */
     struct {
       uint8_t reason; /* MQTT 5 DISCONNECT reason, 0 normal */

@@ -21,6 +21,7 @@ bool device_outbox_add(struct device_outbox *outbox, const struct device_outbox_
       .qos = message->qos,
       .phase = DEVICE_OUTBOX_QUEUED,
       .internal = message->internal,
+      .once = message->once,
   };
   outbox->used = (uint16_t) (outbox->used + message->topic_size + message->payload_size);
   outbox->count++;
@@ -70,6 +71,8 @@ bool device_outbox_holds(const struct device_outbox *outbox, uint32_t tag)
 
 void device_outbox_rewind(struct device_outbox *outbox, bool session_present)
 {
+  for (size_t i = outbox->count; i > 0; i--)
+    if (outbox->entry[i - 1].once) device_outbox_remove(outbox, i - 1);
   for (size_t i = 0; i < outbox->count; i++) {
     struct device_outbox_entry *entry = &outbox->entry[i];
     bool broker_has_it = entry->phase == DEVICE_OUTBOX_RELEASED || entry->phase == DEVICE_OUTBOX_RECEIVED;

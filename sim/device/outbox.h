@@ -30,6 +30,7 @@ struct device_outbox_entry {
   uint8_t qos;
   uint8_t phase;
   bool internal; /* the device's own: not reported to the application */
+  bool once;     /* ends with the connection */
 };
 
 struct device_outbox {
@@ -46,7 +47,7 @@ struct device_outbox_message {
   size_t payload_size;
   uint32_t tag;
   uint8_t qos;
-  bool internal;
+  bool internal, once;
 };
 
 /* False when it does not fit. */
@@ -62,7 +63,8 @@ int device_outbox_find(const struct device_outbox *outbox, uint16_t packet_id);
 /* Whether a message of the device's own with this tag is not confirmed yet. */
 bool device_outbox_holds(const struct device_outbox *outbox, uint32_t tag);
 
-/* A new connection: nothing is in flight. Without the broker's half of the session, QoS 2 starts over. */
+/* A new connection: nothing is in flight, and what was for the last one only is gone. Without the broker's half of the
+ * session, QoS 2 starts over. */
 void device_outbox_rewind(struct device_outbox *outbox, bool session_present);
 
 #endif

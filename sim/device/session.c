@@ -303,8 +303,9 @@ bool device_session_publish(struct device_session *session, const struct device_
       .payload_size = event->publish.size,
       .tag = event->publish.tag,
       .qos = event->publish.qos,
+      .once = event->publish.once,
   };
-  if (message.topic_size == 0 || message.qos > 2) return false;
+  if (message.topic_size == 0 || message.qos > 2 || (message.once && !online)) return false;
   if (message.qos == 0) return online && publish_now(session, &message);
   if (!device_outbox_add(&session->outbox, &message)) return false;
   if (online) device_session_flush(session);

@@ -79,6 +79,7 @@ static void release(struct fleet *fleet)
   free(fleet->storage);
   free(fleet->unacked);
   free(fleet->revoked);
+  free(fleet->trespasses);
   free(fleet);
 }
 

@@ -231,8 +231,12 @@ uint64_t fleet_network_failures(void);
 void fleet_lead(struct fleet *fleet, size_t place, const struct fleet_place *now);
 
 /* Device `index` publishes to, and subscribes below, another device's topics; those of firmware updates too, where the
- * fleet takes some. */
-void fleet_trespass(struct fleet *fleet, size_t index, uint32_t victim);
+ * fleet takes some. One attempt after the other, each once and in a live session: if the broker ends that, the next one
+ * is made in the session after it. -1: no memory. */
+int fleet_trespass(struct fleet *fleet, size_t index, uint32_t victim);
+
+/* It has attempts to make, or waits for the answer to one. */
+bool fleet_is_trespassing(const struct fleet *fleet, size_t index);
 
 /* The broker `node` serves this certificate (SHA-256 of its DER) at the main endpoint from now on; NULL: none that a
  * device may count as proof. Until a first call for a node every certificate counts there. */

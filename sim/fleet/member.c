@@ -31,7 +31,7 @@ void member_arm(struct member *m)
     return;
   }
   uint64_t at = earliest(m->start_at_ms, earliest(m->device_at_ms, earliest(m->telemetry_at_ms, m->shelve_by_ms)));
-  backend_deadline(m->conn, earliest(at, m->name_at_ms));
+  backend_deadline(m->conn, earliest(at, earliest(m->name_at_ms, member_trespass_ms(m))));
 }
 
 int64_t member_unix_s(const struct member *m)
@@ -77,6 +77,7 @@ void member_power_off(struct member *m)
   member_drop_held(m);
   member_hang_up(m);
   if (m->link == MEMBER_DIALLING) m->fleet->dialling--;
+  member_trespass_ended(m, DEVICE_FAIL_SESSION_STOPPED);
   m->fleet->config.ops->destroy(m->client);
   member_book_work(m);
   m->link = MEMBER_OFF;
@@ -266,6 +267,7 @@ static void on_deadline(void *user)
   }
   if (m->held == NULL && m->name_at_ms <= now) member_named(m);
   if (m->held == NULL && m->telemetry_at_ms <= now) member_send_telemetry(m);
+  if (m->held == NULL && member_trespass_ms(m) <= now) member_trespass(m);
   if (m->held == NULL && m->shelving && (m->shelve_by_ms <= now || member_is_quiet(m))) {
     m->shelve_by_ms = DEVICE_NEVER;
     if (m->link == MEMBER_DOWN)

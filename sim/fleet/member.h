@@ -88,6 +88,15 @@ struct member_revoked {
   uint32_t mute;           /* refusals without a word since its last CONNACK */
 };
 
+/* trespass.c: the attempts of one device. */
+struct member_trespass {
+  uint64_t due_ms; /* the next one, if none is open and the device is online */
+  uint32_t victim;
+  uint8_t next;  /* in the list of attempts; its size: all are made */
+  bool open;     /* that one is made and not answered */
+  bool declined; /* the device did not send it */
+};
+
 /* What there is of a member beside that, only where its profile takes firmware updates. */
 struct member_ota {
   struct fleet_ota_facts facts;
@@ -127,6 +136,7 @@ struct fleet {
   /* a row per member, each array made when the first of them needs it */
   uint32_t (*unacked)[FLEET_UNACKED_MAX]; /* sequence numbers of telemetry that was taken and not acknowledged */
   struct member_revoked *revoked;         /* NULL: no CRL was published */
+  struct member_trespass *trespasses;     /* NULL: nobody trespasses */
   struct fleet_forgotten *forgotten;      /* forgotten_count of forgotten_room */
   size_t forgotten_count, forgotten_room;
   uint32_t *order;
@@ -283,6 +293,12 @@ void member_fetch_pause(struct member *member, bool paused);
 bool member_is_unfetched(const struct member *member);
 void member_tell_unfetched(struct member *member);
 
+/* trespass.c: when the next attempt is due, DEVICE_NEVER: none is; makes it; the broker has answered it; the session
+ * has ended, and an attempt that was open has no other answer. */
+uint64_t member_trespass_ms(const struct member *member);
+void member_trespass(struct member *member);
+void member_trespass_answered(struct member *member, uint8_t reason); /* MQTT 5's; 0x80 and more: denied */
+void member_trespass_ended(struct member *member, enum device_failure failure);
 /* trespass.c: the device refused what was no manifest. */
 void member_crossed(struct member *member);
 bool member_hangs(const struct member *member);

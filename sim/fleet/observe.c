@@ -219,6 +219,7 @@ static void on_ended(struct member *m, const struct device_note *note)
   } else {
     m->ended_us = m->last_turn_us = fleet_clock_us(m->fleet);
     member_revoked_ended(m);
+    member_trespass_ended(m, failure);
     metrics_add(m->fleet->config.metrics, METRIC_TELEMETRY_RESENT, m->unacked_count);
     if (m->facts.online) count_offline(m);
   }
@@ -267,6 +268,7 @@ void member_observe(void *ctx, const struct device_note *note)
   case DEVICE_NOTE_ONLINE: on_online(m, note); break;
   case DEVICE_NOTE_ENDED: on_ended(m, note); break;
   case DEVICE_NOTE_ACKED:
+    if (note->tag == MEMBER_TAG_TRESPASS) member_trespass_answered(m, 0);
     if ((note->tag & MEMBER_TAG_MASK) != MEMBER_TAG_TELEMETRY) break;
     member_acked(m, note->tag);
     m->facts.telemetry_acked++;
@@ -274,7 +276,7 @@ void member_observe(void *ctx, const struct device_note *note)
     if (m->shelving) m->shelve_by_ms = 0;
     break;
   case DEVICE_NOTE_DENIED:
-    if (note->tag == MEMBER_TAG_TRESPASS) metrics_add(metrics, METRIC_TRESPASS_DENIED, 1);
+    if (note->tag == MEMBER_TAG_TRESPASS) member_trespass_answered(m, note->code);
     break;
   case DEVICE_NOTE_TRUST:
     m->facts.trust_version = note->version;

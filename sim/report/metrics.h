@@ -80,6 +80,7 @@
   X(TRESPASS_ATTEMPTS,  "trespass.attempts",         COUNTER,   "publishes and subscribes outside the device's own topics") \
   X(TRESPASS_DELIVERED, "trespass.delivered",        COUNTER,   "messages that crossed over: must be 0") \
   X(TRESPASS_DENIED,    "trespass.denied",           COUNTER,   "attempts that the broker refused with a reason code") \
+  X(TRESPASS_CLOSED,    "trespass.closed",           COUNTER,   "attempts that the broker answered by ending the connection") \
   X(REVOKE_REVOKED,     "revoke.revoked",            GAUGE,     "devices that the CRL published last names") \
   X(REVOKE_REFUSE,      "revoke.refuse_ms",          HISTOGRAM, "CRL published to the last CONNACK that a revoked device got after it; 0: it got none and was refused") \
   X(REVOKE_REFUSE_FULL, "revoke.refuse_full_ms",     HISTOGRAM, "of these, the last CONNACK after a full handshake, where there was one") \

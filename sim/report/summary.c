@@ -200,8 +200,9 @@ static void print_figures(const json_t *tree, FILE *out)
   line(out, "  telemetry    %.0f sent, %.0f delivered, %.0f lost, %.0f duplicated", value_of(tree, "telemetry.sent"),
        value_of(tree, "telemetry.delivered"), value_of(tree, "telemetry.lost"), value_of(tree, "telemetry.duplicated"));
   if (value_of(tree, "trespass.attempts") > 0)
-    line(out, "  trespass     %.0f attempts, %.0f refused by name, %.0f came through",
-         value_of(tree, "trespass.attempts"), value_of(tree, "trespass.denied"), value_of(tree, "trespass.delivered"));
+    line(out, "  trespass     %.0f attempts, %.0f refused by name, %.0f by closing, %.0f came through",
+         value_of(tree, "trespass.attempts"), value_of(tree, "trespass.denied"), value_of(tree, "trespass.closed"),
+         value_of(tree, "trespass.delivered"));
 }
 
 static const char *milliseconds(double ms, char out[24])

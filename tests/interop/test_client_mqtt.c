@@ -88,6 +88,40 @@ static void sends_unconfirmed_messages_again_in_order_and_marked(void **state)
   client_rig_free(&rig);
 }
 
+/* A broker that ends the connection for a message would end the next one too, for ever. */
+static void sends_a_message_that_is_for_one_connection_in_that_one_only(void **state)
+{
+  (void) state;
+  for (uint8_t mqtt = 4; mqtt <= 5; mqtt++)
+    for (int present = 0; present <= 1; present++) {
+      struct client_rig rig;
+      struct device_event event = {
+          .kind = DEVICE_PUBLISH,
+          .publish = {.topic = "private/0000000b/x", .payload = (const uint8_t *) "x", .size = 1, .qos = 1, .tag = 7}};
+      event.publish.absolute = event.publish.once = true;
+      client_rig_make(&rig, &pki, 13, mqtt);
+      client_rig_step(&rig, &event);
+      assert_false(rig.accepted); /* offline */
+      client_rig_online(&rig, false, false);
+      assert_true(client_rig_publish(&rig, "telemetry", "before", 1, 1));
+      client_rig_step(&rig, &event);
+      assert_true(rig.accepted);
+      assert_true(client_rig_publish(&rig, "telemetry", "after", 1, 2));
+      uint16_t before = client_rig_hear(&rig, 0x32), once = client_rig_hear(&rig, 0x32);
+      uint16_t after = client_rig_hear(&rig, 0x32);
+      client_rig_close(&rig, DEVICE_FAIL_NONE);
+      client_rig_online(&rig, present, false);
+      assert_int_equal(client_rig_hear(&rig, 0x3a), before);
+      assert_int_equal(client_rig_hear(&rig, 0x3a), after);
+      assert_true(client_rig_silent(&rig));
+      client_rig_ack(&rig, 0x40, before);
+      client_rig_ack(&rig, 0x40, once); /* late: it is nobody's any more */
+      client_rig_ack(&rig, 0x40, after);
+      assert_int_equal(rig.notes[DEVICE_NOTE_ACKED], 2);
+      client_rig_free(&rig);
+    }
+}
+
 /* MQTT 5, 3.1.4: a client need not wait for CONNACK. A new session holds no subscription, so SUBSCRIBE goes with
  * CONNECT and no round trip is lost; one SUBACK answers both filters, each with its own code. */
 static void subscribes_with_its_connect_when_it_begins_a_new_session(void **state)
@@ -586,6 +620,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sends_unconfirmed_messages_again_in_order_and_marked),
+      cmocka_unit_test(sends_a_message_that_is_for_one_connection_in_that_one_only),
       cmocka_unit_test(subscribes_with_its_connect_when_it_begins_a_new_session),
       cmocka_unit_test(asks_again_for_a_subscription_that_was_not_confirmed),
       cmocka_unit_test(forgets_an_older_session_at_its_first_connection_only),

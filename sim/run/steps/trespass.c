@@ -4,18 +4,68 @@
 
 #include "run/state.h"
 
-enum step_outcome step_trespass(struct run *run, const struct scenario_step *step)
+#define TRY_MS \
+  60000u /* beside `within`: a broker may end the connection at each attempt, and devices have to come back */
+
+struct trespassers {
+  const uint32_t *devices;
+  size_t count;
+};
+
+static size_t still_trying(const struct run *run, const struct trespassers *them)
 {
-  size_t count, n = fleet_size(run->fleet);
-  uint32_t *devices = targets_of(run, TARGETS_ONLINE, &step->who, &count);
-  if (devices == NULL) return STEP_ABORTED;
+  size_t n = 0;
+  for (size_t i = 0; i < them->count; i++) n += fleet_is_trespassing(run->fleet, them->devices[i]);
+  return n;
+}
+
+static bool have_tried(struct run *run, void *ctx)
+{
+  return still_trying(run, ctx) == 0;
+}
+
+static int send_them(struct run *run, const struct trespassers *them)
+{
+  size_t n = fleet_size(run->fleet);
+  for (size_t i = 0; n > 1 && i < them->count; i++) {
+    uint32_t device = them->devices[i];
+    if (fleet_trespass(run->fleet, device, run->ids[(device + 1) % n]) == 0) continue;
+    error_set(&run->error, EXIT_CODE_INTERNAL, "out of memory for the attempts of %zu devices", n);
+    run_abort(run, &run->error);
+    return -1;
+  }
+  return 0;
+}
+
+static enum step_outcome try_all(struct run *run, const struct scenario_step *step, struct trespassers *them)
+{
+  uint64_t within_ms = TRY_MS + step->within_ms;
   double before = metrics_value(run->metrics, METRIC_TRESPASS_ATTEMPTS);
-  for (size_t i = 0; n > 1 && i < count; i++) fleet_trespass(run->fleet, devices[i], run->ids[(devices[i] + 1) % n]);
-  free(devices);
+  if (send_them(run, them) != 0 || run_wait(run, have_tried, them, within_ms) == RUN_ABORTED) return STEP_ABORTED;
+  size_t left = still_trying(run, them);
   /* time for what should not happen: a trespasser would now see its victim's telemetry */
   if (!run_pause(run, step->within_ms)) return STEP_ABORTED;
-  if (metrics_value(run->metrics, METRIC_TRESPASS_ATTEMPTS) > before) return STEP_DONE;
-  error_set(&run->error, EXIT_CODE_FAIL, "nobody has tried the topics of others: %zu devices of the step are online%s",
-            count, n > 1 ? "" : ", and there is no other device");
+  bool tried = metrics_value(run->metrics, METRIC_TRESPASS_ATTEMPTS) > before;
+  if (tried && left == 0) return STEP_DONE;
+  if (tried)
+    error_set(&run->error, EXIT_CODE_FAIL,
+              "%zu of %zu trespassers had not made all their attempts within %.0f s: the broker gives no answer, or "
+              "they do not come back after it has ended a connection",
+              left, them->count, (double) within_ms / 1000.0);
+  else
+    error_set(&run->error, EXIT_CODE_FAIL,
+              "nobody has tried the topics of others: %zu devices of the step are online%s", them->count,
+              fleet_size(run->fleet) > 1 ? "" : ", and there is no other device");
   return STEP_SHORT;
+}
+
+enum step_outcome step_trespass(struct run *run, const struct scenario_step *step)
+{
+  struct trespassers them;
+  uint32_t *devices = targets_of(run, TARGETS_ONLINE, &step->who, &them.count);
+  if (devices == NULL) return STEP_ABORTED;
+  them.devices = devices;
+  enum step_outcome outcome = try_all(run, step, &them);
+  free(devices);
+  return outcome;
 }

@@ -322,10 +322,12 @@ static void puppet_step(void *storage, const struct device_event *event, struct 
   case DEVICE_FETCH_ENDED: over[get(p, PAGE_INDEX)] = event->fetched.cause; break;
   case DEVICE_TICK: puppet_tick(p, event, fx); break;
   case DEVICE_PUBLISH:
-    if (fragile) (void) put(p, PAGE_SEEN, 1);
+  case DEVICE_SUBSCRIBE:
+    if (fragile && event->kind == DEVICE_PUBLISH) (void) put(p, PAGE_SEEN, 1);
     fx->accepted = p->online;
+    if (fx->accepted && event->publish.once)
+      note(p, (struct device_note){.kind = DEVICE_NOTE_ACKED, .tag = event->publish.tag});
     break;
-  case DEVICE_SUBSCRIBE: fx->accepted = p->online; break;
   default: break;
   }
   fx->deadline_ms = p->work && !p->trial              ? event->now_ms + 10
@@ -1223,7 +1225,10 @@ static void a_trespasser_tries_the_topics_of_updates_too(void **state)
   (void) state;
   struct world *w = new_world();
   connect_all(w);
-  fleet_trespass(w->fleet, 3, 5); /* the id of device 4 */
+  assert_int_equal(fleet_trespass(w->fleet, 3, 5), 0); /* the id of device 4 */
+  assert_true(fleet_is_trespassing(w->fleet, 3));
+  pass(w, 20);
+  assert_false(fleet_is_trespassing(w->fleet, 3));
   assert_int_equal(value(w, METRIC_TRESPASS_ATTEMPTS), 5);
   say(w, 8, "?"); /* of nobody that is known */
   assert_int_equal(value(w, METRIC_TRESPASS_DELIVERED), 0);
