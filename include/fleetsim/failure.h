@@ -48,6 +48,7 @@
   X(TLS_PARAMETERS,       "connect.tls.parameters",           "the broker offered a version, cipher suite or group outside the device's profile") \
   X(TLS_SIGNATURE,        "connect.tls.bad_signature",        "a handshake signature or Finished value of the broker is wrong") \
   X(TLS_PROTOCOL,         "connect.tls.protocol",             "the broker broke the TLS protocol (order, length or record check)") \
+  X(TLS_RECORD,           "connect.tls.record_too_large",     "the broker sent a TLS record or handshake message larger than the device's buffer: give the device a larger one (device: {record: 16KiB}), or let the broker send less at once") \
   X(TLS_NOT_TLS,          "connect.tls.not_tls",              "what answers there does not speak TLS") \
   X(TLS_TIMEOUT,          "connect.tls.timeout",              "the handshake did not end within the deadline") \
   X(TLS_BYTE_BUDGET,      "connect.tls.byte_budget",          "the peer sent more bytes before CONNACK than the device reads") \
@@ -69,6 +70,7 @@
   X(SESSION_PING,         "session.ping_timeout",             "no PINGRESP within the deadline") \
   X(SESSION_ACK,          "session.ack_timeout",              "no SUBACK, PUBACK, PUBREC or PUBCOMP within the deadline") \
   X(SESSION_PROTOCOL,     "session.protocol",                 "the broker broke the MQTT or TLS protocol in a live session") \
+  X(SESSION_RECORD,       "session.record_too_large",         "the broker sent a TLS record larger than the device's buffer in a live session: give the device a larger one (device: {record: 16KiB}), or let the broker put less into one record") \
   X(SESSION_BACKLOG,      "session.backlog",                  "the peer stopped reading and the send backlog reached its limit") \
   X(SESSION_STOPPED,      "session.stopped",                  "the plan ended the session") \
   /* the device itself */ \

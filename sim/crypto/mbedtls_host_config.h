@@ -13,6 +13,13 @@
 #define MBEDTLS_SHA256_PROCESS_ALT /* sim/crypto/sha256_host.c */
 #define MBEDTLS_GCM_ALT            /* sim/crypto/gcm_host.c */
 
+/* sim/crypto/records.h: what is a constant in firmware is a setting here. The preprocessor takes it for 0, which is in
+ * the library's bounds. */
+#include <stddef.h>
+extern size_t crypto_record_limit;
+#undef MBEDTLS_SSL_IN_CONTENT_LEN
+#define MBEDTLS_SSL_IN_CONTENT_LEN crypto_record_limit
+
 /* The library takes that for a complete driver and leaves its own P-256 out. Native mode needs it: all that the driver
  * takes away is put back, so that apart from the driver both builds have the same features. */
 #define MBEDTLS_ECDH_C

@@ -113,7 +113,7 @@ static enum device_failure session_failure(const struct device_tls *tls)
   case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY: return DEVICE_FAIL_SESSION_CLOSED;
   case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: return DEVICE_FAIL_SESSION_DISCONNECT;
   case DEVICE_TLS_FULL: return DEVICE_FAIL_SESSION_BACKLOG;
-  default: return DEVICE_FAIL_SESSION_PROTOCOL;
+  default: return device_tls_is_too_large(tls) ? DEVICE_FAIL_SESSION_RECORD : DEVICE_FAIL_SESSION_PROTOCOL;
   }
 }
 

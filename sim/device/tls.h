@@ -140,6 +140,9 @@ enum device_tls_ticket device_tls_ticket_parse(const uint8_t *data, size_t size,
 /* 12 or 13, after the handshake. */
 uint8_t device_tls_version(const struct device_tls *tls);
 
+/* The failure is that a record or handshake message, valid as far as that is seen, is larger than the buffer for it. */
+bool device_tls_is_too_large(const struct device_tls *tls);
+
 /* What a failure before CONNACK is called: from `tls->error`, the verdict and the phase of the handshake. */
 enum device_failure device_tls_failure(const struct device_tls *tls);
 

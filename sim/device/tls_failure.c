@@ -79,6 +79,19 @@ static enum device_failure of_handshake_failure(int state)
   }
 }
 
+/* RFC 8446 5.1, 5.2: what a header may say. The library has one code for what does not fit its buffer and for what fits
+ * no TLS, and another where only the overhead of encryption made it fit. */
+bool device_tls_is_too_large(const struct device_tls *tls)
+{
+  const uint8_t *header = tls->ssl.in_hdr;
+  bool unfit = tls->error == MBEDTLS_ERR_SSL_BAD_INPUT_DATA, overfull = tls->error == MBEDTLS_ERR_SSL_INVALID_RECORD;
+  if (!tls->open || (!unfit && !overfull) || header == NULL) return false;
+  size_t size = (size_t) header[3] << 8 | header[4];
+  bool valid = header[0] >= MBEDTLS_SSL_MSG_CHANGE_CIPHER_SPEC && header[0] <= MBEDTLS_SSL_MSG_APPLICATION_DATA &&
+               header[1] == 3 && size <= 16384 + 256;
+  return valid && (unfit || size > MBEDTLS_SSL_IN_CONTENT_LEN);
+}
+
 static enum device_failure of_error(const struct device_tls *tls)
 {
   switch (tls->error) {
@@ -94,7 +107,7 @@ static enum device_failure of_error(const struct device_tls *tls)
   case MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER: return DEVICE_FAIL_TLS_PARAMETERS;
   case MBEDTLS_ERR_SSL_INVALID_RECORD:
     return tls->ssl.state <= MBEDTLS_SSL_SERVER_HELLO ? DEVICE_FAIL_TLS_NOT_TLS : DEVICE_FAIL_TLS_PROTOCOL;
-  case MBEDTLS_ERR_SSL_BAD_INPUT_DATA: /* a record or message longer than our buffer */
+  case MBEDTLS_ERR_SSL_BAD_INPUT_DATA: /* longer than any record may be */
   case MBEDTLS_ERR_SSL_INVALID_MAC:
   case MBEDTLS_ERR_SSL_DECODE_ERROR:
   case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE:
@@ -109,6 +122,7 @@ enum device_failure device_tls_failure(const struct device_tls *tls)
 {
   if (tls->error == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) return of_alert(tls->verdict.alert);
   if (tls->verdict.flags != 0) return of_flags(tls->verdict.flags);
+  if (device_tls_is_too_large(tls)) return DEVICE_FAIL_TLS_RECORD;
   if (is_certificate_error(tls->error)) return of_certificate_error(tls->error);
   return of_error(tls);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "crypto/records.h"
 #include "fleet/addresses.h"
 #include "fleet/arrival.h"
 #include "fleet/member.h"
@@ -86,7 +87,8 @@ static void release(struct fleet *fleet)
 size_t fleet_bytes_per_device(const struct device_ops *ops, const struct device_profile *profile)
 {
   size_t ota = profile->ota != NULL ? sizeof(struct member_ota) : 0;
-  return ops->storage_size(profile) + backend_conn_size() + sizeof(struct member) + ota + HEAP_PER_DEVICE;
+  return ops->storage_size(profile) + backend_conn_size() + sizeof(struct member) + ota + HEAP_PER_DEVICE +
+         (crypto_record_bytes() - CRYPTO_RECORD_MIN);
 }
 
 int fleet_create(const struct fleet_config *config, struct fleet **out, struct error *error)

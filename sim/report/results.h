@@ -43,7 +43,7 @@ struct results_timing {
   bool paced;
   double clock_hz;
   double k_low, k_nominal, k_high; /* the metric handshake.device_ms is nominal */
-  uint32_t rom_bytes, ram_peak_bytes, trust_anchors_max, chain_bytes;
+  uint32_t rom_bytes, ram_peak_bytes, record_bytes, trust_anchors_max, chain_bytes;
 };
 
 /* One storm: every session ended at once, and how the devices came back by one reconnect policy. */

@@ -209,6 +209,7 @@ static json_t *budget_of(const struct results_timing *timing)
   json_t *budget = json_object();
   budget = with_known(budget, "rom_bytes", timing->rom_bytes);
   budget = with_known(budget, "ram_peak_bytes", timing->ram_peak_bytes);
+  budget = with_known(budget, "record_bytes", timing->record_bytes);
   budget = with_known(budget, "trust_anchors_max", timing->trust_anchors_max);
   budget = with_known(budget, "chain_bytes", timing->chain_bytes);
   return budget;

@@ -12,6 +12,7 @@
 #define NAME_COLUMNS 50
 #define CELL_SIZE    256u
 #define TEXT_SIZE    2048u
+#define RECORD_USUAL 4096 /* bytes: what a device's buffer for TLS records has unless the scenario says more */
 #define IDS_SHOWN    3u
 #define BOLD_GREEN   "\033[1;32m"
 #define BOLD_RED     "\033[1;31m"
@@ -378,11 +379,14 @@ static void print_budget(const json_t *timing, FILE *out)
   const json_t *budget = json_object_get(timing, "budget");
   double rom = results_json_number(budget, "rom_bytes"), ram = results_json_number(budget, "ram_peak_bytes");
   double anchors = results_json_number(budget, "trust_anchors_max"), chain = results_json_number(budget, "chain_bytes");
+  double record = results_json_number(budget, "record_bytes");
   char text[200] = "";
   if (rom + ram + anchors + chain <= 0) return;
   append(text, sizeof text, "budget %.64s:", results_json_text(timing, "profile"));
   if (rom > 0) append(text, sizeof text, " ROM %.0f kB,", rom / 1000);
   if (ram > 0) append(text, sizeof text, " RAM %.1f kB,", ram / 1000);
+  if (record > RECORD_USUAL)
+    append(text, sizeof text, " of which %.1f kB for larger records,", (record - RECORD_USUAL) / 1000);
   if (anchors > 0) append(text, sizeof text, " %.0f anchors,", anchors);
   if (chain > 0) append(text, sizeof text, " chain %.0f B,", chain);
   text[strlen(text) - 1] = '\0'; /* the last comma */

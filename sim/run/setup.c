@@ -8,6 +8,7 @@
 
 #include "base/host_port.h"
 #include "crypto/p256_host.h"
+#include "crypto/records.h"
 #include "device/nvm.h"
 #include "fleet/preflight.h"
 #include "run/ota.h"
@@ -199,6 +200,7 @@ static unsigned threads_of(const struct scenario *scenario)
 static int check_machine(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
+  crypto_set_record_bytes(scenario->record_bytes); /* a part of what a device weighs */
   struct preflight_need need = {.devices = scenario->devices,
                                 .bytes_per_device = fleet_bytes_per_device(&device_builtin, run_device_profile(run)),
                                 .loopback = is_loopback(scenario),

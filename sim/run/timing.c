@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "crypto/records.h"
 #include "device/trust.h"
 #include "run/state.h"
 
@@ -25,6 +26,8 @@ int run_load_timing(struct run *run)
   out->k_high = timing->k_high;
   out->rom_bytes = timing->rom_bytes;
   out->ram_peak_bytes = timing->ram_static_bytes + timing->heap_peak_bytes + timing->stack_peak_bytes;
+  out->record_bytes = scenario->record_bytes;
+  if (out->ram_peak_bytes > 0) out->ram_peak_bytes += scenario->record_bytes - CRYPTO_RECORD_MIN;
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/records.h"
 #include "scenario/units.h"
 #include "timing/profile.h"
 
@@ -105,6 +106,21 @@ static int check_crypto(const struct take *t, const struct raw_device *raw, enum
   int crypto = (int) *out;
   if (take_word(t, "device", "crypto", raw->crypto, crypto_words, &crypto) != 0) return -1;
   *out = (enum scenario_crypto) crypto;
+  return 0;
+}
+
+static int check_record(const struct take *t, const struct raw_device *raw, uint32_t *out)
+{
+  uint64_t bytes = CRYPTO_RECORD_MIN;
+  char why[200];
+  if (raw->record != NULL && units_bytes(raw->record, &bytes, why, sizeof why) != 0)
+    return take_fail(t, "device", "record", "%s", why);
+  if (bytes < CRYPTO_RECORD_MIN || bytes > CRYPTO_RECORD_MAX)
+    return take_fail(t, "device", "record",
+                     "'%.40s' is out of range: a device's buffer for a record is from 4KiB to "
+                     "16KiB, the most that TLS allows",
+                     raw->record);
+  *out = (uint32_t) bytes;
   return 0;
 }
 
@@ -267,6 +283,7 @@ static int check_head(const struct take *t, const struct raw_scenario *raw, stru
   strcpy(out->profile_name, "none");
   strcpy(out->timing_profile, SCENARIO_TIMING_DEFAULT);
   out->device = default_profile;
+  out->record_bytes = CRYPTO_RECORD_MIN;
   out->device.name = out->profile_name;
   out->reconnect = (struct scenario_reconnect){.policy = SCENARIO_FULL_JITTER, .base_ms = 1000, .cap_ms = 30000};
   if (take_text(t, "", "name", raw->name, out->name, sizeof out->name) != 0 ||
@@ -274,7 +291,8 @@ static int check_head(const struct take *t, const struct raw_scenario *raw, stru
       check_pki(t, raw->pki != NULL ? raw->pki : &no_pki, out) != 0 || check_broker(t, raw, out) != 0)
     return -1;
   if (raw->device != NULL &&
-      (check_device(t, raw->device, &out->device) != 0 || check_crypto(t, raw->device, &out->crypto) != 0))
+      (check_device(t, raw->device, &out->device) != 0 || check_crypto(t, raw->device, &out->crypto) != 0 ||
+       check_record(t, raw->device, &out->record_bytes) != 0))
     return -1;
   if (raw->timing != NULL && check_timing(t, raw->timing, out) != 0) return -1;
   if (raw->reconnect != NULL && check_reconnect(t, raw->reconnect, out) != 0) return -1;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/host_port.h"
+#include "crypto/records.h"
 #include "scenario/print.h"
 #include "scenario/take.h"
 
@@ -363,6 +364,8 @@ static void print_head(const struct scenario *s, FILE *out)
             s->false_host[0] != '\0' ? s->false_host : s->names[0].name);
   fprintf(out, "  timing   modelled on %s%s\n", s->timing_profile,
           s->pace ? "; the devices are paced: nothing is faster than that processor" : "");
+  if (s->record_bytes != CRYPTO_RECORD_MIN)
+    fprintf(out, "  record   devices take TLS records of %u bytes\n", (unsigned) s->record_bytes);
   if (s->crypto == SCENARIO_NATIVE) fprintf(out, "  crypto   the firmware's own P-256, as slow as it is\n");
   if (s->has_brake)
     fprintf(out, "  brake    while %s over a second, %.6g%% of the starts\n", s->brake_when.text, s->brake_rate * 100);

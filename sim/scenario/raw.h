@@ -68,7 +68,8 @@ struct raw_timeouts {
 };
 
 struct raw_device {
-  char *tls, *mqtt, *keep_alive, *session, *resume, *resume_anywhere, *will, *byte_budget, *crypto, *revocation;
+  char *tls, *mqtt, *keep_alive, *session, *resume, *resume_anywhere, *will, *byte_budget, *crypto, *revocation,
+      *record;
   struct raw_timeouts *timeouts;
 };
 

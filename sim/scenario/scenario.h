@@ -319,6 +319,7 @@ struct scenario {
   size_t source_addresses;      /* fleet.source-addresses: 127.0.0.1.. ; 0: chosen by the run */
   struct device_profile device; /* device: {...}; name points to profile_name */
   enum scenario_crypto crypto;  /* device.crypto */
+  uint32_t record_bytes;        /* device.record: content of a TLS record that a device takes */
 
   char timing_profile[FILES_PATH_MAX]; /* timing.profile: name or path, as timing_load takes it */
   bool pace;                           /* timing.pace: what a device does takes as long as its processor would */

@@ -168,7 +168,7 @@ static const cyaml_schema_field_t device_fields[] = {
   TEXT("resume-anywhere", struct raw_device, resume_anywhere), TEXT("will", struct raw_device, will),
   GROUP("timeouts", struct raw_device, timeouts, timeouts_fields),
   TEXT("byte-budget", struct raw_device, byte_budget), TEXT("crypto", struct raw_device, crypto),
-  TEXT("revocation", struct raw_device, revocation), CYAML_FIELD_END};
+  TEXT("revocation", struct raw_device, revocation), TEXT("record", struct raw_device, record), CYAML_FIELD_END};
 static const cyaml_schema_field_t pki_fields[] = {
   LIST("roots", struct raw_pki, roots, PKI_ROOTS_MAX), LIST("trusted", struct raw_pki, trusted, PKI_ROOTS_MAX),
   LIST("clients", struct raw_pki, clients, PKI_ROOTS_MAX), TEXT("broker", struct raw_pki, broker),

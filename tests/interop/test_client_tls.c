@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "client_rig.h"
+#include "crypto/records.h"
 #include "device/client.h"
 
 static struct client_pki pki;
@@ -340,6 +341,82 @@ static void offers_a_stored_ticket_only_where_it_stands(void **state)
     }
 }
 
+/* Packets of QoS 0 with 2000 bytes, as many as make one record of exactly `size` bytes with one more to fill it up. */
+static void say_in_one_record(struct client_rig *rig, size_t size)
+{
+  static uint8_t bytes[CRYPTO_RECORD_MAX];
+  size_t at = 0;
+  while (at < size) {
+    size_t left = size - at, packet = left > 2400 ? 2000 : left;
+    bytes[at] = 0x30;
+    bytes[at + 1] = (uint8_t) (0x80 | ((packet - 3) & 0x7f));
+    bytes[at + 2] = (uint8_t) ((packet - 3) >> 7);
+    memset(bytes + at + 3, 0, packet - 3);
+    memcpy(bytes + at + 3, (const uint8_t[]){0, 1, 't', 0}, 4);
+    at += packet;
+  }
+  client_rig_say(rig, bytes, size);
+}
+
+/* aedes puts what it has for a client into one record. That is valid TLS, and a matter of the device's memory. */
+static void takes_records_up_to_its_buffer_and_names_a_larger_one(void **state)
+{
+  (void) state;
+  static const struct {
+    size_t buffer, record;
+    bool fits;
+  } cases[] = {{4096, 4096, true}, {4096, 4097, false}, {4096, 4150, false}, {4096, 5000, false},  {4096, 16384, false},
+               {8192, 5000, true}, {8192, 8192, true},  {8192, 8193, false}, {16384, 16384, true}, {16384, 4097, true}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    for (uint8_t tls = 12; tls <= 13; tls++) {
+      struct client_rig rig;
+      crypto_set_record_bytes(cases[i].buffer);
+      client_rig_make(&rig, &pki, tls, 5);
+      client_rig_online(&rig, false, false);
+      size_t messages = rig.notes[DEVICE_NOTE_MESSAGE];
+      say_in_one_record(&rig, cases[i].record);
+      if (!cases[i].fits)
+        client_rig_expect_end(&rig, DEVICE_FAIL_SESSION_RECORD);
+      else if (rig.notes[DEVICE_NOTE_ENDED] > 0 || rig.notes[DEVICE_NOTE_MESSAGE] - messages < cases[i].record / 2400)
+        fail_msg("TLS %u, a record of %zu bytes for %zu: %zu messages, %zu ends", tls, cases[i].record, cases[i].buffer,
+                 rig.notes[DEVICE_NOTE_MESSAGE] - messages, rig.notes[DEVICE_NOTE_ENDED]);
+      client_rig_free(&rig);
+    }
+  crypto_set_record_bytes(CRYPTO_RECORD_MIN);
+}
+
+/* A chain of many certificates is a message larger than the buffer, in one record or in several. */
+static void names_a_chain_that_is_larger_than_its_buffer(void **state)
+{
+  (void) state;
+  for (uint8_t tls = 12; tls <= 13; tls++)
+    for (int split = 0; split <= 1; split++) {
+      struct client_rig rig;
+      client_rig_make(&rig, &pki, tls, 5);
+      for (int i = 0; i < 12; i++) {
+        X509_up_ref(pki.brokers.certificate);
+        SSL_CTX_add_extra_chain_cert(rig.server, pki.brokers.certificate);
+      }
+      if (split) SSL_CTX_set_max_send_fragment(rig.server, 1024);
+      meet(&rig);
+      client_rig_expect_end(&rig, DEVICE_FAIL_TLS_RECORD);
+      client_rig_free(&rig);
+    }
+}
+
+/* A length that no record may have is no matter of memory. */
+static void a_record_that_tls_does_not_allow_is_no_large_one(void **state)
+{
+  (void) state;
+  static const uint8_t header[] = {23, 3, 3, 0xff, 0xff};
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_online(&rig, false, false);
+  client_rig_inject(&rig, header, sizeof header);
+  client_rig_expect_end(&rig, DEVICE_FAIL_SESSION_PROTOCOL);
+  client_rig_free(&rig);
+}
+
 static void knows_that_what_answers_is_not_tls(void **state)
 {
   (void) state;
@@ -417,6 +494,9 @@ int main(void)
       cmocka_unit_test(writes_a_ticket_once_per_connection_and_only_if_it_changed),
       cmocka_unit_test(writes_no_ticket_before_connack),
       cmocka_unit_test(offers_a_stored_ticket_only_where_it_stands),
+      cmocka_unit_test(takes_records_up_to_its_buffer_and_names_a_larger_one),
+      cmocka_unit_test(names_a_chain_that_is_larger_than_its_buffer),
+      cmocka_unit_test(a_record_that_tls_does_not_allow_is_no_large_one),
       cmocka_unit_test(knows_that_what_answers_is_not_tls),
       cmocka_unit_test(reads_no_more_than_its_byte_budget_before_connack),
       cmocka_unit_test(gives_a_silent_broker_the_handshake_deadline_however_it_trickles),

@@ -63,6 +63,7 @@ void sample_begin(struct sample *sample)
                                                 .k_high = 1.15,
                                                 .rom_bytes = 85200,
                                                 .ram_peak_bytes = 21300,
+                                                .record_bytes = 4096,
                                                 .trust_anchors_max = 5},
                                      .crypto = "accelerated",
                                      .phases = sample->phases,

@@ -122,6 +122,7 @@ static void modelled_times_have_their_band_and_what_they_rest_on(void **state)
   expect_about(tree, "timing/device_ms/p99/high", 1150);
   expect_number(tree, "timing/budget/rom_bytes", 85200);
   expect_number(tree, "timing/budget/ram_peak_bytes", 21300);
+  expect_number(tree, "timing/budget/record_bytes", 4096);
   expect_number(tree, "timing/budget/trust_anchors_max", 5);
   json_decref(tree);
 }
@@ -130,7 +131,7 @@ static void what_is_not_known_of_a_budget_is_not_there(void **state)
 {
   (void) state;
   json_t *tree = written();
-  assert_int_equal(json_object_size(at(tree, "timing/budget")), 3); /* the sample knows no chain */
+  assert_int_equal(json_object_size(at(tree, "timing/budget")), 4); /* the sample knows no chain */
   json_decref(tree);
 }
 

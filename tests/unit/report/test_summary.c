@@ -70,6 +70,10 @@ static void modelled_times_say_so_and_have_their_band(void **state)
   expect_contains(text, "  TLS handshake, modelled on mbedtls-3.6.7-Os: p50 1.07 s (1.00-1.15 s)\n");
   expect_contains(text, "  budget mbedtls-3.6.7-Os: ROM 85 kB, RAM 21.3 kB, 5 anchors\n");
   free(text);
+  sample.results.timing.record_bytes = 16384;
+  text = sample_printed(&sample, false);
+  expect_contains(text, "RAM 21.3 kB, of which 12.3 kB for larger");
+  free(text);
 }
 
 static void a_paced_wall_time_is_not_called_the_hosts(void **state)

@@ -124,6 +124,7 @@ static void the_smallest_scenario_has_the_default_device(void **state)
   assert_int_equal(d->ack_timeout_ms, 20000);
   assert_int_equal(d->byte_budget, 65536);
   assert_int_equal(s->crypto, SCENARIO_ACCELERATED);
+  assert_int_equal(s->record_bytes, 4096);
   scenario_free(s);
 }
 
@@ -131,7 +132,7 @@ static void a_device_can_be_another(void **state)
 {
   (void) state;
   struct scenario *s = loaded(SMALLEST "device: {tls: \"1.2-1.3\", mqtt: 3.1.1, keep-alive: 90s, session: clean, "
-                                       "resume: yes, will: true, byte-budget: 128KiB, crypto: native, "
+                                       "resume: yes, will: true, byte-budget: 128KiB, crypto: native, record: 16KiB, "
                                        "timeouts: {tcp: 1s, ack: 3s}}\n");
   const struct device_profile *d = &s->device;
   assert_int_equal(d->tls_min, 12);
@@ -142,6 +143,7 @@ static void a_device_can_be_another(void **state)
   assert_int_equal(d->keep_alive_s, 90);
   assert_int_equal(d->byte_budget, 131072);
   assert_int_equal(s->crypto, SCENARIO_NATIVE);
+  assert_int_equal(s->record_bytes, 16384);
   assert_int_equal(d->tcp_timeout_ms, 1000);
   assert_int_equal(d->handshake_timeout_ms, 10000);
   assert_int_equal(d->ack_timeout_ms, 3000);

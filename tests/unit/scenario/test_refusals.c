@@ -95,6 +95,8 @@ static const struct refusal refusals[] = {
   {"refuses_telemetry_above_1_kib", DO("telemetry: {bytes: 1025}"), "F:8:28: '1025' is out of range"},
   {"refuses_an_unknown_tls_version", HEAD "device: {tls: 1.1}\n" TAIL, "F:4:15: '1.1' is no value of 'tls': write 1.2, 1.3 or 1.2-1.3"},
   {"refuses_unknown_crypto", HEAD "device: {crypto: fast}\n" TAIL, "F:4:18: 'fast' is no value of 'crypto': write accelerated or native"},
+  {"refuses_a_record_smaller_than_a_chain", HEAD "device: {record: 2KiB}\n" TAIL, "F:4:18: '2KiB' is out of range: a device's buffer for a record is from 4KiB to 16KiB"},
+  {"refuses_a_record_larger_than_tls_has", HEAD "device: {record: 17KiB}\n" TAIL, "F:4:18: '17KiB' is out of range"},
   {"refuses_maybe", HEAD "device: {will: maybe}\n" TAIL, "F:4:16: 'maybe' is neither yes nor no"},
   {"refuses_a_cap_below_the_base", HEAD "reconnect: {base: 2s, cap: 1s}\n" TAIL, "F:4:28: 'cap' is below 'base'"},
   {"refuses_an_unknown_policy", HEAD "reconnect: {policy: polite}\n" TAIL, "F:4:21: 'polite' is no value of 'policy'"},
