@@ -58,11 +58,9 @@ static void on_connack(struct device_client *client, const struct device_mqtt_pa
     device_client_end(client, DEVICE_FAIL_MQTT_PROTOCOL, 0);
     return;
   }
-  if (packet->reason != 0 || packet->of_other_version) {
-    enum device_failure failure = connack_failure(version, packet->reason);
-    if (packet->of_other_version) failure = DEVICE_FAIL_MQTT_REFUSED_VERSION;
+  if (packet->reason != 0) {
     device_tls_notify(&client->tls);
-    device_client_end_by(client, failure, packet->reason, &packet->server_reference);
+    device_client_end_by(client, connack_failure(version, packet->reason), packet->reason, &packet->server_reference);
     return;
   }
   device_client_enter(client, DEVICE_CLIENT_SUBSCRIBING, 0);
@@ -89,6 +87,29 @@ static void on_packet(struct device_client *client, const struct device_mqtt_pac
   become_ready(client);
 }
 
+/* A broker that does not know the device's version answers in its own: with CONNACK, return code 1
+ * (MQTT 3.1.1, 3.2.2.3) or any other; aedes 1.2 refuses the subscriptions that came with CONNECT even before. */
+static bool speaks_other_version(const struct device_client *client, const uint8_t *data, size_t size, uint8_t *reason)
+{
+  struct device_mqtt_packet packet;
+  uint8_t other = client->config.profile->mqtt_version == 5 ? 4 : 5;
+  bool whole = device_mqtt_decode(data, size, other, sizeof client->buffer.rx, &packet) > 0;
+  if (!whole || (packet.type != DEVICE_MQTT_CONNACK && packet.type != DEVICE_MQTT_SUBACK)) return false;
+  *reason = packet.type == DEVICE_MQTT_CONNACK ? packet.reason : 0;
+  return true;
+}
+
+static void end_by_bad_packet(struct device_client *client, const uint8_t *data, size_t size)
+{
+  uint8_t reason = 0;
+  enum device_failure failure = DEVICE_FAIL_MQTT_PROTOCOL;
+  if (device_client_has_connack(client))
+    failure = DEVICE_FAIL_SESSION_PROTOCOL;
+  else if (speaks_other_version(client, data, size, &reason))
+    failure = DEVICE_FAIL_MQTT_REFUSED_VERSION;
+  device_client_end(client, failure, reason);
+}
+
 /* Takes whole packets off the front of the buffer. */
 static void take_packets(struct device_client *client)
 {
@@ -100,8 +121,7 @@ static void take_packets(struct device_client *client)
                                   &packet);
     if (size == DEVICE_MQTT_INCOMPLETE) break;
     if (size < 0) {
-      device_client_end(
-          client, device_client_has_connack(client) ? DEVICE_FAIL_SESSION_PROTOCOL : DEVICE_FAIL_MQTT_PROTOCOL, 0);
+      end_by_bad_packet(client, client->buffer.rx + taken, client->rx_size - taken);
       return;
     }
     taken += (size_t) size;

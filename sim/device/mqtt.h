@@ -66,7 +66,6 @@ struct device_mqtt_packet {
   uint16_t packet_id;
   uint8_t reason;                     /* CONNACK, acks, DISCONNECT; first code of SUBACK and UNSUBACK */
   bool session_present;               /* CONNACK */
-  bool of_other_version;              /* CONNACK: in the form of 3.1.1 to a client of 5, or the other way round */
   struct device_mqtt_bytes codes;     /* SUBACK, UNSUBACK (MQTT 5) */
   struct device_mqtt_publish publish; /* PUBLISH */
   /* MQTT 5 properties that a client acts on; 0 or empty when absent */
@@ -104,9 +103,9 @@ size_t device_mqtt_encode_disconnect(uint8_t *out, size_t capacity, uint8_t vers
 /* Decodes the first packet in `data` as a client receives it. Returns the bytes it took, or one of the three codes
  * above. Checks everything that the specification lets a receiver check in one packet: flags, lengths, UTF-8 without
  * U+0000, no wildcard in a topic name, property types and duplicates, reason codes; packets that only a client sends
- * are MALFORMED (but for a CONNACK in the form of the other version, which is how a broker of that version says no),
- * and so is what our CONNECT offers no server: AUTH, authentication properties and topic aliases. `out` is valid only
- * when a packet was taken. A packet of more than `limit` bytes is TOO_LARGE as soon as its fixed header is there. */
+ * are MALFORMED, and so is what our CONNECT offers no server: AUTH, authentication properties and topic aliases. `out`
+ * is valid only when a packet was taken. A packet of more than `limit` bytes is TOO_LARGE as soon as its fixed header
+ * is there. */
 int device_mqtt_decode(const uint8_t *data, size_t size, uint8_t version, size_t limit, struct device_mqtt_packet *out);
 
 #endif

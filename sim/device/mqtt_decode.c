@@ -4,8 +4,6 @@
 
 #include "mqtt_property.h"
 
-#define UNSUPPORTED_VERSION 0x84 /* MQTT 5 reason code */
-
 /* Codes that a packet of one type may carry. */
 struct codes {
   const uint8_t *list;
@@ -58,22 +56,8 @@ static uint16_t read_packet_id(struct device_mqtt_reader *r)
   return packet_id;
 }
 
-/* A broker answers in its own version where it does not know the client's. In 3.1.1 that is two bytes (3.2.2.3: return
- * code 1 to a protocol level it does not support, and some read on and send another); in 5, 3.1.2.2, reason 0x84. */
-static bool is_of_other_version(const struct device_mqtt_reader *r, uint8_t version)
-{
-  if (version == 5) return r->left == 2 && r->next[0] <= 1 && (r->next[1] <= 5 || r->next[1] == UNSUPPORTED_VERSION);
-  return r->left > 2 && r->next[0] == 0 && r->next[1] == UNSUPPORTED_VERSION;
-}
-
 static void read_connack(struct device_mqtt_reader *r, uint8_t version, struct device_mqtt_packet *out)
 {
-  out->of_other_version = is_of_other_version(r, version);
-  if (out->of_other_version) {
-    out->reason = r->next[1];
-    (void) device_mqtt_read_bytes(r, r->left);
-    return;
-  }
   const uint8_t flags = device_mqtt_read_u8(r);
   out->session_present = flags == 1;
   out->reason = read_code(r, version, out->type);
