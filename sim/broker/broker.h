@@ -70,10 +70,12 @@ struct broker_config {
 
 typedef void (*broker_done)(void *ctx, const struct error *error);
 
-/* What broker_probe saw. */
+/* What broker_probe saw, or broker_try_client. */
 struct broker_seen {
   uint8_t fingerprint[32]; /* SHA-256 of the DER of the leaf that is served */
   unsigned certificates;   /* length of the chain that is served */
+  bool takes;              /* the broker took the client's certificate .. */
+  char why[160];           /* .. or how it refused it */
 };
 typedef void (*broker_seen_done)(void *ctx, const struct broker_seen *seen, const struct error *error);
 
@@ -112,6 +114,17 @@ struct broker_kick {
  * 3.1.4-2; the certificate decides on topics, not on the id), and leaves again without taking a message. A client that
  * is not revoked comes back at once. */
 void broker_kick(struct broker *broker, const struct broker_kick *kick, broker_done done, void *ctx);
+
+/* A client that somebody pretends to be. */
+struct broker_client {
+  const char *client_id;
+  const char *certificate_path, *key_path;
+};
+
+/* Asks the main listener whether it takes this client's certificate: a TLS handshake with it and CONNECT (MQTT 3.1.1, a
+ * new session). CONNACK of whatever code: it does; an alert or the end of the connection before: it does not. Then it
+ * leaves. 5 s; an error: there was no answer. */
+void broker_try_client(struct broker *broker, const struct broker_client *client, broker_seen_done done, void *ctx);
 
 /* Makes one TLS connection (any certificate is taken: it is looked at, not trusted) and reports what is served; 5 s. */
 void broker_probe(struct broker *broker, enum broker_listener listener, broker_seen_done done, void *ctx);

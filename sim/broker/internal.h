@@ -94,7 +94,7 @@ void hook_run(struct broker *broker, enum hook_kind kind, enum broker_listener l
 void hook_run_on(struct broker *broker, enum hook_kind kind, enum broker_listener listener, const char *device,
                  broker_done done, void *ctx);
 
-/* kick.c: takes the client's id over at the local mosquitto. */
+/* greet.c: takes the client's id over at the local mosquitto. */
 void kick_run(struct broker *broker, const struct broker_kick *kick, broker_done done, void *ctx);
 
 /* Waits for one TCP connection to each listener that the remote broker has. */

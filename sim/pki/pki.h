@@ -167,6 +167,13 @@ int pki_each_authority(const struct pki *pki, void (*each)(void *ctx, const stru
 int pki_write_device(struct pki *pki, size_t index, const char *certificate_path, const char *key_path,
                      struct error *error);
 
+/* Writes certificate chain (PEM) and key (PEM, 0600) of a client under `root`, to see whether a broker takes it: one of
+ * nobody's, CN PKI_PROBE_NAME, that is valid for a day and stands in no registry; where the folder cannot issue under
+ * that root, a device's whose chain is under it. 1: there is neither; 0, or -1. */
+#define PKI_PROBE_NAME "fleetsim-probe"
+int pki_write_probe(struct pki *pki, const char *root, const char *certificate_path, const char *key_path,
+                    struct error *error);
+
 /* Makes and signs a trust bundle in the format of sim/device/trust.h. */
 int pki_make_bundle(struct pki *pki, uint32_t version, const struct pki_roots *anchors, uint8_t *out, size_t capacity,
                     size_t *size, struct error *error);

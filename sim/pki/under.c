@@ -1,4 +1,5 @@
 /* Under which roots a device's chain is, by its signatures: what the registry or a scenario says of it is not asked.
+ * And somebody who is under a given one.
  *
  * The chain is built from the device's certificate through those that it sends, to the root's own certificate; nothing
  * that it does not send is filled in, so a leaf whose intermediate stays behind is under no root, and neither is one
@@ -31,4 +32,48 @@ uint16_t pki_chain_roots(const struct pki *pki, const uint8_t *chain, size_t siz
   sk_X509_pop_free(sent, X509_free);
   ERR_clear_error();
   return roots;
+}
+
+/* The first device whose own chain is under the root; device_count: there is none. */
+static size_t find_device(struct pki *pki, size_t root)
+{
+  struct device_nvm_slot slot;
+  for (size_t i = 0; i < pki->device_count; i++) {
+    const uint8_t *page = pki_device_page(pki, i);
+    struct device_host host = pki_nvm_host(pki_device_page(pki, i));
+    if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) != 0 || slot.size == 0) continue;
+    unsigned under = pki_chain_roots(pki, page + slot.offset, slot.size);
+    if ((under >> root & 1u) != 0) return i;
+  }
+  return pki->device_count;
+}
+
+static int write_stranger(const struct pki_hierarchy *issuer, const char *certificate_path, const char *key_path,
+                          struct error *error)
+{
+  EVP_PKEY *key = pki_key_generate(error);
+  struct pki_cert_spec spec = {.kind = PKI_CERT_CLIENT,
+                               .subject = PKI_PROBE_NAME,
+                               .key = key,
+                               .issuer = &issuer->devices,
+                               .not_before = pki_now() - PKI_DAY_S,
+                               .not_after = pki_now() + PKI_DAY_S};
+  X509 *leaf = key == NULL ? NULL : pki_cert_mint(&spec, error);
+  X509 *const chain[] = {leaf, issuer->devices.certificate};
+  int result = leaf == NULL ? -1 : pki_key_replace(key_path, key, error);
+  if (result == 0) result = pki_cert_write(certificate_path, chain, 2, error);
+  X509_free(leaf);
+  EVP_PKEY_free(key);
+  return result;
+}
+
+int pki_write_probe(struct pki *pki, const char *root, const char *certificate_path, const char *key_path,
+                    struct error *error)
+{
+  const struct pki_hierarchy *found = pki_find_root(pki, root, error);
+  if (found == NULL) return -1;
+  if (pki_can_issue(pki, root)) return write_stranger(found, certificate_path, key_path, error);
+  size_t device = find_device(pki, (size_t) (found - pki->hierarchy));
+  if (device == pki->device_count) return 1;
+  return pki_write_device(pki, device, certificate_path, key_path, error);
 }

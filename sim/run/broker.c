@@ -6,7 +6,7 @@
 #include "run/operation.h"
 
 #define APPLY_WITHIN_MS    70000u /* a hook has 60 s */
-#define PROBE_WITHIN_MS    10000u
+#define PROBE_WITHIN_MS    10000u /* one look, and as long as no step says otherwise */
 #define OPERATOR_WITHIN_MS 20000u
 #define PROBE_PAUSE_MS     100u
 #define REMOTE_LOOKS       8u
@@ -68,9 +68,10 @@ static unsigned looks_needed(const struct run *run)
 static enum step_outcome await_leaf(struct run *run, size_t node, enum broker_listener listener)
 {
   struct broker *broker = run->nodes[node].broker;
-  uint64_t until_ms = run_elapsed_ms(run) + PROBE_WITHIN_MS;
+  uint64_t within_ms = run->broker_ms > 0 ? run->broker_ms : PROBE_WITHIN_MS;
+  uint64_t until_ms = run_elapsed_ms(run) + within_ms;
   unsigned seen = 0;
-  while (run_elapsed_ms(run) < until_ms) {
+  while (seen > 0 || run_elapsed_ms(run) < until_ms) { /* looks that are right are looked at to the end */
     struct run_operation *operation = run_operation_new(run);
     if (operation == NULL) return STEP_ABORTED;
     broker_probe(broker, listener, run_operation_seen, operation);
@@ -83,10 +84,11 @@ static enum step_outcome await_leaf(struct run *run, size_t node, enum broker_li
     if (seen == looks_needed(run)) return STEP_DONE;
     if (!served && !run_pause(run, PROBE_PAUSE_MS)) return STEP_ABORTED;
   }
-  error_set(&run->error, EXIT_CODE_FAIL, "the broker at %s port %u does not serve the new certificate after %u s: %s",
-            broker_address(broker, listener), broker_port(broker, listener), PROBE_WITHIN_MS / 1000,
+  error_set(&run->error, EXIT_CODE_FAIL, "the broker at %s port %u does not serve the new certificate after %.3g s: %s",
+            broker_address(broker, listener), broker_port(broker, listener), (double) within_ms / 1000,
             broker_is_local(broker) ? "was it reloaded?"
-                                    : "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload it?");
+                                    : "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload it? If it is "
+                                      "slower than that, give the step a longer 'within'");
   return STEP_FAILED;
 }
 

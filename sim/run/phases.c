@@ -168,12 +168,23 @@ static void say(struct results_phase *result, const char *text)
   snprintf(result->note + used, sizeof result->note - used, "%s%s", used > 0 ? "; " : "", text);
 }
 
+void run_say(struct run *run, const char *text)
+{
+  say(&run->results.phases[run->phase], text);
+}
+
 static void fail_gate(struct results_phase *result, const struct scenario_step *step, const char *why)
 {
   result->has_gate = true;
   result->gate.pass = false;
   snprintf(result->gate.expr, sizeof result->gate.expr, "step %s", scenario_step_name(step->kind));
   snprintf(result->gate.observed, sizeof result->gate.observed, "%.*s", (int) sizeof result->gate.observed - 1, why);
+}
+
+static enum step_outcome take_step(struct run *run, const struct scenario_step *step)
+{
+  run->broker_ms = step->broker_ms;
+  return step_functions[step->kind](run, step);
 }
 
 /* Says how a scenario would say that this is what it wants to see. */
@@ -194,7 +205,7 @@ static bool run_steps(struct run *run, const struct scenario_phase *phase, struc
   for (size_t s = 0; s < phase->step_count; s++) {
     const struct scenario_step *step = &phase->steps[s];
     events_add(run->events, run_event_s(run), 0, "step", "\"step\": \"%s\"", scenario_step_name(step->kind));
-    enum step_outcome outcome = step_functions[step->kind](run, step);
+    enum step_outcome outcome = take_step(run, step);
     if (outcome == STEP_SHORT && scenario_judges(phase, step->kind)) continue;
     if (outcome == STEP_FAILED) fail_gate(result, step, run->error.text);
     if (outcome == STEP_SHORT) fail_unjudged(run, result, step);
@@ -276,7 +287,7 @@ static void roll_back(struct run *run, struct results_phase *result)
   struct scenario_step undo[sizeof run->undo / sizeof run->undo[0]];
   memcpy(undo, run->undo, sizeof undo);
   for (size_t u = count; u > 0; u--) {
-    enum step_outcome outcome = step_functions[undo[u - 1].kind](run, &undo[u - 1]);
+    enum step_outcome outcome = take_step(run, &undo[u - 1]);
     if (outcome == STEP_ABORTED) return;
     if (outcome == STEP_FAILED || outcome == STEP_SHORT) say(result, run->error.text);
   }

@@ -110,7 +110,8 @@ struct run {
 
   /* the phase under way */
   size_t phase;
-  uint64_t foretold; /* bit f: it foretells device_failure f */
+  uint64_t foretold;  /* bit f: it foretells device_failure f */
+  uint64_t broker_ms; /* the step under way: the longest wait until the broker is seen to have changed */
   struct scenario_step undo[64];
   size_t undo_count;
 };
@@ -237,6 +238,9 @@ int run_check_crls(struct run *run);
 
 /* SIGKILL for the local broker, and started again on the same ports: what it had not saved is gone. */
 enum step_outcome run_broker_crash(struct run *run);
+
+/* What a step wants said about the phase under way, in the summary and the results. */
+void run_say(struct run *run, const char *text);
 
 /* Steps, one file per kind (steps/). */
 typedef enum step_outcome step_function(struct run *run, const struct scenario_step *step);

@@ -47,10 +47,11 @@ static uint64_t step_ms(const struct scenario *s, const struct scenario_step *st
   case STEP_PUSH_TRUST:
   case STEP_RECONNECT:
   case STEP_REISSUE: return step->waves.count * step->within_ms;
-  case STEP_PROVE: return BROKER_STEP_MS + hook + 2 * step->within_ms;
-  case STEP_PRESENT:
-  case STEP_PUBLISH_CRL:
-  case STEP_TRUST_CLIENTS: return apply + hook;
+  case STEP_PROVE: return BROKER_STEP_MS + hook + step->broker_ms + 2 * step->within_ms;
+  case STEP_PRESENT: return apply + hook + (step->apply == SCENARIO_APPLY_NONE ? 0 : step->broker_ms);
+  case STEP_TRUST_CLIENTS:
+    return apply + hook + (step->apply == SCENARIO_APPLY_NONE || step->unprobed ? 0 : step->broker_ms);
+  case STEP_PUBLISH_CRL: return apply + hook;
   case STEP_REVOKE:
   case STEP_UNREVOKE: return step->publish ? BROKER_STEP_MS + hook : 0;
   case STEP_RELOAD:

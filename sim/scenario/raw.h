@@ -21,7 +21,7 @@ struct raw_abort {
 struct raw_args {
   char *rate, *arrival, *share, *every, *bytes, *qos, *within, *root, *cross, *intermediate, *cross_expired,
       *leaf_expired, *apply, *policy, *base, *cap, *cohort, *node, *name, *delay, *full_handshake, *crls, *what, *set,
-      *time, *say;
+      *time, *say, *probe;
   char *latency, *jitter, *bandwidth, *cut_after, *reset, *slice, *black_hole, *slow_close, *refuse; /* of a fault */
   char *reason, *publish, *this_update, *next_update, *entries, *file, *unchecked;                   /* of revocation */
   char *image, *version, *counter, *size, *device_class, *via, *self_test, *failing, *rescue, *growth, *after,

@@ -193,10 +193,10 @@ enum scenario_step_kind {
   STEP_DRAIN,      /* drain: {within: 10s}: stop telemetry, wait until all of it is acknowledged and delivered */
   STEP_PUSH_TRUST, /* push-trust: {roots: [A, B, spare], crls: no, waves: [1%, 10%, 100%], within: 30s} */
   STEP_PROVE,      /* prove: {root: B, cross: A, intermediate: yes, rate: 200/s, within: 60s} */
-  STEP_PRESENT, /* present: {root: B, cross: A, intermediate: yes, cross-expired: no, leaf-expired: no, apply: reload}
-                 */
+  STEP_PRESENT, /* present: {root: B, cross: A, intermediate: yes, cross-expired: no, leaf-expired: no, apply: reload,
+                   within: 10s} */
   STEP_REVOKE_BROKER, /* revoke-broker: {what: leaf|intermediate|cross} */
-  STEP_TRUST_CLIENTS, /* trust-clients: {roots: [A, B], apply: restart} */
+  STEP_TRUST_CLIENTS, /* trust-clients: {roots: [A, B], apply: restart, within: 10s, probe: yes} */
   STEP_RELOAD,        /* reload-broker: {node: a} ; without it all that run */
   STEP_RESTART,       /* restart-broker: {node: a} ; likewise */
   STEP_KILL_NODE,     /* kill-broker: {node: a}: SIGKILL, nothing is saved */
@@ -259,6 +259,8 @@ struct scenario_step {
   struct scenario_who who;
   struct scenario_telemetry telemetry;
   uint64_t within_ms; /* WAIT: how long; FAULT: then it is mended, 0: it stays */
+  uint64_t broker_ms; /* PRESENT, PROVE, TRUST_CLIENTS: the longest wait until the broker is seen to have changed */
+  bool unprobed;      /* TRUST_CLIENTS: nobody tries whom the broker trusts */
   struct pki_roots roots;
   struct scenario_waves waves;
   struct pki_chain chain; /* PRESENT, PROVE; host is filled in by the run */

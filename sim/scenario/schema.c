@@ -33,9 +33,9 @@ static const cyaml_schema_field_t prove_args[] = {
   ARG("leaf-expired", leaf_expired), ARG("rate", rate), ARG("within", within), CYAML_FIELD_END};
 static const cyaml_schema_field_t present_args[] = {
   ARG("root", root), ARG("cross", cross), ARG("intermediate", intermediate), ARG("cross-expired", cross_expired),
-  ARG("leaf-expired", leaf_expired), ARG("apply", apply), CYAML_FIELD_END};
+  ARG("leaf-expired", leaf_expired), ARG("apply", apply), ARG("within", within), CYAML_FIELD_END};
 static const cyaml_schema_field_t trust_clients_args[] = {
-  ARG_ROOTS, ARG("apply", apply), CYAML_FIELD_END};
+  ARG_ROOTS, ARG("apply", apply), ARG("within", within), ARG("probe", probe), CYAML_FIELD_END};
 static const cyaml_schema_field_t resolve_args[] = {
   ARG("name", name), ARG("delay", delay),
   CYAML_FIELD_SEQUENCE("nodes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_args, nodes, &text_entry, 0,

@@ -6,6 +6,7 @@
 #include "scenario/units.h"
 
 #define RATE_PER_S    200.0
+#define BROKER_MS     10000u /* until a broker is seen to have changed */
 #define WITHIN_MS     30000u
 #define TRESPASS_MS   3000u /* how long to look for what should not come through */
 #define STORM_MS      60000u
@@ -84,6 +85,22 @@ static int take_apply(const struct work *w, enum scenario_apply local_default)
   int apply = (int) scenario_default_apply(w->scenario, local_default);
   if (take_word(w->t, w->at, "apply", w->raw->apply, words, &apply) != 0) return -1;
   w->out->apply = (enum scenario_apply) apply;
+  return 0;
+}
+
+/* The wait for the broker. A proof that says how long it may take has it for its second listener, too. */
+static int take_broker_within(const struct work *w)
+{
+  return take_duration(w->t, w->at, "within", w->raw->within, 100, WITHIN_MAX_MS, &w->out->broker_ms);
+}
+
+static int take_trust_clients(const struct work *w)
+{
+  bool probe = true;
+  if (take_step_roots(w, 1) != 0 || take_apply(w, SCENARIO_APPLY_RESTART) != 0 || take_broker_within(w) != 0 ||
+      take_flag(w->t, w->at, "probe", w->raw->probe, &probe) != 0)
+    return -1;
+  w->out->unprobed = !probe;
   return 0;
 }
 
@@ -250,11 +267,13 @@ static int take_step(const struct work *w)
   case STEP_PROVE:
     w->out->within_ms = 60000;
     w->out->apply = scenario_default_apply(w->scenario, SCENARIO_APPLY_RELOAD);
-    return take_chain(w) != 0 || take_rate(t, w->at, "rate", w->raw->rate, &w->out->rate) != 0 || take_within(w) != 0
+    return take_chain(w) != 0 || take_rate(t, w->at, "rate", w->raw->rate, &w->out->rate) != 0 || take_within(w) != 0 ||
+                   take_broker_within(w) != 0
                ? -1
                : 0;
-  case STEP_PRESENT: return take_chain(w) != 0 ? -1 : take_apply(w, SCENARIO_APPLY_RELOAD);
-  case STEP_TRUST_CLIENTS: return take_step_roots(w, 1) != 0 ? -1 : take_apply(w, SCENARIO_APPLY_RESTART);
+  case STEP_PRESENT:
+    return take_chain(w) != 0 || take_apply(w, SCENARIO_APPLY_RELOAD) != 0 || take_broker_within(w) != 0 ? -1 : 0;
+  case STEP_TRUST_CLIENTS: return take_trust_clients(w);
   case STEP_RECONNECT:
     w->out->full_handshake = true;
     return take_step_waves(w) != 0 || take_rate(t, w->at, "rate", w->raw->rate, &w->out->rate) != 0 ||
@@ -314,7 +333,8 @@ static int find_kind(const struct take *t, const char *at, const struct raw_step
 int check_step(const struct take *t, const char *at, const struct raw_step *raw, const struct scenario *scenario,
                struct scenario_step *out)
 {
-  *out = (struct scenario_step){.rate = RATE_PER_S, .who = {.share = 1}, .within_ms = WITHIN_MS};
+  *out =
+      (struct scenario_step){.rate = RATE_PER_S, .who = {.share = 1}, .within_ms = WITHIN_MS, .broker_ms = BROKER_MS};
   out->waves = (struct scenario_waves){.count = 1, .share = {1.0}};
   if (find_kind(t, at, raw, &out->kind) != 0) return -1;
   char below[DOC_PATH_MAX];

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What counts is what happened: the certificate that a broker accepted, the chain that each address serves, the devices
-# that did what a step says. The brokers here stand on loopback and belong to this script.
+# What counts is what happened: the certificate that a broker accepted, the chain that each address serves, the clients
+# that it takes. The brokers here stand on loopback and belong to this script.
 # usage: evidence.sh PATH/TO/fleetsim
 set -u
 fleetsim=$1
@@ -173,7 +173,7 @@ phases:
     until: online == 100% within 5s
   - name: switch to B
     do:
-      - present: {root: B}
+      - present: {root: B, within: 2s}
       - reconnect: {}
     until: proven(B) == 100% within 5s
 expect: [devices.unproven == 0, "on(a) >= 1", "on(b) >= 1"]
@@ -186,59 +186,59 @@ expect "a hook that changes one of two addresses" 1 "port $((port + 1)) does not
 cp "$work/first.crt" "$work/a/main.crt" && cp "$work/first.key" "$work/a/main.key" && kill -HUP "$(cat "$work/a/pid")"
 expect "a hook that changes the other one" 1 "port $port does not serve the new certificate" \
   run other "$work/fleet" "$nodes" --set "broker.hooks.present=$(install b)"
-end_brokers
+expect "how long a broker may take is said in the step" 1 "does not serve the new certificate after 0.5 s" \
+  run short "$work/fleet" "$nodes" --set "broker.hooks.present=:" --set "phases[1].do[0].present.within=500ms"
 
-# A step that did not do what it says -------------------------------------------------------------------------------------------
-step() { # NAME, then the phase in question: everybody is online before it
-  { cat <<YAML
-name: $1
-fleet: {devices: 20}
+# Whom a broker trusts: it is asked ---------------------------------------------------------------------------------------------
+cp "$work/first.crt" "$work/b/main.crt" && cp "$work/first.key" "$work/b/main.key"
+cat >"$work/trust" <<HOOK
+for n; do
+  cp "\$FLEETSIM_CLIENT_CA" "$work/\$n/clients.crt"
+  kill "\$(cat "$work/\$n/pid")"
+  while [ -e "$work/\$n/pid" ]; do sleep 0.02; done
+  mosquitto -d -c "$work/\$n/conf" 2>/dev/null
+  until [ -e "$work/\$n/pid" ]; do sleep 0.02; done
+done
+HOOK
+clients=$(scenario clients <<YAML
+name: whom the broker trusts
+fleet: {devices: 10}
+broker:
+  urls: ["mqtts://localhost:$port", "mqtts://localhost:$((port + 1))"]
+  hooks: {trust-clients: "sh $work/trust a b", kick: ":"}
 pki: {roots: [A, B, spare], trusted: [A, spare], broker: A}
-reconnect: {policy: full-jitter, base: 100ms, cap: 200ms}
-limits: {run: 1m}
+reconnect: {policy: full-jitter, base: 200ms, cap: 1s}
 phases:
   - name: online
-    do: [connect: {rate: 400/s}, wait: {for: 500ms}]
-YAML
-  cat; } | scenario "$1"
-}
-prove=$(step prove <<YAML
-  - name: prove
-    do: [prove: {root: B, within: 2s}]
+    do: [connect: {rate: 100/s}]
+    until: online == 100% within 5s
+  - name: trust B as well
+    do: [trust-clients: {roots: [A, B], within: 1s}]
+    until: online == 100% within 10s
 YAML
 )
-expect "a proof that all devices refuse fails by itself" 1 \
-  "step prove: 0 of 20 devices accepted the chain under B; .{8} did not: connect.tls.not_trusted" \
-  "$fleetsim" run "$prove" --out "$work/prove"
-expect "a gate about something else does not excuse it" 1 "step prove: 0 of 20" \
-  "$fleetsim" run "$prove" --out "$work/prove2" --set "phases[1].until=online == 100% within 5s"
-expect "a scenario that wants to see that says so" 0 "refused\(not_trusted\): 20 of 20" \
-  "$fleetsim" run "$prove" --out "$work/prove3" --set "phases[1].until=refused(not_trusted) == 100% within 5s"
-reconnect=$(step reconnect <<YAML
-  - name: reconnect
-    do: [fault: {refuse: yes}, reconnect: {within: 1s}, mend: {}]
-YAML
-)
-expect "a reconnect from which nobody is back fails by itself" 1 "step reconnect: it ended with 0 of its 20 devices came back" \
-  "$fleetsim" run "$reconnect" --out "$work/reconnect"
-expect "unless that is what the phase expects" 0 "PASS" \
-  "$fleetsim" run "$reconnect" --out "$work/reconnect2" --set "phases[1].until=online == 100% within 5s"
-deaf='black-hole: yes' # the back office's words reach nobody, and nobody has found out so far
-push=$(step push <<YAML
-  - name: push
-    do: [fault: {$deaf}, push-trust: {roots: [A, B, spare], within: 1s}, mend: {}]
-  - name: well again
-    do: [reconnect: {within: 10s}]
-YAML
-)
-expect "a bundle that nobody acknowledges fails by itself" 1 "step push-trust: it ended with 0 of its 20 devices acknowledged" \
-  "$fleetsim" run "$push" --out "$work/push"
-expect "unless the phase speaks of it" 0 "PASS" \
-  "$fleetsim" run "$push" --out "$work/push2" --set "phases[1].expect=[trusting(B) == 0]"
-reissue=$(sed 's/push-trust: {roots: \[A, B, spare\]/reissue: {root: A/' "$push" | scenario reissue)
-expect "a certificate that nobody acknowledges fails by itself" 1 "step reissue: it ended with 0 of its 20 devices" \
-  "$fleetsim" run "$reissue" --out "$work/reissue"
-expect "a run that nobody judges is warned of" 1 "warning: .*prove.yaml has no gate and no expectation" \
-  "$fleetsim" run "$prove" --out "$work/prove4"
-expect "check warns as well" 0 "warning: .*prove.yaml has no gate and no expectation" "$fleetsim" check "$prove"
+expect "a CA file that is in force at both addresses" 0 "PASS" run trust1 "$work/fleet" "$clients"
+again() { cp "$work/clients.crt" "$work/a/clients.crt" && cp "$work/clients.crt" "$work/b/clients.crt"; }
+again && end_brokers && begin_broker "$work/a" "$port" && begin_broker "$work/b" $((port + 1))
+expect "a hook that does nothing" 1 "port $port does not take a client certificate under B after 1 s" \
+  run trust2 "$work/fleet" "$clients" --set "broker.hooks.trust-clients=:"
+expect "unless nobody is to try" 0 "PASS" run trust3 "$work/fleet" "$clients" --set "broker.hooks.trust-clients=:" \
+  --set "phases[1].do[0].trust-clients={roots: [A, B], probe: no}"
+expect "a hook that changes one of two addresses" 1 "port $((port + 1)) does not take a client certificate under B" \
+  run trust4 "$work/fleet" "$clients" --set "broker.hooks.trust-clients=sh $work/trust a"
+expect "a hook that leaves a root behind" 1 "still takes a client certificate under A after 1 s" \
+  run trust5 "$work/fleet" "$clients" --set "phases[1].do[0].trust-clients={roots: [B], within: 1s}" \
+  --set "broker.hooks.trust-clients=cat $work/clients.crt >>\$FLEETSIM_CLIENT_CA; sh $work/trust a b"
+again && end_brokers && begin_broker "$work/a" "$port" && begin_broker "$work/b" $((port + 1))
+
+# Hooks that fail are exit 3, all of them ----------------------------------------------------------------------------------------
+expect "a hook trust-clients that fails" 3 "hook 'trust-clients' .* exit code 7" \
+  run hook1 "$work/fleet" "$clients" --set "broker.hooks.trust-clients=exit 7"
+expect "a hook kick that fails" 3 "hook 'kick' .* exit code 7" run hook2 "$work/fleet" "$clients" \
+  --set "broker.hooks.kick=exit 7" --set "phases[1].do[0]={kick: {share: 100%, within: 2s}}"
+expect "a hook kick that nobody answers" 3 "hook 'kick' .* was not answered" run hook3 "$work/fleet" "$clients" \
+  --set "broker.hooks.kick=http://127.0.0.1:9/kick" --set "phases[1].do[0]={kick: {share: 100%, within: 2s}}"
+expect "a hook kick that does nothing" 1 "10 sessions are open still" run hook4 "$work/fleet" "$clients" \
+  --set "phases[1].do[0]={kick: {share: 100%, within: 500ms}}"
+end_brokers
 end_of_cases

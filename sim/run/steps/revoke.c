@@ -303,6 +303,10 @@ static enum step_outcome run_kicks(struct run *run, struct kicks *kicks, uint64_
   kicks->count = kicks->begun; /* none begins from here on */
   if (waited == RUN_ABORTED) return STEP_ABORTED;
   if (waited == RUN_REACHED && !kicks->failed) return STEP_DONE;
+  if (kicks->failed && run->scenario->remote) { /* as every hook that fails */
+    run_abort(run, &kicks->error);
+    return STEP_ABORTED;
+  }
   if (kicks->failed)
     run->error = kicks->error;
   else

@@ -101,6 +101,45 @@ static void does_not_read_the_ca_file_on_reload_but_on_restart(void **state)
   assert_int_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/telemetry -m x"), 0);
 }
 
+/* What the broker makes of somebody under this root; the answer is in `asked.seen`. */
+static struct outcome ask(struct rig *rig, const char *root)
+{
+  char certificate[600], key[600];
+  struct error error;
+  struct outcome asked = {0};
+  snprintf(certificate, sizeof certificate, "%s/probe.crt", rig->folder);
+  snprintf(key, sizeof key, "%s/probe.key", rig->folder);
+  assert_int_equal(pki_write_probe(rig->pki, root, certificate, key, &error), 0);
+  const struct broker_client client = {PKI_PROBE_NAME, certificate, key};
+  broker_try_client(rig->broker, &client, rig_on_seen, &asked);
+  rig_wait(rig, &asked.calls, 1);
+  return asked;
+}
+
+static void tells_whom_it_takes_by_asking_it(void **state)
+{
+  static const struct pki_roots only_a = {1, {"A"}};
+  struct rig *rig = *state;
+  struct broker_config config = rig_config(rig);
+  struct outcome started = {0};
+  rig_open_broker(rig, &config);
+  rig_trust_clients(rig, &only_a);
+  broker_start(rig->broker, rig_on_done, &started);
+  rig_succeeds(rig, &started);
+  struct outcome a = ask(rig, "A"), b = ask(rig, "B");
+  assert_false(a.failed);
+  assert_true(a.seen.takes);
+  assert_false(b.failed);
+  assert_false(b.seen.takes);
+  assert_true(b.seen.why[0] != '\0');
+  struct outcome stopped = {0};
+  broker_stop(rig->broker, rig_on_done, &stopped);
+  rig_succeeds(rig, &stopped);
+  struct outcome nobody = ask(rig, "B"); /* who is not there has refused nobody */
+  assert_true(nobody.failed);
+  assert_non_null(strstr(nobody.error.text, "no answer"));
+}
+
 static void restart_keeps_ports_and_sessions(void **state)
 {
   struct rig *rig = *state;
@@ -277,6 +316,7 @@ int main(void)
       T(sees_the_chain_also_where_tls_1_2_is_allowed),
       T(serves_the_new_leaf_after_reload),
       T(does_not_read_the_ca_file_on_reload_but_on_restart),
+      T(tells_whom_it_takes_by_asking_it),
       T(restart_keeps_ports_and_sessions),
       T(says_so_when_the_port_is_in_use),
       T(says_why_mosquitto_does_not_start),

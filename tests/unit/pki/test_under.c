@@ -88,11 +88,37 @@ static void a_reissued_device_is_under_the_new_root(void **state)
   assert_int_equal(pki_chain_roots(f->pki, chain, size), 4);
 }
 
+static void somebody_to_probe_with_is_found_where_there_is_one(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_foreign foreign[] = {{"old", at(f, "ca/A.crt")}, {"new", at(f, "ca/B.crt")}};
+  struct pki_roots trusted = names("old", "new", NULL);
+  const char *certificate = at(f, "../probe.crt"), *key = at(f, "../probe.key");
+  char folder[FILES_PATH_MAX];
+  struct pki *fresh = NULL;
+  EXPECT_OK(pki_write_probe(f->pki, "B", certificate, key, &error));
+  expect_verdict(verdict_of_files(f, certificate, "B", X509_PURPOSE_SSL_CLIENT), X509_V_OK);
+  assert_int_equal(mode_of(key), 0600);
+
+  snprintf(folder, sizeof folder, "%s/../new", f->folder);
+  device_platform_leave(); /* an import enters by itself */
+  EXPECT_OK(pki_create_foreign(folder, foreign, 2, &fresh, NULL, NULL, &error));
+  EXPECT_OK(pki_write_device(f->pki, 0, at(f, "../one.crt"), at(f, "../one.pem"), &error));
+  write_text(at(f, "../fleet.csv"), "00000001,one.pem,one.crt\n");
+  EXPECT_OK(pki_import_devices(fresh, at(f, "../fleet.csv"), &trusted, NULL, NULL, &error));
+  certificate = at(f, "../probe.crt"), key = at(f, "../probe.key");
+  EXPECT_OK(pki_write_probe(fresh, "old", certificate, key, &error)); /* a device that has such a certificate */
+  expect_verdict(verdict_of_files(f, certificate, "A", X509_PURPOSE_SSL_CLIENT), X509_V_OK);
+  assert_int_equal(pki_write_probe(fresh, "new", certificate, key, &error), 1);
+  pki_close(fresh);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_chain_is_under_the_root_that_its_signatures_lead_to, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(what_is_no_chain_is_under_no_root, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(somebody_to_probe_with_is_found_where_there_is_one, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(a_reissued_device_is_under_the_new_root, setup_fleet, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

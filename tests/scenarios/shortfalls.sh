@@ -1,0 +1,63 @@
+#!/bin/sh
+# A step that did not do what it says fails its phase, unless the phase itself speaks of that outcome.
+# usage: shortfalls.sh PATH/TO/fleetsim
+set -u
+fleetsim=$1
+command -v mosquitto >/dev/null || { echo "skipped: mosquitto is not installed"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/lib/cases.sh"
+
+step() { # NAME, then the phase in question: everybody is online before it
+  { cat <<YAML
+name: $1
+fleet: {devices: 20}
+pki: {roots: [A, B, spare], trusted: [A, spare], broker: A}
+reconnect: {policy: full-jitter, base: 100ms, cap: 200ms}
+limits: {run: 1m}
+phases:
+  - name: online
+    do: [connect: {rate: 400/s}, wait: {for: 500ms}]
+YAML
+  cat; } | scenario "$1"
+}
+prove=$(step prove <<YAML
+  - name: prove
+    do: [prove: {root: B, within: 2s}]
+YAML
+)
+expect "a proof that all devices refuse fails by itself" 1 \
+  "step prove: 0 of 20 devices accepted the chain under B; .{8} did not: connect.tls.not_trusted" \
+  "$fleetsim" run "$prove" --out "$work/prove"
+expect "a gate about something else does not excuse it" 1 "step prove: 0 of 20" \
+  "$fleetsim" run "$prove" --out "$work/prove2" --set "phases[1].until=online == 100% within 5s"
+expect "a scenario that wants to see that says so" 0 "refused\(not_trusted\): 20 of 20" \
+  "$fleetsim" run "$prove" --out "$work/prove3" --set "phases[1].until=refused(not_trusted) == 100% within 5s"
+reconnect=$(step reconnect <<YAML
+  - name: reconnect
+    do: [fault: {refuse: yes}, reconnect: {within: 1s}, mend: {}]
+YAML
+)
+expect "a reconnect from which nobody is back fails by itself" 1 "step reconnect: it ended with 0 of its 20 devices came back" \
+  "$fleetsim" run "$reconnect" --out "$work/reconnect"
+expect "unless that is what the phase expects" 0 "PASS" \
+  "$fleetsim" run "$reconnect" --out "$work/reconnect2" --set "phases[1].until=online == 100% within 5s"
+deaf='black-hole: yes' # the back office's words reach nobody, and nobody has found out so far
+push=$(step push <<YAML
+  - name: push
+    do: [fault: {$deaf}, push-trust: {roots: [A, B, spare], within: 1s}, mend: {}]
+  - name: well again
+    do: [reconnect: {within: 10s}]
+YAML
+)
+expect "a bundle that nobody acknowledges fails by itself" 1 "step push-trust: it ended with 0 of its 20 devices acknowledged" \
+  "$fleetsim" run "$push" --out "$work/push"
+expect "unless the phase speaks of it" 0 "PASS" \
+  "$fleetsim" run "$push" --out "$work/push2" --set "phases[1].expect=[trusting(B) == 0]"
+reissue=$(sed 's/push-trust: {roots: \[A, B, spare\]/reissue: {root: A/' "$push" | scenario reissue)
+expect "a certificate that nobody acknowledges fails by itself" 1 "step reissue: it ended with 0 of its 20 devices" \
+  "$fleetsim" run "$reissue" --out "$work/reissue"
+expect "a run that nobody judges is warned of" 1 "warning: .*prove.yaml has no gate and no expectation" \
+  "$fleetsim" run "$prove" --out "$work/prove4"
+expect "check warns as well" 0 "warning: .*prove.yaml has no gate and no expectation" "$fleetsim" check "$prove"
+end_of_cases
