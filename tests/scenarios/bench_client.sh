@@ -1,6 +1,6 @@
 #!/bin/sh
 # The client of the benchmarks: it says by name how connections ended, and with a limit no more are on their way at once, so
-# that a slow broker is met with what it takes.
+# that a slow broker is met with what it takes. The soak looks at the memory of a run; seconds say nothing of its growth.
 # usage: bench_client.sh PATH/TO/fleetsim
 set -u
 fleetsim=$1
@@ -49,4 +49,11 @@ wait "$server" 2>/dev/null
 server=
 expect "nobody listens" 0 '"failed":60.*"failures":\{"connect\.tcp\.refused":60\}' bench "connect 60 5000"
 expect "and how long the client itself was late" 0 '"longest_wait_ms":[0-9]+' bench "idle 0.1"
+soak=$(dirname "$fleetsim")/bench-soak
+expect "a soak of some seconds" 0 "20 devices, 6 s: [1-9][0-9]* connections, [1-9][0-9]* messages; resident memory [0-9.]+ MiB" \
+  sh -c "'$soak' --devices 20 --seconds 6 --json soak.json || [ \$? -eq 1 ]"
+name="and what it saw"
+python3 -c 'import json; r = json.load(open("soak.json")); s = r["samples"]
+assert len(s["s"]) == len(s["rss_mib"]) >= 6 and min(s["rss_mib"]) > 1 and isinstance(r["rss_mib_per_h"], float), r' >said 2>&1 ||
+  complain "soak.json is not as it should be"
 end_of_cases
