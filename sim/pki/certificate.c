@@ -187,7 +187,9 @@ static bool is_der(const uint8_t *data, size_t size)
 /* `found` whole certificates came before the end, or before one that is none. */
 static void refuse_file(const char *path, int limit, int found, const uint8_t *data, size_t size, struct error *error)
 {
-  if (found > limit)
+  if (pki_crypto_starved())
+    error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", path);
+  else if (found > limit)
     error_set(error, EXIT_CODE_USAGE,
               limit == 1 ? "%s holds more than one certificate, and %d belongs here: leave only that"
                          : "%s holds more than %d certificates, and a device has room for so many: leave the leaf and "

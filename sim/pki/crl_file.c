@@ -19,6 +19,7 @@ static bool is_der(const uint8_t *data, size_t size)
 
 static int refuse_text(const char *path, const uint8_t *text, size_t size, struct error *error)
 {
+  if (pki_crypto_starved()) return error_set(error, EXIT_CODE_INTERNAL, "no memory for the CRLs of %s", path);
   if (is_der(text, size))
     return error_set(error, EXIT_CODE_USAGE,
                      "%s is a CRL in DER, and brokers read PEM: openssl crl -inform DER -in %s -out crl.pem", path,

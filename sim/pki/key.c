@@ -16,6 +16,12 @@
 
 #define KEY_FILE_MAX 65536
 
+bool pki_crypto_starved(void)
+{
+  return ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE ||
+         ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+}
+
 int pki_crypto_error(struct error *error, const char *what)
 {
   unsigned long code = ERR_peek_last_error();
@@ -160,6 +166,7 @@ static EVP_PKEY *read_any(BIO *bio)
 
 static int refuse_text(const char *path, const uint8_t *text, size_t size, const char *what, struct error *error)
 {
+  if (pki_crypto_starved()) return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", path);
   if (strstr((const char *) text, "ENCRYPTED") != NULL)
     return error_set(
         error, EXIT_CODE_USAGE,

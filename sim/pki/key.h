@@ -12,6 +12,9 @@
 #define PKI_KEY_SCALAR 32
 #define PKI_KEY_POINT  65
 
+/* Whether what libcrypto failed at last was for want of memory: nothing is wrong with the file then. */
+bool pki_crypto_starved(void);
+
 /* Sets "libcrypto could not WHAT: reason" as an INTERNAL error and empties libcrypto's error queue. Returns -1. */
 int pki_crypto_error(struct error *error, const char *what);
 

@@ -126,6 +126,7 @@ int pki_vet_root(X509 *root, const char *name, const char *path, void (*warn)(vo
                  void *ctx, struct error *error)
 {
   char why[400] = "";
+  ERR_clear_error();
   if ((X509_get_extension_flags(root) & EXFLAG_CA) != 0 && (X509_get_key_usage(root) & KU_KEY_CERT_SIGN) == 0)
     snprintf(why, sizeof why, "its keyUsage does not let it sign certificates");
   else if (X509_check_ca(root) != 1)
@@ -134,7 +135,9 @@ int pki_vet_root(X509 *root, const char *name, const char *path, void (*warn)(vo
     explain(root, why, sizeof why);
   else if (X509_self_signed(root, 1) != 1)
     snprintf(why, sizeof why, "it is not self-signed");
+  bool starved = pki_crypto_starved();
   ERR_clear_error();
+  if (starved) return error_set(error, EXIT_CODE_INTERNAL, "no memory to judge the root %s", path);
   if (why[0] != '\0') return error_set(error, EXIT_CODE_USAGE, "%s cannot be the root '%s': %s", path, name, why);
   look_at_dates(root, name, path, warn, ctx);
   return 0;

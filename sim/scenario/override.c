@@ -42,13 +42,13 @@ static int is_whole_collection(const char *value)
   yaml_document_t document;
   if (!yaml_parser_initialize(&parser)) return -1;
   yaml_parser_set_input_string(&parser, (const unsigned char *) value, strlen(value));
-  bool whole = false;
-  if (yaml_parser_load(&parser, &document)) {
+  bool whole = false, loaded = yaml_parser_load(&parser, &document);
+  if (loaded) {
     yaml_node_t *root = yaml_document_get_root_node(&document);
     whole = root != NULL && root->type != YAML_SCALAR_NODE && root->end_mark.index == strlen(value);
     yaml_document_delete(&document);
   }
-  bool starved = parser.error == YAML_MEMORY_ERROR;
+  bool starved = !loaded && (parser.error == YAML_MEMORY_ERROR || parser.error == YAML_NO_ERROR);
   yaml_parser_delete(&parser);
   return starved ? -1 : whole;
 }
