@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/host_port.h"
 #include "operator/internal.h"
 
 enum { RETRY_MS = 1000, CONNECT_S = 10, HANG_MS = 12000, STOP_MS = 2000, KEEP_ALIVE_S = 20 };
@@ -297,7 +298,9 @@ static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
     fail_over(op, &failure);
     return;
   }
-  snprintf(text, sizeof text, "the connection to %.255s failed: %s", strstr(op->server[op->at].uri, "://") + 3, why);
+  char place[HOST_PORT_MAX];
+  snprintf(text, sizeof text, "the connection to %s failed: %s",
+           host_port(op->server[op->at].host, op->server[op->at].port, place), why);
   ask_or_fail(op, text);
 }
 
@@ -328,12 +331,13 @@ static int connect_once(struct operator* op)
   return MQTTAsync_connect(op->client, &options);
 }
 
+/* An IPv6 address gets no brackets here: paho 1.3.12 connects to it with and without, but compares "[::1" with the
+ * certificate where they are there. */
 static int set_server(struct server *server, const char *host, uint16_t port, struct error *error)
 {
-  bool bare_ipv6 = strchr(host, ':') != NULL;
   snprintf(server->host, sizeof server->host, "%s", host);
   server->port = port;
-  int n = snprintf(server->uri, sizeof server->uri, bare_ipv6 ? "ssl://[%s]:%u" : "ssl://%s:%u", host, port);
+  int n = snprintf(server->uri, sizeof server->uri, "ssl://%s:%u", host, port);
   if (n > 0 && (size_t) n < sizeof server->uri && strlen(host) < sizeof server->host) return 0;
   return error_set(error, EXIT_CODE_USAGE, "the broker's host name is too long");
 }

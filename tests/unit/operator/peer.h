@@ -28,6 +28,7 @@ struct peer {
   size_t connack_size;   /* 0: a proper one with code 0 */
   const uint8_t *codes;  /* of every SUBACK; NULL: none is sent at all */
   size_t code_count;
+  bool ipv6;     /* at ::1 */
   uint16_t port; /* out */
   atomic_uint connections;
   int listener;
@@ -153,13 +154,15 @@ static void *peer_run(void *ctx)
 
 static void peer_start(struct peer *peer)
 {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof address;
-  peer->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  assert_int_equal(bind(peer->listener, (struct sockaddr *) &address, sizeof address), 0);
+  struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+  socklen_t size = peer->ipv6 ? sizeof address : sizeof v4;
+  if (!peer->ipv6) memcpy(&address, &v4, sizeof v4);
+  peer->listener = socket(peer->ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(bind(peer->listener, (struct sockaddr *) &address, size), 0);
   assert_int_equal(listen(peer->listener, 8), 0);
   getsockname(peer->listener, (struct sockaddr *) &address, &size);
-  peer->port = ntohs(address.sin_port);
+  peer->port = ntohs(address.sin6_port); /* both kinds have it at one place */
   assert_int_equal(pthread_create(&peer->thread, NULL, peer_run, peer), 0);
 }
 

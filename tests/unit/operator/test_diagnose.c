@@ -198,12 +198,12 @@ static void wake(void *ctx)
   (void) ctx;
 }
 
-static struct operator* start(struct desk *desk, uint16_t port, const uint32_t *ids)
+static struct operator* start(struct desk *desk, const struct peer *peer, const uint32_t *ids)
 {
   struct operator* op = NULL;
   struct error error;
-  struct operator_config config = {.host = "localhost",
-                                   .port = port,
+  struct operator_config config = {.host = peer->ipv6 ? "::1" : "localhost",
+                                   .port = peer->port,
                                    .ca_path = desk->ca,
                                    .certificate_path = desk->certificate,
                                    .key_path = desk->key,
@@ -222,7 +222,7 @@ static enum operator_event_kind first_word(struct desk *desk, struct peer *peer,
   static const uint32_t ids[] = {1};
   struct operator_event event = {.kind = OPERATOR_MESSAGE};
   peer_start(peer);
-  struct operator* op = start(desk, peer->port, ids);
+  struct operator* op = start(desk, peer, ids);
   for (int i = 0; i < 2000 && !operator_collect(op, &event); i++) rig_pause_ms(10);
   operator_failure(op, failure);
   atomic_store(&peer->stopping, true); /* first: it may be waiting for the operator */
@@ -244,6 +244,27 @@ static void connects_where_everything_is_granted(void **state)
   struct peer peer = proper(*state);
   struct operator_failure failure;
   assert_int_equal(first_word(*state, &peer, &failure), OPERATOR_CONNECTED);
+}
+
+static bool has_ipv6(void)
+{
+  const struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+  int fd = socket(AF_INET6, SOCK_STREAM, 0);
+  bool has = fd >= 0 && bind(fd, (const struct sockaddr *) &address, sizeof address) == 0;
+  if (fd >= 0) close(fd);
+  return has;
+}
+
+static void an_ipv6_address_is_a_host_like_any_other(void **state)
+{
+  struct peer peer = proper(*state), wrong = peer;
+  struct operator_failure failure;
+  if (!has_ipv6()) skip();
+  peer.ipv6 = wrong.ipv6 = true;
+  assert_int_equal(first_word(*state, &wrong, &failure), OPERATOR_FAILED);
+  assert_int_equal(failure.failure, DEVICE_FAIL_TLS_NAME_MISMATCH);
+  serve(*state, &(struct pki_chain){.root = "A", .host = "::1"});
+  if (first_word(*state, &peer, &failure) != OPERATOR_CONNECTED) fail_msg("%s", failure.text);
 }
 
 static void no_suback_is_taken_for_more_than_it_says(void **state)
@@ -302,7 +323,7 @@ static void a_message_at_which_a_broker_always_ends_is_told_with_its_size(void *
   struct operator_event event = {.kind = OPERATOR_CONNECTED};
   struct error error;
   peer_start(&peer);
-  struct operator* op = start(*state, peer.port, ids);
+  struct operator* op = start(*state, &peer, ids);
   assert_int_equal(operator_push(op, 0, "trust", message, sizeof message, &error), 0);
   unsigned lost = 0;
   for (int i = 0; i < 1500 && strstr(event.text, "at a message of") == NULL; i++) {
@@ -349,6 +370,7 @@ int main(void)
       T(silence_and_absence_have_their_names),
       T(a_file_that_cannot_be_used_is_named),
       T(connects_where_everything_is_granted),
+      T(an_ipv6_address_is_a_host_like_any_other),
       T(no_suback_is_taken_for_more_than_it_says),
       T(a_broker_that_ends_or_forgets_a_subscription_is_told),
       T(says_at_once_why_it_is_not_let_in),
