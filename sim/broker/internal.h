@@ -83,8 +83,9 @@ int mosquitto_find(struct broker *broker, struct error *error);
 int mosquitto_write_files(const struct broker *broker, struct error *error);
 long mosquitto_log_size(const struct broker *broker);
 
-/* The last lines that mosquitto begins with "Error: ", of what was logged after `start`, joined by "; "; "" if there is
- * none. Its lines "OpenSSL Error" are left out: most come from clients that were refused. */
+/* The last lines that mosquitto begins with "Error: ", of what was logged after `start`, joined by "; "; where there
+ * is none the last line of all, if it begins with "Warning: ", as a lack of descriptors does; "" else. Its lines
+ * "OpenSSL Error" are left out: most come from clients that were refused. */
 void mosquitto_log_tail(const struct broker *broker, long start, char *out, size_t capacity);
 
 /* Runs a remote broker's hook. */

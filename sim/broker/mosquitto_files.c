@@ -259,13 +259,15 @@ void mosquitto_log_tail(const struct broker *broker, long start, char *out, size
   text[fread(text, 1, TAIL_BYTES, log)] = '\0';
   fclose(log);
 
-  const char *last[TAIL_LINES] = {"", "", ""};
+  const char *last[TAIL_LINES] = {"", "", ""}, *end = "";
   char *rest = NULL;
   for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-    if (strncmp(without_time(line), "Error: ", 7) != 0) continue;
+    end = without_time(line);
+    if (strncmp(end, "Error: ", 7) != 0) continue;
     memmove(last, last + 1, sizeof last - sizeof last[0]);
-    last[TAIL_LINES - 1] = without_time(line);
+    last[TAIL_LINES - 1] = end;
   }
+  if (last[TAIL_LINES - 1][0] == '\0' && strncmp(end, "Warning: ", 9) == 0) last[TAIL_LINES - 1] = end;
   size_t used = 0;
   for (int i = 0; i < TAIL_LINES; i++) {
     if (last[i][0] == '\0' || used >= capacity) continue;

@@ -47,8 +47,8 @@ static int start_loop(struct run *run)
 {
   int status = uv_loop_init(&run->loop);
   if (status != 0)
-    return error_set(&run->error, EXIT_CODE_SETUP, "cannot make an event loop: %s; raise the limit (ulimit -n)",
-                     uv_strerror(status));
+    return error_set(&run->error, EXIT_CODE_SETUP, "cannot make an event loop: %s%s", uv_strerror(status),
+                     error_remedy(-status));
   run->loop_open = true;
   run->began_ms = uv_now(&run->loop);
   uv_timer_init(&run->loop, &run->tick);

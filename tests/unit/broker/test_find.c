@@ -102,6 +102,18 @@ static void what_help_writes_to_standard_error_is_not_shown(void **state)
   assert_int_equal(st.st_size, 0);
 }
 
+static void a_warning_that_ends_the_log_is_told(void **state)
+{
+  struct rig *rig = *state;
+  struct outcome started = {0};
+  struct error error;
+  install(rig, "#!/bin/sh\nif [ \"$1\" = -h ]; then echo mosquitto version 2.0.11; exit 0; fi\n"
+               "echo '2026-11-29T14:22:23: Warning: Too many open files'\nexit 1\n");
+  if (find(rig, &error) != 0) fail_msg("%s", error.text);
+  broker_start(rig->broker, rig_on_done, &started);
+  rig_fails(rig, &started, "mosquitto does not start: Warning: Too many open files (all of it: ");
+}
+
 /* What mosquitto.conf of this release says; the release itself does not start. */
 static void conf_of(struct rig *rig, const char *release, char out[4096])
 {
@@ -151,9 +163,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_up, rig_down)
   const struct CMUnitTest tests[] = {
-      T(a_signal_is_no_reason_to_reinstall_mosquitto),     T(a_lack_of_descriptors_is_told_as_one),
-      T(a_program_without_a_version_is_no_mosquitto),      T(what_help_writes_to_standard_error_is_not_shown),
-      T(no_line_is_written_that_a_release_has_deprecated),
+      T(a_signal_is_no_reason_to_reinstall_mosquitto), T(a_lack_of_descriptors_is_told_as_one),
+      T(a_program_without_a_version_is_no_mosquitto),  T(what_help_writes_to_standard_error_is_not_shown),
+      T(a_warning_that_ends_the_log_is_told),          T(no_line_is_written_that_a_release_has_deprecated),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
