@@ -13,6 +13,7 @@
 
 #include "base/environment.h"
 #include "base/error.h"
+#include "base/mask.h"
 #include "base/process.h"
 #include "fleetsim/device.h"
 #include "verbs.h"
@@ -73,7 +74,9 @@ static int run_verb(int argc, char **argv)
   }
   for (size_t v = 0; v < sizeof verbs / sizeof verbs[0]; v++)
     if (strcmp(argv[1], verbs[v].name) == 0) return verbs[v].run(argc - 1, argv + 1);
-  fprintf(stderr, "fleetsim: there is no verb '%s'; 'fleetsim --help' lists them\n", argv[1]);
+  char shown[200];
+  fprintf(stderr, "fleetsim: there is no verb '%s'; 'fleetsim --help' lists them\n",
+          mask_url(argv[1], shown, sizeof shown));
   return EXIT_CODE_USAGE;
 }
 

@@ -1,6 +1,7 @@
 /* fleetsim image: make, sign, show and corrupt firmware images in MCUboot's format. */
 #define _GNU_SOURCE
 #include "verb_image.h"
+#include "base/mask.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -194,6 +195,8 @@ int verb_image(int argc, char **argv)
   }
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
     if (strcmp(argv[1], commands[i]->name) == 0) return run_command(commands[i], argc - 1, argv + 1);
-  fprintf(stderr, "fleetsim image: there is no '%s'; 'fleetsim image --help' lists what there is\n", argv[1]);
+  char shown[200];
+  fprintf(stderr, "fleetsim image: there is no '%s'; 'fleetsim image --help' lists what there is\n",
+          mask_url(argv[1], shown, sizeof shown));
   return EXIT_CODE_USAGE;
 }

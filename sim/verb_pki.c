@@ -1,6 +1,7 @@
 /* fleetsim pki: make, show, export and import certificate hierarchies and fleets; revoke, and list what is revoked. */
 #define _GNU_SOURCE
 #include "verb_pki.h"
+#include "base/mask.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -143,6 +144,8 @@ int verb_pki(int argc, char **argv)
   }
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
     if (strcmp(argv[1], commands[i]->name) == 0) return run_command(commands[i], argc - 1, argv + 1);
-  fprintf(stderr, "fleetsim pki: there is no '%s'; 'fleetsim pki --help' lists what there is\n", argv[1]);
+  char shown[200];
+  fprintf(stderr, "fleetsim pki: there is no '%s'; 'fleetsim pki --help' lists what there is\n",
+          mask_url(argv[1], shown, sizeof shown));
   return EXIT_CODE_USAGE;
 }

@@ -44,11 +44,12 @@ static int need_target(const struct take *t, const char *at, const char *key, co
   if (scenario_is_loopback(host)) return 0;
   for (size_t i = 0; i < scenario->target_count; i++)
     if (permit_same_host(scenario->targets[i].host, host)) return 0;
-  take_fail(
-      t, at, key,
-      "nothing was sent: '%s' is beyond this machine and not among the targets: add 'targets: [%s]' to the file and "
-      "'--allow-target %s' to the command line if you may send it load",
-      host, host, host);
+  const char *quote = strchr(host, ':') != NULL ? "\"" : "";
+  take_fail(t, at, key,
+            "nothing was sent: '%s' is beyond this machine and not among the targets: add 'targets: [%s%s%s]' to the "
+            "file and "
+            "'--allow-target %s' to the command line if you may send it load",
+            host, quote, host, quote, host);
   t->error->code = EXIT_CODE_SETUP; /* the file is well formed; it is the permission that is missing */
   return -1;
 }
@@ -63,13 +64,25 @@ static int take_url(const struct take *t, const char *key, const char *text, con
                    why);
 }
 
+/* "ftp://..", which no shell knows as a command. */
+static bool has_scheme(const char *text)
+{
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.";
+  size_t size = strspn(text, letters);
+  return size > 0 && strncmp(text + size, "://", 3) == 0;
+}
+
 /* What a command does is its author's affair; a URL is called by us. */
 static int take_hook(const struct take *t, const char *at, const char *key, const char *text,
                      const struct scenario *scenario, char out[512])
 {
   char host[PERMIT_HOST_MAX];
   if (take_text(t, at, key, text, out, 512) != 0) return -1;
-  if (text == NULL || !hook_is_url(out)) return 0;
+  if (text == NULL) return 0;
+  if (!hook_is_url(out) && has_scheme(out))
+    return take_fail(t, at, key, "the hook '%s' is a URL that is neither http:// nor https://: write one, or a command",
+                     key);
+  if (!hook_is_url(out)) return 0;
   if (permit_url_host(out, host) == 0) return need_target(t, at, key, scenario, host);
   return take_fail(t, at, key, "the hook '%s' is no URL that can be called: write http://host:8080/path", key);
 }

@@ -67,6 +67,20 @@ static void a_hook_that_is_no_url_is_refused_without_its_password(void **state)
   assert_null(strstr(error.text, "geheim"));
 }
 
+static void a_hook_of_another_scheme_is_no_command(void **state)
+{
+  (void) state;
+  static const char *const others[] = {"ftp://near.example/x", "mqtts://bob:geheim@near.example:1",
+                                       "httpss://near.example/"};
+  struct error error;
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    assert_int_equal(with_hook(HOOK_RELOAD, others[i], &error), -1);
+    assert_non_null(strstr(error.text, "neither http:// nor https://"));
+    assert_null(strstr(error.text, "geheim"));
+  }
+  assert_int_equal(with_hook(HOOK_RELOAD, "./reload http://near.example/", &error), 0);
+}
+
 static void the_command_line_does_not_speak_for_the_file(void **state)
 {
   (void) state;
@@ -166,6 +180,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(no_hook_is_called_on_a_host_that_the_file_does_not_name),
       cmocka_unit_test(a_hook_that_is_no_url_is_refused_without_its_password),
+      cmocka_unit_test(a_hook_of_another_scheme_is_no_command),
       cmocka_unit_test(the_command_line_does_not_speak_for_the_file),
       cmocka_unit_test(every_address_of_a_broker_that_is_none_has_its_own_sentence),
       cmocka_unit_test(the_address_of_a_broker_is_taken_apart),
