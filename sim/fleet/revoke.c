@@ -3,6 +3,9 @@
 
 #include "fleet/member.h"
 
+#define MUTE_TWICE \
+  2u /* one silent end may be a restart's; of the next one a gate need not wait for the end of the run */
+
 enum { FULL, RESUMED };
 
 /* The broker's verdicts on a certificate: it is named on the list, the list has expired, the issuer's is missing. Which
@@ -125,7 +128,7 @@ void fleet_measure_revoked(struct fleet *fleet, bool last)
   size_t revoked = 0, uncut = fleet->left_uncut, collateral = 0;
   for (size_t i = 0; i < fleet->config.device_count; i++) {
     struct member *m = &fleet->members[i];
-    if (m->facts.revoked && last) close_books(m);
+    if (m->facts.revoked && (last || row_of(m)->mute >= MUTE_TWICE)) close_books(m);
     revoked += m->facts.revoked;
     uncut += m->facts.revoked && m->link == MEMBER_UP;
     collateral += m->collateral || (m->shut_out && (last || !m->pardoned));

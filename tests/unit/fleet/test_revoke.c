@@ -139,13 +139,22 @@ static void a_pardoned_device_has_until_the_end_to_be_let_in(void **state)
 }
 
 /* How long it still got in is known of a device that was refused without a word, too. */
-static void a_silent_refusal_is_booked_at_the_end(void **state)
+static void a_silent_refusal_is_booked_when_it_comes_again_or_at_the_end(void **state)
 {
   (void) state;
   struct world *w = begin();
   publish(w, 1);
   redial(w, DEVICE_FAIL_TLS_CLOSED);
   assert_int_equal((int) metrics_value(w->metrics, METRIC_REVOKE_REFUSE), 0);
+  (void) value(w, METRIC_REVOKE_REFUSALS, false);
+  assert_int_equal((int) metrics_value(w->metrics, METRIC_REVOKE_REFUSE), 0);
+  for (int again = 0; again < 2; again++) retry(w, DEVICE_FAIL_TLS_CLOSED);
+  (void) value(w, METRIC_REVOKE_REFUSALS, false);
+  assert_int_equal((int) metrics_value(w->metrics, METRIC_REVOKE_REFUSE), 1);
+  end(w);
+  w = begin();
+  publish(w, 1);
+  redial(w, DEVICE_FAIL_TLS_CLOSED);
   (void) value(w, METRIC_REVOKE_REFUSALS, true);
   assert_int_equal((int) metrics_value(w->metrics, METRIC_REVOKE_REFUSE), 1);
   end(w);
@@ -193,7 +202,7 @@ int main(void)
       cmocka_unit_test(a_silent_end_is_forgiven_by_the_next_connack_and_a_word_is_not),
       cmocka_unit_test(a_new_list_does_not_undo_what_the_one_before_has_done),
       cmocka_unit_test(a_pardoned_device_has_until_the_end_to_be_let_in),
-      cmocka_unit_test(a_silent_refusal_is_booked_at_the_end),
+      cmocka_unit_test(a_silent_refusal_is_booked_when_it_comes_again_or_at_the_end),
       cmocka_unit_test(a_revoked_device_has_its_proof_at_the_first_refusal_and_it_is_expected),
       cmocka_unit_test(a_silent_refusal_is_the_phases_reason_until_a_verdict_comes),
   };
