@@ -73,8 +73,7 @@ static int learn_fleet(struct run *run)
   run->ids = calloc(n, sizeof *run->ids);
   run->acked_version = calloc(n, sizeof *run->acked_version);
   run->identity = calloc(n, sizeof *run->identity);
-  run->revoked = calloc(n, sizeof *run->revoked);
-  if (run->ids == NULL || run->revoked == NULL || run->acked_version == NULL || run->identity == NULL)
+  if (run->ids == NULL || run->acked_version == NULL || run->identity == NULL)
     return error_set(&run->error, EXIT_CODE_SETUP, "not enough memory for %zu devices", n);
   for (size_t i = 0; i < n; i++) {
     run->ids[i] = pki_device_id(run->pki, i);

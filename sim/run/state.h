@@ -96,7 +96,6 @@ struct run {
   bool bundle_crls[RUN_VERSIONS_MAX];        /* whether it was made with revocation lists */
   uint32_t bundle_crc[RUN_VERSIONS_MAX];     /* of its bytes, by which an acknowledgement names it */
   uint32_t *acked_version;                   /* per device */
-  bool *revoked;                             /* per device: in the registry; a CRL says it from its publication on */
   struct run_identity *identity;             /* per device */
   bool operator_online;
   unsigned operator_losses; /* how often its connection was lost */

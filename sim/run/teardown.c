@@ -91,7 +91,6 @@ void run_teardown(struct run *run)
   free(run->results.expectations);
   run_ota_free(run);
   free(run->ids);
-  free(run->revoked);
   free(run->acked_version);
   free(run->identity);
 }

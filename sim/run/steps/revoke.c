@@ -121,13 +121,13 @@ static void make_list(uv_work_t *work)
   const struct run *run = making->run;
   const struct scenario_crl *crl = making->crl;
   size_t n = fleet_size(run->fleet);
+  char path[FILES_PATH_MAX];
   bool checked = crl->file[0] != '\0' && !crl->unchecked; /* it may be another file than at the start */
   making->result = checked ? pki_check_crls(run->pki, crl->file, NULL, NULL, NULL, &making->error) : 0;
   if (making->result == 0) making->result = write_crls(run, crl, &making->error);
-  if (crl->file[0] == '\0')
-    memcpy(making->names, run->revoked, n * sizeof *making->names);
-  else if (making->result == 0)
-    making->result = pki_crls_name(run->pki, crl->file, making->names, n, &making->error);
+  /* whom it names is read from what was written: a certificate that was reissued since is not on it */
+  if (making->result == 0 && broker_path(run->nodes[0].broker, "crl.pem", path) == 0)
+    making->result = pki_crls_name(run->pki, path, making->names, n, &making->error);
   if (crl->unchecked) making->result = 0; /* what is no CRL names nobody */
 }
 
@@ -200,7 +200,6 @@ enum step_outcome step_publish_crl(struct run *run, const struct scenario_step *
 
 static int change_one(struct run *run, uint32_t device, const struct scenario_step *step)
 {
-  run->revoked[device] = step->kind == STEP_REVOKE;
   if (step->kind == STEP_UNREVOKE) return pki_unrevoke_device(run->pki, device, NULL, &run->error);
   return pki_revoke_device(run->pki, device, true, step->reason, NULL, &run->error);
 }
