@@ -116,7 +116,7 @@ expect "corrupt says why an image is none" 2 "and this is none: it has no device
   "$fleetsim" image corrupt classless.img --how bit-flip --out x.img
 cp classless.img pad-sig.img
 expect "publish says why an image is none" 2 "no image that a device would take: it has no device class: sign it with" \
-  "$fleetsim" run padded.yaml --fleet fleet --out refused
+  "$fleetsim" run padded.yaml --fleet fleet --out refused-too
 
 # HOW, what a device says to the file alone, what python3 says
 while read -r how status theirs; do

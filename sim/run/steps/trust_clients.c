@@ -43,7 +43,7 @@ static enum step_outcome look(struct run *run, size_t node, const struct caller 
   enum run_waited waited = run_operation_await(run, operation, LOOK_WITHIN_MS);
   *answered = operation->ended && !operation->failed;
   *seen = operation->seen;
-  if (operation->failed) snprintf(seen->why, sizeof seen->why, "%s", operation->error.text);
+  if (operation->failed) snprintf(seen->why, sizeof seen->why, "%.159s", operation->error.text);
   run_operation_free(run, operation);
   return waited == RUN_ABORTED ? STEP_ABORTED : STEP_DONE;
 }
