@@ -9,6 +9,18 @@
 
 #include "base/mask.h"
 
+/* What is quoted of a file or a peer must not move the cursor of a terminal, nor begin a line of a log. */
+static void make_printable(char *text)
+{
+  for (unsigned char *c = (unsigned char *) text; *c != '\0'; c++)
+    if (*c == '\t' || *c == '\n' || *c == '\r')
+      *c = ' ';
+    else if (*c < ' ' || *c == 0x7f)
+      *c = '?';
+    else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f) /* the other controls, in UTF-8 */
+      c[0] = c[1] = '?';
+}
+
 int error_set(struct error *e, enum exit_code code, const char *format, ...)
 {
   if (e == NULL) return -1;
@@ -18,6 +30,7 @@ int error_set(struct error *e, enum exit_code code, const char *format, ...)
   if (vsnprintf(e->text, sizeof e->text, format, args) >= (int) sizeof e->text) text_trim(e->text);
   va_end(args);
   mask_urls(e->text);
+  make_printable(e->text);
   return -1;
 }
 
@@ -47,5 +60,6 @@ int error_wrap(struct error *e, const char *format, ...)
   if (snprintf(e->text, sizeof e->text, "%s: %.*s", context, (int) (sizeof text - sizeof context - 4), text) > 0)
     text_trim(e->text);
   mask_urls(e->text);
+  make_printable(e->text);
   return -1;
 }

@@ -21,7 +21,8 @@ struct error {
 };
 
 /* Sets code and sentence, in which the user and password of a URL are masked; always returns -1, so that it can be
- * returned. `e` may be NULL. */
+ * returned. `e` may be NULL. Control characters, which may come from what is quoted, are taken out: a sentence is one
+ * line and leaves a terminal alone. */
 int error_set(struct error *e, enum exit_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* What to do about an errno of want: ": raise the limit of open files (ulimit -n)"; "" for any other. */
