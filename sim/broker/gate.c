@@ -10,9 +10,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "broker/records.h"
 #include "net/listener.h"
 
-enum { CHUNK = 16384, RECORD_HEADER = 5, APPLICATION_DATA = 0x17, OWN_DESCRIPTORS = 64 };
+enum { CHUNK = 16384, OWN_DESCRIPTORS = 64 };
 #define CATCH_UP_US \
   20000.0 /* a timer that is late is made up for by this much: the rate holds, and there is no burst */
 
@@ -36,8 +37,7 @@ struct pair {
   int listener;
   unsigned open; /* handles */
   bool closing, shaken;
-  uint8_t header[RECORD_HEADER]; /* of the client's record */
-  size_t header_size, body_left;
+  struct records records; /* the client's */
 };
 
 struct entrance {
@@ -93,25 +93,6 @@ static void on_deadline(uv_timer_t *timer)
   pair_close(pair);
 }
 
-/* Looks at the headers of the client's records. */
-static bool is_shaken(struct pair *pair, const uint8_t *bytes, size_t size)
-{
-  while (size > 0) {
-    size_t skipped = size < pair->body_left ? size : pair->body_left;
-    bytes += skipped;
-    size -= skipped;
-    pair->body_left -= skipped;
-    if (size == 0) break;
-    pair->header[pair->header_size++] = *bytes++;
-    size--;
-    if (pair->header_size < RECORD_HEADER) continue;
-    if (pair->header[0] == APPLICATION_DATA) return true;
-    pair->header_size = 0;
-    pair->body_left = (size_t) pair->header[3] << 8 | pair->header[4];
-  }
-  return false;
-}
-
 static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
   (void) suggested;
@@ -157,7 +138,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     pair_close(pair);
     return;
   }
-  if (by_client && !pair->shaken && is_shaken(pair, (const uint8_t *) buffer->base, (size_t) size)) {
+  if (by_client && !pair->shaken && records_pass(&pair->records, (const uint8_t *) buffer->base, (size_t) size)) {
     pair->shaken = true;
     uv_timer_stop(&pair->deadline);
   }

@@ -1,9 +1,11 @@
 /* Runs a libFuzzer target without libFuzzer: every file of a corpus, then a fixed number of mutations of them.
  *
- *     fuzz_mqtt [--seconds N] CORPUS_FOLDER [SEED]
+ *     fuzz_mqtt [--seconds N] [--seed N] CORPUS_FOLDER...
  *
- * With --seconds the mutations go on for that long instead. The same seed makes the same inputs. An input that crashes
- * is left in ./crash-input, and is replayed by naming a folder that holds only that file.
+ * With --seconds the mutations go on for that long instead; without, they end after LONGEST_S, so that a slow machine
+ * or a target that works on files tries fewer. How many inputs there were is said at the end. The same seed makes the
+ * same inputs in the same order. An input that crashes, or takes longer than SLOWEST_S, is left in ./crash-input, and
+ * is replayed by naming a folder that holds only that file.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -19,8 +21,10 @@
 
 #define INPUT_MAX  65536u
 #define CORPUS_MAX 1024u
-#define MUTATIONS  50000u
-#define TURN       250u /* mutations between two looks at the clock */
+#define MUTATIONS  100000u
+#define TURN       50u /* mutations between two looks at the clock */
+#define LONGEST_S  20u
+#define SLOWEST_S  20u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
@@ -66,7 +70,8 @@ static void run(const uint8_t *data, size_t size)
 {
   current.data = must(malloc(size > 0 ? size : 1));
   current.size = size;
-  memcpy(current.data, data, size);
+  if (size > 0) memcpy(current.data, data, size);
+  alarm(SLOWEST_S);
   LLVMFuzzerTestOneInput(size > 0 ? current.data : NULL, size);
   free(current.data);
 }
@@ -124,7 +129,8 @@ static size_t below(uint64_t *state, size_t limit)
   return (size_t) (next_random(state) >> 16) % limit;
 }
 
-/* One small damage: a flipped bit, an interesting byte, a cut, a repetition, or a piece of another input. */
+/* One small damage: a flipped bit, an interesting byte, a cut, a repetition, or a piece of another input, in place of
+ * what stands there or before it. */
 static size_t mutate(uint8_t *data, size_t size, const struct input *other, uint64_t *random)
 {
   static const uint8_t edges[] = {0x00, 0x01, 0x7f, 0x80, 0xfe, 0xff};
@@ -134,7 +140,8 @@ static size_t mutate(uint8_t *data, size_t size, const struct input *other, uint
   }
   size_t at = below(random, size);
   size_t length = 1 + below(random, size - at);
-  switch (below(random, 5)) {
+  size_t from = other->size > 0 ? below(random, other->size) : 0, piece;
+  switch (below(random, 7)) {
   case 0: data[at] ^= (uint8_t) (1u << below(random, 8)); return size;
   case 1: data[at] = edges[below(random, sizeof edges)]; return size;
   case 2: memmove(data + at, data + at + length, size - at - length); return size - length;
@@ -142,10 +149,17 @@ static size_t mutate(uint8_t *data, size_t size, const struct input *other, uint
     if (size + length > INPUT_MAX) return size;
     memmove(data + at + length, data + at, size - at);
     return size + length;
-  default:
-    length = other->size < size - at ? other->size : size - at;
-    memcpy(data + at, other->data, length);
+  case 4:
+    piece = other->size < size - at ? other->size : size - at;
+    memcpy(data + at, other->data, piece);
     return size;
+  case 5: data[at] = (uint8_t) next_random(random); return size;
+  default:
+    piece = other->size > 0 ? 1 + below(random, other->size - from) : 0;
+    if (size + piece > INPUT_MAX) return size;
+    memmove(data + at + piece, data + at, size - at);
+    memcpy(data + at, other->data + from, piece);
+    return size + piece;
   }
 }
 
@@ -173,33 +187,39 @@ static double now_s(void)
 static size_t run_all(const struct corpus *corpus, unsigned long seconds, uint64_t seed)
 {
   uint64_t random = seed;
-  size_t done = 0;
-  double end = now_s() + (double) seconds;
+  size_t done = 0, enough = seconds == 0 ? MUTATIONS : SIZE_MAX;
+  double end = now_s() + (double) (seconds == 0 ? LONGEST_S : seconds);
   for (size_t i = 0; i < corpus->count; i++) run(corpus->input[i].data, corpus->input[i].size);
-  for (; seconds == 0 ? done < MUTATIONS : now_s() < end; done += TURN) run_mutations(corpus, TURN, &random);
+  for (; done < enough && now_s() < end; done += TURN) run_mutations(corpus, TURN, &random);
+  alarm(0);
   return done;
 }
 
 struct arguments {
-  const char *folder;
+  char **folders;
+  int folder_count;
   unsigned long seconds; /* 0: MUTATIONS instead */
-  uint64_t seed;
+  unsigned long seed;
 };
 
 static int parse(int argc, char **argv, struct arguments *out)
 {
-  char *end = NULL;
   *out = (struct arguments){.seed = 1};
-  if (argc > 2 && strcmp(argv[1], "--seconds") == 0) {
-    out->seconds = strtoul(argv[2], &end, 10);
-    if (*end != '\0' || out->seconds == 0 || out->seconds > 86400) return -1;
-    argc -= 2;
-    argv += 2;
+  int i = 1;
+  for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
+    char *end = NULL;
+    unsigned long number = strtoul(argv[i + 1], &end, 10);
+    if (*end != '\0' || number == 0) return -1;
+    if (strcmp(argv[i], "--seed") == 0)
+      out->seed = number;
+    else if (strcmp(argv[i], "--seconds") == 0 && number <= 86400)
+      out->seconds = number;
+    else
+      return -1;
   }
-  if (argc < 2 || argc > 3) return -1;
-  out->folder = argv[1];
-  if (argc > 2) out->seed = strtoull(argv[2], &end, 10);
-  return out->seed == 0 || (end != NULL && *end != '\0') ? -1 : 0;
+  out->folders = argv + i;
+  out->folder_count = argc - i;
+  return out->folder_count > 0 ? 0 : -1;
 }
 
 int main(int argc, char **argv)
@@ -207,20 +227,21 @@ int main(int argc, char **argv)
   static struct corpus corpus;
   struct arguments arguments;
   if (parse(argc, argv, &arguments) != 0) {
-    fprintf(stderr, "usage: %s [--seconds 1..86400] CORPUS_FOLDER [SEED > 0]\n", argv[0]);
+    fprintf(stderr, "usage: %s [--seconds 1..86400] [--seed 1..] CORPUS_FOLDER...\n", argv[0]);
     return 2;
   }
-  load_folder(&corpus, arguments.folder);
+  for (int i = 0; i < arguments.folder_count; i++) load_folder(&corpus, arguments.folders[i]);
   if (corpus.count == 0) {
-    fprintf(stderr, "fuzz: %s holds no input: put at least one valid one there\n", arguments.folder);
+    fprintf(stderr, "fuzz: %s holds no input: put at least one valid one there\n", arguments.folders[0]);
     return 1;
   }
   if (__sanitizer_set_death_callback != NULL) __sanitizer_set_death_callback(keep_current_input);
   signal(SIGABRT, on_signal);
   signal(SIGSEGV, on_signal);
+  signal(SIGALRM, on_signal);
   size_t mutations = run_all(&corpus, arguments.seconds, arguments.seed);
-  printf("fuzz: %zu inputs of the corpus and %zu mutations of them, seed %llu: no crash\n", corpus.count, mutations,
-         (unsigned long long) arguments.seed);
+  printf("fuzz: %zu inputs: %zu of the corpus and %zu mutations of them, seed %lu: no crash\n",
+         corpus.count + mutations, corpus.count, mutations, arguments.seed);
   for (size_t i = 0; i < corpus.count; i++) free(corpus.input[i].data);
   return 0;
 }

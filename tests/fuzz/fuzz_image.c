@@ -1,17 +1,12 @@
 /* Any bytes as an image: nothing is read outside of it, what is well formed lies inside it and is all accounted for,
  * and only what the owner signed is believed. */
 #include <psa/crypto.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "device/bytes.h"
 #include "device/image.h"
 #include "device/platform.h"
+#include "fuzz.h"
 #include "vectors.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* How the SHA-256 entries begin of the three images that the owner has signed: plain, long_header,
  * trust_and_unknown_entry. */
@@ -25,13 +20,6 @@ struct input {
   const uint8_t *data;
   size_t size;
 };
-
-static void require(bool holds, const char *invariant)
-{
-  if (holds) return;
-  fprintf(stderr, "broken: %s\n", invariant);
-  abort();
-}
 
 static int read_input(void *ctx, uint32_t offset, void *out, size_t size)
 {

@@ -1,22 +1,10 @@
 /* Any bytes as a manifest: what is well formed encodes to the same bytes again, and only the owner's is believed. */
 #include <psa/crypto.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "device/manifest.h"
 #include "device/platform.h"
+#include "fuzz.h"
 #include "vectors.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds, const char *invariant)
-{
-  if (holds) return;
-  fprintf(stderr, "broken: %s\n", invariant);
-  abort();
-}
 
 static int same_numbers(void *ctx, uint8_t *out, size_t size)
 {

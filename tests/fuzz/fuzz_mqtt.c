@@ -1,24 +1,11 @@
 /* Any bytes, decoded as either version of MQTT: the decoder stays inside the input and says the same twice. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "device/mqtt.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 struct input {
   const uint8_t *data;
   size_t size;
 };
-
-static void require(bool holds, const char *invariant)
-{
-  if (holds) return;
-  fprintf(stderr, "broken: %s\n", invariant);
-  abort();
-}
 
 static bool is_inside(const void *data, size_t size, const struct input *packet)
 {

@@ -1,19 +1,6 @@
 /* Any page of memory: what is found lies inside its area, and an update makes any page good again. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "device/nvm.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds, const char *invariant)
-{
-  if (holds) return;
-  fprintf(stderr, "broken: %s\n", invariant);
-  abort();
-}
+#include "fuzz.h"
 
 static int read_page(void *ctx, uint32_t offset, void *out, size_t size)
 {

@@ -3,13 +3,9 @@
  *
  * The input: 1 byte {bit 0 HTTPS, bits 1-2 block size, bits 3-7 size of the image}, then events of 1 byte kind, 2 bytes
  * size and so many bytes. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "device/bytes.h"
 #include "device/ota.h"
+#include "fuzz.h"
 
 #define SLOT_SIZE  (4 * DEVICE_FLASH_SECTOR)
 #define SERIAL     1u
@@ -17,16 +13,7 @@
 
 enum event { BLOCK, FILE_BYTES, FILE_END, TICK, OFFLINE, READY, MANIFEST, EVENT_KINDS };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static uint8_t page[DEVICE_NVM_PAGE_SIZE], slot[SLOT_SIZE];
-
-static void require(bool holds, const char *invariant)
-{
-  if (holds) return;
-  fprintf(stderr, "broken: %s\n", invariant);
-  abort();
-}
 
 int device_tls_write(struct device_tls *tls, const uint8_t *data, size_t size)
 {

@@ -1,19 +1,6 @@
 /* Any bytes as a trust bundle: what is well formed lies inside the input and encodes to the same bytes again. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "device/trust.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds, const char *invariant)
-{
-  if (holds) return;
-  fprintf(stderr, "broken: %s\n", invariant);
-  abort();
-}
+#include "fuzz.h"
 
 static const uint8_t *follow(const struct device_trust_der *items, uint8_t count, const uint8_t *at)
 {
