@@ -1,0 +1,177 @@
+#!/bin/sh
+# RabbitMQ as a team's staging broker: it speaks MQTT 3.1.1, closes on a forbidden publish, wants a list of every CA and
+# says nothing about why it has none. A node of this script's own, with its own epmd.
+# usage: staging_rabbitmq.sh PATH/TO/fleetsim
+set -u
+fleetsim=$1
+server=/usr/lib/rabbitmq/bin/rabbitmq-server
+for tool in "$server" epmd erl_call openssl python3; do
+  command -v "$tool" >/dev/null || { echo "skipped: RabbitMQ: $tool is not installed (packages rabbitmq-server, erlang-base)"; exit 77; }
+done
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+work=$(mktemp -d)
+broker=$work/broker
+fleet=$work/fleet
+mkdir "$work/hooks" "$broker" "$broker/crls"
+trap 'end_node; kill "$epmd" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+. "$here/lib/cases.sh"
+. "$here/lib/stories.sh"
+
+# The node -----------------------------------------------------------------------------------------------------------------
+port=$((20000 + $$ % 3000 * 4))
+node=fleetsim$port@localhost
+cookie=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+epmd=''
+
+in_its_world() { # COMMAND...: with the node's names and folders, and nothing of another RabbitMQ on this machine
+  env HOME="$broker" LC_ALL=C.UTF-8 ERL_EPMD_PORT=$((port + 2)) ERL_EPMD_ADDRESS=127.0.0.1 \
+    RABBITMQ_NODENAME="$node" RABBITMQ_DIST_PORT=$((port + 3)) RABBITMQ_CONF_ENV_FILE=/dev/null \
+    RABBITMQ_MNESIA_BASE="$broker/mnesia" RABBITMQ_LOG_BASE="$broker/log" RABBITMQ_PID_FILE="$broker/pid" \
+    RABBITMQ_CONFIG_FILE="$broker/rabbitmq.conf" RABBITMQ_ADVANCED_CONFIG_FILE="$broker/advanced.config" \
+    RABBITMQ_ENABLED_PLUGINS_FILE="$broker/plugins" RABBITMQ_GENERATED_CONFIG_DIR="$broker/generated" \
+    RABBITMQ_SCHEMA_DIR="$broker/schema" \
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1} +S 2:2 +sbwt none' "$@"
+}
+
+definitions() { # ALLOWED: the part of a topic that a device may use, {username} for its own
+  python3 - "$1" <<'PYTHON'
+import json, sys
+names = ["operator"] + ["%08x" % i for i in range(1, 21)]
+queues = "^(mqtt-subscription-.*|amq\\.topic)$"
+topics = lambda name: "^private\\." if name == "operator" else "^private\\." + sys.argv[1].replace("NAME", name)
+print(json.dumps({
+    "vhosts": [{"name": "/"}],
+    "users": [{"name": n, "password_hash": "", "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": ""} for n in names],
+    "permissions": [{"user": n, "vhost": "/", "configure": queues, "write": queues, "read": queues} for n in names],
+    "topic_permissions": [{"user": n, "vhost": "/", "exchange": "amq.topic", "write": topics(n), "read": topics(n)} for n in names]}))
+PYTHON
+}
+
+configure() {
+  cat >"$broker/rabbitmq.conf" <<CONF
+listeners.tcp = none
+mqtt.listeners.tcp = none
+mqtt.listeners.ssl.main = 127.0.0.1:$port
+mqtt.ssl_cert_login = true
+mqtt.allow_anonymous = false
+mqtt.subscription_ttl = 86400000
+ssl_cert_login_from = common_name
+load_definitions = $broker/definitions.json
+CONF
+  cat >"$broker/advanced.config" <<CONF
+[{rabbit, [{ssl_options, [
+  {cacertfile, "$broker/clients.crt"}, {certfile, "$broker/main.crt"}, {keyfile, "$broker/main.key"},
+  {verify, verify_peer}, {fail_if_no_peer_cert, true}, {versions, ['tlsv1.3']}, {depth, 4}, {crl_check, true},
+  {crl_cache, {ssl_crl_hash_dir, {internal, [{dir, "$broker/crls"}]}}}]}]}].
+CONF
+  echo '[rabbitmq_mqtt, rabbitmq_auth_mechanism_ssl].' >"$broker/plugins"
+  definitions 'NAME\.' >"$broker/definitions.json"
+  (umask 077 && printf %s "$cookie" >"$broker/.erlang.cookie")
+  chmod 400 "$broker/.erlang.cookie"
+}
+
+broker_log() { cat "$broker"/log/*.log 2>/dev/null; }
+
+# call 'MODULE FUNCTION ARGUMENTS': in the node; prints what it answers
+call() { ERL_EPMD_PORT=$((port + 2)) erl_call -c "$cookie" -n "$node" -a "$1"; }
+
+begin_node() {
+  epmd -port $((port + 2)) -address 127.0.0.1 >"$broker/epmd.log" 2>&1 &
+  epmd=$!
+  in_its_world "$server" >"$broker/out" 2>&1 &
+  for _ in $(seq 600); do
+    broker_log | grep -q 'Server startup complete' && return 0
+    kill -0 $! 2>/dev/null || break
+    sleep 0.1
+  done
+  echo "FAIL the node does not start"
+  broker_log | tail -n 20
+  exit 1
+}
+
+end_node() {
+  [ -s "$broker/pid" ] || return 0
+  pid=$(cat "$broker/pid")
+  kill "$pid" 2>/dev/null
+  for _ in $(seq 200); do
+    kill -0 "$pid" 2>/dev/null || return 0
+    sleep 0.05
+  done
+  kill -KILL "$pid"
+}
+
+# What the team's hooks do --------------------------------------------------------------------------------------------------
+cat >"$work/hooks/lists" <<'HOOK'
+# FILE FOLDER: each list as HASH.rN, where Erlang looks for it
+set -e
+rm -rf "$2.new" "$2.parts"
+mkdir "$2.new" "$2.parts"
+awk -v to="$2.parts" '/BEGIN X509 CRL/ { n++ } { print > (to "/" n) }' "$1"
+for part in "$2.parts"/*; do
+  hash=$(openssl crl -in "$part" -noout -hash) n=0
+  while [ -e "$2.new/$hash.r$n" ]; do n=$((n + 1)); done
+  mv "$part" "$2.new/$hash.r$n"
+done
+rm -rf "$2"
+mv "$2.new" "$2"
+HOOK
+forget="ERL_EPMD_PORT=$((port + 2)) erl_call -c $cookie -n $node -a 'ssl clear_pem_cache []'"
+cat >"$work/hooks/present" <<HOOK
+cp "\$FLEETSIM_CERT" "$broker/main.crt" && cp "\$FLEETSIM_KEY" "$broker/main.key" && $forget
+HOOK
+cat >"$work/hooks/clients" <<HOOK
+cp "\$FLEETSIM_CLIENT_CA" "$broker/clients.crt" && $forget
+HOOK
+cat >"$work/hooks/restart" <<HOOK
+export ERL_EPMD_PORT=$((port + 2))
+erl_call -c $cookie -n $node -a 'rabbit stop []' && erl_call -c $cookie -n $node -a 'ssl clear_pem_cache []' &&
+  erl_call -c $cookie -n $node -a 'rabbit start []'
+HOOK
+cat >"$work/hooks/reload" <<HOOK
+$forget
+HOOK
+
+again="sh $work/hooks/restart"
+publish='sh '$work'/hooks/lists "$FLEETSIM_CRL" '$broker'/crls'
+broker_block() {
+  cat <<YAML
+broker:
+  url: mqtts://localhost:$port
+  hooks:
+    present: sh $work/hooks/present
+    trust-clients: sh $work/hooks/clients
+    publish-crl: $publish
+    reload: sh $work/hooks/reload
+    restart: $again
+YAML
+}
+
+import() { # ALLOWED: the topics' rules, in the node that runs
+  definitions "$1" >"$broker/definitions.json"
+  echo "{ok, Rules} = file:read_file(\"$broker/definitions.json\"), rabbit_definitions:import_raw(Rules)." |
+    ERL_EPMD_PORT=$((port + 2)) erl_call -c "$cookie" -n "$node" -e >"$work/said"
+}
+nothing_allowed() { import 'NAME\.'; }
+all_allowed() { import ''; }
+
+factory() { # the node as it was delivered
+  cp "$work/main.crt" "$work/main.key" "$work/clients.crt" "$broker"
+  sh "$work/hooks/lists" "$work/crl.pem" "$broker/crls"
+  [ "$epmd" = '' ] || call 'rabbit start []' >"$work/said"
+  [ "$epmd" = '' ] || call 'ssl clear_pem_cache []' >"$work/said"
+}
+
+make_fleet
+factory
+configure
+begin_node
+
+mqtt=3.1.1 revoked=refused_revoked expired=refused_certificate
+rotation_story
+revocation_story
+expiry_story
+restart_story keeps
+update_story own
+trespass_story # last: sessions keep what came through where all is open
+end_of_cases
