@@ -187,6 +187,7 @@ int device_ota_deliver(struct device_ota *ota, const struct device_mqtt_publish 
     return 1;
   }
   if (!device_session_topic_is(ota->session, message, "ota/manifest")) return 0;
+  if (message->payload_size == 0) return 1; /* how a retained message is taken back: it announces nothing */
   return device_ota_manifest(ota, message->payload, message->payload_size, true);
 }
 

@@ -327,11 +327,23 @@ static void a_manifest_that_is_not_good_changes_nothing(void **state)
   expect_turned_away("stale_manifest");
   m.serial = 6;
   struct bytes cut = manifest_make(&board_update_key, &m);
-  for (size_t size = 0; size < cut.size; size++) {
+  for (size_t size = 1; size < cut.size; size++) {
     board.note_count = 0;
     assert_int_equal(board_say(&board, "ota/manifest", cut.data, size), 1);
     expect_turned_away("bad_manifest");
   }
+}
+
+/* A broker hands out the empty message that ends a retained one, also to sessions that were away. */
+static void an_empty_manifest_announces_nothing(void **state)
+{
+  (void) state;
+  board_make(&board, &factory);
+  size_t notes = board.note_count;
+  assert_int_equal(board_say(&board, "ota/manifest", NULL, 0), 1);
+  board_run(&board, 2000);
+  assert_string_equal(board.report, "");
+  assert_int_equal(board.note_count, notes);
 }
 
 static void the_same_manifest_again_is_answered_and_no_more(void **state)
@@ -854,6 +866,7 @@ int main(void)
       cmocka_unit_test(a_fetch_needs_no_broker),
       cmocka_unit_test(refuses_what_it_does_not_want_before_a_byte_is_fetched),
       cmocka_unit_test(a_manifest_that_is_not_good_changes_nothing),
+      cmocka_unit_test(an_empty_manifest_announces_nothing),
       cmocka_unit_test(the_same_manifest_again_is_answered_and_no_more),
       cmocka_unit_test(a_stale_manifest_does_not_disturb_a_download),
       cmocka_unit_test(a_higher_serial_takes_the_place_of_a_download),
