@@ -14,6 +14,7 @@
 #include "base/environment.h"
 #include "base/error.h"
 #include "base/mask.h"
+#include "base/memory.h"
 #include "base/process.h"
 #include "fleetsim/device.h"
 #include "verbs.h"
@@ -96,5 +97,7 @@ int main(int argc, char **argv)
 {
   int failed = process_prepare();
   if (failed != 0) return EXIT_CODE_SETUP; /* there is nobody to tell */
+  /* where it could not begin for want of memory, its next call would be a crash */
+  if (OPENSSL_init_crypto(0, NULL) != 1 || OSSL_LIB_CTX_get0_global_default() == NULL) memory_gone("libcrypto");
   return close_output(run_verb(argc, argv));
 }
