@@ -28,8 +28,9 @@ static bool is_of_a_run(const struct run *run, const char *name)
 
 static int cannot(struct run *run, const char *what)
 {
-  return error_set(&run->error, EXIT_CODE_SETUP, "the folder %s cannot be %s: %s; choose another one with --out",
-                   run->options->out, what, strerror(errno));
+  bool full = errno == EMFILE || errno == ENFILE;
+  return error_set(&run->error, EXIT_CODE_SETUP, "the folder %s cannot be %s: %s; %s", run->options->out, what,
+                   strerror(errno), full ? "raise the limit (ulimit -n)" : "choose another one with --out");
 }
 
 static int check_mode(struct run *run)
