@@ -57,7 +57,8 @@ for n in $(seq "$runs"); do
   why=
   [ "$code" -le 4 ] || why="exit code $code"
   [ "$code" -lt 2 ] || [ "$code" -gt 4 ] || sentence || why="exit code $code and no sentence"
-  [ "$code" -ne 2 ] || why="exit code 2: memory is no mistake of the user's"
+  # libcrypto's decoders do not always say that they had no memory: then a file is to blame
+  [ "$code" -ne 2 ] || grep -q libcrypto "$work/log" || why="exit code 2: memory is no mistake of the user's"
   [ "$code" -ne 0 ] || "$fleetsim" report "$work/out" >"$work/again" 2>&1 || why="exit code 0, and no report"
   [ -z "$why" ] && [ $# -gt 1 ] && echo "$code $nth: $(grep -vE '^(phase |PASS|results:)' "$work/said" | head -n 3 | tr -s '\n ' '  ' | cut -c 1-200)"
   [ -n "$why" ] || continue
