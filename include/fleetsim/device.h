@@ -79,12 +79,14 @@ enum device_note_kind {
   DEVICE_NOTE_READY,     /* subscriptions acknowledged */
   DEVICE_NOTE_ENDED,     /* the attempt or session is over: failure, and its detail */
   DEVICE_NOTE_ACKED,     /* a publish of `tag` is complete (QoS 0: handed to the transport) */
-  DEVICE_NOTE_DENIED,    /* the broker refused a publish or subscribe by reason code; `code`, `tag` */
-  DEVICE_NOTE_MESSAGE,   /* a message that the client itself does not handle */
-  DEVICE_NOTE_TRUST,     /* a trust bundle arrived: `code` is a device_update value */
-  DEVICE_NOTE_IDENTITY,  /* a certificate arrived: `code` is a device_update value */
-  DEVICE_NOTE_BOOTED, /* from create, with image slots: `version` and `serial` run, `code` is TRIAL, CONFIRMED, or why
-                         the boot loader went back: SELF_TEST, UNCONFIRMED */
+  DEVICE_NOTE_DENIED,  /* the broker refused a publish or subscribe by reason code, or its CONNACK forbids it and it was
+                          `declined`; `code`, `tag` (0: the device's own), `topic` */
+  DEVICE_NOTE_RESENT,  /* a publish of `tag` went out again, in a later connection: no acknowledgement had come */
+  DEVICE_NOTE_MESSAGE, /* a message that the client itself does not handle */
+  DEVICE_NOTE_TRUST,   /* a trust bundle arrived: `code` is a device_update value */
+  DEVICE_NOTE_IDENTITY, /* a certificate arrived: `code` is a device_update value */
+  DEVICE_NOTE_BOOTED,   /* from create, with image slots: `version` and `serial` run, `code` is TRIAL, CONFIRMED, or why
+                           the boot loader went back: SELF_TEST, UNCONFIRMED */
   DEVICE_NOTE_OTA, /* an update went on or ended: `code` is a device_ota_status, of `serial`, to bring `version`; again
                       after a restart if the back office has not confirmed that it knows */
   DEVICE_NOTE_OTA_BYTES, /* `payload_size` bytes of an image arrived; `duplicate`: the device had them already, or has
@@ -129,10 +131,12 @@ struct device_note {
   bool resumed;                /* HANDSHAKE, ENDED: it was, and no certificate was sent or checked */
   bool session_present;        /* ONLINE */
   bool retained, duplicate;    /* MESSAGE */
-  uint8_t qos;                 /* MESSAGE */
+  bool declined;               /* DENIED: the device itself did not send it, in this connection or an earlier one */
+  bool subscription;           /* DENIED: a topic filter, not a message */
+  uint8_t qos;                 /* MESSAGE, ACKED, DENIED, RESENT: of the message */
   uint8_t code;                /* ENDED: CONNACK or DISCONNECT reason; DENIED; TRUST, IDENTITY: device_update */
   uint8_t from, to;            /* STATE: see device_ops.state_name */
-  uint32_t tag;                /* ACKED, DENIED: the tag given with PUBLISH or SUBSCRIBE */
+  uint32_t tag;                /* ACKED, DENIED, RESENT: the tag given with PUBLISH or SUBSCRIBE */
   uint32_t version;            /* TRUST: version of the bundle in force afterwards; BOOTED, OTA: of an image */
   uint32_t of;                 /* TRUST, IDENTITY: CRC-32 of the message, as in its acknowledgement */
   uint32_t serial;             /* BOOTED, OTA: of the manifest, 0: none */
@@ -143,7 +147,7 @@ struct device_note {
                                     asks for one, in the format of sim/device/identity.h */
   const char *server;            /* ENDED: the server reference of CONNACK or DISCONNECT, not terminated; NULL: none */
   size_t server_size;
-  const char *topic; /* MESSAGE: not terminated */
+  const char *topic; /* MESSAGE, DENIED (NULL: a filter of the application): not terminated */
   size_t topic_size;
   const uint8_t *payload; /* MESSAGE */
   size_t payload_size;    /* MESSAGE, OTA_BYTES */

@@ -2,6 +2,7 @@
  *
  * The name is what results.json, events and scenario expectations use; it is only ever added to.
  * `connect.*`: the attempt ended before CONNACK. `session.*`: a connection that had its CONNACK ended.
+ * `publish.*`, `subscribe.*`: one message or topic filter was refused, and the session went on.
  * `device.*`: the device itself could not go on.
  *
  * Freestanding: a firmware includes this header.
@@ -73,6 +74,13 @@
   X(SESSION_RECORD,       "session.record_too_large",         "the broker sent a TLS record larger than the device's buffer in a live session: give the device a larger one (device: {record: 16KiB}), or let the broker put less into one record") \
   X(SESSION_BACKLOG,      "session.backlog",                  "the peer stopped reading and the send backlog reached its limit") \
   X(SESSION_STOPPED,      "session.stopped",                  "the plan ended the session") \
+  /* one message or topic filter, in a session that goes on */ \
+  X(PUBLISH_REFUSED_AUTH, "publish.refused_not_authorised",   "the broker refused a message: the device may not publish to that topic") \
+  X(PUBLISH_REFUSED_QUOTA,"publish.refused_quota",            "the broker refused a message: a quota is used up") \
+  X(PUBLISH_REFUSED_SIZE, "publish.refused_size",             "a message is larger than the broker's CONNACK allows") \
+  X(PUBLISH_REFUSED_QOS,  "publish.refused_qos",              "a message is of a higher QoS than the broker's CONNACK allows") \
+  X(PUBLISH_REFUSED_OTHER,"publish.refused_other",            "the broker refused a message for another reason") \
+  X(SUBSCRIBE_REFUSED,    "subscribe.refused",                "the broker refused a subscription that the device needs: nothing reaches it there") \
   /* the device itself */ \
   X(DEVICE_NVM,           "device.nvm",                       "the device's non-volatile memory could not be read or written") \
   X(DEVICE_IDENTITY,      "device.identity",                  "the device's key or certificate in NVM is damaged, missing or does not match") \

@@ -29,6 +29,7 @@ struct device_outbox_entry {
   uint16_t topic_size, payload_size;
   uint8_t qos;
   uint8_t phase;
+  bool sent;     /* it was on the wire, in this connection or an earlier one */
   bool internal; /* the device's own: not reported to the application */
   bool once;     /* ends with the connection */
 };

@@ -89,25 +89,33 @@ static bool own_pending(const struct device_session *session)
   return false;
 }
 
+static const struct {
+  const char *below;
+  bool at_most_once, of_updates;
+} own_filters[DEVICE_MQTT_FILTERS] = {
+    {"trust", false, false}, {"cert", false, false}, {"ota/manifest", false, true}, {"ota/block", true, true}};
+
+size_t device_session_filter(const struct device_session *session, uint8_t bit, char out[DEVICE_SESSION_TOPIC_MAX])
+{
+  size_t i = 0;
+  while (i + 1 < DEVICE_MQTT_FILTERS && (bit >> i & 1) == 0) i++;
+  return make_topic(session, own_filters[i].below, false, out);
+}
+
 /* Asks for those of the device's own filters that the broker has not confirmed in this session: a broker that keeps the
  * session may have lost the SUBSCRIBE that was on its way. */
 static void subscribe_own(struct device_session *session)
 {
-  static const struct {
-    const char *below;
-    bool at_most_once, of_updates;
-  } own[DEVICE_MQTT_FILTERS] = {
-      {"trust", false, false}, {"cert", false, false}, {"ota/manifest", false, true}, {"ota/block", true, true}};
   char topic[DEVICE_MQTT_FILTERS][DEVICE_SESSION_TOPIC_MAX];
   struct device_mqtt_subscribe request = {.qos = 1};
   struct device_session_subscription wanted = {.own = 0};
   size_t count = 0;
   for (size_t i = 0; i < DEVICE_MQTT_FILTERS; i++) {
     uint8_t bit = (uint8_t) (1u << i);
-    if ((session->confirmed & bit) != 0 || (own[i].of_updates && session->profile->ota == NULL)) continue;
-    (void) make_topic(session, own[i].below, false, topic[count]);
+    if ((session->confirmed & bit) != 0 || (own_filters[i].of_updates && session->profile->ota == NULL)) continue;
+    (void) make_topic(session, own_filters[i].below, false, topic[count]);
     request.filter[count] = topic[count];
-    if (own[i].at_most_once) request.at_most_once |= (uint8_t) (1u << count);
+    if (own_filters[i].at_most_once) request.at_most_once |= (uint8_t) (1u << count);
     wanted.own |= bit;
     count++;
   }
@@ -177,17 +185,26 @@ bool device_session_ready(const struct device_session *session)
   return !own_pending(session);
 }
 
-/* The end of an entry's life: reported (unless it is the device's own) and removed. */
+/* Reported (an answer to the device's own only if it is a denial) and removed. */
+static void end_entry(struct device_session *session, size_t index, uint8_t reason, bool declined)
+{
+  const struct device_outbox_entry *entry = &session->outbox.entry[index];
+  bool denied = reason >= 0x80;
+  if (denied || !entry->internal)
+    device_session_observe(session,
+                           &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
+                                                 .tag = entry->internal ? 0 : entry->tag,
+                                                 .qos = entry->qos,
+                                                 .code = reason,
+                                                 .declined = declined,
+                                                 .topic = (const char *) device_outbox_bytes(&session->outbox, index),
+                                                 .topic_size = entry->topic_size});
+  device_outbox_remove(&session->outbox, index);
+}
+
 void device_session_finish(struct device_session *session, size_t index, uint8_t reason)
 {
-  struct device_outbox_entry entry = session->outbox.entry[index];
-  device_outbox_remove(&session->outbox, index);
-  bool denied = reason >= 0x80;
-  if (denied || !entry.internal)
-    device_session_observe(session, &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
-                                                          .tag = entry.internal ? 0 : entry.tag,
-                                                          .qos = entry.qos,
-                                                          .code = reason});
+  end_entry(session, index, reason, false);
 }
 
 static size_t in_flight(const struct device_session *session)
@@ -218,6 +235,18 @@ static size_t encode_entry(struct device_session *session, size_t index, uint8_t
   return device_mqtt_encode_publish(out, capacity, session->profile->mqtt_version, &publish);
 }
 
+static void send_message(struct device_session *session, struct device_outbox_entry *entry, const uint8_t *packet,
+                         size_t size)
+{
+  bool again = entry->sent;
+  entry->phase = DEVICE_OUTBOX_PUBLISHED;
+  entry->sent = true;
+  send_packet(session, packet, size);
+  if (again && !entry->internal)
+    device_session_observe(session,
+                           &(struct device_note){.kind = DEVICE_NOTE_RESENT, .tag = entry->tag, .qos = entry->qos});
+}
+
 /* Sends one entry; false when the broker's limits forbid it and it was dropped. */
 static bool send_entry(struct device_session *session, size_t index)
 {
@@ -234,11 +263,10 @@ static bool send_entry(struct device_session *session, size_t index)
                    : size > session->packet_maximum  ? PACKET_TOO_LARGE
                                                      : 0;
   if (reason != 0) {
-    device_session_finish(session, index, reason);
+    end_entry(session, index, reason, !entry->sent);
     return false;
   }
-  entry->phase = DEVICE_OUTBOX_PUBLISHED;
-  send_packet(session, packet, size);
+  send_message(session, entry, packet, size);
   return true;
 }
 
@@ -286,7 +314,16 @@ static bool publish_now(struct device_session *session, const struct device_outb
                                         .payload = message->payload,
                                         .payload_size = message->payload_size};
   size_t size = device_mqtt_encode_publish(packet, sizeof packet, session->profile->mqtt_version, &publish);
-  if (size == 0 || size > session->packet_maximum) return false;
+  if (size == 0) return false;
+  if (size > session->packet_maximum) {
+    device_session_observe(session, &(struct device_note){.kind = DEVICE_NOTE_DENIED,
+                                                          .tag = message->tag,
+                                                          .code = PACKET_TOO_LARGE,
+                                                          .declined = true,
+                                                          .topic = message->topic,
+                                                          .topic_size = message->topic_size});
+    return false;
+  }
   send_packet(session, packet, size);
   if (session->tls->error != 0) return false;
   device_session_observe(session, &(struct device_note){.kind = DEVICE_NOTE_ACKED, .tag = message->tag});

@@ -91,6 +91,9 @@ void device_session_send_ack(struct device_session *session, enum device_mqtt_ty
 void device_session_observe(const struct device_session *session, const struct device_note *note);
 void device_session_finish(struct device_session *session, size_t index, uint8_t reason);
 
+/* Writes the device's own topic filter with that bit of `own`; its size. */
+size_t device_session_filter(const struct device_session *session, uint8_t bit, char out[DEVICE_SESSION_TOPIC_MAX]);
+
 /* Whether the topic is private/ID/`below`. */
 bool device_session_topic_is(const struct device_session *session, const struct device_mqtt_publish *message,
                              const char *below);

@@ -3,6 +3,23 @@
 
 #define ID_NOT_FOUND 0x92 /* MQTT 5 reason code */
 
+/* Of the application's filters (`bit` is 0) both answers are told, of the device's own the bad ones. */
+static void tell_granted(const struct device_session *session, uint32_t tag, uint8_t bit, uint8_t code)
+{
+  char topic[DEVICE_SESSION_TOPIC_MAX];
+  struct device_note note = {.kind = DEVICE_NOTE_ACKED, .tag = tag, .code = code};
+  if (code < 0x80 && bit != 0) return;
+  if (code >= 0x80) {
+    note.kind = DEVICE_NOTE_DENIED;
+    note.subscription = true;
+  }
+  if (bit != 0) {
+    note.topic_size = device_session_filter(session, bit, topic);
+    note.topic = topic;
+  }
+  device_session_observe(session, &note);
+}
+
 /* One code per filter, in the order they were asked for [MQTT-3.8.4-5]. */
 static enum device_failure on_granted(struct device_session *session, const struct device_session_subscription *asked,
                                       const struct device_mqtt_bytes *codes)
@@ -10,14 +27,10 @@ static enum device_failure on_granted(struct device_session *session, const stru
   uint8_t own = asked->own;
   for (size_t i = 0; i < codes->size; i++) {
     uint8_t bit = (uint8_t) (own & -own);
-    bool denied = codes->data[i] >= 0x80;
     if (i > 0 && bit == 0) return DEVICE_FAIL_SESSION_PROTOCOL;
     own &= (uint8_t) ~bit;
-    if (!denied) session->confirmed |= bit;
-    if (denied || bit == 0)
-      device_session_observe(session, &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
-                                                            .tag = asked->tag,
-                                                            .code = codes->data[i]});
+    if (codes->data[i] < 0x80) session->confirmed |= bit;
+    tell_granted(session, asked->tag, bit, codes->data[i]);
   }
   return own == 0 ? DEVICE_FAIL_NONE : DEVICE_FAIL_SESSION_PROTOCOL;
 }

@@ -78,7 +78,8 @@ static void release(struct fleet *fleet)
   free(fleet->order);
   free(fleet->sources);
   free(fleet->storage);
-  free(fleet->unacked);
+  for (size_t i = 0; fleet->books != NULL && i < fleet->config.device_count; i++) free(fleet->books[i].acked.words);
+  free(fleet->books);
   free(fleet->revoked);
   free(fleet->trespasses);
   free(fleet);

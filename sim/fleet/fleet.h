@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "base/ledger.h"
 #include "fleet/backoff.h"
 #include "fleet/recovery.h"
 #include "fleetsim/device.h"
@@ -117,7 +118,7 @@ struct fleet_facts {
   uint32_t trust_version; /* in force, by the device's own word */
   uint32_t trust_of;      /* CRC-32 of the bundle that it was sent and put, or had, in force last; 0: none so far */
   uint32_t connects;      /* CONNACKs at the main endpoint so far */
-  uint32_t telemetry_sent, telemetry_acked;
+  uint32_t telemetry_sent, telemetry_acked; /* taken, and so the highest sequence number; answered with good */
   uint16_t proven; /* bit r: it accepted a chain ending at root r in a full handshake and got CONNACK */
   uint16_t
       identified; /* bit r: the broker of its latest session accepted a chain of its own that leads to root r: a
@@ -200,14 +201,24 @@ void fleet_disconnect_all(struct fleet *fleet);
 void fleet_set_telemetry(struct fleet *fleet, const struct fleet_telemetry *telemetry);
 
 /* One telemetry message of `bytes` (as fleet_set_telemetry has them) from this device now, beside its plan. False: the
- * device cannot take it (offline, outbox full), its connection has more than 16 KiB to send already, or there is no
- * memory to be answerable for it. */
+ * device cannot take it (offline, outbox full, forbidden by the broker), its connection has more than 16 KiB to send
+ * already, or there is no memory to be answerable for it. */
 bool fleet_publish(struct fleet *fleet, size_t index, uint32_t bytes, uint8_t qos);
 
 /* Telemetry that the device is answerable for: taken and not acknowledged. Writes the sequence numbers, in no order;
  * returns how many. */
 #define FLEET_UNACKED_MAX 16u
 size_t fleet_unacked(const struct fleet *fleet, size_t index, uint32_t out[FLEET_UNACKED_MAX]);
+
+/* What became of a device's telemetry, as far as the device knows. */
+struct fleet_books {
+  uint32_t given;             /* sequence numbers: 1..given */
+  uint32_t declined;          /* of these, never sent: a broker's CONNACK forbids their QoS or size */
+  uint32_t refused;           /* sent, and a broker refused them by reason code */
+  uint32_t open;              /* neither that, nor acknowledged or forgotten: the device holds them */
+  const struct ledger *acked; /* those that a broker acknowledged (at QoS 0 none does); valid until the loop turns */
+};
+void fleet_books(const struct fleet *fleet, size_t index, struct fleet_books *out);
 
 /* Telemetry that devices were answerable for when they restarted: their memory is empty then, nobody will send it
  * again. Each message is in the list once; it is valid until the loop turns. */

@@ -50,7 +50,7 @@ struct member {
   uint8_t turn;                    /* in `order`: where the next attempt goes */
   uint8_t place;                   /* of this attempt or session at the main endpoint */
   uint8_t policy;                  /* of fleet->policies */
-  uint8_t unacked_count;           /* of its row in fleet->unacked */
+  uint8_t unacked_count;           /* in its row of fleet->books */
   enum member_link link : 8;
   enum device_failure end_failure : 8;   /* overrides what the device calls the end, when the body knows better */
   enum fleet_endpoint endpoint : 1;      /* of this attempt or session */
@@ -97,6 +97,14 @@ struct member_trespass {
   bool declined; /* the device did not send it */
 };
 
+/* telemetry.c: what became of a member's messages. */
+struct member_telemetry {
+  uint32_t unacked[FLEET_UNACKED_MAX]; /* sequence numbers, unacked_count of them: taken and not answered */
+  struct ledger acked;                 /* by a broker: of QoS 1 and 2 */
+  uint32_t refused, declined;          /* by a broker; by the device, for what a broker's CONNACK says */
+  uint8_t told;                        /* reason code of the refusal that the events have of this session; 0: none */
+};
+
 /* What there is of a member beside that, only where its profile takes firmware updates. */
 struct member_ota {
   struct fleet_ota_facts facts;
@@ -134,10 +142,10 @@ struct fleet {
   void *storage; /* clients and connections, one block */
   struct member_step step;
   /* a row per member, each array made when the first of them needs it */
-  uint32_t (*unacked)[FLEET_UNACKED_MAX]; /* sequence numbers of telemetry that was taken and not acknowledged */
-  struct member_revoked *revoked;         /* NULL: no CRL was published */
-  struct member_trespass *trespasses;     /* NULL: nobody trespasses */
-  struct fleet_forgotten *forgotten;      /* forgotten_count of forgotten_room */
+  struct member_telemetry *books;     /* NULL: nobody has sent telemetry */
+  struct member_revoked *revoked;     /* NULL: no CRL was published */
+  struct member_trespass *trespasses; /* NULL: nobody trespasses */
+  struct fleet_forgotten *forgotten;  /* forgotten_count of forgotten_room */
   size_t forgotten_count, forgotten_room;
   uint32_t *order;
   struct sockaddr_storage *sources;                       /* config.source_addresses of them */
@@ -305,7 +313,11 @@ bool member_hangs(const struct member *member);
 
 /* telemetry.c */
 void member_send_telemetry(struct member *member);
-void member_acked(struct member *member, uint32_t tag);
+void member_acked(struct member *member, uint32_t tag, bool by_broker);
+void member_denied(struct member *member, uint32_t tag, bool declined);
+/* Whether this session's refusal for that reason is to be told in the events: the first of them is. */
+bool member_tells(struct member *member, uint8_t reason);
+void member_began_session(struct member *member);
 bool member_is_quiet(const struct member *member); /* it is answerable for nothing */
 void member_forget(struct member *member);         /* its memory is empty: a restart */
 void member_stagger_telemetry(struct member *member);

@@ -122,6 +122,7 @@ static void on_online(struct member *m, const struct device_note *note)
   m->link = MEMBER_UP;
   m->fleet->dialling--;
   m->full_handshake = false;
+  member_began_session(m);
   backoff_reset(&m->backoff);
   metrics_add(metrics, METRIC_CONNECT_OK, 1);
   metrics_add(metrics, METRIC_MQTT_SESSION_PRESENT, note->session_present);
@@ -182,7 +183,9 @@ static void describe(const struct member *m, const struct device_note *note, cha
     n += snprintf(out + n, size - (size_t) n, ", alert %u received", (unsigned) note->alert);
   if (note->tls_error != 0 && n < (int) size)
     n += snprintf(out + n, size - (size_t) n, ", TLS code -0x%04x", (unsigned) -note->tls_error);
-  if (note->code != 0 && n < (int) size) snprintf(out + n, size - (size_t) n, ", MQTT reason 0x%02x", note->code);
+  if (note->code != 0 && n < (int) size) n += snprintf(out + n, size - (size_t) n, ", MQTT reason 0x%02x", note->code);
+  if (m->link == MEMBER_UP && m->unacked_count > 0 && n < (int) size) /* some brokers refuse a message like that */
+    snprintf(out + n, size - (size_t) n, ", %u messages unanswered", m->unacked_count);
 }
 
 static void on_attempt_failed(struct member *m, enum device_failure failure)
@@ -220,7 +223,6 @@ static void on_ended(struct member *m, const struct device_note *note)
     m->ended_us = m->last_turn_us = fleet_clock_us(m->fleet);
     member_revoked_ended(m);
     member_trespass_ended(m, failure);
-    metrics_add(m->fleet->config.metrics, METRIC_TELEMETRY_RESENT, m->unacked_count);
     if (m->facts.online) count_offline(m);
   }
   /* a session that the plan ends is no failure; an attempt it cuts short is one, so that attempts add up */
@@ -243,6 +245,43 @@ static void on_update(struct member *m, const struct device_note *note, const ch
   metrics_add(metrics, good ? committed : refused, 1);
   events_add(m->fleet->config.events, run_s(m), m->facts.id, event, "\"status\": \"%s\", \"version\": %u",
              device_update_name((enum device_update) note->code), (unsigned) note->version);
+}
+
+static bool is_telemetry(const struct device_note *note)
+{
+  return (note->tag & MEMBER_TAG_MASK) == MEMBER_TAG_TELEMETRY;
+}
+
+static enum device_failure refusal(const struct device_note *note)
+{
+  if (note->subscription) return DEVICE_FAIL_SUBSCRIBE_REFUSED;
+  switch (note->code) {
+  case 0x87: return DEVICE_FAIL_PUBLISH_REFUSED_AUTH; /* reason codes of MQTT 5 */
+  case 0x95: return DEVICE_FAIL_PUBLISH_REFUSED_SIZE;
+  case 0x97: return DEVICE_FAIL_PUBLISH_REFUSED_QUOTA;
+  case 0x9b: return DEVICE_FAIL_PUBLISH_REFUSED_QOS;
+  default: return DEVICE_FAIL_PUBLISH_REFUSED_OTHER;
+  }
+}
+
+/* A fleet whose telemetry is refused is refused every other second: all are counted, the events have the first one of
+ * each device, session and reason. */
+static void on_denied(struct member *m, const struct device_note *note)
+{
+  const struct fleet_config *config = &m->fleet->config;
+  enum device_failure failure = refusal(note);
+  char detail[160], quoted[320];
+  if (note->tag == MEMBER_TAG_TRESPASS) {
+    member_trespass_answered(m, note->code);
+    if (!note->declined) return;
+  }
+  if (is_telemetry(note)) member_denied(m, note->tag, note->declined);
+  snprintf(detail, sizeof detail, "%.*s, MQTT reason 0x%02x%s", (int) note->topic_size,
+           note->topic != NULL ? note->topic : "", note->code, note->declined ? " of CONNACK: not sent" : "");
+  metrics_fail(config->metrics, failure, m->facts.id, is_expected(m, failure), detail);
+  if (is_telemetry(note) && !member_tells(m, note->code)) return;
+  events_add(config->events, run_s(m), m->facts.id, "refused", "\"failure\": \"%s\", \"detail\": \"%s\"",
+             device_failure_name(failure), events_quote(detail, quoted, sizeof quoted));
 }
 
 static void on_message(struct member *m, const struct device_note *note)
@@ -269,15 +308,12 @@ void member_observe(void *ctx, const struct device_note *note)
   case DEVICE_NOTE_ENDED: on_ended(m, note); break;
   case DEVICE_NOTE_ACKED:
     if (note->tag == MEMBER_TAG_TRESPASS) member_trespass_answered(m, 0);
-    if ((note->tag & MEMBER_TAG_MASK) != MEMBER_TAG_TELEMETRY) break;
-    member_acked(m, note->tag);
-    m->facts.telemetry_acked++;
-    metrics_add(metrics, METRIC_TELEMETRY_ACKED, 1);
-    if (m->shelving) m->shelve_by_ms = 0;
+    if (is_telemetry(note)) member_acked(m, note->tag, note->qos > 0);
     break;
-  case DEVICE_NOTE_DENIED:
-    if (note->tag == MEMBER_TAG_TRESPASS) member_trespass_answered(m, note->code);
+  case DEVICE_NOTE_RESENT:
+    if (is_telemetry(note)) metrics_add(metrics, METRIC_TELEMETRY_RESENT, 1);
     break;
+  case DEVICE_NOTE_DENIED: on_denied(m, note); break;
   case DEVICE_NOTE_TRUST:
     m->facts.trust_version = note->version;
     on_update(m, note, "trust", METRIC_TRUST_COMMITTED, METRIC_TRUST_REFUSED);

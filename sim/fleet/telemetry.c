@@ -23,43 +23,108 @@ void member_stagger_telemetry(struct member *m)
   m->telemetry_at_ms = backend_now_ms(m->fleet->config.backend) + random_next(&m->random) % t->every_ms;
 }
 
-/* Only where fleet->unacked is made. */
-static uint32_t *row_of(const struct member *m)
+/* Only where fleet->books is made. */
+static struct member_telemetry *row_of(const struct member *m)
 {
-  return m->fleet->unacked[m - m->fleet->members];
+  return &m->fleet->books[m - m->fleet->members];
 }
 
 /* A run without telemetry has no such array. */
 static bool can_answer(struct fleet *fleet)
 {
-  if (fleet->unacked == NULL) fleet->unacked = calloc(fleet->config.device_count, sizeof *fleet->unacked);
-  return fleet->unacked != NULL;
+  if (fleet->books == NULL) fleet->books = calloc(fleet->config.device_count, sizeof *fleet->books);
+  return fleet->books != NULL;
 }
 
 size_t fleet_unacked(const struct fleet *fleet, size_t index, uint32_t out[FLEET_UNACKED_MAX])
 {
   assert(index < fleet->config.device_count);
   size_t count = fleet->members[index].unacked_count;
-  if (count > 0) memcpy(out, fleet->unacked[index], count * sizeof *out);
+  if (count > 0) memcpy(out, fleet->books[index].unacked, count * sizeof *out);
   return count;
 }
 
-void member_acked(struct member *m, uint32_t tag)
+static uint64_t forgotten_by(const struct member *m)
+{
+  const struct member_ota *ota = member_ota(m);
+  return ota != NULL ? ota->facts.forgotten : 0;
+}
+
+void fleet_books(const struct fleet *fleet, size_t index, struct fleet_books *out)
+{
+  static const struct ledger none;
+  assert(index < fleet->config.device_count);
+  const struct member *m = &fleet->members[index];
+  *out = (struct fleet_books){.given = m->facts.telemetry_sent, .acked = &none};
+  if (fleet->books == NULL) return;
+  const struct member_telemetry *row = row_of(m);
+  uint64_t closed = m->facts.telemetry_acked + forgotten_by(m) + row->refused + row->declined;
+  out->declined = row->declined;
+  out->refused = row->refused;
+  out->open = closed < out->given ? out->given - (uint32_t) closed : 0;
+  out->acked = &row->acked;
+}
+
+static uint32_t sequence_of(uint32_t tag)
+{
+  return tag >> MEMBER_TAG_BITS;
+}
+
+/* Nobody will send it again. */
+static void let_go(struct member *m, uint32_t tag)
 {
   if (m->unacked_count == 0) return;
-  uint32_t sequence = tag >> MEMBER_TAG_BITS, *unacked = row_of(m);
+  uint32_t *unacked = row_of(m)->unacked;
   for (uint8_t i = 0; i < m->unacked_count; i++) {
-    if (unacked[i] != sequence) continue;
+    if (unacked[i] != sequence_of(tag)) continue;
     unacked[i] = unacked[--m->unacked_count];
     return;
   }
 }
 
+void member_acked(struct member *m, uint32_t tag, bool by_broker)
+{
+  let_go(m, tag);
+  m->facts.telemetry_acked++;
+  metrics_add(m->fleet->config.metrics, METRIC_TELEMETRY_ACKED, 1);
+  if (by_broker && m->fleet->books != NULL) (void) ledger_enter(&row_of(m)->acked, sequence_of(tag));
+  if (m->shelving) m->shelve_by_ms = 0;
+}
+
+void member_denied(struct member *m, uint32_t tag, bool declined)
+{
+  struct metrics *metrics = m->fleet->config.metrics;
+  if (m->fleet->books == NULL) return;
+  let_go(m, tag);
+  metrics_add(metrics, METRIC_TELEMETRY_REFUSED, 1);
+  if (m->shelving) m->shelve_by_ms = 0;
+  if (!declined) {
+    row_of(m)->refused++;
+    return;
+  }
+  row_of(m)->declined++;
+  metrics_add(metrics, METRIC_TELEMETRY_DECLINED, 1);
+  metrics_take(metrics, METRIC_TELEMETRY_SENT, 1);
+}
+
+bool member_tells(struct member *m, uint8_t reason)
+{
+  if (m->fleet->books == NULL) return true;
+  bool first = row_of(m)->told != reason;
+  row_of(m)->told = reason;
+  return first;
+}
+
+void member_began_session(struct member *m)
+{
+  if (m->fleet->books != NULL) row_of(m)->told = 0;
+}
+
 bool member_is_quiet(const struct member *m)
 {
-  const struct member_ota *ota = member_ota(m);
-  uint64_t forgotten = ota != NULL ? ota->facts.forgotten : 0;
-  return m->facts.telemetry_acked + forgotten >= m->facts.telemetry_sent;
+  struct fleet_books books;
+  fleet_books(m->fleet, (size_t) (m - m->fleet->members), &books);
+  return books.open == 0;
 }
 
 const struct fleet_forgotten *fleet_forgotten(const struct fleet *fleet, size_t *count)
@@ -86,7 +151,7 @@ void member_forget(struct member *m)
   if (m->unacked_count == 0 || !has_room(fleet, m->unacked_count)) return;
   for (uint8_t i = 0; i < m->unacked_count; i++)
     fleet->forgotten[fleet->forgotten_count++] =
-        (struct fleet_forgotten){.device = (uint32_t) (m - fleet->members), .sequence = row_of(m)[i]};
+        (struct fleet_forgotten){.device = (uint32_t) (m - fleet->members), .sequence = row_of(m)->unacked[i]};
   member_ota(m)->facts.forgotten += m->unacked_count;
   m->unacked_count = 0;
 }
@@ -94,7 +159,7 @@ void member_forget(struct member *m)
 /* A device that forgets what it holds would overflow the list: the oldest ones are no longer told of. */
 static void answer_for(struct member *m, uint32_t sequence)
 {
-  uint32_t *unacked = row_of(m);
+  uint32_t *unacked = row_of(m)->unacked;
   if (m->unacked_count == FLEET_UNACKED_MAX) memmove(unacked, unacked + 1, sizeof *unacked * --m->unacked_count);
   unacked[m->unacked_count++] = sequence;
 }
@@ -103,8 +168,10 @@ static void answer_for(struct member *m, uint32_t sequence)
 static void retract(struct member *m, uint32_t tag)
 {
   struct fleet *fleet = m->fleet;
-  struct fleet_forgotten it = {.device = (uint32_t) (m - fleet->members), .sequence = tag >> MEMBER_TAG_BITS};
-  member_acked(m, tag);
+  struct fleet_forgotten it = {.device = (uint32_t) (m - fleet->members), .sequence = sequence_of(tag)};
+  m->facts.telemetry_sent--;
+  metrics_take(fleet->config.metrics, METRIC_TELEMETRY_SENT, 1);
+  let_go(m, tag);
   if (m->link != MEMBER_OFF || fleet->forgotten_count == 0) return;
   struct fleet_forgotten *last = &fleet->forgotten[fleet->forgotten_count - 1];
   if (last->device != it.device || last->sequence != it.sequence) return;
@@ -112,11 +179,13 @@ static void retract(struct member *m, uint32_t tag)
   member_ota(m)->facts.forgotten--;
 }
 
-/* The message of that planned moment; true when the device took it. What nobody could answer for is not sent. */
-static bool send_message(struct member *m, uint64_t planned_ms, uint32_t bytes, uint8_t qos)
+enum sending { SENDING_TAKEN, SENDING_DECLINED, SENDING_NOT_TAKEN };
+
+/* The message of that planned moment. What nobody could answer for is not sent. */
+static enum sending send_message(struct member *m, uint64_t planned_ms, uint32_t bytes, uint8_t qos)
 {
   struct fleet *fleet = m->fleet;
-  if (!can_answer(fleet)) return false;
+  if (!can_answer(fleet)) return SENDING_NOT_TAKEN;
   uint32_t sequence = m->facts.telemetry_sent + 1;
   uint32_t tag = MEMBER_TAG_TELEMETRY | sequence << MEMBER_TAG_BITS;
   put(fleet->message, 4, fleet->config.mark);
@@ -126,17 +195,16 @@ static bool send_message(struct member *m, uint64_t planned_ms, uint32_t bytes, 
   struct device_event event = {
       .kind = DEVICE_PUBLISH,
       .publish = {.topic = "telemetry", .payload = fleet->message, .size = bytes, .tag = tag, .qos = qos}};
-  /* counted first: QoS 0 is acknowledged inside the step */
+  /* counted first: inside the step QoS 0 is acknowledged, and what the broker forbids is declined */
+  uint32_t declined = row_of(m)->declined;
   m->facts.telemetry_sent++;
+  metrics_add(fleet->config.metrics, METRIC_TELEMETRY_SENT, 1);
   answer_for(m, sequence);
+  m->accepted = false;
   member_feed(m, &event);
-  if (m->accepted)
-    metrics_add(fleet->config.metrics, METRIC_TELEMETRY_SENT, 1);
-  else {
-    m->facts.telemetry_sent--;
-    retract(m, tag);
-  }
-  return m->accepted;
+  if (row_of(m)->declined != declined) return SENDING_DECLINED;
+  if (!m->accepted) retract(m, tag);
+  return m->accepted ? SENDING_TAKEN : SENDING_NOT_TAKEN;
 }
 
 void member_send_telemetry(struct member *m)
@@ -144,7 +212,7 @@ void member_send_telemetry(struct member *m)
   const struct fleet_telemetry *t = &m->fleet->telemetry;
   uint64_t planned_ms = m->telemetry_at_ms;
   m->telemetry_at_ms += t->every_ms;
-  if (!send_message(m, planned_ms, t->bytes, t->qos))
+  if (send_message(m, planned_ms, t->bytes, t->qos) == SENDING_NOT_TAKEN)
     metrics_add(m->fleet->config.metrics, METRIC_TELEMETRY_SKIPPED, 1);
 }
 
@@ -153,5 +221,5 @@ bool fleet_publish(struct fleet *fleet, size_t index, uint32_t bytes, uint8_t qo
   assert(index < fleet->config.device_count && bytes >= 16 && bytes <= sizeof fleet->message);
   struct member *m = &fleet->members[index];
   if (m->link != MEMBER_UP || member_backlog(m) > BACKLOG_MAX) return false;
-  return send_message(m, backend_now_ms(fleet->config.backend), bytes, qos);
+  return send_message(m, backend_now_ms(fleet->config.backend), bytes, qos) == SENDING_TAKEN;
 }

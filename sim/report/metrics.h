@@ -58,17 +58,26 @@
   X(RECOVER_PEAK,       "recover.peak_per_s",        GAUGE,     "most handshakes begun in one second of the outage") \
   X(RECOVER_WASTED,     "recover.wasted",            GAUGE,     "handshakes of the outage that ended without CONNACK") \
   X(RECOVER_WASTED_PEAK,"recover.wasted_peak_per_s", GAUGE,     "most of them in one second") \
-  X(TELEMETRY_SENT,     "telemetry.sent",            COUNTER,   "messages the devices took responsibility for") \
-  X(TELEMETRY_ACKED,    "telemetry.acked",           COUNTER,   "messages acknowledged to the devices") \
+  X(TELEMETRY_SENT,     "telemetry.sent",            COUNTER,   "messages the devices took responsibility for, but for those that they had to decline") \
+  X(TELEMETRY_ACKED,    "telemetry.acked",           COUNTER,   "messages acknowledged to the devices; at QoS 0 handed to the connection") \
+  X(TELEMETRY_REFUSED,  "telemetry.refused",         COUNTER,   "messages that a broker refused by reason code, or forbids by its limits of QoS or size: named under failures, publish.*") \
+  X(TELEMETRY_DECLINED, "telemetry.declined",        COUNTER,   "of these, not sent at all for what the broker's CONNACK says: they are not in telemetry.sent") \
   X(TELEMETRY_SKIPPED,  "telemetry.skipped",         COUNTER,   "messages a device could not take: its outbox was full") \
   X(TELEMETRY_DELIVERED,"telemetry.delivered",       COUNTER,   "distinct messages that the operator received") \
   X(TELEMETRY_LOST,     "telemetry.lost",            COUNTER,   "messages sent that the operator never received; from revoked devices none are awaited") \
-  X(TELEMETRY_LOST_ACKED, "telemetry.lost_acked",    COUNTER,   "of these, acknowledged to the device: a broker took them and they are gone") \
-  X(TELEMETRY_AT_RISK,  "telemetry.at_risk",         COUNTER,   "messages acknowledged and not at the operator yet when kill-broker killed: the most that the kill can lose") \
-  X(TELEMETRY_RESENT,   "telemetry.resent",          COUNTER,   "messages without an acknowledgement when a session ended: the next one begins with them") \
+  X(TELEMETRY_LOST_ACKED, "telemetry.lost_acked",    COUNTER,   "of these, acknowledged to the device by a broker (QoS 1 and 2), which took them: they are gone") \
+  X(TELEMETRY_UNHEARD,  "telemetry.unheard",         GAUGE,     "of these, more than the plan put at risk when it took brokers away; and those of QoS 0 where the back office was away unforetold: must be 0") \
+  X(TELEMETRY_UNAWAITED,"telemetry.unawaited",       GAUGE,     "messages of revoked devices that did not arrive: sent = delivered + lost + these") \
+  X(TELEMETRY_UNACCOUNTED, "telemetry.unaccounted",  GAUGE,     "messages by which the books do not add up, as those delivered and not sent: must be 0") \
+  X(TELEMETRY_AT_RISK,  "telemetry.at_risk",         COUNTER,   "messages acknowledged and not at the operator yet when the plan killed a broker: the most that the kill can lose") \
+  X(TELEMETRY_RESENT,   "telemetry.resent",          COUNTER,   "messages sent again in a later connection: no acknowledgement had come before") \
   X(TELEMETRY_DUPLICATED,"telemetry.duplicated",     COUNTER,   "messages that the operator received again") \
   X(TELEMETRY_LATENCY,  "telemetry.latency_ms",      HISTOGRAM, "planned send time to arrival at the operator") \
   X(TELEMETRY_FOREIGN,  "telemetry.foreign",         GAUGE,     "messages that the broker still had of another run: they count as nothing else") \
+  X(OPERATOR_ONLINE,    "operator.online",           GAUGE,     "1: the back office was connected to its broker when the run was judged") \
+  X(OPERATOR_LOSSES,    "operator.losses",           COUNTER,   "times that it lost its connection") \
+  X(OPERATOR_AWAY,      "operator.away_s",           GAUGE,     "seconds for which it was not connected, after it had been") \
+  X(OPERATOR_DROPPED,   "operator.dropped",          GAUGE,     "reports of devices that it heard and had no room to keep: must be 0") \
   X(OPERATOR_FOREIGN,   "operator.foreign",          COUNTER,   "acknowledgements of trust bundles that this run has not sent, or that the device itself has not had") \
   X(TRUST_VERSION,      "trust.version_acked",       GAUGE,     "lowest trust bundle version acknowledged by the devices in use") \
   X(TRUST_PUSHED,       "trust.pushed",              COUNTER,   "trust bundles pushed") \
@@ -172,6 +181,8 @@ void metrics_destroy(struct metrics *metrics);
 
 void metrics_add(struct metrics *metrics, enum metric counter, uint64_t n);
 void metrics_take_back(struct metrics *metrics, enum metric counter, uint64_t n); /* of what was added */
+/* Takes back what was counted too early. */
+void metrics_take(struct metrics *metrics, enum metric counter, uint64_t n);
 void metrics_set(struct metrics *metrics, enum metric gauge, double value);
 void metrics_record_us(struct metrics *metrics, enum metric histogram, uint64_t us);
 void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t device, bool expected,

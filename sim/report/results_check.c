@@ -46,6 +46,15 @@ static bool adds_up(const json_t *accounting, char *why, size_t size)
   return json_is_true(json_object_get(accounting, "closed")) && fabs(attempts - ok - failed - open) < 0.5;
 }
 
+/* More than was sent cannot have been delivered: then messages of somebody else were counted. */
+static bool messages_add_up(const json_t *metrics, char *why, size_t size)
+{
+  double sent = results_json_number(json_object_get(metrics, "telemetry.sent"), "value"),
+         delivered = results_json_number(json_object_get(metrics, "telemetry.delivered"), "value");
+  snprintf(why, size, "%.0f messages were sent and %.0f delivered, which does not add up", sent, delivered);
+  return delivered <= sent;
+}
+
 bool results_json_contradicted(const json_t *tree, char *why, size_t size)
 {
   const json_t *code = json_object_get(tree, "exit_code");
@@ -65,5 +74,6 @@ bool results_json_contradicted(const json_t *tree, char *why, size_t size)
     snprintf(why, size, "the run was to pass, and phases, expectations or metrics are missing");
     return true;
   }
-  return !adds_up(json_object_get(tree, "accounting"), why, size);
+  return !adds_up(json_object_get(tree, "accounting"), why, size) ||
+         !messages_add_up(json_object_get(tree, "metrics"), why, size);
 }

@@ -186,6 +186,33 @@ static void print_handshakes(const json_t *tree, FILE *out)
        value_of(tree, "handshake.resumed"), checks);
 }
 
+/* "428 of the lost acknowledged by a broker, 25 refused": only what there is. */
+static void print_missing(const json_t *tree, FILE *out)
+{
+  static const char *const kinds[][2] = {{"telemetry.lost_acked", "of the lost acknowledged by a broker"},
+                                         {"telemetry.refused", "refused"},
+                                         {"telemetry.declined", "of the refused not sent"},
+                                         {"telemetry.skipped", "not taken by a device"},
+                                         {"telemetry.unawaited", "of revoked devices missing"},
+                                         {"telemetry.foreign", "of another run"},
+                                         {"telemetry.unaccounted", "DO NOT ADD UP"}};
+  char text[TEXT_SIZE] = "";
+  for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+    if (value_of(tree, kinds[k][0]) > 0)
+      append(text, sizeof text, "%s%.0f %s", text[0] != '\0' ? ", " : "", value_of(tree, kinds[k][0]), kinds[k][1]);
+  paragraph(out, 15, text);
+}
+
+/* Where it matters: messages are missing, or it is away still. */
+static void print_office(const json_t *tree, FILE *out)
+{
+  double away_s = value_of(tree, "operator.away_s"), losses = value_of(tree, "operator.losses");
+  bool online = value_of(tree, "operator.online") > 0;
+  if (losses == 0 || (online && value_of(tree, "telemetry.lost") == 0)) return;
+  line(out, "  back office  away for %.1f s in all, lost its broker %.0f time%s%s", away_s, losses,
+       losses == 1 ? "" : "s", online ? "" : "; away at the end");
+}
+
 static void print_figures(const json_t *tree, FILE *out)
 {
   const json_t *accounting = json_object_get(tree, "accounting");
@@ -200,6 +227,8 @@ static void print_figures(const json_t *tree, FILE *out)
   print_handshakes(tree, out);
   line(out, "  telemetry    %.0f sent, %.0f delivered, %.0f lost, %.0f duplicated", value_of(tree, "telemetry.sent"),
        value_of(tree, "telemetry.delivered"), value_of(tree, "telemetry.lost"), value_of(tree, "telemetry.duplicated"));
+  print_missing(tree, out);
+  print_office(tree, out);
   if (value_of(tree, "trespass.attempts") > 0)
     line(out, "  trespass     %.0f attempts, %.0f refused by name, %.0f by closing, %.0f came through",
          value_of(tree, "trespass.attempts"), value_of(tree, "trespass.denied"), value_of(tree, "trespass.closed"),

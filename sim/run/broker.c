@@ -6,6 +6,7 @@
 #include "run/operation.h"
 
 #define APPLY_WITHIN_MS    70000u /* a hook has 60 s */
+#define LAST_WORDS_MS      50u    /* its last acknowledgements still lie in the devices' sockets */
 #define PROBE_WITHIN_MS    10000u /* one look, and as long as no step says otherwise */
 #define OPERATOR_WITHIN_MS 20000u
 #define PROBE_PAUSE_MS     100u
@@ -153,9 +154,9 @@ static int write_chain(struct run *run, size_t node, enum broker_listener listen
 
 enum step_outcome run_broker_crash(struct run *run)
 {
-  if (run_wait_broker(run, broker_kill, APPLY_WITHIN_MS) != 0 ||
-      run_wait_broker(run, broker_start, APPLY_WITHIN_MS) != 0)
-    return STEP_ABORTED;
+  if (run_wait_broker(run, broker_kill, APPLY_WITHIN_MS) != 0 || !run_pause(run, LAST_WORDS_MS)) return STEP_ABORTED;
+  run_book_risk(run, true);
+  if (run_wait_broker(run, broker_start, APPLY_WITHIN_MS) != 0) return STEP_ABORTED;
   enum step_outcome outcome = await_operator(run);
   return outcome == STEP_DONE ? run_confirm_served(run, -1) : outcome;
 }

@@ -42,27 +42,62 @@ static void on_message(struct run *run, const struct operator_event *event)
   if (strcmp(event->text, "trespass") == 0) metrics_add(run->metrics, METRIC_TRESPASS_DELIVERED, 1);
 }
 
-static void on_operator_failed(struct run *run)
+/* What the back office does not hear, nobody else tells: when it is away is told, and why. */
+static void tell(struct run *run, const char *state, const char *why)
+{
+  char quoted[2 * sizeof run->operator_said];
+  if (run->events == NULL) return;
+  events_add(run->events, run_event_s(run), 0, "operator", "\"state\": \"%s\", \"why\": \"%s\"", state,
+             events_quote(why, quoted, sizeof quoted));
+}
+
+static void on_connected(struct run *run)
+{
+  run->operator_online = true;
+  if (run->operator_lost_at_ms != 0) run->operator_away_ms += uv_now(&run->loop) - run->operator_lost_at_ms;
+  run->operator_lost_at_ms = 0;
+  run->operator_gave_up = false;
+  run->operator_told = 0;
+  tell(run, "connected", "");
+}
+
+static void on_lost(struct run *run, const char *why)
+{
+  run->operator_online = false;
+  run->operator_losses++;
+  run->operator_lost_at_ms = uv_now(&run->loop);
+  run->operator_surprised = run->operator_surprised || (run->foretold >> DEVICE_FAIL_SESSION_CLOSED & 1u) == 0;
+  snprintf(run->operator_said, sizeof run->operator_said, "%s", why);
+  metrics_add(run->metrics, METRIC_OPERATOR_LOSSES, 1);
+  tell(run, "lost", why);
+}
+
+/* It tries again every second: a failure is told once in an absence, and again when it is known better. */
+static void on_failed(struct run *run)
 {
   struct operator_failure failure;
   operator_failure(run->operator, & failure);
   run->operator_gave_up = failure.final;
   snprintf(run->operator_said, sizeof run->operator_said, "%s", failure.text);
+  if (run->operator_told == 1 + (int) failure.failure) return;
+  run->operator_told = 1 + (int) failure.failure;
+  tell(run, "failed", failure.text);
+}
+
+void run_office_gauges(struct run *run)
+{
+  uint64_t now_ms = uv_now(&run->loop), since_ms = run->operator_lost_at_ms;
+  uint64_t away_ms = run->operator_away_ms + (since_ms != 0 ? now_ms - since_ms : 0);
+  metrics_set(run->metrics, METRIC_OPERATOR_AWAY, (double) away_ms / 1000);
+  metrics_set(run->metrics, METRIC_OPERATOR_ONLINE, run->operator_online);
 }
 
 static void on_event(struct run *run, const struct operator_event *event)
 {
   switch (event->kind) {
-  case OPERATOR_CONNECTED:
-    run->operator_online = true;
-    run->operator_gave_up = false;
-    break;
-  case OPERATOR_LOST:
-    run->operator_online = false;
-    run->operator_losses++;
-    snprintf(run->operator_said, sizeof run->operator_said, "%s", event->text);
-    break;
-  case OPERATOR_FAILED: on_operator_failed(run); break;
+  case OPERATOR_CONNECTED: on_connected(run); break;
+  case OPERATOR_LOST: on_lost(run, event->text); break;
+  case OPERATOR_FAILED: on_failed(run); break;
   case OPERATOR_TRUST_ACK: on_trust_ack(run, event); break;
   case OPERATOR_IDENTITY_ACK: on_identity_ack(run, event); break;
   case OPERATOR_OTA_STATUS: run_ota_heard(run, event); break;

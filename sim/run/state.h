@@ -98,9 +98,14 @@ struct run {
   uint32_t *acked_version;                   /* per device */
   struct run_identity *identity;             /* per device */
   bool operator_online;
-  unsigned operator_losses; /* how often its connection was lost */
-  bool operator_gave_up;    /* what keeps it from connecting will not go away by itself */
-  char operator_said[DIAGNOSE_TEXT_MAX];
+  unsigned operator_losses;              /* how often its connection was lost */
+  bool operator_gave_up;                 /* what keeps it from connecting will not go away by itself */
+  int operator_told;                     /* 1 + the device_failure that the events have of this absence; 0: none */
+  char operator_said[DIAGNOSE_TEXT_MAX]; /* the latest reason why it is not online */
+  uint64_t at_risk;                      /* messages that the plan's own steps may have lost: books.c */
+  bool operator_surprised;               /* it lost its broker where no session was to end */
+  uint64_t operator_away_ms;             /* that it was not, since it first was, but for the present absence */
+  uint64_t operator_lost_at_ms;          /* the present absence; 0: there is none */
 
   uint64_t brake_look_ms; /* when it was looked at last; 0: not so far */
   bool braking;
@@ -161,11 +166,26 @@ void run_settle(struct run *run);
 void run_gauges(struct run *run);
 enum exit_code run_verdict(struct run *run);
 
-/* Telemetry of the devices in use that is not yet both acknowledged to them and delivered to the operator. */
+/* books.c. Telemetry of the devices in use of which it is still open whether it arrives: neither acknowledged to them
+ * and delivered to the operator, nor refused. */
 uint64_t run_unsettled(struct run *run);
 
-/* Telemetry that has not reached the operator, and how much of it some broker has acknowledged to the devices. */
+/* Telemetry that was sent and has not reached the operator, and how much of it some broker has acknowledged to the
+ * devices; and how much of it, of the devices in use, a broker has refused. */
 uint64_t run_missing(struct run *run, uint64_t *acknowledged);
+uint64_t run_refused(struct run *run);
+
+/* The plan has taken a broker away: what that one acknowledged and the operator does not have may be lost with it. */
+void run_book_risk(struct run *run, bool killed);
+
+/* Puts what the operator counted into the metrics; at the end of the run what was lost, and whether all adds up. */
+void run_count_tally(struct run *run);
+void run_close_books(struct run *run);
+
+/* implied.c: goes through what everybody expects. */
+#define RUN_IMPLIED_MAX 9u
+void run_check_implied(struct run *run, void (*check)(struct run *run, const struct expr *expr));
+bool run_has_broker(const struct run *run); /* one is reachable */
 
 /* timing.c: the timing profile, and what of it the results say. */
 int run_load_timing(struct run *run);
@@ -201,8 +221,9 @@ uint16_t run_roots_of(void *ctx, size_t index, const uint8_t *chain, size_t size
 int run_set_brake(struct run *run);
 void run_look_at_brake(struct run *run);
 
-/* office.c: collects what the operator heard. */
+/* office.c: collects what the operator heard; for how long it could hear nothing. */
 void run_collect(struct run *run);
+void run_office_gauges(struct run *run);
 
 /* broker.c: what is done to the broker, and proven to have happened. */
 /* `node`: one broker, -1: all that are reachable. */

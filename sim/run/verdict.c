@@ -12,35 +12,7 @@
 
 #define SETTLE_MS     5000u
 #define DISCONNECT_MS 3000u
-#define IMPLIED       4u /* expectations; the last two where devices take updates */
-
-/* Messages that the device forgot in a restart, and that did not arrive before. */
-static uint64_t gone(struct run *run, size_t index)
-{
-  const struct fleet_ota_facts *ota = fleet_ota_facts(run->fleet, index);
-  size_t count;
-  uint64_t n = 0;
-  if (ota == NULL || ota->forgotten == 0) return 0;
-  const struct fleet_forgotten *list = fleet_forgotten(run->fleet, &count);
-  for (size_t f = 0; f < count; f++)
-    n += list[f].device == index && !operator_has(run->operator, index, list[f].sequence);
-  return n;
-}
-
-uint64_t run_unsettled(struct run *run)
-{
-  uint64_t n = 0;
-  for (size_t i = 0; i < fleet_size(run->fleet); i++) {
-    const struct fleet_facts *facts = fleet_facts(run->fleet, i);
-    const struct fleet_ota_facts *ota = fleet_ota_facts(run->fleet, i);
-    if (!facts->wanted || (facts->revoked && !facts->online)) continue;
-    uint64_t missing = operator_missing(run->operator, i, facts->telemetry_sent);
-    uint64_t open = facts->telemetry_sent - facts->telemetry_acked - (ota != NULL ? ota->forgotten : 0);
-    if (missing > 0) missing -= gone(run, i);
-    n += missing > open ? missing : open;
-  }
-  return n;
-}
+#define OFFICE_MS     10000u
 
 static bool is_settled(struct run *run, void *ctx)
 {
@@ -48,18 +20,11 @@ static bool is_settled(struct run *run, void *ctx)
   return run_unsettled(run) == 0 && run_ota_is_quiet(run);
 }
 
-static void count_tally(struct run *run)
+/* A broker that came back at the end of the plan has its back office again a second later. */
+static bool is_heard(struct run *run, void *ctx)
 {
-  struct operator_tally tally;
-  if (run->operator== NULL) return;
-  operator_tally(run->operator, & tally);
-  struct metrics *metrics = run->metrics;
-  metrics_add(metrics, METRIC_TELEMETRY_DELIVERED,
-              tally.delivered - (uint64_t) metrics_value(metrics, METRIC_TELEMETRY_DELIVERED));
-  metrics_add(metrics, METRIC_TELEMETRY_DUPLICATED,
-              tally.duplicated - (uint64_t) metrics_value(metrics, METRIC_TELEMETRY_DUPLICATED));
-  metrics_set(metrics, METRIC_TELEMETRY_FOREIGN, (double) tally.foreign);
-  metrics_set(metrics, METRIC_COMPROMISE_DELIVERED, (double) tally.of_clones);
+  (void) ctx;
+  return run->operator_online || run->operator_gave_up || !run_has_broker(run);
 }
 
 /* What never came back has no time: no comparison holds for it. */
@@ -103,7 +68,8 @@ void run_gauges(struct run *run)
   metrics_set(metrics, METRIC_BROKER_TIMEOUTS, (double) run_timed_out(run));
   run_ota_gauges(run);
   recovery_gauges(run);
-  count_tally(run);
+  run_count_tally(run);
+  run_office_gauges(run);
 }
 
 static void process_gauges(struct run *run)
@@ -119,50 +85,12 @@ static void process_gauges(struct run *run)
   metrics_set(run->metrics, METRIC_PROCESS_RSS_DEVICE, growth > 0 ? growth / (double) run->scenario->devices : 0);
 }
 
-/* Messages that did not arrive and that no broker has acknowledged: the device still holds them and would send again,
- * or has forgotten them. */
-static uint64_t still_held(struct run *run, size_t index)
-{
-  uint32_t unacked[FLEET_UNACKED_MAX];
-  uint64_t n = 0;
-  size_t count = fleet_unacked(run->fleet, index, unacked);
-  for (size_t u = 0; u < count; u++) n += !operator_has(run->operator, index, unacked[u]);
-  return n + gone(run, index);
-}
-
-uint64_t run_missing(struct run *run, uint64_t *acknowledged)
-{
-  uint64_t missing = 0, held = 0;
-  for (size_t i = 0; i < fleet_size(run->fleet); i++) {
-    const struct fleet_facts *facts = fleet_facts(run->fleet, i);
-    if (facts->revoked) continue;
-    missing += operator_missing(run->operator, i, facts->telemetry_sent);
-    held += still_held(run, i);
-  }
-  *acknowledged = missing > held ? missing - held : 0;
-  return missing;
-}
-
-static void count_lost(struct run *run)
-{
-  uint64_t acknowledged;
-  metrics_add(run->metrics, METRIC_TELEMETRY_LOST, run_missing(run, &acknowledged));
-  metrics_add(run->metrics, METRIC_TELEMETRY_LOST_ACKED, acknowledged);
-}
-
 static bool all_offline(struct run *run, void *ctx)
 {
   (void) ctx;
   struct fleet_census census;
   fleet_census(run->fleet, &census);
   return census.online == 0 && census.attempts_open == 0;
-}
-
-static bool is_named(const struct scenario *scenario, const char *name)
-{
-  for (size_t e = 0; e < scenario->expect_count; e++)
-    if (strcmp(scenario->expect[e].name, name) == 0) return true;
-  return false;
 }
 
 static void check(struct run *run, const struct expr *expr)
@@ -172,32 +100,16 @@ static void check(struct run *run, const struct expr *expr)
   result->pass = expr_eval(expr, run_lookup, run, result->observed, sizeof result->observed);
 }
 
-/* What everybody expects, unless the scenario says otherwise about the same quantity. */
-static void check_implied(struct run *run)
-{
-  static const char *const implied[IMPLIED] = {"devices.lost == 0", "trespass.delivered == 0", "ota.bricked == 0",
-                                               "ota.disagree == 0"};
-  for (size_t i = 0; i < (run->ota != NULL ? IMPLIED : IMPLIED - 2); i++) {
-    struct expr expr;
-    char why[128];
-    size_t column;
-    int parsed = expr_parse(implied[i], &expr, why, sizeof why, &column);
-    assert(parsed == 0);
-    (void) parsed;
-    if (!is_named(run->scenario, expr.name)) check(run, &expr);
-  }
-}
-
 static void check_expectations(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
-  run->results.expectations = calloc(scenario->expect_count + IMPLIED, sizeof *run->results.expectations);
+  run->results.expectations = calloc(scenario->expect_count + RUN_IMPLIED_MAX, sizeof *run->results.expectations);
   if (run->results.expectations == NULL) {
     run_abort(run, &(struct error){EXIT_CODE_INTERNAL, "out of memory"});
     return;
   }
   for (size_t e = 0; e < scenario->expect_count; e++) check(run, &scenario->expect[e]);
-  check_implied(run);
+  run_check_implied(run, check);
 }
 
 /* An orderly end. Attempts that it cuts short are booked as stopped, so what is open is counted again. */
@@ -216,9 +128,10 @@ void run_settle(struct run *run)
   run_stop_clones(run);
   fleet_set_telemetry(run->fleet, &(struct fleet_telemetry){.on = false});
   if (!run->aborted) run_wait(run, is_settled, NULL, SETTLE_MS);
+  if (!run->aborted) run_wait(run, is_heard, NULL, OFFICE_MS);
   run_collect(run);
-  count_lost(run);
   run_gauges(run);
+  run_close_books(run);
   fleet_measure_revoked(run->fleet, true);
   process_gauges(run);
   run_ota_results(run);

@@ -85,6 +85,8 @@ static void sends_unconfirmed_messages_again_in_order_and_marked(void **state)
   client_rig_ack(&rig, 0x40, third);
   assert_int_equal(rig.notes[DEVICE_NOTE_ACKED], 3);
   assert_int_equal(rig.last[DEVICE_NOTE_ACKED].tag, 3);
+  assert_int_equal(rig.notes[DEVICE_NOTE_RESENT], 2); /* the third one went out once */
+  assert_int_equal(rig.last[DEVICE_NOTE_RESENT].tag, 2);
   client_rig_free(&rig);
 }
 
@@ -548,13 +550,82 @@ static void reports_what_the_broker_denies(void **state)
   client_rig_say(&rig, suback, sizeof suback);
   assert_int_equal(rig.last[DEVICE_NOTE_DENIED].tag, 41);
   assert_int_equal(rig.last[DEVICE_NOTE_DENIED].code, 0x87);
+  assert_true(rig.last[DEVICE_NOTE_DENIED].subscription);
 
   assert_true(client_rig_publish(&rig, "telemetry", "x", 1, 42));
   id = client_rig_hear(&rig, 0x32);
   const uint8_t puback[] = {0x40, 3, (uint8_t) (id >> 8), (uint8_t) id, 0x87};
   client_rig_say(&rig, puback, sizeof puback);
   assert_int_equal(rig.last[DEVICE_NOTE_DENIED].tag, 42);
+  assert_int_equal(rig.last[DEVICE_NOTE_DENIED].topic_size, strlen("private/00000a1f/telemetry"));
+  assert_false(rig.last[DEVICE_NOTE_DENIED].declined || rig.last[DEVICE_NOTE_DENIED].subscription);
   assert_int_equal(rig.notes[DEVICE_NOTE_ACKED], 0);
+  client_rig_free(&rig);
+}
+
+static void answer_connect(struct client_rig *rig, const uint8_t *connack, size_t size)
+{
+  client_rig_open(rig, false);
+  client_rig_pump(rig);
+  (void) client_rig_hear(rig, 0x10);
+  client_rig_say(rig, connack, size);
+}
+
+static void expect_declined(const struct client_rig *rig, size_t count, uint32_t tag, uint8_t reason)
+{
+  const struct device_note *denied = &rig->last[DEVICE_NOTE_DENIED];
+  assert_int_equal(rig->notes[DEVICE_NOTE_DENIED], count);
+  assert_int_equal(denied->tag, tag);
+  assert_int_equal(denied->code, reason);
+  assert_true(denied->declined);
+}
+
+static void does_not_send_what_the_brokers_connack_forbids_and_says_so(void **state)
+{
+  (void) state;
+  static const uint8_t qos_0_only[] = {0x20, 5, 0, 0, 2, 0x24, 0};
+  static const uint8_t few_bytes[] = {0x20, 8, 0, 0, 5, 0x27, 0, 0, 0, 36};
+  static const char large[] = "more than the ten bytes that are left";
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  assert_true(client_rig_publish(&rig, "telemetry", "x", 1, 40)); /* before it can know */
+  answer_connect(&rig, qos_0_only, sizeof qos_0_only);
+  client_rig_suback(&rig, client_rig_hear(&rig, 0x82));
+  expect_declined(&rig, 1, 40, 0x9b);
+  assert_true(client_rig_publish(&rig, "telemetry", "x", 2, 41));
+  expect_declined(&rig, 2, 41, 0x9b);
+  assert_true(client_rig_silent(&rig));
+  assert_true(client_rig_publish(&rig, "telemetry", "x", 0, 42));
+  (void) client_rig_hear(&rig, 0x30);
+  client_rig_free(&rig);
+
+  client_rig_make(&rig, &pki, 13, 5);
+  answer_connect(&rig, few_bytes, sizeof few_bytes);
+  client_rig_suback(&rig, client_rig_hear(&rig, 0x82));
+  assert_true(client_rig_publish(&rig, "telemetry", large, 1, 43));
+  expect_declined(&rig, 1, 43, 0x95);
+  assert_false(client_rig_publish(&rig, "telemetry", large, 0, 44));
+  expect_declined(&rig, 2, 44, 0x95);
+  assert_true(client_rig_silent(&rig));
+  assert_true(client_rig_publish(&rig, "telemetry", "x", 1, 45));
+  (void) client_rig_hear(&rig, 0x32);
+  client_rig_free(&rig);
+}
+
+static void what_was_sent_once_is_given_up_and_not_declined(void **state)
+{
+  (void) state;
+  static const uint8_t qos_0_only[] = {0x20, 5, 0, 0, 2, 0x24, 0};
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_online(&rig, false, false);
+  assert_true(client_rig_publish(&rig, "telemetry", "x", 1, 1));
+  (void) client_rig_hear(&rig, 0x32);
+  client_rig_close(&rig, DEVICE_FAIL_TCP_RESET);
+  answer_connect(&rig, qos_0_only, sizeof qos_0_only); /* a broker that may have it by now */
+  assert_int_equal(rig.notes[DEVICE_NOTE_DENIED], 1);
+  assert_false(rig.last[DEVICE_NOTE_DENIED].declined);
+  assert_int_equal(rig.notes[DEVICE_NOTE_RESENT], 0);
   client_rig_free(&rig);
 }
 
@@ -649,6 +720,8 @@ int main(void)
       cmocka_unit_test(tells_which_server_the_broker_named),
       cmocka_unit_test(names_what_breaks_a_session),
       cmocka_unit_test(reports_what_the_broker_denies),
+      cmocka_unit_test(does_not_send_what_the_brokers_connack_forbids_and_says_so),
+      cmocka_unit_test(what_was_sent_once_is_given_up_and_not_declined),
       cmocka_unit_test(says_goodbye_when_stopped),
       cmocka_unit_test(leaves_nothing_behind_wherever_it_is_switched_off),
       cmocka_unit_test(carries_little_while_idle),

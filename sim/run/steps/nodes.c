@@ -20,9 +20,7 @@ enum step_outcome step_kill_node(struct run *run, const struct scenario_step *st
   if (do_to(run, step, broker_kill) != STEP_DONE) return STEP_ABORTED;
   /* its last acknowledgements still lie in the devices' sockets */
   if (!run_pause(run, LAST_WORDS_MS)) return STEP_ABORTED;
-  uint64_t acknowledged;
-  (void) run_missing(run, &acknowledged);
-  metrics_add(run->metrics, METRIC_TELEMETRY_AT_RISK, acknowledged);
+  run_book_risk(run, true);
   return STEP_DONE;
 }
 
@@ -31,14 +29,18 @@ enum step_outcome step_stop_node(struct run *run, const struct scenario_step *st
   run_undo_with(run, &(struct scenario_step){.kind = STEP_START_NODE, .node = step->node});
   run->nodes[step->node].down = true;
   run->nodes[step->node].frozen = false;
-  return do_to(run, step, broker_stop);
+  if (do_to(run, step, broker_stop) != STEP_DONE) return STEP_ABORTED;
+  run_book_risk(run, false); /* until it is back */
+  return STEP_DONE;
 }
 
 enum step_outcome step_freeze_node(struct run *run, const struct scenario_step *step)
 {
   run_undo_with(run, &(struct scenario_step){.kind = STEP_THAW_NODE, .node = step->node});
   run->nodes[step->node].frozen = true;
-  return do_to(run, step, broker_freeze);
+  if (do_to(run, step, broker_freeze) != STEP_DONE) return STEP_ABORTED;
+  run_book_risk(run, false); /* until it is back */
+  return STEP_DONE;
 }
 
 static bool operator_is_back(struct run *run, void *ctx)

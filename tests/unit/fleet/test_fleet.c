@@ -35,6 +35,7 @@ static uint8_t said;                                      /* MQTT reason that co
 static const char *server;                                /* and the server reference */
 static struct device_note seen;                           /* and the rest of what the device tells of it */
 static bool outbox_full;
+static struct device_note denial; /* what becomes of a message; kind 0 (STATE): nothing */
 static bool connack = true;
 static bool resumes, asks = true; /* what every handshake is like: from a ticket; the broker asks for a certificate */
 static uint8_t leaf[64];          /* what every broker presents */
@@ -139,7 +140,11 @@ static void puppet_step(void *storage, const struct device_event *event, struct 
     break;
   case DEVICE_PUBLISH:
     fx->accepted = !outbox_full;
-    if (fx->accepted && p->online) note(p, (struct device_note){.kind = DEVICE_NOTE_ACKED, .tag = event->publish.tag});
+    denial.tag = event->publish.tag;
+    if (fx->accepted && p->online && denial.kind == DEVICE_NOTE_DENIED)
+      note(p, denial);
+    else if (fx->accepted && p->online)
+      note(p, (struct device_note){.kind = DEVICE_NOTE_ACKED, .tag = event->publish.tag, .qos = event->publish.qos});
     break;
   default: break;
   }
@@ -249,6 +254,7 @@ static struct world *new_world_with(int damaged, const struct timing_profile *ti
   w->pace = pace;
   memset(outcome, 0, sizeof outcome);
   outbox_full = false;
+  denial = (struct device_note){.kind = DEVICE_NOTE_STATE};
   said = 0;
   server = NULL;
   seen = (struct device_note){0};
@@ -743,6 +749,91 @@ static void telemetry_keeps_its_own_time(void **state)
   fleet_set_telemetry(w->fleet, &(struct fleet_telemetry){.on = false});
   pass(w, 1000);
   assert_int_equal((int) value(w, METRIC_TELEMETRY_SKIPPED), 2 * DEVICES);
+  end(w);
+}
+
+/* How often `text` stands in the events that were written so far. */
+static size_t told(const struct world *w, const char *text)
+{
+  char path[96], line[600];
+  size_t n = 0;
+  snprintf(path, sizeof path, "%s/events.ndjson", w->folder);
+  events_flush(w->events);
+  FILE *file = fopen(path, "r");
+  assert_non_null(file);
+  while (fgets(line, sizeof line, file) != NULL) n += strstr(line, text) != NULL;
+  fclose(file);
+  return n;
+}
+
+static void telemetry_that_the_broker_refuses_is_named_and_told_once_a_session(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  denial = (struct device_note){
+      .kind = DEVICE_NOTE_DENIED, .code = 0x87, .qos = 1, .topic = "private/x/telemetry", .topic_size = 19};
+  connect_all(w);
+  for (int i = 0; i < 3; i++) assert_true(fleet_publish(w->fleet, 0, 32, 1));
+  assert_int_equal((int) value(w, METRIC_TELEMETRY_SENT), 3);
+  assert_int_equal((int) value(w, METRIC_TELEMETRY_REFUSED), 3);
+  assert_int_equal((int) value(w, METRIC_TELEMETRY_DECLINED), 0);
+  assert_int_equal((int) value(w, METRIC_TELEMETRY_ACKED), 0);
+  const struct metrics_failure *named = metrics_failure(w->metrics, DEVICE_FAIL_PUBLISH_REFUSED_AUTH);
+  assert_int_equal(named->count, 3);
+  assert_int_equal(named->first_count, 1);
+  assert_string_equal(named->detail, "private/x/telemetry, MQTT reason 0x87");
+  struct fleet_books books;
+  fleet_books(w->fleet, 0, &books);
+  assert_int_equal(books.given, 3);
+  assert_int_equal(books.refused, 3);
+  assert_int_equal(books.open, 0);
+  assert_int_equal(ledger_count(books.acked), 0);
+  assert_int_equal(told(w, "publish.refused_not_authorised"), 1);
+  denial.subscription = true;
+  assert_true(fleet_publish(w->fleet, 1, 32, 1)); /* as if it had been a SUBSCRIBE */
+  assert_int_equal(metrics_failure(w->metrics, DEVICE_FAIL_SUBSCRIBE_REFUSED)->count, 1);
+  denial.subscription = false;
+  connect_all(w); /* the next session tells it again */
+  assert_true(fleet_publish(w->fleet, 0, 32, 1));
+  assert_int_equal(told(w, "publish.refused_not_authorised"), 2);
+  end(w);
+}
+
+static void what_a_device_declines_is_not_sent(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  denial = (struct device_note){.kind = DEVICE_NOTE_DENIED, .code = 0x9b, .declined = true};
+  connect_all(w);
+  assert_false(fleet_publish(w->fleet, 0, 32, 1));
+  assert_int_equal((int) value(w, METRIC_TELEMETRY_SENT), 0);
+  assert_int_equal((int) value(w, METRIC_TELEMETRY_DECLINED), 1);
+  assert_int_equal(metrics_failure(w->metrics, DEVICE_FAIL_PUBLISH_REFUSED_QOS)->count, 1);
+  denial.kind = DEVICE_NOTE_STATE;
+  assert_true(fleet_publish(w->fleet, 0, 32, 1));
+  struct fleet_books books;
+  fleet_books(w->fleet, 0, &books);
+  assert_int_equal(books.given, 2);
+  assert_int_equal(books.declined, 1);
+  assert_int_equal(books.open, 0);
+  assert_true(ledger_has(books.acked, 2));
+  assert_int_equal(ledger_count(books.acked), 1);
+  assert_int_equal((int) value(w, METRIC_TELEMETRY_SENT), 1);
+  end(w);
+}
+
+static void no_broker_has_acknowledged_what_went_at_qos_0(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  assert_true(fleet_publish(w->fleet, 0, 32, 0));
+  assert_true(fleet_publish(w->fleet, 0, 32, 2));
+  struct fleet_books books;
+  fleet_books(w->fleet, 0, &books);
+  assert_int_equal(books.open, 0);
+  assert_false(ledger_has(books.acked, 1));
+  assert_true(ledger_has(books.acked, 2));
   end(w);
 }
 
@@ -1262,6 +1353,9 @@ int main(void)
       cmocka_unit_test(an_endless_proof_can_be_given_up),
       cmocka_unit_test(shelved_devices_have_no_power_until_they_wake),
       cmocka_unit_test(telemetry_keeps_its_own_time),
+      cmocka_unit_test(telemetry_that_the_broker_refuses_is_named_and_told_once_a_session),
+      cmocka_unit_test(what_a_device_declines_is_not_sent),
+      cmocka_unit_test(no_broker_has_acknowledged_what_went_at_qos_0),
       cmocka_unit_test(a_device_with_damaged_memory_is_counted_and_left_out),
       cmocka_unit_test(a_wrong_clock_is_believed_and_goes_on),
       cmocka_unit_test(the_same_seed_gives_the_same_order),

@@ -18,6 +18,7 @@ static void measure(struct metrics *metrics)
   metrics_add(metrics, METRIC_CRYPTO_VERIFY, 3000);
   metrics_add(metrics, METRIC_CRYPTO_VERIFY_REMEMBERED, 2997);
   metrics_add(metrics, METRIC_TELEMETRY_SENT, 5000);
+  metrics_add(metrics, METRIC_TELEMETRY_DELIVERED, 4995);
   metrics_set(metrics, METRIC_FLEET_ONLINE, 998);
   metrics_set(metrics, METRIC_DEVICES_LOST, 2);
   metrics_set(metrics, METRIC_PROCESS_CPU, 1.5);

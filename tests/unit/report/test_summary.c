@@ -109,6 +109,26 @@ static void a_brake_that_acted_is_told_before_anything_else(void **state)
   free(text);
 }
 
+static void who_has_the_messages_that_are_missing_is_told_and_nothing_where_none_are(void **state)
+{
+  (void) state;
+  struct metrics *metrics = sample.metrics;
+  char *text = sample_printed(&sample, false);
+  assert_null(strstr(text, "acknowledged by a broker"));
+  assert_null(strstr(text, "back office"));
+  free(text);
+  metrics_add(metrics, METRIC_TELEMETRY_LOST, 5);
+  metrics_add(metrics, METRIC_TELEMETRY_LOST_ACKED, 3);
+  metrics_add(metrics, METRIC_TELEMETRY_REFUSED, 25);
+  metrics_add(metrics, METRIC_OPERATOR_LOSSES, 1);
+  metrics_set(metrics, METRIC_OPERATOR_AWAY, 12.5);
+  text = sample_printed(&sample, false);
+  expect_contains(text, "5000 sent, 4995 delivered, 5 lost, 0 duplicated\n"
+                        "               3 of the lost acknowledged by a broker, 25 refused\n"
+                        "  back office  away for 12.5 s in all, lost its broker 1 time; away at the end\n");
+  free(text);
+}
+
 static void storms_are_a_table(void **state)
 {
   (void) state;
@@ -336,6 +356,8 @@ static void a_pass_is_believed_only_with_its_checks_its_books_and_its_end_record
       {"results.json", "\"pass\": true", "\"pass\": \"true\"", "failed"},
       {"results.json", "\"closed\": true", "\"closed\": false", "does not add up"},
       {"results.json", "\"attempts\": 1013", "\"attempts\": 1014", "does not add up"},
+      {"results.json", "\"telemetry.sent\": {\n      \"value\": 5000", "\"telemetry.sent\": {\n      \"value\": 4990",
+       "4990 messages were sent and 4995 delivered"},
       {"results.json", "\"expectations\": [\n    {", "\"expected\": [\n    {", "missing"},
       {"results.json", "\"run_id\": \"00", "\"run_id\": \"01", "different runs"},
       {"results.json", "\"run_id\": \"00", "\"run-id\": \"00", "run_id"},
@@ -436,6 +458,7 @@ int main(void)
       test(modelled_times_say_so_and_have_their_band),
       test(a_paced_wall_time_is_not_called_the_hosts),
       test(a_brake_that_acted_is_told_before_anything_else),
+      test(who_has_the_messages_that_are_missing_is_told_and_nothing_where_none_are),
       test(storms_are_a_table),
       test(updates_are_told_wave_by_wave_and_bricked_always),
       test(a_run_without_storms_has_no_table),

@@ -1,0 +1,151 @@
+/* The books of messages: what the devices say of their telemetry beside what the back office received of it.
+ *
+ * Of each device's messages 1..given some were declined (never sent), and of the others some have arrived. What has not
+ * is lost, unless the device is revoked: then nobody waits for it. So sent = delivered + lost + unawaited, and whatever
+ * is over is unaccounted for: a fault of ours or somebody else's message, and no run passes with it. */
+#define _POSIX_C_SOURCE 200809L
+#include <math.h>
+#include <stdio.h>
+
+#include "run/ota.h"
+
+/* Messages that the device forgot in a restart, and that did not arrive before. */
+static uint64_t gone(struct run *run, size_t index)
+{
+  const struct fleet_ota_facts *ota = fleet_ota_facts(run->fleet, index);
+  size_t count;
+  uint64_t n = 0;
+  if (ota == NULL || ota->forgotten == 0) return 0;
+  const struct fleet_forgotten *list = fleet_forgotten(run->fleet, &count);
+  for (size_t f = 0; f < count; f++)
+    n += list[f].device == index && !operator_has(run->operator, index, list[f].sequence);
+  return n;
+}
+
+static uint64_t less(uint64_t from, uint64_t n)
+{
+  return from > n ? from - n : 0;
+}
+
+/* Sent, and not arrived. */
+static uint64_t missing_of(struct run *run, size_t index, const struct fleet_books *books)
+{
+  return less(operator_missing(run->operator, index, books->given), books->declined);
+}
+
+static bool is_awaited(const struct fleet_facts *facts)
+{
+  return facts->wanted && (!facts->revoked || facts->online);
+}
+
+uint64_t run_unsettled(struct run *run)
+{
+  uint64_t n = 0;
+  for (size_t i = 0; i < fleet_size(run->fleet); i++) {
+    struct fleet_books books;
+    if (!is_awaited(fleet_facts(run->fleet, i))) continue;
+    fleet_books(run->fleet, i, &books);
+    uint64_t missing = less(missing_of(run, i, &books), books.refused + gone(run, i));
+    n += missing > books.open ? missing : books.open;
+  }
+  return n;
+}
+
+uint64_t run_refused(struct run *run)
+{
+  uint64_t n = 0;
+  for (size_t i = 0; i < fleet_size(run->fleet); i++) {
+    struct fleet_books books;
+    if (!is_awaited(fleet_facts(run->fleet, i))) continue;
+    fleet_books(run->fleet, i, &books);
+    uint64_t missing = missing_of(run, i, &books);
+    n += missing < books.refused ? missing : books.refused;
+  }
+  return n;
+}
+
+uint64_t run_missing(struct run *run, uint64_t *acknowledged)
+{
+  uint64_t missing = 0;
+  *acknowledged = 0;
+  for (size_t i = 0; i < fleet_size(run->fleet); i++) {
+    struct fleet_books books;
+    if (fleet_facts(run->fleet, i)->revoked) continue;
+    fleet_books(run->fleet, i, &books);
+    missing += missing_of(run, i, &books);
+    *acknowledged += operator_lacks(run->operator, i, books.acked);
+  }
+  return missing;
+}
+
+void run_book_risk(struct run *run, bool killed)
+{
+  uint64_t acknowledged;
+  (void) run_missing(run, &acknowledged);
+  run->at_risk += acknowledged;
+  if (killed) metrics_add(run->metrics, METRIC_TELEMETRY_AT_RISK, acknowledged);
+}
+
+static void set_counter(struct metrics *metrics, enum metric counter, uint64_t value)
+{
+  uint64_t now = (uint64_t) metrics_value(metrics, counter);
+  if (value > now) metrics_add(metrics, counter, value - now);
+  if (value < now) metrics_take(metrics, counter, now - value);
+}
+
+void run_count_tally(struct run *run)
+{
+  struct operator_tally tally;
+  if (run->operator== NULL) return;
+  operator_tally(run->operator, & tally);
+  set_counter(run->metrics, METRIC_TELEMETRY_DELIVERED, tally.delivered);
+  set_counter(run->metrics, METRIC_TELEMETRY_DUPLICATED, tally.duplicated);
+  metrics_set(run->metrics, METRIC_TELEMETRY_FOREIGN, (double) tally.foreign);
+  metrics_set(run->metrics, METRIC_OPERATOR_DROPPED, (double) tally.dropped);
+  metrics_set(run->metrics, METRIC_COMPROMISE_DELIVERED, (double) tally.of_clones);
+}
+
+struct sums {
+  uint64_t sent, delivered, lost, lost_acked, unawaited;
+  uint64_t let_go; /* of the lost: sent at QoS 0, so that nobody has them and nobody else knows */
+  uint64_t unsent; /* arrived although the device never sent them */
+};
+
+static void add_device(struct run *run, size_t index, struct sums *sums)
+{
+  struct fleet_books books;
+  fleet_books(run->fleet, index, &books);
+  uint64_t absent = operator_missing(run->operator, index, books.given), missing = less(absent, books.declined);
+  sums->sent += books.given - books.declined;
+  sums->delivered += books.given - books.declined - missing;
+  sums->unsent += less(books.declined, absent);
+  if (fleet_facts(run->fleet, index)->revoked) {
+    sums->unawaited += missing;
+    return;
+  }
+  sums->lost += missing;
+  uint64_t acked = operator_lacks(run->operator, index, books.acked);
+  sums->lost_acked += acked;
+  sums->let_go += less(missing, acked + books.open + books.refused + gone(run, index));
+}
+
+/* The tally first: what arrives meanwhile is then in the devices' sums, and no surplus. */
+void run_close_books(struct run *run)
+{
+  struct operator_tally tally;
+  struct sums sums = {0};
+  struct metrics *metrics = run->metrics;
+  run_count_tally(run);
+  operator_tally(run->operator, & tally);
+  for (size_t i = 0; i < fleet_size(run->fleet); i++) add_device(run, i, &sums);
+  uint64_t surplus = less(tally.delivered, sums.delivered);
+  double unbooked = fabs((double) sums.sent - metrics_value(metrics, METRIC_TELEMETRY_SENT));
+  set_counter(metrics, METRIC_TELEMETRY_DELIVERED, sums.delivered);
+  set_counter(metrics, METRIC_TELEMETRY_LOST, sums.lost);
+  set_counter(metrics, METRIC_TELEMETRY_LOST_ACKED, sums.lost_acked);
+  metrics_set(metrics, METRIC_TELEMETRY_UNAWAITED, (double) sums.unawaited);
+  metrics_set(metrics, METRIC_TELEMETRY_UNACCOUNTED, (double) (surplus + sums.unsent) + unbooked);
+  /* at QoS 0 a message may get lost on its way; but who was away when nobody should be has not listened either */
+  uint64_t unheard = less(sums.lost_acked, run->at_risk) + (run->operator_surprised ? sums.let_go : 0);
+  metrics_set(metrics, METRIC_TELEMETRY_UNHEARD, (double) unheard);
+}

@@ -1,0 +1,105 @@
+/* What everybody expects of a run, unless its scenario says otherwise about the same quantity. */
+#define _POSIX_C_SOURCE 200809L
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "run/ota.h"
+
+enum of { OF_ALL, OF_TELEMETRY, OF_BROKER, OF_UPDATES };
+
+/* `or`: quantities by which a scenario says otherwise too, with spaces around each. The books must add up whatever it
+ * says. */
+static const struct {
+  const char *expr;
+  enum of of;
+  const char * or ;
+} implied[] = {
+    {"devices.lost == 0", OF_ALL, ""},
+    {"trespass.delivered == 0", OF_ALL, ""},
+    {"telemetry.refused == 0", OF_TELEMETRY, " telemetry.declined publish "},
+    {"telemetry.unheard == 0", OF_TELEMETRY, " telemetry.lost telemetry.lost_acked telemetry.delivered "},
+    {"telemetry.unaccounted == 0", OF_TELEMETRY, NULL},
+    {"operator.online == 1", OF_BROKER, " operator.away_s "},
+    {"operator.dropped == 0", OF_ALL, ""},
+    {"ota.bricked == 0", OF_UPDATES, ""},
+    {"ota.disagree == 0", OF_UPDATES, ""},
+};
+static_assert(sizeof implied / sizeof implied[0] == RUN_IMPLIED_MAX, "there is room for each in the results");
+
+bool run_has_broker(const struct run *run)
+{
+  bool any = false;
+  for (size_t n = 0; n < run->scenario->node_count; n++) any = any || run_is_reachable(run, n);
+  return any;
+}
+
+static bool has_telemetry(const struct run *run)
+{
+  const struct metrics *metrics = run->metrics;
+  return run->scenario->telemetry.on || metrics_value(metrics, METRIC_TELEMETRY_SENT) > 0 ||
+         metrics_value(metrics, METRIC_TELEMETRY_REFUSED) > 0;
+}
+
+static bool applies(const struct run *run, enum of of)
+{
+  switch (of) {
+  case OF_ALL: return true;
+  case OF_TELEMETRY: return has_telemetry(run);
+  case OF_BROKER: return run_has_broker(run);
+  case OF_UPDATES: return run->ota != NULL;
+  }
+  return true;
+}
+
+/* The quantity's name; of failures(publish.x) "publish". */
+static void quantity(const struct expr *expr, char out[96])
+{
+  bool failures = strcmp(expr->name, "failures") == 0;
+  int size = failures ? (int) strcspn(expr->argument, ".") : (int) strlen(expr->name);
+  snprintf(out, 96, "%.*s", size, failures ? expr->argument : expr->name);
+}
+
+static bool names(const struct expr *expr, const char *name, const char * or)
+{
+  char own[96], spaced[100];
+  quantity(expr, own);
+  snprintf(spaced, sizeof spaced, " %s ", own);
+  return strcmp(own, name) == 0 || strstr(or, spaced) != NULL;
+}
+
+/* Only of the whole run: what a phase expects is of its own moment. */
+static bool is_named(const struct scenario *scenario, const char *name, const char * or)
+{
+  bool named = false;
+  for (size_t e = 0; e < scenario->expect_count; e++) named = named || names(&scenario->expect[e], name, or);
+  return named;
+}
+
+/* Why the back office did not hear it, where that is known. */
+static void explain(const struct run *run, struct results_check *check)
+{
+  size_t used = strlen(check->observed);
+  double away_s = metrics_value(run->metrics, METRIC_OPERATOR_AWAY);
+  bool of_office =
+      strncmp(check->expr, "operator.online", 15) == 0 || strncmp(check->expr, "telemetry.unheard", 17) == 0;
+  if (check->pass || !of_office || away_s == 0) return;
+  snprintf(check->observed + used, sizeof check->observed - used, "; the back office was away for %.1f s%s: %s", away_s,
+           run->operator_online ? "" : ", and is", run->operator_said);
+}
+
+void run_check_implied(struct run *run, void (*check)(struct run *run, const struct expr *expr))
+{
+  for (size_t i = 0; i < RUN_IMPLIED_MAX; i++) {
+    struct expr expr;
+    char why[128];
+    size_t column;
+    int parsed = expr_parse(implied[i].expr, &expr, why, sizeof why, &column);
+    assert(parsed == 0);
+    (void) parsed;
+    if (!applies(run, implied[i].of)) continue;
+    if (implied[i].or != NULL && is_named(run->scenario, expr.name, implied[i].or)) continue;
+    check(run, &expr);
+    explain(run, &run->results.expectations[run->results.expectation_count - 1]);
+  }
+}

@@ -1,0 +1,191 @@
+#!/bin/sh
+# The books of messages at a broker of somebody else's: what an earlier run has left there, what it refuses or forbids,
+# and what nobody hears because the back office is shut out. The broker is on loopback and belongs to this script.
+# usage: message_books.sh PATH/TO/fleetsim
+set -u
+fleetsim=$1
+command -v mosquitto >/dev/null || { echo "skipped: mosquitto is not installed"; exit 77; }
+work=$(mktemp -d)
+broker=$work/broker
+fleet=$work/fleet
+mkdir "$broker"
+trap 'end_broker; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+. "$(dirname "$0")/lib/cases.sh"
+more_of_the_failure() { tail -n 5 "$broker/log" 2>&1 | sed 's/^/     broker | /'; }
+
+# begin_broker ACL-OF-DEVICES MORE-LINES...: on $port
+begin_broker() {
+  printf 'user operator\ntopic readwrite private/#\n\n%s\n' "$1" >"$broker/acl"
+  shift
+  cat >"$broker/conf" <<CONF
+user $(id -un)
+pid_file $broker/pid
+listener $port 127.0.0.1
+allow_anonymous false
+acl_file $broker/acl
+persistence true
+persistence_location $broker/
+max_queued_messages 0
+log_dest file $broker/log
+cafile $broker/clients.crt
+certfile $broker/main.crt
+keyfile $broker/main.key
+require_certificate true
+use_identity_as_username true
+$(printf '%s\n' "$@")
+CONF
+  : >"$broker/log"
+  mosquitto -d -c "$broker/conf" 2>/dev/null
+  for _ in $(seq 100); do
+    grep -q 'running$' "$broker/log" && return 0
+    grep -q 'Error' "$broker/log" && break
+    sleep 0.05
+  done
+  rm -f "$broker/pid"
+  return 1
+}
+
+end_broker() {
+  [ -s "$broker/pid" ] || return 0
+  pid=$(cat "$broker/pid")
+  kill "$pid" 2>/dev/null
+  for _ in $(seq 250); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.02
+  done
+  kill -KILL "$pid" 2>/dev/null
+  rm -f "$broker/pid"
+}
+
+own='pattern readwrite private/%u/#'
+begin_broker_on_a_free_port() {
+  for try in $(seq 20); do
+    port=$((20000 + ($$ * 2 + try * 254) % 12000))
+    begin_broker "$own" && return 0
+  done
+  echo "FAIL no free port for the broker"
+  cat "$broker/log"
+  exit 1
+}
+
+again() { # ACL-OF-DEVICES MORE-LINES...: the broker begins anew, with nothing kept
+  end_broker
+  rm -f "$broker/mosquitto.db"
+  begin_broker "$@" || { echo "FAIL the broker does not begin again"; cat "$broker/log"; exit 1; }
+}
+
+# holds PATTERN: what the latest case must have written into results.json; tells PATTERN: into its events
+holds() {
+  tr -s '\n ' '  ' <"$work/out/results.json" | grep -qE -- "$1" && return
+  complain "results.json does not hold '$1'"
+}
+tells() {
+  grep -qE -- "$1" "$work/out/events.ndjson" && return
+  complain "events.ndjson does not hold '$1'"
+}
+run() { "$fleetsim" run "$@" --fleet "$fleet" --out "$work/out" --overwrite; }
+
+"$fleetsim" pki make "$fleet" --devices 6 --roots A,B >/dev/null || exit 1
+"$fleetsim" pki export "$fleet" --what client-ca --roots A --out "$broker/clients.crt" >/dev/null || exit 1
+"$fleetsim" pki export "$fleet" --what broker-chain --root A --host localhost --out "$broker/main" >/dev/null || exit 1
+begin_broker_on_a_free_port
+
+# no expectation of its own: what everybody expects must do
+plain=$(scenario plain <<YAML
+name: plain
+fleet: {devices: 6, telemetry: {every: 200ms}}
+broker: {url: 'mqtts://localhost:$port'}
+pki: {roots: [A, B], trusted: [A, B], broker: A}
+phases:
+  - {name: online, do: [connect: {rate: 50/s}], until: online == 100% within 10s}
+  - {name: stay, do: [wait: {for: 1s}]}
+YAML
+)
+
+# An earlier run that was killed ------------------------------------------------------------------------------------------
+# Its telemetry goes on into the session of its operator, and a bundle into those of its devices, which speak MQTT 3.1.1
+# here and so cannot tell the broker to forget them.
+killed=$(scenario killed <<YAML
+name: killed
+fleet: {devices: 6, telemetry: {every: 50ms}}
+device: {mqtt: 3.1.1}
+broker: {url: 'mqtts://localhost:$port'}
+pki: {roots: [A, B], trusted: [A, B], broker: A}
+phases:
+  - {name: online, do: [connect: {rate: 50/s}], until: online == 100% within 10s}
+  - {name: away, do: [shelf: {share: 50%}, push-trust: {roots: [B, A], within: 1s}, wait: {for: 60s}]}
+YAML
+)
+"$fleetsim" run "$killed" --fleet "$fleet" --out "$work/killed" >/dev/null 2>&1 &
+first=$!
+for _ in $(seq 200); do
+  grep -q '"step": "wait"' "$work/killed/events.ndjson" 2>/dev/null && break
+  sleep 0.05
+done
+kill -STOP "$(cat "$broker/pid")" # so that what the devices send stays on its way
+sleep 0.3
+kill -KILL "$first"
+wait "$first" 2>/dev/null
+kill -CONT "$(cat "$broker/pid")"
+expect "what a killed run has left counts for nothing" 0 "PASS.* ([0-9]+) sent, \1 delivered, 0 lost, 0 duplicated" run "$plain"
+holds '"telemetry.unaccounted": \{ "value": 0 \}'
+
+# What a broker refuses or forbids ----------------------------------------------------------------------------------------
+again 'pattern read private/%u/#'
+expect "a broker that refuses telemetry is named" 1 \
+  "refused.*publish.refused_not_authorised.*private/0000000./telemetry, MQTT reason 0x87.*x telemetry.refused == 0" run "$plain" \
+  --set fleet.telemetry.every=1s --set 'phases[1].do=[wait: {for: 2s}]'
+holds '"telemetry.acked": \{ "value": 0 \}'
+tells '"event": "refused", "failure": "publish.refused_not_authorised"'
+again "$own" "max_qos 0"
+expect "what a broker's QoS forbids is not sent" 1 "0 sent, 0 delivered.*refused, .*not sent.*publish.refused_qos" run "$plain"
+expect "who says what becomes of it may expect it" 0 "PASS" run "$plain" \
+  --set 'expect=[telemetry.refused > 0, telemetry.sent == 0, failures(publish.refused_qos) > 0]'
+again "$own" "max_packet_size 400"
+expect "what is too large is not sent" 1 "0 sent, 0 delivered.*publish.refused_size" run "$plain" \
+  --set fleet.telemetry.bytes=1024
+
+# Somebody else takes the back office's session, for a second ------------------------------------------------------------
+again "$own"
+impostor() {
+  for _ in $(seq 200); do
+    grep -q 'New client connected.*0000000' "$broker/log" && break
+    sleep 0.05
+  done
+  timeout 1.5 mosquitto_sub -h localhost -p "$port" --cafile "$fleet/operator-ca.crt" --cert "$fleet/operator.crt" \
+    --key "$fleet/operator.key" -i operator -c -t 'private/#' >/dev/null 2>&1
+}
+if command -v mosquitto_sub >/dev/null; then
+  impostor &
+  expect "what somebody else heard instead is missed, at QoS 0 too" 1 \
+    "FAIL.* back office away for.*x telemetry.unheard == 0: observed [1-9]" run "$plain" \
+    --set 'fleet.telemetry={every: 100ms, qos: 0}' --set 'phases[1].do=[wait: {for: 2s}]'
+  wait
+else
+  echo "skipped: no mosquitto_sub is installed to take a session"
+fi
+
+# The back office is shut out ---------------------------------------------------------------------------------------------
+again "$own"
+awk '/BEGIN/ { n++ } n == 1' "$broker/clients.crt" >"$broker/devices-only.crt"
+shut_out() {
+  for _ in $(seq 200); do
+    grep -q 'New client connected.*0000000' "$broker/log" && break
+    sleep 0.05
+  done
+  sed -i 's/clients.crt/devices-only.crt/' "$broker/conf"
+  pid=$(cat "$broker/pid")
+  kill "$pid"
+  while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+  mosquitto -d -c "$broker/conf" 2>/dev/null
+}
+shut_out &
+expect "what the back office did not hear is told" 1 \
+  "FAIL.*acknowledged by a broker.*back office.*away at the end.*x telemetry.unheard == 0.*x operator.online == 1" \
+  run "$plain" --set 'phases[1].do=[wait: {for: 2s}]'
+wait
+tells '"event": "operator", "state": "lost"'
+tells '"event": "operator", "state": "failed", "why": "[^"]+'
+
+end_of_cases
