@@ -559,6 +559,14 @@ static void reports_what_the_broker_denies(void **state)
   assert_int_equal(rig.last[DEVICE_NOTE_DENIED].tag, 42);
   assert_int_equal(rig.last[DEVICE_NOTE_DENIED].topic_size, strlen("private/00000a1f/telemetry"));
   assert_false(rig.last[DEVICE_NOTE_DENIED].declined || rig.last[DEVICE_NOTE_DENIED].subscription);
+
+  assert_true(client_rig_publish(&rig, "telemetry", "x", 2, 43));
+  id = client_rig_hear(&rig, 0x34);
+  const uint8_t pubrec[] = {0x50, 3, (uint8_t) (id >> 8), (uint8_t) id, 0x97};
+  client_rig_say(&rig, pubrec, sizeof pubrec);
+  assert_int_equal(rig.last[DEVICE_NOTE_DENIED].tag, 43);
+  assert_int_equal(rig.last[DEVICE_NOTE_DENIED].code, 0x97);
+  assert_int_equal(rig.last[DEVICE_NOTE_DENIED].qos, 2);
   assert_int_equal(rig.notes[DEVICE_NOTE_ACKED], 0);
   client_rig_free(&rig);
 }
