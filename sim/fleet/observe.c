@@ -284,6 +284,17 @@ static void on_denied(struct member *m, const struct device_note *note)
              device_failure_name(failure), events_quote(detail, quoted, sizeof quoted));
 }
 
+/* Telemetry of another run, which the broker has kept for this session: no word about who may what in this one. */
+static bool is_of_earlier_run(const struct member *m, const struct device_note *note)
+{
+  static const char below[] = "/telemetry";
+  size_t size = sizeof below - 1;
+  if (note->topic_size < size || memcmp(note->topic + note->topic_size - size, below, size) != 0) return false;
+  uint32_t mark = 0;
+  for (size_t i = 0; i < sizeof mark && i < note->payload_size; i++) mark = mark << 8 | note->payload[i];
+  return note->payload_size >= sizeof mark && mark != m->fleet->config.mark;
+}
+
 static void on_message(struct member *m, const struct device_note *note)
 {
   char own[sizeof "private/" + DEVICE_ID_TEXT];
@@ -291,7 +302,9 @@ static void on_message(struct member *m, const struct device_note *note)
   device_id_text(m->facts.id, id);
   int n = snprintf(own, sizeof own, "private/%s/", id);
   bool crossed = note->topic_size < (size_t) n || memcmp(note->topic, own, (size_t) n) != 0;
-  if (crossed) metrics_add(m->fleet->config.metrics, METRIC_TRESPASS_DELIVERED, 1);
+  if (!crossed) return;
+  bool earlier = is_of_earlier_run(m, note);
+  metrics_add(m->fleet->config.metrics, earlier ? METRIC_TRESPASS_EARLIER : METRIC_TRESPASS_DELIVERED, 1);
 }
 
 void member_observe(void *ctx, const struct device_note *note)

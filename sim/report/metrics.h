@@ -87,7 +87,8 @@
   X(CERT_COMMITTED,     "certificate.committed",     COUNTER,   "certificates that devices put in force") \
   X(CERT_REFUSED,       "certificate.refused",       COUNTER,   "certificates that devices refused") \
   X(TRESPASS_ATTEMPTS,  "trespass.attempts",         COUNTER,   "publishes and subscribes outside the device's own topics") \
-  X(TRESPASS_DELIVERED, "trespass.delivered",        COUNTER,   "messages that crossed over: must be 0") \
+  X(TRESPASS_DELIVERED, "trespass.delivered",        COUNTER,   "messages that crossed over: must be 0; where nobody tried, by subscriptions that an earlier run left at the broker") \
+  X(TRESPASS_EARLIER,   "trespass.earlier",          COUNTER,   "telemetry of an earlier run that the broker kept for others' sessions") \
   X(TRESPASS_DENIED,    "trespass.denied",           COUNTER,   "attempts that the broker refused with a reason code") \
   X(TRESPASS_CLOSED,    "trespass.closed",           COUNTER,   "attempts that the broker answered by ending the connection") \
   X(REVOKE_REVOKED,     "revoke.revoked",            GAUGE,     "devices that the CRL published last names") \

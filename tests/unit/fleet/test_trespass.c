@@ -6,6 +6,7 @@ enum manner { ALLOWS, DENIES, HOLDS_BACK, CLOSES, DISCONNECTS, SAYS_NOTHING };
 static enum manner manner;
 static bool full; /* the device's outbox */
 static unsigned made[2];
+static struct puppet *trespasser;
 
 static void answer(struct puppet *p, const struct device_event *event, struct device_effects *fx)
 {
@@ -13,6 +14,7 @@ static void answer(struct puppet *p, const struct device_event *event, struct de
       [CLOSES] = DEVICE_FAIL_SESSION_CLOSED, [DISCONNECTS] = DEVICE_FAIL_SESSION_DISCONNECT};
   struct device_note note = {.kind = DEVICE_NOTE_ACKED, .tag = event->publish.tag};
   fx->accepted = !full;
+  trespasser = p;
   if (full) return;
   assert_true(event->publish.once && event->publish.absolute);
   made[event->kind == DEVICE_SUBSCRIBE]++;
@@ -113,6 +115,37 @@ static void a_full_outbox_puts_an_attempt_off(void **state)
   end(w);
 }
 
+/* A broker keeps for a session what came while the device was away, and with it what an earlier run was let through. */
+static void telemetry_of_an_earlier_run_crosses_nothing_in_this_one(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *topic;
+    uint8_t mark;
+    size_t size;
+    unsigned delivered, earlier;
+  } messages[] = {
+      {"private/00000003/telemetry", 0, 16, 1, 0}, /* few.h's fleet has the mark 0 */
+      {"private/00000003/telemetry", 7, 16, 0, 1}, {"private/00000003/telemetry", 7, 3, 1, 0},
+      {"private/00000003/status", 7, 16, 1, 0},    {"private/00000002/telemetry", 7, 16, 0, 0},
+  };
+  for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+    struct world *w = trespass(ALLOWS);
+    clockwork_pass(&w->backend, 50);
+    const uint8_t payload[16] = {0, 0, 0, messages[i].mark};
+    say(trespasser, (struct device_note){.kind = DEVICE_NOTE_MESSAGE,
+                                         .topic = messages[i].topic,
+                                         .topic_size = strlen(messages[i].topic),
+                                         .payload = payload,
+                                         .payload_size = messages[i].size});
+    if (counted(w, METRIC_TRESPASS_DELIVERED) != messages[i].delivered ||
+        counted(w, METRIC_TRESPASS_EARLIER) != messages[i].earlier)
+      fail_msg("message %zu: %u delivered, %u earlier", i, counted(w, METRIC_TRESPASS_DELIVERED),
+               counted(w, METRIC_TRESPASS_EARLIER));
+    end(w);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -120,6 +153,7 @@ int main(void)
       cmocka_unit_test(a_broker_that_hangs_up_has_answered_and_is_not_asked_again),
       cmocka_unit_test(the_end_of_the_plan_is_no_answer),
       cmocka_unit_test(a_full_outbox_puts_an_attempt_off),
+      cmocka_unit_test(telemetry_of_an_earlier_run_crosses_nothing_in_this_one),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
