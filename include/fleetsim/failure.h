@@ -43,8 +43,8 @@
   X(TLS_ALERT_HANDSHAKE,  "connect.tls.refused_parameters",   "the broker found no common version, cipher suite or group (alert 40, 70, 71 or 86)") \
   X(TLS_ALERT_OTHER,      "connect.tls.refused_other",        "the broker ended the handshake with another fatal alert") \
   /* the same without an alert: some brokers and proxies judge a certificate when the handshake is over, and just close */ \
-  X(TLS_CLOSED,           "connect.tls.closed_after_handshake", "the broker closed after the TLS handshake and before CONNACK, without an alert: it refused the certificate, or does not speak MQTT 5 (then try mqtt: 3.1.1)") \
-  X(TLS_RESET,            "connect.tls.reset_after_handshake", "the broker reset the connection after the TLS handshake and before CONNACK, without an alert: it refused the certificate, or does not speak MQTT 5 (then try mqtt: 3.1.1)") \
+  X(TLS_CLOSED,           "connect.tls.closed_after_handshake", "the broker closed after the TLS handshake and before CONNACK, without an alert: it refused the certificate, had no more time for the handshake, or does not speak MQTT 5 (then try mqtt: 3.1.1)") \
+  X(TLS_RESET,            "connect.tls.reset_after_handshake", "the broker reset the connection after the TLS handshake and before CONNACK, without an alert: it refused the certificate, had no more time for the handshake, or does not speak MQTT 5 (then try mqtt: 3.1.1)") \
   /* the TLS protocol itself */ \
   X(TLS_PARAMETERS,       "connect.tls.parameters",           "the broker offered a version, cipher suite or group outside the device's profile") \
   X(TLS_SIGNATURE,        "connect.tls.bad_signature",        "a handshake signature or Finished value of the broker is wrong") \
