@@ -127,7 +127,7 @@ int pki_vet_root(X509 *root, const char *name, const char *path, void (*warn)(vo
 {
   char why[400] = "";
   ERR_clear_error();
-  int self_signed = X509_self_signed(root, 1); /* -1: libcrypto cannot tell, for want of memory or of the algorithm */
+  int self_signed = X509_self_signed(root, 1); /* -1: libcrypto cannot tell, for want of memory or of a key */
   if ((X509_get_extension_flags(root) & EXFLAG_CA) != 0 && (X509_get_key_usage(root) & KU_KEY_CERT_SIGN) == 0)
     snprintf(why, sizeof why, "its keyUsage does not let it sign certificates");
   else if (X509_check_ca(root) != 1)
@@ -135,7 +135,7 @@ int pki_vet_root(X509 *root, const char *name, const char *path, void (*warn)(vo
   else if (!is_loaded(root))
     explain(root, why, sizeof why);
   else if (self_signed < 0)
-    return pki_crypto_error(error, "verify a root's own signature");
+    snprintf(why, sizeof why, "its own signature cannot be verified: its key is damaged");
   else if (self_signed == 0)
     snprintf(why, sizeof why, "it is not self-signed");
   bool starved = pki_crypto_starved();

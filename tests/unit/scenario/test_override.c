@@ -160,7 +160,7 @@ static void refuses_what_is_no_path_or_no_value(void **state)
   wants(&(struct scenario_override){"seed", "[1] # x"}, 1,
         "--set seed=[1] # x: the brackets do not make a list or mapping: write 'waves=[10%, 100%]'");
   wants(&(struct scenario_override){"seed", "1\nname: x"}, 1,
-        "--set seed=1\nname: x: the value must be one line without control characters");
+        "--set seed=1 name: x: the value must be one line without control characters");
   wants(&(struct scenario_override){"extra[0].name", "x"}, 1,
         "--set extra[0].name=x: there is no such entry in the file; count from [0]");
   wants(&(struct scenario_override){"seed", ""}, 1,
