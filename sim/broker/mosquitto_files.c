@@ -92,17 +92,25 @@ static int read_version(struct broker *broker, struct error *error)
   return 0;
 }
 
+/* "mosquitto 2.1.2" or later; anything else is older. */
+static bool is_from_2_1_on(const char *version)
+{
+  static const char name[] = "mosquitto ";
+  if (strncmp(version, name, sizeof name - 1) != 0) return false;
+  char *end;
+  unsigned long major = strtoul(version + sizeof name - 1, &end, 10);
+  if (*end != '.') return false;
+  return major > 2 || (major == 2 && strtoul(end + 1, NULL, 10) >= 1);
+}
+
 /* Where mosquitto 2.1 keeps the plugin that reads an ACL file: from there on `acl_file` is deprecated, and gone in 3.0.
  * 2.0 has no such plugin. Looked for where a PREFIX/sbin/mosquitto has its libraries. */
 static bool find_acl_plugin(const struct broker *broker, char out[FILES_PATH_MAX])
 {
   static const char *const places[] = {"lib", "lib/*", "lib64"};
   char real[PATH_MAX], pattern[PATH_MAX + 64];
-  unsigned major = 0, minor = 0;
   bool found = false;
-  if (sscanf(broker->version, "mosquitto %u.%u", &major, &minor) != 2 || major < 2 || (major == 2 && minor < 1))
-    return false;
-  if (realpath(broker->mosquitto_path, real) == NULL) return false;
+  if (!is_from_2_1_on(broker->version) || realpath(broker->mosquitto_path, real) == NULL) return false;
   for (int up = 0; up < 2 && strrchr(real, '/') != NULL; up++) *strrchr(real, '/') = '\0';
   for (size_t i = 0; i < sizeof places / sizeof *places && !found; i++) {
     glob_t paths;

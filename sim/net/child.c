@@ -17,8 +17,6 @@
 
 enum { LOOK_MS = 20, NOT_FOUND = 127, READ_END = 0, WRITE_END = 1 };
 
-extern char **environ;
-
 struct pipes {
   int error[2], life[2]; /* life: only for a group, else -1 */
 };

@@ -1,4 +1,5 @@
 /* Images that are spoiled on purpose: one harm at a time, everything else stays good. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,7 @@ static int spoil(enum pki_image_harm harm, struct victim *v, uint64_t random, EV
 {
   switch (harm) {
   case PKI_HARM_BIT_FLIP:
+    assert(v->info.body_size > 0); /* it has been examined */
     v->data[v->info.header_size + random_next(&random) % v->info.body_size] ^=
         (uint8_t) (1u << random_next(&random) % 8);
     return 0;

@@ -23,7 +23,7 @@ static void put_letter(FILE *out, const char *letter, unsigned size)
   else if (control)
     fputc(' ', out);
   else
-    fwrite(letter, 1, size, out);
+    (void) fwrite(letter, 1, size, out);
 }
 
 static void put_escaped(FILE *out, const char *text)

@@ -31,7 +31,7 @@ static void put(FILE *out, const char *text, size_t size)
     else if (steers)
       fputc(' ', out);
     else
-      fwrite(text, 1, letter, out);
+      (void) fwrite(text, 1, letter, out);
     text += bytes;
     size -= bytes;
   }

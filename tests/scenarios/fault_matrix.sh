@@ -9,7 +9,7 @@ for tool in mosquitto nginx strace; do
   [ -n "$(PATH=$PATH:/usr/sbin command -v "$tool")" ] || { echo "skipped: $tool is not installed"; exit 77; }
 done
 strace -o /dev/null true 2>/dev/null || { echo "skipped: strace may not trace here"; exit 77; }
-export ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS} # it would want to trace itself
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" # it would want to trace itself
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
