@@ -166,7 +166,8 @@ struct fleet {
   size_t wanted, shelved, online, dialling, half_open;
   bool complete; /* all that were wanted have been online at once */
   size_t released, to_release;
-  size_t left_uncut; /* sessions that were open when their device was taken off the CRL */
+  size_t left_uncut;     /* sessions that were open when their device was taken off the CRL */
+  size_t left_unrefused; /* devices that had been let in until then, and never refused */
   void (*closed)(void *ctx);
   void *closed_ctx;
 };
@@ -257,7 +258,7 @@ void member_turn(struct member *member, enum device_failure failure, const struc
 /* revoke.c: after a CONNACK, after an attempt that ended without one, before a session is booked as ended. */
 void member_revoked_online(struct member *member);
 void member_revoked_failed(struct member *member, enum device_failure failure);
-void member_revoked_ended(struct member *member);
+void member_revoked_ended(struct member *member, enum device_failure failure);
 
 /* power.c: NULL where the device takes no updates. */
 struct member_ota *member_ota(const struct member *member);

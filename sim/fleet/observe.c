@@ -221,7 +221,7 @@ static void on_ended(struct member *m, const struct device_note *note)
     on_attempt_failed(m, failure);
   } else {
     m->ended_us = m->last_turn_us = fleet_clock_us(m->fleet);
-    member_revoked_ended(m);
+    member_revoked_ended(m, failure);
     member_trespass_ended(m, failure);
     if (m->facts.online) count_offline(m);
   }

@@ -21,7 +21,9 @@ static bool is_verdict(enum device_failure failure)
 static bool is_mute(const struct member *m, enum device_failure failure)
 {
   bool silence = failure == DEVICE_FAIL_TLS_TIMEOUT || failure == DEVICE_FAIL_MQTT_TIMEOUT;
-  return m->opened && (silence ? !member_foretells(m, failure) : device_failure_is_refusal(failure));
+  bool nonsense = failure == DEVICE_FAIL_MQTT_PROTOCOL || failure == DEVICE_FAIL_TLS_PROTOCOL; /* a proxy's own page */
+  if (silence || nonsense) return m->opened && !member_foretells(m, failure);
+  return m->opened && device_failure_is_refusal(failure);
 }
 
 /* Only once a CRL was published: before, nobody is revoked. */
@@ -83,18 +85,25 @@ void member_revoked_failed(struct member *m, enum device_failure failure)
     row_of(m)->mute++;
 }
 
-/* The end of the run ends sessions too, and cuts nobody off. */
-void member_revoked_ended(struct member *m)
+/* What the plan ends, the end of the run among it, cuts nobody off. */
+void member_revoked_ended(struct member *m, enum device_failure failure)
 {
-  if (!m->facts.revoked || (!m->facts.wanted && !m->shelving)) return;
+  if (!m->facts.revoked || failure == DEVICE_FAIL_SESSION_STOPPED) return;
   metrics_record_us(m->fleet->config.metrics, METRIC_REVOKE_CUT, fleet_clock_us(m->fleet) - row_of(m)->since_us);
 }
 
-/* Whoever has had a CONNACK after the CRL and no refusal since is booked with what is known; and whoever had none, for
- * no reason that was told. */
+/* It was let in after the CRL and has met nothing but that since: how long it still gets in nobody knows. */
+static bool is_unrefused(const struct member *m)
+{
+  const struct member_revoked *row = row_of(m);
+  uint64_t last_us = last_accepted_us(row);
+  return last_us > 0 && row->booked_us != last_us && row->mute == 0;
+}
+
+/* Whoever has had no CONNACK since, for no reason that was told, was refused. */
 static void close_books(struct member *m)
 {
-  if (last_accepted_us(row_of(m)) > 0 || row_of(m)->mute > 0) book_refusal(m);
+  if (row_of(m)->mute > 0) book_refusal(m);
 }
 
 static void set_revoked(struct member *m, bool revoked)
@@ -106,6 +115,7 @@ static void set_revoked(struct member *m, bool revoked)
   if (m->facts.revoked == revoked) return;
   if (!revoked) {
     close_books(m);
+    if (is_unrefused(m)) fleet->left_unrefused++;
     if (m->link == MEMBER_UP) fleet->left_uncut++;
     m->pardoned = m->link != MEMBER_UP;
   }
@@ -125,15 +135,17 @@ int fleet_publish_crl(struct fleet *fleet, const bool *names, struct error *erro
 
 void fleet_measure_revoked(struct fleet *fleet, bool last)
 {
-  size_t revoked = 0, uncut = fleet->left_uncut, collateral = 0;
+  size_t revoked = 0, uncut = fleet->left_uncut, unrefused = fleet->left_unrefused, collateral = 0;
   for (size_t i = 0; i < fleet->config.device_count; i++) {
     struct member *m = &fleet->members[i];
     if (m->facts.revoked && (last || row_of(m)->mute >= MUTE_TWICE)) close_books(m);
     revoked += m->facts.revoked;
     uncut += m->facts.revoked && m->link == MEMBER_UP;
+    unrefused += m->facts.revoked && is_unrefused(m);
     collateral += m->collateral || (m->shut_out && (last || !m->pardoned));
   }
   metrics_set(fleet->config.metrics, METRIC_REVOKE_REVOKED, (double) revoked);
   metrics_set(fleet->config.metrics, METRIC_REVOKE_UNCUT, (double) uncut);
+  metrics_set(fleet->config.metrics, METRIC_REVOKE_UNREFUSED, (double) unrefused);
   metrics_set(fleet->config.metrics, METRIC_REVOKE_COLLATERAL, (double) collateral);
 }

@@ -95,7 +95,8 @@
   X(REVOKE_REFUSE,      "revoke.refuse_ms",          HISTOGRAM, "CRL published to the last CONNACK that a revoked device got after it; 0: it got none and was refused") \
   X(REVOKE_REFUSE_FULL, "revoke.refuse_full_ms",     HISTOGRAM, "of these, the last CONNACK after a full handshake, where there was one") \
   X(REVOKE_REFUSE_RESUMED, "revoke.refuse_resumed_ms", HISTOGRAM, "of these, the last CONNACK after a resumed handshake, where there was one") \
-  X(REVOKE_CUT,         "revoke.cut_ms",             HISTOGRAM, "CRL published to the end of a revoked device's open session") \
+  X(REVOKE_CUT,         "revoke.cut_ms",             HISTOGRAM, "CRL published to the end of a revoked device's open session that others than the plan ended") \
+  X(REVOKE_UNREFUSED,   "revoke.unrefused",          GAUGE,     "revoked devices that were let in after the CRL was published and have not been refused since: while there is one, revoke.refuse_*ms has no value") \
   X(REVOKE_UNCUT,       "revoke.uncut",              GAUGE,     "sessions of revoked devices that nobody has ended: open now, or open when the device was taken off the CRL") \
   X(REVOKE_ACCEPTS,     "revoke.accepts",            COUNTER,   "CONNACKs that revoked devices got after the CRL was published") \
   X(REVOKE_RESUMED_ACCEPTS, "revoke.resumed_accepts", COUNTER,  "of these, after a resumed handshake: must be 0") \

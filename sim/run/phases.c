@@ -83,12 +83,18 @@ static uint64_t bit(enum device_failure failure)
   return UINT64_C(1) << failure;
 }
 
+/* An upper limit puts up with a failure and does not wish for it. */
+static bool wants_some(const struct expr *expr)
+{
+  bool limits = expr->op == EXPR_LT || expr->op == EXPR_LE;
+  return !limits && (expr->value != 0 || expr->op == EXPR_GT || expr->op == EXPR_NE);
+}
+
 static uint64_t foretold_by(const struct expr *expr)
 {
   char name[96];
   uint64_t mask = 0;
-  bool denies = expr->value == 0 && (expr->op == EXPR_EQ || expr->op == EXPR_LE);
-  if (denies || (strcmp(expr->name, "refused") != 0 && strcmp(expr->name, "failures") != 0)) return 0;
+  if (!wants_some(expr) || (strcmp(expr->name, "refused") != 0 && strcmp(expr->name, "failures") != 0)) return 0;
   if (strcmp(expr->name, "refused") == 0)
     snprintf(name, sizeof name, "connect.tls.%s", expr->argument);
   else

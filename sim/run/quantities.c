@@ -1,5 +1,6 @@
 /* What gates and expectations can name: the fleet's own quantities first, then every metric. */
 #define _POSIX_C_SOURCE 200809L
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,6 +159,15 @@ static int find_failures(const struct run *run, const char *argument, struct exp
   return -1;
 }
 
+/* How long the revoked still got in has no value while one of them still does. */
+static bool is_open_ended(const struct run *run, const char *name)
+{
+  static const char of_refusals[] = "revoke.refuse_";
+  const char *statistic = strrchr(name, '.');
+  return strncmp(name, of_refusals, sizeof of_refusals - 1) == 0 && strcmp(statistic, ".count") != 0 &&
+         metrics_value(run->metrics, METRIC_REVOKE_UNREFUSED) > 0;
+}
+
 int run_lookup(void *ctx, const char *name, const char *argument, struct expr_quantity *out)
 {
   const struct run *run = ctx;
@@ -170,6 +180,7 @@ int run_lookup(void *ctx, const char *name, const char *argument, struct expr_qu
   }
   if (strcmp(name, "failures") == 0) return find_failures(run, argument, out);
   if (metrics_find(run->metrics, name, &out->value) != 0) return -1;
+  if (is_open_ended(run, name)) out->value = NAN;
   if (scenario_is_time(name)) out->unit = EXPR_DURATION;
   if (strcmp(name, "handshake.full") == 0 || strcmp(name, "handshake.resumed") == 0)
     out->whole =

@@ -160,6 +160,45 @@ static void a_silent_refusal_is_booked_when_it_comes_again_or_at_the_end(void **
   end(w);
 }
 
+/* A list that nobody enforces: the time of the latest CONNACK is none after which the device was refused. */
+static void a_device_that_is_still_let_in_has_no_time_of_its_refusal(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  redial(w, DEVICE_FAIL_NONE);
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 1);
+  assert_int_equal((int) metrics_value(w->metrics, METRIC_REVOKE_REFUSE), 0);
+  redial(w, DEVICE_FAIL_TLS_ALERT_REVOKED);
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 0);
+  assert_int_equal((int) metrics_value(w->metrics, METRIC_REVOKE_REFUSE), 1);
+  retry(w, DEVICE_FAIL_NONE);
+  publish(w, 0); /* taken back: it was in until then */
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 1);
+  end(w);
+}
+
+static void a_session_that_the_plan_ends_was_not_cut(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  redial(w, DEVICE_FAIL_NONE);
+  assert_int_equal((int) metrics_value(w->metrics, METRIC_REVOKE_CUT), 0);
+  end(w);
+}
+
+static void what_is_no_connack_locks_out_as_well(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  redial(w, DEVICE_FAIL_MQTT_PROTOCOL);
+  assert_int_equal(value(w, METRIC_REVOKE_COLLATERAL, true), DEVICES - 1);
+  assert_int_equal(value(w, METRIC_REVOKE_REFUSALS, true), 1);
+  end(w);
+}
+
 /* Trying the prove listener again and again would change nothing, and the revoked are meant to be refused. */
 static void a_revoked_device_has_its_proof_at_the_first_refusal_and_it_is_expected(void **state)
 {
@@ -203,6 +242,9 @@ int main(void)
       cmocka_unit_test(a_new_list_does_not_undo_what_the_one_before_has_done),
       cmocka_unit_test(a_pardoned_device_has_until_the_end_to_be_let_in),
       cmocka_unit_test(a_silent_refusal_is_booked_when_it_comes_again_or_at_the_end),
+      cmocka_unit_test(a_device_that_is_still_let_in_has_no_time_of_its_refusal),
+      cmocka_unit_test(a_session_that_the_plan_ends_was_not_cut),
+      cmocka_unit_test(what_is_no_connack_locks_out_as_well),
       cmocka_unit_test(a_revoked_device_has_its_proof_at_the_first_refusal_and_it_is_expected),
       cmocka_unit_test(a_silent_refusal_is_the_phases_reason_until_a_verdict_comes),
   };
