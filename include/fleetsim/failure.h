@@ -77,7 +77,7 @@
   /* one message or topic filter, in a session that goes on */ \
   X(PUBLISH_REFUSED_AUTH, "publish.refused_not_authorised",   "the broker refused a message: the device may not publish to that topic") \
   X(PUBLISH_REFUSED_QUOTA,"publish.refused_quota",            "the broker refused a message: a quota is used up") \
-  X(PUBLISH_REFUSED_SIZE, "publish.refused_size",             "a message is larger than the broker's CONNACK allows") \
+  X(PUBLISH_REFUSED_SIZE, "publish.refused_size",             "a message is larger than the broker takes or its CONNACK allows") \
   X(PUBLISH_REFUSED_QOS,  "publish.refused_qos",              "a message is of a higher QoS than the broker's CONNACK allows") \
   X(PUBLISH_REFUSED_OTHER,"publish.refused_other",            "the broker refused a message for another reason") \
   X(SUBSCRIBE_REFUSED,    "subscribe.refused",                "the broker refused a subscription that the device needs: nothing reaches it there") \

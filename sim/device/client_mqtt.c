@@ -22,25 +22,30 @@ bool device_client_deliver(void *ctx, const struct device_mqtt_publish *message)
   return true;
 }
 
-static enum device_failure connack_failure(uint8_t version, uint8_t reason)
+/* Return codes of MQTT 3.1.1 and reason codes of MQTT 5 have no number in common, and some brokers give the latter to
+ * clients of 3.1.1. */
+static enum device_failure connack_failure(uint8_t reason)
 {
-  static const struct {
-    uint8_t version, reason;
-    enum device_failure failure;
-  } refusals[] = {
-      {4, 1, DEVICE_FAIL_MQTT_REFUSED_VERSION},  {4, 2, DEVICE_FAIL_MQTT_REFUSED_ID},
-      {4, 3, DEVICE_FAIL_MQTT_REFUSED_BUSY},     {4, 4, DEVICE_FAIL_MQTT_REFUSED_AUTH},
-      {4, 5, DEVICE_FAIL_MQTT_REFUSED_AUTH},     {5, 0x84, DEVICE_FAIL_MQTT_REFUSED_VERSION},
-      {5, 0x85, DEVICE_FAIL_MQTT_REFUSED_ID},    {5, 0x86, DEVICE_FAIL_MQTT_REFUSED_AUTH},
-      {5, 0x87, DEVICE_FAIL_MQTT_REFUSED_AUTH},  {5, 0x8a, DEVICE_FAIL_MQTT_REFUSED_AUTH},
-      {5, 0x8c, DEVICE_FAIL_MQTT_REFUSED_AUTH},  {5, 0x88, DEVICE_FAIL_MQTT_REFUSED_BUSY},
-      {5, 0x89, DEVICE_FAIL_MQTT_REFUSED_BUSY},  {5, 0x97, DEVICE_FAIL_MQTT_REFUSED_BUSY},
-      {5, 0x9f, DEVICE_FAIL_MQTT_REFUSED_BUSY},  {5, 0x9c, DEVICE_FAIL_MQTT_REFUSED_MOVED},
-      {5, 0x9d, DEVICE_FAIL_MQTT_REFUSED_MOVED},
-  };
-  for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
-    if (refusals[i].version == version && refusals[i].reason == reason) return refusals[i].failure;
-  return DEVICE_FAIL_MQTT_REFUSED_OTHER;
+  switch (reason) {
+  case 1:
+  case 0x84: return DEVICE_FAIL_MQTT_REFUSED_VERSION;
+  case 2:
+  case 0x85: return DEVICE_FAIL_MQTT_REFUSED_ID;
+  case 4:
+  case 5:
+  case 0x86:
+  case 0x87:
+  case 0x8a:
+  case 0x8c: return DEVICE_FAIL_MQTT_REFUSED_AUTH;
+  case 3:
+  case 0x88:
+  case 0x89:
+  case 0x97:
+  case 0x9f: return DEVICE_FAIL_MQTT_REFUSED_BUSY;
+  case 0x9c:
+  case 0x9d: return DEVICE_FAIL_MQTT_REFUSED_MOVED;
+  default: return DEVICE_FAIL_MQTT_REFUSED_OTHER;
+  }
 }
 
 static void become_ready(struct device_client *client)
@@ -53,14 +58,13 @@ static void become_ready(struct device_client *client)
 
 static void on_connack(struct device_client *client, const struct device_mqtt_packet *packet)
 {
-  uint8_t version = client->config.profile->mqtt_version;
   if (packet->type != DEVICE_MQTT_CONNACK) {
     device_client_end(client, DEVICE_FAIL_MQTT_PROTOCOL, 0);
     return;
   }
   if (packet->reason != 0) {
     device_tls_notify(&client->tls);
-    device_client_end_by(client, connack_failure(version, packet->reason), packet->reason, &packet->server_reference);
+    device_client_end_by(client, connack_failure(packet->reason), packet->reason, &packet->server_reference);
     return;
   }
   device_client_enter(client, DEVICE_CLIENT_SUBSCRIBING, 0);
@@ -88,7 +92,8 @@ static void on_packet(struct device_client *client, const struct device_mqtt_pac
 }
 
 /* A broker that does not know the device's version answers in its own: with CONNACK, return code 1
- * (MQTT 3.1.1, 3.2.2.3) or any other; aedes 1.2 refuses the subscriptions that came with CONNECT even before. */
+ * (MQTT 3.1.1, 3.2.2.3) or any other; aedes 1.2 refuses the subscriptions that came with CONNECT even before. A reason
+ * of MQTT 5 tells more than its form. */
 static bool speaks_other_version(const struct device_client *client, const uint8_t *data, size_t size, uint8_t *reason)
 {
   struct device_mqtt_packet packet;
@@ -106,7 +111,7 @@ static void end_by_bad_packet(struct device_client *client, const uint8_t *data,
   if (device_client_has_connack(client))
     failure = DEVICE_FAIL_SESSION_PROTOCOL;
   else if (speaks_other_version(client, data, size, &reason))
-    failure = DEVICE_FAIL_MQTT_REFUSED_VERSION;
+    failure = reason >= 0x80 ? connack_failure(reason) : DEVICE_FAIL_MQTT_REFUSED_VERSION;
   device_client_end(client, failure, reason);
 }
 

@@ -73,7 +73,8 @@ static enum device_failure on_answer(struct device_session *session, const struc
                                                  : entry->phase == DEVICE_OUTBOX_RELEASED;
   if (!fits) return DEVICE_FAIL_SESSION_PROTOCOL;
   /* PUBCOMP with "packet id not found" ends the exchange as well: there is nothing left to release */
-  device_session_finish(session, (size_t) index, packet->type == DEVICE_MQTT_PUBACK ? packet->reason : 0);
+  bool gone = packet->type == DEVICE_MQTT_PUBCOMP && packet->reason == ID_NOT_FOUND;
+  device_session_finish(session, (size_t) index, gone ? 0 : packet->reason);
   return DEVICE_FAIL_NONE;
 }
 

@@ -431,7 +431,8 @@ static void names_each_connack_refusal(void **state)
       {4, 3, DEVICE_FAIL_MQTT_REFUSED_BUSY},       {4, 5, DEVICE_FAIL_MQTT_REFUSED_AUTH},
       {5, 0x84, DEVICE_FAIL_MQTT_REFUSED_VERSION}, {5, 0x87, DEVICE_FAIL_MQTT_REFUSED_AUTH},
       {5, 0x9f, DEVICE_FAIL_MQTT_REFUSED_BUSY},    {5, 0x9d, DEVICE_FAIL_MQTT_REFUSED_MOVED},
-      {5, 0x80, DEVICE_FAIL_MQTT_REFUSED_OTHER},
+      {5, 0x80, DEVICE_FAIL_MQTT_REFUSED_OTHER},   {5, 0x91, DEVICE_FAIL_MQTT_REFUSED_OTHER},
+      {4, 0x87, DEVICE_FAIL_MQTT_REFUSED_AUTH},    {4, 0xff, DEVICE_FAIL_MQTT_REFUSED_OTHER},
   };
   for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
     struct client_rig rig;
@@ -465,6 +466,8 @@ static void knows_a_broker_of_another_mqtt_version_by_the_form_of_its_answer(voi
       {5, 6, 0, {0x90, 4, 0, 1, 1, 1}, DEVICE_FAIL_MQTT_REFUSED_VERSION},
       {5, 10, 0, {0x90, 4, 0, 1, 0x80, 0x80, 0x20, 2, 0, 1}, DEVICE_FAIL_MQTT_REFUSED_VERSION},
       {4, 5, 0x84, {0x20, 3, 0, 0x84, 0}, DEVICE_FAIL_MQTT_REFUSED_VERSION},
+      {4, 5, 0x87, {0x20, 3, 0, 0x87, 0}, DEVICE_FAIL_MQTT_REFUSED_AUTH}, /* it is told more by the code */
+      {5, 4, 0x87, {0x20, 2, 0, 0x87}, DEVICE_FAIL_MQTT_REFUSED_AUTH},
       {5, 4, 0, {0x20, 2, 0, 6}, DEVICE_FAIL_MQTT_PROTOCOL}, /* of neither */
       {5, 4, 0, {0x20, 2, 2, 1}, DEVICE_FAIL_MQTT_PROTOCOL},
       {5, 4, 0, {0x40, 2, 0, 1}, DEVICE_FAIL_MQTT_PROTOCOL}, /* PUBACK, good in both */
@@ -568,6 +571,34 @@ static void reports_what_the_broker_denies(void **state)
   assert_int_equal(rig.last[DEVICE_NOTE_DENIED].code, 0x97);
   assert_int_equal(rig.last[DEVICE_NOTE_DENIED].qos, 2);
   assert_int_equal(rig.notes[DEVICE_NOTE_ACKED], 0);
+  client_rig_free(&rig);
+}
+
+/* mosquitto 2.0 with message_size_limit: 0x95, which MQTT 5 has for neither. */
+static void a_refusal_that_mqtt_does_not_list_for_the_packet_is_one(void **state)
+{
+  (void) state;
+  static const uint8_t reasons[] = {0x95, 0x86, 0xff};
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  client_rig_online(&rig, false, false);
+  for (uint32_t i = 0; i < 3 * sizeof reasons; i++) {
+    uint8_t qos = i % 3 == 0 ? 1 : 2, reason = reasons[i / 3], first = qos == 1 ? 0x40 : 0x50;
+    assert_true(client_rig_publish(&rig, "telemetry", "x", qos, 100 + i));
+    uint16_t id = client_rig_hear(&rig, qos == 1 ? 0x32 : 0x34);
+    if (i % 3 == 2) { /* it takes the message, and refuses in PUBCOMP */
+      const uint8_t pubrec[] = {0x50, 2, (uint8_t) (id >> 8), (uint8_t) id};
+      client_rig_say(&rig, pubrec, sizeof pubrec);
+      (void) client_rig_hear(&rig, 0x62);
+      first = 0x70;
+    }
+    const uint8_t answer[] = {first, 3, (uint8_t) (id >> 8), (uint8_t) id, reason};
+    client_rig_say(&rig, answer, sizeof answer);
+    assert_int_equal(rig.notes[DEVICE_NOTE_DENIED], i + 1);
+    assert_int_equal(rig.last[DEVICE_NOTE_DENIED].tag, 100 + i);
+    assert_int_equal(rig.last[DEVICE_NOTE_DENIED].code, reason);
+  }
+  assert_int_equal(rig.notes[DEVICE_NOTE_ENDED], 0);
   client_rig_free(&rig);
 }
 
@@ -728,6 +759,7 @@ int main(void)
       cmocka_unit_test(tells_which_server_the_broker_named),
       cmocka_unit_test(names_what_breaks_a_session),
       cmocka_unit_test(reports_what_the_broker_denies),
+      cmocka_unit_test(a_refusal_that_mqtt_does_not_list_for_the_packet_is_one),
       cmocka_unit_test(does_not_send_what_the_brokers_connack_forbids_and_says_so),
       cmocka_unit_test(what_was_sent_once_is_given_up_and_not_declined),
       cmocka_unit_test(says_goodbye_when_stopped),

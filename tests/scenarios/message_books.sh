@@ -146,6 +146,11 @@ again "$own" "max_packet_size 400"
 expect "what is too large is not sent" 1 "0 sent, 0 delivered.*publish.refused_size" run "$plain" \
   --set fleet.telemetry.bytes=1024
 
+again "$own" "message_size_limit 400"
+expect "a refusal that MQTT does not list for a PUBACK is one" 1 \
+  "publish.refused_size.*MQTT reason 0x95.*x telemetry.refused == 0" run "$plain" --set fleet.telemetry.bytes=1024 \
+  --set 'phases[0].until=online == 100% within 2s' # this broker also ends the session
+
 # Somebody else takes the back office's session, for a second ------------------------------------------------------------
 again "$own"
 impostor() {
