@@ -317,16 +317,21 @@ static int check_complete(struct check *check)
   return result;
 }
 
-/* What is refused otherwise is noted all the same: 'unchecked' may publish it. */
+/* All of a file are judged by the files before it, not by each other. What is refused otherwise is noted all the same:
+ * 'unchecked' may publish it. */
 static int check_order(const struct check *check, struct pki_crl_history *history, int result)
 {
   char why[400];
-  for (int i = 0; i < sk_X509_CRL_num(check->file.crls); i++) {
+  int count = sk_X509_CRL_num(check->file.crls);
+  for (int i = 0; i < count && result == 0; i++) {
     X509_CRL *crl = sk_X509_CRL_value(check->file.crls, i);
-    int order = pki_crl_take_order(check->pki, crl, history, why, sizeof why);
+    int order = pki_crl_judge_order(check->pki, crl, history, why, sizeof why);
     if (order < 0) return error_set(check->error, EXIT_CODE_INTERNAL, "no memory for the history of CRLs");
-    if (order > 0 && result == 0) result = refuse(check, X509_CRL_get_issuer(crl), why);
+    if (order > 0) result = refuse(check, X509_CRL_get_issuer(crl), why);
   }
+  for (int i = 0; i < count; i++)
+    if (pki_crl_note_order(sk_X509_CRL_value(check->file.crls, i), history) != 0)
+      return error_set(check->error, EXIT_CODE_INTERNAL, "no memory for the history of CRLs");
   return result;
 }
 

@@ -28,9 +28,12 @@ bool pki_crl_of_cas_only(const X509_CRL *crl);
 /* The first URI that its issuing distribution point names, or its kind; false when it names none: it is for all. */
 bool pki_crl_point(const X509_CRL *crl, char *out, size_t capacity);
 
-/* crl_order.c. 1 and why, in words as above, when the list is older than what `history` knows; else 0, and history
- * knows it; -1 without memory. */
-int pki_crl_take_order(const struct pki *pki, const X509_CRL *crl, struct pki_crl_history *history, char *why,
-                       size_t capacity);
+/* crl_order.c. 1 and why, in words as above, when the list is older than what `history` knows, or cannot be told from
+ * it; else 0; -1 without memory. */
+int pki_crl_judge_order(const struct pki *pki, const X509_CRL *crl, const struct pki_crl_history *history, char *why,
+                        size_t capacity);
+
+/* `history` knows the list, unless it knows a newer one of its series. -1 without memory. */
+int pki_crl_note_order(const X509_CRL *crl, struct pki_crl_history *history);
 
 #endif

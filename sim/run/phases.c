@@ -292,6 +292,7 @@ static void roll_back(struct run *run, struct results_phase *result)
   size_t count = run->undo_count;
   struct scenario_step undo[sizeof run->undo / sizeof run->undo[0]];
   memcpy(undo, run->undo, sizeof undo);
+  run->rolling_back = true;
   for (size_t u = count; u > 0; u--) {
     enum step_outcome outcome = take_step(run, &undo[u - 1]);
     if (outcome == STEP_ABORTED) return;

@@ -14,6 +14,7 @@
 #include "net/backend_uv.h"
 #include "net/loop_delay.h"
 #include "operator/operator.h"
+#include "pki/crl.h"
 #include "pki/pki.h"
 #include "report/events.h"
 #include "report/metrics.h"
@@ -90,7 +91,9 @@ struct run {
   /* what the back office has done and knows */
   struct pki_chain presented[BROKER_LISTENERS];
   struct pki_roots client_roots;
-  struct scenario_step crl_published;        /* the last publish-crl with a file; without one its file is empty */
+  struct scenario_step crl_published; /* the last publish-crl with a file; without one its file is empty */
+  struct pki_crl_history crl_history; /* of the lists that were published so far */
+  bool rolling_back;
   uint32_t bundle_version;                   /* newest one pushed */
   struct pki_roots bundle[RUN_VERSIONS_MAX]; /* its anchors, by version */
   bool bundle_crls[RUN_VERSIONS_MAX];        /* whether it was made with revocation lists */

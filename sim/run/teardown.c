@@ -84,6 +84,7 @@ void run_teardown(struct run *run)
   if (run->stuck) return;
   run_out_close(run);
   if (run->pki != NULL) pki_close(run->pki);
+  pki_crl_history_free(&run->crl_history);
   metrics_destroy(run->metrics);
   for (size_t p = 0; run->results.phases != NULL && p < run->results.phase_count; p++)
     free(run->results.phases[p].expectations);

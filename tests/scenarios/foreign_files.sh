@@ -212,6 +212,17 @@ expect "a delta after it" 2 "publish.yaml:20 .*delta.pem: the CRL of 'device mak
 expect "an older list after it" 2 "publish.yaml:20 .*empty.pem: the CRL of 'device maker' is older than" \
   run older --set "$again.file=$work/empty.pem"
 kill -HUP "$(cat "$broker/pid")"
+# The file is exchanged between the check at the start and its second publication
+cp "$work/third.pem" "$work/changing.pem"
+exchanged() {
+  run exchanged --set "phases[1].do[0].publish-crl.file=$work/changing.pem" --set "$again.file=$work/changing.pem" \
+    --set "broker.hooks.publish-crl=cp \"\$FLEETSIM_CRL\" $broker/crl.pem && kill -HUP \$(cat $broker/pid) && cp $work/empty.pem $work/changing.pem"
+}
+expect "a file that was exchanged for an older one during the run" 2 \
+  "changing.pem: the CRL of 'device maker' is older than the one published before" exchanged
+first_list
+kill -HUP "$(cat "$broker/pid")"
+kill -HUP "$(cat "$broker/pid")"
 expect "a delta on purpose, with a word of what it does" 0 "warning: line 20: .*is a delta CRL.* lets those in again" \
   run unchecked --set "$again={file: $work/delta.pem, unchecked: yes}" --set "expect=[devices.lost <= 1]"
 

@@ -107,13 +107,28 @@ int run_check_crls(struct run *run)
 /* A list that is being made, on a thread of its own: one of 100,000 entries takes a second, and the fleet goes on. */
 struct making {
   uv_work_t work;
-  const struct run *run;
+  struct run *run; /* of which it changes the history only */
   const struct scenario_crl *crl;
   bool *names; /* per device: the list has it */
   bool ended;
   int result;
   struct error error;
 };
+
+/* The file may be another than at the start. What a rollback puts back is older, and is meant to be. */
+static int check_again(const struct making *making, struct error *error)
+{
+  struct run *run = making->run;
+  struct error ignored = {0};
+  struct pki_crl_history *history = run->rolling_back ? NULL : &run->crl_history;
+  if (making->crl->file[0] == '\0') {
+    pki_crl_history_ours(&run->crl_history);
+    return 0;
+  }
+  int result =
+      pki_check_crls(run->pki, making->crl->file, history, NULL, NULL, making->crl->unchecked ? &ignored : error);
+  return making->crl->unchecked ? 0 : result;
+}
 
 static void make_list(uv_work_t *work)
 {
@@ -122,8 +137,7 @@ static void make_list(uv_work_t *work)
   const struct scenario_crl *crl = making->crl;
   size_t n = fleet_size(run->fleet);
   char path[FILES_PATH_MAX];
-  bool checked = crl->file[0] != '\0' && !crl->unchecked; /* it may be another file than at the start */
-  making->result = checked ? pki_check_crls(run->pki, crl->file, NULL, NULL, NULL, &making->error) : 0;
+  making->result = check_again(making, &making->error);
   if (making->result == 0) making->result = write_crls(run, crl, &making->error);
   /* whom it names is read from what was written: a certificate that was reissued since is not on it */
   if (making->result == 0 && broker_path(run->nodes[0].broker, "crl.pem", path) == 0)

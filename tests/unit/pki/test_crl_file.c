@@ -9,14 +9,14 @@
 
 /* A list as a CA elsewhere makes it. Extensions are in the syntax of openssl.cnf, "critical,..." or "DER:..". */
 struct recipe {
-  const struct pki_authority *by; /* NULL: root A's CA for devices */
-  EVP_PKEY *key;                  /* NULL: that authority's */
-  const char *extension[3][2];    /* name, value */
-  const char *entry[2];           /* one of the only entry: device 00000001's certificate */
-  long number;                    /* 0: none */
-  int64_t from, to;               /* from now; 0, 0: an hour ago, in a week */
-  bool endless, names_device;
-  const EVP_MD *hash; /* NULL: SHA-256 */
+  const struct pki_authority *by;        /* NULL: root A's CA for devices */
+  EVP_PKEY *key;                         /* NULL: that authority's */
+  const char *extension[3][2];           /* name, value */
+  const char *entry[2];                  /* one of the only entry: device 00000001's certificate */
+  long number;                           /* 0: none */
+  int64_t from, to;                      /* from now; 0, 0: an hour ago, in a week */
+  bool endless, names_device, rewritten; /* the issuer's name is */
+  const EVP_MD *hash;                    /* NULL: SHA-256 */
 };
 
 static X509_REVOKED *entry_of(struct fixture *f, const struct recipe *recipe)
@@ -35,6 +35,23 @@ static X509_REVOKED *entry_of(struct fixture *f, const struct recipe *recipe)
   return entry;
 }
 
+static void rewrite_issuer(X509_CRL *crl)
+{
+  X509_NAME *name = X509_NAME_dup(X509_CRL_get_issuer(crl));
+  for (int i = 0; i < X509_NAME_entry_count(name); i++) {
+    X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, i);
+    const ASN1_STRING *text = X509_NAME_ENTRY_get_data(entry);
+    int other = ASN1_STRING_type(text) == V_ASN1_UTF8STRING ? V_ASN1_PRINTABLESTRING : V_ASN1_UTF8STRING;
+    X509_NAME_ENTRY *again = X509_NAME_ENTRY_create_by_OBJ(NULL, X509_NAME_ENTRY_get_object(entry), other,
+                                                           ASN1_STRING_get0_data(text), ASN1_STRING_length(text));
+    X509_NAME_ENTRY_free(X509_NAME_delete_entry(name, i));
+    X509_NAME_add_entry(name, again, i, 0);
+    X509_NAME_ENTRY_free(again);
+  }
+  X509_CRL_set_issuer_name(crl, name);
+  X509_NAME_free(name);
+}
+
 static X509_CRL *make(struct fixture *f, const struct recipe *recipe)
 {
   const struct pki_authority *by = recipe->by != NULL ? recipe->by : &f->pki->hierarchy[0].devices;
@@ -44,6 +61,7 @@ static X509_CRL *make(struct fixture *f, const struct recipe *recipe)
             *to = ASN1_TIME_set(NULL, time(NULL) + (usual ? WEEK_S : recipe->to));
   X509_CRL_set_version(crl, X509_CRL_VERSION_2);
   X509_CRL_set_issuer_name(crl, X509_get_subject_name(by->certificate));
+  if (recipe->rewritten) rewrite_issuer(crl);
   X509_CRL_set1_lastUpdate(crl, from);
   if (!recipe->endless) X509_CRL_set1_nextUpdate(crl, to);
   ASN1_TIME_free(from);
@@ -305,6 +323,10 @@ static void what_is_no_pem_is_told_by_what_it_is(void **state)
   EXPECT_REFUSAL(check(f, at(f, "crl.txt"), NULL), EXIT_CODE_USAGE, "byte order mark");
 }
 
+#define FOR_USERS "2.5.29.28", "critical,DER:30:03:81:01:FF"
+#define FOR_CAS   "2.5.29.28", "critical,DER:30:03:82:01:FF"
+#define FOR_X     "2.5.29.28", "critical,DER:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F"
+
 static void a_list_that_is_older_than_the_one_before_is_refused(void **state)
 {
   struct fixture *f = *state;
@@ -313,7 +335,6 @@ static void a_list_that_is_older_than_the_one_before_is_refused(void **state)
     const char *sentence; /* NULL: fine */
   } cases[] = {
       {{.number = 5, .names_device = true}, {.number = 6}, NULL},
-      {{.number = 5}, {.number = 5}, NULL},
       {{.number = 255}, {.number = 256}, NULL},
       {{.number = 256}, {.number = 255}, "is older than the one published before"},
       {{.number = 6, .names_device = true}, {.number = 5}, "is older than the one published before"},
@@ -323,6 +344,20 @@ static void a_list_that_is_older_than_the_one_before_is_refused(void **state)
        "is older than the one published before"},
       {{.number = 5}, {.number = 0}, "has no number, and the one published before has"},
       {{.number = 5}, {.number = -3}, "has a number that is none"},
+      {{.number = 5, .names_device = true}, {.number = 5}, "has the number of the one published before, and differs"},
+      {{.from = -HOUR_S, .to = WEEK_S, .names_device = true},
+       {.from = -HOUR_S, .to = 2 * WEEK_S},
+       "has the this-update of the one published before, and differs"},
+      /* of users only, and of all: one series */
+      {{.number = 6}, {.extension = {{FOR_USERS}}, .number = 5}, "is older than the one published before"},
+      {{.extension = {{FOR_USERS}}, .number = 6}, {.number = 5}, "is older than the one published before"},
+      {{.number = 2},
+       {.extension = {{FOR_USERS}}, .number = 5, .from = -WEEK_S, .to = WEEK_S},
+       "is older than the one published before"},
+      {{.number = 6},
+       {.extension = {{"2.5.29.28", "DER:30:00"}}, .number = 5},
+       "is older than the one published before"},
+      {{.number = 5}, {.extension = {{FOR_USERS}}, .number = 6}, NULL},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     struct pki_crl_history history = {0};
@@ -332,6 +367,69 @@ static void a_list_that_is_older_than_the_one_before_is_refused(void **state)
       EXPECT_OK(check(f, second, &history));
     else
       EXPECT_REFUSAL(check(f, second, &history), EXIT_CODE_USAGE, cases[i].sentence);
+    pki_crl_history_free(&history);
+  }
+}
+
+static void the_same_list_again_is_not_older(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_crl_history history = {0};
+  const struct recipe pair[] = {{.number = 5}, {.by = &f->pki->hierarchy[0].root, .from = -WEEK_S, .to = WEEK_S}};
+  const char *path = write_lists(f, "crl.pem", pair, 2);
+  for (int i = 0; i < 3; i++) EXPECT_OK(check(f, path, &history));
+  pki_crl_history_free(&history);
+}
+
+/* The name in another kind of string is the same name to whoever looks for the issuer's list. */
+static void an_issuer_is_known_however_its_name_is_written(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_crl_history history = {0};
+  EXPECT_OK(check(f, write_lists(f, "first.pem", (struct recipe[]){{.number = 6}}, 1), &history));
+  EXPECT_REFUSAL(
+      check(f, write_lists(f, "second.pem", (struct recipe[]){{.number = 5, .rewritten = true}}, 1), &history),
+      EXIT_CODE_USAGE, "is older than the one published before");
+  pki_crl_history_free(&history);
+}
+
+/* Numbers count within a series only (RFC 5280, 5.2.3); what a list of another kind says of the same certificates is
+ * told to be older by its date. */
+static void lists_for_other_certificates_have_an_order_of_their_own(void **state)
+{
+  struct fixture *f = *state;
+  const struct pki_authority *root = &f->pki->hierarchy[0].root;
+  const struct {
+    struct recipe first, second; /* beside the devices' */
+    const char *sentence;
+  } cases[] = {
+      {{.by = root, .extension = {{FOR_USERS}}, .number = 6},
+       {.by = root, .extension = {{FOR_CAS}}, .number = 5},
+       NULL},
+      {{.by = root, .extension = {{FOR_USERS}}},
+       {.by = root, .extension = {{FOR_CAS}}, .from = -WEEK_S, .to = WEEK_S},
+       NULL},
+      {{.by = root, .number = 6}, {.by = root, .extension = {{FOR_CAS}}, .number = 5}, NULL},
+      {{.by = root},
+       {.by = root, .extension = {{FOR_CAS}}, .from = -WEEK_S, .to = WEEK_S},
+       "'fleetsim root A' is older than the one published before"},
+      {{.by = root},
+       {.by = root, .extension = {{FOR_X}}, .from = -WEEK_S, .to = WEEK_S},
+       "'fleetsim root A' is older than the one published before"},
+      {{.by = root, .extension = {{FOR_X}}},
+       {.by = root, .from = -WEEK_S, .to = WEEK_S},
+       "'fleetsim root A' is older than the one published before"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct pki_crl_history history = {0};
+    const struct recipe first[] = {{.number = 5, .from = -HOUR_S, .to = WEEK_S}, cases[i].first},
+                        second[] = {{.number = 7, .from = -HOUR_S / 2, .to = WEEK_S}, cases[i].second};
+    EXPECT_OK(check(f, write_lists(f, "first.pem", first, 2), &history));
+    const char *path = write_lists(f, "second.pem", second, 2);
+    if (cases[i].sentence == NULL)
+      EXPECT_OK(check(f, path, &history));
+    else
+      EXPECT_REFUSAL(check(f, path, &history), EXIT_CODE_USAGE, cases[i].sentence);
     pki_crl_history_free(&history);
   }
 }
@@ -393,6 +491,9 @@ int main(void)
       FLEET(of_two_lists_for_the_same_certificates_one_is_too_many),
       FLEET(what_is_no_pem_is_told_by_what_it_is),
       FLEET(a_list_that_is_older_than_the_one_before_is_refused),
+      FLEET(the_same_list_again_is_not_older),
+      FLEET(an_issuer_is_known_however_its_name_is_written),
+      FLEET(lists_for_other_certificates_have_an_order_of_their_own),
       FLEET(a_file_does_not_undo_what_the_run_revoked_itself),
       FLEET(the_back_office_list_is_added_where_it_is_missing),
   };
