@@ -1,4 +1,5 @@
 /* What devices can load, and will not get far with: told once for each kind, with the first device that it is about. */
+#include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
@@ -19,6 +20,17 @@ static const char *const sentences[PKI_DOUBTS] = {
                           "client-ca' does not write it",
     [PKI_DOUBT_ORDER] = "a certificate that the next one in the file did not issue: some brokers refuse these devices; "
                         "put the leaf first, and each one's issuer behind it",
+    [PKI_DOUBT_SELF] = "a certificate that is self-signed: a broker refuses these devices "
+                       "(connect.tls.refused_unknown_ca) unless its CA file has each of them; have them issued by a CA",
+    [PKI_DOUBT_NO_CA] = "an issuer that may be none (no basicConstraints with CA, or a key usage without keyCertSign): "
+                        "a broker refuses these devices (connect.tls.refused_unknown_ca); have that CA's certificate "
+                        "issued anew",
+    [PKI_DOUBT_LONG] =
+        "a chain that is longer than the path length of a CA above allows: a broker refuses these devices "
+        "(connect.tls.refused_unknown_ca); have that CA's certificate issued anew",
+    [PKI_DOUBT_ISSUER] = "an issuer that is not for TLS clients (its extended key usage leaves them out): a broker "
+                         "refuses these devices (connect.tls.refused_certificate); have that CA's certificate issued "
+                         "anew",
 };
 
 static void note(struct pki_doubts *doubts, enum pki_doubt kind, X509 *certificate, const char *where)
@@ -41,18 +53,52 @@ static void doubt_dates(struct pki_doubts *doubts, STACK_OF(X509) * chain, const
   if (early != NULL) note(doubts, PKI_DOUBT_EARLY, early, where);
 }
 
-void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, const char *root, const char *where)
+/* Whether that key signed it, be it allowed to or not. */
+static bool is_signed_by(X509 *subject, X509 *issuer)
+{
+  EVP_PKEY *key = X509_get0_pubkey(issuer);
+  bool is = key != NULL && X509_NAME_cmp(X509_get_issuer_name(subject), X509_get_subject_name(issuer)) == 0 &&
+            X509_verify(subject, key) == 1;
+  ERR_clear_error();
+  return is;
+}
+
+/* As OpenSSL's crypto/x509/x509_vfy.c goes through a chain. The anchor's extended key usage is nothing to it. */
+static void doubt_issuers(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *anchor, const char *where)
+{
+  X509 *none = NULL, *narrow = NULL, *briefest = NULL;
+  int count = sk_X509_num(chain);
+  long below = 0; /* CAs, but for those that issued themselves */
+  for (int i = 1; i < count + (anchor != NULL); i++) {
+    X509 *one = i < count ? sk_X509_value(chain, i) : anchor;
+    long allowed = X509_get_pathlen(one);
+    bool is_ca = X509_check_ca(one) == 1; /* other values are for what OpenSSL alone makes do with */
+    if (none == NULL && !is_ca) none = one;
+    if (narrow == NULL && is_ca && i < count && X509_check_purpose(one, X509_PURPOSE_SSL_CLIENT, 1) == 0) narrow = one;
+    if (briefest == NULL && i > 1 && allowed >= 0 && below > allowed) briefest = one;
+    below += (X509_get_extension_flags(one) & EXFLAG_SI) == 0;
+  }
+  if (none != NULL) note(doubts, PKI_DOUBT_NO_CA, none, where);
+  if (narrow != NULL) note(doubts, PKI_DOUBT_ISSUER, narrow, where);
+  if (briefest != NULL) note(doubts, PKI_DOUBT_LONG, briefest, where);
+}
+
+void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *anchor, const char *where)
 {
   X509 *leaf = sk_X509_value(chain, 0);
   doubt_dates(doubts, chain, where);
   if (X509_check_purpose(leaf, X509_PURPOSE_SSL_CLIENT, 0) != 1) note(doubts, PKI_DOUBT_PURPOSE, leaf, where);
+  if (is_signed_by(leaf, leaf)) {
+    note(doubts, PKI_DOUBT_SELF, leaf, where);
+    return;
+  }
   for (int i = 0; i + 1 < sk_X509_num(chain); i++)
-    if (!pki_cert_issued(sk_X509_value(chain, i), sk_X509_value(chain, i + 1))) {
+    if (!is_signed_by(sk_X509_value(chain, i), sk_X509_value(chain, i + 1))) {
       note(doubts, PKI_DOUBT_ORDER, sk_X509_value(chain, i), where);
       return;
     }
-  if (root[0] != '\0') return;
-  note(doubts, sk_X509_num(chain) == 1 ? PKI_DOUBT_ALONE : PKI_DOUBT_STRANGE, leaf, where);
+  doubt_issuers(doubts, chain, anchor, where);
+  if (anchor == NULL) note(doubts, sk_X509_num(chain) == 1 ? PKI_DOUBT_ALONE : PKI_DOUBT_STRANGE, leaf, where);
 }
 
 void pki_doubts_tell(const struct pki_doubts *doubts, void (*warn)(void *ctx, const char *sentence), void *ctx)

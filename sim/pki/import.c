@@ -45,13 +45,18 @@ static int resolve(const struct import *import, const char *name, char out[FILES
   return error_set(error, EXIT_CODE_USAGE, "the path %.80s... is too long", name);
 }
 
-/* Name of the fleet's root that the chain's last certificate hangs under, or "". */
-static const char *issuer_of(const struct pki *pki, X509 *last)
+/* Name of the fleet's root that the chain's last certificate hangs under, or ""; `anchor` receives which of that root's
+ * CAs issued it, or NULL. */
+static const char *issuer_of(const struct pki *pki, X509 *last, X509 **anchor)
 {
-  for (size_t i = 0; i < pki->roots.count; i++)
-    if (pki_cert_issued(last, pki->hierarchy[i].root.certificate) ||
-        pki_cert_issued(last, pki->hierarchy[i].devices.certificate))
-      return pki->roots.name[i];
+  for (size_t i = 0; i < pki->roots.count; i++) {
+    X509 *const all[] = {pki->hierarchy[i].root.certificate, pki->hierarchy[i].devices.certificate};
+    for (size_t k = 0; k < 2; k++) {
+      *anchor = all[k];
+      if (pki_cert_issued(last, all[k])) return pki->roots.name[i];
+    }
+  }
+  *anchor = NULL;
   return "";
 }
 
@@ -67,9 +72,10 @@ static int enter(struct import *import, struct pki_newcomer newcomer, STACK_OF(X
   if (pki_encode_chain(chain, (size_t) count, encoded, sizeof encoded, &newcomer.chain_size, error) != 0)
     return error_wrap(error, "%.200s", path);
   if (pki_vet_chain(newcomer.id, newcomer.key, certificates, encoded, newcomer.chain_size, path, error) != 0) return -1;
-  const char *root = issuer_of(import->pki, chain[count - 1]);
+  X509 *anchor;
+  const char *root = issuer_of(import->pki, chain[count - 1], &anchor);
   snprintf(where, sizeof where, "%s:%zu", import->csv.path, import->csv.line);
-  pki_doubt_chain(&import->doubts, certificates, root, where);
+  pki_doubt_chain(&import->doubts, certificates, anchor, where);
   pki_describe_issued(chain[0], root, true, &newcomer.row);
   newcomer.chain = encoded;
   newcomer.bundle = import->bundle;

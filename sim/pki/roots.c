@@ -188,16 +188,17 @@ static void release_all(X509 **roots, size_t count)
   for (size_t i = 0; i < count; i++) X509_free(roots[i]);
 }
 
-/* The same anchor twice is no second anchor: devices count them before they take a bundle. */
+/* The same anchor twice is no second anchor: devices count them before they take a bundle. A root that was issued anew
+ * for its key is lost with that key as the one before. */
 static int check_twins(const struct pki_foreign *foreign, X509 *const *roots, size_t at, struct error *error)
 {
   for (size_t i = 0; i < at; i++)
-    if (X509_cmp(roots[i], roots[at]) == 0)
-      return error_set(
-          error, EXIT_CODE_USAGE,
-          "the roots '%s' (%s) and '%s' (%s) are the same certificate, and a device wants two anchors: name "
-          "another file",
-          foreign[i].name, foreign[i].path, foreign[at].name, foreign[at].path);
+    if (EVP_PKEY_eq(X509_get0_pubkey(roots[i]), X509_get0_pubkey(roots[at])) == 1)
+      return error_set(error, EXIT_CODE_USAGE,
+                       "the roots '%s' (%s) and '%s' (%s) are %s: both anchors are one key, and a device wants two; "
+                       "name another file",
+                       foreign[i].name, foreign[i].path, foreign[at].name, foreign[at].path,
+                       X509_cmp(roots[i], roots[at]) == 0 ? "the same certificate" : "certificates of one key");
   return 0;
 }
 

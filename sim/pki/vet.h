@@ -29,6 +29,10 @@ enum pki_doubt {
   PKI_DOUBT_ALONE,   /* the leaf without the intermediate that issued it */
   PKI_DOUBT_STRANGE, /* under none of the fleet's roots */
   PKI_DOUBT_ORDER,   /* a certificate is not issued by the next one */
+  PKI_DOUBT_SELF,    /* the leaf signed itself */
+  PKI_DOUBT_NO_CA,   /* an issuer is no CA, or may not sign certificates */
+  PKI_DOUBT_LONG,    /* an issuer's path length forbids the chain */
+  PKI_DOUBT_ISSUER,  /* an issuer's extended key usage leaves out TLS clients */
   PKI_DOUBTS
 };
 
@@ -38,9 +42,9 @@ struct pki_doubts {
   char first[PKI_DOUBTS][2 * FILES_PATH_MAX]; /* the first of these, and why */
 };
 
-/* Notes what there is to doubt about the chain of the device at `where` (FILE:LINE); `root` is the fleet's root that it
- * ends under, or "". */
-void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, const char *root, const char *where);
+/* Notes what there is to doubt about the chain of the device at `where` (FILE:LINE); `anchor` is the fleet's CA that
+ * the chain ends under, or NULL. */
+void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *anchor, const char *where);
 
 /* One sentence for each kind. */
 void pki_doubts_tell(const struct pki_doubts *doubts, void (*warn)(void *ctx, const char *sentence), void *ctx);

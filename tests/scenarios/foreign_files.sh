@@ -103,6 +103,23 @@ expect "a key of somebody else" 2 "other.csv:1: the certificate .*0000a001.pem i
   list_of other '0000a001,0000a002.key,0000a001.pem\n'
 expect "a leaf alone" 0 "warning: 1 device has no intermediate with the leaf.*alone.csv:1" \
   list_of alone '0000a001,0000a001.key,0000a001.crt\n'
+cp "$ca/one.key" "$ca/again.key"
+root again
+expect "a root issued anew for its key" 2 "'one' .*one.crt. and 'two' .*again.crt. are certificates of one key" \
+  "$fleetsim" pki import "$work/tried2" --csv "$ca/devices.csv" --roots-pem "one=$ca/one.crt,two=$ca/again.crt"
+under() { # NAME EXTENSIONS: devices below a CA with these
+  key "$1"
+  mint "/CN=$1" "$1" one "$2"
+  mint "/CN=0000a001" 0000a001 "$1" "$device"
+  cat "$ca/0000a001.crt" "$ca/$1.crt" >"$ca/0000a001.$1.pem"
+  list_of "$1" "0000a001,0000a001.key,0000a001.$1.pem\\n"
+}
+expect "a CA that is none" 0 "warning: 1 device has an issuer that may be none .*refused_unknown_ca.*noca.csv:1: 'noca'" \
+  under noca keyUsage=keyCertSign
+expect "a CA that may not sign" 0 "warning: 1 device has an issuer that may be none .*nosign.csv:1: 'nosign'" \
+  under nosign 'basicConstraints=critical,CA:TRUE\nkeyUsage=digitalSignature'
+expect "a CA for servers" 0 "warning: 1 device has an issuer that is not for TLS clients .*refused_certificate.*: 'servers'" \
+  under servers "$issuing\\nextendedKeyUsage=serverAuth"
 mint "/CN=0000a001" 0000a001 maker "$device" -sha384
 expect "SHA-384" 2 "wider.csv:1: .*0000a001.crt: no device can load the certificate .'0000a001'.: it is signed with ecdsa-with-SHA384" \
   list_of wider '0000a001,0000a001.key,0000a001.crt\n'

@@ -47,10 +47,10 @@ static X509 *read_again(X509 *certificate)
   return again;
 }
 
-/* `by` NULL: signed by itself. */
-static struct made make(const struct recipe *recipe, const struct made *by)
+/* `by` NULL: signed by itself. The key goes over to what was made. */
+static struct made make_for(const struct recipe *recipe, const struct made *by, EVP_PKEY *key)
 {
-  struct made made = {X509_new(), make_key(recipe->key)};
+  struct made made = {X509_new(), key};
   const struct made *issuer = by == NULL ? &made : by;
   bool usual = recipe->from == 0 && recipe->to == 0;
   X509_NAME *name = X509_get_subject_name(made.certificate);
@@ -77,6 +77,11 @@ static struct made make(const struct recipe *recipe, const struct made *by)
   if (X509_sign(made.certificate, issuer->key, hash) <= 0) fail_msg("'%s' is not signed", recipe->subject);
   made.certificate = read_again(made.certificate);
   return made;
+}
+
+static struct made make(const struct recipe *recipe, const struct made *by)
+{
+  return make_for(recipe, by, make_key(recipe->key));
 }
 
 static void drop(struct made *made)
@@ -178,6 +183,28 @@ static void the_same_root_twice_is_no_second_anchor(void **state)
   drop(&root);
   EXPECT_REFUSAL(pki_create_foreign(f->folder, foreign, 2, &pki, NULL, NULL, &error), EXIT_CODE_USAGE,
                  "are the same certificate");
+}
+
+static void a_root_that_was_issued_anew_for_its_key_is_no_second_anchor(void **state)
+{
+  const struct recipe again[] = {
+      {.subject = "root", .extension = {CA_EXTENSIONS}, .from = -YEAR_S / 2, .to = YEAR_S},
+      {.subject = "root, second generation", .extension = {CA_EXTENSIONS}},
+      {.subject = "root", .extension = {{"basicConstraints", "critical,CA:TRUE"}}},
+  };
+  struct fixture *f = *state;
+  struct made root = make(&(struct recipe){.subject = "root", .extension = {CA_EXTENSIONS}}, NULL);
+  struct pki_foreign foreign[] = {{"A", beside(f, "a.pem")}, {"B", beside(f, "b.pem")}};
+  EXPECT_OK(pki_cert_write(foreign[0].path, &root.certificate, 1, &error));
+  for (size_t i = 0; i < sizeof again / sizeof again[0]; i++) {
+    struct pki *pki = NULL;
+    struct made other = make_for(&again[i], NULL, root.key);
+    EXPECT_OK(pki_cert_write(foreign[1].path, &other.certificate, 1, &error));
+    EXPECT_REFUSAL(pki_create_foreign(f->folder, foreign, 2, &pki, NULL, NULL, &error), EXIT_CODE_USAGE,
+                   "are certificates of one key");
+    X509_free(other.certificate);
+  }
+  drop(&root);
 }
 
 static void a_making_that_fails_leaves_nothing_behind(void **state)
@@ -338,6 +365,8 @@ static void what_a_broker_will_refuse_is_taken_and_told(void **state)
        w->ca.certificate,
        "not for TLS clients"},
       {{.subject = "0000a001"}, &w->ca, NULL, "no intermediate with the leaf"},
+      {{.subject = "0000a001"}, NULL, NULL, "a certificate that is self-signed"},
+      {{.subject = "0000a001"}, NULL, w->ca.certificate, "a certificate that is self-signed"},
       {{.subject = "0000a001"}, &hidden, hidden.certificate, "ends under none of the fleet's roots"},
       {{.subject = "0000a001"}, &hidden, w->ca.certificate, "the next one in the file did not issue"},
   };
@@ -345,7 +374,8 @@ static void what_a_broker_will_refuse_is_taken_and_told(void **state)
     EXPECT_OK(import(w, &cases[i].recipe, cases[i].by, cases[i].behind));
     if (cases[i].sentence == NULL)
       assert_string_equal(warned, "");
-    else if (strstr(warned, cases[i].sentence) == NULL || strstr(warned, "list.csv:1: '0000a001'") == NULL)
+    else if (strstr(warned, cases[i].sentence) == NULL || strstr(warned, "list.csv:1: '0000a001'") == NULL ||
+             (strstr(warned, "self-signed") != NULL && strstr(warned, "put ") != NULL))
       fail_msg("case %zu: '%s'", i, warned);
     pki_close(w->pki);
     EXPECT_OK(files_make_folder(w->f->folder, 0700, &error));
@@ -355,6 +385,96 @@ static void what_a_broker_will_refuse_is_taken_and_told(void **state)
   }
   drop(&strange);
   drop(&hidden);
+}
+
+#define SIGNS "keyUsage", "critical,keyCertSign"
+#define NO_CA "an issuer that may be none"
+#define LONG  "a chain that is longer than"
+
+/* What brokers hold against the CA above a leaf, and against those above that. `anchor` issued the first of `ca`. */
+static void a_chain_over_a_ca_that_may_not_issue_it_is_told(void **state)
+{
+  (void) state;
+  const struct {
+    struct recipe anchor, ca[2]; /* the second, if there is one, below the first */
+    const char *sentence, *title;
+  } cases[] = {
+      {{.extension = {CA_EXTENSIONS}}, {{.subject = "maker", .extension = {CA_EXTENSIONS}}}, NULL, NULL},
+      {{.extension = {CA_EXTENSIONS}},
+       {{.subject = "maker", .extension = {CA_EXTENSIONS, {"extendedKeyUsage", "clientAuth,serverAuth"}}}},
+       NULL,
+       NULL},
+      {{.extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:1"}}},
+       {{.subject = "maker", .extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:0"}, {SIGNS}}}},
+       NULL,
+       NULL},
+      {{.extension = {CA_EXTENSIONS}}, {{.subject = "maker"}}, NO_CA, "'maker'"},
+      {{.extension = {CA_EXTENSIONS}}, {{.subject = "maker", .extension = {{SIGNS}}}}, NO_CA, "'maker'"},
+      {{.extension = {CA_EXTENSIONS}},
+       {{.subject = "maker", .extension = {{"basicConstraints", "critical,CA:FALSE"}, {SIGNS}}}},
+       NO_CA,
+       "'maker'"},
+      {{.extension = {CA_EXTENSIONS}},
+       {{.subject = "maker",
+         .extension = {{"basicConstraints", "critical,CA:TRUE"}, {"keyUsage", "critical,digitalSignature"}}}},
+       NO_CA,
+       "'maker'"},
+      {{.extension = {CA_EXTENSIONS}},
+       {{.subject = "upper", .extension = {{"basicConstraints", "critical,CA:TRUE"}, {"keyUsage", "cRLSign"}}},
+        {.subject = "maker", .extension = {CA_EXTENSIONS}}},
+       NO_CA,
+       "'upper'"},
+      {{.extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:0"}}},
+       {{.subject = "maker", .extension = {CA_EXTENSIONS}}},
+       LONG,
+       "'root'"},
+      {{.extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:1"}}},
+       {{.subject = "upper", .extension = {CA_EXTENSIONS}}, {.subject = "maker", .extension = {CA_EXTENSIONS}}},
+       LONG,
+       "'root'"},
+      {{.extension = {CA_EXTENSIONS}},
+       {{.subject = "upper", .extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:0"}, {SIGNS}}},
+        {.subject = "maker", .extension = {CA_EXTENSIONS}}},
+       LONG,
+       "'upper'"},
+      {{.extension = {CA_EXTENSIONS}},
+       {{.subject = "maker", .extension = {CA_EXTENSIONS, {"extendedKeyUsage", "serverAuth"}}}},
+       "an issuer that is not for TLS clients",
+       "'maker'"},
+      {{.extension = {CA_EXTENSIONS}},
+       {{.subject = "upper", .extension = {CA_EXTENSIONS, {"extendedKeyUsage", "critical,codeSigning"}}},
+        {.subject = "maker", .extension = {CA_EXTENSIONS}}},
+       "an issuer that is not for TLS clients",
+       "'upper'"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct recipe of_root = cases[i].anchor;
+    of_root.subject = "root";
+    bool two = cases[i].ca[1].subject != NULL;
+    struct made root = make(&of_root, NULL), upper = make(&cases[i].ca[0], &root),
+                lower = make(&cases[i].ca[two ? 1 : 0], &upper);
+    struct made leaf =
+        make(&(struct recipe){.subject = "0000a001", .extension = {LEAF_EXTENSIONS}}, two ? &lower : &upper);
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    sk_X509_push(chain, leaf.certificate);
+    if (two) sk_X509_push(chain, lower.certificate);
+    sk_X509_push(chain, upper.certificate);
+    struct pki_doubts *doubts = calloc(1, sizeof *doubts);
+    pki_doubt_chain(doubts, chain, root.certificate, "list.csv:1");
+    warned[0] = '\0';
+    pki_doubts_tell(doubts, keep_warning, NULL);
+    if (cases[i].sentence == NULL)
+      assert_string_equal(warned, "");
+    else if (strstr(warned, cases[i].sentence) == NULL || strstr(warned, cases[i].title) == NULL ||
+             strstr(warned, "did not issue") != NULL)
+      fail_msg("case %zu: '%s'", i, warned);
+    free(doubts);
+    sk_X509_free(chain);
+    drop(&leaf);
+    drop(&lower);
+    drop(&upper);
+    drop(&root);
+  }
 }
 
 static int setup_lone(void **state)
@@ -372,10 +492,12 @@ int main(void)
       LONE(a_root_that_no_device_could_use_is_refused_and_leaves_nothing),
       LONE(a_root_that_is_not_valid_now_is_told),
       LONE(the_same_root_twice_is_no_second_anchor),
+      LONE(a_root_that_was_issued_anew_for_its_key_is_no_second_anchor),
       LONE(a_making_that_fails_leaves_nothing_behind),
       LONE(what_a_broken_off_making_left_is_no_fleet),
       WORLD(a_chain_that_no_device_can_load_is_refused_by_certificate_and_reason),
       WORLD(what_a_broker_will_refuse_is_taken_and_told),
+      cmocka_unit_test(a_chain_over_a_ca_that_may_not_issue_it_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
