@@ -193,16 +193,22 @@ static enum step_outcome take_step(struct run *run, const struct scenario_step *
   return step_functions[step->kind](run, step);
 }
 
-/* Says how a scenario would say that this is what it wants to see. */
-static void fail_unjudged(struct run *run, struct results_phase *result, const struct scenario_step *step)
+/* Says how a scenario would say that this is what it wants to see. idle: what held before; NULL: nothing did. */
+static void fail_unjudged(struct run *run, const struct scenario_phase *phase, const struct scenario_step *step,
+                          const struct expr *idle)
 {
+  struct results_phase *result = &run->results.phases[run->phase];
   const char *quantity = scenario_judging(step->kind);
   fail_gate(result, step, run->error.text);
   char text[sizeof result->note];
-  snprintf(text, sizeof text,
-           "a phase that wants to see this says so: a gate or expectation of its own about '%s' judges "
-           "it then",
-           quantity != NULL ? quantity : "it");
+  if (idle != NULL)
+    snprintf(text, sizeof text, "the %s '%s' held before the step began, so it says nothing of it",
+             idle == &phase->until ? "gate" : "expectation", idle->text);
+  else
+    snprintf(text, sizeof text,
+             "a phase that wants to see this says so: a gate or expectation of its own about '%s' judges "
+             "it then",
+             quantity != NULL ? quantity : "it");
   say(result, text);
 }
 
@@ -211,10 +217,13 @@ static bool run_steps(struct run *run, const struct scenario_phase *phase, struc
   for (size_t s = 0; s < phase->step_count; s++) {
     const struct scenario_step *step = &phase->steps[s];
     events_add(run->events, run_event_s(run), 0, "step", "\"step\": \"%s\"", scenario_step_name(step->kind));
+    const struct expr *idle;
+    run_gauges(run);
+    bool judged = scenario_judges(run->scenario, phase, step, run_lookup, run, &idle);
     enum step_outcome outcome = take_step(run, step);
-    if (outcome == STEP_SHORT && scenario_judges(phase, step->kind)) continue;
+    if (outcome == STEP_SHORT && judged) continue;
     if (outcome == STEP_FAILED) fail_gate(result, step, run->error.text);
-    if (outcome == STEP_SHORT) fail_unjudged(run, result, step);
+    if (outcome == STEP_SHORT) fail_unjudged(run, phase, step, idle);
     if (outcome != STEP_DONE) return false;
   }
   return true;

@@ -125,7 +125,7 @@ struct run {
 
 /* How a step ended. FAILED: the rehearsed world did not do what it should; run->error says why. SHORT: it was done, and
  * not every device did what it says (run->error says how many): a failure unless the phase's gate or expectations are
- * about that (scenario_judges). */
+ * about that, and did not hold anyway (scenario_judges). */
 enum step_outcome { STEP_DONE, STEP_FAILED, STEP_SHORT, STEP_ABORTED };
 
 enum run_waited { RUN_ABORTED = -1, RUN_TIMED_OUT = 0, RUN_REACHED = 1 };

@@ -401,8 +401,11 @@ enum { SCENARIO_BAD_NAME = -1, SCENARIO_BAD_ARGUMENT = -2 };
 int scenario_quantity_known(const char *name, const char *argument, const struct scenario *scenario);
 
 /* Whether the phase's own gate or expectations are about the outcome of such a step: then they judge it, where not
- * every device did what the step says, and else the step has failed. */
-bool scenario_judges(const struct scenario_phase *phase, enum scenario_step_kind kind);
+ * every device did what the step says, and else the step has failed. To be asked when the step is about to begin, as
+ * `lookup` shows what is so then: what holds already, and would hold as well after a step that all devices did, says
+ * nothing of it. `*idle` becomes one such expression of the phase, of those that are about the step, or NULL. */
+bool scenario_judges(const struct scenario *scenario, const struct scenario_phase *phase,
+                     const struct scenario_step *step, expr_lookup lookup, void *ctx, const struct expr **idle);
 
 /* The quantity that speaks of the outcome of such a step first of all; NULL: none does. */
 const char *scenario_judging(enum scenario_step_kind kind);

@@ -57,6 +57,34 @@ expect "unless the phase speaks of it" 0 "PASS" \
 reissue=$(sed 's/push-trust: {roots: \[A, B, spare\]/reissue: {root: A/' "$push" | scenario reissue)
 expect "a certificate that nobody acknowledges fails by itself" 1 "step reissue: it ended with 0 of its 20 devices" \
   "$fleetsim" run "$reissue" --out "$work/reissue"
+# What held before a step began says nothing of it
+held=$(sed 's/trusted: \[A, spare\]/trusted: [A, B, spare]/; /- name: push/,$d' "$push" | scenario held)
+cp "$held" "$work/online"
+said="held before the step began, so it says nothing of it"
+old() { # NAME EXIT PATTERN STEP, which nobody hears, JUDGE, of the same phase, FIRST: what comes before
+  { cat "$work/online"; cat <<YAML
+  - name: held
+    do: [$6 fault: {$deaf}, $4, mend: {}]
+    $5
+YAML
+  } >"$held"
+  expect "$1" "$2" "$3" "$fleetsim" run "$held" --out "$work/held$((held_runs += 1))"
+}
+held_runs=0
+trusted='push-trust: {roots: [A, B, spare], within: 5s},'
+bundle='push-trust: {roots: [B, spare], within: 1s}'
+old "trust in a root that was trusted before" 1 "the gate 'trusting\(B\) == 100% of all within 2s' $said" \
+  "$bundle" "until: trusting(B) == 100% of all within 2s" "$trusted"
+old "no bundle that was refused" 1 "the expectation 'trust.refused == 0' $said" "$bundle" "expect: [trust.refused == 0]" ""
+old "as many bundles as there were before" 1 "'trust.committed == 20' $said" "$bundle" \
+  "expect: [trust.committed == 20]" "$trusted"
+old "a new certificate under the old root" 1 "'identified\(A\) == 100%' $said" "reissue: {root: A, within: 1s}" \
+  "expect: [identified(A) == 100%]" ""
+old "a proof of earlier times" 1 "'proven\(A\) == 100%' $said" "prove: {root: A, within: 2s}" \
+  "expect: [proven(A) == 100%]" "prove: {root: A, within: 5s},"
+old "a reconnect that no device was refused in" 1 "'connect.failed == 0' $said" \
+  "reconnect: {within: 500ms}" "expect: [connect.failed == 0]" ""
+old "unless the step would have ended that" 0 PASS "$bundle" "expect: [trust.committed <= 20]" "$trusted"
 expect "a run that nobody judges is warned of" 1 "warning: .*prove.yaml has no gate and no expectation" \
   "$fleetsim" run "$prove" --out "$work/prove4"
 expect "check warns as well" 0 "warning: .*prove.yaml has no gate and no expectation" "$fleetsim" check "$prove"

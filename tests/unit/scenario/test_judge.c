@@ -1,5 +1,6 @@
 /* Which expressions of a phase speak of the outcome of a step, so that they judge it in the step's place. */
 #define _POSIX_C_SOURCE 200809L
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,14 +20,97 @@ static struct scenario *load(const char *rest)
   return scenario;
 }
 
-static bool judges(const char *phase, enum scenario_step_kind kind)
+/* What holds before the step begins: nothing that has a value, unless a case says so. */
+struct before {
+  double value, whole;
+};
+
+static int look(void *ctx, const char *name, const char *argument, struct expr_quantity *out)
+{
+  const struct before *before = ctx;
+  (void) argument;
+  bool whole = strcmp(name, "awake") == 0 || strcmp(name, "all") == 0;
+  *out = (struct expr_quantity){.value = whole ? before->whole : before->value, .whole = before->whole};
+  return 0;
+}
+
+static struct scenario_step step_of(enum scenario_step_kind kind)
+{
+  struct scenario_step step = {.kind = kind, .root = "B", .chain = {.root = "B"}, .roots = {.count = 2}};
+  strcpy(step.roots.name[0], "B");
+  strcpy(step.roots.name[1], "spare");
+  return step;
+}
+
+static bool judges_from(const char *phase, enum scenario_step_kind kind, struct before before)
 {
   char text[500];
   snprintf(text, sizeof text, "  - name: p\n    do: [connect: {}]\n%s", phase);
   struct scenario *scenario = load(text);
-  bool judged = scenario_judges(&scenario->phases[0], kind);
+  const struct expr *idle;
+  struct scenario_step step = step_of(kind);
+  bool judged = scenario_judges(scenario, &scenario->phases[0], &step, look, &before, &idle);
+  assert_true(!judged || idle == NULL || scenario->phases[0].expect_count > 1);
   scenario_free(scenario);
   return judged;
+}
+
+/* Nothing holds before: there is no value. */
+static bool judges(const char *phase, enum scenario_step_kind kind)
+{
+  return judges_from(phase, kind, (struct before){.value = NAN, .whole = 9});
+}
+
+static void what_held_before_a_step_says_nothing_of_it(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *phase;
+    enum scenario_step_kind kind;
+    double before; /* of nine devices */
+    bool judged;
+  } cases[] = {
+      {"    until: trusting(B) == 100% of all\n", STEP_PUSH_TRUST, 9, false},
+      {"    until: trusting(B) == 100% of all\n", STEP_PUSH_TRUST, 8, true},
+      {"    until: trusting(B) >= 50%\n", STEP_PUSH_TRUST, 9, false},
+      {"    until: trusting(B) == 5\n", STEP_PUSH_TRUST, 5, false},
+      {"    until: trusting(B) <= 100%\n", STEP_PUSH_TRUST, 0, false},
+      {"    until: trusting(B) != 3\n", STEP_PUSH_TRUST, 0, false},
+      {"    until: trusting(B) == 0\n", STEP_PUSH_TRUST, 0, true},
+      {"    until: trusting(B) < 100%\n", STEP_PUSH_TRUST, 5, true},
+      {"    until: trusting(A) == 100%\n", STEP_PUSH_TRUST, 9, true},
+      {"    expect: [trust.refused == 0]\n", STEP_PUSH_TRUST, 0, false},
+      {"    expect: [trust.committed == 9]\n", STEP_PUSH_TRUST, 9, false},
+      {"    expect: [trust.committed == 0]\n", STEP_PUSH_TRUST, 0, true},
+      {"    expect: [trust.committed <= 9]\n", STEP_PUSH_TRUST, 9, true},
+      {"    expect: [trust.version_acked >= 1]\n", STEP_PUSH_TRUST, 1, false},
+      {"    expect: [trust.version_acked <= 1]\n", STEP_PUSH_TRUST, 1, true},
+      {"    expect: [trust.refused == 0, trust.committed == 0]\n", STEP_PUSH_TRUST, 0, true},
+      {"    until: identified(B) == 100%\n", STEP_REISSUE, 9, false},
+      {"    until: identified(A) == 0\n", STEP_REISSUE, 0, false},
+      {"    until: identified(B) == 0\n", STEP_REISSUE, 0, true},
+      {"    until: proven(B) == 100%\n", STEP_PROVE, 9, false},
+      {"    until: proven(B) == 0\n", STEP_PROVE, 0, true},
+      {"    until: refused == 0\n", STEP_PROVE, 0, false},
+      {"    expect: [failures(connect.tls.not_trusted) == 0]\n", STEP_PROVE, 0, false},
+      {"    expect: [connect.failed == 0]\n", STEP_RECONNECT, 0, false},
+      {"    until: online == 100%\n", STEP_RECONNECT, 9, true},
+      {"    expect: [trespass.attempts >= 0]\n", STEP_TRESPASS, 0, false},
+      {"    expect: [trespass.attempts == 0]\n", STEP_TRESPASS, 0, true},
+      {"    expect: [recover.online < 50% of all]\n", STEP_STORM, 0, true},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    if (judges_from(cases[i].phase, cases[i].kind, (struct before){cases[i].before, 9}) != cases[i].judged)
+      fail_msg("'%s' with %g before %s %s", cases[i].phase, cases[i].before,
+               cases[i].judged ? "judges" : "does not judge", scenario_step_name(cases[i].kind));
+}
+
+static void a_step_that_nobody_does_is_not_done(void **state)
+{
+  (void) state;
+  const struct before nobody = {0, 0};
+  assert_true(judges_from("    expect: [trusting(B) == 0]\n", STEP_PUSH_TRUST, nobody));
+  assert_true(judges_from("    expect: [trust.committed == 0]\n", STEP_PUSH_TRUST, nobody));
 }
 
 static void only_what_speaks_of_a_step_judges_it(void **state)
@@ -84,6 +168,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(only_what_speaks_of_a_step_judges_it),
+      cmocka_unit_test(what_held_before_a_step_says_nothing_of_it),
+      cmocka_unit_test(a_step_that_nobody_does_is_not_done),
       cmocka_unit_test(a_scenario_without_gate_and_expectation_is_judged_by_nobody),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
