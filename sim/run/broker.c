@@ -9,6 +9,7 @@
 #define LAST_WORDS_MS      50u    /* its last acknowledgements still lie in the devices' sockets */
 #define PROBE_WITHIN_MS    10000u /* one look, and as long as no step says otherwise */
 #define OPERATOR_WITHIN_MS 20000u
+#define HOOK_ENDED_MS      10000u /* it may have asked others to restart the broker */
 #define PROBE_PAUSE_MS     100u
 #define REMOTE_LOOKS       8u
 
@@ -130,13 +131,35 @@ static int tell(struct run *run, broker_operation *operation, int node)
   return run_wait_node(run, (size_t) node, operation, APPLY_WITHIN_MS);
 }
 
+static bool operator_has_lost(struct run *run, void *ctx)
+{
+  run_collect(run);
+  return run->operator_losses > *(const unsigned *) ctx;
+}
+
+/* A hook may end well and do nothing; a restart ends every session, that of the back office too. One that was away as
+ * the hook began has none that could end. */
+static enum step_outcome restart(struct run *run, int node)
+{
+  run_collect(run);
+  unsigned losses = run->operator_losses;
+  bool tells = run->scenario->remote && operator_connected(run->operator);
+  if (tell(run, broker_restart, node) != 0) return STEP_ABORTED;
+  enum run_waited waited = tells ? run_wait(run, operator_has_lost, &losses, HOOK_ENDED_MS) : RUN_REACHED;
+  if (waited == RUN_REACHED) return STEP_DONE;
+  if (waited == RUN_ABORTED) return STEP_ABORTED;
+  error_set(&run->error, EXIT_CODE_FAIL,
+            "the hook 'restart' has ended, and the operator's session has not: the broker was not restarted");
+  return STEP_FAILED;
+}
+
 enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply, int node)
 {
   if (apply == SCENARIO_APPLY_NONE) return STEP_DONE;
-  bool restart = apply == SCENARIO_APPLY_RESTART;
-  if (apply != SCENARIO_APPLY_HOOK && tell(run, restart ? broker_restart : broker_reload, node) != 0)
-    return STEP_ABORTED;
-  enum step_outcome outcome = await_operator(run);
+  enum step_outcome outcome = STEP_DONE;
+  if (apply == SCENARIO_APPLY_RESTART) outcome = restart(run, node);
+  if (apply == SCENARIO_APPLY_RELOAD && tell(run, broker_reload, node) != 0) outcome = STEP_ABORTED;
+  if (outcome == STEP_DONE) outcome = await_operator(run);
   /* a hook put in force only what it was called for: run_present looks at that */
   return outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK ? outcome : run_confirm_served(run, node);
 }

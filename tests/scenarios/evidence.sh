@@ -192,8 +192,11 @@ expect "how long a broker may take is said in the step" 1 "does not serve the ne
 # Whom a broker trusts: it is asked ---------------------------------------------------------------------------------------------
 cp "$work/first.crt" "$work/b/main.crt" && cp "$work/first.key" "$work/b/main.key"
 cat >"$work/trust" <<HOOK
+for n; do cp "\$FLEETSIM_CLIENT_CA" "$work/\$n/clients.crt"; done
+sh $work/restart "\$@"
+HOOK
+cat >"$work/restart" <<HOOK
 for n; do
-  cp "\$FLEETSIM_CLIENT_CA" "$work/\$n/clients.crt"
   kill "\$(cat "$work/\$n/pid")"
   while [ -e "$work/\$n/pid" ]; do sleep 0.02; done
   mosquitto -d -c "$work/\$n/conf" 2>/dev/null
@@ -230,6 +233,20 @@ expect "a hook that leaves a root behind" 1 "still takes a client certificate un
   run trust5 "$work/fleet" "$clients" --set "phases[1].do[0].trust-clients={roots: [B], within: 1s}" \
   --set "broker.hooks.trust-clients=cat $work/clients.crt >>\$FLEETSIM_CLIENT_CA; sh $work/trust a b"
 again && end_brokers && begin_broker "$work/a" "$port" && begin_broker "$work/b" $((port + 1))
+
+# A restart ends the back office's session ---------------------------------------------------------------------------------------
+restarted() { # NAME EXIT PATTERN HOOK STEP
+  expect "$1" "$2" "$3" run "restart$((restarts += 1))" "$work/fleet" "$clients" --set "broker.hooks.restart=$4" \
+    --set "broker.hooks.trust-clients=:" --set "phases[1].do[0]=$5"
+}
+restarts=0
+no_restart="the hook 'restart' has ended, and the operator's session has not: the broker was not restarted"
+echo "sleep 0.5; sh $work/restart a b" >"$work/later"
+restarted "a restart" 0 PASS "sh $work/restart a b" "{restart-broker: {}}"
+restarted "a hook restart that does nothing" 1 "$no_restart" true "{restart-broker: {}}"
+restarted "a hook restart that only reloads" 1 "$no_restart" "kill -HUP \$(cat $work/a/pid) \$(cat $work/b/pid)" "{restart-broker: {}}"
+restarted "and where the CA file is to be put in force so" 1 "$no_restart" true "{trust-clients: {roots: [A], apply: restart}}"
+restarted "a restart after the hook has ended" 0 PASS "setsid sh $work/later >/dev/null 2>&1 </dev/null &" "{restart-broker: {}}"
 
 # Hooks that fail are exit 3, all of them ----------------------------------------------------------------------------------------
 expect "a hook trust-clients that fails" 3 "hook 'trust-clients' .* exit code 7" \
