@@ -193,6 +193,20 @@ static enum step_outcome take_step(struct run *run, const struct scenario_step *
   return step_functions[step->kind](run, step);
 }
 
+static bool check_expectations(struct run *run, const struct scenario_phase *phase, struct results_phase *result)
+{
+  bool pass = true;
+  run_gauges(run);
+  for (size_t e = 0; e < phase->expect_count; e++) {
+    struct results_check *check = &result->expectations[e];
+    snprintf(check->expr, sizeof check->expr, "%s", phase->expect[e].text);
+    check->pass = expr_eval(&phase->expect[e], run_lookup, run, check->observed, sizeof check->observed);
+    result->expectation_count = e + 1;
+    pass = pass && check->pass;
+  }
+  return pass;
+}
+
 /* Says how a scenario would say that this is what it wants to see. idle: what held before; NULL: nothing did. */
 static void fail_unjudged(struct run *run, const struct scenario_phase *phase, const struct scenario_step *step,
                           const struct expr *idle)
@@ -200,7 +214,9 @@ static void fail_unjudged(struct run *run, const struct scenario_phase *phase, c
   struct results_phase *result = &run->results.phases[run->phase];
   const char *quantity = scenario_judging(step->kind);
   fail_gate(result, step, run->error.text);
-  char text[sizeof result->note];
+  char text[sizeof result->note], observed[120];
+  if (idle != NULL) (void) check_expectations(run, phase, result); /* the step may have broken them, which says more */
+  if (idle != NULL && !expr_eval(idle, run_lookup, run, observed, sizeof observed)) return;
   if (idle != NULL)
     snprintf(text, sizeof text, "the %s '%s' held before the step began, so it says nothing of it",
              idle == &phase->until ? "gate" : "expectation", idle->text);
@@ -254,20 +270,6 @@ static bool await_gate(struct run *run, const struct expr *until, struct results
   else
     snprintf(result->gate.observed, sizeof result->gate.observed, "%s", gate.observed);
   return result->gate.pass;
-}
-
-static bool check_expectations(struct run *run, const struct scenario_phase *phase, struct results_phase *result)
-{
-  bool pass = true;
-  run_gauges(run);
-  for (size_t e = 0; e < phase->expect_count; e++) {
-    struct results_check *check = &result->expectations[e];
-    snprintf(check->expr, sizeof check->expr, "%s", phase->expect[e].text);
-    check->pass = expr_eval(&phase->expect[e], run_lookup, run, check->observed, sizeof check->observed);
-    result->expectation_count = e + 1;
-    pass = pass && check->pass;
-  }
-  return pass;
 }
 
 static bool run_phase(struct run *run, const struct scenario_phase *phase, struct results_phase *result)
