@@ -1,6 +1,7 @@
 /* What a document of results says against its own verdict: looked at by who writes one and by who reads one. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/results_json.h"
@@ -29,30 +30,154 @@ static const json_t *failed_check(const json_t *tree)
   return first_failed(json_object_get(tree, "expectations"));
 }
 
-/* The parts without which nobody can tell whether the verdict is right. */
+/* The parts without which nobody can tell whether the verdict is right: a run that passes has some of each. */
 static bool lacks_a_part(const json_t *tree)
 {
-  return !json_is_array(json_object_get(tree, "phases")) || !json_is_array(json_object_get(tree, "expectations")) ||
-         !json_is_object(json_object_get(tree, "metrics"));
+  const json_t *phases = json_object_get(tree, "phases"), *checks = json_object_get(tree, "expectations");
+  if (!json_is_array(phases) || json_array_size(phases) == 0 || !json_is_array(checks) || json_array_size(checks) == 0)
+    return true;
+  for (size_t p = 0; p < json_array_size(phases); p++) {
+    const json_t *phase = json_array_get(phases, p), *gate = json_object_get(phase, "gate");
+    if (!json_is_array(json_object_get(phase, "expectations")) || !(json_is_object(gate) || json_is_null(gate)))
+      return true;
+  }
+  return json_object_size(json_object_get(tree, "metrics")) == 0 ||
+         !json_is_object(json_object_get(tree, "accounting"));
 }
 
-static bool adds_up(const json_t *accounting, char *why, size_t size)
+/* A number that every run counts; an older fleetsim did not count all of them. */
+static bool counted(const json_t *object, const char *key, double *value, char *why, size_t size)
 {
-  if (!json_is_object(accounting)) return true;
-  double attempts = results_json_number(accounting, "attempts"), ok = results_json_number(accounting, "ok"),
-         failed = results_json_number(accounting, "failed"), open = results_json_number(accounting, "open");
-  snprintf(why, size, "of %.0f attempts %.0f are ok, %.0f failed and %.0f open, which does not add up", attempts, ok,
-           failed, open);
-  return json_is_true(json_object_get(accounting, "closed")) && fabs(attempts - ok - failed - open) < 0.5;
+  const json_t *member = json_object_get(object, key),
+               *number = json_is_object(member) ? json_object_get(member, "value") : member;
+  *value = json_number_value(number);
+  if (json_is_number(number) && *value >= 0) return true;
+  snprintf(why, size,
+           "the run was to pass, and %s is missing or no number (an older fleetsim did not write all of them)", key);
+  return false;
 }
 
-/* More than was sent cannot have been delivered: then messages of somebody else were counted. */
+static bool adds_up(const json_t *tree, char *why, size_t size)
+{
+  static const char *const keys[] = {"attempts", "ok", "failed", "open"};
+  static const char *const metrics[] = {"connect.attempts", "connect.ok", "connect.failed", "connect.open"};
+  const json_t *accounting = json_object_get(tree, "accounting");
+  double n[4], measured;
+  for (size_t k = 0; k < 4; k++)
+    if (!counted(accounting, keys[k], &n[k], why, size)) return false;
+  snprintf(why, size, "of %.0f attempts %.0f are ok, %.0f failed and %.0f open, which does not add up", n[0], n[1],
+           n[2], n[3]);
+  if (!json_is_true(json_object_get(accounting, "closed")) || fabs(n[0] - n[1] - n[2] - n[3]) >= 0.5) return false;
+  for (size_t k = 0; k < 4; k++) {
+    if (!counted(json_object_get(tree, "metrics"), metrics[k], &measured, why, size)) return false;
+    snprintf(why, size, "%s is %.0f, and accounting says %.0f", metrics[k], measured, n[k]);
+    if (fabs(measured - n[k]) >= 0.5) return false;
+  }
+  return true;
+}
+
+/* The books of run/books.c: every message is delivered, lost, or not awaited. */
 static bool messages_add_up(const json_t *metrics, char *why, size_t size)
 {
-  double sent = results_json_number(json_object_get(metrics, "telemetry.sent"), "value"),
-         delivered = results_json_number(json_object_get(metrics, "telemetry.delivered"), "value");
-  snprintf(why, size, "%.0f messages were sent and %.0f delivered, which does not add up", sent, delivered);
-  return delivered <= sent;
+  double sent, delivered, lost, unawaited;
+  if (!counted(metrics, "telemetry.sent", &sent, why, size) ||
+      !counted(metrics, "telemetry.delivered", &delivered, why, size) ||
+      !counted(metrics, "telemetry.lost", &lost, why, size) ||
+      !counted(metrics, "telemetry.unawaited", &unawaited, why, size))
+    return false;
+  snprintf(why, size,
+           "%.0f messages were sent and %.0f delivered, %.0f lost and %.0f not awaited, which does not add up", sent,
+           delivered, lost, unawaited);
+  return fabs(sent - delivered - lost - unawaited) < 0.5;
+}
+
+/* "NAME OP NUMBER" and nothing else. */
+struct plain {
+  char name[64], op[3];
+  double wanted;
+};
+
+static bool is_plain(const json_t *check, struct plain *out)
+{
+  int end = 0;
+  const char *expr = results_json_text(check, "expr");
+  return sscanf(expr, " %63[a-z0-9._] %2[=!<>] %lf %n", out->name, out->op, &out->wanted, &end) == 3 && end > 0 &&
+         expr[end] == '\0';
+}
+
+static bool compares(const struct plain *plain, double seen)
+{
+  double slack = 1e-9 * fmax(1, fmax(fabs(seen), fabs(plain->wanted))); /* that of the expression itself */
+  bool equal = fabs(seen - plain->wanted) <= slack, less = !equal && seen < plain->wanted;
+  if (plain->op[0] == '!') return !equal;
+  if (equal) return plain->op[1] == '=';
+  return (plain->op[0] == '<' && less) || (plain->op[0] == '>' && !less);
+}
+
+/* What was seen, where it is a number. It was rounded to six digits: what is as near as that proves nothing. */
+static bool observed_fits(const json_t *check, char *why, size_t size)
+{
+  struct plain plain;
+  const char *observed = results_json_text(check, "observed");
+  size_t digits = strspn(observed, "0123456789.");
+  if (!is_plain(check, &plain) || digits == 0 || digits > 15 || observed[digits] != '\0') return true;
+  snprintf(why, size, "\"%.120s\" is to hold, and %s was observed", results_json_text(check, "expr"), observed);
+  double seen = strtod(observed, NULL);
+  return compares(&plain, seen) || fabs(seen - plain.wanted) <= 1e-5 * fmax(1, fabs(plain.wanted));
+}
+
+/* Of the whole run, and no longer counted while the devices say goodbye: what was judged is what is written. */
+static const struct {
+  const char *name;
+  bool zero; /* implied for every run: where it is not 0, an expectation allows it */
+} settled[] = {
+    {"devices.lost", true},           {"devices.unproven", false},  {"trespass.delivered", true},
+    {"operator.dropped", true},       {"telemetry.sent", false},    {"telemetry.delivered", false},
+    {"telemetry.lost", false},        {"telemetry.unheard", false}, {"telemetry.lost_acked", false},
+    {"telemetry.unawaited", false},   {"ota.bricked", false},       {"ota.disagree", false},
+    {"telemetry.unaccounted", false},
+};
+
+static bool names(const json_t *check, const char *name)
+{
+  const char *expr = results_json_text(check, "expr");
+  size_t size = strlen(name), blank = strspn(expr, " \t");
+  return strncmp(expr + blank, name, size) == 0 && strchr(" \t=!<>", expr[blank + size]) != NULL;
+}
+
+static bool metric_fits(const json_t *tree, size_t s, char *why, size_t size)
+{
+  const json_t *checks = json_object_get(tree, "expectations");
+  const json_t *metric = json_object_get(json_object_get(json_object_get(tree, "metrics"), settled[s].name), "value");
+  double seen = json_number_value(metric);
+  bool named = false;
+  for (size_t c = 0; c < json_array_size(checks); c++) {
+    const json_t *check = json_array_get(checks, c);
+    struct plain plain;
+    if (!names(check, settled[s].name)) continue;
+    named = true;
+    snprintf(why, size, "\"%.120s\" is to hold, and %s is %s%.0f among the metrics", results_json_text(check, "expr"),
+             settled[s].name, json_is_number(metric) ? "" : "no number: ", seen);
+    if (is_plain(check, &plain) && (!json_is_number(metric) || !compares(&plain, seen))) return false;
+  }
+  snprintf(why, size, "%s is %.0f, and no expectation allows it", settled[s].name, seen);
+  return named || !settled[s].zero || seen == 0;
+}
+
+static bool checks_fit(const json_t *tree, char *why, size_t size)
+{
+  const json_t *phases = json_object_get(tree, "phases"), *checks = json_object_get(tree, "expectations");
+  for (size_t c = 0; c < json_array_size(checks); c++)
+    if (!observed_fits(json_array_get(checks, c), why, size)) return false;
+  for (size_t p = 0; p < json_array_size(phases); p++) {
+    const json_t *phase = json_array_get(phases, p), *own = json_object_get(phase, "expectations");
+    if (!observed_fits(json_object_get(phase, "gate"), why, size)) return false;
+    for (size_t c = 0; c < json_array_size(own); c++)
+      if (!observed_fits(json_array_get(own, c), why, size)) return false;
+  }
+  for (size_t s = 0; s < sizeof settled / sizeof *settled; s++)
+    if (!metric_fits(tree, s, why, size)) return false;
+  return true;
 }
 
 bool results_json_contradicted(const json_t *tree, char *why, size_t size)
@@ -71,9 +196,9 @@ bool results_json_contradicted(const json_t *tree, char *why, size_t size)
     return true;
   }
   if (lacks_a_part(tree)) {
-    snprintf(why, size, "the run was to pass, and phases, expectations or metrics are missing");
+    snprintf(why, size, "the run was to pass, and phases, expectations, metrics or accounting are missing or empty");
     return true;
   }
-  return !adds_up(json_object_get(tree, "accounting"), why, size) ||
-         !messages_add_up(json_object_get(tree, "metrics"), why, size);
+  return !adds_up(tree, why, size) || !messages_add_up(json_object_get(tree, "metrics"), why, size) ||
+         !checks_fit(tree, why, size);
 }

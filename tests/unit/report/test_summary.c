@@ -118,6 +118,7 @@ static void who_has_the_messages_that_are_missing_is_told_and_nothing_where_none
   assert_null(strstr(text, "back office"));
   free(text);
   metrics_add(metrics, METRIC_TELEMETRY_LOST, 5);
+  metrics_set(metrics, METRIC_TELEMETRY_UNAWAITED, 0);
   metrics_add(metrics, METRIC_TELEMETRY_LOST_ACKED, 3);
   metrics_add(metrics, METRIC_TELEMETRY_REFUSED, 25);
   metrics_add(metrics, METRIC_OPERATOR_LOSSES, 1);
@@ -346,6 +347,8 @@ static void spoil(const char *file, const char *from, const char *to)
   free(text);
 }
 
+#define METRIC(name, value) "\"" name "\": {\n      \"value\": " value
+
 static void a_pass_is_believed_only_with_its_checks_its_books_and_its_end_record(void **state)
 {
   (void) state;
@@ -358,6 +361,31 @@ static void a_pass_is_believed_only_with_its_checks_its_books_and_its_end_record
       {"results.json", "\"attempts\": 1013", "\"attempts\": 1014", "does not add up"},
       {"results.json", "\"telemetry.sent\": {\n      \"value\": 5000", "\"telemetry.sent\": {\n      \"value\": 4990",
        "4990 messages were sent and 4995 delivered"},
+      {"results.json", METRIC("telemetry.sent", "5000"), METRIC("telemetry.sent", "5001"), "5001 messages were sent"},
+      {"results.json", METRIC("telemetry.delivered", "4995"), METRIC("telemetry.delivered", "1"), "does not add up"},
+      {"results.json", METRIC("telemetry.delivered", "4995"), METRIC("telemetry.delivered", "\"4995\""), "no number"},
+      {"results.json", METRIC("telemetry.delivered", "4995"), METRIC("telemetry.delivered", "5000"), "not awaited"},
+      {"results.json", METRIC("telemetry.lost", "0"), METRIC("telemetry.lost", "55"), "55 lost"},
+      {"results.json", METRIC("telemetry.lost", "0"), METRIC("telemetry.lost", "-5"), "no number"},
+      {"results.json", METRIC("telemetry.lost", "0"), METRIC("telemetry.lots", "0"), "telemetry.lost is missing"},
+      {"results.json", METRIC("telemetry.unawaited", "5"), METRIC("telemetry.unawaited", "null"), "older fleetsim"},
+      {"results.json", METRIC("connect.ok", "1000"), METRIC("connect.ok", "1001"), "accounting says 1000"},
+      {"results.json", METRIC("connect.failed", "12"), METRIC("connect.failed", "null"), "connect.failed is missing"},
+      {"results.json", METRIC("devices.lost", "0"), METRIC("devices.lost", "3"), "\"devices.lost == 0\" is to hold"},
+      {"results.json", METRIC("devices.lost", "0"), METRIC("devices.lost", "\"0\""),
+       "\"devices.lost == 0\" is to hold"},
+      {"results.json", METRIC("trespass.delivered", "0"), METRIC("trespass.delivered", "2"),
+       "no expectation allows it"},
+      {"results.json", "\"observed\": \"0\"", "\"observed\": \"2\"", "2 was observed"},
+      {"results.json", "\"metrics\": {", "\"metrics\": {}, \"measures\": {", "missing or empty"},
+      {"results.json", "\"phases\": [", "\"phases\": [], \"phrases\": [", "missing or empty"},
+      {"results.json", "\"phases\": [", "\"phases\": [null], \"phrases\": [", "missing or empty"},
+      {"results.json", "\"gate\": null", "\"gate\": \"online\"", "missing or empty"},
+      {"results.json", "\"expectations\": [\n        {", "\"expected\": [\n        {", "missing or empty"},
+      {"results.json", "\n  \"expectations\": [", "\n  \"expectations\": [], \"expected\": [", "missing or empty"},
+      {"results.json", "\"accounting\": {", "\"bookkeeping\": {", "missing or empty"},
+      {"results.json", "\"accounting\": {", "\"accounting\": null, \"bookkeeping\": {", "missing or empty"},
+      {"results.json", "\"attempts\": 1013", "\"attempts\": \"1013\"", "attempts is missing or no number"},
       {"results.json", "\"expectations\": [\n    {", "\"expected\": [\n    {", "missing"},
       {"results.json", "\"run_id\": \"00", "\"run_id\": \"01", "different runs"},
       {"results.json", "\"run_id\": \"00", "\"run-id\": \"00", "run_id"},
