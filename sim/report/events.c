@@ -2,11 +2,13 @@
 #include "report/events.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -17,6 +19,8 @@
 struct events {
   FILE *file;
   int error; /* errno of the first line that could not be written, 0: none */
+  struct stat made;
+  off_t size; /* of all lines */
   char path[FILES_PATH_MAX];
 };
 
@@ -29,7 +33,8 @@ int events_open(const char *folder, struct events **out, struct error *error)
     return -1;
   }
   int fd = files_create(events->path, 0644, error);
-  events->file = fd < 0 ? NULL : fdopen(fd, "w");
+  /* appending: what somebody cuts off stays missing, and a later line leaves no hole that hides it */
+  if (fd >= 0 && fcntl(fd, F_SETFL, O_APPEND) == 0 && fstat(fd, &events->made) == 0) events->file = fdopen(fd, "a");
   if (events->file == NULL) {
     if (fd >= 0) close(fd);
     if (fd >= 0) error_set(error, EXIT_CODE_SETUP, "not enough memory for the list of events");
@@ -40,8 +45,23 @@ int events_open(const char *folder, struct events **out, struct error *error)
   return 0;
 }
 
+/* What somebody has done to the file meanwhile, "" if nothing. A run without its list has no report. */
+static const char *harm(const struct events *events)
+{
+  struct stat now;
+  if (lstat(events->path, &now) != 0) return "it was removed while the run wrote it";
+  if (now.st_dev != events->made.st_dev || now.st_ino != events->made.st_ino)
+    return "another file was put in its place while the run wrote it";
+  if (now.st_size < events->size) return "it was cut off while the run wrote it";
+  return now.st_size > events->size ? "somebody else wrote into it during the run" : "";
+}
+
 static int tell(const struct events *events, struct error *error)
 {
+  const char *why = events->error == 0 ? harm(events) : "";
+  if (*why != '\0')
+    return error_set(error, EXIT_CODE_SETUP, "%s is incomplete: %s; leave the folder alone until the run has ended",
+                     events->path, why);
   if (events->error == 0) return 0;
   return error_set(error, EXIT_CODE_SETUP, "%s is incomplete: %s; free some space or choose another folder with --out",
                    events->path, strerror(events->error));
@@ -102,6 +122,7 @@ void events_add(struct events *events, double t_s, uint32_t device, const char *
     used = head;
   va_end(args);
   memcpy(line + used, "}\n", 2);
+  events->size += (off_t) used + 2;
   if (fwrite(line, 1, used + 2, events->file) != used + 2 && events->error == 0) events->error = errno;
 }
 

@@ -11,10 +11,10 @@ struct events;
 /* Opens folder/events.ndjson for writing. */
 int events_open(const char *folder, struct events **out, struct error *error);
 
-/* Writes what is left; reports a full disk. Frees. */
+/* Writes what is left; reports a full disk, and a file that was removed, replaced or changed meanwhile. Frees. */
 int events_close(struct events *events, struct error *error);
 
-/* Hands all lines over; -1: one of them is lost already. */
+/* Hands all lines over; -1: one of them is lost already, or the file is no longer the one that they went to. */
 int events_check(struct events *events, struct error *error);
 
 /* One line: {"t": seconds of the run, "device": "0000000a" (absent if 0), "event": name, ...more}. `more` is a

@@ -116,6 +116,19 @@ expect "nor with somebody else's events" 2 "different runs" "$fleetsim" report o
 sed 's/"pass": true/"pass": false/' other/results.json >fresh/results.json && cp other/events.ndjson fresh/
 expect "a pass whose expectation failed is none" 2 "contradicts itself.*failed" "$fleetsim" report fresh
 
+sed 's/"devices.lost": {/"devices.lost": {"value": 3}, "was": {/' other/results.json >fresh/results.json
+expect "... nor one whose metrics speak against it" 2 "contradicts itself.*devices.lost is 3" "$fleetsim" report fresh
+
+# Events that somebody took away -----------------------------------------------------------------------------------------
+for harm in 'rm events.ndjson' ': >events.ndjson'; do
+  begin taken --overwrite
+  (cd taken && eval "$harm")
+  kill -TERM "$pid"
+  ends_with "after $harm a run has no verdict" 3
+  expect "... and says why" 0 "events.ndjson is incomplete: it was (removed|cut off)" cat taken.log
+  expect "... nor anything that CI takes for one" 2 "no complete run" "$fleetsim" report taken
+done
+
 expect "how many is no time" 1 "handshake.wall_ms.count == 0: observed 2 (x|$)|observed 2 " \
   "$fleetsim" run "$short" --set 'expect=["handshake.wall_ms.count == 0"]'
 

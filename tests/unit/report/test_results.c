@@ -300,6 +300,44 @@ static void without_its_end_record_no_result_stays(void **state)
   assert_null(sample_read(&sample, "junit.xml"));
 }
 
+/* Without its list of events a run has no report: then its verdict must not say green either. */
+static void events_that_somebody_took_away_or_changed_leave_no_result(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *command, *sentence;
+  } cases[] = {
+      {"rm %s", "it was removed"},
+      {"rm %s; mkdir %s", "another file"},
+      {"rm %s; touch %s", "another file"},
+      {"cp %s %s.new; mv %s.new %s", "another file"},
+      {"mv %s %s.old; ln -s events.ndjson.old %s", "another file"},
+      {": >%s", "it was cut off"},
+      {"truncate -s -1 %s", "it was cut off"},
+      {"echo >>%s", "somebody else wrote"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct events *events = NULL;
+    struct error error = {0};
+    char path[FILES_PATH_MAX], command[4 * FILES_PATH_MAX];
+    sample_pass(&sample);
+    assert_int_equal(events_open(sample.folder, &events, &error), 0);
+    events_add(events, 0, 0, "phase", NULL);
+    events_flush(events);
+    assert_int_equal(files_join(path, sample.folder, "events.ndjson", NULL), 0);
+    snprintf(command, sizeof command, cases[i].command, path, path, path, path);
+    assert_int_equal(system(command), 0);
+    events_add(events, 0.5, 0, "phase", NULL);
+    if (results_conclude(&sample.results, events, 1, sample.folder, &error) == 0) fail_msg("%s passes", command);
+    assert_int_equal(error.code, EXIT_CODE_SETUP);
+    if (strstr(error.text, cases[i].sentence) == NULL) fail_msg("%s: %s", command, error.text);
+    assert_null(sample_read(&sample, "results.json"));
+    assert_null(sample_read(&sample, "junit.xml"));
+    snprintf(command, sizeof command, "rm -rf %s %s.old", path, path);
+    assert_int_equal(system(command), 0);
+  }
+}
+
 static unsigned allocations, failing;
 
 static void *starved(size_t size)
@@ -437,6 +475,7 @@ int main(void)
       test(without_junit_there_is_no_results_json),
       test(without_results_json_there_is_no_junit),
       test(without_its_end_record_no_result_stays),
+      test(events_that_somebody_took_away_or_changed_leave_no_result),
       test(one_allocation_that_fails_loses_the_whole_document_or_nothing),
       test(a_file_that_cannot_be_written_whole_leaves_no_part_of_it),
   };
