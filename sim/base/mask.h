@@ -4,12 +4,18 @@
 
 #include <stddef.h>
 
-/* Replaces what stands before the @ of a URL, user name and password, by "***", in place: after "://" up to the last @
- * before the next blank or quote, or to there where what follows is "name:secr", cut off before its @, and no host with
- * its port. A password of up to five digits that is cut off cannot be told from a port: mask before cutting. */
+/* Replaces user names and passwords by "***", in place, never longer than before:
+ * - what stands after "://" up to the last @ of that URL, whose password may hold blanks and quotes; without any @ all
+ * of "name:secr", cut off before it and no host with its port. A password of up to five digits that is cut off cannot
+ * be told from a port: mask before cutting;
+ * - "user:password" before an @ without a scheme;
+ * - what follows the ? of a query. */
 void mask_urls(char *text);
 
 /* The same for one URL of its own that may lack its scheme: all before its last @ goes. Returns `out`. */
 const char *mask_url(const char *url, char *out, size_t capacity);
+
+/* A text of any kind, masked before it is cut to fit. Returns `out`. */
+const char *mask_value(const char *value, char *out, size_t capacity);
 
 #endif

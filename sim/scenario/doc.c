@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/mask.h"
 
 /* The document that the parser is in the middle of, seen as events: what must be refused before libyaml builds a tree
  * of it. */
@@ -258,10 +259,11 @@ static bool speaks_for(const struct doc_edit *edit, const char *path)
 int doc_fail_at(const struct doc *doc, const yaml_mark_t *mark, const char *path, struct error *error,
                 const char *sentence)
 {
-  char set[200] = "";
+  char set[200] = "", value[64];
   for (size_t i = 0; i < doc->edit_count; i++)
     if (speaks_for(&doc->edits[i], path))
-      snprintf(set, sizeof set, " (from --set %.100s=%.60s)", doc->edits[i].path, doc->edits[i].value);
+      snprintf(set, sizeof set, " (from --set %.100s=%s)", doc->edits[i].path,
+               mask_value(doc->edits[i].value, value, sizeof value));
   return error_set(error, EXIT_CODE_USAGE, "%.400s:%zu:%zu: %s%s", doc->file, authors_line(doc, mark->line) + 1,
                    mark->column + 1, sentence, set);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mask.h"
+
 #define VALUE_MAX 512
 #define PIECE_MAX (2 * VALUE_MAX + 2 * DOC_PATH_MAX)
 
@@ -19,7 +21,9 @@ struct splice {
 
 static int fail(const struct scenario_override *o, struct error *error, const char *sentence)
 {
-  return error_set(error, EXIT_CODE_USAGE, "--set %.100s=%.60s: %s", o->path, o->value, sentence);
+  char path[104], value[64];
+  return error_set(error, EXIT_CODE_USAGE, "--set %s=%s: %s", mask_value(o->path, path, sizeof path),
+                   mask_value(o->value, value, sizeof value), sentence);
 }
 
 /* Every scalar of a scenario is read as text, so quoting it changes nothing and keeps it one scalar wherever it goes.

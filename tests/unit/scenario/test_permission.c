@@ -163,16 +163,29 @@ static void the_address_of_a_broker_is_taken_apart(void **state)
 static void no_refusal_tells_the_password_wherever_the_url_stands(void **state)
 {
   (void) state;
-  static const char secret[] = "mqtts://bob:geheimgeheimgeheimgeheim@host:8883";
+  static const char *const secrets[] = {
+      "mqtts://bob:geheimgeheimgeheimgeheim@host:8883",
+      "mqtts://bob:x geheim@host:8883",
+      "mqtts://bob:x'geheim@host:8883",
+      "bob:geheim@host",
+      "[bob:geheim@host]",
+      "{url: \"bob:geheim@host\"}",
+      "mqtts://host:8883/?password=geheim",
+  };
   static const char *const paths[] = {
       "broker.url", "broker.prove-url", "broker.local",    "broker.port", "broker.hooks.kick", "seed",
       "fleet",      "targets",          "phases[0].until", "pki.roots"};
-  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-    struct scenario_override set = {paths[i], secret};
+  for (size_t i = 0; i < sizeof paths / sizeof *paths * (sizeof secrets / sizeof *secrets); i++) {
+    const char *path = paths[i % (sizeof paths / sizeof *paths)];
+    struct scenario_override set = {path, secrets[i / (sizeof paths / sizeof *paths)]};
     struct error error = {.text = ""};
     load(FILE_OF("  url: mqtts://localhost:8883\n"), &set, 1, &error);
-    if (strstr(error.text, "geheim") != NULL) fail_msg("%s: %s", paths[i], error.text);
+    if (strstr(error.text, "geheim") != NULL) fail_msg("%s: %s", path, error.text);
   }
+  struct scenario_override set = {"targets", "[bob:geheimgeheimgeheimgeheimgeheimgeheimgeheimgeheimgeheim@host]"};
+  struct error error = {.text = ""};
+  load(FILE_OF("  url: mqtts://localhost:8883\n"), &set, 1, &error);
+  assert_null(strstr(error.text, "geheim")); /* masked before it is cut */
 }
 
 int main(void)
