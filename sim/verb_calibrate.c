@@ -15,6 +15,7 @@
 #include "base/files.h"
 #include "net/child.h"
 #include "timing/model.h"
+#include "verb_options.h"
 #include "verbs.h"
 
 #define PROFILES_MAX 32
@@ -442,7 +443,7 @@ static int read_arguments(int argc, char **argv, struct arguments *a, struct err
                                           {NULL, 0, NULL, 0}};
   int option;
   opterr = 0;
-  while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+  while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
     if (option == 'c')
       a->check = true;
     else if (option == 'h')
@@ -451,9 +452,10 @@ static int read_arguments(int argc, char **argv, struct arguments *a, struct err
       a->json = optarg;
     else if (option == 'm' && a->source_count < SOURCES_MAX)
       a->source[a->source_count++] = optarg;
+    else if (option == 'm')
+      return error_set(error, EXIT_CODE_USAGE, "at most %d --mbedtls at a time", SOURCES_MAX);
     else
-      return error_set(error, EXIT_CODE_USAGE, "'%s' is not an option or lacks its value; see --help",
-                       argv[optind - 1]);
+      return verb_bad_option(option, argv, options, error);
   }
   a->name = argv + optind;
   a->name_count = (size_t) (argc - optind);

@@ -3,10 +3,16 @@
 #include <string.h>
 
 #include "scenario/scenario.h"
+#include "verb_options.h"
 #include "verbs.h"
 
 int verb_check(int argc, char **argv)
 {
+  const char *stray = verb_stray_option(argc, argv);
+  if (stray != NULL && strcmp(stray, "--help") != 0) {
+    fprintf(stderr, "fleetsim check: there is no option '%.*s'; --help shows how\n", (int) strcspn(stray, "="), stray);
+    return EXIT_CODE_USAGE;
+  }
   if (argc != 2 || strcmp(argv[1], "--help") == 0) {
     FILE *out = argc == 2 ? stdout : stderr;
     fputs("usage: fleetsim check SCENARIO.yaml\n\n"

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "verb_options.h"
 #include "verbs.h"
 
 static const struct image_command *const commands[] = {&image_command_make, &image_command_sign, &image_command_show,
@@ -148,10 +149,7 @@ static int parse(int argc, char **argv, const struct image_command *command, str
   int option;
   opterr = 0, optind = 0;
   while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-    if (option == ':')
-      return error_set(error, EXIT_CODE_USAGE, "%s wants a value; --help shows an example", argv[optind - 1]);
-    if (option == '?')
-      return error_set(error, EXIT_CODE_USAGE, "there is no option '%s'; --help lists them", argv[optind - 1]);
+    if (option == ':' || option == '?') return verb_bad_option(option, argv, options, error);
     if (option != IMAGE_ARG_HELP && (command->allowed & (1u << option)) == 0)
       return error_set(error, EXIT_CODE_USAGE, "--%s is no option of '%s'; --help lists them", options[option].name,
                        command->name);

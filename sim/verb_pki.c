@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "verb_options.h"
 #include "verbs.h"
 
 static const struct pki_command *const commands[] = {&pki_command_make,   &pki_command_show,   &pki_command_export,
@@ -96,10 +97,7 @@ static int parse(int argc, char **argv, const struct pki_command *command, struc
   int option;
   opterr = 0, optind = 0;
   while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-    if (option == ':')
-      return error_set(error, EXIT_CODE_USAGE, "%s wants a value; --help shows an example", argv[optind - 1]);
-    if (option == '?')
-      return error_set(error, EXIT_CODE_USAGE, "there is no option '%s'; --help lists them", argv[optind - 1]);
+    if (option == ':' || option == '?') return verb_bad_option(option, argv, options, error);
     if (option != PKI_ARG_HELP && (command->allowed & (1u << option)) == 0)
       return error_set(error, EXIT_CODE_USAGE, "--%s is no option of '%s'; --help lists them", options[option].name,
                        command->name);

@@ -5,10 +5,16 @@
 #include <unistd.h>
 
 #include "report/results.h"
+#include "verb_options.h"
 #include "verbs.h"
 
 int verb_report(int argc, char **argv)
 {
+  const char *stray = verb_stray_option(argc, argv);
+  if (stray != NULL && strcmp(stray, "--help") != 0) {
+    fprintf(stderr, "fleetsim report: there is no option '%.*s'; --help shows how\n", (int) strcspn(stray, "="), stray);
+    return EXIT_CODE_USAGE;
+  }
   if (argc != 2 || strcmp(argv[1], "--help") == 0) {
     FILE *out = argc == 2 ? stdout : stderr;
     fputs("usage: fleetsim report DIR\n\n"

@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/mask.h"
 #include "run/run.h"
+#include "verb_options.h"
 #include "verbs.h"
 
 #define OVERRIDES_MAX 64
@@ -88,7 +89,7 @@ static int parse_option(struct command_line *line, int option, char *argument)
   case 'y': line->options.yes = true; return 0;
   case 'w': line->options.overwrite = true; return 0;
   case 'q': line->options.quiet = true; return 0;
-  default: return usage("an option is unknown or lacks its value", "");
+  default: return -1; /* no other is named below */
   }
 }
 
@@ -109,7 +110,13 @@ static int parse(struct command_line *line, int argc, char **argv)
   };
   int option;
   opterr = 0;
-  while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+  while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+    struct error error;
+    if (option == ':' || option == '?') {
+      verb_bad_option(option, argv, options, &error);
+      fprintf(stderr, "fleetsim run: %s\n", error.text);
+      return EXIT_CODE_USAGE;
+    }
     int code = parse_option(line, option, optarg);
     if (code != 0) return code;
   }

@@ -122,8 +122,10 @@ int files_create(const char *path, mode_t mode, struct error *error)
   struct stat st;
   int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (fd >= 0) return fd;
-  if (errno == EEXIST && lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) return refuse_file(path, &st, error);
-  fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (errno == EEXIST) { /* any other reason is the one to tell */
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) return refuse_file(path, &st, error);
+    fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  }
   if (fd < 0 || fstat(fd, &st) != 0) {
     int saved = errno;
     if (fd >= 0) close(fd);

@@ -61,7 +61,13 @@ plain=$(sed '/restart-broker/d; /name: third/d' "$small" | scenario plain)
 # The file --------------------------------------------------------------------------------------------------------------
 expect "missing file" 2 "nothing-here.yaml" "$fleetsim" run "$work/nothing-here.yaml"
 expect "no such verb" 2 "no verb" "$fleetsim" rnu
-expect "unknown option" 2 "help" "$fleetsim" run "$small" --no-such-option
+for words in "run $small" "pki make $work/f" "image show $work/i" "calibrate list" "check $small" "report $work"; do
+  # shellcheck disable=SC2086
+  expect "unknown option of ${words%% *}" 2 "there is no option '--no-such-option'" "$fleetsim" $words --no-such-option=secret
+done
+expect "unknown letters" 2 "there is no option '-x'" "$fleetsim" pki make "$work/f" -xyz
+expect "an option without its value" 2 "run: --out wants a value" "$fleetsim" run "$small" --out
+expect "a value too many" 2 "run: --yes takes no value" "$fleetsim" run "$small" --yes=3
 unknown=$(sed 's/rate: 100/rat: 100/' "$small" | scenario unknown)
 expect "unknown key" 2 "unknown.yaml:7:[0-9]+: .*rat" "$fleetsim" run "$unknown" --out "$work/o1"
 unit=$(sed 's/every: 500ms/every: 500/' "$small" | scenario unit)

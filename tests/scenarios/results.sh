@@ -176,6 +176,17 @@ for fds in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
   expect "... and nothing was printed into a file of the run" 0 "nowhere" \
     sh -c "grep -rE 'PASS  short|^results:' closed || echo nowhere"
 done
+unread() { # the exit code of a program whose reader has gone before its first word, or after its first line
+  { sleep 0.2 && "$fleetsim" "$@" 2>/dev/null; echo $? >code; } | true
+  cat code
+  { "$fleetsim" "$@" 2>/dev/null; echo $? >code; } | head -1 >/dev/null
+  cat code
+}
+rm -rf closed
+expect "nobody reads: the verdict is the exit code" 0 "^0 0 $" unread run "$short" --out closed --overwrite
+expect "... of its report too" 0 "^0 0 $" unread report closed
+expect "... of a failed one too" 0 "^1 1 $" unread run "$short" --out closed --overwrite --set "expect=[online == 7]"
+expect "... of long words too" 0 "^0 0 $" unread pki show closed/fleet
 expect "no room for its files" 3 "cannot write .*File too large|is incomplete: File too large" \
   sh -c "ulimit -f 4; exec '$fleetsim' run '$short' --out full"
 expect "... leaves no verdict" 2 "no complete run" "$fleetsim" report full

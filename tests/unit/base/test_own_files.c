@@ -85,6 +85,15 @@ static void a_file_of_ours_is_emptied(void **state)
   close(fd);
 }
 
+static void the_first_reason_is_told_and_not_that_nothing_is_there(void **state)
+{
+  (void) state;
+  struct error error;
+  assert_int_equal(files_create("/sys/events.ndjson", 0644, &error), -1); /* nobody can make a file there */
+  if (strstr(error.text, "No such file") != NULL) fail_msg("%s", error.text);
+  assert_non_null(strstr(error.text, "cannot write /sys/events.ndjson: "));
+}
+
 static void what_waits_for_our_bytes_under_the_name_of_their_part_gets_none(void **state)
 {
   (void) state;
@@ -153,6 +162,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       T(no_file_is_opened_through_a_link_a_pipe_or_a_second_name),
       T(a_file_of_ours_is_emptied),
+      T(the_first_reason_is_told_and_not_that_nothing_is_there),
       T(what_waits_for_our_bytes_under_the_name_of_their_part_gets_none),
       T(keys_lie_in_no_folder_that_others_can_write_to),
       T(a_folder_of_ours_that_others_can_read_is_closed),
