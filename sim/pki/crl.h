@@ -95,6 +95,10 @@ int pki_each_revoked(struct pki *pki, void (*each)(void *ctx, const struct pki_r
 int pki_crl_der(struct pki *pki, const char *root, enum pki_crl_issuer issuer, const struct pki_crl_times *times,
                 uint8_t *out, size_t capacity, size_t *size, struct error *error);
 
+/* Whether pki_revoke_device could revoke anything of the device; else a sentence, USAGE where all of its certificates
+ * were imported. Nothing is changed. */
+int pki_check_revocable(struct pki *pki, size_t index, struct error *error);
+
 /* Writes every CRL that a broker needs to verify the devices under `roots` and the operator, as PEM: of each root and
  * its CA for devices, and of the back office. Without the CRL of an issuer, a broker that checks them refuses all that
  * it issued. `filler` is the number of entries, up to PKI_CRL_FILLER_MAX, with serials that nobody has: they make the
@@ -121,8 +125,13 @@ void pki_crl_history_free(struct pki_crl_history *history);
 int pki_check_crls(struct pki *pki, const char *path, struct pki_crl_history *history,
                    void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error);
 
+/* Refuses what may be published on no account, whatever is checked otherwise: a file that cannot be read, and one that
+ * holds a private key. */
+int pki_check_crl_secrets(const char *path, struct error *error);
+
 /* Writes `file` to `path`, byte for byte, and where it has no list of the back office, one behind it that is made now:
- * without one a broker that checks CRLs refuses the operator. What holds no whole CRLs is copied as it is. */
+ * without one a broker that checks CRLs refuses the operator. What holds no whole CRLs is copied as it is, but for a
+ * private key: that is refused. */
 int pki_complete_crls(struct pki *pki, const char *file, const struct pki_crl_times *times, const char *path,
                       struct error *error);
 

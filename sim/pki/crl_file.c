@@ -1,7 +1,9 @@
+#define _GNU_SOURCE
 #include "pki/crl_file.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,17 +19,69 @@ static bool is_der(const uint8_t *data, size_t size)
   return whole;
 }
 
+#define NO_LIST \
+  "; with no list in it mosquitto keeps the one before at a reload and does not start, and others refuse everybody"
+
 static int refuse_text(const char *path, const uint8_t *text, size_t size, struct error *error)
 {
   if (pki_crypto_starved()) return error_set(error, EXIT_CODE_INTERNAL, "no memory for the CRLs of %s", path);
   if (is_der(text, size))
     return error_set(error, EXIT_CODE_USAGE,
-                     "%s is a CRL in DER, and brokers read PEM: openssl crl -inform DER -in %s -out crl.pem", path,
-                     path);
+                     "%s is a CRL in DER, and brokers read PEM: openssl crl -inform DER -in %s -out crl.pem" NO_LIST,
+                     path, path);
   if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-    return error_set(error, EXIT_CODE_USAGE, "%s begins with a byte order mark: save it as plain text without one",
-                     path);
-  return error_set(error, EXIT_CODE_USAGE, "%s does not hold whole CRLs in PEM", path);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%s begins with a byte order mark: save it as plain text without one" NO_LIST, path);
+  return error_set(error, EXIT_CODE_USAGE, "%s does not hold whole CRLs in PEM" NO_LIST, path);
+}
+
+/* Of every program's keys: PKCS#8, encrypted ones, RSA's and EC's own forms, OpenSSH's, PGP's. */
+static bool has_key_in_pem(const uint8_t *data, size_t size)
+{
+  static const char begin[] = "-----BEGIN ", key[] = "PRIVATE KEY", putty[] = "PuTTY-User-Key-File";
+  if (memmem(data, size, putty, strlen(putty)) != NULL) return true;
+  for (const uint8_t *end = data + size, *at = data; at < end; at++) {
+    at = memmem(at, (size_t) (end - at), begin, strlen(begin));
+    if (at == NULL) return false;
+    const uint8_t *line = memchr(at, '\n', (size_t) (end - at));
+    if (memmem(at, (size_t) ((line != NULL ? line : end) - at), key, strlen(key)) != NULL) return true;
+  }
+  return false;
+}
+
+/* As tools export them beside a certificate: bare, encrypted, or in a PKCS#12 box. */
+static bool is_key_in_der(const uint8_t *data, size_t size)
+{
+  const uint8_t *at = data;
+  EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &at, (long) size);
+  at = data;
+  X509_SIG *encrypted = d2i_X509_SIG(NULL, &at, (long) size);
+  at = data;
+  PKCS12 *box = d2i_PKCS12(NULL, &at, (long) size);
+  bool found = key != NULL || encrypted != NULL || box != NULL;
+  EVP_PKEY_free(key);
+  X509_SIG_free(encrypted);
+  PKCS12_free(box);
+  ERR_clear_error();
+  return found;
+}
+
+static int refuse_key(const char *path, const uint8_t *data, size_t size, struct error *error)
+{
+  if (size == 0 || (!has_key_in_pem(data, size) && !is_key_in_der(data, size))) return 0;
+  return error_set(error, EXIT_CODE_USAGE,
+                   "%s holds a private key: what is published is no secret; give a file that holds the CRLs alone",
+                   path);
+}
+
+int pki_check_crl_secrets(const char *path, struct error *error)
+{
+  uint8_t *data = NULL;
+  size_t size = 0;
+  if (files_read(path, PKI_CRL_FILE_MAX, &data, &size, error) != 0) return -1;
+  int result = refuse_key(path, data, size, error);
+  free(data);
+  return result;
 }
 
 static bool take(STACK_OF(X509_CRL) * crls, X509_CRL *one)
@@ -125,6 +179,7 @@ int pki_complete_crls(struct pki *pki, const char *file, const struct pki_crl_ti
   bool whole = pki_crl_file_read(file, &read, NULL) == 0 && !has_office(pki, &read);
   pki_crl_file_release(&read);
   int result = files_read(file, PKI_CRL_FILE_MAX, &theirs, &size, error);
+  if (result == 0) result = refuse_key(file, theirs, size, error);
   if (result == 0 && !whole)
     result = files_write(path, theirs, size, 0644, error);
   else if (result == 0) {

@@ -52,6 +52,7 @@ struct choice {
   struct pki_revoked row;
   struct pki_revoked_store *store;
   size_t matching, foreign, newly;
+  bool only_asked; /* nothing is changed */
   int result;
   struct error *error;
 };
@@ -67,6 +68,7 @@ static void revoke_one(void *ctx, const struct pki_issued *issued)
     choice->foreign++;
     return;
   }
+  if (choice->only_asked) return;
   snprintf(choice->row.authority, sizeof choice->row.authority, "%s-devices", issued->issuer);
   memcpy(choice->row.serial, issued->serial, sizeof choice->row.serial);
   choice->row.serial_size = issued->serial_size;
@@ -93,6 +95,27 @@ static int serial_in_force(struct pki *pki, size_t index, uint8_t out[20], uint8
   return result;
 }
 
+static int choose(struct pki *pki, uint32_t id, struct choice *choice)
+{
+  if (pki_registry_certificates(pki->registry, id, revoke_one, choice, choice->error) != 0 || choice->result < 0)
+    return -1;
+  if (choice->matching == 0)
+    return error_set(choice->error, EXIT_CODE_SETUP,
+                     "the certificate in force on device %08x is not in the registry; restore both from one copy",
+                     (unsigned) id);
+  if (choice->matching > choice->foreign) return 0;
+  return error_set(choice->error, EXIT_CODE_USAGE,
+                   "device %08x has an imported certificate: have its issuer revoke it, and give the broker their CRL",
+                   (unsigned) id);
+}
+
+int pki_check_revocable(struct pki *pki, size_t index, struct error *error)
+{
+  assert(index < pki->device_count);
+  struct choice choice = {.only_asked = true, .error = error};
+  return choose(pki, pki->devices[index].id, &choice);
+}
+
 int pki_revoke_device(struct pki *pki, size_t index, bool all, enum pki_reason reason, size_t *newly,
                       struct error *error)
 {
@@ -102,16 +125,9 @@ int pki_revoke_device(struct pki *pki, size_t index, bool all, enum pki_reason r
                           .store = store_of(pki),
                           .error = error};
   if (!all && serial_in_force(pki, index, choice.serial, &choice.serial_size, error) != 0) return -1;
-  if (pki_registry_certificates(pki->registry, id, revoke_one, &choice, error) != 0 || choice.result < 0) return -1;
+  int result = choose(pki, id, &choice);
   if (newly != NULL) *newly = choice.newly;
-  if (choice.matching == 0)
-    return error_set(error, EXIT_CODE_SETUP,
-                     "the certificate in force on device %08x is not in the registry; restore both from one copy",
-                     (unsigned) id);
-  if (choice.matching > choice.foreign) return 0;
-  return error_set(error, EXIT_CODE_USAGE,
-                   "device %08x has an imported certificate: have its issuer revoke it, and give the broker their CRL",
-                   (unsigned) id);
+  return result;
 }
 
 /* The row of the broker's leaf made last; row->serial_size is 0 on failure. */

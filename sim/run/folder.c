@@ -33,10 +33,11 @@ static int check_step_roots(struct run *run, const struct scenario_step *step)
 {
   bool issues = step->kind == STEP_PRESENT || step->kind == STEP_PROVE || step->kind == STEP_REISSUE;
   if (!issues || pki_can_issue(run->pki, step->root)) return 0;
-  return error_set(&run->error, EXIT_CODE_USAGE,
-                   "%s:%d: '%s' needs a certificate under root '%s', and %s does not hold that root's key: leave the "
-                   "step out, or use a root that 'fleetsim pki make' made",
-                   run->scenario->file, step->line, scenario_step_name(step->kind), step->root, run->options->fleet);
+  return error_set(
+      &run->error, EXIT_CODE_USAGE,
+      "%s:%d:%d: '%s' needs a certificate under root '%s', and %s does not hold that root's key: leave the "
+      "step out, or use a root that 'fleetsim pki make' made",
+      run->scenario->file, step->line, step->column, scenario_step_name(step->kind), step->root, run->options->fleet);
 }
 
 static int check_folder_roots(struct run *run)
@@ -96,9 +97,10 @@ static int check_step_ids(struct run *run, const struct scenario_step *step)
 {
   for (size_t i = 0; i < step->who.id_count; i++)
     if (!is_in_fleet(run, step->who.ids[i]))
-      return error_set(
-          &run->error, EXIT_CODE_USAGE, "%s:%d: no device of this fleet has the id %08x; its ids go from %08x to %08x",
-          run->scenario->file, step->line, step->who.ids[i], run->ids[0], run->ids[run->scenario->devices - 1]);
+      return error_set(&run->error, EXIT_CODE_USAGE,
+                       "%s:%d:%d: no device of this fleet has the id %08x; its ids go from %08x to %08x",
+                       run->scenario->file, step->line, step->column, step->who.ids[i], run->ids[0],
+                       run->ids[run->scenario->devices - 1]);
   return 0;
 }
 
@@ -120,7 +122,7 @@ static int check_step_bundle(struct run *run, const struct scenario_step *step)
   if (pki_make_bundle_with_lists(run->pki, 1, &step->roots, run_lists(run->scenario, step->crls), bytes, sizeof bytes,
                                  &size, &run->error) == 0)
     return 0;
-  return error_wrap(&run->error, "%s:%d", run->scenario->file, step->line);
+  return error_wrap(&run->error, "%s:%d:%d", run->scenario->file, step->line, step->column);
 }
 
 static int check_bundles(struct run *run)

@@ -255,9 +255,18 @@ void run_stop_clones(struct run *run);
 struct fleet *run_clones_fleet(struct run *run);
 void run_release_clones(struct run *run); /* when their fleet is closed */
 
-/* steps/revoke.c. The CRLs' file of a broker: written before it starts, and checked where a step brings its own. */
+/* steps/revoke.c. The CRLs' file of a broker: written before it starts. */
 int run_write_crls(struct run *run, const struct scenario_crl *crl);
+/* All roots whose devices the broker may come to trust; one of those `trusted` now must be able to say whom it revoked.
+ */
+struct pki_roots run_crl_roots(const struct run *run, const struct pki_roots *trusted);
+
+/* steps/revoke_check.c. Refuses, before anything is sent, the steps whose revocations or lists cannot be made here, and
+ * files of lists that would do harm. */
 int run_check_crls(struct run *run);
+
+/* The name of a root among those whose list cannot be made for want of its key; NULL: none. */
+const char *run_lacks_crl_key(const struct run *run, const struct pki_roots *trusted);
 
 /* SIGKILL for the local broker, and started again on the same ports: what it had not saved is gone. */
 enum step_outcome run_broker_crash(struct run *run);

@@ -280,11 +280,21 @@ int doc_fail(const struct doc *doc, const char *path, size_t column, struct erro
   return doc_fail_at(doc, &mark, path, error, sentence);
 }
 
-int doc_line(const struct doc *doc, const char *path)
+static const yaml_node_t *nearest(const struct doc *doc, const char *path)
 {
   yaml_node_t *deepest = NULL;
-  yaml_node_t *node = doc_find(doc, path, &deepest, NULL);
+  const yaml_node_t *node = doc_find(doc, path, &deepest, NULL);
   if (node == NULL) node = deepest;
   assert(node != NULL);
-  return (int) authors_line(doc, node->start_mark.line) + 1;
+  return node;
+}
+
+int doc_line(const struct doc *doc, const char *path)
+{
+  return (int) authors_line(doc, nearest(doc, path)->start_mark.line) + 1;
+}
+
+int doc_column(const struct doc *doc, const char *path)
+{
+  return (int) nearest(doc, path)->start_mark.column + 1;
 }

@@ -50,8 +50,10 @@ yaml_node_t *doc_find(const struct doc *doc, const char *path, yaml_node_t **dee
 /* Value of `key` in a mapping, and the key's own node; NULL if absent. */
 yaml_node_t *doc_value(const struct doc *doc, const yaml_node_t *mapping, const char *key, yaml_node_t **key_node);
 
-/* Line of a path in the file as its author sees it, from 1. */
+/* Line and column of a path in the file as its author sees it, from 1. */
 int doc_line(const struct doc *doc, const char *path);
+
+int doc_column(const struct doc *doc, const char *path);
 
 /* Byte offset of a mark in the text: libyaml counts characters. */
 size_t doc_offset(const struct doc *doc, const yaml_mark_t *mark);

@@ -252,7 +252,7 @@ struct scenario_crl {
 
 struct scenario_step {
   enum scenario_step_kind kind;
-  int line; /* in the file */
+  int line, column; /* in the file */
   /* fields are used by the kinds whose comment above names them; all have their defaults filled in */
   double rate; /* per second; 0: all at once */
   enum scenario_arrival arrival;

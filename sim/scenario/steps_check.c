@@ -340,6 +340,7 @@ int check_step(const struct take *t, const char *at, const struct raw_step *raw,
   char below[DOC_PATH_MAX];
   snprintf(below, sizeof below, "%.100s.%s", at, scenario_step_name(out->kind));
   out->line = doc_line(t->doc, at);
+  out->column = doc_column(t->doc, at);
   struct work work = {.t = t, .at = below, .raw = raw->args[out->kind], .scenario = scenario, .out = out};
   return take_step(&work);
 }

@@ -225,8 +225,8 @@ run() { # NAME options...
 again='phases[2].do[0].publish-crl'
 expect "an imported fleet publishes its CA's own list" 0 "PASS" run own
 first_list
-expect "a delta after it" 2 "publish.yaml:20 .*delta.pem: the CRL of 'device maker' is a delta CRL" run delta --set "$again.file=$work/delta.pem"
-expect "an older list after it" 2 "publish.yaml:20 .*empty.pem: the CRL of 'device maker' is older than" \
+expect "a delta after it" 2 "publish.yaml:20:[0-9]+ .*delta.pem: the CRL of 'device maker' is a delta CRL" run delta --set "$again.file=$work/delta.pem"
+expect "an older list after it" 2 "publish.yaml:20:[0-9]+ .*empty.pem: the CRL of 'device maker' is older than" \
   run older --set "$again.file=$work/empty.pem"
 kill -HUP "$(cat "$broker/pid")"
 # The file is exchanged between the check at the start and its second publication
@@ -242,6 +242,50 @@ kill -HUP "$(cat "$broker/pid")"
 kill -HUP "$(cat "$broker/pid")"
 expect "a delta on purpose, with a word of what it does" 0 "warning: line 20: .*is a delta CRL.* lets those in again" \
   run unchecked --set "$again={file: $work/delta.pem, unchecked: yes}" --set "expect=[devices.lost <= 1]"
+
+# What no list of ours can be made for is refused before the first phase has changed anything --------------------------------
+refused_at_start() { # NAME STEP SENTENCE
+  touched=$work/touched
+  rm -f "$touched"
+  expect "$1 of an imported fleet is refused at the start" 2 "publish.yaml:20:[0-9]+: '$1' .*$3.*publish-crl: .file: PATH." \
+    run refused --overwrite --set "phases[2].do[0]={$2}" --set "broker.hooks.reload=touch $touched" \
+    --set "phases[1].do[1]={reload-broker: {}}"
+  if [ -e "$touched" ]; then complain "a hook was called before"; fi
+}
+refused_at_start revoke "revoke: {ids: [0000a001]}" "makes a CRL of root 'one'"
+refused_at_start revoke "revoke: {ids: [0000a001], publish: no}" "were imported"
+refused_at_start revoke "revoke: {share: 50%, publish: no}" "were imported"
+refused_at_start unrevoke "unrevoke: {ids: [0000a001]}" "makes a CRL of root 'one'"
+refused_at_start unrevoke "unrevoke: {ids: [0000a001], publish: no}" "were imported"
+refused_at_start publish-crl "publish-crl: {}" "makes a CRL of root 'one'"
+refused_at_start publish-crl "publish-crl: {next-update: 1h}" "makes a CRL of root 'one'"
+
+# A key is published on no account, and what holds no list not without a word ------------------------------------------------
+cat "$work/third.pem" "$ca/maker.key" >"$work/with-key.pem"
+(cat "$work/third.pem" && openssl pkcs8 -topk8 -in "$ca/maker.key" -passout pass:secret) >"$work/with-secret.pem"
+openssl pkey -in "$ca/maker.key" -outform DER -out "$work/key.der"
+openssl pkcs12 -export -in "$ca/maker.crt" -inkey "$ca/maker.key" -passout pass: -out "$work/box.p12"
+for with in with-key.pem with-secret.pem key.der box.p12; do
+  for unchecked in no yes; do
+    expect "$with, unchecked: $unchecked" 2 "publish.yaml:20:[0-9]+: .*$with holds a private key: " \
+      run secret --overwrite --set "$again={file: $work/$with, unchecked: $unchecked}"
+    if grep -q "all the same" "$work/said"; then complain "it is said to be published"; fi
+  done
+done
+for unchecked in no yes; do
+  expect "no file at all, unchecked: $unchecked" 2 "publish.yaml:20:[0-9]+: cannot read .*gone.pem: No such file" \
+    run gone --overwrite --set "$again={file: $work/gone.pem, unchecked: $unchecked}"
+  if grep -q "all the same" "$work/said"; then complain "it is said to be published"; fi
+done
+echo "no list" >"$work/text.pem"
+: >"$work/nothing.pem"
+for with in "$work/text.pem" "$work/nothing.pem" "$ca/one.crt"; do
+  first_list
+  kill -HUP "$(cat "$broker/pid")"
+  expect "${with##*/} as a list, unchecked: mosquitto keeps what it had" 0 \
+    "warning: line 20: .*${with##*/} does not hold whole CRLs in PEM; .*keeps the one before at a reload" \
+    run nolist --overwrite --set "$again={file: $with, unchecked: yes}" --set "expect=[devices.lost <= 1]"
+done
 
 # A rollback leads back to the file that was published before: nobody here can make that CA's list
 back=$(sed "/publish again/,\$d" "$publish" | sed "s,third.pem},empty.pem},; /expect:/d" | scenario back)

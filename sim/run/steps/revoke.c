@@ -15,13 +15,12 @@
 
 /* CRLs ------------------------------------------------------------------------------------------------------------- */
 
-/* All roots whose devices the broker may come to trust; one that it trusts now must be able to say whom it revoked. */
-static struct pki_roots crl_roots(const struct run *run)
+struct pki_roots run_crl_roots(const struct run *run, const struct pki_roots *trusted)
 {
   struct pki_roots roots = {0};
   const struct pki_roots *all = &run->scenario->roots;
   for (size_t i = 0; i < all->count; i++)
-    if (pki_can_issue(run->pki, all->name[i]) || pki_roots_include(&run->client_roots, all->name[i]))
+    if (pki_can_issue(run->pki, all->name[i]) || pki_roots_include(trusted, all->name[i]))
       memcpy(roots.name[roots.count++], all->name[i], PKI_NAME_MAX);
   return roots;
 }
@@ -39,7 +38,7 @@ static int copy_crls(const char *from, const char *to, struct error *error)
 static int write_list(const struct run *run, const struct scenario_crl *crl, const char *path, struct error *error)
 {
   int64_t now = (int64_t) time(NULL);
-  struct pki_roots roots = crl_roots(run);
+  struct pki_roots roots = run_crl_roots(run, &run->client_roots);
   struct pki_crl_times times = {now + crl->this_update_s, now + crl->next_update_s};
   if (crl->file[0] != '\0') return pki_complete_crls(run->pki, crl->file, &times, path, error);
   return pki_write_crls(run->pki, &roots, &times, crl->entries, path, error);
@@ -61,47 +60,6 @@ static int write_crls(const struct run *run, const struct scenario_crl *crl, str
 int run_write_crls(struct run *run, const struct scenario_crl *crl)
 {
   return write_crls(run, crl, &run->error);
-}
-
-static void tell_warning(void *ctx, const char *sentence)
-{
-  const struct scenario_step *step = ctx;
-  fprintf(stderr, "fleetsim: warning: line %d: %s\n", step->line, sentence);
-}
-
-/* What 'unchecked' lets through is said all the same, with what will come of it. */
-static int check_file(struct run *run, const struct scenario_step *step, struct pki_crl_history *history)
-{
-  /* what brokers of other kinds might think of it is of no interest to our own mosquitto */
-  void (*warn)(void *, const char *) = run->scenario->remote ? tell_warning : NULL;
-  if (pki_check_crls(run->pki, step->crl.file, history, warn, (void *) (uintptr_t) step, &run->error) == 0) return 0;
-  if (step->crl.unchecked && run->error.code == EXIT_CODE_USAGE) {
-    tell_warning((void *) (uintptr_t) step, run->error.text);
-    return 0;
-  }
-  return error_wrap(&run->error, "%s:%d ('unchecked: yes' publishes it all the same)", run->scenario->file, step->line);
-}
-
-static int check_step(struct run *run, const struct scenario_step *step, struct pki_crl_history *history)
-{
-  bool publishes =
-      step->kind == STEP_PUBLISH_CRL || ((step->kind == STEP_REVOKE || step->kind == STEP_UNREVOKE) && step->publish);
-  if (!publishes) return 0;
-  if (step->kind == STEP_PUBLISH_CRL && step->crl.file[0] != '\0') return check_file(run, step, history);
-  pki_crl_history_ours(history);
-  return 0;
-}
-
-int run_check_crls(struct run *run)
-{
-  const struct scenario *scenario = run->scenario;
-  struct pki_crl_history history = {0};
-  int result = 0;
-  for (size_t p = 0; p < scenario->phase_count && result == 0; p++)
-    for (size_t s = 0; s < scenario->phases[p].step_count && result == 0; s++)
-      result = check_step(run, &scenario->phases[p].steps[s], &history);
-  pki_crl_history_free(&history);
-  return result;
 }
 
 /* A list that is being made, on a thread of its own: one of 100,000 entries takes a second, and the fleet goes on. */
@@ -140,9 +98,9 @@ static void make_list(uv_work_t *work)
   making->result = check_again(making, &making->error);
   if (making->result == 0) making->result = write_crls(run, crl, &making->error);
   /* whom it names is read from what was written: a certificate that was reissued since is not on it */
-  if (making->result == 0 && broker_path(run->nodes[0].broker, "crl.pem", path) == 0)
-    making->result = pki_crls_name(run->pki, path, making->names, n, &making->error);
-  if (crl->unchecked) making->result = 0; /* what is no CRL names nobody */
+  if (making->result == 0 && broker_path(run->nodes[0].broker, "crl.pem", path) == 0 &&
+      pki_crls_name(run->pki, path, making->names, n, &making->error) != 0 && !crl->unchecked)
+    making->result = -1; /* unchecked, what is no CRL names nobody */
 }
 
 static void on_made(uv_work_t *work, int status)
@@ -187,14 +145,6 @@ static enum step_outcome publish(struct run *run, const struct scenario_crl *crl
   return run_broker_apply(run, apply, -1);
 }
 
-static bool can_make_lists(const struct run *run)
-{
-  struct pki_roots roots = crl_roots(run);
-  for (size_t i = 0; i < roots.count; i++)
-    if (!pki_can_issue(run->pki, roots.name[i])) return false;
-  return true;
-}
-
 /* Of an imported fleet only a file that was published before can come back; the broker's very first one is not known.
  */
 enum step_outcome step_publish_crl(struct run *run, const struct scenario_step *step)
@@ -202,7 +152,7 @@ enum step_outcome step_publish_crl(struct run *run, const struct scenario_step *
   struct scenario_step inverse = *step;
   inverse.crl = (struct scenario_crl){.next_update_s = FIRST_CRL_S};
   inverse.apply = scenario_default_apply(run->scenario, SCENARIO_APPLY_RELOAD);
-  if (can_make_lists(run))
+  if (run_lacks_crl_key(run, &run->client_roots) == NULL)
     run_undo_with(run, &inverse);
   else if (run->crl_published.crl.file[0] != '\0')
     run_undo_with(run, &run->crl_published);

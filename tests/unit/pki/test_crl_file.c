@@ -323,6 +323,34 @@ static void what_is_no_pem_is_told_by_what_it_is(void **state)
   EXPECT_REFUSAL(check(f, at(f, "crl.txt"), NULL), EXIT_CODE_USAGE, "byte order mark");
 }
 
+static void a_private_key_is_published_on_no_account(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_crl_times times = {pki_now(), pki_now() + WEEK_S};
+  const char *const labels[] = {"", "RSA ", "EC ", "ENCRYPTED ", "OPENSSH ", "ANY ", "PGP ", "SOMEBODY'S "};
+  for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
+    char text[200];
+    snprintf(text, sizeof text, "# the list\r\n-----BEGIN %sPRIVATE KEY-----\r\nMAA=\r\n", labels[i]);
+    write_text(at(f, "key.pem"), text);
+    EXPECT_REFUSAL(pki_check_crl_secrets(at(f, "key.pem"), &error), EXIT_CODE_USAGE, "key.pem holds a private key: ");
+    EXPECT_REFUSAL(pki_complete_crls(f->pki, at(f, "key.pem"), &times, at(f, "out.pem"), &error), EXIT_CODE_USAGE,
+                   "holds a private key");
+    assert_int_equal(access(at(f, "out.pem"), F_OK), -1);
+  }
+  EVP_PKEY *key = pki_key_generate(&error);
+  FILE *file = fopen(at(f, "key.der"), "we");
+  i2d_PrivateKey_fp(file, key);
+  fclose(file);
+  EVP_PKEY_free(key);
+  EXPECT_REFUSAL(pki_check_crl_secrets(at(f, "key.der"), &error), EXIT_CODE_USAGE, "holds a private key");
+  const char *const others[] = {"", "no PRIVATE KEY in here", "-----BEGIN PUBLIC KEY-----\nPRIVATE KEY"};
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    write_text(at(f, "text.pem"), others[i]);
+    EXPECT_OK(pki_check_crl_secrets(at(f, "text.pem"), &error));
+  }
+  EXPECT_OK(pki_check_crl_secrets(write_lists(f, "crl.pem", (struct recipe[]){{.number = 1}}, 1), &error));
+}
+
 #define FOR_USERS "2.5.29.28", "critical,DER:30:03:81:01:FF"
 #define FOR_CAS   "2.5.29.28", "critical,DER:30:03:82:01:FF"
 #define FOR_X     "2.5.29.28", "critical,DER:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F"
@@ -490,6 +518,7 @@ int main(void)
       FLEET(a_ca_that_may_not_sign_lists_locks_everybody_out),
       FLEET(of_two_lists_for_the_same_certificates_one_is_too_many),
       FLEET(what_is_no_pem_is_told_by_what_it_is),
+      FLEET(a_private_key_is_published_on_no_account),
       FLEET(a_list_that_is_older_than_the_one_before_is_refused),
       FLEET(the_same_list_again_is_not_older),
       FLEET(an_issuer_is_known_however_its_name_is_written),
