@@ -6,7 +6,7 @@
 
 #include "run/ota.h"
 
-enum of { OF_ALL, OF_TELEMETRY, OF_BROKER, OF_UPDATES };
+enum of { OF_ALL, OF_TELEMETRY, OF_SENT, OF_BROKER, OF_UPDATES };
 
 /* `or`: quantities by which a scenario says otherwise too, with spaces around each. The books must add up whatever it
  * says. */
@@ -19,6 +19,7 @@ static const struct {
     {"trespass.delivered == 0", OF_ALL, ""},
     {"telemetry.refused == 0", OF_TELEMETRY, " telemetry.declined publish "},
     {"telemetry.unheard == 0", OF_TELEMETRY, " telemetry.lost telemetry.lost_acked telemetry.delivered "},
+    {"telemetry.delivered > 0", OF_SENT, " telemetry.lost telemetry.lost_acked telemetry.unheard "},
     {"telemetry.unaccounted == 0", OF_TELEMETRY, NULL},
     {"operator.online == 1", OF_BROKER, " operator.away_s "},
     {"operator.dropped == 0", OF_ALL, ""},
@@ -41,11 +42,21 @@ static bool has_telemetry(const struct run *run)
          metrics_value(metrics, METRIC_TELEMETRY_REFUSED) > 0;
 }
 
+/* That somebody awaits, and of which a broker has not said that it does not take it. */
+static bool has_sent(const struct run *run)
+{
+  const struct metrics *metrics = run->metrics;
+  double refused = metrics_value(metrics, METRIC_TELEMETRY_REFUSED) - metrics_value(metrics, METRIC_TELEMETRY_DECLINED);
+  return metrics_value(metrics, METRIC_TELEMETRY_DELIVERED) > 0 ||
+         metrics_value(metrics, METRIC_TELEMETRY_LOST) > refused;
+}
+
 static bool applies(const struct run *run, enum of of)
 {
   switch (of) {
   case OF_ALL: return true;
   case OF_TELEMETRY: return has_telemetry(run);
+  case OF_SENT: return has_sent(run);
   case OF_BROKER: return run_has_broker(run);
   case OF_UPDATES: return run->ota != NULL;
   }
@@ -76,16 +87,25 @@ static bool is_named(const struct scenario *scenario, const char *name, const ch
   return named;
 }
 
-/* Why the back office did not hear it, where that is known. */
+static bool is_of(const struct results_check *check, const char *name)
+{
+  return strncmp(check->expr, name, strlen(name)) == 0;
+}
+
+/* Why the back office did not hear it, where that is known, and where to look for it else. */
 static void explain(const struct run *run, struct results_check *check)
 {
-  size_t used = strlen(check->observed);
+  size_t used = strlen(check->observed), left = sizeof check->observed - used;
   double away_s = metrics_value(run->metrics, METRIC_OPERATOR_AWAY);
-  bool of_office =
-      strncmp(check->expr, "operator.online", 15) == 0 || strncmp(check->expr, "telemetry.unheard", 17) == 0;
-  if (check->pass || !of_office || away_s == 0) return;
-  snprintf(check->observed + used, sizeof check->observed - used, "; the back office was away for %.1f s%s: %s", away_s,
-           run->operator_online ? "" : ", and is", run->operator_said);
+  bool of_nothing = is_of(check, "telemetry.delivered");
+  if (check->pass || !(of_nothing || is_of(check, "operator.online") || is_of(check, "telemetry.unheard"))) return;
+  if (away_s > 0)
+    snprintf(check->observed + used, left, "; the back office was away for %.1f s%s: %s", away_s,
+             run->operator_online ? "" : ", and is", run->operator_said);
+  else if (of_nothing)
+    snprintf(check->observed + used, left,
+             "; a broker may drop messages without a word: see that its ACL lets each device write private/ID/# and "
+             "the operator read private/#, and that its limit of size is not below that of a message");
 }
 
 void run_check_implied(struct run *run, void (*check)(struct run *run, const struct expr *expr))

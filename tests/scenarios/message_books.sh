@@ -14,9 +14,10 @@ trap 'exit 130' INT TERM
 . "$(dirname "$0")/lib/cases.sh"
 more_of_the_failure() { tail -n 5 "$broker/log" 2>&1 | sed 's/^/     broker | /'; }
 
-# begin_broker ACL-OF-DEVICES MORE-LINES...: on $port
+# begin_broker ACL-OF-DEVICES MORE-LINES...: on $port; $office: what its ACL lets the operator do
+office=readwrite
 begin_broker() {
-  printf 'user operator\ntopic readwrite private/#\n\n%s\n' "$1" >"$broker/acl"
+  printf 'user operator\ntopic %s private/#\n\n%s\n' "$office" "$1" >"$broker/acl"
   shift
   cat >"$broker/conf" <<CONF
 user $(id -un)
@@ -150,6 +151,22 @@ again "$own" "message_size_limit 400"
 expect "a refusal that MQTT does not list for a PUBACK is one" 1 \
   "publish.refused_size.*MQTT reason 0x95.*x telemetry.refused == 0" run "$plain" --set fleet.telemetry.bytes=1024 \
   --set 'phases[0].until=online == 100% within 2s' # this broker also ends the session
+
+# At QoS 0 a broker may drop messages without a word ------------------------------------------------------------------------
+silent() { run "$plain" --set "fleet.telemetry={every: 1s, qos: 0, $1}" --set 'phases[1].do=[wait: {for: 2s}]' "$2" "$3"; }
+says_where() { holds '"observed": "0; .*ACL.*limit of size'; }
+nothing="[1-9][0-9]* sent, 0 delivered.*x telemetry.delivered > 0: observed 0; "
+again 'pattern read private/%u/#'
+expect "at QoS 0 a fleet that may not write does not pass" 1 "$nothing" silent "bytes: 64" --set device.mqtt=3.1.1
+says_where
+expect "who says what becomes of it may expect that too" 0 "PASS" silent "bytes: 64" --set 'expect=[telemetry.lost > 0]'
+office=write
+again "$own"
+expect "nor does one whose back office may not read" 1 "$nothing" silent "bytes: 64" --set device.mqtt=3.1.1
+says_where
+office=readwrite
+again "$own" "message_size_limit 400"
+expect "nor does one whose messages are too large" 1 "$nothing" silent "bytes: 1024" --set device.mqtt=3.1.1
 
 # Somebody else takes the back office's session, for a second ------------------------------------------------------------
 again "$own"
