@@ -11,6 +11,7 @@
 #define FLEETSIM_FAILURE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* clang-format off */
 #define DEVICE_FAILURES(X) \
@@ -98,6 +99,10 @@ enum device_failure {
  * an alert, by closing or resetting, by CONNACK. What it thinks of the device's certificate can be behind each of them.
  */
 bool device_failure_is_refusal(enum device_failure failure);
+
+/* The failure that a CONNACK with this code is; NONE for 0. A return code of MQTT 3.1.1 or a reason code of MQTT 5:
+ * they have no other number in common, and some brokers give the latter to clients of 3.1.1. */
+enum device_failure device_failure_of_connack(uint8_t code);
 
 /* The stable name, as in "connect.tls.not_trusted". Any value is accepted; unknown ones give "unknown". */
 const char *device_failure_name(enum device_failure failure);

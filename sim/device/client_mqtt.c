@@ -22,32 +22,6 @@ bool device_client_deliver(void *ctx, const struct device_mqtt_publish *message)
   return true;
 }
 
-/* Return codes of MQTT 3.1.1 and reason codes of MQTT 5 have no number in common, and some brokers give the latter to
- * clients of 3.1.1. */
-static enum device_failure connack_failure(uint8_t reason)
-{
-  switch (reason) {
-  case 1:
-  case 0x84: return DEVICE_FAIL_MQTT_REFUSED_VERSION;
-  case 2:
-  case 0x85: return DEVICE_FAIL_MQTT_REFUSED_ID;
-  case 4:
-  case 5:
-  case 0x86:
-  case 0x87:
-  case 0x8a:
-  case 0x8c: return DEVICE_FAIL_MQTT_REFUSED_AUTH;
-  case 3:
-  case 0x88:
-  case 0x89:
-  case 0x97:
-  case 0x9f: return DEVICE_FAIL_MQTT_REFUSED_BUSY;
-  case 0x9c:
-  case 0x9d: return DEVICE_FAIL_MQTT_REFUSED_MOVED;
-  default: return DEVICE_FAIL_MQTT_REFUSED_OTHER;
-  }
-}
-
 static void become_ready(struct device_client *client)
 {
   if (client->state != DEVICE_CLIENT_SUBSCRIBING || !device_session_ready(&client->session)) return;
@@ -64,7 +38,7 @@ static void on_connack(struct device_client *client, const struct device_mqtt_pa
   }
   if (packet->reason != 0) {
     device_tls_notify(&client->tls);
-    device_client_end_by(client, connack_failure(packet->reason), packet->reason, &packet->server_reference);
+    device_client_end_by(client, device_failure_of_connack(packet->reason), packet->reason, &packet->server_reference);
     return;
   }
   device_client_enter(client, DEVICE_CLIENT_SUBSCRIBING, 0);
@@ -111,7 +85,7 @@ static void end_by_bad_packet(struct device_client *client, const uint8_t *data,
   if (device_client_has_connack(client))
     failure = DEVICE_FAIL_SESSION_PROTOCOL;
   else if (speaks_other_version(client, data, size, &reason))
-    failure = reason >= 0x80 ? connack_failure(reason) : DEVICE_FAIL_MQTT_REFUSED_VERSION;
+    failure = reason >= 0x80 ? device_failure_of_connack(reason) : DEVICE_FAIL_MQTT_REFUSED_VERSION;
   device_client_end(client, failure, reason);
 }
 

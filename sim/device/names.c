@@ -40,6 +40,31 @@ bool device_failure_is_refusal(enum device_failure failure)
          failure == DEVICE_FAIL_TCP_RESET || failure == DEVICE_FAIL_TCP_CLOSED;
 }
 
+enum device_failure device_failure_of_connack(uint8_t code)
+{
+  switch (code) {
+  case 0: return DEVICE_FAIL_NONE;
+  case 1:
+  case 0x84: return DEVICE_FAIL_MQTT_REFUSED_VERSION;
+  case 2:
+  case 0x85: return DEVICE_FAIL_MQTT_REFUSED_ID;
+  case 4:
+  case 5:
+  case 0x86:
+  case 0x87:
+  case 0x8a:
+  case 0x8c: return DEVICE_FAIL_MQTT_REFUSED_AUTH;
+  case 3:
+  case 0x88:
+  case 0x89:
+  case 0x97:
+  case 0x9f: return DEVICE_FAIL_MQTT_REFUSED_BUSY;
+  case 0x9c:
+  case 0x9d: return DEVICE_FAIL_MQTT_REFUSED_MOVED;
+  default: return DEVICE_FAIL_MQTT_REFUSED_OTHER;
+  }
+}
+
 const char *device_failure_name(enum device_failure failure)
 {
   return (unsigned) failure < DEVICE_FAIL_COUNT ? failure_names[failure] : "unknown";

@@ -25,6 +25,7 @@ struct look {
   int fd;
   SSL_CTX *context;
   SSL *ssl;
+  bool shaken; /* the handshake was complete: OpenSSL forgets that with an error */
   int verdict; /* the first X509_V_ERR_ of the verification, X509_V_OK */
   char detail[200];
 };
@@ -261,14 +262,16 @@ static bool make_tls(struct look *look)
 /* The peer has ended the connection, before the handshake was complete or after. */
 static enum device_failure of_end(struct look *look, enum device_failure kind)
 {
-  bool unanswered = !SSL_is_init_finished(look->ssl) && SSL_get_state(look->ssl) == TLS_ST_CW_CLNT_HELLO;
+  if (look->shaken && kind == DEVICE_FAIL_TCP_CLOSED) return DEVICE_FAIL_TLS_CLOSED;
+  if (look->shaken && kind == DEVICE_FAIL_TCP_RESET) return DEVICE_FAIL_TLS_RESET;
+  bool unanswered = !look->shaken && SSL_get_state(look->ssl) == TLS_ST_CW_CLNT_HELLO;
   if (unanswered && speaks_plain_mqtt(look)) {
     strcpy(look->detail, "it answers MQTT without TLS");
     return DEVICE_FAIL_TLS_NOT_TLS;
   }
-  strcpy(look->detail, unanswered                        ? "without a byte of TLS"
-                       : SSL_is_init_finished(look->ssl) ? "after a complete handshake"
-                                                         : "in the midst of the handshake");
+  strcpy(look->detail, unanswered     ? "without a byte of TLS"
+                       : look->shaken ? "after a complete handshake"
+                                      : "in the midst of the handshake");
   return kind;
 }
 
@@ -322,6 +325,7 @@ static enum device_failure shake_hands(struct look *look)
   for (;;) {
     errno = 0;
     int result = SSL_do_handshake(look->ssl), error = errno;
+    look->shaken = result == 1;
     if (result == 1) return DEVICE_FAIL_NONE;
     int go = may_go_on(look, result);
     if (go < 0) return DEVICE_FAIL_TLS_TIMEOUT;
@@ -331,17 +335,6 @@ static enum device_failure shake_hands(struct look *look)
 }
 
 /* MQTT ------------------------------------------------------------------------------------------------------------ */
-
-enum device_failure diagnose_connack(unsigned code)
-{
-  static const enum device_failure failures[] = {DEVICE_FAIL_NONE,
-                                                 DEVICE_FAIL_MQTT_REFUSED_VERSION,
-                                                 DEVICE_FAIL_MQTT_REFUSED_ID,
-                                                 DEVICE_FAIL_MQTT_REFUSED_BUSY,
-                                                 DEVICE_FAIL_MQTT_REFUSED_AUTH,
-                                                 DEVICE_FAIL_MQTT_REFUSED_AUTH};
-  return code < sizeof failures / sizeof *failures ? failures[code] : DEVICE_FAIL_MQTT_REFUSED_OTHER;
-}
 
 static bool send_connect(struct look *look)
 {
@@ -359,13 +352,14 @@ static bool send_connect(struct look *look)
 static enum device_failure of_answer(struct look *look, const uint8_t answer[CONNACK_SIZE])
 {
   static const uint8_t disconnect[] = {0xe0, 0};
-  if (answer[0] != 0x20 || answer[1] != 2) {
+  bool refuses_as_mqtt_5 = answer[1] >= 3 && answer[1] < 0x80 && answer[3] >= 0x80;
+  if (answer[0] != 0x20 || (answer[1] != 2 && !refuses_as_mqtt_5)) {
     snprintf(look->detail, sizeof look->detail, "it begins with %02x %02x", answer[0], answer[1]);
     return DEVICE_FAIL_MQTT_PROTOCOL;
   }
   if (answer[3] == 0) SSL_write(look->ssl, disconnect, sizeof disconnect);
   if (answer[3] != 0) snprintf(look->detail, sizeof look->detail, "code %u", answer[3]);
-  return diagnose_connack(answer[3]);
+  return device_failure_of_connack(answer[3]);
 }
 
 /* In TLS 1.3 a refused client certificate shows only now. Who sends at once may never read why: a server that closes
@@ -419,6 +413,10 @@ static const char *advice(enum device_failure failure)
   case DEVICE_FAIL_TLS_ALERT_EXPIRED:
     return "here that is the operator's, or the revocation list of the back office's CA: renew what the broker has of "
            "it";
+  case DEVICE_FAIL_TLS_CLOSED:
+  case DEVICE_FAIL_TLS_RESET:
+    return "here that is the operator's certificate, and it speaks MQTT 3.1.1: the log of the broker, or of the proxy "
+           "before it, may say why";
   case DEVICE_FAIL_TLS_NOT_TLS: return "name the port of a listener with TLS";
   case DEVICE_FAIL_TLS_INTERNAL: return "mend the fleet folder, or make a new one with 'fleetsim pki make'";
   case DEVICE_FAIL_MQTT_REFUSED_AUTH: return "let in the user that the CN of the operator's certificate names";
@@ -441,6 +439,8 @@ bool diagnose_is_final(enum device_failure failure)
 {
   switch (failure) {
   case DEVICE_FAIL_TLS_TIMEOUT:
+  case DEVICE_FAIL_TLS_CLOSED: /* a proxy whose broker is not up yet does that too */
+  case DEVICE_FAIL_TLS_RESET:
   case DEVICE_FAIL_MQTT_REFUSED_BUSY: return false;
   case DEVICE_FAIL_MQTT_REFUSED_VERSION:
   case DEVICE_FAIL_MQTT_REFUSED_ID:

@@ -36,9 +36,6 @@ void diagnose(const struct diagnose_question *question, struct diagnosis *out);
 /* The same sentence for a failure that is known already; `detail` may be "". */
 void diagnose_describe(enum device_failure failure, const char *detail, struct diagnosis *out);
 
-/* The failure that a CONNACK code of MQTT 3.1.1 is. */
-enum device_failure diagnose_connack(unsigned code);
-
 /* Whether trying again changes nothing as long as nobody changes the broker, the certificates or the address. */
 bool diagnose_is_final(enum device_failure failure);
 

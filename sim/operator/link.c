@@ -292,7 +292,7 @@ static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
   if (data != NULL && data->code > 0 && strncmp(why, connack, sizeof connack - 1) == 0) {
     struct diagnosis diagnosis;
     snprintf(text, sizeof text, "code %d", data->code);
-    diagnose_describe(diagnose_connack((unsigned) data->code), text, &diagnosis);
+    diagnose_describe(device_failure_of_connack((uint8_t) data->code), text, &diagnosis);
     struct operator_failure failure = {.failure = diagnosis.failure, .final = diagnose_is_final(diagnosis.failure)};
     memcpy(failure.text, diagnosis.text, sizeof failure.text);
     fail_over(op, &failure);
@@ -429,7 +429,8 @@ static void go_home(struct operator* op)
 /* Somebody who does not say why may change his mind, but not for ever. */
 static bool is_an_end(enum device_failure failure)
 {
-  return failure == DEVICE_FAIL_TCP_CLOSED || failure == DEVICE_FAIL_TCP_RESET;
+  return failure == DEVICE_FAIL_TCP_CLOSED || failure == DEVICE_FAIL_TCP_RESET || failure == DEVICE_FAIL_TLS_CLOSED ||
+         failure == DEVICE_FAIL_TLS_RESET;
 }
 
 /* Keeper's thread. Nobody else connects in the meantime: the state is CONNECTING. */

@@ -14,7 +14,7 @@
 #include "run/ota.h"
 #include "run/out.h"
 
-#define OPERATOR_START_MS     15000u
+#define OPERATOR_START_MS     20000u /* time to find out about a broker that is silent, too */
 #define FAILOVER_KEEP_ALIVE_S 5u
 
 /* The loop --------------------------------------------------------------------------------------------------------- */
@@ -153,7 +153,7 @@ static int start_operator(struct run *run)
   if (run->operator_online || waited == RUN_ABORTED) return run->operator_online ? 0 : -1;
   char place[HOST_PORT_MAX];
   return error_set(&run->error, EXIT_CODE_SETUP, "the operator cannot connect to %s%s: %s",
-                   host_port(config.host, config.port, place), waited == RUN_TIMED_OUT ? " within 15 s" : "",
+                   host_port(config.host, config.port, place), waited == RUN_TIMED_OUT ? " within 20 s" : "",
                    run->operator_said[0] != '\0' ? run->operator_said : "it was not answered");
 }
 

@@ -11,12 +11,15 @@
 #include <sys/socket.h>
 
 enum peer_manner {
-  PEER_MQTT,         /* CONNACK with `connack`, then SUBACKs */
-  PEER_PLAIN,        /* the same without TLS: whoever begins with something else than CONNECT is cut off */
-  PEER_HTTP,         /* answers whatever comes like a web server without TLS */
-  PEER_SILENT,       /* takes the connection and says nothing */
-  PEER_CUTS_HELLO,   /* ends the connection at the ClientHello */
-  PEER_CUTS_CONNECT, /* TLS, and then the end in place of CONNACK */
+  PEER_MQTT,           /* CONNACK with `connack`, then SUBACKs */
+  PEER_PLAIN,          /* the same without TLS: whoever begins with something else than CONNECT is cut off */
+  PEER_HTTP,           /* answers whatever comes like a web server without TLS */
+  PEER_SILENT,         /* takes the connection and says nothing */
+  PEER_CUTS_HELLO,     /* ends the connection at the ClientHello */
+  PEER_CUTS_CONNECT,   /* TLS, and then its orderly end in place of CONNACK */
+  PEER_DROPS_CONNECT,  /* the same without close_notify */
+  PEER_RESETS_CONNECT, /* the same by a reset */
+  PEER_NEVER_ANSWERS,  /* TLS, and then silence */
   PEER_CUTS_SUBSCRIBE,
 };
 
@@ -82,13 +85,19 @@ static void peer_suback(struct peer *peer, struct peer_line *line, const uint8_t
   peer_write(line, packet, 4 + peer->code_count);
 }
 
+static bool peer_ends_connect(enum peer_manner manner)
+{
+  return manner == PEER_CUTS_CONNECT || manner == PEER_DROPS_CONNECT || manner == PEER_RESETS_CONNECT;
+}
+
 static void peer_speak(struct peer *peer, struct peer_line *line)
 {
   static const uint8_t welcome[] = {0x20, 2, 0, 0};
   uint8_t body[128];
   for (int kind; (kind = peer_packet(peer, line, body)) >= 0;) {
     bool connects = kind == 0x10, subscribes = kind == 0x82;
-    if ((connects && peer->manner == PEER_CUTS_CONNECT) || (subscribes && peer->manner == PEER_CUTS_SUBSCRIBE)) return;
+    if (peer->manner == PEER_NEVER_ANSWERS) continue;
+    if ((connects && peer_ends_connect(peer->manner)) || (subscribes && peer->manner == PEER_CUTS_SUBSCRIBE)) return;
     if (!connects && !subscribes) return;
     if (subscribes)
       peer_suback(peer, line, body);
@@ -111,7 +120,11 @@ static void peer_speak_tls(struct peer *peer, int fd)
   SSL_set_fd(line.ssl, fd);
   if (SSL_accept(line.ssl) == 1) {
     peer_speak(peer, &line);
-    SSL_shutdown(line.ssl);
+    if (peer->manner != PEER_DROPS_CONNECT && peer->manner != PEER_RESETS_CONNECT) SSL_shutdown(line.ssl);
+  }
+  if (peer->manner == PEER_RESETS_CONNECT) {
+    const struct linger at_once = {.l_onoff = 1};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   }
   SSL_free(line.ssl);
   SSL_CTX_free(context);

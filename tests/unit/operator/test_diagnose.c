@@ -141,15 +141,31 @@ static void a_connack_is_named_by_its_code(void **state)
 
 static void an_answer_that_is_no_connack_is_one_by_its_bytes(void **state)
 {
-  struct peer garbage = proper(*state), longer = garbage, cut = garbage;
+  struct peer garbage = proper(*state), longer = garbage;
   memcpy(garbage.connack, "HTTP", 4);
   garbage.connack_size = 4;
   expect(*state, &garbage, DEVICE_FAIL_MQTT_PROTOCOL, true, "48 54");
   memcpy(longer.connack, (uint8_t[]){0x20, 3, 0, 0, 0}, 5);
   longer.connack_size = 5;
   expect(*state, &longer, DEVICE_FAIL_MQTT_PROTOCOL, true, "20 03");
-  cut.manner = PEER_CUTS_CONNECT;
-  expect(*state, &cut, DEVICE_FAIL_TCP_CLOSED, false, "after a complete handshake");
+}
+
+/* As nginx and node do with a certificate that they refuse. */
+static void an_end_after_the_handshake_has_the_name_that_devices_have_for_it(void **state)
+{
+  static const struct {
+    enum peer_manner manner;
+    enum device_failure failure;
+  } ends[] = {{PEER_CUTS_CONNECT, DEVICE_FAIL_TLS_CLOSED},
+              {PEER_DROPS_CONNECT, DEVICE_FAIL_TLS_CLOSED},
+              {PEER_RESETS_CONNECT, DEVICE_FAIL_TLS_RESET},
+              {PEER_NEVER_ANSWERS, DEVICE_FAIL_MQTT_TIMEOUT}};
+  struct peer peer = proper(*state);
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    struct peer ending = peer;
+    ending.manner = ends[i].manner;
+    expect(*state, &ending, ends[i].failure, false, device_failure_name(ends[i].failure));
+  }
 }
 
 static void silence_and_absence_have_their_names(void **state)
@@ -239,6 +255,25 @@ static void is_refused(struct desk *desk, struct peer *peer, bool final, const c
   assert_int_equal(failure.final, final);
 }
 
+static void a_refusal_in_the_form_of_mqtt_5_is_named_by_its_reason(void **state)
+{
+  static const struct {
+    uint8_t bytes[5], size;
+    enum device_failure failure;
+  } answers[] = {{{0x20, 3, 0, 0x87, 0}, 5, DEVICE_FAIL_MQTT_REFUSED_AUTH},
+                 {{0x20, 3, 0, 0x84, 0}, 5, DEVICE_FAIL_MQTT_REFUSED_VERSION},
+                 {{0x20, 3, 0, 0x9d, 0}, 5, DEVICE_FAIL_MQTT_REFUSED_MOVED},
+                 {{0x20, 2, 0, 0x86}, 4, DEVICE_FAIL_MQTT_REFUSED_AUTH},
+                 {{0x20, 3, 0, 0xff, 0}, 5, DEVICE_FAIL_MQTT_REFUSED_OTHER}};
+  struct peer peer = proper(*state);
+  for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    struct peer refusing = peer;
+    memcpy(refusing.connack, answers[i].bytes, answers[i].size);
+    refusing.connack_size = answers[i].size;
+    expect(*state, &refusing, answers[i].failure, true, device_failure_name(answers[i].failure));
+  }
+}
+
 static void connects_where_everything_is_granted(void **state)
 {
   struct peer peer = proper(*state);
@@ -305,13 +340,15 @@ static void a_broker_that_ends_or_forgets_a_subscription_is_told(void **state)
 static void says_at_once_why_it_is_not_let_in(void **state)
 {
   struct desk *desk = *state;
-  struct peer unknown = proper(desk), refusing = unknown, plain = {.manner = PEER_PLAIN};
+  struct peer unknown = proper(desk), refusing = unknown, ending = unknown, plain = {.manner = PEER_PLAIN};
   unknown.client_ca = desk->main_crt;
   is_refused(desk, &unknown, true, "connect.tls.refused_unknown_ca: ");
   memcpy(refusing.connack, (uint8_t[]){0x20, 2, 0, 5}, 4);
   refusing.connack_size = 4;
   is_refused(desk, &refusing, true, "connect.mqtt.refused_not_authorised: ");
   is_refused(desk, &plain, true, "connect.tls.not_tls: ");
+  ending.manner = PEER_CUTS_CONNECT; /* it may change its mind: final when it has been so for a while */
+  is_refused(desk, &ending, false, "connect.tls.closed_after_handshake: ");
 }
 
 /* This peer takes nothing but CONNECT and SUBSCRIBE. */
@@ -367,6 +404,8 @@ int main(void)
       T(what_is_no_tls_is_known_by_what_it_answers),
       T(a_connack_is_named_by_its_code),
       T(an_answer_that_is_no_connack_is_one_by_its_bytes),
+      T(an_end_after_the_handshake_has_the_name_that_devices_have_for_it),
+      T(a_refusal_in_the_form_of_mqtt_5_is_named_by_its_reason),
       T(silence_and_absence_have_their_names),
       T(a_file_that_cannot_be_used_is_named),
       T(connects_where_everything_is_granted),
