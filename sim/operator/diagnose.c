@@ -396,8 +396,18 @@ static enum device_failure ask(struct look *look)
 
 /* ----------------------------------------------------------------------------------------------------------------- */
 
-static const char *advice(enum device_failure failure)
+/* Of two who have never heard of each other neither can be mended. */
+static bool is_strangers(enum device_failure failure)
 {
+  return failure == DEVICE_FAIL_TLS_NOT_TRUSTED || failure == DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA ||
+         failure == DEVICE_FAIL_TLS_ALERT_BAD_CERT || failure == DEVICE_FAIL_MQTT_REFUSED_AUTH;
+}
+
+static const char *advice(enum device_failure failure, bool new_fleet)
+{
+  if (new_fleet && is_strangers(failure))
+    return "no fleet was named, so one was made for this run alone, which no broker that stands already can know: name "
+           "the one that it knows with --fleet DIR ('fleetsim pki make' or 'fleetsim pki import' makes it)";
   switch (failure) {
   case DEVICE_FAIL_TLS_NOT_TRUSTED:
     return "let the broker serve its intermediates too, under a root of the fleet folder";
@@ -427,12 +437,12 @@ static const char *advice(enum device_failure failure)
   }
 }
 
-void diagnose_describe(enum device_failure failure, const char *detail, struct diagnosis *out)
+void diagnose_describe(enum device_failure failure, bool new_fleet, const char *detail, struct diagnosis *out)
 {
   out->failure = failure;
   snprintf(out->text, sizeof out->text, "%s: %s%s%s%s: %s", device_failure_name(failure),
            device_failure_sentence(failure), *detail != '\0' ? " (" : "", detail, *detail != '\0' ? ")" : "",
-           advice(failure));
+           advice(failure, new_fleet));
 }
 
 bool diagnose_is_final(enum device_failure failure)
@@ -463,6 +473,6 @@ void diagnose(const struct diagnose_question *question, struct diagnosis *out)
   SSL_free(look.ssl);
   SSL_CTX_free(look.context);
   if (look.fd >= 0) close(look.fd);
-  diagnose_describe(failure, look.detail, out);
+  diagnose_describe(failure, question->new_fleet, look.detail, out);
   if (failure == DEVICE_FAIL_NONE) out->text[0] = '\0';
 }

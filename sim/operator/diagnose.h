@@ -23,6 +23,7 @@ struct diagnose_question {
   const struct permit *permit;
   const char *ca_path, *certificate_path, *key_path, *client_id;
   bool keep_session;
+  bool new_fleet; /* its certificates were made for this run alone */
 };
 
 struct diagnosis {
@@ -34,7 +35,7 @@ struct diagnosis {
 void diagnose(const struct diagnose_question *question, struct diagnosis *out);
 
 /* The same sentence for a failure that is known already; `detail` may be "". */
-void diagnose_describe(enum device_failure failure, const char *detail, struct diagnosis *out);
+void diagnose_describe(enum device_failure failure, bool new_fleet, const char *detail, struct diagnosis *out);
 
 /* Whether trying again changes nothing as long as nobody changes the broker, the certificates or the address. */
 bool diagnose_is_final(enum device_failure failure);

@@ -292,7 +292,7 @@ static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
   if (data != NULL && data->code > 0 && strncmp(why, connack, sizeof connack - 1) == 0) {
     struct diagnosis diagnosis;
     snprintf(text, sizeof text, "code %d", data->code);
-    diagnose_describe(device_failure_of_connack((uint8_t) data->code), text, &diagnosis);
+    diagnose_describe(device_failure_of_connack((uint8_t) data->code), op->config.new_fleet, text, &diagnosis);
     struct operator_failure failure = {.failure = diagnosis.failure, .final = diagnose_is_final(diagnosis.failure)};
     memcpy(failure.text, diagnosis.text, sizeof failure.text);
     fail_over(op, &failure);
@@ -444,7 +444,8 @@ static void find_out(struct operator* op)
                                              .certificate_path = op->config.certificate_path,
                                              .key_path = op->config.key_path,
                                              .client_id = client_id(op),
-                                             .keep_session = op->forgotten};
+                                             .keep_session = op->forgotten,
+                                             .new_fleet = op->config.new_fleet};
   struct diagnosis diagnosis;
   diagnose(&question, &diagnosis);
   pthread_mutex_lock(&op->mutex);

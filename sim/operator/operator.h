@@ -55,8 +55,9 @@ struct operator_config {
   void *clock;
   void (*wake)(void *ctx); /* something to collect, or blocks to answer; called from any thread */
   void *ctx;
-  bool earlier; /* the broker may hold the session of an operator of an earlier run: it is ended first */
-  bool ota;     /* devices take firmware updates */
+  bool earlier;   /* the broker may hold the session of an operator of an earlier run: it is ended first */
+  bool new_fleet; /* nobody but this run knows its certificates: for the sentence of a refusal */
+  bool ota;       /* devices take firmware updates */
 };
 
 /* One thing that happened, handed out by operator_collect. */

@@ -147,6 +147,7 @@ static int start_operator(struct run *run)
                                    .wake = wake_from_any_thread,
                                    .ctx = run,
                                    .earlier = scenario->remote, /* a local broker's folder is new */
+                                   .new_fleet = scenario->remote && run->options->fleet == NULL,
                                    .ota = scenario->ota.on};
   if (operator_start(&config, &run->operator, & run->error) != 0) return -1;
   enum run_waited waited = run_wait(run, operator_is_settled, NULL, OPERATOR_START_MS);

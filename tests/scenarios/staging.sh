@@ -191,6 +191,8 @@ expect:
   - devices.unproven == 0
 YAML
 )
+expect "a fleet that no broker can know" 3 "connect.tls.[a-z_]+: .*no fleet was named.*--fleet DIR" \
+  "$fleetsim" run "$rotation" --out "$work/unnamed"
 expect "the timetable" 0 "mqtts://localhost:$port, and to prove chains mqtts://localhost:$((port + 1))" \
   "$fleetsim" check "$rotation"
 expect "a root rotation through hooks" 0 "PASS" run rotation "$rotation"
