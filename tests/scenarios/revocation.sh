@@ -62,11 +62,11 @@ phases:
 YAML
 )
 expect "a list that is good" 0 "PASS" run good "$file"
-expect "another fleet's" 2 "file.yaml:11 .*other.pem: the CRL of 'fleetsim .*' is not signed by this fleet's" \
+expect "another fleet's" 2 "file.yaml:11:[0-9]+ .*other.pem: the CRL of 'fleetsim .*' is not signed by this fleet's" \
   run other "$file" --set "phases[1].do[0].publish-crl.file=$work/other.pem"
 expect "an expired one" 2 "old.pem: the CRL of 'fleetsim .*' has expired" \
   run expired "$file" --set "phases[1].do[0].publish-crl.file=$work/old.pem"
-expect "none" 2 "file.yaml:11 .*ca/A.crt does not hold whole CRLs" \
+expect "none" 2 "file.yaml:11:[0-9]+ .*ca/A.crt does not hold whole CRLs" \
   run none "$file" --set "phases[1].do[0].publish-crl.file=$fleet/ca/A.crt"
 if ls "$work"/other/broker/mosquitto.log "$work"/expired/broker/mosquitto.log "$work"/none/broker/mosquitto.log 2>/dev/null; then
   echo "FAIL a broker was started for a list that was refused"
