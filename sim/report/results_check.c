@@ -99,10 +99,12 @@ struct plain {
 
 static bool is_plain(const json_t *check, struct plain *out)
 {
-  int end = 0;
+  int begin = 0;
+  char *end;
   const char *expr = results_json_text(check, "expr");
-  return sscanf(expr, " %63[a-z0-9._] %2[=!<>] %lf %n", out->name, out->op, &out->wanted, &end) == 3 && end > 0 &&
-         expr[end] == '\0';
+  if (sscanf(expr, " %63[a-z0-9._] %2[=!<>]%n", out->name, out->op, &begin) != 2 || begin == 0) return false;
+  out->wanted = strtod(expr + begin, &end);
+  return end != expr + begin && end[strspn(end, " ")] == '\0';
 }
 
 static bool compares(const struct plain *plain, double seen)
