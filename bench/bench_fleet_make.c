@@ -1,5 +1,5 @@
-/* How long it takes to make identities: key, CSR, certificate, registry row and NVM page of each device. What
- * `fleetsim pki make` does, in this process.
+/* How long it takes to make identities: key, CSR, certificate, registry row and NVM page of each
+ * device. What `fleetsim pki make` does, in this process.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
@@ -39,7 +39,9 @@ static int make_fleet(const char *folder, size_t devices, struct error *error)
 static int measure_round(struct bench *bench, struct error *error)
 {
   char folder[FILES_PATH_MAX];
-  if (lab_make_folder(&bench->lab, error) != 0 || files_join(folder, bench->lab.folder, "fleet", error) != 0) return -1;
+  if (lab_make_folder(&bench->lab, error) != 0 ||
+      files_join(folder, bench->lab.folder, "fleet", error) != 0)
+    return -1;
   double wall_s = (double) uv_hrtime() / 1e9, cpu_s = cpu_s_now();
   int status = make_fleet(folder, bench->options.devices, error);
   stats_add(&bench->took_s, "wall_s", (double) uv_hrtime() / 1e9 - wall_s);
@@ -51,29 +53,33 @@ static int measure_round(struct bench *bench, struct error *error)
 static void conclude(struct bench *bench)
 {
   json_t *report = bench->report;
-  double wall_s = stats_median_of(&bench->took_s, "wall_s"), cpu_s = stats_median_of(&bench->took_s, "cpu_s");
+  double wall_s = stats_median_of(&bench->took_s, "wall_s"),
+         cpu_s = stats_median_of(&bench->took_s, "cpu_s");
   json_object_set_new(report, "wall_s", json_real(wall_s));
   json_object_set_new(report, "cpu_s", json_real(cpu_s));
   json_object_set_new(report, "rounds_of", stats_rounds(&bench->took_s));
   report_version(report, "libcrypto", floor_version());
-  printf("%zu devices made in %.2f s, %.2f s of CPU time (wall %.2f to %.2f s in %zu rounds)\n", bench->options.devices,
-         wall_s, cpu_s, stats_min_of(&bench->took_s, "wall_s"), stats_max_of(&bench->took_s, "wall_s"),
-         bench->options.rounds);
+  printf("%zu devices made in %.2f s, %.2f s of CPU time (wall %.2f to %.2f s in %zu rounds)\n",
+         bench->options.devices, wall_s, cpu_s, stats_min_of(&bench->took_s, "wall_s"),
+         stats_max_of(&bench->took_s, "wall_s"), bench->options.rounds);
 }
 
 int main(int argc, char **argv)
 {
   static struct bench bench = {
-      .options = {.bench = "fleet-make",
-                  .purpose = "Time to make a fleet's keys, CSRs, certificates, registry rows and NVM pages.",
-                  .rounds = 3,
-                  .devices = 10000}};
+      .options = {
+          .bench = "fleet-make",
+          .purpose =
+              "Time to make a fleet's keys, CSRs, certificates, registry rows and NVM pages.",
+          .rounds = 3,
+          .devices = 10000}};
   struct error error;
   int code = options_parse(&bench.options, argc, argv);
   if (code != OPTIONS_GO_ON) return code;
   bench.report = report_begin(&bench.options, argc, argv);
   int status = 0;
-  for (size_t round = 0; status == 0 && round < bench.options.rounds; round++) status = measure_round(&bench, &error);
+  for (size_t round = 0; status == 0 && round < bench.options.rounds; round++)
+    status = measure_round(&bench, &error);
   if (status == 0) conclude(&bench);
   lab_close(&bench.lab);
   return report_end(bench.report, &bench.options, status, &error);

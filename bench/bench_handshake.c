@@ -1,4 +1,5 @@
-/* CPU time that a client spends from its connect to CONNACK: TLS 1.3, mutual, P-256, per-device certificates. */
+/* CPU time that a client spends from its connect to CONNACK: TLS 1.3, mutual, P-256, per-device
+   certificates. */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <stdio.h>
@@ -10,7 +11,8 @@
 #include "lab/report.h"
 #include "lab/stats.h"
 
-/* The device library's own P-256 costs many times more: fewer connects, at a rate that one core can carry. */
+/* The device library's own P-256 costs many times more: fewer connects, at a rate that one core can
+   carry. */
 #define NATIVE        "fleetsim_native"
 #define NATIVE_SHARE  0.15
 #define NATIVE_SLOWER 6.0
@@ -40,7 +42,8 @@ static double rate_of(const struct bench *bench, const char *kind)
   return strcmp(kind, NATIVE) != 0 ? bench->options.rate : bench->options.rate / NATIVE_SLOWER;
 }
 
-static void book(struct bench *bench, const char *kind, size_t devices, const struct child_answer *answer)
+static void book(struct bench *bench, const char *kind, size_t devices,
+                 const struct child_answer *answer)
 {
   double cpu_ms = (double) answer->cpu_us / 1e3 / (double) devices;
   stats_add(&bench->cpu_ms, kind, cpu_ms);
@@ -70,7 +73,8 @@ static void book_floor(struct bench *bench, const char *name, double cpu_ms)
   fprintf(stderr, "  %-16s %.3f ms\n", name, cpu_ms);
 }
 
-/* The floor is measured before every turn: how fast this machine is changes from one to the next. */
+/* The floor is measured before every turn: how fast this machine is changes from one to the
+   next. */
 static int measure_round(struct bench *bench, size_t round, struct error *error)
 {
   double paced_ms, floor_ms[KINDS_MAX];
@@ -110,9 +114,9 @@ static void conclude(struct bench *bench)
   json_object_del(medians, FLOOR);
   json_object_del(medians, FLOOR_PACED);
   json_object_set_new(report, "cpu_ms_per_connect", medians);
-  json_object_set_new(
-      report, "verifications",
-      json_pack("{s:I, s:I}", "remembered", (json_int_t) bench->remembered, "computed", (json_int_t) bench->computed));
+  json_object_set_new(report, "verifications",
+                      json_pack("{s:I, s:I}", "remembered", (json_int_t) bench->remembered,
+                                "computed", (json_int_t) bench->computed));
   json_object_set_new(report, "rounds_of", stats_rounds(&bench->cpu_ms));
   json_object_set_new(report, "rate", json_real(bench->options.rate));
   report_version(report, "mosquitto", broker_version(bench->lab.broker));

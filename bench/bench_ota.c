@@ -1,6 +1,7 @@
-/* What downloads over HTTPS cost: many of one image, from one nginx, each over a connection and a handshake of its own;
- * ours beside curl --parallel. Every kind is a process that lives for one measurement, so that its CPU time and its
- * peak memory are those of the downloads and nothing else.
+/* What downloads over HTTPS cost: many of one image, from one nginx, each over a connection and a
+ * handshake of its own; ours beside curl --parallel. Every kind is a process that lives for one
+ * measurement, so that its CPU time and its peak memory are those of the downloads and nothing
+ * else.
  */
 #define _GNU_SOURCE
 #include <curl/curl.h>
@@ -26,9 +27,10 @@
 #define TOTAL_S    300
 #define TEXT_MAX   (64u << 20)
 
-/* fleetsim: all at once. fleetsim_300: as many at once as curl. fleetsim_slow: all at once from a slow server, so that
- * all of them are really open together. curl: a connection for each file. curl_reuse: as curl likes it. devices_https,
- * devices_mqtt: a fleet that updates itself: download, flash, hash, signature, restart, and the connection after it. */
+/* fleetsim: all at once. fleetsim_300: as many at once as curl. fleetsim_slow: all at once from a
+ * slow server, so that all of them are really open together. curl: a connection for each file.
+ * curl_reuse: as curl likes it. devices_https, devices_mqtt: a fleet that updates itself: download,
+ * flash, hash, signature, restart, and the connection after it. */
 static const char *const every_kind[] = {"fleetsim",   "fleetsim_300",  "fleetsim_slow", "curl",
                                          "curl_reuse", "devices_https", "devices_mqtt",  NULL};
 
@@ -46,8 +48,7 @@ struct bench {
   double rss_mib_of_one, cpu_s_of_connecting;
 };
 
-/* --- A process that downloads: bench-ota download CA PORT PATH COUNT AT_ONCE ----------------------------------------
- */
+/* --- A process that downloads: bench-ota download CA PORT PATH COUNT AT_ONCE ------------------ */
 
 struct downloads {
   size_t count, ended, whole;
@@ -76,10 +77,12 @@ static void on_closed(void *ctx)
   *(bool *) ctx = true;
 }
 
-static int download_all(struct fetch *fetch, uv_loop_t *loop, const char *url, struct downloads *all)
+static int download_all(struct fetch *fetch, uv_loop_t *loop, const char *url,
+                        struct downloads *all)
 {
   static const struct fetch_handler handler = {on_bytes, on_ended};
-  struct fetch_request request = {.url = url, .size_max = IMAGE_SIZE, .unix_s = (int64_t) time(NULL)};
+  struct fetch_request request = {
+      .url = url, .size_max = IMAGE_SIZE, .unix_s = (int64_t) time(NULL)};
   struct download *each = calloc(all->count, sizeof *each);
   bool closed = false;
   for (size_t i = 0; each != NULL && i < all->count; i++) {
@@ -115,10 +118,10 @@ static int be_the_downloader(char **argument)
   return error.code;
 }
 
-/* --- The kinds ------------------------------------------------------------------------------------------------------
- */
+/* --- The kinds -------------------------------------------------------------------------------- */
 
-static int path_in(const struct bench *bench, const char *name, char out[FILES_PATH_MAX], struct error *error)
+static int path_in(const struct bench *bench, const char *name, char out[FILES_PATH_MAX],
+                   struct error *error)
 {
   return files_join(out, bench->lab.folder, name, error);
 }
@@ -131,14 +134,15 @@ static int count_lines(const char *path, const char *wanted, size_t *count, stru
   if (files_read(path, TEXT_MAX, &text, &size, error) != 0) return -1;
   char *rest = NULL;
   *count = 0;
-  for (char *line = strtok_r((char *) text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+  for (char *line = strtok_r((char *) text, "\n", &rest); line != NULL;
+       line = strtok_r(NULL, "\n", &rest))
     *count += strcmp(line, wanted) == 0;
   free(text);
   return 0;
 }
 
-static int run_ours(struct bench *bench, const char *path, size_t count, size_t at_once, struct process_cost *out,
-                    size_t *whole, struct error *error)
+static int run_ours(struct bench *bench, const char *path, size_t count, size_t at_once,
+                    struct process_cost *out, size_t *whole, struct error *error)
 {
   char self[FILES_PATH_MAX], printed[FILES_PATH_MAX], number[3][24];
   uint8_t *text = NULL;
@@ -146,7 +150,8 @@ static int run_ours(struct bench *bench, const char *path, size_t count, size_t 
   snprintf(number[0], sizeof number[0], "%u", nginx_port(bench->nginx));
   snprintf(number[1], sizeof number[1], "%zu", count);
   snprintf(number[2], sizeof number[2], "%zu", at_once);
-  char *arguments[] = {self, "download", bench->ca_path, number[0], (char *) path, number[1], number[2], NULL};
+  char *arguments[] = {self,          "download", bench->ca_path, number[0],
+                       (char *) path, number[1],  number[2],      NULL};
   if (process_beside("", self, error) != 0 || path_in(bench, "printed", printed, error) != 0 ||
       process_run(arguments, printed, false, NULL, out, error) != 0 ||
       files_read(printed, 100, &text, &size, error) != 0)
@@ -164,15 +169,17 @@ static int write_list(const struct bench *bench, char path[FILES_PATH_MAX], stru
   FILE *out = open_memstream(&text, &size);
   if (out == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
   for (size_t i = 0; i < bench->options.devices; i++)
-    fprintf(out, "url = https://" HOST ":%u/image.bin\noutput = /dev/null\n", nginx_port(bench->nginx));
-  int status =
-      fclose(out) == 0 ? path_in(bench, "list", path, error) : error_set(error, EXIT_CODE_INTERNAL, "out of memory");
+    fprintf(out, "url = https://" HOST ":%u/image.bin\noutput = /dev/null\n",
+            nginx_port(bench->nginx));
+  int status = fclose(out) == 0 ? path_in(bench, "list", path, error)
+                                : error_set(error, EXIT_CODE_INTERNAL, "out of memory");
   if (status == 0) status = files_write(path, text, size, 0600, error);
   free(text);
   return status;
 }
 
-static int run_curl(struct bench *bench, bool reuse, struct process_cost *out, size_t *whole, struct error *error)
+static int run_curl(struct bench *bench, bool reuse, struct process_cost *out, size_t *whole,
+                    struct error *error)
 {
   char list[FILES_PATH_MAX], printed[FILES_PATH_MAX], resolve[80], most[24], total[24], line[64];
   snprintf(resolve, sizeof resolve, HOST ":%u:127.0.0.1", nginx_port(bench->nginx));
@@ -212,7 +219,8 @@ static int run_curl(struct bench *bench, bool reuse, struct process_cost *out, s
 }
 
 /* Connects, and then updates unless `via` is NULL. */
-static int run_devices(struct bench *bench, const char *via, struct rehearsal *out, struct error *error)
+static int run_devices(struct bench *bench, const char *via, struct rehearsal *out,
+                       struct error *error)
 {
   char text[2048], update[512] = "";
   if (via != NULL)
@@ -234,7 +242,8 @@ static int run_devices(struct bench *bench, const char *via, struct rehearsal *o
            "    do: [connect: {rate: 200/s}]\n"
            "    until: online >= 100%% within 120s\n"
            "%s",
-           bench->options.devices, via == NULL ? "" : "ota: {factory: {version: 1.0.0, counter: 1, size: 16KiB}}\n",
+           bench->options.devices,
+           via == NULL ? "" : "ota: {factory: {version: 1.0.0, counter: 1, size: 16KiB}}\n",
            update);
   return rehearse(bench->lab.folder, text, NULL, out, error);
 }
@@ -244,20 +253,23 @@ static int run_update(struct bench *bench, const char *via, struct process_cost 
 {
   struct rehearsal r;
   if (run_devices(bench, via, &r, error) != 0) return -1;
-  *out = (struct process_cost){
-      .wall_s = r.last_phase_s, .cpu_s = r.cpu_s - bench->cpu_s_of_connecting, .rss_mib = r.rss_mib};
+  *out = (struct process_cost){.wall_s = r.last_phase_s,
+                               .cpu_s = r.cpu_s - bench->cpu_s_of_connecting,
+                               .rss_mib = r.rss_mib};
   *whole = (size_t) r.updated;
   return 0;
 }
 
-static int run_kind(struct bench *bench, const char *kind, struct process_cost *out, size_t *whole, struct error *error)
+static int run_kind(struct bench *bench, const char *kind, struct process_cost *out, size_t *whole,
+                    struct error *error)
 {
   size_t count = bench->options.devices;
-  if (strncmp(kind, "curl", 4) == 0) return run_curl(bench, strcmp(kind, "curl_reuse") == 0, out, whole, error);
+  if (strncmp(kind, "curl", 4) == 0)
+    return run_curl(bench, strcmp(kind, "curl_reuse") == 0, out, whole, error);
   if (strncmp(kind, "devices_", 8) == 0) return run_update(bench, kind + 8, out, whole, error);
   size_t at_once = strcmp(kind, "fleetsim_300") == 0 ? CURL_MOST : count;
-  return run_ours(bench, strcmp(kind, "fleetsim_slow") == 0 ? "slow.bin" : "image.bin", count, at_once, out, whole,
-                  error);
+  return run_ours(bench, strcmp(kind, "fleetsim_slow") == 0 ? "slow.bin" : "image.bin", count,
+                  at_once, out, whole, error);
 }
 
 static int measure_kind(struct bench *bench, const char *kind, struct error *error)
@@ -270,8 +282,8 @@ static int measure_kind(struct bench *bench, const char *kind, struct error *err
   stats_add(&bench->cpu_ms_per_mib, kind, m.cpu_s * 1000 / mib);
   stats_add(&bench->rss_mib, kind, m.rss_mib);
   report_failures(bench->report, kind, count - whole);
-  fprintf(stderr, "  %-14s %8.1f MiB/s, %6.2f CPU ms per MiB, %6.1f MiB resident at most\n", kind, mib / m.wall_s,
-          m.cpu_s * 1000 / mib, m.rss_mib);
+  fprintf(stderr, "  %-14s %8.1f MiB/s, %6.2f CPU ms per MiB, %6.1f MiB resident at most\n", kind,
+          mib / m.wall_s, m.cpu_s * 1000 / mib, m.rss_mib);
   return 0;
 }
 
@@ -285,8 +297,7 @@ static int measure_round(struct bench *bench, size_t round, struct error *error)
   return 0;
 }
 
-/* --- The server -----------------------------------------------------------------------------------------------------
- */
+/* --- The server ------------------------------------------------------------------------------- */
 
 struct started {
   bool ended, failed;
@@ -310,7 +321,8 @@ static int write_files(const struct bench *bench, struct error *error)
   uint64_t random = 1;
   for (size_t i = 0; i < sizeof image; i++) image[i] = (uint8_t) random_next(&random);
   if (nginx_path(bench->nginx, "files/image.bin", path) != 0 ||
-      files_write(path, image, sizeof image, 0600, error) != 0 || nginx_path(bench->nginx, "rules.conf", path) != 0)
+      files_write(path, image, sizeof image, 0600, error) != 0 ||
+      nginx_path(bench->nginx, "rules.conf", path) != 0)
     return -1;
   return files_write(path, rules, sizeof rules - 1, 0600, error);
 }
@@ -321,13 +333,17 @@ static int start_server(struct bench *bench, struct error *error)
   const struct pki_chain chain = {.host = HOST};
   char folder[FILES_PATH_MAX], certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
   struct started started = {.ended = false};
-  if (path_in(bench, "fleet", folder, error) != 0 || pki_create(folder, &roots, &bench->pki, error) != 0 ||
+  if (path_in(bench, "fleet", folder, error) != 0 ||
+      pki_create(folder, &roots, &bench->pki, error) != 0 ||
       path_in(bench, "server", folder, error) != 0)
     return -1;
-  struct nginx_config config = {
-      .folder = folder, .host = HOST, .ca_path = bench->ca_path, .connections = bench->options.devices};
+  struct nginx_config config = {.folder = folder,
+                                .host = HOST,
+                                .ca_path = bench->ca_path,
+                                .connections = bench->options.devices};
   if (nginx_open(&bench->loop, &config, &bench->nginx, error) != 0 ||
-      nginx_path(bench->nginx, "server.crt", certificate) != 0 || nginx_path(bench->nginx, "server.key", key) != 0 ||
+      nginx_path(bench->nginx, "server.crt", certificate) != 0 ||
+      nginx_path(bench->nginx, "server.key", key) != 0 ||
       pki_write_update_chain(bench->pki, &chain, certificate, key, bench->ca_path, error) != 0 ||
       write_files(bench, error) != 0)
     return -1;
@@ -340,7 +356,8 @@ static int start_server(struct bench *bench, struct error *error)
 static int open_bench(struct bench *bench, struct error *error)
 {
   if (lab_make_folder(&bench->lab, error) != 0) return -1;
-  if (uv_loop_init(&bench->loop) != 0) return error_set(error, EXIT_CODE_SETUP, "cannot make an event loop");
+  if (uv_loop_init(&bench->loop) != 0)
+    return error_set(error, EXIT_CODE_SETUP, "cannot make an event loop");
   bench->loop_open = true;
   return start_server(bench, error);
 }
@@ -355,11 +372,10 @@ static void close_bench(struct bench *bench)
   lab_close(&bench->lab);
 }
 
-/* --- The results ----------------------------------------------------------------------------------------------------
- */
+/* --- The results ------------------------------------------------------------------------------ */
 
-/* The process with one download only, and a rehearsal without an update: what is more in the others is what they are
- * measured for. */
+/* The process with one download only, and a rehearsal without an update: what is more in the others
+ * is what they are measured for. */
 static int measure_idle(struct bench *bench, struct error *error)
 {
   struct rehearsal connecting = {.cpu_s = 0};
@@ -390,9 +406,11 @@ static void conclude(struct bench *bench)
   json_object_set_new(bench->report, "rss_mib_of_one", json_real(bench->rss_mib_of_one));
   json_object_set_new(bench->report, "cpu_s_of_connecting", json_real(bench->cpu_s_of_connecting));
   if (slow_mib > 0) /* not NAN: it was measured */
-    json_object_set_new(bench->report, "kib_per_transfer",
-                        json_real((slow_mib - bench->rss_mib_of_one) * 1024 / (double) bench->options.devices));
-  json_object_set_new(bench->report, "cpu_ratio_to_curl", stats_ratio(&bench->cpu_ms_per_mib, "fleetsim_300", "curl"));
+    json_object_set_new(
+        bench->report, "kib_per_transfer",
+        json_real((slow_mib - bench->rss_mib_of_one) * 1024 / (double) bench->options.devices));
+  json_object_set_new(bench->report, "cpu_ratio_to_curl",
+                      stats_ratio(&bench->cpu_ms_per_mib, "fleetsim_300", "curl"));
   json_object_set_new(bench->report, "throughput_ratio_to_curl",
                       stats_ratio(&bench->mib_per_s, "fleetsim_300", "curl"));
   report_version(bench->report, "nginx", nginx_version(bench->nginx));
@@ -409,14 +427,15 @@ static void conclude(struct bench *bench)
 
 int main(int argc, char **argv)
 {
-  static struct bench bench = {.options = {.bench = "ota",
-                                           .purpose = "Downloads of one 256 KiB image over HTTPS, each over its own "
-                                                      "connection, beside curl --parallel; and updates of whole "
-                                                      "devices.",
-                                           .rounds = 5,
-                                           .devices = 1000,
-                                           .kinds = "fleetsim,fleetsim_300,fleetsim_slow,curl,curl_reuse,"
-                                                    "devices_https,devices_mqtt"}};
+  static struct bench bench = {
+      .options = {
+          .bench = "ota",
+          .purpose = "Downloads of one 256 KiB image over HTTPS, each over its own connection, "
+                     "beside curl --parallel; and updates of whole devices.",
+          .rounds = 5,
+          .devices = 1000,
+          .kinds =
+              "fleetsim,fleetsim_300,fleetsim_slow,curl,curl_reuse,devices_https,devices_mqtt"}};
   struct error error;
   if (argc == 7 && strcmp(argv[1], "download") == 0) return be_the_downloader(argv + 2);
   int code = options_parse(&bench.options, argc, argv);

@@ -1,5 +1,5 @@
-/* Pacing as a broker meets it: how long a paced handshake takes on the wire beside its model, and how late a device's
- * effects are let go in a large fleet. */
+/* Pacing as a broker meets it: how long a paced handshake takes on the wire beside its model, and
+ * how late a device's effects are let go in a large fleet. */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <stdio.h>
@@ -26,11 +26,14 @@
 /* One round at the measuring broker, in milliseconds. */
 struct sight {
   size_t devices, within;
-  double baseline, server_cpu;  /* medians of handshakes without pacing; the first includes the second */
-  double device, before, model; /* modelled: whole handshake, until ClientHello has left, the rest of it */
-  double measured;              /* median of wall times less the baseline */
-  double p50, p99, max;         /* |measured - model| */
-  double lateness;              /* the most that the fleet itself noticed: a busy machine shows here */
+  /* medians of handshakes without pacing; the first includes the second */
+  double baseline, server_cpu;
+  /* modelled: whole handshake, until ClientHello has left, the rest of it */
+  double device, before, model;
+  double measured;      /* median of wall times less the baseline */
+  double p50, p99, max; /* |measured - model| */
+  /* the most that the fleet itself noticed: a busy machine shows here */
+  double lateness;
 };
 
 struct bench {
@@ -60,8 +63,8 @@ static double quantile(const double *sorted, size_t count, double share)
 }
 
 /* Connects `count` devices of `kind`, to the measuring broker where `port` is not 0. */
-static int connect_kind(struct bench *bench, const char *kind, uint16_t port, size_t count, double rate,
-                        struct child_answer *answer, struct error *error)
+static int connect_kind(struct bench *bench, const char *kind, uint16_t port, size_t count,
+                        double rate, struct child_answer *answer, struct error *error)
 {
   struct child child = {.port = port};
   fprintf(stderr, "  %zu devices of %s, %g a second\n", count, kind, rate);
@@ -75,16 +78,19 @@ static int connect_kind(struct bench *bench, const char *kind, uint16_t port, si
   return 0;
 }
 
-/* Devices at the measuring broker; `seen` then holds their handshakes. 0 of them is no measurement. */
-static int visit_gate(struct bench *bench, const char *kind, size_t count, size_t *seen, struct child_answer *answer,
-                      struct error *error)
+/* Devices at the measuring broker; `seen` then holds their handshakes. 0 of them is no
+   measurement. */
+static int visit_gate(struct bench *bench, const char *kind, size_t count, size_t *seen,
+                      struct child_answer *answer, struct error *error)
 {
   gate_take(bench->gate, NULL, 0);
-  if (connect_kind(bench, kind, gate_port(bench->gate), count, bench->options.rate / GATE_SLOWER, answer, error) != 0)
+  if (connect_kind(bench, kind, gate_port(bench->gate), count, bench->options.rate / GATE_SLOWER,
+                   answer, error) != 0)
     return -1;
   *seen = gate_take(bench->gate, bench->seen, bench->gated);
   if (*seen > 0 && *seen <= bench->gated) return 0;
-  return error_set(error, EXIT_CODE_INTERNAL, "the measuring broker saw %zu handshakes of %zu devices", *seen, count);
+  return error_set(error, EXIT_CODE_INTERNAL,
+                   "the measuring broker saw %zu handshakes of %zu devices", *seen, count);
 }
 
 /* What passes on either side that is not the device's: subtracted from every paced handshake. */
@@ -102,7 +108,8 @@ static int measure_baseline(struct bench *bench, struct sight *sight, struct err
   return 0;
 }
 
-/* Milliseconds of the device until its ClientHello has left: the key pair, and the message through its transcript. */
+/* Milliseconds of the device until its ClientHello has left: the key pair, and the message through
+   its transcript. */
 static double before_hello(const struct bench *bench, uint32_t hello_bytes)
 {
   const struct timing_profile *timing = &bench->timing;
@@ -114,7 +121,8 @@ static double before_hello(const struct bench *bench, uint32_t hello_bytes)
 static void judge_sight(struct bench *bench, struct sight *sight, size_t seen)
 {
   double *values = bench->values;
-  for (size_t i = 0; i < seen; i++) values[i] = (double) bench->seen[i].wall_ns / 1e6 - sight->baseline;
+  for (size_t i = 0; i < seen; i++)
+    values[i] = (double) bench->seen[i].wall_ns / 1e6 - sight->baseline;
   qsort(values, seen, sizeof *values, ascending);
   sight->measured = quantile(values, seen, 0.5);
   for (size_t i = 0; i < seen; i++) {
@@ -132,7 +140,8 @@ static int measure_gate(struct bench *bench, struct error *error)
   struct child_answer answer;
   struct sight sight = {.devices = bench->gated};
   size_t seen;
-  if (measure_baseline(bench, &sight, error) != 0 || visit_gate(bench, PACED, bench->gated, &seen, &answer, error) != 0)
+  if (measure_baseline(bench, &sight, error) != 0 ||
+      visit_gate(bench, PACED, bench->gated, &seen, &answer, error) != 0)
     return -1;
   sight.device = answer.device_ms.p50;
   sight.lateness = answer.lateness_ms.max;
@@ -146,7 +155,9 @@ static int measure_gate(struct bench *bench, struct error *error)
 static int measure_lateness(struct bench *bench, struct error *error)
 {
   struct child_answer answer;
-  if (connect_kind(bench, PACED, 0, bench->options.devices, bench->options.rate, &answer, error) != 0) return -1;
+  if (connect_kind(bench, PACED, 0, bench->options.devices, bench->options.rate, &answer, error) !=
+      0)
+    return -1;
   if (answer.lateness_ms.p99 >= bench->lateness.p99) bench->lateness = answer.lateness_ms;
   return 0;
 }
@@ -163,14 +174,17 @@ static int measure_rounds(struct bench *bench, struct error *error)
 static void print_table(const struct bench *bench)
 {
   const struct sight *s = &bench->sight;
-  printf("%s: modelled %.1f ms a handshake, %.1f ms of it before ClientHello; the rest %.1f ms\n", bench->timing.name,
-         s->device, s->before, s->model);
-  printf("measured by the broker's side %.1f ms, less %.2f ms without pacing (%.2f ms of its own CPU)\n", s->measured,
-         s->baseline, s->server_cpu);
+  printf("%s: modelled %.1f ms a handshake, %.1f ms of it before ClientHello; the rest %.1f ms\n",
+         bench->timing.name, s->device, s->before, s->model);
+  printf("measured by the broker's side %.1f ms, less %.2f ms without pacing (%.2f ms of its own "
+         "CPU)\n",
+         s->measured, s->baseline, s->server_cpu);
   printf("%-28s %10s %10s %10s\n", "ms", "p50", "p99", "max");
   printf("%-28s %10.3f %10.3f %10.3f\n", "|measured - model|", s->p50, s->p99, s->max);
-  printf("%-28s %10.3f %10.3f %10.3f\n", "lateness", bench->lateness.p50, bench->lateness.p99, bench->lateness.max);
-  printf("within %g %% + %g ms: %zu of %zu devices\n", 100 * TOLERANCE_SHARE, TOLERANCE_MS, s->within, s->devices);
+  printf("%-28s %10.3f %10.3f %10.3f\n", "lateness", bench->lateness.p50, bench->lateness.p99,
+         bench->lateness.max);
+  printf("within %g %% + %g ms: %zu of %zu devices\n", 100 * TOLERANCE_SHARE, TOLERANCE_MS,
+         s->within, s->devices);
 }
 
 static void conclude(struct bench *bench)
@@ -178,16 +192,19 @@ static void conclude(struct bench *bench)
   const struct sight *s = &bench->sight;
   const struct options *options = &bench->options;
   json_object_set_new(bench->report, "timing", json_string(bench->timing.name));
-  json_object_set_new(bench->report, "broker_side",
-                      json_pack("{s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:{s:f, s:f, s:f}}", "devices",
-                                (json_int_t) s->devices, "within", (json_int_t) s->within, "rate",
-                                options->rate / GATE_SLOWER, "modelled_device_ms", s->device,
-                                "modelled_before_hello_ms", s->before, "model_ms", s->model, "measured_ms", s->measured,
-                                "baseline_ms", s->baseline, "server_cpu_ms", s->server_cpu, "lateness_max_ms",
-                                s->lateness, "error_ms", "p50", s->p50, "p99", s->p99, "max", s->max));
+  json_object_set_new(
+      bench->report, "broker_side",
+      json_pack("{s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:{s:f, s:f, s:f}}", "devices",
+                (json_int_t) s->devices, "within", (json_int_t) s->within, "rate",
+                options->rate / GATE_SLOWER, "modelled_device_ms", s->device,
+                "modelled_before_hello_ms", s->before, "model_ms", s->model, "measured_ms",
+                s->measured, "baseline_ms", s->baseline, "server_cpu_ms", s->server_cpu,
+                "lateness_max_ms", s->lateness, "error_ms", "p50", s->p50, "p99", s->p99, "max",
+                s->max));
   json_object_set_new(bench->report, "lateness_ms",
-                      json_pack("{s:I, s:f, s:f, s:f, s:f}", "devices", (json_int_t) options->devices, "rate",
-                                options->rate, "p50", bench->lateness.p50, "p99", bench->lateness.p99, "max",
+                      json_pack("{s:I, s:f, s:f, s:f, s:f}", "devices",
+                                (json_int_t) options->devices, "rate", options->rate, "p50",
+                                bench->lateness.p50, "p99", bench->lateness.p99, "max",
                                 bench->lateness.max));
   report_version(bench->report, "mosquitto", broker_version(bench->lab.broker));
   print_table(bench);
@@ -200,7 +217,8 @@ static int open_bench(struct bench *bench, struct error *error)
   bench->seen = calloc(bench->gated, sizeof *bench->seen);
   bench->values = calloc(bench->gated, sizeof *bench->values);
   if (bench->seen == NULL || bench->values == NULL)
-    return error_set(error, EXIT_CODE_SETUP, "not enough memory for %zu handshakes: use fewer --devices", bench->gated);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "not enough memory for %zu handshakes: use fewer --devices", bench->gated);
   if (timing_load(named != NULL ? named : CLIENT_TIMING_DEFAULT, &bench->timing, error) != 0 ||
       lab_open(&bench->lab, bench->options.devices, 0, error) != 0)
     return -1;
@@ -209,12 +227,14 @@ static int open_bench(struct bench *bench, struct error *error)
 
 int main(int argc, char **argv)
 {
-  static struct bench bench = {.options = {.bench = "pace",
-                                           .purpose = "Pacing: handshakes on the wire against their model, and how "
-                                                      "late paced devices act.",
-                                           .rounds = 1,
-                                           .devices = 5000,
-                                           .rate = 100}};
+  static struct bench bench = {
+      .options = {
+          .bench = "pace",
+          .purpose =
+              "Pacing: handshakes on the wire against their model, and how late paced devices act.",
+          .rounds = 1,
+          .devices = 5000,
+          .rate = 100}};
   struct error error;
   int code = options_parse(&bench.options, argc, argv);
   if (code != OPTIONS_GO_ON) return code;

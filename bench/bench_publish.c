@@ -1,4 +1,5 @@
-/* Messages that a client publishes per second of its CPU time, at QoS 0 and QoS 1, as fast as the broker takes them. */
+/* Messages that a client publishes per second of its CPU time, at QoS 0 and QoS 1, as fast as the
+   broker takes them. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 
@@ -30,12 +31,15 @@ static void book(struct bench *bench, const char *kind, int qos, const struct ch
 }
 
 /* QoS 1 first: what QoS 0 leaves in the sockets' buffers would delay every acknowledgement. */
-static int publish(struct bench *bench, struct child *child, struct child_answer *answer, struct error *error)
+static int publish(struct bench *bench, struct child *child, struct child_answer *answer,
+                   struct error *error)
 {
   double seconds = bench->options.seconds;
   if (child_publish(child, 1, seconds, answer, error) != 0) return -1;
   book(bench, child->kind, 1, answer);
-  if (child_idle(child, SETTLE, answer, error) != 0 || child_publish(child, 0, seconds, answer, error) != 0) return -1;
+  if (child_idle(child, SETTLE, answer, error) != 0 ||
+      child_publish(child, 0, seconds, answer, error) != 0)
+    return -1;
   book(bench, child->kind, 0, answer);
   return 0;
 }
@@ -59,7 +63,8 @@ static int measure_round(struct bench *bench, size_t round, struct error *error)
 {
   fprintf(stderr, "round %zu of %zu\n", round + 1, bench->options.rounds);
   for (size_t turn = 0; turn < bench->kinds.count; turn++)
-    if (lab_check(&bench->lab, error) != 0 || measure_kind(bench, kinds_turn(&bench->kinds, round, turn), error) != 0)
+    if (lab_check(&bench->lab, error) != 0 ||
+        measure_kind(bench, kinds_turn(&bench->kinds, round, turn), error) != 0)
       return -1;
   return 0;
 }
@@ -104,7 +109,8 @@ int main(int argc, char **argv)
 {
   static struct bench bench = {
       .options = {.bench = "publish",
-                  .purpose = "Messages of 64 bytes that a client publishes per second of its CPU time.",
+                  .purpose =
+                      "Messages of 64 bytes that a client publishes per second of its CPU time.",
                   .rounds = 5,
                   .devices = 100,
                   .seconds = 5,

@@ -34,7 +34,8 @@ static const struct {
     {"pki", verb_pki, "make, show, export and import certificate hierarchies and fleets"},
     {"image", verb_image, "make, sign, show and corrupt firmware images in MCUboot's format"},
     {"terminator", verb_terminator, NULL}, /* a run starts it: broker.terminator */
-    {"calibrate", verb_calibrate, "list, show, compare, check and make timing profiles of a device's processor"},
+    {"calibrate", verb_calibrate,
+     "list, show, compare, check and make timing profiles of a device's processor"},
 };
 
 static void print_help(FILE *out)
@@ -43,11 +44,13 @@ static void print_help(FILE *out)
                "usage: fleetsim VERB [options]\n\n");
   for (size_t v = 0; v < sizeof verbs / sizeof verbs[0]; v++)
     if (verbs[v].line != NULL) fprintf(out, "  %-10s %s\n", verbs[v].name, verbs[v].line);
-  fprintf(out, "\n  fleetsim VERB --help    options and an example\n"
-               "  fleetsim --version      ours and every library's\n\n"
-               "example: ./fleetsim run scenarios/root-ca-rotation.yaml\n\n"
-               "exit codes: 0 all expectations met, 1 an expectation failed, 2 usage or scenario error,\n"
-               "            3 set-up failed, 4 internal error, 130 interrupted\n");
+  fprintf(
+      out,
+      "\n  fleetsim VERB --help    options and an example\n"
+      "  fleetsim --version      ours and every library's\n\n"
+      "example: ./fleetsim run scenarios/root-ca-rotation.yaml\n\n"
+      "exit codes: 0 all expectations met, 1 an expectation failed, 2 usage or scenario error,\n"
+      "            3 set-up failed, 4 internal error, 130 interrupted\n");
 }
 
 static void print_version(void)
@@ -94,14 +97,16 @@ static bool reader_has_gone(void)
   return is_pipe && poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
 }
 
-/* Whoever sends our words to a file and gets half of them must not read a 0. A pipe's reader that has gone has read
- * what he wanted. */
+/* Whoever sends our words to a file and gets half of them must not read a 0. A pipe's reader that
+ * has gone has read what he wanted. */
 static int close_output(int code)
 {
   errno = 0;
   bool failed = fflush(stdout) != 0 || ferror(stdout) != 0;
   if (!failed || errno == EPIPE || reader_has_gone()) return code;
-  fprintf(stderr, "fleetsim: what was printed is not whole: standard output cannot be written%s%s; give it room\n",
+  fprintf(stderr,
+          "fleetsim: what was printed is not whole: standard output cannot be written%s%s; give it "
+          "room\n",
           errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
   return code != EXIT_CODE_PASS ? code : EXIT_CODE_SETUP;
 }
@@ -111,7 +116,9 @@ int main(int argc, char **argv)
   int failed = process_prepare();
   if (failed != 0) return EXIT_CODE_SETUP; /* there is nobody to tell */
   /* where it could not begin for want of memory, its next call would be a crash */
-  if (OPENSSL_init_crypto(0, NULL) != 1 || OSSL_LIB_CTX_get0_global_default() == NULL) memory_gone("libcrypto");
-  signal(SIGPIPE, SIG_IGN); /* the exit code is the verdict, whether or not somebody reads to the end */
+  if (OPENSSL_init_crypto(0, NULL) != 1 || OSSL_LIB_CTX_get0_global_default() == NULL)
+    memory_gone("libcrypto");
+  /* the exit code is the verdict, whether or not somebody reads to the end */
+  signal(SIGPIPE, SIG_IGN);
   return close_output(run_verb(argc, argv));
 }

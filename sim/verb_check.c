@@ -10,13 +10,15 @@ int verb_check(int argc, char **argv)
 {
   const char *stray = verb_stray_option(argc, argv);
   if (stray != NULL && strcmp(stray, "--help") != 0) {
-    fprintf(stderr, "fleetsim check: there is no option '%.*s'; --help shows how\n", (int) strcspn(stray, "="), stray);
+    fprintf(stderr, "fleetsim check: there is no option '%.*s'; --help shows how\n",
+            (int) strcspn(stray, "="), stray);
     return EXIT_CODE_USAGE;
   }
   if (argc != 2 || strcmp(argv[1], "--help") == 0) {
     FILE *out = argc == 2 ? stdout : stderr;
     fputs("usage: fleetsim check SCENARIO.yaml\n\n"
-          "Validates the file and prints its timetable: phases, steps, gates, and the longest time each may take.\n"
+          "Validates the file and prints its timetable: phases, steps, gates, and the longest time "
+          "each may take.\n"
           "Errors are FILE:LINE:COLUMN: SENTENCE, and the exit code is 2.\n\n"
           "example: fleetsim check scenarios/root-ca-rotation.yaml\n",
           out);

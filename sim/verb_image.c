@@ -15,8 +15,8 @@
 #include "verb_options.h"
 #include "verbs.h"
 
-static const struct image_command *const commands[] = {&image_command_make, &image_command_sign, &image_command_show,
-                                                       &image_command_corrupt};
+static const struct image_command *const commands[] = {&image_command_make, &image_command_sign,
+                                                       &image_command_show, &image_command_corrupt};
 
 static const struct option options[] = {
     [IMAGE_ARG_HELP] = {"help", no_argument, NULL, IMAGE_ARG_HELP},
@@ -42,8 +42,8 @@ const char *image_args_need(const struct image_args *args, enum image_arg arg, s
   return NULL;
 }
 
-int image_args_number(const struct image_args *args, enum image_arg arg, uint64_t limit, uint64_t otherwise,
-                      uint64_t *out, struct error *error)
+int image_args_number(const struct image_args *args, enum image_arg arg, uint64_t limit,
+                      uint64_t otherwise, uint64_t *out, struct error *error)
 {
   const char *text = args->value[arg];
   *out = otherwise;
@@ -52,13 +52,14 @@ int image_args_number(const struct image_args *args, enum image_arg arg, uint64_
   errno = 0;
   unsigned long long value = strtoull(text, &end, 10);
   if (errno != 0 || text[0] < '0' || text[0] > '9' || *end != '\0' || value > limit)
-    return error_set(error, EXIT_CODE_USAGE, "'%s' is no --%s: give a whole number from 0 to %llu", text,
-                     options[arg].name, (unsigned long long) limit);
+    return error_set(error, EXIT_CODE_USAGE, "'%s' is no --%s: give a whole number from 0 to %llu",
+                     text, options[arg].name, (unsigned long long) limit);
   *out = value;
   return 0;
 }
 
-int image_signer_open(const struct image_args *args, bool public_will_do, struct image_signer *out, struct error *error)
+int image_signer_open(const struct image_args *args, bool public_will_do, struct image_signer *out,
+                      struct error *error)
 {
   const char *fleet = args->value[IMAGE_ARG_FLEET], *path = args->value[IMAGE_ARG_KEY];
   *out = (struct image_signer){0};
@@ -82,14 +83,15 @@ void image_signer_close(struct image_signer *signer)
 static int cannot_write(const struct image_out *out, int reason, struct error *error)
 {
   return error_set(error, EXIT_CODE_SETUP,
-                   "cannot write %s (%zu bytes): %s; check the folder's permissions and free space", out->path,
-                   out->size, strerror(reason));
+                   "cannot write %s (%zu bytes): %s; check the folder's permissions and free space",
+                   out->path, out->size, strerror(reason));
 }
 
 static int refuse_existing(const char *path, struct error *error)
 {
   return error_set(error, EXIT_CODE_USAGE,
-                   "%s exists already and is not overwritten; choose another path, or say --force", path);
+                   "%s exists already and is not overwritten; choose another path, or say --force",
+                   path);
 }
 
 /* With the mode that the user's umask gives to files. */
@@ -106,7 +108,8 @@ static int reserve(struct image_out *out)
   return 0;
 }
 
-int image_out_open(const char *path, bool replace, size_t size, struct image_out *out, struct error *error)
+int image_out_open(const char *path, bool replace, size_t size, struct image_out *out,
+                   struct error *error)
 {
   *out = (struct image_out){.replace = replace, .size = size, .fd = -1};
   if (snprintf(out->path, sizeof out->path, "%s", path) >= (int) sizeof out->path ||
@@ -143,20 +146,21 @@ int image_out_close(struct image_out *out, bool keep, struct error *error)
   return result;
 }
 
-static int parse(int argc, char **argv, const struct image_command *command, struct image_args *args,
-                 struct error *error)
+static int parse(int argc, char **argv, const struct image_command *command,
+                 struct image_args *args, struct error *error)
 {
   int option;
   opterr = 0, optind = 0;
   while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
     if (option == ':' || option == '?') return verb_bad_option(option, argv, options, error);
     if (option != IMAGE_ARG_HELP && (command->allowed & (1u << option)) == 0)
-      return error_set(error, EXIT_CODE_USAGE, "--%s is no option of '%s'; --help lists them", options[option].name,
-                       command->name);
+      return error_set(error, EXIT_CODE_USAGE, "--%s is no option of '%s'; --help lists them",
+                       options[option].name, command->name);
     args->value[option] = optarg == NULL ? "" : optarg;
   }
   if (args->value[IMAGE_ARG_HELP] != NULL) return 0;
-  if (optind + 1 != argc) return error_set(error, EXIT_CODE_USAGE, "give exactly one file; --help shows an example");
+  if (optind + 1 != argc)
+    return error_set(error, EXIT_CODE_USAGE, "give exactly one file; --help shows an example");
   args->file = argv[optind];
   return 0;
 }
@@ -181,7 +185,8 @@ static void print_help(FILE *out)
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
     fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->line);
   fputs("\n  fleetsim image COMMAND --help    options and an example\n\n"
-        "example: fleetsim image sign firmware.bin --out v2.img --version 1.1.0 --counter 2 --fleet fleets/lab\n",
+        "example: fleetsim image sign firmware.bin --out v2.img --version 1.1.0 --counter 2 "
+        "--fleet fleets/lab\n",
         out);
 }
 
@@ -192,7 +197,8 @@ int verb_image(int argc, char **argv)
     return argc < 2 ? EXIT_CODE_USAGE : EXIT_CODE_PASS;
   }
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-    if (strcmp(argv[1], commands[i]->name) == 0) return run_command(commands[i], argc - 1, argv + 1);
+    if (strcmp(argv[1], commands[i]->name) == 0)
+      return run_command(commands[i], argc - 1, argv + 1);
   char shown[200];
   fprintf(stderr, "fleetsim image: there is no '%s'; 'fleetsim image --help' lists what there is\n",
           mask_url(argv[1], shown, sizeof shown));

@@ -31,8 +31,8 @@ struct image_args {
   const char *value[IMAGE_ARGS]; /* NULL: not given; "" for an option without a value */
 };
 
-/* One subcommand. `run` gets a file always and returns 0, 1 (the image is refused; everything is printed), or -1 with
- * an error. */
+/* One subcommand. `run` gets a file always and returns 0, 1 (the image is refused; everything is
+ * printed), or -1 with an error. */
 struct image_command {
   const char *name;
   const char *line; /* one line of what it does */
@@ -41,14 +41,15 @@ struct image_command {
   int (*run)(const struct image_args *args, struct error *error);
 };
 
-extern const struct image_command image_command_make, image_command_sign, image_command_show, image_command_corrupt;
+extern const struct image_command image_command_make, image_command_sign, image_command_show,
+    image_command_corrupt;
 
 /* The option's value, or NULL with a sentence that asks for it. */
 const char *image_args_need(const struct image_args *args, enum image_arg arg, struct error *error);
 
 /* The option's value as a whole number of 0..limit; `otherwise` when it is not given. */
-int image_args_number(const struct image_args *args, enum image_arg arg, uint64_t limit, uint64_t otherwise,
-                      uint64_t *out, struct error *error);
+int image_args_number(const struct image_args *args, enum image_arg arg, uint64_t limit,
+                      uint64_t otherwise, uint64_t *out, struct error *error);
 
 /* A key to sign or judge by: of --key or of the fleet folder --fleet. */
 struct image_signer {
@@ -70,11 +71,14 @@ struct image_out {
   size_t size;
 };
 
-/* Refuses an existing `path` unless `replace`. Its whole size is reserved on disk, so that a full disk is a sentence.
+/* Refuses an existing `path` unless `replace`. Its whole size is reserved on disk, so that a full
+ * disk is a sentence.
  */
-int image_out_open(const char *path, bool replace, size_t size, struct image_out *out, struct error *error);
+int image_out_open(const char *path, bool replace, size_t size, struct image_out *out,
+                   struct error *error);
 
-/* Puts the file in its place, whole or not at all: `keep` says whether it is wanted. Ends `out` either way. */
+/* Puts the file in its place, whole or not at all: `keep` says whether it is wanted. Ends `out`
+   either way. */
 int image_out_close(struct image_out *out, bool keep, struct error *error);
 
 #endif

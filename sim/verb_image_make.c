@@ -1,5 +1,5 @@
-/* fleetsim image make, sign, corrupt: images are written in place into a mapping of the file, so that their size is
- * that of the disk, not of memory. */
+/* fleetsim image make, sign, corrupt: images are written in place into a mapping of the file, so
+ * that their size is that of the disk, not of memory. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,8 @@ static int parse_image(const struct image_args *args, struct pki_image *image, s
 }
 
 /* --trust: a bundle of `fleetsim pki export --what bundle`. */
-static int read_trust(const struct image_args *args, uint8_t **out, struct pki_image *image, struct error *error)
+static int read_trust(const struct image_args *args, uint8_t **out, struct pki_image *image,
+                      struct error *error)
 {
   const char *path = args->value[IMAGE_ARG_TRUST];
   struct device_trust_bundle bundle;
@@ -40,12 +41,14 @@ static int read_trust(const struct image_args *args, uint8_t **out, struct pki_i
   if (files_read(path, DEVICE_NVM_TRUST_MAX, out, &image->trust_size, error) != 0) return -1;
   image->trust = *out;
   if (device_trust_parse(*out, image->trust_size, &bundle) == DEVICE_UPDATE_COMMITTED) return 0;
-  return error_set(
-      error, EXIT_CODE_USAGE,
-      "%s is no trust bundle that devices would take: make one with 'fleetsim pki export FLEET --what bundle'", path);
+  return error_set(error, EXIT_CODE_USAGE,
+                   "%s is no trust bundle that devices would take: make one with 'fleetsim pki "
+                   "export FLEET --what bundle'",
+                   path);
 }
 
-static int need_signer(const struct image_args *args, struct image_signer *signer, struct error *error)
+static int need_signer(const struct image_args *args, struct image_signer *signer,
+                       struct error *error)
 {
   if (image_signer_open(args, false, signer, error) != 0) return -1;
   if (signer->key != NULL) return 0;
@@ -53,12 +56,13 @@ static int need_signer(const struct image_args *args, struct image_signer *signe
                    "name the key that signs: --fleet FOLDER (its image.key) or --key FILE (PEM)");
 }
 
-static void print_made(const char *path, uint32_t size, const struct pki_image *image, const uint8_t hash[32])
+static void print_made(const char *path, uint32_t size, const struct pki_image *image,
+                       const uint8_t hash[32])
 {
   char version[DEVICE_VERSION_TEXT];
   device_version_text(image->version, version);
-  printf("%s: version %s, security counter %u, class %u, %u bytes, SHA-256 ", path, version, image->counter,
-         image->device_class, size);
+  printf("%s: version %s, security counter %u, class %u, %u bytes, SHA-256 ", path, version,
+         image->counter, image->device_class, size);
   for (size_t i = 0; i < 32; i++) printf("%02x", hash[i]);
   printf("\n");
 }
@@ -79,8 +83,8 @@ static int fill(int fd, const char *path, uint8_t *out, size_t size, struct erro
 }
 
 /* Writes the image to --out, its body from `fd`, or pseudo-random where that is -1. */
-static int write_image(const struct image_args *args, const char *path, int fd, struct pki_image *image, EVP_PKEY *key,
-                       struct error *error)
+static int write_image(const struct image_args *args, const char *path, int fd,
+                       struct pki_image *image, EVP_PKEY *key, struct error *error)
 {
   struct image_out out;
   uint32_t size = 0;
@@ -101,8 +105,8 @@ static int write_image(const struct image_args *args, const char *path, int fd, 
   return result;
 }
 
-static int sign_and_write(const struct image_args *args, const char *path, int fd, struct pki_image *image,
-                          struct error *error)
+static int sign_and_write(const struct image_args *args, const char *path, int fd,
+                          struct pki_image *image, struct error *error)
 {
   struct image_signer signer = {0};
   uint8_t *trust = NULL;
@@ -122,10 +126,11 @@ static int run_make(const struct image_args *args, struct error *error)
   uint64_t size = 0;
   const char *text = image_args_need(args, IMAGE_ARG_SIZE, error);
   if (text == NULL) return -1;
-  if (units_bytes(text, &size, why, sizeof why) != 0) return error_set(error, EXIT_CODE_USAGE, "--size: %s", why);
+  if (units_bytes(text, &size, why, sizeof why) != 0)
+    return error_set(error, EXIT_CODE_USAGE, "--size: %s", why);
   if (size > UINT32_MAX)
-    return error_set(error, EXIT_CODE_USAGE, "an image has less than 4 GiB, and '%s' is more; name a smaller --size",
-                     text);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "an image has less than 4 GiB, and '%s' is more; name a smaller --size", text);
   image.size = (uint32_t) size;
   return sign_and_write(args, args->file, -1, &image, error);
 }
@@ -136,7 +141,8 @@ static int refuse_other_kinds(int fd, const char *path, struct error *error)
   uint8_t data[PKI_IMAGE_KIND_BYTES];
   const char *name, *advice;
   ssize_t size = pread(fd, data, sizeof data, 0);
-  if (size < 0) return error_set(error, EXIT_CODE_SETUP, "cannot read %s: %s", path, strerror(errno));
+  if (size < 0)
+    return error_set(error, EXIT_CODE_SETUP, "cannot read %s: %s", path, strerror(errno));
   if (!pki_image_kind(data, (size_t) size, &name, &advice)) return 0;
   return error_set(error, EXIT_CODE_USAGE, "%s is %s and no raw firmware: %s", path, name, advice);
 }
@@ -152,7 +158,8 @@ static int open_firmware(const char *path, struct pki_image *image, struct error
   else if (st.st_size == 0)
     error_set(error, EXIT_CODE_USAGE, "%s is empty: there is no firmware to sign", path);
   else if (st.st_size > UINT32_MAX)
-    error_set(error, EXIT_CODE_USAGE, "%s has %jd bytes: an image has less than 4 GiB", path, (intmax_t) st.st_size);
+    error_set(error, EXIT_CODE_USAGE, "%s has %jd bytes: an image has less than 4 GiB", path,
+              (intmax_t) st.st_size);
   else if (refuse_other_kinds(fd, path, error) == 0) {
     image->body_size = (uint32_t) st.st_size;
     return fd;
@@ -180,12 +187,13 @@ static int find_harm(const char *word, enum pki_image_harm *harm, struct error *
     *harm = (enum pki_image_harm) found;
     return 0;
   }
-  error_set(error, EXIT_CODE_USAGE, "there is no harm '%.40s'; 'fleetsim image corrupt --help' lists them", word);
+  error_set(error, EXIT_CODE_USAGE,
+            "there is no harm '%.40s'; 'fleetsim image corrupt --help' lists them", word);
   return -1;
 }
 
-static int write_bytes(const struct image_args *args, const char *path, const uint8_t *data, size_t size,
-                       struct error *error)
+static int write_bytes(const struct image_args *args, const char *path, const uint8_t *data,
+                       size_t size, struct error *error)
 {
   struct image_out out;
   if (image_out_open(path, args->value[IMAGE_ARG_FORCE] != NULL, size, &out, error) != 0) return -1;
@@ -195,7 +203,8 @@ static int write_bytes(const struct image_args *args, const char *path, const ui
 
 static int run_corrupt(const struct image_args *args, struct error *error)
 {
-  const char *path = image_args_need(args, IMAGE_ARG_OUT, error), *word = image_args_need(args, IMAGE_ARG_HOW, error);
+  const char *path = image_args_need(args, IMAGE_ARG_OUT, error),
+             *word = image_args_need(args, IMAGE_ARG_HOW, error);
   enum pki_image_harm harm = PKI_HARM_NONE;
   struct image_signer signer = {0};
   uint8_t *data = NULL;
@@ -221,23 +230,27 @@ static int run_corrupt(const struct image_args *args, struct error *error)
 #define SIGNER_HELP                                           \
   "  --fleet FOLDER   sign with that fleet's image.key, or\n" \
   "  --key FILE       with this private P-256 key (PEM, no passphrase)\n"
-#define IMAGE_HELP                                                                                                 \
-  "  --version 1.2.0  firmware's version: 0.0.0 to 255.255.65535\n"                                                \
-  "  --counter N      security counter: devices refuse one that is not above that of what they run\n"              \
-  "  --class N        class of devices that it is for (default: 1)\n" SIGNER_HELP                                  \
-  "  --trust FILE     a trust bundle ('fleetsim pki export --what bundle') that comes into force with the image\n" \
+#define IMAGE_HELP                                                                                 \
+  "  --version 1.2.0  firmware's version: 0.0.0 to 255.255.65535\n"                                \
+  "  --counter N      security counter: devices refuse one that is not above that of what they "   \
+  "run\n"                                                                                          \
+  "  --class N        class of devices that it is for (default: 1)\n" SIGNER_HELP                  \
+  "  --trust FILE     a trust bundle ('fleetsim pki export --what bundle') that comes into force " \
+  "with the image\n"                                                                               \
   "  --force          replace an existing file\n"
-#define IMAGE_ALLOWED                                                                                  \
-  (1u << IMAGE_ARG_VERSION | 1u << IMAGE_ARG_COUNTER | 1u << IMAGE_ARG_CLASS | 1u << IMAGE_ARG_FLEET | \
-   1u << IMAGE_ARG_KEY | 1u << IMAGE_ARG_TRUST | 1u << IMAGE_ARG_FORCE)
+#define IMAGE_ALLOWED                                                          \
+  (1u << IMAGE_ARG_VERSION | 1u << IMAGE_ARG_COUNTER | 1u << IMAGE_ARG_CLASS | \
+   1u << IMAGE_ARG_FLEET | 1u << IMAGE_ARG_KEY | 1u << IMAGE_ARG_TRUST | 1u << IMAGE_ARG_FORCE)
 
 const struct image_command image_command_make = {
     .name = "make",
     .line = "an image of pseudo-random firmware, of any size",
-    .help = "usage: fleetsim image make FILE --size SIZE --version V --counter N (--fleet FOLDER | --key FILE)\n\n"
+    .help = "usage: fleetsim image make FILE --size SIZE --version V --counter N (--fleet FOLDER | "
+            "--key FILE)\n\n"
             "  --size 256KiB    of the whole file\n"
             "  --seed N         of the firmware's bytes (default: 1)\n" IMAGE_HELP
-            "\nexample: fleetsim image make v2.img --size 256KiB --version 1.1.0 --counter 2 --fleet fleets/lab\n",
+            "\nexample: fleetsim image make v2.img --size 256KiB --version 1.1.0 --counter 2 "
+            "--fleet fleets/lab\n",
     .allowed = IMAGE_ALLOWED | 1u << IMAGE_ARG_SIZE | 1u << IMAGE_ARG_SEED,
     .run = run_make,
 };
@@ -245,10 +258,12 @@ const struct image_command image_command_make = {
 const struct image_command image_command_sign = {
     .name = "sign",
     .line = "an image of your own firmware",
-    .help = "usage: fleetsim image sign FIRMWARE --out FILE --version V --counter N (--fleet FOLDER | --key FILE)\n\n"
+    .help = "usage: fleetsim image sign FIRMWARE --out FILE --version V --counter N (--fleet "
+            "FOLDER | --key FILE)\n\n"
             "FIRMWARE is the raw binary (firmware.bin), without a header.\n\n"
             "  --out FILE       the image\n" IMAGE_HELP
-            "\nexample: fleetsim image sign firmware.bin --out v2.img --version 1.1.0 --counter 2 --key signing.pem\n",
+            "\nexample: fleetsim image sign firmware.bin --out v2.img --version 1.1.0 --counter 2 "
+            "--key signing.pem\n",
     .allowed = IMAGE_ALLOWED | 1u << IMAGE_ARG_OUT,
     .run = run_sign,
 };
@@ -257,14 +272,16 @@ const struct image_command image_command_corrupt = {
     .name = "corrupt",
     .line = "a copy of a good image with one thing wrong",
     .help = "usage: fleetsim image corrupt IMAGE --how HOW --out FILE [options]\n\n"
-            "  --how HOW        bit-flip, truncated, endless, bad-magic, bad-tlv, no-tlv, wrong-key, bad-signature;\n"
-            "                   signed by the owner, so with --fleet or --key: wrong-class, older-counter\n"
+            "  --how HOW        bit-flip, truncated, endless, bad-magic, bad-tlv, no-tlv, "
+            "wrong-key, bad-signature;\n"
+            "                   signed by the owner, so with --fleet or --key: wrong-class, "
+            "older-counter\n"
             "  --out FILE       the copy\n"
             "  --seed N         chooses bit and place (default: 1)\n" SIGNER_HELP
             "  --force          replace an existing file\n"
             "\nThe step 'corrupt' of a scenario has these and those of manifests.\n"
             "\nexample: fleetsim image corrupt v2.img --how bit-flip --out v2-flipped.img\n",
-    .allowed = 1u << IMAGE_ARG_HOW | 1u << IMAGE_ARG_OUT | 1u << IMAGE_ARG_SEED | 1u << IMAGE_ARG_FLEET |
-               1u << IMAGE_ARG_KEY | 1u << IMAGE_ARG_FORCE,
+    .allowed = 1u << IMAGE_ARG_HOW | 1u << IMAGE_ARG_OUT | 1u << IMAGE_ARG_SEED |
+               1u << IMAGE_ARG_FLEET | 1u << IMAGE_ARG_KEY | 1u << IMAGE_ARG_FORCE,
     .run = run_corrupt,
 };

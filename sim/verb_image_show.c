@@ -1,5 +1,6 @@
-/* fleetsim image show: what an image says of itself, and what a device says to it. What is listed is read leniently, so
- * that a foreign or damaged image can be looked at; the verdict is that of the device's own code. */
+/* fleetsim image show: what an image says of itself, and what a device says to it. What is listed
+ * is read leniently, so that a foreign or damaged image can be looked at; the verdict is that of
+ * the device's own code. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,8 @@ struct look {
   uint8_t cache[CACHE_SIZE];
 };
 
-/* device_image_source's read; small reads come from a cached piece, for hashing goes in slices of 256 bytes. */
+/* device_image_source's read; small reads come from a cached piece, for hashing goes in slices of
+   256 bytes. */
 static int look_read(void *ctx, uint32_t offset, void *out, size_t size)
 {
   struct look *look = ctx;
@@ -46,14 +48,17 @@ static int look_open(const char *path, struct look *look, struct error *error)
 {
   struct stat st;
   *look = (struct look){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (look->fd < 0) return error_set(error, EXIT_CODE_USAGE, "cannot read %s: %s", path, strerror(errno));
-  if (fstat(look->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && st.st_size <= UINT32_MAX) {
+  if (look->fd < 0)
+    return error_set(error, EXIT_CODE_USAGE, "cannot read %s: %s", path, strerror(errno));
+  if (fstat(look->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+      st.st_size <= UINT32_MAX) {
     look->size = (uint32_t) st.st_size;
     return 0;
   }
   close(look->fd);
-  return error_set(error, EXIT_CODE_USAGE,
-                   "%s is no image: that is a regular file which is not empty and has less than 4 GiB", path);
+  return error_set(
+      error, EXIT_CODE_USAGE,
+      "%s is no image: that is a regular file which is not empty and has less than 4 GiB", path);
 }
 
 /* Entries that a device needs. */
@@ -77,11 +82,12 @@ static json_t *trust_of(struct look *look, uint32_t offset, uint16_t size)
 {
   uint8_t bytes[UINT16_MAX];
   struct device_trust_bundle bundle;
-  if (look_read(look, offset, bytes, size) != 0 || device_trust_parse(bytes, size, &bundle) != DEVICE_UPDATE_COMMITTED)
+  if (look_read(look, offset, bytes, size) != 0 ||
+      device_trust_parse(bytes, size, &bundle) != DEVICE_UPDATE_COMMITTED)
     return json_string("malformed");
   char text[80];
-  snprintf(text, sizeof text, "version %u, %u anchors, %u revocation lists", bundle.version, bundle.anchor_count,
-           bundle.crl_count);
+  snprintf(text, sizeof text, "version %u, %u anchors, %u revocation lists", bundle.version,
+           bundle.anchor_count, bundle.crl_count);
   return json_string(text);
 }
 
@@ -97,16 +103,20 @@ static json_t *value_of(struct look *look, uint16_t type, uint32_t offset, uint1
   return hex(bytes, shown);
 }
 
-/* Lists the entries of one list, as far as they lie in the file. Returns where the list ends, or 0 when there is none.
+/* Lists the entries of one list, as far as they lie in the file. Returns where the list ends, or 0
+ * when there is none.
  */
 static uint64_t list_entries(struct look *look, uint64_t at, bool is_protected, json_t *entries)
 {
   uint8_t head[4];
   uint16_t magic = is_protected ? DEVICE_IMAGE_PROTECTED_MAGIC : DEVICE_IMAGE_LIST_MAGIC;
-  if (at + 4 > look->size || look_read(look, (uint32_t) at, head, 4) != 0 || device_get16_le(head) != magic) return 0;
+  if (at + 4 > look->size || look_read(look, (uint32_t) at, head, 4) != 0 ||
+      device_get16_le(head) != magic)
+    return 0;
   uint64_t end = at + device_get16_le(head + 2), limit = end < look->size ? end : look->size;
   at += 4;
-  for (int i = 0; i < ENTRIES_MAX && at + 4 <= limit && look_read(look, (uint32_t) at, head, 4) == 0; i++) {
+  for (int i = 0;
+       i < ENTRIES_MAX && at + 4 <= limit && look_read(look, (uint32_t) at, head, 4) == 0; i++) {
     uint16_t type = device_get16_le(head), size = device_get16_le(head + 2);
     bool whole = at + 4 + size <= limit;
     json_t *entry = json_object();
@@ -114,7 +124,8 @@ static uint64_t list_entries(struct look *look, uint64_t at, bool is_protected, 
     json_object_set_new(entry, "type", json_integer(type));
     json_object_set_new(entry, "name", json_string(pki_image_entry_name(type)));
     json_object_set_new(entry, "size", json_integer(size));
-    json_object_set_new(entry, "value", whole ? value_of(look, type, (uint32_t) at + 4, size) : json_null());
+    json_object_set_new(entry, "value",
+                        whole ? value_of(look, type, (uint32_t) at + 4, size) : json_null());
     json_array_append_new(entries, entry);
     at += 4u + size;
   }
@@ -142,9 +153,12 @@ static void add_contents(struct look *look, json_t *tree)
   uint8_t h[DEVICE_IMAGE_HEADER_SIZE];
   char version[40];
   json_object_set_new(tree, "size", json_integer(look->size));
-  if (look->size < sizeof h || look_read(look, 0, h, sizeof h) != 0 || device_get32_le(h) != DEVICE_IMAGE_MAGIC) return;
+  if (look->size < sizeof h || look_read(look, 0, h, sizeof h) != 0 ||
+      device_get32_le(h) != DEVICE_IMAGE_MAGIC)
+    return;
   json_t *header = json_object(), *entries = json_array();
-  snprintf(version, sizeof version, "%u.%u.%u+%u", h[20], h[21], device_get16_le(h + 22), device_get32_le(h + 24));
+  snprintf(version, sizeof version, "%u.%u.%u+%u", h[20], h[21], device_get16_le(h + 22),
+           device_get32_le(h + 24));
   json_object_set_new(header, "version", json_string(version));
   json_object_set_new(header, "header_size", json_integer(device_get16_le(h + 8)));
   json_object_set_new(header, "body_size", json_integer(device_get32_le(h + 12)));
@@ -157,7 +171,9 @@ static void add_contents(struct look *look, json_t *tree)
   if (device_get16_le(h + 10) > 0) at = list_entries(look, at, true, entries);
   uint64_t end = at == 0 ? 0 : list_entries(look, at, false, entries);
   json_object_set_new(tree, "missing", missing_entries(entries));
-  if (end > 0) json_object_set_new(tree, "bytes_after", json_integer((json_int_t) look->size - (json_int_t) end));
+  if (end > 0)
+    json_object_set_new(tree, "bytes_after",
+                        json_integer((json_int_t) look->size - (json_int_t) end));
 }
 
 /* What a device says, and why. */
@@ -169,17 +185,19 @@ struct verdict {
 };
 
 /* Without a key: all but who signed it. */
-static enum device_ota_status judge_hash(const struct device_image_source *source, const struct device_image_info *info,
-                                         uint8_t hash[32])
+static enum device_ota_status judge_hash(const struct device_image_source *source,
+                                         const struct device_image_info *info, uint8_t hash[32])
 {
   struct device_image_check check;
   if (device_image_hash_begin(&check, info) != 0) return DEVICE_OTA_FLASH_FAILED;
   int hashed = device_image_hash_continue(&check, source, UINT32_MAX);
   if (device_image_hash_finish(&check, hash) != 0 || hashed != 0) return DEVICE_OTA_FLASH_FAILED;
-  return memcmp(hash, info->hash, sizeof info->hash) == 0 ? DEVICE_OTA_NONE : DEVICE_OTA_HASH_MISMATCH;
+  return memcmp(hash, info->hash, sizeof info->hash) == 0 ? DEVICE_OTA_NONE
+                                                          : DEVICE_OTA_HASH_MISMATCH;
 }
 
-static void judge_image(const struct device_image_source *source, const uint8_t *point, struct verdict *out)
+static void judge_image(const struct device_image_source *source, const uint8_t *point,
+                        struct verdict *out)
 {
   struct device_image_info info;
   struct device_image_finding finding;
@@ -195,7 +213,8 @@ static void judge_image(const struct device_image_source *source, const uint8_t 
   struct device_image_owner owner = {point, false};
   out->status = device_image_judge(source, &info, hash, &owner);
   owner.padded_signatures = true;
-  if (out->status == DEVICE_OTA_BAD_SIGNATURE && device_image_judge(source, &info, hash, &owner) == DEVICE_OTA_NONE)
+  if (out->status == DEVICE_OTA_BAD_SIGNATURE &&
+      device_image_judge(source, &info, hash, &owner) == DEVICE_OTA_NONE)
     snprintf(out->cause, sizeof out->cause, "%s", PKI_IMAGE_PADDED_SENTENCE);
 }
 
@@ -213,7 +232,8 @@ static int judge(struct look *look, EVP_PKEY *key, struct verdict *verdict, stru
   device_platform_leave();
   if (!begun) return error_set(error, EXIT_CODE_INTERNAL, "the device's crypto does not start");
   if (verdict->status != DEVICE_OTA_FLASH_FAILED) return 0;
-  return error_set(error, EXIT_CODE_SETUP, "the file could not be read whole: was it changed meanwhile?");
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the file could not be read whole: was it changed meanwhile?");
 }
 
 /* What was found out before the verdict: "good", "bad", or "not checked". */
@@ -223,16 +243,20 @@ static void add_verdict(json_t *tree, const struct verdict *verdict)
   bool parsed = status != DEVICE_OTA_BAD_IMAGE && status != DEVICE_OTA_BAD_TLV;
   bool hashed = parsed && status != DEVICE_OTA_HASH_MISMATCH, keyed = hashed && verdict->has_key;
   const char *hash = !parsed ? "not checked" : hashed ? "good" : "bad";
-  const char *owner = !keyed ? "not checked" : status == DEVICE_OTA_WRONG_KEY ? "another" : "the one given";
+  const char *owner = !keyed                           ? "not checked"
+                      : status == DEVICE_OTA_WRONG_KEY ? "another"
+                                                       : "the one given";
   const char *signature = !keyed || status == DEVICE_OTA_WRONG_KEY ? "not checked"
                           : status == DEVICE_OTA_NONE              ? "good"
                                                                    : "bad";
   json_object_set_new(tree, "hash", json_string(hash));
   json_object_set_new(tree, "key", json_string(owner));
   json_object_set_new(tree, "signature", json_string(signature));
-  json_object_set_new(tree, "verdict",
-                      json_string(status == DEVICE_OTA_NONE ? "good" : device_ota_status_name(status)));
-  if (status != DEVICE_OTA_NONE) json_object_set_new(tree, "sentence", json_string(device_ota_status_sentence(status)));
+  json_object_set_new(
+      tree, "verdict",
+      json_string(status == DEVICE_OTA_NONE ? "good" : device_ota_status_name(status)));
+  if (status != DEVICE_OTA_NONE)
+    json_object_set_new(tree, "sentence", json_string(device_ota_status_sentence(status)));
   if (verdict->cause[0] != '\0') json_object_set_new(tree, "cause", json_string(verdict->cause));
   if (verdict->note[0] != '\0') json_object_set_new(tree, "note", json_string(verdict->note));
 }
@@ -251,13 +275,16 @@ static long long number_of(const json_t *object, const char *key)
 static void print_entry(const json_t *entry)
 {
   const json_t *value = json_object_get(entry, "value");
-  printf("  %-11s 0x%02llx %s, %lld bytes: ", json_is_true(json_object_get(entry, "protected")) ? "protected" : "list",
+  printf("  %-11s 0x%02llx %s, %lld bytes: ",
+         json_is_true(json_object_get(entry, "protected")) ? "protected" : "list",
          number_of(entry, "type"), text_of(entry, "name"), number_of(entry, "size"));
   if (json_is_integer(value))
     printf("%lld\n", (long long) json_integer_value(value));
   else if (json_is_string(value))
     printf("%s%s\n", json_string_value(value),
-           number_of(entry, "size") > 32 && number_of(entry, "type") != DEVICE_IMAGE_TLV_TRUST ? "..." : "");
+           number_of(entry, "size") > 32 && number_of(entry, "type") != DEVICE_IMAGE_TLV_TRUST
+               ? "..."
+               : "");
   else
     printf("cut off\n");
 }
@@ -269,19 +296,22 @@ static void print_contents(const json_t *tree)
   json_t *one;
   printf("%s: %lld bytes\n", text_of(tree, "file"), number_of(tree, "size"));
   if (header == NULL) return;
-  printf("  header      version %s, %lld bytes; body %lld bytes; load address 0x%llx, flags 0x%llx\n",
-         text_of(header, "version"), number_of(header, "header_size"), number_of(header, "body_size"),
-         number_of(header, "load_address"), number_of(header, "flags"));
+  printf(
+      "  header      version %s, %lld bytes; body %lld bytes; load address 0x%llx, flags 0x%llx\n",
+      text_of(header, "version"), number_of(header, "header_size"), number_of(header, "body_size"),
+      number_of(header, "load_address"), number_of(header, "flags"));
   json_array_foreach(json_object_get(tree, "entries"), i, one) print_entry(one);
-  json_array_foreach(json_object_get(tree, "missing"), i, one) printf("  missing     %s\n", json_string_value(one));
-  if (number_of(tree, "bytes_after") > 0) printf("  after it    %lld bytes more\n", number_of(tree, "bytes_after"));
+  json_array_foreach(json_object_get(tree, "missing"), i, one)
+      printf("  missing     %s\n", json_string_value(one));
+  if (number_of(tree, "bytes_after") > 0)
+    printf("  after it    %lld bytes more\n", number_of(tree, "bytes_after"));
 }
 
 static void print_tree(const json_t *tree)
 {
   print_contents(tree);
-  printf("  hash        %s\n  key         %s\n  signature   %s\n", text_of(tree, "hash"), text_of(tree, "key"),
-         text_of(tree, "signature"));
+  printf("  hash        %s\n  key         %s\n  signature   %s\n", text_of(tree, "hash"),
+         text_of(tree, "key"), text_of(tree, "signature"));
   if (text_of(tree, "note")[0] != '\0') printf("  note        %s\n", text_of(tree, "note"));
   if (strcmp(text_of(tree, "verdict"), "good") != 0)
     printf("a device refuses it (%s): %s\n", text_of(tree, "verdict"),
@@ -292,7 +322,8 @@ static void print_tree(const json_t *tree)
     printf("whole; name the key with --fleet or --key, so that the signature is checked too\n");
 }
 
-static int show(const struct image_args *args, struct look *look, EVP_PKEY *key, struct error *error)
+static int show(const struct image_args *args, struct look *look, EVP_PKEY *key,
+                struct error *error)
 {
   struct verdict verdict;
   if (judge(look, key, &verdict, error) != 0) return -1;
@@ -327,7 +358,8 @@ const struct image_command image_command_show = {
             "  --fleet FOLDER   judge the signature by that fleet's image key, or\n"
             "  --key FILE       by this P-256 key (PEM, public or private)\n"
             "  --json           for programs\n\n"
-            "Ends with 1 when a device would refuse the image. Images of MCUboot's imgtool are listed too.\n\n"
+            "Ends with 1 when a device would refuse the image. Images of MCUboot's imgtool are "
+            "listed too.\n\n"
             "example: fleetsim image show v2.img --fleet fleets/lab\n",
     .allowed = 1u << IMAGE_ARG_FLEET | 1u << IMAGE_ARG_KEY | 1u << IMAGE_ARG_JSON,
     .run = run_show,

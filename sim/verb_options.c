@@ -17,12 +17,15 @@ int verb_bad_option(int given, char **argv, const struct option *options, struct
 {
   const char *argument = argv[optind - 1];
   int length = (int) strcspn(argument, "=");
-  if (given == ':') return error_set(error, EXIT_CODE_USAGE, "%s wants a value; --help shows an example", argument);
+  if (given == ':')
+    return error_set(error, EXIT_CODE_USAGE, "%s wants a value; --help shows an example", argument);
   if (takes_no_value(argument, options))
-    return error_set(error, EXIT_CODE_USAGE, "%.*s takes no value; --help lists what does", length, argument);
+    return error_set(error, EXIT_CODE_USAGE, "%.*s takes no value; --help lists what does", length,
+                     argument);
   if (optopt > 0) /* a letter: of "-xy" the argument is not through yet */
     return error_set(error, EXIT_CODE_USAGE, "there is no option '-%c'; --help lists them", optopt);
-  return error_set(error, EXIT_CODE_USAGE, "there is no option '%.*s'; --help lists them", length, argument);
+  return error_set(error, EXIT_CODE_USAGE, "there is no option '%.*s'; --help lists them", length,
+                   argument);
 }
 
 const char *verb_stray_option(int argc, char **argv)

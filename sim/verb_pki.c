@@ -1,4 +1,5 @@
-/* fleetsim pki: make, show, export and import certificate hierarchies and fleets; revoke, and list what is revoked. */
+/* fleetsim pki: make, show, export and import certificate hierarchies and fleets; revoke, and list
+   what is revoked. */
 #define _GNU_SOURCE
 #include "verb_pki.h"
 #include "base/mask.h"
@@ -11,9 +12,9 @@
 #include "verb_options.h"
 #include "verbs.h"
 
-static const struct pki_command *const commands[] = {&pki_command_make,   &pki_command_show,   &pki_command_export,
-                                                     &pki_command_import, &pki_command_revoke, &pki_command_unrevoke,
-                                                     &pki_command_crl};
+static const struct pki_command *const commands[] = {
+    &pki_command_make,   &pki_command_show,     &pki_command_export, &pki_command_import,
+    &pki_command_revoke, &pki_command_unrevoke, &pki_command_crl};
 
 static const struct option options[] = {
     [PKI_ARG_HELP] = {"help", no_argument, NULL, PKI_ARG_HELP},
@@ -52,8 +53,9 @@ int pki_args_roots(const char *text, struct pki_roots *out, struct error *error)
     const char *comma = strchrnul(at, ',');
     size_t size = (size_t) (comma - at);
     if (out->count == PKI_ROOTS_MAX || size >= PKI_NAME_MAX)
-      return error_set(error, EXIT_CODE_USAGE, "'%s' is no list of at most %d roots with names of at most %d letters",
-                       text, PKI_ROOTS_MAX, PKI_NAME_MAX - 1);
+      return error_set(error, EXIT_CODE_USAGE,
+                       "'%s' is no list of at most %d roots with names of at most %d letters", text,
+                       PKI_ROOTS_MAX, PKI_NAME_MAX - 1);
     memcpy(out->name[out->count], at, size);
     out->name[out->count++][size] = '\0';
     at = *comma == '\0' ? NULL : comma + 1;
@@ -61,13 +63,15 @@ int pki_args_roots(const char *text, struct pki_roots *out, struct error *error)
   return pki_roots_check_names(out, error);
 }
 
-int pki_args_number(const char *text, const char *what, size_t limit, size_t *out, struct error *error)
+int pki_args_number(const char *text, const char *what, size_t limit, size_t *out,
+                    struct error *error)
 {
   char *end = NULL;
   errno = 0;
   unsigned long long value = strtoull(text, &end, 10);
   if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || value == 0 || value > limit)
-    return error_set(error, EXIT_CODE_USAGE, "'%s' is no %s: give a whole number from 1 to %zu", text, what, limit);
+    return error_set(error, EXIT_CODE_USAGE, "'%s' is no %s: give a whole number from 1 to %zu",
+                     text, what, limit);
   *out = (size_t) value;
   return 0;
 }
@@ -78,34 +82,39 @@ int pki_args_device(const struct pki *pki, const char *text, size_t *index, stru
     return error_set(error, EXIT_CODE_USAGE, "'%s' is no device id: eight hex digits are", text);
   if (pki_find_device(pki, (uint32_t) strtoul(text, NULL, 16), index)) return 0;
   size_t count = pki_device_count(pki);
-  if (count == 0) return error_set(error, EXIT_CODE_USAGE, "there is no device %s: the fleet has none", text);
-  return error_set(error, EXIT_CODE_USAGE, "there is no device %s: the fleet's %zu are from %08x to %08x", text, count,
+  if (count == 0)
+    return error_set(error, EXIT_CODE_USAGE, "there is no device %s: the fleet has none", text);
+  return error_set(error, EXIT_CODE_USAGE,
+                   "there is no device %s: the fleet's %zu are from %08x to %08x", text, count,
                    (unsigned) pki_device_id(pki, 0), (unsigned) pki_device_id(pki, count - 1));
 }
 
-int pki_args_within(const struct pki_roots *some, const struct pki_roots *all, const char *option, struct error *error)
+int pki_args_within(const struct pki_roots *some, const struct pki_roots *all, const char *option,
+                    struct error *error)
 {
   for (size_t i = 0; i < some->count; i++)
     if (!pki_roots_include(all, some->name[i]))
-      return error_set(error, EXIT_CODE_USAGE, "%s names '%s', which is none of the fleet's roots", option,
-                       some->name[i]);
+      return error_set(error, EXIT_CODE_USAGE, "%s names '%s', which is none of the fleet's roots",
+                       option, some->name[i]);
   return 0;
 }
 
-static int parse(int argc, char **argv, const struct pki_command *command, struct pki_args *args, struct error *error)
+static int parse(int argc, char **argv, const struct pki_command *command, struct pki_args *args,
+                 struct error *error)
 {
   int option;
   opterr = 0, optind = 0;
   while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
     if (option == ':' || option == '?') return verb_bad_option(option, argv, options, error);
     if (option != PKI_ARG_HELP && (command->allowed & (1u << option)) == 0)
-      return error_set(error, EXIT_CODE_USAGE, "--%s is no option of '%s'; --help lists them", options[option].name,
-                       command->name);
+      return error_set(error, EXIT_CODE_USAGE, "--%s is no option of '%s'; --help lists them",
+                       options[option].name, command->name);
     args->value[option] = optarg == NULL ? "" : optarg;
   }
   if (args->value[PKI_ARG_HELP] != NULL) return 0;
   if (optind + 1 != argc)
-    return error_set(error, EXIT_CODE_USAGE, "give exactly one fleet folder; --help shows an example");
+    return error_set(error, EXIT_CODE_USAGE,
+                     "give exactly one fleet folder; --help shows an example");
   args->folder = argv[optind];
   return 0;
 }
@@ -141,7 +150,8 @@ int verb_pki(int argc, char **argv)
     return argc < 2 ? EXIT_CODE_USAGE : EXIT_CODE_PASS;
   }
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-    if (strcmp(argv[1], commands[i]->name) == 0) return run_command(commands[i], argc - 1, argv + 1);
+    if (strcmp(argv[1], commands[i]->name) == 0)
+      return run_command(commands[i], argc - 1, argv + 1);
   char shown[200];
   fprintf(stderr, "fleetsim pki: there is no '%s'; 'fleetsim pki --help' lists what there is\n",
           mask_url(argv[1], shown, sizeof shown));

@@ -44,8 +44,8 @@ struct pki_command {
   int (*run)(const struct pki_args *args, struct error *error);
 };
 
-extern const struct pki_command pki_command_make, pki_command_show, pki_command_export, pki_command_import,
-    pki_command_revoke, pki_command_unrevoke, pki_command_crl;
+extern const struct pki_command pki_command_make, pki_command_show, pki_command_export,
+    pki_command_import, pki_command_revoke, pki_command_unrevoke, pki_command_crl;
 
 /* The option's value, or NULL with a sentence that asks for it. */
 const char *pki_args_need(const struct pki_args *args, enum pki_arg arg, struct error *error);
@@ -54,12 +54,14 @@ const char *pki_args_need(const struct pki_args *args, enum pki_arg arg, struct 
 int pki_args_roots(const char *text, struct pki_roots *out, struct error *error);
 
 /* A decimal number of 1..limit. */
-int pki_args_number(const char *text, const char *what, size_t limit, size_t *out, struct error *error);
+int pki_args_number(const char *text, const char *what, size_t limit, size_t *out,
+                    struct error *error);
 
 /* Eight hex digits of a device of the fleet, to its index. */
 int pki_args_device(const struct pki *pki, const char *text, size_t *index, struct error *error);
 
 /* Refuses names in `some` that are not in `all`. */
-int pki_args_within(const struct pki_roots *some, const struct pki_roots *all, const char *option, struct error *error);
+int pki_args_within(const struct pki_roots *some, const struct pki_roots *all, const char *option,
+                    struct error *error);
 
 #endif

@@ -1,4 +1,5 @@
-/* fleetsim pki show: what a fleet folder holds, for people or as JSON. Never a key. One tree, printed in two ways. */
+/* fleetsim pki show: what a fleet folder holds, for people or as JSON. Never a key. One tree,
+   printed in two ways. */
 #define _POSIX_C_SOURCE 200809L
 #include <jansson.h>
 #include <string.h>
@@ -19,7 +20,8 @@ static json_t *date(int64_t unix_s)
   char text[32];
   time_t when = (time_t) unix_s;
   struct tm tm;
-  if (gmtime_r(&when, &tm) == NULL || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0) return json_null();
+  if (gmtime_r(&when, &tm) == NULL || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+    return json_null();
   return json_string(text);
 }
 
@@ -65,9 +67,12 @@ static json_t *device_tree(struct pki *pki, const char *id, struct error *error)
 {
   size_t index;
   struct pki_device_state state;
-  if (pki_args_device(pki, id, &index, error) != 0 || pki_device_look(pki, index, &state, error) != 0) return NULL;
+  if (pki_args_device(pki, id, &index, error) != 0 ||
+      pki_device_look(pki, index, &state, error) != 0)
+    return NULL;
   json_t *device = json_object(), *anchors = json_array(), *certificates = json_array();
-  for (size_t i = 0; i < state.anchor_count; i++) json_array_append_new(anchors, json_string(state.anchor[i]));
+  for (size_t i = 0; i < state.anchor_count; i++)
+    json_array_append_new(anchors, json_string(state.anchor[i]));
   json_object_set_new(device, "id", json_string(id));
   json_object_set_new(device, "bundle_version", json_integer(state.bundle_version));
   json_object_set_new(device, "anchors", anchors);
@@ -81,7 +86,8 @@ static json_t *device_tree(struct pki *pki, const char *id, struct error *error)
 static json_t *fleet_tree(struct pki *pki, const char *id, struct error *error)
 {
   size_t certificates = 0;
-  json_t *fleet = json_object(), *authorities = json_array(), *revoked = json_array(), *device = NULL;
+  json_t *fleet = json_object(), *authorities = json_array(), *revoked = json_array(),
+         *device = NULL;
   json_object_set_new(fleet, "folder", json_string(pki_folder(pki)));
   json_object_set_new(fleet, "authorities", authorities);
   int result = pki_each_authority(pki, add_authority, authorities, error);
@@ -107,8 +113,8 @@ static void print_authority(const json_t *authority)
 {
   printf("  %-24s %s%s\n", text_of(authority, "file"), text_of(authority, "subject"),
          json_is_true(json_object_get(authority, "has_key")) ? ", with its key" : "");
-  printf("  %24s by %s, %.10s to %.10s\n", "", text_of(authority, "issuer"), text_of(authority, "not_before"),
-         text_of(authority, "not_after"));
+  printf("  %24s by %s, %.10s to %.10s\n", "", text_of(authority, "issuer"),
+         text_of(authority, "not_before"), text_of(authority, "not_after"));
   printf("  %24s sha256 %s\n", "", text_of(authority, "sha256"));
 }
 
@@ -122,9 +128,10 @@ static void print_device(const json_t *device)
       printf("%s %s", i == 0 ? "" : ",", json_string_value(one));
   printf("\n  certificate in force: sha256 %s\n", text_of(device, "certificate_sha256"));
   json_array_foreach(json_object_get(device, "certificates"), i, one)
-      printf("  %s %s under %s, serial %s, valid %.10s to %.10s\n", text_of(one, "state"), text_of(one, "issued"),
-             text_of(one, "root")[0] == '\0' ? "no root of this fleet" : text_of(one, "root"), text_of(one, "serial"),
-             text_of(one, "not_before"), text_of(one, "not_after"));
+      printf("  %s %s under %s, serial %s, valid %.10s to %.10s\n", text_of(one, "state"),
+             text_of(one, "issued"),
+             text_of(one, "root")[0] == '\0' ? "no root of this fleet" : text_of(one, "root"),
+             text_of(one, "serial"), text_of(one, "not_before"), text_of(one, "not_after"));
 }
 
 static void print_fleet(const json_t *fleet)
@@ -136,9 +143,10 @@ static void print_fleet(const json_t *fleet)
          (long long) json_integer_value(json_object_get(fleet, "certificates")));
   json_array_foreach(json_object_get(fleet, "authorities"), i, one) print_authority(one);
   json_array_foreach(json_object_get(fleet, "revoked"), i, one)
-      printf("%srevoked %s by %s, serial %s%s%s (%s)\n", i == 0 ? "\n" : "", text_of(one, "revoked"),
-             text_of(one, "authority"), text_of(one, "serial"), text_of(one, "device")[0] == '\0' ? "" : ", device ",
-             text_of(one, "device"), text_of(one, "reason"));
+      printf("%srevoked %s by %s, serial %s%s%s (%s)\n", i == 0 ? "\n" : "",
+             text_of(one, "revoked"), text_of(one, "authority"), text_of(one, "serial"),
+             text_of(one, "device")[0] == '\0' ? "" : ", device ", text_of(one, "device"),
+             text_of(one, "reason"));
   if (json_object_get(fleet, "device") != NULL) print_device(json_object_get(fleet, "device"));
 }
 
@@ -161,9 +169,11 @@ static int run_show(const struct pki_args *args, struct error *error)
 
 const struct pki_command pki_command_show = {
     .name = "show",
-    .line = "roots, intermediates, cross-certificates, counts; one device's certificates and trust anchors",
+    .line = "roots, intermediates, cross-certificates, counts; one device's certificates and trust "
+            "anchors",
     .help = "usage: fleetsim pki show FOLDER [options]\n\n"
-            "  --device ID    also this device: its certificates in the registry, the trust bundle in its NVM\n"
+            "  --device ID    also this device: its certificates in the registry, the trust bundle "
+            "in its NVM\n"
             "  --json         the same as JSON\n\n"
             "example: fleetsim pki show fleets/lab --device 0000001f\n",
     .allowed = 1u << PKI_ARG_DEVICE | 1u << PKI_ARG_JSON,

@@ -31,19 +31,23 @@ struct command_line {
 
 static void print_help(FILE *out)
 {
-  fputs("usage: fleetsim run SCENARIO.yaml [options]\n\n"
-        "  --devices N         size of the fleet, instead of fleet.devices\n"
-        "  --seed N            who is in which wave, jitter and arrivals\n"
-        "  --out DIR           folder for results (default out/NAME-TIMESTAMP)\n"
-        "  --overwrite         let go of an earlier run's results in that folder\n"
-        "  --set PATH=VALUE    any value of the scenario, e.g. --set phases[0].do[0].connect.rate=50/s\n"
-        "  --fleet DIR         keys and certificates made or imported with 'fleetsim pki'\n"
-        "  --broker URL        mqtts://HOST:PORT of a staging broker, instead of a local mosquitto\n"
-        "  --allow-target HOST permit that host beyond loopback; the scenario's targets: must name it too\n"
-        "  --yes               go on at every prompt: without asking\n"
-        "  --quiet             results only: no progress, no summary\n\n"
-        "example: fleetsim run scenarios/root-ca-rotation.yaml --devices 200 --seed 7 --out out/try\n",
-        out);
+  fputs(
+      "usage: fleetsim run SCENARIO.yaml [options]\n\n"
+      "  --devices N         size of the fleet, instead of fleet.devices\n"
+      "  --seed N            who is in which wave, jitter and arrivals\n"
+      "  --out DIR           folder for results (default out/NAME-TIMESTAMP)\n"
+      "  --overwrite         let go of an earlier run's results in that folder\n"
+      "  --set PATH=VALUE    any value of the scenario, e.g. --set "
+      "phases[0].do[0].connect.rate=50/s\n"
+      "  --fleet DIR         keys and certificates made or imported with 'fleetsim pki'\n"
+      "  --broker URL        mqtts://HOST:PORT of a staging broker, instead of a local mosquitto\n"
+      "  --allow-target HOST permit that host beyond loopback; the scenario's targets: must name "
+      "it too\n"
+      "  --yes               go on at every prompt: without asking\n"
+      "  --quiet             results only: no progress, no summary\n\n"
+      "example: fleetsim run scenarios/root-ca-rotation.yaml --devices 200 --seed 7 --out "
+      "out/try\n",
+      out);
 }
 
 static int usage(const char *sentence, const char *detail)
@@ -57,7 +61,8 @@ static int usage(const char *sentence, const char *detail)
 static int add_override(struct command_line *line, const char *path, const char *value)
 {
   if (line->override_count == OVERRIDES_MAX) return usage("too many --set options", "");
-  line->overrides[line->override_count++] = (struct scenario_override){.path = path, .value = value};
+  line->overrides[line->override_count++] =
+      (struct scenario_override){.path = path, .value = value};
   return 0;
 }
 
@@ -71,7 +76,8 @@ static int add_set(struct command_line *line, char *argument)
 
 static int add_target(struct command_line *line, const char *host)
 {
-  if (line->options.allowed_count == TARGETS_MAX) return usage("too many --allow-target options", "");
+  if (line->options.allowed_count == TARGETS_MAX)
+    return usage("too many --allow-target options", "");
   line->targets[line->options.allowed_count++] = host;
   return 0;
 }
@@ -125,23 +131,28 @@ static int parse(struct command_line *line, int argc, char **argv)
   return 0;
 }
 
-/* --broker: another URL for a file that is about a remote broker (its hooks stay), a whole new block otherwise. */
+/* --broker: another URL for a file that is about a remote broker (its hooks stay), a whole new
+   block otherwise. */
 static int load(struct command_line *line, struct scenario **scenario, struct error *error)
 {
-  if (scenario_load(line->file, line->overrides, line->override_count, scenario, error) != 0) return -1;
+  if (scenario_load(line->file, line->overrides, line->override_count, scenario, error) != 0)
+    return -1;
   if (line->broker == NULL) return 0;
   bool remote = (*scenario)->remote;
   scenario_free(*scenario);
-  snprintf(line->broker_block, sizeof line->broker_block, remote ? "%s" : "{url: \"%s\"}", line->broker);
-  if (line->override_count == OVERRIDES_MAX) return error_set(error, EXIT_CODE_USAGE, "too many --set options");
-  line->overrides[line->override_count++] =
-      (struct scenario_override){.path = remote ? "broker.url" : "broker", .value = line->broker_block};
+  snprintf(line->broker_block, sizeof line->broker_block, remote ? "%s" : "{url: \"%s\"}",
+           line->broker);
+  if (line->override_count == OVERRIDES_MAX)
+    return error_set(error, EXIT_CODE_USAGE, "too many --set options");
+  line->overrides[line->override_count++] = (struct scenario_override){
+      .path = remote ? "broker.url" : "broker", .value = line->broker_block};
   return scenario_load(line->file, line->overrides, line->override_count, scenario, error);
 }
 
-/* Makes out/NAME-TIMESTAMP, with the scenario's name in letters that every file system takes; with a number more where
- * another run has begun in the same second. */
-static int make_default_out(const struct scenario *scenario, char out[FILES_PATH_MAX], struct error *error)
+/* Makes out/NAME-TIMESTAMP, with the scenario's name in letters that every file system takes; with
+ * a number more where another run has begun in the same second. */
+static int make_default_out(const struct scenario *scenario, char out[FILES_PATH_MAX],
+                            struct error *error)
 {
   char name[64], stamp[32];
   size_t n = 0;
@@ -159,7 +170,8 @@ static int make_default_out(const struct scenario *scenario, char out[FILES_PATH
     if (nth > 1) snprintf(out + used, FILES_PATH_MAX - (size_t) used, "-%u", nth);
     if (mkdir(out, 0755) == 0) return 0;
     if (errno != EEXIST || nth == OUT_MAX)
-      return error_set(error, EXIT_CODE_SETUP, "cannot make the folder %s: %s; choose another one with --out", out,
+      return error_set(error, EXIT_CODE_SETUP,
+                       "cannot make the folder %s: %s; choose another one with --out", out,
                        strerror(errno));
   }
 }

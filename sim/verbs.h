@@ -1,4 +1,5 @@
-/* The verbs of the command line. Each takes argv from its own name on and returns an exit code of base/error.h. */
+/* The verbs of the command line. Each takes argv from its own name on and returns an exit code of
+   base/error.h. */
 #ifndef FLEETSIM_VERBS_H
 #define FLEETSIM_VERBS_H
 

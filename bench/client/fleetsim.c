@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
-/* Our own client: the fleet as a run has it, on the libuv backend. Accelerated, with the device library's own P-256, or
- * paced: each device as slow as the processor of a timing profile.
+/* Our own client: the fleet as a run has it, on the libuv backend. Accelerated, with the device
+ * library's own P-256, or paced: each device as slow as the processor of a timing profile.
  */
 #include <stdlib.h>
 
@@ -26,7 +26,8 @@ static const struct device_profile profile = {
     .byte_budget = 65536,
 };
 
-/* The one fleet of this process; made by `prepare`, so that its memory counts as the connections'. */
+/* The one fleet of this process; made by `prepare`, so that its memory counts as the
+   connections'. */
 static struct {
   struct fleet_config config;
   struct fleet *fleet;
@@ -54,18 +55,20 @@ static void touch_pages(size_t devices)
 {
   volatile uint8_t sink = 0;
   for (size_t i = 0; i < devices; i++)
-    for (size_t at = 0; at < DEVICE_NVM_PAGE_SIZE; at += 4096) sink ^= pki_device_page(own.pki, i)[at];
+    for (size_t at = 0; at < DEVICE_NVM_PAGE_SIZE; at += 4096)
+      sink ^= pki_device_page(own.pki, i)[at];
 }
 
 static int open_fleet(const struct client_config *client, struct error *error)
 {
   struct preflight_need need = {.devices = client->devices,
-                                .bytes_per_device = fleet_bytes_per_device(&device_builtin, &profile),
+                                .bytes_per_device =
+                                    fleet_bytes_per_device(&device_builtin, &profile),
                                 .loopback = true};
   if (preflight(&need, error) != 0 || pki_open(client->fleet, &own.pki, error) != 0) return -1;
   if (pki_device_count(own.pki) < client->devices)
-    return error_set(error, EXIT_CODE_USAGE, "%s holds %zu devices, not %zu", client->fleet, pki_device_count(own.pki),
-                     client->devices);
+    return error_set(error, EXIT_CODE_USAGE, "%s holds %zu devices, not %zu", client->fleet,
+                     pki_device_count(own.pki), client->devices);
   own.config = (struct fleet_config){
       .backend = backend_uv_create(client->loop),
       .ops = &device_builtin,
@@ -124,8 +127,9 @@ static bool publish(size_t index, int qos)
 
 static void counts(struct client_counts *out)
 {
-  *out = (struct client_counts){.failed = (size_t) metrics_value(own.config.metrics, METRIC_CONNECT_FAILED),
-                                .confirmed = (uint64_t) metrics_value(own.config.metrics, METRIC_TELEMETRY_ACKED)};
+  *out = (struct client_counts){
+      .failed = (size_t) metrics_value(own.config.metrics, METRIC_CONNECT_FAILED),
+      .confirmed = (uint64_t) metrics_value(own.config.metrics, METRIC_TELEMETRY_ACKED)};
   if (own.fleet == NULL) return;
   struct fleet_census census;
   fleet_census(own.fleet, &census);
@@ -133,7 +137,8 @@ static void counts(struct client_counts *out)
   out->lost = (size_t) metrics_value(own.config.metrics, METRIC_CONNECT_OK) - census.online;
 }
 
-/* Verification is never off: what was not computed again was found among those that had been, byte for byte. */
+/* Verification is never off: what was not computed again was found among those that had been, byte
+   for byte. */
 static void describe(json_t *out)
 {
   struct p256_host_memory memory = p256_host_memory();
@@ -141,7 +146,8 @@ static void describe(json_t *out)
   json_object_set_new(out, "verifications_computed", json_integer((json_int_t) memory.misses));
   json_t *names = json_object();
   for (int i = 0; i < DEVICE_FAIL_COUNT; i++) {
-    const struct metrics_failure *failure = metrics_failure(own.config.metrics, (enum device_failure) i);
+    const struct metrics_failure *failure =
+        metrics_failure(own.config.metrics, (enum device_failure) i);
     if (failure->count > 0)
       json_object_set_new(names, device_failure_name((enum device_failure) i),
                           json_integer((json_int_t) failure->count));
@@ -153,9 +159,9 @@ static void describe_histogram(json_t *out, const char *key, enum metric histogr
 {
   struct metrics_stats stats;
   metrics_stats(own.config.metrics, histogram, &stats);
-  json_object_set_new(
-      out, key,
-      json_pack("{s:f, s:f, s:f, s:f}", "min", stats.min, "p50", stats.p50, "p99", stats.p99, "max", stats.max));
+  json_object_set_new(out, key,
+                      json_pack("{s:f, s:f, s:f, s:f}", "min", stats.min, "p50", stats.p50, "p99",
+                                stats.p99, "max", stats.max));
 }
 
 /* Modelled times, how late they were kept, and by which profile. */

@@ -1,11 +1,13 @@
 #define _GNU_SOURCE
-/* libmosquitto with an external loop: the library reads and writes when libuv's poll handle says that it can, and its
- * keep-alive is looked after once a second. One client, with its own SSL_CTX, per device: the library has no other way.
+/* libmosquitto with an external loop: the library reads and writes when libuv's poll handle says
+ * that it can, and its keep-alive is looked after once a second. One client, with its own SSL_CTX,
+ * per device: the library has no other way.
  *
- * What the documentation does not say (2.0.11): while TLS shakes hands, mosquitto_loop_read drives it also where
- * something must be written, and mosquitto_want_write means nothing; so OpenSSL is asked what it waits for.
- * mosquitto_connect_async resolves the host on every connect, before it returns. TCP_NODELAY stays off, the library's
- * default: with it the library spends twice the CPU on a QoS 0 message.
+ * What the documentation does not say (2.0.11): while TLS shakes hands, mosquitto_loop_read drives
+ * it also where something must be written, and mosquitto_want_write means nothing; so OpenSSL is
+ * asked what it waits for. mosquitto_connect_async resolves the host on every connect, before it
+ * returns. TCP_NODELAY stays off, the library's default: with it the library spends twice the CPU
+ * on a QoS 0 message.
  */
 #include <mosquitto.h>
 #include <netdb.h>
@@ -102,7 +104,8 @@ static int step(struct connection *c, int events)
     return mosquitto_loop_write(c->client, 1); /* CONNECT waits in the library's queue */
   }
   int code = (events & UV_WRITABLE) != 0 ? mosquitto_loop_write(c->client, 1) : MOSQ_ERR_SUCCESS;
-  if (code == MOSQ_ERR_SUCCESS && (events & UV_READABLE) != 0) code = mosquitto_loop_read(c->client, 1);
+  if (code == MOSQ_ERR_SUCCESS && (events & UV_READABLE) != 0)
+    code = mosquitto_loop_read(c->client, 1);
   return code;
 }
 
@@ -118,7 +121,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 static void look_after(struct connection *c, uint64_t now_ms)
 {
   bool late = !c->online && now_ms - c->began_ms >= PEER_CONNECT_MS;
-  if (!late && mosquitto_loop_misc(c->client) == MOSQ_ERR_SUCCESS && mosquitto_socket(c->client) >= 0)
+  if (!late && mosquitto_loop_misc(c->client) == MOSQ_ERR_SUCCESS &&
+      mosquitto_socket(c->client) >= 0)
     await(c);
   else
     end(c);
@@ -131,19 +135,22 @@ static void on_timer(uv_timer_t *timer)
     if (own.connections[i] != NULL) look_after(own.connections[i], now_ms);
 }
 
-/* The library tries the first address that the name has, and a non-blocking connect never sees the second. */
+/* The library tries the first address that the name has, and a non-blocking connect never sees the
+   second. */
 static int check_host(const struct client_config *config, struct error *error)
 {
   struct addrinfo *found = NULL;
   const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
   int status = getaddrinfo(config->host, NULL, &hints, &found);
-  const struct sockaddr_in *first = status == 0 ? (const struct sockaddr_in *) found->ai_addr : NULL;
+  const struct sockaddr_in *first =
+      status == 0 ? (const struct sockaddr_in *) found->ai_addr : NULL;
   const struct sockaddr_in *broker = (const struct sockaddr_in *) &config->broker;
-  bool same = first != NULL && found->ai_family == AF_INET && first->sin_addr.s_addr == broker->sin_addr.s_addr;
+  bool same = first != NULL && found->ai_family == AF_INET &&
+              first->sin_addr.s_addr == broker->sin_addr.s_addr;
   if (status == 0) freeaddrinfo(found);
   if (same) return 0;
-  return error_set(error, EXIT_CODE_SETUP, "%s must resolve to 127.0.0.1 before all else: see /etc/hosts",
-                   config->host);
+  return error_set(error, EXIT_CODE_SETUP,
+                   "%s must resolve to 127.0.0.1 before all else: see /etc/hosts", config->host);
 }
 
 static int open_peer(const struct client_config *config, struct error *error)
@@ -154,8 +161,8 @@ static int open_peer(const struct client_config *config, struct error *error)
   own.port = ntohs(((const struct sockaddr_in *) &config->broker)->sin_port);
   own.connections = calloc(config->devices, sizeof(struct connection *));
   if (own.connections == NULL || mosquitto_lib_init() != MOSQ_ERR_SUCCESS)
-    return error_set(error, EXIT_CODE_SETUP, "not enough memory for %zu connections: use fewer devices",
-                     config->devices);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "not enough memory for %zu connections: use fewer devices", config->devices);
   own.config = config;
   uv_timer_init(config->loop, &own.timer);
   uv_timer_start(&own.timer, on_timer, EVERY_MS, EVERY_MS);
@@ -179,7 +186,8 @@ static bool begin(struct connection *c, size_t index)
   struct peer_id id = peer_id(index);
   c->client = mosquitto_new(id.text, true, c);
   return c->client != NULL && configure(c->client, id.text) &&
-         mosquitto_connect_async(c->client, own.config->host, own.port, CLIENT_KEEP_ALIVE_S) == MOSQ_ERR_SUCCESS &&
+         mosquitto_connect_async(c->client, own.config->host, own.port, CLIENT_KEEP_ALIVE_S) ==
+             MOSQ_ERR_SUCCESS &&
          uv_poll_init(own.config->loop, &c->poll, mosquitto_socket(c->client)) == 0;
 }
 

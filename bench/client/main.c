@@ -1,14 +1,17 @@
-/* The process of one client kind. Commands come on standard input, one a line; each is answered by one line of JSON:
+/* The process of one client kind. Commands come on standard input, one a line; each is answered by
+ * one line of JSON:
  *
- *     connect COUNT RATE [AT_MOST]     that many more devices, RATE a second (open loop), until each is online or has
- *                            failed; with AT_MOST no more than so many are on their way at once, so that a broker which
- *                            does not take RATE is met with what it does take
+ *     connect COUNT RATE [AT_MOST]     that many more devices, RATE a second (open loop), until
+ *                                      each is online or has
+ *                            failed; with AT_MOST no more than so many are on their way at once, so
+ *                            that a broker which does not take RATE is met with what it does take
  *     idle SECONDS
  *     publish QOS SECONDS    every connection, topped up to its window every 10 ms
  *
- * An answer holds the counts, the CPU time (user and system, all threads) and the wall time that the command took, the
- * longest time that it kept its own sockets waiting or was kept from running, and the resident memory at its end. The
- * first line, before any command, says what is resident before the first connect.
+ * An answer holds the counts, the CPU time (user and system, all threads) and the wall time that
+ * the command took, the longest time that it kept its own sockets waiting or was kept from running,
+ * and the resident memory at its end. The first line, before any command, says what is resident
+ * before the first connect.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -24,7 +27,8 @@
   60000u /* after the last planned start; with AT_MOST also after the last that came or failed */
 
 static const struct client_kind *const kinds[] = {
-    &client_fleetsim,     &client_fleetsim_native, &client_fleetsim_paced, &client_openssl, &client_openssl_lean,
+    &client_fleetsim,     &client_fleetsim_native, &client_fleetsim_paced,
+    &client_openssl,      &client_openssl_lean,
 #ifdef BENCH_LIBMOSQUITTO
     &client_libmosquitto,
 #endif
@@ -36,12 +40,14 @@ struct task {
   size_t first, count; /* devices of this connect */
   double rate;
   size_t begun;
-  size_t at_most, settled; /* on their way at once, 0: any number; online or failed at the last look */
+  /* on their way at once, 0: any number; online or failed at the last look */
+  size_t at_most, settled;
   int qos;
   bool publishing;
   uint64_t began_ns, until_ns;
-  uint64_t total;                               /* connections so far */
-  uint64_t tick_ns, looked_ns, longest_wait_ns; /* between two looks; at the last one; beyond a tick, at most */
+  uint64_t total; /* connections so far */
+  /* between two looks; at the last one; beyond a tick, at most */
+  uint64_t tick_ns, looked_ns, longest_wait_ns;
 };
 
 static struct task task;
@@ -73,12 +79,14 @@ static void answer(const char *command, uint64_t cpu, uint64_t began_ns, uint64_
   long anonymous, total;
   resident(&anonymous, &total);
   task.kind->counts(&counts);
-  json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "command", command, "online",
-                          (json_int_t) counts.online, "failed", (json_int_t) counts.failed, "lost",
-                          (json_int_t) counts.lost, "messages", (json_int_t) messages, "cpu_us", (json_int_t) cpu,
-                          "wall_us", (json_int_t) ((uv_hrtime() - began_ns) / 1000), "anonymous_kib",
-                          (json_int_t) anonymous, "resident_kib", (json_int_t) total);
-  json_object_set_new(out, "longest_wait_ms", json_integer((json_int_t) (task.longest_wait_ns / 1000000)));
+  json_t *out =
+      json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "command", command, "online",
+                (json_int_t) counts.online, "failed", (json_int_t) counts.failed, "lost",
+                (json_int_t) counts.lost, "messages", (json_int_t) messages, "cpu_us",
+                (json_int_t) cpu, "wall_us", (json_int_t) ((uv_hrtime() - began_ns) / 1000),
+                "anonymous_kib", (json_int_t) anonymous, "resident_kib", (json_int_t) total);
+  json_object_set_new(out, "longest_wait_ms",
+                      json_integer((json_int_t) (task.longest_wait_ns / 1000000)));
   json_object_set_new(out, "kind", json_string(task.kind->name));
   json_object_set_new(out, "version", json_string(task.kind->version()));
   if (task.kind->describe != NULL) task.kind->describe(out);
@@ -108,7 +116,8 @@ static void begin_connects(void)
       task.until_ns = now_ns + CONNECT_WITHIN_MS * 1000000ull;
     task.settled = ended;
   }
-  for (; task.begun < task.count && task.begun < due; task.begun++) task.kind->connect(task.first + task.begun);
+  for (; task.begun < task.count && task.begun < due; task.begun++)
+    task.kind->connect(task.first + task.begun);
 }
 
 /* What passed since the last look beyond the tick: every socket of ours waited that long. */
@@ -140,7 +149,8 @@ static void on_tick(uv_timer_t *timer)
   if (is_over()) uv_stop(timer->loop);
 }
 
-/* Runs the loop until the task is over; every millisecond is looked at only where something is due that often. */
+/* Runs the loop until the task is over; every millisecond is looked at only where something is due
+   that often. */
 static void run(uv_loop_t *loop, const char *command, uint64_t tick_ms)
 {
   struct client_counts before, after;
@@ -173,7 +183,8 @@ static int obey(uv_loop_t *loop, const char *line)
     task.count = count;
     task.rate = rate;
     task.total += count;
-    task.until_ns = task.began_ns + (uint64_t) ((double) count / rate * 1e9) + CONNECT_WITHIN_MS * 1000000ull;
+    task.until_ns =
+        task.began_ns + (uint64_t) ((double) count / rate * 1e9) + CONNECT_WITHIN_MS * 1000000ull;
     run(loop, "connect", 10);
   } else if (sscanf(line, "idle %lf", &seconds) == 1) {
     task.until_ns = task.began_ns + (uint64_t) (seconds * 1e9);
@@ -185,7 +196,8 @@ static int obey(uv_loop_t *loop, const char *line)
     run(loop, "publish", 10);
   } else {
     fprintf(stderr,
-            "bench client: cannot obey '%s': connect COUNT RATE [AT_MOST], idle SECONDS or publish 0|1 SECONDS\n",
+            "bench client: cannot obey '%s': connect COUNT RATE [AT_MOST], idle SECONDS or publish "
+            "0|1 SECONDS\n",
             line);
     return -1;
   }
@@ -222,7 +234,8 @@ static int parse(struct client_config *config, int argc, char **argv)
     default: return -1;
     }
   }
-  bool whole = task.kind != NULL && config->host != NULL && config->broker.ss_family != 0 && config->devices > 0;
+  bool whole = task.kind != NULL && config->host != NULL && config->broker.ss_family != 0 &&
+               config->devices > 0;
   return whole && config->fleet != NULL && config->peers != NULL ? 0 : -1;
 }
 
@@ -232,7 +245,8 @@ int main(int argc, char **argv)
   struct client_config config = {.loop = &loop};
   struct error error;
   if (parse(&config, argc, argv) != 0) {
-    fprintf(stderr, "usage: bench client --kind KIND --fleet DIR --peers DIR --host NAME --port PORT --devices N\n");
+    fprintf(stderr, "usage: bench client --kind KIND --fleet DIR --peers DIR --host NAME --port "
+                    "PORT --devices N\n");
     return EXIT_CODE_USAGE;
   }
   uv_loop_init(&loop);

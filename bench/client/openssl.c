@@ -1,9 +1,11 @@
 #define _GNU_SOURCE
-/* Plain OpenSSL on libuv's poll handles: what a careful author of a load tool writes when no MQTT library is wanted.
+/* Plain OpenSSL on libuv's poll handles: what a careful author of a load tool writes when no MQTT
+ * library is wanted.
  *
- * How it goes: a non-blocking connect; the handshake as the socket allows; CONNECT; then whole packets out, and
- * CONNACK, PUBACK and PINGRESP in. A connection that ends for whatever reason is counted once and frees itself when
- * libuv gives its handle back. `openssl_lean` also lets OpenSSL release the record buffers of connections that rest.
+ * How it goes: a non-blocking connect; the handshake as the socket allows; CONNECT; then whole
+ * packets out, and CONNACK, PUBACK and PINGRESP in. A connection that ends for whatever reason is
+ * counted once and frees itself when libuv gives its handle back. `openssl_lean` also lets OpenSSL
+ * release the record buffers of connections that rest.
  */
 #include <errno.h>
 #include <openssl/err.h>
@@ -42,8 +44,8 @@ struct connection {
   uint8_t out[PEER_PACKET_MAX], in[IN_SIZE];
 };
 
-/* Parsed once, by `open`: OpenSSL 3.0 sets up a decoder for every key it parses, which costs 0.2 ms each time, and a
- * tool that reconnects its devices would keep what it has parsed. */
+/* Parsed once, by `open`: OpenSSL 3.0 sets up a decoder for every key it parses, which costs 0.2 ms
+ * each time, and a tool that reconnects its devices would keep what it has parsed. */
 struct identity {
   X509 *leaf;
   STACK_OF(X509) * issuers;
@@ -101,7 +103,8 @@ static bool try_again(struct connection *c, int result)
   return false;
 }
 
-/* Sends the packet in `out`; it stays there while the socket is full. false: the connection has ended. */
+/* Sends the packet in `out`; it stays there while the socket is full. false: the connection has
+   ended. */
 static bool flush(struct connection *c)
 {
   ERR_clear_error();
@@ -166,7 +169,8 @@ static bool obey(struct connection *c, const uint8_t *packet, size_t size)
   return true;
 }
 
-/* Every packet that is whole. A length that needs a second byte belongs to none that a broker sends us. */
+/* Every packet that is whole. A length that needs a second byte belongs to none that a broker sends
+   us. */
 static bool take_packets(struct connection *c)
 {
   size_t at = 0;
@@ -182,7 +186,8 @@ static bool take_packets(struct connection *c)
   return true;
 }
 
-/* As long as OpenSSL holds bytes: what is still in the socket, the poll handle tells. false: the connection ended. */
+/* As long as OpenSSL holds bytes: what is still in the socket, the poll handle tells. false: the
+   connection ended. */
 static bool receive(struct connection *c)
 {
   do {
@@ -215,7 +220,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
   }
 }
 
-/* A connection that rests for three quarters of its keep-alive pings; one whose ping got no answer by then is lost. */
+/* A connection that rests for three quarters of its keep-alive pings; one whose ping got no answer
+   by then is lost. */
 static void look_after(struct connection *c, uint64_t now_ms)
 {
   uint64_t passed_ms = now_ms - c->sent_ms;
@@ -248,10 +254,12 @@ static SSL_CTX *make_context(const char *trust, bool lean)
   if (tls == NULL) return NULL;
   SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
   SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_mode(tls, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | (lean ? SSL_MODE_RELEASE_BUFFERS : 0));
+  SSL_CTX_set_mode(tls,
+                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | (lean ? SSL_MODE_RELEASE_BUFFERS : 0));
   SSL_CTX_set_read_ahead(tls, 1);
   if (SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION) == 1 &&
-      SSL_CTX_set_ciphersuites(tls, "TLS_AES_128_GCM_SHA256") == 1 && SSL_CTX_set1_groups_list(tls, "P-256") == 1 &&
+      SSL_CTX_set_ciphersuites(tls, "TLS_AES_128_GCM_SHA256") == 1 &&
+      SSL_CTX_set1_groups_list(tls, "P-256") == 1 &&
       SSL_CTX_load_verify_locations(tls, trust, NULL) == 1)
     return tls;
   SSL_CTX_free(tls);
@@ -287,7 +295,8 @@ static int load_identities(const struct client_config *config, struct error *err
   own.identities = calloc(config->devices, sizeof *own.identities);
   for (size_t i = 0; i < config->devices; i++) {
     if (own.identities == NULL || !parse_identity(&own.identities[i], &from[i]))
-      return error_set(error, EXIT_CODE_USAGE, "OpenSSL cannot use %s.crt and its key", peer_id(i).text);
+      return error_set(error, EXIT_CODE_USAGE, "OpenSSL cannot use %s.crt and its key",
+                       peer_id(i).text);
     free(from[i].der);
   }
   free(from);
@@ -301,11 +310,12 @@ static int open_peer(const struct client_config *config, bool lean, struct error
   if (load_identities(config, error) != 0) return -1;
   peer_path(config, "ca", ".crt", trust);
   own.tls = make_context(trust, lean);
-  if (own.tls == NULL) return error_set(error, EXIT_CODE_USAGE, "%s must hold the trusted roots in PEM", trust);
+  if (own.tls == NULL)
+    return error_set(error, EXIT_CODE_USAGE, "%s must hold the trusted roots in PEM", trust);
   own.connections = calloc(config->devices, sizeof(struct connection *));
   if (own.connections == NULL)
-    return error_set(error, EXIT_CODE_SETUP, "not enough memory for %zu connections: use fewer devices",
-                     config->devices);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "not enough memory for %zu connections: use fewer devices", config->devices);
   own.config = config;
   uv_timer_init(config->loop, &own.timer);
   uv_timer_start(&own.timer, on_timer, EVERY_MS, EVERY_MS);
@@ -326,8 +336,8 @@ static int open_lean(const struct client_config *config, struct error *error)
 
 static bool use_identity(SSL *ssl, const struct identity *identity)
 {
-  return SSL_use_certificate(ssl, identity->leaf) == 1 && SSL_set1_chain(ssl, identity->issuers) == 1 &&
-         SSL_use_PrivateKey(ssl, identity->key) == 1;
+  return SSL_use_certificate(ssl, identity->leaf) == 1 &&
+         SSL_set1_chain(ssl, identity->issuers) == 1 && SSL_use_PrivateKey(ssl, identity->key) == 1;
 }
 
 static SSL *make_ssl(size_t index, int fd)
@@ -335,15 +345,16 @@ static SSL *make_ssl(size_t index, int fd)
   SSL *ssl = SSL_new(own.tls);
   if (ssl == NULL) return NULL;
   SSL_set_connect_state(ssl);
-  if (SSL_set1_host(ssl, own.config->host) == 1 && SSL_set_tlsext_host_name(ssl, own.config->host) == 1 &&
+  if (SSL_set1_host(ssl, own.config->host) == 1 &&
+      SSL_set_tlsext_host_name(ssl, own.config->host) == 1 &&
       use_identity(ssl, &own.identities[index]) && SSL_set_fd(ssl, fd) == 1)
     return ssl;
   SSL_free(ssl);
   return NULL;
 }
 
-/* Without TCP_NODELAY: the kernel puts messages that are written one by one into common segments, as it does for
- * libmosquitto. With it, a QoS 0 message costs more than twice the CPU. */
+/* Without TCP_NODELAY: the kernel puts messages that are written one by one into common segments,
+ * as it does for libmosquitto. With it, a QoS 0 message costs more than twice the CPU. */
 static int begin_tcp(void)
 {
   int fd = socket(own.config->broker.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
-/* paho.mqtt.c's asynchronous client: it brings its own threads, sockets and timers, so libuv only drives the commands.
- * Callbacks come on the library's threads; everything that they touch is atomic.
+/* paho.mqtt.c's asynchronous client: it brings its own threads, sockets and timers, so libuv only
+ * drives the commands. Callbacks come on the library's threads; everything that they touch is
+ * atomic.
  */
 #include <MQTTAsync.h>
 #include <stdatomic.h>
@@ -84,11 +85,12 @@ static int open_peer(const struct client_config *config, struct error *error)
   unsigned port = ntohs(((const struct sockaddr_in *) &config->broker)->sin_port);
   int size = snprintf(own.address, sizeof own.address, "ssl://%s:%u", config->host, port);
   if (size < 0 || (size_t) size >= sizeof own.address)
-    return error_set(error, EXIT_CODE_USAGE, "--host is too long: use the name in the broker's certificate");
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--host is too long: use the name in the broker's certificate");
   own.connections = calloc(config->devices, sizeof(struct connection *));
   if (own.connections == NULL)
-    return error_set(error, EXIT_CODE_SETUP, "not enough memory for %zu connections: use fewer devices",
-                     config->devices);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "not enough memory for %zu connections: use fewer devices", config->devices);
   own.config = config;
   MQTTAsync_global_init(&options);
   return 0;
@@ -124,7 +126,8 @@ static bool begin(struct connection *c, size_t index)
 {
   struct peer_id id = peer_id(index);
   peer_topic(index, c->topic);
-  return MQTTAsync_create(&c->client, own.address, id.text, MQTTCLIENT_PERSISTENCE_NONE, NULL) == MQTTASYNC_SUCCESS &&
+  return MQTTAsync_create(&c->client, own.address, id.text, MQTTCLIENT_PERSISTENCE_NONE, NULL) ==
+             MQTTASYNC_SUCCESS &&
          MQTTAsync_setCallbacks(c->client, c, on_lost, on_message, NULL) == MQTTASYNC_SUCCESS &&
          connect_client(c, id.text) == MQTTASYNC_SUCCESS;
 }
@@ -144,13 +147,15 @@ static void connect_device(size_t index)
 static bool publish(size_t index, int qos)
 {
   struct connection *c = own.connections[index];
-  if (c == NULL || !atomic_load(&c->online) || atomic_load(&c->unacked) >= CLIENT_WINDOW) return false;
+  if (c == NULL || !atomic_load(&c->online) || atomic_load(&c->unacked) >= CLIENT_WINDOW)
+    return false;
   MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
   options.onSuccess = on_sent;
   options.onFailure = on_not_sent;
   options.context = c;
   atomic_fetch_add(&c->unacked, 1);
-  if (MQTTAsync_send(c->client, c->topic, CLIENT_PAYLOAD, own.payload, qos, 0, &options) == MQTTASYNC_SUCCESS)
+  if (MQTTAsync_send(c->client, c->topic, CLIENT_PAYLOAD, own.payload, qos, 0, &options) ==
+      MQTTASYNC_SUCCESS)
     return true;
   atomic_fetch_sub(&c->unacked, 1);
   return false;

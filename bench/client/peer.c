@@ -34,35 +34,40 @@ void peer_topic(size_t index, char out[PEER_TOPIC_SIZE])
   memcpy(out + 16, "/telemetry", sizeof "/telemetry");
 }
 
-void peer_path(const struct client_config *config, const char *name, const char *suffix, char out[PEER_PATH_MAX])
+void peer_path(const struct client_config *config, const char *name, const char *suffix,
+               char out[PEER_PATH_MAX])
 {
   int size = snprintf(out, PEER_PATH_MAX, "%s/%s%s", config->peers, name, suffix);
   if (size < 0 || size >= PEER_PATH_MAX) abort();
 }
 
-static int can_read(const struct client_config *config, const char *name, const char *suffix, struct error *error)
+static int can_read(const struct client_config *config, const char *name, const char *suffix,
+                    struct error *error)
 {
   char path[PEER_PATH_MAX];
   peer_path(config, name, suffix, path);
   if (access(path, R_OK) == 0) return 0;
-  return error_set(error, EXIT_CODE_USAGE, "%s cannot be read: %zu devices need ca.crt and each its ID.crt and ID.key",
+  return error_set(error, EXIT_CODE_USAGE,
+                   "%s cannot be read: %zu devices need ca.crt and each its ID.crt and ID.key",
                    path, config->devices);
 }
 
 int peer_check(const struct client_config *config, struct error *error)
 {
   if (strlen(config->peers) > PEER_PATH_MAX - 32)
-    return error_set(error, EXIT_CODE_USAGE, "--peers %s: use a path of at most %d bytes", config->peers,
-                     PEER_PATH_MAX - 32);
+    return error_set(error, EXIT_CODE_USAGE, "--peers %s: use a path of at most %d bytes",
+                     config->peers, PEER_PATH_MAX - 32);
   if (can_read(config, "ca", ".crt", error) != 0) return -1;
   for (size_t i = 0; i < config->devices; i++)
-    if (can_read(config, peer_id(i).text, ".crt", error) != 0 || can_read(config, peer_id(i).text, ".key", error) != 0)
+    if (can_read(config, peer_id(i).text, ".crt", error) != 0 ||
+        can_read(config, peer_id(i).text, ".key", error) != 0)
       return -1;
   return 0;
 }
 
 /* Appends one object's DER, which the caller made, to the identity's. */
-static int append(struct peer_identity *identity, size_t *used, const uint8_t *der, int size, uint16_t *size_out)
+static int append(struct peer_identity *identity, size_t *used, const uint8_t *der, int size,
+                  uint16_t *size_out)
 {
   if (size <= 0 || size > UINT16_MAX) return -1;
   uint8_t *grown = realloc(identity->der, *used + (size_t) size);
@@ -115,23 +120,26 @@ static int read_key(const char *path, struct peer_identity *identity, size_t *us
   return status;
 }
 
-int peer_identities(const struct client_config *config, struct peer_identity **out, struct error *error)
+int peer_identities(const struct client_config *config, struct peer_identity **out,
+                    struct error *error)
 {
   char path[PEER_PATH_MAX];
   if (peer_check(config, error) != 0) return -1;
   struct peer_identity *all = calloc(config->devices, sizeof *all);
   if (all == NULL)
-    return error_set(error, EXIT_CODE_SETUP, "not enough memory for %zu identities: use fewer devices",
-                     config->devices);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "not enough memory for %zu identities: use fewer devices", config->devices);
   *out = all;
   for (size_t i = 0; i < config->devices; i++) {
     size_t used = 0;
     peer_path(config, peer_id(i).text, ".crt", path);
     if (read_chain(path, &all[i], &used) != 0)
-      return error_set(error, EXIT_CODE_USAGE, "%s must hold 1 to %d certificates in PEM", path, PEER_CHAIN_MAX);
+      return error_set(error, EXIT_CODE_USAGE, "%s must hold 1 to %d certificates in PEM", path,
+                       PEER_CHAIN_MAX);
     peer_path(config, peer_id(i).text, ".key", path);
     if (read_key(path, &all[i], &used) != 0)
-      return error_set(error, EXIT_CODE_USAGE, "%s must hold a private key in PEM, not encrypted", path);
+      return error_set(error, EXIT_CODE_USAGE, "%s must hold a private key in PEM, not encrypted",
+                       path);
   }
   return 0;
 }

@@ -22,15 +22,18 @@
 #define LEAST_RATE 10.0  /* connects a second that a broker takes on the busiest machine */
 
 /* In the new process; it must not outlive the bench, however that ends. */
-static void become_client(const char *program, const int commands[2], const int answers[2], char *const *arguments)
+static void become_client(const char *program, const int commands[2], const int answers[2],
+                          char *const *arguments)
 {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   signal(SIGPIPE, SIG_DFL);
-  if (dup2(commands[0], STDIN_FILENO) >= 0 && dup2(answers[1], STDOUT_FILENO) >= 0) execv(program, arguments);
+  if (dup2(commands[0], STDIN_FILENO) >= 0 && dup2(answers[1], STDOUT_FILENO) >= 0)
+    execv(program, arguments);
   _exit(127);
 }
 
-static int spawn(struct child *child, const char *program, char *const *arguments, struct error *error)
+static int spawn(struct child *child, const char *program, char *const *arguments,
+                 struct error *error)
 {
   int commands[2], answers[2];
   if (pipe2(commands, O_CLOEXEC) != 0)
@@ -63,10 +66,11 @@ static int describe_end(struct child *child, const char *asked, struct error *er
   close(child->commands);
   close(child->answers);
   if (WIFSIGNALED(status))
-    return error_set(error, EXIT_CODE_INTERNAL, "the client %s was ended by signal %d (%s) at '%s'", child->kind,
-                     WTERMSIG(status), strsignal(WTERMSIG(status)), asked);
-  return error_set(error, EXIT_CODE_SETUP, "the client %s ended with exit code %d at '%s': it says why above",
-                   child->kind, WEXITSTATUS(status), asked);
+    return error_set(error, EXIT_CODE_INTERNAL, "the client %s was ended by signal %d (%s) at '%s'",
+                     child->kind, WTERMSIG(status), strsignal(WTERMSIG(status)), asked);
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the client %s ended with exit code %d at '%s': it says why above", child->kind,
+                   WEXITSTATUS(status), asked);
 }
 
 static double now_s(void)
@@ -74,7 +78,8 @@ static double now_s(void)
   return (double) uv_hrtime() / 1e9;
 }
 
-/* False at the deadline, and when a signal asked for the end. Other signals, as of a child's end, are no reason. */
+/* False at the deadline, and when a signal asked for the end. Other signals, as of a child's end,
+   are no reason. */
 static bool await_bytes(int fd, double until_s)
 {
   struct pollfd ready = {.fd = fd, .events = POLLIN};
@@ -87,15 +92,16 @@ static bool await_bytes(int fd, double until_s)
 }
 
 /* Reads one line; the client says nothing more before the next command. */
-static int read_line(struct child *child, const char *asked, double within_s, char line[LINE_SIZE], struct error *error)
+static int read_line(struct child *child, const char *asked, double within_s, char line[LINE_SIZE],
+                     struct error *error)
 {
   double until_s = now_s() + within_s;
   size_t held = 0;
   while (held == 0 || line[held - 1] != '\n') {
     if (!await_bytes(child->answers, until_s)) {
       if (lab_interrupted(error) != 0) return -1;
-      return error_set(error, EXIT_CODE_INTERNAL, "the client %s did not answer '%s' within %.0f s", child->kind, asked,
-                       within_s);
+      return error_set(error, EXIT_CODE_INTERNAL, "the client %s did not answer '%s' within %.0f s",
+                       child->kind, asked, within_s);
     }
     ssize_t size = read(child->answers, line + held, LINE_SIZE - 1 - held);
     if (size <= 0) return describe_end(child, asked, error);
@@ -128,8 +134,8 @@ static void take_failures(const json_t *json, struct child_answer *answer)
   }
 }
 
-static int read_answer(struct child *child, const char *asked, double within_s, struct child_answer *answer,
-                       struct error *error)
+static int read_answer(struct child *child, const char *asked, double within_s,
+                       struct child_answer *answer, struct error *error)
 {
   char line[LINE_SIZE];
   const char *version = "";
@@ -137,18 +143,22 @@ static int read_answer(struct child *child, const char *asked, double within_s, 
   json_int_t online, failed, lost, messages, cpu_us, wall_us, remembered = 0, computed = 0;
   if (read_line(child, asked, within_s, line, error) != 0) return -1;
   json_t *json = json_loads(line, 0, &wrong);
-  int status = json_unpack_ex(json, &wrong, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s?I, s?I}", "online", &online,
-                              "failed", &failed, "lost", &lost, "messages", &messages, "cpu_us", &cpu_us, "wall_us",
-                              &wall_us, "anonymous_kib", &answer->anonymous_kib, "version", &version,
-                              "verifications_remembered", &remembered, "verifications_computed", &computed);
+  int status = json_unpack_ex(
+      json, &wrong, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s?I, s?I}", "online", &online,
+      "failed", &failed, "lost", &lost, "messages", &messages, "cpu_us", &cpu_us, "wall_us",
+      &wall_us, "anonymous_kib", &answer->anonymous_kib, "version", &version,
+      "verifications_remembered", &remembered, "verifications_computed", &computed);
   if (status != 0) {
-    error_set(error, EXIT_CODE_INTERNAL, "the client %s answers '%s' with %.200s (%s)", child->kind, asked, line,
-              wrong.text);
+    error_set(error, EXIT_CODE_INTERNAL, "the client %s answers '%s' with %.200s (%s)", child->kind,
+              asked, line, wrong.text);
   } else {
-    answer->online = (size_t) online, answer->failed = (size_t) failed, answer->lost = (size_t) lost;
-    answer->messages = (uint64_t) messages, answer->cpu_us = (uint64_t) cpu_us, answer->wall_us = (uint64_t) wall_us;
+    answer->online = (size_t) online, answer->failed = (size_t) failed,
+    answer->lost = (size_t) lost;
+    answer->messages = (uint64_t) messages, answer->cpu_us = (uint64_t) cpu_us,
+    answer->wall_us = (uint64_t) wall_us;
     answer->remembered = (uint64_t) remembered, answer->computed = (uint64_t) computed;
-    answer->device_ms = times_of(json, "device_ms"), answer->lateness_ms = times_of(json, "lateness_ms");
+    answer->device_ms = times_of(json, "device_ms"),
+    answer->lateness_ms = times_of(json, "lateness_ms");
     answer->longest_wait_ms = json_number_value(json_object_get(json, "longest_wait_ms"));
     take_failures(json, answer);
     snprintf(answer->version, sizeof answer->version, "%s", version);
@@ -161,28 +171,32 @@ int child_start(struct child *child, const struct lab *lab, const char *kind, si
                 struct child_answer *answer, struct error *error)
 {
   char program[FILES_PATH_MAX], port[8], count[24];
-  snprintf(port, sizeof port, "%u", child->port != 0 ? child->port : broker_port(lab->broker, BROKER_MAIN));
+  snprintf(port, sizeof port, "%u",
+           child->port != 0 ? child->port : broker_port(lab->broker, BROKER_MAIN));
   snprintf(count, sizeof count, "%zu", devices);
-  const char *arguments[] = {PROGRAM,  "--kind", kind,     "--fleet", lab->fleet,  "--peers", lab->peers,
-                             "--host", LAB_HOST, "--port", port,      "--devices", count,     NULL};
+  const char *arguments[] = {PROGRAM,   "--kind",    kind,     "--fleet", lab->fleet,
+                             "--peers", lab->peers,  "--host", LAB_HOST,  "--port",
+                             port,      "--devices", count,    NULL};
   child->kind = kind;
-  if (process_beside(PROGRAM, program, error) != 0 || spawn(child, program, (char *const *) arguments, error) != 0)
+  if (process_beside(PROGRAM, program, error) != 0 ||
+      spawn(child, program, (char *const *) arguments, error) != 0)
     return -1;
   return read_answer(child, "open", OPEN_S, answer, error);
 }
 
-static int ask(struct child *child, const char *command, double within_s, struct child_answer *answer,
-               struct error *error)
+static int ask(struct child *child, const char *command, double within_s,
+               struct child_answer *answer, struct error *error)
 {
   size_t size = strlen(command);
   char line[128];
   snprintf(line, sizeof line, "%s\n", command);
-  if (write(child->commands, line, size + 1) != (ssize_t) (size + 1)) return describe_end(child, command, error);
+  if (write(child->commands, line, size + 1) != (ssize_t) (size + 1))
+    return describe_end(child, command, error);
   return read_answer(child, command, within_s, answer, error);
 }
 
-int child_connect(struct child *child, size_t count, double rate, size_t at_most, struct child_answer *answer,
-                  struct error *error)
+int child_connect(struct child *child, size_t count, double rate, size_t at_most,
+                  struct child_answer *answer, struct error *error)
 {
   char command[96];
   snprintf(command, sizeof command, "connect %zu %g %zu", count, rate, at_most);
@@ -190,14 +204,16 @@ int child_connect(struct child *child, size_t count, double rate, size_t at_most
   return ask(child, command, (double) count / least + PATIENCE_S, answer, error);
 }
 
-int child_idle(struct child *child, double seconds, struct child_answer *answer, struct error *error)
+int child_idle(struct child *child, double seconds, struct child_answer *answer,
+               struct error *error)
 {
   char command[96];
   snprintf(command, sizeof command, "idle %g", seconds);
   return ask(child, command, seconds + PATIENCE_S, answer, error);
 }
 
-int child_publish(struct child *child, int qos, double seconds, struct child_answer *answer, struct error *error)
+int child_publish(struct child *child, int qos, double seconds, struct child_answer *answer,
+                  struct error *error)
 {
   char command[96];
   snprintf(command, sizeof command, "publish %d %g", qos, seconds);

@@ -1,4 +1,5 @@
-/* One client kind in a process of its own, as bench/client/main.c runs it: commands in, one line of JSON out. */
+/* One client kind in a process of its own, as bench/client/main.c runs it: commands in, one line of
+   JSON out. */
 #ifndef FLEETSIM_BENCH_CHILD_H
 #define FLEETSIM_BENCH_CHILD_H
 
@@ -29,7 +30,8 @@ struct child_failure {
   size_t count;
 };
 
-/* See bench/client/main.c; cpu_us, wall_us and messages are the command's, the rest holds at its end. */
+/* See bench/client/main.c; cpu_us, wall_us and messages are the command's, the rest holds at its
+   end. */
 struct child_answer {
   size_t online, failed, lost;
   uint64_t messages, cpu_us, wall_us;
@@ -38,26 +40,32 @@ struct child_answer {
   struct child_times device_ms;   /* modelled handshakes */
   struct child_times lateness_ms; /* of paced devices */
   char version[64];               /* of the library under test */
-  double longest_wait_ms;         /* that the client kept its own sockets waiting, or was kept from running */
-  struct child_failure failure[CHILD_FAILURES_MAX]; /* of kinds that tell: how connections ended, the first names */
+  /* that the client kept its own sockets waiting, or was kept from running */
+  double longest_wait_ms;
+  /* of kinds that tell: how connections ended, the first names */
+  struct child_failure failure[CHILD_FAILURES_MAX];
   size_t failure_names;
 };
 
-/* Connections on their way at once that no broker drops for want of room: mosquitto listens with a backlog of 100. */
+/* Connections on their way at once that no broker drops for want of room: mosquitto listens with a
+   backlog of 100. */
 #define CHILD_AT_MOST 100u
 
-/* Starts a client of `devices` devices on the lab's broker; `answer` is from before its first connect. Its standard
- * error is ours. After a failure too, child_end must follow. */
+/* Starts a client of `devices` devices on the lab's broker; `answer` is from before its first
+ * connect. Its standard error is ours. After a failure too, child_end must follow. */
 int child_start(struct child *child, const struct lab *lab, const char *kind, size_t devices,
                 struct child_answer *answer, struct error *error);
 
-/* Each waits for the end of the command, with a deadline well beyond what the command itself allows. `at_most`
- * connections are on their way at once, so that a broker slower than `rate` is met with what it takes; 0: any number.
+/* Each waits for the end of the command, with a deadline well beyond what the command itself
+ * allows. `at_most` connections are on their way at once, so that a broker slower than `rate` is
+ * met with what it takes; 0: any number.
  */
-int child_connect(struct child *child, size_t count, double rate, size_t at_most, struct child_answer *answer,
+int child_connect(struct child *child, size_t count, double rate, size_t at_most,
+                  struct child_answer *answer, struct error *error);
+int child_idle(struct child *child, double seconds, struct child_answer *answer,
+               struct error *error);
+int child_publish(struct child *child, int qos, double seconds, struct child_answer *answer,
                   struct error *error);
-int child_idle(struct child *child, double seconds, struct child_answer *answer, struct error *error);
-int child_publish(struct child *child, int qos, double seconds, struct child_answer *answer, struct error *error);
 
 /* Ends the process, whatever it is doing. */
 void child_end(struct child *child);

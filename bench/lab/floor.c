@@ -36,7 +36,8 @@ static EC_KEY *make_key(const EC_GROUP *group)
 
 static bool prepare(struct curve *curve)
 {
-  *curve = (struct curve){.group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1), .hash = "what is signed"};
+  *curve = (struct curve){.group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1),
+                          .hash = "what is signed"};
   if (curve->group == NULL) return false;
   curve->device = make_key(curve->group);
   curve->broker = make_key(curve->group);
@@ -58,8 +59,10 @@ static bool one_connect(const struct curve *curve)
   unsigned char secret[32];
   EC_KEY *share = make_key(curve->group);
   if (share == NULL) return false;
-  bool good = ECDH_compute_key(secret, sizeof secret, EC_KEY_get0_public_key(curve->broker), share, NULL) == 32 &&
-              ECDSA_do_verify(curve->hash, sizeof curve->hash, curve->signature, curve->broker) == 1;
+  bool good =
+      ECDH_compute_key(secret, sizeof secret, EC_KEY_get0_public_key(curve->broker), share, NULL) ==
+          32 &&
+      ECDSA_do_verify(curve->hash, sizeof curve->hash, curve->signature, curve->broker) == 1;
   ECDSA_SIG *signature = ECDSA_do_sign(curve->hash, sizeof curve->hash, curve->device);
   good = good && signature != NULL;
   ECDSA_SIG_free(signature);

@@ -13,8 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BACKLOG     1024
-#define PACKET_MAX  512 /* of what a client without telemetry says; longer: it is no client of a bench */
+#define BACKLOG 1024
+/* of what a client without telemetry says; longer: it is no client of a bench */
+#define PACKET_MAX  512
 #define RECORD_HEAD 5
 
 enum mqtt { MQTT_CONNECT = 1, MQTT_SUBSCRIBE = 8, MQTT_PINGREQ = 12, MQTT_DISCONNECT = 14 };
@@ -54,7 +55,7 @@ static uint64_t thread_cpu_ns(void)
   return (uint64_t) spent.tv_sec * 1000000000u + (uint64_t) spent.tv_nsec;
 }
 
-/* Connections ---------------------------------------------------------------------------------------------------- */
+/* --- Connections ------------------------------------------------------------------------------ */
 
 static void on_link_closed(uv_handle_t *handle)
 {
@@ -107,7 +108,8 @@ static bool shake_hands(struct link *link)
   return true;
 }
 
-/* Answers are a few bytes to a client that waits for them: a socket that is full has nobody behind it. */
+/* Answers are a few bytes to a client that waits for them: a socket that is full has nobody behind
+   it. */
 static bool reply(struct link *link, const uint8_t *packet, int size)
 {
   return SSL_write(link->ssl, packet, size) == size;
@@ -117,7 +119,8 @@ static bool reply(struct link *link, const uint8_t *packet, int size)
 static bool reply_suback(struct link *link, const uint8_t *body, size_t size)
 {
   uint8_t out[64] = {0x90, 2, size >= 2 ? body[0] : 0, size >= 2 ? body[1] : 0};
-  for (size_t at = 2; at + 2 <= size && out[1] + 2u < sizeof out; at += 3u + (size_t) (body[at] << 8 | body[at + 1]))
+  for (size_t at = 2; at + 2 <= size && out[1] + 2u < sizeof out;
+       at += 3u + (size_t) (body[at] << 8 | body[at + 1]))
     out[2 + out[1]++] = 1;
   return reply(link, out, out[1] + 2);
 }
@@ -156,7 +159,8 @@ static bool talk(struct link *link)
 {
   for (;;) {
     ERR_clear_error();
-    int size = SSL_read(link->ssl, link->in + link->in_size, (int) (sizeof link->in - link->in_size));
+    int size =
+        SSL_read(link->ssl, link->in + link->in_size, (int) (sizeof link->in - link->in_size));
     if (size <= 0) return SSL_get_error(link->ssl, size) == SSL_ERROR_WANT_READ;
     link->in_size += (size_t) size;
     int taken = 1;
@@ -179,7 +183,8 @@ static void begin_link(struct gate *gate, int fd)
 {
   struct link *link = calloc(1, sizeof *link);
   SSL *ssl = SSL_new(gate->tls);
-  if (link == NULL || ssl == NULL || SSL_set_fd(ssl, fd) != 1 || uv_poll_init(&gate->loop, &link->poll, fd) != 0) {
+  if (link == NULL || ssl == NULL || SSL_set_fd(ssl, fd) != 1 ||
+      uv_poll_init(&gate->loop, &link->poll, fd) != 0) {
     SSL_free(ssl);
     free(link);
     close(fd);
@@ -201,10 +206,11 @@ static void on_connection(uv_poll_t *poll, int status, int events)
   struct gate *gate = poll->data;
   (void) events;
   if (status != 0) return;
-  for (int fd; (fd = accept4(gate->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) begin_link(gate, fd);
+  for (int fd; (fd = accept4(gate->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;)
+    begin_link(gate, fd);
 }
 
-/* Its life -------------------------------------------------------------------------------------------------------- */
+/* --- Its life --------------------------------------------------------------------------------- */
 
 /* In the thread: what is left of the loop ends by itself once every handle is closed. */
 static void on_end(uv_async_t *end)
@@ -227,18 +233,22 @@ static void run(void *gate)
 static int open_tls(struct gate *gate, const struct lab *lab, struct error *error)
 {
   char chain[FILES_PATH_MAX], key[FILES_PATH_MAX], clients[FILES_PATH_MAX];
-  if (broker_path(lab->broker, "main.crt", chain) != 0 || broker_path(lab->broker, "main.key", key) != 0 ||
+  if (broker_path(lab->broker, "main.crt", chain) != 0 ||
+      broker_path(lab->broker, "main.key", key) != 0 ||
       broker_path(lab->broker, "clients.crt", clients) != 0)
-    return error_set(error, EXIT_CODE_SETUP, "the path of TMPDIR is too long: choose a shorter one");
+    return error_set(error, EXIT_CODE_SETUP,
+                     "the path of TMPDIR is too long: choose a shorter one");
   gate->tls = SSL_CTX_new(TLS_server_method());
   bool made = gate->tls != NULL && SSL_CTX_set_min_proto_version(gate->tls, TLS1_3_VERSION) == 1 &&
               SSL_CTX_use_certificate_chain_file(gate->tls, chain) == 1 &&
               SSL_CTX_use_PrivateKey_file(gate->tls, key, SSL_FILETYPE_PEM) == 1 &&
               SSL_CTX_load_verify_locations(gate->tls, clients, NULL) == 1;
   if (!made)
-    return error_set(error, EXIT_CODE_SETUP, "the measuring broker cannot use %s, its key and %s: is OpenSSL whole?",
-                     chain, clients);
-  SSL_CTX_set_client_CA_list(gate->tls, SSL_load_client_CA_file(clients)); /* in CertificateRequest, as mosquitto's */
+    return error_set(error, EXIT_CODE_SETUP,
+                     "the measuring broker cannot use %s, its key and %s: is OpenSSL whole?", chain,
+                     clients);
+  /* in CertificateRequest, as mosquitto's */
+  SSL_CTX_set_client_CA_list(gate->tls, SSL_load_client_CA_file(clients));
   SSL_CTX_set_verify(gate->tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
   return 0;
 }
@@ -248,9 +258,11 @@ static int open_socket(struct gate *gate, struct error *error)
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
   gate->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (gate->fd < 0 || bind(gate->fd, (struct sockaddr *) &address, size) != 0 || listen(gate->fd, BACKLOG) != 0 ||
+  if (gate->fd < 0 || bind(gate->fd, (struct sockaddr *) &address, size) != 0 ||
+      listen(gate->fd, BACKLOG) != 0 ||
       getsockname(gate->fd, (struct sockaddr *) &address, &size) != 0)
-    return error_set(error, EXIT_CODE_SETUP, "the measuring broker cannot listen on loopback: %s", strerror(errno));
+    return error_set(error, EXIT_CODE_SETUP, "the measuring broker cannot listen on loopback: %s",
+                     strerror(errno));
   gate->port = ntohs(address.sin_port);
   return 0;
 }
@@ -258,7 +270,8 @@ static int open_socket(struct gate *gate, struct error *error)
 static int start_thread(struct gate *gate, struct error *error)
 {
   if (uv_loop_init(&gate->loop) != 0 || uv_mutex_init(&gate->lock) != 0 ||
-      uv_async_init(&gate->loop, &gate->end, on_end) != 0 || uv_poll_init(&gate->loop, &gate->listener, gate->fd) != 0)
+      uv_async_init(&gate->loop, &gate->end, on_end) != 0 ||
+      uv_poll_init(&gate->loop, &gate->listener, gate->fd) != 0)
     return error_set(error, EXIT_CODE_SETUP, "cannot make an event loop");
   gate->listener.data = gate->end.data = gate;
   uv_poll_start(&gate->listener, UV_READABLE, on_connection);
@@ -277,9 +290,11 @@ static void free_gate(struct gate *gate)
 int gate_open(const struct lab *lab, struct gate **out, struct error *error)
 {
   struct gate *gate = calloc(1, sizeof *gate);
-  if (gate == NULL) return error_set(error, EXIT_CODE_SETUP, "not enough memory for the measuring broker");
+  if (gate == NULL)
+    return error_set(error, EXIT_CODE_SETUP, "not enough memory for the measuring broker");
   gate->fd = -1;
-  if (open_tls(gate, lab, error) != 0 || open_socket(gate, error) != 0 || start_thread(gate, error) != 0) {
+  if (open_tls(gate, lab, error) != 0 || open_socket(gate, error) != 0 ||
+      start_thread(gate, error) != 0) {
     free_gate(gate);
     return -1;
   }

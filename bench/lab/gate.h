@@ -1,5 +1,6 @@
-/* A broker's side that measures: TLS 1.3 with mutual authentication on a port of its own, and as little MQTT as a
- * client needs to be online. It stamps when a connection's ClientHello arrives and when its Finished has been verified.
+/* A broker's side that measures: TLS 1.3 with mutual authentication on a port of its own, and as
+ * little MQTT as a client needs to be online. It stamps when a connection's ClientHello arrives and
+ * when its Finished has been verified.
  *
  * It runs in a thread of this process, so that a bench may wait for a client meanwhile.
  */
@@ -22,8 +23,8 @@ int gate_open(const struct lab *lab, struct gate **out, struct error *error);
 
 uint16_t gate_port(const struct gate *gate);
 
-/* Moves the handshakes seen since the last call to `out`, at most `most`; returns how many there were, the ones that
- * did not fit included. */
+/* Moves the handshakes seen since the last call to `out`, at most `most`; returns how many there
+ * were, the ones that did not fit included. */
 size_t gate_take(struct gate *gate, struct gate_handshake *out, size_t most);
 
 /* Ends the thread and every connection; NULL is fine. */

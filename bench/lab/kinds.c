@@ -16,7 +16,9 @@ void kinds_choose(const struct options *options, const char *const *all, struct 
   for (; *all != NULL; all++) {
     if (!options_has_kind(options, *all)) continue;
     if (!has_libmosquitto && strcmp(*all, "libmosquitto") == 0) {
-      fprintf(stderr, "bench %s: libmosquitto is left out: install libmosquitto-dev and build again\n", options->bench);
+      fprintf(stderr,
+              "bench %s: libmosquitto is left out: install libmosquitto-dev and build again\n",
+              options->bench);
       continue;
     }
     assert(out->count < KINDS_MAX);

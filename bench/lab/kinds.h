@@ -11,11 +11,12 @@ struct kinds {
   const char *name[KINDS_MAX];
 };
 
-/* Those of `all` (at most KINDS_MAX, then NULL) that the options name and this build has; what is left out for lack of
- * a library is said on standard error. */
+/* Those of `all` (at most KINDS_MAX, then NULL) that the options name and this build has; what is
+ * left out for lack of a library is said on standard error. */
 void kinds_choose(const struct options *options, const char *const *all, struct kinds *out);
 
-/* Kinds take turns within a round, and another one begins each round: no kind always runs on a cold or a warm machine.
+/* Kinds take turns within a round, and another one begins each round: no kind always runs on a cold
+ * or a warm machine.
  */
 const char *kinds_turn(const struct kinds *kinds, size_t round, size_t turn);
 

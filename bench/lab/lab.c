@@ -35,7 +35,8 @@ static void heed_signals(void)
 
 int lab_interrupted(struct error *error)
 {
-  return interrupted ? error_set(error, EXIT_CODE_INTERRUPTED, "interrupted: nothing was written") : 0;
+  return interrupted ? error_set(error, EXIT_CODE_INTERRUPTED, "interrupted: nothing was written")
+                     : 0;
 }
 
 int lab_make_folder(struct lab *lab, struct error *error)
@@ -43,9 +44,11 @@ int lab_make_folder(struct lab *lab, struct error *error)
   char path[FILES_PATH_MAX];
   const char *base = getenv("TMPDIR");
   heed_signals();
-  if (files_join(path, base != NULL ? base : P_tmpdir, "fleetsim-bench-XXXXXX", error) != 0) return -1;
+  if (files_join(path, base != NULL ? base : P_tmpdir, "fleetsim-bench-XXXXXX", error) != 0)
+    return -1;
   if (mkdtemp(path) == NULL)
-    return error_set(error, EXIT_CODE_SETUP, "cannot make %s: %s; set TMPDIR to a folder that can be written", path,
+    return error_set(error, EXIT_CODE_SETUP,
+                     "cannot make %s: %s; set TMPDIR to a folder that can be written", path,
                      strerror(errno));
   strcpy(lab->folder, path);
   return 0;
@@ -74,7 +77,8 @@ static int write_peers_ca(const struct lab *lab, struct error *error)
   char from[FILES_PATH_MAX], to[FILES_PATH_MAX];
   uint8_t *text = NULL;
   size_t size = 0;
-  if (files_join(from, lab->fleet, "operator-ca.crt", error) != 0 || files_join(to, lab->peers, "ca.crt", error) != 0 ||
+  if (files_join(from, lab->fleet, "operator-ca.crt", error) != 0 ||
+      files_join(to, lab->peers, "ca.crt", error) != 0 ||
       files_read(from, CA_MAX, &text, &size, error) != 0)
     return -1;
   int status = files_write(to, text, size, 0644, error);
@@ -96,7 +100,8 @@ static int write_broker_files(const struct lab *lab, struct pki *pki, struct err
   const struct pki_chain chain = {.root = "A", .host = LAB_HOST};
   char clients[FILES_PATH_MAX];
   if (broker_path(lab->broker, "clients.crt", clients) != 0)
-    return error_set(error, EXIT_CODE_SETUP, "the path of TMPDIR is too long: choose a shorter one");
+    return error_set(error, EXIT_CODE_SETUP,
+                     "the path of TMPDIR is too long: choose a shorter one");
   for (int l = 0; l < BROKER_LISTENERS; l++) {
     char certificate[FILES_PATH_MAX + 16], key[FILES_PATH_MAX + 16];
     uint8_t fingerprint[32];
@@ -130,7 +135,8 @@ static int open_broker(struct lab *lab, struct error *error)
 {
   char folder[FILES_PATH_MAX];
   if (files_join(folder, lab->folder, "broker", error) != 0) return -1;
-  if (uv_loop_init(&lab->loop) != 0) return error_set(error, EXIT_CODE_SETUP, "cannot make an event loop");
+  if (uv_loop_init(&lab->loop) != 0)
+    return error_set(error, EXIT_CODE_SETUP, "cannot make an event loop");
   lab->loop_open = true;
   struct broker_config config = {.folder = folder, .host = LAB_HOST, .died = on_died, .ctx = lab};
   return broker_open(&lab->loop, &config, &lab->broker, error);
@@ -149,7 +155,8 @@ static void on_started(void *ctx, const struct error *error)
   if (error != NULL) started->error = *error;
 }
 
-/* broker_start has its own deadline, by the loop's clock: that stood still while the fleet was made. */
+/* broker_start has its own deadline, by the loop's clock: that stood still while the fleet was
+   made. */
 static int start_broker(struct lab *lab, struct error *error)
 {
   struct started started = {.ended = false};
@@ -162,7 +169,8 @@ static int start_broker(struct lab *lab, struct error *error)
 
 int lab_open(struct lab *lab, size_t devices, size_t peers, struct error *error)
 {
-  struct preflight_need need = {.devices = devices, .bytes_per_device = BYTES_PER_DEVICE, .loopback = true};
+  struct preflight_need need = {
+      .devices = devices, .bytes_per_device = BYTES_PER_DEVICE, .loopback = true};
   if (preflight(&need, error) != 0 || lab_make_folder(lab, error) != 0 ||
       files_join(lab->fleet, lab->folder, "fleet", error) != 0 ||
       files_join(lab->peers, lab->folder, "peers", error) != 0 || open_broker(lab, error) != 0 ||

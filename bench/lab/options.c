@@ -13,17 +13,22 @@
 
 static void print_help(const struct options *defaults)
 {
-  printf("usage: ./fleetsim bench %s [options]\n\n%s\n\n  --json FILE     write the results there\n", defaults->bench,
-         defaults->purpose);
-  printf("  --rounds N      how often each figure is measured; the median counts (default %zu)\n", defaults->rounds);
+  printf(
+      "usage: ./fleetsim bench %s [options]\n\n%s\n\n  --json FILE     write the results there\n",
+      defaults->bench, defaults->purpose);
+  printf("  --rounds N      how often each figure is measured; the median counts (default %zu)\n",
+         defaults->rounds);
   printf("  --devices N     size of the fleet (default %zu)\n", defaults->devices);
-  if (defaults->rate > 0) printf("  --rate R        connects a second, an open loop (default %g)\n", defaults->rate);
+  if (defaults->rate > 0)
+    printf("  --rate R        connects a second, an open loop (default %g)\n", defaults->rate);
   if (defaults->seconds > 0)
     printf("  --seconds S     how long each measurement lasts (default %g)\n", defaults->seconds);
-  if (defaults->kinds != NULL) printf("  --kinds A,B     clients that take part (default %s)\n", defaults->kinds);
+  if (defaults->kinds != NULL)
+    printf("  --kinds A,B     clients that take part (default %s)\n", defaults->kinds);
 }
 
-static int refuse(const struct options *options, const char *option, const char *value, const char *wanted)
+static int refuse(const struct options *options, const char *option, const char *value,
+                  const char *wanted)
 {
   fprintf(stderr, "bench %s: %s %s: give %s\n", options->bench, option, value, wanted);
   return EXIT_CODE_USAGE;
@@ -36,7 +41,8 @@ static bool read_number(const char *text, double most, double *out)
   return end != text && *end == '\0' && *out > 0 && *out <= most;
 }
 
-static int set_whole(const struct options *options, const char *option, const char *text, double most, size_t *out)
+static int set_whole(const struct options *options, const char *option, const char *text,
+                     double most, size_t *out)
 {
   char wanted[64];
   double number;
@@ -47,7 +53,8 @@ static int set_whole(const struct options *options, const char *option, const ch
   return OPTIONS_GO_ON;
 }
 
-static int set_real(const struct options *options, const char *option, const char *text, double most, double *out)
+static int set_real(const struct options *options, const char *option, const char *text,
+                    double most, double *out)
 {
   char wanted[64];
   snprintf(wanted, sizeof wanted, "a number above 0, at most %g", most);
@@ -73,7 +80,8 @@ static int set_kinds(struct options *options, const char *text)
   return OPTIONS_GO_ON;
 }
 
-static int take(struct options *options, const struct options *defaults, int option, const char *text)
+static int take(struct options *options, const struct options *defaults, int option,
+                const char *text)
 {
   switch (option) {
   case 'j': options->json = text; return OPTIONS_GO_ON;
@@ -84,7 +92,8 @@ static int take(struct options *options, const struct options *defaults, int opt
   case 'k': return set_kinds(options, text);
   case 'h': print_help(defaults); return EXIT_CODE_PASS;
   default:
-    fprintf(stderr, "bench %s: an option is unknown or lacks its value; --help shows them\n", options->bench);
+    fprintf(stderr, "bench %s: an option is unknown or lacks its value; --help shows them\n",
+            options->bench);
     return EXIT_CODE_USAGE;
   }
 }
@@ -98,8 +107,10 @@ int options_parse(struct options *options, int argc, char **argv)
   const struct options defaults = *options;
   size_t count = 4;
   if (defaults.rate > 0) known[count++] = (struct option){"rate", required_argument, NULL, 'r'};
-  if (defaults.seconds > 0) known[count++] = (struct option){"seconds", required_argument, NULL, 's'};
-  if (defaults.kinds != NULL) known[count++] = (struct option){"kinds", required_argument, NULL, 'k'};
+  if (defaults.seconds > 0)
+    known[count++] = (struct option){"seconds", required_argument, NULL, 's'};
+  if (defaults.kinds != NULL)
+    known[count++] = (struct option){"kinds", required_argument, NULL, 'k'};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
     int code = take(options, &defaults, option, optarg);

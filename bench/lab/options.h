@@ -18,7 +18,8 @@ struct options {
   const char *json;  /* where the results go; NULL: nowhere */
 };
 
-/* OPTIONS_GO_ON, or the exit code to end with: help was asked for, or the command line is wrong, and it was said. */
+/* OPTIONS_GO_ON, or the exit code to end with: help was asked for, or the command line is wrong,
+   and it was said. */
 int options_parse(struct options *options, int argc, char **argv);
 
 /* Whether the client kind `name` takes part. */

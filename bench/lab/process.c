@@ -25,7 +25,8 @@ static void become(char *const *arguments, int out, bool quiet)
 {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   signal(SIGPIPE, SIG_DFL);
-  if (dup2(out, STDOUT_FILENO) >= 0 && (!quiet || dup2(out, STDERR_FILENO) >= 0)) execvp(arguments[0], arguments);
+  if (dup2(out, STDOUT_FILENO) >= 0 && (!quiet || dup2(out, STDERR_FILENO) >= 0))
+    execvp(arguments[0], arguments);
   _exit(NOT_RUN);
 }
 
@@ -48,7 +49,8 @@ int process_memory(pid_t pid, struct process_memory *out)
 static int await_end(pid_t pid, const struct process_watch *watch, int *status, struct rusage *used)
 {
   double every_s = watch != NULL ? watch->every_s : 0.1;
-  struct timespec pause = {.tv_sec = (time_t) every_s, .tv_nsec = (long) ((every_s - (double) (time_t) every_s) * 1e9)};
+  struct timespec pause = {.tv_sec = (time_t) every_s,
+                           .tv_nsec = (long) ((every_s - (double) (time_t) every_s) * 1e9)};
   uint64_t began = uv_hrtime();
   for (pid_t ended; (ended = wait4(pid, status, watch != NULL ? WNOHANG : 0, used)) <= 0;) {
     if (ended < 0 && errno != EINTR) return -1;
@@ -60,26 +62,30 @@ static int await_end(pid_t pid, const struct process_watch *watch, int *status, 
   return 0;
 }
 
-int process_run(char *const *arguments, const char *out_path, bool quiet, const struct process_watch *watch,
-                struct process_cost *out, struct error *error)
+int process_run(char *const *arguments, const char *out_path, bool quiet,
+                const struct process_watch *watch, struct process_cost *out, struct error *error)
 {
   struct rusage used = {.ru_maxrss = 0};
   int status = 0;
   int fd = open(out_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return error_set(error, EXIT_CODE_SETUP, "cannot write %s: %s", out_path, strerror(errno));
+  if (fd < 0)
+    return error_set(error, EXIT_CODE_SETUP, "cannot write %s: %s", out_path, strerror(errno));
   uint64_t began = uv_hrtime();
   pid_t pid = fork();
   if (pid == 0) become(arguments, fd, quiet);
   close(fd);
-  if (pid < 0) return error_set(error, EXIT_CODE_SETUP, "cannot start a process: %s", strerror(errno));
+  if (pid < 0)
+    return error_set(error, EXIT_CODE_SETUP, "cannot start a process: %s", strerror(errno));
   if (await_end(pid, watch, &status, &used) != 0)
-    return error_set(error, EXIT_CODE_INTERNAL, "cannot wait for %s: %s", arguments[0], strerror(errno));
+    return error_set(error, EXIT_CODE_INTERNAL, "cannot wait for %s: %s", arguments[0],
+                     strerror(errno));
   if (lab_interrupted(error) != 0) return -1;
   if (WIFSIGNALED(status))
-    return error_set(error, EXIT_CODE_SETUP, "%s was ended by signal %d (%s)", arguments[0], WTERMSIG(status),
-                     strsignal(WTERMSIG(status)));
+    return error_set(error, EXIT_CODE_SETUP, "%s was ended by signal %d (%s)", arguments[0],
+                     WTERMSIG(status), strsignal(WTERMSIG(status)));
   if (WEXITSTATUS(status) == NOT_RUN)
-    return error_set(error, EXIT_CODE_SETUP, "%s could not be run: is it installed, or built?", arguments[0]);
+    return error_set(error, EXIT_CODE_SETUP, "%s could not be run: is it installed, or built?",
+                     arguments[0]);
   *out = (struct process_cost){.wall_s = (double) (uv_hrtime() - began) / 1e9,
                                .cpu_s = seconds(used.ru_utime) + seconds(used.ru_stime),
                                .rss_mib = (double) used.ru_maxrss / 1024,
@@ -93,7 +99,8 @@ int process_beside(const char *name, char out[FILES_PATH_MAX], struct error *err
   ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
   self[size < 0 ? 0 : size] = '\0';
   char *slash = strrchr(self, '/');
-  if (slash == NULL) return error_set(error, EXIT_CODE_SETUP, "cannot read /proc/self/exe: is /proc mounted?");
+  if (slash == NULL)
+    return error_set(error, EXIT_CODE_SETUP, "cannot read /proc/self/exe: is /proc mounted?");
   if (name[0] == '\0') {
     strcpy(out, self);
     return 0;
@@ -101,5 +108,6 @@ int process_beside(const char *name, char out[FILES_PATH_MAX], struct error *err
   *slash = '\0';
   if (files_join(out, self, name, error) != 0) return -1;
   if (access(out, X_OK) == 0) return 0;
-  return error_set(error, EXIT_CODE_SETUP, "there is no %s: build it, or use ./fleetsim bench", out);
+  return error_set(error, EXIT_CODE_SETUP, "there is no %s: build it, or use ./fleetsim bench",
+                   out);
 }

@@ -21,10 +21,11 @@ struct process_watch {
   void *ctx;
 };
 
-/* `arguments` as execvp takes them; what it prints goes to the file `out_path`, both streams with `quiet`; `watch` may
- * be NULL. -1: it could not be run, was ended by a signal, or a signal asked for the bench's end (lab_interrupted). */
-int process_run(char *const *arguments, const char *out_path, bool quiet, const struct process_watch *watch,
-                struct process_cost *out, struct error *error);
+/* `arguments` as execvp takes them; what it prints goes to the file `out_path`, both streams with
+ * `quiet`; `watch` may be NULL. -1: it could not be run, was ended by a signal, or a signal asked
+ * for the bench's end (lab_interrupted). */
+int process_run(char *const *arguments, const char *out_path, bool quiet,
+                const struct process_watch *watch, struct process_cost *out, struct error *error);
 
 struct process_memory {
   double anonymous_kib, resident_kib; /* the second with what is of files */

@@ -12,7 +12,8 @@
 
 static double metric(const json_t *results, const char *name)
 {
-  return json_number_value(json_object_get(json_object_get(json_object_get(results, "metrics"), name), "value"));
+  return json_number_value(
+      json_object_get(json_object_get(json_object_get(results, "metrics"), name), "value"));
 }
 
 static int read_results(const char *out_folder, struct rehearsal *out, struct error *error)
@@ -54,17 +55,21 @@ static int tell_failure(const char *printed, int exit_code, struct error *error)
   return -1;
 }
 
-int rehearse(const char *folder, const char *text, const struct process_watch *watch, struct rehearsal *out,
-             struct error *error)
+int rehearse(const char *folder, const char *text, const struct process_watch *watch,
+             struct rehearsal *out, struct error *error)
 {
-  char program[FILES_PATH_MAX], file[FILES_PATH_MAX], out_folder[FILES_PATH_MAX], printed[FILES_PATH_MAX];
+  char program[FILES_PATH_MAX], file[FILES_PATH_MAX], out_folder[FILES_PATH_MAX],
+      printed[FILES_PATH_MAX];
   struct process_cost cost;
-  if (process_beside("fleetsim", program, error) != 0 || files_join(file, folder, "scenario.yaml", error) != 0 ||
-      files_join(out_folder, folder, "rehearsal", error) != 0 || files_join(printed, folder, "printed", error) != 0 ||
+  if (process_beside("fleetsim", program, error) != 0 ||
+      files_join(file, folder, "scenario.yaml", error) != 0 ||
+      files_join(out_folder, folder, "rehearsal", error) != 0 ||
+      files_join(printed, folder, "printed", error) != 0 ||
       files_write(file, text, strlen(text), 0600, error) != 0)
     return -1;
   nftw(out_folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
   char *arguments[] = {program, "run", file, "--out", out_folder, NULL};
   if (process_run(arguments, printed, true, watch, &cost, error) != 0) return -1;
-  return cost.exit_code == 0 ? read_results(out_folder, out, error) : tell_failure(printed, cost.exit_code, error);
+  return cost.exit_code == 0 ? read_results(out_folder, out, error)
+                             : tell_failure(printed, cost.exit_code, error);
 }

@@ -1,4 +1,5 @@
-/* A scenario, run by the fleetsim that was built beside the bench: what its results.json says of it. */
+/* A scenario, run by the fleetsim that was built beside the bench: what its results.json says of
+   it. */
 #ifndef FLEETSIM_BENCH_REHEARSAL_H
 #define FLEETSIM_BENCH_REHEARSAL_H
 
@@ -12,9 +13,9 @@ struct rehearsal {
   double connections, messages; /* connect.ok, telemetry.delivered */
 };
 
-/* Runs `text` in `folder`, where it leaves scenario.yaml, and rehearsal/ until the next one; `watch` may be NULL. -1
- * when it does not pass. */
-int rehearse(const char *folder, const char *text, const struct process_watch *watch, struct rehearsal *out,
-             struct error *error);
+/* Runs `text` in `folder`, where it leaves scenario.yaml, and rehearsal/ until the next one;
+ * `watch` may be NULL. -1 when it does not pass. */
+int rehearse(const char *folder, const char *text, const struct process_watch *watch,
+             struct rehearsal *out, struct error *error);
 
 #endif

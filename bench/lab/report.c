@@ -32,9 +32,11 @@ static json_t *machine(void)
   uname(&system);
   char kernel[2 * sizeof system.sysname + 1];
   snprintf(kernel, sizeof kernel, "%s %s", system.sysname, system.release);
-  json_int_t memory_mib = (json_int_t) sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / (1024 * 1024);
-  return json_pack("{s:o, s:I, s:I, s:s}", "cpu", cpu_model(), "cores", (json_int_t) sysconf(_SC_NPROCESSORS_ONLN),
-                   "memory_mib", memory_mib, "kernel", kernel);
+  json_int_t memory_mib =
+      (json_int_t) sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / (1024 * 1024);
+  return json_pack("{s:o, s:I, s:I, s:s}", "cpu", cpu_model(), "cores",
+                   (json_int_t) sysconf(_SC_NPROCESSORS_ONLN), "memory_mib", memory_mib, "kernel",
+                   kernel);
 }
 
 /* As it is typed, whatever built program it ended in. */
@@ -58,10 +60,10 @@ static json_t *now(void)
 
 json_t *report_begin(const struct options *options, int argc, char **argv)
 {
-  return json_pack("{s:s, s:o, s:o, s:I, s:I, s:o, s:{s:s}, s:{}}", "bench", options->bench, "started", now(),
-                   "command", command(options, argc, argv), "rounds", (json_int_t) options->rounds, "devices",
-                   (json_int_t) options->devices, "machine", machine(), "versions", "fleetsim", FLEETSIM_VERSION,
-                   "failures");
+  return json_pack("{s:s, s:o, s:o, s:I, s:I, s:o, s:{s:s}, s:{}}", "bench", options->bench,
+                   "started", now(), "command", command(options, argc, argv), "rounds",
+                   (json_int_t) options->rounds, "devices", (json_int_t) options->devices,
+                   "machine", machine(), "versions", "fleetsim", FLEETSIM_VERSION, "failures");
 }
 
 void report_version(json_t *report, const char *name, const char *version)
@@ -86,9 +88,11 @@ static json_t *object_at(json_t *report, const char *key)
   return json_object_get(report, key);
 }
 
-void report_connections(json_t *report, const char *kind, size_t devices, const struct child_answer *answer)
+void report_connections(json_t *report, const char *kind, size_t devices,
+                        const struct child_answer *answer)
 {
-  json_t *names = object_at(object_at(report, "failure_names"), kind), *waits = object_at(report, "longest_wait_ms");
+  json_t *names = object_at(object_at(report, "failure_names"), kind),
+         *waits = object_at(report, "longest_wait_ms");
   report_failures(report, kind, devices - answer->online);
   for (size_t i = 0; i < answer->failure_names; i++) {
     const struct child_failure *failure = &answer->failure[i];
@@ -110,7 +114,8 @@ static int write_file(const json_t *report, const char *path, struct error *erro
   return status;
 }
 
-#define OWN_FAULT_MS 1000.0 /* a client that kept its sockets waiting so long has itself to blame first */
+/* a client that kept its sockets waiting so long has itself to blame first */
+#define OWN_FAULT_MS 1000.0
 
 static const char *sentence_of(const char *name)
 {
@@ -120,17 +125,22 @@ static const char *sentence_of(const char *name)
   return "";
 }
 
-/* Their names, and whose they are: a failure is the broker's unless the client itself was kept from running. */
+/* Their names, and whose they are: a failure is the broker's unless the client itself was kept from
+   running. */
 static void tell_names(const json_t *report, const char *kind)
 {
   const char *name;
   json_t *count;
-  double wait_ms = json_number_value(json_object_get(json_object_get(report, "longest_wait_ms"), kind));
+  double wait_ms =
+      json_number_value(json_object_get(json_object_get(report, "longest_wait_ms"), kind));
   json_object_foreach(json_object_get(json_object_get(report, "failure_names"), kind), name, count)
-      fprintf(stderr, "  %8lld %s: %s\n", (long long) json_integer_value(count), name, sentence_of(name));
+      fprintf(stderr, "  %8lld %s: %s\n", (long long) json_integer_value(count), name,
+              sentence_of(name));
   if (json_object_get(json_object_get(report, "longest_wait_ms"), kind) != NULL)
-    fprintf(stderr, "  the client itself kept its connections waiting for %.0f ms at most: %s\n", wait_ms,
-            wait_ms >= OWN_FAULT_MS ? "this machine gave it no time to run" : "the time was lost at the broker");
+    fprintf(stderr, "  the client itself kept its connections waiting for %.0f ms at most: %s\n",
+            wait_ms,
+            wait_ms >= OWN_FAULT_MS ? "this machine gave it no time to run"
+                                    : "the time was lost at the broker");
 }
 
 /* How many connections failed; each kind with failures is named. */
@@ -144,8 +154,8 @@ static json_int_t tell_failures(json_t *report, const struct options *options)
     total += json_integer_value(count);
     if (json_integer_value(count) == 0) continue;
     fprintf(stderr,
-            "bench %s: %lld connections of %s did not come or stay online: its figures do not count; lower --rate or "
-            "leave the machine to the bench\n",
+            "bench %s: %lld connections of %s did not come or stay online: its figures do not "
+            "count; lower --rate or leave the machine to the bench\n",
             options->bench, (long long) json_integer_value(count), kind);
     tell_names(report, kind);
   }
@@ -160,7 +170,9 @@ int report_end(json_t *report, const struct options *options, int status, const 
     error = &own;
   }
   if (status != 0) fprintf(stderr, "bench %s: %s\n", options->bench, error->text);
-  int code = status != 0 ? (int) error->code : tell_failures(report, options) > 0 ? EXIT_CODE_FAIL : EXIT_CODE_PASS;
+  int code = status != 0                          ? (int) error->code
+             : tell_failures(report, options) > 0 ? EXIT_CODE_FAIL
+                                                  : EXIT_CODE_PASS;
   json_decref(report);
   return code;
 }

@@ -61,7 +61,8 @@ double stats_min_of(const struct stats *stats, const char *name)
 {
   size_t i = find(stats, name);
   double least = NAN;
-  for (size_t r = 0; i < stats->names && r < stats->of[i].rounds; r++) least = fmin(least, stats->of[i].round[r]);
+  for (size_t r = 0; i < stats->names && r < stats->of[i].rounds; r++)
+    least = fmin(least, stats->of[i].round[r]);
   return least;
 }
 
@@ -69,7 +70,8 @@ double stats_max_of(const struct stats *stats, const char *name)
 {
   size_t i = find(stats, name);
   double most = NAN;
-  for (size_t r = 0; i < stats->names && r < stats->of[i].rounds; r++) most = fmax(most, stats->of[i].round[r]);
+  for (size_t r = 0; i < stats->names && r < stats->of[i].rounds; r++)
+    most = fmax(most, stats->of[i].round[r]);
   return most;
 }
 
@@ -77,7 +79,8 @@ json_t *stats_medians(const struct stats *stats)
 {
   json_t *out = json_object();
   for (size_t i = 0; i < stats->names; i++)
-    json_object_set_new(out, stats->of[i].name, json_real(stats_median(stats->of[i].round, stats->of[i].rounds)));
+    json_object_set_new(out, stats->of[i].name,
+                        json_real(stats_median(stats->of[i].round, stats->of[i].rounds)));
   return out;
 }
 
@@ -86,7 +89,8 @@ json_t *stats_rounds(const struct stats *stats)
   json_t *out = json_object();
   for (size_t i = 0; i < stats->names; i++) {
     json_t *rounds = json_array();
-    for (size_t r = 0; r < stats->of[i].rounds; r++) json_array_append_new(rounds, json_real(stats->of[i].round[r]));
+    for (size_t r = 0; r < stats->of[i].rounds; r++)
+      json_array_append_new(rounds, json_real(stats->of[i].round[r]));
     json_object_set_new(out, stats->of[i].name, rounds);
   }
   return out;

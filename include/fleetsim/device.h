@@ -1,19 +1,21 @@
 /* The one interface between a device client and the body it lives in.
  *
- * A device is a sans-IO state machine in storage that the caller owns. The body (a simulator, a bare-metal image, a
- * test) feeds it one event at a time, and the device leaves effects: bytes to send, a transport to open or close, the
- * time at which it wants to be woken. It knows no socket, clock, file or event loop; the time, entropy and
- * non-volatile memory are handed in. Nothing here is specific to a simulation: the same files are linked by firmware.
+ * A device is a sans-IO state machine in storage that the caller owns. The body (a simulator, a
+ * bare-metal image, a test) feeds it one event at a time, and the device leaves effects: bytes to
+ * send, a transport to open or close, the time at which it wants to be woken. It knows no socket,
+ * clock, file or event loop; the time, entropy and non-volatile memory are handed in. Nothing here
+ * is specific to a simulation: the same files are linked by firmware.
  *
  *     ops->create(storage, &config)
  *     START -> effects.connect            the body opens a transport to effects.endpoint
  *     OPENED -> effects.out (ClientHello) the body sends
  *     BYTES -> effects.out ...            until the observer sees DEVICE_NOTE_ONLINE
  *     TICK at effects.deadline_ms         keep-alive, timeouts
- *     CLOSED or effects.close             the attempt or session is over; the observer saw DEVICE_NOTE_ENDED
+ *     CLOSED or effects.close             the attempt or session is over; the observer saw
+ *                                         DEVICE_NOTE_ENDED
  *
- * One connection at a time. Whether and when to try again is the body's decision (its reconnect policy).
- * Freestanding: stdint, stddef, stdbool only.
+ * One connection at a time. Whether and when to try again is the body's decision (its reconnect
+ * policy). Freestanding: stdint, stddef, stdbool only.
  */
 #ifndef FLEETSIM_DEVICE_H
 #define FLEETSIM_DEVICE_H
@@ -25,35 +27,44 @@
 #include "fleetsim/failure.h"
 #include "fleetsim/ota.h"
 
-#define DEVICE_NEVER       UINT64_MAX /* a deadline that does not come */
-#define DEVICE_OUT_MIN     4096u      /* least bytes of room in effects.out; two handshake records fit */
-#define DEVICE_ANCHORS_MAX 8u         /* trust anchors in one bundle */
-#define DEVICE_ID_TEXT     9u         /* eight hex digits and the terminating zero */
+#define DEVICE_NEVER UINT64_MAX /* a deadline that does not come */
+/* least bytes of room in effects.out; two handshake records fit */
+#define DEVICE_OUT_MIN     4096u
+#define DEVICE_ANCHORS_MAX 8u /* trust anchors in one bundle */
+#define DEVICE_ID_TEXT     9u /* eight hex digits and the terminating zero */
 
-/* What a device does with the revocation lists of its trust bundle when it judges a broker's chain. A list is its
- * issuer's word on the certificates which that CA issued; the anchor itself has no issuer and is in no list. */
+/* What a device does with the revocation lists of its trust bundle when it judges a broker's chain.
+ * A list is its issuer's word on the certificates which that CA issued; the anchor itself has no
+ * issuer and is in no list. */
 enum device_revocation {
-  DEVICE_REVOCATION_OFF,      /* ignores them */
-  DEVICE_REVOCATION_HELD,     /* believes those it holds, however old; a CA without a list revokes nothing */
-  DEVICE_REVOCATION_REQUIRED, /* every CA of the chain must have a list that is in force by the device's clock */
+  DEVICE_REVOCATION_OFF, /* ignores them */
+  /* believes those it holds, however old; a CA without a list revokes nothing */
+  DEVICE_REVOCATION_HELD,
+  /* every CA of the chain must have a list that is in force by the device's clock */
+  DEVICE_REVOCATION_REQUIRED,
 };
 
 /* Where a device keeps its session ticket between connections. */
 enum device_resume {
   DEVICE_RESUME_NO,
   DEVICE_RESUME_RAM, /* lost with the power */
-  DEVICE_RESUME_NVM, /* survives it; written at most once per connection, after CONNACK, and only if it changed */
+  /* survives it; written at most once per connection, after CONNACK, and only if it changed */
+  DEVICE_RESUME_NVM,
 };
 
-/* What is the same for all devices of one build of the firmware. Shared, read-only, outlives its devices. */
+/* What is the same for all devices of one build of the firmware. Shared, read-only, outlives its
+   devices. */
 struct device_profile {
   const char *name;
-  uint8_t tls_min, tls_max;      /* 12 or 13 */
-  uint8_t mqtt_version;          /* 4 = MQTT 3.1.1, 5 = MQTT 5 */
-  bool clean_start;              /* false: persistent session */
-  bool forget_first;             /* MQTT 5: the first connection since power-on ends an older persistent session */
-  enum device_resume resume;     /* keep the newest session ticket and offer it at the next connect */
-  bool resume_anywhere;          /* offer it to every endpoint of that host name, not only to where it came from */
+  uint8_t tls_min, tls_max; /* 12 or 13 */
+  uint8_t mqtt_version;     /* 4 = MQTT 3.1.1, 5 = MQTT 5 */
+  bool clean_start;         /* false: persistent session */
+  /* MQTT 5: the first connection since power-on ends an older persistent session */
+  bool forget_first;
+  /* keep the newest session ticket and offer it at the next connect */
+  enum device_resume resume;
+  /* offer it to every endpoint of that host name, not only to where it came from */
+  bool resume_anywhere;
   uint8_t revocation;            /* enum device_revocation */
   bool will;                     /* leave a will "offline" on private/ID/status */
   uint16_t keep_alive_s;         /* 0: none */
@@ -63,7 +74,8 @@ struct device_profile {
   uint32_t connack_timeout_ms;   /* from the end of the handshake to CONNACK */
   uint32_t ack_timeout_ms;       /* SUBACK, PUBACK, PUBREC, PUBCOMP, PINGRESP */
   uint32_t byte_budget;          /* most bytes read from the peer before CONNACK */
-  const struct device_ota_profile *ota; /* firmware updates; NULL: the device takes none and has no image slots */
+  /* firmware updates; NULL: the device takes none and has no image slots */
+  const struct device_ota_profile *ota;
 };
 
 /* A place to connect to. `host` is the name that the broker's certificate must carry. */
@@ -71,26 +83,33 @@ struct device_endpoint {
   const char *host;
 };
 
-/* What the device tells whoever watches it. Firmware passes no observer. Pointers are valid during the call only. */
+/* What the device tells whoever watches it. Firmware passes no observer. Pointers are valid during
+   the call only. */
 enum device_note_kind {
-  DEVICE_NOTE_STATE,     /* from -> to: a transition of the state table */
-  DEVICE_NOTE_HANDSHAKE, /* TLS done; in TLS 1.3 the broker's verdict on our certificate is still open */
-  DEVICE_NOTE_ONLINE,    /* CONNACK accepted */
-  DEVICE_NOTE_READY,     /* subscriptions acknowledged */
-  DEVICE_NOTE_ENDED,     /* the attempt or session is over: failure, and its detail */
-  DEVICE_NOTE_ACKED,     /* a publish of `tag` is complete (QoS 0: handed to the transport) */
-  DEVICE_NOTE_DENIED,  /* the broker refused a publish or subscribe by reason code, or its CONNACK forbids it and it was
-                          `declined`; `code`, `tag` (0: the device's own), `topic` */
-  DEVICE_NOTE_RESENT,  /* a publish of `tag` went out again, in a later connection: no acknowledgement had come */
-  DEVICE_NOTE_MESSAGE, /* a message that the client itself does not handle */
-  DEVICE_NOTE_TRUST,   /* a trust bundle arrived: `code` is a device_update value */
+  DEVICE_NOTE_STATE, /* from -> to: a transition of the state table */
+  /* TLS done; in TLS 1.3 the broker's verdict on our certificate is still open */
+  DEVICE_NOTE_HANDSHAKE,
+  DEVICE_NOTE_ONLINE, /* CONNACK accepted */
+  DEVICE_NOTE_READY,  /* subscriptions acknowledged */
+  DEVICE_NOTE_ENDED,  /* the attempt or session is over: failure, and its detail */
+  DEVICE_NOTE_ACKED,  /* a publish of `tag` is complete (QoS 0: handed to the transport) */
+  /* the broker refused a publish or subscribe by reason code, or its CONNACK forbids it and it was
+     `declined`; `code`, `tag` (0: the device's own), `topic` */
+  DEVICE_NOTE_DENIED,
+  /* a publish of `tag` went out again, in a later connection: no acknowledgement had come */
+  DEVICE_NOTE_RESENT,
+  DEVICE_NOTE_MESSAGE,  /* a message that the client itself does not handle */
+  DEVICE_NOTE_TRUST,    /* a trust bundle arrived: `code` is a device_update value */
   DEVICE_NOTE_IDENTITY, /* a certificate arrived: `code` is a device_update value */
-  DEVICE_NOTE_BOOTED,   /* from create, with image slots: `version` and `serial` run, `code` is TRIAL, CONFIRMED, or why
-                           the boot loader went back: SELF_TEST, UNCONFIRMED */
-  DEVICE_NOTE_OTA, /* an update went on or ended: `code` is a device_ota_status, of `serial`, to bring `version`; again
-                      after a restart if the back office has not confirmed that it knows */
-  DEVICE_NOTE_OTA_BYTES, /* `payload_size` bytes of an image arrived; `duplicate`: the device had them already, or has
-                            to ask for them again */
+  /* from create, with image slots: `version` and `serial` run, `code` is TRIAL, CONFIRMED, or why
+     the boot loader went back: SELF_TEST, UNCONFIRMED */
+  DEVICE_NOTE_BOOTED,
+  /* an update went on or ended: `code` is a device_ota_status, of `serial`, to bring `version`;
+     again after a restart if the back office has not confirmed that it knows */
+  DEVICE_NOTE_OTA,
+  /* `payload_size` bytes of an image arrived; `duplicate`: the device had them already, or has to
+     ask for them again */
+  DEVICE_NOTE_OTA_BYTES,
 };
 
 /* Outcome of a trust bundle or certificate update; also its word in the acknowledgement on MQTT. */
@@ -122,30 +141,40 @@ struct device_note {
   enum device_note_kind kind;
   enum device_failure failure; /* ENDED */
   int32_t tls_error;           /* ENDED: the TLS library's code, 0 if none */
-  uint32_t verify_flags;       /* ENDED, HANDSHAKE: the library's X.509 verify flags; 0x1000000: a list is missing */
-  uint8_t alert;               /* ENDED: TLS alert received, 0 if none */
-  uint8_t tls_version;         /* HANDSHAKE: 12 or 13 */
-  uint8_t chain_certificates;  /* HANDSHAKE, ENDED: certificates that the broker sent, 0 if none were seen */
-  bool secured;                /* ENDED: the TLS handshake was over on the device's side */
-  bool close_notify;           /* ENDED: the broker ended TLS in an orderly way; tls_error is 0 */
-  bool resumed;                /* HANDSHAKE, ENDED: it was, and no certificate was sent or checked */
-  bool session_present;        /* ONLINE */
-  bool retained, duplicate;    /* MESSAGE */
-  bool declined;               /* DENIED: the device itself did not send it, in this connection or an earlier one */
-  bool subscription;           /* DENIED: a topic filter, not a message */
-  uint8_t qos;                 /* MESSAGE, ACKED, DENIED, RESENT: of the message */
-  uint8_t code;                /* ENDED: CONNACK or DISCONNECT reason; DENIED; TRUST, IDENTITY: device_update */
-  uint8_t from, to;            /* STATE: see device_ops.state_name */
-  uint32_t tag;                /* ACKED, DENIED, RESENT: the tag given with PUBLISH or SUBSCRIBE */
-  uint32_t version;            /* TRUST: version of the bundle in force afterwards; BOOTED, OTA: of an image */
-  uint32_t of;                 /* TRUST, IDENTITY: CRC-32 of the message, as in its acknowledgement */
-  uint32_t serial;             /* BOOTED, OTA: of the manifest, 0: none */
-  const uint8_t *anchor_id;    /* HANDSHAKE (full): SHA-256 of the DER of the anchor the chain ended at, 32 bytes */
-  const uint8_t *leaf;         /* HANDSHAKE (full): the broker's own certificate, DER */
+  /* ENDED, HANDSHAKE: the library's X.509 verify flags; 0x1000000: a list is missing */
+  uint32_t verify_flags;
+  uint8_t alert;       /* ENDED: TLS alert received, 0 if none */
+  uint8_t tls_version; /* HANDSHAKE: 12 or 13 */
+  /* HANDSHAKE, ENDED: certificates that the broker sent, 0 if none were seen */
+  uint8_t chain_certificates;
+  bool secured;      /* ENDED: the TLS handshake was over on the device's side */
+  bool close_notify; /* ENDED: the broker ended TLS in an orderly way; tls_error is 0 */
+  /* HANDSHAKE, ENDED: it was, and no certificate was sent or checked */
+  bool resumed;
+  bool session_present;     /* ONLINE */
+  bool retained, duplicate; /* MESSAGE */
+  /* DENIED: the device itself did not send it, in this connection or an earlier one */
+  bool declined;
+  bool subscription; /* DENIED: a topic filter, not a message */
+  uint8_t qos;       /* MESSAGE, ACKED, DENIED, RESENT: of the message */
+  /* ENDED: CONNACK or DISCONNECT reason; DENIED; TRUST, IDENTITY: device_update */
+  uint8_t code;
+  uint8_t from, to; /* STATE: see device_ops.state_name */
+  uint32_t tag;     /* ACKED, DENIED, RESENT: the tag given with PUBLISH or SUBSCRIBE */
+  /* TRUST: version of the bundle in force afterwards; BOOTED, OTA: of an image */
+  uint32_t version;
+  /* TRUST, IDENTITY: CRC-32 of the message, as in its acknowledgement */
+  uint32_t of;
+  uint32_t serial; /* BOOTED, OTA: of the manifest, 0: none */
+  /* HANDSHAKE (full): SHA-256 of the DER of the anchor the chain ended at, 32 bytes */
+  const uint8_t *anchor_id;
+  const uint8_t *leaf; /* HANDSHAKE (full): the broker's own certificate, DER */
   size_t leaf_size;
-  uint32_t own_offset, own_size; /* HANDSHAKE (full): where in NVM the chain lies that the device sends to a broker that
-                                    asks for one, in the format of sim/device/identity.h */
-  const char *server;            /* ENDED: the server reference of CONNACK or DISCONNECT, not terminated; NULL: none */
+  /* HANDSHAKE (full): where in NVM the chain lies that the device sends to a broker that asks for
+     one, in the format of sim/device/identity.h */
+  uint32_t own_offset, own_size;
+  /* ENDED: the server reference of CONNACK or DISCONNECT, not terminated; NULL: none */
+  const char *server;
   size_t server_size;
   const char *topic; /* MESSAGE, DENIED (NULL: a filter of the application): not terminated */
   size_t topic_size;
@@ -154,20 +183,22 @@ struct device_note {
 };
 
 /* What the body lends the device. Hooks are called only from inside create, step and destroy.
- * nvm_read, nvm_write and random return 0, or a negative number on failure. A write may be torn by a power cut at any
- * byte; it never touches bytes outside [offset, offset + size). */
+ * nvm_read, nvm_write and random return 0, or a negative number on failure. A write may be torn by
+ * a power cut at any byte; it never touches bytes outside [offset, offset + size). */
 struct device_host {
   void *ctx;
   int (*random)(void *ctx, uint8_t *out, size_t size);
   int (*nvm_read)(void *ctx, uint32_t offset, void *out, size_t size);
   int (*nvm_write)(void *ctx, uint32_t offset, const void *data, size_t size);
   void (*observe)(void *ctx, const struct device_note *note); /* may be NULL */
-  /* NOR flash of the image slots, where profile->ota is set: erase sets the sector at `offset` to 0xff, program clears
-   * bits, both within one slot; 0, or a negative number on failure. A power cut may tear either at any byte. */
+  /* NOR flash of the image slots, where profile->ota is set: erase sets the sector at `offset` to
+   * 0xff, program clears bits, both within one slot; 0, or a negative number on failure. A power
+   * cut may tear either at any byte. */
   int (*flash_read)(void *ctx, uint8_t slot, uint32_t offset, void *out, size_t size);
   int (*flash_erase)(void *ctx, uint8_t slot, uint32_t offset);
   int (*flash_program)(void *ctx, uint8_t slot, uint32_t offset, const void *data, size_t size);
-  /* The new image's test of itself in its trial, once it is online: 0 good. NULL: to be online is enough. */
+  /* The new image's test of itself in its trial, once it is online: 0 good. NULL: to be online is
+     enough. */
   int (*self_test)(void *ctx);
 };
 
@@ -180,15 +211,18 @@ struct device_config {
 };
 
 enum device_event_kind {
-  DEVICE_START,       /* begin an attempt; ignored unless idle */
-  DEVICE_OPENED,      /* the transport is open */
-  DEVICE_BYTES,       /* bytes arrived */
-  DEVICE_CLOSED,      /* the transport is gone; `cause` is TCP_*, or NONE for an orderly end of the stream */
-  DEVICE_TICK,        /* the time is now_ms; nothing else happened */
-  DEVICE_PUBLISH,     /* the application has a message */
-  DEVICE_SUBSCRIBE,   /* the application wants a topic filter */
-  DEVICE_STOP,        /* end the attempt or session in an orderly way (MQTT DISCONNECT, close_notify) */
-  DEVICE_FETCHED,     /* bytes of the download under way, in `bytes`; those of one that was aborted are ignored */
+  DEVICE_START,  /* begin an attempt; ignored unless idle */
+  DEVICE_OPENED, /* the transport is open */
+  DEVICE_BYTES,  /* bytes arrived */
+  /* the transport is gone; `cause` is TCP_*, or NONE for an orderly end of the stream */
+  DEVICE_CLOSED,
+  DEVICE_TICK,      /* the time is now_ms; nothing else happened */
+  DEVICE_PUBLISH,   /* the application has a message */
+  DEVICE_SUBSCRIBE, /* the application wants a topic filter */
+  /* end the attempt or session in an orderly way (MQTT DISCONNECT, close_notify) */
+  DEVICE_STOP,
+  /* bytes of the download under way, in `bytes`; those of one that was aborted are ignored */
+  DEVICE_FETCHED,
   DEVICE_FETCH_ENDED, /* it is over: `fetched` says how */
 };
 
@@ -212,11 +246,13 @@ struct device_event {
       const char *topic; /* below private/ID/ unless `absolute`; terminated */
       const uint8_t *payload;
       size_t size;
-      uint32_t tag;  /* comes back in ACKED or DENIED */
-      uint8_t qos;   /* 0, 1, 2 */
-      bool absolute; /* the topic as it stands: how a rehearsal tries a topic that is not the device's own */
-      bool once;     /* PUBLISH: taken online only and, whatever its QoS, not sent again in another connection */
-    } publish;       /* also SUBSCRIBE (topic, qos, tag, absolute) */
+      uint32_t tag; /* comes back in ACKED or DENIED */
+      uint8_t qos;  /* 0, 1, 2 */
+      /* the topic as it stands: how a rehearsal tries a topic that is not the device's own */
+      bool absolute;
+      /* PUBLISH: taken online only and, whatever its QoS, not sent again in another connection */
+      bool once;
+    } publish; /* also SUBSCRIBE (topic, qos, tag, absolute) */
     struct {
       uint8_t reason; /* MQTT 5 DISCONNECT reason, 0 normal */
     } stop;
@@ -230,16 +266,20 @@ struct device_effects {
   uint8_t *out;        /* in: room for bytes to send, at least DEVICE_OUT_MIN; the body owns it */
   size_t out_capacity; /* in */
   size_t out_size;     /* bytes to send, in order */
-  uint64_t
-      deadline_ms; /* wake with TICK at this time; DEVICE_NEVER, or a time already past: as soon as `out` is sent */
-  bool connect;    /* open a transport to `endpoint` */
+  /* wake with TICK at this time; DEVICE_NEVER, or a time already past: as soon as `out` is sent */
+  uint64_t deadline_ms;
+  bool connect; /* open a transport to `endpoint` */
   uint8_t endpoint;
-  bool close;                       /* send `out`, then close the transport; no CLOSED event follows */
-  bool accepted;                    /* PUBLISH, SUBSCRIBE: the device took the message and is now answerable for it */
-  const struct device_fetch *fetch; /* begin this download, over HTTPS; it ends the one before. Needs no transport */
-  bool fetch_abort;                 /* end the download under way; no FETCH_ENDED follows */
-  bool reboot; /* restart: after `out` and `close`, destroy the device and create it again from what NVM and flash hold
-                */
+  /* send `out`, then close the transport; no CLOSED event follows */
+  bool close;
+  /* PUBLISH, SUBSCRIBE: the device took the message and is now answerable for it */
+  bool accepted;
+  /* begin this download, over HTTPS; it ends the one before. Needs no transport */
+  const struct device_fetch *fetch;
+  bool fetch_abort; /* end the download under way; no FETCH_ENDED follows */
+  /* restart: after `out` and `close`, destroy the device and create it again from what NVM and
+     flash hold */
+  bool reboot;
 };
 
 /* An implementation of a device client. */
@@ -250,8 +290,8 @@ struct device_ops {
   /* Bytes of storage, aligned as max_align_t, that one device of this profile needs. */
   size_t (*storage_size)(const struct device_profile *profile);
 
-  /* Boots a device from its non-volatile memory. 0, or a negative device_failure (DEVICE_NVM, DEVICE_IDENTITY).
-   * After a failure the storage holds nothing that must be released. */
+  /* Boots a device from its non-volatile memory. 0, or a negative device_failure (DEVICE_NVM,
+   * DEVICE_IDENTITY). After a failure the storage holds nothing that must be released. */
   int (*create)(void *storage, const struct device_config *config);
 
   /* Feeds one event; `effects` is overwritten except for out and out_capacity. */
@@ -269,13 +309,15 @@ struct device_ops {
   const char *(*state_name)(uint8_t state);
 };
 
-/* The client of this project: Mbed TLS, MQTT 3.1.1 and 5. All of its devices belong to one thread, because Mbed TLS
- * asks for time and entropy through process-wide hooks. Messages of QoS 1 and 2 are accepted offline too, up to 14 of
- * 1280 bytes with their topics, and sent again until confirmed; QoS 0 is accepted after CONNACK only. Subscriptions of
- * the application end with the connection. */
+/* The client of this project: Mbed TLS, MQTT 3.1.1 and 5. All of its devices belong to one thread,
+ * because Mbed TLS asks for time and entropy through process-wide hooks. Messages of QoS 1 and 2
+ * are accepted offline too, up to 14 of 1280 bytes with their topics, and sent again until
+ * confirmed; QoS 0 is accepted after CONNACK only. Subscriptions of the application end with the
+ * connection. */
 extern const struct device_ops device_builtin;
 
-/* Eight lower-case hex digits and a zero: certificate CN, MQTT client id and ACL root of device `id`. */
+/* Eight lower-case hex digits and a zero: certificate CN, MQTT client id and ACL root of device
+   `id`. */
 void device_id_text(uint32_t id, char out[DEVICE_ID_TEXT]);
 
 #endif

@@ -1,9 +1,9 @@
 /* Every way a device's connection can fail or end, each with a stable name and one sentence.
  *
  * The name is what results.json, events and scenario expectations use; it is only ever added to.
- * `connect.*`: the attempt ended before CONNACK. `session.*`: a connection that had its CONNACK ended.
- * `publish.*`, `subscribe.*`: one message or topic filter was refused, and the session went on.
- * `device.*`: the device itself could not go on.
+ * `connect.*`: the attempt ended before CONNACK. `session.*`: a connection that had its CONNACK
+ * ended. `publish.*`, `subscribe.*`: one message or topic filter was refused, and the session went
+ * on. `device.*`: the device itself could not go on.
  *
  * Freestanding: a firmware includes this header.
  */
@@ -95,16 +95,19 @@ enum device_failure {
       DEVICE_FAIL_COUNT
 };
 
-/* A failure by which the broker, and nobody else, ended an attempt once the transport was open and before CONNACK: by
- * an alert, by closing or resetting, by CONNACK. What it thinks of the device's certificate can be behind each of them.
+/* A failure by which the broker, and nobody else, ended an attempt once the transport was open and
+ * before CONNACK: by an alert, by closing or resetting, by CONNACK. What it thinks of the device's
+ * certificate can be behind each of them.
  */
 bool device_failure_is_refusal(enum device_failure failure);
 
-/* The failure that a CONNACK with this code is; NONE for 0. A return code of MQTT 3.1.1 or a reason code of MQTT 5:
- * they have no other number in common, and some brokers give the latter to clients of 3.1.1. */
+/* The failure that a CONNACK with this code is; NONE for 0. A return code of MQTT 3.1.1 or a reason
+ * code of MQTT 5: they have no other number in common, and some brokers give the latter to clients
+ * of 3.1.1. */
 enum device_failure device_failure_of_connack(uint8_t code);
 
-/* The stable name, as in "connect.tls.not_trusted". Any value is accepted; unknown ones give "unknown". */
+/* The stable name, as in "connect.tls.not_trusted". Any value is accepted; unknown ones give
+   "unknown". */
 const char *device_failure_name(enum device_failure failure);
 
 /* The sentence of the list above, without a full stop. */

@@ -1,17 +1,22 @@
-/* Firmware updates over the air: what a device, whoever feeds it, and whoever watches it must agree on.
+/* Firmware updates over the air: what a device, whoever feeds it, and whoever watches it must agree
+ * on.
  *
- * An image is a file in MCUboot's format (docs.mcuboot.com, "Bootloader design"; sim/device/image.h). It lies in one of
- * two slots of NOR flash; the other slot holds the image that runs. A manifest, signed by the update key, announces an
- * image; the device downloads it in blocks over MQTT or as ranges of an HTTPS file, checks it against the image key of
- * its boot loader, and restarts. The first run is a trial: the new image confirms itself or the boot loader goes back.
+ * An image is a file in MCUboot's format (docs.mcuboot.com, "Bootloader design";
+ * sim/device/image.h). It lies in one of two slots of NOR flash; the other slot holds the image
+ * that runs. A manifest, signed by the update key, announces an image; the device downloads it in
+ * blocks over MQTT or as ranges of an HTTPS file, checks it against the image key of its boot
+ * loader, and restarts. The first run is a trial: the new image confirms itself or the boot loader
+ * goes back.
  *
  * Topics below private/ID/:
  *     ota/manifest   down  QoS 1: a signed manifest (sim/device/manifest.h)
- *     ota/get        up    QoS 0: 4 bytes serial of the manifest, 4 bytes number of a block n, 4 bytes bitmap: bit i
- *                          asks for block n + i
- *     ota/block      down  QoS 0: 4 bytes serial, 4 bytes number, then the block; only the last may be short
- *     ota/status     up    QoS 1: {"status":"confirmed","serial":3,"version":"1.2.0","running":"1.2.0"}: of the update
- *                          with that serial, 0: none; "version" is the one that it was to bring
+ *     ota/get        up QoS 0: 4 bytes serial of the manifest, 4 bytes number of a block n, 4 bytes
+ *                    bitmap: bit i asks for block n + i
+ *     ota/block      down QoS 0: 4 bytes serial, 4 bytes number, then the block; only the last may
+ *                    be short
+ *     ota/status     up QoS 1:
+ *                    {"status":"confirmed","serial":3,"version":"1.2.0","running":"1.2.0"}:
+ *                    of the update with that serial, 0: none; "version" is what it was to bring
  * Numbers are big-endian. Freestanding.
  */
 #ifndef FLEETSIM_OTA_H
@@ -28,12 +33,16 @@
 #define DEVICE_OTA_BLOCK_MAX  2048u
 #define DEVICE_OTA_WINDOW_MAX 32u
 #define DEVICE_OTA_URL_MAX    192u /* with its terminating zero */
-#define DEVICE_VERSION_TEXT   16u  /* "255.255.65535" and the terminating zero, see device_version_text */
+/* "255.255.65535" and the terminating zero, see device_version_text */
+#define DEVICE_VERSION_TEXT 16u
 
-/* major 8 bits, minor 8 bits, revision 16 bits: compares as a number. MCUboot's build number is not used. */
-#define DEVICE_VERSION(major, minor, revision) ((uint32_t) (major) << 24 | (uint32_t) (minor) << 16 | (revision))
+/* major 8 bits, minor 8 bits, revision 16 bits: compares as a number. MCUboot's build number is not
+   used. */
+#define DEVICE_VERSION(major, minor, revision) \
+  ((uint32_t) (major) << 24 | (uint32_t) (minor) << 16 | (revision))
 
-/* Where an update stands, or why it ended. The word goes into ota/status, into results.json and scenario files. */
+/* Where an update stands, or why it ended. The word goes into ota/status, into results.json and
+   scenario files. */
 /* clang-format off */
 #define DEVICE_OTA_STATUSES(X) \
   X(NONE,               "none",               "no update was offered") \
@@ -90,7 +99,8 @@ const char *device_ota_status_sentence(enum device_ota_status status);
 /* By its name; -1: there is none. `size` bytes, not terminated. */
 int device_ota_status_find(const char *name, size_t size);
 
-/* What it is about: an update that goes on, one that ended well, a refusal or failed download, or a roll-back. */
+/* What it is about: an update that goes on, one that ended well, a refusal or failed download, or a
+   roll-back. */
 static inline bool device_ota_is_under_way(enum device_ota_status s)
 {
   return s == DEVICE_OTA_DOWNLOADING || s == DEVICE_OTA_STAGED || s == DEVICE_OTA_TRIAL;
@@ -107,29 +117,38 @@ static inline bool device_ota_is_rolled_back(enum device_ota_status s)
 /* "1.2.0" */
 void device_version_text(uint32_t version, char out[DEVICE_VERSION_TEXT]);
 
-/* What is the same for all devices of one build: of the boot loader and the update client. Read-only, outlives them. */
+/* What is the same for all devices of one build: of the boot loader and the update client.
+   Read-only, outlives them. */
 struct device_ota_profile {
-  uint8_t image_key[65]; /* uncompressed P-256 point that signs images; apart from every TLS key and the update key */
+  /* uncompressed P-256 point that signs images; apart from every TLS key and the update key */
+  uint8_t image_key[65];
   uint32_t device_class; /* images of another class are refused */
-  uint32_t slot_size;    /* bytes of each of the two slots: a multiple of DEVICE_FLASH_SECTOR; its last sector is
-                            the device's own, so the largest image is a sector less */
-  uint8_t window;        /* most blocks asked for that have not come, 1..DEVICE_OTA_WINDOW_MAX */
-  uint8_t attempts;      /* requests, or fetches, in a row without a new byte until the download is given up */
-  uint32_t block_timeout_ms; /* blocks that have not come are asked for again, and a fetch that ended early begins again
-                                after rand(0, that) */
-  uint32_t trial_timeout_ms; /* from the first start of an image until it must have confirmed itself */
-  uint8_t rescue_after;      /* connection attempts in a row without CONNACK until the device looks at rescue_url by
-                                itself; 0: never */
-  const char *rescue_url;    /* of a manifest; NULL: none */
-  bool padded_signatures;    /* take a signature with zeros after its DER, as imgtool's --pad-sig writes it and MCUboot
-                                over TinyCrypt, CC310 and PSA does; over Mbed TLS it does not */
+  /* bytes of each of the two slots: a multiple of DEVICE_FLASH_SECTOR; its last sector is the
+     device's own, so the largest image is a sector less */
+  uint32_t slot_size;
+  uint8_t window; /* most blocks asked for that have not come, 1..DEVICE_OTA_WINDOW_MAX */
+  /* requests, or fetches, in a row without a new byte until the download is given up */
+  uint8_t attempts;
+  /* blocks that have not come are asked for again, and a fetch that ended early begins again after
+     rand(0, that) */
+  uint32_t block_timeout_ms;
+  /* from the first start of an image until it must have confirmed itself */
+  uint32_t trial_timeout_ms;
+  /* connection attempts in a row without CONNACK until the device looks at rescue_url by itself; 0:
+     never */
+  uint8_t rescue_after;
+  const char *rescue_url; /* of a manifest; NULL: none */
+  /* take a signature with zeros after its DER, as imgtool's --pad-sig writes it and MCUboot over
+     TinyCrypt, CC310 and PSA does; over Mbed TLS it does not */
+  bool padded_signatures;
 };
 
 /* A download that the body is asked for. Valid until the device's next step. */
 struct device_fetch {
   const char *url;
-  uint32_t offset;   /* a range from this byte on; 0: the whole file */
-  uint32_t size_max; /* bytes that the device can take; the body may stop beyond, but must hand over one byte more */
+  uint32_t offset; /* a range from this byte on; 0: the whole file */
+  /* bytes that the device can take; the body may stop beyond, but must hand over one byte more */
+  uint32_t size_max;
 };
 
 #endif

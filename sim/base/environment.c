@@ -9,7 +9,8 @@ extern char **environ;
 
 static char **callers;
 
-/* The strings stay where they are: unsetenv takes pointers out of environ and frees nothing of it. */
+/* The strings stay where they are: unsetenv takes pointers out of environ and frees nothing of
+   it. */
 void environment_begin(void)
 {
   static const char *const proxies[] = {"http_proxy", "https_proxy", "all_proxy",

@@ -9,7 +9,8 @@
 
 #include "base/mask.h"
 
-/* What is quoted of a file or a peer must not move the cursor of a terminal, nor begin a line of a log. */
+/* What is quoted of a file or a peer must not move the cursor of a terminal, nor begin a line of a
+   log. */
 static void make_printable(char *text)
 {
   for (unsigned char *c = (unsigned char *) text; *c != '\0'; c++)
@@ -57,7 +58,8 @@ int error_wrap(struct error *e, const char *format, ...)
 
   char text[sizeof e->text];
   snprintf(text, sizeof text, "%.*s", (int) sizeof text - 1, e->text);
-  if (snprintf(e->text, sizeof e->text, "%s: %.*s", context, (int) (sizeof text - sizeof context - 4), text) > 0)
+  if (snprintf(e->text, sizeof e->text, "%s: %.*s", context,
+               (int) (sizeof text - sizeof context - 4), text) > 0)
     text_trim(e->text);
   mask_urls(e->text);
   make_printable(e->text);

@@ -1,6 +1,7 @@
 /* A failure on the host side: what to do, in a sentence, and the exit code it leads to.
  *
- *     if (broker_start(&broker, &config, &error) != 0) return error_wrap(&error, "broker '%s'", name);
+ *     if (broker_start(&broker, &config, &error) != 0) return error_wrap(&error, "broker '%s'",
+ *     name);
  */
 #ifndef FLEETSIM_ERROR_H
 #define FLEETSIM_ERROR_H
@@ -20,12 +21,14 @@ struct error {
   char text[1024];
 };
 
-/* Sets code and sentence, in which the user and password of a URL are masked; always returns -1, so that it can be
- * returned. `e` may be NULL. Control characters, which may come from what is quoted, are taken out: a sentence is one
- * line and leaves a terminal alone. */
-int error_set(struct error *e, enum exit_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Sets code and sentence, in which the user and password of a URL are masked; always returns -1, so
+ * that it can be returned. `e` may be NULL. Control characters, which may come from what is quoted,
+ * are taken out: a sentence is one line and leaves a terminal alone. */
+int error_set(struct error *e, enum exit_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* What to do about an errno of want: ": raise the limit of open files (ulimit -n)"; "" for any other. */
+/* What to do about an errno of want: ": raise the limit of open files (ulimit -n)"; "" for any
+   other. */
 const char *error_remedy(int system_error);
 
 /* Puts "context: " before the sentence; always returns -1. */

@@ -14,7 +14,8 @@ int files_join(char out[FILES_PATH_MAX], const char *folder, const char *name, s
 {
   int n = snprintf(out, FILES_PATH_MAX, "%s/%s", folder, name);
   if (n < 0 || n >= FILES_PATH_MAX)
-    return error_set(error, EXIT_CODE_SETUP, "the path %.80s.../%.80s is too long; use a shorter --out", folder, name);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "the path %.80s.../%.80s is too long; use a shorter --out", folder, name);
   return 0;
 }
 
@@ -23,41 +24,42 @@ static int check_private(const char *path, mode_t mode, struct error *error)
 {
   struct stat st;
   if (lstat(path, &st) != 0)
-    return error_set(error, EXIT_CODE_SETUP, "cannot look at the folder %s: %s", path, strerror(errno));
+    return error_set(error, EXIT_CODE_SETUP, "cannot look at the folder %s: %s", path,
+                     strerror(errno));
   if (!S_ISDIR(st.st_mode))
-    return error_set(
-        error, EXIT_CODE_SETUP,
-        "%s is in the way: keys are to lie in a folder of that name, and it is no folder; move it or choose "
-        "another one",
-        path);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "%s is in the way: keys are to lie in a folder of that name, and it is no "
+                     "folder; move it or choose another one",
+                     path);
   if (st.st_uid != geteuid() || (st.st_mode & 022) != 0)
-    return error_set(
-        error, EXIT_CODE_SETUP,
-        "others can write to the folder %s (owner %u, mode %04o), and keys are to lie there: choose another "
-        "one, or make it yours (chown, chmod 700)",
-        path, (unsigned) st.st_uid, (unsigned) st.st_mode & 07777);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "others can write to the folder %s (owner %u, mode %04o), and keys are to lie "
+                     "there: choose another one, or make it yours (chown, chmod 700)",
+                     path, (unsigned) st.st_uid, (unsigned) st.st_mode & 07777);
   if ((st.st_mode & 055) == 0 || chmod(path, mode) == 0) return 0;
-  return error_set(error, EXIT_CODE_SETUP, "cannot close the folder %s to others: %s", path, strerror(errno));
+  return error_set(error, EXIT_CODE_SETUP, "cannot close the folder %s to others: %s", path,
+                   strerror(errno));
 }
 
 static int make_one(const char *path, mode_t mode, struct error *error)
 {
   if (mkdir(path, mode) == 0) return 0;
   if (errno != EEXIST)
-    return error_set(error, EXIT_CODE_SETUP, "cannot make the folder %s: %s; choose another one", path,
-                     strerror(errno));
+    return error_set(error, EXIT_CODE_SETUP, "cannot make the folder %s: %s; choose another one",
+                     path, strerror(errno));
   if ((mode & 077) == 0) return check_private(path, mode, error);
   struct stat st;
   if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
-    return error_set(error, EXIT_CODE_SETUP, "%s is in the way: it is not a folder; move it or choose another one",
-                     path);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "%s is in the way: it is not a folder; move it or choose another one", path);
   return 0;
 }
 
 int files_make_folder(const char *path, mode_t mode, struct error *error)
 {
   char partial[FILES_PATH_MAX];
-  if (strlen(path) >= sizeof partial) return error_set(error, EXIT_CODE_SETUP, "the path %.80s... is too long", path);
+  if (strlen(path) >= sizeof partial)
+    return error_set(error, EXIT_CODE_SETUP, "the path %.80s... is too long", path);
   strcpy(partial, path);
   for (char *slash = strchr(partial + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
     *slash = '\0';
@@ -87,7 +89,8 @@ int files_write(const char *path, const void *data, size_t size, mode_t mode, st
   (void) unlink(partial); /* of somebody who was killed, or who waits for what we write */
   int fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
   if (fd < 0)
-    return error_set(error, EXIT_CODE_SETUP, "cannot write %s: %s; check the folder's permissions and free space", path,
+    return error_set(error, EXIT_CODE_SETUP,
+                     "cannot write %s: %s; check the folder's permissions and free space", path,
                      strerror(errno));
   int failed = write_all(fd, data, size) != 0;
   int saved = errno;
@@ -95,7 +98,8 @@ int files_write(const char *path, const void *data, size_t size, mode_t mode, st
   if (!failed && rename(partial, path) != 0) failed = 1, saved = errno;
   if (!failed) return 0;
   unlink(partial);
-  return error_set(error, EXIT_CODE_SETUP, "cannot write %s: %s; check the folder's permissions and free space", path,
+  return error_set(error, EXIT_CODE_SETUP,
+                   "cannot write %s: %s; check the folder's permissions and free space", path,
                    strerror(saved));
 }
 
@@ -110,11 +114,13 @@ static const char *kind_of(mode_t mode)
 static int refuse_file(const char *path, const struct stat *st, struct error *error)
 {
   if (!S_ISREG(st->st_mode))
-    return error_set(error, EXIT_CODE_SETUP, "%s is in the way: it is %s; move it or choose another folder", path,
+    return error_set(error, EXIT_CODE_SETUP,
+                     "%s is in the way: it is %s; move it or choose another folder", path,
                      kind_of(st->st_mode));
-  return error_set(error, EXIT_CODE_SETUP,
-                   "%s is in the way: it belongs to user %u and has %u names; move it or choose another folder", path,
-                   (unsigned) st->st_uid, (unsigned) st->st_nlink);
+  return error_set(
+      error, EXIT_CODE_SETUP,
+      "%s is in the way: it belongs to user %u and has %u names; move it or choose another folder",
+      path, (unsigned) st->st_uid, (unsigned) st->st_nlink);
 }
 
 int files_create(const char *path, mode_t mode, struct error *error)
@@ -129,10 +135,12 @@ int files_create(const char *path, mode_t mode, struct error *error)
   if (fd < 0 || fstat(fd, &st) != 0) {
     int saved = errno;
     if (fd >= 0) close(fd);
-    return error_set(error, EXIT_CODE_SETUP, "cannot write %s: %s; choose another folder with --out", path,
+    return error_set(error, EXIT_CODE_SETUP,
+                     "cannot write %s: %s; choose another folder with --out", path,
                      strerror(saved));
   }
-  if (S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1 && ftruncate(fd, 0) == 0) return fd;
+  if (S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1 && ftruncate(fd, 0) == 0)
+    return fd;
   close(fd);
   return refuse_file(path, &st, error);
 }
@@ -146,7 +154,8 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 int files_remove(const char *path, struct error *error)
 {
   if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT) return 0;
-  return error_set(error, EXIT_CODE_SETUP, "cannot remove %s: %s; remove it or choose another folder", path,
+  return error_set(error, EXIT_CODE_SETUP,
+                   "cannot remove %s: %s; remove it or choose another folder", path,
                    strerror(errno));
 }
 
@@ -170,19 +179,22 @@ static bool is_of_the_machine(int error)
 
 int files_open(const char *path, size_t limit, size_t *size, struct error *error)
 {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe without a writer must not hold us up */
+  /* a pipe without a writer must not hold us up */
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   struct stat st;
   if (fd < 0)
-    return error_set(error, is_of_the_machine(errno) ? EXIT_CODE_SETUP : EXIT_CODE_USAGE, "cannot read %s: %s", path,
-                     strerror(errno));
+    return error_set(error, is_of_the_machine(errno) ? EXIT_CODE_SETUP : EXIT_CODE_USAGE,
+                     "cannot read %s: %s", path, strerror(errno));
   if (fstat(fd, &st) != 0)
     error_set(error, EXIT_CODE_SETUP, "cannot read %s: %s", path, strerror(errno));
   else if (!S_ISREG(st.st_mode))
-    error_set(error, EXIT_CODE_USAGE, "%s is %s, not a regular file: save what it is to hold as a file, and name that",
+    error_set(error, EXIT_CODE_USAGE,
+              "%s is %s, not a regular file: save what it is to hold as a file, and name that",
               path, kind_of(st.st_mode));
   else if ((uintmax_t) st.st_size > limit)
-    error_set(error, EXIT_CODE_USAGE, "%s has %jd bytes, and at most %zu bytes are read here: is it the right file?",
-              path, (intmax_t) st.st_size, limit);
+    error_set(error, EXIT_CODE_USAGE,
+              "%s has %jd bytes, and at most %zu bytes are read here: is it the right file?", path,
+              (intmax_t) st.st_size, limit);
   else {
     *size = (size_t) st.st_size;
     return fd;
@@ -218,10 +230,12 @@ bool files_find_executable(const char *name, char out[FILES_PATH_MAX])
 {
   char path[4096];
   const char *set = getenv("PATH");
-  int n = snprintf(path, sizeof path, "%s:/usr/sbin:/usr/local/sbin:/sbin", set == NULL ? "/usr/bin:/bin" : set);
+  int n = snprintf(path, sizeof path, "%s:/usr/sbin:/usr/local/sbin:/sbin",
+                   set == NULL ? "/usr/bin:/bin" : set);
   if (n < 0 || (size_t) n >= sizeof path) return false;
   char *rest = NULL;
-  for (char *folder = strtok_r(path, ":", &rest); folder != NULL; folder = strtok_r(NULL, ":", &rest)) {
+  for (char *folder = strtok_r(path, ":", &rest); folder != NULL;
+       folder = strtok_r(NULL, ":", &rest)) {
     if (folder[0] != '/') continue;
     if (files_join(out, folder, name, NULL) == 0 && access(out, X_OK) == 0) return true;
   }

@@ -8,14 +8,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE      ((uintptr_t) 2 << 20)
-#define LEAST     ((uint64_t) 6 << 20)    /* some 400 devices */
-#define STEP      ((uintptr_t) 120 << 10) /* below the size from which on glibc maps an allocation by itself */
-#define BYTES_MAX ((uint64_t) 1 << 30)    /* mallopt takes an int */
+#define PAGE  ((uintptr_t) 2 << 20)
+#define LEAST ((uint64_t) 6 << 20) /* some 400 devices */
+/* below the size from which on glibc maps an allocation by itself */
+#define STEP      ((uintptr_t) 120 << 10)
+#define BYTES_MAX ((uint64_t) 1 << 30) /* mallopt takes an int */
 
 void heap_grow(uint64_t bytes)
 {
-  if (bytes < LEAST || mallopt(M_TOP_PAD, (int) (bytes < BYTES_MAX ? bytes : BYTES_MAX)) != 1) return;
+  if (bytes < LEAST || mallopt(M_TOP_PAD, (int) (bytes < BYTES_MAX ? bytes : BYTES_MAX)) != 1)
+    return;
   malloc_trim(0);
   uintptr_t before = (uintptr_t) sbrk(0);
   void *first = malloc(STEP); /* more than a trimmed heap has left: it grows */

@@ -1,5 +1,6 @@
-/* What a run may ask of a broker that stands elsewhere: its hooks, in one list, so that whoever goes through them
- * (the scenario's keys, the permission to send, the calls) goes through all of them.
+/* What a run may ask of a broker that stands elsewhere: its hooks, in one list, so that whoever
+ * goes through them (the scenario's keys, the permission to send, the calls) goes through all of
+ * them.
  */
 #ifndef FLEETSIM_HOOKS_H
 #define FLEETSIM_HOOKS_H
@@ -27,7 +28,8 @@ enum hook_kind {
 const char *hook_key(enum hook_kind kind);    /* "trust-clients" */
 const char *hook_action(enum hook_kind kind); /* "trust_clients" */
 
-/* Whether the hook is an http(s) URL, whatever the case of its scheme; a shell command otherwise. */
+/* Whether the hook is an http(s) URL, whatever the case of its scheme; a shell command
+   otherwise. */
 bool hook_is_url(const char *hook);
 
 #endif

@@ -1,7 +1,7 @@
-/* Which of one device's messages: a set of sequence numbers from 1. What came without a gap from 1 on is a number
- * alone, and only what came beyond it has a bit each: a long run costs no more than a short one. What was acknowledged
- * to the device and what arrived at the back office are two of them, kept by two sides, so that the books can be
- * compared. */
+/* Which of one device's messages: a set of sequence numbers from 1. What came without a gap from 1
+ * on is a number alone, and only what came beyond it has a bit each: a long run costs no more than
+ * a short one. What was acknowledged to the device and what arrived at the back office are two of
+ * them, kept by two sides, so that the books can be compared. */
 #ifndef FLEETSIM_LEDGER_H
 #define FLEETSIM_LEDGER_H
 
@@ -11,8 +11,8 @@
 
 #define LEDGER_MAX 4194304u /* highest sequence number that is told apart */
 
-/* All zero: empty. It holds 1 to `whole`, a multiple of 64, and whole + n where bit n - 1 of the words is set; `words`
- * is the owner's to free. */
+/* All zero: empty. It holds 1 to `whole`, a multiple of 64, and whole + n where bit n - 1 of the
+ * words is set; `words` is the owner's to free. */
 struct ledger {
   uint64_t whole;
   uint64_t *words;

@@ -7,7 +7,8 @@
 
 static const char stars[] = "***", blanks[] = " \t\r\n", stops[] = ".,:;)]}";
 
-/* Replaces the bytes from `from` up to `to` by stars, never more than there were; what follows them now. */
+/* Replaces the bytes from `from` up to `to` by stars, never more than there were; what follows them
+   now. */
 static char *star(char *from, const char *to)
 {
   size_t room = (size_t) (to - from), shown = room < sizeof stars - 1 ? room : sizeof stars - 1;
@@ -19,7 +20,8 @@ static char *star(char *from, const char *to)
 /* A quote closes what it quotes; one amid letters belongs to them. */
 static bool is_closing(const char *c)
 {
-  return (*c == '\'' || *c == '"') && (c[1] == '\0' || strchr(blanks, c[1]) != NULL || strchr(stops, c[1]) != NULL);
+  return (*c == '\'' || *c == '"') &&
+         (c[1] == '\0' || strchr(blanks, c[1]) != NULL || strchr(stops, c[1]) != NULL);
 }
 
 static bool is_end(const char *c)
@@ -33,7 +35,8 @@ static bool is_ipv6(const char *text, size_t size)
   size_t address = strspn(text, "0123456789abcdefABCDEF:.");
   if (address > size) address = size;
   for (size_t i = 0; i + 1 < address; i++)
-    if (text[i] == ':' && text[i + 1] == ':') return address == size || strchr("/?#%)],;", text[address]) != NULL;
+    if (text[i] == ':' && text[i + 1] == ':')
+      return address == size || strchr("/?#%)],;", text[address]) != NULL;
   return false;
 }
 
@@ -44,13 +47,13 @@ static bool is_cut_off(const char *text, size_t size)
   if (*text == '[' || colon == NULL || is_ipv6(text, size)) return false;
   const char *after = colon + 1 + strspn(colon + 1, "0123456789");
   size_t rest = (size_t) (text + size - after);
-  bool is_port = after - colon <= 6 &&
-                 (rest == 0 || strchr("/?#", *after) != NULL || (rest == 1 && strchr(stops, *after) != NULL));
+  bool is_port = after - colon <= 6 && (rest == 0 || strchr("/?#", *after) != NULL ||
+                                        (rest == 1 && strchr(stops, *after) != NULL));
   return !is_port;
 }
 
-/* The last @ of what begins with a URL: before its end, or beyond blanks that a password may hold, but not in the next
- * URL, and not an @ of the sentence, which stands alone. */
+/* The last @ of what begins with a URL: before its end, or beyond blanks that a password may hold,
+ * but not in the next URL, and not an @ of the sentence, which stands alone. */
 static char *last_at(char *text, const char *end, bool secret)
 {
   char *at = NULL;
@@ -62,7 +65,8 @@ static char *last_at(char *text, const char *end, bool secret)
   return at;
 }
 
-/* "?token=..." of a URL, whatever it is called; a "?" that ends a question has no letter after it. */
+/* "?token=..." of a URL, whatever it is called; a "?" that ends a question has no letter after
+   it. */
 static void mask_queries(char *text)
 {
   for (char *c = strpbrk(text, "?"); c != NULL; c = strpbrk(c, "?")) {
@@ -108,7 +112,8 @@ void mask_urls(char *text)
 
 const char *mask_url(const char *url, char *out, size_t capacity)
 {
-  const char *scheme = strstr(url, "://"), *start = scheme != NULL ? scheme + 3 : url, *at = strrchr(start, '@');
+  const char *scheme = strstr(url, "://"), *start = scheme != NULL ? scheme + 3 : url,
+             *at = strrchr(start, '@');
   if (at == NULL)
     snprintf(out, capacity, "%s", url);
   else

@@ -1,4 +1,5 @@
-/* The most of something that came in one second. Time is handed in; seconds are those of its clock. */
+/* The most of something that came in one second. Time is handed in; seconds are those of its
+   clock. */
 #ifndef FLEETSIM_PEAK_H
 #define FLEETSIM_PEAK_H
 

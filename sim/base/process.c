@@ -14,7 +14,8 @@
 static int open_standard_descriptors(void)
 {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return errno; /* the lowest free number: fd */
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+      return errno; /* the lowest free number: fd */
   return 0;
 }
 
@@ -26,8 +27,9 @@ static void default_signals(void)
   (void) signal(SIGCHLD, SIG_DFL);
 }
 
-/* The limit does not hold for a core that is piped to a program; a process that is not dumpable has none. A child's
- * exec makes it dumpable again, so the filter, which is inherited, leaves all memory out of its dump. */
+/* The limit does not hold for a core that is piped to a program; a process that is not dumpable has
+ * none. A child's exec makes it dumpable again, so the filter, which is inherited, leaves all
+ * memory out of its dump. */
 static void forbid_core_dumps(void)
 {
   int filter = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
@@ -43,8 +45,8 @@ static void forbid_core_dumps(void)
 static void on_abort(int number)
 {
   static const char sentence[] =
-      "fleetsim: internal error: a call that must not fail has failed (no memory, no thread, or "
-      "a fault of ours); there are no results of this run\n";
+      "fleetsim: internal error: a call that must not fail has failed (no memory, no thread, or a "
+      "fault of ours); there are no results of this run\n";
   (void) number;
   (void) !write(STDERR_FILENO, sentence, sizeof sentence - 1);
   _exit(EXIT_CODE_INTERNAL);

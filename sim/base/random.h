@@ -1,4 +1,5 @@
-/* A small generator of numbers that a seed replays (SplitMix64: Steele, Lea, Flood 2014). Not for keys. */
+/* A small generator of numbers that a seed replays (SplitMix64: Steele, Lea, Flood 2014). Not for
+   keys. */
 #ifndef FLEETSIM_RANDOM_H
 #define FLEETSIM_RANDOM_H
 

@@ -1,10 +1,12 @@
-/* UTF-8 texts in buffers of fixed size, and in the columns of a terminal. Nothing here ever ends inside a letter. */
+/* UTF-8 texts in buffers of fixed size, and in the columns of a terminal. Nothing here ever ends
+   inside a letter. */
 #ifndef FLEETSIM_TEXT_H
 #define FLEETSIM_TEXT_H
 
 #include <stddef.h>
 
-/* Bytes of the UTF-8 sequence that `text` begins with (RFC 3629), 0 if it is none. Looks no further than its zero. */
+/* Bytes of the UTF-8 sequence that `text` begins with (RFC 3629), 0 if it is none. Looks no further
+   than its zero. */
 unsigned text_letter(const char *text);
 
 /* Takes a letter away that the end of a buffer has cut in two: what snprintf leaves. */
@@ -13,7 +15,8 @@ void text_trim(char *text);
 /* Copies `from`, cut between letters to fit; returns `out`. */
 char *text_copy(char *out, size_t size, const char *from);
 
-/* Columns of a terminal that the text takes: East Asian letters and emoji two, combining marks none. */
+/* Columns of a terminal that the text takes: East Asian letters and emoji two, combining marks
+   none. */
 size_t text_columns(const char *text);
 
 /* Bytes of the longest beginning of `text`, at most `size` bytes, that takes at most `columns`. */

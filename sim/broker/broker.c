@@ -73,7 +73,8 @@ static void on_later(uv_handle_t *handle)
   broker_release(broker);
 }
 
-/* A handle's close callback comes with the loop's next turn and cannot be cancelled: exactly what is needed. */
+/* A handle's close callback comes with the loop's next turn and cannot be cancelled: exactly what
+   is needed. */
 void broker_later(struct broker *broker, broker_done done, void *ctx, const struct error *error)
 {
   struct later *later = calloc(1, sizeof *later);
@@ -89,17 +90,20 @@ void broker_later(struct broker *broker, broker_done done, void *ctx, const stru
   uv_close((uv_handle_t *) &later->handle, on_later);
 }
 
-/* mosquitto runs with the folder as its working directory and reads paths to the end of the line. */
+/* mosquitto runs with the folder as its working directory and reads paths to the end of the
+   line. */
 static int open_folder(struct broker *broker, struct error *error)
 {
   const char *folder = broker->config.folder;
   if (strpbrk(folder, "\r\n") != NULL)
-    return error_set(error, EXIT_CODE_USAGE, "the broker's folder has a line break in its name: choose another --out");
+    return error_set(error, EXIT_CODE_USAGE,
+                     "the broker's folder has a line break in its name: choose another --out");
   if (files_make_folder(folder, 0700, error) != 0) return -1;
   char *absolute = realpath(folder, NULL);
   if (absolute == NULL || strlen(absolute) > sizeof broker->folder - 32) {
     free(absolute);
-    return error_set(error, EXIT_CODE_SETUP, "the broker's folder %.80s cannot be used: use a shorter --out", folder);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "the broker's folder %.80s cannot be used: use a shorter --out", folder);
   }
   snprintf(broker->folder, sizeof broker->folder, "%s", absolute);
   free(absolute);
@@ -109,7 +113,8 @@ static int open_folder(struct broker *broker, struct error *error)
 static void on_front_died(void *ctx)
 {
   const struct broker *broker = ctx;
-  if (broker->config.died != NULL) broker->config.died(broker->config.ctx, "the gate before it has ended");
+  if (broker->config.died != NULL)
+    broker->config.died(broker->config.ctx, "the gate before it has ended");
 }
 
 static int open_front(struct broker *broker, struct error *error)
@@ -128,9 +133,12 @@ static int open_local(struct broker *broker, struct error *error)
 {
   if (mosquitto_find(broker, error) != 0) return -1;
   for (int i = 0; i < BROKER_LISTENERS; i++)
-    if (broker->port[i] == 0 && ports_pick(broker->port, BROKER_LISTENERS, &broker->port[i], error) != 0) return -1;
+    if (broker->port[i] == 0 &&
+        ports_pick(broker->port, BROKER_LISTENERS, &broker->port[i], error) != 0)
+      return -1;
   if (broker->port[BROKER_MAIN] == broker->port[BROKER_PROVE])
-    return error_set(error, EXIT_CODE_USAGE, "both of the broker's listeners have port %u: give them different ones",
+    return error_set(error, EXIT_CODE_USAGE,
+                     "both of the broker's listeners have port %u: give them different ones",
                      broker->port[BROKER_MAIN]);
   return open_front(broker, error);
 }
@@ -138,7 +146,8 @@ static int open_local(struct broker *broker, struct error *error)
 static int open_remote(struct broker *broker, struct error *error)
 {
   if (broker->port[BROKER_MAIN] == 0)
-    return error_set(error, EXIT_CODE_USAGE, "the remote broker %s has no port: write mqtts://host:8883",
+    return error_set(error, EXIT_CODE_USAGE,
+                     "the remote broker %s has no port: write mqtts://host:8883",
                      broker->config.host);
   char place[HOST_PORT_MAX];
   snprintf(broker->version, sizeof broker->version, "remote %s",
@@ -146,7 +155,8 @@ static int open_remote(struct broker *broker, struct error *error)
   return 0;
 }
 
-int broker_open(uv_loop_t *loop, const struct broker_config *config, struct broker **out, struct error *error)
+int broker_open(uv_loop_t *loop, const struct broker_config *config, struct broker **out,
+                struct error *error)
 {
   assert(config->folder != NULL && config->host != NULL);
   struct broker *broker = calloc(1, sizeof *broker);
@@ -188,7 +198,8 @@ void broker_restart(struct broker *broker, broker_done done, void *ctx)
     mosquitto_stop(broker, true, done, ctx);
 }
 
-void broker_presented(struct broker *broker, enum broker_listener listener, broker_done done, void *ctx)
+void broker_presented(struct broker *broker, enum broker_listener listener, broker_done done,
+                      void *ctx)
 {
   if (broker->config.remote)
     hook_run(broker, HOOK_PRESENT, listener, done, ctx);
@@ -246,7 +257,8 @@ void broker_thaw(struct broker *broker, broker_done done, void *ctx)
   mosquitto_signal(broker, SIGCONT, "be thawed", done, ctx);
 }
 
-/* Held once more throughout, so that a task that ends at once does not free the broker under the list. */
+/* Held once more throughout, so that a task that ends at once does not free the broker under the
+   list. */
 void broker_close(struct broker *broker, void (*closed)(void *ctx), void *ctx)
 {
   assert(!broker->closing);
@@ -281,7 +293,8 @@ const char *broker_host(const struct broker *broker)
 const char *broker_address(const struct broker *broker, enum broker_listener listener)
 {
   if (!broker->config.remote) return "127.0.0.1";
-  return broker->config.address[listener] != NULL ? broker->config.address[listener] : broker->config.host;
+  return broker->config.address[listener] != NULL ? broker->config.address[listener]
+                                                  : broker->config.host;
 }
 
 uint16_t broker_port(const struct broker *broker, enum broker_listener listener)

@@ -1,14 +1,15 @@
 /* A broker that a scenario works on: a mosquitto of its own, or one that stands elsewhere.
  *
- * Every operation is asynchronous on the given loop and ends by calling `done` once, never from inside the call, with
- * NULL or with an error that says what to do. What is under way when the broker is stopped or closed ends with
- * EXIT_CODE_INTERRUPTED. A local mosquitto runs as a child in its own folder, with its log kept, and never outlives
- * this process (net/child.h, and broker_close). It listens on 127.0.0.1 only.
+ * Every operation is asynchronous on the given loop and ends by calling `done` once, never from
+ * inside the call, with NULL or with an error that says what to do. What is under way when the
+ * broker is stopped or closed ends with EXIT_CODE_INTERRUPTED. A local mosquitto runs as a child in
+ * its own folder, with its log kept, and never outlives this process (net/child.h, and
+ * broker_close). It listens on 127.0.0.1 only.
  *
- * Broker folder (0700): mosquitto.conf, acl, mosquitto.log, mosquitto.db, clients.crt (CA file for client
- * certificates), main.crt/main.key and prove.crt/prove.key (what the two listeners present), crl.pem (CRLs of whoever
- * issued client certificates). The caller writes the .crt, .key and .pem files (pki.h, crl.h) and then asks for a
- * reload or restart.
+ * Broker folder (0700): mosquitto.conf, acl, mosquitto.log, mosquitto.db, clients.crt (CA file for
+ * client certificates), main.crt/main.key and prove.crt/prove.key (what the two listeners present),
+ * crl.pem (CRLs of whoever issued client certificates). The caller writes the .crt, .key and .pem
+ * files (pki.h, crl.h) and then asks for a reload or restart.
  */
 #ifndef FLEETSIM_BROKER_H
 #define FLEETSIM_BROKER_H
@@ -26,22 +27,24 @@ struct broker;
 
 enum broker_listener { BROKER_MAIN, BROKER_PROVE, BROKER_LISTENERS };
 
-/* What to do for a remote broker. Each is a shell command, or an http(s) URL that gets a POST (libcurl) with the same
- * facts as JSON; NULL: the step cannot be done there, and says so. A command gets FLEETSIM_ACTION, FLEETSIM_CERT,
- * FLEETSIM_KEY, FLEETSIM_CLIENT_CA, FLEETSIM_CRL (paths), FLEETSIM_LISTENER (main or prove) and FLEETSIM_DEVICE (for
- * `kick`: the client id) in its environment, 60 s, and must exit 0; what it prints goes to hooks.log. A URL must answer
- * 2xx; the JSON's keys are action, cert, key, client_ca, crl, listener, device. */
+/* What to do for a remote broker. Each is a shell command, or an http(s) URL that gets a POST
+ * (libcurl) with the same facts as JSON; NULL: the step cannot be done there, and says so. A
+ * command gets FLEETSIM_ACTION, FLEETSIM_CERT, FLEETSIM_KEY, FLEETSIM_CLIENT_CA, FLEETSIM_CRL
+ * (paths), FLEETSIM_LISTENER (main or prove) and FLEETSIM_DEVICE (for `kick`: the client id) in its
+ * environment, 60 s, and must exit 0; what it prints goes to hooks.log. A URL must answer 2xx; the
+ * JSON's keys are action, cert, key, client_ca, crl, listener, device. */
 struct broker_hooks {
   const char *of[HOOK_COUNT];
 };
 
-/* How a local mosquitto exchanges private/# with another one, QoS 1 both ways: one connection to the peer's main
- * listener, with TLS, a certificate of its own and a session that both sides keep. Bridges must form a tree: mosquitto
- * does not see a message coming round a ring. */
+/* How a local mosquitto exchanges private/# with another one, QoS 1 both ways: one connection to
+ * the peer's main listener, with TLS, a certificate of its own and a session that both sides keep.
+ * Bridges must form a tree: mosquitto does not see a message coming round a ring. */
 struct broker_bridge {
   const struct broker *peer; /* NULL: no bridge. Has its ports by the time this broker starts */
   const char *name;          /* MQTT client id at the peer; no two bridges there have the same */
-  const char *ca_path, *certificate_path, *key_path; /* absolute; its CN is the peer's operator_name */
+  /* absolute; its CN is the peer's operator_name */
+  const char *ca_path, *certificate_path, *key_path;
 };
 
 /* Copied by broker_open; what it points to must outlive the broker. */
@@ -51,17 +54,24 @@ struct broker_config {
   uint16_t port[BROKER_LISTENERS]; /* 0: local: any free port; remote: no such listener */
   uint8_t tls_min;                 /* local: 12 or 13; 0: 13 */
   bool remote;
-  const char *address[BROKER_LISTENERS]; /* remote: host name or address per listener, NULL: `host` */
-  const struct permit *permit;           /* remote: where may be sent, by address too; NULL: loopback only */
+  /* remote: host name or address per listener, NULL: `host` */
+  const char *address[BROKER_LISTENERS];
+  /* remote: where may be sent, by address too; NULL: loopback only */
+  const struct permit *permit;
   struct broker_hooks hooks;
-  uint32_t hook_timeout_ms;      /* 0: 60 s */
-  uint32_t handshake_timeout_ms; /* local: a client has so long until its handshake is done (front.h); 0: any time */
-  double handshake_rate;         /* local: connections taken up per second, in their order (front.h); 0: as they come */
-  size_t connections;            /* with either of these: how many clients there may be at once */
-  const char *operator_name;     /* local: CN that may read and write private/#; NULL: nobody */
-  bool anyone;                 /* local: clients need no certificate and may do everything: a false broker's manners */
-  bool crl;                    /* local: clients are checked against crl.pem, which must be there and valid */
-  const char *terminator;      /* local: fleetsim, which ends TLS before mosquitto (terminator/terminator.h); NULL */
+  uint32_t hook_timeout_ms; /* 0: 60 s */
+  /* local: a client has so long until its handshake is done (front.h); 0: any time */
+  uint32_t handshake_timeout_ms;
+  /* local: connections taken up per second, in their order (front.h); 0: as they come */
+  double handshake_rate;
+  size_t connections;        /* with either of these: how many clients there may be at once */
+  const char *operator_name; /* local: CN that may read and write private/#; NULL: nobody */
+  /* local: clients need no certificate and may do everything: a false broker's manners */
+  bool anyone;
+  /* local: clients are checked against crl.pem, which must be there and valid */
+  bool crl;
+  /* local: fleetsim, which ends TLS before mosquitto (terminator/terminator.h); NULL */
+  const char *terminator;
   struct broker_bridge bridge; /* local */
   /* Called when a local broker ended without being asked to; the text says how. */
   void (*died)(void *ctx, const char *how);
@@ -77,27 +87,31 @@ struct broker_seen {
   bool takes;              /* the broker took the client's certificate .. */
   char why[160];           /* .. or how it refused it */
 };
-typedef void (*broker_seen_done)(void *ctx, const struct broker_seen *seen, const struct error *error);
+typedef void (*broker_seen_done)(void *ctx, const struct broker_seen *seen,
+                                 const struct error *error);
 
-/* Checks the configuration, finds mosquitto, picks free ports; writes nothing but the folder. A local port that is
- * picked lies below the system's ephemeral range, so that no device's end of a connection takes it during a restart. */
-int broker_open(uv_loop_t *loop, const struct broker_config *config, struct broker **out, struct error *error);
+/* Checks the configuration, finds mosquitto, picks free ports; writes nothing but the folder. A
+ * local port that is picked lies below the system's ephemeral range, so that no device's end of a
+ * connection takes it during a restart. */
+int broker_open(uv_loop_t *loop, const struct broker_config *config, struct broker **out,
+                struct error *error);
 
-/* Local: writes mosquitto.conf and acl, starts mosquitto and waits until both listeners accept (10 s). A port that was
- * picked and has been taken before the first start is picked anew: read broker_port after `done`. Remote: waits for one
- * TCP connection to each listener (10 s). */
+/* Local: writes mosquitto.conf and acl, starts mosquitto and waits until both listeners accept (10
+ * s). A port that was picked and has been taken before the first start is picked anew: read
+ * broker_port after `done`. Remote: waits for one TCP connection to each listener (10 s). */
 void broker_start(struct broker *broker, broker_done done, void *ctx);
 
-/* SIGHUP (leaf and key are read again, and with `crl` the CRLs and the CA file; without, mosquitto 2.0 reads the CA
- * file at start only), or the hook.
- * mosquitto does not say when it has read the files: probe until the new leaf is served. */
+/* SIGHUP (leaf and key are read again, and with `crl` the CRLs and the CA file; without, mosquitto
+ * 2.0 reads the CA file at start only), or the hook. mosquitto does not say when it has read the
+ * files: probe until the new leaf is served. */
 void broker_reload(struct broker *broker, broker_done done, void *ctx);
 
 /* SIGTERM, wait, start again on the same ports; sessions survive in mosquitto.db. */
 void broker_restart(struct broker *broker, broker_done done, void *ctx);
 
 /* A remote broker's hooks for new files; a local broker needs none and `done` comes at once. */
-void broker_presented(struct broker *broker, enum broker_listener listener, broker_done done, void *ctx);
+void broker_presented(struct broker *broker, enum broker_listener listener, broker_done done,
+                      void *ctx);
 void broker_clients_trusted(struct broker *broker, broker_done done, void *ctx);
 
 void broker_crl_published(struct broker *broker, broker_done done, void *ctx);
@@ -105,15 +119,19 @@ void broker_crl_published(struct broker *broker, broker_done done, void *ctx);
 /* Whose session is to end. */
 struct broker_kick {
   const char *client_id;
-  bool keep_session;                       /* the client will want its subscriptions and queued messages back */
-  const char *certificate_path, *key_path; /* local: of somebody who may connect under any client id: the operator */
+  /* the client will want its subscriptions and queued messages back */
+  bool keep_session;
+  /* local: of somebody who may connect under any client id: the operator */
+  const char *certificate_path, *key_path;
 };
 
-/* Ends the client's open session; 5 s, or the hook's time. mosquitto 2.0 has no command for it: here somebody else
- * connects under the client's id, which makes mosquitto close the older connection (measured with 2.0.11; MQTT 3.1.1,
- * 3.1.4-2; the certificate decides on topics, not on the id), and leaves again without taking a message. A client that
- * is not revoked comes back at once. */
-void broker_kick(struct broker *broker, const struct broker_kick *kick, broker_done done, void *ctx);
+/* Ends the client's open session; 5 s, or the hook's time. mosquitto 2.0 has no command for it:
+ * here somebody else connects under the client's id, which makes mosquitto close the older
+ * connection (measured with 2.0.11; MQTT 3.1.1, 3.1.4-2; the certificate decides on topics, not on
+ * the id), and leaves again without taking a message. A client that is not revoked comes back at
+ * once. */
+void broker_kick(struct broker *broker, const struct broker_kick *kick, broker_done done,
+                 void *ctx);
 
 /* A client that somebody pretends to be. */
 struct broker_client {
@@ -121,26 +139,31 @@ struct broker_client {
   const char *certificate_path, *key_path;
 };
 
-/* Asks the main listener whether it takes this client's certificate: a TLS handshake with it and CONNECT (MQTT 3.1.1, a
- * new session). CONNACK of whatever code: it does; an alert or the end of the connection before: it does not. Then it
- * leaves. 5 s; an error: there was no answer. */
-void broker_try_client(struct broker *broker, const struct broker_client *client, broker_seen_done done, void *ctx);
+/* Asks the main listener whether it takes this client's certificate: a TLS handshake with it and
+ * CONNECT (MQTT 3.1.1, a new session). CONNACK of whatever code: it does; an alert or the end of
+ * the connection before: it does not. Then it leaves. 5 s; an error: there was no answer. */
+void broker_try_client(struct broker *broker, const struct broker_client *client,
+                       broker_seen_done done, void *ctx);
 
-/* Makes one TLS connection (any certificate is taken: it is looked at, not trusted) and reports what is served; 5 s. */
-void broker_probe(struct broker *broker, enum broker_listener listener, broker_seen_done done, void *ctx);
+/* Makes one TLS connection (any certificate is taken: it is looked at, not trusted) and reports
+   what is served; 5 s. */
+void broker_probe(struct broker *broker, enum broker_listener listener, broker_seen_done done,
+                  void *ctx);
 
 /* Ends a local broker: SIGTERM, SIGKILL after 5 s. A remote one is left alone. */
 void broker_stop(struct broker *broker, broker_done done, void *ctx);
 
-/* A local broker meets its end: SIGKILL, so that nothing is saved; `done` comes when it is gone. Or it stands still
- * with all its connections open (SIGSTOP) until it is thawed (SIGCONT). What is asked of a broker that is not running
- * is an error. broker_start brings back one that was killed or stopped, on the ports that it had. */
+/* A local broker meets its end: SIGKILL, so that nothing is saved; `done` comes when it is gone. Or
+ * it stands still with all its connections open (SIGSTOP) until it is thawed (SIGCONT). What is
+ * asked of a broker that is not running is an error. broker_start brings back one that was killed
+ * or stopped, on the ports that it had. */
 void broker_kill(struct broker *broker, broker_done done, void *ctx);
 void broker_freeze(struct broker *broker, broker_done done, void *ctx);
 void broker_thaw(struct broker *broker, broker_done done, void *ctx);
 
-/* Releases everything; kills what still runs, closes its handles on the loop (run the loop until `closed`). Operations
- * under way call their `done` before `closed`; `died` is not called any more. */
+/* Releases everything; kills what still runs, closes its handles on the loop (run the loop until
+ * `closed`). Operations under way call their `done` before `closed`; `died` is not called any
+ * more. */
 void broker_close(struct broker *broker, void (*closed)(void *ctx), void *ctx);
 
 int broker_path(const struct broker *broker, const char *name, char out[FILES_PATH_MAX]);
@@ -152,7 +175,8 @@ uint64_t broker_timed_out(const struct broker *broker);
 /* Where to connect for this listener: 127.0.0.1, or the remote's name or address. */
 const char *broker_address(const struct broker *broker, enum broker_listener listener);
 uint16_t broker_port(const struct broker *broker, enum broker_listener listener);
-/* The same without the gate that a handshake time-out or rate puts before a local broker: where the operator goes. */
+/* The same without the gate that a handshake time-out or rate puts before a local broker: where the
+   operator goes. */
 uint16_t broker_inner_port(const struct broker *broker, enum broker_listener listener);
 bool broker_is_local(const struct broker *broker);
 bool broker_running(const struct broker *broker); /* a frozen one runs */

@@ -65,8 +65,10 @@ static void no_address_left(struct dial *dial)
 
 static void set_port(struct sockaddr *address, uint16_t port)
 {
-  if (address->sa_family == AF_INET) ((struct sockaddr_in *) (void *) address)->sin_port = htons(port);
-  if (address->sa_family == AF_INET6) ((struct sockaddr_in6 *) (void *) address)->sin6_port = htons(port);
+  if (address->sa_family == AF_INET)
+    ((struct sockaddr_in *) (void *) address)->sin_port = htons(port);
+  if (address->sa_family == AF_INET6)
+    ((struct sockaddr_in6 *) (void *) address)->sin6_port = htons(port);
 }
 
 /* The next one that may be sent to. */
@@ -107,8 +109,9 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
   release(dial);
 }
 
-void dial_start(struct dial *dial, uv_loop_t *loop, const struct permit *permit, const char *address, uint16_t port,
-                uint64_t timeout_ms, uint64_t retry_ms, void (*event)(struct dial *dial, int status))
+void dial_start(struct dial *dial, uv_loop_t *loop, const struct permit *permit,
+                const char *address, uint16_t port, uint64_t timeout_ms, uint64_t retry_ms,
+                void (*event)(struct dial *dial, int status))
 {
   memset(dial, 0, sizeof *dial);
   dial->loop = loop;
@@ -136,5 +139,6 @@ void dial_close(struct dial *dial, void (*closed)(struct dial *dial))
   uv_cancel((uv_req_t *) &dial->resolve);
   uv_close((uv_handle_t *) &dial->deadline, on_timer_closed);
   uv_close((uv_handle_t *) &dial->pause, on_timer_closed);
-  if (dial->tcp_open && !uv_is_closing((uv_handle_t *) &dial->tcp)) uv_close((uv_handle_t *) &dial->tcp, on_tcp_closed);
+  if (dial->tcp_open && !uv_is_closing((uv_handle_t *) &dial->tcp))
+    uv_close((uv_handle_t *) &dial->tcp, on_tcp_closed);
 }

@@ -1,8 +1,8 @@
-/* One TCP connection to a name and port with a deadline: resolves, tries each address in turn and, where asked, all of
- * them again after a pause, until one accepts.
+/* One TCP connection to a name and port with a deadline: resolves, tries each address in turn and,
+ * where asked, all of them again after a pause, until one accepts.
  *
- * The owner embeds the struct and closes it with dial_close in every case. The deadline stays armed after the
- * connection stands: it covers whatever the owner does with it.
+ * The owner embeds the struct and closes it with dial_close in every case. The deadline stays armed
+ * after the connection stands: it covers whatever the owner does with it.
  */
 #ifndef FLEETSIM_BROKER_DIAL_H
 #define FLEETSIM_BROKER_DIAL_H
@@ -31,11 +31,12 @@ struct dial {
   void (*closed)(struct dial *dial);
 };
 
-/* `event` gets 0 when the connection stands, and a libuv error when it cannot be had or when the deadline has passed.
- * Nothing is sent to an address that is not permitted: UV_EPERM where there is no other. `address` and `permit` outlive
- * the dial. */
-void dial_start(struct dial *dial, uv_loop_t *loop, const struct permit *permit, const char *address, uint16_t port,
-                uint64_t timeout_ms, uint64_t retry_ms, void (*event)(struct dial *dial, int status));
+/* `event` gets 0 when the connection stands, and a libuv error when it cannot be had or when the
+ * deadline has passed. Nothing is sent to an address that is not permitted: UV_EPERM where there is
+ * no other. `address` and `permit` outlive the dial. */
+void dial_start(struct dial *dial, uv_loop_t *loop, const struct permit *permit,
+                const char *address, uint16_t port, uint64_t timeout_ms, uint64_t retry_ms,
+                void (*event)(struct dial *dial, int status));
 
 /* `closed` comes from the loop when nothing of it is left; no `event` comes after this call. */
 void dial_close(struct dial *dial, void (*closed)(struct dial *dial));

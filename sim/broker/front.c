@@ -33,12 +33,13 @@ struct front {
   struct gate_process gates[FRONT_GATES_MAX];
   size_t count, open; /* gates; handles */
   uint16_t port[FRONT_LISTENERS];
-  int reserved[FRONT_LISTENERS]; /* bound and silent: the ports stay ours while nobody listens; -1: not open */
+  /* bound and silent: the ports stay ours while nobody listens; -1: not open */
+  int reserved[FRONT_LISTENERS];
   void (*closed)(void *ctx);
   void *ctx;
 };
 
-/* The child ---------------------------------------------------------------------------------------------------------*/
+/* --- The child -------------------------------------------------------------------------------- */
 
 static int by_number(const void *a, const void *b)
 {
@@ -57,7 +58,8 @@ static void close_others(int *kept, size_t count)
   close_range(from, ~0u, 0);
 }
 
-static _Noreturn void be_gate(const struct front *front, const struct gate_process *gate, int control, pid_t parent)
+static _Noreturn void be_gate(const struct front *front, const struct gate_process *gate,
+                              int control, pid_t parent)
 {
   struct gate_config config = {.control = control,
                                .timeout_ms = front->config.timeout_ms,
@@ -77,13 +79,14 @@ static _Noreturn void be_gate(const struct front *front, const struct gate_proce
   gate_run(&config);
 }
 
-/* The parent --------------------------------------------------------------------------------------------------------*/
+/* --- The parent ------------------------------------------------------------------------------- */
 
 static int fail(struct error *error, const char *what)
 {
-  return error_set(error, EXIT_CODE_SETUP,
-                   "the gate before the broker (broker.handshake-timeout, broker.handshakes) cannot %s: %s", what,
-                   strerror(errno));
+  return error_set(
+      error, EXIT_CODE_SETUP,
+      "the gate before the broker (broker.handshake-timeout, broker.handshakes) cannot %s: %s",
+      what, strerror(errno));
 }
 
 static void release(struct front *front)
@@ -118,12 +121,14 @@ static void close_listeners(struct gate_process *gate)
   }
 }
 
-static int start_gate(struct front *front, uv_loop_t *loop, struct gate_process *gate, struct error *error)
+static int start_gate(struct front *front, uv_loop_t *loop, struct gate_process *gate,
+                      struct error *error)
 {
   int ends[2];
   sigset_t old;
   pid_t parent = getpid();
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return fail(error, "be spoken to");
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+    return fail(error, "be spoken to");
   child_block_signals(&old);
   gate->pid = fork();
   if (gate->pid == 0) be_gate(front, gate, ends[1], parent);
@@ -142,7 +147,8 @@ static int start_gate(struct front *front, uv_loop_t *loop, struct gate_process 
   return 0;
 }
 
-/* A connection has two descriptors in its gate, who waits one; no gate has exactly its share of those who come. */
+/* A connection has two descriptors in its gate, who waits one; no gate has exactly its share of
+   those who come. */
 static size_t gates_for(size_t connections)
 {
   struct rlimit limit;
@@ -160,7 +166,8 @@ static int reserve(uint16_t *port)
   socklen_t size = sizeof address;
   int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
-      bind(fd, (struct sockaddr *) &address, size) == 0 && getsockname(fd, (struct sockaddr *) &address, &size) == 0) {
+      bind(fd, (struct sockaddr *) &address, size) == 0 &&
+      getsockname(fd, (struct sockaddr *) &address, &size) == 0) {
     *port = ntohs(address.sin_port);
     return fd;
   }
@@ -185,11 +192,12 @@ static int start_all(struct front *front, uv_loop_t *loop, struct error *error)
   return 0;
 }
 
-int front_open(uv_loop_t *loop, const struct front_config *config, const uint16_t ports[FRONT_LISTENERS],
-               struct front **out, struct error *error)
+int front_open(uv_loop_t *loop, const struct front_config *config,
+               const uint16_t ports[FRONT_LISTENERS], struct front **out, struct error *error)
 {
   struct front *front = calloc(1, sizeof *front);
-  void *shared = mmap(NULL, sizeof *front->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void *shared =
+      mmap(NULL, sizeof *front->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (front == NULL || shared == MAP_FAILED) {
     free(front);
     return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
@@ -201,7 +209,8 @@ int front_open(uv_loop_t *loop, const struct front_config *config, const uint16_
   for (size_t g = 0; g < front->count; g++)
     front->gates[g] = (struct gate_process){.front = front, .control = -1, .listeners = {-1, -1}};
   front_move(front, ports);
-  *out = front; /* before: where it fails, gates that have started keep it until their handles are closed */
+  /* before: where it fails, gates that have started keep it until their handles are closed */
+  *out = front;
   if (start_all(front, loop, error) == 0) return 0;
   front_close(front, NULL, NULL);
   return -1;
@@ -230,7 +239,8 @@ size_t front_waiting(const struct front *front)
 static void order_all(struct front *front, char order)
 {
   for (size_t g = 0; g < front->count; g++)
-    (void) !send(front->gates[g].control, &order, 1, MSG_NOSIGNAL); /* the end of one that is gone is told */
+    (void) !send(front->gates[g].control, &order, 1,
+                 MSG_NOSIGNAL); /* the end of one that is gone is told */
 }
 
 void front_drop(struct front *front)

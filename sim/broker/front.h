@@ -1,19 +1,23 @@
-/* A gate before a local broker, for what mosquitto has no setting for: a handshake time-out, and a broker that is slow.
+/* A gate before a local broker, for what mosquitto has no setting for: a handshake time-out, and a
+ * broker that is slow.
  *
- * It listens on 127.0.0.1, passes bytes to the broker's port and back, and keeps none of them back for long: what a
- * side cannot take stops the reading of the other one.
+ * It listens on 127.0.0.1, passes bytes to the broker's port and back, and keeps none of them back
+ * for long: what a side cannot take stops the reading of the other one.
  *
- * Rate: connections are taken up in the order in which they came, at most so many a second, as a broker does that has
- * so many handshakes to give. Who waits is not looked at: a connection whose client has left in the meantime has its
- * turn like any other, and mosquitto answers the ClientHello of a client that is gone. Up to FRONT_WAITING_MAX wait,
- * and FRONT_BACKLOG more in the kernel; then the kernel drops SYNs, as everywhere.
+ * Rate: connections are taken up in the order in which they came, at most so many a second, as a
+ * broker does that has so many handshakes to give. Who waits is not looked at: a connection whose
+ * client has left in the meantime has its turn like any other, and mosquitto answers the
+ * ClientHello of a client that is gone. Up to FRONT_WAITING_MAX wait, and FRONT_BACKLOG more in the
+ * kernel; then the kernel drops SYNs, as everywhere.
  *
- * Time-out: who has not completed the TLS handshake in time, counted from where the connection is taken up, is cut off.
- * Nothing is read for that but the headers of the client's TLS records: the first one of type application data (in TLS
- * 1.3 its Certificate, which leaves together with Finished; in TLS 1.2 its first message) ends the deadline.
+ * Time-out: who has not completed the TLS handshake in time, counted from where the connection is
+ * taken up, is cut off. Nothing is read for that but the headers of the client's TLS records: the
+ * first one of type application data (in TLS 1.3 its Certificate, which leaves together with
+ * Finished; in TLS 1.2 its first message) ends the deadline.
  *
- * The work is done by child processes (gate.c), as many as the limit of descriptors makes necessary: a connection has
- * two of them there. They share the listening port, the connections and the rate, and end with this process.
+ * The work is done by child processes (gate.c), as many as the limit of descriptors makes
+ * necessary: a connection has two of them there. They share the listening port, the connections and
+ * the rate, and end with this process.
  */
 #ifndef FLEETSIM_BROKER_FRONT_H
 #define FLEETSIM_BROKER_FRONT_H
@@ -39,9 +43,10 @@ struct front_config {
   void *ctx;
 };
 
-/* Starts the gates, which listen on a free port before each of `ports`. On failure *out is not to be used. */
-int front_open(uv_loop_t *loop, const struct front_config *config, const uint16_t ports[FRONT_LISTENERS],
-               struct front **out, struct error *error);
+/* Starts the gates, which listen on a free port before each of `ports`. On failure *out is not to
+   be used. */
+int front_open(uv_loop_t *loop, const struct front_config *config,
+               const uint16_t ports[FRONT_LISTENERS], struct front **out, struct error *error);
 
 /* The broker has moved: connections that are taken up from now on go to these ports. */
 void front_move(struct front *front, const uint16_t ports[FRONT_LISTENERS]);
@@ -52,7 +57,8 @@ uint16_t front_port(const struct front *front, int listener);
 uint64_t front_timed_out(const struct front *front);
 size_t front_waiting(const struct front *front);
 
-/* The broker has ended: all connections end, who waits is forgotten, and the port refuses until the broker is back. */
+/* The broker has ended: all connections end, who waits is forgotten, and the port refuses until the
+   broker is back. */
 void front_drop(struct front *front);
 void front_resume(struct front *front);
 

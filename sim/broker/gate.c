@@ -14,8 +14,8 @@
 #include "net/listener.h"
 
 enum { CHUNK = 16384, OWN_DESCRIPTORS = 64 };
-#define CATCH_UP_US \
-  20000.0 /* a timer that is late is made up for by this much: the rate holds, and there is no burst */
+/* A timer that is late is made up for by this much: the rate holds, and there is no burst. */
+#define CATCH_UP_US 20000.0
 
 struct pair;
 
@@ -59,7 +59,7 @@ struct gate {
   char bytes[CHUNK];
 };
 
-/* A connection ------------------------------------------------------------------------------------------------------*/
+/* --- A connection ----------------------------------------------------------------------------- */
 
 static void fill(struct gate *gate);
 
@@ -108,7 +108,8 @@ static void on_written(uv_write_t *request, int status)
   free(from->rest);
   from->rest = NULL;
   if (from->pair->closing) return;
-  if (status != 0 || uv_read_start((uv_stream_t *) &from->tcp, on_room, on_read) != 0) pair_close(from->pair);
+  if (status != 0 || uv_read_start((uv_stream_t *) &from->tcp, on_room, on_read) != 0)
+    pair_close(from->pair);
 }
 
 /* What does not go at once is kept, and this end is not read until it has gone. */
@@ -132,13 +133,15 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 {
   struct pair *pair = stream->data;
   bool by_client = stream == (uv_stream_t *) &pair->client.tcp;
-  struct end *from = by_client ? &pair->client : &pair->broker, *to = by_client ? &pair->broker : &pair->client;
+  struct end *from = by_client ? &pair->client : &pair->broker,
+             *to = by_client ? &pair->broker : &pair->client;
   if (size == 0) return;
   if (size < 0) {
     pair_close(pair);
     return;
   }
-  if (by_client && !pair->shaken && records_pass(&pair->records, (const uint8_t *) buffer->base, (size_t) size)) {
+  if (by_client && !pair->shaken &&
+      records_pass(&pair->records, (const uint8_t *) buffer->base, (size_t) size)) {
     pair->shaken = true;
     uv_timer_stop(&pair->deadline);
   }
@@ -158,10 +161,13 @@ static void take_up(struct pair *pair)
 {
   const struct gate_config *config = &pair->gate->config;
   struct sockaddr_in target = {.sin_family = AF_INET,
-                               .sin_port = htons(atomic_load(&config->shared->target[pair->listener])),
+                               .sin_port =
+                                   htons(atomic_load(&config->shared->target[pair->listener])),
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  if ((config->timeout_ms > 0 && uv_timer_start(&pair->deadline, on_deadline, config->timeout_ms, 0) != 0) ||
-      uv_tcp_connect(&pair->connect, &pair->broker.tcp, (const struct sockaddr *) &target, on_connected) != 0) {
+  if ((config->timeout_ms > 0 &&
+       uv_timer_start(&pair->deadline, on_deadline, config->timeout_ms, 0) != 0) ||
+      uv_tcp_connect(&pair->connect, &pair->broker.tcp, (const struct sockaddr *) &target,
+                     on_connected) != 0) {
     pair_close(pair);
     return;
   }
@@ -169,7 +175,7 @@ static void take_up(struct pair *pair)
   uv_tcp_nodelay(&pair->broker.tcp, 1);
 }
 
-/* Turns -------------------------------------------------------------------------------------------------------------*/
+/* --- Turns ------------------------------------------------------------------------------------ */
 
 static double now_us(void)
 {
@@ -220,11 +226,12 @@ static void queue(struct pair *pair)
   gate->waiting++;
   atomic_fetch_add(&gate->config.shared->waiting, 1);
   if (!alone) return;
-  if (gate->next_us < now_us()) gate->next_us = now_us(); /* turns that nobody wanted are not saved up */
+  /* turns that nobody wanted are not saved up */
+  if (gate->next_us < now_us()) gate->next_us = now_us();
   on_turn(&gate->turn);
 }
 
-/* Who comes ---------------------------------------------------------------------------------------------------------*/
+/* --- Who comes -------------------------------------------------------------------------------- */
 
 static bool has_room(const struct gate *gate)
 {
@@ -235,7 +242,8 @@ static struct pair *pair_make(struct gate *gate, int listener)
 {
   struct pair *pair = calloc(1, sizeof *pair);
   if (pair == NULL) memory_gone("a connection at the gate");
-  *pair = (struct pair){.next = gate->pairs, .link = &gate->pairs, .gate = gate, .listener = listener, .open = 3};
+  *pair = (struct pair){
+      .next = gate->pairs, .link = &gate->pairs, .gate = gate, .listener = listener, .open = 3};
   if (gate->pairs != NULL) gate->pairs->link = &pair->next;
   gate->pairs = pair;
   gate->count++;
@@ -287,7 +295,7 @@ static void fill(struct gate *gate)
   }
 }
 
-/* The whole ---------------------------------------------------------------------------------------------------------*/
+/* --- The whole -------------------------------------------------------------------------------- */
 
 int gate_listen(uint16_t *port)
 {
@@ -315,8 +323,8 @@ static bool open_entrance(struct gate *gate, int number, int fd)
   return listener_open(&entrance->listener, &gate->loop, fd, on_connection, entrance) == 0;
 }
 
-/* The sockets that listen go too: what the kernel still holds of clients that have left, and goes on retransmitting for
- * minutes, ends with them. */
+/* The sockets that listen go too: what the kernel still holds of clients that have left, and goes
+ * on retransmitting for minutes, ends with them. */
 static void drop(struct gate *gate)
 {
   for (int l = 0; l < FRONT_LISTENERS; l++) {

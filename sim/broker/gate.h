@@ -1,4 +1,5 @@
-/* The child process behind front.h: its own loop, nothing of its parent's but what is named here. Internal. */
+/* The child process behind front.h: its own loop, nothing of its parent's but what is named here.
+   Internal. */
 #ifndef FLEETSIM_BROKER_GATE_H
 #define FLEETSIM_BROKER_GATE_H
 
@@ -26,7 +27,8 @@ struct gate_config {
 #define GATE_DROP   'd' /* close everything, and listen no more */
 #define GATE_RESUME 'r' /* listen again */
 
-/* A socket that listens on 127.0.0.1, on *port or, where that is 0, on one that it then says; -1: errno says why. */
+/* A socket that listens on 127.0.0.1, on *port or, where that is 0, on one that it then says; -1:
+   errno says why. */
 int gate_listen(uint16_t *port);
 
 /* Passes connections on until the parent has gone. */

@@ -1,9 +1,11 @@
-/* Greets a broker as one of its clients: connects with a certificate, says CONNECT and leaves when CONNACK has come.
+/* Greets a broker as one of its clients: connects with a certificate, says CONNECT and leaves when
+ * CONNACK has come.
  *
- * TCP -> TLS with the given certificate -> CONNECT -> CONNACK -> DISCONNECT. The broker's own certificate is not looked
- * at: it may be presenting a chain that a rehearsal broke on purpose. A kick is such a greeting under another client's
- * id: MQTT has the broker end the older session. Whether a broker takes a certificate shows in TLS 1.3 only after the
- * handshake, and not every broker says why not: CONNACK, whatever its code, is the proof that it did.
+ * TCP -> TLS with the given certificate -> CONNECT -> CONNACK -> DISCONNECT. The broker's own
+ * certificate is not looked at: it may be presenting a chain that a rehearsal broke on purpose. A
+ * kick is such a greeting under another client's id: MQTT has the broker end the older session.
+ * Whether a broker takes a certificate shows in TLS 1.3 only after the handshake, and not every
+ * broker says why not: CONNACK, whatever its code, is the proof that it did.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <openssl/err.h>
@@ -84,7 +86,8 @@ static bool flush(struct greet *greet)
   return sent;
 }
 
-/* MQTT 3.1.1: a session that is kept has no end there, whatever the client's own version calls for when it is back. */
+/* MQTT 3.1.1: a session that is kept has no end there, whatever the client's own version calls for
+   when it is back. */
 static bool send_connect(struct greet *greet)
 {
   uint8_t packet[16 + ID_MAX] = {0x10, 0, 0, 4, 'M', 'Q', 'T', 'T', 4, 0, 0, KEEP_ALIVE_S, 0, 0};
@@ -111,7 +114,8 @@ static void leave(struct greet *greet)
 /* In TLS 1.3 a refused certificate shows here, with the first read. */
 static void read_answer(struct greet *greet)
 {
-  int n = SSL_read(greet->ssl, greet->answer + greet->answered, (int) (CONNACK_SIZE - greet->answered));
+  int n =
+      SSL_read(greet->ssl, greet->answer + greet->answered, (int) (CONNACK_SIZE - greet->answered));
   if (n > 0) greet->answered += (size_t) n;
   if (greet->answered == CONNACK_SIZE) {
     leave(greet);
@@ -120,12 +124,14 @@ static void read_answer(struct greet *greet)
   if (n > 0 || SSL_get_error(greet->ssl, n) == SSL_ERROR_WANT_READ) return;
   char why[160];
   const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-  snprintf(why, sizeof why, "it refuses the connection: %s", reason == NULL ? "it ends TLS" : reason);
+  snprintf(why, sizeof why, "it refuses the connection: %s",
+           reason == NULL ? "it ends TLS" : reason);
   ERR_clear_error();
   refuse(greet, why);
 }
 
-/* Where what we say is not taken any more, the broker may have ended it: what it said before is still to be read. */
+/* Where what we say is not taken any more, the broker may have ended it: what it said before is
+   still to be read. */
 static void advance(struct greet *greet)
 {
   if (!SSL_is_init_finished(greet->ssl)) {
@@ -165,7 +171,8 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 static bool make_tls(struct greet *greet)
 {
   greet->context = SSL_CTX_new(TLS_client_method());
-  if (greet->context == NULL || SSL_CTX_use_certificate_chain_file(greet->context, greet->certificate) != 1 ||
+  if (greet->context == NULL ||
+      SSL_CTX_use_certificate_chain_file(greet->context, greet->certificate) != 1 ||
       SSL_CTX_use_PrivateKey_file(greet->context, greet->key, SSL_FILETYPE_PEM) != 1)
     return false;
   SSL_CTX_set_verify(greet->context, SSL_VERIFY_NONE, NULL);
@@ -208,7 +215,8 @@ static void on_cancel(struct task *task)
   greet->error.code = EXIT_CODE_INTERRUPTED;
 }
 
-static struct greet *begin(struct broker *broker, const char *id, const char *certificate, const char *key)
+static struct greet *begin(struct broker *broker, const char *id, const char *certificate,
+                           const char *key)
 {
   struct greet *greet = calloc(1, sizeof *greet);
   if (greet == NULL) memory_gone("a connection to the broker");
@@ -227,16 +235,19 @@ static void end_kick(struct greet *greet)
   char why[sizeof greet->why];
   unsigned code = greet->answer[3];
   memcpy(why, greet->why, sizeof why);
-  if (!greet->failed && code != 0) snprintf(why, sizeof why, "the broker answers CONNACK code %u", code);
+  if (!greet->failed && code != 0)
+    snprintf(why, sizeof why, "the broker answers CONNACK code %u", code);
   bool failed = greet->failed || code != 0;
   if (failed)
-    error_set(&greet->error, greet->error.code, "the session of client %s cannot be ended: %s", greet->id, why);
+    error_set(&greet->error, greet->error.code, "the session of client %s cannot be ended: %s",
+              greet->id, why);
   greet->kicked(greet->ctx, failed ? &greet->error : NULL);
 }
 
 void kick_run(struct broker *broker, const struct broker_kick *wanted, broker_done done, void *ctx)
 {
-  struct greet *greet = begin(broker, wanted->client_id, wanted->certificate_path, wanted->key_path);
+  struct greet *greet =
+      begin(broker, wanted->client_id, wanted->certificate_path, wanted->key_path);
   greet->keep_session = wanted->keep_session;
   greet->done = end_kick;
   greet->kicked = done;
@@ -252,9 +263,11 @@ static void end_try(struct greet *greet)
   greet->seen(greet->ctx, told ? &seen : NULL, told ? NULL : &greet->error);
 }
 
-void broker_try_client(struct broker *broker, const struct broker_client *client, broker_seen_done done, void *ctx)
+void broker_try_client(struct broker *broker, const struct broker_client *client,
+                       broker_seen_done done, void *ctx)
 {
-  struct greet *greet = begin(broker, client->client_id, client->certificate_path, client->key_path);
+  struct greet *greet =
+      begin(broker, client->client_id, client->certificate_path, client->key_path);
   greet->done = end_try;
   greet->seen = done;
   greet->ctx = ctx;

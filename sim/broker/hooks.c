@@ -53,8 +53,8 @@ static void fail(struct hook *hook, const char *what)
 {
   if (hook->failed) return;
   hook->failed = true;
-  error_set(&hook->error, EXIT_CODE_SETUP, "the hook '%s' of the broker %s %s", hook_key(hook->kind),
-            hook->task.broker->config.host, what);
+  error_set(&hook->error, EXIT_CODE_SETUP, "the hook '%s' of the broker %s %s",
+            hook_key(hook->kind), hook->task.broker->config.host, what);
 }
 
 static void finish(struct hook *hook)
@@ -69,7 +69,7 @@ static void finish(struct hook *hook)
   broker_release(broker);
 }
 
-/* Commands ------------------------------------------------------------------------------------------------------- */
+/* --- Commands --------------------------------------------------------------------------------- */
 
 static void on_part_closed(struct hook *hook)
 {
@@ -91,7 +91,8 @@ static void fail_command(struct hook *hook, int status, int signal_number)
 {
   char how[64], what[FILES_PATH_MAX + 128], log[FILES_PATH_MAX] = "hooks.log";
   if (hook->timed_out)
-    snprintf(how, sizeof how, "did not end within %.3g s and was killed", timeout_ms(hook) / 1000.0);
+    snprintf(how, sizeof how, "did not end within %.3g s and was killed",
+             timeout_ms(hook) / 1000.0);
   else if (signal_number != 0)
     snprintf(how, sizeof how, "was ended by signal %d", signal_number);
   else
@@ -104,7 +105,8 @@ static void fail_command(struct hook *hook, int status, int signal_number)
 static void on_exit_seen(struct child *process, int status, int signal_number)
 {
   struct hook *hook = process->data;
-  if (hook->timed_out || signal_number != 0 || status != 0) fail_command(hook, status, signal_number);
+  if (hook->timed_out || signal_number != 0 || status != 0)
+    fail_command(hook, status, signal_number);
   child_close(&hook->process, on_process_closed);
   uv_close((uv_handle_t *) &hook->deadline, on_handle_closed);
 }
@@ -124,8 +126,9 @@ static void cancel_command(struct task *task)
   child_kill(&hook->process, SIGKILL);
 }
 
-/* The caller's plus the facts; strings of his are shared, the facts are made here and freed by free_environment. What
- * he has set of ours is left behind: it is of another run, and a shell takes the last of two. */
+/* The caller's plus the facts; strings of his are shared, the facts are made here and freed by
+ * free_environment. What he has set of ours is left behind: it is of another run, and a shell takes
+ * the last of two. */
 static char **make_environment(const struct hook *hook)
 {
   char *const *callers = environment_of_caller();
@@ -172,8 +175,9 @@ static void run_command(struct hook *hook, const char *command)
 {
   struct broker *broker = hook->task.broker;
   char path[FILES_PATH_MAX];
-  int log =
-      broker_path(broker, "hooks.log", path) == 0 ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+  int log = broker_path(broker, "hooks.log", path) == 0
+                ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
+                : -1;
   uv_timer_init(broker->loop, &hook->deadline);
   int status = spawn(hook, command, log < 0 ? STDERR_FILENO : log);
   if (log >= 0) close(log);
@@ -184,18 +188,20 @@ static void run_command(struct hook *hook, const char *command)
     return;
   }
   char what[200];
-  snprintf(what, sizeof what, "cannot be started: %s%s", uv_strerror(status), error_remedy(-status));
+  snprintf(what, sizeof what, "cannot be started: %s%s", uv_strerror(status),
+           error_remedy(-status));
   fail(hook, what);
   uv_close((uv_handle_t *) &hook->deadline, on_handle_closed);
 }
 
-/* HTTP ----------------------------------------------------------------------------------------------------------- */
+/* --- HTTP ------------------------------------------------------------------------------------- */
 
 static size_t on_body(char *data, size_t unit, size_t count, void *ctx)
 {
   struct hook *hook = ctx;
   size_t size = unit * count, room = BODY_MAX - hook->body_size, kept = size < room ? size : room;
-  for (size_t i = 0; i < kept; i++) hook->body[hook->body_size + i] = data[i] < ' ' || data[i] > '~' ? ' ' : data[i];
+  for (size_t i = 0; i < kept; i++)
+    hook->body[hook->body_size + i] = data[i] < ' ' || data[i] > '~' ? ' ' : data[i];
   hook->body_size += kept;
   return size;
 }
@@ -208,21 +214,23 @@ static void on_answer(void *ctx, CURL *easy, CURLcode result)
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   if (hook->not_permitted)
     snprintf(what, sizeof what,
-             "was not called: %.200s leads beyond this machine; name it in the scenario's targets: list and pass "
-             "--allow-target, or write 127.0.0.1",
+             "was not called: %.200s leads beyond this machine; name it in the scenario's targets: "
+             "list and pass --allow-target, or write 127.0.0.1",
              hook->host);
   else if (result != CURLE_OK)
     snprintf(what, sizeof what, "was not answered: %s; mend the URL or what should answer there",
              hook->curl_error[0] == '\0' ? curl_easy_strerror(result) : hook->curl_error);
   else
     snprintf(what, sizeof what,
-             "was answered with HTTP status %ld%s%s%s: mend the URL or what answers there; 2xx is success", status,
-             hook->body_size > 0 ? " (" : "", hook->body, hook->body_size > 0 ? ")" : "");
+             "was answered with HTTP status %ld%s%s%s: mend the URL or what answers there; 2xx is "
+             "success",
+             status, hook->body_size > 0 ? " (" : "", hook->body, hook->body_size > 0 ? ")" : "");
   if (result != CURLE_OK || status < 200 || status > 299) fail(hook, what);
   finish(hook);
 }
 
-/* finish() through the loop, as a cancelled task's `done` must not come from inside broker_close. */
+/* finish() through the loop, as a cancelled task's `done` must not come from inside
+   broker_close. */
 static void finish_later(void *ctx, const struct error *error)
 {
   (void) error;
@@ -241,7 +249,8 @@ static void cancel_request(struct task *task)
 static char *facts_as_json(const struct hook *hook)
 {
   json_t *object = json_object();
-  for (size_t i = 0; i < FACTS; i++) json_object_set_new(object, hook->facts[i].key, json_string(hook->facts[i].value));
+  for (size_t i = 0; i < FACTS; i++)
+    json_object_set_new(object, hook->facts[i].key, json_string(hook->facts[i].value));
   char *text = json_dumps(object, JSON_COMPACT);
   json_decref(object);
   return text;
@@ -251,7 +260,8 @@ static char *facts_as_json(const struct hook *hook)
 static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
   struct hook *hook = ctx;
-  if (purpose != CURLSOCKTYPE_IPCXN || !permit_address(hook->task.broker->config.permit, hook->host, &address->addr)) {
+  if (purpose != CURLSOCKTYPE_IPCXN ||
+      !permit_address(hook->task.broker->config.permit, hook->host, &address->addr)) {
     hook->not_permitted = true;
     return CURL_SOCKET_BAD;
   }
@@ -293,8 +303,9 @@ static void run_request(struct hook *hook, const char *url)
 static void gather_facts(struct hook *hook, enum broker_listener listener, const char *device)
 {
   static const struct fact names[FACTS] = {
-      {"FLEETSIM_ACTION", "action", ""},       {"FLEETSIM_CERT", "cert", ""},         {"FLEETSIM_KEY", "key", ""},
-      {"FLEETSIM_CLIENT_CA", "client_ca", ""}, {"FLEETSIM_LISTENER", "listener", ""}, {"FLEETSIM_CRL", "crl", ""},
+      {"FLEETSIM_ACTION", "action", ""},     {"FLEETSIM_CERT", "cert", ""},
+      {"FLEETSIM_KEY", "key", ""},           {"FLEETSIM_CLIENT_CA", "client_ca", ""},
+      {"FLEETSIM_LISTENER", "listener", ""}, {"FLEETSIM_CRL", "crl", ""},
       {"FLEETSIM_DEVICE", "device", ""}};
   const struct broker *broker = hook->task.broker;
   bool prove = listener == BROKER_PROVE;
@@ -308,19 +319,21 @@ static void gather_facts(struct hook *hook, enum broker_listener listener, const
   snprintf(hook->facts[6].value, FILES_PATH_MAX, "%s", device);
 }
 
-void hook_run(struct broker *broker, enum hook_kind kind, enum broker_listener listener, broker_done done, void *ctx)
+void hook_run(struct broker *broker, enum hook_kind kind, enum broker_listener listener,
+              broker_done done, void *ctx)
 {
   hook_run_on(broker, kind, listener, "", done, ctx);
 }
 
-void hook_run_on(struct broker *broker, enum hook_kind kind, enum broker_listener listener, const char *device,
-                 broker_done done, void *ctx)
+void hook_run_on(struct broker *broker, enum hook_kind kind, enum broker_listener listener,
+                 const char *device, broker_done done, void *ctx)
 {
   const char *text = broker->config.hooks.of[kind];
   if (text == NULL) {
     struct error error;
     error_set(&error, EXIT_CODE_SETUP,
-              "the broker %s has no hook '%s': give a command or URL for it under broker: hooks: in the scenario",
+              "the broker %s has no hook '%s': give a command or URL for it under broker: hooks: "
+              "in the scenario",
               broker->config.host, hook_key(kind));
     broker_later(broker, done, ctx, &error);
     return;

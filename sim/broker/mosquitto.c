@@ -1,11 +1,12 @@
 /* The local mosquitto: one child, one state.
  *
- * STOPPED -> start: files written, child spawned -> STARTING: both ports are dialed in turn -> RUNNING.
- * RUNNING -> stop or restart: SIGTERM, after 5 s SIGKILL -> ENDING -> child gone -> STOPPED, or started once more.
+ * STOPPED -> start: files written, child spawned -> STARTING: both ports are dialed in turn ->
+ * RUNNING. RUNNING -> stop or restart: SIGTERM, after 5 s SIGKILL -> ENDING -> child gone ->
+ * STOPPED, or started once more.
  *
- * The child may end, and the caller may stop or close, in every state. All of them lead to settle(), which does nothing
- * until both the process handle and the dial are closed and then decides from `again`, `failed` and `done` what is
- * next.
+ * The child may end, and the caller may stop or close, in every state. All of them lead to
+ * settle(), which does nothing until both the process handle and the dial are closed and then
+ * decides from `again`, `failed` and `done` what is next.
  */
 #define _GNU_SOURCE
 #include <assert.h>
@@ -45,7 +46,8 @@ static void begin(struct broker *broker, broker_done done, void *ctx)
   struct mosquitto *m = &broker->mosquitto;
   if (m->done != NULL) {
     struct error interrupted;
-    error_set(&interrupted, EXIT_CODE_INTERRUPTED, "mosquitto was asked for something else before it was ready");
+    error_set(&interrupted, EXIT_CODE_INTERRUPTED,
+              "mosquitto was asked for something else before it was ready");
     broker_later(broker, m->done, m->ctx, &interrupted);
   }
   m->done = done;
@@ -79,7 +81,8 @@ static void end_dial(struct mosquitto *m)
   if (m->dialing && !m->dial.closing) dial_close(&m->dial, on_dial_closed);
 }
 
-/* Whether another try with other ports may help: a port that we picked ourselves was taken in the meantime. */
+/* Whether another try with other ports may help: a port that we picked ourselves was taken in the
+   meantime. */
 static bool pick_again(struct broker *broker)
 {
   struct mosquitto *m = &broker->mosquitto;
@@ -116,7 +119,8 @@ static void ended_while_starting(struct broker *broker)
     m->again = true;
     return;
   }
-  snprintf(sentence, sizeof sentence, "mosquitto does not start: %s (all of it: %.300s/mosquitto.log)",
+  snprintf(sentence, sizeof sentence,
+           "mosquitto does not start: %s (all of it: %.300s/mosquitto.log)",
            tail[0] == '\0' ? m->ended : tail, broker->folder);
   fail(m, sentence);
 }
@@ -153,11 +157,12 @@ static void on_dial(struct dial *dial, int status)
     char sentence[FILES_PATH_MAX + 200];
     int reason = status == UV_ETIMEDOUT && dial->last != 0 ? dial->last : status;
     if (status == UV_ETIMEDOUT && (reason == UV_ETIMEDOUT || reason == UV_ECONNREFUSED))
-      snprintf(sentence, sizeof sentence, "mosquitto does not accept connections on port %u within %d s: see %s/%s",
+      snprintf(sentence, sizeof sentence,
+               "mosquitto does not accept connections on port %u within %d s: see %s/%s",
                broker->port[m->dialed], READY_MS / 1000, broker->folder, "mosquitto.log");
     else
-      snprintf(sentence, sizeof sentence, "mosquitto's port %u cannot be tried (%s)%s", broker->port[m->dialed],
-               uv_strerror(reason), error_remedy(-reason));
+      snprintf(sentence, sizeof sentence, "mosquitto's port %u cannot be tried (%s)%s",
+               broker->port[m->dialed], uv_strerror(reason), error_remedy(-reason));
     fail(m, sentence);
     m->state = MOSQUITTO_ENDING;
     child_kill(&m->process, SIGKILL);
@@ -170,8 +175,8 @@ static void dial_listener(struct broker *broker, enum broker_listener listener)
   struct mosquitto *m = &broker->mosquitto;
   m->dialed = listener;
   m->dialing = true;
-  dial_start(&m->dial, broker->loop, broker->config.permit, "127.0.0.1", broker->port[listener], READY_MS, POLL_MS,
-             on_dial);
+  dial_start(&m->dial, broker->loop, broker->config.permit, "127.0.0.1", broker->port[listener],
+             READY_MS, POLL_MS, on_dial);
 }
 
 static void on_dial_closed(struct dial *dial)
@@ -210,7 +215,8 @@ static void command_of(struct broker *broker, char *conf, struct command *out)
 {
   const struct broker_config *config = &broker->config;
   char *plain[] = {broker->mosquitto_path, "-c", conf};
-  for (int l = 0; l < BROKER_LISTENERS; l++) snprintf(out->port[l], sizeof out->port[l], "%u", broker->port[l]);
+  for (int l = 0; l < BROKER_LISTENERS; l++)
+    snprintf(out->port[l], sizeof out->port[l], "%u", broker->port[l]);
   char *fronted[] = {(char *) config->terminator,
                      "terminator",
                      broker->folder,
@@ -226,13 +232,14 @@ static void command_of(struct broker *broker, char *conf, struct command *out)
   out->argument[count] = NULL;
 }
 
-/* What mosquitto says before it has read its log settings goes to the same log. Its end is tied to ours by
- * SIGKILL, which also ends a child that a rehearsal has stopped with SIGSTOP. */
+/* What mosquitto says before it has read its log settings goes to the same log. Its end is tied to
+ * ours by SIGKILL, which also ends a child that a rehearsal has stopped with SIGSTOP. */
 static int spawn(struct broker *broker)
 {
   struct mosquitto *m = &broker->mosquitto;
   char conf[FILES_PATH_MAX], log[FILES_PATH_MAX];
-  if (broker_path(broker, "mosquitto.conf", conf) != 0 || broker_path(broker, "mosquitto.log", log) != 0)
+  if (broker_path(broker, "mosquitto.conf", conf) != 0 ||
+      broker_path(broker, "mosquitto.log", log) != 0)
     return UV_ENAMETOOLONG;
   int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) return uv_translate_sys_error(errno);
@@ -240,8 +247,10 @@ static int spawn(struct broker *broker)
 
   struct command command;
   command_of(broker, conf, &command);
-  const struct child_options options = {
-      .file = command.argument[0], .arguments = command.argument, .folder = broker->folder, .output = fd};
+  const struct child_options options = {.file = command.argument[0],
+                                        .arguments = command.argument,
+                                        .folder = broker->folder,
+                                        .output = fd};
   raise_file_limit();
   int status = child_spawn(broker->loop, &m->process, &options, on_exit_seen);
   m->process_open = status == 0;
@@ -258,11 +267,13 @@ static void launch(struct broker *broker)
     return;
   }
   m->process_open = false;
-  if (broker->front != NULL) front_move(broker->front, broker->port); /* they may have been picked anew */
+  /* they may have been picked anew */
+  if (broker->front != NULL) front_move(broker->front, broker->port);
   int status = spawn(broker);
   if (status != 0) {
     char sentence[256];
-    snprintf(sentence, sizeof sentence, "cannot start mosquitto: %s%s", uv_strerror(status), error_remedy(-status));
+    snprintf(sentence, sizeof sentence, "cannot start mosquitto: %s%s", uv_strerror(status),
+             error_remedy(-status));
     fail(m, sentence);
     m->state = MOSQUITTO_ENDING;
     settle(broker);
@@ -277,9 +288,10 @@ static int check_ports(struct broker *broker, struct error *error)
 {
   for (int i = 0; i < BROKER_LISTENERS; i++)
     if (broker->config.port[i] != 0 && ports_in_use(broker->port[i]))
-      return error_set(error, EXIT_CODE_SETUP,
-                       "port %u is already in use: end what listens there or set another port in the scenario",
-                       broker->port[i]);
+      return error_set(
+          error, EXIT_CODE_SETUP,
+          "port %u is already in use: end what listens there or set another port in the scenario",
+          broker->port[i]);
   pick_again(broker);
   return 0;
 }
@@ -334,7 +346,8 @@ void mosquitto_stop(struct broker *broker, bool again, broker_done done, void *c
 static void refuse(struct broker *broker, const char *what, broker_done done, void *ctx)
 {
   struct error error;
-  error_set(&error, EXIT_CODE_SETUP, "mosquitto cannot %s because it is not running: start it first", what);
+  error_set(&error, EXIT_CODE_SETUP,
+            "mosquitto cannot %s because it is not running: start it first", what);
   broker_later(broker, done, ctx, &error);
 }
 
@@ -350,7 +363,8 @@ void mosquitto_kill(struct broker *broker, broker_done done, void *ctx)
   child_kill(&m->process, SIGKILL);
 }
 
-void mosquitto_signal(struct broker *broker, int number, const char *what, broker_done done, void *ctx)
+void mosquitto_signal(struct broker *broker, int number, const char *what, broker_done done,
+                      void *ctx)
 {
   struct mosquitto *m = &broker->mosquitto;
   bool running = m->state == MOSQUITTO_RUNNING && m->process.alive;

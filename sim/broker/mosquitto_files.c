@@ -27,8 +27,8 @@ static uint64_t now_ms(void)
   return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
-/* The first line that `mosquitto -h` prints; "" at its end without one. 0, or an errno. A signal is no reason to give
- * up.
+/* The first line that `mosquitto -h` prints; "" at its end without one. 0, or an errno. A signal is
+ * no reason to give up.
  */
 static int first_line(int fd, char *line, size_t capacity)
 {
@@ -50,7 +50,8 @@ static int first_line(int fd, char *line, size_t capacity)
   return 0;
 }
 
-/* What it writes to its standard error is not for our user: 2.1 says there that it is "terminating". */
+/* What it writes to its standard error is not for our user: 2.1 says there that it is
+   "terminating". */
 static int spawn_help(struct broker *broker, const int ends[2], pid_t *pid)
 {
   posix_spawn_file_actions_t actions;
@@ -71,8 +72,8 @@ static int read_version(struct broker *broker, struct error *error)
   pid_t pid = 0;
   char line[128] = "";
   if (pipe2(ends, O_CLOEXEC) != 0)
-    return error_set(error, EXIT_CODE_SETUP, "mosquitto cannot be asked for its version (%s)%s", strerror(errno),
-                     error_remedy(errno));
+    return error_set(error, EXIT_CODE_SETUP, "mosquitto cannot be asked for its version (%s)%s",
+                     strerror(errno), error_remedy(errno));
   int spawned = spawn_help(broker, ends, &pid);
   close(ends[1]);
   int status = spawned == 0 ? first_line(ends[0], line, sizeof line) : spawned;
@@ -82,11 +83,12 @@ static int read_version(struct broker *broker, struct error *error)
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
   }
   if (status != 0)
-    return error_set(error, EXIT_CODE_SETUP, "%s -h cannot be run to learn its version (%s)%s", broker->mosquitto_path,
-                     strerror(status), error_remedy(status));
+    return error_set(error, EXIT_CODE_SETUP, "%s -h cannot be run to learn its version (%s)%s",
+                     broker->mosquitto_path, strerror(status), error_remedy(status));
   const char *number = strstr(line, "version ");
   if (number == NULL)
-    return error_set(error, EXIT_CODE_SETUP, "%s -h does not print its version: reinstall mosquitto",
+    return error_set(error, EXIT_CODE_SETUP,
+                     "%s -h does not print its version: reinstall mosquitto",
                      broker->mosquitto_path);
   snprintf(broker->version, sizeof broker->version, "mosquitto %s", number + strlen("version "));
   return 0;
@@ -103,14 +105,16 @@ static bool is_from_2_1_on(const char *version)
   return major > 2 || (major == 2 && strtoul(end + 1, NULL, 10) >= 1);
 }
 
-/* Where mosquitto 2.1 keeps the plugin that reads an ACL file: from there on `acl_file` is deprecated, and gone in 3.0.
- * 2.0 has no such plugin. Looked for where a PREFIX/sbin/mosquitto has its libraries. */
+/* Where mosquitto 2.1 keeps the plugin that reads an ACL file: from there on `acl_file` is
+ * deprecated, and gone in 3.0. 2.0 has no such plugin. Looked for where a PREFIX/sbin/mosquitto has
+ * its libraries. */
 static bool find_acl_plugin(const struct broker *broker, char out[FILES_PATH_MAX])
 {
   static const char *const places[] = {"lib", "lib/*", "lib64"};
   char real[PATH_MAX], pattern[PATH_MAX + 64];
   bool found = false;
-  if (!is_from_2_1_on(broker->version) || realpath(broker->mosquitto_path, real) == NULL) return false;
+  if (!is_from_2_1_on(broker->version) || realpath(broker->mosquitto_path, real) == NULL)
+    return false;
   for (int up = 0; up < 2 && strrchr(real, '/') != NULL; up++) *strrchr(real, '/') = '\0';
   for (size_t i = 0; i < sizeof places / sizeof *places && !found; i++) {
     glob_t paths;
@@ -125,12 +129,13 @@ static bool find_acl_plugin(const struct broker *broker, char out[FILES_PATH_MAX
 int mosquitto_find(struct broker *broker, struct error *error)
 {
   if (!files_find_executable("mosquitto", broker->mosquitto_path))
-    return error_set(error, EXIT_CODE_SETUP, "mosquitto is not installed: apt-get install mosquitto");
+    return error_set(error, EXIT_CODE_SETUP,
+                     "mosquitto is not installed: apt-get install mosquitto");
   return read_version(broker, error);
 }
 
-/* mosquitto started as root would become another user, who cannot read the 0600 keys; and changing the user would also
- * clear the parent-death signal. */
+/* mosquitto started as root would become another user, who cannot read the 0600 keys; and changing
+ * the user would also clear the parent-death signal. */
 static const char *own_user_name(void)
 {
   const struct passwd *entry = getpwuid(geteuid());
@@ -140,16 +145,20 @@ static const char *own_user_name(void)
 static int write_acl(const struct broker *broker, struct error *error)
 {
   char path[FILES_PATH_MAX], text[512];
-  if (broker_path(broker, "acl", path) != 0) return error_set(error, EXIT_CODE_SETUP, "the broker's path is too long");
+  if (broker_path(broker, "acl", path) != 0)
+    return error_set(error, EXIT_CODE_SETUP, "the broker's path is too long");
   const char *name = broker->config.operator_name;
   int n = broker->config.anyone ? snprintf(text, sizeof text, "topic readwrite #\n")
-          : name == NULL        ? snprintf(text, sizeof text, "pattern readwrite private/%%u/#\n")
-                                : snprintf(text, sizeof text,
-                                           "user %s\ntopic readwrite private/#\n\npattern readwrite private/%%u/#\n", name);
+          : name == NULL
+              ? snprintf(text, sizeof text, "pattern readwrite private/%%u/#\n")
+              : snprintf(text, sizeof text,
+                         "user %s\ntopic readwrite private/#\n\npattern readwrite private/%%u/#\n",
+                         name);
   return files_write(path, text, (size_t) n, 0600, error);
 }
 
-/* The only listener behind a terminator. Who reaches it went through there, and has the user name that it gave. */
+/* The only listener behind a terminator. Who reaches it went through there, and has the user name
+   that it gave. */
 static void write_socket(FILE *out)
 {
   fprintf(out, "\nlistener 0 mqtt.sock\nmax_connections -1\n");
@@ -166,15 +175,16 @@ static void write_listener(FILE *out, const struct broker *broker, enum broker_l
           "certfile %s/%s.crt\n"
           "keyfile %s/%s.key\n"
           "%s",
-          broker->port[listener], broker->config.tls_min == 12 ? 2 : 3, broker->folder, broker->folder, stem[listener],
-          broker->folder, stem[listener],
+          broker->port[listener], broker->config.tls_min == 12 ? 2 : 3, broker->folder,
+          broker->folder, stem[listener], broker->folder, stem[listener],
           broker->config.anyone ? "" : "require_certificate true\nuse_identity_as_username true\n");
   if (broker->config.crl) fprintf(out, "crlfile %s/crl.pem\n", broker->folder);
 }
 
-/* restart_timeout: by default mosquitto waits up to 30 s before it tries a peer again, which is longer than a
- * rehearsal; 2.0.11 was seen to be back 2 s after a loss with "1 2" and after 6 s with a plain "1". try_private: the
- * peer learns that this is a bridge and sends nothing back that came from it. */
+/* restart_timeout: by default mosquitto waits up to 30 s before it tries a peer again, which is
+ * longer than a rehearsal; 2.0.11 was seen to be back 2 s after a loss with "1 2" and after 6 s
+ * with a plain "1". try_private: the peer learns that this is a bridge and sends nothing back that
+ * came from it. */
 static void write_bridge(FILE *out, const struct broker *broker)
 {
   const struct broker_bridge *bridge = &broker->config.bridge;
@@ -192,12 +202,14 @@ static void write_bridge(FILE *out, const struct broker *broker)
           "restart_timeout 1 2\n"
           "bridge_cafile %s\nbridge_certfile %s\nbridge_keyfile %s\n"
           "bridge_tls_version tlsv1.%d\n",
-          bridge->name, bridge->peer->config.host, bridge->peer->port[BROKER_MAIN], bridge->name, bridge->name,
-          bridge->ca_path, bridge->certificate_path, bridge->key_path, broker->config.tls_min == 12 ? 2 : 3);
+          bridge->name, bridge->peer->config.host, bridge->peer->port[BROKER_MAIN], bridge->name,
+          bridge->name, bridge->ca_path, bridge->certificate_path, bridge->key_path,
+          broker->config.tls_min == 12 ? 2 : 3);
 }
 
-/* No queue limit: a dropped message would be booked as telemetry that the devices lost. autosave 0: the sessions are
- * saved when mosquitto ends, and a stall by a save in between would be booked as latency. */
+/* No queue limit: a dropped message would be booked as telemetry that the devices lost. autosave 0:
+ * the sessions are saved when mosquitto ends, and a stall by a save in between would be booked as
+ * latency. */
 static void write_globals(FILE *out, const struct broker *broker)
 {
   fprintf(out,
@@ -214,7 +226,8 @@ static void write_globals(FILE *out, const struct broker *broker)
           "connection_messages true\n"
           "log_timestamp true\n"
           "log_timestamp_format %%Y-%%m-%%dT%%H:%%M:%%S\n",
-          own_user_name(), broker->config.anyone || broker->config.terminator != NULL ? "true" : "false",
+          own_user_name(),
+          broker->config.anyone || broker->config.terminator != NULL ? "true" : "false",
           broker->folder, broker->folder);
   char plugin[FILES_PATH_MAX];
   if (find_acl_plugin(broker, plugin))
@@ -253,7 +266,8 @@ long mosquitto_log_size(const struct broker *broker)
 
 static const char *without_time(const char *line)
 {
-  return isdigit((unsigned char) line[0]) && strlen(line) > 21 && line[19] == ':' ? line + 21 : line;
+  return isdigit((unsigned char) line[0]) && strlen(line) > 21 && line[19] == ':' ? line + 21
+                                                                                  : line;
 }
 
 void mosquitto_log_tail(const struct broker *broker, long start, char *out, size_t capacity)
@@ -275,7 +289,8 @@ void mosquitto_log_tail(const struct broker *broker, long start, char *out, size
     memmove(last, last + 1, sizeof last - sizeof last[0]);
     last[TAIL_LINES - 1] = end;
   }
-  if (last[TAIL_LINES - 1][0] == '\0' && strncmp(end, "Warning: ", 9) == 0) last[TAIL_LINES - 1] = end;
+  if (last[TAIL_LINES - 1][0] == '\0' && strncmp(end, "Warning: ", 9) == 0)
+    last[TAIL_LINES - 1] = end;
   size_t used = 0;
   for (int i = 0; i < TAIL_LINES; i++) {
     if (last[i][0] == '\0' || used >= capacity) continue;

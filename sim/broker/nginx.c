@@ -1,7 +1,9 @@
-/* STOPPED -> start: nginx.conf written, child spawned -> STARTING: a file is asked for again and again -> RUNNING.
- * STARTING, RUNNING -> stop, or a start that fails -> ENDING -> the child is gone -> STOPPED.
+/* STOPPED -> start: nginx.conf written, child spawned -> STARTING: a file is asked for again and
+ * again -> RUNNING. STARTING, RUNNING -> stop, or a start that fails -> ENDING -> the child is gone
+ * -> STOPPED.
  *
- * One process (master_process off): a master that is killed leaves its workers behind, and they would hold the port. */
+ * One process (master_process off): a master that is killed leaves its workers behind, and they
+ * would hold the port. */
 #define _GNU_SOURCE
 #include "broker/nginx.h"
 
@@ -21,7 +23,15 @@
 #include "net/child.h"
 #include "net/curl_uv.h"
 
-enum { READY_MS = 10000, ASK_MS = 2000, POLL_MS = 20, TERM_MS = 5000, PICKS = 3, LOG_START = 4096, WORD = 33 };
+enum {
+  READY_MS = 10000,
+  ASK_MS = 2000,
+  POLL_MS = 20,
+  TERM_MS = 5000,
+  PICKS = 3,
+  LOG_START = 4096,
+  WORD = 33
+};
 
 enum state { STOPPED, STARTING, RUNNING, ENDING };
 
@@ -34,12 +44,14 @@ struct nginx {
   enum state state;
   struct child process;
   bool process_open;
-  uv_timer_t timer;  /* STARTING: when to ask again; ENDING: when to kill */
-  uv_async_t report; /* calls `done` from the loop's next turn; not a timer: uv_run(UV_RUN_ONCE) would sleep on */
+  uv_timer_t timer; /* STARTING: when to ask again; ENDING: when to kill */
+  /* calls `done` from the loop's next turn; not a timer: uv_run(UV_RUN_ONCE) would sleep on */
+  uv_async_t report;
   struct curl_uv *curl;
   CURL *question;
   struct curl_slist *resolve;
-  char word[WORD], answer[WORD]; /* what this nginx must answer: another server on its port would not */
+  /* what this nginx must answer: another server on its port would not */
+  char word[WORD], answer[WORD];
   size_t answer_size;
   uint64_t give_up_ms;
   unsigned picks_left;
@@ -63,17 +75,17 @@ int nginx_path(const struct nginx *nginx, const char *name, char out[FILES_PATH_
   return files_join(out, nginx->folder, name, NULL);
 }
 
-/* --- Its files ---------------------------------------------------------------------------------------------------- */
+/* --- Its files -------------------------------------------------------------------------------- */
 
-/* Paths are relative: to the prefix (-p), which is where it starts, or to nginx.conf, which is there too. No quoting
- * can go wrong. */
+/* Paths are relative: to the prefix (-p), which is where it starts, or to nginx.conf, which is
+ * there too. No quoting can go wrong. */
 static const char conf_head[] = "daemon off;\n"
                                 "master_process off;\n"
                                 "pid nginx.pid;\n"
                                 "error_log stderr notice;\n";
 static const char conf_http[] = "http {\n"
-                                "  log_format fleet '$msec $remote_addr \"$request\" $status $body_bytes_sent "
-                                "\"$http_range\" $request_time';\n"
+                                "  log_format fleet '$msec $remote_addr \"$request\" $status "
+                                "$body_bytes_sent \"$http_range\" $request_time';\n"
                                 "  access_log access.log fleet;\n"
                                 "  client_body_temp_path tmp;\n"
                                 "  proxy_temp_path tmp;\n"
@@ -96,12 +108,11 @@ static int write_conf(const struct nginx *n, struct error *error)
   char path[FILES_PATH_MAX], text[4096];
   if (files_join(path, n->folder, "nginx.conf", error) != 0) return -1;
   size_t connections = n->config.connections == 0 ? 1024 : n->config.connections;
-  size_t slots =
-      connections + connections / 8 + 64; /* with a sixteenth left, nginx ends those that wait in handshakes */
+  size_t slots = connections + connections / 8 +
+                 64; /* with a sixteenth left, nginx ends those that wait in handshakes */
   int size = snprintf(text, sizeof text,
                       "%sevents { worker_connections %zu; multi_accept on; }\n"
-                      "%s"
-                      "  server {\n"
+                      "%s  server {\n"
                       "    listen 127.0.0.1:%u ssl backlog=4096;\n"
                       "    root files;\n"
                       "    location = /fleetsim-ready { access_log off; return 200 %s; }\n"
@@ -136,7 +147,7 @@ static void log_reason(const struct nginx *n, char *out, size_t capacity)
   snprintf(out, capacity, "%.*s", (int) strcspn(at, "\n"), at);
 }
 
-/* --- How things end ----------------------------------------------------------------------------------------------- */
+/* --- How things end --------------------------------------------------------------------------- */
 
 static void on_report(uv_async_t *async)
 {
@@ -199,7 +210,7 @@ static void kill_child(struct nginx *n, int number)
   child_kill(&n->process, number);
 }
 
-/* --- Readiness ---------------------------------------------------------------------------------------------------- */
+/* --- Readiness -------------------------------------------------------------------------------- */
 
 static size_t on_answer_bytes(char *data, size_t one, size_t size, void *ctx)
 {
@@ -231,7 +242,8 @@ static void give_up(struct nginx *n, CURLcode result)
 {
   char sentence[FILES_PATH_MAX + 256];
   snprintf(sentence, sizeof sentence,
-           "nginx does not answer over TLS on 127.0.0.1:%u within %d s (%s): see nginx.log and server.crt in %s",
+           "nginx does not answer over TLS on 127.0.0.1:%u within %d s (%s): see nginx.log and "
+           "server.crt in %s",
            n->port, READY_MS / 1000, curl_easy_strerror(result), n->folder);
   fail(n, sentence);
   n->state = ENDING;
@@ -283,7 +295,7 @@ static void ask(struct nginx *n)
   if (curl_uv_start(n->curl, n->question, on_answer, n) != 0) memory_gone("a question to nginx");
 }
 
-/* --- The child ---------------------------------------------------------------------------------------------------- */
+/* --- The child -------------------------------------------------------------------------------- */
 
 /* Whether another port may help: one that was picked, and that somebody took in the meantime. */
 static bool pick_again(struct nginx *n)
@@ -325,7 +337,8 @@ static void on_exit_seen(struct child *process, int status, int signal_number)
   uv_timer_stop(&n->timer);
   end_question(n);
   if (signal_number != 0)
-    snprintf(n->ended, sizeof n->ended, "nginx was ended by signal %d (%s)", signal_number, strsignal(signal_number));
+    snprintf(n->ended, sizeof n->ended, "nginx was ended by signal %d (%s)", signal_number,
+             strsignal(signal_number));
   else
     snprintf(n->ended, sizeof n->ended, "nginx ended by itself with exit code %d", status);
   if (n->state == STARTING && !n->closing) {
@@ -335,7 +348,8 @@ static void on_exit_seen(struct child *process, int status, int signal_number)
   child_close(process, on_process_closed);
 }
 
-/* A server needs a descriptor or two per download; the child inherits what this process may have. */
+/* A server needs a descriptor or two per download; the child inherits what this process may
+   have. */
 static void raise_file_limit(void)
 {
   struct rlimit limit;
@@ -346,7 +360,8 @@ static void raise_file_limit(void)
 
 static int spawn(struct nginx *n)
 {
-  char log[FILES_PATH_MAX], prefix[] = "./"; /* its folder: nginx takes a $ in a path for a variable */
+  char log[FILES_PATH_MAX],
+      prefix[] = "./"; /* its folder: nginx takes a $ in a path for a variable */
   if (nginx_path(n, "nginx.log", log) != 0) return UV_ENAMETOOLONG;
   int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) return uv_translate_sys_error(errno);
@@ -367,7 +382,9 @@ static int new_word(struct nginx *n)
 {
   uint8_t bytes[(WORD - 1) / 2];
   int status = uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL);
-  if (status != 0) return error_set(&n->error, EXIT_CODE_SETUP, "no random bytes for nginx: %s", uv_strerror(status));
+  if (status != 0)
+    return error_set(&n->error, EXIT_CODE_SETUP, "no random bytes for nginx: %s",
+                     uv_strerror(status));
   for (size_t i = 0; i < sizeof bytes; i++) snprintf(n->word + 2 * i, 3, "%02x", bytes[i]);
   return 0;
 }
@@ -382,7 +399,8 @@ static void launch(struct nginx *n)
   int status = spawn(n);
   if (status != 0) {
     char sentence[256];
-    snprintf(sentence, sizeof sentence, "cannot start nginx: %s%s", uv_strerror(status), error_remedy(-status));
+    snprintf(sentence, sizeof sentence, "cannot start nginx: %s%s", uv_strerror(status),
+             error_remedy(-status));
     fail(n, sentence);
     finish(n);
     return;
@@ -392,7 +410,7 @@ static void launch(struct nginx *n)
   ask(n);
 }
 
-/* --- The interface ------------------------------------------------------------------------------------------------ */
+/* --- The interface ---------------------------------------------------------------------------- */
 
 static int open_folder(struct nginx *n, struct error *error)
 {
@@ -401,24 +419,28 @@ static int open_folder(struct nginx *n, struct error *error)
   char *absolute = realpath(n->config.folder, NULL);
   if (absolute == NULL || strlen(absolute) > sizeof n->folder - 32) {
     free(absolute);
-    return error_set(error, EXIT_CODE_SETUP, "the update server's folder %.80s cannot be used: use a shorter --out",
+    return error_set(error, EXIT_CODE_SETUP,
+                     "the update server's folder %.80s cannot be used: use a shorter --out",
                      n->config.folder);
   }
   strcpy(n->folder, absolute);
   free(absolute);
-  return files_join(files, n->folder, "files", error) == 0 ? files_make_folder(files, 0700, error) : -1;
+  return files_join(files, n->folder, "files", error) == 0 ? files_make_folder(files, 0700, error)
+                                                           : -1;
 }
 
 static int find(struct nginx *n, struct error *error)
 {
   if (!files_find_executable("nginx", n->nginx_path))
-    return error_set(error, EXIT_CODE_SETUP,
-                     "nginx is not installed, and updates over HTTPS need it: apt-get install nginx");
+    return error_set(
+        error, EXIT_CODE_SETUP,
+        "nginx is not installed, and updates over HTTPS need it: apt-get install nginx");
   n->port = n->config.port;
   return n->port != 0 ? 0 : ports_pick(NULL, 0, &n->port, error);
 }
 
-int nginx_open(uv_loop_t *loop, const struct nginx_config *config, struct nginx **out, struct error *error)
+int nginx_open(uv_loop_t *loop, const struct nginx_config *config, struct nginx **out,
+               struct error *error)
 {
   struct nginx *n = calloc(1, sizeof *n);
   if (n == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
@@ -452,8 +474,10 @@ void nginx_start(struct nginx *n, nginx_done done, void *ctx)
     return;
   }
   char sentence[200];
-  snprintf(sentence, sizeof sentence,
-           "port %u is already in use: end what listens there or set another port for the update server", n->port);
+  snprintf(
+      sentence, sizeof sentence,
+      "port %u is already in use: end what listens there or set another port for the update server",
+      n->port);
   fail(n, sentence);
   finish(n);
 }

@@ -1,14 +1,15 @@
-/* The local update server: a real nginx, as a child in its own folder, that serves files over TLS on 127.0.0.1 only and
- * never outlives this process (net/child.h, and nginx_close).
+/* The local update server: a real nginx, as a child in its own folder, that serves files over TLS
+ * on 127.0.0.1 only and never outlives this process (net/child.h, and nginx_close).
  *
- * Folder (0700): nginx.conf, nginx.log, access.log (one line per request: time, peer, request, status, bytes of the
- * answer's body, range, seconds), server.crt and server.key (the caller writes them, see pki_write_update_chain), and
- * files/, what is served: files/x.bin is https://HOST:PORT/x.bin. A file is put there by renaming it, so that nobody
- * gets half of it (files_write does). Where rules.conf is there, nginx reads it into the block of its server: for a
+ * Folder (0700): nginx.conf, nginx.log, access.log (one line per request: time, peer, request,
+ * status, bytes of the answer's body, range, seconds), server.crt and server.key (the caller writes
+ * them, see pki_write_update_chain), and files/, what is served: files/x.bin is
+ * https://HOST:PORT/x.bin. A file is put there by renaming it, so that nobody gets half of it
+ * (files_write does). Where rules.conf is there, nginx reads it into the block of its server: for a
  * test that wants it to misbehave.
  *
- * Operations are asynchronous on the loop; `done` comes once, never from inside the call, with NULL or with an error
- * that says what to do.
+ * Operations are asynchronous on the loop; `done` comes once, never from inside the call, with NULL
+ * or with an error that says what to do.
  */
 #ifndef FLEETSIM_NGINX_H
 #define FLEETSIM_NGINX_H
@@ -36,13 +37,16 @@ struct nginx_config {
 typedef void (*nginx_done)(void *ctx, const struct error *error);
 
 /* Finds nginx, makes the folder and files/, picks the port. */
-int nginx_open(uv_loop_t *loop, const struct nginx_config *config, struct nginx **out, struct error *error);
+int nginx_open(uv_loop_t *loop, const struct nginx_config *config, struct nginx **out,
+               struct error *error);
 
-/* Starts it and waits until it answers a request over TLS, with a certificate that ca_path leads to (10 s). A port that
- * was picked and has been taken since is picked anew: read nginx_port after `done`. */
+/* Starts it and waits until it answers a request over TLS, with a certificate that ca_path leads to
+ * (10 s). A port that was picked and has been taken since is picked anew: read nginx_port after
+ * `done`. */
 void nginx_start(struct nginx *nginx, nginx_done done, void *ctx);
 
-/* SIGTERM, SIGKILL after 5 s; `done` when it is gone. A start under way ends with EXIT_CODE_INTERRUPTED. */
+/* SIGTERM, SIGKILL after 5 s; `done` when it is gone. A start under way ends with
+   EXIT_CODE_INTERRUPTED. */
 void nginx_stop(struct nginx *nginx, nginx_done done, void *ctx);
 
 /* Kills what still runs and releases everything; `died` and `done` are not called any more. */

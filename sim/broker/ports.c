@@ -40,6 +40,7 @@ int ports_pick(const uint16_t *taken, size_t count, uint16_t *port, struct error
     *port = candidate;
     return 0;
   }
-  return error_set(error, EXIT_CODE_SETUP, "no free port was found between %d and %d: set port: in the scenario",
+  return error_set(error, EXIT_CODE_SETUP,
+                   "no free port was found between %d and %d: set port: in the scenario",
                    PORT_FIRST, PORT_FIRST + PORT_COUNT - 1);
 }

@@ -10,8 +10,9 @@
 
 bool ports_in_use(uint16_t port);
 
-/* Picks a free port that is none of `taken`, below the ephemeral range of Linux (32768): in that range the local end of
- * any outgoing connection may sit on the port just when a broker is restarted. */
+/* Picks a free port that is none of `taken`, below the ephemeral range of Linux (32768): in that
+ * range the local end of any outgoing connection may sit on the port just when a broker is
+ * restarted. */
 int ports_pick(const uint16_t *taken, size_t count, uint16_t *port, struct error *error);
 
 #endif

@@ -51,7 +51,9 @@ static void fail(struct probe *probe, const char *why)
   probe->failed = true;
   char place[HOST_PORT_MAX];
   error_set(&probe->error, EXIT_CODE_SETUP, "the certificate that %s serves cannot be seen: %s",
-            host_port(broker_address(broker, probe->listener), broker_port(broker, probe->listener), place), why);
+            host_port(broker_address(broker, probe->listener), broker_port(broker, probe->listener),
+                      place),
+            why);
   dial_close(&probe->dial, on_closed);
 }
 
@@ -64,7 +66,8 @@ static bool take_certificate(struct probe *probe)
   return X509_digest(leaf, EVP_sha256(), probe->seen.fingerprint, NULL) == 1;
 }
 
-/* A connection that has just been opened has room for a whole flight, so what cannot be sent at once is a failure. */
+/* A connection that has just been opened has room for a whole flight, so what cannot be sent at
+   once is a failure. */
 static bool flush(struct probe *probe)
 {
   char *data = NULL;
@@ -76,8 +79,8 @@ static bool flush(struct probe *probe)
   return sent;
 }
 
-/* In TLS 1.2 the broker refuses us, who have no certificate, before the handshake ends: what it served has been seen
- * all the same. */
+/* In TLS 1.2 the broker refuses us, who have no certificate, before the handshake ends: what it
+ * served has been seen all the same. */
 static void advance(struct probe *probe)
 {
   int result = SSL_do_handshake(probe->ssl);
@@ -152,7 +155,8 @@ static void on_cancel(struct task *task)
   probe->error.code = EXIT_CODE_INTERRUPTED;
 }
 
-void broker_probe(struct broker *broker, enum broker_listener listener, broker_seen_done done, void *ctx)
+void broker_probe(struct broker *broker, enum broker_listener listener, broker_seen_done done,
+                  void *ctx)
 {
   struct probe *probe = calloc(1, sizeof *probe);
   if (probe == NULL) memory_gone("a look at the broker");

@@ -42,7 +42,8 @@ static void on_event(struct dial *dial, int status)
     error_set(&reach->error, EXIT_CODE_SETUP, "the broker at %s cannot be reached (%s)%s",
               host_port(broker_address(reach->task.broker, reach->listener),
                         broker_port(reach->task.broker, reach->listener), place),
-              uv_strerror(why), *remedy != '\0' ? remedy : ": check the address and that it listens");
+              uv_strerror(why),
+              *remedy != '\0' ? remedy : ": check the address and that it listens");
   }
   dial_close(dial, on_closed);
 }
@@ -53,8 +54,9 @@ static bool dial_from(struct reach *reach, unsigned listener)
   while (listener < BROKER_LISTENERS && broker->port[listener] == 0) listener++;
   if (listener >= BROKER_LISTENERS) return false;
   reach->listener = (enum broker_listener) listener;
-  dial_start(&reach->dial, broker->loop, broker->config.permit, broker_address(broker, reach->listener),
-             broker->port[listener], REACH_MS, REACH_RETRY_MS, on_event);
+  dial_start(&reach->dial, broker->loop, broker->config.permit,
+             broker_address(broker, reach->listener), broker->port[listener], REACH_MS,
+             REACH_RETRY_MS, on_event);
   return true;
 }
 

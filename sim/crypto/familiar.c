@@ -36,9 +36,10 @@ static struct {
 static bool set_generator(EC_GROUP *group, const uint8_t public_key[CURVE_PUBLIC_SIZE])
 {
   EC_POINT *point = EC_POINT_new(group);
-  bool set = point != NULL && EC_POINT_oct2point(group, point, public_key, CURVE_PUBLIC_SIZE, NULL) == 1 &&
-             EC_GROUP_set_generator(group, point, EC_GROUP_get0_order(group), BN_value_one()) == 1 &&
-             EC_GROUP_precompute_mult(group, NULL) == 1;
+  bool set =
+      point != NULL && EC_POINT_oct2point(group, point, public_key, CURVE_PUBLIC_SIZE, NULL) == 1 &&
+      EC_GROUP_set_generator(group, point, EC_GROUP_get0_order(group), BN_value_one()) == 1 &&
+      EC_GROUP_precompute_mult(group, NULL) == 1;
   EC_POINT_free(point);
   return set;
 }
@@ -56,8 +57,8 @@ static void *make_table(void *nothing)
   return nothing;
 }
 
-/* At exit libcrypto takes itself down, and the thread is in the midst of it: this handler, registered later, goes
- * first. */
+/* At exit libcrypto takes itself down, and the thread is in the midst of it: this handler,
+ * registered later, goes first. */
 static bool waits_at_exit(void)
 {
   static bool registered;
@@ -116,6 +117,7 @@ const EC_GROUP *familiar_group(const uint8_t public_key[CURVE_PUBLIC_SIZE])
   struct familiar *key = find(public_key);
   key->last = ++calls;
   key->seen++;
-  if (key->seen >= FAMILIAR_AFTER && !key->asked && !table.under_way) key->asked = begin_table(public_key);
+  if (key->seen >= FAMILIAR_AFTER && !key->asked && !table.under_way)
+    key->asked = begin_table(public_key);
   return key->group;
 }

@@ -1,4 +1,5 @@
-/* Mbed TLS's AES-GCM context on the host; <mbedtls/gcm.h> asks for a file of this name. The functions are gcm_host.c.
+/* Mbed TLS's AES-GCM context on the host; <mbedtls/gcm.h> asks for a file of this name. The
+ * functions are gcm_host.c.
  */
 #ifndef FLEETSIM_CRYPTO_GCM_ALT_H
 #define FLEETSIM_CRYPTO_GCM_ALT_H

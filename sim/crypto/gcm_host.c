@@ -1,5 +1,6 @@
-/* Mbed TLS's AES-GCM on the host: AES is the library's, its mode of operation is libcrypto's, which authenticates many
- * blocks at a time with the processor's instructions where the library takes one. */
+/* Mbed TLS's AES-GCM on the host: AES is the library's, its mode of operation is libcrypto's, which
+ * authenticates many blocks at a time with the processor's instructions where the library takes
+ * one. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -12,8 +13,8 @@
 #define TAG_MIN_SIZE 4
 #define TAG_SIZE     16
 
-/* A context of libcrypto's that is not in use: PSA makes a new one of ours for each record. Mbed TLS is used by one
- * thread at a time here. */
+/* A context of libcrypto's that is not in use: PSA makes a new one of ours for each record. Mbed
+ * TLS is used by one thread at a time here. */
 static GCM128_CONTEXT *spare;
 
 static void encrypt_block(const unsigned char in[16], unsigned char out[16], const void *key)
@@ -39,7 +40,8 @@ void mbedtls_gcm_free(mbedtls_gcm_context *ctx)
   mbedtls_platform_zeroize(ctx, sizeof *ctx);
 }
 
-int mbedtls_gcm_setkey(mbedtls_gcm_context *ctx, mbedtls_cipher_id_t cipher, const unsigned char *key, unsigned keybits)
+int mbedtls_gcm_setkey(mbedtls_gcm_context *ctx, mbedtls_cipher_id_t cipher,
+                       const unsigned char *key, unsigned keybits)
 {
   if (cipher != MBEDTLS_CIPHER_ID_AES) return MBEDTLS_ERR_PLATFORM_FEATURE_UNSUPPORTED;
   int status = mbedtls_aes_setkey_enc(&ctx->aes, key, keybits);
@@ -65,24 +67,26 @@ int mbedtls_gcm_starts(mbedtls_gcm_context *ctx, int mode, const unsigned char *
 
 int mbedtls_gcm_update_ad(mbedtls_gcm_context *ctx, const unsigned char *add, size_t add_len)
 {
-  return add_len == 0 || CRYPTO_gcm128_aad(ctx->gcm, add, add_len) == 0 ? 0 : MBEDTLS_ERR_GCM_BAD_INPUT;
+  return add_len == 0 || CRYPTO_gcm128_aad(ctx->gcm, add, add_len) == 0 ? 0
+                                                                        : MBEDTLS_ERR_GCM_BAD_INPUT;
 }
 
-int mbedtls_gcm_update(mbedtls_gcm_context *ctx, const unsigned char *input, size_t input_length, unsigned char *output,
-                       size_t output_size, size_t *output_length)
+int mbedtls_gcm_update(mbedtls_gcm_context *ctx, const unsigned char *input, size_t input_length,
+                       unsigned char *output, size_t output_size, size_t *output_length)
 {
   *output_length = 0;
   if (output_size < input_length) return MBEDTLS_ERR_GCM_BUFFER_TOO_SMALL;
   if (input_length == 0) return 0;
-  int status = ctx->mode == MBEDTLS_GCM_ENCRYPT ? CRYPTO_gcm128_encrypt(ctx->gcm, input, output, input_length)
-                                                : CRYPTO_gcm128_decrypt(ctx->gcm, input, output, input_length);
+  int status = ctx->mode == MBEDTLS_GCM_ENCRYPT
+                   ? CRYPTO_gcm128_encrypt(ctx->gcm, input, output, input_length)
+                   : CRYPTO_gcm128_decrypt(ctx->gcm, input, output, input_length);
   if (status != 0) return MBEDTLS_ERR_GCM_BAD_INPUT;
   *output_length = input_length;
   return 0;
 }
 
-int mbedtls_gcm_finish(mbedtls_gcm_context *ctx, unsigned char *output, size_t output_size, size_t *output_length,
-                       unsigned char *tag, size_t tag_len)
+int mbedtls_gcm_finish(mbedtls_gcm_context *ctx, unsigned char *output, size_t output_size,
+                       size_t *output_length, unsigned char *tag, size_t tag_len)
 {
   (void) output, (void) output_size;
   *output_length = 0;
@@ -91,9 +95,10 @@ int mbedtls_gcm_finish(mbedtls_gcm_context *ctx, unsigned char *output, size_t o
   return 0;
 }
 
-int mbedtls_gcm_crypt_and_tag(mbedtls_gcm_context *ctx, int mode, size_t length, const unsigned char *iv, size_t iv_len,
-                              const unsigned char *add, size_t add_len, const unsigned char *input,
-                              unsigned char *output, size_t tag_len, unsigned char *tag)
+int mbedtls_gcm_crypt_and_tag(mbedtls_gcm_context *ctx, int mode, size_t length,
+                              const unsigned char *iv, size_t iv_len, const unsigned char *add,
+                              size_t add_len, const unsigned char *input, unsigned char *output,
+                              size_t tag_len, unsigned char *tag)
 {
   size_t size;
   int status = mbedtls_gcm_starts(ctx, mode, iv, iv_len);
@@ -103,13 +108,14 @@ int mbedtls_gcm_crypt_and_tag(mbedtls_gcm_context *ctx, int mode, size_t length,
   return status;
 }
 
-int mbedtls_gcm_auth_decrypt(mbedtls_gcm_context *ctx, size_t length, const unsigned char *iv, size_t iv_len,
-                             const unsigned char *add, size_t add_len, const unsigned char *tag, size_t tag_len,
-                             const unsigned char *input, unsigned char *output)
+int mbedtls_gcm_auth_decrypt(mbedtls_gcm_context *ctx, size_t length, const unsigned char *iv,
+                             size_t iv_len, const unsigned char *add, size_t add_len,
+                             const unsigned char *tag, size_t tag_len, const unsigned char *input,
+                             unsigned char *output)
 {
   unsigned char computed[TAG_SIZE];
-  int status = mbedtls_gcm_crypt_and_tag(ctx, MBEDTLS_GCM_DECRYPT, length, iv, iv_len, add, add_len, input, output,
-                                         tag_len, computed);
+  int status = mbedtls_gcm_crypt_and_tag(ctx, MBEDTLS_GCM_DECRYPT, length, iv, iv_len, add, add_len,
+                                         input, output, tag_len, computed);
   if (status == 0 && mbedtls_ct_memcmp(tag, computed, tag_len) != 0) {
     mbedtls_platform_zeroize(output, length);
     status = MBEDTLS_ERR_GCM_AUTH_FAILED;

@@ -1,5 +1,6 @@
-/* The six entry points that Mbed TLS's PSA driver interface calls for P-256. Each counts, and then either says that it
- * is not supported, so that the library's own code runs, or answers with the status that this code would have given. */
+/* The six entry points that Mbed TLS's PSA driver interface calls for P-256. Each counts, and then
+ * either says that it is not supported, so that the library's own code runs, or answers with the
+ * status that this code would have given. */
 #include "crypto/p256_host.h"
 
 #include <string.h>
@@ -39,8 +40,9 @@ static psa_status_t status_of(enum curve_result result)
   return PSA_ERROR_INSUFFICIENT_MEMORY;
 }
 
-psa_status_t p256_transparent_import_key(const psa_key_attributes_t *attributes, const uint8_t *data,
-                                         size_t data_length, uint8_t *key_buffer, size_t key_buffer_size,
+psa_status_t p256_transparent_import_key(const psa_key_attributes_t *attributes,
+                                         const uint8_t *data, size_t data_length,
+                                         uint8_t *key_buffer, size_t key_buffer_size,
                                          size_t *key_buffer_length, size_t *bits)
 {
   psa_key_type_t type = psa_get_key_type(attributes);
@@ -48,9 +50,11 @@ psa_status_t p256_transparent_import_key(const psa_key_attributes_t *attributes,
   bool is_public = type == PSA_KEY_TYPE_ECC_PUBLIC_KEY(PSA_ECC_FAMILY_SECP_R1);
   size_t expected = is_private ? CURVE_PRIVATE_SIZE : CURVE_PUBLIC_SIZE;
   /* A key of another size may be one of another curve: the library knows how to refuse it. */
-  if (use_native || (!is_private && !is_public) || data_length != expected || (*bits != 0 && *bits != CURVE_BITS))
+  if (use_native || (!is_private && !is_public) || data_length != expected ||
+      (*bits != 0 && *bits != CURVE_BITS))
     return PSA_ERROR_NOT_SUPPORTED;
-  psa_status_t status = status_of(is_private ? curve_check_private(data) : curve_check_public(data));
+  psa_status_t status =
+      status_of(is_private ? curve_check_private(data) : curve_check_public(data));
   if (status != PSA_SUCCESS) return status;
   if (key_buffer_size < data_length) return PSA_ERROR_BUFFER_TOO_SMALL;
   memcpy(key_buffer, data, data_length);
@@ -59,8 +63,9 @@ psa_status_t p256_transparent_import_key(const psa_key_attributes_t *attributes,
   return PSA_SUCCESS;
 }
 
-psa_status_t p256_transparent_export_public_key(const psa_key_attributes_t *attributes, const uint8_t *key_buffer,
-                                                size_t key_buffer_size, uint8_t *data, size_t data_size,
+psa_status_t p256_transparent_export_public_key(const psa_key_attributes_t *attributes,
+                                                const uint8_t *key_buffer, size_t key_buffer_size,
+                                                uint8_t *data, size_t data_size,
                                                 size_t *data_length)
 {
   if (psa_get_key_type(attributes) != PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1) ||
@@ -75,10 +80,12 @@ psa_status_t p256_transparent_export_public_key(const psa_key_attributes_t *attr
   return status;
 }
 
-/* A uniform scalar in 1..n-1, by rejection as the library itself draws it: from equal entropy come equal keys. */
+/* A uniform scalar in 1..n-1, by rejection as the library itself draws it: from equal entropy come
+   equal keys. */
 static psa_status_t draw_scalar(uint8_t scalar[CURVE_PRIVATE_SIZE])
 {
-  enum { attempts = 30 }; /* one in 2^32 draws is out of range: a host that needs more has no entropy */
+  /* one in 2^32 draws is out of range: a host that needs more has no entropy */
+  enum { attempts = 30 };
   for (int i = 0; i < attempts; i++) {
     psa_status_t status = psa_generate_random(scalar, CURVE_PRIVATE_SIZE);
     if (status == PSA_SUCCESS) status = status_of(curve_check_private(scalar));
@@ -87,8 +94,9 @@ static psa_status_t draw_scalar(uint8_t scalar[CURVE_PRIVATE_SIZE])
   return PSA_ERROR_INSUFFICIENT_ENTROPY;
 }
 
-psa_status_t p256_transparent_generate_key(const psa_key_attributes_t *attributes, uint8_t *key_buffer,
-                                           size_t key_buffer_size, size_t *key_buffer_length)
+psa_status_t p256_transparent_generate_key(const psa_key_attributes_t *attributes,
+                                           uint8_t *key_buffer, size_t key_buffer_size,
+                                           size_t *key_buffer_length)
 {
   (void) attributes;
   crypto_meter_current()->keygen++;
@@ -102,16 +110,18 @@ psa_status_t p256_transparent_generate_key(const psa_key_attributes_t *attribute
   return status;
 }
 
-psa_status_t p256_transparent_key_agreement(const psa_key_attributes_t *attributes, const uint8_t *key_buffer,
-                                            size_t key_buffer_size, psa_algorithm_t alg, const uint8_t *peer_key,
-                                            size_t peer_key_length, uint8_t *shared_secret, size_t shared_secret_size,
-                                            size_t *shared_secret_length)
+psa_status_t p256_transparent_key_agreement(const psa_key_attributes_t *attributes,
+                                            const uint8_t *key_buffer, size_t key_buffer_size,
+                                            psa_algorithm_t alg, const uint8_t *peer_key,
+                                            size_t peer_key_length, uint8_t *shared_secret,
+                                            size_t shared_secret_size, size_t *shared_secret_length)
 {
   (void) attributes;
   (void) alg;
   crypto_meter_current()->ecdh++;
   if (use_native) return PSA_ERROR_NOT_SUPPORTED;
-  if (key_buffer_size != CURVE_PRIVATE_SIZE || peer_key_length != CURVE_PUBLIC_SIZE) return PSA_ERROR_INVALID_ARGUMENT;
+  if (key_buffer_size != CURVE_PRIVATE_SIZE || peer_key_length != CURVE_PUBLIC_SIZE)
+    return PSA_ERROR_INVALID_ARGUMENT;
   if (shared_secret_size < CURVE_SHARED_SIZE) return PSA_ERROR_BUFFER_TOO_SMALL;
   psa_status_t status = status_of(curve_shared(key_buffer, peer_key, shared_secret));
   if (status == PSA_SUCCESS)
@@ -121,10 +131,11 @@ psa_status_t p256_transparent_key_agreement(const psa_key_attributes_t *attribut
   return status;
 }
 
-psa_status_t p256_transparent_sign_hash(const psa_key_attributes_t *attributes, const uint8_t *key_buffer,
-                                        size_t key_buffer_size, psa_algorithm_t alg, const uint8_t *hash,
-                                        size_t hash_length, uint8_t *signature, size_t signature_size,
-                                        size_t *signature_length)
+psa_status_t p256_transparent_sign_hash(const psa_key_attributes_t *attributes,
+                                        const uint8_t *key_buffer, size_t key_buffer_size,
+                                        psa_algorithm_t alg, const uint8_t *hash,
+                                        size_t hash_length, uint8_t *signature,
+                                        size_t signature_size, size_t *signature_length)
 {
   (void) attributes;
   (void) alg;
@@ -135,21 +146,22 @@ psa_status_t p256_transparent_sign_hash(const psa_key_attributes_t *attributes, 
   struct curve_nonce nonce;
   psa_status_t status = draw_scalar(nonce.k);
   if (status == PSA_SUCCESS) status = draw_scalar(nonce.blind);
-  if (status == PSA_SUCCESS) status = status_of(curve_sign(key_buffer, &nonce, hash, hash_length, signature));
+  if (status == PSA_SUCCESS)
+    status = status_of(curve_sign(key_buffer, &nonce, hash, hash_length, signature));
   OPENSSL_cleanse(&nonce, sizeof nonce);
   if (status == PSA_SUCCESS) *signature_length = CURVE_SIGNATURE_SIZE;
   return status;
 }
 
-static psa_status_t verify(const uint8_t public_key[CURVE_PUBLIC_SIZE], const uint8_t *hash, size_t hash_length,
-                           const uint8_t *signature)
+static psa_status_t verify(const uint8_t public_key[CURVE_PUBLIC_SIZE], const uint8_t *hash,
+                           size_t hash_length, const uint8_t *signature)
 {
   enum curve_result result = curve_verify(public_key, hash, hash_length, signature);
   return result == CURVE_REFUSED ? PSA_ERROR_INVALID_SIGNATURE : status_of(result);
 }
 
-static psa_status_t verify_or_remember(const uint8_t public_key[CURVE_PUBLIC_SIZE], const uint8_t *hash,
-                                       const uint8_t *signature)
+static psa_status_t verify_or_remember(const uint8_t public_key[CURVE_PUBLIC_SIZE],
+                                       const uint8_t *hash, const uint8_t *signature)
 {
   struct remembered_entry entry;
   memcpy(entry.public_key, public_key, sizeof entry.public_key);
@@ -164,16 +176,19 @@ static psa_status_t verify_or_remember(const uint8_t public_key[CURVE_PUBLIC_SIZ
   return status;
 }
 
-psa_status_t p256_transparent_verify_hash(const psa_key_attributes_t *attributes, const uint8_t *key_buffer,
-                                          size_t key_buffer_size, psa_algorithm_t alg, const uint8_t *hash,
-                                          size_t hash_length, const uint8_t *signature, size_t signature_length)
+psa_status_t p256_transparent_verify_hash(const psa_key_attributes_t *attributes,
+                                          const uint8_t *key_buffer, size_t key_buffer_size,
+                                          psa_algorithm_t alg, const uint8_t *hash,
+                                          size_t hash_length, const uint8_t *signature,
+                                          size_t signature_length)
 {
   (void) alg;
   crypto_meter_current()->verify++;
   if (use_native) return PSA_ERROR_NOT_SUPPORTED;
   if (signature_length != CURVE_SIGNATURE_SIZE) return PSA_ERROR_INVALID_SIGNATURE;
   bool is_pair = PSA_KEY_TYPE_IS_KEY_PAIR(psa_get_key_type(attributes));
-  if (key_buffer_size != (is_pair ? CURVE_PRIVATE_SIZE : CURVE_PUBLIC_SIZE)) return PSA_ERROR_INVALID_ARGUMENT;
+  if (key_buffer_size != (is_pair ? CURVE_PRIVATE_SIZE : CURVE_PUBLIC_SIZE))
+    return PSA_ERROR_INVALID_ARGUMENT;
   uint8_t computed[CURVE_PUBLIC_SIZE];
   psa_status_t status = is_pair ? status_of(curve_public(key_buffer, computed)) : PSA_SUCCESS;
   if (status != PSA_SUCCESS) return status;

@@ -3,18 +3,21 @@
 #include <assert.h>
 #include <string.h>
 
-static_assert(sizeof(struct remembered_entry) == CURVE_PUBLIC_SIZE + REMEMBERED_HASH_SIZE + CURVE_SIGNATURE_SIZE,
+static_assert(sizeof(struct remembered_entry) ==
+                  CURVE_PUBLIC_SIZE + REMEMBERED_HASH_SIZE + CURVE_SIGNATURE_SIZE,
               "padding would take part in the comparison");
 static_assert(REMEMBERED_SETS == 256, "one byte of the signature chooses the set");
 
 /* The last byte of s is as good as random in any signature that verifies. */
-static struct remembered_entry *set_of(struct remembered *table, const struct remembered_entry *entry)
+static struct remembered_entry *set_of(struct remembered *table,
+                                       const struct remembered_entry *entry)
 {
   return table->set[entry->signature[CURVE_SIGNATURE_SIZE - 1]];
 }
 
 /* Puts the entry first; those that were before `place` move one back. */
-static void move_to_front(struct remembered_entry *set, size_t place, const struct remembered_entry *entry)
+static void move_to_front(struct remembered_entry *set, size_t place,
+                          const struct remembered_entry *entry)
 {
   struct remembered_entry first = *entry;
   memmove(&set[1], &set[0], place * sizeof *set);

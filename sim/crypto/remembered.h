@@ -1,7 +1,9 @@
-/* Verifications that succeeded, remembered exactly: a fleet verifies the same broker chain again and again.
+/* Verifications that succeeded, remembered exactly: a fleet verifies the same broker chain again
+ * and again.
  *
- * An entry is the whole public key, hash and signature; only equality of all of them is a hit. Failures are never kept.
- * The table is a fixed number of sets; in a full set the entry that was not asked for the longest time gives way.
+ * An entry is the whole public key, hash and signature; only equality of all of them is a hit.
+ * Failures are never kept. The table is a fixed number of sets; in a full set the entry that was
+ * not asked for the longest time gives way.
  */
 #ifndef FLEETSIM_CRYPTO_REMEMBERED_H
 #define FLEETSIM_CRYPTO_REMEMBERED_H
@@ -24,12 +26,14 @@ struct remembered_entry {
 
 /* All zero is an empty table. */
 struct remembered {
-  struct remembered_entry set[REMEMBERED_SETS][REMEMBERED_WAYS]; /* in each set the most recently used first */
+  /* in each set the most recently used first */
+  struct remembered_entry set[REMEMBERED_SETS][REMEMBERED_WAYS];
   uint64_t hits;
   uint64_t misses;
 };
 
-/* True when exactly this verification succeeded before and is still kept. Counts a hit or a miss. */
+/* True when exactly this verification succeeded before and is still kept. Counts a hit or a
+   miss. */
 bool remembered_find(struct remembered *table, const struct remembered_entry *entry);
 
 /* Keeps a verification that succeeded and was not found. */

@@ -50,7 +50,8 @@ static int fill(const struct device_trust_bundle *bundle)
   return error;
 }
 
-int device_anchors_get(const struct device_trust_bundle *bundle, mbedtls_x509_crt *own, mbedtls_x509_crt **out)
+int device_anchors_get(const struct device_trust_bundle *bundle, mbedtls_x509_crt *own,
+                       mbedtls_x509_crt **out)
 {
   bool same = shared.filled && holds(bundle);
   *out = own;

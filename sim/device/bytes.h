@@ -1,5 +1,5 @@
-/* Numbers in byte strings: big-endian, as NVM, trust bundles, manifests and certificate chains hold them, and
- * little-endian, as images do. */
+/* Numbers in byte strings: big-endian, as NVM, trust bundles, manifests and certificate chains hold
+ * them, and little-endian, as images do. */
 #ifndef FLEETSIM_DEVICE_BYTES_H
 #define FLEETSIM_DEVICE_BYTES_H
 

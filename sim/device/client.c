@@ -1,9 +1,10 @@
 /* The device client: a table of states and events around a TLS connection and an MQTT session.
  *
- * The happy path: START asks for a transport, OPENED begins the handshake, BYTES carry it to its end, CONNECT goes out,
- * CONNACK begins the session, SUBACKs make it ready. What can go wrong: the transport closes (CLOSED), a wait passes
- * its deadline (TICK), the broker's chain or bytes are bad (BYTES), the body ends it
- * (STOP). Every way out goes through `end`, which names the failure once, frees the connection and returns to IDLE.
+ * The happy path: START asks for a transport, OPENED begins the handshake, BYTES carry it to its
+ * end, CONNECT goes out, CONNACK begins the session, SUBACKs make it ready. What can go wrong: the
+ * transport closes (CLOSED), a wait passes its deadline (TICK), the broker's chain or bytes are bad
+ * (BYTES), the body ends it (STOP). Every way out goes through `end`, which names the failure once,
+ * frees the connection and returns to IDLE.
  */
 #include <assert.h>
 #include <stdalign.h>
@@ -18,22 +19,27 @@
 #include "identity.h"
 #include "trust.h"
 
-#define CLIENT_SIZE \
-  ((sizeof(struct device_client) + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t))
+#define CLIENT_SIZE                                                                   \
+  ((sizeof(struct device_client) + alignof(max_align_t) - 1) / alignof(max_align_t) * \
+   alignof(max_align_t))
 
 struct device_ota *device_client_ota(struct device_client *client)
 {
-  return client->config.profile->ota != NULL ? (struct device_ota *) ((char *) client + CLIENT_SIZE) : NULL;
+  return client->config.profile->ota != NULL ? (struct device_ota *) ((char *) client + CLIENT_SIZE)
+                                             : NULL;
 }
 
 void device_client_note(struct device_client *client, const struct device_note *what)
 {
-  if (client->config.host.observe != NULL) client->config.host.observe(client->config.host.ctx, what);
+  if (client->config.host.observe != NULL)
+    client->config.host.observe(client->config.host.ctx, what);
 }
 
-void device_client_enter(struct device_client *client, enum device_client_state to, uint64_t wait_ms)
+void device_client_enter(struct device_client *client, enum device_client_state to,
+                         uint64_t wait_ms)
 {
-  struct device_note transition = {.kind = DEVICE_NOTE_STATE, .from = client->state, .to = (uint8_t) to};
+  struct device_note transition = {
+      .kind = DEVICE_NOTE_STATE, .from = client->state, .to = (uint8_t) to};
   client->state = (uint8_t) to;
   client->wait_ms = wait_ms == 0 ? DEVICE_NEVER : client->platform.now_ms + wait_ms;
   device_client_note(client, &transition);
@@ -44,17 +50,18 @@ bool device_client_has_connack(const struct device_client *client)
   return client->state == DEVICE_CLIENT_SUBSCRIBING || client->state == DEVICE_CLIENT_ONLINE;
 }
 
-/* Nothing that a ticket could be the reason of: the plan, or a broker that has no time. A ticket dropped for that would
- * make a storm dearer. */
+/* Nothing that a ticket could be the reason of: the plan, or a broker that has no time. A ticket
+ * dropped for that would make a storm dearer. */
 static bool spares_ticket(enum device_failure failure)
 {
   return failure == DEVICE_FAIL_STOPPED || failure == DEVICE_FAIL_MQTT_REFUSED_BUSY ||
          failure == DEVICE_FAIL_MQTT_REFUSED_MOVED;
 }
 
-/* The broker may have lost the ticket that was offered, or think ill of the session behind it, and need not say so: it
- * may close or refuse in CONNACK too. The next attempt does without, or the device would be locked out until the ticket
- * expires. One that came in a connection which ended so is of a session that the broker has refused. */
+/* The broker may have lost the ticket that was offered, or think ill of the session behind it, and
+ * need not say so: it may close or refuse in CONNACK too. The next attempt does without, or the
+ * device would be locked out until the ticket expires. One that came in a connection which ended so
+ * is of a session that the broker has refused. */
 static void judge_ticket(struct device_client *client, enum device_failure failure)
 {
   bool ours = failure >= DEVICE_FAIL_TLS_NOT_TRUSTED && failure <= DEVICE_FAIL_MQTT_PROTOCOL;
@@ -78,13 +85,15 @@ static void end(struct device_client *client, enum device_failure failure, uint8
                               .alert = client->tls.verdict.alert,
                               .chain_certificates = client->tls.verdict.certificates,
                               .secured = device_tls_is_secured(&client->tls),
-                              .resumed = device_tls_is_secured(&client->tls) && !client->tls.verdict.checked,
+                              .resumed = device_tls_is_secured(&client->tls) &&
+                                         !client->tls.verdict.checked,
                               .code = code,
                               .server = server->size > 0 ? (const char *) server->data : NULL,
                               .server_size = server->size};
   bool live = device_client_has_connack(client);
   struct device_ota *ota = device_client_ota(client);
-  if (ota != NULL) device_ota_offline(ota, !live && failure != DEVICE_FAIL_STOPPED, live ? client->rx_size : 0);
+  if (ota != NULL)
+    device_ota_offline(ota, !live && failure != DEVICE_FAIL_STOPPED, live ? client->rx_size : 0);
   judge_ticket(client, failure);
   device_tls_close(&client->tls);
   client->rx_size = 0;
@@ -113,14 +122,16 @@ static enum device_failure session_failure(const struct device_tls *tls)
   case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY: return DEVICE_FAIL_SESSION_CLOSED;
   case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: return DEVICE_FAIL_SESSION_DISCONNECT;
   case DEVICE_TLS_FULL: return DEVICE_FAIL_SESSION_BACKLOG;
-  default: return device_tls_is_too_large(tls) ? DEVICE_FAIL_SESSION_RECORD : DEVICE_FAIL_SESSION_PROTOCOL;
+  default:
+    return device_tls_is_too_large(tls) ? DEVICE_FAIL_SESSION_RECORD : DEVICE_FAIL_SESSION_PROTOCOL;
   }
 }
 
 static void end_by_tls(struct device_client *client)
 {
-  enum device_failure failure =
-      device_client_has_connack(client) ? session_failure(&client->tls) : device_tls_failure(&client->tls);
+  enum device_failure failure = device_client_has_connack(client)
+                                    ? session_failure(&client->tls)
+                                    : device_tls_failure(&client->tls);
   device_client_end(client, failure, 0);
 }
 
@@ -142,16 +153,17 @@ static void note_handshake(struct device_client *client)
   const struct device_tls_verdict *verdict = &client->tls.verdict;
   const struct device_nvm_slot *own = &client->tls.found[DEVICE_NVM_CERTIFICATE];
   const mbedtls_x509_crt *leaf = device_tls_leaf(&client->tls);
-  device_client_note(client, &(struct device_note){.kind = DEVICE_NOTE_HANDSHAKE,
-                                                   .verify_flags = verdict->flags,
-                                                   .tls_version = device_tls_version(&client->tls),
-                                                   .chain_certificates = verdict->certificates,
-                                                   .resumed = !verdict->checked,
-                                                   .anchor_id = verdict->checked ? verdict->anchor_id : NULL,
-                                                   .leaf = leaf != NULL ? leaf->raw.p : NULL,
-                                                   .leaf_size = leaf != NULL ? leaf->raw.len : 0,
-                                                   .own_offset = own->offset,
-                                                   .own_size = own->size});
+  device_client_note(
+      client, &(struct device_note){.kind = DEVICE_NOTE_HANDSHAKE,
+                                    .verify_flags = verdict->flags,
+                                    .tls_version = device_tls_version(&client->tls),
+                                    .chain_certificates = verdict->certificates,
+                                    .resumed = !verdict->checked,
+                                    .anchor_id = verdict->checked ? verdict->anchor_id : NULL,
+                                    .leaf = leaf != NULL ? leaf->raw.p : NULL,
+                                    .leaf_size = leaf != NULL ? leaf->raw.len : 0,
+                                    .own_offset = own->offset,
+                                    .own_size = own->size});
 }
 
 static void go_on_handshaking(struct device_client *client)
@@ -180,7 +192,8 @@ static void opened(struct device_client *client, const struct device_event *even
       .endpoint = client->endpoint,
       .full_handshake = client->full_handshake,
   };
-  device_client_enter(client, DEVICE_CLIENT_HANDSHAKING, client->config.profile->handshake_timeout_ms);
+  device_client_enter(client, DEVICE_CLIENT_HANDSHAKING,
+                      client->config.profile->handshake_timeout_ms);
   if (device_tls_open(&client->tls, &client->buffer.handshake, &options) != 0) {
     end_by_tls(client);
     return;
@@ -246,7 +259,8 @@ static void tick(struct device_client *client, const struct device_event *event)
 
 static void publish(struct device_client *client, const struct device_event *event)
 {
-  client->effects->accepted = device_session_publish(&client->session, event, device_client_has_connack(client));
+  client->effects->accepted =
+      device_session_publish(&client->session, event, device_client_has_connack(client));
 }
 
 static void subscribe(struct device_client *client, const struct device_event *event)
@@ -267,7 +281,8 @@ static void stop(struct device_client *client, const struct device_event *event)
   leave(client, event->stop.reason);
 }
 
-/* The body is asked to start the device anew: what is open is closed before, what is not stays so. */
+/* The body is asked to start the device anew: what is open is closed before, what is not stays
+   so. */
 static void restart(struct device_client *client)
 {
   struct device_effects *effects = client->effects;
@@ -285,12 +300,14 @@ static void fetched(struct device_client *client, const struct device_event *eve
 
 static void fetch_ended(struct device_client *client, const struct device_event *event)
 {
-  if (device_client_ota(client) != NULL) device_ota_fetch_ended(device_client_ota(client), event->fetched.cause);
+  if (device_client_ota(client) != NULL)
+    device_ota_fetch_ended(device_client_ota(client), event->fetched.cause);
 }
 
 /* clang-format off */
 #define EVENTS (DEVICE_FETCH_ENDED + 1)
-#define DOWNLOADS [DEVICE_FETCHED] = fetched, [DEVICE_FETCH_ENDED] = fetch_ended /* need no connection */
+/* need no connection */
+#define DOWNLOADS [DEVICE_FETCHED] = fetched, [DEVICE_FETCH_ENDED] = fetch_ended
 static void (*const table[DEVICE_CLIENT_STATES_COUNT][EVENTS])(struct device_client *, const struct device_event *) = {
   [DEVICE_CLIENT_IDLE]        = {[DEVICE_START] = start, [DEVICE_PUBLISH] = publish, DOWNLOADS},
   [DEVICE_CLIENT_OPENING]     = {[DEVICE_OPENED] = opened, [DEVICE_CLOSED] = transport_closed, [DEVICE_TICK] = tick,
@@ -310,11 +327,12 @@ static void (*const table[DEVICE_CLIENT_STATES_COUNT][EVENTS])(struct device_cli
 
 static size_t builtin_storage_size(const struct device_profile *profile)
 {
-  return profile->ota != NULL ? CLIENT_SIZE + sizeof(struct device_ota) : sizeof(struct device_client);
+  return profile->ota != NULL ? CLIENT_SIZE + sizeof(struct device_ota)
+                              : sizeof(struct device_client);
 }
 
-/* Finds what the device cannot live without. The bundle's signature was checked before it was committed; since then
- * the slot's CRC vouches for it. */
+/* Finds what the device cannot live without. The bundle's signature was checked before it was
+ * committed; since then the slot's CRC vouches for it. */
 static enum device_failure boot(struct device_client *client)
 {
   const struct device_host *host = &client->config.host;
@@ -330,15 +348,18 @@ static enum device_failure boot(struct device_client *client)
       return DEVICE_FAIL_DEVICE_NVM;
   if (client->tls.found[DEVICE_NVM_CERTIFICATE].size == 0) return DEVICE_FAIL_DEVICE_IDENTITY;
   if (trust->size == 0) return DEVICE_FAIL_NONE;
-  if (trust->size > sizeof bytes || host->nvm_read(host->ctx, trust->offset, bytes, trust->size) != 0)
+  if (trust->size > sizeof bytes ||
+      host->nvm_read(host->ctx, trust->offset, bytes, trust->size) != 0)
     return DEVICE_FAIL_DEVICE_NVM;
-  if (device_trust_parse(bytes, trust->size, &bundle) != DEVICE_UPDATE_COMMITTED) return DEVICE_FAIL_DEVICE_NVM;
+  if (device_trust_parse(bytes, trust->size, &bundle) != DEVICE_UPDATE_COMMITTED)
+    return DEVICE_FAIL_DEVICE_NVM;
   client->trust_version = bundle.version;
   return DEVICE_FAIL_NONE;
 }
 
 /* New firmware can bring the roots by which it will connect. What the device has may be newer. */
-static enum device_failure trust_of_image(struct device_client *client, const struct device_slots_choice *choice)
+static enum device_failure trust_of_image(struct device_client *client,
+                                          const struct device_slots_choice *choice)
 {
   const struct device_host *host = &client->config.host;
   struct device_nvm_identity identity;
@@ -349,14 +370,15 @@ static enum device_failure trust_of_image(struct device_client *client, const st
       device_nvm_read_identity(host, &identity) != 0)
     return DEVICE_FAIL_DEVICE_NVM;
   enum device_revocation policy = (enum device_revocation) client->config.profile->revocation;
-  enum device_update update = device_trust_update(host, identity.update_key, policy, client->trust_version, bytes, size,
-                                                  &client->trust_version);
+  enum device_update update =
+      device_trust_update(host, identity.update_key, policy, client->trust_version, bytes, size,
+                          &client->trust_version);
   mbedtls_platform_zeroize(&identity, sizeof identity);
   if (update != DEVICE_UPDATE_COMMITTED) return DEVICE_FAIL_NONE;
   device_tls_credentials_changed(&client->tls);
-  device_client_note(
-      client,
-      &(struct device_note){.kind = DEVICE_NOTE_TRUST, .code = (uint8_t) update, .version = client->trust_version});
+  device_client_note(client, &(struct device_note){.kind = DEVICE_NOTE_TRUST,
+                                                   .code = (uint8_t) update,
+                                                   .version = client->trust_version});
   return DEVICE_FAIL_NONE;
 }
 
@@ -398,7 +420,8 @@ static int builtin_create(void *storage, const struct device_config *config)
   return -(int) failure;
 }
 
-static void lend(struct device_client *client, const struct device_event *event, struct device_effects *effects)
+static void lend(struct device_client *client, const struct device_event *event,
+                 struct device_effects *effects)
 {
   bool bytes = event->kind == DEVICE_BYTES;
   client->effects = effects;
@@ -412,7 +435,8 @@ static void lend(struct device_client *client, const struct device_event *event,
 static uint64_t deadline(struct device_client *client)
 {
   const struct device_ota *ota = device_client_ota(client);
-  uint64_t due = device_client_has_connack(client) ? device_session_deadline(&client->session) : client->wait_ms;
+  uint64_t due = device_client_has_connack(client) ? device_session_deadline(&client->session)
+                                                   : client->wait_ms;
   uint64_t update = ota != NULL ? device_ota_deadline(ota) : DEVICE_NEVER;
   return due < update ? due : update;
 }
@@ -428,7 +452,8 @@ static void take_back(struct device_client *client)
   client->tls.in_size = client->tls.out_capacity = 0;
 }
 
-static void builtin_step(void *storage, const struct device_event *event, struct device_effects *effects)
+static void builtin_step(void *storage, const struct device_event *event,
+                         struct device_effects *effects)
 {
   struct device_client *client = storage;
   assert((size_t) event->kind < EVENTS);

@@ -1,5 +1,5 @@
-/* Inside the client: its storage, and what its two files, client.c (states and events) and client_mqtt.c (what the
- * broker says), need of each other. */
+/* Inside the client: its storage, and what its two files, client.c (states and events) and
+ * client_mqtt.c (what the broker says), need of each other. */
 #ifndef FLEETSIM_DEVICE_CLIENT_H
 #define FLEETSIM_DEVICE_CLIENT_H
 
@@ -42,16 +42,20 @@ struct device_client {
   } buffer;
 };
 
-/* Storage of the update client lies behind the client's where the profile has updates; NULL: it has none. */
+/* Storage of the update client lies behind the client's where the profile has updates; NULL: it has
+   none. */
 struct device_ota *device_client_ota(struct device_client *client);
 
 void device_client_note(struct device_client *client, const struct device_note *note);
 
-/* A transition of the state table; `wait_ms` is how long the new state may last, 0: no limit of its own. */
-void device_client_enter(struct device_client *client, enum device_client_state to, uint64_t wait_ms);
+/* A transition of the state table; `wait_ms` is how long the new state may last, 0: no limit of its
+   own. */
+void device_client_enter(struct device_client *client, enum device_client_state to,
+                         uint64_t wait_ms);
 bool device_client_has_connack(const struct device_client *client);
 
-/* Names the failure, frees the connection, asks the body to close the transport; the state is IDLE afterwards. */
+/* Names the failure, frees the connection, asks the body to close the transport; the state is IDLE
+   afterwards. */
 void device_client_end(struct device_client *client, enum device_failure failure, uint8_t code);
 
 /* The same where the broker's packet named another server; its bytes are used during the call. */

@@ -1,4 +1,5 @@
-/* The client's ear: decrypted bytes become packets, packets become the end of a wait, a message or the end of all. */
+/* The client's ear: decrypted bytes become packets, packets become the end of a wait, a message or
+   the end of all. */
 #include <string.h>
 
 #include "client.h"
@@ -38,12 +39,13 @@ static void on_connack(struct device_client *client, const struct device_mqtt_pa
   }
   if (packet->reason != 0) {
     device_tls_notify(&client->tls);
-    device_client_end_by(client, device_failure_of_connack(packet->reason), packet->reason, &packet->server_reference);
+    device_client_end_by(client, device_failure_of_connack(packet->reason), packet->reason,
+                         &packet->server_reference);
     return;
   }
   device_client_enter(client, DEVICE_CLIENT_SUBSCRIBING, 0);
-  device_client_note(client,
-                     &(struct device_note){.kind = DEVICE_NOTE_ONLINE, .session_present = packet->session_present});
+  device_client_note(client, &(struct device_note){.kind = DEVICE_NOTE_ONLINE,
+                                                   .session_present = packet->session_present});
   device_tls_confirmed(&client->tls);
   device_session_begin(&client->session, packet);
   if (device_client_ota(client) != NULL) device_ota_online(device_client_ota(client));
@@ -66,14 +68,16 @@ static void on_packet(struct device_client *client, const struct device_mqtt_pac
 }
 
 /* A broker that does not know the device's version answers in its own: with CONNACK, return code 1
- * (MQTT 3.1.1, 3.2.2.3) or any other; aedes 1.2 refuses the subscriptions that came with CONNECT even before. A reason
- * of MQTT 5 tells more than its form. */
-static bool speaks_other_version(const struct device_client *client, const uint8_t *data, size_t size, uint8_t *reason)
+ * (MQTT 3.1.1, 3.2.2.3) or any other; aedes 1.2 refuses the subscriptions that came with CONNECT
+ * even before. A reason of MQTT 5 tells more than its form. */
+static bool speaks_other_version(const struct device_client *client, const uint8_t *data,
+                                 size_t size, uint8_t *reason)
 {
   struct device_mqtt_packet packet;
   uint8_t other = client->config.profile->mqtt_version == 5 ? 4 : 5;
   bool whole = device_mqtt_decode(data, size, other, sizeof client->buffer.rx, &packet) > 0;
-  if (!whole || (packet.type != DEVICE_MQTT_CONNACK && packet.type != DEVICE_MQTT_SUBACK)) return false;
+  if (!whole || (packet.type != DEVICE_MQTT_CONNACK && packet.type != DEVICE_MQTT_SUBACK))
+    return false;
   *reason = packet.type == DEVICE_MQTT_CONNACK ? packet.reason : 0;
   return true;
 }
@@ -96,8 +100,8 @@ static void take_packets(struct device_client *client)
   size_t taken = 0;
   while (client->state != DEVICE_CLIENT_IDLE && taken < client->rx_size) {
     struct device_mqtt_packet packet;
-    int size = device_mqtt_decode(client->buffer.rx + taken, client->rx_size - taken, version, sizeof client->buffer.rx,
-                                  &packet);
+    int size = device_mqtt_decode(client->buffer.rx + taken, client->rx_size - taken, version,
+                                  sizeof client->buffer.rx, &packet);
     if (size == DEVICE_MQTT_INCOMPLETE) break;
     if (size < 0) {
       end_by_bad_packet(client, client->buffer.rx + taken, client->rx_size - taken);
@@ -115,8 +119,8 @@ void device_client_receive(struct device_client *client)
 {
   int size = 1;
   while (client->state != DEVICE_CLIENT_IDLE && size > 0 && client->tls.error == 0) {
-    size =
-        device_tls_read(&client->tls, client->buffer.rx + client->rx_size, sizeof client->buffer.rx - client->rx_size);
+    size = device_tls_read(&client->tls, client->buffer.rx + client->rx_size,
+                           sizeof client->buffer.rx - client->rx_size);
     if (size <= 0) break;
     client->rx_size = (uint16_t) (client->rx_size + size);
     take_packets(client);

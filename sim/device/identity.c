@@ -7,8 +7,9 @@
 #include <string.h>
 
 /* SubjectPublicKeyInfo of an uncompressed P-256 key up to the point itself (RFC 5480). */
-static const uint8_t spki_prefix[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
-                                      0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
+static const uint8_t spki_prefix[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
+                                      0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+                                      0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
 #define POINT_SIZE 65u
 
 static bool public_point(const uint8_t private_key[32], uint8_t point[POINT_SIZE])
@@ -27,8 +28,10 @@ static bool key_fits(const mbedtls_x509_crt *leaf, const uint8_t private_key[32]
 {
   uint8_t point[POINT_SIZE];
   const mbedtls_x509_buf *spki = &leaf->pk_raw;
-  return spki->len == sizeof spki_prefix + POINT_SIZE && memcmp(spki->p, spki_prefix, sizeof spki_prefix) == 0 &&
-         public_point(private_key, point) && memcmp(spki->p + sizeof spki_prefix, point, POINT_SIZE) == 0;
+  return spki->len == sizeof spki_prefix + POINT_SIZE &&
+         memcmp(spki->p, spki_prefix, sizeof spki_prefix) == 0 &&
+         public_point(private_key, point) &&
+         memcmp(spki->p + sizeof spki_prefix, point, POINT_SIZE) == 0;
 }
 
 /* Exactly one CN, and it is the id: with two, the broker's ACL might go by the other one. */
@@ -41,13 +44,16 @@ static bool name_fits(const mbedtls_x509_crt *leaf, uint32_t id)
   for (const mbedtls_x509_name *name = &leaf->subject; name; name = name->next) {
     if (MBEDTLS_OID_CMP(MBEDTLS_OID_AT_CN, &name->oid) != 0) continue;
     names++;
-    same = (name->val.tag == MBEDTLS_ASN1_UTF8_STRING || name->val.tag == MBEDTLS_ASN1_PRINTABLE_STRING) &&
-           name->val.len == DEVICE_ID_TEXT - 1 && memcmp(name->val.p, text, DEVICE_ID_TEXT - 1) == 0;
+    same = (name->val.tag == MBEDTLS_ASN1_UTF8_STRING ||
+            name->val.tag == MBEDTLS_ASN1_PRINTABLE_STRING) &&
+           name->val.len == DEVICE_ID_TEXT - 1 &&
+           memcmp(name->val.p, text, DEVICE_ID_TEXT - 1) == 0;
   }
   return names == 1 && same;
 }
 
-static enum device_update check_certificate(const uint8_t *der, size_t size, const struct device_nvm_identity *owner)
+static enum device_update check_certificate(const uint8_t *der, size_t size,
+                                            const struct device_nvm_identity *owner)
 {
   mbedtls_x509_crt crt;
   mbedtls_x509_crt_init(&crt);
@@ -62,8 +68,8 @@ static enum device_update check_certificate(const uint8_t *der, size_t size, con
   return verdict;
 }
 
-enum device_update device_identity_vet(const struct device_nvm_identity *identity, const struct device_chain *chain,
-                                       uint8_t *which)
+enum device_update device_identity_vet(const struct device_nvm_identity *identity,
+                                       const struct device_chain *chain, uint8_t *which)
 {
   for (*which = 0; *which < chain->count; ++*which) {
     enum device_update verdict =
@@ -74,7 +80,8 @@ enum device_update device_identity_vet(const struct device_nvm_identity *identit
   return check_certificate(chain->certificate[0].der, chain->certificate[0].size, identity);
 }
 
-enum device_update device_identity_update(const struct device_host *host, const struct device_nvm_identity *identity,
+enum device_update device_identity_update(const struct device_host *host,
+                                          const struct device_nvm_identity *identity,
                                           const uint8_t *data, size_t size)
 {
   if (size > device_nvm_capacity(DEVICE_NVM_CERTIFICATE)) return DEVICE_UPDATE_TOO_LARGE;
@@ -85,6 +92,7 @@ enum device_update device_identity_update(const struct device_host *host, const 
   if (device_nvm_holds(host, DEVICE_NVM_CERTIFICATE, data, size) == 1) return DEVICE_UPDATE_SAME;
   verdict = device_identity_vet(identity, &chain, &which);
   if (verdict != DEVICE_UPDATE_COMMITTED) return verdict;
-  if (device_nvm_replace(host, DEVICE_NVM_CERTIFICATE, data, size) != 0) return DEVICE_UPDATE_NVM_FAILED;
+  if (device_nvm_replace(host, DEVICE_NVM_CERTIFICATE, data, size) != 0)
+    return DEVICE_UPDATE_NVM_FAILED;
   return DEVICE_UPDATE_COMMITTED;
 }

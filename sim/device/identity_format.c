@@ -1,4 +1,5 @@
-/* The bytes of a certificate chain. Without crypto, so that whoever makes chains need not link a TLS library. */
+/* The bytes of a certificate chain. Without crypto, so that whoever makes chains need not link a
+   TLS library. */
 #include "identity.h"
 
 #include <string.h>

@@ -10,12 +10,13 @@
 
 int device_image_hash_begin(struct device_image_check *check, const struct device_image_info *info)
 {
-  *check = (struct device_image_check){.operation = PSA_HASH_OPERATION_INIT, .size = info->signed_size};
+  *check =
+      (struct device_image_check){.operation = PSA_HASH_OPERATION_INIT, .size = info->signed_size};
   return psa_hash_setup(&check->operation, PSA_ALG_SHA_256) == PSA_SUCCESS ? 0 : -1;
 }
 
-int device_image_hash_continue(struct device_image_check *check, const struct device_image_source *source,
-                               uint32_t max_bytes)
+int device_image_hash_continue(struct device_image_check *check,
+                               const struct device_image_source *source, uint32_t max_bytes)
 {
   uint8_t slice[SLICE];
   while (check->at < check->size && max_bytes > 0) {
@@ -33,7 +34,9 @@ int device_image_hash_continue(struct device_image_check *check, const struct de
 int device_image_hash_finish(struct device_image_check *check, uint8_t hash[32])
 {
   size_t size = 0;
-  if (check->at == check->size && psa_hash_finish(&check->operation, hash, 32, &size) == PSA_SUCCESS) return 0;
+  if (check->at == check->size &&
+      psa_hash_finish(&check->operation, hash, 32, &size) == PSA_SUCCESS)
+    return 0;
   device_image_hash_abort(check);
   return -1;
 }
@@ -45,14 +48,17 @@ void device_image_hash_abort(struct device_image_check *check)
 
 int device_image_key_hash(const uint8_t image_key[65], uint8_t hash[32])
 {
-  /* SEQUENCE { SEQUENCE { OID id-ecPublicKey, OID prime256v1 }, BIT STRING point }: RFC 5480, 2.1.1 */
-  static const uint8_t before_point[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
-                                         0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
+  /* SEQUENCE { SEQUENCE { OID id-ecPublicKey, OID prime256v1 }, BIT STRING point }: RFC 5480,
+     2.1.1 */
+  static const uint8_t before_point[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
+                                         0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+                                         0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
   uint8_t der[sizeof before_point + 65];
   size_t size = 0;
   memcpy(der, before_point, sizeof before_point);
   memcpy(der + sizeof before_point, image_key, 65);
-  return psa_hash_compute(PSA_ALG_SHA_256, der, sizeof der, hash, 32, &size) == PSA_SUCCESS ? 0 : -1;
+  return psa_hash_compute(PSA_ALG_SHA_256, der, sizeof der, hash, 32, &size) == PSA_SUCCESS ? 0
+                                                                                            : -1;
 }
 
 /* Bytes of a DER SEQUENCE that is followed by nothing but zeros; otherwise all of them. */
@@ -65,15 +71,18 @@ static size_t without_padding(const uint8_t *der, size_t size)
 }
 
 enum device_ota_status device_image_judge(const struct device_image_source *source,
-                                          const struct device_image_info *info, const uint8_t hash[32],
+                                          const struct device_image_info *info,
+                                          const uint8_t hash[32],
                                           const struct device_image_owner *owner)
 {
   uint8_t key_hash[32], der[DEVICE_IMAGE_SIGNATURE_MAX], signature[DEVICE_SIGNATURE_SIZE];
   size_t size = 0, der_size = info->signature_size;
   if (memcmp(hash, info->hash, sizeof info->hash) != 0) return DEVICE_OTA_HASH_MISMATCH;
-  if (device_image_key_hash(owner->key, key_hash) != 0 || memcmp(key_hash, info->key_hash, sizeof key_hash) != 0)
+  if (device_image_key_hash(owner->key, key_hash) != 0 ||
+      memcmp(key_hash, info->key_hash, sizeof key_hash) != 0)
     return DEVICE_OTA_WRONG_KEY;
-  if (source->read(source->ctx, info->signature_offset, der, info->signature_size) != 0) return DEVICE_OTA_FLASH_FAILED;
+  if (source->read(source->ctx, info->signature_offset, der, info->signature_size) != 0)
+    return DEVICE_OTA_FLASH_FAILED;
   if (owner->padded_signatures) der_size = without_padding(der, der_size);
   if (mbedtls_ecdsa_der_to_raw(256, der, der_size, signature, sizeof signature, &size) != 0 ||
       !device_signature_is_of_hash(owner->key, hash, signature))
@@ -82,7 +91,8 @@ enum device_ota_status device_image_judge(const struct device_image_source *sour
 }
 
 enum device_ota_status device_image_verify(const struct device_image_source *source,
-                                           const struct device_image_owner *owner, struct device_image_info *info)
+                                           const struct device_image_owner *owner,
+                                           struct device_image_info *info)
 {
   struct device_image_check check;
   uint8_t hash[32];

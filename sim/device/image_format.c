@@ -1,5 +1,5 @@
-/* The bytes of an image, without crypto: header, protected list, list, and that nothing is between or after them. The
- * first thing that is wrong ends it, by its name; details go to the finding. */
+/* The bytes of an image, without crypto: header, protected list, list, and that nothing is between
+ * or after them. The first thing that is wrong ends it, by its name; details go to the finding. */
 #include <string.h>
 
 #include "bytes.h"
@@ -43,8 +43,9 @@ static enum device_image_flaw flaw_of_flags(uint32_t flags)
   return flags != 0 ? FLAW(FLAGS) : NOTHING;
 }
 
-static enum device_image_flaw parse_header(const struct device_image_source *source, struct device_image_info *info,
-                                           uint16_t *protected_size, struct device_image_finding *finding)
+static enum device_image_flaw parse_header(const struct device_image_source *source,
+                                           struct device_image_info *info, uint16_t *protected_size,
+                                           struct device_image_finding *finding)
 {
   uint8_t header[DEVICE_IMAGE_HEADER_SIZE];
   if (!lies_within(source, 0, sizeof header)) return FLAW(SHORT);
@@ -67,12 +68,14 @@ static enum device_image_flaw parse_header(const struct device_image_source *sou
 }
 
 /* Opens the list at `offset`; its size receives the bytes that it says it has. */
-static enum device_image_flaw open_list(const struct device_image_source *source, uint64_t offset, uint16_t magic,
-                                        struct device_image_finding *finding, struct list *list)
+static enum device_image_flaw open_list(const struct device_image_source *source, uint64_t offset,
+                                        uint16_t magic, struct device_image_finding *finding,
+                                        struct list *list)
 {
   uint8_t head[4];
   if (!lies_within(source, offset, sizeof head)) return FLAW(CUT_OFF);
-  *list = (struct list){.source = source, .at = (uint32_t) offset + (uint32_t) sizeof head, .finding = finding};
+  *list = (struct list){
+      .source = source, .at = (uint32_t) offset + (uint32_t) sizeof head, .finding = finding};
   finding->type = 0;
   finding->number = (uint32_t) offset;
   if (source->read(source->ctx, (uint32_t) offset, head, sizeof head) != 0) return FLAW(READ);
@@ -89,7 +92,8 @@ static enum device_image_flaw next_entry(struct list *list, struct entry *entry)
   uint8_t head[4];
   if (list->end - list->at < sizeof head) return FLAW(ENTRY);
   if (list->source->read(list->source->ctx, list->at, head, sizeof head) != 0) return FLAW(READ);
-  *entry = (struct entry){device_get16_le(head), device_get16_le(head + 2), list->at + (uint32_t) sizeof head};
+  *entry = (struct entry){device_get16_le(head), device_get16_le(head + 2),
+                          list->at + (uint32_t) sizeof head};
   list->finding->type = entry->type;
   list->finding->number = entry->size;
   if (entry->size > list->end - entry->offset) return FLAW(ENTRY);
@@ -98,16 +102,18 @@ static enum device_image_flaw next_entry(struct list *list, struct entry *entry)
 }
 
 /* The entry's value, once, if it has just this size. */
-static enum device_image_flaw take(const struct list *list, const struct entry *entry, uint8_t *out, size_t size,
-                                   bool *seen)
+static enum device_image_flaw take(const struct list *list, const struct entry *entry, uint8_t *out,
+                                   size_t size, bool *seen)
 {
   if (*seen) return FLAW(TWICE);
   if (entry->size != size) return FLAW(SIZE);
   *seen = true;
-  return list->source->read(list->source->ctx, entry->offset, out, size) == 0 ? NOTHING : FLAW(READ);
+  return list->source->read(list->source->ctx, entry->offset, out, size) == 0 ? NOTHING
+                                                                              : FLAW(READ);
 }
 
-/* Met as MCUboot judges it, where the image in the slot is image 0 of one: by this image's own version. */
+/* Met as MCUboot judges it, where the image in the slot is image 0 of one: by this image's own
+   version. */
 static enum device_image_flaw parse_dependency(const struct list *list, const struct entry *entry,
                                                const struct device_image_info *info)
 {
@@ -116,7 +122,8 @@ static enum device_image_flaw parse_dependency(const struct list *list, const st
   enum device_image_flaw flaw = take(list, entry, value, sizeof value, &seen);
   if (flaw != NOTHING) return flaw;
   list->finding->number = value[0];
-  bool is_met = value[0] == 0 && DEVICE_VERSION(value[4], value[5], device_get16_le(value + 6)) <= info->version;
+  bool is_met = value[0] == 0 &&
+                DEVICE_VERSION(value[4], value[5], device_get16_le(value + 6)) <= info->version;
   return is_met ? NOTHING : FLAW(DEPENDENCY);
 }
 
@@ -171,7 +178,8 @@ static enum device_image_flaw flaw_of_stranger(uint16_t type)
   return type >= 0x30 && type <= 0x34 ? FLAW(ENCRYPTION_KEY) : FLAW(UNSIGNED);
 }
 
-static enum device_image_flaw parse_signature(const struct entry *entry, struct device_image_info *info)
+static enum device_image_flaw parse_signature(const struct entry *entry,
+                                              struct device_image_info *info)
 {
   if (info->signature_size > 0) return FLAW(TWICE);
   if (entry->size == 0 || entry->size > DEVICE_IMAGE_SIGNATURE_MAX) return FLAW(SIZE);
@@ -202,7 +210,8 @@ static enum device_image_flaw parse_list(struct list *list, struct device_image_
   return key_hash ? NOTHING : missing(list, FLAW(NO_KEY_HASH));
 }
 
-static enum device_image_flaw parse(const struct device_image_source *source, struct device_image_info *info,
+static enum device_image_flaw parse(const struct device_image_source *source,
+                                    struct device_image_info *info,
                                     struct device_image_finding *finding)
 {
   uint16_t protected_size;
@@ -228,7 +237,8 @@ static enum device_image_flaw parse(const struct device_image_source *source, st
   return list.end == source->size ? NOTHING : FLAW(AFTER);
 }
 
-enum device_ota_status device_image_examine(const struct device_image_source *source, struct device_image_info *info,
+enum device_ota_status device_image_examine(const struct device_image_source *source,
+                                            struct device_image_info *info,
                                             struct device_image_finding *finding)
 {
   static const uint8_t status_of[] = {
@@ -243,7 +253,8 @@ enum device_ota_status device_image_examine(const struct device_image_source *so
   return (enum device_ota_status) status_of[finding->flaw];
 }
 
-enum device_ota_status device_image_parse(const struct device_image_source *source, struct device_image_info *info)
+enum device_ota_status device_image_parse(const struct device_image_source *source,
+                                          struct device_image_info *info)
 {
   struct device_image_finding finding;
   return device_image_examine(source, info, &finding);

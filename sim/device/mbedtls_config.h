@@ -1,7 +1,8 @@
-/* Mbed TLS 3.6 as the device's firmware builds it: a TLS client, 1.3 and 1.2, P-256, AES-128-GCM, SHA-256, X.509.
+/* Mbed TLS 3.6 as the device's firmware builds it: a TLS client, 1.3 and 1.2, P-256, AES-128-GCM,
+ * SHA-256, X.509.
  *
- * Crypto goes through PSA only, so that Mbed TLS 4 can become a second build and a P-256 driver can stand behind it.
- * What only a host needs is not here: see sim/crypto/mbedtls_host_config.h.
+ * Crypto goes through PSA only, so that Mbed TLS 4 can become a second build and a P-256 driver can
+ * stand behind it. What only a host needs is not here: see sim/crypto/mbedtls_host_config.h.
  */
 #ifndef FLEETSIM_MBEDTLS_CONFIG_H
 #define FLEETSIM_MBEDTLS_CONFIG_H

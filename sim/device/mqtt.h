@@ -1,6 +1,8 @@
-/* MQTT 3.1.1 and 5 packets, encoded into and decoded from the caller's bytes. No state, no allocation.
+/* MQTT 3.1.1 and 5 packets, encoded into and decoded from the caller's bytes. No state, no
+ * allocation.
  *
- * Sources: OASIS MQTT Version 3.1.1 and Version 5.0; section numbers are given where a rule is applied.
+ * Sources: OASIS MQTT Version 3.1.1 and Version 5.0; section numbers are given where a rule is
+ * applied.
  */
 #ifndef FLEETSIM_DEVICE_MQTT_H
 #define FLEETSIM_DEVICE_MQTT_H
@@ -60,11 +62,13 @@ struct device_mqtt_publish {
   bool duplicate, retain;
 };
 
-/* One decoded packet. Pointers go into the bytes that were decoded. Fields not of the packet's type are 0. */
+/* One decoded packet. Pointers go into the bytes that were decoded. Fields not of the packet's type
+   are 0. */
 struct device_mqtt_packet {
   enum device_mqtt_type type;
   uint16_t packet_id;
-  uint8_t reason;                     /* CONNACK, acks, DISCONNECT; first code of SUBACK and UNSUBACK */
+  /* CONNACK, acks, DISCONNECT; first code of SUBACK and UNSUBACK */
+  uint8_t reason;
   bool session_present;               /* CONNACK */
   struct device_mqtt_bytes codes;     /* SUBACK, UNSUBACK (MQTT 5) */
   struct device_mqtt_publish publish; /* PUBLISH */
@@ -86,26 +90,31 @@ struct device_mqtt_subscribe {
   uint8_t at_most_once; /* bit i: filter[i] at QoS 0 instead */
 };
 
-/* Encoders write one packet and return its size, or 0 if it does not fit in `capacity` or a string is longer than 65535
- * bytes; `out` may then hold anything. A version other than 4 and 5, a QoS above 2 and a packet id of 0 where one is
- * needed are the caller's mistakes and assert. Topics and filters are sent as they stand. */
-size_t device_mqtt_encode_connect(uint8_t *out, size_t capacity, const struct device_mqtt_connect *connect);
+/* Encoders write one packet and return its size, or 0 if it does not fit in `capacity` or a string
+ * is longer than 65535 bytes; `out` may then hold anything. A version other than 4 and 5, a QoS
+ * above 2 and a packet id of 0 where one is needed are the caller's mistakes and assert. Topics and
+ * filters are sent as they stand. */
+size_t device_mqtt_encode_connect(uint8_t *out, size_t capacity,
+                                  const struct device_mqtt_connect *connect);
 size_t device_mqtt_encode_publish(uint8_t *out, size_t capacity, uint8_t version,
                                   const struct device_mqtt_publish *publish);
 size_t device_mqtt_encode_subscribe(uint8_t *out, size_t capacity, uint8_t version,
                                     const struct device_mqtt_subscribe *subscribe);
 /* PUBACK, PUBREC, PUBREL, PUBCOMP; `reason` is sent in MQTT 5 only, and only when it is not 0. */
-size_t device_mqtt_encode_ack(uint8_t *out, size_t capacity, uint8_t version, enum device_mqtt_type type,
-                              uint16_t packet_id, uint8_t reason);
+size_t device_mqtt_encode_ack(uint8_t *out, size_t capacity, uint8_t version,
+                              enum device_mqtt_type type, uint16_t packet_id, uint8_t reason);
 size_t device_mqtt_encode_pingreq(uint8_t *out, size_t capacity);
-size_t device_mqtt_encode_disconnect(uint8_t *out, size_t capacity, uint8_t version, uint8_t reason);
+size_t device_mqtt_encode_disconnect(uint8_t *out, size_t capacity, uint8_t version,
+                                     uint8_t reason);
 
-/* Decodes the first packet in `data` as a client receives it. Returns the bytes it took, or one of the three codes
- * above. Checks everything that the specification lets a receiver check in one packet: flags, lengths, UTF-8 without
- * U+0000, no wildcard in a topic name, property types and duplicates, reason codes; packets that only a client sends
- * are MALFORMED, and so is what our CONNECT offers no server: AUTH, authentication properties and topic aliases. `out`
- * is valid only when a packet was taken. A packet of more than `limit` bytes is TOO_LARGE as soon as its fixed header
- * is there. */
-int device_mqtt_decode(const uint8_t *data, size_t size, uint8_t version, size_t limit, struct device_mqtt_packet *out);
+/* Decodes the first packet in `data` as a client receives it. Returns the bytes it took, or one of
+ * the three codes above. Checks everything that the specification lets a receiver check in one
+ * packet: flags, lengths, UTF-8 without U+0000, no wildcard in a topic name, property types and
+ * duplicates, reason codes; packets that only a client sends are MALFORMED, and so is what our
+ * CONNECT offers no server: AUTH, authentication properties and topic aliases. `out` is valid only
+ * when a packet was taken. A packet of more than `limit` bytes is TOO_LARGE as soon as its fixed
+ * header is there. */
+int device_mqtt_decode(const uint8_t *data, size_t size, uint8_t version, size_t limit,
+                       struct device_mqtt_packet *out);
 
 #endif

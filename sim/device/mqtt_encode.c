@@ -1,7 +1,8 @@
 /* MQTT packets that a client sends.
  *
- * A packet's body is written at the start of the caller's buffer and moved up once its length, and so the size of the
- * fixed header, is known. Nothing is counted twice, and a buffer of exactly the packet's size is enough.
+ * A packet's body is written at the start of the caller's buffer and moved up once its length, and
+ * so the size of the fixed header, is known. Nothing is counted twice, and a buffer of exactly the
+ * packet's size is enough.
  */
 #include <assert.h>
 #include <string.h>
@@ -113,7 +114,8 @@ static void put_connect_properties(struct writer *w, const struct device_mqtt_co
   }
 }
 
-size_t device_mqtt_encode_connect(uint8_t *out, size_t capacity, const struct device_mqtt_connect *connect)
+size_t device_mqtt_encode_connect(uint8_t *out, size_t capacity,
+                                  const struct device_mqtt_connect *connect)
 {
   struct writer w = {.out = out, .capacity = capacity};
   assert(connect->version == 4 || connect->version == 5);
@@ -136,8 +138,8 @@ size_t device_mqtt_encode_publish(uint8_t *out, size_t capacity, uint8_t version
                                   const struct device_mqtt_publish *publish)
 {
   struct writer w = {.out = out, .capacity = capacity};
-  const unsigned flags =
-      (publish->duplicate ? 0x08u : 0u) | (unsigned) publish->qos << 1 | (publish->retain ? 0x01u : 0u);
+  const unsigned flags = (publish->duplicate ? 0x08u : 0u) | (unsigned) publish->qos << 1 |
+                         (publish->retain ? 0x01u : 0u);
   assert(version == 4 || version == 5);
   assert(publish->qos <= 2);
   assert(publish->qos > 0 ? publish->packet_id != 0 : !publish->duplicate);
@@ -163,8 +165,8 @@ size_t device_mqtt_encode_subscribe(uint8_t *out, size_t capacity, uint8_t versi
   return finish(&w, first_byte_of(DEVICE_MQTT_SUBSCRIBE, 0x02)); /* 3.8.1: reserved bits are 0010 */
 }
 
-size_t device_mqtt_encode_ack(uint8_t *out, size_t capacity, uint8_t version, enum device_mqtt_type type,
-                              uint16_t packet_id, uint8_t reason)
+size_t device_mqtt_encode_ack(uint8_t *out, size_t capacity, uint8_t version,
+                              enum device_mqtt_type type, uint16_t packet_id, uint8_t reason)
 {
   struct writer w = {.out = out, .capacity = capacity};
   assert(version == 4 || version == 5);

@@ -4,9 +4,10 @@ enum value_type { BYTE, TWO_BYTES, FOUR_BYTES, VARIABLE, STRING, TOPIC, STRING_P
 
 enum rule {
   ANY,
-  FLAG,        /* 0 or 1 */
-  POSITIVE,    /* 0 is a protocol error */
-  NOT_OFFERED, /* allowed only to a server that was offered it in CONNECT, and our CONNECT never offers it */
+  FLAG,     /* 0 or 1 */
+  POSITIVE, /* 0 is a protocol error */
+  /* allowed only to a server that was offered it in CONNECT, and our CONNECT never offers it */
+  NOT_OFFERED,
 };
 
 /* One bit per packet type. */
@@ -16,9 +17,9 @@ enum rule {
 #define REPEATABLE  true
 #define ONCE        false
 
-/* MQTT 5, table 2-4 as a client sees it: `packets` are those in which a server may send the property. AUTH, which
- * needs an authentication method in CONNECT, is not among them. Session Expiry Interval is not for a server's
- * DISCONNECT (MQTT-3.14.2-2). */
+/* MQTT 5, table 2-4 as a client sees it: `packets` are those in which a server may send the
+ * property. AUTH, which needs an authentication method in CONNECT, is not among them. Session
+ * Expiry Interval is not for a server's DISCONNECT (MQTT-3.14.2-2). */
 static const struct property {
   uint8_t id;
   enum value_type type;
@@ -48,7 +49,8 @@ static const struct property {
     {DEVICE_MQTT_TOPIC_ALIAS, TWO_BYTES, NOT_OFFERED, ONCE, IN(PUBLISH)},
     {DEVICE_MQTT_MAXIMUM_QOS, BYTE, FLAG, ONCE, IN(CONNACK)},
     {DEVICE_MQTT_RETAIN_AVAILABLE, BYTE, FLAG, ONCE, IN(CONNACK)},
-    {DEVICE_MQTT_USER_PROPERTY, STRING_PAIR, ANY, REPEATABLE, IN(CONNACK) | IN(PUBLISH) | IN_ACKS | IN(DISCONNECT)},
+    {DEVICE_MQTT_USER_PROPERTY, STRING_PAIR, ANY, REPEATABLE,
+     IN(CONNACK) | IN(PUBLISH) | IN_ACKS | IN(DISCONNECT)},
     {DEVICE_MQTT_MAXIMUM_PACKET_SIZE, FOUR_BYTES, POSITIVE, ONCE, IN(CONNACK)},
     {DEVICE_MQTT_WILDCARD_SUBSCRIPTION_AVAILABLE, BYTE, FLAG, ONCE, IN(CONNACK)},
     {DEVICE_MQTT_SUBSCRIPTION_IDENTIFIER_AVAILABLE, BYTE, FLAG, ONCE, IN(CONNACK)},
@@ -109,7 +111,8 @@ static void keep(struct device_mqtt_packet *out, uint8_t id, const struct value 
 }
 
 /* `seen` has the bits of the properties that were read before, by place in the table. */
-static void read_property(struct device_mqtt_reader *r, struct device_mqtt_packet *out, uint32_t *seen)
+static void read_property(struct device_mqtt_reader *r, struct device_mqtt_packet *out,
+                          uint32_t *seen)
 {
   const uint32_t id = device_mqtt_read_varint(r);
   size_t i = 0;

@@ -34,9 +34,9 @@ enum device_mqtt_property {
   DEVICE_MQTT_SHARED_SUBSCRIPTION_AVAILABLE = 42,
 };
 
-/* Reads the property length and the properties of the packet of type out->type, and stores what a client acts on. An
- * unknown property, one that this packet must not carry, a second one of its kind or a value that is not allowed makes
- * the reader bad. */
+/* Reads the property length and the properties of the packet of type out->type, and stores what a
+ * client acts on. An unknown property, one that this packet must not carry, a second one of its
+ * kind or a value that is not allowed makes the reader bad. */
 void device_mqtt_read_properties(struct device_mqtt_reader *r, struct device_mqtt_packet *out);
 
 #endif

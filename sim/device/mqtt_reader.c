@@ -56,8 +56,9 @@ struct device_mqtt_bytes device_mqtt_read_binary(struct device_mqtt_reader *r)
   return device_mqtt_read_bytes(r, size);
 }
 
-/* What the first byte of a UTF-8 sequence allows (RFC 3629, 4): the sequence's size and the range of its second byte,
- * which is where overlong forms, surrogates and values above U+10FFFF show. Size 0: no sequence starts so. */
+/* What the first byte of a UTF-8 sequence allows (RFC 3629, 4): the sequence's size and the range
+ * of its second byte, which is where overlong forms, surrogates and values above U+10FFFF show.
+ * Size 0: no sequence starts so. */
 struct utf8_lead {
   uint8_t size, second_min, second_max;
 };
@@ -105,7 +106,8 @@ struct device_mqtt_bytes device_mqtt_read_string(struct device_mqtt_reader *r)
 struct device_mqtt_bytes device_mqtt_read_topic(struct device_mqtt_reader *r)
 {
   const struct device_mqtt_bytes topic = device_mqtt_read_string(r);
-  if (topic.size == 0 || memchr(topic.data, '+', topic.size) != NULL || memchr(topic.data, '#', topic.size) != NULL)
+  if (topic.size == 0 || memchr(topic.data, '+', topic.size) != NULL ||
+      memchr(topic.data, '#', topic.size) != NULL)
     r->bad = true;
   return topic;
 }

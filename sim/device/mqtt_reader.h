@@ -1,5 +1,5 @@
-/* Bounded reads of MQTT's data types (MQTT 5, 1.5). The first read that fails makes the reader bad for good: every
- * later read gives 0 or an empty run, so that a caller asks once, at the end.
+/* Bounded reads of MQTT's data types (MQTT 5, 1.5). The first read that fails makes the reader bad
+ * for good: every later read gives 0 or an empty run, so that a caller asks once, at the end.
  */
 #ifndef FLEETSIM_DEVICE_MQTT_READER_H
 #define FLEETSIM_DEVICE_MQTT_READER_H

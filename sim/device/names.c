@@ -36,7 +36,8 @@ static const char *const ota_sentences[] = {
 bool device_failure_is_refusal(enum device_failure failure)
 {
   return (failure >= DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA && failure <= DEVICE_FAIL_TLS_RESET) ||
-         (failure >= DEVICE_FAIL_MQTT_REFUSED_VERSION && failure <= DEVICE_FAIL_MQTT_REFUSED_OTHER) ||
+         (failure >= DEVICE_FAIL_MQTT_REFUSED_VERSION &&
+          failure <= DEVICE_FAIL_MQTT_REFUSED_OTHER) ||
          failure == DEVICE_FAIL_TCP_RESET || failure == DEVICE_FAIL_TCP_CLOSED;
 }
 

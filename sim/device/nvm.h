@@ -1,4 +1,5 @@
-/* The device's non-volatile memory page: what flash holds, and how it survives a power cut at any byte.
+/* The device's non-volatile memory page: what flash holds, and how it survives a power cut at any
+ * byte.
  *
  *     0      identity   written once at flashing: id, raw private key, update key, CRC
  *     256    trust A | trust B               two slots each: the newest whole one is in force
@@ -6,9 +7,10 @@
  *            ticket A | ticket B
  *            images A | images B            sim/device/slots.h
  *
- * A slot is a header {magic, sequence, size, CRC-32 of header and payload} and a payload. An update stages the payload
- * in the slot that is not in force, reads it back, and commits by writing the header last. A torn write leaves a header
- * whose CRC does not fit, so the other slot stays in force: the old state or the new, never neither.
+ * A slot is a header {magic, sequence, size, CRC-32 of header and payload} and a payload. An update
+ * stages the payload in the slot that is not in force, reads it back, and commits by writing the
+ * header last. A torn write leaves a header whose CRC does not fit, so the other slot stays in
+ * force: the old state or the new, never neither.
  *
  * Numbers are big-endian. Freestanding.
  */
@@ -50,17 +52,22 @@ struct device_nvm_slot {
 /* All return 0 or -1 (a hook failed, or the data is damaged). */
 int device_nvm_read_identity(const struct device_host *host, struct device_nvm_identity *out);
 
-/* Finds the slot in force by reading both headers and checking CRCs. An area with no whole slot gives size 0. */
-int device_nvm_find(const struct device_host *host, enum device_nvm_area area, struct device_nvm_slot *out);
+/* Finds the slot in force by reading both headers and checking CRCs. An area with no whole slot
+   gives size 0. */
+int device_nvm_find(const struct device_host *host, enum device_nvm_area area,
+                    struct device_nvm_slot *out);
 
 /* 1 if the slot in force holds exactly these bytes, 0 if not, -1 if it cannot be read. */
-int device_nvm_holds(const struct device_host *host, enum device_nvm_area area, const uint8_t *data, size_t size);
+int device_nvm_holds(const struct device_host *host, enum device_nvm_area area, const uint8_t *data,
+                     size_t size);
 
-/* Writes `data` into the slot that is not in force, commits it and reads it back. On -1 the old slot is in force. */
-int device_nvm_replace(const struct device_host *host, enum device_nvm_area area, const uint8_t *data, size_t size);
+/* Writes `data` into the slot that is not in force, commits it and reads it back. On -1 the old
+   slot is in force. */
+int device_nvm_replace(const struct device_host *host, enum device_nvm_area area,
+                       const uint8_t *data, size_t size);
 
-/* Empties an area, payloads too; writes nothing where there is nothing. After a power cut the slot in force is the one
- * from before or none, never an older one. */
+/* Empties an area, payloads too; writes nothing where there is nothing. After a power cut the slot
+ * in force is the one from before or none, never an older one. */
 int device_nvm_erase(const struct device_host *host, enum device_nvm_area area);
 
 /* Flashing: writes identity and empties all slots. */

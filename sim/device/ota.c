@@ -5,8 +5,9 @@
 
 #include "bytes.h"
 
-#define REPORT_TAG      1u    /* of the device's own messages in the outbox */
-#define REPORT_TEXT_MAX 128u  /* {"status":"server_unreachable","serial":4294967295,"version":...,"running":...} */
+#define REPORT_TAG 1u /* of the device's own messages in the outbox */
+/* {"status":"server_unreachable","serial":4294967295,"version":...,"running":...} */
+#define REPORT_TEXT_MAX 128u
 #define LEAVE_MS        2000u /* that the report of a staged image may take */
 
 static uint64_t now_ms(const struct device_ota *ota)
@@ -70,7 +71,8 @@ static char *append_number(char *at, uint32_t number)
   return at;
 }
 
-bool device_ota_report(const struct device_ota *ota, enum device_ota_status status, uint32_t serial, uint32_t version)
+bool device_ota_report(const struct device_ota *ota, enum device_ota_status status, uint32_t serial,
+                       uint32_t version)
 {
   char text[REPORT_TEXT_MAX], word[DEVICE_VERSION_TEXT];
   char *at = append(append(text, "{\"status\":\""), device_ota_status_name(status));
@@ -94,18 +96,20 @@ static void go_on_reporting(struct device_ota *ota)
 {
   const struct device_slots_record *record = &ota->record;
   if (ota->report_due)
-    ota->report_due =
-        !device_ota_report(ota, (enum device_ota_status) record->status, record->status_serial, record->status_version);
+    ota->report_due = !device_ota_report(ota, (enum device_ota_status) record->status,
+                                         record->status_serial, record->status_version);
   if (!record->unreported || device_ota_reports_wait(ota)) return;
   ota->record.unreported = false;
-  (void) device_slots_write(ota->host, record); /* failed: it is reported once more after a restart */
+  /* failed: it is reported once more after a restart */
+  (void) device_slots_write(ota->host, record);
 }
 
 void device_ota_settle(struct device_ota *ota, enum device_ota_status status)
 {
   device_ota_download_stop(ota);
   device_slots_settle(&ota->record, status);
-  (void) device_slots_write(ota->host, &ota->record); /* failed: a restart takes the update up again */
+  /* failed: a restart takes the update up again */
+  (void) device_slots_write(ota->host, &ota->record);
   device_ota_enter(ota, DEVICE_OTA_IDLE);
   ota->report_due = true;
   device_ota_note(ota);
@@ -117,7 +121,8 @@ void device_ota_settle(struct device_ota *ota, enum device_ota_status status)
 static void take_up(struct device_ota *ota)
 {
   if (ota->record.stage == DEVICE_SLOTS_AT_REST) return;
-  if (device_manifest_parse(ota->record.manifest, ota->record.manifest_size, &ota->manifest) != DEVICE_OTA_NONE ||
+  if (device_manifest_parse(ota->record.manifest, ota->record.manifest_size, &ota->manifest) !=
+          DEVICE_OTA_NONE ||
       device_ota_download_resume(ota) != 0)
     device_ota_settle(ota, DEVICE_OTA_FLASH_FAILED);
 }
@@ -173,7 +178,8 @@ void device_ota_offline(struct device_ota *ota, bool failed, size_t partial)
   ota->online = ota->ready = false;
   ota->asked = 0;
   if (ota->phase == DEVICE_OTA_ASKING && partial > 0)
-    device_ota_note_bytes(ota, partial < ota->manifest.block_size ? partial : ota->manifest.block_size, true);
+    device_ota_note_bytes(
+        ota, partial < ota->manifest.block_size ? partial : ota->manifest.block_size, true);
   if (!failed || ota->failures == UINT8_MAX) return;
   ota->failures++;
   if (ota->failures == ota->profile->rescue_after && now_ms(ota) >= ota->rescue_ms)
@@ -187,7 +193,8 @@ int device_ota_deliver(struct device_ota *ota, const struct device_mqtt_publish 
     return 1;
   }
   if (!device_session_topic_is(ota->session, message, "ota/manifest")) return 0;
-  if (message->payload_size == 0) return 1; /* how a retained message is taken back: it announces nothing */
+  /* how a retained message is taken back: it announces nothing */
+  if (message->payload_size == 0) return 1;
   return device_ota_manifest(ota, message->payload, message->payload_size, true);
 }
 
@@ -197,7 +204,8 @@ int device_ota_deliver(struct device_ota *ota, const struct device_mqtt_publish 
 static bool rescue_wanted(const struct device_ota *ota)
 {
   const struct device_ota_profile *profile = ota->profile;
-  bool stands_still = ota->phase == DEVICE_OTA_IDLE || (ota->phase == DEVICE_OTA_ASKING && !ota->online);
+  bool stands_still =
+      ota->phase == DEVICE_OTA_IDLE || (ota->phase == DEVICE_OTA_ASKING && !ota->online);
   return stands_still && profile->rescue_after > 0 && profile->rescue_url != NULL &&
          ota->failures >= profile->rescue_after;
 }
@@ -205,11 +213,12 @@ static bool rescue_wanted(const struct device_ota *ota)
 static void look_for_rescue(struct device_ota *ota)
 {
   device_ota_enter(ota, DEVICE_OTA_RESCUING);
-  ota->fetch = (struct device_fetch){.url = ota->profile->rescue_url, .size_max = DEVICE_MANIFEST_MAX};
+  ota->fetch =
+      (struct device_fetch){.url = ota->profile->rescue_url, .size_max = DEVICE_MANIFEST_MAX};
   ota->held = 0;
   ota->fetching = ota->begin_fetch = true;
-  ota->rescue_ms =
-      now_ms(ota) + ota->profile->block_timeout_ms + device_ota_random_ms(ota, ota->profile->block_timeout_ms);
+  ota->rescue_ms = now_ms(ota) + ota->profile->block_timeout_ms +
+                   device_ota_random_ms(ota, ota->profile->block_timeout_ms);
 }
 
 /* More than a manifest has: what does not parse says so. */
@@ -268,7 +277,8 @@ static void confirm(struct device_ota *ota)
   confirmed.active = ota->slot;
   confirmed.active_serial = ota->serial;
   confirmed.counter = ota->counter;
-  if (device_slots_write(ota->host, &confirmed) != 0) return; /* tries again until the trial's time is over */
+  /* tries again until the trial's time is over */
+  if (device_slots_write(ota->host, &confirmed) != 0) return;
   ota->record = confirmed;
   device_ota_enter(ota, DEVICE_OTA_IDLE);
   ota->report_due = true;
@@ -294,7 +304,8 @@ static void try_out(struct device_ota *ota)
     else
       confirm(ota);
   }
-  if (ota->phase == DEVICE_OTA_TRYING && now_ms(ota) >= ota->due_ms) device_ota_enter(ota, DEVICE_OTA_RESTARTING);
+  if (ota->phase == DEVICE_OTA_TRYING && now_ms(ota) >= ota->due_ms)
+    device_ota_enter(ota, DEVICE_OTA_RESTARTING);
 }
 
 void device_ota_go_on(struct device_ota *ota, struct device_effects *effects)

@@ -1,4 +1,5 @@
-/* An image on its way into the slot: erased, asked for or fetched block by block, hashed as it grows, verified. */
+/* An image on its way into the slot: erased, asked for or fetched block by block, hashed as it
+   grows, verified. */
 #include <string.h>
 
 #include "bytes.h"
@@ -8,9 +9,9 @@
 #define GET_SIZE     12u   /* serial, number, bitmap */
 #define BLOCK_HEAD   8u    /* serial, number */
 #define COMPARE_SIZE 256u  /* bytes on the stack */
-/* Of block_timeout_ms: how long after the last block of an earlier request a new one is made, when the connection broke
- * in between. The back office does not hear of the break: with many devices to serve it still sends what was asked for,
- * and would send it again. */
+/* Of block_timeout_ms: how long after the last block of an earlier request a new one is made, when
+ * the connection broke in between. The back office does not hear of the break: with many devices to
+ * serve it still sends what was asked for, and would send it again. */
 #define HOLD_BACK_PART 8u
 
 static uint8_t other_slot(const struct device_ota *ota)
@@ -39,7 +40,8 @@ static uint32_t prefix_size(const struct device_ota *ota)
   return earlier(ota->manifest.size, ota->first * ota->manifest.block_size);
 }
 
-static void source_of(const struct device_ota *ota, struct device_slots_file *file, struct device_image_source *source)
+static void source_of(const struct device_ota *ota, struct device_slots_file *file,
+                      struct device_image_source *source)
 {
   *file = (struct device_slots_file){ota->host, other_slot(ota)};
   device_slots_source(file, ota->manifest.size, source);
@@ -85,8 +87,10 @@ int device_ota_download_resume(struct device_ota *ota)
   device_ota_download_begin(ota);
   if (ota->record.stage != DEVICE_SLOTS_LOADING) return 0;
   uint32_t blocks = (ota->manifest.size - 1) / ota->manifest.block_size + 1;
-  if (ota->manifest.size > device_slots_capacity(ota->profile) || blocks > DEVICE_SLOTS_BLOCKS) return -1;
-  if (device_slots_marks(ota->host, ota->profile, other_slot(ota), blocks, ota->have) != 0) return -1;
+  if (ota->manifest.size > device_slots_capacity(ota->profile) || blocks > DEVICE_SLOTS_BLOCKS)
+    return -1;
+  if (device_slots_marks(ota->host, ota->profile, other_slot(ota), blocks, ota->have) != 0)
+    return -1;
   device_ota_download_go_on(ota);
   return 0;
 }
@@ -101,12 +105,14 @@ void device_ota_download_stop(struct device_ota *ota)
   ota->held = 0;
 }
 
-/* A sector per step: an erase takes tens of milliseconds. The last one, with the marks, is the device's own. */
+/* A sector per step: an erase takes tens of milliseconds. The last one, with the marks, is the
+   device's own. */
 void device_ota_erase(struct device_ota *ota)
 {
   const struct device_host *host = ota->host;
   bool is_last = ota->erased == sectors(ota);
-  uint32_t offset = is_last ? device_slots_capacity(ota->profile) : ota->erased * DEVICE_FLASH_SECTOR;
+  uint32_t offset =
+      is_last ? device_slots_capacity(ota->profile) : ota->erased * DEVICE_FLASH_SECTOR;
   if (host->flash_erase(host->ctx, other_slot(ota), offset) != 0) {
     device_ota_settle(ota, DEVICE_OTA_FLASH_FAILED);
     return;
@@ -123,7 +129,8 @@ void device_ota_erase(struct device_ota *ota)
   ota->due_ms = ota->session->now_ms;
 }
 
-/* Flash that a power cut left neither erased nor programmed cannot take these bytes: all of it begins again. */
+/* Flash that a power cut left neither erased nor programmed cannot take these bytes: all of it
+   begins again. */
 static void begin_again(struct device_ota *ota)
 {
   uint8_t attempts = (uint8_t) (ota->attempts + 1);
@@ -143,7 +150,9 @@ static int compare(const struct device_ota *ota, uint32_t offset, const uint8_t 
   uint8_t chunk[COMPARE_SIZE];
   for (size_t done = 0; done < size;) {
     size_t n = size - done < sizeof chunk ? size - done : sizeof chunk;
-    if (ota->host->flash_read(ota->host->ctx, other_slot(ota), offset + (uint32_t) done, chunk, n) != 0) return -1;
+    if (ota->host->flash_read(ota->host->ctx, other_slot(ota), offset + (uint32_t) done, chunk,
+                              n) != 0)
+      return -1;
     if (memcmp(chunk, data + done, n) != 0) return 0;
     done += n;
   }
@@ -157,7 +166,8 @@ static const uint8_t *padded(struct device_ota *ota, size_t size)
   return ota->block;
 }
 
-/* Programs a block of whole words, and marks it. 1: stored, 0: flash holds other bytes, -1: flash failed. */
+/* Programs a block of whole words, and marks it. 1: stored, 0: flash holds other bytes, -1: flash
+   failed. */
 static int program(struct device_ota *ota, uint32_t block, const uint8_t *data)
 {
   const struct device_host *host = ota->host;
@@ -225,7 +235,8 @@ void device_ota_block(struct device_ota *ota, const uint8_t *data, size_t size)
     return;
   }
   if (ota->session->now_ms < ota->ask_from_ms) device_ota_hold_back(ota);
-  ota->due_ms = ota->session->now_ms + ota->profile->block_timeout_ms; /* the others may take as long again */
+  /* the others may take as long again */
+  ota->due_ms = ota->session->now_ms + ota->profile->block_timeout_ms;
   if (size % DEVICE_FLASH_WORD != 0) {
     memcpy(ota->block, data, size);
     data = padded(ota, size);
@@ -367,11 +378,12 @@ void device_ota_file_ended(struct device_ota *ota, enum device_ota_status cause)
 
 /* Hash and signature. */
 
-/* The bytes that the hash covers, by the header alone: the lists come last. 0: by this header there is no image, and
- * device_image_parse will say why. */
+/* The bytes that the hash covers, by the header alone: the lists come last. 0: by this header there
+ * is no image, and device_image_parse will say why. */
 static uint32_t signed_size(const uint8_t header[DEVICE_IMAGE_HEADER_SIZE], uint32_t file_size)
 {
-  uint64_t size = (uint64_t) device_get16_le(header + 8) + device_get32_le(header + 12) + device_get16_le(header + 10);
+  uint64_t size = (uint64_t) device_get16_le(header + 8) + device_get32_le(header + 12) +
+                  device_get16_le(header + 10);
   return device_get32_le(header) == DEVICE_IMAGE_MAGIC && size <= file_size ? (uint32_t) size : 0;
 }
 
@@ -396,11 +408,13 @@ static void hash_ahead(struct device_ota *ota)
   if (prefix < DEVICE_IMAGE_HEADER_SIZE) return;
   int result = ota->hashing ? 0 : begin_hash(ota, &source);
   if (result == 0 && ota->hashing && ota->check.at < earlier(prefix, ota->check.size))
-    result = device_image_hash_continue(&ota->check, &source, earlier(HASH_SLICE, prefix - ota->check.at));
+    result = device_image_hash_continue(&ota->check, &source,
+                                        earlier(HASH_SLICE, prefix - ota->check.at));
   if (result < 0) device_ota_settle(ota, DEVICE_OTA_FLASH_FAILED);
 }
 
-static enum device_ota_status judge(struct device_ota *ota, const struct device_image_source *source)
+static enum device_ota_status judge(struct device_ota *ota,
+                                    const struct device_image_source *source)
 {
   struct device_image_info info;
   uint8_t hash[32];
@@ -409,7 +423,8 @@ static enum device_ota_status judge(struct device_ota *ota, const struct device_
   if (status != DEVICE_OTA_NONE) return status;
   ota->hashing = false;
   if (device_image_hash_finish(&ota->check, hash) != 0) return DEVICE_OTA_FLASH_FAILED;
-  const struct device_image_owner owner = {ota->profile->image_key, ota->profile->padded_signatures};
+  const struct device_image_owner owner = {ota->profile->image_key,
+                                           ota->profile->padded_signatures};
   status = device_image_judge(source, &info, hash, &owner);
   if (status != DEVICE_OTA_NONE) return status;
   if (memcmp(hash, manifest->hash, sizeof hash) != 0) return DEVICE_OTA_HASH_MISMATCH;
@@ -437,7 +452,8 @@ void device_ota_check(struct device_ota *ota)
   struct device_slots_file file;
   struct device_image_source source;
   hash_ahead(ota);
-  if (ota->phase != DEVICE_OTA_CHECKING || (ota->hashing && ota->check.at < ota->check.size)) return;
+  if (ota->phase != DEVICE_OTA_CHECKING || (ota->hashing && ota->check.at < ota->check.size))
+    return;
   source_of(ota, &file, &source);
   enum device_ota_status status = judge(ota, &source);
   if (status == DEVICE_OTA_STAGED)

@@ -14,8 +14,8 @@ static bool is_authentic(const struct device_ota *ota, const uint8_t *data, size
   return good;
 }
 
-/* A manifest that leaves no trace in NVM. What lies at the rescue URL is looked at again and again: that it is older
- * than what the device has is no news, and what is wrong with it is told once. */
+/* A manifest that leaves no trace in NVM. What lies at the rescue URL is looked at again and again:
+ * that it is older than what the device has is no news, and what is wrong with it is told once. */
 static int turn_away(const struct device_ota *ota, enum device_ota_status status,
                      const struct device_manifest *manifest, bool by_mqtt)
 {
@@ -35,7 +35,8 @@ static int answer_as_it_stands(struct device_ota *ota, bool by_mqtt)
   return 1;
 }
 
-static void remember(struct device_ota *ota, const struct device_manifest *manifest, const uint8_t *data, size_t size)
+static void remember(struct device_ota *ota, const struct device_manifest *manifest,
+                     const uint8_t *data, size_t size)
 {
   ota->record.serial = manifest->serial;
   ota->record.manifest_size = (uint16_t) size;
@@ -59,7 +60,8 @@ static enum device_ota_status vet(const struct device_ota *ota, const struct dev
   return DEVICE_OTA_DOWNLOADING;
 }
 
-static int accept(struct device_ota *ota, const struct device_manifest *manifest, const uint8_t *data, size_t size)
+static int accept(struct device_ota *ota, const struct device_manifest *manifest,
+                  const uint8_t *data, size_t size)
 {
   if (is_under_way(ota)) {
     ota->record.status = DEVICE_OTA_CANCELLED;
@@ -88,11 +90,12 @@ static int accept(struct device_ota *ota, const struct device_manifest *manifest
 }
 
 /* Called off is what has not been started. An update that is over already stays as it is. */
-static int cancel(struct device_ota *ota, const struct device_manifest *manifest, const uint8_t *data, size_t size,
-                  bool by_mqtt)
+static int cancel(struct device_ota *ota, const struct device_manifest *manifest,
+                  const uint8_t *data, size_t size, bool by_mqtt)
 {
   bool known = manifest->serial == ota->record.serial;
-  if (ota->phase == DEVICE_OTA_TRYING || ota->phase == DEVICE_OTA_RESTARTING || (known && !is_under_way(ota)))
+  if (ota->phase == DEVICE_OTA_TRYING || ota->phase == DEVICE_OTA_RESTARTING ||
+      (known && !is_under_way(ota)))
     return answer_as_it_stands(ota, by_mqtt);
   if (!is_under_way(ota)) {
     ota->record.status_serial = manifest->serial;
@@ -116,7 +119,8 @@ int device_ota_manifest(struct device_ota *ota, const uint8_t *data, size_t size
   if (is_last_one(ota, data, size)) return answer_as_it_stands(ota, by_mqtt);
   if (device_manifest_parse(data, size, &manifest) != DEVICE_OTA_NONE)
     return turn_away(ota, DEVICE_OTA_BAD_MANIFEST, &manifest, by_mqtt);
-  if (!is_authentic(ota, data, size)) return turn_away(ota, DEVICE_OTA_MANIFEST_SIGNATURE, &manifest, by_mqtt);
+  if (!is_authentic(ota, data, size))
+    return turn_away(ota, DEVICE_OTA_MANIFEST_SIGNATURE, &manifest, by_mqtt);
   bool is_cancel = manifest.kind == DEVICE_MANIFEST_CANCEL;
   if (manifest.serial < ota->record.serial || (manifest.serial == ota->record.serial && !is_cancel))
     return turn_away(ota, DEVICE_OTA_STALE_MANIFEST, &manifest, by_mqtt);

@@ -8,12 +8,14 @@ bool device_outbox_add(struct device_outbox *outbox, const struct device_outbox_
   size_t reserved_bytes = message->internal ? 0 : DEVICE_OUTBOX_RESERVED_BYTES;
   size_t room = DEVICE_OUTBOX_BYTES - outbox->used;
   if (outbox->count + reserved_entries >= DEVICE_OUTBOX_ENTRIES) return false;
-  if (message->topic_size > room || message->payload_size > room - message->topic_size) return false;
+  if (message->topic_size > room || message->payload_size > room - message->topic_size)
+    return false;
   if (room - message->topic_size - message->payload_size < reserved_bytes) return false;
 
   uint8_t *bytes = outbox->bytes + outbox->used;
   memcpy(bytes, message->topic, message->topic_size);
-  if (message->payload_size > 0) memcpy(bytes + message->topic_size, message->payload, message->payload_size);
+  if (message->payload_size > 0)
+    memcpy(bytes + message->topic_size, message->payload, message->payload_size);
   outbox->entry[outbox->count] = (struct device_outbox_entry){
       .tag = message->tag,
       .topic_size = (uint16_t) message->topic_size,
@@ -45,7 +47,8 @@ void device_outbox_remove(struct device_outbox *outbox, size_t index)
   size_t offset = offset_of(outbox, index);
   size_t size = entry_size(&outbox->entry[index]);
   memmove(outbox->bytes + offset, outbox->bytes + offset + size, outbox->used - offset - size);
-  memmove(&outbox->entry[index], &outbox->entry[index + 1], (outbox->count - index - 1) * sizeof outbox->entry[0]);
+  memmove(&outbox->entry[index], &outbox->entry[index + 1],
+          (outbox->count - index - 1) * sizeof outbox->entry[0]);
   outbox->used = (uint16_t) (outbox->used - size);
   outbox->count--;
 }
@@ -75,9 +78,11 @@ void device_outbox_rewind(struct device_outbox *outbox, bool session_present)
     if (outbox->entry[i - 1].once) device_outbox_remove(outbox, i - 1);
   for (size_t i = 0; i < outbox->count; i++) {
     struct device_outbox_entry *entry = &outbox->entry[i];
-    bool broker_has_it = entry->phase == DEVICE_OUTBOX_RELEASED || entry->phase == DEVICE_OUTBOX_RECEIVED;
+    bool broker_has_it =
+        entry->phase == DEVICE_OUTBOX_RELEASED || entry->phase == DEVICE_OUTBOX_RECEIVED;
     entry->phase = broker_has_it && session_present ? DEVICE_OUTBOX_RECEIVED : DEVICE_OUTBOX_QUEUED;
-    /* a broker that forgot the packet id must not take the new delivery for a duplicate of the old one */
+    /* a broker that forgot the packet id must not take the new delivery for a duplicate of the old
+       one */
     if (entry->qos == 2 && !session_present) entry->packet_id = 0;
   }
 }

@@ -1,7 +1,8 @@
 /* Messages of QoS 1 and 2 that the device is answerable for, until the broker has confirmed them.
  *
- * It outlives connections. Order is kept: entries and their bytes lie in the order in which they were accepted. A share
- * is reserved for the device's own acknowledgements, so that telemetry cannot crowd them out.
+ * It outlives connections. Order is kept: entries and their bytes lie in the order in which they
+ * were accepted. A share is reserved for the device's own acknowledgements, so that telemetry
+ * cannot crowd them out.
  */
 #ifndef FLEETSIM_DEVICE_OUTBOX_H
 #define FLEETSIM_DEVICE_OUTBOX_H
@@ -19,7 +20,8 @@ enum device_outbox_phase {
   DEVICE_OUTBOX_QUEUED,    /* not sent in this connection */
   DEVICE_OUTBOX_PUBLISHED, /* waits for PUBACK or PUBREC */
   DEVICE_OUTBOX_RELEASED,  /* QoS 2: PUBREL sent, waits for PUBCOMP */
-  DEVICE_OUTBOX_RECEIVED,  /* QoS 2: the broker has it; PUBREL is to be sent in the next connection */
+  /* QoS 2: the broker has it; PUBREL is to be sent in the next connection */
+  DEVICE_OUTBOX_RECEIVED,
 };
 
 struct device_outbox_entry {
@@ -64,8 +66,8 @@ int device_outbox_find(const struct device_outbox *outbox, uint16_t packet_id);
 /* Whether a message of the device's own with this tag is not confirmed yet. */
 bool device_outbox_holds(const struct device_outbox *outbox, uint32_t tag);
 
-/* A new connection: nothing is in flight, and what was for the last one only is gone. Without the broker's half of the
- * session, QoS 2 starts over. */
+/* A new connection: nothing is in flight, and what was for the last one only is gone. Without the
+ * broker's half of the session, QoS 2 starts over. */
 void device_outbox_rewind(struct device_outbox *outbox, bool session_present);
 
 #endif

@@ -1,8 +1,8 @@
 /* Time and entropy for Mbed TLS: those of the device that is being stepped.
  *
- * Mbed TLS asks for the time and for random bytes through process-wide hooks without a context. So the client says
- * which device it acts for before it calls the library, and takes that back afterwards. The library is therefore used
- * by one thread at a time.
+ * Mbed TLS asks for the time and for random bytes through process-wide hooks without a context. So
+ * the client says which device it acts for before it calls the library, and takes that back
+ * afterwards. The library is therefore used by one thread at a time.
  */
 #ifndef FLEETSIM_DEVICE_PLATFORM_H
 #define FLEETSIM_DEVICE_PLATFORM_H

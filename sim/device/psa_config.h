@@ -1,4 +1,5 @@
-/* The algorithms that the device's firmware asks of PSA: what TLS with P-256 and AES-128-GCM needs, and no more. */
+/* The algorithms that the device's firmware asks of PSA: what TLS with P-256 and AES-128-GCM needs,
+   and no more. */
 #ifndef FLEETSIM_PSA_CONFIG_H
 #define FLEETSIM_PSA_CONFIG_H
 

@@ -16,12 +16,13 @@ static void send_packet(struct device_session *session, const uint8_t *packet, s
   if (device_tls_write(session->tls, packet, size) == 0) session->sent_ms = session->now_ms;
 }
 
-void device_session_send_ack(struct device_session *session, enum device_mqtt_type type, uint16_t packet_id,
-                             uint8_t reason)
+void device_session_send_ack(struct device_session *session, enum device_mqtt_type type,
+                             uint16_t packet_id, uint8_t reason)
 {
   uint8_t packet[8];
   send_packet(session, packet,
-              device_mqtt_encode_ack(packet, sizeof packet, session->profile->mqtt_version, type, packet_id, reason));
+              device_mqtt_encode_ack(packet, sizeof packet, session->profile->mqtt_version, type,
+                                     packet_id, reason));
 }
 
 /* Writes private/ID/`below`, or `below` itself; its size, or 0 if it is too long. */
@@ -42,8 +43,8 @@ static size_t make_topic(const struct device_session *session, const char *below
   return size + below_size;
 }
 
-bool device_session_topic_is(const struct device_session *session, const struct device_mqtt_publish *message,
-                             const char *below)
+bool device_session_topic_is(const struct device_session *session,
+                             const struct device_mqtt_publish *message, const char *below)
 {
   char topic[DEVICE_SESSION_TOPIC_MAX];
   size_t size = make_topic(session, below, false, topic);
@@ -76,7 +77,8 @@ static bool subscribe(struct device_session *session, struct device_mqtt_subscri
     request->packet_id = slot->packet_id = next_packet_id(session);
     slot->due_ms = session->now_ms + session->profile->ack_timeout_ms;
     send_packet(session, packet,
-                device_mqtt_encode_subscribe(packet, sizeof packet, session->profile->mqtt_version, request));
+                device_mqtt_encode_subscribe(packet, sizeof packet, session->profile->mqtt_version,
+                                             request));
     return true;
   }
   return false;
@@ -92,18 +94,21 @@ static bool own_pending(const struct device_session *session)
 static const struct {
   const char *below;
   bool at_most_once, of_updates;
-} own_filters[DEVICE_MQTT_FILTERS] = {
-    {"trust", false, false}, {"cert", false, false}, {"ota/manifest", false, true}, {"ota/block", true, true}};
+} own_filters[DEVICE_MQTT_FILTERS] = {{"trust", false, false},
+                                      {"cert", false, false},
+                                      {"ota/manifest", false, true},
+                                      {"ota/block", true, true}};
 
-size_t device_session_filter(const struct device_session *session, uint8_t bit, char out[DEVICE_SESSION_TOPIC_MAX])
+size_t device_session_filter(const struct device_session *session, uint8_t bit,
+                             char out[DEVICE_SESSION_TOPIC_MAX])
 {
   size_t i = 0;
   while (i + 1 < DEVICE_MQTT_FILTERS && (bit >> i & 1) == 0) i++;
   return make_topic(session, own_filters[i].below, false, out);
 }
 
-/* Asks for those of the device's own filters that the broker has not confirmed in this session: a broker that keeps the
- * session may have lost the SUBSCRIBE that was on its way. */
+/* Asks for those of the device's own filters that the broker has not confirmed in this session: a
+ * broker that keeps the session may have lost the SUBSCRIBE that was on its way. */
 static void subscribe_own(struct device_session *session)
 {
   char topic[DEVICE_MQTT_FILTERS][DEVICE_SESSION_TOPIC_MAX];
@@ -112,7 +117,9 @@ static void subscribe_own(struct device_session *session)
   size_t count = 0;
   for (size_t i = 0; i < DEVICE_MQTT_FILTERS; i++) {
     uint8_t bit = (uint8_t) (1u << i);
-    if ((session->confirmed & bit) != 0 || (own_filters[i].of_updates && session->profile->ota == NULL)) continue;
+    if ((session->confirmed & bit) != 0 ||
+        (own_filters[i].of_updates && session->profile->ota == NULL))
+      continue;
     (void) make_topic(session, own_filters[i].below, false, topic[count]);
     request.filter[count] = topic[count];
     if (own_filters[i].at_most_once) request.at_most_once |= (uint8_t) (1u << count);
@@ -134,7 +141,8 @@ void device_session_connect(struct device_session *session)
       .version = profile->mqtt_version,
       .client_id = client_id,
       /* in MQTT 3.1.1 the session that follows would not persist either */
-      .clean_start = profile->clean_start || (profile->forget_first && profile->mqtt_version == 5 && !session->begun),
+      .clean_start = profile->clean_start ||
+                     (profile->forget_first && profile->mqtt_version == 5 && !session->begun),
       .keep_alive_s = profile->keep_alive_s,
       .session_expiry_s = profile->session_expiry_s,
       .receive_maximum = DEVICE_SESSION_INBOUND,
@@ -161,7 +169,8 @@ static void await_subacks(struct device_session *session)
 
 void device_session_begin(struct device_session *session, const struct device_mqtt_packet *connack)
 {
-  uint16_t keep_alive_s = connack->has_keep_alive ? connack->keep_alive_s : session->profile->keep_alive_s;
+  uint16_t keep_alive_s =
+      connack->has_keep_alive ? connack->keep_alive_s : session->profile->keep_alive_s;
   bool v5 = session->profile->mqtt_version == 5;
   session->keep_alive_ms = (uint32_t) keep_alive_s * 1000u;
   session->begun = true;
@@ -191,14 +200,15 @@ static void end_entry(struct device_session *session, size_t index, uint8_t reas
   const struct device_outbox_entry *entry = &session->outbox.entry[index];
   bool denied = reason >= 0x80;
   if (denied || !entry->internal)
-    device_session_observe(session,
-                           &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
-                                                 .tag = entry->internal ? 0 : entry->tag,
-                                                 .qos = entry->qos,
-                                                 .code = reason,
-                                                 .declined = declined,
-                                                 .topic = (const char *) device_outbox_bytes(&session->outbox, index),
-                                                 .topic_size = entry->topic_size});
+    device_session_observe(
+        session,
+        &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
+                              .tag = entry->internal ? 0 : entry->tag,
+                              .qos = entry->qos,
+                              .code = reason,
+                              .declined = declined,
+                              .topic = (const char *) device_outbox_bytes(&session->outbox, index),
+                              .topic_size = entry->topic_size});
   device_outbox_remove(&session->outbox, index);
 }
 
@@ -217,7 +227,8 @@ static size_t in_flight(const struct device_session *session)
   return count;
 }
 
-static size_t encode_entry(struct device_session *session, size_t index, uint8_t *out, size_t capacity)
+static size_t encode_entry(struct device_session *session, size_t index, uint8_t *out,
+                           size_t capacity)
 {
   struct device_outbox_entry *entry = &session->outbox.entry[index];
   const uint8_t *bytes = device_outbox_bytes(&session->outbox, index);
@@ -235,16 +246,17 @@ static size_t encode_entry(struct device_session *session, size_t index, uint8_t
   return device_mqtt_encode_publish(out, capacity, session->profile->mqtt_version, &publish);
 }
 
-static void send_message(struct device_session *session, struct device_outbox_entry *entry, const uint8_t *packet,
-                         size_t size)
+static void send_message(struct device_session *session, struct device_outbox_entry *entry,
+                         const uint8_t *packet, size_t size)
 {
   bool again = entry->sent;
   entry->phase = DEVICE_OUTBOX_PUBLISHED;
   entry->sent = true;
   send_packet(session, packet, size);
   if (again && !entry->internal)
-    device_session_observe(session,
-                           &(struct device_note){.kind = DEVICE_NOTE_RESENT, .tag = entry->tag, .qos = entry->qos});
+    device_session_observe(
+        session,
+        &(struct device_note){.kind = DEVICE_NOTE_RESENT, .tag = entry->tag, .qos = entry->qos});
 }
 
 /* Sends one entry; false when the broker's limits forbid it and it was dropped. */
@@ -283,27 +295,33 @@ void device_session_flush(struct device_session *session)
   }
 }
 
-bool device_session_acknowledge(struct device_session *session, const char *below, const char *text, uint32_t tag)
+bool device_session_acknowledge(struct device_session *session, const char *below, const char *text,
+                                uint32_t tag)
 {
   char topic[DEVICE_SESSION_TOPIC_MAX];
   size_t size = make_topic(session, below, false, topic);
-  return device_outbox_add(&session->outbox, &(struct device_outbox_message){.topic = topic,
-                                                                             .topic_size = size,
-                                                                             .payload = (const uint8_t *) text,
-                                                                             .payload_size = strlen(text),
-                                                                             .tag = tag,
-                                                                             .qos = 1,
-                                                                             .internal = true});
+  return device_outbox_add(&session->outbox,
+                           &(struct device_outbox_message){.topic = topic,
+                                                           .topic_size = size,
+                                                           .payload = (const uint8_t *) text,
+                                                           .payload_size = strlen(text),
+                                                           .tag = tag,
+                                                           .qos = 1,
+                                                           .internal = true});
 }
 
-void device_session_say(struct device_session *session, const char *below, const uint8_t *payload, size_t size)
+void device_session_say(struct device_session *session, const char *below, const uint8_t *payload,
+                        size_t size)
 {
   uint8_t packet[DEVICE_SESSION_TOPIC_MAX + DEVICE_SESSION_SAY_MAX + 8];
   char topic[DEVICE_SESSION_TOPIC_MAX];
-  struct device_mqtt_publish publish = {
-      .topic = topic, .topic_size = make_topic(session, below, false, topic), .payload = payload, .payload_size = size};
-  send_packet(session, packet,
-              device_mqtt_encode_publish(packet, sizeof packet, session->profile->mqtt_version, &publish));
+  struct device_mqtt_publish publish = {.topic = topic,
+                                        .topic_size = make_topic(session, below, false, topic),
+                                        .payload = payload,
+                                        .payload_size = size};
+  send_packet(
+      session, packet,
+      device_mqtt_encode_publish(packet, sizeof packet, session->profile->mqtt_version, &publish));
 }
 
 static bool publish_now(struct device_session *session, const struct device_outbox_message *message)
@@ -313,7 +331,8 @@ static bool publish_now(struct device_session *session, const struct device_outb
                                         .topic_size = message->topic_size,
                                         .payload = message->payload,
                                         .payload_size = message->payload_size};
-  size_t size = device_mqtt_encode_publish(packet, sizeof packet, session->profile->mqtt_version, &publish);
+  size_t size =
+      device_mqtt_encode_publish(packet, sizeof packet, session->profile->mqtt_version, &publish);
   if (size == 0) return false;
   if (size > session->packet_maximum) {
     device_session_observe(session, &(struct device_note){.kind = DEVICE_NOTE_DENIED,
@@ -326,11 +345,13 @@ static bool publish_now(struct device_session *session, const struct device_outb
   }
   send_packet(session, packet, size);
   if (session->tls->error != 0) return false;
-  device_session_observe(session, &(struct device_note){.kind = DEVICE_NOTE_ACKED, .tag = message->tag});
+  device_session_observe(session,
+                         &(struct device_note){.kind = DEVICE_NOTE_ACKED, .tag = message->tag});
   return true;
 }
 
-bool device_session_publish(struct device_session *session, const struct device_event *event, bool online)
+bool device_session_publish(struct device_session *session, const struct device_event *event,
+                            bool online)
 {
   char topic[DEVICE_SESSION_TOPIC_MAX];
   struct device_outbox_message message = {
@@ -354,15 +375,17 @@ bool device_session_subscribe(struct device_session *session, const struct devic
   char topic[DEVICE_SESSION_TOPIC_MAX];
   size_t size = make_topic(session, event->publish.topic, event->publish.absolute, topic);
   if (size == 0 || event->publish.qos > 2) return false;
-  return subscribe(session, &(struct device_mqtt_subscribe){.filter = {topic}, .qos = event->publish.qos},
+  return subscribe(session,
+                   &(struct device_mqtt_subscribe){.filter = {topic}, .qos = event->publish.qos},
                    &(struct device_session_subscription){.tag = event->publish.tag});
 }
 
 void device_session_disconnect(struct device_session *session, uint8_t reason)
 {
   uint8_t packet[8];
-  send_packet(session, packet,
-              device_mqtt_encode_disconnect(packet, sizeof packet, session->profile->mqtt_version, reason));
+  send_packet(
+      session, packet,
+      device_mqtt_encode_disconnect(packet, sizeof packet, session->profile->mqtt_version, reason));
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -374,7 +397,8 @@ static uint64_t answer_deadline(const struct device_session *session)
 {
   uint64_t due = DEVICE_NEVER;
   for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++)
-    if (session->subscription[i].packet_id != 0) due = earlier(due, session->subscription[i].due_ms);
+    if (session->subscription[i].packet_id != 0)
+      due = earlier(due, session->subscription[i].due_ms);
   for (size_t i = 0; i < session->outbox.count; i++) {
     const struct device_outbox_entry *entry = &session->outbox.entry[i];
     if (entry->phase == DEVICE_OUTBOX_PUBLISHED || entry->phase == DEVICE_OUTBOX_RELEASED)
@@ -383,8 +407,8 @@ static uint64_t answer_deadline(const struct device_session *session)
   return due;
 }
 
-/* The broker wants to hear of the device [MQTT-3.1.2-22]; and the device must hear of the broker, or one that sends
- * nothing but QoS 0 would take a silent broker for a good one for ever. */
+/* The broker wants to hear of the device [MQTT-3.1.2-22]; and the device must hear of the broker,
+ * or one that sends nothing but QoS 0 would take a silent broker for a good one for ever. */
 static uint64_t ping_time(const struct device_session *session)
 {
   if (session->keep_alive_ms == 0 || session->ping_due_ms != DEVICE_NEVER) return DEVICE_NEVER;

@@ -3,8 +3,10 @@
 
 #define ID_NOT_FOUND 0x92 /* MQTT 5 reason code */
 
-/* Of the application's filters (`bit` is 0) both answers are told, of the device's own the bad ones. */
-static void tell_granted(const struct device_session *session, uint32_t tag, uint8_t bit, uint8_t code)
+/* Of the application's filters (`bit` is 0) both answers are told, of the device's own the bad
+   ones. */
+static void tell_granted(const struct device_session *session, uint32_t tag, uint8_t bit,
+                         uint8_t code)
 {
   char topic[DEVICE_SESSION_TOPIC_MAX];
   struct device_note note = {.kind = DEVICE_NOTE_ACKED, .tag = tag, .code = code};
@@ -21,7 +23,8 @@ static void tell_granted(const struct device_session *session, uint32_t tag, uin
 }
 
 /* One code per filter, in the order they were asked for [MQTT-3.8.4-5]. */
-static enum device_failure on_granted(struct device_session *session, const struct device_session_subscription *asked,
+static enum device_failure on_granted(struct device_session *session,
+                                      const struct device_session_subscription *asked,
                                       const struct device_mqtt_bytes *codes)
 {
   uint8_t own = asked->own;
@@ -35,7 +38,8 @@ static enum device_failure on_granted(struct device_session *session, const stru
   return own == 0 ? DEVICE_FAIL_NONE : DEVICE_FAIL_SESSION_PROTOCOL;
 }
 
-static enum device_failure on_suback(struct device_session *session, const struct device_mqtt_packet *packet)
+static enum device_failure on_suback(struct device_session *session,
+                                     const struct device_mqtt_packet *packet)
 {
   for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++) {
     struct device_session_subscription *slot = &session->subscription[i];
@@ -46,7 +50,8 @@ static enum device_failure on_suback(struct device_session *session, const struc
   return DEVICE_FAIL_SESSION_PROTOCOL;
 }
 
-static enum device_failure on_pubrec(struct device_session *session, const struct device_mqtt_packet *packet, int index)
+static enum device_failure on_pubrec(struct device_session *session,
+                                     const struct device_mqtt_packet *packet, int index)
 {
   struct device_outbox_entry *entry = index >= 0 ? &session->outbox.entry[index] : NULL;
   if (entry == NULL || entry->qos != 2) {
@@ -63,16 +68,19 @@ static enum device_failure on_pubrec(struct device_session *session, const struc
   return DEVICE_FAIL_NONE;
 }
 
-static enum device_failure on_answer(struct device_session *session, const struct device_mqtt_packet *packet)
+static enum device_failure on_answer(struct device_session *session,
+                                     const struct device_mqtt_packet *packet)
 {
   int index = device_outbox_find(&session->outbox, packet->packet_id);
   if (packet->type == DEVICE_MQTT_PUBREC) return on_pubrec(session, packet, index);
   if (index < 0) return DEVICE_FAIL_NONE; /* a late answer to what is already complete */
   const struct device_outbox_entry *entry = &session->outbox.entry[index];
-  bool fits = packet->type == DEVICE_MQTT_PUBACK ? entry->qos == 1 && entry->phase == DEVICE_OUTBOX_PUBLISHED
-                                                 : entry->phase == DEVICE_OUTBOX_RELEASED;
+  bool fits = packet->type == DEVICE_MQTT_PUBACK
+                  ? entry->qos == 1 && entry->phase == DEVICE_OUTBOX_PUBLISHED
+                  : entry->phase == DEVICE_OUTBOX_RELEASED;
   if (!fits) return DEVICE_FAIL_SESSION_PROTOCOL;
-  /* PUBCOMP with "packet id not found" ends the exchange as well: there is nothing left to release */
+  /* PUBCOMP with "packet id not found" ends the exchange as well: there is nothing left to
+     release */
   bool gone = packet->type == DEVICE_MQTT_PUBCOMP && packet->reason == ID_NOT_FOUND;
   device_session_finish(session, (size_t) index, gone ? 0 : packet->reason);
   return DEVICE_FAIL_NONE;
@@ -85,7 +93,8 @@ static uint16_t *find_inbound(struct device_session *session, uint16_t packet_id
   return NULL;
 }
 
-static enum device_failure on_publish(struct device_session *session, const struct device_mqtt_publish *message)
+static enum device_failure on_publish(struct device_session *session,
+                                      const struct device_mqtt_publish *message)
 {
   if (message->qos == 2) {
     if (find_inbound(session, message->packet_id) == NULL) {
@@ -116,7 +125,8 @@ static enum device_failure on_pingresp(struct device_session *session)
   return DEVICE_FAIL_NONE;
 }
 
-static enum device_failure dispatch(struct device_session *session, const struct device_mqtt_packet *packet)
+static enum device_failure dispatch(struct device_session *session,
+                                    const struct device_mqtt_packet *packet)
 {
   switch (packet->type) {
   case DEVICE_MQTT_PUBLISH: return on_publish(session, &packet->publish);
@@ -126,12 +136,15 @@ static enum device_failure dispatch(struct device_session *session, const struct
   case DEVICE_MQTT_PUBREL: return on_pubrel(session, packet->packet_id);
   case DEVICE_MQTT_SUBACK: return on_suback(session, packet);
   case DEVICE_MQTT_PINGRESP: return on_pingresp(session);
-  case DEVICE_MQTT_DISCONNECT: session->reason = packet->reason; return DEVICE_FAIL_SESSION_DISCONNECT;
+  case DEVICE_MQTT_DISCONNECT:
+    session->reason = packet->reason;
+    return DEVICE_FAIL_SESSION_DISCONNECT;
   default: return DEVICE_FAIL_SESSION_PROTOCOL;
   }
 }
 
-enum device_failure device_session_packet(struct device_session *session, const struct device_mqtt_packet *packet)
+enum device_failure device_session_packet(struct device_session *session,
+                                          const struct device_mqtt_packet *packet)
 {
   session->heard_ms = session->now_ms;
   enum device_failure failure = dispatch(session, packet);

@@ -11,7 +11,8 @@ bool device_signature_is_of_hash(const uint8_t key[65], const uint8_t hash[32],
   psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_VERIFY_HASH);
   psa_key_id_t id = 0;
   if (psa_import_key(&attributes, key, 65, &id) != PSA_SUCCESS) return false;
-  psa_status_t status = psa_verify_hash(id, PSA_ALG_ECDSA(PSA_ALG_SHA_256), hash, 32, signature, DEVICE_SIGNATURE_SIZE);
+  psa_status_t status = psa_verify_hash(id, PSA_ALG_ECDSA(PSA_ALG_SHA_256), hash, 32, signature,
+                                        DEVICE_SIGNATURE_SIZE);
   psa_destroy_key(id);
   return status == PSA_SUCCESS;
 }
@@ -21,6 +22,7 @@ bool device_signature_is_of(const uint8_t key[65], const uint8_t *data, size_t s
 {
   uint8_t hash[32];
   size_t hash_size = 0;
-  return psa_hash_compute(PSA_ALG_SHA_256, data, size, hash, sizeof hash, &hash_size) == PSA_SUCCESS &&
+  return psa_hash_compute(PSA_ALG_SHA_256, data, size, hash, sizeof hash, &hash_size) ==
+             PSA_SUCCESS &&
          device_signature_is_of_hash(key, hash, signature);
 }

@@ -1,5 +1,5 @@
-/* ECDSA P-256 over SHA-256, as everything signs that a device believes apart from TLS: trust bundles, manifests,
- * images.
+/* ECDSA P-256 over SHA-256, as everything signs that a device believes apart from TLS: trust
+ * bundles, manifests, images.
  */
 #ifndef FLEETSIM_DEVICE_SIGNATURE_H
 #define FLEETSIM_DEVICE_SIGNATURE_H
@@ -10,7 +10,8 @@
 
 #define DEVICE_SIGNATURE_SIZE 64u /* r||s, 32 bytes each, big-endian */
 
-/* Whether `signature` is one of this SHA-256 by the key whose uncompressed point `key` is. After psa_crypto_init. */
+/* Whether `signature` is one of this SHA-256 by the key whose uncompressed point `key` is. After
+   psa_crypto_init. */
 bool device_signature_is_of_hash(const uint8_t key[65], const uint8_t hash[32],
                                  const uint8_t signature[DEVICE_SIGNATURE_SIZE]);
 

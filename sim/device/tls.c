@@ -1,4 +1,4 @@
-#define MBEDTLS_ALLOW_PRIVATE_ACCESS  /* alert number, handshake state, peer chain: the library has no getter for them \
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS /* alert number, handshake state, peer chain: the library has no getter for them \
                                        */
 #include "tls.h"
 
@@ -11,7 +11,8 @@
 
 #include "anchors.h"
 
-/* Inside the library no header that it installs declares it. Frees and wipes what ssl->handshake holds, not the block.
+/* Inside the library no header that it installs declares it. Frees and wipes what ssl->handshake
+ * holds, not the block.
  */
 void mbedtls_ssl_handshake_free(mbedtls_ssl_context *ssl);
 
@@ -21,9 +22,12 @@ static const mbedtls_x509_crt_profile certificate_profile = {
     .allowed_curves = MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP256R1),
     .rsa_min_bitlen = 0,
 };
-static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
-static const uint16_t signatures[] = {MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_NONE};
-static const int suites[] = {MBEDTLS_TLS1_3_AES_128_GCM_SHA256, MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, 0};
+static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
+                                  MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
+static const uint16_t signatures[] = {MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
+                                      MBEDTLS_TLS1_3_SIG_NONE};
+static const int suites[] = {MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
+                             MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, 0};
 
 static int send_bytes(void *ctx, const unsigned char *data, size_t size)
 {
@@ -47,7 +51,8 @@ static int receive_bytes(void *ctx, unsigned char *data, size_t size)
   return (int) taken;
 }
 
-/* The library calls this once per certificate of the chain it built, from its end down to the leaf. */
+/* The library calls this once per certificate of the chain it built, from its end down to the
+   leaf. */
 static int note_certificate(void *ctx, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
 {
   struct device_tls *tls = ctx;
@@ -56,14 +61,14 @@ static int note_certificate(void *ctx, mbedtls_x509_crt *certificate, int depth,
   if (!verdict->checked) {
     size_t size;
     verdict->checked = true;
-    if (psa_hash_compute(PSA_ALG_SHA_256, certificate->raw.p, certificate->raw.len, verdict->anchor_id,
-                         sizeof verdict->anchor_id, &size) != PSA_SUCCESS)
+    if (psa_hash_compute(PSA_ALG_SHA_256, certificate->raw.p, certificate->raw.len,
+                         verdict->anchor_id, sizeof verdict->anchor_id, &size) != PSA_SUCCESS)
       return MBEDTLS_ERR_X509_FATAL_ERROR;
   }
   verdict->flags |= *flags;
   if (depth == 0)
-    for (const mbedtls_x509_crt *sent = certificate; sent != NULL && verdict->certificates < UINT8_MAX;
-         sent = sent->next)
+    for (const mbedtls_x509_crt *sent = certificate;
+         sent != NULL && verdict->certificates < UINT8_MAX; sent = sent->next)
       verdict->certificates++;
   return 0;
 }
@@ -96,8 +101,8 @@ static mbedtls_ssl_protocol_version version_of(uint8_t version)
 static int configure(struct device_tls *tls, const struct device_profile *profile)
 {
   mbedtls_ssl_config *config = &tls->config;
-  int error = mbedtls_ssl_config_defaults(config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
-                                          MBEDTLS_SSL_PRESET_DEFAULT);
+  int error = mbedtls_ssl_config_defaults(config, MBEDTLS_SSL_IS_CLIENT,
+                                          MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
   if (error != 0) return error;
   mbedtls_ssl_conf_min_tls_version(config, version_of(profile->tls_min));
   mbedtls_ssl_conf_max_tls_version(config, version_of(profile->tls_max));
@@ -108,9 +113,11 @@ static int configure(struct device_tls *tls, const struct device_profile *profil
   mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
   mbedtls_ssl_conf_rng(config, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
   mbedtls_ssl_conf_verify(config, note_certificate, tls);
-  mbedtls_ssl_conf_session_tickets(config, profile->resume != DEVICE_RESUME_NO ? MBEDTLS_SSL_SESSION_TICKETS_ENABLED
-                                                                               : MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
-  mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(config, profile->resume != DEVICE_RESUME_NO);
+  mbedtls_ssl_conf_session_tickets(config, profile->resume != DEVICE_RESUME_NO
+                                               ? MBEDTLS_SSL_SESSION_TICKETS_ENABLED
+                                               : MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+  mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(config,
+                                                           profile->resume != DEVICE_RESUME_NO);
   return 0;
 }
 
@@ -128,7 +135,8 @@ int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handsha
   handshake->key_id = PSA_KEY_ID_NULL;
   tls->handshake = handshake;
   tls->open = true;
-  tls->tickets_barred = tls->offered_ticket = tls->fresh_ticket = tls->confirmed = tls->stored = false;
+  tls->tickets_barred = tls->offered_ticket = tls->fresh_ticket = tls->confirmed = tls->stored =
+      false;
   tls->error = configure(tls, options->profile);
   if (tls->error == 0) tls->error = device_tls_load(tls, options);
   if (tls->error == 0) tls->error = mbedtls_ssl_setup(&tls->ssl, &tls->config);
@@ -146,13 +154,14 @@ static void free_peer_chain(mbedtls_ssl_session *session)
   session->peer_cert = NULL;
 }
 
-/* What only a TLS 1.3 handshake needed: the library would carry it until the connection ends, a kilobyte and two
- * traffic keys. The block itself it asks for once more when it reads a ticket, and then only for an address to write
- * to. */
+/* What only a TLS 1.3 handshake needed: the library would carry it until the connection ends, a
+ * kilobyte and two traffic keys. The block itself it asks for once more when it reads a ticket, and
+ * then only for an address to write to. */
 static void free_library_handshake(struct device_tls *tls)
 {
   mbedtls_ssl_context *ssl = &tls->ssl;
-  if (device_tls_version(tls) != 13 || ssl->handshake == NULL) return; /* TLS 1.2: the library has freed it */
+  /* TLS 1.2: the library has freed it */
+  if (device_tls_version(tls) != 13 || ssl->handshake == NULL) return;
   mbedtls_ssl_handshake_free(ssl);
   mbedtls_free(ssl->transform_negotiate); /* TLS 1.2's, and never had a key */
   ssl->transform_negotiate = NULL;
@@ -168,7 +177,8 @@ static int fail(struct device_tls *tls, int error)
   return tls->error;
 }
 
-/* The library also says WANT_READ when it wants to be called again: after a ticket, after a record it ignored. */
+/* The library also says WANT_READ when it wants to be called again: after a ticket, after a record
+   it ignored. */
 static bool wants_bytes(const struct device_tls *tls, int result)
 {
   return result == MBEDTLS_ERR_SSL_WANT_READ && tls->in_size == 0 && !tls->ssl.keep_current_message;
@@ -192,13 +202,15 @@ const mbedtls_x509_crt *device_tls_leaf(const struct device_tls *tls)
   return tls->verdict.checked ? mbedtls_ssl_get_peer_cert(&tls->ssl) : NULL;
 }
 
-/* Nothing looks at the broker's chain, the anchors or our own key again: an idle device does not carry them. */
+/* Nothing looks at the broker's chain, the anchors or our own key again: an idle device does not
+   carry them. */
 void device_tls_settle(struct device_tls *tls)
 {
   free_peer_chain(tls->ssl.session);
   handshake_free(tls);
   free_library_handshake(tls);
-  if (tls->config.session_tickets != 0 && device_tls_version(tls) == 12) device_tls_ticket_keep(tls);
+  if (tls->config.session_tickets != 0 && device_tls_version(tls) == 12)
+    device_tls_ticket_keep(tls);
 }
 
 int device_tls_read(struct device_tls *tls, uint8_t *data, size_t capacity)

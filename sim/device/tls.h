@@ -1,8 +1,9 @@
 /* The device's TLS connection: Mbed TLS as a sans-IO engine, in storage that the caller owns.
  *
- * Bytes go in through `in`, and come out through `out`; both are lent for one step. The device's key, its certificate
- * chain and its trust anchors exist only while a handshake is under way, in `handshake`, which the caller may use for
- * something else as soon as device_tls_settle or device_tls_close was called.
+ * Bytes go in through `in`, and come out through `out`; both are lent for one step. The device's
+ * key, its certificate chain and its trust anchors exist only while a handshake is under way, in
+ * `handshake`, which the caller may use for something else as soon as device_tls_settle or
+ * device_tls_close was called.
  */
 #ifndef FLEETSIM_DEVICE_TLS_H
 #define FLEETSIM_DEVICE_TLS_H
@@ -15,12 +16,14 @@
 /* A verify flag of our own: the policy asks for a revocation list that the bundle does not hold. */
 #define DEVICE_TLS_CRL_MISSING UINT32_C(0x1000000)
 
-#define DEVICE_TLS_WANT   1          /* more bytes from the peer are needed */
-#define DEVICE_TLS_FULL   (-0x10001) /* `out` has no room for what must be sent */
-#define DEVICE_TLS_KEY    (-0x10002) /* the device's own key, certificate or anchors cannot be used */
+#define DEVICE_TLS_WANT 1          /* more bytes from the peer are needed */
+#define DEVICE_TLS_FULL (-0x10001) /* `out` has no room for what must be sent */
+/* the device's own key, certificate or anchors cannot be used */
+#define DEVICE_TLS_KEY    (-0x10002)
 #define DEVICE_TLS_MEMORY (-0x10003) /* NVM cannot be read */
 
-#define DEVICE_TLS_STANDING_SIZE 32u /* a hash of what a session stands on: anchors, certificate, endpoint */
+/* a hash of what a session stands on: anchors, certificate, endpoint */
+#define DEVICE_TLS_STANDING_SIZE 32u
 
 struct device_tls_handshake {
   mbedtls_x509_crt *anchors; /* see anchors.h */
@@ -46,15 +49,20 @@ struct device_tls {
   mbedtls_ssl_session ticket;
   struct device_tls_handshake *handshake; /* NULL: none under way */
   struct device_tls_verdict verdict;
-  /* where NVM holds what this device stands on, checked when it was looked for; size 0: look for it */
+  /* where NVM holds what this device stands on, checked when it was looked for; size 0: look for
+     it */
   struct device_nvm_slot found[DEVICE_NVM_IMAGES];
-  int error;           /* the library's code of the first failure of this connection */
-  bool open;           /* ssl and config are in use */
-  bool tickets_barred; /* trust or identity changed: what this connection stands on is no longer in force */
+  int error; /* the library's code of the first failure of this connection */
+  bool open; /* ssl and config are in use */
+  /* trust or identity changed: what this connection stands on is no longer in force */
+  bool tickets_barred;
   bool has_ticket;
-  bool offered_ticket, fresh_ticket; /* this connection: offered it to the broker; got it from the broker */
-  bool confirmed, stored;            /* this connection: CONNACK came; its ticket was written to NVM */
-  uint8_t standing[DEVICE_TLS_STANDING_SIZE], ticket_standing[DEVICE_TLS_STANDING_SIZE]; /* this connection's, its */
+  /* this connection: offered it to the broker; got it from the broker */
+  bool offered_ticket, fresh_ticket;
+  /* this connection: CONNACK came; its ticket was written to NVM */
+  bool confirmed, stored;
+  /* this connection's, its */
+  uint8_t standing[DEVICE_TLS_STANDING_SIZE], ticket_standing[DEVICE_TLS_STANDING_SIZE];
   int64_t ticket_unix_s, ticket_ms; /* when it was received, by both clocks */
   const struct device_host *store;  /* where tickets outlive power-off; NULL: nowhere */
   const uint8_t *in;                /* lent for one step */
@@ -73,29 +81,33 @@ struct device_tls_options {
 
 void device_tls_init(struct device_tls *tls);
 
-/* Makes everything ready for device_tls_handshake; `handshake` is storage that outlives the handshake. 0 or error. */
+/* Makes everything ready for device_tls_handshake; `handshake` is storage that outlives the
+   handshake. 0 or error. */
 int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handshake,
                     const struct device_tls_options *options);
 
 /* Of device_tls_open: fills tls->handshake from NVM and hands it to the library. 0 or error. */
 int device_tls_load(struct device_tls *tls, const struct device_tls_options *options);
 
-/* Of the library's verify callback: what `flags` of one certificate are under the policy. `is_end`: the chain ends at
- * it. */
-uint32_t device_tls_revocation(const struct device_tls_handshake *handshake, const mbedtls_x509_crt *certificate,
-                               bool is_end, uint32_t flags);
+/* Of the library's verify callback: what `flags` of one certificate are under the policy. `is_end`:
+ * the chain ends at it. */
+uint32_t device_tls_revocation(const struct device_tls_handshake *handshake,
+                               const mbedtls_x509_crt *certificate, bool is_end, uint32_t flags);
 
-/* Goes on with the handshake: 0 done, DEVICE_TLS_WANT, or a negative error (an alert to send may be in `out`). */
+/* Goes on with the handshake: 0 done, DEVICE_TLS_WANT, or a negative error (an alert to send may be
+   in `out`). */
 int device_tls_handshake(struct device_tls *tls);
 
-/* The broker's own certificate, after a handshake that checked it and before device_tls_settle; NULL: there is none. */
+/* The broker's own certificate, after a handshake that checked it and before device_tls_settle;
+   NULL: there is none. */
 const mbedtls_x509_crt *device_tls_leaf(const struct device_tls *tls);
 
-/* After the handshake: releases what only that needed, the broker's chain and tls->handshake with it. */
+/* After the handshake: releases what only that needed, the broker's chain and tls->handshake with
+   it. */
 void device_tls_settle(struct device_tls *tls);
 
-/* The handshake is over on this side. In TLS 1.3 the broker has judged the device's certificate only afterwards, and
- * some brokers do so in TLS 1.2 too. */
+/* The handshake is over on this side. In TLS 1.3 the broker has judged the device's certificate
+ * only afterwards, and some brokers do so in TLS 1.2 too. */
 bool device_tls_is_secured(const struct device_tls *tls);
 
 /* Decrypted bytes: > 0, 0 when more bytes are needed from the peer, or a negative error. */
@@ -126,7 +138,8 @@ void device_tls_confirmed(struct device_tls *tls);
 void device_tls_forget_ticket(struct device_tls *tls);
 void device_tls_drop_ticket(struct device_tls *tls);
 
-/* A stored ticket (tls_ticket.c has the format). `out` is an empty session and gets what is GOOD; `age_s` its age. */
+/* A stored ticket (tls_ticket.c has the format). `out` is an empty session and gets what is GOOD;
+   `age_s` its age. */
 enum device_tls_ticket {
   DEVICE_TLS_TICKET_GOOD,
   DEVICE_TLS_TICKET_BAD,       /* not whole, or of another build of the library */
@@ -134,16 +147,19 @@ enum device_tls_ticket {
   DEVICE_TLS_TICKET_ELSEWHERE, /* it stands on something else */
 };
 enum device_tls_ticket device_tls_ticket_parse(const uint8_t *data, size_t size,
-                                               const uint8_t standing[DEVICE_TLS_STANDING_SIZE], int64_t unix_s,
-                                               mbedtls_ssl_session *out, uint32_t *age_s);
+                                               const uint8_t standing[DEVICE_TLS_STANDING_SIZE],
+                                               int64_t unix_s, mbedtls_ssl_session *out,
+                                               uint32_t *age_s);
 
 /* 12 or 13, after the handshake. */
 uint8_t device_tls_version(const struct device_tls *tls);
 
-/* The failure is that a record or handshake message, valid as far as that is seen, is larger than the buffer for it. */
+/* The failure is that a record or handshake message, valid as far as that is seen, is larger than
+   the buffer for it. */
 bool device_tls_is_too_large(const struct device_tls *tls);
 
-/* What a failure before CONNACK is called: from `tls->error`, the verdict and the phase of the handshake. */
+/* What a failure before CONNACK is called: from `tls->error`, the verdict and the phase of the
+   handshake. */
 enum device_failure device_tls_failure(const struct device_tls *tls);
 
 #endif

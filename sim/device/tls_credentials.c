@@ -1,4 +1,5 @@
-/* The device's key, certificate chain, trust anchors and revocation lists, out of NVM into a handshake. */
+/* The device's key, certificate chain, trust anchors and revocation lists, out of NVM into a
+   handshake. */
 #include <mbedtls/platform_util.h>
 #include <psa/crypto.h>
 
@@ -7,7 +8,8 @@
 #include "tls.h"
 #include "trust.h"
 
-/* A slot is checked to its last byte once after power-on and after an update, not in every handshake. */
+/* A slot is checked to its last byte once after power-on and after an update, not in every
+   handshake. */
 static int find(struct device_tls *tls, const struct device_host *host, enum device_nvm_area area)
 {
   return tls->found[area].size != 0 ? 0 : device_nvm_find(host, area, &tls->found[area]);
@@ -28,7 +30,8 @@ static int load_trust(struct device_tls *tls, const struct device_host *host)
   if (slot->size == 0) return 0;
   if (slot->size > sizeof bytes || host->nvm_read(host->ctx, slot->offset, bytes, slot->size) != 0)
     return DEVICE_TLS_MEMORY;
-  if (device_trust_parse(bytes, slot->size, &bundle) != DEVICE_UPDATE_COMMITTED) return DEVICE_TLS_KEY;
+  if (device_trust_parse(bytes, slot->size, &bundle) != DEVICE_UPDATE_COMMITTED)
+    return DEVICE_TLS_KEY;
   int error = device_anchors_get(&bundle, &handshake->own_anchors, &handshake->anchors);
   if (handshake->revocation == DEVICE_REVOCATION_OFF) return outcome_of(error);
   for (size_t i = 0; i < bundle.crl_count && error == 0; i++)
@@ -46,9 +49,11 @@ static int load_chain(struct device_tls *tls, const struct device_host *host)
   if (slot->size == 0) return DEVICE_TLS_KEY;
   if (slot->size > sizeof bytes || host->nvm_read(host->ctx, slot->offset, bytes, slot->size) != 0)
     return DEVICE_TLS_MEMORY;
-  if (device_chain_parse(bytes, slot->size, &chain) != DEVICE_UPDATE_COMMITTED) return DEVICE_TLS_KEY;
+  if (device_chain_parse(bytes, slot->size, &chain) != DEVICE_UPDATE_COMMITTED)
+    return DEVICE_TLS_KEY;
   for (size_t i = 0; i < chain.count; i++) {
-    int error = outcome_of(mbedtls_x509_crt_parse_der(own, chain.certificate[i].der, chain.certificate[i].size));
+    int error = outcome_of(
+        mbedtls_x509_crt_parse_der(own, chain.certificate[i].der, chain.certificate[i].size));
     if (error != 0) return error;
   }
   return 0;
@@ -63,8 +68,8 @@ static int load_key(struct device_tls_handshake *handshake, const struct device_
   psa_set_key_bits(&attributes, 256);
   psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_SIGN_HASH);
   psa_set_key_algorithm(&attributes, PSA_ALG_ECDSA(PSA_ALG_SHA_256));
-  psa_status_t status =
-      psa_import_key(&attributes, identity.private_key, sizeof identity.private_key, &handshake->key_id);
+  psa_status_t status = psa_import_key(&attributes, identity.private_key,
+                                       sizeof identity.private_key, &handshake->key_id);
   mbedtls_platform_zeroize(&identity, sizeof identity);
   if (status == PSA_ERROR_INSUFFICIENT_MEMORY) return MBEDTLS_ERR_SSL_ALLOC_FAILED;
   if (status != PSA_SUCCESS) return DEVICE_TLS_KEY;
@@ -78,7 +83,8 @@ int device_tls_load(struct device_tls *tls, const struct device_tls_options *opt
   int error = load_trust(tls, host);
   if (error == 0) error = load_chain(tls, host);
   if (error == 0) error = load_key(handshake, host);
-  if (error == 0) error = mbedtls_ssl_conf_own_cert(&tls->config, &handshake->chain, &handshake->key);
+  if (error == 0)
+    error = mbedtls_ssl_conf_own_cert(&tls->config, &handshake->chain, &handshake->key);
   if (error == 0) mbedtls_ssl_conf_ca_chain(&tls->config, handshake->anchors, &handshake->crls);
   return error;
 }

@@ -1,4 +1,5 @@
-/* Session tickets: kept from one connection to the next, and in NVM across power-off where the profile says so.
+/* Session tickets: kept from one connection to the next, and in NVM across power-off where the
+ * profile says so.
  *
  * In NVM, big-endian:
  *     4   magic "FTK1"
@@ -7,8 +8,11 @@
  *    32   standing: SHA-256 of what it was got on (anchors, certificate, endpoint and its name)
  *     n   mbedtls_ssl_session_save
  *
- * It holds the secret that resumes a session, as flash holds the device's private key; it never leaves the device. */
-#define MBEDTLS_ALLOW_PRIVATE_ACCESS /* what a ticket consists of: the library has no getters for it */
+ * It holds the secret that resumes a session, as flash holds the device's private key; it never
+ * leaves the device. */
+
+/* what a ticket consists of: the library has no getters for it */
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS
 #include <string.h>
 
 #include <mbedtls/platform_time.h>
@@ -19,10 +23,11 @@
 #include "bytes.h"
 #include "tls.h"
 
-#define MAGIC          0x46544b31u /* "FTK1" */
-#define STANDING_AT    16u
-#define SESSION_AT     (STANDING_AT + DEVICE_TLS_STANDING_SIZE)
-#define LIFETIME_MAX_S 604800u /* RFC 8446 4.6.1: seven days; also where a TLS 1.2 server does not say */
+#define MAGIC       0x46544b31u /* "FTK1" */
+#define STANDING_AT 16u
+#define SESSION_AT  (STANDING_AT + DEVICE_TLS_STANDING_SIZE)
+/* RFC 8446 4.6.1: seven days; also where a TLS 1.2 server does not say */
+#define LIFETIME_MAX_S 604800u
 
 static int hash_slot(psa_hash_operation_t *hash, const struct device_nvm_slot *slot)
 {
@@ -33,8 +38,9 @@ static int hash_slot(psa_hash_operation_t *hash, const struct device_nvm_slot *s
   return psa_hash_update(hash, text, sizeof text) == PSA_SUCCESS ? 0 : -1;
 }
 
-/* What a session of this connection stands on. A ticket got on something else is not offered: not at another endpoint,
- * and not once an anchor or the certificate was replaced, even if the power went before it could be erased. */
+/* What a session of this connection stands on. A ticket got on something else is not offered: not
+ * at another endpoint, and not once an anchor or the certificate was replaced, even if the power
+ * went before it could be erased. */
 static int find_standing(const struct device_tls *tls, const struct device_tls_options *options,
                          uint8_t out[DEVICE_TLS_STANDING_SIZE])
 {
@@ -45,7 +51,8 @@ static int find_standing(const struct device_tls *tls, const struct device_tls_o
               hash_slot(&hash, &tls->found[DEVICE_NVM_TRUST]) == 0 &&
               hash_slot(&hash, &tls->found[DEVICE_NVM_CERTIFICATE]) == 0 &&
               psa_hash_update(&hash, &endpoint, 1) == PSA_SUCCESS &&
-              psa_hash_update(&hash, (const uint8_t *) options->peer, strlen(options->peer)) == PSA_SUCCESS &&
+              psa_hash_update(&hash, (const uint8_t *) options->peer, strlen(options->peer)) ==
+                  PSA_SUCCESS &&
               psa_hash_finish(&hash, out, DEVICE_TLS_STANDING_SIZE, &size) == PSA_SUCCESS;
   if (!done) psa_hash_abort(&hash);
   return done ? 0 : -1;
@@ -59,7 +66,8 @@ static uint32_t lifetime_s(const mbedtls_ssl_session *session)
 
 static bool suite_is_ours(int suite)
 {
-  return suite == MBEDTLS_TLS1_3_AES_128_GCM_SHA256 || suite == MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+  return suite == MBEDTLS_TLS1_3_AES_128_GCM_SHA256 ||
+         suite == MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
 }
 
 /* The library believes what it loads: a length beyond its array would be copied later. */
@@ -70,16 +78,20 @@ static bool is_sound(const mbedtls_ssl_session *session)
 }
 
 enum device_tls_ticket device_tls_ticket_parse(const uint8_t *data, size_t size,
-                                               const uint8_t standing[DEVICE_TLS_STANDING_SIZE], int64_t unix_s,
-                                               mbedtls_ssl_session *out, uint32_t *age_s)
+                                               const uint8_t standing[DEVICE_TLS_STANDING_SIZE],
+                                               int64_t unix_s, mbedtls_ssl_session *out,
+                                               uint32_t *age_s)
 {
   if (size <= SESSION_AT || device_get32(data) != MAGIC) return DEVICE_TLS_TICKET_BAD;
-  if (memcmp(data + STANDING_AT, standing, DEVICE_TLS_STANDING_SIZE) != 0) return DEVICE_TLS_TICKET_ELSEWHERE;
+  if (memcmp(data + STANDING_AT, standing, DEVICE_TLS_STANDING_SIZE) != 0)
+    return DEVICE_TLS_TICKET_ELSEWHERE;
   /* a clock that went back does not say how old the ticket is: it counts as expired */
-  uint64_t age = (uint64_t) unix_s - ((uint64_t) device_get32(data + 4) << 32 | device_get32(data + 8));
+  uint64_t age =
+      (uint64_t) unix_s - ((uint64_t) device_get32(data + 4) << 32 | device_get32(data + 8));
   uint32_t lifetime = device_get32(data + 12);
   if (lifetime > LIFETIME_MAX_S || age >= lifetime) return DEVICE_TLS_TICKET_EXPIRED;
-  if (mbedtls_ssl_session_load(out, data + SESSION_AT, size - SESSION_AT) != 0) return DEVICE_TLS_TICKET_BAD;
+  if (mbedtls_ssl_session_load(out, data + SESSION_AT, size - SESSION_AT) != 0)
+    return DEVICE_TLS_TICKET_BAD;
   *age_s = (uint32_t) age;
   if (is_sound(out)) return DEVICE_TLS_TICKET_GOOD;
   mbedtls_ssl_session_free(out);
@@ -96,11 +108,13 @@ static size_t encode(const struct device_tls *tls, uint8_t *out, size_t capacity
   device_put32(out + 8, (uint32_t) received);
   device_put32(out + 12, lifetime_s(&tls->ticket));
   memcpy(out + STANDING_AT, tls->ticket_standing, DEVICE_TLS_STANDING_SIZE);
-  if (mbedtls_ssl_session_save(&tls->ticket, out + SESSION_AT, capacity - SESSION_AT, &size) != 0) return 0;
+  if (mbedtls_ssl_session_save(&tls->ticket, out + SESSION_AT, capacity - SESSION_AT, &size) != 0)
+    return 0;
   return SESSION_AT + size;
 }
 
-/* A ticket that does not fit, or flash that does not take it, costs a full handshake after the next power-off. */
+/* A ticket that does not fit, or flash that does not take it, costs a full handshake after the next
+   power-off. */
 static void store(struct device_tls *tls)
 {
   uint8_t bytes[DEVICE_NVM_TICKET_MAX];
@@ -125,7 +139,9 @@ static void fetch(struct device_tls *tls)
   uint8_t bytes[DEVICE_NVM_TICKET_MAX];
   struct device_nvm_slot slot;
   uint32_t age_s = 0;
-  if (tls->store == NULL || device_nvm_find(tls->store, DEVICE_NVM_TICKET, &slot) != 0 || slot.size == 0) return;
+  if (tls->store == NULL || device_nvm_find(tls->store, DEVICE_NVM_TICKET, &slot) != 0 ||
+      slot.size == 0)
+    return;
   if (tls->store->nvm_read(tls->store->ctx, slot.offset, bytes, slot.size) != 0) return;
   int64_t now_s = mbedtls_time(NULL);
   enum device_tls_ticket verdict =
@@ -139,7 +155,8 @@ static void fetch(struct device_tls *tls)
   tls->has_ticket = true;
   tls->ticket_unix_s = now_s - age_s;
   tls->ticket_ms = mbedtls_ms_time() - (int64_t) age_s * 1000;
-  if (tls->ticket.tls_version == MBEDTLS_SSL_VERSION_TLS1_3) tls->ticket.ticket_reception_time = tls->ticket_ms;
+  if (tls->ticket.tls_version == MBEDTLS_SSL_VERSION_TLS1_3)
+    tls->ticket.ticket_reception_time = tls->ticket_ms;
   memcpy(tls->ticket_standing, tls->standing, sizeof tls->ticket_standing);
 }
 
@@ -165,7 +182,8 @@ int device_tls_ticket_offer(struct device_tls *tls, const struct device_tls_opti
 
 static bool same_ticket(const mbedtls_ssl_session *a, const mbedtls_ssl_session *b)
 {
-  return a->ticket != NULL && a->ticket_len == b->ticket_len && memcmp(a->ticket, b->ticket, a->ticket_len) == 0;
+  return a->ticket != NULL && a->ticket_len == b->ticket_len &&
+         memcmp(a->ticket, b->ticket, a->ticket_len) == 0;
 }
 
 void device_tls_ticket_keep(struct device_tls *tls)
@@ -175,7 +193,8 @@ void device_tls_ticket_keep(struct device_tls *tls)
   mbedtls_ssl_session_init(&fresh);
   bool got = mbedtls_ssl_get_session(&tls->ssl, &fresh) == 0 && fresh.ticket != NULL;
   bool known = got && tls->has_ticket && same_ticket(&fresh, &tls->ticket);
-  if (known) { /* TLS 1.2, resumed: the server gave no new one, and the one that it took does not get younger */
+  /* TLS 1.2, resumed: the server gave no new one, and the one that it took does not get younger */
+  if (known) {
     mbedtls_ssl_session_free(&fresh);
     return;
   }

@@ -1,4 +1,5 @@
-/* The bytes of a trust bundle. Without crypto, so that whoever makes bundles need not link a TLS library. */
+/* The bytes of a trust bundle. Without crypto, so that whoever makes bundles need not link a TLS
+   library. */
 #include "trust.h"
 
 #include <string.h>
@@ -10,7 +11,8 @@
 #define HEADER_SIZE      9u          /* magic, version, number of anchors */
 
 /* Items of data[*at .. end): 2 bytes size each, then DER. */
-static bool take_items(const uint8_t *data, size_t end, size_t *at, struct device_trust_der *out, uint8_t count)
+static bool take_items(const uint8_t *data, size_t end, size_t *at, struct device_trust_der *out,
+                       uint8_t count)
 {
   for (uint8_t i = 0; i < count; i++) {
     if (end - *at < 2) return false;
@@ -23,7 +25,8 @@ static bool take_items(const uint8_t *data, size_t end, size_t *at, struct devic
   return true;
 }
 
-enum device_update device_trust_parse(const uint8_t *data, size_t size, struct device_trust_bundle *out)
+enum device_update device_trust_parse(const uint8_t *data, size_t size,
+                                      struct device_trust_bundle *out)
 {
   memset(out, 0, sizeof *out);
   if (size < HEADER_SIZE + DEVICE_TRUST_SIGNATURE_SIZE) return DEVICE_UPDATE_MALFORMED;
@@ -35,19 +38,23 @@ enum device_update device_trust_parse(const uint8_t *data, size_t size, struct d
   if (out->version == 0 || out->anchor_count > DEVICE_ANCHORS_MAX) return DEVICE_UPDATE_MALFORMED;
 
   size_t at = HEADER_SIZE;
-  if (!take_items(data, out->signed_size, &at, out->anchor, out->anchor_count)) return DEVICE_UPDATE_MALFORMED;
+  if (!take_items(data, out->signed_size, &at, out->anchor, out->anchor_count))
+    return DEVICE_UPDATE_MALFORMED;
   if (magic == MAGIC_WITH_LISTS) {
     if (at == out->signed_size) return DEVICE_UPDATE_MALFORMED;
     out->crl_count = data[at++];
     if (out->crl_count == 0 || out->crl_count > DEVICE_CRLS_MAX) return DEVICE_UPDATE_MALFORMED;
-    if (!take_items(data, out->signed_size, &at, out->crl, out->crl_count)) return DEVICE_UPDATE_MALFORMED;
+    if (!take_items(data, out->signed_size, &at, out->crl, out->crl_count))
+      return DEVICE_UPDATE_MALFORMED;
   }
   if (at != out->signed_size) return DEVICE_UPDATE_MALFORMED;
-  return out->anchor_count < DEVICE_TRUST_ANCHORS_MIN ? DEVICE_UPDATE_TOO_FEW_ANCHORS : DEVICE_UPDATE_COMMITTED;
+  return out->anchor_count < DEVICE_TRUST_ANCHORS_MIN ? DEVICE_UPDATE_TOO_FEW_ANCHORS
+                                                      : DEVICE_UPDATE_COMMITTED;
 }
 
 /* Where the items end in `out`, or 0 if they do not fit. */
-static size_t put_items(uint8_t *out, size_t capacity, size_t at, const struct device_trust_der *items, uint8_t count)
+static size_t put_items(uint8_t *out, size_t capacity, size_t at,
+                        const struct device_trust_der *items, uint8_t count)
 {
   for (uint8_t i = 0; i < count; i++) {
     uint16_t n = items[i].size;
@@ -61,7 +68,8 @@ static size_t put_items(uint8_t *out, size_t capacity, size_t at, const struct d
 
 size_t device_trust_encode(const struct device_trust_bundle *bundle, uint8_t *out, size_t capacity)
 {
-  if (capacity < HEADER_SIZE || bundle->anchor_count > DEVICE_ANCHORS_MAX || bundle->crl_count > DEVICE_CRLS_MAX)
+  if (capacity < HEADER_SIZE || bundle->anchor_count > DEVICE_ANCHORS_MAX ||
+      bundle->crl_count > DEVICE_CRLS_MAX)
     return 0;
   device_put32(out, bundle->crl_count == 0 ? MAGIC : MAGIC_WITH_LISTS);
   device_put32(out + 4, bundle->version);

@@ -1,6 +1,6 @@
-/* Source addresses on loopback: 127.0.0.0/8 offers many, so a large fleet is spread over 127.0.0.1, 127.0.0.2, ... One
- * source address has about 28,000 ephemeral ports per target, and the kernel finds a free one the slower the more of
- * them are taken.
+/* Source addresses on loopback: 127.0.0.0/8 offers many, so a large fleet is spread over 127.0.0.1,
+ * 127.0.0.2, ... One source address has about 28,000 ephemeral ports per target, and the kernel
+ * finds a free one the slower the more of them are taken.
  */
 #ifndef FLEETSIM_ADDRESSES_H
 #define FLEETSIM_ADDRESSES_H
@@ -12,7 +12,8 @@
 
 struct sockaddr_storage;
 
-/* Source address number `index` (from 0, below ADDRESSES_MAX) with port 0: the system picks the port. */
+/* Source address number `index` (from 0, below ADDRESSES_MAX) with port 0: the system picks the
+   port. */
 void addresses_source(size_t index, struct sockaddr_storage *out);
 
 #endif

@@ -8,7 +8,8 @@
 void arrival_begin(struct arrival *arrival, double rate, bool poisson, uint64_t seed)
 {
   assert(rate >= 0);
-  *arrival = (struct arrival){.interval_us = rate > 0 ? 1e6 / rate : 0, .random = seed, .poisson = poisson};
+  *arrival = (struct arrival){
+      .interval_us = rate > 0 ? 1e6 / rate : 0, .random = seed, .poisson = poisson};
 }
 
 uint64_t arrival_next_us(struct arrival *arrival)

@@ -16,8 +16,8 @@ struct arrival {
   bool poisson;
 };
 
-/* `rate` per second, 0: all at once. Linear: one every 1/rate s from 0 on. Poisson: independent arrivals, exponential
- * gaps of mean 1/rate s, the same for the same seed. */
+/* `rate` per second, 0: all at once. Linear: one every 1/rate s from 0 on. Poisson: independent
+ * arrivals, exponential gaps of mean 1/rate s, the same for the same seed. */
 void arrival_begin(struct arrival *arrival, double rate, bool poisson, uint64_t seed);
 
 /* Microseconds from the beginning to the next arrival; never goes back. */

@@ -19,17 +19,20 @@ static uint64_t uniform(uint64_t low, uint64_t high, uint32_t random)
 static uint64_t exponential(const struct backoff_policy *policy, uint32_t attempts)
 {
   uint64_t delay_ms = policy->base_ms;
-  for (uint32_t i = 0; i < attempts && delay_ms < policy->cap_ms && delay_ms > 0; i++) delay_ms *= 2;
+  for (uint32_t i = 0; i < attempts && delay_ms < policy->cap_ms && delay_ms > 0; i++)
+    delay_ms *= 2;
   return least(delay_ms, policy->cap_ms);
 }
 
-static uint64_t decorrelated(const struct backoff_policy *policy, const struct backoff_state *state, uint32_t random)
+static uint64_t decorrelated(const struct backoff_policy *policy, const struct backoff_state *state,
+                             uint32_t random)
 {
   uint64_t before_ms = state->attempts > 0 ? state->previous_ms : policy->base_ms;
   return least(policy->cap_ms, uniform(policy->base_ms, 3 * before_ms, random));
 }
 
-static uint64_t delay_of(const struct backoff_policy *policy, const struct backoff_state *state, uint32_t random)
+static uint64_t delay_of(const struct backoff_policy *policy, const struct backoff_state *state,
+                         uint32_t random)
 {
   uint64_t step_ms = exponential(policy, state->attempts);
   switch (policy->kind) {
@@ -44,7 +47,8 @@ static uint64_t delay_of(const struct backoff_policy *policy, const struct backo
   return step_ms;
 }
 
-uint64_t backoff_next_ms(const struct backoff_policy *policy, struct backoff_state *state, uint32_t random)
+uint64_t backoff_next_ms(const struct backoff_policy *policy, struct backoff_state *state,
+                         uint32_t random)
 {
   assert(policy->base_ms <= UINT32_MAX && policy->cap_ms <= UINT32_MAX);
   uint64_t delay_ms = delay_of(policy, state, random);

@@ -1,4 +1,5 @@
-/* Reconnect policies: how long a device waits before its next attempt. Pure: time and randomness stay outside.
+/* Reconnect policies: how long a device waits before its next attempt. Pure: time and randomness
+ * stay outside.
  *
  * With n failed attempts so far and e = min(cap, base * 2^n):
  *     immediate        0
@@ -6,7 +7,8 @@
  *     exponential      e
  *     exponential 20   e +- 20 %, uniform (as gRPC does; the cap is of e)
  *     full jitter      uniform in [0, e]
- *     decorrelated     min(cap, uniform in [base, 3 * the delay before]), the first from [base, 3 * base]
+ *     decorrelated     min(cap, uniform in [base, 3 * the delay before]), the first from [base, 3 *
+ *                      base]
  * The last two: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
 #ifndef FLEETSIM_BACKOFF_H
@@ -36,7 +38,8 @@ struct backoff_state {
 };
 
 /* The delay after one more failed attempt; `random` is 32 fresh random bits. */
-uint64_t backoff_next_ms(const struct backoff_policy *policy, struct backoff_state *state, uint32_t random);
+uint64_t backoff_next_ms(const struct backoff_policy *policy, struct backoff_state *state,
+                         uint32_t random);
 
 /* The device is online: its next delay is the first one again. */
 void backoff_reset(struct backoff_state *state);

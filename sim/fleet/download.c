@@ -1,11 +1,13 @@
-/* Downloads over HTTPS that devices ask for, one at a time: they need power, and no session with the broker. */
+/* Downloads over HTTPS that devices ask for, one at a time: they need power, and no session with
+   the broker. */
 #include "fleet/member.h"
 #include "net/fetch.h"
 
 static void on_bytes(void *user, const uint8_t *data, size_t size)
 {
   member_ota_came(user, size);
-  member_feed(user, &(struct device_event){.kind = DEVICE_FETCHED, .bytes = {.data = data, .size = size}});
+  member_feed(
+      user, &(struct device_event){.kind = DEVICE_FETCHED, .bytes = {.data = data, .size = size}});
 }
 
 static void on_ended(void *user, enum device_ota_status cause)
@@ -17,7 +19,8 @@ static void on_ended(void *user, enum device_ota_status cause)
 
 static const struct fetch_handler handler = {.bytes = on_bytes, .ended = on_ended};
 
-/* A download that cannot even begin ends like every other one, never from inside the device's step. */
+/* A download that cannot even begin ends like every other one, never from inside the device's
+   step. */
 void member_fetch(struct member *m, const struct device_fetch *fetch)
 {
   struct member_ota *ota = member_ota(m);

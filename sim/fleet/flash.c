@@ -24,7 +24,7 @@ struct flash {
   char folder[FILES_PATH_MAX];
 };
 
-/* The file ------------------------------------------------------------------------------------------------------- */
+/* --- The file --------------------------------------------------------------------------------- */
 
 /* Without a name from the beginning, or as soon as the file system lets us. */
 static int open_unnamed(const char *folder, struct error *error)
@@ -37,8 +37,8 @@ static int open_unnamed(const char *folder, struct error *error)
   if (fd >= 0 && unlink(path) == 0) return fd;
   int saved = errno;
   if (fd >= 0) close(fd);
-  return error_set(error, EXIT_CODE_SETUP, "cannot make the file of the devices' flash in %s: %s", folder,
-                   strerror(saved));
+  return error_set(error, EXIT_CODE_SETUP, "cannot make the file of the devices' flash in %s: %s",
+                   folder, strerror(saved));
 }
 
 static off_t total(const struct flash_config *config)
@@ -46,11 +46,14 @@ static off_t total(const struct flash_config *config)
   return (off_t) config->devices * DEVICE_FLASH_SLOTS * config->slot_size;
 }
 
-int flash_create(const char *folder, const struct flash_config *config, struct flash **out, struct error *error)
+int flash_create(const char *folder, const struct flash_config *config, struct flash **out,
+                 struct error *error)
 {
-  assert(config->devices > 0 && config->slot_size > 0 && config->slot_size % DEVICE_FLASH_SECTOR == 0);
+  assert(config->devices > 0 && config->slot_size > 0 &&
+         config->slot_size % DEVICE_FLASH_SECTOR == 0);
   struct flash *flash = calloc(1, sizeof *flash);
-  if (flash == NULL) return error_set(error, EXIT_CODE_SETUP, "not enough memory for the devices' flash");
+  if (flash == NULL)
+    return error_set(error, EXIT_CODE_SETUP, "not enough memory for the devices' flash");
   flash->config = *config;
   flash->cached_at = -1;
   snprintf(flash->folder, sizeof flash->folder, "%s", folder);
@@ -60,7 +63,8 @@ int flash_create(const char *folder, const struct flash_config *config, struct f
     return 0;
   }
   if (flash->fd >= 0)
-    error_set(error, EXIT_CODE_SETUP, "%s cannot hold a sparse file of %jd bytes for %zu devices' flash: %s", folder,
+    error_set(error, EXIT_CODE_SETUP,
+              "%s cannot hold a sparse file of %jd bytes for %zu devices' flash: %s", folder,
               (intmax_t) total(config), config->devices, strerror(errno));
   flash_destroy(flash);
   return -1;
@@ -76,11 +80,10 @@ void flash_destroy(struct flash *flash)
 int flash_check(const struct flash *flash, struct error *error)
 {
   if (flash->refused == 0) return 0;
-  return error_set(
-      error, EXIT_CODE_SETUP,
-      "the devices' flash, a file in %s, could not be written: %s; free space there, use fewer --devices or "
-      "smaller images",
-      flash->folder, strerror(flash->refused));
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the devices' flash, a file in %s, could not be written: %s; free space there, "
+                   "use fewer --devices or smaller images",
+                   flash->folder, strerror(flash->refused));
 }
 
 uint64_t flash_disk_bytes(const struct flash *flash)
@@ -107,7 +110,8 @@ static int read_stored(struct flash *flash, off_t at, uint8_t *out, size_t size)
   return 0;
 }
 
-/* A device reads its image in small slices, one after the other: most of them cost no system call. NULL: refused. */
+/* A device reads its image in small slices, one after the other: most of them cost no system call.
+   NULL: refused. */
 static uint8_t *load(struct flash *flash, off_t sector)
 {
   if (flash->cached_at == sector) return flash->cached;
@@ -128,12 +132,14 @@ static int write_stored(struct flash *flash, off_t at, const uint8_t *data, size
   return 0;
 }
 
-/* NOR flash ------------------------------------------------------------------------------------------------------ */
+/* --- NOR flash -------------------------------------------------------------------------------- */
 
-static bool is_inside(const struct flash *flash, size_t device, uint8_t slot, uint32_t offset, size_t size)
+static bool is_inside(const struct flash *flash, size_t device, uint8_t slot, uint32_t offset,
+                      size_t size)
 {
   const struct flash_config *c = &flash->config;
-  return device < c->devices && slot < DEVICE_FLASH_SLOTS && offset <= c->slot_size && size <= c->slot_size - offset;
+  return device < c->devices && slot < DEVICE_FLASH_SLOTS && offset <= c->slot_size &&
+         size <= c->slot_size - offset;
 }
 
 static off_t place(const struct flash *flash, size_t device, uint8_t slot, uint32_t offset)
@@ -148,7 +154,8 @@ static size_t in_sector(off_t at, size_t size)
   return size < room ? size : room;
 }
 
-int flash_read(struct flash *flash, size_t device, uint8_t slot, uint32_t offset, void *out, size_t size)
+int flash_read(struct flash *flash, size_t device, uint8_t slot, uint32_t offset, void *out,
+               size_t size)
 {
   if (!is_inside(flash, device, slot, offset, size)) return -1;
   off_t at = place(flash, device, slot, offset);
@@ -166,12 +173,16 @@ int flash_read(struct flash *flash, size_t device, uint8_t slot, uint32_t offset
 int flash_erase(struct flash *flash, size_t device, uint8_t slot, uint32_t offset, size_t torn)
 {
   static const uint8_t erased[DEVICE_FLASH_SECTOR];
-  if (offset % DEVICE_FLASH_SECTOR != 0 || !is_inside(flash, device, slot, offset, DEVICE_FLASH_SECTOR)) return -1;
+  if (offset % DEVICE_FLASH_SECTOR != 0 ||
+      !is_inside(flash, device, slot, offset, DEVICE_FLASH_SECTOR))
+    return -1;
   off_t at = place(flash, device, slot, offset);
   if (flash->cached_at == at) flash->cached_at = -1;
   if (torn < DEVICE_FLASH_SECTOR) return write_stored(flash, at, erased, torn);
   if (!flash->no_holes) {
-    if (fallocate(flash->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, DEVICE_FLASH_SECTOR) == 0) return 0;
+    if (fallocate(flash->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, DEVICE_FLASH_SECTOR) ==
+        0)
+      return 0;
     flash->no_holes = errno == EOPNOTSUPP || errno == ENOSYS;
   }
   return write_stored(flash, at, erased, sizeof erased);
@@ -189,8 +200,8 @@ static int program_piece(struct flash *flash, off_t at, const uint8_t *data, siz
   return -1;
 }
 
-int flash_program(struct flash *flash, size_t device, uint8_t slot, uint32_t offset, const void *data, size_t size,
-                  size_t torn)
+int flash_program(struct flash *flash, size_t device, uint8_t slot, uint32_t offset,
+                  const void *data, size_t size, size_t torn)
 {
   if (offset % DEVICE_FLASH_WORD != 0 || size % DEVICE_FLASH_WORD != 0) return -1;
   if (!is_inside(flash, device, slot, offset, size)) return -1;
@@ -206,10 +217,12 @@ int flash_program(struct flash *flash, size_t device, uint8_t slot, uint32_t off
 int flash_factory(struct flash *flash, const uint8_t *image, size_t size, struct error *error)
 {
   if (size > flash->config.slot_size - DEVICE_FLASH_SECTOR)
-    return error_set(error, EXIT_CODE_USAGE, "the factory image has %zu bytes, but a slot holds %u at most", size,
+    return error_set(error, EXIT_CODE_USAGE,
+                     "the factory image has %zu bytes, but a slot holds %u at most", size,
                      (unsigned) (flash->config.slot_size - DEVICE_FLASH_SECTOR));
   uint8_t *stored = malloc(size > 0 ? size : 1);
-  if (stored == NULL) return error_set(error, EXIT_CODE_SETUP, "not enough memory for the factory image");
+  if (stored == NULL)
+    return error_set(error, EXIT_CODE_SETUP, "not enough memory for the factory image");
   for (size_t i = 0; i < size; i++) stored[i] = (uint8_t) ~image[i];
   flash->cached_at = -1;
   int failed = 0;

@@ -15,7 +15,8 @@
 #define SHELVE_WITHIN_MS 5000u
 #define HEAP_PER_DEVICE  9216u /* measured: bench/README.md, idle */
 
-_Static_assert(sizeof(struct member) <= 256, "tens of thousands of them: move to a side array what few runs need");
+_Static_assert(sizeof(struct member) <= 256,
+               "tens of thousands of them: move to a side array what few runs need");
 
 uint64_t fleet_clock_us(void *ctx)
 {
@@ -52,7 +53,8 @@ static void init_member(struct fleet *fleet, size_t index, uint8_t *storage, siz
   m->facts.id = config->id(config->pages, index);
   m->random = config->seed ^ ((uint64_t) (index + 1) * 0x9e3779b97f4a7c15u);
   m->clock_right = true;
-  m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = m->name_at_ms = DEVICE_NEVER;
+  m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = m->name_at_ms =
+      DEVICE_NEVER;
   m->facts.node = -1;
   if (fleet->ota != NULL) fleet->ota[index].random = m->random ^ 0x706f776572u;
   member_order_places(m);
@@ -67,7 +69,10 @@ static int allocate(struct fleet *fleet, size_t member_size)
   fleet->storage = calloc(n, member_size);
   if (fleet->config.profile->ota != NULL) fleet->ota = calloc(n, sizeof *fleet->ota);
   if (fleet->config.profile->ota != NULL && fleet->ota == NULL) return -1;
-  return fleet->members != NULL && fleet->order != NULL && fleet->sources != NULL && fleet->storage != NULL ? 0 : -1;
+  return fleet->members != NULL && fleet->order != NULL && fleet->sources != NULL &&
+                 fleet->storage != NULL
+             ? 0
+             : -1;
 }
 
 static void release(struct fleet *fleet)
@@ -78,7 +83,8 @@ static void release(struct fleet *fleet)
   free(fleet->order);
   free(fleet->sources);
   free(fleet->storage);
-  for (size_t i = 0; fleet->books != NULL && i < fleet->config.device_count; i++) free(fleet->books[i].acked.words);
+  for (size_t i = 0; fleet->books != NULL && i < fleet->config.device_count; i++)
+    free(fleet->books[i].acked.words);
   free(fleet->books);
   free(fleet->revoked);
   free(fleet->trespasses);
@@ -88,8 +94,8 @@ static void release(struct fleet *fleet)
 size_t fleet_bytes_per_device(const struct device_ops *ops, const struct device_profile *profile)
 {
   size_t ota = profile->ota != NULL ? sizeof(struct member_ota) : 0;
-  return ops->storage_size(profile) + backend_conn_size() + sizeof(struct member) + ota + HEAP_PER_DEVICE +
-         (crypto_record_bytes() - CRYPTO_RECORD_MIN);
+  return ops->storage_size(profile) + backend_conn_size() + sizeof(struct member) + ota +
+         HEAP_PER_DEVICE + (crypto_record_bytes() - CRYPTO_RECORD_MIN);
 }
 
 int fleet_create(const struct fleet_config *config, struct fleet **out, struct error *error)
@@ -104,7 +110,8 @@ int fleet_create(const struct fleet_config *config, struct fleet **out, struct e
   fleet->config = *config;
   if (allocate(fleet, member_size) != 0) {
     release(fleet);
-    return error_set(error, EXIT_CODE_SETUP, "not enough memory for %zu devices (%zu bytes each); use fewer --devices",
+    return error_set(error, EXIT_CODE_SETUP,
+                     "not enough memory for %zu devices (%zu bytes each); use fewer --devices",
                      config->device_count, member_size + sizeof(struct member));
   }
   fleet->policies[0] = config->reconnect;
@@ -166,11 +173,10 @@ const struct fleet_facts *fleet_facts(const struct fleet *fleet, size_t index)
   return &fleet->members[index].facts;
 }
 
-/* Commands ----------------------------------------------------------------------------------------------------------
- */
+/* --- Commands --------------------------------------------------------------------------------- */
 
-static void plan_all(struct fleet *fleet, const uint32_t *devices, size_t count, double rate, bool poisson,
-                     enum fleet_endpoint endpoint, bool full_handshake)
+static void plan_all(struct fleet *fleet, const uint32_t *devices, size_t count, double rate,
+                     bool poisson, enum fleet_endpoint endpoint, bool full_handshake)
 {
   struct arrival arrival;
   uint64_t now_us = backend_now_us(fleet->config.backend);
@@ -182,13 +188,15 @@ static void plan_all(struct fleet *fleet, const uint32_t *devices, size_t count,
   }
 }
 
-void fleet_connect(struct fleet *fleet, const uint32_t *devices, size_t count, double rate, bool poisson)
+void fleet_connect(struct fleet *fleet, const uint32_t *devices, size_t count, double rate,
+                   bool poisson)
 {
   for (size_t i = 0; i < count; i++) member_set_wanted(&fleet->members[devices[i]], true);
   plan_all(fleet, devices, count, rate, poisson, FLEET_MAIN, false);
 }
 
-void fleet_redial(struct fleet *fleet, const uint32_t *devices, size_t count, double rate, bool full_handshake)
+void fleet_redial(struct fleet *fleet, const uint32_t *devices, size_t count, double rate,
+                  bool full_handshake)
 {
   plan_all(fleet, devices, count, rate, false, FLEET_MAIN, full_handshake);
 }
@@ -227,7 +235,8 @@ void fleet_shelve(struct fleet *fleet, const uint32_t *devices, size_t count)
       continue;
     }
     m->shelving = true;
-    m->shelve_by_ms = backend_now_ms(fleet->config.backend) + (member_is_quiet(m) ? 0 : SHELVE_WITHIN_MS);
+    m->shelve_by_ms =
+        backend_now_ms(fleet->config.backend) + (member_is_quiet(m) ? 0 : SHELVE_WITHIN_MS);
     member_arm(m);
   }
 }
@@ -269,7 +278,8 @@ void fleet_set_telemetry(struct fleet *fleet, const struct fleet_telemetry *tele
   }
 }
 
-void fleet_set_clock(struct fleet *fleet, const uint32_t *devices, size_t count, bool right, int64_t unix_s)
+void fleet_set_clock(struct fleet *fleet, const uint32_t *devices, size_t count, bool right,
+                     int64_t unix_s)
 {
   for (size_t i = 0; i < count; i++) {
     struct member *m = &fleet->members[devices[i]];
@@ -282,14 +292,16 @@ void fleet_set_clock(struct fleet *fleet, const uint32_t *devices, size_t count,
 void fleet_serves(struct fleet *fleet, int node, const uint8_t fingerprint[32])
 {
   assert(node >= 0 && node < FLEET_NODES_MAX);
-  fleet->served[node] = fingerprint == NULL ? LEAVES_OTHER : leaves_number(&fleet->leaves, fingerprint);
+  fleet->served[node] =
+      fingerprint == NULL ? LEAVES_OTHER : leaves_number(&fleet->leaves, fingerprint);
 }
 
 bool fleet_is_proven(const struct fleet *fleet, size_t index)
 {
   const struct fleet_facts *facts = fleet_facts(fleet, index);
   uint8_t served = facts->node >= 0 ? fleet->served[facts->node] : LEAVES_NONE;
-  return facts->leaf != LEAVES_NONE && (served == LEAVES_NONE || (served != LEAVES_OTHER && facts->leaf == served));
+  return facts->leaf != LEAVES_NONE &&
+         (served == LEAVES_NONE || (served != LEAVES_OTHER && facts->leaf == served));
 }
 
 void fleet_begin_phase(struct fleet *fleet)
@@ -310,6 +322,8 @@ void fleet_expect(struct fleet *fleet, uint64_t mask)
 
 void fleet_census(const struct fleet *fleet, struct fleet_census *out)
 {
-  *out = (struct fleet_census){
-      .wanted = fleet->wanted, .shelved = fleet->shelved, .online = fleet->online, .attempts_open = fleet->dialling};
+  *out = (struct fleet_census){.wanted = fleet->wanted,
+                               .shelved = fleet->shelved,
+                               .online = fleet->online,
+                               .attempts_open = fleet->dialling};
 }

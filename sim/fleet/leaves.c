@@ -18,7 +18,8 @@ uint8_t leaves_number_of(struct leaves *leaves, const uint8_t *der, size_t size)
   uint8_t fingerprint[32];
   size_t length = 0;
   if (size == leaves->der_size && memcmp(der, leaves->der, size) == 0) return leaves->der_number;
-  if (psa_hash_compute(PSA_ALG_SHA_256, der, size, fingerprint, sizeof fingerprint, &length) != PSA_SUCCESS)
+  if (psa_hash_compute(PSA_ALG_SHA_256, der, size, fingerprint, sizeof fingerprint, &length) !=
+      PSA_SUCCESS)
     return LEAVES_OTHER;
   uint8_t number = leaves_number(leaves, fingerprint);
   if (size > sizeof leaves->der) return number;

@@ -1,5 +1,5 @@
-/* The broker certificates that a fleet has met, each with a small number of its own: a member remembers the one that
- * it accepted last in a byte. */
+/* The broker certificates that a fleet has met, each with a small number of its own: a member
+ * remembers the one that it accepted last in a byte. */
 #ifndef FLEETSIM_LEAVES_H
 #define FLEETSIM_LEAVES_H
 
@@ -15,7 +15,8 @@
 struct leaves {
   uint8_t fingerprint[LEAVES_MAX][32]; /* number n is at n - 1 */
   size_t count;
-  uint8_t der[LEAVES_DER_KEPT]; /* of the latest: devices come in crowds, and hashing costs more than looking */
+  /* of the latest: devices come in crowds, and hashing costs more than looking */
+  uint8_t der[LEAVES_DER_KEPT];
   size_t der_size;
   uint8_t der_number;
 };

@@ -1,7 +1,8 @@
 /* A member's connection: the backend's own, or with the faults of its line before it. */
 #include "fleet/member.h"
 
-void member_dial(struct member *m, const struct sockaddr_storage *to, const struct sockaddr_storage *from)
+void member_dial(struct member *m, const struct sockaddr_storage *to,
+                 const struct sockaddr_storage *from)
 {
   if (m->faults == NULL)
     backend_connect(m->conn, to, from);
@@ -43,7 +44,7 @@ void member_break_off(struct member *m)
     fault_close(m->faults);
 }
 
-/* Faults ----------------------------------------------------------------------------------------------------------- */
+/* --- Faults ----------------------------------------------------------------------------------- */
 
 uint64_t fleet_network_failures(void)
 {
@@ -89,7 +90,8 @@ static void on_fault(void *user, enum fault_count what, uint64_t n)
 static int set_fault(struct member *m, const struct fault *fault)
 {
   if (m->faults == NULL) {
-    struct fault_owner owner = {.handler = &member_handler, .user = m, .random = &m->random, .count = on_fault};
+    struct fault_owner owner = {
+        .handler = &member_handler, .user = m, .random = &m->random, .count = on_fault};
     m->faults = fault_create(m->fleet->config.backend, m->conn, &owner);
     if (m->faults == NULL) return -1;
     if (m->held != NULL) fault_pause(m->faults, true);
@@ -99,12 +101,13 @@ static int set_fault(struct member *m, const struct fault *fault)
   return 0;
 }
 
-int fleet_set_fault(struct fleet *fleet, const uint32_t *devices, size_t count, const struct fault *fault,
-                    struct error *error)
+int fleet_set_fault(struct fleet *fleet, const uint32_t *devices, size_t count,
+                    const struct fault *fault, struct error *error)
 {
   for (size_t i = 0; i < count; i++)
     if (set_fault(&fleet->members[devices[i]], fault) != 0)
-      return error_set(error, EXIT_CODE_INTERNAL, "out of memory for the faults of %zu devices", count);
+      return error_set(error, EXIT_CODE_INTERNAL, "out of memory for the faults of %zu devices",
+                       count);
   return 0;
 }
 
@@ -112,5 +115,6 @@ void fleet_mend(struct fleet *fleet, const uint32_t *devices, size_t count)
 {
   static const struct fault none;
   for (size_t i = 0; i < count; i++)
-    if (fleet->members[devices[i]].faults != NULL) (void) set_fault(&fleet->members[devices[i]], &none);
+    if (fleet->members[devices[i]].faults != NULL)
+      (void) set_fault(&fleet->members[devices[i]], &none);
 }

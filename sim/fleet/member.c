@@ -1,8 +1,9 @@
 /* The life of one member: power, attempts, sessions, the plan's wishes.
  *
- * Happy path: plan -> deadline -> START -> connect -> OPENED -> BYTES ... -> ONLINE (observe.c) -> telemetry at its
- * times, TICK at the device's. An attempt or session ends in one place, after_end(), which decides what comes next:
- * power off, back to the main endpoint, or another try by the reconnect policy.
+ * Happy path: plan -> deadline -> START -> connect -> OPENED -> BYTES ... -> ONLINE (observe.c) ->
+ * telemetry at its times, TICK at the device's. An attempt or session ends in one place,
+ * after_end(), which decides what comes next: power off, back to the main endpoint, or another try
+ * by the reconnect policy.
  */
 #include "fleet/member.h"
 
@@ -30,7 +31,8 @@ void member_arm(struct member *m)
     backend_deadline(m->conn, backend_now_ms(m->fleet->config.backend));
     return;
   }
-  uint64_t at = earliest(m->start_at_ms, earliest(m->device_at_ms, earliest(m->telemetry_at_ms, m->shelve_by_ms)));
+  uint64_t at = earliest(m->start_at_ms,
+                         earliest(m->device_at_ms, earliest(m->telemetry_at_ms, m->shelve_by_ms)));
   backend_deadline(m->conn, earliest(at, earliest(m->name_at_ms, member_trespass_ms(m))));
 }
 
@@ -60,13 +62,15 @@ void member_power_on(struct member *m)
   if (failed != 0) {
     m->facts.dead = true;
     if (failed == -DEVICE_FAIL_DEVICE_IMAGE) member_bricked(m);
-    member_count_failure(m, (enum device_failure) - failed, "the device did not boot from its NVM page");
+    member_count_failure(m, (enum device_failure) - failed,
+                         "the device did not boot from its NVM page");
     return;
   }
   m->facts.trust_version = fleet->config.ops->trust_version(m->client);
   m->facts.powered = true;
   if (member_ota(m) == NULL) return;
-  m->device_at_ms = backend_now_ms(fleet->config.backend); /* its trial may have a deadline, and a download go on */
+  /* its trial may have a deadline, and a download go on */
+  m->device_at_ms = backend_now_ms(fleet->config.backend);
   member_arm(m);
 }
 
@@ -82,7 +86,8 @@ void member_power_off(struct member *m)
   member_book_work(m);
   m->link = MEMBER_OFF;
   m->facts.powered = false;
-  m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = m->name_at_ms = DEVICE_NEVER;
+  m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = m->name_at_ms =
+      DEVICE_NEVER;
   member_arm(m);
 }
 
@@ -94,7 +99,8 @@ void member_set_wanted(struct member *m, bool wanted)
   member_count_change(m->fleet);
 }
 
-void member_plan(struct member *m, enum fleet_endpoint endpoint, bool full_handshake, uint64_t at_us)
+void member_plan(struct member *m, enum fleet_endpoint endpoint, bool full_handshake,
+                 uint64_t at_us)
 {
   if (m->link == MEMBER_OFF && member_boot_ms(m) == DEVICE_NEVER) return;
   m->next_endpoint = endpoint;
@@ -110,7 +116,9 @@ void member_retry(struct member *m, bool by_policy)
   const struct fleet *fleet = m->fleet;
   const struct backoff_policy *policy = &fleet->policies[m->policy];
   m->start_at_ms = backend_now_ms(fleet->config.backend);
-  if (by_policy) m->start_at_ms += backoff_next_ms(policy, &m->backoff, (uint32_t) (random_next(&m->random) >> 32));
+  if (by_policy)
+    m->start_at_ms +=
+        backoff_next_ms(policy, &m->backoff, (uint32_t) (random_next(&m->random) >> 32));
   m->planned_us = m->start_at_ms * 1000;
   member_set_planned(m, false);
 }
@@ -121,7 +129,8 @@ static void after_end(struct member *m)
   m->ended = false;
   m->link = MEMBER_DOWN;
   m->name_at_ms = DEVICE_NEVER;
-  if (member_ota(m) == NULL) m->device_at_ms = DEVICE_NEVER; /* an update goes on without a transport */
+  /* an update goes on without a transport */
+  if (member_ota(m) == NULL) m->device_at_ms = DEVICE_NEVER;
   if (m->shelving) {
     m->shelving = false;
     member_power_off(m);
@@ -142,7 +151,8 @@ void member_apply(struct member *m, const struct device_effects *fx)
       return;
     }
     m->end_failure = DEVICE_FAIL_SESSION_BACKLOG;
-    member_feed(m, &(struct device_event){.kind = DEVICE_CLOSED, .closed.cause = DEVICE_FAIL_TCP_OTHER});
+    member_feed(
+        m, &(struct device_event){.kind = DEVICE_CLOSED, .closed.cause = DEVICE_FAIL_TCP_OTHER});
     return;
   }
   if (fx->connect) {
@@ -164,7 +174,8 @@ void member_apply(struct member *m, const struct device_effects *fx)
 static void step(struct member *m, const struct device_event *event, struct device_effects *fx)
 {
   struct fleet *fleet = m->fleet;
-  bool timed = m->handshaking && m->clocked && event->kind != DEVICE_START; /* START computes nothing */
+  /* START computes nothing */
+  bool timed = m->handshaking && m->clocked && event->kind != DEVICE_START;
   if (timed) fleet->step.cpu_us = backend_cpu_us(fleet->config.backend);
   member_step_begin(m);
   if (event->kind == DEVICE_BYTES) m->record_bytes_in += (uint32_t) event->bytes.size;
@@ -172,7 +183,8 @@ static void step(struct member *m, const struct device_event *event, struct devi
   fleet->config.ops->step(m->client, event, fx);
   crypto_meter_use(NULL);
   m->record_bytes_out += (uint32_t) fx->out_size;
-  if (timed && m->handshaking) m->cpu_us += (uint32_t) (backend_cpu_us(fleet->config.backend) - fleet->step.cpu_us);
+  if (timed && m->handshaking)
+    m->cpu_us += (uint32_t) (backend_cpu_us(fleet->config.backend) - fleet->step.cpu_us);
   m->accepted = fx->accepted;
 }
 
@@ -196,10 +208,12 @@ void member_feed(struct member *m, struct device_event *event)
 
 void member_stop(struct member *m)
 {
-  if (m->link == MEMBER_DIALLING || m->link == MEMBER_UP) member_feed(m, &(struct device_event){.kind = DEVICE_STOP});
+  if (m->link == MEMBER_DIALLING || m->link == MEMBER_UP)
+    member_feed(m, &(struct device_event){.kind = DEVICE_STOP});
 }
 
-/* Looking at a thread's CPU time is a system call, four a handshake, which would be 1.5 % of it: a sample will do. */
+/* Looking at a thread's CPU time is a system call, four a handshake, which would be 1.5 % of it: a
+   sample will do. */
 static bool is_clocked(double attempts_before)
 {
   return attempts_before < CLOCKED_FIRST || fmod(attempts_before, CLOCKED_OF) == 0;
@@ -224,12 +238,13 @@ static void start(struct member *m)
   m->seen_root = -1;
   m->clocked = is_clocked(metrics_value(m->fleet->config.metrics, METRIC_CONNECT_ATTEMPTS));
   metrics_add(m->fleet->config.metrics, METRIC_CONNECT_ATTEMPTS, 1);
-  struct device_event event = {.kind = DEVICE_START,
-                               .start = {.endpoint = member_endpoint(m), .full_handshake = m->full_handshake}};
+  struct device_event event = {
+      .kind = DEVICE_START,
+      .start = {.endpoint = member_endpoint(m), .full_handshake = m->full_handshake}};
   member_feed(m, &event);
 }
 
-/* backend callbacks ------------------------------------------------------------------------------------------------ */
+/* --- backend callbacks ------------------------------------------------------------------------ */
 
 static void on_opened(void *user)
 {
@@ -242,7 +257,8 @@ static void on_opened(void *user)
 
 static void on_bytes(void *user, const uint8_t *data, size_t size)
 {
-  member_feed(user, &(struct device_event){.kind = DEVICE_BYTES, .bytes = {.data = data, .size = size}});
+  member_feed(user,
+              &(struct device_event){.kind = DEVICE_BYTES, .bytes = {.data = data, .size = size}});
 }
 
 static void on_closed(void *user, enum device_failure cause)

@@ -1,4 +1,5 @@
-/* One member of the fleet: a device, its connection, and what the plan wants of it next. Internal to sim/fleet. */
+/* One member of the fleet: a device, its connection, and what the plan wants of it next. Internal
+   to sim/fleet. */
 #ifndef FLEETSIM_MEMBER_H
 #define FLEETSIM_MEMBER_H
 
@@ -14,10 +15,17 @@ enum member_link {
   MEMBER_UP,       /* CONNACK received */
 };
 
-/* What a publish or subscribe is of: the low bits of its tag. Above them telemetry carries its sequence number. */
-enum member_tag { MEMBER_TAG_TELEMETRY = 1, MEMBER_TAG_TRESPASS = 2, MEMBER_TAG_BITS = 2, MEMBER_TAG_MASK = 3 };
+/* What a publish or subscribe is of: the low bits of its tag. Above them telemetry carries its
+   sequence number. */
+enum member_tag {
+  MEMBER_TAG_TELEMETRY = 1,
+  MEMBER_TAG_TRESPASS = 2,
+  MEMBER_TAG_BITS = 2,
+  MEMBER_TAG_MASK = 3
+};
 
-/* Every device of a run has one of these, so it is kept small: what only some runs need is in the fleet's arrays. */
+/* Every device of a run has one of these, so it is kept small: what only some runs need is in the
+   fleet's arrays. */
 struct member {
   struct fleet *fleet;
   void *client;
@@ -28,16 +36,18 @@ struct member {
   uint64_t random; /* state of its own generator: jitter and stagger */
 
   uint64_t start_at_ms, device_at_ms, telemetry_at_ms, shelve_by_ms; /* DEVICE_NEVER: not due */
-  uint64_t name_at_ms;                                               /* the name's answer is there; DEVICE_NEVER */
+  /* the name's answer is there; DEVICE_NEVER */
+  uint64_t name_at_ms;
   uint64_t last_turn_us; /* when an attempt was due last, or a session ended; 0: neither so far */
   uint64_t planned_us;   /* when this attempt was meant to start */
   uint64_t opened_us, ended_us;
   int64_t clock_unix_s;
   uint64_t clock_set_ms;
   struct backoff_state backoff;
-  /* What the device has computed and moved and is not in the counters yet: during a handshake all of it since START,
-   * else the present step's. A record is its plaintext and 22 bytes, so for a timing model these are AES-GCM's bytes;
-   * only the two hellos, some 300 bytes, go in the clear. */
+  /* What the device has computed and moved and is not in the counters yet: during a handshake all
+   * of it since START, else the present step's. A record is its plaintext and 22 bytes, so for a
+   * timing model these are AES-GCM's bytes; only the two hellos, some 300 bytes, go in the
+   * clear. */
   struct crypto_meter meter;
   uint32_t record_bytes_in, record_bytes_out;
   uint32_t cpu_us; /* of this handshake, if it is clocked: the steps before the present one */
@@ -52,7 +62,8 @@ struct member {
   uint8_t policy;                  /* of fleet->policies */
   uint8_t unacked_count;           /* in its row of fleet->books */
   enum member_link link : 8;
-  enum device_failure end_failure : 8;   /* overrides what the device calls the end, when the body knows better */
+  /* overrides what the device calls the end, when the body knows better */
+  enum device_failure end_failure : 8;
   enum fleet_endpoint endpoint : 1;      /* of this attempt or session */
   enum fleet_endpoint next_endpoint : 1; /* of the next one */
   bool full_handshake : 1;               /* the next attempt offers no ticket */
@@ -80,7 +91,8 @@ struct member_step {
   bool handshake;    /* one was under way */
 };
 
-/* revoke.c: what happened since the device's certificate is on a CRL; times on the fleet's clock, 0: never. */
+/* revoke.c: what happened since the device's certificate is on a CRL; times on the fleet's clock,
+   0: never. */
 struct member_revoked {
   uint64_t since_us;       /* the first such CRL was published */
   uint64_t accepted_us[2]; /* its last CONNACK: after a full handshake, after a resumed one */
@@ -99,10 +111,13 @@ struct member_trespass {
 
 /* telemetry.c: what became of a member's messages. */
 struct member_telemetry {
-  uint32_t unacked[FLEET_UNACKED_MAX]; /* sequence numbers, unacked_count of them: taken and not answered */
-  struct ledger acked;                 /* by a broker: of QoS 1 and 2 */
-  uint32_t refused, declined;          /* by a broker; by the device, for what a broker's CONNACK says */
-  uint8_t told;                        /* reason code of the refusal that the events have of this session; 0: none */
+  /* sequence numbers, unacked_count of them: taken and not answered */
+  uint32_t unacked[FLEET_UNACKED_MAX];
+  struct ledger acked; /* by a broker: of QoS 1 and 2 */
+  /* by a broker; by the device, for what a broker's CONNACK says */
+  uint32_t refused, declined;
+  /* reason code of the refusal that the events have of this session; 0: none */
+  uint8_t told;
 };
 
 /* What there is of a member beside that, only where its profile takes firmware updates. */
@@ -112,13 +127,17 @@ struct member_ota {
 
   /* power.c */
   struct fleet_power_cuts cuts;
-  uint32_t cut_in;               /* operations until the power fails; 0: no cut is armed */
-  uint32_t cut_turn, cut_stride; /* FLEET_CUTS_EACH: at which operation the next life ends, and how much later each */
-  bool dark;                     /* the power has failed in the present step: its hooks fail, its effects are void */
-  bool booting;                  /* off, and on again at boot_at_ms */
-  bool restarts;                 /* the boot under way is one of its own, not the plan's */
-  bool by_policy;                /* when it has booted it waits as after a failed attempt */
-  bool planned; /* the time of the next attempt is the plan's, not the reconnect policy's: it outlives a restart */
+  uint32_t cut_in; /* operations until the power fails; 0: no cut is armed */
+  /* FLEET_CUTS_EACH: at which operation the next life ends, and how much later each */
+  uint32_t cut_turn, cut_stride;
+  /* the power has failed in the present step: its hooks fail, its effects are void */
+  bool dark;
+  bool booting;   /* off, and on again at boot_at_ms */
+  bool restarts;  /* the boot under way is one of its own, not the plan's */
+  bool by_policy; /* when it has booted it waits as after a failed attempt */
+  /* the time of the next attempt is the plan's, not the reconnect policy's: it outlives a
+     restart */
+  bool planned;
   uint64_t boot_at_ms;
 
   struct fetch_transfer *fetch; /* download.c: under way; NULL: none */
@@ -130,14 +149,16 @@ struct member_ota {
   uint32_t serial;              /* 0: none */
   uint64_t began_us, staged_us; /* fleet's clock; 0: not so far */
   uint64_t bytes, flash_us;     /* image bytes that were new, and modelled time of its flash */
-  uint32_t untold;              /* image bytes that came and that the device has not spoken of so far */
+  /* image bytes that came and that the device has not spoken of so far */
+  uint32_t untold;
 };
 
 struct fleet {
   struct fleet_config config;
   struct member *members;
-  struct member_ota *ota;          /* one per member; NULL: the profile takes no updates */
-  struct device_profile restarted; /* the profile without forget_first: what the broker kept is of this run */
+  struct member_ota *ota; /* one per member; NULL: the profile takes no updates */
+  /* the profile without forget_first: what the broker kept is of this run */
+  struct device_profile restarted;
   struct fleet_ota_tally tally[DEVICE_OTA_STATUS_COUNT];
   void *storage; /* clients and connections, one block */
   struct member_step step;
@@ -157,7 +178,8 @@ struct fleet {
   uint64_t expected_before; /* .. and was for attempts that began before .. */
   uint64_t expected_at_us;  /* .. this time, on the backend's clock */
   struct leaves leaves;
-  uint8_t served[FLEET_NODES_MAX]; /* number of the certificate that each broker serves; LEAVES_NONE: any counts */
+  /* number of the certificate that each broker serves; LEAVES_NONE: any counts */
+  uint8_t served[FLEET_NODES_MAX];
   struct backoff_policy policies[FLEET_POLICIES_MAX];
   size_t policy_count;
   struct recovery outage, deepest;
@@ -177,7 +199,8 @@ void member_power_on(struct member *member);
 void member_power_off(struct member *member);
 
 /* Next attempt at `at_ms`; a live session is ended first. */
-void member_plan(struct member *member, enum fleet_endpoint endpoint, bool full_handshake, uint64_t at_us);
+void member_plan(struct member *member, enum fleet_endpoint endpoint, bool full_handshake,
+                 uint64_t at_us);
 
 /* What the device's own clock shows. */
 int64_t member_unix_s(const struct member *member);
@@ -215,10 +238,12 @@ void member_count_wasted(struct fleet *fleet);
 /* work.c: a handshake that ended well in this step goes into the histograms. */
 void member_book_handshake(struct member *member);
 
-/* work.c: what the device has computed and moved goes into the counters, and starts at nothing again. */
+/* work.c: what the device has computed and moved goes into the counters, and starts at nothing
+   again. */
 void member_book_work(struct member *member);
 
-/* pace.c: around a step; what it has cost the device's processor so far, in modelled microseconds (0: no profile). */
+/* pace.c: around a step; what it has cost the device's processor so far, in modelled microseconds
+   (0: no profile). */
 void member_step_begin(struct member *member);
 uint64_t member_step_us(const struct member *member);
 
@@ -226,19 +251,21 @@ uint64_t member_step_us(const struct member *member);
 bool member_hold(struct member *member, const struct device_effects *effects, uint64_t busy_us);
 /* When the device is free again; DEVICE_NEVER: it is. */
 uint64_t member_held_until_ms(const struct member *member);
-/* True when the device computes and cannot take the event now: STOP, CLOSED and FETCH_ENDED are told later, others
- * are lost. */
+/* True when the device computes and cannot take the event now: STOP, CLOSED and FETCH_ENDED are
+ * told later, others are lost. */
 bool member_defer(struct member *member, const struct device_event *event);
 void member_release(struct member *member);
 void member_drop_held(struct member *member);
 
 /* line.c: the backend's calls, on the member's line as it is */
-void member_dial(struct member *member, const struct sockaddr_storage *to, const struct sockaddr_storage *from);
+void member_dial(struct member *member, const struct sockaddr_storage *to,
+                 const struct sockaddr_storage *from);
 int member_send(struct member *member, const uint8_t *data, size_t size);
 size_t member_backlog(const struct member *member);
 void member_pause(struct member *member, bool paused);
 void member_hang_up(struct member *member);
-void member_break_off(struct member *member); /* at once, with a RST where the line lets one through */
+/* at once, with a RST where the line lets one through */
+void member_break_off(struct member *member);
 
 /* line.c: counts the half-open again; to be called when it goes online or offline. */
 void member_weigh(struct member *member);
@@ -249,13 +276,17 @@ bool member_foretells(const struct member *member, enum device_failure failure);
 /* places.c: where a device goes, and from which address; NULL: the system chooses. */
 const struct sockaddr_storage *member_source(const struct member *member);
 void member_order_places(struct member *member);
-uint8_t member_endpoint(const struct member *member); /* the device's number of it, of this attempt */
-void member_go(struct member *member);    /* asks for the name of that endpoint, and connects to the answer */
+/* the device's number of it, of this attempt */
+uint8_t member_endpoint(const struct member *member);
+/* asks for the name of that endpoint, and connects to the answer */
+void member_go(struct member *member);
 void member_named(struct member *member); /* the answer to the name has come */
 /* The attempt or session has ended: whose turn is it next? */
-void member_turn(struct member *member, enum device_failure failure, const struct device_note *note);
+void member_turn(struct member *member, enum device_failure failure,
+                 const struct device_note *note);
 
-/* revoke.c: after a CONNACK, after an attempt that ended without one, before a session is booked as ended. */
+/* revoke.c: after a CONNACK, after an attempt that ended without one, before a session is booked as
+   ended. */
 void member_revoked_online(struct member *member);
 void member_revoked_failed(struct member *member, enum device_failure failure);
 void member_revoked_ended(struct member *member, enum device_failure failure);
@@ -263,38 +294,44 @@ void member_revoked_ended(struct member *member, enum device_failure failure);
 /* power.c: NULL where the device takes no updates. */
 struct member_ota *member_ota(const struct member *member);
 
-/* power.c: the profile to boot with. One that was online and restarts keeps its session, and so what it was sent. */
+/* power.c: the profile to boot with. One that was online and restarts keeps its session, and so
+   what it was sent. */
 const struct device_profile *member_profile(const struct member *member);
 
 /* power.c: what flash and memory the device has, with the power cuts that are armed. */
 void member_lend(struct member *member, struct device_host *host);
 
-/* power.c: the power has failed in the present step: what the device does and says from here on does not happen. */
+/* power.c: the power has failed in the present step: what the device does and says from here on
+   does not happen. */
 bool member_is_dark(const struct member *member);
 
-/* power.c: a boot or step is over. True: the power failed in it, and the device is off until it boots again. */
+/* power.c: a boot or step is over. True: the power failed in it, and the device is off until it
+   boots again. */
 bool member_lost_power(struct member *member);
 
 /* power.c: the device restarts, and connects when it has booted if the plan wants it online. */
 void member_restart(struct member *member);
 
-/* power.c: when a device that is off will boot by itself, DEVICE_NEVER: it will not. What the plan wants of it waits
- * until then. */
+/* power.c: when a device that is off will boot by itself, DEVICE_NEVER: it will not. What the plan
+ * wants of it waits until then. */
 uint64_t member_boot_ms(const struct member *member);
 void member_boot(struct member *member);
 void member_stay_off(struct member *member);
 /* Whose word the time of the next attempt is. */
 void member_set_planned(struct member *member, bool planned);
 
-/* ota.c: BOOTED, OTA and OTA_BYTES; that the device could not boot; its self-test; and whether its image hangs. */
+/* ota.c: BOOTED, OTA and OTA_BYTES; that the device could not boot; its self-test; and whether its
+   image hangs. */
 void member_ota_note(struct member *member, const struct device_note *note);
-/* Bytes of a file have come for the device; and its power has gone, and with it what it had not stored. */
+/* Bytes of a file have come for the device; and its power has gone, and with it what it had not
+   stored. */
 void member_ota_came(struct member *member, size_t bytes);
 void member_ota_lost(struct member *member);
 void member_bricked(struct member *member);
 int member_self_test(void *member); /* the hook */
 
-/* download.c: begins a download instead of the one before; ends the one under way without a word. */
+/* download.c: begins a download instead of the one before; ends the one under way without a
+   word. */
 void member_fetch(struct member *member, const struct device_fetch *fetch);
 void member_fetch_abort(struct member *member);
 void member_fetch_pause(struct member *member, bool paused);
@@ -302,11 +339,12 @@ void member_fetch_pause(struct member *member, bool paused);
 bool member_is_unfetched(const struct member *member);
 void member_tell_unfetched(struct member *member);
 
-/* trespass.c: when the next attempt is due, DEVICE_NEVER: none is; makes it; the broker has answered it; the session
- * has ended, and an attempt that was open has no other answer. */
+/* trespass.c: when the next attempt is due, DEVICE_NEVER: none is; makes it; the broker has
+ * answered it; the session has ended, and an attempt that was open has no other answer. */
 uint64_t member_trespass_ms(const struct member *member);
 void member_trespass(struct member *member);
-void member_trespass_answered(struct member *member, uint8_t reason); /* MQTT 5's; 0x80 and more: denied */
+/* MQTT 5's; 0x80 and more: denied */
+void member_trespass_answered(struct member *member, uint8_t reason);
 void member_trespass_ended(struct member *member, enum device_failure failure);
 /* trespass.c: the device refused what was no manifest. */
 void member_crossed(struct member *member);
@@ -316,7 +354,8 @@ bool member_hangs(const struct member *member);
 void member_send_telemetry(struct member *member);
 void member_acked(struct member *member, uint32_t tag, bool by_broker);
 void member_denied(struct member *member, uint32_t tag, bool declined);
-/* Whether this session's refusal for that reason is to be told in the events: the first of them is. */
+/* Whether this session's refusal for that reason is to be told in the events: the first of them
+   is. */
 bool member_tells(struct member *member, uint8_t reason);
 void member_began_session(struct member *member);
 bool member_is_quiet(const struct member *member); /* it is answerable for nothing */

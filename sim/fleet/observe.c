@@ -1,4 +1,5 @@
-/* What a device says about itself becomes facts, metrics and events. Called from inside a step: it only writes down. */
+/* What a device says about itself becomes facts, metrics and events. Called from inside a step: it
+   only writes down. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +10,8 @@ static double run_s(const struct member *m)
   return (double) fleet_clock_us(m->fleet) / 1e6;
 }
 
-/* Foretold when the attempt was begun; a session may have begun long ago, and what ends it is of today. */
+/* Foretold when the attempt was begun; a session may have begun long ago, and what ends it is of
+   today. */
 static bool was_expected(const struct member *m, enum device_failure failure)
 {
   const struct fleet *fleet = m->fleet;
@@ -19,9 +21,10 @@ static bool was_expected(const struct member *m, enum device_failure failure)
 
 static bool is_expected(const struct member *m, enum device_failure failure)
 {
-  if ((m->facts.revoked || m->pardoned) && m->opened && device_failure_is_refusal(failure)) return true;
-  return failure == DEVICE_FAIL_STOPPED || (m->fleet->expected >> failure & 1u) != 0 || member_foretells(m, failure) ||
-         was_expected(m, failure);
+  if ((m->facts.revoked || m->pardoned) && m->opened && device_failure_is_refusal(failure))
+    return true;
+  return failure == DEVICE_FAIL_STOPPED || (m->fleet->expected >> failure & 1u) != 0 ||
+         member_foretells(m, failure) || was_expected(m, failure);
 }
 
 void member_count_failure(struct member *m, enum device_failure failure, const char *detail)
@@ -29,8 +32,9 @@ void member_count_failure(struct member *m, enum device_failure failure, const c
   const struct fleet_config *config = &m->fleet->config;
   char quoted[256];
   metrics_fail(config->metrics, failure, m->facts.id, is_expected(m, failure), detail);
-  events_add(config->events, run_s(m), m->facts.id, "failed", "\"failure\": \"%s\", \"detail\": \"%s\"",
-             device_failure_name(failure), events_quote(detail, quoted, sizeof quoted));
+  events_add(config->events, run_s(m), m->facts.id, "failed",
+             "\"failure\": \"%s\", \"detail\": \"%s\"", device_failure_name(failure),
+             events_quote(detail, quoted, sizeof quoted));
 }
 
 static int root_of(const struct fleet *fleet, const uint8_t *anchor_id)
@@ -40,24 +44,28 @@ static int root_of(const struct fleet *fleet, const uint8_t *anchor_id)
   return -1;
 }
 
-/* In a handshake a client signs for one purpose: CertificateVerify, after the chain that it was asked for. */
+/* In a handshake a client signs for one purpose: CertificateVerify, after the chain that it was
+   asked for. */
 static bool has_sent_chain(const struct member *m)
 {
   return m->meter.sign > 0;
 }
 
-/* The roots of the chain that the device has just sent; nothing has been written to its page since it was read. */
+/* The roots of the chain that the device has just sent; nothing has been written to its page since
+   it was read. */
 static uint16_t identity_of(const struct member *m, const struct device_note *note)
 {
   const struct fleet_config *config = &m->fleet->config;
   size_t index = (size_t) (m - m->fleet->members);
   if (config->roots_of == NULL || note->own_size == 0 || !has_sent_chain(m)) return 0;
-  if (note->own_offset > config->page_size || note->own_size > config->page_size - note->own_offset) return 0;
-  return config->roots_of(config->roots_ctx, index, config->page(config->pages, index) + note->own_offset,
-                          note->own_size);
+  if (note->own_offset > config->page_size || note->own_size > config->page_size - note->own_offset)
+    return 0;
+  return config->roots_of(config->roots_ctx, index,
+                          config->page(config->pages, index) + note->own_offset, note->own_size);
 }
 
-/* What the handshake has shown; that nobody looked at before CONNACK counts then. The work is ours, not the device's.
+/* What the handshake has shown; that nobody looked at before CONNACK counts then. The work is ours,
+ * not the device's.
  */
 static void look_at(struct member *m, const struct device_note *note)
 {
@@ -66,7 +74,9 @@ static void look_at(struct member *m, const struct device_note *note)
   m->seen_identity = 0;
   if (note->resumed) return;
   crypto_meter_use(NULL);
-  m->seen_leaf = note->leaf != NULL ? leaves_number_of(&m->fleet->leaves, note->leaf, note->leaf_size) : LEAVES_OTHER;
+  m->seen_leaf = note->leaf != NULL
+                     ? leaves_number_of(&m->fleet->leaves, note->leaf, note->leaf_size)
+                     : LEAVES_OTHER;
   m->seen_identity = identity_of(m, note);
   crypto_meter_use(&m->meter);
 }
@@ -80,7 +90,8 @@ static void on_handshake(struct member *m, const struct device_note *note)
   look_at(m, note);
   metrics_add(metrics, note->resumed ? METRIC_HANDSHAKE_RESUMED : METRIC_HANDSHAKE_FULL, 1);
   if (!m->clocked) return;
-  /* the handshake ends inside its dearest step: chain, signature and key are checked and made there */
+  /* the handshake ends inside its dearest step: chain, signature and key are checked and made
+     there */
   m->cpu_us += (uint32_t) (backend_cpu_us(m->fleet->config.backend) - m->fleet->step.cpu_us);
   metrics_record_us(metrics, METRIC_HANDSHAKE_CPU, m->cpu_us);
 }
@@ -93,13 +104,15 @@ static void count_online(struct member *m)
   if (m->telemetry_at_ms == DEVICE_NEVER) member_stagger_telemetry(m);
   fleet->online++;
   member_weigh(m);
-  if (!m->facts.resumed) { /* a resumed session stands for the full handshake that its ticket is of */
+  /* a resumed session stands for the full handshake that its ticket is of */
+  if (!m->facts.resumed) {
     m->facts.leaf = m->seen_leaf;
     m->facts.identified = m->seen_identity;
   }
   member_count_change(fleet);
   if (fleet->online < fleet->wanted) return;
-  if (!fleet->complete) metrics_set(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN, (double) fleet->online);
+  if (!fleet->complete)
+    metrics_set(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN, (double) fleet->online);
   fleet->complete = true;
 }
 
@@ -110,7 +123,8 @@ static void count_offline(struct member *m)
   fleet->online--;
   member_count_lost(fleet);
   member_weigh(m);
-  if (fleet->complete && (double) fleet->online < metrics_value(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN))
+  if (fleet->complete &&
+      (double) fleet->online < metrics_value(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN))
     metrics_set(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN, (double) fleet->online);
 }
 
@@ -140,30 +154,36 @@ static void on_online(struct member *m, const struct device_note *note)
   }
   events_add(m->fleet->config.events, (double) now_us / 1e6, m->facts.id, "online",
              "\"endpoint\": \"%s\", \"node\": %d, \"resumed\": %s, \"session_present\": %s",
-             m->endpoint == FLEET_MAIN ? "main" : "prove", m->facts.node, m->facts.resumed ? "true" : "false",
-             note->session_present ? "true" : "false");
+             m->endpoint == FLEET_MAIN ? "main" : "prove", m->facts.node,
+             m->facts.resumed ? "true" : "false", note->session_present ? "true" : "false");
 }
 
-/* True for what is a verdict about certificates, either side's: trying again would not change it. */
+/* True for what is a verdict about certificates, either side's: trying again would not change
+   it. */
 static bool is_verdict(enum device_failure failure)
 {
   return failure >= DEVICE_FAIL_TLS_NOT_TRUSTED && failure <= DEVICE_FAIL_TLS_ALERT_NO_CERT;
 }
 
-/* A broker that closes after the handshake has probably judged: more than a bad line, and less than a word. */
+/* A broker that closes after the handshake has probably judged: more than a bad line, and less than
+   a word. */
 static bool outweighs(enum device_failure failure, enum device_failure before)
 {
   bool mute = before == DEVICE_FAIL_TLS_CLOSED || before == DEVICE_FAIL_TLS_RESET;
-  return !is_verdict(before) && (!mute || device_failure_is_refusal(failure) || is_verdict(failure));
+  return !is_verdict(before) &&
+         (!mute || device_failure_is_refusal(failure) || is_verdict(failure));
 }
 
 /* A chain counts from when it is parsed: what cannot be is no chain of none. */
 static int describe_chain(const struct device_note *note, char *out, size_t size)
 {
   unsigned sent = note->chain_certificates;
-  bool unparsed = note->failure == DEVICE_FAIL_TLS_BAD_CERTIFICATE || note->failure == DEVICE_FAIL_TLS_WEAK;
-  if (sent > 0) return snprintf(out, size, "broker sent %u certificate%s", sent, sent == 1 ? "" : "s");
-  if (note->resumed) return snprintf(out, size, "session resumed, so the broker sent no certificate");
+  bool unparsed =
+      note->failure == DEVICE_FAIL_TLS_BAD_CERTIFICATE || note->failure == DEVICE_FAIL_TLS_WEAK;
+  if (sent > 0)
+    return snprintf(out, size, "broker sent %u certificate%s", sent, sent == 1 ? "" : "s");
+  if (note->resumed)
+    return snprintf(out, size, "session resumed, so the broker sent no certificate");
   if (unparsed) return snprintf(out, size, "broker sent a chain that cannot be parsed");
   return snprintf(out, size, "no certificate of the broker seen");
 }
@@ -175,16 +195,21 @@ static void describe(const struct member *m, const struct device_note *note, cha
     return;
   }
   int n = describe_chain(note, out, size);
-  if (note->secured && n < (int) size) n += snprintf(out + n, size - (size_t) n, ", TLS handshake done");
-  if (note->close_notify && n < (int) size) n += snprintf(out + n, size - (size_t) n, ", close_notify received");
+  if (note->secured && n < (int) size)
+    n += snprintf(out + n, size - (size_t) n, ", TLS handshake done");
+  if (note->close_notify && n < (int) size)
+    n += snprintf(out + n, size - (size_t) n, ", close_notify received");
   if (note->verify_flags != 0 && n < (int) size)
-    n += snprintf(out + n, size - (size_t) n, ", verify flags 0x%02x", (unsigned) note->verify_flags);
+    n += snprintf(out + n, size - (size_t) n, ", verify flags 0x%02x",
+                  (unsigned) note->verify_flags);
   if (note->alert != 0 && n < (int) size)
     n += snprintf(out + n, size - (size_t) n, ", alert %u received", (unsigned) note->alert);
   if (note->tls_error != 0 && n < (int) size)
     n += snprintf(out + n, size - (size_t) n, ", TLS code -0x%04x", (unsigned) -note->tls_error);
-  if (note->code != 0 && n < (int) size) n += snprintf(out + n, size - (size_t) n, ", MQTT reason 0x%02x", note->code);
-  if (m->link == MEMBER_UP && m->unacked_count > 0 && n < (int) size) /* some brokers refuse a message like that */
+  if (note->code != 0 && n < (int) size)
+    n += snprintf(out + n, size - (size_t) n, ", MQTT reason 0x%02x", note->code);
+  /* some brokers refuse a message like that */
+  if (m->link == MEMBER_UP && m->unacked_count > 0 && n < (int) size)
     snprintf(out + n, size - (size_t) n, ", %u messages unanswered", m->unacked_count);
 }
 
@@ -197,7 +222,8 @@ static void on_attempt_failed(struct member *m, enum device_failure failure)
   if (failure == DEVICE_FAIL_STOPPED) return;
   member_revoked_failed(m, failure);
   if (outweighs(failure, m->facts.phase_failure)) m->facts.phase_failure = failure;
-  bool final = is_verdict(failure) || (m->facts.revoked && m->opened && device_failure_is_refusal(failure));
+  bool final =
+      is_verdict(failure) || (m->facts.revoked && m->opened && device_failure_is_refusal(failure));
   if (m->endpoint != FLEET_PROVE) return;
   m->facts.proof = failure;
   if (!final) return;
@@ -225,7 +251,8 @@ static void on_ended(struct member *m, const struct device_note *note)
     member_trespass_ended(m, failure);
     if (m->facts.online) count_offline(m);
   }
-  /* a session that the plan ends is no failure; an attempt it cuts short is one, so that attempts add up */
+  /* a session that the plan ends is no failure; an attempt it cuts short is one, so that attempts
+     add up */
   if (failure != DEVICE_FAIL_SESSION_STOPPED) member_count_failure(m, failure, detail);
 }
 
@@ -233,17 +260,19 @@ void member_end(struct member *m)
 {
   if (m->link != MEMBER_DIALLING && m->link != MEMBER_UP) return;
   bool attempt = m->link == MEMBER_DIALLING;
-  on_ended(m, &(struct device_note){.failure = attempt ? DEVICE_FAIL_STOPPED : DEVICE_FAIL_SESSION_STOPPED});
+  on_ended(m, &(struct device_note){.failure = attempt ? DEVICE_FAIL_STOPPED
+                                                       : DEVICE_FAIL_SESSION_STOPPED});
 }
 
-static void on_update(struct member *m, const struct device_note *note, const char *event, enum metric committed,
-                      enum metric refused)
+static void on_update(struct member *m, const struct device_note *note, const char *event,
+                      enum metric committed, enum metric refused)
 {
   struct metrics *metrics = m->fleet->config.metrics;
   bool good = note->code == DEVICE_UPDATE_COMMITTED || note->code == DEVICE_UPDATE_SAME;
   if (good && note->kind == DEVICE_NOTE_TRUST) m->facts.trust_of = note->of;
   metrics_add(metrics, good ? committed : refused, 1);
-  events_add(m->fleet->config.events, run_s(m), m->facts.id, event, "\"status\": \"%s\", \"version\": %u",
+  events_add(m->fleet->config.events, run_s(m), m->facts.id, event,
+             "\"status\": \"%s\", \"version\": %u",
              device_update_name((enum device_update) note->code), (unsigned) note->version);
 }
 
@@ -264,8 +293,8 @@ static enum device_failure refusal(const struct device_note *note)
   }
 }
 
-/* A fleet whose telemetry is refused is refused every other second: all are counted, the events have the first one of
- * each device, session and reason. */
+/* A fleet whose telemetry is refused is refused every other second: all are counted, the events
+ * have the first one of each device, session and reason. */
 static void on_denied(struct member *m, const struct device_note *note)
 {
   const struct fleet_config *config = &m->fleet->config;
@@ -277,21 +306,26 @@ static void on_denied(struct member *m, const struct device_note *note)
   }
   if (is_telemetry(note)) member_denied(m, note->tag, note->declined);
   snprintf(detail, sizeof detail, "%.*s, MQTT reason 0x%02x%s", (int) note->topic_size,
-           note->topic != NULL ? note->topic : "", note->code, note->declined ? " of CONNACK: not sent" : "");
+           note->topic != NULL ? note->topic : "", note->code,
+           note->declined ? " of CONNACK: not sent" : "");
   metrics_fail(config->metrics, failure, m->facts.id, is_expected(m, failure), detail);
   if (is_telemetry(note) && !member_tells(m, note->code)) return;
-  events_add(config->events, run_s(m), m->facts.id, "refused", "\"failure\": \"%s\", \"detail\": \"%s\"",
-             device_failure_name(failure), events_quote(detail, quoted, sizeof quoted));
+  events_add(config->events, run_s(m), m->facts.id, "refused",
+             "\"failure\": \"%s\", \"detail\": \"%s\"", device_failure_name(failure),
+             events_quote(detail, quoted, sizeof quoted));
 }
 
-/* Telemetry of another run, which the broker has kept for this session: no word about who may what in this one. */
+/* Telemetry of another run, which the broker has kept for this session: no word about who may what
+   in this one. */
 static bool is_of_earlier_run(const struct member *m, const struct device_note *note)
 {
   static const char below[] = "/telemetry";
   size_t size = sizeof below - 1;
-  if (note->topic_size < size || memcmp(note->topic + note->topic_size - size, below, size) != 0) return false;
+  if (note->topic_size < size || memcmp(note->topic + note->topic_size - size, below, size) != 0)
+    return false;
   uint32_t mark = 0;
-  for (size_t i = 0; i < sizeof mark && i < note->payload_size; i++) mark = mark << 8 | note->payload[i];
+  for (size_t i = 0; i < sizeof mark && i < note->payload_size; i++)
+    mark = mark << 8 | note->payload[i];
   return note->payload_size >= sizeof mark && mark != m->fleet->config.mark;
 }
 
@@ -304,7 +338,8 @@ static void on_message(struct member *m, const struct device_note *note)
   bool crossed = note->topic_size < (size_t) n || memcmp(note->topic, own, (size_t) n) != 0;
   if (!crossed) return;
   bool earlier = is_of_earlier_run(m, note);
-  metrics_add(m->fleet->config.metrics, earlier ? METRIC_TRESPASS_EARLIER : METRIC_TRESPASS_DELIVERED, 1);
+  metrics_add(m->fleet->config.metrics,
+              earlier ? METRIC_TRESPASS_EARLIER : METRIC_TRESPASS_DELIVERED, 1);
 }
 
 void member_observe(void *ctx, const struct device_note *note)
@@ -331,7 +366,9 @@ void member_observe(void *ctx, const struct device_note *note)
     m->facts.trust_version = note->version;
     on_update(m, note, "trust", METRIC_TRUST_COMMITTED, METRIC_TRUST_REFUSED);
     break;
-  case DEVICE_NOTE_IDENTITY: on_update(m, note, "certificate", METRIC_CERT_COMMITTED, METRIC_CERT_REFUSED); break;
+  case DEVICE_NOTE_IDENTITY:
+    on_update(m, note, "certificate", METRIC_CERT_COMMITTED, METRIC_CERT_REFUSED);
+    break;
   case DEVICE_NOTE_MESSAGE: on_message(m, note); break;
   case DEVICE_NOTE_BOOTED:
   case DEVICE_NOTE_OTA:

@@ -1,4 +1,5 @@
-/* What devices say of their firmware updates becomes facts, metrics and events; and how new images behave. */
+/* What devices say of their firmware updates becomes facts, metrics and events; and how new images
+   behave. */
 #include <assert.h>
 
 #include "fleet/member.h"
@@ -10,13 +11,14 @@ const struct fleet_ota_facts *fleet_ota_facts(const struct fleet *fleet, size_t 
   return fleet->ota == NULL ? NULL : &fleet->ota[index].facts;
 }
 
-const struct fleet_ota_tally *fleet_ota_tally(const struct fleet *fleet, enum device_ota_status status)
+const struct fleet_ota_tally *fleet_ota_tally(const struct fleet *fleet,
+                                              enum device_ota_status status)
 {
   assert(status < DEVICE_OTA_STATUS_COUNT);
   return &fleet->tally[status];
 }
 
-/* Trials ----------------------------------------------------------------------------------------------------------- */
+/* --- Trials ----------------------------------------------------------------------------------- */
 
 static enum fleet_trial trial_of(const struct member *m)
 {
@@ -43,16 +45,18 @@ int member_self_test(void *ctx)
   return trial == FLEET_TRIAL_PASS ? 0 : -1;
 }
 
-/* Updates ---------------------------------------------------------------------------------------------------------- */
+/* --- Updates ---------------------------------------------------------------------------------- */
 
 static void count(struct member *m, enum device_ota_status status)
 {
   struct fleet *fleet = m->fleet;
   struct fleet_ota_tally *tally = &fleet->tally[status];
-  if (tally->first_count < METRICS_FIRST_DEVICES) tally->first_devices[tally->first_count++] = m->facts.id;
+  if (tally->first_count < METRICS_FIRST_DEVICES)
+    tally->first_devices[tally->first_count++] = m->facts.id;
   tally->count++;
   if (device_ota_is_refusal(status)) metrics_add(fleet->config.metrics, METRIC_OTA_REFUSED, 1);
-  if (device_ota_is_rolled_back(status)) metrics_add(fleet->config.metrics, METRIC_OTA_ROLLED_BACK, 1);
+  if (device_ota_is_rolled_back(status))
+    metrics_add(fleet->config.metrics, METRIC_OTA_ROLLED_BACK, 1);
   if (status == DEVICE_OTA_CONFIRMED) metrics_add(fleet->config.metrics, METRIC_OTA_UPDATED, 1);
 }
 
@@ -78,7 +82,8 @@ static void stage(struct member *m, struct member_ota *ota, uint64_t now_us)
 }
 
 /* Times of the update that is under way; what is said of another one does not touch them. */
-static void follow(struct member *m, struct member_ota *ota, enum device_ota_status status, uint32_t serial)
+static void follow(struct member *m, struct member_ota *ota, enum device_ota_status status,
+                   uint32_t serial)
 {
   uint64_t now_us = fleet_clock_us(m->fleet);
   if (status == DEVICE_OTA_DOWNLOADING) begin(ota, serial, now_us);
@@ -92,8 +97,10 @@ static void follow(struct member *m, struct member_ota *ota, enum device_ota_sta
   ota->untold = 0;
 }
 
-/* The same news twice, as after a restart, are one; what cannot be told apart by a serial counts each time. */
-static void set_status(struct member *m, enum device_ota_status status, uint32_t serial, uint32_t version)
+/* The same news twice, as after a restart, are one; what cannot be told apart by a serial counts
+   each time. */
+static void set_status(struct member *m, enum device_ota_status status, uint32_t serial,
+                       uint32_t version)
 {
   struct member_ota *ota = member_ota(m);
   struct fleet_ota_facts *facts = &ota->facts;
@@ -105,12 +112,12 @@ static void set_status(struct member *m, enum device_ota_status status, uint32_t
   count(m, status);
   device_version_text(version, text);
   events_add(m->fleet->config.events, (double) fleet_clock_us(m->fleet) / 1e6, m->facts.id, "ota",
-             "\"status\": \"%s\", \"serial\": %u, \"version\": \"%s\"", device_ota_status_name(status),
-             (unsigned) serial, text);
+             "\"status\": \"%s\", \"serial\": %u, \"version\": \"%s\"",
+             device_ota_status_name(status), (unsigned) serial, text);
 }
 
-/* What the power took away before the device could say it is seen when it boots. A boot loader that went back names the
- * image that runs, so the update is the latest one that the device spoke of. */
+/* What the power took away before the device could say it is seen when it boots. A boot loader that
+ * went back names the image that runs, so the update is the latest one that the device spoke of. */
 static void on_booted(struct member *m, const struct device_note *note)
 {
   struct fleet_ota_facts *facts = &member_ota(m)->facts;
@@ -119,8 +126,9 @@ static void on_booted(struct member *m, const struct device_note *note)
   facts->image_version = note->version;
   facts->ota_trial = status == DEVICE_OTA_TRIAL;
   device_version_text(note->version, text);
-  events_add(m->fleet->config.events, (double) fleet_clock_us(m->fleet) / 1e6, m->facts.id, "booted",
-             "\"version\": \"%s\", \"status\": \"%s\"", text, device_ota_status_name(status));
+  events_add(m->fleet->config.events, (double) fleet_clock_us(m->fleet) / 1e6, m->facts.id,
+             "booted", "\"version\": \"%s\", \"status\": \"%s\"", text,
+             device_ota_status_name(status));
   if (facts->ota_trial) set_status(m, status, note->serial, note->version);
   if (device_ota_is_rolled_back(status)) set_status(m, status, facts->ota_serial, note->version);
   if (status == DEVICE_OTA_CONFIRMED && note->serial != 0 && note->serial == facts->ota_serial &&
@@ -165,7 +173,8 @@ void member_ota_note(struct member *m, const struct device_note *note)
   if (member_ota(m) == NULL) return;
   if (note->kind == DEVICE_NOTE_BOOTED) on_booted(m, note);
   if (note->kind == DEVICE_NOTE_OTA) on_update(m, note);
-  if (note->kind == DEVICE_NOTE_OTA_BYTES) on_bytes(m, note->payload_size, note->duplicate || member_is_dark(m));
+  if (note->kind == DEVICE_NOTE_OTA_BYTES)
+    on_bytes(m, note->payload_size, note->duplicate || member_is_dark(m));
 }
 
 void member_bricked(struct member *m)

@@ -23,12 +23,14 @@ static size_t find_policy(struct fleet *fleet, const struct backoff_policy *poli
 {
   for (size_t p = 0; p < fleet->policy_count; p++)
     if (is_same(&fleet->policies[p], policy)) return p;
-  size_t place = fleet->policy_count < FLEET_POLICIES_MAX ? fleet->policy_count++ : find_unused(fleet);
+  size_t place =
+      fleet->policy_count < FLEET_POLICIES_MAX ? fleet->policy_count++ : find_unused(fleet);
   if (place < FLEET_POLICIES_MAX) fleet->policies[place] = *policy;
   return place;
 }
 
-int fleet_set_reconnect(struct fleet *fleet, const uint32_t *devices, size_t count, const struct backoff_policy *policy)
+int fleet_set_reconnect(struct fleet *fleet, const uint32_t *devices, size_t count,
+                        const struct backoff_policy *policy)
 {
   size_t place = find_policy(fleet, policy);
   if (place >= FLEET_POLICIES_MAX) return -1;
@@ -42,7 +44,8 @@ void fleet_cut(struct fleet *fleet, const uint32_t *devices, size_t count)
     struct member *m = &fleet->members[devices[i]];
     if (m->link != MEMBER_DIALLING && m->link != MEMBER_UP) continue;
     member_hang_up(m);
-    member_feed(m, &(struct device_event){.kind = DEVICE_CLOSED, .closed.cause = DEVICE_FAIL_TCP_RESET});
+    member_feed(
+        m, &(struct device_event){.kind = DEVICE_CLOSED, .closed.cause = DEVICE_FAIL_TCP_RESET});
   }
 }
 
@@ -50,10 +53,11 @@ void fleet_recall(struct fleet *fleet, const uint32_t *devices, size_t count, do
 {
   fleet_redial(fleet, devices, count, rate, false);
   for (size_t i = 0; i < count; i++)
-    if (fleet->members[devices[i]].link == MEMBER_DIALLING) member_stop(&fleet->members[devices[i]]);
+    if (fleet->members[devices[i]].link == MEMBER_DIALLING)
+      member_stop(&fleet->members[devices[i]]);
 }
 
-/* Outages -----------------------------------------------------------------------------------------------------------*/
+/* --- Outages ---------------------------------------------------------------------------------- */
 
 void member_count_change(struct fleet *fleet)
 {

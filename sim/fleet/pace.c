@@ -1,8 +1,9 @@
-/* The device's own processor and flash: what a step costs it, and holding the step's effects back until it would be
- * done.
+/* The device's own processor and flash: what a step costs it, and holding the step's effects back
+ * until it would be done.
  *
- * A device has one thread of execution. While it computes it reads nothing, sends nothing and hears no timer: its
- * socket is not read, so a broker meets half-open handshakes of the real length. Only a power cut ends that early.
+ * A device has one thread of execution. While it computes it reads nothing, sends nothing and hears
+ * no timer: its socket is not read, so a broker meets half-open handshakes of the real length. Only
+ * a power cut ends that early.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -15,11 +16,13 @@
 struct member_held {
   struct device_effects effects;
   uint64_t until_us;
-  bool stop;    /* the plan has ended the attempt or session meanwhile: the device is told when it is done */
+  /* the plan has ended the attempt or session meanwhile: the device is told when it is done */
+  bool stop;
   bool fetched; /* the download is over, of which it hears then */
   enum device_ota_status fetch_cause;
   bool closed;
-  enum device_failure cause; /* closed: the transport is gone, of which too it hears when it is done */
+  /* closed: the transport is gone, of which too it hears when it is done */
+  enum device_failure cause;
   uint8_t out[];
 };
 
@@ -48,7 +51,8 @@ uint64_t member_step_us(const struct member *m)
     cycles += timing_records(timing, bytes, bytes > 0 ? 1 : 0);
   if (m->shook) cycles += timing->handshake_rest; /* all of it where the handshake ends */
   if (member_ota(m) != NULL && !step->handshake)
-    cycles += timing_hash(timing, 64u * (uint64_t) (m->meter.sha256_blocks - step->blocks)); /* of an image */
+    cycles += timing_hash(
+        timing, 64u * (uint64_t) (m->meter.sha256_blocks - step->blocks)); /* of an image */
   return step->flash_us + (uint64_t) timing_us(timing, cycles);
 }
 
@@ -57,7 +61,8 @@ bool member_hold(struct member *m, const struct device_effects *fx, uint64_t bus
   assert(m->held == NULL);
   struct member_held *held = malloc(sizeof *held + fx->out_size);
   if (held == NULL) return false;
-  *held = (struct member_held){.effects = *fx, .until_us = backend_now_us(m->fleet->config.backend) + busy_us};
+  *held = (struct member_held){.effects = *fx,
+                               .until_us = backend_now_us(m->fleet->config.backend) + busy_us};
   memcpy(held->out, fx->out, fx->out_size);
   held->effects.out = held->out;
   m->held = held;
@@ -99,7 +104,8 @@ void member_release(struct member *m)
   if (held->closed) held->effects.out_size = 0; /* to nobody */
   member_apply(m, &held->effects);
   if (held->fetched && !held->effects.fetch_abort && held->effects.fetch == NULL)
-    member_feed(m, &(struct device_event){.kind = DEVICE_FETCH_ENDED, .fetched.cause = held->fetch_cause});
+    member_feed(
+        m, &(struct device_event){.kind = DEVICE_FETCH_ENDED, .fetched.cause = held->fetch_cause});
   if (held->closed && (m->link == MEMBER_DIALLING || m->link == MEMBER_UP))
     member_feed(m, &(struct device_event){.kind = DEVICE_CLOSED, .closed.cause = held->cause});
   if (held->stop) member_stop(m);

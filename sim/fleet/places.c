@@ -1,4 +1,5 @@
-/* Places: the order in which a device tries them, the names that lead there, and who may send it elsewhere. */
+/* Places: the order in which a device tries them, the names that lead there, and who may send it
+   elsewhere. */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +7,8 @@
 #include "base/random.h"
 #include "fleet/member.h"
 
-/* A state of its own: the list of a device does not depend on how often it has drawn a jitter before. */
+/* A state of its own: the list of a device does not depend on how often it has drawn a jitter
+   before. */
 void member_order_places(struct member *m)
 {
   const struct fleet_config *config = &m->fleet->config;
@@ -45,15 +47,18 @@ void member_named(struct member *m)
   m->name_at_ms = DEVICE_NEVER;
   if (m->link != MEMBER_DIALLING) return;
   if (place->address_count == 0) {
-    member_feed(m, &(struct device_event){.kind = DEVICE_CLOSED, .closed.cause = DEVICE_FAIL_NAME_NOT_FOUND});
+    member_feed(m, &(struct device_event){.kind = DEVICE_CLOSED,
+                                          .closed.cause = DEVICE_FAIL_NAME_NOT_FOUND});
     return;
   }
-  size_t chosen = place->address_count == 1 ? 0 : (random_next(&m->random) >> 32) % place->address_count;
+  size_t chosen =
+      place->address_count == 1 ? 0 : (random_next(&m->random) >> 32) % place->address_count;
   m->facts.node = place->address[chosen].node;
   member_dial(m, &place->address[chosen].at, member_source(m));
 }
 
-/* That a name is not found comes like every other outcome from the loop, never from inside the device's step. */
+/* That a name is not found comes like every other outcome from the loop, never from inside the
+   device's step. */
 void member_go(struct member *m)
 {
   const struct fleet_place *place = place_of(m);
@@ -70,13 +75,13 @@ void fleet_lead(struct fleet *fleet, size_t place, const struct fleet_place *now
   fleet->config.place[place].host = host;
 }
 
-/* Which servers speak ------------------------------------------------------------------------------------------------
- */
+/* --- Which servers speak ---------------------------------------------------------------------- */
 
 static unsigned port_of(const struct sockaddr_storage *address)
 {
   if (address->ss_family == AF_INET) return ntohs(((const struct sockaddr_in *) address)->sin_port);
-  if (address->ss_family == AF_INET6) return ntohs(((const struct sockaddr_in6 *) address)->sin6_port);
+  if (address->ss_family == AF_INET6)
+    return ntohs(((const struct sockaddr_in6 *) address)->sin6_port);
   return 0;
 }
 
@@ -88,7 +93,8 @@ static bool is_called(const struct fleet_place *place, const char *word, size_t 
   if (size == host && memcmp(word, place->host, host) == 0) return true;
   for (size_t a = 0; a < place->address_count; a++) {
     int n = snprintf(text, sizeof text, "%s:%u", place->host, port_of(&place->address[a].at));
-    if (n > 0 && (size_t) n < sizeof text && (size_t) n == size && memcmp(word, text, size) == 0) return true;
+    if (n > 0 && (size_t) n < sizeof text && (size_t) n == size && memcmp(word, text, size) == 0)
+      return true;
   }
   return false;
 }
@@ -107,7 +113,8 @@ static int follow(const struct member *m, const struct device_note *note)
 {
   const char *next = note->server, *end = next + note->server_size;
   while (next < end) {
-    const char *space = memchr(next, ' ', (size_t) (end - next)), *stop = space != NULL ? space : end;
+    const char *space = memchr(next, ' ', (size_t) (end - next)),
+               *stop = space != NULL ? space : end;
     int turn = find_turn(m, next, (size_t) (stop - next));
     if (turn >= 0) return turn;
     next = space != NULL ? space + 1 : end;
@@ -122,8 +129,10 @@ static bool is_moved(uint8_t code)
 
 static bool is_later(enum device_failure failure, uint8_t code)
 {
-  bool busy = code == 0x88 || code == 0x89 || code == 0x97 || code == 0x9f; /* unavailable, busy, over quota or rate */
-  return failure == DEVICE_FAIL_MQTT_REFUSED_BUSY || (failure == DEVICE_FAIL_SESSION_DISCONNECT && busy);
+  /* unavailable, busy, over quota or rate */
+  bool busy = code == 0x88 || code == 0x89 || code == 0x97 || code == 0x9f;
+  return failure == DEVICE_FAIL_MQTT_REFUSED_BUSY ||
+         (failure == DEVICE_FAIL_SESSION_DISCONNECT && busy);
 }
 
 void member_turn(struct member *m, enum device_failure failure, const struct device_note *note)

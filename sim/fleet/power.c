@@ -1,8 +1,9 @@
 /* Power: what a device's flash and memory do when it fails, and how a device comes back by itself.
  *
- * Every erase, every program and every write to the NVM page is an operation. The power fails in the middle of one: a
- * part of its bytes is done, and from then on the device can do nothing more. Its step still returns, because it is a
- * function call, but nothing of what it says is heard; then it is gone, and boots from what it has left.
+ * Every erase, every program and every write to the NVM page is an operation. The power fails in
+ * the middle of one: a part of its bytes is done, and from then on the device can do nothing more.
+ * Its step still returns, because it is a function call, but nothing of what it says is heard; then
+ * it is gone, and boots from what it has left.
  */
 #include <assert.h>
 #include <math.h>
@@ -26,9 +27,10 @@ static size_t index_of(const struct member *m)
   return (size_t) (m - m->fleet->members);
 }
 
-/* Operations ------------------------------------------------------------------------------------------------------- */
+/* --- Operations ------------------------------------------------------------------------------- */
 
-/* Uniform in 1..2 * every - 1 would have the mean too, but a cut must not become more likely with time: geometric. */
+/* Uniform in 1..2 * every - 1 would have the mean too, but a cut must not become more likely with
+   time: geometric. */
 static uint32_t draw_operations(struct member_ota *ota)
 {
   if (ota->cuts.every <= 1) return 1;
@@ -44,7 +46,8 @@ static void arm(struct member_ota *ota)
   ota->cut_turn += ota->cut_stride;
 }
 
-void fleet_power_cut(struct fleet *fleet, const uint32_t *devices, size_t count, const struct fleet_power_cuts *cuts)
+void fleet_power_cut(struct fleet *fleet, const uint32_t *devices, size_t count,
+                     const struct fleet_power_cuts *cuts)
 {
   assert(fleet->ota != NULL && (cuts->at == FLEET_CUTS_EACH || cuts->every > 0));
   for (size_t i = 0; i < count; i++) {
@@ -87,7 +90,7 @@ bool member_is_dark(const struct member *m)
   return ota != NULL && ota->dark;
 }
 
-/* Hooks ------------------------------------------------------------------------------------------------------------ */
+/* --- Hooks ------------------------------------------------------------------------------------ */
 
 static int hook_random(void *ctx, uint8_t *out, size_t size)
 {
@@ -98,7 +101,8 @@ static int hook_random(void *ctx, uint8_t *out, size_t size)
 static uint8_t *page_at(struct member *m, uint32_t offset, size_t size)
 {
   const struct fleet_config *config = &m->fleet->config;
-  if (member_is_dark(m) || size > config->page_size || offset > config->page_size - size) return NULL;
+  if (member_is_dark(m) || size > config->page_size || offset > config->page_size - size)
+    return NULL;
   return config->page(config->pages, index_of(m)) + offset;
 }
 
@@ -144,7 +148,8 @@ static int hook_flash_erase(void *ctx, uint8_t slot, uint32_t offset)
   return book_flash(m, flash_erase_us(flash), flash_erase(flash, index_of(m), slot, offset, done));
 }
 
-static int hook_flash_program(void *ctx, uint8_t slot, uint32_t offset, const void *data, size_t size)
+static int hook_flash_program(void *ctx, uint8_t slot, uint32_t offset, const void *data,
+                              size_t size)
 {
   struct member *m = ctx;
   struct flash *flash = m->fleet->config.ota.flash;
@@ -168,14 +173,15 @@ void member_lend(struct member *m, struct device_host *host)
   if (m->fleet->config.ota.trial != NULL) host->self_test = member_self_test;
 }
 
-/* Restarts --------------------------------------------------------------------------------------------------------- */
+/* --- Restarts --------------------------------------------------------------------------------- */
 
 /* Off, and on again after what a boot takes. `m` may be off already. */
 static void boot_later(struct member *m)
 {
   struct member_ota *ota = member_ota(m);
   bool for_good = m->shelving;
-  /* a session that the plan would end later is over; what was to begin later is not earlier for it */
+  /* a session that the plan would end later is over; what was to begin later is not earlier for
+     it */
   uint64_t start_at_ms = ota->planned && m->link != MEMBER_UP ? m->start_at_ms : DEVICE_NEVER;
   if (!m->ended) member_end(m); /* a device that restarts by itself has said so already */
   if (m->link != MEMBER_OFF) m->link = MEMBER_DOWN;
@@ -186,8 +192,8 @@ static void boot_later(struct member *m)
   ota->dark = false;
   if (for_good) return;
   ota->booting = true;
-  ota->boot_at_ms =
-      backend_now_ms(m->fleet->config.backend) + BOOT_MIN_MS + random_next(&ota->random) % (BOOT_SPAN_MS + 1);
+  ota->boot_at_ms = backend_now_ms(m->fleet->config.backend) + BOOT_MIN_MS +
+                    random_next(&ota->random) % (BOOT_SPAN_MS + 1);
   m->start_at_ms = start_at_ms;
   member_arm(m);
 }

@@ -22,9 +22,10 @@
 /* One port in ten is left to connections that are still closing. */
 #define USABLE_PORTS(count) ((count) - (count) / 10)
 
-/* Looking -----------------------------------------------------------------------------------------------------------*/
+/* --- Looking ---------------------------------------------------------------------------------- */
 
-/* Up to `count` numbers of the first line that begins with `key`; how many there were ("max" is none). */
+/* Up to `count` numbers of the first line that begins with `key`; how many there were ("max" is
+   none). */
 static int read_numbers(const char *path, const char *key, uint64_t *out, int count)
 {
   char line[256];
@@ -57,8 +58,8 @@ static uint64_t available_memory(void)
 static void read_ports(unsigned *first, unsigned *last)
 {
   uint64_t range[2];
-  bool known = read_numbers("/proc/sys/net/ipv4/ip_local_port_range", "", range, 2) == 2 && range[0] <= range[1] &&
-               range[1] <= UINT16_MAX;
+  bool known = read_numbers("/proc/sys/net/ipv4/ip_local_port_range", "", range, 2) == 2 &&
+               range[0] <= range[1] && range[1] <= UINT16_MAX;
   *first = known ? (unsigned) range[0] : 32768; /* Linux's own default */
   *last = known ? (unsigned) range[1] : 60999;
 }
@@ -80,7 +81,8 @@ int preflight_look_at_disk(const char *folder, struct preflight_machine *out, st
 {
   struct statvfs disk;
   if (statvfs(folder, &disk) != 0)
-    return error_set(error, EXIT_CODE_SETUP, "the free space of %s cannot be read: %s", folder, strerror(errno));
+    return error_set(error, EXIT_CODE_SETUP, "the free space of %s cannot be read: %s", folder,
+                     strerror(errno));
   out->disk_bytes = (uint64_t) disk.f_bavail * disk.f_frsize;
   return 0;
 }
@@ -102,7 +104,8 @@ static void *wait_for_all(void *ctx)
 
 void preflight_look_at_threads(unsigned wanted, struct preflight_machine *out)
 {
-  struct gathering gathering = {.mutex = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
+  struct gathering gathering = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                                .over = PTHREAD_COND_INITIALIZER};
   pthread_t threads[THREADS_MAX];
   unsigned n = 0;
   if (wanted > THREADS_MAX) wanted = THREADS_MAX;
@@ -115,11 +118,12 @@ void preflight_look_at_threads(unsigned wanted, struct preflight_machine *out)
   out->threads = n;
 }
 
-/* Planning ----------------------------------------------------------------------------------------------------------*/
+/* --- Planning --------------------------------------------------------------------------------- */
 
 static uint64_t descriptors_of(const struct preflight_need *need)
 {
-  return need->devices + (uint64_t) need->downloads * need->descriptors_per_download + OWN_DESCRIPTORS;
+  return need->devices + (uint64_t) need->downloads * need->descriptors_per_download +
+         OWN_DESCRIPTORS;
 }
 
 /* Devices of which each has a download have so many descriptors each. */
@@ -154,8 +158,9 @@ static int check_threads(const struct preflight_need *need, unsigned threads, st
   unsigned wanted = need->threads < THREADS_MAX ? need->threads : THREADS_MAX;
   if (threads >= wanted) return 0;
   return error_set(error, EXIT_CODE_SETUP,
-                   "this run needs %u threads and processes at once, and the system lets it start %u: raise the limit "
-                   "(\"ulimit -u\" of the user, TasksMax= of the service, pids of the container, or \"ulimit -v\")",
+                   "this run needs %u threads and processes at once, and the system lets it start "
+                   "%u: raise the limit (\"ulimit -u\" of the user, TasksMax= of the service, pids "
+                   "of the container, or \"ulimit -v\")",
                    wanted, threads);
 }
 
@@ -165,11 +170,12 @@ static int check_descriptors(const struct preflight_need *need, uint64_t hard, s
   char advice[80];
   if (needed <= hard) return 0;
   return error_set(error, EXIT_CODE_SETUP,
-                   "%zu devices need %" PRIu64 " file descriptors%s, but this process may open %" PRIu64
+                   "%zu devices need %" PRIu64
+                   " file descriptors%s, but this process may open %" PRIu64
                    " at most; raise the hard limit (\"ulimit -Hn %" PRIu64
                    "\" as root, or LimitNOFILE= of the service) %s",
-                   need->devices, needed, need->downloads > 0 ? " with their downloads" : "", hard, needed,
-                   fewer(devices_for(need, hard), advice));
+                   need->devices, needed, need->downloads > 0 ? " with their downloads" : "", hard,
+                   needed, fewer(devices_for(need, hard), advice));
 }
 
 static int check_memory(const struct preflight_need *need, uint64_t available, struct error *error)
@@ -179,8 +185,10 @@ static int check_memory(const struct preflight_need *need, uint64_t available, s
   if (needed <= available) return 0;
   char wants[32], has[32], advice[80];
   uint64_t each = need->bytes_per_device + (need->downloads > 0 ? fetch_bytes_per_transfer() : 0);
-  return error_set(error, EXIT_CODE_SETUP, "%zu devices need about %s of memory, and %s are available; free some, %s",
-                   need->devices, amount(needed, wants), amount(available, has), fewer(available / each, advice));
+  return error_set(error, EXIT_CODE_SETUP,
+                   "%zu devices need about %s of memory, and %s are available; free some, %s",
+                   need->devices, amount(needed, wants), amount(available, has),
+                   fewer(available / each, advice));
 }
 
 static int check_disk(const struct preflight_need *need, uint64_t available, struct error *error)
@@ -189,8 +197,8 @@ static int check_disk(const struct preflight_need *need, uint64_t available, str
   char wants[32], has[32], advice[80];
   if (needed <= available) return 0;
   return error_set(error, EXIT_CODE_SETUP,
-                   "the flash of %zu devices needs about %s in %s, and %s are free; free some, use an --out on another "
-                   "disk, %s",
+                   "the flash of %zu devices needs about %s in %s, and %s are free; free some, use "
+                   "an --out on another disk, %s",
                    need->devices, amount(needed, wants), need->disk_folder, amount(available, has),
                    fewer(available / need->disk_bytes_per_device, advice));
 }
@@ -200,18 +208,22 @@ static int too_few_ports(const struct preflight_need *need, size_t possible, str
   char advice[80];
   if (need->source_addresses > 0)
     return error_set(error, EXIT_CODE_SETUP,
-                     "%zu devices find too few source ports on %zu source addresses; leave source-addresses out, %s",
+                     "%zu devices find too few source ports on %zu source addresses; leave "
+                     "source-addresses out, %s",
                      need->devices, need->source_addresses, fewer(possible, advice));
   return error_set(error, EXIT_CODE_SETUP,
-                   "%zu devices find too few source ports on this machine; widen the range (\"sysctl -w "
-                   "net.ipv4.ip_local_port_range='1024 65535'\"), %s",
+                   "%zu devices find too few source ports on this machine; widen the range "
+                   "(\"sysctl -w net.ipv4.ip_local_port_range='1024 65535'\"), %s",
                    need->devices, fewer(possible, advice));
 }
 
-static int choose_addresses(struct preflight_need *need, const struct preflight_machine *machine, struct error *error)
+static int choose_addresses(struct preflight_need *need, const struct preflight_machine *machine,
+                            struct error *error)
 {
   size_t usable = USABLE_PORTS((size_t) machine->last_port - machine->first_port + 1);
-  size_t most = !need->loopback ? 1 : need->source_addresses > 0 ? need->source_addresses : ADDRESSES_MAX;
+  size_t most = !need->loopback              ? 1
+                : need->source_addresses > 0 ? need->source_addresses
+                                             : ADDRESSES_MAX;
   if (need->devices > most * usable) return too_few_ports(need, most * usable, error);
   if (!need->loopback) need->source_addresses = 0;
   if (!need->loopback || need->source_addresses > 0) return 0;
@@ -221,7 +233,8 @@ static int choose_addresses(struct preflight_need *need, const struct preflight_
   return 0; /* one address: the system chooses it, and a connect saves three calls */
 }
 
-int preflight_plan(struct preflight_need *need, const struct preflight_machine *machine, struct error *error)
+int preflight_plan(struct preflight_need *need, const struct preflight_machine *machine,
+                   struct error *error)
 {
   if (check_threads(need, machine->threads, error) != 0) return -1;
   if (check_descriptors(need, machine->descriptors_hard, error) != 0) return -1;
@@ -230,23 +243,25 @@ int preflight_plan(struct preflight_need *need, const struct preflight_machine *
   return choose_addresses(need, machine, error);
 }
 
-/* Arranging ---------------------------------------------------------------------------------------------------------*/
+/* --- Arranging -------------------------------------------------------------------------------- */
 
-static int raise_descriptors(const struct preflight_need *need, const struct preflight_machine *machine,
-                             struct error *error)
+static int raise_descriptors(const struct preflight_need *need,
+                             const struct preflight_machine *machine, struct error *error)
 {
   if (machine->descriptors >= descriptors_of(need)) return 0;
   struct rlimit limit = {.rlim_cur = (rlim_t) machine->descriptors_hard,
                          .rlim_max = (rlim_t) machine->descriptors_hard};
   if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return 0;
   return error_set(error, EXIT_CODE_SETUP,
-                   "the soft limit of file descriptors cannot be raised to %" PRIu64 "; try \"ulimit -Sn %" PRIu64 "\"",
+                   "the soft limit of file descriptors cannot be raised to %" PRIu64
+                   "; try \"ulimit -Sn %" PRIu64 "\"",
                    machine->descriptors_hard, machine->descriptors_hard);
 }
 
-/* Linux keeps the descriptors of a process in a table that it doubles when it is full. In a process of several threads
- * that takes 15 to 30 ms, in which every device waits; one descriptor at the far end, even if closed at once, makes
- * the table as large as it will ever be. Where it fails the run is none the worse, only slower. */
+/* Linux keeps the descriptors of a process in a table that it doubles when it is full. In a process
+ * of several threads that takes 15 to 30 ms, in which every device waits; one descriptor at the far
+ * end, even if closed at once, makes the table as large as it will ever be. Where it fails the run
+ * is none the worse, only slower. */
 static void make_room_for_descriptors(const struct preflight_need *need)
 {
   int near = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -255,7 +270,8 @@ static void make_room_for_descriptors(const struct preflight_need *need)
   if (near >= 0) close(near);
 }
 
-int preflight_arrange(const struct preflight_need *need, const struct preflight_machine *machine, struct error *error)
+int preflight_arrange(const struct preflight_need *need, const struct preflight_machine *machine,
+                      struct error *error)
 {
   if (raise_descriptors(need, machine, error) != 0) return -1;
   make_room_for_descriptors(need);
@@ -267,7 +283,8 @@ int preflight(struct preflight_need *need, struct error *error)
 {
   struct preflight_machine machine = {0};
   if (preflight_look(&machine, error) != 0) return -1;
-  if (need->disk_folder != NULL && preflight_look_at_disk(need->disk_folder, &machine, error) != 0) return -1;
+  if (need->disk_folder != NULL && preflight_look_at_disk(need->disk_folder, &machine, error) != 0)
+    return -1;
   if (need->threads > 0) preflight_look_at_threads(need->threads, &machine);
   if (preflight_plan(need, &machine, error) != 0) return -1;
   return preflight_arrange(need, &machine, error);

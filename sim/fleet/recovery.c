@@ -15,7 +15,8 @@ void surge_add(struct surge *surge, uint64_t now_us)
 
 bool recovery_is_under_way(const struct recovery *recovery)
 {
-  return recovery->happened && !recovery->closed && recovery->back_us[RECOVERY_ALL] == RECOVERY_NEVER;
+  return recovery->happened && !recovery->closed &&
+         recovery->back_us[RECOVERY_ALL] == RECOVERY_NEVER;
 }
 
 void recovery_begin(struct recovery *recovery, uint64_t now_us)

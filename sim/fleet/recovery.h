@@ -1,9 +1,10 @@
-/* What an outage does to a fleet: how long until its devices are back, and how many handshakes that takes. Pure, O(1)
- * per event, of fixed size.
+/* What an outage does to a fleet: how long until its devices are back, and how many handshakes that
+ * takes. Pure, O(1) per event, of fixed size.
  *
- * An outage begins with the first session that is lost while everybody is online, and ends when all are online again.
- * Its times count from that loss, so they hold the broker's own absence too. A mark (50, 90, 99, 100 %) is the last
- * time at which that part of the wanted devices came to be online; who is lost again takes it back.
+ * An outage begins with the first session that is lost while everybody is online, and ends when all
+ * are online again. Its times count from that loss, so they hold the broker's own absence too. A
+ * mark (50, 90, 99, 100 %) is the last time at which that part of the wanted devices came to be
+ * online; who is lost again takes it back.
  */
 #ifndef FLEETSIM_RECOVERY_H
 #define FLEETSIM_RECOVERY_H
@@ -41,7 +42,8 @@ bool recovery_is_under_way(const struct recovery *recovery);
 /* A new outage: the first loss is now. */
 void recovery_begin(struct recovery *recovery, uint64_t now_us);
 
-/* After a change of the counts: takes back the marks that no longer hold, and sets those that do now. */
+/* After a change of the counts: takes back the marks that no longer hold, and sets those that do
+   now. */
 void recovery_update(struct recovery *recovery, uint64_t now_us, size_t online, size_t wanted);
 
 #endif

@@ -1,27 +1,29 @@
-/* What revocation does to a fleet: who is still let in, whose session lives on, and who is hit that should not be. */
+/* What revocation does to a fleet: who is still let in, whose session lives on, and who is hit that
+   should not be. */
 #include <stdlib.h>
 
 #include "fleet/member.h"
 
-#define MUTE_TWICE \
-  2u /* one silent end may be a restart's; of the next one a gate need not wait for the end of the run */
+/* One silent end may be a restart's; of the next one a gate need not wait for the end of the run. */
+#define MUTE_TWICE 2u
 
 enum { FULL, RESUMED };
 
-/* The broker's verdicts on a certificate: it is named on the list, the list has expired, the issuer's is missing. Which
- * alert stands for which differs: Erlang says 42 for the latter two. */
+/* The broker's verdicts on a certificate: it is named on the list, the list has expired, the
+ * issuer's is missing. Which alert stands for which differs: Erlang says 42 for the latter two. */
 static bool is_verdict(enum device_failure failure)
 {
   return failure >= DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA && failure <= DEVICE_FAIL_TLS_ALERT_NO_CERT;
 }
 
-/* Nothing was said, or nothing about a certificate. A refusal can look like that: node and nginx end the handshake well
- * and close. So can a broker that restarts or has no time, and only the next CONNACK tells the two apart. Silence on a
- * bad line is the line's. */
+/* Nothing was said, or nothing about a certificate. A refusal can look like that: node and nginx
+ * end the handshake well and close. So can a broker that restarts or has no time, and only the next
+ * CONNACK tells the two apart. Silence on a bad line is the line's. */
 static bool is_mute(const struct member *m, enum device_failure failure)
 {
   bool silence = failure == DEVICE_FAIL_TLS_TIMEOUT || failure == DEVICE_FAIL_MQTT_TIMEOUT;
-  bool nonsense = failure == DEVICE_FAIL_MQTT_PROTOCOL || failure == DEVICE_FAIL_TLS_PROTOCOL; /* a proxy's own page */
+  /* a proxy's own page */
+  bool nonsense = failure == DEVICE_FAIL_MQTT_PROTOCOL || failure == DEVICE_FAIL_TLS_PROTOCOL;
   if (silence || nonsense) return m->opened && !member_foretells(m, failure);
   return m->opened && device_failure_is_refusal(failure);
 }
@@ -34,17 +36,19 @@ static struct member_revoked *row_of(const struct member *m)
 
 static uint64_t last_accepted_us(const struct member_revoked *row)
 {
-  return row->accepted_us[FULL] > row->accepted_us[RESUMED] ? row->accepted_us[FULL] : row->accepted_us[RESUMED];
+  return row->accepted_us[FULL] > row->accepted_us[RESUMED] ? row->accepted_us[FULL]
+                                                            : row->accepted_us[RESUMED];
 }
 
-static void book_path(struct metrics *metrics, const struct member_revoked *row, int path, enum metric metric)
+static void book_path(struct metrics *metrics, const struct member_revoked *row, int path,
+                      enum metric metric)
 {
   uint64_t at_us = row->accepted_us[path];
   if (at_us > 0) metrics_record_us(metrics, metric, at_us - row->since_us);
 }
 
-/* A device that was refused and is accepted later counts twice: the longer time is the one that matters, and the
- * histogram's maximum shows it. */
+/* A device that was refused and is accepted later counts twice: the longer time is the one that
+ * matters, and the histogram's maximum shows it. */
 static void book_refusal(struct member *m)
 {
   struct metrics *metrics = m->fleet->config.metrics;
@@ -89,10 +93,12 @@ void member_revoked_failed(struct member *m, enum device_failure failure)
 void member_revoked_ended(struct member *m, enum device_failure failure)
 {
   if (!m->facts.revoked || failure == DEVICE_FAIL_SESSION_STOPPED) return;
-  metrics_record_us(m->fleet->config.metrics, METRIC_REVOKE_CUT, fleet_clock_us(m->fleet) - row_of(m)->since_us);
+  metrics_record_us(m->fleet->config.metrics, METRIC_REVOKE_CUT,
+                    fleet_clock_us(m->fleet) - row_of(m)->since_us);
 }
 
-/* It was let in after the CRL and has met nothing but that since: how long it still gets in nobody knows. */
+/* It was let in after the CRL and has met nothing but that since: how long it still gets in nobody
+   knows. */
 static bool is_unrefused(const struct member *m)
 {
   const struct member_revoked *row = row_of(m);
@@ -109,7 +115,8 @@ static void close_books(struct member *m)
 static void set_revoked(struct member *m, bool revoked)
 {
   struct fleet *fleet = m->fleet;
-  /* the list before this one has shut it out until now; one that was named on it may have been met too early */
+  /* the list before this one has shut it out until now; one that was named on it may have been met
+     too early */
   m->collateral = m->collateral || (m->shut_out && !m->pardoned);
   m->shut_out = false;
   if (m->facts.revoked == revoked) return;
@@ -120,7 +127,8 @@ static void set_revoked(struct member *m, bool revoked)
     m->pardoned = m->link != MEMBER_UP;
   }
   m->facts.revoked = revoked;
-  *row_of(m) = (struct member_revoked){.since_us = revoked ? fleet_clock_us(fleet) : 0, .booked_us = DEVICE_NEVER};
+  *row_of(m) = (struct member_revoked){.since_us = revoked ? fleet_clock_us(fleet) : 0,
+                                       .booked_us = DEVICE_NEVER};
 }
 
 int fleet_publish_crl(struct fleet *fleet, const bool *names, struct error *error)
@@ -128,7 +136,8 @@ int fleet_publish_crl(struct fleet *fleet, const bool *names, struct error *erro
   size_t n = fleet->config.device_count;
   if (fleet->revoked == NULL) fleet->revoked = calloc(n, sizeof *fleet->revoked);
   if (fleet->revoked == NULL)
-    return error_set(error, EXIT_CODE_INTERNAL, "out of memory to measure the revocation of %zu devices", n);
+    return error_set(error, EXIT_CODE_INTERNAL,
+                     "out of memory to measure the revocation of %zu devices", n);
   for (size_t i = 0; i < n; i++) set_revoked(&fleet->members[i], names[i]);
   return 0;
 }

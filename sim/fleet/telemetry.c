@@ -1,4 +1,5 @@
-/* Telemetry at planned times. A message belongs to the plan's moment, not to the moment it could be sent. */
+/* Telemetry at planned times. A message belongs to the plan's moment, not to the moment it could be
+   sent. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,8 @@ void member_stagger_telemetry(struct member *m)
     m->telemetry_at_ms = DEVICE_NEVER;
     return;
   }
-  m->telemetry_at_ms = backend_now_ms(m->fleet->config.backend) + random_next(&m->random) % t->every_ms;
+  m->telemetry_at_ms =
+      backend_now_ms(m->fleet->config.backend) + random_next(&m->random) % t->every_ms;
 }
 
 /* Only where fleet->books is made. */
@@ -87,7 +89,8 @@ void member_acked(struct member *m, uint32_t tag, bool by_broker)
   let_go(m, tag);
   m->facts.telemetry_acked++;
   metrics_add(m->fleet->config.metrics, METRIC_TELEMETRY_ACKED, 1);
-  if (by_broker && m->fleet->books != NULL) (void) ledger_enter(&row_of(m)->acked, sequence_of(tag));
+  if (by_broker && m->fleet->books != NULL)
+    (void) ledger_enter(&row_of(m)->acked, sequence_of(tag));
   if (m->shelving) m->shelve_by_ms = 0;
 }
 
@@ -144,31 +147,36 @@ static bool has_room(struct fleet *fleet, size_t more)
   return true;
 }
 
-/* Without memory for that it stays among what is awaited, in vain: a run ends later, and no better than it was. */
+/* Without memory for that it stays among what is awaited, in vain: a run ends later, and no better
+   than it was. */
 void member_forget(struct member *m)
 {
   struct fleet *fleet = m->fleet;
   if (m->unacked_count == 0 || !has_room(fleet, m->unacked_count)) return;
   for (uint8_t i = 0; i < m->unacked_count; i++)
-    fleet->forgotten[fleet->forgotten_count++] =
-        (struct fleet_forgotten){.device = (uint32_t) (m - fleet->members), .sequence = row_of(m)->unacked[i]};
+    fleet->forgotten[fleet->forgotten_count++] = (struct fleet_forgotten){
+        .device = (uint32_t) (m - fleet->members), .sequence = row_of(m)->unacked[i]};
   member_ota(m)->facts.forgotten += m->unacked_count;
   m->unacked_count = 0;
 }
 
-/* A device that forgets what it holds would overflow the list: the oldest ones are no longer told of. */
+/* A device that forgets what it holds would overflow the list: the oldest ones are no longer told
+   of. */
 static void answer_for(struct member *m, uint32_t sequence)
 {
   uint32_t *unacked = row_of(m)->unacked;
-  if (m->unacked_count == FLEET_UNACKED_MAX) memmove(unacked, unacked + 1, sizeof *unacked * --m->unacked_count);
+  if (m->unacked_count == FLEET_UNACKED_MAX)
+    memmove(unacked, unacked + 1, sizeof *unacked * --m->unacked_count);
   unacked[m->unacked_count++] = sequence;
 }
 
-/* The device did not take it; perhaps because its power failed in that step, so that it is among the forgotten ones. */
+/* The device did not take it; perhaps because its power failed in that step, so that it is among
+   the forgotten ones. */
 static void retract(struct member *m, uint32_t tag)
 {
   struct fleet *fleet = m->fleet;
-  struct fleet_forgotten it = {.device = (uint32_t) (m - fleet->members), .sequence = sequence_of(tag)};
+  struct fleet_forgotten it = {.device = (uint32_t) (m - fleet->members),
+                               .sequence = sequence_of(tag)};
   m->facts.telemetry_sent--;
   metrics_take(fleet->config.metrics, METRIC_TELEMETRY_SENT, 1);
   let_go(m, tag);
@@ -194,8 +202,10 @@ static enum sending send_message(struct member *m, uint64_t planned_ms, uint32_t
   memset(fleet->message + 16, 'x', bytes - 16);
   struct device_event event = {
       .kind = DEVICE_PUBLISH,
-      .publish = {.topic = "telemetry", .payload = fleet->message, .size = bytes, .tag = tag, .qos = qos}};
-  /* counted first: inside the step QoS 0 is acknowledged, and what the broker forbids is declined */
+      .publish = {
+          .topic = "telemetry", .payload = fleet->message, .size = bytes, .tag = tag, .qos = qos}};
+  /* counted first: inside the step QoS 0 is acknowledged, and what the broker forbids is
+     declined */
   uint32_t declined = row_of(m)->declined;
   m->facts.telemetry_sent++;
   metrics_add(fleet->config.metrics, METRIC_TELEMETRY_SENT, 1);

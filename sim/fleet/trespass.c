@@ -1,6 +1,7 @@
-/* Devices that try the topics of others, one attempt after the other: each has the broker's answer, or the end of the
- * connection if that is the answer, before the next one is made. None is made twice: a broker that ends connections for
- * it would never be rid of the device, nor the device of the message. */
+/* Devices that try the topics of others, one attempt after the other: each has the broker's answer,
+ * or the end of the connection if that is the answer, before the next one is made. None is made
+ * twice: a broker that ends connections for it would never be rid of the device, nor the device of
+ * the message. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,11 +38,13 @@ static uint8_t skip(const struct fleet *fleet, size_t next)
 uint64_t member_trespass_ms(const struct member *m)
 {
   const struct member_trespass *row = row_of(m);
-  bool may = row != NULL && row->next < ATTEMPTS && !row->open && m->link == MEMBER_UP && m->endpoint == FLEET_MAIN;
+  bool may = row != NULL && row->next < ATTEMPTS && !row->open && m->link == MEMBER_UP &&
+             m->endpoint == FLEET_MAIN;
   return may ? row->due_ms : DEVICE_NEVER;
 }
 
-/* What comes through to a device's own ota/manifest it takes for a manifest, and refuses it: see member_crossed. */
+/* What comes through to a device's own ota/manifest it takes for a manifest, and refuses it: see
+   member_crossed. */
 static void expect_word(struct fleet *fleet, uint32_t victim)
 {
   for (size_t i = 0; i < fleet->config.device_count; i++)
@@ -71,7 +74,8 @@ void member_trespass(struct member *m)
   snprintf(topic, sizeof topic, "private/%s/%s", victim, attempt->below);
   struct device_event event = {
       .kind = attempt->subscribes ? DEVICE_SUBSCRIBE : DEVICE_PUBLISH,
-      .publish = {.topic = topic, .tag = MEMBER_TAG_TRESPASS, .qos = 1, .absolute = true, .once = true}};
+      .publish = {
+          .topic = topic, .tag = MEMBER_TAG_TRESPASS, .qos = 1, .absolute = true, .once = true}};
   if (!attempt->subscribes) {
     event.publish.payload = (const uint8_t *) word;
     event.publish.size = sizeof word - 1;
@@ -105,7 +109,8 @@ static bool is_own(uint8_t reason)
 void member_trespass_answered(struct member *m, uint8_t reason)
 {
   struct member_trespass *row = row_of(m);
-  if (reason >= 0x80 && !is_own(reason)) metrics_add(m->fleet->config.metrics, METRIC_TRESPASS_DENIED, 1);
+  if (reason >= 0x80 && !is_own(reason))
+    metrics_add(m->fleet->config.metrics, METRIC_TRESPASS_DENIED, 1);
   if (row == NULL || !row->open) return;
   row->declined = is_own(reason);
   answered(m, row);

@@ -1,4 +1,5 @@
-/* What devices compute and move becomes counters, for which a session's operation is as good as a handshake's. */
+/* What devices compute and move becomes counters, for which a session's operation is as good as a
+   handshake's. */
 #include <string.h>
 
 #include "fleet/member.h"
@@ -12,7 +13,8 @@ static void book_crypto(struct metrics *metrics, const struct crypto_meter *mete
   metrics_add(metrics, METRIC_CRYPTO_SIGN, meter->sign);
   metrics_add(metrics, METRIC_CRYPTO_VERIFY, meter->verify);
   metrics_add(metrics, METRIC_CRYPTO_VERIFY_REMEMBERED, meter->verify_remembered);
-  metrics_add(metrics, METRIC_CRYPTO_VERIFY_COMPUTED, (uint64_t) meter->verify - meter->verify_remembered);
+  metrics_add(metrics, METRIC_CRYPTO_VERIFY_COMPUTED,
+              (uint64_t) meter->verify - meter->verify_remembered);
   metrics_add(metrics, METRIC_CRYPTO_SHA256_BYTES, 64u * (uint64_t) meter->sha256_blocks);
 }
 
@@ -20,11 +22,14 @@ void member_book_handshake(struct member *m)
 {
   const struct fleet_config *config = &m->fleet->config;
   uint64_t bytes = (uint64_t) m->record_bytes_in + m->record_bytes_out;
-  uint64_t busy_us = config->pace ? member_step_us(m) : 0; /* it is done when this step's time has passed */
-  metrics_record_us(config->metrics, METRIC_HANDSHAKE_WALL, fleet_clock_us(m->fleet) - m->opened_us + busy_us);
+  /* it is done when this step's time has passed */
+  uint64_t busy_us = config->pace ? member_step_us(m) : 0;
+  metrics_record_us(config->metrics, METRIC_HANDSHAKE_WALL,
+                    fleet_clock_us(m->fleet) - m->opened_us + busy_us);
   if (config->timing != NULL) {
     double cycles = timing_handshake(config->timing, &m->meter, bytes);
-    metrics_record_us(config->metrics, METRIC_HANDSHAKE_DEVICE, (uint64_t) timing_us(config->timing, cycles));
+    metrics_record_us(config->metrics, METRIC_HANDSHAKE_DEVICE,
+                      (uint64_t) timing_us(config->timing, cycles));
   }
   m->shook = false;
 }

@@ -1,18 +1,20 @@
 #define _GNU_SOURCE
-/* How it goes: backend_connect makes a socket object for the attempt and starts reading; its connect callback reports
- * `opened`; bytes are handed on as they come; an end of the stream or an error detaches the socket from its connection,
- * closes it, and reports `closed`.
+/* How it goes: backend_connect makes a socket object for the attempt and starts reading; its
+ * connect callback reports `opened`; bytes are handed on as they come; an end of the stream or an
+ * error detaches the socket from its connection, closes it, and reports `closed`.
  *
- * Why a socket object per attempt: libuv gives a handle back only a loop turn after uv_close, and a close may wait 1 s
- * for its backlog, while the connection may open its next attempt at once. So a connection merely points to its socket;
- * a socket that was closed has no connection any more (`conn` NULL), calls nobody, and frees itself.
+ * Why a socket object per attempt: libuv gives a handle back only a loop turn after uv_close, and a
+ * close may wait 1 s for its backlog, while the connection may open its next attempt at once. So a
+ * connection merely points to its socket; a socket that was closed has no connection any more
+ * (`conn` NULL), calls nobody, and frees itself.
  *
- * Why a cork: a write is the dearest thing that a small message costs (8 of 12 us for a PUBLISH of 64 bytes), so what
- * one callback sends on a connection leaves in one write when the callback is over. What is sent from outside of a
- * callback leaves when another connection sends, or before the loop waits.
+ * Why a cork: a write is the dearest thing that a small message costs (8 of 12 us for a PUBLISH of
+ * 64 bytes), so what one callback sends on a connection leaves in one write when the callback is
+ * over. What is sent from outside of a callback leaves when another connection sends, or before the
+ * loop waits.
  *
- * What can fail before libuv is asked (memory, descriptors, the bind) is told later by the connection's timer, which
- * also carries its deadline.
+ * What can fail before libuv is asked (memory, descriptors, the bind) is told later by the
+ * connection's timer, which also carries its deadline.
  */
 #include "net/backend_uv.h"
 
@@ -32,8 +34,8 @@
 #define CORK_SIZE    (16u * 1024u)
 #define ENTROPY_SIZE 4096u
 #define FLUSH_MS     1000u
-/* A failure is told no sooner than this: libuv runs timers that are due until none is left, so a plan that tries again
- * at once would otherwise keep the loop from ever looking at a socket. */
+/* A failure is told no sooner than this: libuv runs timers that are due until none is left, so a
+ * plan that tries again at once would otherwise keep the loop from ever looking at a socket. */
 #define FAILURE_DELAY_MS 1u
 
 struct backend {
@@ -117,7 +119,8 @@ struct backend *backend_uv_create(uv_loop_t *loop)
   backend->before_waiting.data = backend;
   uv_prepare_start(&backend->before_waiting, on_before_waiting);
   uv_unref((uv_handle_t *) &backend->before_waiting);
-  /* libuv writes without MSG_NOSIGNAL: a peer that is gone must be an error, not the end of the process */
+  /* libuv writes without MSG_NOSIGNAL: a peer that is gone must be an error, not the end of the
+     process */
   signal(SIGPIPE, SIG_IGN);
   return backend;
 }
@@ -206,7 +209,8 @@ static void socket_close(struct uv_socket *socket)
   if (socket->flush != NULL) uv_close((uv_handle_t *) socket->flush, socket_handle_closed);
 }
 
-/* Ends the attempt from below; the connection is free for its next one before its owner hears of it. */
+/* Ends the attempt from below; the connection is free for its next one before its owner hears of
+   it. */
 static void socket_ended(struct uv_socket *socket, enum device_failure failure)
 {
   struct backend_conn *conn = socket->conn;
@@ -254,7 +258,8 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     conn->handler->bytes(conn->user, (const uint8_t *) buffer->base, (size_t) count);
     uncork(conn->backend);
   } else if (count < 0) {
-    socket_ended(socket, socket->failure != DEVICE_FAIL_NONE ? socket->failure : failure_of((int) count));
+    socket_ended(socket,
+                 socket->failure != DEVICE_FAIL_NONE ? socket->failure : failure_of((int) count));
   }
 }
 
@@ -282,13 +287,15 @@ static void on_written(uv_write_t *request, int status)
   free(write);
   if (socket->closing) return;
   if (status != 0) {
-    socket_ended(socket, socket->failure != DEVICE_FAIL_NONE ? socket->failure : failure_of(status));
+    socket_ended(socket,
+                 socket->failure != DEVICE_FAIL_NONE ? socket->failure : failure_of(status));
   } else if (socket->conn == NULL && socket->backlog == 0) {
     socket_close(socket);
   }
 }
 
-/* Binding to port 0 would reserve a port for this address alone; so the port is chosen at connect, per target. */
+/* Binding to port 0 would reserve a port for this address alone; so the port is chosen at connect,
+   per target. */
 static int bind_to(uv_tcp_t *tcp, const struct sockaddr_storage *from, socklen_t size)
 {
   int fd = socket(from->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -305,12 +312,15 @@ static int bind_to(uv_tcp_t *tcp, const struct sockaddr_storage *from, socklen_t
 static int socket_start(struct uv_socket *socket, const struct sockaddr_storage *to,
                         const struct sockaddr_storage *from)
 {
-  socklen_t size =
-      from != NULL && from->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+  socklen_t size = from != NULL && from->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                               : sizeof(struct sockaddr_in);
   int status = from != NULL ? bind_to(&socket->tcp, from, size) : 0;
-  if (status == 0) status = uv_tcp_connect(socket->connect, &socket->tcp, (const struct sockaddr *) to, on_connect);
+  if (status == 0)
+    status =
+        uv_tcp_connect(socket->connect, &socket->tcp, (const struct sockaddr *) to, on_connect);
   if (status == 0) status = uv_tcp_nodelay(&socket->tcp, 1);
-  /* libuv reads once the connection is open; asked only then, it makes three calls of epoll instead of two */
+  /* libuv reads once the connection is open; asked only then, it makes three calls of epoll instead
+     of two */
   if (status == 0) status = uv_read_start((uv_stream_t *) &socket->tcp, give_buffer, on_read);
   return status;
 }
@@ -351,18 +361,20 @@ size_t backend_conn_size(void)
   return sizeof(struct backend_conn);
 }
 
-struct backend_conn *backend_conn_init(struct backend *backend, void *storage, const struct backend_handler *handler,
-                                       void *user)
+struct backend_conn *backend_conn_init(struct backend *backend, void *storage,
+                                       const struct backend_handler *handler, void *user)
 {
   struct backend_conn *conn = storage;
-  *conn = (struct backend_conn){.backend = backend, .handler = handler, .user = user, .deadline_ms = UINT64_MAX};
+  *conn = (struct backend_conn){
+      .backend = backend, .handler = handler, .user = user, .deadline_ms = UINT64_MAX};
   uv_timer_init(backend->loop, &conn->timer);
   conn->timer.data = conn;
   backend->conns++;
   return conn;
 }
 
-void backend_set_handler(struct backend_conn *conn, const struct backend_handler *handler, void *user)
+void backend_set_handler(struct backend_conn *conn, const struct backend_handler *handler,
+                         void *user)
 {
   conn->handler = handler;
   conn->user = user;
@@ -374,7 +386,8 @@ static void fail_later(struct backend_conn *conn, enum device_failure failure)
   arm(conn);
 }
 
-void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *to, const struct sockaddr_storage *from)
+void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *to,
+                     const struct sockaddr_storage *from)
 {
   assert(conn->socket == NULL && conn->failure == DEVICE_FAIL_NONE && conn->released == NULL);
   struct uv_socket *socket = calloc(1, sizeof *socket);
@@ -423,7 +436,8 @@ static void uncork(struct backend *backend)
   uv_buf_t buffer = uv_buf_init((char *) backend->cork, (unsigned) backend->cork_size);
   int sent = uv_try_write((uv_stream_t *) &socket->tcp, &buffer, 1);
   if (sent == (int) backend->cork_size) return;
-  /* A broken socket tells its error once; the queued write that follows reports it from the loop, not from here. */
+  /* A broken socket tells its error once; the queued write that follows reports it from the loop,
+     not from here. */
   if (sent < 0 && sent != UV_EAGAIN) socket->failure = failure_of(sent);
   size_t taken = sent > 0 ? (size_t) sent : 0;
   if (queue_write(socket, backend->cork + taken, backend->cork_size - taken) == 0) return;
@@ -437,7 +451,8 @@ static void uncork(struct backend *backend)
 enum backend_stage backend_stage(const struct backend_conn *conn)
 {
   if (conn->socket != NULL && conn->socket->open) return BACKEND_OPEN;
-  return conn->socket != NULL || conn->failure != DEVICE_FAIL_NONE ? BACKEND_OPENING : BACKEND_CLOSED;
+  return conn->socket != NULL || conn->failure != DEVICE_FAIL_NONE ? BACKEND_OPENING
+                                                                   : BACKEND_CLOSED;
 }
 
 size_t backend_backlog(const struct backend_conn *conn)
@@ -476,7 +491,8 @@ void backend_pause(struct backend_conn *conn, bool paused)
   if (paused)
     uv_read_stop((uv_stream_t *) &socket->tcp);
   else
-    (void) uv_read_start((uv_stream_t *) &socket->tcp, give_buffer, on_read); /* fails on a closed stream only */
+    (void) uv_read_start((uv_stream_t *) &socket->tcp, give_buffer,
+                         on_read); /* fails on a closed stream only */
 }
 
 void backend_close(struct backend_conn *conn)
@@ -512,7 +528,8 @@ void backend_reset(struct backend_conn *conn)
 
 void backend_move(struct backend_conn *from, struct backend_conn *to)
 {
-  assert(to->socket == NULL && to->failure == DEVICE_FAIL_NONE && to->released == NULL && from->backend == to->backend);
+  assert(to->socket == NULL && to->failure == DEVICE_FAIL_NONE && to->released == NULL &&
+         from->backend == to->backend);
   to->socket = from->socket;
   from->socket = NULL;
   if (to->socket != NULL) to->socket->conn = to;

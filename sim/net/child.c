@@ -1,6 +1,6 @@
-/* fork; in the child: default signals, the parent-death signal and a look at the parent, descriptors, exec. A pipe that
- * exec closes brings errno back where that fails. Between fork and exec only async-signal-safe calls: other threads may
- * have held any lock. */
+/* fork; in the child: default signals, the parent-death signal and a look at the parent,
+ * descriptors, exec. A pipe that exec closes brings errno back where that fails. Between fork and
+ * exec only async-signal-safe calls: other threads may have held any lock. */
 #define _GNU_SOURCE
 #include "net/child.h"
 
@@ -44,7 +44,7 @@ void child_bind(pid_t parent)
   if (getppid() != parent) _exit(0); /* it was faster */
 }
 
-/* The child ---------------------------------------------------------------------------------------------------------*/
+/* --- The child -------------------------------------------------------------------------------- */
 
 static _Noreturn void give_up(int error_end)
 {
@@ -57,12 +57,14 @@ static _Noreturn void become(const struct child_options *options, int error_end)
 {
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null < 0 || dup2(null, STDIN_FILENO) < 0) give_up(error_end);
-  if (options->output >= 0 && (dup2(options->output, STDOUT_FILENO) < 0 || dup2(options->output, STDERR_FILENO) < 0))
+  if (options->output >= 0 &&
+      (dup2(options->output, STDOUT_FILENO) < 0 || dup2(options->output, STDERR_FILENO) < 0))
     give_up(error_end);
   close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
   if (options->folder != NULL && chdir(options->folder) != 0) give_up(error_end);
   if (!options->keeps_umask) umask(077);
-  execve(options->file, options->arguments, options->environment != NULL ? options->environment : environ);
+  execve(options->file, options->arguments,
+         options->environment != NULL ? options->environment : environ);
   give_up(error_end);
 }
 
@@ -101,7 +103,7 @@ static _Noreturn void be_group(const struct child_options *options, const struct
   keep(command, life.fd);
 }
 
-/* The parent --------------------------------------------------------------------------------------------------------*/
+/* --- The parent ------------------------------------------------------------------------------- */
 
 static void close_both(int ends[2])
 {
@@ -161,7 +163,8 @@ static void on_end(uv_poll_t *poll, int error, int events)
   uv_poll_stop(poll);
   child->alive = false;
   reap(child->pid, &status);
-  child->ended(child, WIFEXITED(status) ? WEXITSTATUS(status) : 0, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+  child->ended(child, WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+               WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
 /* From here on the child runs: what fails ends it. */

@@ -1,11 +1,13 @@
-/* A child process whose end is tied to ours: however this process ends, SIGKILL included, the child is ended too.
+/* A child process whose end is tied to ours: however this process ends, SIGKILL included, the child
+ * is ended too.
  *
- * The kernel's parent-death signal does it, and a look at the parent afterwards: who dies between fork and prctl would
- * be missed otherwise. A `group` (a shell command that starts others) gets a keeper in between: it sees the end of this
- * process by a pipe and ends the whole process group.
+ * The kernel's parent-death signal does it, and a look at the parent afterwards: who dies between
+ * fork and prctl would be missed otherwise. A `group` (a shell command that starts others) gets a
+ * keeper in between: it sees the end of this process by a pipe and ends the whole process group.
  *
- * A child starts with default signals, none blocked, no descriptor but 0, 1 and 2. Its end is seen by a pidfd: it needs
- * no SIGCHLD. Linux 5.11 or later. To be used on the thread that lives as long as the process.
+ * A child starts with default signals, none blocked, no descriptor but 0, 1 and 2. Its end is seen
+ * by a pidfd: it needs no SIGCHLD. Linux 5.11 or later. To be used on the thread that lives as long
+ * as the process.
  */
 #ifndef FLEETSIM_CHILD_H
 #define FLEETSIM_CHILD_H
@@ -34,7 +36,8 @@ struct child {
   void *data; /* the caller's */
 };
 
-/* 0, or a UV_ error: nothing is open then. `ended` is called once, from the loop. `child->data` is left alone. */
+/* 0, or a UV_ error: nothing is open then. `ended` is called once, from the loop. `child->data` is
+   left alone. */
 int child_spawn(uv_loop_t *loop, struct child *child, const struct child_options *options,
                 void (*ended)(struct child *child, int status, int signal_number));
 
@@ -44,8 +47,8 @@ void child_kill(struct child *child, int number);
 /* After `ended`: gives the handle back; `closed` comes from the loop. */
 void child_close(struct child *child, void (*closed)(struct child *child));
 
-/* In a process that was just forked with all signals blocked: default signals, none blocked, and the end tied to that
- * of `parent`; exits if that is gone already. Async-signal-safe. */
+/* In a process that was just forked with all signals blocked: default signals, none blocked, and
+ * the end tied to that of `parent`; exits if that is gone already. Async-signal-safe. */
 void child_bind(pid_t parent);
 
 /* Around a fork: no handler of ours may run in the child. `old` is restored by the parent. */

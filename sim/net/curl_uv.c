@@ -62,8 +62,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
   struct watch *watch = poll->data;
   struct curl_uv *curl = watch->curl;
-  int what = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) |
-             (status < 0 ? CURL_CSELECT_ERR : 0);
+  int what = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
+             (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) | (status < 0 ? CURL_CSELECT_ERR : 0);
   int running = 0;
   curl_multi_socket_action(curl->multi, watch->socket, what, &running);
   collect(curl);
@@ -114,7 +114,8 @@ static int on_socket(CURL *easy, curl_socket_t socket, int action, void *ctx, vo
   }
   if (watch == NULL) watch = watch_new(curl, socket);
   if (watch == NULL) return -1;
-  int events = (action & CURL_POLL_IN ? UV_READABLE : 0) | (action & CURL_POLL_OUT ? UV_WRITABLE : 0);
+  int events =
+      (action & CURL_POLL_IN ? UV_READABLE : 0) | (action & CURL_POLL_OUT ? UV_WRITABLE : 0);
   return uv_poll_start(&watch->poll, events, on_poll) == 0 ? 0 : -1;
 }
 

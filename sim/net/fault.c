@@ -1,11 +1,13 @@
-/* How it goes: the link is the connection's handler. What happens there is noted with the time at which the owner may
- * know it (opened, bytes, ended), and turn() tells what is due, in this order. What the owner sends waits in `out`.
+/* How it goes: the link is the connection's handler. What happens there is noted with the time at
+ * which the owner may know it (opened, bytes, ended), and turn() tells what is due, in this order.
+ * What the owner sends waits in `out`.
  *
- * The link has a second connection of the backend, `wake`. Its deadline is the link's timer. And where the owner closes
- * while bytes are under way, or the end is not to be seen yet, the open socket moves over to it and ends there, so that
- * the device may dial again at once.
+ * The link has a second connection of the backend, `wake`. Its deadline is the link's timer. And
+ * where the owner closes while bytes are under way, or the end is not to be seen yet, the open
+ * socket moves over to it and ends there, so that the device may dial again at once.
  *
- * A black hole freezes all of it: nothing is told and nothing sent until another fault, or none, is set.
+ * A black hole freezes all of it: nothing is told and nothing sent until another fault, or none, is
+ * set.
  */
 #include "net/fault.h"
 
@@ -18,7 +20,8 @@
 #include "net/pipe.h"
 
 #define PIECE 4096u
-/* An attempt that fails without the network does so no sooner: see FAILURE_DELAY_MS in backend_uv.c. */
+/* An attempt that fails without the network does so no sooner: see FAILURE_DELAY_MS in
+   backend_uv.c. */
 #define REFUSAL_MS 1u
 
 struct fault_link {
@@ -58,7 +61,8 @@ static uint64_t draw_delay(struct fault_link *link)
 {
   const struct fault *f = &link->fault;
   if (f->jitter_ms == 0) return f->latency_ms;
-  return f->latency_ms - f->jitter_ms + random_next(link->owner.random) % (2 * (uint64_t) f->jitter_ms + 1);
+  return f->latency_ms - f->jitter_ms +
+         random_next(link->owner.random) % (2 * (uint64_t) f->jitter_ms + 1);
 }
 
 /* Where the connection that begins, or the one under which the fault is set, will be cut. */
@@ -99,7 +103,8 @@ static void arm(struct fault_link *link)
     if (link->told && link->dialled) at = earliest(at, pipe_next_ms(&link->out, now));
     if (is_end_due(link)) at = earliest(at, link->ended_ms);
     if (link->leaving && link->rest.waiting > 0) at = earliest(at, pipe_next_ms(&link->rest, now));
-    if (link->leaving) at = earliest(at, link->rest.waiting == 0 ? link->leave_ms : link->leave_by_ms);
+    if (link->leaving)
+      at = earliest(at, link->rest.waiting == 0 ? link->leave_ms : link->leave_by_ms);
   }
   backend_deadline(link->wake, at);
 }
@@ -140,7 +145,7 @@ static void cut_when_due(struct fault_link *link)
   end_by(link, DEVICE_FAIL_TCP_RESET);
 }
 
-/* What is due ------------------------------------------------------------------------------------------------------ */
+/* --- What is due ------------------------------------------------------------------------------ */
 
 static void turn_opened(struct fault_link *link, uint64_t now)
 {
@@ -153,7 +158,8 @@ static void turn_out(struct fault_link *link, uint64_t now)
 {
   uint8_t piece[PIECE];
   size_t n;
-  while (link->told && link->dialled && (n = pipe_pop(&link->out, now, piece, before_cut(link, sizeof piece))) > 0) {
+  while (link->told && link->dialled &&
+         (n = pipe_pop(&link->out, now, piece, before_cut(link, sizeof piece))) > 0) {
     link->passed += n;
     if (backend_send(link->conn, piece, n) != 0) end_by(link, DEVICE_FAIL_TCP_OTHER);
     cut_when_due(link);
@@ -163,8 +169,10 @@ static void turn_out(struct fault_link *link, uint64_t now)
 static void turn_in(struct fault_link *link, uint64_t now)
 {
   uint8_t piece[PIECE];
-  size_t n, most = link->fault.slice > 0 && link->fault.slice < sizeof piece ? link->fault.slice : sizeof piece;
-  while (link->told && !link->paused && (n = pipe_pop(&link->in, now, piece, before_cut(link, most))) > 0) {
+  size_t n, most = link->fault.slice > 0 && link->fault.slice < sizeof piece ? link->fault.slice
+                                                                             : sizeof piece;
+  while (link->told && !link->paused &&
+         (n = pipe_pop(&link->in, now, piece, before_cut(link, most))) > 0) {
     link->passed += n;
     link->owner.handler->bytes(link->owner.user, piece, n);
     cut_when_due(link);
@@ -207,7 +215,7 @@ static void turn(struct fault_link *link)
   arm(link);
 }
 
-/* What the backend tells ------------------------------------------------------------------------------------------- */
+/* --- What the backend tells ------------------------------------------------------------------- */
 
 static void on_opened(void *user)
 {
@@ -223,12 +231,14 @@ static void on_bytes(void *user, const uint8_t *data, size_t size)
   struct fault_link *link = user;
   const struct fault *f = &link->fault;
   bool waits = f->latency_ms > 0 || f->bandwidth_per_s > 0;
-  if (!waits && link->cut_at == 0 && f->slice == 0 && !f->black_hole && link->in.waiting == 0 && link->told) {
+  if (!waits && link->cut_at == 0 && f->slice == 0 && !f->black_hole && link->in.waiting == 0 &&
+      link->told) {
     link->owner.handler->bytes(link->owner.user, data, size);
     return;
   }
   if (waits) count(link, FAULT_DELAYED, size);
-  if (pipe_put(&link->in, data, size, now_of(link) + draw_delay(link)) != 0) end_by(link, DEVICE_FAIL_TCP_OTHER);
+  if (pipe_put(&link->in, data, size, now_of(link) + draw_delay(link)) != 0)
+    end_by(link, DEVICE_FAIL_TCP_OTHER);
   link->throttled = link->in.cost > FAULT_WAITING_MAX;
   turn(link);
 }
@@ -263,7 +273,8 @@ static void on_wake_opened(void *user)
 
 static void on_wake_bytes(void *user, const uint8_t *data, size_t size)
 {
-  (void) user, (void) data, (void) size; /* nobody reads what comes for a connection that was closed */
+  /* nobody reads what comes for a connection that was closed */
+  (void) user, (void) data, (void) size;
 }
 
 static void on_wake_closed(void *user, enum device_failure cause)
@@ -279,12 +290,15 @@ static void on_wake(void *user)
   turn(user);
 }
 
-static const struct backend_handler wake_handler = {
-    .opened = on_wake_opened, .bytes = on_wake_bytes, .closed = on_wake_closed, .deadline = on_wake};
+static const struct backend_handler wake_handler = {.opened = on_wake_opened,
+                                                    .bytes = on_wake_bytes,
+                                                    .closed = on_wake_closed,
+                                                    .deadline = on_wake};
 
-/* What the owner does ---------------------------------------------------------------------------------------------- */
+/* --- What the owner does ---------------------------------------------------------------------- */
 
-struct fault_link *fault_create(struct backend *backend, struct backend_conn *conn, const struct fault_owner *owner)
+struct fault_link *fault_create(struct backend *backend, struct backend_conn *conn,
+                                const struct fault_owner *owner)
 {
   struct fault_link *link = calloc(1, sizeof *link);
   void *storage = calloc(1, backend_conn_size());
@@ -321,7 +335,8 @@ static void dial(struct fault_link *link)
   backend_connect(link->conn, &link->to, link->has_from ? &link->from : NULL);
 }
 
-void fault_connect(struct fault_link *link, const struct sockaddr_storage *to, const struct sockaddr_storage *from)
+void fault_connect(struct fault_link *link, const struct sockaddr_storage *to,
+                   const struct sockaddr_storage *from)
 {
   assert(!link->dialled && !link->swallowed && !link->ended);
   link->to = *to;
@@ -438,8 +453,8 @@ void fault_set(struct fault_link *link, const struct fault *fault)
 
 bool fault_is_none(const struct fault *f)
 {
-  return f->latency_ms == 0 && f->bandwidth_per_s == 0 && f->cut_after == 0 && f->slice == 0 && f->slow_close_ms == 0 &&
-         !f->black_hole && !f->refuse && !f->reset;
+  return f->latency_ms == 0 && f->bandwidth_per_s == 0 && f->cut_after == 0 && f->slice == 0 &&
+         f->slow_close_ms == 0 && !f->black_hole && !f->refuse && !f->reset;
 }
 
 const struct fault *fault_get(const struct fault_link *link)

@@ -1,9 +1,11 @@
 /* fetch.h on libcurl's multi interface.
  *
- * libcurl must not be called from inside its own callbacks, and this interface may be: so whatever begins, resumes or
- * ends from inside `bytes` is put on the list of `due` transfers and done at the loop's next turn.
+ * libcurl must not be called from inside its own callbacks, and this interface may be: so whatever
+ * begins, resumes or ends from inside `bytes` is put on the list of `due` transfers and done at the
+ * loop's next turn.
  *
- *     fetch_begin -> waiting (list) -> turn -> running (list, has an easy handle) -> on_done -> ended
+ *     fetch_begin -> waiting (list) -> turn -> running (list, has an easy handle) -> on_done ->
+ *     ended
  */
 #define _GNU_SOURCE
 #include "net/fetch.h"
@@ -22,7 +24,8 @@
 #include "base/peak.h"
 #include "net/curl_uv.h"
 
-#define BUFFER_BYTES       16384L        /* one TLS record: a smaller one costs a callback more for each */
+/* one TLS record: a smaller one costs a callback more for each */
+#define BUFFER_BYTES       16384L
 #define BYTES_PER_TRANSFER (84u * 1024u) /* measured by bench ota: kib_per_transfer */
 
 struct list {
@@ -151,7 +154,7 @@ static void end(struct fetch_transfer *t, enum device_ota_status cause)
   handler->ended(user, cause);
 }
 
-/* --- What libcurl asks and tells ---------------------------------------------------------------------------------- */
+/* --- What libcurl asks and tells -------------------------------------------------------------- */
 
 /* The first byte of "bytes 4096-262143/262144"; -1: that is no such range. */
 static int64_t range_start(const char *text)
@@ -170,7 +173,8 @@ static enum device_ota_status judge_range(struct fetch_transfer *t)
   struct curl_header *header = NULL;
   if (curl_easy_header(t->easy, "Content-Range", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
     return DEVICE_OTA_SERVER_RANGE;
-  return range_start(header->value) == (int64_t) t->offset ? DEVICE_OTA_NONE : DEVICE_OTA_SERVER_RANGE;
+  return range_start(header->value) == (int64_t) t->offset ? DEVICE_OTA_NONE
+                                                           : DEVICE_OTA_SERVER_RANGE;
 }
 
 /* Of the answer that was not redirected any more, before its first byte is handed over. */
@@ -220,7 +224,8 @@ static int on_request(void *ctx, char *remote, char *local, int remote_port, int
   return CURL_PREREQFUNC_OK;
 }
 
-/* The device's own address: it is bound without a port, so that the port is free again with the pair of addresses. */
+/* The device's own address: it is bound without a port, so that the port is free again with the
+   pair of addresses. */
 static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
   const struct fetch_transfer *t = ctx;
@@ -229,7 +234,8 @@ static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl
   if (fd < 0) return CURL_SOCKET_BAD;
   const int on = 1;
   if (t->from.ss_family != (sa_family_t) address->family) return fd;
-  socklen_t size = t->from.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+  socklen_t size =
+      t->from.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
   if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) == 0 &&
       bind(fd, (const struct sockaddr *) &t->from, size) == 0)
     return fd;
@@ -237,8 +243,8 @@ static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl
   return CURL_SOCKET_BAD;
 }
 
-/* libcurl makes a TLS context for each connection. It gets the CAs that were parsed once, the time that the device's
- * clock shows, and gives back its buffers whenever they are empty. */
+/* libcurl makes a TLS context for each connection. It gets the CAs that were parsed once, the time
+ * that the device's clock shows, and gives back its buffers whenever they are empty. */
 static CURLcode on_tls_context(CURL *easy, void *context, void *ctx)
 {
   const struct fetch_transfer *t = ctx;
@@ -251,7 +257,7 @@ static CURLcode on_tls_context(CURL *easy, void *context, void *ctx)
   return CURLE_OK;
 }
 
-/* --- How it ended ------------------------------------------------------------------------------------------------- */
+/* --- How it ended ----------------------------------------------------------------------------- */
 
 static enum device_ota_status cause_of(CURLcode result)
 {
@@ -270,7 +276,8 @@ static enum device_ota_status cause_of(CURLcode result)
   }
 }
 
-/* No https URL: the manifest's leads nowhere, but one that the server redirected to is its doing. */
+/* No https URL: the manifest's leads nowhere, but one that the server redirected to is its
+   doing. */
 static enum device_ota_status judge_end(struct fetch_transfer *t, CURLcode result)
 {
   long redirects = 0, port = 0;
@@ -278,7 +285,8 @@ static enum device_ota_status judge_end(struct fetch_transfer *t, CURLcode resul
   if (result == CURLE_OK) return t->judged ? DEVICE_OTA_NONE : judge_answer(t);
   enum device_ota_status cause = cause_of(result);
   curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_COUNT, &redirects);
-  curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port); /* of a connection that stood; CONNECT_TIME waits for TLS */
+  /* of a connection that stood; CONNECT_TIME waits for TLS */
+  curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port);
   if (cause == DEVICE_OTA_SERVER_TIMEOUT && port == 0) return DEVICE_OTA_SERVER_UNREACHABLE;
   if (redirects > 0 && (result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_URL_MALFORMAT))
     return DEVICE_OTA_SERVER_REDIRECTS;
@@ -295,9 +303,10 @@ static void on_done(void *ctx, CURL *easy, CURLcode result)
     end(t, judge_end(t, result));
 }
 
-/* --- Beginning ---------------------------------------------------------------------------------------------------- */
+/* --- Beginning -------------------------------------------------------------------------------- */
 
-/* Options that are the same for every transfer. CURLE_OK, or what libcurl lacks or has no memory for. */
+/* Options that are the same for every transfer. CURLE_OK, or what libcurl lacks or has no memory
+   for. */
 static CURLcode set_common(const struct fetch *fetch, CURL *easy)
 {
   const struct fetch_config *config = &fetch->config;
@@ -361,8 +370,8 @@ static void start_first(struct fetch *fetch)
   struct fetch_transfer *t = list_pop(&fetch->waiting);
   list_append(&fetch->running, t);
   t->easy = curl_easy_init();
-  if (t->easy != NULL && set_common(fetch, t->easy) == CURLE_OK && set_own(t, t->easy) == CURLE_OK &&
-      curl_uv_start(fetch->curl, t->easy, on_done, t) == 0)
+  if (t->easy != NULL && set_common(fetch, t->easy) == CURLE_OK &&
+      set_own(t, t->easy) == CURLE_OK && curl_uv_start(fetch->curl, t->easy, on_done, t) == 0)
     return;
   end(t, DEVICE_OTA_SERVER_UNREACHABLE);
 }
@@ -373,7 +382,8 @@ static void abort_now(struct fetch_transfer *t)
   dispose(t);
 }
 
-/* What libcurl held back comes from inside curl_easy_pause; what that refuses, it would not tell anybody else. */
+/* What libcurl held back comes from inside curl_easy_pause; what that refuses, it would not tell
+   anybody else. */
 static void resume(struct fetch_transfer *t)
 {
   t->held = false;
@@ -432,12 +442,13 @@ static void on_turn(uv_timer_t *timer)
     else if (t->held && !t->paused)
       resume(t);
   }
-  while (!fetch->closing && fetch->waiting.first != NULL && fetch->running.count < fetch->config.at_once)
+  while (!fetch->closing && fetch->waiting.first != NULL &&
+         fetch->running.count < fetch->config.at_once)
     start_first(fetch);
   if (fetch->closing) close_now(fetch);
 }
 
-/* --- The interface ------------------------------------------------------------------------------------------------ */
+/* --- The interface ---------------------------------------------------------------------------- */
 
 struct fetch_transfer *fetch_begin(struct fetch *fetch, const struct fetch_request *request,
                                    const struct fetch_handler *handler, void *user)
@@ -499,7 +510,7 @@ size_t fetch_bytes_per_transfer(void)
   return BYTES_PER_TRANSFER;
 }
 
-/* --- Opening ------------------------------------------------------------------------------------------------------ */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
 static void set_defaults(struct fetch_config *config)
 {
@@ -514,9 +525,10 @@ static int load_trusted(struct fetch *fetch, const char *path, struct error *err
 {
   fetch->trusted = X509_STORE_new();
   if (fetch->trusted != NULL && X509_STORE_load_file(fetch->trusted, path) == 1) return 0;
-  return error_set(
-      error, EXIT_CODE_SETUP,
-      "%s holds no CA certificate in PEM that update servers could be judged by: name the file of their CA", path);
+  return error_set(error, EXIT_CODE_SETUP,
+                   "%s holds no CA certificate in PEM that update servers could be judged by: name "
+                   "the file of their CA",
+                   path);
 }
 
 static int copy_resolve(struct fetch *fetch, const char *const *entries, struct error *error)
@@ -529,7 +541,8 @@ static int copy_resolve(struct fetch *fetch, const char *const *entries, struct 
   return 0;
 }
 
-/* Whether this libcurl can do all that is asked of it: it may stand on another TLS library than OpenSSL. */
+/* Whether this libcurl can do all that is asked of it: it may stand on another TLS library than
+   OpenSSL. */
 static int check_libcurl(struct fetch *fetch, struct error *error)
 {
   CURL *easy = curl_easy_init();
@@ -539,8 +552,8 @@ static int check_libcurl(struct fetch *fetch, struct error *error)
   curl_easy_cleanup(easy);
   if (code == CURLE_OK) return 0;
   return error_set(error, EXIT_CODE_SETUP,
-                   "%s cannot do what downloads need (%s): use libcurl 7.85 or newer with OpenSSL", curl_version(),
-                   curl_easy_strerror(code));
+                   "%s cannot do what downloads need (%s): use libcurl 7.85 or newer with OpenSSL",
+                   curl_version(), curl_easy_strerror(code));
 }
 
 struct fetch *fetch_open(const struct fetch_config *config, struct error *error)
@@ -557,8 +570,8 @@ struct fetch *fetch_open(const struct fetch_config *config, struct error *error)
   fetch->open = 2;
   uv_timer_init(config->loop, &fetch->turn);
   fetch->turn.data = fetch;
-  if (load_trusted(fetch, config->ca_path, error) == 0 && copy_resolve(fetch, config->resolve, error) == 0 &&
-      check_libcurl(fetch, error) == 0)
+  if (load_trusted(fetch, config->ca_path, error) == 0 &&
+      copy_resolve(fetch, config->resolve, error) == 0 && check_libcurl(fetch, error) == 0)
     return fetch;
   fetch_close(fetch, NULL, NULL);
   return NULL;

@@ -1,4 +1,5 @@
-/* Connections are taken up in the order in which they came, a few a turn, so that those that are open have theirs. */
+/* Connections are taken up in the order in which they came, a few a turn, so that those that are
+   open have theirs. */
 #define _GNU_SOURCE
 #include "net/listener.h"
 
@@ -55,7 +56,8 @@ static void on_ready(uv_poll_t *poll, int status, int events)
   }
 }
 
-int listener_open(struct listener *listener, uv_loop_t *loop, int fd, void (*accepted)(void *ctx, int fd), void *ctx)
+int listener_open(struct listener *listener, uv_loop_t *loop, int fd,
+                  void (*accepted)(void *ctx, int fd), void *ctx)
 {
   int status = uv_poll_init(loop, &listener->poll, fd);
   if (status != 0) return status;

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
-/* libuv's own measure, UV_METRICS_IDLE_TIME, is finer, but costs one more call of epoll_wait a turn. */
+/* libuv's own measure, UV_METRICS_IDLE_TIME, is finer, but costs one more call of epoll_wait a
+   turn. */
 #include "net/loop_delay.h"
 
 #define NS_PER_MS 1000000u
@@ -18,7 +19,8 @@ static void on_before_waiting(uv_prepare_t *prepare)
   if (delay->awake) delay->turn(delay->ctx, uv_hrtime() / NS_PER_MS - delay->woken_ms);
 }
 
-void loop_delay_start(struct loop_delay *delay, uv_loop_t *loop, void (*turn)(void *ctx, uint64_t delay_ms), void *ctx)
+void loop_delay_start(struct loop_delay *delay, uv_loop_t *loop,
+                      void (*turn)(void *ctx, uint64_t delay_ms), void *ctx)
 {
   *delay = (struct loop_delay){.turn = turn, .ctx = ctx};
   uv_check_init(loop, &delay->woken);

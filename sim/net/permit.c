@@ -38,7 +38,8 @@ bool permit_host(const struct permit *permit, const char *host)
 static bool is_loopback_address(const struct sockaddr *address)
 {
   if (address->sa_family == AF_INET)
-    return (ntohl(((const struct sockaddr_in *) (const void *) address)->sin_addr.s_addr) >> 24) == 127;
+    return (ntohl(((const struct sockaddr_in *) (const void *) address)->sin_addr.s_addr) >> 24) ==
+           127;
   return address->sa_family == AF_INET6 &&
          IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *) (const void *) address)->sin6_addr);
 }
@@ -55,7 +56,8 @@ bool permit_look_up(const struct permit *permit, const char *host, char beyond[P
   if (is_listed(permit, host) || getaddrinfo(host, NULL, &hints, &found) != 0) return true;
   for (const struct addrinfo *a = found; a != NULL && permitted; a = a->ai_next) {
     permitted = permit_address(permit, host, a->ai_addr);
-    if (!permitted && getnameinfo(a->ai_addr, a->ai_addrlen, beyond, PERMIT_ADDRESS_MAX, NULL, 0, NI_NUMERICHOST) != 0)
+    if (!permitted && getnameinfo(a->ai_addr, a->ai_addrlen, beyond, PERMIT_ADDRESS_MAX, NULL, 0,
+                                  NI_NUMERICHOST) != 0)
       strcpy(beyond, "an address elsewhere");
   }
   freeaddrinfo(found);

@@ -1,8 +1,10 @@
-/* Where this process may send: loopback, and beyond it only what both the scenario's file and the command line name.
+/* Where this process may send: loopback, and beyond it only what both the scenario's file and the
+ * command line name.
  *
- * It is asked twice. Before anything is sent by name: every host of the run is loopback by its spelling or is listed.
- * And per address, wherever a name has been resolved: a listed host may have any address, every other one (there is
- * "localhost" only) must lead to loopback, whatever the resolver says.
+ * It is asked twice. Before anything is sent by name: every host of the run is loopback by its
+ * spelling or is listed. And per address, wherever a name has been resolved: a listed host may have
+ * any address, every other one (there is "localhost" only) must lead to loopback, whatever the
+ * resolver says.
  */
 #ifndef FLEETSIM_PERMIT_H
 #define FLEETSIM_PERMIT_H
@@ -32,11 +34,13 @@ bool permit_host(const struct permit *permit, const char *host);
 /* Whether a connection to `host` may go to this address of it. */
 bool permit_address(const struct permit *permit, const char *host, const struct sockaddr *address);
 
-/* Looks up a name that is permitted because it should be loopback. False where it leads elsewhere too: `beyond` is that
- * address then. Names that cannot be found and literals are fine; blocks as getaddrinfo does. */
+/* Looks up a name that is permitted because it should be loopback. False where it leads elsewhere
+ * too: `beyond` is that address then. Names that cannot be found and literals are fine; blocks as
+ * getaddrinfo does. */
 bool permit_look_up(const struct permit *permit, const char *host, char beyond[PERMIT_ADDRESS_MAX]);
 
-/* The host that libcurl would connect to for this http(s) URL, without brackets. -1: it is none that can be used. */
+/* The host that libcurl would connect to for this http(s) URL, without brackets. -1: it is none
+   that can be used. */
 int permit_url_host(const char *url, char host[PERMIT_HOST_MAX]);
 
 #endif

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKET_PER_S 10u /* a bucket holds the bytes of 1/10 s: coarse enough to be cheap, fine enough to look slow */
+/* a bucket holds the bytes of 1/10 s: coarse enough to be cheap, fine enough to look slow */
+#define BUCKET_PER_S 10u
 
 struct pipe_chunk {
   struct pipe_chunk *next;
@@ -90,7 +91,8 @@ uint64_t pipe_next_ms(struct pipe *pipe, uint64_t now_ms)
   double wanted = (double) (chunk->size - chunk->taken);
   if (wanted > depth(pipe)) wanted = depth(pipe);
   if (pipe->tokens >= wanted) return chunk->due_ms;
-  uint64_t filled_ms = now_ms + (uint64_t) ((wanted - pipe->tokens) * 1000 / (double) pipe->rate_per_s) + 1;
+  uint64_t filled_ms =
+      now_ms + (uint64_t) ((wanted - pipe->tokens) * 1000 / (double) pipe->rate_per_s) + 1;
   return filled_ms > chunk->due_ms ? filled_ms : chunk->due_ms;
 }
 

@@ -1,5 +1,5 @@
-/* One direction of a slow line: bytes wait until they are due, and for their turn. Order is kept. Pure: time is handed
- * in.
+/* One direction of a slow line: bytes wait until they are due, and for their turn. Order is kept.
+ * Pure: time is handed in.
  *
  *     pipe_put(&pipe, data, size, now_ms + delay_ms);
  *     at pipe_next_ms(): while ((n = pipe_pop(&pipe, now_ms, piece, sizeof piece)) > 0) ...
@@ -16,7 +16,9 @@ struct pipe_chunk;
 struct pipe {
   struct pipe_chunk *first, *last;
   size_t waiting; /* bytes */
-  size_t cost;    /* bytes with what keeps them: what a limit must hold against, or single bytes could fill a machine */
+  /* bytes with what keeps them: what a limit must hold against, or single bytes could fill a
+     machine */
+  size_t cost;
   uint64_t last_due_ms;
   uint64_t rate_per_s; /* 0: none */
   double tokens;       /* bytes that may leave now; at most a tenth of a second's */
@@ -26,7 +28,8 @@ struct pipe {
 /* Token bucket of `bytes_per_s` (0: no limit) from now on; it begins full. What waits stays. */
 void pipe_set_rate(struct pipe *pipe, uint64_t bytes_per_s, uint64_t now_ms);
 
-/* Appends a copy that may leave at `due_ms`, but not before what was put in earlier. -1: out of memory. */
+/* Appends a copy that may leave at `due_ms`, but not before what was put in earlier. -1: out of
+   memory. */
 int pipe_put(struct pipe *pipe, const uint8_t *data, size_t size, uint64_t due_ms);
 
 /* Takes up to `most` bytes that may leave now; 0: none may. */

@@ -1,5 +1,6 @@
-/* Two sides of a connection, and for each a pipe of what waits to go there. What is read from one side goes at once to
- * the other where it can, and waits in the pipe where it must: the line is slow, or that side does not take it.
+/* Two sides of a connection, and for each a pipe of what waits to go there. What is read from one
+ * side goes at once to the other where it can, and waits in the pipe where it must: the line is
+ * slow, or that side does not take it.
  */
 #define _GNU_SOURCE
 #include "net/proxy.h"
@@ -93,8 +94,7 @@ static void release(struct proxy *proxy)
   if (closed != NULL) closed(ctx);
 }
 
-/* --- The end of a connection ----------------------------------------------------------------------------------------
- */
+/* --- The end of a connection ------------------------------------------------------------------ */
 
 static void on_handle_closed(uv_handle_t *handle)
 {
@@ -125,13 +125,13 @@ static void end(struct conn *conn, bool reset)
   proxy->totals.open--;
   for (size_t i = 0; i < 2; i++) {
     uv_tcp_t *tcp = &conn->side[i].tcp;
-    if (!reset || uv_tcp_close_reset(tcp, on_side_closed) != 0) uv_close((uv_handle_t *) tcp, on_side_closed);
+    if (!reset || uv_tcp_close_reset(tcp, on_side_closed) != 0)
+      uv_close((uv_handle_t *) tcp, on_side_closed);
   }
   uv_close((uv_handle_t *) &conn->timer, on_handle_closed);
 }
 
-/* --- Bytes out ------------------------------------------------------------------------------------------------------
- */
+/* --- Bytes out -------------------------------------------------------------------------------- */
 
 static void on_rest_written(uv_write_t *write, int status)
 {
@@ -146,7 +146,8 @@ static void on_rest_written(uv_write_t *write, int status)
     pump(side);
 }
 
-/* Everything goes: what the socket does not take at once is kept, and no more is given to it before. */
+/* Everything goes: what the socket does not take at once is kept, and no more is given to it
+   before. */
 static void send_all(struct side *side, const uint8_t *data, size_t size)
 {
   uv_buf_t buffer = uv_buf_init((char *) data, (unsigned) size);
@@ -174,7 +175,8 @@ static void on_shut_down(uv_shutdown_t *request, int status)
   struct side *side = request->data;
   struct conn *conn = side->conn;
   if (conn->dead) return;
-  if (status != 0 || (conn->side[CLIENT].shutting && conn->side[SERVER].shutting)) end(conn, status != 0);
+  if (status != 0 || (conn->side[CLIENT].shutting && conn->side[SERVER].shutting))
+    end(conn, status != 0);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
@@ -191,8 +193,8 @@ static void adjust_reading(struct side *side)
 {
   struct conn *conn = side->conn;
   const struct side *to = other(side);
-  bool wanted =
-      conn->connected && !side->ended && !conn->proxy->fault.stall && !to->writing && to->out.cost < PROXY_WAITING_MAX;
+  bool wanted = conn->connected && !side->ended && !conn->proxy->fault.stall && !to->writing &&
+                to->out.cost < PROXY_WAITING_MAX;
   if (wanted == side->reading) return;
   side->reading = wanted;
   if (wanted)
@@ -235,7 +237,8 @@ static void pump(struct side *side)
     send_all(side, proxy->piece, size);
   }
   if (conn->dead) return;
-  if (other(side)->ended && side->out.waiting == 0 && !side->writing && !side->shutting && !proxy->fault.stall) {
+  if (other(side)->ended && side->out.waiting == 0 && !side->writing && !side->shutting &&
+      !proxy->fault.stall) {
     side->shutting = true;
     side->shutdown.data = side;
     if (uv_shutdown(&side->shutdown, (uv_stream_t *) &side->tcp, on_shut_down) != 0) {
@@ -247,8 +250,7 @@ static void pump(struct side *side)
   arm(conn);
 }
 
-/* --- Bytes in -------------------------------------------------------------------------------------------------------
- */
+/* --- Bytes in --------------------------------------------------------------------------------- */
 
 static void count(struct side *from, size_t size)
 {
@@ -265,7 +267,8 @@ static void pass_on(struct side *to, const uint8_t *data, size_t size)
 {
   const struct proxy_fault *fault = &to->conn->proxy->fault;
   uint64_t now_ms = uv_now(to->conn->proxy->loop);
-  bool free_line = fault->latency_ms == 0 && fault->bandwidth_per_s == 0 && to->out.waiting == 0 && !to->writing;
+  bool free_line =
+      fault->latency_ms == 0 && fault->bandwidth_per_s == 0 && to->out.waiting == 0 && !to->writing;
   if (free_line)
     send_all(to, data, size);
   else if (pipe_put(&to->out, data, size, now_ms + fault->latency_ms) != 0)
@@ -301,8 +304,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
   }
 }
 
-/* --- The beginning of a connection ----------------------------------------------------------------------------------
- */
+/* --- The beginning of a connection ------------------------------------------------------------ */
 
 static void draw_cut(struct conn *conn)
 {
@@ -316,7 +318,8 @@ static void draw_cut(struct conn *conn)
 static void set_rates(struct conn *conn)
 {
   const struct proxy *proxy = conn->proxy;
-  for (size_t i = 0; i < 2; i++) pipe_set_rate(&conn->side[i].out, proxy->fault.bandwidth_per_s, uv_now(proxy->loop));
+  for (size_t i = 0; i < 2; i++)
+    pipe_set_rate(&conn->side[i].out, proxy->fault.bandwidth_per_s, uv_now(proxy->loop));
 }
 
 static void on_connect(uv_connect_t *request, int status)
@@ -371,15 +374,14 @@ static void on_connection(void *ctx, int fd)
   uv_tcp_nodelay(&conn->side[CLIENT].tcp, 1);
   draw_cut(conn);
   set_rates(conn);
-  if (uv_tcp_connect(&conn->connect, &conn->side[SERVER].tcp, (const struct sockaddr *) &proxy->server, on_connect) ==
-      0)
+  if (uv_tcp_connect(&conn->connect, &conn->side[SERVER].tcp,
+                     (const struct sockaddr *) &proxy->server, on_connect) == 0)
     return;
   proxy->totals.refused++;
   end(conn, true);
 }
 
-/* --- The proxy ------------------------------------------------------------------------------------------------------
- */
+/* --- The proxy -------------------------------------------------------------------------------- */
 
 static void on_door_closed(void *ctx)
 {
@@ -401,8 +403,8 @@ static void drop_door(struct proxy *proxy)
   }
 }
 
-/* Bound in either case: a port that nobody listens on refuses, and nobody else gets it. Minus errno, which libuv's
- * codes are. */
+/* Bound in either case: a port that nobody listens on refuses, and nobody else gets it. Minus
+ * errno, which libuv's codes are. */
 static int make_door(struct proxy *proxy, bool listens)
 {
   int fd = listener_bind(&proxy->address);
@@ -429,7 +431,8 @@ static void on_sweep(uv_timer_t *timer)
   }
 }
 
-int proxy_open(uv_loop_t *loop, const struct proxy_config *config, struct proxy **out, struct error *error)
+int proxy_open(uv_loop_t *loop, const struct proxy_config *config, struct proxy **out,
+               struct error *error)
 {
   struct proxy *proxy = calloc(1, sizeof *proxy);
   if (proxy == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
@@ -448,8 +451,9 @@ int proxy_open(uv_loop_t *loop, const struct proxy_config *config, struct proxy 
     return 0;
   }
   proxy_close(proxy, NULL, NULL);
-  return error_set(error, EXIT_CODE_SETUP, "the proxy before the update server cannot listen on port %u: %s",
-                   config->port, uv_strerror(status));
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the proxy before the update server cannot listen on port %u: %s", config->port,
+                   uv_strerror(status));
 }
 
 uint16_t proxy_port(const struct proxy *proxy)
@@ -463,7 +467,8 @@ static int set_refusing(struct proxy *proxy, bool refuse, struct error *error)
   drop_door(proxy);
   int status = make_door(proxy, !refuse);
   if (status == 0) return 0;
-  return error_set(error, EXIT_CODE_SETUP, "the proxy before the update server cannot have port %u again: %s",
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the proxy before the update server cannot have port %u again: %s",
                    proxy_port(proxy), uv_strerror(status));
 }
 

@@ -1,5 +1,5 @@
-/* Straight on from one step to the next: address, TCP, TLS, CONNECT, CONNACK. Every step has what is left of one
- * deadline. */
+/* Straight on from one step to the next: address, TCP, TLS, CONNECT, CONNACK. Every step has what
+ * is left of one deadline. */
 #define _GNU_SOURCE
 #include "operator/diagnose.h"
 
@@ -49,7 +49,7 @@ static bool await(int fd, short events, uint64_t until_ms)
   }
 }
 
-/* TCP ------------------------------------------------------------------------------------------------------------- */
+/* --- TCP -------------------------------------------------------------------------------------- */
 
 static enum device_failure of_errno(int error)
 {
@@ -77,7 +77,8 @@ static int dial(const struct sockaddr *at, socklen_t size, uint64_t until_ms)
   if (error == EINPROGRESS) {
     socklen_t length = sizeof error;
     error = ETIMEDOUT;
-    if (await(fd, POLLOUT, until_ms) && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+    if (await(fd, POLLOUT, until_ms) && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
+      error = errno;
   }
   if (error == 0) return fd;
   close(fd);
@@ -113,7 +114,8 @@ static enum device_failure connect_to(struct look *look)
 /* Somebody who speaks MQTT without TLS answers a plain CONNECT. */
 static bool speaks_plain_mqtt(const struct look *look)
 {
-  static const uint8_t packet[] = {0x10, 12, 0, 4, 'M', 'Q', 'T', 'T', 4, 0x02, 0, KEEP_ALIVE_S, 0, 0};
+  static const uint8_t packet[] = {0x10, 12, 0,    4, 'M',          'Q', 'T',
+                                   'T',  4,  0x02, 0, KEEP_ALIVE_S, 0,   0};
   uint64_t until_ms = now_ms() + PLAIN_MS;
   uint8_t answer = 0;
   int fd = dial((const struct sockaddr *) &look->at, look->at_size, until_ms);
@@ -124,7 +126,7 @@ static bool speaks_plain_mqtt(const struct look *look)
   return answered && answer == 0x20;
 }
 
-/* TLS ------------------------------------------------------------------------------------------------------------- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 static enum device_failure of_verdict(int error)
 {
@@ -179,7 +181,8 @@ static void list_names(X509 *certificate, char *out, size_t size)
   for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
     const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
     if (name->type == GEN_DNS)
-      add_name(out, size, (const char *) ASN1_STRING_get0_data(name->d.dNSName), ASN1_STRING_length(name->d.dNSName));
+      add_name(out, size, (const char *) ASN1_STRING_get0_data(name->d.dNSName),
+               ASN1_STRING_length(name->d.dNSName));
     else if (name->type == GEN_IPADD &&
              inet_ntop(ASN1_STRING_length(name->d.iPAddress) == 4 ? AF_INET : AF_INET6,
                        ASN1_STRING_get0_data(name->d.iPAddress), address, sizeof address) != NULL)
@@ -191,7 +194,8 @@ static void list_names(X509 *certificate, char *out, size_t size)
 static void print_time(const ASN1_TIME *time, char out[24])
 {
   struct tm utc;
-  if (ASN1_TIME_to_tm(time, &utc) != 1 || strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0) strcpy(out, "?");
+  if (ASN1_TIME_to_tm(time, &utc) != 1 || strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+    strcpy(out, "?");
 }
 
 /* What of the certificate is wrong. */
@@ -232,8 +236,8 @@ static int on_verify(int ok, X509_STORE_CTX *store)
 static bool note_file(struct look *look, const char *what, const char *path)
 {
   const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-  snprintf(look->detail, sizeof look->detail, "the operator's %.20s %.90s cannot be used: %.50s", what, path,
-           reason != NULL ? reason : "not readable");
+  snprintf(look->detail, sizeof look->detail, "the operator's %.20s %.90s cannot be used: %.50s",
+           what, path, reason != NULL ? reason : "not readable");
   return false;
 }
 
@@ -243,7 +247,8 @@ static bool make_tls(struct look *look)
   struct in6_addr address;
   look->context = SSL_CTX_new(TLS_client_method());
   if (look->context == NULL) return false;
-  if (SSL_CTX_load_verify_file(look->context, q->ca_path) != 1) return note_file(look, "CA file", q->ca_path);
+  if (SSL_CTX_load_verify_file(look->context, q->ca_path) != 1)
+    return note_file(look, "CA file", q->ca_path);
   if (SSL_CTX_use_certificate_chain_file(look->context, q->certificate_path) != 1)
     return note_file(look, "certificate", q->certificate_path);
   if (SSL_CTX_use_PrivateKey_file(look->context, q->key_path, SSL_FILETYPE_PEM) != 1)
@@ -252,9 +257,11 @@ static bool make_tls(struct look *look)
   look->ssl = SSL_new(look->context);
   if (look->ssl == NULL) return false;
   SSL_set_app_data(look->ssl, look);
-  bool numeric = inet_pton(AF_INET, q->host, &address) == 1 || inet_pton(AF_INET6, q->host, &address) == 1;
+  bool numeric =
+      inet_pton(AF_INET, q->host, &address) == 1 || inet_pton(AF_INET6, q->host, &address) == 1;
   bool named = numeric ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(look->ssl), q->host) == 1
-                       : SSL_set1_host(look->ssl, q->host) == 1 && SSL_set_tlsext_host_name(look->ssl, q->host) == 1;
+                       : SSL_set1_host(look->ssl, q->host) == 1 &&
+                             SSL_set_tlsext_host_name(look->ssl, q->host) == 1;
   SSL_set_connect_state(look->ssl);
   return named && SSL_set_fd(look->ssl, look->fd) == 1;
 }
@@ -334,7 +341,7 @@ static enum device_failure shake_hands(struct look *look)
   }
 }
 
-/* MQTT ------------------------------------------------------------------------------------------------------------ */
+/* --- MQTT ------------------------------------------------------------------------------------- */
 
 static bool send_connect(struct look *look)
 {
@@ -362,8 +369,9 @@ static enum device_failure of_answer(struct look *look, const uint8_t answer[CON
   return device_failure_of_connack(answer[3]);
 }
 
-/* In TLS 1.3 a refused client certificate shows only now. Who sends at once may never read why: a server that closes
- * with bytes unread resets the connection, and its alert is lost. One that is content mostly sends its tickets. */
+/* In TLS 1.3 a refused client certificate shows only now. Who sends at once may never read why: a
+ * server that closes with bytes unread resets the connection, and its alert is lost. One that is
+ * content mostly sends its tickets. */
 static enum device_failure hear_of_certificate(struct look *look)
 {
   uint8_t early;
@@ -394,7 +402,7 @@ static enum device_failure ask(struct look *look)
   return of_answer(look, answer);
 }
 
-/* ----------------------------------------------------------------------------------------------------------------- */
+/* ---  ----------------------------------------------------------------------------------------- */
 
 /* Of two who have never heard of each other neither can be mended. */
 static bool is_strangers(enum device_failure failure)
@@ -406,8 +414,9 @@ static bool is_strangers(enum device_failure failure)
 static const char *advice(enum device_failure failure, bool new_fleet)
 {
   if (new_fleet && is_strangers(failure))
-    return "no fleet was named, so one was made for this run alone, which no broker that stands already can know: name "
-           "the one that it knows with --fleet DIR ('fleetsim pki make' or 'fleetsim pki import' makes it)";
+    return "no fleet was named, so one was made for this run alone, which no broker that stands "
+           "already can know: name the one that it knows with --fleet DIR ('fleetsim pki make' or "
+           "'fleetsim pki import' makes it)";
   switch (failure) {
   case DEVICE_FAIL_TLS_NOT_TRUSTED:
     return "let the broker serve its intermediates too, under a root of the fleet folder";
@@ -417,19 +426,21 @@ static const char *advice(enum device_failure failure, bool new_fleet)
     return "write a name that it carries into the broker's url, or make it one for this name";
   case DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA:
   case DEVICE_FAIL_TLS_ALERT_BAD_CERT:
-    return "here that is the operator's: the broker's CA file needs the back office's CA, which 'fleetsim pki export "
-           "FLEET --what client-ca' writes";
+    return "here that is the operator's: the broker's CA file needs the back office's CA, which "
+           "'fleetsim pki export FLEET --what client-ca' writes";
   case DEVICE_FAIL_TLS_ALERT_REVOKED:
   case DEVICE_FAIL_TLS_ALERT_EXPIRED:
-    return "here that is the operator's, or the revocation list of the back office's CA: renew what the broker has of "
-           "it";
+    return "here that is the operator's, or the revocation list of the back office's CA: renew "
+           "what the broker has of it";
   case DEVICE_FAIL_TLS_CLOSED:
   case DEVICE_FAIL_TLS_RESET:
-    return "here that is the operator's certificate, and it speaks MQTT 3.1.1: the log of the broker, or of the proxy "
-           "before it, may say why";
+    return "here that is the operator's certificate, and it speaks MQTT 3.1.1: the log of the "
+           "broker, or of the proxy before it, may say why";
   case DEVICE_FAIL_TLS_NOT_TLS: return "name the port of a listener with TLS";
-  case DEVICE_FAIL_TLS_INTERNAL: return "mend the fleet folder, or make a new one with 'fleetsim pki make'";
-  case DEVICE_FAIL_MQTT_REFUSED_AUTH: return "let in the user that the CN of the operator's certificate names";
+  case DEVICE_FAIL_TLS_INTERNAL:
+    return "mend the fleet folder, or make a new one with 'fleetsim pki make'";
+  case DEVICE_FAIL_MQTT_REFUSED_AUTH:
+    return "let in the user that the CN of the operator's certificate names";
   case DEVICE_FAIL_MQTT_REFUSED_VERSION: return "let the broker speak MQTT 3.1.1";
   case DEVICE_FAIL_TCP_REFUSED: return "start the broker, or name the port where it listens";
   case DEVICE_FAIL_NAME_NOT_FOUND: return "mend the name";
@@ -437,12 +448,13 @@ static const char *advice(enum device_failure failure, bool new_fleet)
   }
 }
 
-void diagnose_describe(enum device_failure failure, bool new_fleet, const char *detail, struct diagnosis *out)
+void diagnose_describe(enum device_failure failure, bool new_fleet, const char *detail,
+                       struct diagnosis *out)
 {
   out->failure = failure;
   snprintf(out->text, sizeof out->text, "%s: %s%s%s%s: %s", device_failure_name(failure),
-           device_failure_sentence(failure), *detail != '\0' ? " (" : "", detail, *detail != '\0' ? ")" : "",
-           advice(failure, new_fleet));
+           device_failure_sentence(failure), *detail != '\0' ? " (" : "", detail,
+           *detail != '\0' ? ")" : "", advice(failure, new_fleet));
 }
 
 bool diagnose_is_final(enum device_failure failure)
@@ -464,7 +476,8 @@ bool diagnose_is_final(enum device_failure failure)
 
 void diagnose(const struct diagnose_question *question, struct diagnosis *out)
 {
-  struct look look = {.question = question, .until_ms = now_ms() + DIAGNOSE_MS, .fd = -1, .verdict = X509_V_OK};
+  struct look look = {
+      .question = question, .until_ms = now_ms() + DIAGNOSE_MS, .fd = -1, .verdict = X509_V_OK};
   ERR_clear_error();
   enum device_failure failure = connect_to(&look);
   if (failure == DEVICE_FAIL_NONE) failure = shake_hands(&look);

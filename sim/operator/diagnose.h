@@ -1,8 +1,8 @@
 /* Why the operator cannot connect, by the names that devices have for it.
  *
- * paho has one sentence for a refused client certificate, a wrong name and a port without TLS. So somebody else asks:
- * one connection of its own (OpenSSL), step by step to CONNACK, with the operator's certificate and under its name, and
- * the first step that fails is named.
+ * paho has one sentence for a refused client certificate, a wrong name and a port without TLS. So
+ * somebody else asks: one connection of its own (OpenSSL), step by step to CONNACK, with the
+ * operator's certificate and under its name, and the first step that fails is named.
  */
 #ifndef FLEETSIM_OPERATOR_DIAGNOSE_H
 #define FLEETSIM_OPERATOR_DIAGNOSE_H
@@ -35,9 +35,11 @@ struct diagnosis {
 void diagnose(const struct diagnose_question *question, struct diagnosis *out);
 
 /* The same sentence for a failure that is known already; `detail` may be "". */
-void diagnose_describe(enum device_failure failure, bool new_fleet, const char *detail, struct diagnosis *out);
+void diagnose_describe(enum device_failure failure, bool new_fleet, const char *detail,
+                       struct diagnosis *out);
 
-/* Whether trying again changes nothing as long as nobody changes the broker, the certificates or the address. */
+/* Whether trying again changes nothing as long as nobody changes the broker, the certificates or
+   the address. */
 bool diagnose_is_final(enum device_failure failure);
 
 #endif

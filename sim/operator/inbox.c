@@ -17,7 +17,8 @@ static bool grow(struct operator* op)
   if (capacity <= op->event_count) return false;
   struct operator_event *events = malloc(capacity * sizeof *events);
   if (events == NULL) return false;
-  for (size_t i = 0; i < op->event_count; i++) events[i] = op->events[(op->event_first + i) % op->event_capacity];
+  for (size_t i = 0; i < op->event_count; i++)
+    events[i] = op->events[(op->event_first + i) % op->event_capacity];
   free(op->events);
   op->events = events;
   op->event_first = 0;
@@ -53,7 +54,8 @@ static int compare_ids(const void *a, const void *b)
   return (left > right) - (left < right);
 }
 
-/* "private/0000000a/trust/ack" -> index of device 10, suffix "trust/ack". SIZE_MAX: no device of the fleet. */
+/* "private/0000000a/trust/ack" -> index of device 10, suffix "trust/ack". SIZE_MAX: no device of
+   the fleet. */
 static size_t parse_topic(const struct operator* op, const char *topic, const char **suffix)
 {
   *suffix = "";
@@ -62,7 +64,8 @@ static size_t parse_topic(const struct operator* op, const char *topic, const ch
   if (strspn(digits, "0123456789abcdef") != ID_DIGITS || digits[ID_DIGITS] != '/') return SIZE_MAX;
   *suffix = digits + ID_DIGITS + 1;
   uint32_t id = (uint32_t) strtoul(digits, NULL, 16);
-  const uint32_t *found = bsearch(&id, op->config.ids, op->config.device_count, sizeof id, compare_ids);
+  const uint32_t *found =
+      bsearch(&id, op->config.ids, op->config.device_count, sizeof id, compare_ids);
   return found == NULL ? SIZE_MAX : (size_t) (found - op->config.ids);
 }
 
@@ -83,7 +86,8 @@ static void note_latency(struct operator* op, uint64_t sent_us, uint64_t now_us)
   op->latencies[op->latency_count++] = latency > UINT32_MAX ? UINT32_MAX : (uint32_t) latency;
 }
 
-static void enter_telemetry(struct operator* op, size_t index, const uint8_t *payload, uint64_t now_us)
+static void enter_telemetry(struct operator* op, size_t index, const uint8_t *payload,
+                            uint64_t now_us)
 {
   switch (ledger_enter(&op->ledgers[index], big_endian(payload + 4, 4))) {
   case LEDGER_NEW:
@@ -96,7 +100,8 @@ static void enter_telemetry(struct operator* op, size_t index, const uint8_t *pa
   }
 }
 
-/* A copy counts like its device: numbers that come twice are how it is seen. It delivers nothing of the device's. */
+/* A copy counts like its device: numbers that come twice are how it is seen. It delivers nothing of
+   the device's. */
 static void take_clones_telemetry(struct operator* op, size_t index, const uint8_t *payload)
 {
   op->tally.of_clones++;
@@ -104,7 +109,8 @@ static void take_clones_telemetry(struct operator* op, size_t index, const uint8
 }
 
 /* A sequence number says something about the run that gave it only. */
-static void take_telemetry(struct operator* op, size_t index, const uint8_t *payload, size_t size, uint64_t now_us)
+static void take_telemetry(struct operator* op, size_t index, const uint8_t *payload, size_t size,
+                           uint64_t now_us)
 {
   uint32_t mark = size < TELEMETRY_HEADER ? 0 : (uint32_t) big_endian(payload, 4);
   if (size < TELEMETRY_HEADER)
@@ -131,7 +137,8 @@ static bool parse_ack(struct operator_event *event, const void *payload, size_t 
   event->code = (uint8_t) code;
   event->version = (uint32_t) version;
   event->of = (uint32_t) of;
-  return code < DEVICE_UPDATE_COUNT && version >= 0 && version <= UINT32_MAX && of >= 0 && of <= UINT32_MAX;
+  return code < DEVICE_UPDATE_COUNT && version >= 0 && version <= UINT32_MAX && of >= 0 &&
+         of <= UINT32_MAX;
 }
 
 /* A decimal number of at most five digits, `limit` at most; then `end`. */
@@ -149,7 +156,8 @@ static bool parse_version(const json_t *value, uint32_t *out)
 {
   const char *text = json_string_value(value);
   uint32_t major, minor, revision;
-  if (text == NULL || !take_number(&text, '.', UINT8_MAX, &major) || !take_number(&text, '.', UINT8_MAX, &minor) ||
+  if (text == NULL || !take_number(&text, '.', UINT8_MAX, &major) ||
+      !take_number(&text, '.', UINT8_MAX, &minor) ||
       !take_number(&text, '\0', UINT16_MAX, &revision))
     return false;
   *out = DEVICE_VERSION(major, minor, revision);
@@ -182,7 +190,8 @@ static void copy_text(char *out, size_t capacity, const char *data, size_t size)
   out[n] = '\0';
 }
 
-/* The word of a device that tries another's topics (sim/fleet/trespass.c), which the run wants to hear of. */
+/* The word of a device that tries another's topics (sim/fleet/trespass.c), which the run wants to
+   hear of. */
 static bool is_trespass(const void *payload, size_t size)
 {
   static const char word[] = "trespass";
@@ -190,7 +199,8 @@ static bool is_trespass(const void *payload, size_t size)
 }
 
 /* What can be made of a message of a device of the fleet; false: nothing. */
-static bool parse_message(struct operator_event *event, const char *suffix, const void *payload, size_t size)
+static bool parse_message(struct operator_event *event, const char *suffix, const void *payload,
+                          size_t size)
 {
   if (is_trespass(payload, size)) return true;
   if (strcmp(suffix, "ota/status") == 0) return parse_ota_status(event, payload, size);
@@ -201,11 +211,12 @@ static bool parse_message(struct operator_event *event, const char *suffix, cons
 }
 
 /* Held. True: there is an event to collect, or a block to send. */
-static bool sort_message(struct operator* op, const char *topic, const void *payload, size_t size, bool retained,
-                         uint64_t now_us)
+static bool sort_message(struct operator* op, const char *topic, const void *payload, size_t size,
+                         bool retained, uint64_t now_us)
 {
   const char *suffix;
-  struct operator_event event = {.kind = OPERATOR_MESSAGE, .index = parse_topic(op, topic, &suffix)};
+  struct operator_event event = {.kind = OPERATOR_MESSAGE,
+                                 .index = parse_topic(op, topic, &suffix)};
   bool known = event.index != SIZE_MAX;
   if (known && strcmp(suffix, "telemetry") == 0) {
     take_telemetry(op, event.index, payload, size, now_us);
@@ -229,7 +240,8 @@ static bool sort_message(struct operator* op, const char *topic, const void *pay
   return true;
 }
 
-void inbox_message(struct operator* op, const char *topic, const void *payload, size_t size, bool retained)
+void inbox_message(struct operator* op, const char *topic, const void *payload, size_t size,
+                   bool retained)
 {
   uint64_t now_us = op->config.now_us(op->config.clock);
   pthread_mutex_lock(&op->mutex);

@@ -1,5 +1,6 @@
-/* What the files of this room share. One mutex guards everything; no function of paho is ever called with it held, as
- * paho calls back with a lock of its own. `wake` is called without it as well. */
+/* What the files of this room share. One mutex guards everything; no function of paho is ever
+ * called with it held, as paho calls back with a lock of its own. `wake` is called without it as
+ * well. */
 #ifndef FLEETSIM_OPERATOR_INTERNAL_H
 #define FLEETSIM_OPERATOR_INTERNAL_H
 
@@ -10,7 +11,13 @@
 #include "operator/diagnose.h"
 #include "operator/operator.h"
 
-enum { LATENCIES_MAX = 65536, TOPIC_MAX = 64, WINDOW = 500, OPERATOR_URI_MAX = 300, FILTERS_MAX = 6 };
+enum {
+  LATENCIES_MAX = 65536,
+  TOPIC_MAX = 64,
+  WINDOW = 500,
+  OPERATOR_URI_MAX = 300,
+  FILTERS_MAX = 6
+};
 
 /* A message on its way to the broker: in the list of those that wait, or flying. */
 struct parcel {
@@ -23,8 +30,9 @@ struct parcel {
   uint8_t data[];
 };
 
-/* What paho holds while it carries a parcel. Its callback may come late, or after the parcel was sent again: then
- * `parcel` is NULL. Owned by the operator until the callback has come or paho is gone. */
+/* What paho holds while it carries a parcel. Its callback may come late, or after the parcel was
+ * sent again: then `parcel` is NULL. Owned by the operator until the callback has come or paho is
+ * gone. */
 struct flight {
   struct flight *next, *previous;
   struct operator* op;
@@ -71,10 +79,11 @@ struct operator
 
   /* why it is not connected */
   struct operator_failure failure;
-  bool has_connected;   /* ever */
-  unsigned failed;      /* attempts in a row */
-  unsigned alike;       /* diagnoses in a row that gave the same failure */
-  unsigned cut_short;   /* connections in a row that ended before anything that was sent was acknowledged */
+  bool has_connected; /* ever */
+  unsigned failed;    /* attempts in a row */
+  unsigned alike;     /* diagnoses in a row that gave the same failure */
+  /* connections in a row that ended before anything that was sent was acknowledged */
+  unsigned cut_short;
   size_t cut_size;      /* of the largest message that was on its way then */
   bool to_be_diagnosed; /* by the keeper, before it tries again */
 
@@ -94,12 +103,16 @@ struct operator
 /* With the mutex held. */
 void inbox_event(struct operator* op, const struct operator_event *event);
 
-/* Without it: takes one message from paho's thread. `retained`: the broker kept it from before the subscription. */
-void inbox_message(struct operator* op, const char *topic, const void *payload, size_t size, bool retained);
+/* Without it: takes one message from paho's thread. `retained`: the broker kept it from before the
+   subscription. */
+void inbox_message(struct operator* op, const char *topic, const void *payload, size_t size,
+                   bool retained);
 
-struct parcel *outbox_take(struct operator* op);              /* held; NULL: nothing to send, or the window is full */
+/* held; NULL: nothing to send, or the window is full */
+struct parcel *outbox_take(struct operator* op);
 void outbox_landed(struct flight *flight, bool acknowledged); /* not held */
-void outbox_recall(struct operator* op);                      /* held: all that fly wait again; of QoS 0: are gone */
+/* held: all that fly wait again; of QoS 0: are gone */
+void outbox_recall(struct operator* op);
 
 /* Held: the size of the largest message that flies, 0: none does. */
 size_t outbox_largest(const struct operator* op);

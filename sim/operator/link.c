@@ -1,10 +1,10 @@
 /* The connection, by paho's MQTTAsync.
  *
- * paho's automaticReconnect is not used: it does not try again when the first connection fails, doubles its pauses
- * to a minute, and its own queue for messages while disconnected drops or refuses what does not fit. Instead a keeper
- * thread connects once a second while the link is down, the outbox owns what is not acknowledged, and each new
- * connection subscribes again (a broker that was killed has forgotten the session) before anything is sent, so that no
- * answer can be missed.
+ * paho's automaticReconnect is not used: it does not try again when the first connection fails,
+ * doubles its pauses to a minute, and its own queue for messages while disconnected drops or
+ * refuses what does not fit. Instead a keeper thread connects once a second while the link is down,
+ * the outbox owns what is not acknowledged, and each new connection subscribes again (a broker that
+ * was killed has forgotten the session) before anything is sent, so that no answer can be missed.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <MQTTAsync.h>
@@ -20,8 +20,9 @@ enum { RETRY_MS = 1000, CONNECT_S = 10, HANG_MS = 12000, STOP_MS = 2000, KEEP_AL
 enum { FILTERS = 4 }; /* the others with config.ota only */
 enum { DIAGNOSE_AFTER = 3, DIAGNOSE_EVERY = 10, ALIKE = 3, CUT_SHORT = 3 };
 
-static char *const filters[FILTERS_MAX] = {"private/+/telemetry", "private/+/trust/ack",  "private/+/cert/ack",
-                                           "private/+/status",    "private/+/ota/status", "private/+/ota/get"};
+static char *const filters[FILTERS_MAX] = {"private/+/telemetry",  "private/+/trust/ack",
+                                           "private/+/cert/ack",   "private/+/status",
+                                           "private/+/ota/status", "private/+/ota/get"};
 
 static int filter_count(const struct operator* op)
 {
@@ -35,7 +36,8 @@ uint64_t link_now_ms(void)
   return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
-static void enter(struct operator* op, enum link_state state, enum operator_event_kind kind, const char *text)
+static void enter(struct operator* op, enum link_state state, enum operator_event_kind kind,
+                  const char *text)
 {
   struct operator_event event = {.kind = kind, .index = SIZE_MAX};
   snprintf(event.text, sizeof event.text, "%s", text);
@@ -63,9 +65,9 @@ static void begin_with_the_first(struct operator* op)
   pthread_mutex_unlock(&op->mutex);
 }
 
-/* Says why, once somebody has found out, and goes on to the next server: the pause before the next attempt is one per
- * round, not one per server. paho could go through a list of servers by itself, but 1.3.12 was seen to name the first
- * one whichever it has reached. */
+/* Says why, once somebody has found out, and goes on to the next server: the pause before the next
+ * attempt is one per round, not one per server. paho could go through a list of servers by itself,
+ * but 1.3.12 was seen to name the first one whichever it has reached. */
 static void fail_over(struct operator* op, const struct operator_failure *failure)
 {
   pthread_mutex_lock(&op->mutex);
@@ -86,21 +88,22 @@ static void fail_with(struct operator* op, bool final, const char *text)
   fail_over(op, &failure);
 }
 
-/* Held. A connection has ended with a message on its way, or before paho, which sends such messages again by itself,
- * had an answer to it. Says so where that is not the first time; a plain loss else. */
+/* Held. A connection has ended with a message on its way, or before paho, which sends such messages
+ * again by itself, had an answer to it. Says so where that is not the first time; a plain loss
+ * else. */
 static void describe_loss(struct operator* op, const char *cause, char text[160])
 {
   size_t largest = outbox_largest(op);
   if (largest > 0) op->cut_size = largest;
   op->cut_short += op->cut_size > 0;
   if (op->cut_short >= CUT_SHORT)
-    snprintf(
-        text, 160,
-        "the broker ended the operator's connection %u times in a row at a message of %zu bytes: let its packets be "
-        "larger",
-        op->cut_short, op->cut_size);
+    snprintf(text, 160,
+             "the broker ended the operator's connection %u times in a row at a message of %zu "
+             "bytes: let its packets be larger",
+             op->cut_short, op->cut_size);
   else
-    snprintf(text, 160, "%s", cause != NULL && *cause != '\0' ? cause : "the connection to the broker was lost");
+    snprintf(text, 160, "%s",
+             cause != NULL && *cause != '\0' ? cause : "the connection to the broker was lost");
 }
 
 /* A broker may close the connection where another one refuses a subscription. */
@@ -114,11 +117,11 @@ static void end_unsubscribed(struct operator* op)
   if (first) describe_loss(op, NULL, text);
   pthread_mutex_unlock(&op->mutex);
   if (first)
-    fail_with(op, final,
-              sends
-                  ? text
-                  : "the broker let the operator in and ended the connection at its subscriptions, as its log may say: "
-                    "let the operator's CN read private/#, and packets be larger");
+    fail_with(
+        op, final,
+        sends ? text
+              : "the broker let the operator in and ended the connection at its subscriptions, as "
+                "its log may say: let the operator's CN read private/#, and packets be larger");
 }
 
 static void on_lost(void *ctx, char *cause)
@@ -139,21 +142,25 @@ static void on_lost(void *ctx, char *cause)
 
 static int on_message(void *ctx, char *topic, int topic_size, MQTTAsync_message *message)
 {
-  /* A topic with a zero inside is none of ours; for others paho passes 0 or the size, depending on its release. */
+  /* A topic with a zero inside is none of ours; for others paho passes 0 or the size, depending on
+     its release. */
   if (topic_size == 0 || (size_t) topic_size == strlen(topic))
-    inbox_message(ctx, topic, message->payload, (size_t) message->payloadlen, message->retained != 0);
+    inbox_message(ctx, topic, message->payload, (size_t) message->payloadlen,
+                  message->retained != 0);
   MQTTAsync_freeMessage(&message);
   MQTTAsync_free(topic);
   return 1;
 }
 
-/* paho has one sentence for most of what can go wrong, and none for the rest. Asking takes a connection of its own: not
- * at once where the operator was connected before, as then there is another server, or the broker is being restarted.
+/* paho has one sentence for most of what can go wrong, and none for the rest. Asking takes a
+ * connection of its own: not at once where the operator was connected before, as then there is
+ * another server, or the broker is being restarted.
  */
 static bool is_worth_asking(const struct operator* op)
 {
   unsigned rounds = (op->failed + 1) / (unsigned) (op->config.other_count + 1);
-  return !op->has_connected || (rounds >= DIAGNOSE_AFTER && (rounds - DIAGNOSE_AFTER) % DIAGNOSE_EVERY == 0);
+  return !op->has_connected ||
+         (rounds >= DIAGNOSE_AFTER && (rounds - DIAGNOSE_AFTER) % DIAGNOSE_EVERY == 0);
 }
 
 /* The keeper asks: this is paho's thread. */
@@ -176,13 +183,14 @@ static void refuse_subscription(struct operator* op, unsigned filter, int code)
   pthread_mutex_unlock(&op->mutex);
   if (!first) return;
   if (code >= 0x80 && code <= 0xff)
-    snprintf(
-        text, sizeof text,
-        "the broker refuses the operator's subscription to %s (SUBACK 0x%02x): let the operator's CN read private/#",
-        filters[filter], (unsigned) code);
+    snprintf(text, sizeof text,
+             "the broker refuses the operator's subscription to %s (SUBACK 0x%02x): let the "
+             "operator's CN read private/#",
+             filters[filter], (unsigned) code);
   else
     snprintf(text, sizeof text,
-             "the broker's answer to the operator's subscription to %s is no SUBACK for it: the broker breaks MQTT",
+             "the broker's answer to the operator's subscription to %s is no SUBACK for it: the "
+             "broker breaks MQTT",
              filters[filter]);
   fail_with(op, true, text);
   hang_up(op);
@@ -245,8 +253,9 @@ static void on_forgotten_badly(void *ctx, MQTTAsync_failureData *data)
   on_forgotten(ctx);
 }
 
-/* A clean session has ended the one of an earlier run, with all that waited there. It would not outlive a connection
- * either, so this one ends here, and the next one begins a session that does. */
+/* A clean session has ended the one of an earlier run, with all that waited there. It would not
+ * outlive a connection either, so this one ends here, and the next one begins a session that
+ * does. */
 static void forget_earlier_run(struct operator* op)
 {
   MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
@@ -256,7 +265,8 @@ static void forget_earlier_run(struct operator* op)
   if (MQTTAsync_disconnect(op->client, &options) != MQTTASYNC_SUCCESS) on_forgotten(op);
 }
 
-/* One packet for each: paho 1.3.12 hands out what a SUBACK holds without saying how many codes that were. */
+/* One packet for each: paho 1.3.12 hands out what a SUBACK holds without saying how many codes that
+   were. */
 static void on_connected(void *ctx, MQTTAsync_successData *data)
 {
   (void) data;
@@ -276,7 +286,8 @@ static void on_connected(void *ctx, MQTTAsync_successData *data)
     options.onSuccess = on_subscribed;
     options.onFailure = on_subscribe_failed;
     options.context = &op->subscriptions[f];
-    if (MQTTAsync_subscribe(op->client, filters[f], qos[f], &options) == MQTTASYNC_SUCCESS) continue;
+    if (MQTTAsync_subscribe(op->client, filters[f], qos[f], &options) == MQTTASYNC_SUCCESS)
+      continue;
     on_subscribe_failed(&op->subscriptions[f], NULL);
     return;
   }
@@ -286,14 +297,17 @@ static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
 {
   static const char connack[] = "CONNACK";
   struct operator* op = ctx;
-  const char *why =
-      data != NULL && data->message != NULL && data->message[0] != '\0' ? data->message : "no reason given";
+  const char *why = data != NULL && data->message != NULL && data->message[0] != '\0'
+                        ? data->message
+                        : "no reason given";
   char text[300];
   if (data != NULL && data->code > 0 && strncmp(why, connack, sizeof connack - 1) == 0) {
     struct diagnosis diagnosis;
     snprintf(text, sizeof text, "code %d", data->code);
-    diagnose_describe(device_failure_of_connack((uint8_t) data->code), op->config.new_fleet, text, &diagnosis);
-    struct operator_failure failure = {.failure = diagnosis.failure, .final = diagnose_is_final(diagnosis.failure)};
+    diagnose_describe(device_failure_of_connack((uint8_t) data->code), op->config.new_fleet, text,
+                      &diagnosis);
+    struct operator_failure failure = {.failure = diagnosis.failure,
+                                       .final = diagnose_is_final(diagnosis.failure)};
     memcpy(failure.text, diagnosis.text, sizeof failure.text);
     fail_over(op, &failure);
     return;
@@ -313,7 +327,8 @@ static int connect_once(struct operator* op)
   tls.enableServerCertAuth = 1;
   tls.verify = 1; /* the host name */
   tls.disableDefaultTrustStore = 1;
-  tls.sslVersion = MQTT_SSL_VERSION_DEFAULT; /* the highest that both know: paho has no name for 1.3 */
+  /* the highest that both know: paho has no name for 1.3 */
+  tls.sslVersion = MQTT_SSL_VERSION_DEFAULT;
 
   MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer;
   char *const uri = op->server[op->at].uri;
@@ -321,7 +336,8 @@ static int connect_once(struct operator* op)
   options.serverURIcount = 1;
   options.keepAliveInterval = op->config.keep_alive_s != 0 ? op->config.keep_alive_s : KEEP_ALIVE_S;
   options.cleansession = !op->forgotten;
-  options.maxInflight = WINDOW + 100; /* paho resends what was in flight before a loss beside what we send */
+  /* paho resends what was in flight before a loss beside what we send */
+  options.maxInflight = WINDOW + 100;
   options.connectTimeout = CONNECT_S;
   options.MQTTVersion = MQTTVERSION_3_1_1;
   options.ssl = &tls;
@@ -331,8 +347,8 @@ static int connect_once(struct operator* op)
   return MQTTAsync_connect(op->client, &options);
 }
 
-/* An IPv6 address gets no brackets here: paho 1.3.12 connects to it with and without, but compares "[::1" with the
- * certificate where they are there. */
+/* An IPv6 address gets no brackets here: paho 1.3.12 connects to it with and without, but compares
+ * "[::1" with the certificate where they are there. */
 static int set_server(struct server *server, const char *host, uint16_t port, struct error *error)
 {
   snprintf(server->host, sizeof server->host, "%s", host);
@@ -346,7 +362,9 @@ static int set_servers(struct operator* op, struct error *error)
 {
   if (set_server(&op->server[0], op->config.host, op->config.port, error) != 0) return -1;
   for (size_t i = 0; i < op->config.other_count; i++)
-    if (set_server(&op->server[i + 1], op->config.others[i].host, op->config.others[i].port, error) != 0) return -1;
+    if (set_server(&op->server[i + 1], op->config.others[i].host, op->config.others[i].port,
+                   error) != 0)
+      return -1;
   return 0;
 }
 
@@ -366,7 +384,8 @@ int link_open(struct operator* op, struct error *error)
   status = MQTTAsync_setCallbacks(op->client, op, on_lost, on_message, NULL);
   if (status == MQTTASYNC_SUCCESS) return 0;
   MQTTAsync_destroy(&op->client);
-  return error_set(error, EXIT_CODE_INTERNAL, "paho does not take its callbacks: %s", MQTTAsync_strerror(status));
+  return error_set(error, EXIT_CODE_INTERNAL, "paho does not take its callbacks: %s",
+                   MQTTAsync_strerror(status));
 }
 
 static void answer(struct operator* op)
@@ -397,12 +416,14 @@ static void await_answer(struct operator* op, int status)
   deadline.tv_sec += STOP_MS / 1000;
   pthread_mutex_lock(&op->mutex);
   int waited = status == MQTTASYNC_SUCCESS ? 0 : -1;
-  while (!op->answered && waited == 0) waited = pthread_cond_timedwait(&op->changed, &op->mutex, &deadline);
+  while (!op->answered && waited == 0)
+    waited = pthread_cond_timedwait(&op->changed, &op->mutex, &deadline);
   op->answered = false;
   pthread_mutex_unlock(&op->mutex);
 }
 
-/* One after the other: paho 1.3.12 loses the memory of an UNSUBACK that comes while it disconnects. */
+/* One after the other: paho 1.3.12 loses the memory of an UNSUBACK that comes while it
+   disconnects. */
 static void leave(struct operator* op)
 {
   MQTTAsync_responseOptions unsubscribe = MQTTAsync_responseOptions_initializer;
@@ -429,8 +450,8 @@ static void go_home(struct operator* op)
 /* Somebody who does not say why may change his mind, but not for ever. */
 static bool is_an_end(enum device_failure failure)
 {
-  return failure == DEVICE_FAIL_TCP_CLOSED || failure == DEVICE_FAIL_TCP_RESET || failure == DEVICE_FAIL_TLS_CLOSED ||
-         failure == DEVICE_FAIL_TLS_RESET;
+  return failure == DEVICE_FAIL_TCP_CLOSED || failure == DEVICE_FAIL_TCP_RESET ||
+         failure == DEVICE_FAIL_TLS_CLOSED || failure == DEVICE_FAIL_TLS_RESET;
 }
 
 /* Keeper's thread. Nobody else connects in the meantime: the state is CONNECTING. */
@@ -457,8 +478,7 @@ static void find_out(struct operator* op)
   memcpy(failure.text, diagnosis.text, sizeof failure.text);
   if (diagnosis.failure == DEVICE_FAIL_NONE)
     snprintf(failure.text, sizeof failure.text,
-             "the operator's MQTT library does not get through, although a plain "
-             "connection does");
+             "the operator's MQTT library does not get through, although a plain connection does");
   fail_over(op, &failure);
 }
 
@@ -467,7 +487,8 @@ static bool may_dial(struct operator* op)
 {
   char beyond[PERMIT_ADDRESS_MAX], text[400];
   const char *host = op->server[op->at].host;
-  if (permit_host(op->config.permit, host) && permit_look_up(op->config.permit, host, beyond)) return true;
+  if (permit_host(op->config.permit, host) && permit_look_up(op->config.permit, host, beyond))
+    return true;
   snprintf(text, sizeof text, "nothing was sent: %.255s leads beyond this machine", host);
   fail_with(op, true, text);
   return false;
@@ -479,7 +500,8 @@ static void dial(struct operator* op)
   int status = connect_once(op);
   if (status == MQTTASYNC_SUCCESS) return;
   char text[160];
-  snprintf(text, sizeof text, "the operator's MQTT library refuses to connect: %s", MQTTAsync_strerror(status));
+  snprintf(text, sizeof text, "the operator's MQTT library refuses to connect: %s",
+           MQTTAsync_strerror(status));
   fail_with(op, false, text);
 }
 
@@ -505,7 +527,8 @@ void link_keep(struct operator* op)
   if (hangs) {
     if (greeted)
       fail_with(op, false,
-                "the broker let the operator in and does not answer its subscriptions: the broker breaks MQTT");
+                "the broker let the operator in and does not answer its subscriptions: the broker "
+                "breaks MQTT");
     else
       ask_or_fail(op, "the broker does not answer the operator");
     hang_up(op);
@@ -528,7 +551,8 @@ static void on_not_sent(void *ctx, MQTTAsync_failureData *data)
   outbox_landed(ctx, false);
 }
 
-/* The parcel may land, and be freed, while MQTTAsync_send still runs; paho has copied it by then. */
+/* The parcel may land, and be freed, while MQTTAsync_send still runs; paho has copied it by
+   then. */
 void link_pump(struct operator* op)
 {
   for (;;) {
@@ -542,8 +566,8 @@ void link_pump(struct operator* op)
     options.onSuccess = on_sent;
     options.onFailure = on_not_sent;
     options.context = flight;
-    if (MQTTAsync_send(op->client, parcel->topic, (int) parcel->size, parcel->data, parcel->qos, parcel->retain,
-                       &options) == MQTTASYNC_SUCCESS)
+    if (MQTTAsync_send(op->client, parcel->topic, (int) parcel->size, parcel->data, parcel->qos,
+                       parcel->retain, &options) == MQTTASYNC_SUCCESS)
       continue;
     outbox_landed(flight, false);
     return;

@@ -75,7 +75,8 @@ int operator_start(const struct operator_config *config, struct operator** out, 
   if (pthread_create(&op->keeper, NULL, keep, op) != 0) {
     link_close(op);
     release(op);
-    return error_set(error, EXIT_CODE_SETUP, "cannot start the operator's thread: raise the limit of processes");
+    return error_set(error, EXIT_CODE_SETUP,
+                     "cannot start the operator's thread: raise the limit of processes");
   }
   *out = op;
   return 0;

@@ -1,16 +1,17 @@
-/* The back office: an independent MQTT client (paho.mqtt.c on OpenSSL, its own threads) that pushes trust bundles and
- * certificates, collects acknowledgements, and counts telemetry by sequence number: the second opinion on what the
- * devices say.
+/* The back office: an independent MQTT client (paho.mqtt.c on OpenSSL, its own threads) that pushes
+ * trust bundles and certificates, collects acknowledgements, and counts telemetry by sequence
+ * number: the second opinion on what the devices say.
  *
- * Telemetry payload: 4 bytes mark of the run, 4 bytes sequence number from 1, 8 bytes send time in microseconds of the
- * run's clock, all big-endian, then padding. What carries another mark, as a message that waited at the broker for the
- * operator of an earlier run does, is counted and no more.
+ * Telemetry payload: 4 bytes mark of the run, 4 bytes sequence number from 1, 8 bytes send time in
+ * microseconds of the run's clock, all big-endian, then padding. What carries another mark, as a
+ * message that waited at the broker for the operator of an earlier run does, is counted and no
+ * more.
  *
- * Firmware updates (fleetsim/ota.h): requests for blocks wait in a book of fixed size (operator/blocks.h) until the
- * caller answers them, reports of devices are events.
+ * Firmware updates (fleetsim/ota.h): requests for blocks wait in a book of fixed size
+ * (operator/blocks.h) until the caller answers them, reports of devices are events.
  *
- * Thread rule: all functions are called from one thread (the loop's). paho's threads only put things into queues and
- * counters under one lock, and call `wake`.
+ * Thread rule: all functions are called from one thread (the loop's). paho's threads only put
+ * things into queues and counters under one lock, and call `wake`.
  */
 #ifndef FLEETSIM_OPERATOR_H
 #define FLEETSIM_OPERATOR_H
@@ -40,9 +41,9 @@ struct operator_server {
 struct operator_config {
   const char *host; /* verified name, and where to connect */
   uint16_t port;
-  const struct operator_server
-      *others;        /* read by operator_start only; tried in this order whenever the first one cannot be reached */
-  size_t other_count; /* up to OPERATOR_OTHERS_MAX */
+  /* read by operator_start only; tried in this order whenever the first one cannot be reached */
+  const struct operator_server *others;
+  size_t other_count;          /* up to OPERATOR_OTHERS_MAX */
   const struct permit *permit; /* where may be sent, by address too; NULL: loopback only */
   uint16_t keep_alive_s;       /* 0: 20 */
   const char *client_id;       /* NULL: "operator"; two runs on one remote broker need two names */
@@ -55,7 +56,8 @@ struct operator_config {
   void *clock;
   void (*wake)(void *ctx); /* something to collect, or blocks to answer; called from any thread */
   void *ctx;
-  bool earlier;   /* the broker may hold the session of an operator of an earlier run: it is ended first */
+  /* the broker may hold the session of an operator of an earlier run: it is ended first */
+  bool earlier;
   bool new_fleet; /* nobody but this run knows its certificates: for the sentence of a refusal */
   bool ota;       /* devices take firmware updates */
 };
@@ -63,14 +65,16 @@ struct operator_config {
 /* One thing that happened, handed out by operator_collect. */
 enum operator_event_kind {
   OPERATOR_CONNECTED,
-  OPERATOR_LOST,      /* connection lost; it reconnects by itself */
-  OPERATOR_FAILED,    /* a connection attempt failed; operator_failure says why; it tries again */
-  OPERATOR_TRUST_ACK, /* device `index`: `version` in force, `code` a device_update, `of` the CRC-32 of what it answers,
-                         0: none was given */
+  OPERATOR_LOST,   /* connection lost; it reconnects by itself */
+  OPERATOR_FAILED, /* a connection attempt failed; operator_failure says why; it tries again */
+  /* device `index`: `version` in force, `code` a device_update, `of` the CRC-32 of what it answers,
+     0: none was given */
+  OPERATOR_TRUST_ACK,
   OPERATOR_IDENTITY_ACK, /* device `index`: `code` a device_update, and `of` */
-  OPERATOR_OTA_STATUS,   /* device `index`: `code` a device_ota_status of the update `serial`, which was to bring
-                            `version`; `running` runs */
-  OPERATOR_MESSAGE,      /* any other message below private/: `topic`, text payload */
+  /* device `index`: `code` a device_ota_status of the update `serial`, which was to bring
+     `version`; `running` runs */
+  OPERATOR_OTA_STATUS,
+  OPERATOR_MESSAGE, /* any other message below private/: `topic`, text payload */
 };
 
 struct operator_event {
@@ -84,25 +88,31 @@ struct operator_event {
 
 /* Telemetry as received, summed over the fleet. */
 struct operator_tally {
-  uint64_t delivered;      /* distinct sequence numbers */
-  uint64_t duplicated;     /* received again; from a clone: after its device */
-  uint64_t strangers;      /* messages below private/ of no device of the fleet, or that make no sense */
-  uint64_t foreign;        /* telemetry of another run, and whatever else the broker had retained: not of this run */
-  uint64_t of_clones;      /* telemetry of this run's clones */
-  uint64_t beyond;         /* sequence numbers above LEDGER_MAX, which are not told apart */
-  uint64_t dropped;        /* events that were not collected in time and are gone; 0 in a sound run */
+  uint64_t delivered;  /* distinct sequence numbers */
+  uint64_t duplicated; /* received again; from a clone: after its device */
+  /* messages below private/ of no device of the fleet, or that make no sense */
+  uint64_t strangers;
+  /* telemetry of another run, and whatever else the broker had retained: not of this run */
+  uint64_t foreign;
+  uint64_t of_clones; /* telemetry of this run's clones */
+  uint64_t beyond;    /* sequence numbers above LEDGER_MAX, which are not told apart */
+  /* events that were not collected in time and are gone; 0 in a sound run */
+  uint64_t dropped;
   uint64_t block_requests; /* for blocks of images */
   uint64_t blocks_dropped; /* asked for, and given up for a later request of the same device */
 };
 
-/* Connects in the background: MQTT 3.1.1, QoS 1, persistent session. With config.earlier it begins by ending what
- * session there is, by a connection of its own (a second or two): what gathered there was for another run. Subscribes
- * to private/+/telemetry, private/+/trust/ack, private/+/cert/ack and private/+/status, with config.ota to
- * private/+/ota/status and (QoS 0) private/+/ota/get. A connection that is lost or fails is tried again every second
- * for as long as the operator lives. */
-int operator_start(const struct operator_config *config, struct operator** out, struct error *error);
+/* Connects in the background: MQTT 3.1.1, QoS 1, persistent session. With config.earlier it begins
+ * by ending what session there is, by a connection of its own (a second or two): what gathered
+ * there was for another run. Subscribes to private/+/telemetry, private/+/trust/ack,
+ * private/+/cert/ack and private/+/status, with config.ota to private/+/ota/status and (QoS 0)
+ * private/+/ota/get. A connection that is lost or fails is tried again every second for as long as
+ * the operator lives. */
+int operator_start(const struct operator_config *config, struct operator** out,
+                   struct error *error);
 
-/* Unsubscribes, so that the session that stays at the broker gathers nothing, disconnects (at most 2 s) and frees. */
+/* Unsubscribes, so that the session that stays at the broker gathers nothing, disconnects (at most
+   2 s) and frees. */
 void operator_stop(struct operator* op);
 
 bool operator_connected(struct operator* op);
@@ -115,33 +125,38 @@ struct operator_failure {
 };
 void operator_failure(struct operator* op, struct operator_failure *out);
 
-/* Back to the first server, which can be reached again and has kept what was meant for the operator: where it is now it
- * unsubscribes, so that no copy gathers there. True once it is connected to the first server. */
+/* Back to the first server, which can be reached again and has kept what was meant for the
+ * operator: where it is now it unsubscribes, so that no copy gathers there. True once it is
+ * connected to the first server. */
 void operator_return(struct operator* op);
 bool operator_is_home(struct operator* op);
 
-/* Publishes to private/ID/`suffix` with QoS 1. Kept and sent after a reconnect; at most OPERATOR_PENDING_MAX wait. What
- * was not acknowledged when a connection was lost is sent again: a device may get it twice. */
-int operator_push(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,
-                  struct error *error);
+/* Publishes to private/ID/`suffix` with QoS 1. Kept and sent after a reconnect; at most
+ * OPERATOR_PENDING_MAX wait. What was not acknowledged when a connection was lost is sent again: a
+ * device may get it twice. */
+int operator_push(struct operator* op, size_t index, const char *suffix, const void *data,
+                  size_t size, struct error *error);
 
-/* The same, and the broker keeps it (MQTT: retained) for a device whose session has ended, as one that was switched off
- * may have: it gets the message when it subscribes again. One is kept per topic, the latest; of size 0: none. */
-int operator_keep(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,
-                  struct error *error);
+/* The same, and the broker keeps it (MQTT: retained) for a device whose session has ended, as one
+ * that was switched off may have: it gets the message when it subscribes again. One is kept per
+ * topic, the latest; of size 0: none. */
+int operator_keep(struct operator* op, size_t index, const char *suffix, const void *data,
+                  size_t size, struct error *error);
 
 /* Messages pushed and not yet acknowledged by the broker. */
 size_t operator_pending(struct operator* op);
 
-/* Blocks of images. How many may be sent now: few are under way at a time, so that a fleet that asks for everything at
- * once does not fill this machine's memory. 0: wait for `wake`. */
+/* Blocks of images. How many may be sent now: few are under way at a time, so that a fleet that
+ * asks for everything at once does not fill this machine's memory. 0: wait for `wake`. */
 size_t operator_block_room(struct operator* op);
 
 /* Takes the next block that a device waits for; false: nobody waits. */
 bool operator_next_block(struct operator* op, struct blocks_want *out);
 
-/* Publishes to private/ID/ota/block with QoS 0: what a broken connection loses is asked for again. */
-int operator_send_block(struct operator* op, size_t index, const void *block, size_t size, struct error *error);
+/* Publishes to private/ID/ota/block with QoS 0: what a broken connection loses is asked for
+   again. */
+int operator_send_block(struct operator* op, size_t index, const void *block, size_t size,
+                        struct error *error);
 
 /* Takes the oldest event; false: none is left. */
 bool operator_collect(struct operator* op, struct operator_event *out);
@@ -151,12 +166,15 @@ void operator_tally(struct operator* op, struct operator_tally *out);
 /* Distinct telemetry of device `index` with sequence numbers 1..last that has not arrived. */
 uint64_t operator_missing(struct operator* op, size_t index, uint64_t last);
 
-/* Whether telemetry of device `index` with this sequence number has arrived; how many of these numbers have not. */
+/* Whether telemetry of device `index` with this sequence number has arrived; how many of these
+   numbers have not. */
 bool operator_has(struct operator* op, size_t index, uint64_t sequence);
 uint64_t operator_lacks(struct operator* op, size_t index, const struct ledger *of);
 
-/* Hands out latencies (publish to arrival at the operator, microseconds) gathered since the last call, at most
- * `capacity`; returns how many. More than 65,536 between two calls are counted in `*skipped`. */
-size_t operator_latencies(struct operator* op, uint32_t *out_us, size_t capacity, uint64_t *skipped);
+/* Hands out latencies (publish to arrival at the operator, microseconds) gathered since the last
+ * call, at most `capacity`; returns how many. More than 65,536 between two calls are counted in
+ * `*skipped`. */
+size_t operator_latencies(struct operator* op, uint32_t *out_us, size_t capacity,
+                          uint64_t *skipped);
 
 #endif

@@ -111,8 +111,8 @@ void outbox_free(struct operator* op)
   }
 }
 
-static int push(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,
-                const struct parcel *kind, struct error *error)
+static int push(struct operator* op, size_t index, const char *suffix, const void *data,
+                size_t size, const struct parcel *kind, struct error *error)
 {
   assert(index < op->config.device_count);
   char id[DEVICE_ID_TEXT];
@@ -134,27 +134,29 @@ static int push(struct operator* op, size_t index, const char *suffix, const voi
   pthread_mutex_unlock(&op->mutex);
   if (!room) {
     free(parcel);
-    return error_set(error, EXIT_CODE_SETUP,
-                     "%u messages wait for the broker already: check that it is up, or push in smaller waves",
-                     OPERATOR_PENDING_MAX);
+    return error_set(
+        error, EXIT_CODE_SETUP,
+        "%u messages wait for the broker already: check that it is up, or push in smaller waves",
+        OPERATOR_PENDING_MAX);
   }
   link_pump(op);
   return 0;
 }
 
-int operator_push(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,
-                  struct error *error)
+int operator_push(struct operator* op, size_t index, const char *suffix, const void *data,
+                  size_t size, struct error *error)
 {
   return push(op, index, suffix, data, size, &(struct parcel){.qos = 1}, error);
 }
 
-int operator_keep(struct operator* op, size_t index, const char *suffix, const void *data, size_t size,
-                  struct error *error)
+int operator_keep(struct operator* op, size_t index, const char *suffix, const void *data,
+                  size_t size, struct error *error)
 {
   return push(op, index, suffix, data, size, &(struct parcel){.qos = 1, .retain = true}, error);
 }
 
-int operator_send_block(struct operator* op, size_t index, const void *block, size_t size, struct error *error)
+int operator_send_block(struct operator* op, size_t index, const void *block, size_t size,
+                        struct error *error)
 {
   return push(op, index, "ota/block", block, size, &(struct parcel){.qos = 0}, error);
 }

@@ -31,7 +31,8 @@ struct rollout {
   bool begun;
   size_t wave; /* under way */
   struct rollout_wave waves[ROLLOUT_WAVES_MAX];
-  size_t counts[ROLLOUT_WAVES_MAX][DEVICE_OTA_STATUS_COUNT]; /* final statuses of the devices offered in that wave */
+  /* final statuses of the devices offered in that wave */
+  size_t counts[ROLLOUT_WAVES_MAX][DEVICE_OTA_STATUS_COUNT];
   size_t offered, offered_after, open_when_stopped;
   uint64_t deadline_ms;                /* rollout time */
   uint64_t paused_ms, paused_since_ms; /* how long before now, and since when */
@@ -97,12 +98,14 @@ static bool take_memory(struct rollout *rollout)
   rollout->position = malloc((config->fleet_size + 1) * sizeof *rollout->position);
   rollout->subjects = calloc(config->count + 1, sizeof *rollout->subjects);
   rollout->due = malloc((config->count + 1) * sizeof *rollout->due);
-  return rollout->devices != NULL && rollout->position != NULL && rollout->subjects != NULL && rollout->due != NULL;
+  return rollout->devices != NULL && rollout->position != NULL && rollout->subjects != NULL &&
+         rollout->due != NULL;
 }
 
 static void check_config(const struct rollout_config *config)
 {
-  assert(config->offer != NULL && config->cancel != NULL && config->wave_count <= ROLLOUT_WAVES_MAX);
+  assert(config->offer != NULL && config->cancel != NULL &&
+         config->wave_count <= ROLLOUT_WAVES_MAX);
   assert(config->abort_count <= ROLLOUT_CRITERIA_MAX);
   assert(config->wave_count > 0 || (config->rate > 0 && config->growth >= 1));
   assert(config->wave_count == 0 || config->until[config->wave_count - 1] == config->count);
@@ -142,7 +145,7 @@ void rollout_destroy(struct rollout *rollout)
   free(rollout);
 }
 
-/* Offering --------------------------------------------------------------------------------------------------------- */
+/* --- Offering --------------------------------------------------------------------------------- */
 
 static void offer(struct rollout *rollout, size_t position)
 {
@@ -174,9 +177,11 @@ static void begin_wave(struct rollout *rollout, size_t wave, uint64_t now_ms)
   rollout->next = 0;
   for (size_t i = 0; i < rollout->due_count; i++) {
     double jitter_ms = random_unit(&rollout->random) * (double) rollout->config.jitter_ms;
-    rollout->due[i] = (struct due){.at_ms = time_ms + (uint64_t) jitter_ms, .position = (uint32_t) (begin + i)};
+    rollout->due[i] =
+        (struct due){.at_ms = time_ms + (uint64_t) jitter_ms, .position = (uint32_t) (begin + i)};
   }
-  if (rollout->config.jitter_ms > 0) qsort(rollout->due, rollout->due_count, sizeof *rollout->due, compare_due);
+  if (rollout->config.jitter_ms > 0)
+    qsort(rollout->due, rollout->due_count, sizeof *rollout->due, compare_due);
 }
 
 static void offer_due(struct rollout *rollout, uint64_t time_ms)
@@ -202,7 +207,8 @@ static void tick_waves(struct rollout *rollout, uint64_t now_ms)
   while (rollout->state == ROLLOUT_RUNNING) {
     uint64_t time_ms = rollout_time(rollout, now_ms);
     offer_due(rollout, time_ms);
-    bool ended = rollout->next == rollout->due_count && ended_in(rollout, rollout->wave) == rollout->due_count;
+    bool ended = rollout->next == rollout->due_count &&
+                 ended_in(rollout, rollout->wave) == rollout->due_count;
     bool late = time_ms >= rollout->deadline_ms && rollout->next == rollout->due_count;
     if (rollout->state != ROLLOUT_RUNNING || (!ended && !late)) return;
     end_wave(rollout, !ended, now_ms);
@@ -213,7 +219,7 @@ static void tick_waves(struct rollout *rollout, uint64_t now_ms)
   }
 }
 
-/* By rate ---------------------------------------------------------------------------------------------------------- */
+/* --- By rate ---------------------------------------------------------------------------------- */
 
 static size_t updated_in_all(const struct rollout *rollout)
 {
@@ -233,10 +239,12 @@ static size_t ended_in_all(const struct rollout *rollout)
 static void grow(struct rollout *rollout, uint64_t now_ms)
 {
   const struct rollout_config *config = &rollout->config;
-  while (config->successes > 0 && updated_in_all(rollout) - rollout->successes_at_step >= config->successes) {
+  while (config->successes > 0 &&
+         updated_in_all(rollout) - rollout->successes_at_step >= config->successes) {
     rollout->successes_at_step += config->successes;
     rollout->rate *= config->growth;
-    if (rollout->wave + 1 == ROLLOUT_WAVES_MAX || rollout->waves[rollout->wave].offered == 0) continue;
+    if (rollout->wave + 1 == ROLLOUT_WAVES_MAX || rollout->waves[rollout->wave].offered == 0)
+      continue;
     end_wave(rollout, false, now_ms);
     rollout->wave++;
     rollout->waves[rollout->wave].began_ms = now_ms;
@@ -248,7 +256,8 @@ static void tick_rate(struct rollout *rollout, uint64_t now_ms)
   uint64_t time_ms = rollout_time(rollout, now_ms);
   size_t count = rollout->config.count;
   grow(rollout, now_ms);
-  while (rollout->state == ROLLOUT_RUNNING && rollout->next < count && rollout->next_due_ms <= (double) time_ms) {
+  while (rollout->state == ROLLOUT_RUNNING && rollout->next < count &&
+         rollout->next_due_ms <= (double) time_ms) {
     offer(rollout, rollout->next++);
     rollout->next_due_ms += 1000 / rollout->rate;
     rollout->deadline_ms = time_ms + rollout->config.within_ms;
@@ -275,7 +284,7 @@ void rollout_tick(struct rollout *rollout, uint64_t now_ms)
     tick_waves(rollout, now_ms);
 }
 
-/* Stopping --------------------------------------------------------------------------------------------------------- */
+/* --- Stopping --------------------------------------------------------------------------------- */
 
 static bool is_open(const struct subject *subject)
 {
@@ -286,19 +295,22 @@ static bool is_open(const struct subject *subject)
 static void stop(struct rollout *rollout, enum rollout_state state, uint64_t now_ms)
 {
   rollout->state = state;
-  if (rollout->begun && rollout->waves[rollout->wave].ended_ms == 0) end_wave(rollout, false, now_ms);
+  if (rollout->begun && rollout->waves[rollout->wave].ended_ms == 0)
+    end_wave(rollout, false, now_ms);
   for (size_t i = 0; i < rollout->config.count; i++) {
     struct subject *subject = &rollout->subjects[i];
     if (!is_open(subject)) continue;
     subject->open_at_stop = by_rate(rollout) || subject->wave == rollout->wave;
     rollout->open_when_stopped += subject->open_at_stop;
-    if (subject->status != DEVICE_OTA_TRIAL) rollout->config.cancel(rollout->config.ctx, rollout->devices[i]);
+    if (subject->status != DEVICE_OTA_TRIAL)
+      rollout->config.cancel(rollout->config.ctx, rollout->devices[i]);
   }
 }
 
 static size_t matching(const struct rollout_criterion *criterion, const size_t *counts)
 {
-  return criterion->status == ROLLOUT_ANY_FAILURE ? count_of(counts, is_failure) : counts[criterion->status];
+  return criterion->status == ROLLOUT_ANY_FAILURE ? count_of(counts, is_failure)
+                                                  : counts[criterion->status];
 }
 
 static bool is_met(const struct rollout_criterion *criterion, size_t n, size_t of)
@@ -327,13 +339,16 @@ static void judge(struct rollout *rollout, uint64_t now_ms)
   }
 }
 
-void rollout_report(struct rollout *rollout, uint32_t device, enum device_ota_status status, uint64_t now_ms)
+void rollout_report(struct rollout *rollout, uint32_t device, enum device_ota_status status,
+                    uint64_t now_ms)
 {
   uint32_t position = device < rollout->config.fleet_size ? rollout->position[device] : NOWHERE;
-  if (position == NOWHERE || !rollout->subjects[position].offered || status == DEVICE_OTA_NONE) return;
+  if (position == NOWHERE || !rollout->subjects[position].offered || status == DEVICE_OTA_NONE)
+    return;
   struct subject *subject = &rollout->subjects[position];
   bool was_final = is_final((enum device_ota_status) subject->status);
-  if (was_final && !is_final(status)) return; /* sent again after a reconnect: the final one follows */
+  /* sent again after a reconnect: the final one follows */
+  if (was_final && !is_final(status)) return;
   size_t *counts = rollout->counts[subject->wave];
   if (was_final) counts[subject->status]--;
   if (is_final(status)) counts[status]++;
@@ -360,7 +375,7 @@ void rollout_cancel(struct rollout *rollout, uint64_t now_ms)
   if (!rollout_is_over(rollout)) stop(rollout, ROLLOUT_CANCELLED, now_ms);
 }
 
-/* What is known ---------------------------------------------------------------------------------------------------- */
+/* --- What is known ---------------------------------------------------------------------------- */
 
 enum rollout_state rollout_state(const struct rollout *rollout)
 {
@@ -387,7 +402,8 @@ bool rollout_is_open(const struct rollout *rollout, uint32_t device)
 enum device_ota_status rollout_heard(const struct rollout *rollout, uint32_t device)
 {
   uint32_t position = device < rollout->config.fleet_size ? rollout->position[device] : NOWHERE;
-  return position == NOWHERE ? DEVICE_OTA_NONE : (enum device_ota_status) rollout->subjects[position].status;
+  return position == NOWHERE ? DEVICE_OTA_NONE
+                             : (enum device_ota_status) rollout->subjects[position].status;
 }
 
 const struct rollout_criterion *rollout_criterion(const struct rollout *rollout, int index)
@@ -415,7 +431,8 @@ static struct rollout_wave summarize(const struct rollout *rollout, size_t w)
 void rollout_summary(const struct rollout *rollout, struct rollout_summary *out)
 {
   *out = (struct rollout_summary){.state = rollout->state,
-                                  .wave_count = by_rate(rollout) ? rollout->wave + 1 : rollout->config.wave_count,
+                                  .wave_count = by_rate(rollout) ? rollout->wave + 1
+                                                                 : rollout->config.wave_count,
                                   .offered = rollout->offered,
                                   .untouched = rollout->config.count - rollout->offered,
                                   .met = rollout->met,
@@ -425,5 +442,6 @@ void rollout_summary(const struct rollout *rollout, struct rollout_summary *out)
                                   .touched_after = rollout->offered_after};
   for (size_t w = 0; w < out->wave_count; w++) out->wave[w] = summarize(rollout, w);
   for (size_t i = 0; i < rollout->config.count; i++)
-    out->touched_after += rollout->subjects[i].open_at_stop && rollout->subjects[i].status != DEVICE_OTA_CANCELLED;
+    out->touched_after +=
+        rollout->subjects[i].open_at_stop && rollout->subjects[i].status != DEVICE_OTA_CANCELLED;
 }

@@ -1,14 +1,16 @@
-/* A staged rollout: who is offered an update when, and when that has to stop. Pure: no clock, no network; whoever owns
- * it says what time it is, sends what offer() and cancel() ask for, and hands in the devices' reports.
+/* A staged rollout: who is offered an update when, and when that has to stop. Pure: no clock, no
+ * network; whoever owns it says what time it is, sends what offer() and cancel() ask for, and hands
+ * in the devices' reports.
  *
- * In waves: a wave begins when every device of the one before has ended (confirmed, refused, failed, rolled back), or
- * when that wave's time is over; who is still open then stays open and is not waited for. Within a wave each device is
- * due at a random moment of the jitter window, so that a wave is no herd. By rate: devices are due one after the other,
- * and the rate is multiplied by `growth` whenever `successes` more have been updated (as AWS IoT Jobs do with
- * exponentialRate); what was offered at one rate is told as one wave.
+ * In waves: a wave begins when every device of the one before has ended (confirmed, refused,
+ * failed, rolled back), or when that wave's time is over; who is still open then stays open and is
+ * not waited for. Within a wave each device is due at a random moment of the jitter window, so that
+ * a wave is no herd. By rate: devices are due one after the other, and the rate is multiplied by
+ * `growth` whenever `successes` more have been updated (as AWS IoT Jobs do with exponentialRate);
+ * what was offered at one rate is told as one wave.
  *
- * The criteria are judged at every report. As soon as one is met nobody else is offered the update, and who has not
- * restarted into it yet is sent a cancel.
+ * The criteria are judged at every report. As soon as one is met nobody else is offered the update,
+ * and who has not restarted into it yet is sent a cancel.
  */
 #ifndef FLEETSIM_ROLLOUT_H
 #define FLEETSIM_ROLLOUT_H
@@ -23,8 +25,9 @@
 #define ROLLOUT_CRITERIA_MAX 8
 #define ROLLOUT_ANY_FAILURE  (-1) /* every refusal, failed download and roll-back */
 
-/* Met when at least `minimum` devices have ended like that, and they are at least this share of the devices that were
- * offered it in the wave under way (by rate: so far), or of all that the rollout is for. */
+/* Met when at least `minimum` devices have ended like that, and they are at least this share of the
+ * devices that were offered it in the wave under way (by rate: so far), or of all that the rollout
+ * is for. */
 struct rollout_criterion {
   int status; /* enum device_ota_status, or ROLLOUT_ANY_FAILURE */
   double share;
@@ -34,14 +37,16 @@ struct rollout_criterion {
 
 /* Copied by rollout_create, with what `devices` points to. */
 struct rollout_config {
-  const uint32_t *devices; /* indices into the fleet, in the order in which they are offered it; each once */
+  /* indices into the fleet, in the order in which they are offered it; each once */
+  const uint32_t *devices;
   size_t count, fleet_size;
-  size_t until[ROLLOUT_WAVES_MAX]; /* wave w ends before devices[until[w]]; ascending, the last one is `count` */
-  size_t wave_count;               /* 0: by rate */
-  double rate, growth;             /* devices per second, at first; growth is 1 or more */
-  uint32_t successes;              /* updated devices until the rate grows; 0: it does not */
-  uint64_t jitter_ms;              /* a wave's devices are due within it; 0: at once */
-  uint64_t within_ms;              /* longest time of a wave; by rate: from the last offer on */
+  /* wave w ends before devices[until[w]]; ascending, the last one is `count` */
+  size_t until[ROLLOUT_WAVES_MAX];
+  size_t wave_count;   /* 0: by rate */
+  double rate, growth; /* devices per second, at first; growth is 1 or more */
+  uint32_t successes;  /* updated devices until the rate grows; 0: it does not */
+  uint64_t jitter_ms;  /* a wave's devices are due within it; 0: at once */
+  uint64_t within_ms;  /* longest time of a wave; by rate: from the last offer on */
   struct rollout_criterion abort[ROLLOUT_CRITERIA_MAX];
   size_t abort_count;
   uint64_t seed;
@@ -80,8 +85,10 @@ struct rollout_summary {
   size_t offered, untouched; /* of all the devices */
   int met;                   /* criterion that stopped it, -1: none */
   size_t met_count, met_of;  /* devices that ended like that, of how many */
-  size_t open_when_stopped;  /* devices of the wave under way that had been offered it and had not ended */
-  size_t touched_after;      /* of these, those that did not end as cancelled, and whoever was offered it later */
+  /* devices of the wave under way that had been offered it and had not ended */
+  size_t open_when_stopped;
+  /* of these, those that did not end as cancelled, and whoever was offered it later */
+  size_t touched_after;
 };
 
 struct rollout;
@@ -90,13 +97,16 @@ struct rollout;
 struct rollout *rollout_create(const struct rollout_config *config);
 void rollout_destroy(struct rollout *rollout);
 
-/* Offers it to whoever is due. The first tick begins the first wave. `now_ms`: any origin, never goes back. */
+/* Offers it to whoever is due. The first tick begins the first wave. `now_ms`: any origin, never
+   goes back. */
 void rollout_tick(struct rollout *rollout, uint64_t now_ms);
 
 /* What a device said of this update. Reports of devices that were not offered it are ignored. */
-void rollout_report(struct rollout *rollout, uint32_t device, enum device_ota_status status, uint64_t now_ms);
+void rollout_report(struct rollout *rollout, uint32_t device, enum device_ota_status status,
+                    uint64_t now_ms);
 
-/* While it is paused nobody is offered anything and no wave's time passes; reports are judged all the same. */
+/* While it is paused nobody is offered anything and no wave's time passes; reports are judged all
+   the same. */
 void rollout_pause(struct rollout *rollout, uint64_t now_ms);
 void rollout_resume(struct rollout *rollout, uint64_t now_ms);
 

@@ -22,7 +22,8 @@ struct extension {
   const char *value;
 };
 
-/* The subject's key identifier comes before the authority's: a self-signed certificate takes the one from the other. */
+/* The subject's key identifier comes before the authority's: a self-signed certificate takes the
+   one from the other. */
 static const struct extension profiles[][4] = {
     [PKI_CERT_CA] = {{NID_basic_constraints, "critical,CA:TRUE"},
                      {NID_key_usage, "critical,keyCertSign,cRLSign"},
@@ -47,7 +48,8 @@ static bool add_extensions(X509 *certificate, X509 *issuer, enum pki_cert_kind k
   X509V3_CTX ctx;
   X509V3_set_ctx(&ctx, issuer, certificate, NULL, NULL, 0);
   for (size_t i = 0; i < sizeof profiles[kind] / sizeof profiles[kind][0]; i++) {
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &ctx, profiles[kind][i].nid, profiles[kind][i].value);
+    X509_EXTENSION *extension =
+        X509V3_EXT_conf_nid(NULL, &ctx, profiles[kind][i].nid, profiles[kind][i].value);
     bool added = extension != NULL && X509_add_ext(certificate, extension, -1) == 1;
     X509_EXTENSION_free(extension);
     if (!added) return false;
@@ -63,7 +65,8 @@ static bool push_name(GENERAL_NAMES *names, const char *host)
   ASN1_IA5STRING *dns = address == NULL ? ASN1_IA5STRING_new() : NULL;
   bool done = false;
   if (name != NULL && (address != NULL || (dns != NULL && ASN1_STRING_set(dns, host, -1) == 1))) {
-    GENERAL_NAME_set0_value(name, address != NULL ? GEN_IPADD : GEN_DNS, address != NULL ? address : dns);
+    GENERAL_NAME_set0_value(name, address != NULL ? GEN_IPADD : GEN_DNS,
+                            address != NULL ? address : dns);
     address = NULL, dns = NULL;
     done = sk_GENERAL_NAME_push(names, name) > 0;
     if (done) name = NULL;
@@ -78,8 +81,10 @@ static bool add_alternative_names(X509 *certificate, const struct pki_cert_spec 
 {
   GENERAL_NAMES *names = GENERAL_NAMES_new();
   bool done = names != NULL && push_name(names, spec->host);
-  for (size_t i = 0; done && spec->also != NULL && spec->also[i] != NULL; i++) done = push_name(names, spec->also[i]);
-  done = done && X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_APPEND) == 1;
+  for (size_t i = 0; done && spec->also != NULL && spec->also[i] != NULL; i++)
+    done = push_name(names, spec->also[i]);
+  done = done &&
+         X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_APPEND) == 1;
   GENERAL_NAMES_free(names);
   return done;
 }
@@ -90,7 +95,8 @@ static bool set_serial(X509 *certificate)
   if (RAND_bytes(bytes, sizeof bytes) != 1) return false;
   bytes[0] = (uint8_t) ((bytes[0] & 0x3f) | 0x40); /* positive, and always 16 bytes long */
   BIGNUM *number = BN_bin2bn(bytes, sizeof bytes, NULL);
-  bool done = number != NULL && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
+  bool done =
+      number != NULL && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
   BN_free(number);
   return done;
 }
@@ -98,13 +104,16 @@ static bool set_serial(X509 *certificate)
 static bool set_name(X509_NAME *name, const char *common_name)
 {
   const char *fits = strlen(common_name) <= COMMON_NAME_MAX ? common_name : "broker";
-  return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *) fits, -1, -1, 0) == 1;
+  return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *) fits, -1, -1,
+                                    0) == 1;
 }
 
 bool pki_cert_issued(X509 *subject, X509 *issuer)
 {
-  EVP_PKEY *key = issuer == NULL ? NULL : X509_get0_pubkey(issuer); /* NULL too: of a kind that libcrypto cannot read */
-  bool issued = key != NULL && X509_check_issued(issuer, subject) == X509_V_OK && X509_verify(subject, key) == 1;
+  /* NULL too: of a kind that libcrypto cannot read */
+  EVP_PKEY *key = issuer == NULL ? NULL : X509_get0_pubkey(issuer);
+  bool issued = key != NULL && X509_check_issued(issuer, subject) == X509_V_OK &&
+                X509_verify(subject, key) == 1;
   ERR_clear_error();
   return issued;
 }
@@ -129,7 +138,8 @@ static bool set_validity(X509 *certificate, const struct pki_cert_spec *spec)
          ASN1_TIME_set(X509_getm_notAfter(certificate), (time_t) end) != NULL;
 }
 
-/* X509_set_pubkey asks OpenSSL 3's encoders and costs 0.5 ms; the structure of a P-256 key is known beforehand. */
+/* X509_set_pubkey asks OpenSSL 3's encoders and costs 0.5 ms; the structure of a P-256 key is known
+   beforehand. */
 static bool set_key(X509_PUBKEY *out, const EVP_PKEY *key)
 {
   uint8_t *point = OPENSSL_malloc(PKI_KEY_POINT);
@@ -146,8 +156,9 @@ static bool fill(X509 *certificate, const struct pki_cert_spec *spec)
   X509 *issuer = spec->issuer == NULL ? certificate : spec->issuer->certificate;
   return X509_set_version(certificate, X509_VERSION_3) == 1 && set_serial(certificate) &&
          set_name(X509_get_subject_name(certificate), spec->subject) &&
-         X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) == 1 && set_validity(certificate, spec) &&
-         set_key(X509_get_X509_PUBKEY(certificate), spec->key) && add_extensions(certificate, issuer, spec->kind) &&
+         X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) == 1 &&
+         set_validity(certificate, spec) && set_key(X509_get_X509_PUBKEY(certificate), spec->key) &&
+         add_extensions(certificate, issuer, spec->kind) &&
          (spec->host == NULL || add_alternative_names(certificate, spec));
 }
 
@@ -155,7 +166,8 @@ X509 *pki_cert_mint(const struct pki_cert_spec *spec, struct error *error)
 {
   X509 *certificate = X509_new();
   EVP_PKEY *signer = spec->issuer == NULL ? spec->key : spec->issuer->key;
-  if (certificate != NULL && fill(certificate, spec) && X509_sign(certificate, signer, EVP_sha256()) > 0)
+  if (certificate != NULL && fill(certificate, spec) &&
+      X509_sign(certificate, signer, EVP_sha256()) > 0)
     return certificate;
   X509_free(certificate);
   pki_crypto_error(error, "make a certificate");
@@ -167,7 +179,8 @@ X509_REQ *pki_cert_request(const char *subject, EVP_PKEY *key, struct error *err
 {
   X509_REQ *request = X509_REQ_new();
   if (request != NULL && X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
-      set_name(X509_REQ_get_subject_name(request), subject) && set_key(X509_REQ_get_X509_PUBKEY(request), key) &&
+      set_name(X509_REQ_get_subject_name(request), subject) &&
+      set_key(X509_REQ_get_X509_PUBKEY(request), key) &&
       X509_REQ_sign(request, key, EVP_sha256()) > 0)
     return request;
   X509_REQ_free(request);
@@ -185,25 +198,31 @@ static bool is_der(const uint8_t *data, size_t size)
 }
 
 /* `found` whole certificates came before the end, or before one that is none. */
-static void refuse_file(const char *path, int limit, int found, const uint8_t *data, size_t size, struct error *error)
+static void refuse_file(const char *path, int limit, int found, const uint8_t *data, size_t size,
+                        struct error *error)
 {
   if (pki_crypto_starved())
     error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", path);
   else if (found > limit)
     error_set(error, EXIT_CODE_USAGE,
-              limit == 1 ? "%s holds more than one certificate, and %d belongs here: leave only that"
-                         : "%s holds more than %d certificates, and a device has room for so many: leave the leaf and "
-                           "its intermediates",
+              limit == 1
+                  ? "%s holds more than one certificate, and %d belongs here: leave only that"
+                  : "%s holds more than %d certificates, and a device has room for so many: leave "
+                    "the leaf and its intermediates",
               path, limit);
   else if (found > 0)
-    error_set(error, EXIT_CODE_USAGE, "%s: the certificate number %d is damaged: write the file anew", path, found + 1);
+    error_set(error, EXIT_CODE_USAGE,
+              "%s: the certificate number %d is damaged: write the file anew", path, found + 1);
   else if (is_der(data, size))
-    error_set(error, EXIT_CODE_USAGE, "%s is a certificate in DER; write it as PEM: openssl x509 -inform DER -in %s",
-              path, path);
+    error_set(error, EXIT_CODE_USAGE,
+              "%s is a certificate in DER; write it as PEM: openssl x509 -inform DER -in %s", path,
+              path);
   else if (size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0)
-    error_set(error, EXIT_CODE_USAGE, "%s begins with a byte order mark: save it as plain text without one", path);
+    error_set(error, EXIT_CODE_USAGE,
+              "%s begins with a byte order mark: save it as plain text without one", path);
   else
-    error_set(error, EXIT_CODE_USAGE, "%s holds no whole certificate in PEM ('-----BEGIN CERTIFICATE-----')", path);
+    error_set(error, EXIT_CODE_USAGE,
+              "%s holds no whole certificate in PEM ('-----BEGIN CERTIFICATE-----')", path);
 }
 
 STACK_OF(X509) * pki_cert_read_all(const char *path, int limit, struct error *error)
@@ -243,7 +262,8 @@ int pki_cert_write(const char *path, X509 *const *certificates, size_t count, st
 {
   BIO *bio = BIO_new(BIO_s_mem());
   bool encoded = bio != NULL;
-  for (size_t i = 0; i < count && encoded; i++) encoded = PEM_write_bio_X509(bio, certificates[i]) == 1;
+  for (size_t i = 0; i < count && encoded; i++)
+    encoded = PEM_write_bio_X509(bio, certificates[i]) == 1;
   int result;
   if (!encoded)
     result = pki_crypto_error(error, "write a certificate as PEM");
@@ -269,7 +289,8 @@ void pki_cert_common_name(const X509_NAME *name, char *out, size_t capacity)
   if (at < 0) return;
   const ASN1_STRING *text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
   size_t size = (size_t) ASN1_STRING_length(text);
-  if (memchr(ASN1_STRING_get0_data(text), 0, size) != NULL) return; /* "00000001\0.evil" is nobody's name */
+  /* "00000001\0.evil" is nobody's name */
+  if (memchr(ASN1_STRING_get0_data(text), 0, size) != NULL) return;
   if (size >= capacity) size = capacity - 1;
   memcpy(out, ASN1_STRING_get0_data(text), size);
   out[size] = '\0';

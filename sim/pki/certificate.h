@@ -1,4 +1,5 @@
-/* Certificates and signing requests: minted, read and written. Every kind's extensions stand in one table. */
+/* Certificates and signing requests: minted, read and written. Every kind's extensions stand in one
+   table. */
 #ifndef FLEETSIM_PKI_CERTIFICATE_H
 #define FLEETSIM_PKI_CERTIFICATE_H
 
@@ -23,21 +24,24 @@ struct pki_authority {
 
 struct pki_cert_spec {
   enum pki_cert_kind kind;
-  const char *subject;                /* CN */
-  EVP_PKEY *key;                      /* the subject's; the public half is enough unless it signs itself */
+  const char *subject; /* CN */
+  /* the subject's; the public half is enough unless it signs itself */
+  EVP_PKEY *key;
   const struct pki_authority *issuer; /* NULL: self-signed */
   int64_t not_before, not_after;      /* Unix seconds; not_after is cut at the issuer's end */
   const char *host;                   /* SERVER: SAN, dNSName or iPAddress */
   const char *const *also;            /* NULL, or more of them with NULL after the last */
 };
 
-/* NULL on failure. The caller frees. X509_get0_pubkey works on a certificate that was read, not on one just minted. */
+/* NULL on failure. The caller frees. X509_get0_pubkey works on a certificate that was read, not on
+   one just minted. */
 X509 *pki_cert_mint(const struct pki_cert_spec *spec, struct error *error);
 
 /* A request for CN `subject`, signed by `key`. */
 X509_REQ *pki_cert_request(const char *subject, EVP_PKEY *key, struct error *error);
 
-/* PEM files. `read_all` gives every certificate of the file in order, at least one and at most `limit`. */
+/* PEM files. `read_all` gives every certificate of the file in order, at least one and at most
+   `limit`. */
 X509 *pki_cert_read(const char *path, struct error *error);
 STACK_OF(X509) * pki_cert_read_all(const char *path, int limit, struct error *error);
 int pki_cert_write(const char *path, X509 *const *certificates, size_t count, struct error *error);

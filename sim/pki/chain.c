@@ -8,18 +8,19 @@
 
 #define LEAF_YEARS 1
 
-static X509 *server_leaf(const struct pki_chain *chain, const struct pki_authority *issuer, EVP_PKEY *key,
-                         struct error *error)
+static X509 *server_leaf(const struct pki_chain *chain, const struct pki_authority *issuer,
+                         EVP_PKEY *key, struct error *error)
 {
   int64_t now = pki_now();
-  struct pki_cert_spec spec = {.kind = PKI_CERT_SERVER,
-                               .subject = chain->host,
-                               .key = key,
-                               .issuer = issuer,
-                               .not_before = chain->leaf_expired ? now - 2 * PKI_YEAR_S : now - PKI_DAY_S,
-                               .not_after = chain->leaf_expired ? now - PKI_DAY_S : now + LEAF_YEARS * PKI_YEAR_S,
-                               .host = chain->host,
-                               .also = chain->also};
+  struct pki_cert_spec spec = {
+      .kind = PKI_CERT_SERVER,
+      .subject = chain->host,
+      .key = key,
+      .issuer = issuer,
+      .not_before = chain->leaf_expired ? now - 2 * PKI_YEAR_S : now - PKI_DAY_S,
+      .not_after = chain->leaf_expired ? now - PKI_DAY_S : now + LEAF_YEARS * PKI_YEAR_S,
+      .host = chain->host,
+      .also = chain->also};
   return pki_cert_mint(&spec, error);
 }
 
@@ -27,7 +28,8 @@ static X509 *cross_certificate(struct pki *pki, const struct pki_chain *chain, s
 {
   char path[FILES_PATH_MAX];
   if (strcmp(chain->root, chain->cross) == 0) {
-    error_set(error, EXIT_CODE_USAGE, "root '%s' cannot be cross-certified by itself; name another root, or none",
+    error_set(error, EXIT_CODE_USAGE,
+              "root '%s' cannot be cross-certified by itself; name another root, or none",
               chain->root);
     return NULL;
   }
@@ -42,13 +44,18 @@ static X509 *cross_certificate(struct pki *pki, const struct pki_chain *chain, s
 
 static int check_host(const char *host, struct error *error)
 {
-  size_t plain = host == NULL ? 0 : strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:*");
+  size_t plain =
+      host == NULL
+          ? 0
+          : strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:*");
   if (plain > 0 && plain <= 253 && host[plain] == '\0') return 0;
-  return error_set(error, EXIT_CODE_USAGE, "'%.80s' cannot be a server's name: use a host name or an IP address",
+  return error_set(error, EXIT_CODE_USAGE,
+                   "'%.80s' cannot be a server's name: use a host name or an IP address",
                    host == NULL ? "" : host);
 }
 
-static int write_chain(X509 *leaf, X509 *intermediate, X509 *cross, const char *path, struct error *error)
+static int write_chain(X509 *leaf, X509 *intermediate, X509 *cross, const char *path,
+                       struct error *error)
 {
   X509 *certificates[3] = {leaf};
   size_t count = 1;
@@ -61,8 +68,9 @@ static int write_chain(X509 *leaf, X509 *intermediate, X509 *cross, const char *
 static int note(struct pki *pki, const char *root, const X509 *leaf, struct error *error)
 {
   const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
-  return pki_revoked_note_broker(pki_registry_revoked(pki->registry), root, ASN1_STRING_get0_data(serial),
-                                 (size_t) ASN1_STRING_length(serial), error);
+  return pki_revoked_note_broker(pki_registry_revoked(pki->registry), root,
+                                 ASN1_STRING_get0_data(serial), (size_t) ASN1_STRING_length(serial),
+                                 error);
 }
 
 static int check_hosts(const struct pki_chain *chain, struct error *error)
@@ -73,8 +81,9 @@ static int check_hosts(const struct pki_chain *chain, struct error *error)
   return 0;
 }
 
-int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain, const char *certificate_path,
-                           const char *key_path, uint8_t fingerprint[32], struct error *error)
+int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain,
+                           const char *certificate_path, const char *key_path,
+                           uint8_t fingerprint[32], struct error *error)
 {
   const struct pki_hierarchy *issuer = pki_find_issuer(pki, chain->root, error);
   if (issuer == NULL || check_hosts(chain, error) != 0) return -1;
@@ -85,27 +94,32 @@ int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain, const
   if (key != NULL) leaf = server_leaf(chain, &issuer->brokers, key, error);
   int result = leaf == NULL ? -1 : pki_key_replace(key_path, key, error);
   if (result == 0)
-    result = write_chain(leaf, chain->omit_intermediate ? NULL : issuer->brokers.certificate, cross, certificate_path,
-                         error);
+    result = write_chain(leaf, chain->omit_intermediate ? NULL : issuer->brokers.certificate, cross,
+                         certificate_path, error);
   if (result == 0) result = note(pki, chain->root, leaf, error);
-  if (result == 0 && pki_cert_sha256(leaf, fingerprint) != 0) result = pki_crypto_error(error, "hash a certificate");
+  if (result == 0 && pki_cert_sha256(leaf, fingerprint) != 0)
+    result = pki_crypto_error(error, "hash a certificate");
   EVP_PKEY_free(key);
   X509_free(leaf);
   X509_free(cross);
   return result;
 }
 
-int pki_write_update_chain(struct pki *pki, const struct pki_chain *chain, const char *certificate_path,
-                           const char *key_path, char ca_path[FILES_PATH_MAX], struct error *error)
+int pki_write_update_chain(struct pki *pki, const struct pki_chain *chain,
+                           const char *certificate_path, const char *key_path,
+                           char ca_path[FILES_PATH_MAX], struct error *error)
 {
-  if (check_hosts(chain, error) != 0 || files_join(ca_path, pki->folder, "ca/update-ca.crt", error) != 0) return -1;
-  if (pki->update_ca.certificate == NULL && pki_update_ca_make(pki->folder, &pki->update_ca, error) != 0) return -1;
+  if (check_hosts(chain, error) != 0 ||
+      files_join(ca_path, pki->folder, "ca/update-ca.crt", error) != 0)
+    return -1;
+  if (pki->update_ca.certificate == NULL &&
+      pki_update_ca_make(pki->folder, &pki->update_ca, error) != 0)
+    return -1;
   if (pki->update_ca.key == NULL)
-    return error_set(
-        error, EXIT_CODE_SETUP,
-        "ca/update-ca.key is missing in %s: restore it from a copy, or remove ca/update-ca.crt as well and "
-        "a new update CA is made",
-        pki->folder);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "ca/update-ca.key is missing in %s: restore it from a copy, or remove "
+                     "ca/update-ca.crt as well and a new update CA is made",
+                     pki->folder);
   EVP_PKEY *key = pki_key_generate(error);
   X509 *leaf = key == NULL ? NULL : server_leaf(chain, &pki->update_ca, key, error);
   int result = leaf == NULL ? -1 : pki_key_replace(key_path, key, error);
@@ -115,7 +129,8 @@ int pki_write_update_chain(struct pki *pki, const struct pki_chain *chain, const
   return result;
 }
 
-int pki_write_client_ca(struct pki *pki, const struct pki_roots *roots, const char *path, struct error *error)
+int pki_write_client_ca(struct pki *pki, const struct pki_roots *roots, const char *path,
+                        struct error *error)
 {
   X509 *certificates[PKI_ROOTS_MAX + 1];
   if (roots->count > PKI_ROOTS_MAX)

@@ -42,13 +42,15 @@ static bool add_reason(X509_REVOKED *entry, enum pki_reason reason)
   return added;
 }
 
-static bool add_entry(X509_CRL *crl, const uint8_t *bytes, size_t size, const ASN1_TIME *when, enum pki_reason reason)
+static bool add_entry(X509_CRL *crl, const uint8_t *bytes, size_t size, const ASN1_TIME *when,
+                      enum pki_reason reason)
 {
   X509_REVOKED *entry = X509_REVOKED_new();
   ASN1_INTEGER *serial = serial_of(bytes, size);
-  bool added = entry != NULL && serial != NULL && when != NULL && X509_REVOKED_set_serialNumber(entry, serial) == 1 &&
-               X509_REVOKED_set_revocationDate(entry, (ASN1_TIME *) when) == 1 && add_reason(entry, reason) &&
-               X509_CRL_add0_revoked(crl, entry) == 1;
+  bool added = entry != NULL && serial != NULL && when != NULL &&
+               X509_REVOKED_set_serialNumber(entry, serial) == 1 &&
+               X509_REVOKED_set_revocationDate(entry, (ASN1_TIME *) when) == 1 &&
+               add_reason(entry, reason) && X509_CRL_add0_revoked(crl, entry) == 1;
   ASN1_INTEGER_free(serial);
   if (!added) X509_REVOKED_free(entry);
   return added;
@@ -58,7 +60,8 @@ static void add_row(void *ctx, const struct pki_revoked *row)
 {
   struct listing *listing = ctx;
   ASN1_TIME *when = ASN1_TIME_set(NULL, (time_t) row->when);
-  if (listing->whole) listing->whole = add_entry(listing->crl, row->serial, row->serial_size, when, row->reason);
+  if (listing->whole)
+    listing->whole = add_entry(listing->crl, row->serial, row->serial_size, when, row->reason);
   ASN1_TIME_free(when);
 }
 
@@ -71,7 +74,8 @@ static uint64_t scatter(uint64_t n)
   return n ^ (n >> 31);
 }
 
-/* Serials that we mint begin with 01 in their two highest bits; these begin with 001 and are nobody's. */
+/* Serials that we mint begin with 01 in their two highest bits; these begin with 001 and are
+   nobody's. */
 static bool add_filler(X509_CRL *crl, size_t count, int64_t when)
 {
   ASN1_TIME *time = ASN1_TIME_set(NULL, (time_t) when);
@@ -91,7 +95,8 @@ static bool add_extensions(X509_CRL *crl, X509 *issuer, int64_t number)
 {
   X509V3_CTX ctx;
   X509V3_set_ctx(&ctx, issuer, NULL, NULL, crl, 0);
-  X509_EXTENSION *keyid = X509V3_EXT_conf_nid(NULL, &ctx, NID_authority_key_identifier, "keyid:always");
+  X509_EXTENSION *keyid =
+      X509V3_EXT_conf_nid(NULL, &ctx, NID_authority_key_identifier, "keyid:always");
   ASN1_INTEGER *count = ASN1_INTEGER_new();
   bool added = keyid != NULL && X509_CRL_add_ext(crl, keyid, -1) == 1 && count != NULL &&
                ASN1_INTEGER_set_int64(count, number) == 1 &&
@@ -105,9 +110,10 @@ static bool set_head(X509_CRL *crl, const struct plan *plan)
 {
   ASN1_TIME *from = ASN1_TIME_set(NULL, (time_t) plan->times.this_update);
   ASN1_TIME *to = ASN1_TIME_set(NULL, (time_t) plan->times.next_update);
-  bool set = from != NULL && to != NULL && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
-             X509_CRL_set_issuer_name(crl, X509_get_subject_name(plan->authority->certificate)) == 1 &&
-             X509_CRL_set1_lastUpdate(crl, from) == 1 && X509_CRL_set1_nextUpdate(crl, to) == 1;
+  bool set =
+      from != NULL && to != NULL && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
+      X509_CRL_set_issuer_name(crl, X509_get_subject_name(plan->authority->certificate)) == 1 &&
+      X509_CRL_set1_lastUpdate(crl, from) == 1 && X509_CRL_set1_nextUpdate(crl, to) == 1;
   ASN1_TIME_free(from);
   ASN1_TIME_free(to);
   return set;
@@ -116,13 +122,15 @@ static bool set_head(X509_CRL *crl, const struct plan *plan)
 static int check(const struct plan *plan, struct error *error)
 {
   if (plan->times.next_update <= plan->times.this_update)
-    return error_set(error, EXIT_CODE_USAGE, "the CRL's next update is not after this one; give it a later end");
+    return error_set(error, EXIT_CODE_USAGE,
+                     "the CRL's next update is not after this one; give it a later end");
   if (plan->filler > PKI_CRL_FILLER_MAX)
-    return error_set(error, EXIT_CODE_USAGE, "a CRL is filled up with at most %u entries, not %zu", PKI_CRL_FILLER_MAX,
-                     plan->filler);
+    return error_set(error, EXIT_CODE_USAGE, "a CRL is filled up with at most %u entries, not %zu",
+                     PKI_CRL_FILLER_MAX, plan->filler);
   if (plan->authority->key == NULL)
     return error_set(error, EXIT_CODE_USAGE,
-                     "no CRL of '%s' can be made: the fleet folder does not hold its key; whoever does has to make it",
+                     "no CRL of '%s' can be made: the fleet folder does not hold its key; whoever "
+                     "does has to make it",
                      plan->name);
   return 0;
 }
@@ -132,7 +140,8 @@ static X509_CRL *make(struct pki *pki, const struct plan *plan, struct error *er
 {
   struct pki_revoked_store *store = pki_registry_revoked(pki->registry);
   int64_t number = 0;
-  if (check(plan, error) != 0 || pki_revoked_next_crl(store, plan->name, &number, error) != 0) return NULL;
+  if (check(plan, error) != 0 || pki_revoked_next_crl(store, plan->name, &number, error) != 0)
+    return NULL;
   struct listing listing = {X509_CRL_new(), true};
   bool made = listing.crl != NULL && set_head(listing.crl, plan);
   if (made && pki_revoked_each(store, plan->name, add_row, &listing, error) != 0) {
@@ -140,7 +149,8 @@ static X509_CRL *make(struct pki *pki, const struct plan *plan, struct error *er
     return NULL;
   }
   if (made && listing.whole && add_filler(listing.crl, plan->filler, plan->times.this_update) &&
-      X509_CRL_sort(listing.crl) == 1 && add_extensions(listing.crl, plan->authority->certificate, number) &&
+      X509_CRL_sort(listing.crl) == 1 &&
+      add_extensions(listing.crl, plan->authority->certificate, number) &&
       X509_CRL_sign(listing.crl, plan->authority->key, EVP_sha256()) > 0)
     return listing.crl;
   X509_CRL_free(listing.crl);
@@ -149,34 +159,40 @@ static X509_CRL *make(struct pki *pki, const struct plan *plan, struct error *er
   return NULL;
 }
 
-static const struct pki_authority *authority_of(const struct pki_hierarchy *root, enum pki_crl_issuer issuer)
+static const struct pki_authority *authority_of(const struct pki_hierarchy *root,
+                                                enum pki_crl_issuer issuer)
 {
   if (issuer == PKI_CRL_ROOT) return &root->root;
   return issuer == PKI_CRL_BROKERS ? &root->brokers : &root->devices;
 }
 
-static void name_authority(char out[PKI_AUTHORITY_NAME], const char *root, enum pki_crl_issuer issuer)
+static void name_authority(char out[PKI_AUTHORITY_NAME], const char *root,
+                           enum pki_crl_issuer issuer)
 {
-  const char *const endings[] = {[PKI_CRL_ROOT] = "", [PKI_CRL_BROKERS] = "-brokers", [PKI_CRL_DEVICES] = "-devices"};
+  const char *const endings[] = {
+      [PKI_CRL_ROOT] = "", [PKI_CRL_BROKERS] = "-brokers", [PKI_CRL_DEVICES] = "-devices"};
   snprintf(out, PKI_AUTHORITY_NAME, "%.*s%s", PKI_NAME_MAX - 1, root, endings[issuer]);
 }
 
-int pki_crl_der(struct pki *pki, const char *root, enum pki_crl_issuer issuer, const struct pki_crl_times *times,
-                uint8_t *out, size_t capacity, size_t *size, struct error *error)
+int pki_crl_der(struct pki *pki, const char *root, enum pki_crl_issuer issuer,
+                const struct pki_crl_times *times, uint8_t *out, size_t capacity, size_t *size,
+                struct error *error)
 {
   char name[PKI_AUTHORITY_NAME];
   const struct pki_hierarchy *found = pki_find_root(pki, root, error);
   if (found == NULL) return -1;
   name_authority(name, root, issuer);
-  X509_CRL *crl =
-      make(pki, &(struct plan){.name = name, .authority = authority_of(found, issuer), .times = *times}, error);
+  X509_CRL *crl = make(
+      pki, &(struct plan){.name = name, .authority = authority_of(found, issuer), .times = *times},
+      error);
   if (crl == NULL) return -1;
   int needed = i2d_X509_CRL(crl, NULL), result = -1;
   if (needed <= 0)
     pki_crypto_error(error, "encode a CRL");
   else if ((size_t) needed > capacity)
-    error_set(error, EXIT_CODE_USAGE, "the CRL of '%s' has %d bytes and does not fit %zu; revoke fewer certificates",
-              name, needed, capacity);
+    error_set(error, EXIT_CODE_USAGE,
+              "the CRL of '%s' has %d bytes and does not fit %zu; revoke fewer certificates", name,
+              needed, capacity);
   else {
     uint8_t *at = out;
     *size = (size_t) i2d_X509_CRL(crl, &at);
@@ -190,13 +206,14 @@ static int add_pem(struct pki *pki, const struct plan *plan, BIO *bio, struct er
 {
   X509_CRL *crl = make(pki, plan, error);
   if (crl == NULL) return -1;
-  int result = PEM_write_bio_X509_CRL(bio, crl) == 1 ? 0 : pki_crypto_error(error, "write a CRL as PEM");
+  int result =
+      PEM_write_bio_X509_CRL(bio, crl) == 1 ? 0 : pki_crypto_error(error, "write a CRL as PEM");
   X509_CRL_free(crl);
   return result;
 }
 
-static int add_root_pems(struct pki *pki, const char *root, const struct pki_crl_times *times, size_t filler, BIO *bio,
-                         struct error *error)
+static int add_root_pems(struct pki *pki, const char *root, const struct pki_crl_times *times,
+                         size_t filler, BIO *bio, struct error *error)
 {
   char name[PKI_AUTHORITY_NAME];
   const struct pki_hierarchy *found = pki_find_root(pki, root, error);
@@ -210,8 +227,9 @@ static int add_root_pems(struct pki *pki, const char *root, const struct pki_crl
   return add_pem(pki, &plan, bio, error);
 }
 
-int pki_write_crls(struct pki *pki, const struct pki_roots *roots, const struct pki_crl_times *times, size_t filler,
-                   const char *path, struct error *error)
+int pki_write_crls(struct pki *pki, const struct pki_roots *roots,
+                   const struct pki_crl_times *times, size_t filler, const char *path,
+                   struct error *error)
 {
   BIO *bio = BIO_new(BIO_s_mem());
   if (bio == NULL) return pki_crypto_error(error, "write a CRL as PEM");

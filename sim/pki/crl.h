@@ -1,8 +1,10 @@
-/* Revocation: which certificates of the fleet's authorities no longer count, and the CRLs (RFC 5280, v2) that say so.
+/* Revocation: which certificates of the fleet's authorities no longer count, and the CRLs (RFC
+ * 5280, v2) that say so.
  *
- * Revocations stand in the registry until they are taken back; a CRL is made from them whenever one is asked for.
- * Every CRL of an authority has a higher crlNumber than the one before. A certificate that somebody else issued is
- * revoked by whoever issued it: for imported devices, and under roots without a key here, each call says so.
+ * Revocations stand in the registry until they are taken back; a CRL is made from them whenever one
+ * is asked for. Every CRL of an authority has a higher crlNumber than the one before. A certificate
+ * that somebody else issued is revoked by whoever issued it: for imported devices, and under roots
+ * without a key here, each call says so.
  */
 #ifndef FLEETSIM_PKI_CRL_H
 #define FLEETSIM_PKI_CRL_H
@@ -15,20 +17,23 @@
 
 #define PKI_CRL_FILLER_MAX 100000u
 #define PKI_CRL_FILE_MAX   (16u << 20) /* bytes of a file of CRLs that is read */
-#define PKI_AUTHORITY_NAME                                                                  \
+#define PKI_AUTHORITY_NAME \
   (PKI_NAME_MAX + 16) /* "ROOT", "ROOT-brokers", "ROOT-devices", "back-office" and the zero \
                        */
 
-/* Which authority of a root signs the CRL: the root itself (it revokes intermediates), or one of its two issuing CAs.
+/* Which authority of a root signs the CRL: the root itself (it revokes intermediates), or one of
+ * its two issuing CAs.
  */
 enum pki_crl_issuer { PKI_CRL_ROOT, PKI_CRL_BROKERS, PKI_CRL_DEVICES };
 
-/* Unix seconds. A CRL that expired already is allowed, a rehearsal wants one; one that ends before it begins is not. */
+/* Unix seconds. A CRL that expired already is allowed, a rehearsal wants one; one that ends before
+   it begins is not. */
 struct pki_crl_times {
   int64_t this_update, next_update;
 };
 
-/* CRLReason of RFC 5280, 5.3.1, by its numbers. removeFromCRL (8) belongs to delta CRLs, which are not made here. */
+/* CRLReason of RFC 5280, 5.3.1, by its numbers. removeFromCRL (8) belongs to delta CRLs, which are
+   not made here. */
 enum pki_reason {
   PKI_REASON_UNSPECIFIED = 0,
   PKI_REASON_KEY_COMPROMISE = 1,
@@ -52,61 +57,71 @@ struct pki_revoked {
   uint32_t device; /* its id */
 };
 
-/* The reason's name in RFC 5280 ("keyCompromise"), and back; a USAGE sentence that lists them when there is none. */
+/* The reason's name in RFC 5280 ("keyCompromise"), and back; a USAGE sentence that lists them when
+   there is none. */
 const char *pki_reason_name(enum pki_reason reason);
 int pki_reason_parse(const char *name, enum pki_reason *out, struct error *error);
 
-/* Revokes the device's certificate in force, or every one that it ever got (`all`: what a stolen key calls for).
- * `newly`, which may be NULL, receives how many were not revoked before; to revoke again changes nothing, the first
- * reason stays. Cheap inside pki_begin/pki_commit, a disk write each time outside. */
-int pki_revoke_device(struct pki *pki, size_t index, bool all, enum pki_reason reason, size_t *newly,
-                      struct error *error);
+/* Revokes the device's certificate in force, or every one that it ever got (`all`: what a stolen
+ * key calls for). `newly`, which may be NULL, receives how many were not revoked before; to revoke
+ * again changes nothing, the first reason stays. Cheap inside pki_begin/pki_commit, a disk write
+ * each time outside. */
+int pki_revoke_device(struct pki *pki, size_t index, bool all, enum pki_reason reason,
+                      size_t *newly, struct error *error);
 
-/* Revokes the leaf that pki_write_broker_chain made last under `root`, or one of the root's two intermediates. */
-int pki_revoke_broker(struct pki *pki, const char *root, enum pki_reason reason, struct error *error);
-int pki_revoke_intermediate(struct pki *pki, const char *root, enum pki_crl_issuer which, enum pki_reason reason,
-                            struct error *error);
+/* Revokes the leaf that pki_write_broker_chain made last under `root`, or one of the root's two
+   intermediates. */
+int pki_revoke_broker(struct pki *pki, const char *root, enum pki_reason reason,
+                      struct error *error);
+int pki_revoke_intermediate(struct pki *pki, const char *root, enum pki_crl_issuer which,
+                            enum pki_reason reason, struct error *error);
 
 /* One certificate of a chain that a broker presents. */
 enum pki_part { PKI_PART_LEAF, PKI_PART_INTERMEDIATE, PKI_PART_CROSS };
 
-/* Revokes that part of `chain` as pki_write_broker_chain wrote it to `path`: the very leaf in that file, whatever was
- * made under its root since; its key has leaked. A chain without a cross-certificate has none to revoke. The second
- * takes it back. */
-int pki_revoke_part(struct pki *pki, const struct pki_chain *chain, enum pki_part part, const char *path,
-                    struct error *error);
-int pki_unrevoke_part(struct pki *pki, const struct pki_chain *chain, enum pki_part part, const char *path,
-                      struct error *error);
+/* Revokes that part of `chain` as pki_write_broker_chain wrote it to `path`: the very leaf in that
+ * file, whatever was made under its root since; its key has leaked. A chain without a
+ * cross-certificate has none to revoke. The second takes it back. */
+int pki_revoke_part(struct pki *pki, const struct pki_chain *chain, enum pki_part part,
+                    const char *path, struct error *error);
+int pki_unrevoke_part(struct pki *pki, const struct pki_chain *chain, enum pki_part part,
+                      const char *path, struct error *error);
 
-/* Takes revocations back by deleting their rows: the next CRL no longer names them. A rehearsal may do that to any
- * certificate; RFC 5280 lets a real CA do it only to one on certificateHold (a later full CRL leaves it out, a delta
- * CRL says removeFromCRL), everything else is revoked for good. `count`, which may be NULL, receives how many were
- * revoked. The broker's leaf is again the last one made under `root`. */
+/* Takes revocations back by deleting their rows: the next CRL no longer names them. A rehearsal may
+ * do that to any certificate; RFC 5280 lets a real CA do it only to one on certificateHold (a later
+ * full CRL leaves it out, a delta CRL says removeFromCRL), everything else is revoked for good.
+ * `count`, which may be NULL, receives how many were revoked. The broker's leaf is again the last
+ * one made under `root`. */
 int pki_unrevoke_device(struct pki *pki, size_t index, size_t *count, struct error *error);
 int pki_unrevoke_broker(struct pki *pki, const char *root, size_t *count, struct error *error);
-int pki_unrevoke_intermediate(struct pki *pki, const char *root, enum pki_crl_issuer which, size_t *count,
-                              struct error *error);
+int pki_unrevoke_intermediate(struct pki *pki, const char *root, enum pki_crl_issuer which,
+                              size_t *count, struct error *error);
 
 /* Every revoked certificate, in the order of revocation. */
-int pki_each_revoked(struct pki *pki, void (*each)(void *ctx, const struct pki_revoked *row), void *ctx,
-                     struct error *error);
+int pki_each_revoked(struct pki *pki, void (*each)(void *ctx, const struct pki_revoked *row),
+                     void *ctx, struct error *error);
 
-/* Makes the authority's CRL: DER, at most `capacity` bytes. An empty one has about 250, each entry adds about 50. */
-int pki_crl_der(struct pki *pki, const char *root, enum pki_crl_issuer issuer, const struct pki_crl_times *times,
-                uint8_t *out, size_t capacity, size_t *size, struct error *error);
+/* Makes the authority's CRL: DER, at most `capacity` bytes. An empty one has about 250, each entry
+   adds about 50. */
+int pki_crl_der(struct pki *pki, const char *root, enum pki_crl_issuer issuer,
+                const struct pki_crl_times *times, uint8_t *out, size_t capacity, size_t *size,
+                struct error *error);
 
-/* Whether pki_revoke_device could revoke anything of the device; else a sentence, USAGE where all of its certificates
- * were imported. Nothing is changed. */
+/* Whether pki_revoke_device could revoke anything of the device; else a sentence, USAGE where all
+ * of its certificates were imported. Nothing is changed. */
 int pki_check_revocable(struct pki *pki, size_t index, struct error *error);
 
-/* Writes every CRL that a broker needs to verify the devices under `roots` and the operator, as PEM: of each root and
- * its CA for devices, and of the back office. Without the CRL of an issuer, a broker that checks them refuses all that
- * it issued. `filler` is the number of entries, up to PKI_CRL_FILLER_MAX, with serials that nobody has: they make the
- * first root's CRL of devices as long as one that years have filled. */
-int pki_write_crls(struct pki *pki, const struct pki_roots *roots, const struct pki_crl_times *times, size_t filler,
-                   const char *path, struct error *error);
+/* Writes every CRL that a broker needs to verify the devices under `roots` and the operator, as
+ * PEM: of each root and its CA for devices, and of the back office. Without the CRL of an issuer, a
+ * broker that checks them refuses all that it issued. `filler` is the number of entries, up to
+ * PKI_CRL_FILLER_MAX, with serials that nobody has: they make the first root's CRL of devices as
+ * long as one that years have filled. */
+int pki_write_crls(struct pki *pki, const struct pki_roots *roots,
+                   const struct pki_crl_times *times, size_t filler, const char *path,
+                   struct error *error);
 
-/* The newest lists that a run has published so far, in its steps' order. All zero: none. To be freed. */
+/* The newest lists that a run has published so far, in its steps' order. All zero: none. To be
+   freed. */
 struct pki_crl_history {
   struct pki_crl_seen *seen;
   size_t count;
@@ -115,27 +130,30 @@ struct pki_crl_history {
 void pki_crl_history_ours(struct pki_crl_history *history); /* one is made now */
 void pki_crl_history_free(struct pki_crl_history *history);
 
-/* Checks a file of CRLs that somebody else made: whether a broker that is given it still accepts the devices and the
- * operator, and refuses whom the lists before it revoked. Each CRL must be of an authority of this fleet, its devices
- * or its operator, signed by it, in force now, complete (no delta, not for some reasons or some distribution point
- * only), without critical extensions that brokers do not know, and not older than those in `history` (NULL: the first),
- * which then knows it; and there must be one for whoever issued a device's certificate. Only the back office's own may
- * be missing: pki_complete_crls adds it. A USAGE sentence says what is wrong and what will come of it; `warn`, which
- * may be NULL, is told what may be. */
+/* Checks a file of CRLs that somebody else made: whether a broker that is given it still accepts
+ * the devices and the operator, and refuses whom the lists before it revoked. Each CRL must be of
+ * an authority of this fleet, its devices or its operator, signed by it, in force now, complete (no
+ * delta, not for some reasons or some distribution point only), without critical extensions that
+ * brokers do not know, and not older than those in `history` (NULL: the first), which then knows
+ * it; and there must be one for whoever issued a device's certificate. Only the back office's own
+ * may be missing: pki_complete_crls adds it. A USAGE sentence says what is wrong and what will come
+ * of it; `warn`, which may be NULL, is told what may be. */
 int pki_check_crls(struct pki *pki, const char *path, struct pki_crl_history *history,
                    void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error);
 
-/* Refuses what may be published on no account, whatever is checked otherwise: a file that cannot be read, and one that
- * holds a private key. */
+/* Refuses what may be published on no account, whatever is checked otherwise: a file that cannot be
+ * read, and one that holds a private key. */
 int pki_check_crl_secrets(const char *path, struct error *error);
 
-/* Writes `file` to `path`, byte for byte, and where it has no list of the back office, one behind it that is made now:
- * without one a broker that checks CRLs refuses the operator. What holds no whole CRLs is copied as it is, but for a
- * private key: that is refused. */
-int pki_complete_crls(struct pki *pki, const char *file, const struct pki_crl_times *times, const char *path,
-                      struct error *error);
+/* Writes `file` to `path`, byte for byte, and where it has no list of the back office, one behind
+ * it that is made now: without one a broker that checks CRLs refuses the operator. What holds no
+ * whole CRLs is copied as it is, but for a private key: that is refused. */
+int pki_complete_crls(struct pki *pki, const char *file, const struct pki_crl_times *times,
+                      const char *path, struct error *error);
 
-/* Sets names[i] where the certificate in force on device i (of the first `count`) is on a CRL of the file. */
-int pki_crls_name(struct pki *pki, const char *path, bool *names, size_t count, struct error *error);
+/* Sets names[i] where the certificate in force on device i (of the first `count`) is on a CRL of
+   the file. */
+int pki_crls_name(struct pki *pki, const char *path, bool *names, size_t count,
+                  struct error *error);
 
 #endif

@@ -1,6 +1,6 @@
-/* Whether a broker that is given a file of CRLs still accepts whom it should, asked before it gets it. What can be
- * named is refused by its name; at the end OpenSSL verifies a device of each kind as a broker would, by these very
- * lists. */
+/* Whether a broker that is given a file of CRLs still accepts whom it should, asked before it gets
+ * it. What can be named is refused by its name; at the end OpenSSL verifies a device of each kind
+ * as a broker would, by these very lists. */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -32,7 +32,8 @@ static int refuse(const struct check *check, const X509_NAME *issuer, const char
 {
   char name[PKI_CERT_TITLE];
   pki_cert_title(issuer, name);
-  return error_set(check->error, EXIT_CODE_USAGE, "%s: the CRL of '%s' %s", check->file.path, name, what);
+  return error_set(check->error, EXIT_CODE_USAGE, "%s: the CRL of '%s' %s", check->file.path, name,
+                   what);
 }
 
 static void warn(const struct check *check, const X509_NAME *issuer, const char *what)
@@ -43,7 +44,7 @@ static void warn(const struct check *check, const X509_NAME *issuer, const char 
   if (check->warn != NULL) check->warn(check->ctx, sentence);
 }
 
-/* The issuers ------------------------------------------------------------------------------------------------------ */
+/* --- The issuers ------------------------------------------------------------------------------ */
 
 static bool add_issuer(struct check *check, X509 *certificate)
 {
@@ -59,7 +60,8 @@ static bool add_issuer(struct check *check, X509 *certificate)
 static bool add_chain(struct check *check, const STACK_OF(X509) * chain)
 {
   bool added = true;
-  for (int i = 1; i < sk_X509_num(chain) && added; i++) added = add_issuer(check, sk_X509_value(chain, i));
+  for (int i = 1; i < sk_X509_num(chain) && added; i++)
+    added = add_issuer(check, sk_X509_value(chain, i));
   return added;
 }
 
@@ -87,7 +89,7 @@ static int gather_issuers(struct check *check)
   return pki_crypto_error(check->error, "gather the issuers of a CRL");
 }
 
-/* One list --------------------------------------------------------------------------------------------------------- */
+/* --- One list --------------------------------------------------------------------------------- */
 
 static bool is_signed_by(X509_CRL *crl, X509 *issuer)
 {
@@ -107,17 +109,18 @@ static int check_signature(const struct check *check, X509_CRL *crl)
     known = true;
     if (!is_signed_by(crl, issuer)) continue;
     if ((X509_get_key_usage(issuer) & KU_CRL_SIGN) != 0) return 0;
-    return refuse(check, name,
-                  "is signed by a CA whose certificate does not allow that (keyUsage without cRLSign), and a broker "
-                  "refuses all whom it certified; renew the CA's certificate");
-  }
-  if (known)
     return refuse(
         check, name,
-        "is not signed by this fleet's: it is another fleet's, or damaged; fetch the list of the CA whose key "
-        "signed the devices' certificates");
-  return refuse(check, name,
-                "is of no authority that certifies this fleet; take the CRL of whoever issued its devices");
+        "is signed by a CA whose certificate does not allow that (keyUsage without cRLSign), and a "
+        "broker refuses all whom it certified; renew the CA's certificate");
+  }
+  if (known)
+    return refuse(check, name,
+                  "is not signed by this fleet's: it is another fleet's, or damaged; fetch the "
+                  "list of the CA whose key signed the devices' certificates");
+  return refuse(
+      check, name,
+      "is of no authority that certifies this fleet; take the CRL of whoever issued its devices");
 }
 
 static int check_times(const struct check *check, X509_CRL *crl)
@@ -125,14 +128,19 @@ static int check_times(const struct check *check, X509_CRL *crl)
   const ASN1_TIME *from = X509_CRL_get0_lastUpdate(crl), *to = X509_CRL_get0_nextUpdate(crl);
   const X509_NAME *name = X509_CRL_get_issuer(crl);
   if (pki_cert_unix(from) > pki_now())
-    return refuse(check, name, "is not in force yet: every device would be refused; look at the clock of who made it");
+    return refuse(
+        check, name,
+        "is not in force yet: every device would be refused; look at the clock of who made it");
   if (to == NULL) {
     warn(check, name,
-         "has no next update (RFC 5280 wants one): OpenSSL believes it for ever, other brokers may refuse");
+         "has no next update (RFC 5280 wants one): OpenSSL believes it for ever, other brokers may "
+         "refuse");
     return 0;
   }
   if (pki_cert_unix(to) > pki_now()) return 0;
-  return refuse(check, name, "has expired, and a broker that is given it refuses the whole fleet: fetch a newer one");
+  return refuse(
+      check, name,
+      "has expired, and a broker that is given it refuses the whole fleet: fetch a newer one");
 }
 
 static void look_at_hash(const struct check *check, X509_CRL *crl)
@@ -141,7 +149,8 @@ static void look_at_hash(const struct check *check, X509_CRL *crl)
   OBJ_find_sigid_algs(X509_CRL_get_signature_nid(crl), &hash, NULL);
   if (hash == NID_sha1 || hash == NID_md5)
     warn(check, X509_CRL_get_issuer(crl),
-         "is signed over SHA-1 or MD5: brokers of newer systems (RHEL 9) refuse all whom that authority certified");
+         "is signed over SHA-1 or MD5: brokers of newer systems (RHEL 9) refuse all whom that "
+         "authority certified");
 }
 
 /* Two lists for the same scope, of which a broker takes one: which, depends on the broker. */
@@ -157,7 +166,8 @@ static int check_twins(const struct check *check, int at)
     (void) pki_crl_point(other, other_point, sizeof other_point);
     if (strcmp(point, other_point) == 0 && pki_crl_of_cas_only(crl) == pki_crl_of_cas_only(other))
       return refuse(check, X509_CRL_get_issuer(crl),
-                    "is there twice, and differs: which of them counts depends on the broker; leave only the newest");
+                    "is there twice, and differs: which of them counts depends on the broker; "
+                    "leave only the newest");
   }
   return 0;
 }
@@ -173,7 +183,7 @@ static int check_one(const struct check *check, int at)
   return check_twins(check, at);
 }
 
-/* Whom it leaves out ----------------------------------------------------------------------------------------------- */
+/* --- Whom it leaves out ----------------------------------------------------------------------- */
 
 /* Only what ends a chain goes into the store: OpenSSL looks for no issuer above what it trusts. */
 static bool build_store(struct check *check)
@@ -209,13 +219,15 @@ static int only_crls_count(int passed, X509_STORE_CTX *ctx)
   }
 }
 
-/* As mosquitto verifies, which wants a list of the leaf's issuer, or with X509_V_FLAG_CRL_CHECK_ALL as others do. Of a
- * refusal `issuer` receives whose list it is about. */
-static int verify(const struct check *check, STACK_OF(X509) * chain, unsigned long flags, char issuer[PKI_CERT_TITLE])
+/* As mosquitto verifies, which wants a list of the leaf's issuer, or with X509_V_FLAG_CRL_CHECK_ALL
+ * as others do. Of a refusal `issuer` receives whose list it is about. */
+static int verify(const struct check *check, STACK_OF(X509) * chain, unsigned long flags,
+                  char issuer[PKI_CERT_TITLE])
 {
   X509_STORE_CTX *ctx = X509_STORE_CTX_new();
   int code = X509_V_ERR_OUT_OF_MEM;
-  if (ctx != NULL && X509_STORE_CTX_init(ctx, check->store, sk_X509_value(chain, 0), check->issuers) == 1) {
+  if (ctx != NULL &&
+      X509_STORE_CTX_init(ctx, check->store, sk_X509_value(chain, 0), check->issuers) == 1) {
     X509_STORE_CTX_set_flags(ctx, flags | X509_V_FLAG_CRL_CHECK);
     X509_STORE_CTX_set_verify_cb(ctx, only_crls_count);
     code = X509_verify_cert(ctx) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
@@ -237,25 +249,30 @@ static int refuse_left_out(const struct check *check, X509 *leaf, const char *wh
     if (X509_NAME_cmp(X509_CRL_get_issuer(crl), issuer) != 0) continue;
     some = true;
     if (pki_crl_of_cas_only(crl))
-      return refuse(check, issuer,
-                    "is for CA certificates only and says nothing of devices: a broker that is given it refuses all "
-                    "whom that authority certified; publish the one for end entities");
+      return refuse(
+          check, issuer,
+          "is for CA certificates only and says nothing of devices: a broker that is given it "
+          "refuses all whom that authority certified; publish the one for end entities");
     if (!pki_crl_point(crl, point, sizeof point)) continue;
     snprintf(what, sizeof what,
-             "counts only for certificates which name its distribution point (%.160s) themselves, and that of %s does "
-             "not: a broker that is given it refuses it and all like it; publish the complete list",
+             "counts only for certificates which name its distribution point (%.160s) themselves, "
+             "and that of %s does not: a broker that is given it refuses it and all like it; "
+             "publish the complete list",
              point, who);
     return refuse(check, issuer, what);
   }
   if (!some)
-    return refuse(check, issuer,
-                  "is missing: a broker that checks CRLs refuses all whom that authority certified; add it");
-  snprintf(what, sizeof what, "leads to a refusal of %s and all like it by OpenSSL: %s; make it anew", who,
+    return refuse(
+        check, issuer,
+        "is missing: a broker that checks CRLs refuses all whom that authority certified; add it");
+  snprintf(what, sizeof what,
+           "leads to a refusal of %s and all like it by OpenSSL: %s; make it anew", who,
            X509_verify_cert_error_string(code));
   return refuse(check, issuer, what);
 }
 
-/* Certificates of one issuer with the same distribution points are all alike to a CRL. False: seen before. */
+/* Certificates of one issuer with the same distribution points are all alike to a CRL. False: seen
+   before. */
 static bool is_new_kind(struct check *check, X509 *leaf)
 {
   uint8_t *name = NULL, digest[DIGEST], both[2 * DIGEST] = {0};
@@ -265,8 +282,8 @@ static bool is_new_kind(struct check *check, X509 *leaf)
   int at = X509_get_ext_by_NID(leaf, NID_crl_distribution_points, -1);
   if (at >= 0) {
     const ASN1_OCTET_STRING *points = X509_EXTENSION_get_data(X509_get_ext(leaf, at));
-    EVP_Digest(ASN1_STRING_get0_data(points), (size_t) ASN1_STRING_length(points), both + DIGEST, NULL, EVP_sha256(),
-               NULL);
+    EVP_Digest(ASN1_STRING_get0_data(points), (size_t) ASN1_STRING_length(points), both + DIGEST,
+               NULL, EVP_sha256(), NULL);
   }
   if (EVP_Digest(both, sizeof both, digest, NULL, EVP_sha256(), NULL) != 1) return true;
   for (size_t i = 0; i < check->kinds; i++)
@@ -278,12 +295,14 @@ static bool is_new_kind(struct check *check, X509 *leaf)
 static void look_above(struct check *check, STACK_OF(X509) * chain)
 {
   char issuer[PKI_CERT_TITLE] = "?", sentence[700];
-  if (check->warn == NULL || verify(check, chain, X509_V_FLAG_CRL_CHECK_ALL, issuer) == X509_V_OK) return;
+  if (check->warn == NULL || verify(check, chain, X509_V_FLAG_CRL_CHECK_ALL, issuer) == X509_V_OK)
+    return;
   if (strcmp(issuer, check->above) == 0) return;
   strcpy(check->above, issuer);
   snprintf(sentence, sizeof sentence,
-           "%s: of '%s', which certified a CA of the devices, it has no list that counts: mosquitto and stunnel do not "
-           "ask for one; HAProxy, nginx, RabbitMQ and node do, and refuse every device without it",
+           "%s: of '%s', which certified a CA of the devices, it has no list that counts: "
+           "mosquitto and stunnel do not ask for one; HAProxy, nginx, RabbitMQ and node do, and "
+           "refuse every device without it",
            check->file.path, issuer);
   check->warn(check->ctx, sentence);
 }
@@ -304,7 +323,8 @@ static int check_complete(struct check *check)
 {
   int result = 0;
   X509 *operator= sk_X509_value(check->operators, 0);
-  if (X509_NAME_cmp(X509_get_issuer_name(operator), X509_get_subject_name(check->pki->back_office.certificate)) != 0)
+  if (X509_NAME_cmp(X509_get_issuer_name(operator),
+                    X509_get_subject_name(check->pki->back_office.certificate)) != 0)
     result = check_leaf(check, check->operators, "the operator");
   for (size_t d = 0; d < check->pki->device_count && result == 0; d++) {
     char who[32];
@@ -317,8 +337,8 @@ static int check_complete(struct check *check)
   return result;
 }
 
-/* All of a file are judged by the files before it, not by each other. What is refused otherwise is noted all the same:
- * 'unchecked' may publish it. */
+/* All of a file are judged by the files before it, not by each other. What is refused otherwise is
+ * noted all the same: 'unchecked' may publish it. */
 static int check_order(const struct check *check, struct pki_crl_history *history, int result)
 {
   char why[400];
@@ -326,7 +346,8 @@ static int check_order(const struct check *check, struct pki_crl_history *histor
   for (int i = 0; i < count && result == 0; i++) {
     X509_CRL *crl = sk_X509_CRL_value(check->file.crls, i);
     int order = pki_crl_judge_order(check->pki, crl, history, why, sizeof why);
-    if (order < 0) return error_set(check->error, EXIT_CODE_INTERNAL, "no memory for the history of CRLs");
+    if (order < 0)
+      return error_set(check->error, EXIT_CODE_INTERNAL, "no memory for the history of CRLs");
     if (order > 0) result = refuse(check, X509_CRL_get_issuer(crl), why);
   }
   for (int i = 0; i < count; i++)
@@ -339,8 +360,10 @@ static int check_file(struct check *check, struct pki_crl_history *history)
 {
   int result = pki_crl_file_read(check->file.path, &check->file, check->error);
   if (result == 0) result = gather_issuers(check);
-  if (result == 0 && !build_store(check)) result = pki_crypto_error(check->error, "gather the issuers of a CRL");
-  for (int i = 0; result == 0 && i < sk_X509_CRL_num(check->file.crls); i++) result = check_one(check, i);
+  if (result == 0 && !build_store(check))
+    result = pki_crypto_error(check->error, "gather the issuers of a CRL");
+  for (int i = 0; result == 0 && i < sk_X509_CRL_num(check->file.crls); i++)
+    result = check_one(check, i);
   if (result == 0) result = check_complete(check);
   return history == NULL ? result : check_order(check, history, result);
 }
@@ -350,7 +373,8 @@ int pki_check_crls(struct pki *pki, const char *path, struct pki_crl_history *hi
 {
   struct check *check = calloc(1, sizeof *check);
   if (check == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory to check %s", path);
-  *check = (struct check){.pki = pki, .file = {.path = path}, .warn = warn_of, .ctx = ctx, .error = error};
+  *check = (struct check){
+      .pki = pki, .file = {.path = path}, .warn = warn_of, .ctx = ctx, .error = error};
   int result = check_file(check, history);
   pki_crl_file_release(&check->file);
   sk_X509_pop_free(check->issuers, X509_free);

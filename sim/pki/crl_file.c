@@ -19,19 +19,23 @@ static bool is_der(const uint8_t *data, size_t size)
   return whole;
 }
 
-#define NO_LIST \
-  "; with no list in it mosquitto keeps the one before at a reload and does not start, and others refuse everybody"
+#define NO_LIST                                                                              \
+  "; with no list in it mosquitto keeps the one before at a reload and does not start, and " \
+  "others refuse everybody"
 
 static int refuse_text(const char *path, const uint8_t *text, size_t size, struct error *error)
 {
-  if (pki_crypto_starved()) return error_set(error, EXIT_CODE_INTERNAL, "no memory for the CRLs of %s", path);
+  if (pki_crypto_starved())
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory for the CRLs of %s", path);
   if (is_der(text, size))
     return error_set(error, EXIT_CODE_USAGE,
-                     "%s is a CRL in DER, and brokers read PEM: openssl crl -inform DER -in %s -out crl.pem" NO_LIST,
+                     "%s is a CRL in DER, and brokers read PEM: openssl crl -inform DER -in %s "
+                     "-out crl.pem" NO_LIST,
                      path, path);
   if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
     return error_set(error, EXIT_CODE_USAGE,
-                     "%s begins with a byte order mark: save it as plain text without one" NO_LIST, path);
+                     "%s begins with a byte order mark: save it as plain text without one" NO_LIST,
+                     path);
   return error_set(error, EXIT_CODE_USAGE, "%s does not hold whole CRLs in PEM" NO_LIST, path);
 }
 
@@ -44,7 +48,8 @@ static bool has_key_in_pem(const uint8_t *data, size_t size)
     at = memmem(at, (size_t) (end - at), begin, strlen(begin));
     if (at == NULL) return false;
     const uint8_t *line = memchr(at, '\n', (size_t) (end - at));
-    if (memmem(at, (size_t) ((line != NULL ? line : end) - at), key, strlen(key)) != NULL) return true;
+    if (memmem(at, (size_t) ((line != NULL ? line : end) - at), key, strlen(key)) != NULL)
+      return true;
   }
   return false;
 }
@@ -70,7 +75,8 @@ static int refuse_key(const char *path, const uint8_t *data, size_t size, struct
 {
   if (size == 0 || (!has_key_in_pem(data, size) && !is_key_in_der(data, size))) return 0;
   return error_set(error, EXIT_CODE_USAGE,
-                   "%s holds a private key: what is published is no secret; give a file that holds the CRLs alone",
+                   "%s holds a private key: what is published is no secret; give a file that holds "
+                   "the CRLs alone",
                    path);
 }
 
@@ -101,7 +107,8 @@ int pki_crl_file_read(const char *path, struct pki_crl_file *out, struct error *
   X509_CRL *one = NULL;
   out->crls = sk_X509_CRL_new_null();
   bool taken = bio != NULL && out->crls != NULL;
-  while (taken && (one = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL) taken = take(out->crls, one);
+  while (taken && (one = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL)
+    taken = take(out->crls, one);
   bool whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   BIO_free(bio);
   int result = 0;
@@ -152,15 +159,17 @@ static bool has_office(const struct pki *pki, const struct pki_crl_file *file)
 {
   const X509_NAME *office = X509_get_subject_name(pki->back_office.certificate);
   for (int i = 0; i < sk_X509_CRL_num(file->crls); i++)
-    if (X509_NAME_cmp(X509_CRL_get_issuer(sk_X509_CRL_value(file->crls, i)), office) == 0) return true;
+    if (X509_NAME_cmp(X509_CRL_get_issuer(sk_X509_CRL_value(file->crls, i)), office) == 0)
+      return true;
   return false;
 }
 
-static int write_both(const uint8_t *theirs, size_t size, const uint8_t *ours, size_t ours_size, const char *path,
-                      struct error *error)
+static int write_both(const uint8_t *theirs, size_t size, const uint8_t *ours, size_t ours_size,
+                      const char *path, struct error *error)
 {
   uint8_t *both = malloc(size + 1 + ours_size);
-  if (both == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for the CRLs of %s", path);
+  if (both == NULL)
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory for the CRLs of %s", path);
   memcpy(both, theirs, size);
   both[size] = '\n'; /* theirs may end without one */
   memcpy(both + size + 1, ours, ours_size);
@@ -169,8 +178,8 @@ static int write_both(const uint8_t *theirs, size_t size, const uint8_t *ours, s
   return result;
 }
 
-int pki_complete_crls(struct pki *pki, const char *file, const struct pki_crl_times *times, const char *path,
-                      struct error *error)
+int pki_complete_crls(struct pki *pki, const char *file, const struct pki_crl_times *times,
+                      const char *path, struct error *error)
 {
   const struct pki_roots none = {.count = 0};
   uint8_t *theirs = NULL, *ours = NULL;

@@ -1,6 +1,6 @@
-/* For whom a CRL speaks: delta, partial and indirect lists, and extensions that a broker does not know. As OpenSSL's
- * crypto/x509 judges them, which mosquitto, nginx, HAProxy and node go by: it takes no part of a list, it ignores the
- * list, and whoever has none is refused. */
+/* For whom a CRL speaks: delta, partial and indirect lists, and extensions that a broker does not
+ * know. As OpenSSL's crypto/x509 judges them, which mosquitto, nginx, HAProxy and node go by: it
+ * takes no part of a list, it ignores the list, and whoever has none is refused. */
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -26,7 +26,8 @@ static void name_extension(const X509_EXTENSION *extension, char *out, size_t ca
 static bool is_heeded(const X509_EXTENSION *extension)
 {
   int nid = OBJ_obj2nid(X509_EXTENSION_get_object((X509_EXTENSION *) extension));
-  return nid == NID_issuing_distribution_point || nid == NID_authority_key_identifier || nid == NID_delta_crl;
+  return nid == NID_issuing_distribution_point || nid == NID_authority_key_identifier ||
+         nid == NID_delta_crl;
 }
 
 static bool has_unknown_extension(const X509_CRL *crl, char *out, size_t capacity)
@@ -59,15 +60,17 @@ static bool has_unknown_entry(const X509_CRL *crl, char *out, size_t capacity)
 static const char *unfit_point(const ISSUING_DIST_POINT *point)
 {
   if (point->onlyattr > 0)
-    return "is for attribute certificates only: " REFUSES "publish the one for public key certificates";
+    return "is for attribute certificates only: " REFUSES
+           "publish the one for public key certificates";
   if (point->onlysomereasons != NULL)
     return "names those revoked for some reasons only, and brokers ignore such a list: " REFUSES
            "publish the one for all reasons";
   if (point->indirectCRL > 0)
-    return "is indirect (it names certificates of other authorities), and brokers ignore such a list: " REFUSES
-           "publish that authority's own";
+    return "is indirect (it names certificates of other authorities), and brokers ignore such a "
+           "list: " REFUSES "publish that authority's own";
   if ((point->onlyuser > 0) && (point->onlyCA > 0))
-    return "is for CA certificates only and for user certificates only, which cannot be: " REFUSES "make it anew";
+    return "is for CA certificates only and for user certificates only, which cannot be: " REFUSES
+           "make it anew";
   return NULL;
 }
 
@@ -75,7 +78,8 @@ static const char *unfit_point(const ISSUING_DIST_POINT *point)
 static const char *unfit_by_point(const X509_CRL *crl)
 {
   int critical = 0;
-  ISSUING_DIST_POINT *point = X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, &critical, NULL);
+  ISSUING_DIST_POINT *point =
+      X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, &critical, NULL);
   if (point == NULL && critical != -1)
     return "has an issuing distribution point that cannot be read: " REFUSES "make it anew";
   const char *why = point == NULL ? NULL : unfit_point(point);
@@ -88,18 +92,22 @@ bool pki_crl_unfit(const X509_CRL *crl, char *out, size_t capacity)
   char name[160];
   const char *why = NULL;
   if (X509_CRL_get_ext_by_NID(crl, NID_delta_crl, -1) >= 0)
-    why = "is a delta CRL: it names only what changed since a complete list. A broker that takes it for a complete one "
-          "lets those in again whom that list revoked, others refuse everybody; publish the complete list";
+    why = "is a delta CRL: it names only what changed since a complete list. A broker that takes "
+          "it for a complete one lets those in again whom that list revoked, others refuse "
+          "everybody; publish the complete list";
   else
     why = unfit_by_point(crl);
   if (why != NULL)
     snprintf(out, capacity, "%s", why);
   else if (has_unknown_extension(crl, name, sizeof name))
     snprintf(out, capacity,
-             "has the critical extension %s, which brokers do not know: " REFUSES "publish a list without it", name);
+             "has the critical extension %s, which brokers do not know: " REFUSES
+             "publish a list without it",
+             name);
   else if (has_unknown_entry(crl, name, sizeof name))
     snprintf(out, capacity,
-             "has an entry with the extension %s, which brokers do not know: " REFUSES "publish a list without it",
+             "has an entry with the extension %s, which brokers do not know: " REFUSES
+             "publish a list without it",
              name);
   else
     return false;
@@ -121,7 +129,8 @@ static void describe(const DIST_POINT_NAME *name, char *out, size_t capacity)
   for (int i = 0; i < sk_GENERAL_NAME_num(name->name.fullname); i++) {
     const GENERAL_NAME *one = sk_GENERAL_NAME_value(name->name.fullname, i);
     if (one->type != GEN_URI) continue;
-    snprintf(out, capacity, "%.*s", ASN1_STRING_length(one->d.ia5), (const char *) ASN1_STRING_get0_data(one->d.ia5));
+    snprintf(out, capacity, "%.*s", ASN1_STRING_length(one->d.ia5),
+             (const char *) ASN1_STRING_get0_data(one->d.ia5));
     return;
   }
 }

@@ -13,7 +13,8 @@
 static size_t count_lines(const char *text, size_t size)
 {
   size_t lines = 1;
-  for (size_t i = 0; i < size; i++) lines += text[i] == '\n' || (text[i] == '\r' && text[i + 1] != '\n');
+  for (size_t i = 0; i < size; i++)
+    lines += text[i] == '\n' || (text[i] == '\r' && text[i + 1] != '\n');
   return lines;
 }
 
@@ -22,11 +23,13 @@ static int check_text(const char *path, const char *text, size_t size, struct er
   const char *nul = memchr(text, '\0', size);
   bool marked = size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);
   if (marked || (nul != NULL && nul - text < 2))
-    return error_set(
-        error, EXIT_CODE_USAGE,
-        "%s is UTF-16 text; save it as UTF-8 (in a spreadsheet: 'CSV UTF-8'), or: iconv -f UTF-16 -t UTF-8", path);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%s is UTF-16 text; save it as UTF-8 (in a spreadsheet: 'CSV UTF-8'), or: "
+                     "iconv -f UTF-16 -t UTF-8",
+                     path);
   if (nul == NULL) return 0;
-  return error_set(error, EXIT_CODE_USAGE, "%s:%zu: a NUL byte stands in this line: the file is damaged; write it anew",
+  return error_set(error, EXIT_CODE_USAGE,
+                   "%s:%zu: a NUL byte stands in this line: the file is damaged; write it anew",
                    path, count_lines(text, (size_t) (nul - text)));
 }
 
@@ -40,7 +43,8 @@ int pki_csv_open(const char *path, struct pki_csv *out, struct error *error)
     return -1;
   }
   bool marked = size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0;
-  *out = (struct pki_csv){.path = path, .text = (char *) data, .next = (char *) data + (marked ? 3 : 0)};
+  *out = (struct pki_csv){
+      .path = path, .text = (char *) data, .next = (char *) data + (marked ? 3 : 0)};
   return 0;
 }
 
@@ -74,7 +78,8 @@ static void trim(char *text)
   while (size > 0 && strchr(BLANKS, text[size - 1]) != NULL) text[--size] = '\0';
 }
 
-/* A field that begins behind `text`'s quote; *end comes to stand behind the closing one. False: there is none. */
+/* A field that begins behind `text`'s quote; *end comes to stand behind the closing one. False:
+   there is none. */
 static bool unquote(char *text, char **end)
 {
   char *to = text;
@@ -118,18 +123,20 @@ static bool is_nothing(const char *line)
 int pki_csv_next(struct pki_csv *csv, char *field[PKI_CSV_FIELDS], struct error *error)
 {
   char *line = take_line(csv);
-  while (line != NULL && (is_nothing(line) || (csv->line == 1 && strcmp(line, "sep=,") == 0))) line = take_line(csv);
+  while (line != NULL && (is_nothing(line) || (csv->line == 1 && strcmp(line, "sep=,") == 0)))
+    line = take_line(csv);
   if (line == NULL) return 0;
   bool semicolons = strchr(line, ',') == NULL && strchr(line, ';') != NULL;
   int count = split(line, field);
   if (semicolons)
-    return error_set(
-        error, EXIT_CODE_USAGE,
-        "the fields are separated by semicolons; save the list with commas: 'id,key path,certificate path'");
+    return error_set(error, EXIT_CODE_USAGE,
+                     "the fields are separated by semicolons; save the list with commas: 'id,key "
+                     "path,certificate path'");
   if (count < 0)
-    return error_set(
-        error, EXIT_CODE_USAGE,
-        "a quoted field does not end on its line, or more than a comma follows it: write \"a \"\"b\"\", c\"");
-  if (count == PKI_CSV_FIELDS && field[0][0] != '\0' && field[1][0] != '\0' && field[2][0] != '\0') return 1;
+    return error_set(error, EXIT_CODE_USAGE,
+                     "a quoted field does not end on its line, or more than a comma follows it: "
+                     "write \"a \"\"b\"\", c\"");
+  if (count == PKI_CSV_FIELDS && field[0][0] != '\0' && field[1][0] != '\0' && field[2][0] != '\0')
+    return 1;
   return error_set(error, EXIT_CODE_USAGE, "a line is 'id,key path,certificate path'");
 }

@@ -9,8 +9,9 @@
 #include "device/identity.h"
 #include "device/trust.h"
 
-int pki_device_certificates(struct pki *pki, size_t index, void (*each)(void *ctx, const struct pki_issued *row),
-                            void *ctx, struct error *error)
+int pki_device_certificates(struct pki *pki, size_t index,
+                            void (*each)(void *ctx, const struct pki_issued *row), void *ctx,
+                            struct error *error)
 {
   assert(index < pki->device_count);
   return pki_registry_certificates(pki->registry, pki->devices[index].id, each, ctx, error);
@@ -26,17 +27,20 @@ static const char *name_of_anchor(const struct pki *pki, const uint8_t *der, siz
   uint8_t wanted[32], known[32];
   if (EVP_Digest(der, size, wanted, NULL, EVP_sha256(), NULL) != 1) return "?";
   for (size_t i = 0; i < pki->roots.count; i++)
-    if (pki_cert_sha256(pki->hierarchy[i].root.certificate, known) == 0 && memcmp(known, wanted, 32) == 0)
+    if (pki_cert_sha256(pki->hierarchy[i].root.certificate, known) == 0 &&
+        memcmp(known, wanted, 32) == 0)
       return pki->roots.name[i];
   return "?";
 }
 
-static void look_at_trust(const struct pki *pki, const struct device_host *host, struct pki_device_state *out)
+static void look_at_trust(const struct pki *pki, const struct device_host *host,
+                          struct pki_device_state *out)
 {
   struct device_nvm_slot slot;
   struct device_trust_bundle bundle;
   if (device_nvm_find(host, DEVICE_NVM_TRUST, &slot) != 0 || slot.size == 0) return;
-  if (device_trust_parse((const uint8_t *) host->ctx + slot.offset, slot.size, &bundle) != DEVICE_UPDATE_COMMITTED)
+  if (device_trust_parse((const uint8_t *) host->ctx + slot.offset, slot.size, &bundle) !=
+      DEVICE_UPDATE_COMMITTED)
     return;
   out->bundle_version = bundle.version;
   out->anchor_count = bundle.anchor_count;
@@ -48,11 +52,14 @@ static int chain_in_force(const struct device_host *host, struct device_chain *o
 {
   struct device_nvm_slot slot;
   if (device_nvm_find(host, DEVICE_NVM_CERTIFICATE, &slot) != 0 || slot.size == 0) return -1;
-  return device_chain_parse((const uint8_t *) host->ctx + slot.offset, slot.size, out) == DEVICE_UPDATE_COMMITTED ? 0
-                                                                                                                  : -1;
+  return device_chain_parse((const uint8_t *) host->ctx + slot.offset, slot.size, out) ==
+                 DEVICE_UPDATE_COMMITTED
+             ? 0
+             : -1;
 }
 
-int pki_device_look(struct pki *pki, size_t index, struct pki_device_state *out, struct error *error)
+int pki_device_look(struct pki *pki, size_t index, struct pki_device_state *out,
+                    struct error *error)
 {
   struct device_host host = pki_nvm_host(pki_device_page(pki, index));
   struct device_nvm_identity identity;
@@ -62,11 +69,13 @@ int pki_device_look(struct pki *pki, size_t index, struct pki_device_state *out,
   OPENSSL_cleanse(identity.private_key, sizeof identity.private_key);
   if (!whole)
     return error_set(error, EXIT_CODE_SETUP,
-                     "the NVM page of device %08x is damaged; restore nvm.bin from a copy, or make the fleet anew",
+                     "the NVM page of device %08x is damaged; restore nvm.bin from a copy, or make "
+                     "the fleet anew",
                      (unsigned) out->id);
   look_at_trust(pki, &host, out);
-  if (chain_in_force(&host, &chain) == 0 && EVP_Digest(chain.certificate[0].der, chain.certificate[0].size,
-                                                       out->certificate_id, NULL, EVP_sha256(), NULL) != 1)
+  if (chain_in_force(&host, &chain) == 0 &&
+      EVP_Digest(chain.certificate[0].der, chain.certificate[0].size, out->certificate_id, NULL,
+                 EVP_sha256(), NULL) != 1)
     return pki_crypto_error(error, "hash a certificate");
   return 0;
 }
@@ -86,14 +95,15 @@ static int write_chain(const struct device_chain *chain, const char *path, struc
   return result;
 }
 
-int pki_write_device(struct pki *pki, size_t index, const char *certificate_path, const char *key_path,
-                     struct error *error)
+int pki_write_device(struct pki *pki, size_t index, const char *certificate_path,
+                     const char *key_path, struct error *error)
 {
   struct device_host host = pki_nvm_host(pki_device_page(pki, index));
   struct device_nvm_identity identity;
   struct device_chain chain;
   if (device_nvm_read_identity(&host, &identity) != 0 || chain_in_force(&host, &chain) != 0)
-    return error_set(error, EXIT_CODE_SETUP, "the NVM page of device %08x holds no whole key and certificate",
+    return error_set(error, EXIT_CODE_SETUP,
+                     "the NVM page of device %08x holds no whole key and certificate",
                      (unsigned) pki->devices[index].id);
   EVP_PKEY *key = pki_key_from_scalar(identity.private_key, error);
   OPENSSL_cleanse(identity.private_key, sizeof identity.private_key);
@@ -108,7 +118,8 @@ struct listing {
   void *ctx;
 };
 
-static void list(const struct listing *listing, const struct pki_authority *authority, const char *file)
+static void list(const struct listing *listing, const struct pki_authority *authority,
+                 const char *file)
 {
   struct pki_authority_info info = {.has_key = authority->key != NULL};
   const X509 *certificate = authority->certificate;
@@ -122,7 +133,8 @@ static void list(const struct listing *listing, const struct pki_authority *auth
   listing->each(listing->ctx, &info);
 }
 
-static void list_root(const struct listing *listing, const char *name, const struct pki_hierarchy *hierarchy)
+static void list_root(const struct listing *listing, const char *name,
+                      const struct pki_hierarchy *hierarchy)
 {
   char file[3 * PKI_NAME_MAX];
   snprintf(file, sizeof file, "ca/%s.crt", name);
@@ -133,8 +145,8 @@ static void list_root(const struct listing *listing, const char *name, const str
   list(listing, &hierarchy->devices, file);
 }
 
-static int list_cross(const struct pki *pki, const struct listing *listing, const char *subject, const char *issuer,
-                      bool expired, struct error *error)
+static int list_cross(const struct pki *pki, const struct listing *listing, const char *subject,
+                      const char *issuer, bool expired, struct error *error)
 {
   char path[FILES_PATH_MAX];
   if (pki_cross_path(pki, subject, issuer, expired, path, error) != 0) return -1;
@@ -144,16 +156,20 @@ static int list_cross(const struct pki *pki, const struct listing *listing, cons
   return 0;
 }
 
-int pki_each_authority(const struct pki *pki, void (*each)(void *ctx, const struct pki_authority_info *info), void *ctx,
+int pki_each_authority(const struct pki *pki,
+                       void (*each)(void *ctx, const struct pki_authority_info *info), void *ctx,
                        struct error *error)
 {
   struct listing listing = {each, ctx};
-  for (size_t i = 0; i < pki->roots.count; i++) list_root(&listing, pki->roots.name[i], &pki->hierarchy[i]);
+  for (size_t i = 0; i < pki->roots.count; i++)
+    list_root(&listing, pki->roots.name[i], &pki->hierarchy[i]);
   list(&listing, &pki->back_office, "ca/back-office.crt");
   list(&listing, &pki->update_ca, "ca/update-ca.crt");
   for (size_t s = 0; s < pki->roots.count; s++)
     for (size_t i = 0; i < pki->roots.count; i++)
       for (int expired = 0; expired < 2 && s != i; expired++)
-        if (list_cross(pki, &listing, pki->roots.name[s], pki->roots.name[i], expired != 0, error) != 0) return -1;
+        if (list_cross(pki, &listing, pki->roots.name[s], pki->roots.name[i], expired != 0,
+                       error) != 0)
+          return -1;
   return 0;
 }

@@ -4,22 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int flash(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page, struct error *error)
+static int flash(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page,
+                 struct error *error)
 {
   struct device_host host = pki_nvm_host(pki_nvm_page(&pki->nvm, page));
   struct device_nvm_identity identity = {.id = newcomer->id};
   memcpy(identity.update_key, pki->update_point, sizeof identity.update_key);
   if (pki_key_scalar(newcomer->key, identity.private_key, error) != 0) return -1;
-  bool written = device_nvm_format(&host, &identity) == 0 &&
-                 device_nvm_replace(&host, DEVICE_NVM_TRUST, newcomer->bundle, newcomer->bundle_size) == 0 &&
-                 device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, newcomer->chain, newcomer->chain_size) == 0;
+  bool written =
+      device_nvm_format(&host, &identity) == 0 &&
+      device_nvm_replace(&host, DEVICE_NVM_TRUST, newcomer->bundle, newcomer->bundle_size) == 0 &&
+      device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, newcomer->chain, newcomer->chain_size) == 0;
   OPENSSL_cleanse(identity.private_key, sizeof identity.private_key);
   if (written) return 0;
   return error_set(error, EXIT_CODE_INTERNAL, "the NVM page of device %08x could not be written",
                    (unsigned) newcomer->id);
 }
 
-static int register_device(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page, struct error *error)
+static int register_device(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page,
+                           struct error *error)
 {
   char name[DEVICE_ID_TEXT];
   uint8_t *csr = NULL;
@@ -29,15 +32,19 @@ static int register_device(struct pki *pki, const struct pki_newcomer *newcomer,
   X509_REQ_free(request);
   if (size <= 0) return -1;
   struct pki_device device = {.id = newcomer->id, .page = page};
-  struct pki_registry_certificate certificate = {
-      .device = newcomer->id, .row = newcomer->row, .chain = newcomer->chain, .chain_size = newcomer->chain_size};
-  int result = pki_registry_add_device(pki->registry, device, csr, (size_t) size, newcomer->row.issued, error);
+  struct pki_registry_certificate certificate = {.device = newcomer->id,
+                                                 .row = newcomer->row,
+                                                 .chain = newcomer->chain,
+                                                 .chain_size = newcomer->chain_size};
+  int result = pki_registry_add_device(pki->registry, device, csr, (size_t) size,
+                                       newcomer->row.issued, error);
   if (result == 0) result = pki_registry_add_certificate(pki->registry, &certificate, error);
   OPENSSL_free(csr);
   return result;
 }
 
-int pki_devices_enter(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page, struct error *error)
+int pki_devices_enter(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page,
+                      struct error *error)
 {
   if (register_device(pki, newcomer, page, error) != 0) return -1;
   return flash(pki, newcomer, page, error);
@@ -57,15 +64,16 @@ int pki_devices_load(struct pki *pki, struct error *error)
 int pki_devices_begin(struct pki *pki, size_t count, struct error *error)
 {
   if (count == 0 || count > PKI_DEVICES_MAX - pki->device_count)
-    return error_set(error, EXIT_CODE_USAGE, "cannot add %zu devices to %zu: a fleet has 1 to %u", count,
-                     pki->device_count, PKI_DEVICES_MAX);
+    return error_set(error, EXIT_CODE_USAGE, "cannot add %zu devices to %zu: a fleet has 1 to %u",
+                     count, pki->device_count, PKI_DEVICES_MAX);
   if (pki_registry_begin(pki->registry, error) != 0) return -1;
   if (pki_nvm_resize(&pki->nvm, pki->device_count + count, error) == 0) return 0;
   pki_registry_rollback(pki->registry);
   return -1;
 }
 
-/* Pages go to disk before the rows that name them: after a power cut there may be pages too many, never too few. */
+/* Pages go to disk before the rows that name them: after a power cut there may be pages too many,
+   never too few. */
 int pki_devices_end(struct pki *pki, int result, struct error *error)
 {
   if (result == 0) result = pki_nvm_sync(&pki->nvm, error);
@@ -76,21 +84,25 @@ int pki_devices_end(struct pki *pki, int result, struct error *error)
   return -1;
 }
 
-static int add_one(struct pki *pki, uint32_t id, const char *root, const uint8_t *bundle, size_t bundle_size,
-                   uint32_t page, struct error *error)
+static int add_one(struct pki *pki, uint32_t id, const char *root, const uint8_t *bundle,
+                   size_t bundle_size, uint32_t page, struct error *error)
 {
   uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
-  struct pki_newcomer newcomer = {
-      .id = id, .key = pki_key_generate(error), .chain = chain, .bundle = bundle, .bundle_size = bundle_size};
+  struct pki_newcomer newcomer = {.id = id,
+                                  .key = pki_key_generate(error),
+                                  .chain = chain,
+                                  .bundle = bundle,
+                                  .bundle_size = bundle_size};
   if (newcomer.key == NULL) return -1;
-  int result = pki_issue(pki, root, id, newcomer.key, chain, sizeof chain, &newcomer.chain_size, &newcomer.row, error);
+  int result = pki_issue(pki, root, id, newcomer.key, chain, sizeof chain, &newcomer.chain_size,
+                         &newcomer.row, error);
   if (result == 0) result = pki_devices_enter(pki, &newcomer, page, error);
   EVP_PKEY_free(newcomer.key);
   return result;
 }
 
-int pki_add_devices(struct pki *pki, size_t count, const char *issuing_root, const struct pki_roots *trusted,
-                    struct error *error)
+int pki_add_devices(struct pki *pki, size_t count, const char *issuing_root,
+                    const struct pki_roots *trusted, struct error *error)
 {
   uint8_t bundle[DEVICE_NVM_TRUST_MAX];
   size_t bundle_size = 0, first_page = pki->device_count;
@@ -98,11 +110,13 @@ int pki_add_devices(struct pki *pki, size_t count, const char *issuing_root, con
   if (pki_find_issuer(pki, issuing_root, error) == NULL) return -1;
   if (pki_factory_bundle(pki, trusted, bundle, &bundle_size, error) != 0) return -1;
   if (count > UINT32_MAX - highest)
-    return error_set(error, EXIT_CODE_USAGE, "cannot add %zu devices: the highest id in use is %08x", count,
+    return error_set(error, EXIT_CODE_USAGE,
+                     "cannot add %zu devices: the highest id in use is %08x", count,
                      (unsigned) highest);
   if (pki_devices_begin(pki, count, error) != 0) return -1;
   int result = 0;
   for (uint32_t i = 0; i < count && result == 0; i++)
-    result = add_one(pki, highest + 1 + i, issuing_root, bundle, bundle_size, (uint32_t) first_page + i, error);
+    result = add_one(pki, highest + 1 + i, issuing_root, bundle, bundle_size,
+                     (uint32_t) first_page + i, error);
   return pki_devices_end(pki, result, error);
 }

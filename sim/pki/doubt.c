@@ -1,4 +1,5 @@
-/* What devices can load, and will not get far with: told once for each kind, with the first device that it is about. */
+/* What devices can load, and will not get far with: told once for each kind, with the first device
+   that it is about. */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -6,34 +7,38 @@
 #include "pki/vet.h"
 
 static const char *const sentences[PKI_DOUBTS] = {
-    [PKI_DOUBT_EXPIRED] =
-        "a certificate that has expired: a broker refuses these devices (connect.tls.refused_expired)",
-    [PKI_DOUBT_EARLY] = "a certificate that is not valid yet: until then a broker refuses these devices "
-                        "(connect.tls.refused_certificate)",
-    [PKI_DOUBT_PURPOSE] = "a certificate that is not for TLS clients (its extended key usage, or its key usage): a "
-                          "broker refuses these devices (connect.tls.refused_certificate)",
-    [PKI_DOUBT_ALONE] =
-        "no intermediate with the leaf: a broker refuses these devices (connect.tls.refused_unknown_ca) "
-        "unless its own CA file has that; put it behind the leaf in the device's file",
-    [PKI_DOUBT_STRANGE] = "a chain that ends under none of the fleet's roots: a broker refuses these devices "
-                          "(connect.tls.refused_unknown_ca) unless its CA file has their CA; 'pki export --what "
-                          "client-ca' does not write it",
-    [PKI_DOUBT_ORDER] = "a certificate that the next one in the file did not issue: some brokers refuse these devices; "
-                        "put the leaf first, and each one's issuer behind it",
+    [PKI_DOUBT_EXPIRED] = "a certificate that has expired: a broker refuses these devices "
+                          "(connect.tls.refused_expired)",
+    [PKI_DOUBT_EARLY] = "a certificate that is not valid yet: until then a broker refuses these "
+                        "devices (connect.tls.refused_certificate)",
+    [PKI_DOUBT_PURPOSE] =
+        "a certificate that is not for TLS clients (its extended key usage, or its key usage): a "
+        "broker refuses these devices (connect.tls.refused_certificate)",
+    [PKI_DOUBT_ALONE] = "no intermediate with the leaf: a broker refuses these devices "
+                        "(connect.tls.refused_unknown_ca) unless its own CA file has that; put it "
+                        "behind the leaf in the device's file",
+    [PKI_DOUBT_STRANGE] = "a chain that ends under none of the fleet's roots: a broker refuses "
+                          "these devices (connect.tls.refused_unknown_ca) unless its CA file has "
+                          "their CA; 'pki export --what client-ca' does not write it",
+    [PKI_DOUBT_ORDER] = "a certificate that the next one in the file did not issue: some brokers "
+                        "refuse these devices; put the leaf first, and each one's issuer behind it",
     [PKI_DOUBT_SELF] = "a certificate that is self-signed: a broker refuses these devices "
-                       "(connect.tls.refused_unknown_ca) unless its CA file has each of them; have them issued by a CA",
-    [PKI_DOUBT_NO_CA] = "an issuer that may be none (no basicConstraints with CA, or a key usage without keyCertSign): "
-                        "a broker refuses these devices (connect.tls.refused_unknown_ca); have that CA's certificate "
-                        "issued anew",
+                       "(connect.tls.refused_unknown_ca) unless its CA file has each of them; have "
+                       "them issued by a CA",
+    [PKI_DOUBT_NO_CA] = "an issuer that may be none (no basicConstraints with CA, or a key usage "
+                        "without keyCertSign): a broker refuses these devices "
+                        "(connect.tls.refused_unknown_ca); have that CA's certificate issued anew",
     [PKI_DOUBT_LONG] =
-        "a chain that is longer than the path length of a CA above allows: a broker refuses these devices "
-        "(connect.tls.refused_unknown_ca); have that CA's certificate issued anew",
-    [PKI_DOUBT_ISSUER] = "an issuer that is not for TLS clients (its extended key usage leaves them out): a broker "
-                         "refuses these devices (connect.tls.refused_certificate); have that CA's certificate issued "
-                         "anew",
+        "a chain that is longer than the path length of a CA above allows: a broker refuses these "
+        "devices (connect.tls.refused_unknown_ca); have that CA's certificate issued anew",
+    [PKI_DOUBT_ISSUER] =
+        "an issuer that is not for TLS clients (its extended key usage leaves them out): a broker "
+        "refuses these devices (connect.tls.refused_certificate); have that CA's certificate "
+        "issued anew",
 };
 
-static void note(struct pki_doubts *doubts, enum pki_doubt kind, X509 *certificate, const char *where)
+static void note(struct pki_doubts *doubts, enum pki_doubt kind, X509 *certificate,
+                 const char *where)
 {
   char title[PKI_CERT_TITLE];
   if (doubts->count[kind]++ > 0) return;
@@ -57,14 +62,17 @@ static void doubt_dates(struct pki_doubts *doubts, STACK_OF(X509) * chain, const
 static bool is_signed_by(X509 *subject, X509 *issuer)
 {
   EVP_PKEY *key = X509_get0_pubkey(issuer);
-  bool is = key != NULL && X509_NAME_cmp(X509_get_issuer_name(subject), X509_get_subject_name(issuer)) == 0 &&
+  bool is = key != NULL &&
+            X509_NAME_cmp(X509_get_issuer_name(subject), X509_get_subject_name(issuer)) == 0 &&
             X509_verify(subject, key) == 1;
   ERR_clear_error();
   return is;
 }
 
-/* As OpenSSL's crypto/x509/x509_vfy.c goes through a chain. The anchor's extended key usage is nothing to it. */
-static void doubt_issuers(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *anchor, const char *where)
+/* As OpenSSL's crypto/x509/x509_vfy.c goes through a chain. The anchor's extended key usage is
+   nothing to it. */
+static void doubt_issuers(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *anchor,
+                          const char *where)
 {
   X509 *none = NULL, *narrow = NULL, *briefest = NULL;
   int count = sk_X509_num(chain);
@@ -72,9 +80,12 @@ static void doubt_issuers(struct pki_doubts *doubts, STACK_OF(X509) * chain, X50
   for (int i = 1; i < count + (anchor != NULL); i++) {
     X509 *one = i < count ? sk_X509_value(chain, i) : anchor;
     long allowed = X509_get_pathlen(one);
-    bool is_ca = X509_check_ca(one) == 1; /* other values are for what OpenSSL alone makes do with */
+    /* other values are for what OpenSSL alone makes do with */
+    bool is_ca = X509_check_ca(one) == 1;
     if (none == NULL && !is_ca) none = one;
-    if (narrow == NULL && is_ca && i < count && X509_check_purpose(one, X509_PURPOSE_SSL_CLIENT, 1) == 0) narrow = one;
+    if (narrow == NULL && is_ca && i < count &&
+        X509_check_purpose(one, X509_PURPOSE_SSL_CLIENT, 1) == 0)
+      narrow = one;
     if (briefest == NULL && i > 1 && allowed >= 0 && below > allowed) briefest = one;
     below += (X509_get_extension_flags(one) & EXFLAG_SI) == 0;
   }
@@ -83,11 +94,13 @@ static void doubt_issuers(struct pki_doubts *doubts, STACK_OF(X509) * chain, X50
   if (briefest != NULL) note(doubts, PKI_DOUBT_LONG, briefest, where);
 }
 
-void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *anchor, const char *where)
+void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *anchor,
+                     const char *where)
 {
   X509 *leaf = sk_X509_value(chain, 0);
   doubt_dates(doubts, chain, where);
-  if (X509_check_purpose(leaf, X509_PURPOSE_SSL_CLIENT, 0) != 1) note(doubts, PKI_DOUBT_PURPOSE, leaf, where);
+  if (X509_check_purpose(leaf, X509_PURPOSE_SSL_CLIENT, 0) != 1)
+    note(doubts, PKI_DOUBT_PURPOSE, leaf, where);
   if (is_signed_by(leaf, leaf)) {
     note(doubts, PKI_DOUBT_SELF, leaf, where);
     return;
@@ -98,10 +111,12 @@ void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *an
       return;
     }
   doubt_issuers(doubts, chain, anchor, where);
-  if (anchor == NULL) note(doubts, sk_X509_num(chain) == 1 ? PKI_DOUBT_ALONE : PKI_DOUBT_STRANGE, leaf, where);
+  if (anchor == NULL)
+    note(doubts, sk_X509_num(chain) == 1 ? PKI_DOUBT_ALONE : PKI_DOUBT_STRANGE, leaf, where);
 }
 
-void pki_doubts_tell(const struct pki_doubts *doubts, void (*warn)(void *ctx, const char *sentence), void *ctx)
+void pki_doubts_tell(const struct pki_doubts *doubts, void (*warn)(void *ctx, const char *sentence),
+                     void *ctx)
 {
   char sentence[sizeof doubts->first[0] + 500];
   for (size_t i = 0; i < PKI_DOUBTS && warn != NULL; i++) {

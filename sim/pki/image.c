@@ -10,8 +10,8 @@
 #include "device/image.h"
 #include "internal.h"
 
-/* A signature's DER has at most 72 bytes, mostly 70 to 72. Signing again until it has 71 gives every image of one size
- * the same layout; half of all signatures have it. */
+/* A signature's DER has at most 72 bytes, mostly 70 to 72. Signing again until it has 71 gives
+ * every image of one size the same layout; half of all signatures have it. */
 #define SIGNATURE_SIZE 71u
 #define SIGNATURES_MAX 200
 
@@ -39,7 +39,8 @@ int pki_image_point(struct pki *pki, uint8_t out[65], struct error *error)
 
 static uint32_t protected_size(const struct pki_image *image)
 {
-  return LIST_HEAD + 2 * (ENTRY_HEAD + 4u) + (image->trust_size > 0 ? ENTRY_HEAD + (uint32_t) image->trust_size : 0);
+  return LIST_HEAD + 2 * (ENTRY_HEAD + 4u) +
+         (image->trust_size > 0 ? ENTRY_HEAD + (uint32_t) image->trust_size : 0);
 }
 
 /* Bytes of the file that are not body. */
@@ -52,17 +53,18 @@ int pki_image_size(const struct pki_image *image, uint32_t *size, struct error *
 {
   if (image->trust_size > DEVICE_NVM_TRUST_MAX)
     return error_set(error, EXIT_CODE_USAGE,
-                     "a trust bundle of %zu bytes is larger than %u, the room that devices have", image->trust_size,
-                     DEVICE_NVM_TRUST_MAX);
+                     "a trust bundle of %zu bytes is larger than %u, the room that devices have",
+                     image->trust_size, DEVICE_NVM_TRUST_MAX);
   uint32_t frame = frame_size(image);
   if (image->body == NULL && image->size <= frame)
     return error_set(error, EXIT_CODE_USAGE,
-                     "an image of %u bytes has no room for firmware: header, hash and signature take %u; name a larger "
-                     "size",
+                     "an image of %u bytes has no room for firmware: header, hash and signature "
+                     "take %u; name a larger size",
                      image->size, frame);
   if (image->body != NULL && (image->body_size == 0 || image->body_size > UINT32_MAX - frame))
-    return error_set(error, EXIT_CODE_USAGE, "firmware of %u bytes makes no image: give 1 to %u bytes",
-                     image->body_size, UINT32_MAX - frame);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "firmware of %u bytes makes no image: give 1 to %u bytes", image->body_size,
+                     UINT32_MAX - frame);
   *size = image->body == NULL ? image->size : image->body_size + frame;
   return 0;
 }
@@ -113,22 +115,27 @@ static uint8_t *put_protected(const struct pki_image *image, uint8_t *at)
   device_put16_le(at + 2, (uint16_t) protected_size(image));
   at = put_number(at + LIST_HEAD, DEVICE_IMAGE_TLV_COUNTER, image->counter);
   at = put_number(at, DEVICE_IMAGE_TLV_CLASS, image->device_class);
-  return image->trust_size == 0 ? at : put_entry(at, DEVICE_IMAGE_TLV_TRUST, image->trust, image->trust_size);
+  return image->trust_size == 0
+             ? at
+             : put_entry(at, DEVICE_IMAGE_TLV_TRUST, image->trust, image->trust_size);
 }
 
-static int sign(EVP_PKEY *key, const uint8_t hash[32], uint8_t signature[SIGNATURE_SIZE], struct error *error)
+static int sign(EVP_PKEY *key, const uint8_t hash[32], uint8_t signature[SIGNATURE_SIZE],
+                struct error *error)
 {
   uint8_t der[72];
   size_t size = 0;
   for (int i = 0; i < SIGNATURES_MAX && size != SIGNATURE_SIZE; i++)
     if (pki_key_sign_hash(key, hash, der, &size, error) != 0) return -1;
   if (size != SIGNATURE_SIZE)
-    return error_set(error, EXIT_CODE_INTERNAL, "libcrypto's signatures never have %u bytes", SIGNATURE_SIZE);
+    return error_set(error, EXIT_CODE_INTERNAL, "libcrypto's signatures never have %u bytes",
+                     SIGNATURE_SIZE);
   memcpy(signature, der, SIGNATURE_SIZE);
   return 0;
 }
 
-int pki_image_write(const struct pki_image *image, EVP_PKEY *key, uint8_t *out, uint8_t hash[32], struct error *error)
+int pki_image_write(const struct pki_image *image, EVP_PKEY *key, uint8_t *out, uint8_t hash[32],
+                    struct error *error)
 {
   uint32_t size;
   uint8_t key_hash[32], signature[SIGNATURE_SIZE];
@@ -148,13 +155,14 @@ int pki_image_write(const struct pki_image *image, EVP_PKEY *key, uint8_t *out, 
   return 0;
 }
 
-static int make(const struct pki_image *image, EVP_PKEY *key, uint8_t **out, size_t *size, uint8_t hash[32],
-                struct error *error)
+static int make(const struct pki_image *image, EVP_PKEY *key, uint8_t **out, size_t *size,
+                uint8_t hash[32], struct error *error)
 {
   uint32_t bytes = 0;
   if (pki_image_size(image, &bytes, error) != 0 || bytes == 0) return -1;
   uint8_t *made = malloc(bytes);
-  if (made == NULL) return error_set(error, EXIT_CODE_SETUP, "no memory for an image of %u bytes", bytes);
+  if (made == NULL)
+    return error_set(error, EXIT_CODE_SETUP, "no memory for an image of %u bytes", bytes);
   if (pki_image_write(image, key, made, hash, error) != 0) {
     free(made);
     return -1;
@@ -164,25 +172,26 @@ static int make(const struct pki_image *image, EVP_PKEY *key, uint8_t **out, siz
   return 0;
 }
 
-int pki_image_make(struct pki *pki, const struct pki_image *image, uint8_t **out, size_t *size, uint8_t hash[32],
-                   struct error *error)
+int pki_image_make(struct pki *pki, const struct pki_image *image, uint8_t **out, size_t *size,
+                   uint8_t hash[32], struct error *error)
 {
   EVP_PKEY *key;
   return pki_image_key(pki, &key, error) == 0 ? make(image, key, out, size, hash, error) : -1;
 }
 
-int pki_manifest_make(struct pki *pki, const struct device_manifest *manifest, uint8_t *out, size_t capacity,
-                      size_t *size, struct error *error)
+int pki_manifest_make(struct pki *pki, const struct device_manifest *manifest, uint8_t *out,
+                      size_t capacity, size_t *size, struct error *error)
 {
   *size = 0;
-  if (capacity < DEVICE_SIGNATURE_SIZE) return error_set(error, EXIT_CODE_INTERNAL, "no room for a manifest");
+  if (capacity < DEVICE_SIGNATURE_SIZE)
+    return error_set(error, EXIT_CODE_INTERNAL, "no room for a manifest");
   size_t signed_size = device_manifest_encode(manifest, out, capacity - DEVICE_SIGNATURE_SIZE);
   if (signed_size == 0)
-    return error_set(
-        error, EXIT_CODE_USAGE,
-        "devices would refuse the manifest: serial and size are 1 or more, blocks are a power of two of at "
-        "least %u bytes, and a URL begins with https:// and has at most %u printable characters",
-        DEVICE_OTA_BLOCK_MIN, DEVICE_OTA_URL_MAX - 1);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "devices would refuse the manifest: serial and size are 1 or more, blocks are "
+                     "a power of two of at least %u bytes, and a URL begins with https:// and has "
+                     "at most %u printable characters",
+                     DEVICE_OTA_BLOCK_MIN, DEVICE_OTA_URL_MAX - 1);
   if (pki_key_sign(pki->update_key, out, signed_size, out + signed_size, error) != 0) return -1;
   *size = signed_size + DEVICE_SIGNATURE_SIZE;
   return 0;
@@ -195,7 +204,7 @@ void pki_manifest_spoil(enum pki_image_harm harm, uint8_t *data, size_t size)
   if (harm == PKI_HARM_BAD_MANIFEST) data[0] ^= 0xff;
 }
 
-/* What is wrong with an image ------------------------------------------------------------------------------------- */
+/* --- What is wrong with an image -------------------------------------------------------------- */
 
 static const struct {
   const char *name, *sentence;

@@ -30,14 +30,15 @@ static int parse_id(const char *text, uint32_t *id, struct error *error)
   }
   if (digits == size && size < DEVICE_ID_TEXT - 1)
     return error_set(error, EXIT_CODE_USAGE,
-                     "'%.40s' is no device id: eight hex digits are, with their leading zeros (spreadsheets drop them "
-                     "unless the column is text)",
+                     "'%.40s' is no device id: eight hex digits are, with their leading zeros "
+                     "(spreadsheets drop them unless the column is text)",
                      text);
   return error_set(error, EXIT_CODE_USAGE, "'%.40s' is no device id: eight hex digits are", text);
 }
 
 /* A path in the CSV is relative to the CSV. */
-static int resolve(const struct import *import, const char *name, char out[FILES_PATH_MAX], struct error *error)
+static int resolve(const struct import *import, const char *name, char out[FILES_PATH_MAX],
+                   struct error *error)
 {
   const char *csv = import->csv.path, *slash = strrchr(csv, '/');
   int folder = name[0] == '/' || slash == NULL ? 0 : (int) (slash - csv) + 1;
@@ -45,8 +46,8 @@ static int resolve(const struct import *import, const char *name, char out[FILES
   return error_set(error, EXIT_CODE_USAGE, "the path %.80s... is too long", name);
 }
 
-/* Name of the fleet's root that the chain's last certificate hangs under, or ""; `anchor` receives which of that root's
- * CAs issued it, or NULL. */
+/* Name of the fleet's root that the chain's last certificate hangs under, or ""; `anchor` receives
+ * which of that root's CAs issued it, or NULL. */
 static const char *issuer_of(const struct pki *pki, X509 *last, X509 **anchor)
 {
   for (size_t i = 0; i < pki->roots.count; i++) {
@@ -60,8 +61,8 @@ static const char *issuer_of(const struct pki *pki, X509 *last, X509 **anchor)
   return "";
 }
 
-static int enter(struct import *import, struct pki_newcomer newcomer, STACK_OF(X509) * certificates, const char *path,
-                 struct error *error)
+static int enter(struct import *import, struct pki_newcomer newcomer, STACK_OF(X509) * certificates,
+                 const char *path, struct error *error)
 {
   X509 *chain[DEVICE_CHAIN_MAX];
   uint8_t encoded[DEVICE_NVM_CERTIFICATE_MAX];
@@ -69,9 +70,12 @@ static int enter(struct import *import, struct pki_newcomer newcomer, STACK_OF(X
   int count = sk_X509_num(certificates);
   assert(count > 0 && count <= (int) DEVICE_CHAIN_MAX);
   for (int i = 0; i < count; i++) chain[i] = sk_X509_value(certificates, i);
-  if (pki_encode_chain(chain, (size_t) count, encoded, sizeof encoded, &newcomer.chain_size, error) != 0)
+  if (pki_encode_chain(chain, (size_t) count, encoded, sizeof encoded, &newcomer.chain_size,
+                       error) != 0)
     return error_wrap(error, "%.200s", path);
-  if (pki_vet_chain(newcomer.id, newcomer.key, certificates, encoded, newcomer.chain_size, path, error) != 0) return -1;
+  if (pki_vet_chain(newcomer.id, newcomer.key, certificates, encoded, newcomer.chain_size, path,
+                    error) != 0)
+    return -1;
   X509 *anchor;
   const char *root = issuer_of(import->pki, chain[count - 1], &anchor);
   snprintf(where, sizeof where, "%s:%zu", import->csv.path, import->csv.line);
@@ -88,14 +92,17 @@ static int import_device(struct import *import, char *field[PKI_CSV_FIELDS], str
 {
   struct pki_newcomer newcomer = {0};
   char key_path[FILES_PATH_MAX], certificate_path[FILES_PATH_MAX];
-  if (parse_id(field[0], &newcomer.id, error) != 0 || resolve(import, field[1], key_path, error) != 0 ||
+  if (parse_id(field[0], &newcomer.id, error) != 0 ||
+      resolve(import, field[1], key_path, error) != 0 ||
       resolve(import, field[2], certificate_path, error) != 0)
     return -1;
   if (pki_registry_has_device(import->pki->registry, newcomer.id))
-    return error_set(error, EXIT_CODE_USAGE, "the device %s is in the fleet already, or twice in this list", field[0]);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "the device %s is in the fleet already, or twice in this list", field[0]);
   if ((newcomer.key = pki_key_read(key_path, error)) == NULL) return -1;
   STACK_OF(X509) *certificates = pki_cert_read_all(certificate_path, (int) DEVICE_CHAIN_MAX, error);
-  int result = certificates == NULL ? -1 : enter(import, newcomer, certificates, certificate_path, error);
+  int result =
+      certificates == NULL ? -1 : enter(import, newcomer, certificates, certificate_path, error);
   sk_X509_pop_free(certificates, X509_free);
   EVP_PKEY_free(newcomer.key);
   return result;
@@ -111,11 +118,14 @@ static int import_list(struct import *import, struct error *error)
   char *field[PKI_CSV_FIELDS];
   int more, result = 0;
   while (result == 0 && (more = pki_csv_next(&import->csv, field, error)) != 0) {
-    result = more < 0 ? -1 : is_header(field) && import->entered == 0 ? 0 : import_device(import, field, error);
+    result = more < 0                                   ? -1
+             : is_header(field) && import->entered == 0 ? 0
+                                                        : import_device(import, field, error);
     if (result != 0) error_wrap(error, "%.200s:%zu", import->csv.path, import->csv.line);
   }
   if (result == 0 && import->entered == 0)
-    return error_set(error, EXIT_CODE_USAGE, "%s names no device; a line is 'id,key path,certificate path'",
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%s names no device; a line is 'id,key path,certificate path'",
                      import->csv.path);
   return result;
 }
@@ -135,7 +145,8 @@ static int import_all(struct import *import, struct error *error)
 }
 
 int pki_import_devices(struct pki *pki, const char *csv, const struct pki_roots *trusted,
-                       void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error)
+                       void (*warn)(void *ctx, const char *sentence), void *ctx,
+                       struct error *error)
 {
   struct import *import = calloc(1, sizeof *import);
   if (import == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for an import");

@@ -1,4 +1,5 @@
-/* What the files of this room share: the open fleet, and the few steps that more than one of them takes. */
+/* What the files of this room share: the open fleet, and the few steps that more than one of them
+   takes. */
 #ifndef FLEETSIM_PKI_INTERNAL_H
 #define FLEETSIM_PKI_INTERNAL_H
 
@@ -24,8 +25,10 @@ struct pki {
   char folder[FILES_PATH_MAX];
   struct pki_roots roots;
   struct pki_hierarchy hierarchy[PKI_ROOTS_MAX]; /* as roots.name */
-  struct pki_authority back_office;              /* issues the operator's certificate; its key stays on disk */
-  struct pki_authority update_ca;                /* issues the update server's; none in a folder of an older fleetsim */
+  /* issues the operator's certificate; its key stays on disk */
+  struct pki_authority back_office;
+  /* issues the update server's; none in a folder of an older fleetsim */
+  struct pki_authority update_ca;
   EVP_PKEY *update_key;
   uint8_t update_point[PKI_KEY_POINT];
   EVP_PKEY *image_key; /* none in a folder of an older fleetsim, until it is needed */
@@ -41,23 +44,26 @@ int64_t pki_now(void);
 
 /* roots.c: the authorities on disk. */
 int pki_roots_make(const char *folder, const struct pki_roots *roots, struct error *error);
-/* Roots from elsewhere: reads and judges them before a folder exists, `roots` all NULL at first; then writes them into
- * one, and frees them. */
+/* Roots from elsewhere: reads and judges them before a folder exists, `roots` all NULL at first;
+ * then writes them into one, and frees them. */
 int pki_roots_read(const struct pki_foreign *foreign, size_t count, X509 **roots,
                    void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error);
-int pki_roots_adopt(const char *folder, const struct pki_foreign *foreign, X509 **roots, size_t count,
-                    struct error *error);
+int pki_roots_adopt(const char *folder, const struct pki_foreign *foreign, X509 **roots,
+                    size_t count, struct error *error);
 int pki_roots_load(struct pki *pki, struct error *error);
 void pki_roots_unload(struct pki *pki);
-const struct pki_hierarchy *pki_find_root(const struct pki *pki, const char *name, struct error *error);
-const struct pki_hierarchy *pki_find_issuer(const struct pki *pki, const char *name, struct error *error);
+const struct pki_hierarchy *pki_find_root(const struct pki *pki, const char *name,
+                                          struct error *error);
+const struct pki_hierarchy *pki_find_issuer(const struct pki *pki, const char *name,
+                                            struct error *error);
 int pki_cross_path(const struct pki *pki, const char *subject, const char *issuer, bool expired,
                    char out[FILES_PATH_MAX], struct error *error);
-int pki_cross_make_expired(const struct pki *pki, const char *subject, const char *issuer, struct error *error);
+int pki_cross_make_expired(const struct pki *pki, const char *subject, const char *issuer,
+                           struct error *error);
 
 /* A self-signed CA: ca/NAME.crt and .key. */
-int pki_authority_make(const char *folder, const char *name, const char *subject, int years, struct pki_authority *out,
-                       struct error *error);
+int pki_authority_make(const char *folder, const char *name, const char *subject, int years,
+                       struct pki_authority *out, struct error *error);
 void pki_authority_release(struct pki_authority *authority);
 
 /* office.c: the identities of the back office itself, and the update server's CA. */
@@ -81,23 +87,27 @@ struct pki_newcomer {
   const uint8_t *bundle;
   size_t bundle_size;
 };
-int pki_devices_enter(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page, struct error *error);
+int pki_devices_enter(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page,
+                      struct error *error);
 int pki_factory_bundle(struct pki *pki, const struct pki_roots *trusted, uint8_t *out, size_t *size,
                        struct error *error);
 
-/* issue.c. Encodes certificates in the format of sim/device/identity.h; a sentence when they do not fit. */
-int pki_encode_chain(X509 *const *certificates, size_t count, uint8_t *out, size_t capacity, size_t *size,
-                     struct error *error);
-void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported, struct pki_issued *row);
+/* issue.c. Encodes certificates in the format of sim/device/identity.h; a sentence when they do not
+   fit. */
+int pki_encode_chain(X509 *const *certificates, size_t count, uint8_t *out, size_t capacity,
+                     size_t *size, struct error *error);
+void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported,
+                         struct pki_issued *row);
 
 /* Certificates in that format, leaf first; NULL: it is none. The caller frees. */
 STACK_OF(X509) * pki_decode_chain(const uint8_t *data, size_t size);
 
-/* The certificates in force on the device, parsed, leaf first; SETUP when its page holds none. The caller frees. */
+/* The certificates in force on the device, parsed, leaf first; SETUP when its page holds none. The
+   caller frees. */
 STACK_OF(X509) * pki_device_chain(struct pki *pki, size_t index, struct error *error);
 
 /* Mints a certificate for the device's key and encodes it with the intermediate that issued it. */
-int pki_issue(const struct pki *pki, const char *root, uint32_t id, EVP_PKEY *key, uint8_t *out, size_t capacity,
-              size_t *size, struct pki_issued *row, struct error *error);
+int pki_issue(const struct pki *pki, const char *root, uint32_t id, EVP_PKEY *key, uint8_t *out,
+              size_t capacity, size_t *size, struct pki_issued *row, struct error *error);
 
 #endif

@@ -8,8 +8,8 @@
 
 #define DEVICE_YEARS 15
 
-int pki_encode_chain(X509 *const *certificates, size_t count, uint8_t *out, size_t capacity, size_t *size,
-                     struct error *error)
+int pki_encode_chain(X509 *const *certificates, size_t count, uint8_t *out, size_t capacity,
+                     size_t *size, struct error *error)
 {
   struct device_chain chain = {.count = (uint8_t) count};
   uint8_t *der[DEVICE_CHAIN_MAX] = {0};
@@ -26,9 +26,10 @@ int pki_encode_chain(X509 *const *certificates, size_t count, uint8_t *out, size
   for (size_t i = 0; i < count; i++) OPENSSL_free(der[i]);
   if (!encoded) return pki_crypto_error(error, "encode a certificate");
   if (*size != 0) return 0;
-  return error_set(error, EXIT_CODE_USAGE,
-                   "the device's %zu certificate%s do not fit %zu bytes, the room that a device has for them", count,
-                   count == 1 ? "" : "s", capacity);
+  return error_set(
+      error, EXIT_CODE_USAGE,
+      "the device's %zu certificate%s do not fit %zu bytes, the room that a device has for them",
+      count, count == 1 ? "" : "s", capacity);
 }
 
 STACK_OF(X509) * pki_decode_chain(const uint8_t *data, size_t size)
@@ -60,7 +61,8 @@ STACK_OF(X509) * pki_device_chain(struct pki *pki, size_t index, struct error *e
   return NULL;
 }
 
-void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported, struct pki_issued *row)
+void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported,
+                         struct pki_issued *row)
 {
   const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
   *row = (struct pki_issued){.issued = pki_now(), .imported = imported};
@@ -72,8 +74,8 @@ void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported, st
   row->not_after = pki_cert_unix(X509_get0_notAfter(leaf));
 }
 
-int pki_issue(const struct pki *pki, const char *root, uint32_t id, EVP_PKEY *key, uint8_t *out, size_t capacity,
-              size_t *size, struct pki_issued *row, struct error *error)
+int pki_issue(const struct pki *pki, const char *root, uint32_t id, EVP_PKEY *key, uint8_t *out,
+              size_t capacity, size_t *size, struct pki_issued *row, struct error *error)
 {
   const struct pki_hierarchy *issuer = pki_find_issuer(pki, root, error);
   if (issuer == NULL) return -1;

@@ -42,13 +42,15 @@ bool pki_key_is_p256(const EVP_PKEY *key)
 {
   char group[32];
   return key != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
-         EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 && strcmp(group, SN_X9_62_prime256v1) == 0;
+         EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
+         strcmp(group, SN_X9_62_prime256v1) == 0;
 }
 
 static int number(const EVP_PKEY *key, const char *name, uint8_t out[32], struct error *error)
 {
   BIGNUM *value = NULL;
-  int done = key != NULL && EVP_PKEY_get_bn_param(key, name, &value) == 1 && BN_bn2binpad(value, out, 32) == 32;
+  int done = key != NULL && EVP_PKEY_get_bn_param(key, name, &value) == 1 &&
+             BN_bn2binpad(value, out, 32) == 32;
   BN_clear_free(value);
   return done ? 0 : pki_crypto_error(error, "take a P-256 key apart");
 }
@@ -69,9 +71,9 @@ static int public_of(const BIGNUM *scalar, uint8_t point[PKI_KEY_POINT])
 {
   EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
   EC_POINT *public = group == NULL ? NULL : EC_POINT_new(group);
-  int done =
-      public != NULL && EC_POINT_mul(group, public, scalar, NULL, NULL, NULL) == 1 &&
-      EC_POINT_point2oct(group, public, POINT_CONVERSION_UNCOMPRESSED, point, PKI_KEY_POINT, NULL) == PKI_KEY_POINT;
+  int done = public != NULL && EC_POINT_mul(group, public, scalar, NULL, NULL, NULL) == 1 &&
+             EC_POINT_point2oct(group, public, POINT_CONVERSION_UNCOMPRESSED, point, PKI_KEY_POINT,
+                                NULL) == PKI_KEY_POINT;
   EC_POINT_free(public);
   EC_GROUP_free(group);
   return done;
@@ -100,7 +102,8 @@ EVP_PKEY *pki_key_from_scalar(const uint8_t scalar[PKI_KEY_SCALAR], struct error
   uint8_t point[PKI_KEY_POINT];
   EVP_PKEY *key = NULL;
   BIGNUM *number_of = BN_secure_new();
-  if (number_of != NULL && BN_bin2bn(scalar, PKI_KEY_SCALAR, number_of) != NULL && public_of(number_of, point))
+  if (number_of != NULL && BN_bin2bn(scalar, PKI_KEY_SCALAR, number_of) != NULL &&
+      public_of(number_of, point))
     key = assemble(number_of, point);
   BN_clear_free(number_of);
   if (key == NULL) pki_crypto_error(error, "put a P-256 key together");
@@ -117,22 +120,26 @@ static int raw_signature(const uint8_t *der, size_t size, uint8_t out[64])
   return done;
 }
 
-int pki_key_sign(EVP_PKEY *key, const uint8_t *data, size_t size, uint8_t signature[64], struct error *error)
+int pki_key_sign(EVP_PKEY *key, const uint8_t *data, size_t size, uint8_t signature[64],
+                 struct error *error)
 {
   uint8_t der[80];
   size_t der_size = sizeof der;
   EVP_MD_CTX *ctx = EVP_MD_CTX_new();
   int done = ctx != NULL && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
-             EVP_DigestSign(ctx, der, &der_size, data, size) == 1 && raw_signature(der, der_size, signature);
+             EVP_DigestSign(ctx, der, &der_size, data, size) == 1 &&
+             raw_signature(der, der_size, signature);
   EVP_MD_CTX_free(ctx);
   return done ? 0 : pki_crypto_error(error, "sign");
 }
 
-int pki_key_sign_hash(EVP_PKEY *key, const uint8_t hash[32], uint8_t der[72], size_t *size, struct error *error)
+int pki_key_sign_hash(EVP_PKEY *key, const uint8_t hash[32], uint8_t der[72], size_t *size,
+                      struct error *error)
 {
   EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
   *size = 72;
-  bool done = ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 && EVP_PKEY_sign(ctx, der, size, hash, 32) == 1;
+  bool done =
+      ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 && EVP_PKEY_sign(ctx, der, size, hash, 32) == 1;
   EVP_PKEY_CTX_free(ctx);
   return done ? 0 : pki_crypto_error(error, "sign a hash");
 }
@@ -164,22 +171,26 @@ static EVP_PKEY *read_any(BIO *bio)
   return read_private(bio);
 }
 
-static int refuse_text(const char *path, const uint8_t *text, size_t size, const char *what, struct error *error)
+static int refuse_text(const char *path, const uint8_t *text, size_t size, const char *what,
+                       struct error *error)
 {
-  if (pki_crypto_starved()) return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", path);
+  if (pki_crypto_starved())
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", path);
   if (strstr((const char *) text, "ENCRYPTED") != NULL)
-    return error_set(
-        error, EXIT_CODE_USAGE,
-        "%s holds a key under a passphrase, and there is nobody to ask for it; take it off: openssl pkey -in "
-        "%s -out plain.key",
-        path, path);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%s holds a key under a passphrase, and there is nobody to ask for it; take "
+                     "it off: openssl pkey -in %s -out plain.key",
+                     path, path);
   if (size > 0 && text[0] == 0x30)
     return error_set(error, EXIT_CODE_USAGE,
-                     "%s holds DER, not a %s in PEM; write it so: openssl pkey -inform DER -in %s", path, what, path);
-  return error_set(error, EXIT_CODE_USAGE, "%s holds no %s in PEM without a passphrase", path, what);
+                     "%s holds DER, not a %s in PEM; write it so: openssl pkey -inform DER -in %s",
+                     path, what, path);
+  return error_set(error, EXIT_CODE_USAGE, "%s holds no %s in PEM without a passphrase", path,
+                   what);
 }
 
-static EVP_PKEY *read_pem(const char *path, EVP_PKEY *(*parse)(BIO *bio), const char *what, struct error *error)
+static EVP_PKEY *read_pem(const char *path, EVP_PKEY *(*parse)(BIO *bio), const char *what,
+                          struct error *error)
 {
   uint8_t *pem = NULL;
   size_t size = 0;
@@ -192,7 +203,8 @@ static EVP_PKEY *read_pem(const char *path, EVP_PKEY *(*parse)(BIO *bio), const 
   free(pem);
   ERR_clear_error();
   if (key == NULL || pki_key_is_p256(key)) return key;
-  error_set(error, EXIT_CODE_USAGE, "the key in %s is not on curve P-256, the only one that devices know", path);
+  error_set(error, EXIT_CODE_USAGE,
+            "the key in %s is not on curve P-256, the only one that devices know", path);
   EVP_PKEY_free(key);
   return NULL;
 }
@@ -208,7 +220,8 @@ EVP_PKEY *pki_key_read_public(const char *path, struct error *error)
 }
 
 static int write_private(const char *path, EVP_PKEY *key,
-                         int (*write)(const char *, const void *, size_t, struct error *), struct error *error)
+                         int (*write)(const char *, const void *, size_t, struct error *),
+                         struct error *error)
 {
   BIO *bio = BIO_new(BIO_s_secmem());
   char *pem = NULL;

@@ -28,7 +28,8 @@ int pki_nvm_sync(struct pki_nvm_store *store, struct error *error);
 
 uint8_t *pki_nvm_page(const struct pki_nvm_store *store, size_t page);
 
-/* A host whose non-volatile memory is this page, for the device library's own device_nvm_*, device_trust_*. */
+/* A host whose non-volatile memory is this page, for the device library's own device_nvm_*,
+   device_trust_*. */
 struct device_host pki_nvm_host(uint8_t *page);
 
 #endif

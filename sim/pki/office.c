@@ -6,7 +6,8 @@
 #define UPDATE_YEARS   20
 #define OPERATOR_YEARS 10
 
-static int make_operator(const char *folder, const struct pki_authority *office, struct error *error)
+static int make_operator(const char *folder, const struct pki_authority *office,
+                         struct error *error)
 {
   char certificate_path[FILES_PATH_MAX], key_path[FILES_PATH_MAX];
   if (files_join(certificate_path, folder, "operator.crt", error) != 0 ||
@@ -27,7 +28,8 @@ static int make_operator(const char *folder, const struct pki_authority *office,
   return result;
 }
 
-/* The operator verifies brokers by every root of the fleet: it must see what is served in each phase. */
+/* The operator verifies brokers by every root of the fleet: it must see what is served in each
+   phase. */
 static int write_operator_ca(const char *folder, const struct pki_roots *roots, struct error *error)
 {
   X509 *certificates[PKI_ROOTS_MAX] = {0};
@@ -45,10 +47,12 @@ static int write_operator_ca(const char *folder, const struct pki_roots *roots, 
 }
 
 /* NAME.key and NAME.pub */
-static int make_signing_key(const char *folder, const char *private_name, const char *public_name, struct error *error)
+static int make_signing_key(const char *folder, const char *private_name, const char *public_name,
+                            struct error *error)
 {
   char path[FILES_PATH_MAX], public_path[FILES_PATH_MAX];
-  if (files_join(path, folder, private_name, error) != 0 || files_join(public_path, folder, public_name, error) != 0)
+  if (files_join(path, folder, private_name, error) != 0 ||
+      files_join(public_path, folder, public_name, error) != 0)
     return -1;
   EVP_PKEY *key = pki_key_generate(error);
   if (key == NULL) return -1;
@@ -71,7 +75,8 @@ int pki_update_ca_make(const char *folder, struct pki_authority *out, struct err
 int pki_office_make(const char *folder, const struct pki_roots *roots, struct error *error)
 {
   struct pki_authority office = {0}, updates = {0};
-  int result = pki_authority_make(folder, "back-office", "fleetsim back office", OFFICE_YEARS, &office, error);
+  int result = pki_authority_make(folder, "back-office", "fleetsim back office", OFFICE_YEARS,
+                                  &office, error);
   if (result == 0) result = make_operator(folder, &office, error);
   if (result == 0) result = write_operator_ca(folder, roots, error);
   if (result == 0) result = make_signing_key(folder, "update.key", "update.pub", error);

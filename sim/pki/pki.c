@@ -29,11 +29,12 @@ static int check_unused(const char *folder, struct error *error)
     if (files_join(path, folder, marks[i], error) != 0) return -1;
     if (access(path, F_OK) != 0) continue;
     if (whole)
-      return error_set(error, EXIT_CODE_USAGE, "%s holds a fleet already; choose another folder, or remove it first",
+      return error_set(error, EXIT_CODE_USAGE,
+                       "%s holds a fleet already; choose another folder, or remove it first",
                        folder);
     return error_set(error, EXIT_CODE_USAGE,
-                     "%s holds what is left of a fleet whose making was broken off (%s); remove the folder, or choose "
-                     "another",
+                     "%s holds what is left of a fleet whose making was broken off (%s); remove "
+                     "the folder, or choose another",
                      folder, path);
   }
   return 0;
@@ -43,18 +44,21 @@ static int make_folders(const char *folder, struct error *error)
 {
   char ca[FILES_PATH_MAX];
   if (check_unused(folder, error) != 0 || files_join(ca, folder, "ca", error) != 0) return -1;
-  if (files_make_folder(folder, 0700, error) != 0 || files_make_folder(ca, 0700, error) != 0) return -1;
+  if (files_make_folder(folder, 0700, error) != 0 || files_make_folder(ca, 0700, error) != 0)
+    return -1;
   if (pki_secret_check_folder(folder, error) == 0) return 0;
   rmdir(ca);
   return -1;
 }
 
-/* The registry comes last: a folder without one is no fleet, whatever else an interrupted making left there. */
+/* The registry comes last: a folder without one is no fleet, whatever else an interrupted making
+   left there. */
 static int make_stores(const char *folder, const struct pki_roots *roots, struct error *error)
 {
   char nvm[FILES_PATH_MAX], registry[FILES_PATH_MAX];
   struct pki_nvm_store store;
-  if (files_join(nvm, folder, "nvm.bin", error) != 0 || files_join(registry, folder, "registry.db", error) != 0)
+  if (files_join(nvm, folder, "nvm.bin", error) != 0 ||
+      files_join(registry, folder, "registry.db", error) != 0)
     return -1;
   if (pki_nvm_create(nvm, &store, error) != 0) return -1;
   pki_nvm_close(&store);
@@ -65,7 +69,8 @@ static void clear(const char *folder)
 {
   char path[FILES_PATH_MAX];
   DIR *dir = opendir(folder);
-  for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL; entry = readdir(dir))
+  for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL;
+       entry = readdir(dir))
     if (files_join(path, folder, entry->d_name, NULL) == 0) unlink(path);
   if (dir != NULL) closedir(dir);
 }
@@ -73,9 +78,9 @@ static void clear(const char *folder)
 /* A making that failed leaves nothing behind: the folder held none of these before. */
 static void unmake(const char *folder)
 {
-  static const char *const files[] = {"registry.db",  "registry.db-journal", "nvm.bin",   "update.key",
-                                      "update.pub",   "image.key",           "image.pub", "operator.key",
-                                      "operator.crt", "operator-ca.crt"};
+  static const char *const files[] = {
+      "registry.db", "registry.db-journal", "nvm.bin",      "update.key",   "update.pub",
+      "image.key",   "image.pub",           "operator.key", "operator.crt", "operator-ca.crt"};
   char path[FILES_PATH_MAX];
   if (files_join(path, folder, "ca", NULL) != 0) return;
   clear(path);
@@ -85,28 +90,31 @@ static void unmake(const char *folder)
   rmdir(folder); /* unless it holds something else */
 }
 
-static int make(const char *folder, const struct pki_roots *roots, int hierarchy_made, struct pki **out,
-                struct error *error)
+static int make(const char *folder, const struct pki_roots *roots, int hierarchy_made,
+                struct pki **out, struct error *error)
 {
-  if (hierarchy_made == 0 && pki_office_make(folder, roots, error) == 0 && make_stores(folder, roots, error) == 0 &&
-      pki_open(folder, out, error) == 0)
+  if (hierarchy_made == 0 && pki_office_make(folder, roots, error) == 0 &&
+      make_stores(folder, roots, error) == 0 && pki_open(folder, out, error) == 0)
     return 0;
   unmake(folder);
   return error_wrap(error, "making a fleet in %s", folder);
 }
 
-int pki_create(const char *folder, const struct pki_roots *roots, struct pki **out, struct error *error)
+int pki_create(const char *folder, const struct pki_roots *roots, struct pki **out,
+               struct error *error)
 {
   if (pki_roots_check_names(roots, error) != 0 || make_folders(folder, error) != 0) return -1;
   return make(folder, roots, pki_roots_make(folder, roots, error), out, error);
 }
 
-int pki_create_foreign(const char *folder, const struct pki_foreign *foreign, size_t count, struct pki **out,
-                       void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error)
+int pki_create_foreign(const char *folder, const struct pki_foreign *foreign, size_t count,
+                       struct pki **out, void (*warn)(void *ctx, const char *sentence), void *ctx,
+                       struct error *error)
 {
   X509 *read[PKI_ROOTS_MAX] = {0};
   struct pki_roots roots = {.count = count};
-  for (size_t i = 0; i < count && i < PKI_ROOTS_MAX; i++) memcpy(roots.name[i], foreign[i].name, PKI_NAME_MAX);
+  for (size_t i = 0; i < count && i < PKI_ROOTS_MAX; i++)
+    memcpy(roots.name[i], foreign[i].name, PKI_NAME_MAX);
   if (pki_roots_check_names(&roots, error) != 0 || check_unused(folder, error) != 0 ||
       pki_roots_read(foreign, count, read, warn, ctx, error) != 0)
     return -1;
@@ -122,10 +130,12 @@ static int load_stores(struct pki *pki, struct error *error)
   char path[FILES_PATH_MAX];
   if (files_join(path, pki->folder, "registry.db", error) != 0) return -1;
   if (access(path, F_OK) != 0)
-    return error_set(error, EXIT_CODE_SETUP, "there is no registry %s; is this a folder made by 'fleetsim pki make'?",
+    return error_set(error, EXIT_CODE_SETUP,
+                     "there is no registry %s; is this a folder made by 'fleetsim pki make'?",
                      path);
   if (pki_registry_open(path, &pki->registry, error) != 0 ||
-      pki_registry_roots(pki->registry, &pki->roots, error) != 0 || pki_devices_load(pki, error) != 0)
+      pki_registry_roots(pki->registry, &pki->roots, error) != 0 ||
+      pki_devices_load(pki, error) != 0)
     return -1;
   if (files_join(path, pki->folder, "nvm.bin", error) != 0) return -1;
   return pki_nvm_open(path, pki->device_count, &pki->nvm, error);
@@ -135,9 +145,10 @@ static int check_pages(const struct pki *pki, struct error *error)
 {
   for (size_t i = 0; i < pki->device_count; i++)
     if (pki->devices[i].page >= pki->nvm.pages)
-      return error_set(error, EXIT_CODE_SETUP,
-                       "the registry gives device %08x page %u, but nvm.bin has %zu; restore both from one copy",
-                       (unsigned) pki->devices[i].id, (unsigned) pki->devices[i].page, pki->nvm.pages);
+      return error_set(
+          error, EXIT_CODE_SETUP,
+          "the registry gives device %08x page %u, but nvm.bin has %zu; restore both from one copy",
+          (unsigned) pki->devices[i].id, (unsigned) pki->devices[i].page, pki->nvm.pages);
   return 0;
 }
 
@@ -147,11 +158,12 @@ int pki_open(const char *folder, struct pki **out, struct error *error)
     return error_set(error, EXIT_CODE_USAGE, "the path %.80s... is too long", folder);
   if (pki_secret_check_folder(folder, error) != 0) return -1;
   struct pki *pki = calloc(1, sizeof *pki);
-  if (pki == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for the fleet's registry");
+  if (pki == NULL)
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory for the fleet's registry");
   strcpy(pki->folder, folder);
   pki->nvm.fd = -1;
-  if (load_stores(pki, error) != 0 || check_pages(pki, error) != 0 || pki_roots_load(pki, error) != 0 ||
-      pki_office_load(pki, error) != 0) {
+  if (load_stores(pki, error) != 0 || check_pages(pki, error) != 0 ||
+      pki_roots_load(pki, error) != 0 || pki_office_load(pki, error) != 0) {
     pki_close(pki);
     return -1;
   }

@@ -2,19 +2,26 @@
  *
  * A fleet folder (mode 0700) holds:
  *     ca/ROOT.crt, ca/ROOT.key                 self-signed roots, P-256
- *     ca/ROOT-brokers.crt/.key                 issuing intermediate for broker certificates (EKU serverAuth leaves)
- *     ca/ROOT-devices.crt/.key                 issuing intermediate for device certificates (EKU clientAuth leaves)
+ *     ca/ROOT-brokers.crt/.key                 issuing intermediate for broker certificates (EKU
+ *                                              serverAuth leaves)
+ *     ca/ROOT-devices.crt/.key                 issuing intermediate for device certificates (EKU
+ *                                              clientAuth leaves)
  *     ca/SUBJECT-by-ISSUER.crt                 cross-certificates, every ordered pair of roots
  *     ca/SUBJECT-by-ISSUER-expired.crt         the same, expired: made on demand
- *     ca/back-office.crt/.key                  issues the operator's certificate: no rotation of roots locks it out
- *     ca/update-ca.crt/.key                    issues the update server's certificate, and nothing that a broker shows
+ *     ca/back-office.crt/.key                  issues the operator's certificate: no rotation of
+ *                                              roots locks it out
+ *     ca/update-ca.crt/.key                    issues the update server's certificate, and nothing
+ *                                              that a broker shows
  *     update.key, update.pub                   signs trust bundles and manifests, and nothing else
  *     image.key, image.pub                     signs firmware images (pki/image.h) and nothing else
- *     operator.crt, operator.key, operator-ca.crt   the back office's client identity, and all roots in one file
- *     registry.db                              SQLite: devices, their CSRs, every certificate issued
- *     nvm.bin                                  one page of DEVICE_NVM_PAGE_SIZE per device, mmap'd while open
- * Keys are 0600 and leave the folder only by `fleetsim pki export`. Device private keys exist in nvm.bin alone.
- * A folder is open once at a time; a second pki_open is refused.
+ *     operator.crt, operator.key, operator-ca.crt   the back office's client identity, and all
+ *                                                   roots in one file
+ *     registry.db                              SQLite: devices, their CSRs, every certificate
+ *                                              issued
+ *     nvm.bin                                  one page of DEVICE_NVM_PAGE_SIZE per device, mmap'd
+ *                                              while open
+ * Keys are 0600 and leave the folder only by `fleetsim pki export`. Device private keys exist in
+ * nvm.bin alone. A folder is open once at a time; a second pki_open is refused.
  */
 #ifndef FLEETSIM_PKI_H
 #define FLEETSIM_PKI_H
@@ -40,15 +47,17 @@ struct pki_roots {
 
 #define PKI_ALSO_MAX 8
 
-/* What a broker presents: leaf and issuing intermediate under `root`, optionally the cross-certificate that lets
- * holders of `cross` follow the chain. The flags are the mistakes that a rehearsal makes on purpose. */
+/* What a broker presents: leaf and issuing intermediate under `root`, optionally the
+ * cross-certificate that lets holders of `cross` follow the chain. The flags are the mistakes that
+ * a rehearsal makes on purpose. */
 struct pki_chain {
   char root[PKI_NAME_MAX];
   char cross[PKI_NAME_MAX]; /* "" : no cross-certificate */
   bool omit_intermediate;
   bool cross_expired;
   bool leaf_expired;
-  const char *host;                   /* the broker's name: SAN dNSName, or iPAddress when it is one */
+  /* the broker's name: SAN dNSName, or iPAddress when it is one */
+  const char *host;
   const char *also[PKI_ALSO_MAX + 1]; /* further names that it answers to, then NULL */
 };
 
@@ -73,7 +82,8 @@ struct pki_device_state {
   uint32_t bundle_version; /* 0: no whole bundle */
   size_t anchor_count;
   char anchor[DEVICE_ANCHORS_MAX][PKI_NAME_MAX]; /* "?": no root of this fleet */
-  uint8_t certificate_id[32];                    /* SHA-256 of the leaf's DER; zeros: no certificate */
+  /* SHA-256 of the leaf's DER; zeros: no certificate */
+  uint8_t certificate_id[32];
 };
 
 /* A certificate of the hierarchy. */
@@ -86,16 +96,20 @@ struct pki_authority_info {
 };
 
 /* Makes a new fleet folder with these roots. The folder must not hold a fleet yet. */
-int pki_create(const char *folder, const struct pki_roots *roots, struct pki **out, struct error *error);
+int pki_create(const char *folder, const struct pki_roots *roots, struct pki **out,
+               struct error *error);
 
-/* The same around roots that exist already, without their keys: trust bundles can be made and devices imported, but
- * nothing can be issued under these roots. They are judged by the device's own loader before the folder is made: one
- * that no device could use, and the same one twice, are USAGE; `warn`, which may be NULL, is told of one that is not
- * valid now. Not while a device runs: the device's crypto has one user at a time. */
-int pki_create_foreign(const char *folder, const struct pki_foreign *foreign, size_t count, struct pki **out,
-                       void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error);
+/* The same around roots that exist already, without their keys: trust bundles can be made and
+ * devices imported, but nothing can be issued under these roots. They are judged by the device's
+ * own loader before the folder is made: one that no device could use, and the same one twice, are
+ * USAGE; `warn`, which may be NULL, is told of one that is not valid now. Not while a device runs:
+ * the device's crypto has one user at a time. */
+int pki_create_foreign(const char *folder, const struct pki_foreign *foreign, size_t count,
+                       struct pki **out, void (*warn)(void *ctx, const char *sentence), void *ctx,
+                       struct error *error);
 
-/* Opens an existing one; refuses folders and keys that others can read, naming the chmod that mends it. */
+/* Opens an existing one; refuses folders and keys that others can read, naming the chmod that mends
+   it. */
 int pki_open(const char *folder, struct pki **out, struct error *error);
 void pki_close(struct pki *pki);
 
@@ -111,20 +125,24 @@ bool pki_roots_include(const struct pki_roots *roots, const char *name);
 /* Checks what pki_create would refuse: 1 to PKI_ROOTS_MAX distinct names that make file names. */
 int pki_roots_check_names(const struct pki_roots *roots, struct error *error);
 
-/* Devices have indices 0..count-1 in ascending order of id. Adding and importing may shift them, and moves the pages.
+/* Devices have indices 0..count-1 in ascending order of id. Adding and importing may shift them,
+ * and moves the pages.
  */
 
-/* Adds `count` devices (ids follow the highest in use, the first is 00000001): key, CSR, certificate under
- * `issuing_root`, registry row, NVM page with trust bundle version 1 of `trusted`. One transaction. */
-int pki_add_devices(struct pki *pki, size_t count, const char *issuing_root, const struct pki_roots *trusted,
-                    struct error *error);
+/* Adds `count` devices (ids follow the highest in use, the first is 00000001): key, CSR,
+ * certificate under `issuing_root`, registry row, NVM page with trust bundle version 1 of
+ * `trusted`. One transaction. */
+int pki_add_devices(struct pki *pki, size_t count, const char *issuing_root,
+                    const struct pki_roots *trusted, struct error *error);
 
-/* Imports devices from a CSV (pki/csv.h) of `id,key path,certificate path` (PEM; relative paths are relative to the
- * CSV; a header line is allowed). A CSR is made from each key. What the device's own loader would not take is USAGE,
- * and nothing is changed when any line is wrong; what brokers will refuse (expired, without its intermediate, not for
- * clients ..) is taken, and `warn`, which may be NULL, is told of it. Not while a device runs. */
+/* Imports devices from a CSV (pki/csv.h) of `id,key path,certificate path` (PEM; relative paths are
+ * relative to the CSV; a header line is allowed). A CSR is made from each key. What the device's
+ * own loader would not take is USAGE, and nothing is changed when any line is wrong; what brokers
+ * will refuse (expired, without its intermediate, not for clients ..) is taken, and `warn`, which
+ * may be NULL, is told of it. Not while a device runs. */
 int pki_import_devices(struct pki *pki, const char *csv, const struct pki_roots *trusted,
-                       void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error);
+                       void (*warn)(void *ctx, const char *sentence), void *ctx,
+                       struct error *error);
 
 size_t pki_device_count(const struct pki *pki);
 uint32_t pki_device_id(const struct pki *pki, size_t index);
@@ -132,85 +150,105 @@ uint32_t pki_device_id(const struct pki *pki, size_t index);
 /* false: there is no such device. */
 bool pki_find_device(const struct pki *pki, uint32_t id, size_t *index);
 
-/* The device's NVM page: DEVICE_NVM_PAGE_SIZE bytes in the mapped file; valid until pki_close, pki_add_devices or
- * pki_import_devices. */
+/* The device's NVM page: DEVICE_NVM_PAGE_SIZE bytes in the mapped file; valid until pki_close,
+ * pki_add_devices or pki_import_devices. */
 uint8_t *pki_device_page(struct pki *pki, size_t index);
 
-/* Puts every device back to how it was made: certificate under `issuing_root`, trust bundle version 1 of `trusted`,
- * nothing remembered of firmware updates: image slots are of one run. For a run on a folder that an earlier run
- * changed. The private key stays. The certificate is the first that the device got under that root, or a new one if
- * there is none; under a root without a key, the first at all. Every revocation (pki/crl.h) is taken back. */
-int pki_reset_devices(struct pki *pki, const char *issuing_root, const struct pki_roots *trusted, struct error *error);
+/* Puts every device back to how it was made: certificate under `issuing_root`, trust bundle version
+ * 1 of `trusted`, nothing remembered of firmware updates: image slots are of one run. For a run on
+ * a folder that an earlier run changed. The private key stays. The certificate is the first that
+ * the device got under that root, or a new one if there is none; under a root without a key, the
+ * first at all. Every revocation (pki/crl.h) is taken back. */
+int pki_reset_devices(struct pki *pki, const char *issuing_root, const struct pki_roots *trusted,
+                      struct error *error);
 
-/* Issues a new certificate from the device's kept CSR under `root`; `out` receives the chain in the format of
- * sim/device/identity.h. The registry gets a row. Runs inside pki_begin/pki_commit when the caller opened one. */
-int pki_reissue(struct pki *pki, size_t index, const char *root, uint8_t *out, size_t capacity, size_t *size,
-                struct error *error);
+/* Issues a new certificate from the device's kept CSR under `root`; `out` receives the chain in the
+ * format of sim/device/identity.h. The registry gets a row. Runs inside pki_begin/pki_commit when
+ * the caller opened one. */
+int pki_reissue(struct pki *pki, size_t index, const char *root, uint8_t *out, size_t capacity,
+                size_t *size, struct error *error);
 int pki_begin(struct pki *pki, struct error *error);
 int pki_commit(struct pki *pki, struct error *error);
 
-/* What is known of a device: its certificates in the registry, oldest first, and what its page holds. */
-int pki_device_certificates(struct pki *pki, size_t index, void (*each)(void *ctx, const struct pki_issued *row),
-                            void *ctx, struct error *error);
-int pki_device_look(struct pki *pki, size_t index, struct pki_device_state *out, struct error *error);
+/* What is known of a device: its certificates in the registry, oldest first, and what its page
+   holds. */
+int pki_device_certificates(struct pki *pki, size_t index,
+                            void (*each)(void *ctx, const struct pki_issued *row), void *ctx,
+                            struct error *error);
+int pki_device_look(struct pki *pki, size_t index, struct pki_device_state *out,
+                    struct error *error);
 
-/* Bit r: the chain (format of sim/device/identity.h) is under root r of pki_roots(): signature by signature, through
- * the certificates that it holds, to that root. Expired ones count. 0: under none, or it is no chain. */
+/* Bit r: the chain (format of sim/device/identity.h) is under root r of pki_roots(): signature by
+ * signature, through the certificates that it holds, to that root. Expired ones count. 0: under
+ * none, or it is no chain. */
 uint16_t pki_chain_roots(const struct pki *pki, const uint8_t *chain, size_t size);
 int pki_certificate_count(struct pki *pki, size_t *count, struct error *error);
 
 /* Roots, intermediates, back office, update CA and cross-certificates. */
-int pki_each_authority(const struct pki *pki, void (*each)(void *ctx, const struct pki_authority_info *info), void *ctx,
+int pki_each_authority(const struct pki *pki,
+                       void (*each)(void *ctx, const struct pki_authority_info *info), void *ctx,
                        struct error *error);
 
-/* Writes the device's certificate chain in force (PEM) and private key (PEM, 0600), for other MQTT clients. */
-int pki_write_device(struct pki *pki, size_t index, const char *certificate_path, const char *key_path,
-                     struct error *error);
+/* Writes the device's certificate chain in force (PEM) and private key (PEM, 0600), for other MQTT
+   clients. */
+int pki_write_device(struct pki *pki, size_t index, const char *certificate_path,
+                     const char *key_path, struct error *error);
 
-/* Writes certificate chain (PEM) and key (PEM, 0600) of a client under `root`, to see whether a broker takes it: one of
- * nobody's, CN PKI_PROBE_NAME, that is valid for a day and stands in no registry; where the folder cannot issue under
- * that root, a device's whose chain is under it. 1: there is neither; 0, or -1. */
+/* Writes certificate chain (PEM) and key (PEM, 0600) of a client under `root`, to see whether a
+ * broker takes it: one of nobody's, CN PKI_PROBE_NAME, that is valid for a day and stands in no
+ * registry; where the folder cannot issue under that root, a device's whose chain is under it. 1:
+ * there is neither; 0, or -1. */
 #define PKI_PROBE_NAME "fleetsim-probe"
-int pki_write_probe(struct pki *pki, const char *root, const char *certificate_path, const char *key_path,
-                    struct error *error);
+int pki_write_probe(struct pki *pki, const char *root, const char *certificate_path,
+                    const char *key_path, struct error *error);
 
 /* Makes and signs a trust bundle in the format of sim/device/trust.h. */
-int pki_make_bundle(struct pki *pki, uint32_t version, const struct pki_roots *anchors, uint8_t *out, size_t capacity,
-                    size_t *size, struct error *error);
+int pki_make_bundle(struct pki *pki, uint32_t version, const struct pki_roots *anchors,
+                    uint8_t *out, size_t capacity, size_t *size, struct error *error);
 
-/* Which revocation lists (pki/crl.h) a bundle carries. They are those of the CAs that broker certificates come from:
- * each root's own, which has its intermediates and the cross-certificates that it gave, and its CA for brokers. */
+/* Which revocation lists (pki/crl.h) a bundle carries. They are those of the CAs that broker
+ * certificates come from: each root's own, which has its intermediates and the cross-certificates
+ * that it gave, and its CA for brokers. */
 enum pki_lists {
   PKI_LISTS_NONE,
   PKI_LISTS_USED, /* those that revoke something: for devices that believe the lists they hold */
-  PKI_LISTS_ALL,  /* for devices that require a list of every CA: two per root, 215 bytes each and 50 more per entry */
+  /* for devices that require a list of every CA: two per root, 215 bytes each and 50 more per
+     entry */
+  PKI_LISTS_ALL,
 };
 
-/* As pki_make_bundle, and with lists that are in force for 90 days. A list of what the root's owner alone can sign, and
- * more than fits the device's memory, are refused with a sentence. */
-int pki_make_bundle_with_lists(struct pki *pki, uint32_t version, const struct pki_roots *anchors, enum pki_lists lists,
-                               uint8_t *out, size_t capacity, size_t *size, struct error *error);
+/* As pki_make_bundle, and with lists that are in force for 90 days. A list of what the root's owner
+ * alone can sign, and more than fits the device's memory, are refused with a sentence. */
+int pki_make_bundle_with_lists(struct pki *pki, uint32_t version, const struct pki_roots *anchors,
+                               enum pki_lists lists, uint8_t *out, size_t capacity, size_t *size,
+                               struct error *error);
 
-/* What the bundle version 1 of devices that are added, imported or reset from here on carries; PKI_LISTS_NONE when
- * nothing was said. */
+/* What the bundle version 1 of devices that are added, imported or reset from here on carries;
+ * PKI_LISTS_NONE when nothing was said. */
 void pki_set_factory_lists(struct pki *pki, enum pki_lists lists);
 
-/* Writes a broker's certificate chain (PEM, leaf first) and key (PEM, 0600). `fingerprint` receives the SHA-256 of the
- * leaf's DER, so that the caller can prove that the broker serves it. */
-int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain, const char *certificate_path,
-                           const char *key_path, uint8_t fingerprint[32], struct error *error);
+/* Writes a broker's certificate chain (PEM, leaf first) and key (PEM, 0600). `fingerprint` receives
+ * the SHA-256 of the leaf's DER, so that the caller can prove that the broker serves it. */
+int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain,
+                           const char *certificate_path, const char *key_path,
+                           uint8_t fingerprint[32], struct error *error);
 
-/* The same for the update server: a leaf (EKU serverAuth) that the update CA issued, for `host` and `also` of `chain`,
- * of which only `leaf_expired` counts besides. No root of the fleet leads to it, and it to none: what breaks one
- * channel leaves the other. `ca_path` receives the absolute or relative path of the update CA's certificate, by which
- * devices judge the server. In a folder that was made before there was an update CA it is made now. */
-int pki_write_update_chain(struct pki *pki, const struct pki_chain *chain, const char *certificate_path,
-                           const char *key_path, char ca_path[FILES_PATH_MAX], struct error *error);
+/* The same for the update server: a leaf (EKU serverAuth) that the update CA issued, for `host` and
+ * `also` of `chain`, of which only `leaf_expired` counts besides. No root of the fleet leads to it,
+ * and it to none: what breaks one channel leaves the other. `ca_path` receives the absolute or
+ * relative path of the update CA's certificate, by which devices judge the server. In a folder that
+ * was made before there was an update CA it is made now. */
+int pki_write_update_chain(struct pki *pki, const struct pki_chain *chain,
+                           const char *certificate_path, const char *key_path,
+                           char ca_path[FILES_PATH_MAX], struct error *error);
 
-/* Writes the CA file by which a broker verifies devices (and the operator): the roots, and the operator's issuer. */
-int pki_write_client_ca(struct pki *pki, const struct pki_roots *roots, const char *path, struct error *error);
+/* Writes the CA file by which a broker verifies devices (and the operator): the roots, and the
+   operator's issuer. */
+int pki_write_client_ca(struct pki *pki, const struct pki_roots *roots, const char *path,
+                        struct error *error);
 
-/* SHA-256 of the DER of a root's self-signed certificate: what DEVICE_NOTE_HANDSHAKE calls anchor_id. */
+/* SHA-256 of the DER of a root's self-signed certificate: what DEVICE_NOTE_HANDSHAKE calls
+   anchor_id. */
 int pki_anchor_id(const struct pki *pki, const char *root, uint8_t id[32]);
 
 #endif

@@ -13,16 +13,14 @@
 #define APPLICATION_ID "1179866957" /* "FSPM": the file is ours */
 #define BUSY_MS        2000
 
-static const char schema[] = "PRAGMA application_id = " APPLICATION_ID ";"
-                             "PRAGMA user_version = 1;"
-                             "CREATE TABLE roots(ordinal INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-                             "CREATE TABLE devices(id INTEGER PRIMARY KEY, page INTEGER NOT NULL UNIQUE,"
-                             " csr BLOB NOT NULL, created INTEGER NOT NULL);"
-                             "CREATE TABLE certificates(number INTEGER PRIMARY KEY,"
-                             " device INTEGER NOT NULL REFERENCES devices(id), serial BLOB NOT NULL,"
-                             " issuer TEXT NOT NULL, not_before INTEGER NOT NULL, not_after INTEGER NOT NULL,"
-                             " issued INTEGER NOT NULL, state TEXT NOT NULL, chain BLOB NOT NULL);"
-                             "CREATE INDEX certificates_of_device ON certificates(device);";
+static const char schema[] =
+    "PRAGMA application_id = " APPLICATION_ID
+    ";PRAGMA user_version = 1;CREATE TABLE roots(ordinal INTEGER PRIMARY KEY, name TEXT NOT NULL "
+    "UNIQUE);CREATE TABLE devices(id INTEGER PRIMARY KEY, page INTEGER NOT NULL UNIQUE, csr BLOB "
+    "NOT NULL, created INTEGER NOT NULL);CREATE TABLE certificates(number INTEGER PRIMARY KEY, "
+    "device INTEGER NOT NULL REFERENCES devices(id), serial BLOB NOT NULL, issuer TEXT NOT NULL, "
+    "not_before INTEGER NOT NULL, not_after INTEGER NOT NULL, issued INTEGER NOT NULL, state TEXT "
+    "NOT NULL, chain BLOB NOT NULL);CREATE INDEX certificates_of_device ON certificates(device);";
 
 enum statement {
   ROOTS,
@@ -40,13 +38,13 @@ static const char *const sql[STATEMENTS] = {
     [ROOTS] = "SELECT name FROM roots ORDER BY ordinal",
     [DEVICES] = "SELECT id, page FROM devices ORDER BY id",
     [ADD_DEVICE] = "INSERT INTO devices(id, page, csr, created) VALUES(?1, ?2, ?3, ?4)",
-    [ADD_CERTIFICATE] = "INSERT INTO certificates(device, serial, issuer, not_before, not_after, issued, state, chain)"
-                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [ADD_CERTIFICATE] = "INSERT INTO certificates(device, serial, issuer, not_before, not_after, "
+                        "issued, state, chain) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [CSR] = "SELECT csr FROM devices WHERE id = ?1",
-    [FIRST_CHAIN] = "SELECT chain FROM certificates WHERE device = ?1 AND (?2 IS NULL OR issuer = ?2)"
-                    " ORDER BY number LIMIT 1",
-    [CERTIFICATES] = "SELECT serial, issuer, not_before, not_after, issued, state FROM certificates WHERE device = ?1"
-                     " ORDER BY number",
+    [FIRST_CHAIN] = "SELECT chain FROM certificates WHERE device = ?1 AND (?2 IS NULL OR issuer = "
+                    "?2) ORDER BY number LIMIT 1",
+    [CERTIFICATES] = "SELECT serial, issuer, not_before, not_after, issued, state FROM "
+                     "certificates WHERE device = ?1 ORDER BY number",
     [CERTIFICATE_COUNT] = "SELECT count(*) FROM certificates",
 };
 
@@ -63,20 +61,22 @@ int pki_registry_failed(sqlite3 *db, struct error *error)
     return error_set(error, EXIT_CODE_INTERNAL, "no memory for the fleet's registry");
   const char *path = sqlite3_db_filename(db, "main");
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR)
-    return error_set(error, EXIT_CODE_SETUP,
-                     "the registry %s is damaged (%s); restore it from a copy, or make the fleet anew",
-                     path == NULL ? "" : path, sqlite3_errmsg(db));
-  return error_set(error, EXIT_CODE_SETUP, "the registry %s cannot be used: %s; check free space and other programs",
+    return error_set(
+        error, EXIT_CODE_SETUP,
+        "the registry %s is damaged (%s); restore it from a copy, or make the fleet anew",
+        path == NULL ? "" : path, sqlite3_errmsg(db));
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the registry %s cannot be used: %s; check free space and other programs",
                    path == NULL ? "" : path, sqlite3_errmsg(db));
 }
 
 int pki_registry_row_damaged(sqlite3 *db, const char *what, struct error *error)
 {
   const char *path = sqlite3_db_filename(db, "main");
-  return error_set(
-      error, EXIT_CODE_SETUP,
-      "the registry %s is damaged: it holds %s out of range; restore it from a copy, or make the fleet anew",
-      path == NULL ? "" : path, what);
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the registry %s is damaged: it holds %s out of range; restore it from a copy, "
+                   "or make the fleet anew",
+                   path == NULL ? "" : path, what);
 }
 
 bool pki_registry_take_u32(sqlite3_stmt *query, int column, uint32_t *out)
@@ -94,7 +94,8 @@ static int run_sql(sqlite3 *db, const char *text, struct error *error)
 static int add_roots(sqlite3 *db, const struct pki_roots *roots, struct error *error)
 {
   sqlite3_stmt *insert = NULL;
-  int code = sqlite3_prepare_v2(db, "INSERT INTO roots(ordinal, name) VALUES(?1, ?2)", -1, &insert, NULL);
+  int code =
+      sqlite3_prepare_v2(db, "INSERT INTO roots(ordinal, name) VALUES(?1, ?2)", -1, &insert, NULL);
   for (size_t i = 0; i < roots->count && code == SQLITE_OK; i++) {
     sqlite3_bind_int64(insert, 1, (sqlite3_int64) i);
     sqlite3_bind_text(insert, 2, roots->name[i], -1, SQLITE_STATIC);
@@ -126,14 +127,16 @@ int pki_registry_create(const char *path, const struct pki_roots *roots, struct 
 static int check_ours(sqlite3 *db, const char *path, struct error *error)
 {
   sqlite3_stmt *query = NULL;
-  if (sqlite3_prepare_v2(db, "SELECT application_id = " APPLICATION_ID " FROM pragma_application_id", -1, &query,
-                         NULL) != SQLITE_OK)
+  if (sqlite3_prepare_v2(db,
+                         "SELECT application_id = " APPLICATION_ID " FROM pragma_application_id",
+                         -1, &query, NULL) != SQLITE_OK)
     return pki_registry_failed(db, error);
   int ours = sqlite3_step(query) == SQLITE_ROW && sqlite3_column_int(query, 0) == 1;
   sqlite3_finalize(query);
   if (ours) return 0;
   return error_set(error, EXIT_CODE_SETUP,
-                   "%s is not a fleet's registry; restore it from a copy, or make the fleet anew", path);
+                   "%s is not a fleet's registry; restore it from a copy, or make the fleet anew",
+                   path);
 }
 
 int pki_registry_open(const char *path, struct pki_registry **out, struct error *error)
@@ -147,8 +150,8 @@ int pki_registry_open(const char *path, struct pki_registry **out, struct error 
     result = check_ours(registry->db, path, error);
   if (result == 0) sqlite3_busy_timeout(registry->db, BUSY_MS);
   for (size_t i = 0; i < STATEMENTS && result == 0; i++)
-    if (sqlite3_prepare_v3(registry->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &registry->statement[i], NULL) !=
-        SQLITE_OK)
+    if (sqlite3_prepare_v3(registry->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                           &registry->statement[i], NULL) != SQLITE_OK)
       result = pki_registry_failed(registry->db, error);
   if (result == 0) result = pki_revoked_open(registry->db, &registry->revoked, error);
   if (result == 0)
@@ -186,13 +189,16 @@ int pki_registry_commit(struct pki_registry *registry, struct error *error)
 
 void pki_registry_rollback(struct pki_registry *registry)
 {
-  if (!sqlite3_get_autocommit(registry->db)) sqlite3_exec(registry->db, "ROLLBACK", NULL, NULL, NULL);
+  if (!sqlite3_get_autocommit(registry->db))
+    sqlite3_exec(registry->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 /* Ends a statement's use, whatever came of it; `last` is what its last step said. */
-static int end(struct pki_registry *registry, sqlite3_stmt *statement, int last, struct error *error)
+static int end(struct pki_registry *registry, sqlite3_stmt *statement, int last,
+               struct error *error)
 {
-  int result = last == SQLITE_DONE || last == SQLITE_ROW ? 0 : pki_registry_failed(registry->db, error);
+  int result =
+      last == SQLITE_DONE || last == SQLITE_ROW ? 0 : pki_registry_failed(registry->db, error);
   sqlite3_reset(statement);
   sqlite3_clear_bindings(statement);
   return result;
@@ -210,7 +216,8 @@ int pki_registry_roots(struct pki_registry *registry, struct pki_roots *out, str
   }
   if (end(registry, query, step, error) != 0) return -1;
   if (step == SQLITE_DONE && out->count > 0) return 0;
-  return error_set(error, EXIT_CODE_SETUP, "the registry names no roots, or too many; make the fleet anew");
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the registry names no roots, or too many; make the fleet anew");
 }
 
 static int grow(struct pki_device **devices, size_t count, size_t *capacity, struct error *error)
@@ -227,15 +234,18 @@ static int grow(struct pki_device **devices, size_t count, size_t *capacity, str
   return 0;
 }
 
-int pki_registry_devices(struct pki_registry *registry, struct pki_device **out, size_t *count, struct error *error)
+int pki_registry_devices(struct pki_registry *registry, struct pki_device **out, size_t *count,
+                         struct error *error)
 {
   sqlite3_stmt *query = registry->statement[DEVICES];
   struct pki_device *devices = NULL;
   size_t found = 0, capacity = 0;
   int step, result = 0;
-  while ((step = sqlite3_step(query)) == SQLITE_ROW && (result = grow(&devices, found, &capacity, error)) == 0) {
+  while ((step = sqlite3_step(query)) == SQLITE_ROW &&
+         (result = grow(&devices, found, &capacity, error)) == 0) {
     struct pki_device *device = &devices[found++];
-    if (!pki_registry_take_u32(query, 0, &device->id) || !pki_registry_take_u32(query, 1, &device->page)) {
+    if (!pki_registry_take_u32(query, 0, &device->id) ||
+        !pki_registry_take_u32(query, 1, &device->page)) {
       result = pki_registry_row_damaged(registry->db, "a device's id or page", error);
       break;
     }
@@ -249,8 +259,8 @@ int pki_registry_devices(struct pki_registry *registry, struct pki_device **out,
   return 0;
 }
 
-int pki_registry_add_device(struct pki_registry *registry, struct pki_device device, const uint8_t *csr, size_t size,
-                            int64_t created, struct error *error)
+int pki_registry_add_device(struct pki_registry *registry, struct pki_device device,
+                            const uint8_t *csr, size_t size, int64_t created, struct error *error)
 {
   sqlite3_stmt *insert = registry->statement[ADD_DEVICE];
   sqlite3_bind_int64(insert, 1, device.id);
@@ -260,7 +270,8 @@ int pki_registry_add_device(struct pki_registry *registry, struct pki_device dev
   return end(registry, insert, sqlite3_step(insert), error);
 }
 
-int pki_registry_add_certificate(struct pki_registry *registry, const struct pki_registry_certificate *certificate,
+int pki_registry_add_certificate(struct pki_registry *registry,
+                                 const struct pki_registry_certificate *certificate,
                                  struct error *error)
 {
   sqlite3_stmt *insert = registry->statement[ADD_CERTIFICATE];
@@ -277,12 +288,14 @@ int pki_registry_add_certificate(struct pki_registry *registry, const struct pki
 }
 
 /* Copies the blob in column 0 of the current row. */
-static int take_blob(sqlite3_stmt *query, uint8_t *out, size_t capacity, size_t *size, struct error *error)
+static int take_blob(sqlite3_stmt *query, uint8_t *out, size_t capacity, size_t *size,
+                     struct error *error)
 {
   *size = (size_t) sqlite3_column_bytes(query, 0);
   if (*size == 0 || *size > capacity)
-    return error_set(error, EXIT_CODE_SETUP, "a row of the registry has %zu bytes where 1 to %zu belong; restore it",
-                     *size, capacity);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "a row of the registry has %zu bytes where 1 to %zu belong; restore it", *size,
+                     capacity);
   memcpy(out, sqlite3_column_blob(query, 0), *size);
   return 0;
 }
@@ -296,19 +309,20 @@ bool pki_registry_has_device(struct pki_registry *registry, uint32_t device)
   return step == SQLITE_ROW;
 }
 
-int pki_registry_csr(struct pki_registry *registry, uint32_t device, uint8_t *out, size_t capacity, size_t *size,
-                     struct error *error)
+int pki_registry_csr(struct pki_registry *registry, uint32_t device, uint8_t *out, size_t capacity,
+                     size_t *size, struct error *error)
 {
   sqlite3_stmt *query = registry->statement[CSR];
   sqlite3_bind_int64(query, 1, device);
   int step = sqlite3_step(query), result = -1;
   if (step == SQLITE_ROW) result = take_blob(query, out, capacity, size, error);
-  if (step == SQLITE_DONE) error_set(error, EXIT_CODE_SETUP, "the registry holds no device %08x", (unsigned) device);
+  if (step == SQLITE_DONE)
+    error_set(error, EXIT_CODE_SETUP, "the registry holds no device %08x", (unsigned) device);
   return end(registry, query, step, error) == 0 ? result : -1;
 }
 
-int pki_registry_first_chain(struct pki_registry *registry, uint32_t device, const char *issuer, uint8_t *out,
-                             size_t capacity, size_t *size, struct error *error)
+int pki_registry_first_chain(struct pki_registry *registry, uint32_t device, const char *issuer,
+                             uint8_t *out, size_t capacity, size_t *size, struct error *error)
 {
   sqlite3_stmt *query = registry->statement[FIRST_CHAIN];
   sqlite3_bind_int64(query, 1, device);
@@ -335,7 +349,8 @@ static void take_row(sqlite3_stmt *query, struct pki_issued *row)
 }
 
 int pki_registry_certificates(struct pki_registry *registry, uint32_t device,
-                              void (*each)(void *ctx, const struct pki_issued *row), void *ctx, struct error *error)
+                              void (*each)(void *ctx, const struct pki_issued *row), void *ctx,
+                              struct error *error)
 {
   sqlite3_stmt *query = registry->statement[CERTIFICATES];
   sqlite3_bind_int64(query, 1, device);
@@ -348,7 +363,8 @@ int pki_registry_certificates(struct pki_registry *registry, uint32_t device,
   return end(registry, query, step, error);
 }
 
-int pki_registry_certificate_count(struct pki_registry *registry, size_t *count, struct error *error)
+int pki_registry_certificate_count(struct pki_registry *registry, size_t *count,
+                                   struct error *error)
 {
   sqlite3_stmt *query = registry->statement[CERTIFICATE_COUNT];
   int step = sqlite3_step(query);

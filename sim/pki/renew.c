@@ -5,7 +5,8 @@
 
 #include "pki/revoked.h"
 
-/* The public key of the CSR that the back office kept; the CSR's own signature says that it is whole. */
+/* The public key of the CSR that the back office kept; the CSR's own signature says that it is
+   whole. */
 static EVP_PKEY *requested_key(struct pki *pki, uint32_t id, struct error *error)
 {
   uint8_t der[PKI_CSR_MAX];
@@ -24,8 +25,8 @@ static EVP_PKEY *requested_key(struct pki *pki, uint32_t id, struct error *error
   return key;
 }
 
-int pki_reissue(struct pki *pki, size_t index, const char *root, uint8_t *out, size_t capacity, size_t *size,
-                struct error *error)
+int pki_reissue(struct pki *pki, size_t index, const char *root, uint8_t *out, size_t capacity,
+                size_t *size, struct error *error)
 {
   assert(index < pki->device_count);
   uint32_t id = pki->devices[index].id;
@@ -41,19 +42,22 @@ int pki_reissue(struct pki *pki, size_t index, const char *root, uint8_t *out, s
 }
 
 /* The chain that the device was made with, or one as good. */
-static int first_chain(struct pki *pki, size_t index, const char *root, uint8_t out[DEVICE_NVM_CERTIFICATE_MAX],
-                       size_t *size, struct error *error)
+static int first_chain(struct pki *pki, size_t index, const char *root,
+                       uint8_t out[DEVICE_NVM_CERTIFICATE_MAX], size_t *size, struct error *error)
 {
   uint32_t id = pki->devices[index].id;
-  int found = pki_registry_first_chain(pki->registry, id, root, out, DEVICE_NVM_CERTIFICATE_MAX, size, error);
+  int found = pki_registry_first_chain(pki->registry, id, root, out, DEVICE_NVM_CERTIFICATE_MAX,
+                                       size, error);
   if (found == 0 && !pki_can_issue(pki, root))
-    found = pki_registry_first_chain(pki->registry, id, NULL, out, DEVICE_NVM_CERTIFICATE_MAX, size, error);
-  if (found == 0) return pki_reissue(pki, index, root, out, DEVICE_NVM_CERTIFICATE_MAX, size, error);
+    found = pki_registry_first_chain(pki->registry, id, NULL, out, DEVICE_NVM_CERTIFICATE_MAX, size,
+                                     error);
+  if (found == 0)
+    return pki_reissue(pki, index, root, out, DEVICE_NVM_CERTIFICATE_MAX, size, error);
   return found == 1 ? 0 : -1;
 }
 
-static int reset_one(struct pki *pki, size_t index, const char *root, const uint8_t *bundle, size_t bundle_size,
-                     struct error *error)
+static int reset_one(struct pki *pki, size_t index, const char *root, const uint8_t *bundle,
+                     size_t bundle_size, struct error *error)
 {
   uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
   size_t chain_size = 0;
@@ -64,17 +68,20 @@ static int reset_one(struct pki *pki, size_t index, const char *root, const uint
   OPENSSL_cleanse(identity.private_key, sizeof identity.private_key);
   if (!whole)
     return error_set(error, EXIT_CODE_SETUP,
-                     "the NVM page of device %08x is damaged; restore nvm.bin from a copy, or make the fleet anew",
+                     "the NVM page of device %08x is damaged; restore nvm.bin from a copy, or make "
+                     "the fleet anew",
                      (unsigned) id);
   if (first_chain(pki, index, root, chain, &chain_size, error) != 0) return -1;
   if (device_nvm_replace(&host, DEVICE_NVM_TRUST, bundle, bundle_size) == 0 &&
       device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, chain, chain_size) == 0 &&
       device_nvm_erase(&host, DEVICE_NVM_IMAGES) == 0)
     return 0;
-  return error_set(error, EXIT_CODE_INTERNAL, "the NVM page of device %08x could not be written", (unsigned) id);
+  return error_set(error, EXIT_CODE_INTERNAL, "the NVM page of device %08x could not be written",
+                   (unsigned) id);
 }
 
-int pki_reset_devices(struct pki *pki, const char *issuing_root, const struct pki_roots *trusted, struct error *error)
+int pki_reset_devices(struct pki *pki, const char *issuing_root, const struct pki_roots *trusted,
+                      struct error *error)
 {
   uint8_t bundle[DEVICE_NVM_TRUST_MAX];
   size_t bundle_size = 0;

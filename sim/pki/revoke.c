@@ -35,9 +35,11 @@ int pki_reason_parse(const char *name, enum pki_reason *out, struct error *error
   for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
     *out = reasons[i].reason;
     if (strcmp(reasons[i].name, name) == 0) return 0;
-    snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i == 0 ? "" : ", ", reasons[i].name);
+    snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i == 0 ? "" : ", ",
+             reasons[i].name);
   }
-  return error_set(error, EXIT_CODE_USAGE, "'%.40s' is no reason of RFC 5280; use one of %s", name, known);
+  return error_set(error, EXIT_CODE_USAGE, "'%.40s' is no reason of RFC 5280; use one of %s", name,
+                   known);
 }
 
 static struct pki_revoked_store *store_of(struct pki *pki)
@@ -60,8 +62,9 @@ struct choice {
 static void revoke_one(void *ctx, const struct pki_issued *issued)
 {
   struct choice *choice = ctx;
-  bool wanted = choice->serial_size == 0 || (choice->serial_size == issued->serial_size &&
-                                             memcmp(choice->serial, issued->serial, issued->serial_size) == 0);
+  bool wanted = choice->serial_size == 0 ||
+                (choice->serial_size == issued->serial_size &&
+                 memcmp(choice->serial, issued->serial, issued->serial_size) == 0);
   if (!wanted || choice->result < 0) return;
   choice->matching++;
   if (issued->imported || issued->issuer[0] == '\0') {
@@ -76,17 +79,20 @@ static void revoke_one(void *ctx, const struct pki_issued *issued)
   if (choice->result > 0) choice->newly++;
 }
 
-static int take_serial(const ASN1_INTEGER *serial, uint8_t out[20], uint8_t *size, struct error *error)
+static int take_serial(const ASN1_INTEGER *serial, uint8_t out[20], uint8_t *size,
+                       struct error *error)
 {
   int length = ASN1_STRING_length(serial);
   if (length < 1 || length > 20)
-    return error_set(error, EXIT_CODE_USAGE, "a certificate's serial number has %d bytes, not 1 to 20", length);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "a certificate's serial number has %d bytes, not 1 to 20", length);
   memcpy(out, ASN1_STRING_get0_data(serial), (size_t) length);
   *size = (uint8_t) length;
   return 0;
 }
 
-static int serial_in_force(struct pki *pki, size_t index, uint8_t out[20], uint8_t *size, struct error *error)
+static int serial_in_force(struct pki *pki, size_t index, uint8_t out[20], uint8_t *size,
+                           struct error *error)
 {
   STACK_OF(X509) *chain = pki_device_chain(pki, index, error);
   if (chain == NULL) return -1;
@@ -97,15 +103,18 @@ static int serial_in_force(struct pki *pki, size_t index, uint8_t out[20], uint8
 
 static int choose(struct pki *pki, uint32_t id, struct choice *choice)
 {
-  if (pki_registry_certificates(pki->registry, id, revoke_one, choice, choice->error) != 0 || choice->result < 0)
+  if (pki_registry_certificates(pki->registry, id, revoke_one, choice, choice->error) != 0 ||
+      choice->result < 0)
     return -1;
   if (choice->matching == 0)
     return error_set(choice->error, EXIT_CODE_SETUP,
-                     "the certificate in force on device %08x is not in the registry; restore both from one copy",
+                     "the certificate in force on device %08x is not in the registry; restore both "
+                     "from one copy",
                      (unsigned) id);
   if (choice->matching > choice->foreign) return 0;
   return error_set(choice->error, EXIT_CODE_USAGE,
-                   "device %08x has an imported certificate: have its issuer revoke it, and give the broker their CRL",
+                   "device %08x has an imported certificate: have its issuer revoke it, and give "
+                   "the broker their CRL",
                    (unsigned) id);
 }
 
@@ -116,53 +125,61 @@ int pki_check_revocable(struct pki *pki, size_t index, struct error *error)
   return choose(pki, pki->devices[index].id, &choice);
 }
 
-int pki_revoke_device(struct pki *pki, size_t index, bool all, enum pki_reason reason, size_t *newly,
-                      struct error *error)
+int pki_revoke_device(struct pki *pki, size_t index, bool all, enum pki_reason reason,
+                      size_t *newly, struct error *error)
 {
   assert(index < pki->device_count);
   uint32_t id = pki->devices[index].id;
-  struct choice choice = {.row = {.reason = reason, .when = pki_now(), .of_device = true, .device = id},
-                          .store = store_of(pki),
-                          .error = error};
-  if (!all && serial_in_force(pki, index, choice.serial, &choice.serial_size, error) != 0) return -1;
+  struct choice choice = {
+      .row = {.reason = reason, .when = pki_now(), .of_device = true, .device = id},
+      .store = store_of(pki),
+      .error = error};
+  if (!all && serial_in_force(pki, index, choice.serial, &choice.serial_size, error) != 0)
+    return -1;
   int result = choose(pki, id, &choice);
   if (newly != NULL) *newly = choice.newly;
   return result;
 }
 
 /* The row of the broker's leaf made last; row->serial_size is 0 on failure. */
-static int broker_row(struct pki *pki, const char *root, struct pki_revoked *row, struct error *error)
+static int broker_row(struct pki *pki, const char *root, struct pki_revoked *row,
+                      struct error *error)
 {
   if (pki_find_issuer(pki, root, error) == NULL) return -1;
   int found = pki_revoked_last_broker(store_of(pki), root, row->serial, &row->serial_size, error);
   snprintf(row->authority, sizeof row->authority, "%s-brokers", root);
   if (found != 0) return found < 0 ? -1 : 0;
   return error_set(error, EXIT_CODE_USAGE,
-                   "no broker certificate was made under root '%s' yet: there is none to revoke", root);
+                   "no broker certificate was made under root '%s' yet: there is none to revoke",
+                   root);
 }
 
-int pki_revoke_broker(struct pki *pki, const char *root, enum pki_reason reason, struct error *error)
+int pki_revoke_broker(struct pki *pki, const char *root, enum pki_reason reason,
+                      struct error *error)
 {
   struct pki_revoked row = {.reason = reason, .when = pki_now()};
   if (broker_row(pki, root, &row, error) != 0) return -1;
   return pki_revoked_add(store_of(pki), &row, error) < 0 ? -1 : 0;
 }
 
-static int intermediate_row(struct pki *pki, const char *root, enum pki_crl_issuer which, struct pki_revoked *row,
-                            struct error *error)
+static int intermediate_row(struct pki *pki, const char *root, enum pki_crl_issuer which,
+                            struct pki_revoked *row, struct error *error)
 {
   const struct pki_hierarchy *found = pki_find_issuer(pki, root, error);
   if (found == NULL) return -1;
   if (which == PKI_CRL_ROOT)
-    return error_set(error, EXIT_CODE_USAGE,
-                     "a root is not revoked by a CRL: nobody stands above it; take '%s' out of the trust bundle", root);
-  const X509 *certificate = which == PKI_CRL_BROKERS ? found->brokers.certificate : found->devices.certificate;
+    return error_set(
+        error, EXIT_CODE_USAGE,
+        "a root is not revoked by a CRL: nobody stands above it; take '%s' out of the trust bundle",
+        root);
+  const X509 *certificate =
+      which == PKI_CRL_BROKERS ? found->brokers.certificate : found->devices.certificate;
   snprintf(row->authority, sizeof row->authority, "%s", root);
   return take_serial(X509_get0_serialNumber(certificate), row->serial, &row->serial_size, error);
 }
 
-int pki_revoke_intermediate(struct pki *pki, const char *root, enum pki_crl_issuer which, enum pki_reason reason,
-                            struct error *error)
+int pki_revoke_intermediate(struct pki *pki, const char *root, enum pki_crl_issuer which,
+                            enum pki_reason reason, struct error *error)
 {
   struct pki_revoked row = {.reason = reason, .when = pki_now()};
   if (intermediate_row(pki, root, which, &row, error) != 0) return -1;
@@ -189,54 +206,59 @@ int pki_unrevoke_broker(struct pki *pki, const char *root, size_t *count, struct
   return dropped(pki_revoked_drop(store_of(pki), &row, error), count);
 }
 
-int pki_unrevoke_intermediate(struct pki *pki, const char *root, enum pki_crl_issuer which, size_t *count,
-                              struct error *error)
+int pki_unrevoke_intermediate(struct pki *pki, const char *root, enum pki_crl_issuer which,
+                              size_t *count, struct error *error)
 {
   struct pki_revoked row = {0};
   if (intermediate_row(pki, root, which, &row, error) != 0) return -1;
   return dropped(pki_revoked_drop(store_of(pki), &row, error), count);
 }
 
-int pki_each_revoked(struct pki *pki, void (*each)(void *ctx, const struct pki_revoked *row), void *ctx,
-                     struct error *error)
+int pki_each_revoked(struct pki *pki, void (*each)(void *ctx, const struct pki_revoked *row),
+                     void *ctx, struct error *error)
 {
   return pki_revoked_each(store_of(pki), NULL, each, ctx, error);
 }
 
 /* The part's row, from the file that was given to the broker. */
-static int part_row(const struct pki_chain *chain, enum pki_part part, const char *path, struct pki_revoked *row,
-                    struct error *error)
+static int part_row(const struct pki_chain *chain, enum pki_part part, const char *path,
+                    struct pki_revoked *row, struct error *error)
 {
   if (part == PKI_PART_CROSS && chain->cross[0] == '\0')
     return error_set(error, EXIT_CODE_USAGE,
-                     "the broker presents no cross-certificate to revoke; give it one with 'present: {root: %s, cross: "
-                     "ROOT}'",
+                     "the broker presents no cross-certificate to revoke; give it one with "
+                     "'present: {root: %s, cross: ROOT}'",
                      chain->root);
   if (part == PKI_PART_INTERMEDIATE && chain->omit_intermediate)
     return error_set(error, EXIT_CODE_USAGE, "the broker presents no intermediate to revoke");
   STACK_OF(X509) *sent = pki_cert_read_all(path, 3, error);
   if (sent == NULL) return -1;
-  int last = sk_X509_num(sent) - 1, at = part == PKI_PART_LEAF ? 0 : part == PKI_PART_INTERMEDIATE ? 1 : last;
-  int result =
-      at > last ? error_set(error, EXIT_CODE_SETUP, "%s does not hold the whole chain", path)
-                : take_serial(X509_get0_serialNumber(sk_X509_value(sent, at)), row->serial, &row->serial_size, error);
+  int last = sk_X509_num(sent) - 1, at = part == PKI_PART_LEAF           ? 0
+                                         : part == PKI_PART_INTERMEDIATE ? 1
+                                                                         : last;
+  int result = at > last
+                   ? error_set(error, EXIT_CODE_SETUP, "%s does not hold the whole chain", path)
+                   : take_serial(X509_get0_serialNumber(sk_X509_value(sent, at)), row->serial,
+                                 &row->serial_size, error);
   sk_X509_pop_free(sent, X509_free);
-  snprintf(row->authority, sizeof row->authority, "%s%s", part == PKI_PART_CROSS ? chain->cross : chain->root,
+  snprintf(row->authority, sizeof row->authority, "%s%s",
+           part == PKI_PART_CROSS ? chain->cross : chain->root,
            part == PKI_PART_LEAF ? "-brokers" : "");
   return result;
 }
 
-int pki_revoke_part(struct pki *pki, const struct pki_chain *chain, enum pki_part part, const char *path,
-                    struct error *error)
+int pki_revoke_part(struct pki *pki, const struct pki_chain *chain, enum pki_part part,
+                    const char *path, struct error *error)
 {
-  struct pki_revoked row = {.reason = part == PKI_PART_LEAF ? PKI_REASON_KEY_COMPROMISE : PKI_REASON_CA_COMPROMISE,
+  struct pki_revoked row = {.reason = part == PKI_PART_LEAF ? PKI_REASON_KEY_COMPROMISE
+                                                            : PKI_REASON_CA_COMPROMISE,
                             .when = pki_now()};
   if (part_row(chain, part, path, &row, error) != 0) return -1;
   return pki_revoked_add(store_of(pki), &row, error) < 0 ? -1 : 0;
 }
 
-int pki_unrevoke_part(struct pki *pki, const struct pki_chain *chain, enum pki_part part, const char *path,
-                      struct error *error)
+int pki_unrevoke_part(struct pki *pki, const struct pki_chain *chain, enum pki_part part,
+                      const char *path, struct error *error)
 {
   struct pki_revoked row = {0};
   if (part_row(chain, part, path, &row, error) != 0) return -1;

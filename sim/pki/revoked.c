@@ -5,25 +5,37 @@
 
 #include "pki/registry.h"
 
-static const char schema[] = "CREATE TABLE IF NOT EXISTS revoked(number INTEGER PRIMARY KEY, authority TEXT NOT NULL,"
-                             " serial BLOB NOT NULL, reason INTEGER NOT NULL, revoked INTEGER NOT NULL,"
-                             " device INTEGER REFERENCES devices(id), UNIQUE(authority, serial));"
-                             "CREATE INDEX IF NOT EXISTS revoked_of_device ON revoked(device);"
-                             "CREATE TABLE IF NOT EXISTS crls(authority TEXT PRIMARY KEY, number INTEGER NOT NULL);"
-                             "CREATE TABLE IF NOT EXISTS brokers(number INTEGER PRIMARY KEY, root TEXT NOT NULL,"
-                             " serial BLOB NOT NULL);";
+static const char schema[] =
+    "CREATE TABLE IF NOT EXISTS revoked(number INTEGER PRIMARY KEY, authority TEXT NOT NULL, "
+    "serial BLOB NOT NULL, reason INTEGER NOT NULL, revoked INTEGER NOT NULL, device INTEGER "
+    "REFERENCES devices(id), UNIQUE(authority, serial));CREATE INDEX IF NOT EXISTS "
+    "revoked_of_device ON revoked(device);CREATE TABLE IF NOT EXISTS crls(authority TEXT PRIMARY "
+    "KEY, number INTEGER NOT NULL);CREATE TABLE IF NOT EXISTS brokers(number INTEGER PRIMARY KEY, "
+    "root TEXT NOT NULL, serial BLOB NOT NULL);";
 
-enum statement { ADD, DROP, DROP_DEVICE, CLEAR, EACH, COUNT_UP, NUMBER, NOTE_BROKER, LAST_BROKER, STATEMENTS };
+enum statement {
+  ADD,
+  DROP,
+  DROP_DEVICE,
+  CLEAR,
+  EACH,
+  COUNT_UP,
+  NUMBER,
+  NOTE_BROKER,
+  LAST_BROKER,
+  STATEMENTS
+};
 
 static const char *const sql[STATEMENTS] = {
-    [ADD] = "INSERT OR IGNORE INTO revoked(authority, serial, reason, revoked, device) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [ADD] = "INSERT OR IGNORE INTO revoked(authority, serial, reason, revoked, device) VALUES(?1, "
+            "?2, ?3, ?4, ?5)",
     [DROP] = "DELETE FROM revoked WHERE authority = ?1 AND serial = ?2",
     [DROP_DEVICE] = "DELETE FROM revoked WHERE device = ?1",
     [CLEAR] = "DELETE FROM revoked",
-    [EACH] = "SELECT authority, serial, reason, revoked, device FROM revoked WHERE ?1 IS NULL OR authority = ?1"
-             " ORDER BY number",
-    [COUNT_UP] = "INSERT INTO crls(authority, number) VALUES(?1, 1)"
-                 " ON CONFLICT(authority) DO UPDATE SET number = number + 1",
+    [EACH] = "SELECT authority, serial, reason, revoked, device FROM revoked WHERE ?1 IS NULL OR "
+             "authority = ?1 ORDER BY number",
+    [COUNT_UP] = "INSERT INTO crls(authority, number) VALUES(?1, 1) ON CONFLICT(authority) DO "
+                 "UPDATE SET number = number + 1",
     [NUMBER] = "SELECT number FROM crls WHERE authority = ?1",
     [NOTE_BROKER] = "INSERT INTO brokers(root, serial) VALUES(?1, ?2)",
     [LAST_BROKER] = "SELECT serial FROM brokers WHERE root = ?1 ORDER BY number DESC LIMIT 1",
@@ -36,13 +48,15 @@ struct pki_revoked_store {
 
 int pki_revoked_open(sqlite3 *db, struct pki_revoked_store **out, struct error *error)
 {
-  if (sqlite3_exec(db, schema, NULL, NULL, NULL) != SQLITE_OK) return pki_registry_failed(db, error);
+  if (sqlite3_exec(db, schema, NULL, NULL, NULL) != SQLITE_OK)
+    return pki_registry_failed(db, error);
   struct pki_revoked_store *store = calloc(1, sizeof *store);
   if (store == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for the registry");
   store->db = db;
   *out = store;
   for (size_t i = 0; i < STATEMENTS; i++)
-    if (sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statement[i], NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statement[i], NULL) !=
+        SQLITE_OK)
       return pki_registry_failed(db, error);
   return 0;
 }
@@ -55,9 +69,11 @@ void pki_revoked_close(struct pki_revoked_store *store)
 }
 
 /* Ends a statement's use, whatever came of it; `last` is what its last step said. */
-static int end(struct pki_revoked_store *store, sqlite3_stmt *statement, int last, struct error *error)
+static int end(struct pki_revoked_store *store, sqlite3_stmt *statement, int last,
+               struct error *error)
 {
-  int result = last == SQLITE_DONE || last == SQLITE_ROW ? 0 : pki_registry_failed(store->db, error);
+  int result =
+      last == SQLITE_DONE || last == SQLITE_ROW ? 0 : pki_registry_failed(store->db, error);
   sqlite3_reset(statement);
   sqlite3_clear_bindings(statement);
   return result;
@@ -70,7 +86,8 @@ static int change(struct pki_revoked_store *store, sqlite3_stmt *statement, stru
   return end(store, statement, step, error) == 0 ? changed : -1;
 }
 
-int pki_revoked_add(struct pki_revoked_store *store, const struct pki_revoked *row, struct error *error)
+int pki_revoked_add(struct pki_revoked_store *store, const struct pki_revoked *row,
+                    struct error *error)
 {
   sqlite3_stmt *insert = store->statement[ADD];
   sqlite3_bind_text(insert, 1, row->authority, -1, SQLITE_STATIC);
@@ -87,7 +104,8 @@ int pki_revoked_drop_device(struct pki_revoked_store *store, uint32_t device, st
   return change(store, store->statement[DROP_DEVICE], error);
 }
 
-int pki_revoked_drop(struct pki_revoked_store *store, const struct pki_revoked *row, struct error *error)
+int pki_revoked_drop(struct pki_revoked_store *store, const struct pki_revoked *row,
+                     struct error *error)
 {
   sqlite3_bind_text(store->statement[DROP], 1, row->authority, -1, SQLITE_STATIC);
   sqlite3_bind_blob(store->statement[DROP], 2, row->serial, row->serial_size, SQLITE_STATIC);
@@ -122,7 +140,8 @@ static bool take_row(sqlite3_stmt *query, struct pki_revoked *row)
 }
 
 int pki_revoked_each(struct pki_revoked_store *store, const char *authority,
-                     void (*each)(void *ctx, const struct pki_revoked *row), void *ctx, struct error *error)
+                     void (*each)(void *ctx, const struct pki_revoked *row), void *ctx,
+                     struct error *error)
 {
   sqlite3_stmt *query = store->statement[EACH];
   sqlite3_bind_text(query, 1, authority, -1, SQLITE_STATIC); /* NULL binds NULL */
@@ -138,7 +157,8 @@ int pki_revoked_each(struct pki_revoked_store *store, const char *authority,
   return end(store, query, step, error);
 }
 
-int pki_revoked_next_crl(struct pki_revoked_store *store, const char *authority, int64_t *number, struct error *error)
+int pki_revoked_next_crl(struct pki_revoked_store *store, const char *authority, int64_t *number,
+                         struct error *error)
 {
   sqlite3_stmt *query = store->statement[NUMBER];
   sqlite3_bind_text(store->statement[COUNT_UP], 1, authority, -1, SQLITE_STATIC);
@@ -151,8 +171,8 @@ int pki_revoked_next_crl(struct pki_revoked_store *store, const char *authority,
   return *number > 0 ? 0 : pki_registry_row_damaged(store->db, "a CRL's number", error);
 }
 
-int pki_revoked_note_broker(struct pki_revoked_store *store, const char *root, const uint8_t *serial, size_t size,
-                            struct error *error)
+int pki_revoked_note_broker(struct pki_revoked_store *store, const char *root,
+                            const uint8_t *serial, size_t size, struct error *error)
 {
   sqlite3_stmt *insert = store->statement[NOTE_BROKER];
   sqlite3_bind_text(insert, 1, root, -1, SQLITE_STATIC);
@@ -160,8 +180,8 @@ int pki_revoked_note_broker(struct pki_revoked_store *store, const char *root, c
   return change(store, insert, error) < 0 ? -1 : 0;
 }
 
-int pki_revoked_last_broker(struct pki_revoked_store *store, const char *root, uint8_t serial[20], uint8_t *size,
-                            struct error *error)
+int pki_revoked_last_broker(struct pki_revoked_store *store, const char *root, uint8_t serial[20],
+                            uint8_t *size, struct error *error)
 {
   sqlite3_stmt *query = store->statement[LAST_BROKER];
   sqlite3_bind_text(query, 1, root, -1, SQLITE_STATIC);

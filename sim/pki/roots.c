@@ -28,9 +28,11 @@ static int check_name(const char *name, struct error *error)
 {
   size_t plain = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
   if (plain == 0 || name[plain] != '\0' || name[0] == '-')
-    return error_set(error, EXIT_CODE_USAGE, "'%s' cannot name a root: use letters, digits, '-' and '_'", name);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "'%s' cannot name a root: use letters, digits, '-' and '_'", name);
   if (is_reserved(name))
-    return error_set(error, EXIT_CODE_USAGE, "'%s' cannot name a root: a file of the fleet folder would have that name",
+    return error_set(error, EXIT_CODE_USAGE,
+                     "'%s' cannot name a root: a file of the fleet folder would have that name",
                      name);
   return 0;
 }
@@ -38,7 +40,8 @@ static int check_name(const char *name, struct error *error)
 int pki_roots_check_names(const struct pki_roots *roots, struct error *error)
 {
   if (roots->count == 0 || roots->count > PKI_ROOTS_MAX)
-    return error_set(error, EXIT_CODE_USAGE, "a fleet has 1 to %d roots, not %zu", PKI_ROOTS_MAX, roots->count);
+    return error_set(error, EXIT_CODE_USAGE, "a fleet has 1 to %d roots, not %zu", PKI_ROOTS_MAX,
+                     roots->count);
   for (size_t i = 0; i < roots->count; i++) {
     if (check_name(roots->name[i], error) != 0) return -1;
     for (size_t k = 0; k < i; k++)
@@ -48,8 +51,8 @@ int pki_roots_check_names(const struct pki_roots *roots, struct error *error)
   return 0;
 }
 
-static int ca_path(char out[FILES_PATH_MAX], const char *folder, const char *root, const char *ending,
-                   struct error *error)
+static int ca_path(char out[FILES_PATH_MAX], const char *folder, const char *root,
+                   const char *ending, struct error *error)
 {
   char name[4 * PKI_NAME_MAX];
   snprintf(name, sizeof name, "ca/%s%s", root, ending);
@@ -80,7 +83,8 @@ struct plan {
   int years;
 };
 
-static int make_authority(const char *folder, const struct plan *plan, struct pki_authority *out, struct error *error)
+static int make_authority(const char *folder, const struct plan *plan, struct pki_authority *out,
+                          struct error *error)
 {
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX], ending[32];
   snprintf(ending, sizeof ending, "%s.crt", plan->ending);
@@ -99,14 +103,15 @@ static int make_authority(const char *folder, const struct plan *plan, struct pk
   return pki_cert_write(certificate, &out->certificate, 1, error);
 }
 
-int pki_authority_make(const char *folder, const char *name, const char *subject, int years, struct pki_authority *out,
-                       struct error *error)
+int pki_authority_make(const char *folder, const char *name, const char *subject, int years,
+                       struct pki_authority *out, struct error *error)
 {
   struct plan plan = {name, "", subject, PKI_CERT_CA, NULL, years};
   return make_authority(folder, &plan, out, error);
 }
 
-static int make_hierarchy(const char *folder, const char *root, struct pki_hierarchy *out, struct error *error)
+static int make_hierarchy(const char *folder, const char *root, struct pki_hierarchy *out,
+                          struct error *error)
 {
   char subject[64];
   struct plan plan = {root, "", subject, PKI_CERT_CA, NULL, ROOT_YEARS};
@@ -122,15 +127,19 @@ static int make_hierarchy(const char *folder, const char *root, struct pki_hiera
   return make_authority(folder, &plan, &out->devices, error);
 }
 
-/* The subject's name and key under another issuer: chains that end at the subject can go on to the issuer. */
-static int write_cross(const char *path, const struct pki_authority *subject, const struct pki_authority *issuer,
-                       int64_t not_before, int64_t not_after, struct error *error)
+/* The subject's name and key under another issuer: chains that end at the subject can go on to the
+   issuer. */
+static int write_cross(const char *path, const struct pki_authority *subject,
+                       const struct pki_authority *issuer, int64_t not_before, int64_t not_after,
+                       struct error *error)
 {
   char common_name[72];
-  pki_cert_common_name(X509_get_subject_name(subject->certificate), common_name, sizeof common_name);
+  pki_cert_common_name(X509_get_subject_name(subject->certificate), common_name,
+                       sizeof common_name);
   struct pki_cert_spec spec = {.kind = PKI_CERT_CA,
                                .subject = common_name,
-                               .key = subject->key != NULL ? subject->key : X509_get0_pubkey(subject->certificate),
+                               .key = subject->key != NULL ? subject->key
+                                                           : X509_get0_pubkey(subject->certificate),
                                .issuer = issuer,
                                .not_before = not_before,
                                .not_after = not_after};
@@ -140,8 +149,8 @@ static int write_cross(const char *path, const struct pki_authority *subject, co
   return result;
 }
 
-static int make_crosses(const char *folder, const struct pki_roots *roots, const struct pki_hierarchy *made,
-                        struct error *error)
+static int make_crosses(const char *folder, const struct pki_roots *roots,
+                        const struct pki_hierarchy *made, struct error *error)
 {
   for (size_t s = 0; s < roots->count; s++) {
     for (size_t i = 0; i < roots->count; i++) {
@@ -149,8 +158,8 @@ static int make_crosses(const char *folder, const struct pki_roots *roots, const
       if (s == i) continue;
       snprintf(name, sizeof name, "%s-by-%s", roots->name[s], roots->name[i]);
       if (ca_path(path, folder, name, ".crt", error) != 0) return -1;
-      if (write_cross(path, &made[s].root, &made[i].root, pki_now() - PKI_DAY_S, pki_now() + CROSS_YEARS * PKI_YEAR_S,
-                      error) != 0)
+      if (write_cross(path, &made[s].root, &made[i].root, pki_now() - PKI_DAY_S,
+                      pki_now() + CROSS_YEARS * PKI_YEAR_S, error) != 0)
         return -1;
     }
   }
@@ -175,12 +184,16 @@ int pki_roots_make(const char *folder, const struct pki_roots *roots, struct err
   return result;
 }
 
-int pki_cross_make_expired(const struct pki *pki, const char *subject, const char *issuer, struct error *error)
+int pki_cross_make_expired(const struct pki *pki, const char *subject, const char *issuer,
+                           struct error *error)
 {
   char path[FILES_PATH_MAX];
-  const struct pki_hierarchy *of = pki_find_root(pki, subject, error), *by = pki_find_issuer(pki, issuer, error);
-  if (of == NULL || by == NULL || pki_cross_path(pki, subject, issuer, true, path, error) != 0) return -1;
-  return write_cross(path, &of->root, &by->root, pki_now() - 2 * PKI_YEAR_S, pki_now() - PKI_DAY_S, error);
+  const struct pki_hierarchy *of = pki_find_root(pki, subject, error),
+                             *by = pki_find_issuer(pki, issuer, error);
+  if (of == NULL || by == NULL || pki_cross_path(pki, subject, issuer, true, path, error) != 0)
+    return -1;
+  return write_cross(path, &of->root, &by->root, pki_now() - 2 * PKI_YEAR_S, pki_now() - PKI_DAY_S,
+                     error);
 }
 
 static void release_all(X509 **roots, size_t count)
@@ -188,17 +201,19 @@ static void release_all(X509 **roots, size_t count)
   for (size_t i = 0; i < count; i++) X509_free(roots[i]);
 }
 
-/* The same anchor twice is no second anchor: devices count them before they take a bundle. A root that was issued anew
- * for its key is lost with that key as the one before. */
-static int check_twins(const struct pki_foreign *foreign, X509 *const *roots, size_t at, struct error *error)
+/* The same anchor twice is no second anchor: devices count them before they take a bundle. A root
+ * that was issued anew for its key is lost with that key as the one before. */
+static int check_twins(const struct pki_foreign *foreign, X509 *const *roots, size_t at,
+                       struct error *error)
 {
   for (size_t i = 0; i < at; i++)
     if (EVP_PKEY_eq(X509_get0_pubkey(roots[i]), X509_get0_pubkey(roots[at])) == 1)
       return error_set(error, EXIT_CODE_USAGE,
-                       "the roots '%s' (%s) and '%s' (%s) are %s: both anchors are one key, and a device wants two; "
-                       "name another file",
+                       "the roots '%s' (%s) and '%s' (%s) are %s: both anchors are one key, and a "
+                       "device wants two; name another file",
                        foreign[i].name, foreign[i].path, foreign[at].name, foreign[at].path,
-                       X509_cmp(roots[i], roots[at]) == 0 ? "the same certificate" : "certificates of one key");
+                       X509_cmp(roots[i], roots[at]) == 0 ? "the same certificate"
+                                                          : "certificates of one key");
   return 0;
 }
 
@@ -209,8 +224,9 @@ int pki_roots_read(const struct pki_foreign *foreign, size_t count, X509 **roots
   if (result != 0) return -1;
   for (size_t i = 0; i < count && result == 0; i++) {
     roots[i] = pki_cert_read(foreign[i].path, error);
-    result = roots[i] == NULL ? error_wrap(error, "root '%s'", foreign[i].name)
-                              : pki_vet_root(roots[i], foreign[i].name, foreign[i].path, warn, ctx, error);
+    result = roots[i] == NULL
+                 ? error_wrap(error, "root '%s'", foreign[i].name)
+                 : pki_vet_root(roots[i], foreign[i].name, foreign[i].path, warn, ctx, error);
     if (result == 0) result = check_twins(foreign, roots, i, error);
   }
   pki_vet_end();
@@ -218,8 +234,8 @@ int pki_roots_read(const struct pki_foreign *foreign, size_t count, X509 **roots
   return result;
 }
 
-int pki_roots_adopt(const char *folder, const struct pki_foreign *foreign, X509 **roots, size_t count,
-                    struct error *error)
+int pki_roots_adopt(const char *folder, const struct pki_foreign *foreign, X509 **roots,
+                    size_t count, struct error *error)
 {
   int result = 0;
   for (size_t i = 0; i < count && result == 0; i++) {
@@ -236,8 +252,8 @@ static bool exists(const char *path)
   return access(path, F_OK) == 0;
 }
 
-static int load_authority(const char *folder, const char *root, const char *ending, struct pki_authority *out,
-                          struct error *error)
+static int load_authority(const char *folder, const char *root, const char *ending,
+                          struct pki_authority *out, struct error *error)
 {
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX], name[48];
   snprintf(name, sizeof name, "%s.crt", ending);
@@ -248,7 +264,8 @@ static int load_authority(const char *folder, const char *root, const char *endi
   if (!exists(key)) return 0;
   if ((out->key = pki_key_read(key, error)) == NULL) return -1;
   if (EVP_PKEY_eq(X509_get0_pubkey(out->certificate), out->key) == 1) return 0;
-  return error_set(error, EXIT_CODE_SETUP, "%s is not the key of %s; restore both from one copy", key, certificate);
+  return error_set(error, EXIT_CODE_SETUP, "%s is not the key of %s; restore both from one copy",
+                   key, certificate);
 }
 
 int pki_roots_load(struct pki *pki, struct error *error)
@@ -257,7 +274,8 @@ int pki_roots_load(struct pki *pki, struct error *error)
   if (load_authority(pki->folder, "back-office", "", &pki->back_office, error) != 0 ||
       ca_path(path, pki->folder, "update-ca", ".crt", error) != 0)
     return -1;
-  if (exists(path) && load_authority(pki->folder, "update-ca", "", &pki->update_ca, error) != 0) return -1;
+  if (exists(path) && load_authority(pki->folder, "update-ca", "", &pki->update_ca, error) != 0)
+    return -1;
   for (size_t i = 0; i < pki->roots.count; i++) {
     struct pki_hierarchy *hierarchy = &pki->hierarchy[i];
     const char *name = pki->roots.name[i];
@@ -276,26 +294,29 @@ void pki_roots_unload(struct pki *pki)
   for (size_t i = 0; i < PKI_ROOTS_MAX; i++) unload(&pki->hierarchy[i]);
 }
 
-const struct pki_hierarchy *pki_find_root(const struct pki *pki, const char *name, struct error *error)
+const struct pki_hierarchy *pki_find_root(const struct pki *pki, const char *name,
+                                          struct error *error)
 {
   char known[PKI_ROOTS_MAX * (PKI_NAME_MAX + 2)] = "";
   for (size_t i = 0; i < pki->roots.count; i++) {
     if (strcmp(pki->roots.name[i], name) == 0) return &pki->hierarchy[i];
-    snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i == 0 ? "" : ", ", pki->roots.name[i]);
+    snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i == 0 ? "" : ", ",
+             pki->roots.name[i]);
   }
   error_set(error, EXIT_CODE_USAGE, "the fleet has no root '%s'; its roots are: %s", name, known);
   return NULL;
 }
 
-const struct pki_hierarchy *pki_find_issuer(const struct pki *pki, const char *name, struct error *error)
+const struct pki_hierarchy *pki_find_issuer(const struct pki *pki, const char *name,
+                                            struct error *error)
 {
   const struct pki_hierarchy *found = pki_find_root(pki, name, error);
-  if (found == NULL || (found->root.key != NULL && found->devices.key != NULL && found->brokers.key != NULL))
+  if (found == NULL ||
+      (found->root.key != NULL && found->devices.key != NULL && found->brokers.key != NULL))
     return found;
-  error_set(
-      error, EXIT_CODE_USAGE,
-      "nothing can be issued under root '%s': the fleet folder holds its certificate but not its keys; use a root "
-      "that was made here, or let its owner issue the certificate",
-      name);
+  error_set(error, EXIT_CODE_USAGE,
+            "nothing can be issued under root '%s': the fleet folder holds its certificate but not "
+            "its keys; use a root that was made here, or let its owner issue the certificate",
+            name);
   return NULL;
 }

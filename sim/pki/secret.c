@@ -18,9 +18,11 @@ int pki_secret_create(const char *path, struct error *error)
   int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd >= 0) return fd;
   if (errno == EEXIST)
-    return error_set(error, EXIT_CODE_USAGE, "%s exists already and is not overwritten; move it or choose another path",
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%s exists already and is not overwritten; move it or choose another path",
                      path);
-  return error_set(error, EXIT_CODE_SETUP, "cannot write %s: %s; check the folder's permissions and free space", path,
+  return error_set(error, EXIT_CODE_SETUP,
+                   "cannot write %s: %s; check the folder's permissions and free space", path,
                    strerror(errno));
 }
 
@@ -44,7 +46,8 @@ int pki_secret_write_new(const char *path, const void *data, size_t size, struct
   if (close(fd) == 0 && whole) return 0;
   int saved = errno;
   unlink(path);
-  return error_set(error, EXIT_CODE_SETUP, "cannot write %s: %s; check free space", path, strerror(saved));
+  return error_set(error, EXIT_CODE_SETUP, "cannot write %s: %s; check free space", path,
+                   strerror(saved));
 }
 
 int pki_secret_replace(const char *path, const void *data, size_t size, struct error *error)
@@ -57,22 +60,24 @@ int pki_secret_replace(const char *path, const void *data, size_t size, struct e
   if (rename(fresh, path) == 0) return 0;
   int saved = errno;
   unlink(fresh);
-  return error_set(error, EXIT_CODE_SETUP, "cannot replace %s: %s; check the folder's permissions", path,
-                   strerror(saved));
+  return error_set(error, EXIT_CODE_SETUP, "cannot replace %s: %s; check the folder's permissions",
+                   path, strerror(saved));
 }
 
 static int check_one(const char *path, bool folder, struct error *error)
 {
   struct stat st;
   if (stat(path, &st) != 0)
-    return error_set(error, EXIT_CODE_USAGE, "cannot find %s: %s; is this a folder made by 'fleetsim pki make'?", path,
+    return error_set(error, EXIT_CODE_USAGE,
+                     "cannot find %s: %s; is this a folder made by 'fleetsim pki make'?", path,
                      strerror(errno));
   if (S_ISDIR(st.st_mode) != folder || (!folder && !S_ISREG(st.st_mode)))
-    return error_set(error, EXIT_CODE_USAGE, "%s is not a %s", path, folder ? "folder" : "regular file");
+    return error_set(error, EXIT_CODE_USAGE, "%s is not a %s", path,
+                     folder ? "folder" : "regular file");
   if ((st.st_mode & 077) == 0) return 0;
   return error_set(error, EXIT_CODE_SETUP,
-                   "others can get at private keys in %s (mode %04o); mend it with: chmod %s %s", path,
-                   (unsigned) (st.st_mode & 07777), folder ? "0700" : "0600", path);
+                   "others can get at private keys in %s (mode %04o); mend it with: chmod %s %s",
+                   path, (unsigned) (st.st_mode & 07777), folder ? "0700" : "0600", path);
 }
 
 static bool holds_keys(const char *name)
@@ -86,7 +91,9 @@ static int check_inside(const char *folder, struct error *error)
 {
   if (check_one(folder, true, error) != 0) return -1;
   DIR *dir = opendir(folder);
-  if (dir == NULL) return error_set(error, EXIT_CODE_SETUP, "cannot read the folder %s: %s", folder, strerror(errno));
+  if (dir == NULL)
+    return error_set(error, EXIT_CODE_SETUP, "cannot read the folder %s: %s", folder,
+                     strerror(errno));
   int result = 0;
   for (struct dirent *entry = readdir(dir); entry != NULL && result == 0; entry = readdir(dir)) {
     char path[FILES_PATH_MAX];

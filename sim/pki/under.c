@@ -1,9 +1,10 @@
-/* Under which roots a device's chain is, by its signatures: what the registry or a scenario says of it is not asked.
- * And somebody who is under a given one.
+/* Under which roots a device's chain is, by its signatures: what the registry or a scenario says of
+ * it is not asked. And somebody who is under a given one.
  *
- * The chain is built from the device's certificate through those that it sends, to the root's own certificate; nothing
- * that it does not send is filled in, so a leaf whose intermediate stays behind is under no root, and neither is one
- * that has signed itself. Whether it has expired is the broker's question. */
+ * The chain is built from the device's certificate through those that it sends, to the root's own
+ * certificate; nothing that it does not send is filled in, so a leaf whose intermediate stays
+ * behind is under no root, and neither is one that has signed itself. Whether it has expired is the
+ * broker's question. */
 #include "internal.h"
 
 #include <openssl/err.h>
@@ -13,10 +14,12 @@ static bool leads_to(STACK_OF(X509) * sent, X509 *root)
 {
   X509_STORE *store = X509_STORE_new();
   X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-  bool good = store != NULL && ctx != NULL && X509_STORE_add_cert(store, root) == 1 &&
-              X509_STORE_set_flags(store, X509_V_FLAG_NO_CHECK_TIME | X509_V_FLAG_IGNORE_CRITICAL) == 1 &&
-              X509_STORE_CTX_init(ctx, store, sk_X509_value(sent, 0), sent) == 1 && X509_verify_cert(ctx) == 1 &&
-              sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) > 1; /* a root is not under itself */
+  bool good =
+      store != NULL && ctx != NULL && X509_STORE_add_cert(store, root) == 1 &&
+      X509_STORE_set_flags(store, X509_V_FLAG_NO_CHECK_TIME | X509_V_FLAG_IGNORE_CRITICAL) == 1 &&
+      X509_STORE_CTX_init(ctx, store, sk_X509_value(sent, 0), sent) == 1 &&
+      X509_verify_cert(ctx) == 1 &&
+      sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) > 1; /* a root is not under itself */
   X509_STORE_CTX_free(ctx);
   X509_STORE_free(store);
   ERR_clear_error();
@@ -48,8 +51,8 @@ static size_t find_device(struct pki *pki, size_t root)
   return pki->device_count;
 }
 
-static int write_stranger(const struct pki_hierarchy *issuer, const char *certificate_path, const char *key_path,
-                          struct error *error)
+static int write_stranger(const struct pki_hierarchy *issuer, const char *certificate_path,
+                          const char *key_path, struct error *error)
 {
   EVP_PKEY *key = pki_key_generate(error);
   struct pki_cert_spec spec = {.kind = PKI_CERT_CLIENT,
@@ -67,8 +70,8 @@ static int write_stranger(const struct pki_hierarchy *issuer, const char *certif
   return result;
 }
 
-int pki_write_probe(struct pki *pki, const char *root, const char *certificate_path, const char *key_path,
-                    struct error *error)
+int pki_write_probe(struct pki *pki, const char *root, const char *certificate_path,
+                    const char *key_path, struct error *error)
 {
   const struct pki_hierarchy *found = pki_find_root(pki, root, error);
   if (found == NULL) return -1;

@@ -12,7 +12,7 @@
 #include "device/platform.h"
 #include "device/trust.h"
 
-/* The device's loader ---------------------------------------------------------------------------------------------- */
+/* --- The device's loader ---------------------------------------------------------------------- */
 
 static struct device_host host;
 static struct device_platform platform;
@@ -32,7 +32,7 @@ void pki_vet_end(void)
   device_platform_leave();
 }
 
-/* Why it does not take a certificate ------------------------------------------------------------------------------- */
+/* --- Why it does not take a certificate ------------------------------------------------------- */
 
 /* "RSA", "P-384", "ED25519" .. */
 static void name_key(X509 *certificate, char *out, size_t capacity)
@@ -42,17 +42,20 @@ static void name_key(X509 *certificate, char *out, size_t capacity)
   ERR_clear_error();
   if (key == NULL)
     snprintf(out, capacity, "of a kind that cannot be read");
-  else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC && EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1)
+  else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+           EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1)
     snprintf(out, capacity, "on the curve %s", group);
   else
-    snprintf(out, capacity, "%s", EVP_PKEY_get0_type_name(key) != NULL ? EVP_PKEY_get0_type_name(key) : "unknown");
+    snprintf(out, capacity, "%s",
+             EVP_PKEY_get0_type_name(key) != NULL ? EVP_PKEY_get0_type_name(key) : "unknown");
 }
 
 /* Those that Mbed TLS parses; of policies it knows only the one for any policy. */
 static bool is_known(const X509_EXTENSION *extension)
 {
-  static const int known[] = {NID_basic_constraints,      NID_key_usage,        NID_ext_key_usage,
-                              NID_subject_key_identifier, NID_subject_alt_name, NID_authority_key_identifier,
+  static const int known[] = {NID_basic_constraints, NID_key_usage,
+                              NID_ext_key_usage,     NID_subject_key_identifier,
+                              NID_subject_alt_name,  NID_authority_key_identifier,
                               NID_netscape_cert_type};
   int nid = OBJ_obj2nid(X509_EXTENSION_get_object((X509_EXTENSION *) extension));
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -68,8 +71,8 @@ static bool find_critical(const X509 *certificate, char *out, size_t capacity)
     if (X509_EXTENSION_get_critical(extension) == 0 || is_known(extension)) continue;
     const ASN1_OBJECT *object = X509_EXTENSION_get_object(extension);
     OBJ_obj2txt(oid, sizeof oid, object, 1);
-    snprintf(out, capacity, "%s (%s)", OBJ_obj2nid(object) == NID_undef ? "unknown" : OBJ_nid2ln(OBJ_obj2nid(object)),
-             oid);
+    snprintf(out, capacity, "%s (%s)",
+             OBJ_obj2nid(object) == NID_undef ? "unknown" : OBJ_nid2ln(OBJ_obj2nid(object)), oid);
     return true;
   }
   return false;
@@ -81,25 +84,27 @@ static void explain(X509 *certificate, char *out, size_t capacity)
   int signature = X509_get_signature_nid(certificate);
   if (!pki_key_is_p256(X509_get0_pubkey(certificate))) {
     name_key(certificate, detail, sizeof detail);
-    snprintf(out, capacity, "its key is %s, and devices know P-256 only: have it issued anew for a P-256 key", detail);
+    snprintf(out, capacity,
+             "its key is %s, and devices know P-256 only: have it issued anew for a P-256 key",
+             detail);
   } else if (signature != NID_ecdsa_with_SHA256)
     snprintf(out, capacity,
-             "it is signed with %s, and devices know ecdsa-with-SHA256 only: have it issued anew by a CA with a P-256 "
-             "key, over SHA-256",
+             "it is signed with %s, and devices know ecdsa-with-SHA256 only: have it issued anew "
+             "by a CA with a P-256 key, over SHA-256",
              signature == NID_undef ? "an unknown algorithm" : OBJ_nid2ln(signature));
   else if (find_critical(certificate, detail, sizeof detail))
     snprintf(out, capacity,
-             "it has the critical extension %s, which devices do not know: have it issued anew without it, or with it "
-             "not critical",
+             "it has the critical extension %s, which devices do not know: have it issued anew "
+             "without it, or with it not critical",
              detail);
   else
     snprintf(out, capacity,
-             "its encoding is not what Mbed TLS takes (an extension twice, empty or malformed, a time or a number that "
-             "is none): have it issued anew");
+             "its encoding is not what Mbed TLS takes (an extension twice, empty or malformed, a "
+             "time or a number that is none): have it issued anew");
   ERR_clear_error();
 }
 
-/* Roots ------------------------------------------------------------------------------------------------------------ */
+/* --- Roots ------------------------------------------------------------------------------------ */
 
 static bool is_loaded(X509 *root)
 {
@@ -110,25 +115,31 @@ static bool is_loaded(X509 *root)
   return loaded;
 }
 
-static void look_at_dates(X509 *root, const char *name, const char *path, void (*warn)(void *, const char *), void *ctx)
+static void look_at_dates(X509 *root, const char *name, const char *path,
+                          void (*warn)(void *, const char *), void *ctx)
 {
   char sentence[FILES_PATH_MAX + 300];
   int64_t now = pki_now();
-  bool expired = pki_cert_unix(X509_get0_notAfter(root)) <= now, early = pki_cert_unix(X509_get0_notBefore(root)) > now;
+  bool expired = pki_cert_unix(X509_get0_notAfter(root)) <= now,
+       early = pki_cert_unix(X509_get0_notBefore(root)) > now;
   if (warn == NULL || (!expired && !early)) return;
-  snprintf(sentence, sizeof sentence,
-           "%s: the root '%s' %s: devices refuse every broker's certificate under it (connect.tls.%s)", path, name,
-           expired ? "has expired" : "is not valid yet", expired ? "expired" : "not_yet_valid");
+  snprintf(
+      sentence, sizeof sentence,
+      "%s: the root '%s' %s: devices refuse every broker's certificate under it (connect.tls.%s)",
+      path, name, expired ? "has expired" : "is not valid yet",
+      expired ? "expired" : "not_yet_valid");
   warn(ctx, sentence);
 }
 
-int pki_vet_root(X509 *root, const char *name, const char *path, void (*warn)(void *ctx, const char *sentence),
-                 void *ctx, struct error *error)
+int pki_vet_root(X509 *root, const char *name, const char *path,
+                 void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error)
 {
   char why[400] = "";
   ERR_clear_error();
-  int self_signed = X509_self_signed(root, 1); /* -1: libcrypto cannot tell, for want of memory or of a key */
-  if ((X509_get_extension_flags(root) & EXFLAG_CA) != 0 && (X509_get_key_usage(root) & KU_KEY_CERT_SIGN) == 0)
+  /* -1: libcrypto cannot tell, for want of memory or of a key */
+  int self_signed = X509_self_signed(root, 1);
+  if ((X509_get_extension_flags(root) & EXFLAG_CA) != 0 &&
+      (X509_get_key_usage(root) & KU_KEY_CERT_SIGN) == 0)
     snprintf(why, sizeof why, "its keyUsage does not let it sign certificates");
   else if (X509_check_ca(root) != 1)
     snprintf(why, sizeof why, "it is no CA certificate");
@@ -141,37 +152,42 @@ int pki_vet_root(X509 *root, const char *name, const char *path, void (*warn)(vo
   bool starved = pki_crypto_starved();
   ERR_clear_error();
   if (starved) return error_set(error, EXIT_CODE_INTERNAL, "no memory to judge the root %s", path);
-  if (why[0] != '\0') return error_set(error, EXIT_CODE_USAGE, "%s cannot be the root '%s': %s", path, name, why);
+  if (why[0] != '\0')
+    return error_set(error, EXIT_CODE_USAGE, "%s cannot be the root '%s': %s", path, name, why);
   look_at_dates(root, name, path, warn, ctx);
   return 0;
 }
 
-/* Chains ----------------------------------------------------------------------------------------------------------- */
+/* --- Chains ----------------------------------------------------------------------------------- */
 
-static int refuse(const char *path, STACK_OF(X509) * chain, int which, const char *why, struct error *error)
+static int refuse(const char *path, STACK_OF(X509) * chain, int which, const char *why,
+                  struct error *error)
 {
   char title[PKI_CERT_TITLE], number[40] = "";
   pki_cert_title(X509_get_subject_name(sk_X509_value(chain, which)), title);
-  if (sk_X509_num(chain) > 1) snprintf(number, sizeof number, "%d of %d, ", which + 1, sk_X509_num(chain));
-  return error_set(error, EXIT_CODE_USAGE, "%s: no device can load the certificate (%s'%s'): %s", path, number, title,
-                   why);
+  if (sk_X509_num(chain) > 1)
+    snprintf(number, sizeof number, "%d of %d, ", which + 1, sk_X509_num(chain));
+  return error_set(error, EXIT_CODE_USAGE, "%s: no device can load the certificate (%s'%s'): %s",
+                   path, number, title, why);
 }
 
-static int refuse_name(const char *path, STACK_OF(X509) * chain, const char *id, struct error *error)
+static int refuse_name(const char *path, STACK_OF(X509) * chain, const char *id,
+                       struct error *error)
 {
   char why[300], name[72];
   pki_cert_common_name(X509_get_subject_name(sk_X509_value(chain, 0)), name, sizeof name);
   if (strcmp(name, id) != 0)
     return error_set(error, EXIT_CODE_USAGE,
-                     "the certificate %s is for CN '%s', not for the device id '%s': the CN is the id, in eight hex "
-                     "digits of lower case",
+                     "the certificate %s is for CN '%s', not for the device id '%s': the CN is the "
+                     "id, in eight hex digits of lower case",
                      path, name, id);
-  snprintf(why, sizeof why, "its subject has more than one CN, or one that is no UTF8String or PrintableString");
+  snprintf(why, sizeof why,
+           "its subject has more than one CN, or one that is no UTF8String or PrintableString");
   return refuse(path, chain, 0, why, error);
 }
 
-int pki_vet_chain(uint32_t id, const EVP_PKEY *key, STACK_OF(X509) * chain, const uint8_t *encoded, size_t size,
-                  const char *path, struct error *error)
+int pki_vet_chain(uint32_t id, const EVP_PKEY *key, STACK_OF(X509) * chain, const uint8_t *encoded,
+                  size_t size, const char *path, struct error *error)
 {
   char why[400], name[DEVICE_ID_TEXT];
   struct device_nvm_identity owner = {.id = id};
@@ -186,7 +202,8 @@ int pki_vet_chain(uint32_t id, const EVP_PKEY *key, STACK_OF(X509) * chain, cons
   switch (verdict) {
   case DEVICE_UPDATE_COMMITTED: return 0;
   case DEVICE_UPDATE_WRONG_KEY:
-    return error_set(error, EXIT_CODE_USAGE, "the certificate %s is not for the private key of this line", path);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "the certificate %s is not for the private key of this line", path);
   case DEVICE_UPDATE_WRONG_NAME: return refuse_name(path, chain, name, error);
   default: break;
   }

@@ -1,5 +1,6 @@
-/* Certificates that somebody else made, before they become a fleet: what the device's own loader would not take is
- * refused, by file, certificate and reason; what it takes and a broker or a device will refuse later is doubted. */
+/* Certificates that somebody else made, before they become a fleet: what the device's own loader
+ * would not take is refused, by file, certificate and reason; what it takes and a broker or a
+ * device will refuse later is doubted. */
 #ifndef FLEETSIM_PKI_VET_H
 #define FLEETSIM_PKI_VET_H
 
@@ -8,18 +9,21 @@
 
 #include "pki/internal.h"
 
-/* Between these two the device's code works for us: its crypto has one user at a time, so no device may run. */
+/* Between these two the device's code works for us: its crypto has one user at a time, so no device
+   may run. */
 int pki_vet_begin(struct error *error);
 void pki_vet_end(void);
 
-/* USAGE when a device could not use `root` as a trust anchor. Warns of one that is not valid now. */
-int pki_vet_root(X509 *root, const char *name, const char *path, void (*warn)(void *ctx, const char *sentence),
-                 void *ctx, struct error *error);
+/* USAGE when a device could not use `root` as a trust anchor. Warns of one that is not valid
+   now. */
+int pki_vet_root(X509 *root, const char *name, const char *path,
+                 void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error);
 
-/* USAGE when device `id` could not load this chain (leaf first, as pki_encode_chain made `encoded` of it) for the key.
+/* USAGE when device `id` could not load this chain (leaf first, as pki_encode_chain made `encoded`
+ * of it) for the key.
  */
-int pki_vet_chain(uint32_t id, const EVP_PKEY *key, STACK_OF(X509) * chain, const uint8_t *encoded, size_t size,
-                  const char *path, struct error *error);
+int pki_vet_chain(uint32_t id, const EVP_PKEY *key, STACK_OF(X509) * chain, const uint8_t *encoded,
+                  size_t size, const char *path, struct error *error);
 
 /* What will come of chains that devices can load. */
 enum pki_doubt {
@@ -42,11 +46,13 @@ struct pki_doubts {
   char first[PKI_DOUBTS][2 * FILES_PATH_MAX]; /* the first of these, and why */
 };
 
-/* Notes what there is to doubt about the chain of the device at `where` (FILE:LINE); `anchor` is the fleet's CA that
- * the chain ends under, or NULL. */
-void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *anchor, const char *where);
+/* Notes what there is to doubt about the chain of the device at `where` (FILE:LINE); `anchor` is
+ * the fleet's CA that the chain ends under, or NULL. */
+void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *anchor,
+                     const char *where);
 
 /* One sentence for each kind. */
-void pki_doubts_tell(const struct pki_doubts *doubts, void (*warn)(void *ctx, const char *sentence), void *ctx);
+void pki_doubts_tell(const struct pki_doubts *doubts, void (*warn)(void *ctx, const char *sentence),
+                     void *ctx);
 
 #endif

@@ -27,14 +27,17 @@ struct events {
 int events_open(const char *folder, struct events **out, struct error *error)
 {
   struct events *events = calloc(1, sizeof *events);
-  if (events == NULL) return error_set(error, EXIT_CODE_SETUP, "not enough memory for the list of events");
+  if (events == NULL)
+    return error_set(error, EXIT_CODE_SETUP, "not enough memory for the list of events");
   if (files_join(events->path, folder, "events.ndjson", error) != 0) {
     free(events);
     return -1;
   }
   int fd = files_create(events->path, 0644, error);
-  /* appending: what somebody cuts off stays missing, and a later line leaves no hole that hides it */
-  if (fd >= 0 && fcntl(fd, F_SETFL, O_APPEND) == 0 && fstat(fd, &events->made) == 0) events->file = fdopen(fd, "a");
+  /* appending: what somebody cuts off stays missing, and a later line leaves no hole that hides
+     it */
+  if (fd >= 0 && fcntl(fd, F_SETFL, O_APPEND) == 0 && fstat(fd, &events->made) == 0)
+    events->file = fdopen(fd, "a");
   if (events->file == NULL) {
     if (fd >= 0) close(fd);
     if (fd >= 0) error_set(error, EXIT_CODE_SETUP, "not enough memory for the list of events");
@@ -45,7 +48,8 @@ int events_open(const char *folder, struct events **out, struct error *error)
   return 0;
 }
 
-/* What somebody has done to the file meanwhile, "" if nothing. A run without its list has no report. */
+/* What somebody has done to the file meanwhile, "" if nothing. A run without its list has no
+   report. */
 static const char *harm(const struct events *events)
 {
   struct stat now;
@@ -60,10 +64,12 @@ static int tell(const struct events *events, struct error *error)
 {
   const char *why = events->error == 0 ? harm(events) : "";
   if (*why != '\0')
-    return error_set(error, EXIT_CODE_SETUP, "%s is incomplete: %s; leave the folder alone until the run has ended",
+    return error_set(error, EXIT_CODE_SETUP,
+                     "%s is incomplete: %s; leave the folder alone until the run has ended",
                      events->path, why);
   if (events->error == 0) return 0;
-  return error_set(error, EXIT_CODE_SETUP, "%s is incomplete: %s; free some space or choose another folder with --out",
+  return error_set(error, EXIT_CODE_SETUP,
+                   "%s is incomplete: %s; free some space or choose another folder with --out",
                    events->path, strerror(events->error));
 }
 
@@ -109,7 +115,8 @@ static bool append_head(char *line, size_t *used, double t_s, uint32_t device, c
   return append_text(line, used, ", \"event\": \"%s\"", name);
 }
 
-void events_add(struct events *events, double t_s, uint32_t device, const char *name, const char *more, ...)
+void events_add(struct events *events, double t_s, uint32_t device, const char *name,
+                const char *more, ...)
 {
   char line[LINE_SIZE];
   size_t used = 0;
@@ -118,12 +125,14 @@ void events_add(struct events *events, double t_s, uint32_t device, const char *
   va_list args;
   va_start(args, more);
   /* members that do not fit are left out as a whole: half of them would be no JSON */
-  if (more != NULL && !(append_text(line, &used, ", ") && append(line, &used, more, args) && used < LINE_SIZE - 3))
+  if (more != NULL &&
+      !(append_text(line, &used, ", ") && append(line, &used, more, args) && used < LINE_SIZE - 3))
     used = head;
   va_end(args);
   memcpy(line + used, "}\n", 2);
   events->size += (off_t) used + 2;
-  if (fwrite(line, 1, used + 2, events->file) != used + 2 && events->error == 0) events->error = errno;
+  if (fwrite(line, 1, used + 2, events->file) != used + 2 && events->error == 0)
+    events->error = errno;
 }
 
 void events_flush(struct events *events)

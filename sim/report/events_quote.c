@@ -6,7 +6,8 @@
 
 #include "base/text.h"
 
-/* Writes the escape of the character at *text and moves on; a byte that is no UTF-8 becomes U+FFFD. */
+/* Writes the escape of the character at *text and moves on; a byte that is no UTF-8 becomes
+   U+FFFD. */
 static unsigned escape(const char **text, char out[8])
 {
   const unsigned char *at = (const unsigned char *) *text;

@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
-/* junit.xml: one test case per gate and expectation, in one suite named like the scenario. A run that did not pass
- * although no check failed (set-up, time limit, Ctrl-C) gets a case of its own, so that CI never shows it green. */
+/* junit.xml: one test case per gate and expectation, in one suite named like the scenario. A run
+ * that did not pass although no check failed (set-up, time limit, Ctrl-C) gets a case of its own,
+ * so that CI never shows it green. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,12 +13,14 @@ struct tally {
   size_t cases, failures, errors;
 };
 
-/* XML 1.0 has no escape for control characters, U+FFFE and U+FFFF; nor has it room for what is no UTF-8. */
+/* XML 1.0 has no escape for control characters, U+FFFE and U+FFFF; nor has it room for what is no
+   UTF-8. */
 static void put_letter(FILE *out, const char *letter, unsigned size)
 {
   unsigned char c = (unsigned char) *letter;
   bool control = size == 1 && (c < 0x20 || c == 0x7f);
-  bool no_character = size == 3 && (memcmp(letter, "\xef\xbf\xbe", 3) == 0 || memcmp(letter, "\xef\xbf\xbf", 3) == 0);
+  bool no_character = size == 3 && (memcmp(letter, "\xef\xbf\xbe", 3) == 0 ||
+                                    memcmp(letter, "\xef\xbf\xbf", 3) == 0);
   if (size == 0 || no_character)
     fputs("\xef\xbf\xbd", out);
   else if (control)
@@ -52,7 +55,8 @@ static void put_element(FILE *out, const char *element, const char *type, const 
   fprintf(out, "</%s>\n    </testcase>\n", element);
 }
 
-static void put_case_head(FILE *out, const json_t *tree, const char *where, const char *expr, double seconds)
+static void put_case_head(FILE *out, const json_t *tree, const char *where, const char *expr,
+                          double seconds)
 {
   fputs("    <testcase classname=\"", out);
   put_escaped(out, results_json_text(json_object_get(tree, "scenario"), "name"));
@@ -63,8 +67,8 @@ static void put_case_head(FILE *out, const json_t *tree, const char *where, cons
   fprintf(out, "\" time=\"%.3f\"", seconds);
 }
 
-static void put_check(FILE *out, const json_t *tree, const char *where, const json_t *check, double seconds,
-                      struct tally *tally)
+static void put_check(FILE *out, const json_t *tree, const char *where, const json_t *check,
+                      double seconds, struct tally *tally)
 {
   const char *expr = results_json_text(check, "expr");
   put_case_head(out, tree, where, expr, seconds);
@@ -75,12 +79,15 @@ static void put_check(FILE *out, const json_t *tree, const char *where, const js
   }
   tally->failures++;
   put_element(out, "failure", "expectation",
-              (const char *const[]){"expected ", expr, ", observed ", results_json_text(check, "observed"), NULL});
+              (const char *const[]){"expected ", expr, ", observed ",
+                                    results_json_text(check, "observed"), NULL});
 }
 
-static void put_checks(FILE *out, const json_t *tree, const char *where, const json_t *checks, struct tally *tally)
+static void put_checks(FILE *out, const json_t *tree, const char *where, const json_t *checks,
+                       struct tally *tally)
 {
-  for (size_t i = 0; i < json_array_size(checks); i++) put_check(out, tree, where, json_array_get(checks, i), 0, tally);
+  for (size_t i = 0; i < json_array_size(checks); i++)
+    put_check(out, tree, where, json_array_get(checks, i), 0, tally);
 }
 
 static void put_phases(FILE *out, const json_t *tree, struct tally *tally)
@@ -89,7 +96,8 @@ static void put_phases(FILE *out, const json_t *tree, struct tally *tally)
   for (size_t i = 0; i < json_array_size(phases); i++) {
     const json_t *phase = json_array_get(phases, i), *gate = json_object_get(phase, "gate");
     const char *name = results_json_text(phase, "name");
-    if (json_is_object(gate)) put_check(out, tree, name, gate, results_json_number(phase, "duration_s"), tally);
+    if (json_is_object(gate))
+      put_check(out, tree, name, gate, results_json_number(phase, "duration_s"), tally);
     put_checks(out, tree, name, json_object_get(phase, "expectations"), tally);
   }
 }
@@ -111,8 +119,8 @@ static void put_suite_head(FILE *out, const json_t *tree, const struct tally *ta
 {
   fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"", out);
   put_escaped(out, results_json_text(json_object_get(tree, "scenario"), "name"));
-  fprintf(out, "\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" time=\"%.3f\" timestamp=\"", tally->cases,
-          tally->failures, tally->errors, results_json_number(tree, "duration_s"));
+  fprintf(out, "\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" time=\"%.3f\" timestamp=\"",
+          tally->cases, tally->failures, tally->errors, results_json_number(tree, "duration_s"));
   put_escaped(out, results_json_text(tree, "started"));
   fputs("\">\n", out);
 }
@@ -145,7 +153,8 @@ int junit_write(const json_t *tree, const char *path, struct error *error)
     document = finish(out, &document);
   }
   free(cases);
-  if (document == NULL) return error_set(error, EXIT_CODE_SETUP, "not enough memory to write %s", path);
+  if (document == NULL)
+    return error_set(error, EXIT_CODE_SETUP, "not enough memory to write %s", path);
   int status = files_write(path, document, size, 0644, error);
   free(document);
   return status;

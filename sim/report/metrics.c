@@ -100,7 +100,8 @@ void metrics_record_us(struct metrics *metrics, enum metric histogram, uint64_t 
   assert(metric_kind(histogram) == METRIC_KIND_HISTOGRAM);
   int64_t value = us > HIGHEST_US ? HIGHEST_US : (int64_t) us;
   hdr_record_value(metrics->histogram[histogram], value);
-  if (metrics->recent != NULL && metrics->watched == histogram) hdr_record_value(metrics->recent, value);
+  if (metrics->recent != NULL && metrics->watched == histogram)
+    hdr_record_value(metrics->recent, value);
 }
 
 static void remember_device(uint32_t devices[METRICS_FIRST_DEVICES], size_t *count, uint32_t device)
@@ -110,8 +111,8 @@ static void remember_device(uint32_t devices[METRICS_FIRST_DEVICES], size_t *cou
   if (*count < METRICS_FIRST_DEVICES) devices[(*count)++] = device;
 }
 
-void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t device, bool expected,
-                  const char *detail)
+void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t device,
+                  bool expected, const char *detail)
 {
   assert(failure > DEVICE_FAIL_NONE && failure < DEVICE_FAIL_COUNT);
   struct metrics_failure *entry = &metrics->failure[failure];
@@ -128,7 +129,8 @@ void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t
 
 double metrics_value(const struct metrics *metrics, enum metric metric)
 {
-  if (metric_kind(metric) == METRIC_KIND_HISTOGRAM) return (double) metrics->histogram[metric]->total_count;
+  if (metric_kind(metric) == METRIC_KIND_HISTOGRAM)
+    return (double) metrics->histogram[metric]->total_count;
   return metrics->value[metric];
 }
 
@@ -139,7 +141,8 @@ static double us_per_unit(enum metric metric)
   return size > 3 && strcmp(name + size - 3, "_ms") == 0 ? 1000.0 : 1.0;
 }
 
-/* A bucket's upper end can lie above the highest value in it; no percentile is more than the maximum that was seen. */
+/* A bucket's upper end can lie above the highest value in it; no percentile is more than the
+   maximum that was seen. */
 static double percentile(const struct hdr_histogram *histogram, double percent, double unit)
 {
   int64_t us = hdr_value_at_percentile(histogram, percent);
@@ -166,7 +169,8 @@ void metrics_stats(const struct metrics *metrics, enum metric histogram, struct 
   stats_of(metrics->histogram[histogram], us_per_unit(histogram), out);
 }
 
-const struct metrics_failure *metrics_failure(const struct metrics *metrics, enum device_failure failure)
+const struct metrics_failure *metrics_failure(const struct metrics *metrics,
+                                              enum device_failure failure)
 {
   assert(failure < DEVICE_FAIL_COUNT);
   return &metrics->failure[failure];
@@ -193,12 +197,14 @@ static int pick(const struct metrics_stats *stats, const char *name, double *val
   return -1;
 }
 
-/* The metric that `name` begins with; what follows its dot, or "" when nothing does, is `*statistic`. */
+/* The metric that `name` begins with; what follows its dot, or "" when nothing does, is
+   `*statistic`. */
 static enum metric metric_of(const char *name, const char **statistic)
 {
   for (enum metric m = 0; m < METRIC_COUNT; m++) {
     size_t size = strlen(table[m].name);
-    if (strncmp(name, table[m].name, size) != 0 || (name[size] != '\0' && name[size] != '.')) continue;
+    if (strncmp(name, table[m].name, size) != 0 || (name[size] != '\0' && name[size] != '.'))
+      continue;
     *statistic = name[size] == '.' ? name + size + 1 : "";
     if ((name[size] == '.') == (table[m].kind == METRIC_KIND_HISTOGRAM)) return m;
   }
@@ -230,8 +236,7 @@ bool metrics_known(const char *name)
   return pick(&(struct metrics_stats){0}, statistic, &(double){0}) == 0;
 }
 
-/* The watch ---------------------------------------------------------------------------------------------------------
- */
+/* --- The watch -------------------------------------------------------------------------------- */
 
 int metrics_watch(struct metrics *metrics, const char *name)
 {
@@ -239,7 +244,8 @@ int metrics_watch(struct metrics *metrics, const char *name)
   struct hdr_histogram *recent = NULL;
   enum metric metric = metric_of(name, &statistic);
   if (!metrics_known(name)) return -1;
-  if (table[metric].kind == METRIC_KIND_HISTOGRAM && hdr_init(1, HIGHEST_US, DIGITS, &recent) != 0) return -1;
+  if (table[metric].kind == METRIC_KIND_HISTOGRAM && hdr_init(1, HIGHEST_US, DIGITS, &recent) != 0)
+    return -1;
   hdr_close(metrics->recent);
   metrics->recent = recent;
   metrics->watched = metric;

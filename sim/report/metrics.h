@@ -1,7 +1,8 @@
-/* What a run measures: counters, gauges and HDR histograms with the contract's names, and failures by name.
+/* What a run measures: counters, gauges and HDR histograms with the contract's names, and failures
+ * by name.
  *
- * Names are stable and only added to (results.json, expectations and CI read them). Histograms hold microseconds and
- * report milliseconds where the name ends in _ms.
+ * Names are stable and only added to (results.json, expectations and CI read them). Histograms hold
+ * microseconds and report milliseconds where the name ends in _ms.
  */
 #ifndef FLEETSIM_METRICS_H
 #define FLEETSIM_METRICS_H
@@ -182,26 +183,30 @@ struct metrics *metrics_create(void);
 void metrics_destroy(struct metrics *metrics);
 
 void metrics_add(struct metrics *metrics, enum metric counter, uint64_t n);
-void metrics_take_back(struct metrics *metrics, enum metric counter, uint64_t n); /* of what was added */
+/* of what was added */
+void metrics_take_back(struct metrics *metrics, enum metric counter, uint64_t n);
 /* Takes back what was counted too early. */
 void metrics_take(struct metrics *metrics, enum metric counter, uint64_t n);
 void metrics_set(struct metrics *metrics, enum metric gauge, double value);
 void metrics_record_us(struct metrics *metrics, enum metric histogram, uint64_t us);
-void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t device, bool expected,
-                  const char *detail);
+void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t device,
+                  bool expected, const char *detail);
 
-double metrics_value(const struct metrics *metrics, enum metric metric); /* counter or gauge; histogram: its count */
+/* counter or gauge; histogram: its count */
+double metrics_value(const struct metrics *metrics, enum metric metric);
 void metrics_stats(const struct metrics *metrics, enum metric histogram, struct metrics_stats *out);
-const struct metrics_failure *metrics_failure(const struct metrics *metrics, enum device_failure failure);
+const struct metrics_failure *metrics_failure(const struct metrics *metrics,
+                                              enum device_failure failure);
 
-/* Looks a dotted name up as expectations write it: "connect.ok", "connect.total_ms.p99" (value in ms or us as named).
- * A percentile of nothing is NAN, which no comparison holds for: an expectation cannot pass because nothing happened.
- * 0, or -1 for an unknown name. */
+/* Looks a dotted name up as expectations write it: "connect.ok", "connect.total_ms.p99" (value in
+ * ms or us as named). A percentile of nothing is NAN, which no comparison holds for: an expectation
+ * cannot pass because nothing happened. 0, or -1 for an unknown name. */
 int metrics_find(const struct metrics *metrics, const char *name, double *value);
 
-/* Watches one counter or statistic of a histogram: what metrics_recent finds is of the time since the last metrics_look
- * (of a gauge: its value). A percentile of nothing is NAN. `name` must outlive the metrics. 0, or -1 when the name is
- * unknown or memory is short; a second watch takes the place of the first. */
+/* Watches one counter or statistic of a histogram: what metrics_recent finds is of the time since
+ * the last metrics_look (of a gauge: its value). A percentile of nothing is NAN. `name` must
+ * outlive the metrics. 0, or -1 when the name is unknown or memory is short; a second watch takes
+ * the place of the first. */
 int metrics_watch(struct metrics *metrics, const char *name);
 double metrics_recent(const struct metrics *metrics);
 void metrics_look(struct metrics *metrics);

@@ -37,7 +37,8 @@ static void measure_rate(struct progress *progress, const struct progress_state 
 {
   uint64_t passed_ms = state->now_ms - progress->rate_ms;
   if (passed_ms < RATE_MS) return;
-  progress->per_s = (double) (state->handshakes - progress->rate_handshakes) * 1000.0 / (double) passed_ms;
+  progress->per_s =
+      (double) (state->handshakes - progress->rate_handshakes) * 1000.0 / (double) passed_ms;
   progress->rate_ms = state->now_ms;
   progress->rate_handshakes = state->handshakes;
 }
@@ -56,7 +57,8 @@ static void describe_left(const struct progress_state *state, char *out, size_t 
   snprintf(out, size, "  %llu:%02llu left", left_s / 60, left_s % 60);
 }
 
-/* A longer line would wrap, and could not be redrawn then; the last column stays free. A log has no width. */
+/* A longer line would wrap, and could not be redrawn then; the last column stays free. A log has no
+   width. */
 static int width_of(const struct progress *progress)
 {
   struct winsize window = {0};
@@ -67,20 +69,23 @@ static int width_of(const struct progress *progress)
 }
 
 /* The name gives way to the figures. */
-static void describe(const struct progress *progress, const struct progress_state *state, char line[COLUMNS_MAX])
+static void describe(const struct progress *progress, const struct progress_state *state,
+                     char line[COLUMNS_MAX])
 {
   char text[2 * COLUMNS_MAX], where[64], figures[COLUMNS_MAX], left[32];
   int width = width_of(progress);
   describe_left(state, left, sizeof left);
   size_t phase = state->phase <= state->phase_count ? state->phase : state->phase_count;
   int where_size = snprintf(where, sizeof where, "phase %zu/%zu", phase, state->phase_count);
-  int figures_size =
-      snprintf(figures, sizeof figures, "  online %zu/%zu  handshakes %.0f/s  failures %llu%s", state->online,
-               state->wanted, progress->per_s, (unsigned long long) state->failures, left);
+  int figures_size = snprintf(
+      figures, sizeof figures, "  online %zu/%zu  handshakes %.0f/s  failures %llu%s",
+      state->online, state->wanted, progress->per_s, (unsigned long long) state->failures, left);
   int room = width - 1 - where_size - figures_size;
   snprintf(text, sizeof text, "%s %.*s%s", where,
-           (int) text_fit(state->phase_name, COLUMNS_MAX, room > 0 ? (size_t) room : 0), state->phase_name, figures);
-  snprintf(line, COLUMNS_MAX, "%.*s", (int) text_fit(text, COLUMNS_MAX - 1, width > 0 ? (size_t) width : 0), text);
+           (int) text_fit(state->phase_name, COLUMNS_MAX, room > 0 ? (size_t) room : 0),
+           state->phase_name, figures);
+  snprintf(line, COLUMNS_MAX, "%.*s",
+           (int) text_fit(text, COLUMNS_MAX - 1, width > 0 ? (size_t) width : 0), text);
 }
 
 void progress_update(struct progress *progress, const struct progress_state *state)

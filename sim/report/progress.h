@@ -2,7 +2,8 @@
  *
  *     phase 3/8 teach the fleet root B  online 950/1000  handshakes 212/s  failures 0  1:12 left
  *
- * elsewhere (CI logs) a plain line when the phase changes and every 5 s. No clock inside: the time is handed in.
+ * elsewhere (CI logs) a plain line when the phase changes and every 5 s. No clock inside: the time
+ * is handed in.
  */
 #ifndef FLEETSIM_PROGRESS_H
 #define FLEETSIM_PROGRESS_H

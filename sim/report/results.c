@@ -1,5 +1,6 @@
-/* The end of a run on disk: both files whole, then both in place, then the end record that vouches for them. Where one
- * of these fails, none of them stays: half of it could be taken for a verdict. */
+/* The end of a run on disk: both files whole, then both in place, then the end record that vouches
+ * for them. Where one of these fails, none of them stays: half of it could be taken for a
+ * verdict. */
 #define _POSIX_C_SOURCE 200809L
 #include "report/results.h"
 
@@ -16,7 +17,8 @@
 static int write_json(const json_t *tree, const char *path, struct error *error)
 {
   char *document = json_dumps(tree, JSON_INDENT(2) | JSON_REAL_PRECISION(DIGITS));
-  if (document == NULL) return error_set(error, EXIT_CODE_INTERNAL, "not enough memory to write %s", path);
+  if (document == NULL)
+    return error_set(error, EXIT_CODE_INTERNAL, "not enough memory to write %s", path);
   int status = files_write(path, document, strlen(document), 0644, error);
   free(document);
   return status;
@@ -25,7 +27,8 @@ static int write_json(const json_t *tree, const char *path, struct error *error)
 static int write_tree(const json_t *tree, const char *folder, struct error *error)
 {
   char junit[FILES_PATH_MAX], json[FILES_PATH_MAX];
-  if (files_join(junit, folder, "junit.xml", error) != 0 || files_join(json, folder, "results.json", error) != 0)
+  if (files_join(junit, folder, "junit.xml", error) != 0 ||
+      files_join(json, folder, "results.json", error) != 0)
     return -1;
   if (junit_write(tree, junit, error) != 0) return -1;
   if (write_json(tree, json, error) == 0) return 0;
@@ -49,7 +52,8 @@ static json_t *settle(struct results *results)
 int results_write(struct results *results, const char *folder, struct error *error)
 {
   json_t *tree = settle(results);
-  if (tree == NULL) return error_set(error, EXIT_CODE_INTERNAL, "not enough memory to write the results");
+  if (tree == NULL)
+    return error_set(error, EXIT_CODE_INTERNAL, "not enough memory to write the results");
   int status = write_tree(tree, folder, error);
   json_decref(tree);
   return status;
@@ -70,8 +74,8 @@ int results_conclude(struct results *results, struct events *events, double t_s,
   if (status == 0) status = results_write(results, folder, error);
   bool written = status == 0;
   if (written)
-    events_add(events, t_s, 0, "end", "\"run_id\": \"%s\", \"verdict\": \"%s\", \"exit_code\": %d", results->run_id,
-               results->verdict, (int) results->exit_code);
+    events_add(events, t_s, 0, "end", "\"run_id\": \"%s\", \"verdict\": \"%s\", \"exit_code\": %d",
+               results->run_id, results->verdict, (int) results->exit_code);
   if (events_close(events, written ? error : NULL) != 0) status = -1;
   if (written && status != 0) take_back(folder);
   return status;

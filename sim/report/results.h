@@ -1,7 +1,8 @@
 /* The verdict of a run: results.json, junit.xml and the one-screen summary, all from one struct.
  *
- * Files are written whole or not at all, junit.xml before results.json, and the last line of events.ndjson, the end
- * record, after both: it has their run_id and verdict. Nobody says pass of results that have no such record.
+ * Files are written whole or not at all, junit.xml before results.json, and the last line of
+ * events.ndjson, the end record, after both: it has their run_id and verdict. Nobody says pass of
+ * results that have no such record.
  */
 #ifndef FLEETSIM_RESULTS_H
 #define FLEETSIM_RESULTS_H
@@ -37,7 +38,8 @@ struct results_phase {
   char note[256]; /* what a step or rollback wants said, or "" */
 };
 
-/* The timing profile: what device_ms is modelled on, and what the client takes up on such a device. 0: not known. */
+/* The timing profile: what device_ms is modelled on, and what the client takes up on such a device.
+   0: not known. */
 struct results_timing {
   char profile[64]; /* "": the run ended before one was loaded */
   bool paced;
@@ -50,14 +52,16 @@ struct results_timing {
 struct results_storm {
   char policy[32];
   uint64_t base_ms, cap_ms, within_ms;
-  size_t devices, online;                 /* wanted, and online when it was over */
-  double p50_ms, p90_ms, p99_ms, all_ms;  /* first session lost to that part online again; NAN: never */
+  size_t devices, online; /* wanted, and online when it was over */
+  /* first session lost to that part online again; NAN: never */
+  double p50_ms, p90_ms, p99_ms, all_ms;
   uint64_t handshakes, wasted;            /* begun; of these, ended without CONNACK */
   uint32_t peak_per_s, wasted_peak_per_s; /* most in one second */
   uint64_t timed_out;                     /* of the handshakes, cut off by the broker's time-out */
 };
 
-/* The safety brake. A fleet that it held back says nothing about one without it: so it is told first. */
+/* The safety brake. A fleet that it held back says nothing about one without it: so it is told
+   first. */
 struct results_brake {
   bool set;       /* the scenario has one */
   char when[160]; /* its expression */
@@ -70,11 +74,12 @@ struct results_brake {
 
 /* A firmware image of the run: the factory's, or a published one. */
 struct results_image {
-  char name[24], version[16], hash[65]; /* SHA-256 that the image carries; "": not published so far */
-  char via[8];                          /* "factory", "mqtt", "https" */
-  char harm[24];                        /* how it was damaged on purpose, "": it is good */
-  uint32_t counter, size, serial;       /* of the manifest published last; 0: none */
-  size_t touched, updated;              /* devices that were offered it; that run it, confirmed */
+  /* SHA-256 that the image carries; "": not published so far */
+  char name[24], version[16], hash[65];
+  char via[8];                    /* "factory", "mqtt", "https" */
+  char harm[24];                  /* how it was damaged on purpose, "": it is good */
+  uint32_t counter, size, serial; /* of the manifest published last; 0: none */
+  size_t touched, updated;        /* devices that were offered it; that run it, confirmed */
 };
 
 /* One rollout, wave by wave. */
@@ -133,19 +138,21 @@ struct results {
   const struct metrics *metrics;
 };
 
-/* Writes folder/junit.xml, then folder/results.json; -1: neither. A verdict that its own checks or books speak against
- * becomes "error" in `results`, with the reason as its message. */
+/* Writes folder/junit.xml, then folder/results.json; -1: neither. A verdict that its own checks or
+ * books speak against becomes "error" in `results`, with the reason as its message. */
 int results_write(struct results *results, const char *folder, struct error *error);
 
-/* The same, then the end record; closes `events`. -1: something is not whole, and no result is left. */
+/* The same, then the end record; closes `events`. -1: something is not whole, and no result is
+   left. */
 int results_conclude(struct results *results, struct events *events, double t_s, const char *folder,
                      struct error *error);
 
 /* Prints the summary (at most 24 lines of 80 columns for a usual run). */
 void results_print(const struct results *results, FILE *out, bool colour);
 
-/* Prints the same summary from folder/results.json; returns the exit code that it holds, or -1 with an error when the
- * file is missing, cut off, of another schema, contradicts itself, or has no end record in folder/events.ndjson. */
+/* Prints the same summary from folder/results.json; returns the exit code that it holds, or -1 with
+ * an error when the file is missing, cut off, of another schema, contradicts itself, or has no end
+ * record in folder/events.ndjson. */
 int results_reprint(const char *folder, FILE *out, bool colour, struct error *error);
 
 #endif

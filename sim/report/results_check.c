@@ -1,4 +1,5 @@
-/* What a document of results says against its own verdict: looked at by who writes one and by who reads one. */
+/* What a document of results says against its own verdict: looked at by who writes one and by who
+   reads one. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,15 +31,19 @@ static const json_t *failed_check(const json_t *tree)
   return first_failed(json_object_get(tree, "expectations"));
 }
 
-/* The parts without which nobody can tell whether the verdict is right: a run that passes has some of each. */
+/* The parts without which nobody can tell whether the verdict is right: a run that passes has some
+   of each. */
 static bool lacks_a_part(const json_t *tree)
 {
-  const json_t *phases = json_object_get(tree, "phases"), *checks = json_object_get(tree, "expectations");
-  if (!json_is_array(phases) || json_array_size(phases) == 0 || !json_is_array(checks) || json_array_size(checks) == 0)
+  const json_t *phases = json_object_get(tree, "phases"),
+               *checks = json_object_get(tree, "expectations");
+  if (!json_is_array(phases) || json_array_size(phases) == 0 || !json_is_array(checks) ||
+      json_array_size(checks) == 0)
     return true;
   for (size_t p = 0; p < json_array_size(phases); p++) {
     const json_t *phase = json_array_get(phases, p), *gate = json_object_get(phase, "gate");
-    if (!json_is_array(json_object_get(phase, "expectations")) || !(json_is_object(gate) || json_is_null(gate)))
+    if (!json_is_array(json_object_get(phase, "expectations")) ||
+        !(json_is_object(gate) || json_is_null(gate)))
       return true;
   }
   return json_object_size(json_object_get(tree, "metrics")) == 0 ||
@@ -53,21 +58,27 @@ static bool counted(const json_t *object, const char *key, double *value, char *
   *value = json_number_value(number);
   if (json_is_number(number) && *value >= 0) return true;
   snprintf(why, size,
-           "the run was to pass, and %s is missing or no number (an older fleetsim did not write all of them)", key);
+           "the run was to pass, and %s is missing or no number (an older fleetsim did not write "
+           "all of them)",
+           key);
   return false;
 }
 
 static bool adds_up(const json_t *tree, char *why, size_t size)
 {
   static const char *const keys[] = {"attempts", "ok", "failed", "open"};
-  static const char *const metrics[] = {"connect.attempts", "connect.ok", "connect.failed", "connect.open"};
+  static const char *const metrics[] = {"connect.attempts", "connect.ok", "connect.failed",
+                                        "connect.open"};
   const json_t *accounting = json_object_get(tree, "accounting");
   double n[4], measured;
   for (size_t k = 0; k < 4; k++)
     if (!counted(accounting, keys[k], &n[k], why, size)) return false;
-  snprintf(why, size, "of %.0f attempts %.0f are ok, %.0f failed and %.0f open, which does not add up", n[0], n[1],
-           n[2], n[3]);
-  if (!json_is_true(json_object_get(accounting, "closed")) || fabs(n[0] - n[1] - n[2] - n[3]) >= 0.5) return false;
+  snprintf(why, size,
+           "of %.0f attempts %.0f are ok, %.0f failed and %.0f open, which does not add up", n[0],
+           n[1], n[2], n[3]);
+  if (!json_is_true(json_object_get(accounting, "closed")) ||
+      fabs(n[0] - n[1] - n[2] - n[3]) >= 0.5)
+    return false;
   for (size_t k = 0; k < 4; k++) {
     if (!counted(json_object_get(tree, "metrics"), metrics[k], &measured, why, size)) return false;
     snprintf(why, size, "%s is %.0f, and accounting says %.0f", metrics[k], measured, n[k]);
@@ -86,8 +97,9 @@ static bool messages_add_up(const json_t *metrics, char *why, size_t size)
       !counted(metrics, "telemetry.unawaited", &unawaited, why, size))
     return false;
   snprintf(why, size,
-           "%.0f messages were sent and %.0f delivered, %.0f lost and %.0f not awaited, which does not add up", sent,
-           delivered, lost, unawaited);
+           "%.0f messages were sent and %.0f delivered, %.0f lost and %.0f not awaited, which does "
+           "not add up",
+           sent, delivered, lost, unawaited);
   return fabs(sent - delivered - lost - unawaited) < 0.5;
 }
 
@@ -102,33 +114,39 @@ static bool is_plain(const json_t *check, struct plain *out)
   int begin = 0;
   char *end;
   const char *expr = results_json_text(check, "expr");
-  if (sscanf(expr, " %63[a-z0-9._] %2[=!<>]%n", out->name, out->op, &begin) != 2 || begin == 0) return false;
+  if (sscanf(expr, " %63[a-z0-9._] %2[=!<>]%n", out->name, out->op, &begin) != 2 || begin == 0)
+    return false;
   out->wanted = strtod(expr + begin, &end);
   return end != expr + begin && end[strspn(end, " ")] == '\0';
 }
 
 static bool compares(const struct plain *plain, double seen)
 {
-  double slack = 1e-9 * fmax(1, fmax(fabs(seen), fabs(plain->wanted))); /* that of the expression itself */
+  /* that of the expression itself */
+  double slack = 1e-9 * fmax(1, fmax(fabs(seen), fabs(plain->wanted)));
   bool equal = fabs(seen - plain->wanted) <= slack, less = !equal && seen < plain->wanted;
   if (plain->op[0] == '!') return !equal;
   if (equal) return plain->op[1] == '=';
   return (plain->op[0] == '<' && less) || (plain->op[0] == '>' && !less);
 }
 
-/* What was seen, where it is a number. It was rounded to six digits: what is as near as that proves nothing. */
+/* What was seen, where it is a number. It was rounded to six digits: what is as near as that proves
+   nothing. */
 static bool observed_fits(const json_t *check, char *why, size_t size)
 {
   struct plain plain;
   const char *observed = results_json_text(check, "observed");
   size_t digits = strspn(observed, "0123456789.");
-  if (!is_plain(check, &plain) || digits == 0 || digits > 15 || observed[digits] != '\0') return true;
-  snprintf(why, size, "\"%.120s\" is to hold, and %s was observed", results_json_text(check, "expr"), observed);
+  if (!is_plain(check, &plain) || digits == 0 || digits > 15 || observed[digits] != '\0')
+    return true;
+  snprintf(why, size, "\"%.120s\" is to hold, and %s was observed",
+           results_json_text(check, "expr"), observed);
   double seen = strtod(observed, NULL);
   return compares(&plain, seen) || fabs(seen - plain.wanted) <= 1e-5 * fmax(1, fabs(plain.wanted));
 }
 
-/* Of the whole run, and no longer counted while the devices say goodbye: what was judged is what is written. */
+/* Of the whole run, and no longer counted while the devices say goodbye: what was judged is what is
+   written. */
 static const struct {
   const char *name;
   bool zero; /* implied for every run: where it is not 0, an expectation allows it */
@@ -150,7 +168,8 @@ static bool names(const json_t *check, const char *name)
 static bool metric_fits(const json_t *tree, size_t s, char *why, size_t size)
 {
   const json_t *checks = json_object_get(tree, "expectations");
-  const json_t *metric = json_object_get(json_object_get(json_object_get(tree, "metrics"), settled[s].name), "value");
+  const json_t *metric =
+      json_object_get(json_object_get(json_object_get(tree, "metrics"), settled[s].name), "value");
   double seen = json_number_value(metric);
   bool named = false;
   for (size_t c = 0; c < json_array_size(checks); c++) {
@@ -158,9 +177,11 @@ static bool metric_fits(const json_t *tree, size_t s, char *why, size_t size)
     struct plain plain;
     if (!names(check, settled[s].name)) continue;
     named = true;
-    snprintf(why, size, "\"%.120s\" is to hold, and %s is %s%.0f among the metrics", results_json_text(check, "expr"),
-             settled[s].name, json_is_number(metric) ? "" : "no number: ", seen);
-    if (is_plain(check, &plain) && (!json_is_number(metric) || !compares(&plain, seen))) return false;
+    snprintf(why, size, "\"%.120s\" is to hold, and %s is %s%.0f among the metrics",
+             results_json_text(check, "expr"), settled[s].name,
+             json_is_number(metric) ? "" : "no number: ", seen);
+    if (is_plain(check, &plain) && (!json_is_number(metric) || !compares(&plain, seen)))
+      return false;
   }
   snprintf(why, size, "%s is %.0f, and no expectation allows it", settled[s].name, seen);
   return named || !settled[s].zero || seen == 0;
@@ -168,7 +189,8 @@ static bool metric_fits(const json_t *tree, size_t s, char *why, size_t size)
 
 static bool checks_fit(const json_t *tree, char *why, size_t size)
 {
-  const json_t *phases = json_object_get(tree, "phases"), *checks = json_object_get(tree, "expectations");
+  const json_t *phases = json_object_get(tree, "phases"),
+               *checks = json_object_get(tree, "expectations");
   for (size_t c = 0; c < json_array_size(checks); c++)
     if (!observed_fits(json_array_get(checks, c), why, size)) return false;
   for (size_t p = 0; p < json_array_size(phases); p++) {
@@ -194,13 +216,17 @@ bool results_json_contradicted(const json_t *tree, char *why, size_t size)
   if (!pass) return false;
   const json_t *failed = failed_check(tree);
   if (failed != NULL) {
-    snprintf(why, size, "the run was to pass although \"%s\" failed", results_json_text(failed, "expr"));
+    snprintf(why, size, "the run was to pass although \"%s\" failed",
+             results_json_text(failed, "expr"));
     return true;
   }
   if (lacks_a_part(tree)) {
-    snprintf(why, size, "the run was to pass, and phases, expectations, metrics or accounting are missing or empty");
+    snprintf(why, size,
+             "the run was to pass, and phases, expectations, metrics or accounting are missing or "
+             "empty");
     return true;
   }
-  return !adds_up(tree, why, size) || !messages_add_up(json_object_get(tree, "metrics"), why, size) ||
+  return !adds_up(tree, why, size) ||
+         !messages_add_up(json_object_get(tree, "metrics"), why, size) ||
          !checks_fit(tree, why, size);
 }

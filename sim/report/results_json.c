@@ -34,9 +34,10 @@ static json_t *metric_of(const struct metrics *metrics, enum metric metric)
     return json_pack("{s:o}", "value", number(metrics_value(metrics, metric)));
   struct metrics_stats s;
   metrics_stats(metrics, metric, &s);
-  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "count", number((double) s.count), "min", number(s.min),
-                   "mean", number(s.mean), "p50", number(s.p50), "p90", number(s.p90), "p99", number(s.p99), "p99_9",
-                   number(s.p99_9), "max", number(s.max));
+  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "count", number((double) s.count),
+                   "min", number(s.min), "mean", number(s.mean), "p50", number(s.p50), "p90",
+                   number(s.p90), "p99", number(s.p99), "p99_9", number(s.p99_9), "max",
+                   number(s.max));
 }
 
 static json_t *metrics_of(const struct metrics *metrics)
@@ -60,19 +61,23 @@ static json_t *ids_of(const uint32_t *ids, size_t count)
 
 static json_t *failure_of(enum device_failure failure, const struct metrics_failure *entry)
 {
-  return json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:s}", "count", number((double) entry->count), "expected",
-                   entry->expected == entry->count, "expected_count", number((double) entry->expected), "first_devices",
+  return json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:s}", "count",
+                   number((double) entry->count), "expected", entry->expected == entry->count,
+                   "expected_count", number((double) entry->expected), "first_devices",
                    ids_of(entry->first_devices, entry->first_count), "unexpected_devices",
-                   ids_of(entry->unexpected_devices, entry->unexpected_count), "detail", text(entry->detail),
-                   "unexpected_detail", text(entry->unexpected_detail), "sentence", device_failure_sentence(failure));
+                   ids_of(entry->unexpected_devices, entry->unexpected_count), "detail",
+                   text(entry->detail), "unexpected_detail", text(entry->unexpected_detail),
+                   "sentence", device_failure_sentence(failure));
 }
 
 static json_t *failures_of(const struct metrics *metrics)
 {
   json_t *object = json_object();
-  for (enum device_failure f = DEVICE_FAIL_NONE + 1; metrics != NULL && f < DEVICE_FAIL_COUNT; f++) {
+  for (enum device_failure f = DEVICE_FAIL_NONE + 1; metrics != NULL && f < DEVICE_FAIL_COUNT;
+       f++) {
     const struct metrics_failure *entry = metrics_failure(metrics, f);
-    if (entry->count > 0) object = results_json_with(object, device_failure_name(f), failure_of(f, entry));
+    if (entry->count > 0)
+      object = results_json_with(object, device_failure_name(f), failure_of(f, entry));
   }
   return object;
 }
@@ -91,8 +96,8 @@ struct accounting {
   bool closed;
 };
 
-/* Closed: attempts = ok + failed + open, and every failed one has a name. An attempt may also end by a device.*
- * failure, but not every one of those is an attempt. */
+/* Closed: attempts = ok + failed + open, and every failed one has a name. An attempt may also end
+ * by a device.* failure, but not every one of those is an attempt. */
 static struct accounting account(const struct metrics *metrics)
 {
   struct accounting a = {.attempts = metrics_value(metrics, METRIC_CONNECT_ATTEMPTS),
@@ -100,7 +105,8 @@ static struct accounting account(const struct metrics *metrics)
                          .failed = metrics_value(metrics, METRIC_CONNECT_FAILED),
                          .open = metrics_value(metrics, METRIC_CONNECT_OPEN)};
   double named = count_named(metrics, "connect."), device = count_named(metrics, "device.");
-  a.closed = a.attempts == a.ok + a.failed + a.open && named <= a.failed && a.failed <= named + device;
+  a.closed =
+      a.attempts == a.ok + a.failed + a.open && named <= a.failed && a.failed <= named + device;
   return a;
 }
 
@@ -108,14 +114,14 @@ static json_t *accounting_of(const struct metrics *metrics)
 {
   if (metrics == NULL) return json_null();
   struct accounting a = account(metrics);
-  return json_pack("{s:o, s:o, s:o, s:o, s:b}", "attempts", number(a.attempts), "ok", number(a.ok), "failed",
-                   number(a.failed), "open", number(a.open), "closed", a.closed);
+  return json_pack("{s:o, s:o, s:o, s:o, s:b}", "attempts", number(a.attempts), "ok", number(a.ok),
+                   "failed", number(a.failed), "open", number(a.open), "closed", a.closed);
 }
 
 static json_t *check_of(const struct results_check *check)
 {
-  return json_pack("{s:o, s:o, s:b}", "expr", text(check->expr), "observed", text(check->observed), "pass",
-                   check->pass);
+  return json_pack("{s:o, s:o, s:b}", "expr", text(check->expr), "observed", text(check->observed),
+                   "pass", check->pass);
 }
 
 static json_t *checks_of(const struct results_check *checks, size_t count)
@@ -130,11 +136,12 @@ static json_t *phases_of(const struct results *results)
   json_t *array = json_array();
   for (size_t i = 0; i < results->phase_count; i++) {
     const struct results_phase *phase = &results->phases[i];
-    array = results_json_and(array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(phase->name), "start_s",
-                                              number(phase->start_s), "duration_s", number(phase->duration_s), "gate",
-                                              phase->has_gate ? check_of(&phase->gate) : json_null(), "expectations",
-                                              checks_of(phase->expectations, phase->expectation_count), "note",
-                                              text(phase->note)));
+    array = results_json_and(
+        array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(phase->name), "start_s",
+                         number(phase->start_s), "duration_s", number(phase->duration_s), "gate",
+                         phase->has_gate ? check_of(&phase->gate) : json_null(), "expectations",
+                         checks_of(phase->expectations, phase->expectation_count), "note",
+                         text(phase->note)));
   }
   return array;
 }
@@ -142,23 +149,25 @@ static json_t *phases_of(const struct results *results)
 static json_t *brake_of(const struct results_brake *brake)
 {
   if (!brake->set) return json_null();
-  return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "acted", brake->acted > 0, "when", text(brake->when),
-                   "rate", number(brake->rate), "times", number(brake->acted), "first_s", number(brake->first_s),
-                   "on_s", number(brake->on_s), "held", number((double) brake->held), "observed",
-                   text(brake->observed));
+  return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "acted", brake->acted > 0, "when",
+                   text(brake->when), "rate", number(brake->rate), "times", number(brake->acted),
+                   "first_s", number(brake->first_s), "on_s", number(brake->on_s), "held",
+                   number((double) brake->held), "observed", text(brake->observed));
 }
 
 static json_t *storm_of(const struct results_storm *s)
 {
-  json_t *storm =
-      json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "policy", text(s->policy), "base_ms", number((double) s->base_ms),
-                "cap_ms", number((double) s->cap_ms), "within_ms", number((double) s->within_ms), "devices",
-                number((double) s->devices), "online", number((double) s->online));
-  json_t *times = json_pack("{s:o, s:o, s:o, s:o}", "p50_ms", number(s->p50_ms), "p90_ms", number(s->p90_ms), "p99_ms",
-                            number(s->p99_ms), "all_ms", number(s->all_ms));
-  json_t *counts = json_pack("{s:o, s:o, s:o, s:o, s:o}", "handshakes", number((double) s->handshakes), "peak_per_s",
-                             number(s->peak_per_s), "wasted", number((double) s->wasted), "wasted_peak_per_s",
-                             number(s->wasted_peak_per_s), "timed_out", number((double) s->timed_out));
+  json_t *storm = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "policy", text(s->policy), "base_ms",
+                            number((double) s->base_ms), "cap_ms", number((double) s->cap_ms),
+                            "within_ms", number((double) s->within_ms), "devices",
+                            number((double) s->devices), "online", number((double) s->online));
+  json_t *times =
+      json_pack("{s:o, s:o, s:o, s:o}", "p50_ms", number(s->p50_ms), "p90_ms", number(s->p90_ms),
+                "p99_ms", number(s->p99_ms), "all_ms", number(s->all_ms));
+  json_t *counts = json_pack(
+      "{s:o, s:o, s:o, s:o, s:o}", "handshakes", number((double) s->handshakes), "peak_per_s",
+      number(s->peak_per_s), "wasted", number((double) s->wasted), "wasted_peak_per_s",
+      number(s->wasted_peak_per_s), "timed_out", number((double) s->timed_out));
   bool whole = json_object_update(storm, times) == 0 && json_object_update(storm, counts) == 0;
   json_decref(times);
   json_decref(counts);
@@ -170,33 +179,36 @@ static json_t *storm_of(const struct results_storm *s)
 static json_t *storms_of(const struct results *results)
 {
   json_t *array = json_array();
-  for (size_t i = 0; i < results->storm_count; i++) array = results_json_and(array, storm_of(&results->storms[i]));
+  for (size_t i = 0; i < results->storm_count; i++)
+    array = results_json_and(array, storm_of(&results->storms[i]));
   return array;
 }
 
 static json_t *verdict_of(const struct results *results)
 {
-  return json_pack("{s:o, s:s, s:i, s:o}", "run_id", text(results->run_id), "verdict", results->verdict, "exit_code",
-                   (int) results->exit_code, "message", text(results->message));
+  return json_pack("{s:o, s:s, s:i, s:o}", "run_id", text(results->run_id), "verdict",
+                   results->verdict, "exit_code", (int) results->exit_code, "message",
+                   text(results->message));
 }
 
 static json_t *run_of(const struct results *results)
 {
-  return json_pack("{s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}}", "scenario",
-                   "name", text(results->scenario_name), "file", text(results->scenario_file), "sha256",
-                   text(results->scenario_sha256), "seed", seed_of(results->seed), "started", text(results->started),
-                   "duration_s", number(results->duration_s), "versions", "fleetsim", text(results->version_fleetsim),
-                   "mbedtls", text(results->version_mbedtls), "libuv", text(results->version_libuv), "broker",
-                   text(results->version_broker), "fleet", "devices", number((double) results->devices), "profile",
-                   text(results->profile), "timing_profile", text(results->timing.profile), "crypto",
-                   text(results->crypto));
+  return json_pack(
+      "{s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}}",
+      "scenario", "name", text(results->scenario_name), "file", text(results->scenario_file),
+      "sha256", text(results->scenario_sha256), "seed", seed_of(results->seed), "started",
+      text(results->started), "duration_s", number(results->duration_s), "versions", "fleetsim",
+      text(results->version_fleetsim), "mbedtls", text(results->version_mbedtls), "libuv",
+      text(results->version_libuv), "broker", text(results->version_broker), "fleet", "devices",
+      number((double) results->devices), "profile", text(results->profile), "timing_profile",
+      text(results->timing.profile), "crypto", text(results->crypto));
 }
 
 static json_t *band_of(const struct results_timing *timing, double nominal)
 {
   double unit = timing->k_nominal > 0 ? nominal / timing->k_nominal : 0;
-  return json_pack("{s:o, s:o, s:o}", "low", number(unit * timing->k_low), "nominal", number(nominal), "high",
-                   number(unit * timing->k_high));
+  return json_pack("{s:o, s:o, s:o}", "low", number(unit * timing->k_low), "nominal",
+                   number(nominal), "high", number(unit * timing->k_high));
 }
 
 static json_t *with_known(json_t *object, const char *key, uint32_t value)
@@ -224,11 +236,12 @@ static json_t *timing_of(const struct results *results)
   if (results->metrics != NULL) metrics_stats(results->metrics, METRIC_HANDSHAKE_DEVICE, &stats);
   json_t *device = json_null();
   if (stats.count > 0)
-    device = json_pack("{s:o, s:o}", "p50", band_of(timing, stats.p50), "p99", band_of(timing, stats.p99));
-  return json_pack("{s:o, s:b, s:o, s:{s:o, s:o, s:o}, s:o, s:o}", "profile", text(timing->profile), "paced",
-                   timing->paced, "clock_hz", number(timing->clock_hz), "k_mem", "low", number(timing->k_low),
-                   "nominal", number(timing->k_nominal), "high", number(timing->k_high), "device_ms", device, "budget",
-                   budget_of(timing));
+    device = json_pack("{s:o, s:o}", "p50", band_of(timing, stats.p50), "p99",
+                       band_of(timing, stats.p99));
+  return json_pack("{s:o, s:b, s:o, s:{s:o, s:o, s:o}, s:o, s:o}", "profile", text(timing->profile),
+                   "paced", timing->paced, "clock_hz", number(timing->clock_hz), "k_mem", "low",
+                   number(timing->k_low), "nominal", number(timing->k_nominal), "high",
+                   number(timing->k_high), "device_ms", device, "budget", budget_of(timing));
 }
 
 json_t *results_json(const struct results *results)
@@ -245,7 +258,8 @@ json_t *results_json(const struct results *results)
       json_object_set_new(tree, "metrics", metrics_of(results->metrics)) == 0 &&
       json_object_set_new(tree, "failures", failures_of(results->metrics)) == 0 &&
       json_object_set_new(tree, "accounting", accounting_of(results->metrics)) == 0 &&
-      json_object_set_new(tree, "expectations", checks_of(results->expectations, results->expectation_count)) == 0;
+      json_object_set_new(tree, "expectations",
+                          checks_of(results->expectations, results->expectation_count)) == 0;
   json_decref(verdict);
   json_decref(run);
   if (whole) return tree;
@@ -271,7 +285,8 @@ json_t *results_json_string(const char *from)
 {
   json_t *string = json_string(from);
   if (string != NULL) return string;
-  char *whole = strdup(from), *mended = NULL; /* no memory, or no UTF-8: maybe cut to fit where it was made */
+  /* no memory, or no UTF-8: maybe cut to fit where it was made */
+  char *whole = strdup(from), *mended = NULL;
   if (whole != NULL) text_trim(whole);
   if (whole != NULL) mended = text_mend(whole);
   if (mended != NULL) string = json_string(mended);

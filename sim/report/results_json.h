@@ -1,5 +1,5 @@
-/* The tree behind results.json: made once per run, and what the summary and junit.xml are printed from. Internal to
- * sim/report. All functions live in the file of their prefix. */
+/* The tree behind results.json: made once per run, and what the summary and junit.xml are printed
+ * from. Internal to sim/report. All functions live in the file of their prefix. */
 #ifndef FLEETSIM_RESULTS_JSON_H
 #define FLEETSIM_RESULTS_JSON_H
 
@@ -15,18 +15,21 @@ json_t *results_json(const struct results *results);
 /* results_check.c: whether something in the tree speaks against its verdict; `why` says what. */
 bool results_json_contradicted(const json_t *tree, char *why, size_t size);
 
-/* The object or array with one member more. NULL (all of it freed) where one of the two is missing: nothing vanishes.
+/* The object or array with one member more. NULL (all of it freed) where one of the two is missing:
+ * nothing vanishes.
  */
 json_t *results_json_with(json_t *object, const char *key, json_t *value);
 json_t *results_json_and(json_t *array, json_t *value);
 
-/* A JSON string of any bytes: a letter that was cut at the end goes, what else is no UTF-8 becomes U+FFFD. */
+/* A JSON string of any bytes: a letter that was cut at the end goes, what else is no UTF-8 becomes
+   U+FFFD. */
 json_t *results_json_string(const char *from);
 
 /* results_ota.c: the member "ota" of the tree. */
 json_t *results_ota_json(const struct results_ota *ota);
 
-/* Text and numbers of a tree that may come from a file: a missing or wrong member reads as "" or 0. */
+/* Text and numbers of a tree that may come from a file: a missing or wrong member reads as "" or
+   0. */
 const char *results_json_text(const json_t *object, const char *key);
 double results_json_number(const json_t *object, const char *key);
 

@@ -1,4 +1,5 @@
-/* The summary of a run on one screen: the verdict and why, phases, figures, failures, what was expected and is not. */
+/* The summary of a run on one screen: the verdict and why, phases, figures, failures, what was
+   expected and is not. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -12,7 +13,8 @@
 #define NAME_COLUMNS 50
 #define CELL_SIZE    256u
 #define TEXT_SIZE    2048u
-#define RECORD_USUAL 4096 /* bytes: what a device's buffer for TLS records has unless the scenario says more */
+/* bytes: what a device's buffer for TLS records has unless the scenario says more */
+#define RECORD_USUAL 4096
 #define IDS_SHOWN    3u
 #define BOLD_GREEN   "\033[1;32m"
 #define BOLD_RED     "\033[1;31m"
@@ -24,8 +26,8 @@ static void put(FILE *out, const char *text, size_t size)
   while (size > 0) {
     unsigned letter = text_letter(text), bytes = letter > 0 ? letter : 1;
     unsigned char c = (unsigned char) *text;
-    bool steers =
-        (letter == 1 && (c < 0x20 || c == 0x7f)) || (letter == 2 && c == 0xc2 && (unsigned char) text[1] < 0xa0);
+    bool steers = (letter == 1 && (c < 0x20 || c == 0x7f)) ||
+                  (letter == 2 && c == 0xc2 && (unsigned char) text[1] < 0xa0);
     if (letter == 0)
       fputc('?', out);
     else if (steers)
@@ -85,7 +87,8 @@ static void paragraph(FILE *out, int indent, const char *text)
   if (column > 0) fputc('\n', out);
 }
 
-static void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void append(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 static void append(char *text, size_t size, const char *format, ...)
 {
   size_t used = strlen(text);
@@ -118,11 +121,12 @@ static void print_brake(const json_t *tree, FILE *out)
   if (!json_is_true(json_object_get(brake, "acted"))) return;
   char text[TEXT_SIZE];
   snprintf(text, sizeof text,
-           "BRAKED: the safety brake acted %.0f times, first at %.1f s (%s: %s), and thinned the starts to %.4g %% for "
-           "%.1f s; %.0f attempts were put off",
-           results_json_number(brake, "times"), results_json_number(brake, "first_s"), results_json_text(brake, "when"),
-           results_json_text(brake, "observed"), 100 * results_json_number(brake, "rate"),
-           results_json_number(brake, "on_s"), results_json_number(brake, "held"));
+           "BRAKED: the safety brake acted %.0f times, first at %.1f s (%s: %s), and thinned the "
+           "starts to %.4g %% for %.1f s; %.0f attempts were put off",
+           results_json_number(brake, "times"), results_json_number(brake, "first_s"),
+           results_json_text(brake, "when"), results_json_text(brake, "observed"),
+           100 * results_json_number(brake, "rate"), results_json_number(brake, "on_s"),
+           results_json_number(brake, "held"));
   paragraph(out, 2, text);
 }
 
@@ -134,7 +138,8 @@ static bool passes(const json_t *check)
 /* What the phase failed by, or else its gate; NULL: it has neither. */
 static const json_t *telling_check(const json_t *phase)
 {
-  const json_t *gate = json_object_get(phase, "gate"), *expectations = json_object_get(phase, "expectations");
+  const json_t *gate = json_object_get(phase, "gate"),
+               *expectations = json_object_get(phase, "expectations");
   if (json_is_object(gate) && !passes(gate)) return gate;
   for (size_t i = 0; i < json_array_size(expectations); i++)
     if (!passes(json_array_get(expectations, i))) return json_array_get(expectations, i);
@@ -161,9 +166,10 @@ static void print_phases(const json_t *tree, FILE *out)
     char name[CELL_SIZE];
     bool pass = check == NULL || passes(check);
     const char *expr = check != NULL ? results_json_text(check, "expr") : "-";
-    line(out, "%-2s%s %7.1f  %.*s%s%s", pass ? "" : "x", cell(results_json_text(phase, "name"), 28, name),
-         results_json_number(phase, "duration_s"), pass ? quantity_size(expr) : (int) strlen(expr), expr,
-         check != NULL ? ": " : "", check != NULL ? results_json_text(check, "observed") : "");
+    line(out, "%-2s%s %7.1f  %.*s%s%s", pass ? "" : "x",
+         cell(results_json_text(phase, "name"), 28, name), results_json_number(phase, "duration_s"),
+         pass ? quantity_size(expr) : (int) strlen(expr), expr, check != NULL ? ": " : "",
+         check != NULL ? results_json_text(check, "observed") : "");
     if (note[0] != '\0') paragraph(out, 6, note);
   }
 }
@@ -175,7 +181,8 @@ static double value_of(const json_t *tree, const char *name)
 
 static void print_handshakes(const json_t *tree, FILE *out)
 {
-  double verified = value_of(tree, "crypto.verify"), remembered = value_of(tree, "crypto.verify_remembered");
+  double verified = value_of(tree, "crypto.verify"),
+         remembered = value_of(tree, "crypto.verify_remembered");
   bool native = strcmp(results_json_text(json_object_get(tree, "fleet"), "crypto"), "native") == 0;
   char checks[64] = "";
   if (native)
@@ -189,17 +196,19 @@ static void print_handshakes(const json_t *tree, FILE *out)
 /* "428 of the lost acknowledged by a broker, 25 refused": only what there is. */
 static void print_missing(const json_t *tree, FILE *out)
 {
-  static const char *const kinds[][2] = {{"telemetry.lost_acked", "of the lost acknowledged by a broker"},
-                                         {"telemetry.refused", "refused"},
-                                         {"telemetry.declined", "of the refused not sent"},
-                                         {"telemetry.skipped", "not taken by a device"},
-                                         {"telemetry.unawaited", "of revoked devices missing"},
-                                         {"telemetry.foreign", "of another run"},
-                                         {"telemetry.unaccounted", "DO NOT ADD UP"}};
+  static const char *const kinds[][2] = {
+      {"telemetry.lost_acked", "of the lost acknowledged by a broker"},
+      {"telemetry.refused", "refused"},
+      {"telemetry.declined", "of the refused not sent"},
+      {"telemetry.skipped", "not taken by a device"},
+      {"telemetry.unawaited", "of revoked devices missing"},
+      {"telemetry.foreign", "of another run"},
+      {"telemetry.unaccounted", "DO NOT ADD UP"}};
   char text[TEXT_SIZE] = "";
   for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
     if (value_of(tree, kinds[k][0]) > 0)
-      append(text, sizeof text, "%s%.0f %s", text[0] != '\0' ? ", " : "", value_of(tree, kinds[k][0]), kinds[k][1]);
+      append(text, sizeof text, "%s%.0f %s", text[0] != '\0' ? ", " : "",
+             value_of(tree, kinds[k][0]), kinds[k][1]);
   paragraph(out, 15, text);
 }
 
@@ -218,21 +227,23 @@ static void print_figures(const json_t *tree, FILE *out)
   const json_t *accounting = json_object_get(tree, "accounting");
   if (!json_is_object(accounting)) return;
   line(out, "  devices      %.0f online, %.0f lost, %.0f on the shelf; lowest online %.0f",
-       value_of(tree, "fleet.online"), value_of(tree, "devices.lost"), value_of(tree, "fleet.shelved"),
-       value_of(tree, "fleet.online_min"));
+       value_of(tree, "fleet.online"), value_of(tree, "devices.lost"),
+       value_of(tree, "fleet.shelved"), value_of(tree, "fleet.online_min"));
   line(out, "  connections  %.0f attempts = %.0f ok + %.0f failed + %.0f open%s",
        results_json_number(accounting, "attempts"), results_json_number(accounting, "ok"),
        results_json_number(accounting, "failed"), results_json_number(accounting, "open"),
        json_is_true(json_object_get(accounting, "closed")) ? "" : "  DOES NOT ADD UP");
   print_handshakes(tree, out);
-  line(out, "  telemetry    %.0f sent, %.0f delivered, %.0f lost, %.0f duplicated", value_of(tree, "telemetry.sent"),
-       value_of(tree, "telemetry.delivered"), value_of(tree, "telemetry.lost"), value_of(tree, "telemetry.duplicated"));
+  line(out, "  telemetry    %.0f sent, %.0f delivered, %.0f lost, %.0f duplicated",
+       value_of(tree, "telemetry.sent"), value_of(tree, "telemetry.delivered"),
+       value_of(tree, "telemetry.lost"), value_of(tree, "telemetry.duplicated"));
   print_missing(tree, out);
   print_office(tree, out);
   if (value_of(tree, "trespass.attempts") > 0)
-    line(out, "  trespass     %.0f attempts, %.0f refused by name, %.0f by closing, %.0f came through",
-         value_of(tree, "trespass.attempts"), value_of(tree, "trespass.denied"), value_of(tree, "trespass.closed"),
-         value_of(tree, "trespass.delivered"));
+    line(out,
+         "  trespass     %.0f attempts, %.0f refused by name, %.0f by closing, %.0f came through",
+         value_of(tree, "trespass.attempts"), value_of(tree, "trespass.denied"),
+         value_of(tree, "trespass.closed"), value_of(tree, "trespass.delivered"));
 }
 
 static const char *milliseconds(double ms, char out[24])
@@ -252,10 +263,12 @@ static void print_revocation(const json_t *tree, FILE *out)
   double hit = value_of(tree, "revoke.collateral"), revoked = value_of(tree, "revoke.revoked");
   char text[24];
   if (ended + uncut + hit + revoked + value_of(tree, "revoke.refusals") == 0) return;
-  line(out, "  revocation   %.0f revoked, refused %.0f times, let in %.0f times; %.0f others refused", revoked,
-       value_of(tree, "revoke.refusals"), value_of(tree, "revoke.accepts"), hit);
+  line(out,
+       "  revocation   %.0f revoked, refused %.0f times, let in %.0f times; %.0f others refused",
+       revoked, value_of(tree, "revoke.refusals"), value_of(tree, "revoke.accepts"), hit);
   if (value_of(tree, "revoke.unrefused") > 0)
-    line(out, "               %.0f of them were let in and not refused since", value_of(tree, "revoke.unrefused"));
+    line(out, "               %.0f of them were let in and not refused since",
+         value_of(tree, "revoke.unrefused"));
   if (ended > 0)
     line(out, "               of their sessions %.0f ended after at most %s, %.0f never", ended,
          milliseconds(results_json_number(cut, "max"), text), uncut);
@@ -266,11 +279,13 @@ static void print_revocation(const json_t *tree, FILE *out)
 /* "wave 1: 7 of 10 updated, 3 refused": what there was of it. */
 static void print_wave(size_t number, const json_t *wave, FILE *out)
 {
-  static const char *const kinds[][2] = {
-      {"refused", "refused"}, {"rolled_back", "rolled back"}, {"cancelled", "called off"}, {"open", "open"}};
+  static const char *const kinds[][2] = {{"refused", "refused"},
+                                         {"rolled_back", "rolled back"},
+                                         {"cancelled", "called off"},
+                                         {"open", "open"}};
   char text[200] = "";
-  append(text, sizeof text, "wave %zu: %.0f of %.0f updated", number, results_json_number(wave, "confirmed"),
-         results_json_number(wave, "devices"));
+  append(text, sizeof text, "wave %zu: %.0f of %.0f updated", number,
+         results_json_number(wave, "confirmed"), results_json_number(wave, "devices"));
   for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
     double n = results_json_number(wave, kinds[k][0]);
     if (n > 0) append(text, sizeof text, ", %.0f %s", n, kinds[k][1]);
@@ -284,16 +299,17 @@ static void print_rollout(const json_t *rollout, FILE *out)
   const char *criterion = results_json_text(rollout, "criterion");
   char why[120] = "";
   if (criterion[0] != '\0') snprintf(why, sizeof why, " at %.95s", criterion);
-  line(out, "  rollout      %.24s: %s%s; %.0f offered, %.0f not", results_json_text(rollout, "image"),
-       results_json_text(rollout, "state"), why, results_json_number(rollout, "offered"),
-       results_json_number(rollout, "untouched"));
+  line(out, "  rollout      %.24s: %s%s; %.0f offered, %.0f not",
+       results_json_text(rollout, "image"), results_json_text(rollout, "state"), why,
+       results_json_number(rollout, "offered"), results_json_number(rollout, "untouched"));
   for (size_t w = 0; w < json_array_size(waves); w++) {
     const json_t *wave = json_array_get(waves, w);
     if (results_json_number(wave, "offered") > 0) print_wave(w + 1, wave, out);
   }
   if (json_is_true(json_object_get(rollout, "aborted")))
     line(out, "               stopped with %.0f open, of which %.0f went on",
-         results_json_number(rollout, "open_when_stopped"), results_json_number(rollout, "touched_after"));
+         results_json_number(rollout, "open_when_stopped"),
+         results_json_number(rollout, "touched_after"));
 }
 
 /* How updates ended that did not end well: "refused as bad_signature 10, self_test 3". */
@@ -322,15 +338,18 @@ static void print_ota(const json_t *tree, FILE *out)
 {
   const json_t *ota = json_object_get(tree, "ota"), *rollouts = json_object_get(ota, "rollout");
   if (!json_is_object(ota)) return;
-  line(out, "  updates      %.0f offered, %.0f updated, %.0f refused, %.0f rolled back, %.0f bricked",
+  line(out,
+       "  updates      %.0f offered, %.0f updated, %.0f refused, %.0f rolled back, %.0f bricked",
        value_of(tree, "ota.offered"), value_of(tree, "ota.updated"), value_of(tree, "ota.refused"),
        value_of(tree, "ota.rolled_back"), value_of(tree, "ota.bricked"));
   line(out, "               %.1f MiB received, %.1f KiB of it again; %.0f power cuts",
        value_of(tree, "ota.bytes") / 1048576, value_of(tree, "ota.resent_bytes") / 1024,
        value_of(tree, "ota.power_cuts"));
   if (value_of(tree, "ota.disagree") > 0)
-    line(out, "x              %.0f devices did something else than they report", value_of(tree, "ota.disagree"));
-  for (size_t r = 0; r < json_array_size(rollouts); r++) print_rollout(json_array_get(rollouts, r), out);
+    line(out, "x              %.0f devices did something else than they report",
+         value_of(tree, "ota.disagree"));
+  for (size_t r = 0; r < json_array_size(rollouts); r++)
+    print_rollout(json_array_get(rollouts, r), out);
   print_endings(json_object_get(ota, "statuses"), out);
 }
 
@@ -338,7 +357,8 @@ static void print_ota(const json_t *tree, FILE *out)
 static const char *policy_words(const json_t *storm, char out[48])
 {
   const char *policy = results_json_text(storm, "policy");
-  double base = results_json_number(storm, "base_ms") / 1000, cap = results_json_number(storm, "cap_ms") / 1000;
+  double base = results_json_number(storm, "base_ms") / 1000,
+         cap = results_json_number(storm, "cap_ms") / 1000;
   if (strcmp(policy, "immediate") == 0)
     snprintf(out, 48, "%.20s", policy);
   else if (strcmp(policy, "fixed") == 0)
@@ -360,13 +380,14 @@ static void print_storms(const json_t *tree, FILE *out)
   const json_t *storms = json_object_get(tree, "storms");
   char words[48], p50[16], p90[16], p99[16], all[16];
   if (json_array_size(storms) == 0) return;
-  line(out, "  %-22s %6s %6s %6s %6s %6s %7s %8s", "storm: came back after", "50%", "90%", "99%", "100%", "online",
-       "peak/s", "wasted");
+  line(out, "  %-22s %6s %6s %6s %6s %6s %7s %8s", "storm: came back after", "50%", "90%", "99%",
+       "100%", "online", "peak/s", "wasted");
   for (size_t i = 0; i < json_array_size(storms); i++) {
     const json_t *storm = json_array_get(storms, i);
     bool whole = results_json_number(storm, "online") >= results_json_number(storm, "devices");
-    line(out, "%-2s%-22.22s %6s %6s %6s %6s %6.0f %7.0f %8.0f", whole ? "" : "x", policy_words(storm, words),
-         back_after(storm, "p50_ms", p50), back_after(storm, "p90_ms", p90), back_after(storm, "p99_ms", p99),
+    line(out, "%-2s%-22.22s %6s %6s %6s %6s %6.0f %7.0f %8.0f", whole ? "" : "x",
+         policy_words(storm, words), back_after(storm, "p50_ms", p50),
+         back_after(storm, "p90_ms", p90), back_after(storm, "p99_ms", p99),
          back_after(storm, "all_ms", all), results_json_number(storm, "online"),
          results_json_number(storm, "peak_per_s"), results_json_number(storm, "wasted"));
   }
@@ -379,20 +400,24 @@ static void print_times(const json_t *tree, FILE *out)
   } shown[] = {{"handshake.wall_ms", "TLS handshake, host wall"},
                {"connect.total_ms", "planned start to online"},
                {"process.loop_delay_ms", "this process's own share"}};
-  bool headed = false, paced = json_is_true(json_object_get(json_object_get(tree, "timing"), "paced"));
+  bool headed = false,
+       paced = json_is_true(json_object_get(json_object_get(tree, "timing"), "paced"));
   for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
     const json_t *stats = json_object_get(json_object_get(tree, "metrics"), shown[i].name);
     if (results_json_number(stats, "count") == 0) continue;
     char p50[24], p99[24], max[24];
-    const char *words = paced && i == 0 ? "TLS handshake, paced wall" : shown[i].words; /* not what the host needs */
+    const char *words = paced && i == 0 ? "TLS handshake, paced wall"
+                                        : shown[i].words; /* not what the host needs */
     if (!headed) line(out, "  %-28s %12s %12s %12s", "times", "p50", "p99", "max");
     headed = true;
     line(out, "  %-28s %12s %12s %12s", words, milliseconds(results_json_number(stats, "p50"), p50),
-         milliseconds(results_json_number(stats, "p99"), p99), milliseconds(results_json_number(stats, "max"), max));
+         milliseconds(results_json_number(stats, "p99"), p99),
+         milliseconds(results_json_number(stats, "max"), max));
   }
 }
 
-/* What was counted on this machine as a device would take for it; never without the word, nor without its band. */
+/* What was counted on this machine as a device would take for it; never without the word, nor
+   without its band. */
 static void print_modelled(const json_t *timing, FILE *out)
 {
   const json_t *p50 = json_object_get(json_object_get(timing, "device_ms"), "p50");
@@ -408,8 +433,10 @@ static void print_modelled(const json_t *timing, FILE *out)
 static void print_budget(const json_t *timing, FILE *out)
 {
   const json_t *budget = json_object_get(timing, "budget");
-  double rom = results_json_number(budget, "rom_bytes"), ram = results_json_number(budget, "ram_peak_bytes");
-  double anchors = results_json_number(budget, "trust_anchors_max"), chain = results_json_number(budget, "chain_bytes");
+  double rom = results_json_number(budget, "rom_bytes"),
+         ram = results_json_number(budget, "ram_peak_bytes");
+  double anchors = results_json_number(budget, "trust_anchors_max"),
+         chain = results_json_number(budget, "chain_bytes");
   double record = results_json_number(budget, "record_bytes");
   char text[200] = "";
   if (rom + ram + anchors + chain <= 0) return;
@@ -417,7 +444,8 @@ static void print_budget(const json_t *timing, FILE *out)
   if (rom > 0) append(text, sizeof text, " ROM %.0f kB,", rom / 1000);
   if (ram > 0) append(text, sizeof text, " RAM %.1f kB,", ram / 1000);
   if (record > RECORD_USUAL)
-    append(text, sizeof text, " of which %.1f kB for larger records,", (record - RECORD_USUAL) / 1000);
+    append(text, sizeof text, " of which %.1f kB for larger records,",
+           (record - RECORD_USUAL) / 1000);
   if (anchors > 0) append(text, sizeof text, " %.0f anchors,", anchors);
   if (chain > 0) append(text, sizeof text, " chain %.0f B,", chain);
   text[strlen(text) - 1] = '\0'; /* the last comma */
@@ -444,11 +472,12 @@ static const char *few_ids(const json_t *devices, char ids[64])
   return ids;
 }
 
-/* Of a failure that was foretold for some of those that had it, devices and detail are of the others. Results of an
- * older fleetsim do not tell them apart. */
+/* Of a failure that was foretold for some of those that had it, devices and detail are of the
+ * others. Results of an older fleetsim do not tell them apart. */
 static void print_failure(const char *name, const json_t *failure, FILE *out)
 {
-  double count = results_json_number(failure, "count"), foretold = results_json_number(failure, "expected_count");
+  double count = results_json_number(failure, "count"),
+         foretold = results_json_number(failure, "expected_count");
   bool expected = json_is_true(json_object_get(failure, "expected"));
   const json_t *others = json_object_get(failure, "unexpected_devices");
   bool apart = !expected && json_array_size(others) > 0;
@@ -460,7 +489,8 @@ static void print_failure(const char *name, const json_t *failure, FILE *out)
   line(out, "%-2s%-28s %7.0f %s%s", expected ? "" : "x", name, count, how, ids);
   const char *detail = results_json_text(failure, apart ? "unexpected_detail" : "detail");
   char why[TEXT_SIZE];
-  snprintf(why, sizeof why, "%s%s%s", results_json_text(failure, "sentence"), detail[0] != '\0' ? ": " : "", detail);
+  snprintf(why, sizeof why, "%s%s%s", results_json_text(failure, "sentence"),
+           detail[0] != '\0' ? ": " : "", detail);
   if (!expected) paragraph(out, 6, why);
 }
 
@@ -472,7 +502,8 @@ static void print_failures(const json_t *tree, FILE *out)
   if (json_object_size(failures) == 0) return;
   line(out, "  %-28s %7s", "failures", "count");
   for (int expected = 0; expected <= 1; expected++)
-    json_object_foreach(failures, name, failure) if (json_is_true(json_object_get(failure, "expected")) == expected)
+    json_object_foreach(failures, name,
+                        failure) if (json_is_true(json_object_get(failure, "expected")) == expected)
         print_failure(name, failure, out);
 }
 
@@ -485,7 +516,8 @@ static void print_expectations(const json_t *tree, FILE *out)
   for (size_t i = 0; i < count; i++) {
     const json_t *check = json_array_get(expectations, i);
     if (!passes(check))
-      line(out, "x %s: observed %s", results_json_text(check, "expr"), results_json_text(check, "observed"));
+      line(out, "x %s: observed %s", results_json_text(check, "expr"),
+           results_json_text(check, "observed"));
   }
 }
 

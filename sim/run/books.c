@@ -1,8 +1,10 @@
-/* The books of messages: what the devices say of their telemetry beside what the back office received of it.
+/* The books of messages: what the devices say of their telemetry beside what the back office
+ * received of it.
  *
- * Of each device's messages 1..given some were declined (never sent), and of the others some have arrived. What has not
- * is lost, unless the device is revoked: then nobody waits for it. So sent = delivered + lost + unawaited, and whatever
- * is over is unaccounted for: a fault of ours or somebody else's message, and no run passes with it. */
+ * Of each device's messages 1..given some were declined (never sent), and of the others some have
+ * arrived. What has not is lost, unless the device is revoked: then nobody waits for it. So sent =
+ * delivered + lost + unawaited, and whatever is over is unaccounted for: a fault of ours or
+ * somebody else's message, and no run passes with it. */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <stdio.h>
@@ -115,7 +117,8 @@ static void add_device(struct run *run, size_t index, struct sums *sums)
 {
   struct fleet_books books;
   fleet_books(run->fleet, index, &books);
-  uint64_t absent = operator_missing(run->operator, index, books.given), missing = less(absent, books.declined);
+  uint64_t absent = operator_missing(run->operator, index, books.given),
+           missing = less(absent, books.declined);
   sums->sent += books.given - books.declined;
   sums->delivered += books.given - books.declined - missing;
   sums->unsent += less(books.declined, absent);
@@ -145,7 +148,9 @@ void run_close_books(struct run *run)
   set_counter(metrics, METRIC_TELEMETRY_LOST_ACKED, sums.lost_acked);
   metrics_set(metrics, METRIC_TELEMETRY_UNAWAITED, (double) sums.unawaited);
   metrics_set(metrics, METRIC_TELEMETRY_UNACCOUNTED, (double) (surplus + sums.unsent) + unbooked);
-  /* at QoS 0 a message may get lost on its way; but who was away when nobody should be has not listened either */
-  uint64_t unheard = less(sums.lost_acked, run->at_risk) + (run->operator_surprised ? sums.let_go : 0);
+  /* at QoS 0 a message may get lost on its way; but who was away when nobody should be has not
+     listened either */
+  uint64_t unheard =
+      less(sums.lost_acked, run->at_risk) + (run->operator_surprised ? sums.let_go : 0);
   metrics_set(metrics, METRIC_TELEMETRY_UNHEARD, (double) unheard);
 }

@@ -1,6 +1,7 @@
-/* The safety brake: once a second the expression is judged over that second. Counters and histograms count what came in
- * it, everything else stands as it is. While it holds, the fleet thins its starts. A percentile of a second in which
- * nothing came says nothing, and leaves the brake as it was.
+/* The safety brake: once a second the expression is judged over that second. Counters and
+ * histograms count what came in it, everything else stands as it is. While it holds, the fleet
+ * thins its starts. A percentile of a second in which nothing came says nothing, and leaves the
+ * brake as it was.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
@@ -19,7 +20,8 @@ int run_set_brake(struct run *run)
   brake->set = true;
   brake->rate = scenario->brake_rate;
   snprintf(brake->when, sizeof brake->when, "%s", scenario->brake_when.text);
-  if (!metrics_known(scenario->brake_when.name) || metrics_watch(run->metrics, scenario->brake_when.name) == 0)
+  if (!metrics_known(scenario->brake_when.name) ||
+      metrics_watch(run->metrics, scenario->brake_when.name) == 0)
     return 0;
   return error_set(&run->error, EXIT_CODE_INTERNAL, "out of memory for the brake's histogram");
 }
@@ -28,7 +30,8 @@ static int look_up(void *ctx, const char *name, const char *argument, struct exp
 {
   struct run *run = ctx;
   if (run_lookup(run, name, argument, out) != 0) return -1;
-  bool watched = argument[0] == '\0' && metrics_known(name) && strcmp(name, run->scenario->brake_when.name) == 0;
+  bool watched = argument[0] == '\0' && metrics_known(name) &&
+                 strcmp(name, run->scenario->brake_when.name) == 0;
   if (watched) out->value = metrics_recent(run->metrics);
   return 0;
 }
@@ -65,7 +68,8 @@ static void judge(struct run *run)
 void run_look_at_brake(struct run *run)
 {
   if (!run->scenario->has_brake || run->fleet == NULL || run->events == NULL) return;
-  if (run->results.expectations != NULL) return; /* judged: what was counted then is what is written */
+  /* judged: what was counted then is what is written */
+  if (run->results.expectations != NULL) return;
   uint64_t now_ms = run_elapsed_ms(run);
   if (now_ms - run->brake_look_ms < LOOK_MS) return;
   struct results_brake *brake = &run->results.brake;

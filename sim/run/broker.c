@@ -1,4 +1,5 @@
-/* What is done to the broker, and the proof that it happened: after a change the served leaf is looked at. */
+/* What is done to the broker, and the proof that it happened: after a change the served leaf is
+   looked at. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <string.h>
@@ -48,19 +49,22 @@ static bool operator_is_back(struct run *run, void *ctx)
   return operator_connected(run->operator);
 }
 
-/* mosquitto 2.0.11 was seen to drop what it holds for sessions that are offline when it is reloaded (SIGHUP, clients
- * named by certificate). A reload right after a restart would lose the telemetry that waits for the operator. */
+/* mosquitto 2.0.11 was seen to drop what it holds for sessions that are offline when it is reloaded
+ * (SIGHUP, clients named by certificate). A reload right after a restart would lose the telemetry
+ * that waits for the operator. */
 static enum step_outcome await_operator(struct run *run)
 {
   enum run_waited waited = run_wait(run, operator_is_back, NULL, OPERATOR_WITHIN_MS);
   if (waited == RUN_REACHED) return STEP_DONE;
   if (waited == RUN_ABORTED) return STEP_ABORTED;
-  error_set(&run->error, EXIT_CODE_FAIL, "the operator did not come back within %u s of the broker's restart: %s",
+  error_set(&run->error, EXIT_CODE_FAIL,
+            "the operator did not come back within %u s of the broker's restart: %s",
             OPERATOR_WITHIN_MS / 1000, run->operator_said);
   return STEP_FAILED;
 }
 
-/* What a broker that stands elsewhere presents may come from several machines behind one address. */
+/* What a broker that stands elsewhere presents may come from several machines behind one
+   address. */
 static unsigned looks_needed(const struct run *run)
 {
   return run->scenario->remote ? REMOTE_LOOKS : 1;
@@ -73,28 +77,33 @@ static enum step_outcome await_leaf(struct run *run, size_t node, enum broker_li
   uint64_t within_ms = run->broker_ms > 0 ? run->broker_ms : PROBE_WITHIN_MS;
   uint64_t until_ms = run_elapsed_ms(run) + within_ms;
   unsigned seen = 0;
-  while (seen > 0 || run_elapsed_ms(run) < until_ms) { /* looks that are right are looked at to the end */
+  /* looks that are right are looked at to the end */
+  while (seen > 0 || run_elapsed_ms(run) < until_ms) {
     struct run_operation *operation = run_operation_new(run);
     if (operation == NULL) return STEP_ABORTED;
     broker_probe(broker, listener, run_operation_seen, operation);
     enum run_waited waited = run_operation_await(run, operation, PROBE_WITHIN_MS);
-    bool served = operation->ended && !operation->failed &&
-                  memcmp(operation->seen.fingerprint, run->nodes[node].fingerprint[listener], 32) == 0;
+    bool served =
+        operation->ended && !operation->failed &&
+        memcmp(operation->seen.fingerprint, run->nodes[node].fingerprint[listener], 32) == 0;
     run_operation_free(run, operation);
     if (waited == RUN_ABORTED) return STEP_ABORTED;
     seen = served ? seen + 1 : 0;
     if (seen == looks_needed(run)) return STEP_DONE;
     if (!served && !run_pause(run, PROBE_PAUSE_MS)) return STEP_ABORTED;
   }
-  error_set(&run->error, EXIT_CODE_FAIL, "the broker at %s port %u does not serve the new certificate after %.3g s: %s",
-            broker_address(broker, listener), broker_port(broker, listener), (double) within_ms / 1000,
-            broker_is_local(broker) ? "was it reloaded?"
-                                    : "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload it? If it is "
-                                      "slower than that, give the step a longer 'within'");
+  error_set(
+      &run->error, EXIT_CODE_FAIL,
+      "the broker at %s port %u does not serve the new certificate after %.3g s: %s",
+      broker_address(broker, listener), broker_port(broker, listener), (double) within_ms / 1000,
+      broker_is_local(broker) ? "was it reloaded?"
+                              : "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload "
+                                "it? If it is slower than that, give the step a longer 'within'");
   return STEP_FAILED;
 }
 
-/* Every address of a service is looked at by itself, although one set of hooks has changed them all. */
+/* Every address of a service is looked at by itself, although one set of hooks has changed them
+   all. */
 static size_t listener_count(const struct run *run, enum broker_listener listener)
 {
   return listener == BROKER_PROVE ? 1 : run->scenario->node_count;
@@ -137,19 +146,21 @@ static bool operator_has_lost(struct run *run, void *ctx)
   return run->operator_losses > *(const unsigned *) ctx;
 }
 
-/* A hook may end well and do nothing; a restart ends every session, that of the back office too. One that was away as
- * the hook began has none that could end. */
+/* A hook may end well and do nothing; a restart ends every session, that of the back office too.
+ * One that was away as the hook began has none that could end. */
 static enum step_outcome restart(struct run *run, int node)
 {
   run_collect(run);
   unsigned losses = run->operator_losses;
   bool tells = run->scenario->remote && operator_connected(run->operator);
   if (tell(run, broker_restart, node) != 0) return STEP_ABORTED;
-  enum run_waited waited = tells ? run_wait(run, operator_has_lost, &losses, HOOK_ENDED_MS) : RUN_REACHED;
+  enum run_waited waited =
+      tells ? run_wait(run, operator_has_lost, &losses, HOOK_ENDED_MS) : RUN_REACHED;
   if (waited == RUN_REACHED) return STEP_DONE;
   if (waited == RUN_ABORTED) return STEP_ABORTED;
   error_set(&run->error, EXIT_CODE_FAIL,
-            "the hook 'restart' has ended, and the operator's session has not: the broker was not restarted");
+            "the hook 'restart' has ended, and the operator's session has not: the broker was not "
+            "restarted");
   return STEP_FAILED;
 }
 
@@ -161,30 +172,36 @@ enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply, i
   if (apply == SCENARIO_APPLY_RELOAD && tell(run, broker_reload, node) != 0) outcome = STEP_ABORTED;
   if (outcome == STEP_DONE) outcome = await_operator(run);
   /* a hook put in force only what it was called for: run_present looks at that */
-  return outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK ? outcome : run_confirm_served(run, node);
+  return outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK ? outcome
+                                                              : run_confirm_served(run, node);
 }
 
-static int write_chain(struct run *run, size_t node, enum broker_listener listener, const struct pki_chain *chain)
+static int write_chain(struct run *run, size_t node, enum broker_listener listener,
+                       const struct pki_chain *chain)
 {
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
   struct run_node *n = &run->nodes[node];
   bool main_listener = listener == BROKER_MAIN;
   if (broker_path(n->broker, main_listener ? "main.crt" : "prove.crt", certificate) != 0 ||
       broker_path(n->broker, main_listener ? "main.key" : "prove.key", key) != 0)
-    return error_set(&run->error, EXIT_CODE_SETUP, "the broker's folder has too long a path; use a shorter --out");
-  return pki_write_broker_chain(run->pki, chain, certificate, key, n->fingerprint[listener], &run->error);
+    return error_set(&run->error, EXIT_CODE_SETUP,
+                     "the broker's folder has too long a path; use a shorter --out");
+  return pki_write_broker_chain(run->pki, chain, certificate, key, n->fingerprint[listener],
+                                &run->error);
 }
 
 enum step_outcome run_broker_crash(struct run *run)
 {
-  if (run_wait_broker(run, broker_kill, APPLY_WITHIN_MS) != 0 || !run_pause(run, LAST_WORDS_MS)) return STEP_ABORTED;
+  if (run_wait_broker(run, broker_kill, APPLY_WITHIN_MS) != 0 || !run_pause(run, LAST_WORDS_MS))
+    return STEP_ABORTED;
   run_book_risk(run, true);
   if (run_wait_broker(run, broker_start, APPLY_WITHIN_MS) != 0) return STEP_ABORTED;
   enum step_outcome outcome = await_operator(run);
   return outcome == STEP_DONE ? run_confirm_served(run, -1) : outcome;
 }
 
-/* Every name by which devices may come: that of each address of a service, and those of the scenario. */
+/* Every name by which devices may come: that of each address of a service, and those of the
+   scenario. */
 static void name_hosts(const struct run *run, struct pki_chain *chain)
 {
   size_t also = 0;
@@ -194,7 +211,8 @@ static void name_hosts(const struct run *run, struct pki_chain *chain)
     const char *host = broker_host(run->nodes[n].broker);
     if (strcmp(host, chain->host) != 0) chain->also[also++] = host;
   }
-  for (size_t i = 0; i < run->scenario->name_count; i++) chain->also[also++] = run->scenario->names[i].name;
+  for (size_t i = 0; i < run->scenario->name_count; i++)
+    chain->also[also++] = run->scenario->names[i].name;
 }
 
 int run_write_chain(struct run *run, enum broker_listener listener, const struct pki_chain *chain)
@@ -210,8 +228,8 @@ int run_write_chain(struct run *run, enum broker_listener listener, const struct
   return 0;
 }
 
-enum step_outcome run_present(struct run *run, enum broker_listener listener, const struct pki_chain *chain,
-                              enum scenario_apply apply)
+enum step_outcome run_present(struct run *run, enum broker_listener listener,
+                              const struct pki_chain *chain, enum scenario_apply apply)
 {
   if (run_write_chain(run, listener, chain) != 0) {
     run_abort(run, &run->error);
@@ -219,5 +237,6 @@ enum step_outcome run_present(struct run *run, enum broker_listener listener, co
   }
   if (presented(run, listener) != 0) return STEP_ABORTED;
   enum step_outcome outcome = run_broker_apply(run, apply, -1);
-  return outcome == STEP_DONE && apply == SCENARIO_APPLY_HOOK ? run_confirm_served(run, -1) : outcome;
+  return outcome == STEP_DONE && apply == SCENARIO_APPLY_HOOK ? run_confirm_served(run, -1)
+                                                              : outcome;
 }

@@ -1,5 +1,5 @@
-/* Clones: copies of devices with everything that their flash holds, the private key too. They are a fleet of their own,
- * with its own counters, on the same loop: to the broker each is the device. */
+/* Clones: copies of devices with everything that their flash holds, the private key too. They are a
+ * fleet of their own, with its own counters, on the same loop: to the broker each is the device. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,8 @@ static int release(struct run_clones *clones, struct error *error)
   return status;
 }
 
-static int copy_devices(struct run *run, struct run_clones *clones, const uint32_t *devices, size_t count)
+static int copy_devices(struct run *run, struct run_clones *clones, const uint32_t *devices,
+                        size_t count)
 {
   char folder[FILES_PATH_MAX];
   clones->count = count;
@@ -50,7 +51,8 @@ static int copy_devices(struct run *run, struct run_clones *clones, const uint32
   clones->pages = calloc(count, DEVICE_NVM_PAGE_SIZE);
   clones->indices = calloc(count, sizeof *clones->indices);
   clones->metrics = metrics_create();
-  if (clones->ids == NULL || clones->pages == NULL || clones->indices == NULL || clones->metrics == NULL)
+  if (clones->ids == NULL || clones->pages == NULL || clones->indices == NULL ||
+      clones->metrics == NULL)
     return error_set(&run->error, EXIT_CODE_SETUP, "not enough memory for %zu clones", count);
   for (size_t i = 0; i < count; i++) {
     clones->ids[i] = run->ids[devices[i]];
@@ -67,7 +69,8 @@ static int make_fleet(struct run *run, struct run_clones *clones)
 {
   struct fleet_config config;
   if (run_fleet_config(run, &config) != 0) return -1;
-  config.profile = &run->scenario->device; /* they take no firmware updates: their flash is nobody's */
+  /* they take no firmware updates: their flash is nobody's */
+  config.profile = &run->scenario->device;
   config.ota = (struct fleet_ota){.flash = NULL};
   config.device_count = clones->count;
   config.page = page_of;
@@ -83,17 +86,19 @@ static int make_fleet(struct run *run, struct run_clones *clones)
 int run_start_clones(struct run *run, const uint32_t *devices, size_t count, double rate)
 {
   struct run_clones *clones = calloc(1, sizeof *clones);
-  if (clones == NULL) return error_set(&run->error, EXIT_CODE_SETUP, "not enough memory for %zu clones", count);
+  if (clones == NULL)
+    return error_set(&run->error, EXIT_CODE_SETUP, "not enough memory for %zu clones", count);
   if (copy_devices(run, clones, devices, count) != 0 || make_fleet(run, clones) != 0) {
     (void) release(clones, NULL);
     return -1;
   }
   run->clones = clones;
   if (run->scenario->telemetry.on)
-    fleet_set_telemetry(clones->fleet, &(struct fleet_telemetry){.on = true,
-                                                                 .every_ms = run->scenario->telemetry.every_ms,
-                                                                 .bytes = run->scenario->telemetry.bytes,
-                                                                 .qos = run->scenario->telemetry.qos});
+    fleet_set_telemetry(clones->fleet,
+                        &(struct fleet_telemetry){.on = true,
+                                                  .every_ms = run->scenario->telemetry.every_ms,
+                                                  .bytes = run->scenario->telemetry.bytes,
+                                                  .qos = run->scenario->telemetry.qos});
   fleet_connect(clones->fleet, clones->indices, count, rate, false);
   return 0;
 }
@@ -103,7 +108,8 @@ static double failures(const struct metrics *metrics, enum device_failure failur
   return (double) metrics_failure(metrics, failure)->count;
 }
 
-/* In the words of a broker, or by closing once the handshake is over; whom a restart cuts off earlier is not refused.
+/* In the words of a broker, or by closing once the handshake is over; whom a restart cuts off
+ * earlier is not refused.
  */
 static double refusals(const struct metrics *metrics)
 {
@@ -126,7 +132,8 @@ void run_measure_clones(struct run *run)
   metrics_set(run->metrics, METRIC_COMPROMISE_ACCEPTS, metrics_value(theirs, METRIC_CONNECT_OK));
   metrics_set(run->metrics, METRIC_COMPROMISE_REFUSED, refusals(theirs));
   metrics_set(run->metrics, METRIC_COMPROMISE_CUT,
-              failures(theirs, DEVICE_FAIL_SESSION_CLOSED) + failures(theirs, DEVICE_FAIL_SESSION_RESET) +
+              failures(theirs, DEVICE_FAIL_SESSION_CLOSED) +
+                  failures(theirs, DEVICE_FAIL_SESSION_RESET) +
                   failures(theirs, DEVICE_FAIL_SESSION_DISCONNECT));
 }
 
@@ -146,7 +153,8 @@ void run_stop_clones(struct run *run)
   fleet_disconnect_all(run->clones->fleet);
   if (!run->aborted) run_wait(run, are_offline, NULL, STOP_WITHIN_MS);
   /* a CONNACK that was on its way */
-  metrics_set(run->metrics, METRIC_COMPROMISE_ACCEPTS, metrics_value(run->clones->metrics, METRIC_CONNECT_OK));
+  metrics_set(run->metrics, METRIC_COMPROMISE_ACCEPTS,
+              metrics_value(run->clones->metrics, METRIC_CONNECT_OK));
 }
 
 struct fleet *run_clones_fleet(struct run *run)

@@ -1,4 +1,5 @@
-/* Which certificate a device holds and shows. The evidence is the bytes: of its memory, and of a handshake. */
+/* Which certificate a device holds and shows. The evidence is the bytes: of its memory, and of a
+   handshake. */
 #define _POSIX_C_SOURCE 200809L
 #include "device/nvm.h"
 #include "pki/nvm_store.h"
@@ -21,7 +22,8 @@ uint64_t run_chain_in_force(struct run *run, size_t index)
   return run_chain_mark(page + slot.offset, slot.size);
 }
 
-/* A chain is followed once: two signatures cost as much as half a handshake, and devices come back again and again. */
+/* A chain is followed once: two signatures cost as much as half a handshake, and devices come back
+   again and again. */
 uint16_t run_roots_of(void *ctx, size_t index, const uint8_t *chain, size_t size)
 {
   struct run *run = ctx;

@@ -8,8 +8,8 @@
 
 enum of { OF_ALL, OF_TELEMETRY, OF_SENT, OF_BROKER, OF_UPDATES };
 
-/* `or`: quantities by which a scenario says otherwise too, with spaces around each. The books must add up whatever it
- * says. */
+/* `or`: quantities by which a scenario says otherwise too, with spaces around each. The books must
+ * add up whatever it says. */
 static const struct {
   const char *expr;
   enum of of;
@@ -18,7 +18,8 @@ static const struct {
     {"devices.lost == 0", OF_ALL, ""},
     {"trespass.delivered == 0", OF_ALL, ""},
     {"telemetry.refused == 0", OF_TELEMETRY, " telemetry.declined publish "},
-    {"telemetry.unheard == 0", OF_TELEMETRY, " telemetry.lost telemetry.lost_acked telemetry.delivered "},
+    {"telemetry.unheard == 0", OF_TELEMETRY,
+     " telemetry.lost telemetry.lost_acked telemetry.delivered "},
     {"telemetry.delivered > 0", OF_SENT, " telemetry.lost telemetry.lost_acked telemetry.unheard "},
     {"telemetry.unaccounted == 0", OF_TELEMETRY, NULL},
     {"operator.online == 1", OF_BROKER, " operator.away_s "},
@@ -26,7 +27,8 @@ static const struct {
     {"ota.bricked == 0", OF_UPDATES, ""},
     {"ota.disagree == 0", OF_UPDATES, ""},
 };
-static_assert(sizeof implied / sizeof implied[0] == RUN_IMPLIED_MAX, "there is room for each in the results");
+static_assert(sizeof implied / sizeof implied[0] == RUN_IMPLIED_MAX,
+              "there is room for each in the results");
 
 bool run_has_broker(const struct run *run)
 {
@@ -46,7 +48,8 @@ static bool has_telemetry(const struct run *run)
 static bool has_sent(const struct run *run)
 {
   const struct metrics *metrics = run->metrics;
-  double refused = metrics_value(metrics, METRIC_TELEMETRY_REFUSED) - metrics_value(metrics, METRIC_TELEMETRY_DECLINED);
+  double refused = metrics_value(metrics, METRIC_TELEMETRY_REFUSED) -
+                   metrics_value(metrics, METRIC_TELEMETRY_DECLINED);
   return metrics_value(metrics, METRIC_TELEMETRY_DELIVERED) > 0 ||
          metrics_value(metrics, METRIC_TELEMETRY_LOST) > refused;
 }
@@ -83,7 +86,8 @@ static bool names(const struct expr *expr, const char *name, const char * or)
 static bool is_named(const struct scenario *scenario, const char *name, const char * or)
 {
   bool named = false;
-  for (size_t e = 0; e < scenario->expect_count; e++) named = named || names(&scenario->expect[e], name, or);
+  for (size_t e = 0; e < scenario->expect_count; e++)
+    named = named || names(&scenario->expect[e], name, or);
   return named;
 }
 
@@ -98,14 +102,17 @@ static void explain(const struct run *run, struct results_check *check)
   size_t used = strlen(check->observed), left = sizeof check->observed - used;
   double away_s = metrics_value(run->metrics, METRIC_OPERATOR_AWAY);
   bool of_nothing = is_of(check, "telemetry.delivered");
-  if (check->pass || !(of_nothing || is_of(check, "operator.online") || is_of(check, "telemetry.unheard"))) return;
+  if (check->pass ||
+      !(of_nothing || is_of(check, "operator.online") || is_of(check, "telemetry.unheard")))
+    return;
   if (away_s > 0)
     snprintf(check->observed + used, left, "; the back office was away for %.1f s%s: %s", away_s,
              run->operator_online ? "" : ", and is", run->operator_said);
   else if (of_nothing)
     snprintf(check->observed + used, left,
-             "; a broker may drop messages without a word: see that its ACL lets each device write private/ID/# and "
-             "the operator read private/#, and that its limit of size is not below that of a message");
+             "; a broker may drop messages without a word: see that its ACL lets each device write "
+             "private/ID/# and the operator read private/#, and that its limit of size is not "
+             "below that of a message");
 }
 
 void run_check_implied(struct run *run, void (*check)(struct run *run, const struct expr *expr))

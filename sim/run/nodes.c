@@ -25,14 +25,15 @@ uint64_t run_timed_out(const struct run *run)
   return n;
 }
 
-/* Opening --------------------------------------------------------------------------------------------------------- */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
 static void on_broker_died(void *ctx, const char *how)
 {
   struct run *run = ctx;
   struct error error;
-  error_set(&error, EXIT_CODE_SETUP, "mosquitto ended without being asked to (%s); its log is mosquitto.log under %s",
-            how, run->options->out);
+  error_set(&error, EXIT_CODE_SETUP,
+            "mosquitto ended without being asked to (%s); its log is mosquitto.log under %s", how,
+            run->options->out);
   run_abort(run, &error);
 }
 
@@ -64,10 +65,12 @@ static int open_node(struct run *run, size_t node)
   char name[8 + SCENARIO_NODE_NAME] = "broker", folder[FILES_PATH_MAX];
   bool first = node == 0;
   size_t size = sizeof run->terminator;
-  if (scenario->node_count > 1) snprintf(name, sizeof name, "broker-%s", scenario->nodes[node].name);
+  if (scenario->node_count > 1)
+    snprintf(name, sizeof name, "broker-%s", scenario->nodes[node].name);
   if (files_join(folder, run->options->out, name, &run->error) != 0) return -1;
   if (scenario->terminator && uv_exepath(run->terminator, &size) != 0)
-    return error_set(&run->error, EXIT_CODE_SETUP, "this program's own path cannot be found; is /proc mounted?");
+    return error_set(&run->error, EXIT_CODE_SETUP,
+                     "this program's own path cannot be found; is /proc mounted?");
   struct broker_config config = {
       .folder = folder,
       .host = scenario->nodes[node].host,
@@ -90,8 +93,7 @@ static int open_node(struct run *run, size_t node)
   return broker_open(&run->loop, &config, &run->nodes[node].broker, &run->error);
 }
 
-/* What they present and trust ---------------------------------------------------------------------------------------
- */
+/* --- What they present and trust -------------------------------------------------------------- */
 
 int run_write_client_ca(struct run *run, const struct pki_roots *roots)
 {
@@ -113,12 +115,13 @@ static int share_tickets(struct run *run)
   uint8_t keys[TERMINATOR_KEYS_SIZE];
   char path[FILES_PATH_MAX];
   int status = uv_random(NULL, NULL, keys, sizeof keys, 0, NULL);
-  if (status != 0) return error_set(&run->error, EXIT_CODE_SETUP, "no random bytes: %s", uv_strerror(status));
+  if (status != 0)
+    return error_set(&run->error, EXIT_CODE_SETUP, "no random bytes: %s", uv_strerror(status));
   for (size_t n = 0; n < run->scenario->node_count && status == 0; n++) {
-    status =
-        broker_path(run->nodes[n].broker, "tickets.key", path) != 0
-            ? error_set(&run->error, EXIT_CODE_SETUP, "the broker's folder has too long a path; use a shorter --out")
-            : files_write(path, keys, sizeof keys, 0600, &run->error);
+    status = broker_path(run->nodes[n].broker, "tickets.key", path) != 0
+                 ? error_set(&run->error, EXIT_CODE_SETUP,
+                             "the broker's folder has too long a path; use a shorter --out")
+                 : files_write(path, keys, sizeof keys, 0600, &run->error);
   }
   return status;
 }
@@ -127,27 +130,35 @@ static int first_chains(struct run *run)
 {
   struct pki_chain chain = {.root = ""};
   memcpy(chain.root, run->scenario->broker_root, sizeof chain.root);
-  if (run_write_chain(run, BROKER_MAIN, &chain) != 0 || run_write_chain(run, BROKER_PROVE, &chain) != 0) return -1;
-  if (run->scenario->crl && run_write_crls(run, &(struct scenario_crl){.next_update_s = FIRST_CRL_S}) != 0) return -1;
+  if (run_write_chain(run, BROKER_MAIN, &chain) != 0 ||
+      run_write_chain(run, BROKER_PROVE, &chain) != 0)
+    return -1;
+  if (run->scenario->crl &&
+      run_write_crls(run, &(struct scenario_crl){.next_update_s = FIRST_CRL_S}) != 0)
+    return -1;
   return run_write_client_ca(run, &run->scenario->client_roots);
 }
 
-/* A remote broker has its files already: what the scenario says of them is where a rollback leads back to. */
+/* A remote broker has its files already: what the scenario says of them is where a rollback leads
+   back to. */
 static void believe_first_chains(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
-  memcpy(run->presented[BROKER_MAIN].root, scenario->broker_root, sizeof run->presented[BROKER_MAIN].root);
+  memcpy(run->presented[BROKER_MAIN].root, scenario->broker_root,
+         sizeof run->presented[BROKER_MAIN].root);
   run->client_roots = scenario->client_roots;
 }
 
 /* One leaf for both listeners' files: nobody proves anything at a false broker. */
 static int write_false_chain(struct run *run, struct broker *broker)
 {
-  static const char *const files[] = {"main.crt", "main.key", "prove.crt", "prove.key", "clients.crt"};
+  static const char *const files[] = {"main.crt", "main.key", "prove.crt", "prove.key",
+                                      "clients.crt"};
   const struct scenario *scenario = run->scenario;
   char path[5][FILES_PATH_MAX];
   uint8_t fingerprint[32];
-  struct pki_chain chain = {.host = scenario->false_host[0] != '\0' ? scenario->false_host : scenario->nodes[0].host};
+  struct pki_chain chain = {.host = scenario->false_host[0] != '\0' ? scenario->false_host
+                                                                    : scenario->nodes[0].host};
   memcpy(chain.root, scenario->false_root, sizeof chain.root);
   for (size_t i = 0; i < scenario->name_count && scenario->false_host[0] == '\0'; i++)
     chain.also[i] = scenario->names[i].name;
@@ -185,8 +196,8 @@ static int find_operator_files(struct run *run)
 {
   char folder[PATH_MAX];
   if (realpath(pki_folder(run->pki), folder) == NULL)
-    return error_set(&run->error, EXIT_CODE_SETUP, "the fleet folder %s cannot be used: %s", pki_folder(run->pki),
-                     strerror(errno));
+    return error_set(&run->error, EXIT_CODE_SETUP, "the fleet folder %s cannot be used: %s",
+                     pki_folder(run->pki), strerror(errno));
   if (files_join(run->operator_ca, folder, "operator-ca.crt", &run->error) != 0 ||
       files_join(run->operator_certificate, folder, "operator.crt", &run->error) != 0)
     return -1;
@@ -206,7 +217,8 @@ int run_start_nodes(struct run *run)
   if (run->scenario->tickets_shared && share_tickets(run) != 0) return -1;
   for (size_t n = count; n > 0; n--)
     if (run_wait_node(run, n - 1, broker_start, BROKER_START_MS) != 0) return -1;
-  snprintf(run->results.version_broker, sizeof run->results.version_broker, "%s", broker_version(run->broker));
+  snprintf(run->results.version_broker, sizeof run->results.version_broker, "%s",
+           broker_version(run->broker));
   return start_false_broker(run);
 }
 
@@ -224,18 +236,20 @@ void run_end_nodes(struct run *run, void (*turn)(struct run *run, const bool *fl
     if (run->nodes[n].broker != NULL) turn(run, &closed[n]);
 }
 
-/* Where devices go ---------------------------------------------------------------------------------------------------
- */
+/* --- Where devices go ------------------------------------------------------------------------- */
 
-static int add_address(struct run *run, size_t node, enum broker_listener listener, struct fleet_place *place)
+static int add_address(struct run *run, size_t node, enum broker_listener listener,
+                       struct fleet_place *place)
 {
   const struct broker *broker = run->nodes[node].broker;
   struct fleet_address *address = &place->address[place->address_count++];
   address->node = (int8_t) node;
-  return run_resolve(run, broker_address(broker, listener), broker_port(broker, listener), &address->at);
+  return run_resolve(run, broker_address(broker, listener), broker_port(broker, listener),
+                     &address->at);
 }
 
-static int set_place(struct run *run, size_t node, enum broker_listener listener, struct fleet_place *place)
+static int set_place(struct run *run, size_t node, enum broker_listener listener,
+                     struct fleet_place *place)
 {
   const struct broker *broker = run->nodes[node].broker;
   if (broker_port(broker, listener) == 0) return 0;

@@ -1,4 +1,5 @@
-/* What the operator heard becomes the run's knowledge: who acknowledged which bundle, whose certificate is in force. */
+/* What the operator heard becomes the run's knowledge: who acknowledged which bundle, whose
+   certificate is in force. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +11,8 @@ static bool is_in_force(uint8_t code)
   return code == DEVICE_UPDATE_COMMITTED || code == DEVICE_UPDATE_SAME;
 }
 
-/* An acknowledgement names the bundle that it answers. One of an earlier run, or a clone's word for a bundle that its
- * device has not had, opens no gate. */
+/* An acknowledgement names the bundle that it answers. One of an earlier run, or a clone's word for
+ * a bundle that its device has not had, opens no gate. */
 static void on_trust_ack(struct run *run, const struct operator_event *event)
 {
   if (event->index == SIZE_MAX || !is_in_force(event->code) || run->fleet == NULL) return;
@@ -22,7 +23,8 @@ static void on_trust_ack(struct run *run, const struct operator_event *event)
     metrics_add(run->metrics, METRIC_OPERATOR_FOREIGN, 1);
     return;
   }
-  if (event->version > run->acked_version[event->index]) run->acked_version[event->index] = event->version;
+  if (event->version > run->acked_version[event->index])
+    run->acked_version[event->index] = event->version;
 }
 
 static void on_identity_ack(struct run *run, const struct operator_event *event)
@@ -30,7 +32,8 @@ static void on_identity_ack(struct run *run, const struct operator_event *event)
   if (event->index == SIZE_MAX || !is_in_force(event->code)) return;
   struct run_identity *identity = &run->identity[event->index];
   /* the word may be of an earlier certificate, or of an earlier run: what the device holds tells */
-  identity->acked = identity->pushed != 0 && run_chain_in_force(run, event->index) == identity->pushed;
+  identity->acked =
+      identity->pushed != 0 && run_chain_in_force(run, event->index) == identity->pushed;
 }
 
 static void on_message(struct run *run, const struct operator_event *event)
@@ -47,14 +50,15 @@ static void tell(struct run *run, const char *state, const char *why)
 {
   char quoted[2 * sizeof run->operator_said];
   if (run->events == NULL) return;
-  events_add(run->events, run_event_s(run), 0, "operator", "\"state\": \"%s\", \"why\": \"%s\"", state,
-             events_quote(why, quoted, sizeof quoted));
+  events_add(run->events, run_event_s(run), 0, "operator", "\"state\": \"%s\", \"why\": \"%s\"",
+             state, events_quote(why, quoted, sizeof quoted));
 }
 
 static void on_connected(struct run *run)
 {
   run->operator_online = true;
-  if (run->operator_lost_at_ms != 0) run->operator_away_ms += uv_now(&run->loop) - run->operator_lost_at_ms;
+  if (run->operator_lost_at_ms != 0)
+    run->operator_away_ms += uv_now(&run->loop) - run->operator_lost_at_ms;
   run->operator_lost_at_ms = 0;
   run->operator_gave_up = false;
   run->operator_told = 0;
@@ -66,13 +70,15 @@ static void on_lost(struct run *run, const char *why)
   run->operator_online = false;
   run->operator_losses++;
   run->operator_lost_at_ms = uv_now(&run->loop);
-  run->operator_surprised = run->operator_surprised || (run->foretold >> DEVICE_FAIL_SESSION_CLOSED & 1u) == 0;
+  run->operator_surprised =
+      run->operator_surprised || (run->foretold >> DEVICE_FAIL_SESSION_CLOSED & 1u) == 0;
   snprintf(run->operator_said, sizeof run->operator_said, "%s", why);
   metrics_add(run->metrics, METRIC_OPERATOR_LOSSES, 1);
   tell(run, "lost", why);
 }
 
-/* It tries again every second: a failure is told once in an absence, and again when it is known better. */
+/* It tries again every second: a failure is told once in an absence, and again when it is known
+   better. */
 static void on_failed(struct run *run)
 {
   struct operator_failure failure;

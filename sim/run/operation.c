@@ -1,5 +1,6 @@
-/* Operations that call back: waited for, and left behind where the run is aborted or their time is over. What is left
- * behind lives until the brokers are closed: only then nobody calls back any more. */
+/* Operations that call back: waited for, and left behind where the run is aborted or their time is
+ * over. What is left behind lives until the brokers are closed: only then nobody calls back any
+ * more. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 
@@ -59,7 +60,8 @@ static bool has_ended(struct run *run, void *ctx)
   return ((const struct run_operation *) ctx)->ended;
 }
 
-enum run_waited run_operation_await(struct run *run, struct run_operation *operation, uint64_t within_ms)
+enum run_waited run_operation_await(struct run *run, struct run_operation *operation,
+                                    uint64_t within_ms)
 {
   return run_wait(run, has_ended, operation, within_ms);
 }
@@ -72,7 +74,8 @@ void run_operation_free(struct run *run, struct run_operation *operation)
     run_keep(run, operation);
 }
 
-int run_operation_finish(struct run *run, struct run_operation *operation, const char *what, uint64_t within_ms)
+int run_operation_finish(struct run *run, struct run_operation *operation, const char *what,
+                         uint64_t within_ms)
 {
   enum run_waited waited = run_operation_await(run, operation, within_ms);
   struct error error;
@@ -80,7 +83,8 @@ int run_operation_finish(struct run *run, struct run_operation *operation, const
   if (failed) error = operation->error;
   if (waited == RUN_TIMED_OUT && !operation->ended) {
     failed = true;
-    error_set(&error, EXIT_CODE_SETUP, "%s did not end within %.3g s", what, (double) within_ms / 1000.0);
+    error_set(&error, EXIT_CODE_SETUP, "%s did not end within %.3g s", what,
+              (double) within_ms / 1000.0);
   }
   run_operation_free(run, operation);
   if (failed) return run_abort(run, &error);

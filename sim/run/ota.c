@@ -20,8 +20,8 @@ int run_ota_begin(struct run *run)
   if (run->ota != NULL) run->ota->heard = calloc(scenario->devices, sizeof *run->ota->heard);
   if (run->ota == NULL || run->ota->heard == NULL) {
     run_ota_free(run);
-    return error_set(&run->error, EXIT_CODE_SETUP, "not enough memory for the updates of %zu devices",
-                     scenario->devices);
+    return error_set(&run->error, EXIT_CODE_SETUP,
+                     "not enough memory for the updates of %zu devices", scenario->devices);
   }
   run->ota->profile = scenario->ota.profile;
   run->ota->device = scenario->device;
@@ -46,7 +46,8 @@ uint64_t run_ota_flash_bytes(const struct run *run)
   return ota->on ? ota->images[SCENARIO_FACTORY].size + largest + DEVICE_FLASH_SECTOR : 0;
 }
 
-/* The image of the factory stands in nobody's way: devices have it, and no manifest announces it. */
+/* The image of the factory stands in nobody's way: devices have it, and no manifest announces
+   it. */
 int run_ota_prepare(struct run *run)
 {
   struct run_ota *ota = run->ota;
@@ -57,14 +58,15 @@ int run_ota_prepare(struct run *run)
                                      .erase_us = scenario->erase_us,
                                      .program_us = scenario->program_us};
   const struct run_image *factory = &ota->images[SCENARIO_FACTORY];
-  if (pki_image_point(run->pki, ota->profile.image_key, &run->error) != 0 || run_ota_read_files(run) != 0 ||
-      run_ota_make(run, SCENARIO_FACTORY) != 0 ||
+  if (pki_image_point(run->pki, ota->profile.image_key, &run->error) != 0 ||
+      run_ota_read_files(run) != 0 || run_ota_make(run, SCENARIO_FACTORY) != 0 ||
       flash_create(run->options->out, &flash, &ota->flash, &run->error) != 0)
     return -1;
   return flash_factory(ota->flash, factory->bytes, factory->size, &run->error);
 }
 
-/* In which devices a build fails is decided by the seed, device by device: a wave sees its share of them. */
+/* In which devices a build fails is decided by the seed, device by device: a wave sees its share of
+   them. */
 static bool fails_in(const struct run *run, const struct scenario_image *image, size_t index)
 {
   uint64_t random = run->scenario->seed ^ (uint64_t) image->version << 32 ^ index;
@@ -91,7 +93,8 @@ static enum fleet_trial trial(void *ctx, size_t index, uint32_t version)
 void run_ota_lend(struct run *run, struct fleet_config *config)
 {
   if (run->ota == NULL) return;
-  config->ota = (struct fleet_ota){.flash = run->ota->flash, .fetch = run_ota_fetch(run), .trial = trial, .ctx = run};
+  config->ota = (struct fleet_ota){
+      .flash = run->ota->flash, .fetch = run_ota_fetch(run), .trial = trial, .ctx = run};
 }
 
 void run_ota_free(struct run *run)
@@ -99,7 +102,8 @@ void run_ota_free(struct run *run)
   struct run_ota *ota = run->ota;
   if (ota == NULL) return;
   for (size_t r = 0; r < ota->rollout_count; r++) rollout_destroy(ota->rollouts[r].rollout);
-  for (size_t i = 0; i < sizeof ota->images / sizeof ota->images[0]; i++) free(ota->images[i].bytes);
+  for (size_t i = 0; i < sizeof ota->images / sizeof ota->images[0]; i++)
+    free(ota->images[i].bytes);
   flash_destroy(ota->flash);
   free(ota->heard);
   free(ota);

@@ -1,6 +1,8 @@
-/* Firmware updates of a run: what was published, who was offered it, what came of it. Internal to sim/run.
+/* Firmware updates of a run: what was published, who was offered it, what came of it. Internal to
+ * sim/run.
  *
- * A run whose scenario has no `ota` has no struct run_ota: run->ota is NULL, and all of these do nothing.
+ * A run whose scenario has no `ota` has no struct run_ota: run->ota is NULL, and all of these do
+ * nothing.
  */
 #ifndef FLEETSIM_RUN_OTA_H
 #define FLEETSIM_RUN_OTA_H
@@ -61,8 +63,9 @@ struct run_ota {
 };
 
 /* ota.c: in this order, run by run_setup. 0, or -1 with run->error. */
-int run_ota_begin(struct run *run);   /* the devices' profile */
-int run_ota_prepare(struct run *run); /* once the fleet folder is open: key, factory image, flash, files */
+int run_ota_begin(struct run *run); /* the devices' profile */
+/* once the fleet folder is open: key, factory image, flash, files */
+int run_ota_prepare(struct run *run);
 void run_ota_lend(struct run *run, struct fleet_config *config); /* what the fleet needs of it */
 void run_ota_free(struct run *run);
 
@@ -75,7 +78,8 @@ uint64_t run_ota_flash_bytes(const struct run *run);
 /* What devices run: the scenario's profile, with updates if it has them. */
 const struct device_profile *run_device_profile(const struct run *run);
 
-/* ota_images.c: makes the image (unless it was read from a file) and signs a manifest with a new serial. */
+/* ota_images.c: makes the image (unless it was read from a file) and signs a manifest with a new
+   serial. */
 int run_ota_read_files(struct run *run);
 int run_ota_make(struct run *run, size_t image);
 int run_ota_publish(struct run *run, size_t image);
@@ -88,9 +92,12 @@ void run_ota_serve(struct run *run); /* sends blocks that devices wait for */
 void run_ota_heard(struct run *run, const struct operator_event *event);
 int run_ota_roll_out(struct run *run, const struct scenario_step *step, struct rollout **out);
 void run_ota_gauges(struct run *run);
-size_t run_ota_disagree(const struct run *run);        /* devices online whose last report is not what they did */
-bool run_ota_is_quiet(const struct run *run);          /* they agree, and none restarts into an image or tries one */
-int run_ota_withdraw(struct run *run, bool everybody); /* what a remote broker keeps for the devices */
+/* devices online whose last report is not what they did */
+size_t run_ota_disagree(const struct run *run);
+/* they agree, and none restarts into an image or tries one */
+bool run_ota_is_quiet(const struct run *run);
+/* what a remote broker keeps for the devices */
+int run_ota_withdraw(struct run *run, bool everybody);
 void run_ota_results(struct run *run);
 
 /* For quantities.c. */
@@ -104,7 +111,8 @@ int run_ota_start_server(struct run *run);
 void run_ota_end_server(struct run *run, void (*turn)(struct run *run, const bool *flag));
 struct fetch *run_ota_fetch(const struct run *run); /* NULL: none */
 int run_ota_url(struct run *run, const char *name, char out[DEVICE_OTA_URL_MAX]);
-int run_ota_put(struct run *run, const char *name, const void *data, size_t size); /* serves it from here on */
+/* serves it from here on */
+int run_ota_put(struct run *run, const char *name, const void *data, size_t size);
 int run_ota_disturb(struct run *run, const struct proxy_fault *fault);
 void run_ota_look_at_server(struct run *run); /* its requests and bytes */
 

@@ -12,7 +12,7 @@
 
 #define FILE_MAX (64u * 1024u * 1024u)
 
-/* Files ----------------------------------------------------------------------------------------------------------- */
+/* --- Files ------------------------------------------------------------------------------------ */
 
 static int read_memory(void *ctx, uint32_t offset, void *out, size_t size)
 {
@@ -21,19 +21,20 @@ static int read_memory(void *ctx, uint32_t offset, void *out, size_t size)
 }
 
 /* What the file's bytes say of themselves, and whether devices of this run would take them. */
-static int examine(const struct run *run, struct run_image *image, const char *file, struct device_image_info *info,
-                   struct error *error)
+static int examine(const struct run *run, struct run_image *image, const char *file,
+                   struct device_image_info *info, struct error *error)
 {
   const struct device_image_source source = {image->bytes, read_memory, (uint32_t) image->size};
   struct device_image_finding finding;
   char cause[PKI_IMAGE_CAUSE_MAX];
   if (device_image_examine(&source, info, &finding) != DEVICE_OTA_NONE) {
     pki_image_cause(&source, &finding, cause);
-    return error_set(error, EXIT_CODE_USAGE, "%.400s is no image that a device would take: %s", file, cause);
+    return error_set(error, EXIT_CODE_USAGE, "%.400s is no image that a device would take: %s",
+                     file, cause);
   }
   if (!run->scenario->ota.profile.padded_signatures && pki_image_signature_is_padded(&source, info))
-    return error_set(error, EXIT_CODE_USAGE, "%.400s is no image that a device would take: %s", file,
-                     PKI_IMAGE_PADDED_SENTENCE);
+    return error_set(error, EXIT_CODE_USAGE, "%.400s is no image that a device would take: %s",
+                     file, PKI_IMAGE_PADDED_SENTENCE);
   pki_image_note(&source, info, cause);
   if (cause[0] != '\0') fprintf(stderr, "fleetsim: note: %.400s: %s\n", file, cause);
   image->version = info->version;
@@ -49,8 +50,10 @@ static int check_version(const struct run *run, size_t index, struct error *erro
   for (size_t i = 0; i < run->scenario->ota.image_count; i++) {
     if (i == index || run->ota->images[i].version != image->version) continue;
     device_version_text(image->version, version);
-    return error_set(error, EXIT_CODE_USAGE, "%.400s is version %s, and so is image '%s': they could not be told apart",
-                     run->scenario->ota.images[index].file, version, run->scenario->ota.images[i].name);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%.400s is version %s, and so is image '%s': they could not be told apart",
+                     run->scenario->ota.images[index].file, version,
+                     run->scenario->ota.images[i].name);
   }
   return 0;
 }
@@ -68,7 +71,8 @@ int run_ota_read_files(struct run *run)
     struct run_image *image = &run->ota->images[i];
     struct device_image_info info;
     if (scenario->images[i].file[0] == '\0') continue;
-    if (files_read(scenario->images[i].file, FILE_MAX, &image->bytes, &image->size, &run->error) != 0 ||
+    if (files_read(scenario->images[i].file, FILE_MAX, &image->bytes, &image->size, &run->error) !=
+            0 ||
         examine(run, image, scenario->images[i].file, &info, &run->error) != 0 ||
         check_version(run, i, &run->error) != 0)
       return -1;
@@ -77,17 +81,20 @@ int run_ota_read_files(struct run *run)
   return 0;
 }
 
-/* Making ---------------------------------------------------------------------------------------------------------- */
+/* --- Making ----------------------------------------------------------------------------------- */
 
-/* The bundle comes into force when the image boots: from then on it is one of those that devices may hold. */
-static int make_bundle(struct run *run, const struct pki_roots *roots, uint8_t out[DEVICE_NVM_TRUST_MAX], size_t *size)
+/* The bundle comes into force when the image boots: from then on it is one of those that devices
+   may hold. */
+static int make_bundle(struct run *run, const struct pki_roots *roots,
+                       uint8_t out[DEVICE_NVM_TRUST_MAX], size_t *size)
 {
   if (run->bundle_version + 1 >= RUN_VERSIONS_MAX)
-    return error_set(&run->error, EXIT_CODE_USAGE, "a run can make at most %d trust bundles", RUN_VERSIONS_MAX - 1);
+    return error_set(&run->error, EXIT_CODE_USAGE, "a run can make at most %d trust bundles",
+                     RUN_VERSIONS_MAX - 1);
   uint32_t version = run->bundle_version + 1;
   bool lists = run->scenario->device.revocation == DEVICE_REVOCATION_REQUIRED;
-  if (pki_make_bundle_with_lists(run->pki, version, roots, run_lists(run->scenario, lists), out, DEVICE_NVM_TRUST_MAX,
-                                 size, &run->error) != 0)
+  if (pki_make_bundle_with_lists(run->pki, version, roots, run_lists(run->scenario, lists), out,
+                                 DEVICE_NVM_TRUST_MAX, size, &run->error) != 0)
     return -1;
   run->bundle[version] = *roots;
   run->bundle_crls[version] = lists;
@@ -111,10 +118,11 @@ int run_ota_make(struct run *run, size_t index)
                                  .seed = run->scenario->seed ^ from->version,
                                  .trust = bundle_size > 0 ? bundle : NULL,
                                  .trust_size = bundle_size};
-  return pki_image_make(run->pki, &what, &image->bytes, &image->size, image->manifest.hash, &run->error);
+  return pki_image_make(run->pki, &what, &image->bytes, &image->size, image->manifest.hash,
+                        &run->error);
 }
 
-/* Publishing ------------------------------------------------------------------------------------------------------ */
+/* --- Publishing ------------------------------------------------------------------------------- */
 
 static void name_file(const struct run *run, size_t index, char out[SCENARIO_IMAGE_NAME + 8])
 {
@@ -146,8 +154,8 @@ static int issue(struct run *run, size_t index)
   struct run_image *image = &run->ota->images[index];
   char name[SCENARIO_IMAGE_NAME + 8];
   name_file(run, index, name);
-  if (pki_manifest_make(run->pki, &image->manifest, image->wire, sizeof image->wire, &image->wire_size, &run->error) !=
-      0)
+  if (pki_manifest_make(run->pki, &image->manifest, image->wire, sizeof image->wire,
+                        &image->wire_size, &run->error) != 0)
     return -1;
   image->published = true;
   return from->via == SCENARIO_VIA_HTTPS ? run_ota_put(run, name, image->bytes, image->size) : 0;
@@ -162,7 +170,8 @@ static int offer_rescue(struct run *run, size_t index)
 
 int run_ota_publish(struct run *run, size_t index)
 {
-  if (run_ota_make(run, index) != 0 || announce(run, index) != 0 || issue(run, index) != 0) return -1;
+  if (run_ota_make(run, index) != 0 || announce(run, index) != 0 || issue(run, index) != 0)
+    return -1;
   return offer_rescue(run, index);
 }
 
@@ -172,18 +181,18 @@ int run_ota_renew(struct run *run, size_t index)
   return issue(run, index) == 0 ? offer_rescue(run, index) : -1;
 }
 
-/* Spoiling -------------------------------------------------------------------------------------------------------- */
+/* --- Spoiling --------------------------------------------------------------------------------- */
 
-/* The damaged one is announced anew, so that devices look at it at all: by a higher serial, unless it is the serial
- * that is wrong. */
+/* The damaged one is announced anew, so that devices look at it at all: by a higher serial, unless
+ * it is the serial that is wrong. */
 int run_ota_spoil(struct run *run, size_t index, enum pki_image_harm harm)
 {
   struct run_image *image = &run->ota->images[index];
   EVP_PKEY *key;
   image->manifest.serial = ++run->ota->serial;
   if (pki_image_key(run->pki, &key, &run->error) != 0 ||
-      pki_image_spoil(harm, run->scenario->seed ^ index, key, &image->bytes, &image->size, &image->manifest,
-                      &run->error) != 0 ||
+      pki_image_spoil(harm, run->scenario->seed ^ index, key, &image->bytes, &image->size,
+                      &image->manifest, &run->error) != 0 ||
       issue(run, index) != 0)
     return -1;
   pki_manifest_spoil(harm, image->wire, image->wire_size);

@@ -1,5 +1,5 @@
-/* The back office's part of firmware updates: it offers them in rollouts, sends blocks, hears reports, and compares
- * what it heard with what the devices did. */
+/* The back office's part of firmware updates: it offers them in rollouts, sends blocks, hears
+ * reports, and compares what it heard with what the devices did. */
 #define _POSIX_C_SOURCE 200809L
 #include <assert.h>
 #include <math.h>
@@ -11,7 +11,7 @@
 #define BLOCKS_AT_ONCE 2000u /* then the loop has its turn */
 #define WITHDRAW_MS    5000u
 
-/* Blocks ---------------------------------------------------------------------------------------------------------- */
+/* --- Blocks ----------------------------------------------------------------------------------- */
 
 /* The rollout whose manifests have that serial; NULL: none. */
 static const struct run_rollout *rollout_of_serial(const struct run *run, uint32_t serial)
@@ -21,21 +21,25 @@ static const struct run_rollout *rollout_of_serial(const struct run *run, uint32
   return NULL;
 }
 
-/* An image may have several: each rollout of it has its own, and what devices find by themselves the latest. */
+/* An image may have several: each rollout of it has its own, and what devices find by themselves
+   the latest. */
 static const struct run_image *image_of_serial(const struct run *run, uint32_t serial)
 {
   const struct run_rollout *rollout = rollout_of_serial(run, serial);
   if (rollout != NULL) return &run->ota->images[rollout->image];
   for (size_t i = 1; i < run->scenario->ota.image_count; i++)
-    if (run->ota->images[i].published && run->ota->images[i].manifest.serial == serial) return &run->ota->images[i];
+    if (run->ota->images[i].published && run->ota->images[i].manifest.serial == serial)
+      return &run->ota->images[i];
   return NULL;
 }
 
-static void send_block(struct run *run, const struct blocks_image *image, size_t device, uint32_t number)
+static void send_block(struct run *run, const struct blocks_image *image, size_t device,
+                       uint32_t number)
 {
   uint8_t block[BLOCKS_SIZE_MAX];
   size_t size = blocks_make(image, number, block);
-  if (operator_send_block(run->operator, device, block, size, NULL) != 0) return; /* it will ask again */
+  /* it will ask again */
+  if (operator_send_block(run->operator, device, block, size, NULL) != 0) return;
   metrics_add(run->metrics, METRIC_OTA_SERVED_BYTES, size - BLOCKS_HEADER);
   peak_add(&run->ota->served, run_elapsed_ms(run), size - BLOCKS_HEADER);
 }
@@ -71,20 +75,22 @@ void run_ota_serve(struct run *run)
   if (run->ota == NULL || run->operator== NULL) return;
   book_requests(run);
   for (size_t n = 0; n < BLOCKS_AT_ONCE; n++) {
-    if (operator_block_room(run->operator) == 0 || !operator_next_block(run->operator, & want)) return;
+    if (operator_block_room(run->operator) == 0 || !operator_next_block(run->operator, & want))
+      return;
     answer(run, &want);
   }
   uv_async_send(&run->wake); /* there may be more */
 }
 
-/* Rollouts -------------------------------------------------------------------------------------------------------- */
+/* --- Rollouts --------------------------------------------------------------------------------- */
 
 static void offer(void *ctx, uint32_t device)
 {
   const struct run_rollout *rollout = ctx;
   struct run *run = rollout->run;
   const struct run_image *image = &run->ota->images[rollout->image];
-  if (operator_keep(run->operator, device, "ota/manifest", image->wire, image->wire_size, &run->error) != 0) {
+  if (operator_keep(run->operator, device, "ota/manifest", image->wire, image->wire_size,
+                    &run->error) != 0) {
     run_abort(run, &run->error);
     return;
   }
@@ -111,8 +117,10 @@ void run_ota_tick(struct run *run)
 {
   struct error error;
   if (run->ota == NULL || run->operator== NULL) return;
-  if (flash_check(run->ota->flash, &error) != 0) run_abort(run, &error); /* what devices do then shows nothing */
-  for (size_t r = 0; r < run->ota->rollout_count; r++) rollout_tick(run->ota->rollouts[r].rollout, run_elapsed_ms(run));
+  /* what devices do then shows nothing */
+  if (flash_check(run->ota->flash, &error) != 0) run_abort(run, &error);
+  for (size_t r = 0; r < run->ota->rollout_count; r++)
+    rollout_tick(run->ota->rollouts[r].rollout, run_elapsed_ms(run));
 }
 
 static bool is_sent(struct run *run, void *ctx)
@@ -121,8 +129,9 @@ static bool is_sent(struct run *run, void *ctx)
   return operator_pending(run->operator) == 0;
 }
 
-/* What the broker keeps would reach the devices of the next run: of `everybody`, or of those who were offered
- * something. A run that was broken off has left it, so it is done before and after. No device is connected then. */
+/* What the broker keeps would reach the devices of the next run: of `everybody`, or of those who
+ * were offered something. A run that was broken off has left it, so it is done before and after. No
+ * device is connected then. */
 int run_ota_withdraw(struct run *run, bool everybody)
 {
   if (run->ota == NULL || run->operator== NULL || !run->scenario->remote) return 0;
@@ -133,7 +142,8 @@ int run_ota_withdraw(struct run *run, bool everybody)
   return run_wait(run, is_sent, NULL, WITHDRAW_MS) == RUN_ABORTED ? -1 : 0;
 }
 
-/* Switched off for now is no reason to be left out: the broker keeps the manifest. Never switched on is one. */
+/* Switched off for now is no reason to be left out: the broker keeps the manifest. Never switched
+   on is one. */
 static size_t keep_reachable(const struct run *run, uint32_t *devices, size_t count)
 {
   size_t kept = 0;
@@ -154,7 +164,8 @@ static void set_pace(const struct scenario_step *step, struct rollout_config *co
     return;
   }
   config->wave_count = step->waves.count > 0 ? step->waves.count : 1;
-  for (size_t w = 0; w < step->waves.count; w++) config->until[w] = targets_share(config->count, step->waves.share[w]);
+  for (size_t w = 0; w < step->waves.count; w++)
+    config->until[w] = targets_share(config->count, step->waves.share[w]);
   config->until[config->wave_count - 1] = config->count;
   config->jitter_ms = rollout->jitter_ms;
 }
@@ -163,10 +174,11 @@ static void set_criteria(const struct scenario_rollout *rollout, struct rollout_
 {
   for (size_t a = 0; a < rollout->abort_count; a++) {
     const struct scenario_abort *from = &rollout->abort[a];
-    config->abort[a] = (struct rollout_criterion){.status = from->any ? ROLLOUT_ANY_FAILURE : (int) from->status,
-                                                  .share = from->share,
-                                                  .of_all = from->of_all,
-                                                  .minimum = from->minimum};
+    config->abort[a] =
+        (struct rollout_criterion){.status = from->any ? ROLLOUT_ANY_FAILURE : (int) from->status,
+                                   .share = from->share,
+                                   .of_all = from->of_all,
+                                   .minimum = from->minimum};
   }
   config->abort_count = rollout->abort_count;
 }
@@ -177,11 +189,13 @@ int run_ota_roll_out(struct run *run, const struct scenario_step *step, struct r
   size_t count;
   assert(ota->rollout_count < RESULTS_ROLLOUTS_MAX);
   bool again = rollout_of_serial(run, ota->images[step->image].manifest.serial) != NULL;
-  if (again && ota->images[step->image].harm[0] == '\0' && run_ota_renew(run, step->image) != 0) return -1;
+  if (again && ota->images[step->image].harm[0] == '\0' && run_ota_renew(run, step->image) != 0)
+    return -1;
   uint32_t *devices = targets_of(run, TARGETS_ALL, &step->who, &count);
   if (devices == NULL) return -1;
   struct run_rollout *rollout = &ota->rollouts[ota->rollout_count];
-  *rollout = (struct run_rollout){.run = run, .image = step->image, .serial = ota->images[step->image].manifest.serial};
+  *rollout = (struct run_rollout){
+      .run = run, .image = step->image, .serial = ota->images[step->image].manifest.serial};
   struct rollout_config config = {.devices = devices,
                                   .count = keep_reachable(run, devices, count),
                                   .fleet_size = fleet_size(run->fleet),
@@ -195,17 +209,19 @@ int run_ota_roll_out(struct run *run, const struct scenario_step *step, struct r
   rollout->rollout = rollout_create(&config);
   free(devices);
   if (rollout->rollout == NULL)
-    return error_set(&run->error, EXIT_CODE_SETUP, "not enough memory for a rollout to %zu devices", count);
+    return error_set(&run->error, EXIT_CODE_SETUP, "not enough memory for a rollout to %zu devices",
+                     count);
   ota->rollout_count++;
   *out = rollout->rollout;
   return 0;
 }
 
-/* Reports --------------------------------------------------------------------------------------------------------- */
+/* --- Reports ---------------------------------------------------------------------------------- */
 
-/* Which rollout a report is about. What cannot be read as a manifest has no serial, and a stale one has somebody
- * else's: then it is the one by which the device was offered something last. */
-static const struct run_rollout *rollout_of_report(const struct run *run, const struct operator_event *event)
+/* Which rollout a report is about. What cannot be read as a manifest has no serial, and a stale one
+ * has somebody else's: then it is the one by which the device was offered something last. */
+static const struct run_rollout *rollout_of_report(const struct run *run,
+                                                   const struct operator_event *event)
 {
   size_t offered = run->ota->heard[event->index].offered;
   const struct run_rollout *last = offered != 0 ? &run->ota->rollouts[offered - 1] : NULL;
@@ -217,7 +233,8 @@ static const struct run_rollout *rollout_of_report(const struct run *run, const 
 /* An image that is confirmed has put its trust bundle in force. */
 static void learn_trust(struct run *run, size_t index, const struct run_image *image)
 {
-  if (image->bundle_version > run->acked_version[index]) run->acked_version[index] = image->bundle_version;
+  if (image->bundle_version > run->acked_version[index])
+    run->acked_version[index] = image->bundle_version;
 }
 
 void run_ota_heard(struct run *run, const struct operator_event *event)
@@ -232,10 +249,11 @@ void run_ota_heard(struct run *run, const struct operator_event *event)
   if (event->code == DEVICE_OTA_CONFIRMED && image != NULL) learn_trust(run, event->index, image);
   const struct run_rollout *rollout = rollout_of_report(run, event);
   if (rollout == NULL) return;
-  rollout_report(rollout->rollout, (uint32_t) event->index, (enum device_ota_status) event->code, run_elapsed_ms(run));
+  rollout_report(rollout->rollout, (uint32_t) event->index, (enum device_ota_status) event->code,
+                 run_elapsed_ms(run));
 }
 
-/* Truth ----------------------------------------------------------------------------------------------------------- */
+/* --- Truth ------------------------------------------------------------------------------------ */
 
 static bool agrees(const struct run *run, size_t index)
 {
@@ -276,15 +294,18 @@ void run_ota_gauges(struct run *run)
 bool run_ota_is_updated(const struct run *run, size_t index, const char *image)
 {
   int at = scenario_find_image(run->scenario, image);
-  const struct fleet_ota_facts *truth = run->ota != NULL ? fleet_ota_facts(run->fleet, index) : NULL;
+  const struct fleet_ota_facts *truth =
+      run->ota != NULL ? fleet_ota_facts(run->fleet, index) : NULL;
   if (truth == NULL || at < 0) return false;
-  return truth->image_version == run->ota->images[at].version && !truth->ota_trial && !truth->bricked;
+  return truth->image_version == run->ota->images[at].version && !truth->ota_trial &&
+         !truth->bricked;
 }
 
 static bool touches(const struct run *run, size_t image, size_t index)
 {
   for (size_t r = 0; r < run->ota->rollout_count; r++)
-    if (run->ota->rollouts[r].image == image && rollout_touched(run->ota->rollouts[r].rollout, (uint32_t) index))
+    if (run->ota->rollouts[r].image == image &&
+        rollout_touched(run->ota->rollouts[r].rollout, (uint32_t) index))
       return true;
   return false;
 }
@@ -298,7 +319,8 @@ bool run_ota_is_touched(const struct run *run, size_t index, const char *image)
 bool run_ota_is_at(const struct run *run, size_t index, const char *status)
 {
   if (run->ota == NULL) return false;
-  return (int) fleet_ota_facts(run->fleet, index)->ota_status == device_ota_status_find(status, strlen(status));
+  return (int) fleet_ota_facts(run->fleet, index)->ota_status ==
+         device_ota_status_find(status, strlen(status));
 }
 
 bool run_ota_is_reported(const struct run *run, size_t index, const char *status)
@@ -307,12 +329,14 @@ bool run_ota_is_reported(const struct run *run, size_t index, const char *status
   return run->ota->heard[index].status == device_ota_status_find(status, strlen(status));
 }
 
-/* Results --------------------------------------------------------------------------------------------------------- */
+/* --- Results ---------------------------------------------------------------------------------- */
 
 static_assert(RESULTS_IMAGES_MAX >= 1 + SCENARIO_IMAGES_MAX, "each image has its row");
-static_assert(RESULTS_WAVES_MAX >= ROLLOUT_WAVES_MAX && ROLLOUT_WAVES_MAX >= SCENARIO_WAVES_MAX, "so has each wave");
+static_assert(RESULTS_WAVES_MAX >= ROLLOUT_WAVES_MAX && ROLLOUT_WAVES_MAX >= SCENARIO_WAVES_MAX,
+              "so has each wave");
 static_assert(RESULTS_ROLLOUTS_MAX >= SCENARIO_ROLLOUTS_MAX, "and each rollout");
-static_assert(ROLLOUT_CRITERIA_MAX >= SCENARIO_ABORTS_MAX, "and a rollout has room for all criteria");
+static_assert(ROLLOUT_CRITERIA_MAX >= SCENARIO_ABORTS_MAX,
+              "and a rollout has room for all criteria");
 
 static void write_image(struct run *run, size_t index, struct results_image *out)
 {
@@ -323,7 +347,10 @@ static void write_image(struct run *run, size_t index, struct results_image *out
                                 .size = (uint32_t) image->size,
                                 .serial = image->published ? image->manifest.serial : 0};
   snprintf(out->name, sizeof out->name, "%s", from->name);
-  snprintf(out->via, sizeof out->via, "%s", factory ? "factory" : from->via == SCENARIO_VIA_HTTPS ? "https" : "mqtt");
+  snprintf(out->via, sizeof out->via, "%s",
+           factory                           ? "factory"
+           : from->via == SCENARIO_VIA_HTTPS ? "https"
+                                             : "mqtt");
   snprintf(out->harm, sizeof out->harm, "%s", image->harm);
   device_version_text(image->version, out->version);
   for (size_t b = 0; (factory || image->published) && b < sizeof image->manifest.hash; b++)
@@ -344,11 +371,13 @@ static struct results_wave wave_of(const struct rollout_wave *wave)
                                .rolled_back = wave->rolled_back,
                                .cancelled = wave->cancelled,
                                .open = wave->open,
-                               .duration_s = ended ? (double) (wave->ended_ms - wave->began_ms) / 1000 : NAN,
+                               .duration_s =
+                                   ended ? (double) (wave->ended_ms - wave->began_ms) / 1000 : NAN,
                                .timed_out = wave->timed_out};
 }
 
-static void write_rollout(const struct run *run, const struct run_rollout *rollout, struct results_rollout *out)
+static void write_rollout(const struct run *run, const struct run_rollout *rollout,
+                          struct results_rollout *out)
 {
   struct rollout_summary summary;
   rollout_summary(rollout->rollout, &summary);
@@ -363,8 +392,10 @@ static void write_rollout(const struct run *run, const struct run_rollout *rollo
   for (size_t w = 0; w < summary.wave_count; w++) out->waves[w] = wave_of(&summary.wave[w]);
   if (summary.met < 0) return;
   int status = rollout_criterion(rollout->rollout, summary.met)->status;
-  snprintf(out->criterion, sizeof out->criterion, "%zu of %zu %s", summary.met_count, summary.met_of,
-           status == ROLLOUT_ANY_FAILURE ? "failed" : device_ota_status_name((enum device_ota_status) status));
+  snprintf(out->criterion, sizeof out->criterion, "%zu of %zu %s", summary.met_count,
+           summary.met_of,
+           status == ROLLOUT_ANY_FAILURE ? "failed"
+                                         : device_ota_status_name((enum device_ota_status) status));
 }
 
 void run_ota_results(struct run *run)
@@ -375,7 +406,8 @@ void run_ota_results(struct run *run)
   out->image_count = run->scenario->ota.image_count;
   out->rollout_count = run->ota->rollout_count;
   for (size_t i = 0; i < out->image_count; i++) write_image(run, i, &out->images[i]);
-  for (size_t r = 0; r < out->rollout_count; r++) write_rollout(run, &run->ota->rollouts[r], &out->rollouts[r]);
+  for (size_t r = 0; r < out->rollout_count; r++)
+    write_rollout(run, &run->ota->rollouts[r], &out->rollouts[r]);
   for (int s = 0; s < DEVICE_OTA_STATUS_COUNT; s++) {
     const struct fleet_ota_tally *tally = fleet_ota_tally(run->fleet, (enum device_ota_status) s);
     out->statuses[s].count = tally->count;

@@ -1,5 +1,5 @@
-/* Images over HTTPS: the run's own nginx, the proxy before it that may go bad, and the devices' way there. Its
- * certificate is of the update CA, which is none of the brokers' roots. */
+/* Images over HTTPS: the run's own nginx, the proxy before it that may go bad, and the devices' way
+ * there. Its certificate is of the update CA, which is none of the brokers' roots. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ struct ota_server {
   uint64_t connections_booked, bytes_booked;
 };
 
-/* Starting -------------------------------------------------------------------------------------------------------- */
+/* --- Starting --------------------------------------------------------------------------------- */
 
 static int start_nginx(struct run *run)
 {
@@ -37,8 +37,9 @@ static void on_nginx_died(void *ctx, const char *how)
 {
   struct run *run = ctx;
   struct error error;
-  error_set(&error, EXIT_CODE_SETUP, "nginx ended without being asked to (%s); its log is nginx.log under %s/updates",
-            how, run->options->out);
+  error_set(&error, EXIT_CODE_SETUP,
+            "nginx ended without being asked to (%s); its log is nginx.log under %s/updates", how,
+            run->options->out);
   run_abort(run, &error);
 }
 
@@ -47,10 +48,10 @@ static int write_chain(struct run *run)
   struct ota_server *server = run->ota->server;
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
   const struct pki_chain chain = {.host = HOST};
-  if (nginx_path(server->nginx, "server.crt", certificate) != 0 || nginx_path(server->nginx, "server.key", key) != 0)
+  if (nginx_path(server->nginx, "server.crt", certificate) != 0 ||
+      nginx_path(server->nginx, "server.key", key) != 0)
     return error_set(&run->error, EXIT_CODE_SETUP,
-                     "the update server's folder has too long a path; use a shorter "
-                     "--out");
+                     "the update server's folder has too long a path; use a shorter --out");
   return pki_write_update_chain(run->pki, &chain, certificate, key, server->ca_path, &run->error);
 }
 
@@ -65,7 +66,8 @@ static int open_nginx(struct run *run)
                                       .connections = run_ota_downloads(run) + CONNECTIONS_MORE,
                                       .died = on_nginx_died,
                                       .ctx = run};
-  if (nginx_open(&run->loop, &config, &server->nginx, &run->error) != 0 || write_chain(run) != 0) return -1;
+  if (nginx_open(&run->loop, &config, &server->nginx, &run->error) != 0 || write_chain(run) != 0)
+    return -1;
   return start_nginx(run);
 }
 
@@ -84,8 +86,10 @@ static int open_fetch(struct run *run)
   char way[64];
   snprintf(way, sizeof way, HOST ":%u:127.0.0.1", proxy_port(server->proxy));
   const char *const resolve[] = {way, NULL};
-  const struct fetch_config config = {
-      .loop = &run->loop, .ca_path = server->ca_path, .resolve = resolve, .at_once = (uint32_t) run_ota_downloads(run)};
+  const struct fetch_config config = {.loop = &run->loop,
+                                      .ca_path = server->ca_path,
+                                      .resolve = resolve,
+                                      .at_once = (uint32_t) run_ota_downloads(run)};
   server->fetch = fetch_open(&config, &run->error);
   return server->fetch != NULL ? 0 : -1;
 }
@@ -95,7 +99,8 @@ int run_ota_start_server(struct run *run)
   struct run_ota *ota = run->ota;
   if (ota == NULL || !run->scenario->ota.server) return 0;
   ota->server = calloc(1, sizeof *ota->server);
-  if (ota->server == NULL) return error_set(&run->error, EXIT_CODE_SETUP, "out of memory for the update server");
+  if (ota->server == NULL)
+    return error_set(&run->error, EXIT_CODE_SETUP, "out of memory for the update server");
   if (open_nginx(run) != 0 || open_proxy(run) != 0 || open_fetch(run) != 0) return -1;
   if (ota->profile.rescue_after == 0) return 0;
   if (run_ota_url(run, "rescue.manifest", ota->rescue_url) != 0) return -1;
@@ -103,7 +108,7 @@ int run_ota_start_server(struct run *run)
   return 0;
 }
 
-/* Ending ---------------------------------------------------------------------------------------------------------- */
+/* --- Ending ----------------------------------------------------------------------------------- */
 
 static void set_flag(void *flag)
 {
@@ -132,7 +137,7 @@ void run_ota_end_server(struct run *run, void (*turn)(struct run *run, const boo
   run->ota->server = NULL;
 }
 
-/* What it serves -------------------------------------------------------------------------------------------------- */
+/* --- What it serves --------------------------------------------------------------------------- */
 
 struct fetch *run_ota_fetch(const struct run *run)
 {
@@ -141,9 +146,11 @@ struct fetch *run_ota_fetch(const struct run *run)
 
 int run_ota_url(struct run *run, const char *name, char out[DEVICE_OTA_URL_MAX])
 {
-  int n = snprintf(out, DEVICE_OTA_URL_MAX, "https://" HOST ":%u/%s", proxy_port(run->ota->server->proxy), name);
+  int n = snprintf(out, DEVICE_OTA_URL_MAX, "https://" HOST ":%u/%s",
+                   proxy_port(run->ota->server->proxy), name);
   if (n > 0 && n < (int) DEVICE_OTA_URL_MAX) return 0;
-  return error_set(&run->error, EXIT_CODE_INTERNAL, "the URL of %s is too long for a manifest", name);
+  return error_set(&run->error, EXIT_CODE_INTERNAL, "the URL of %s is too long for a manifest",
+                   name);
 }
 
 int run_ota_put(struct run *run, const char *name, const void *data, size_t size)
@@ -152,8 +159,7 @@ int run_ota_put(struct run *run, const char *name, const void *data, size_t size
   snprintf(file, sizeof file, "files/%s", name);
   if (nginx_path(run->ota->server->nginx, file, path) != 0)
     return error_set(&run->error, EXIT_CODE_SETUP,
-                     "the update server's folder has too long a path; use a shorter "
-                     "--out");
+                     "the update server's folder has too long a path; use a shorter --out");
   return files_write(path, data, size, 0644, &run->error);
 }
 
@@ -175,6 +181,8 @@ void run_ota_look_at_server(struct run *run)
   metrics_add(run->metrics, METRIC_OTA_SERVED_BYTES, files.bytes - server->bytes_booked);
   server->connections_booked = line.connections;
   server->bytes_booked = files.bytes;
-  if (line.connections_peak_per_s > run->ota->requests.most) run->ota->requests.most = line.connections_peak_per_s;
-  if (files.bytes_peak_per_s > run->ota->served.most) run->ota->served.most = files.bytes_peak_per_s;
+  if (line.connections_peak_per_s > run->ota->requests.most)
+    run->ota->requests.most = line.connections_peak_per_s;
+  if (files.bytes_peak_per_s > run->ota->served.most)
+    run->ota->served.most = files.bytes_peak_per_s;
 }

@@ -1,8 +1,9 @@
 /* The folder for results, and whose it is. Internal to sim/run.
  *
- * run_out_open takes it: nobody else's run is under way there, and it holds no earlier run's results, or --overwrite is
- * given. It changes nothing in it. run_out_begin comes after everything that can be refused without writing: it clears
- * an earlier run away and opens events.ndjson with the id of this one.
+ * run_out_open takes it: nobody else's run is under way there, and it holds no earlier run's
+ * results, or --overwrite is given. It changes nothing in it. run_out_begin comes after everything
+ * that can be refused without writing: it clears an earlier run away and opens events.ndjson with
+ * the id of this one.
  */
 #ifndef FLEETSIM_RUN_OUT_H
 #define FLEETSIM_RUN_OUT_H

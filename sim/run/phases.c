@@ -1,4 +1,5 @@
-/* Phases: steps in order, then the gate, then the phase's expectations; on failure stop, roll back or go on. */
+/* Phases: steps in order, then the gate, then the phase's expectations; on failure stop, roll back
+   or go on. */
 #define _POSIX_C_SOURCE 200809L
 #include <assert.h>
 #include <stdio.h>
@@ -59,15 +60,17 @@ int run_check_steps(const struct scenario *scenario, struct error *error)
     for (size_t s = 0; s < scenario->phases[p].step_count; s++) {
       const struct scenario_step *step = &scenario->phases[p].steps[s];
       if (step_functions[step->kind] != NULL) continue;
-      return error_set(error, EXIT_CODE_USAGE, "%s:%d: this build of fleetsim can check '%s' but not do it",
-                       scenario->file, step->line, scenario_step_name(step->kind));
+      return error_set(error, EXIT_CODE_USAGE,
+                       "%s:%d: this build of fleetsim can check '%s' but not do it", scenario->file,
+                       step->line, scenario_step_name(step->kind));
     }
   return 0;
 }
 
 void run_undo_with(struct run *run, const struct scenario_step *inverse)
 {
-  if (run->undo_count < sizeof run->undo / sizeof run->undo[0]) run->undo[run->undo_count++] = *inverse;
+  if (run->undo_count < sizeof run->undo / sizeof run->undo[0])
+    run->undo[run->undo_count++] = *inverse;
 }
 
 static double seconds(const struct run *run)
@@ -75,7 +78,7 @@ static double seconds(const struct run *run)
   return (double) run_elapsed_ms(run) / 1000.0;
 }
 
-/* The failures that a phase foretells ----------------------------------------------------------------------------- */
+/* --- The failures that a phase foretells ------------------------------------------------------ */
 
 static uint64_t bit(enum device_failure failure)
 {
@@ -94,19 +97,23 @@ static uint64_t foretold_by(const struct expr *expr)
 {
   char name[96];
   uint64_t mask = 0;
-  if (!wants_some(expr) || (strcmp(expr->name, "refused") != 0 && strcmp(expr->name, "failures") != 0)) return 0;
+  if (!wants_some(expr) ||
+      (strcmp(expr->name, "refused") != 0 && strcmp(expr->name, "failures") != 0))
+    return 0;
   if (strcmp(expr->name, "refused") == 0)
     snprintf(name, sizeof name, "connect.tls.%s", expr->argument);
   else
     snprintf(name, sizeof name, "%s", expr->argument);
   for (int f = 1; f < DEVICE_FAIL_COUNT; f++)
-    if (strcmp(device_failure_name((enum device_failure) f), name) == 0) mask |= bit((enum device_failure) f);
+    if (strcmp(device_failure_name((enum device_failure) f), name) == 0)
+      mask |= bit((enum device_failure) f);
   return mask;
 }
 
 static bool restarts_broker(const struct scenario_step *step)
 {
-  bool applies = step->kind == STEP_PRESENT || step->kind == STEP_TRUST_CLIENTS || step->kind == STEP_PUBLISH_CRL;
+  bool applies = step->kind == STEP_PRESENT || step->kind == STEP_TRUST_CLIENTS ||
+                 step->kind == STEP_PUBLISH_CRL;
   bool may_restart = step->apply == SCENARIO_APPLY_RESTART || step->apply == SCENARIO_APPLY_HOOK;
   return step->kind == STEP_RESTART || (applies && may_restart);
 }
@@ -130,11 +137,13 @@ static bool is_of_nodes(const struct run *run, const struct scenario_phase *phas
   bool any = false;
   for (size_t n = 0; n < run->scenario->node_count; n++) any = any || !run_is_reachable(run, n);
   for (size_t s = 0; s < phase->step_count; s++)
-    any = any || (phase->steps[s].kind >= STEP_KILL_NODE && phase->steps[s].kind <= STEP_START_NODE);
+    any =
+        any || (phase->steps[s].kind >= STEP_KILL_NODE && phase->steps[s].kind <= STEP_START_NODE);
   return any;
 }
 
-/* Where a list is published, a broker that closes after the handshake may have judged by it: nobody foretold that. */
+/* Where a list is published, a broker that closes after the handshake may have judged by it: nobody
+   foretold that. */
 static bool publishes_list(const struct scenario_phase *phase)
 {
   for (size_t s = 0; s < phase->step_count; s++) {
@@ -152,21 +161,26 @@ static uint64_t foretold(const struct run *run, const struct scenario_phase *pha
     if (changes_lines(&phase->steps[s])) mask |= fleet_network_failures();
   for (size_t s = 0; s < phase->step_count; s++)
     if (ends_sessions(&phase->steps[s]))
-      mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) | bit(DEVICE_FAIL_SESSION_DISCONNECT) |
-              bit(DEVICE_FAIL_TCP_REFUSED) | bit(DEVICE_FAIL_TCP_CLOSED) | bit(DEVICE_FAIL_TCP_RESET) |
-              (publishes_list(phase) ? 0 : bit(DEVICE_FAIL_TLS_CLOSED) | bit(DEVICE_FAIL_TLS_RESET));
+      mask |=
+          bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) |
+          bit(DEVICE_FAIL_SESSION_DISCONNECT) | bit(DEVICE_FAIL_TCP_REFUSED) |
+          bit(DEVICE_FAIL_TCP_CLOSED) | bit(DEVICE_FAIL_TCP_RESET) |
+          (publishes_list(phase) ? 0 : bit(DEVICE_FAIL_TLS_CLOSED) | bit(DEVICE_FAIL_TLS_RESET));
   for (size_t s = 0; s < phase->step_count; s++)
-    if (phase->steps[s].kind == STEP_RESOLVE) mask |= bit(DEVICE_FAIL_NAME_NOT_FOUND) | bit(DEVICE_FAIL_TCP_TIMEOUT);
+    if (phase->steps[s].kind == STEP_RESOLVE)
+      mask |= bit(DEVICE_FAIL_NAME_NOT_FOUND) | bit(DEVICE_FAIL_TCP_TIMEOUT);
   if (is_of_nodes(run, phase))
-    mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) | bit(DEVICE_FAIL_SESSION_DISCONNECT) |
-            bit(DEVICE_FAIL_SESSION_PING) | bit(DEVICE_FAIL_SESSION_ACK) | bit(DEVICE_FAIL_SESSION_BACKLOG) |
-            bit(DEVICE_FAIL_TCP_REFUSED) | bit(DEVICE_FAIL_TCP_CLOSED) | bit(DEVICE_FAIL_TCP_RESET) |
-            bit(DEVICE_FAIL_TLS_CLOSED) | bit(DEVICE_FAIL_TLS_RESET) | bit(DEVICE_FAIL_TCP_TIMEOUT) |
-            bit(DEVICE_FAIL_TLS_TIMEOUT) | bit(DEVICE_FAIL_MQTT_TIMEOUT);
+    mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) |
+            bit(DEVICE_FAIL_SESSION_DISCONNECT) | bit(DEVICE_FAIL_SESSION_PING) |
+            bit(DEVICE_FAIL_SESSION_ACK) | bit(DEVICE_FAIL_SESSION_BACKLOG) |
+            bit(DEVICE_FAIL_TCP_REFUSED) | bit(DEVICE_FAIL_TCP_CLOSED) |
+            bit(DEVICE_FAIL_TCP_RESET) | bit(DEVICE_FAIL_TLS_CLOSED) | bit(DEVICE_FAIL_TLS_RESET) |
+            bit(DEVICE_FAIL_TCP_TIMEOUT) | bit(DEVICE_FAIL_TLS_TIMEOUT) |
+            bit(DEVICE_FAIL_MQTT_TIMEOUT);
   return mask;
 }
 
-/* One phase ------------------------------------------------------------------------------------------------------- */
+/* --- One phase -------------------------------------------------------------------------------- */
 
 static void say(struct results_phase *result, const char *text)
 {
@@ -179,12 +193,14 @@ void run_say(struct run *run, const char *text)
   say(&run->results.phases[run->phase], text);
 }
 
-static void fail_gate(struct results_phase *result, const struct scenario_step *step, const char *why)
+static void fail_gate(struct results_phase *result, const struct scenario_step *step,
+                      const char *why)
 {
   result->has_gate = true;
   result->gate.pass = false;
   snprintf(result->gate.expr, sizeof result->gate.expr, "step %s", scenario_step_name(step->kind));
-  snprintf(result->gate.observed, sizeof result->gate.observed, "%.*s", (int) sizeof result->gate.observed - 1, why);
+  snprintf(result->gate.observed, sizeof result->gate.observed, "%.*s",
+           (int) sizeof result->gate.observed - 1, why);
 }
 
 static enum step_outcome take_step(struct run *run, const struct scenario_step *step)
@@ -193,46 +209,52 @@ static enum step_outcome take_step(struct run *run, const struct scenario_step *
   return step_functions[step->kind](run, step);
 }
 
-static bool check_expectations(struct run *run, const struct scenario_phase *phase, struct results_phase *result)
+static bool check_expectations(struct run *run, const struct scenario_phase *phase,
+                               struct results_phase *result)
 {
   bool pass = true;
   run_gauges(run);
   for (size_t e = 0; e < phase->expect_count; e++) {
     struct results_check *check = &result->expectations[e];
     snprintf(check->expr, sizeof check->expr, "%s", phase->expect[e].text);
-    check->pass = expr_eval(&phase->expect[e], run_lookup, run, check->observed, sizeof check->observed);
+    check->pass =
+        expr_eval(&phase->expect[e], run_lookup, run, check->observed, sizeof check->observed);
     result->expectation_count = e + 1;
     pass = pass && check->pass;
   }
   return pass;
 }
 
-/* Says how a scenario would say that this is what it wants to see. idle: what held before; NULL: nothing did. */
-static void fail_unjudged(struct run *run, const struct scenario_phase *phase, const struct scenario_step *step,
-                          const struct expr *idle)
+/* Says how a scenario would say that this is what it wants to see. idle: what held before; NULL:
+   nothing did. */
+static void fail_unjudged(struct run *run, const struct scenario_phase *phase,
+                          const struct scenario_step *step, const struct expr *idle)
 {
   struct results_phase *result = &run->results.phases[run->phase];
   const char *quantity = scenario_judging(step->kind);
   fail_gate(result, step, run->error.text);
   char text[sizeof result->note], observed[120];
-  if (idle != NULL) (void) check_expectations(run, phase, result); /* the step may have broken them, which says more */
+  /* the step may have broken them, which says more */
+  if (idle != NULL) (void) check_expectations(run, phase, result);
   if (idle != NULL && !expr_eval(idle, run_lookup, run, observed, sizeof observed)) return;
   if (idle != NULL)
     snprintf(text, sizeof text, "the %s '%s' held before the step began, so it says nothing of it",
              idle == &phase->until ? "gate" : "expectation", idle->text);
   else
     snprintf(text, sizeof text,
-             "a phase that wants to see this says so: a gate or expectation of its own about '%s' judges "
-             "it then",
+             "a phase that wants to see this says so: a gate or expectation of its own about '%s' "
+             "judges it then",
              quantity != NULL ? quantity : "it");
   say(result, text);
 }
 
-static bool run_steps(struct run *run, const struct scenario_phase *phase, struct results_phase *result)
+static bool run_steps(struct run *run, const struct scenario_phase *phase,
+                      struct results_phase *result)
 {
   for (size_t s = 0; s < phase->step_count; s++) {
     const struct scenario_step *step = &phase->steps[s];
-    events_add(run->events, run_event_s(run), 0, "step", "\"step\": \"%s\"", scenario_step_name(step->kind));
+    events_add(run->events, run_event_s(run), 0, "step", "\"step\": \"%s\"",
+               scenario_step_name(step->kind));
     const struct expr *idle;
     run_gauges(run);
     bool judged = scenario_judges(run->scenario, phase, step, run_lookup, run, &idle);
@@ -272,15 +294,18 @@ static bool await_gate(struct run *run, const struct expr *until, struct results
   return result->gate.pass;
 }
 
-static bool run_phase(struct run *run, const struct scenario_phase *phase, struct results_phase *result)
+static bool run_phase(struct run *run, const struct scenario_phase *phase,
+                      struct results_phase *result)
 {
   snprintf(result->name, sizeof result->name, "%s", phase->name);
   result->start_s = seconds(run);
   result->expectations = calloc(phase->expect_count + 1, sizeof *result->expectations);
-  if (result->expectations == NULL) return run_abort(run, &(struct error){EXIT_CODE_INTERNAL, "out of memory"}), false;
+  if (result->expectations == NULL)
+    return run_abort(run, &(struct error){EXIT_CODE_INTERNAL, "out of memory"}), false;
   run->undo_count = 0;
   fleet_begin_phase(run->fleet);
-  /* the world is as the phase before has left it until the steps have changed it and the gate has seen that */
+  /* the world is as the phase before has left it until the steps have changed it and the gate has
+     seen that */
   uint64_t before = run->foretold;
   run->foretold = foretold(run, phase);
   fleet_expect(run->fleet, run->foretold | before);
@@ -296,7 +321,7 @@ static bool run_phase(struct run *run, const struct scenario_phase *phase, struc
   return pass;
 }
 
-/* Rollback -------------------------------------------------------------------------------------------------------- */
+/* --- Rollback --------------------------------------------------------------------------------- */
 
 static void roll_back(struct run *run, struct results_phase *result)
 {
@@ -313,8 +338,8 @@ static void roll_back(struct run *run, struct results_phase *result)
   struct fleet_census census;
   fleet_census(run->fleet, &census);
   char text[128];
-  snprintf(text, sizeof text, "rolled back %zu step%s; %zu of %zu devices are online%s", count, count == 1 ? "" : "s",
-           census.online, census.wanted, back ? "" : " after 60 s");
+  snprintf(text, sizeof text, "rolled back %zu step%s; %zu of %zu devices are online%s", count,
+           count == 1 ? "" : "s", census.online, census.wanted, back ? "" : " after 60 s");
   say(result, text);
 }
 

@@ -24,52 +24,61 @@ bool run_version_has(const struct run *run, uint32_t version, const char *root)
 }
 
 /* Tells whether one device counts towards a quantity. */
-typedef bool predicate(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument);
+typedef bool predicate(const struct run *run, size_t index, const struct fleet_facts *facts,
+                       const char *argument);
 
-static bool is_online(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_online(const struct run *run, size_t index, const struct fleet_facts *facts,
+                      const char *argument)
 {
   (void) run, (void) index, (void) argument;
   return facts->online;
 }
 
-static bool is_awake(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_awake(const struct run *run, size_t index, const struct fleet_facts *facts,
+                     const char *argument)
 {
   (void) run, (void) index, (void) argument;
   return facts->wanted;
 }
 
-static bool is_shelved(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_shelved(const struct run *run, size_t index, const struct fleet_facts *facts,
+                       const char *argument)
 {
   (void) run, (void) index, (void) argument;
   return facts->shelved && !facts->powered; /* the plan alone is no evidence */
 }
 
-static bool is_trusting(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_trusting(const struct run *run, size_t index, const struct fleet_facts *facts,
+                        const char *argument)
 {
   /* both words: what the back office has heard, and what the device stands on */
   uint32_t acked = run->acked_version[index];
   return facts->wanted && acked == facts->trust_version && run_version_has(run, acked, argument);
 }
 
-static bool is_proven(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_proven(const struct run *run, size_t index, const struct fleet_facts *facts,
+                      const char *argument)
 {
   (void) index;
   return facts->wanted && (facts->proven >> run_root_index(run, argument) & 1u) != 0;
 }
 
-static bool is_identified(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_identified(const struct run *run, size_t index, const struct fleet_facts *facts,
+                          const char *argument)
 {
   (void) index;
   return facts->wanted && (facts->identified >> run_root_index(run, argument) & 1u) != 0;
 }
 
-static bool is_reconnected(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_reconnected(const struct run *run, size_t index, const struct fleet_facts *facts,
+                           const char *argument)
 {
   (void) run, (void) index, (void) argument;
   return facts->wanted && facts->phase_connected;
 }
 
-static bool is_refused(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_refused(const struct run *run, size_t index, const struct fleet_facts *facts,
+                       const char *argument)
 {
   (void) run, (void) index;
   static const char prefix[] = "connect.tls.";
@@ -78,43 +87,50 @@ static bool is_refused(const struct run *run, size_t index, const struct fleet_f
   return argument[0] == '\0' || strcmp(name + sizeof prefix - 1, argument) == 0;
 }
 
-static bool is_revoked(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_revoked(const struct run *run, size_t index, const struct fleet_facts *facts,
+                       const char *argument)
 {
   (void) run, (void) index, (void) argument;
   return facts->revoked;
 }
 
-static bool is_on(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_on(const struct run *run, size_t index, const struct fleet_facts *facts,
+                  const char *argument)
 {
   (void) index;
   return facts->online && facts->node == scenario_find_node(run->scenario, argument);
 }
 
-static bool is_updated(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_updated(const struct run *run, size_t index, const struct fleet_facts *facts,
+                       const char *argument)
 {
   (void) facts;
   return run_ota_is_updated(run, index, argument);
 }
 
-static bool is_touched(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_touched(const struct run *run, size_t index, const struct fleet_facts *facts,
+                       const char *argument)
 {
   (void) facts;
   return run_ota_is_touched(run, index, argument);
 }
 
-static bool is_at(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_at(const struct run *run, size_t index, const struct fleet_facts *facts,
+                  const char *argument)
 {
   (void) facts;
   return run_ota_is_at(run, index, argument);
 }
 
-static bool is_reported(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_reported(const struct run *run, size_t index, const struct fleet_facts *facts,
+                        const char *argument)
 {
   (void) facts;
   return run_ota_is_reported(run, index, argument);
 }
 
-static bool is_anybody(const struct run *run, size_t index, const struct fleet_facts *facts, const char *argument)
+static bool is_anybody(const struct run *run, size_t index, const struct fleet_facts *facts,
+                       const char *argument)
 {
   (void) run, (void) index, (void) facts, (void) argument;
   return true;
@@ -145,7 +161,8 @@ static const struct {
 static double count(const struct run *run, predicate *counts, const char *argument)
 {
   size_t n = 0;
-  for (size_t i = 0; i < fleet_size(run->fleet); i++) n += counts(run, i, fleet_facts(run->fleet, i), argument);
+  for (size_t i = 0; i < fleet_size(run->fleet); i++)
+    n += counts(run, i, fleet_facts(run->fleet, i), argument);
   return (double) n;
 }
 
@@ -164,7 +181,8 @@ static bool is_open_ended(const struct run *run, const char *name)
 {
   static const char of_refusals[] = "revoke.refuse_";
   const char *statistic = strrchr(name, '.');
-  return strncmp(name, of_refusals, sizeof of_refusals - 1) == 0 && strcmp(statistic, ".count") != 0 &&
+  return strncmp(name, of_refusals, sizeof of_refusals - 1) == 0 &&
+         strcmp(statistic, ".count") != 0 &&
          metrics_value(run->metrics, METRIC_REVOKE_UNREFUSED) > 0;
 }
 
@@ -183,8 +201,8 @@ int run_lookup(void *ctx, const char *name, const char *argument, struct expr_qu
   if (is_open_ended(run, name)) out->value = NAN;
   if (scenario_is_time(name)) out->unit = EXPR_DURATION;
   if (strcmp(name, "handshake.full") == 0 || strcmp(name, "handshake.resumed") == 0)
-    out->whole =
-        metrics_value(run->metrics, METRIC_HANDSHAKE_FULL) + metrics_value(run->metrics, METRIC_HANDSHAKE_RESUMED);
+    out->whole = metrics_value(run->metrics, METRIC_HANDSHAKE_FULL) +
+                 metrics_value(run->metrics, METRIC_HANDSHAKE_RESUMED);
   if (strncmp(name, "devices.", 8) == 0 || strncmp(name, "fleet.", 6) == 0)
     out->whole = (double) fleet_size(run->fleet);
   return 0;

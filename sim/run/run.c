@@ -56,7 +56,8 @@ static void check_limit(struct run *run)
 {
   if (run->aborted || run_elapsed_ms(run) < run->scenario->run_limit_ms) return;
   struct error error;
-  error_set(&error, EXIT_CODE_FAIL, "the run reached its time limit of %.0f s; raise limits.run if that is intended",
+  error_set(&error, EXIT_CODE_FAIL,
+            "the run reached its time limit of %.0f s; raise limits.run if that is intended",
             (double) run->scenario->run_limit_ms / 1000.0);
   run_abort(run, &error);
 }
@@ -89,7 +90,8 @@ void run_on_signal(uv_signal_t *handle, int number)
   run_abort(run, &error);
 }
 
-enum run_waited run_wait(struct run *run, bool (*done)(struct run *run, void *ctx), void *ctx, uint64_t within_ms)
+enum run_waited run_wait(struct run *run, bool (*done)(struct run *run, void *ctx), void *ctx,
+                         uint64_t within_ms)
 {
   uint64_t now_ms = uv_now(&run->loop);
   uint64_t until_ms = within_ms > UINT64_MAX - now_ms ? UINT64_MAX : now_ms + within_ms;
@@ -97,7 +99,8 @@ enum run_waited run_wait(struct run *run, bool (*done)(struct run *run, void *ct
     if (run->aborted) return RUN_ABORTED;
     if (done(run, ctx)) return RUN_REACHED;
     if (uv_now(&run->loop) >= until_ms) return RUN_TIMED_OUT;
-    /* conditions look at every device: once a tick is often enough, once per packet is not affordable */
+    /* conditions look at every device: once a tick is often enough, once per packet is not
+       affordable */
     for (run->ticked = false; !run->ticked;) uv_run(&run->loop, UV_RUN_ONCE);
   }
 }
@@ -128,8 +131,8 @@ bool run_yield(struct run *run)
   return !run->aborted;
 }
 
-enum exit_code run_scenario(const struct scenario *scenario, const struct run_options *options, bool *written,
-                            struct error *error)
+enum exit_code run_scenario(const struct scenario *scenario, const struct run_options *options,
+                            bool *written, struct error *error)
 {
   *written = false;
   if (run_check_steps(scenario, error) != 0) return EXIT_CODE_USAGE;

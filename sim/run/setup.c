@@ -17,18 +17,19 @@
 #define OPERATOR_START_MS     20000u /* time to find out about a broker that is silent, too */
 #define FAILOVER_KEEP_ALIVE_S 5u
 
-/* The loop --------------------------------------------------------------------------------------------------------- */
+/* --- The loop --------------------------------------------------------------------------------- */
 
 static void on_wake(uv_async_t *async)
 {
   run_collect(async->data);
 }
 
-/* All that would end this process without results, and that somebody may mean as "end": a terminal, a batch system
- * before it kills, a limit of CPU time. SIGHUP stays ignored under nohup. */
+/* All that would end this process without results, and that somebody may mean as "end": a terminal,
+ * a batch system before it kills, a limit of CPU time. SIGHUP stays ignored under nohup. */
 static void watch_signals(struct run *run)
 {
-  static const int numbers[RUN_SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXCPU, SIGALRM};
+  static const int numbers[RUN_SIGNALS] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
+                                           SIGUSR1, SIGUSR2, SIGXCPU, SIGALRM};
   for (size_t i = 0; i < RUN_SIGNALS; i++) {
     struct sigaction before;
     bool ignored = sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN;
@@ -47,8 +48,8 @@ static int start_loop(struct run *run)
 {
   int status = uv_loop_init(&run->loop);
   if (status != 0)
-    return error_set(&run->error, EXIT_CODE_SETUP, "cannot make an event loop: %s%s", uv_strerror(status),
-                     error_remedy(-status));
+    return error_set(&run->error, EXIT_CODE_SETUP, "cannot make an event loop: %s%s",
+                     uv_strerror(status), error_remedy(-status));
   run->loop_open = true;
   run->began_ms = uv_now(&run->loop);
   uv_timer_init(&run->loop, &run->tick);
@@ -60,7 +61,7 @@ static int start_loop(struct run *run)
   return 0;
 }
 
-/* Results --------------------------------------------------------------------------------------------------------- */
+/* --- Results ---------------------------------------------------------------------------------- */
 
 static int describe(struct run *run)
 {
@@ -71,8 +72,10 @@ static int describe(struct run *run)
   snprintf(results->scenario_sha256, sizeof results->scenario_sha256, "%s", scenario->sha256);
   snprintf(results->profile, sizeof results->profile, "%s", scenario->profile_name);
   snprintf(results->crypto, sizeof results->crypto, "%s", scenario_crypto_name(scenario->crypto));
-  snprintf(results->version_fleetsim, sizeof results->version_fleetsim, "%s", run->options->version);
-  snprintf(results->version_mbedtls, sizeof results->version_mbedtls, "%s", device_builtin.tls_library);
+  snprintf(results->version_fleetsim, sizeof results->version_fleetsim, "%s",
+           run->options->version);
+  snprintf(results->version_mbedtls, sizeof results->version_mbedtls, "%s",
+           device_builtin.tls_library);
   snprintf(results->version_libuv, sizeof results->version_libuv, "%s", uv_version_string());
   results->seed = scenario->seed;
   results->devices = scenario->devices;
@@ -89,7 +92,7 @@ static int describe(struct run *run)
   return 0;
 }
 
-/* The operator ---------------------------------------------------------------------------------------------------- */
+/* --- The operator ----------------------------------------------------------------------------- */
 
 static void wake_from_any_thread(void *ctx)
 {
@@ -106,7 +109,9 @@ static int draw_mark(struct run *run)
 {
   int status = uv_random(NULL, NULL, &run->mark, sizeof run->mark, 0, NULL);
   run->mark |= 2;
-  return status == 0 ? 0 : error_set(&run->error, EXIT_CODE_SETUP, "no random bytes: %s", uv_strerror(status));
+  return status == 0
+             ? 0
+             : error_set(&run->error, EXIT_CODE_SETUP, "no random bytes: %s", uv_strerror(status));
 }
 
 static uint64_t operator_clock(void *ctx)
@@ -127,8 +132,9 @@ static int start_operator(struct run *run)
   struct operator_server servers[SCENARIO_NODES_MAX] = {{0}};
   size_t count = scenario->node_count;
   for (size_t n = 0; n < count; n++)
-    servers[count - 1 - n] = (struct operator_server){.host = broker_host(run->nodes[n].broker),
-                                                      .port = broker_inner_port(run->nodes[n].broker, BROKER_MAIN)};
+    servers[count - 1 - n] =
+        (struct operator_server){.host = broker_host(run->nodes[n].broker),
+                                 .port = broker_inner_port(run->nodes[n].broker, BROKER_MAIN)};
   struct operator_config config = {.host = servers[0].host,
                                    .port = servers[0].port,
                                    .others = servers + 1,
@@ -154,11 +160,12 @@ static int start_operator(struct run *run)
   if (run->operator_online || waited == RUN_ABORTED) return run->operator_online ? 0 : -1;
   char place[HOST_PORT_MAX];
   return error_set(&run->error, EXIT_CODE_SETUP, "the operator cannot connect to %s%s: %s",
-                   host_port(config.host, config.port, place), waited == RUN_TIMED_OUT ? " within 20 s" : "",
+                   host_port(config.host, config.port, place),
+                   waited == RUN_TIMED_OUT ? " within 20 s" : "",
                    run->operator_said[0] != '\0' ? run->operator_said : "it was not answered");
 }
 
-/* The fleet ------------------------------------------------------------------------------------------------------- */
+/* --- The fleet -------------------------------------------------------------------------------- */
 
 static uint8_t *page_of(void *pki, size_t index)
 {
@@ -176,25 +183,28 @@ static int set_anchors(struct run *run, struct fleet_config *config)
   config->root_count = roots->count;
   for (size_t r = 0; r < roots->count; r++)
     if (pki_anchor_id(run->pki, roots->name[r], config->anchor_id[r]) != 0)
-      return error_set(&run->error, EXIT_CODE_INTERNAL, "root %s has no certificate in the fleet folder",
-                       roots->name[r]);
+      return error_set(&run->error, EXIT_CODE_INTERNAL,
+                       "root %s has no certificate in the fleet folder", roots->name[r]);
   return 0;
 }
 
 static bool is_loopback(const struct scenario *scenario)
 {
   bool all = true;
-  for (size_t n = 0; n < scenario->node_count; n++) all = all && scenario_is_loopback(scenario->nodes[n].host);
+  for (size_t n = 0; n < scenario->node_count; n++)
+    all = all && scenario_is_loopback(scenario->nodes[n].host);
   return all;
 }
 
-/* Threads: libuv's pool, paho's two and its keeper, the table of the broker's key, the resolver of a URL hook.
- * Processes: a broker each with what may stand before it, nginx, a hook with its keeper and a program in it. */
+/* Threads: libuv's pool, paho's two and its keeper, the table of the broker's key, the resolver of
+ * a URL hook. Processes: a broker each with what may stand before it, nginx, a hook with its keeper
+ * and a program in it. */
 static unsigned threads_of(const struct scenario *scenario)
 {
   enum { THREADS = 9, BROKER = 3, SERVER = 1, HOOK = 3 };
   size_t brokers = scenario->remote ? 0 : scenario->node_count + scenario->has_false;
-  return (unsigned) (THREADS + BROKER * brokers + (scenario->ota.server ? SERVER : 0) + (scenario->remote ? HOOK : 0));
+  return (unsigned) (THREADS + BROKER * brokers + (scenario->ota.server ? SERVER : 0) +
+                     (scenario->remote ? HOOK : 0));
 }
 
 /* Before the broker is started, which inherits the limit of descriptors. */
@@ -202,15 +212,16 @@ static int check_machine(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
   crypto_set_record_bytes(scenario->record_bytes); /* a part of what a device weighs */
-  struct preflight_need need = {.devices = scenario->devices,
-                                .bytes_per_device = fleet_bytes_per_device(&device_builtin, run_device_profile(run)),
-                                .loopback = is_loopback(scenario),
-                                .downloads = run_ota_downloads(run),
-                                .descriptors_per_download = RUN_DESCRIPTORS_PER_DOWNLOAD,
-                                .disk_bytes_per_device = run_ota_flash_bytes(run),
-                                .disk_folder = scenario->ota.on ? run->options->out : NULL,
-                                .threads = threads_of(scenario),
-                                .source_addresses = scenario->source_addresses};
+  struct preflight_need need = {
+      .devices = scenario->devices,
+      .bytes_per_device = fleet_bytes_per_device(&device_builtin, run_device_profile(run)),
+      .loopback = is_loopback(scenario),
+      .downloads = run_ota_downloads(run),
+      .descriptors_per_download = RUN_DESCRIPTORS_PER_DOWNLOAD,
+      .disk_bytes_per_device = run_ota_flash_bytes(run),
+      .disk_folder = scenario->ota.on ? run->options->out : NULL,
+      .threads = threads_of(scenario),
+      .source_addresses = scenario->source_addresses};
   if (preflight(&need, &run->error) != 0) return -1;
   run->source_addresses = need.source_addresses;
   return 0;
@@ -230,7 +241,8 @@ int run_fleet_config(struct run *run, struct fleet_config *out)
                                .id = id_of,
                                .pages = run->pki,
                                .source_addresses = run->source_addresses,
-                               .endpoints = scenario->shuffled_endpoints ? FLEET_SHUFFLED : FLEET_ORDERED,
+                               .endpoints =
+                                   scenario->shuffled_endpoints ? FLEET_SHUFFLED : FLEET_ORDERED,
                                .reconnect = run_policy(&scenario->reconnect),
                                .timing = &run->timing,
                                .pace = scenario->pace,
@@ -241,8 +253,8 @@ int run_fleet_config(struct run *run, struct fleet_config *out)
   return run_set_places(run, out) != 0 ? -1 : set_anchors(run, out);
 }
 
-/* A local broker has begun with the chain that was written for it; what one elsewhere serves is somebody else's until
- * a step presents something. Nobody proves anything at a false one. */
+/* A local broker has begun with the chain that was written for it; what one elsewhere serves is
+ * somebody else's until a step presents something. Nobody proves anything at a false one. */
 static void note_served(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
@@ -259,7 +271,8 @@ static int start_fleet(struct run *run)
   struct fleet_config config;
   p256_host_set_native(scenario->crypto == SCENARIO_NATIVE);
   if (run_fleet_config(run, &config) != 0) return -1;
-  if (scenario_names(scenario, "identified")) config.roots_of = run_roots_of, config.roots_ctx = run;
+  if (scenario_names(scenario, "identified"))
+    config.roots_of = run_roots_of, config.roots_ctx = run;
   if (fleet_create(&config, &run->fleet, &run->error) != 0) return -1;
   note_served(run);
   return run_set_cohort_policies(run);
@@ -280,16 +293,18 @@ int run_setup(struct run *run)
 {
   const struct run_options *options = run->options;
   bool given = options->fleet != NULL; /* else the fleet is made in the folder for results */
-  bool ready = start_loop(run) == 0 && draw_mark(run) == 0 && describe(run) == 0 && run_out_open(run) == 0 &&
-               run_set_brake(run) == 0 && run_load_timing(run) == 0 && run_check_targets(run) == 0 &&
-               run_ota_begin(run) == 0 && check_machine(run) == 0 && (!given || run_open_folder(run) == 0) &&
-               run_out_begin(run) == 0 && (given || run_open_folder(run) == 0) && run_ota_prepare(run) == 0 &&
-               run_start_nodes(run) == 0 && run_ota_start_server(run) == 0 && run_count_budget(run) == 0;
+  bool ready = start_loop(run) == 0 && draw_mark(run) == 0 && describe(run) == 0 &&
+               run_out_open(run) == 0 && run_set_brake(run) == 0 && run_load_timing(run) == 0 &&
+               run_check_targets(run) == 0 && run_ota_begin(run) == 0 && check_machine(run) == 0 &&
+               (!given || run_open_folder(run) == 0) && run_out_begin(run) == 0 &&
+               (given || run_open_folder(run) == 0) && run_ota_prepare(run) == 0 &&
+               run_start_nodes(run) == 0 && run_ota_start_server(run) == 0 &&
+               run_count_budget(run) == 0;
   if (ready) {
     run->rss_before = resident_bytes();
     run->backend = backend_uv_create(&run->loop);
-    ready =
-        run->backend != NULL && start_fleet(run) == 0 && start_operator(run) == 0 && run_ota_withdraw(run, true) == 0;
+    ready = run->backend != NULL && start_fleet(run) == 0 && start_operator(run) == 0 &&
+            run_ota_withdraw(run, true) == 0;
   }
   if (ready) loop_delay_start(&run->delay, &run->loop, book_delay, run);
   if (!options->quiet) run->progress = progress_create(stderr);

@@ -1,4 +1,5 @@
-/* Where a run may send: nothing beyond loopback without the file's and the command line's word, hooks included. */
+/* Where a run may send: nothing beyond loopback without the file's and the command line's word,
+   hooks included. */
 #define _POSIX_C_SOURCE 200809L
 #include <netdb.h>
 #include <stdio.h>
@@ -31,14 +32,15 @@ static int check_host(struct run *run, const char *host)
   if (host[0] == '\0') return 0;
   if (!permit_host(&run->permit, host))
     return error_set(&run->error, EXIT_CODE_SETUP,
-                     "nothing was sent: %s is not this machine; to load it, name it in the scenario's targets: list%s "
-                     "and pass --allow-target %s",
+                     "nothing was sent: %s is not this machine; to load it, name it in the "
+                     "scenario's targets: list%s and pass --allow-target %s",
                      host, named ? " (done)" : "", host);
   if (permit_look_up(&run->permit, host, beyond)) return 0;
-  return error_set(&run->error, EXIT_CODE_SETUP,
-                   "nothing was sent: %s leads to %s, which is not this machine: mend the name, write 127.0.0.1, or "
-                   "name it in the scenario's targets: list and pass --allow-target %s",
-                   host, beyond, host);
+  return error_set(
+      &run->error, EXIT_CODE_SETUP,
+      "nothing was sent: %s leads to %s, which is not this machine: mend the name, write "
+      "127.0.0.1, or name it in the scenario's targets: list and pass --allow-target %s",
+      host, beyond, host);
 }
 
 /* A hook may be a URL: it is asked for as well. */
@@ -48,7 +50,8 @@ static int check_hook(struct run *run, enum hook_kind kind)
   char host[PERMIT_HOST_MAX];
   if (!hook_is_url(hook)) return 0;
   if (permit_url_host(hook, host) == 0) return check_host(run, host);
-  return error_set(&run->error, EXIT_CODE_USAGE, "the hook '%s' is no URL that can be called", hook_key(kind));
+  return error_set(&run->error, EXIT_CODE_USAGE, "the hook '%s' is no URL that can be called",
+                   hook_key(kind));
 }
 
 int run_check_targets(struct run *run)
@@ -72,10 +75,12 @@ int run_resolve(struct run *run, const char *host, uint16_t port, struct sockadd
   struct addrinfo *found = NULL;
   int failed = getaddrinfo(host, service, &hints, &found);
   if (failed != 0)
-    return error_set(&run->error, EXIT_CODE_SETUP, "cannot find the address of %s: %s", host, gai_strerror(failed));
+    return error_set(&run->error, EXIT_CODE_SETUP, "cannot find the address of %s: %s", host,
+                     gai_strerror(failed));
   bool permitted = permit_address(&run->permit, host, found->ai_addr);
   if (permitted) memcpy(out, found->ai_addr, found->ai_addrlen);
   freeaddrinfo(found);
   if (permitted) return 0;
-  return error_set(&run->error, EXIT_CODE_SETUP, "nothing was sent: %s leads beyond this machine", host);
+  return error_set(&run->error, EXIT_CODE_SETUP, "nothing was sent: %s leads beyond this machine",
+                   host);
 }

@@ -15,13 +15,16 @@ static void turn_until(struct run *run, const bool *flag, uint64_t within_ms)
   while (!*flag && uv_now(&run->loop) < until_ms) uv_run(&run->loop, UV_RUN_ONCE);
 }
 
-/* What has not closed may still write to what we would free: then nothing is, and the process ends with its verdict. */
+/* What has not closed may still write to what we would free: then nothing is, and the process ends
+   with its verdict. */
 static void must_be_closed(struct run *run, const bool *flag, const char *what)
 {
   if (!run->stuck) turn_until(run, flag, TEARDOWN_MS);
   if (*flag || run->stuck) return;
   run->stuck = true;
-  fprintf(stderr, "fleetsim: %s did not end within %u s and is left as it is; the results are not touched by that\n",
+  fprintf(stderr,
+          "fleetsim: %s did not end within %u s and is left as it is; the results are not touched "
+          "by that\n",
           what, TEARDOWN_MS / 1000);
 }
 
@@ -33,7 +36,8 @@ static void set_flag(void *flag)
 void run_end_world(struct run *run)
 {
   loop_delay_stop(&run->delay);
-  if (run->operator!= NULL) operator_stop(run->operator); /* first: its threads read the fleet's clock */
+  /* first: its threads read the fleet's clock */
+  if (run->operator!= NULL) operator_stop(run->operator);
   run->operator= NULL;
   if (run->clones != NULL) {
     fleet_close(run_clones_fleet(run), set_flag, &run->clones_closed);
@@ -56,10 +60,12 @@ static void turn_until_closed(struct run *run, const bool *flag)
 static void turn_while_alive(struct run *run)
 {
   uint64_t until_ms = uv_now(&run->loop) + TEARDOWN_MS;
-  while (uv_loop_alive(&run->loop) && uv_now(&run->loop) < until_ms) uv_run(&run->loop, UV_RUN_ONCE);
+  while (uv_loop_alive(&run->loop) && uv_now(&run->loop) < until_ms)
+    uv_run(&run->loop, UV_RUN_ONCE);
   if (!uv_loop_alive(&run->loop)) return;
   run->stuck = true;
-  fprintf(stderr, "fleetsim: something is still under way after %u s and is left as it is\n", TEARDOWN_MS / 1000);
+  fprintf(stderr, "fleetsim: something is still under way after %u s and is left as it is\n",
+          TEARDOWN_MS / 1000);
 }
 
 static void end_loop(struct run *run)

@@ -15,7 +15,8 @@ int run_load_timing(struct run *run)
   struct timing_profile *timing = &run->timing;
   struct results_timing *out = &run->results.timing;
   if (timing_load(scenario->timing_profile, timing, &run->error) != 0) {
-    run->error.code = EXIT_CODE_SETUP; /* the file is well formed: a profile that it names was there when it was read */
+    /* the file is well formed: a profile that it names was there when it was read */
+    run->error.code = EXIT_CODE_SETUP;
     return -1;
   }
   snprintf(out->profile, sizeof out->profile, "%s", timing->name);
@@ -25,23 +26,30 @@ int run_load_timing(struct run *run)
   out->k_nominal = timing->k_nominal;
   out->k_high = timing->k_high;
   out->rom_bytes = timing->rom_bytes;
-  out->ram_peak_bytes = timing->ram_static_bytes + timing->heap_peak_bytes + timing->stack_peak_bytes;
+  out->ram_peak_bytes =
+      timing->ram_static_bytes + timing->heap_peak_bytes + timing->stack_peak_bytes;
   out->record_bytes = scenario->record_bytes;
   if (out->ram_peak_bytes > 0) out->ram_peak_bytes += scenario->record_bytes - CRYPTO_RECORD_MIN;
   return 0;
 }
 
-/* How many anchors, as large as the fleet's are on average, fit the slot for them in the device's NVM. */
+/* How many anchors, as large as the fleet's are on average, fit the slot for them in the device's
+   NVM. */
 static int count_anchors(struct run *run, uint32_t *out)
 {
   uint8_t bytes[DEVICE_NVM_TRUST_MAX];
   struct device_trust_bundle bundle;
   size_t size, anchors = 0; /* bytes */
-  if (pki_make_bundle(run->pki, 1, &run->scenario->trusted, bytes, sizeof bytes, &size, &run->error) != 0) return -1;
-  if (device_trust_parse(bytes, size, &bundle) != DEVICE_UPDATE_COMMITTED || bundle.anchor_count == 0)
-    return error_set(&run->error, EXIT_CODE_INTERNAL, "a trust bundle of the fleet folder cannot be read back");
+  if (pki_make_bundle(run->pki, 1, &run->scenario->trusted, bytes, sizeof bytes, &size,
+                      &run->error) != 0)
+    return -1;
+  if (device_trust_parse(bytes, size, &bundle) != DEVICE_UPDATE_COMMITTED ||
+      bundle.anchor_count == 0)
+    return error_set(&run->error, EXIT_CODE_INTERNAL,
+                     "a trust bundle of the fleet folder cannot be read back");
   for (uint8_t i = 0; i < bundle.anchor_count; i++) anchors += 2u + bundle.anchor[i].size;
-  size_t each = anchors / bundle.anchor_count, fit = (sizeof bytes - (size - anchors)) / (each > 0 ? each : 1);
+  size_t each = anchors / bundle.anchor_count,
+         fit = (sizeof bytes - (size - anchors)) / (each > 0 ? each : 1);
   *out = (uint32_t) (fit < DEVICE_ANCHORS_MAX ? fit : DEVICE_ANCHORS_MAX);
   return 0;
 }
@@ -51,7 +59,8 @@ static uint32_t chain_bytes(const char *path)
 {
   FILE *file = fopen(path, "re");
   uint32_t bytes = 0;
-  for (X509 *certificate; file != NULL && (certificate = PEM_read_X509(file, NULL, NULL, NULL)) != NULL;) {
+  for (X509 *certificate;
+       file != NULL && (certificate = PEM_read_X509(file, NULL, NULL, NULL)) != NULL;) {
     int size = i2d_X509(certificate, NULL);
     bytes += size > 0 ? (uint32_t) size : 0;
     X509_free(certificate);

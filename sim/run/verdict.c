@@ -30,11 +30,12 @@ static bool is_heard(struct run *run, void *ctx)
 /* What never came back has no time: no comparison holds for it. */
 static void recovery_gauges(struct run *run)
 {
-  static const enum metric gauges[RECOVERY_MARKS] = {METRIC_RECOVER_P50, METRIC_RECOVER_P90, METRIC_RECOVER_P99,
-                                                     METRIC_RECOVER_ALL};
+  static const enum metric gauges[RECOVERY_MARKS] = {METRIC_RECOVER_P50, METRIC_RECOVER_P90,
+                                                     METRIC_RECOVER_P99, METRIC_RECOVER_ALL};
   const struct recovery *outage = fleet_deepest_outage(run->fleet);
   metrics_set(run->metrics, METRIC_RECOVER_MISSING, (double) outage->missing);
-  metrics_set(run->metrics, METRIC_RECOVER_ONLINE, outage->happened ? (double) outage->online : NAN);
+  metrics_set(run->metrics, METRIC_RECOVER_ONLINE,
+              outage->happened ? (double) outage->online : NAN);
   metrics_set(run->metrics, METRIC_RECOVER_PEAK, outage->begun.peak);
   metrics_set(run->metrics, METRIC_RECOVER_WASTED, (double) outage->wasted.total);
   metrics_set(run->metrics, METRIC_RECOVER_WASTED_PEAK, outage->wasted.peak);
@@ -82,7 +83,8 @@ static void process_gauges(struct run *run)
   double growth = peak - (double) run->rss_before;
   metrics_set(run->metrics, METRIC_PROCESS_CPU, cpu_s);
   metrics_set(run->metrics, METRIC_PROCESS_RSS, peak);
-  metrics_set(run->metrics, METRIC_PROCESS_RSS_DEVICE, growth > 0 ? growth / (double) run->scenario->devices : 0);
+  metrics_set(run->metrics, METRIC_PROCESS_RSS_DEVICE,
+              growth > 0 ? growth / (double) run->scenario->devices : 0);
 }
 
 static bool all_offline(struct run *run, void *ctx)
@@ -103,7 +105,8 @@ static void check(struct run *run, const struct expr *expr)
 static void check_expectations(struct run *run)
 {
   const struct scenario *scenario = run->scenario;
-  run->results.expectations = calloc(scenario->expect_count + RUN_IMPLIED_MAX, sizeof *run->results.expectations);
+  run->results.expectations =
+      calloc(scenario->expect_count + RUN_IMPLIED_MAX, sizeof *run->results.expectations);
   if (run->results.expectations == NULL) {
     run_abort(run, &(struct error){EXIT_CODE_INTERNAL, "out of memory"});
     return;
@@ -112,7 +115,8 @@ static void check_expectations(struct run *run)
   run_check_implied(run, check);
 }
 
-/* An orderly end. Attempts that it cuts short are booked as stopped, so what is open is counted again. */
+/* An orderly end. Attempts that it cuts short are booked as stopped, so what is open is counted
+   again. */
 static void say_goodbye(struct run *run)
 {
   struct fleet_census census;
@@ -139,7 +143,7 @@ void run_settle(struct run *run)
   if (!run->aborted) say_goodbye(run);
 }
 
-/* The verdict ----------------------------------------------------------------------------------------------------- */
+/* --- The verdict ------------------------------------------------------------------------------ */
 
 static const char *first_failure(const struct run *run, char *out, size_t size)
 {
@@ -147,19 +151,21 @@ static const char *first_failure(const struct run *run, char *out, size_t size)
   for (size_t p = 0; p < results->phase_count; p++) {
     const struct results_phase *phase = &results->phases[p];
     if (phase->has_gate && !phase->gate.pass) {
-      snprintf(out, size, "phase \"%s\": %s: %s", phase->name, phase->gate.expr, phase->gate.observed);
+      snprintf(out, size, "phase \"%s\": %s: %s", phase->name, phase->gate.expr,
+               phase->gate.observed);
       return out;
     }
     for (size_t e = 0; e < phase->expectation_count; e++) {
       if (phase->expectations[e].pass) continue;
-      snprintf(out, size, "phase \"%s\": expected %s, observed %s", phase->name, phase->expectations[e].expr,
-               phase->expectations[e].observed);
+      snprintf(out, size, "phase \"%s\": expected %s, observed %s", phase->name,
+               phase->expectations[e].expr, phase->expectations[e].observed);
       return out;
     }
   }
   for (size_t e = 0; e < results->expectation_count; e++) {
     if (results->expectations[e].pass) continue;
-    snprintf(out, size, "expected %s, observed %s", results->expectations[e].expr, results->expectations[e].observed);
+    snprintf(out, size, "expected %s, observed %s", results->expectations[e].expr,
+             results->expectations[e].observed);
     return out;
   }
   return NULL;
@@ -190,7 +196,8 @@ enum exit_code run_verdict(struct run *run)
   run->progress = NULL;
   results->exit_code = decide(run);
   results->duration_s = (double) run_elapsed_ms(run) / 1000.0;
-  if (run->events == NULL) return results->exit_code; /* the folder cannot be used: the error is all there is */
+  /* the folder cannot be used: the error is all there is */
+  if (run->events == NULL) return results->exit_code;
   struct error error;
   struct events *events = run->events;
   run->events = NULL; /* the tick flushes them, and ticks on until the broker has ended */

@@ -9,7 +9,8 @@
 #include "scenario/url.h"
 
 #define HANDSHAKE_TIMEOUT_MAX_MS 3600000u
-#define TERMINATED_DEVICES_MAX   8000u /* of TERMINATOR_CLIENTS_MAX; the operator and probes come beside them */
+/* of TERMINATOR_CLIENTS_MAX; the operator and probes come beside them */
+#define TERMINATED_DEVICES_MAX 8000u
 
 bool scenario_is_loopback(const char *host)
 {
@@ -21,14 +22,17 @@ static int take_target(const struct take *t, const char *at, const char *text, c
   if (take_text(t, "", at, text, host, 256) != 0) return -1;
   char why[200];
   if (url_check_host(host, why, sizeof why) == 0) return 0;
-  return take_fail(t, "", at, "'%.80s' %s; write a name or an address, such as 'staging.example.com'", text, why);
+  return take_fail(t, "", at,
+                   "'%.80s' %s; write a name or an address, such as 'staging.example.com'", text,
+                   why);
 }
 
 static int check_targets(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
 {
   if (raw->targets_count == 0) return 0;
   out->targets = calloc(raw->targets_count, sizeof *out->targets);
-  if (out->targets == NULL) return error_set(t->error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
+  if (out->targets == NULL)
+    return error_set(t->error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
   out->target_count = raw->targets_count;
   for (size_t i = 0; i < out->target_count; i++) {
     char at[32];
@@ -38,30 +42,32 @@ static int check_targets(const struct take *t, const struct raw_scenario *raw, s
   return 0;
 }
 
-static int need_target(const struct take *t, const char *at, const char *key, const struct scenario *scenario,
-                       const char *host)
+static int need_target(const struct take *t, const char *at, const char *key,
+                       const struct scenario *scenario, const char *host)
 {
   if (scenario_is_loopback(host)) return 0;
   for (size_t i = 0; i < scenario->target_count; i++)
     if (permit_same_host(scenario->targets[i].host, host)) return 0;
   const char *quote = strchr(host, ':') != NULL ? "\"" : "";
-  take_fail(t, at, key,
-            "nothing was sent: '%s' is beyond this machine and not among the targets: add 'targets: [%s%s%s]' to the "
-            "file and "
-            "'--allow-target %s' to the command line if you may send it load",
-            host, quote, host, quote, host);
-  t->error->code = EXIT_CODE_SETUP; /* the file is well formed; it is the permission that is missing */
+  take_fail(
+      t, at, key,
+      "nothing was sent: '%s' is beyond this machine and not among the targets: add 'targets: "
+      "[%s%s%s]' to the file and '--allow-target %s' to the command line if you may send it load",
+      host, quote, host, quote, host);
+  /* the file is well formed; it is the permission that is missing */
+  t->error->code = EXIT_CODE_SETUP;
   return -1;
 }
 
-static int take_url(const struct take *t, const char *key, const char *text, const struct scenario *scenario,
-                    char host[256], uint16_t *port)
+static int take_url(const struct take *t, const char *key, const char *text,
+                    const struct scenario *scenario, char host[256], uint16_t *port)
 {
   char why[200], shown[200];
   if (text == NULL) return 0;
-  if (url_split(text, host, port, why, sizeof why) == 0) return need_target(t, "broker", key, scenario, host);
-  return take_fail(t, "broker", key, "'%.120s' is no address of a broker: it %s", mask_url(text, shown, sizeof shown),
-                   why);
+  if (url_split(text, host, port, why, sizeof why) == 0)
+    return need_target(t, "broker", key, scenario, host);
+  return take_fail(t, "broker", key, "'%.120s' is no address of a broker: it %s",
+                   mask_url(text, shown, sizeof shown), why);
 }
 
 /* "ftp://..", which no shell knows as a command. */
@@ -80,11 +86,14 @@ static int take_hook(const struct take *t, const char *at, const char *key, cons
   if (take_text(t, at, key, text, out, 512) != 0) return -1;
   if (text == NULL) return 0;
   if (!hook_is_url(out) && has_scheme(out))
-    return take_fail(t, at, key, "the hook '%s' is a URL that is neither http:// nor https://: write one, or a command",
-                     key);
+    return take_fail(
+        t, at, key,
+        "the hook '%s' is a URL that is neither http:// nor https://: write one, or a command",
+        key);
   if (!hook_is_url(out)) return 0;
   if (permit_url_host(out, host) == 0) return need_target(t, at, key, scenario, host);
-  return take_fail(t, at, key, "the hook '%s' is no URL that can be called: write http://host:8080/path", key);
+  return take_fail(t, at, key,
+                   "the hook '%s' is no URL that can be called: write http://host:8080/path", key);
 }
 
 static int check_hooks(const struct take *t, const struct raw_hooks *raw, struct scenario *out)
@@ -104,8 +113,10 @@ static int check_hooks(const struct take *t, const struct raw_hooks *raw, struct
 static int check_urls(const struct take *t, const struct raw_broker *raw, struct scenario *out)
 {
   if (raw->url != NULL && raw->urls_count > 0)
-    return take_fail(t, "broker", "urls", "a broker has a 'url' or several 'urls', not both: remove one");
-  if (raw->url != NULL) return take_url(t, "url", raw->url, out, out->nodes[0].host, &out->nodes[0].port);
+    return take_fail(t, "broker", "urls",
+                     "a broker has a 'url' or several 'urls', not both: remove one");
+  if (raw->url != NULL)
+    return take_url(t, "url", raw->url, out, out->nodes[0].host, &out->nodes[0].port);
   for (unsigned n = 0; n < raw->urls_count; n++) {
     char key[24];
     struct scenario_node *node = &out->nodes[n];
@@ -123,23 +134,27 @@ static int check_urls(const struct take *t, const struct raw_broker *raw, struct
 static int check_remote(const struct take *t, const struct raw_broker *raw, struct scenario *out)
 {
   if (raw->local != NULL)
-    return take_fail(t, "broker", "local", "a broker is either 'local' or has a 'url', not both: remove one");
+    return take_fail(t, "broker", "local",
+                     "a broker is either 'local' or has a 'url', not both: remove one");
   if (raw->port != NULL || raw->prove_port != NULL)
     return take_fail(t, "broker", raw->port != NULL ? "port" : "prove-port",
                      "the ports of a remote broker stand in its url and prove-url: remove this");
   if (raw->handshake_timeout != NULL)
-    return take_fail(t, "broker", "handshake-timeout",
-                     "a remote broker keeps its own handshake time-out: set it there and remove this");
+    return take_fail(
+        t, "broker", "handshake-timeout",
+        "a remote broker keeps its own handshake time-out: set it there and remove this");
   if (raw->handshakes != NULL)
     return take_fail(t, "broker", "handshakes", "a remote broker is as fast as it is: remove this");
   if (raw->bridge != NULL || raw->nodes_count > 0 || raw->not_true != NULL)
-    return take_fail(t, "broker",
-                     raw->bridge != NULL    ? "bridge"
-                     : raw->nodes_count > 0 ? "nodes"
-                                            : "false",
-                     "only local brokers are made by the run: list remote ones as 'urls', and remove this");
+    return take_fail(
+        t, "broker",
+        raw->bridge != NULL    ? "bridge"
+        : raw->nodes_count > 0 ? "nodes"
+                               : "false",
+        "only local brokers are made by the run: list remote ones as 'urls', and remove this");
   if (raw->terminator != NULL)
-    return take_fail(t, "broker", "terminator", "a terminator stands before a local broker only: remove this");
+    return take_fail(t, "broker", "terminator",
+                     "a terminator stands before a local broker only: remove this");
   out->remote = true;
   if (check_urls(t, raw, out) != 0 ||
       take_url(t, "prove-url", raw->prove_url, out, out->prove_host, &out->prove_port) != 0)
@@ -151,25 +166,28 @@ static int check_remote(const struct take *t, const struct raw_broker *raw, stru
 static int check_gate(const struct take *t, const struct raw_broker *raw, struct scenario *out)
 {
   uint64_t ms = 0;
-  if (take_duration(t, "broker", "handshake-timeout", raw->handshake_timeout, 100, HANDSHAKE_TIMEOUT_MAX_MS, &ms) !=
-          0 ||
+  if (take_duration(t, "broker", "handshake-timeout", raw->handshake_timeout, 100,
+                    HANDSHAKE_TIMEOUT_MAX_MS, &ms) != 0 ||
       take_rate(t, "broker", "handshakes", raw->handshakes, &out->broker_handshake_rate) != 0)
     return -1;
   out->broker_handshake_timeout_ms = (uint32_t) ms;
   if ((ms == 0 && raw->handshakes == NULL) || (out->port == 0 && out->prove_port == 0)) return 0;
-  return take_fail(t, "broker", ms > 0 ? "handshake-timeout" : "handshakes",
-                   "with a handshake time-out or rate the run chooses the ports: remove port and prove-port");
+  return take_fail(
+      t, "broker", ms > 0 ? "handshake-timeout" : "handshakes",
+      "with a handshake time-out or rate the run chooses the ports: remove port and prove-port");
 }
 
 /* The name becomes part of a folder's name. */
-static int take_node(const struct take *t, const char *key, const char *text, struct scenario_node *out)
+static int take_node(const struct take *t, const char *key, const char *text,
+                     struct scenario_node *out)
 {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
   if (strlen(text) < sizeof out->name && text[0] != '-' && strspn(text, letters) == strlen(text)) {
     strcpy(out->name, text);
     return 0;
   }
-  return take_fail(t, "broker", key, "'%.40s' is no name for a broker: use up to %zu of a-z, 0-9 and -, such as 'a'",
+  return take_fail(t, "broker", key,
+                   "'%.40s' is no name for a broker: use up to %zu of a-z, 0-9 and -, such as 'a'",
                    text, sizeof out->name - 1);
 }
 
@@ -180,8 +198,8 @@ static int check_false(const struct take *t, const struct raw_false *raw, struct
     return -1;
   char why[200];
   if (raw->host != NULL && url_check_host(raw->host, why, sizeof why) != 0)
-    return take_fail(t, "broker.false", "host", "'%.80s' %s; write a name, such as 'elsewhere.example'", raw->host,
-                     why);
+    return take_fail(t, "broker.false", "host",
+                     "'%.80s' %s; write a name, such as 'elsewhere.example'", raw->host, why);
   out->has_false = true;
   out->nodes[out->node_count] = out->nodes[0];
   strcpy(out->nodes[out->node_count].name, "false-broker");
@@ -198,7 +216,8 @@ static int check_nodes(const struct take *t, const struct raw_broker *raw, struc
     if (take_node(t, key, raw->nodes[n], &out->nodes[n]) != 0) return -1;
     for (unsigned m = 0; m < n; m++)
       if (strcmp(out->nodes[m].name, out->nodes[n].name) == 0)
-        return take_fail(t, "broker", key, "two brokers are called '%s': give each its own name", out->nodes[n].name);
+        return take_fail(t, "broker", key, "two brokers are called '%s': give each its own name",
+                         out->nodes[n].name);
   }
   if (raw->nodes_count > 0) out->node_count = raw->nodes_count;
   if (raw->not_true != NULL && check_false(t, raw->not_true, out) != 0) return -1;
@@ -208,7 +227,8 @@ static int check_nodes(const struct take *t, const struct raw_broker *raw, struc
 }
 
 /* {crl: live} is the only kind there is: it says in the file what the rehearsal is about. */
-static int check_terminator(const struct take *t, const struct raw_terminator *raw, struct scenario *out)
+static int check_terminator(const struct take *t, const struct raw_terminator *raw,
+                            struct scenario *out)
 {
   static const char *const words[] = {"live", NULL}, *const tickets[] = {"own", "shared", NULL};
   int kind = 0, shared = 0;
@@ -218,7 +238,8 @@ static int check_terminator(const struct take *t, const struct raw_terminator *r
     return -1;
   out->tickets_shared = shared == 1;
   if (out->devices > TERMINATED_DEVICES_MAX)
-    return take_fail(t, "broker", "terminator", "the terminator takes up to %u devices, and the fleet has %zu",
+    return take_fail(t, "broker", "terminator",
+                     "the terminator takes up to %u devices, and the fleet has %zu",
                      TERMINATED_DEVICES_MAX, out->devices);
   out->terminator = true;
   return 0;
@@ -230,9 +251,11 @@ static int check_local(const struct take *t, const struct raw_broker *raw, struc
   int kind = 0;
   uint64_t port = 0, prove_port = 0;
   if (raw->prove_url != NULL)
-    return take_fail(t, "broker", "prove-url", "only a remote broker has a prove-url: add its 'url', or remove this");
+    return take_fail(t, "broker", "prove-url",
+                     "only a remote broker has a prove-url: add its 'url', or remove this");
   if (raw->hooks != NULL)
-    return take_fail(t, "broker", "hooks", "a local broker needs no hooks: add its 'url', or remove them");
+    return take_fail(t, "broker", "hooks",
+                     "a local broker needs no hooks: add its 'url', or remove them");
   if (take_word(t, "broker", "local", raw->local, words, &kind) != 0 ||
       take_number(t, "broker", "port", raw->port, 1, 65535, &port) != 0 ||
       take_number(t, "broker", "prove-port", raw->prove_port, 1, 65535, &prove_port) != 0)

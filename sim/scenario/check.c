@@ -22,17 +22,22 @@ static int check_fleet(const struct take *t, const struct raw_fleet *raw, struct
 {
   uint64_t devices = 0, addresses = 0;
   if (take_number(t, "fleet", "devices", raw->devices, 1, DEVICES_MAX, &devices) != 0 ||
-      take_text(t, "fleet", "profile", raw->profile, out->profile_name, sizeof out->profile_name) != 0 ||
-      take_number(t, "fleet", "source-addresses", raw->source_addresses, 1, ADDRESSES_MAX, &addresses) != 0)
+      take_text(t, "fleet", "profile", raw->profile, out->profile_name, sizeof out->profile_name) !=
+          0 ||
+      take_number(t, "fleet", "source-addresses", raw->source_addresses, 1, ADDRESSES_MAX,
+                  &addresses) != 0)
     return -1;
   out->devices = devices;
   out->source_addresses = addresses;
   out->telemetry = (struct scenario_telemetry){.every_ms = 2000, .bytes = 64, .qos = 1};
   if (check_cohorts(t, raw, out) != 0) return -1;
-  return raw->telemetry == NULL ? 0 : check_telemetry(t, "fleet.telemetry", raw->telemetry, &out->telemetry);
+  return raw->telemetry == NULL
+             ? 0
+             : check_telemetry(t, "fleet.telemetry", raw->telemetry, &out->telemetry);
 }
 
-static int check_timeouts(const struct take *t, const struct raw_timeouts *raw, struct device_profile *out)
+static int check_timeouts(const struct take *t, const struct raw_timeouts *raw,
+                          struct device_profile *out)
 {
   const struct {
     const char *key, *text;
@@ -43,13 +48,15 @@ static int check_timeouts(const struct take *t, const struct raw_timeouts *raw, 
              {"ack", raw->ack, &out->ack_timeout_ms}};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     uint64_t ms = *all[i].out;
-    if (take_duration(t, "device.timeouts", all[i].key, all[i].text, 100, HOUR_MS, &ms) != 0) return -1;
+    if (take_duration(t, "device.timeouts", all[i].key, all[i].text, 100, HOUR_MS, &ms) != 0)
+      return -1;
     *all[i].out = (uint32_t) ms;
   }
   return 0;
 }
 
-static int check_versions(const struct take *t, const struct raw_device *raw, struct device_profile *out)
+static int check_versions(const struct take *t, const struct raw_device *raw,
+                          struct device_profile *out)
 {
   static const char *const tls[] = {"1.2", "1.3", "1.2-1.3", NULL};
   static const char *const mqtt[] = {"3.1.1", "5", NULL};
@@ -67,29 +74,33 @@ static int check_versions(const struct take *t, const struct raw_device *raw, st
   return 0;
 }
 
-static int check_resume(const struct take *t, const struct raw_device *raw, struct device_profile *out)
+static int check_resume(const struct take *t, const struct raw_device *raw,
+                        struct device_profile *out)
 {
   static const char *const words[] = {"no", "ram", "nvm", "yes", NULL};
-  static const enum device_resume policies[] = {DEVICE_RESUME_NO, DEVICE_RESUME_RAM, DEVICE_RESUME_NVM,
-                                                DEVICE_RESUME_RAM};
+  static const enum device_resume policies[] = {DEVICE_RESUME_NO, DEVICE_RESUME_RAM,
+                                                DEVICE_RESUME_NVM, DEVICE_RESUME_RAM};
   int word = 0;
   if (take_word(t, "device", "resume", raw->resume, words, &word) != 0 ||
       take_flag(t, "device", "resume-anywhere", raw->resume_anywhere, &out->resume_anywhere) != 0)
     return -1;
   out->resume = policies[word];
   if (out->resume_anywhere && out->resume == DEVICE_RESUME_NO)
-    return take_fail(t, "device", "resume-anywhere", "there is no ticket to offer: add 'resume: ram' or 'resume: nvm'");
+    return take_fail(t, "device", "resume-anywhere",
+                     "there is no ticket to offer: add 'resume: ram' or 'resume: nvm'");
   return 0;
 }
 
-static const char *const crypto_words[] = {[SCENARIO_ACCELERATED] = "accelerated", [SCENARIO_NATIVE] = "native", NULL};
+static const char *const crypto_words[] = {
+    [SCENARIO_ACCELERATED] = "accelerated", [SCENARIO_NATIVE] = "native", NULL};
 
 const char *scenario_crypto_name(enum scenario_crypto crypto)
 {
   return crypto_words[crypto];
 }
 
-static int check_revocation(const struct take *t, const struct raw_device *raw, struct device_profile *out)
+static int check_revocation(const struct take *t, const struct raw_device *raw,
+                            struct device_profile *out)
 {
   static const char *const words[] = {[DEVICE_REVOCATION_OFF] = "off",
                                       [DEVICE_REVOCATION_HELD] = "held",
@@ -101,7 +112,8 @@ static int check_revocation(const struct take *t, const struct raw_device *raw, 
   return 0;
 }
 
-static int check_crypto(const struct take *t, const struct raw_device *raw, enum scenario_crypto *out)
+static int check_crypto(const struct take *t, const struct raw_device *raw,
+                        enum scenario_crypto *out)
 {
   int crypto = (int) *out;
   if (take_word(t, "device", "crypto", raw->crypto, crypto_words, &crypto) != 0) return -1;
@@ -124,7 +136,8 @@ static int check_record(const struct take *t, const struct raw_device *raw, uint
   return 0;
 }
 
-static int check_device(const struct take *t, const struct raw_device *raw, struct device_profile *out)
+static int check_device(const struct take *t, const struct raw_device *raw,
+                        struct device_profile *out)
 {
   uint64_t keep_alive_ms = 60000, budget = out->byte_budget;
   char why[200];
@@ -133,23 +146,26 @@ static int check_device(const struct take *t, const struct raw_device *raw, stru
       check_resume(t, raw, out) != 0 || take_flag(t, "device", "will", raw->will, &out->will) != 0)
     return -1;
   if (keep_alive_ms % 1000 != 0)
-    return take_fail(t, "device", "keep-alive", "'%.40s' is no whole number of seconds: write 60s", raw->keep_alive);
+    return take_fail(t, "device", "keep-alive", "'%.40s' is no whole number of seconds: write 60s",
+                     raw->keep_alive);
   if (raw->byte_budget != NULL && units_bytes(raw->byte_budget, &budget, why, sizeof why) != 0)
     return take_fail(t, "device", "byte-budget", "%s", why);
   if (budget < BUDGET_MIN || budget > BUDGET_MAX)
-    return take_fail(t, "device", "byte-budget", "'%.40s' is out of range: the budget is from 4KiB to 16MiB",
-                     raw->byte_budget);
+    return take_fail(t, "device", "byte-budget",
+                     "'%.40s' is out of range: the budget is from 4KiB to 16MiB", raw->byte_budget);
   out->keep_alive_s = (uint16_t) (keep_alive_ms / 1000);
   out->byte_budget = (uint32_t) budget;
   return raw->timeouts == NULL ? 0 : check_timeouts(t, raw->timeouts, out);
 }
 
-/* The default is not looked at here: a file that names no profile may be checked where there are none. */
+/* The default is not looked at here: a file that names no profile may be checked where there are
+   none. */
 static int check_timing(const struct take *t, const struct raw_timing *raw, struct scenario *out)
 {
   struct timing_profile profile;
   struct error error;
-  if (take_text(t, "timing", "profile", raw->profile, out->timing_profile, sizeof out->timing_profile) != 0 ||
+  if (take_text(t, "timing", "profile", raw->profile, out->timing_profile,
+                sizeof out->timing_profile) != 0 ||
       take_flag(t, "timing", "pace", raw->pace, &out->pace) != 0)
     return -1;
   if (raw->profile == NULL || timing_load(raw->profile, &profile, &error) == 0) return 0;
@@ -169,7 +185,8 @@ static void default_trusted(struct scenario *out)
 static int check_pki(const struct take *t, const struct raw_pki *raw, struct scenario *out)
 {
   out->roots = (struct pki_roots){.count = 2, .name = {"A", "spare"}};
-  if (take_roots(t, "pki", "roots", raw->roots, raw->roots_count, NULL, &out->roots) != 0) return -1;
+  if (take_roots(t, "pki", "roots", raw->roots, raw->roots_count, NULL, &out->roots) != 0)
+    return -1;
   if (out->roots.count < 2)
     return take_fail(t, "pki", "roots",
                      "a fleet needs at least two roots, so that no single CA can strand a device; "
@@ -182,8 +199,10 @@ static int check_pki(const struct take *t, const struct raw_pki *raw, struct sce
   default_trusted(out);
   out->client_roots.count = 1;
   strcpy(out->client_roots.name[0], out->device_root);
-  if (take_roots(t, "pki", "trusted", raw->trusted, raw->trusted_count, &out->roots, &out->trusted) != 0 ||
-      take_roots(t, "pki", "clients", raw->clients, raw->clients_count, &out->roots, &out->client_roots) != 0)
+  if (take_roots(t, "pki", "trusted", raw->trusted, raw->trusted_count, &out->roots,
+                 &out->trusted) != 0 ||
+      take_roots(t, "pki", "clients", raw->clients, raw->clients_count, &out->roots,
+                 &out->client_roots) != 0)
     return -1;
   if (out->trusted.count < 2)
     return take_fail(t, "pki", "trusted",
@@ -198,7 +217,8 @@ static int check_exprs(const struct take *t, const char *at, char *const *texts,
 {
   if (count == 0) return 0;
   *out = calloc(count, sizeof **out);
-  if (*out == NULL) return error_set(t->error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
+  if (*out == NULL)
+    return error_set(t->error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
   *out_count = count;
   for (size_t i = 0; i < count; i++) {
     char path[DOC_PATH_MAX];
@@ -213,7 +233,8 @@ static int check_phase_steps(const struct take *t, const char *at, const struct 
 {
   if (raw->steps_count == 0) return 0;
   out->steps = calloc(raw->steps_count, sizeof *out->steps);
-  if (out->steps == NULL) return error_set(t->error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
+  if (out->steps == NULL)
+    return error_set(t->error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
   out->step_count = raw->steps_count;
   for (size_t i = 0; i < raw->steps_count; i++) {
     char path[DOC_PATH_MAX];
@@ -240,7 +261,9 @@ static int check_phase(const struct take *t, const char *at, const struct raw_ph
     out->has_until = true;
   }
   snprintf(path, sizeof path, "%.100s.expect", at);
-  if (check_exprs(t, path, raw->expect, raw->expect_count, scenario, &out->expect, &out->expect_count) != 0) return -1;
+  if (check_exprs(t, path, raw->expect, raw->expect_count, scenario, &out->expect,
+                  &out->expect_count) != 0)
+    return -1;
   if (out->step_count == 0 && !out->has_until && out->expect_count == 0)
     return take_fail(t, at, "", "this phase does nothing: give it 'do', 'until' or 'expect'");
   return 0;
@@ -249,7 +272,8 @@ static int check_phase(const struct take *t, const char *at, const struct raw_ph
 static int check_phases(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
 {
   out->phases = calloc(raw->phases_count, sizeof *out->phases);
-  if (out->phases == NULL) return error_set(t->error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
+  if (out->phases == NULL)
+    return error_set(t->error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
   out->phase_count = raw->phases_count;
   for (size_t i = 0; i < out->phase_count; i++) {
     char at[DOC_PATH_MAX];
@@ -257,7 +281,8 @@ static int check_phases(const struct take *t, const struct raw_scenario *raw, st
     if (check_phase(t, at, &raw->phases[i], out, &out->phases[i]) != 0) return -1;
     for (size_t j = 0; j < i; j++)
       if (strcmp(out->phases[j].name, out->phases[i].name) == 0)
-        return take_fail(t, at, "name", "two phases are called '%s': give each its own name", out->phases[i].name);
+        return take_fail(t, at, "name", "two phases are called '%s': give each its own name",
+                         out->phases[i].name);
   }
   return 0;
 }
@@ -265,7 +290,8 @@ static int check_phases(const struct take *t, const struct raw_scenario *raw, st
 static const struct device_profile default_profile = {.tls_min = 13,
                                                       .tls_max = 13,
                                                       .mqtt_version = 5,
-                                                      .forget_first = true, /* what an earlier run left behind */
+                                                      /* what an earlier run left behind */
+                                                      .forget_first = true,
                                                       .revocation = DEVICE_REVOCATION_HELD,
                                                       .keep_alive_s = 60,
                                                       .session_expiry_s = EXPIRY_NEVER_S,
@@ -285,20 +311,24 @@ static int check_head(const struct take *t, const struct raw_scenario *raw, stru
   out->device = default_profile;
   out->record_bytes = CRYPTO_RECORD_MIN;
   out->device.name = out->profile_name;
-  out->reconnect = (struct scenario_reconnect){.policy = SCENARIO_FULL_JITTER, .base_ms = 1000, .cap_ms = 30000};
+  out->reconnect =
+      (struct scenario_reconnect){.policy = SCENARIO_FULL_JITTER, .base_ms = 1000, .cap_ms = 30000};
   if (take_text(t, "", "name", raw->name, out->name, sizeof out->name) != 0 ||
-      take_number(t, "", "seed", raw->seed, 0, UINT64_MAX, &out->seed) != 0 || check_fleet(t, raw->fleet, out) != 0 ||
-      check_pki(t, raw->pki != NULL ? raw->pki : &no_pki, out) != 0 || check_broker(t, raw, out) != 0)
+      take_number(t, "", "seed", raw->seed, 0, UINT64_MAX, &out->seed) != 0 ||
+      check_fleet(t, raw->fleet, out) != 0 ||
+      check_pki(t, raw->pki != NULL ? raw->pki : &no_pki, out) != 0 ||
+      check_broker(t, raw, out) != 0)
     return -1;
-  if (raw->device != NULL &&
-      (check_device(t, raw->device, &out->device) != 0 || check_crypto(t, raw->device, &out->crypto) != 0 ||
-       check_record(t, raw->device, &out->record_bytes) != 0))
+  if (raw->device != NULL && (check_device(t, raw->device, &out->device) != 0 ||
+                              check_crypto(t, raw->device, &out->crypto) != 0 ||
+                              check_record(t, raw->device, &out->record_bytes) != 0))
     return -1;
   if (raw->timing != NULL && check_timing(t, raw->timing, out) != 0) return -1;
   if (raw->reconnect != NULL && check_reconnect(t, raw->reconnect, out) != 0) return -1;
   if (check_ota(t, raw, out) != 0) return -1;
   if (raw->limits == NULL) return 0;
-  return take_duration(t, "limits", "run", raw->limits->run, 1000, 30u * (uint64_t) DAY_MS, &out->run_limit_ms);
+  return take_duration(t, "limits", "run", raw->limits->run, 1000, 30u * (uint64_t) DAY_MS,
+                       &out->run_limit_ms);
 }
 
 static bool uses_crls(const struct scenario *scenario)
@@ -319,13 +349,18 @@ static int check_brake(const struct take *t, const struct raw_brake *raw, struct
     return -1;
   out->has_brake = true;
   if (out->brake_rate < 1) return 0;
-  return take_fail(t, "brake", "rate", "a brake that lets everybody start is none: write a share below 100%%");
+  return take_fail(t, "brake", "rate",
+                   "a brake that lets everybody start is none: write a share below 100%%");
 }
 
 int check_scenario(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
 {
-  if (check_head(t, raw, out) != 0 || check_brake(t, raw->brake, out) != 0 || check_phases(t, raw, out) != 0) return -1;
-  if (check_exprs(t, "expect", raw->expect, raw->expect_count, out, &out->expect, &out->expect_count) != 0) return -1;
+  if (check_head(t, raw, out) != 0 || check_brake(t, raw->brake, out) != 0 ||
+      check_phases(t, raw, out) != 0)
+    return -1;
+  if (check_exprs(t, "expect", raw->expect, raw->expect_count, out, &out->expect,
+                  &out->expect_count) != 0)
+    return -1;
   out->crl = uses_crls(out);
   return check_story(t, out);
 }

@@ -10,8 +10,8 @@
 #include "base/files.h"
 #include "base/mask.h"
 
-/* The document that the parser is in the middle of, seen as events: what must be refused before libyaml builds a tree
- * of it. */
+/* The document that the parser is in the middle of, seen as events: what must be refused before
+ * libyaml builds a tree of it. */
 struct scan {
   const struct doc *doc;
   struct error *error;
@@ -21,7 +21,8 @@ struct scan {
 static int syntax_error(const struct doc *doc, const yaml_parser_t *parser, struct error *error)
 {
   char sentence[256];
-  /* libyaml does not always say so: a node whose tag it could not copy is no error, only no document */
+  /* libyaml does not always say so: a node whose tag it could not copy is no error, only no
+     document */
   if (parser->error == YAML_MEMORY_ERROR || parser->error == YAML_NO_ERROR)
     return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", doc->file);
   const char *problem = parser->problem != NULL ? parser->problem : "the text cannot be read";
@@ -30,7 +31,8 @@ static int syntax_error(const struct doc *doc, const yaml_parser_t *parser, stru
   yaml_mark_t mark = parser->problem_mark;
   if (parser->error == YAML_READER_ERROR) {
     mark = parser->mark;
-    snprintf(sentence, sizeof sentence, "this is not UTF-8 text: %.160s; save the file as UTF-8", problem);
+    snprintf(sentence, sizeof sentence, "this is not UTF-8 text: %.160s; save the file as UTF-8",
+             problem);
   }
   return doc_fail_at(doc, &mark, "", error, sentence);
 }
@@ -43,7 +45,8 @@ static const yaml_char_t *anchor_or_tag(const yaml_event_t *event)
     return event->data.sequence_start.anchor != NULL ? event->data.sequence_start.anchor
                                                      : event->data.sequence_start.tag;
   if (event->type == YAML_MAPPING_START_EVENT)
-    return event->data.mapping_start.anchor != NULL ? event->data.mapping_start.anchor : event->data.mapping_start.tag;
+    return event->data.mapping_start.anchor != NULL ? event->data.mapping_start.anchor
+                                                    : event->data.mapping_start.tag;
   return NULL;
 }
 
@@ -58,9 +61,12 @@ static int scan_event(struct scan *scan, const yaml_event_t *event)
   case YAML_MAPPING_END_EVENT:
   case YAML_SEQUENCE_END_EVENT: scan->depth--; break;
   case YAML_DOCUMENT_START_EVENT:
-    if (++scan->documents > 1) sentence = "a second document begins here; a scenario file holds one";
+    if (++scan->documents > 1)
+      sentence = "a second document begins here; a scenario file holds one";
     break;
-  case YAML_ALIAS_EVENT: sentence = "a scenario has no YAML aliases (*name); write the value out"; break;
+  case YAML_ALIAS_EVENT:
+    sentence = "a scenario has no YAML aliases (*name); write the value out";
+    break;
   default: break;
   }
   if (sentence == NULL && anchor_or_tag(event) != NULL)
@@ -78,7 +84,8 @@ static void parser_start(yaml_parser_t *parser, const struct doc *doc)
 static int scan_text(const struct doc *doc, struct error *error)
 {
   yaml_parser_t parser;
-  if (!yaml_parser_initialize(&parser)) return error_set(error, EXIT_CODE_INTERNAL, "no memory for a YAML parser");
+  if (!yaml_parser_initialize(&parser))
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory for a YAML parser");
   parser_start(&parser, doc);
   struct scan scan = {.doc = doc, .error = error};
   int result = 0;
@@ -99,14 +106,16 @@ static int scan_text(const struct doc *doc, struct error *error)
 static int load_tree(struct doc *doc, struct error *error)
 {
   yaml_parser_t parser;
-  if (!yaml_parser_initialize(&parser)) return error_set(error, EXIT_CODE_INTERNAL, "no memory for a YAML parser");
+  if (!yaml_parser_initialize(&parser))
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory for a YAML parser");
   parser_start(&parser, doc);
   int result = 0;
   doc->parsed = yaml_parser_load(&parser, &doc->yaml);
   if (!doc->parsed) result = syntax_error(doc, &parser, error);
   yaml_parser_delete(&parser);
   if (result == 0 && doc_root(doc) == NULL)
-    result = error_set(error, EXIT_CODE_USAGE, "%s:1:1: the file is empty; begin with 'name: my rehearsal'", doc->file);
+    result = error_set(error, EXIT_CODE_USAGE,
+                       "%s:1:1: the file is empty; begin with 'name: my rehearsal'", doc->file);
   return result;
 }
 
@@ -131,7 +140,8 @@ int doc_open(struct doc *doc, const char *file, struct error *error)
   if (size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
     free(data);
     return error_set(error, EXIT_CODE_USAGE,
-                     "%s:1:1: the file begins with a byte order mark; save it as UTF-8 without one", file);
+                     "%s:1:1: the file begins with a byte order mark; save it as UTF-8 without one",
+                     file);
   }
   return doc_parse(doc, (char *) data, size, error);
 }
@@ -154,11 +164,13 @@ yaml_node_t *doc_node(const struct doc *doc, int id)
   return yaml_document_get_node((yaml_document_t *) (uintptr_t) &doc->yaml, id);
 }
 
-yaml_node_t *doc_value(const struct doc *doc, const yaml_node_t *mapping, const char *key, yaml_node_t **key_node)
+yaml_node_t *doc_value(const struct doc *doc, const yaml_node_t *mapping, const char *key,
+                       yaml_node_t **key_node)
 {
   size_t size = strlen(key);
   if (mapping->type != YAML_MAPPING_NODE) return NULL;
-  for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start; pair < mapping->data.mapping.pairs.top; pair++) {
+  for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
+       pair < mapping->data.mapping.pairs.top; pair++) {
     yaml_node_t *node = doc_node(doc, pair->key);
     if (node->type != YAML_SCALAR_NODE || node->data.scalar.length != size ||
         memcmp(node->data.scalar.value, key, size) != 0)
@@ -177,15 +189,19 @@ static bool begins_with_key(const char *path, const yaml_node_t *key)
   return path[size] == '\0' || path[size] == '.' || path[size] == '[';
 }
 
-/* The value whose key the path begins with, and what follows; of two such keys the longer one: a key may have a dot. */
-static yaml_node_t *step_down(const struct doc *doc, const yaml_node_t *mapping, const char *path, const char **end)
+/* The value whose key the path begins with, and what follows; of two such keys the longer one: a
+   key may have a dot. */
+static yaml_node_t *step_down(const struct doc *doc, const yaml_node_t *mapping, const char *path,
+                              const char **end)
 {
   yaml_node_t *found = NULL;
   size_t longest = 0;
   if (mapping->type != YAML_MAPPING_NODE) return NULL;
-  for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start; pair < mapping->data.mapping.pairs.top; pair++) {
+  for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
+       pair < mapping->data.mapping.pairs.top; pair++) {
     yaml_node_t *key = doc_node(doc, pair->key);
-    if (!begins_with_key(path, key) || (found != NULL && key->data.scalar.length <= longest)) continue;
+    if (!begins_with_key(path, key) || (found != NULL && key->data.scalar.length <= longest))
+      continue;
     longest = key->data.scalar.length;
     *end = path + longest;
     found = doc_node(doc, pair->value);
@@ -197,11 +213,13 @@ static yaml_node_t *entry_of(const struct doc *doc, const yaml_node_t *sequence,
 {
   if (sequence->type != YAML_SEQUENCE_NODE || strspn(digits, "0123456789") == 0) return NULL;
   unsigned long index = strtoul(digits, NULL, 10);
-  yaml_node_item_t *start = sequence->data.sequence.items.start, *top = sequence->data.sequence.items.top;
+  yaml_node_item_t *start = sequence->data.sequence.items.start,
+                   *top = sequence->data.sequence.items.top;
   return index < (unsigned long) (top - start) ? doc_node(doc, start[index]) : NULL;
 }
 
-yaml_node_t *doc_find(const struct doc *doc, const char *path, yaml_node_t **deepest, const char **rest)
+yaml_node_t *doc_find(const struct doc *doc, const char *path, yaml_node_t **deepest,
+                      const char **rest)
 {
   yaml_node_t *node = doc_root(doc);
   const char *at = path;
@@ -246,7 +264,8 @@ static size_t authors_line(const struct doc *doc, size_t line)
   return line - above;
 }
 
-/* An edit speaks for its own path, for what is below it and for the mappings that it put in above it. */
+/* An edit speaks for its own path, for what is below it and for the mappings that it put in above
+   it. */
 static bool speaks_for(const struct doc_edit *edit, const char *path)
 {
   size_t shared = strlen(edit->path) < strlen(path) ? strlen(edit->path) : strlen(path);
@@ -256,26 +275,28 @@ static bool speaks_for(const struct doc_edit *edit, const char *path)
   return (next == '\0' || next == '.' || next == '[') && (!above || edit->line != SIZE_MAX);
 }
 
-int doc_fail_at(const struct doc *doc, const yaml_mark_t *mark, const char *path, struct error *error,
-                const char *sentence)
+int doc_fail_at(const struct doc *doc, const yaml_mark_t *mark, const char *path,
+                struct error *error, const char *sentence)
 {
   char set[200] = "", value[64];
   for (size_t i = 0; i < doc->edit_count; i++)
     if (speaks_for(&doc->edits[i], path))
       snprintf(set, sizeof set, " (from --set %.100s=%s)", doc->edits[i].path,
                mask_value(doc->edits[i].value, value, sizeof value));
-  return error_set(error, EXIT_CODE_USAGE, "%.400s:%zu:%zu: %s%s", doc->file, authors_line(doc, mark->line) + 1,
-                   mark->column + 1, sentence, set);
+  return error_set(error, EXIT_CODE_USAGE, "%.400s:%zu:%zu: %s%s", doc->file,
+                   authors_line(doc, mark->line) + 1, mark->column + 1, sentence, set);
 }
 
-int doc_fail(const struct doc *doc, const char *path, size_t column, struct error *error, const char *sentence)
+int doc_fail(const struct doc *doc, const char *path, size_t column, struct error *error,
+             const char *sentence)
 {
   yaml_node_t *deepest = NULL;
   yaml_node_t *node = doc_find(doc, path, &deepest, NULL);
   if (node == NULL) node = deepest;
   assert(node != NULL);
   yaml_mark_t mark = node->start_mark;
-  bool quoted = node->type == YAML_SCALAR_NODE && node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+  bool quoted =
+      node->type == YAML_SCALAR_NODE && node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
   if (column > 0) mark.column += column + quoted;
   return doc_fail_at(doc, &mark, path, error, sentence);
 }

@@ -10,8 +10,8 @@
 
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
-static const char *const op_text[] = {
-    [EXPR_EQ] = "==", [EXPR_NE] = "!=", [EXPR_LT] = "<", [EXPR_LE] = "<=", [EXPR_GT] = ">", [EXPR_GE] = ">="};
+static const char *const op_text[] = {[EXPR_EQ] = "==", [EXPR_NE] = "!=", [EXPR_LT] = "<",
+                                      [EXPR_LE] = "<=", [EXPR_GT] = ">",  [EXPR_GE] = ">="};
 
 /* Where the parser stands in `text`. */
 struct cursor {
@@ -55,7 +55,8 @@ static int take_name(struct cursor *c, struct expr *out)
   if (take_word(c, NAME_CHARS, out->argument, sizeof out->argument) != 0)
     return wrong(c, c->at, "a name is missing between the brackets: write 'trusting(B) >= 99.9%'");
   skip_space(c);
-  if (c->text[c->at] != ')') return wrong(c, open, "this bracket is not closed: write 'trusting(B) >= 99.9%'");
+  if (c->text[c->at] != ')')
+    return wrong(c, open, "this bracket is not closed: write 'trusting(B) >= 99.9%'");
   c->at++;
   return 0;
 }
@@ -71,7 +72,8 @@ static int take_op(struct cursor *c, struct expr *out)
         out->op = (enum expr_op) i;
         return 0;
       }
-  return wrong(c, start, "a comparison is expected here, one of == != < <= > >=: write 'devices.lost == 0'");
+  return wrong(c, start,
+               "a comparison is expected here, one of == != < <= > >=: write 'devices.lost == 0'");
 }
 
 static int take_value(struct cursor *c, struct expr *out)
@@ -80,7 +82,9 @@ static int take_value(struct cursor *c, struct expr *out)
   skip_space(c);
   size_t start = c->at;
   if (take_word(c, "-" NAME_CHARS "%", word, sizeof word) != 0)
-    return wrong(c, start, "a value is expected here: write a number, a percentage (99.9%) or a duration (2s)");
+    return wrong(
+        c, start,
+        "a value is expected here: write a number, a percentage (99.9%) or a duration (2s)");
   char *end = NULL;
   size_t digits = strspn(word, "-0123456789.");
   if (word[digits] == '\0') {
@@ -111,7 +115,8 @@ static int take_within(struct cursor *c, struct expr *out)
   if (take_word(c, NAME_CHARS, word, sizeof word) != 0)
     return wrong(c, start, "a duration is expected after 'within': write 'within 60s'");
   if (units_duration_ms(word, &out->within_ms, c->why, c->why_size) != 0) return c->at = start, -1;
-  if (out->within_ms == 0) return wrong(c, start, "'within' needs a time above zero: write 'within 60s'");
+  if (out->within_ms == 0)
+    return wrong(c, start, "'within' needs a time above zero: write 'within 60s'");
   return 0;
 }
 
@@ -126,15 +131,18 @@ static int take_tail(struct cursor *c, struct expr *out)
     if (take_word(c, NAME_CHARS, word, sizeof word) != 0) word[0] = '\0';
     if (stage < 1 && strcmp(word, "of") == 0) {
       if (take_word(c, NAME_CHARS, out->of, sizeof out->of) != 0)
-        return wrong(c, c->at, "a set is expected after 'of': write 'of online', 'of awake' or 'of all'");
+        return wrong(c, c->at,
+                     "a set is expected after 'of': write 'of online', 'of awake' or 'of all'");
       if (out->unit != EXPR_PERCENT)
-        return wrong(c, start, "'of' goes with a percentage: write 'trusting(B) >= 99.9% of online'");
+        return wrong(c, start,
+                     "'of' goes with a percentage: write 'trusting(B) >= 99.9% of online'");
       stage = 1;
     } else if (stage < 2 && strcmp(word, "within") == 0) {
       if (take_within(c, out) != 0) return -1;
       stage = 2;
     } else {
-      return wrong(c, start, "nothing but 'of SET' and then 'within DURATION' may follow the value");
+      return wrong(c, start,
+                   "nothing but 'of SET' and then 'within DURATION' may follow the value");
     }
   }
 }
@@ -182,8 +190,8 @@ static double cut_percent(double percent)
   return floor(percent * 100 + 1e-6) / 100;
 }
 
-static bool eval_percent(const struct expr *expr, const struct expr_quantity *q, double whole, char *observed,
-                         size_t size)
+static bool eval_percent(const struct expr *expr, const struct expr_quantity *q, double whole,
+                         char *observed, size_t size)
 {
   char value[32], of[32];
   print_number(value, sizeof value, q->value);
@@ -197,7 +205,8 @@ static bool eval_percent(const struct expr *expr, const struct expr_quantity *q,
   return compare(expr->op, percent, expr->value);
 }
 
-static void print_plain(const struct expr *expr, const struct expr_quantity *q, char *observed, size_t size)
+static void print_plain(const struct expr *expr, const struct expr_quantity *q, char *observed,
+                        size_t size)
 {
   if (isnan(q->value))
     snprintf(observed, size, "no value");
@@ -209,12 +218,15 @@ static void print_plain(const struct expr *expr, const struct expr_quantity *q, 
     snprintf(observed, size, "%.4g ms", q->value);
 }
 
-bool expr_eval(const struct expr *expr, expr_lookup lookup, void *ctx, char *observed, size_t observed_size)
+bool expr_eval(const struct expr *expr, expr_lookup lookup, void *ctx, char *observed,
+               size_t observed_size)
 {
   struct expr_quantity q = {0};
   if (lookup(ctx, expr->name, expr->argument, &q) != 0) {
-    const char *open = expr->argument[0] != '\0' ? "(" : "", *close = expr->argument[0] != '\0' ? ")" : "";
-    snprintf(observed, observed_size, "'%s%s%s%s' is not known", expr->name, open, expr->argument, close);
+    const char *open = expr->argument[0] != '\0' ? "(" : "",
+               *close = expr->argument[0] != '\0' ? ")" : "";
+    snprintf(observed, observed_size, "'%s%s%s%s' is not known", expr->name, open, expr->argument,
+             close);
     return false;
   }
   if (expr->unit == EXPR_PERCENT) {

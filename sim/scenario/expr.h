@@ -2,10 +2,11 @@
  *
  *     NAME [ "(" ARGUMENT ")" ] OP VALUE [ "of" SET ] [ "within" DURATION ]
  *     online >= 99.9%            trusting(B) >= 99.9% of online within 60s
- *     devices.lost == 0          handshake.wall_ms.p99 < 2s         failures(connect.tls.expired) == 0
+ *     devices.lost == 0          handshake.wall_ms.p99 < 2s failures(connect.tls.expired) == 0
  *
- * OP is == != < <= > >=. VALUE is a number, a percentage, or a duration (compared in the quantity's unit). SET is the
- * name of another quantity; a percentage is of its value instead of the quantity's own whole.
+ * OP is == != < <= > >=. VALUE is a number, a percentage, or a duration (compared in the quantity's
+ * unit). SET is the name of another quantity; a percentage is of its value instead of the
+ * quantity's own whole.
  */
 #ifndef FLEETSIM_EXPR_H
 #define FLEETSIM_EXPR_H
@@ -36,13 +37,16 @@ struct expr_quantity {
 };
 
 /* 0, or -1 for an unknown name (or argument). */
-typedef int (*expr_lookup)(void *ctx, const char *name, const char *argument, struct expr_quantity *out);
+typedef int (*expr_lookup)(void *ctx, const char *name, const char *argument,
+                           struct expr_quantity *out);
 
-/* Parses; on failure returns -1 and a sentence without position, and `*column` (from 0) where it went wrong. */
+/* Parses; on failure returns -1 and a sentence without position, and `*column` (from 0) where it
+   went wrong. */
 int expr_parse(const char *text, struct expr *out, char *why, size_t why_size, size_t *column);
 
-/* Evaluates; `observed` receives what was seen, e.g. "987 of 1000 (98.7%)", "1.4 s", "0". An unknown name is false and
- * says so. A percentage of nothing (whole 0) is false. */
-bool expr_eval(const struct expr *expr, expr_lookup lookup, void *ctx, char *observed, size_t observed_size);
+/* Evaluates; `observed` receives what was seen, e.g. "987 of 1000 (98.7%)", "1.4 s", "0". An
+ * unknown name is false and says so. A percentage of nothing (whole 0) is false. */
+bool expr_eval(const struct expr *expr, expr_lookup lookup, void *ctx, char *observed,
+               size_t observed_size);
 
 #endif

@@ -14,7 +14,8 @@ static int fail(const struct take *t, const char *at, size_t column, const char 
 
 static bool takes_roots(const char *name)
 {
-  return strcmp(name, "trusting") == 0 || strcmp(name, "proven") == 0 || strcmp(name, "identified") == 0;
+  return strcmp(name, "trusting") == 0 || strcmp(name, "proven") == 0 ||
+         strcmp(name, "identified") == 0;
 }
 
 static bool is_of_ota(const char *name)
@@ -28,39 +29,44 @@ static void say_bad_ota(const struct expr *e, const struct scenario *s, char *ou
 {
   bool image = strcmp(e->name, "updated") == 0 || strcmp(e->name, "touched") == 0;
   if (!s->ota.on)
-    snprintf(out, size, "the devices of this scenario take no firmware updates: add 'ota: {}' to the file");
+    snprintf(out, size,
+             "the devices of this scenario take no firmware updates: add 'ota: {}' to the file");
   else if (image)
-    snprintf(out, size, "'%s' is no image of this scenario: write '%s(%s)', or publish it with 'ota.publish'",
+    snprintf(out, size,
+             "'%s' is no image of this scenario: write '%s(%s)', or publish it with 'ota.publish'",
              e->argument, e->name, s->ota.images[s->ota.image_count - 1].name);
   else
     snprintf(out, size,
-             "'%s' is no status of an update: write '%s(confirmed)', or another of the words in scenarios/README.md",
+             "'%s' is no status of an update: write '%s(confirmed)', or another of the words in "
+             "scenarios/README.md",
              e->argument, e->name);
 }
 
-static int bad_argument(const struct take *t, const char *at, const struct expr *e, const struct scenario *scenario)
+static int bad_argument(const struct take *t, const char *at, const struct expr *e,
+                        const struct scenario *scenario)
 {
   char list[300], sentence[500];
   const struct pki_roots *roots = &scenario->roots;
   if (takes_roots(e->name) && e->argument[0] == '\0')
-    snprintf(sentence, sizeof sentence, "'%s' needs a root: write '%s(%s)'", e->name, e->name, roots->name[0]);
+    snprintf(sentence, sizeof sentence, "'%s' needs a root: write '%s(%s)'", e->name, e->name,
+             roots->name[0]);
   else if (takes_roots(e->name))
-    snprintf(sentence, sizeof sentence, "'%s' is no root of this scenario; pki.roots has %s", e->argument,
-             take_list_roots(roots, list, sizeof list));
+    snprintf(sentence, sizeof sentence, "'%s' is no root of this scenario; pki.roots has %s",
+             e->argument, take_list_roots(roots, list, sizeof list));
   else if (strcmp(e->name, "refused") == 0)
     snprintf(sentence, sizeof sentence,
-             "'%s' is no reason to refuse a broker: write the last part of a connect.tls failure, such as "
-             "'refused(not_trusted)'",
+             "'%s' is no reason to refuse a broker: write the last part of a connect.tls failure, "
+             "such as 'refused(not_trusted)'",
              e->argument);
   else if (strcmp(e->name, "failures") == 0)
     snprintf(sentence, sizeof sentence,
-             "'%s' is no name of a failure: write 'failures(connect.tls.not_trusted)', or count all with "
-             "'connect.failed'",
+             "'%s' is no name of a failure: write 'failures(connect.tls.not_trusted)', or count "
+             "all with 'connect.failed'",
              e->argument);
   else if (strcmp(e->name, "on") == 0)
     snprintf(sentence, sizeof sentence,
-             "'%s' is no broker of this scenario: write 'on(%s)', or give broker.nodes names", e->argument,
-             scenario->nodes[0].name);
+             "'%s' is no broker of this scenario: write 'on(%s)', or give broker.nodes names",
+             e->argument, scenario->nodes[0].name);
   else if (is_of_ota(e->name))
     say_bad_ota(e, scenario, sentence, sizeof sentence);
   else
@@ -68,7 +74,8 @@ static int bad_argument(const struct take *t, const char *at, const struct expr 
   return fail(t, at, strlen(e->name) + 1, sentence);
 }
 
-static int check_name(const struct take *t, const char *at, const struct expr *e, const struct scenario *scenario)
+static int check_name(const struct take *t, const char *at, const struct expr *e,
+                      const struct scenario *scenario)
 {
   char sentence[500];
   int known = scenario_quantity_known(e->name, e->argument, scenario);
@@ -76,12 +83,14 @@ static int check_name(const struct take *t, const char *at, const struct expr *e
   if (known == SCENARIO_BAD_ARGUMENT) return bad_argument(t, at, e, scenario);
   if (e->argument[0] == '\0' && metrics_known(e->name)) return 0;
   if (e->argument[0] != '\0' && metrics_known(e->name))
-    snprintf(sentence, sizeof sentence, "the metric '%s' takes no argument: write '%s'", e->name, e->name);
+    snprintf(sentence, sizeof sentence, "the metric '%s' takes no argument: write '%s'", e->name,
+             e->name);
   else
     snprintf(sentence, sizeof sentence,
-             "'%s' is no quantity and no metric: write online, awake, shelved, trusting(ROOT), proven(ROOT), "
-             "identified(ROOT), refused(REASON), reconnected, failures(NAME), on(NODE), "
-             "updated(IMAGE), touched(IMAGE), ota(STATUS), reported(STATUS) or a metric such as connect.total_ms.p99",
+             "'%s' is no quantity and no metric: write online, awake, shelved, trusting(ROOT), "
+             "proven(ROOT), identified(ROOT), refused(REASON), reconnected, failures(NAME), "
+             "on(NODE), updated(IMAGE), touched(IMAGE), ota(STATUS), reported(STATUS) or a metric "
+             "such as connect.total_ms.p99",
              e->name);
   return fail(t, at, 0, sentence);
 }
@@ -90,11 +99,14 @@ static bool has_whole(const struct expr *e, const struct scenario *scenario)
 {
   if (e->of[0] != '\0') return true;
   if (strncmp(e->name, "fleet.", 6) == 0 || strncmp(e->name, "devices.", 8) == 0) return true;
-  if (strcmp(e->name, "handshake.full") == 0 || strcmp(e->name, "handshake.resumed") == 0) return true;
-  return strcmp(e->name, "failures") != 0 && scenario_quantity_known(e->name, e->argument, scenario) == 0;
+  if (strcmp(e->name, "handshake.full") == 0 || strcmp(e->name, "handshake.resumed") == 0)
+    return true;
+  return strcmp(e->name, "failures") != 0 &&
+         scenario_quantity_known(e->name, e->argument, scenario) == 0;
 }
 
-static int check_unit(const struct take *t, const char *at, const struct expr *e, const struct scenario *scenario)
+static int check_unit(const struct take *t, const char *at, const struct expr *e,
+                      const struct scenario *scenario)
 {
   char sentence[200];
   if (e->unit == EXPR_DURATION && !scenario_is_time(e->name)) {
@@ -102,26 +114,30 @@ static int check_unit(const struct take *t, const char *at, const struct expr *e
     return fail(t, at, 0, sentence);
   }
   if (e->unit == EXPR_PERCENT && !has_whole(e, scenario)) {
-    snprintf(sentence, sizeof sentence, "'%s' is no part of a whole: compare it with a number, or add 'of all'",
-             e->name);
+    snprintf(sentence, sizeof sentence,
+             "'%s' is no part of a whole: compare it with a number, or add 'of all'", e->name);
     return fail(t, at, 0, sentence);
   }
-  if (e->of[0] != '\0' && strcmp(e->of, "online") != 0 && strcmp(e->of, "awake") != 0 && strcmp(e->of, "all") != 0) {
-    snprintf(sentence, sizeof sentence, "'%s' is no set of devices: write 'of online', 'of awake' or 'of all'", e->of);
+  if (e->of[0] != '\0' && strcmp(e->of, "online") != 0 && strcmp(e->of, "awake") != 0 &&
+      strcmp(e->of, "all") != 0) {
+    snprintf(sentence, sizeof sentence,
+             "'%s' is no set of devices: write 'of online', 'of awake' or 'of all'", e->of);
     return fail(t, at, 0, sentence);
   }
   return 0;
 }
 
-int check_expr(const struct take *t, const char *at, const char *text, const struct scenario *scenario, bool gate,
-               struct expr *out)
+int check_expr(const struct take *t, const char *at, const char *text,
+               const struct scenario *scenario, bool gate, struct expr *out)
 {
   char why[300];
   size_t column = 0;
   if (expr_parse(text, out, why, sizeof why, &column) != 0) return fail(t, at, column, why);
   if (check_name(t, at, out, scenario) != 0 || check_unit(t, at, out, scenario) != 0) return -1;
   if (!gate && out->within_ms > 0)
-    return fail(t, at, 0, "an expectation is judged once and cannot wait: move 'within' to the phase's 'until'");
+    return fail(
+        t, at, 0,
+        "an expectation is judged once and cannot wait: move 'within' to the phase's 'until'");
   if (gate && out->within_ms == 0) out->within_ms = GATE_WITHIN_MS;
   return 0;
 }

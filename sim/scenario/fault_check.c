@@ -11,8 +11,8 @@
 #define SLICE_MAX      (64u * 1024u)
 #define BYTES_MAX      (1024u * 1024u * 1024u)
 
-static int take_bytes(const struct take *t, const char *at, const char *key, const char *text, uint64_t most,
-                      uint64_t *out)
+static int take_bytes(const struct take *t, const char *at, const char *key, const char *text,
+                      uint64_t most, uint64_t *out)
 {
   char why[200];
   if (text == NULL) return 0;
@@ -22,8 +22,8 @@ static int take_bytes(const struct take *t, const char *at, const char *key, con
                    (unsigned long long) most);
 }
 
-static int take_ms(const struct take *t, const char *at, const char *key, const char *text, uint64_t most,
-                   uint32_t *out)
+static int take_ms(const struct take *t, const char *at, const char *key, const char *text,
+                   uint64_t most, uint32_t *out)
 {
   uint64_t ms = 0;
   if (take_duration(t, at, key, text, 1, most, &ms) != 0) return -1;
@@ -31,7 +31,8 @@ static int take_ms(const struct take *t, const char *at, const char *key, const 
   return 0;
 }
 
-static int take_values(const struct take *t, const char *at, const struct raw_args *raw, struct fault *out)
+static int take_values(const struct take *t, const char *at, const struct raw_args *raw,
+                       struct fault *out)
 {
   uint64_t slice = 0;
   if (take_ms(t, at, "latency", raw->latency, LATENCY_MAX_MS, &out->latency_ms) != 0 ||
@@ -66,17 +67,20 @@ int check_fault(const struct take *t, const char *at, const struct raw_args *raw
   *out = (struct fault){0};
   if (take_values(t, at, raw, out) != 0) return -1;
   if (out->jitter_ms > out->latency_ms)
-    return take_fail(t, at, "jitter",
-                     "'jitter' is above 'latency': delays vary by it in both directions, and none is below 0");
+    return take_fail(
+        t, at, "jitter",
+        "'jitter' is above 'latency': delays vary by it in both directions, and none is below 0");
   if (out->cut_share > 0 && out->cut_after == 0)
-    return take_fail(t, at, "cut",
-                     "'cut' is the share of connections that 'cut-after' is for: say after how many bytes");
+    return take_fail(
+        t, at, "cut",
+        "'cut' is the share of connections that 'cut-after' is for: say after how many bytes");
   if (fault_is_none(out))
     return take_fail(t, at, "",
-                     "this fault does nothing: give it latency, bandwidth, cut-after, reset, slice, black-hole, "
-                     "slow-close or refuse, or write 'mend: {}' to end one");
+                     "this fault does nothing: give it latency, bandwidth, cut-after, reset, "
+                     "slice, black-hole, slow-close or refuse, or write 'mend: {}' to end one");
   if (out->black_hole && hidden(out) != NULL)
-    return take_fail(t, at, hidden(out), "nothing passes a black hole, so '%s' cannot show: leave one of the two out",
+    return take_fail(t, at, hidden(out),
+                     "nothing passes a black hole, so '%s' cannot show: leave one of the two out",
                      hidden(out));
   return 0;
 }

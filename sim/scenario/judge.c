@@ -1,6 +1,7 @@
-/* Who judges what a step came to. A step fails where not every device did what it says; where that is what a scenario
- * wants to see, the phase's own gate or an expectation of it speaks of it, and then decides. One that held before the
- * step began speaks of it only where the step would have ended that, had all devices done what it says. */
+/* Who judges what a step came to. A step fails where not every device did what it says; where that
+ * is what a scenario wants to see, the phase's own gate or an expectation of it speaks of it, and
+ * then decides. One that held before the step began speaks of it only where the step would have
+ * ended that, had all devices done what it says. */
 #include <string.h>
 
 #include "scenario/scenario.h"
@@ -25,9 +26,14 @@ static const struct judged {
   } names[NAMES_MAX];
 } judged[] = {
     {STEP_PUSH_TRUST,
-     {{"trusting", FILLS}, {"trust.version_acked", RISES}, {"trust.committed", ADDS}, {"trust.refused", KEEPS}}},
-    {STEP_REISSUE, {{"identified", FILLS}, {"certificate.committed", ADDS}, {"certificate.refused", KEEPS}}},
-    {STEP_PROVE, {{"proven", FILLS}, {"refused", KEEPS}, {"failures", KEEPS}, {"connect.failed", KEEPS}}},
+     {{"trusting", FILLS},
+      {"trust.version_acked", RISES},
+      {"trust.committed", ADDS},
+      {"trust.refused", KEEPS}}},
+    {STEP_REISSUE,
+     {{"identified", FILLS}, {"certificate.committed", ADDS}, {"certificate.refused", KEEPS}}},
+    {STEP_PROVE,
+     {{"proven", FILLS}, {"refused", KEEPS}, {"failures", KEEPS}, {"connect.failed", KEEPS}}},
     {STEP_RECONNECT,
      {{"reconnected", FRESH},
       {"online", FRESH},
@@ -91,7 +97,8 @@ static bool is_about_step(const struct success *s, const char *name, const char 
   case STEP_REISSUE: return strcmp(s->step->root, argument) == 0;
   case STEP_PROVE: return strcmp(s->step->chain.root, argument) == 0;
   case STEP_OTA_ROLLOUT:
-    if (strcmp(name, "updated") != 0 && strcmp(name, "touched") != 0) return strcmp(argument, "confirmed") == 0;
+    if (strcmp(name, "updated") != 0 && strcmp(name, "touched") != 0)
+      return strcmp(argument, "confirmed") == 0;
     return strcmp(s->scenario->ota.images[s->step->image].name, argument) == 0;
   default: return false;
   }
@@ -117,7 +124,8 @@ static double add(const struct success *s, const struct expr_quantity *now)
   return now->value + (awake.value > 0 ? awake.value : 1);
 }
 
-static int look_at_success(void *ctx, const char *name, const char *argument, struct expr_quantity *out)
+static int look_at_success(void *ctx, const char *name, const char *argument,
+                           struct expr_quantity *out)
 {
   struct success *s = ctx;
   if (s->lookup(s->ctx, name, argument, out) != 0) return -1;
@@ -130,19 +138,22 @@ static int look_at_success(void *ctx, const char *name, const char *argument, st
   return 0;
 }
 
-/* Whether it holds now, and would hold as well had the step not been taken or gone well: then it tells nothing of it.
- * 'trust.committed == 20' that held before was hardly written to say that nobody should commit anything now. */
+/* Whether it holds now, and would hold as well had the step not been taken or gone well: then it
+ * tells nothing of it. 'trust.committed == 20' that held before was hardly written to say that
+ * nobody should commit anything now. */
 static bool is_idle(struct success *s)
 {
   char observed[120];
   const struct expr *expr = s->expr;
-  if (s->effect == FRESH || !expr_eval(expr, s->lookup, s->ctx, observed, sizeof observed)) return false;
+  if (s->effect == FRESH || !expr_eval(expr, s->lookup, s->ctx, observed, sizeof observed))
+    return false;
   if (expr_eval(expr, look_at_success, s, observed, sizeof observed)) return true;
   return expr->op == EXPR_EQ && expr->value > 0 && s->change > 0;
 }
 
 bool scenario_judges(const struct scenario *scenario, const struct scenario_phase *phase,
-                     const struct scenario_step *step, expr_lookup lookup, void *ctx, const struct expr **idle)
+                     const struct scenario_step *step, expr_lookup lookup, void *ctx,
+                     const struct expr **idle)
 {
   const struct judged *j = find_judged(step->kind);
   *idle = NULL;

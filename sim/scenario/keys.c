@@ -5,14 +5,15 @@
 #include "scenario/raw.h"
 #include "scenario/schema.h"
 
-/* libcyaml stops at the first key that it does not know but cannot say which was meant: this walk over the same schema
- * can, and knows every place. */
+/* libcyaml stops at the first key that it does not know but cannot say which was meant: this walk
+ * over the same schema can, and knows every place. */
 struct walk {
   const struct doc *doc;
   struct error *error;
 };
 
-/* Edit distance in which a swap of neighbours counts one; words longer than the table are far from everything. */
+/* Edit distance in which a swap of neighbours counts one; words longer than the table are far from
+   everything. */
 static unsigned distance(const char *a, const char *b)
 {
   enum { MAX = 24 };
@@ -26,7 +27,8 @@ static unsigned distance(const char *a, const char *b)
       unsigned best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
       if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
       if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+          d[i - 2][j - 2] + 1 < best)
         best = d[i - 2][j - 2] + 1;
       d[i][j] = best;
     }
@@ -64,8 +66,8 @@ static void list_keys(const cyaml_schema_field_t *fields, char *out, size_t size
   }
 }
 
-static int unknown_key(const struct walk *w, const yaml_node_t *key, const char *path, const char *name,
-                       const cyaml_schema_field_t *fields)
+static int unknown_key(const struct walk *w, const yaml_node_t *key, const char *path,
+                       const char *name, const cyaml_schema_field_t *fields)
 {
   char sentence[800], known[600];
   const char *text = (const char *) key->data.scalar.value, *meant = nearest(text, fields);
@@ -84,11 +86,11 @@ static int unknown_key(const struct walk *w, const yaml_node_t *key, const char 
   return doc_fail_at(w->doc, &key->start_mark, at, w->error, sentence);
 }
 
-static int check_value(const struct walk *w, const yaml_node_t *node, const cyaml_schema_value_t *schema,
-                       const char *path, const char *name);
+static int check_value(const struct walk *w, const yaml_node_t *node,
+                       const cyaml_schema_value_t *schema, const char *path, const char *name);
 
-static int check_required(const struct walk *w, const yaml_node_t *node, const cyaml_schema_field_t *fields,
-                          const char *path, const char *name)
+static int check_required(const struct walk *w, const yaml_node_t *node,
+                          const cyaml_schema_field_t *fields, const char *path, const char *name)
 {
   char sentence[200];
   for (; fields->key != NULL; fields++) {
@@ -100,15 +102,17 @@ static int check_required(const struct walk *w, const yaml_node_t *node, const c
   return 0;
 }
 
-static int check_pair(const struct walk *w, const yaml_node_t *mapping, const yaml_node_pair_t *pair,
-                      const cyaml_schema_field_t *fields, const char *path, const char *name)
+static int check_pair(const struct walk *w, const yaml_node_t *mapping,
+                      const yaml_node_pair_t *pair, const cyaml_schema_field_t *fields,
+                      const char *path, const char *name)
 {
   yaml_node_t *key = doc_node(w->doc, pair->key), *first = NULL;
   if (key->type != YAML_SCALAR_NODE)
     return doc_fail_at(w->doc, &key->start_mark, path, w->error, "a key must be a plain word");
   const char *text = (const char *) key->data.scalar.value;
   const cyaml_schema_field_t *field = find_field(fields, text);
-  if (field == NULL || strlen(text) != key->data.scalar.length) return unknown_key(w, key, path, name, fields);
+  if (field == NULL || strlen(text) != key->data.scalar.length)
+    return unknown_key(w, key, path, name, fields);
 
   doc_value(w->doc, mapping, text, &first);
   if (first != key) {
@@ -121,11 +125,12 @@ static int check_pair(const struct walk *w, const yaml_node_t *mapping, const ya
   return check_value(w, doc_node(w->doc, pair->value), &field->value, below, field->key);
 }
 
-static int check_mapping(const struct walk *w, const yaml_node_t *node, const cyaml_schema_value_t *schema,
-                         const char *path, const char *name)
+static int check_mapping(const struct walk *w, const yaml_node_t *node,
+                         const cyaml_schema_value_t *schema, const char *path, const char *name)
 {
   const cyaml_schema_field_t *fields = schema->mapping.fields;
-  for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++)
+  for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top;
+       pair++)
     if (check_pair(w, node, pair, fields, path, name) != 0) return -1;
   return check_required(w, node, fields, path, name);
 }
@@ -137,8 +142,8 @@ static const char *entry_name(const char *list)
   return "an entry of the list";
 }
 
-static int check_sequence(const struct walk *w, const yaml_node_t *node, const cyaml_schema_value_t *schema,
-                          const char *path, const char *name)
+static int check_sequence(const struct walk *w, const yaml_node_t *node,
+                          const cyaml_schema_value_t *schema, const char *path, const char *name)
 {
   size_t count = (size_t) (node->data.sequence.items.top - node->data.sequence.items.start);
   char sentence[200], below[DOC_PATH_MAX];
@@ -155,8 +160,8 @@ static int check_sequence(const struct walk *w, const yaml_node_t *node, const c
   return 0;
 }
 
-static int wrong_type(const struct walk *w, const yaml_node_t *node, const char *path, const char *name,
-                      const char *wanted)
+static int wrong_type(const struct walk *w, const yaml_node_t *node, const char *path,
+                      const char *name, const char *wanted)
 {
   char sentence[200];
   const char *quote = strchr(name, ' ') != NULL ? "" : "'";
@@ -164,21 +169,24 @@ static int wrong_type(const struct walk *w, const yaml_node_t *node, const char 
   return doc_fail_at(w->doc, &node->start_mark, path, w->error, sentence);
 }
 
-static int check_scalar(const struct walk *w, const yaml_node_t *node, const char *path, const char *name)
+static int check_scalar(const struct walk *w, const yaml_node_t *node, const char *path,
+                        const char *name)
 {
   if (strlen((const char *) node->data.scalar.value) != node->data.scalar.length)
     return wrong_type(w, node, path, name, "a text without zero bytes");
-  if (node->data.scalar.length == 0) return wrong_type(w, node, path, name, "given a value; it is empty");
+  if (node->data.scalar.length == 0)
+    return wrong_type(w, node, path, name, "given a value; it is empty");
   return 0;
 }
 
-static int check_value(const struct walk *w, const yaml_node_t *node, const cyaml_schema_value_t *schema,
-                       const char *path, const char *name)
+static int check_value(const struct walk *w, const yaml_node_t *node,
+                       const cyaml_schema_value_t *schema, const char *path, const char *name)
 {
   switch (schema->type) {
   case CYAML_MAPPING:
     if (node->type == YAML_MAPPING_NODE) return check_mapping(w, node, schema, path, name);
-    return wrong_type(w, node, path, name, "a mapping: write '{key: value}', or '{}' for all defaults");
+    return wrong_type(w, node, path, name,
+                      "a mapping: write '{key: value}', or '{}' for all defaults");
   case CYAML_SEQUENCE:
     if (node->type == YAML_SEQUENCE_NODE) return check_sequence(w, node, schema, path, name);
     return wrong_type(w, node, path, name, "a list: write '[one, two]'");

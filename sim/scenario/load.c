@@ -28,8 +28,8 @@ static int load_document(struct doc *doc, struct scenario *scenario, struct erro
 }
 
 /* The hash is of the file as it lies there: what --set changed is not part of it. */
-static int load(struct doc *doc, const char *file, const struct scenario_override *overrides, size_t override_count,
-                struct scenario *scenario, struct error *error)
+static int load(struct doc *doc, const char *file, const struct scenario_override *overrides,
+                size_t override_count, struct scenario *scenario, struct error *error)
 {
   if (strlen(file) >= sizeof scenario->file)
     return error_set(error, EXIT_CODE_USAGE, "the path %.80s... is too long", file);
@@ -40,12 +40,13 @@ static int load(struct doc *doc, const char *file, const struct scenario_overrid
   return load_document(doc, scenario, error);
 }
 
-int scenario_load(const char *file, const struct scenario_override *overrides, size_t override_count,
-                  struct scenario **out, struct error *error)
+int scenario_load(const char *file, const struct scenario_override *overrides,
+                  size_t override_count, struct scenario **out, struct error *error)
 {
   struct doc doc = {0};
   struct scenario *scenario = calloc(1, sizeof *scenario);
-  if (scenario == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
+  if (scenario == NULL)
+    return error_set(error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
   int result = load(&doc, file, overrides, override_count, scenario, error);
   doc_free(&doc);
   if (result != 0) {

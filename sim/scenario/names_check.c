@@ -14,8 +14,10 @@ int check_lead(const struct take *t, const char *at, char *const *nodes, unsigne
     int node = scenario_find_node(scenario, nodes[i]);
     snprintf(key, sizeof key, "nodes[%u]", i);
     if (node < 0)
-      return take_fail(t, at, key, "there is no broker '%.40s': name it in broker.nodes%s", nodes[i],
-                       strcmp(nodes[i], "false-broker") == 0 ? ", or add 'false: {root: ROOT}' to 'broker'" : "");
+      return take_fail(
+          t, at, key, "there is no broker '%.40s': name it in broker.nodes%s", nodes[i],
+          strcmp(nodes[i], "false-broker") == 0 ? ", or add 'false: {root: ROOT}' to 'broker'"
+                                                : "");
     if (memchr(out->nodes, node, out->node_count) != NULL)
       return take_fail(t, at, key, "'%s' is listed twice: remove one", nodes[i]);
     out->nodes[out->node_count++] = (uint8_t) node;
@@ -32,12 +34,14 @@ static bool is_name(const char *text)
 }
 
 /* Every true broker's certificate carries all of the names. */
-static int check_name(const struct take *t, unsigned index, const struct raw_name *raw, struct scenario *out)
+static int check_name(const struct take *t, unsigned index, const struct raw_name *raw,
+                      struct scenario *out)
 {
   char at[32];
   snprintf(at, sizeof at, "names[%u]", index);
   struct scenario_name *name = &out->names[index];
-  if (!is_name(raw->name)) return take_fail(t, at, "name", "'%.80s' is no host name: write 'mqtt.example'", raw->name);
+  if (!is_name(raw->name))
+    return take_fail(t, at, "name", "'%.80s' is no host name: write 'mqtt.example'", raw->name);
   strcpy(name->name, raw->name);
   for (unsigned i = 0; i < index; i++)
     if (strcmp(out->names[i].name, raw->name) == 0)
@@ -52,7 +56,8 @@ int check_names(const struct take *t, const struct raw_scenario *raw, struct sce
   if (raw->names_count > 0 && out->remote)
     return take_fail(t, "", "names", "a remote broker has a name already, in its url: remove this");
   if (out->has_false && raw->names_count == 0)
-    return take_fail(t, "broker", "false", "no name can lead to the false broker: add 'names: [{name: mqtt.example}]'");
+    return take_fail(t, "broker", "false",
+                     "no name can lead to the false broker: add 'names: [{name: mqtt.example}]'");
   for (unsigned i = 0; i < raw->names_count; i++)
     if (check_name(t, i, raw->names[i], out) != 0) return -1;
   out->name_count = raw->names_count;

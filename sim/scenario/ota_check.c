@@ -1,4 +1,5 @@
-/* ota, and the images that steps publish: they are known before any step or expression names one. */
+/* ota, and the images that steps publish: they are known before any step or expression names
+   one. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <string.h>
@@ -6,9 +7,10 @@
 #include "scenario/check.h"
 #include "scenario/units.h"
 
-#define SLOT_MIN       (16u * 1024u)
-#define SLOT_MAX       (16u * 1024u * 1024u)
-#define IMAGE_MIN      1024u /* of the whole file: header, lists and signature need some hundred bytes */
+#define SLOT_MIN (16u * 1024u)
+#define SLOT_MAX (16u * 1024u * 1024u)
+/* of the whole file: header, lists and signature need some hundred bytes */
+#define IMAGE_MIN      1024u
 #define TRUST_MIN      8192u /* of one that carries a trust bundle */
 #define ATTEMPTS_MAX   250u
 #define RESCUE_MAX     250u
@@ -16,22 +18,22 @@
 #define FLASH_MAX_US   10000000u
 #define IMAGE_SIZE     (64u * 1024u)
 
-static int take_bytes(const struct take *t, const char *at, const char *key, const char *text, uint64_t least,
-                      uint64_t most, uint32_t *out)
+static int take_bytes(const struct take *t, const char *at, const char *key, const char *text,
+                      uint64_t least, uint64_t most, uint32_t *out)
 {
   char why[200];
   uint64_t bytes = 0;
   if (text == NULL) return 0;
   if (units_bytes(text, &bytes, why, sizeof why) != 0) return take_fail(t, at, key, "%s", why);
   if (bytes < least || bytes > most)
-    return take_fail(t, at, key, "'%.40s' is out of range: '%s' is from %llu to %llu bytes", text, key,
-                     (unsigned long long) least, (unsigned long long) most);
+    return take_fail(t, at, key, "'%.40s' is out of range: '%s' is from %llu to %llu bytes", text,
+                     key, (unsigned long long) least, (unsigned long long) most);
   *out = (uint32_t) bytes;
   return 0;
 }
 
-static int take_u32(const struct take *t, const char *at, const char *key, const char *text, uint64_t least,
-                    uint64_t most, uint32_t *out)
+static int take_u32(const struct take *t, const char *at, const char *key, const char *text,
+                    uint64_t least, uint64_t most, uint32_t *out)
 {
   uint64_t value = *out;
   if (take_number(t, at, key, text, least, most, &value) != 0) return -1;
@@ -61,7 +63,8 @@ static int take_us(const struct take *t, const char *key, const char *text, uint
   if (text == NULL) return 0;
   if (units_us(text, &us, why, sizeof why) != 0) return take_fail(t, "ota.flash", key, "%s", why);
   if (us > FLASH_MAX_US)
-    return take_fail(t, "ota.flash", key, "'%.40s' is out of range: '%s' is at most 10s", text, key);
+    return take_fail(t, "ota.flash", key, "'%.40s' is out of range: '%s' is at most 10s", text,
+                     key);
   *out = (uint32_t) us;
   return 0;
 }
@@ -75,12 +78,15 @@ static uint32_t image_max(const struct scenario_ota *ota)
 static int check_sizes(const struct take *t, const struct raw_ota *raw, struct scenario_ota *out)
 {
   if (take_bytes(t, "ota", "slots", raw->slots, SLOT_MIN, SLOT_MAX, &out->profile.slot_size) != 0 ||
-      take_bytes(t, "ota", "block", raw->block, DEVICE_OTA_BLOCK_MIN, DEVICE_OTA_BLOCK_MAX, &out->block) != 0)
+      take_bytes(t, "ota", "block", raw->block, DEVICE_OTA_BLOCK_MIN, DEVICE_OTA_BLOCK_MAX,
+                 &out->block) != 0)
     return -1;
   if (out->profile.slot_size % DEVICE_FLASH_SECTOR != 0)
-    return take_fail(t, "ota", "slots", "'%.40s' is no whole number of sectors: write a multiple of 4KiB", raw->slots);
+    return take_fail(t, "ota", "slots",
+                     "'%.40s' is no whole number of sectors: write a multiple of 4KiB", raw->slots);
   if ((out->block & (out->block - 1)) != 0)
-    return take_fail(t, "ota", "block", "'%.40s' is no power of two: write 256, 512, 1024 or 2048", raw->block);
+    return take_fail(t, "ota", "block", "'%.40s' is no power of two: write 256, 512, 1024 or 2048",
+                     raw->block);
   return 0;
 }
 
@@ -94,7 +100,8 @@ static int check_profile(const struct take *t, const struct raw_ota *raw, struct
       take_ms(t, "block-timeout", raw->block_timeout, &profile->block_timeout_ms) != 0 ||
       take_ms(t, "trial", raw->trial, &profile->trial_timeout_ms) != 0 ||
       take_u32(t, "ota", "class", raw->device_class, 0, UINT32_MAX, &profile->device_class) != 0 ||
-      take_flag(t, "ota", "padded-signatures", raw->padded_signatures, &profile->padded_signatures) != 0)
+      take_flag(t, "ota", "padded-signatures", raw->padded_signatures,
+                &profile->padded_signatures) != 0)
     return -1;
   profile->window = (uint8_t) window;
   profile->attempts = (uint8_t) attempts;
@@ -110,30 +117,38 @@ static int check_parts(const struct take *t, const struct raw_ota *raw, struct s
     return -1;
   if (raw->rescue != NULL) {
     uint32_t after = 3;
-    if (take_u32(t, "ota.rescue", "after", raw->rescue->after, 1, RESCUE_MAX, &after) != 0) return -1;
+    if (take_u32(t, "ota.rescue", "after", raw->rescue->after, 1, RESCUE_MAX, &after) != 0)
+      return -1;
     out->profile.rescue_after = (uint8_t) after;
   }
   if (raw->factory == NULL) return 0;
   if (take_version(t, "ota.factory", raw->factory->version, &factory->version) != 0 ||
-      take_u32(t, "ota.factory", "counter", raw->factory->counter, 0, UINT32_MAX - 1, &factory->counter) != 0)
+      take_u32(t, "ota.factory", "counter", raw->factory->counter, 0, UINT32_MAX - 1,
+               &factory->counter) != 0)
     return -1;
-  return take_bytes(t, "ota.factory", "size", raw->factory->size, IMAGE_MIN, image_max(out), &factory->size);
+  return take_bytes(t, "ota.factory", "size", raw->factory->size, IMAGE_MIN, image_max(out),
+                    &factory->size);
 }
 
-/* An image -------------------------------------------------------------------------------------------------------- */
+/* --- An image --------------------------------------------------------------------------------- */
 
-static int take_name(const struct take *t, const char *at, const char *text, const struct scenario *s, char *out)
+static int take_name(const struct take *t, const char *at, const char *text,
+                     const struct scenario *s, char *out)
 {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
   if (text == NULL)
-    return take_fail(t, at, "", "the image needs a name: write 'image: v2'; later steps know it by that");
+    return take_fail(t, at, "",
+                     "the image needs a name: write 'image: v2'; later steps know it by that");
   size_t size = strlen(text);
   if (size >= SCENARIO_IMAGE_NAME || text[0] == '-' || strspn(text, letters) != size)
-    return take_fail(t, at, "image", "'%.40s' is no name for an image: use up to %d of a-z, 0-9 and -, such as 'v2'",
-                     text, SCENARIO_IMAGE_NAME - 1);
+    return take_fail(
+        t, at, "image",
+        "'%.40s' is no name for an image: use up to %d of a-z, 0-9 and -, such as 'v2'", text,
+        SCENARIO_IMAGE_NAME - 1);
   if (strcmp(text, s->ota.images[SCENARIO_FACTORY].name) == 0)
-    return take_fail(t, at, "image",
-                     "'factory' is the image that every device has already: give this one another name");
+    return take_fail(
+        t, at, "image",
+        "'factory' is the image that every device has already: give this one another name");
   if (scenario_find_image(s, text) >= 0)
     return take_fail(t, at, "image", "two images are called '%s': give each its own name", text);
   strcpy(out, text);
@@ -141,7 +156,8 @@ static int take_name(const struct take *t, const char *at, const char *text, con
 }
 
 /* A file says these itself. */
-static int check_file(const struct take *t, const char *at, const struct raw_args *raw, struct scenario_image *out)
+static int check_file(const struct take *t, const char *at, const struct raw_args *raw,
+                      struct scenario_image *out)
 {
   const char *made = raw->version != NULL        ? "version"
                      : raw->counter != NULL      ? "counter"
@@ -150,7 +166,8 @@ static int check_file(const struct take *t, const char *at, const struct raw_arg
                      : raw->trust_count > 0      ? "trust"
                                                  : NULL;
   if (made != NULL)
-    return take_fail(t, at, made, "a file is published as it is: leave '%s' out, it stands in the image", made);
+    return take_fail(t, at, made,
+                     "a file is published as it is: leave '%s' out, it stands in the image", made);
   out->version = out->counter = out->device_class = out->size = 0;
   return take_text(t, at, "file", raw->file, out->file, sizeof out->file);
 }
@@ -164,52 +181,60 @@ static uint32_t next_counter(const struct scenario_ota *ota)
   return highest < UINT32_MAX ? highest + 1 : highest;
 }
 
-static int check_made(const struct take *t, const char *at, const struct raw_args *raw, const struct scenario *s,
-                      struct scenario_image *out)
+static int check_made(const struct take *t, const char *at, const struct raw_args *raw,
+                      const struct scenario *s, struct scenario_image *out)
 {
   const struct scenario_image *factory = &s->ota.images[SCENARIO_FACTORY];
-  if (raw->version == NULL) return take_fail(t, at, "", "the image needs a version: write 'version: 1.1.0'");
+  if (raw->version == NULL)
+    return take_fail(t, at, "", "the image needs a version: write 'version: 1.1.0'");
   if (take_version(t, at, raw->version, &out->version) != 0 ||
       take_u32(t, at, "counter", raw->counter, 0, UINT32_MAX, &out->counter) != 0 ||
-      take_bytes(t, at, "size", raw->size, raw->trust_count > 0 ? TRUST_MIN : IMAGE_MIN, image_max(&s->ota),
-                 &out->size) != 0 ||
+      take_bytes(t, at, "size", raw->size, raw->trust_count > 0 ? TRUST_MIN : IMAGE_MIN,
+                 image_max(&s->ota), &out->size) != 0 ||
       take_u32(t, at, "class", raw->device_class, 0, UINT32_MAX, &out->device_class) != 0 ||
       take_roots(t, at, "trust", raw->trust, raw->trust_count, &s->roots, &out->trust) != 0)
     return -1;
   for (size_t i = 0; i < s->ota.image_count; i++)
     if (s->ota.images[i].version == out->version)
-      return take_fail(t, at, "version",
-                       "image '%s' has that version: give each its own, it is how they are told apart",
-                       s->ota.images[i].name);
+      return take_fail(
+          t, at, "version",
+          "image '%s' has that version: give each its own, it is how they are told apart",
+          s->ota.images[i].name);
   if (out->counter <= factory->counter)
     return take_fail(
         t, at, "counter",
-        "'%u' is not above ota.factory.counter, %u, so every device would refuse it: write more, or damage "
-        "it on purpose with 'corrupt: {image: %s, how: older-counter}'",
+        "'%u' is not above ota.factory.counter, %u, so every device would refuse it: write more, "
+        "or damage it on purpose with 'corrupt: {image: %s, how: older-counter}'",
         (unsigned) out->counter, (unsigned) factory->counter, out->name);
   if (out->trust.count == 1)
-    return take_fail(t, at, "trust",
-                     "a trust bundle needs at least two roots, so that no single CA can strand a device");
+    return take_fail(
+        t, at, "trust",
+        "a trust bundle needs at least two roots, so that no single CA can strand a device");
   return 0;
 }
 
-static int check_way(const struct take *t, const char *at, const struct raw_args *raw, const struct scenario *s,
-                     struct scenario_image *out)
+static int check_way(const struct take *t, const char *at, const struct raw_args *raw,
+                     const struct scenario *s, struct scenario_image *out)
 {
-  static const char *const ways[] = {[SCENARIO_VIA_MQTT] = "mqtt", [SCENARIO_VIA_HTTPS] = "https", NULL};
+  static const char *const ways[] = {
+      [SCENARIO_VIA_MQTT] = "mqtt", [SCENARIO_VIA_HTTPS] = "https", NULL};
   int via = SCENARIO_VIA_MQTT;
   if (take_flag(t, at, "rescue", raw->rescue, &out->rescue) != 0) return -1;
   if (out->rescue) via = SCENARIO_VIA_HTTPS;
   if (take_word(t, at, "via", raw->via, ways, &via) != 0) return -1;
   out->via = (enum scenario_via) via;
   if (out->rescue && s->ota.profile.rescue_after == 0)
-    return take_fail(t, at, "rescue", "no device ever looks for a rescue: add 'rescue: {after: 3}' to 'ota'");
+    return take_fail(t, at, "rescue",
+                     "no device ever looks for a rescue: add 'rescue: {after: 3}' to 'ota'");
   if (out->rescue && via == SCENARIO_VIA_MQTT)
-    return take_fail(t, at, "via", "a rescue is for devices without a broker: write 'via: https', or leave this out");
+    return take_fail(
+        t, at, "via",
+        "a rescue is for devices without a broker: write 'via: https', or leave this out");
   return 0;
 }
 
-static int check_trial(const struct take *t, const char *at, const struct raw_args *raw, struct scenario_image *out)
+static int check_trial(const struct take *t, const char *at, const struct raw_args *raw,
+                       struct scenario_image *out)
 {
   static const char *const words[] = {[SCENARIO_TEST_PASS] = "pass",
                                       [SCENARIO_TEST_FAIL] = "fail",
@@ -223,24 +248,29 @@ static int check_trial(const struct take *t, const char *at, const struct raw_ar
     return -1;
   out->self_test = (enum scenario_self_test) word;
   if (raw->failing != NULL && word == SCENARIO_TEST_PASS)
-    return take_fail(t, at, "failing", "the image passes its self-test: add 'self-test: fail', or remove this");
+    return take_fail(t, at, "failing",
+                     "the image passes its self-test: add 'self-test: fail', or remove this");
   if (word == SCENARIO_TEST_PASS) out->failing = 0;
   return 0;
 }
 
-static int check_image(const struct take *t, const char *at, const struct raw_args *raw, struct scenario *s)
+static int check_image(const struct take *t, const char *at, const struct raw_args *raw,
+                       struct scenario *s)
 {
   if (s->ota.image_count > SCENARIO_IMAGES_MAX)
-    return take_fail(t, at, "", "a scenario publishes at most %d images; make two scenarios of this one",
+    return take_fail(t, at, "",
+                     "a scenario publishes at most %d images; make two scenarios of this one",
                      SCENARIO_IMAGES_MAX);
   struct scenario_image *out = &s->ota.images[s->ota.image_count];
   *out = (struct scenario_image){.counter = next_counter(&s->ota),
                                  .device_class = s->ota.profile.device_class,
-                                 .size = image_max(&s->ota) < IMAGE_SIZE ? image_max(&s->ota) : IMAGE_SIZE};
+                                 .size = image_max(&s->ota) < IMAGE_SIZE ? image_max(&s->ota)
+                                                                         : IMAGE_SIZE};
   if (take_name(t, at, raw->image, s, out->name) != 0 || check_trial(t, at, raw, out) != 0 ||
       check_way(t, at, raw, s, out) != 0)
     return -1;
-  if ((raw->file != NULL ? check_file(t, at, raw, out) : check_made(t, at, raw, s, out)) != 0) return -1;
+  if ((raw->file != NULL ? check_file(t, at, raw, out) : check_made(t, at, raw, s, out)) != 0)
+    return -1;
   s->ota.image_count++;
   return 0;
 }
@@ -264,17 +294,19 @@ static int check_server(const struct take *t, const struct raw_ota *raw, struct 
   static const char *const words[] = {"none", "nginx", NULL};
   struct scenario_ota *ota = &out->ota;
   bool needed = ota->profile.rescue_after > 0;
-  for (size_t i = 0; i < ota->image_count; i++) needed = needed || ota->images[i].via == SCENARIO_VIA_HTTPS;
+  for (size_t i = 0; i < ota->image_count; i++)
+    needed = needed || ota->images[i].via == SCENARIO_VIA_HTTPS;
   int word = needed;
   if (take_word(t, "ota", "server", raw->server, words, &word) != 0) return -1;
   ota->server = word == 1;
   if (needed && !ota->server)
-    return take_fail(t, "ota", "server", "without a server no image can go by HTTPS, and no rescue: write 'nginx'");
+    return take_fail(t, "ota", "server",
+                     "without a server no image can go by HTTPS, and no rescue: write 'nginx'");
   for (size_t n = 0; n < out->node_count && ota->server; n++)
     if (!scenario_is_loopback(out->nodes[n].host))
       return take_fail(t, "ota", "",
-                       "the run's own image server is on loopback, and broker %s is not: publish 'via: mqtt', without "
-                       "'rescue'",
+                       "the run's own image server is on loopback, and broker %s is not: publish "
+                       "'via: mqtt', without 'rescue'",
                        out->nodes[n].host);
   return 0;
 }
@@ -289,7 +321,8 @@ static const struct scenario_ota defaults = {
     .block = 1024,
     .erase_us = 85000, /* nRF52840 Product Specification v1.1, NVMC: t_ERASEPAGE, t_WRITE */
     .program_us = 41,
-    .images = {{.name = "factory", .version = DEVICE_VERSION(1, 0, 0), .counter = 1, .size = 16 * 1024}},
+    .images =
+        {{.name = "factory", .version = DEVICE_VERSION(1, 0, 0), .counter = 1, .size = 16 * 1024}},
     .image_count = 1};
 
 int check_ota(const struct take *t, const struct raw_scenario *raw, struct scenario *out)

@@ -22,11 +22,13 @@ struct splice {
 static int fail(const struct scenario_override *o, struct error *error, const char *sentence)
 {
   char path[104], value[64];
-  return error_set(error, EXIT_CODE_USAGE, "--set %s=%s: %s", mask_value(o->path, path, sizeof path),
+  return error_set(error, EXIT_CODE_USAGE, "--set %s=%s: %s",
+                   mask_value(o->path, path, sizeof path),
                    mask_value(o->value, value, sizeof value), sentence);
 }
 
-/* Every scalar of a scenario is read as text, so quoting it changes nothing and keeps it one scalar wherever it goes.
+/* Every scalar of a scenario is read as text, so quoting it changes nothing and keeps it one scalar
+ * wherever it goes.
  */
 static void quote(const char *value, char *out)
 {
@@ -39,7 +41,8 @@ static void quote(const char *value, char *out)
   *out = '\0';
 }
 
-/* A list or mapping goes in as it stands, once it is known to be whole by itself. -1: no memory to see. */
+/* A list or mapping goes in as it stands, once it is known to be whole by itself. -1: no memory to
+   see. */
 static int is_whole_collection(const char *value)
 {
   yaml_parser_t parser;
@@ -68,21 +71,25 @@ static int make_value(const struct scenario_override *o, char *out, struct error
     return 0;
   }
   int whole = is_whole_collection(o->value);
-  if (whole < 0) return error_set(error, EXIT_CODE_INTERNAL, "no memory to read --set %.100s", o->path);
-  if (whole == 0) return fail(o, error, "the brackets do not make a list or mapping: write 'waves=[10%, 100%]'");
+  if (whole < 0)
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory to read --set %.100s", o->path);
+  if (whole == 0)
+    return fail(o, error, "the brackets do not make a list or mapping: write 'waves=[10%, 100%]'");
   strcpy(out, o->value);
   return 0;
 }
 
 /* "c.d" and value -> "c: {d: value}". A list cannot be made up from an index. */
-static int nest(const struct scenario_override *o, const char *rest, const char *value, char *out, size_t size,
-                struct error *error)
+static int nest(const struct scenario_override *o, const char *rest, const char *value, char *out,
+                size_t size, struct error *error)
 {
   size_t depth = 0, used = 0;
   while (*rest != '\0') {
     size_t part = strcspn(rest, ".[");
-    if (part == 0 || rest[part] == '[') return fail(o, error, "there is no such entry in the file; count from [0]");
-    used += (size_t) snprintf(out + used, size - used, "%s%.*s: ", depth++ > 0 ? "{" : "", (int) part, rest);
+    if (part == 0 || rest[part] == '[')
+      return fail(o, error, "there is no such entry in the file; count from [0]");
+    used += (size_t) snprintf(out + used, size - used, "%s%.*s: ", depth++ > 0 ? "{" : "",
+                              (int) part, rest);
     rest += part + (rest[part] == '.');
   }
   used += (size_t) snprintf(out + used, size - used, "%s", value);
@@ -91,7 +98,8 @@ static int nest(const struct scenario_override *o, const char *rest, const char 
 }
 
 /* -1 when the piece does not fit. */
-static int add_to_mapping(const struct doc *doc, const yaml_node_t *mapping, const char *pair, struct splice *out)
+static int add_to_mapping(const struct doc *doc, const yaml_node_t *mapping, const char *pair,
+                          struct splice *out)
 {
   bool empty = mapping->data.mapping.pairs.start == mapping->data.mapping.pairs.top;
   int used;
@@ -108,19 +116,23 @@ static int add_to_mapping(const struct doc *doc, const yaml_node_t *mapping, con
   return used > 0 && (size_t) used < sizeof out->piece ? 0 : -1;
 }
 
-static void replace(const struct doc *doc, const yaml_node_t *node, const char *value, struct splice *out)
+static void replace(const struct doc *doc, const yaml_node_t *node, const char *value,
+                    struct splice *out)
 {
   out->from = doc_offset(doc, &node->start_mark);
   out->to = doc_offset(doc, &node->end_mark);
-  bool block = (node->type == YAML_MAPPING_NODE && node->data.mapping.style != YAML_FLOW_MAPPING_STYLE) ||
-               (node->type == YAML_SEQUENCE_NODE && node->data.sequence.style != YAML_FLOW_SEQUENCE_STYLE);
+  bool block =
+      (node->type == YAML_MAPPING_NODE && node->data.mapping.style != YAML_FLOW_MAPPING_STYLE) ||
+      (node->type == YAML_SEQUENCE_NODE && node->data.sequence.style != YAML_FLOW_SEQUENCE_STYLE);
   /* the end of a block collection is where the next thing begins */
-  while (block && out->to > out->from && strchr(" \t\r\n", doc->text[out->to - 1]) != NULL) out->to--;
+  while (block && out->to > out->from && strchr(" \t\r\n", doc->text[out->to - 1]) != NULL)
+    out->to--;
   for (size_t i = out->from; i < out->to; i++) out->lines += doc->text[i] == '\n';
   snprintf(out->piece, sizeof out->piece, "%s%s", out->from == out->to ? " " : "", value);
 }
 
-static int plan(const struct doc *doc, const struct scenario_override *o, struct splice *out, struct error *error)
+static int plan(const struct doc *doc, const struct scenario_override *o, struct splice *out,
+                struct error *error)
 {
   char value[2 * VALUE_MAX + 3], pair[sizeof out->piece];
   yaml_node_t *deepest = NULL;
@@ -134,8 +146,8 @@ static int plan(const struct doc *doc, const struct scenario_override *o, struct
   }
   if (deepest->type != YAML_MAPPING_NODE)
     return fail(o, error,
-                "there is no such place in the file: a list has no such entry (they count from [0]), or a single value "
-                "has no keys");
+                "there is no such place in the file: a list has no such entry (they count from "
+                "[0]), or a single value has no keys");
   if (nest(o, rest, value, pair, sizeof pair - 64, error) != 0) return -1;
   if (add_to_mapping(doc, deepest, pair, out) == 0) return 0;
   return fail(o, error, "the mapping is indented too far; edit the file instead");
@@ -145,35 +157,44 @@ static bool is_path(const char *path)
 {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.[]";
   size_t size = strlen(path);
-  return size > 0 && size < DOC_PATH_MAX / 2 && strspn(path, letters) == size && path[0] != '.' && path[0] != '[' &&
-         path[size - 1] != '.' && strstr(path, "..") == NULL;
+  return size > 0 && size < DOC_PATH_MAX / 2 && strspn(path, letters) == size && path[0] != '.' &&
+         path[0] != '[' && path[size - 1] != '.' && strstr(path, "..") == NULL;
 }
 
 static void remember(struct doc *doc, const struct scenario_override *o, size_t line)
 {
   for (size_t i = 0; i < doc->edit_count; i++)
-    if (line != SIZE_MAX && doc->edits[i].line != SIZE_MAX && doc->edits[i].line >= line) doc->edits[i].line++;
-  doc->edits[doc->edit_count++] = (struct doc_edit){.path = o->path, .value = o->value, .line = line};
+    if (line != SIZE_MAX && doc->edits[i].line != SIZE_MAX && doc->edits[i].line >= line)
+      doc->edits[i].line++;
+  doc->edits[doc->edit_count++] =
+      (struct doc_edit){.path = o->path, .value = o->value, .line = line};
 }
 
-/* The permission to load a host takes two words, the file's and the command line's: --set is the second one again. */
+/* The permission to load a host takes two words, the file's and the command line's: --set is the
+   second one again. */
 static bool is_permission(const char *path)
 {
-  return strncmp(path, "targets", 7) == 0 && strchr(".[", path[7]) != NULL; /* strchr finds the end as well */
+  return strncmp(path, "targets", 7) == 0 &&
+         strchr(".[", path[7]) != NULL; /* strchr finds the end as well */
 }
 
 int override_apply(struct doc *doc, const struct scenario_override *override, struct error *error)
 {
   struct splice splice;
   if (is_permission(override->path)) {
-    fail(override, error, "nothing was sent: which hosts may be loaded is for the file to say: write 'targets:' there");
+    fail(override, error,
+         "nothing was sent: which hosts may be loaded is for the file to say: write 'targets:' "
+         "there");
     error->code = EXIT_CODE_SETUP;
     return -1;
   }
-  if (!is_path(override->path)) return fail(override, error, "this is no path: write 'fleet.devices=50'");
-  if (doc->edit_count == DOC_EDITS_MAX) return fail(override, error, "there are too many --set; edit the file instead");
+  if (!is_path(override->path))
+    return fail(override, error, "this is no path: write 'fleet.devices=50'");
+  if (doc->edit_count == DOC_EDITS_MAX)
+    return fail(override, error, "there are too many --set; edit the file instead");
   if (plan(doc, override, &splice, error) != 0) return -1;
-  size_t piece = strlen(splice.piece), head = splice.from + piece + splice.lines, tail = doc->size - splice.to;
+  size_t piece = strlen(splice.piece), head = splice.from + piece + splice.lines,
+         tail = doc->size - splice.to;
   char *text = malloc(head + tail + 1);
   if (text == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
   memcpy(text, doc->text, splice.from);

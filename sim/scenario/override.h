@@ -1,4 +1,5 @@
-/* --set path=value: put into the file's text, so that all that follows sees one text with true line numbers. */
+/* --set path=value: put into the file's text, so that all that follows sees one text with true line
+   numbers. */
 #ifndef FLEETSIM_SCENARIO_OVERRIDE_H
 #define FLEETSIM_SCENARIO_OVERRIDE_H
 

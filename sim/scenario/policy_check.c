@@ -21,8 +21,8 @@ const char *scenario_policy_name(enum scenario_policy policy)
   return words[policy];
 }
 
-int check_policy(const struct take *t, const char *at, const char *policy, const char *base, const char *cap,
-                 struct scenario_reconnect *out)
+int check_policy(const struct take *t, const char *at, const char *policy, const char *base,
+                 const char *cap, struct scenario_reconnect *out)
 {
   int word = (int) out->policy;
   if (take_word(t, at, "policy", policy, words, &word) != 0 ||
@@ -35,15 +35,18 @@ int check_policy(const struct take *t, const char *at, const char *policy, const
   return take_fail(t, at, "cap", "'cap' is below 'base': write the longest wait, such as 30s");
 }
 
-static int check_cohort(const struct take *t, const char *at, const struct raw_policy *raw, struct scenario *out)
+static int check_cohort(const struct take *t, const char *at, const struct raw_policy *raw,
+                        struct scenario *out)
 {
   const struct scenario_cohort *cohort = scenario_find_cohort(out, raw->cohort);
   if (cohort == NULL)
-    return take_fail(t, at, "cohort", "there is no cohort '%.40s'; name it in fleet.cohorts, with its share",
+    return take_fail(t, at, "cohort",
+                     "there is no cohort '%.40s'; name it in fleet.cohorts, with its share",
                      raw->cohort);
   size_t c = (size_t) (cohort - out->cohorts);
   if (out->has_cohort_reconnect[c])
-    return take_fail(t, at, "cohort", "cohort '%.40s' has its policy above already; remove one", raw->cohort);
+    return take_fail(t, at, "cohort", "cohort '%.40s' has its policy above already; remove one",
+                     raw->cohort);
   out->has_cohort_reconnect[c] = true;
   out->cohort_reconnect[c] = out->reconnect;
   return check_policy(t, at, raw->policy, raw->base, raw->cap, &out->cohort_reconnect[c]);
@@ -56,7 +59,8 @@ int check_reconnect(const struct take *t, const struct raw_reconnect *raw, struc
   int order = 0;
   if (take_word(t, "reconnect", "endpoints", raw->endpoints, orders, &order) != 0) return -1;
   out->shuffled_endpoints = order == 1;
-  if (check_policy(t, "reconnect", raw->policy, raw->base, raw->cap, &out->reconnect) != 0) return -1;
+  if (check_policy(t, "reconnect", raw->policy, raw->base, raw->cap, &out->reconnect) != 0)
+    return -1;
   for (unsigned c = 0; c < raw->cohorts_count; c++) {
     snprintf(at, sizeof at, "reconnect.cohorts[%u]", c);
     if (check_cohort(t, at, raw->cohorts[c], out) != 0) return -1;

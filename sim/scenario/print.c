@@ -18,7 +18,8 @@ const char *print_duration(uint64_t ms, char out[32])
   else if (ms < 120000)
     snprintf(out, 32, "%.4g s", (double) ms / 1000);
   else
-    snprintf(out, 32, "%llu min %llu s", (unsigned long long) (ms / 60000), (unsigned long long) (ms / 1000 % 60));
+    snprintf(out, 32, "%llu min %llu s", (unsigned long long) (ms / 60000),
+             (unsigned long long) (ms / 1000 % 60));
   return out;
 }
 
@@ -28,7 +29,8 @@ const char *print_waves(const struct scenario_waves *w, char *out, size_t size)
   out[0] = '\0';
   if (w->count < 2) return "all at once";
   for (size_t i = 0; i < w->count && used < size; i++)
-    used += (size_t) snprintf(out + used, size - used, "%s%.6g%%", i == 0 ? "in waves of " : ", ", w->share[i] * 100);
+    used += (size_t) snprintf(out + used, size - used, "%s%.6g%%", i == 0 ? "in waves of " : ", ",
+                              w->share[i] * 100);
   return out;
 }
 
@@ -48,9 +50,11 @@ static uint64_t step_ms(const struct scenario *s, const struct scenario_step *st
   case STEP_RECONNECT:
   case STEP_REISSUE: return step->waves.count * step->within_ms;
   case STEP_PROVE: return BROKER_STEP_MS + hook + step->broker_ms + 2 * step->within_ms;
-  case STEP_PRESENT: return apply + hook + (step->apply == SCENARIO_APPLY_NONE ? 0 : step->broker_ms);
+  case STEP_PRESENT:
+    return apply + hook + (step->apply == SCENARIO_APPLY_NONE ? 0 : step->broker_ms);
   case STEP_TRUST_CLIENTS:
-    return apply + hook + (step->apply == SCENARIO_APPLY_NONE || step->unprobed ? 0 : step->broker_ms);
+    return apply + hook +
+           (step->apply == SCENARIO_APPLY_NONE || step->unprobed ? 0 : step->broker_ms);
   case STEP_PUBLISH_CRL: return apply + hook;
   case STEP_REVOKE:
   case STEP_UNREVOKE: return step->publish ? BROKER_STEP_MS + hook : 0;
@@ -109,12 +113,14 @@ static void print_rollout(const struct scenario_step *step, FILE *out)
 {
   char text[300], roots[300];
   if (step->kind == STEP_PUSH_TRUST)
-    fprintf(out, "teach the devices to trust %s%s", take_list_roots(&step->roots, roots, sizeof roots),
+    fprintf(out, "teach the devices to trust %s%s",
+            take_list_roots(&step->roots, roots, sizeof roots),
             step->crls ? ", with revocation lists" : "");
   else if (step->kind == STEP_REISSUE)
     fprintf(out, "issue new device certificates under root %s", step->root);
   else
-    fprintf(out, "end every session and connect again%s", step->full_handshake ? " with a full handshake" : "");
+    fprintf(out, "end every session and connect again%s",
+            step->full_handshake ? " with a full handshake" : "");
   fprintf(out, ", %s", print_waves(&step->waves, text, sizeof text));
 }
 
@@ -138,7 +144,8 @@ static void print_policy(const struct scenario_reconnect *policy, FILE *out)
   fputs(scenario_policy_name(policy->policy), out);
   if (policy->policy == SCENARIO_IMMEDIATE) return;
   fprintf(out, ", base %s", print_duration(policy->base_ms, text));
-  if (policy->policy != SCENARIO_FIXED) fprintf(out, ", cap %s", print_duration(policy->cap_ms, text));
+  if (policy->policy != SCENARIO_FIXED)
+    fprintf(out, ", cap %s", print_duration(policy->cap_ms, text));
 }
 
 static void print_fault(const struct fault *f, FILE *out)
@@ -149,14 +156,17 @@ static void print_fault(const struct fault *f, FILE *out)
   if (f->black_hole) fprintf(out, "; let nothing arrive or leave");
   if (f->latency_ms > 0) fprintf(out, "; %s each way", print_duration(f->latency_ms, text));
   if (f->jitter_ms > 0) fprintf(out, " +-%s", print_duration(f->jitter_ms, text));
-  if (f->bandwidth_per_s > 0) fprintf(out, "; %llu bytes a second", (unsigned long long) f->bandwidth_per_s);
+  if (f->bandwidth_per_s > 0)
+    fprintf(out, "; %llu bytes a second", (unsigned long long) f->bandwidth_per_s);
   if (f->cut_after > 0 && f->cut_share > 0)
     fprintf(out, "; cut %.6g%% of connections, each within %llu bytes", f->cut_share * 100,
             (unsigned long long) f->cut_after);
   else if (f->cut_after > 0)
     fprintf(out, "; cut after %llu bytes", (unsigned long long) f->cut_after);
-  if (f->slice > 0) fprintf(out, "; %u byte%s at a time", (unsigned) f->slice, f->slice == 1 ? "" : "s");
-  if (f->slow_close_ms > 0) fprintf(out, "; ends are learnt %s late", print_duration(f->slow_close_ms, text));
+  if (f->slice > 0)
+    fprintf(out, "; %u byte%s at a time", (unsigned) f->slice, f->slice == 1 ? "" : "s");
+  if (f->slow_close_ms > 0)
+    fprintf(out, "; ends are learnt %s late", print_duration(f->slow_close_ms, text));
 }
 
 static void print_device_step(const struct scenario_step *step, FILE *out)
@@ -170,17 +180,21 @@ static void print_device_step(const struct scenario_step *step, FILE *out)
             step->arrival == SCENARIO_POISSON ? "Poisson" : "linear");
     return;
   case STEP_TELEMETRY:
-    fprintf(out, "telemetry every %s, %u bytes, QoS %u", print_duration(step->telemetry.every_ms, text),
-            (unsigned) step->telemetry.bytes, (unsigned) step->telemetry.qos);
+    fprintf(out, "telemetry every %s, %u bytes, QoS %u",
+            print_duration(step->telemetry.every_ms, text), (unsigned) step->telemetry.bytes,
+            (unsigned) step->telemetry.qos);
     return;
   case STEP_REVOKE:
     fprintf(out, "revoke the certificates of %s (%s)%s", who, pki_reason_name(step->reason),
             step->publish ? " and publish the CRL" : "");
     return;
   case STEP_UNREVOKE:
-    fprintf(out, "take the revocation of %s back%s", who, step->publish ? " and publish the CRL" : "");
+    fprintf(out, "take the revocation of %s back%s", who,
+            step->publish ? " and publish the CRL" : "");
     return;
-  case STEP_COMPROMISE: fprintf(out, "let copies of %s, keys and all, go online beside them", who); return;
+  case STEP_COMPROMISE:
+    fprintf(out, "let copies of %s, keys and all, go online beside them", who);
+    return;
   case STEP_KICK: fprintf(out, "end the open sessions of %s at the broker", who); return;
   case STEP_SHELF: fprintf(out, "switch %s off", who); return;
   case STEP_WAKE: fprintf(out, "switch the shelved devices on at %.6g/s", step->rate); return;
@@ -203,7 +217,8 @@ static void print_device_step(const struct scenario_step *step, FILE *out)
     if (step->clock_right)
       fprintf(out, "set the clocks of %s right", who);
     else
-      fprintf(out, "set the clocks of %s to %lld s after 1970", who, (long long) step->clock_unix_s);
+      fprintf(out, "set the clocks of %s to %lld s after 1970", who,
+              (long long) step->clock_unix_s);
     return;
   default: return;
   }
@@ -216,21 +231,24 @@ static void print_crl(const struct scenario_step *step, FILE *out)
   bool past = crl->next_update_s < 0;
   uint64_t ends_ms = (uint64_t) (past ? -crl->next_update_s : crl->next_update_s) * 1000;
   if (crl->file[0] != '\0')
-    fprintf(out, "give the broker the CRLs of %s%s", crl->file, crl->unchecked ? ", whatever they hold" : "");
+    fprintf(out, "give the broker the CRLs of %s%s", crl->file,
+            crl->unchecked ? ", whatever they hold" : "");
   else
-    fprintf(out, "give the broker CRLs that end%s %s%s", past ? "ed" : " in", print_duration(ends_ms, text),
-            past ? " ago" : "");
+    fprintf(out, "give the broker CRLs that end%s %s%s", past ? "ed" : " in",
+            print_duration(ends_ms, text), past ? " ago" : "");
   if (crl->entries > 0) fprintf(out, ", with %u entries of nobody", (unsigned) crl->entries);
   fputs(apply_words(step->apply), out);
 }
 
-static void print_lead(const struct scenario *s, const struct scenario_name *name, const struct scenario_name *lead,
-                       FILE *out)
+static void print_lead(const struct scenario *s, const struct scenario_name *name,
+                       const struct scenario_name *lead, FILE *out)
 {
   char text[32];
   fprintf(out, "the name %s leads %s", name->name, lead->node_count == 0 ? "nowhere" : "to");
-  for (size_t i = 0; i < lead->node_count; i++) fprintf(out, "%s %s", i > 0 ? "," : "", s->nodes[lead->nodes[i]].name);
-  if (lead->delay_ms > 0) fprintf(out, ", and takes %s to answer", print_duration(lead->delay_ms, text));
+  for (size_t i = 0; i < lead->node_count; i++)
+    fprintf(out, "%s %s", i > 0 ? "," : "", s->nodes[lead->nodes[i]].name);
+  if (lead->delay_ms > 0)
+    fprintf(out, ", and takes %s to answer", print_duration(lead->delay_ms, text));
 }
 
 static void print_node_step(const struct scenario *s, const struct scenario_step *step, FILE *out)
@@ -299,7 +317,8 @@ static void print_step(const struct scenario *s, const struct scenario_step *ste
   }
 }
 
-static uint64_t print_phase(const struct scenario *s, size_t number, const struct scenario_phase *phase, FILE *out)
+static uint64_t print_phase(const struct scenario *s, size_t number,
+                            const struct scenario_phase *phase, FILE *out)
 {
   char text[32];
   uint64_t total = phase->has_until ? phase->until.within_ms : 0;
@@ -316,7 +335,8 @@ static uint64_t print_phase(const struct scenario *s, size_t number, const struc
     fputc('\n', out);
   }
   if (phase->has_until) fprintf(out, "    until  %s\n", phase->until.text);
-  for (size_t i = 0; i < phase->expect_count; i++) fprintf(out, "    expect %s\n", phase->expect[i].text);
+  for (size_t i = 0; i < phase->expect_count; i++)
+    fprintf(out, "    expect %s\n", phase->expect[i].text);
   return total + (phase->on_fail == SCENARIO_ROLLBACK ? ROLLBACK_MS : 0);
 }
 
@@ -329,31 +349,38 @@ static void print_nodes(const struct scenario *s, FILE *out)
     fprintf(out, "%s %s", n > 0 ? "," : "", node->name);
     if (s->remote) fprintf(out, " (mqtts://%s)", host_port(node->host, node->port, place));
   }
-  if (!s->remote) fprintf(out, ": mosquittos of their own on %s%s", s->host, s->bridge ? ", bridged" : "");
-  fprintf(out, "; the devices try them %s\n", s->shuffled_endpoints ? "each in its own order" : "in this order");
+  if (!s->remote)
+    fprintf(out, ": mosquittos of their own on %s%s", s->host, s->bridge ? ", bridged" : "");
+  fprintf(out, "; the devices try them %s\n",
+          s->shuffled_endpoints ? "each in its own order" : "in this order");
 }
 
 static void print_head(const struct scenario *s, FILE *out)
 {
-  char roots[300], trusted[300], clients[300], limit[32], place[HOST_PORT_MAX], prove[HOST_PORT_MAX];
+  char roots[300], trusted[300], clients[300], limit[32], place[HOST_PORT_MAX],
+      prove[HOST_PORT_MAX];
   fprintf(out, "%s: %zu devices, %zu phases, seed %llu\n", s->name, s->devices, s->phase_count,
           (unsigned long long) s->seed);
   if (s->node_count > 1)
     print_nodes(s, out);
   else if (s->remote && s->prove_port != 0)
-    fprintf(out, "  broker   mqtts://%s, and to prove chains mqtts://%s\n", host_port(s->host, s->port, place),
-            host_port(s->prove_host, s->prove_port, prove));
+    fprintf(out, "  broker   mqtts://%s, and to prove chains mqtts://%s\n",
+            host_port(s->host, s->port, place), host_port(s->prove_host, s->prove_port, prove));
   else if (s->remote)
     fprintf(out, "  broker   mqtts://%s\n", host_port(s->host, s->port, place));
   else
     fprintf(out, "  broker   a mosquitto of its own on %s\n", s->host);
   if (s->terminator)
-    fprintf(out, "           behind a terminator of TLS that reads CRLs while it goes on honouring its tickets\n");
+    fprintf(out, "           behind a terminator of TLS that reads CRLs while it goes on honouring "
+                 "its tickets\n");
   if (s->broker_handshake_timeout_ms > 0)
-    fprintf(out, "           behind a gate that ends a connection whose handshake is not done within %s\n",
-            print_duration(s->broker_handshake_timeout_ms, limit));
+    fprintf(
+        out,
+        "           behind a gate that ends a connection whose handshake is not done within %s\n",
+        print_duration(s->broker_handshake_timeout_ms, limit));
   if (s->broker_handshake_rate > 0)
-    fprintf(out, "           behind a gate that takes up %.6g connections a second, in their order\n",
+    fprintf(out,
+            "           behind a gate that takes up %.6g connections a second, in their order\n",
             s->broker_handshake_rate);
   for (size_t i = 0; i < s->name_count; i++) {
     fputs("  name     ", out);
@@ -367,16 +394,22 @@ static void print_head(const struct scenario *s, FILE *out)
           s->pace ? "; the devices are paced: nothing is faster than that processor" : "");
   if (s->record_bytes != CRYPTO_RECORD_MIN)
     fprintf(out, "  record   devices take TLS records of %u bytes\n", (unsigned) s->record_bytes);
-  if (s->crypto == SCENARIO_NATIVE) fprintf(out, "  crypto   the firmware's own P-256, as slow as it is\n");
+  if (s->crypto == SCENARIO_NATIVE)
+    fprintf(out, "  crypto   the firmware's own P-256, as slow as it is\n");
   if (s->has_brake)
-    fprintf(out, "  brake    while %s over a second, %.6g%% of the starts\n", s->brake_when.text, s->brake_rate * 100);
-  /* of a broker and of devices that others have made a file says what it takes for true, and the run what is */
+    fprintf(out, "  brake    while %s over a second, %.6g%% of the starts\n", s->brake_when.text,
+            s->brake_rate * 100);
+  /* of a broker and of devices that others have made a file says what it takes for true, and the
+     run what is */
   fprintf(out, "  roots    %s; the broker %s %s, the devices %s under %s\n",
-          take_list_roots(&s->roots, roots, sizeof roots), s->remote ? "is taken to present" : "presents",
-          s->broker_root, s->remote ? "are given their certificates (imported ones keep theirs)" : "hold certificates",
+          take_list_roots(&s->roots, roots, sizeof roots),
+          s->remote ? "is taken to present" : "presents", s->broker_root,
+          s->remote ? "are given their certificates (imported ones keep theirs)"
+                    : "hold certificates",
           s->device_root);
   fprintf(out, "  trust    the devices trust %s; the broker %s devices under %s\n",
-          take_list_roots(&s->trusted, trusted, sizeof trusted), s->remote ? "is taken to trust" : "trusts",
+          take_list_roots(&s->trusted, trusted, sizeof trusted),
+          s->remote ? "is taken to trust" : "trusts",
           take_list_roots(&s->client_roots, clients, sizeof clients));
   if (s->ota.on) print_ota_head(&s->ota, out);
 }
@@ -387,9 +420,11 @@ void scenario_print(const struct scenario *scenario, void *stream)
   char total_text[32], limit_text[32];
   uint64_t total = 0;
   print_head(scenario, out);
-  for (size_t i = 0; i < scenario->phase_count; i++) total += print_phase(scenario, i + 1, &scenario->phases[i], out);
+  for (size_t i = 0; i < scenario->phase_count; i++)
+    total += print_phase(scenario, i + 1, &scenario->phases[i], out);
   if (scenario->expect_count > 0) fprintf(out, "\nexpected at the end\n");
-  for (size_t i = 0; i < scenario->expect_count; i++) fprintf(out, "    %s\n", scenario->expect[i].text);
+  for (size_t i = 0; i < scenario->expect_count; i++)
+    fprintf(out, "    %s\n", scenario->expect[i].text);
   fprintf(out, "\nat most %s if every wait is used up; the run ends after %s in any case\n",
           print_duration(total, total_text), print_duration(scenario->run_limit_ms, limit_text));
 }
@@ -398,7 +433,8 @@ void scenario_warn_unjudged(const struct scenario *scenario)
 {
   if (scenario_is_judged(scenario)) return;
   fprintf(stderr,
-          "warning: %s has no gate and no expectation: only a step that fails, a device that is lost at the end or a "
-          "message that crossed over can fail it; add 'until: online == 100%%' to a phase, or 'expect'\n",
+          "warning: %s has no gate and no expectation: only a step that fails, a device that is "
+          "lost at the end or a message that crossed over can fail it; add 'until: online == "
+          "100%%' to a phase, or 'expect'\n",
           scenario->file);
 }

@@ -12,10 +12,12 @@ static const struct quantity {
   enum argument argument;
   bool may_be_bare;
 } quantities[] = {
-    {"online", NEVER, true},   {"awake", NEVER, true},       {"shelved", NEVER, true},     {"all", NEVER, true},
-    {"trusting", ROOT, false}, {"proven", ROOT, false},      {"identified", ROOT, false},  {"refused", REASON, true},
-    {"revoked", NEVER, true},  {"reconnected", NEVER, true}, {"failures", FAILURE, false}, {"on", NODE, false},
-    {"updated", IMAGE, false}, {"touched", IMAGE, false},    {"ota", STATUS, false},       {"reported", STATUS, false},
+    {"online", NEVER, true},      {"awake", NEVER, true},       {"shelved", NEVER, true},
+    {"all", NEVER, true},         {"trusting", ROOT, false},    {"proven", ROOT, false},
+    {"identified", ROOT, false},  {"refused", REASON, true},    {"revoked", NEVER, true},
+    {"reconnected", NEVER, true}, {"failures", FAILURE, false}, {"on", NODE, false},
+    {"updated", IMAGE, false},    {"touched", IMAGE, false},    {"ota", STATUS, false},
+    {"reported", STATUS, false},
 };
 
 static bool is_root(const struct pki_roots *roots, const char *name)

@@ -1,4 +1,5 @@
-/* A scenario file as libcyaml maps it: every scalar still the text that its author wrote, NULL where absent.
+/* A scenario file as libcyaml maps it: every scalar still the text that its author wrote, NULL
+ * where absent.
  *
  * Units are parsed later (check.c), where a refusal can name line and column.
  */
@@ -19,13 +20,16 @@ struct raw_abort {
 
 /* The arguments of all steps; the schema lets each step have only its own. Also fleet.telemetry. */
 struct raw_args {
-  char *rate, *arrival, *share, *every, *bytes, *qos, *within, *root, *cross, *intermediate, *cross_expired,
-      *leaf_expired, *apply, *policy, *base, *cap, *cohort, *node, *name, *delay, *full_handshake, *crls, *what, *set,
-      *time, *say, *probe;
-  char *latency, *jitter, *bandwidth, *cut_after, *reset, *slice, *black_hole, *slow_close, *refuse; /* of a fault */
-  char *reason, *publish, *this_update, *next_update, *entries, *file, *unchecked;                   /* of revocation */
-  char *image, *version, *counter, *size, *device_class, *via, *self_test, *failing, *rescue, *growth, *after,
-      *background, *at, *times, *how, *cut, *stall, *mend; /* of firmware updates */
+  char *rate, *arrival, *share, *every, *bytes, *qos, *within, *root, *cross, *intermediate,
+      *cross_expired, *leaf_expired, *apply, *policy, *base, *cap, *cohort, *node, *name, *delay,
+      *full_handshake, *crls, *what, *set, *time, *say, *probe;
+  /* of a fault */
+  char *latency, *jitter, *bandwidth, *cut_after, *reset, *slice, *black_hole, *slow_close, *refuse;
+  /* of revocation */
+  char *reason, *publish, *this_update, *next_update, *entries, *file, *unchecked;
+  char *image, *version, *counter, *size, *device_class, *via, *self_test, *failing, *rescue,
+      *growth, *after, *background, *at, *times, *how, *cut, *stall,
+      *mend; /* of firmware updates */
   char **trust;
   unsigned trust_count;
   struct raw_abort **abort;
@@ -68,8 +72,8 @@ struct raw_timeouts {
 };
 
 struct raw_device {
-  char *tls, *mqtt, *keep_alive, *session, *resume, *resume_anywhere, *will, *byte_budget, *crypto, *revocation,
-      *record;
+  char *tls, *mqtt, *keep_alive, *session, *resume, *resume_anywhere, *will, *byte_budget, *crypto,
+      *revocation, *record;
   struct raw_timeouts *timeouts;
 };
 
@@ -131,7 +135,8 @@ struct raw_rescue {
 };
 
 struct raw_ota {
-  char *slots, *block, *window, *attempts, *block_timeout, *trial, *device_class, *padded_signatures, *server;
+  char *slots, *block, *window, *attempts, *block_timeout, *trial, *device_class,
+      *padded_signatures, *server;
   struct raw_flash *flash;
   struct raw_factory *factory;
   struct raw_rescue *rescue;
@@ -176,7 +181,8 @@ struct raw_scenario {
   unsigned expect_count;
 };
 
-/* Refuses unknown, repeated and missing keys, wrong types and lists that are too long, each at its place. */
+/* Refuses unknown, repeated and missing keys, wrong types and lists that are too long, each at its
+   place. */
 int raw_check_keys(const struct doc *doc, struct error *error);
 
 /* Maps the text, which raw_check_keys has passed. */

@@ -1,9 +1,11 @@
-/* A scenario file as a checked struct: every unit parsed, every name resolved, every number in range.
+/* A scenario file as a checked struct: every unit parsed, every name resolved, every number in
+ * range.
  *
- * scenarios/README.md is the grammar. Loading is a chain over one text: doc.c gives every node a place (and refuses
- * what is no plain YAML), override.c applies --set, keys.c refuses unknown keys and wrong types, libcyaml maps the rest
- * onto raw.h by the schema of schema.c, check*.c parse units, expressions and references, story.c asks whether the
- * steps make sense in their order. Whatever is wrong is said as "file:line:column: sentence" and is a USAGE error.
+ * scenarios/README.md is the grammar. Loading is a chain over one text: doc.c gives every node a
+ * place (and refuses what is no plain YAML), override.c applies --set, keys.c refuses unknown keys
+ * and wrong types, libcyaml maps the rest onto raw.h by the schema of schema.c, check*.c parse
+ * units, expressions and references, story.c asks whether the steps make sense in their order.
+ * Whatever is wrong is said as "file:line:column: sentence" and is a USAGE error.
  */
 #ifndef FLEETSIM_SCENARIO_H
 #define FLEETSIM_SCENARIO_H
@@ -44,7 +46,8 @@ struct scenario_reconnect {
 
 enum scenario_arrival { SCENARIO_LINEAR, SCENARIO_POISSON };
 
-/* Whose P-256 the devices compute with; results are the same, and so is what the device would have had to do. */
+/* Whose P-256 the devices compute with; results are the same, and so is what the device would have
+   had to do. */
 enum scenario_crypto {
   SCENARIO_ACCELERATED, /* the host's, and a verification that succeeded is remembered */
   SCENARIO_NATIVE,      /* the firmware's own, nothing is remembered */
@@ -54,7 +57,8 @@ enum scenario_crypto {
 const char *scenario_crypto_name(enum scenario_crypto crypto);
 const char *scenario_policy_name(enum scenario_policy policy);
 
-/* Shares of the fleet, ascending, the last is what the step reaches in the end; count 0 reads as one wave of 100 %. */
+/* Shares of the fleet, ascending, the last is what the step reaches in the end; count 0 reads as
+   one wave of 100 %. */
 struct scenario_waves {
   size_t count;
   double share[SCENARIO_WAVES_MAX];
@@ -67,8 +71,14 @@ struct scenario_telemetry {
   uint8_t qos;
 };
 
-/* How new files are put in force. HOOK: the remote broker's hook for them does it itself; no file can ask for it. */
-enum scenario_apply { SCENARIO_APPLY_RELOAD, SCENARIO_APPLY_RESTART, SCENARIO_APPLY_NONE, SCENARIO_APPLY_HOOK };
+/* How new files are put in force. HOOK: the remote broker's hook for them does it itself; no file
+   can ask for it. */
+enum scenario_apply {
+  SCENARIO_APPLY_RELOAD,
+  SCENARIO_APPLY_RESTART,
+  SCENARIO_APPLY_NONE,
+  SCENARIO_APPLY_HOOK
+};
 
 #define SCENARIO_COHORTS_MAX 8
 #define SCENARIO_COHORT_NAME 32 /* bytes of its name with the zero */
@@ -80,7 +90,8 @@ struct scenario_cohort {
   double begin, share; /* 0..1 */
 };
 
-/* Which devices a step is for: `ids` where there are any, else a share of the cohort, or of the fleet. */
+/* Which devices a step is for: `ids` where there are any, else a share of the cohort, or of the
+   fleet. */
 struct scenario_who {
   char cohort[SCENARIO_COHORT_NAME]; /* "": the whole fleet */
   double share;                      /* 0..1 */
@@ -111,7 +122,8 @@ struct scenario_name {
 #define SCENARIO_IMAGES_MAX 31 /* published ones */
 #define SCENARIO_IMAGE_NAME 24 /* bytes of its name with the zero */
 #define SCENARIO_ABORTS_MAX 8
-#define SCENARIO_FACTORY    0u /* index of the image that devices leave the factory with; its name is "factory" */
+/* index of the image that devices leave the factory with; its name is "factory" */
+#define SCENARIO_FACTORY 0u
 
 enum scenario_via { SCENARIO_VIA_MQTT, SCENARIO_VIA_HTTPS };
 
@@ -139,17 +151,19 @@ struct scenario_image {
 
 /* How devices take firmware updates, and from whom: ota: {...}. */
 struct scenario_ota {
-  bool on;                           /* else nothing below is used, and no image but none exists */
-  struct device_ota_profile profile; /* image_key and rescue_url are filled in by the run, in its own copy */
-  uint32_t block;                    /* bytes of a block over MQTT */
-  uint32_t erase_us, program_us;     /* modelled flash: one sector, one word */
-  bool server;                       /* a local nginx serves images */
-  struct scenario_image images[1 + SCENARIO_IMAGES_MAX]; /* the factory's, then all that are published, in order */
+  bool on; /* else nothing below is used, and no image but none exists */
+  /* image_key and rescue_url are filled in by the run, in its own copy */
+  struct device_ota_profile profile;
+  uint32_t block;                /* bytes of a block over MQTT */
+  uint32_t erase_us, program_us; /* modelled flash: one sector, one word */
+  bool server;                   /* a local nginx serves images */
+  /* the factory's, then all that are published, in order */
+  struct scenario_image images[1 + SCENARIO_IMAGES_MAX];
   size_t image_count;
 };
 
-/* When a rollout stops by itself: `minimum` devices, and `share` of the devices offered in this wave (of_all: of all
- * that the rollout is for), have ended with this status. */
+/* When a rollout stops by itself: `minimum` devices, and `share` of the devices offered in this
+ * wave (of_all: of all that the rollout is for), have ended with this status. */
 struct scenario_abort {
   bool any; /* every refusal, failed download and roll-back; `status` is not used */
   enum device_ota_status status;
@@ -158,7 +172,8 @@ struct scenario_abort {
   uint32_t minimum;
 };
 
-/* Who is offered an image, and when. Beside it in the step: waves, within_ms (per wave), who, and rate, per second. */
+/* Who is offered an image, and when. Beside it in the step: waves, within_ms (per wave), who, and
+   rate, per second. */
 struct scenario_rollout {
   bool by_rate;          /* by `rate`, not in waves */
   double growth;         /* by_rate: the rate is multiplied by this .. */
@@ -171,9 +186,10 @@ struct scenario_rollout {
 
 /* Power cuts at operations of flash and non-volatile memory. */
 struct scenario_power_cut {
-  bool every_operation; /* of n devices the first is cut at its operation 1, n + 1 .., the second at 2, n + 2 .., .. */
-  uint32_t every;       /* else: mean operations between two cuts */
-  uint32_t times;       /* cuts per device */
+  /* of n devices the first is cut at its operation 1, n + 1 .., the second at 2, n + 2 .., .. */
+  bool every_operation;
+  uint32_t every; /* else: mean operations between two cuts */
+  uint32_t times; /* cuts per device */
 };
 
 /* What stands between the devices and the image server. */
@@ -188,52 +204,66 @@ struct scenario_cdn {
 
 /* WHO in this list: share: 5%, cohort: NAME (or a share of it), or ids: [00000001]. */
 enum scenario_step_kind {
-  STEP_CONNECT,    /* connect: {rate: 200/s, arrival: linear|poisson, WHO} */
-  STEP_TELEMETRY,  /* telemetry: {every: 2s, bytes: 64, qos: 1} */
-  STEP_DRAIN,      /* drain: {within: 10s}: stop telemetry, wait until all of it is acknowledged and delivered */
-  STEP_PUSH_TRUST, /* push-trust: {roots: [A, B, spare], crls: no, waves: [1%, 10%, 100%], within: 30s} */
-  STEP_PROVE,      /* prove: {root: B, cross: A, intermediate: yes, rate: 200/s, within: 60s} */
-  STEP_PRESENT, /* present: {root: B, cross: A, intermediate: yes, cross-expired: no, leaf-expired: no, apply: reload,
-                   within: 10s} */
+  STEP_CONNECT,   /* connect: {rate: 200/s, arrival: linear|poisson, WHO} */
+  STEP_TELEMETRY, /* telemetry: {every: 2s, bytes: 64, qos: 1} */
+  /* drain: {within: 10s}: stop telemetry, wait until all of it is acknowledged and delivered */
+  STEP_DRAIN,
+  /* push-trust: {roots: [A, B, spare], crls: no, waves: [1%, 10%, 100%], within: 30s} */
+  STEP_PUSH_TRUST,
+  STEP_PROVE, /* prove: {root: B, cross: A, intermediate: yes, rate: 200/s, within: 60s} */
+  /* present: {root: B, cross: A, intermediate: yes, cross-expired: no, leaf-expired: no, apply:
+     reload, within: 10s} */
+  STEP_PRESENT,
   STEP_REVOKE_BROKER, /* revoke-broker: {what: leaf|intermediate|cross} */
   STEP_TRUST_CLIENTS, /* trust-clients: {roots: [A, B], apply: restart, within: 10s, probe: yes} */
   STEP_RELOAD,        /* reload-broker: {node: a} ; without it all that run */
   STEP_RESTART,       /* restart-broker: {node: a} ; likewise */
   STEP_KILL_NODE,     /* kill-broker: {node: a}: SIGKILL, nothing is saved */
   STEP_STOP_NODE,     /* stop-broker: {node: a}: SIGTERM, it says goodbye and saves its sessions */
-  STEP_FREEZE_NODE,   /* freeze-broker: {node: a}: SIGSTOP, its connections stay open and nobody answers */
-  STEP_THAW_NODE,     /* thaw-broker: {node: a}: SIGCONT */
-  STEP_START_NODE,    /* start-broker: {node: a}: one that was killed or stopped, on its old ports */
-  STEP_RESOLVE,       /* resolve: {name: mqtt.example, nodes: [false-broker], delay: 5s} */
-  STEP_RECONNECT,     /* reconnect: {waves: [10%, 100%], rate: 200/s, full-handshake: yes, within: 30s} */
-  STEP_REISSUE,       /* reissue: {root: B, waves: [...], within: 30s} */
-  STEP_SHELF,         /* shelf: {WHO} */
-  STEP_WAKE,          /* wake: {rate: 200/s} */
-  STEP_CLOCK,         /* clock: {WHO, set: 1970-01-01T00:00:00Z} ; set: true -> the right time again */
-  STEP_TRESPASS,      /* trespass: {WHO} */
-  STEP_POLICY,        /* reconnect-policy: {policy: fixed, base: 5s, cap: 30s, WHO} */
-  STEP_FAULT,         /* fault: {latency: 200ms, jitter: 50ms, bandwidth: 2KiB, cut-after: 4KiB, reset: yes, slice: 1,
-                         black-hole: yes, slow-close: 5s, refuse: yes, for: 10s, WHO} */
-  STEP_MEND,          /* mend: {WHO} */
-  STEP_REVOKE,        /* revoke: {WHO, reason: keyCompromise, publish: yes} */
-  STEP_UNREVOKE,      /* unrevoke: {WHO, publish: yes} */
-  STEP_PUBLISH_CRL,   /* publish-crl: {next-update: 7d, this-update: now, entries: 0, apply: reload} or {file: PATH} */
-  STEP_KICK,          /* kick: {WHO, within: 30s} */
-  STEP_COMPROMISE,    /* compromise: {WHO, rate: 200/s} */
-  STEP_STORM,         /* storm: {policy: fixed, base: 5s, cap: 30s, within: 60s, rate: 100/s} */
-  STEP_OTA_PUBLISH,   /* ota.publish: {image: v2, version: 1.1.0, counter: 2, size: 256KiB, class: 1, via: mqtt|https,
-                         self-test: pass|fail|crash|hang, failing: 100%, trust: [B, spare], rescue: yes} or {image: v2,
-                         file: PATH, via, self-test, failing} */
-  STEP_OTA_ROLLOUT,   /* ota.rollout: {image: v2, waves: [1%, 10%, 100%] or rate: 1/s, growth: 2, after: 10, jitter: 5s,
-                         within: 60s, abort: [{status: failed, share: 5%, of: wave|all, minimum: 3}], background: no,
-                         WHO} */
-  STEP_OTA_PAUSE,     /* ota.pause: {}: the rollout in the background offers it to nobody else */
-  STEP_OTA_RESUME,    /* ota.resume: {} */
-  STEP_OTA_ABORT,     /* ota.abort: {}: and calls off every update that has not restarted */
-  STEP_POWER_CUT,     /* power-cut: {WHO, at: random|every-operation, every: 50, times: 3}: cuts to come */
-  STEP_CORRUPT,       /* corrupt: {image: v2, how: bit-flip}: of a published image, see PKI_IMAGE_HARMS */
-  STEP_CDN,    /* cdn: {cut: 20%, after: 64KiB, latency: 50ms, bandwidth: 64KiB, refuse: yes, stall: yes, for: 10s}
-                  or {mend: yes} */
+  /* freeze-broker: {node: a}: SIGSTOP, its connections stay open and nobody answers */
+  STEP_FREEZE_NODE,
+  STEP_THAW_NODE, /* thaw-broker: {node: a}: SIGCONT */
+  /* start-broker: {node: a}: one that was killed or stopped, on its old ports */
+  STEP_START_NODE,
+  STEP_RESOLVE, /* resolve: {name: mqtt.example, nodes: [false-broker], delay: 5s} */
+  /* reconnect: {waves: [10%, 100%], rate: 200/s, full-handshake: yes, within: 30s} */
+  STEP_RECONNECT,
+  STEP_REISSUE, /* reissue: {root: B, waves: [...], within: 30s} */
+  STEP_SHELF,   /* shelf: {WHO} */
+  STEP_WAKE,    /* wake: {rate: 200/s} */
+  /* clock: {WHO, set: 1970-01-01T00:00:00Z} ; set: true -> the right time again */
+  STEP_CLOCK,
+  STEP_TRESPASS, /* trespass: {WHO} */
+  STEP_POLICY,   /* reconnect-policy: {policy: fixed, base: 5s, cap: 30s, WHO} */
+  /* fault: {latency: 200ms, jitter: 50ms, bandwidth: 2KiB, cut-after: 4KiB, reset: yes, slice: 1,
+     black-hole: yes, slow-close: 5s, refuse: yes, for: 10s, WHO} */
+  STEP_FAULT,
+  STEP_MEND,     /* mend: {WHO} */
+  STEP_REVOKE,   /* revoke: {WHO, reason: keyCompromise, publish: yes} */
+  STEP_UNREVOKE, /* unrevoke: {WHO, publish: yes} */
+  /* publish-crl: {next-update: 7d, this-update: now, entries: 0, apply: reload} or {file: PATH} */
+  STEP_PUBLISH_CRL,
+  STEP_KICK,       /* kick: {WHO, within: 30s} */
+  STEP_COMPROMISE, /* compromise: {WHO, rate: 200/s} */
+  STEP_STORM,      /* storm: {policy: fixed, base: 5s, cap: 30s, within: 60s, rate: 100/s} */
+  /* ota.publish: {image: v2, version: 1.1.0, counter: 2, size: 256KiB, class: 1, via: mqtt|https,
+     self-test: pass|fail|crash|hang, failing: 100%, trust: [B, spare], rescue: yes} or {image: v2,
+     file: PATH, via, self-test, failing} */
+  STEP_OTA_PUBLISH,
+  /* ota.rollout: {image: v2, waves: [1%, 10%, 100%] or rate: 1/s, growth: 2, after: 10, jitter: 5s,
+     within: 60s, abort: [{status: failed, share: 5%, of: wave|all, minimum: 3}], background: no,
+     WHO} */
+  STEP_OTA_ROLLOUT,
+  STEP_OTA_PAUSE,  /* ota.pause: {}: the rollout in the background offers it to nobody else */
+  STEP_OTA_RESUME, /* ota.resume: {} */
+  STEP_OTA_ABORT,  /* ota.abort: {}: and calls off every update that has not restarted */
+  /* power-cut: {WHO, at: random|every-operation, every: 50, times: 3}: cuts to come */
+  STEP_POWER_CUT,
+  /* corrupt: {image: v2, how: bit-flip}: of a published image, see PKI_IMAGE_HARMS */
+  STEP_CORRUPT,
+  /* cdn: {cut: 20%, after: 64KiB, latency: 50ms, bandwidth: 64KiB, refuse: yes, stall: yes, for:
+     10s} or {mend: yes} */
+  STEP_CDN,
   STEP_WAIT,   /* wait: {for: 5s} */
   STEP_PROMPT, /* prompt: {say: "Swap the load balancer's certificate, then press Enter"} */
   STEP_KINDS
@@ -253,14 +283,16 @@ struct scenario_crl {
 struct scenario_step {
   enum scenario_step_kind kind;
   int line, column; /* in the file */
-  /* fields are used by the kinds whose comment above names them; all have their defaults filled in */
+  /* fields are used by the kinds whose comment above names them; all have their defaults filled
+     in */
   double rate; /* per second; 0: all at once */
   enum scenario_arrival arrival;
   struct scenario_who who;
   struct scenario_telemetry telemetry;
   uint64_t within_ms; /* WAIT: how long; FAULT: then it is mended, 0: it stays */
-  uint64_t broker_ms; /* PRESENT, PROVE, TRUST_CLIENTS: the longest wait until the broker is seen to have changed */
-  bool unprobed;      /* TRUST_CLIENTS: nobody tries whom the broker trusts */
+  /* PRESENT, PROVE, TRUST_CLIENTS: the longest wait until the broker is seen to have changed */
+  uint64_t broker_ms;
+  bool unprobed; /* TRUST_CLIENTS: nobody tries whom the broker trusts */
   struct pki_roots roots;
   struct scenario_waves waves;
   struct pki_chain chain; /* PRESENT, PROVE; host is filled in by the run */
@@ -273,12 +305,14 @@ struct scenario_step {
   size_t name;               /* RESOLVE: index of scenario.names */
   struct scenario_name lead; /* RESOLVE: where it leads; its own `name` is not used */
   bool full_handshake;
-  bool crls;          /* PUSH_TRUST: with the lists of the CAs that issue broker certificates under these roots */
-  enum pki_part part; /* REVOKE_BROKER */
-  bool take_back;     /* REVOKE_BROKER: undo it; no file can ask for that */
-  struct fault fault; /* FAULT */
+  /* PUSH_TRUST: with the lists of the CAs that issue broker certificates under these roots */
+  bool crls;
+  enum pki_part part;                  /* REVOKE_BROKER */
+  bool take_back;                      /* REVOKE_BROKER: undo it; no file can ask for that */
+  struct fault fault;                  /* FAULT */
   struct scenario_reconnect reconnect; /* POLICY, STORM */
-  size_t image;                        /* OTA_PUBLISH, OTA_ROLLOUT, CORRUPT: index of scenario.ota.images */
+  /* OTA_PUBLISH, OTA_ROLLOUT, CORRUPT: index of scenario.ota.images */
+  size_t image;
   struct scenario_rollout rollout;     /* OTA_ROLLOUT */
   struct scenario_power_cut power_cut; /* POWER_CUT */
   enum pki_image_harm harm;            /* CORRUPT */
@@ -301,7 +335,8 @@ struct scenario_phase {
   enum scenario_on_fail on_fail;
 };
 
-/* Which hosts beyond loopback the file allows; the command line must name them too (--allow-target). */
+/* Which hosts beyond loopback the file allows; the command line must name them too
+   (--allow-target). */
 struct scenario_target {
   char host[256];
 };
@@ -314,8 +349,9 @@ struct scenario {
   uint64_t run_limit_ms; /* limits: {run: 10m} */
 
   size_t devices;
-  char profile_name[64];                                /* fleet.profile: free text in results */
-  struct scenario_telemetry telemetry;                  /* fleet.telemetry: starts with the first connect */
+  char profile_name[64]; /* fleet.profile: free text in results */
+  /* fleet.telemetry: starts with the first connect */
+  struct scenario_telemetry telemetry;
   struct scenario_cohort cohorts[SCENARIO_COHORTS_MAX]; /* fleet.cohorts */
   size_t cohort_count;
   size_t source_addresses;      /* fleet.source-addresses: 127.0.0.1.. ; 0: chosen by the run */
@@ -324,40 +360,54 @@ struct scenario {
   uint32_t record_bytes;        /* device.record: content of a TLS record that a device takes */
 
   char timing_profile[FILES_PATH_MAX]; /* timing.profile: name or path, as timing_load takes it */
-  bool pace;                           /* timing.pace: what a device does takes as long as its processor would */
+  /* timing.pace: what a device does takes as long as its processor would */
+  bool pace;
 
   struct pki_roots roots;         /* pki.roots */
   struct pki_roots trusted;       /* pki.trusted: bundle version 1 */
   char broker_root[PKI_NAME_MAX]; /* pki.broker: presented at the start */
-  char device_root[PKI_NAME_MAX]; /* pki.devices: issues device certificates at the start; default pki.broker */
-  struct pki_roots client_roots;  /* pki.clients: what the broker trusts devices by; default [device_root] */
+  /* pki.devices: issues device certificates at the start; default pki.broker */
+  char device_root[PKI_NAME_MAX];
+  /* pki.clients: what the broker trusts devices by; default [device_root] */
+  struct pki_roots client_roots;
 
   bool remote; /* broker: {url: mqtts://host:8883} instead of {local: mosquitto} */
-  /* broker.nodes or broker.urls, at least one; beyond the last one, with has_false, "false-broker" */
+  /* broker.nodes or broker.urls, at least one; beyond the last one, with has_false,
+     "false-broker" */
   struct scenario_node nodes[SCENARIO_NODES_MAX + 1];
   size_t node_count;
-  bool has_false; /* broker.false: a broker that takes every client, with a chain that devices should refuse */
+  /* broker.false: a broker that takes every client, with a chain that devices should refuse */
+  bool has_false;
   char false_root[PKI_NAME_MAX];
-  char false_host[256];                           /* of its certificate; "": the names of the true ones */
+  /* of its certificate; "": the names of the true ones */
+  char false_host[256];
   struct scenario_name names[SCENARIO_NAMES_MAX]; /* none: devices know the brokers themselves */
   size_t name_count;
-  bool bridge;                          /* broker.bridge: local nodes pass private/# on to each other, QoS 1 */
-  char host[256];                       /* of nodes[0] */
-  char prove_host[256];                 /* host of broker.prove-url; "" when local or when there is none */
+  /* broker.bridge: local nodes pass private/# on to each other, QoS 1 */
+  bool bridge;
+  char host[256]; /* of nodes[0] */
+  /* host of broker.prove-url; "" when local or when there is none */
+  char prove_host[256];
   uint16_t port, prove_port;            /* 0: any free port (local), no such listener (remote) */
   uint32_t broker_handshake_timeout_ms; /* broker.handshake-timeout, local; 0: none */
-  double broker_handshake_rate;         /* broker.handshakes per second, local; 0: as many as it can */
-  char hook[HOOK_COUNT][512];           /* broker.hooks; "": none */
-  bool tickets_shared; /* broker.terminator.tickets: those of all nodes have the same keys for tickets */
-  bool terminator; /* broker.terminator, local: TLS ends before mosquitto, in a process that keeps its tickets' keys */
-  bool crl;        /* some step revokes or publishes: a local broker checks CRLs from its start */
+  /* broker.handshakes per second, local; 0: as many as it can */
+  double broker_handshake_rate;
+  char hook[HOOK_COUNT][512]; /* broker.hooks; "": none */
+  /* broker.terminator.tickets: those of all nodes have the same keys for tickets */
+  bool tickets_shared;
+  /* broker.terminator, local: TLS ends before mosquitto, in a process that keeps its tickets'
+     keys */
+  bool terminator;
+  bool crl; /* some step revokes or publishes: a local broker checks CRLs from its start */
 
   struct scenario_ota ota; /* ota */
 
-  bool shuffled_endpoints; /* reconnect.endpoints: each device goes along the brokers in an order of its own */
+  /* reconnect.endpoints: each device goes along the brokers in an order of its own */
+  bool shuffled_endpoints;
   struct scenario_reconnect reconnect;
-  struct scenario_reconnect cohort_reconnect[SCENARIO_COHORTS_MAX]; /* reconnect.cohorts, by cohort */
-  bool has_cohort_reconnect[SCENARIO_COHORTS_MAX];                  /* else as `reconnect` */
+  /* reconnect.cohorts, by cohort */
+  struct scenario_reconnect cohort_reconnect[SCENARIO_COHORTS_MAX];
+  bool has_cohort_reconnect[SCENARIO_COHORTS_MAX]; /* else as `reconnect` */
   bool has_brake;
   struct expr brake_when; /* brake.when: judged once a second, over that second */
   double brake_rate;      /* brake.rate: this part of the starts while it holds */
@@ -375,37 +425,45 @@ struct scenario_override {
   const char *value; /* a YAML scalar, or a list or mapping in brackets: "[10%, 100%]" */
 };
 
-/* Loads and checks. Quantities in expressions are checked against metrics_known() and scenario_quantity_known(). */
-int scenario_load(const char *file, const struct scenario_override *overrides, size_t override_count,
-                  struct scenario **out, struct error *error);
+/* Loads and checks. Quantities in expressions are checked against metrics_known() and
+   scenario_quantity_known(). */
+int scenario_load(const char *file, const struct scenario_override *overrides,
+                  size_t override_count, struct scenario **out, struct error *error);
 void scenario_free(struct scenario *scenario);
 
 /* NULL: there is none of that name. */
-const struct scenario_cohort *scenario_find_cohort(const struct scenario *scenario, const char *name);
+const struct scenario_cohort *scenario_find_cohort(const struct scenario *scenario,
+                                                   const char *name);
 
 /* What may be loaded without being asked twice (net/permit.h). No name is looked up. */
 bool scenario_is_loopback(const char *host);
 
-/* What a step does where it does not say `apply`: `local`, unless a remote broker has no hook for that. */
-enum scenario_apply scenario_default_apply(const struct scenario *scenario, enum scenario_apply local);
+/* What a step does where it does not say `apply`: `local`, unless a remote broker has no hook for
+   that. */
+enum scenario_apply scenario_default_apply(const struct scenario *scenario,
+                                           enum scenario_apply local);
 
 /* Prints the timetable: phases, steps, gates and the longest time each may take. */
 void scenario_print(const struct scenario *scenario, void *stream /* FILE * */);
 
 /* Quantities of the fleet itself, evaluated by the run over the devices in use:
- *   online, awake, shelved, all, trusting(ROOT), proven(ROOT), identified(ROOT), refused, refused(REASON), reconnected,
- *   failures(NAME), on(NODE), updated(IMAGE), touched(IMAGE), ota(STATUS), reported(STATUS)
- * REASON is the last part of a connect.tls.* name, NAME a whole one. `of` may name online, awake or all.
- * 0 if it is known, otherwise one of the codes. */
+ *   online, awake, shelved, all, trusting(ROOT), proven(ROOT), identified(ROOT), refused,
+ *   refused(REASON), reconnected, failures(NAME), on(NODE), updated(IMAGE), touched(IMAGE),
+ *   ota(STATUS), reported(STATUS)
+ * REASON is the last part of a connect.tls.* name, NAME a whole one. `of` may name online, awake or
+ * all. 0 if it is known, otherwise one of the codes. */
 enum { SCENARIO_BAD_NAME = -1, SCENARIO_BAD_ARGUMENT = -2 };
-int scenario_quantity_known(const char *name, const char *argument, const struct scenario *scenario);
+int scenario_quantity_known(const char *name, const char *argument,
+                            const struct scenario *scenario);
 
-/* Whether the phase's own gate or expectations are about the outcome of such a step: then they judge it, where not
- * every device did what the step says, and else the step has failed. To be asked when the step is about to begin, as
- * `lookup` shows what is so then: what holds already, and would hold as well after a step that all devices did, says
- * nothing of it. `*idle` becomes one such expression of the phase, of those that are about the step, or NULL. */
+/* Whether the phase's own gate or expectations are about the outcome of such a step: then they
+ * judge it, where not every device did what the step says, and else the step has failed. To be
+ * asked when the step is about to begin, as `lookup` shows what is so then: what holds already, and
+ * would hold as well after a step that all devices did, says nothing of it. `*idle` becomes one
+ * such expression of the phase, of those that are about the step, or NULL. */
 bool scenario_judges(const struct scenario *scenario, const struct scenario_phase *phase,
-                     const struct scenario_step *step, expr_lookup lookup, void *ctx, const struct expr **idle);
+                     const struct scenario_step *step, expr_lookup lookup, void *ctx,
+                     const struct expr **idle);
 
 /* The quantity that speaks of the outcome of such a step first of all; NULL: none does. */
 const char *scenario_judging(enum scenario_step_kind kind);
@@ -425,7 +483,8 @@ int scenario_find_image(const struct scenario *scenario, const char *name);
 /* Index of the broker of that name, -1: there is none. */
 int scenario_find_node(const struct scenario *scenario, const char *name);
 
-/* True for a metric in milliseconds: a gauge "..._ms", or a statistic of a histogram, "..._ms.p99". */
+/* True for a metric in milliseconds: a gauge "..._ms", or a statistic of a histogram,
+   "..._ms.p99". */
 bool scenario_is_time(const char *name);
 
 #endif

@@ -253,7 +253,8 @@ const char *scenario_step_name(enum scenario_step_kind kind)
   return kind >= 0 && kind < STEP_KINDS ? step_fields[kind].key : "unknown";
 }
 
-/* The last error line of libcyaml is the outermost of its backtrace; the first says what was wrong. */
+/* The last error line of libcyaml is the outermost of its backtrace; the first says what was
+   wrong. */
 static void keep_first_error(cyaml_log_t level, void *ctx, const char *format, va_list args)
 {
   char *kept = ctx;
@@ -276,11 +277,12 @@ int raw_load(const struct doc *doc, struct raw_scenario **out, struct error *err
 {
   char kept[200];
   cyaml_config_t config = config_for(kept);
-  cyaml_err_t result =
-      cyaml_load_data((const uint8_t *) doc->text, doc->size, &config, &schema_scenario, (cyaml_data_t **) out, NULL);
+  cyaml_err_t result = cyaml_load_data((const uint8_t *) doc->text, doc->size, &config,
+                                       &schema_scenario, (cyaml_data_t **) out, NULL);
   if (result == CYAML_OK) return 0;
   /* libyaml has read this very text before (doc.c): what it cannot do now is take memory */
-  if (result == CYAML_ERR_OOM || result == CYAML_ERR_LIBYAML_PARSER_INIT || result == CYAML_ERR_LIBYAML_PARSER)
+  if (result == CYAML_ERR_OOM || result == CYAML_ERR_LIBYAML_PARSER_INIT ||
+      result == CYAML_ERR_LIBYAML_PARSER)
     return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", doc->file);
   char sentence[300];
   snprintf(sentence, sizeof sentence, "this does not fit the grammar of scenarios/README.md: %s",

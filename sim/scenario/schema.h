@@ -1,4 +1,5 @@
-/* The grammar of a scenario file as a libcyaml schema: which keys a mapping may have, and of what type. */
+/* The grammar of a scenario file as a libcyaml schema: which keys a mapping may have, and of what
+   type. */
 #ifndef FLEETSIM_SCENARIO_SCHEMA_H
 #define FLEETSIM_SCENARIO_SCHEMA_H
 

@@ -17,11 +17,13 @@ int take_fail(const struct take *t, const char *at, const char *key, const char 
   va_start(args, format);
   vsnprintf(sentence, sizeof sentence, format, args);
   va_end(args);
-  snprintf(path, sizeof path, "%s%s%s", at, *at != '\0' && *key != '\0' && *key != '[' ? "." : "", key);
+  snprintf(path, sizeof path, "%s%s%s", at, *at != '\0' && *key != '\0' && *key != '[' ? "." : "",
+           key);
   return doc_fail(t->doc, path, 0, t->error, sentence);
 }
 
-int take_text(const struct take *t, const char *at, const char *key, const char *text, char *out, size_t capacity)
+int take_text(const struct take *t, const char *at, const char *key, const char *text, char *out,
+              size_t capacity)
 {
   if (text == NULL) return 0;
   if (strlen(text) >= capacity)
@@ -33,18 +35,19 @@ int take_text(const struct take *t, const char *at, const char *key, const char 
   return 0;
 }
 
-int take_number(const struct take *t, const char *at, const char *key, const char *text, uint64_t least, uint64_t most,
-                uint64_t *out)
+int take_number(const struct take *t, const char *at, const char *key, const char *text,
+                uint64_t least, uint64_t most, uint64_t *out)
 {
   if (text == NULL) return 0;
   if (*text == '\0' || text[strspn(text, "0123456789")] != '\0')
-    return take_fail(t, at, key, "'%.40s' is not a whole number: '%s' is a number from %llu to %llu", text, key,
+    return take_fail(t, at, key,
+                     "'%.40s' is not a whole number: '%s' is a number from %llu to %llu", text, key,
                      (unsigned long long) least, (unsigned long long) most);
   errno = 0;
   unsigned long long value = strtoull(text, NULL, 10);
   if (errno != 0 || value < least || value > most)
-    return take_fail(t, at, key, "'%.40s' is out of range: '%s' is a number from %llu to %llu", text, key,
-                     (unsigned long long) least, (unsigned long long) most);
+    return take_fail(t, at, key, "'%.40s' is out of range: '%s' is a number from %llu to %llu",
+                     text, key, (unsigned long long) least, (unsigned long long) most);
   *out = value;
   return 0;
 }
@@ -58,11 +61,12 @@ int take_flag(const struct take *t, const char *at, const char *key, const char 
       *out = i % 2 == 1;
       return 0;
     }
-  return take_fail(t, at, key, "'%.40s' is neither yes nor no: write '%s: yes' or '%s: no'", text, key, key);
+  return take_fail(t, at, key, "'%.40s' is neither yes nor no: write '%s: yes' or '%s: no'", text,
+                   key, key);
 }
 
-int take_word(const struct take *t, const char *at, const char *key, const char *text, const char *const *words,
-              int *out)
+int take_word(const struct take *t, const char *at, const char *key, const char *text,
+              const char *const *words, int *out)
 {
   if (text == NULL) return 0;
   char known[200] = "";
@@ -73,7 +77,8 @@ int take_word(const struct take *t, const char *at, const char *key, const char 
       return 0;
     }
     const char *before = i == 0 ? "" : words[i + 1] == NULL ? " or " : ", ";
-    if (used < sizeof known) used += (size_t) snprintf(known + used, sizeof known - used, "%s%s", before, words[i]);
+    if (used < sizeof known)
+      used += (size_t) snprintf(known + used, sizeof known - used, "%s%s", before, words[i]);
   }
   return take_fail(t, at, key, "'%.40s' is no value of '%s': write %s", text, key, known);
 }
@@ -88,8 +93,8 @@ static void print_duration(uint64_t ms, char *out, size_t size)
     snprintf(out, size, "%llums", (unsigned long long) ms);
 }
 
-int take_duration(const struct take *t, const char *at, const char *key, const char *text, uint64_t least_ms,
-                  uint64_t most_ms, uint64_t *out)
+int take_duration(const struct take *t, const char *at, const char *key, const char *text,
+                  uint64_t least_ms, uint64_t most_ms, uint64_t *out)
 {
   if (text == NULL) return 0;
   char why[200], least[32], most[32];
@@ -98,7 +103,8 @@ int take_duration(const struct take *t, const char *at, const char *key, const c
   if (ms < least_ms || ms > most_ms) {
     print_duration(least_ms, least, sizeof least);
     print_duration(most_ms, most, sizeof most);
-    return take_fail(t, at, key, "'%.40s' is out of range: '%s' is from %s to %s", text, key, least, most);
+    return take_fail(t, at, key, "'%.40s' is out of range: '%s' is from %s to %s", text, key, least,
+                     most);
   }
   *out = ms;
   return 0;
@@ -116,7 +122,8 @@ int take_share(const struct take *t, const char *at, const char *key, const char
   char why[200];
   if (text == NULL) return 0;
   if (units_share(text, out, why, sizeof why) != 0) return take_fail(t, at, key, "%s", why);
-  if (*out <= 0) return take_fail(t, at, key, "'%.40s' is nobody: write a share above 0%%, such as 5%%", text);
+  if (*out <= 0)
+    return take_fail(t, at, key, "'%.40s' is nobody: write a share above 0%%, such as 5%%", text);
   return 0;
 }
 
@@ -138,14 +145,15 @@ const char *take_list_roots(const struct pki_roots *roots, char *out, size_t siz
   return out;
 }
 
-int take_root(const struct take *t, const char *at, const char *key, const char *text, const struct pki_roots *known,
-              char out[PKI_NAME_MAX])
+int take_root(const struct take *t, const char *at, const char *key, const char *text,
+              const struct pki_roots *known, char out[PKI_NAME_MAX])
 {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
   if (text == NULL) return 0;
   size_t size = strlen(text);
   if (size == 0 || size >= PKI_NAME_MAX || strspn(text, letters) != size)
-    return take_fail(t, at, key, "'%.40s' cannot name a root: use up to %d letters, digits, '-' and '_'", text,
+    return take_fail(t, at, key,
+                     "'%.40s' cannot name a root: use up to %d letters, digits, '-' and '_'", text,
                      PKI_NAME_MAX - 1);
   if (known != NULL && !take_has_root(known, text)) {
     char list[300];
@@ -156,8 +164,8 @@ int take_root(const struct take *t, const char *at, const char *key, const char 
   return 0;
 }
 
-int take_roots(const struct take *t, const char *at, const char *key, char *const *texts, size_t count,
-               const struct pki_roots *known, struct pki_roots *out)
+int take_roots(const struct take *t, const char *at, const char *key, char *const *texts,
+               size_t count, const struct pki_roots *known, struct pki_roots *out)
 {
   if (texts == NULL) return 0;
   struct pki_roots roots = {0};
@@ -166,15 +174,16 @@ int take_roots(const struct take *t, const char *at, const char *key, char *cons
     char entry[64], name[PKI_NAME_MAX];
     snprintf(entry, sizeof entry, "%s[%zu]", key, i);
     if (take_root(t, at, entry, texts[i], known, name) != 0) return -1;
-    if (take_has_root(&roots, name)) return take_fail(t, at, entry, "root '%s' is listed twice; remove one", name);
+    if (take_has_root(&roots, name))
+      return take_fail(t, at, entry, "root '%s' is listed twice; remove one", name);
     strcpy(roots.name[roots.count++], name);
   }
   *out = roots;
   return 0;
 }
 
-int take_waves(const struct take *t, const char *at, const char *key, char *const *texts, size_t count,
-               struct scenario_waves *out)
+int take_waves(const struct take *t, const char *at, const char *key, char *const *texts,
+               size_t count, struct scenario_waves *out)
 {
   if (texts == NULL) return 0;
   assert(count > 0 && count <= SCENARIO_WAVES_MAX);
@@ -184,13 +193,15 @@ int take_waves(const struct take *t, const char *at, const char *key, char *cons
     snprintf(entry, sizeof entry, "%s[%zu]", key, i);
     if (take_share(t, at, entry, texts[i], &out->share[i]) != 0) return -1;
     if (i > 0 && out->share[i] <= out->share[i - 1])
-      return take_fail(t, at, entry, "waves must ascend: %s does not exceed %s; write [1%%, 10%%, 100%%]", texts[i],
-                       texts[i - 1]);
+      return take_fail(t, at, entry,
+                       "waves must ascend: %s does not exceed %s; write [1%%, 10%%, 100%%]",
+                       texts[i], texts[i - 1]);
   }
   char last[64];
   snprintf(last, sizeof last, "%s[%zu]", key, count - 1);
   if (out->share[count - 1] < 1)
-    return take_fail(t, at, last, "the last wave is %s: it must be 100%%, so that the step reaches every device",
+    return take_fail(t, at, last,
+                     "the last wave is %s: it must be 100%%, so that the step reaches every device",
                      texts[count - 1]);
   return 0;
 }

@@ -14,8 +14,8 @@ struct unit {
   double factor;
 };
 
-/* Digits with at most one point: strtod would also take hex, "inf", exponents and signs. Returns what follows the
- * number, or NULL. */
+/* Digits with at most one point: strtod would also take hex, "inf", exponents and signs. Returns
+ * what follows the number, or NULL. */
 static const char *read_number(const char *text, double *number)
 {
   size_t digits = strspn(text, "0123456789"), all = digits;
@@ -39,8 +39,8 @@ static const struct unit *find_unit(const struct unit *units, size_t count, cons
   return NULL;
 }
 
-static int parse(const char *text, const struct unit *units, size_t count, const char *example, double *value,
-                 char *why, size_t why_size)
+static int parse(const char *text, const struct unit *units, size_t count, const char *example,
+                 double *value, char *why, size_t why_size)
 {
   double number = 0;
   const char *suffix = read_number(text, &number);
@@ -53,7 +53,8 @@ static int parse(const char *text, const struct unit *units, size_t count, const
     if (*suffix == '\0')
       snprintf(why, why_size, "'%.40s' has no unit: write %s", text, example);
     else
-      snprintf(why, why_size, "'%.40s' has the unknown unit '%.20s': write %s", text, suffix, example);
+      snprintf(why, why_size, "'%.40s' has the unknown unit '%.20s': write %s", text, suffix,
+               example);
     return -1;
   }
   *value = number * unit->factor;
@@ -64,7 +65,8 @@ static int parse(const char *text, const struct unit *units, size_t count, const
 
 int units_duration_ms(const char *text, uint64_t *ms, char *why, size_t why_size)
 {
-  static const struct unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+  static const struct unit units[] = {
+      {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
   double value = 0;
   if (parse(text, units, COUNT(units), "30s, 500ms or 2m", &value, why, why_size) != 0) return -1;
   if (value > 3650.0 * 86400000) {
@@ -145,11 +147,14 @@ int units_share(const char *text, double *share, char *why, size_t why_size)
 
 int units_bytes(const char *text, uint64_t *bytes, char *why, size_t why_size)
 {
-  static const struct unit units[] = {{"", 1}, {"B", 1}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
+  static const struct unit units[] = {
+      {"", 1}, {"B", 1}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
   double value = 0;
-  if (parse(text, units, COUNT(units), "64, 64B, 4KiB or 1MiB", &value, why, why_size) != 0) return -1;
+  if (parse(text, units, COUNT(units), "64, 64B, 4KiB or 1MiB", &value, why, why_size) != 0)
+    return -1;
   if (value > 1e15 || floor(value) != value) {
-    snprintf(why, why_size, "'%.40s' is not a whole number of bytes: write 64, 64B, 4KiB or 1MiB", text);
+    snprintf(why, why_size, "'%.40s' is not a whole number of bytes: write 64, 64B, 4KiB or 1MiB",
+             text);
     return -1;
   }
   *bytes = (uint64_t) value;
@@ -175,7 +180,8 @@ static int field(const char *text, size_t at, size_t digits)
   return value;
 }
 
-/* Days from 1970-01-01 in the proleptic Gregorian calendar; years are counted from March so that a leap day is last. */
+/* Days from 1970-01-01 in the proleptic Gregorian calendar; years are counted from March so that a
+   leap day is last. */
 static int64_t days_from_civil(int year, int month, int day)
 {
   int64_t y = month <= 2 ? year - 1 : year;
@@ -193,14 +199,16 @@ static int days_in_month(int year, int month)
 int units_instant(const char *text, int64_t *unix_s, char *why, size_t why_size)
 {
   if (!has_form(text)) {
-    snprintf(why, why_size, "'%.40s' is not a date and time in UTC: write 1970-01-01T00:00:00Z", text);
+    snprintf(why, why_size, "'%.40s' is not a date and time in UTC: write 1970-01-01T00:00:00Z",
+             text);
     return -1;
   }
   int year = field(text, 0, 4), month = field(text, 5, 2), day = field(text, 8, 2);
   int hour = field(text, 11, 2), minute = field(text, 14, 2), second = field(text, 17, 2);
-  if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 ||
-      second > 59) {
-    snprintf(why, why_size, "'%.40s' is no day and time of the calendar: write 1970-01-01T00:00:00Z", text);
+  if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) ||
+      hour > 23 || minute > 59 || second > 59) {
+    snprintf(why, why_size,
+             "'%.40s' is no day and time of the calendar: write 1970-01-01T00:00:00Z", text);
     return -1;
   }
   *unix_s = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;

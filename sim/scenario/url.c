@@ -12,7 +12,8 @@
 
 static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
 
-__attribute__((format(printf, 3, 4))) static int refuse(char *why, size_t size, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int refuse(char *why, size_t size, const char *format,
+                                                        ...)
 {
   va_list args;
   va_start(args, format);
@@ -45,22 +46,27 @@ int url_check_host(const char *host, char *why, size_t why_size)
   for (const char *c = host; *c != '\0'; c++)
     if ((unsigned char) *c > 126)
       return refuse(why, why_size,
-                    "has a host name with letters beyond ASCII: write the name as it stands in DNS and certificates, "
-                    "which begins with xn--");
+                    "has a host name with letters beyond ASCII: write the name as it stands in DNS "
+                    "and certificates, which begins with xn--");
   if (strchr(host, '%') != NULL)
-    return refuse(why, why_size, "has an address with a zone (%%): only addresses without one can be used");
+    return refuse(why, why_size,
+                  "has an address with a zone (%%): only addresses without one can be used");
   if (strchr(host, '_') != NULL)
     return refuse(why, why_size,
-                  "has a host name with an underscore, which certificates cannot carry (RFC 1123): give the broker a "
-                  "name of letters, digits, - and .");
-  if (strlen(host) > 253) return refuse(why, why_size, "has a host name of more than 253 characters");
+                  "has a host name with an underscore, which certificates cannot carry (RFC 1123): "
+                  "give the broker a name of letters, digits, - and .");
+  if (strlen(host) > 253)
+    return refuse(why, why_size, "has a host name of more than 253 characters");
   if (host[strspn(host, letters)] != '\0')
     return refuse(why, why_size, "has '%c' in its host name: names are of letters, digits, - and .",
                   host[strspn(host, letters)]);
   if (is_numeric(host))
-    return refuse(why, why_size, "has a host of digits that is no IPv4 address: four numbers up to 255");
+    return refuse(why, why_size,
+                  "has a host of digits that is no IPv4 address: four numbers up to 255");
   if (has_bad_label(host))
-    return refuse(why, why_size, "has a host name with an empty part, one above 63 characters, or a - at its edge");
+    return refuse(
+        why, why_size,
+        "has a host name with an empty part, one above 63 characters, or a - at its edge");
   return 0;
 }
 
@@ -86,13 +92,15 @@ static int take_port(const char *text, uint16_t *port, char *why, size_t size)
   if (*text == '\0') return refuse(why, size, "has no port: " EXAMPLE);
   if (text[digits] != '\0') return refuse(why, size, "has a port that is no number: " EXAMPLE);
   unsigned long number = digits > 5 ? 0 : strtoul(text, NULL, 10);
-  if (number < 1 || number > 65535) return refuse(why, size, "has a port that is not from 1 to 65535: " EXAMPLE);
+  if (number < 1 || number > 65535)
+    return refuse(why, size, "has a port that is not from 1 to 65535: " EXAMPLE);
   *port = (uint16_t) number;
   return 0;
 }
 
 /* "[ADDRESS]:PORT" */
-static int split_brackets(const char *text, char host[URL_HOST_MAX], uint16_t *port, char *why, size_t size)
+static int split_brackets(const char *text, char host[URL_HOST_MAX], uint16_t *port, char *why,
+                          size_t size)
 {
   struct in6_addr v6;
   const char *end = strchr(text, ']');
@@ -114,16 +122,19 @@ int url_split(const char *url, char host[URL_HOST_MAX], uint16_t *port, char *wh
   const char *text = strstr(url, "://") + 3;
   if (strchr(text, '@') != NULL)
     return refuse(why, why_size,
-                  "carries a user name or password: here all show certificates; remove what stands before the @");
+                  "carries a user name or password: here all show certificates; remove what stands "
+                  "before the @");
   if (strpbrk(text, "/?#") != NULL)
-    return refuse(why, why_size, "goes on after the port, and a broker has no path: remove all from the '%c' on",
+    return refuse(why, why_size,
+                  "goes on after the port, and a broker has no path: remove all from the '%c' on",
                   *strpbrk(text, "/?#"));
   if (*text == '[') return split_brackets(text, host, port, why, why_size);
   const char *colon = strchr(text, ':');
   if (colon != NULL && strchr(colon + 1, ':') != NULL)
     return refuse(why, why_size, "has an IPv6 address without brackets: write mqtts://[::1]:8883");
   size_t length = colon == NULL ? strlen(text) : (size_t) (colon - text);
-  if (length >= URL_HOST_MAX) return refuse(why, why_size, "has a host name of more than 253 characters");
+  if (length >= URL_HOST_MAX)
+    return refuse(why, why_size, "has a host name of more than 253 characters");
   memcpy(host, text, length);
   host[length] = '\0';
   if (url_check_host(host, why, why_size) != 0) return -1;

@@ -15,18 +15,21 @@ static bool is_name(const char *text)
   return size > 0 && size < SCENARIO_COHORT_NAME && strspn(text, allowed) == size;
 }
 
-const struct scenario_cohort *scenario_find_cohort(const struct scenario *scenario, const char *name)
+const struct scenario_cohort *scenario_find_cohort(const struct scenario *scenario,
+                                                   const char *name)
 {
   for (size_t c = 0; c < scenario->cohort_count; c++)
     if (strcmp(scenario->cohorts[c].name, name) == 0) return &scenario->cohorts[c];
   return NULL;
 }
 
-static int check_cohort(const struct take *t, const char *at, const struct raw_cohort *raw, struct scenario *out)
+static int check_cohort(const struct take *t, const char *at, const struct raw_cohort *raw,
+                        struct scenario *out)
 {
   struct scenario_cohort *cohort = &out->cohorts[out->cohort_count];
   if (!is_name(raw->name))
-    return take_fail(t, at, "name", "'%.40s' is no cohort's name: 1 to %d letters, digits, '-' and '_'", raw->name,
+    return take_fail(t, at, "name",
+                     "'%.40s' is no cohort's name: 1 to %d letters, digits, '-' and '_'", raw->name,
                      SCENARIO_COHORT_NAME - 1);
   if (scenario_find_cohort(out, raw->name) != NULL)
     return take_fail(t, at, "name", "there are two cohorts '%s'; give one another name", raw->name);
@@ -35,8 +38,9 @@ static int check_cohort(const struct take *t, const char *at, const struct raw_c
   cohort->begin = out->cohort_count > 0 ? cohort[-1].begin + cohort[-1].share : 0;
   out->cohort_count++;
   if (cohort->begin + cohort->share <= 1 + ROUNDING) return 0;
-  return take_fail(t, at, "share",
-                   "with this one the cohorts are more than 100%% of the fleet; no device can be in two");
+  return take_fail(
+      t, at, "share",
+      "with this one the cohorts are more than 100%% of the fleet; no device can be in two");
 }
 
 int check_cohorts(const struct take *t, const struct raw_fleet *raw, struct scenario *out)
@@ -49,37 +53,44 @@ int check_cohorts(const struct take *t, const struct raw_fleet *raw, struct scen
   return 0;
 }
 
-static int take_cohort(const struct take *t, const char *at, const char *text, const struct scenario *scenario,
-                       struct scenario_who *out)
+static int take_cohort(const struct take *t, const char *at, const char *text,
+                       const struct scenario *scenario, struct scenario_who *out)
 {
   if (text == NULL) return 0;
   if (scenario_find_cohort(scenario, text) == NULL)
-    return take_fail(t, at, "cohort", "there is no cohort '%.40s'; name it in fleet.cohorts, with its share", text);
+    return take_fail(t, at, "cohort",
+                     "there is no cohort '%.40s'; name it in fleet.cohorts, with its share", text);
   snprintf(out->cohort, sizeof out->cohort, "%s", text);
   return 0;
 }
 
-static int take_ids(const struct take *t, const char *at, char *const *texts, size_t count, struct scenario_who *out)
+static int take_ids(const struct take *t, const char *at, char *const *texts, size_t count,
+                    struct scenario_who *out)
 {
   char key[16];
   for (size_t i = 0; i < count; i++) {
     size_t size = strlen(texts[i]);
     snprintf(key, sizeof key, "ids[%zu]", i);
     if (size != DEVICE_ID_TEXT - 1 || strspn(texts[i], "0123456789abcdefABCDEF") != size)
-      return take_fail(t, at, key, "'%.40s' is no device id: eight hex digits, as in 0000002a", texts[i]);
+      return take_fail(t, at, key, "'%.40s' is no device id: eight hex digits, as in 0000002a",
+                       texts[i]);
     out->ids[out->id_count++] = (uint32_t) strtoul(texts[i], NULL, 16);
   }
   return 0;
 }
 
-int check_who(const struct take *t, const char *at, const struct raw_args *raw, const struct scenario *scenario,
-              bool needed, struct scenario_who *out)
+int check_who(const struct take *t, const char *at, const struct raw_args *raw,
+              const struct scenario *scenario, bool needed, struct scenario_who *out)
 {
   if (needed && raw->share == NULL && raw->cohort == NULL && raw->ids_count == 0)
-    return take_fail(t, at, "", "this step needs devices: write 'share: 5%%', 'cohort: NAME' or 'ids: [00000001]'");
+    return take_fail(
+        t, at, "",
+        "this step needs devices: write 'share: 5%%', 'cohort: NAME' or 'ids: [00000001]'");
   if (raw->ids_count > 0 && (raw->share != NULL || raw->cohort != NULL))
-    return take_fail(t, at, "ids", "'ids' names the devices one by one: leave 'share' and 'cohort' out");
-  if (take_share(t, at, "share", raw->share, &out->share) != 0 || take_cohort(t, at, raw->cohort, scenario, out) != 0)
+    return take_fail(t, at, "ids",
+                     "'ids' names the devices one by one: leave 'share' and 'cohort' out");
+  if (take_share(t, at, "share", raw->share, &out->share) != 0 ||
+      take_cohort(t, at, raw->cohort, scenario, out) != 0)
     return -1;
   return take_ids(t, at, raw->ids, raw->ids_count, out);
 }

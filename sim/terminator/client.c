@@ -1,8 +1,9 @@
 #define _POSIX_C_SOURCE 200809L
 /* One client: TLS on its side, plain MQTT on mosquitto's.
  *
- * SHAKING: the TLS handshake. GREETING: its CONNECT is collected and judged; reading stops until mosquitto's end is
- * open. RELAYING: bytes both ways. LEAVING: nothing is taken any more, what was sent is given time to arrive.
+ * SHAKING: the TLS handshake. GREETING: its CONNECT is collected and judged; reading stops until
+ * mosquitto's end is open. RELAYING: bytes both ways. LEAVING: nothing is taken any more, what was
+ * sent is given time to arrive.
  */
 #include <openssl/err.h>
 #include <stdlib.h>
@@ -51,7 +52,7 @@ static const char *shown(const struct client *c)
   return c->name[0] != '\0' ? c->name : "a client";
 }
 
-/* The end ----------------------------------------------------------------------------------------------------------*/
+/* --- The end ---------------------------------------------------------------------------------- */
 
 static void on_handle_closed(uv_handle_t *handle)
 {
@@ -119,13 +120,13 @@ static void on_deadline(uv_timer_t *timer)
 {
   struct client *c = timer->data;
   if (c->state != LEAVING)
-    terminator_log(c->terminator, "%s: %s has not %s in time: closed", terminator_stem[c->listener], shown(c),
-                   c->state == SHAKING ? "done its TLS handshake" : "sent its CONNECT");
+    terminator_log(c->terminator, "%s: %s has not %s in time: closed", terminator_stem[c->listener],
+                   shown(c), c->state == SHAKING ? "done its TLS handshake" : "sent its CONNECT");
   close_now(c);
 }
 
-/* What was sent to either side still arrives; the client's bytes are read and forgotten, because closing over unread
- * ones would reset the connection, and the alert in it be lost. */
+/* What was sent to either side still arrives; the client's bytes are read and forgotten, because
+ * closing over unread ones would reset the connection, and the alert in it be lost. */
 static void leave(struct client *c)
 {
   if (c->state == LEAVING || c->closing) return;
@@ -149,7 +150,7 @@ static void refuse(struct client *c, const char *why)
   leave(c);
 }
 
-/* Bytes ------------------------------------------------------------------------------------------------------------*/
+/* --- Bytes ------------------------------------------------------------------------------------ */
 
 static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
@@ -183,7 +184,8 @@ static void on_broker_bytes(uv_stream_t *stream, ssize_t size, const uv_buf_t *b
     return;
   }
   flush(c);
-  if (uv_stream_get_write_queue_size((uv_stream_t *) &c->tcp) > TERMINATOR_QUEUE_MAX) uv_read_stop(stream);
+  if (uv_stream_get_write_queue_size((uv_stream_t *) &c->tcp) > TERMINATOR_QUEUE_MAX)
+    uv_read_stop(stream);
 }
 
 static void on_sent(uv_write_t *request, int status)
@@ -217,7 +219,7 @@ static void relay(struct client *c)
     uv_read_stop((uv_stream_t *) &c->tcp);
 }
 
-/* CONNECT ----------------------------------------------------------------------------------------------------------*/
+/* --- CONNECT ---------------------------------------------------------------------------------- */
 
 static bool is_operator(const struct client *c)
 {
@@ -242,7 +244,8 @@ static void on_broker_open(uv_connect_t *request, int status)
   if (!send_bytes(c, (uv_stream_t *) &c->broker, connect, judged.size) ||
       uv_read_start((uv_stream_t *) &c->broker, on_room, on_broker_bytes) != 0 ||
       (c->greeting_size > judged.taken &&
-       !send_bytes(c, (uv_stream_t *) &c->broker, c->greeting + judged.taken, c->greeting_size - judged.taken))) {
+       !send_bytes(c, (uv_stream_t *) &c->broker, c->greeting + judged.taken,
+                   c->greeting_size - judged.taken))) {
     leave(c);
     return;
   }
@@ -264,13 +267,15 @@ static void judge(struct client *c)
   }
 }
 
-/* The buffer holds the longest CONNECT and is judged whenever the records that are here have been read. */
+/* The buffer holds the longest CONNECT and is judged whenever the records that are here have been
+   read. */
 static void greet(struct client *c)
 {
   int size = 1;
   while (size > 0 && c->greeting_size < sizeof c->greeting) {
     ERR_clear_error();
-    size = SSL_read(c->ssl, c->greeting + c->greeting_size, (int) (sizeof c->greeting - c->greeting_size));
+    size = SSL_read(c->ssl, c->greeting + c->greeting_size,
+                    (int) (sizeof c->greeting - c->greeting_size));
     if (size > 0) c->greeting_size += (size_t) size;
   }
   bool open = size > 0 || SSL_get_error(c->ssl, size) == SSL_ERROR_WANT_READ;
@@ -281,7 +286,7 @@ static void greet(struct client *c)
     leave(c);
 }
 
-/* TLS --------------------------------------------------------------------------------------------------------------*/
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 /* The only CN, if it is a name that mosquitto's patterns can stand on. */
 static bool find_name(struct client *c, X509 *leaf)
@@ -299,7 +304,8 @@ static bool find_name(struct client *c, X509 *leaf)
   return true;
 }
 
-/* OpenSSL keeps no certificate that it refused: its name is taken down for the log while it is looked at. */
+/* OpenSSL keeps no certificate that it refused: its name is taken down for the log while it is
+   looked at. */
 static int on_verified(int good, X509_STORE_CTX *chain)
 {
   SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -324,11 +330,13 @@ static void shake(struct client *c)
   int error = SSL_get_error(c->ssl, result);
   if (result == 1 && find_name(c, SSL_get0_peer_certificate(c->ssl))) {
     flush(c);
-    terminator_log(c->terminator, "%s: %s accepted, %s handshake, %s", terminator_stem[c->listener], c->name,
-                   SSL_session_reused(c->ssl) ? "resumed" : "full", SSL_get_version(c->ssl));
+    terminator_log(c->terminator, "%s: %s accepted, %s handshake, %s", terminator_stem[c->listener],
+                   c->name, SSL_session_reused(c->ssl) ? "resumed" : "full",
+                   SSL_get_version(c->ssl));
     c->state = GREETING;
     uint32_t connect_ms = c->terminator->config->connect_ms;
-    uv_timer_start(&c->deadline, on_deadline, connect_ms != 0 ? connect_ms : TERMINATOR_CONNECT_MS, 0);
+    uv_timer_start(&c->deadline, on_deadline, connect_ms != 0 ? connect_ms : TERMINATOR_CONNECT_MS,
+                   0);
     go_on(c);
   } else if (result == 1) {
     refuse(c, "its certificate has no usable CN");
@@ -350,7 +358,7 @@ static void go_on(struct client *c)
   }
 }
 
-/* The beginning ----------------------------------------------------------------------------------------------------*/
+/* --- The beginning ---------------------------------------------------------------------------- */
 
 static bool make_tls(struct client *c)
 {
@@ -372,10 +380,12 @@ static bool make_tls(struct client *c)
 
 void client_accept(struct terminator *t, int listener, int fd)
 {
-  uint32_t handshake_ms = t->config->handshake_ms != 0 ? t->config->handshake_ms : TERMINATOR_HANDSHAKE_MS;
+  uint32_t handshake_ms =
+      t->config->handshake_ms != 0 ? t->config->handshake_ms : TERMINATOR_HANDSHAKE_MS;
   struct client *c = calloc(1, sizeof *c);
   if (c == NULL) memory_gone("a client of the terminator");
-  *c = (struct client){.next = t->clients, .link = &t->clients, .terminator = t, .listener = listener, .handles = 3};
+  *c = (struct client){
+      .next = t->clients, .link = &t->clients, .terminator = t, .listener = listener, .handles = 3};
   if (t->clients != NULL) t->clients->link = &c->next;
   t->clients = c;
   t->client_count++;

@@ -4,7 +4,14 @@
 
 #include "terminator/terminator.h"
 
-enum { CONNECT = 0x10, USER_NAME = 0x80, PASSWORD = 0x40, VERSION_3 = 4, VERSION_5 = 5, BRIDGE = 0x80 };
+enum {
+  CONNECT = 0x10,
+  USER_NAME = 0x80,
+  PASSWORD = 0x40,
+  VERSION_3 = 4,
+  VERSION_5 = 5,
+  BRIDGE = 0x80
+};
 
 struct cursor {
   const uint8_t *at, *end;
@@ -61,20 +68,23 @@ static const char *judge(struct cursor *body, const char *name, bool any_id, con
 {
   static const char malformed[] = "its CONNECT is malformed";
   (void) take(body, take_number(body, 2));
-  uint32_t version = take_number(body, 1) & ~(uint32_t) BRIDGE; /* a mosquitto that bridges says so in that bit */
+  /* a mosquitto that bridges says so in that bit */
+  uint32_t version = take_number(body, 1) & ~(uint32_t) BRIDGE;
   *flags = take(body, 1);
   (void) take(body, 2);
   if (version == VERSION_5) (void) take(body, take_varint(body));
   size_t size = take_number(body, 2);
   const uint8_t *id = take(body, size);
   if (body->broken || (version != VERSION_3 && version != VERSION_5)) return malformed;
-  if ((**flags & (USER_NAME | PASSWORD)) != 0) return "it brings a user name or password beside its certificate";
-  if (!any_id && (size != strlen(name) || memcmp(id, name, size) != 0)) return "its client id is not its certificate's";
+  if ((**flags & (USER_NAME | PASSWORD)) != 0)
+    return "it brings a user name or password beside its certificate";
+  if (!any_id && (size != strlen(name) || memcmp(id, name, size) != 0))
+    return "its client id is not its certificate's";
   return NULL;
 }
 
-struct terminator_connect terminator_connect(const uint8_t *data, size_t size, const char *name, bool any_id,
-                                             uint8_t *out)
+struct terminator_connect terminator_connect(const uint8_t *data, size_t size, const char *name,
+                                             bool any_id, uint8_t *out)
 {
   struct terminator_connect result = {0};
   struct cursor c = {.at = data, .end = data + size};

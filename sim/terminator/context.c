@@ -39,20 +39,23 @@ static int add_crls(X509_STORE *store, unsigned *count, struct error *error)
   return fail("crl.pem", "a file of CRLs", error);
 }
 
-/* The store is put together aside and then given to the living context. To add a CRL to the store in use comes to the
- * same, but for two of one issuer from the same second: OpenSSL 3.0 then goes on by the first. */
+/* The store is put together aside and then given to the living context. To add a CRL to the store
+ * in use comes to the same, but for two of one issuer from the same second: OpenSSL 3.0 then goes
+ * on by the first. */
 static X509_STORE *make_store(bool crl, unsigned *crls, struct error *error)
 {
   X509_STORE *store = X509_STORE_new();
   int status = store != NULL ? 0 : error_set(error, EXIT_CODE_INTERNAL, "out of memory");
-  if (status == 0 && X509_STORE_load_file(store, "clients.crt") != 1) status = fail("clients.crt", "a CA file", error);
+  if (status == 0 && X509_STORE_load_file(store, "clients.crt") != 1)
+    status = fail("clients.crt", "a CA file", error);
   if (status == 0 && crl) status = add_crls(store, crls, error);
   if (status == 0) return store;
   X509_STORE_free(store);
   return NULL;
 }
 
-static int load_chain(SSL_CTX *context, const char *certificate, const char *key_file, struct error *error)
+static int load_chain(SSL_CTX *context, const char *certificate, const char *key_file,
+                      struct error *error)
 {
   BIO *file = BIO_new_file(certificate, "r"), *secret = BIO_new_file(key_file, "r");
   X509 *leaf = file != NULL ? PEM_read_bio_X509(file, NULL, NULL, NULL) : NULL, *above = NULL;
@@ -100,7 +103,8 @@ static int share_tickets(SSL_CTX *context, struct error *error)
   if (file == NULL) return 0;
   size_t size = fread(keys, 1, sizeof keys, file);
   fclose(file);
-  bool good = size == TERMINATOR_KEYS_SIZE && SSL_CTX_set_tlsext_ticket_keys(context, keys, (int) size) == 1;
+  bool good = size == TERMINATOR_KEYS_SIZE &&
+              SSL_CTX_set_tlsext_ticket_keys(context, keys, (int) size) == 1;
   OPENSSL_cleanse(keys, sizeof keys);
   return good ? 0 : fail("tickets.key", "keys of session tickets", error);
 }
@@ -108,8 +112,11 @@ static int share_tickets(SSL_CTX *context, struct error *error)
 SSL_CTX *context_make(const char *stem, uint8_t tls_min, struct error *error)
 {
   SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-  if (context == NULL || SSL_CTX_set_min_proto_version(context, tls_min == 12 ? TLS1_2_VERSION : TLS1_3_VERSION) != 1 ||
-      SSL_CTX_set_session_id_context(context, (const unsigned char *) stem, (unsigned) strlen(stem)) != 1) {
+  if (context == NULL ||
+      SSL_CTX_set_min_proto_version(context, tls_min == 12 ? TLS1_2_VERSION : TLS1_3_VERSION) !=
+          1 ||
+      SSL_CTX_set_session_id_context(context, (const unsigned char *) stem,
+                                     (unsigned) strlen(stem)) != 1) {
     SSL_CTX_free(context);
     error_set(error, EXIT_CODE_INTERNAL, "OpenSSL cannot make a context for TLS");
     return NULL;

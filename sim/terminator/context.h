@@ -1,4 +1,5 @@
-/* The terminator's TLS settings, which live from its start to its end: so do the keys of its session tickets. */
+/* The terminator's TLS settings, which live from its start to its end: so do the keys of its
+   session tickets. */
 #ifndef FLEETSIM_TERMINATOR_CONTEXT_H
 #define FLEETSIM_TERMINATOR_CONTEXT_H
 
@@ -11,7 +12,8 @@
 /* `stem` is "main" or "prove"; files are read from the working directory. NULL with an error. */
 SSL_CTX *context_make(const char *stem, uint8_t tls_min, struct error *error);
 
-/* Puts leaf, key, CA file and, with `crl`, the CRLs in force, all of them or none. `crls` receives how many CRLs. */
+/* Puts leaf, key, CA file and, with `crl`, the CRLs in force, all of them or none. `crls` receives
+   how many CRLs. */
 int context_load(SSL_CTX *context, const char *stem, bool crl, unsigned *crls, struct error *error);
 
 #endif

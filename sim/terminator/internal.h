@@ -36,7 +36,8 @@ struct terminator {
 };
 
 /* One line with the time in terminator.log. */
-void terminator_log(struct terminator *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void terminator_log(struct terminator *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* client.c: takes over this descriptor of a connection that came to this listener. */
 void client_accept(struct terminator *t, int listener, int fd);

@@ -73,7 +73,8 @@ static int load(struct terminator *t, struct error *error)
 {
   unsigned crls = 0;
   for (int l = 0; l < TERMINATOR_LISTENERS; l++)
-    if (context_load(t->context[l], terminator_stem[l], t->config->crl, &crls, error) != 0) return -1;
+    if (context_load(t->context[l], terminator_stem[l], t->config->crl, &crls, error) != 0)
+      return -1;
   terminator_log(t, "certificates, keys and %u CRLs are in force", crls);
   return 0;
 }
@@ -86,7 +87,7 @@ static void on_hangup(uv_signal_t *handle, int number)
   if (load(t, &error) != 0) terminator_log(t, "not reloaded: %s", error.text);
 }
 
-/* Start ------------------------------------------------------------------------------------------------------------*/
+/* --- Start ------------------------------------------------------------------------------------ */
 
 static void on_connection(void *ctx, int fd)
 {
@@ -102,8 +103,9 @@ static void on_connection(void *ctx, int fd)
 static int listen_on(struct terminator *t, int l)
 {
   struct terminator_listener *at = &t->listener[l];
-  struct sockaddr_in address = {
-      .sin_family = AF_INET, .sin_port = htons(t->config->port[l]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_port = htons(t->config->port[l]),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   int fd = listener_bind(&address);
   if (fd < 0) return fd;
   int status = listen(fd, BACKLOG) == 0 ? 0 : -errno;
@@ -123,7 +125,8 @@ static bool listen_all(struct terminator *t)
     return false;
   }
   t->listening = true;
-  terminator_log(t, "listens on 127.0.0.1:%u and 127.0.0.1:%u", t->config->port[0], t->config->port[1]);
+  terminator_log(t, "listens on 127.0.0.1:%u and 127.0.0.1:%u", t->config->port[0],
+                 t->config->port[1]);
   return true;
 }
 
@@ -158,7 +161,8 @@ static int spawn(struct terminator *t)
 {
   const struct terminator_config *config = t->config;
   char *arguments[] = {(char *) config->mosquitto, "-c", "mosquitto.conf", NULL};
-  const struct child_options options = {.file = config->mosquitto, .arguments = arguments, .output = -1};
+  const struct child_options options = {
+      .file = config->mosquitto, .arguments = arguments, .output = -1};
   t->mosquitto.data = t;
   return child_spawn(&t->loop, &t->mosquitto, &options, on_mosquitto_exit);
 }
@@ -208,7 +212,8 @@ int terminator_run(const struct terminator_config *config)
   int exit_code = prepare(&t);
   if (exit_code == 0) exit_code = start(&t);
   client_close_all(&t);
-  for (int l = 0; t.listening && l < TERMINATOR_LISTENERS; l++) listener_close(&t.listener[l].listener, NULL);
+  for (int l = 0; t.listening && l < TERMINATOR_LISTENERS; l++)
+    listener_close(&t.listener[l].listener, NULL);
   uv_walk(&t.loop, close_handle, NULL);
   uv_run(&t.loop, UV_RUN_DEFAULT);
   (void) uv_loop_close(&t.loop);

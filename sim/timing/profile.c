@@ -26,7 +26,8 @@ static bool number_at(const json_t *root, const char *path, double *out)
   char *rest = NULL;
   snprintf(text, sizeof text, "%s", path);
   const json_t *at = root;
-  for (char *key = strtok_r(text, ".", &rest); key != NULL && at != NULL; key = strtok_r(NULL, ".", &rest))
+  for (char *key = strtok_r(text, ".", &rest); key != NULL && at != NULL;
+       key = strtok_r(NULL, ".", &rest))
     at = json_object_get(at, key);
   *out = at != NULL ? json_number_value(at) : 0;
   return at != NULL && json_is_number(at) && isfinite(*out);
@@ -58,11 +59,12 @@ static int read_numbers(const json_t *root, struct timing_profile *out, struct e
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
     bool found = number_at(root, fields[i].path, fields[i].to);
     if (!found || *fields[i].to < 0 || (*fields[i].to == 0 && !fields[i].may_be_zero))
-      return error_set(error, EXIT_CODE_USAGE, "%s: '%s' must be a number %s 0", out->path, fields[i].path,
-                       fields[i].may_be_zero ? "of at least" : "above");
+      return error_set(error, EXIT_CODE_USAGE, "%s: '%s' must be a number %s 0", out->path,
+                       fields[i].path, fields[i].may_be_zero ? "of at least" : "above");
   }
   if (out->k_low <= out->k_nominal && out->k_nominal <= out->k_high) return 0;
-  return error_set(error, EXIT_CODE_USAGE, "%s: k_mem must be in order: low, nominal, high", out->path);
+  return error_set(error, EXIT_CODE_USAGE, "%s: k_mem must be in order: low, nominal, high",
+                   out->path);
 }
 
 /* Sizes that a report shows where the profile knows them. */
@@ -87,11 +89,11 @@ static int read_profile(const json_t *root, struct timing_profile *out, struct e
   const char *schema = json_string_value(json_object_get(root, "schema"));
   const char *name = json_string_value(json_object_get(root, "name"));
   if (schema == NULL || strcmp(schema, SCHEMA) != 0)
-    return error_set(error, EXIT_CODE_USAGE, "%s is no timing profile: its \"schema\" must be \"%s\"", out->path,
-                     SCHEMA);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%s is no timing profile: its \"schema\" must be \"%s\"", out->path, SCHEMA);
   if (name == NULL || name[0] == '\0' || strlen(name) >= sizeof out->name)
-    return error_set(error, EXIT_CODE_USAGE, "%s: \"name\" must be a text of 1 to %zu characters", out->path,
-                     sizeof out->name - 1);
+    return error_set(error, EXIT_CODE_USAGE, "%s: \"name\" must be a text of 1 to %zu characters",
+                     out->path, sizeof out->name - 1);
   strcpy(out->name, name);
   read_budget(root, out);
   return read_numbers(root, out, error);
@@ -111,8 +113,8 @@ struct listing {
 static void list_name(void *ctx, const char *name)
 {
   struct listing *listing = ctx;
-  int n = snprintf(listing->text + listing->used, listing->size - listing->used, "%s%s", listing->used > 0 ? ", " : "",
-                   name);
+  int n = snprintf(listing->text + listing->used, listing->size - listing->used, "%s%s",
+                   listing->used > 0 ? ", " : "", name);
   if (n > 0 && (size_t) n < listing->size - listing->used) listing->used += (size_t) n;
 }
 
@@ -121,8 +123,10 @@ static int no_such_profile(const char *name, struct error *error)
   char names[512] = "";
   struct listing listing = {.text = names, .size = sizeof names};
   (void) timing_each(list_name, &listing, NULL);
-  return error_set(error, EXIT_CODE_USAGE,
-                   "there is no timing profile '%s'; there are: %s; or give the path of a .json file", name, names);
+  return error_set(
+      error, EXIT_CODE_USAGE,
+      "there is no timing profile '%s'; there are: %s; or give the path of a .json file", name,
+      names);
 }
 
 int timing_load(const char *name, struct timing_profile *out, struct error *error)
@@ -144,7 +148,8 @@ int timing_load(const char *name, struct timing_profile *out, struct error *erro
   if (root == NULL && json_error_code(&where) == json_error_out_of_memory)
     return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", out->path);
   if (root == NULL)
-    return error_set(error, EXIT_CODE_USAGE, "%s:%d:%d: %s", out->path, where.line, where.column, where.text);
+    return error_set(error, EXIT_CODE_USAGE, "%s:%d:%d: %s", out->path, where.line, where.column,
+                     where.text);
   int result = read_profile(root, out, error);
   json_decref(root);
   return result;
@@ -162,7 +167,8 @@ int timing_each(void (*each)(void *ctx, const char *name), void *ctx, struct err
   int count = scandir(folder(), &entries, is_profile, alphasort);
   if (count < 0)
     return error_set(error, EXIT_CODE_SETUP,
-                     "cannot read the folder of timing profiles, %s; set FLEETSIM_TIMING_PROFILES", folder());
+                     "cannot read the folder of timing profiles, %s; set FLEETSIM_TIMING_PROFILES",
+                     folder());
   for (int i = 0; i < count; i++) {
     entries[i]->d_name[strlen(entries[i]->d_name) - 5] = '\0';
     each(ctx, entries[i]->d_name);

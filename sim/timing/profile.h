@@ -1,7 +1,9 @@
-/* What one device's processor needs for the operations that a fleet counts: a timing profile, from its JSON file.
+/* What one device's processor needs for the operations that a fleet counts: a timing profile, from
+ * its JSON file.
  *
- * A profile belongs to one exact library version, configuration, compiler and processor; bench/m4/profiles/README.md is
- * the format and says how a profile is made. Everything that follows from it is modelled, never measured.
+ * A profile belongs to one exact library version, configuration, compiler and processor;
+ * bench/m4/profiles/README.md is the format and says how a profile is made. Everything that follows
+ * from it is modelled, never measured.
  */
 #ifndef FLEETSIM_TIMING_PROFILE_H
 #define FLEETSIM_TIMING_PROFILE_H
@@ -26,13 +28,15 @@ struct timing_profile {
   double sha256_byte;
   double aes_gcm_byte;
   double aes_gcm_record; /* what one record costs whatever its size */
-  double handshake_rest; /* the handshake's symmetric term: all that is neither counted nor proportional to its bytes */
+  /* the handshake's symmetric term: all that is neither counted nor proportional to its bytes */
+  double handshake_rest;
   double k_low, k_nominal, k_high; /* factors for wait states of the memory: the band */
   /* budget, 0 where not known */
   uint32_t rom_bytes, ram_static_bytes, heap_peak_bytes, stack_peak_bytes;
 };
 
-/* Loads a profile by name (NAME.json among the checked-in ones) or by path (with a '/' or ending in .json). */
+/* Loads a profile by name (NAME.json among the checked-in ones) or by path (with a '/' or ending in
+   .json). */
 int timing_load(const char *name_or_path, struct timing_profile *out, struct error *error);
 
 /* Calls `each` for every checked-in profile's name, in alphabetical order. */

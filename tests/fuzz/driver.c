@@ -1,11 +1,13 @@
-/* Runs a libFuzzer target without libFuzzer: every file of a corpus, then a fixed number of mutations of them.
+/* Runs a libFuzzer target without libFuzzer: every file of a corpus, then a fixed number of
+ * mutations of them.
  *
  *     fuzz_mqtt [--seconds N] [--seed N] CORPUS_FOLDER...
  *
- * With --seconds the mutations go on for that long instead; without, they end after LONGEST_S, so that a slow machine
- * or a target that works on files tries fewer. How many inputs there were is said at the end. The same seed makes the
- * same inputs in the same order. An input that crashes, or takes longer than SLOWEST_S, is left in ./crash-input, and
- * is replayed by naming a folder that holds only that file.
+ * With --seconds the mutations go on for that long instead; without, they end after LONGEST_S, so
+ * that a slow machine or a target that works on files tries fewer. How many inputs there were is
+ * said at the end. The same seed makes the same inputs in the same order. An input that crashes, or
+ * takes longer than SLOWEST_S, is left in ./crash-input, and is replayed by naming a folder that
+ * holds only that file.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -47,7 +49,9 @@ static void keep_current_input(void)
   static const char line[] = "fuzz: this input crashes, it is kept in ./crash-input\n";
   int file = open("crash-input", O_WRONLY | O_CREAT | O_TRUNC, 0644);
   if (file < 0) return;
-  if (write(file, current.data, current.size) < 0 || write(STDERR_FILENO, line, sizeof line - 1) < 0) _exit(1);
+  if (write(file, current.data, current.size) < 0 ||
+      write(STDERR_FILENO, line, sizeof line - 1) < 0)
+    _exit(1);
   close(file);
 }
 
@@ -129,8 +133,8 @@ static size_t below(uint64_t *state, size_t limit)
   return (size_t) (next_random(state) >> 16) % limit;
 }
 
-/* One small damage: a flipped bit, an interesting byte, a cut, a repetition, or a piece of another input, in place of
- * what stands there or before it. */
+/* One small damage: a flipped bit, an interesting byte, a cut, a repetition, or a piece of another
+ * input, in place of what stands there or before it. */
 static size_t mutate(uint8_t *data, size_t size, const struct input *other, uint64_t *random)
 {
   static const uint8_t edges[] = {0x00, 0x01, 0x7f, 0x80, 0xfe, 0xff};
@@ -232,7 +236,8 @@ int main(int argc, char **argv)
   }
   for (int i = 0; i < arguments.folder_count; i++) load_folder(&corpus, arguments.folders[i]);
   if (corpus.count == 0) {
-    fprintf(stderr, "fuzz: %s holds no input: put at least one valid one there\n", arguments.folders[0]);
+    fprintf(stderr, "fuzz: %s holds no input: put at least one valid one there\n",
+            arguments.folders[0]);
     return 1;
   }
   if (__sanitizer_set_death_callback != NULL) __sanitizer_set_death_callback(keep_current_input);

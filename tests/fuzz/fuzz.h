@@ -1,5 +1,6 @@
-/* What the fuzz targets share: how a promise that is not kept ends the program, and inputs that are read as a list of
- * things to do, so that what stands behind a checksum, a signature or a file's outer form is reached as well. */
+/* What the fuzz targets share: how a promise that is not kept ends the program, and inputs that are
+ * read as a list of things to do, so that what stands behind a checksum, a signature or a file's
+ * outer form is reached as well. */
 #ifndef FLEETSIM_FUZZ_H
 #define FLEETSIM_FUZZ_H
 
@@ -45,10 +46,12 @@ static inline uint32_t fuzz_number(struct fuzz_input *in, size_t bytes)
   return value;
 }
 
-/* Damages an object that is good, until the input is used up: 2 bytes offset, 1 byte {bits 0-1: 0, 3 overwrite, 1
- * insert, 2 remove; bits 2-7 how many bytes, less one}, and the bytes where there are any to write. Returns its size.
+/* Damages an object that is good, until the input is used up: 2 bytes offset, 1 byte {bits 0-1: 0,
+ * 3 overwrite, 1 insert, 2 remove; bits 2-7 how many bytes, less one}, and the bytes where there
+ * are any to write. Returns its size.
  */
-static inline size_t fuzz_damage(struct fuzz_input *in, uint8_t *object, size_t size, size_t capacity)
+static inline size_t fuzz_damage(struct fuzz_input *in, uint8_t *object, size_t size,
+                                 size_t capacity)
 {
   while (in->left >= 3) {
     size_t at = fuzz_number(in, 2), length;

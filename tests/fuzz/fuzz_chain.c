@@ -1,4 +1,5 @@
-/* Any bytes as a certificate chain: what is well formed lies inside the input and encodes to the same bytes again. */
+/* Any bytes as a certificate chain: what is well formed lies inside the input and encodes to the
+   same bytes again. */
 #include "device/identity.h"
 #include "fuzz.h"
 
@@ -12,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   require(chain.count >= 1 && chain.count <= DEVICE_CHAIN_MAX, "one to four certificates");
   const uint8_t *at = data + 1;
   for (uint8_t i = 0; i < chain.count; i++) {
-    require(chain.certificate[i].der == at + 2 && chain.certificate[i].size > 0, "certificates follow one another");
+    require(chain.certificate[i].der == at + 2 && chain.certificate[i].size > 0,
+            "certificates follow one another");
     at += 2 + chain.certificate[i].size;
   }
   require(at == data + size, "nothing follows the last certificate");

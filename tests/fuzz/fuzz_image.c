@@ -1,5 +1,5 @@
-/* Any bytes as an image: nothing is read outside of it, what is well formed lies inside it and is all accounted for,
- * and only what the owner signed is believed. */
+/* Any bytes as an image: nothing is read outside of it, what is well formed lies inside it and is
+ * all accounted for, and only what the owner signed is believed. */
 #include <psa/crypto.h>
 
 #include "device/bytes.h"
@@ -53,12 +53,16 @@ static void check_layout(const struct device_image_info *info, const uint8_t *da
   require(info->header_size >= DEVICE_IMAGE_HEADER_SIZE && info->body_size > 0, "header and body");
   require(body_end + 20 <= info->signed_size, "counter and class are signed");
   require(info->signed_size + 81u <= size, "hash, key hash and signature follow");
-  require(info->signed_size + device_get16_le(data + info->signed_size + 2) == size, "nothing follows the last list");
+  require(info->signed_size + device_get16_le(data + info->signed_size + 2) == size,
+          "nothing follows the last list");
   require(info->trust_size == 0 ||
-              (info->trust_offset > body_end && (uint64_t) info->trust_offset + info->trust_size <= info->signed_size),
+              (info->trust_offset > body_end &&
+               (uint64_t) info->trust_offset + info->trust_size <= info->signed_size),
           "a trust bundle is signed");
-  require(info->signature_size > 0 && info->signature_size <= DEVICE_IMAGE_SIGNATURE_MAX, "a signature's size");
-  require(info->signature_offset > info->signed_size && info->signature_offset + info->signature_size <= size,
+  require(info->signature_size > 0 && info->signature_size <= DEVICE_IMAGE_SIGNATURE_MAX,
+          "a signature's size");
+  require(info->signature_offset > info->signed_size &&
+              info->signature_offset + info->signature_size <= size,
           "the signature lies behind what it signs");
 }
 
@@ -81,15 +85,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   enum device_ota_status verified = device_image_verify(&source, &vector_owner, &again);
   require(memcmp(&info, &again, sizeof info) == 0, "says the same twice");
   if (parsed != DEVICE_OTA_NONE) {
-    require(parsed == DEVICE_OTA_BAD_IMAGE || parsed == DEVICE_OTA_BAD_TLV, "two refusals of its structure");
+    require(parsed == DEVICE_OTA_BAD_IMAGE || parsed == DEVICE_OTA_BAD_TLV,
+            "two refusals of its structure");
     require(verified == parsed, "what is no image is not believed");
     require(memcmp(&info, &none, sizeof info) == 0, "a refusal says nothing");
     return 0;
   }
   check_layout(&info, data, size);
-  require(verified == DEVICE_OTA_NONE || verified == DEVICE_OTA_HASH_MISMATCH || verified == DEVICE_OTA_WRONG_KEY ||
-              verified == DEVICE_OTA_BAD_SIGNATURE,
+  require(verified == DEVICE_OTA_NONE || verified == DEVICE_OTA_HASH_MISMATCH ||
+              verified == DEVICE_OTA_WRONG_KEY || verified == DEVICE_OTA_BAD_SIGNATURE,
           "three refusals of a well-formed image");
-  if (verified == DEVICE_OTA_NONE) require(is_known(&info), "only what the owner signed is believed");
+  if (verified == DEVICE_OTA_NONE)
+    require(is_known(&info), "only what the owner signed is believed");
   return 0;
 }

@@ -1,4 +1,5 @@
-/* Any bytes as a manifest: what is well formed encodes to the same bytes again, and only the owner's is believed. */
+/* Any bytes as a manifest: what is well formed encodes to the same bytes again, and only the
+   owner's is believed. */
 #include <psa/crypto.h>
 
 #include "device/manifest.h"
@@ -37,7 +38,9 @@ static void check_fields(const struct device_manifest *m)
   require((m->kind == DEVICE_MANIFEST_HTTPS) == (m->url[0] != '\0'), "only HTTPS has a URL");
   require(m->url[0] == '\0' || strncmp(m->url, "https://", 8) == 0, "a URL is HTTPS");
   if (m->kind == DEVICE_MANIFEST_CANCEL) return;
-  require(m->size > 0 && m->block_size >= DEVICE_OTA_BLOCK_MIN && (m->block_size & (m->block_size - 1)) == 0, "blocks");
+  require(m->size > 0 && m->block_size >= DEVICE_OTA_BLOCK_MIN &&
+              (m->block_size & (m->block_size - 1)) == 0,
+          "blocks");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -48,14 +51,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   begin();
   enum device_ota_status parsed = device_manifest_parse(data, size, &m);
   if (parsed != DEVICE_OTA_NONE) {
-    require(parsed == DEVICE_OTA_BAD_MANIFEST && memcmp(&m, &none, sizeof m) == 0, "one refusal, which says nothing");
+    require(parsed == DEVICE_OTA_BAD_MANIFEST && memcmp(&m, &none, sizeof m) == 0,
+            "one refusal, which says nothing");
     return 0;
   }
   check_fields(&m);
   bool believed = device_manifest_verify(data, size, vector_update_key) == DEVICE_OTA_NONE;
   require(!believed || is_known(&m), "only what the owner signed is believed");
   size_t signed_size = size - DEVICE_SIGNATURE_SIZE;
-  require(device_manifest_encode(&m, again, sizeof again) == signed_size, "encodes to the same size");
+  require(device_manifest_encode(&m, again, sizeof again) == signed_size,
+          "encodes to the same size");
   require(memcmp(again, data, signed_size) == 0, "encodes to the same bytes");
   require(device_manifest_encode(&m, again, signed_size - 1) == 0, "does not encode into less");
   return 0;

@@ -1,8 +1,8 @@
-/* Anything said to a device that downloads an image: it writes inside the other slot only, on the grid of words and
- * sectors, and its account of what it has agrees with what flash holds.
+/* Anything said to a device that downloads an image: it writes inside the other slot only, on the
+ * grid of words and sectors, and its account of what it has agrees with what flash holds.
  *
- * The input: 1 byte {bit 0 HTTPS, bits 1-2 block size, bits 3-7 size of the image}, then events of 1 byte kind, 2 bytes
- * size and so many bytes. */
+ * The input: 1 byte {bit 0 HTTPS, bits 1-2 block size, bits 3-7 size of the image}, then events of
+ * 1 byte kind, 2 bytes size and so many bytes. */
 #include "device/bytes.h"
 #include "device/ota.h"
 #include "fuzz.h"
@@ -41,7 +41,8 @@ static int write_page(void *ctx, uint32_t offset, const void *data, size_t size)
 static int read_slot(void *ctx, uint8_t which, uint32_t offset, void *out, size_t size)
 {
   (void) ctx;
-  require(which == 1 && size <= sizeof slot && offset <= sizeof slot - size, "reads inside the other slot");
+  require(which == 1 && size <= sizeof slot && offset <= sizeof slot - size,
+          "reads inside the other slot");
   memcpy(out, slot + offset, size);
   return 0;
 }
@@ -49,7 +50,8 @@ static int read_slot(void *ctx, uint8_t which, uint32_t offset, void *out, size_
 static int erase(void *ctx, uint8_t which, uint32_t offset)
 {
   (void) ctx;
-  require(which == 1 && offset < sizeof slot && offset % DEVICE_FLASH_SECTOR == 0, "erases a sector of the other slot");
+  require(which == 1 && offset < sizeof slot && offset % DEVICE_FLASH_SECTOR == 0,
+          "erases a sector of the other slot");
   memset(slot + offset, 0xff, DEVICE_FLASH_SECTOR);
   return 0;
 }
@@ -57,7 +59,8 @@ static int erase(void *ctx, uint8_t which, uint32_t offset)
 static int program(void *ctx, uint8_t which, uint32_t offset, const void *data, size_t size)
 {
   (void) ctx;
-  require(which == 1 && size <= sizeof slot && offset <= sizeof slot - size, "programs inside the other slot");
+  require(which == 1 && size <= sizeof slot && offset <= sizeof slot - size,
+          "programs inside the other slot");
   require(offset % DEVICE_FLASH_WORD == 0 && size % DEVICE_FLASH_WORD == 0, "programs whole words");
   for (size_t i = 0; i < size; i++) slot[offset + i] &= ((const uint8_t *) data)[i];
   return 0;
@@ -76,7 +79,8 @@ static void check(const struct device_ota *ota)
   if (ota->phase != DEVICE_OTA_ASKING && ota->phase != DEVICE_OTA_FETCHING) return;
   for (uint32_t block = ota->blocks; block-- > 0;) {
     bool have = (ota->have[block / 8] >> block % 8 & 1) != 0;
-    uint32_t mark = device_get32(slot + SLOT_SIZE - DEVICE_FLASH_SECTOR + block * DEVICE_FLASH_WORD);
+    uint32_t mark =
+        device_get32(slot + SLOT_SIZE - DEVICE_FLASH_SECTOR + block * DEVICE_FLASH_WORD);
     require(have == (mark == 0), "has what is marked");
     missing += !have;
     if (!have) first = block;
@@ -99,7 +103,8 @@ static void happen(struct device_ota *ota, enum event event, const uint8_t *data
   case BLOCK: say(ota, "private/00000007/ota/block", data, size); break;
   case FILE_BYTES: device_ota_fetched(ota, data, size); break;
   case FILE_END:
-    device_ota_fetch_ended(ota, size > 0 && data[0] % 2 == 0 ? DEVICE_OTA_NONE : DEVICE_OTA_SERVER_CUT);
+    device_ota_fetch_ended(ota,
+                           size > 0 && data[0] % 2 == 0 ? DEVICE_OTA_NONE : DEVICE_OTA_SERVER_CUT);
     break;
   case TICK: ota->session->now_ms += 1 + size * 64; break;
   case OFFLINE: device_ota_offline(ota, true, size); break;
@@ -114,8 +119,9 @@ static void happen(struct device_ota *ota, enum event event, const uint8_t *data
 }
 
 /* The device of the input's first byte, in the middle of a download. */
-static bool begin(struct device_ota *ota, struct device_session *session, const struct device_profile *profile,
-                  const struct device_host *host, uint8_t kind)
+static bool begin(struct device_ota *ota, struct device_session *session,
+                  const struct device_profile *profile, const struct device_host *host,
+                  uint8_t kind)
 {
   static const char url[] = "https://u.test/i";
   struct device_manifest manifest = {.serial = SERIAL,
@@ -131,7 +137,8 @@ static bool begin(struct device_ota *ota, struct device_session *session, const 
   ota->record.status = DEVICE_OTA_DOWNLOADING;
   ota->record.serial = ota->record.status_serial = SERIAL;
   ota->record.manifest_size =
-      (uint16_t) (device_manifest_encode(&manifest, ota->record.manifest, DEVICE_MANIFEST_MAX) + DEVICE_SIGNATURE_SIZE);
+      (uint16_t) (device_manifest_encode(&manifest, ota->record.manifest, DEVICE_MANIFEST_MAX) +
+                  DEVICE_SIGNATURE_SIZE);
   ota->manifest = manifest;
   return device_ota_download_resume(ota) == 0;
 }

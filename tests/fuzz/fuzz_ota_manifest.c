@@ -1,9 +1,10 @@
-/* Any manifests, one after the other, signed by the update key or not: what is refused leaves the device's record as it
- * was, serials never go back, and a download begins only of what fits and was signed.
+/* Any manifests, one after the other, signed by the update key or not: what is refused leaves the
+ * device's record as it was, serials never go back, and a download begins only of what fits and was
+ * signed.
  *
- * The input: 1 byte {bits 0-2 the stage of the record, bit 3 the device tries an image}, then manifests of 1 byte {bit
- * 0 over MQTT, bit 1 signed by somebody else, bit 2 the last one again, bit 3 a block is due first} and 2 bytes size,
- * and so many bytes that are signed. */
+ * The input: 1 byte {bits 0-2 the stage of the record, bit 3 the device tries an image}, then
+ * manifests of 1 byte {bit 0 over MQTT, bit 1 signed by somebody else, bit 2 the last one again,
+ * bit 3 a block is due first} and 2 bytes size, and so many bytes that are signed. */
 #include "../unit/device/certificate.h"
 #include "device/ota.h"
 #include "device/platform.h"
@@ -41,7 +42,8 @@ static int write_page(void *ctx, uint32_t offset, const void *data, size_t size)
 static int read_slot(void *ctx, uint8_t which, uint32_t offset, void *out, size_t size)
 {
   (void) ctx;
-  require(which == 1 && size <= sizeof slot && offset <= sizeof slot - size, "reads inside the other slot");
+  require(which == 1 && size <= sizeof slot && offset <= sizeof slot - size,
+          "reads inside the other slot");
   memcpy(out, slot + offset, size);
   return 0;
 }
@@ -49,7 +51,8 @@ static int read_slot(void *ctx, uint8_t which, uint32_t offset, void *out, size_
 static int erase(void *ctx, uint8_t which, uint32_t offset)
 {
   (void) ctx;
-  require(which == 1 && offset < sizeof slot && offset % DEVICE_FLASH_SECTOR == 0, "erases a sector of the other slot");
+  require(which == 1 && offset < sizeof slot && offset % DEVICE_FLASH_SECTOR == 0,
+          "erases a sector of the other slot");
   memset(slot + offset, 0xff, DEVICE_FLASH_SECTOR);
   return 0;
 }
@@ -57,7 +60,8 @@ static int erase(void *ctx, uint8_t which, uint32_t offset)
 static int program(void *ctx, uint8_t which, uint32_t offset, const void *data, size_t size)
 {
   (void) ctx;
-  require(which == 1 && size <= sizeof slot && offset <= sizeof slot - size, "programs inside the other slot");
+  require(which == 1 && size <= sizeof slot && offset <= sizeof slot - size,
+          "programs inside the other slot");
   for (size_t i = 0; i < size; i++) slot[offset + i] &= ((const uint8_t *) data)[i];
   return 0;
 }
@@ -101,10 +105,12 @@ static void boot(struct device_ota *ota, struct device_session *session, uint32_
   memset(page, 0xff, sizeof page);
   memset(slot, 0xff, sizeof slot);
   require(device_nvm_format(&host, &identity) == 0, "the page is formatted");
-  *ota = (struct device_ota){.profile = &updates, .host = &host, .session = session, .counter = 2, .serial = 2};
+  *ota = (struct device_ota){
+      .profile = &updates, .host = &host, .session = session, .counter = 2, .serial = 2};
   ota->record.serial = 2;
   ota->record.stage = (uint8_t) ((state & 7) % DEVICE_SLOTS_STAGE_COUNT);
-  ota->record.status = ota->record.stage == DEVICE_SLOTS_AT_REST ? DEVICE_OTA_NONE : DEVICE_OTA_DOWNLOADING;
+  ota->record.status =
+      ota->record.stage == DEVICE_SLOTS_AT_REST ? DEVICE_OTA_NONE : DEVICE_OTA_DOWNLOADING;
   if ((state & 8) != 0) ota->phase = DEVICE_OTA_TRYING;
 }
 
@@ -112,13 +118,17 @@ static void check(const struct device_ota *ota, const struct device_slots_record
                   const struct device_manifest *m, bool signed_by_us)
 {
   const struct device_slots_record *after = &ota->record;
-  bool same_record = after->serial == before->serial && after->manifest_size == before->manifest_size;
+  bool same_record =
+      after->serial == before->serial && after->manifest_size == before->manifest_size;
   require(after->serial >= before->serial, "serials never go back");
   if (!signed_by_us) require(same_record, "what is not signed leaves no trace");
-  if (after->serial != before->serial) require(after->serial == m->serial, "the record is of what came");
+  if (after->serial != before->serial)
+    require(after->serial == m->serial, "the record is of what came");
   if (after->stage != DEVICE_SLOTS_ERASING || same_record) return;
-  require(m->kind != DEVICE_MANIFEST_CANCEL && m->device_class == 1 && m->counter > 2, "takes what it wants");
-  require(m->size <= SLOT_SIZE - DEVICE_FLASH_SECTOR && m->block_size <= DEVICE_OTA_BLOCK_MAX, "takes what fits");
+  require(m->kind != DEVICE_MANIFEST_CANCEL && m->device_class == 1 && m->counter > 2,
+          "takes what it wants");
+  require(m->size <= SLOT_SIZE - DEVICE_FLASH_SECTOR && m->block_size <= DEVICE_OTA_BLOCK_MAX,
+          "takes what fits");
 }
 
 /* One manifest of the input; `last` is the one before. */
@@ -137,11 +147,13 @@ static void offer(struct device_ota *ota, struct fuzz_input *in, struct bytes *l
   }
   if (last->size == 0) return;
   struct bytes message = *last;
-  key_sign(ours ? &update_key : &other_key, message.data, message.size, message.data + message.size);
+  key_sign(ours ? &update_key : &other_key, message.data, message.size,
+           message.data + message.size);
   message.size += DEVICE_SIGNATURE_SIZE;
   struct device_slots_record before = ota->record;
   bool parsed = device_manifest_parse(message.data, message.size, &m) == DEVICE_OTA_NONE;
-  require((device_manifest_verify(message.data, message.size, update_key.point) == DEVICE_OTA_NONE) == ours,
+  require((device_manifest_verify(message.data, message.size, update_key.point) ==
+           DEVICE_OTA_NONE) == ours,
           "what was signed is believed, and nothing else");
   if ((flags & 8) != 0) device_ota_go_on(ota, &effects);
   before = ota->record;

@@ -1,9 +1,9 @@
-/* A whole MQTT session: any bytes from the broker, in any pieces, while time passes and the application goes on. The
- * device writes whole packets that the broker can take, says once how each attempt ended, and answers for each message.
- * TLS is left out: its records are these bytes.
+/* A whole MQTT session: any bytes from the broker, in any pieces, while time passes and the
+ * application goes on. The device writes whole packets that the broker can take, says once how each
+ * attempt ended, and answers for each message. TLS is left out: its records are these bytes.
  *
- * The input: 1 byte {bit 0 MQTT 3.1.1, bit 1 clean start, bit 2 a will, bits 3-4 policy of tickets}, then events of 1
- * byte kind, 2 bytes size and so many bytes. */
+ * The input: 1 byte {bit 0 MQTT 3.1.1, bit 1 clean start, bit 2 a will, bits 3-4 policy of
+ * tickets}, then events of 1 byte kind, 2 bytes size and so many bytes. */
 #include <stdalign.h>
 
 #include "device/bytes.h"
@@ -20,7 +20,7 @@ static alignas(max_align_t) uint8_t storage[sizeof(struct device_client)];
 static struct device_client *client = (struct device_client *) storage;
 static unsigned attempts, ended, taken, answered;
 
-/* What there is instead of TLS -------------------------------------------------------------------------------------*/
+/* --- What there is instead of TLS ------------------------------------------------------------- */
 
 void device_tls_init(struct device_tls *tls)
 {
@@ -60,13 +60,16 @@ static void check_packets(const uint8_t *data, size_t size)
   while (size > 0) {
     size_t length = 0, at = 1;
     uint8_t type = data[0] >> 4;
-    require(size >= 2 && (type == 1 || (type >= 3 && type <= 8) || type == 10 || type == 12 || type == 14),
+    require(size >= 2 &&
+                (type == 1 || (type >= 3 && type <= 8) || type == 10 || type == 12 || type == 14),
             "a packet that clients send");
     do require(at < size && at <= 4, "a length");
     while (length |= (size_t) (data[at] & 0x7f) << 7 * (at - 1), (data[at++] & 0x80) != 0);
     require(length <= size - at, "a whole packet");
     require(at + length <= DEVICE_SESSION_PACKET_MAX, "no packet is larger than planned");
-    if (type == 3) require(at + length <= client->session.packet_maximum, "no message is larger than the broker takes");
+    if (type == 3)
+      require(at + length <= client->session.packet_maximum,
+              "no message is larger than the broker takes");
     data += at + length;
     size -= at + length;
   }
@@ -147,19 +150,23 @@ static int some_random(void *ctx, uint8_t *out, size_t size)
 }
 
 static uint32_t asked = 1000; /* tag of the message under way */
-static bool declined;         /* the device itself forbids it: at QoS 0 it says so, and does not take it */
+/* the device itself forbids it: at QoS 0 it says so, and does not take it */
+static bool declined;
 
 static void observe(void *ctx, const struct device_note *note)
 {
   (void) ctx;
   if (note->kind == DEVICE_NOTE_ENDED) {
-    require(note->failure > DEVICE_FAIL_NONE && note->failure < DEVICE_FAIL_COUNT, "an end has a name");
+    require(note->failure > DEVICE_FAIL_NONE && note->failure < DEVICE_FAIL_COUNT,
+            "an end has a name");
     ended++;
   }
-  if ((note->kind == DEVICE_NOTE_ACKED || note->kind == DEVICE_NOTE_DENIED) && note->tag >= 1000) answered++;
+  if ((note->kind == DEVICE_NOTE_ACKED || note->kind == DEVICE_NOTE_DENIED) && note->tag >= 1000)
+    answered++;
   if (note->kind == DEVICE_NOTE_DENIED && note->declined && note->tag == asked) declined = true;
   if (note->kind == DEVICE_NOTE_MESSAGE)
-    for (size_t i = 0; i < note->topic_size; i++) require(note->topic[i] != '\0', "a topic without a zero");
+    for (size_t i = 0; i < note->topic_size; i++)
+      require(note->topic[i] != '\0', "a topic without a zero");
 }
 
 static uint64_t now_ms;
@@ -222,14 +229,19 @@ static void happen(enum event kind, const uint8_t *data, size_t size)
 static void power_on(const struct device_profile *profile)
 {
   static const struct device_endpoint endpoint = {.host = "broker.test"};
-  const struct device_config config = {
-      .profile = profile,
-      .endpoints = &endpoint,
-      .endpoint_count = 1,
-      .host = {.random = some_random, .nvm_read = read_page, .nvm_write = write_page, .observe = observe}};
+  const struct device_config config = {.profile = profile,
+                                       .endpoints = &endpoint,
+                                       .endpoint_count = 1,
+                                       .host = {.random = some_random,
+                                                .nvm_read = read_page,
+                                                .nvm_write = write_page,
+                                                .observe = observe}};
   memset(page, 0xff, sizeof page);
-  require(device_nvm_format(&config.host, &(struct device_nvm_identity){.id = 7}) == 0, "the page is formatted");
-  require(device_nvm_replace(&config.host, DEVICE_NVM_CERTIFICATE, (const uint8_t *) "a chain", 7) == 0, "has a chain");
+  require(device_nvm_format(&config.host, &(struct device_nvm_identity){.id = 7}) == 0,
+          "the page is formatted");
+  require(
+      device_nvm_replace(&config.host, DEVICE_NVM_CERTIFICATE, (const uint8_t *) "a chain", 7) == 0,
+      "has a chain");
   attempts = ended = taken = answered = 0;
   now_ms = 1000;
   require(device_builtin.create(client, &config) == 0, "the device boots");

@@ -1,10 +1,11 @@
-/* Any record of NVM and any two images, booted again and again: what is started is whole, signed by the image key and
- * not older than what was confirmed; a trial that did not confirm itself is given up; marks of blocks are read as
- * written.
+/* Any record of NVM and any two images, booted again and again: what is started is whole, signed by
+ * the image key and not older than what was confirmed; a trial that did not confirm itself is given
+ * up; marks of blocks are read as written.
  *
- * The input: 1 byte {bits 0-1, 2-3 what slot 0 and 1 hold: nothing, an image with counter 1, 2, one of somebody else's
- * key; bits 4-5 how many boots}, 2 bytes size of the damage to slot 0, the damage (fuzz.h), the same for slot 1, 1 byte
- * {bit 0 the rest is the record's raw bytes, else damage to a good record}, the rest. */
+ * The input: 1 byte {bits 0-1, 2-3 what slot 0 and 1 hold: nothing, an image with counter 1, 2, one
+ * of somebody else's key; bits 4-5 how many boots}, 2 bytes size of the damage to slot 0, the
+ * damage (fuzz.h), the same for slot 1, 1 byte {bit 0 the rest is the record's raw bytes, else
+ * damage to a good record}, the rest. */
 #include "../unit/device/firmware.h"
 #include "device/platform.h"
 #include "device/slots.h"
@@ -37,7 +38,8 @@ static int write_page(void *ctx, uint32_t offset, const void *data, size_t size)
 static int read_slot(void *ctx, uint8_t which, uint32_t offset, void *out, size_t size)
 {
   (void) ctx;
-  require(which < DEVICE_FLASH_SLOTS && size <= SLOT_SIZE && offset <= SLOT_SIZE - size, "reads inside a slot");
+  require(which < DEVICE_FLASH_SLOTS && size <= SLOT_SIZE && offset <= SLOT_SIZE - size,
+          "reads inside a slot");
   memcpy(out, flash[which] + offset, size);
   return 0;
 }
@@ -45,14 +47,17 @@ static int read_slot(void *ctx, uint8_t which, uint32_t offset, void *out, size_
 static int program(void *ctx, uint8_t which, uint32_t offset, const void *data, size_t size)
 {
   (void) ctx;
-  require(which < DEVICE_FLASH_SLOTS && size <= SLOT_SIZE && offset <= SLOT_SIZE - size, "programs inside a slot");
+  require(which < DEVICE_FLASH_SLOTS && size <= SLOT_SIZE && offset <= SLOT_SIZE - size,
+          "programs inside a slot");
   require(offset >= SLOT_SIZE - DEVICE_FLASH_SECTOR, "marks are in the last sector");
   for (size_t i = 0; i < size; i++) flash[which][offset + i] &= ((const uint8_t *) data)[i];
   return 0;
 }
 
-static const struct device_host host = {
-    .nvm_read = read_page, .nvm_write = write_page, .flash_read = read_slot, .flash_program = program};
+static const struct device_host host = {.nvm_read = read_page,
+                                        .nvm_write = write_page,
+                                        .flash_read = read_slot,
+                                        .flash_program = program};
 
 static void begin(void)
 {
@@ -61,8 +66,11 @@ static void begin(void)
   require(keys_begin() == 0, "PSA starts");
   struct key ours = key_make("image"), other = key_make("other");
   memcpy(updates.image_key, ours.point, sizeof updates.image_key);
-  struct firmware_recipe recipe = {
-      .version = DEVICE_VERSION(1, 1, 0), .counter = 1, .device_class = 1, .body_size = 300, .key = &ours};
+  struct firmware_recipe recipe = {.version = DEVICE_VERSION(1, 1, 0),
+                                   .counter = 1,
+                                   .device_class = 1,
+                                   .body_size = 300,
+                                   .key = &ours};
   images[0] = firmware_make(&recipe);
   recipe.counter = 2;
   images[1] = firmware_make(&recipe);
@@ -91,21 +99,26 @@ static void write_record(struct fuzz_input *in)
   } else {
     size = fuzz_damage(in, data, size, sizeof data);
   }
-  if (size > 0) require(device_nvm_replace(&host, DEVICE_NVM_IMAGES, data, size) == 0, "NVM takes a record");
+  if (size > 0)
+    require(device_nvm_replace(&host, DEVICE_NVM_IMAGES, data, size) == 0, "NVM takes a record");
 }
 
 /* The image that was chosen, asked once more. */
-static void check_choice(const struct device_slots_choice *choice, const struct device_slots_record *before)
+static void check_choice(const struct device_slots_choice *choice,
+                         const struct device_slots_record *before)
 {
   struct device_image_info info;
   struct device_image_source source;
   const struct device_image_owner owner = {updates.image_key, false};
   const struct device_slots_file file = {&host, choice->slot};
   uint32_t size = choice->image.signature_offset + choice->image.signature_size;
-  require(choice->slot < DEVICE_FLASH_SLOTS && size <= device_slots_capacity(&updates), "it lies in a slot");
+  require(choice->slot < DEVICE_FLASH_SLOTS && size <= device_slots_capacity(&updates),
+          "it lies in a slot");
   do device_slots_source(&file, size, &source); /* an entry may follow the signature */
-  while (device_image_parse(&source, &info) != DEVICE_OTA_NONE && ++size <= device_slots_capacity(&updates));
-  require(device_image_verify(&source, &owner, &info) == DEVICE_OTA_NONE, "what is started is whole and signed");
+  while (device_image_parse(&source, &info) != DEVICE_OTA_NONE &&
+         ++size <= device_slots_capacity(&updates));
+  require(device_image_verify(&source, &owner, &info) == DEVICE_OTA_NONE,
+          "what is started is whole and signed");
   require(info.counter >= before->counter, "no older image than the one that was confirmed");
 }
 
@@ -122,9 +135,11 @@ static void boot(unsigned times)
     if (before.stage == DEVICE_SLOTS_PENDING && choice.trial && choice.news)
       require(record.stage == DEVICE_SLOTS_STARTED, "a start is noted before it is made");
     if (before.stage == DEVICE_SLOTS_STARTED && choice.slot == before.active)
-      require(record.stage == DEVICE_SLOTS_AT_REST && record.unreported, "a trial has one chance, and its end is told");
+      require(record.stage == DEVICE_SLOTS_AT_REST && record.unreported,
+              "a trial has one chance, and its end is told");
     struct device_slots_record again;
-    require(device_slots_read(&host, &again) == 0 && again.stage == record.stage && again.active == record.active,
+    require(device_slots_read(&host, &again) == 0 && again.stage == record.stage &&
+                again.active == record.active,
             "NVM holds what was decided");
   }
 }
@@ -136,7 +151,8 @@ static void mark(void)
     uint32_t block = flash[which][0] % MARKS;
     require(device_slots_mark(&host, &updates, which, block) == 0, "a block is marked");
     require(device_slots_marks(&host, &updates, which, MARKS, have) == 0, "marks are read");
-    for (uint32_t i = 0; i < MARKS; i++) require((have[i / 8] >> i % 8 & 1) == (i == block), "one block was marked");
+    for (uint32_t i = 0; i < MARKS; i++)
+      require((have[i / 8] >> i % 8 & 1) == (i == block), "one block was marked");
   }
 }
 

@@ -1,8 +1,9 @@
-/* Any bytes as a stored session ticket: what is taken for one can be offered without reading past its arrays, and the
- * device that finds it after power-on offers what is good, erases what can never be, and keeps what replaces it.
+/* Any bytes as a stored session ticket: what is taken for one can be offered without reading past
+ * its arrays, and the device that finds it after power-on offers what is good, erases what can
+ * never be, and keeps what replaces it.
  *
- * The input is the ticket as NVM holds it; but where it stands on something else (its byte 16 is not 0xff), it is made
- * to stand on this device, so that most inputs come past the comparison. */
+ * The input is the ticket as NVM holds it; but where it stands on something else (its byte 16 is
+ * not 0xff), it is made to stand on this device, so that most inputs come past the comparison. */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
 #include <psa/crypto.h>
 
@@ -43,8 +44,10 @@ static int library_numbers(void *ctx, unsigned char *out, size_t size)
   return same_numbers(ctx, out, size);
 }
 
-static const struct device_profile profile = {.tls_min = 12, .tls_max = 13, .resume = DEVICE_RESUME_NVM};
-static const struct device_host host = {.random = same_numbers, .nvm_read = read_page, .nvm_write = write_page};
+static const struct device_profile profile = {
+    .tls_min = 12, .tls_max = 13, .resume = DEVICE_RESUME_NVM};
+static const struct device_host host = {
+    .random = same_numbers, .nvm_read = read_page, .nvm_write = write_page};
 static struct device_platform platform = {.host = &host};
 static mbedtls_ssl_config config;
 
@@ -69,7 +72,8 @@ static void power_on(struct device_tls *tls)
   mbedtls_ssl_init(&tls->ssl);
   require(mbedtls_ssl_setup(&tls->ssl, &config) == 0, "there is memory");
   for (int area = 0; area < DEVICE_NVM_IMAGES; area++)
-    require(device_nvm_find(&host, (enum device_nvm_area) area, &tls->found[area]) == 0, "NVM is read");
+    require(device_nvm_find(&host, (enum device_nvm_area) area, &tls->found[area]) == 0,
+            "NVM is read");
 }
 
 static void power_off(struct device_tls *tls)
@@ -112,7 +116,8 @@ static void get_another(struct device_tls *tls)
   device_tls_confirmed(tls);
 }
 
-static void live_on(const uint8_t *data, size_t size, const uint8_t *standing, enum device_tls_ticket verdict)
+static void live_on(const uint8_t *data, size_t size, const uint8_t *standing,
+                    enum device_tls_ticket verdict)
 {
   struct device_tls tls;
   uint8_t mine[DEVICE_TLS_STANDING_SIZE];
@@ -131,7 +136,8 @@ static void live_on(const uint8_t *data, size_t size, const uint8_t *standing, e
   if (!elsewhere) {
     require(!offered || verdict == DEVICE_TLS_TICKET_GOOD, "offers only what is good");
     require(nvm_holds_any() || verdict != DEVICE_TLS_TICKET_GOOD, "what is good stays");
-    require(!nvm_holds_any() || verdict == DEVICE_TLS_TICKET_GOOD, "what can never be offered is erased");
+    require(!nvm_holds_any() || verdict == DEVICE_TLS_TICKET_GOOD,
+            "what can never be offered is erased");
   }
   if (offered) get_another(&tls);
   bool stored_another = offered && tls.stored;
@@ -163,12 +169,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(whole && age_s == 1, "a good ticket has an age");
     require(session.ticket != NULL && session.ticket_len > 0, "a good ticket has a ticket");
     require(session.id_len <= sizeof session.id, "the session id is inside its array");
-    require(session.resumption_key_len <= sizeof session.resumption_key, "the secret is inside its array");
+    require(session.resumption_key_len <= sizeof session.resumption_key,
+            "the secret is inside its array");
     standing[0] ^= 1;
     mbedtls_ssl_session other;
     mbedtls_ssl_session_init(&other);
-    require(device_tls_ticket_parse(data, size, standing, (int64_t) (received + 1), &other, &age_s) ==
-                DEVICE_TLS_TICKET_ELSEWHERE,
+    require(device_tls_ticket_parse(data, size, standing, (int64_t) (received + 1), &other,
+                                    &age_s) == DEVICE_TLS_TICKET_ELSEWHERE,
             "nowhere else");
     standing[0] ^= 1;
   }

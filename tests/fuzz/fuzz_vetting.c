@@ -1,8 +1,9 @@
-/* Any trust bundle, signed by the update key or not, at a device that has one already: what is put in force is newer,
- * signed, of two anchors that are CAs, and lies in NVM; what is not leaves NVM as it was.
+/* Any trust bundle, signed by the update key or not, at a device that has one already: what is put
+ * in force is newer, signed, of two anchors that are CAs, and lies in NVM; what is not leaves NVM
+ * as it was.
  *
- * The input: 1 byte {bits 0-1 the policy, bit 2 signed by somebody else, bits 3-5 which good bundle, bit 6 the rest is
- * what is signed, else damage (fuzz.h) to that bundle}, the rest. */
+ * The input: 1 byte {bits 0-1 the policy, bit 2 signed by somebody else, bits 3-5 which good
+ * bundle, bit 6 the rest is what is signed, else damage (fuzz.h) to that bundle}, the rest. */
 #include "../unit/device/certificate.h"
 #include "device/platform.h"
 #include "device/trust.h"
@@ -40,11 +41,11 @@ static void begin(void)
   update_key = key_make("update");
   other_key = key_make("other");
   const struct certificate roots[] = {root_make("A"), root_make("B"), root_make("C")};
-  const struct certificate lists[] = {crl_make(&(struct crl_recipe){.issuer = "A"}),
-                                      crl_make(&(struct crl_recipe){.issuer = "B"}),
-                                      crl_make(&(struct crl_recipe){.issuer = "an intermediate"}),
-                                      crl_make(&(struct crl_recipe){.issuer = "A", .signer = &other_key}),
-                                      crl_make(&(struct crl_recipe){.issuer = "A", .critical_extension = true})};
+  const struct certificate lists[] = {
+      crl_make(&(struct crl_recipe){.issuer = "A"}), crl_make(&(struct crl_recipe){.issuer = "B"}),
+      crl_make(&(struct crl_recipe){.issuer = "an intermediate"}),
+      crl_make(&(struct crl_recipe){.issuer = "A", .signer = &other_key}),
+      crl_make(&(struct crl_recipe){.issuer = "A", .critical_extension = true})};
   const struct key *k = &update_key;
   bundles[0] = bundle_make(k, IN_FORCE + 1, 2, roots);
   bundles[1] = bundle_make(k, IN_FORCE, 2, roots);
@@ -55,20 +56,26 @@ static void begin(void)
   bundles[6] = bundle_make_with_lists(k, IN_FORCE + 1, 2, roots, 1, lists + 3);
   bundles[7] = bundle_make_with_lists(k, IN_FORCE + 1, 2, roots, 1, lists + 4);
   memset(page, 0xff, sizeof page);
-  require(device_nvm_format(&host, &(struct device_nvm_identity){.id = 7}) == 0, "the page is formatted");
-  require(device_nvm_replace(&host, DEVICE_NVM_TRUST, bundles[1].data, bundles[1].size) == 0, "a bundle is in force");
+  require(device_nvm_format(&host, &(struct device_nvm_identity){.id = 7}) == 0,
+          "the page is formatted");
+  require(device_nvm_replace(&host, DEVICE_NVM_TRUST, bundles[1].data, bundles[1].size) == 0,
+          "a bundle is in force");
   memcpy(fresh, page, sizeof fresh);
   for (size_t i = 0; i < BUNDLES; i++) bundles[i].size -= DEVICE_TRUST_SIGNATURE_SIZE;
   begun = true;
 }
 
-static void check_in_force(const struct bytes *message, uint32_t version, enum device_revocation policy)
+static void check_in_force(const struct bytes *message, uint32_t version,
+                           enum device_revocation policy)
 {
   struct device_trust_bundle bundle;
-  require(device_trust_parse(message->data, message->size, &bundle) == DEVICE_UPDATE_COMMITTED, "it is well formed");
+  require(device_trust_parse(message->data, message->size, &bundle) == DEVICE_UPDATE_COMMITTED,
+          "it is well formed");
   require(bundle.version == version && version > IN_FORCE, "versions go up");
-  require(device_nvm_holds(&host, DEVICE_NVM_TRUST, message->data, message->size) == 1, "NVM has it");
-  require(policy != DEVICE_REVOCATION_REQUIRED || bundle.crl_count > 0, "who requires lists gets one");
+  require(device_nvm_holds(&host, DEVICE_NVM_TRUST, message->data, message->size) == 1,
+          "NVM has it");
+  require(policy != DEVICE_REVOCATION_REQUIRED || bundle.crl_count > 0,
+          "who requires lists gets one");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -81,22 +88,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   enum device_revocation policy = (enum device_revocation)((head & 3) % 3);
   bool ours = (head & 4) == 0;
   if ((head & 64) != 0) {
-    const uint8_t *raw = fuzz_take(&in, sizeof message.data - DEVICE_TRUST_SIGNATURE_SIZE, &message.size);
+    const uint8_t *raw =
+        fuzz_take(&in, sizeof message.data - DEVICE_TRUST_SIGNATURE_SIZE, &message.size);
     if (message.size > 0) memcpy(message.data, raw, message.size);
   } else {
     message = bundles[head >> 3 & 7];
-    message.size = fuzz_damage(&in, message.data, message.size, sizeof message.data - DEVICE_TRUST_SIGNATURE_SIZE);
+    message.size = fuzz_damage(&in, message.data, message.size,
+                               sizeof message.data - DEVICE_TRUST_SIGNATURE_SIZE);
   }
-  key_sign(ours ? &update_key : &other_key, message.data, message.size, message.data + message.size);
+  key_sign(ours ? &update_key : &other_key, message.data, message.size,
+           message.data + message.size);
   message.size += DEVICE_TRUST_SIGNATURE_SIZE;
 
-  enum device_update update =
-      device_trust_update(&host, update_key.point, policy, IN_FORCE, message.data, message.size, &version);
+  enum device_update update = device_trust_update(&host, update_key.point, policy, IN_FORCE,
+                                                  message.data, message.size, &version);
   if (update == DEVICE_UPDATE_COMMITTED) {
     require(ours, "only what the update key signed is put in force");
     check_in_force(&message, version, policy);
   } else {
-    require(update < DEVICE_UPDATE_COUNT && version == IN_FORCE, "what is refused changes no version");
+    require(update < DEVICE_UPDATE_COUNT && version == IN_FORCE,
+            "what is refused changes no version");
     require(memcmp(page, fresh, sizeof page) == 0, "what is refused leaves NVM alone");
   }
   return 0;

@@ -1,4 +1,5 @@
-/* A folder for targets that read files, gone when the program ends; it holds one file at a time of a name. */
+/* A folder for targets that read files, gone when the program ends; it holds one file at a time of
+   a name. */
 #ifndef FLEETSIM_FUZZ_SCRATCH_H
 #define FLEETSIM_FUZZ_SCRATCH_H
 
@@ -11,7 +12,8 @@
 
 static char scratch[128];
 
-static inline int scratch_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static inline int scratch_remove_one(const char *path, const struct stat *st, int type,
+                                     struct FTW *ftw)
 {
   (void) st, (void) type, (void) ftw;
   return remove(path);
@@ -25,8 +27,10 @@ static inline void scratch_remove(void)
 static inline void scratch_begin(void)
 {
   const char *tmp = getenv("TMPDIR");
-  if (tmp == NULL && access("/dev/shm", W_OK) == 0) tmp = "/dev/shm"; /* memory: no disk is waited for */
-  snprintf(scratch, sizeof scratch, "%s/fleetsim-fuzz-XXXXXX", tmp == NULL || strlen(tmp) > 64 ? "/tmp" : tmp);
+  if (tmp == NULL && access("/dev/shm", W_OK) == 0)
+    tmp = "/dev/shm"; /* memory: no disk is waited for */
+  snprintf(scratch, sizeof scratch, "%s/fleetsim-fuzz-XXXXXX",
+           tmp == NULL || strlen(tmp) > 64 ? "/tmp" : tmp);
   require(mkdtemp(scratch) != NULL, "there is a folder for files");
   atexit(scratch_remove);
 }
@@ -45,7 +49,8 @@ static inline const char *scratch_write(const char *name, const void *data, size
 {
   const char *path = scratch_path(name);
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  require(fd >= 0 && (size == 0 || write(fd, data, size) == (ssize_t) size) && close(fd) == 0, "a file is written");
+  require(fd >= 0 && (size == 0 || write(fd, data, size) == (ssize_t) size) && close(fd) == 0,
+          "a file is written");
   return path;
 }
 

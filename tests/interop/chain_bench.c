@@ -26,7 +26,7 @@ struct bench {
   bool ended;
 };
 
-/* The device's body ------------------------------------------------------------------------------------------------ */
+/* --- The device's body ------------------------------------------------------------------------ */
 
 static int read_page(void *ctx, uint32_t offset, void *out, size_t size)
 {
@@ -69,7 +69,8 @@ static void observe(void *ctx, const struct device_note *note)
 {
   struct bench *bench = ctx;
   if (bench->ended) return;
-  if (note->kind == DEVICE_NOTE_HANDSHAKE) conclude(bench, note->resumed ? "bench: resumed" : "accept");
+  if (note->kind == DEVICE_NOTE_HANDSHAKE)
+    conclude(bench, note->resumed ? "bench: resumed" : "accept");
   if (note->kind != DEVICE_NOTE_ENDED) return;
   bench->verdict->flags = note->verify_flags;
   bench->verdict->tls_error = note->tls_error;
@@ -79,12 +80,14 @@ static void observe(void *ctx, const struct device_note *note)
 
 static struct device_host host_of(struct bench *bench)
 {
-  return (struct device_host){
-      .ctx = bench, .random = next_random, .nvm_read = read_page, .nvm_write = write_page, .observe = observe};
+  return (struct device_host){.ctx = bench,
+                              .random = next_random,
+                              .nvm_read = read_page,
+                              .nvm_write = write_page,
+                              .observe = observe};
 }
 
-/* What is flashed: identity, certificate, trust -----------------------------------------------------------------------
- */
+/* --- What is flashed: identity, certificate, trust -------------------------------------------- */
 
 static EVP_PKEY *make_p256(uint8_t scalar[32], uint8_t point[65])
 {
@@ -99,7 +102,8 @@ static EVP_PKEY *make_p256(uint8_t scalar[32], uint8_t point[65])
   return NULL;
 }
 
-static bool flash_certificate(struct bench *bench, EVP_PKEY *key, const struct device_nvm_identity *identity)
+static bool flash_certificate(struct bench *bench, EVP_PKEY *key,
+                              const struct device_nvm_identity *identity)
 {
   char cn[DEVICE_ID_TEXT];
   device_id_text(identity->id, cn);
@@ -107,7 +111,8 @@ static bool flash_certificate(struct bench *bench, EVP_PKEY *key, const struct d
   unsigned char *der = NULL;
   X509_set_version(x509, X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(x509), 1);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_UTF8, (unsigned char *) cn, -1, -1, 0);
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_UTF8, (unsigned char *) cn,
+                             -1, -1, 0);
   X509_set_issuer_name(x509, X509_get_subject_name(x509));
   ASN1_TIME_set_string(X509_getm_notBefore(x509), "19700101000000Z");
   ASN1_TIME_set_string(X509_getm_notAfter(x509), "20991231235959Z");
@@ -148,7 +153,8 @@ static size_t make_bundle(const struct chain_case *c, const struct chain_mint *m
   struct device_trust_bundle bundle = {.version = 1, .anchor_count = (uint8_t) c->trusts.count};
   unsigned char *der[DEVICE_ANCHORS_MAX] = {0};
   for (size_t i = 0; i < c->trusts.count && i < DEVICE_ANCHORS_MAX; i++) {
-    bundle.anchor[i].size = (uint16_t) i2d_X509(mint->x509[chain_case_find(c, c->trusts.name[i])], &der[i]);
+    bundle.anchor[i].size =
+        (uint16_t) i2d_X509(mint->x509[chain_case_find(c, c->trusts.name[i])], &der[i]);
     bundle.anchor[i].der = der[i];
   }
   size_t size = device_trust_encode(&bundle, out, TRUST_SIZE - DEVICE_TRUST_SIGNATURE_SIZE);
@@ -162,14 +168,16 @@ static void flash(struct bench *bench, const struct chain_mint *mint)
   struct device_nvm_identity identity = {.id = DEVICE_ID};
   uint8_t unused[65], bundle[TRUST_SIZE], update_scalar[32];
   struct device_host host = host_of(bench);
-  EVP_PKEY *key = make_p256(identity.private_key, unused), *update = make_p256(update_scalar, identity.update_key);
-  if (!key || !update || device_nvm_format(&host, &identity) != 0 || !flash_certificate(bench, key, &identity)) {
+  EVP_PKEY *key = make_p256(identity.private_key, unused),
+           *update = make_p256(update_scalar, identity.update_key);
+  if (!key || !update || device_nvm_format(&host, &identity) != 0 ||
+      !flash_certificate(bench, key, &identity)) {
     conclude(bench, "bench: the device cannot be flashed");
   } else {
     uint32_t version;
     size_t size = make_bundle(bench->c, mint, update, bundle);
-    enum device_update update_verdict =
-        device_trust_update(&host, identity.update_key, DEVICE_REVOCATION_HELD, 0, bundle, size, &version);
+    enum device_update update_verdict = device_trust_update(
+        &host, identity.update_key, DEVICE_REVOCATION_HELD, 0, bundle, size, &version);
     char text[64];
     snprintf(text, sizeof text, "update %s", device_update_name(update_verdict));
     if (update_verdict != DEVICE_UPDATE_COMMITTED) conclude(bench, text);
@@ -178,7 +186,7 @@ static void flash(struct bench *bench, const struct chain_mint *mint)
   EVP_PKEY_free(update);
 }
 
-/* The broker ------------------------------------------------------------------------------------------------------- */
+/* --- The broker ------------------------------------------------------------------------------- */
 
 static int accept_any_device(int ok, X509_STORE_CTX *store)
 {
@@ -192,7 +200,8 @@ static bool present(SSL_CTX *context, const struct chain_case *c, const struct c
   if (SSL_CTX_use_certificate(context, mint->x509[leaf]) != 1) return false;
   if (SSL_CTX_use_PrivateKey(context, mint->key[leaf]) != 1) return false;
   for (size_t i = 1; i < c->sends.count; i++)
-    if (SSL_CTX_add1_chain_cert(context, mint->x509[chain_case_find(c, c->sends.name[i])]) != 1) return false;
+    if (SSL_CTX_add1_chain_cert(context, mint->x509[chain_case_find(c, c->sends.name[i])]) != 1)
+      return false;
   return true;
 }
 
@@ -215,7 +224,7 @@ static void start_server(struct bench *bench, const struct chain_mint *mint, int
   SSL_set_accept_state(bench->server);
 }
 
-/* The wire between the two ----------------------------------------------------------------------------------------- */
+/* --- The wire between the two ----------------------------------------------------------------- */
 
 static void step(struct bench *bench, struct device_event *event)
 {
@@ -232,7 +241,8 @@ static bool take_turn(struct bench *bench)
   uint8_t scratch[256], wire[4096];
   (void) SSL_read(bench->server, scratch, sizeof scratch);
   bool spoke = false;
-  for (int n; !bench->ended && (n = BIO_read(SSL_get_wbio(bench->server), wire, sizeof wire)) > 0;) {
+  for (int n;
+       !bench->ended && (n = BIO_read(SSL_get_wbio(bench->server), wire, sizeof wire)) > 0;) {
     struct device_event event = {.kind = DEVICE_BYTES, .bytes = {.data = wire, .size = (size_t) n}};
     step(bench, &event);
     spoke = true;
@@ -275,7 +285,8 @@ static void run_device(struct bench *bench, int tls)
   free(bench->device);
 }
 
-void chain_bench(const struct chain_case *c, const struct chain_mint *mint, int tls, struct chain_verdict *out)
+void chain_bench(const struct chain_case *c, const struct chain_mint *mint, int tls,
+                 struct chain_verdict *out)
 {
   struct bench *bench = calloc(1, sizeof *bench);
   *out = (struct chain_verdict){.name = "bench: out of memory"};

@@ -1,7 +1,7 @@
 /* One case of the matrix on the bench: a real device client against an OpenSSL server, in memory.
  *
- * Time is the case's clock and does not pass; nothing is waited for. When neither side has anything to say, the case
- * ends as `stalled`. */
+ * Time is the case's clock and does not pass; nothing is waited for. When neither side has anything
+ * to say, the case ends as `stalled`. */
 #ifndef CHAIN_BENCH_H
 #define CHAIN_BENCH_H
 
@@ -16,6 +16,7 @@ struct chain_verdict {
 };
 
 /* tls is 12 or 13. */
-void chain_bench(const struct chain_case *c, const struct chain_mint *mint, int tls, struct chain_verdict *out);
+void chain_bench(const struct chain_case *c, const struct chain_mint *mint, int tls,
+                 struct chain_verdict *out);
 
 #endif

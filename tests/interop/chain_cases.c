@@ -23,7 +23,8 @@ static int complain(struct parser *p, const char *format, ...)
   va_list args;
   va_start(args, format);
   int n = snprintf(p->why, p->why_size, "line %d: ", p->line);
-  if (n > 0 && (size_t) n < p->why_size) vsnprintf(p->why + n, p->why_size - (size_t) n, format, args);
+  if (n > 0 && (size_t) n < p->why_size)
+    vsnprintf(p->why + n, p->why_size - (size_t) n, format, args);
   va_end(args);
   return -1;
 }
@@ -39,7 +40,8 @@ static size_t split(char *text, char *word[WORDS_MAX])
 {
   size_t n = 0;
   char *save = NULL;
-  for (char *w = strtok_r(text, " \t", &save); w && n < WORDS_MAX; w = strtok_r(NULL, " \t", &save)) word[n++] = w;
+  for (char *w = strtok_r(text, " \t", &save); w && n < WORDS_MAX; w = strtok_r(NULL, " \t", &save))
+    word[n++] = w;
   return n;
 }
 
@@ -68,14 +70,16 @@ static const struct {
   const char *name;
   size_t offset, size;
 } attributes[] = {
-#define ATTRIBUTE(text, field)                                                                        \
-  {                                                                                                   \
-    text, offsetof(struct chain_certificate, field), sizeof((struct chain_certificate *) NULL)->field \
+#define ATTRIBUTE(text, field)                           \
+  {                                                      \
+    text, offsetof(struct chain_certificate, field),     \
+        sizeof((struct chain_certificate *) NULL)->field \
   }
-    ATTRIBUTE("issuer", issuer),   ATTRIBUTE("key-of", key_of), ATTRIBUTE("cn", cn),   ATTRIBUTE("key", key),
-    ATTRIBUTE("hash", hash),       ATTRIBUTE("from", from),     ATTRIBUTE("to", to),   ATTRIBUTE("ca", ca),
-    ATTRIBUTE("pathlen", pathlen), ATTRIBUTE("ku", ku),         ATTRIBUTE("eku", eku), ATTRIBUTE("san", san),
-    ATTRIBUTE("ext", extension),   ATTRIBUTE("damage", damage),
+    ATTRIBUTE("issuer", issuer), ATTRIBUTE("key-of", key_of), ATTRIBUTE("cn", cn),
+    ATTRIBUTE("key", key),       ATTRIBUTE("hash", hash),     ATTRIBUTE("from", from),
+    ATTRIBUTE("to", to),         ATTRIBUTE("ca", ca),         ATTRIBUTE("pathlen", pathlen),
+    ATTRIBUTE("ku", ku),         ATTRIBUTE("eku", eku),       ATTRIBUTE("san", san),
+    ATTRIBUTE("ext", extension), ATTRIBUTE("damage", damage),
 #undef ATTRIBUTE
 };
 
@@ -156,7 +160,9 @@ static int parse_key(struct parser *p, const char *key, char *value)
   if (strcmp(key, "expect") == 0) return parse_expect(p, value);
   if (strcmp(key, "expect-tls12") == 0) return set(p, c->expect12, sizeof c->expect12, value);
   if (strcmp(key, "clock") == 0)
-    return chain_date(value, &c->clock_unix_s) == 0 ? 0 : complain(p, "'%s' is no date like 2026-06-01", value);
+    return chain_date(value, &c->clock_unix_s) == 0
+               ? 0
+               : complain(p, "'%s' is no date like 2026-06-01", value);
   if (strcmp(key, "tls") != 0) return complain(p, "unknown key '%s'", key);
   c->tls12 = strstr(value, "1.2") != NULL;
   c->tls13 = strstr(value, "1.3") != NULL;
@@ -166,7 +172,8 @@ static int parse_key(struct parser *p, const char *key, char *value)
 static int check_names(struct parser *p, const struct chain_names *names)
 {
   for (size_t i = 0; i < names->count; i++)
-    if (chain_case_find(p->current, names->name[i]) < 0) return complain(p, "no certificate '%s'", names->name[i]);
+    if (chain_case_find(p->current, names->name[i]) < 0)
+      return complain(p, "no certificate '%s'", names->name[i]);
   return names->count ? 0 : complain(p, "case %s trusts or sends nothing", p->current->name);
 }
 
@@ -179,8 +186,10 @@ static int finish(struct parser *p)
   if (!c->expect[0]) return complain(p, "case %s: say what to expect", c->name);
   for (size_t i = 0; i < c->certificate_count; i++) {
     const struct chain_certificate *x = &c->certificate[i];
-    if (x->issuer[0] && chain_case_find(c, x->issuer) < 0) return complain(p, "no issuer '%s'", x->issuer);
-    if (x->key_of[0] && chain_case_find(c, x->key_of) < 0) return complain(p, "no key of '%s'", x->key_of);
+    if (x->issuer[0] && chain_case_find(c, x->issuer) < 0)
+      return complain(p, "no issuer '%s'", x->issuer);
+    if (x->key_of[0] && chain_case_find(c, x->key_of) < 0)
+      return complain(p, "no key of '%s'", x->key_of);
   }
   return check_names(p, &c->trusts) || check_names(p, &c->sends) ? -1 : 0;
 }
@@ -189,7 +198,8 @@ static int begin(struct parser *p, const char *name)
 {
   if (finish(p) != 0) return -1;
   for (size_t i = 0; i < p->cases->count; i++)
-    if (strcmp(p->cases->item[i].name, name) == 0) return complain(p, "case %s is there twice", name);
+    if (strcmp(p->cases->item[i].name, name) == 0)
+      return complain(p, "case %s is there twice", name);
   if (p->cases->count == CHAIN_CASES_MAX) return complain(p, "more than %d cases", CHAIN_CASES_MAX);
   p->current = &p->cases->item[p->cases->count++];
   *p->current = p->defaults;
@@ -208,7 +218,8 @@ static int parse_line(struct parser *p, char *line)
   }
   if (strncmp(line, "case ", 5) == 0) return begin(p, line + 5);
   char *value = strchr(line, ':');
-  if (!value || !p->current) return complain(p, "expected 'defaults', 'case NAME' or 'key: value', not '%s'", line);
+  if (!value || !p->current)
+    return complain(p, "expected 'defaults', 'case NAME' or 'key: value', not '%s'", line);
   *value++ = 0;
   return parse_key(p, line, value + strspn(value, " \t"));
 }

@@ -1,4 +1,5 @@
-/* certs/chains.txt as structs: each case of the certificate matrix with everything it inherits filled in. */
+/* certs/chains.txt as structs: each case of the certificate matrix with everything it inherits
+   filled in. */
 #ifndef CHAIN_CASES_H
 #define CHAIN_CASES_H
 
@@ -16,7 +17,8 @@ struct chain_certificate {
   char name[CHAIN_NAME_SIZE];
   char issuer[CHAIN_NAME_SIZE]; /* "": self-signed */
   char key_of[CHAIN_NAME_SIZE]; /* "": a key of its own */
-  char cn[64], key[16], hash[16], from[16], to[16], ca[16], pathlen[8], ku[64], eku[64], san[128], extension[32];
+  char cn[64], key[16], hash[16], from[16], to[16], ca[16], pathlen[8], ku[64], eku[64], san[128],
+      extension[32];
   char damage[16];
 };
 

@@ -23,7 +23,10 @@ static const EVP_MD *hash_named(const char *name)
 
 static int set_name(X509_NAME *name, const char *cn)
 {
-  return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *) cn, -1, -1, 0) == 1 ? 0 : -1;
+  return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *) cn, -1, -1,
+                                    0) == 1
+             ? 0
+             : -1;
 }
 
 static int set_time(ASN1_TIME *out, const char *text, const char *otherwise)
@@ -78,7 +81,8 @@ static int extend_special(X509 *x509, const char *what)
   if (strcmp(what, "unknown-critical") == 0) return extend_unknown(x509, true);
   if (strcmp(what, "names-allowed-critical") == 0)
     return extend(x509, NID_name_constraints, "critical,", "permitted;DNS:broker.test");
-  if (strcmp(what, "names-forbidden") == 0) return extend(x509, NID_name_constraints, "", "excluded;DNS:broker.test");
+  if (strcmp(what, "names-forbidden") == 0)
+    return extend(x509, NID_name_constraints, "", "excluded;DNS:broker.test");
   return -1;
 }
 
@@ -139,7 +143,8 @@ int chain_mint(const struct chain_case *c, struct chain_mint *out, char *why, si
   for (size_t i = 0; i < c->certificate_count; i++) {
     out->key[i] = share_or_make_key(&c->certificate[i], c, out);
     if (out->key[i]) continue;
-    snprintf(why, why_size, "line %d: %s: no key '%s'", c->line, c->certificate[i].name, c->certificate[i].key);
+    snprintf(why, why_size, "line %d: %s: no key '%s'", c->line, c->certificate[i].name,
+             c->certificate[i].key);
     return -1;
   }
   for (size_t i = 0; i < c->certificate_count; i++) {

@@ -28,7 +28,8 @@ static void add_extension(X509 *certificate, X509 *issuer, int nid, const char *
   X509_EXTENSION_free(extension);
 }
 
-struct client_party client_pki_issue(const struct client_party *issuer, const struct client_recipe *recipe)
+struct client_party client_pki_issue(const struct client_party *issuer,
+                                     const struct client_recipe *recipe)
 {
   static long serial = 1;
   struct client_party party = {EVP_EC_gen("P-256"), X509_new()};
@@ -37,14 +38,19 @@ struct client_party client_pki_issue(const struct client_party *issuer, const st
   X509_NAME *name = X509_get_subject_name(certificate);
   X509_set_version(certificate, X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial++);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *) recipe->cn, -1, -1, 0);
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *) recipe->cn, -1, -1,
+                             0);
   X509_set_issuer_name(certificate, X509_get_subject_name(parent));
-  ASN1_TIME_set(X509_getm_notBefore(certificate), CLIENT_UNIX + (int64_t) recipe->from_day * CLIENT_DAY);
-  ASN1_TIME_set(X509_getm_notAfter(certificate), CLIENT_UNIX + (int64_t) recipe->to_day * CLIENT_DAY);
+  ASN1_TIME_set(X509_getm_notBefore(certificate),
+                CLIENT_UNIX + (int64_t) recipe->from_day * CLIENT_DAY);
+  ASN1_TIME_set(X509_getm_notAfter(certificate),
+                CLIENT_UNIX + (int64_t) recipe->to_day * CLIENT_DAY);
   X509_set_pubkey(certificate, party.key);
   bool ca = recipe->eku == NULL;
-  add_extension(certificate, parent, NID_basic_constraints, ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-  add_extension(certificate, parent, NID_key_usage, ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
+  add_extension(certificate, parent, NID_basic_constraints,
+                ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+  add_extension(certificate, parent, NID_key_usage,
+                ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
   if (recipe->eku != NULL) add_extension(certificate, parent, NID_ext_key_usage, recipe->eku);
   if (recipe->san != NULL) add_extension(certificate, parent, NID_subject_alt_name, recipe->san);
   assert_true(X509_sign(certificate, issuer != NULL ? issuer->key : party.key, EVP_sha256()) > 0);
@@ -63,17 +69,20 @@ void client_pki_make(struct client_pki *pki)
   pki->a = client_pki_issue(NULL, &(struct client_recipe){"root A", NULL, NULL, -100, 3000});
   pki->b = client_pki_issue(NULL, &(struct client_recipe){"root B", NULL, NULL, -100, 3000});
   pki->spare = client_pki_issue(NULL, &(struct client_recipe){"spare", NULL, NULL, -100, 3000});
-  pki->brokers = client_pki_issue(&pki->a, &(struct client_recipe){"brokers", NULL, NULL, -100, 3000});
+  pki->brokers =
+      client_pki_issue(&pki->a, &(struct client_recipe){"brokers", NULL, NULL, -100, 3000});
   pki->broker =
-      client_pki_issue(&pki->brokers, &(struct client_recipe){CLIENT_HOST, "DNS:" CLIENT_HOST, "serverAuth", -10, 300});
-  pki->device =
-      client_pki_issue(&pki->a, &(struct client_recipe){"00000a1f", "DNS:" CLIENT_HOST, "clientAuth", -10, 9000});
+      client_pki_issue(&pki->brokers, &(struct client_recipe){CLIENT_HOST, "DNS:" CLIENT_HOST,
+                                                              "serverAuth", -10, 300});
+  pki->device = client_pki_issue(
+      &pki->a, &(struct client_recipe){"00000a1f", "DNS:" CLIENT_HOST, "clientAuth", -10, 9000});
   pki->update_key = EVP_EC_gen("P-256");
 }
 
 void client_pki_free(struct client_pki *pki)
 {
-  struct client_party *parties[] = {&pki->a, &pki->b, &pki->spare, &pki->brokers, &pki->broker, &pki->device};
+  struct client_party *parties[] = {&pki->a,       &pki->b,      &pki->spare,
+                                    &pki->brokers, &pki->broker, &pki->device};
   for (size_t i = 0; i < sizeof parties / sizeof parties[0]; i++) client_party_free(parties[i]);
   EVP_PKEY_free(pki->update_key);
 }
@@ -97,7 +106,9 @@ static void revoke(X509_CRL *crl, const X509 *certificate)
 {
   X509_REVOKED *entry = X509_REVOKED_new();
   ASN1_TIME *when = ASN1_TIME_set(NULL, CLIENT_UNIX - CLIENT_DAY);
-  assert_int_equal(X509_REVOKED_set_serialNumber(entry, (ASN1_INTEGER *) X509_get0_serialNumber(certificate)), 1);
+  assert_int_equal(
+      X509_REVOKED_set_serialNumber(entry, (ASN1_INTEGER *) X509_get0_serialNumber(certificate)),
+      1);
   assert_int_equal(X509_REVOKED_set_revocationDate(entry, when), 1);
   assert_int_equal(X509_CRL_add0_revoked(crl, entry), 1);
   ASN1_TIME_free(when);
@@ -123,16 +134,19 @@ static struct device_trust_der encode_list(const struct client_crl *list, unsign
   return out;
 }
 
-size_t client_pki_bundle(const struct client_pki *pki, uint32_t version, X509 *first, X509 *second, uint8_t *out,
-                         size_t capacity)
+size_t client_pki_bundle(const struct client_pki *pki, uint32_t version, X509 *first, X509 *second,
+                         uint8_t *out, size_t capacity)
 {
-  return client_pki_bundle_with_lists(pki, version, (X509 *const[]){first, second}, NULL, 0, out, capacity);
+  return client_pki_bundle_with_lists(pki, version, (X509 *const[]){first, second}, NULL, 0, out,
+                                      capacity);
 }
 
-size_t client_pki_bundle_with_lists(const struct client_pki *pki, uint32_t version, X509 *const roots[2],
-                                    const struct client_crl *lists, size_t list_count, uint8_t *out, size_t capacity)
+size_t client_pki_bundle_with_lists(const struct client_pki *pki, uint32_t version,
+                                    X509 *const roots[2], const struct client_crl *lists,
+                                    size_t list_count, uint8_t *out, size_t capacity)
 {
-  struct device_trust_bundle bundle = {.version = version, .anchor_count = 2, .crl_count = (uint8_t) list_count};
+  struct device_trust_bundle bundle = {
+      .version = version, .anchor_count = 2, .crl_count = (uint8_t) list_count};
   unsigned char *der[2] = {NULL, NULL}, *list_der[DEVICE_CRLS_MAX] = {NULL};
   for (size_t i = 0; i < 2; i++) {
     bundle.anchor[i].size = (uint16_t) i2d_X509(roots[i], &der[i]);
@@ -155,8 +169,9 @@ static void flash_identity(const struct client_pki *pki, const struct device_hos
   assert_int_equal(EVP_PKEY_get_bn_param(pki->device.key, OSSL_PKEY_PARAM_PRIV_KEY, &scalar), 1);
   assert_int_equal(BN_bn2binpad(scalar, identity.private_key, 32), 32);
   BN_clear_free(scalar);
-  assert_int_equal(EVP_PKEY_get_octet_string_param(pki->update_key, OSSL_PKEY_PARAM_PUB_KEY, identity.update_key,
-                                                   sizeof identity.update_key, &size),
+  assert_int_equal(EVP_PKEY_get_octet_string_param(pki->update_key, OSSL_PKEY_PARAM_PUB_KEY,
+                                                   identity.update_key, sizeof identity.update_key,
+                                                   &size),
                    1);
   assert_int_equal(size, CLIENT_PUBLIC);
   assert_int_equal(device_nvm_format(host, &identity), 0);
@@ -166,7 +181,8 @@ void client_pki_flash(const struct client_pki *pki, const struct device_host *ho
 {
   uint8_t bytes[DEVICE_NVM_TRUST_MAX];
   flash_identity(pki, host);
-  size_t size = client_pki_bundle(pki, 1, pki->a.certificate, pki->spare.certificate, bytes, sizeof bytes);
+  size_t size =
+      client_pki_bundle(pki, 1, pki->a.certificate, pki->spare.certificate, bytes, sizeof bytes);
   assert_int_equal(device_nvm_replace(host, DEVICE_NVM_TRUST, bytes, size), 0);
   unsigned char *der = NULL;
   struct device_chain chain = {.count = 1};

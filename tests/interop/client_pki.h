@@ -1,4 +1,5 @@
-/* A small PKI for client tests, made with libcrypto in memory: two roots, issuing CAs, a broker and a device. */
+/* A small PKI for client tests, made with libcrypto in memory: two roots, issuing CAs, a broker and
+   a device. */
 #ifndef CLIENT_PKI_H
 #define CLIENT_PKI_H
 
@@ -37,10 +38,12 @@ void client_pki_make(struct client_pki *pki);
 void client_pki_free(struct client_pki *pki);
 
 /* `issuer` NULL: self-signed. */
-struct client_party client_pki_issue(const struct client_party *issuer, const struct client_recipe *recipe);
+struct client_party client_pki_issue(const struct client_party *issuer,
+                                     const struct client_recipe *recipe);
 void client_party_free(struct client_party *party);
 
-/* A revocation list: who signs it, in whose name (NULL: the signer's), what it revokes (NULL: nothing). */
+/* A revocation list: who signs it, in whose name (NULL: the signer's), what it revokes (NULL:
+   nothing). */
 struct client_crl {
   const struct client_party *signer, *name;
   const X509 *revoked;
@@ -48,12 +51,13 @@ struct client_crl {
 };
 
 /* A signed trust bundle of two roots and up to 8 lists; its size. */
-size_t client_pki_bundle_with_lists(const struct client_pki *pki, uint32_t version, X509 *const roots[2],
-                                    const struct client_crl *lists, size_t list_count, uint8_t *out, size_t capacity);
+size_t client_pki_bundle_with_lists(const struct client_pki *pki, uint32_t version,
+                                    X509 *const roots[2], const struct client_crl *lists,
+                                    size_t list_count, uint8_t *out, size_t capacity);
 
 /* A signed trust bundle of two roots; its size. */
-size_t client_pki_bundle(const struct client_pki *pki, uint32_t version, X509 *first, X509 *second, uint8_t *out,
-                         size_t capacity);
+size_t client_pki_bundle(const struct client_pki *pki, uint32_t version, X509 *first, X509 *second,
+                         uint8_t *out, size_t capacity);
 
 /* Flashes the device: identity, bundle version 1 of {a, spare}, its certificate. */
 void client_pki_flash(const struct client_pki *pki, const struct device_host *host);

@@ -40,7 +40,8 @@ static void observe_hook(void *ctx, const struct device_note *note)
   rig->last[note->kind] = *note;
   if (note->anchor_id != NULL) memcpy(rig->anchor_id, note->anchor_id, sizeof rig->anchor_id);
   if (note->kind == DEVICE_NOTE_ENDED)
-    snprintf(rig->named, sizeof rig->named, "%.*s", (int) note->server_size, note->server != NULL ? note->server : "");
+    snprintf(rig->named, sizeof rig->named, "%.*s", (int) note->server_size,
+             note->server != NULL ? note->server : "");
   if (note->kind == DEVICE_NOTE_MESSAGE && note->payload_size < sizeof rig->message) {
     memcpy(rig->message, note->payload, note->payload_size);
     rig->message[note->payload_size] = '\0';
@@ -96,8 +97,11 @@ void client_rig_make(struct client_rig *rig, struct client_pki *pki, uint8_t tls
       .byte_budget = 65536,
   };
   rig->endpoints[0].host = rig->endpoints[1].host = CLIENT_HOST;
-  rig->host = (struct device_host){
-      .ctx = rig, .random = random_hook, .nvm_read = read_hook, .nvm_write = write_hook, .observe = observe_hook};
+  rig->host = (struct device_host){.ctx = rig,
+                                   .random = random_hook,
+                                   .nvm_read = read_hook,
+                                   .nvm_write = write_hook,
+                                   .observe = observe_hook};
   rig->now_ms = 1000;
   rig->unix_s = CLIENT_UNIX;
   rig->client_ca = pki->a.certificate;
@@ -137,7 +141,8 @@ void client_rig_step(struct client_rig *rig, const struct device_event *event)
   timed.now_ms = rig->now_ms;
   timed.unix_s = rig->unix_s;
   device_builtin.step(rig->storage, &timed, &effects);
-  if (effects.out_size > 0 && rig->ssl != NULL) BIO_write(SSL_get_rbio(rig->ssl), out, (int) effects.out_size);
+  if (effects.out_size > 0 && rig->ssl != NULL)
+    BIO_write(SSL_get_rbio(rig->ssl), out, (int) effects.out_size);
   rig->closed |= effects.close;
   rig->reboot |= effects.reboot;
   rig->accepted = effects.accepted;
@@ -152,8 +157,9 @@ void client_rig_open(struct client_rig *rig, bool full_handshake)
   SSL_set_accept_state(rig->ssl);
   rig->closed = false;
   rig->inbox_size = 0;
-  client_rig_step(rig, &(struct device_event){.kind = DEVICE_START,
-                                              .start = {.endpoint = rig->endpoint, .full_handshake = full_handshake}});
+  client_rig_step(rig, &(struct device_event){
+                           .kind = DEVICE_START,
+                           .start = {.endpoint = rig->endpoint, .full_handshake = full_handshake}});
   client_rig_step(rig, &(struct device_event){.kind = DEVICE_OPENED});
 }
 
@@ -171,7 +177,8 @@ void client_rig_inject(struct client_rig *rig, const uint8_t *data, size_t size)
 
 static void server_read(struct client_rig *rig)
 {
-  int size = SSL_read(rig->ssl, rig->inbox + rig->inbox_size, (int) (sizeof rig->inbox - rig->inbox_size));
+  int size =
+      SSL_read(rig->ssl, rig->inbox + rig->inbox_size, (int) (sizeof rig->inbox - rig->inbox_size));
   if (size > 0) rig->inbox_size += (size_t) size;
 }
 
@@ -209,12 +216,15 @@ void client_rig_stop(struct client_rig *rig)
   client_rig_pump(rig);
 }
 
-bool client_rig_publish(struct client_rig *rig, const char *topic, const char *payload, uint8_t qos, uint32_t tag)
+bool client_rig_publish(struct client_rig *rig, const char *topic, const char *payload, uint8_t qos,
+                        uint32_t tag)
 {
-  struct device_event event = {
-      .kind = DEVICE_PUBLISH,
-      .publish = {
-          .topic = topic, .payload = (const uint8_t *) payload, .size = strlen(payload), .qos = qos, .tag = tag}};
+  struct device_event event = {.kind = DEVICE_PUBLISH,
+                               .publish = {.topic = topic,
+                                           .payload = (const uint8_t *) payload,
+                                           .size = strlen(payload),
+                                           .qos = qos,
+                                           .tag = tag}};
   client_rig_step(rig, &event);
   bool accepted = rig->accepted;
   if (rig->ssl != NULL) client_rig_pump(rig);
@@ -232,7 +242,8 @@ static size_t first_packet(const struct client_rig *rig, size_t *header)
 {
   if (rig->inbox_size < 2) return 0;
   *header = rig->inbox[1] < 0x80 ? 2 : 3;
-  size_t rest = *header == 2 ? rig->inbox[1] : (size_t) (rig->inbox[1] & 0x7f) | (size_t) rig->inbox[2] << 7;
+  size_t rest =
+      *header == 2 ? rig->inbox[1] : (size_t) (rig->inbox[1] & 0x7f) | (size_t) rig->inbox[2] << 7;
   assert_true(*header + rest <= rig->inbox_size);
   return *header + rest;
 }
@@ -242,14 +253,17 @@ uint16_t client_rig_hear(struct client_rig *rig, uint8_t first)
   size_t header = 0;
   size_t size = first_packet(rig, &header);
   if (size == 0)
-    fail_msg("the device said nothing, expected packet 0x%02x; last end: %s (tls -0x%x); states: %s", first,
-             device_failure_name(rig->last[DEVICE_NOTE_ENDED].failure),
-             (unsigned) -rig->last[DEVICE_NOTE_ENDED].tls_error, rig->trace);
+    fail_msg(
+        "the device said nothing, expected packet 0x%02x; last end: %s (tls -0x%x); states: %s",
+        first, device_failure_name(rig->last[DEVICE_NOTE_ENDED].failure),
+        (unsigned) -rig->last[DEVICE_NOTE_ENDED].tls_error, rig->trace);
   assert_int_equal(rig->inbox[0], first);
   uint16_t id = 0;
   size_t at = header;
-  if (first >> 4 == DEVICE_MQTT_PUBLISH) at += 2u + (size_t) (rig->inbox[at] << 8 | rig->inbox[at + 1]);
-  bool has_id = first >> 4 == DEVICE_MQTT_PUBLISH ? (first & 6) != 0 : first >> 4 != DEVICE_MQTT_CONNECT;
+  if (first >> 4 == DEVICE_MQTT_PUBLISH)
+    at += 2u + (size_t) (rig->inbox[at] << 8 | rig->inbox[at + 1]);
+  bool has_id =
+      first >> 4 == DEVICE_MQTT_PUBLISH ? (first & 6) != 0 : first >> 4 != DEVICE_MQTT_CONNECT;
   if (has_id && size >= at + 2) id = (uint16_t) (rig->inbox[at] << 8 | rig->inbox[at + 1]);
   memmove(rig->inbox, rig->inbox + size, rig->inbox_size - size);
   rig->inbox_size -= size;
@@ -270,8 +284,8 @@ void client_rig_ack(struct client_rig *rig, uint8_t first, uint16_t packet_id)
   client_rig_say(rig, packet, 2u + packet[1]);
 }
 
-void client_rig_send(struct client_rig *rig, const char *topic, const void *payload, size_t size, uint8_t qos,
-                     uint16_t packet_id)
+void client_rig_send(struct client_rig *rig, const char *topic, const void *payload, size_t size,
+                     uint8_t qos, uint16_t packet_id)
 {
   uint8_t packet[4096];
   struct device_mqtt_publish publish = {.topic = topic,
@@ -280,7 +294,8 @@ void client_rig_send(struct client_rig *rig, const char *topic, const void *payl
                                         .payload_size = size,
                                         .qos = qos,
                                         .packet_id = packet_id};
-  size_t length = device_mqtt_encode_publish(packet, sizeof packet, rig->profile.mqtt_version, &publish);
+  size_t length =
+      device_mqtt_encode_publish(packet, sizeof packet, rig->profile.mqtt_version, &publish);
   assert_true(length > 0);
   client_rig_say(rig, packet, length);
 }
@@ -288,7 +303,8 @@ void client_rig_send(struct client_rig *rig, const char *topic, const void *payl
 void client_rig_suback(struct client_rig *rig, uint16_t packet_id)
 {
   const uint8_t v5 = rig->profile.mqtt_version == 5;
-  const uint8_t packet[] = {0x90, 4 + v5, (uint8_t) (packet_id >> 8), (uint8_t) packet_id, v5 ? 0 : 1, 1, 1};
+  const uint8_t packet[] = {
+      0x90, 4 + v5, (uint8_t) (packet_id >> 8), (uint8_t) packet_id, v5 ? 0 : 1, 1, 1};
   client_rig_say(rig, packet, 6u + v5);
 }
 
@@ -308,9 +324,10 @@ void client_rig_online(struct client_rig *rig, bool session_present, bool full_h
 void client_rig_expect_end(const struct client_rig *rig, enum device_failure failure)
 {
   const struct device_note *ended = &rig->last[DEVICE_NOTE_ENDED];
-  if (rig->notes[DEVICE_NOTE_ENDED] == 0) fail_msg("the attempt did not end; states: %s", rig->trace);
+  if (rig->notes[DEVICE_NOTE_ENDED] == 0)
+    fail_msg("the attempt did not end; states: %s", rig->trace);
   if (ended->failure != failure)
     fail_msg("ended as %s (tls -0x%x, flags 0x%x, alert %u), expected %s; states: %s",
-             device_failure_name(ended->failure), (unsigned) -ended->tls_error, ended->verify_flags, ended->alert,
-             device_failure_name(failure), rig->trace);
+             device_failure_name(ended->failure), (unsigned) -ended->tls_error, ended->verify_flags,
+             ended->alert, device_failure_name(failure), rig->trace);
 }

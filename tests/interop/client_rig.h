@@ -1,4 +1,5 @@
-/* A device and an OpenSSL server that talk through memory, in virtual time. The test scripts the server's MQTT. */
+/* A device and an OpenSSL server that talk through memory, in virtual time. The test scripts the
+   server's MQTT. */
 #ifndef CLIENT_RIG_H
 #define CLIENT_RIG_H
 
@@ -40,7 +41,8 @@ struct client_rig {
   char trace[CLIENT_TRACE_MAX]; /* names of the states entered, with spaces */
 };
 
-/* A flashed device and a server that presents pki->broker with pki->brokers. `version` is of TLS. */
+/* A flashed device and a server that presents pki->broker with pki->brokers. `version` is of
+   TLS. */
 void client_rig_make(struct client_rig *rig, struct client_pki *pki, uint8_t tls, uint8_t mqtt);
 void client_rig_free(struct client_rig *rig);
 
@@ -48,7 +50,8 @@ void client_rig_free(struct client_rig *rig);
 void client_rig_reflash(struct client_rig *rig, const uint8_t *bundle, size_t size);
 
 /* The server presents this from now on. */
-void client_rig_present(struct client_rig *rig, const struct client_party *leaf, X509 *intermediate);
+void client_rig_present(struct client_rig *rig, const struct client_party *leaf,
+                        X509 *intermediate);
 
 /* Switches on a device that is off: rig->storage is destroyed. */
 void client_rig_power_on(struct client_rig *rig);
@@ -73,22 +76,23 @@ void client_rig_inject(struct client_rig *rig, const uint8_t *data, size_t size)
 
 void client_rig_close(struct client_rig *rig, enum device_failure cause);
 void client_rig_stop(struct client_rig *rig);
-bool client_rig_publish(struct client_rig *rig, const char *topic, const char *payload, uint8_t qos, uint32_t tag);
+bool client_rig_publish(struct client_rig *rig, const char *topic, const char *payload, uint8_t qos,
+                        uint32_t tag);
 
-/* The server's MQTT: bytes to the device, and the next packet from it (its first byte must be `first`). Returns the
- * packet id of a PUBLISH of QoS > 0, an ack or a SUBSCRIBE, else 0. */
+/* The server's MQTT: bytes to the device, and the next packet from it (its first byte must be
+ * `first`). Returns the packet id of a PUBLISH of QoS > 0, an ack or a SUBSCRIBE, else 0. */
 void client_rig_say(struct client_rig *rig, const void *bytes, size_t size);
 uint16_t client_rig_hear(struct client_rig *rig, uint8_t first);
 bool client_rig_silent(const struct client_rig *rig);
 void client_rig_ack(struct client_rig *rig, uint8_t first, uint16_t packet_id);
-void client_rig_send(struct client_rig *rig, const char *topic, const void *payload, size_t size, uint8_t qos,
-                     uint16_t packet_id);
+void client_rig_send(struct client_rig *rig, const char *topic, const void *payload, size_t size,
+                     uint8_t qos, uint16_t packet_id);
 
 /* Grants the device's own two subscriptions. */
 void client_rig_suback(struct client_rig *rig, uint16_t packet_id);
 
-/* From START to READY with CONNACK and SUBACK. With session_present the device asked for its session and the broker
- * kept it: no subscriptions. */
+/* From START to READY with CONNACK and SUBACK. With session_present the device asked for its
+ * session and the broker kept it: no subscriptions. */
 void client_rig_online(struct client_rig *rig, bool session_present, bool full_handshake);
 
 void client_rig_expect_end(const struct client_rig *rig, enum device_failure failure);

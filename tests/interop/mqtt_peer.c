@@ -68,7 +68,8 @@ static int write_config(const struct mqtt_broker *broker, char *path, size_t cap
   snprintf(path, capacity, "%s/mosquitto.conf", broker->folder);
   FILE *file = fopen(path, "w");
   if (file == NULL) return -1;
-  fprintf(file, "listener %u 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest none\n", broker->port);
+  fprintf(file, "listener %u 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest none\n",
+          broker->port);
   return fclose(file);
 }
 
@@ -78,7 +79,8 @@ int mqtt_broker_start(struct mqtt_broker *broker)
   broker->pid = 0;
   snprintf(broker->folder, sizeof broker->folder, "%s", "/tmp/fleetsim-mqtt-XXXXXX");
   broker->port = free_port();
-  if (mkdtemp(broker->folder) == NULL || write_config(broker, config, sizeof config) != 0) return -1;
+  if (mkdtemp(broker->folder) == NULL || write_config(broker, config, sizeof config) != 0)
+    return -1;
   broker->pid = fork();
   if (broker->pid == 0) become((char *[]){(char[]){"mosquitto"}, (char[]){"-c"}, config, NULL});
   for (int waited_ms = 0; waited_ms < MQTT_PEER_WAIT_MS; waited_ms += 20) {
@@ -86,7 +88,8 @@ int mqtt_broker_start(struct mqtt_broker *broker)
     if (probe >= 0) return close(probe);
     nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
   }
-  fprintf(stderr, "mosquitto did not listen on 127.0.0.1:%u within %d ms\n", broker->port, MQTT_PEER_WAIT_MS);
+  fprintf(stderr, "mosquitto did not listen on 127.0.0.1:%u within %d ms\n", broker->port,
+          MQTT_PEER_WAIT_MS);
   mqtt_broker_stop(broker);
   return -1;
 }
@@ -105,8 +108,8 @@ void mqtt_broker_stop(struct mqtt_broker *broker)
 
 #define ARGUMENTS_MAX 32
 
-static _Noreturn void run_child(const struct mqtt_broker *broker, const char *program, const char *const *arguments,
-                                int in, int out)
+static _Noreturn void run_child(const struct mqtt_broker *broker, const char *program,
+                                const char *const *arguments, int in, int out)
 {
   char port[8];
   const char *argv[ARGUMENTS_MAX + 1] = {program, "-h", "127.0.0.1", "-p", port};
@@ -121,15 +124,17 @@ static size_t read_all(int fd, uint8_t *output, size_t capacity)
   size_t size = 0;
   for (;;) {
     struct pollfd wait = {.fd = fd, .events = POLLIN};
-    if (poll(&wait, 1, MQTT_PEER_WAIT_MS) <= 0) fail_msg("a mosquitto client printed nothing for too long");
+    if (poll(&wait, 1, MQTT_PEER_WAIT_MS) <= 0)
+      fail_msg("a mosquitto client printed nothing for too long");
     const ssize_t got = read(fd, output + size, capacity - size);
     if (got <= 0) return size;
     size += (size_t) got;
   }
 }
 
-size_t mqtt_broker_run(const struct mqtt_broker *broker, const char *program, const char *const *arguments,
-                       struct device_mqtt_bytes input, uint8_t *output, size_t capacity)
+size_t mqtt_broker_run(const struct mqtt_broker *broker, const char *program,
+                       const char *const *arguments, struct device_mqtt_bytes input,
+                       uint8_t *output, size_t capacity)
 {
   int in[2], out[2], status = 0;
   assert_int_equal(pipe2(in, O_CLOEXEC), 0);
@@ -152,7 +157,8 @@ void mqtt_client_open(struct mqtt_client *client, const struct mqtt_broker *brok
   client->socket = connect_to(broker->port);
   client->version = version;
   client->used = client->taken = 0;
-  if (client->socket < 0) fail_msg("cannot connect to 127.0.0.1:%u: %s", broker->port, strerror(errno));
+  if (client->socket < 0)
+    fail_msg("cannot connect to 127.0.0.1:%u: %s", broker->port, strerror(errno));
 }
 
 void mqtt_client_close(struct mqtt_client *client)
@@ -169,8 +175,10 @@ void mqtt_client_send(struct mqtt_client *client, size_t size)
 static size_t receive(struct mqtt_client *client)
 {
   struct pollfd wait = {.fd = client->socket, .events = POLLIN};
-  if (poll(&wait, 1, MQTT_PEER_WAIT_MS) <= 0) fail_msg("the broker said nothing for %d ms", MQTT_PEER_WAIT_MS);
-  const ssize_t got = recv(client->socket, client->in + client->used, MQTT_PEER_BYTES - client->used, 0);
+  if (poll(&wait, 1, MQTT_PEER_WAIT_MS) <= 0)
+    fail_msg("the broker said nothing for %d ms", MQTT_PEER_WAIT_MS);
+  const ssize_t got =
+      recv(client->socket, client->in + client->used, MQTT_PEER_BYTES - client->used, 0);
   return got > 0 ? (size_t) got : 0;
 }
 
@@ -181,8 +189,10 @@ struct device_mqtt_packet mqtt_client_expect(struct mqtt_client *client, enum de
   client->used -= client->taken;
   client->taken = 0;
   for (;;) {
-    const int taken = device_mqtt_decode(client->in, client->used, client->version, MQTT_PEER_BYTES, &packet);
-    if (taken < 0) fail_msg("our decoder says %d to a packet that starts with %02x", taken, client->in[0]);
+    const int taken =
+        device_mqtt_decode(client->in, client->used, client->version, MQTT_PEER_BYTES, &packet);
+    if (taken < 0)
+      fail_msg("our decoder says %d to a packet that starts with %02x", taken, client->in[0]);
     client->taken = (size_t) taken;
     if (taken > 0) break;
     const size_t got = receive(client);

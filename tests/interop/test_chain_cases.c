@@ -13,8 +13,9 @@
 
 #include "chain_mint.h"
 
-#define DEFAULTS                                                                                                      \
-  "defaults\n  cert root: ca=yes ku=keyCertSign\n  cert leaf: issuer=root ca=no eku=serverAuth san=DNS:broker.test\n" \
+#define DEFAULTS                                                                                 \
+  "defaults\n  cert root: ca=yes ku=keyCertSign\n  cert leaf: issuer=root ca=no eku=serverAuth " \
+  "san=DNS:broker.test\n"                                                                        \
   "  trusts: root\n  sends: leaf\n  host: broker.test\n  clock: 2026-06-01\n  tls: 1.2 1.3\n"
 
 static char why[512];
@@ -29,9 +30,10 @@ static struct chain_cases *parse(const char *text)
 static void a_case_inherits_what_it_does_not_say(void **state)
 {
   (void) state;
-  struct chain_cases *cases = parse(DEFAULTS "case one\n why: w\n expect: accept\n"
-                                             "case two\n why: w\n cert leaf: eku=clientAuth\n tls: 1.3\n"
-                                             " expect: connect.tls.bad_usage flags=0x1000\n");
+  struct chain_cases *cases =
+      parse(DEFAULTS "case one\n why: w\n expect: accept\n"
+                     "case two\n why: w\n cert leaf: eku=clientAuth\n tls: 1.3\n"
+                     " expect: connect.tls.bad_usage flags=0x1000\n");
   assert_int_equal(cases->count, 2);
   const struct chain_case *one = &cases->item[0], *two = &cases->item[1];
   assert_string_equal(one->certificate[1].eku, "serverAuth");
@@ -48,7 +50,8 @@ static void a_case_inherits_what_it_does_not_say(void **state)
 static void like_takes_all_but_name_and_key(void **state)
 {
   (void) state;
-  struct chain_cases *cases = parse(DEFAULTS "case one\n why: w\n cert fake: like=root cn=root\n expect: accept\n");
+  struct chain_cases *cases =
+      parse(DEFAULTS "case one\n why: w\n cert fake: like=root cn=root\n expect: accept\n");
   const struct chain_certificate *fake = &cases->item[0].certificate[2];
   assert_string_equal(fake->name, "fake");
   assert_string_equal(fake->cn, "root");
@@ -81,15 +84,17 @@ static void refuses_a_case_that_is_not_whole(void **state)
   refuses(DEFAULTS "case a\n expect: accept\n", "say why");
   refuses(DEFAULTS "case a\n why: w\n", "say what to expect");
   refuses(DEFAULTS "case a\n why: w\n expect: accept\n sends: ghost\n", "no certificate 'ghost'");
-  refuses(DEFAULTS "case a\n why: w\n expect: accept\n cert leaf: issuer=ghost\n", "no issuer 'ghost'");
+  refuses(DEFAULTS "case a\n why: w\n expect: accept\n cert leaf: issuer=ghost\n",
+          "no issuer 'ghost'");
   refuses(DEFAULTS "case a\n why: w\n expect: accept\ncase a\n", "there twice");
 }
 
 static void mints_what_the_text_says(void **state)
 {
   (void) state;
-  struct chain_cases *cases = parse(DEFAULTS "case a\n why: w\n expect: accept\n cert leaf: damage=signature\n"
-                                             " cert twin: like=leaf key-of=leaf cn=other damage=\n");
+  struct chain_cases *cases =
+      parse(DEFAULTS "case a\n why: w\n expect: accept\n cert leaf: damage=signature\n"
+                     " cert twin: like=leaf key-of=leaf cn=other damage=\n");
   struct chain_mint mint;
   if (chain_mint(&cases->item[0], &mint, why, sizeof why) != 0) fail_msg("%s", why);
   X509 *root = mint.x509[0], *leaf = mint.x509[1], *twin = mint.x509[2];
@@ -109,10 +114,12 @@ static void mints_what_the_text_says(void **state)
 static void refuses_to_mint_what_it_cannot(void **state)
 {
   (void) state;
-  static const char *const wrong[] = {"key=p999", "hash=md999", "ca=maybe", "ext=odd", "damage=all", "ku=everything"};
+  static const char *const wrong[] = {"key=p999", "hash=md999", "ca=maybe",
+                                      "ext=odd",  "damage=all", "ku=everything"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     char text[1024];
-    snprintf(text, sizeof text, DEFAULTS "case a\n why: w\n expect: accept\n cert leaf: %s\n", wrong[i]);
+    snprintf(text, sizeof text, DEFAULTS "case a\n why: w\n expect: accept\n cert leaf: %s\n",
+             wrong[i]);
     struct chain_cases *cases = parse(text);
     struct chain_mint mint;
     int result = chain_mint(&cases->item[0], &mint, why, sizeof why);
@@ -125,7 +132,8 @@ static void refuses_to_mint_what_it_cannot(void **state)
 static void the_whole_matrix_can_be_read_and_minted(void **state)
 {
   (void) state;
-  struct chain_cases *cases = chain_cases_load(FLEETSIM_SOURCE_DIR "/certs/chains.txt", why, sizeof why);
+  struct chain_cases *cases =
+      chain_cases_load(FLEETSIM_SOURCE_DIR "/certs/chains.txt", why, sizeof why);
   if (!cases) fail_msg("%s", why);
   for (size_t i = 0; i < cases->count; i++) {
     struct chain_mint mint;

@@ -1,4 +1,5 @@
-/* Every case of certs/chains.txt, on every TLS version that it names, against the real device client.
+/* Every case of certs/chains.txt, on every TLS version that it names, against the real device
+ * client.
  *
  * All cases are run before the test fails, so that one run shows the whole difference. */
 #include <setjmp.h>
@@ -22,12 +23,14 @@ static bool is_known_verdict(const char *text)
   for (int i = 0; i < DEVICE_FAIL_COUNT; i++)
     if (strcmp(text, device_failure_name((enum device_failure) i)) == 0) return true;
   for (int i = 0; i < DEVICE_UPDATE_COUNT; i++)
-    if (strncmp(text, "update ", 7) == 0 && strcmp(text + 7, device_update_name((enum device_update) i)) == 0)
+    if (strncmp(text, "update ", 7) == 0 &&
+        strcmp(text + 7, device_update_name((enum device_update) i)) == 0)
       return true;
   return false;
 }
 
-static void run_one(const struct chain_case *c, const struct chain_mint *mint, int tls, struct tally *tally)
+static void run_one(const struct chain_case *c, const struct chain_mint *mint, int tls,
+                    struct tally *tally)
 {
   const char *expected = tls == 12 && c->expect12[0] ? c->expect12 : c->expect;
   struct chain_verdict got;
@@ -38,9 +41,10 @@ static void run_one(const struct chain_case *c, const struct chain_mint *mint, i
   bool flags_matter = c->has_flags && expected == c->expect;
   if (strcmp(got.name, expected) == 0 && (!flags_matter || got.flags == c->flags)) return;
   tally->wrong++;
-  print_error("chains.txt:%d: %s, TLS 1.%d: expected %s flags=0x%x, got %s flags=0x%x (error -0x%04x, alert %u)\n",
-              c->line, c->name, tls - 10, expected, (unsigned) c->flags, got.name, (unsigned) got.flags,
-              (unsigned) -got.tls_error, (unsigned) got.alert);
+  print_error("chains.txt:%d: %s, TLS 1.%d: expected %s flags=0x%x, got %s flags=0x%x (error "
+              "-0x%04x, alert %u)\n",
+              c->line, c->name, tls - 10, expected, (unsigned) c->flags, got.name,
+              (unsigned) got.flags, (unsigned) -got.tls_error, (unsigned) got.alert);
 }
 
 static void run_case(const struct chain_case *c, struct tally *tally)
@@ -60,15 +64,16 @@ static void the_device_judges_every_chain_as_the_matrix_says(void **state)
   (void) state;
   char why[512];
   struct tally tally = {0};
-  struct chain_cases *cases = chain_cases_load(FLEETSIM_SOURCE_DIR "/certs/chains.txt", why, sizeof why);
+  struct chain_cases *cases =
+      chain_cases_load(FLEETSIM_SOURCE_DIR "/certs/chains.txt", why, sizeof why);
   if (!cases) fail_msg("%s", why);
   size_t planned = 0;
   for (size_t i = 0; i < cases->count; i++) {
     planned += (size_t) cases->item[i].tls12 + cases->item[i].tls13;
     run_case(&cases->item[i], &tally);
   }
-  print_message("%zu cases, %zu runs: %zu accepted, %zu refused, %zu not as expected\n", cases->count, tally.run,
-                tally.accepted, tally.refused, tally.wrong);
+  print_message("%zu cases, %zu runs: %zu accepted, %zu refused, %zu not as expected\n",
+                cases->count, tally.run, tally.accepted, tally.refused, tally.wrong);
   assert_int_equal(tally.run, planned);
   assert_true(cases->count >= 30 && tally.accepted > 0 && tally.refused > 0);
   assert_int_equal(tally.wrong, 0);
@@ -77,6 +82,7 @@ static void the_device_judges_every_chain_as_the_matrix_says(void **state)
 
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(the_device_judges_every_chain_as_the_matrix_says)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_device_judges_every_chain_as_the_matrix_says)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

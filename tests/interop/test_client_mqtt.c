@@ -97,9 +97,12 @@ static void sends_a_message_that_is_for_one_connection_in_that_one_only(void **s
   for (uint8_t mqtt = 4; mqtt <= 5; mqtt++)
     for (int present = 0; present <= 1; present++) {
       struct client_rig rig;
-      struct device_event event = {
-          .kind = DEVICE_PUBLISH,
-          .publish = {.topic = "private/0000000b/x", .payload = (const uint8_t *) "x", .size = 1, .qos = 1, .tag = 7}};
+      struct device_event event = {.kind = DEVICE_PUBLISH,
+                                   .publish = {.topic = "private/0000000b/x",
+                                               .payload = (const uint8_t *) "x",
+                                               .size = 1,
+                                               .qos = 1,
+                                               .tag = 7}};
       event.publish.absolute = event.publish.once = true;
       client_rig_make(&rig, &pki, 13, mqtt);
       client_rig_step(&rig, &event);
@@ -124,8 +127,9 @@ static void sends_a_message_that_is_for_one_connection_in_that_one_only(void **s
     }
 }
 
-/* MQTT 5, 3.1.4: a client need not wait for CONNACK. A new session holds no subscription, so SUBSCRIBE goes with
- * CONNECT and no round trip is lost; one SUBACK answers both filters, each with its own code. */
+/* MQTT 5, 3.1.4: a client need not wait for CONNACK. A new session holds no subscription, so
+ * SUBSCRIBE goes with CONNECT and no round trip is lost; one SUBACK answers both filters, each with
+ * its own code. */
 static void subscribes_with_its_connect_when_it_begins_a_new_session(void **state)
 {
   (void) state;
@@ -150,7 +154,8 @@ static void subscribes_with_its_connect_when_it_begins_a_new_session(void **stat
     assert_true(client_rig_silent(&rig));
     client_rig_say(&rig, connack, sizeof connack);
     assert_int_equal(rig.notes[DEVICE_NOTE_READY], 0);
-    uint8_t suback[8] = {0x90, (uint8_t) (3 + answers[i].size), (uint8_t) (id >> 8), (uint8_t) id, 0};
+    uint8_t suback[8] = {0x90, (uint8_t) (3 + answers[i].size), (uint8_t) (id >> 8), (uint8_t) id,
+                         0};
     memcpy(suback + 5, answers[i].codes, answers[i].size);
     client_rig_say(&rig, suback, 5u + answers[i].size);
     assert_int_equal(rig.notes[DEVICE_NOTE_DENIED], answers[i].denied);
@@ -162,7 +167,8 @@ static void subscribes_with_its_connect_when_it_begins_a_new_session(void **stat
   }
 }
 
-/* Seen with mosquitto: restarted between CONNACK and SUBSCRIBE it keeps the session, but not what was on its way. */
+/* Seen with mosquitto: restarted between CONNACK and SUBSCRIBE it keeps the session, but not what
+   was on its way. */
 static void asks_again_for_a_subscription_that_was_not_confirmed(void **state)
 {
   (void) state;
@@ -269,7 +275,8 @@ static void holds_back_what_exceeds_the_brokers_receive_maximum(void **state)
   (void) client_rig_hear(&rig, 0x10);
   client_rig_say(&rig, connack, sizeof connack);
   client_rig_suback(&rig, client_rig_hear(&rig, 0x82));
-  for (uint32_t tag = 1; tag <= 2; tag++) assert_true(client_rig_publish(&rig, "telemetry", "x", 1, tag));
+  for (uint32_t tag = 1; tag <= 2; tag++)
+    assert_true(client_rig_publish(&rig, "telemetry", "x", 1, tag));
   uint16_t first = client_rig_hear(&rig, 0x32);
   assert_true(client_rig_silent(&rig));
   client_rig_ack(&rig, 0x40, first);
@@ -287,7 +294,8 @@ static void answers_a_trust_bundle_although_telemetry_fills_its_outbox(void **st
   uint32_t taken = 0;
   while (taken < 100 && client_rig_publish(&rig, "telemetry", "x", 1, taken)) taken++;
   assert_int_equal(taken, 14);
-  size_t size = client_pki_bundle(&pki, 2, pki.a.certificate, pki.b.certificate, bundle, sizeof bundle);
+  size_t size =
+      client_pki_bundle(&pki, 2, pki.a.certificate, pki.b.certificate, bundle, sizeof bundle);
   client_rig_send(&rig, "private/00000a1f/trust", bundle, size, 1, 5);
   assert_int_equal(rig.last[DEVICE_NOTE_TRUST].code, DEVICE_UPDATE_COMMITTED);
   assert_int_equal(device_builtin.trust_version(rig.storage), 2);
@@ -332,8 +340,8 @@ static void renews_its_certificate_only_for_its_own_key(void **state)
                 {renewed, DEVICE_UPDATE_COMMITTED},
                 {renewed, DEVICE_UPDATE_SAME}};
   for (uint16_t i = 0; i < 3; i++) {
-    client_rig_send(&rig, "private/00000a1f/cert", chain, chain_of(pushes[i].certificate, chain, sizeof chain), 1,
-                    (uint16_t) (i + 1));
+    client_rig_send(&rig, "private/00000a1f/cert", chain,
+                    chain_of(pushes[i].certificate, chain, sizeof chain), 1, (uint16_t) (i + 1));
     assert_int_equal(rig.last[DEVICE_NOTE_IDENTITY].code, pushes[i].update);
     assert_int_equal(client_rig_hear(&rig, 0x40), i + 1);
     client_rig_ack(&rig, 0x40, client_rig_hear(&rig, 0x32));
@@ -358,7 +366,8 @@ static void pings_when_idle_and_gives_up_without_an_answer(void **state)
   client_rig_make(&rig, &pki, 13, 4);
   client_rig_online(&rig, false, false);
   rig.now_ms += 20000;
-  assert_true(client_rig_publish(&rig, "telemetry", "x", 1, 1)); /* traffic both ways is a sign of life */
+  assert_true(
+      client_rig_publish(&rig, "telemetry", "x", 1, 1)); /* traffic both ways is a sign of life */
   client_rig_ack(&rig, 0x40, client_rig_hear(&rig, 0x32));
   assert_int_equal(rig.deadline_ms, rig.now_ms + 30000);
   client_rig_wait(&rig);
@@ -448,8 +457,9 @@ static void names_each_connack_refusal(void **state)
   }
 }
 
-/* A broker of 3.1.1 answers a client of 5 in its own form, with whatever return code; one of 5 does so the other way.
- * aedes refuses the subscriptions first, and a broker may send both in one record. */
+/* A broker of 3.1.1 answers a client of 5 in its own form, with whatever return code; one of 5 does
+ * so the other way. aedes refuses the subscriptions first, and a broker may send both in one
+ * record. */
 static void knows_a_broker_of_another_mqtt_version_by_the_form_of_its_answer(void **state)
 {
   (void) state;
@@ -466,7 +476,8 @@ static void knows_a_broker_of_another_mqtt_version_by_the_form_of_its_answer(voi
       {5, 6, 0, {0x90, 4, 0, 1, 1, 1}, DEVICE_FAIL_MQTT_REFUSED_VERSION},
       {5, 10, 0, {0x90, 4, 0, 1, 0x80, 0x80, 0x20, 2, 0, 1}, DEVICE_FAIL_MQTT_REFUSED_VERSION},
       {4, 5, 0x84, {0x20, 3, 0, 0x84, 0}, DEVICE_FAIL_MQTT_REFUSED_VERSION},
-      {4, 5, 0x87, {0x20, 3, 0, 0x87, 0}, DEVICE_FAIL_MQTT_REFUSED_AUTH}, /* it is told more by the code */
+      /* it is told more by the code */
+      {4, 5, 0x87, {0x20, 3, 0, 0x87, 0}, DEVICE_FAIL_MQTT_REFUSED_AUTH},
       {5, 4, 0x87, {0x20, 2, 0, 0x87}, DEVICE_FAIL_MQTT_REFUSED_AUTH},
       {5, 4, 0, {0x20, 2, 0, 6}, DEVICE_FAIL_MQTT_PROTOCOL}, /* of neither */
       {5, 4, 0, {0x20, 2, 2, 1}, DEVICE_FAIL_MQTT_PROTOCOL},
@@ -484,11 +495,14 @@ static void knows_a_broker_of_another_mqtt_version_by_the_form_of_its_answer(voi
     assert_int_equal(rig.notes[DEVICE_NOTE_ONLINE], 0);
     client_rig_free(&rig);
   }
-  assert_non_null(strstr(device_failure_sentence(DEVICE_FAIL_MQTT_REFUSED_VERSION), "try mqtt: 3.1.1"));
-  assert_non_null(strstr(device_failure_sentence(DEVICE_FAIL_TLS_CLOSED), "try mqtt: 3.1.1")); /* RabbitMQ 3.10 */
+  assert_non_null(
+      strstr(device_failure_sentence(DEVICE_FAIL_MQTT_REFUSED_VERSION), "try mqtt: 3.1.1"));
+  assert_non_null(strstr(device_failure_sentence(DEVICE_FAIL_TLS_CLOSED),
+                         "try mqtt: 3.1.1")); /* RabbitMQ 3.10 */
 }
 
-/* Server reference, property 28, in CONNACK "Server moved" and in DISCONNECT "Use another server". */
+/* Server reference, property 28, in CONNACK "Server moved" and in DISCONNECT "Use another
+   server". */
 static void tells_which_server_the_broker_named(void **state)
 {
   (void) state;
@@ -521,10 +535,12 @@ static void names_what_breaks_a_session(void **state)
     enum device_failure failure;
     uint8_t code;
   } ends[] = {
-      {{0xe0, 1, 0x8e}, 3, DEVICE_FAIL_SESSION_DISCONNECT, 0x8e},           /* session taken over */
-      {{0x20, 3, 0, 0, 0}, 5, DEVICE_FAIL_SESSION_PROTOCOL, 0},             /* a second CONNACK */
-      {{0x30, 0xff, 0xff, 0xff, 0x7f}, 5, DEVICE_FAIL_SESSION_PROTOCOL, 0}, /* 256 MB are announced */
-      {{0x90, 4, 0, 99, 0, 1}, 6, DEVICE_FAIL_SESSION_PROTOCOL, 0},         /* SUBACK that nobody waits for */
+      {{0xe0, 1, 0x8e}, 3, DEVICE_FAIL_SESSION_DISCONNECT, 0x8e}, /* session taken over */
+      {{0x20, 3, 0, 0, 0}, 5, DEVICE_FAIL_SESSION_PROTOCOL, 0},   /* a second CONNACK */
+      /* 256 MB are announced */
+      {{0x30, 0xff, 0xff, 0xff, 0x7f}, 5, DEVICE_FAIL_SESSION_PROTOCOL, 0},
+      /* SUBACK that nobody waits for */
+      {{0x90, 4, 0, 99, 0, 1}, 6, DEVICE_FAIL_SESSION_PROTOCOL, 0},
   };
   for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
     struct client_rig rig;
@@ -543,8 +559,9 @@ static void reports_what_the_broker_denies(void **state)
   struct client_rig rig;
   client_rig_make(&rig, &pki, 13, 5);
   client_rig_online(&rig, false, false);
-  struct device_event foreign = {.kind = DEVICE_SUBSCRIBE,
-                                 .publish = {.topic = "private/00000001/#", .tag = 41, .qos = 1, .absolute = true}};
+  struct device_event foreign = {
+      .kind = DEVICE_SUBSCRIBE,
+      .publish = {.topic = "private/00000001/#", .tag = 41, .qos = 1, .absolute = true}};
   client_rig_step(&rig, &foreign);
   assert_true(rig.accepted);
   client_rig_pump(&rig);
@@ -610,7 +627,8 @@ static void answer_connect(struct client_rig *rig, const uint8_t *connack, size_
   client_rig_say(rig, connack, size);
 }
 
-static void expect_declined(const struct client_rig *rig, size_t count, uint32_t tag, uint8_t reason)
+static void expect_declined(const struct client_rig *rig, size_t count, uint32_t tag,
+                            uint8_t reason)
 {
   const struct device_note *denied = &rig->last[DEVICE_NOTE_DENIED];
   assert_int_equal(rig->notes[DEVICE_NOTE_DENIED], count);
@@ -681,7 +699,8 @@ static void says_goodbye_when_stopped(void **state)
   client_rig_free(&rig);
 }
 
-/* Goes through one attempt event by event and is switched off after `events` of them; false when it got further. */
+/* Goes through one attempt event by event and is switched off after `events` of them; false when it
+   got further. */
 static bool is_switched_off_after(struct client_rig *rig, size_t events)
 {
   uint8_t bytes[64];
@@ -715,8 +734,9 @@ static void leaves_nothing_behind_wherever_it_is_switched_off(void **state)
     }
     assert_int_equal(keys_in_use(), keys);
   }
-  print_message("  switched off after each of %zu events; heap of the library %zu bytes before, %zu after\n", events,
-                heap, heap_bytes);
+  print_message(
+      "  switched off after each of %zu events; heap of the library %zu bytes before, %zu after\n",
+      events, heap, heap_bytes);
   assert_true(events > 20);
 }
 
@@ -728,8 +748,9 @@ static void carries_little_while_idle(void **state)
     client_rig_make(&rig, &pki, tls, 5);
     size_t before = heap_bytes, keys = keys_in_use();
     client_rig_online(&rig, false, false);
-    print_message("  TLS %u: %zu bytes of heap, %zu PSA keys; storage %zu bytes\n", tls, heap_bytes - before,
-                  keys_in_use() - keys, device_builtin.storage_size(&rig.profile));
+    print_message("  TLS %u: %zu bytes of heap, %zu PSA keys; storage %zu bytes\n", tls,
+                  heap_bytes - before, keys_in_use() - keys,
+                  device_builtin.storage_size(&rig.profile));
     assert_true(heap_bytes - before < 10240);
     assert_true(device_builtin.storage_size(&rig.profile) <= 7168);
     client_rig_stop(&rig);

@@ -1,4 +1,5 @@
-/* An update over MQTT through TLS, against a scripted back office behind OpenSSL, in virtual time. */
+/* An update over MQTT through TLS, against a scripted back office behind OpenSSL, in virtual
+   time. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -88,8 +89,8 @@ static uint8_t *entry(uint8_t *at, uint16_t type, size_t size)
 }
 
 /* Version NUMBER.0.0; with a trust bundle if its size is not 0. */
-static uint32_t make_image(uint8_t number, uint32_t body, const uint8_t *trust, size_t trust_size, uint8_t *out,
-                           uint8_t hash[32])
+static uint32_t make_image(uint8_t number, uint32_t body, const uint8_t *trust, size_t trust_size,
+                           uint8_t *out, uint8_t hash[32])
 {
   size_t protected_size = 20 + (trust_size > 0 ? 4 + trust_size : 0);
   uint8_t der[DEVICE_IMAGE_SIGNATURE_MAX];
@@ -126,7 +127,8 @@ static uint32_t make_image(uint8_t number, uint32_t body, const uint8_t *trust, 
   return (uint32_t) (at + der_size - out);
 }
 
-static size_t make_manifest(const struct device_manifest *manifest, uint8_t out[DEVICE_MANIFEST_MAX])
+static size_t make_manifest(const struct device_manifest *manifest,
+                            uint8_t out[DEVICE_MANIFEST_MAX])
 {
   uint8_t der[DEVICE_IMAGE_SIGNATURE_MAX];
   size_t der_size = sizeof der, size = device_manifest_encode(manifest, out, DEVICE_MANIFEST_MAX);
@@ -151,7 +153,8 @@ static void make_device(uint8_t mqtt)
                                         .attempts = 3,
                                         .block_timeout_ms = 1000,
                                         .trial_timeout_ms = 5000};
-  assert_int_equal(EVP_PKEY_get_octet_string_param(image_key, OSSL_PKEY_PARAM_PUB_KEY, updates.image_key, 65, &size),
+  assert_int_equal(EVP_PKEY_get_octet_string_param(image_key, OSSL_PKEY_PARAM_PUB_KEY,
+                                                   updates.image_key, 65, &size),
                    1);
   client_rig_make(&rig, &pki, 13, mqtt);
   device_builtin.destroy(rig.storage);
@@ -183,10 +186,12 @@ static void go_online(void)
   uint16_t id = client_rig_hear(&rig, 0x82);
   size_t notes = rig.notes[DEVICE_NOTE_OTA];
   client_rig_say(&rig, connack, 2u + connack[1]);
-  assert_int_equal(rig.notes[DEVICE_NOTE_OTA], notes); /* a trial ends when the device can be told something */
+  /* a trial ends when the device can be told something */
+  assert_int_equal(rig.notes[DEVICE_NOTE_OTA], notes);
   const uint8_t v5 = rig.profile.mqtt_version == 5;
   uint8_t suback[9] = {0x90, (uint8_t) (6 + v5), (uint8_t) (id >> 8), (uint8_t) id};
-  memcpy(suback + 4 + v5, (const uint8_t[]){1, 1, 1, 0}, 4); /* in MQTT 5 after an empty list of properties */
+  /* in MQTT 5 after an empty list of properties */
+  memcpy(suback + 4 + v5, (const uint8_t[]){1, 1, 1, 0}, 4);
   client_rig_say(&rig, suback, 8u + v5);
 }
 
@@ -253,14 +258,18 @@ static void takes_an_update(uint8_t mqtt)
   static uint8_t image[8192];
   uint8_t bytes[DEVICE_MANIFEST_MAX];
   make_device(mqtt);
-  struct device_manifest manifest = {
-      .serial = SERIAL, .version = DEVICE_VERSION(2, 0, 0), .counter = 2, .device_class = CLASS, .block_size = 256};
+  struct device_manifest manifest = {.serial = SERIAL,
+                                     .version = DEVICE_VERSION(2, 0, 0),
+                                     .counter = 2,
+                                     .device_class = CLASS,
+                                     .block_size = 256};
   manifest.size = make_image(2, 5000, NULL, 0, image, manifest.hash);
   go_online();
   expect_boot(DEVICE_OTA_CONFIRMED, DEVICE_VERSION(1, 0, 0));
   client_rig_send(&rig, TOPIC("manifest"), bytes, make_manifest(&manifest, bytes), 1, 7);
   assert_int_equal(client_rig_hear(&rig, 0x40), 7);
-  hear_report("{\"status\":\"downloading\",\"serial\":3,\"version\":\"2.0.0\",\"running\":\"1.0.0\"}");
+  hear_report(
+      "{\"status\":\"downloading\",\"serial\":3,\"version\":\"2.0.0\",\"running\":\"1.0.0\"}");
   for (unsigned blocks = 0; blocks < (manifest.size + 255) / 256;) {
     while (client_rig_silent(&rig)) pass_time();
     blocks += answer(image, manifest.size);
@@ -276,7 +285,8 @@ static void takes_an_update(uint8_t mqtt)
   client_rig_power_cycle(&rig);
   expect_boot(DEVICE_OTA_TRIAL, DEVICE_VERSION(2, 0, 0));
   go_online();
-  hear_report("{\"status\":\"confirmed\",\"serial\":3,\"version\":\"2.0.0\",\"running\":\"2.0.0\"}");
+  hear_report(
+      "{\"status\":\"confirmed\",\"serial\":3,\"version\":\"2.0.0\",\"running\":\"2.0.0\"}");
   client_rig_power_cycle(&rig);
   expect_boot(DEVICE_OTA_CONFIRMED, DEVICE_VERSION(2, 0, 0));
   go_online();
@@ -296,18 +306,21 @@ static void takes_an_update_over_mqtt_3(void **state)
   takes_an_update(4);
 }
 
-/* In force before it connects, or a device whose roots are gone would never get to hear of new ones. */
+/* In force before it connects, or a device whose roots are gone would never get to hear of new
+   ones. */
 static void new_firmware_brings_the_roots_by_which_it_connects(void **state)
 {
   (void) state;
   uint8_t bundle[DEVICE_NVM_TRUST_MAX], hash[32];
   make_device(5);
-  size_t size = client_pki_bundle(&pki, 2, pki.b.certificate, pki.spare.certificate, bundle, sizeof bundle);
+  size_t size =
+      client_pki_bundle(&pki, 2, pki.b.certificate, pki.spare.certificate, bundle, sizeof bundle);
   client_rig_reflash(&rig, bundle, size);
   client_rig_open(&rig, false);
   client_rig_pump(&rig);
   client_rig_expect_end(&rig, DEVICE_FAIL_TLS_NOT_TRUSTED);
-  size = client_pki_bundle(&pki, 3, pki.a.certificate, pki.spare.certificate, bundle, sizeof bundle);
+  size =
+      client_pki_bundle(&pki, 3, pki.a.certificate, pki.spare.certificate, bundle, sizeof bundle);
   (void) make_image(2, 100, bundle, size, slots[0], hash);
   client_rig_power_cycle(&rig);
   assert_int_equal(rig.notes[DEVICE_NOTE_TRUST], 1);

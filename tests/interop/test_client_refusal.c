@@ -1,5 +1,5 @@
-/* A broker that refuses the device: in an alert, without a word, in CONNACK. What the device calls it, what it says of
- * the chain, and that a session ticket does not lock it out. */
+/* A broker that refuses the device: in an alert, without a word, in CONNACK. What the device calls
+ * it, what it says of the chain, and that a session ticket does not lock it out. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,8 +55,11 @@ static const enum device_failure names[WAYS] = {
 
 static void refuse(struct client_rig *rig, enum way way)
 {
-  static const uint8_t codes[WAYS] = {
-      [NOT_AUTHORISED] = 0x87, [BAD_CREDENTIALS] = 0x86, [UNSPECIFIED] = 0x80, [BUSY] = 0x89, [MOVED] = 0x9c};
+  static const uint8_t codes[WAYS] = {[NOT_AUTHORISED] = 0x87,
+                                      [BAD_CREDENTIALS] = 0x86,
+                                      [UNSPECIFIED] = 0x80,
+                                      [BUSY] = 0x89,
+                                      [MOVED] = 0x9c};
   if (way == CLOSE_NOTIFY) {
     (void) SSL_shutdown(rig->ssl);
     client_rig_pump(rig);
@@ -168,8 +171,8 @@ static bool is_resumed(struct client_rig *rig)
   return rig->last[DEVICE_NOTE_HANDSHAKE].resumed;
 }
 
-/* A broker that takes the ticket and not the device would refuse it until the ticket expires: the session stands on
- * what was true when it began. One full handshake lets it in. */
+/* A broker that takes the ticket and not the device would refuse it until the ticket expires: the
+ * session stands on what was true when it began. One full handshake lets it in. */
 static void drops_a_ticket_that_led_to_a_refusal_however_it_was_said(void **state)
 {
   (void) state;
@@ -204,7 +207,8 @@ static void drops_a_ticket_after_a_refusal_in_mqtt_3_1_1(void **state)
     get_ticket(&rig);
     assert_true(is_resumed(&rig));
     client_rig_say(&rig, (const uint8_t[]){0x20, 2, 0, code}, 4);
-    assert_int_equal(is_resumed(&rig), code == 3); /* server unavailable: nothing about the device */
+    /* server unavailable: nothing about the device */
+    assert_int_equal(is_resumed(&rig), code == 3);
     client_rig_free(&rig);
   }
 }
@@ -226,7 +230,8 @@ static void drops_a_ticket_that_the_broker_hung_up_on(void **state)
   }
 }
 
-/* A transport that never opened has shown the ticket to nobody, and the plan's end is no refusal. */
+/* A transport that never opened has shown the ticket to nobody, and the plan's end is no
+   refusal. */
 static void keeps_a_ticket_that_nobody_has_refused(void **state)
 {
   (void) state;

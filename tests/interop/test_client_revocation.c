@@ -1,4 +1,5 @@
-/* What the device makes of revocation lists in its trust bundle when OpenSSL presents a chain, by policy. */
+/* What the device makes of revocation lists in its trust bundle when OpenSSL presents a chain, by
+   policy. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,7 +33,8 @@ static int free_pki(void **state)
 }
 
 /* A device with these anchors and lists meets what rig->server presents. */
-static void meet(struct client_rig *rig, X509 *const roots[2], const struct client_crl *lists, size_t count)
+static void meet(struct client_rig *rig, X509 *const roots[2], const struct client_crl *lists,
+                 size_t count)
 {
   uint8_t bundle[DEVICE_NVM_TRUST_MAX];
   size_t size = client_pki_bundle_with_lists(&pki, 2, roots, lists, count, bundle, sizeof bundle);
@@ -49,7 +51,8 @@ static void expect(const struct client_rig *rig, enum device_failure failure)
     return;
   }
   if (rig->notes[DEVICE_NOTE_ENDED] != 0)
-    fail_msg("refused as %s, expected to be accepted", device_failure_name(rig->last[DEVICE_NOTE_ENDED].failure));
+    fail_msg("refused as %s, expected to be accepted",
+             device_failure_name(rig->last[DEVICE_NOTE_ENDED].failure));
   assert_int_equal(rig->notes[DEVICE_NOTE_HANDSHAKE], 1);
   assert_false(rig->last[DEVICE_NOTE_HANDSHAKE].resumed);
 }
@@ -83,28 +86,66 @@ static void judges_the_chain_by_the_lists_it_holds_as_its_policy_says(void **sta
 {
   (void) state;
   const struct client_party *a = &pki.a, *b = &pki.b, *brokers = &pki.brokers;
-  const X509 *leaf = pki.broker.certificate, *issuing = pki.brokers.certificate, *other = pki.device.certificate;
+  const X509 *leaf = pki.broker.certificate, *issuing = pki.brokers.certificate,
+             *other = pki.device.certificate;
   const struct rehearsal all[] = {
       {"no list at all", {{0}}, OK, OK, CRL},
-      {"both CAs' lists, empty", {{a, NULL, NULL, -1, 30}, {brokers, NULL, NULL, -1, 30}}, OK, OK, OK},
-      {"leaf revoked", {{a, NULL, NULL, -1, 30}, {brokers, NULL, leaf, -1, 30}}, OK, REVOKED, REVOKED},
+      {"both CAs' lists, empty",
+       {{a, NULL, NULL, -1, 30}, {brokers, NULL, NULL, -1, 30}},
+       OK,
+       OK,
+       OK},
+      {"leaf revoked",
+       {{a, NULL, NULL, -1, 30}, {brokers, NULL, leaf, -1, 30}},
+       OK,
+       REVOKED,
+       REVOKED},
       {"leaf revoked, root's list missing", {{brokers, NULL, leaf, -1, 30}}, OK, REVOKED, REVOKED},
-      {"intermediate revoked", {{a, NULL, issuing, -1, 30}, {brokers, NULL, NULL, -1, 30}}, OK, REVOKED, REVOKED},
-      {"intermediate revoked, its list missing", {{a, NULL, issuing, -1, 30}}, OK, REVOKED, REVOKED},
+      {"intermediate revoked",
+       {{a, NULL, issuing, -1, 30}, {brokers, NULL, NULL, -1, 30}},
+       OK,
+       REVOKED,
+       REVOKED},
+      {"intermediate revoked, its list missing",
+       {{a, NULL, issuing, -1, 30}},
+       OK,
+       REVOKED,
+       REVOKED},
       {"intermediate's list missing", {{a, NULL, NULL, -1, 30}}, OK, OK, CRL},
       {"root's list missing", {{brokers, NULL, NULL, -1, 30}}, OK, OK, CRL},
       {"expired", {{a, NULL, NULL, -1, 30}, {brokers, NULL, NULL, -30, -1}}, OK, OK, CRL},
-      {"expired, leaf in it", {{a, NULL, NULL, -1, 30}, {brokers, NULL, leaf, -30, -1}}, OK, REVOKED, REVOKED},
+      {"expired, leaf in it",
+       {{a, NULL, NULL, -1, 30}, {brokers, NULL, leaf, -30, -1}},
+       OK,
+       REVOKED,
+       REVOKED},
       {"not yet valid", {{a, NULL, NULL, 1, 30}, {brokers, NULL, NULL, -1, 30}}, OK, OK, CRL},
-      {"not yet valid, leaf in it", {{a, NULL, NULL, -1, 30}, {brokers, NULL, leaf, 1, 30}}, OK, REVOKED, REVOKED},
-      {"in the issuer's name by another key", {{a, NULL, NULL, -1, 30}, {b, brokers, NULL, -1, 30}}, OK, CRL, CRL},
+      {"not yet valid, leaf in it",
+       {{a, NULL, NULL, -1, 30}, {brokers, NULL, leaf, 1, 30}},
+       OK,
+       REVOKED,
+       REVOKED},
+      {"in the issuer's name by another key",
+       {{a, NULL, NULL, -1, 30}, {b, brokers, NULL, -1, 30}},
+       OK,
+       CRL,
+       CRL},
       {"another CA's list", {{a, NULL, NULL, -1, 30}, {b, NULL, NULL, -1, 30}}, OK, OK, CRL},
-      {"its number in another CA's list", {{a, NULL, leaf, -1, 30}, {brokers, NULL, NULL, -1, 30}}, OK, OK, OK},
-      {"another certificate", {{a, NULL, NULL, -1, 30}, {brokers, NULL, other, -1, 30}}, OK, OK, OK},
+      {"its number in another CA's list",
+       {{a, NULL, leaf, -1, 30}, {brokers, NULL, NULL, -1, 30}},
+       OK,
+       OK,
+       OK},
+      {"another certificate",
+       {{a, NULL, NULL, -1, 30}, {brokers, NULL, other, -1, 30}},
+       OK,
+       OK,
+       OK},
   };
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
     for (uint8_t tls = 12; tls <= 13; tls++)
-      for (int policy = 0; policy < POLICIES; policy++) rehearse(&all[i], tls, (enum device_revocation) policy);
+      for (int policy = 0; policy < POLICIES; policy++)
+        rehearse(&all[i], tls, (enum device_revocation) policy);
 }
 
 static void a_wrong_clock_is_called_that_and_no_revocation(void **state)
@@ -114,19 +155,22 @@ static void a_wrong_clock_is_called_that_and_no_revocation(void **state)
   client_rig_make(&rig, &pki, 13, 5);
   rig.profile.revocation = DEVICE_REVOCATION_REQUIRED;
   rig.unix_s = 0;
-  const struct client_crl lists[] = {{&pki.a, NULL, NULL, -1, 30}, {&pki.brokers, NULL, NULL, -1, 30}};
+  const struct client_crl lists[] = {{&pki.a, NULL, NULL, -1, 30},
+                                     {&pki.brokers, NULL, NULL, -1, 30}};
   meet(&rig, (X509 *const[]){pki.a.certificate, pki.spare.certificate}, lists, 2);
   expect(&rig, DEVICE_FAIL_TLS_NOT_YET_VALID);
   client_rig_free(&rig);
 }
 
-/* Root B's key certified by A: who holds A alone needs the cross-certificate, who holds B never looks at it. */
+/* Root B's key certified by A: who holds A alone needs the cross-certificate, who holds B never
+   looks at it. */
 static void a_revoked_cross_certificate_stops_only_those_who_need_it(void **state)
 {
   (void) state;
-  struct client_party cross = client_pki_issue(&pki.a, &(struct client_recipe){"root B", NULL, NULL, -100, 300});
-  struct client_party leaf =
-      client_pki_issue(&pki.b, &(struct client_recipe){CLIENT_HOST, "DNS:" CLIENT_HOST, "serverAuth", -10, 300});
+  struct client_party cross =
+      client_pki_issue(&pki.a, &(struct client_recipe){"root B", NULL, NULL, -100, 300});
+  struct client_party leaf = client_pki_issue(
+      &pki.b, &(struct client_recipe){CLIENT_HOST, "DNS:" CLIENT_HOST, "serverAuth", -10, 300});
   struct client_rig rig;
   /* a cross-certificate has the subject's own key */
   X509_set_pubkey(cross.certificate, pki.b.key);
@@ -137,7 +181,9 @@ static void a_revoked_cross_certificate_stops_only_those_who_need_it(void **stat
       client_rig_make(&rig, &pki, 13, 5);
       rig.profile.revocation = DEVICE_REVOCATION_HELD;
       client_rig_present(&rig, &leaf, cross.certificate);
-      meet(&rig, (X509 *const[]){pki.a.certificate, holds_b ? pki.b.certificate : pki.spare.certificate}, &list, 1);
+      meet(&rig,
+           (X509 *const[]){pki.a.certificate, holds_b ? pki.b.certificate : pki.spare.certificate},
+           &list, 1);
       expect(&rig, revoked && !holds_b ? REVOKED : OK);
       client_rig_free(&rig);
     }
@@ -160,8 +206,9 @@ static void a_list_takes_the_ticket_with_it_so_that_the_broker_is_judged_anew(vo
       client_rig_online(&rig, false, false);
       assert_int_equal(rig.last[DEVICE_NOTE_HANDSHAKE].resumed, i);
       if (i == 1) {
-        size_t size = client_pki_bundle_with_lists(&pki, 2, (X509 *const[]){pki.a.certificate, pki.spare.certificate},
-                                                   &list, 1, bundle, sizeof bundle);
+        size_t size = client_pki_bundle_with_lists(
+            &pki, 2, (X509 *const[]){pki.a.certificate, pki.spare.certificate}, &list, 1, bundle,
+            sizeof bundle);
         client_rig_send(&rig, "private/00000a1f/trust", bundle, size, 1, 7);
         assert_int_equal(rig.last[DEVICE_NOTE_TRUST].code, DEVICE_UPDATE_COMMITTED);
       }
@@ -201,8 +248,9 @@ static void lists_take_memory_in_a_handshake_and_none_of_a_device_that_is_online
   for (size_t count = 0; count <= 2; count += 2) {
     struct client_rig rig;
     uint8_t bundle[DEVICE_NVM_TRUST_MAX];
-    size_t size = client_pki_bundle_with_lists(&pki, 2, (X509 *const[]){pki.a.certificate, pki.spare.certificate},
-                                               lists, count, bundle, sizeof bundle);
+    size_t size = client_pki_bundle_with_lists(
+        &pki, 2, (X509 *const[]){pki.a.certificate, pki.spare.certificate}, lists, count, bundle,
+        sizeof bundle);
     client_rig_make(&rig, &pki, 13, 5);
     rig.profile.revocation = DEVICE_REVOCATION_HELD;
     client_rig_reflash(&rig, bundle, size);
@@ -214,8 +262,8 @@ static void lists_take_memory_in_a_handshake_and_none_of_a_device_that_is_online
     client_rig_free(&rig);
     mbedtls_platform_set_calloc_free(calloc, free);
   }
-  print_message("  blocks without and with lists: online %zu and %zu, at most %zu and %zu\n", online[0], online[1],
-                peak[0], peak[1]);
+  print_message("  blocks without and with lists: online %zu and %zu, at most %zu and %zu\n",
+                online[0], online[1], peak[0], peak[1]);
   assert_int_equal(online[0], online[1]);
   assert_true(peak[1] > peak[0]);
 }

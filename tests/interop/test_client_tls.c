@@ -1,5 +1,7 @@
-#define MBEDTLS_ALLOW_PRIVATE_ACCESS /* what a connection still holds: the library has no getters for it */
-/* The device's TLS against OpenSSL: what it accepts, what it refuses, and what it calls the reason. */
+/* what a connection still holds: the library has no getters for it */
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS
+/* The device's TLS against OpenSSL: what it accepts, what it refuses, and what it calls the
+   reason. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -101,7 +103,8 @@ static void refuse_one(const struct refusal *refusal, uint8_t tls)
   struct client_party leaf = client_pki_issue(refusal->issuer, &refusal->leaf);
   client_rig_make(&rig, &pki, tls, 5);
   client_rig_present(&rig, &leaf, refusal->sent != NULL ? refusal->sent->certificate : NULL);
-  rig.unix_s = refusal->clock_days == INT64_MIN ? 0 : CLIENT_UNIX + refusal->clock_days * CLIENT_DAY;
+  rig.unix_s =
+      refusal->clock_days == INT64_MIN ? 0 : CLIENT_UNIX + refusal->clock_days * CLIENT_DAY;
   meet(&rig);
   print_message("  TLS %u, %s\n", tls, refusal->why);
   client_rig_expect_end(&rig, refusal->failure);
@@ -140,9 +143,10 @@ static void refuses_an_expired_cross_certificate_as_expired(void **state)
   (void) state;
   struct client_rig rig;
   /* root B's key, certified by A until yesterday; the device trusts A and not B */
-  struct client_party cross = client_pki_issue(&pki.a, &(struct client_recipe){"root B", NULL, NULL, -100, -1});
-  struct client_party leaf =
-      client_pki_issue(&cross, &(struct client_recipe){CLIENT_HOST, "DNS:" CLIENT_HOST, "serverAuth", -10, 300});
+  struct client_party cross =
+      client_pki_issue(&pki.a, &(struct client_recipe){"root B", NULL, NULL, -100, -1});
+  struct client_party leaf = client_pki_issue(
+      &cross, &(struct client_recipe){CLIENT_HOST, "DNS:" CLIENT_HOST, "serverAuth", -10, 300});
   client_rig_make(&rig, &pki, 13, 5);
   client_rig_present(&rig, &leaf, cross.certificate);
   meet(&rig);
@@ -163,7 +167,8 @@ static void names_the_brokers_refusal_of_its_certificate(void **state)
     meet(&rig);
     client_rig_expect_end(&rig, DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA);
     assert_int_equal(rig.last[DEVICE_NOTE_ENDED].alert, 48);
-    /* in TLS 1.3 the device's handshake is over before the broker has judged: only CONNACK means connected */
+    /* in TLS 1.3 the device's handshake is over before the broker has judged: only CONNACK means
+       connected */
     assert_int_equal(rig.notes[DEVICE_NOTE_HANDSHAKE], tls == 13 ? 1 : 0);
     assert_int_equal(rig.notes[DEVICE_NOTE_ONLINE], 0);
     client_rig_free(&rig);
@@ -183,10 +188,12 @@ static void resumes_with_a_ticket_unless_told_or_barred(void **state)
     for (size_t i = 0; i < 5; i++) {
       client_rig_online(&rig, false, full[i]);
       if (rig.last[DEVICE_NOTE_HANDSHAKE].resumed != resumed[i])
-        fail_msg("TLS %u, connection %zu: resumed %d, expected %d", tls, i, rig.last[DEVICE_NOTE_HANDSHAKE].resumed,
-                 resumed[i]);
-      if (i == 3) { /* what the ticket stands on is replaced: the next connection has to prove the new anchors */
-        size_t size = client_pki_bundle(&pki, 2, pki.a.certificate, pki.b.certificate, bundle, sizeof bundle);
+        fail_msg("TLS %u, connection %zu: resumed %d, expected %d", tls, i,
+                 rig.last[DEVICE_NOTE_HANDSHAKE].resumed, resumed[i]);
+      /* what the ticket stands on is replaced: the next connection has to prove the new anchors */
+      if (i == 3) {
+        size_t size =
+            client_pki_bundle(&pki, 2, pki.a.certificate, pki.b.certificate, bundle, sizeof bundle);
         client_rig_send(&rig, "private/00000a1f/trust", bundle, size, 1, 7);
         assert_int_equal(rig.last[DEVICE_NOTE_TRUST].code, DEVICE_UPDATE_COMMITTED);
       }
@@ -197,7 +204,8 @@ static void resumes_with_a_ticket_unless_told_or_barred(void **state)
   }
 }
 
-/* The server sends its tickets after the handshake: they find nothing left of it, and do no harm. */
+/* The server sends its tickets after the handshake: they find nothing left of it, and do no
+   harm. */
 static void carries_nothing_of_the_handshake_once_it_is_online(void **state)
 {
   (void) state;
@@ -211,7 +219,8 @@ static void carries_nothing_of_the_handshake_once_it_is_online(void **state)
       const mbedtls_ssl_context *ssl = &client->tls.ssl;
       /* with TLS 1.3 tickets the library wants the block once more */
       bool wanted = tls == 13 && resume != DEVICE_RESUME_NO;
-      if ((ssl->handshake != NULL) != wanted) fail_msg("TLS %u, resume %d: handshake kept or lost", tls, resume);
+      if ((ssl->handshake != NULL) != wanted)
+        fail_msg("TLS %u, resume %d: handshake kept or lost", tls, resume);
       assert_null(ssl->transform_negotiate);
       assert_null(ssl->session_negotiate);
       assert_null(client->tls.handshake);
@@ -263,7 +272,8 @@ static void keeps_a_ticket_across_power_off_only_where_told(void **state)
   }
 }
 
-/* OpenSSL gives two tickets per TLS 1.3 connection and, in TLS 1.2, none when it took the old one. */
+/* OpenSSL gives two tickets per TLS 1.3 connection and, in TLS 1.2, none when it took the old
+   one. */
 static void writes_a_ticket_once_per_connection_and_only_if_it_changed(void **state)
 {
   (void) state;
@@ -280,7 +290,8 @@ static void writes_a_ticket_once_per_connection_and_only_if_it_changed(void **st
   }
 }
 
-/* A broker that refuses the device gives tickets too (TLS 1.3: before CONNACK). They are not worth a write. */
+/* A broker that refuses the device gives tickets too (TLS 1.3: before CONNACK). They are not worth
+   a write. */
 static void writes_no_ticket_before_connack(void **state)
 {
   (void) state;
@@ -294,24 +305,39 @@ static void writes_no_ticket_before_connack(void **state)
   client_rig_free(&rig);
 }
 
-/* One change to the world between a power-off and the connection after it, and whether that resumes. */
-enum change { NONE, EIGHT_DAYS, CLOCK_BACK, OTHER_ENDPOINT, ANYWHERE, NEW_ANCHORS, CUT_UPDATE, TORN, OLD_TLS, CHANGES };
+/* One change to the world between a power-off and the connection after it, and whether that
+   resumes. */
+enum change {
+  NONE,
+  EIGHT_DAYS,
+  CLOCK_BACK,
+  OTHER_ENDPOINT,
+  ANYWHERE,
+  NEW_ANCHORS,
+  CUT_UPDATE,
+  TORN,
+  OLD_TLS,
+  CHANGES
+};
 
 static void change(struct client_rig *rig, enum change what)
 {
   uint8_t bundle[DEVICE_NVM_TRUST_MAX];
   struct device_nvm_slot slot;
-  size_t size = client_pki_bundle(&pki, 2, pki.a.certificate, pki.b.certificate, bundle, sizeof bundle);
+  size_t size =
+      client_pki_bundle(&pki, 2, pki.a.certificate, pki.b.certificate, bundle, sizeof bundle);
   if (what == EIGHT_DAYS) rig->unix_s += 8 * 86400;
   if (what == CLOCK_BACK) rig->unix_s -= 60;
   if (what == OTHER_ENDPOINT || what == ANYWHERE) rig->endpoint = 1;
   /* the power went between the commit of new anchors and the erasing of the ticket */
-  if (what == CUT_UPDATE) assert_int_equal(device_nvm_replace(&rig->host, DEVICE_NVM_TRUST, bundle, size), 0);
+  if (what == CUT_UPDATE)
+    assert_int_equal(device_nvm_replace(&rig->host, DEVICE_NVM_TRUST, bundle, size), 0);
   if (what == TORN) {
     assert_int_equal(device_nvm_find(&rig->host, DEVICE_NVM_TICKET, &slot), 0);
     rig->page[slot.offset + 60] ^= 1;
   }
-  if (what == OLD_TLS) rig->profile.tls_min = rig->profile.tls_max = rig->profile.tls_max == 13 ? 12 : 13;
+  if (what == OLD_TLS)
+    rig->profile.tls_min = rig->profile.tls_max = rig->profile.tls_max == 13 ? 12 : 13;
 }
 
 static void offers_a_stored_ticket_only_where_it_stands(void **state)
@@ -327,7 +353,8 @@ static void offers_a_stored_ticket_only_where_it_stands(void **state)
       rig.profile.resume_anywhere = what == ANYWHERE;
       client_rig_online(&rig, false, false);
       if (what == NEW_ANCHORS) {
-        size_t size = client_pki_bundle(&pki, 2, pki.a.certificate, pki.b.certificate, bundle, sizeof bundle);
+        size_t size =
+            client_pki_bundle(&pki, 2, pki.a.certificate, pki.b.certificate, bundle, sizeof bundle);
         client_rig_send(&rig, "private/00000a1f/trust", bundle, size, 1, 7);
         assert_int_equal(rig.last[DEVICE_NOTE_TRUST].code, DEVICE_UPDATE_COMMITTED);
         assert_int_equal(ticket_writes(&rig), 0); /* erased at once */
@@ -336,12 +363,14 @@ static void offers_a_stored_ticket_only_where_it_stands(void **state)
       change(&rig, what);
       client_rig_power_cycle(&rig);
       bool resumed = connects_resumed(&rig);
-      if (resumed != resumes[what]) fail_msg("TLS %u, change %d: resumed %d", tls, (int) what, resumed);
+      if (resumed != resumes[what])
+        fail_msg("TLS %u, change %d: resumed %d", tls, (int) what, resumed);
       client_rig_free(&rig);
     }
 }
 
-/* Packets of QoS 0 with 2000 bytes, as many as make one record of exactly `size` bytes with one more to fill it up. */
+/* Packets of QoS 0 with 2000 bytes, as many as make one record of exactly `size` bytes with one
+   more to fill it up. */
 static void say_in_one_record(struct client_rig *rig, size_t size)
 {
   static uint8_t bytes[CRYPTO_RECORD_MAX];
@@ -358,15 +387,17 @@ static void say_in_one_record(struct client_rig *rig, size_t size)
   client_rig_say(rig, bytes, size);
 }
 
-/* aedes puts what it has for a client into one record. That is valid TLS, and a matter of the device's memory. */
+/* aedes puts what it has for a client into one record. That is valid TLS, and a matter of the
+   device's memory. */
 static void takes_records_up_to_its_buffer_and_names_a_larger_one(void **state)
 {
   (void) state;
   static const struct {
     size_t buffer, record;
     bool fits;
-  } cases[] = {{4096, 4096, true}, {4096, 4097, false}, {4096, 4150, false}, {4096, 5000, false},  {4096, 16384, false},
-               {8192, 5000, true}, {8192, 8192, true},  {8192, 8193, false}, {16384, 16384, true}, {16384, 4097, true}};
+  } cases[] = {{4096, 4096, true},   {4096, 4097, false}, {4096, 4150, false}, {4096, 5000, false},
+               {4096, 16384, false}, {8192, 5000, true},  {8192, 8192, true},  {8192, 8193, false},
+               {16384, 16384, true}, {16384, 4097, true}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
     for (uint8_t tls = 12; tls <= 13; tls++) {
       struct client_rig rig;
@@ -377,9 +408,11 @@ static void takes_records_up_to_its_buffer_and_names_a_larger_one(void **state)
       say_in_one_record(&rig, cases[i].record);
       if (!cases[i].fits)
         client_rig_expect_end(&rig, DEVICE_FAIL_SESSION_RECORD);
-      else if (rig.notes[DEVICE_NOTE_ENDED] > 0 || rig.notes[DEVICE_NOTE_MESSAGE] - messages < cases[i].record / 2400)
-        fail_msg("TLS %u, a record of %zu bytes for %zu: %zu messages, %zu ends", tls, cases[i].record, cases[i].buffer,
-                 rig.notes[DEVICE_NOTE_MESSAGE] - messages, rig.notes[DEVICE_NOTE_ENDED]);
+      else if (rig.notes[DEVICE_NOTE_ENDED] > 0 ||
+               rig.notes[DEVICE_NOTE_MESSAGE] - messages < cases[i].record / 2400)
+        fail_msg("TLS %u, a record of %zu bytes for %zu: %zu messages, %zu ends", tls,
+                 cases[i].record, cases[i].buffer, rig.notes[DEVICE_NOTE_MESSAGE] - messages,
+                 rig.notes[DEVICE_NOTE_ENDED]);
       client_rig_free(&rig);
     }
   crypto_set_record_bytes(CRYPTO_RECORD_MIN);
@@ -420,7 +453,8 @@ static void a_record_that_tls_does_not_allow_is_no_large_one(void **state)
 static void knows_that_what_answers_is_not_tls(void **state)
 {
   (void) state;
-  static const char *const greetings[] = {"HTTP/1.1 400 Bad Request\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n"};
+  static const char *const greetings[] = {"HTTP/1.1 400 Bad Request\r\n\r\n",
+                                          "SSH-2.0-OpenSSH_9.2\r\n"};
   for (size_t i = 0; i < 2; i++) {
     struct client_rig rig;
     client_rig_make(&rig, &pki, 13, 5);
@@ -434,7 +468,8 @@ static void knows_that_what_answers_is_not_tls(void **state)
 static void reads_no_more_than_its_byte_budget_before_connack(void **state)
 {
   (void) state;
-  static const uint8_t warning[] = {21, 3, 3, 0, 2, 1, 90}; /* alert user_canceled: ignored by TLS, without limit */
+  /* alert user_canceled: ignored by TLS, without limit */
+  static const uint8_t warning[] = {21, 3, 3, 0, 2, 1, 90};
   struct client_rig rig;
   client_rig_make(&rig, &pki, 12, 5);
   rig.profile.byte_budget = 7000;

@@ -1,5 +1,5 @@
-/* Our codec against mosquitto, and through it against mosquitto's command-line clients: what one side says arrives
- * byte-equal at the other, in MQTT 3.1.1 and 5, at every QoS. */
+/* Our codec against mosquitto, and through it against mosquitto's command-line clients: what one
+ * side says arrives byte-equal at the other, in MQTT 3.1.1 and 5, at every QoS. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,8 +41,9 @@ static void disconnect(struct mqtt_client *client)
 
 static void subscribe(struct mqtt_client *client, const char *filter, uint8_t qos)
 {
-  mqtt_client_send(client, device_mqtt_encode_subscribe(client->out, ROOM, client->version,
-                                                        &(struct device_mqtt_subscribe){{filter}, 7, qos, 0}));
+  mqtt_client_send(
+      client, device_mqtt_encode_subscribe(client->out, ROOM, client->version,
+                                           &(struct device_mqtt_subscribe){{filter}, 7, qos, 0}));
   const struct device_mqtt_packet suback = mqtt_client_expect(client, DEVICE_MQTT_SUBACK);
   assert_int_equal(suback.packet_id, 7);
   assert_int_equal(suback.codes.size, 1);
@@ -51,7 +52,8 @@ static void subscribe(struct mqtt_client *client, const char *filter, uint8_t qo
 
 static void send_ack(struct mqtt_client *client, enum device_mqtt_type type, uint16_t packet_id)
 {
-  mqtt_client_send(client, device_mqtt_encode_ack(client->out, ROOM, client->version, type, packet_id, 0));
+  mqtt_client_send(client,
+                   device_mqtt_encode_ack(client->out, ROOM, client->version, type, packet_id, 0));
 }
 
 static void expect_ack(struct mqtt_client *client, enum device_mqtt_type type, uint16_t packet_id)
@@ -90,12 +92,18 @@ static void mosquitto_reads_ours(struct mqtt_broker *broker, uint8_t version, ui
 {
   static struct mqtt_client client;
   uint8_t payload[PAYLOAD_SIZE], got[1024];
-  const char topic[] = {'o', 'u', 'r', 's', '/', (char) ('0' + version), '/', (char) ('0' + qos), '\0'};
-  const char *const reader[] = {
-      "-V", version_option((uint8_t) (9 - version)), "-t", topic, "-q", "2", "-C", "1", "-W", "8", "-N", NULL};
+  const char topic[] = {'o', 'u', 'r', 's', '/', (char) ('0' + version), '/', (char) ('0' + qos),
+                        '\0'};
+  const char *const reader[] = {"-V", version_option((uint8_t) (9 - version)),
+                                "-t", topic,
+                                "-q", "2",
+                                "-C", "1",
+                                "-W", "8",
+                                "-N", NULL};
   fill(payload);
-  connect_as(&client, broker,
-             (struct device_mqtt_connect){.version = version, .client_id = "ours", .clean_start = true});
+  connect_as(
+      &client, broker,
+      (struct device_mqtt_connect){.version = version, .client_id = "ours", .clean_start = true});
   publish(&client, &(struct device_mqtt_publish){.topic = topic,
                                                  .topic_size = strlen(topic),
                                                  .payload = payload,
@@ -143,7 +151,9 @@ static void we_read_mosquittos(struct mqtt_broker *broker, uint8_t version, uint
                                          "60",
                                          NULL};
   fill(payload);
-  connect_as(&client, broker, (struct device_mqtt_connect){.version = version, .client_id = "us", .clean_start = true});
+  connect_as(
+      &client, broker,
+      (struct device_mqtt_connect){.version = version, .client_id = "us", .clean_start = true});
   subscribe(&client, "theirs/+", qos);
   mqtt_broker_run(broker, "mosquitto_pub", version == 5 ? with_properties : plain,
                   (struct device_mqtt_bytes){payload, sizeof payload}, printed, sizeof printed);
@@ -167,8 +177,9 @@ static void answers_our_ping(void **state)
 {
   static struct mqtt_client client;
   for (uint8_t version = 4; version <= 5; version++) {
-    connect_as(&client, *state,
-               (struct device_mqtt_connect){.version = version, .client_id = "p", .clean_start = true});
+    connect_as(
+        &client, *state,
+        (struct device_mqtt_connect){.version = version, .client_id = "p", .clean_start = true});
     mqtt_client_send(&client, device_mqtt_encode_pingreq(client.out, ROOM));
     mqtt_client_expect(&client, DEVICE_MQTT_PINGRESP);
     disconnect(&client);
@@ -179,8 +190,10 @@ static void keeps_our_session(void **state)
 {
   static struct mqtt_client client;
   for (uint8_t version = 4; version <= 5; version++) {
-    const struct device_mqtt_connect connect = {
-        .version = version, .client_id = version == 4 ? "keep4" : "keep5", .session_expiry_s = 60, .keep_alive_s = 30};
+    const struct device_mqtt_connect connect = {.version = version,
+                                                .client_id = version == 4 ? "keep4" : "keep5",
+                                                .session_expiry_s = 60,
+                                                .keep_alive_s = 30};
     assert_false(connect_as(&client, *state, connect).session_present);
     subscribe(&client, "keep/#", 1);
     disconnect(&client);
@@ -216,13 +229,14 @@ static void publishes_our_will_when_we_vanish(void **state)
   leave_a_will(*state, 5);
 }
 
-/* mosquitto 2.0.11 ends a session that was taken over, or a second CONNECT, without a word: only what it cannot parse
- * gets a DISCONNECT. */
+/* mosquitto 2.0.11 ends a session that was taken over, or a second CONNECT, without a word: only
+ * what it cannot parse gets a DISCONNECT. */
 static void says_why_when_we_send_a_malformed_packet(void **state)
 {
   static struct mqtt_client client;
   static const uint8_t qos_3[] = {0x36, 5, 0, 1, 'a', 0, 1};
-  connect_as(&client, *state, (struct device_mqtt_connect){.version = 5, .client_id = "bad", .clean_start = true});
+  connect_as(&client, *state,
+             (struct device_mqtt_connect){.version = 5, .client_id = "bad", .clean_start = true});
   memcpy(client.out, qos_3, sizeof qos_3);
   mqtt_client_send(&client, sizeof qos_3);
   assert_int_equal(mqtt_client_expect(&client, DEVICE_MQTT_DISCONNECT).reason, 0x81);

@@ -1,4 +1,5 @@
-/* Everything that our codec encodes, read by Wireshark's MQTT dissector from a capture file that is written here. */
+/* Everything that our codec encodes, read by Wireshark's MQTT dissector from a capture file that is
+   written here. */
 #define _GNU_SOURCE
 
 #include <setjmp.h>
@@ -57,7 +58,8 @@ static void add(struct capture *capture, const uint8_t *packet, size_t size)
 {
   const uint32_t total = (uint32_t) size + FRAME_HEADERS;
   const uint32_t record[4] = {0, 0, total, total};
-  uint8_t headers[FRAME_HEADERS] = {[0] = 0x45, [8] = 64, [9] = 6, [12] = 127, [15] = 1, [16] = 127, [19] = 1};
+  uint8_t headers[FRAME_HEADERS] = {
+      [0] = 0x45, [8] = 64, [9] = 6, [12] = 127, [15] = 1, [16] = 127, [19] = 1};
   assert_true(size > 0);
   put_be(headers + 2, total, 2);
   put_be(headers + 20, 40000, 2);
@@ -96,12 +98,15 @@ static void add_session(struct capture *capture, uint8_t version)
   begin(capture);
   add(capture, out, device_mqtt_encode_connect(out, sizeof out, &connect));
   add(capture, out,
-      device_mqtt_encode_subscribe(out, sizeof out, version, &(struct device_mqtt_subscribe){{"a/#", "b"}, 258, 1, 0}));
+      device_mqtt_encode_subscribe(out, sizeof out, version,
+                                   &(struct device_mqtt_subscribe){{"a/#", "b"}, 258, 1, 0}));
   add(capture, out, device_mqtt_encode_publish(out, sizeof out, version, &qos_0));
   add(capture, out, device_mqtt_encode_publish(out, sizeof out, version, &qos_2));
   for (unsigned type = DEVICE_MQTT_PUBACK; type <= DEVICE_MQTT_PUBCOMP; type++) {
     const uint8_t reason = type <= DEVICE_MQTT_PUBREC ? 0x97 : 0x92;
-    add(capture, out, device_mqtt_encode_ack(out, sizeof out, version, (enum device_mqtt_type) type, 513, reason));
+    add(capture, out,
+        device_mqtt_encode_ack(out, sizeof out, version, (enum device_mqtt_type) type, 513,
+                               reason));
   }
   add(capture, out, device_mqtt_encode_pingreq(out, sizeof out));
   add(capture, out, device_mqtt_encode_disconnect(out, sizeof out, version, 0x04));
@@ -115,23 +120,27 @@ static void save(const struct capture *capture, char path[])
   assert_int_equal(close(file), 0);
 }
 
-#define FIELDS                                                                                                    \
-  " -e mqtt.msgtype -e mqtt.len -e mqtt.msgid -e mqtt.qos -e mqtt.dupflag -e mqtt.retain -e mqtt.topic"           \
-  " -e mqtt.sub.qos -e mqtt.subscription_options_qos -e mqtt.msg"                                                 \
-  " -e mqtt.ver -e mqtt.clientid -e mqtt.kalive -e mqtt.conflags -e mqtt.willtopic -e mqtt.willmsg"               \
-  " -e mqtt.property_id -e mqtt.prop_number"                                                                      \
-  " -e mqtt.puback.reason_code -e mqtt.pubrec.reason_code -e mqtt.pubrel.reason_code -e mqtt.pubcomp.reason_code" \
+#define FIELDS                                                                                \
+  " -e mqtt.msgtype -e mqtt.len -e mqtt.msgid -e mqtt.qos -e mqtt.dupflag -e mqtt.retain -e " \
+  "mqtt.topic"                                                                                \
+  " -e mqtt.sub.qos -e mqtt.subscription_options_qos -e mqtt.msg"                             \
+  " -e mqtt.ver -e mqtt.clientid -e mqtt.kalive -e mqtt.conflags -e mqtt.willtopic -e "       \
+  "mqtt.willmsg"                                                                              \
+  " -e mqtt.property_id -e mqtt.prop_number"                                                  \
+  " -e mqtt.puback.reason_code -e mqtt.pubrec.reason_code -e mqtt.pubrel.reason_code -e "     \
+  "mqtt.pubcomp.reason_code"                                                                  \
   " -e mqtt.disconnect.reason_code -e _ws.malformed -e _ws.expert.message"
 
-/* One line a packet; the fields that tshark found in it, in the order above, with one '|' between them. */
+/* One line a packet; the fields that tshark found in it, in the order above, with one '|' between
+   them. */
 static void dissect(uint8_t version, char *text, size_t capacity)
 {
   struct capture capture;
   char path[] = "/tmp/fleetsim-mqtt-XXXXXX", command[1024];
   add_session(&capture, version);
   save(&capture, path);
-  snprintf(command, sizeof command, "tshark -n -r %s -T fields -E 'separator=|'" FIELDS " 2>/dev/null | tr -s '|'",
-           path);
+  snprintf(command, sizeof command,
+           "tshark -n -r %s -T fields -E 'separator=|'" FIELDS " 2>/dev/null | tr -s '|'", path);
   FILE *tshark = popen(command, "r");
   assert_non_null(tshark);
   text[fread(text, 1, capacity - 1, tshark)] = '\0';
@@ -168,7 +177,8 @@ static void reads_a_session_of_mqtt_3_1_1(void **state)
 static void reads_a_session_of_mqtt_5(void **state)
 {
   (void) state;
-  assert_dissects(5, "1|69|5|0000002a|60|0x2e|private/0000002a/status|6f66666c696e65|0x11,0x21,0x27|3600,20,4096|\n"
+  assert_dissects(5, "1|69|5|0000002a|60|0x2e|private/0000002a/"
+                     "status|6f66666c696e65|0x11,0x21,0x27|3600,20,4096|\n"
                      "8|13|258|a/#,b|1,1|\n"
                      "3|8|0|0|0|a/b|6869|\n"
                      "3|10|513|2|1|1|a/b|6869|\n"

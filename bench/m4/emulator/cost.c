@@ -36,7 +36,8 @@ static bool needs_result_of(const struct m4_instruction *i, const struct m4_inst
 static unsigned cost_of_load(const struct m4_model *model, const struct m4_instruction *previous,
                              const struct m4_instruction *i)
 {
-  const bool pipelined = previous != NULL && previous->class == M4_LOAD && !needs_result_of(i, previous);
+  const bool pipelined =
+      previous != NULL && previous->class == M4_LOAD && !needs_result_of(i, previous);
   return pipelined ? model->load_after_load : model->load;
 }
 
@@ -69,9 +70,11 @@ static unsigned cost_of_class(const struct m4_model *model, const struct m4_inst
   }
 }
 
-unsigned m4_cost(const struct m4_model *model, const struct m4_instruction *previous, const struct m4_instruction *i)
+unsigned m4_cost(const struct m4_model *model, const struct m4_instruction *previous,
+                 const struct m4_instruction *i)
 {
-  const bool stalls = previous != NULL && m4_is_data_processing(previous) && needs_result_of(i, previous);
+  const bool stalls =
+      previous != NULL && m4_is_data_processing(previous) && needs_result_of(i, previous);
   return cost_of_class(model, previous, i) + (stalls ? model->address_stall : 0);
 }
 
@@ -102,17 +105,20 @@ bool m4_walk_next(struct m4_walk *walk, const struct m4_model *model)
   walk->previous = walk->now;
   walk->cycles_before += walk->cycles;
   if (walk->in_it > 0) walk->in_it--;
-  if (walk->previous.class == M4_IT && !first) walk->in_it = it_length(half_at(walk, walk->next - 2));
+  if (walk->previous.class == M4_IT && !first)
+    walk->in_it = it_length(half_at(walk, walk->next - 2));
 
   const bool whole = !m4_is_wide(half) || walk->next + 4 <= walk->size;
-  walk->now = whole ? m4_decode(half, half_at(walk, walk->next + 2 <= walk->size ? walk->next + 2 : walk->size))
+  walk->now = whole ? m4_decode(half, half_at(walk, walk->next + 2 <= walk->size ? walk->next + 2
+                                                                                 : walk->size))
                     : (struct m4_instruction){.class = M4_UNCLASSIFIED, .size = 2};
   walk->cycles = m4_cost(model, first ? NULL : &walk->previous, &walk->now);
   walk->next += walk->now.size;
   return true;
 }
 
-struct m4_block m4_cost_block(const struct m4_model *model, uint32_t address, const uint8_t *code, size_t size)
+struct m4_block m4_cost_block(const struct m4_model *model, uint32_t address, const uint8_t *code,
+                              size_t size)
 {
   struct m4_block block = {.size = (uint16_t) size};
   struct m4_walk walk;
@@ -128,13 +134,15 @@ struct m4_block m4_cost_block(const struct m4_model *model, uint32_t address, co
     block.stack_unknown |= walk.now.stack_unknown;
     cycles += walk.cycles;
     block.leaves_by = (uint8_t) walk.now.branch;
-    block.always_taken = walk.now.branch != M4_NO_BRANCH && !walk.now.conditional && walk.in_it == 0;
+    block.always_taken =
+        walk.now.branch != M4_NO_BRANCH && !walk.now.conditional && walk.in_it == 0;
   }
   block.cycles = (uint16_t) (cycles < UINT16_MAX ? cycles : UINT16_MAX);
   return block;
 }
 
-unsigned m4_cost_taken(const struct m4_model *model, enum m4_branch kind, const struct m4_block *block)
+unsigned m4_cost_taken(const struct m4_model *model, enum m4_branch kind,
+                       const struct m4_block *block)
 {
   const unsigned refill = kind == M4_INDIRECT ? model->taken_indirect : model->taken_direct;
   return refill + (block->wide_at_odd_half ? model->taken_unaligned : 0);

@@ -1,5 +1,5 @@
-/* Loads a 32-bit Arm ELF as a programmer would flash it: the bytes of every PT_LOAD segment at their physical address.
- * No symbol is needed. The vector table is at the lowest loaded address.
+/* Loads a 32-bit Arm ELF as a programmer would flash it: the bytes of every PT_LOAD segment at
+ * their physical address. No symbol is needed. The vector table is at the lowest loaded address.
  */
 #ifndef FLEETSIM_M4_ELF_H
 #define FLEETSIM_M4_ELF_H
@@ -24,7 +24,8 @@ struct m4_image {
 };
 
 /* 0, or -1 with a sentence; m4_image_free takes it back. `name` is for the sentence. */
-int m4_image_load(struct m4_image *image, const uint8_t *file, size_t size, const char *name, struct error *error);
+int m4_image_load(struct m4_image *image, const uint8_t *file, size_t size, const char *name,
+                  struct error *error);
 void m4_image_free(struct m4_image *image);
 
 #endif

@@ -13,18 +13,22 @@ static bool power_of_two(unsigned value)
   return value != 0 && (value & (value - 1)) == 0;
 }
 
-int m4_icache_init(struct m4_icache *cache, const struct m4_icache_shape *shape, struct error *error)
+int m4_icache_init(struct m4_icache *cache, const struct m4_icache_shape *shape,
+                   struct error *error)
 {
-  const bool sizes = power_of_two(shape->bytes) && power_of_two(shape->line) && power_of_two(shape->ways);
-  if (!sizes || shape->bytes > M4_ICACHE_BYTES_MAX || shape->line < 4 || shape->line > shape->bytes ||
-      shape->ways > shape->bytes / shape->line)
-    return error_set(error, EXIT_CODE_USAGE,
-                     "an instruction cache of %u bytes in %u ways of %u-byte lines cannot be: give powers of two, at "
-                     "most %u bytes, lines of 4 bytes or more, and no more ways than lines",
-                     shape->bytes, shape->ways, shape->line, M4_ICACHE_BYTES_MAX);
+  const bool sizes =
+      power_of_two(shape->bytes) && power_of_two(shape->line) && power_of_two(shape->ways);
+  if (!sizes || shape->bytes > M4_ICACHE_BYTES_MAX || shape->line < 4 ||
+      shape->line > shape->bytes || shape->ways > shape->bytes / shape->line)
+    return error_set(
+        error, EXIT_CODE_USAGE,
+        "an instruction cache of %u bytes in %u ways of %u-byte lines cannot be: give powers of "
+        "two, at most %u bytes, lines of 4 bytes or more, and no more ways than lines",
+        shape->bytes, shape->ways, shape->line, M4_ICACHE_BYTES_MAX);
   *cache = (struct m4_icache){.shape = *shape, .sets = shape->bytes / shape->line / shape->ways};
   cache->lines = calloc((size_t) cache->sets * shape->ways, sizeof *cache->lines);
-  if (cache->lines == NULL) return error_set(error, EXIT_CODE_SETUP, "no memory for the instruction cache");
+  if (cache->lines == NULL)
+    return error_set(error, EXIT_CODE_SETUP, "no memory for the instruction cache");
   return 0;
 }
 
@@ -54,7 +58,8 @@ static bool touch(struct m4_icache *cache, uint32_t number)
 unsigned m4_icache_fetch(struct m4_icache *cache, uint32_t address, uint32_t size)
 {
   if (size == 0) return 0;
-  const uint32_t first = address / cache->shape.line, last = (address + size - 1) / cache->shape.line;
+  const uint32_t first = address / cache->shape.line,
+                 last = (address + size - 1) / cache->shape.line;
   unsigned missed = 0;
   for (uint32_t number = first; number <= last; number++)
     if (!touch(cache, number)) missed++;

@@ -1,5 +1,6 @@
-/* An instruction cache, set-associative, least recently used line replaced: what the flash of a part with wait states
- * costs when code does not fit. Only misses cost; the default of a run is no cache and no wait states.
+/* An instruction cache, set-associative, least recently used line replaced: what the flash of a
+ * part with wait states costs when code does not fit. Only misses cost; the default of a run is no
+ * cache and no wait states.
  */
 #ifndef FLEETSIM_M4_ICACHE_H
 #define FLEETSIM_M4_ICACHE_H
@@ -23,7 +24,8 @@ struct m4_icache {
 };
 
 /* 0, or -1 with a sentence. m4_icache_free takes it back. */
-int m4_icache_init(struct m4_icache *cache, const struct m4_icache_shape *shape, struct error *error);
+int m4_icache_init(struct m4_icache *cache, const struct m4_icache_shape *shape,
+                   struct error *error);
 void m4_icache_free(struct m4_icache *cache);
 
 /* Fetches `size` bytes from `address`: the cycles that the misses cost. */

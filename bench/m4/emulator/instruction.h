@@ -1,6 +1,7 @@
-/* What a Thumb-2 instruction is, as far as its cost on a Cortex-M4 depends on it. Encodings: Arm v7-M Architecture
- * Reference Manual (DDI 0403), chapter A5. Of floating point it knows moves, loads and stores, since P-256 code
- * keeps integers in those registers; arithmetic stays unclassified.
+/* What a Thumb-2 instruction is, as far as its cost on a Cortex-M4 depends on it. Encodings: Arm
+ * v7-M Architecture Reference Manual (DDI 0403), chapter A5. Of floating point it knows moves,
+ * loads and stores, since P-256 code keeps integers in those registers; arithmetic stays
+ * unclassified.
  */
 #ifndef FLEETSIM_M4_INSTRUCTION_H
 #define FLEETSIM_M4_INSTRUCTION_H
@@ -42,9 +43,10 @@ enum m4_branch { M4_NO_BRANCH, M4_DIRECT, M4_INDIRECT };
 struct m4_instruction {
   enum m4_class class;
   enum m4_branch branch;
-  uint8_t size;          /* 2 or 4 bytes */
-  uint8_t transfers;     /* registers of a multiple load or store */
-  bool conditional;      /* a branch that may fall through by itself (IT blocks are the caller's to know) */
+  uint8_t size;      /* 2 or 4 bytes */
+  uint8_t transfers; /* registers of a multiple load or store */
+  /* a branch that may fall through by itself (IT blocks are the caller's to know) */
+  bool conditional;
   uint16_t writes;       /* bit r: register r is written by an ALU result or a load */
   uint16_t addressed_by; /* bit r: register r is the base or the index of a memory access */
   int16_t stack_change;  /* what it adds to SP, in bytes, where the encoding says so */

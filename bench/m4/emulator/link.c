@@ -21,15 +21,18 @@ int m4_link_parse(struct sockaddr_in *peer, const char *text, struct error *erro
   const char *colon = strrchr(text, ':');
   char *end = NULL;
   const unsigned long port = colon != NULL ? strtoul(colon + 1, &end, 10) : 0;
-  if (colon == NULL || *end != '\0' || port < 1 || port > 65535 || (size_t) (colon - text) >= sizeof host)
-    return error_set(error, EXIT_CODE_USAGE, "--connect takes HOST:PORT, such as 127.0.0.1:8883, not '%s'", text);
+  if (colon == NULL || *end != '\0' || port < 1 || port > 65535 ||
+      (size_t) (colon - text) >= sizeof host)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--connect takes HOST:PORT, such as 127.0.0.1:8883, not '%s'", text);
   snprintf(host, sizeof host, "%.*s", (int) (colon - text), text);
   if (strcmp(host, "localhost") == 0) snprintf(host, sizeof host, "127.0.0.1");
 
   *peer = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t) port)};
   if (inet_pton(AF_INET, host, &peer->sin_addr) != 1 || ntohl(peer->sin_addr.s_addr) >> 24 != 127)
-    return error_set(error, EXIT_CODE_USAGE,
-                     "--connect reaches this machine only: '%s' is not localhost or an address 127.x.y.z", host);
+    return error_set(
+        error, EXIT_CODE_USAGE,
+        "--connect reaches this machine only: '%s' is not localhost or an address 127.x.y.z", host);
   return 0;
 }
 
@@ -49,9 +52,11 @@ int m4_link_open(struct m4_link *link, struct error *error)
 {
   m4_link_close(link);
   if (link->peer.sin_port == 0)
-    return error_set(error, EXIT_CODE_USAGE, "the image opens a connection: say where to, with --connect HOST:PORT");
+    return error_set(error, EXIT_CODE_USAGE,
+                     "the image opens a connection: say where to, with --connect HOST:PORT");
   link->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (link->fd < 0) return error_set(error, EXIT_CODE_SETUP, "no socket for the image: %s", strerror(errno));
+  if (link->fd < 0)
+    return error_set(error, EXIT_CODE_SETUP, "no socket for the image: %s", strerror(errno));
   const int on = 1;
   setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   link->state = M4_LINK_OPENING;
@@ -117,7 +122,8 @@ double m4_link_wait_ms(struct m4_link *link, uint32_t ms)
 {
   if (link->state == M4_LINK_CLOSED) return ms;
   const double began = now_ms();
-  ready(link, link->state == M4_LINK_OPENING ? POLLOUT : POLLIN, ms > INT32_MAX ? INT32_MAX : (int) ms);
+  ready(link, link->state == M4_LINK_OPENING ? POLLOUT : POLLIN,
+        ms > INT32_MAX ? INT32_MAX : (int) ms);
   m4_link_look(link);
   return now_ms() - began;
 }

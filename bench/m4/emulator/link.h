@@ -1,4 +1,5 @@
-/* The host's end of the image's one TCP connection. Loopback only: what an image says must not leave this machine. */
+/* The host's end of the image's one TCP connection. Loopback only: what an image says must not
+   leave this machine. */
 #ifndef FLEETSIM_M4_LINK_H
 #define FLEETSIM_M4_LINK_H
 
@@ -20,7 +21,8 @@ struct m4_link {
 int m4_link_parse(struct sockaddr_in *peer, const char *text, struct error *error);
 
 void m4_link_init(struct m4_link *link, const struct sockaddr_in *peer);
-int m4_link_open(struct m4_link *link, struct error *error); /* -1: there is nowhere to connect to */
+/* -1: there is nowhere to connect to */
+int m4_link_open(struct m4_link *link, struct error *error);
 void m4_link_close(struct m4_link *link);
 
 /* As the image sees it; a connection that failed or was closed by the peer is closed. */
@@ -32,8 +34,8 @@ void m4_link_send(struct m4_link *link, const uint8_t *data, size_t size);
 /* Bytes received, 0 if there are none for now. */
 size_t m4_link_receive(struct m4_link *link, uint8_t *data, size_t size);
 
-/* Sleeps until the link has something to tell, at most `ms`; the milliseconds that the image has waited. A closed link
- * has nothing to tell: then all of `ms` is told to have passed, at once. */
+/* Sleeps until the link has something to tell, at most `ms`; the milliseconds that the image has
+ * waited. A closed link has nothing to tell: then all of `ms` is told to have passed, at once. */
 double m4_link_wait_ms(struct m4_link *link, uint32_t ms);
 
 #endif

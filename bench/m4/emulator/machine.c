@@ -35,7 +35,8 @@ static struct m4_block *block_at(const struct m4_machine *m, uint32_t address)
   return in_ram < M4_RAM_SIZE ? &m->ram_blocks[in_ram / 2] : NULL;
 }
 
-static bool cost_block(struct m4_machine *m, struct m4_block *block, uint32_t address, uint32_t size)
+static bool cost_block(struct m4_machine *m, struct m4_block *block, uint32_t address,
+                       uint32_t size)
 {
   uint8_t code[CODE_MAX];
   if (size > sizeof code || uc_mem_read(m->core, address, code, size) != UC_ERR_OK) return false;
@@ -70,7 +71,8 @@ static void on_block(uc_engine *core, uint64_t address64, uint32_t size, void *c
   struct m4_block *block = block_at(m, address);
   if (m->run->exited || m->failed) return;
   if (block == NULL || (block->size != size && !cost_block(m, block, address, size))) {
-    error_set(m->error, EXIT_CODE_SETUP, "the image runs code at 0x%08x, outside flash and RAM", address);
+    error_set(m->error, EXIT_CODE_SETUP, "the image runs code at 0x%08x, outside flash and RAM",
+              address);
     m4_machine_fail(m);
     return;
   }
@@ -82,13 +84,14 @@ static void on_block(uc_engine *core, uint64_t address64, uint32_t size, void *c
   m->word_after = 0;
   if (m->run->cycles <= m->settings->cycle_limit) return;
   error_set(m->error, EXIT_CODE_SETUP,
-            "the image ran for more than %llu cycles without writing M4_EXIT (it is at 0x%08x): a runaway loop, or "
-            "raise --cycle-limit",
+            "the image ran for more than %llu cycles without writing M4_EXIT (it is at 0x%08x): a "
+            "runaway loop, or raise --cycle-limit",
             (unsigned long long) m->settings->cycle_limit, address);
   m4_machine_fail(m);
 }
 
-static bool on_bad_access(uc_engine *core, uc_mem_type type, uint64_t address, int size, int64_t value, void *context)
+static bool on_bad_access(uc_engine *core, uc_mem_type type, uint64_t address, int size,
+                          int64_t value, void *context)
 {
   (void) core;
   (void) value;
@@ -97,12 +100,13 @@ static bool on_bad_access(uc_engine *core, uc_mem_type type, uint64_t address, i
   const bool write = type == UC_MEM_WRITE_UNMAPPED || type == UC_MEM_WRITE_PROT;
   if (fetch)
     error_set(m->error, EXIT_CODE_SETUP,
-              "the image jumps to 0x%08x, where no code is, from the block at 0x%08x: a bad function pointer, or a "
-              "return over a damaged stack",
+              "the image jumps to 0x%08x, where no code is, from the block at 0x%08x: a bad "
+              "function pointer, or a return over a damaged stack",
               (unsigned) address, m->block_address);
   else
     error_set(m->error, EXIT_CODE_SETUP,
-              "the image %s %d bytes at 0x%08x, where %s, in the block at 0x%08x (see arm-none-eabi-addr2line)",
+              "the image %s %d bytes at 0x%08x, where %s, in the block at 0x%08x (see "
+              "arm-none-eabi-addr2line)",
               write ? "writes" : "reads", size, (unsigned) address,
               type == UC_MEM_WRITE_PROT ? "it may not write" : "nothing is", m->block_address);
   m->failed = true;
@@ -130,7 +134,8 @@ static void on_exception(uc_engine *core, uint32_t number, void *context)
   struct m4_machine *m = context;
   if (m->failed || m->run->exited) return;
   error_set(m->error, EXIT_CODE_SETUP,
-            "the image ended in %s (%u) in the block at 0x%08x: there are no exception handlers here; end by M4_EXIT",
+            "the image ended in %s (%u) in the block at 0x%08x: there are no exception handlers "
+            "here; end by M4_EXIT",
             exception_name(number), number, m->block_address);
   m4_machine_fail(m);
 }
@@ -138,11 +143,13 @@ static void on_exception(uc_engine *core, uint32_t number, void *context)
 static bool map_memory(struct m4_machine *m)
 {
   const struct m4_image *image = m->image;
-  return uc_mem_map(m->core, image->flash_base, image->flash_size, UC_PROT_READ | UC_PROT_EXEC) == UC_ERR_OK &&
+  return uc_mem_map(m->core, image->flash_base, image->flash_size, UC_PROT_READ | UC_PROT_EXEC) ==
+             UC_ERR_OK &&
          uc_mem_map(m->core, M4_RAM, M4_RAM_SIZE, UC_PROT_ALL) == UC_ERR_OK &&
          uc_mem_map(m->core, M4_NVM, M4_NVM_SIZE, UC_PROT_READ | UC_PROT_WRITE) == UC_ERR_OK &&
          uc_mem_write(m->core, image->flash_base, image->flash, image->flash_size) == UC_ERR_OK &&
-         uc_mem_write(m->core, M4_NVM, m->settings->nvm, M4_NVM_SIZE) == UC_ERR_OK && m4_words_map(m);
+         uc_mem_write(m->core, M4_NVM, m->settings->nvm, M4_NVM_SIZE) == UC_ERR_OK &&
+         m4_words_map(m);
 }
 
 /* Unicorn takes every kind of callback as a void pointer, which C does not convert to. */
@@ -159,7 +166,8 @@ static bool add_hooks(struct m4_machine *m)
   const uc_cb_hookcode_t block = on_block;
   const uc_cb_eventmem_t access = on_bad_access;
   const uc_cb_hookintr_t exception = on_exception;
-  return hook(m, UC_HOOK_BLOCK, &block, sizeof block) && hook(m, UC_HOOK_MEM_INVALID, &access, sizeof access) &&
+  return hook(m, UC_HOOK_BLOCK, &block, sizeof block) &&
+         hook(m, UC_HOOK_MEM_INVALID, &access, sizeof access) &&
          hook(m, UC_HOOK_INTR, &exception, sizeof exception);
 }
 
@@ -168,9 +176,11 @@ static int open_core(struct m4_machine *m)
   uc_err problem = uc_open(UC_ARCH_ARM, (uc_mode) (UC_MODE_THUMB | UC_MODE_MCLASS), &m->core);
   if (problem == UC_ERR_OK) problem = uc_ctl_set_cpu_model(m->core, UC_CPU_ARM_CORTEX_M4);
   if (problem != UC_ERR_OK)
-    return error_set(m->error, EXIT_CODE_SETUP, "Unicorn has no Cortex-M4 for us: %s", uc_strerror(problem));
+    return error_set(m->error, EXIT_CODE_SETUP, "Unicorn has no Cortex-M4 for us: %s",
+                     uc_strerror(problem));
   if (!map_memory(m) || !add_hooks(m))
-    return error_set(m->error, EXIT_CODE_SETUP, "Unicorn cannot map the memory of the board: is memory short?");
+    return error_set(m->error, EXIT_CODE_SETUP,
+                     "Unicorn cannot map the memory of the board: is memory short?");
   m->flash_blocks = calloc(m->image->flash_size / 2, sizeof *m->flash_blocks);
   m->ram_blocks = calloc(M4_RAM_SIZE / 2, sizeof *m->ram_blocks);
   if (m->flash_blocks == NULL || m->ram_blocks == NULL)
@@ -187,24 +197,24 @@ static int execute(struct m4_machine *m)
   if (m->failed) return -1;
   if (m->run->exited) return 0;
   if (problem == UC_ERR_INSN_INVALID)
-    return error_set(
-        m->error, EXIT_CODE_SETUP,
-        "the image ended in an undefined instruction in the block at 0x%08x: was it built for another core "
-        "than -mcpu=cortex-m4?",
-        m->block_address);
+    return error_set(m->error, EXIT_CODE_SETUP,
+                     "the image ended in an undefined instruction in the block at 0x%08x: was it "
+                     "built for another core than -mcpu=cortex-m4?",
+                     m->block_address);
   if (problem != UC_ERR_OK)
-    return error_set(m->error, EXIT_CODE_SETUP, "the image fails in the block at 0x%08x: %s", m->block_address,
-                     uc_strerror(problem));
+    return error_set(m->error, EXIT_CODE_SETUP, "the image fails in the block at 0x%08x: %s",
+                     m->block_address, uc_strerror(problem));
   return error_set(m->error, EXIT_CODE_SETUP,
-                   "the image halted in the block at 0x%08x (WFI?): nothing wakes it here; sleep by M4_WAIT_MS and end "
-                   "by M4_EXIT",
+                   "the image halted in the block at 0x%08x (WFI?): nothing wakes it here; sleep "
+                   "by M4_WAIT_MS and end by M4_EXIT",
                    m->block_address);
 }
 
-int m4_machine_run(const struct m4_image *image, const struct m4_settings *settings, struct m4_run *run,
-                   struct error *error)
+int m4_machine_run(const struct m4_image *image, const struct m4_settings *settings,
+                   struct m4_run *run, struct error *error)
 {
-  struct m4_machine m = {.image = image, .settings = settings, .run = run, .error = error, .random = settings->seed};
+  struct m4_machine m = {
+      .image = image, .settings = settings, .run = run, .error = error, .random = settings->seed};
   memset(run, 0, sizeof *run);
   m4_tally_init(&run->tally);
   m4_link_init(&m.link, &settings->peer);

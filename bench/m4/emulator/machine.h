@@ -1,10 +1,12 @@
-/* A Cortex-M4 in Unicorn, with flash, RAM, the block of words of m4/marks.h, and a count of modelled cycles.
+/* A Cortex-M4 in Unicorn, with flash, RAM, the block of words of m4/marks.h, and a count of
+ * modelled cycles.
  *
- * Every basic block is costed once and charged each time it is entered. A branch was taken if a block does not begin
- * where the one before it ended. An instruction that an IT block skips is charged as if it were executed.
+ * Every basic block is costed once and charged each time it is entered. A branch was taken if a
+ * block does not begin where the one before it ended. An instruction that an IT block skips is
+ * charged as if it were executed.
  *
- * Unicorn is under the GPL: this file and words.c, the only ones that use it, belong to the executable fleetsim-m4 and
- * to nothing that is linked into fleetsim.
+ * Unicorn is under the GPL: this file and words.c, the only ones that use it, belong to the
+ * executable fleetsim-m4 and to nothing that is linked into fleetsim.
  */
 #ifndef FLEETSIM_M4_MACHINE_H
 #define FLEETSIM_M4_MACHINE_H
@@ -40,9 +42,9 @@ struct m4_run {
   struct m4_tally tally;
 };
 
-/* Runs the image from reset to its end. 0 if it wrote M4_EXIT; otherwise -1 with a sentence, and `run` holds what was
- * counted until then. */
-int m4_machine_run(const struct m4_image *image, const struct m4_settings *settings, struct m4_run *run,
-                   struct error *error);
+/* Runs the image from reset to its end. 0 if it wrote M4_EXIT; otherwise -1 with a sentence, and
+ * `run` holds what was counted until then. */
+int m4_machine_run(const struct m4_image *image, const struct m4_settings *settings,
+                   struct m4_run *run, struct error *error);
 
 #endif

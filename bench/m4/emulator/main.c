@@ -1,10 +1,12 @@
-/* fleetsim-m4: runs a firmware image on an emulated Cortex-M4 and says how many cycles it would take.
+/* fleetsim-m4: runs a firmware image on an emulated Cortex-M4 and says how many cycles it would
+ * take.
  *
- * Unicorn, which does the emulation, is under the GPL. This is why fleetsim-m4 is an executable of its own: nothing of
- * it is linked into fleetsim, which only reads its JSON.
+ * Unicorn, which does the emulation, is under the GPL. This is why fleetsim-m4 is an executable of
+ * its own: nothing of it is linked into fleetsim, which only reads its JSON.
  *
- * Exit codes: 0 the image ended with 0; 1 it ended with another code, or left no mark that could be reported; 2 usage,
- * or an ELF that cannot be run; 3 the image never came to its end: a fault, a runaway loop, a wait for too long.
+ * Exit codes: 0 the image ended with 0; 1 it ended with another code, or left no mark that could be
+ * reported; 2 usage, or an ELF that cannot be run; 3 the image never came to its end: a fault, a
+ * runaway loop, a wait for too long.
  */
 #define _GNU_SOURCE
 #include <getopt.h>
@@ -36,28 +38,31 @@ static const char usage[] =
     "  --seed N              of the entropy that the image reads; 1\n"
     "  --unix-s N            time of day at reset; this machine's\n"
     "  --connect HOST:PORT   where M4_OPEN connects to; on this machine only\n"
-    "  --nvm FILE            its page --page (12288 bytes, from 0) is at M4_NVM; erased flash if not given\n"
+    "  --nvm FILE            its page --page (12288 bytes, from 0) is at M4_NVM; erased flash if "
+    "not given\n"
     "  --page N              0\n"
     "  --cycle-limit N       the image must end within so many cycles; 4000000000\n"
     "  --idle-limit MS       and not wait for longer than this in all; 120000\n"
-    "  --icache SHAPE        instruction cache BYTES[:LINE[:WAYS[:MISS_CYCLES]]]; none. 2048 means 2048:16:2:3\n"
+    "  --icache SHAPE        instruction cache BYTES[:LINE[:WAYS[:MISS_CYCLES]]]; none. 2048 means "
+    "2048:16:2:3\n"
     "  --model NAME=CYCLES   sets a parameter of the cost model:\n";
 
 static void print_usage(FILE *to)
 {
   fputs(usage, to);
   for (size_t i = 0; i < m4_parameter_count; i++)
-    fprintf(to, "        %-22s %2u  %s\n", m4_parameters[i].name, m4_model_get(&m4_model_default, &m4_parameters[i]),
-            m4_parameters[i].sentence);
+    fprintf(to, "        %-22s %2u  %s\n", m4_parameters[i].name,
+            m4_model_get(&m4_model_default, &m4_parameters[i]), m4_parameters[i].sentence);
 }
 
-static int read_number(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *out,
-                       struct error *error)
+static int read_number(const char *option, const char *text, uint64_t low, uint64_t high,
+                       uint64_t *out, struct error *error)
 {
   char *end;
   const unsigned long long value = strtoull(text, &end, 10);
   if (*text < '0' || *text > '9' || *end != '\0' || value < low || value > high)
-    return error_set(error, EXIT_CODE_USAGE, "--%s takes a whole number from %llu to %llu, not '%s'", option,
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--%s takes a whole number from %llu to %llu, not '%s'", option,
                      (unsigned long long) low, (unsigned long long) high, text);
   *out = value;
   return 0;
@@ -69,11 +74,13 @@ static int read_model(struct m4_model *model, const char *text, struct error *er
   uint64_t cycles = 0;
   const char *equals = strchr(text, '=');
   if (equals == NULL || (size_t) (equals - text) >= sizeof name)
-    return error_set(error, EXIT_CODE_USAGE, "--model takes NAME=CYCLES, such as divide=12, not '%s'", text);
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--model takes NAME=CYCLES, such as divide=12, not '%s'", text);
   snprintf(name, sizeof name, "%.*s", (int) (equals - text), text);
   if (read_number("model NAME=", equals + 1, 0, 1000, &cycles, error) != 0) return -1;
   if (m4_model_set(model, name, (unsigned) cycles)) return 0;
-  return error_set(error, EXIT_CODE_USAGE, "the cost model has no parameter '%s': --help lists them", name);
+  return error_set(error, EXIT_CODE_USAGE,
+                   "the cost model has no parameter '%s': --help lists them", name);
 }
 
 static int read_icache(struct m4_icache_shape *shape, const char *text, struct error *error)
@@ -86,11 +93,14 @@ static int read_icache(struct m4_icache_shape *shape, const char *text, struct e
     const unsigned long value = strtoul(at, &end, 10);
     *fields[i] = value <= M4_ICACHE_BYTES_MAX ? (unsigned) value : 0; /* 0 is refused as a shape */
     if (*end == '\0')
-      return shape->bytes > 0 ? 0 : error_set(error, EXIT_CODE_USAGE, "--icache of no bytes: leave it out");
+      return shape->bytes > 0
+                 ? 0
+                 : error_set(error, EXIT_CODE_USAGE, "--icache of no bytes: leave it out");
     if (*end != ':') break;
     at = end + 1;
   }
-  return error_set(error, EXIT_CODE_USAGE, "--icache takes BYTES[:LINE[:WAYS[:MISS_CYCLES]]], not '%s'", text);
+  return error_set(error, EXIT_CODE_USAGE,
+                   "--icache takes BYTES[:LINE[:WAYS[:MISS_CYCLES]]], not '%s'", text);
 }
 
 enum option_code {
@@ -109,20 +119,21 @@ enum option_code {
   OPTION_HELP
 };
 
-static const struct option options[] = {{"elf", required_argument, NULL, OPTION_ELF},
-                                        {"json", required_argument, NULL, OPTION_JSON},
-                                        {"clock", required_argument, NULL, OPTION_CLOCK},
-                                        {"seed", required_argument, NULL, OPTION_SEED},
-                                        {"unix-s", required_argument, NULL, OPTION_UNIX_S},
-                                        {"connect", required_argument, NULL, OPTION_CONNECT},
-                                        {"nvm", required_argument, NULL, OPTION_NVM},
-                                        {"page", required_argument, NULL, OPTION_PAGE},
-                                        {"cycle-limit", required_argument, NULL, OPTION_CYCLE_LIMIT},
-                                        {"idle-limit", required_argument, NULL, OPTION_IDLE_LIMIT},
-                                        {"icache", required_argument, NULL, OPTION_ICACHE},
-                                        {"model", required_argument, NULL, OPTION_MODEL},
-                                        {"help", no_argument, NULL, OPTION_HELP},
-                                        {NULL, 0, NULL, 0}};
+static const struct option options[] = {
+    {"elf", required_argument, NULL, OPTION_ELF},
+    {"json", required_argument, NULL, OPTION_JSON},
+    {"clock", required_argument, NULL, OPTION_CLOCK},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"unix-s", required_argument, NULL, OPTION_UNIX_S},
+    {"connect", required_argument, NULL, OPTION_CONNECT},
+    {"nvm", required_argument, NULL, OPTION_NVM},
+    {"page", required_argument, NULL, OPTION_PAGE},
+    {"cycle-limit", required_argument, NULL, OPTION_CYCLE_LIMIT},
+    {"idle-limit", required_argument, NULL, OPTION_IDLE_LIMIT},
+    {"icache", required_argument, NULL, OPTION_ICACHE},
+    {"model", required_argument, NULL, OPTION_MODEL},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0}};
 
 /* 0, 1 to print the usage, or -1 with a sentence. */
 static int take_option(struct arguments *a, int option, const char *text, struct error *error)
@@ -136,7 +147,8 @@ static int take_option(struct arguments *a, int option, const char *text, struct
   case OPTION_NVM: a->nvm = text; return 0;
   case OPTION_SEED: return read_number("seed", text, 0, UINT64_MAX, &s->seed, error);
   case OPTION_UNIX_S: return read_number("unix-s", text, 0, UINT32_MAX, &s->unix_s, error);
-  case OPTION_CYCLE_LIMIT: return read_number("cycle-limit", text, 1, UINT64_MAX / 2, &s->cycle_limit, error);
+  case OPTION_CYCLE_LIMIT:
+    return read_number("cycle-limit", text, 1, UINT64_MAX / 2, &s->cycle_limit, error);
   case OPTION_CONNECT: return m4_link_parse(&s->peer, text, error);
   case OPTION_ICACHE: return read_icache(&s->icache, text, error);
   case OPTION_MODEL: return read_model(&s->model, text, error);
@@ -153,7 +165,9 @@ static int take_option(struct arguments *a, int option, const char *text, struct
     a->page = (size_t) value;
     return result;
   case OPTION_HELP: return 1;
-  default: return error_set(error, EXIT_CODE_USAGE, "that is not an option or its value is missing: see --help");
+  default:
+    return error_set(error, EXIT_CODE_USAGE,
+                     "that is not an option or its value is missing: see --help");
   }
 }
 
@@ -167,8 +181,10 @@ static int read_arguments(struct arguments *a, int argc, char **argv, struct err
     if (result != 0 && option == '?') return error_wrap(error, "%s", argv[optind - 1]);
     if (result != 0) return -1;
   }
-  if (optind < argc) return error_set(error, EXIT_CODE_USAGE, "'%s' belongs to no option: see --help", argv[optind]);
-  if (a->elf == NULL) return error_set(error, EXIT_CODE_USAGE, "say which image to run: --elf MY.elf");
+  if (optind < argc)
+    return error_set(error, EXIT_CODE_USAGE, "'%s' belongs to no option: see --help", argv[optind]);
+  if (a->elf == NULL)
+    return error_set(error, EXIT_CODE_USAGE, "say which image to run: --elf MY.elf");
   return 0;
 }
 
@@ -178,13 +194,14 @@ static int read_nvm(struct arguments *a, struct error *error)
   memset(a->settings.nvm, 0xff, sizeof a->settings.nvm);
   if (a->nvm == NULL) return 0;
   FILE *file = fopen(a->nvm, "rb");
-  if (file == NULL) return error_set(error, EXIT_CODE_USAGE, "cannot open %s, the file of --nvm", a->nvm);
-  const bool there =
-      fseek(file, (long) (a->page * M4_NVM_SIZE), SEEK_SET) == 0 && fread(a->settings.nvm, M4_NVM_SIZE, 1, file) == 1;
+  if (file == NULL)
+    return error_set(error, EXIT_CODE_USAGE, "cannot open %s, the file of --nvm", a->nvm);
+  const bool there = fseek(file, (long) (a->page * M4_NVM_SIZE), SEEK_SET) == 0 &&
+                     fread(a->settings.nvm, M4_NVM_SIZE, 1, file) == 1;
   fclose(file);
   if (there) return 0;
-  return error_set(error, EXIT_CODE_USAGE, "%s has no page %zu: its pages of %u bytes count from 0", a->nvm, a->page,
-                   M4_NVM_SIZE);
+  return error_set(error, EXIT_CODE_USAGE, "%s has no page %zu: its pages of %u bytes count from 0",
+                   a->nvm, a->page, M4_NVM_SIZE);
 }
 
 static int load(const char *path, struct m4_image *image, char sha256[65], struct error *error)
@@ -215,20 +232,21 @@ static int judge(struct m4_run *run, struct error *error)
   if (run->exited && run->exit_code != 0)
     return error_set(error, EXIT_CODE_FAIL, "the image ended with exit code %u", run->exit_code);
   if (run->exited && !m4_tally_any(&run->tally))
-    return error_set(
-        error, EXIT_CODE_FAIL,
-        "the image never wrote a mark: link bench/m4/marks.h and call m4_mark_begin; the report has totals "
-        "only");
+    return error_set(error, EXIT_CODE_FAIL,
+                     "the image never wrote a mark: link bench/m4/marks.h and call m4_mark_begin; "
+                     "the report has totals only");
   return 0;
 }
 
-static int run_and_report(const struct arguments *a, const struct m4_image *image, const char *sha256)
+static int run_and_report(const struct arguments *a, const struct m4_image *image,
+                          const char *sha256)
 {
   struct m4_run run;
   struct error failure, verdict, writing;
   const int ran = m4_machine_run(image, &a->settings, &run, &failure);
   const int judged = judge(&run, &verdict);
-  const struct m4_report report = {a->elf, sha256, image, &a->settings, &run, ran != 0 ? failure.text : NULL};
+  const struct m4_report report = {a->elf,       sha256, image,
+                                   &a->settings, &run,   ran != 0 ? failure.text : NULL};
   if (m4_report_write(&report, a->json, &writing) != 0) return say(&writing);
   if (ran != 0) return say(&failure);
   return judged != 0 ? say(&verdict) : 0;
@@ -250,7 +268,8 @@ int main(int argc, char **argv)
     print_usage(stdout);
     return 0;
   }
-  if (read != 0 || read_nvm(&a, &error) != 0 || load(a.elf, &image, sha256, &error) != 0) return say(&error);
+  if (read != 0 || read_nvm(&a, &error) != 0 || load(a.elf, &image, sha256, &error) != 0)
+    return say(&error);
   const int code = run_and_report(&a, &image, sha256);
   m4_image_free(&image);
   return code;

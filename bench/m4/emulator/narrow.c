@@ -3,7 +3,8 @@
 
 static struct m4_instruction special_data_or_branch(uint16_t half)
 {
-  const unsigned operation = field(half, 8, 2), destination = field(half, 0, 3) | field(half, 7, 1) << 3;
+  const unsigned operation = field(half, 8, 2), destination = field(half, 0, 3) | field(half, 7, 1)
+                                                                                      << 3;
   if (operation == 3) return branch(M4_INDIRECT, false); /* BX, BLX */
   return operation == 1 ? compare() : alu(destination);
 }
@@ -30,7 +31,8 @@ static struct m4_instruction narrow_load_or_store(uint16_t half)
     return field(half, 9, 3) < 3 ? store(M4_STORE_REGISTER_OFFSET, both) : load(target, both);
   }
   const bool is_load = field(half, 11, 1) == 1;
-  if (field(half, 12, 4) == 9) return is_load ? load(field(half, 8, 3), bit(M4_SP)) : store(M4_STORE, bit(M4_SP));
+  if (field(half, 12, 4) == 9)
+    return is_load ? load(field(half, 8, 3), bit(M4_SP)) : store(M4_STORE, bit(M4_SP));
   return is_load ? load(target, base) : store(M4_STORE, base);
 }
 
@@ -41,7 +43,8 @@ static struct m4_instruction narrow_miscellaneous(uint16_t half)
   case 0x0: { /* ADD SP, SUB SP */
     const int bytes = (int) field(half, 0, 7) * 4;
     const int change = field(half, 7, 1) == 1 ? -bytes : bytes;
-    return (struct m4_instruction){.class = M4_ALU, .writes = bit(M4_SP), .stack_change = (int16_t) change};
+    return (struct m4_instruction){
+        .class = M4_ALU, .writes = bit(M4_SP), .stack_change = (int16_t) change};
   }
   case 0x1:
   case 0x3:
@@ -50,7 +53,8 @@ static struct m4_instruction narrow_miscellaneous(uint16_t half)
   case 0x2:                                 /* SXTH SXTB UXTH UXTB */
   case 0xa: return alu(field(half, 0, 3));  /* REV ... */
   case 0x4:
-  case 0x5: return multiple(false, M4_SP, registers | extra << 14, -(int) (ones(registers) + extra));
+  case 0x5:
+    return multiple(false, M4_SP, registers | extra << 14, -(int) (ones(registers) + extra));
   case 0x6: return of_class(M4_SYSTEM); /* CPS */
   case 0xc:
   case 0xd: return multiple(true, M4_SP, registers | extra << 15, (int) (ones(registers) + extra));
@@ -71,7 +75,8 @@ struct m4_instruction m4_decode_narrow(uint16_t half)
   case 0x0:
   case 0x1: return alu(field(half, 0, 3)); /* shifts; ADD and SUB of three operands */
   case 0x2:
-  case 0x3: return field(half, 11, 2) == 1 ? compare() : alu(field(half, 8, 3)); /* MOV CMP ADD SUB #8 bits */
+  /* MOV CMP ADD SUB #8 bits */
+  case 0x3: return field(half, 11, 2) == 1 ? compare() : alu(field(half, 8, 3));
   case 0x4: return narrow_register_operations(half);
   case 0xa: return alu(field(half, 8, 3)); /* ADR; ADD Rd, SP */
   case 0xb: return narrow_miscellaneous(half);

@@ -56,9 +56,12 @@ static inline struct m4_instruction branch(enum m4_branch kind, bool conditional
 static inline struct m4_instruction load(unsigned target, uint16_t addressed_by)
 {
   if (target == M4_PC)
-    return (struct m4_instruction){.class = M4_LOAD_PC, .branch = M4_INDIRECT, .addressed_by = addressed_by};
-  return (struct m4_instruction){
-      .class = M4_LOAD, .writes = bit(target), .addressed_by = addressed_by, .stack_unknown = target == M4_SP};
+    return (struct m4_instruction){
+        .class = M4_LOAD_PC, .branch = M4_INDIRECT, .addressed_by = addressed_by};
+  return (struct m4_instruction){.class = M4_LOAD,
+                                 .writes = bit(target),
+                                 .addressed_by = addressed_by,
+                                 .stack_unknown = target == M4_SP};
 }
 
 static inline struct m4_instruction store(enum m4_class class, uint16_t addressed_by)
@@ -66,9 +69,11 @@ static inline struct m4_instruction store(enum m4_class class, uint16_t addresse
   return (struct m4_instruction){.class = class, .addressed_by = addressed_by};
 }
 
-static inline struct m4_instruction multiple(bool is_load, unsigned base, unsigned list, int stack_words)
+static inline struct m4_instruction multiple(bool is_load, unsigned base, unsigned list,
+                                             int stack_words)
 {
-  struct m4_instruction i = {.class = is_load ? M4_LOAD_MULTIPLE : M4_STORE_MULTIPLE, .transfers = ones(list)};
+  struct m4_instruction i = {.class = is_load ? M4_LOAD_MULTIPLE : M4_STORE_MULTIPLE,
+                             .transfers = ones(list)};
   i.addressed_by = bit(base);
   i.writes = is_load ? (uint16_t) list : 0;
   i.stack_change = (int16_t) (4 * stack_words);

@@ -13,8 +13,9 @@ void m4_tally_init(struct m4_tally *m)
 
 static int too_many(struct error *error, const char *kind, const char *name)
 {
-  return error_set(error, EXIT_CODE_SETUP, "the image names more than %u %s (the last is '%s'): use fewer",
-                   M4_NAMES_MAX, kind, name);
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the image names more than %u %s (the last is '%s'): use fewer", M4_NAMES_MAX,
+                   kind, name);
 }
 
 static struct m4_mark *find_mark(struct m4_tally *m, const char *name)
@@ -32,7 +33,8 @@ int m4_tally_begin(struct m4_tally *m, const char *name, uint64_t now, struct er
   struct m4_mark *mark = find_mark(m, name);
   if (mark == NULL) return too_many(error, "marks", name);
   if (mark->open)
-    return error_set(error, EXIT_CODE_SETUP, "mark '%s' begins within itself: end it first, or use another name", name);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "mark '%s' begins within itself: end it first, or use another name", name);
   mark->open = true;
   mark->began = now;
   mark->sent_before = m->sent;
@@ -45,7 +47,8 @@ int m4_tally_end(struct m4_tally *m, const char *name, uint64_t now, struct erro
   struct m4_mark *mark = find_mark(m, name);
   if (mark == NULL) return too_many(error, "marks", name);
   if (!mark->open)
-    return error_set(error, EXIT_CODE_SETUP, "mark '%s' ends without a begin: call m4_mark_begin first", name);
+    return error_set(error, EXIT_CODE_SETUP,
+                     "mark '%s' ends without a begin: call m4_mark_begin first", name);
   const uint64_t cycles = now - mark->began;
   mark->open = false;
   if (mark->count == 0 || cycles < mark->min) mark->min = cycles;
@@ -83,7 +86,8 @@ int m4_tally_finish(struct m4_tally *m, uint64_t now, struct error *error)
   m->state_began = now;
   for (size_t i = 0; i < m->mark_count; i++)
     if (m->marks[i].open)
-      return error_set(error, EXIT_CODE_FAIL, "mark '%s' was begun and never ended: its last stretch is not counted",
+      return error_set(error, EXIT_CODE_FAIL,
+                       "mark '%s' was begun and never ended: its last stretch is not counted",
                        m->marks[i].name);
   return 0;
 }

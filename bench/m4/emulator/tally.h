@@ -37,7 +37,8 @@ struct m4_tally {
 /* In state "reset", at cycle 0. */
 void m4_tally_init(struct m4_tally *m);
 
-/* All at cycle `now`; 0, or -1 with a sentence: too many names, or a begin and an end that do not match. */
+/* All at cycle `now`; 0, or -1 with a sentence: too many names, or a begin and an end that do not
+   match. */
 int m4_tally_begin(struct m4_tally *m, const char *name, uint64_t now, struct error *error);
 int m4_tally_end(struct m4_tally *m, const char *name, uint64_t now, struct error *error);
 int m4_tally_state(struct m4_tally *m, const char *name, uint64_t now, struct error *error);

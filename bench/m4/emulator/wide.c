@@ -4,9 +4,11 @@
 static struct m4_instruction wide_multiple(uint16_t first, uint16_t second)
 {
   const unsigned operation = field(first, 7, 2), base = field(first, 0, 4);
-  if (operation == 0 || operation == 3) return of_class(M4_UNCLASSIFIED); /* RFE, SRS: not of this core */
+  /* RFE, SRS: not of this core */
+  if (operation == 0 || operation == 3) return of_class(M4_UNCLASSIFIED);
   const bool writes_back = field(first, 5, 1) == 1;
-  const int words = operation == 1 ? ones(second) : -(int) ones(second); /* increment after, decrement before */
+  /* increment after, decrement before */
+  const int words = operation == 1 ? ones(second) : -(int) ones(second);
   return multiple(field(first, 4, 1) == 1, base, second, base == M4_SP && writes_back ? words : 0);
 }
 
@@ -25,12 +27,14 @@ static struct m4_instruction wide_dual_or_exclusive(uint16_t first, uint16_t sec
   if (!pre_indexed && !writes_back) {
     if (field(first, 7, 1) == 0) return exclusive(first, second); /* LDREX, STREX */
     if (field(first, 4, 1) == 1 && field(second, 5, 3) == 0)
-      return (struct m4_instruction){
-          .class = M4_TABLE_BRANCH, .branch = M4_INDIRECT, .addressed_by = bit(base) | bit(field(second, 0, 4))};
+      return (struct m4_instruction){.class = M4_TABLE_BRANCH,
+                                     .branch = M4_INDIRECT,
+                                     .addressed_by = bit(base) | bit(field(second, 0, 4))};
     return exclusive(first, second); /* of bytes and halfwords */
   }
   const bool is_load = field(first, 4, 1) == 1;
-  struct m4_instruction i = {.class = is_load ? M4_LOAD_DUAL : M4_STORE_DUAL, .addressed_by = bit(base)};
+  struct m4_instruction i = {.class = is_load ? M4_LOAD_DUAL : M4_STORE_DUAL,
+                             .addressed_by = bit(base)};
   if (is_load) i.writes = bit(field(second, 12, 4)) | bit(field(second, 8, 4));
   if (base == M4_SP && writes_back) {
     const int bytes = (int) field(second, 0, 8) * 4;
@@ -39,8 +43,10 @@ static struct m4_instruction wide_dual_or_exclusive(uint16_t first, uint16_t sec
   return i;
 }
 
-/* AND TST ... RSB of a register or of a modified immediate: Rd 15 with the flags set only compares. */
-static struct m4_instruction wide_data_processing(unsigned operation, bool sets_flags, unsigned destination)
+/* AND TST ... RSB of a register or of a modified immediate: Rd 15 with the flags set only
+   compares. */
+static struct m4_instruction wide_data_processing(unsigned operation, bool sets_flags,
+                                                  unsigned destination)
 {
   const bool compares = operation == 0 || operation == 4 || operation == 8 || operation == 13;
   return compares && sets_flags && destination == M4_PC ? compare() : alu(destination);
@@ -51,10 +57,12 @@ static unsigned plain_immediate(uint16_t first, uint16_t second)
   return field(first, 10, 1) << 11 | field(second, 12, 3) << 8 | field(second, 0, 8);
 }
 
-/* ADD and SUB SP, #immediate, which compilers use to make room for locals; other writes of SP stay unknown. */
+/* ADD and SUB SP, #immediate, which compilers use to make room for locals; other writes of SP stay
+   unknown. */
 static struct m4_instruction with_stack(struct m4_instruction i, uint16_t first, int bytes)
 {
-  if (!i.stack_unknown || field(first, 0, 4) != M4_SP || bytes > INT16_MAX || bytes < -INT16_MAX) return i;
+  if (!i.stack_unknown || field(first, 0, 4) != M4_SP || bytes > INT16_MAX || bytes < -INT16_MAX)
+    return i;
   i.stack_unknown = false;
   i.stack_change = (int16_t) bytes;
   return i;
@@ -80,7 +88,8 @@ static uint32_t expanded_immediate(unsigned immediate)
 static struct m4_instruction wide_modified_immediate(uint16_t first, uint16_t second)
 {
   const unsigned operation = field(first, 5, 4);
-  const struct m4_instruction i = wide_data_processing(operation, field(first, 4, 1) == 1, field(second, 8, 4));
+  const struct m4_instruction i =
+      wide_data_processing(operation, field(first, 4, 1) == 1, field(second, 8, 4));
   const uint32_t value = expanded_immediate(plain_immediate(first, second));
   if (value > INT16_MAX) return i;
   if (operation == 8) return with_stack(i, first, (int) value);
@@ -90,7 +99,8 @@ static struct m4_instruction wide_modified_immediate(uint16_t first, uint16_t se
 static struct m4_instruction wide_plain_immediate(uint16_t first, uint16_t second)
 {
   const unsigned operation = field(first, 4, 5);
-  const struct m4_instruction i = alu(field(second, 8, 4)); /* ADDW SUBW MOVW MOVT SSAT BFI UBFX ... */
+  /* ADDW SUBW MOVW MOVT SSAT BFI UBFX ... */
+  const struct m4_instruction i = alu(field(second, 8, 4));
   if (operation == 0x00) return with_stack(i, first, (int) plain_immediate(first, second));
   return operation == 0x0a ? with_stack(i, first, -(int) plain_immediate(first, second)) : i;
 }
@@ -106,8 +116,10 @@ static struct m4_instruction wide_branch_or_control(uint16_t first, uint16_t sec
   case 0x3a: return of_class(field(second, 8, 3) == 0 ? M4_HINT : M4_SYSTEM);
   case 0x3b: return of_class(M4_SYSTEM); /* DSB DMB ISB CLREX */
   case 0x3e:
-  case 0x3f: return (struct m4_instruction){.class = M4_SYSTEM, .writes = bit(field(second, 8, 4))}; /* MRS */
-  case 0x7f: return of_class(M4_EXCEPTION);                                                          /* UDF.W */
+  /* MRS */
+  case 0x3f: return (struct m4_instruction){.class = M4_SYSTEM, .writes = bit(field(second, 8, 4))};
+  /* UDF.W */
+  case 0x7f: return of_class(M4_EXCEPTION);
   default: return of_class(M4_UNCLASSIFIED);
   }
 }
@@ -122,7 +134,8 @@ static void note_write_back(struct m4_instruction *i, unsigned base, uint16_t se
 
 static struct m4_instruction wide_single(uint16_t first, uint16_t second, bool is_load)
 {
-  const unsigned base = field(first, 0, 4), target = field(second, 12, 4), size = field(first, 5, 2);
+  const unsigned base = field(first, 0, 4), target = field(second, 12, 4),
+                 size = field(first, 5, 2);
   const bool long_offset = field(first, 7, 1) == 1;
   if (size == 3) return of_class(M4_UNCLASSIFIED);
   if (is_load && target == M4_PC && size != 2) return of_class(M4_HINT); /* PLD, PLI */
@@ -157,7 +170,8 @@ static struct m4_instruction wide_loads_stores_and_products(uint16_t first, uint
   if (operation >= 0x40) return of_class(M4_UNCLASSIFIED); /* coprocessor */
   if (operation >= 0x38) return wide_long_multiply_or_divide(first, second);
   if (operation >= 0x30) return wide_multiply(second);
-  if (operation >= 0x20) return alu(field(second, 8, 4)); /* shifts by register, extends, REV, CLZ, parallel sums */
+  /* shifts by register, extends, REV, CLZ, parallel sums */
+  if (operation >= 0x20) return alu(field(second, 8, 4));
   if ((operation & 1) == 1) return wide_single(first, second, true);
   return field(first, 8, 1) == 0 ? wide_single(first, second, false) : of_class(M4_UNCLASSIFIED);
 }
@@ -165,22 +179,28 @@ static struct m4_instruction wide_loads_stores_and_products(uint16_t first, uint
 /* VLDR and VSTR cost what VLDM and VSTM of as many words do: Arm TRM 100166, table 7-1. */
 static struct m4_instruction float_load_or_store(uint16_t first, uint16_t second)
 {
-  const bool before = field(first, 8, 1) == 1, up = field(first, 7, 1) == 1, writes_back = field(first, 5, 1) == 1;
+  const bool before = field(first, 8, 1) == 1, up = field(first, 7, 1) == 1,
+             writes_back = field(first, 5, 1) == 1;
   const unsigned base = field(first, 0, 4), words = field(second, 0, 8);
-  if (!before && !up && !writes_back) return of_class(field(first, 6, 1) == 1 ? M4_FLOAT_MOVE_PAIR : M4_UNCLASSIFIED);
-  struct m4_instruction i = {.class = field(first, 4, 1) == 1 ? M4_LOAD_MULTIPLE : M4_STORE_MULTIPLE,
+  if (!before && !up && !writes_back)
+    return of_class(field(first, 6, 1) == 1 ? M4_FLOAT_MOVE_PAIR : M4_UNCLASSIFIED);
+  struct m4_instruction i = {.class =
+                                 field(first, 4, 1) == 1 ? M4_LOAD_MULTIPLE : M4_STORE_MULTIPLE,
                              .transfers = (uint8_t) words,
                              .addressed_by = bit(base)};
   if (before && !writes_back) i.transfers = field(second, 8, 1) == 1 ? 2 : 1; /* VLDR, VSTR */
-  if (base == M4_SP && writes_back) i.stack_change = (int16_t) (4 * (up ? (int) words : -(int) words));
+  if (base == M4_SP && writes_back)
+    i.stack_change = (int16_t) (4 * (up ? (int) words : -(int) words));
   return i;
 }
 
 static struct m4_instruction coprocessor(uint16_t first, uint16_t second)
 {
-  if (field(first, 12, 1) == 1 || field(second, 9, 3) != 5) return of_class(M4_UNCLASSIFIED); /* not the FPU */
+  /* not the FPU */
+  if (field(first, 12, 1) == 1 || field(second, 9, 3) != 5) return of_class(M4_UNCLASSIFIED);
   if (field(first, 9, 1) == 0) return float_load_or_store(first, second);
-  return of_class(field(first, 8, 1) == 0 && field(second, 4, 1) == 1 ? M4_FLOAT_MOVE : M4_UNCLASSIFIED);
+  return of_class(field(first, 8, 1) == 0 && field(second, 4, 1) == 1 ? M4_FLOAT_MOVE
+                                                                      : M4_UNCLASSIFIED);
 }
 
 struct m4_instruction m4_decode_wide(uint16_t first, uint16_t second)
@@ -190,10 +210,12 @@ struct m4_instruction m4_decode_wide(uint16_t first, uint16_t second)
     if (field(first, 10, 1) == 1) return coprocessor(first, second);
     if (field(first, 9, 1) == 1)
       return wide_data_processing(field(first, 5, 4), field(first, 4, 1) == 1, field(second, 8, 4));
-    return field(first, 6, 1) == 1 ? wide_dual_or_exclusive(first, second) : wide_multiple(first, second);
+    return field(first, 6, 1) == 1 ? wide_dual_or_exclusive(first, second)
+                                   : wide_multiple(first, second);
   case 2:
     if (field(second, 15, 1) == 1) return wide_branch_or_control(first, second);
-    return field(first, 9, 1) == 1 ? wide_plain_immediate(first, second) : wide_modified_immediate(first, second);
+    return field(first, 9, 1) == 1 ? wide_plain_immediate(first, second)
+                                   : wide_modified_immediate(first, second);
   default: return wide_loads_stores_and_products(first, second);
   }
 }

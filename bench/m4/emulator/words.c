@@ -18,18 +18,21 @@ static bool points_at_words(const struct m4_machine *m, const struct m4_instruct
   return sum - M4_BLOCK < WORDS_SIZE;
 }
 
-/* The cycle count at the access that is under way, which itself costs nothing. Unicorn does not say which instruction
- * of the block it is: it is the next load or store that points at the words. */
+/* The cycle count at the access that is under way, which itself costs nothing. Unicorn does not say
+ * which instruction of the block it is: it is the next load or store that points at the words. */
 static uint64_t access_now(struct m4_machine *m, bool is_load)
 {
   struct m4_walk walk;
   uint8_t code[WORDS_SIZE];
   const uint32_t size = m->block != NULL ? m->block->size : 0;
-  if (size > sizeof code || uc_mem_read(m->core, m->block_address, code, size) != UC_ERR_OK) return m->run->cycles;
+  if (size > sizeof code || uc_mem_read(m->core, m->block_address, code, size) != UC_ERR_OK)
+    return m->run->cycles;
   m4_walk_begin(&walk, code, size);
   while (m4_walk_next(&walk, &m->settings->model)) {
     if (walk.next <= m->word_after) continue;
-    if (!(is_load ? m4_is_load(&walk.now) : m4_is_store(&walk.now)) || !points_at_words(m, &walk.now)) continue;
+    if (!(is_load ? m4_is_load(&walk.now) : m4_is_store(&walk.now)) ||
+        !points_at_words(m, &walk.now))
+      continue;
     const uint64_t now = m->block_began + walk.cycles_before;
     m->word_after = (uint32_t) walk.next;
     m->run->cycles -= walk.cycles;
@@ -46,7 +49,8 @@ static double milliseconds(const struct m4_machine *m, uint64_t cycles)
 
 static void fail(struct m4_machine *m, const char *what, uint32_t address)
 {
-  error_set(m->error, EXIT_CODE_SETUP, "the image %s at 0x%08x, which is not in its memory (the block at 0x%08x)", what,
+  error_set(m->error, EXIT_CODE_SETUP,
+            "the image %s at 0x%08x, which is not in its memory (the block at 0x%08x)", what,
             address, m->block_address);
   m4_machine_fail(m);
 }
@@ -59,8 +63,8 @@ static bool read_name(struct m4_machine *m, uint32_t address, char name[M4_NAME_
     if (name[i] == '\0' && i > 0) return true;
   }
   error_set(m->error, EXIT_CODE_SETUP,
-            "the image names a mark or state at 0x%08x: a name has 1 to %u characters and a zero", address,
-            M4_NAME_MAX - 1);
+            "the image names a mark or state at 0x%08x: a name has 1 to %u characters and a zero",
+            address, M4_NAME_MAX - 1);
   m4_machine_fail(m);
   return false;
 }
@@ -95,7 +99,8 @@ static void receive_to(struct m4_machine *m, uint32_t room)
 {
   uint8_t bytes[TRANSFER_MAX];
   const size_t size = m4_link_receive(&m->link, bytes, room < sizeof bytes ? room : sizeof bytes);
-  if (uc_mem_write(m->core, m->receive_to, bytes, size) != UC_ERR_OK) fail(m, "receives bytes", m->receive_to);
+  if (uc_mem_write(m->core, m->receive_to, bytes, size) != UC_ERR_OK)
+    fail(m, "receives bytes", m->receive_to);
   m->received = (uint32_t) size;
   m->run->tally.received += size;
 }
@@ -106,7 +111,8 @@ static void wait_ms(struct m4_machine *m, uint32_t ms)
   m->run->idle_ms += m4_link_wait_ms(&m->link, ms < left ? ms : (uint32_t) left + 1);
   if (m->run->idle_ms <= m->settings->idle_limit_ms) return;
   error_set(m->error, EXIT_CODE_SETUP,
-            "the image has waited for more than %.0f ms in all: its peer does not answer, or raise --idle-limit",
+            "the image has waited for more than %.0f ms in all: its peer does not answer, or raise "
+            "--idle-limit",
             m->settings->idle_limit_ms);
   m4_machine_fail(m);
 }
@@ -151,7 +157,9 @@ static void on_write(uc_engine *core, uint64_t word, unsigned size, uint64_t val
     m->run->heap_told = true;
     m->run->heap_peak_bytes = value;
     break;
-  default: fail(m, "writes a word that m4/marks.h does not have", M4_BLOCK + (uint32_t) word); break;
+  default:
+    fail(m, "writes a word that m4/marks.h does not have", M4_BLOCK + (uint32_t) word);
+    break;
   }
 }
 
@@ -168,7 +176,9 @@ static uint64_t on_read(uc_engine *core, uint64_t word, unsigned size, void *con
   case M4_UNIX_S: return (uint32_t) (m->settings->unix_s + (uint64_t) (milliseconds(m, now) / 1e3));
   case M4_LINK: return m4_link_look(&m->link);
   case M4_RECEIVE: return m->received;
-  default: fail(m, "reads a word that m4/marks.h does not have", M4_BLOCK + (uint32_t) word); return 0;
+  default:
+    fail(m, "reads a word that m4/marks.h does not have", M4_BLOCK + (uint32_t) word);
+    return 0;
   }
 }
 

@@ -1,8 +1,9 @@
 /* The p256-m that is bundled with Mbed TLS, alone, so that the model can be held against hardware.
  *
- * Its README's figures for an STM32F411 at 100 MHz (145, 144, 155 and 309 ms, 753 in sum) are of commit b30f793, before
- * its inner loop was unrolled for cores like this one. The bundled code is unrolled: the message of the commit that did
- * it, bf89286, gives 621 ms for the sum on the same board, which is what this image is to be compared with.
+ * Its README's figures for an STM32F411 at 100 MHz (145, 144, 155 and 309 ms, 753 in sum) are of
+ * commit b30f793, before its inner loop was unrolled for cores like this one. The bundled code is
+ * unrolled: the message of the commit that did it, bf89286, gives 621 ms for the sum on the same
+ * board, which is what this image is to be compared with.
  */
 #include <psa/crypto.h>
 
@@ -15,7 +16,9 @@
 /* What p256-m.c draws from, in place of PSA. */
 psa_status_t psa_generate_random(uint8_t *output, size_t output_size)
 {
-  return board_host.random(board_host.ctx, output, output_size) == 0 ? PSA_SUCCESS : PSA_ERROR_INSUFFICIENT_ENTROPY;
+  return board_host.random(board_host.ctx, output, output_size) == 0
+             ? PSA_SUCCESS
+             : PSA_ERROR_INSUFFICIENT_ENTROPY;
 }
 
 static void measure(void)

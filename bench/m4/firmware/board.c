@@ -31,7 +31,8 @@ static int nvm_write(void *ctx, uint32_t offset, const void *data, size_t size)
   return 0;
 }
 
-const struct device_host board_host = {.random = board_random, .nvm_read = nvm_read, .nvm_write = nvm_write};
+const struct device_host board_host = {
+    .random = board_random, .nvm_read = nvm_read, .nvm_write = nvm_write};
 
 void board_print(const char *text)
 {

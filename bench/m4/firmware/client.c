@@ -1,7 +1,9 @@
-/* The whole client on a Cortex-M4: device_builtin as every other body drives it, one publish of QoS 1, and the end.
+/* The whole client on a Cortex-M4: device_builtin as every other body drives it, one publish of QoS
+ * 1, and the end.
  *
- * Marks: `handshake` from START to the end of the step in which TLS is done; within it `tls_open` until ClientHello has
- * left and `server_flight` from then on. While the core sleeps no cycle passes, so that waiting is in none of them.
+ * Marks: `handshake` from START to the end of the step in which TLS is done; within it `tls_open`
+ * until ClientHello has left and `server_flight` from then on. While the core sleeps no cycle
+ * passes, so that waiting is in none of them.
  */
 #include "device/client.h"
 #include "board.h"
@@ -58,7 +60,8 @@ static void step(struct device_event event)
 {
   event.now_ms = m4_read(M4_TIME_MS);
   event.unix_s = (int64_t) m4_read(M4_UNIX_S);
-  board_require(event.now_ms < PROGRAM_MS_AT_MOST, "the program did not end within two minutes of its own time");
+  board_require(event.now_ms < PROGRAM_MS_AT_MOST,
+                "the program did not end within two minutes of its own time");
   firmware.effects.out = firmware.out;
   firmware.effects.out_capacity = sizeof firmware.out;
   device_builtin.step(&firmware.device, &event, &firmware.effects);
@@ -76,7 +79,8 @@ static void sleep_and_tick(void)
   uint64_t now = m4_read(M4_TIME_MS);
   uint64_t left = firmware.effects.deadline_ms > now ? firmware.effects.deadline_ms - now : 0;
   if (left > 0) m4_write(M4_WAIT_MS, (uint32_t) (left < LONGEST_NAP_MS ? left : LONGEST_NAP_MS));
-  if (m4_read(M4_TIME_MS) >= firmware.effects.deadline_ms) step((struct device_event){.kind = DEVICE_TICK});
+  if (m4_read(M4_TIME_MS) >= firmware.effects.deadline_ms)
+    step((struct device_event){.kind = DEVICE_TICK});
 }
 
 static void open_transport(void)
@@ -87,7 +91,8 @@ static void open_transport(void)
   if (m4_read(M4_LINK) == 2)
     step((struct device_event){.kind = DEVICE_OPENED});
   else
-    step((struct device_event){.kind = DEVICE_CLOSED, .closed = {.cause = DEVICE_FAIL_TCP_REFUSED}});
+    step(
+        (struct device_event){.kind = DEVICE_CLOSED, .closed = {.cause = DEVICE_FAIL_TCP_REFUSED}});
 }
 
 /* Feeds the device what has arrived, or waits for it. */
@@ -122,7 +127,8 @@ static void publish(void)
   m4_mark_begin("publish");
   step((struct device_event){
       .kind = DEVICE_PUBLISH,
-      .publish = {.topic = "telemetry", .payload = payload, .size = sizeof payload, .tag = 1, .qos = 1}});
+      .publish = {
+          .topic = "telemetry", .payload = payload, .size = sizeof payload, .tag = 1, .qos = 1}});
   while (!firmware.ended && !firmware.acked) receive();
   m4_mark_end("publish");
 }
@@ -136,7 +142,8 @@ static _Noreturn void fail(enum device_failure failure)
 
 static void boot(void)
 {
-  struct device_config config = {.profile = &profile, .endpoints = &broker, .endpoint_count = 1, .host = board_host};
+  struct device_config config = {
+      .profile = &profile, .endpoints = &broker, .endpoint_count = 1, .host = board_host};
   config.host.observe = observe;
   m4_state("boot");
   m4_mark_begin("boot");

@@ -1,4 +1,5 @@
-/* The device's config for the smallest RAM and ROM of P-256: window 2, no table of multiples of the base point. */
+/* The device's config for the smallest RAM and ROM of P-256: window 2, no table of multiples of the
+   base point. */
 #ifndef FLEETSIM_M4_CONFIG_SMALL_H
 #define FLEETSIM_M4_CONFIG_SMALL_H
 

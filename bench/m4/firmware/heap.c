@@ -1,5 +1,5 @@
-/* The heap under newlib's malloc: all RAM above .bss, and not a byte more. newlib never gives a part back, so that how
- * far it grew is its peak. */
+/* The heap under newlib's malloc: all RAM above .bss, and not a byte more. newlib never gives a
+ * part back, so that how far it grew is its peak. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>

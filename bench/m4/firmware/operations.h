@@ -1,6 +1,6 @@
-/* What a handshake consists of, operation by operation. Each function measures its operations REPEAT times, with fresh
- * random inputs where the inputs may matter, and ends the program with a sentence when one of them fails.
- * Inside device_platform_enter, after psa_crypto_init. */
+/* What a handshake consists of, operation by operation. Each function measures its operations
+ * REPEAT times, with fresh random inputs where the inputs may matter, and ends the program with a
+ * sentence when one of them fails. Inside device_platform_enter, after psa_crypto_init. */
 #ifndef FLEETSIM_M4_OPERATIONS_H
 #define FLEETSIM_M4_OPERATIONS_H
 

@@ -33,8 +33,9 @@ static psa_key_id_t public_half(psa_key_id_t pair)
   return key;
 }
 
-/* TLS 1.3: the key share is generated and its public half exported, then agreed with the server's. The library computes
- * the public half in one of the first two, or in both: a handshake costs their sum. */
+/* TLS 1.3: the key share is generated and its public half exported, then agreed with the server's.
+ * The library computes the public half in one of the first two, or in both: a handshake costs their
+ * sum. */
 static void key_exchange(void)
 {
   psa_key_attributes_t attributes = p256_key(PSA_KEY_USAGE_DERIVE, PSA_ALG_ECDH);
@@ -55,7 +56,8 @@ static void key_exchange(void)
 
   if (peer[0] == 0) memcpy(peer, own, sizeof peer);
   m4_mark_begin("ecdh");
-  status = psa_raw_key_agreement(PSA_ALG_ECDH, key, peer, sizeof peer, secret, sizeof secret, &size);
+  status =
+      psa_raw_key_agreement(PSA_ALG_ECDH, key, peer, sizeof peer, secret, sizeof secret, &size);
   m4_mark_end("ecdh");
   board_require(status == PSA_SUCCESS, "ecdh failed");
 
@@ -76,7 +78,8 @@ static void sign_and_verify(void)
   psa_key_id_t public = public_half(pair);
 
   m4_mark_begin("sign");
-  psa_status_t status = psa_sign_hash(pair, ecdsa, hash, sizeof hash, signature, sizeof signature, &size);
+  psa_status_t status =
+      psa_sign_hash(pair, ecdsa, hash, sizeof hash, signature, sizeof signature, &size);
   m4_mark_end("sign");
   board_require(status == PSA_SUCCESS, "sign failed");
 
@@ -86,7 +89,8 @@ static void sign_and_verify(void)
   board_require(status == PSA_SUCCESS, "verify failed");
 
   hash[0] ^= 1;
-  board_require(psa_verify_hash(public, ecdsa, hash, sizeof hash, signature, size) == PSA_ERROR_INVALID_SIGNATURE,
+  board_require(psa_verify_hash(public, ecdsa, hash, sizeof hash, signature, size) ==
+                    PSA_ERROR_INVALID_SIGNATURE,
                 "verify accepted a signature of another hash");
   psa_destroy_key(public);
   psa_destroy_key(pair);

@@ -15,7 +15,8 @@ static const struct {
   const char *mark;
   size_t bytes;
 } hashes[] = {{"sha256_64", 64}, {"sha256_1024", 1024}, {"sha256_4096", 4096}},
-  seals[] = {{"aes_gcm_64", 64}, {"aes_gcm_256", 256}, {"aes_gcm_1024", 1024}, {"aes_gcm_4096", 4096}};
+  seals[] = {
+      {"aes_gcm_64", 64}, {"aes_gcm_256", 256}, {"aes_gcm_1024", 1024}, {"aes_gcm_4096", 4096}};
 
 static void hash(const char *mark, size_t bytes)
 {
@@ -46,8 +47,8 @@ static void seal(psa_key_id_t key, const char *mark, size_t bytes)
   size_t size;
   board_require(psa_generate_random(nonce, sizeof nonce) == PSA_SUCCESS, "no random nonce");
   m4_mark_begin(mark);
-  psa_status_t status = psa_aead_encrypt(key, PSA_ALG_GCM, nonce, sizeof nonce, header, sizeof header, input, bytes,
-                                         output, sizeof output, &size);
+  psa_status_t status = psa_aead_encrypt(key, PSA_ALG_GCM, nonce, sizeof nonce, header,
+                                         sizeof header, input, bytes, output, sizeof output, &size);
   m4_mark_end(mark);
   board_require(status == PSA_SUCCESS && size == bytes + TAG, "AES-GCM failed");
 }
@@ -62,9 +63,11 @@ static psa_status_t expand(const uint8_t secret[32], uint8_t out[32])
   psa_key_derivation_operation_t operation = PSA_KEY_DERIVATION_OPERATION_INIT;
   psa_status_t status = psa_key_derivation_setup(&operation, PSA_ALG_HKDF_EXPAND(PSA_ALG_SHA_256));
   if (status == PSA_SUCCESS)
-    status = psa_key_derivation_input_bytes(&operation, PSA_KEY_DERIVATION_INPUT_SECRET, secret, 32);
+    status =
+        psa_key_derivation_input_bytes(&operation, PSA_KEY_DERIVATION_INPUT_SECRET, secret, 32);
   if (status == PSA_SUCCESS)
-    status = psa_key_derivation_input_bytes(&operation, PSA_KEY_DERIVATION_INPUT_INFO, info, sizeof info);
+    status = psa_key_derivation_input_bytes(&operation, PSA_KEY_DERIVATION_INPUT_INFO, info,
+                                            sizeof info);
   if (status == PSA_SUCCESS) status = psa_key_derivation_output_bytes(&operation, out, 32);
   psa_status_t aborted = psa_key_derivation_abort(&operation);
   return status != PSA_SUCCESS ? status : aborted;
@@ -85,8 +88,10 @@ void operations_symmetric(void)
   psa_key_id_t key = traffic_key();
   for (int i = 0; i < REPEAT; i++) {
     board_require(psa_generate_random(input, sizeof input) == PSA_SUCCESS, "no random input");
-    for (size_t n = 0; n < sizeof hashes / sizeof hashes[0]; n++) hash(hashes[n].mark, hashes[n].bytes);
-    for (size_t n = 0; n < sizeof seals / sizeof seals[0]; n++) seal(key, seals[n].mark, seals[n].bytes);
+    for (size_t n = 0; n < sizeof hashes / sizeof hashes[0]; n++)
+      hash(hashes[n].mark, hashes[n].bytes);
+    for (size_t n = 0; n < sizeof seals / sizeof seals[0]; n++)
+      seal(key, seals[n].mark, seals[n].bytes);
     derive();
   }
   psa_destroy_key(key);

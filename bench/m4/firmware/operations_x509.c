@@ -1,4 +1,5 @@
-/* Certificates: those of the device's own chain in NVM, a leaf and the intermediate that issued it. */
+/* Certificates: those of the device's own chain in NVM, a leaf and the intermediate that issued
+   it. */
 #include <mbedtls/x509_crt.h>
 
 #include "board.h"
@@ -6,9 +7,8 @@
 #include "m4/marks.h"
 #include "operations.h"
 
-static const char no_chain[] =
-    "the NVM page holds no leaf with its intermediate: give --nvm and --page of a fleet that "
-    "`fleetsim pki make` made";
+static const char no_chain[] = "the NVM page holds no leaf with its intermediate: give --nvm and "
+                               "--page of a fleet that `fleetsim pki make` made";
 
 /* `bytes` holds what `chain` points into. */
 static void own_chain(uint8_t bytes[DEVICE_NVM_CERTIFICATE_MAX], struct device_chain *chain)
@@ -18,7 +18,8 @@ static void own_chain(uint8_t bytes[DEVICE_NVM_CERTIFICATE_MAX], struct device_c
                     slot.size <= DEVICE_NVM_CERTIFICATE_MAX,
                 no_chain);
   board_require(board_host.nvm_read(board_host.ctx, slot.offset, bytes, slot.size) == 0 &&
-                    device_chain_parse(bytes, slot.size, chain) == DEVICE_UPDATE_COMMITTED && chain->count >= 2,
+                    device_chain_parse(bytes, slot.size, chain) == DEVICE_UPDATE_COMMITTED &&
+                    chain->count >= 2,
                 no_chain);
 }
 
@@ -37,7 +38,8 @@ static void verify(mbedtls_x509_crt *leaf, mbedtls_x509_crt *issuer)
   m4_mark_begin("x509_verify_1");
   int error = mbedtls_x509_crt_verify(leaf, issuer, NULL, NULL, &flags, NULL, NULL);
   m4_mark_end("x509_verify_1");
-  board_require(error == 0 && flags == 0, "the device's leaf does not verify by its intermediate: is the time right?");
+  board_require(error == 0 && flags == 0,
+                "the device's leaf does not verify by its intermediate: is the time right?");
 }
 
 void operations_x509(void)

@@ -1,5 +1,5 @@
-/* From reset to main: vector table, .data, .bss. Whatever the core cannot go on from ends the emulation with a
- * sentence.
+/* From reset to main: vector table, .data, .bss. Whatever the core cannot go on from ends the
+ * emulation with a sentence.
  */
 #include <stdint.h>
 
@@ -34,7 +34,7 @@ struct vectors {
   void (*handler[15])(void);
 };
 
-static const struct vectors vectors
-    __attribute__((section(".vectors"), used)) = {stack_top,
-                                                  {reset, fault, hard_fault, hard_fault, hard_fault, hard_fault, fault,
-                                                   fault, fault, fault, fault, fault, fault, fault, fault}};
+static const struct vectors vectors __attribute__((section(".vectors"), used)) = {
+    stack_top,
+    {reset, fault, hard_fault, hard_fault, hard_fault, hard_fault, fault, fault, fault, fault,
+     fault, fault, fault, fault, fault}};

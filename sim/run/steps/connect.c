@@ -6,7 +6,8 @@
 
 static struct fleet_telemetry as_fleet(const struct scenario_telemetry *t)
 {
-  return (struct fleet_telemetry){.on = t->on, .every_ms = t->every_ms, .bytes = t->bytes, .qos = t->qos};
+  return (struct fleet_telemetry){
+      .on = t->on, .every_ms = t->every_ms, .bytes = t->bytes, .qos = t->qos};
 }
 
 enum step_outcome step_connect(struct run *run, const struct scenario_step *step)

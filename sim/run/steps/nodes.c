@@ -1,5 +1,5 @@
-/* kill-broker, stop-broker, freeze-broker, thaw-broker, start-broker: what happens to one local broker. resolve: where
- * the devices find them. */
+/* kill-broker, stop-broker, freeze-broker, thaw-broker, start-broker: what happens to one local
+ * broker. resolve: where the devices find them. */
 #define _POSIX_C_SOURCE 200809L
 #include "run/state.h"
 
@@ -7,9 +7,11 @@
 #define OPERATOR_WITHIN_MS 30000u
 #define LAST_WORDS_MS      50u
 
-static enum step_outcome do_to(struct run *run, const struct scenario_step *step, broker_operation *operation)
+static enum step_outcome do_to(struct run *run, const struct scenario_step *step,
+                               broker_operation *operation)
 {
-  return run_wait_node(run, (size_t) step->node, operation, NODE_WITHIN_MS) == 0 ? STEP_DONE : STEP_ABORTED;
+  return run_wait_node(run, (size_t) step->node, operation, NODE_WITHIN_MS) == 0 ? STEP_DONE
+                                                                                 : STEP_ABORTED;
 }
 
 enum step_outcome step_kill_node(struct run *run, const struct scenario_step *step)
@@ -49,15 +51,16 @@ static bool operator_is_back(struct run *run, void *ctx)
   return operator_is_home(run->operator);
 }
 
-/* The back office belongs to the last broker. What that one has kept for it, and what the others send there when their
- * bridges are up again, it gets nowhere else. */
+/* The back office belongs to the last broker. What that one has kept for it, and what the others
+ * send there when their bridges are up again, it gets nowhere else. */
 static enum step_outcome await_operator(struct run *run, int node)
 {
   if (node + 1 != (int) run->scenario->node_count || node == 0) return STEP_DONE;
   operator_return(run->operator);
   enum run_waited waited = run_wait(run, operator_is_back, NULL, OPERATOR_WITHIN_MS);
   if (waited != RUN_TIMED_OUT) return waited == RUN_REACHED ? STEP_DONE : STEP_ABORTED;
-  error_set(&run->error, EXIT_CODE_FAIL, "the operator did not come back to broker %s within %u s: %s",
+  error_set(&run->error, EXIT_CODE_FAIL,
+            "the operator did not come back to broker %s within %u s: %s",
             run->scenario->nodes[node].name, OPERATOR_WITHIN_MS / 1000, run->operator_said);
   return STEP_FAILED;
 }

@@ -1,5 +1,5 @@
-/* ota.publish, ota.rollout, ota.pause, ota.resume, ota.abort, corrupt, power-cut, cdn: firmware updates, and what is
- * done to them on the way. */
+/* ota.publish, ota.rollout, ota.pause, ota.resume, ota.abort, corrupt, power-cut, cdn: firmware
+ * updates, and what is done to them on the way. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 
@@ -27,8 +27,8 @@ static bool is_over(struct run *run, void *ctx)
   return rollout_is_over(ctx);
 }
 
-/* Whether the devices that are switched on have all ended. Who is in its trial when a rollout is stopped comes out of
- * it by itself. */
+/* Whether the devices that are switched on have all ended. Who is in its trial when a rollout is
+ * stopped comes out of it by itself. */
 static bool has_settled(struct run *run, void *ctx)
 {
   const struct rollout *rollout = ctx;
@@ -37,8 +37,8 @@ static bool has_settled(struct run *run, void *ctx)
   return true;
 }
 
-/* How many of those it is for have the image. One that stopped by itself may have done just what it should: that is for
- * the scenario to say. */
+/* How many of those it is for have the image. One that stopped by itself may have done just what it
+ * should: that is for the scenario to say. */
 static enum step_outcome judge_rollout(struct run *run, const struct rollout *rollout)
 {
   struct rollout_summary summary;
@@ -47,8 +47,9 @@ static enum step_outcome judge_rollout(struct run *run, const struct rollout *ro
   for (size_t w = 0; w < summary.wave_count; w++) updated += summary.wave[w].updated;
   all = summary.offered + summary.untouched;
   if (all > 0 && updated == all) return STEP_DONE;
-  error_set(&run->error, EXIT_CODE_FAIL, "%zu of %zu devices have confirmed the image; %zu were offered it (%s)",
-            updated, all, summary.offered, rollout_state_name(summary.state));
+  error_set(&run->error, EXIT_CODE_FAIL,
+            "%zu of %zu devices have confirmed the image; %zu were offered it (%s)", updated, all,
+            summary.offered, rollout_state_name(summary.state));
   return STEP_SHORT;
 }
 
@@ -60,14 +61,17 @@ enum step_outcome step_ota_rollout(struct run *run, const struct scenario_step *
   if (step->rollout.background) return STEP_DONE;
   if (run_wait(run, is_over, rollout, UINT64_MAX) == RUN_ABORTED) return STEP_ABORTED;
   bool done = rollout_state(rollout) == ROLLOUT_DONE;
-  if (!done && run_wait(run, has_settled, rollout, step->within_ms) == RUN_ABORTED) return STEP_ABORTED;
+  if (!done && run_wait(run, has_settled, rollout, step->within_ms) == RUN_ABORTED)
+    return STEP_ABORTED;
   return judge_rollout(run, rollout);
 }
 
 /* All that are under way. */
-static enum step_outcome each(struct run *run, void (*act)(struct rollout *rollout, uint64_t now_ms))
+static enum step_outcome each(struct run *run,
+                              void (*act)(struct rollout *rollout, uint64_t now_ms))
 {
-  for (size_t r = 0; r < run->ota->rollout_count; r++) act(run->ota->rollouts[r].rollout, run_elapsed_ms(run));
+  for (size_t r = 0; r < run->ota->rollout_count; r++)
+    act(run->ota->rollouts[r].rollout, run_elapsed_ms(run));
   return run->aborted ? STEP_ABORTED : STEP_DONE;
 }
 
@@ -92,8 +96,10 @@ enum step_outcome step_ota_abort(struct run *run, const struct scenario_step *st
 enum step_outcome step_power_cut(struct run *run, const struct scenario_step *step)
 {
   const struct scenario_power_cut *from = &step->power_cut;
-  const struct fleet_power_cuts cuts = {
-      .at = from->every_operation ? FLEET_CUTS_EACH : FLEET_CUTS_RANDOM, .every = from->every, .times = from->times};
+  const struct fleet_power_cuts cuts = {.at = from->every_operation ? FLEET_CUTS_EACH
+                                                                    : FLEET_CUTS_RANDOM,
+                                        .every = from->every,
+                                        .times = from->times};
   size_t count;
   uint32_t *devices = targets_of(run, TARGETS_ALL, &step->who, &count);
   if (devices == NULL) return STEP_ABORTED;
@@ -117,7 +123,8 @@ enum step_outcome step_cdn(struct run *run, const struct scenario_step *step)
                                     .bandwidth_per_s = from->bandwidth_per_s,
                                     .refuse = from->refuse,
                                     .stall = from->stall};
-  if (!from->mend) run_undo_with(run, &(struct scenario_step){.kind = STEP_CDN, .cdn = {.mend = true}});
+  if (!from->mend)
+    run_undo_with(run, &(struct scenario_step){.kind = STEP_CDN, .cdn = {.mend = true}});
   enum step_outcome outcome = disturb(run, from->mend ? &none : &fault);
   if (outcome != STEP_DONE || step->within_ms == 0) return outcome;
   return run_pause(run, step->within_ms) ? disturb(run, &none) : STEP_ABORTED;

@@ -8,15 +8,19 @@
 struct backoff_policy run_policy(const struct scenario_reconnect *reconnect)
 {
   static const enum backoff_kind kinds[] = {
-      [SCENARIO_IMMEDIATE] = BACKOFF_IMMEDIATE,     [SCENARIO_FIXED] = BACKOFF_FIXED,
-      [SCENARIO_EXPONENTIAL] = BACKOFF_EXPONENTIAL, [SCENARIO_EXPONENTIAL_20] = BACKOFF_EXPONENTIAL_20,
-      [SCENARIO_FULL_JITTER] = BACKOFF_FULL_JITTER, [SCENARIO_DECORRELATED] = BACKOFF_DECORRELATED,
+      [SCENARIO_IMMEDIATE] = BACKOFF_IMMEDIATE,
+      [SCENARIO_FIXED] = BACKOFF_FIXED,
+      [SCENARIO_EXPONENTIAL] = BACKOFF_EXPONENTIAL,
+      [SCENARIO_EXPONENTIAL_20] = BACKOFF_EXPONENTIAL_20,
+      [SCENARIO_FULL_JITTER] = BACKOFF_FULL_JITTER,
+      [SCENARIO_DECORRELATED] = BACKOFF_DECORRELATED,
   };
   return (struct backoff_policy){
       .kind = kinds[reconnect->policy], .base_ms = reconnect->base_ms, .cap_ms = reconnect->cap_ms};
 }
 
-int run_set_policy(struct run *run, const struct scenario_who *who, const struct scenario_reconnect *reconnect)
+int run_set_policy(struct run *run, const struct scenario_who *who,
+                   const struct scenario_reconnect *reconnect)
 {
   size_t count;
   uint32_t *devices = targets_of(run, TARGETS_ALL, who, &count);
@@ -25,7 +29,8 @@ int run_set_policy(struct run *run, const struct scenario_who *who, const struct
   int failed = fleet_set_reconnect(run->fleet, devices, count, &policy);
   free(devices);
   if (failed == 0) return 0;
-  error_set(&run->error, EXIT_CODE_USAGE, "more than %d different reconnect policies are in force at once; use fewer",
+  error_set(&run->error, EXIT_CODE_USAGE,
+            "more than %d different reconnect policies are in force at once; use fewer",
             FLEET_POLICIES_MAX);
   return run_abort(run, &run->error);
 }
@@ -36,7 +41,9 @@ int run_set_cohort_policies(struct run *run)
   for (size_t c = 0; c < scenario->cohort_count; c++) {
     struct scenario_who who = {.share = 1};
     snprintf(who.cohort, sizeof who.cohort, "%s", scenario->cohorts[c].name);
-    if (scenario->has_cohort_reconnect[c] && run_set_policy(run, &who, &scenario->cohort_reconnect[c]) != 0) return -1;
+    if (scenario->has_cohort_reconnect[c] &&
+        run_set_policy(run, &who, &scenario->cohort_reconnect[c]) != 0)
+      return -1;
   }
   return 0;
 }

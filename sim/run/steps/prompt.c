@@ -36,7 +36,9 @@ enum step_outcome step_prompt(struct run *run, const struct scenario_step *step)
   struct answer answer = {.given = false};
   if (!isatty(STDIN_FILENO) || uv_poll_init(&run->loop, &answer.poll, STDIN_FILENO) != 0) {
     error_set(&run->error, EXIT_CODE_SETUP,
-              "the scenario asks a person (\"%s\") but there is no terminal: run it in one, or pass --yes", step->say);
+              "the scenario asks a person (\"%s\") but there is no terminal: run it in one, or "
+              "pass --yes",
+              step->say);
     run_abort(run, &run->error);
     return STEP_ABORTED;
   }

@@ -1,7 +1,8 @@
-/* prove: one full handshake per device against the prove listener, which presents the chain in question.
+/* prove: one full handshake per device against the prove listener, which presents the chain in
+ * question.
  *
- * A device that refuses says why; either way it goes back to the main listener. Where devices should refuse, the
- * phase's gate or expectations say so: refused(not_trusted).
+ * A device that refuses says why; either way it goes back to the main listener. Where devices
+ * should refuse, the phase's gate or expectations say so: refused(not_trusted).
  */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
@@ -22,7 +23,8 @@ static bool all_tried(struct run *run, void *ctx)
 }
 
 /* Whether every device has accepted the chain; of the first that has not the reason is told. */
-static enum step_outcome judge(struct run *run, const struct scenario_step *step, const struct proof *proof)
+static enum step_outcome judge(struct run *run, const struct scenario_step *step,
+                               const struct proof *proof)
 {
   const struct fleet_facts *first = NULL;
   size_t accepted = 0;
@@ -35,13 +37,15 @@ static enum step_outcome judge(struct run *run, const struct scenario_step *step
   if (proof->count == 0)
     error_set(&run->error, EXIT_CODE_FAIL, "no device is switched on: nobody tried the chain");
   else
-    error_set(&run->error, EXIT_CODE_FAIL, "%zu of %zu devices accepted the chain under %s; %08x did not: %s (%s)",
-              accepted, proof->count, step->chain.root, first->id, device_failure_name(first->proof),
+    error_set(&run->error, EXIT_CODE_FAIL,
+              "%zu of %zu devices accepted the chain under %s; %08x did not: %s (%s)", accepted,
+              proof->count, step->chain.root, first->id, device_failure_name(first->proof),
               device_failure_sentence(first->proof));
   return STEP_SHORT;
 }
 
-static enum step_outcome prove_all(struct run *run, const struct scenario_step *step, struct proof *proof)
+static enum step_outcome prove_all(struct run *run, const struct scenario_step *step,
+                                   struct proof *proof)
 {
   fleet_prove(run->fleet, proof->devices, proof->count, step->rate);
   if (run_wait(run, all_tried, proof, step->within_ms) == RUN_ABORTED) return STEP_ABORTED;

@@ -1,4 +1,5 @@
-/* push-trust: the operator sends a new signed trust bundle, in waves, and waits for the devices' acknowledgements. */
+/* push-trust: the operator sends a new signed trust bundle, in waves, and waits for the devices'
+   acknowledgements. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,9 @@ static int push(struct run *run, const uint32_t *devices, size_t count, void *ct
 {
   const struct bundle *bundle = ctx;
   for (size_t i = 0; i < count; i++) {
-    if (operator_push(run->operator, devices[i], "trust", bundle->data, bundle->size, &run->error) != 0) return -1;
+    if (operator_push(run->operator, devices[i], "trust", bundle->data, bundle->size,
+                      &run->error) != 0)
+      return -1;
     metrics_add(run->metrics, METRIC_TRUST_PUSHED, 1);
   }
   return 0;
@@ -31,10 +34,12 @@ static bool acknowledged(struct run *run, uint32_t device, void *ctx)
 static int make(struct run *run, const struct scenario_step *step, struct bundle *bundle)
 {
   if (run->bundle_version + 1 >= RUN_VERSIONS_MAX)
-    return error_set(&run->error, EXIT_CODE_USAGE, "a run can push at most %d trust bundles", RUN_VERSIONS_MAX - 1);
+    return error_set(&run->error, EXIT_CODE_USAGE, "a run can push at most %d trust bundles",
+                     RUN_VERSIONS_MAX - 1);
   bundle->version = run->bundle_version + 1;
-  if (pki_make_bundle_with_lists(run->pki, bundle->version, &step->roots, run_lists(run->scenario, step->crls),
-                                 bundle->data, sizeof bundle->data, &bundle->size, &run->error) != 0)
+  if (pki_make_bundle_with_lists(run->pki, bundle->version, &step->roots,
+                                 run_lists(run->scenario, step->crls), bundle->data,
+                                 sizeof bundle->data, &bundle->size, &run->error) != 0)
     return -1;
   run->bundle[bundle->version] = step->roots;
   run->bundle_crls[bundle->version] = step->crls;

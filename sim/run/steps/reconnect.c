@@ -1,4 +1,5 @@
-/* reconnect: live sessions are ended in waves and opened again, because a session that never ends proves nothing. */
+/* reconnect: live sessions are ended in waves and opened again, because a session that never ends
+   proves nothing. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@ struct redial {
 static int redial(struct run *run, const uint32_t *devices, size_t count, void *ctx)
 {
   const struct redial *r = ctx;
-  for (size_t i = 0; i < count; i++) r->before[devices[i]] = fleet_facts(run->fleet, devices[i])->connects;
+  for (size_t i = 0; i < count; i++)
+    r->before[devices[i]] = fleet_facts(run->fleet, devices[i])->connects;
   fleet_redial(run->fleet, devices, count, r->step->rate, r->step->full_handshake);
   return 0;
 }
@@ -22,9 +24,10 @@ static bool back(struct run *run, uint32_t device, void *ctx)
 {
   const struct redial *r = ctx;
   const struct fleet_facts *facts = fleet_facts(run->fleet, device);
-  /* a revoked device that was refused is through as well, in whatever words: it will not come back */
-  bool refused =
-      facts->phase_failure == DEVICE_FAIL_TLS_ALERT_REVOKED || device_failure_is_refusal(facts->last_failure);
+  /* a revoked device that was refused is through as well, in whatever words: it will not come
+     back */
+  bool refused = facts->phase_failure == DEVICE_FAIL_TLS_ALERT_REVOKED ||
+                 device_failure_is_refusal(facts->last_failure);
   return facts->connects > r->before[device] || (facts->revoked && refused);
 }
 

@@ -1,4 +1,5 @@
-/* reissue: new device certificates from the CSRs that were kept, under another root; no private key is touched. */
+/* reissue: new device certificates from the CSRs that were kept, under another root; no private key
+   is touched. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 
@@ -15,7 +16,8 @@ static int push_one(struct run *run, uint32_t device, const struct reissue *reis
 {
   uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
   size_t size;
-  if (pki_reissue(run->pki, device, reissue->root, chain, sizeof chain, &size, &run->error) != 0) return -1;
+  if (pki_reissue(run->pki, device, reissue->root, chain, sizeof chain, &size, &run->error) != 0)
+    return -1;
   if (operator_push(run->operator, device, "cert", chain, size, &run->error) != 0) return -1;
   run->identity[device].pushed = run_chain_mark(chain, size);
   run->identity[device].acked = false;
@@ -23,7 +25,8 @@ static int push_one(struct run *run, uint32_t device, const struct reissue *reis
   return 0;
 }
 
-static int push_batch(struct run *run, const uint32_t *devices, size_t count, const struct reissue *reissue)
+static int push_batch(struct run *run, const uint32_t *devices, size_t count,
+                      const struct reissue *reissue)
 {
   if (pki_begin(run->pki, &run->error) != 0) return -1;
   for (size_t i = 0; i < count; i++)
@@ -31,12 +34,14 @@ static int push_batch(struct run *run, const uint32_t *devices, size_t count, co
   return pki_commit(run->pki, &run->error);
 }
 
-/* The devices that are online go on living between the batches: a certificate takes half a millisecond. */
+/* The devices that are online go on living between the batches: a certificate takes half a
+   millisecond. */
 static int push(struct run *run, const uint32_t *devices, size_t count, void *ctx)
 {
   for (size_t begun = 0; begun < count; begun += BATCH) {
     size_t left = count - begun;
-    if (push_batch(run, devices + begun, left < BATCH ? left : BATCH, ctx) != 0 || !run_yield(run)) return -1;
+    if (push_batch(run, devices + begun, left < BATCH ? left : BATCH, ctx) != 0 || !run_yield(run))
+      return -1;
   }
   return 0;
 }

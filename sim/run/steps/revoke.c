@@ -1,4 +1,5 @@
-/* revoke, unrevoke, publish-crl, kick: from the registry to the broker's list, and to the sessions that it leaves open.
+/* revoke, unrevoke, publish-crl, kick: from the registry to the broker's list, and to the sessions
+ * that it leaves open.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #define FIRST_CRL_S       (7 * 86400)
 #define KICKS_AT_ONCE     16u
 
-/* CRLs ------------------------------------------------------------------------------------------------------------- */
+/* --- CRLs ------------------------------------------------------------------------------------- */
 
 struct pki_roots run_crl_roots(const struct run *run, const struct pki_roots *trusted)
 {
@@ -35,7 +36,8 @@ static int copy_crls(const char *from, const char *to, struct error *error)
   return result;
 }
 
-static int write_list(const struct run *run, const struct scenario_crl *crl, const char *path, struct error *error)
+static int write_list(const struct run *run, const struct scenario_crl *crl, const char *path,
+                      struct error *error)
 {
   int64_t now = (int64_t) time(NULL);
   struct pki_roots roots = run_crl_roots(run, &run->client_roots);
@@ -51,8 +53,10 @@ static int write_crls(const struct run *run, const struct scenario_crl *crl, str
   size_t count = run->scenario->remote ? 1 : run->scenario->node_count;
   for (size_t n = 0; n < count; n++) {
     if (broker_path(run->nodes[n].broker, "crl.pem", n == 0 ? first : path) != 0)
-      return error_set(error, EXIT_CODE_SETUP, "the broker's folder has too long a path; use a shorter --out");
-    if ((n == 0 ? write_list(run, crl, first, error) : copy_crls(first, path, error)) != 0) return -1;
+      return error_set(error, EXIT_CODE_SETUP,
+                       "the broker's folder has too long a path; use a shorter --out");
+    if ((n == 0 ? write_list(run, crl, first, error) : copy_crls(first, path, error)) != 0)
+      return -1;
   }
   return 0;
 }
@@ -62,7 +66,8 @@ int run_write_crls(struct run *run, const struct scenario_crl *crl)
   return write_crls(run, crl, &run->error);
 }
 
-/* A list that is being made, on a thread of its own: one of 100,000 entries takes a second, and the fleet goes on. */
+/* A list that is being made, on a thread of its own: one of 100,000 entries takes a second, and the
+   fleet goes on. */
 struct making {
   uv_work_t work;
   struct run *run; /* of which it changes the history only */
@@ -73,7 +78,8 @@ struct making {
   struct error error;
 };
 
-/* The file may be another than at the start. What a rollback puts back is older, and is meant to be. */
+/* The file may be another than at the start. What a rollback puts back is older, and is meant to
+   be. */
 static int check_again(const struct making *making, struct error *error)
 {
   struct run *run = making->run;
@@ -83,8 +89,8 @@ static int check_again(const struct making *making, struct error *error)
     pki_crl_history_ours(&run->crl_history);
     return 0;
   }
-  int result =
-      pki_check_crls(run->pki, making->crl->file, history, NULL, NULL, making->crl->unchecked ? &ignored : error);
+  int result = pki_check_crls(run->pki, making->crl->file, history, NULL, NULL,
+                              making->crl->unchecked ? &ignored : error);
   return making->crl->unchecked ? 0 : result;
 }
 
@@ -97,7 +103,8 @@ static void make_list(uv_work_t *work)
   char path[FILES_PATH_MAX];
   making->result = check_again(making, &making->error);
   if (making->result == 0) making->result = write_crls(run, crl, &making->error);
-  /* whom it names is read from what was written: a certificate that was reissued since is not on it */
+  /* whom it names is read from what was written: a certificate that was reissued since is not on
+     it */
   if (making->result == 0 && broker_path(run->nodes[0].broker, "crl.pem", path) == 0 &&
       pki_crls_name(run->pki, path, making->names, n, &making->error) != 0 && !crl->unchecked)
     making->result = -1; /* unchecked, what is no CRL names nobody */
@@ -115,11 +122,12 @@ static bool is_made(struct run *run, void *ctx)
   return ((const struct making *) ctx)->ended;
 }
 
-/* From here on the fleet is measured by the new list, although the broker has yet to read it: how long that takes is
- * the question. */
+/* From here on the fleet is measured by the new list, although the broker has yet to read it: how
+ * long that takes is the question. */
 static int make_and_tell(struct run *run, const struct scenario_crl *crl)
 {
-  struct making making = {.run = run, .crl = crl, .names = calloc(fleet_size(run->fleet), sizeof(bool))};
+  struct making making = {
+      .run = run, .crl = crl, .names = calloc(fleet_size(run->fleet), sizeof(bool))};
   if (making.names == NULL) return error_set(&run->error, EXIT_CODE_INTERNAL, "out of memory");
   making.work.data = &making;
   if (uv_queue_work(&run->loop, &making.work, make_list, on_made) != 0) {
@@ -135,7 +143,8 @@ static int make_and_tell(struct run *run, const struct scenario_crl *crl)
   return told ? 0 : -1;
 }
 
-static enum step_outcome publish(struct run *run, const struct scenario_crl *crl, enum scenario_apply apply)
+static enum step_outcome publish(struct run *run, const struct scenario_crl *crl,
+                                 enum scenario_apply apply)
 {
   if (make_and_tell(run, crl) != 0) {
     run_abort(run, &run->error);
@@ -145,7 +154,8 @@ static enum step_outcome publish(struct run *run, const struct scenario_crl *crl
   return run_broker_apply(run, apply, -1);
 }
 
-/* Of an imported fleet only a file that was published before can come back; the broker's very first one is not known.
+/* Of an imported fleet only a file that was published before can come back; the broker's very first
+ * one is not known.
  */
 enum step_outcome step_publish_crl(struct run *run, const struct scenario_step *step)
 {
@@ -160,7 +170,7 @@ enum step_outcome step_publish_crl(struct run *run, const struct scenario_step *
   return publish(run, &step->crl, step->apply);
 }
 
-/* Certificates ----------------------------------------------------------------------------------------------------- */
+/* --- Certificates ----------------------------------------------------------------------------- */
 
 static int change_one(struct run *run, uint32_t device, const struct scenario_step *step)
 {
@@ -180,7 +190,8 @@ static int change_all(struct run *run, const struct scenario_step *step)
   return result;
 }
 
-static enum step_outcome change(struct run *run, const struct scenario_step *step, enum scenario_step_kind inverse_kind)
+static enum step_outcome change(struct run *run, const struct scenario_step *step,
+                                enum scenario_step_kind inverse_kind)
 {
   struct scenario_step inverse = *step;
   inverse.kind = inverse_kind;
@@ -202,7 +213,7 @@ enum step_outcome step_unrevoke(struct run *run, const struct scenario_step *ste
   return change(run, step, STEP_REVOKE);
 }
 
-/* Sessions --------------------------------------------------------------------------------------------------------- */
+/* --- Sessions --------------------------------------------------------------------------------- */
 
 struct kicks {
   struct run *run;
@@ -273,7 +284,8 @@ static enum step_outcome run_kicks(struct run *run, struct kicks *kicks, uint64_
   if (kicks->failed)
     run->error = kicks->error;
   else
-    error_set(&run->error, EXIT_CODE_FAIL, "within %.3g s %zu kicks were not answered, and %zu sessions are open still",
+    error_set(&run->error, EXIT_CODE_FAIL,
+              "within %.3g s %zu kicks were not answered, and %zu sessions are open still",
               (double) within_ms / 1000.0, silent, open);
   return STEP_FAILED;
 }
@@ -308,7 +320,8 @@ enum step_outcome step_kick(struct run *run, const struct scenario_step *step)
   }
   for (size_t i = 0; i < count; i++) {
     const struct fleet_facts *facts = fleet_facts(run->fleet, devices[i]);
-    if (!facts->online && run->clones == NULL) continue; /* a clone may have the session that the device has lost */
+    /* a clone may have the session that the device has lost */
+    if (!facts->online && run->clones == NULL) continue;
     before[online] = facts->connects;
     devices[online++] = devices[i];
   }

@@ -1,4 +1,5 @@
-/* What revoke, unrevoke and publish-crl will need, asked at the start: a staging broker is not to be changed by half.
+/* What revoke, unrevoke and publish-crl will need, asked at the start: a staging broker is not to
+ * be changed by half.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
@@ -22,20 +23,24 @@ static void tell_warning(void *ctx, const char *sentence)
 }
 
 /* What 'unchecked' lets through is said all the same, with what will come of it. */
-static int check_file(struct run *run, const struct scenario_step *step, struct pki_crl_history *history)
+static int check_file(struct run *run, const struct scenario_step *step,
+                      struct pki_crl_history *history)
 {
   struct error *error = &run->error;
   /* what brokers of other kinds might think of it is of no interest to our own mosquitto */
   void (*warn)(void *, const char *) = run->scenario->remote ? tell_warning : NULL;
   if (pki_check_crl_secrets(step->crl.file, error) != 0)
     return error_wrap(error, "%s:%d:%d", run->scenario->file, step->line, step->column);
-  if (pki_check_crls(run->pki, step->crl.file, history, warn, (void *) (uintptr_t) step, error) == 0) return 0;
+  if (pki_check_crls(run->pki, step->crl.file, history, warn, (void *) (uintptr_t) step, error) ==
+      0)
+    return 0;
   if (step->crl.unchecked && error->code == EXIT_CODE_USAGE) {
     tell_warning((void *) (uintptr_t) step, error->text);
     return 0;
   }
   return error_wrap(error, "%s:%d:%d%s", run->scenario->file, step->line, step->column,
-                    error->code == EXIT_CODE_USAGE ? " ('unchecked: yes' publishes it all the same)" : "");
+                    error->code == EXIT_CODE_USAGE ? " ('unchecked: yes' publishes it all the same)"
+                                                   : "");
 }
 
 const char *run_lacks_crl_key(const struct run *run, const struct pki_roots *trusted)
@@ -43,19 +48,21 @@ const char *run_lacks_crl_key(const struct run *run, const struct pki_roots *tru
   struct pki_roots roots = run_crl_roots(run, trusted);
   const struct pki_roots *all = &run->scenario->roots;
   for (size_t i = 0; i < all->count; i++)
-    if (pki_roots_include(&roots, all->name[i]) && !pki_can_issue(run->pki, all->name[i])) return all->name[i];
+    if (pki_roots_include(&roots, all->name[i]) && !pki_can_issue(run->pki, all->name[i]))
+      return all->name[i];
   return NULL;
 }
 
-static int check_list(struct run *run, const struct scenario_step *step, const struct pki_roots *trusted)
+static int check_list(struct run *run, const struct scenario_step *step,
+                      const struct pki_roots *trusted)
 {
   const char *root = run_lacks_crl_key(run, trusted);
   if (root == NULL) return 0;
   return error_set(&run->error, EXIT_CODE_USAGE,
-                   "%s:%d:%d: '%s' makes a CRL of root '%s', and %s does not hold that root's key: have whoever holds "
-                   "it make the list, and " WAY_OUT,
-                   run->scenario->file, step->line, step->column, scenario_step_name(step->kind), root,
-                   run->options->fleet != NULL ? run->options->fleet : "the fleet folder");
+                   "%s:%d:%d: '%s' makes a CRL of root '%s', and %s does not hold that root's key: "
+                   "have whoever holds it make the list, and " WAY_OUT,
+                   run->scenario->file, step->line, step->column, scenario_step_name(step->kind),
+                   root, run->options->fleet != NULL ? run->options->fleet : "the fleet folder");
 }
 
 /* Whom a share will meet is not known yet: then one device that can be revoked is enough. */
@@ -74,8 +81,8 @@ static int check_devices(struct run *run, const struct scenario_step *step)
   if (result == 0) return 0;
   return error_set(
       &run->error, EXIT_CODE_USAGE,
-      "%s:%d:%d: '%s' is for certificates that this folder's own CAs issued, and those of its devices were "
-      "imported: have their issuer make the list, and " WAY_OUT,
+      "%s:%d:%d: '%s' is for certificates that this folder's own CAs issued, and those of its "
+      "devices were imported: have their issuer make the list, and " WAY_OUT,
       run->scenario->file, step->line, step->column, scenario_step_name(step->kind));
 }
 
@@ -84,7 +91,8 @@ static int check_step(struct run *run, const struct scenario_step *step, struct 
   bool changes = step->kind == STEP_REVOKE || step->kind == STEP_UNREVOKE;
   if (step->kind == STEP_TRUST_CLIENTS) then->trusted = step->roots;
   if (step->kind == STEP_REISSUE) then->reissued = true;
-  if (step->kind == STEP_PUBLISH_CRL && step->crl.file[0] != '\0') return check_file(run, step, &then->history);
+  if (step->kind == STEP_PUBLISH_CRL && step->crl.file[0] != '\0')
+    return check_file(run, step, &then->history);
   bool publishes = step->kind == STEP_PUBLISH_CRL || (changes && step->publish);
   if (publishes && check_list(run, step, &then->trusted) != 0) return -1;
   if (changes && !then->reissued && check_devices(run, step) != 0) return -1;

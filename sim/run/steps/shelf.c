@@ -1,4 +1,5 @@
-/* shelf, wake, clock: devices that are switched off while the others learn, and devices whose clock is wrong. */
+/* shelf, wake, clock: devices that are switched off while the others learn, and devices whose clock
+   is wrong. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 
@@ -22,7 +23,8 @@ enum step_outcome step_shelf(struct run *run, const struct scenario_step *step)
   candidates.share = 1;
   uint32_t *devices = targets_of(run, TARGETS_AWAKE, &candidates, &count);
   if (devices == NULL) return STEP_ABORTED;
-  /* from the end of the order: waves begin at its start, so that a first wave is not all on the shelf */
+  /* from the end of the order: waves begin at its start, so that a first wave is not all on the
+     shelf */
   size_t shelved = targets_count(run, &step->who);
   if (shelved > count) shelved = count;
   fleet_shelve(run->fleet, devices + (count - shelved), shelved);
@@ -46,7 +48,8 @@ enum step_outcome step_wake(struct run *run, const struct scenario_step *step)
 
 enum step_outcome step_clock(struct run *run, const struct scenario_step *step)
 {
-  run_undo_with(run, &(struct scenario_step){.kind = STEP_CLOCK, .who = step->who, .clock_right = true});
+  run_undo_with(run,
+                &(struct scenario_step){.kind = STEP_CLOCK, .who = step->who, .clock_right = true});
   size_t count;
   uint32_t *devices = targets_of(run, TARGETS_ALL, &step->who, &count);
   if (devices == NULL) return STEP_ABORTED;

@@ -1,8 +1,10 @@
-/* storm: every session ends at once, and the devices come back by one reconnect policy; told as one row of a table.
+/* storm: every session ends at once, and the devices come back by one reconnect policy; told as one
+ * row of a table.
  *
- * A local broker is killed and started again. On a remote one the devices' connections are broken off. Whoever is not
- * back when the time is over is brought back in an orderly way, so that the next storm meets the same fleet: the broker
- * is killed once more, for its queue of clients that have left, and the devices come one after the other.
+ * A local broker is killed and started again. On a remote one the devices' connections are broken
+ * off. Whoever is not back when the time is over is brought back in an orderly way, so that the
+ * next storm meets the same fleet: the broker is killed once more, for its queue of clients that
+ * have left, and the devices come one after the other.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <assert.h>
@@ -28,8 +30,8 @@ static enum step_outcome fail(struct run *run, const char *what, uint64_t within
 {
   struct fleet_census census;
   fleet_census(run->fleet, &census);
-  error_set(&run->error, EXIT_CODE_FAIL, "%s %zu of %zu devices are online after %.0f s", what, census.online,
-            census.wanted, (double) within_ms / 1000);
+  error_set(&run->error, EXIT_CODE_FAIL, "%s %zu of %zu devices are online after %.0f s", what,
+            census.online, census.wanted, (double) within_ms / 1000);
   return STEP_FAILED;
 }
 
@@ -78,7 +80,8 @@ static enum step_outcome bring_back(struct run *run, const struct storm *storm)
 {
   double rate = storm->step->rate;
   uint64_t within_ms = (uint64_t) ((double) storm->count / rate * 1000) + REST_WITHIN_MS;
-  /* whoever still tried while the broker is away would be in its queue as it comes back, and the storm would go on */
+  /* whoever still tried while the broker is away would be in its queue as it comes back, and the
+     storm would go on */
   fleet_recall(run->fleet, storm->devices, storm->count, rate);
   if (broker_is_local(run->broker) && run_broker_crash(run) != STEP_DONE) return STEP_ABORTED;
   switch (run_wait(run, run_is_complete, NULL, within_ms)) {
@@ -86,7 +89,8 @@ static enum step_outcome bring_back(struct run *run, const struct storm *storm)
   case RUN_ABORTED: return STEP_ABORTED;
   case RUN_TIMED_OUT: break;
   }
-  return fail(run, "after the storm the devices were brought back one after the other, and", within_ms);
+  return fail(run, "after the storm the devices were brought back one after the other, and",
+              within_ms);
 }
 
 static enum step_outcome rage(struct run *run, struct storm *storm)
@@ -105,8 +109,9 @@ static enum step_outcome rage(struct run *run, struct storm *storm)
   size_t online = fleet_outage(run->fleet)->online;
   enum step_outcome rest = bring_back(run, storm);
   if (rest != STEP_DONE) return rest;
-  error_set(&run->error, EXIT_CODE_FAIL, "only %zu of %zu devices came back by themselves within %.3g s", online,
-            storm->count, (double) storm->step->within_ms / 1000);
+  error_set(&run->error, EXIT_CODE_FAIL,
+            "only %zu of %zu devices came back by themselves within %.3g s", online, storm->count,
+            (double) storm->step->within_ms / 1000);
   return STEP_SHORT;
 }
 
@@ -117,7 +122,8 @@ enum step_outcome step_storm(struct run *run, const struct scenario_step *step)
   switch (run_wait(run, run_is_complete, NULL, step->within_ms)) {
   case RUN_REACHED: break;
   case RUN_ABORTED: return STEP_ABORTED;
-  case RUN_TIMED_OUT: return fail(run, "a storm begins with a fleet that is online, but", step->within_ms);
+  case RUN_TIMED_OUT:
+    return fail(run, "a storm begins with a fleet that is online, but", step->within_ms);
   }
   if (run_set_policy(run, &everybody, &step->reconnect) != 0) return STEP_ABORTED;
   storm.devices = targets_list(run, TARGETS_AWAKE, &storm.count);

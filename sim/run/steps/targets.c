@@ -57,14 +57,16 @@ size_t targets_count(const struct run *run, const struct scenario_who *who)
   return who->id_count > 0 ? who->id_count : targets_share(end - begin, who->share);
 }
 
-uint32_t *targets_of(struct run *run, enum targets_kind kind, const struct scenario_who *who, size_t *count)
+uint32_t *targets_of(struct run *run, enum targets_kind kind, const struct scenario_who *who,
+                     size_t *count)
 {
   size_t begin, end, kept = 0;
   find_slice(run, who->cohort, &begin, &end);
   uint32_t *list = malloc((end - begin + 1) * sizeof *list);
   *count = 0;
   if (list == NULL) {
-    error_set(&run->error, EXIT_CODE_INTERNAL, "out of memory for a list of %zu devices", end - begin);
+    error_set(&run->error, EXIT_CODE_INTERNAL, "out of memory for a list of %zu devices",
+              end - begin);
     run_abort(run, &run->error);
     return NULL;
   }
@@ -94,7 +96,8 @@ struct slice {
 static size_t through(struct run *run, const struct slice *slice)
 {
   size_t n = 0;
-  for (size_t i = 0; i < slice->count; i++) n += slice->waves->done(run, slice->devices[i], slice->waves->ctx);
+  for (size_t i = 0; i < slice->count; i++)
+    n += slice->waves->done(run, slice->devices[i], slice->waves->ctx);
   return n;
 }
 
@@ -117,12 +120,14 @@ static enum step_outcome run_slice(struct run *run, struct slice *slice, bool la
   if (waited == RUN_REACHED) return STEP_DONE;
   bool lost = run->operator_losses > losses || !run->operator_online;
   error_set(&run->error, EXIT_CODE_FAIL, "%s %zu of its %zu devices %s within %.3g s%s%s",
-            last ? "it ended with" : "the wave stopped: only", through(run, slice), slice->count, waves->what,
-            (double) waves->within_ms / 1000.0, lost ? "; of the operator: " : "", lost ? run->operator_said : "");
+            last ? "it ended with" : "the wave stopped: only", through(run, slice), slice->count,
+            waves->what, (double) waves->within_ms / 1000.0, lost ? "; of the operator: " : "",
+            lost ? run->operator_said : "");
   return last ? STEP_SHORT : STEP_FAILED;
 }
 
-enum step_outcome waves_run(struct run *run, const struct waves *waves, const uint32_t *devices, size_t count)
+enum step_outcome waves_run(struct run *run, const struct waves *waves, const uint32_t *devices,
+                            size_t count)
 {
   static const struct scenario_waves all_at_once = {.count = 1, .share = {1.0}};
   const struct scenario_waves *shares = waves->shares->count > 0 ? waves->shares : &all_at_once;

@@ -1,11 +1,12 @@
-/* trespass: devices publish and subscribe outside private/ID/#. Nothing may come through, in either direction. */
+/* trespass: devices publish and subscribe outside private/ID/#. Nothing may come through, in either
+   direction. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 
 #include "run/state.h"
 
-#define TRY_MS \
-  60000u /* beside `within`: a broker may end the connection at each attempt, and devices have to come back */
+/* Beside `within`: a broker may end the connection at each attempt, and devices have to come back. */
+#define TRY_MS 60000u
 
 struct trespassers {
   const uint32_t *devices;
@@ -37,11 +38,13 @@ static int send_them(struct run *run, const struct trespassers *them)
   return 0;
 }
 
-static enum step_outcome try_all(struct run *run, const struct scenario_step *step, struct trespassers *them)
+static enum step_outcome try_all(struct run *run, const struct scenario_step *step,
+                                 struct trespassers *them)
 {
   uint64_t within_ms = TRY_MS + step->within_ms;
   double before = metrics_value(run->metrics, METRIC_TRESPASS_ATTEMPTS);
-  if (send_them(run, them) != 0 || run_wait(run, have_tried, them, within_ms) == RUN_ABORTED) return STEP_ABORTED;
+  if (send_them(run, them) != 0 || run_wait(run, have_tried, them, within_ms) == RUN_ABORTED)
+    return STEP_ABORTED;
   size_t left = still_trying(run, them);
   /* time for what should not happen: a trespasser would now see its victim's telemetry */
   if (!run_pause(run, step->within_ms)) return STEP_ABORTED;
@@ -49,13 +52,13 @@ static enum step_outcome try_all(struct run *run, const struct scenario_step *st
   if (tried && left == 0) return STEP_DONE;
   if (tried)
     error_set(&run->error, EXIT_CODE_FAIL,
-              "%zu of %zu trespassers had not made all their attempts within %.0f s: the broker gives no answer, or "
-              "they do not come back after it has ended a connection",
+              "%zu of %zu trespassers had not made all their attempts within %.0f s: the broker "
+              "gives no answer, or they do not come back after it has ended a connection",
               left, them->count, (double) within_ms / 1000.0);
   else
     error_set(&run->error, EXIT_CODE_FAIL,
-              "nobody has tried the topics of others: %zu devices of the step are online%s", them->count,
-              fleet_size(run->fleet) > 1 ? "" : ", and there is no other device");
+              "nobody has tried the topics of others: %zu devices of the step are online%s",
+              them->count, fleet_size(run->fleet) > 1 ? "" : ", and there is no other device");
   return STEP_SHORT;
 }
 

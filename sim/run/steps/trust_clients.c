@@ -1,5 +1,6 @@
-/* trust-clients: whom the broker trusts devices by. The files are written, the broker is told, and then it is asked: a
- * client under every root that it should trust must get in, one under each that it trusted before must not. */
+/* trust-clients: whom the broker trusts devices by. The files are written, the broker is told, and
+ * then it is asked: a client under every root that it should trust must get in, one under each that
+ * it trusted before must not. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <unistd.h>
@@ -18,8 +19,8 @@ struct caller {
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
 };
 
-/* mosquitto 2.0 was measured to read its CA file at start only, unless it has CRLs: a reload that changes nothing must
- * not look like one that did. */
+/* mosquitto 2.0 was measured to read its CA file at start only, unless it has CRLs: a reload that
+ * changes nothing must not look like one that did. */
 static bool reads_at_start_only(const struct run *run)
 {
   return broker_is_local(run->broker) && !run->scenario->crl && !run->scenario->terminator;
@@ -28,13 +29,12 @@ static bool reads_at_start_only(const struct run *run)
 static void note_reload(struct run *run, const struct scenario_step *step)
 {
   if (reads_at_start_only(run) && step->apply != SCENARIO_APPLY_RESTART)
-    run_say(
-        run,
-        "the CA file for device certificates was written, but mosquitto reads it at start only: use apply: restart");
+    run_say(run, "the CA file for device certificates was written, but mosquitto reads it at start "
+                 "only: use apply: restart");
 }
 
-static enum step_outcome look(struct run *run, size_t node, const struct caller *caller, struct broker_seen *seen,
-                              bool *answered)
+static enum step_outcome look(struct run *run, size_t node, const struct caller *caller,
+                              struct broker_seen *seen, bool *answered)
 {
   const struct broker_client client = {PKI_PROBE_NAME, caller->certificate, caller->key};
   struct run_operation *operation = run_operation_new(run);
@@ -48,20 +48,22 @@ static enum step_outcome look(struct run *run, size_t node, const struct caller 
   return waited == RUN_ABORTED ? STEP_ABORTED : STEP_DONE;
 }
 
-static enum step_outcome fail(struct run *run, size_t node, const struct caller *caller, const struct broker_seen *seen)
+static enum step_outcome fail(struct run *run, size_t node, const struct caller *caller,
+                              const struct broker_seen *seen)
 {
   const struct broker *broker = run->nodes[node].broker;
-  const char *hint = reads_at_start_only(run) && !caller->restarted
-                         ? "mosquitto reads its CA file at start only: use apply: restart"
-                     : broker_is_local(broker) ? "was it told?"
-                                               : "do the hooks install FLEETSIM_CLIENT_CA, all of it and nothing else, "
-                                                 "and have it read? If it is slower than that, give the step a longer "
-                                                 "'within'";
+  const char *hint =
+      reads_at_start_only(run) && !caller->restarted
+          ? "mosquitto reads its CA file at start only: use apply: restart"
+      : broker_is_local(broker)
+          ? "was it told?"
+          : "do the hooks install FLEETSIM_CLIENT_CA, all of it and nothing else, and have it "
+            "read? If it is slower than that, give the step a longer 'within'";
   error_set(&run->error, EXIT_CODE_FAIL,
             "the broker at %s port %u %s a client certificate under %s after %.3g s%s%s: %s",
             broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN),
-            caller->welcome ? "does not take" : "still takes", caller->root, (double) run->broker_ms / 1000,
-            seen->why[0] != '\0' ? ", " : "", seen->why, hint);
+            caller->welcome ? "does not take" : "still takes", caller->root,
+            (double) run->broker_ms / 1000, seen->why[0] != '\0' ? ", " : "", seen->why, hint);
   return STEP_FAILED;
 }
 
@@ -78,7 +80,8 @@ static enum step_outcome await_answer(struct run *run, size_t node, const struct
     right = answered && seen.takes == caller->welcome ? right + 1 : 0;
     if (right == needed) return STEP_DONE;
     if (right == 0 && !run_pause(run, PAUSE_MS)) return STEP_ABORTED;
-  } while (right > 0 || run_elapsed_ms(run) < until_ms); /* looks that are right are looked at to the end */
+    /* looks that are right are looked at to the end */
+  } while (right > 0 || run_elapsed_ms(run) < until_ms);
   return fail(run, node, caller, &seen);
 }
 
@@ -86,13 +89,16 @@ static int write_caller(struct run *run, struct caller *caller)
 {
   if (broker_path(run->broker, "probe.crt", caller->certificate) != 0 ||
       broker_path(run->broker, "probe.key", caller->key) != 0)
-    return error_set(&run->error, EXIT_CODE_SETUP, "the broker's folder has too long a path; use a shorter --out");
+    return error_set(&run->error, EXIT_CODE_SETUP,
+                     "the broker's folder has too long a path; use a shorter --out");
   return pki_write_probe(run->pki, caller->root, caller->certificate, caller->key, &run->error);
 }
 
-static enum step_outcome try_root(struct run *run, const struct scenario_step *step, const char *root, bool welcome)
+static enum step_outcome try_root(struct run *run, const struct scenario_step *step,
+                                  const char *root, bool welcome)
 {
-  struct caller caller = {.root = root, .restarted = step->apply == SCENARIO_APPLY_RESTART, .welcome = welcome};
+  struct caller caller = {
+      .root = root, .restarted = step->apply == SCENARIO_APPLY_RESTART, .welcome = welcome};
   enum step_outcome outcome = STEP_DONE;
   char note[128];
   int written = write_caller(run, &caller);
@@ -101,7 +107,8 @@ static enum step_outcome try_root(struct run *run, const struct scenario_step *s
     return STEP_ABORTED;
   }
   if (written > 0) {
-    snprintf(note, sizeof note, "whether the broker trusts %s was not tried: the fleet folder has no key under it",
+    snprintf(note, sizeof note,
+             "whether the broker trusts %s was not tried: the fleet folder has no key under it",
              root);
     run_say(run, note);
     return STEP_DONE;
@@ -113,13 +120,16 @@ static enum step_outcome try_root(struct run *run, const struct scenario_step *s
   return outcome;
 }
 
-static enum step_outcome try_roots(struct run *run, const struct scenario_step *step, const struct pki_roots *before)
+static enum step_outcome try_roots(struct run *run, const struct scenario_step *step,
+                                   const struct pki_roots *before)
 {
   const struct pki_roots *now = &step->roots;
   enum step_outcome outcome = STEP_DONE;
-  for (size_t r = 0; r < now->count && outcome == STEP_DONE; r++) outcome = try_root(run, step, now->name[r], true);
+  for (size_t r = 0; r < now->count && outcome == STEP_DONE; r++)
+    outcome = try_root(run, step, now->name[r], true);
   for (size_t r = 0; r < before->count && outcome == STEP_DONE; r++)
-    if (!pki_roots_include(now, before->name[r])) outcome = try_root(run, step, before->name[r], false);
+    if (!pki_roots_include(now, before->name[r]))
+      outcome = try_root(run, step, before->name[r], false);
   return outcome;
 }
 

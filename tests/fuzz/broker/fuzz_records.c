@@ -1,11 +1,12 @@
-/* Any bytes that a client sends through the gate, cut into any pieces: it is taken for one that has finished its
- * handshake when, and only when, a record of application data has begun.
+/* Any bytes that a client sends through the gate, cut into any pieces: it is taken for one that has
+ * finished its handshake when, and only when, a record of application data has begun.
  *
  * The input: 1 byte that chooses the pieces, then the client's bytes. */
 #include "broker/records.h"
 #include "fuzz.h"
 
-/* The same over the whole, by jumps from header to header: how many bytes must have come. SIZE_MAX: it never happens.
+/* The same over the whole, by jumps from header to header: how many bytes must have come. SIZE_MAX:
+ * it never happens.
  */
 static size_t expected(const uint8_t *data, size_t size)
 {

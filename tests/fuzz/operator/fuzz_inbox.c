@@ -1,8 +1,9 @@
-/* Any messages that a broker delivers to the back office: each is counted once, nothing of a device that is not of the
- * fleet is believed, and what is handed on is text that can be printed.
+/* Any messages that a broker delivers to the back office: each is counted once, nothing of a device
+ * that is not of the fleet is believed, and what is handed on is text that can be printed.
  *
- * The input: messages of 1 byte {bits 0-2 which topic, bits 3-4 which device, bit 5 the topic is the payload's first
- * bytes up to a zero, bit 6 the broker had kept it}, 2 bytes size and so many bytes. */
+ * The input: messages of 1 byte {bits 0-2 which topic, bits 3-4 which device, bit 5 the topic is
+ * the payload's first bytes up to a zero, bit 6 the broker had kept it}, 2 bytes size and so many
+ * bytes. */
 #include "fleetsim/device.h"
 #include "fuzz.h"
 #include "operator/internal.h"
@@ -30,8 +31,12 @@ static void begin(struct ledger *ledgers)
   static bool begun;
   if (!begun) {
     pthread_mutex_init(&office.mutex, NULL);
-    office.config = (struct operator_config){
-        .device_count = DEVICES, .ids = ids, .mark = MARK, .now_us = some_time, .wake = wake, .ota = true};
+    office.config = (struct operator_config){.device_count = DEVICES,
+                                             .ids = ids,
+                                             .mark = MARK,
+                                             .now_us = some_time,
+                                             .wake = wake,
+                                             .ota = true};
     office.event_limit = 64;
     begun = true;
   }
@@ -75,13 +80,18 @@ static void check_events(void)
   struct operator_event event;
   while (operator_collect(&office, &event)) {
     require(event.index == SIZE_MAX || event.index < DEVICES, "a device of the fleet, or none");
-    require(event.kind != OPERATOR_TRUST_ACK || event.code < DEVICE_UPDATE_COUNT, "a word of the list");
-    require(event.kind != OPERATOR_OTA_STATUS || event.code < DEVICE_OTA_STATUS_COUNT, "a word of the other list");
+    require(event.kind != OPERATOR_TRUST_ACK || event.code < DEVICE_UPDATE_COUNT,
+            "a word of the list");
+    require(event.kind != OPERATOR_OTA_STATUS || event.code < DEVICE_OTA_STATUS_COUNT,
+            "a word of the other list");
     require(memchr(event.text, '\0', sizeof event.text) != NULL, "a text ends");
     require(memchr(event.topic, '\0', sizeof event.topic) != NULL, "a topic ends");
-    for (const char *c = event.text; *c != '\0'; c++) require(*c >= ' ' && *c <= '~', "a text can be printed");
-    for (const char *c = event.topic; *c != '\0'; c++) require(*c >= ' ' && *c <= '~', "a topic can be printed");
-    require(event.kind == OPERATOR_MESSAGE || event.index != SIZE_MAX, "only devices of the fleet are believed");
+    for (const char *c = event.text; *c != '\0'; c++)
+      require(*c >= ' ' && *c <= '~', "a text can be printed");
+    for (const char *c = event.topic; *c != '\0'; c++)
+      require(*c >= ' ' && *c <= '~', "a topic can be printed");
+    require(event.kind == OPERATOR_MESSAGE || event.index != SIZE_MAX,
+            "only devices of the fleet are believed");
   }
 }
 
@@ -104,7 +114,8 @@ static void check_tally(uint64_t messages)
     for (size_t word = 0; word < office.ledgers[i].word_count; word++)
       arrived += (uint64_t) __builtin_popcountll(office.ledgers[i].words[word]);
   require(tally.delivered == arrived, "counts what is in the ledgers");
-  require(tally.delivered + tally.duplicated + tally.strangers + tally.foreign + tally.beyond + tally.block_requests <=
+  require(tally.delivered + tally.duplicated + tally.strangers + tally.foreign + tally.beyond +
+                  tally.block_requests <=
               messages,
           "counts no message twice");
 }

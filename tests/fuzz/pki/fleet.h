@@ -1,5 +1,5 @@
-/* A small fleet for targets of this room, made at run time so that no private key is ever committed; and the refusal
- * that each of them must be able to print. */
+/* A small fleet for targets of this room, made at run time so that no private key is ever
+ * committed; and the refusal that each of them must be able to print. */
 #ifndef FLEETSIM_FUZZ_FLEET_H
 #define FLEETSIM_FUZZ_FLEET_H
 
@@ -32,8 +32,10 @@ static inline void fleet_hear(void *ctx, const char *warning)
 
 static inline void fleet_check_refusal(const struct error *error)
 {
-  require(error->code == EXIT_CODE_USAGE || error->code == EXIT_CODE_SETUP, "a file is refused, nothing of ours fails");
-  require(error->text[0] != '\0' && memchr(error->text, '\0', sizeof error->text) != NULL, "a refusal has a sentence");
+  require(error->code == EXIT_CODE_USAGE || error->code == EXIT_CODE_SETUP,
+          "a file is refused, nothing of ours fails");
+  require(error->text[0] != '\0' && memchr(error->text, '\0', sizeof error->text) != NULL,
+          "a refusal has a sentence");
   require(strstr(error->text, "PRIVATE KEY") == NULL, "a refusal does not quote a key");
 }
 

@@ -1,8 +1,9 @@
-/* Any file of revocation lists beside a fleet, also lists that were really signed by its authorities: taken, and then
- * its entries can be looked up, or refused with a sentence.
+/* Any file of revocation lists beside a fleet, also lists that were really signed by its
+ * authorities: taken, and then its entries can be looked up, or refused with a sentence.
  *
- * The input: 1 byte {bits 0-2 which list of the good file, bits 3-4: 0 damage to what is signed, and signed again, 1
- * damage to the whole list, 2 the rest is the file as it stands, 3 the list is left out}, and the rest. */
+ * The input: 1 byte {bits 0-2 which list of the good file, bits 3-4: 0 damage to what is signed,
+ * and signed again, 1 damage to the whole list, 2 the rest is the file as it stands, 3 the list is
+ * left out}, and the rest. */
 #define _GNU_SOURCE
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -19,7 +20,8 @@ static EVP_PKEY *office_key;
 static void begin(void)
 {
   struct error error = {.text = ""};
-  const struct pki_crl_times times = {.this_update = pki_now() - 60, .next_update = pki_now() + 86400};
+  const struct pki_crl_times times = {.this_update = pki_now() - 60,
+                                      .next_update = pki_now() + 86400};
   struct pki_roots roots = {.count = 2, .name = {"A", "B"}};
   X509_CRL *one;
   scratch_begin();
@@ -40,7 +42,8 @@ static EVP_PKEY *signer_of(const X509_CRL *crl)
   for (size_t r = 0; r < pki->roots.count; r++) {
     const struct pki_authority *const all[] = {&pki->hierarchy[r].root, &pki->hierarchy[r].devices};
     for (size_t i = 0; i < 2; i++)
-      if (X509_NAME_cmp(X509_get_subject_name(all[i]->certificate), X509_CRL_get_issuer(crl)) == 0) return all[i]->key;
+      if (X509_NAME_cmp(X509_get_subject_name(all[i]->certificate), X509_CRL_get_issuer(crl)) == 0)
+        return all[i]->key;
   }
   return office_key;
 }
@@ -57,7 +60,8 @@ static uint8_t *put_head(uint8_t *out, uint8_t tag, size_t size)
 /* CertificateList of RFC 5280 around `tbs`, with a signature that is right. */
 static size_t sign(EVP_PKEY *key, const uint8_t *tbs, size_t tbs_size, uint8_t *out)
 {
-  static const uint8_t ecdsa_sha256[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
+  static const uint8_t ecdsa_sha256[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86,
+                                         0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
   uint8_t signature[80];
   size_t size = sizeof signature;
   EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -122,7 +126,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   int result = pki_check_crls(pki, path, &history, fleet_hear, NULL, &error);
   if (result != 0) fleet_check_refusal(&error);
   if (result == 0)
-    require(pki_check_crls(pki, path, &history, fleet_hear, NULL, &error) == 0, "the same lists again are not older");
+    require(pki_check_crls(pki, path, &history, fleet_hear, NULL, &error) == 0,
+            "the same lists again are not older");
   pki_crl_history_free(&history);
   require(result == 0 || !untouched, "good lists are taken");
   int named = pki_crls_name(pki, path, names, 2, &error);

@@ -1,5 +1,6 @@
-/* Any text as the list of devices that are imported: all of it or nothing. The certificates and keys that it may name,
- * 1.crt and 1.key to 3.crt and 3.key, are those of another fleet under the same root. */
+/* Any text as the list of devices that are imported: all of it or nothing. The certificates and
+ * keys that it may name, 1.crt and 1.key to 3.crt and 3.key, are those of another fleet under the
+ * same root. */
 #define _GNU_SOURCE
 #include "fleet.h"
 
@@ -33,13 +34,16 @@ static void begin(void)
     char certificate[16], key[16];
     snprintf(certificate, sizeof certificate, "%zu.crt", i + 1);
     snprintf(key, sizeof key, "%zu.key", i + 1);
-    fleet_must(pki_write_device(source, i, scratch_path(certificate), scratch_path(key), &error), &error);
+    fleet_must(pki_write_device(source, i, scratch_path(certificate), scratch_path(key), &error),
+               &error);
   }
   char path[2][256];
   snprintf(path[0], sizeof path[0], "%s", scratch_path("source/ca/A.crt"));
   snprintf(path[1], sizeof path[1], "%s", scratch_path("source/ca/B.crt"));
-  const struct pki_foreign roots[] = {{.name = "A", .path = path[0]}, {.name = "B", .path = path[1]}};
-  fleet_must(pki_create_foreign(scratch_path("target"), roots, 2, &pki, fleet_hear, NULL, &error), &error);
+  const struct pki_foreign roots[] = {{.name = "A", .path = path[0]},
+                                      {.name = "B", .path = path[1]}};
+  fleet_must(pki_create_foreign(scratch_path("target"), roots, 2, &pki, fleet_hear, NULL, &error),
+             &error);
   pki_close(source);
   pki_close(pki);
   copy(scratch_path("target/registry.db"), "registry.db");
@@ -54,7 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   struct error error = {.code = EXIT_CODE_PASS};
   size_t count = 0;
   if (pki == NULL) begin();
-  int result = pki_import_devices(pki, scratch_write("devices.csv", data, size), &trusted, fleet_hear, NULL, &error);
+  int result = pki_import_devices(pki, scratch_write("devices.csv", data, size), &trusted,
+                                  fleet_hear, NULL, &error);
   require(result == 0 || result == -1, "imports, or refuses");
   if (result != 0) fleet_check_refusal(&error);
   require((pki_device_count(pki) > 0) == (result == 0), "all devices or none");

@@ -1,7 +1,9 @@
-/* Any bytes as a file of keys or certificates: read, or refused with a sentence; what is read can be used.
+/* Any bytes as a file of keys or certificates: read, or refused with a sentence; what is read can
+ * be used.
  *
- * The input: 1 byte {bits 0-2 which good object, bit 3 the rest is the file as it stands, bit 4 adopt it as a root},
- * and the rest: else damage (fuzz.h) to that object's DER, which is then put into PEM again. */
+ * The input: 1 byte {bits 0-2 which good object, bit 3 the rest is the file as it stands, bit 4
+ * adopt it as a root}, and the rest: else damage (fuzz.h) to that object's DER, which is then put
+ * into PEM again. */
 #define _GNU_SOURCE
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -77,7 +79,8 @@ static const char *write_file(struct fuzz_input *in, uint32_t head)
   size_t size = fuzz_damage(in, der, object->size, sizeof der);
   BIO *out = BIO_new(BIO_s_mem());
   char *text = NULL;
-  require(out != NULL && PEM_write_bio(out, object->name, "", der, (long) size) > 0, "a file in PEM");
+  require(out != NULL && PEM_write_bio(out, object->name, "", der, (long) size) > 0,
+          "a file in PEM");
   long length = BIO_get_mem_data(out, &text);
   const char *path = scratch_write("x.pem", text, (size_t) length);
   BIO_free(out);
@@ -99,7 +102,8 @@ static void read_keys(const char *path)
   error = (struct error){.code = EXIT_CODE_PASS};
   key = pki_key_read_public(path, &error);
   if (key == NULL) fleet_check_refusal(&error);
-  if (key != NULL) require(pki_key_point(key, point, &error) == 0, "a public key that was read has a point");
+  if (key != NULL)
+    require(pki_key_point(key, point, &error) == 0, "a public key that was read has a point");
   EVP_PKEY_free(key);
 }
 

@@ -1,4 +1,5 @@
-/* Any text as results.json: reprinted with the exit code that it holds, or refused with a sentence. */
+/* Any text as results.json: reprinted with the exit code that it holds, or refused with a
+   sentence. */
 #define _GNU_SOURCE
 #include "report/results.h"
 

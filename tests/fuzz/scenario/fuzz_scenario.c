@@ -1,5 +1,6 @@
-/* Any text as a scenario, with any --set: refused with the exit code of a usage error and a sentence that begins with a
- * place in the file, or loaded; then its timetable can be printed, and it loads a second time to the same.
+/* Any text as a scenario, with any --set: refused with the exit code of a usage error and a
+ * sentence that begins with a place in the file, or loaded; then its timetable can be printed, and
+ * it loads a second time to the same.
  *
  * The input: lines "--set PATH=VALUE", any number of them, then the file. */
 #define _GNU_SOURCE
@@ -40,20 +41,23 @@ static void check_refusal(const struct error *error, const char *file)
   size_t size = strnlen(error->text, sizeof error->text);
   require(size > 0 && size < sizeof error->text, "a refusal has a sentence, which ends");
   for (size_t i = 0; i < size; i++)
-    require((unsigned char) error->text[i] >= ' ' && error->text[i] != 127, "a sentence has no control characters");
+    require((unsigned char) error->text[i] >= ' ' && error->text[i] != 127,
+            "a sentence has no control characters");
   require(strncmp(error->text, file, strlen(file)) == 0 || strncmp(error->text, "--set ", 6) == 0 ||
               strstr(error->text, file) != NULL,
           "a refusal says in which file");
 }
 
-static void check_twice(const struct scenario *first, const char *file, const struct scenario_override *sets,
-                        size_t count)
+static void check_twice(const struct scenario *first, const char *file,
+                        const struct scenario_override *sets, size_t count)
 {
   struct scenario *second = NULL;
   struct error error = {.code = EXIT_CODE_PASS};
-  require(scenario_load(file, sets, count, &second, &error) == 0, "what was loaded is loaded again");
+  require(scenario_load(file, sets, count, &second, &error) == 0,
+          "what was loaded is loaded again");
   require(strcmp(first->name, second->name) == 0 && first->phase_count == second->phase_count &&
-              first->expect_count == second->expect_count && strcmp(first->sha256, second->sha256) == 0,
+              first->expect_count == second->expect_count &&
+              strcmp(first->sha256, second->sha256) == 0,
           "and is the same");
   scenario_free(second);
 }
@@ -74,7 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   if (scenario_load(file, sets, count, &scenario, &error) != 0) {
     check_refusal(&error, file);
   } else {
-    require(scenario->phase_count > 0 && scenario->name[0] != '\0', "a scenario has a name and phases");
+    require(scenario->phase_count > 0 && scenario->name[0] != '\0',
+            "a scenario has a name and phases");
     scenario_print(scenario, nowhere);
     check_twice(scenario, file, sets, count);
     scenario_free(scenario);

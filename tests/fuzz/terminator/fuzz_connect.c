@@ -1,5 +1,6 @@
-/* Any bytes as the first that a client sends: what is taken for its CONNECT is handed on whole, with the certificate's
- * name as user name and nothing else changed; what is refused is refused however it was cut into pieces.
+/* Any bytes as the first that a client sends: what is taken for its CONNECT is handed on whole,
+ * with the certificate's name as user name and nothing else changed; what is refused is refused
+ * however it was cut into pieces.
  *
  * The input: 1 byte {bit 0 any client id, bits 1-2 which certificate}, then the client's bytes. */
 #include "fuzz.h"
@@ -27,15 +28,18 @@ static const uint8_t *body_of(const uint8_t *packet)
   return packet + at;
 }
 
-static void check_taken(const struct terminator_connect *taken, const uint8_t *data, const uint8_t *out,
-                        const char *name)
+static void check_taken(const struct terminator_connect *taken, const uint8_t *data,
+                        const uint8_t *out, const char *name)
 {
   const uint8_t *from = body_of(data), *to = body_of(out);
-  size_t from_size = taken->taken - (size_t) (from - data), to_size = taken->size - (size_t) (to - out);
+  size_t from_size = taken->taken - (size_t) (from - data),
+         to_size = taken->size - (size_t) (to - out);
   size_t name_size = strlen(name), flags = 2u + ((size_t) from[0] << 8 | from[1]) + 1;
   require(out[0] == data[0] && to_size == from_size + 2 + name_size, "one field longer");
-  require(memcmp(to, from, flags) == 0 && to[flags] == (from[flags] | 0x80), "a user name is announced");
-  require(memcmp(to + flags + 1, from + flags + 1, from_size - flags - 1) == 0, "the rest is handed on");
+  require(memcmp(to, from, flags) == 0 && to[flags] == (from[flags] | 0x80),
+          "a user name is announced");
+  require(memcmp(to + flags + 1, from + flags + 1, from_size - flags - 1) == 0,
+          "the rest is handed on");
   require(memcmp(to + to_size - name_size, name, name_size) == 0, "the name is the certificate's");
   require(head_size(from, from_size) + 2 <= from_size, "there is a client id");
 }
@@ -50,7 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   uint8_t *out = malloc(in.left + TERMINATOR_NAME_MAX + 8);
   require(out != NULL, "there is memory");
   struct terminator_connect whole = terminator_connect(in.at, in.left, name, any_id, out);
-  require(whole.taken <= in.left && whole.size <= in.left + TERMINATOR_NAME_MAX + 8, "stays inside");
+  require(whole.taken <= in.left && whole.size <= in.left + TERMINATOR_NAME_MAX + 8,
+          "stays inside");
   require(whole.wrong == NULL || whole.taken == 0, "who must go is not let in");
   if (whole.taken > 0) {
     check_taken(&whole, in.at, out, name);

@@ -1,4 +1,5 @@
-/* Any text as a timing profile: loaded with numbers that can be computed with, or refused with a sentence. */
+/* Any text as a timing profile: loaded with numbers that can be computed with, or refused with a
+   sentence. */
 #define _GNU_SOURCE
 #include "timing/profile.h"
 
@@ -8,9 +9,11 @@
 
 static void check(const struct timing_profile *p)
 {
-  const double cycles[] = {p->keygen,      p->public_key,   p->ecdh,           p->sign,          p->verify,
-                           p->sha256_byte, p->aes_gcm_byte, p->aes_gcm_record, p->handshake_rest};
-  require(p->name[0] != '\0' && memchr(p->name, '\0', sizeof p->name) != NULL, "a profile has a name");
+  const double cycles[] = {p->keygen,       p->public_key,     p->ecdh,
+                           p->sign,         p->verify,         p->sha256_byte,
+                           p->aes_gcm_byte, p->aes_gcm_record, p->handshake_rest};
+  require(p->name[0] != '\0' && memchr(p->name, '\0', sizeof p->name) != NULL,
+          "a profile has a name");
   require(isfinite(p->clock_hz) && p->clock_hz > 0, "a clock ticks");
   require(isfinite(p->k_low) && isfinite(p->k_high) && p->k_low > 0, "a band is of numbers");
   require(p->k_low <= p->k_nominal && p->k_nominal <= p->k_high, "a band is in order");

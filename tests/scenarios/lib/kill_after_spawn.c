@@ -1,5 +1,6 @@
-/* kill_after_spawn NTH DELAY_US PROGRAM ARGUMENT...: runs the program and sends it SIGKILL so long after its main
- * thread has made its NTH child. Its children go on untraced. Exit code 0: killed; 3: the program ended before. */
+/* kill_after_spawn NTH DELAY_US PROGRAM ARGUMENT...: runs the program and sends it SIGKILL so long
+ * after its main thread has made its NTH child. Its children go on untraced. Exit code 0: killed;
+ * 3: the program ended before. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>

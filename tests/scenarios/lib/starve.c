@@ -1,6 +1,6 @@
-/* LD_PRELOAD: the STARVE_NTH allocation of the program fails (STARVE_FOR of them in a row, 1 unless said), and is told
- * by its backtrace in the file STARVE_LOG. Children start with their memory: STARVE_NTH is taken out of their
- * environment. */
+/* LD_PRELOAD: the STARVE_NTH allocation of the program fails (STARVE_FOR of them in a row, 1 unless
+ * said), and is told by its backtrace in the file STARVE_LOG. Children start with their memory:
+ * STARVE_NTH is taken out of their environment. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <execinfo.h>

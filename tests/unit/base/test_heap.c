@@ -59,7 +59,8 @@ static void thousands_find_their_room_at_once(void **state)
   uintptr_t before = end_of_heap();
   heap_grow(16 * MIB);
   uintptr_t grown = end_of_heap();
-  assert_in_range(grown - before, 15 * MIB, 17 * MIB); /* what was free at its end is trimmed first */
+  /* what was free at its end is trimmed first */
+  assert_in_range(grown - before, 15 * MIB, 17 * MIB);
   void **piece = malloc(pieces * sizeof *piece);
   assert_non_null(piece);
   for (size_t i = 0; i < pieces; i++) assert_non_null(piece[i] = malloc(1000));

@@ -42,7 +42,8 @@ static void a_long_run_costs_no_more_than_a_short_one(void **state)
   (void) state;
   struct ledger ledger = {0};
   for (uint64_t n = 1; n <= 100000; n++) {
-    if (n % 7 == 0) assert_int_equal(ledger_enter(&ledger, n + 1), LEDGER_NEW); /* two in the wrong order */
+    /* two in the wrong order */
+    if (n % 7 == 0) assert_int_equal(ledger_enter(&ledger, n + 1), LEDGER_NEW);
     assert_int_equal(ledger_enter(&ledger, n), n % 7 == 1 && n > 1 ? LEDGER_AGAIN : LEDGER_NEW);
   }
   assert_in_range(ledger.word_count, 1, 4);

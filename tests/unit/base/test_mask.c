@@ -22,7 +22,8 @@ static void masks_users_and_passwords_in_sentences(void **state)
       {"mqtts://x@h", "mqtts://*@h"},
       {"'mqtts://bob:secr' was cut", "'mqtts://***' was cut"},
       {"'mqtts://bob:1234567' was cut", "'mqtts://***' was cut"},
-      {"mqtts://host:8883, and mqtts://[::1]:8884: fine", "mqtts://host:8883, and mqtts://[::1]:8884: fine"},
+      {"mqtts://host:8883, and mqtts://[::1]:8884: fine",
+       "mqtts://host:8883, and mqtts://[::1]:8884: fine"},
       {"http://host:8080/a:b is fine", "http://host:8080/a:b is fine"},
       {"mqtts://host:8883: sentence", "mqtts://host:8883: sentence"},
       {"a@b and nothing://", "a@b and nothing://"},
@@ -35,12 +36,15 @@ static void masks_users_and_passwords_in_sentences(void **state)
       {"'http://u:se k@r et@h/' is 'http://v:x y@i'", "'http://***@h/' is 'http://***@i'"},
       {"http://u:se kret@h/ and http://i:80/", "http://***@h/ and http://i:80/"},
       {"'mqtts://u:se\"kret@h:1' is bad", "'mqtts://***@h:1' is bad"},
-      {"mqtts://u:p@h: remove what stands before the @", "mqtts://***@h: remove what stands before the @"},
+      {"mqtts://u:p@h: remove what stands before the @",
+       "mqtts://***@h: remove what stands before the @"},
       {"'mqtts://h:1/?password=sekret' is bad", "'mqtts://h:1/?***' is bad"},
-      {"(from --set broker={url: \"h/?token=sekret&a=b\"})", "(from --set broker={url: \"h/?***\"})"},
+      {"(from --set broker={url: \"h/?token=sekret&a=b\"})",
+       "(from --set broker={url: \"h/?***\"})"},
       {"see http://h/?sekret: no; or http://i? yes", "see http://h/?***: no; or http://i? yes"},
       {"'mqtts://::1:8883' lacks brackets", "'mqtts://::1:8883' lacks brackets"},
-      {"mqtts://fe80::1%25eth0 and mqtts://2001:db8::2", "mqtts://fe80::1%25eth0 and mqtts://2001:db8::2"},
+      {"mqtts://fe80::1%25eth0 and mqtts://2001:db8::2",
+       "mqtts://fe80::1%25eth0 and mqtts://2001:db8::2"},
       {"'mqtts://bob::secr' was cut", "'mqtts://***' was cut"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -55,7 +59,8 @@ static void masks_one_url_whatever_its_password_holds(void **state)
 {
   (void) state;
   char out[40];
-  assert_string_equal(mask_url("mqtts://a:it's @ 'x'@host:1", out, sizeof out), "mqtts://***@host:1");
+  assert_string_equal(mask_url("mqtts://a:it's @ 'x'@host:1", out, sizeof out),
+                      "mqtts://***@host:1");
   assert_string_equal(mask_url("bob:secret@host:1", out, sizeof out), "***@host:1");
   assert_string_equal(mask_url("broker.url", out, sizeof out), "broker.url");
   assert_string_equal(mask_url("mqtts://::1:8883", out, sizeof out), "mqtts://::1:8883");

@@ -1,4 +1,5 @@
-/* What somebody else has put where we write: a link, a pipe, an open folder. Our bytes must not go where he wants them.
+/* What somebody else has put where we write: a link, a pipe, an open folder. Our bytes must not go
+ * where he wants them.
  */
 #define _XOPEN_SOURCE 700
 #include <fcntl.h>
@@ -89,7 +90,8 @@ static void the_first_reason_is_told_and_not_that_nothing_is_there(void **state)
 {
   (void) state;
   struct error error;
-  assert_int_equal(files_create("/sys/events.ndjson", 0644, &error), -1); /* nobody can make a file there */
+  assert_int_equal(files_create("/sys/events.ndjson", 0644, &error),
+                   -1); /* nobody can make a file there */
   if (strstr(error.text, "No such file") != NULL) fail_msg("%s", error.text);
   assert_non_null(strstr(error.text, "cannot write /sys/events.ndjson: "));
 }

@@ -82,7 +82,8 @@ static void bytes_that_are_no_utf8_become_the_replacement_character(void **state
 {
   (void) state;
   char *text = text_mend("a\xff" E_ACUTE "\xc0\x80\xed\xa0\x80z");
-  assert_string_equal(text, "a\xef\xbf\xbd" E_ACUTE "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz");
+  assert_string_equal(text, "a\xef\xbf\xbd" E_ACUTE
+                            "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz");
   free(text);
 }
 

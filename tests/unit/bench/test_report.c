@@ -52,17 +52,21 @@ static void failed_connections_are_named_and_fail_the_bench(void **state)
       .failure = {{"connect.tcp.timeout", 2}, {"session.closed", 1}},
       .failure_names = 2,
   };
-  const struct child_answer second = {
-      .online = 9, .longest_wait_ms = 35, .failure = {{"connect.tcp.timeout", 1}}, .failure_names = 1};
+  const struct child_answer second = {.online = 9,
+                                      .longest_wait_ms = 35,
+                                      .failure = {{"connect.tcp.timeout", 1}},
+                                      .failure_names = 1};
   json_t *report = report_begin(&options, 1, arguments);
   report_connections(report, "fleetsim", 10, &first);
   report_connections(report, "fleetsim", 10, &second);
   assert_int_equal(report_end(report, &options, 0, NULL), EXIT_CODE_FAIL);
   json_t *json = written();
-  assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "failures"), "fleetsim")), 4);
+  assert_int_equal(
+      json_integer_value(json_object_get(json_object_get(json, "failures"), "fleetsim")), 4);
   assert_int_equal(named(json, "connect.tcp.timeout"), 3);
   assert_int_equal(named(json, "session.closed"), 1);
-  assert_int_equal(json_number_value(json_object_get(json_object_get(json, "longest_wait_ms"), "fleetsim")), 40);
+  assert_int_equal(
+      json_number_value(json_object_get(json_object_get(json, "longest_wait_ms"), "fleetsim")), 40);
   json_decref(json);
 }
 
@@ -75,7 +79,8 @@ static void connections_that_all_stay_pass_it(void **state)
   report_connections(report, "fleetsim", 10, &answer);
   assert_int_equal(report_end(report, &options, 0, NULL), EXIT_CODE_PASS);
   json_t *json = written();
-  assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "failures"), "fleetsim")), 0);
+  assert_int_equal(
+      json_integer_value(json_object_get(json_object_get(json, "failures"), "fleetsim")), 0);
   json_decref(json);
 }
 

@@ -63,7 +63,8 @@ static void kinds_are_kept_apart_and_their_rounds_in_order(void **state)
 static void a_ratio_is_that_of_the_same_round(void **state)
 {
   (void) state;
-  const double ours[] = {1, 3, 2}, theirs[] = {2, 6, 40}; /* the second round was slow, in the third theirs was */
+  /* the second round was slow, in the third theirs was */
+  const double ours[] = {1, 3, 2}, theirs[] = {2, 6, 40};
   struct stats stats = {0};
   for (size_t i = 0; i < 3; i++) {
     stats_add(&stats, "fleetsim", ours[i]);

@@ -1,5 +1,5 @@
-/* A resolver of the test's own: what libuv, libcurl and paho call is this getaddrinfo, as a program's symbols come
- * first. To be included by one file of a test only. */
+/* A resolver of the test's own: what libuv, libcurl and paho call is this getaddrinfo, as a
+ * program's symbols come first. To be included by one file of a test only. */
 #ifndef FLEETSIM_TEST_RESOLVER_H
 #define FLEETSIM_TEST_RESOLVER_H
 
@@ -23,7 +23,8 @@ static struct addrinfo *resolver_entry(const char *address, const char *service)
   bool is_v4 = inet_pton(AF_INET, address, &v4->sin_addr) == 1;
   if (!is_v4 && inet_pton(AF_INET6, address, &entry->at.sin6_addr) != 1) abort();
   entry->at.sin6_family = is_v4 ? AF_INET : AF_INET6;
-  entry->at.sin6_port = htons((uint16_t) (service != NULL ? atoi(service) : 0)); /* both kinds have it at one place */
+  /* both kinds have it at one place */
+  entry->at.sin6_port = htons((uint16_t) (service != NULL ? atoi(service) : 0));
   entry->info = (struct addrinfo){.ai_family = entry->at.sin6_family,
                                   .ai_socktype = SOCK_STREAM,
                                   .ai_addrlen = is_v4 ? sizeof *v4 : sizeof entry->at,
@@ -31,7 +32,8 @@ static struct addrinfo *resolver_entry(const char *address, const char *service)
   return &entry->info;
 }
 
-int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **out)
 {
   (void) name;
   (void) hints;

@@ -1,4 +1,5 @@
-/* A temporary folder with a small fleet's PKI, and a loop: what the tests of brokers and of the operator stand on. */
+/* A temporary folder with a small fleet's PKI, and a loop: what the tests of brokers and of the
+   operator stand on. */
 #ifndef FLEETSIM_TEST_RIG_H
 #define FLEETSIM_TEST_RIG_H
 
@@ -101,20 +102,23 @@ static inline void rig_fails(struct rig *rig, struct outcome *outcome, const cha
 {
   rig_wait(rig, &outcome->calls, 1);
   if (!outcome->failed) fail_msg("succeeded, expected an error with: %s", words);
-  if (strstr(outcome->error.text, words) == NULL) fail_msg("'%s' does not say '%s'", outcome->error.text, words);
+  if (strstr(outcome->error.text, words) == NULL)
+    fail_msg("'%s' does not say '%s'", outcome->error.text, words);
 }
 
 static inline void rig_present(struct rig *rig, enum broker_listener listener, const char *root,
                                uint8_t fingerprint[32])
 {
-  static const char *const files[BROKER_LISTENERS][2] = {{"main.crt", "main.key"}, {"prove.crt", "prove.key"}};
+  static const char *const files[BROKER_LISTENERS][2] = {{"main.crt", "main.key"},
+                                                         {"prove.crt", "prove.key"}};
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
   struct pki_chain chain = {.host = "localhost"};
   struct error error;
   snprintf(chain.root, sizeof chain.root, "%s", root);
   assert_int_equal(broker_path(rig->broker, files[listener][0], certificate), 0);
   assert_int_equal(broker_path(rig->broker, files[listener][1], key), 0);
-  if (pki_write_broker_chain(rig->pki, &chain, certificate, key, fingerprint, &error) != 0) fail_msg("%s", error.text);
+  if (pki_write_broker_chain(rig->pki, &chain, certificate, key, fingerprint, &error) != 0)
+    fail_msg("%s", error.text);
 }
 
 static inline void rig_trust_clients(struct rig *rig, const struct pki_roots *roots)
@@ -127,8 +131,11 @@ static inline void rig_trust_clients(struct rig *rig, const struct pki_roots *ro
 
 static inline struct broker_config rig_config(struct rig *rig)
 {
-  return (struct broker_config){
-      .folder = rig->broker_folder, .host = "localhost", .operator_name = "operator", .died = rig_on_died, .ctx = rig};
+  return (struct broker_config){.folder = rig->broker_folder,
+                                .host = "localhost",
+                                .operator_name = "operator",
+                                .died = rig_on_died,
+                                .ctx = rig};
 }
 
 static inline void rig_open_broker(struct rig *rig, const struct broker_config *config)
@@ -226,9 +233,10 @@ static inline bool rig_gone(pid_t pid)
   return !rig_runs(pid);
 }
 
-/* A mosquitto client with device `index`'s identity, for at most 5 s; the exit code. The rest of the command is given
- * as printf would take it. */
-static inline int rig_client(struct rig *rig, const char *program, size_t index, const char *format, ...)
+/* A mosquitto client with device `index`'s identity, for at most 5 s; the exit code. The rest of
+ * the command is given as printf would take it. */
+static inline int rig_client(struct rig *rig, const char *program, size_t index, const char *format,
+                             ...)
 {
   char rest[600], command[4096];
   va_list arguments;
@@ -236,10 +244,10 @@ static inline int rig_client(struct rig *rig, const char *program, size_t index,
   vsnprintf(rest, sizeof rest, format, arguments);
   va_end(arguments);
   snprintf(command, sizeof command,
-           "timeout 5 %s -h localhost -p %u --cafile %s/operator-ca.crt --cert %s/%zu.crt --key %s/%zu.key -i %08x "
-           "-q 1 %s >%s/client.out 2>%s/client.err",
-           program, broker_port(rig->broker, BROKER_MAIN), rig->pki_folder, rig->folder, index, rig->folder, index,
-           pki_device_id(rig->pki, index), rest, rig->folder, rig->folder);
+           "timeout 5 %s -h localhost -p %u --cafile %s/operator-ca.crt --cert %s/%zu.crt --key "
+           "%s/%zu.key -i %08x -q 1 %s >%s/client.out 2>%s/client.err",
+           program, broker_port(rig->broker, BROKER_MAIN), rig->pki_folder, rig->folder, index,
+           rig->folder, index, pki_device_id(rig->pki, index), rest, rig->folder, rig->folder);
   return system(command);
 }
 

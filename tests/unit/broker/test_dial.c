@@ -1,5 +1,6 @@
-/* Where a name may lead. "Beyond this machine" is ::ffff:127.0.0.1 here: no loopback by our rule, and whoever connects
- * to it all the same is seen by the listener at 127.0.0.1, not by somebody else's machine. */
+/* Where a name may lead. "Beyond this machine" is ::ffff:127.0.0.1 here: no loopback by our rule,
+ * and whoever connects to it all the same is seen by the listener at 127.0.0.1, not by somebody
+ * else's machine. */
 #define _GNU_SOURCE
 #include "rig.h"
 
@@ -56,7 +57,8 @@ static void on_closed(struct dial *dial)
 }
 
 /* How dialing this name ends, and how many connections the listener has taken. */
-static int dialed(struct rig *rig, const struct permit *permit, const char *const *addresses, unsigned *taken)
+static int dialed(struct rig *rig, const struct permit *permit, const char *const *addresses,
+                  unsigned *taken)
 {
   struct listener listener;
   struct attempt attempt = {.ended = 0};
@@ -79,7 +81,8 @@ static int dialed(struct rig *rig, const struct permit *permit, const char *cons
 static void an_address_beyond_loopback_gets_nothing(void **state)
 {
   unsigned taken;
-  assert_int_equal(dialed(*state, NULL, (const char *const[]){"::ffff:127.0.0.1", NULL}, &taken), UV_EPERM);
+  assert_int_equal(dialed(*state, NULL, (const char *const[]){"::ffff:127.0.0.1", NULL}, &taken),
+                   UV_EPERM);
   assert_int_equal(taken, 0);
 }
 
@@ -87,10 +90,13 @@ static void the_second_address_of_a_name_is_judged_like_the_first(void **state)
 {
   unsigned taken;
   /* nothing listens at 127.0.0.2 */
-  assert_int_equal(dialed(*state, NULL, (const char *const[]){"127.0.0.2", "::ffff:127.0.0.1", NULL}, &taken),
-                   UV_ECONNREFUSED);
+  assert_int_equal(
+      dialed(*state, NULL, (const char *const[]){"127.0.0.2", "::ffff:127.0.0.1", NULL}, &taken),
+      UV_ECONNREFUSED);
   assert_int_equal(taken, 0);
-  assert_int_equal(dialed(*state, NULL, (const char *const[]){"::ffff:127.0.0.1", "127.0.0.1", NULL}, &taken), 0);
+  assert_int_equal(
+      dialed(*state, NULL, (const char *const[]){"::ffff:127.0.0.1", "127.0.0.1", NULL}, &taken),
+      0);
   assert_int_equal(taken, 1);
 }
 
@@ -99,7 +105,9 @@ static void a_host_that_both_have_named_gets_them_all(void **state)
   static const char *const hosts[] = {"localhost"};
   const struct permit permit = {hosts, 1};
   unsigned taken;
-  assert_int_equal(dialed(*state, &permit, (const char *const[]){"127.0.0.2", "::ffff:127.0.0.1", NULL}, &taken), 0);
+  assert_int_equal(
+      dialed(*state, &permit, (const char *const[]){"127.0.0.2", "::ffff:127.0.0.1", NULL}, &taken),
+      0);
   assert_int_equal(taken, 1);
 }
 

@@ -1,5 +1,5 @@
-/* Finding mosquitto, which release it is, and what is written for it: by mosquittos of the test's own, which only print
- * what theirs would. */
+/* Finding mosquitto, which release it is, and what is written for it: by mosquittos of the test's
+ * own, which only print what theirs would. */
 #define _GNU_SOURCE
 #include "rig.h"
 
@@ -120,7 +120,8 @@ static void conf_of(struct rig *rig, const char *release, char out[4096])
   struct outcome started = {0};
   struct error error;
   char path[FILES_PATH_MAX], script[200];
-  snprintf(script, sizeof script, "#!/bin/sh\n[ \"$1\" = -h ] && echo mosquitto version %s\nexit 1\n", release);
+  snprintf(script, sizeof script,
+           "#!/bin/sh\n[ \"$1\" = -h ] && echo mosquitto version %s\nexit 1\n", release);
   install(rig, script);
   if (find(rig, &error) != 0) fail_msg("%s", error.text);
   broker_start(rig->broker, rig_on_done, &started);
@@ -154,7 +155,8 @@ static void no_line_is_written_that_a_release_has_deprecated(void **state)
     conf_of(rig, releases[i], text);
     assert_null(strstr(text, "\nacl_file "));
     assert_null(strstr(text, "per_listener_settings"));
-    snprintf(expected, sizeof expected, "\nglobal_plugin %s\nplugin_opt_acl_file %s/acl\n", plugin, rig->broker_folder);
+    snprintf(expected, sizeof expected, "\nglobal_plugin %s\nplugin_opt_acl_file %s/acl\n", plugin,
+             rig->broker_folder);
     assert_non_null(strstr(text, expected));
   }
 }
@@ -163,9 +165,12 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_up, rig_down)
   const struct CMUnitTest tests[] = {
-      T(a_signal_is_no_reason_to_reinstall_mosquitto), T(a_lack_of_descriptors_is_told_as_one),
-      T(a_program_without_a_version_is_no_mosquitto),  T(what_help_writes_to_standard_error_is_not_shown),
-      T(a_warning_that_ends_the_log_is_told),          T(no_line_is_written_that_a_release_has_deprecated),
+      T(a_signal_is_no_reason_to_reinstall_mosquitto),
+      T(a_lack_of_descriptors_is_told_as_one),
+      T(a_program_without_a_version_is_no_mosquitto),
+      T(what_help_writes_to_standard_error_is_not_shown),
+      T(a_warning_that_ends_the_log_is_told),
+      T(no_line_is_written_that_a_release_has_deprecated),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

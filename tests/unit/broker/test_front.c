@@ -1,4 +1,5 @@
-/* The gate before a local broker, between two plain sockets: a client and what stands for the broker. */
+/* The gate before a local broker, between two plain sockets: a client and what stands for the
+   broker. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <setjmp.h>
@@ -54,7 +55,8 @@ static void on_died(void *ctx)
   ++*(unsigned *) ctx;
 }
 
-/* A gate that waits for nobody, takes up `rate` a second, and has a process more for every few connections. */
+/* A gate that waits for nobody, takes up `rate` a second, and has a process more for every few
+   connections. */
 static int begin_with(double rate, size_t connections)
 {
   struct sockaddr_in address = loopback(0);
@@ -69,8 +71,11 @@ static int begin_with(double rate, size_t connections)
   assert_int_equal(getsockname(broker, (struct sockaddr *) &address, &size), 0);
   ports[0] = ports[1] = ntohs(address.sin_port);
   uv_loop_init(&loop);
-  struct front_config config = {
-      .timeout_ms = TIMEOUT_MS, .rate = rate, .connections = connections, .died = on_died, .ctx = &died};
+  struct front_config config = {.timeout_ms = TIMEOUT_MS,
+                                .rate = rate,
+                                .connections = connections,
+                                .died = on_died,
+                                .ctx = &died};
   if (front_open(&loop, &config, ports, &front, &error) != 0) fail_msg("%s", error.text);
   return 0;
 }
@@ -118,7 +123,8 @@ static void dial(int listener)
 static void meet(int listener)
 {
   dial(listener);
-  for (uint64_t end = uv_hrtime() + PATIENCE_MS * 1000000ull; accepted < 0 && uv_hrtime() < end; turn())
+  for (uint64_t end = uv_hrtime() + PATIENCE_MS * 1000000ull; accepted < 0 && uv_hrtime() < end;
+       turn())
     accepted = accept4(broker, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (accepted < 0) fail_msg("nobody came to the broker");
 }
@@ -150,7 +156,8 @@ static void who_has_only_begun_is_cut_off(void **state)
 {
   (void) state;
   meet(0);
-  /* one handshake record whose body looks like application data, and the change of cipher that TLS 1.3 plays */
+  /* one handshake record whose body looks like application data, and the change of cipher that TLS
+     1.3 plays */
   say("\x16\x03\x01\x00\x05\x17\x03\x03\x00\x01\x14\x03\x03\x00\x01\x01", 16);
   assert_int_equal(fate(2 * TIMEOUT_MS), 'c');
   assert_int_equal(front_timed_out(front), 1);
@@ -177,7 +184,8 @@ static void a_megabyte_arrives_whole_although_the_broker_reads_late(void **state
   meet(0);
   for (size_t i = 0; i < LARGE; i++) out[i] = (char) (i * 7 + i / 251);
   memcpy(out, "\x17\x03\x03\x40\x00", 5);
-  for (uint64_t end = uv_hrtime() + PATIENCE_MS * 1000000ull; got < LARGE && uv_hrtime() < end; turn()) {
+  for (uint64_t end = uv_hrtime() + PATIENCE_MS * 1000000ull; got < LARGE && uv_hrtime() < end;
+       turn()) {
     ssize_t n = sent < LARGE ? send(client, out + sent, LARGE - sent, MSG_DONTWAIT) : 0;
     if (n > 0) sent += (size_t) n;
     if (n > 0) continue; /* not before the client can say no more */
@@ -351,7 +359,8 @@ static void while_the_broker_is_away_its_port_refuses(void **state)
   say("x", 1);
   int guest;
   do guest = next_guest(PATIENCE_MS);
-  while (guest == -1 && uv_hrtime() < end); /* one who came before the order may be there, and says nothing */
+  /* one who came before the order may be there, and says nothing */
+  while (guest == -1 && uv_hrtime() < end);
   assert_int_equal(guest, 'x');
 }
 
@@ -405,7 +414,8 @@ static void a_gate_that_ends_by_itself_is_told(void **state)
   turn_for(50);
   assert_int_equal(died, 0);
   kill(gate, SIGKILL);
-  for (uint64_t end = uv_hrtime() + PATIENCE_MS * 1000000ull; died == 0 && uv_hrtime() < end;) turn();
+  for (uint64_t end = uv_hrtime() + PATIENCE_MS * 1000000ull; died == 0 && uv_hrtime() < end;)
+    turn();
   assert_int_equal(died, 1);
 }
 

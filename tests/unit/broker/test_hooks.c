@@ -16,7 +16,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
   (void) suggested;
   struct http *http = handle->data;
-  *buffer = uv_buf_init(http->request + http->size, (unsigned) (sizeof http->request - 1 - http->size));
+  *buffer =
+      uv_buf_init(http->request + http->size, (unsigned) (sizeof http->request - 1 - http->size));
 }
 
 static void on_written(uv_write_t *write, int status)
@@ -69,7 +70,8 @@ static void http_open(struct rig *rig, struct http *http, const char *answer)
 static void http_close(struct rig *rig, struct http *http)
 {
   uv_close((uv_handle_t *) &http->listener, NULL);
-  if (http->client_open && !uv_is_closing((uv_handle_t *) &http->client)) uv_close((uv_handle_t *) &http->client, NULL);
+  if (http->client_open && !uv_is_closing((uv_handle_t *) &http->client))
+    uv_close((uv_handle_t *) &http->client, NULL);
   uv_run(&rig->loop, UV_RUN_NOWAIT);
 }
 
@@ -100,15 +102,16 @@ static void a_command_gets_the_facts_in_its_environment(void **state)
   struct outcome done = {0};
   char text[2048], expected[1200];
   open_remote(rig,
-              (struct broker_hooks){.of[HOOK_PRESENT] = "echo \"$FLEETSIM_ACTION $FLEETSIM_LISTENER $FLEETSIM_CERT "
-                                                        "$FLEETSIM_KEY $FLEETSIM_CLIENT_CA\""},
+              (struct broker_hooks){.of[HOOK_PRESENT] =
+                                        "echo \"$FLEETSIM_ACTION $FLEETSIM_LISTENER $FLEETSIM_CERT "
+                                        "$FLEETSIM_KEY $FLEETSIM_CLIENT_CA\""},
               0);
   broker_presented(rig->broker, BROKER_PROVE, rig_on_done, &done);
   rig_succeeds(rig, &done);
   read_back(rig, "hooks.log", text);
   const char *folder = rig->broker_folder;
-  snprintf(expected, sizeof expected, "present prove %s/prove.crt %s/prove.key %s/clients.crt\n", folder, folder,
-           folder);
+  snprintf(expected, sizeof expected, "present prove %s/prove.crt %s/prove.key %s/clients.crt\n",
+           folder, folder, folder);
   assert_string_equal(text, expected);
 }
 
@@ -121,10 +124,11 @@ static void what_the_caller_has_set_of_ours_does_not_reach_a_command(void **stat
   setenv("FLEETSIM_ACTION", "stale", 1);
   setenv("FLEETSIM_TOMORROW", "stale", 1);
   setenv("NOT_OURS", "stays", 1);
-  open_remote(rig,
-              (struct broker_hooks){.of[HOOK_KICK] = "echo \"$FLEETSIM_ACTION $FLEETSIM_DEVICE\"; env",
-                                    .of[HOOK_RELOAD] = "echo \"[$FLEETSIM_DEVICE]\""},
-              0);
+  open_remote(
+      rig,
+      (struct broker_hooks){.of[HOOK_KICK] = "echo \"$FLEETSIM_ACTION $FLEETSIM_DEVICE\"; env",
+                            .of[HOOK_RELOAD] = "echo \"[$FLEETSIM_DEVICE]\""},
+      0);
   broker_kick(rig->broker, &(struct broker_kick){.client_id = "0000002a"}, rig_on_done, &kicked);
   rig_succeeds(rig, &kicked);
   broker_reload(rig->broker, rig_on_done, &reloaded);

@@ -18,7 +18,8 @@ static struct outcome probe(struct rig *rig, enum broker_listener listener)
   return outcome;
 }
 
-static void probe_until(struct rig *rig, enum broker_listener listener, const uint8_t fingerprint[32])
+static void probe_until(struct rig *rig, enum broker_listener listener,
+                        const uint8_t fingerprint[32])
 {
   for (int i = 0; i < 200; i++) {
     struct outcome outcome = probe(rig, listener);
@@ -59,8 +60,10 @@ static void sees_the_chain_also_where_tls_1_2_is_allowed(void **state)
   broker_start(rig->broker, rig_on_done, &started);
   rig_succeeds(rig, &started);
   assert_int_equal(probe(rig, BROKER_MAIN).seen.certificates, 2);
-  assert_int_equal(rig_client(rig, "mosquitto_pub --tls-version tlsv1.2", 0, "-t private/00000001/x -m x"), 0);
-  assert_int_equal(rig_client(rig, "mosquitto_pub -V mqttv5", 0, "-t private/00000001/x -m x --repeat 100"), 0);
+  assert_int_equal(
+      rig_client(rig, "mosquitto_pub --tls-version tlsv1.2", 0, "-t private/00000001/x -m x"), 0);
+  assert_int_equal(
+      rig_client(rig, "mosquitto_pub -V mqttv5", 0, "-t private/00000001/x -m x --repeat 100"), 0);
 }
 
 static void serves_the_new_leaf_after_reload(void **state)
@@ -87,14 +90,16 @@ static void does_not_read_the_ca_file_on_reload_but_on_restart(void **state)
   rig_trust_clients(rig, &only_a);
   broker_start(rig->broker, rig_on_done, &started);
   rig_succeeds(rig, &started);
-  assert_int_not_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/telemetry -m x"), 0);
+  assert_int_not_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/telemetry -m x"),
+                       0);
 
   rig_trust_clients(rig, &both);
   rig_present(rig, BROKER_MAIN, "B", leaf);
   broker_reload(rig->broker, rig_on_done, &reloaded);
   rig_succeeds(rig, &reloaded);
   probe_until(rig, BROKER_MAIN, leaf);
-  assert_int_not_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/telemetry -m x"), 0);
+  assert_int_not_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/telemetry -m x"),
+                       0);
 
   broker_restart(rig->broker, rig_on_done, &restarted);
   rig_succeeds(rig, &restarted);
@@ -147,7 +152,8 @@ static void restart_keeps_ports_and_sessions(void **state)
   rig_start_broker(rig);
   uint16_t port = broker_port(rig->broker, BROKER_MAIN);
   assert_int_equal(rig_client(rig, "mosquitto_sub", 0, "-c -E -t private/00000001/trust"), 0);
-  assert_int_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/trust -m kept -i other"), 0);
+  assert_int_equal(
+      rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/trust -m kept -i other"), 0);
 
   broker_restart(rig->broker, rig_on_done, &restarted);
   rig_succeeds(rig, &restarted);
@@ -271,7 +277,8 @@ static void keeps_its_files_to_itself(void **state)
   rig_start_broker(rig);
   assert_int_equal(stat(rig->broker_folder, &st), 0);
   assert_int_equal(st.st_mode & 0777, 0700);
-  for (const char *const *name = (const char *const[]){"main.key", "prove.key", "acl", "mosquitto.conf", NULL};
+  for (const char *const *name =
+           (const char *const[]){"main.key", "prove.key", "acl", "mosquitto.conf", NULL};
        *name != NULL; name++) {
     broker_path(rig->broker, *name, path);
     assert_int_equal(stat(path, &st), 0);

@@ -37,7 +37,8 @@ static void open_server(uint16_t port)
                                 .died = rig_on_died,
                                 .ctx = site->rig};
   if (nginx_open(&site->rig->loop, &config, &site->nginx, &error) != 0) fail_msg("%s", error.text);
-  if (pki_write_update_chain(site->rig->pki, &chain, at("server.crt"), at("server.key"), site->ca_path, &error) != 0)
+  if (pki_write_update_chain(site->rig->pki, &chain, at("server.crt"), at("server.key"),
+                             site->ca_path, &error) != 0)
     fail_msg("%s", error.text);
 }
 
@@ -85,7 +86,8 @@ static void expect_refusal(const char *words)
   struct outcome started = start_server();
   assert_true(started.failed);
   assert_int_equal(started.error.code, EXIT_CODE_SETUP);
-  if (strstr(started.error.text, words) == NULL) fail_msg("'%s' does not say '%s'", started.error.text, words);
+  if (strstr(started.error.text, words) == NULL)
+    fail_msg("'%s' does not say '%s'", started.error.text, words);
   assert_int_equal(site->rig->deaths, 0);
 }
 
@@ -101,12 +103,14 @@ static pid_t child(void)
   return (pid_t) pid;
 }
 
-/* With the machine's own curl: somebody else's opinion of what is served, and of the certificate. */
+/* With the machine's own curl: somebody else's opinion of what is served, and of the
+   certificate. */
 static int curl_gets(const char *path, const char *out)
 {
   char command[4096];
   snprintf(command, sizeof command,
-           "timeout 5 curl -sf --cacert '%s' --resolve updates.test:%u:127.0.0.1 https://updates.test:%u/%s -o '%s'",
+           "timeout 5 curl -sf --cacert '%s' --resolve updates.test:%u:127.0.0.1 "
+           "https://updates.test:%u/%s -o '%s'",
            site->ca_path, nginx_port(site->nginx), nginx_port(site->nginx), path, out);
   return system(command);
 }
@@ -142,8 +146,9 @@ static void keeps_its_files_to_itself(void **state)
     assert_int_equal(stat(at(*name), &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
   }
-  for (const char *const *name = (const char *const[]){"server.key", "nginx.conf", "nginx.log", NULL}; *name != NULL;
-       name++) {
+  for (const char *const *name =
+           (const char *const[]){"server.key", "nginx.conf", "nginx.log", NULL};
+       *name != NULL; name++) {
     assert_int_equal(stat(at(*name), &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
   }
@@ -201,8 +206,9 @@ static void a_certificate_of_another_ca_is_not_ready(void **state)
   struct pki_chain chain = {.root = "A", .host = "updates.test"};
   uint8_t fingerprint[32];
   open_server(0);
-  assert_int_equal(
-      pki_write_broker_chain(site->rig->pki, &chain, at("server.crt"), at("server.key"), fingerprint, &error), 0);
+  assert_int_equal(pki_write_broker_chain(site->rig->pki, &chain, at("server.crt"),
+                                          at("server.key"), fingerprint, &error),
+                   0);
   expect_refusal("nginx does not answer over TLS");
 }
 

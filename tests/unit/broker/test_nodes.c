@@ -1,4 +1,5 @@
-/* Two mosquittos side by side: what is killed, frozen and brought back, and what a bridge carries. */
+/* Two mosquittos side by side: what is killed, frozen and brought back, and what a bridge
+   carries. */
 #define _GNU_SOURCE
 #include "rig.h"
 
@@ -64,7 +65,8 @@ static void a_frozen_broker_answers_nobody_until_it_is_thawed(void **state)
   broker_freeze(rig->broker, rig_on_done, &frozen);
   rig_succeeds(rig, &frozen);
   assert_true(broker_running(rig->broker));
-  assert_int_not_equal(rig_client(rig, "timeout 1 mosquitto_pub", 0, "-t private/00000001/x -m x"), 0);
+  assert_int_not_equal(rig_client(rig, "timeout 1 mosquitto_pub", 0, "-t private/00000001/x -m x"),
+                       0);
   broker_thaw(rig->broker, rig_on_done, &thawed);
   rig_succeeds(rig, &thawed);
   assert_int_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/x -m x"), 0);
@@ -88,7 +90,8 @@ static void a_frozen_broker_stops_in_an_orderly_way(void **state)
 }
 
 /* A second broker, bridged to rig->broker, takes its place in the rig; returns the first one. */
-static struct broker *add_bridged(struct rig *rig, char ca[400], char certificate[400], char key[400])
+static struct broker *add_bridged(struct rig *rig, char ca[400], char certificate[400],
+                                  char key[400])
 {
   struct broker *first = rig->broker;
   snprintf(rig->broker_folder, sizeof rig->broker_folder, "%s/another", rig->folder);
@@ -96,15 +99,20 @@ static struct broker *add_bridged(struct rig *rig, char ca[400], char certificat
   snprintf(certificate, 400, "%s/operator.crt", rig->pki_folder);
   snprintf(key, 400, "%s/operator.key", rig->pki_folder);
   struct broker_config config = rig_config(rig);
-  config.bridge = (struct broker_bridge){
-      .peer = first, .name = "bridge-b", .ca_path = ca, .certificate_path = certificate, .key_path = key};
+  config.bridge = (struct broker_bridge){.peer = first,
+                                         .name = "bridge-b",
+                                         .ca_path = ca,
+                                         .certificate_path = certificate,
+                                         .key_path = key};
   rig_open_broker(rig, &config);
   start_it(rig);
   return first;
 }
 
-/* Publishes at `from` until a persistent session at `to`, which has subscribed before, has got it. */
-static void expect_through(struct rig *rig, struct broker *from, struct broker *to, const char *topic)
+/* Publishes at `from` until a persistent session at `to`, which has subscribed before, has got
+   it. */
+static void expect_through(struct rig *rig, struct broker *from, struct broker *to,
+                           const char *topic)
 {
   rig->broker = to;
   assert_int_equal(rig_client(rig, "mosquitto_sub", 0, "-c -E -t %s", topic), 0);
@@ -117,7 +125,8 @@ static void expect_through(struct rig *rig, struct broker *from, struct broker *
   fail_msg("nothing comes through on %s", topic);
 }
 
-static void count_messages(struct rig *rig, struct broker *at, const char *topic, int most, int wanted)
+static void count_messages(struct rig *rig, struct broker *at, const char *topic, int most,
+                           int wanted)
 {
   char command[700];
   rig->broker = at;
@@ -137,7 +146,8 @@ static void a_bridge_carries_both_ways_and_nothing_comes_back(void **state)
 
   rig->broker = first;
   assert_int_equal(rig_client(rig, "mosquitto_sub", 0, "-c -E -t private/00000001/once"), 0);
-  assert_int_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/once -m x -i other"), 0);
+  assert_int_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/once -m x -i other"),
+                   0);
   count_messages(rig, first, "private/00000001/once", 2, 1);
 
   rig->broker = second;
@@ -145,7 +155,8 @@ static void a_bridge_carries_both_ways_and_nothing_comes_back(void **state)
   rig->broker = first;
 }
 
-/* What was published while the peer was away waits at the bridge. Retained: it may arrive before the one who asks. */
+/* What was published while the peer was away waits at the bridge. Retained: it may arrive before
+   the one who asks. */
 static void a_bridge_keeps_messages_for_a_peer_that_was_killed(void **state)
 {
   struct rig *rig = *state;
@@ -156,7 +167,8 @@ static void a_bridge_keeps_messages_for_a_peer_that_was_killed(void **state)
   rig->broker = first;
   kill_it(rig);
   rig->broker = second;
-  assert_int_equal(rig_client(rig, "mosquitto_pub", 0, "-r -t private/00000001/late -m late -i other"), 0);
+  assert_int_equal(
+      rig_client(rig, "mosquitto_pub", 0, "-r -t private/00000001/late -m late -i other"), 0);
   rig->broker = first;
   start_it(rig);
   assert_int_equal(rig_client(rig, "mosquitto_sub", 0, "-c -C 1 -t private/00000001/late"), 0);

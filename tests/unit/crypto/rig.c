@@ -71,15 +71,17 @@ size_t rig_hex(const char *hex, uint8_t *out, size_t capacity)
   return size;
 }
 
-psa_status_t rig_import(bool is_private, const uint8_t *bytes, size_t size, size_t bits, psa_algorithm_t alg,
-                        psa_key_id_t *id)
+psa_status_t rig_import(bool is_private, const uint8_t *bytes, size_t size, size_t bits,
+                        psa_algorithm_t alg, psa_key_id_t *id)
 {
   psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
   psa_set_key_type(&attributes, is_private ? PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1)
                                            : PSA_KEY_TYPE_ECC_PUBLIC_KEY(PSA_ECC_FAMILY_SECP_R1));
   psa_set_key_bits(&attributes, bits);
-  psa_key_usage_t private_usage = PSA_KEY_USAGE_EXPORT | PSA_KEY_USAGE_DERIVE | PSA_KEY_USAGE_SIGN_HASH;
-  psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_VERIFY_HASH | (is_private ? private_usage : 0));
+  psa_key_usage_t private_usage =
+      PSA_KEY_USAGE_EXPORT | PSA_KEY_USAGE_DERIVE | PSA_KEY_USAGE_SIGN_HASH;
+  psa_set_key_usage_flags(&attributes,
+                          PSA_KEY_USAGE_VERIFY_HASH | (is_private ? private_usage : 0));
   psa_set_key_algorithm(&attributes, alg);
   return psa_import_key(&attributes, bytes, size, id);
 }
@@ -95,7 +97,8 @@ psa_status_t rig_public(const uint8_t private_key[32], uint8_t public_key[65])
   return status;
 }
 
-psa_status_t rig_sign(const uint8_t private_key[32], const uint8_t *hash, size_t hash_size, uint8_t signature[64])
+psa_status_t rig_sign(const uint8_t private_key[32], const uint8_t *hash, size_t hash_size,
+                      uint8_t signature[64])
 {
   psa_key_id_t id;
   psa_status_t status = rig_import(true, private_key, 32, 256, PSA_ALG_ECDSA_ANY, &id);
@@ -106,8 +109,8 @@ psa_status_t rig_sign(const uint8_t private_key[32], const uint8_t *hash, size_t
   return status;
 }
 
-psa_status_t rig_verify(const uint8_t public_key[65], const uint8_t *hash, size_t hash_size, const uint8_t *signature,
-                        size_t signature_size)
+psa_status_t rig_verify(const uint8_t public_key[65], const uint8_t *hash, size_t hash_size,
+                        const uint8_t *signature, size_t signature_size)
 {
   psa_key_id_t id;
   psa_status_t status = rig_import(false, public_key, 65, 256, PSA_ALG_ECDSA_ANY, &id);
@@ -117,7 +120,8 @@ psa_status_t rig_verify(const uint8_t public_key[65], const uint8_t *hash, size_
   return status;
 }
 
-psa_status_t rig_shared(const uint8_t private_key[32], const uint8_t *peer, size_t peer_size, uint8_t shared[32])
+psa_status_t rig_shared(const uint8_t private_key[32], const uint8_t *peer, size_t peer_size,
+                        uint8_t shared[32])
 {
   psa_key_id_t id;
   psa_status_t status = rig_import(true, private_key, 32, 256, PSA_ALG_ECDH, &id);

@@ -8,7 +8,8 @@
 
 #include <psa/crypto.h>
 
-/* Wycheproof's signature whose point has an x between n and p, as happens once in 2^128: r is that x, less n. */
+/* Wycheproof's signature whose point has an x between n and p, as happens once in 2^128: r is that
+   x, less n. */
 #define LARGE_X_KEY                                                    \
   "040ad99500288d466940031d72a9f5445a4d43784640855bf0a69874d2de5fe103" \
   "c5011e6ef2c42dcd50d5d3d29f99ae6eba2c80c9244f4c5422f0979ff0c3ba5e"
@@ -31,15 +32,18 @@ void rig_starve(bool starved);
 /* Bytes of a hexadecimal string; returns how many. */
 size_t rig_hex(const char *hex, uint8_t *out, size_t capacity);
 
-/* What PSA says to an ECC key of the SECP_R1 family with that many `bits` (0: as many as it has). */
-psa_status_t rig_import(bool is_private, const uint8_t *bytes, size_t size, size_t bits, psa_algorithm_t alg,
-                        psa_key_id_t *id);
+/* What PSA says to an ECC key of the SECP_R1 family with that many `bits` (0: as many as it
+   has). */
+psa_status_t rig_import(bool is_private, const uint8_t *bytes, size_t size, size_t bits,
+                        psa_algorithm_t alg, psa_key_id_t *id);
 
 /* One operation with a key that is imported for it and destroyed. */
 psa_status_t rig_public(const uint8_t private_key[32], uint8_t public_key[65]);
-psa_status_t rig_sign(const uint8_t private_key[32], const uint8_t *hash, size_t hash_size, uint8_t signature[64]);
-psa_status_t rig_verify(const uint8_t public_key[65], const uint8_t *hash, size_t hash_size, const uint8_t *signature,
-                        size_t signature_size);
-psa_status_t rig_shared(const uint8_t private_key[32], const uint8_t *peer, size_t peer_size, uint8_t shared[32]);
+psa_status_t rig_sign(const uint8_t private_key[32], const uint8_t *hash, size_t hash_size,
+                      uint8_t signature[64]);
+psa_status_t rig_verify(const uint8_t public_key[65], const uint8_t *hash, size_t hash_size,
+                        const uint8_t *signature, size_t signature_size);
+psa_status_t rig_shared(const uint8_t private_key[32], const uint8_t *peer, size_t peer_size,
+                        uint8_t shared[32]);
 
 #endif

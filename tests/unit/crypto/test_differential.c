@@ -1,4 +1,5 @@
-/* Random inputs, to the library's own code and to ours: equal answers, and each accepts what the other signs. */
+/* Random inputs, to the library's own code and to ours: equal answers, and each accepts what the
+   other signs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,7 +63,8 @@ static void compare_signing(int i)
   sign(signer, &in);
   psa_status_t status = verify(!signer, &in);
   if (status != PSA_SUCCESS)
-    fail_msg("seed %ju, input %d: native signed: %d, status %d", (uintmax_t) SEED, i, signer, (int) status);
+    fail_msg("seed %ju, input %d: native signed: %d, status %d", (uintmax_t) SEED, i, signer,
+             (int) status);
 }
 
 /* A valid signature with one thing wrong, or one thing that only looks wrong. */
@@ -85,7 +87,9 @@ static void compare_verifying(int i, int accepted[2])
   sign(false, &in);
   if (i % 8 != 0) spoil(&in);
   psa_status_t native = verify(true, &in), ours = verify(false, &in);
-  if (native != ours) fail_msg("seed %ju, input %d: native %d, ours %d", (uintmax_t) SEED, i, (int) native, (int) ours);
+  if (native != ours)
+    fail_msg("seed %ju, input %d: native %d, ours %d", (uintmax_t) SEED, i, (int) native,
+             (int) ours);
   accepted[native == PSA_SUCCESS]++;
 }
 
@@ -99,7 +103,8 @@ static void compare_agreeing(int i)
     p256_host_set_native(native);
     assert_int_equal(rig_shared(in.private_key, peer.public_key, 65, shared[native]), PSA_SUCCESS);
   }
-  if (memcmp(shared[0], shared[1], 32) != 0) fail_msg("seed %ju, input %d: secrets differ", (uintmax_t) SEED, i);
+  if (memcmp(shared[0], shared[1], 32) != 0)
+    fail_msg("seed %ju, input %d: secrets differ", (uintmax_t) SEED, i);
 }
 
 static void compare_public_keys(int i)
@@ -109,7 +114,8 @@ static void compare_public_keys(int i)
   uint8_t native[65];
   p256_host_set_native(true);
   assert_int_equal(rig_public(in.private_key, native), PSA_SUCCESS);
-  if (memcmp(native, in.public_key, 65) != 0) fail_msg("seed %ju, input %d: public keys differ", (uintmax_t) SEED, i);
+  if (memcmp(native, in.public_key, 65) != 0)
+    fail_msg("seed %ju, input %d: public keys differ", (uintmax_t) SEED, i);
 }
 
 static void both_modes_answer_alike(void **state)
@@ -126,8 +132,8 @@ static void both_modes_answer_alike(void **state)
     case 4: compare_public_keys(i); break;
     }
   }
-  printf("%d inputs; of %d signatures that were put to both, both accepted %d and refused %d\n", INPUTS,
-         accepted[0] + accepted[1], accepted[1], accepted[0]);
+  printf("%d inputs; of %d signatures that were put to both, both accepted %d and refused %d\n",
+         INPUTS, accepted[0] + accepted[1], accepted[1], accepted[0]);
   assert_true(accepted[0] > INPUTS / 10 && accepted[1] > INPUTS / 50);
 }
 

@@ -1,4 +1,5 @@
-/* A key that has its table verifies as one that has none: libcrypto's own ECDSA is the judge of both. */
+/* A key that has its table verifies as one that has none: libcrypto's own ECDSA is the judge of
+   both. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,13 +26,15 @@ static struct signer signer_make(void)
 {
   struct signer signer = {.key = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1)};
   assert_int_equal(EC_KEY_generate_key(signer.key), 1);
-  assert_int_equal(EC_POINT_point2oct(EC_KEY_get0_group(signer.key), EC_KEY_get0_public_key(signer.key),
-                                      POINT_CONVERSION_UNCOMPRESSED, signer.public_key, CURVE_PUBLIC_SIZE, NULL),
-                   CURVE_PUBLIC_SIZE);
+  assert_int_equal(
+      EC_POINT_point2oct(EC_KEY_get0_group(signer.key), EC_KEY_get0_public_key(signer.key),
+                         POINT_CONVERSION_UNCOMPRESSED, signer.public_key, CURVE_PUBLIC_SIZE, NULL),
+      CURVE_PUBLIC_SIZE);
   return signer;
 }
 
-static void sign(const struct signer *signer, const uint8_t *hash, size_t size, uint8_t signature[64])
+static void sign(const struct signer *signer, const uint8_t *hash, size_t size,
+                 uint8_t signature[64])
 {
   ECDSA_SIG *made = ECDSA_do_sign(hash, (int) size, signer->key);
   assert_non_null(made);
@@ -66,10 +69,12 @@ static void make_familiar(const struct signer *signer)
 
 static void fill(uint8_t *out, size_t size, uint32_t seed)
 {
-  for (size_t i = 0; i < size; i++) out[i] = (uint8_t) ((seed = seed * 1664525u + 1013904223u) >> 24);
+  for (size_t i = 0; i < size; i++)
+    out[i] = (uint8_t) ((seed = seed * 1664525u + 1013904223u) >> 24);
 }
 
-/* Two verifications a turn: the key becomes familiar on the way, and they go on while its table is being made. */
+/* Two verifications a turn: the key becomes familiar on the way, and they go on while its table is
+   being made. */
 static void accepts_what_is_signed_and_nothing_that_differs_by_a_bit(void **state)
 {
   (void) state;
@@ -126,7 +131,8 @@ static void refuses_the_point_at_infinity(void **state)
   make_familiar(&signer);
   BIGNUM *e = BN_new();
   uint8_t hash[32], signature[64] = {0};
-  BN_sub(e, EC_GROUP_get0_order(EC_KEY_get0_group(signer.key)), EC_KEY_get0_private_key(signer.key));
+  BN_sub(e, EC_GROUP_get0_order(EC_KEY_get0_group(signer.key)),
+         EC_KEY_get0_private_key(signer.key));
   assert_int_equal(BN_bn2binpad(e, hash, sizeof hash), sizeof hash);
   signature[31] = signature[63] = 1;
   assert_int_equal(curve_verify(signer.public_key, hash, sizeof hash, signature), CURVE_REFUSED);
@@ -167,8 +173,8 @@ static void a_key_becomes_familiar_and_is_forgotten_behind_newer_ones(void **sta
   EC_KEY_free(first.key);
 }
 
-/* A table takes 30 ms: the next verification comes long before, and goes without. Where this process was not scheduled
- * for so long, another key tells. */
+/* A table takes 30 ms: the next verification comes long before, and goes without. Where this
+ * process was not scheduled for so long, another key tells. */
 static void nobody_waits_for_a_table(void **state)
 {
   (void) state;
@@ -183,8 +189,8 @@ static void nobody_waits_for_a_table(void **state)
   assert_true(went_without);
 }
 
-/* The table comes for a key that was known when it was begun, and has gone since: nobody has it, and no memory is lost
- * (under AddressSanitizer). Once the key is back it is asked for anew. */
+/* The table comes for a key that was known when it was begun, and has gone since: nobody has it,
+ * and no memory is lost (under AddressSanitizer). Once the key is back it is asked for anew. */
 static void a_key_may_be_forgotten_while_its_table_is_made(void **state)
 {
   (void) state;

@@ -19,7 +19,8 @@ static int start(void **state)
   x = BN_new();
   wanted = BN_new();
   scratch = BN_CTX_new();
-  return BN_hex2bn(&n, "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551") > 0 ? 0 : -1;
+  return BN_hex2bn(&n, "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551") > 0 ? 0
+                                                                                               : -1;
 }
 
 static int stop(void **state)
@@ -54,7 +55,8 @@ static void inverts_ten_thousand_numbers_as_libcrypto_does(void **state)
   }
 }
 
-/* The smallest and the largest numbers, single bits, runs of ones: their inverses have leading zeros as often as not.
+/* The smallest and the largest numbers, single bits, runs of ones: their inverses have leading
+ * zeros as often as not.
  */
 static void inverts_the_numbers_at_the_edges(void **state)
 {

@@ -75,15 +75,17 @@ static void call_all(psa_status_t statuses[6])
   psa_key_attributes_t attributes = pair_attributes(PSA_ALG_ECDSA_ANY);
   uint8_t out[65];
   size_t size, bits = 256;
-  statuses[0] = p256_transparent_import_key(&attributes, it.private_key, 32, out, sizeof out, &size, &bits);
-  statuses[1] = p256_transparent_export_public_key(&attributes, it.private_key, 32, out, sizeof out, &size);
+  statuses[0] =
+      p256_transparent_import_key(&attributes, it.private_key, 32, out, sizeof out, &size, &bits);
+  statuses[1] =
+      p256_transparent_export_public_key(&attributes, it.private_key, 32, out, sizeof out, &size);
   statuses[2] = p256_transparent_generate_key(&attributes, out, 32, &size);
-  statuses[3] = p256_transparent_key_agreement(&attributes, it.private_key, 32, PSA_ALG_ECDH, it.public_key, 65, out,
-                                               sizeof out, &size);
-  statuses[4] = p256_transparent_sign_hash(&attributes, it.private_key, 32, PSA_ALG_ECDSA_ANY, it.hash, 32, out,
-                                           sizeof out, &size);
-  statuses[5] =
-      p256_transparent_verify_hash(&attributes, it.private_key, 32, PSA_ALG_ECDSA_ANY, it.hash, 32, it.signature, 64);
+  statuses[3] = p256_transparent_key_agreement(&attributes, it.private_key, 32, PSA_ALG_ECDH,
+                                               it.public_key, 65, out, sizeof out, &size);
+  statuses[4] = p256_transparent_sign_hash(&attributes, it.private_key, 32, PSA_ALG_ECDSA_ANY,
+                                           it.hash, 32, out, sizeof out, &size);
+  statuses[5] = p256_transparent_verify_hash(&attributes, it.private_key, 32, PSA_ALG_ECDSA_ANY,
+                                             it.hash, 32, it.signature, 64);
 }
 
 static void computes_all_six_itself(void **state)
@@ -154,17 +156,21 @@ static void a_key_imported_in_one_mode_works_in_the_other(void **state)
   for (int native = 0; native < 2; native++) {
     p256_host_set_native(native);
     psa_key_id_t id;
-    assert_int_equal(rig_import(true, it.private_key, 32, 256, PSA_ALG_ECDSA_ANY, &id), PSA_SUCCESS);
+    assert_int_equal(rig_import(true, it.private_key, 32, 256, PSA_ALG_ECDSA_ANY, &id),
+                     PSA_SUCCESS);
     p256_host_set_native(!native);
     uint8_t public_key[65], signature[64];
     size_t size;
     assert_int_equal(psa_export_public_key(id, public_key, sizeof public_key, &size), PSA_SUCCESS);
     assert_memory_equal(public_key, it.public_key, sizeof public_key);
-    assert_int_equal(psa_sign_hash(id, PSA_ALG_ECDSA_ANY, it.hash, 32, signature, 64, &size), PSA_SUCCESS);
+    assert_int_equal(psa_sign_hash(id, PSA_ALG_ECDSA_ANY, it.hash, 32, signature, 64, &size),
+                     PSA_SUCCESS);
     p256_host_set_native(native);
-    assert_int_equal(psa_verify_hash(id, PSA_ALG_ECDSA_ANY, it.hash, 32, signature, 64), PSA_SUCCESS);
+    assert_int_equal(psa_verify_hash(id, PSA_ALG_ECDSA_ANY, it.hash, 32, signature, 64),
+                     PSA_SUCCESS);
     signature[5] ^= 0x10;
-    assert_int_equal(psa_verify_hash(id, PSA_ALG_ECDSA_ANY, it.hash, 32, signature, 64), PSA_ERROR_INVALID_SIGNATURE);
+    assert_int_equal(psa_verify_hash(id, PSA_ALG_ECDSA_ANY, it.hash, 32, signature, 64),
+                     PSA_ERROR_INVALID_SIGNATURE);
     psa_destroy_key(id);
   }
 }
@@ -183,13 +189,16 @@ static void refuses_whatever_differs_by_a_bit_from_what_it_remembers(void **stat
   (void) state;
   struct signed_hash it = sign_something();
   assert_int_equal(verify(&it), PSA_SUCCESS);
-  size_t first = offsetof(struct signed_hash, public_key), first_hash = offsetof(struct signed_hash, hash);
+  size_t first = offsetof(struct signed_hash, public_key),
+         first_hash = offsetof(struct signed_hash, hash);
   for (size_t bit = 8 * first; bit < 8 * sizeof it; bit++) {
     struct signed_hash other = it;
     ((uint8_t *) &other)[bit / 8] ^= (uint8_t) (1u << bit % 8);
     psa_status_t status = verify(&other);
-    psa_status_t expected = bit / 8 < first_hash ? PSA_ERROR_INVALID_ARGUMENT : PSA_ERROR_INVALID_SIGNATURE;
-    if (status != expected) fail_msg("bit %zu: status %d instead of %d", bit, (int) status, (int) expected);
+    psa_status_t expected =
+        bit / 8 < first_hash ? PSA_ERROR_INVALID_ARGUMENT : PSA_ERROR_INVALID_SIGNATURE;
+    if (status != expected)
+      fail_msg("bit %zu: status %d instead of %d", bit, (int) status, (int) expected);
   }
   assert_int_equal(hits(), 0);
   assert_int_equal(misses(), 1 + 8 * (sizeof it.hash + sizeof it.signature));

@@ -38,9 +38,10 @@ static const struct sample good_points[] = {
 };
 
 static const struct sample bad_points[] = {
-    {"y is off by one bit", "04" G_X "4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F4"},
-    {"x is off by one bit", "04"
-                            "6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C297" G_Y},
+    {"y is off by one bit",
+     "04" G_X "4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F4"},
+    {"x is off by one bit",
+     "046B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C297" G_Y},
     {"x and y swapped", "04" G_Y G_X},
     {"zeroes", "04" ZERO ZERO},
     {"x not reduced modulo p", "04" X5_P X5_Y},
@@ -94,7 +95,8 @@ static void import_all(const struct sample *samples, size_t count, bool is_priva
       psa_status_t native = import_hex(true, is_private, samples[i].hex, said_bits[j]);
       psa_status_t ours = import_hex(false, is_private, samples[i].hex, said_bits[j]);
       if (ours != native || (ours == PSA_SUCCESS) != good)
-        fail_msg("%s, %zu bits: native %d, ours %d", samples[i].why, said_bits[j], (int) native, (int) ours);
+        fail_msg("%s, %zu bits: native %d, ours %d", samples[i].why, said_bits[j], (int) native,
+                 (int) ours);
     }
 }
 
@@ -135,12 +137,14 @@ static void refuses_a_secret_with_what_is_no_point(void **state)
 {
   (void) state;
   for (size_t i = 0; i < COUNT(bad_points); i++) {
-    psa_status_t native = shared_with(true, bad_points[i].hex), ours = shared_with(false, bad_points[i].hex);
+    psa_status_t native = shared_with(true, bad_points[i].hex),
+                 ours = shared_with(false, bad_points[i].hex);
     if (native != ours || ours == PSA_SUCCESS)
       fail_msg("%s: native %d, ours %d", bad_points[i].why, (int) native, (int) ours);
   }
   for (size_t i = 0; i < COUNT(good_points); i++) {
-    psa_status_t native = shared_with(true, good_points[i].hex), ours = shared_with(false, good_points[i].hex);
+    psa_status_t native = shared_with(true, good_points[i].hex),
+                 ours = shared_with(false, good_points[i].hex);
     if (native != PSA_SUCCESS || ours != PSA_SUCCESS)
       fail_msg("%s: native %d, ours %d", good_points[i].why, (int) native, (int) ours);
   }
@@ -180,7 +184,8 @@ static void small_buffers_are_refused_alike(void **state)
                      PSA_ERROR_BUFFER_TOO_SMALL);
     assert_int_equal(psa_export_public_key(signer, out, 64, &size), PSA_ERROR_BUFFER_TOO_SMALL);
     assert_int_equal(psa_export_public_key(signer, out, 65, &size), PSA_SUCCESS);
-    assert_int_equal(psa_raw_key_agreement(PSA_ALG_ECDH, agreer, out, 65, out, 31, &size), PSA_ERROR_BUFFER_TOO_SMALL);
+    assert_int_equal(psa_raw_key_agreement(PSA_ALG_ECDH, agreer, out, 65, out, 31, &size),
+                     PSA_ERROR_BUFFER_TOO_SMALL);
   }
   psa_destroy_key(signer);
   psa_destroy_key(agreer);
@@ -220,7 +225,8 @@ static void a_refusal_leaves_openssls_error_queue_as_it_was(void **state)
   rig_hex("04" G_X G_Y, key, sizeof key);
   assert_int_equal(import_hex(false, false, "04" ZERO ZERO, 256), PSA_ERROR_INVALID_ARGUMENT);
   assert_int_equal(shared_with(false, "04" ONES ONES), PSA_ERROR_INVALID_ARGUMENT);
-  assert_int_equal(rig_verify(key, hash, sizeof hash, zeroes, sizeof zeroes), PSA_ERROR_INVALID_SIGNATURE);
+  assert_int_equal(rig_verify(key, hash, sizeof hash, zeroes, sizeof zeroes),
+                   PSA_ERROR_INVALID_SIGNATURE);
   assert_int_equal(ERR_GET_REASON(ERR_get_error()), 42);
   assert_int_equal(ERR_get_error(), 0);
 }

@@ -51,7 +51,8 @@ static void misses_by_any_single_bit_of_key_hash_or_signature(void **state)
   for (size_t bit = 0; bit < 8 * sizeof kept; bit++) {
     struct remembered_entry other = kept;
     ((uint8_t *) &other)[bit / 8] ^= (uint8_t) (1u << bit % 8);
-    if (remembered_find(table, &other)) fail_msg("found although bit %zu of %zu differs", bit, 8 * sizeof kept);
+    if (remembered_find(table, &other))
+      fail_msg("found although bit %zu of %zu differs", bit, 8 * sizeof kept);
   }
   assert_int_equal(table->misses, 8 * sizeof kept);
   assert_true(remembered_find(table, &kept));
@@ -64,7 +65,8 @@ static void a_full_set_drops_what_was_not_asked_for_the_longest(void **state)
     struct remembered_entry entry = entry_of(9, n);
     remembered_keep(table, &entry);
   }
-  struct remembered_entry chain = entry_of(9, 1), idle = entry_of(9, 2), fresh = entry_of(9, REMEMBERED_WAYS + 1);
+  struct remembered_entry chain = entry_of(9, 1), idle = entry_of(9, 2),
+                          fresh = entry_of(9, REMEMBERED_WAYS + 1);
   assert_true(remembered_find(table, &chain));
   remembered_keep(table, &fresh);
   assert_false(remembered_find(table, &idle));
@@ -102,10 +104,12 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(finds_what_it_kept, empty_table, drop_table),
-      cmocka_unit_test_setup_teardown(misses_by_any_single_bit_of_key_hash_or_signature, empty_table, drop_table),
-      cmocka_unit_test_setup_teardown(a_full_set_drops_what_was_not_asked_for_the_longest, empty_table, drop_table),
-      cmocka_unit_test_setup_teardown(a_chain_in_use_survives_any_number_of_one_time_signatures, empty_table,
-                                      drop_table),
+      cmocka_unit_test_setup_teardown(misses_by_any_single_bit_of_key_hash_or_signature,
+                                      empty_table, drop_table),
+      cmocka_unit_test_setup_teardown(a_full_set_drops_what_was_not_asked_for_the_longest,
+                                      empty_table, drop_table),
+      cmocka_unit_test_setup_teardown(a_chain_in_use_survives_any_number_of_one_time_signatures,
+                                      empty_table, drop_table),
       cmocka_unit_test_setup_teardown(other_sets_are_left_alone, empty_table, drop_table),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

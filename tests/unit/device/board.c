@@ -43,13 +43,15 @@ static int write_page(void *ctx, uint32_t offset, const void *data, size_t size)
   if (board->off || board->worn) return -1;
   size_t done = tear(board, size);
   memcpy(board->page + offset, data, done);
-  if (board->off && board->tear == BOARD_TEAR_GARBAGE && done < size) board->page[offset + done] ^= 0xa5;
+  if (board->off && board->tear == BOARD_TEAR_GARBAGE && done < size)
+    board->page[offset + done] ^= 0xa5;
   return board->off ? -1 : 0;
 }
 
 static uint8_t *cells(struct board *board, uint8_t slot, uint32_t offset, size_t size)
 {
-  assert_true(slot < DEVICE_FLASH_SLOTS && size <= BOARD_SLOT_SIZE && offset <= BOARD_SLOT_SIZE - size);
+  assert_true(slot < DEVICE_FLASH_SLOTS && size <= BOARD_SLOT_SIZE &&
+              offset <= BOARD_SLOT_SIZE - size);
   return board->slot[slot] + offset;
 }
 
@@ -71,7 +73,8 @@ static int flash_erase(void *ctx, uint8_t slot, uint32_t offset)
   if (board->off || board->worn) return -1;
   size_t done = tear(board, DEVICE_FLASH_SECTOR);
   memset(at, 0xff, done);
-  if (board->off && board->tear == BOARD_TEAR_GARBAGE && done < DEVICE_FLASH_SECTOR) at[done] |= 0x5a;
+  if (board->off && board->tear == BOARD_TEAR_GARBAGE && done < DEVICE_FLASH_SECTOR)
+    at[done] |= 0x5a;
   return board->off ? -1 : 0;
 }
 
@@ -227,7 +230,8 @@ int board_say(struct board *board, const char *below, const uint8_t *data, size_
   return handled;
 }
 
-void board_send_block(struct board *board, uint32_t serial, uint32_t number, const uint8_t *data, size_t size)
+void board_send_block(struct board *board, uint32_t serial, uint32_t number, const uint8_t *data,
+                      size_t size)
 {
   uint8_t message[8 + DEVICE_OTA_BLOCK_MAX + 8];
   assert_true(size <= sizeof message - 8);
@@ -317,7 +321,8 @@ bool board_step(struct board *board)
 void board_run(struct board *board, uint32_t ms)
 {
   uint64_t end = board->now_ms + ms;
-  for (unsigned steps = 0; board->now_ms <= end && board_step(board); steps++) assert_true(steps < 20000);
+  for (unsigned steps = 0; board->now_ms <= end && board_step(board); steps++)
+    assert_true(steps < 20000);
 }
 
 void board_offline(struct board *board, bool failed)
@@ -333,14 +338,16 @@ void board_online(struct board *board)
 {
   begin(board);
   device_session_connect(&board->session);
-  device_session_begin(&board->session, &(struct device_mqtt_packet){
-                                            .type = DEVICE_MQTT_CONNACK, .receive_maximum = 20, .maximum_qos = 2});
+  device_session_begin(&board->session, &(struct device_mqtt_packet){.type = DEVICE_MQTT_CONNACK,
+                                                                     .receive_maximum = 20,
+                                                                     .maximum_qos = 2});
   device_ota_online(&board->ota);
   struct device_session_subscription *own = &board->session.subscription[0];
   assert_int_equal(own->own, 0xf);
   static const uint8_t granted[] = {1, 1, 1, 0};
-  feed(board, &(struct device_mqtt_packet){
-                  .type = DEVICE_MQTT_SUBACK, .packet_id = own->packet_id, .codes = {granted, sizeof granted}});
+  feed(board, &(struct device_mqtt_packet){.type = DEVICE_MQTT_SUBACK,
+                                           .packet_id = own->packet_id,
+                                           .codes = {granted, sizeof granted}});
   assert_true(device_session_ready(&board->session));
   device_ota_ready(&board->ota);
   finish(board);
@@ -362,7 +369,8 @@ static bool boot(struct board *board)
                                            .ctx = board,
                                            .now_ms = board->now_ms,
                                            .ping_due_ms = DEVICE_NEVER};
-  enum device_failure failure = device_ota_boot(&board->ota, &board->profile, &board->host, &board->session, &choice);
+  enum device_failure failure =
+      device_ota_boot(&board->ota, &board->profile, &board->host, &board->session, &choice);
   if (board->off) {
     if (failure == DEVICE_FAIL_NONE) device_ota_end(&board->ota);
     return false;
@@ -408,13 +416,15 @@ struct device_manifest board_announcement(const struct firmware *image, uint32_t
                                      .device_class = DEVICE_CLASS,
                                      .size = image->size,
                                      .block_size = 256,
-                                     .kind = https ? DEVICE_MANIFEST_HTTPS : DEVICE_MANIFEST_BLOCKS};
+                                     .kind =
+                                         https ? DEVICE_MANIFEST_HTTPS : DEVICE_MANIFEST_BLOCKS};
   memcpy(manifest.hash, info.hash, sizeof manifest.hash);
   if (https) strcpy(manifest.url, "https://updates.test/v2.bin");
   return manifest;
 }
 
-void board_offer(struct board *board, const struct device_manifest *manifest, const struct firmware *image)
+void board_offer(struct board *board, const struct device_manifest *manifest,
+                 const struct firmware *image)
 {
   board->manifest = manifest_make(&board_update_key, manifest);
   assert_true(board->manifest.size > 0);
@@ -442,7 +452,8 @@ void board_flash(struct board *board, const struct firmware *factory)
                                                .rescue_after = 3,
                                                .rescue_url = "https://rescue.test/manifest"};
   memcpy(board->updates.image_key, board_image_key.point, sizeof board->updates.image_key);
-  board->profile = (struct device_profile){.mqtt_version = 5, .ack_timeout_ms = 4000, .ota = &board->updates};
+  board->profile =
+      (struct device_profile){.mqtt_version = 5, .ack_timeout_ms = 4000, .ota = &board->updates};
   board->host = (struct device_host){.ctx = board,
                                      .random = some_random,
                                      .nvm_read = read_page,
@@ -473,7 +484,8 @@ void board_expect(const struct board *board, uint32_t version, const char *word)
 {
   char expected[64];
   (void) snprintf(expected, sizeof expected, "{\"status\":\"%s\",", word);
-  if (strncmp(board->report, expected, strlen(expected)) != 0) fail_msg("reported %s, not %s", board->report, word);
+  if (strncmp(board->report, expected, strlen(expected)) != 0)
+    fail_msg("reported %s, not %s", board->report, word);
   assert_int_equal(board->ota.version, version);
   assert_int_equal(board->ota.phase, DEVICE_OTA_IDLE);
   assert_int_equal(board->ota.record.stage, DEVICE_SLOTS_AT_REST);

@@ -1,8 +1,10 @@
-/* A device's update client on a bench: NVM and both image slots in memory, whose power can be cut in any operation, and
- * the world around it, a back office that answers ota/get and a file server, in virtual time.
+/* A device's update client on a bench: NVM and both image slots in memory, whose power can be cut
+ * in any operation, and the world around it, a back office that answers ota/get and a file server,
+ * in virtual time.
  *
- * The MQTT session is real and its packets are read off the wire; there is no TLS under it: each test program that uses
- * this bench defines device_tls_write as board_write (tests/interop has the same over TLS). */
+ * The MQTT session is real and its packets are read off the wire; there is no TLS under it: each
+ * test program that uses this bench defines device_tls_write as board_write (tests/interop has the
+ * same over TLS). */
 #ifndef BOARD_H
 #define BOARD_H
 
@@ -24,10 +26,11 @@ struct board {
   /* what outlives the power */
   uint8_t page[DEVICE_NVM_PAGE_SIZE];
   uint8_t slot[DEVICE_FLASH_SLOTS][BOARD_SLOT_SIZE];
-  size_t operations;    /* on NVM and flash, that change something */
-  size_t cut_at;        /* the operation that the power fails in; SIZE_MAX: never */
-  size_t cut_again;     /* and every so many operations after; 0: no more */
-  enum board_tear tear; /* how much of it is done; GARBAGE: half, and the next byte is neither old nor new */
+  size_t operations; /* on NVM and flash, that change something */
+  size_t cut_at;     /* the operation that the power fails in; SIZE_MAX: never */
+  size_t cut_again;  /* and every so many operations after; 0: no more */
+  /* how much of it is done; GARBAGE: half, and the next byte is neither old nor new */
+  enum board_tear tear;
   size_t cuts;
   bool off, worn; /* worn: nothing can be written any more */
 
@@ -73,7 +76,8 @@ extern struct key board_update_key, board_image_key;
 /* For the group setup: keys. */
 int board_begin(void **state);
 
-/* A device from the factory with `factory` in slot 0, switched off; and one that is switched on and online. */
+/* A device from the factory with `factory` in slot 0, switched off; and one that is switched on and
+   online. */
 void board_flash(struct board *board, const struct firmware *factory);
 void board_make(struct board *board, const struct firmware *factory);
 
@@ -81,14 +85,17 @@ void board_make(struct board *board, const struct firmware *factory);
 struct firmware board_firmware(uint32_t number, uint32_t size);
 
 /* What announces `image`: everything right, blocks of 256 bytes. */
-struct device_manifest board_announcement(const struct firmware *image, uint32_t serial, bool https);
+struct device_manifest board_announcement(const struct firmware *image, uint32_t serial,
+                                          bool https);
 
 /* The back office offers it and has its image. */
-void board_offer(struct board *board, const struct device_manifest *manifest, const struct firmware *image);
+void board_offer(struct board *board, const struct device_manifest *manifest,
+                 const struct firmware *image);
 
 /* A message below private/ID/, as the broker would deliver it. */
 int board_say(struct board *board, const char *below, const uint8_t *data, size_t size);
-void board_send_block(struct board *board, uint32_t serial, uint32_t number, const uint8_t *data, size_t size);
+void board_send_block(struct board *board, uint32_t serial, uint32_t number, const uint8_t *data,
+                      size_t size);
 
 /* One event for the device, or time passes; false: nothing is left to happen. */
 bool board_step(struct board *board);
@@ -99,7 +106,8 @@ void board_run(struct board *board, uint32_t ms);
 void board_offline(struct board *board, bool failed);
 void board_online(struct board *board);
 
-/* Off and on again; whatever is armed stays. Until it boots, which it must with the old image or the new. */
+/* Off and on again; whatever is armed stays. Until it boots, which it must with the old image or
+   the new. */
 void board_power_cycle(struct board *board);
 
 /* The device runs this version, confirmed, and the last report says `word`. */

@@ -73,7 +73,8 @@ static void put_extensions(struct der *der, const struct recipe *recipe)
 {
   static const uint8_t ca[] = {0x30, 0x0f, 0x06, 0x03, 0x55, 0x1d, 0x13, 0x01, 0x01,
                                0xff, 0x04, 0x05, 0x30, 0x03, 0x01, 0x01, 0xff};
-  static const uint8_t not_ca[] = {0x30, 0x0c, 0x06, 0x03, 0x55, 0x1d, 0x13, 0x01, 0x01, 0xff, 0x04, 0x02, 0x30, 0x00};
+  static const uint8_t not_ca[] = {0x30, 0x0c, 0x06, 0x03, 0x55, 0x1d, 0x13,
+                                   0x01, 0x01, 0xff, 0x04, 0x02, 0x30, 0x00};
   const uint8_t usage[] = {0x30, 0x0e, 0x06, 0x03, 0x55, 0x1d, 0x0f, 0x01,
                            0x01, 0xff, 0x04, 0x04, 0x03, 0x02, 0x01, recipe->key_usage};
   const uint8_t *end = der->p;
@@ -83,13 +84,13 @@ static void put_extensions(struct der *der, const struct recipe *recipe)
   wrap(der, 0xa3, end);
 }
 
-static const uint8_t ecdsa_with_sha256[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
+static const uint8_t ecdsa_with_sha256[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86,
+                                            0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
 
 static void put_to_be_signed(struct der *der, const struct recipe *recipe)
 {
   static const char validity[] = "\x30\x1e\x17\x0d"
-                                 "200101000000Z"
-                                 "\x17\x0d"
+                                 "200101000000Z\x17\x0d"
                                  "490101000000Z";
   const uint8_t *end = der->p;
   if (!recipe->no_extensions) put_extensions(der, recipe);
@@ -123,7 +124,8 @@ struct certificate certificate_make(const struct recipe *recipe)
 struct certificate root_make(const char *name)
 {
   struct key key = key_make(name);
-  return certificate_make(&(struct recipe){.cn = name, .key = &key, .filler = 64, .key_usage = 0x06});
+  return certificate_make(
+      &(struct recipe){.cn = name, .key = &key, .filler = 64, .key_usage = 0x06});
 }
 
 static void put_integer(struct der *der, const uint8_t number[32])
@@ -218,9 +220,9 @@ struct key key_make(const char *label)
 {
   struct key key;
   size_t size = 0;
-  assert_int_equal(
-      psa_hash_compute(PSA_ALG_SHA_256, (const uint8_t *) label, strlen(label), key.scalar, sizeof key.scalar, &size),
-      PSA_SUCCESS);
+  assert_int_equal(psa_hash_compute(PSA_ALG_SHA_256, (const uint8_t *) label, strlen(label),
+                                    key.scalar, sizeof key.scalar, &size),
+                   PSA_SUCCESS);
   psa_key_id_t id = import(key.scalar);
   assert_int_equal(psa_export_public_key(id, key.point, sizeof key.point, &size), PSA_SUCCESS);
   psa_destroy_key(id);
@@ -231,14 +233,17 @@ void key_sign(const struct key *key, const uint8_t *data, size_t size, uint8_t s
 {
   uint8_t hash[32];
   size_t n = 0;
-  assert_int_equal(psa_hash_compute(PSA_ALG_SHA_256, data, size, hash, sizeof hash, &n), PSA_SUCCESS);
-  psa_key_id_t id = import(key->scalar);
-  assert_int_equal(psa_sign_hash(id, PSA_ALG_ECDSA(PSA_ALG_SHA_256), hash, sizeof hash, signature, 64, &n),
+  assert_int_equal(psa_hash_compute(PSA_ALG_SHA_256, data, size, hash, sizeof hash, &n),
                    PSA_SUCCESS);
+  psa_key_id_t id = import(key->scalar);
+  assert_int_equal(
+      psa_sign_hash(id, PSA_ALG_ECDSA(PSA_ALG_SHA_256), hash, sizeof hash, signature, 64, &n),
+      PSA_SUCCESS);
   psa_destroy_key(id);
 }
 
-struct bytes bundle_make(const struct key *signer, uint32_t version, size_t count, const struct certificate *anchors)
+struct bytes bundle_make(const struct key *signer, uint32_t version, size_t count,
+                         const struct certificate *anchors)
 {
   return bundle_make_with_lists(signer, version, count, anchors, 0, NULL);
 }
@@ -250,8 +255,10 @@ struct bytes bundle_make_with_lists(const struct key *signer, uint32_t version, 
   struct bytes out;
   struct device_trust_bundle bundle = {
       .version = version, .anchor_count = (uint8_t) count, .crl_count = (uint8_t) list_count};
-  for (size_t i = 0; i < count; i++) bundle.anchor[i] = (struct device_trust_der){anchors[i].der, anchors[i].size};
-  for (size_t i = 0; i < list_count; i++) bundle.crl[i] = (struct device_trust_der){lists[i].der, lists[i].size};
+  for (size_t i = 0; i < count; i++)
+    bundle.anchor[i] = (struct device_trust_der){anchors[i].der, anchors[i].size};
+  for (size_t i = 0; i < list_count; i++)
+    bundle.crl[i] = (struct device_trust_der){lists[i].der, lists[i].size};
   out.size = device_trust_encode(&bundle, out.data, sizeof out.data - DEVICE_TRUST_SIGNATURE_SIZE);
   assert_int_not_equal(out.size, 0);
   key_sign(signer, out.data, out.size, out.data + out.size);

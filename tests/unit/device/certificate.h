@@ -1,5 +1,6 @@
-/* Certificates and keys for unit tests of the device, made without any library but PSA, and without a key in a file.
- * A certificate's own signature is a fake: a device looks at it only in a handshake. */
+/* Certificates and keys for unit tests of the device, made without any library but PSA, and without
+ * a key in a file. A certificate's own signature is a fake: a device looks at it only in a
+ * handshake. */
 #ifndef CERTIFICATE_H
 #define CERTIFICATE_H
 
@@ -30,8 +31,9 @@ struct recipe {
   size_t filler;      /* bytes of an O attribute, up to 200, to reach a realistic size */
   bool no_extensions; /* a certificate without basicConstraints and keyUsage */
   bool not_ca;
-  uint8_t key_usage; /* first byte of the bit string: 0x04 keyCertSign, 0x02 cRLSign, 0x80 digitalSignature */
-  bool p384;         /* claims a curve that the device does not have */
+  /* first byte of the bit string: 0x04 keyCertSign, 0x02 cRLSign, 0x80 digitalSignature */
+  uint8_t key_usage;
+  bool p384; /* claims a curve that the device does not have */
 };
 
 struct certificate {
@@ -61,7 +63,8 @@ struct bytes {
 };
 
 /* A signed bundle of these anchors, and of these revocation lists. */
-struct bytes bundle_make(const struct key *signer, uint32_t version, size_t count, const struct certificate *anchors);
+struct bytes bundle_make(const struct key *signer, uint32_t version, size_t count,
+                         const struct certificate *anchors);
 struct bytes bundle_make_with_lists(const struct key *signer, uint32_t version, size_t count,
                                     const struct certificate *anchors, size_t list_count,
                                     const struct certificate *lists);

@@ -32,8 +32,8 @@ static void put32(struct firmware *f, uint32_t v)
 }
 
 /* Returns where its value is, 0 when it is left out. */
-static uint32_t put_entry(struct firmware *f, const struct firmware_recipe *r, uint16_t type, const void *value,
-                          size_t size)
+static uint32_t put_entry(struct firmware *f, const struct firmware_recipe *r, uint16_t type,
+                          const void *value, size_t size)
 {
   uint32_t at = 0;
   if (type == r->left_out) return 0;
@@ -73,8 +73,8 @@ static void close_list(struct firmware *f, uint32_t at)
 
 static void put_protected(struct firmware *f, const struct firmware_recipe *r)
 {
-  const uint8_t counter[] = {(uint8_t) r->counter, (uint8_t) (r->counter >> 8), (uint8_t) (r->counter >> 16),
-                             (uint8_t) (r->counter >> 24)};
+  const uint8_t counter[] = {(uint8_t) r->counter, (uint8_t) (r->counter >> 8),
+                             (uint8_t) (r->counter >> 16), (uint8_t) (r->counter >> 24)};
   const uint8_t class[] = {(uint8_t) r->device_class, (uint8_t) (r->device_class >> 8),
                            (uint8_t) (r->device_class >> 16), (uint8_t) (r->device_class >> 24)};
   f->protected_at = f->size;
@@ -92,12 +92,14 @@ static void put_protected(struct firmware *f, const struct firmware_recipe *r)
 static void key_hash(const struct key *key, uint8_t hash[32])
 {
   struct bytes der = {.size = 0};
-  static const char head[] = "\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01"
-                             "\x07\x03\x42\x00";
+  static const char head[] =
+      "\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01"
+      "\x07\x03\x42\x00";
   memcpy(der.data, head, sizeof head - 1);
   memcpy(der.data + sizeof head - 1, key->point, 65);
   size_t n;
-  assert_int_equal(psa_hash_compute(PSA_ALG_SHA_256, der.data, sizeof head - 1 + 65, hash, 32, &n), PSA_SUCCESS);
+  assert_int_equal(psa_hash_compute(PSA_ALG_SHA_256, der.data, sizeof head - 1 + 65, hash, 32, &n),
+                   PSA_SUCCESS);
 }
 
 struct firmware firmware_make(const struct firmware_recipe *r)

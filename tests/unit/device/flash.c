@@ -28,7 +28,8 @@ static int write_page(void *ctx, uint32_t offset, const void *data, size_t size)
   for (size_t i = 0; i < size; i++) {
     uint8_t *cell = &flash->page[offset + i];
     if (flash->written == flash->power_after) {
-      if (flash->tear == FLASH_TEAR_GARBAGE) *cell = (uint8_t) ((*cell ^ bytes[i]) == 0xa5 ? ~*cell : *cell ^ 0xa5);
+      if (flash->tear == FLASH_TEAR_GARBAGE)
+        *cell = (uint8_t) ((*cell ^ bytes[i]) == 0xa5 ? ~*cell : *cell ^ 0xa5);
       flash->off = true;
       return -1;
     }
@@ -47,8 +48,11 @@ static int some_random(void *ctx, uint8_t *out, size_t size)
 
 struct device_host flash_host(struct flash *flash)
 {
-  return (struct device_host){
-      .ctx = flash, .random = some_random, .nvm_read = read_page, .nvm_write = write_page, .observe = NULL};
+  return (struct device_host){.ctx = flash,
+                              .random = some_random,
+                              .nvm_read = read_page,
+                              .nvm_write = write_page,
+                              .observe = NULL};
 }
 
 void flash_power_on(struct flash *flash)

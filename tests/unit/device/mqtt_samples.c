@@ -11,7 +11,8 @@ const struct mqtt_sample mqtt_good[] = {
     {"PUBLISH QoS 0, 'a/b' = 'hi'", 0, "30 08 0003 612f62 00 6869"},
     {"PUBLISH QoS 1, retained, empty payload", 4, "33 07 0003 612f62 0102"},
     {"PUBLISH QoS 2, again", 4, "3c 09 0003 612f62 ffff 6869"},
-    {"PUBLISH, topic with two-, three- and four-byte characters", 4, "30 0b 0009 c3a9 e282ac f09f9880"},
+    {"PUBLISH, topic with two-, three- and four-byte characters", 4,
+     "30 0b 0009 c3a9 e282ac f09f9880"},
     {"PUBLISH, topic with U+FEFF, U+D7FF and U+10FFFF", 4, "30 0c 000a efbbbf ed9fbf f48fbfbf"},
     {"PUBACK", 0, "40 02 0001"},
     {"PUBREC", 0, "50 02 0001"},
@@ -26,12 +27,12 @@ const struct mqtt_sample mqtt_good[] = {
     {"CONNACK, session present", 5, "20 03 01 00 00"},
     {"CONNACK, refused: server moved, to 'b:2'", 5, "20 09 00 9d 06 1c 0003 623a32"},
     {"CONNACK, every property that we may get", 5,
-     "20 51 00 00 4e 11 0000000a 21 0014 24 01 25 01 27 00010000 12 0002 6162 22 0005 1f 0002 6f6b"
-     "26 0001 6b 0001 76 26 0001 6b 0001 77 28 01 29 01 2a 01 13 003c 1a 0001 72 1c 0001 73"
-     "26 0005 6b6b6b6b6b 0007 76767676767676"},
+     "20 51 00 00 4e 11 0000000a 21 0014 24 01 25 01 27 00010000 12 0002 6162 22 0005 1f 0002 "
+     "6f6b26 0001 6b 0001 76 26 0001 6b 0001 77 28 01 29 01 2a 01 13 003c 1a 0001 72 1c 0001 7326 "
+     "0005 6b6b6b6b6b 0007 76767676767676"},
     {"PUBLISH QoS 1, every property that we may get", 5,
-     "32 2f 0003 612f62 0007 25 01 01 02 0000003c 08 0003 722f74 09 0002 00ff 26 0001 6b 0001 76 0b 01 0b ff7f 03 0004 "
-     "74657874 6869"},
+     "32 2f 0003 612f62 0007 25 01 01 02 0000003c 08 0003 722f74 09 0002 00ff 26 0001 6b 0001 76 "
+     "0b 01 0b ff7f 03 0004 74657874 6869"},
     {"PUBLISH, payload that is no UTF-8", 5, "30 08 0003 612f62 00 ff00"},
     {"PUBACK with reason code only", 5, "40 03 0001 10"},
     {"PUBACK with reason string", 5, "40 08 0001 87 04 1f 0001 6e"},

@@ -1,4 +1,5 @@
-/* MQTT packets as a server sends them, written by hand from the specification: good ones, and bad ones with the reason.
+/* MQTT packets as a server sends them, written by hand from the specification: good ones, and bad
+ * ones with the reason.
  */
 #ifndef FLEETSIM_TEST_MQTT_SAMPLES_H
 #define FLEETSIM_TEST_MQTT_SAMPLES_H

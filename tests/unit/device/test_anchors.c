@@ -103,7 +103,8 @@ static void nothing_is_kept_once_the_last_client_is_off(void **state)
   device_anchors_attach();
   for (int handshake = 0; handshake < 2; handshake++) {
     assert_int_equal(get(&user, handshake == 0 ? &ab : &ac), 0);
-    assert_memory_equal(user.anchors->next->raw.p, root[1 + handshake].der, root[1 + handshake].size);
+    assert_memory_equal(user.anchors->next->raw.p, root[1 + handshake].der,
+                        root[1 + handshake].size);
     put(&user);
   }
   device_anchors_detach();

@@ -1,4 +1,5 @@
-/* What the client does without any TLS peer: boot, the wait for a transport, causes of a close, bytes that are no TLS.
+/* What the client does without any TLS peer: boot, the wait for a transport, causes of a close,
+ * bytes that are no TLS.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,7 +65,8 @@ static void flash_device(struct flash *flash)
   struct certificate roots[] = {root_make("A"), root_make("B")};
   struct bytes bundle = bundle_make(&update, 3, 2, roots);
   assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_TRUST, bundle.data, bundle.size), 0);
-  struct certificate leaf = certificate_make(&(struct recipe){.cn = "00000a1f", .key = &key, .not_ca = true});
+  struct certificate leaf =
+      certificate_make(&(struct recipe){.cn = "00000a1f", .key = &key, .not_ca = true});
   struct bytes chain = chain_make(1, &leaf);
   assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, chain.data, chain.size), 0);
 }
@@ -189,8 +191,9 @@ static void keeps_messages_while_offline_up_to_its_bounds(void **state)
   (void) state;
   static const uint8_t payload[1024] = {0};
   struct bench *bench = bench_make();
-  struct device_event event = {.kind = DEVICE_PUBLISH,
-                               .publish = {.topic = "telemetry", .payload = payload, .size = sizeof payload, .qos = 1}};
+  struct device_event event = {
+      .kind = DEVICE_PUBLISH,
+      .publish = {.topic = "telemetry", .payload = payload, .size = sizeof payload, .qos = 1}};
   step(bench, event);
   assert_true(bench->effects.accepted);
   step(bench, event); /* a second one of this size does not fit */

@@ -1,4 +1,5 @@
-/* Updates through the front door of the client: its events and effects, without any connection to a broker. */
+/* Updates through the front door of the client: its events and effects, without any connection to a
+   broker. */
 #include <setjmp.h>
 #include <stdalign.h>
 #include <stdarg.h>
@@ -31,12 +32,13 @@ static int setup(void **state)
   if (board_begin(state) != 0) return -1;
   struct certificate roots[] = {root_make("C"), root_make("D")};
   factory = board_firmware(1, 300);
-  image = firmware_make(&(struct firmware_recipe){.version = V2,
-                                                  .counter = 2,
-                                                  .device_class = 42,
-                                                  .body_size = 2000,
-                                                  .key = &board_image_key,
-                                                  .trust = bundle_make(&board_update_key, 4, 2, roots)});
+  image = firmware_make(
+      &(struct firmware_recipe){.version = V2,
+                                .counter = 2,
+                                .device_class = 42,
+                                .body_size = 2000,
+                                .key = &board_image_key,
+                                .trust = bundle_make(&board_update_key, 4, 2, roots)});
   device_platform_leave(); /* the client enters it */
   return 0;
 }
@@ -69,7 +71,8 @@ static void put(enum device_nvm_area area, const struct bytes *bytes)
 static void flash(void)
 {
   struct key key = key_make("device");
-  struct certificate leaf = certificate_make(&(struct recipe){.cn = "00000007", .key = &key, .not_ca = true});
+  struct certificate leaf =
+      certificate_make(&(struct recipe){.cn = "00000007", .key = &key, .not_ca = true});
   struct certificate roots[] = {root_make("A"), root_make("B")};
   struct bytes bundle = bundle_make(&board_update_key, 3, 2, roots), chain = chain_make(1, &leaf);
   struct device_nvm_identity identity = {.id = 7};
@@ -181,8 +184,8 @@ static void does_not_boot_without_an_image(void **state)
   finish();
 }
 
-/* No broker lets it in: a manifest from the rescue URL, an image by HTTPS, and in it the roots that the broker's new
- * chain ends at. */
+/* No broker lets it in: a manifest from the rescue URL, an image by HTTPS, and in it the roots that
+ * the broker's new chain ends at. */
 static void is_rescued_without_a_broker(void **state)
 {
   (void) state;

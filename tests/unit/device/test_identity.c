@@ -98,8 +98,10 @@ static void refuses_a_name_that_is_not_exactly_its_id(void **state)
 static void refuses_two_names_although_one_is_its_id(void **state)
 {
   (void) state;
-  refuses(chain_of((struct recipe){.cn = "00000a1f", .second_cn = "00000a1e"}), DEVICE_UPDATE_WRONG_NAME);
-  refuses(chain_of((struct recipe){.cn = "00000a1e", .second_cn = "00000a1f"}), DEVICE_UPDATE_WRONG_NAME);
+  refuses(chain_of((struct recipe){.cn = "00000a1f", .second_cn = "00000a1e"}),
+          DEVICE_UPDATE_WRONG_NAME);
+  refuses(chain_of((struct recipe){.cn = "00000a1e", .second_cn = "00000a1f"}),
+          DEVICE_UPDATE_WRONG_NAME);
 }
 
 static void refuses_an_intermediate_that_does_not_parse(void **state)
@@ -170,11 +172,16 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, factory_fresh)
   const struct CMUnitTest tests[] = {
-      TEST(takes_a_certificate_for_its_own_key_and_id),   TEST(a_renewal_never_touches_the_private_key),
-      TEST(refuses_a_certificate_for_another_key),        TEST(refuses_a_name_that_is_not_exactly_its_id),
-      TEST(refuses_two_names_although_one_is_its_id),     TEST(refuses_an_intermediate_that_does_not_parse),
-      TEST(refuses_every_truncation_and_a_trailing_byte), TEST(refuses_no_certificate_and_more_than_four),
-      TEST(refuses_a_chain_larger_than_its_slot),         TEST(a_failing_memory_keeps_the_old_certificate_and_says_so),
+      TEST(takes_a_certificate_for_its_own_key_and_id),
+      TEST(a_renewal_never_touches_the_private_key),
+      TEST(refuses_a_certificate_for_another_key),
+      TEST(refuses_a_name_that_is_not_exactly_its_id),
+      TEST(refuses_two_names_although_one_is_its_id),
+      TEST(refuses_an_intermediate_that_does_not_parse),
+      TEST(refuses_every_truncation_and_a_trailing_byte),
+      TEST(refuses_no_certificate_and_more_than_four),
+      TEST(refuses_a_chain_larger_than_its_slot),
+      TEST(a_failing_memory_keeps_the_old_certificate_and_says_so),
       TEST(encoding_says_when_it_does_not_fit),
   };
   return cmocka_run_group_tests(tests, make_keys, NULL);

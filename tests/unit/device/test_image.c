@@ -11,8 +11,11 @@
 #include "firmware.h"
 
 static struct key image_key, stranger;
-static const struct firmware_recipe plain = {
-    .version = DEVICE_VERSION(1, 2, 300), .counter = 7, .device_class = 42, .body_size = 100, .key = &image_key};
+static const struct firmware_recipe plain = {.version = DEVICE_VERSION(1, 2, 300),
+                                             .counter = 7,
+                                             .device_class = 42,
+                                             .body_size = 100,
+                                             .key = &image_key};
 
 static int make_keys(void **state)
 {
@@ -23,7 +26,8 @@ static int make_keys(void **state)
   return 0;
 }
 
-static const struct device_image_owner owner = {image_key.point, false}, vector_owner = {vector_image_key, false};
+static const struct device_image_owner owner = {image_key.point, false},
+                                       vector_owner = {vector_image_key, false};
 
 static enum device_ota_status verify(const struct firmware *f, struct device_image_info *info)
 {
@@ -37,7 +41,8 @@ static void expect(const struct firmware *f, enum device_ota_status expected)
   struct device_image_info info, parsed, none = {0};
   struct device_image_source source = firmware_source(f);
   assert_string_equal(device_ota_status_name(verify(f, &info)), device_ota_status_name(expected));
-  if (device_image_parse(&source, &parsed) != DEVICE_OTA_NONE) assert_memory_equal(&parsed, &none, sizeof none);
+  if (device_image_parse(&source, &parsed) != DEVICE_OTA_NONE)
+    assert_memory_equal(&parsed, &none, sizeof none);
 }
 
 static void expect_made(struct firmware_recipe recipe, enum device_ota_status expected)
@@ -76,13 +81,15 @@ static void takes_images_that_others_made_from_the_documentation(void **state)
     struct firmware f;
     struct device_image_info info;
     char path[512];
-    snprintf(path, sizeof path, "%s/tests/fuzz/corpus/image/%s", FLEETSIM_SOURCE_DIR, samples[i].name);
+    snprintf(path, sizeof path, "%s/tests/fuzz/corpus/image/%s", FLEETSIM_SOURCE_DIR,
+             samples[i].name);
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
     f.size = (uint32_t) fread(f.data, 1, sizeof f.data, file);
     fclose(file);
     struct device_image_source source = firmware_source(&f);
-    assert_string_equal(device_ota_status_name(device_image_verify(&source, &vector_owner, &info)), "none");
+    assert_string_equal(device_ota_status_name(device_image_verify(&source, &vector_owner, &info)),
+                        "none");
     assert_int_equal(info.version, samples[i].version);
     assert_int_equal(info.counter, samples[i].counter);
     assert_int_equal(info.trust_size, samples[i].trust_size);
@@ -162,8 +169,8 @@ static void refuses_every_truncation_and_a_trailing_byte(void **state)
   expect(&longer, DEVICE_OTA_BAD_TLV);
 }
 
-/* What a flipped bit of this byte of a plain image is refused with. NONE: the structure is damaged, and which damage it
- * is depends on the bit. */
+/* What a flipped bit of this byte of a plain image is refused with. NONE: the structure is damaged,
+ * and which damage it is depends on the bit. */
 static enum device_ota_status refusal_of(const struct firmware *f, uint32_t at)
 {
   if (at < 8 || (at >= 16 && at < 20)) return DEVICE_OTA_BAD_IMAGE; /* magic, load address, flags */
@@ -189,7 +196,8 @@ static void refuses_every_single_flipped_bit(void **state)
     if (expected != DEVICE_OTA_NONE)
       assert_string_equal(device_ota_status_name(got), device_ota_status_name(expected));
     else
-      assert_true(got == DEVICE_OTA_BAD_IMAGE || got == DEVICE_OTA_BAD_TLV || got == DEVICE_OTA_HASH_MISMATCH);
+      assert_true(got == DEVICE_OTA_BAD_IMAGE || got == DEVICE_OTA_BAD_TLV ||
+                  got == DEVICE_OTA_HASH_MISMATCH);
   }
 }
 
@@ -203,13 +211,15 @@ static void sizes_whose_sum_does_not_fit_32_bits_do_not_wrap(void **state)
   (void) state;
   const struct firmware good = firmware_make(&plain);
   /* as 32 bits, header and body end at the lists again, at the file's begin, or just below 2^32 */
-  const uint32_t sizes[] = {UINT32_MAX, UINT32_MAX - 31, UINT32_MAX - 32, 0x80000000u, UINT32_MAX - 35};
+  const uint32_t sizes[] = {UINT32_MAX, UINT32_MAX - 31, UINT32_MAX - 32, 0x80000000u,
+                            UINT32_MAX - 35};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     struct firmware bad = good;
     set32(&bad, 12, sizes[i]);
     expect(&bad, DEVICE_OTA_BAD_TLV);
   }
-  struct firmware bad = good; /* a header of 64 KiB whose sum with the body is where the lists are, modulo 2^32 */
+  /* a header of 64 KiB whose sum with the body is where the lists are, modulo 2^32 */
+  struct firmware bad = good;
   bad.data[8] = bad.data[9] = 0xff;
   set32(&bad, 12, 132u - 0xffffu);
   expect(&bad, DEVICE_OTA_BAD_TLV);
@@ -288,7 +298,8 @@ static void refuses_a_signature_of_zeros_and_one_that_is_no_der(void **state)
   expect(&f, DEVICE_OTA_BAD_SIGNATURE);
 }
 
-/* Zeros after the signature, which is the last entry, as imgtool's --pad-sig leaves them; `last` is the last of them.
+/* Zeros after the signature, which is the last entry, as imgtool's --pad-sig leaves them; `last` is
+ * the last of them.
  */
 static struct firmware padded_to(uint32_t size, uint8_t last)
 {
@@ -336,7 +347,8 @@ static void padding_that_is_not_zeros_and_a_padded_stranger_are_refused_everywhe
   expect(&f, DEVICE_OTA_BAD_TLV); /* no DER of a P-256 signature has so many */
 }
 
-static void expect_flaw(const struct firmware *f, enum device_image_flaw flaw, uint16_t type, uint32_t number)
+static void expect_flaw(const struct firmware *f, enum device_image_flaw flaw, uint16_t type,
+                        uint32_t number)
 {
   struct device_image_info info;
   struct device_image_finding finding;
@@ -353,12 +365,13 @@ static void every_flag_and_a_load_address_are_refused_by_their_name(void **state
   const struct {
     uint32_t at, value;
     enum device_image_flaw flaw;
-  } cases[] = {{16, 0x004, DEVICE_IMAGE_FLAW_ENCRYPTED},    {16, 0x008, DEVICE_IMAGE_FLAW_ENCRYPTED},
-               {16, 0x200, DEVICE_IMAGE_FLAW_COMPRESSED},   {16, 0xc00, DEVICE_IMAGE_FLAW_COMPRESSED},
-               {16, 0x020, DEVICE_IMAGE_FLAW_RAM_LOAD},     {16, 0x100, DEVICE_IMAGE_FLAW_ROM_FIXED},
-               {16, 0x010, DEVICE_IMAGE_FLAW_NON_BOOTABLE}, {16, 0x001, DEVICE_IMAGE_FLAW_FLAGS},
-               {16, 1u << 31, DEVICE_IMAGE_FLAW_FLAGS},     {4, 0x20000000, DEVICE_IMAGE_FLAW_LOAD_ADDRESS},
-               {0, 0x3db8f396, DEVICE_IMAGE_FLAW_MAGIC}};
+  } cases[] = {
+      {16, 0x004, DEVICE_IMAGE_FLAW_ENCRYPTED},    {16, 0x008, DEVICE_IMAGE_FLAW_ENCRYPTED},
+      {16, 0x200, DEVICE_IMAGE_FLAW_COMPRESSED},   {16, 0xc00, DEVICE_IMAGE_FLAW_COMPRESSED},
+      {16, 0x020, DEVICE_IMAGE_FLAW_RAM_LOAD},     {16, 0x100, DEVICE_IMAGE_FLAW_ROM_FIXED},
+      {16, 0x010, DEVICE_IMAGE_FLAW_NON_BOOTABLE}, {16, 0x001, DEVICE_IMAGE_FLAW_FLAGS},
+      {16, 1u << 31, DEVICE_IMAGE_FLAW_FLAGS},     {4, 0x20000000, DEVICE_IMAGE_FLAW_LOAD_ADDRESS},
+      {0, 0x3db8f396, DEVICE_IMAGE_FLAW_MAGIC}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     struct firmware f = firmware_make(&plain);
     set32(&f, cases[i].at, cases[i].value);
@@ -425,7 +438,8 @@ static void an_image_without_protected_entries_says_so(void **state)
 static struct firmware depending(uint8_t image, uint8_t major, uint8_t minor, uint16_t revision)
 {
   struct firmware_recipe recipe = plain;
-  const uint8_t value[12] = {image, 0, 0, 0, major, minor, (uint8_t) revision, (uint8_t) (revision >> 8)};
+  const uint8_t value[12] = {
+      image, 0, 0, 0, major, minor, (uint8_t) revision, (uint8_t) (revision >> 8)};
   recipe.trust = (struct bytes){.size = sizeof value};
   memcpy(recipe.trust.data, value, sizeof value);
   struct firmware f = firmware_make(&recipe);
@@ -472,7 +486,8 @@ static void a_read_that_fails_is_no_fault_of_the_image(void **state)
     if (status == DEVICE_OTA_NONE) break;
     assert_string_equal(device_ota_status_name(status), "flash_failed");
   }
-  assert_in_range(reads, 10, 20); /* header, two lists, five entries with their values, a slice, the signature */
+  /* header, two lists, five entries with their values, a slice, the signature */
+  assert_in_range(reads, 10, 20);
 }
 
 int main(void)

@@ -42,7 +42,8 @@ static void survives(const struct device_manifest *m)
   assert_int_equal(bytes.size, 60 + strlen(m->url) + 64);
   assert_int_equal(device_manifest_parse(bytes.data, bytes.size, &parsed), DEVICE_OTA_NONE);
   assert_memory_equal(&parsed, m, sizeof parsed);
-  assert_int_equal(device_manifest_verify(bytes.data, bytes.size, update_key.point), DEVICE_OTA_NONE);
+  assert_int_equal(device_manifest_verify(bytes.data, bytes.size, update_key.point),
+                   DEVICE_OTA_NONE);
 }
 
 /* `good` with another byte at `at` is no manifest. */
@@ -51,7 +52,9 @@ static void refuses_bytes(const struct device_manifest *good, size_t at, uint8_t
   struct bytes bytes = manifest_make(&update_key, good);
   struct device_manifest parsed, none = {0};
   bytes.data[at] = value;
-  assert_string_equal(device_ota_status_name(device_manifest_parse(bytes.data, bytes.size, &parsed)), "bad_manifest");
+  assert_string_equal(
+      device_ota_status_name(device_manifest_parse(bytes.data, bytes.size, &parsed)),
+      "bad_manifest");
   assert_memory_equal(&parsed, &none, sizeof none);
 }
 
@@ -63,8 +66,7 @@ static void does_not_encode(struct device_manifest m)
 static void its_bytes_are_those_of_the_format(void **state)
 {
   (void) state;
-  static const uint8_t expected[60] = "FSM1"
-                                      "\0\0\0\3"
+  static const uint8_t expected[60] = "FSM1\0\0\0\3"
                                       "\1\2\1\x2c"
                                       "\0\0\0\7"
                                       "\0\0\0\x2a"
@@ -103,7 +105,8 @@ static void refuses_every_truncation_and_a_trailing_byte(void **state)
     enum device_ota_status expected = n == good.size ? DEVICE_OTA_NONE : DEVICE_OTA_BAD_MANIFEST;
     assert_int_equal(device_manifest_parse(good.data, n, &parsed), expected);
     if (n != good.size)
-      assert_int_equal(device_manifest_verify(good.data, n, update_key.point), DEVICE_OTA_MANIFEST_SIGNATURE);
+      assert_int_equal(device_manifest_verify(good.data, n, update_key.point),
+                       DEVICE_OTA_MANIFEST_SIGNATURE);
   }
 }
 
@@ -115,7 +118,8 @@ static void refuses_every_single_flipped_bit(void **state)
   for (size_t bit = 0; bit < good.size * 8; bit++) {
     struct bytes bad = good;
     bad.data[bit / 8] ^= (uint8_t) (1u << bit % 8);
-    assert_int_equal(device_manifest_verify(bad.data, bad.size, update_key.point), DEVICE_OTA_MANIFEST_SIGNATURE);
+    assert_int_equal(device_manifest_verify(bad.data, bad.size, update_key.point),
+                     DEVICE_OTA_MANIFEST_SIGNATURE);
   }
 }
 
@@ -169,9 +173,12 @@ static void refuses_a_manifest_signed_by_another_key(void **state)
   (void) state;
   struct key image_key = key_make("image key");
   struct bytes bytes = manifest_make(&image_key, &over_mqtt);
-  assert_int_equal(device_manifest_verify(bytes.data, bytes.size, update_key.point), DEVICE_OTA_MANIFEST_SIGNATURE);
-  assert_int_equal(device_manifest_verify(bytes.data, bytes.size, image_key.point), DEVICE_OTA_NONE);
-  assert_int_equal(device_manifest_verify(NULL, 0, update_key.point), DEVICE_OTA_MANIFEST_SIGNATURE);
+  assert_int_equal(device_manifest_verify(bytes.data, bytes.size, update_key.point),
+                   DEVICE_OTA_MANIFEST_SIGNATURE);
+  assert_int_equal(device_manifest_verify(bytes.data, bytes.size, image_key.point),
+                   DEVICE_OTA_NONE);
+  assert_int_equal(device_manifest_verify(NULL, 0, update_key.point),
+                   DEVICE_OTA_MANIFEST_SIGNATURE);
 }
 
 int main(void)

@@ -13,7 +13,8 @@
 #define LIMIT 65536u
 
 /* Decodes from a block of exactly `size` bytes, so that a sanitizer sees a read behind it. */
-static int decode(const uint8_t *data, size_t size, uint8_t version, size_t limit, struct device_mqtt_packet *out)
+static int decode(const uint8_t *data, size_t size, uint8_t version, size_t limit,
+                  struct device_mqtt_packet *out)
 {
   uint8_t *exact = malloc(size > 0 ? size : 1);
   assert_non_null(exact);
@@ -23,7 +24,8 @@ static int decode(const uint8_t *data, size_t size, uint8_t version, size_t limi
   return taken;
 }
 
-static int decode_hex(const char *hex, uint8_t version, uint8_t bytes[MQTT_SAMPLE_MAX], struct device_mqtt_packet *out)
+static int decode_hex(const char *hex, uint8_t version, uint8_t bytes[MQTT_SAMPLE_MAX],
+                      struct device_mqtt_packet *out)
 {
   const size_t size = mqtt_from_hex(hex, bytes);
   const int taken = device_mqtt_decode(bytes, size, version, LIMIT, out);
@@ -47,7 +49,8 @@ static void good_is_taken_whole(const struct mqtt_sample *sample, uint8_t versio
   const size_t size = mqtt_from_hex(sample->hex, bytes);
   struct device_mqtt_packet packet;
   const int taken = decode(bytes, size, version, LIMIT, &packet);
-  if (taken != (int) size) fail_msg("version %u, %s: took %d of %zu bytes", version, sample->what, taken, size);
+  if (taken != (int) size)
+    fail_msg("version %u, %s: took %d of %zu bytes", version, sample->what, taken, size);
   assert_int_equal(packet.type, bytes[0] >> 4);
 }
 
@@ -65,7 +68,8 @@ static void cut_is_incomplete(const struct mqtt_sample *sample, uint8_t version)
     struct device_mqtt_packet packet;
     const int taken = decode(bytes, cut, version, LIMIT, &packet);
     if (taken != DEVICE_MQTT_INCOMPLETE)
-      fail_msg("version %u, %s, cut to %zu of %zu bytes: %d", version, sample->what, cut, size, taken);
+      fail_msg("version %u, %s, cut to %zu of %zu bytes: %d", version, sample->what, cut, size,
+               taken);
   }
 }
 
@@ -149,7 +153,8 @@ static void gives_all_fields_of_a_connack(void **state)
   (void) state;
   uint8_t bytes[MQTT_SAMPLE_MAX];
   struct device_mqtt_packet packet;
-  decode_hex("20 18 00 00 15 13 003c 21 0014 24 01 27 00010002 1c 0003 623a32 25 00", 5, bytes, &packet);
+  decode_hex("20 18 00 00 15 13 003c 21 0014 24 01 27 00010002 1c 0003 623a32 25 00", 5, bytes,
+             &packet);
   assert_int_equal(packet.receive_maximum, 20);
   assert_int_equal(packet.packet_maximum, 0x10002);
   assert_int_equal(packet.maximum_qos, 1);
@@ -220,8 +225,8 @@ static void gives_the_reason_and_server_of_a_disconnect(void **state)
   assert_int_equal(packet.server_reference.size, 0);
 }
 
-/* MQTT 5, 2.4: how many of the codes below 0x80 each packet may carry, counted in the specification's table; the others
- * are refusals, also those that the packet may not have. */
+/* MQTT 5, 2.4: how many of the codes below 0x80 each packet may carry, counted in the
+ * specification's table; the others are refusals, also those that the packet may not have. */
 static void takes_every_refusal_and_of_the_other_codes_exactly_those_of_each_packet(void **state)
 {
   (void) state;
@@ -229,10 +234,11 @@ static void takes_every_refusal_and_of_the_other_codes_exactly_those_of_each_pac
     uint8_t version, packet[6], size, code_at;
     int count;
   } cases[] = {
-      {4, {0x20, 2, 0, 0}, 4, 3, 6},    {4, {0x90, 3, 0, 1, 0}, 5, 4, 3},    {5, {0x20, 3, 0, 0, 0}, 5, 3, 1},
-      {5, {0x40, 3, 0, 1, 0}, 5, 4, 2}, {5, {0x50, 3, 0, 1, 0}, 5, 4, 2},    {5, {0x62, 3, 0, 1, 0}, 5, 4, 1},
-      {5, {0x70, 3, 0, 1, 0}, 5, 4, 1}, {5, {0x90, 4, 0, 1, 0, 0}, 6, 5, 3}, {5, {0xb0, 4, 0, 1, 0, 0}, 6, 5, 2},
-      {5, {0xe0, 1, 0}, 3, 2, 1},
+      {4, {0x20, 2, 0, 0}, 4, 3, 6},       {4, {0x90, 3, 0, 1, 0}, 5, 4, 3},
+      {5, {0x20, 3, 0, 0, 0}, 5, 3, 1},    {5, {0x40, 3, 0, 1, 0}, 5, 4, 2},
+      {5, {0x50, 3, 0, 1, 0}, 5, 4, 2},    {5, {0x62, 3, 0, 1, 0}, 5, 4, 1},
+      {5, {0x70, 3, 0, 1, 0}, 5, 4, 1},    {5, {0x90, 4, 0, 1, 0, 0}, 6, 5, 3},
+      {5, {0xb0, 4, 0, 1, 0, 0}, 6, 5, 2}, {5, {0xe0, 1, 0}, 3, 2, 1},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     int count = 0;
@@ -246,11 +252,12 @@ static void takes_every_refusal_and_of_the_other_codes_exactly_those_of_each_pac
         assert_int_equal(packet.reason, code);
         count += code < 0x80;
       } else if (code >= 0x80)
-        fail_msg("packet %02x, version %u: %02x is not taken", cases[i].packet[0], cases[i].version, code);
+        fail_msg("packet %02x, version %u: %02x is not taken", cases[i].packet[0], cases[i].version,
+                 code);
     }
     if (count != cases[i].count)
-      fail_msg("packet %02x, version %u: %d codes, expected %d", cases[i].packet[0], cases[i].version, count,
-               cases[i].count);
+      fail_msg("packet %02x, version %u: %d codes, expected %d", cases[i].packet[0],
+               cases[i].version, count, cases[i].count);
   }
 }
 

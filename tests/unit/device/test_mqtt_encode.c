@@ -22,7 +22,8 @@ static void assert_encodes(encode *packet, const char *hex)
     uint8_t *exact = malloc(capacity > 0 ? capacity : 1);
     assert_non_null(exact);
     const size_t got = packet(exact, capacity);
-    if (got != (capacity == size ? size : 0)) fail_msg("%s: size %zu in %zu bytes of room", hex, got, capacity);
+    if (got != (capacity == size ? size : 0))
+      fail_msg("%s: size %zu in %zu bytes of room", hex, got, capacity);
     if (capacity == size) assert_memory_equal(exact, expected, size);
     free(exact);
   }
@@ -31,7 +32,8 @@ static void assert_encodes(encode *packet, const char *hex)
 static size_t bare_connect_4(uint8_t *out, size_t capacity)
 {
   return device_mqtt_encode_connect(
-      out, capacity, &(struct device_mqtt_connect){.version = 4, .client_id = "0000002a", .session_expiry_s = 9});
+      out, capacity,
+      &(struct device_mqtt_connect){.version = 4, .client_id = "0000002a", .session_expiry_s = 9});
 }
 
 static size_t full_connect(uint8_t *out, size_t capacity, uint8_t version)
@@ -64,17 +66,19 @@ static size_t full_connect_5(uint8_t *out, size_t capacity)
 
 static size_t bare_connect_5(uint8_t *out, size_t capacity)
 {
-  return device_mqtt_encode_connect(out, capacity, &(struct device_mqtt_connect){.version = 5, .client_id = "ab"});
+  return device_mqtt_encode_connect(out, capacity,
+                                    &(struct device_mqtt_connect){.version = 5, .client_id = "ab"});
 }
 
 static void encodes_connect(void **state)
 {
   (void) state;
   assert_encodes(bare_connect_4, "10 14 0004 4d515454 04 00 0000 0008 3030303030303261");
-  assert_encodes(full_connect_4, "10 18 0004 4d515454 04 2e 003c 0002 6162 0003 772f74 0003 6f6666");
+  assert_encodes(full_connect_4,
+                 "10 18 0004 4d515454 04 2e 003c 0002 6162 0003 772f74 0003 6f6666");
   assert_encodes(bare_connect_5, "10 0f 0004 4d515454 05 00 0000 00 0002 6162");
-  assert_encodes(full_connect_5, "10 27 0004 4d515454 05 2e 003c 0d 11 01020304 21 0010 27 00001000 0002 6162"
-                                 "00 0003 772f74 0003 6f6666");
+  assert_encodes(full_connect_5, "10 27 0004 4d515454 05 2e 003c 0d 11 01020304 21 0010 27 "
+                                 "00001000 0002 616200 0003 772f74 0003 6f6666");
 }
 
 static size_t publish(uint8_t *out, size_t capacity, uint8_t version, uint8_t qos, bool flags)
@@ -117,12 +121,14 @@ static void encodes_publish(void **state)
 
 static size_t subscribe_4(uint8_t *out, size_t capacity)
 {
-  return device_mqtt_encode_subscribe(out, capacity, 4, &(struct device_mqtt_subscribe){{"a/#"}, 0x0102, 1, 0});
+  return device_mqtt_encode_subscribe(out, capacity, 4,
+                                      &(struct device_mqtt_subscribe){{"a/#"}, 0x0102, 1, 0});
 }
 
 static size_t subscribe_5(uint8_t *out, size_t capacity)
 {
-  return device_mqtt_encode_subscribe(out, capacity, 5, &(struct device_mqtt_subscribe){{"a/#"}, 0x0102, 2, 0});
+  return device_mqtt_encode_subscribe(out, capacity, 5,
+                                      &(struct device_mqtt_subscribe){{"a/#"}, 0x0102, 2, 0});
 }
 
 static void encodes_subscribe(void **state)
@@ -214,10 +220,13 @@ static void refuses_a_string_of_more_than_65535_bytes(void **state)
   assert_non_null(out);
   memset(text, 'x', 65536);
   text[65536] = '\0';
-  assert_int_equal(device_mqtt_encode_subscribe(out, ROOM, 4, &(struct device_mqtt_subscribe){{text}, 1, 0, 0}), 0);
+  assert_int_equal(
+      device_mqtt_encode_subscribe(out, ROOM, 4, &(struct device_mqtt_subscribe){{text}, 1, 0, 0}),
+      0);
   text[65535] = '\0';
-  assert_int_equal(device_mqtt_encode_subscribe(out, ROOM, 4, &(struct device_mqtt_subscribe){{text}, 1, 0, 0}),
-                   1 + 3 + 2 + 2 + 65535 + 1);
+  assert_int_equal(
+      device_mqtt_encode_subscribe(out, ROOM, 4, &(struct device_mqtt_subscribe){{text}, 1, 0, 0}),
+      1 + 3 + 2 + 2 + 65535 + 1);
   free(text);
   free(out);
 }

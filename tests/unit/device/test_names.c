@@ -28,7 +28,8 @@ static void an_update_goes_on_or_has_ended_in_one_way(void **state)
   for (int i = 0; i < DEVICE_OTA_STATUS_COUNT; i++) {
     enum device_ota_status s = (enum device_ota_status) i;
     int ways = device_ota_is_under_way(s) + device_ota_is_refusal(s) + device_ota_is_rolled_back(s);
-    int well = s == DEVICE_OTA_NONE || s == DEVICE_OTA_CONFIRMED || s == DEVICE_OTA_SAME || s == DEVICE_OTA_CANCELLED;
+    int well = s == DEVICE_OTA_NONE || s == DEVICE_OTA_CONFIRMED || s == DEVICE_OTA_SAME ||
+               s == DEVICE_OTA_CANCELLED;
     assert_int_equal(ways + well, 1);
   }
 }

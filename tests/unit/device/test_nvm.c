@@ -9,7 +9,8 @@
 
 #include "flash.h"
 
-static const struct device_nvm_identity somebody = {.id = 0xa1f, .private_key = {1, 2, 3}, .update_key = {4, 5, 6}};
+static const struct device_nvm_identity somebody = {
+    .id = 0xa1f, .private_key = {1, 2, 3}, .update_key = {4, 5, 6}};
 
 static struct flash flash;
 static struct device_host host;
@@ -82,11 +83,13 @@ static void each_area_takes_its_capacity_and_leaves_the_others_alone(void **stat
   memset(big, 0x77, sizeof big);
   for (int i = 0; i < 3; i++) {
     assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_TRUST, big, DEVICE_NVM_TRUST_MAX), 0);
-    assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, big, DEVICE_NVM_CERTIFICATE_MAX), 0);
+    assert_int_equal(
+        device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, big, DEVICE_NVM_CERTIFICATE_MAX), 0);
     assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_TICKET, big, DEVICE_NVM_TICKET_MAX), 0);
   }
   assert_int_equal(device_nvm_holds(&host, DEVICE_NVM_TRUST, big, DEVICE_NVM_TRUST_MAX), 1);
-  assert_int_equal(device_nvm_holds(&host, DEVICE_NVM_CERTIFICATE, big, DEVICE_NVM_CERTIFICATE_MAX), 1);
+  assert_int_equal(device_nvm_holds(&host, DEVICE_NVM_CERTIFICATE, big, DEVICE_NVM_CERTIFICATE_MAX),
+                   1);
   struct device_nvm_identity out;
   assert_int_equal(device_nvm_read_identity(&host, &out), 0);
 }
@@ -228,7 +231,8 @@ static void an_erasure_that_is_cut_never_brings_an_older_one_back(void **state)
     flash_power_on(&flash);
     size_t size;
     const uint8_t *payload = flash_payload(&flash, DEVICE_NVM_TICKET, &size);
-    if (size != 0 && (size != 5 || memcmp(payload, "newer", 5) != 0)) fail_msg("cut after %zu bytes: not the newer", k);
+    if (size != 0 && (size != 5 || memcmp(payload, "newer", 5) != 0))
+      fail_msg("cut after %zu bytes: not the newer", k);
     none += size == 0;
   }
   assert_true(none > DEVICE_NVM_TICKET_MAX);
@@ -256,17 +260,22 @@ int main(void)
       cmocka_unit_test_setup(refuses_an_identity_with_any_flipped_bit, factory_fresh),
       cmocka_unit_test_setup(a_fresh_page_holds_nothing_in_either_area, factory_fresh),
       cmocka_unit_test_setup(the_newest_of_many_updates_is_in_force, factory_fresh),
-      cmocka_unit_test_setup(each_area_takes_its_capacity_and_leaves_the_others_alone, factory_fresh),
+      cmocka_unit_test_setup(each_area_takes_its_capacity_and_leaves_the_others_alone,
+                             factory_fresh),
       cmocka_unit_test_setup(refuses_a_payload_of_no_bytes_or_one_too_many, factory_fresh),
-      cmocka_unit_test_setup(falls_back_to_the_older_slot_when_a_bit_of_the_newer_rots, factory_fresh),
-      cmocka_unit_test_setup(an_update_after_rot_does_not_overwrite_the_only_whole_slot, factory_fresh),
+      cmocka_unit_test_setup(falls_back_to_the_older_slot_when_a_bit_of_the_newer_rots,
+                             factory_fresh),
+      cmocka_unit_test_setup(an_update_after_rot_does_not_overwrite_the_only_whole_slot,
+                             factory_fresh),
       cmocka_unit_test_setup(a_worn_out_page_keeps_what_it_had, factory_fresh),
       cmocka_unit_test_setup(reading_back_catches_a_driver_that_lies, factory_fresh),
-      cmocka_unit_test_setup(a_driver_that_reports_failure_never_leaves_success_and_failure_apart, factory_fresh),
+      cmocka_unit_test_setup(a_driver_that_reports_failure_never_leaves_success_and_failure_apart,
+                             factory_fresh),
       cmocka_unit_test_setup(sequence_numbers_wrap_past_zero, factory_fresh),
       cmocka_unit_test_setup(without_power_nothing_is_found_and_it_is_said, factory_fresh),
       cmocka_unit_test_setup(formatting_takes_old_trust_with_it, factory_fresh),
-      cmocka_unit_test_setup(erasing_takes_both_slots_and_their_bytes_and_nothing_else, factory_fresh),
+      cmocka_unit_test_setup(erasing_takes_both_slots_and_their_bytes_and_nothing_else,
+                             factory_fresh),
       cmocka_unit_test_setup(an_erasure_that_is_cut_never_brings_an_older_one_back, factory_fresh),
       cmocka_unit_test_setup(names_are_stable_and_unknown_values_have_one, factory_fresh),
   };

@@ -41,20 +41,22 @@ static void offer(bool https)
 static void expect_statuses(size_t count, const enum device_ota_status *codes)
 {
   for (size_t i = 0; i < count && i < board.note_count; i++)
-    assert_string_equal(device_ota_status_name(board.notes[i].code), device_ota_status_name(codes[i]));
+    assert_string_equal(device_ota_status_name(board.notes[i].code),
+                        device_ota_status_name(codes[i]));
   assert_int_equal(board.note_count, count);
 }
 
 static void takes_an_image(bool https)
 {
-  static const enum device_ota_status story[] = {DEVICE_OTA_DOWNLOADING, DEVICE_OTA_STAGED, DEVICE_OTA_TRIAL,
-                                                 DEVICE_OTA_CONFIRMED};
+  static const enum device_ota_status story[] = {DEVICE_OTA_DOWNLOADING, DEVICE_OTA_STAGED,
+                                                 DEVICE_OTA_TRIAL, DEVICE_OTA_CONFIRMED};
   board_make(&board, &factory);
   offer(https);
   board_run(&board, 60000);
   board_expect(&board, V2, "confirmed");
-  assert_string_equal(board.report,
-                      "{\"status\":\"confirmed\",\"serial\":5,\"version\":\"1.2.0\",\"running\":\"1.2.0\"}");
+  assert_string_equal(
+      board.report,
+      "{\"status\":\"confirmed\",\"serial\":5,\"version\":\"1.2.0\",\"running\":\"1.2.0\"}");
   expect_statuses(4, story);
   assert_int_equal(board.booted.code, DEVICE_OTA_TRIAL);
   assert_int_equal(board.booted.serial, 5);
@@ -166,7 +168,8 @@ static void a_lost_connection_costs_at_most_one_block(void **state)
   assert_int_equal(lost_with(290), 256);
 }
 
-/* The office goes on sending, and is slow: what it sent before it heard of the break arrives after. */
+/* The office goes on sending, and is slow: what it sent before it heard of the break arrives
+   after. */
 static void what_is_under_way_is_not_asked_for_again(void **state)
 {
   (void) state;
@@ -240,7 +243,8 @@ static void a_fetch_needs_no_broker(void **state)
   while (board.fetches == 0) assert_true(board_step(&board));
   board.broker = false;
   board_offline(&board, false);
-  board_run(&board, 60000); /* downloads, restarts, and goes back, because nobody hears it in its trial */
+  /* downloads, restarts, and goes back, because nobody hears it in its trial */
+  board_run(&board, 60000);
   assert_int_equal(board.bytes, image.size);
   assert_int_equal(board_status(&board), DEVICE_OTA_UNCONFIRMED);
   board.broker = true;
@@ -334,7 +338,8 @@ static void a_manifest_that_is_not_good_changes_nothing(void **state)
   }
 }
 
-/* A broker hands out the empty message that ends a retained one, also to sessions that were away. */
+/* A broker hands out the empty message that ends a retained one, also to sessions that were
+   away. */
 static void an_empty_manifest_announces_nothing(void **state)
 {
   (void) state;
@@ -419,8 +424,11 @@ static void refuses_every_damaged_image_before_it_is_committed(void **state)
   bad = image;
   bad.data[bad.signature_at + 10] ^= 1;
   expect_bad_image(bad, m, "bad_signature");
-  bad = firmware_make(&(struct firmware_recipe){
-      .version = V2, .counter = 2, .device_class = 42, .body_size = 5000, .key = &board_update_key});
+  bad = firmware_make(&(struct firmware_recipe){.version = V2,
+                                                .counter = 2,
+                                                .device_class = 42,
+                                                .body_size = 5000,
+                                                .key = &board_update_key});
   expect_bad_image(bad, board_announcement(&bad, 5, false), "wrong_key");
 }
 
@@ -630,7 +638,8 @@ static void the_old_counter_does_not_come_back(void **state)
 {
   (void) state;
   takes_an_image(false);
-  memset(board.slot[1], 0, 64); /* the confirmed image is damaged: the one below its counter may not run */
+  /* the confirmed image is damaged: the one below its counter may not run */
+  memset(board.slot[1], 0, 64);
   struct device_slots_record record;
   struct device_slots_choice choice;
   enum device_failure failure = device_slots_boot(&board.host, &board.updates, &record, &choice);
@@ -809,13 +818,15 @@ static void an_older_manifest_at_the_rescue_url_is_no_news(void **state)
   assert_false(device_ota_reports_wait(&board.ota));
 }
 
-/* The device's own answers to other messages fill the outbox: what may come again is not confirmed, and what may not
- * waits until there is room. */
+/* The device's own answers to other messages fill the outbox: what may come again is not confirmed,
+ * and what may not waits until there is room. */
 static void a_report_that_does_not_fit_waits(void **state)
 {
   (void) state;
   board_make(&board, &factory);
-  while (device_session_acknowledge(&board.session, "trust/ack", "{\"status\":\"same\",\"version\":1}", 0)) continue;
+  while (device_session_acknowledge(&board.session, "trust/ack",
+                                    "{\"status\":\"same\",\"version\":1}", 0))
+    continue;
   size_t full = board.session.outbox.count;
   assert_int_equal(board_say(&board, "ota/manifest", (const uint8_t *) "FSM1", 4), -1);
   assert_int_equal(board.note_count, 0);

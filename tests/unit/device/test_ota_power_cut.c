@@ -1,6 +1,7 @@
-/* The power fails in every operation on flash and non-volatile memory of a whole update, at its first byte, in its
- * middle, after its last byte, and leaving a byte that is neither old nor new: the device always boots, with the old
- * image or the new one, goes on by itself and ends updated. board_power_cycle stops the test where it does not boot. */
+/* The power fails in every operation on flash and non-volatile memory of a whole update, at its
+ * first byte, in its middle, after its last byte, and leaving a byte that is neither old nor new:
+ * the device always boots, with the old image or the new one, goes on by itself and ends updated.
+ * board_power_cycle stops the test where it does not boot. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,13 +59,15 @@ static void expect_updated(size_t at, enum board_tear tear)
 {
   if (board.ota.version != V2 || board.ota.record.status != DEVICE_OTA_CONFIRMED)
     fail_msg("cut in operation %zu (tear %d): ends as %s with %08x", at, (int) tear,
-             device_ota_status_name((enum device_ota_status) board.ota.record.status), board.ota.version);
+             device_ota_status_name((enum device_ota_status) board.ota.record.status),
+             board.ota.version);
   board_expect(&board, V2, "confirmed");
   assert_memory_equal(board.slot[1], image.data, image.size);
   assert_memory_equal(board.slot[0], fresh.slot[0], sizeof fresh.slot[0]);
 }
 
-/* A cut between the start of the trial and its confirmation takes the update back; the office offers it once more. */
+/* A cut between the start of the trial and its confirmation takes the update back; the office
+   offers it once more. */
 static void expect_updated_or_back(size_t at, enum board_tear tear, size_t *back)
 {
   if (board.ota.version == V1) {
@@ -93,8 +96,8 @@ static void survives_a_cut_in_every_operation(bool https)
       expect_updated_or_back(at, (enum board_tear) tear, &back);
     }
   }
-  printf("%s: %zu operations, %zu cuts, taken back %zu times, re-sent at most %zu bytes\n", https ? "HTTPS" : "MQTT",
-         operations, 4 * operations, back, most - image.size);
+  printf("%s: %zu operations, %zu cuts, taken back %zu times, re-sent at most %zu bytes\n",
+         https ? "HTTPS" : "MQTT", operations, 4 * operations, back, most - image.size);
   assert_true(operations > 50);
   assert_true(back > 0 && back < 20);
   assert_in_range(most, image.size, image.size + announced.block_size);
@@ -141,7 +144,8 @@ static void survives_a_cut_on_the_way_back(void **state)
     for (size_t at = 0; at < operations; at++) {
       update(at, 0, (enum board_tear) tear);
       board_expect(&board, V1,
-                   board.booted.code == DEVICE_OTA_UNCONFIRMED || board.ota.record.status == DEVICE_OTA_UNCONFIRMED
+                   board.booted.code == DEVICE_OTA_UNCONFIRMED ||
+                           board.ota.record.status == DEVICE_OTA_UNCONFIRMED
                        ? "unconfirmed"
                        : "self_test");
     }

@@ -1,8 +1,8 @@
-/* The power goes at every byte that an update writes: the device boots with the old payload or the new one, whole,
- * never with neither or a mixture, and the next update works.
+/* The power goes at every byte that an update writes: the device boots with the old payload or the
+ * new one, whole, never with neither or a mixture, and the next update works.
  *
- * Updates alternate between two payloads of different size, so that both slots are cut both when empty and when they
- * hold the payload before last, and old and new bytes overlap in every way. */
+ * Updates alternate between two payloads of different size, so that both slots are cut both when
+ * empty and when they hold the payload before last, and old and new bytes overlap in every way. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,9 +40,11 @@ struct tally {
   size_t cuts, booted_old, booted_new;
 };
 
-/* Replaces `before` by `after` on a copy of `start` with the power cut after k bytes, boots, and updates once more. */
-static void cut_once(const struct flash *start, enum device_nvm_area area, size_t k, enum flash_tear tear,
-                     const struct bytes *before, const struct bytes *after, struct tally *tally)
+/* Replaces `before` by `after` on a copy of `start` with the power cut after k bytes, boots, and
+   updates once more. */
+static void cut_once(const struct flash *start, enum device_nvm_area area, size_t k,
+                     enum flash_tear tear, const struct bytes *before, const struct bytes *after,
+                     struct tally *tally)
 {
   struct flash flash = *start;
   struct device_host host = flash_host(&flash);
@@ -57,7 +59,9 @@ static void cut_once(const struct flash *start, enum device_nvm_area area, size_
   size_t size;
   const uint8_t *payload = flash_payload(&flash, area, &size);
   bool old = is(payload, size, before), new = is(payload, size, after);
-  if (old == new) fail_msg("cut after %zu bytes (tear %d): in force are %zu bytes, neither old nor new", k, tear, size);
+  if (old == new)
+    fail_msg("cut after %zu bytes (tear %d): in force are %zu bytes, neither old nor new", k, tear,
+             size);
   tally->booted_old += old;
   tally->booted_new += new;
 
@@ -68,7 +72,8 @@ static void cut_once(const struct flash *start, enum device_nvm_area area, size_
 }
 
 /* Four updates in a row, each cut everywhere and then let through. */
-static struct tally cut_everywhere(enum device_nvm_area area, const struct bytes *a, const struct bytes *b)
+static struct tally cut_everywhere(enum device_nvm_area area, const struct bytes *a,
+                                   const struct bytes *b)
 {
   struct tally tally = {0};
   struct bytes none = {.size = 0};
@@ -79,8 +84,10 @@ static struct tally cut_everywhere(enum device_nvm_area area, const struct bytes
   for (size_t step = 1; step <= UPDATES; step++) {
     const struct bytes *before = story[step - 1], *after = story[step];
     size_t total = after->size + DEVICE_NVM_SLOT_HEADER;
-    for (size_t k = 0; k <= total; k++) cut_once(&flash, area, k, FLASH_TEAR_CLEAN, before, after, &tally);
-    for (size_t k = 0; k < total; k++) cut_once(&flash, area, k, FLASH_TEAR_GARBAGE, before, after, &tally);
+    for (size_t k = 0; k <= total; k++)
+      cut_once(&flash, area, k, FLASH_TEAR_CLEAN, before, after, &tally);
+    for (size_t k = 0; k < total; k++)
+      cut_once(&flash, area, k, FLASH_TEAR_GARBAGE, before, after, &tally);
     flash_power_on(&flash);
     assert_int_equal(device_nvm_replace(&host, area, after->data, after->size), 0);
     assert_int_equal(flash.written, total);
@@ -90,8 +97,8 @@ static struct tally cut_everywhere(enum device_nvm_area area, const struct bytes
 
 static void report(const char *what, struct tally tally, size_t cuts_expected)
 {
-  printf("%s: %zu power cuts, booted with the old one %zu times, with the new one %zu times\n", what, tally.cuts,
-         tally.booted_old, tally.booted_new);
+  printf("%s: %zu power cuts, booted with the old one %zu times, with the new one %zu times\n",
+         what, tally.cuts, tally.booted_old, tally.booted_new);
   assert_int_equal(tally.cuts, cuts_expected);
   assert_int_equal(tally.booted_old + tally.booted_new, tally.cuts);
   assert_true(tally.booted_new >= UPDATES); /* the cuts after the last byte */
@@ -100,7 +107,8 @@ static void report(const char *what, struct tally tally, size_t cuts_expected)
 static void a_bundle_update_survives_a_cut_at_every_byte(void **state)
 {
   (void) state;
-  struct certificate roots[4] = {root_make("A"), root_make("B"), root_make("spare"), root_make("C")};
+  struct certificate roots[4] = {root_make("A"), root_make("B"), root_make("spare"),
+                                 root_make("C")};
   struct bytes a = bundle_make(&update_key, 1, 2, roots), b = bundle_make(&update_key, 2, 4, roots);
   struct tally tally = cut_everywhere(DEVICE_NVM_TRUST, &a, &b);
   report("trust bundles", tally, 4 * (a.size + b.size + 2 * DEVICE_NVM_SLOT_HEADER) + UPDATES);
@@ -113,7 +121,8 @@ static void a_bundle_that_differs_in_few_bytes_survives_too(void **state)
   struct bytes a = bundle_make(&update_key, 1, 2, roots), b = a;
   b.data[7] = 2;
   struct tally tally = cut_everywhere(DEVICE_NVM_TRUST, &a, &b);
-  report("bundles of one size", tally, 4 * (a.size + b.size + 2 * DEVICE_NVM_SLOT_HEADER) + UPDATES);
+  report("bundles of one size", tally,
+         4 * (a.size + b.size + 2 * DEVICE_NVM_SLOT_HEADER) + UPDATES);
 }
 
 static void a_certificate_update_survives_a_cut_at_every_byte(void **state)
@@ -138,7 +147,8 @@ static void a_ticket_update_survives_a_cut_at_every_byte(void **state)
   report("tickets", tally, 4 * (a.size + b.size + 2 * DEVICE_NVM_SLOT_HEADER) + UPDATES);
 }
 
-/* The same through the front door: what the device answers the back office after it boots is never wrong either. */
+/* The same through the front door: what the device answers the back office after it boots is never
+   wrong either. */
 static void after_a_cut_the_back_office_can_push_again(void **state)
 {
   (void) state;
@@ -148,16 +158,17 @@ static void after_a_cut_the_back_office_can_push_again(void **state)
   flash_new(&start, &identity);
   struct device_host start_host = flash_host(&start);
   uint32_t version;
-  assert_int_equal(
-      device_trust_update(&start_host, update_key.point, DEVICE_REVOCATION_HELD, 0, a.data, a.size, &version),
-      DEVICE_UPDATE_COMMITTED);
+  assert_int_equal(device_trust_update(&start_host, update_key.point, DEVICE_REVOCATION_HELD, 0,
+                                       a.data, a.size, &version),
+                   DEVICE_UPDATE_COMMITTED);
   size_t cuts = 0;
   for (size_t k = 0; k < b.size + DEVICE_NVM_SLOT_HEADER; k += 97, cuts++) {
     struct flash flash = start;
     struct device_host host = flash_host(&flash);
     flash_power_on(&flash);
     flash.power_after = k;
-    assert_int_equal(device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD, 1, b.data, b.size, &version),
+    assert_int_equal(device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD, 1, b.data,
+                                         b.size, &version),
                      DEVICE_UPDATE_NVM_FAILED);
     assert_int_equal(version, 1);
     flash_power_on(&flash);
@@ -165,8 +176,8 @@ static void after_a_cut_the_back_office_can_push_again(void **state)
     struct device_trust_bundle booted;
     const uint8_t *payload = flash_payload(&flash, DEVICE_NVM_TRUST, &size);
     assert_int_equal(device_trust_parse(payload, size, &booted), DEVICE_UPDATE_COMMITTED);
-    enum device_update again =
-        device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD, booted.version, b.data, b.size, &version);
+    enum device_update again = device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD,
+                                                   booted.version, b.data, b.size, &version);
     assert_int_equal(again, DEVICE_UPDATE_COMMITTED);
     assert_int_equal(version, 2);
   }

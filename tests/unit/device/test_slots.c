@@ -53,11 +53,13 @@ static struct device_slots_record prepare(enum device_slots_stage stage)
   return record;
 }
 
-static void expect_choice(uint8_t slot, enum device_ota_status code, bool trial, struct device_slots_record *record)
+static void expect_choice(uint8_t slot, enum device_ota_status code, bool trial,
+                          struct device_slots_record *record)
 {
   struct device_slots_record kept;
   struct device_slots_choice choice;
-  assert_int_equal(device_slots_boot(&board.host, &board.updates, record, &choice), DEVICE_FAIL_NONE);
+  assert_int_equal(device_slots_boot(&board.host, &board.updates, record, &choice),
+                   DEVICE_FAIL_NONE);
   assert_int_equal(choice.slot, slot);
   assert_string_equal(device_ota_status_name(choice.code), device_ota_status_name(code));
   assert_int_equal(choice.trial, trial);
@@ -70,7 +72,8 @@ static void expect_none(void)
 {
   struct device_slots_record record;
   struct device_slots_choice choice;
-  assert_int_equal(device_slots_boot(&board.host, &board.updates, &record, &choice), DEVICE_FAIL_DEVICE_IMAGE);
+  assert_int_equal(device_slots_boot(&board.host, &board.updates, &record, &choice),
+                   DEVICE_FAIL_DEVICE_IMAGE);
 }
 
 static void a_record_is_read_as_it_was_written(void **state)
@@ -88,15 +91,17 @@ static void a_record_is_read_as_it_was_written(void **state)
 static void a_blank_record_or_one_of_another_layout_is_the_factory(void **state)
 {
   (void) state;
-  static const uint8_t foreign[2][30] = {
-      {9}, {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0}}; /* with a manifest of 256 bytes that is not there */
+  static const uint8_t foreign[2][30] = {{9},
+                                         {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                          /* with a manifest of 256 bytes that is not there */
+                                          0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0}};
   struct device_slots_record record, blank = {0};
   board_make(&board, &old_image);
   assert_int_equal(device_slots_read(&board.host, &record), 0);
   assert_memory_equal(&record, &blank, sizeof blank);
   for (size_t i = 0; i < 2; i++) {
-    assert_int_equal(device_nvm_replace(&board.host, DEVICE_NVM_IMAGES, foreign[i], sizeof foreign[i]), 0);
+    assert_int_equal(
+        device_nvm_replace(&board.host, DEVICE_NVM_IMAGES, foreign[i], sizeof foreign[i]), 0);
     assert_int_equal(device_slots_read(&board.host, &record), 0);
     assert_memory_equal(&record, &blank, sizeof blank);
   }
@@ -138,14 +143,16 @@ static void a_pending_image_that_may_not_run_is_not_started(void **state)
   struct device_slots_record record = prepare(DEVICE_SLOTS_PENDING);
   board.slot[0][100] ^= 1;
   expect_choice(1, DEVICE_OTA_CONFIRMED, false, &record);
-  assert_string_equal(device_ota_status_name((enum device_ota_status) record.status), "hash_mismatch");
+  assert_string_equal(device_ota_status_name((enum device_ota_status) record.status),
+                      "hash_mismatch");
   assert_true(record.unreported && record.stage == DEVICE_SLOTS_AT_REST);
 
   record = prepare(DEVICE_SLOTS_PENDING); /* somebody swapped it for one below the counter */
   struct firmware zero = board_firmware(0, 700);
   put(0, &zero);
   expect_choice(1, DEVICE_OTA_CONFIRMED, false, &record);
-  assert_string_equal(device_ota_status_name((enum device_ota_status) record.status), "old_counter");
+  assert_string_equal(device_ota_status_name((enum device_ota_status) record.status),
+                      "old_counter");
 
   record = prepare(DEVICE_SLOTS_PENDING);
   put(0, NULL);
@@ -159,7 +166,8 @@ static void a_start_that_cannot_be_noted_is_none(void **state)
   struct device_slots_record record = prepare(DEVICE_SLOTS_PENDING);
   struct device_slots_choice choice;
   board.worn = true;
-  assert_int_equal(device_slots_boot(&board.host, &board.updates, &record, &choice), DEVICE_FAIL_NONE);
+  assert_int_equal(device_slots_boot(&board.host, &board.updates, &record, &choice),
+                   DEVICE_FAIL_NONE);
   assert_int_equal(choice.image.version, V1);
   assert_int_equal(record.status, DEVICE_OTA_FLASH_FAILED);
 }
@@ -214,7 +222,8 @@ static void blocks_are_marked_one_by_one(void **state)
   for (size_t i = 0; i < 5; i++) {
     assert_int_equal(device_slots_mark(&board.host, &board.updates, 1, blocks[i]), 0);
     expected[blocks[i] / 8] |= (uint8_t) (1u << blocks[i] % 8);
-    assert_int_equal(device_slots_marks(&board.host, &board.updates, 1, DEVICE_SLOTS_BLOCKS, have), 0);
+    assert_int_equal(device_slots_marks(&board.host, &board.updates, 1, DEVICE_SLOTS_BLOCKS, have),
+                     0);
     assert_memory_equal(have, expected, sizeof have);
   }
   assert_int_equal(device_slots_marks(&board.host, &board.updates, 1, 8, have), 0);

@@ -19,7 +19,8 @@ static int make_roots(void **state)
   (void) state;
   if (keys_begin() != 0) return -1;
   update_key = key_make("update key");
-  for (size_t i = 0; i < DEVICE_ANCHORS_MAX + 1; i++) root[i] = root_make((char[]){"ABCDEFGHI"[i], 0});
+  for (size_t i = 0; i < DEVICE_ANCHORS_MAX + 1; i++)
+    root[i] = root_make((char[]){"ABCDEFGHI"[i], 0});
   return 0;
 }
 
@@ -31,20 +32,21 @@ static int device_with_version_5(void **state)
   host = flash_host(&flash);
   struct bytes bundle = bundle_make(&update_key, 5, 2, root);
   uint32_t version;
-  return device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD, 0, bundle.data, bundle.size, &version) ==
-                 DEVICE_UPDATE_COMMITTED
+  return device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD, 0, bundle.data,
+                             bundle.size, &version) == DEVICE_UPDATE_COMMITTED
              ? 0
              : -1;
 }
 
 /* Pushes and checks outcome, version in force and, for a refusal, that NVM was not touched. */
-static void expect_update(const struct bytes *bundle, enum device_update expected, uint32_t version_expected)
+static void expect_update(const struct bytes *bundle, enum device_update expected,
+                          uint32_t version_expected)
 {
   uint8_t before[DEVICE_NVM_PAGE_SIZE];
   memcpy(before, flash.page, sizeof before);
   uint32_t version = 0;
-  enum device_update got =
-      device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD, 5, bundle->data, bundle->size, &version);
+  enum device_update got = device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD, 5,
+                                               bundle->data, bundle->size, &version);
   assert_string_equal(device_update_name(got), device_update_name(expected));
   assert_int_equal(version, version_expected);
   if (expected != DEVICE_UPDATE_COMMITTED) assert_memory_equal(before, flash.page, sizeof before);
@@ -116,9 +118,9 @@ static void refuses_a_flipped_bit_anywhere(void **state)
     struct bytes bad = good;
     bad.data[i] ^= 1;
     uint32_t version = 0;
-    assert_int_not_equal(
-        device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD, 5, bad.data, bad.size, &version),
-        DEVICE_UPDATE_COMMITTED);
+    assert_int_not_equal(device_trust_update(&host, update_key.point, DEVICE_REVOCATION_HELD, 5,
+                                             bad.data, bad.size, &version),
+                         DEVICE_UPDATE_COMMITTED);
     assert_int_equal(version, 5);
   }
 }
@@ -241,7 +243,8 @@ static void a_bundle_without_lists_is_what_older_firmware_knows(void **state)
 static void takes_a_list_whatever_its_dates_because_its_own_clock_may_be_wrong(void **state)
 {
   (void) state;
-  struct bytes expired = with_list(&(struct crl_recipe){.issuer = "A", .next_update = "250102000000Z"});
+  struct bytes expired =
+      with_list(&(struct crl_recipe){.issuer = "A", .next_update = "250102000000Z"});
   expect_update(&expired, DEVICE_UPDATE_COMMITTED, 6);
 }
 
@@ -249,8 +252,10 @@ static void refuses_a_list_that_an_anchor_of_its_issuers_name_did_not_sign(void 
 {
   (void) state;
   struct key stranger = key_make("stranger");
-  refuses(with_list(&(struct crl_recipe){.issuer = "A", .signer = &stranger}), DEVICE_UPDATE_BAD_CRL);
-  struct bytes by_intermediate = with_list(&(struct crl_recipe){.issuer = "brokers of A", .signer = &stranger});
+  refuses(with_list(&(struct crl_recipe){.issuer = "A", .signer = &stranger}),
+          DEVICE_UPDATE_BAD_CRL);
+  struct bytes by_intermediate =
+      with_list(&(struct crl_recipe){.issuer = "brokers of A", .signer = &stranger});
   expect_update(&by_intermediate, DEVICE_UPDATE_COMMITTED, 6); /* only a handshake can tell */
 }
 
@@ -259,7 +264,8 @@ static void refuses_a_list_by_an_anchor_that_may_not_sign_lists(void **state)
   (void) state;
   struct key key = key_make("C");
   struct certificate anchors[] = {
-      root[0], certificate_make(&(struct recipe){.cn = "C", .key = &key, .filler = 64, .key_usage = 0x04})};
+      root[0],
+      certificate_make(&(struct recipe){.cn = "C", .key = &key, .filler = 64, .key_usage = 0x04})};
   struct certificate list = crl_make(&(struct crl_recipe){.issuer = "C"});
   refuses(bundle_make_with_lists(&update_key, 6, 2, anchors, 1, &list), DEVICE_UPDATE_BAD_CRL);
 }
@@ -267,8 +273,10 @@ static void refuses_a_list_by_an_anchor_that_may_not_sign_lists(void **state)
 static void refuses_a_list_that_it_could_not_use(void **state)
 {
   (void) state;
-  refuses(with_list(&(struct crl_recipe){.issuer = "brokers of A", .sha384 = true}), DEVICE_UPDATE_BAD_CRL);
-  refuses(with_list(&(struct crl_recipe){.issuer = "brokers of A", .critical_extension = true}), DEVICE_UPDATE_BAD_CRL);
+  refuses(with_list(&(struct crl_recipe){.issuer = "brokers of A", .sha384 = true}),
+          DEVICE_UPDATE_BAD_CRL);
+  refuses(with_list(&(struct crl_recipe){.issuer = "brokers of A", .critical_extension = true}),
+          DEVICE_UPDATE_BAD_CRL);
   struct certificate list = crl_make(&(struct crl_recipe){.issuer = "A"});
   list.der[list.size++] = 0;
   refuses(bundle_make_with_lists(&update_key, 6, 2, root, 1, &list), DEVICE_UPDATE_BAD_CRL);
@@ -280,8 +288,8 @@ static void refuses_a_list_that_it_could_not_use(void **state)
 static enum device_update update_where_required(const struct bytes *bundle)
 {
   uint32_t version = 0;
-  return device_trust_update(&host, update_key.point, DEVICE_REVOCATION_REQUIRED, 5, bundle->data, bundle->size,
-                             &version);
+  return device_trust_update(&host, update_key.point, DEVICE_REVOCATION_REQUIRED, 5, bundle->data,
+                             bundle->size, &version);
 }
 
 static void a_device_that_requires_lists_refuses_a_bundle_that_would_cut_it_off(void **state)

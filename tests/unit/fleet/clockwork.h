@@ -1,5 +1,5 @@
-/* A backend whose clock is a number, and without sockets: it is the functions of net/backend.h, so one file of a test
- * program includes it. DEVICES is the size of the fleet.
+/* A backend whose clock is a number, and without sockets: it is the functions of net/backend.h, so
+ * one file of a test program includes it. DEVICES is the size of the fleet.
  */
 #ifndef FLEETSIM_TEST_CLOCKWORK_H
 #define FLEETSIM_TEST_CLOCKWORK_H
@@ -37,17 +37,19 @@ size_t backend_conn_size(void)
   return sizeof(struct backend_conn);
 }
 
-struct backend_conn *backend_conn_init(struct backend *backend, void *storage, const struct backend_handler *handler,
-                                       void *user)
+struct backend_conn *backend_conn_init(struct backend *backend, void *storage,
+                                       const struct backend_handler *handler, void *user)
 {
   struct backend_conn *conn = storage;
-  *conn = (struct backend_conn){.backend = backend, .handler = handler, .user = user, .deadline_ms = UINT64_MAX};
+  *conn = (struct backend_conn){
+      .backend = backend, .handler = handler, .user = user, .deadline_ms = UINT64_MAX};
   assert_true(backend->count < CLOCKWORK_CONNS);
   backend->conns[backend->count++] = conn;
   return conn;
 }
 
-void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *to, const struct sockaddr_storage *from)
+void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *to,
+                     const struct sockaddr_storage *from)
 {
   (void) to, (void) from;
   conn->dialled = true;
@@ -61,7 +63,8 @@ int backend_send(struct backend_conn *conn, const uint8_t *data, size_t size)
   return 0;
 }
 
-void backend_set_handler(struct backend_conn *conn, const struct backend_handler *handler, void *user)
+void backend_set_handler(struct backend_conn *conn, const struct backend_handler *handler,
+                         void *user)
 {
   conn->handler = handler;
   conn->user = user;

@@ -1,5 +1,5 @@
-/* A few scripted devices in virtual time, for tests of what a fleet counts: each gets CONNACK as soon as its transport
- * opens, or ends as `outcome` tells. One file of a test program includes it.
+/* A few scripted devices in virtual time, for tests of what a fleet counts: each gets CONNACK as
+ * soon as its transport opens, or ends as `outcome` tells. One file of a test program includes it.
  */
 #ifndef FLEETSIM_TEST_FEW_H
 #define FLEETSIM_TEST_FEW_H
@@ -31,7 +31,8 @@ struct puppet {
 static enum device_failure outcome; /* of every attempt */
 
 /* What a live device does with PUBLISH and SUBSCRIBE; NULL: it takes none. */
-static void (*request)(struct puppet *puppet, const struct device_event *event, struct device_effects *fx);
+static void (*request)(struct puppet *puppet, const struct device_event *event,
+                       struct device_effects *fx);
 
 static void say(const struct puppet *p, struct device_note note)
 {
@@ -66,7 +67,9 @@ static void puppet_step(void *storage, const struct device_event *event, struct 
   if (event->kind == DEVICE_STOP || (event->kind == DEVICE_OPENED && outcome != DEVICE_FAIL_NONE)) {
     fx->close = true;
     bool stopped = event->kind == DEVICE_STOP;
-    puppet_end(p, !stopped ? outcome : p->online ? DEVICE_FAIL_SESSION_STOPPED : DEVICE_FAIL_STOPPED);
+    puppet_end(p, !stopped    ? outcome
+                  : p->online ? DEVICE_FAIL_SESSION_STOPPED
+                              : DEVICE_FAIL_STOPPED);
   } else if (event->kind == DEVICE_OPENED) {
     p->online = true;
     say(p, (struct device_note){.kind = DEVICE_NOTE_HANDSHAKE});
@@ -126,21 +129,22 @@ static struct world *begin(void)
   strcpy(w->folder, "/tmp/fleet-test-XXXXXX");
   assert_non_null(mkdtemp(w->folder));
   assert_int_equal(events_open(w->folder, &w->events, NULL), 0);
-  struct fleet_config config = {.backend = &w->backend,
-                                .ops = &puppet_ops,
-                                .profile = &profile,
-                                .place = {{.host = "a", .address_count = 1}},
-                                .place_count = 1,
-                                .prove = {.host = "a", .address_count = 1},
-                                .device_count = DEVICES,
-                                .page = page_of,
-                                .page_size = sizeof w->page,
-                                .id = id_of,
-                                .pages = w,
-                                .reconnect = {.kind = BACKOFF_FIXED, .base_ms = 1000, .cap_ms = 1000},
-                                .seed = 7,
-                                .metrics = w->metrics,
-                                .events = w->events};
+  struct fleet_config config = {
+      .backend = &w->backend,
+      .ops = &puppet_ops,
+      .profile = &profile,
+      .place = {{.host = "a", .address_count = 1}},
+      .place_count = 1,
+      .prove = {.host = "a", .address_count = 1},
+      .device_count = DEVICES,
+      .page = page_of,
+      .page_size = sizeof w->page,
+      .id = id_of,
+      .pages = w,
+      .reconnect = {.kind = BACKOFF_FIXED, .base_ms = 1000, .cap_ms = 1000},
+      .seed = 7,
+      .metrics = w->metrics,
+      .events = w->events};
   assert_int_equal(fleet_create(&config, &w->fleet, NULL), 0);
   fleet_connect(w->fleet, fleet_order(w->fleet), DEVICES, 1000, false);
   clockwork_pass(&w->backend, 100);

@@ -61,12 +61,13 @@ static uint64_t now(const struct link *link)
   return uv_now(link->server->loop);
 }
 
-/* Bytes out -------------------------------------------------------------------------------------------------------- */
+/* --- Bytes out -------------------------------------------------------------------------------- */
 
 static void send_raw(struct link *link, const uint8_t *data, size_t size)
 {
   uv_buf_t buffer = uv_buf_init((char *) data, (unsigned) size);
-  (void) uv_try_write((uv_stream_t *) &link->tcp, &buffer, 1); /* a client that is gone is no failure of the test */
+  /* a client that is gone is no failure of the test */
+  (void) uv_try_write((uv_stream_t *) &link->tcp, &buffer, 1);
 }
 
 /* What TLS has made goes out as the manner has it. */
@@ -110,14 +111,15 @@ static uint8_t trickled_byte(const struct link *link)
 static void on_trickle(uv_timer_t *timer)
 {
   struct link *link = timer->data;
-  if (link->manner == HOSTILE_TRICKLED_RECORD && link->at < link->out_size) send_raw(link, &link->out[link->at++], 1);
+  if (link->manner == HOSTILE_TRICKLED_RECORD && link->at < link->out_size)
+    send_raw(link, &link->out[link->at++], 1);
   if (!link->trickling) return;
   uint8_t byte = trickled_byte(link);
   link->at++;
   say(link, &byte, 1);
 }
 
-/* MQTT ------------------------------------------------------------------------------------------------------------- */
+/* --- MQTT ------------------------------------------------------------------------------------- */
 
 static void stamp(struct link *link, uint64_t *at_ms)
 {
@@ -205,13 +207,14 @@ static void go_on(struct link *link)
   if (!SSL_is_init_finished(link->ssl)) return;
   stamp(link, &link->seen->secured_ms);
   int n;
-  while ((n = SSL_read(link->ssl, link->in + link->in_size, (int) (sizeof link->in - link->in_size))) > 0) {
+  while ((n = SSL_read(link->ssl, link->in + link->in_size,
+                       (int) (sizeof link->in - link->in_size))) > 0) {
     link->in_size += (size_t) n;
     take_packets(link);
   }
 }
 
-/* Connections ------------------------------------------------------------------------------------------------------ */
+/* --- Connections ------------------------------------------------------------------------------ */
 
 static void on_link_closed(uv_handle_t *handle)
 {
@@ -277,7 +280,8 @@ static void on_connection(uv_stream_t *stream, int status)
   size_t source = source_of(&link->tcp);
   link->manner = server->manner[source];
   link->seen = &server->seen[source];
-  *link->seen = (struct hostile_seen){.connections = link->seen->connections + 1, .accepted_ms = now(link)};
+  *link->seen =
+      (struct hostile_seen){.connections = link->seen->connections + 1, .accepted_ms = now(link)};
   link->ssl = SSL_new(server->tls);
   SSL_set_bio(link->ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
   SSL_set_accept_state(link->ssl);
@@ -285,7 +289,7 @@ static void on_connection(uv_stream_t *stream, int status)
   uv_read_start((uv_stream_t *) &link->tcp, give, on_read);
 }
 
-/* Server ----------------------------------------------------------------------------------------------------------- */
+/* --- Server ----------------------------------------------------------------------------------- */
 
 static SSL_CTX *make_tls(const char *certificate, const char *key, const char *clients)
 {
@@ -300,8 +304,9 @@ static SSL_CTX *make_tls(const char *certificate, const char *key, const char *c
   return tls;
 }
 
-struct hostile *hostile_open(uv_loop_t *loop, const char *certificate, const char *key, const char *clients,
-                             const enum hostile_manner manner[HOSTILE_SOURCES], uint64_t trickle_ms)
+struct hostile *hostile_open(uv_loop_t *loop, const char *certificate, const char *key,
+                             const char *clients, const enum hostile_manner manner[HOSTILE_SOURCES],
+                             uint64_t trickle_ms)
 {
   struct hostile *server = calloc(1, sizeof *server);
   assert_non_null(server);

@@ -1,5 +1,6 @@
-/* A TLS 1.3 and MQTT 5 server on the test's loop that treats each connection in a manner of its own: polite, silent,
- * too slow by far, or speechless at the one point where an answer is due. It stamps when each wait began.
+/* A TLS 1.3 and MQTT 5 server on the test's loop that treats each connection in a manner of its
+ * own: polite, silent, too slow by far, or speechless at the one point where an answer is due. It
+ * stamps when each wait began.
  */
 #ifndef FLEETSIM_TEST_HOSTILE_H
 #define FLEETSIM_TEST_HOSTILE_H
@@ -31,7 +32,8 @@ enum hostile_manner {
 
 const char *hostile_name(enum hostile_manner manner);
 
-#define HOSTILE_SOURCES 64 /* clients are told apart by their addresses: 127.0.0.1 is source 0, and so on */
+/* clients are told apart by their addresses: 127.0.0.1 is source 0, and so on */
+#define HOSTILE_SOURCES 64
 
 /* On the loop's clock, of a source's latest connection; 0: it has not come to that. */
 struct hostile_seen {
@@ -44,9 +46,11 @@ struct hostile_seen {
 
 struct hostile;
 
-/* PEM files of the server and of the CA that clients come from. Stops the test when it cannot listen. */
-struct hostile *hostile_open(uv_loop_t *loop, const char *certificate, const char *key, const char *clients,
-                             const enum hostile_manner manner[HOSTILE_SOURCES], uint64_t trickle_ms);
+/* PEM files of the server and of the CA that clients come from. Stops the test when it cannot
+   listen. */
+struct hostile *hostile_open(uv_loop_t *loop, const char *certificate, const char *key,
+                             const char *clients, const enum hostile_manner manner[HOSTILE_SOURCES],
+                             uint64_t trickle_ms);
 uint16_t hostile_port(const struct hostile *server);
 const struct hostile_seen *hostile_seen(const struct hostile *server, size_t source);
 

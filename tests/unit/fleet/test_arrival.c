@@ -38,7 +38,8 @@ static void no_rate_means_all_at_once(void **state)
   }
 }
 
-/* Poisson: as many gaps as their mean says (1/e of them above it), and in any second about `rate` arrivals. */
+/* Poisson: as many gaps as their mean says (1/e of them above it), and in any second about `rate`
+   arrivals. */
 static void poisson_gaps_are_exponential(void **state)
 {
   (void) state;
@@ -49,7 +50,8 @@ static void poisson_gaps_are_exponential(void **state)
   for (uint64_t i = 0; i < count; i++) {
     uint64_t at_us = arrival_next_us(&arrival);
     if (at_us < before_us)
-      fail_msg("arrival %ju goes back: %ju after %ju", (uintmax_t) i, (uintmax_t) at_us, (uintmax_t) before_us);
+      fail_msg("arrival %ju goes back: %ju after %ju", (uintmax_t) i, (uintmax_t) at_us,
+               (uintmax_t) before_us);
     longer_than_mean += at_us - before_us > 1000;
     before_us = at_us;
   }

@@ -1,7 +1,8 @@
-/* Real devices on real sockets against servers that never come to the point: every wait ends within its limit and
- * LATE_MS, under its own name, and the books close.
+/* Real devices on real sockets against servers that never come to the point: every wait ends within
+ * its limit and LATE_MS, under its own name, and the books close.
  *
- * How late the loop itself was, because the machine had other work, is measured beside it and allowed for.
+ * How late the loop itself was, because the machine had other work, is measured beside it and
+ * allowed for.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,9 +26,10 @@
 #include "net/backend_uv.h"
 #include "pki/pki.h"
 
-#define DEVICES      36 /* three of each manner */
-#define LATE_MS      100
-#define EARLY_MS     20 /* a stamp of the server is so much younger than what the device did, at most */
+#define DEVICES 36 /* three of each manner */
+#define LATE_MS 100
+/* a stamp of the server is so much younger than what the device did, at most */
+#define EARLY_MS     20
 #define WATCHDOG_MS  15000
 #define TICK_MS      5
 #define TCP_MS       300
@@ -64,7 +66,7 @@ struct world {
   bool published[DEVICES];
 };
 
-/* Making and ending a world ---------------------------------------------------------------------------------------- */
+/* --- Making and ending a world ---------------------------------------------------------------- */
 
 #define OK(call)                                           \
   do {                                                     \
@@ -92,7 +94,8 @@ static void on_tick(uv_timer_t *timer)
   w->ticked_us = now_us;
   for (size_t i = 0; w->fleet != NULL && i < DEVICES; i++) {
     const struct fleet_facts *facts = fleet_facts(w->fleet, i);
-    if (facts->last_failure != DEVICE_FAIL_NONE && w->ended_ms[i] == 0) w->ended_ms[i] = uv_now(&w->loop);
+    if (facts->last_failure != DEVICE_FAIL_NONE && w->ended_ms[i] == 0)
+      w->ended_ms[i] = uv_now(&w->loop);
     if (w->manner[i] == HOSTILE_NO_PUBACK && facts->online && !w->published[i])
       w->published[i] = fleet_publish(w->fleet, i, 16, 1);
     if (w->manner[i] == HOSTILE_DEAF) (void) fleet_publish(w->fleet, i, 16, 0);
@@ -105,7 +108,8 @@ static void make_certificates(struct world *w)
   struct pki_chain chain = {.root = "A", .host = "localhost"};
   uint8_t fingerprint[32];
   const char *tmp = getenv("TMPDIR");
-  snprintf(w->base, sizeof w->base, "%s/fleetsim-deadlines-XXXXXX", tmp == NULL || strlen(tmp) > 64 ? "/tmp" : tmp);
+  snprintf(w->base, sizeof w->base, "%s/fleetsim-deadlines-XXXXXX",
+           tmp == NULL || strlen(tmp) > 64 ? "/tmp" : tmp);
   assert_non_null(mkdtemp(w->base));
   snprintf(w->fleet_folder, sizeof w->fleet_folder, "%s/fleet", w->base);
   snprintf(w->certificate, sizeof w->certificate, "%s/main.crt", w->base);
@@ -192,7 +196,7 @@ static void end(struct world *w)
   free(w);
 }
 
-/* What must hold --------------------------------------------------------------------------------------------------- */
+/* --- What must hold --------------------------------------------------------------------------- */
 
 static void turn_until(struct world *w, bool (*done)(const struct world *w), const char *what)
 {
@@ -201,8 +205,8 @@ static void turn_until(struct world *w, bool (*done)(const struct world *w), con
 }
 
 /* The wait that began at `from_ms` ended under this name, in its time. */
-static void assert_ended(struct world *w, size_t device, const char *story, enum device_failure failure,
-                         uint64_t from_ms, uint64_t limit_ms)
+static void assert_ended(struct world *w, size_t device, const char *story,
+                         enum device_failure failure, uint64_t from_ms, uint64_t limit_ms)
 {
   const struct fleet_facts *facts = fleet_facts(w->fleet, device);
   if (facts->last_failure != failure)
@@ -212,8 +216,10 @@ static void assert_ended(struct world *w, size_t device, const char *story, enum
   uint64_t took_ms = w->ended_ms[device] - from_ms;
   if (took_ms > limit_ms + w->latest_ms) w->latest_ms = took_ms - limit_ms;
   if (took_ms + EARLY_MS + w->stall_ms < limit_ms || took_ms > limit_ms + LATE_MS + w->stall_ms)
-    fail_msg("a broker that %s: ended after %llu ms, the limit is %llu ms; the loop was up to %llu ms late", story,
-             (unsigned long long) took_ms, (unsigned long long) limit_ms, (unsigned long long) w->stall_ms);
+    fail_msg("a broker that %s: ended after %llu ms, the limit is %llu ms; the loop was up to %llu "
+             "ms late",
+             story, (unsigned long long) took_ms, (unsigned long long) limit_ms,
+             (unsigned long long) w->stall_ms);
 }
 
 /* Attempts are successes, named failures and open ones; sessions are named ends and live ones. */
@@ -228,14 +234,15 @@ static void assert_books_closed(const struct world *w, size_t attempts, size_t o
     ended += metrics_failure(w->metrics, (enum device_failure) f)->count;
   assert_int_equal((size_t) metrics_value(w->metrics, METRIC_CONNECT_ATTEMPTS), attempts);
   assert_int_equal((size_t) metrics_value(w->metrics, METRIC_CONNECT_OK), ok);
-  assert_int_equal((size_t) metrics_value(w->metrics, METRIC_CONNECT_FAILED), attempts - ok - census.attempts_open);
+  assert_int_equal((size_t) metrics_value(w->metrics, METRIC_CONNECT_FAILED),
+                   attempts - ok - census.attempts_open);
   assert_int_equal(named, attempts - ok - census.attempts_open);
   assert_int_equal(ended, ok - census.online);
   print_message("the latest end was %llu ms after its limit; the loop was up to %llu ms late\n",
                 (unsigned long long) w->latest_ms, (unsigned long long) w->stall_ms);
 }
 
-/* Stories ---------------------------------------------------------------------------------------------------------- */
+/* --- Stories ---------------------------------------------------------------------------------- */
 
 struct expectation {
   enum device_failure failure;
@@ -278,7 +285,8 @@ static void assert_stayed(const struct world *w, size_t device)
 {
   const struct fleet_facts *facts = fleet_facts(w->fleet, device);
   if (!facts->online)
-    fail_msg("a device of the polite broker is offline: %s", device_failure_name(facts->last_failure));
+    fail_msg("a device of the polite broker is offline: %s",
+             device_failure_name(facts->last_failure));
   assert_int_equal(hostile_seen(w->server, device)->connections, 1);
 }
 
@@ -300,7 +308,8 @@ static void every_wait_ends_in_its_time_under_its_own_name(void **state)
     else
       assert_ended(w, i, hostile_name(manner[i]), e->failure, began_ms(seen, e), e->limit_ms);
     if (manner[i] >= HOSTILE_NO_PINGRESP) /* the ping itself was not late either */
-      assert_in_range(seen->owed_ms - seen->connack_ms, KEEP_ALIVE_S * 1000 - EARLY_MS - w->stall_ms,
+      assert_in_range(seen->owed_ms - seen->connack_ms,
+                      KEEP_ALIVE_S * 1000 - EARLY_MS - w->stall_ms,
                       KEEP_ALIVE_S * 1000 + LATE_MS + w->stall_ms);
   }
   assert_books_closed(w, DEVICES, ok);
@@ -341,7 +350,8 @@ static void a_broker_that_does_not_accept_is_a_tcp_timeout(void **state)
   uint64_t from_ms = uv_now(&w->loop);
   fleet_connect(w->fleet, fleet_order(w->fleet), DEVICES, 0, false);
   turn_until(w, all_ended, "every attempt ended");
-  for (size_t i = 0; i < DEVICES; i++) assert_ended(w, i, "does not accept", DEVICE_FAIL_TCP_TIMEOUT, from_ms, TCP_MS);
+  for (size_t i = 0; i < DEVICES; i++)
+    assert_ended(w, i, "does not accept", DEVICE_FAIL_TCP_TIMEOUT, from_ms, TCP_MS);
   assert_books_closed(w, DEVICES, 0);
   end(w);
   for (int i = 0; i < 4; i++) close(filler[i]);
@@ -361,7 +371,8 @@ static bool last_third_is_settled(const struct world *w)
 static void the_same_holds_on_a_bad_line_to_a_polite_broker(void **state)
 {
   (void) state;
-  static const struct fault hole = {.black_hole = true}, slow = {.bandwidth_per_s = 100, .slice = 1};
+  static const struct fault hole = {.black_hole = true},
+                            slow = {.bandwidth_per_s = 100, .slice = 1};
   uint32_t device[DEVICES];
   for (uint32_t i = 0; i < DEVICES; i++) device[i] = i;
   struct world *w = begin((const enum hostile_manner[HOSTILE_SOURCES]){0}, 0);
@@ -380,8 +391,10 @@ static void the_same_holds_on_a_bad_line_to_a_polite_broker(void **state)
                  hostile_seen(w->server, THIRD + i)->accepted_ms, HANDSHAKE_MS);
     size_t last = 2 * THIRD + i;
     assert_int_equal(fleet_facts(w->fleet, last)->last_failure, DEVICE_FAIL_SESSION_PING);
-    assert_true(w->ended_ms[last] <= hole_ms + KEEP_ALIVE_S * 1000 + ACK_MS + LATE_MS + w->stall_ms);
-    assert_int_equal(hostile_seen(w->server, last)->ended_ms, 0); /* half-open: its broker does not know */
+    assert_true(w->ended_ms[last] <=
+                hole_ms + KEEP_ALIVE_S * 1000 + ACK_MS + LATE_MS + w->stall_ms);
+    /* half-open: its broker does not know */
+    assert_int_equal(hostile_seen(w->server, last)->ended_ms, 0);
   }
   assert_int_equal((int) metrics_value(w->metrics, METRIC_FLEET_HALF_OPEN), 0);
   assert_books_closed(w, DEVICES, THIRD);

@@ -24,12 +24,14 @@ static char folder[32];
 static struct flash *new_flash(size_t devices)
 {
   struct flash *flash = NULL;
-  struct flash_config config = {.devices = devices, .slot_size = SLOT, .erase_us = 85000, .program_us = 41};
+  struct flash_config config = {
+      .devices = devices, .slot_size = SLOT, .erase_us = 85000, .program_us = 41};
   assert_int_equal(flash_create(folder, &config, &flash, NULL), 0);
   return flash;
 }
 
-static void assert_filled(struct flash *flash, size_t device, uint8_t slot, uint32_t offset, uint8_t byte, size_t size)
+static void assert_filled(struct flash *flash, size_t device, uint8_t slot, uint32_t offset,
+                          uint8_t byte, size_t size)
 {
   uint8_t bytes[SLOT];
   assert_int_equal(flash_read(flash, device, slot, offset, bytes, size), 0);
@@ -37,7 +39,8 @@ static void assert_filled(struct flash *flash, size_t device, uint8_t slot, uint
     if (bytes[i] != byte) fail_msg("byte %zu is 0x%02x, not 0x%02x", offset + i, bytes[i], byte);
 }
 
-static void program(struct flash *flash, size_t device, uint8_t slot, uint32_t offset, uint8_t byte, size_t size)
+static void program(struct flash *flash, size_t device, uint8_t slot, uint32_t offset, uint8_t byte,
+                    size_t size)
 {
   uint8_t bytes[SLOT];
   memset(bytes, byte, size);
@@ -95,7 +98,8 @@ static void an_erase_sets_one_sector_and_nothing_else(void **state)
   (void) state;
   struct flash *flash = new_flash(3);
   for (size_t device = 0; device < 3; device++)
-    for (uint8_t slot = 0; slot < 2; slot++) program(flash, device, slot, 0, (uint8_t) (device * 2 + slot), SLOT);
+    for (uint8_t slot = 0; slot < 2; slot++)
+      program(flash, device, slot, 0, (uint8_t) (device * 2 + slot), SLOT);
   assert_int_equal(flash_erase(flash, 1, 1, 3 * SECTOR, WHOLE), 0);
   assert_filled(flash, 1, 1, 3 * SECTOR, 0xff, SECTOR);
   assert_filled(flash, 1, 1, 0, 3, 3 * SECTOR);
@@ -112,9 +116,11 @@ static void a_sector_that_is_erased_gives_its_disk_back(void **state)
   struct flash *flash = new_flash(1);
   program(flash, 0, 0, 0, 0x00, SLOT);
   uint64_t full = flash_disk_bytes(flash);
-  for (uint32_t at = 0; at < SLOT; at += SECTOR) assert_int_equal(flash_erase(flash, 0, 0, at, WHOLE), 0);
+  for (uint32_t at = 0; at < SLOT; at += SECTOR)
+    assert_int_equal(flash_erase(flash, 0, 0, at, WHOLE), 0);
   if (full < SLOT || flash_disk_bytes(flash) != 0)
-    fail_msg("%zu bytes of disk before, %zu after", (size_t) full, (size_t) flash_disk_bytes(flash));
+    fail_msg("%zu bytes of disk before, %zu after", (size_t) full,
+             (size_t) flash_disk_bytes(flash));
   flash_destroy(flash);
 }
 
@@ -235,7 +241,8 @@ static void what_the_disk_refuses_is_told(void **state)
   assert_non_null(strstr(error.text, "cannot hold a sparse file of"));
   assert_int_equal(flash_check(flash, &error), -1);
   assert_int_equal(error.code, EXIT_CODE_SETUP);
-  if (strstr(error.text, "File too large") == NULL || strstr(error.text, "use fewer --devices") == NULL)
+  if (strstr(error.text, "File too large") == NULL ||
+      strstr(error.text, "use fewer --devices") == NULL)
     fail_msg("'%s' does not say what to do", error.text);
   flash_destroy(flash);
 }
@@ -247,7 +254,8 @@ static void a_folder_that_is_not_there_is_named(void **state)
   struct error error = {.text = ""};
   struct flash_config config = {.devices = 1, .slot_size = SLOT};
   assert_int_equal(flash_create("/nonexistent/run", &config, &flash, &error), -1);
-  if (strstr(error.text, "/nonexistent/run: No such file") == NULL) fail_msg("'%s' does not say why", error.text);
+  if (strstr(error.text, "/nonexistent/run: No such file") == NULL)
+    fail_msg("'%s' does not say why", error.text);
 }
 
 static int make_folder(void **state)

@@ -1,4 +1,5 @@
-/* The fleet in virtual time: a backend without sockets and a device without TLS, both scripted here. */
+/* The fleet in virtual time: a backend without sockets and a device without TLS, both scripted
+   here. */
 #define _POSIX_C_SOURCE 200809L
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -21,8 +22,7 @@
 #define DEVICES 20
 #include "clockwork.h"
 
-/* A device that is online as soon as its transport opens, unless it is told to fail there ---------------------------
- */
+/* --- A device that is online as soon as its transport opens, unless it is told to fail there -- */
 
 struct puppet {
   struct device_config config;
@@ -30,15 +30,19 @@ struct puppet {
   bool online;
 };
 
-static enum device_failure outcome[FLEET_PLACES_MAX + 1]; /* of every device's attempts at this endpoint */
-static uint8_t said;                                      /* MQTT reason that comes with an outcome */
-static const char *server;                                /* and the server reference */
-static struct device_note seen;                           /* and the rest of what the device tells of it */
+/* of every device's attempts at this endpoint */
+static enum device_failure outcome[FLEET_PLACES_MAX + 1];
+/* MQTT reason that comes with an outcome */
+static uint8_t said;
+static const char *server; /* and the server reference */
+/* and the rest of what the device tells of it */
+static struct device_note seen;
 static bool outbox_full;
 static struct device_note denial; /* what becomes of a message; kind 0 (STATE): nothing */
 static bool connack = true;
-static bool resumes, asks = true; /* what every handshake is like: from a ticket; the broker asks for a certificate */
-static uint8_t leaf[64];          /* what every broker presents */
+/* what every handshake is like: from a ticket; the broker asks for a certificate */
+static bool resumes, asks = true;
+static uint8_t leaf[64];             /* what every broker presents */
 static int64_t seen_unix_s[DEVICES]; /* the wall clock that each device was shown last */
 
 static void note(struct puppet *p, struct device_note note)
@@ -133,7 +137,9 @@ static void puppet_step(void *storage, const struct device_event *event, struct 
     fx->endpoint = p->endpoint;
     break;
   case DEVICE_OPENED: puppet_open(p, fx); break;
-  case DEVICE_CLOSED: puppet_end(p, p->online ? DEVICE_FAIL_SESSION_CLOSED : event->closed.cause); break;
+  case DEVICE_CLOSED:
+    puppet_end(p, p->online ? DEVICE_FAIL_SESSION_CLOSED : event->closed.cause);
+    break;
   case DEVICE_STOP:
     fx->close = true;
     puppet_end(p, p->online ? DEVICE_FAIL_SESSION_STOPPED : DEVICE_FAIL_STOPPED);
@@ -144,7 +150,8 @@ static void puppet_step(void *storage, const struct device_event *event, struct 
     if (fx->accepted && p->online && denial.kind == DEVICE_NOTE_DENIED)
       note(p, denial);
     else if (fx->accepted && p->online)
-      note(p, (struct device_note){.kind = DEVICE_NOTE_ACKED, .tag = event->publish.tag, .qos = event->publish.qos});
+      note(p, (struct device_note){
+                  .kind = DEVICE_NOTE_ACKED, .tag = event->publish.tag, .qos = event->publish.qos});
     break;
   default: break;
   }
@@ -168,12 +175,17 @@ static const struct device_ops puppet_ops = {.name = "puppet",
                                              .destroy = puppet_destroy,
                                              .trust_version = puppet_version};
 
-/* The world of one test ---------------------------------------------------------------------------------------------
- */
+/* --- The world of one test -------------------------------------------------------------------- */
 
-/* Opening costs a puppet 7 verifications of 100 ms and a rest of 50 ms; nothing else costs anything. */
-static const struct timing_profile slow = {
-    .name = "slow", .clock_hz = 1e6, .verify = 1e5, .handshake_rest = 5e4, .k_low = 1, .k_nominal = 1, .k_high = 1};
+/* Opening costs a puppet 7 verifications of 100 ms and a rest of 50 ms; nothing else costs
+   anything. */
+static const struct timing_profile slow = {.name = "slow",
+                                           .clock_hz = 1e6,
+                                           .verify = 1e5,
+                                           .handshake_rest = 5e4,
+                                           .k_low = 1,
+                                           .k_nominal = 1,
+                                           .k_high = 1};
 
 struct world {
   const struct timing_profile *timing;
@@ -197,7 +209,8 @@ static uint32_t id_of(void *pages, size_t index)
   return (uint32_t) index + 1;
 }
 
-static uint16_t (*wants_roots)(void *ctx, size_t index, const uint8_t *chain, size_t size); /* of the next world */
+/* of the next world */
+static uint16_t (*wants_roots)(void *ctx, size_t index, const uint8_t *chain, size_t size);
 static void *wants_roots_ctx;
 static size_t place_count = 1;
 static enum fleet_endpoints endpoints;
@@ -221,24 +234,26 @@ static void set_places(struct fleet_config *config)
 static void make_fleet(struct world *w)
 {
   static const struct device_profile profile = {.name = "puppet"};
-  struct fleet_config config = {.backend = &w->backend,
-                                .began_us = 2000 * 1000, /* 3 s before the fleet: a broker was started first */
-                                .ops = &puppet_ops,
-                                .profile = &profile,
-                                .prove = {.host = "localhost", .address_count = 1},
-                                .device_count = DEVICES,
-                                .page = page_of,
-                                .page_size = 16,
-                                .id = id_of,
-                                .pages = w,
-                                .anchor_id = {{9}, {1}},
-                                .root_count = 2,
-                                .reconnect = {.kind = BACKOFF_FIXED, .base_ms = 1000, .cap_ms = 1000},
-                                .timing = w->timing,
-                                .pace = w->pace,
-                                .seed = 7,
-                                .metrics = w->metrics,
-                                .events = w->events};
+  struct fleet_config config = {
+      .backend = &w->backend,
+      /* 3 s before the fleet: a broker was started first */
+      .began_us = 2000 * 1000,
+      .ops = &puppet_ops,
+      .profile = &profile,
+      .prove = {.host = "localhost", .address_count = 1},
+      .device_count = DEVICES,
+      .page = page_of,
+      .page_size = 16,
+      .id = id_of,
+      .pages = w,
+      .anchor_id = {{9}, {1}},
+      .root_count = 2,
+      .reconnect = {.kind = BACKOFF_FIXED, .base_ms = 1000, .cap_ms = 1000},
+      .timing = w->timing,
+      .pace = w->pace,
+      .seed = 7,
+      .metrics = w->metrics,
+      .events = w->events};
   config.roots_of = wants_roots;
   config.roots_ctx = wants_roots_ctx;
   set_places(&config);
@@ -315,7 +330,8 @@ static void assert_books_closed(struct world *w)
 {
   struct fleet_census census;
   fleet_census(w->fleet, &census);
-  double closed = value(w, METRIC_CONNECT_OK) + value(w, METRIC_CONNECT_FAILED) + (double) census.attempts_open;
+  double closed =
+      value(w, METRIC_CONNECT_OK) + value(w, METRIC_CONNECT_FAILED) + (double) census.attempts_open;
   assert_int_equal((int) value(w, METRIC_CONNECT_ATTEMPTS), (int) closed);
 }
 
@@ -325,8 +341,7 @@ static void connect_all(struct world *w)
   pass(w, 100);
 }
 
-/* Stories -----------------------------------------------------------------------------------------------------------
- */
+/* --- Stories ---------------------------------------------------------------------------------- */
 
 static void connects_at_the_planned_rate(void **state)
 {
@@ -361,7 +376,8 @@ static void events_tell_the_time_since_the_run_began(void **state)
   struct world *w = new_world(-1);
   pass(w, 400);
   connect_all(w);
-  assert_in_range((int) (first_event_s(w) * 1000), 3400, 3500); /* and not 400: the fleet came 3 s after the run */
+  /* and not 400: the fleet came 3 s after the run */
+  assert_in_range((int) (first_event_s(w) * 1000), 3400, 3500);
   end(w);
 }
 
@@ -397,7 +413,9 @@ static void a_failure_tells_what_was_seen_of_the_brokers_chain(void **state)
       {DEVICE_FAIL_TLS_BAD_CERTIFICATE,
        {.tls_error = -0x2180},
        "broker sent a chain that cannot be parsed, TLS code -0x2180"},
-      {DEVICE_FAIL_TLS_WEAK, {.tls_error = -0x3c80}, "broker sent a chain that cannot be parsed, TLS code -0x3c80"},
+      {DEVICE_FAIL_TLS_WEAK,
+       {.tls_error = -0x3c80},
+       "broker sent a chain that cannot be parsed, TLS code -0x3c80"},
       {DEVICE_FAIL_TLS_CLOSED,
        {.chain_certificates = 2, .secured = true, .close_notify = true},
        "broker sent 2 certificates, TLS handshake done, close_notify received"},
@@ -462,8 +480,8 @@ static void expect_work(struct world *w, int attempts)
   };
   for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
     if ((int) value(w, expected[i].metric) != attempts * expected[i].each)
-      fail_msg("%s is %d after %d attempts of %d", metric_name(expected[i].metric), (int) value(w, expected[i].metric),
-               attempts, expected[i].each);
+      fail_msg("%s is %d after %d attempts of %d", metric_name(expected[i].metric),
+               (int) value(w, expected[i].metric), attempts, expected[i].each);
 }
 
 static void what_devices_compute_is_booked_once_and_what_others_compute_is_not(void **state)
@@ -523,7 +541,8 @@ static void present(uint8_t fill, uint8_t fingerprint[32])
 {
   size_t size;
   memset(leaf, fill, sizeof leaf);
-  assert_int_equal(psa_hash_compute(PSA_ALG_SHA_256, leaf, sizeof leaf, fingerprint, 32, &size), PSA_SUCCESS);
+  assert_int_equal(psa_hash_compute(PSA_ALG_SHA_256, leaf, sizeof leaf, fingerprint, 32, &size),
+                   PSA_SUCCESS);
 }
 
 static void redial(struct world *w)
@@ -540,7 +559,8 @@ static void a_device_is_proven_by_the_certificate_it_saw_and_not_by_a_handshake(
   present(1, old);
   struct world *w = new_world(-1);
   connect_all(w);
-  assert_true(fleet_is_proven(w->fleet, 3)); /* of a broker of which nothing is known every certificate counts */
+  /* of a broker of which nothing is known every certificate counts */
+  assert_true(fleet_is_proven(w->fleet, 3));
   fleet_serves(w->fleet, 0, old);
   assert_true(fleet_is_proven(w->fleet, 3));
 
@@ -623,9 +643,12 @@ static void an_attempt_may_end_as_was_foretold_when_it_began(void **state)
   const struct metrics_failure *expired = metrics_failure(w->metrics, DEVICE_FAIL_TLS_EXPIRED);
   const struct metrics_failure *closed = metrics_failure(w->metrics, DEVICE_FAIL_SESSION_CLOSED);
   outcome[0] = DEVICE_FAIL_TLS_EXPIRED;
-  fleet_expect(w->fleet, UINT64_C(1) << DEVICE_FAIL_TLS_EXPIRED | UINT64_C(1) << DEVICE_FAIL_SESSION_CLOSED);
+  fleet_expect(w->fleet,
+               UINT64_C(1) << DEVICE_FAIL_TLS_EXPIRED | UINT64_C(1) << DEVICE_FAIL_SESSION_CLOSED);
   fleet_connect(w->fleet, fleet_order(w->fleet), DEVICES, 0, false);
-  for (size_t i = 0; i < DEVICES; i++) w->backend.conns[i]->handler->deadline(w->backend.conns[i]->user); /* begun .. */
+  /* begun .. */
+  for (size_t i = 0; i < DEVICES; i++)
+    w->backend.conns[i]->handler->deadline(w->backend.conns[i]->user);
   w->backend.now_ms++;
   fleet_expect(w->fleet, 0);
   pass(w, 5); /* .. and ended */
@@ -651,9 +674,11 @@ static void an_attempt_cut_short_by_the_plan_is_booked(void **state)
   (void) state;
   struct world *w = new_world(-1);
   fleet_connect(w->fleet, fleet_order(w->fleet), DEVICES, 0, false);
-  for (size_t i = 0; i < DEVICES; i++) w->backend.conns[i]->handler->deadline(w->backend.conns[i]->user);
+  for (size_t i = 0; i < DEVICES; i++)
+    w->backend.conns[i]->handler->deadline(w->backend.conns[i]->user);
   fleet_redial(w->fleet, fleet_order(w->fleet), DEVICES, 0, true);
-  for (size_t i = 0; i < DEVICES; i++) w->backend.conns[i]->handler->deadline(w->backend.conns[i]->user);
+  for (size_t i = 0; i < DEVICES; i++)
+    w->backend.conns[i]->handler->deadline(w->backend.conns[i]->user);
   const struct metrics_failure *stopped = metrics_failure(w->metrics, DEVICE_FAIL_STOPPED);
   assert_int_equal(stopped->count, DEVICES);
   assert_int_equal(stopped->expected, DEVICES);
@@ -736,7 +761,8 @@ static void telemetry_keeps_its_own_time(void **state)
 {
   (void) state;
   struct world *w = new_world(-1);
-  fleet_set_telemetry(w->fleet, &(struct fleet_telemetry){.on = true, .every_ms = 100, .bytes = 32, .qos = 1});
+  fleet_set_telemetry(
+      w->fleet, &(struct fleet_telemetry){.on = true, .every_ms = 100, .bytes = 32, .qos = 1});
   connect_all(w);
   pass(w, 1000);
   int sent = (int) value(w, METRIC_TELEMETRY_SENT);
@@ -770,15 +796,19 @@ static void telemetry_that_the_broker_refuses_is_named_and_told_once_a_session(v
 {
   (void) state;
   struct world *w = new_world(-1);
-  denial = (struct device_note){
-      .kind = DEVICE_NOTE_DENIED, .code = 0x87, .qos = 1, .topic = "private/x/telemetry", .topic_size = 19};
+  denial = (struct device_note){.kind = DEVICE_NOTE_DENIED,
+                                .code = 0x87,
+                                .qos = 1,
+                                .topic = "private/x/telemetry",
+                                .topic_size = 19};
   connect_all(w);
   for (int i = 0; i < 3; i++) assert_true(fleet_publish(w->fleet, 0, 32, 1));
   assert_int_equal((int) value(w, METRIC_TELEMETRY_SENT), 3);
   assert_int_equal((int) value(w, METRIC_TELEMETRY_REFUSED), 3);
   assert_int_equal((int) value(w, METRIC_TELEMETRY_DECLINED), 0);
   assert_int_equal((int) value(w, METRIC_TELEMETRY_ACKED), 0);
-  const struct metrics_failure *named = metrics_failure(w->metrics, DEVICE_FAIL_PUBLISH_REFUSED_AUTH);
+  const struct metrics_failure *named =
+      metrics_failure(w->metrics, DEVICE_FAIL_PUBLISH_REFUSED_AUTH);
   assert_int_equal(named->count, 3);
   assert_int_equal(named->first_count, 1);
   assert_string_equal(named->detail, "private/x/telemetry, MQTT reason 0x87");
@@ -875,7 +905,7 @@ static void the_same_seed_gives_the_same_order(void **state)
   end(b);
 }
 
-/* Pacing ----------------------------------------------------------------------------------------------------------- */
+/* --- Pacing ----------------------------------------------------------------------------------- */
 
 static struct world *one_device_opens(bool pace)
 {
@@ -935,7 +965,8 @@ static void a_device_that_computes_sends_no_telemetry(void **state)
 {
   (void) state;
   struct world *w = one_device_opens(true);
-  fleet_set_telemetry(w->fleet, &(struct fleet_telemetry){.on = true, .every_ms = 100, .bytes = 16, .qos = 1});
+  fleet_set_telemetry(
+      w->fleet, &(struct fleet_telemetry){.on = true, .every_ms = 100, .bytes = 16, .qos = 1});
   pass(w, 700);
   assert_int_equal(fleet_facts(w->fleet, 0)->telemetry_sent, 0);
   assert_false(fleet_publish(w->fleet, 0, 16, 1));
@@ -1031,7 +1062,8 @@ static void an_outage_is_timed_from_the_first_loss(void **state)
   const struct recovery *outage = fleet_outage(w->fleet);
   assert_int_equal(online(w), DEVICES);
   assert_int_equal(outage->missing, DEVICES);
-  assert_in_range(outage->back_us[RECOVERY_ALL], 3000 * 1000, 3010 * 1000); /* a transport opens within 1 ms */
+  /* a transport opens within 1 ms */
+  assert_in_range(outage->back_us[RECOVERY_ALL], 3000 * 1000, 3010 * 1000);
   assert_int_equal(outage->begun.total, 3 * DEVICES);
   assert_int_equal(outage->begun.peak, DEVICES);
   assert_int_equal(outage->wasted.total, 2 * DEVICES);
@@ -1095,7 +1127,9 @@ static void refused_attempts_are_expected_of_a_faulted_device_only(void **state)
 {
   (void) state;
   struct world *w = new_world(-1);
-  assert_int_equal(fleet_set_fault(w->fleet, fleet_order(w->fleet), 3, &(struct fault){.refuse = true}, NULL), 0);
+  assert_int_equal(
+      fleet_set_fault(w->fleet, fleet_order(w->fleet), 3, &(struct fault){.refuse = true}, NULL),
+      0);
   connect_all(w);
   const struct metrics_failure *refused = metrics_failure(w->metrics, DEVICE_FAIL_TCP_REFUSED);
   assert_int_equal(refused->count, 3);
@@ -1116,7 +1150,8 @@ static void a_reset_is_booked_and_the_device_comes_back_by_its_policy(void **sta
   (void) state;
   struct world *w = new_world(-1);
   connect_all(w);
-  assert_int_equal(fleet_set_fault(w->fleet, fleet_order(w->fleet), 4, &(struct fault){.reset = true}, NULL), 0);
+  assert_int_equal(
+      fleet_set_fault(w->fleet, fleet_order(w->fleet), 4, &(struct fault){.reset = true}, NULL), 0);
   pass(w, 10);
   assert_int_equal(online(w), DEVICES - 4);
   assert_int_equal((int) value(w, METRIC_FAULT_RESET), 4);
@@ -1126,8 +1161,7 @@ static void a_reset_is_booked_and_the_device_comes_back_by_its_policy(void **sta
   end(w);
 }
 
-/* Places ------------------------------------------------------------------------------------------------------------
- */
+/* --- Places ----------------------------------------------------------------------------------- */
 
 static struct world *new_places(size_t count, enum fleet_endpoints order)
 {
@@ -1205,7 +1239,8 @@ static void a_broker_that_says_later_is_asked_again(void **state)
   end(w);
 }
 
-/* One refusal at the first of three places, with these words; returns the node that the devices are on afterwards. */
+/* One refusal at the first of three places, with these words; returns the node that the devices are
+   on afterwards. */
 static int moved_by(const char *reference)
 {
   struct world *w = new_places(3, FLEET_ORDERED);
@@ -1241,7 +1276,8 @@ static void a_name_may_lead_nowhere_or_answer_late_or_move(void **state)
   connect_all(w);
   assert_int_equal(online(w), 0);
   assert_int_equal(metrics_failure(w->metrics, DEVICE_FAIL_NAME_NOT_FOUND)->count, DEVICES);
-  fleet_lead(w->fleet, 0, &(struct fleet_place){.address = {{.node = 5}}, .address_count = 1, .delay_ms = 400});
+  fleet_lead(w->fleet, 0,
+             &(struct fleet_place){.address = {{.node = 5}}, .address_count = 1, .delay_ms = 400});
   pass(w, 1200);
   assert_int_equal(online(w), 0);
   assert_books_closed(w);
@@ -1325,7 +1361,8 @@ static void a_brake_ends_no_session_and_is_told_in_the_times(void **state)
   pass(w, 120000);
   assert_int_equal(online(w), DEVICES);
   metrics_stats(w->metrics, METRIC_CONNECT_TOTAL, &stats);
-  assert_in_range((int) stats.max, 2000, 120000); /* the planned moment was a second after the loss */
+  /* the planned moment was a second after the loss */
+  assert_in_range((int) stats.max, 2000, 120000);
   assert_books_closed(w);
   end(w);
 }

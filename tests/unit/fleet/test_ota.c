@@ -1,5 +1,5 @@
-/* Firmware updates as a fleet's bodies see them, in virtual time: flash in a real file, and a device that updates
- * itself in a few operations. Its own client is tested in tests/unit/device.
+/* Firmware updates as a fleet's bodies see them, in virtual time: flash in a real file, and a
+ * device that updates itself in a few operations. Its own client is tested in tests/unit/device.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
@@ -29,8 +29,7 @@
 #define WATCHDOG_MS 400u
 #define FACTORY     0x01010101u
 
-/* Downloads that a test serves byte by byte ---------------------------------------------------------------------------
- */
+/* --- Downloads that a test serves byte by byte ------------------------------------------------ */
 
 struct fetch {
   bool full; /* nothing more can begin */
@@ -55,7 +54,8 @@ struct fetch_transfer *fetch_begin(struct fetch *fetch, const struct fetch_reque
   assert_true(begun < sizeof transfers / sizeof *transfers);
   if (fetch->full) return NULL;
   struct fetch_transfer *t = &transfers[begun++];
-  *t = (struct fetch_transfer){.request = *request, .handler = handler, .user = user, .under_way = true};
+  *t = (struct fetch_transfer){
+      .request = *request, .handler = handler, .user = user, .under_way = true};
   snprintf(t->url, sizeof t->url, "%s", request->url);
   return t;
 }
@@ -89,8 +89,9 @@ static void end_transfer(size_t transfer, enum device_ota_status cause)
   t->handler->ended(t->user, cause);
 }
 
-/* A device that updates itself ----------------------------------------------------------------------------------------
- * An image is one word that its sectors are filled with. What the page holds: */
+/* A device that updates itself
+ * ---------------------------------------------------------------------------------------- An image
+ * is one word that its sectors are filled with. What the page holds: */
 enum page {
   PAGE_ALIVE,    /* 0: neither slot is said to boot */
   PAGE_INDEX,    /* of the device */
@@ -115,9 +116,10 @@ static bool checked[DEVICES];                /* its image was whole at its lates
 static size_t fetched[DEVICES];              /* bytes */
 static enum device_ota_status over[DEVICES]; /* NONE, or how its download ended */
 static bool fragile;                         /* it writes to its memory while it takes a message */
-static unsigned forgetful; /* boots at which a device would not go on with the session that the broker kept */
-static unsigned starts;    /* of any device */
-static bool mute;          /* the broker takes connections and says nothing */
+/* boots at which a device would not go on with the session that the broker kept */
+static unsigned forgetful;
+static unsigned starts; /* of any device */
+static bool mute;       /* the broker takes connections and says nothing */
 
 static void note(struct puppet *p, struct device_note note)
 {
@@ -138,7 +140,8 @@ static int put(struct puppet *p, enum page what, uint8_t byte)
 
 static void tell(struct puppet *p, enum device_ota_status status)
 {
-  note(p, (struct device_note){.kind = DEVICE_NOTE_OTA, .code = (uint8_t) status, .serial = 5, .version = NEW});
+  note(p, (struct device_note){
+              .kind = DEVICE_NOTE_OTA, .code = (uint8_t) status, .serial = 5, .version = NEW});
 }
 
 static size_t puppet_size(const struct device_profile *profile)
@@ -165,13 +168,15 @@ static uint8_t running(const struct puppet *p)
 
 static int confirm(struct puppet *p)
 {
-  if (put(p, PAGE_STATE, CONFIRMING) != 0 || put(p, PAGE_SLOT, get(p, PAGE_SLOT) ^ 1u) != 0) return -1;
+  if (put(p, PAGE_STATE, CONFIRMING) != 0 || put(p, PAGE_SLOT, get(p, PAGE_SLOT) ^ 1u) != 0)
+    return -1;
   p->trial = false;
   if (put(p, PAGE_BEGUN, 0) != 0 || put(p, PAGE_PROGRESS, 0) != 0) return -1;
   return put(p, PAGE_STATE, IN_FORCE);
 }
 
-/* A confirmation that was cut short is taken back: its slot may have been swapped or not, so the state tells. */
+/* A confirmation that was cut short is taken back: its slot may have been swapped or not, so the
+   state tells. */
 static enum device_ota_status boot(struct puppet *p)
 {
   uint8_t state = get(p, PAGE_STATE);
@@ -252,12 +257,14 @@ static bool puppet_work(struct puppet *p)
   bool failed = false;
   if (at % DEVICE_FLASH_SECTOR == 0) failed = host->flash_erase(host->ctx, 1, at) != 0;
   failed = failed || host->flash_program(host->ctx, 1, at, words, BLOCK) != 0;
-  note(p, (struct device_note){.kind = DEVICE_NOTE_OTA_BYTES, .payload_size = BLOCK, .duplicate = failed});
+  note(p, (struct device_note){
+              .kind = DEVICE_NOTE_OTA_BYTES, .payload_size = BLOCK, .duplicate = failed});
   if (failed) tell(p, DEVICE_OTA_FLASH_FAILED);
   return !failed && put(p, PAGE_PROGRESS, ++done) == 0 && done == BLOCKS;
 }
 
-static void puppet_tick(struct puppet *p, const struct device_event *event, struct device_effects *fx)
+static void puppet_tick(struct puppet *p, const struct device_event *event,
+                        struct device_effects *fx)
 {
   if (p->watchdog_ms == 0) p->watchdog_ms = event->now_ms + WATCHDOG_MS;
   if (p->trial && event->now_ms >= p->watchdog_ms) fx->reboot = true;
@@ -284,7 +291,8 @@ static void puppet_take(struct puppet *p, size_t size)
 /* A manifest, the word to fetch something or to leave it, or nonsense. */
 static void puppet_read(struct puppet *p, uint8_t word, struct device_effects *fx)
 {
-  static const struct device_fetch fetch = {.url = "https://update/v2.bin", .offset = 512, .size_max = 9000};
+  static const struct device_fetch fetch = {
+      .url = "https://update/v2.bin", .offset = 512, .size_max = 9000};
   switch (word) {
   case 'f': fx->fetch = &fetch; return;
   case 'a': fx->fetch_abort = true; return;
@@ -293,10 +301,13 @@ static void puppet_read(struct puppet *p, uint8_t word, struct device_effects *f
     puppet_take(p, 0);
     return;
   case 'd': tell(p, DEVICE_OTA_DOWNLOADING); return;
-  case '?': note(p, (struct device_note){.kind = DEVICE_NOTE_OTA, .code = DEVICE_OTA_BAD_MANIFEST}); return;
+  case '?':
+    note(p, (struct device_note){.kind = DEVICE_NOTE_OTA, .code = DEVICE_OTA_BAD_MANIFEST});
+    return;
   default: break;
   }
-  if (p->trial || running(p) == 1 || put(p, PAGE_SEEN, 1) != 0 || put(p, PAGE_BEGUN, 1) != 0) return;
+  if (p->trial || running(p) == 1 || put(p, PAGE_SEEN, 1) != 0 || put(p, PAGE_BEGUN, 1) != 0)
+    return;
   p->work = true;
   tell(p, DEVICE_OTA_DOWNLOADING);
 }
@@ -312,7 +323,9 @@ static void puppet_step(void *storage, const struct device_event *event, struct 
     fx->endpoint = event->start.endpoint;
     break;
   case DEVICE_OPENED: puppet_open(p, fx); break;
-  case DEVICE_CLOSED: puppet_end(p, p->online ? DEVICE_FAIL_SESSION_CLOSED : event->closed.cause); break;
+  case DEVICE_CLOSED:
+    puppet_end(p, p->online ? DEVICE_FAIL_SESSION_CLOSED : event->closed.cause);
+    break;
   case DEVICE_STOP:
     fx->close = true;
     puppet_end(p, p->online ? DEVICE_FAIL_SESSION_STOPPED : DEVICE_FAIL_STOPPED);
@@ -353,11 +366,15 @@ static const struct device_ops puppet_ops = {.name = "puppet",
                                              .destroy = puppet_destroy,
                                              .trust_version = puppet_version};
 
-/* The world of one test ---------------------------------------------------------------------------------------------
- */
+/* --- The world of one test -------------------------------------------------------------------- */
 
-static const struct timing_profile slow = {
-    .name = "slow", .clock_hz = 1e6, .verify = 2e5, .sha256_byte = 10, .k_low = 1, .k_nominal = 1, .k_high = 1};
+static const struct timing_profile slow = {.name = "slow",
+                                           .clock_hz = 1e6,
+                                           .verify = 2e5,
+                                           .sha256_byte = 10,
+                                           .k_low = 1,
+                                           .k_nominal = 1,
+                                           .k_high = 1};
 
 struct world {
   struct backend backend;
@@ -391,7 +408,8 @@ static enum fleet_trial trial_of(void *ctx, size_t index, uint32_t version)
 static void make_flash(struct world *w)
 {
   static uint32_t image[2 * DEVICE_FLASH_SECTOR / 4];
-  struct flash_config config = {.devices = DEVICES, .slot_size = SLOT, .erase_us = 50000, .program_us = 100};
+  struct flash_config config = {
+      .devices = DEVICES, .slot_size = SLOT, .erase_us = 50000, .program_us = 100};
   for (size_t i = 0; i < sizeof image / 4; i++) image[i] = FACTORY;
   assert_int_equal(flash_create(w->folder, &config, &w->flash, NULL), 0);
   assert_int_equal(flash_factory(w->flash, (const uint8_t *) image, sizeof image, NULL), 0);
@@ -404,26 +422,27 @@ static void make_fleet(struct world *w, bool takes_updates, bool pace)
   static const struct device_ota_profile ota = {.slot_size = SLOT};
   static const struct device_profile with = {.name = "puppet", .ota = &ota, .forget_first = true},
                                      without = {.name = "puppet"};
-  struct fleet_config config = {.backend = &w->backend,
-                                .ops = &puppet_ops,
-                                .profile = takes_updates ? &with : &without,
-                                .place = {{.host = "a", .address_count = 1}},
-                                .place_count = 1,
-                                .prove = {.host = "b", .address_count = 1},
-                                .device_count = DEVICES,
-                                .page = page_of,
-                                .page_size = PAGE_SIZE,
-                                .id = id_of,
-                                .pages = w,
-                                .anchor_id = {{1}},
-                                .root_count = 1,
-                                .reconnect = {.kind = BACKOFF_FIXED, .base_ms = 1000, .cap_ms = 1000},
-                                .timing = &slow,
-                                .pace = pace,
-                                .ota = {.flash = w->flash, .fetch = served ? &layer : NULL, .trial = trial_of},
-                                .seed = 7,
-                                .metrics = w->metrics,
-                                .events = w->events};
+  struct fleet_config config = {
+      .backend = &w->backend,
+      .ops = &puppet_ops,
+      .profile = takes_updates ? &with : &without,
+      .place = {{.host = "a", .address_count = 1}},
+      .place_count = 1,
+      .prove = {.host = "b", .address_count = 1},
+      .device_count = DEVICES,
+      .page = page_of,
+      .page_size = PAGE_SIZE,
+      .id = id_of,
+      .pages = w,
+      .anchor_id = {{1}},
+      .root_count = 1,
+      .reconnect = {.kind = BACKOFF_FIXED, .base_ms = 1000, .cap_ms = 1000},
+      .timing = &slow,
+      .pace = pace,
+      .ota = {.flash = w->flash, .fetch = served ? &layer : NULL, .trial = trial_of},
+      .seed = 7,
+      .metrics = w->metrics,
+      .events = w->events};
   assert_int_equal(fleet_create(&config, &w->fleet, NULL), 0);
 }
 
@@ -496,7 +515,8 @@ static void assert_books_closed(struct world *w)
 {
   struct fleet_census census;
   fleet_census(w->fleet, &census);
-  int closed = value(w, METRIC_CONNECT_OK) + value(w, METRIC_CONNECT_FAILED) + (int) census.attempts_open;
+  int closed =
+      value(w, METRIC_CONNECT_OK) + value(w, METRIC_CONNECT_FAILED) + (int) census.attempts_open;
   assert_int_equal(value(w, METRIC_CONNECT_ATTEMPTS), closed);
 }
 
@@ -533,17 +553,17 @@ static void assert_all(struct world *w, uint32_t version, enum device_ota_status
 {
   for (size_t i = 0; i < DEVICES; i++) {
     const struct fleet_ota_facts *facts = fleet_ota_facts(w->fleet, i);
-    if (facts->image_version != version || facts->ota_status != status || facts->ota_trial || !checked[i])
-      fail_msg("device %zu runs %08x (%s, trial %d, whole %d), not %08x (%s)", i, (unsigned) facts->image_version,
-               device_ota_status_name(facts->ota_status), facts->ota_trial, checked[i], (unsigned) version,
-               device_ota_status_name(status));
+    if (facts->image_version != version || facts->ota_status != status || facts->ota_trial ||
+        !checked[i])
+      fail_msg("device %zu runs %08x (%s, trial %d, whole %d), not %08x (%s)", i,
+               (unsigned) facts->image_version, device_ota_status_name(facts->ota_status),
+               facts->ota_trial, checked[i], (unsigned) version, device_ota_status_name(status));
     assert_int_equal(facts->ota_serial, 5);
     assert_false(facts->bricked);
   }
 }
 
-/* Stories -----------------------------------------------------------------------------------------------------------
- */
+/* --- Stories ---------------------------------------------------------------------------------- */
 
 static void an_update_is_loaded_tried_and_confirmed(void **state)
 {
@@ -564,7 +584,8 @@ static void an_update_is_loaded_tried_and_confirmed(void **state)
   assert_int_equal(value(w, METRIC_OTA_FLASH_OPERATIONS), DEVICES * (BLOCKS + 2));
   assert_int_equal(value(w, METRIC_OTA_BRICKED), 0);
   assert_int_equal(fleet_ota_tally(w->fleet, DEVICE_OTA_CONFIRMED)->count, DEVICES);
-  assert_int_equal(fleet_ota_tally(w->fleet, DEVICE_OTA_STAGED)->first_count, METRICS_FIRST_DEVICES);
+  assert_int_equal(fleet_ota_tally(w->fleet, DEVICE_OTA_STAGED)->first_count,
+                   METRICS_FIRST_DEVICES);
   metrics_stats(w->metrics, METRIC_OTA_DOWNLOAD, &stats);
   assert_int_equal(stats.count, DEVICES);
   assert_in_range((int) stats.max, 10 * BLOCKS, 10 * BLOCKS + 20);
@@ -606,7 +627,8 @@ static void a_restart_is_no_failure_and_the_plan_goes_on(void **state)
   end(w);
 }
 
-/* What the broker keeps for a device that restarts is of this run: a manifest or a bundle among it. */
+/* What the broker keeps for a device that restarts is of this run: a manifest or a bundle among
+   it. */
 static void a_device_that_restarts_keeps_its_session(void **state)
 {
   (void) state;
@@ -633,7 +655,8 @@ static void the_power_may_fail_at_one_operation_after_the_other(void **state)
   struct world *w = new_world();
   connect_all(w);
   for (uint32_t i = 0; i < DEVICES; i++) /* one by one: each for itself */
-    fleet_power_cut(w->fleet, &i, 1, &(struct fleet_power_cuts){.at = FLEET_CUTS_EACH, .times = 60});
+    fleet_power_cut(w->fleet, &i, 1,
+                    &(struct fleet_power_cuts){.at = FLEET_CUTS_EACH, .times = 60});
   for (int i = 0; i < 200; i++) {
     offer(w); /* what the power took away with the manifest, or took back, is offered again */
     pass(w, 1000);
@@ -652,7 +675,8 @@ static void devices_share_out_the_operations_at_which_the_power_fails(void **sta
   struct world *w = new_world();
   const uint32_t *order = fleet_order(w->fleet);
   connect_all(w);
-  fleet_power_cut(w->fleet, order, DEVICES, &(struct fleet_power_cuts){.at = FLEET_CUTS_EACH, .times = 4});
+  fleet_power_cut(w->fleet, order, DEVICES,
+                  &(struct fleet_power_cuts){.at = FLEET_CUTS_EACH, .times = 4});
   offer(w);
   pass(w, 150); /* 20 operations, and nobody has booted again */
   for (size_t i = 0; i < DEVICES; i++) {
@@ -673,7 +697,8 @@ static void devices_share_out_the_operations_at_which_the_power_fails(void **sta
 }
 
 /* The power of all of them fails in whatever they do next. */
-static const struct fleet_power_cuts next_operation = {.at = FLEET_CUTS_RANDOM, .every = 1, .times = 1};
+static const struct fleet_power_cuts next_operation = {
+    .at = FLEET_CUTS_RANDOM, .every = 1, .times = 1};
 
 /* Returns the operations of all devices until they were updated. */
 static uint64_t random_cuts(uint32_t every)
@@ -710,8 +735,9 @@ static void random_cuts_come_as_often_as_said(void **state)
   (void) state;
   struct world *w = new_world();
   connect_all(w);
-  fleet_power_cut(w->fleet, fleet_order(w->fleet), DEVICES,
-                  &(struct fleet_power_cuts){.at = FLEET_CUTS_RANDOM, .every = 30, .times = 1000000});
+  fleet_power_cut(
+      w->fleet, fleet_order(w->fleet), DEVICES,
+      &(struct fleet_power_cuts){.at = FLEET_CUTS_RANDOM, .every = 30, .times = 1000000});
   trial = FLEET_TRIAL_FAIL;
   uint64_t operations = 0;
   for (int i = 0; i < 300; i++) {
@@ -736,7 +762,8 @@ static void what_a_device_says_without_power_is_not_heard(void **state)
   assert_int_equal(value(w, METRIC_OTA_POWER_CUTS), DEVICES);
   assert_int_equal(online(w), 0);
   assert_int_equal(value(w, METRIC_OTA_REFUSED), 0);
-  assert_int_equal(value(w, METRIC_OTA_RESENT_BYTES), DEVICES * BLOCK); /* that is what the power took */
+  /* that is what the power took */
+  assert_int_equal(value(w, METRIC_OTA_RESENT_BYTES), DEVICES * BLOCK);
   assert_int_equal(fleet_ota_facts(w->fleet, 2)->power_cuts, 1);
   for (size_t i = 0; i < DEVICES; i++) assert_false(w->backend.conns[i]->open);
   pass(w, 150);
@@ -776,7 +803,8 @@ static void an_attempt_that_the_power_ends_is_booked(void **state)
     w->backend.conns[i]->handler->deadline(w->backend.conns[i]->user);
   fleet_power_cut(w->fleet, fleet_order(w->fleet), DEVICES, &next_operation);
   w->backend.now_ms += 20;
-  for (size_t i = 0; i < DEVICES; i++) w->backend.conns[i]->handler->deadline(w->backend.conns[i]->user);
+  for (size_t i = 0; i < DEVICES; i++)
+    w->backend.conns[i]->handler->deadline(w->backend.conns[i]->user);
   assert_int_equal(value(w, METRIC_OTA_POWER_CUTS), DEVICES);
   const struct metrics_failure *stopped = metrics_failure(w->metrics, DEVICE_FAIL_STOPPED);
   assert_int_equal(stopped->count, DEVICES);
@@ -868,7 +896,8 @@ static void a_device_without_an_image_is_bricked_and_told(void **state)
   end(w);
 }
 
-/* A sector takes 50 ms and a block 6.4 ms: 30 blocks need no more than the 10 ms between two of them, 2 take 57 ms. */
+/* A sector takes 50 ms and a block 6.4 ms: 30 blocks need no more than the 10 ms between two of
+   them, 2 take 57 ms. */
 static void a_paced_device_waits_for_its_flash(void **state)
 {
   (void) state;
@@ -877,7 +906,8 @@ static void a_paced_device_waits_for_its_flash(void **state)
   connect_all(w);
   offer(w);
   pass(w, 60);
-  assert_int_equal(value(w, METRIC_OTA_FLASH_OPERATIONS), 2 * DEVICES); /* the first sector and block take 56 ms */
+  /* the first sector and block take 56 ms */
+  assert_int_equal(value(w, METRIC_OTA_FLASH_OPERATIONS), 2 * DEVICES);
   pass(w, 4000);
   assert_all(w, NEW, DEVICE_OTA_CONFIRMED);
   metrics_stats(w->metrics, METRIC_OTA_DOWNLOAD, &stats);
@@ -1021,7 +1051,8 @@ static void what_a_power_cut_took_of_a_download_is_sent_again(void **state)
   (void) state;
   struct world *w = while_they_fetch(false);
   for (size_t i = 0; i < DEVICES; i++) say(w, i, "d");
-  for (size_t i = 0; i < DEVICES; i++) serve(i, 100); /* of which it says nothing: less than a block */
+  /* of which it says nothing: less than a block */
+  for (size_t i = 0; i < DEVICES; i++) serve(i, 100);
   assert_int_equal(value(w, METRIC_OTA_BYTES), 0);
   fleet_power_cut(w->fleet, fleet_order(w->fleet), DEVICES, &next_operation);
   for (size_t i = 0; i < DEVICES; i++) serve(i, 300);
@@ -1038,7 +1069,8 @@ static void what_a_device_held_is_forgotten_in_a_restart(void **state)
   size_t count;
   connect_all(w);
   offer(w);
-  for (int i = 0; i < 3; i++) assert_true(fleet_publish(w->fleet, 6, 32, 1)); /* never acknowledged */
+  /* never acknowledged */
+  for (int i = 0; i < 3; i++) assert_true(fleet_publish(w->fleet, 6, 32, 1));
   (void) fleet_forgotten(w->fleet, &count);
   assert_int_equal(count, 0);
   pass(w, 330);
@@ -1148,7 +1180,8 @@ static void a_session_that_the_plan_would_end_later_comes_back_at_once(void **st
   struct world *w = new_world();
   connect_all(w);
   offer(w);
-  fleet_redial(w->fleet, fleet_order(w->fleet), DEVICES, 0.1, false); /* the first one now, over 200 s */
+  /* the first one now, over 200 s */
+  fleet_redial(w->fleet, fleet_order(w->fleet), DEVICES, 0.1, false);
   pass(w, 5000);
   assert_all(w, NEW, DEVICE_OTA_CONFIRMED);
   assert_int_equal(online(w), DEVICES);
@@ -1162,7 +1195,8 @@ static void a_restart_before_the_first_attempt_is_due_makes_it_no_earlier(void *
   struct world *w = new_world();
   fleet_shelve(w->fleet, fleet_order(w->fleet), DEVICES);
   pass(w, 10);
-  for (size_t i = 0; i < DEVICES; i++) w->pages[i][PAGE_BEGUN] = 1; /* an update that needs no network any more */
+  /* an update that needs no network any more */
+  for (size_t i = 0; i < DEVICES; i++) w->pages[i][PAGE_BEGUN] = 1;
   fleet_wake(w->fleet, fleet_order(w->fleet), DEVICES, 0.1);
   pass(w, 8000);
   assert_int_equal(starts, 2); /* the first one: at once, and after its restart */
@@ -1195,7 +1229,8 @@ static void a_device_that_loses_power_while_it_is_shelved_stays_off(void **state
   (void) state;
   struct world *w = new_world();
   connect_all(w);
-  fleet_set_telemetry(w->fleet, &(struct fleet_telemetry){.on = true, .every_ms = 10, .bytes = 32, .qos = 1});
+  fleet_set_telemetry(w->fleet,
+                      &(struct fleet_telemetry){.on = true, .every_ms = 10, .bytes = 32, .qos = 1});
   offer(w);
   pass(w, 20);
   fleet_power_cut(w->fleet, fleet_order(w->fleet), DEVICES, &next_operation);

@@ -27,8 +27,8 @@ static struct preflight_need local(size_t devices)
   return (struct preflight_need){.devices = devices, .bytes_per_device = 16384, .loopback = true};
 }
 
-static void assert_refused(struct preflight_need need, const struct preflight_machine *machine, const char *says,
-                           const char *advises)
+static void assert_refused(struct preflight_need need, const struct preflight_machine *machine,
+                           const char *says, const char *advises)
 {
   struct error error = {.code = EXIT_CODE_PASS};
   assert_int_equal(preflight_plan(&need, machine, &error), -1);
@@ -61,7 +61,8 @@ static void a_narrow_port_range_takes_more_addresses(void **state)
   struct preflight_need need = local(9000);
   assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
   assert_int_equal(need.source_addresses, 10);
-  assert_refused(local(900 * ADDRESSES_MAX + 1), &machine, "too few source ports on this machine", "--devices 225000 ");
+  assert_refused(local(900 * ADDRESSES_MAX + 1), &machine, "too few source ports on this machine",
+                 "--devices 225000 ");
 }
 
 static void downloads_need_descriptors_and_memory_of_their_own(void **state)
@@ -74,7 +75,8 @@ static void downloads_need_descriptors_and_memory_of_their_own(void **state)
   need.descriptors_per_download = 3;
   assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
   machine.descriptors_hard--;
-  assert_refused(need, &machine, "1000 devices need 4256 file descriptors with their downloads", "--devices 999 ");
+  assert_refused(need, &machine, "1000 devices need 4256 file descriptors with their downloads",
+                 "--devices 999 ");
   machine = usual;
   machine.memory_bytes = 1000 * (16384 + fetch_bytes_per_transfer());
   assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
@@ -92,7 +94,8 @@ static void flash_needs_disk(void **state)
   machine.disk_bytes = 1000ull << 20;
   assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
   machine.disk_bytes--;
-  assert_refused(need, &machine, "the flash of 1000 devices needs about 1000 MiB in /tmp, and 999 MiB are free",
+  assert_refused(need, &machine,
+                 "the flash of 1000 devices needs about 1000 MiB in /tmp, and 999 MiB are free",
                  "--devices 999 ");
 }
 
@@ -150,7 +153,8 @@ static void too_few_descriptors_are_an_error_that_says_what_to_change(void **sta
   (void) state;
   struct preflight_machine machine = usual;
   machine.descriptors_hard = 1024;
-  assert_refused(local(1000), &machine, "1000 devices need 1256 file descriptors", "ulimit -Hn 1256");
+  assert_refused(local(1000), &machine, "1000 devices need 1256 file descriptors",
+                 "ulimit -Hn 1256");
   assert_refused(local(1000), &machine, "may open 1024", "--devices 768 ");
   struct preflight_need need = local(768);
   assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
@@ -162,7 +166,8 @@ static void this_machine_can_be_looked_at(void **state)
   struct preflight_machine machine = {0};
   assert_int_equal(preflight_look(&machine, NULL), 0);
   assert_true(machine.descriptors > 0 && machine.descriptors_hard >= machine.descriptors);
-  assert_true(machine.first_port > 0 && machine.last_port >= machine.first_port && machine.last_port < 65536);
+  assert_true(machine.first_port > 0 && machine.last_port >= machine.first_port &&
+              machine.last_port < 65536);
   assert_true(machine.memory_bytes > 0);
 }
 
@@ -231,12 +236,14 @@ static void what_there_is_no_room_for_at_all_is_told_without_a_zero(void **state
   struct preflight_machine machine = usual;
   struct preflight_need need = local(3);
   machine.memory_bytes = 4096;
-  assert_refused(need, &machine, "need about 48 KiB of memory, and 4 KiB are available", "no room for one device");
+  assert_refused(need, &machine, "need about 48 KiB of memory, and 4 KiB are available",
+                 "no room for one device");
   machine = usual;
   need.disk_bytes_per_device = 8192;
   need.disk_folder = "/tmp";
   machine.disk_bytes = 0;
-  assert_refused(need, &machine, "needs about 24 KiB in /tmp, and 0 KiB are free", "no room for one device");
+  assert_refused(need, &machine, "needs about 24 KiB in /tmp, and 0 KiB are free",
+                 "no room for one device");
   machine.descriptors_hard = 100;
   assert_refused(local(3), &machine, "may open 100 at most", "no room for one device");
 }
@@ -250,7 +257,8 @@ static void threads_that_cannot_start_are_told_before_somebody_aborts(void **sta
   machine.threads = 12;
   assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
   machine.threads = 11;
-  assert_refused(need, &machine, "needs 12 threads and processes at once, and the system lets it start 11",
+  assert_refused(need, &machine,
+                 "needs 12 threads and processes at once, and the system lets it start 11",
                  "ulimit -u");
   preflight_look_at_threads(12, &machine);
   assert_int_equal(machine.threads, 12);

@@ -18,7 +18,8 @@ static void marks_count_from_the_first_loss(void **state)
   recovery_begin(&r, 100 * S);
   for (size_t online = 200; online-- > 0;) recovery_update(&r, 101 * S, online, 200);
   assert_true(recovery_is_under_way(&r));
-  for (size_t online = 1; online <= 200; online++) recovery_update(&r, (102 + online) * S, online, 200);
+  for (size_t online = 1; online <= 200; online++)
+    recovery_update(&r, (102 + online) * S, online, 200);
   assert_false(recovery_is_under_way(&r));
   assert_int_equal(r.missing, 200);
   assert_int_equal(r.back_us[RECOVERY_P50], 102 * S);

@@ -1,4 +1,5 @@
-/* What revocation does to a fleet, whatever a broker says to whom it refuses: in virtual time, with scripted devices.
+/* What revocation does to a fleet, whatever a broker says to whom it refuses: in virtual time, with
+ * scripted devices.
  */
 #include "few.h"
 
@@ -36,7 +37,8 @@ static unsigned collateral(struct world *w)
   return value(w, METRIC_REVOKE_COLLATERAL, false);
 }
 
-/* OpenSSL's alerts, Erlang's 42, node and nginx which say nothing, a ticket that leads to CONNACK 4. */
+/* OpenSSL's alerts, Erlang's 42, node and nginx which say nothing, a ticket that leads to CONNACK
+   4. */
 static const enum device_failure refusals[] = {
     DEVICE_FAIL_TLS_ALERT_REVOKED,  DEVICE_FAIL_TLS_ALERT_EXPIRED, DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA,
     DEVICE_FAIL_TLS_ALERT_BAD_CERT, DEVICE_FAIL_TLS_ALERT_NO_CERT, DEVICE_FAIL_TLS_ALERT_HANDSHAKE,
@@ -55,7 +57,8 @@ static void a_fleet_that_is_refused_after_a_list_is_collateral_whatever_was_said
     assert_int_equal(collateral(w), 0);
     redial(w, refusals[i]);
     if (collateral(w) != DEVICES - 1)
-      fail_msg("%s: %u of %d count as collateral", device_failure_name(refusals[i]), collateral(w), DEVICES - 1);
+      fail_msg("%s: %u of %d count as collateral", device_failure_name(refusals[i]), collateral(w),
+               DEVICES - 1);
     if (value(w, METRIC_REVOKE_REFUSALS, false) != 1)
       fail_msg("%s: the revoked device's refusal is not counted", device_failure_name(refusals[i]));
     end(w);
@@ -65,9 +68,9 @@ static void a_fleet_that_is_refused_after_a_list_is_collateral_whatever_was_said
 static void what_is_no_word_of_the_brokers_is_no_refusal(void **state)
 {
   (void) state;
-  static const enum device_failure others[] = {DEVICE_FAIL_TCP_REFUSED,     DEVICE_FAIL_TCP_TIMEOUT,
-                                               DEVICE_FAIL_TLS_NOT_TRUSTED, DEVICE_FAIL_TLS_EXPIRED,
-                                               DEVICE_FAIL_TLS_REVOKED,     DEVICE_FAIL_DEVICE_IDENTITY};
+  static const enum device_failure others[] = {
+      DEVICE_FAIL_TCP_REFUSED, DEVICE_FAIL_TCP_TIMEOUT, DEVICE_FAIL_TLS_NOT_TRUSTED,
+      DEVICE_FAIL_TLS_EXPIRED, DEVICE_FAIL_TLS_REVOKED, DEVICE_FAIL_DEVICE_IDENTITY};
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
     struct world *w = begin();
     publish(w, 1);
@@ -90,7 +93,8 @@ static void nobody_is_collateral_before_a_list(void **state)
   end(w);
 }
 
-/* A broker that restarts closes too. Once it has let the same certificate in, the list was not the reason. */
+/* A broker that restarts closes too. Once it has let the same certificate in, the list was not the
+   reason. */
 static void a_silent_end_is_forgiven_by_the_next_connack_and_a_word_is_not(void **state)
 {
   (void) state;
@@ -109,7 +113,8 @@ static void a_silent_end_is_forgiven_by_the_next_connack_and_a_word_is_not(void 
   end(w);
 }
 
-/* The list expires at a broker that just closes, and the next list mends it: they were locked out until then. */
+/* The list expires at a broker that just closes, and the next list mends it: they were locked out
+   until then. */
 static void a_new_list_does_not_undo_what_the_one_before_has_done(void **state)
 {
   (void) state;
@@ -160,7 +165,8 @@ static void a_silent_refusal_is_booked_when_it_comes_again_or_at_the_end(void **
   end(w);
 }
 
-/* A list that nobody enforces: the time of the latest CONNACK is none after which the device was refused. */
+/* A list that nobody enforces: the time of the latest CONNACK is none after which the device was
+   refused. */
 static void a_device_that_is_still_let_in_has_no_time_of_its_refusal(void **state)
 {
   (void) state;
@@ -199,7 +205,8 @@ static void what_is_no_connack_locks_out_as_well(void **state)
   end(w);
 }
 
-/* Trying the prove listener again and again would change nothing, and the revoked are meant to be refused. */
+/* Trying the prove listener again and again would change nothing, and the revoked are meant to be
+   refused. */
 static void a_revoked_device_has_its_proof_at_the_first_refusal_and_it_is_expected(void **state)
 {
   (void) state;
@@ -216,7 +223,8 @@ static void a_revoked_device_has_its_proof_at_the_first_refusal_and_it_is_expect
   end(w);
 }
 
-/* What `refused(...)` names: a bad line afterwards does not hide that the broker closed, a verdict says more. */
+/* What `refused(...)` names: a bad line afterwards does not hide that the broker closed, a verdict
+   says more. */
 static void a_silent_refusal_is_the_phases_reason_until_a_verdict_comes(void **state)
 {
   (void) state;

@@ -1,4 +1,5 @@
-/* Devices that try the topics of others, and how a broker may answer: with PUBACK, with a reason, or by hanging up. */
+/* Devices that try the topics of others, and how a broker may answer: with PUBACK, with a reason,
+   or by hanging up. */
 #include "few.h"
 
 enum manner { ALLOWS, DENIES, HOLDS_BACK, CLOSES, DISCONNECTS, SAYS_NOTHING };
@@ -72,7 +73,8 @@ static void a_broker_that_hangs_up_has_answered_and_is_not_asked_again(void **st
   for (enum manner how = CLOSES; how <= DISCONNECTS; how++) {
     struct world *w = trespass(how);
     clockwork_pass(&w->backend, 500);
-    assert_true(fleet_is_trespassing(w->fleet, 1)); /* it waits to come back, for its second attempt */
+    /* it waits to come back, for its second attempt */
+    assert_true(fleet_is_trespassing(w->fleet, 1));
     assert_int_equal(counted(w, METRIC_TRESPASS_CLOSED), 1);
     clockwork_pass(&w->backend, 10000);
     assert_false(fleet_is_trespassing(w->fleet, 1));
@@ -115,7 +117,8 @@ static void a_full_outbox_puts_an_attempt_off(void **state)
   end(w);
 }
 
-/* A broker keeps for a session what came while the device was away, and with it what an earlier run was let through. */
+/* A broker keeps for a session what came while the device was away, and with it what an earlier run
+   was let through. */
 static void telemetry_of_an_earlier_run_crosses_nothing_in_this_one(void **state)
 {
   (void) state;

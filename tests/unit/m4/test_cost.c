@@ -19,8 +19,9 @@ static struct m4_block block_of(uint32_t address, const uint16_t *halves, size_t
   return m4_cost_block(&m4_model_default, address, code, 2 * count);
 }
 
-#define BLOCK(address, ...) \
-  block_of(address, (const uint16_t[]){__VA_ARGS__}, sizeof((const uint16_t[]){__VA_ARGS__}) / sizeof(uint16_t))
+#define BLOCK(address, ...)                          \
+  block_of(address, (const uint16_t[]){__VA_ARGS__}, \
+           sizeof((const uint16_t[]){__VA_ARGS__}) / sizeof(uint16_t))
 #define CYCLES(...) (BLOCK(0, __VA_ARGS__).cycles)
 
 static void every_class_costs_what_the_manual_says(void **state)
@@ -55,19 +56,23 @@ static void a_load_behind_a_load_is_pipelined(void **state)
   (void) state;
   assert_int_equal(CYCLES(0x6808, 0x681a), 3);         /* ldr r0, [r1]; ldr r2, [r3] */
   assert_int_equal(CYCLES(0x6808, 0x681a, 0x682c), 4); /* and ldr r4, [r5] */
-  assert_int_equal(CYCLES(0x6808, 0x6802), 4);         /* ldr r0, [r1]; ldr r2, [r0]: needs the address */
+  /* ldr r0, [r1]; ldr r2, [r0]: needs the address */
+  assert_int_equal(CYCLES(0x6808, 0x6802), 4);
   assert_int_equal(CYCLES(0x6808, 0x601a, 0x682c), 5); /* a store between */
 }
 
 static void an_address_just_computed_stalls(void **state)
 {
   (void) state;
-  assert_int_equal(CYCLES(0x1d08, 0x6802), 4);         /* adds r0, r1, #4; ldr r2, [r0] */
-  assert_int_equal(CYCLES(0x1d08, 0x6002), 3);         /* adds r0, r1, #4; str r2, [r0] */
-  assert_int_equal(CYCLES(0x1d08, 0x580a), 4);         /* adds r0, r1, #4; ldr r2, [r1, r0]: the index */
-  assert_int_equal(CYCLES(0x1d08, 0x6008), 2);         /* adds r0, r1, #4; str r0, [r1]: data, no address */
+  assert_int_equal(CYCLES(0x1d08, 0x6802), 4); /* adds r0, r1, #4; ldr r2, [r0] */
+  assert_int_equal(CYCLES(0x1d08, 0x6002), 3); /* adds r0, r1, #4; str r2, [r0] */
+  /* adds r0, r1, #4; ldr r2, [r1, r0]: the index */
+  assert_int_equal(CYCLES(0x1d08, 0x580a), 4);
+  /* adds r0, r1, #4; str r0, [r1]: data, no address */
+  assert_int_equal(CYCLES(0x1d08, 0x6008), 2);
   assert_int_equal(CYCLES(0x1d08, 0xbf00, 0x6802), 4); /* a NOP between */
-  assert_int_equal(CYCLES(0x2800, 0x6802), 3);         /* cmp r0, #0; ldr r2, [r0]: writes nothing */
+  /* cmp r0, #0; ldr r2, [r0]: writes nothing */
+  assert_int_equal(CYCLES(0x2800, 0x6802), 3);
   assert_int_equal(CYCLES(0xfb01, 0xf002, 0x6802), 4); /* mul r0, r1, r2; ldr r2, [r0] */
 }
 
@@ -87,10 +92,12 @@ static void a_taken_branch_refills_by_its_kind_and_target(void **state)
 static void a_block_says_how_it_leaves(void **state)
 {
   (void) state;
-  const struct m4_block falls = BLOCK(0, 0x1888), call = BLOCK(0, 0xf7ff, 0xff6d), back = BLOCK(0, 0xbd10);
-  const struct m4_block loop = BLOCK(0, 0x3901, 0xd1fd);              /* subs r1, #1; bne */
-  const struct m4_block returns_if = BLOCK(0, 0xbf08, 0x4770);        /* it eq; bxeq lr */
-  const struct m4_block behind_if = BLOCK(0, 0xbf08, 0x4608, 0x4770); /* it eq; moveq r0, r1; bx lr */
+  const struct m4_block falls = BLOCK(0, 0x1888), call = BLOCK(0, 0xf7ff, 0xff6d),
+                        back = BLOCK(0, 0xbd10);
+  const struct m4_block loop = BLOCK(0, 0x3901, 0xd1fd);       /* subs r1, #1; bne */
+  const struct m4_block returns_if = BLOCK(0, 0xbf08, 0x4770); /* it eq; bxeq lr */
+  /* it eq; moveq r0, r1; bx lr */
+  const struct m4_block behind_if = BLOCK(0, 0xbf08, 0x4608, 0x4770);
   assert_int_equal(falls.leaves_by, M4_NO_BRANCH);
   assert_false(falls.always_taken);
   assert_int_equal(call.leaves_by, M4_DIRECT);
@@ -106,7 +113,8 @@ static void a_block_says_how_it_leaves(void **state)
 static void a_block_says_how_deep_it_takes_the_stack(void **state)
 {
   (void) state;
-  assert_int_equal(BLOCK(0, 0xb570, 0xb086, 0xb006, 0xbd70).stack_bytes, 40); /* push 4, sub 24, add 24, pop 4 */
+  /* push 4, sub 24, add 24, pop 4 */
+  assert_int_equal(BLOCK(0, 0xb570, 0xb086, 0xb006, 0xbd70).stack_bytes, 40);
   assert_int_equal(BLOCK(0, 0xbd70).stack_bytes, 0);
   assert_false(BLOCK(0, 0xb570).stack_unknown);
   assert_true(BLOCK(0, 0x46bd).stack_unknown); /* mov sp, r7 */
@@ -118,7 +126,8 @@ static void what_is_not_known_is_counted(void **state)
   const struct m4_block block = BLOCK(0, 0xee30, 0x0a20, 0x1888); /* vadd.f32; adds */
   assert_int_equal(block.instructions, 2);
   assert_int_equal(block.unclassified, 1);
-  assert_int_equal(BLOCK(0, 0x1888, 0xeb01).unclassified, 1); /* cut in the middle of an instruction */
+  /* cut in the middle of an instruction */
+  assert_int_equal(BLOCK(0, 0x1888, 0xeb01).unclassified, 1);
 }
 
 static void every_parameter_can_be_set_by_its_name_and_only_those(void **state)

@@ -10,7 +10,8 @@
 
 #include "m4/emulator/elf.h"
 
-/* An image like a linker's: code at 0, .data with its load address behind the code, .bss behind it in RAM. */
+/* An image like a linker's: code at 0, .data with its load address behind the code, .bss behind it
+   in RAM. */
 struct sample {
   Elf32_Ehdr header;
   Elf32_Phdr text, data;
@@ -164,7 +165,8 @@ static void refuses_the_image_cut_at_every_byte(void **state)
   for (size_t size = 0; size < sizeof s; size++) {
     struct m4_image image;
     struct error error;
-    if (load(&s, size, &image, &error) == 0) fail_msg("cut at %zu of %zu bytes, and taken", size, sizeof s);
+    if (load(&s, size, &image, &error) == 0)
+      fail_msg("cut at %zu of %zu bytes, and taken", size, sizeof s);
   }
 }
 

@@ -10,7 +10,8 @@
 
 static struct m4_icache cache_of(unsigned bytes, unsigned line, unsigned ways)
 {
-  const struct m4_icache_shape shape = {.bytes = bytes, .line = line, .ways = ways, .miss_cycles = 10};
+  const struct m4_icache_shape shape = {
+      .bytes = bytes, .line = line, .ways = ways, .miss_cycles = 10};
   struct m4_icache cache;
   struct error error;
   if (m4_icache_init(&cache, &shape, &error) != 0) fail_msg("%s", error.text);

@@ -10,11 +10,12 @@
 
 static void is_as_expected(const struct m4_sample *sample)
 {
-  const struct m4_instruction got = m4_decode(sample->first, sample->second), *want = &sample->expected;
-#define SAME(field)                                                                                      \
-  if (got.field != want->field)                                                                          \
-  fail_msg("%s (%04x %04x): " #field " is %d, expected %d", sample->text, sample->first, sample->second, \
-           (int) got.field, (int) want->field)
+  const struct m4_instruction got = m4_decode(sample->first, sample->second),
+                              *want = &sample->expected;
+#define SAME(field)                                                                      \
+  if (got.field != want->field)                                                          \
+  fail_msg("%s (%04x %04x): " #field " is %d, expected %d", sample->text, sample->first, \
+           sample->second, (int) got.field, (int) want->field)
   SAME(class);
   SAME(size);
   SAME(branch);
@@ -48,7 +49,8 @@ static void leaves_floating_point_arithmetic_unclassified(void **state)
   (void) state;
   assert_int_equal(m4_decode(0xee30, 0x0a20).class, M4_UNCLASSIFIED); /* vadd.f32 s0, s0, s1 */
   assert_int_equal(m4_decode(0xee80, 0x0a20).class, M4_UNCLASSIFIED); /* vdiv.f32 s0, s0, s1 */
-  assert_int_equal(m4_decode(0xee10, 0x0f10).class, M4_UNCLASSIFIED); /* mrc p15: another coprocessor */
+  /* mrc p15: another coprocessor */
+  assert_int_equal(m4_decode(0xee10, 0x0f10).class, M4_UNCLASSIFIED);
 }
 
 static void is_total_every_pair_of_halfwords_has_a_class_and_a_size(void **state)
@@ -74,7 +76,8 @@ static void knows_loads_from_stores(void **state)
     const bool store = (text[0] == 's' && text[1] == 't') || (text[0] == 'p' && text[1] == 'u') ||
                        (text[0] == 'v' && text[1] == 's') || strncmp(text, "vpush", 5) == 0;
     if (m4_is_load(&got) != load || m4_is_store(&got) != store)
-      fail_msg("%s: load %d, store %d, expected %d, %d", text, m4_is_load(&got), m4_is_store(&got), load, store);
+      fail_msg("%s: load %d, store %d, expected %d, %d", text, m4_is_load(&got), m4_is_store(&got),
+               load, store);
   }
 }
 

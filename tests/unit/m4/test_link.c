@@ -14,8 +14,9 @@ static void connects_to_this_machine_only(void **state)
 {
   (void) state;
   static const char *const taken[] = {"127.0.0.1:8883", "localhost:1", "127.1.2.3:65535"};
-  static const char *const refused[] = {"10.0.0.1:8883",   "example.com:8883", "127.0.0.1", "127.0.0.1:0",
-                                        "127.0.0.1:65536", "127.0.0.1:88x",    ":8883",     ""};
+  static const char *const refused[] = {
+      "10.0.0.1:8883",   "example.com:8883", "127.0.0.1", "127.0.0.1:0",
+      "127.0.0.1:65536", "127.0.0.1:88x",    ":8883",     ""};
   struct sockaddr_in peer;
   struct error error;
   for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)

@@ -17,7 +17,7 @@ struct peer {
   bool answered;
 };
 
-/* --- The upstream ------------------------------------------------------------------------------------------------- */
+/* --- The upstream ----------------------------------------------------------------------------- */
 
 static void on_peer_closed(uv_handle_t *handle)
 {
@@ -28,7 +28,8 @@ static void on_peer_closed(uv_handle_t *handle)
 
 static void peer_close(struct peer *peer)
 {
-  if (!uv_is_closing((uv_handle_t *) &peer->tcp)) uv_close((uv_handle_t *) &peer->tcp, on_peer_closed);
+  if (!uv_is_closing((uv_handle_t *) &peer->tcp))
+    uv_close((uv_handle_t *) &peer->tcp, on_peer_closed);
 }
 
 static void on_written(uv_write_t *write, int status)
@@ -64,7 +65,8 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
   }
   if (peer->answered || peer->server->silent) return;
   peer->answered = true;
-  uv_buf_t answer = uv_buf_init((char *) peer->server->answer, (unsigned) strlen(peer->server->answer));
+  uv_buf_t answer =
+      uv_buf_init((char *) peer->server->answer, (unsigned) strlen(peer->server->answer));
   uv_write(&peer->write, stream, &answer, 1, on_written);
 }
 
@@ -95,7 +97,7 @@ static void upstream_up(struct server *server)
   server->upstream_port = ntohs(address.sin_port);
 }
 
-/* --- nginx -------------------------------------------------------------------------------------------------------- */
+/* --- nginx ------------------------------------------------------------------------------------ */
 
 static const char *at(const struct server *server, const char *name)
 {
@@ -114,23 +116,25 @@ static void write_files(struct server *server)
   server->image = malloc(SERVER_FILE);
   assert_non_null(server->image);
   for (size_t i = 0; i < SERVER_FILE; i++) server->image[i] = (uint8_t) random_next(&random);
-  assert_int_equal(files_write(at(server, "files/image.bin"), server->image, SERVER_FILE, 0600, &error), 0);
+  assert_int_equal(
+      files_write(at(server, "files/image.bin"), server->image, SERVER_FILE, 0600, &error), 0);
   assert_int_equal(files_write(at(server, "files/empty.bin"), "", 0, 0600, &error), 0);
-  int size =
-      snprintf(rules, sizeof rules,
-               "location = /once { return 302 /image.bin; }\n"
-               "location = /loop { return 302 /loop; }\n"
-               "location = /hop4 { return 302 /hop3; }\n"
-               "location = /hop3 { return 302 /hop2; }\n"
-               "location = /hop2 { return 302 /once; }\n"
-               "location = /plain { return 302 http://%s:%u/image.bin; }\n"
-               "location = /nowhere { return 302; }\n"
-               "location = /busy { return 503; }\n"
-               "location = /no-ranges { alias files/image.bin; max_ranges 0; }\n"
-               "location = /wrong-start { add_header Content-Range 'bytes 7-9/10'; return 206 abc; }\n"
-               "location = /slow { alias files/image.bin; limit_rate 1k; }\n"
-               "location = /raw { proxy_pass http://127.0.0.1:%u; proxy_buffering off; proxy_http_version 1.1; }\n",
-               SERVER_HOST, server->upstream_port, server->upstream_port);
+  int size = snprintf(
+      rules, sizeof rules,
+      "location = /once { return 302 /image.bin; }\n"
+      "location = /loop { return 302 /loop; }\n"
+      "location = /hop4 { return 302 /hop3; }\n"
+      "location = /hop3 { return 302 /hop2; }\n"
+      "location = /hop2 { return 302 /once; }\n"
+      "location = /plain { return 302 http://%s:%u/image.bin; }\n"
+      "location = /nowhere { return 302; }\n"
+      "location = /busy { return 503; }\n"
+      "location = /no-ranges { alias files/image.bin; max_ranges 0; }\n"
+      "location = /wrong-start { add_header Content-Range 'bytes 7-9/10'; return 206 abc; }\n"
+      "location = /slow { alias files/image.bin; limit_rate 1k; }\n"
+      "location = /raw { proxy_pass http://127.0.0.1:%u; proxy_buffering off; proxy_http_version "
+      "1.1; }\n",
+      SERVER_HOST, server->upstream_port, server->upstream_port);
   assert_int_equal(files_write(at(server, "rules.conf"), rules, (size_t) size, 0600, &error), 0);
 }
 
@@ -152,11 +156,12 @@ static void nginx_up(struct server *server)
 {
   struct error error = {.text = ""};
   struct started started = {0};
-  struct nginx_config config = {.folder = server->nginx_folder, .host = SERVER_HOST, .ca_path = server->ca_path};
+  struct nginx_config config = {
+      .folder = server->nginx_folder, .host = SERVER_HOST, .ca_path = server->ca_path};
   struct pki_chain chain = {.host = SERVER_HOST};
   if (nginx_open(&server->loop, &config, &server->nginx, &error) != 0) fail_msg("%s", error.text);
-  if (pki_write_update_chain(server->pki, &chain, at(server, "server.crt"), at(server, "server.key"), server->ca_path,
-                             &error) != 0)
+  if (pki_write_update_chain(server->pki, &chain, at(server, "server.crt"),
+                             at(server, "server.key"), server->ca_path, &error) != 0)
     fail_msg("%s", error.text);
   write_files(server);
   nginx_start(server->nginx, on_started, &started);
@@ -174,7 +179,8 @@ int server_up(void **state)
            tmp == NULL || strlen(tmp) > 64 ? "/tmp" : tmp);
   if (mkdtemp(server->folder) == NULL) return -1;
   snprintf(server->pki_folder, sizeof server->pki_folder, "%s/fleet", server->folder);
-  snprintf(server->nginx_folder, sizeof server->nginx_folder, "%s/the update server", server->folder);
+  snprintf(server->nginx_folder, sizeof server->nginx_folder, "%s/the update server",
+           server->folder);
   if (pki_create(server->pki_folder, &roots, &server->pki, &error) != 0) fail_msg("%s", error.text);
   uv_loop_init(&server->loop);
   upstream_up(server);
@@ -211,11 +217,12 @@ int server_down(void **state)
   return busy;
 }
 
-/* --- Waiting ------------------------------------------------------------------------------------------------------ */
+/* --- Waiting ---------------------------------------------------------------------------------- */
 
 static void on_beat(uv_timer_t *timer)
 {
-  (void) timer; /* only so that uv_run comes back: what ends a wait may happen in a timer, before it polls */
+  /* only so that uv_run comes back: what ends a wait may happen in a timer, before it polls */
+  (void) timer;
 }
 
 static bool run_until(struct server *server, const unsigned *counter, unsigned least, uint64_t ms)
@@ -225,7 +232,8 @@ static bool run_until(struct server *server, const unsigned *counter, unsigned l
   uv_timer_start(&beat, on_beat, 1, 5);
   uv_update_time(&server->loop);
   uint64_t end_ms = uv_now(&server->loop) + ms;
-  while (uv_now(&server->loop) < end_ms && (counter == NULL || *counter < least)) uv_run(&server->loop, UV_RUN_ONCE);
+  while (uv_now(&server->loop) < end_ms && (counter == NULL || *counter < least))
+    uv_run(&server->loop, UV_RUN_ONCE);
   uv_close((uv_handle_t *) &beat, NULL);
   uv_run(&server->loop, UV_RUN_NOWAIT);
   return counter != NULL && *counter >= least;

@@ -1,5 +1,5 @@
-/* A real nginx with a certificate of a real update CA, on the test's loop; and beside it an upstream that answers what
- * no HTTP server would, which nginx passes on over its TLS.
+/* A real nginx with a certificate of a real update CA, on the test's loop; and beside it an
+ * upstream that answers what no HTTP server would, which nginx passes on over its TLS.
  */
 #ifndef FLEETSIM_TEST_SERVER_H
 #define FLEETSIM_TEST_SERVER_H
@@ -24,7 +24,8 @@ struct server {
   struct pki *pki;
   struct nginx *nginx;
   uint8_t *image;
-  /* the upstream, at /raw: what it answers to anything, and then closes; or begins to repeat without end */
+  /* the upstream, at /raw: what it answers to anything, and then closes; or begins to repeat
+     without end */
   uv_tcp_t upstream;
   uint16_t upstream_port;
   const char *answer;
@@ -32,7 +33,8 @@ struct server {
   unsigned peers;
 };
 
-/* For cmocka's group set-up and tear-down: the tests of a program share one. `state` becomes a struct server. */
+/* For cmocka's group set-up and tear-down: the tests of a program share one. `state` becomes a
+   struct server. */
 int server_up(void **state);
 int server_down(void **state);
 

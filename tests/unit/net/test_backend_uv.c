@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
-/* Each test is a loop with a server and the backend's connections on it, and ends with no handle left. */
+/* Each test is a loop with a server and the backend's connections on it, and ends with no handle
+   left. */
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -174,7 +175,8 @@ static struct world *begin(enum server_kind kind, size_t clients)
   w->storage = calloc(clients, each);
   for (size_t i = 0; i < clients; i++) {
     w->client[i].world = w;
-    w->client[i].conn = backend_conn_init(w->backend, (char *) w->storage + i * each, &handler, &w->client[i]);
+    w->client[i].conn =
+        backend_conn_init(w->backend, (char *) w->storage + i * each, &handler, &w->client[i]);
   }
   return w;
 }
@@ -198,12 +200,14 @@ static void close_peer(uv_handle_t *handle, void *arg)
 {
   struct world *w = arg;
   bool is_peer = handle->type == UV_TCP && handle->data == w;
-  if (is_peer && !uv_is_closing(handle)) uv_close(handle, handle == (uv_handle_t *) &w->server ? NULL : free_handle);
+  if (is_peer && !uv_is_closing(handle))
+    uv_close(handle, handle == (uv_handle_t *) &w->server ? NULL : free_handle);
 }
 
 static void end(struct world *w)
 {
-  for (size_t i = 0; i < w->client_count; i++) backend_conn_release(w->client[i].conn, count_released);
+  for (size_t i = 0; i < w->client_count; i++)
+    backend_conn_release(w->client[i].conn, count_released);
   turn_until(w, w->released == w->client_count);
   backend_uv_destroy(w->backend);
   uv_close((uv_handle_t *) &w->watchdog, NULL);
@@ -322,7 +326,8 @@ static void may_connect_again_from_inside_closed(void **state)
   end(w);
 }
 
-/* Sends until the socket takes no more, that is, more than the latest block waits; returns how much it was. */
+/* Sends until the socket takes no more, that is, more than the latest block waits; returns how much
+   it was. */
 static size_t fill(struct client *c)
 {
   static uint8_t block[16384];
@@ -397,7 +402,8 @@ static void read_all(uv_handle_t *handle, void *arg)
     uv_read_start((uv_stream_t *) handle, give, echo);
 }
 
-/* TCP would merge what waits, so the peer counts reads: it has nothing to read before the client's first write. */
+/* TCP would merge what waits, so the peer counts reads: it has nothing to read before the client's
+   first write. */
 static void what_one_callback_sends_arrives_together(void **state)
 {
   (void) state;

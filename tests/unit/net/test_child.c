@@ -42,8 +42,11 @@ static void on_closed(struct child *process)
 static int spawn(const char *command, bool group, bool keeps_umask)
 {
   char *arguments[] = {"/bin/sh", "-c", (char *) (uintptr_t) command, NULL};
-  const struct child_options options = {
-      .file = "/bin/sh", .arguments = arguments, .output = ends[1], .group = group, .keeps_umask = keeps_umask};
+  const struct child_options options = {.file = "/bin/sh",
+                                        .arguments = arguments,
+                                        .output = ends[1],
+                                        .group = group,
+                                        .keeps_umask = keeps_umask};
   return child_spawn(&loop, &child, &options, on_ended);
 }
 
@@ -113,12 +116,14 @@ static void a_program_that_cannot_run_is_an_error_and_leaves_nothing(void **stat
   const struct child_options options = {.file = arguments[0], .arguments = arguments, .output = -1};
   assert_int_equal(child_spawn(&loop, &child, &options, on_ended), UV_ENOENT);
   assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-  const struct child_options group = {.file = arguments[0], .arguments = arguments, .output = -1, .group = true};
+  const struct child_options group = {
+      .file = arguments[0], .arguments = arguments, .output = -1, .group = true};
   assert_int_equal(child_spawn(&loop, &child, &group, on_ended), UV_ENOENT);
   assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-/* A mask or an ignored signal of ours would make it deaf: to SIGTERM, to Ctrl-C, to its own children. */
+/* A mask or an ignored signal of ours would make it deaf: to SIGTERM, to Ctrl-C, to its own
+   children. */
 static void starts_with_default_signals_and_no_descriptor_of_ours(void **state)
 {
   (void) state;
@@ -129,7 +134,9 @@ static void starts_with_default_signals_and_no_descriptor_of_ours(void **state)
   signal(SIGPIPE, SIG_IGN);
   signal(SIGUSR1, SIG_IGN);
   sigprocmask(SIG_SETMASK, &all, &old);
-  assert_int_equal(spawn("grep -E '^Sig(Blk|Ign)' /proc/self/status; ls /proc/self/fd | wc -l", false, false), 0);
+  assert_int_equal(
+      spawn("grep -E '^Sig(Blk|Ign)' /proc/self/status; ls /proc/self/fd | wc -l", false, false),
+      0);
   sigprocmask(SIG_SETMASK, &old, NULL);
   signal(SIGPIPE, SIG_DFL);
   signal(SIGUSR1, SIG_DFL);
@@ -178,7 +185,8 @@ static void who_finds_another_parent_than_its_own_ends_at_once(void **state)
   assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* Killed before, while and after the child is made; what is left would still hold the pipe's end. */
+/* Killed before, while and after the child is made; what is left would still hold the pipe's
+   end. */
 static void end_us(bool group, unsigned delay_us)
 {
   int life[2];
@@ -187,7 +195,8 @@ static void end_us(bool group, unsigned delay_us)
   pid_t us = fork();
   if (us == 0) {
     char *arguments[] = {"/bin/sh", "-c", group ? "sleep 600 & sleep 600" : "exec sleep 600", NULL};
-    const struct child_options options = {.file = "/bin/sh", .arguments = arguments, .output = life[1], .group = group};
+    const struct child_options options = {
+        .file = "/bin/sh", .arguments = arguments, .output = life[1], .group = group};
     close(life[0]);
     if (uv_loop_init(&loop) != 0 || child_spawn(&loop, &child, &options, on_ended) != 0) _exit(1);
     for (;;) pause();

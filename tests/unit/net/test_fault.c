@@ -1,4 +1,5 @@
-/* A faulted connection over the real backend, to a server on the same loop. Every test ends with no handle left. */
+/* A faulted connection over the real backend, to a server on the same loop. Every test ends with no
+   handle left. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,7 +79,8 @@ static void peer_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer
 {
   struct peer *peer = stream->data;
   if (count > 0) {
-    size_t room = sizeof peer->text - 1 - peer->size, n = (size_t) count < room ? (size_t) count : room;
+    size_t room = sizeof peer->text - 1 - peer->size,
+           n = (size_t) count < room ? (size_t) count : room;
     memcpy(peer->text + peer->size, buffer->base, n);
     peer->size += n;
   } else if (count < 0) {
@@ -247,7 +249,8 @@ static void end(struct world *w)
   uv_close((uv_handle_t *) &w->watchdog, NULL);
   uv_close((uv_handle_t *) &w->server, NULL);
   for (size_t p = 0; p < w->accepted; p++)
-    if (!uv_is_closing((uv_handle_t *) &w->peers[p].tcp)) uv_close((uv_handle_t *) &w->peers[p].tcp, on_peer_closed);
+    if (!uv_is_closing((uv_handle_t *) &w->peers[p].tcp))
+      uv_close((uv_handle_t *) &w->peers[p].tcp, on_peer_closed);
   uv_run(&w->loop, UV_RUN_DEFAULT);
   assert_int_equal(uv_loop_close(&w->loop), 0);
   assert_int_equal(w->handles, 0);
@@ -365,7 +368,8 @@ static void a_bandwidth_takes_its_time_in_both_directions(void **state)
   assert_int_equal(send_text(w, much), 0);
   say(&w->peers[0], much);
   turn_until(w, w->peers[0].size == 2000 && w->size == 2000);
-  assert_in_range(now(w) - from_ms, 390, 2000); /* 2000 bytes less a tenth of a second's, at 4 bytes a millisecond */
+  /* 2000 bytes less a tenth of a second's, at 4 bytes a millisecond */
+  assert_in_range(now(w) - from_ms, 390, 2000);
   end(w);
 }
 
@@ -618,7 +622,8 @@ static void no_more_waits_than_the_limit(void **state)
   struct world *w = connected(&none);
   fault_set(w->link, &(struct fault){.black_hole = true});
   size_t sent = 0;
-  while (fault_send(w->link, block, sizeof block) == 0 && sent < 2 * FAULT_WAITING_MAX) sent += sizeof block;
+  while (fault_send(w->link, block, sizeof block) == 0 && sent < 2 * FAULT_WAITING_MAX)
+    sent += sizeof block;
   assert_in_range(sent, FAULT_WAITING_MAX / 2, FAULT_WAITING_MAX);
   assert_true(fault_backlog(w->link) <= FAULT_WAITING_MAX);
   end(w);
@@ -638,7 +643,8 @@ static void a_flood_on_a_slow_line_stays_with_the_network(void **state)
     uv_run(&w->loop, UV_RUN_NOWAIT);
   }
   assert_true(said > w->counts[FAULT_DELAYED]);
-  assert_true(w->counts[FAULT_DELAYED] <= 2 * (size_t) FAULT_WAITING_MAX); /* the limit, and one read more */
+  /* the limit, and one read more */
+  assert_true(w->counts[FAULT_DELAYED] <= 2 * (size_t) FAULT_WAITING_MAX);
   end(w);
 }
 

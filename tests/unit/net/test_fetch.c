@@ -92,8 +92,8 @@ static void close_fetch(struct server *server, struct fetch *fetch)
   server_wait(server, &closed, 1);
 }
 
-static void begin_at(struct server *server, struct fetch *fetch, struct download *d, const char *host, const char *path,
-                     struct fetch_request request)
+static void begin_at(struct server *server, struct fetch *fetch, struct download *d,
+                     const char *host, const char *path, struct fetch_request request)
 {
   char url[DEVICE_OTA_URL_MAX];
   snprintf(url, sizeof url, "https://%s:%u%s", host, nginx_port(server->nginx), path);
@@ -109,8 +109,8 @@ static void begin_at(struct server *server, struct fetch *fetch, struct download
 }
 
 /* One download and its end, by a fetch of its own. */
-static struct download get_by(struct server *server, struct fetch_config config, const char *host, const char *path,
-                              struct fetch_request request)
+static struct download get_by(struct server *server, struct fetch_config config, const char *host,
+                              const char *path, struct fetch_request request)
 {
   struct download d = {0};
   struct fetch *fetch = open_with(server, config);
@@ -125,14 +125,15 @@ static struct download get_by(struct server *server, struct fetch_config config,
 static void expect_cause(const struct download *d, enum device_ota_status wanted)
 {
   if (d->cause != wanted)
-    fail_msg("ended with '%s' after %zu bytes, not with '%s'", device_ota_status_name(d->cause), d->size,
-             device_ota_status_name(wanted));
+    fail_msg("ended with '%s' after %zu bytes, not with '%s'", device_ota_status_name(d->cause),
+             d->size, device_ota_status_name(wanted));
 }
 
-static void expect_refusal(struct server *server, const char *path, uint32_t offset, enum device_ota_status wanted)
+static void expect_refusal(struct server *server, const char *path, uint32_t offset,
+                           enum device_ota_status wanted)
 {
-  struct download d =
-      get_by(server, (struct fetch_config){0}, SERVER_HOST, path, (struct fetch_request){.offset = offset});
+  struct download d = get_by(server, (struct fetch_config){0}, SERVER_HOST, path,
+                             (struct fetch_request){.offset = offset});
   expect_cause(&d, wanted);
   assert_int_equal(d.size, 0);
   free(d.data);
@@ -145,12 +146,13 @@ static void expect_image(const struct server *server, const struct download *d, 
   assert_memory_equal(d->data, server->image + offset, d->size);
 }
 
-/* --- What works --------------------------------------------------------------------------------------------------- */
+/* --- What works ------------------------------------------------------------------------------- */
 
 static void a_file_arrives_whole(void **state)
 {
   struct server *server = *state;
-  struct download d = get_by(server, (struct fetch_config){0}, SERVER_HOST, "/image.bin", (struct fetch_request){0});
+  struct download d = get_by(server, (struct fetch_config){0}, SERVER_HOST, "/image.bin",
+                             (struct fetch_request){0});
   expect_image(server, &d, 0);
   free(d.data);
 }
@@ -175,7 +177,8 @@ static void a_range_begins_where_it_was_asked_to(void **state)
 static void three_redirects_are_followed(void **state)
 {
   struct server *server = *state;
-  struct download d = get_by(server, (struct fetch_config){0}, SERVER_HOST, "/hop3", (struct fetch_request){0});
+  struct download d =
+      get_by(server, (struct fetch_config){0}, SERVER_HOST, "/hop3", (struct fetch_request){0});
   expect_image(server, &d, 0);
   free(d.data);
 }
@@ -211,8 +214,8 @@ static void the_source_address_is_the_one_that_was_given(void **state)
   uint8_t *log = NULL;
   size_t size = 0;
   assert_int_equal(uv_ip4_addr("127.0.3.7", 0, (struct sockaddr_in *) &from), 0);
-  struct download d =
-      get_by(server, (struct fetch_config){0}, SERVER_HOST, "/image.bin", (struct fetch_request){.from = &from});
+  struct download d = get_by(server, (struct fetch_config){0}, SERVER_HOST, "/image.bin",
+                             (struct fetch_request){.from = &from});
   expect_image(server, &d, 0);
   assert_int_equal(nginx_path(server->nginx, "access.log", path), 0);
   for (int i = 0; i < 100; i++) { /* nginx writes its line when the connection is done with */
@@ -226,15 +229,15 @@ static void the_source_address_is_the_one_that_was_given(void **state)
   free(d.data);
 }
 
-/* --- Whom it trusts ----------------------------------------------------------------------------------------------- */
+/* --- Whom it trusts --------------------------------------------------------------------------- */
 
 static void the_certificate_must_lead_to_the_update_ca(void **state)
 {
   struct server *server = *state;
   char root[FILES_PATH_MAX];
   snprintf(root, sizeof root, "%s/ca/A.crt", server->pki_folder);
-  struct download d =
-      get_by(server, (struct fetch_config){.ca_path = root}, SERVER_HOST, "/image.bin", (struct fetch_request){0});
+  struct download d = get_by(server, (struct fetch_config){.ca_path = root}, SERVER_HOST,
+                             "/image.bin", (struct fetch_request){0});
   expect_cause(&d, DEVICE_OTA_SERVER_NOT_TRUSTED);
   assert_int_equal(d.size, 0);
   free(d.data);
@@ -243,10 +246,12 @@ static void the_certificate_must_lead_to_the_update_ca(void **state)
 static void the_certificate_must_carry_the_name(void **state)
 {
   struct server *server = *state;
-  struct download d = get_by(server, (struct fetch_config){0}, "other.test", "/image.bin", (struct fetch_request){0});
+  struct download d = get_by(server, (struct fetch_config){0}, "other.test", "/image.bin",
+                             (struct fetch_request){0});
   expect_cause(&d, DEVICE_OTA_SERVER_NOT_TRUSTED);
   free(d.data);
-  d = get_by(server, (struct fetch_config){0}, "127.0.0.1", "/image.bin", (struct fetch_request){0});
+  d = get_by(server, (struct fetch_config){0}, "127.0.0.1", "/image.bin",
+             (struct fetch_request){0});
   expect_cause(&d, DEVICE_OTA_SERVER_NOT_TRUSTED);
   free(d.data);
 }
@@ -255,14 +260,16 @@ static void the_certificate_must_carry_the_name(void **state)
 static void validity_is_judged_by_the_clock_of_the_device(void **state)
 {
   struct server *server = *state;
-  const int64_t now = (int64_t) time(NULL), clocks[] = {now, now + 30 * YEAR_S, now - YEAR_S, 1, now};
+  const int64_t now = (int64_t) time(NULL),
+                clocks[] = {now, now + 30 * YEAR_S, now - YEAR_S, 1, now};
   const enum device_ota_status wanted[] = {DEVICE_OTA_NONE, DEVICE_OTA_SERVER_NOT_TRUSTED,
-                                           DEVICE_OTA_SERVER_NOT_TRUSTED, DEVICE_OTA_SERVER_NOT_TRUSTED,
-                                           DEVICE_OTA_NONE};
+                                           DEVICE_OTA_SERVER_NOT_TRUSTED,
+                                           DEVICE_OTA_SERVER_NOT_TRUSTED, DEVICE_OTA_NONE};
   struct fetch *fetch = open_with(server, (struct fetch_config){0});
   struct download d[5] = {0};
   for (size_t i = 0; i < 5; i++)
-    begin_at(server, fetch, &d[i], SERVER_HOST, "/image.bin", (struct fetch_request){.unix_s = clocks[i]});
+    begin_at(server, fetch, &d[i], SERVER_HOST, "/image.bin",
+             (struct fetch_request){.unix_s = clocks[i]});
   for (size_t i = 0; i < 5; i++) {
     server_wait(server, &d[i].ended, 1);
     expect_cause(&d[i], wanted[i]);
@@ -284,7 +291,7 @@ static void a_file_without_a_ca_is_refused_with_a_sentence(void **state)
   server_run_ms(server, 10);
 }
 
-/* --- What servers do ---------------------------------------------------------------------------------------------- */
+/* --- What servers do -------------------------------------------------------------------------- */
 
 static void a_status_that_is_no_success_is_said(void **state)
 {
@@ -317,7 +324,8 @@ static void nothing_but_https_is_spoken(void **state)
                              (struct fetch_request){.url = "http://" SERVER_HOST "/image.bin"});
   expect_cause(&d, DEVICE_OTA_SERVER_UNREACHABLE);
   free(d.data);
-  d = get_by(server, (struct fetch_config){0}, SERVER_HOST, "/", (struct fetch_request){.url = "file:///etc/passwd"});
+  d = get_by(server, (struct fetch_config){0}, SERVER_HOST, "/",
+             (struct fetch_request){.url = "file:///etc/passwd"});
   expect_cause(&d, DEVICE_OTA_SERVER_UNREACHABLE);
   free(d.data);
 }
@@ -334,18 +342,20 @@ static void nobody_listening_is_unreachable(void **state)
 static void more_than_was_wanted_is_handed_over_by_one_byte(void **state)
 {
   struct server *server = *state;
-  struct download d =
-      get_by(server, (struct fetch_config){0}, SERVER_HOST, "/image.bin", (struct fetch_request){.size_max = 1000});
+  struct download d = get_by(server, (struct fetch_config){0}, SERVER_HOST, "/image.bin",
+                             (struct fetch_request){.size_max = 1000});
   expect_cause(&d, DEVICE_OTA_ENDLESS);
   assert_int_equal(d.size, 1001);
   assert_memory_equal(d.data, server->image, d.size);
   free(d.data);
 }
 
-static struct download get_raw(struct server *server, const char *answer, struct fetch_config config)
+static struct download get_raw(struct server *server, const char *answer,
+                               struct fetch_config config)
 {
   server->answer = answer;
-  struct download d = get_by(server, config, SERVER_HOST, "/raw", (struct fetch_request){.size_max = 100000});
+  struct download d =
+      get_by(server, config, SERVER_HOST, "/raw", (struct fetch_request){.size_max = 100000});
   server->endless = server->silent = false;
   return d;
 }
@@ -354,8 +364,8 @@ static void an_answer_without_end_ends_at_the_limit(void **state)
 {
   struct server *server = *state;
   server->endless = true;
-  struct download d =
-      get_raw(server, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", (struct fetch_config){0});
+  struct download d = get_raw(server, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                              (struct fetch_config){0});
   expect_cause(&d, DEVICE_OTA_ENDLESS);
   assert_int_equal(d.size, 100001);
   free(d.data);
@@ -363,8 +373,8 @@ static void an_answer_without_end_ends_at_the_limit(void **state)
 
 static void an_answer_that_breaks_off_is_cut(void **state)
 {
-  struct download d =
-      get_raw(*state, "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nonly so much", (struct fetch_config){0});
+  struct download d = get_raw(*state, "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nonly so much",
+                              (struct fetch_config){0});
   expect_cause(&d, DEVICE_OTA_SERVER_CUT);
   assert_int_equal(d.size, 12);
   free(d.data);
@@ -377,8 +387,8 @@ static void silence_and_slowness_have_their_limits(void **state)
   struct download d = get_raw(server, "", (struct fetch_config){.total_ms = 300});
   expect_cause(&d, DEVICE_OTA_SERVER_TIMEOUT);
   free(d.data);
-  d = get_by(server, (struct fetch_config){.slow_s = 1, .slow_bytes_per_s = 100000}, SERVER_HOST, "/slow",
-             (struct fetch_request){0});
+  d = get_by(server, (struct fetch_config){.slow_s = 1, .slow_bytes_per_s = 100000}, SERVER_HOST,
+             "/slow", (struct fetch_request){0});
   expect_cause(&d, DEVICE_OTA_SERVER_TIMEOUT);
   free(d.data);
 }
@@ -390,14 +400,14 @@ static void a_handshake_without_an_answer_has_its_limit(void **state)
   char url[80];
   snprintf(url, sizeof url, "https://" SERVER_HOST ":%u/", server->upstream_port);
   server->silent = true;
-  struct download d =
-      get_by(server, (struct fetch_config){.connect_ms = 300}, SERVER_HOST, "/", (struct fetch_request){.url = url});
+  struct download d = get_by(server, (struct fetch_config){.connect_ms = 300}, SERVER_HOST, "/",
+                             (struct fetch_request){.url = url});
   server->silent = false;
   expect_cause(&d, DEVICE_OTA_SERVER_TIMEOUT);
   free(d.data);
 }
 
-/* --- Pausing and aborting ----------------------------------------------------------------------------------------- */
+/* --- Pausing and aborting --------------------------------------------------------------------- */
 
 static void a_paused_transfer_goes_on_where_it_was(void **state)
 {
@@ -416,7 +426,8 @@ static void a_paused_transfer_goes_on_where_it_was(void **state)
   free(d.data);
 }
 
-/* Before it began, after 1, 2, 5, ... ms, and in the middle of its bytes: nothing comes afterwards. */
+/* Before it began, after 1, 2, 5, ... ms, and in the middle of its bytes: nothing comes
+   afterwards. */
 static void nothing_follows_an_abort(void **state)
 {
   struct server *server = *state;
@@ -468,7 +479,8 @@ static void closing_aborts_what_is_under_way_and_what_waits(void **state)
   struct server *server = *state;
   struct download d[3] = {0};
   struct fetch *fetch = open_with(server, (struct fetch_config){.at_once = 2});
-  for (size_t i = 0; i < 3; i++) begin_at(server, fetch, &d[i], SERVER_HOST, "/slow", (struct fetch_request){0});
+  for (size_t i = 0; i < 3; i++)
+    begin_at(server, fetch, &d[i], SERVER_HOST, "/slow", (struct fetch_request){0});
   server_wait(server, &d[0].pieces, 1);
   close_fetch(server, fetch);
   for (size_t i = 0; i < 3; i++) {
@@ -512,7 +524,8 @@ static void meddle(struct server *server, struct meddler *m)
   static const struct fetch_handler meddling = {on_meddling_bytes, on_meddling_ended};
   char url[DEVICE_OTA_URL_MAX];
   snprintf(url, sizeof url, "https://" SERVER_HOST ":%u/image.bin", nginx_port(server->nginx));
-  struct fetch_request request = {.url = url, .size_max = SERVER_FILE, .unix_s = (int64_t) time(NULL)};
+  struct fetch_request request = {
+      .url = url, .size_max = SERVER_FILE, .unix_s = (int64_t) time(NULL)};
   m->server = server;
   m->fetch = open_with(server, (struct fetch_config){0});
   begin_at(server, m->fetch, &m->victim, SERVER_HOST, "/slow", (struct fetch_request){0});
@@ -545,7 +558,7 @@ static void all_can_be_closed_from_inside_bytes(void **state)
   free(m.victim.data);
 }
 
-/* --- Many --------------------------------------------------------------------------------------------------------- */
+/* --- Many ------------------------------------------------------------------------------------- */
 
 static void two_hundred_at_once_all_arrive_whole(void **state)
 {
@@ -557,7 +570,8 @@ static void two_hundred_at_once_all_arrive_whole(void **state)
   memset(d, 0, sizeof d);
   for (size_t i = 0; i < MANY; i++) {
     d[i].all_ended = &ended;
-    begin_at(server, fetch, &d[i], SERVER_HOST, "/image.bin", (struct fetch_request){.offset = (uint32_t) i});
+    begin_at(server, fetch, &d[i], SERVER_HOST, "/image.bin",
+             (struct fetch_request){.offset = (uint32_t) i});
   }
   server_wait(server, &ended, MANY);
   fetch_totals(fetch, &totals);
@@ -597,7 +611,8 @@ static void more_than_fit_wait_for_their_turn(void **state)
 
 int main(void)
 {
-  signal(SIGPIPE, SIG_IGN); /* as every program that opens a backend does: servers here write to who has left */
+  /* as every program that opens a backend does: servers here write to who has left */
+  signal(SIGPIPE, SIG_IGN);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_file_arrives_whole),
       cmocka_unit_test(an_empty_file_ends_without_a_byte),

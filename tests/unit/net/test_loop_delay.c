@@ -58,7 +58,8 @@ static void end(struct world *w)
   assert_int_equal(uv_loop_close(&w->loop), 0);
 }
 
-/* A wait of 60 ms, then 40 ms of work, in the callback of a timer: of these 100 ms the waiting is nobody's delay. */
+/* A wait of 60 ms, then 40 ms of work, in the callback of a timer: of these 100 ms the waiting is
+   nobody's delay. */
 static void a_wait_is_none_and_a_timers_callback_is(void **state)
 {
   (void) state;

@@ -1,4 +1,5 @@
-/* Who may be sent to, with a resolver of the test's own: what libuv, libcurl and this program call is this getaddrinfo.
+/* Who may be sent to, with a resolver of the test's own: what libuv, libcurl and this program call
+ * is this getaddrinfo.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -18,7 +19,8 @@ static const struct permit both = {hosts, 2};
 static void loopback_is_known_by_its_spelling_alone(void **state)
 {
   (void) state;
-  static const char *const yes[] = {"localhost", "LocalHost", "127.0.0.1", "127.255.0.9", "::1", "0:0:0:0:0:0:0:1"};
+  static const char *const yes[] = {"localhost",   "LocalHost", "127.0.0.1",
+                                    "127.255.0.9", "::1",       "0:0:0:0:0:0:0:1"};
   static const char *const no[] = {"localhost.evil.example",
                                    "127.0.0.1.evil.example",
                                    "127.1",

@@ -139,8 +139,7 @@ static uint64_t get(struct site *site, struct download *d)
   return (uv_hrtime() - began) / 1000000;
 }
 
-/* --- Downloads ------------------------------------------------------------------------------------------------------
- */
+/* --- Downloads -------------------------------------------------------------------------------- */
 
 static void passes_everything_on_and_counts_it(void **state)
 {
@@ -256,7 +255,8 @@ static void latency_and_bandwidth_take_their_time(void **state)
   set(site, (struct proxy_fault){.latency_ms = 50});
   uint64_t took = get(site, &far);
   expect_image(&far);
-  if (took < 200) fail_msg("a handshake and a request over 50 ms each way took %u ms only", (unsigned) took);
+  if (took < 200)
+    fail_msg("a handshake and a request over 50 ms each way took %u ms only", (unsigned) took);
   set(site, (struct proxy_fault){.bandwidth_per_s = 524288});
   took = get(site, &narrow);
   expect_image(&narrow);
@@ -283,8 +283,7 @@ static void closes_with_downloads_under_way(void **state)
   free(site);
 }
 
-/* --- Raw sockets ----------------------------------------------------------------------------------------------------
- */
+/* --- Raw sockets ------------------------------------------------------------------------------ */
 
 /* Either end of a connection through the proxy. */
 struct raw {
@@ -377,7 +376,8 @@ static void pair_up(struct server *server, struct pair *pair)
   address.sin_port = htons(proxy_port(pair->site->proxy));
   uv_tcp_init(&server->loop, &pair->client.tcp);
   pair->client.tcp.data = pair->client.connect.data = &pair->client;
-  uv_tcp_connect(&pair->client.connect, &pair->client.tcp, (struct sockaddr *) &address, on_raw_connected);
+  uv_tcp_connect(&pair->client.connect, &pair->client.tcp, (struct sockaddr *) &address,
+                 on_raw_connected);
   server_wait(server, &pair->client.connected, 1);
   server_wait(server, &pair->server.accepted, 1);
 }
@@ -428,7 +428,8 @@ static void a_reset_resets_the_other_side(void **state)
   close_site(pair.site);
 }
 
-/* What a deaf client does not take stays with the server, but for what the kernel and one connection's limit hold. */
+/* What a deaf client does not take stays with the server, but for what the kernel and one
+   connection's limit hold. */
 static void a_side_that_takes_nothing_holds_the_other_back(void **state)
 {
   static struct pair pair;
@@ -437,7 +438,8 @@ static void a_side_that_takes_nothing_holds_the_other_back(void **state)
   pair_up(server, &pair);
   set(pair.site, (struct proxy_fault){.latency_ms = 1}); /* by way of the pipe */
   uv_buf_t buffer = uv_buf_init(flood, sizeof flood);
-  assert_int_equal(uv_write(&pair.server.write, (uv_stream_t *) &pair.server.tcp, &buffer, 1, NULL), 0);
+  assert_int_equal(uv_write(&pair.server.write, (uv_stream_t *) &pair.server.tcp, &buffer, 1, NULL),
+                   0);
   for (int i = 0; i < 20; i++) {
     server_run_ms(server, 10);
     assert_true(totals(pair.site).waiting < PROXY_WAITING_MAX + 20000);
@@ -476,8 +478,7 @@ static void says_so_when_its_port_is_in_use(void **state)
   server_run_ms(server, 10);
 }
 
-/* --- Without descriptors --------------------------------------------------------------------------------------------
- */
+/* --- Without descriptors ---------------------------------------------------------------------- */
 
 /* Takes every descriptor that this process may have; returns how many that were. */
 static size_t take_all_descriptors(int *taken, size_t capacity)
@@ -490,7 +491,8 @@ static size_t take_all_descriptors(int *taken, size_t capacity)
   assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
   limit.rlim_cur = (rlim_t) highest + 4;
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-  for (int fd; count < capacity && (fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0; count++) taken[count] = fd;
+  for (int fd; count < capacity && (fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0; count++)
+    taken[count] = fd;
   assert_int_equal(errno, EMFILE);
   return count;
 }

@@ -1,5 +1,5 @@
-/* A broker that misbehaves as it is told, in a thread of its own: TLS and as much MQTT as the operator needs to be let
- * in. To be included by one file of a test only. */
+/* A broker that misbehaves as it is told, in a thread of its own: TLS and as much MQTT as the
+ * operator needs to be let in. To be included by one file of a test only. */
 #ifndef FLEETSIM_TEST_PEER_H
 #define FLEETSIM_TEST_PEER_H
 
@@ -11,8 +11,9 @@
 #include <sys/socket.h>
 
 enum peer_manner {
-  PEER_MQTT,           /* CONNACK with `connack`, then SUBACKs */
-  PEER_PLAIN,          /* the same without TLS: whoever begins with something else than CONNECT is cut off */
+  PEER_MQTT, /* CONNACK with `connack`, then SUBACKs */
+  /* the same without TLS: whoever begins with something else than CONNECT is cut off */
+  PEER_PLAIN,
   PEER_HTTP,           /* answers whatever comes like a web server without TLS */
   PEER_SILENT,         /* takes the connection and says nothing */
   PEER_CUTS_HELLO,     /* ends the connection at the ClientHello */
@@ -49,7 +50,8 @@ static int peer_read(struct peer *peer, struct peer_line *line, void *data, int 
   while (!atomic_load(&peer->stopping)) {
     struct pollfd ready = {.fd = line->fd, .events = POLLIN};
     if ((line->ssl == NULL || SSL_pending(line->ssl) == 0) && poll(&ready, 1, 50) == 0) continue;
-    int n = line->ssl != NULL ? SSL_read(line->ssl, data, size) : (int) recv(line->fd, data, (size_t) size, 0);
+    int n = line->ssl != NULL ? SSL_read(line->ssl, data, size)
+                              : (int) recv(line->fd, data, (size_t) size, 0);
     if (n <= 0 && line->ssl != NULL && SSL_get_error(line->ssl, n) == SSL_ERROR_WANT_READ) continue;
     return n;
   }
@@ -87,7 +89,8 @@ static void peer_suback(struct peer *peer, struct peer_line *line, const uint8_t
 
 static bool peer_ends_connect(enum peer_manner manner)
 {
-  return manner == PEER_CUTS_CONNECT || manner == PEER_DROPS_CONNECT || manner == PEER_RESETS_CONNECT;
+  return manner == PEER_CUTS_CONNECT || manner == PEER_DROPS_CONNECT ||
+         manner == PEER_RESETS_CONNECT;
 }
 
 static void peer_speak(struct peer *peer, struct peer_line *line)
@@ -97,7 +100,9 @@ static void peer_speak(struct peer *peer, struct peer_line *line)
   for (int kind; (kind = peer_packet(peer, line, body)) >= 0;) {
     bool connects = kind == 0x10, subscribes = kind == 0x82;
     if (peer->manner == PEER_NEVER_ANSWERS) continue;
-    if ((connects && peer_ends_connect(peer->manner)) || (subscribes && peer->manner == PEER_CUTS_SUBSCRIBE)) return;
+    if ((connects && peer_ends_connect(peer->manner)) ||
+        (subscribes && peer->manner == PEER_CUTS_SUBSCRIBE))
+      return;
     if (!connects && !subscribes) return;
     if (subscribes)
       peer_suback(peer, line, body);
@@ -120,7 +125,8 @@ static void peer_speak_tls(struct peer *peer, int fd)
   SSL_set_fd(line.ssl, fd);
   if (SSL_accept(line.ssl) == 1) {
     peer_speak(peer, &line);
-    if (peer->manner != PEER_DROPS_CONNECT && peer->manner != PEER_RESETS_CONNECT) SSL_shutdown(line.ssl);
+    if (peer->manner != PEER_DROPS_CONNECT && peer->manner != PEER_RESETS_CONNECT)
+      SSL_shutdown(line.ssl);
   }
   if (peer->manner == PEER_RESETS_CONNECT) {
     const struct linger at_once = {.l_onoff = 1};
@@ -145,7 +151,8 @@ static void peer_serve(struct peer *peer, int fd)
   case PEER_SILENT:
     while (peer_read(peer, &plain, &first, 1) == 1) continue;
     break;
-  case PEER_CUTS_HELLO: peer_read(peer, &plain, hello, sizeof hello); break; /* all of it: no reset */
+  /* all of it: no reset */
+  case PEER_CUTS_HELLO: peer_read(peer, &plain, hello, sizeof hello); break;
   default: peer_speak_tls(peer, fd);
   }
 }

@@ -16,7 +16,8 @@ static void put(uint8_t *out, uint32_t value)
   for (int i = 0; i < 4; i++) out[i] = (uint8_t) (value >> (24 - 8 * i));
 }
 
-static bool ask(struct blocks_book *book, size_t index, uint32_t serial, uint32_t first, uint32_t bitmap)
+static bool ask(struct blocks_book *book, size_t index, uint32_t serial, uint32_t first,
+                uint32_t bitmap)
 {
   uint8_t payload[BLOCKS_GET_SIZE];
   put(payload, serial);
@@ -58,7 +59,8 @@ static void devices_take_turns(void **state)
 static void what_is_asked_for_twice_is_sent_once(void **state)
 {
   struct blocks_book *book = *state;
-  for (int i = 0; i < 1000; i++) assert_true(ask(book, 1, 1, 0, 0xff)); /* nor does the queue grow */
+  /* nor does the queue grow */
+  for (int i = 0; i < 1000; i++) assert_true(ask(book, 1, 1, 0, 0xff));
   assert_true(ask(book, 1, 1, 4, 0xff));
   for (uint32_t n = 0; n < 12; n++) expect(book, 1, 1, n);
   expect_nothing(book);
@@ -113,7 +115,8 @@ static void any_sequence_of_requests_is_answered_once_each(void **state)
     if (bitmap == 0) continue;
     ask(book, round % DEVICES, 1 + (round % 1000 == 0), first, bitmap);
     asked = 0;
-    for (size_t i = 0; i < DEVICES; i++) asked += (uint64_t) __builtin_popcountll(book->wishes[i].bitmap);
+    for (size_t i = 0; i < DEVICES; i++)
+      asked += (uint64_t) __builtin_popcountll(book->wishes[i].bitmap);
     if (round % 7 != 0) continue;
     struct blocks_want want;
     uint64_t came = 0;
@@ -124,7 +127,8 @@ static void any_sequence_of_requests_is_answered_once_each(void **state)
 
 static struct blocks_image image_of(const uint8_t *data, size_t size, size_t announced)
 {
-  return (struct blocks_image){.serial = 7, .data = data, .size = size, .announced = announced, .block_size = 256};
+  return (struct blocks_image){
+      .serial = 7, .data = data, .size = size, .announced = announced, .block_size = 256};
 }
 
 static void only_the_last_block_is_short(void **state)

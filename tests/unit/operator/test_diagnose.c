@@ -1,4 +1,5 @@
-/* Why the operator cannot connect, by the names that devices have, at brokers that each do one thing wrong. */
+/* Why the operator cannot connect, by the names that devices have, at brokers that each do one
+   thing wrong. */
 #define _GNU_SOURCE
 #include "../broker/rig.h"
 
@@ -45,7 +46,8 @@ static void serve(struct desk *desk, const struct pki_chain *chain)
 {
   uint8_t fingerprint[32];
   struct error error;
-  if (pki_write_broker_chain(desk->rig->pki, chain, desk->main_crt, desk->main_key, fingerprint, &error) != 0)
+  if (pki_write_broker_chain(desk->rig->pki, chain, desk->main_crt, desk->main_key, fingerprint,
+                             &error) != 0)
     fail_msg("%s", error.text);
 }
 
@@ -70,7 +72,8 @@ static struct diagnose_question question_of(struct desk *desk, uint16_t port)
                                     .client_id = "operator"};
 }
 
-static void expect(struct desk *desk, struct peer *peer, enum device_failure failure, bool final, const char *words)
+static void expect(struct desk *desk, struct peer *peer, enum device_failure failure, bool final,
+                   const char *words)
 {
   struct diagnosis diagnosis;
   peer_start(peer);
@@ -78,8 +81,10 @@ static void expect(struct desk *desk, struct peer *peer, enum device_failure fai
   diagnose(&question, &diagnosis);
   peer_stop(peer);
   if (diagnosis.failure != failure)
-    fail_msg("%s, not %s: %s", device_failure_name(diagnosis.failure), device_failure_name(failure), diagnosis.text);
-  if (strstr(diagnosis.text, words) == NULL) fail_msg("'%s' does not say '%s'", diagnosis.text, words);
+    fail_msg("%s, not %s: %s", device_failure_name(diagnosis.failure), device_failure_name(failure),
+             diagnosis.text);
+  if (strstr(diagnosis.text, words) == NULL)
+    fail_msg("'%s' does not say '%s'", diagnosis.text, words);
   assert_int_equal(diagnose_is_final(failure), final);
 }
 
@@ -97,12 +102,14 @@ static void names_what_is_wrong_with_the_brokers_chain(void **state)
   struct error error;
   serve(desk, &(struct pki_chain){.root = "A", .host = "localhost", .leaf_expired = true});
   expect(desk, &expired, DEVICE_FAIL_TLS_EXPIRED, true, "until 20");
-  serve(desk, &(struct pki_chain){.root = "A", .host = "elsewhere.example", .also = {"mqtt.example"}});
+  serve(desk,
+        &(struct pki_chain){.root = "A", .host = "elsewhere.example", .also = {"mqtt.example"}});
   expect(desk, &name, DEVICE_FAIL_TLS_NAME_MISMATCH, true, "(elsewhere.example, mqtt.example)");
   serve(desk, &(struct pki_chain){.root = "A", .host = "localhost", .omit_intermediate = true});
   expect(desk, &bare, DEVICE_FAIL_TLS_NOT_TRUSTED, true, "intermediates");
   const struct pki_chain other = {.host = "localhost"};
-  assert_int_equal(pki_write_update_chain(desk->rig->pki, &other, desk->main_crt, desk->main_key, update_ca, &error),
+  assert_int_equal(pki_write_update_chain(desk->rig->pki, &other, desk->main_crt, desk->main_key,
+                                          update_ca, &error),
                    0);
   expect(desk, &stranger, DEVICE_FAIL_TLS_NOT_TRUSTED, true, "issued by");
 }
@@ -117,7 +124,8 @@ static void a_refused_certificate_is_named_by_its_alert(void **state)
 
 static void what_is_no_tls_is_known_by_what_it_answers(void **state)
 {
-  struct peer plain = {.manner = PEER_PLAIN}, http = {.manner = PEER_HTTP}, cut = {.manner = PEER_CUTS_HELLO};
+  struct peer plain = {.manner = PEER_PLAIN}, http = {.manner = PEER_HTTP},
+              cut = {.manner = PEER_CUTS_HELLO};
   expect(*state, &plain, DEVICE_FAIL_TLS_NOT_TLS, true, "MQTT without TLS");
   expect(*state, &http, DEVICE_FAIL_TLS_NOT_TLS, true, "TLS");
   expect(*state, &cut, DEVICE_FAIL_TCP_CLOSED, false, "without a byte of TLS");
@@ -125,9 +133,10 @@ static void what_is_no_tls_is_known_by_what_it_answers(void **state)
 
 static void a_connack_is_named_by_its_code(void **state)
 {
-  static const enum device_failure failures[] = {DEVICE_FAIL_MQTT_REFUSED_VERSION, DEVICE_FAIL_MQTT_REFUSED_ID,
-                                                 DEVICE_FAIL_MQTT_REFUSED_BUSY,    DEVICE_FAIL_MQTT_REFUSED_AUTH,
-                                                 DEVICE_FAIL_MQTT_REFUSED_AUTH,    DEVICE_FAIL_MQTT_REFUSED_OTHER};
+  static const enum device_failure failures[] = {
+      DEVICE_FAIL_MQTT_REFUSED_VERSION, DEVICE_FAIL_MQTT_REFUSED_ID,
+      DEVICE_FAIL_MQTT_REFUSED_BUSY,    DEVICE_FAIL_MQTT_REFUSED_AUTH,
+      DEVICE_FAIL_MQTT_REFUSED_AUTH,    DEVICE_FAIL_MQTT_REFUSED_OTHER};
   struct peer peer = proper(*state);
   for (uint8_t code = 1; code <= 6; code++) {
     struct peer refusing = peer;
@@ -201,7 +210,7 @@ static void a_file_that_cannot_be_used_is_named(void **state)
   assert_non_null(strstr(diagnosis.text, "the operator's certificate "));
 }
 
-/* The operator itself ---------------------------------------------------------------------------------------------- */
+/* --- The operator itself ---------------------------------------------------------------------- */
 
 static uint64_t now_us(void *clock)
 {
@@ -233,7 +242,8 @@ static struct operator* start(struct desk *desk, const struct peer *peer, const 
 }
 
 /* What the first event of the operator is at this peer, and why. */
-static enum operator_event_kind first_word(struct desk *desk, struct peer *peer, struct operator_failure *failure)
+static enum operator_event_kind first_word(struct desk *desk, struct peer *peer,
+                                           struct operator_failure *failure)
 {
   static const uint32_t ids[] = {1};
   struct operator_event event = {.kind = OPERATOR_MESSAGE};
@@ -304,8 +314,8 @@ static void an_ipv6_address_is_a_host_like_any_other(void **state)
 
 static void no_suback_is_taken_for_more_than_it_says(void **state)
 {
-  static const uint8_t many[] = {1, 1, 1, 1, 1, 1, 1, 1}, refused[] = {0x80}, odd[] = {3}, mixed[] = {0, 0x80},
-                       v5[] = {0x87}, zeros[] = {0, 0};
+  static const uint8_t many[] = {1, 1, 1, 1, 1, 1, 1, 1}, refused[] = {0x80}, odd[] = {3},
+                       mixed[] = {0, 0x80}, v5[] = {0x87}, zeros[] = {0, 0};
   struct peer peer = proper(*state);
   const struct {
     const uint8_t *codes;
@@ -340,14 +350,16 @@ static void a_broker_that_ends_or_forgets_a_subscription_is_told(void **state)
 static void says_at_once_why_it_is_not_let_in(void **state)
 {
   struct desk *desk = *state;
-  struct peer unknown = proper(desk), refusing = unknown, ending = unknown, plain = {.manner = PEER_PLAIN};
+  struct peer unknown = proper(desk), refusing = unknown, ending = unknown,
+              plain = {.manner = PEER_PLAIN};
   unknown.client_ca = desk->main_crt;
   is_refused(desk, &unknown, true, "connect.tls.refused_unknown_ca: ");
   memcpy(refusing.connack, (uint8_t[]){0x20, 2, 0, 5}, 4);
   refusing.connack_size = 4;
   is_refused(desk, &refusing, true, "connect.mqtt.refused_not_authorised: ");
   is_refused(desk, &plain, true, "connect.tls.not_tls: ");
-  ending.manner = PEER_CUTS_CONNECT; /* it may change its mind: final when it has been so for a while */
+  /* it may change its mind: final when it has been so for a while */
+  ending.manner = PEER_CUTS_CONNECT;
   is_refused(desk, &ending, false, "connect.tls.closed_after_handshake: ");
 }
 
@@ -369,9 +381,8 @@ static void a_message_at_which_a_broker_always_ends_is_told_with_its_size(void *
     else
       rig_pause_ms(10);
   }
-  assert_string_equal(event.text,
-                      "the broker ended the operator's connection 3 times in a row at a message of 100 bytes: "
-                      "let its packets be larger");
+  assert_string_equal(event.text, "the broker ended the operator's connection 3 times in a row at "
+                                  "a message of 100 bytes: let its packets be larger");
   assert_int_equal(lost, 3);
   atomic_store(&peer.stopping, true);
   operator_stop(op);

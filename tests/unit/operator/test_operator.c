@@ -70,7 +70,8 @@ static void expect_event(struct office *office, enum operator_event_kind kind)
     uv_run(&office->rig->loop, UV_RUN_NOWAIT);
     rig_pause_ms(15);
   }
-  fail_msg("no event of kind %d in 15 s; the last was %d: %s", kind, office->last.kind, office->last.text);
+  fail_msg("no event of kind %d in 15 s; the last was %d: %s", kind, office->last.kind,
+           office->last.text);
 }
 
 static struct operator_tally expect_delivered(struct office *office, uint64_t messages)
@@ -78,16 +79,19 @@ static struct operator_tally expect_delivered(struct office *office, uint64_t me
   struct operator_tally tally = {0};
   for (int i = 0; i < 500; i++) {
     operator_tally(office->op, &tally);
-    if (tally.delivered + tally.duplicated + tally.strangers + tally.foreign + tally.of_clones >= messages)
+    if (tally.delivered + tally.duplicated + tally.strangers + tally.foreign + tally.of_clones >=
+        messages)
       return tally;
     rig_pause_ms(10);
   }
-  fail_msg("%llu of %llu messages came in 5 s", (unsigned long long) (tally.delivered + tally.duplicated),
+  fail_msg("%llu of %llu messages came in 5 s",
+           (unsigned long long) (tally.delivered + tally.duplicated),
            (unsigned long long) messages);
   return tally;
 }
 
-/* Fails after 10 s in which no message arrived: how long all of them take is the machine's affair. */
+/* Fails after 10 s in which no message arrived: how long all of them take is the machine's
+   affair. */
 static void expect_nothing_pending(struct office *office)
 {
   size_t least = operator_pending(office->op);
@@ -101,9 +105,10 @@ static void expect_nothing_pending(struct office *office)
   assert_int_equal(operator_pending(office->op), 0);
 }
 
-/* Publishes telemetry of the run `mark` with this sequence number as device `index`, to the topic of `owner`. */
-static void telemetry_of(struct office *office, uint32_t mark, size_t index, uint32_t owner, uint32_t sequence,
-                         const char *options)
+/* Publishes telemetry of the run `mark` with this sequence number as device `index`, to the topic
+   of `owner`. */
+static void telemetry_of(struct office *office, uint32_t mark, size_t index, uint32_t owner,
+                         uint32_t sequence, const char *options)
 {
   char path[400];
   uint8_t payload[64] = {0};
@@ -118,8 +123,9 @@ static void telemetry_of(struct office *office, uint32_t mark, size_t index, uin
   assert_non_null(file);
   assert_int_equal(fwrite(payload, 1, sizeof payload, file), sizeof payload);
   fclose(file);
-  assert_int_equal(
-      rig_client(office->rig, "mosquitto_pub", index, "-t private/%08x/telemetry -f %s %s", owner, path, options), 0);
+  assert_int_equal(rig_client(office->rig, "mosquitto_pub", index,
+                              "-t private/%08x/telemetry -f %s %s", owner, path, options),
+                   0);
 }
 
 static void telemetry(struct office *office, size_t index, uint32_t owner, uint32_t sequence)
@@ -127,7 +133,8 @@ static void telemetry(struct office *office, size_t index, uint32_t owner, uint3
   telemetry_of(office, MARK, index, owner, sequence, "");
 }
 
-/* A second broker in the rig, which the operator turns to when the first one is killed, and leaves when that one dies.
+/* A second broker in the rig, which the operator turns to when the first one is killed, and leaves
+ * when that one dies.
  */
 static void goes_to_another_broker_when_its_own_dies(void **state)
 {
@@ -139,7 +146,8 @@ static void goes_to_another_broker_when_its_own_dies(void **state)
   snprintf(rig->broker_folder, sizeof rig->broker_folder, "%s/another", rig->folder);
   rig_start_broker(rig);
   struct broker *second = rig->broker;
-  office->others[0] = (struct operator_server){.host = "localhost", .port = broker_port(second, BROKER_MAIN)};
+  office->others[0] =
+      (struct operator_server){.host = "localhost", .port = broker_port(second, BROKER_MAIN)};
   rig->broker = first;
   office->other_count = 1;
   start_operator(office);
@@ -235,8 +243,8 @@ static void telemetry_of_another_run_is_counted_apart_and_hides_no_loss(void **s
   expect_event(office, OPERATOR_CONNECTED);
   telemetry(office, 0, 1, 1);
   telemetry_of(office, MARK + 1000, 0, 1, 2, ""); /* the number that is missing below */
-  telemetry_of(office, 0, 0, 1, 2, "");           /* as a program from before the mark numbered it */
-  telemetry_of(office, MARK ^ 1, 0, 1, 2, "");    /* a clone's */
+  telemetry_of(office, 0, 0, 1, 2, "");        /* as a program from before the mark numbered it */
+  telemetry_of(office, MARK ^ 1, 0, 1, 2, ""); /* a clone's */
   telemetry_of(office, MARK ^ 1, 0, 1, 1, "");
   telemetry(office, 0, 1, 3);
   struct operator_tally tally = expect_delivered(office, 7);
@@ -248,14 +256,17 @@ static void telemetry_of_another_run_is_counted_apart_and_hides_no_loss(void **s
   assert_int_equal(operator_missing(office->op, 0, 3), 1);
 }
 
-/* An operator of an earlier run that was killed: its session stays, and what gathers there it would get. */
+/* An operator of an earlier run that was killed: its session stays, and what gathers there it would
+   get. */
 static void leave_a_session(struct office *office)
 {
-  assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0,
-                              "-c -E -i operator --cert %s --key %s -t private/+/telemetry -t private/+/trust/ack -t "
-                              "private/+/cert/ack -t private/+/status -t private/+/ota/status",
-                              office->certificate, office->key),
-                   0);
+  assert_int_equal(
+      rig_client(
+          office->rig, "mosquitto_sub", 0,
+          "-c -E -i operator --cert %s --key %s -t private/+/telemetry -t private/+/trust/ack -t "
+          "private/+/cert/ack -t private/+/status -t private/+/ota/status",
+          office->certificate, office->key),
+      0);
 }
 
 static void say(struct office *office, const char *options)
@@ -263,16 +274,19 @@ static void say(struct office *office, const char *options)
   static const char *const words[][2] = {
       {"trust/ack", "{\"status\":\"committed\",\"version\":3,\"of\":7}"},
       {"cert/ack", "{\"status\":\"committed\",\"version\":1,\"of\":7}"},
-      {"ota/status", "{\"status\":\"confirmed\",\"serial\":1,\"version\":\"1.2.0\",\"running\":\"1.2.0\"}"},
+      {"ota/status",
+       "{\"status\":\"confirmed\",\"serial\":1,\"version\":\"1.2.0\",\"running\":\"1.2.0\"}"},
       {"status", "offline"},
   };
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-    assert_int_equal(rig_client(office->rig, "mosquitto_pub", 1, "-t private/00000002/%s -m '%s' %s", words[i][0],
-                                words[i][1], options),
+    assert_int_equal(rig_client(office->rig, "mosquitto_pub", 1,
+                                "-t private/00000002/%s -m '%s' %s", words[i][0], words[i][1],
+                                options),
                      0);
 }
 
-/* Starts the operator again: nothing may come of a device but telemetry of device 3, which is sent until it arrives. */
+/* Starts the operator again: nothing may come of a device but telemetry of device 3, which is sent
+   until it arrives. */
 static void expect_no_news_of_another_day(struct office *office)
 {
   office->earlier = true;
@@ -331,8 +345,11 @@ static void nonsense_is_a_stranger(void **state)
 {
   struct office *office = *state;
   expect_event(office, OPERATOR_CONNECTED);
-  assert_int_equal(rig_client(office->rig, "mosquitto_pub", 0, "-t private/00000001/telemetry -m short"), 0);
-  assert_int_equal(rig_client(office->rig, "mosquitto_pub", 0, "-t private/00000001/trust/ack -m '{\"status\":5}'"), 0);
+  assert_int_equal(
+      rig_client(office->rig, "mosquitto_pub", 0, "-t private/00000001/telemetry -m short"), 0);
+  assert_int_equal(rig_client(office->rig, "mosquitto_pub", 0,
+                              "-t private/00000001/trust/ack -m '{\"status\":5}'"),
+                   0);
   telemetry(office, 0, 1, 0);
   struct operator_tally tally = expect_delivered(office, 3);
   assert_int_equal(tally.strangers, 3);
@@ -343,23 +360,25 @@ static void hands_out_acknowledgements(void **state)
 {
   struct office *office = *state;
   expect_event(office, OPERATOR_CONNECTED);
-  assert_int_equal(
-      rig_client(office->rig, "mosquitto_pub", 1,
-                 "-t private/00000002/trust/ack -m '{\"status\":\"committed\",\"version\":3,\"of\":4294967295}'"),
-      0);
+  assert_int_equal(rig_client(office->rig, "mosquitto_pub", 1,
+                              "-t private/00000002/trust/ack -m "
+                              "'{\"status\":\"committed\",\"version\":3,\"of\":4294967295}'"),
+                   0);
   expect_event(office, OPERATOR_TRUST_ACK);
   assert_int_equal(office->last.index, 1);
   assert_int_equal(office->last.version, 3);
   assert_int_equal(office->last.of, 4294967295u);
   assert_int_equal(office->last.code, DEVICE_UPDATE_COMMITTED);
 
-  assert_int_equal(
-      rig_client(office->rig, "mosquitto_pub", 2, "-t private/00000003/cert/ack -m '{\"status\":\"wrong_key\"}'"), 0);
+  assert_int_equal(rig_client(office->rig, "mosquitto_pub", 2,
+                              "-t private/00000003/cert/ack -m '{\"status\":\"wrong_key\"}'"),
+                   0);
   expect_event(office, OPERATOR_IDENTITY_ACK);
   assert_int_equal(office->last.index, 2);
   assert_int_equal(office->last.code, DEVICE_UPDATE_WRONG_KEY);
 
-  assert_int_equal(rig_client(office->rig, "mosquitto_pub", 2, "-t private/00000003/status -m offline"), 0);
+  assert_int_equal(
+      rig_client(office->rig, "mosquitto_pub", 2, "-t private/00000003/status -m offline"), 0);
   expect_event(office, OPERATOR_MESSAGE);
   assert_string_equal(office->last.topic, "private/00000003/status");
   assert_string_equal(office->last.text, "offline");
@@ -367,7 +386,8 @@ static void hands_out_acknowledgements(void **state)
 }
 
 /* Publishes these bytes as device `index`. */
-static void publish_bytes(struct office *office, size_t index, const char *topic, const void *bytes, size_t size)
+static void publish_bytes(struct office *office, size_t index, const char *topic, const void *bytes,
+                          size_t size)
 {
   char path[400];
   snprintf(path, sizeof path, "%s/payload", office->rig->folder);
@@ -382,11 +402,11 @@ static void hands_out_reports_of_updates(void **state)
 {
   struct office *office = *state;
   expect_event(office, OPERATOR_CONNECTED);
-  assert_int_equal(
-      rig_client(office->rig, "mosquitto_pub", 1,
-                 "-t private/00000002/ota/status -m "
-                 "'{\"status\":\"self_test\",\"serial\":3,\"version\":\"1.2.65535\",\"running\":\"1.1.0\"}'"),
-      0);
+  assert_int_equal(rig_client(office->rig, "mosquitto_pub", 1,
+                              "-t private/00000002/ota/status -m "
+                              "'{\"status\":\"self_test\",\"serial\":3,\"version\":\"1.2.65535\","
+                              "\"running\":\"1.1.0\"}'"),
+                   0);
   expect_event(office, OPERATOR_OTA_STATUS);
   assert_int_equal(office->last.index, 1);
   assert_int_equal(office->last.code, DEVICE_OTA_SELF_TEST);
@@ -422,7 +442,8 @@ static void reports_that_make_no_sense_are_strangers(void **state)
   publish_bytes(office, 1, "private/00000002/ota/status", large, sizeof large);
   struct operator_tally tally = expect_delivered(office, CASES + 1);
   assert_int_equal(tally.strangers, CASES + 1);
-  while (operator_collect(office->op, &office->last)) assert_int_not_equal(office->last.kind, OPERATOR_OTA_STATUS);
+  while (operator_collect(office->op, &office->last))
+    assert_int_not_equal(office->last.kind, OPERATOR_OTA_STATUS);
 }
 
 static void a_trespassers_word_is_heard_where_a_report_is_due(void **state)
@@ -439,7 +460,8 @@ static void blocks_go_to_the_device_that_asked(void **state)
 {
   struct office *office = *state;
   struct blocks_want want = {.number = 0};
-  const uint8_t get[BLOCKS_GET_SIZE] = {0, 0, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0x11}; /* of 5: 256 and 260 */
+  /* of 5: 256 and 260 */
+  const uint8_t get[BLOCKS_GET_SIZE] = {0, 0, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0x11};
   expect_event(office, OPERATOR_CONNECTED);
   assert_false(operator_next_block(office->op, &want));
   assert_true(operator_block_room(office->op) > 0);
@@ -468,7 +490,8 @@ struct listener {
 static void *listen_for_block(void *ctx)
 {
   struct listener *listener = ctx;
-  listener->status = rig_client(listener->rig, "mosquitto_sub", 2, "-C 1 -F %%x -t private/00000003/ota/block");
+  listener->status =
+      rig_client(listener->rig, "mosquitto_sub", 2, "-C 1 -F %%x -t private/00000003/ota/block");
   atomic_store(&listener->ended, true);
   return NULL;
 }
@@ -500,7 +523,8 @@ static void a_block_arrives_as_it_was_sent(void **state)
   expect_nothing_pending(office);
 }
 
-/* Blocks wait for a broker that is gone no longer than until it is back; what is asked for is bounded throughout. */
+/* Blocks wait for a broker that is gone no longer than until it is back; what is asked for is
+   bounded throughout. */
 static void few_blocks_are_under_way_at_a_time(void **state)
 {
   struct office *office = *state;
@@ -531,10 +555,12 @@ static void pushes_reach_a_device_that_connects_later(void **state)
 {
   struct office *office = *state;
   struct error error;
-  assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0, "-c -E -t private/00000001/trust"), 0);
+  assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0, "-c -E -t private/00000001/trust"),
+                   0);
   assert_int_equal(operator_push(office->op, 0, "trust", "bundle", 6, &error), 0);
   expect_nothing_pending(office);
-  assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0, "-c -C 1 -t private/00000001/trust"), 0);
+  assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0, "-c -C 1 -t private/00000001/trust"),
+                   0);
 }
 
 static void restart(struct office *office)
@@ -550,19 +576,22 @@ static void pushes_while_the_broker_is_away_arrive_after_it_is_back(void **state
   struct outcome stopped = {0}, started = {0};
   struct error error;
   expect_event(office, OPERATOR_CONNECTED);
-  assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0, "-c -E -t private/00000001/trust"), 0);
+  assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0, "-c -E -t private/00000001/trust"),
+                   0);
   broker_stop(office->rig->broker, rig_on_done, &stopped);
   rig_succeeds(office->rig, &stopped);
   expect_event(office, OPERATOR_LOST);
   assert_false(operator_connected(office->op));
-  for (int i = 0; i < 700; i++) assert_int_equal(operator_push(office->op, 0, "trust", "bundle", 6, &error), 0);
+  for (int i = 0; i < 700; i++)
+    assert_int_equal(operator_push(office->op, 0, "trust", "bundle", 6, &error), 0);
   assert_int_equal(operator_pending(office->op), 700);
 
   broker_start(office->rig->broker, rig_on_done, &started);
   rig_succeeds(office->rig, &started);
   expect_event(office, OPERATOR_CONNECTED);
   expect_nothing_pending(office);
-  assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0, "-c -C 700 -t private/00000001/trust"), 0);
+  assert_int_equal(
+      rig_client(office->rig, "mosquitto_sub", 0, "-c -C 700 -t private/00000001/trust"), 0);
 }
 
 static void counts_on_after_a_restart_and_after_a_kill(void **state)
@@ -639,7 +668,9 @@ static void says_why_it_cannot_connect_and_stops_all_the_same(void **state)
   struct error error;
   broker_path(office->rig->broker, "main.crt", certificate);
   broker_path(office->rig->broker, "main.key", key);
-  assert_int_equal(pki_write_broker_chain(office->rig->pki, &elsewhere, certificate, key, fingerprint, &error), 0);
+  assert_int_equal(
+      pki_write_broker_chain(office->rig->pki, &elsewhere, certificate, key, fingerprint, &error),
+      0);
   broker_start(office->rig->broker, rig_on_done, &started);
   rig_succeeds(office->rig, &started);
   for (int i = 0; i < 10 && failure.failure == DEVICE_FAIL_NONE; i++) {

@@ -1,5 +1,5 @@
-/* Where the operator's name may lead. "Beyond this machine" is ::ffff:127.0.0.1: no loopback by our rule, and the peer
- * at 127.0.0.1 sees whoever goes there all the same. */
+/* Where the operator's name may lead. "Beyond this machine" is ::ffff:127.0.0.1: no loopback by our
+ * rule, and the peer at 127.0.0.1 sees whoever goes there all the same. */
 #define _GNU_SOURCE
 #include "../broker/rig.h"
 
@@ -20,8 +20,8 @@ static void wake(void *ctx)
 }
 
 /* The first event of an operator whose broker's name has these addresses. */
-static struct operator_event first_event(const char *const *addresses, struct operator_failure *failure,
-                                         unsigned *connections)
+static struct operator_event first_event(const char *const *addresses,
+                                         struct operator_failure *failure, unsigned *connections)
 {
   static const uint32_t ids[] = {1};
   struct peer peer = {.manner = PEER_CUTS_HELLO};
@@ -54,8 +54,9 @@ static struct operator_event first_event(const char *const *addresses, struct op
 static void nothing_is_sent_where_a_second_address_is_beyond_loopback(void **state)
 {
   (void) state;
-  static const char *const both[] = {"127.0.0.1", "::ffff:127.0.0.1", NULL}, *const other[] = {"::ffff:127.0.0.1",
-                                                                                               NULL};
+  static const char *const both[] = {"127.0.0.1", "::ffff:127.0.0.1", NULL}, *const other[] = {
+                                                                                 "::ffff:127.0.0.1",
+                                                                                 NULL};
   const char *const *rows[] = {both, other};
   for (size_t i = 0; i < 2; i++) {
     struct operator_failure failure;

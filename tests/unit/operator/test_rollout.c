@@ -132,7 +132,8 @@ static void a_bad_build_stops_in_the_first_wave(void **state)
   assert_int_equal(rollout_state(world->rollout), ROLLOUT_RUNNING);
   say(world, 3, DEVICE_OTA_SELF_TEST);
   assert_int_equal(rollout_state(world->rollout), ROLLOUT_ABORTED);
-  assert_int_equal(world->cancels, 6); /* not the three that failed, nor the one that has restarted */
+  /* not the three that failed, nor the one that has restarted */
+  assert_int_equal(world->cancels, 6);
   assert_false(world->cancelled[world->devices[0]]);
   all_say(world, 4, 9, DEVICE_OTA_CANCELLED);
   for (int i = 0; i < 100; i++) pass(world, 1000);
@@ -149,7 +150,8 @@ static void a_bad_build_stops_in_the_first_wave(void **state)
   assert_int_equal(summary.wave[1].offered, 0);
   assert_int_equal(summary.untouched, 990);
   assert_int_equal(summary.open_when_stopped, 7);
-  assert_int_equal(summary.touched_after, 2); /* the one in its trial, and the one that has not said anything yet */
+  /* the one in its trial, and the one that has not said anything yet */
+  assert_int_equal(summary.touched_after, 2);
 }
 
 static void a_few_failures_below_the_share_do_not_stop_it(void **state)
@@ -173,7 +175,8 @@ static void a_failure_of_another_kind_does_not_count(void **state)
 {
   struct world *world = *state;
   struct rollout_config config = plan(world, 100);
-  config.abort[config.abort_count++] = (struct rollout_criterion){.status = DEVICE_OTA_SELF_TEST, .share = 0.01};
+  config.abort[config.abort_count++] =
+      (struct rollout_criterion){.status = DEVICE_OTA_SELF_TEST, .share = 0.01};
   begin(world, &config);
   all_say(world, 0, 50, DEVICE_OTA_NO_ANSWER);
   all_say(world, 50, 80, DEVICE_OTA_CANCELLED);
@@ -202,8 +205,8 @@ static void of_all_is_of_everybody_that_it_is_for(void **state)
   struct world *world = *state;
   struct rollout_config config = plan(world, 1000);
   three_waves(&config);
-  config.abort[config.abort_count++] =
-      (struct rollout_criterion){.status = ROLLOUT_ANY_FAILURE, .share = 0.05, .of_all = true, .minimum = 3};
+  config.abort[config.abort_count++] = (struct rollout_criterion){
+      .status = ROLLOUT_ANY_FAILURE, .share = 0.05, .of_all = true, .minimum = 3};
   begin(world, &config);
   all_say(world, 0, 10, DEVICE_OTA_SELF_TEST);
   pass(world, 20);
@@ -274,7 +277,8 @@ static void a_wave_is_no_herd(void **state)
   config.jitter_ms = 10000;
   begin(&again, &config);
   while (again.offers < 1000) pass(&again, 1000);
-  assert_memory_equal(again.offered_ms, world->offered_ms, sizeof again.offered_ms); /* the seed replays it */
+  /* the seed replays it */
+  assert_memory_equal(again.offered_ms, world->offered_ms, sizeof again.offered_ms);
   rollout_destroy(again.rollout);
 }
 
@@ -302,7 +306,8 @@ static void a_paused_rollout_is_judged_all_the_same(void **state)
 {
   struct world *world = *state;
   struct rollout_config config = plan(world, 100);
-  config.abort[config.abort_count++] = (struct rollout_criterion){.status = ROLLOUT_ANY_FAILURE, .minimum = 2};
+  config.abort[config.abort_count++] =
+      (struct rollout_criterion){.status = ROLLOUT_ANY_FAILURE, .minimum = 2};
   begin(world, &config);
   rollout_pause(world->rollout, world->now_ms);
   say(world, 0, DEVICE_OTA_HASH_MISMATCH);

@@ -1,4 +1,5 @@
-/* A fleet in a fresh folder below $TMPDIR, removed at the end; and OpenSSL's own opinion on certificates. */
+/* A fleet in a fresh folder below $TMPDIR, removed at the end; and OpenSSL's own opinion on
+   certificates. */
 #ifndef FLEETSIM_TEST_PKI_FIXTURE_H
 #define FLEETSIM_TEST_PKI_FIXTURE_H
 
@@ -28,12 +29,13 @@
     if ((call) != 0) fail_msg("%s: %s", #call, seen_->text); \
   } while (0)
 
-#define EXPECT_REFUSAL(call, exit_code_, part)                                                                  \
-  do {                                                                                                          \
-    error = (struct error){0};                                                                                  \
-    if ((call) == 0) fail_msg("%s passed", #call);                                                              \
-    if (error.code != (exit_code_)) fail_msg("exit code %d, not %d: %s", error.code, (exit_code_), error.text); \
-    if (strstr(error.text, (part)) == NULL) fail_msg("'%s' is not in '%s'", (part), error.text);                \
+#define EXPECT_REFUSAL(call, exit_code_, part)                                                   \
+  do {                                                                                           \
+    error = (struct error){0};                                                                   \
+    if ((call) == 0) fail_msg("%s passed", #call);                                               \
+    if (error.code != (exit_code_))                                                              \
+      fail_msg("exit code %d, not %d: %s", error.code, (exit_code_), error.text);                \
+    if (strstr(error.text, (part)) == NULL) fail_msg("'%s' is not in '%s'", (part), error.text); \
   } while (0)
 
 static struct error error;
@@ -67,7 +69,8 @@ static inline int setup_folder(void **state)
   lend_time_and_entropy();
   struct fixture *f = calloc(1, sizeof *f);
   const char *tmp = getenv("TMPDIR");
-  snprintf(f->base, sizeof f->base, "%s/fleetsim-pki-XXXXXX", tmp == NULL || strlen(tmp) > 64 ? "/tmp" : tmp);
+  snprintf(f->base, sizeof f->base, "%s/fleetsim-pki-XXXXXX",
+           tmp == NULL || strlen(tmp) > 64 ? "/tmp" : tmp);
   if (mkdtemp(f->base) == NULL) return -1;
   snprintf(f->folder, sizeof f->folder, "%s/fleet", f->base);
   *state = f;
@@ -145,7 +148,8 @@ static inline int verdict(STACK_OF(X509) * chain, X509 *root, int purpose)
   return passed == 1 ? X509_V_OK : code;
 }
 
-static inline int verdict_of_files(const struct fixture *f, const char *chain_path, const char *root, int purpose)
+static inline int verdict_of_files(const struct fixture *f, const char *chain_path,
+                                   const char *root, int purpose)
 {
   char root_path[FILES_PATH_MAX];
   snprintf(root_path, sizeof root_path, "%s/ca/%s.crt", f->folder, root);
@@ -161,7 +165,8 @@ static inline int verdict_of_files(const struct fixture *f, const char *chain_pa
 static inline void expect_verdict(int seen, int wanted)
 {
   if (seen != wanted)
-    fail_msg("OpenSSL says '%s', not '%s'", X509_verify_cert_error_string(seen), X509_verify_cert_error_string(wanted));
+    fail_msg("OpenSSL says '%s', not '%s'", X509_verify_cert_error_string(seen),
+             X509_verify_cert_error_string(wanted));
 }
 
 #endif

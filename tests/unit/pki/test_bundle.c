@@ -1,4 +1,5 @@
-/* Trust bundles with revocation lists: what they carry, what devices say to them, what does not fit. */
+/* Trust bundles with revocation lists: what they carry, what devices say to them, what does not
+   fit. */
 #define _GNU_SOURCE
 #include <psa/crypto.h>
 
@@ -13,11 +14,13 @@ struct sample {
 };
 
 /* Valid until the next call. */
-static const struct sample *make(struct fixture *f, const char *first, const char *second, enum pki_lists lists)
+static const struct sample *make(struct fixture *f, const char *first, const char *second,
+                                 enum pki_lists lists)
 {
   static struct sample out;
   struct pki_roots roots = names(first, second, NULL);
-  EXPECT_OK(pki_make_bundle_with_lists(f->pki, 2, &roots, lists, out.data, sizeof out.data, &out.size, &error));
+  EXPECT_OK(pki_make_bundle_with_lists(f->pki, 2, &roots, lists, out.data, sizeof out.data,
+                                       &out.size, &error));
   assert_int_equal(device_trust_parse(out.data, out.size, &out.parsed), DEVICE_UPDATE_COMMITTED);
   return &out;
 }
@@ -26,12 +29,13 @@ static void expect_taken(struct fixture *f, const struct sample *bundle)
 {
   struct device_host host = pki_nvm_host(pki_device_page(f->pki, 0));
   uint32_t version = 0;
-  enum device_update seen =
-      device_trust_update(&host, f->pki->update_point, DEVICE_REVOCATION_HELD, 1, bundle->data, bundle->size, &version);
+  enum device_update seen = device_trust_update(&host, f->pki->update_point, DEVICE_REVOCATION_HELD,
+                                                1, bundle->data, bundle->size, &version);
   assert_string_equal(device_update_name(seen), "committed");
 }
 
-static struct pki_chain give_broker(struct fixture *f, const char *root, const char *cross, const char *name)
+static struct pki_chain give_broker(struct fixture *f, const char *root, const char *cross,
+                                    const char *name)
 {
   struct pki_chain chain = {.host = "localhost"};
   uint8_t fingerprint[32];
@@ -44,9 +48,10 @@ static struct pki_chain give_broker(struct fixture *f, const char *root, const c
   return chain;
 }
 
-/* The bundle's only list is the authority's, really signed, and revokes the certificate at `index` of the file. */
-static void expect_only_list(struct fixture *f, const struct sample *bundle, const char *authority, const char *file,
-                             int index)
+/* The bundle's only list is the authority's, really signed, and revokes the certificate at `index`
+   of the file. */
+static void expect_only_list(struct fixture *f, const struct sample *bundle, const char *authority,
+                             const char *file, int index)
 {
   char path[80];
   snprintf(path, sizeof path, "ca/%s.crt", authority);
@@ -73,8 +78,8 @@ static void carries_only_lists_that_revoke_something_unless_all_are_asked_for(vo
   assert_int_equal(make(f, "A", "spare", PKI_LISTS_USED)->parsed.crl_count, 0);
   const struct sample *all = make(f, "A", "spare", PKI_LISTS_ALL);
   assert_int_equal(all->parsed.crl_count, 4);
-  print_message("  two roots and four empty lists: %zu bytes; a root has %u, a list %u\n", all->size,
-                all->parsed.anchor[0].size, all->parsed.crl[1].size);
+  print_message("  two roots and four empty lists: %zu bytes; a root has %u, a list %u\n",
+                all->size, all->parsed.anchor[0].size, all->parsed.crl[1].size);
   expect_taken(f, all);
 }
 
@@ -109,11 +114,11 @@ static void says_what_there_is_none_of(void **state)
 {
   struct fixture *f = *state;
   struct pki_chain chain = give_broker(f, "A", "", "main");
-  EXPECT_REFUSAL(pki_revoke_part(f->pki, &chain, PKI_PART_CROSS, at(f, "main.crt"), &error), EXIT_CODE_USAGE,
-                 "the broker presents no cross-certificate to revoke");
+  EXPECT_REFUSAL(pki_revoke_part(f->pki, &chain, PKI_PART_CROSS, at(f, "main.crt"), &error),
+                 EXIT_CODE_USAGE, "the broker presents no cross-certificate to revoke");
   chain.omit_intermediate = true;
-  EXPECT_REFUSAL(pki_revoke_part(f->pki, &chain, PKI_PART_INTERMEDIATE, at(f, "main.crt"), &error), EXIT_CODE_USAGE,
-                 "the broker presents no intermediate to revoke");
+  EXPECT_REFUSAL(pki_revoke_part(f->pki, &chain, PKI_PART_INTERMEDIATE, at(f, "main.crt"), &error),
+                 EXIT_CODE_USAGE, "the broker presents no intermediate to revoke");
 }
 
 static void says_what_to_leave_out_when_the_lists_do_not_fit(void **state)
@@ -121,23 +126,25 @@ static void says_what_to_leave_out_when_the_lists_do_not_fit(void **state)
   struct fixture *f = *state;
   struct pki_roots three = names("A", "B", "spare"), two = names("A", "spare", NULL);
   struct sample out = {.size = 0};
-  EXPECT_REFUSAL(
-      pki_make_bundle_with_lists(f->pki, 2, &three, PKI_LISTS_ALL, out.data, sizeof out.data, &out.size, &error),
-      EXIT_CODE_USAGE, "larger than 2304 bytes, the room that devices have: leave out a root that no broker presents");
+  EXPECT_REFUSAL(pki_make_bundle_with_lists(f->pki, 2, &three, PKI_LISTS_ALL, out.data,
+                                            sizeof out.data, &out.size, &error),
+                 EXIT_CODE_USAGE,
+                 "larger than 2304 bytes, the room that devices have: leave out a root that no "
+                 "broker presents");
   for (int i = 0; i < 20; i++) {
     struct pki_chain chain = give_broker(f, "A", "", "main");
     EXPECT_OK(pki_revoke_part(f->pki, &chain, PKI_PART_LEAF, at(f, "main.crt"), &error));
   }
-  EXPECT_REFUSAL(
-      pki_make_bundle_with_lists(f->pki, 2, &three, PKI_LISTS_USED, out.data, sizeof out.data, &out.size, &error),
-      EXIT_CODE_USAGE, "the list of 'A-brokers'");
+  EXPECT_REFUSAL(pki_make_bundle_with_lists(f->pki, 2, &three, PKI_LISTS_USED, out.data,
+                                            sizeof out.data, &out.size, &error),
+                 EXIT_CODE_USAGE, "the list of 'A-brokers'");
   for (int i = 0; i < 25; i++) {
     struct pki_chain chain = give_broker(f, "A", "", "main");
     EXPECT_OK(pki_revoke_part(f->pki, &chain, PKI_PART_LEAF, at(f, "main.crt"), &error));
   }
-  EXPECT_REFUSAL(
-      pki_make_bundle_with_lists(f->pki, 2, &two, PKI_LISTS_USED, out.data, sizeof out.data, &out.size, &error),
-      EXIT_CODE_USAGE, "the trust bundle: the CRL of 'A-brokers' has");
+  EXPECT_REFUSAL(pki_make_bundle_with_lists(f->pki, 2, &two, PKI_LISTS_USED, out.data,
+                                            sizeof out.data, &out.size, &error),
+                 EXIT_CODE_USAGE, "the trust bundle: the CRL of 'A-brokers' has");
 }
 
 static void refuses_more_lists_than_a_device_can_hold(void **state)
@@ -149,9 +156,9 @@ static void refuses_more_lists_than_a_device_can_hold(void **state)
   five.count = 5;
   struct sample out = {.size = 0};
   EXPECT_OK(pki_create(f->folder, &five, &f->pki, &error));
-  EXPECT_REFUSAL(
-      pki_make_bundle_with_lists(f->pki, 2, &five, PKI_LISTS_ALL, out.data, sizeof out.data, &out.size, &error),
-      EXIT_CODE_USAGE, "a trust bundle holds at most 8 revocation lists");
+  EXPECT_REFUSAL(pki_make_bundle_with_lists(f->pki, 2, &five, PKI_LISTS_ALL, out.data,
+                                            sizeof out.data, &out.size, &error),
+                 EXIT_CODE_USAGE, "a trust bundle holds at most 8 revocation lists");
 }
 
 static void devices_that_require_lists_leave_the_factory_with_them(void **state)
@@ -171,7 +178,8 @@ static void devices_that_require_lists_leave_the_factory_with_them(void **state)
   assert_int_equal(bundle.crl_count, 4);
   const uint8_t *der = bundle.crl[0].der;
   X509_CRL *crl = d2i_X509_CRL(NULL, &der, bundle.crl[0].size);
-  assert_true(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl)) <= 0); /* a run before this one revoked it */
+  /* a run before this one revoked it */
+  assert_true(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl)) <= 0);
   X509_CRL_free(crl);
 }
 
@@ -191,7 +199,8 @@ int main(void)
       TEST(an_intermediate_is_in_its_roots_list_and_a_cross_certificate_in_its_givers),
       TEST(says_what_there_is_none_of),
       TEST(says_what_to_leave_out_when_the_lists_do_not_fit),
-      cmocka_unit_test_setup_teardown(refuses_more_lists_than_a_device_can_hold, setup_folder, teardown),
+      cmocka_unit_test_setup_teardown(refuses_more_lists_than_a_device_can_hold, setup_folder,
+                                      teardown),
       TEST(devices_that_require_lists_leave_the_factory_with_them),
   };
   return cmocka_run_group_tests(tests, start_crypto, NULL);

@@ -15,7 +15,8 @@ static struct pki_crl_times a_week(void)
   return (struct pki_crl_times){pki_now() - HOUR_S, pki_now() + WEEK_S};
 }
 
-static X509_CRL *crl_of(struct fixture *f, const char *root, enum pki_crl_issuer issuer, struct pki_crl_times times)
+static X509_CRL *crl_of(struct fixture *f, const char *root, enum pki_crl_issuer issuer,
+                        struct pki_crl_times times)
 {
   static uint8_t der[1 << 16];
   size_t size = 0;
@@ -41,11 +42,13 @@ static int64_t number_of(const X509_CRL *crl)
   return number;
 }
 
-/* What OpenSSL, told to ask CRLs, says of the chain in `chain_path` under root A, with the CRLs in `crl_path`. */
-static int verdict_with_crls(struct fixture *f, const char *chain_path, const char *ca_path, const char *crl_path,
-                             int purpose, unsigned long flags)
+/* What OpenSSL, told to ask CRLs, says of the chain in `chain_path` under root A, with the CRLs in
+   `crl_path`. */
+static int verdict_with_crls(struct fixture *f, const char *chain_path, const char *ca_path,
+                             const char *crl_path, int purpose, unsigned long flags)
 {
-  STACK_OF(X509) *chain = pki_cert_read_all(chain_path, 8, &error), *cas = pki_cert_read_all(ca_path, 8, &error);
+  STACK_OF(X509) *chain = pki_cert_read_all(chain_path, 8, &error),
+                 *cas = pki_cert_read_all(ca_path, 8, &error);
   X509_STORE *store = X509_STORE_new();
   X509_STORE_CTX *ctx = X509_STORE_CTX_new();
   if (chain == NULL || cas == NULL) fail_msg("%s", error.text);
@@ -70,7 +73,8 @@ static int device_verdict(struct fixture *f, size_t index, struct pki_crl_times 
   EXPECT_OK(pki_write_device(f->pki, index, at(f, "d.crt"), at(f, "d.pem"), &error));
   EXPECT_OK(pki_write_client_ca(f->pki, &roots, at(f, "ca.crt"), &error));
   EXPECT_OK(pki_write_crls(f->pki, &roots, &times, 0, at(f, "crl.pem"), &error));
-  return verdict_with_crls(f, at(f, "d.crt"), at(f, "ca.crt"), at(f, "crl.pem"), X509_PURPOSE_SSL_CLIENT,
+  return verdict_with_crls(f, at(f, "d.crt"), at(f, "ca.crt"), at(f, "crl.pem"),
+                           X509_PURPOSE_SSL_CLIENT,
                            X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 }
 
@@ -95,8 +99,8 @@ static void the_operator_passes_by_the_same_file(void **state)
 {
   struct fixture *f = *state;
   expect_verdict(device_verdict(f, 0, a_week()), X509_V_OK); /* writes the files */
-  expect_verdict(verdict_with_crls(f, at(f, "operator.crt"), at(f, "ca.crt"), at(f, "crl.pem"), X509_PURPOSE_SSL_CLIENT,
-                                   X509_V_FLAG_CRL_CHECK),
+  expect_verdict(verdict_with_crls(f, at(f, "operator.crt"), at(f, "ca.crt"), at(f, "crl.pem"),
+                                   X509_PURPOSE_SSL_CLIENT, X509_V_FLAG_CRL_CHECK),
                  X509_V_OK);
 }
 
@@ -105,10 +109,12 @@ static void all_certificates_of_a_device_or_the_one_in_force(void **state)
   struct fixture *f = *state;
   uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
   size_t size = 0, newly = 0, dropped = 0;
-  EXPECT_OK(pki_reissue(f->pki, 0, "B", chain, sizeof chain, &size, &error)); /* made, and not in force */
+  EXPECT_OK(
+      pki_reissue(f->pki, 0, "B", chain, sizeof chain, &size, &error)); /* made, and not in force */
   EXPECT_OK(pki_revoke_device(f->pki, 0, false, PKI_REASON_SUPERSEDED, &newly, &error));
   assert_int_equal(newly, 1);
-  X509_CRL *a = crl_of(f, "A", PKI_CRL_DEVICES, a_week()), *b = crl_of(f, "B", PKI_CRL_DEVICES, a_week());
+  X509_CRL *a = crl_of(f, "A", PKI_CRL_DEVICES, a_week()),
+           *b = crl_of(f, "B", PKI_CRL_DEVICES, a_week());
   assert_int_equal(entries(a), 1);
   assert_int_equal(entries(b), 0);
   X509_CRL_free(a);
@@ -128,7 +134,8 @@ static void the_crl_is_v2_signed_with_sha256_and_counted(void **state)
   struct fixture *f = *state;
   EXPECT_OK(pki_revoke_device(f->pki, 0, true, PKI_REASON_KEY_COMPROMISE, NULL, &error));
   EXPECT_OK(pki_revoke_device(f->pki, 1, true, PKI_REASON_UNSPECIFIED, NULL, &error));
-  X509_CRL *first = crl_of(f, "A", PKI_CRL_DEVICES, a_week()), *second = crl_of(f, "A", PKI_CRL_DEVICES, a_week());
+  X509_CRL *first = crl_of(f, "A", PKI_CRL_DEVICES, a_week()),
+           *second = crl_of(f, "A", PKI_CRL_DEVICES, a_week());
   int reasons = 0;
   assert_int_equal(X509_CRL_get_version(second), X509_CRL_VERSION_2);
   assert_int_equal(X509_CRL_get_signature_nid(second), NID_ecdsa_with_SHA256);
@@ -156,31 +163,37 @@ static void a_broker_leaf_and_an_intermediate_can_be_revoked(void **state)
   uint8_t fingerprint[32];
   size_t dropped = 0;
   struct pki_chain chain = {.root = "A", .host = "localhost"};
-  EXPECT_REFUSAL(pki_revoke_broker(f->pki, "A", PKI_REASON_KEY_COMPROMISE, &error), EXIT_CODE_USAGE, "none to revoke");
+  EXPECT_REFUSAL(pki_revoke_broker(f->pki, "A", PKI_REASON_KEY_COMPROMISE, &error), EXIT_CODE_USAGE,
+                 "none to revoke");
   for (int i = 0; i < 2; i++)
-    EXPECT_OK(pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint, &error));
+    EXPECT_OK(pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint,
+                                     &error));
   EXPECT_OK(pki_revoke_broker(f->pki, "A", PKI_REASON_KEY_COMPROMISE, &error));
   STACK_OF(X509) *served = pki_cert_read_all(at(f, "b.crt"), 4, &error);
   X509_CRL *crl = crl_of(f, "A", PKI_CRL_BROKERS, a_week());
   X509_REVOKED *entry = NULL;
   assert_int_equal(entries(crl), 1);
-  assert_int_equal(X509_CRL_get0_by_cert(crl, &entry, sk_X509_value(served, 0)), 1); /* the second of the two */
+  /* the second of the two */
+  assert_int_equal(X509_CRL_get0_by_cert(crl, &entry, sk_X509_value(served, 0)), 1);
   X509_CRL_free(crl);
   EXPECT_OK(pki_unrevoke_broker(f->pki, "A", &dropped, &error));
   assert_int_equal(dropped, 1);
 
-  EXPECT_OK(pki_revoke_intermediate(f->pki, "A", PKI_CRL_BROKERS, PKI_REASON_CA_COMPROMISE, &error));
+  EXPECT_OK(
+      pki_revoke_intermediate(f->pki, "A", PKI_CRL_BROKERS, PKI_REASON_CA_COMPROMISE, &error));
   crl = crl_of(f, "A", PKI_CRL_ROOT, a_week());
   assert_int_equal(X509_CRL_get0_by_cert(crl, &entry, sk_X509_value(served, 1)), 1);
   X509_CRL_free(crl);
   sk_X509_pop_free(served, X509_free);
   expect_verdict(device_verdict(f, 0, a_week()), X509_V_OK);
-  EXPECT_OK(pki_revoke_intermediate(f->pki, "A", PKI_CRL_DEVICES, PKI_REASON_CA_COMPROMISE, &error));
+  EXPECT_OK(
+      pki_revoke_intermediate(f->pki, "A", PKI_CRL_DEVICES, PKI_REASON_CA_COMPROMISE, &error));
   expect_verdict(device_verdict(f, 0, a_week()), X509_V_ERR_CERT_REVOKED);
   EXPECT_OK(pki_unrevoke_intermediate(f->pki, "A", PKI_CRL_DEVICES, &dropped, &error));
   assert_int_equal(dropped, 1);
-  EXPECT_REFUSAL(pki_revoke_intermediate(f->pki, "A", PKI_CRL_ROOT, PKI_REASON_CA_COMPROMISE, &error), EXIT_CODE_USAGE,
-                 "nobody stands above it");
+  EXPECT_REFUSAL(
+      pki_revoke_intermediate(f->pki, "A", PKI_CRL_ROOT, PKI_REASON_CA_COMPROMISE, &error),
+      EXIT_CODE_USAGE, "nobody stands above it");
 }
 
 static void refuses_what_cannot_be(void **state)
@@ -191,13 +204,16 @@ static void refuses_what_cannot_be(void **state)
   uint8_t small[100];
   size_t size = 0;
   enum pki_reason reason;
-  EXPECT_REFUSAL(pki_crl_der(f->pki, "A", PKI_CRL_ROOT, &backwards, small, sizeof small, &size, &error),
-                 EXIT_CODE_USAGE, "a later end");
-  EXPECT_REFUSAL(pki_crl_der(f->pki, "A", PKI_CRL_ROOT, &times, small, sizeof small, &size, &error), EXIT_CODE_USAGE,
-                 "does not fit 100");
-  EXPECT_REFUSAL(pki_write_crls(f->pki, &unknown, &times, 0, at(f, "crl.pem"), &error), EXIT_CODE_USAGE, "no root 'C'");
-  EXPECT_REFUSAL(pki_write_crls(f->pki, &roots, &times, PKI_CRL_FILLER_MAX + 1, at(f, "crl.pem"), &error),
-                 EXIT_CODE_USAGE, "at most 100000");
+  EXPECT_REFUSAL(
+      pki_crl_der(f->pki, "A", PKI_CRL_ROOT, &backwards, small, sizeof small, &size, &error),
+      EXIT_CODE_USAGE, "a later end");
+  EXPECT_REFUSAL(pki_crl_der(f->pki, "A", PKI_CRL_ROOT, &times, small, sizeof small, &size, &error),
+                 EXIT_CODE_USAGE, "does not fit 100");
+  EXPECT_REFUSAL(pki_write_crls(f->pki, &unknown, &times, 0, at(f, "crl.pem"), &error),
+                 EXIT_CODE_USAGE, "no root 'C'");
+  EXPECT_REFUSAL(
+      pki_write_crls(f->pki, &roots, &times, PKI_CRL_FILLER_MAX + 1, at(f, "crl.pem"), &error),
+      EXIT_CODE_USAGE, "at most 100000");
   EXPECT_REFUSAL(pki_reason_parse("stolen", &reason, &error), EXIT_CODE_USAGE, "keyCompromise");
 }
 
@@ -221,9 +237,11 @@ static void an_older_folder_gets_the_tables(void **state)
   sqlite3 *db = NULL;
   pki_close(f->pki);
   f->pki = NULL;
-  assert_int_equal(sqlite3_open_v2(at(f, "registry.db"), &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-  assert_int_equal(sqlite3_exec(db, "DROP TABLE revoked; DROP TABLE crls; DROP TABLE brokers", NULL, NULL, NULL),
+  assert_int_equal(sqlite3_open_v2(at(f, "registry.db"), &db, SQLITE_OPEN_READWRITE, NULL),
                    SQLITE_OK);
+  assert_int_equal(
+      sqlite3_exec(db, "DROP TABLE revoked; DROP TABLE crls; DROP TABLE brokers", NULL, NULL, NULL),
+      SQLITE_OK);
   sqlite3_close(db);
   EXPECT_OK(pki_open(f->folder, &f->pki, &error));
   EXPECT_OK(pki_revoke_device(f->pki, 1, true, PKI_REASON_KEY_COMPROMISE, NULL, &error));
@@ -245,8 +263,8 @@ static void a_crl_can_be_filled_with_a_hundred_thousand_of_nobody(void **state)
   EXPECT_OK(pki_write_client_ca(f->pki, &roots, at(f, "ca.crt"), &error));
   for (size_t i = 0; i < 2; i++) {
     EXPECT_OK(pki_write_device(f->pki, i, at(f, "d.crt"), at(f, "d.pem"), &error));
-    expect_verdict(verdict_with_crls(f, at(f, "d.crt"), at(f, "ca.crt"), at(f, "full.pem"), X509_PURPOSE_SSL_CLIENT,
-                                     X509_V_FLAG_CRL_CHECK),
+    expect_verdict(verdict_with_crls(f, at(f, "d.crt"), at(f, "ca.crt"), at(f, "full.pem"),
+                                     X509_PURPOSE_SSL_CLIENT, X509_V_FLAG_CRL_CHECK),
                    i == 1 ? X509_V_ERR_CERT_REVOKED : X509_V_OK);
   }
 }
@@ -254,16 +272,22 @@ static void a_crl_can_be_filled_with_a_hundred_thousand_of_nobody(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_revoked_device_is_refused_and_its_neighbours_are_not, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(a_revoked_device_is_refused_and_its_neighbours_are_not,
+                                      setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(an_expired_crl_refuses_everybody, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(the_operator_passes_by_the_same_file, setup_fleet, teardown),
-      cmocka_unit_test_setup_teardown(all_certificates_of_a_device_or_the_one_in_force, setup_fleet, teardown),
-      cmocka_unit_test_setup_teardown(the_crl_is_v2_signed_with_sha256_and_counted, setup_fleet, teardown),
-      cmocka_unit_test_setup_teardown(a_broker_leaf_and_an_intermediate_can_be_revoked, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(all_certificates_of_a_device_or_the_one_in_force, setup_fleet,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(the_crl_is_v2_signed_with_sha256_and_counted, setup_fleet,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(a_broker_leaf_and_an_intermediate_can_be_revoked, setup_fleet,
+                                      teardown),
       cmocka_unit_test_setup_teardown(refuses_what_cannot_be, setup_fleet, teardown),
-      cmocka_unit_test_setup_teardown(revocations_outlive_the_process_and_not_the_reset, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(revocations_outlive_the_process_and_not_the_reset,
+                                      setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(an_older_folder_gets_the_tables, setup_fleet, teardown),
-      cmocka_unit_test_setup_teardown(a_crl_can_be_filled_with_a_hundred_thousand_of_nobody, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(a_crl_can_be_filled_with_a_hundred_thousand_of_nobody,
+                                      setup_fleet, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

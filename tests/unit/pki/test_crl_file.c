@@ -7,7 +7,8 @@
 #define HOUR_S 3600
 #define WEEK_S (7 * 24 * (int64_t) HOUR_S)
 
-/* A list as a CA elsewhere makes it. Extensions are in the syntax of openssl.cnf, "critical,..." or "DER:..". */
+/* A list as a CA elsewhere makes it. Extensions are in the syntax of openssl.cnf, "critical,..." or
+   "DER:..". */
 struct recipe {
   const struct pki_authority *by;        /* NULL: root A's CA for devices */
   EVP_PKEY *key;                         /* NULL: that authority's */
@@ -30,7 +31,8 @@ static X509_REVOKED *entry_of(struct fixture *f, const struct recipe *recipe)
   sk_X509_pop_free(chain, X509_free);
   if (recipe->entry[0] == NULL) return entry;
   X509_EXTENSION *extension = X509V3_EXT_conf(NULL, NULL, recipe->entry[0], recipe->entry[1]);
-  if (extension == NULL || X509_REVOKED_add_ext(entry, extension, -1) != 1) fail_msg("no %s", recipe->entry[0]);
+  if (extension == NULL || X509_REVOKED_add_ext(entry, extension, -1) != 1)
+    fail_msg("no %s", recipe->entry[0]);
   X509_EXTENSION_free(extension);
   return entry;
 }
@@ -41,9 +43,11 @@ static void rewrite_issuer(X509_CRL *crl)
   for (int i = 0; i < X509_NAME_entry_count(name); i++) {
     X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, i);
     const ASN1_STRING *text = X509_NAME_ENTRY_get_data(entry);
-    int other = ASN1_STRING_type(text) == V_ASN1_UTF8STRING ? V_ASN1_PRINTABLESTRING : V_ASN1_UTF8STRING;
-    X509_NAME_ENTRY *again = X509_NAME_ENTRY_create_by_OBJ(NULL, X509_NAME_ENTRY_get_object(entry), other,
-                                                           ASN1_STRING_get0_data(text), ASN1_STRING_length(text));
+    int other =
+        ASN1_STRING_type(text) == V_ASN1_UTF8STRING ? V_ASN1_PRINTABLESTRING : V_ASN1_UTF8STRING;
+    X509_NAME_ENTRY *again =
+        X509_NAME_ENTRY_create_by_OBJ(NULL, X509_NAME_ENTRY_get_object(entry), other,
+                                      ASN1_STRING_get0_data(text), ASN1_STRING_length(text));
     X509_NAME_ENTRY_free(X509_NAME_delete_entry(name, i));
     X509_NAME_add_entry(name, again, i, 0);
     X509_NAME_ENTRY_free(again);
@@ -75,19 +79,24 @@ static X509_CRL *make(struct fixture *f, const struct recipe *recipe)
   for (size_t i = 0; i < 3 && recipe->extension[i][0] != NULL; i++) {
     X509V3_CTX ctx;
     X509V3_set_ctx(&ctx, by->certificate, NULL, NULL, crl, 0);
-    X509_EXTENSION *one = X509V3_EXT_conf(NULL, &ctx, recipe->extension[i][0], recipe->extension[i][1]);
-    if (one == NULL || X509_CRL_add_ext(crl, one, -1) != 1) fail_msg("no %s", recipe->extension[i][0]);
+    X509_EXTENSION *one =
+        X509V3_EXT_conf(NULL, &ctx, recipe->extension[i][0], recipe->extension[i][1]);
+    if (one == NULL || X509_CRL_add_ext(crl, one, -1) != 1)
+      fail_msg("no %s", recipe->extension[i][0]);
     X509_EXTENSION_free(one);
   }
-  if (recipe->names_device || recipe->entry[0] != NULL) X509_CRL_add0_revoked(crl, entry_of(f, recipe));
+  if (recipe->names_device || recipe->entry[0] != NULL)
+    X509_CRL_add0_revoked(crl, entry_of(f, recipe));
   X509_CRL_sort(crl);
-  if (X509_CRL_sign(crl, recipe->key != NULL ? recipe->key : by->key, recipe->hash ? recipe->hash : EVP_sha256()) <= 0)
+  if (X509_CRL_sign(crl, recipe->key != NULL ? recipe->key : by->key,
+                    recipe->hash ? recipe->hash : EVP_sha256()) <= 0)
     fail_msg("a list is not signed");
   return crl;
 }
 
 /* Writes the lists to NAME beside the fleet. */
-static const char *write_lists(struct fixture *f, const char *name, const struct recipe *recipes, size_t count)
+static const char *write_lists(struct fixture *f, const char *name, const struct recipe *recipes,
+                               size_t count)
 {
   const char *path = at(f, name);
   FILE *file = fopen(path, "we");
@@ -118,7 +127,8 @@ static void a_complete_list_of_the_devices_ca_is_enough(void **state)
 {
   struct fixture *f = *state;
   bool revoked[3] = {0};
-  const char *path = write_lists(f, "crl.pem", (struct recipe[]){{.number = 5, .names_device = true}}, 1);
+  const char *path =
+      write_lists(f, "crl.pem", (struct recipe[]){{.number = 5, .names_device = true}}, 1);
   EXPECT_OK(check(f, path, NULL));
   EXPECT_OK(pki_crls_name(f->pki, path, revoked, 3, &error));
   assert_true(revoked[0]);
@@ -133,25 +143,31 @@ static void a_list_that_brokers_do_not_work_with_is_refused_by_its_kind(void **s
     const char *sentence;
   } cases[] = {
       {{.extension = {{"2.5.29.27", "critical,DER:02:01:01"}}}, "is a delta CRL"},
-      {{.extension = {{"2.5.29.27", "DER:02:01:01"}}}, "is a delta CRL"}, /* RFC 5280 has it critical; some do not */
-      {{.extension = {{"2.5.29.28", "critical,DER:30:03:82:01:FF"}}}, "is for CA certificates only"},
+      {{.extension = {{"2.5.29.27", "DER:02:01:01"}}},
+       "is a delta CRL"}, /* RFC 5280 has it critical; some do not */
+      {{.extension = {{"2.5.29.28", "critical,DER:30:03:82:01:FF"}}},
+       "is for CA certificates only"},
       {{.extension = {{"2.5.29.28", "DER:30:03:82:01:FF"}}}, "is for CA certificates only"},
-      {{.extension = {{"2.5.29.28", "critical,DER:30:03:85:01:FF"}}}, "is for attribute certificates only"},
+      {{.extension = {{"2.5.29.28", "critical,DER:30:03:85:01:FF"}}},
+       "is for attribute certificates only"},
       {{.extension = {{"2.5.29.28", "critical,DER:30:04:83:02:06:40"}}}, "for some reasons only"},
       {{.extension = {{"2.5.29.28", "critical,DER:30:03:84:01:FF"}}}, "is indirect"},
       {{.extension = {{"2.5.29.28", "critical,DER:30:06:81:01:FF:82:01:FF"}}}, "which cannot be"},
-      {{.extension = {{"2.5.29.28", "critical,DER:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F"}}},
+      {{.extension = {{"2.5.29.28",
+                       "critical,DER:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F"}}},
        "distribution point (http://x/) themselves, and that of device 00000001 does not"},
       {{.extension = {{"2.5.29.28", "critical,DER:04:00"}}}, "cannot be read"},
       {{.extension = {{"1.2.3.4", "critical,DER:05:00"}}}, "has the critical extension 1.2.3.4"},
-      {{.extension = {{"2.5.29.20", "critical,DER:02:01:07"}}}, "has the critical extension X509v3 CRL Number"},
+      {{.extension = {{"2.5.29.20", "critical,DER:02:01:07"}}},
+       "has the critical extension X509v3 CRL Number"},
       {{.entry = {"1.2.3.4", "critical,DER:05:00"}}, "has an entry with the extension 1.2.3.4"},
       {{.entry = {"2.5.29.29", "critical,DER:30:00"}}, "has an entry with the extension"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     const char *path = write_lists(f, "crl.pem", &cases[i].recipe, 1);
     EXPECT_REFUSAL(check(f, path, NULL), EXIT_CODE_USAGE, cases[i].sentence);
-    if (strstr(error.text, "crl.pem: the CRL of 'fleetsim A devices' ") == NULL) fail_msg("%s", error.text);
+    if (strstr(error.text, "crl.pem: the CRL of 'fleetsim A devices' ") == NULL)
+      fail_msg("%s", error.text);
     if (strstr(error.text, "publish") == NULL && strstr(error.text, "make it anew") == NULL)
       fail_msg("what to do is not said: %s", error.text);
   }
@@ -161,7 +177,8 @@ static void lists_that_are_only_rare_are_taken(void **state)
 {
   struct fixture *f = *state;
   const struct recipe cases[] = {
-      {.extension = {{"2.5.29.28", "critical,DER:30:03:81:01:FF"}}}, /* for user certificates only */
+      {.extension = {{"2.5.29.28",
+                      "critical,DER:30:03:81:01:FF"}}}, /* for user certificates only */
       {.extension = {{"authorityKeyIdentifier", "critical,keyid:always"}}},
       {.extension = {{"1.2.3.4", "DER:05:00"}}},
       {.entry = {"1.2.3.4", "DER:05:00"}},
@@ -170,8 +187,9 @@ static void lists_that_are_only_rare_are_taken(void **state)
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
     EXPECT_OK(check(f, write_lists(f, "crl.pem", &cases[i], 1), NULL));
   /* the root's, for the CA certificates that it gave, beside the one that counts for devices */
-  const struct recipe pair[] = {
-      {.by = &f->pki->hierarchy[0].root, .extension = {{"2.5.29.28", "critical,DER:30:03:82:01:FF"}}}, {.number = 3}};
+  const struct recipe pair[] = {{.by = &f->pki->hierarchy[0].root,
+                                 .extension = {{"2.5.29.28", "critical,DER:30:03:82:01:FF"}}},
+                                {.number = 3}};
   EXPECT_OK(check(f, write_lists(f, "crl.pem", pair, 2), NULL));
 }
 
@@ -190,7 +208,8 @@ static void a_list_must_be_signed_by_its_issuer_and_in_force(void **state)
       {{.by = &f->pki->hierarchy[1].devices}, "the CRL of 'fleetsim A devices' is missing"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-    EXPECT_REFUSAL(check(f, write_lists(f, "crl.pem", &cases[i].recipe, 1), NULL), EXIT_CODE_USAGE, cases[i].sentence);
+    EXPECT_REFUSAL(check(f, write_lists(f, "crl.pem", &cases[i].recipe, 1), NULL), EXIT_CODE_USAGE,
+                   cases[i].sentence);
   EVP_PKEY_free(stranger);
 }
 
@@ -210,7 +229,8 @@ static void brokers_that_want_a_list_of_every_ca_are_spoken_of(void **state)
   EXPECT_OK(check(f, write_lists(f, "crl.pem", pair, 2), NULL));
   assert_string_equal(warned, "");
   EXPECT_OK(check(f, write_lists(f, "crl.pem", pair, 1), NULL));
-  if (strstr(warned, "of 'fleetsim root A', which certified a CA of the devices, it has no list") == NULL)
+  if (strstr(warned, "of 'fleetsim root A', which certified a CA of the devices, it has no list") ==
+      NULL)
     fail_msg("'%s'", warned);
 }
 
@@ -243,8 +263,10 @@ static void a_list_for_a_distribution_point_counts_where_the_certificates_name_i
 {
   struct fixture *f = *state;
   const struct recipe at_x = {
-      .extension = {{"2.5.29.28", "critical,DER:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F"}}};
-  X509 *leaf = extended(f, "2.5.29.31", "DER:30:11:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F");
+      .extension = {
+          {"2.5.29.28", "critical,DER:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F"}}};
+  X509 *leaf =
+      extended(f, "2.5.29.31", "DER:30:11:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F");
   for (size_t i = 0; i < 2; i++) give_device(f, i, leaf);
   EXPECT_REFUSAL(check(f, write_lists(f, "crl.pem", &at_x, 1), NULL), EXIT_CODE_USAGE,
                  "that of device 00000003 does not");
@@ -294,15 +316,16 @@ static void a_ca_that_may_not_sign_lists_locks_everybody_out(void **state)
     give_device(f, i, sk_X509_value(chain, 0));
     sk_X509_pop_free(chain, X509_free);
   }
-  EXPECT_REFUSAL(check(f, write_lists(f, "crl.pem", (struct recipe[]){{.number = 3}}, 1), NULL), EXIT_CODE_USAGE,
-                 "keyUsage without cRLSign");
+  EXPECT_REFUSAL(check(f, write_lists(f, "crl.pem", (struct recipe[]){{.number = 3}}, 1), NULL),
+                 EXIT_CODE_USAGE, "keyUsage without cRLSign");
 }
 
 static void of_two_lists_for_the_same_certificates_one_is_too_many(void **state)
 {
   struct fixture *f = *state;
   const struct recipe twins[] = {{.number = 5}, {.number = 6, .names_device = true}};
-  EXPECT_REFUSAL(check(f, write_lists(f, "crl.pem", twins, 2), NULL), EXIT_CODE_USAGE, "is there twice, and differs");
+  EXPECT_REFUSAL(check(f, write_lists(f, "crl.pem", twins, 2), NULL), EXIT_CODE_USAGE,
+                 "is there twice, and differs");
 }
 
 static void what_is_no_pem_is_told_by_what_it_is(void **state)
@@ -314,12 +337,14 @@ static void what_is_no_pem_is_told_by_what_it_is(void **state)
   fclose(file);
   X509_CRL_free(crl);
   EXPECT_REFUSAL(check(f, at(f, "crl.der"), NULL), EXIT_CODE_USAGE, "openssl crl -inform DER -in");
-  const char *const texts[] = {"", "\n", "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n"};
+  const char *const texts[] = {"", "\n",
+                               "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n"};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     write_text(at(f, "crl.txt"), texts[i]);
     EXPECT_REFUSAL(check(f, at(f, "crl.txt"), NULL), EXIT_CODE_USAGE, "does not hold whole CRLs");
   }
-  write_text(at(f, "crl.txt"), "\xef\xbb\xbf-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n");
+  write_text(at(f, "crl.txt"),
+             "\xef\xbb\xbf-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n");
   EXPECT_REFUSAL(check(f, at(f, "crl.txt"), NULL), EXIT_CODE_USAGE, "byte order mark");
 }
 
@@ -327,14 +352,17 @@ static void a_private_key_is_published_on_no_account(void **state)
 {
   struct fixture *f = *state;
   struct pki_crl_times times = {pki_now(), pki_now() + WEEK_S};
-  const char *const labels[] = {"", "RSA ", "EC ", "ENCRYPTED ", "OPENSSH ", "ANY ", "PGP ", "SOMEBODY'S "};
+  const char *const labels[] = {"",         "RSA ", "EC ",  "ENCRYPTED ",
+                                "OPENSSH ", "ANY ", "PGP ", "SOMEBODY'S "};
   for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
     char text[200];
-    snprintf(text, sizeof text, "# the list\r\n-----BEGIN %sPRIVATE KEY-----\r\nMAA=\r\n", labels[i]);
+    snprintf(text, sizeof text, "# the list\r\n-----BEGIN %sPRIVATE KEY-----\r\nMAA=\r\n",
+             labels[i]);
     write_text(at(f, "key.pem"), text);
-    EXPECT_REFUSAL(pki_check_crl_secrets(at(f, "key.pem"), &error), EXIT_CODE_USAGE, "key.pem holds a private key: ");
-    EXPECT_REFUSAL(pki_complete_crls(f->pki, at(f, "key.pem"), &times, at(f, "out.pem"), &error), EXIT_CODE_USAGE,
-                   "holds a private key");
+    EXPECT_REFUSAL(pki_check_crl_secrets(at(f, "key.pem"), &error), EXIT_CODE_USAGE,
+                   "key.pem holds a private key: ");
+    EXPECT_REFUSAL(pki_complete_crls(f->pki, at(f, "key.pem"), &times, at(f, "out.pem"), &error),
+                   EXIT_CODE_USAGE, "holds a private key");
     assert_int_equal(access(at(f, "out.pem"), F_OK), -1);
   }
   EVP_PKEY *key = pki_key_generate(&error);
@@ -342,13 +370,16 @@ static void a_private_key_is_published_on_no_account(void **state)
   i2d_PrivateKey_fp(file, key);
   fclose(file);
   EVP_PKEY_free(key);
-  EXPECT_REFUSAL(pki_check_crl_secrets(at(f, "key.der"), &error), EXIT_CODE_USAGE, "holds a private key");
-  const char *const others[] = {"", "no PRIVATE KEY in here", "-----BEGIN PUBLIC KEY-----\nPRIVATE KEY"};
+  EXPECT_REFUSAL(pki_check_crl_secrets(at(f, "key.der"), &error), EXIT_CODE_USAGE,
+                 "holds a private key");
+  const char *const others[] = {"", "no PRIVATE KEY in here",
+                                "-----BEGIN PUBLIC KEY-----\nPRIVATE KEY"};
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
     write_text(at(f, "text.pem"), others[i]);
     EXPECT_OK(pki_check_crl_secrets(at(f, "text.pem"), &error));
   }
-  EXPECT_OK(pki_check_crl_secrets(write_lists(f, "crl.pem", (struct recipe[]){{.number = 1}}, 1), &error));
+  EXPECT_OK(pki_check_crl_secrets(write_lists(f, "crl.pem", (struct recipe[]){{.number = 1}}, 1),
+                                  &error));
 }
 
 #define FOR_USERS "2.5.29.28", "critical,DER:30:03:81:01:FF"
@@ -365,20 +396,30 @@ static void a_list_that_is_older_than_the_one_before_is_refused(void **state)
       {{.number = 5, .names_device = true}, {.number = 6}, NULL},
       {{.number = 255}, {.number = 256}, NULL},
       {{.number = 256}, {.number = 255}, "is older than the one published before"},
-      {{.number = 6, .names_device = true}, {.number = 5}, "is older than the one published before"},
-      {{.from = -HOUR_S, .to = WEEK_S}, {.from = -2 * HOUR_S, .to = WEEK_S}, "is older than the one published before"},
+      {{.number = 6, .names_device = true},
+       {.number = 5},
+       "is older than the one published before"},
+      {{.from = -HOUR_S, .to = WEEK_S},
+       {.from = -2 * HOUR_S, .to = WEEK_S},
+       "is older than the one published before"},
       {{.number = 5, .from = -HOUR_S, .to = WEEK_S},
        {.number = 6, .from = -2 * HOUR_S, .to = WEEK_S},
        "is older than the one published before"},
       {{.number = 5}, {.number = 0}, "has no number, and the one published before has"},
       {{.number = 5}, {.number = -3}, "has a number that is none"},
-      {{.number = 5, .names_device = true}, {.number = 5}, "has the number of the one published before, and differs"},
+      {{.number = 5, .names_device = true},
+       {.number = 5},
+       "has the number of the one published before, and differs"},
       {{.from = -HOUR_S, .to = WEEK_S, .names_device = true},
        {.from = -HOUR_S, .to = 2 * WEEK_S},
        "has the this-update of the one published before, and differs"},
       /* of users only, and of all: one series */
-      {{.number = 6}, {.extension = {{FOR_USERS}}, .number = 5}, "is older than the one published before"},
-      {{.extension = {{FOR_USERS}}, .number = 6}, {.number = 5}, "is older than the one published before"},
+      {{.number = 6},
+       {.extension = {{FOR_USERS}}, .number = 5},
+       "is older than the one published before"},
+      {{.extension = {{FOR_USERS}}, .number = 6},
+       {.number = 5},
+       "is older than the one published before"},
       {{.number = 2},
        {.extension = {{FOR_USERS}}, .number = 5, .from = -WEEK_S, .to = WEEK_S},
        "is older than the one published before"},
@@ -403,7 +444,8 @@ static void the_same_list_again_is_not_older(void **state)
 {
   struct fixture *f = *state;
   struct pki_crl_history history = {0};
-  const struct recipe pair[] = {{.number = 5}, {.by = &f->pki->hierarchy[0].root, .from = -WEEK_S, .to = WEEK_S}};
+  const struct recipe pair[] = {{.number = 5},
+                                {.by = &f->pki->hierarchy[0].root, .from = -WEEK_S, .to = WEEK_S}};
   const char *path = write_lists(f, "crl.pem", pair, 2);
   for (int i = 0; i < 3; i++) EXPECT_OK(check(f, path, &history));
   pki_crl_history_free(&history);
@@ -416,13 +458,14 @@ static void an_issuer_is_known_however_its_name_is_written(void **state)
   struct pki_crl_history history = {0};
   EXPECT_OK(check(f, write_lists(f, "first.pem", (struct recipe[]){{.number = 6}}, 1), &history));
   EXPECT_REFUSAL(
-      check(f, write_lists(f, "second.pem", (struct recipe[]){{.number = 5, .rewritten = true}}, 1), &history),
+      check(f, write_lists(f, "second.pem", (struct recipe[]){{.number = 5, .rewritten = true}}, 1),
+            &history),
       EXIT_CODE_USAGE, "is older than the one published before");
   pki_crl_history_free(&history);
 }
 
-/* Numbers count within a series only (RFC 5280, 5.2.3); what a list of another kind says of the same certificates is
- * told to be older by its date. */
+/* Numbers count within a series only (RFC 5280, 5.2.3); what a list of another kind says of the
+ * same certificates is told to be older by its date. */
 static void lists_for_other_certificates_have_an_order_of_their_own(void **state)
 {
   struct fixture *f = *state;
@@ -451,7 +494,8 @@ static void lists_for_other_certificates_have_an_order_of_their_own(void **state
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     struct pki_crl_history history = {0};
     const struct recipe first[] = {{.number = 5, .from = -HOUR_S, .to = WEEK_S}, cases[i].first},
-                        second[] = {{.number = 7, .from = -HOUR_S / 2, .to = WEEK_S}, cases[i].second};
+                        second[] = {{.number = 7, .from = -HOUR_S / 2, .to = WEEK_S},
+                                    cases[i].second};
     EXPECT_OK(check(f, write_lists(f, "first.pem", first, 2), &history));
     const char *path = write_lists(f, "second.pem", second, 2);
     if (cases[i].sentence == NULL)
@@ -469,7 +513,8 @@ static void a_file_does_not_undo_what_the_run_revoked_itself(void **state)
   const char *path = write_lists(f, "crl.pem", (struct recipe[]){{.number = 9}}, 1);
   EXPECT_OK(check(f, path, &history));
   pki_crl_history_ours(&history);
-  EXPECT_REFUSAL(check(f, path, &history), EXIT_CODE_USAGE, "is older than the one that this run makes itself");
+  EXPECT_REFUSAL(check(f, path, &history), EXIT_CODE_USAGE,
+                 "is older than the one that this run makes itself");
   pki_crl_history_free(&history);
 }
 

@@ -13,7 +13,8 @@ static const char *read_list(struct fixture *f, const char *text, size_t size)
   EXPECT_OK(files_write(beside(f, "list.csv"), text, size, 0600, &error));
   if (pki_csv_open(beside(f, "list.csv"), &csv, &error) != 0) return error.text;
   while ((more = pki_csv_next(&csv, field, &error)) > 0)
-    snprintf(out + strlen(out), sizeof out - strlen(out), "%zu:%s|%s|%s/", csv.line, field[0], field[1], field[2]);
+    snprintf(out + strlen(out), sizeof out - strlen(out), "%zu:%s|%s|%s/", csv.line, field[0],
+             field[1], field[2]);
   pki_csv_close(&csv);
   return more < 0 ? error.text : out;
 }
@@ -78,8 +79,10 @@ static void what_is_no_list_is_told_by_what_it_is(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(lists_are_read_as_people_and_spreadsheets_write_them, setup_folder, teardown),
-      cmocka_unit_test_setup_teardown(what_is_no_list_is_told_by_what_it_is, setup_folder, teardown),
+      cmocka_unit_test_setup_teardown(lists_are_read_as_people_and_spreadsheets_write_them,
+                                      setup_folder, teardown),
+      cmocka_unit_test_setup_teardown(what_is_no_list_is_told_by_what_it_is, setup_folder,
+                                      teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,8 @@ static int query(struct fixture *f, const char *sql)
 {
   sqlite3 *db = NULL;
   sqlite3_stmt *statement = NULL;
-  assert_int_equal(sqlite3_open_v2(at(f, "registry.db"), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_open_v2(at(f, "registry.db"), &db, SQLITE_OPEN_READONLY, NULL),
+                   SQLITE_OK);
   assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
   assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
   int value = sqlite3_column_int(statement, 0);
@@ -46,10 +47,11 @@ static void ids_start_at_one_and_follow_the_highest(void **state)
 static void every_device_has_its_rows_in_the_registry(void **state)
 {
   struct fixture *f = *state;
-  assert_int_equal(query(f, "SELECT count(*) FROM devices WHERE length(csr) > 100 AND created > 1600000000"), 3);
-  assert_int_equal(query(f, "SELECT count(*) FROM certificates WHERE issuer = 'A' AND state = 'issued'"
-                            " AND length(serial) = 16 AND not_before < issued AND not_after > issued"
-                            " AND length(chain) > 500"),
+  assert_int_equal(
+      query(f, "SELECT count(*) FROM devices WHERE length(csr) > 100 AND created > 1600000000"), 3);
+  assert_int_equal(query(f, "SELECT count(*) FROM certificates WHERE issuer = 'A' AND state = "
+                            "'issued' AND length(serial) = 16 AND not_before < issued AND "
+                            "not_after > issued AND length(chain) > 500"),
                    3);
   assert_int_equal(query(f, "SELECT count(DISTINCT serial) FROM certificates"), 3);
 }
@@ -70,7 +72,8 @@ static void a_device_boots_from_its_page(void **state)
     /* the device's own check of key, name and certificate */
     uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
     memcpy(chain, pki_device_page(f->pki, i) + certificate.offset, certificate.size);
-    assert_int_equal(device_identity_update(&host, &identity, chain, certificate.size), DEVICE_UPDATE_SAME);
+    assert_int_equal(device_identity_update(&host, &identity, chain, certificate.size),
+                     DEVICE_UPDATE_SAME);
   }
 }
 
@@ -84,10 +87,12 @@ static void a_device_takes_a_bundle_that_we_sign_and_no_other(void **state)
   uint32_t version = 0;
   EXPECT_OK(pki_make_bundle(f->pki, 2, &anchors, bundle, sizeof bundle, &size, &error));
   bundle[size / 2] ^= 1;
-  assert_int_equal(device_trust_update(&host, f->pki->update_point, DEVICE_REVOCATION_HELD, 1, bundle, size, &version),
+  assert_int_equal(device_trust_update(&host, f->pki->update_point, DEVICE_REVOCATION_HELD, 1,
+                                       bundle, size, &version),
                    DEVICE_UPDATE_BAD_SIGNATURE);
   bundle[size / 2] ^= 1;
-  assert_int_equal(device_trust_update(&host, f->pki->update_point, DEVICE_REVOCATION_HELD, 1, bundle, size, &version),
+  assert_int_equal(device_trust_update(&host, f->pki->update_point, DEVICE_REVOCATION_HELD, 1,
+                                       bundle, size, &version),
                    DEVICE_UPDATE_COMMITTED);
   struct pki_device_state seen;
   EXPECT_OK(pki_device_look(f->pki, 0, &seen, &error));
@@ -125,7 +130,8 @@ static void reissue_keeps_the_key_and_adds_a_row(void **state)
   EVP_PKEY *after = leaf_key(chain, size);
   assert_int_equal(EVP_PKEY_eq(before, after), 1);
   assert_int_equal(device_identity_update(&host, &identity, chain, size), DEVICE_UPDATE_COMMITTED);
-  assert_int_equal(query(f, "SELECT count(*) FROM certificates WHERE device = 2 AND issuer = 'B'"), 1);
+  assert_int_equal(query(f, "SELECT count(*) FROM certificates WHERE device = 2 AND issuer = 'B'"),
+                   1);
   EXPECT_OK(pki_write_device(f->pki, 1, at(f, "d.crt"), at(f, "d.pem"), &error));
   expect_verdict(verdict_of_files(f, at(f, "d.crt"), "B", X509_PURPOSE_SSL_CLIENT), X509_V_OK);
   EVP_PKEY_free(before);
@@ -143,7 +149,8 @@ static void reset_brings_back_what_was_made_and_keeps_the_key(void **state)
   EXPECT_OK(pki_device_look(f->pki, 0, &made, &error));
 
   a_device_takes_a_bundle_that_we_sign_and_no_other(state);
-  EXPECT_OK(pki_reset_devices(f->pki, "B", &factory, &error)); /* no certificate under B yet: a new one */
+  EXPECT_OK(
+      pki_reset_devices(f->pki, "B", &factory, &error)); /* no certificate under B yet: a new one */
   EXPECT_OK(pki_device_look(f->pki, 0, &seen, &error));
   assert_int_equal(seen.bundle_version, 1);
   assert_memory_not_equal(seen.certificate_id, made.certificate_id, 32);
@@ -157,8 +164,8 @@ static void reset_brings_back_what_was_made_and_keeps_the_key(void **state)
   assert_int_equal(query(f, "SELECT count(*) FROM certificates"), 6);
 }
 
-/* The slots of the run before are gone: a device that looked for its new image in them would find none that it may
- * start.
+/* The slots of the run before are gone: a device that looked for its new image in them would find
+ * none that it may start.
  */
 static void reset_forgets_the_firmware_of_the_run_before(void **state)
 {
@@ -168,7 +175,8 @@ static void reset_forgets_the_firmware_of_the_run_before(void **state)
   struct device_nvm_slot slot;
   static const uint8_t record[40] = {1};
   for (int i = 0; i < 2; i++)
-    assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_IMAGES, record, sizeof record - (size_t) i), 0);
+    assert_int_equal(
+        device_nvm_replace(&host, DEVICE_NVM_IMAGES, record, sizeof record - (size_t) i), 0);
   EXPECT_OK(pki_reset_devices(f->pki, "A", &factory, &error));
   assert_int_equal(device_nvm_find(&host, DEVICE_NVM_IMAGES, &slot), 0);
   assert_int_equal(slot.size, 0);
@@ -178,7 +186,8 @@ static void one_anchor_at_rest_is_too_few(void **state)
 {
   struct fixture *f = *state;
   struct pki_roots one = names("A", NULL, NULL);
-  EXPECT_REFUSAL(pki_add_devices(f->pki, 1, "A", &one, &error), EXIT_CODE_USAGE, "at least 2 must be trusted");
+  EXPECT_REFUSAL(pki_add_devices(f->pki, 1, "A", &one, &error), EXIT_CODE_USAGE,
+                 "at least 2 must be trusted");
   assert_int_equal(pki_device_count(f->pki), 3);
 }
 
@@ -187,7 +196,8 @@ static void a_failed_making_leaves_nothing_behind(void **state)
   struct fixture *f = *state;
   struct pki_roots trusted = names("A", "spare", NULL);
   EXPECT_REFUSAL(pki_add_devices(f->pki, 1, "C", &trusted, &error), EXIT_CODE_USAGE, "no root 'C'");
-  EXPECT_REFUSAL(pki_add_devices(f->pki, PKI_DEVICES_MAX, "A", &trusted, &error), EXIT_CODE_USAGE, "1000000");
+  EXPECT_REFUSAL(pki_add_devices(f->pki, PKI_DEVICES_MAX, "A", &trusted, &error), EXIT_CODE_USAGE,
+                 "1000000");
   struct stat st;
   assert_int_equal(stat(at(f, "nvm.bin"), &st), 0);
   assert_int_equal(st.st_size, 3 * DEVICE_NVM_PAGE_SIZE);
@@ -209,8 +219,9 @@ static void makes_a_thousand_devices(void **state)
   EXPECT_OK(pki_reset_devices(f->pki, "A", &trusted, &error));
   double reset = cpu_s();
   EXPECT_OK(pki_reset_devices(f->pki, "B", &trusted, &error));
-  print_message("1,000 devices: made in %.3f s CPU, reset in %.3f s, reissued and reset in %.3f s\n", made - start,
-                reset - made, cpu_s() - reset);
+  print_message(
+      "1,000 devices: made in %.3f s CPU, reset in %.3f s, reissued and reset in %.3f s\n",
+      made - start, reset - made, cpu_s() - reset);
   assert_int_equal(query(f, "SELECT count(*) FROM devices"), 1003);
   struct pki_device_state seen;
   EXPECT_OK(pki_device_look(f->pki, 1002, &seen, &error));
@@ -227,13 +238,18 @@ static int start_psa(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(ids_start_at_one_and_follow_the_highest, setup_fleet, teardown),
-      cmocka_unit_test_setup_teardown(every_device_has_its_rows_in_the_registry, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(ids_start_at_one_and_follow_the_highest, setup_fleet,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(every_device_has_its_rows_in_the_registry, setup_fleet,
+                                      teardown),
       cmocka_unit_test_setup_teardown(a_device_boots_from_its_page, setup_fleet, teardown),
-      cmocka_unit_test_setup_teardown(a_device_takes_a_bundle_that_we_sign_and_no_other, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(a_device_takes_a_bundle_that_we_sign_and_no_other,
+                                      setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(reissue_keeps_the_key_and_adds_a_row, setup_fleet, teardown),
-      cmocka_unit_test_setup_teardown(reset_brings_back_what_was_made_and_keeps_the_key, setup_fleet, teardown),
-      cmocka_unit_test_setup_teardown(reset_forgets_the_firmware_of_the_run_before, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(reset_brings_back_what_was_made_and_keeps_the_key,
+                                      setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(reset_forgets_the_firmware_of_the_run_before, setup_fleet,
+                                      teardown),
       cmocka_unit_test_setup_teardown(one_anchor_at_rest_is_too_few, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(a_failed_making_leaves_nothing_behind, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(makes_a_thousand_devices, setup_fleet, teardown),

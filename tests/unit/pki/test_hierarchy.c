@@ -5,7 +5,8 @@ static int broker_verdict(struct fixture *f, struct pki_chain chain, const char 
 {
   uint8_t fingerprint[32];
   if (chain.host == NULL) chain.host = "localhost";
-  EXPECT_OK(pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint, &error));
+  EXPECT_OK(
+      pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint, &error));
   return verdict_of_files(f, at(f, "b.crt"), root, X509_PURPOSE_SSL_SERVER);
 }
 
@@ -13,7 +14,8 @@ static void a_broker_chain_verifies_under_its_own_root_only(void **state)
 {
   struct fixture *f = *state;
   expect_verdict(broker_verdict(f, (struct pki_chain){.root = "A"}, "A"), X509_V_OK);
-  expect_verdict(broker_verdict(f, (struct pki_chain){.root = "B"}, "A"), X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+  expect_verdict(broker_verdict(f, (struct pki_chain){.root = "B"}, "A"),
+                 X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
 }
 
 static void cross_certificates_lead_both_ways(void **state)
@@ -35,8 +37,9 @@ static void an_expired_cross_certificate_leads_nowhere_and_harms_nobody_else(voi
 
 static void an_intermediate_that_is_not_served_breaks_the_chain(void **state)
 {
-  expect_verdict(broker_verdict(*state, (struct pki_chain){.root = "A", .omit_intermediate = true}, "A"),
-                 X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+  expect_verdict(
+      broker_verdict(*state, (struct pki_chain){.root = "A", .omit_intermediate = true}, "A"),
+      X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
 }
 
 static void an_expired_leaf_is_expired(void **state)
@@ -48,10 +51,13 @@ static void an_expired_leaf_is_expired(void **state)
 static void the_broker_leaf_carries_its_name_and_no_other(void **state)
 {
   struct fixture *f = *state;
-  expect_verdict(broker_verdict(f, (struct pki_chain){.root = "A", .host = "mqtt.example.net"}, "A"), X509_V_OK);
+  expect_verdict(
+      broker_verdict(f, (struct pki_chain){.root = "A", .host = "mqtt.example.net"}, "A"),
+      X509_V_OK);
   STACK_OF(X509) *chain = pki_cert_read_all(at(f, "b.crt"), 4, &error);
   X509 *leaf = sk_X509_value(chain, 0);
-  assert_int_equal(X509_check_host(leaf, "mqtt.example.net", 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL), 1);
+  assert_int_equal(
+      X509_check_host(leaf, "mqtt.example.net", 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL), 1);
   assert_int_equal(X509_check_host(leaf, "example.net", 0, 0, NULL), 0);
   sk_X509_pop_free(chain, X509_free);
 }
@@ -59,7 +65,8 @@ static void the_broker_leaf_carries_its_name_and_no_other(void **state)
 static void an_address_becomes_an_ip_name(void **state)
 {
   struct fixture *f = *state;
-  expect_verdict(broker_verdict(f, (struct pki_chain){.root = "A", .host = "127.0.0.1"}, "A"), X509_V_OK);
+  expect_verdict(broker_verdict(f, (struct pki_chain){.root = "A", .host = "127.0.0.1"}, "A"),
+                 X509_V_OK);
   STACK_OF(X509) *chain = pki_cert_read_all(at(f, "b.crt"), 4, &error);
   assert_int_equal(X509_check_ip_asc(sk_X509_value(chain, 0), "127.0.0.1", 0), 1);
   assert_int_equal(X509_check_ip_asc(sk_X509_value(chain, 0), "127.0.0.2", 0), 0);
@@ -71,7 +78,8 @@ static void the_fingerprint_is_that_of_the_leaf_and_the_key_fits_it(void **state
   struct fixture *f = *state;
   uint8_t fingerprint[32], seen[32];
   struct pki_chain chain = {.root = "A", .host = "localhost"};
-  EXPECT_OK(pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint, &error));
+  EXPECT_OK(
+      pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint, &error));
   STACK_OF(X509) *served = pki_cert_read_all(at(f, "b.crt"), 4, &error);
   EVP_PKEY *key = pki_key_read(at(f, "b.pem"), &error);
   assert_int_equal(sk_X509_num(served), 2);
@@ -88,14 +96,16 @@ static void a_device_certificate_is_no_server(void **state)
   struct fixture *f = *state;
   EXPECT_OK(pki_write_device(f->pki, 0, at(f, "d.crt"), at(f, "d.pem"), &error));
   expect_verdict(verdict_of_files(f, at(f, "d.crt"), "A", X509_PURPOSE_SSL_CLIENT), X509_V_OK);
-  expect_verdict(verdict_of_files(f, at(f, "d.crt"), "A", X509_PURPOSE_SSL_SERVER), X509_V_ERR_INVALID_PURPOSE);
+  expect_verdict(verdict_of_files(f, at(f, "d.crt"), "A", X509_PURPOSE_SSL_SERVER),
+                 X509_V_ERR_INVALID_PURPOSE);
 }
 
 static void a_broker_certificate_is_no_client(void **state)
 {
   struct fixture *f = *state;
   expect_verdict(broker_verdict(f, (struct pki_chain){.root = "A"}, "A"), X509_V_OK);
-  expect_verdict(verdict_of_files(f, at(f, "b.crt"), "A", X509_PURPOSE_SSL_CLIENT), X509_V_ERR_INVALID_PURPOSE);
+  expect_verdict(verdict_of_files(f, at(f, "b.crt"), "A", X509_PURPOSE_SSL_CLIENT),
+                 X509_V_ERR_INVALID_PURPOSE);
 }
 
 static void the_operator_outlives_every_root(void **state)
@@ -132,7 +142,8 @@ static void nothing_outlives_its_issuer(void **state)
   STACK_OF(X509) *chain = pki_cert_read_all(at(f, "d.crt"), 4, &error);
   int64_t leaf = pki_cert_unix(X509_get0_notAfter(sk_X509_value(chain, 0)));
   int64_t issuer = pki_cert_unix(X509_get0_notAfter(sk_X509_value(chain, 1)));
-  if (leaf > issuer) fail_msg("the leaf ends at %jd, its issuer at %jd", (intmax_t) leaf, (intmax_t) issuer);
+  if (leaf > issuer)
+    fail_msg("the leaf ends at %jd, its issuer at %jd", (intmax_t) leaf, (intmax_t) issuer);
   assert_true(leaf > pki_now() + 9 * PKI_YEAR_S);
   sk_X509_pop_free(chain, X509_free);
 }
@@ -142,8 +153,9 @@ static void a_root_that_does_not_exist_is_named_with_those_that_do(void **state)
   struct fixture *f = *state;
   uint8_t fingerprint[32];
   struct pki_chain chain = {.root = "C", .host = "localhost"};
-  EXPECT_REFUSAL(pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint, &error),
-                 EXIT_CODE_USAGE, "no root 'C'; its roots are: A, B, spare");
+  EXPECT_REFUSAL(
+      pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint, &error),
+      EXIT_CODE_USAGE, "no root 'C'; its roots are: A, B, spare");
 }
 
 static void a_host_name_cannot_smuggle_another_name(void **state)
@@ -151,8 +163,9 @@ static void a_host_name_cannot_smuggle_another_name(void **state)
   struct fixture *f = *state;
   uint8_t fingerprint[32];
   struct pki_chain chain = {.root = "A", .host = "a,DNS:evil"};
-  EXPECT_REFUSAL(pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint, &error),
-                 EXIT_CODE_USAGE, "cannot be a server's name");
+  EXPECT_REFUSAL(
+      pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint, &error),
+      EXIT_CODE_USAGE, "cannot be a server's name");
 }
 
 static const char *update_chain(struct fixture *f, struct pki_chain chain)
@@ -166,17 +179,20 @@ static const char *update_chain(struct fixture *f, struct pki_chain chain)
 static void the_update_server_and_the_brokers_have_no_root_in_common(void **state)
 {
   struct fixture *f = *state;
-  const char *chain = update_chain(f, (struct pki_chain){.host = "updates.test", .also = {"localhost"}});
+  const char *chain =
+      update_chain(f, (struct pki_chain){.host = "updates.test", .also = {"localhost"}});
   assert_int_equal(mode_of(at(f, "u.key")), 0600);
   assert_int_equal(mode_of(at(f, "ca/update-ca.key")), 0600);
   expect_verdict(verdict_of_files(f, chain, "update-ca", X509_PURPOSE_SSL_SERVER), X509_V_OK);
-  expect_verdict(verdict_of_files(f, chain, "update-ca", X509_PURPOSE_SSL_CLIENT), X509_V_ERR_INVALID_PURPOSE);
+  expect_verdict(verdict_of_files(f, chain, "update-ca", X509_PURPOSE_SSL_CLIENT),
+                 X509_V_ERR_INVALID_PURPOSE);
   expect_verdict(verdict_of_files(f, chain, "A", X509_PURPOSE_SSL_SERVER),
                  X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
   expect_verdict(broker_verdict(f, (struct pki_chain){.root = "A"}, "update-ca"),
                  X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
   chain = update_chain(f, (struct pki_chain){.host = "updates.test", .leaf_expired = true});
-  expect_verdict(verdict_of_files(f, chain, "update-ca", X509_PURPOSE_SSL_SERVER), X509_V_ERR_CERT_HAS_EXPIRED);
+  expect_verdict(verdict_of_files(f, chain, "update-ca", X509_PURPOSE_SSL_SERVER),
+                 X509_V_ERR_CERT_HAS_EXPIRED);
 }
 
 static void a_folder_without_an_update_ca_gets_one_and_keeps_it(void **state)

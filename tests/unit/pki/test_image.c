@@ -10,8 +10,11 @@
 
 #define SLOT (512u * 1024 - DEVICE_FLASH_SECTOR)
 
-static const struct pki_image plain = {
-    .version = DEVICE_VERSION(1, 2, 300), .counter = 7, .device_class = 42, .size = 4096, .seed = 1};
+static const struct pki_image plain = {.version = DEVICE_VERSION(1, 2, 300),
+                                       .counter = 7,
+                                       .device_class = 42,
+                                       .size = 4096,
+                                       .seed = 1};
 
 struct file {
   uint8_t *data;
@@ -39,7 +42,8 @@ static int read_file(void *ctx, uint32_t offset, void *out, size_t size)
   return 0;
 }
 
-static enum device_ota_status verify(struct fixture *f, struct file *file, struct device_image_info *info)
+static enum device_ota_status verify(struct fixture *f, struct file *file,
+                                     struct device_image_info *info)
 {
   struct device_image_source source = {file, read_file, (uint32_t) file->size};
   uint8_t point[65];
@@ -125,21 +129,22 @@ static void refuses_images_that_cannot_be(void **state)
   struct file file;
   struct pki_image image = plain;
   image.size = 203;
-  EXPECT_REFUSAL(pki_image_make(f->pki, &image, &file.data, &file.size, file.hash, &error), EXIT_CODE_USAGE,
-                 "no room for firmware");
+  EXPECT_REFUSAL(pki_image_make(f->pki, &image, &file.data, &file.size, file.hash, &error),
+                 EXIT_CODE_USAGE, "no room for firmware");
   image.size = 0;
-  EXPECT_REFUSAL(pki_image_make(f->pki, &image, &file.data, &file.size, file.hash, &error), EXIT_CODE_USAGE, "larger");
+  EXPECT_REFUSAL(pki_image_make(f->pki, &image, &file.data, &file.size, file.hash, &error),
+                 EXIT_CODE_USAGE, "larger");
   image.body = (const uint8_t *) "";
-  EXPECT_REFUSAL(pki_image_make(f->pki, &image, &file.data, &file.size, file.hash, &error), EXIT_CODE_USAGE,
-                 "firmware of 0 bytes");
+  EXPECT_REFUSAL(pki_image_make(f->pki, &image, &file.data, &file.size, file.hash, &error),
+                 EXIT_CODE_USAGE, "firmware of 0 bytes");
   image.body_size = UINT32_MAX;
-  EXPECT_REFUSAL(pki_image_make(f->pki, &image, &file.data, &file.size, file.hash, &error), EXIT_CODE_USAGE,
-                 "makes no image");
+  EXPECT_REFUSAL(pki_image_make(f->pki, &image, &file.data, &file.size, file.hash, &error),
+                 EXIT_CODE_USAGE, "makes no image");
   image = plain;
   image.trust = (const uint8_t *) "";
   image.trust_size = DEVICE_NVM_TRUST_MAX + 1;
-  EXPECT_REFUSAL(pki_image_make(f->pki, &image, &file.data, &file.size, file.hash, &error), EXIT_CODE_USAGE,
-                 "the room that devices have");
+  EXPECT_REFUSAL(pki_image_make(f->pki, &image, &file.data, &file.size, file.hash, &error),
+                 EXIT_CODE_USAGE, "the room that devices have");
 }
 
 static void the_image_key_is_a_secret_of_its_own(void **state)
@@ -181,13 +186,15 @@ static void a_folder_from_before_image_keys_gets_one_and_keeps_it(void **state)
   assert_memory_equal(first, second, sizeof first);
 }
 
-/* What a device compares, with counter 7 of class 42 wanted, serial 5 accepted before, in the order of
- * sim/device/ota.h: the manifest first, then the file's length, then the file. */
-static enum device_ota_status judge(struct fixture *f, const uint8_t *manifest, size_t manifest_size, struct file *file)
+/* What a device compares, with counter 7 of class 42 wanted, serial 5 accepted before, in the order
+ * of sim/device/ota.h: the manifest first, then the file's length, then the file. */
+static enum device_ota_status judge(struct fixture *f, const uint8_t *manifest,
+                                    size_t manifest_size, struct file *file)
 {
   struct device_manifest m;
   struct device_image_info info;
-  if (device_manifest_parse(manifest, manifest_size, &m) != DEVICE_OTA_NONE) return DEVICE_OTA_BAD_MANIFEST;
+  if (device_manifest_parse(manifest, manifest_size, &m) != DEVICE_OTA_NONE)
+    return DEVICE_OTA_BAD_MANIFEST;
   if (device_manifest_verify(manifest, manifest_size, f->pki->update_point) != DEVICE_OTA_NONE)
     return DEVICE_OTA_MANIFEST_SIGNATURE;
   if (m.serial < 5) return DEVICE_OTA_STALE_MANIFEST;
@@ -245,13 +252,15 @@ static void every_harm_has_a_word_of_its_own(void **state)
 static void an_image_alone_cannot_have_a_harm_of_its_manifest(void **state)
 {
   struct file file = made(*state, &plain);
-  EXPECT_REFUSAL(pki_image_spoil(PKI_HARM_STALE_MANIFEST, 1, NULL, &file.data, &file.size, NULL, &error),
-                 EXIT_CODE_USAGE, "of the manifest");
-  EXPECT_REFUSAL(pki_image_spoil(PKI_HARM_WRONG_CLASS, 1, NULL, &file.data, &file.size, NULL, &error), EXIT_CODE_USAGE,
-                 "name the key");
+  EXPECT_REFUSAL(
+      pki_image_spoil(PKI_HARM_STALE_MANIFEST, 1, NULL, &file.data, &file.size, NULL, &error),
+      EXIT_CODE_USAGE, "of the manifest");
+  EXPECT_REFUSAL(
+      pki_image_spoil(PKI_HARM_WRONG_CLASS, 1, NULL, &file.data, &file.size, NULL, &error),
+      EXIT_CODE_USAGE, "name the key");
   file.data[0] = 0;
-  EXPECT_REFUSAL(pki_image_spoil(PKI_HARM_BIT_FLIP, 1, NULL, &file.data, &file.size, NULL, &error), EXIT_CODE_USAGE,
-                 "only a good image");
+  EXPECT_REFUSAL(pki_image_spoil(PKI_HARM_BIT_FLIP, 1, NULL, &file.data, &file.size, NULL, &error),
+                 EXIT_CODE_USAGE, "only a good image");
   free(file.data);
 }
 
@@ -261,11 +270,12 @@ static void refuses_manifests_that_devices_would_not_parse(void **state)
   struct device_manifest m = {.serial = 6, .size = 4096, .block_size = 1000};
   uint8_t manifest[DEVICE_MANIFEST_MAX];
   size_t size;
-  EXPECT_REFUSAL(pki_manifest_make(f->pki, &m, manifest, sizeof manifest, &size, &error), EXIT_CODE_USAGE,
-                 "a power of two");
+  EXPECT_REFUSAL(pki_manifest_make(f->pki, &m, manifest, sizeof manifest, &size, &error),
+                 EXIT_CODE_USAGE, "a power of two");
   m.block_size = 1024;
   EXPECT_OK(pki_manifest_make(f->pki, &m, manifest, sizeof manifest, &size, &error));
-  EXPECT_REFUSAL(pki_manifest_make(f->pki, &m, manifest, size - 1, &size, &error), EXIT_CODE_USAGE, "refuse");
+  EXPECT_REFUSAL(pki_manifest_make(f->pki, &m, manifest, size - 1, &size, &error), EXIT_CODE_USAGE,
+                 "refuse");
 }
 
 static void expect_kind(const char *begin, size_t size, const char *expected)
@@ -361,9 +371,10 @@ static void bytes_after_an_image_are_padding_where_they_look_like_it(void **stat
     file.size += 100;
     assert_int_equal(device_image_examine(&source, &info, &finding), DEVICE_OTA_BAD_TLV);
     pki_image_cause(&source, &finding, cause);
-    assert_string_equal(cause, value == 0xfe ? "100 bytes follow the image"
-                                             : "100 bytes follow the image, which is padded to the size of a slot: "
-                                               "sign it without --pad, --confirm and --test");
+    assert_string_equal(cause, value == 0xfe
+                                   ? "100 bytes follow the image"
+                                   : "100 bytes follow the image, which is padded to the size of a "
+                                     "slot: sign it without --pad, --confirm and --test");
     file.size -= 100;
   }
   free(file.data);

@@ -1,7 +1,8 @@
 #define _GNU_SOURCE
 #include "fixture.h"
 
-/* Two folders: `f` holds the fleet that exists already, at(f, "../new") the one that is made from its files. */
+/* Two folders: `f` holds the fleet that exists already, at(f, "../new") the one that is made from
+   its files. */
 struct staging {
   struct fixture *f;
   struct pki *fresh;
@@ -55,8 +56,8 @@ static int import(struct staging *s, const char *text)
 static void takes_devices_with_their_own_keys_and_certificates(void **state)
 {
   struct staging *s = *state;
-  EXPECT_OK(
-      import(s, "id,key,certificate\n# two of them\n00000002, two.pem , two.crt\r\n\n00000001,one.pem,one.crt\n"));
+  EXPECT_OK(import(s, "id,key,certificate\n# two of them\n00000002, two.pem , "
+                      "two.crt\r\n\n00000001,one.pem,one.crt\n"));
   assert_int_equal(pki_device_count(s->fresh), 2);
   for (size_t i = 0; i < 2; i++) {
     struct pki_device_state then, now;
@@ -137,10 +138,12 @@ static void issues_nothing_under_a_root_without_its_key(void **state)
   struct pki_chain broker = {.root = "old", .host = "localhost"};
   EXPECT_OK(import(s, "00000001,one.pem,one.crt\n"));
   assert_false(pki_can_issue(s->fresh, "old"));
-  EXPECT_REFUSAL(pki_reissue(s->fresh, 0, "old", chain, sizeof chain, &size, &error), EXIT_CODE_USAGE,
-                 "nothing can be issued under root 'old'");
-  EXPECT_REFUSAL(pki_add_devices(s->fresh, 1, "old", &trusted, &error), EXIT_CODE_USAGE, "nothing can be issued");
-  EXPECT_REFUSAL(pki_write_broker_chain(s->fresh, &broker, at(s->f, "../x"), at(s->f, "../y"), fingerprint, &error),
+  EXPECT_REFUSAL(pki_reissue(s->fresh, 0, "old", chain, sizeof chain, &size, &error),
+                 EXIT_CODE_USAGE, "nothing can be issued under root 'old'");
+  EXPECT_REFUSAL(pki_add_devices(s->fresh, 1, "old", &trusted, &error), EXIT_CODE_USAGE,
+                 "nothing can be issued");
+  EXPECT_REFUSAL(pki_write_broker_chain(s->fresh, &broker, at(s->f, "../x"), at(s->f, "../y"),
+                                        fingerprint, &error),
                  EXIT_CODE_USAGE, "nothing can be issued");
 }
 
@@ -161,11 +164,12 @@ static void refuses_anchors_that_no_device_could_use(void **state)
   struct staging *s = *state;
   struct pki *third = NULL;
   struct pki_foreign intermediate[] = {{"old", at(s->f, "ca/A-brokers.crt")}};
-  EXPECT_REFUSAL(pki_create_foreign(at(s->f, "../third"), intermediate, 1, &third, NULL, NULL, &error), EXIT_CODE_USAGE,
-                 "it is not self-signed");
+  EXPECT_REFUSAL(
+      pki_create_foreign(at(s->f, "../third"), intermediate, 1, &third, NULL, NULL, &error),
+      EXIT_CODE_USAGE, "it is not self-signed");
   struct pki_foreign leaf[] = {{"old", at(s->f, "operator.crt")}};
-  EXPECT_REFUSAL(pki_create_foreign(at(s->f, "../fourth"), leaf, 1, &third, NULL, NULL, &error), EXIT_CODE_USAGE,
-                 "it is no CA certificate");
+  EXPECT_REFUSAL(pki_create_foreign(at(s->f, "../fourth"), leaf, 1, &third, NULL, NULL, &error),
+                 EXIT_CODE_USAGE, "it is no CA certificate");
 }
 
 static void opens_an_imported_fleet_again(void **state)

@@ -41,8 +41,8 @@ static void a_chain_is_under_the_root_that_its_signatures_lead_to(void **state)
   X509 *expired = mint(key, &f->pki->hierarchy[1].devices, now - 1000, now - 10);
   X509 *direct = mint(key, &f->pki->hierarchy[1].root, now - 10, now + 1000);
   X509 *own = mint(key, NULL, now - 10, now + 1000);
-  X509 *a = read_ca(f, "ca/A-devices.crt"), *b = read_ca(f, "ca/B-devices.crt"), *root = read_ca(f, "ca/B.crt"),
-       *cross = read_ca(f, "ca/B-by-A.crt");
+  X509 *a = read_ca(f, "ca/A-devices.crt"), *b = read_ca(f, "ca/B-devices.crt"),
+       *root = read_ca(f, "ca/B.crt"), *cross = read_ca(f, "ca/B-by-A.crt");
   const struct {
     const char *what;
     X509 *sent[3];
@@ -63,7 +63,8 @@ static void a_chain_is_under_the_root_that_its_signatures_lead_to(void **state)
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     unsigned seen = roots_of(f, cases[i].sent, cases[i].count);
-    if (seen != cases[i].roots) fail_msg("%s: roots %u, not %u", cases[i].what, seen, cases[i].roots);
+    if (seen != cases[i].roots)
+      fail_msg("%s: roots %u, not %u", cases[i].what, seen, cases[i].roots);
   }
   X509 *all[] = {leaf, expired, direct, own, a, b, root, cross};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) X509_free(all[i]);
@@ -107,7 +108,8 @@ static void somebody_to_probe_with_is_found_where_there_is_one(void **state)
   write_text(at(f, "../fleet.csv"), "00000001,one.pem,one.crt\n");
   EXPECT_OK(pki_import_devices(fresh, at(f, "../fleet.csv"), &trusted, NULL, NULL, &error));
   certificate = at(f, "../probe.crt"), key = at(f, "../probe.key");
-  EXPECT_OK(pki_write_probe(fresh, "old", certificate, key, &error)); /* a device that has such a certificate */
+  EXPECT_OK(pki_write_probe(fresh, "old", certificate, key,
+                            &error)); /* a device that has such a certificate */
   expect_verdict(verdict_of_files(f, certificate, "A", X509_PURPOSE_SSL_CLIENT), X509_V_OK);
   assert_int_equal(pki_write_probe(fresh, "new", certificate, key, &error), 1);
   pki_close(fresh);
@@ -116,10 +118,13 @@ static void somebody_to_probe_with_is_found_where_there_is_one(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_chain_is_under_the_root_that_its_signatures_lead_to, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(a_chain_is_under_the_root_that_its_signatures_lead_to,
+                                      setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(what_is_no_chain_is_under_no_root, setup_fleet, teardown),
-      cmocka_unit_test_setup_teardown(somebody_to_probe_with_is_found_where_there_is_one, setup_fleet, teardown),
-      cmocka_unit_test_setup_teardown(a_reissued_device_is_under_the_new_root, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(somebody_to_probe_with_is_found_where_there_is_one,
+                                      setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(a_reissued_device_is_under_the_new_root, setup_fleet,
+                                      teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

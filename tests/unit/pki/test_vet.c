@@ -10,8 +10,9 @@
 /* A certificate as somebody else's CA makes it. */
 struct recipe {
   const char *subject; /* CN */
-  const char *key;     /* "P-256" (NULL), "P-384", "RSA", "ED25519", or "unknown": no library knows its kind */
-  const EVP_MD *hash;  /* NULL: SHA-256 */
+  /* "P-256" (NULL), "P-384", "RSA", "ED25519", or "unknown": no library knows its kind */
+  const char *key;
+  const EVP_MD *hash; /* NULL: SHA-256 */
   const char *extension[4][2];
   int64_t from, to;   /* from now; 0, 0: a year to both sides */
   const char *second; /* one more CN */
@@ -33,7 +34,8 @@ static void hide_key(X509 *certificate)
 {
   uint8_t *point = OPENSSL_malloc(65);
   memset(point, 7, 65);
-  X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(certificate), OBJ_txt2obj("1.2.3.4.5", 1), V_ASN1_UNDEF, NULL, point, 65);
+  X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(certificate), OBJ_txt2obj("1.2.3.4.5", 1),
+                         V_ASN1_UNDEF, NULL, point, 65);
 }
 
 static X509 *read_again(X509 *certificate)
@@ -56,9 +58,11 @@ static struct made make_for(const struct recipe *recipe, const struct made *by, 
   X509_NAME *name = X509_get_subject_name(made.certificate);
   X509_set_version(made.certificate, X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(made.certificate), 77);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *) recipe->subject, -1, -1, 0);
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *) recipe->subject, -1, -1,
+                             0);
   if (recipe->second != NULL)
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *) recipe->second, -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *) recipe->second, -1, -1,
+                               0);
   X509_set_issuer_name(made.certificate, X509_get_subject_name(issuer->certificate));
   X509_gmtime_adj(X509_getm_notBefore(made.certificate), usual ? -YEAR_S : recipe->from);
   X509_gmtime_adj(X509_getm_notAfter(made.certificate), usual ? YEAR_S : recipe->to);
@@ -68,13 +72,16 @@ static struct made make_for(const struct recipe *recipe, const struct made *by, 
     X509V3_CTX ctx;
     X509V3_set_ctx(&ctx, issuer->certificate, made.certificate, NULL, NULL, 0);
     X509V3_set_ctx_nodb(&ctx);
-    X509_EXTENSION *one = X509V3_EXT_conf(NULL, &ctx, recipe->extension[i][0], recipe->extension[i][1]);
-    if (one == NULL || X509_add_ext(made.certificate, one, -1) != 1) fail_msg("no %s", recipe->extension[i][0]);
+    X509_EXTENSION *one =
+        X509V3_EXT_conf(NULL, &ctx, recipe->extension[i][0], recipe->extension[i][1]);
+    if (one == NULL || X509_add_ext(made.certificate, one, -1) != 1)
+      fail_msg("no %s", recipe->extension[i][0]);
     X509_EXTENSION_free(one);
   }
   bool pure = EVP_PKEY_get_base_id(issuer->key) == EVP_PKEY_ED25519;
   const EVP_MD *hash = pure ? NULL : recipe->hash == NULL ? EVP_sha256() : recipe->hash;
-  if (X509_sign(made.certificate, issuer->key, hash) <= 0) fail_msg("'%s' is not signed", recipe->subject);
+  if (X509_sign(made.certificate, issuer->key, hash) <= 0)
+    fail_msg("'%s' is not signed", recipe->subject);
   made.certificate = read_again(made.certificate);
   return made;
 }
@@ -104,12 +111,13 @@ static void keep_warning(void *ctx, const char *sentence)
   strncat(warned, sentence, sizeof warned - strlen(warned) - 1);
 }
 
-/* Roots ------------------------------------------------------------------------------------------------------------ */
+/* --- Roots ------------------------------------------------------------------------------------ */
 
 static int adopt(struct fixture *f, const struct recipe *recipe)
 {
   struct made root = make(recipe, NULL),
-              other = make(&(struct recipe){.subject = "other", .extension = {CA_EXTENSIONS}}, NULL);
+              other =
+                  make(&(struct recipe){.subject = "other", .extension = {CA_EXTENSIONS}}, NULL);
   struct pki *pki = NULL;
   struct pki_foreign foreign[] = {{"A", beside(f, "root.pem")}, {"B", beside(f, "other.pem")}};
   EXPECT_OK(pki_cert_write(foreign[0].path, &root.certificate, 1, &error));
@@ -128,7 +136,8 @@ static void a_root_that_no_device_could_use_is_refused_and_leaves_nothing(void *
     struct recipe recipe;
     const char *sentence;
   } cases[] = {
-      {{.hash = EVP_sha384()}, "it is signed with ecdsa-with-SHA384, and devices know ecdsa-with-SHA256 only"},
+      {{.hash = EVP_sha384()},
+       "it is signed with ecdsa-with-SHA384, and devices know ecdsa-with-SHA256 only"},
       {{.hash = EVP_sha512()}, "it is signed with ecdsa-with-SHA512"},
       {{.key = "P-384"}, "its key is on the curve secp384r1, and devices know P-256 only"},
       {{.key = "RSA"}, "its key is RSA"},
@@ -160,16 +169,19 @@ static void a_root_that_no_device_could_use_is_refused_and_leaves_nothing(void *
     assert_int_not_equal(stat(f->folder, &st), 0);
   }
   EXPECT_OK(adopt(
-      f, &(struct recipe){.subject = "root", .extension = {CA_EXTENSIONS}})); /* and the same folder is free still */
+      f, &(struct recipe){.subject = "root",
+                          .extension = {CA_EXTENSIONS}})); /* and the same folder is free still */
   assert_string_equal(warned, "");
 }
 
 static void a_root_that_is_not_valid_now_is_told(void **state)
 {
   struct fixture *f = *state;
-  EXPECT_OK(
-      adopt(f, &(struct recipe){.subject = "root", .extension = {CA_EXTENSIONS}, .from = -2 * YEAR_S, .to = -YEAR_S}));
-  if (strstr(warned, "'A' has expired: devices refuse every broker's") == NULL) fail_msg("'%s'", warned);
+  EXPECT_OK(adopt(
+      f, &(struct recipe){
+             .subject = "root", .extension = {CA_EXTENSIONS}, .from = -2 * YEAR_S, .to = -YEAR_S}));
+  if (strstr(warned, "'A' has expired: devices refuse every broker's") == NULL)
+    fail_msg("'%s'", warned);
 }
 
 static void the_same_root_twice_is_no_second_anchor(void **state)
@@ -181,8 +193,8 @@ static void the_same_root_twice_is_no_second_anchor(void **state)
   EXPECT_OK(pki_cert_write(foreign[0].path, &root.certificate, 1, &error));
   EXPECT_OK(pki_cert_write(foreign[1].path, &root.certificate, 1, &error));
   drop(&root);
-  EXPECT_REFUSAL(pki_create_foreign(f->folder, foreign, 2, &pki, NULL, NULL, &error), EXIT_CODE_USAGE,
-                 "are the same certificate");
+  EXPECT_REFUSAL(pki_create_foreign(f->folder, foreign, 2, &pki, NULL, NULL, &error),
+                 EXIT_CODE_USAGE, "are the same certificate");
 }
 
 static void a_root_that_was_issued_anew_for_its_key_is_no_second_anchor(void **state)
@@ -200,8 +212,8 @@ static void a_root_that_was_issued_anew_for_its_key_is_no_second_anchor(void **s
     struct pki *pki = NULL;
     struct made other = make_for(&again[i], NULL, root.key);
     EXPECT_OK(pki_cert_write(foreign[1].path, &other.certificate, 1, &error));
-    EXPECT_REFUSAL(pki_create_foreign(f->folder, foreign, 2, &pki, NULL, NULL, &error), EXIT_CODE_USAGE,
-                   "are certificates of one key");
+    EXPECT_REFUSAL(pki_create_foreign(f->folder, foreign, 2, &pki, NULL, NULL, &error),
+                   EXIT_CODE_USAGE, "are certificates of one key");
     X509_free(other.certificate);
   }
   drop(&root);
@@ -212,7 +224,8 @@ static void a_making_that_fails_leaves_nothing_behind(void **state)
   struct fixture *f = *state;
   struct pki_roots roots = names("A", "B", NULL);
   EXPECT_OK(files_make_folder(f->folder, 0700, &error));
-  EXPECT_OK(files_make_folder(at(f, "update.pub"), 0700, &error)); /* in the way, and no mark of a fleet */
+  EXPECT_OK(files_make_folder(at(f, "update.pub"), 0700,
+                              &error)); /* in the way, and no mark of a fleet */
   struct pki *pki = NULL;
   if (pki_create(f->folder, &roots, &pki, &error) == 0) fail_msg("a fleet was made all the same");
   struct stat st;
@@ -229,10 +242,11 @@ static void what_a_broken_off_making_left_is_no_fleet(void **state)
   struct pki_roots roots = names("A", "B", NULL);
   struct pki *pki = NULL;
   EXPECT_OK(files_make_folder(at(f, "ca"), 0700, &error));
-  EXPECT_REFUSAL(pki_create(f->folder, &roots, &pki, &error), EXIT_CODE_USAGE, "what is left of a fleet");
+  EXPECT_REFUSAL(pki_create(f->folder, &roots, &pki, &error), EXIT_CODE_USAGE,
+                 "what is left of a fleet");
 }
 
-/* Chains ----------------------------------------------------------------------------------------------------------- */
+/* --- Chains ----------------------------------------------------------------------------------- */
 
 struct world {
   struct fixture *f;
@@ -248,7 +262,8 @@ static int setup_world(void **state)
   w->f = *state;
   w->root = make(&(struct recipe){.subject = "root", .extension = {CA_EXTENSIONS}}, NULL);
   w->ca = make(&(struct recipe){.subject = "maker", .extension = {CA_EXTENSIONS}}, &w->root);
-  struct made other = make(&(struct recipe){.subject = "other", .extension = {CA_EXTENSIONS}}, NULL);
+  struct made other =
+      make(&(struct recipe){.subject = "other", .extension = {CA_EXTENSIONS}}, NULL);
   struct pki_foreign foreign[] = {{"A", beside(w->f, "a.pem")}, {"B", beside(w->f, "b.pem")}};
   EXPECT_OK(pki_cert_write(foreign[0].path, &w->root.certificate, 1, &error));
   EXPECT_OK(pki_cert_write(foreign[1].path, &other.certificate, 1, &error));
@@ -293,12 +308,15 @@ static int import(struct world *w, const struct recipe *recipe, const struct mad
 static void a_chain_that_no_device_can_load_is_refused_by_certificate_and_reason(void **state)
 {
   struct world *w = *state;
-  struct made rsa = make(&(struct recipe){.subject = "rsa", .key = "RSA", .extension = {CA_EXTENSIONS}}, NULL);
-  struct made p384 = make(&(struct recipe){.subject = "wide", .key = "P-384", .extension = {CA_EXTENSIONS}}, &w->root);
-  struct made narrow =
-      make(&(struct recipe){.subject = "narrow",
-                            .extension = {CA_EXTENSIONS, {"nameConstraints", "critical,permitted;DNS:example.com"}}},
-           &w->root);
+  struct made rsa =
+      make(&(struct recipe){.subject = "rsa", .key = "RSA", .extension = {CA_EXTENSIONS}}, NULL);
+  struct made p384 = make(
+      &(struct recipe){.subject = "wide", .key = "P-384", .extension = {CA_EXTENSIONS}}, &w->root);
+  struct made narrow = make(
+      &(struct recipe){
+          .subject = "narrow",
+          .extension = {CA_EXTENSIONS, {"nameConstraints", "critical,permitted;DNS:example.com"}}},
+      &w->root);
   const struct {
     struct recipe recipe;
     const struct made *by;
@@ -313,7 +331,10 @@ static void a_chain_that_no_device_can_load_is_refused_by_certificate_and_reason
        &w->ca,
        w->ca.certificate,
        "(1 of 2, '0000a001'): it is signed with ecdsa-with-SHA384"},
-      {{.subject = "0000a001"}, &p384, p384.certificate, "(2 of 2, 'wide'): its key is on the curve secp384r1"},
+      {{.subject = "0000a001"},
+       &p384,
+       p384.certificate,
+       "(2 of 2, 'wide'): its key is on the curve secp384r1"},
       {{.subject = "0000a001"},
        &narrow,
        narrow.certificate,
@@ -322,16 +343,22 @@ static void a_chain_that_no_device_can_load_is_refused_by_certificate_and_reason
        &w->ca,
        NULL,
        "has the critical extension unknown (1.2.3.4)"},
-      {{.subject = "0000a001", .extension = {{"2.5.29.32", "critical,DER:30:07:30:05:06:03:2A:03:04"}}},
+      {{.subject = "0000a001",
+        .extension = {{"2.5.29.32", "critical,DER:30:07:30:05:06:03:2A:03:04"}}},
        &w->ca,
        NULL,
        "X509v3 Certificate Policies"},
       {{.subject = "0000a001", .second = "0000a002"}, &w->ca, NULL, "more than one CN"},
-      {{.subject = "0000A001"}, &w->ca, NULL, "for CN '0000A001', not for the device id '0000a001'"},
+      {{.subject = "0000A001"},
+       &w->ca,
+       NULL,
+       "for CN '0000A001', not for the device id '0000a001'"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    EXPECT_REFUSAL(import(w, &cases[i].recipe, cases[i].by, cases[i].behind), EXIT_CODE_USAGE, cases[i].sentence);
-    if (strstr(error.text, "list.csv:1: ") == NULL || strstr(error.text, "one.pem") == NULL) fail_msg("%s", error.text);
+    EXPECT_REFUSAL(import(w, &cases[i].recipe, cases[i].by, cases[i].behind), EXIT_CODE_USAGE,
+                   cases[i].sentence);
+    if (strstr(error.text, "list.csv:1: ") == NULL || strstr(error.text, "one.pem") == NULL)
+      fail_msg("%s", error.text);
   }
   drop(&rsa);
   drop(&p384);
@@ -341,8 +368,10 @@ static void a_chain_that_no_device_can_load_is_refused_by_certificate_and_reason
 static void what_a_broker_will_refuse_is_taken_and_told(void **state)
 {
   struct world *w = *state;
-  struct made strange = make(&(struct recipe){.subject = "strange", .extension = {CA_EXTENSIONS}}, NULL);
-  struct made hidden = make(&(struct recipe){.subject = "strange", .extension = {CA_EXTENSIONS}}, &strange);
+  struct made strange =
+      make(&(struct recipe){.subject = "strange", .extension = {CA_EXTENSIONS}}, NULL);
+  struct made hidden =
+      make(&(struct recipe){.subject = "strange", .extension = {CA_EXTENSIONS}}, &strange);
   const struct {
     struct recipe recipe;
     const struct made *by;
@@ -355,7 +384,10 @@ static void what_a_broker_will_refuse_is_taken_and_told(void **state)
        &w->ca,
        w->ca.certificate,
        "1 device has a certificate that has expired"},
-      {{.subject = "0000a001", .from = YEAR_S, .to = 2 * YEAR_S}, &w->ca, w->ca.certificate, "is not valid yet"},
+      {{.subject = "0000a001", .from = YEAR_S, .to = 2 * YEAR_S},
+       &w->ca,
+       w->ca.certificate,
+       "is not valid yet"},
       {{.subject = "0000a001", .extension = {{"extendedKeyUsage", "serverAuth"}}},
        &w->ca,
        w->ca.certificate,
@@ -367,14 +399,21 @@ static void what_a_broker_will_refuse_is_taken_and_told(void **state)
       {{.subject = "0000a001"}, &w->ca, NULL, "no intermediate with the leaf"},
       {{.subject = "0000a001"}, NULL, NULL, "a certificate that is self-signed"},
       {{.subject = "0000a001"}, NULL, w->ca.certificate, "a certificate that is self-signed"},
-      {{.subject = "0000a001"}, &hidden, hidden.certificate, "ends under none of the fleet's roots"},
-      {{.subject = "0000a001"}, &hidden, w->ca.certificate, "the next one in the file did not issue"},
+      {{.subject = "0000a001"},
+       &hidden,
+       hidden.certificate,
+       "ends under none of the fleet's roots"},
+      {{.subject = "0000a001"},
+       &hidden,
+       w->ca.certificate,
+       "the next one in the file did not issue"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     EXPECT_OK(import(w, &cases[i].recipe, cases[i].by, cases[i].behind));
     if (cases[i].sentence == NULL)
       assert_string_equal(warned, "");
-    else if (strstr(warned, cases[i].sentence) == NULL || strstr(warned, "list.csv:1: '0000a001'") == NULL ||
+    else if (strstr(warned, cases[i].sentence) == NULL ||
+             strstr(warned, "list.csv:1: '0000a001'") == NULL ||
              (strstr(warned, "self-signed") != NULL && strstr(warned, "put ") != NULL))
       fail_msg("case %zu: '%s'", i, warned);
     pki_close(w->pki);
@@ -391,7 +430,8 @@ static void what_a_broker_will_refuse_is_taken_and_told(void **state)
 #define NO_CA "an issuer that may be none"
 #define LONG  "a chain that is longer than"
 
-/* What brokers hold against the CA above a leaf, and against those above that. `anchor` issued the first of `ca`. */
+/* What brokers hold against the CA above a leaf, and against those above that. `anchor` issued the
+   first of `ca`. */
 static void a_chain_over_a_ca_that_may_not_issue_it_is_told(void **state)
 {
   (void) state;
@@ -399,28 +439,38 @@ static void a_chain_over_a_ca_that_may_not_issue_it_is_told(void **state)
     struct recipe anchor, ca[2]; /* the second, if there is one, below the first */
     const char *sentence, *title;
   } cases[] = {
-      {{.extension = {CA_EXTENSIONS}}, {{.subject = "maker", .extension = {CA_EXTENSIONS}}}, NULL, NULL},
       {{.extension = {CA_EXTENSIONS}},
-       {{.subject = "maker", .extension = {CA_EXTENSIONS, {"extendedKeyUsage", "clientAuth,serverAuth"}}}},
+       {{.subject = "maker", .extension = {CA_EXTENSIONS}}},
+       NULL,
+       NULL},
+      {{.extension = {CA_EXTENSIONS}},
+       {{.subject = "maker",
+         .extension = {CA_EXTENSIONS, {"extendedKeyUsage", "clientAuth,serverAuth"}}}},
        NULL,
        NULL},
       {{.extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:1"}}},
-       {{.subject = "maker", .extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:0"}, {SIGNS}}}},
+       {{.subject = "maker",
+         .extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:0"}, {SIGNS}}}},
        NULL,
        NULL},
       {{.extension = {CA_EXTENSIONS}}, {{.subject = "maker"}}, NO_CA, "'maker'"},
-      {{.extension = {CA_EXTENSIONS}}, {{.subject = "maker", .extension = {{SIGNS}}}}, NO_CA, "'maker'"},
+      {{.extension = {CA_EXTENSIONS}},
+       {{.subject = "maker", .extension = {{SIGNS}}}},
+       NO_CA,
+       "'maker'"},
       {{.extension = {CA_EXTENSIONS}},
        {{.subject = "maker", .extension = {{"basicConstraints", "critical,CA:FALSE"}, {SIGNS}}}},
        NO_CA,
        "'maker'"},
       {{.extension = {CA_EXTENSIONS}},
        {{.subject = "maker",
-         .extension = {{"basicConstraints", "critical,CA:TRUE"}, {"keyUsage", "critical,digitalSignature"}}}},
+         .extension = {{"basicConstraints", "critical,CA:TRUE"},
+                       {"keyUsage", "critical,digitalSignature"}}}},
        NO_CA,
        "'maker'"},
       {{.extension = {CA_EXTENSIONS}},
-       {{.subject = "upper", .extension = {{"basicConstraints", "critical,CA:TRUE"}, {"keyUsage", "cRLSign"}}},
+       {{.subject = "upper",
+         .extension = {{"basicConstraints", "critical,CA:TRUE"}, {"keyUsage", "cRLSign"}}},
         {.subject = "maker", .extension = {CA_EXTENSIONS}}},
        NO_CA,
        "'upper'"},
@@ -429,11 +479,13 @@ static void a_chain_over_a_ca_that_may_not_issue_it_is_told(void **state)
        LONG,
        "'root'"},
       {{.extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:1"}}},
-       {{.subject = "upper", .extension = {CA_EXTENSIONS}}, {.subject = "maker", .extension = {CA_EXTENSIONS}}},
+       {{.subject = "upper", .extension = {CA_EXTENSIONS}},
+        {.subject = "maker", .extension = {CA_EXTENSIONS}}},
        LONG,
        "'root'"},
       {{.extension = {CA_EXTENSIONS}},
-       {{.subject = "upper", .extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:0"}, {SIGNS}}},
+       {{.subject = "upper",
+         .extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:0"}, {SIGNS}}},
         {.subject = "maker", .extension = {CA_EXTENSIONS}}},
        LONG,
        "'upper'"},
@@ -442,7 +494,8 @@ static void a_chain_over_a_ca_that_may_not_issue_it_is_told(void **state)
        "an issuer that is not for TLS clients",
        "'maker'"},
       {{.extension = {CA_EXTENSIONS}},
-       {{.subject = "upper", .extension = {CA_EXTENSIONS, {"extendedKeyUsage", "critical,codeSigning"}}},
+       {{.subject = "upper",
+         .extension = {CA_EXTENSIONS, {"extendedKeyUsage", "critical,codeSigning"}}},
         {.subject = "maker", .extension = {CA_EXTENSIONS}}},
        "an issuer that is not for TLS clients",
        "'upper'"},
@@ -453,8 +506,8 @@ static void a_chain_over_a_ca_that_may_not_issue_it_is_told(void **state)
     bool two = cases[i].ca[1].subject != NULL;
     struct made root = make(&of_root, NULL), upper = make(&cases[i].ca[0], &root),
                 lower = make(&cases[i].ca[two ? 1 : 0], &upper);
-    struct made leaf =
-        make(&(struct recipe){.subject = "0000a001", .extension = {LEAF_EXTENSIONS}}, two ? &lower : &upper);
+    struct made leaf = make(&(struct recipe){.subject = "0000a001", .extension = {LEAF_EXTENSIONS}},
+                            two ? &lower : &upper);
     STACK_OF(X509) *chain = sk_X509_new_null();
     sk_X509_push(chain, leaf.certificate);
     if (two) sk_X509_push(chain, lower.certificate);

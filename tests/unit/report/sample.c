@@ -24,10 +24,12 @@ static void measure(struct metrics *metrics)
   metrics_set(metrics, METRIC_DEVICES_LOST, 2);
   metrics_set(metrics, METRIC_PROCESS_CPU, 1.5);
   for (uint32_t i = 0; i < 10; i++)
-    metrics_fail(metrics, DEVICE_FAIL_TLS_NOT_TRUSTED, 0xa00 + i, true, "broker sent 2 certificates");
+    metrics_fail(metrics, DEVICE_FAIL_TLS_NOT_TRUSTED, 0xa00 + i, true,
+                 "broker sent 2 certificates");
   metrics_fail(metrics, DEVICE_FAIL_TCP_RESET, 0xb01, false, "peer \"x\" <gone> & \x1b[31mred");
   metrics_fail(metrics, DEVICE_FAIL_TCP_RESET, 0xb01, true, "later");
-  for (uint64_t ms = 1; ms <= 1000; ms++) metrics_record_us(metrics, METRIC_HANDSHAKE_WALL, ms * 1000);
+  for (uint64_t ms = 1; ms <= 1000; ms++)
+    metrics_record_us(metrics, METRIC_HANDSHAKE_WALL, ms * 1000);
   for (unsigned i = 0; i < 1000; i++) metrics_record_us(metrics, METRIC_HANDSHAKE_DEVICE, 1070000);
 }
 
@@ -39,10 +41,11 @@ void sample_begin(struct sample *sample)
   strcpy(sample->folder, "/tmp/fleetsim-report-XXXXXX");
   assert(mkdtemp(sample->folder) != NULL);
   sample->phase_checks[0] = (struct results_check){"refused == 100%", "10 of 10 (100%)", true};
-  sample->phases[0] =
-      (struct results_phase){"baseline", 0.0, 5.2, true, {"online >= 100%", "1000 of 1000 (100%)", true}, NULL, 0, ""};
+  sample->phases[0] = (struct results_phase){
+      "baseline", 0.0, 5.2, true, {"online >= 100%", "1000 of 1000 (100%)", true}, NULL, 0, ""};
   sample->phases[1] = (struct results_phase){
-      "drop <A> & B", 5.2, 3.0, false, {"", "", false}, sample->phase_checks, 1, "rolled back 1 step"};
+      "drop <A> & B",      5.2, 3.0, false, {"", "", false}, sample->phase_checks, 1,
+      "rolled back 1 step"};
   sample->checks[0] = (struct results_check){"devices.lost == 0", "2", false};
   sample->checks[1] = (struct results_check){"telemetry.lost == 0", "0", true};
   sample->checks[2] = (struct results_check){"handshake.wall_ms.p99 < 2s", "0.99 s", true};
@@ -90,9 +93,15 @@ void sample_update(struct sample *sample)
   struct results_ota *ota = &sample->results.ota;
   ota->on = true;
   ota->image_count = 2;
-  ota->images[0] = (struct results_image){.name = "factory", .version = "1.0.0", .via = "factory", .updated = 990};
-  ota->images[1] = (struct results_image){
-      .name = "v2", .version = "1.1.0", .hash = "abcd", .via = "mqtt", .serial = 3, .size = 65536, .touched = 10};
+  ota->images[0] = (struct results_image){
+      .name = "factory", .version = "1.0.0", .via = "factory", .updated = 990};
+  ota->images[1] = (struct results_image){.name = "v2",
+                                          .version = "1.1.0",
+                                          .hash = "abcd",
+                                          .via = "mqtt",
+                                          .serial = 3,
+                                          .size = 65536,
+                                          .touched = 10};
   ota->rollout_count = 1;
   ota->rollouts[0] = (struct results_rollout){.image = "v2",
                                               .state = "aborted",
@@ -103,8 +112,13 @@ void sample_update(struct sample *sample)
                                               .untouched = 990,
                                               .open_when_stopped = 6,
                                               .touched_after = 5};
-  ota->rollouts[0].waves[0] = (struct results_wave){
-      .devices = 10, .offered = 10, .confirmed = 2, .rolled_back = 3, .cancelled = 1, .open = 4, .duration_s = 1.5};
+  ota->rollouts[0].waves[0] = (struct results_wave){.devices = 10,
+                                                    .offered = 10,
+                                                    .confirmed = 2,
+                                                    .rolled_back = 3,
+                                                    .cancelled = 1,
+                                                    .open = 4,
+                                                    .duration_s = 1.5};
   ota->rollouts[0].waves[1] = (struct results_wave){.devices = 990, .duration_s = NAN};
   ota->statuses[DEVICE_OTA_CONFIRMED].count = 2;
   ota->statuses[DEVICE_OTA_SELF_TEST] =
@@ -130,7 +144,8 @@ void sample_conclude(struct sample *sample)
   struct error error = {0};
   struct events *events = NULL;
   int status = events_open(sample->folder, &events, &error);
-  if (status == 0) status = results_conclude(&sample->results, events, 41.2, sample->folder, &error);
+  if (status == 0)
+    status = results_conclude(&sample->results, events, 41.2, sample->folder, &error);
   if (status != 0) fprintf(stderr, "%s\n", error.text);
   assert(status == 0);
 }

@@ -1,4 +1,5 @@
-/* A run as the simulator would hand it over: two phases, some failures, three expectations; it fails by one of them. */
+/* A run as the simulator would hand it over: two phases, some failures, three expectations; it
+   fails by one of them. */
 #ifndef FLEETSIM_TEST_SAMPLE_H
 #define FLEETSIM_TEST_SAMPLE_H
 

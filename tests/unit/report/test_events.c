@@ -101,8 +101,8 @@ static void any_text_can_be_quoted_into_any_room(void **state)
   assert_int_equal(events_close(events, &error), 0);
   json_t *lines = lines_written();
   assert_string_equal(text_of(lines, 118, "text"),
-                      "a\"b\\c\n\x01 caf\xc3\xa9 \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xf0\x9f\x94\x91 "
-                      "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd end");
+                      "a\"b\\c\n\x01 caf\xc3\xa9 \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd "
+                      "\xf0\x9f\x94\x91 \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd end");
   json_decref(lines);
 }
 

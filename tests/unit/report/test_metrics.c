@@ -27,7 +27,8 @@ static int destroy(void **state)
 
 static void expect_near(double seen, double expected, double tolerance)
 {
-  if (!(fabs(seen - expected) <= tolerance)) fail_msg("seen %g, expected %g +- %g", seen, expected, tolerance);
+  if (!(fabs(seen - expected) <= tolerance))
+    fail_msg("seen %g, expected %g +- %g", seen, expected, tolerance);
 }
 
 static void counters_add_up_and_gauges_are_replaced(void **state)
@@ -79,12 +80,14 @@ static void percentiles_are_in_order_for_any_sample(void **state)
     struct metrics_stats s;
     uint64_t values = 1 + random_next(&random) % 300;
     unsigned shift = (unsigned) (random_next(&random) % 64);
-    for (uint64_t i = 0; i < values; i++) metrics_record_us(m, METRIC_CONNECT_TOTAL, random_next(&random) >> shift);
+    for (uint64_t i = 0; i < values; i++)
+      metrics_record_us(m, METRIC_CONNECT_TOTAL, random_next(&random) >> shift);
     metrics_stats(m, METRIC_CONNECT_TOTAL, &s);
-    bool ordered = s.min <= s.p50 && s.p50 <= s.p90 && s.p90 <= s.p99 && s.p99 <= s.p99_9 && s.p99_9 <= s.max;
+    bool ordered =
+        s.min <= s.p50 && s.p50 <= s.p90 && s.p90 <= s.p99 && s.p99 <= s.p99_9 && s.p99_9 <= s.max;
     if (!ordered || s.mean < s.min || s.mean > s.max * 1.001 || s.count != values)
-      fail_msg("seed %u, round %d: %g %g %g %g %g %g, mean %g", SEED, round, s.min, s.p50, s.p90, s.p99, s.p99_9, s.max,
-               s.mean);
+      fail_msg("seed %u, round %d: %g %g %g %g %g %g, mean %g", SEED, round, s.min, s.p50, s.p90,
+               s.p99, s.p99_9, s.max, s.mean);
     metrics_destroy(m);
   }
 }
@@ -102,7 +105,8 @@ static void more_than_an_hour_counts_as_an_hour(void **state)
 static void every_metric_is_found_by_its_name(void **state)
 {
   struct metrics *m = *state;
-  static const char *const statistics[] = {"count", "min", "mean", "p50", "p90", "p99", "p99_9", "max"};
+  static const char *const statistics[] = {"count", "min", "mean",  "p50",
+                                           "p90",   "p99", "p99_9", "max"};
   for (enum metric metric = 0; metric < METRIC_COUNT; metric++) {
     double value;
     bool histogram = metric_kind(metric) == METRIC_KIND_HISTOGRAM;
@@ -132,7 +136,8 @@ static void unknown_names_are_not_found(void **state)
                                       "handshake.wall_ms.p99.x"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     double value;
-    if (metrics_known(names[i]) || metrics_find(*state, names[i], &value) == 0) fail_msg("found \"%s\"", names[i]);
+    if (metrics_known(names[i]) || metrics_find(*state, names[i], &value) == 0)
+      fail_msg("found \"%s\"", names[i]);
   }
 }
 
@@ -154,7 +159,8 @@ static void a_failure_keeps_its_first_devices_once_each_and_the_first_detail(voi
   assert_int_equal(failure->count, 20);
   assert_int_equal(failure->expected, 5);
   assert_int_equal(failure->first_count, METRICS_FIRST_DEVICES);
-  for (uint32_t i = 0; i < METRICS_FIRST_DEVICES; i++) assert_int_equal(failure->first_devices[i], i);
+  for (uint32_t i = 0; i < METRICS_FIRST_DEVICES; i++)
+    assert_int_equal(failure->first_devices[i], i);
   assert_string_equal(failure->detail, "first");
   assert_int_equal(metrics_failure(m, DEVICE_FAIL_TLS_REVOKED)->count, 0);
 }

@@ -22,7 +22,8 @@ static const struct progress_state teaching = {.phase = 3,
 /* Updates every 20 ms of a made-up clock from 0 to `end_ms`, 200 handshakes a second. */
 static void run_until(struct progress *progress, struct progress_state state, uint64_t end_ms)
 {
-  for (; state.now_ms <= end_ms; state.now_ms += 20, state.handshakes += 4) progress_update(progress, &state);
+  for (; state.now_ms <= end_ms; state.now_ms += 20, state.handshakes += 4)
+    progress_update(progress, &state);
 }
 
 static void a_log_gets_a_line_per_phase_and_every_five_seconds(void **state)
@@ -34,16 +35,18 @@ static void a_log_gets_a_line_per_phase_and_every_five_seconds(void **state)
   struct progress *progress = progress_create(log);
   run_until(progress, teaching, 12000);
   progress_update(progress,
-                  &(struct progress_state){.now_ms = 12020, .phase = 4, .phase_count = 8, .phase_name = "drop A"});
+                  &(struct progress_state){
+                      .now_ms = 12020, .phase = 4, .phase_count = 8, .phase_name = "drop A"});
   progress_destroy(progress);
   rewind(log);
   text[fread(text, 1, sizeof text - 1, log)] = '\0';
   fclose(log);
-  assert_string_equal(text,
-                      "phase 3/8 teach the fleet root B  online 950/1000  handshakes 0/s  failures 0  1:12 left\n"
-                      "phase 3/8 teach the fleet root B  online 950/1000  handshakes 200/s  failures 0  1:07 left\n"
-                      "phase 3/8 teach the fleet root B  online 950/1000  handshakes 200/s  failures 0  1:02 left\n"
-                      "phase 4/8 drop A  online 0/0  handshakes 200/s  failures 0\n");
+  assert_string_equal(
+      text,
+      "phase 3/8 teach the fleet root B  online 950/1000  handshakes 0/s  failures 0  1:12 left\n"
+      "phase 3/8 teach the fleet root B  online 950/1000  handshakes 200/s  failures 0  1:07 left\n"
+      "phase 3/8 teach the fleet root B  online 950/1000  handshakes 200/s  failures 0  1:02 left\n"
+      "phase 4/8 drop A  online 0/0  handshakes 200/s  failures 0\n");
 }
 
 static void a_terminal_gets_one_line_that_is_redrawn_and_cleared(void **state)
@@ -55,7 +58,8 @@ static void a_terminal_gets_one_line_that_is_redrawn_and_cleared(void **state)
   assert_non_null(terminal);
   struct progress *progress = progress_create(terminal);
   struct progress_state long_name = teaching;
-  long_name.phase_name = "a phase whose name is much longer than any terminal line has room for, so it gives way";
+  long_name.phase_name =
+      "a phase whose name is much longer than any terminal line has room for, so it gives way";
   run_until(progress, long_name, 300);
   progress_destroy(progress);
   fclose(terminal);

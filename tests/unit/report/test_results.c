@@ -52,7 +52,8 @@ static const json_t *at(const json_t *tree, const char *path)
   for (const char *p = path; *p != '\0';) {
     size_t size = strcspn(p, "/");
     snprintf(key, sizeof key, "%.*s", (int) size, p);
-    tree = json_is_array(tree) ? json_array_get(tree, strtoul(key, NULL, 10)) : json_object_get(tree, key);
+    tree = json_is_array(tree) ? json_array_get(tree, strtoul(key, NULL, 10))
+                               : json_object_get(tree, key);
     if (tree == NULL) fail_msg("no %s in results.json", path);
     p += size + (p[size] == '/');
   }
@@ -100,7 +101,8 @@ static void writes_the_schema_of_the_contract(void **state)
 static void expect_about(const json_t *tree, const char *path, double expected)
 {
   double seen = json_number_value(at(tree, path));
-  if (seen < expected * 0.999 || seen > expected * 1.001) fail_msg("%s is %g, expected about %g", path, seen, expected);
+  if (seen < expected * 0.999 || seen > expected * 1.001)
+    fail_msg("%s is %g, expected about %g", path, seen, expected);
 }
 
 static void modelled_times_have_their_band_and_what_they_rest_on(void **state)
@@ -152,8 +154,10 @@ static void names_failures_with_count_ids_and_detail(void **state)
   expect_number(tree, "failures/connect.tls.not_trusted/count", 10);
   assert_true(json_is_true(at(tree, "failures/connect.tls.not_trusted/expected")));
   expect_text(tree, "failures/connect.tls.not_trusted/first_devices/0", "00000a00");
-  assert_int_equal(json_array_size(at(tree, "failures/connect.tls.not_trusted/first_devices")), METRICS_FIRST_DEVICES);
-  expect_text(tree, "failures/connect.tls.not_trusted/sentence", device_failure_sentence(DEVICE_FAIL_TLS_NOT_TRUSTED));
+  assert_int_equal(json_array_size(at(tree, "failures/connect.tls.not_trusted/first_devices")),
+                   METRICS_FIRST_DEVICES);
+  expect_text(tree, "failures/connect.tls.not_trusted/sentence",
+              device_failure_sentence(DEVICE_FAIL_TLS_NOT_TRUSTED));
   assert_true(json_is_false(at(tree, "failures/connect.tcp.reset/expected")));
   expect_text(tree, "failures/connect.tcp.reset/detail", "peer \"x\" <gone> & \x1b[31mred");
   json_decref(tree);
@@ -177,7 +181,8 @@ static void attempts_that_have_no_name_break_the_accounting(void **state)
 static void a_pass_with_a_failed_check_is_written_as_an_internal_error(void **state)
 {
   (void) state;
-  struct results_check *checks[] = {&sample.checks[1], &sample.phase_checks[0], &sample.phases[0].gate};
+  struct results_check *checks[] = {&sample.checks[1], &sample.phase_checks[0],
+                                    &sample.phases[0].gate};
   for (size_t i = 0; i < 3; i++) {
     sample_pass(&sample);
     for (size_t j = 0; j < 3; j++) checks[j]->pass = j != i;
@@ -278,7 +283,8 @@ static void without_results_json_there_is_no_junit(void **state)
   rmdir(path);
 }
 
-/* A full disk is told when the buffered lines are handed over: then the verdict must not stay either. */
+/* A full disk is told when the buffered lines are handed over: then the verdict must not stay
+   either. */
 static void without_its_end_record_no_result_stays(void **state)
 {
   (void) state;
@@ -291,7 +297,8 @@ static void without_its_end_record_no_result_stays(void **state)
   for (int fd = 3; fd < 64; fd++) {
     char link[64], to[256] = "";
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    if (readlink(link, to, sizeof to - 1) > 0 && strstr(to, "events.ndjson") != NULL) dup2(full, fd);
+    if (readlink(link, to, sizeof to - 1) > 0 && strstr(to, "events.ndjson") != NULL)
+      dup2(full, fd);
   }
   close(full);
   assert_int_equal(results_conclude(&sample.results, events, 1, sample.folder, &error), -1);
@@ -328,7 +335,8 @@ static void events_that_somebody_took_away_or_changed_leave_no_result(void **sta
     snprintf(command, sizeof command, cases[i].command, path, path, path, path);
     assert_int_equal(system(command), 0);
     events_add(events, 0.5, 0, "phase", NULL);
-    if (results_conclude(&sample.results, events, 1, sample.folder, &error) == 0) fail_msg("%s passes", command);
+    if (results_conclude(&sample.results, events, 1, sample.folder, &error) == 0)
+      fail_msg("%s passes", command);
     assert_int_equal(error.code, EXIT_CODE_SETUP);
     if (strstr(error.text, cases[i].sentence) == NULL) fail_msg("%s: %s", command, error.text);
     assert_null(sample_read(&sample, "results.json"));
@@ -361,7 +369,8 @@ static void one_allocation_that_fails_loses_the_whole_document_or_nothing(void *
     failing = n;
     json_t *tree = results_json(&sample.results);
     failing = 0;
-    if (tree != NULL && !json_equal(tree, whole)) fail_msg("allocation %u of %u fails and a member vanishes", n, count);
+    if (tree != NULL && !json_equal(tree, whole))
+      fail_msg("allocation %u of %u fails and a member vanishes", n, count);
     missing += tree == NULL;
     json_decref(tree);
   }
@@ -395,7 +404,8 @@ static void a_brake_is_null_or_says_whether_it_acted(void **state)
   json_t *tree = written();
   assert_true(json_is_null(at(tree, "brake")));
   json_decref(tree);
-  sample.results.brake = (struct results_brake){.set = true, .when = "connect.failed > 40", .rate = 0.5};
+  sample.results.brake =
+      (struct results_brake){.set = true, .when = "connect.failed > 40", .rate = 0.5};
   tree = written();
   assert_true(json_is_false(at(tree, "brake/acted")));
   json_decref(tree);
@@ -436,20 +446,23 @@ static void a_storm_is_a_row_and_never_is_null(void **state)
 {
   (void) state;
   sample.results.storm_count = 1;
-  sample.results.storms[0] =
-      (struct results_storm){"fixed", 5000, 30000, 60000, 1000, 501, 9999.5, NAN, NAN, NAN, 1000, 499, 400, 300, 7};
+  sample.results.storms[0] = (struct results_storm){
+      "fixed", 5000, 30000, 60000, 1000, 501, 9999.5, NAN, NAN, NAN, 1000, 499, 400, 300, 7};
   json_t *tree = written();
   const json_t *storm = json_array_get(json_object_get(tree, "storms"), 0);
   assert_string_equal(json_string_value(json_object_get(storm, "policy")), "fixed");
   static const struct {
     const char *key;
     double value;
-  } wanted[] = {{"base_ms", 5000},   {"cap_ms", 30000},          {"within_ms", 60000}, {"devices", 1000},
-                {"online", 501},     {"p50_ms", 9999.5},         {"handshakes", 1000}, {"wasted", 499},
-                {"peak_per_s", 400}, {"wasted_peak_per_s", 300}, {"timed_out", 7}};
+  } wanted[] = {{"base_ms", 5000},          {"cap_ms", 30000}, {"within_ms", 60000},
+                {"devices", 1000},          {"online", 501},   {"p50_ms", 9999.5},
+                {"handshakes", 1000},       {"wasted", 499},   {"peak_per_s", 400},
+                {"wasted_peak_per_s", 300}, {"timed_out", 7}};
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-    assert_float_equal(json_number_value(json_object_get(storm, wanted[i].key)), wanted[i].value, 1e-9);
-  assert_true(json_is_null(json_object_get(storm, "p90_ms")) && json_is_null(json_object_get(storm, "all_ms")));
+    assert_float_equal(json_number_value(json_object_get(storm, wanted[i].key)), wanted[i].value,
+                       1e-9);
+  assert_true(json_is_null(json_object_get(storm, "p90_ms")) &&
+              json_is_null(json_object_get(storm, "all_ms")));
   json_decref(tree);
 }
 

@@ -67,7 +67,8 @@ static void modelled_times_say_so_and_have_their_band(void **state)
   (void) state;
   char *text = sample_printed(&sample, false);
   expect_contains(text, "  TLS handshake, host wall ");
-  expect_contains(text, "  TLS handshake, modelled on mbedtls-3.6.7-Os: p50 1.07 s (1.00-1.15 s)\n");
+  expect_contains(text,
+                  "  TLS handshake, modelled on mbedtls-3.6.7-Os: p50 1.07 s (1.00-1.15 s)\n");
   expect_contains(text, "  budget mbedtls-3.6.7-Os: ROM 85 kB, RAM 21.3 kB, 5 anchors\n");
   free(text);
   sample.results.timing.record_bytes = 16384;
@@ -98,7 +99,8 @@ static void a_brake_that_acted_is_told_before_anything_else(void **state)
                                                 .held = 123,
                                                 .observed = "77"};
   char *text = sample_printed(&sample, false);
-  const char *told = strstr(text, "BRAKED: the safety brake acted 2 times"), *phases = strstr(text, "gate: observed");
+  const char *told = strstr(text, "BRAKED: the safety brake acted 2 times"),
+             *phases = strstr(text, "gate: observed");
   assert_true(told != NULL && phases != NULL && told < phases);
   expect_contains(text, "(connect.failed");
   expect_contains(text, " 123 ");
@@ -124,9 +126,10 @@ static void who_has_the_messages_that_are_missing_is_told_and_nothing_where_none
   metrics_add(metrics, METRIC_OPERATOR_LOSSES, 1);
   metrics_set(metrics, METRIC_OPERATOR_AWAY, 12.5);
   text = sample_printed(&sample, false);
-  expect_contains(text, "5000 sent, 4995 delivered, 5 lost, 0 duplicated\n"
-                        "               3 of the lost acknowledged by a broker, 25 refused\n"
-                        "  back office  away for 12.5 s in all, lost its broker 1 time; away at the end\n");
+  expect_contains(
+      text, "5000 sent, 4995 delivered, 5 lost, 0 duplicated\n"
+            "               3 of the lost acknowledged by a broker, 25 refused\n"
+            "  back office  away for 12.5 s in all, lost its broker 1 time; away at the end\n");
   free(text);
 }
 
@@ -134,17 +137,22 @@ static void storms_are_a_table(void **state)
 {
   (void) state;
   sample.results.storm_count = 3;
-  sample.results.storms[0] =
-      (struct results_storm){"immediate", 1000, 30000, 60000, 1000, 200, NAN, NAN, NAN, NAN, 9000, 8800, 801, 700, 3};
-  sample.results.storms[1] =
-      (struct results_storm){"fixed", 5000, 30000, 60000, 1000, 501, 9999, NAN, NAN, NAN, 1000, 499, 400, 300, 0};
-  sample.results.storms[2] = (struct results_storm){"full-jitter", 1500,  30000, 60000, 1000, 1000, 30000, 54200,
-                                                    59440,         60000, 1000,  0,     180,  0,    0};
+  sample.results.storms[0] = (struct results_storm){
+      "immediate", 1000, 30000, 60000, 1000, 200, NAN, NAN, NAN, NAN, 9000, 8800, 801, 700, 3};
+  sample.results.storms[1] = (struct results_storm){
+      "fixed", 5000, 30000, 60000, 1000, 501, 9999, NAN, NAN, NAN, 1000, 499, 400, 300, 0};
+  sample.results.storms[2] =
+      (struct results_storm){"full-jitter", 1500,  30000, 60000, 1000, 1000, 30000, 54200,
+                             59440,         60000, 1000,  0,     180,  0,    0};
   char *text = sample_printed(&sample, false);
-  expect_contains(text, "  storm: came back after    50%    90%    99%   100% online  peak/s   wasted\n");
-  expect_contains(text, "\nx immediate               never  never  never  never    200     801     8800\n");
-  expect_contains(text, "\nx fixed 5s                10.0s  never  never  never    501     400      499\n");
-  expect_contains(text, "\n  full-jitter 1.5s-30s    30.0s  54.2s  59.4s  60.0s   1000     180        0\n");
+  expect_contains(text,
+                  "  storm: came back after    50%    90%    99%   100% online  peak/s   wasted\n");
+  expect_contains(
+      text, "\nx immediate               never  never  never  never    200     801     8800\n");
+  expect_contains(
+      text, "\nx fixed 5s                10.0s  never  never  never    501     400      499\n");
+  expect_contains(
+      text, "\n  full-jitter 1.5s-30s    30.0s  54.2s  59.4s  60.0s   1000     180        0\n");
   free(text);
 }
 
@@ -156,7 +164,8 @@ static void updates_are_told_wave_by_wave_and_bricked_always(void **state)
   free(text);
   sample_update(&sample);
   text = sample_printed(&sample, false);
-  expect_contains(text, "  updates      10 offered, 2 updated, 0 refused, 3 rolled back, 0 bricked\n");
+  expect_contains(text,
+                  "  updates      10 offered, 2 updated, 0 refused, 3 rolled back, 0 bricked\n");
   expect_contains(text, "3.0 MiB received, 0.5 KiB of it again; 0 power cuts\n");
   expect_contains(text, "  rollout      v2: aborted at 3 of 10 self_test; 10 offered, 990 not\n");
   expect_contains(text, "wave 1: 2 of 10 updated, 3 rolled back, 1 called off, 4 open\n");
@@ -203,7 +212,8 @@ static void what_nobody_foretold_comes_first_and_is_explained(void **state)
 {
   (void) state;
   char *text = sample_printed(&sample, false);
-  const char *reset = strstr(text, "connect.tcp.reset"), *refused = strstr(text, "connect.tls.not_trusted");
+  const char *reset = strstr(text, "connect.tcp.reset"),
+             *refused = strstr(text, "connect.tls.not_trusted");
   assert_true(reset != NULL && refused != NULL && reset < refused);
   expect_contains(text, "2 1 unexpected, 1 expected: 00000b01");
   expect_contains(text, "the peer reset the connection before the TLS handshake was over: peer");
@@ -241,7 +251,8 @@ static void colours_the_verdict_only_when_asked(void **state)
 static void names_are_cut_between_letters_and_columns_stay_in_line(void **state)
 {
   (void) state;
-  static const char *const letters[] = {"\xc3\xbc", "\xe2\x82\xac", "\xe6\xb1\x89", "\xf0\x9f\x98\x80", "e\xcc\x81"};
+  static const char *const letters[] = {"\xc3\xbc", "\xe2\x82\xac", "\xe6\xb1\x89",
+                                        "\xf0\x9f\x98\x80", "e\xcc\x81"};
   for (size_t l = 0; l < sizeof letters / sizeof *letters; l++)
     for (size_t shift = 0; shift < 3; shift++) {
       memset(sample.phases[0].name, 'x', shift);
@@ -269,7 +280,8 @@ static void c1_controls_and_bytes_that_are_no_text_steer_no_terminal(void **stat
                                  "31mc\x1b[31md\x7f");
   char *text = sample_printed(&sample, false);
   expect_contains(text, "a 31mb");
-  for (const char *c = text; *c != '\0'; c++) assert_true((unsigned char) *c != 0x9b && *c != 0x1b && *c != 0x7f);
+  for (const char *c = text; *c != '\0'; c++)
+    assert_true((unsigned char) *c != 0x9b && *c != 0x1b && *c != 0x7f);
   free(text);
 }
 
@@ -312,13 +324,17 @@ static void refuses_what_is_missing_cut_off_foreign_or_contradicts_itself(void *
       {"{\"schema\": \"fleetsim-results/1\", \"verd", "run it again"},
       {"", "run it again"},
       {"[]", "is of schema"},
-      {"{\"schema\": \"fleetsim-results/2\", \"verdict\": \"pass\", \"exit_code\": 0}", "is of schema"},
-      {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"pass\", \"exit_code\": 1}", "do not fit"},
+      {"{\"schema\": \"fleetsim-results/2\", \"verdict\": \"pass\", \"exit_code\": 0}",
+       "is of schema"},
+      {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"pass\", \"exit_code\": 1}",
+       "do not fit"},
       {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"pass\"}", "do not fit"},
-      {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"fail\", \"exit_code\": 0}", "do not fit"},
+      {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"fail\", \"exit_code\": 0}",
+       "do not fit"},
       {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"pass\", \"exit_code\": 0}", "missing"},
       {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"fail\", \"exit_code\": 1}", "run_id"},
-      {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"fail\", \"exit_code\": 1, \"run_id\": \"0\"}",
+      {"{\"schema\": \"fleetsim-results/1\", \"verdict\": \"fail\", \"exit_code\": 1, \"run_id\": "
+       "\"0\"}",
        "no events.ndjson"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -335,7 +351,8 @@ static void refuses_what_is_missing_cut_off_foreign_or_contradicts_itself(void *
 /* Changes one text of results.json into another of the same length or not. */
 static void spoil(const char *file, const char *from, const char *to)
 {
-  char path[FILES_PATH_MAX], *text = sample_read(&sample, file), *at = strstr(text, from), *spoiled = NULL;
+  char path[FILES_PATH_MAX], *text = sample_read(&sample, file), *at = strstr(text, from),
+                             *spoiled = NULL;
   size_t size;
   assert_non_null(at);
   FILE *out = open_memstream(&spoiled, &size);
@@ -359,19 +376,29 @@ static void a_pass_is_believed_only_with_its_checks_its_books_and_its_end_record
       {"results.json", "\"pass\": true", "\"pass\": \"true\"", "failed"},
       {"results.json", "\"closed\": true", "\"closed\": false", "does not add up"},
       {"results.json", "\"attempts\": 1013", "\"attempts\": 1014", "does not add up"},
-      {"results.json", "\"telemetry.sent\": {\n      \"value\": 5000", "\"telemetry.sent\": {\n      \"value\": 4990",
+      {"results.json", "\"telemetry.sent\": {\n      \"value\": 5000",
+       "\"telemetry.sent\": {\n      \"value\": 4990",
        "4990 messages were sent and 4995 delivered"},
-      {"results.json", METRIC("telemetry.sent", "5000"), METRIC("telemetry.sent", "5001"), "5001 messages were sent"},
-      {"results.json", METRIC("telemetry.delivered", "4995"), METRIC("telemetry.delivered", "1"), "does not add up"},
-      {"results.json", METRIC("telemetry.delivered", "4995"), METRIC("telemetry.delivered", "\"4995\""), "no number"},
-      {"results.json", METRIC("telemetry.delivered", "4995"), METRIC("telemetry.delivered", "5000"), "not awaited"},
+      {"results.json", METRIC("telemetry.sent", "5000"), METRIC("telemetry.sent", "5001"),
+       "5001 messages were sent"},
+      {"results.json", METRIC("telemetry.delivered", "4995"), METRIC("telemetry.delivered", "1"),
+       "does not add up"},
+      {"results.json", METRIC("telemetry.delivered", "4995"),
+       METRIC("telemetry.delivered", "\"4995\""), "no number"},
+      {"results.json", METRIC("telemetry.delivered", "4995"), METRIC("telemetry.delivered", "5000"),
+       "not awaited"},
       {"results.json", METRIC("telemetry.lost", "0"), METRIC("telemetry.lost", "55"), "55 lost"},
       {"results.json", METRIC("telemetry.lost", "0"), METRIC("telemetry.lost", "-5"), "no number"},
-      {"results.json", METRIC("telemetry.lost", "0"), METRIC("telemetry.lots", "0"), "telemetry.lost is missing"},
-      {"results.json", METRIC("telemetry.unawaited", "5"), METRIC("telemetry.unawaited", "null"), "older fleetsim"},
-      {"results.json", METRIC("connect.ok", "1000"), METRIC("connect.ok", "1001"), "accounting says 1000"},
-      {"results.json", METRIC("connect.failed", "12"), METRIC("connect.failed", "null"), "connect.failed is missing"},
-      {"results.json", METRIC("devices.lost", "0"), METRIC("devices.lost", "3"), "\"devices.lost == 0\" is to hold"},
+      {"results.json", METRIC("telemetry.lost", "0"), METRIC("telemetry.lots", "0"),
+       "telemetry.lost is missing"},
+      {"results.json", METRIC("telemetry.unawaited", "5"), METRIC("telemetry.unawaited", "null"),
+       "older fleetsim"},
+      {"results.json", METRIC("connect.ok", "1000"), METRIC("connect.ok", "1001"),
+       "accounting says 1000"},
+      {"results.json", METRIC("connect.failed", "12"), METRIC("connect.failed", "null"),
+       "connect.failed is missing"},
+      {"results.json", METRIC("devices.lost", "0"), METRIC("devices.lost", "3"),
+       "\"devices.lost == 0\" is to hold"},
       {"results.json", METRIC("devices.lost", "0"), METRIC("devices.lost", "\"0\""),
        "\"devices.lost == 0\" is to hold"},
       {"results.json", METRIC("trespass.delivered", "0"), METRIC("trespass.delivered", "2"),
@@ -381,11 +408,15 @@ static void a_pass_is_believed_only_with_its_checks_its_books_and_its_end_record
       {"results.json", "\"phases\": [", "\"phases\": [], \"phrases\": [", "missing or empty"},
       {"results.json", "\"phases\": [", "\"phases\": [null], \"phrases\": [", "missing or empty"},
       {"results.json", "\"gate\": null", "\"gate\": \"online\"", "missing or empty"},
-      {"results.json", "\"expectations\": [\n        {", "\"expected\": [\n        {", "missing or empty"},
-      {"results.json", "\n  \"expectations\": [", "\n  \"expectations\": [], \"expected\": [", "missing or empty"},
+      {"results.json", "\"expectations\": [\n        {", "\"expected\": [\n        {",
+       "missing or empty"},
+      {"results.json", "\n  \"expectations\": [", "\n  \"expectations\": [], \"expected\": [",
+       "missing or empty"},
       {"results.json", "\"accounting\": {", "\"bookkeeping\": {", "missing or empty"},
-      {"results.json", "\"accounting\": {", "\"accounting\": null, \"bookkeeping\": {", "missing or empty"},
-      {"results.json", "\"attempts\": 1013", "\"attempts\": \"1013\"", "attempts is missing or no number"},
+      {"results.json", "\"accounting\": {", "\"accounting\": null, \"bookkeeping\": {",
+       "missing or empty"},
+      {"results.json", "\"attempts\": 1013", "\"attempts\": \"1013\"",
+       "attempts is missing or no number"},
       {"results.json", "\"expectations\": [\n    {", "\"expected\": [\n    {", "missing"},
       {"results.json", "\"run_id\": \"00", "\"run_id\": \"01", "different runs"},
       {"results.json", "\"run_id\": \"00", "\"run-id\": \"00", "run_id"},
@@ -394,8 +425,8 @@ static void a_pass_is_believed_only_with_its_checks_its_books_and_its_end_record
       {"events.ndjson", "\"event\": \"end\"", "\"event\": \"phase\"", "did not end"},
       {"events.ndjson", "\"exit_code\": 0}\n", "\"exit_code\": 0}", "did not end"},
       {"events.ndjson", "\"exit_code\": 0}\n", "", "did not end"},
-      {"events.ndjson", "\"exit_code\": 0}\n", "\"exit_code\": 0}\n{\"t\": 50.1, \"event\": \"online\"}\n",
-       "did not end"},
+      {"events.ndjson", "\"exit_code\": 0}\n",
+       "\"exit_code\": 0}\n{\"t\": 50.1, \"event\": \"online\"}\n", "did not end"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct error error = {0};
@@ -416,10 +447,10 @@ static void members_of_the_wrong_type_do_not_hurt(void **state)
 {
   (void) state;
   write_sample();
-  put_results("{\"schema\": \"fleetsim-results/1\", \"verdict\": \"fail\", \"exit_code\": 1, \"scenario\": 3, "
-              "\"run_id\": \"00112233445566778899aabbccddeeff\", "
-              "\"phases\": [7, {\"gate\": []}, {\"expectations\": \"x\"}], \"metrics\": [], \"failures\": {\"a\": 1}, "
-              "\"accounting\": {}, \"expectations\": [null], \"fleet\": \"\"}");
+  put_results("{\"schema\": \"fleetsim-results/1\", \"verdict\": \"fail\", \"exit_code\": 1, "
+              "\"scenario\": 3, \"run_id\": \"00112233445566778899aabbccddeeff\", \"phases\": [7, "
+              "{\"gate\": []}, {\"expectations\": \"x\"}], \"metrics\": [], \"failures\": {\"a\": "
+              "1}, \"accounting\": {}, \"expectations\": [null], \"fleet\": \"\"}");
   struct error error = {0};
   char *text;
   assert_int_equal(reprint(&error, &text), EXIT_CODE_FAIL);
@@ -432,11 +463,13 @@ static void junit_has_one_case_per_check_and_is_escaped(void **state)
   (void) state;
   write_sample();
   char *xml = sample_read(&sample, "junit.xml");
-  expect_contains(xml, "<testsuite name=\"root &quot;CA&quot; rotation\" tests=\"5\" failures=\"1\" errors=\"0\"");
+  expect_contains(
+      xml,
+      "<testsuite name=\"root &quot;CA&quot; rotation\" tests=\"5\" failures=\"1\" errors=\"0\"");
   expect_contains(xml, "name=\"baseline: online &gt;= 100%\" time=\"5.200\"/>");
   expect_contains(xml, "name=\"drop &lt;A&gt; &amp; B: refused == 100%\"");
-  expect_contains(xml, "<failure type=\"expectation\" message=\"expected devices.lost == 0, observed 2\">expected "
-                       "devices.lost == 0, observed 2</failure>");
+  expect_contains(xml, "<failure type=\"expectation\" message=\"expected devices.lost == 0, "
+                       "observed 2\">expected devices.lost == 0, observed 2</failure>");
   size_t cases = 0;
   for (const char *c = xml; (c = strstr(c, "<testcase ")) != NULL; c++) cases++;
   assert_int_equal(cases, 5);
@@ -453,7 +486,8 @@ static void junit_is_never_green_for_a_run_that_was_interrupted(void **state)
   write_sample();
   char *xml = sample_read(&sample, "junit.xml");
   expect_contains(xml, "tests=\"6\" failures=\"0\" errors=\"1\"");
-  expect_contains(xml, "<error type=\"interrupted\" message=\"interrupted by Ctrl-C\">interrupted by Ctrl-C</error>");
+  expect_contains(xml, "<error type=\"interrupted\" message=\"interrupted by Ctrl-C\">interrupted "
+                       "by Ctrl-C</error>");
   free(xml);
 }
 
@@ -472,7 +506,8 @@ static void junit_is_xml_whatever_the_texts_hold(void **state)
                        "c\xef\xbf\xbd"
                        "d\xef\xbf\xbd"
                        "e\"");
-  expect_contains(xml, ">expected devices.lost == 0, observed ]]&gt; &amp; &lt;&quot;&apos;&gt;</failure>");
+  expect_contains(
+      xml, ">expected devices.lost == 0, observed ]]&gt; &amp; &lt;&quot;&apos;&gt;</failure>");
   for (const char *c = xml; *c != '\0'; c++) assert_true((unsigned char) *c >= 0x20 || *c == '\n');
   free(xml);
 }

@@ -10,7 +10,8 @@
 #include "scenario/scenario.h"
 
 /* As scenario_load; the file's name in the error is cut to "F". */
-static inline int load_text(const char *text, size_t size, const struct scenario_override *overrides, size_t count,
+static inline int load_text(const char *text, size_t size,
+                            const struct scenario_override *overrides, size_t count,
                             struct scenario **out, struct error *error)
 {
   char name[] = "scenario-XXXXXX";

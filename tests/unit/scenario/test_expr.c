@@ -15,7 +15,8 @@ static size_t column;
 static struct expr parsed(const char *text)
 {
   struct expr e;
-  if (expr_parse(text, &e, why, sizeof why, &column) != 0) fail_msg("'%s' at %zu: %s", text, column, why);
+  if (expr_parse(text, &e, why, sizeof why, &column) != 0)
+    fail_msg("'%s' at %zu: %s", text, column, why);
   return e;
 }
 
@@ -83,9 +84,11 @@ static void says_where_it_went_wrong(void **state)
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     struct expr e;
     column = 99;
-    if (expr_parse(rows[i].text, &e, why, sizeof why, &column) == 0) fail_msg("'%s' was taken", rows[i].text);
+    if (expr_parse(rows[i].text, &e, why, sizeof why, &column) == 0)
+      fail_msg("'%s' was taken", rows[i].text);
     if (column != rows[i].column || strstr(why, rows[i].says) == NULL)
-      fail_msg("'%s': wanted '%s' at %zu, got '%s' at %zu", rows[i].text, rows[i].says, rows[i].column, why, column);
+      fail_msg("'%s': wanted '%s' at %zu, got '%s' at %zu", rows[i].text, rows[i].says,
+               rows[i].column, why, column);
   }
 }
 
@@ -149,18 +152,21 @@ static void judges_and_shows_what_it_saw(void **state)
     char observed[120];
     bool holds = expr_eval(&e, fleet, NULL, observed, sizeof observed);
     if (holds != rows[i].holds || strcmp(observed, rows[i].observed) != 0)
-      fail_msg("%s: wanted %d '%s', got %d '%s'", rows[i].text, rows[i].holds, rows[i].observed, holds, observed);
+      fail_msg("%s: wanted %d '%s', got %d '%s'", rows[i].text, rows[i].holds, rows[i].observed,
+               holds, observed);
   }
 }
 
 static void a_share_of_nothing_never_holds(void **state)
 {
   (void) state;
-  static const char *const texts[] = {"shelved >= 0%", "shelved == 100%", "online >= 1% of shelved", "shelved < 5%"};
+  static const char *const texts[] = {"shelved >= 0%", "shelved == 100%", "online >= 1% of shelved",
+                                      "shelved < 5%"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     struct expr e = parsed(texts[i]);
     char observed[120];
-    if (expr_eval(&e, fleet, NULL, observed, sizeof observed)) fail_msg("%s held: %s", texts[i], observed);
+    if (expr_eval(&e, fleet, NULL, observed, sizeof observed))
+      fail_msg("%s held: %s", texts[i], observed);
     assert_non_null(strstr(observed, "of nothing"));
   }
 }

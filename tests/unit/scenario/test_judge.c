@@ -1,4 +1,5 @@
-/* Which expressions of a phase speak of the outcome of a step, so that they judge it in the step's place. */
+/* Which expressions of a phase speak of the outcome of a step, so that they judge it in the step's
+   place. */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <setjmp.h>
@@ -15,7 +16,8 @@ static struct scenario *load(const char *rest)
   char text[1000];
   struct scenario *scenario;
   struct error error;
-  snprintf(text, sizeof text, "name: t\nfleet: {devices: 9}\npki: {roots: [A, B]}\nphases:\n%s", rest);
+  snprintf(text, sizeof text, "name: t\nfleet: {devices: 9}\npki: {roots: [A, B]}\nphases:\n%s",
+           rest);
   if (load_text(text, strlen(text), NULL, 0, &scenario, &error) != 0) fail_msg("%s", error.text);
   return scenario;
 }
@@ -30,13 +32,15 @@ static int look(void *ctx, const char *name, const char *argument, struct expr_q
   const struct before *before = ctx;
   (void) argument;
   bool whole = strcmp(name, "awake") == 0 || strcmp(name, "all") == 0;
-  *out = (struct expr_quantity){.value = whole ? before->whole : before->value, .whole = before->whole};
+  *out = (struct expr_quantity){.value = whole ? before->whole : before->value,
+                                .whole = before->whole};
   return 0;
 }
 
 static struct scenario_step step_of(enum scenario_step_kind kind)
 {
-  struct scenario_step step = {.kind = kind, .root = "B", .chain = {.root = "B"}, .roots = {.count = 2}};
+  struct scenario_step step = {
+      .kind = kind, .root = "B", .chain = {.root = "B"}, .roots = {.count = 2}};
   strcpy(step.roots.name[0], "B");
   strcpy(step.roots.name[1], "spare");
   return step;
@@ -100,7 +104,8 @@ static void what_held_before_a_step_says_nothing_of_it(void **state)
       {"    expect: [recover.online < 50% of all]\n", STEP_STORM, 0, true},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-    if (judges_from(cases[i].phase, cases[i].kind, (struct before){cases[i].before, 9}) != cases[i].judged)
+    if (judges_from(cases[i].phase, cases[i].kind, (struct before){cases[i].before, 9}) !=
+        cases[i].judged)
       fail_msg("'%s' with %g before %s %s", cases[i].phase, cases[i].before,
                cases[i].judged ? "judges" : "does not judge", scenario_step_name(cases[i].kind));
 }

@@ -22,10 +22,11 @@ static struct scenario *loaded(const char *text)
 static void brokers_have_names_and_steps_know_them(void **state)
 {
   (void) state;
-  struct scenario *s = loaded("name: t\nfleet: {devices: 9}\nbroker: {nodes: [left, right], bridge: yes}\n"
-                              "reconnect: {endpoints: shuffled}\nphases:\n  - name: p\n    do: [connect: {}, "
-                              "freeze-broker: {node: right}, thaw-broker: {node: right}, reload-broker: {}]\n"
-                              "    until: on(left) > 0\n");
+  struct scenario *s =
+      loaded("name: t\nfleet: {devices: 9}\nbroker: {nodes: [left, right], bridge: yes}\n"
+             "reconnect: {endpoints: shuffled}\nphases:\n  - name: p\n    do: [connect: {}, "
+             "freeze-broker: {node: right}, thaw-broker: {node: right}, reload-broker: {}]\n"
+             "    until: on(left) > 0\n");
   assert_int_equal(s->node_count, 2);
   assert_string_equal(s->nodes[1].name, "right");
   assert_string_equal(s->nodes[1].host, "localhost");
@@ -39,9 +40,10 @@ static void brokers_have_names_and_steps_know_them(void **state)
 static void far_brokers_are_called_by_their_place(void **state)
 {
   (void) state;
-  struct scenario *s = loaded("name: t\nfleet: {devices: 9}\n"
-                              "broker: {urls: ['mqtts://localhost:8883', 'mqtts://127.0.0.2:8884']}\n"
-                              "phases:\n  - name: p\n    do: [connect: {}]\n");
+  struct scenario *s =
+      loaded("name: t\nfleet: {devices: 9}\n"
+             "broker: {urls: ['mqtts://localhost:8883', 'mqtts://127.0.0.2:8884']}\n"
+             "phases:\n  - name: p\n    do: [connect: {}]\n");
   assert_true(s->remote);
   assert_int_equal(s->node_count, 2);
   assert_string_equal(s->nodes[1].name, "b");
@@ -88,16 +90,17 @@ static void a_timing_profile_may_be_a_path(void **state)
 {
   (void) state;
   static const char profile[] =
-      "{\"schema\": \"fleetsim-timing/1\", \"name\": \"mine\", \"clock_hz\": 64000000,"
-      " \"operations\": {\"keygen\": {\"cycles\": 1}, \"public_key\": {\"cycles\": 1}, \"ecdh\": {\"cycles\": 1},"
-      " \"sign\": {\"cycles\": 1}, \"verify\": {\"cycles\": 1}, \"sha256\": {\"cycles_per_byte\": 1},"
-      " \"aes_gcm\": {\"cycles_per_byte\": 1, \"cycles_per_record\": 0}}, \"handshake\": {\"rest_cycles\": 0},"
-      " \"k_mem\": {\"low\": 1, \"nominal\": 1, \"high\": 1}}";
+      "{\"schema\": \"fleetsim-timing/1\", \"name\": \"mine\", \"clock_hz\": 64000000, "
+      "\"operations\": {\"keygen\": {\"cycles\": 1}, \"public_key\": {\"cycles\": 1}, \"ecdh\": "
+      "{\"cycles\": 1}, \"sign\": {\"cycles\": 1}, \"verify\": {\"cycles\": 1}, \"sha256\": "
+      "{\"cycles_per_byte\": 1}, \"aes_gcm\": {\"cycles_per_byte\": 1, \"cycles_per_record\": 0}}, "
+      "\"handshake\": {\"rest_cycles\": 0}, \"k_mem\": {\"low\": 1, \"nominal\": 1, \"high\": 1}}";
   char path[] = "/tmp/fleetsim-timing-XXXXXX", text[400];
   int fd = mkstemp(path);
   assert_int_equal(write(fd, profile, sizeof profile - 1), sizeof profile - 1);
   close(fd);
-  snprintf(text, sizeof text, SMALLEST "timing: {profile: %s, pace: true}\nbroker: {handshake-timeout: 2s}\n", path);
+  snprintf(text, sizeof text,
+           SMALLEST "timing: {profile: %s, pace: true}\nbroker: {handshake-timeout: 2s}\n", path);
   struct scenario *s = loaded(text);
   unlink(path);
   assert_string_equal(s->timing_profile, path);
@@ -131,9 +134,10 @@ static void the_smallest_scenario_has_the_default_device(void **state)
 static void a_device_can_be_another(void **state)
 {
   (void) state;
-  struct scenario *s = loaded(SMALLEST "device: {tls: \"1.2-1.3\", mqtt: 3.1.1, keep-alive: 90s, session: clean, "
-                                       "resume: yes, will: true, byte-budget: 128KiB, crypto: native, record: 16KiB, "
-                                       "timeouts: {tcp: 1s, ack: 3s}}\n");
+  struct scenario *s = loaded(
+      SMALLEST
+      "device: {tls: \"1.2-1.3\", mqtt: 3.1.1, keep-alive: 90s, session: clean, resume: yes, will: "
+      "true, byte-budget: 128KiB, crypto: native, record: 16KiB, timeouts: {tcp: 1s, ack: 3s}}\n");
   const struct device_profile *d = &s->device;
   assert_int_equal(d->tls_min, 12);
   assert_int_equal(d->tls_max, 13);
@@ -153,11 +157,11 @@ static void a_device_can_be_another(void **state)
 static void a_cohort_can_have_a_reconnect_policy_of_its_own(void **state)
 {
   (void) state;
-  struct scenario *s =
-      loaded("name: t\nfleet: {devices: 10, cohorts: [{name: eu, share: 30%}, {name: us, share: 70%}]}\n"
-             "reconnect: {base: 2s, cap: 40s, cohorts: [{cohort: us, policy: fixed, base: 5s}]}\n"
-             "phases:\n  - name: p\n    do:\n      - connect: {}\n"
-             "      - reconnect-policy: {cohort: eu, policy: immediate}\n");
+  struct scenario *s = loaded(
+      "name: t\nfleet: {devices: 10, cohorts: [{name: eu, share: 30%}, {name: us, share: 70%}]}\n"
+      "reconnect: {base: 2s, cap: 40s, cohorts: [{cohort: us, policy: fixed, base: 5s}]}\n"
+      "phases:\n  - name: p\n    do:\n      - connect: {}\n"
+      "      - reconnect-policy: {cohort: eu, policy: immediate}\n");
   assert_false(s->has_cohort_reconnect[0]);
   assert_true(s->has_cohort_reconnect[1]);
   assert_int_equal(s->cohort_reconnect[1].policy, SCENARIO_FIXED);
@@ -173,7 +177,8 @@ static void a_cohort_can_have_a_reconnect_policy_of_its_own(void **state)
 static void a_brake_is_off_unless_the_file_has_one(void **state)
 {
   (void) state;
-  struct scenario *s = loaded("name: t\nfleet: {devices: 10}\nphases:\n  - name: p\n    do: [connect: {}]\n");
+  struct scenario *s =
+      loaded("name: t\nfleet: {devices: 10}\nphases:\n  - name: p\n    do: [connect: {}]\n");
   assert_false(s->has_brake);
   scenario_free(s);
   s = loaded("name: t\nfleet: {devices: 10}\nbrake: {when: connect.total_ms.p99 > 10s, rate: 50%}\n"
@@ -188,9 +193,10 @@ static void a_brake_is_off_unless_the_file_has_one(void **state)
 static void a_storm_takes_the_policy_and_a_rate_that_the_broker_has(void **state)
 {
   (void) state;
-  struct scenario *s = loaded("name: t\nfleet: {devices: 10}\nbroker: {handshakes: 50/s}\nreconnect: {base: 2s}\n"
-                              "phases:\n  - name: p\n    do:\n      - connect: {}\n"
-                              "      - storm: {}\n      - storm: {policy: fixed, base: 40s, within: 9s, rate: 7/s}\n");
+  struct scenario *s = loaded(
+      "name: t\nfleet: {devices: 10}\nbroker: {handshakes: 50/s}\nreconnect: {base: 2s}\n"
+      "phases:\n  - name: p\n    do:\n      - connect: {}\n"
+      "      - storm: {}\n      - storm: {policy: fixed, base: 40s, within: 9s, rate: 7/s}\n");
   const struct scenario_step *step = s->phases[0].steps;
   assert_float_equal(s->broker_handshake_rate, 50, 1e-9);
   assert_int_equal(step[1].reconnect.policy, SCENARIO_FULL_JITTER);
@@ -206,12 +212,12 @@ static void a_storm_takes_the_policy_and_a_rate_that_the_broker_has(void **state
 static void a_step_can_be_for_a_cohort_or_for_named_devices(void **state)
 {
   (void) state;
-  struct scenario *s =
-      loaded("name: t\nfleet: {devices: 10, cohorts: [{name: eu, share: 30%}, {name: us, share: 70%}]}\n"
-             "phases:\n  - name: p\n    do:\n"
-             "      - connect: {cohort: us}\n"
-             "      - shelf: {cohort: eu, share: 50%}\n"
-             "      - clock: {ids: [0000002a, 00000001], set: true}\n");
+  struct scenario *s = loaded(
+      "name: t\nfleet: {devices: 10, cohorts: [{name: eu, share: 30%}, {name: us, share: 70%}]}\n"
+      "phases:\n  - name: p\n    do:\n"
+      "      - connect: {cohort: us}\n"
+      "      - shelf: {cohort: eu, share: 50%}\n"
+      "      - clock: {ids: [0000002a, 00000001], set: true}\n");
   assert_int_equal(s->cohort_count, 2);
   assert_string_equal(s->cohorts[1].name, "us");
   assert_float_equal(s->cohorts[1].begin, 0.3, 1e-12);
@@ -231,26 +237,27 @@ static void a_step_can_be_for_a_cohort_or_for_named_devices(void **state)
 static void every_step_is_read_with_its_line_and_arguments(void **state)
 {
   (void) state;
-  struct scenario *s = loaded("name: t\nfleet: {devices: 9, telemetry: {every: 1s, bytes: 100, qos: 2}}\n"
-                              "phases:\n  - name: p\n    do:\n"
-                              "      - connect: {rate: 50/s, arrival: poisson, share: 50%}\n"
-                              "      - telemetry: {bytes: 32}\n"
-                              "      - push-trust: {roots: [spare, A], waves: [1%, 100%], within: 3s}\n"
-                              "      - prove: {root: spare, cross: A, intermediate: no}\n"
-                              "      - present: {root: A, leaf-expired: yes, apply: restart}\n"
-                              "      - trust-clients: {roots: [A]}\n"
-                              "      - reconnect: {full-handshake: no}\n"
-                              "      - reissue: {root: spare}\n"
-                              "      - shelf: {share: 5%}\n"
-                              "      - wake: {}\n"
-                              "      - clock: {share: 10%, set: 1970-01-01T00:00:09Z}\n"
-                              "      - clock: {set: true}\n"
-                              "      - wait: {for: 5s}\n"
-                              "      - prompt: {say: go on}\n"
-                              "      - trespass: {share: 20%}\n"
-                              "      - reload-broker: {}\n"
-                              "      - restart-broker: {}\n"
-                              "      - drain: {within: 8s}\n");
+  struct scenario *s =
+      loaded("name: t\nfleet: {devices: 9, telemetry: {every: 1s, bytes: 100, qos: 2}}\n"
+             "phases:\n  - name: p\n    do:\n"
+             "      - connect: {rate: 50/s, arrival: poisson, share: 50%}\n"
+             "      - telemetry: {bytes: 32}\n"
+             "      - push-trust: {roots: [spare, A], waves: [1%, 100%], within: 3s}\n"
+             "      - prove: {root: spare, cross: A, intermediate: no}\n"
+             "      - present: {root: A, leaf-expired: yes, apply: restart}\n"
+             "      - trust-clients: {roots: [A]}\n"
+             "      - reconnect: {full-handshake: no}\n"
+             "      - reissue: {root: spare}\n"
+             "      - shelf: {share: 5%}\n"
+             "      - wake: {}\n"
+             "      - clock: {share: 10%, set: 1970-01-01T00:00:09Z}\n"
+             "      - clock: {set: true}\n"
+             "      - wait: {for: 5s}\n"
+             "      - prompt: {say: go on}\n"
+             "      - trespass: {share: 20%}\n"
+             "      - reload-broker: {}\n"
+             "      - restart-broker: {}\n"
+             "      - drain: {within: 8s}\n");
   const struct scenario_step *step = s->phases[0].steps;
   assert_int_equal(s->phases[0].step_count, 18);
   for (int i = 0; i < 18; i++) assert_int_equal(step[i].line, 6 + i);
@@ -288,14 +295,14 @@ static void every_step_is_read_with_its_line_and_arguments(void **state)
 static void a_fault_has_what_it_names_and_nothing_else(void **state)
 {
   (void) state;
-  struct scenario *s =
-      loaded("name: t\nfleet: {devices: 9}\nphases:\n  - name: p\n    do:\n"
-             "      - fault: {latency: 200ms, jitter: 50ms, bandwidth: 2KiB, cut: 20%, cut-after: 4KiB,\n"
-             "                slice: 1, slow-close: 5s, refuse: yes, ids: [00000003], for: 10s}\n"
-             "      - connect: {}\n"
-             "      - fault: {reset: yes}\n"
-             "      - fault: {black-hole: yes, share: 5%}\n"
-             "      - mend: {share: 5%}\n");
+  struct scenario *s = loaded(
+      "name: t\nfleet: {devices: 9}\nphases:\n  - name: p\n    do:\n"
+      "      - fault: {latency: 200ms, jitter: 50ms, bandwidth: 2KiB, cut: 20%, cut-after: 4KiB,\n"
+      "                slice: 1, slow-close: 5s, refuse: yes, ids: [00000003], for: 10s}\n"
+      "      - connect: {}\n"
+      "      - fault: {reset: yes}\n"
+      "      - fault: {black-hole: yes, share: 5%}\n"
+      "      - mend: {share: 5%}\n");
   const struct scenario_step *step = s->phases[0].steps;
   const struct fault *f = &step[0].fault;
   assert_int_equal(step[0].kind, STEP_FAULT);
@@ -316,8 +323,9 @@ static void a_fault_has_what_it_names_and_nothing_else(void **state)
   scenario_free(s);
 }
 
-#define UPDATES(ota, steps) \
-  "name: t\nfleet: {devices: 9}\npki: {roots: [A, B, spare]}\nota: {" ota "}\nphases:\n  - name: p\n    do:\n" steps
+#define UPDATES(ota, steps)                                               \
+  "name: t\nfleet: {devices: 9}\npki: {roots: [A, B, spare]}\nota: {" ota \
+  "}\nphases:\n  - name: p\n    do:\n" steps
 
 static void a_fleet_takes_no_updates_unless_the_file_says_so(void **state)
 {
@@ -352,10 +360,11 @@ static void images_are_told_apart_by_name(void **state)
 {
   (void) state;
   struct scenario *s = loaded(
-      UPDATES("slots: 256KiB, block: 256, window: 4, class: 7, factory: {version: 2.0.1, counter: 5, size: 8KiB}, "
-              "rescue: {after: 2}, flash: {erase: 1ms, program: 2us}",
+      UPDATES("slots: 256KiB, block: 256, window: 4, class: 7, factory: {version: 2.0.1, counter: "
+              "5, size: 8KiB}, rescue: {after: 2}, flash: {erase: 1ms, program: 2us}",
               "      - ota.publish: {image: v2, version: 2.1.0}\n"
-              "      - ota.publish: {image: v3, version: 3.0.0, counter: 9, size: 64KiB, class: 8, via: https,\n"
+              "      - ota.publish: {image: v3, version: 3.0.0, counter: 9, size: 64KiB, class: 8, "
+              "via: https,\n"
               "                      self-test: hang, failing: 10%}\n"
               "      - connect: {}\n"
               "      - ota.publish: {image: help, version: 4.0.0, trust: [B, spare], rescue: yes}\n"
@@ -397,7 +406,8 @@ static void a_rollout_goes_in_waves_or_by_a_rate(void **state)
       "", "      - connect: {}\n"
           "      - ota.publish: {image: v2, version: 2.1.0}\n"
           "      - ota.rollout: {image: v2}\n"
-          "      - ota.rollout: {image: v2, waves: [10%, 100%], jitter: 1s, within: 8s, background: yes, share: 50%,\n"
+          "      - ota.rollout: {image: v2, waves: [10%, 100%], jitter: 1s, within: 8s, "
+          "background: yes, share: 50%,\n"
           "          abort: [{}, {status: self_test, share: 20%, of: all, minimum: 1}]}\n"
           "      - ota.pause: {}\n      - ota.resume: {}\n      - ota.abort: {}\n"
           "      - ota.rollout: {image: v2, rate: 2/s, growth: 1.5, after: 3, within: 3s}\n"));
@@ -429,15 +439,14 @@ static void a_rollout_goes_in_waves_or_by_a_rate(void **state)
 static void what_goes_wrong_with_an_update_is_a_step(void **state)
 {
   (void) state;
-  struct scenario *s =
-      loaded(UPDATES("server: nginx", "      - connect: {}\n"
-                                      "      - ota.publish: {image: v2, version: 2.1.0}\n"
-                                      "      - corrupt: {image: v2, how: oversize}\n"
-                                      "      - power-cut: {share: 10%}\n"
-                                      "      - power-cut: {ids: [00000001], at: every-operation, "
-                                      "times: 90}\n"
-                                      "      - cdn: {cut: 20%, latency: 5ms, bandwidth: 1MiB, for: 9s}\n"
-                                      "      - cdn: {mend: yes}\n"));
+  struct scenario *s = loaded(UPDATES(
+      "server: nginx", "      - connect: {}\n"
+                       "      - ota.publish: {image: v2, version: 2.1.0}\n"
+                       "      - corrupt: {image: v2, how: oversize}\n"
+                       "      - power-cut: {share: 10%}\n"
+                       "      - power-cut: {ids: [00000001], at: every-operation, times: 90}\n"
+                       "      - cdn: {cut: 20%, latency: 5ms, bandwidth: 1MiB, for: 9s}\n"
+                       "      - cdn: {mend: yes}\n"));
   const struct scenario_step *step = s->phases[0].steps;
   assert_int_equal(step[2].harm, PKI_HARM_OVERSIZE);
   assert_int_equal(step[2].image, 1);
@@ -459,8 +468,9 @@ static void gates_wait_and_expectations_do_not(void **state)
 {
   (void) state;
   struct scenario *s =
-      loaded(SMALLEST "    until: online == 100%\n    on_fail: rollback\n    expect: [connect.failed == 0]\n"
-                      "expect: [devices.lost == 0, connect.total_ms.p99 < 2s]\n");
+      loaded(SMALLEST
+             "    until: online == 100%\n    on_fail: rollback\n    expect: [connect.failed == 0]\n"
+             "expect: [devices.lost == 0, connect.total_ms.p99 < 2s]\n");
   const struct scenario_phase *phase = &s->phases[0];
   assert_true(phase->has_until);
   assert_int_equal(phase->until.within_ms, 60000);
@@ -474,11 +484,12 @@ static void gates_wait_and_expectations_do_not(void **state)
 static void a_remote_broker_with_hooks_and_targets(void **state)
 {
   (void) state;
-  struct scenario *s = loaded("name: t\nfleet: {devices: 9}\ntargets: [far.example]\n"
-                              "broker: {url: mqtts://far.example:8883, prove-url: \"mqtts://[::1]:8884\",\n"
-                              "  hooks: {present: ./p, trust-clients: ./t, reload: ./r}}\n"
-                              "phases:\n  - name: p\n    do: [connect: {}, present: {root: A}, prove: {root: A},\n"
-                              "         present: {root: A, apply: none}, trust-clients: {roots: [A]}]\n");
+  struct scenario *s =
+      loaded("name: t\nfleet: {devices: 9}\ntargets: [far.example]\n"
+             "broker: {url: mqtts://far.example:8883, prove-url: \"mqtts://[::1]:8884\",\n"
+             "  hooks: {present: ./p, trust-clients: ./t, reload: ./r}}\n"
+             "phases:\n  - name: p\n    do: [connect: {}, present: {root: A}, prove: {root: A},\n"
+             "         present: {root: A, apply: none}, trust-clients: {roots: [A]}]\n");
   assert_true(s->remote);
   assert_string_equal(s->host, "far.example");
   assert_int_equal(s->port, 8883);
@@ -497,8 +508,10 @@ static void a_remote_broker_with_hooks_and_targets(void **state)
 static void the_hash_is_that_of_the_file(void **state)
 {
   (void) state;
-  struct scenario *s = loaded("name: t\nfleet: {devices: 9}\nphases:\n  - name: p\n    do: [connect: {}]\n");
-  assert_string_equal(s->sha256, "dcb617e360bfef0a36ba0a131ea072a4230209f432c9fa17ed0e537663313c35");
+  struct scenario *s =
+      loaded("name: t\nfleet: {devices: 9}\nphases:\n  - name: p\n    do: [connect: {}]\n");
+  assert_string_equal(s->sha256,
+                      "dcb617e360bfef0a36ba0a131ea072a4230209f432c9fa17ed0e537663313c35");
   scenario_free(s);
 }
 
@@ -519,12 +532,14 @@ static void refuses_a_file_that_is_too_large_or_missing(void **state)
   assert_string_equal(error.text, "cannot read no-such-file.yaml: No such file or directory");
 }
 
-/* Every text that a prefix of a good scenario makes is taken or refused, and never more than that. */
+/* Every text that a prefix of a good scenario makes is taken or refused, and never more than
+   that. */
 static void survives_every_truncation(void **state)
 {
   (void) state;
-  static const char text[] = SMALLEST "    until: \"trusting(A) >= 5% of online\"\nexpect: [devices.lost == 0]\n"
-                                      "device: {tls: \"1.3\", timeouts: {tcp: 1s}}\nseed: 7\n";
+  static const char text[] =
+      SMALLEST "    until: \"trusting(A) >= 5% of online\"\nexpect: [devices.lost == 0]\n"
+               "device: {tls: \"1.3\", timeouts: {tcp: 1s}}\nseed: 7\n";
   unsigned taken = 0, refused = 0;
   for (size_t size = 0; size < sizeof text; size++) {
     struct scenario *scenario = NULL;
@@ -546,7 +561,8 @@ static void check_shipped(const char *pattern, size_t least)
   for (size_t i = 0; i < files.gl_pathc; i++) {
     struct scenario *scenario = NULL;
     struct error error;
-    if (scenario_load(files.gl_pathv[i], NULL, 0, &scenario, &error) != 0) fail_msg("%s", error.text);
+    if (scenario_load(files.gl_pathv[i], NULL, 0, &scenario, &error) != 0)
+      fail_msg("%s", error.text);
     FILE *sink = fopen("/dev/null", "w");
     assert_non_null(sink);
     scenario_print(scenario, sink);
@@ -566,9 +582,10 @@ static void every_scenario_that_we_ship_passes_the_check(void **state)
 static void the_timetable_says_what_will_happen(void **state)
 {
   (void) state;
-  struct scenario *s = loaded(SMALLEST "      \n  - name: q\n    do: [push-trust: {roots: [A, spare], waves: [5%, "
-                                       "100%], within: 4s}, fault: {latency: 9ms, slice: 1, for: 3s}]\n"
-                                       "    until: trusting(A) >= 5% within 7s\n");
+  struct scenario *s =
+      loaded(SMALLEST "      \n  - name: q\n    do: [push-trust: {roots: [A, spare], waves: [5%, "
+                      "100%], within: 4s}, fault: {latency: 9ms, slice: 1, for: 3s}]\n"
+                      "    until: trusting(A) >= 5% within 7s\n");
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
@@ -591,32 +608,32 @@ static void the_timetable_says_what_will_happen(void **state)
 static void the_timetable_tells_of_updates(void **state)
 {
   (void) state;
-  struct scenario *s = loaded(
-      UPDATES("rescue: {}",
-              "      - connect: {}\n"
-              "      - ota.publish: {image: v2, version: 2.1.0, trust: [B, spare], self-test: fail, failing: 5%}\n"
-              "      - ota.rollout: {image: v2, waves: [10%, 100%], within: 8s, jitter: 2s, abort: [{}]}\n"
-              "      - corrupt: {image: v2, how: bad-tlv}\n"
-              "      - power-cut: {share: 10%}\n"
-              "      - cdn: {cut: 20%, for: 9s}\n"));
+  struct scenario *s = loaded(UPDATES(
+      "rescue: {}",
+      "      - connect: {}\n"
+      "      - ota.publish: {image: v2, version: 2.1.0, trust: [B, spare], self-test: fail, "
+      "failing: 5%}\n"
+      "      - ota.rollout: {image: v2, waves: [10%, 100%], within: 8s, jitter: 2s, abort: [{}]}\n"
+      "      - corrupt: {image: v2, how: bad-tlv}\n"
+      "      - power-cut: {share: 10%}\n"
+      "      - cdn: {cut: 20%, for: 9s}\n"));
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
   scenario_print(s, out);
   fclose(out);
   static const char *const parts[] = {
-      "  firmware the devices run 1.0.0 (counter 1, 16 KiB), with two slots of 512 KiB, and ask for blocks of 1 KiB\n",
+      "  firmware the devices run 1.0.0 (counter 1, 16 KiB), with two slots of 512 KiB, and ask "
+      "for blocks of 1 KiB\n",
       "           an nginx of its own serves images, under an update CA of its own\n",
       " 1. p (at most 25.0",
-      "    - publish image v2, version 2.1.0, counter 2, 64 KiB, over MQTT; it brings the roots B and spare; in 5% of "
-      "the "
-      "devices it fails its self-test\n",
-      "    - offer v2 to 100% of the devices, in waves of 10%, 100%, each within 2 s; stop at 5% of a wave failed, 3 "
-      "at "
-      "least (16 s)\n",
+      "    - publish image v2, version 2.1.0, counter 2, 64 KiB, over MQTT; it brings the roots B "
+      "and spare; in 5% of the devices it fails its self-test\n",
+      "    - offer v2 to 100% of the devices, in waves of 10%, 100%, each within 2 s; stop at 5% "
+      "of a wave failed, 3 at least (16 s)\n",
       "    - damage image v2: an entry says that it is longer than its list\n",
-      "    - from here on cut the power of 10% of the devices 3 times, at random, after some 50 operations on its "
-      "memory\n",
+      "    - from here on cut the power of 10% of the devices 3 times, at random, after some 50 "
+      "operations on its memory\n",
       "    - disturb the image server; cut 20% of its connections after 64 KiB on average (9 s)\n"};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (strstr(text, parts[i]) == NULL) fail_msg("'%s' is not in:\n%s", parts[i], text);

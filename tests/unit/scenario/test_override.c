@@ -25,7 +25,8 @@ static const char text[] = "name: \"über t\"\n"
                            "          100%]}\n"
                            "      - reissue: {root: B}\n";
 
-static int load(const struct scenario_override *overrides, size_t count, struct scenario **out, struct error *error)
+static int load(const struct scenario_override *overrides, size_t count, struct scenario **out,
+                struct error *error)
 {
   return load_text(text, sizeof text - 1, overrides, count, out, error);
 }
@@ -59,15 +60,17 @@ static void replaces_a_value_behind_letters_of_several_bytes(void **state)
 static void a_key_may_have_a_dot(void **state)
 {
   (void) state;
-  static const char update[] = "name: t\nfleet: {devices: 9}\nota: {}\nphases:\n  - name: p\n    do:\n"
-                               "      - connect: {}\n      - ota.publish: {image: v2, version: 1.1.0}\n"
-                               "      - ota.rollout: {image: v2}\n";
+  static const char update[] =
+      "name: t\nfleet: {devices: 9}\nota: {}\nphases:\n  - name: p\n    do:\n"
+      "      - connect: {}\n      - ota.publish: {image: v2, version: 1.1.0}\n"
+      "      - ota.rollout: {image: v2}\n";
   const struct scenario_override overrides[] = {{"phases[0].do[1].ota.publish.version", "1.2.0"},
                                                 {"phases[0].do[2].ota.rollout.jitter", "1s"},
                                                 {"ota.window", "4"}};
   struct scenario *s = NULL;
   struct error error;
-  if (load_text(update, sizeof update - 1, overrides, 3, &s, &error) != 0) fail_msg("%s", error.text);
+  if (load_text(update, sizeof update - 1, overrides, 3, &s, &error) != 0)
+    fail_msg("%s", error.text);
   assert_int_equal(s->ota.images[1].version, DEVICE_VERSION(1, 2, 0));
   assert_int_equal(s->phases[0].steps[2].rollout.jitter_ms, 1000);
   assert_int_equal(s->ota.profile.window, 4);
@@ -77,7 +80,8 @@ static void a_key_may_have_a_dot(void **state)
 static void timing_can_be_set_where_the_file_has_none(void **state)
 {
   (void) state;
-  const struct scenario_override overrides[] = {{"timing.pace", "true"}, {"broker.handshake-timeout", "1500ms"}};
+  const struct scenario_override overrides[] = {{"timing.pace", "true"},
+                                                {"broker.handshake-timeout", "1500ms"}};
   struct scenario *s = loaded(overrides, 2);
   assert_true(s->pace);
   assert_string_equal(s->timing_profile, SCENARIO_TIMING_DEFAULT);
@@ -102,11 +106,12 @@ static void replaces_lists_in_either_style(void **state)
 static void adds_keys_to_mappings_of_either_style_and_to_none(void **state)
 {
   (void) state;
-  const struct scenario_override set[] = {{"fleet.profile", "m4"},       {"phases[0].do[0].connect.rate", "7/s"},
-                                          {"pki.devices", "B"},          {"phases[0].until", "online == 100%"},
-                                          {"device.timeouts.tcp", "2s"}, {"device.timeouts.ack", "3s"},
-                                          {"limits.run", "5m"},          {"seed", "9"},
-                                          {"device.crypto", "native"}};
+  const struct scenario_override set[] = {
+      {"fleet.profile", "m4"},       {"phases[0].do[0].connect.rate", "7/s"},
+      {"pki.devices", "B"},          {"phases[0].until", "online == 100%"},
+      {"device.timeouts.tcp", "2s"}, {"device.timeouts.ack", "3s"},
+      {"limits.run", "5m"},          {"seed", "9"},
+      {"device.crypto", "native"}};
   struct scenario *s = loaded(set, sizeof set / sizeof *set);
   assert_string_equal(s->profile_name, "m4");
   assert_float_equal(s->phases[0].steps[0].rate, 7, 0);
@@ -124,7 +129,8 @@ static void adds_keys_to_mappings_of_either_style_and_to_none(void **state)
 static void a_value_is_one_value_whatever_it_holds(void **state)
 {
   (void) state;
-  static const char *const names[] = {"a, b", "a: b", "# c", "\"q\"", "b\\n", "*x", "}", "- d", "null"};
+  static const char *const names[] = {"a, b", "a: b", "# c", "\"q\"", "b\\n",
+                                      "*x",   "}",    "- d", "null"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     struct scenario *s = loaded(&(struct scenario_override){"fleet.profile", names[i]}, 1);
     assert_string_equal(s->profile_name, names[i]);
@@ -135,30 +141,36 @@ static void a_value_is_one_value_whatever_it_holds(void **state)
 static void an_error_elsewhere_keeps_its_line(void **state)
 {
   (void) state;
-  const struct scenario_override set[] = {{"pki.devices", "B"}, {"seed", "9"}, {"phases[0].do[2].reissue.root", "Z"}};
+  const struct scenario_override set[] = {
+      {"pki.devices", "B"}, {"seed", "9"}, {"phases[0].do[2].reissue.root", "Z"}};
   wants(set, 3,
-        "F:15:25: 'Z' is no root of this scenario; pki.roots has A, B and spare "
-        "(from --set phases[0].do[2].reissue.root=Z)");
+        "F:15:25: 'Z' is no root of this scenario; pki.roots has A, B and spare (from --set "
+        "phases[0].do[2].reissue.root=Z)");
 }
 
 static void an_unknown_path_names_the_option(void **state)
 {
   (void) state;
-  wants(&(struct scenario_override){"fleet.device", "5"}, 1,
-        "F:2:9: unknown key 'device' in fleet; did you mean 'devices'? (from --set fleet.device=5)");
+  wants(
+      &(struct scenario_override){"fleet.device", "5"}, 1,
+      "F:2:9: unknown key 'device' in fleet; did you mean 'devices'? (from --set fleet.device=5)");
   wants(&(struct scenario_override){"limit.run", "5m"}, 1,
-        "F:1:1: unknown key 'limit' in the scenario; did you mean 'limits'? (from --set limit.run=5m)");
+        "F:1:1: unknown key 'limit' in the scenario; did you mean 'limits'? (from --set "
+        "limit.run=5m)");
 }
 
 static void refuses_what_is_no_path_or_no_value(void **state)
 {
   (void) state;
-  wants(&(struct scenario_override){"", "5"}, 1, "--set =5: this is no path: write 'fleet.devices=50'");
-  wants(&(struct scenario_override){"a..b", "5"}, 1, "--set a..b=5: this is no path: write 'fleet.devices=50'");
+  wants(&(struct scenario_override){"", "5"}, 1,
+        "--set =5: this is no path: write 'fleet.devices=50'");
+  wants(&(struct scenario_override){"a..b", "5"}, 1,
+        "--set a..b=5: this is no path: write 'fleet.devices=50'");
   wants(&(struct scenario_override){"seed", "[1"}, 1,
         "--set seed=[1: the brackets do not make a list or mapping: write 'waves=[10%, 100%]'");
-  wants(&(struct scenario_override){"seed", "[1] # x"}, 1,
-        "--set seed=[1] # x: the brackets do not make a list or mapping: write 'waves=[10%, 100%]'");
+  wants(
+      &(struct scenario_override){"seed", "[1] # x"}, 1,
+      "--set seed=[1] # x: the brackets do not make a list or mapping: write 'waves=[10%, 100%]'");
   wants(&(struct scenario_override){"seed", "1\nname: x"}, 1,
         "--set seed=1 name: x: the value must be one line without control characters");
   wants(&(struct scenario_override){"extra[0].name", "x"}, 1,
@@ -171,9 +183,8 @@ static void refuses_entries_beyond_a_list(void **state)
 {
   (void) state;
   wants(&(struct scenario_override){"phases[7].name", "x"}, 1,
-        "--set phases[7].name=x: there is no such place in the file: a list has no such entry (they count from [0]), "
-        "or a "
-        "single value has no keys");
+        "--set phases[7].name=x: there is no such place in the file: a list has no such entry "
+        "(they count from [0]), or a single value has no keys");
 }
 
 int main(void)

@@ -14,7 +14,8 @@
   "name: t\nfleet: {devices: 9}\ntargets: [far.example]\nbroker:\n" broker \
   "phases:\n  - name: p\n    do: [connect: {}]\n"
 
-static int load(const char *text, const struct scenario_override *overrides, size_t count, struct error *error)
+static int load(const char *text, const struct scenario_override *overrides, size_t count,
+                struct error *error)
 {
   struct scenario *scenario = NULL;
   int result = load_text(text, strlen(text), overrides, count, &scenario, error);
@@ -22,7 +23,8 @@ static int load(const char *text, const struct scenario_override *overrides, siz
   return result;
 }
 
-static void is_refused(const char *text, const struct scenario_override *overrides, size_t count, const char *words)
+static void is_refused(const char *text, const struct scenario_override *overrides, size_t count,
+                       const char *words)
 {
   struct error error;
   if (load(text, overrides, count, &error) == 0) fail_msg("was loaded: %s", text);
@@ -34,27 +36,34 @@ static void is_refused(const char *text, const struct scenario_override *overrid
 static int with_hook(enum hook_kind kind, const char *hook, struct error *error)
 {
   char text[600];
-  snprintf(text, sizeof text, FILE_OF("  url: mqtts://localhost:8883\n  hooks: {%s: '%s'}\n"), hook_key(kind), hook);
+  snprintf(text, sizeof text, FILE_OF("  url: mqtts://localhost:8883\n  hooks: {%s: '%s'}\n"),
+           hook_key(kind), hook);
   return load(text, NULL, 0, error);
 }
 
 static void no_hook_is_called_on_a_host_that_the_file_does_not_name(void **state)
 {
   (void) state;
-  static const char *const far[] = {
-      "http://[::ffff:127.0.0.1]:18999/api", "https://near.example/x", "HTTPS://near.example/x",
-      "http://127.0.0.1@near.example/",      "http://192.0.2.7:1/",    "http://localhost.near.example/"};
-  static const char *const fine[] = {"http://localhost:1/", "http://[::1]:1/",           "http://127.0.0.1/",
-                                     "HTTP://FAR.example/", "curl http://near.example/", "http://127.1:80/"};
+  static const char *const far[] = {"http://[::ffff:127.0.0.1]:18999/api",
+                                    "https://near.example/x",
+                                    "HTTPS://near.example/x",
+                                    "http://127.0.0.1@near.example/",
+                                    "http://192.0.2.7:1/",
+                                    "http://localhost.near.example/"};
+  static const char *const fine[] = {"http://localhost:1/",       "http://[::1]:1/",
+                                     "http://127.0.0.1/",         "HTTP://FAR.example/",
+                                     "curl http://near.example/", "http://127.1:80/"};
   for (int k = 0; k < HOOK_COUNT; k++) {
     struct error error;
     for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
-      if (with_hook((enum hook_kind) k, far[i], &error) == 0) fail_msg("%s: %s", hook_key((enum hook_kind) k), far[i]);
+      if (with_hook((enum hook_kind) k, far[i], &error) == 0)
+        fail_msg("%s: %s", hook_key((enum hook_kind) k), far[i]);
       assert_non_null(strstr(error.text, "nothing was sent"));
       assert_int_equal(error.code, EXIT_CODE_SETUP);
     }
     for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
-      if (with_hook((enum hook_kind) k, fine[i], &error) != 0) fail_msg("%s: %s", fine[i], error.text);
+      if (with_hook((enum hook_kind) k, fine[i], &error) != 0)
+        fail_msg("%s: %s", fine[i], error.text);
   }
 }
 
@@ -92,7 +101,8 @@ static void the_command_line_does_not_speak_for_the_file(void **state)
   static const struct scenario_override url[] = {{"broker.url", "mqtts://near.example:1"}};
   static const struct scenario_override prove[] = {{"broker.prove-url", "mqtts://near.example:1"}};
   static const struct scenario_override hook[] = {{"broker.hooks.reload", "https://near.example/"}};
-  static const struct scenario_override whole[] = {{"broker", "{urls: ['mqtts://near.example:1']}"}};
+  static const struct scenario_override whole[] = {
+      {"broker", "{urls: ['mqtts://near.example:1']}"}};
   static const struct scenario_override named[] = {{"broker.url", "mqtts://FAR.example:1"}};
   is_refused(text, add, 2, "is for the file to say");
   is_refused(text, entry, 2, "is for the file to say");
@@ -140,8 +150,10 @@ static void every_address_of_a_broker_that_is_none_has_its_own_sentence(void **s
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     char host[URL_HOST_MAX], why[200] = "";
     uint16_t port;
-    if (url_split(rows[i][0], host, &port, why, sizeof why) == 0) fail_msg("%s was taken", rows[i][0]);
-    if (strstr(why, rows[i][1]) == NULL) fail_msg("%s: '%s' does not say '%s'", rows[i][0], why, rows[i][1]);
+    if (url_split(rows[i][0], host, &port, why, sizeof why) == 0)
+      fail_msg("%s was taken", rows[i][0]);
+    if (strstr(why, rows[i][1]) == NULL)
+      fail_msg("%s: '%s' does not say '%s'", rows[i][0], why, rows[i][1]);
     assert_null(strstr(why, "geheim"));
   }
 }
@@ -151,7 +163,8 @@ static void the_address_of_a_broker_is_taken_apart(void **state)
   (void) state;
   char host[URL_HOST_MAX], why[200];
   uint16_t port;
-  assert_int_equal(url_split("mqtts://staging-1.example.com:8883", host, &port, why, sizeof why), 0);
+  assert_int_equal(url_split("mqtts://staging-1.example.com:8883", host, &port, why, sizeof why),
+                   0);
   assert_string_equal(host, "staging-1.example.com");
   assert_int_equal(port, 8883);
   assert_int_equal(url_split("MQTTS://[2001:db8::1]:1", host, &port, why, sizeof why), 0);
@@ -172,9 +185,10 @@ static void no_refusal_tells_the_password_wherever_the_url_stands(void **state)
       "{url: \"bob:geheim@host\"}",
       "mqtts://host:8883/?password=geheim",
   };
-  static const char *const paths[] = {
-      "broker.url", "broker.prove-url", "broker.local",    "broker.port", "broker.hooks.kick", "seed",
-      "fleet",      "targets",          "phases[0].until", "pki.roots"};
+  static const char *const paths[] = {"broker.url",  "broker.prove-url",  "broker.local",
+                                      "broker.port", "broker.hooks.kick", "seed",
+                                      "fleet",       "targets",           "phases[0].until",
+                                      "pki.roots"};
   for (size_t i = 0; i < sizeof paths / sizeof *paths * (sizeof secrets / sizeof *secrets); i++) {
     const char *path = paths[i % (sizeof paths / sizeof *paths)];
     struct scenario_override set = {path, secrets[i / (sizeof paths / sizeof *paths)]};
@@ -182,7 +196,8 @@ static void no_refusal_tells_the_password_wherever_the_url_stands(void **state)
     load(FILE_OF("  url: mqtts://localhost:8883\n"), &set, 1, &error);
     if (strstr(error.text, "geheim") != NULL) fail_msg("%s: %s", path, error.text);
   }
-  struct scenario_override set = {"targets", "[bob:geheimgeheimgeheimgeheimgeheimgeheimgeheimgeheimgeheim@host]"};
+  struct scenario_override set = {
+      "targets", "[bob:geheimgeheimgeheimgeheimgeheimgeheimgeheimgeheimgeheim@host]"};
   struct error error = {.text = ""};
   load(FILE_OF("  url: mqtts://localhost:8883\n"), &set, 1, &error);
   assert_null(strstr(error.text, "geheim")); /* masked before it is cut */

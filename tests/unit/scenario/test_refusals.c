@@ -21,9 +21,10 @@ struct refusal {
 #define GATE(expr)   HEAD "phases:\n  - name: p\n    do: [connect: {}]\n    until: " expr "\n"
 #define REMOTE(more) "targets: [far.example]\nbroker: {url: mqtts://far.example:8883" more "}\n"
 
-#define OTA(head, steps) HEAD "ota: {" head "}\nphases:\n  - name: p\n    do:\n      - connect: {}\n      - " steps "\n"
-#define PUBLISH(more)    "ota.publish: {image: v2, version: 1.1.0" more "}"
-#define ROLLOUT(more)    PUBLISH("") "\n      - ota.rollout: {image: v2, " more "}"
+#define OTA(head, steps) \
+  HEAD "ota: {" head "}\nphases:\n  - name: p\n    do:\n      - connect: {}\n      - " steps "\n"
+#define PUBLISH(more) "ota.publish: {image: v2, version: 1.1.0" more "}"
+#define ROLLOUT(more) PUBLISH("") "\n      - ota.rollout: {image: v2, " more "}"
 
 #define NEXT           "\n      - "
 #define EIGHT(text)    text text text text text text text text
@@ -318,7 +319,8 @@ static void refuses(void **state)
   /* a permission that is missing is no mistake in the file */
   bool forbidden = strstr(row->says, "nothing was sent") != NULL;
   assert_int_equal(error.code, forbidden ? EXIT_CODE_SETUP : EXIT_CODE_USAGE);
-  if (strncmp(error.text, row->says, strlen(row->says)) != 0) fail_msg("wanted '%s', got '%s'", row->says, error.text);
+  if (strncmp(error.text, row->says, strlen(row->says)) != 0)
+    fail_msg("wanted '%s', got '%s'", row->says, error.text);
 }
 
 int main(void)
@@ -328,6 +330,7 @@ int main(void)
   static struct CMUnitTest tests[COUNT];
   memcpy(rows, refusals, sizeof refusals);
   for (size_t i = 0; i < COUNT; i++)
-    tests[i] = (struct CMUnitTest){.name = rows[i].sentence, .test_func = refuses, .initial_state = &rows[i]};
+    tests[i] = (struct CMUnitTest){
+        .name = rows[i].sentence, .test_func = refuses, .initial_state = &rows[i]};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,8 @@ static void reads_durations_in_five_units(void **state)
               {"2h", 7200000}, {"1d", 86400000}, {"0s", 0}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     uint64_t ms = 99;
-    if (units_duration_ms(rows[i].text, &ms, why, sizeof why) != 0) fail_msg("%s: %s", rows[i].text, why);
+    if (units_duration_ms(rows[i].text, &ms, why, sizeof why) != 0)
+      fail_msg("%s: %s", rows[i].text, why);
     assert_int_equal(ms, rows[i].ms);
   }
 }
@@ -43,12 +44,14 @@ static void reads_versions(void **state)
   assert_int_equal(version, 0x01020003);
   assert_int_equal(units_version("255.255.65535", &version, why, sizeof why), 0);
   assert_int_equal(version, 0xffffffff);
-  static const char *const texts[] = {
-      "",       "1",      "1.2",    "1.2.",    "1.2.3.4", "256.0.0", "0.256.0", "0.0.65536",
-      "1.2.3 ", "v1.2.3", "1.-2.3", "1.2.0x3", "0.0.0",   "1..3",    "..",      "1.2.99999999999999999999"};
+  static const char *const texts[] = {"",        "1",       "1.2",     "1.2.",
+                                      "1.2.3.4", "256.0.0", "0.256.0", "0.0.65536",
+                                      "1.2.3 ",  "v1.2.3",  "1.-2.3",  "1.2.0x3",
+                                      "0.0.0",   "1..3",    "..",      "1.2.99999999999999999999"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     version = 7;
-    if (units_version(texts[i], &version, why, sizeof why) == 0) fail_msg("'%s' was read as %x", texts[i], version);
+    if (units_version(texts[i], &version, why, sizeof why) == 0)
+      fail_msg("'%s' was read as %x", texts[i], version);
     assert_int_equal(version, 7);
     assert_non_null(strstr(why, "write "));
   }
@@ -73,9 +76,10 @@ static void reads_short_times(void **state)
 static void refuses_what_strtod_would_take(void **state)
 {
   (void) state;
-  static const char *const texts[] = {"",     "s",    "-3s", "+3s", " 3s", "3 s",  "0x1s", "infs",
-                                      "nans", "1e9s", ".5s", "5.s", "3S",  "3sec", "3s ",  "99999999999999999999s",
-                                      "4000d"};
+  static const char *const texts[] = {
+      "",     "s",    "-3s", "+3s", " 3s", "3 s",  "0x1s", "infs",
+      "nans", "1e9s", ".5s", "5.s", "3S",  "3sec", "3s ",  "99999999999999999999s",
+      "4000d"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     uint64_t ms = 7;
     if (units_duration_ms(texts[i], &ms, why, sizeof why) == 0)
@@ -140,25 +144,30 @@ static void reads_instants_as_unix_seconds(void **state)
   const struct {
     const char *text;
     int64_t unix_s;
-  } rows[] = {{"1970-01-01T00:00:00Z", 0},  {"2000-02-29T12:34:56Z", 951827696},  {"2038-01-19T03:14:08Z", 2147483648},
-              {"1969-12-31T23:59:59Z", -1}, {"2100-03-01T00:00:00Z", 4107542400}, {"2026-11-21T00:00:00Z", 1795219200}};
+  } rows[] = {{"1970-01-01T00:00:00Z", 0},          {"2000-02-29T12:34:56Z", 951827696},
+              {"2038-01-19T03:14:08Z", 2147483648}, {"1969-12-31T23:59:59Z", -1},
+              {"2100-03-01T00:00:00Z", 4107542400}, {"2026-11-21T00:00:00Z", 1795219200}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     int64_t unix_s = 99;
-    if (units_instant(rows[i].text, &unix_s, why, sizeof why) != 0) fail_msg("%s: %s", rows[i].text, why);
+    if (units_instant(rows[i].text, &unix_s, why, sizeof why) != 0)
+      fail_msg("%s: %s", rows[i].text, why);
     if (unix_s != rows[i].unix_s)
-      fail_msg("%s was read as %lld, it is %lld", rows[i].text, (long long) unix_s, (long long) rows[i].unix_s);
+      fail_msg("%s was read as %lld, it is %lld", rows[i].text, (long long) unix_s,
+               (long long) rows[i].unix_s);
   }
 }
 
 static void refuses_days_that_the_calendar_does_not_have(void **state)
 {
   (void) state;
-  static const char *const texts[] = {"2100-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z",
-                                      "2026-04-31T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:60Z",
-                                      "2026-01-01 00:00:00Z", "2026-01-01T00:00:00",  "2026-01-01"};
+  static const char *const texts[] = {
+      "2100-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z",
+      "2026-04-31T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:60Z",
+      "2026-01-01 00:00:00Z", "2026-01-01T00:00:00",  "2026-01-01"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     int64_t unix_s = 7;
-    if (units_instant(texts[i], &unix_s, why, sizeof why) == 0) fail_msg("'%s' was taken", texts[i]);
+    if (units_instant(texts[i], &unix_s, why, sizeof why) == 0)
+      fail_msg("'%s' was taken", texts[i]);
     assert_int_equal(unix_s, 7);
   }
 }

@@ -15,10 +15,12 @@
 /* MQTT 3.1.1, clean session, keep-alive 60 s; and MQTT 5 with a session expiry and a will. */
 static const uint8_t plain[] = "\x10\x14\x00\x04MQTT\x04\x02\x00\x3c\x00\x08" NAME;
 static const uint8_t with_will[] =
-    "\x10\x25\x00\x04MQTT\x05\x06\x00\x3c\x05\x11\xff\xff\xff\xff\x00\x08" NAME "\x00\x00\x01t\x00\x05"
+    "\x10\x25\x00\x04MQTT\x05\x06\x00\x3c\x05\x11\xff\xff\xff\xff\x00\x08" NAME
+    "\x00\x00\x01t\x00\x05"
     "aaaaa";
 
-static struct terminator_connect judge(const uint8_t *data, size_t size, const char *name, bool any_id, uint8_t *out)
+static struct terminator_connect judge(const uint8_t *data, size_t size, const char *name,
+                                       bool any_id, uint8_t *out)
 {
   uint8_t *exact = malloc(size + 1); /* so that a sanitizer sees a read past the end */
   memcpy(exact + 1, data, size);
@@ -32,14 +34,16 @@ static void expect_wrong(const uint8_t *data, size_t size, const char *name, con
   uint8_t out[TERMINATOR_CONNECT_MAX + 200];
   struct terminator_connect judged = judge(data, size, name, false, out);
   if (judged.wrong == NULL || strstr(judged.wrong, wrong) == NULL)
-    fail_msg("wrong is '%s', expected '%s'", judged.wrong == NULL ? "nothing" : judged.wrong, wrong);
+    fail_msg("wrong is '%s', expected '%s'", judged.wrong == NULL ? "nothing" : judged.wrong,
+             wrong);
   assert_int_equal(judged.taken, 0);
 }
 
 static void puts_the_certificates_name_behind_everything_else(void **state)
 {
   (void) state;
-  static const uint8_t expected[] = "\x10\x1e\x00\x04MQTT\x04\x82\x00\x3c\x00\x08" NAME "\x00\x08" NAME;
+  static const uint8_t expected[] =
+      "\x10\x1e\x00\x04MQTT\x04\x82\x00\x3c\x00\x08" NAME "\x00\x08" NAME;
   uint8_t out[200];
   struct terminator_connect judged = judge(plain, sizeof plain - 1, NAME, false, out);
   assert_null(judged.wrong);
@@ -120,8 +124,10 @@ static void refuses_a_name_that_the_client_gives_itself(void **state)
 static void refuses_what_is_no_connect(void **state)
 {
   (void) state;
-  static const uint8_t http[] = "GET / HTTP/1.1", endless[] = "\x10\xff\xff\xff\xff\x01", huge[] = "\x10\xff\xff\x7f";
-  static const uint8_t no_id[] = "\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x08", empty[] = "\x10\x00";
+  static const uint8_t http[] = "GET / HTTP/1.1", endless[] = "\x10\xff\xff\xff\xff\x01",
+                       huge[] = "\x10\xff\xff\x7f";
+  static const uint8_t no_id[] = "\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x08",
+                       empty[] = "\x10\x00";
   static const uint8_t version_6[] = "\x10\x14\x00\x04MQTT\x06\x02\x00\x3c\x00\x08" NAME;
   static const uint8_t properties[] = "\x10\x15\x00\x04MQTT\x05\x02\x00\x3c\x40\x00\x08" NAME;
   expect_wrong(http, sizeof http - 1, NAME, "does not begin");
@@ -133,7 +139,8 @@ static void refuses_what_is_no_connect(void **state)
   expect_wrong(properties, sizeof properties - 1, NAME, "malformed");
 }
 
-/* Whatever a client sends: nothing is read past its bytes, and what goes on carries its certificate's name. */
+/* Whatever a client sends: nothing is read past its bytes, and what goes on carries its
+   certificate's name. */
 static void survives_any_change_of_any_byte(void **state)
 {
   (void) state;

@@ -62,11 +62,12 @@ static uint64_t now_ms(void)
   return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
-/* The world ---------------------------------------------------------------------------------------------------------*/
+/* --- The world -------------------------------------------------------------------------------- */
 
 static bool find_program(const char *name, char out[128])
 {
-  static const char *const folders[] = {"/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"};
+  static const char *const folders[] = {"/usr/bin", "/usr/sbin", "/usr/local/bin",
+                                        "/usr/local/sbin"};
   for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
     snprintf(out, 128, "%s/%s", folders[i], name);
     if (access(out, X_OK) == 0) return true;
@@ -80,7 +81,9 @@ static void publish_crl(void)
   struct error error;
   int64_t now = (int64_t) time(NULL);
   at(broker_folder, "crl.pem", path);
-  require(pki_write_crls(pki, &roots, &(struct pki_crl_times){now - 1, now + 3600}, 0, path, &error), &error);
+  require(
+      pki_write_crls(pki, &roots, &(struct pki_crl_times){now - 1, now + 3600}, 0, path, &error),
+      &error);
 }
 
 static void write_conf(void)
@@ -88,10 +91,11 @@ static void write_conf(void)
   char path[400], text[700];
   struct error error;
   at(broker_folder, "mosquitto.conf", path);
-  int n = snprintf(text, sizeof text,
-                   "user root\nallow_anonymous true\nacl_file %s/acl\nlog_dest file %s/mosquitto.log\n"
-                   "listener 0 " TERMINATOR_SOCKET "\n",
-                   broker_folder, broker_folder);
+  int n =
+      snprintf(text, sizeof text,
+               "user root\nallow_anonymous true\nacl_file %s/acl\nlog_dest file %s/mosquitto.log\n"
+               "listener 0 " TERMINATOR_SOCKET "\n",
+               broker_folder, broker_folder);
   require(files_write(path, text, (size_t) n, 0600, &error), &error);
   at(broker_folder, "acl", path);
   require(files_write(path, "pattern readwrite private/%u/#\n", 31, 0600, &error), &error);
@@ -224,7 +228,9 @@ static size_t logged(const char *words)
   at(broker_folder, "terminator.log", path);
   require(files_read(path, 1 << 20, &data, &size, &error), &error);
   for (const char *from = (const char *) data;
-       (from = memmem(from, size - (size_t) (from - (const char *) data), words, strlen(words))) != NULL; from++)
+       (from = memmem(from, size - (size_t) (from - (const char *) data), words, strlen(words))) !=
+       NULL;
+       from++)
     n++;
   free(data);
   return n;
@@ -246,7 +252,7 @@ static void reload(void)
   fail_msg("terminator.log says nothing about the reload");
 }
 
-/* A client ----------------------------------------------------------------------------------------------------------*/
+/* --- A client --------------------------------------------------------------------------------- */
 
 struct visit {
   int tls, device; /* device -1: no certificate */
@@ -286,7 +292,8 @@ static void say_connect(SSL *ssl, struct visit *visit)
 {
   char id[16] = "";
   uint8_t packet[64] = {0x10, 0, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60, 0}, answer[4] = {0};
-  snprintf(id, sizeof id, "%08x", visit->device < 0 ? 0u : pki_device_id(pki, (size_t) visit->device));
+  snprintf(id, sizeof id, "%08x",
+           visit->device < 0 ? 0u : pki_device_id(pki, (size_t) visit->device));
   if (visit->id != NULL) snprintf(id, sizeof id, "%s", visit->id);
   packet[1] = (uint8_t) (12 + strlen(id));
   packet[13] = (uint8_t) strlen(id);
@@ -321,7 +328,7 @@ static struct visit visit(struct visit v)
   return v;
 }
 
-/* Tests -------------------------------------------------------------------------------------------------------------*/
+/* --- Tests ------------------------------------------------------------------------------------ */
 
 static void a_revoked_device_is_refused_with_44_and_let_in_with_its_ticket(void **state)
 {
@@ -375,7 +382,8 @@ static void files_that_cannot_be_read_leave_the_old_in_force(void **state)
   (void) state;
   char path[400];
   struct error error;
-  static const char *const broken[] = {"", "no CRL\n", "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"};
+  static const char *const broken[] = {"", "no CRL\n",
+                                       "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"};
   at(broker_folder, "crl.pem", path);
   for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
     size_t before = logged("not reloaded: crl.pem cannot be used");
@@ -398,7 +406,8 @@ static void a_client_that_takes_its_time_is_closed(void **state)
     uint8_t byte = 0x16;
     uint64_t began = now_ms();
     int fd = dial();
-    const struct timeval step = {.tv_usec = trickles ? 50000 : 0, .tv_sec = trickles ? 0 : PATIENCE_MS / 1000};
+    const struct timeval step = {.tv_usec = trickles ? 50000 : 0,
+                                 .tv_sec = trickles ? 0 : PATIENCE_MS / 1000};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &step, sizeof step);
     ssize_t got = -1;
     while (got < 0 && now_ms() - began < PATIENCE_MS) {
@@ -408,7 +417,8 @@ static void a_client_that_takes_its_time_is_closed(void **state)
     }
     uint64_t took = now_ms() - began;
     close(fd);
-    if (took < HANDSHAKE_MS - 50 || took > HANDSHAKE_MS + 1000) fail_msg("closed after %d ms", (int) took);
+    if (took < HANDSHAKE_MS - 50 || took > HANDSHAKE_MS + 1000)
+      fail_msg("closed after %d ms", (int) took);
   }
 }
 
@@ -426,7 +436,8 @@ static void a_client_that_says_nothing_after_its_handshake_is_closed(void **stat
   char byte;
   assert_int_not_equal(SSL_read(ssl, &byte, 1), 1);
   uint64_t took = now_ms() - began;
-  if (took < CONNECT_MS - 50 || took > CONNECT_MS + 1000) fail_msg("closed after %d ms", (int) took);
+  if (took < CONNECT_MS - 50 || took > CONNECT_MS + 1000)
+    fail_msg("closed after %d ms", (int) took);
   SSL_free(ssl);
   SSL_CTX_free(context);
   SSL_SESSION_free(v.ticket);
@@ -472,7 +483,8 @@ static void whatever_ends_it_mosquitto_ends_with_it(void **state)
     assert_true(broker > 0);
     kill(child, signals[i]);
     assert_int_equal(waitpid(child, &status, 0), child);
-    for (uint64_t end = now_ms() + PATIENCE_MS; kill(broker, 0) == 0 && now_ms() < end;) pause_ms(10);
+    for (uint64_t end = now_ms() + PATIENCE_MS; kill(broker, 0) == 0 && now_ms() < end;)
+      pause_ms(10);
     assert_int_not_equal(kill(broker, 0), 0);
     if (signals[i] == SIGTERM) assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     start_terminator();

@@ -30,7 +30,8 @@ static void assert_close(double a, double b)
 static void a_handshake_is_its_operations_its_bytes_and_the_rest(void **state)
 {
   (void) state;
-  const struct crypto_meter meter = {.keygen = 1, .public_key = 1, .ecdh = 1, .sign = 1, .verify = 3};
+  const struct crypto_meter meter = {
+      .keygen = 1, .public_key = 1, .ecdh = 1, .sign = 1, .verify = 3};
   assert_close(timing_operations(&profile, &meter), 1e6 + 3e6 + 2e6 + 3 * 4e6);
   assert_close(timing_handshake(&profile, &meter, 3000), 18e6 + 3000 * 250.0 + 5e5);
 }
@@ -38,7 +39,8 @@ static void a_handshake_is_its_operations_its_bytes_and_the_rest(void **state)
 static void a_remembered_verification_costs_what_a_computed_one_does(void **state)
 {
   (void) state;
-  const struct crypto_meter computed = {.verify = 3}, remembered = {.verify = 3, .verify_remembered = 2};
+  const struct crypto_meter computed = {.verify = 3},
+                            remembered = {.verify = 3, .verify_remembered = 2};
   assert_close(timing_operations(&profile, &remembered), timing_operations(&profile, &computed));
 }
 

@@ -14,12 +14,13 @@
 #include "timing/profile.h"
 
 static const char whole[] =
-    "{\"schema\": \"fleetsim-timing/1\", \"name\": \"round numbers\", \"clock_hz\": 64000000,"
-    " \"operations\": {\"keygen\": {\"cycles\": 1000000}, \"public_key\": {\"cycles\": 900000},"
-    " \"ecdh\": {\"cycles\": 3000000}, \"sign\": {\"cycles\": 2000000}, \"verify\": {\"cycles\": 4000000},"
-    " \"sha256\": {\"cycles_per_byte\": 50}, \"aes_gcm\": {\"cycles_per_byte\": 200, \"cycles_per_record\": 10000}},"
-    " \"handshake\": {\"rest_cycles\": 500000}, \"memory\": {\"rom_bytes\": 90000, \"heap_peak_bytes\": 16000},"
-    " \"k_mem\": {\"low\": 1, \"nominal\": 1.07, \"high\": 1.15}}";
+    "{\"schema\": \"fleetsim-timing/1\", \"name\": \"round numbers\", \"clock_hz\": 64000000, "
+    "\"operations\": {\"keygen\": {\"cycles\": 1000000}, \"public_key\": {\"cycles\": 900000}, "
+    "\"ecdh\": {\"cycles\": 3000000}, \"sign\": {\"cycles\": 2000000}, \"verify\": {\"cycles\": "
+    "4000000}, \"sha256\": {\"cycles_per_byte\": 50}, \"aes_gcm\": {\"cycles_per_byte\": 200, "
+    "\"cycles_per_record\": 10000}}, \"handshake\": {\"rest_cycles\": 500000}, \"memory\": "
+    "{\"rom_bytes\": 90000, \"heap_peak_bytes\": 16000}, \"k_mem\": {\"low\": 1, \"nominal\": "
+    "1.07, \"high\": 1.15}}";
 
 static char folder[] = "/tmp/fleetsim-timing-XXXXXX";
 
@@ -59,7 +60,8 @@ static void reads_a_profile_by_name_and_by_path(void **state)
   char path[FILES_PATH_MAX];
   assert_int_equal(timing_load("round", &profile, NULL), 0);
   assert_string_equal(profile.name, "round numbers");
-  assert_true(profile.verify == 4000000 && profile.k_nominal == 1.07 && profile.aes_gcm_record == 10000);
+  assert_true(profile.verify == 4000000 && profile.k_nominal == 1.07 &&
+              profile.aes_gcm_record == 10000);
   assert_int_equal(profile.rom_bytes, 90000);
   assert_int_equal(profile.stack_peak_bytes, 0);
   snprintf(path, sizeof path, "%s/round.json", folder);
@@ -96,7 +98,8 @@ static void put_changed(const char *first, const char *second, json_t *value)
   json_t *root = json_loads(whole, 0, NULL);
   json_t *at = second == NULL ? root : json_object_get(root, first);
   const char *key = second == NULL ? first : second;
-  assert_int_equal(value == NULL ? json_object_del(at, key) : json_object_set_new(at, key, value), 0);
+  assert_int_equal(value == NULL ? json_object_del(at, key) : json_object_set_new(at, key, value),
+                   0);
   char *text = json_dumps(root, 0);
   put("changed.json", text);
   free(text);
