@@ -85,7 +85,7 @@ struct fleet_ota {
 
 struct fleet_config {
   struct backend *backend;
-  uint32_t mark; /* of the run: the first four bytes of telemetry (operator/operator.h) */
+  uint32_t mark; /* of the run: the first four bytes of telemetry (office/office.h) */
   /* backend_now_us when the run began: fleet_clock_us, and so t of events, counts from there */
   uint64_t began_us;
   const struct device_ops *ops;

@@ -322,8 +322,8 @@ static int check_leaf(struct check *check, STACK_OF(X509) * chain, const char *w
 static int check_complete(struct check *check)
 {
   int result = 0;
-  X509 *operator= sk_X509_value(check->operators, 0);
-  if (X509_NAME_cmp(X509_get_issuer_name(operator),
+  X509 *office = sk_X509_value(check->operators, 0);
+  if (X509_NAME_cmp(X509_get_issuer_name(office),
                     X509_get_subject_name(check->pki->back_office.certificate)) != 0)
     result = check_leaf(check, check->operators, "the operator");
   for (size_t d = 0; d < check->pki->device_count && result == 0; d++) {

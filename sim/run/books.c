@@ -20,7 +20,7 @@ static uint64_t gone(struct run *run, size_t index)
   if (ota == NULL || ota->forgotten == 0) return 0;
   const struct fleet_forgotten *list = fleet_forgotten(run->fleet, &count);
   for (size_t f = 0; f < count; f++)
-    n += list[f].device == index && !operator_has(run->operator, index, list[f].sequence);
+    n += list[f].device == index && !office_has(run->office, index, list[f].sequence);
   return n;
 }
 
@@ -32,7 +32,7 @@ static uint64_t less(uint64_t from, uint64_t n)
 /* Sent, and not arrived. */
 static uint64_t missing_of(struct run *run, size_t index, const struct fleet_books *books)
 {
-  return less(operator_missing(run->operator, index, books->given), books->declined);
+  return less(office_missing(run->office, index, books->given), books->declined);
 }
 
 static bool is_awaited(const struct fleet_facts *facts)
@@ -75,7 +75,7 @@ uint64_t run_missing(struct run *run, uint64_t *acknowledged)
     if (fleet_facts(run->fleet, i)->revoked) continue;
     fleet_books(run->fleet, i, &books);
     missing += missing_of(run, i, &books);
-    *acknowledged += operator_lacks(run->operator, i, books.acked);
+    *acknowledged += office_lacks(run->office, i, books.acked);
   }
   return missing;
 }
@@ -97,9 +97,9 @@ static void set_counter(struct metrics *metrics, enum metric counter, uint64_t v
 
 void run_count_tally(struct run *run)
 {
-  struct operator_tally tally;
-  if (run->operator== NULL) return;
-  operator_tally(run->operator, & tally);
+  struct office_tally tally;
+  if (run->office == NULL) return;
+  office_tally(run->office, &tally);
   set_counter(run->metrics, METRIC_TELEMETRY_DELIVERED, tally.delivered);
   set_counter(run->metrics, METRIC_TELEMETRY_DUPLICATED, tally.duplicated);
   metrics_set(run->metrics, METRIC_TELEMETRY_FOREIGN, (double) tally.foreign);
@@ -117,7 +117,7 @@ static void add_device(struct run *run, size_t index, struct sums *sums)
 {
   struct fleet_books books;
   fleet_books(run->fleet, index, &books);
-  uint64_t absent = operator_missing(run->operator, index, books.given),
+  uint64_t absent = office_missing(run->office, index, books.given),
            missing = less(absent, books.declined);
   sums->sent += books.given - books.declined;
   sums->delivered += books.given - books.declined - missing;
@@ -127,7 +127,7 @@ static void add_device(struct run *run, size_t index, struct sums *sums)
     return;
   }
   sums->lost += missing;
-  uint64_t acked = operator_lacks(run->operator, index, books.acked);
+  uint64_t acked = office_lacks(run->office, index, books.acked);
   sums->lost_acked += acked;
   sums->let_go += less(missing, acked + books.open + books.refused + gone(run, index));
 }
@@ -135,11 +135,11 @@ static void add_device(struct run *run, size_t index, struct sums *sums)
 /* The tally first: what arrives meanwhile is then in the devices' sums, and no surplus. */
 void run_close_books(struct run *run)
 {
-  struct operator_tally tally;
+  struct office_tally tally;
   struct sums sums = {0};
   struct metrics *metrics = run->metrics;
   run_count_tally(run);
-  operator_tally(run->operator, & tally);
+  office_tally(run->office, &tally);
   for (size_t i = 0; i < fleet_size(run->fleet); i++) add_device(run, i, &sums);
   uint64_t surplus = less(tally.delivered, sums.delivered);
   double unbooked = fabs((double) sums.sent - metrics_value(metrics, METRIC_TELEMETRY_SENT));
@@ -151,6 +151,6 @@ void run_close_books(struct run *run)
   /* at QoS 0 a message may get lost on its way; but who was away when nobody should be has not
      listened either */
   uint64_t unheard =
-      less(sums.lost_acked, run->at_risk) + (run->operator_surprised ? sums.let_go : 0);
+      less(sums.lost_acked, run->at_risk) + (run->office_surprised ? sums.let_go : 0);
   metrics_set(metrics, METRIC_TELEMETRY_UNHEARD, (double) unheard);
 }

@@ -6,13 +6,13 @@
 
 #include "run/operation.h"
 
-#define APPLY_WITHIN_MS    70000u /* a hook has 60 s */
-#define LAST_WORDS_MS      50u    /* its last acknowledgements still lie in the devices' sockets */
-#define PROBE_WITHIN_MS    10000u /* one look, and as long as no step says otherwise */
-#define OPERATOR_WITHIN_MS 20000u
-#define HOOK_ENDED_MS      10000u /* it may have asked others to restart the broker */
-#define PROBE_PAUSE_MS     100u
-#define REMOTE_LOOKS       8u
+#define APPLY_WITHIN_MS  70000u /* a hook has 60 s */
+#define LAST_WORDS_MS    50u    /* its last acknowledgements still lie in the devices' sockets */
+#define PROBE_WITHIN_MS  10000u /* one look, and as long as no step says otherwise */
+#define OFFICE_WITHIN_MS 20000u
+#define HOOK_ENDED_MS    10000u /* it may have asked others to restart the broker */
+#define PROBE_PAUSE_MS   100u
+#define REMOTE_LOOKS     8u
 
 int run_wait_node(struct run *run, size_t node, broker_operation *begin, uint64_t within_ms)
 {
@@ -43,23 +43,23 @@ static int presented(struct run *run, enum broker_listener listener)
   return run_operation_finish(run, operation, "the hook 'present'", APPLY_WITHIN_MS);
 }
 
-static bool operator_is_back(struct run *run, void *ctx)
+static bool office_is_back(struct run *run, void *ctx)
 {
   (void) ctx;
-  return operator_connected(run->operator);
+  return office_connected(run->office);
 }
 
 /* mosquitto 2.0.11 was seen to drop what it holds for sessions that are offline when it is reloaded
  * (SIGHUP, clients named by certificate). A reload right after a restart would lose the telemetry
  * that waits for the operator. */
-static enum step_outcome await_operator(struct run *run)
+static enum step_outcome await_office(struct run *run)
 {
-  enum run_waited waited = run_wait(run, operator_is_back, NULL, OPERATOR_WITHIN_MS);
+  enum run_waited waited = run_wait(run, office_is_back, NULL, OFFICE_WITHIN_MS);
   if (waited == RUN_REACHED) return STEP_DONE;
   if (waited == RUN_ABORTED) return STEP_ABORTED;
   error_set(&run->error, EXIT_CODE_FAIL,
             "the operator did not come back within %u s of the broker's restart: %s",
-            OPERATOR_WITHIN_MS / 1000, run->operator_said);
+            OFFICE_WITHIN_MS / 1000, run->office_said);
   return STEP_FAILED;
 }
 
@@ -140,10 +140,10 @@ static int tell(struct run *run, broker_operation *operation, int node)
   return run_wait_node(run, (size_t) node, operation, APPLY_WITHIN_MS);
 }
 
-static bool operator_has_lost(struct run *run, void *ctx)
+static bool office_has_lost(struct run *run, void *ctx)
 {
   run_collect(run);
-  return run->operator_losses > *(const unsigned *) ctx;
+  return run->office_losses > *(const unsigned *) ctx;
 }
 
 /* A hook may end well and do nothing; a restart ends every session, that of the back office too.
@@ -151,11 +151,11 @@ static bool operator_has_lost(struct run *run, void *ctx)
 static enum step_outcome restart(struct run *run, int node)
 {
   run_collect(run);
-  unsigned losses = run->operator_losses;
-  bool tells = run->scenario->remote && operator_connected(run->operator);
+  unsigned losses = run->office_losses;
+  bool tells = run->scenario->remote && office_connected(run->office);
   if (tell(run, broker_restart, node) != 0) return STEP_ABORTED;
   enum run_waited waited =
-      tells ? run_wait(run, operator_has_lost, &losses, HOOK_ENDED_MS) : RUN_REACHED;
+      tells ? run_wait(run, office_has_lost, &losses, HOOK_ENDED_MS) : RUN_REACHED;
   if (waited == RUN_REACHED) return STEP_DONE;
   if (waited == RUN_ABORTED) return STEP_ABORTED;
   error_set(&run->error, EXIT_CODE_FAIL,
@@ -170,7 +170,7 @@ enum step_outcome run_broker_apply(struct run *run, enum scenario_apply apply, i
   enum step_outcome outcome = STEP_DONE;
   if (apply == SCENARIO_APPLY_RESTART) outcome = restart(run, node);
   if (apply == SCENARIO_APPLY_RELOAD && tell(run, broker_reload, node) != 0) outcome = STEP_ABORTED;
-  if (outcome == STEP_DONE) outcome = await_operator(run);
+  if (outcome == STEP_DONE) outcome = await_office(run);
   /* a hook put in force only what it was called for: run_present looks at that */
   return outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK ? outcome
                                                               : run_confirm_served(run, node);
@@ -196,7 +196,7 @@ enum step_outcome run_broker_crash(struct run *run)
     return STEP_ABORTED;
   run_book_risk(run, true);
   if (run_wait_broker(run, broker_start, APPLY_WITHIN_MS) != 0) return STEP_ABORTED;
-  enum step_outcome outcome = await_operator(run);
+  enum step_outcome outcome = await_office(run);
   return outcome == STEP_DONE ? run_confirm_served(run, -1) : outcome;
 }
 

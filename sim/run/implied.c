@@ -107,7 +107,7 @@ static void explain(const struct run *run, struct results_check *check)
     return;
   if (away_s > 0)
     snprintf(check->observed + used, left, "; the back office was away for %.1f s%s: %s", away_s,
-             run->operator_online ? "" : ", and is", run->operator_said);
+             run->office_online ? "" : ", and is", run->office_said);
   else if (of_nothing)
     snprintf(check->observed + used, left,
              "; a broker may drop messages without a word: see that its ACL lets each device write "

@@ -13,7 +13,7 @@ static bool is_in_force(uint8_t code)
 
 /* An acknowledgement names the bundle that it answers. One of an earlier run, or a clone's word for
  * a bundle that its device has not had, opens no gate. */
-static void on_trust_ack(struct run *run, const struct operator_event *event)
+static void on_trust_ack(struct run *run, const struct office_event *event)
 {
   if (event->index == SIZE_MAX || !is_in_force(event->code) || run->fleet == NULL) return;
   const struct fleet_facts *facts = fleet_facts(run->fleet, event->index);
@@ -27,7 +27,7 @@ static void on_trust_ack(struct run *run, const struct operator_event *event)
     run->acked_version[event->index] = event->version;
 }
 
-static void on_identity_ack(struct run *run, const struct operator_event *event)
+static void on_identity_ack(struct run *run, const struct office_event *event)
 {
   if (event->index == SIZE_MAX || !is_in_force(event->code)) return;
   struct run_identity *identity = &run->identity[event->index];
@@ -36,7 +36,7 @@ static void on_identity_ack(struct run *run, const struct operator_event *event)
       identity->pushed != 0 && run_chain_in_force(run, event->index) == identity->pushed;
 }
 
-static void on_message(struct run *run, const struct operator_event *event)
+static void on_message(struct run *run, const struct office_event *event)
 {
   const char *suffix = strrchr(event->topic, '/');
   bool status = suffix != NULL && strcmp(suffix, "/status") == 0;
@@ -48,7 +48,7 @@ static void on_message(struct run *run, const struct operator_event *event)
 /* What the back office does not hear, nobody else tells: when it is away is told, and why. */
 static void tell(struct run *run, const char *state, const char *why)
 {
-  char quoted[2 * sizeof run->operator_said];
+  char quoted[2 * sizeof run->office_said];
   if (run->events == NULL) return;
   events_add(run->events, run_event_s(run), 0, "operator", "\"state\": \"%s\", \"why\": \"%s\"",
              state, events_quote(why, quoted, sizeof quoted));
@@ -56,23 +56,23 @@ static void tell(struct run *run, const char *state, const char *why)
 
 static void on_connected(struct run *run)
 {
-  run->operator_online = true;
-  if (run->operator_lost_at_ms != 0)
-    run->operator_away_ms += uv_now(&run->loop) - run->operator_lost_at_ms;
-  run->operator_lost_at_ms = 0;
-  run->operator_gave_up = false;
-  run->operator_told = 0;
+  run->office_online = true;
+  if (run->office_lost_at_ms != 0)
+    run->office_away_ms += uv_now(&run->loop) - run->office_lost_at_ms;
+  run->office_lost_at_ms = 0;
+  run->office_gave_up = false;
+  run->office_told = 0;
   tell(run, "connected", "");
 }
 
 static void on_lost(struct run *run, const char *why)
 {
-  run->operator_online = false;
-  run->operator_losses++;
-  run->operator_lost_at_ms = uv_now(&run->loop);
-  run->operator_surprised =
-      run->operator_surprised || (run->foretold >> DEVICE_FAIL_SESSION_CLOSED & 1u) == 0;
-  snprintf(run->operator_said, sizeof run->operator_said, "%s", why);
+  run->office_online = false;
+  run->office_losses++;
+  run->office_lost_at_ms = uv_now(&run->loop);
+  run->office_surprised =
+      run->office_surprised || (run->foretold >> DEVICE_FAIL_SESSION_CLOSED & 1u) == 0;
+  snprintf(run->office_said, sizeof run->office_said, "%s", why);
   metrics_add(run->metrics, METRIC_OPERATOR_LOSSES, 1);
   tell(run, "lost", why);
 }
@@ -81,33 +81,33 @@ static void on_lost(struct run *run, const char *why)
    better. */
 static void on_failed(struct run *run)
 {
-  struct operator_failure failure;
-  operator_failure(run->operator, & failure);
-  run->operator_gave_up = failure.final;
-  snprintf(run->operator_said, sizeof run->operator_said, "%s", failure.text);
-  if (run->operator_told == 1 + (int) failure.failure) return;
-  run->operator_told = 1 + (int) failure.failure;
+  struct office_failure failure;
+  office_failure(run->office, &failure);
+  run->office_gave_up = failure.final;
+  snprintf(run->office_said, sizeof run->office_said, "%s", failure.text);
+  if (run->office_told == 1 + (int) failure.failure) return;
+  run->office_told = 1 + (int) failure.failure;
   tell(run, "failed", failure.text);
 }
 
 void run_office_gauges(struct run *run)
 {
-  uint64_t now_ms = uv_now(&run->loop), since_ms = run->operator_lost_at_ms;
-  uint64_t away_ms = run->operator_away_ms + (since_ms != 0 ? now_ms - since_ms : 0);
+  uint64_t now_ms = uv_now(&run->loop), since_ms = run->office_lost_at_ms;
+  uint64_t away_ms = run->office_away_ms + (since_ms != 0 ? now_ms - since_ms : 0);
   metrics_set(run->metrics, METRIC_OPERATOR_AWAY, (double) away_ms / 1000);
-  metrics_set(run->metrics, METRIC_OPERATOR_ONLINE, run->operator_online);
+  metrics_set(run->metrics, METRIC_OPERATOR_ONLINE, run->office_online);
 }
 
-static void on_event(struct run *run, const struct operator_event *event)
+static void on_event(struct run *run, const struct office_event *event)
 {
   switch (event->kind) {
-  case OPERATOR_CONNECTED: on_connected(run); break;
-  case OPERATOR_LOST: on_lost(run, event->text); break;
-  case OPERATOR_FAILED: on_failed(run); break;
-  case OPERATOR_TRUST_ACK: on_trust_ack(run, event); break;
-  case OPERATOR_IDENTITY_ACK: on_identity_ack(run, event); break;
-  case OPERATOR_OTA_STATUS: run_ota_heard(run, event); break;
-  case OPERATOR_MESSAGE: on_message(run, event); break;
+  case OFFICE_CONNECTED: on_connected(run); break;
+  case OFFICE_LOST: on_lost(run, event->text); break;
+  case OFFICE_FAILED: on_failed(run); break;
+  case OFFICE_TRUST_ACK: on_trust_ack(run, event); break;
+  case OFFICE_IDENTITY_ACK: on_identity_ack(run, event); break;
+  case OFFICE_OTA_STATUS: run_ota_heard(run, event); break;
+  case OFFICE_MESSAGE: on_message(run, event); break;
   }
 }
 
@@ -117,16 +117,16 @@ static void collect_latencies(struct run *run)
   uint64_t skipped = 0;
   size_t n;
   do {
-    n = operator_latencies(run->operator, us, sizeof us / sizeof us[0], &skipped);
+    n = office_latencies(run->office, us, sizeof us / sizeof us[0], &skipped);
     for (size_t i = 0; i < n; i++) metrics_record_us(run->metrics, METRIC_TELEMETRY_LATENCY, us[i]);
   } while (n == sizeof us / sizeof us[0]);
 }
 
 void run_collect(struct run *run)
 {
-  if (run->operator== NULL) return;
-  struct operator_event event;
-  while (operator_collect(run->operator, & event)) on_event(run, &event);
+  if (run->office == NULL) return;
+  struct office_event event;
+  while (office_collect(run->office, &event)) on_event(run, &event);
   collect_latencies(run);
   run_ota_serve(run);
 }

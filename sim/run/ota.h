@@ -11,8 +11,8 @@
 #include "device/manifest.h"
 #include "fleet/flash.h"
 #include "net/proxy.h"
-#include "operator/blocks.h"
-#include "operator/rollout.h"
+#include "office/blocks.h"
+#include "office/rollout.h"
 #include "run/state.h"
 
 #define RUN_DOWNLOADS_MAX            3000u /* over HTTPS at once; others wait for their turn */
@@ -89,7 +89,7 @@ int run_ota_spoil(struct run *run, size_t image, enum pki_image_harm harm);
 /* ota_office.c: the back office's part. */
 void run_ota_tick(struct run *run);  /* offers what is due */
 void run_ota_serve(struct run *run); /* sends blocks that devices wait for */
-void run_ota_heard(struct run *run, const struct operator_event *event);
+void run_ota_heard(struct run *run, const struct office_event *event);
 int run_ota_roll_out(struct run *run, const struct scenario_step *step, struct rollout **out);
 void run_ota_gauges(struct run *run);
 /* devices online whose last report is not what they did */

@@ -39,7 +39,7 @@ static void send_block(struct run *run, const struct blocks_image *image, size_t
   uint8_t block[BLOCKS_SIZE_MAX];
   size_t size = blocks_make(image, number, block);
   /* it will ask again */
-  if (operator_send_block(run->operator, device, block, size, NULL) != 0) return;
+  if (office_send_block(run->office, device, block, size, NULL) != 0) return;
   metrics_add(run->metrics, METRIC_OTA_SERVED_BYTES, size - BLOCKS_HEADER);
   peak_add(&run->ota->served, run_elapsed_ms(run), size - BLOCKS_HEADER);
 }
@@ -60,8 +60,8 @@ static void answer(struct run *run, const struct blocks_want *want)
 
 static void book_requests(struct run *run)
 {
-  struct operator_tally tally;
-  operator_tally(run->operator, & tally);
+  struct office_tally tally;
+  office_tally(run->office, &tally);
   uint64_t n = tally.block_requests - run->ota->requests_booked;
   if (n == 0) return;
   run->ota->requests_booked = tally.block_requests;
@@ -72,11 +72,10 @@ static void book_requests(struct run *run)
 void run_ota_serve(struct run *run)
 {
   struct blocks_want want;
-  if (run->ota == NULL || run->operator== NULL) return;
+  if (run->ota == NULL || run->office == NULL) return;
   book_requests(run);
   for (size_t n = 0; n < BLOCKS_AT_ONCE; n++) {
-    if (operator_block_room(run->operator) == 0 || !operator_next_block(run->operator, & want))
-      return;
+    if (office_block_room(run->office) == 0 || !office_next_block(run->office, &want)) return;
     answer(run, &want);
   }
   uv_async_send(&run->wake); /* there may be more */
@@ -89,8 +88,8 @@ static void offer(void *ctx, uint32_t device)
   const struct run_rollout *rollout = ctx;
   struct run *run = rollout->run;
   const struct run_image *image = &run->ota->images[rollout->image];
-  if (operator_keep(run->operator, device, "ota/manifest", image->wire, image->wire_size,
-                    &run->error) != 0) {
+  if (office_keep(run->office, device, "ota/manifest", image->wire, image->wire_size,
+                  &run->error) != 0) {
     run_abort(run, &run->error);
     return;
   }
@@ -109,14 +108,14 @@ static void cancel(void *ctx, uint32_t device)
   manifest.kind = DEVICE_MANIFEST_CANCEL;
   manifest.url[0] = '\0';
   if (pki_manifest_make(run->pki, &manifest, wire, sizeof wire, &size, &run->error) != 0 ||
-      operator_keep(run->operator, device, "ota/manifest", wire, size, &run->error) != 0)
+      office_keep(run->office, device, "ota/manifest", wire, size, &run->error) != 0)
     run_abort(run, &run->error);
 }
 
 void run_ota_tick(struct run *run)
 {
   struct error error;
-  if (run->ota == NULL || run->operator== NULL) return;
+  if (run->ota == NULL || run->office == NULL) return;
   /* what devices do then shows nothing */
   if (flash_check(run->ota->flash, &error) != 0) run_abort(run, &error);
   for (size_t r = 0; r < run->ota->rollout_count; r++)
@@ -126,7 +125,7 @@ void run_ota_tick(struct run *run)
 static bool is_sent(struct run *run, void *ctx)
 {
   (void) ctx;
-  return operator_pending(run->operator) == 0;
+  return office_pending(run->office) == 0;
 }
 
 /* What the broker keeps would reach the devices of the next run: of `everybody`, or of those who
@@ -134,10 +133,10 @@ static bool is_sent(struct run *run, void *ctx)
  * device is connected then. */
 int run_ota_withdraw(struct run *run, bool everybody)
 {
-  if (run->ota == NULL || run->operator== NULL || !run->scenario->remote) return 0;
+  if (run->ota == NULL || run->office == NULL || !run->scenario->remote) return 0;
   for (size_t i = 0; i < fleet_size(run->fleet); i++)
     if ((everybody || run->ota->heard[i].offered != 0) &&
-        operator_keep(run->operator, i, "ota/manifest", NULL, 0, &run->error) != 0)
+        office_keep(run->office, i, "ota/manifest", NULL, 0, &run->error) != 0)
       return -1;
   return run_wait(run, is_sent, NULL, WITHDRAW_MS) == RUN_ABORTED ? -1 : 0;
 }
@@ -221,7 +220,7 @@ int run_ota_roll_out(struct run *run, const struct scenario_step *step, struct r
 /* Which rollout a report is about. What cannot be read as a manifest has no serial, and a stale one
  * has somebody else's: then it is the one by which the device was offered something last. */
 static const struct run_rollout *rollout_of_report(const struct run *run,
-                                                   const struct operator_event *event)
+                                                   const struct office_event *event)
 {
   size_t offered = run->ota->heard[event->index].offered;
   const struct run_rollout *last = offered != 0 ? &run->ota->rollouts[offered - 1] : NULL;
@@ -237,7 +236,7 @@ static void learn_trust(struct run *run, size_t index, const struct run_image *i
     run->acked_version[index] = image->bundle_version;
 }
 
-void run_ota_heard(struct run *run, const struct operator_event *event)
+void run_ota_heard(struct run *run, const struct office_event *event)
 {
   if (run->ota == NULL || event->index == SIZE_MAX) return;
   struct run_heard *heard = &run->ota->heard[event->index];

@@ -14,7 +14,7 @@
 #include "run/ota.h"
 #include "run/out.h"
 
-#define OPERATOR_START_MS     20000u /* time to find out about a broker that is silent, too */
+#define OFFICE_START_MS       20000u /* time to find out about a broker that is silent, too */
 #define FAILOVER_KEEP_ALIVE_S 5u
 
 /* --- The loop --------------------------------------------------------------------------------- */
@@ -114,55 +114,55 @@ static int draw_mark(struct run *run)
              : error_set(&run->error, EXIT_CODE_SETUP, "no random bytes: %s", uv_strerror(status));
 }
 
-static uint64_t operator_clock(void *ctx)
+static uint64_t office_clock(void *ctx)
 {
   return fleet_clock_us(((struct run *) ctx)->fleet);
 }
 
-static bool operator_is_settled(struct run *run, void *ctx)
+static bool office_is_settled(struct run *run, void *ctx)
 {
   (void) ctx;
-  return run->operator_online || run->operator_gave_up;
+  return run->office_online || run->office_gave_up;
 }
 
-static int start_operator(struct run *run)
+static int start_office(struct run *run)
 {
   /* from the last to the first: the last one is where bridged brokers meet */
   const struct scenario *scenario = run->scenario;
-  struct operator_server servers[SCENARIO_NODES_MAX] = {{0}};
+  struct office_server servers[SCENARIO_NODES_MAX] = {{0}};
   size_t count = scenario->node_count;
   for (size_t n = 0; n < count; n++)
     servers[count - 1 - n] =
-        (struct operator_server){.host = broker_host(run->nodes[n].broker),
-                                 .port = broker_inner_port(run->nodes[n].broker, BROKER_MAIN)};
-  struct operator_config config = {.host = servers[0].host,
-                                   .port = servers[0].port,
-                                   .others = servers + 1,
-                                   .other_count = count - 1,
-                                   .permit = &run->permit,
-                                   .keep_alive_s = count > 1 ? FAILOVER_KEEP_ALIVE_S : 0,
-                                   .ca_path = run->operator_ca,
-                                   .certificate_path = run->operator_certificate,
-                                   .key_path = run->operator_key,
-                                   .device_count = scenario->devices,
-                                   .ids = run->ids,
-                                   .mark = run->mark,
-                                   .clones_mark = run_clones_mark(run),
-                                   .now_us = operator_clock,
-                                   .clock = run,
-                                   .wake = wake_from_any_thread,
-                                   .ctx = run,
-                                   .earlier = scenario->remote, /* a local broker's folder is new */
-                                   .new_fleet = scenario->remote && run->options->fleet == NULL,
-                                   .ota = scenario->ota.on};
-  if (operator_start(&config, &run->operator, & run->error) != 0) return -1;
-  enum run_waited waited = run_wait(run, operator_is_settled, NULL, OPERATOR_START_MS);
-  if (run->operator_online || waited == RUN_ABORTED) return run->operator_online ? 0 : -1;
+        (struct office_server){.host = broker_host(run->nodes[n].broker),
+                               .port = broker_inner_port(run->nodes[n].broker, BROKER_MAIN)};
+  struct office_config config = {.host = servers[0].host,
+                                 .port = servers[0].port,
+                                 .others = servers + 1,
+                                 .other_count = count - 1,
+                                 .permit = &run->permit,
+                                 .keep_alive_s = count > 1 ? FAILOVER_KEEP_ALIVE_S : 0,
+                                 .ca_path = run->operator_ca,
+                                 .certificate_path = run->operator_certificate,
+                                 .key_path = run->operator_key,
+                                 .device_count = scenario->devices,
+                                 .ids = run->ids,
+                                 .mark = run->mark,
+                                 .clones_mark = run_clones_mark(run),
+                                 .now_us = office_clock,
+                                 .clock = run,
+                                 .wake = wake_from_any_thread,
+                                 .ctx = run,
+                                 .earlier = scenario->remote, /* a local broker's folder is new */
+                                 .new_fleet = scenario->remote && run->options->fleet == NULL,
+                                 .ota = scenario->ota.on};
+  if (office_start(&config, &run->office, &run->error) != 0) return -1;
+  enum run_waited waited = run_wait(run, office_is_settled, NULL, OFFICE_START_MS);
+  if (run->office_online || waited == RUN_ABORTED) return run->office_online ? 0 : -1;
   char place[HOST_PORT_MAX];
   return error_set(&run->error, EXIT_CODE_SETUP, "the operator cannot connect to %s%s: %s",
                    host_port(config.host, config.port, place),
                    waited == RUN_TIMED_OUT ? " within 20 s" : "",
-                   run->operator_said[0] != '\0' ? run->operator_said : "it was not answered");
+                   run->office_said[0] != '\0' ? run->office_said : "it was not answered");
 }
 
 /* --- The fleet -------------------------------------------------------------------------------- */
@@ -303,7 +303,7 @@ int run_setup(struct run *run)
   if (ready) {
     run->rss_before = resident_bytes();
     run->backend = backend_uv_create(&run->loop);
-    ready = run->backend != NULL && start_fleet(run) == 0 && start_operator(run) == 0 &&
+    ready = run->backend != NULL && start_fleet(run) == 0 && start_office(run) == 0 &&
             run_ota_withdraw(run, true) == 0;
   }
   if (ready) loop_delay_start(&run->delay, &run->loop, book_delay, run);

@@ -14,7 +14,7 @@
 #include "fleet/fleet.h"
 #include "net/backend_uv.h"
 #include "net/loop_delay.h"
-#include "operator/operator.h"
+#include "office/office.h"
 #include "pki/crl.h"
 #include "pki/pki.h"
 #include "report/events.h"
@@ -83,7 +83,7 @@ struct run {
   struct broker *broker;
   /* this program, with broker.terminator; "" without */
   char terminator[FILES_PATH_MAX];
-  struct operator* operator;
+  struct office *office;
   struct backend *backend;
   struct fleet *fleet;
   struct run_clones *clones; /* clones.c; NULL: none */
@@ -110,19 +110,19 @@ struct run {
   uint32_t bundle_crc[RUN_VERSIONS_MAX];
   uint32_t *acked_version;       /* per device */
   struct run_identity *identity; /* per device */
-  bool operator_online;
-  unsigned operator_losses; /* how often its connection was lost */
+  bool office_online;
+  unsigned office_losses; /* how often its connection was lost */
   /* what keeps it from connecting will not go away by itself */
-  bool operator_gave_up;
+  bool office_gave_up;
   /* 1 + the device_failure that the events have of this absence; 0: none */
-  int operator_told;
-  char operator_said[DIAGNOSE_TEXT_MAX]; /* the latest reason why it is not online */
+  int office_told;
+  char office_said[DIAGNOSE_TEXT_MAX]; /* the latest reason why it is not online */
   /* messages that the plan's own steps may have lost: books.c */
   uint64_t at_risk;
-  bool operator_surprised; /* it lost its broker where no session was to end */
+  bool office_surprised; /* it lost its broker where no session was to end */
   /* that it was not, since it first was, but for the present absence */
-  uint64_t operator_away_ms;
-  uint64_t operator_lost_at_ms; /* the present absence; 0: there is none */
+  uint64_t office_away_ms;
+  uint64_t office_lost_at_ms; /* the present absence; 0: there is none */
 
   uint64_t brake_look_ms; /* when it was looked at last; 0: not so far */
   bool braking;

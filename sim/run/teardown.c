@@ -37,8 +37,8 @@ void run_end_world(struct run *run)
 {
   loop_delay_stop(&run->delay);
   /* first: its threads read the fleet's clock */
-  if (run->operator!= NULL) operator_stop(run->operator);
-  run->operator= NULL;
+  if (run->office != NULL) office_stop(run->office);
+  run->office = NULL;
   if (run->clones != NULL) {
     fleet_close(run_clones_fleet(run), set_flag, &run->clones_closed);
     must_be_closed(run, &run->clones_closed, "the clones' connections");

@@ -24,7 +24,7 @@ static bool is_settled(struct run *run, void *ctx)
 static bool is_heard(struct run *run, void *ctx)
 {
   (void) ctx;
-  return run->operator_online || run->operator_gave_up || !run_has_broker(run);
+  return run->office_online || run->office_gave_up || !run_has_broker(run);
 }
 
 /* What never came back has no time: no comparison holds for it. */

@@ -3,9 +3,9 @@
 #define _POSIX_C_SOURCE 200809L
 #include "run/state.h"
 
-#define NODE_WITHIN_MS     20000u
-#define OPERATOR_WITHIN_MS 30000u
-#define LAST_WORDS_MS      50u
+#define NODE_WITHIN_MS   20000u
+#define OFFICE_WITHIN_MS 30000u
+#define LAST_WORDS_MS    50u
 
 static enum step_outcome do_to(struct run *run, const struct scenario_step *step,
                                broker_operation *operation)
@@ -45,23 +45,23 @@ enum step_outcome step_freeze_node(struct run *run, const struct scenario_step *
   return STEP_DONE;
 }
 
-static bool operator_is_back(struct run *run, void *ctx)
+static bool office_is_back(struct run *run, void *ctx)
 {
   (void) ctx;
-  return operator_is_home(run->operator);
+  return office_is_home(run->office);
 }
 
 /* The back office belongs to the last broker. What that one has kept for it, and what the others
  * send there when their bridges are up again, it gets nowhere else. */
-static enum step_outcome await_operator(struct run *run, int node)
+static enum step_outcome await_office(struct run *run, int node)
 {
   if (node + 1 != (int) run->scenario->node_count || node == 0) return STEP_DONE;
-  operator_return(run->operator);
-  enum run_waited waited = run_wait(run, operator_is_back, NULL, OPERATOR_WITHIN_MS);
+  office_return(run->office);
+  enum run_waited waited = run_wait(run, office_is_back, NULL, OFFICE_WITHIN_MS);
   if (waited != RUN_TIMED_OUT) return waited == RUN_REACHED ? STEP_DONE : STEP_ABORTED;
   error_set(&run->error, EXIT_CODE_FAIL,
             "the operator did not come back to broker %s within %u s: %s",
-            run->scenario->nodes[node].name, OPERATOR_WITHIN_MS / 1000, run->operator_said);
+            run->scenario->nodes[node].name, OFFICE_WITHIN_MS / 1000, run->office_said);
   return STEP_FAILED;
 }
 
@@ -71,7 +71,7 @@ enum step_outcome step_thaw_node(struct run *run, const struct scenario_step *st
   if (!run->nodes[step->node].frozen) return STEP_DONE;
   run->nodes[step->node].frozen = false;
   enum step_outcome outcome = do_to(run, step, broker_thaw);
-  return outcome == STEP_DONE ? await_operator(run, step->node) : outcome;
+  return outcome == STEP_DONE ? await_office(run, step->node) : outcome;
 }
 
 enum step_outcome step_start_node(struct run *run, const struct scenario_step *step)
@@ -81,7 +81,7 @@ enum step_outcome step_start_node(struct run *run, const struct scenario_step *s
   if (outcome != STEP_DONE) return outcome;
   run->nodes[step->node].down = false;
   outcome = run_confirm_served(run, step->node); /* a chain that was presented while it was down */
-  return outcome == STEP_DONE ? await_operator(run, step->node) : outcome;
+  return outcome == STEP_DONE ? await_office(run, step->node) : outcome;
 }
 
 enum step_outcome step_resolve(struct run *run, const struct scenario_step *step)

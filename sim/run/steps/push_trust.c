@@ -17,8 +17,7 @@ static int push(struct run *run, const uint32_t *devices, size_t count, void *ct
 {
   const struct bundle *bundle = ctx;
   for (size_t i = 0; i < count; i++) {
-    if (operator_push(run->operator, devices[i], "trust", bundle->data, bundle->size,
-                      &run->error) != 0)
+    if (office_push(run->office, devices[i], "trust", bundle->data, bundle->size, &run->error) != 0)
       return -1;
     metrics_add(run->metrics, METRIC_TRUST_PUSHED, 1);
   }

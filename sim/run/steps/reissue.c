@@ -18,7 +18,7 @@ static int push_one(struct run *run, uint32_t device, const struct reissue *reis
   size_t size;
   if (pki_reissue(run->pki, device, reissue->root, chain, sizeof chain, &size, &run->error) != 0)
     return -1;
-  if (operator_push(run->operator, device, "cert", chain, size, &run->error) != 0) return -1;
+  if (office_push(run->office, device, "cert", chain, size, &run->error) != 0) return -1;
   run->identity[device].pushed = run_chain_mark(chain, size);
   run->identity[device].acked = false;
   metrics_add(run->metrics, METRIC_CERT_PUSHED, 1);

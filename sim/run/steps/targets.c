@@ -114,15 +114,15 @@ static enum step_outcome run_slice(struct run *run, struct slice *slice, bool la
     run_abort(run, &run->error);
     return STEP_ABORTED;
   }
-  unsigned losses = run->operator_losses;
+  unsigned losses = run->office_losses;
   enum run_waited waited = run_wait(run, slice_done, slice, waves->within_ms);
   if (waited == RUN_ABORTED) return STEP_ABORTED;
   if (waited == RUN_REACHED) return STEP_DONE;
-  bool lost = run->operator_losses > losses || !run->operator_online;
+  bool lost = run->office_losses > losses || !run->office_online;
   error_set(&run->error, EXIT_CODE_FAIL, "%s %zu of its %zu devices %s within %.3g s%s%s",
             last ? "it ended with" : "the wave stopped: only", through(run, slice), slice->count,
             waves->what, (double) waves->within_ms / 1000.0, lost ? "; of the operator: " : "",
-            lost ? run->operator_said : "");
+            lost ? run->office_said : "");
   return last ? STEP_SHORT : STEP_FAILED;
 }
 

@@ -1,23 +1,17 @@
 /* What the files of this room share. One mutex guards everything; no function of paho is ever
  * called with it held, as paho calls back with a lock of its own. `wake` is called without it as
  * well. */
-#ifndef FLEETSIM_OPERATOR_INTERNAL_H
-#define FLEETSIM_OPERATOR_INTERNAL_H
+#ifndef FLEETSIM_OFFICE_INTERNAL_H
+#define FLEETSIM_OFFICE_INTERNAL_H
 
 #include <MQTTAsync.h>
 #include <pthread.h>
 
 #include "base/ledger.h"
-#include "operator/diagnose.h"
-#include "operator/operator.h"
+#include "office/diagnose.h"
+#include "office/office.h"
 
-enum {
-  LATENCIES_MAX = 65536,
-  TOPIC_MAX = 64,
-  WINDOW = 500,
-  OPERATOR_URI_MAX = 300,
-  FILTERS_MAX = 6
-};
+enum { LATENCIES_MAX = 65536, TOPIC_MAX = 64, WINDOW = 500, OFFICE_URI_MAX = 300, FILTERS_MAX = 6 };
 
 /* A message on its way to the broker: in the list of those that wait, or flying. */
 struct parcel {
@@ -35,7 +29,7 @@ struct parcel {
  * gone. */
 struct flight {
   struct flight *next, *previous;
-  struct operator* op;
+  struct office *op;
   struct parcel *parcel;
 };
 
@@ -48,22 +42,21 @@ struct outbox {
 struct server {
   char host[PERMIT_HOST_MAX];
   uint16_t port;
-  char uri[OPERATOR_URI_MAX]; /* for paho */
+  char uri[OFFICE_URI_MAX]; /* for paho */
 };
 
 /* One of the subscriptions of a connection, as paho's callbacks get it. */
 struct subscription {
-  struct operator* op;
+  struct office *op;
   unsigned filter;
 };
 
 enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
 
-struct operator
-{
-  struct operator_config config;
+struct office {
+  struct office_config config;
   MQTTAsync client;
-  struct server server[1 + OPERATOR_OTHERS_MAX];
+  struct server server[1 + OFFICE_OTHERS_MAX];
   pthread_t keeper;
   pthread_mutex_t mutex;
   pthread_cond_t changed;
@@ -78,7 +71,7 @@ struct operator
   bool greeted;     /* it had its CONNACK */
 
   /* why it is not connected */
-  struct operator_failure failure;
+  struct office_failure failure;
   bool has_connected; /* ever */
   unsigned failed;    /* attempts in a row */
   unsigned alike;     /* diagnoses in a row that gave the same failure */
@@ -90,39 +83,39 @@ struct operator
   struct outbox outbox;
   struct blocks_book book; /* with config.ota */
 
-  struct operator_event *events; /* ring */
+  struct office_event *events; /* ring */
   size_t event_first, event_count, event_capacity, event_limit;
 
   struct ledger *ledgers; /* what arrived, per device */
-  struct operator_tally tally;
+  struct office_tally tally;
   uint32_t latencies[LATENCIES_MAX];
   size_t latency_count;
   uint64_t latencies_skipped;
 };
 
 /* With the mutex held. */
-void inbox_event(struct operator* op, const struct operator_event *event);
+void inbox_event(struct office *op, const struct office_event *event);
 
 /* Without it: takes one message from paho's thread. `retained`: the broker kept it from before the
    subscription. */
-void inbox_message(struct operator* op, const char *topic, const void *payload, size_t size,
+void inbox_message(struct office *op, const char *topic, const void *payload, size_t size,
                    bool retained);
 
 /* held; NULL: nothing to send, or the window is full */
-struct parcel *outbox_take(struct operator* op);
+struct parcel *outbox_take(struct office *op);
 void outbox_landed(struct flight *flight, bool acknowledged); /* not held */
 /* held: all that fly wait again; of QoS 0: are gone */
-void outbox_recall(struct operator* op);
+void outbox_recall(struct office *op);
 
 /* Held: the size of the largest message that flies, 0: none does. */
-size_t outbox_largest(const struct operator* op);
-void outbox_free(struct operator* op);
+size_t outbox_largest(const struct office *op);
+void outbox_free(struct office *op);
 
 /* link.c: paho. None with the mutex held. */
-int link_open(struct operator* op, struct error *error);
-void link_keep(struct operator* op); /* one round of the keeper */
-void link_pump(struct operator* op);
-void link_close(struct operator* op);
+int link_open(struct office *op, struct error *error);
+void link_keep(struct office *op); /* one round of the keeper */
+void link_pump(struct office *op);
+void link_close(struct office *op);
 uint64_t link_now_ms(void);
 
 #endif

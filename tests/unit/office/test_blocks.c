@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "operator/blocks.h"
+#include "office/blocks.h"
 
 enum { DEVICES = 4 };
 

@@ -6,7 +6,7 @@
 #include <signal.h>
 
 #include "base/environment.h"
-#include "operator/operator.h"
+#include "office/office.h"
 
 #include "peer.h"
 
@@ -223,44 +223,44 @@ static void wake(void *ctx)
   (void) ctx;
 }
 
-static struct operator* start(struct desk *desk, const struct peer *peer, const uint32_t *ids)
+static struct office *start(struct desk *desk, const struct peer *peer, const uint32_t *ids)
 {
-  struct operator* op = NULL;
+  struct office *op = NULL;
   struct error error;
-  struct operator_config config = {.host = peer->ipv6 ? "::1" : "localhost",
-                                   .port = peer->port,
-                                   .ca_path = desk->ca,
-                                   .certificate_path = desk->certificate,
-                                   .key_path = desk->key,
-                                   .mark = 0x01234567,
-                                   .device_count = 1,
-                                   .ids = ids,
-                                   .now_us = now_us,
-                                   .wake = wake};
-  if (operator_start(&config, &op, &error) != 0) fail_msg("%s", error.text);
+  struct office_config config = {.host = peer->ipv6 ? "::1" : "localhost",
+                                 .port = peer->port,
+                                 .ca_path = desk->ca,
+                                 .certificate_path = desk->certificate,
+                                 .key_path = desk->key,
+                                 .mark = 0x01234567,
+                                 .device_count = 1,
+                                 .ids = ids,
+                                 .now_us = now_us,
+                                 .wake = wake};
+  if (office_start(&config, &op, &error) != 0) fail_msg("%s", error.text);
   return op;
 }
 
 /* What the first event of the operator is at this peer, and why. */
-static enum operator_event_kind first_word(struct desk *desk, struct peer *peer,
-                                           struct operator_failure *failure)
+static enum office_event_kind first_word(struct desk *desk, struct peer *peer,
+                                         struct office_failure *failure)
 {
   static const uint32_t ids[] = {1};
-  struct operator_event event = {.kind = OPERATOR_MESSAGE};
+  struct office_event event = {.kind = OFFICE_MESSAGE};
   peer_start(peer);
-  struct operator* op = start(desk, peer, ids);
-  for (int i = 0; i < 2000 && !operator_collect(op, &event); i++) rig_pause_ms(10);
-  operator_failure(op, failure);
+  struct office *op = start(desk, peer, ids);
+  for (int i = 0; i < 2000 && !office_collect(op, &event); i++) rig_pause_ms(10);
+  office_failure(op, failure);
   atomic_store(&peer->stopping, true); /* first: it may be waiting for the operator */
-  operator_stop(op);
+  office_stop(op);
   peer_stop(peer);
   return event.kind;
 }
 
 static void is_refused(struct desk *desk, struct peer *peer, bool final, const char *words)
 {
-  struct operator_failure failure;
-  assert_int_equal(first_word(desk, peer, &failure), OPERATOR_FAILED);
+  struct office_failure failure;
+  assert_int_equal(first_word(desk, peer, &failure), OFFICE_FAILED);
   if (strstr(failure.text, words) == NULL) fail_msg("'%s' does not say '%s'", failure.text, words);
   assert_int_equal(failure.final, final);
 }
@@ -287,8 +287,8 @@ static void a_refusal_in_the_form_of_mqtt_5_is_named_by_its_reason(void **state)
 static void connects_where_everything_is_granted(void **state)
 {
   struct peer peer = proper(*state);
-  struct operator_failure failure;
-  assert_int_equal(first_word(*state, &peer, &failure), OPERATOR_CONNECTED);
+  struct office_failure failure;
+  assert_int_equal(first_word(*state, &peer, &failure), OFFICE_CONNECTED);
 }
 
 static bool has_ipv6(void)
@@ -303,13 +303,13 @@ static bool has_ipv6(void)
 static void an_ipv6_address_is_a_host_like_any_other(void **state)
 {
   struct peer peer = proper(*state), wrong = peer;
-  struct operator_failure failure;
+  struct office_failure failure;
   if (!has_ipv6()) skip();
   peer.ipv6 = wrong.ipv6 = true;
-  assert_int_equal(first_word(*state, &wrong, &failure), OPERATOR_FAILED);
+  assert_int_equal(first_word(*state, &wrong, &failure), OFFICE_FAILED);
   assert_int_equal(failure.failure, DEVICE_FAIL_TLS_NAME_MISMATCH);
   serve(*state, &(struct pki_chain){.root = "A", .host = "::1"});
-  if (first_word(*state, &peer, &failure) != OPERATOR_CONNECTED) fail_msg("%s", failure.text);
+  if (first_word(*state, &peer, &failure) != OFFICE_CONNECTED) fail_msg("%s", failure.text);
 }
 
 static void no_suback_is_taken_for_more_than_it_says(void **state)
@@ -369,15 +369,15 @@ static void a_message_at_which_a_broker_always_ends_is_told_with_its_size(void *
   static const uint32_t ids[] = {1};
   static const uint8_t message[100];
   struct peer peer = proper(*state);
-  struct operator_event event = {.kind = OPERATOR_CONNECTED};
+  struct office_event event = {.kind = OFFICE_CONNECTED};
   struct error error;
   peer_start(&peer);
-  struct operator* op = start(*state, &peer, ids);
-  assert_int_equal(operator_push(op, 0, "trust", message, sizeof message, &error), 0);
+  struct office *op = start(*state, &peer, ids);
+  assert_int_equal(office_push(op, 0, "trust", message, sizeof message, &error), 0);
   unsigned lost = 0;
   for (int i = 0; i < 1500 && strstr(event.text, "at a message of") == NULL; i++) {
-    if (operator_collect(op, &event))
-      lost += event.kind == OPERATOR_LOST;
+    if (office_collect(op, &event))
+      lost += event.kind == OFFICE_LOST;
     else
       rig_pause_ms(10);
   }
@@ -385,21 +385,21 @@ static void a_message_at_which_a_broker_always_ends_is_told_with_its_size(void *
                                   "a message of 100 bytes: let its packets be larger");
   assert_int_equal(lost, 3);
   atomic_store(&peer.stopping, true);
-  operator_stop(op);
+  office_stop(op);
   peer_stop(&peer);
 }
 
 static void nothing_goes_to_the_proxy_of_the_environment(void **state)
 {
   struct peer peer = proper(*state), proxy = {.manner = PEER_HTTP};
-  struct operator_failure failure;
+  struct office_failure failure;
   char url[64];
   peer_start(&proxy);
   snprintf(url, sizeof url, "http://127.0.0.1:%u", proxy.port);
   setenv("https_proxy", url, 1);
   setenv("http_proxy", url, 1);
   environment_begin();
-  assert_int_equal(first_word(*state, &peer, &failure), OPERATOR_CONNECTED);
+  assert_int_equal(first_word(*state, &peer, &failure), OFFICE_CONNECTED);
   peer_stop(&proxy);
   assert_int_equal(atomic_load(&proxy.connections), 0);
 }

@@ -4,7 +4,7 @@
 #include "../broker/rig.h"
 
 #include "../broker/resolver.h"
-#include "operator/operator.h"
+#include "office/office.h"
 
 #include "peer.h"
 
@@ -20,30 +20,30 @@ static void wake(void *ctx)
 }
 
 /* The first event of an operator whose broker's name has these addresses. */
-static struct operator_event first_event(const char *const *addresses,
-                                         struct operator_failure *failure, unsigned *connections)
+static struct office_event first_event(const char *const *addresses, struct office_failure *failure,
+                                       unsigned *connections)
 {
   static const uint32_t ids[] = {1};
   struct peer peer = {.manner = PEER_CUTS_HELLO};
-  struct operator_event event = {.kind = OPERATOR_MESSAGE};
-  struct operator* op = NULL;
+  struct office_event event = {.kind = OFFICE_MESSAGE};
+  struct office *op = NULL;
   struct error error;
   resolver_answer = addresses;
   peer_start(&peer);
-  const struct operator_config config = {.host = "localhost",
-                                         .port = peer.port,
-                                         .ca_path = "ca",
-                                         .certificate_path = "certificate",
-                                         .key_path = "key",
-                                         .mark = 1,
-                                         .device_count = 1,
-                                         .ids = ids,
-                                         .now_us = now_us,
-                                         .wake = wake};
-  if (operator_start(&config, &op, &error) != 0) fail_msg("%s", error.text);
-  for (int i = 0; i < 1000 && !operator_collect(op, &event); i++) rig_pause_ms(10);
-  operator_failure(op, failure);
-  operator_stop(op);
+  const struct office_config config = {.host = "localhost",
+                                       .port = peer.port,
+                                       .ca_path = "ca",
+                                       .certificate_path = "certificate",
+                                       .key_path = "key",
+                                       .mark = 1,
+                                       .device_count = 1,
+                                       .ids = ids,
+                                       .now_us = now_us,
+                                       .wake = wake};
+  if (office_start(&config, &op, &error) != 0) fail_msg("%s", error.text);
+  for (int i = 0; i < 1000 && !office_collect(op, &event); i++) rig_pause_ms(10);
+  office_failure(op, failure);
+  office_stop(op);
   for (int i = 0; i < 20 && atomic_load(&peer.connections) == 0; i++)
     rig_pause_ms(10); /* it may still be in the queue */
   *connections = atomic_load(&peer.connections);
@@ -59,9 +59,9 @@ static void nothing_is_sent_where_a_second_address_is_beyond_loopback(void **sta
                                                                                  NULL};
   const char *const *rows[] = {both, other};
   for (size_t i = 0; i < 2; i++) {
-    struct operator_failure failure;
+    struct office_failure failure;
     unsigned connections;
-    assert_int_equal(first_event(rows[i], &failure, &connections).kind, OPERATOR_FAILED);
+    assert_int_equal(first_event(rows[i], &failure, &connections).kind, OFFICE_FAILED);
     assert_string_equal(failure.text, "nothing was sent: localhost leads beyond this machine");
     assert_true(failure.final);
     assert_int_equal(connections, 0);
@@ -72,9 +72,9 @@ static void loopback_alone_is_tried(void **state)
 {
   (void) state;
   static const char *const here[] = {"127.0.0.1", NULL};
-  struct operator_failure failure;
+  struct office_failure failure;
   unsigned connections;
-  assert_int_equal(first_event(here, &failure, &connections).kind, OPERATOR_FAILED);
+  assert_int_equal(first_event(here, &failure, &connections).kind, OFFICE_FAILED);
   assert_int_not_equal(connections, 0);
 }
 

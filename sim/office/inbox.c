@@ -6,16 +6,16 @@
 #include <string.h>
 
 #include "fleetsim/device.h"
-#include "operator/internal.h"
+#include "office/internal.h"
 
 enum { TELEMETRY_HEADER = 16, PREFIX = 8, ID_DIGITS = 8, STATUS_MAX = 256, NUMBER_DIGITS = 5 };
 
-static bool grow(struct operator* op)
+static bool grow(struct office *op)
 {
   size_t capacity = op->event_capacity == 0 ? 256 : op->event_capacity * 2;
   if (capacity > op->event_limit) capacity = op->event_limit;
   if (capacity <= op->event_count) return false;
-  struct operator_event *events = malloc(capacity * sizeof *events);
+  struct office_event *events = malloc(capacity * sizeof *events);
   if (events == NULL) return false;
   for (size_t i = 0; i < op->event_count; i++)
     events[i] = op->events[(op->event_first + i) % op->event_capacity];
@@ -26,7 +26,7 @@ static bool grow(struct operator* op)
   return true;
 }
 
-void inbox_event(struct operator* op, const struct operator_event *event)
+void inbox_event(struct office *op, const struct office_event *event)
 {
   if (op->event_count == op->event_capacity && !grow(op)) {
     op->tally.dropped++;
@@ -35,7 +35,7 @@ void inbox_event(struct operator* op, const struct operator_event *event)
   op->events[(op->event_first + op->event_count++) % op->event_capacity] = *event;
 }
 
-bool operator_collect(struct operator* op, struct operator_event *out)
+bool office_collect(struct office *op, struct office_event *out)
 {
   pthread_mutex_lock(&op->mutex);
   bool any = op->event_count > 0;
@@ -56,7 +56,7 @@ static int compare_ids(const void *a, const void *b)
 
 /* "private/0000000a/trust/ack" -> index of device 10, suffix "trust/ack". SIZE_MAX: no device of
    the fleet. */
-static size_t parse_topic(const struct operator* op, const char *topic, const char **suffix)
+static size_t parse_topic(const struct office *op, const char *topic, const char **suffix)
 {
   *suffix = "";
   if (strncmp(topic, "private/", PREFIX) != 0) return SIZE_MAX;
@@ -76,7 +76,7 @@ static uint64_t big_endian(const uint8_t *bytes, int size)
   return value;
 }
 
-static void note_latency(struct operator* op, uint64_t sent_us, uint64_t now_us)
+static void note_latency(struct office *op, uint64_t sent_us, uint64_t now_us)
 {
   if (op->latency_count == LATENCIES_MAX) {
     op->latencies_skipped++;
@@ -86,7 +86,7 @@ static void note_latency(struct operator* op, uint64_t sent_us, uint64_t now_us)
   op->latencies[op->latency_count++] = latency > UINT32_MAX ? UINT32_MAX : (uint32_t) latency;
 }
 
-static void enter_telemetry(struct operator* op, size_t index, const uint8_t *payload,
+static void enter_telemetry(struct office *op, size_t index, const uint8_t *payload,
                             uint64_t now_us)
 {
   switch (ledger_enter(&op->ledgers[index], big_endian(payload + 4, 4))) {
@@ -102,14 +102,14 @@ static void enter_telemetry(struct operator* op, size_t index, const uint8_t *pa
 
 /* A copy counts like its device: numbers that come twice are how it is seen. It delivers nothing of
    the device's. */
-static void take_clones_telemetry(struct operator* op, size_t index, const uint8_t *payload)
+static void take_clones_telemetry(struct office *op, size_t index, const uint8_t *payload)
 {
   op->tally.of_clones++;
   if (ledger_has(&op->ledgers[index], big_endian(payload + 4, 4))) op->tally.duplicated++;
 }
 
 /* A sequence number says something about the run that gave it only. */
-static void take_telemetry(struct operator* op, size_t index, const uint8_t *payload, size_t size,
+static void take_telemetry(struct office *op, size_t index, const uint8_t *payload, size_t size,
                            uint64_t now_us)
 {
   uint32_t mark = size < TELEMETRY_HEADER ? 0 : (uint32_t) big_endian(payload, 4);
@@ -123,7 +123,7 @@ static void take_telemetry(struct operator* op, size_t index, const uint8_t *pay
     op->tally.foreign++;
 }
 
-static bool parse_ack(struct operator_event *event, const void *payload, size_t size)
+static bool parse_ack(struct office_event *event, const void *payload, size_t size)
 {
   json_t *object = json_loadb(payload, size, 0, NULL);
   const char *status = json_string_value(json_object_get(object, "status"));
@@ -164,7 +164,7 @@ static bool parse_version(const json_t *value, uint32_t *out)
   return true;
 }
 
-static bool parse_ota_status(struct operator_event *event, const void *payload, size_t size)
+static bool parse_ota_status(struct office_event *event, const void *payload, size_t size)
 {
   if (size > STATUS_MAX) return false;
   json_t *object = json_loadb(payload, size, JSON_REJECT_DUPLICATES, NULL);
@@ -176,7 +176,7 @@ static bool parse_ota_status(struct operator_event *event, const void *payload, 
               parse_version(json_object_get(object, "version"), &event->version) &&
               parse_version(json_object_get(object, "running"), &event->running);
   json_decref(object);
-  event->kind = OPERATOR_OTA_STATUS;
+  event->kind = OFFICE_OTA_STATUS;
   event->code = (uint8_t) code;
   event->serial = (uint32_t) number;
   return good;
@@ -199,24 +199,23 @@ static bool is_trespass(const void *payload, size_t size)
 }
 
 /* What can be made of a message of a device of the fleet; false: nothing. */
-static bool parse_message(struct operator_event *event, const char *suffix, const void *payload,
+static bool parse_message(struct office_event *event, const char *suffix, const void *payload,
                           size_t size)
 {
   if (is_trespass(payload, size)) return true;
   if (strcmp(suffix, "ota/status") == 0) return parse_ota_status(event, payload, size);
   bool trust = strcmp(suffix, "trust/ack") == 0, identity = strcmp(suffix, "cert/ack") == 0;
   if (!trust && !identity) return true;
-  event->kind = trust ? OPERATOR_TRUST_ACK : OPERATOR_IDENTITY_ACK;
+  event->kind = trust ? OFFICE_TRUST_ACK : OFFICE_IDENTITY_ACK;
   return parse_ack(event, payload, size);
 }
 
 /* Held. True: there is an event to collect, or a block to send. */
-static bool sort_message(struct operator* op, const char *topic, const void *payload, size_t size,
+static bool sort_message(struct office *op, const char *topic, const void *payload, size_t size,
                          bool retained, uint64_t now_us)
 {
   const char *suffix;
-  struct operator_event event = {.kind = OPERATOR_MESSAGE,
-                                 .index = parse_topic(op, topic, &suffix)};
+  struct office_event event = {.kind = OFFICE_MESSAGE, .index = parse_topic(op, topic, &suffix)};
   bool known = event.index != SIZE_MAX;
   if (known && strcmp(suffix, "telemetry") == 0) {
     take_telemetry(op, event.index, payload, size, now_us);
@@ -240,7 +239,7 @@ static bool sort_message(struct operator* op, const char *topic, const void *pay
   return true;
 }
 
-void inbox_message(struct operator* op, const char *topic, const void *payload, size_t size,
+void inbox_message(struct office *op, const char *topic, const void *payload, size_t size,
                    bool retained)
 {
   uint64_t now_us = op->config.now_us(op->config.clock);
@@ -250,7 +249,7 @@ void inbox_message(struct operator* op, const char *topic, const void *payload, 
   if (wake) op->config.wake(op->config.ctx);
 }
 
-void operator_tally(struct operator* op, struct operator_tally *out)
+void office_tally(struct office *op, struct office_tally *out)
 {
   pthread_mutex_lock(&op->mutex);
   *out = op->tally;
@@ -259,7 +258,7 @@ void operator_tally(struct operator* op, struct operator_tally *out)
   pthread_mutex_unlock(&op->mutex);
 }
 
-uint64_t operator_missing(struct operator* op, size_t index, uint64_t last)
+uint64_t office_missing(struct office *op, size_t index, uint64_t last)
 {
   assert(index < op->config.device_count);
   pthread_mutex_lock(&op->mutex);
@@ -268,7 +267,7 @@ uint64_t operator_missing(struct operator* op, size_t index, uint64_t last)
   return missing;
 }
 
-bool operator_has(struct operator* op, size_t index, uint64_t sequence)
+bool office_has(struct office *op, size_t index, uint64_t sequence)
 {
   assert(index < op->config.device_count);
   pthread_mutex_lock(&op->mutex);
@@ -277,7 +276,7 @@ bool operator_has(struct operator* op, size_t index, uint64_t sequence)
   return has;
 }
 
-uint64_t operator_lacks(struct operator* op, size_t index, const struct ledger *of)
+uint64_t office_lacks(struct office *op, size_t index, const struct ledger *of)
 {
   assert(index < op->config.device_count);
   pthread_mutex_lock(&op->mutex);
@@ -286,7 +285,7 @@ uint64_t operator_lacks(struct operator* op, size_t index, const struct ledger *
   return lacks;
 }
 
-size_t operator_latencies(struct operator* op, uint32_t *out_us, size_t capacity, uint64_t *skipped)
+size_t office_latencies(struct office *op, uint32_t *out_us, size_t capacity, uint64_t *skipped)
 {
   pthread_mutex_lock(&op->mutex);
   size_t n = op->latency_count < capacity ? op->latency_count : capacity;

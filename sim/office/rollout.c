@@ -1,4 +1,4 @@
-#include "operator/rollout.h"
+#include "office/rollout.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Straight on from one step to the next: address, TCP, TLS, CONNECT, CONNACK. Every step has what
  * is left of one deadline. */
 #define _GNU_SOURCE
-#include "operator/diagnose.h"
+#include "office/diagnose.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,17 +1,17 @@
 #define _POSIX_C_SOURCE 200809L
-#include "operator/operator.h"
+#include "office/office.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "operator/internal.h"
+#include "office/internal.h"
 
 enum { ROUND_MS = 200, EVENTS_MIN = 4096 };
 
 static void *keep(void *ctx)
 {
-  struct operator* op = ctx;
+  struct office *op = ctx;
   pthread_mutex_lock(&op->mutex);
   while (!op->stopping) {
     pthread_mutex_unlock(&op->mutex);
@@ -28,7 +28,7 @@ static void *keep(void *ctx)
   return NULL;
 }
 
-static void init_locks(struct operator* op)
+static void init_locks(struct office *op)
 {
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);
@@ -38,7 +38,7 @@ static void init_locks(struct operator* op)
   pthread_condattr_destroy(&monotonic);
 }
 
-static void release(struct operator* op)
+static void release(struct office *op)
 {
   outbox_free(op);
   for (size_t i = 0; i < op->config.device_count; i++) free(op->ledgers[i].words);
@@ -50,11 +50,11 @@ static void release(struct operator* op)
   free(op);
 }
 
-int operator_start(const struct operator_config *config, struct operator** out, struct error *error)
+int office_start(const struct office_config *config, struct office **out, struct error *error)
 {
   assert(config->mark != 0 && config->now_us != NULL && config->wake != NULL &&
-         config->other_count <= OPERATOR_OTHERS_MAX);
-  struct operator* op = calloc(1, sizeof *op);
+         config->other_count <= OFFICE_OTHERS_MAX);
+  struct office *op = calloc(1, sizeof *op);
   struct ledger *ledgers = calloc(config->device_count + 1, sizeof *ledgers);
   if (op == NULL || ledgers == NULL) {
     free(op);
@@ -82,7 +82,7 @@ int operator_start(const struct operator_config *config, struct operator** out, 
   return 0;
 }
 
-void operator_stop(struct operator* op)
+void office_stop(struct office *op)
 {
   pthread_mutex_lock(&op->mutex);
   op->stopping = true;
@@ -93,7 +93,7 @@ void operator_stop(struct operator* op)
   release(op);
 }
 
-bool operator_connected(struct operator* op)
+bool office_connected(struct office *op)
 {
   pthread_mutex_lock(&op->mutex);
   bool up = op->state == LINK_UP;
@@ -101,14 +101,14 @@ bool operator_connected(struct operator* op)
   return up;
 }
 
-void operator_failure(struct operator* op, struct operator_failure *out)
+void office_failure(struct office *op, struct office_failure *out)
 {
   pthread_mutex_lock(&op->mutex);
   *out = op->failure;
   pthread_mutex_unlock(&op->mutex);
 }
 
-void operator_return(struct operator* op)
+void office_return(struct office *op)
 {
   pthread_mutex_lock(&op->mutex);
   op->returning = op->at != 0;
@@ -116,7 +116,7 @@ void operator_return(struct operator* op)
   pthread_mutex_unlock(&op->mutex);
 }
 
-bool operator_is_home(struct operator* op)
+bool office_is_home(struct office *op)
 {
   pthread_mutex_lock(&op->mutex);
   bool home = op->state == LINK_UP && op->at == 0;

@@ -1,4 +1,4 @@
-#include "operator/blocks.h"
+#include "office/blocks.h"
 
 #include <assert.h>
 #include <stdlib.h>

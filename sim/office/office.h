@@ -8,13 +8,13 @@
  * more.
  *
  * Firmware updates (fleetsim/ota.h): requests for blocks wait in a book of fixed size
- * (operator/blocks.h) until the caller answers them, reports of devices are events.
+ * (office/blocks.h) until the caller answers them, reports of devices are events.
  *
  * Thread rule: all functions are called from one thread (the loop's). paho's threads only put
  * things into queues and counters under one lock, and call `wake`.
  */
-#ifndef FLEETSIM_OPERATOR_H
-#define FLEETSIM_OPERATOR_H
+#ifndef FLEETSIM_OFFICE_H
+#define FLEETSIM_OFFICE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,26 +24,26 @@
 #include "base/ledger.h"
 #include "fleetsim/failure.h"
 #include "net/permit.h"
-#include "operator/blocks.h"
-#include "operator/diagnose.h"
+#include "office/blocks.h"
+#include "office/diagnose.h"
 
-#define OPERATOR_OTHERS_MAX  3
-#define OPERATOR_PENDING_MAX 100000u /* most messages that wait for the broker */
+#define OFFICE_OTHERS_MAX  3
+#define OFFICE_PENDING_MAX 100000u /* most messages that wait for the broker */
 
-struct operator;
+struct office;
 
-struct operator_server {
+struct office_server {
   const char *host;
   uint16_t port;
 };
 
-/* Copied by operator_start; what it points to must outlive the operator. */
-struct operator_config {
+/* Copied by office_start; what it points to must outlive the operator. */
+struct office_config {
   const char *host; /* verified name, and where to connect */
   uint16_t port;
-  /* read by operator_start only; tried in this order whenever the first one cannot be reached */
-  const struct operator_server *others;
-  size_t other_count;          /* up to OPERATOR_OTHERS_MAX */
+  /* read by office_start only; tried in this order whenever the first one cannot be reached */
+  const struct office_server *others;
+  size_t other_count;          /* up to OFFICE_OTHERS_MAX */
   const struct permit *permit; /* where may be sent, by address too; NULL: loopback only */
   uint16_t keep_alive_s;       /* 0: 20 */
   const char *client_id;       /* NULL: "operator"; two runs on one remote broker need two names */
@@ -62,23 +62,23 @@ struct operator_config {
   bool ota;       /* devices take firmware updates */
 };
 
-/* One thing that happened, handed out by operator_collect. */
-enum operator_event_kind {
-  OPERATOR_CONNECTED,
-  OPERATOR_LOST,   /* connection lost; it reconnects by itself */
-  OPERATOR_FAILED, /* a connection attempt failed; operator_failure says why; it tries again */
+/* One thing that happened, handed out by office_collect. */
+enum office_event_kind {
+  OFFICE_CONNECTED,
+  OFFICE_LOST,   /* connection lost; it reconnects by itself */
+  OFFICE_FAILED, /* a connection attempt failed; office_failure says why; it tries again */
   /* device `index`: `version` in force, `code` a device_update, `of` the CRC-32 of what it answers,
      0: none was given */
-  OPERATOR_TRUST_ACK,
-  OPERATOR_IDENTITY_ACK, /* device `index`: `code` a device_update, and `of` */
+  OFFICE_TRUST_ACK,
+  OFFICE_IDENTITY_ACK, /* device `index`: `code` a device_update, and `of` */
   /* device `index`: `code` a device_ota_status of the update `serial`, which was to bring
      `version`; `running` runs */
-  OPERATOR_OTA_STATUS,
-  OPERATOR_MESSAGE, /* any other message below private/: `topic`, text payload */
+  OFFICE_OTA_STATUS,
+  OFFICE_MESSAGE, /* any other message below private/: `topic`, text payload */
 };
 
-struct operator_event {
-  enum operator_event_kind kind;
+struct office_event {
+  enum office_event_kind kind;
   size_t index; /* of the device in `ids`; SIZE_MAX when the topic names no device of the fleet */
   uint32_t version, serial, running, of;
   uint8_t code;
@@ -87,7 +87,7 @@ struct operator_event {
 };
 
 /* Telemetry as received, summed over the fleet. */
-struct operator_tally {
+struct office_tally {
   uint64_t delivered;  /* distinct sequence numbers */
   uint64_t duplicated; /* received again; from a clone: after its device */
   /* messages below private/ of no device of the fleet, or that make no sense */
@@ -108,73 +108,71 @@ struct operator_tally {
  * private/+/cert/ack and private/+/status, with config.ota to private/+/ota/status and (QoS 0)
  * private/+/ota/get. A connection that is lost or fails is tried again every second for as long as
  * the operator lives. */
-int operator_start(const struct operator_config *config, struct operator** out,
-                   struct error *error);
+int office_start(const struct office_config *config, struct office **out, struct error *error);
 
 /* Unsubscribes, so that the session that stays at the broker gathers nothing, disconnects (at most
    2 s) and frees. */
-void operator_stop(struct operator* op);
+void office_stop(struct office *op);
 
-bool operator_connected(struct operator* op);
+bool office_connected(struct office *op);
 
 /* Why the latest attempt to connect failed. */
-struct operator_failure {
+struct office_failure {
   enum device_failure failure; /* NONE where no device has a name for it */
   bool final;                  /* trying again will not help as things stand */
   char text[DIAGNOSE_TEXT_MAX];
 };
-void operator_failure(struct operator* op, struct operator_failure *out);
+void office_failure(struct office *op, struct office_failure *out);
 
 /* Back to the first server, which can be reached again and has kept what was meant for the
  * operator: where it is now it unsubscribes, so that no copy gathers there. True once it is
  * connected to the first server. */
-void operator_return(struct operator* op);
-bool operator_is_home(struct operator* op);
+void office_return(struct office *op);
+bool office_is_home(struct office *op);
 
 /* Publishes to private/ID/`suffix` with QoS 1. Kept and sent after a reconnect; at most
- * OPERATOR_PENDING_MAX wait. What was not acknowledged when a connection was lost is sent again: a
+ * OFFICE_PENDING_MAX wait. What was not acknowledged when a connection was lost is sent again: a
  * device may get it twice. */
-int operator_push(struct operator* op, size_t index, const char *suffix, const void *data,
-                  size_t size, struct error *error);
+int office_push(struct office *op, size_t index, const char *suffix, const void *data, size_t size,
+                struct error *error);
 
 /* The same, and the broker keeps it (MQTT: retained) for a device whose session has ended, as one
  * that was switched off may have: it gets the message when it subscribes again. One is kept per
  * topic, the latest; of size 0: none. */
-int operator_keep(struct operator* op, size_t index, const char *suffix, const void *data,
-                  size_t size, struct error *error);
+int office_keep(struct office *op, size_t index, const char *suffix, const void *data, size_t size,
+                struct error *error);
 
 /* Messages pushed and not yet acknowledged by the broker. */
-size_t operator_pending(struct operator* op);
+size_t office_pending(struct office *op);
 
 /* Blocks of images. How many may be sent now: few are under way at a time, so that a fleet that
  * asks for everything at once does not fill this machine's memory. 0: wait for `wake`. */
-size_t operator_block_room(struct operator* op);
+size_t office_block_room(struct office *op);
 
 /* Takes the next block that a device waits for; false: nobody waits. */
-bool operator_next_block(struct operator* op, struct blocks_want *out);
+bool office_next_block(struct office *op, struct blocks_want *out);
 
 /* Publishes to private/ID/ota/block with QoS 0: what a broken connection loses is asked for
    again. */
-int operator_send_block(struct operator* op, size_t index, const void *block, size_t size,
-                        struct error *error);
+int office_send_block(struct office *op, size_t index, const void *block, size_t size,
+                      struct error *error);
 
 /* Takes the oldest event; false: none is left. */
-bool operator_collect(struct operator* op, struct operator_event *out);
+bool office_collect(struct office *op, struct office_event *out);
 
-void operator_tally(struct operator* op, struct operator_tally *out);
+void office_tally(struct office *op, struct office_tally *out);
 
 /* Distinct telemetry of device `index` with sequence numbers 1..last that has not arrived. */
-uint64_t operator_missing(struct operator* op, size_t index, uint64_t last);
+uint64_t office_missing(struct office *op, size_t index, uint64_t last);
 
 /* Whether telemetry of device `index` with this sequence number has arrived; how many of these
    numbers have not. */
-bool operator_has(struct operator* op, size_t index, uint64_t sequence);
-uint64_t operator_lacks(struct operator* op, size_t index, const struct ledger *of);
+bool office_has(struct office *op, size_t index, uint64_t sequence);
+uint64_t office_lacks(struct office *op, size_t index, const struct ledger *of);
 
 /* Hands out latencies (publish to arrival at the operator, microseconds) gathered since the last
  * call, at most `capacity`; returns how many. More than 65,536 between two calls are counted in
  * `*skipped`. */
-size_t operator_latencies(struct operator* op, uint32_t *out_us, size_t capacity,
-                          uint64_t *skipped);
+size_t office_latencies(struct office *op, uint32_t *out_us, size_t capacity, uint64_t *skipped);
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fleetsim/device.h"
-#include "operator/internal.h"
+#include "office/internal.h"
 
 enum { BLOCK_ROOM = WINDOW / 2 }; /* blocks on their way at a time: at most 512 KiB of them */
 
@@ -36,7 +36,7 @@ static struct parcel *take_first(struct outbox *box)
   return parcel;
 }
 
-struct parcel *outbox_take(struct operator* op)
+struct parcel *outbox_take(struct office *op)
 {
   struct outbox *box = &op->outbox;
   if (box->first == NULL || box->flying >= WINDOW) return NULL;
@@ -64,7 +64,7 @@ static struct parcel *unload(struct outbox *box, struct flight *flight)
 
 void outbox_landed(struct flight *flight, bool acknowledged)
 {
-  struct operator* op = flight->op;
+  struct office *op = flight->op;
   struct outbox *box = &op->outbox;
   pthread_mutex_lock(&op->mutex);
   struct parcel *parcel = unload(box, flight);
@@ -84,7 +84,7 @@ void outbox_landed(struct flight *flight, bool acknowledged)
 }
 
 /* The list of flights has the youngest first, so that prepending each keeps the order. */
-void outbox_recall(struct operator* op)
+void outbox_recall(struct office *op)
 {
   for (struct flight *flight = op->outbox.flights; flight != NULL; flight = flight->next) {
     struct parcel *parcel = unload(&op->outbox, flight);
@@ -93,7 +93,7 @@ void outbox_recall(struct operator* op)
   }
 }
 
-size_t outbox_largest(const struct operator* op)
+size_t outbox_largest(const struct office *op)
 {
   size_t largest = 0;
   for (const struct flight *flight = op->outbox.flights; flight != NULL; flight = flight->next)
@@ -101,7 +101,7 @@ size_t outbox_largest(const struct operator* op)
   return largest;
 }
 
-void outbox_free(struct operator* op)
+void outbox_free(struct office *op)
 {
   outbox_recall(op);
   while (op->outbox.first != NULL) free(take_first(&op->outbox));
@@ -111,8 +111,8 @@ void outbox_free(struct operator* op)
   }
 }
 
-static int push(struct operator* op, size_t index, const char *suffix, const void *data,
-                size_t size, const struct parcel *kind, struct error *error)
+static int push(struct office *op, size_t index, const char *suffix, const void *data, size_t size,
+                const struct parcel *kind, struct error *error)
 {
   assert(index < op->config.device_count);
   char id[DEVICE_ID_TEXT];
@@ -129,7 +129,7 @@ static int push(struct operator* op, size_t index, const char *suffix, const voi
   if (size > 0) memcpy(parcel->data, data, size);
 
   pthread_mutex_lock(&op->mutex);
-  bool room = op->outbox.waiting + op->outbox.flying < OPERATOR_PENDING_MAX;
+  bool room = op->outbox.waiting + op->outbox.flying < OFFICE_PENDING_MAX;
   if (room) append(&op->outbox, parcel);
   pthread_mutex_unlock(&op->mutex);
   if (!room) {
@@ -137,31 +137,31 @@ static int push(struct operator* op, size_t index, const char *suffix, const voi
     return error_set(
         error, EXIT_CODE_SETUP,
         "%u messages wait for the broker already: check that it is up, or push in smaller waves",
-        OPERATOR_PENDING_MAX);
+        OFFICE_PENDING_MAX);
   }
   link_pump(op);
   return 0;
 }
 
-int operator_push(struct operator* op, size_t index, const char *suffix, const void *data,
-                  size_t size, struct error *error)
+int office_push(struct office *op, size_t index, const char *suffix, const void *data, size_t size,
+                struct error *error)
 {
   return push(op, index, suffix, data, size, &(struct parcel){.qos = 1}, error);
 }
 
-int operator_keep(struct operator* op, size_t index, const char *suffix, const void *data,
-                  size_t size, struct error *error)
+int office_keep(struct office *op, size_t index, const char *suffix, const void *data, size_t size,
+                struct error *error)
 {
   return push(op, index, suffix, data, size, &(struct parcel){.qos = 1, .retain = true}, error);
 }
 
-int operator_send_block(struct operator* op, size_t index, const void *block, size_t size,
-                        struct error *error)
+int office_send_block(struct office *op, size_t index, const void *block, size_t size,
+                      struct error *error)
 {
   return push(op, index, "ota/block", block, size, &(struct parcel){.qos = 0}, error);
 }
 
-size_t operator_block_room(struct operator* op)
+size_t office_block_room(struct office *op)
 {
   pthread_mutex_lock(&op->mutex);
   size_t pending = op->outbox.waiting + op->outbox.flying;
@@ -170,7 +170,7 @@ size_t operator_block_room(struct operator* op)
   return room;
 }
 
-bool operator_next_block(struct operator* op, struct blocks_want *out)
+bool office_next_block(struct office *op, struct blocks_want *out)
 {
   pthread_mutex_lock(&op->mutex);
   bool any = blocks_next(&op->book, out);
@@ -178,7 +178,7 @@ bool operator_next_block(struct operator* op, struct blocks_want *out)
   return any;
 }
 
-size_t operator_pending(struct operator* op)
+size_t office_pending(struct office *op)
 {
   pthread_mutex_lock(&op->mutex);
   size_t pending = op->outbox.waiting + op->outbox.flying;

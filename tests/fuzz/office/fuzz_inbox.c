@@ -6,11 +6,11 @@
  * bytes. */
 #include "fleetsim/device.h"
 #include "fuzz.h"
-#include "operator/internal.h"
+#include "office/internal.h"
 
 enum { DEVICES = 3, MESSAGES_MAX = 200, MARK = 7 };
 
-static struct operator office;
+static struct office office;
 static unsigned woken;
 
 static uint64_t some_time(void *clock)
@@ -31,17 +31,17 @@ static void begin(struct ledger *ledgers)
   static bool begun;
   if (!begun) {
     pthread_mutex_init(&office.mutex, NULL);
-    office.config = (struct operator_config){.device_count = DEVICES,
-                                             .ids = ids,
-                                             .mark = MARK,
-                                             .now_us = some_time,
-                                             .wake = wake,
-                                             .ota = true};
+    office.config = (struct office_config){.device_count = DEVICES,
+                                           .ids = ids,
+                                           .mark = MARK,
+                                           .now_us = some_time,
+                                           .wake = wake,
+                                           .ota = true};
     office.event_limit = 64;
     begun = true;
   }
   office.ledgers = ledgers;
-  office.tally = (struct operator_tally){0};
+  office.tally = (struct office_tally){0};
   office.latency_count = 0;
   office.latencies_skipped = 0;
   require(blocks_open(&office.book, DEVICES), "there is memory");
@@ -77,12 +77,12 @@ static void deliver(struct fuzz_input *in)
 
 static void check_events(void)
 {
-  struct operator_event event;
-  while (operator_collect(&office, &event)) {
+  struct office_event event;
+  while (office_collect(&office, &event)) {
     require(event.index == SIZE_MAX || event.index < DEVICES, "a device of the fleet, or none");
-    require(event.kind != OPERATOR_TRUST_ACK || event.code < DEVICE_UPDATE_COUNT,
+    require(event.kind != OFFICE_TRUST_ACK || event.code < DEVICE_UPDATE_COUNT,
             "a word of the list");
-    require(event.kind != OPERATOR_OTA_STATUS || event.code < DEVICE_OTA_STATUS_COUNT,
+    require(event.kind != OFFICE_OTA_STATUS || event.code < DEVICE_OTA_STATUS_COUNT,
             "a word of the other list");
     require(memchr(event.text, '\0', sizeof event.text) != NULL, "a text ends");
     require(memchr(event.topic, '\0', sizeof event.topic) != NULL, "a topic ends");
@@ -90,7 +90,7 @@ static void check_events(void)
       require(*c >= ' ' && *c <= '~', "a text can be printed");
     for (const char *c = event.topic; *c != '\0'; c++)
       require(*c >= ' ' && *c <= '~', "a topic can be printed");
-    require(event.kind == OPERATOR_MESSAGE || event.index != SIZE_MAX,
+    require(event.kind == OFFICE_MESSAGE || event.index != SIZE_MAX,
             "only devices of the fleet are believed");
   }
 }
@@ -107,9 +107,9 @@ static void check_blocks(void)
 
 static void check_tally(uint64_t messages)
 {
-  struct operator_tally tally;
+  struct office_tally tally;
   uint64_t arrived = 0;
-  operator_tally(&office, &tally);
+  office_tally(&office, &tally);
   for (size_t i = 0; i < DEVICES; i++)
     for (size_t word = 0; word < office.ledgers[i].word_count; word++)
       arrived += (uint64_t) __builtin_popcountll(office.ledgers[i].words[word]);

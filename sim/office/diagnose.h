@@ -4,8 +4,8 @@
  * somebody else asks: one connection of its own (OpenSSL), step by step to CONNACK, with the
  * operator's certificate and under its name, and the first step that fails is named.
  */
-#ifndef FLEETSIM_OPERATOR_DIAGNOSE_H
-#define FLEETSIM_OPERATOR_DIAGNOSE_H
+#ifndef FLEETSIM_OFFICE_DIAGNOSE_H
+#define FLEETSIM_OFFICE_DIAGNOSE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "operator/rollout.h"
+#include "office/rollout.h"
 
 #define FLEET_MAX 10000u
 

@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "base/host_port.h"
-#include "operator/internal.h"
+#include "office/internal.h"
 
 enum { RETRY_MS = 1000, CONNECT_S = 10, HANG_MS = 12000, STOP_MS = 2000, KEEP_ALIVE_S = 20 };
 enum { FILTERS = 4 }; /* the others with config.ota only */
@@ -24,7 +24,7 @@ static char *const filters[FILTERS_MAX] = {"private/+/telemetry",  "private/+/tr
                                            "private/+/cert/ack",   "private/+/status",
                                            "private/+/ota/status", "private/+/ota/get"};
 
-static int filter_count(const struct operator* op)
+static int filter_count(const struct office *op)
 {
   return op->config.ota ? FILTERS_MAX : FILTERS;
 }
@@ -36,10 +36,10 @@ uint64_t link_now_ms(void)
   return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
-static void enter(struct operator* op, enum link_state state, enum operator_event_kind kind,
+static void enter(struct office *op, enum link_state state, enum office_event_kind kind,
                   const char *text)
 {
-  struct operator_event event = {.kind = kind, .index = SIZE_MAX};
+  struct office_event event = {.kind = kind, .index = SIZE_MAX};
   snprintf(event.text, sizeof event.text, "%s", text);
   pthread_mutex_lock(&op->mutex);
   op->state = state;
@@ -51,13 +51,13 @@ static void enter(struct operator* op, enum link_state state, enum operator_even
   if (tell) op->config.wake(op->config.ctx);
 }
 
-static void hang_up(struct operator* op)
+static void hang_up(struct office *op)
 {
   MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
   MQTTAsync_disconnect(op->client, &options);
 }
 
-static void begin_with_the_first(struct operator* op)
+static void begin_with_the_first(struct office *op)
 {
   pthread_mutex_lock(&op->mutex);
   op->at = 0;
@@ -68,22 +68,22 @@ static void begin_with_the_first(struct operator* op)
 /* Says why, once somebody has found out, and goes on to the next server: the pause before the next
  * attempt is one per round, not one per server. paho could go through a list of servers by itself,
  * but 1.3.12 was seen to name the first one whichever it has reached. */
-static void fail_over(struct operator* op, const struct operator_failure *failure)
+static void fail_over(struct office *op, const struct office_failure *failure)
 {
   pthread_mutex_lock(&op->mutex);
   op->failure = *failure;
   op->failed++;
   pthread_mutex_unlock(&op->mutex);
-  enter(op, LINK_DOWN, OPERATOR_FAILED, "");
+  enter(op, LINK_DOWN, OFFICE_FAILED, "");
   pthread_mutex_lock(&op->mutex);
   op->at = (op->at + 1) % (op->config.other_count + 1);
   if (op->at != 0) op->since_ms = 0;
   pthread_mutex_unlock(&op->mutex);
 }
 
-static void fail_with(struct operator* op, bool final, const char *text)
+static void fail_with(struct office *op, bool final, const char *text)
 {
-  struct operator_failure failure = {.failure = DEVICE_FAIL_NONE, .final = final};
+  struct office_failure failure = {.failure = DEVICE_FAIL_NONE, .final = final};
   snprintf(failure.text, sizeof failure.text, "%s", text);
   fail_over(op, &failure);
 }
@@ -91,7 +91,7 @@ static void fail_with(struct operator* op, bool final, const char *text)
 /* Held. A connection has ended with a message on its way, or before paho, which sends such messages
  * again by itself, had an answer to it. Says so where that is not the first time; a plain loss
  * else. */
-static void describe_loss(struct operator* op, const char *cause, char text[160])
+static void describe_loss(struct office *op, const char *cause, char text[160])
 {
   size_t largest = outbox_largest(op);
   if (largest > 0) op->cut_size = largest;
@@ -107,7 +107,7 @@ static void describe_loss(struct operator* op, const char *cause, char text[160]
 }
 
 /* A broker may close the connection where another one refuses a subscription. */
-static void end_unsubscribed(struct operator* op)
+static void end_unsubscribed(struct office *op)
 {
   char text[160];
   pthread_mutex_lock(&op->mutex);
@@ -126,7 +126,7 @@ static void end_unsubscribed(struct operator* op)
 
 static void on_lost(void *ctx, char *cause)
 {
-  struct operator* op = ctx;
+  struct office *op = ctx;
   char text[160];
   pthread_mutex_lock(&op->mutex);
   bool was_up = op->state == LINK_UP;
@@ -136,7 +136,7 @@ static void on_lost(void *ctx, char *cause)
     end_unsubscribed(op);
     return;
   }
-  enter(op, LINK_DOWN, OPERATOR_LOST, text);
+  enter(op, LINK_DOWN, OFFICE_LOST, text);
   if (op->config.other_count > 0) begin_with_the_first(op);
 }
 
@@ -156,7 +156,7 @@ static int on_message(void *ctx, char *topic, int topic_size, MQTTAsync_message 
  * connection of its own: not at once where the operator was connected before, as then there is
  * another server, or the broker is being restarted.
  */
-static bool is_worth_asking(const struct operator* op)
+static bool is_worth_asking(const struct office *op)
 {
   unsigned rounds = (op->failed + 1) / (unsigned) (op->config.other_count + 1);
   return !op->has_connected ||
@@ -164,7 +164,7 @@ static bool is_worth_asking(const struct operator* op)
 }
 
 /* The keeper asks: this is paho's thread. */
-static void ask_or_fail(struct operator* op, const char *text)
+static void ask_or_fail(struct office *op, const char *text)
 {
   pthread_mutex_lock(&op->mutex);
   bool over = op->state != LINK_CONNECTING, asks = !over && is_worth_asking(op);
@@ -174,7 +174,7 @@ static void ask_or_fail(struct operator* op, const char *text)
   if (!asks && !over) fail_with(op, false, text);
 }
 
-static void refuse_subscription(struct operator* op, unsigned filter, int code)
+static void refuse_subscription(struct office *op, unsigned filter, int code)
 {
   char text[300];
   pthread_mutex_lock(&op->mutex);
@@ -199,7 +199,7 @@ static void refuse_subscription(struct operator* op, unsigned filter, int code)
 static void on_subscribed(void *ctx, MQTTAsync_successData *data)
 {
   const struct subscription *subscription = ctx;
-  struct operator* op = subscription->op;
+  struct office *op = subscription->op;
   /* of a SUBACK with more codes than filters paho hands out a list instead of the one code */
   int code = data != NULL ? data->alt.qos : -1;
   if (code < 0 || code > 2) {
@@ -216,7 +216,7 @@ static void on_subscribed(void *ctx, MQTTAsync_successData *data)
   }
   pthread_mutex_unlock(&op->mutex);
   if (!all) return;
-  enter(op, LINK_UP, OPERATOR_CONNECTED, "");
+  enter(op, LINK_UP, OFFICE_CONNECTED, "");
   link_pump(op);
 }
 
@@ -232,7 +232,7 @@ static void on_subscribe_failed(void *ctx, MQTTAsync_failureData *data)
 /* The keeper connects again at once. */
 static void on_forgotten(void *ctx)
 {
-  struct operator* op = ctx;
+  struct office *op = ctx;
   pthread_mutex_lock(&op->mutex);
   op->forgotten = true;
   op->state = LINK_DOWN;
@@ -256,7 +256,7 @@ static void on_forgotten_badly(void *ctx, MQTTAsync_failureData *data)
 /* A clean session has ended the one of an earlier run, with all that waited there. It would not
  * outlive a connection either, so this one ends here, and the next one begins a session that
  * does. */
-static void forget_earlier_run(struct operator* op)
+static void forget_earlier_run(struct office *op)
 {
   MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
   options.onSuccess = on_forgotten_well;
@@ -271,7 +271,7 @@ static void on_connected(void *ctx, MQTTAsync_successData *data)
 {
   (void) data;
   static const int qos[FILTERS_MAX] = {1, 1, 1, 1, 1, 0};
-  struct operator* op = ctx;
+  struct office *op = ctx;
   if (!op->forgotten) {
     forget_earlier_run(op);
     return;
@@ -296,7 +296,7 @@ static void on_connected(void *ctx, MQTTAsync_successData *data)
 static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
 {
   static const char connack[] = "CONNACK";
-  struct operator* op = ctx;
+  struct office *op = ctx;
   const char *why = data != NULL && data->message != NULL && data->message[0] != '\0'
                         ? data->message
                         : "no reason given";
@@ -306,8 +306,8 @@ static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
     snprintf(text, sizeof text, "code %d", data->code);
     diagnose_describe(device_failure_of_connack((uint8_t) data->code), op->config.new_fleet, text,
                       &diagnosis);
-    struct operator_failure failure = {.failure = diagnosis.failure,
-                                       .final = diagnose_is_final(diagnosis.failure)};
+    struct office_failure failure = {.failure = diagnosis.failure,
+                                     .final = diagnose_is_final(diagnosis.failure)};
     memcpy(failure.text, diagnosis.text, sizeof failure.text);
     fail_over(op, &failure);
     return;
@@ -318,7 +318,7 @@ static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
   ask_or_fail(op, text);
 }
 
-static int connect_once(struct operator* op)
+static int connect_once(struct office *op)
 {
   MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
   tls.trustStore = op->config.ca_path;
@@ -358,7 +358,7 @@ static int set_server(struct server *server, const char *host, uint16_t port, st
   return error_set(error, EXIT_CODE_USAGE, "the broker's host name is too long");
 }
 
-static int set_servers(struct operator* op, struct error *error)
+static int set_servers(struct office *op, struct error *error)
 {
   if (set_server(&op->server[0], op->config.host, op->config.port, error) != 0) return -1;
   for (size_t i = 0; i < op->config.other_count; i++)
@@ -368,12 +368,12 @@ static int set_servers(struct operator* op, struct error *error)
   return 0;
 }
 
-static const char *client_id(const struct operator* op)
+static const char *client_id(const struct office *op)
 {
   return op->config.client_id != NULL ? op->config.client_id : "operator";
 }
 
-int link_open(struct operator* op, struct error *error)
+int link_open(struct office *op, struct error *error)
 {
   if (set_servers(op, error) != 0) return -1;
   const char *uri = op->server[0].uri;
@@ -388,7 +388,7 @@ int link_open(struct operator* op, struct error *error)
                    MQTTAsync_strerror(status));
 }
 
-static void answer(struct operator* op)
+static void answer(struct office *op)
 {
   pthread_mutex_lock(&op->mutex);
   op->answered = true;
@@ -409,7 +409,7 @@ static void on_not_done(void *ctx, MQTTAsync_failureData *data)
 }
 
 /* Waits for on_done or on_not_done, if paho took the request. */
-static void await_answer(struct operator* op, int status)
+static void await_answer(struct office *op, int status)
 {
   struct timespec deadline;
   clock_gettime(CLOCK_MONOTONIC, &deadline);
@@ -424,7 +424,7 @@ static void await_answer(struct operator* op, int status)
 
 /* One after the other: paho 1.3.12 loses the memory of an UNSUBACK that comes while it
    disconnects. */
-static void leave(struct operator* op)
+static void leave(struct office *op)
 {
   MQTTAsync_responseOptions unsubscribe = MQTTAsync_responseOptions_initializer;
   unsubscribe.onSuccess = on_done;
@@ -440,10 +440,10 @@ static void leave(struct operator* op)
 }
 
 /* Keeper's thread. */
-static void go_home(struct operator* op)
+static void go_home(struct office *op)
 {
   leave(op);
-  enter(op, LINK_DOWN, OPERATOR_LOST, "the operator returns to its first broker");
+  enter(op, LINK_DOWN, OFFICE_LOST, "the operator returns to its first broker");
   begin_with_the_first(op);
 }
 
@@ -455,7 +455,7 @@ static bool is_an_end(enum device_failure failure)
 }
 
 /* Keeper's thread. Nobody else connects in the meantime: the state is CONNECTING. */
-static void find_out(struct operator* op)
+static void find_out(struct office *op)
 {
   const struct server *server = &op->server[op->at];
   const struct diagnose_question question = {.host = server->host,
@@ -471,9 +471,9 @@ static void find_out(struct operator* op)
   diagnose(&question, &diagnosis);
   pthread_mutex_lock(&op->mutex);
   op->alike = op->alike > 0 && op->failure.failure == diagnosis.failure ? op->alike + 1 : 1;
-  struct operator_failure failure = {.failure = diagnosis.failure,
-                                     .final = diagnose_is_final(diagnosis.failure) ||
-                                              (is_an_end(diagnosis.failure) && op->alike >= ALIKE)};
+  struct office_failure failure = {.failure = diagnosis.failure,
+                                   .final = diagnose_is_final(diagnosis.failure) ||
+                                            (is_an_end(diagnosis.failure) && op->alike >= ALIKE)};
   pthread_mutex_unlock(&op->mutex);
   memcpy(failure.text, diagnosis.text, sizeof failure.text);
   if (diagnosis.failure == DEVICE_FAIL_NONE)
@@ -483,7 +483,7 @@ static void find_out(struct operator* op)
 }
 
 /* The name may have come to lead elsewhere since the run began; paho looks it up by itself. */
-static bool may_dial(struct operator* op)
+static bool may_dial(struct office *op)
 {
   char beyond[PERMIT_ADDRESS_MAX], text[400];
   const char *host = op->server[op->at].host;
@@ -494,7 +494,7 @@ static bool may_dial(struct operator* op)
   return false;
 }
 
-static void dial(struct operator* op)
+static void dial(struct office *op)
 {
   if (!may_dial(op)) return;
   int status = connect_once(op);
@@ -505,7 +505,7 @@ static void dial(struct operator* op)
   fail_with(op, false, text);
 }
 
-void link_keep(struct operator* op)
+void link_keep(struct office *op)
 {
   pthread_mutex_lock(&op->mutex);
   uint64_t age_ms = link_now_ms() - op->since_ms;
@@ -540,7 +540,7 @@ void link_keep(struct operator* op)
 static void on_sent(void *ctx, MQTTAsync_successData *data)
 {
   (void) data;
-  struct operator* op =((struct flight *) ctx)->op;
+  struct office *op = ((struct flight *) ctx)->op;
   outbox_landed(ctx, true);
   link_pump(op);
 }
@@ -553,7 +553,7 @@ static void on_not_sent(void *ctx, MQTTAsync_failureData *data)
 
 /* The parcel may land, and be freed, while MQTTAsync_send still runs; paho has copied it by
    then. */
-void link_pump(struct operator* op)
+void link_pump(struct office *op)
 {
   for (;;) {
     pthread_mutex_lock(&op->mutex);
@@ -574,7 +574,7 @@ void link_pump(struct operator* op)
   }
 }
 
-void link_close(struct operator* op)
+void link_close(struct office *op)
 {
   if (MQTTAsync_isConnected(op->client)) leave(op);
   MQTTAsync_destroy(&op->client);

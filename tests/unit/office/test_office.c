@@ -6,21 +6,21 @@
 #include <stdatomic.h>
 
 #include "broker/internal.h"
-#include "operator/operator.h"
+#include "office/office.h"
 
 enum { MARK = 0x5eed0002 };
 
 /* The rig, plus an operator whose wake is seen from the loop. */
 struct office {
   struct rig *rig;
-  struct operator* op;
+  struct office *op;
   uint32_t ids[RIG_DEVICES];
-  struct operator_server others[OPERATOR_OTHERS_MAX];
+  struct office_server others[OFFICE_OTHERS_MAX];
   size_t other_count;
   bool earlier;
   char ca[400], certificate[400], key[400];
   atomic_uint wakes;
-  struct operator_event last;
+  struct office_event last;
 };
 
 static uint64_t now_us(void *clock)
@@ -34,7 +34,7 @@ static void wake(void *ctx)
   atomic_fetch_add(&((struct office *) ctx)->wakes, 1);
 }
 
-static void start_operator(struct office *office)
+static void start_office(struct office *office)
 {
   struct rig *rig = office->rig;
   struct error error;
@@ -42,30 +42,30 @@ static void start_operator(struct office *office)
   snprintf(office->certificate, sizeof office->certificate, "%s/operator.crt", rig->pki_folder);
   snprintf(office->key, sizeof office->key, "%s/operator.key", rig->pki_folder);
   for (size_t i = 0; i < RIG_DEVICES; i++) office->ids[i] = pki_device_id(rig->pki, i);
-  struct operator_config config = {.host = "localhost",
-                                   .port = broker_port(rig->broker, BROKER_MAIN),
-                                   .ca_path = office->ca,
-                                   .certificate_path = office->certificate,
-                                   .key_path = office->key,
-                                   .device_count = RIG_DEVICES,
-                                   .ids = office->ids,
-                                   .mark = MARK,
-                                   .clones_mark = MARK ^ 1,
-                                   .now_us = now_us,
-                                   .wake = wake,
-                                   .ctx = office,
-                                   .earlier = office->earlier,
-                                   .ota = true,
-                                   .others = office->others,
-                                   .other_count = office->other_count};
-  if (operator_start(&config, &office->op, &error) != 0) fail_msg("%s", error.text);
+  struct office_config config = {.host = "localhost",
+                                 .port = broker_port(rig->broker, BROKER_MAIN),
+                                 .ca_path = office->ca,
+                                 .certificate_path = office->certificate,
+                                 .key_path = office->key,
+                                 .device_count = RIG_DEVICES,
+                                 .ids = office->ids,
+                                 .mark = MARK,
+                                 .clones_mark = MARK ^ 1,
+                                 .now_us = now_us,
+                                 .wake = wake,
+                                 .ctx = office,
+                                 .earlier = office->earlier,
+                                 .ota = true,
+                                 .others = office->others,
+                                 .other_count = office->other_count};
+  if (office_start(&config, &office->op, &error) != 0) fail_msg("%s", error.text);
 }
 
 /* Collects, while the loop runs, until an event of this kind. */
-static void expect_event(struct office *office, enum operator_event_kind kind)
+static void expect_event(struct office *office, enum office_event_kind kind)
 {
   for (int i = 0; i < 1000; i++) {
-    while (operator_collect(office->op, &office->last))
+    while (office_collect(office->op, &office->last))
       if (office->last.kind == kind) return;
     uv_run(&office->rig->loop, UV_RUN_NOWAIT);
     rig_pause_ms(15);
@@ -74,11 +74,11 @@ static void expect_event(struct office *office, enum operator_event_kind kind)
            office->last.text);
 }
 
-static struct operator_tally expect_delivered(struct office *office, uint64_t messages)
+static struct office_tally expect_delivered(struct office *office, uint64_t messages)
 {
-  struct operator_tally tally = {0};
+  struct office_tally tally = {0};
   for (int i = 0; i < 500; i++) {
-    operator_tally(office->op, &tally);
+    office_tally(office->op, &tally);
     if (tally.delivered + tally.duplicated + tally.strangers + tally.foreign + tally.of_clones >=
         messages)
       return tally;
@@ -94,15 +94,15 @@ static struct operator_tally expect_delivered(struct office *office, uint64_t me
    affair. */
 static void expect_nothing_pending(struct office *office)
 {
-  size_t least = operator_pending(office->op);
+  size_t least = office_pending(office->op);
   for (int idle = 0; idle < 1000 && least > 0; idle++) {
     uv_run(&office->rig->loop, UV_RUN_NOWAIT);
     rig_pause_ms(10);
-    size_t pending = operator_pending(office->op);
+    size_t pending = office_pending(office->op);
     if (pending < least) idle = 0;
     least = pending < least ? pending : least;
   }
-  assert_int_equal(operator_pending(office->op), 0);
+  assert_int_equal(office_pending(office->op), 0);
 }
 
 /* Publishes telemetry of the run `mark` with this sequence number as device `index`, to the topic
@@ -141,31 +141,31 @@ static void goes_to_another_broker_when_its_own_dies(void **state)
   struct office *office = *state;
   struct rig *rig = office->rig;
   struct outcome killed = {0}, back = {0}, killed_too = {0}, again = {0}, last = {0};
-  operator_stop(office->op);
+  office_stop(office->op);
   struct broker *first = rig->broker;
   snprintf(rig->broker_folder, sizeof rig->broker_folder, "%s/another", rig->folder);
   rig_start_broker(rig);
   struct broker *second = rig->broker;
   office->others[0] =
-      (struct operator_server){.host = "localhost", .port = broker_port(second, BROKER_MAIN)};
+      (struct office_server){.host = "localhost", .port = broker_port(second, BROKER_MAIN)};
   rig->broker = first;
   office->other_count = 1;
-  start_operator(office);
-  expect_event(office, OPERATOR_CONNECTED);
+  start_office(office);
+  expect_event(office, OFFICE_CONNECTED);
 
   broker_kill(first, rig_on_done, &killed);
   rig_succeeds(rig, &killed);
-  expect_event(office, OPERATOR_CONNECTED);
-  assert_false(operator_is_home(office->op));
+  expect_event(office, OFFICE_CONNECTED);
+  assert_false(office_is_home(office->op));
   rig->broker = second;
   telemetry(office, 0, office->ids[0], 1);
   assert_int_equal(expect_delivered(office, 1).delivered, 1);
 
   broker_start(first, rig_on_done, &back);
   rig_succeeds(rig, &back);
-  operator_return(office->op);
-  expect_event(office, OPERATOR_CONNECTED);
-  assert_true(operator_is_home(office->op));
+  office_return(office->op);
+  expect_event(office, OFFICE_CONNECTED);
+  assert_true(office_is_home(office->op));
   rig->broker = first;
   telemetry(office, 0, office->ids[0], 2);
   assert_int_equal(expect_delivered(office, 2).delivered, 2);
@@ -173,15 +173,15 @@ static void goes_to_another_broker_when_its_own_dies(void **state)
   telemetry(office, 0, office->ids[0], 3);
   broker_kill(first, rig_on_done, &again);
   rig_succeeds(rig, &again);
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   telemetry(office, 0, office->ids[0], 4);
   assert_int_equal(expect_delivered(office, 3).delivered, 3);
-  assert_int_equal(operator_missing(office->op, 0, 4), 1);
+  assert_int_equal(office_missing(office->op, 0, 4), 1);
   broker_start(first, rig_on_done, &last);
   rig_succeeds(rig, &last);
   broker_kill(second, rig_on_done, &killed_too);
   rig_succeeds(rig, &killed_too);
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   rig->broker = first;
   telemetry(office, 0, office->ids[0], 5);
   assert_int_equal(expect_delivered(office, 4).delivered, 4);
@@ -198,7 +198,7 @@ static int office_up(void **state)
   office->rig = *state;
   *state = office;
   rig_start_broker(office->rig);
-  start_operator(office);
+  start_office(office);
   return 0;
 }
 
@@ -207,7 +207,7 @@ static int office_down(void **state)
   struct office *office = *state;
   void *rig = office->rig;
   uint64_t before = uv_hrtime();
-  operator_stop(office->op);
+  office_stop(office->op);
   double took_s = (double) (uv_hrtime() - before) / 1e9;
   free(office);
   if (took_s > 4) print_error("operator_stop took %.1f s\n", took_s);
@@ -217,22 +217,22 @@ static int office_down(void **state)
 static void counts_what_arrives_by_sequence_number(void **state)
 {
   struct office *office = *state;
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   telemetry(office, 0, 1, 1);
   telemetry(office, 0, 1, 3);
   telemetry(office, 0, 1, 3);
   telemetry(office, 1, 2, 1);
-  struct operator_tally tally = expect_delivered(office, 4);
+  struct office_tally tally = expect_delivered(office, 4);
   assert_int_equal(tally.delivered, 3);
   assert_int_equal(tally.duplicated, 1);
   assert_int_equal(tally.strangers, 0);
-  assert_int_equal(operator_missing(office->op, 0, 3), 1);
-  assert_int_equal(operator_missing(office->op, 1, 1), 0);
-  assert_int_equal(operator_missing(office->op, 2, 7), 7);
+  assert_int_equal(office_missing(office->op, 0, 3), 1);
+  assert_int_equal(office_missing(office->op, 1, 1), 0);
+  assert_int_equal(office_missing(office->op, 2, 7), 7);
 
   uint32_t latency_us[8];
   uint64_t skipped = 9;
-  assert_int_equal(operator_latencies(office->op, latency_us, 8, &skipped), 3);
+  assert_int_equal(office_latencies(office->op, latency_us, 8, &skipped), 3);
   assert_int_equal(skipped, 0);
   for (int i = 0; i < 3; i++) assert_in_range(latency_us[i], 1, 5000000);
 }
@@ -240,20 +240,20 @@ static void counts_what_arrives_by_sequence_number(void **state)
 static void telemetry_of_another_run_is_counted_apart_and_hides_no_loss(void **state)
 {
   struct office *office = *state;
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   telemetry(office, 0, 1, 1);
   telemetry_of(office, MARK + 1000, 0, 1, 2, ""); /* the number that is missing below */
   telemetry_of(office, 0, 0, 1, 2, "");        /* as a program from before the mark numbered it */
   telemetry_of(office, MARK ^ 1, 0, 1, 2, ""); /* a clone's */
   telemetry_of(office, MARK ^ 1, 0, 1, 1, "");
   telemetry(office, 0, 1, 3);
-  struct operator_tally tally = expect_delivered(office, 7);
+  struct office_tally tally = expect_delivered(office, 7);
   assert_int_equal(tally.delivered, 2);
   assert_int_equal(tally.foreign, 2);
   assert_int_equal(tally.of_clones, 2);
   assert_int_equal(tally.duplicated, 1);
   assert_int_equal(tally.strangers, 0);
-  assert_int_equal(operator_missing(office->op, 0, 3), 1);
+  assert_int_equal(office_missing(office->op, 0, 3), 1);
 }
 
 /* An operator of an earlier run that was killed: its session stays, and what gathers there it would
@@ -290,11 +290,11 @@ static void say(struct office *office, const char *options)
 static void expect_no_news_of_another_day(struct office *office)
 {
   office->earlier = true;
-  start_operator(office);
+  start_office(office);
   for (bool arrived = false; !arrived; rig_pause_ms(20)) {
-    if (operator_connected(office->op)) telemetry(office, 2, 3, 1);
-    arrived = operator_missing(office->op, 2, 1) == 0;
-    while (operator_collect(office->op, &office->last))
+    if (office_connected(office->op)) telemetry(office, 2, 3, 1);
+    arrived = office_missing(office->op, 2, 1) == 0;
+    while (office_collect(office->op, &office->last))
       if (office->last.index != SIZE_MAX)
         fail_msg("news of another day: %s: %s", office->last.topic, office->last.text);
   }
@@ -303,14 +303,14 @@ static void expect_no_news_of_another_day(struct office *office)
 static void what_waited_for_the_operator_of_an_earlier_run_is_gone(void **state)
 {
   struct office *office = *state;
-  expect_event(office, OPERATOR_CONNECTED);
-  operator_stop(office->op);
+  expect_event(office, OFFICE_CONNECTED);
+  office_stop(office->op);
   leave_a_session(office);
   telemetry_of(office, MARK + 1000, 0, 1, 1, "");
   say(office, "");
   expect_no_news_of_another_day(office);
-  struct operator_tally tally;
-  operator_tally(office->op, &tally);
+  struct office_tally tally;
+  office_tally(office->op, &tally);
   assert_int_equal(tally.delivered, 1);
   assert_int_equal(tally.foreign, 0);
 }
@@ -318,13 +318,13 @@ static void what_waited_for_the_operator_of_an_earlier_run_is_gone(void **state)
 static void what_the_broker_retained_is_of_another_day(void **state)
 {
   struct office *office = *state;
-  expect_event(office, OPERATOR_CONNECTED);
-  operator_stop(office->op);
+  expect_event(office, OFFICE_CONNECTED);
+  office_stop(office->op);
   telemetry_of(office, MARK + 1000, 0, 1, 1, "-r");
   say(office, "-r");
   expect_no_news_of_another_day(office);
-  struct operator_tally tally;
-  operator_tally(office->op, &tally);
+  struct office_tally tally;
+  office_tally(office->op, &tally);
   assert_int_equal(tally.delivered, 1);
   assert_int_equal(tally.foreign, 5);
 }
@@ -332,26 +332,26 @@ static void what_the_broker_retained_is_of_another_day(void **state)
 static void a_message_to_anothers_topic_is_not_counted(void **state)
 {
   struct office *office = *state;
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   telemetry(office, 0, 2, 1);
   telemetry(office, 0, 1, 1);
-  struct operator_tally tally = expect_delivered(office, 1);
+  struct office_tally tally = expect_delivered(office, 1);
   assert_int_equal(tally.delivered, 1);
-  assert_int_equal(operator_missing(office->op, 0, 1), 0);
-  assert_int_equal(operator_missing(office->op, 1, 1), 1);
+  assert_int_equal(office_missing(office->op, 0, 1), 0);
+  assert_int_equal(office_missing(office->op, 1, 1), 1);
 }
 
 static void nonsense_is_a_stranger(void **state)
 {
   struct office *office = *state;
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   assert_int_equal(
       rig_client(office->rig, "mosquitto_pub", 0, "-t private/00000001/telemetry -m short"), 0);
   assert_int_equal(rig_client(office->rig, "mosquitto_pub", 0,
                               "-t private/00000001/trust/ack -m '{\"status\":5}'"),
                    0);
   telemetry(office, 0, 1, 0);
-  struct operator_tally tally = expect_delivered(office, 3);
+  struct office_tally tally = expect_delivered(office, 3);
   assert_int_equal(tally.strangers, 3);
   assert_int_equal(tally.delivered, 0);
 }
@@ -359,12 +359,12 @@ static void nonsense_is_a_stranger(void **state)
 static void hands_out_acknowledgements(void **state)
 {
   struct office *office = *state;
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   assert_int_equal(rig_client(office->rig, "mosquitto_pub", 1,
                               "-t private/00000002/trust/ack -m "
                               "'{\"status\":\"committed\",\"version\":3,\"of\":4294967295}'"),
                    0);
-  expect_event(office, OPERATOR_TRUST_ACK);
+  expect_event(office, OFFICE_TRUST_ACK);
   assert_int_equal(office->last.index, 1);
   assert_int_equal(office->last.version, 3);
   assert_int_equal(office->last.of, 4294967295u);
@@ -373,13 +373,13 @@ static void hands_out_acknowledgements(void **state)
   assert_int_equal(rig_client(office->rig, "mosquitto_pub", 2,
                               "-t private/00000003/cert/ack -m '{\"status\":\"wrong_key\"}'"),
                    0);
-  expect_event(office, OPERATOR_IDENTITY_ACK);
+  expect_event(office, OFFICE_IDENTITY_ACK);
   assert_int_equal(office->last.index, 2);
   assert_int_equal(office->last.code, DEVICE_UPDATE_WRONG_KEY);
 
   assert_int_equal(
       rig_client(office->rig, "mosquitto_pub", 2, "-t private/00000003/status -m offline"), 0);
-  expect_event(office, OPERATOR_MESSAGE);
+  expect_event(office, OFFICE_MESSAGE);
   assert_string_equal(office->last.topic, "private/00000003/status");
   assert_string_equal(office->last.text, "offline");
   assert_true(atomic_load(&office->wakes) >= 4);
@@ -401,13 +401,13 @@ static void publish_bytes(struct office *office, size_t index, const char *topic
 static void hands_out_reports_of_updates(void **state)
 {
   struct office *office = *state;
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   assert_int_equal(rig_client(office->rig, "mosquitto_pub", 1,
                               "-t private/00000002/ota/status -m "
                               "'{\"status\":\"self_test\",\"serial\":3,\"version\":\"1.2.65535\","
                               "\"running\":\"1.1.0\"}'"),
                    0);
-  expect_event(office, OPERATOR_OTA_STATUS);
+  expect_event(office, OFFICE_OTA_STATUS);
   assert_int_equal(office->last.index, 1);
   assert_int_equal(office->last.code, DEVICE_OTA_SELF_TEST);
   assert_int_equal(office->last.serial, 3);
@@ -436,22 +436,22 @@ static void reports_that_make_no_sense_are_strangers(void **state)
   memset(large, ' ', sizeof large); /* what follows would be a good one */
   memcpy(large + 300, nonsense[0], strlen(nonsense[0]));
   memcpy(large + 311, "trial", 5);
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   for (size_t i = 0; i < CASES; i++)
     publish_bytes(office, 1, "private/00000002/ota/status", nonsense[i], strlen(nonsense[i]));
   publish_bytes(office, 1, "private/00000002/ota/status", large, sizeof large);
-  struct operator_tally tally = expect_delivered(office, CASES + 1);
+  struct office_tally tally = expect_delivered(office, CASES + 1);
   assert_int_equal(tally.strangers, CASES + 1);
-  while (operator_collect(office->op, &office->last))
-    assert_int_not_equal(office->last.kind, OPERATOR_OTA_STATUS);
+  while (office_collect(office->op, &office->last))
+    assert_int_not_equal(office->last.kind, OFFICE_OTA_STATUS);
 }
 
 static void a_trespassers_word_is_heard_where_a_report_is_due(void **state)
 {
   struct office *office = *state;
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   publish_bytes(office, 1, "private/00000002/ota/status", "trespass", 8);
-  expect_event(office, OPERATOR_MESSAGE);
+  expect_event(office, OFFICE_MESSAGE);
   assert_string_equal(office->last.text, "trespass");
   assert_int_equal(office->last.index, 1);
 }
@@ -462,22 +462,22 @@ static void blocks_go_to_the_device_that_asked(void **state)
   struct blocks_want want = {.number = 0};
   /* of 5: 256 and 260 */
   const uint8_t get[BLOCKS_GET_SIZE] = {0, 0, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0x11};
-  expect_event(office, OPERATOR_CONNECTED);
-  assert_false(operator_next_block(office->op, &want));
-  assert_true(operator_block_room(office->op) > 0);
+  expect_event(office, OFFICE_CONNECTED);
+  assert_false(office_next_block(office->op, &want));
+  assert_true(office_block_room(office->op) > 0);
   publish_bytes(office, 2, "private/00000003/ota/get", get, sizeof get);
   publish_bytes(office, 2, "private/00000003/ota/get", get, 11); /* no request: a stranger */
   expect_delivered(office, 1);
-  struct operator_tally tally;
-  operator_tally(office->op, &tally);
+  struct office_tally tally;
+  office_tally(office->op, &tally);
   assert_int_equal(tally.block_requests, 1);
   for (uint32_t number = 256; number <= 260; number += 4) {
-    assert_true(operator_next_block(office->op, &want));
+    assert_true(office_next_block(office->op, &want));
     assert_int_equal(want.index, 2);
     assert_int_equal(want.serial, 5);
     assert_int_equal(want.number, number);
   }
-  assert_false(operator_next_block(office->op, &want));
+  assert_false(office_next_block(office->op, &want));
 }
 
 /* Device 2, which receives one block. */
@@ -503,12 +503,12 @@ static void a_block_arrives_as_it_was_sent(void **state)
   struct error error;
   struct listener listener = {.rig = office->rig};
   pthread_t thread;
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   assert_int_equal(pthread_create(&thread, NULL, listen_for_block, &listener), 0);
   while (!atomic_load(&listener.ended)) {
     uv_run(&office->rig->loop, UV_RUN_NOWAIT);
-    if (operator_block_room(office->op) > 0)
-      assert_int_equal(operator_send_block(office->op, 2, "\0\1\xfe\xff", 4, &error), 0);
+    if (office_block_room(office->op) > 0)
+      assert_int_equal(office_send_block(office->op, 2, "\0\1\xfe\xff", 4, &error), 0);
     rig_pause_ms(10);
   }
   pthread_join(thread, NULL);
@@ -531,21 +531,21 @@ static void few_blocks_are_under_way_at_a_time(void **state)
   struct outcome stopped = {0}, started = {0};
   struct error error;
   uint8_t block[1024] = {0};
-  expect_event(office, OPERATOR_CONNECTED);
-  size_t room = operator_block_room(office->op);
+  expect_event(office, OFFICE_CONNECTED);
+  size_t room = office_block_room(office->op);
   assert_in_range(room, 100, 1000);
   broker_stop(office->rig->broker, rig_on_done, &stopped);
   rig_succeeds(office->rig, &stopped);
-  expect_event(office, OPERATOR_LOST);
-  assert_int_equal(operator_block_room(office->op), 0);
-  assert_int_equal(operator_push(office->op, 0, "ota/manifest", "m", 1, &error), 0);
+  expect_event(office, OFFICE_LOST);
+  assert_int_equal(office_block_room(office->op), 0);
+  assert_int_equal(office_push(office->op, 0, "ota/manifest", "m", 1, &error), 0);
   broker_start(office->rig->broker, rig_on_done, &started);
   rig_succeeds(office->rig, &started);
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   for (int i = 0; i < 5000;) {
-    if (operator_block_room(office->op) == 0) continue;
-    assert_int_equal(operator_send_block(office->op, 0, block, sizeof block, &error), 0);
-    assert_true(operator_pending(office->op) <= room);
+    if (office_block_room(office->op) == 0) continue;
+    assert_int_equal(office_send_block(office->op, 0, block, sizeof block, &error), 0);
+    assert_true(office_pending(office->op) <= room);
     i++;
   }
   expect_nothing_pending(office);
@@ -557,7 +557,7 @@ static void pushes_reach_a_device_that_connects_later(void **state)
   struct error error;
   assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0, "-c -E -t private/00000001/trust"),
                    0);
-  assert_int_equal(operator_push(office->op, 0, "trust", "bundle", 6, &error), 0);
+  assert_int_equal(office_push(office->op, 0, "trust", "bundle", 6, &error), 0);
   expect_nothing_pending(office);
   assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0, "-c -C 1 -t private/00000001/trust"),
                    0);
@@ -575,20 +575,20 @@ static void pushes_while_the_broker_is_away_arrive_after_it_is_back(void **state
   struct office *office = *state;
   struct outcome stopped = {0}, started = {0};
   struct error error;
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   assert_int_equal(rig_client(office->rig, "mosquitto_sub", 0, "-c -E -t private/00000001/trust"),
                    0);
   broker_stop(office->rig->broker, rig_on_done, &stopped);
   rig_succeeds(office->rig, &stopped);
-  expect_event(office, OPERATOR_LOST);
-  assert_false(operator_connected(office->op));
+  expect_event(office, OFFICE_LOST);
+  assert_false(office_connected(office->op));
   for (int i = 0; i < 700; i++)
-    assert_int_equal(operator_push(office->op, 0, "trust", "bundle", 6, &error), 0);
-  assert_int_equal(operator_pending(office->op), 700);
+    assert_int_equal(office_push(office->op, 0, "trust", "bundle", 6, &error), 0);
+  assert_int_equal(office_pending(office->op), 700);
 
   broker_start(office->rig->broker, rig_on_done, &started);
   rig_succeeds(office->rig, &started);
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   expect_nothing_pending(office);
   assert_int_equal(
       rig_client(office->rig, "mosquitto_sub", 0, "-c -C 700 -t private/00000001/trust"), 0);
@@ -598,22 +598,22 @@ static void counts_on_after_a_restart_and_after_a_kill(void **state)
 {
   struct office *office = *state;
   struct outcome started = {0};
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   telemetry(office, 0, 1, 1);
   restart(office);
   telemetry(office, 0, 1, 2); /* the session at the broker keeps it until the operator is back */
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   assert_int_equal(expect_delivered(office, 2).delivered, 2);
 
   kill(office->rig->broker->mosquitto.process.pid, SIGKILL);
   rig_wait(office->rig, &office->rig->deaths, 1);
-  expect_event(office, OPERATOR_LOST);
+  expect_event(office, OFFICE_LOST);
   broker_start(office->rig->broker, rig_on_done, &started);
   rig_succeeds(office->rig, &started);
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   telemetry(office, 0, 1, 3);
   assert_int_equal(expect_delivered(office, 3).delivered, 3);
-  assert_int_equal(operator_missing(office->op, 0, 3), 0);
+  assert_int_equal(office_missing(office->op, 0, 3), 0);
 }
 
 static void many_pushes_survive_a_kill_in_their_midst(void **state)
@@ -623,10 +623,10 @@ static void many_pushes_survive_a_kill_in_their_midst(void **state)
   struct outcome started = {0};
   struct error error;
   char bundle[1024] = "bundle";
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   for (int i = 0; i < PUSHES; i++)
-    assert_int_equal(operator_push(office->op, 1, "trust", bundle, sizeof bundle, &error), 0);
-  size_t pending = operator_pending(office->op);
+    assert_int_equal(office_push(office->op, 1, "trust", bundle, sizeof bundle, &error), 0);
+  size_t pending = office_pending(office->op);
   assert_in_range(pending, 1, PUSHES);
   kill(office->rig->broker->mosquitto.process.pid, SIGKILL);
   rig_wait(office->rig, &office->rig->deaths, 1);
@@ -640,13 +640,13 @@ static void refuses_more_than_may_wait(void **state)
   struct office *office = *state;
   struct outcome stopped = {0};
   struct error error;
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   broker_stop(office->rig->broker, rig_on_done, &stopped);
   rig_succeeds(office->rig, &stopped);
-  expect_event(office, OPERATOR_LOST);
-  for (unsigned i = 0; i < OPERATOR_PENDING_MAX; i++)
-    assert_int_equal(operator_push(office->op, 0, "trust", "x", 1, &error), 0);
-  assert_int_equal(operator_push(office->op, 0, "trust", "x", 1, &error), -1);
+  expect_event(office, OFFICE_LOST);
+  for (unsigned i = 0; i < OFFICE_PENDING_MAX; i++)
+    assert_int_equal(office_push(office->op, 0, "trust", "x", 1, &error), 0);
+  assert_int_equal(office_push(office->op, 0, "trust", "x", 1, &error), -1);
   assert_non_null(strstr(error.text, "100000 messages wait"));
 }
 
@@ -654,12 +654,12 @@ static void says_why_it_cannot_connect_and_stops_all_the_same(void **state)
 {
   struct office *office = *state;
   struct outcome stopped = {0}, started = {0};
-  expect_event(office, OPERATOR_CONNECTED);
+  expect_event(office, OFFICE_CONNECTED);
   broker_stop(office->rig->broker, rig_on_done, &stopped);
   rig_succeeds(office->rig, &stopped);
-  expect_event(office, OPERATOR_FAILED);
-  struct operator_failure failure;
-  operator_failure(office->op, &failure);
+  expect_event(office, OFFICE_FAILED);
+  struct office_failure failure;
+  office_failure(office->op, &failure);
   assert_non_null(strstr(failure.text, "failed: TCP"));
 
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
@@ -674,17 +674,17 @@ static void says_why_it_cannot_connect_and_stops_all_the_same(void **state)
   broker_start(office->rig->broker, rig_on_done, &started);
   rig_succeeds(office->rig, &started);
   for (int i = 0; i < 10 && failure.failure == DEVICE_FAIL_NONE; i++) {
-    expect_event(office, OPERATOR_FAILED);
-    operator_failure(office->op, &failure);
+    expect_event(office, OFFICE_FAILED);
+    office_failure(office->op, &failure);
   }
   for (int i = 0; i < 12 && failure.failure != DEVICE_FAIL_TLS_NAME_MISMATCH; i++) {
-    expect_event(office, OPERATOR_FAILED);
-    operator_failure(office->op, &failure);
+    expect_event(office, OFFICE_FAILED);
+    office_failure(office->op, &failure);
   }
   assert_non_null(strstr(failure.text, "connect.tls.name_mismatch"));
   assert_non_null(strstr(failure.text, "(elsewhere.example)"));
   assert_true(failure.final);
-  assert_false(operator_connected(office->op));
+  assert_false(office_connected(office->op));
 }
 
 int main(void)
