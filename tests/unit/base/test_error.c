@@ -20,7 +20,8 @@ static void a_quoted_control_character_does_not_reach_a_terminal(void **state)
   struct error error;
   assert_int_equal(error_set(&error, EXIT_CODE_USAGE, "unknown key '%s'", "\x1b[2J\x7f\xc2\x9b"),
                    -1);
-  expect_text(&error, "unknown key '?[2J??" "?'");
+  expect_text(&error, "unknown key '?[2J??"
+                      "?'");
 }
 
 static void a_sentence_is_one_line(void **state)
