@@ -11,7 +11,6 @@
 #include <time.h>
 
 #include "base/random.h"
-#include "broker/nginx.h"
 #include "lab/kinds.h"
 #include "lab/lab.h"
 #include "lab/process.h"
@@ -20,6 +19,7 @@
 #include "lab/stats.h"
 #include "net/fetch.h"
 #include "pki/pki.h"
+#include "updates/nginx.h"
 
 #define HOST       "updates.test"
 #define IMAGE_SIZE (256u * 1024u)

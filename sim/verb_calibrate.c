@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
-#include "net/child.h"
+#include "child/child.h"
 #include "timing/model.h"
 #include "verb_options.h"
 #include "verbs.h"

@@ -11,7 +11,7 @@
 #include "base/host_port.h"
 #include "base/memory.h"
 #include "broker/internal.h"
-#include "broker/ports.h"
+#include "child/ports.h"
 
 struct later {
   struct task task;

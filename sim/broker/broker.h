@@ -3,7 +3,7 @@
  * Every operation is asynchronous on the given loop and ends by calling `done` once, never from
  * inside the call, with NULL or with an error that says what to do. What is under way when the
  * broker is stopped or closed ends with EXIT_CODE_INTERRUPTED. A local mosquitto runs as a child in
- * its own folder, with its log kept, and never outlives this process (net/child.h, and
+ * its own folder, with its log kept, and never outlives this process (child/child.h, and
  * broker_close). It listens on 127.0.0.1 only.
  *
  * Broker folder (0700): mosquitto.conf, acl, mosquitto.log, mosquitto.db, clients.crt (CA file for

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "broker/gate.h"
-#include "net/child.h"
+#include "child/child.h"
 
 #define OWN_DESCRIPTORS 256u /* of a gate, beside its connections and who waits */
 

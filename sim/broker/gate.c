@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "broker/records.h"
-#include "net/listener.h"
+#include "relay/listener.h"
 
 enum { CHUNK = 16384, OWN_DESCRIPTORS = 64 };
 /* A timer that is late is made up for by this much: the rate holds, and there is no burst. */

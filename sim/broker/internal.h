@@ -15,7 +15,7 @@
 #include "broker/broker.h"
 #include "broker/dial.h"
 #include "broker/front.h"
-#include "net/child.h"
+#include "child/child.h"
 #include "net/curl_uv.h"
 
 struct task {

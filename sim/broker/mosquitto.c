@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "broker/internal.h"
-#include "broker/ports.h"
+#include "child/ports.h"
 
 enum { READY_MS = 10000, POLL_MS = 20, TERM_MS = 5000, PICKS = 3 };
 

@@ -10,10 +10,10 @@
 #include "base/peak.h"
 #include "device/manifest.h"
 #include "fleet/flash.h"
-#include "net/proxy.h"
 #include "office/blocks.h"
 #include "office/rollout.h"
 #include "run/state.h"
+#include "updates/proxy.h"
 
 #define RUN_DOWNLOADS_MAX            3000u /* over HTTPS at once; others wait for their turn */
 #define RUN_DESCRIPTORS_PER_DOWNLOAD 3u    /* the device's, and both of the proxy */

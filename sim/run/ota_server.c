@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/nginx.h"
 #include "net/fetch.h"
-#include "net/proxy.h"
 #include "run/operation.h"
 #include "run/ota.h"
+#include "updates/nginx.h"
+#include "updates/proxy.h"
 
 #define HOST             "localhost"
 #define START_WITHIN_MS  15000u

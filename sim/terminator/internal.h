@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <uv.h>
 
-#include "net/child.h"
-#include "net/listener.h"
+#include "child/child.h"
+#include "relay/listener.h"
 
 #include "terminator/connect.h"
 #include "terminator/terminator.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "server.h"
+#include "../updates/server.h"
 
 #define YEAR_S (365 * (int64_t) 86400)
 #define MANY   200

@@ -1,6 +1,6 @@
 /* TCP ports on 127.0.0.1, before anything listens on them. */
-#ifndef FLEETSIM_BROKER_PORTS_H
-#define FLEETSIM_BROKER_PORTS_H
+#ifndef FLEETSIM_PORTS_H
+#define FLEETSIM_PORTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* Connections are taken up in the order in which they came, a few a turn, so that those that are
    open have theirs. */
 #define _GNU_SOURCE
-#include "net/listener.h"
+#include "relay/listener.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -5,7 +5,7 @@
  * One process (master_process off): a master that is killed leaves its workers behind, and they
  * would hold the port. */
 #define _GNU_SOURCE
-#include "broker/nginx.h"
+#include "updates/nginx.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "broker/ports.h"
-#include "net/child.h"
+#include "child/child.h"
+#include "child/ports.h"
 #include "net/curl_uv.h"
 
 enum {

@@ -2,7 +2,7 @@
  * descriptors, exec. A pipe that exec closes brings errno back where that fails. Between fork and
  * exec only async-signal-safe calls: other threads may have held any lock. */
 #define _GNU_SOURCE
-#include "net/child.h"
+#include "child/child.h"
 
 #include <errno.h>
 #include <fcntl.h>

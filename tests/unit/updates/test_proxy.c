@@ -1,6 +1,6 @@
 /* The proxy between real downloads and a real nginx, and between raw sockets. */
 #define _GNU_SOURCE
-#include "net/proxy.h"
+#include "updates/proxy.h"
 
 #include <errno.h>
 #include <fcntl.h>

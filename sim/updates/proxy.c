@@ -3,7 +3,7 @@
  * slow, or that side does not take it.
  */
 #define _GNU_SOURCE
-#include "net/proxy.h"
+#include "updates/proxy.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,8 +16,8 @@
 #include "base/memory.h"
 #include "base/peak.h"
 #include "base/random.h"
-#include "net/listener.h"
 #include "net/pipe.h"
+#include "relay/listener.h"
 
 enum { PIECE = 16384, BACKLOG = 4096, SWEEP_MS = 10000 };
 

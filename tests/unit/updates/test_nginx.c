@@ -1,12 +1,12 @@
 #define _GNU_SOURCE
-#include "broker/nginx.h"
+#include "updates/nginx.h"
 
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "rig.h"
+#include "../broker/rig.h"
 
 /* Beside the rig's brokers: one update server, by a certificate of the update CA. */
 struct site {

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "net/child.h"
+#include "child/child.h"
 
 enum { PATIENCE_MS = 10000, KILLS = 40 };
 

@@ -1,5 +1,5 @@
 /* The local update server: a real nginx, as a child in its own folder, that serves files over TLS
- * on 127.0.0.1 only and never outlives this process (net/child.h, and nginx_close).
+ * on 127.0.0.1 only and never outlives this process (child/child.h, and nginx_close).
  *
  * Folder (0700): nginx.conf, nginx.log, access.log (one line per request: time, peer, request,
  * status, bytes of the answer's body, range, seconds), server.crt and server.key (the caller writes

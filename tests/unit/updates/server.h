@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "broker/nginx.h"
 #include "pki/pki.h"
+#include "updates/nginx.h"
 
 #define SERVER_HOST   "updates.test"
 #define SERVER_FILE   (256u * 1024u) /* bytes of /image.bin */

@@ -1,5 +1,5 @@
 #define _POSIX_C_SOURCE 200809L
-#include "broker/ports.h"
+#include "child/ports.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
