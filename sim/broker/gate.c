@@ -1,6 +1,10 @@
+/* The loop of a gate: who comes is queued for his turn or taken up at once, and a relay
+ * (relay/relay.h) passes him on to the broker. What the client sends is looked at until its
+ * handshake is done, which ends his deadline. An order that does not come, or cannot be followed,
+ * ends the process; front.c sees that.
+ */
 #define _GNU_SOURCE
 #include "broker/gate.h"
-#include "base/memory.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -10,33 +14,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "broker/records.h"
 #include "relay/listener.h"
+#include "relay/relay.h"
 
-enum { CHUNK = 16384, OWN_DESCRIPTORS = 64 };
+enum { OWN_DESCRIPTORS = 64 };
 /* A timer that is late is made up for by this much: the rate holds, and there is no burst. */
 #define CATCH_UP_US 20000.0
-
-struct pair;
-
-/* One end of a connection, and the bytes that are on their way from it to the other. */
-struct end {
-  struct pair *pair;
-  uv_tcp_t tcp;
-  uv_write_t write;
-  char *rest; /* what the other side could not take yet; NULL: nothing, and this end is read */
-};
 
 struct pair {
   struct pair *next, **link; /* among all */
   struct pair *behind;       /* in the queue */
   struct gate *gate;
-  struct end client, broker;
-  uv_connect_t connect;
+  struct relay relay;
   uv_timer_t deadline;
   int listener;
-  unsigned open; /* handles */
-  bool closing, shaken;
+  unsigned open; /* the relay and the deadline */
+  bool shaken;
   struct records records; /* the client's */
 };
 
@@ -56,34 +51,45 @@ struct gate {
   struct pair *pairs, *first, *last; /* all; those that wait for their turn, in order */
   size_t count, count_max, waiting;
   double next_us; /* when the next one has his turn */
-  char bytes[CHUNK];
 };
 
 /* --- A connection ----------------------------------------------------------------------------- */
 
 static void fill(struct gate *gate);
 
-static void on_part_closed(uv_handle_t *handle)
+static void on_part_closed(struct pair *pair)
 {
-  struct pair *pair = handle->data;
   if (--pair->open > 0) return;
   struct gate *gate = pair->gate;
   gate->count--;
-  free(pair->client.rest);
-  free(pair->broker.rest);
   free(pair);
   fill(gate);
 }
 
-static void pair_close(struct pair *pair)
+static void on_deadline_closed(uv_handle_t *handle)
 {
-  if (pair->closing) return;
-  pair->closing = true;
+  on_part_closed(handle->data);
+}
+
+/* Called by the relay. */
+static void on_relay_closed(void *user)
+{
+  on_part_closed(user);
+}
+
+/* Called by the relay. */
+static void on_relay_ended(void *user, enum relay_cause cause)
+{
+  struct pair *pair = user;
+  (void) cause;
   *pair->link = pair->next;
   if (pair->next != NULL) pair->next->link = pair->link;
-  uv_close((uv_handle_t *) &pair->client.tcp, on_part_closed);
-  uv_close((uv_handle_t *) &pair->broker.tcp, on_part_closed);
-  uv_close((uv_handle_t *) &pair->deadline, on_part_closed);
+  uv_close((uv_handle_t *) &pair->deadline, on_deadline_closed);
+}
+
+static void pair_close(struct pair *pair)
+{
+  relay_drop(&pair->relay, false);
 }
 
 static void on_deadline(uv_timer_t *timer)
@@ -93,69 +99,19 @@ static void on_deadline(uv_timer_t *timer)
   pair_close(pair);
 }
 
-static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+/* Called by the relay, which passes everything on. */
+static bool look(void *user, enum relay_side from, const uint8_t *data, size_t *size)
 {
-  (void) suggested;
-  struct pair *pair = handle->data;
-  *out = uv_buf_init(pair->gate->bytes, sizeof pair->gate->bytes);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer);
-
-static void on_written(uv_write_t *request, int status)
-{
-  struct end *from = request->data;
-  free(from->rest);
-  from->rest = NULL;
-  if (from->pair->closing) return;
-  if (status != 0 || uv_read_start((uv_stream_t *) &from->tcp, on_room, on_read) != 0)
-    pair_close(from->pair);
-}
-
-/* What does not go at once is kept, and this end is not read until it has gone. */
-static bool pass(struct end *from, struct end *to, const char *bytes, size_t size)
-{
-  uv_buf_t all = uv_buf_init((char *) bytes, (unsigned) size);
-  int sent = uv_try_write((uv_stream_t *) &to->tcp, &all, 1);
-  if (sent == UV_EAGAIN) sent = 0;
-  if (sent < 0) return false;
-  if ((size_t) sent == size) return true;
-  size_t left = size - (size_t) sent;
-  from->rest = malloc(left);
-  if (from->rest == NULL) return false;
-  memcpy(from->rest, bytes + sent, left);
-  uv_read_stop((uv_stream_t *) &from->tcp);
-  uv_buf_t rest = uv_buf_init(from->rest, (unsigned) left);
-  return uv_write(&from->write, (uv_stream_t *) &to->tcp, &rest, 1, on_written) == 0;
-}
-
-static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
-{
-  struct pair *pair = stream->data;
-  bool by_client = stream == (uv_stream_t *) &pair->client.tcp;
-  struct end *from = by_client ? &pair->client : &pair->broker,
-             *to = by_client ? &pair->broker : &pair->client;
-  if (size == 0) return;
-  if (size < 0) {
-    pair_close(pair);
-    return;
-  }
-  if (by_client && !pair->shaken &&
-      records_pass(&pair->records, (const uint8_t *) buffer->base, (size_t) size)) {
+  struct pair *pair = user;
+  if (from == RELAY_CLIENT && !pair->shaken && records_pass(&pair->records, data, *size)) {
     pair->shaken = true;
     uv_timer_stop(&pair->deadline);
   }
-  if (!pass(from, to, buffer->base, (size_t) size)) pair_close(pair);
+  return true;
 }
 
-static void on_connected(uv_connect_t *request, int status)
-{
-  struct pair *pair = request->data;
-  if (pair->closing) return;
-  if (status != 0 || uv_read_start((uv_stream_t *) &pair->client.tcp, on_room, on_read) != 0 ||
-      uv_read_start((uv_stream_t *) &pair->broker.tcp, on_room, on_read) != 0)
-    pair_close(pair);
-}
+static const struct relay_config relaying = {
+    .pass = look, .ended = on_relay_ended, .closed = on_relay_closed};
 
 static void take_up(struct pair *pair)
 {
@@ -166,13 +122,8 @@ static void take_up(struct pair *pair)
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   if ((config->timeout_ms > 0 &&
        uv_timer_start(&pair->deadline, on_deadline, config->timeout_ms, 0) != 0) ||
-      uv_tcp_connect(&pair->connect, &pair->broker.tcp, (const struct sockaddr *) &target,
-                     on_connected) != 0) {
+      relay_connect(&pair->relay, (const struct sockaddr *) &target) != 0)
     pair_close(pair);
-    return;
-  }
-  uv_tcp_nodelay(&pair->client.tcp, 1);
-  uv_tcp_nodelay(&pair->broker.tcp, 1);
 }
 
 /* --- Turns ------------------------------------------------------------------------------------ */
@@ -243,17 +194,13 @@ static struct pair *pair_make(struct gate *gate, int listener)
   struct pair *pair = calloc(1, sizeof *pair);
   if (pair == NULL) memory_gone("a connection at the gate");
   *pair = (struct pair){
-      .next = gate->pairs, .link = &gate->pairs, .gate = gate, .listener = listener, .open = 3};
+      .next = gate->pairs, .link = &gate->pairs, .gate = gate, .listener = listener, .open = 2};
   if (gate->pairs != NULL) gate->pairs->link = &pair->next;
   gate->pairs = pair;
   gate->count++;
-  pair->client.pair = pair->broker.pair = pair;
-  uv_tcp_init(&gate->loop, &pair->client.tcp);
-  uv_tcp_init(&gate->loop, &pair->broker.tcp);
+  relay_init(&pair->relay, &gate->loop, &relaying, pair);
   uv_timer_init(&gate->loop, &pair->deadline);
-  pair->client.tcp.data = pair->broker.tcp.data = pair->deadline.data = pair->connect.data = pair;
-  pair->client.write.data = &pair->client;
-  pair->broker.write.data = &pair->broker;
+  pair->deadline.data = pair;
   return pair;
 }
 
@@ -273,8 +220,7 @@ static void on_connection(void *ctx, int fd)
   struct entrance *entrance = ctx;
   struct gate *gate = entrance->gate;
   struct pair *pair = pair_make(gate, entrance->number);
-  if (uv_tcp_open(&pair->client.tcp, fd) != 0) {
-    close(fd);
+  if (relay_take(&pair->relay, fd) != 0) {
     pair_close(pair);
   } else if (gate->config.rate > 0) {
     queue(pair);

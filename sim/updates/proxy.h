@@ -13,7 +13,7 @@
  *     stall                  nothing moves, not even ends; new connections are taken and stand
  *                            still too
  *
- * Bounded: PROXY_WAITING_MAX of a connection waits in either direction, then nothing more is read
+ * Bounded: RELAY_WAITING_MAX of a connection waits in either direction, then nothing more is read
  * from there; beyond `connections` new ones are closed; one on which nothing moved for
  * PROXY_IDLE_MS is reset.
  */
@@ -27,8 +27,7 @@
 
 #include "base/error.h"
 
-#define PROXY_WAITING_MAX (64u * 1024u)
-#define PROXY_IDLE_MS     300000u
+#define PROXY_IDLE_MS 300000u
 
 struct proxy;
 

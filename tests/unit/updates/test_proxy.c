@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "net/fetch.h"
+#include "relay/relay.h"
 #include "server.h"
 
 #define BLOCK 1024u
@@ -442,7 +443,7 @@ static void a_side_that_takes_nothing_holds_the_other_back(void **state)
                    0);
   for (int i = 0; i < 20; i++) {
     server_run_ms(server, 10);
-    assert_true(totals(pair.site).waiting < PROXY_WAITING_MAX + 20000);
+    assert_true(totals(pair.site).waiting < RELAY_WAITING_MAX + 20000);
   }
   uint64_t held = totals(pair.site).down;
   assert_in_range(held, 1, sizeof flood / 2);
