@@ -221,6 +221,8 @@ extern const struct backend_handler member_handler;
 
 /* observe.c: the device's notes become facts, metrics and events. */
 void member_observe(void *member, const struct device_note *note);
+/* An event of this device, now: its time and device are filled in. */
+void member_emit(struct member *member, struct event event);
 /* The attempt or session of a device that can say nothing any more: the plan has ended it. */
 void member_end(struct member *member);
 void member_count_failure(struct member *member, enum device_failure failure, const char *detail);

@@ -5,9 +5,11 @@
 
 #include "fleet/member.h"
 
-static double run_s(const struct member *m)
+void member_emit(struct member *m, struct event event)
 {
-  return (double) fleet_clock_us(m->fleet) / 1e6;
+  event.t_s = (double) fleet_clock_us(m->fleet) / 1e6;
+  event.device = m->facts.id;
+  events_emit(m->fleet->config.events, &event);
 }
 
 /* Foretold when the attempt was begun; a session may have begun long ago, and what ends it is of
@@ -30,11 +32,8 @@ static bool is_expected(const struct member *m, enum device_failure failure)
 void member_count_failure(struct member *m, enum device_failure failure, const char *detail)
 {
   const struct fleet_config *config = &m->fleet->config;
-  char quoted[256];
   metrics_fail(config->metrics, failure, m->facts.id, is_expected(m, failure), detail);
-  events_add(config->events, run_s(m), m->facts.id, "failed",
-             "\"failure\": \"%s\", \"detail\": \"%s\"", device_failure_name(failure),
-             events_quote(detail, quoted, sizeof quoted));
+  member_emit(m, (struct event){.kind = EVENT_FAILED, .failed = {failure, detail}});
 }
 
 static int root_of(const struct fleet *fleet, const uint8_t *anchor_id)
@@ -152,10 +151,10 @@ static void on_online(struct member *m, const struct device_note *note)
     m->start_at_ms = m->planned_us / 1000;
     m->next_endpoint = FLEET_MAIN;
   }
-  events_add(m->fleet->config.events, (double) now_us / 1e6, m->facts.id, "online",
-             "\"endpoint\": \"%s\", \"node\": %d, \"resumed\": %s, \"session_present\": %s",
-             m->endpoint == FLEET_MAIN ? "main" : "prove", m->facts.node,
-             m->facts.resumed ? "true" : "false", note->session_present ? "true" : "false");
+  member_emit(m,
+              (struct event){.kind = EVENT_ONLINE,
+                             .online = {m->endpoint == FLEET_MAIN ? "main" : "prove", m->facts.node,
+                                        m->facts.resumed, note->session_present}});
 }
 
 /* True for what is a verdict about certificates, either side's: trying again would not change
@@ -264,16 +263,19 @@ void member_end(struct member *m)
                                                        : DEVICE_FAIL_SESSION_STOPPED});
 }
 
-static void on_update(struct member *m, const struct device_note *note, const char *event,
-                      enum metric committed, enum metric refused)
+static void on_update(struct member *m, const struct device_note *note, enum metric committed,
+                      enum metric refused)
 {
   struct metrics *metrics = m->fleet->config.metrics;
   bool good = note->code == DEVICE_UPDATE_COMMITTED || note->code == DEVICE_UPDATE_SAME;
   if (good && note->kind == DEVICE_NOTE_TRUST) m->facts.trust_of = note->of;
   metrics_add(metrics, good ? committed : refused, 1);
-  events_add(m->fleet->config.events, run_s(m), m->facts.id, event,
-             "\"status\": \"%s\", \"version\": %u",
-             device_update_name((enum device_update) note->code), (unsigned) note->version);
+  enum device_update status = (enum device_update) note->code;
+  if (note->kind == DEVICE_NOTE_TRUST)
+    member_emit(m, (struct event){.kind = EVENT_TRUST, .trust = {status, note->version}});
+  else
+    member_emit(m,
+                (struct event){.kind = EVENT_CERTIFICATE, .certificate = {status, note->version}});
 }
 
 static bool is_telemetry(const struct device_note *note)
@@ -299,7 +301,7 @@ static void on_denied(struct member *m, const struct device_note *note)
 {
   const struct fleet_config *config = &m->fleet->config;
   enum device_failure failure = refusal(note);
-  char detail[160], quoted[320];
+  char detail[160];
   if (note->tag == MEMBER_TAG_TRESPASS) {
     member_trespass_answered(m, note->code);
     if (!note->declined) return;
@@ -310,9 +312,7 @@ static void on_denied(struct member *m, const struct device_note *note)
            note->declined ? " of CONNACK: not sent" : "");
   metrics_fail(config->metrics, failure, m->facts.id, is_expected(m, failure), detail);
   if (is_telemetry(note) && !member_tells(m, note->code)) return;
-  events_add(config->events, run_s(m), m->facts.id, "refused",
-             "\"failure\": \"%s\", \"detail\": \"%s\"", device_failure_name(failure),
-             events_quote(detail, quoted, sizeof quoted));
+  member_emit(m, (struct event){.kind = EVENT_REFUSED, .refused = {failure, detail}});
 }
 
 /* Telemetry of another run, which the broker has kept for this session: no word about who may what
@@ -364,11 +364,9 @@ void member_observe(void *ctx, const struct device_note *note)
   case DEVICE_NOTE_DENIED: on_denied(m, note); break;
   case DEVICE_NOTE_TRUST:
     m->facts.trust_version = note->version;
-    on_update(m, note, "trust", METRIC_TRUST_COMMITTED, METRIC_TRUST_REFUSED);
+    on_update(m, note, METRIC_TRUST_COMMITTED, METRIC_TRUST_REFUSED);
     break;
-  case DEVICE_NOTE_IDENTITY:
-    on_update(m, note, "certificate", METRIC_CERT_COMMITTED, METRIC_CERT_REFUSED);
-    break;
+  case DEVICE_NOTE_IDENTITY: on_update(m, note, METRIC_CERT_COMMITTED, METRIC_CERT_REFUSED); break;
   case DEVICE_NOTE_MESSAGE: on_message(m, note); break;
   case DEVICE_NOTE_BOOTED:
   case DEVICE_NOTE_OTA:

@@ -104,16 +104,12 @@ static void set_status(struct member *m, enum device_ota_status status, uint32_t
 {
   struct member_ota *ota = member_ota(m);
   struct fleet_ota_facts *facts = &ota->facts;
-  char text[DEVICE_VERSION_TEXT];
   if (serial != 0 && serial == facts->ota_serial && status == facts->ota_status) return;
   facts->ota_status = status;
   facts->ota_serial = serial;
   follow(m, ota, status, serial);
   count(m, status);
-  device_version_text(version, text);
-  events_add(m->fleet->config.events, (double) fleet_clock_us(m->fleet) / 1e6, m->facts.id, "ota",
-             "\"status\": \"%s\", \"serial\": %u, \"version\": \"%s\"",
-             device_ota_status_name(status), (unsigned) serial, text);
+  member_emit(m, (struct event){.kind = EVENT_OTA, .ota = {status, serial, version}});
 }
 
 /* What the power took away before the device could say it is seen when it boots. A boot loader that
@@ -122,13 +118,9 @@ static void on_booted(struct member *m, const struct device_note *note)
 {
   struct fleet_ota_facts *facts = &member_ota(m)->facts;
   enum device_ota_status status = (enum device_ota_status) note->code;
-  char text[DEVICE_VERSION_TEXT];
   facts->image_version = note->version;
   facts->ota_trial = status == DEVICE_OTA_TRIAL;
-  device_version_text(note->version, text);
-  events_add(m->fleet->config.events, (double) fleet_clock_us(m->fleet) / 1e6, m->facts.id,
-             "booted", "\"version\": \"%s\", \"status\": \"%s\"", text,
-             device_ota_status_name(status));
+  member_emit(m, (struct event){.kind = EVENT_BOOTED, .booted = {note->version, status}});
   if (facts->ota_trial) set_status(m, status, note->serial, note->version);
   if (device_ota_is_rolled_back(status)) set_status(m, status, facts->ota_serial, note->version);
   if (status == DEVICE_OTA_CONFIRMED && note->serial != 0 && note->serial == facts->ota_serial &&

@@ -68,9 +68,8 @@ static void fail_power(struct member *m, struct member_ota *ota)
   ota->cuts.times--;
   arm(ota);
   metrics_add(fleet->config.metrics, METRIC_OTA_POWER_CUTS, 1);
-  events_add(fleet->config.events, (double) fleet_clock_us(fleet) / 1e6, m->facts.id, "power_cut",
-             "\"operation\": %llu, \"cut\": %u", (unsigned long long) ota->facts.operations,
-             (unsigned) ota->facts.power_cuts);
+  member_emit(m, (struct event){.kind = EVENT_POWER_CUT,
+                                .power_cut = {ota->facts.operations, ota->facts.power_cuts}});
 }
 
 /* One more operation of `size` bytes: how many of them are done. */

@@ -1,10 +1,11 @@
+/* The stream of events and its file. A line that could not be written, and whatever somebody does to
+ * the file meanwhile, is told once by events_check or events_close: the run goes on until then. */
 #define _POSIX_C_SOURCE 200809L
 #include "report/events.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,10 @@
 #include <unistd.h>
 
 #include "base/files.h"
-#include "fleetsim/device.h"
-
-#define LINE_SIZE 2048u
 
 struct events {
-  FILE *file;
+  FILE *file; /* NULL: the sinks are all */
+  struct events_sink *sinks;
   int error; /* errno of the first line that could not be written, 0: none */
   struct stat made;
   off_t size; /* of all lines */
@@ -29,6 +28,10 @@ int events_open(const char *folder, struct events **out, struct error *error)
   struct events *events = calloc(1, sizeof *events);
   if (events == NULL)
     return error_set(error, EXIT_CODE_SETUP, "not enough memory for the list of events");
+  if (folder == NULL) {
+    *out = events;
+    return 0;
+  }
   if (files_join(events->path, folder, "events.ndjson", error) != 0) {
     free(events);
     return -1;
@@ -62,6 +65,7 @@ static const char *harm(const struct events *events)
 
 static int tell(const struct events *events, struct error *error)
 {
+  if (events->file == NULL) return 0;
   const char *why = events->error == 0 ? harm(events) : "";
   if (*why != '\0')
     return error_set(error, EXIT_CODE_SETUP,
@@ -82,60 +86,39 @@ int events_check(struct events *events, struct error *error)
 int events_close(struct events *events, struct error *error)
 {
   events_flush(events);
-  if (fclose(events->file) != 0 && events->error == 0) events->error = errno;
+  if (events->file != NULL && fclose(events->file) != 0 && events->error == 0)
+    events->error = errno;
   int status = tell(events, error);
   free(events);
   return status;
 }
 
-/* Appends to a line of LINE_SIZE bytes; false when it does not fit. */
-static bool append(char *line, size_t *used, const char *format, va_list args)
+void events_attach(struct events *events, struct events_sink *sink)
 {
-  int n = vsnprintf(line + *used, LINE_SIZE - *used, format, args);
-  if (n < 0 || (size_t) n >= LINE_SIZE - *used) return false;
-  *used += (size_t) n;
-  return true;
+  assert(sink->take != NULL);
+  sink->next = events->sinks;
+  events->sinks = sink;
 }
 
-static bool append_text(char *line, size_t *used, const char *format, ...)
+static void write_line(struct events *events, const struct event *event)
 {
-  va_list args;
-  va_start(args, format);
-  bool fits = append(line, used, format, args);
-  va_end(args);
-  return fits;
+  char line[EVENT_LINE_MAX];
+  size_t size = event_line(event, line);
+  events->size += (off_t) size;
+  if (fwrite(line, 1, size, events->file) != size && events->error == 0) events->error = errno;
 }
 
-static bool append_head(char *line, size_t *used, double t_s, uint32_t device, const char *name)
+void events_emit(struct events *events, const struct event *event)
 {
-  char id[DEVICE_ID_TEXT];
-  if (!append_text(line, used, "{\"t\": %.6f", t_s)) return false;
-  device_id_text(device, id);
-  if (device != 0 && !append_text(line, used, ", \"device\": \"%s\"", id)) return false;
-  return append_text(line, used, ", \"event\": \"%s\"", name);
-}
-
-void events_add(struct events *events, double t_s, uint32_t device, const char *name,
-                const char *more, ...)
-{
-  char line[LINE_SIZE];
-  size_t used = 0;
-  if (!append_head(line, &used, t_s, device, name)) return;
-  size_t head = used;
-  va_list args;
-  va_start(args, more);
-  /* members that do not fit are left out as a whole: half of them would be no JSON */
-  if (more != NULL &&
-      !(append_text(line, &used, ", ") && append(line, &used, more, args) && used < LINE_SIZE - 3))
-    used = head;
-  va_end(args);
-  memcpy(line + used, "}\n", 2);
-  events->size += (off_t) used + 2;
-  if (fwrite(line, 1, used + 2, events->file) != used + 2 && events->error == 0)
-    events->error = errno;
+  assert(event->kind < EVENT_KIND_COUNT);
+  if (events->file != NULL) write_line(events, event);
+  /* the other ends: whoever has called events_attach */
+  for (struct events_sink *sink = events->sinks; sink != NULL; sink = sink->next)
+    sink->take(sink->ctx, event);
 }
 
 void events_flush(struct events *events)
 {
-  if (fflush(events->file) != 0 && events->error == 0) events->error = errno;
+  if (events->file != NULL && fflush(events->file) != 0 && events->error == 0)
+    events->error = errno;
 }

@@ -1,15 +1,24 @@
-/* events.ndjson: one line per device-visible event, flushed at least once a second, so that a crash
-   loses little. */
+/* The stream of events of a run, and who is told: events.ndjson, a line per event, and any number of
+ * sinks. The file is handed to the operating system at least once a second, so that a crash loses
+ * little.
+ */
 #ifndef FLEETSIM_EVENTS_H
 #define FLEETSIM_EVENTS_H
 
-#include <stdint.h>
-
 #include "base/error.h"
+#include "report/event.h"
 
 struct events;
 
-/* Opens folder/events.ndjson for writing. */
+/* Is told of every event from events_attach on, on the thread that emits it. The event and its
+ * texts are gone when `take` returns. The sink belongs to the caller and outlives the stream. */
+struct events_sink {
+  void (*take)(void *ctx, const struct event *event);
+  void *ctx;
+  struct events_sink *next; /* the stream's own */
+};
+
+/* Opens folder/events.ndjson for writing; folder NULL: no file, the sinks are all. */
 int events_open(const char *folder, struct events **out, struct error *error);
 
 /* Writes what is left; reports a full disk, and a file that was removed, replaced or changed
@@ -20,14 +29,10 @@ int events_close(struct events *events, struct error *error);
    went to. */
 int events_check(struct events *events, struct error *error);
 
-/* One line: {"t": seconds of the run, "device": "0000000a" (absent if 0), "event": name, ...more}.
- * `more` is a printf format of further JSON members without braces, e.g. "\"failure\": \"%s\"", or
- * NULL; strings must already be safe for JSON (events_quote). */
-void events_add(struct events *events, double t_s, uint32_t device, const char *name,
-                const char *more, ...) __attribute__((format(printf, 5, 6)));
+void events_attach(struct events *events, struct events_sink *sink);
 
-/* Copies text into out with JSON escapes, cut to fit; returns out. */
-const char *events_quote(const char *text, char *out, unsigned capacity);
+/* Tells everybody: the file first. */
+void events_emit(struct events *events, const struct event *event);
 
 /* Hands lines to the operating system; call once a second. */
 void events_flush(struct events *events);

@@ -74,8 +74,10 @@ int results_conclude(struct results *results, struct events *events, double t_s,
   if (status == 0) status = results_write(results, folder, error);
   bool written = status == 0;
   if (written)
-    events_add(events, t_s, 0, "end", "\"run_id\": \"%s\", \"verdict\": \"%s\", \"exit_code\": %d",
-               results->run_id, results->verdict, (int) results->exit_code);
+    events_emit(events, &(struct event){
+                            .kind = EVENT_END,
+                            .t_s = t_s,
+                            .end = {results->run_id, results->verdict, (int) results->exit_code}});
   if (events_close(events, written ? error : NULL) != 0) status = -1;
   if (written && status != 0) take_back(folder);
   return status;

@@ -52,11 +52,14 @@ static char *last_line(const char *path, struct error *error)
   return NULL;
 }
 
+/* All that the end record says is in the results too, under the same names. */
 static bool is_same(const json_t *end, const json_t *tree)
 {
-  static const char *const keys[] = {"run_id", "verdict", "exit_code"};
-  for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
-    if (!json_equal(json_object_get(end, keys[k]), json_object_get(tree, keys[k]))) return false;
+  size_t count;
+  const struct event_field *fields = event_fields(EVENT_END, &count);
+  for (size_t f = 0; f < count; f++)
+    if (!json_equal(json_object_get(end, fields[f].name), json_object_get(tree, fields[f].name)))
+      return false;
   return true;
 }
 
@@ -72,7 +75,7 @@ static int check_end(const json_t *tree, const char *folder, struct error *error
   char *line = last_line(path, error);
   json_t *end = line == NULL ? NULL : json_loads(line, JSON_REJECT_DUPLICATES, NULL);
   free(line);
-  bool is_end = strcmp(results_json_text(end, "event"), "end") == 0;
+  bool is_end = strcmp(results_json_text(end, "event"), event_name(EVENT_END)) == 0;
   bool same = is_end && is_same(end, tree);
   json_decref(end);
   if (same) return 0;

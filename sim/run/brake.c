@@ -62,7 +62,7 @@ static void judge(struct run *run)
   run->braking = holds;
   fleet_brake(run->fleet, holds ? run->scenario->brake_rate : 1);
   if (holds) come_on(run, observed);
-  events_add(run->events, run_event_s(run), 0, "brake", "\"on\": %s", holds ? "true" : "false");
+  run_emit(run, (struct event){.kind = EVENT_BRAKE, .brake = {holds}});
 }
 
 void run_look_at_brake(struct run *run)

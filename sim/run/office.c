@@ -48,10 +48,8 @@ static void on_message(struct run *run, const struct office_event *event)
 /* What the back office does not hear, nobody else tells: when it is away is told, and why. */
 static void tell(struct run *run, const char *state, const char *why)
 {
-  char quoted[2 * sizeof run->office_said];
   if (run->events == NULL) return;
-  events_add(run->events, run_event_s(run), 0, "operator", "\"state\": \"%s\", \"why\": \"%s\"",
-             state, events_quote(why, quoted, sizeof quoted));
+  run_emit(run, (struct event){.kind = EVENT_OFFICE, .office = {state, why}});
 }
 
 static void on_connected(struct run *run)

@@ -124,7 +124,7 @@ int run_out_begin(struct run *run)
 {
   if (run->out_holds_earlier && clear(run) != 0) return -1;
   if (new_id(run) != 0 || events_open(run->options->out, &run->events, &run->error) != 0) return -1;
-  events_add(run->events, run_event_s(run), 0, "run", "\"run_id\": \"%s\"", run->results.run_id);
+  run_emit(run, (struct event){.kind = EVENT_RUN, .run = {run->results.run_id}});
   events_flush(run->events);
   return 0;
 }

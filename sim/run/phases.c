@@ -253,8 +253,7 @@ static bool run_steps(struct run *run, const struct scenario_phase *phase,
 {
   for (size_t s = 0; s < phase->step_count; s++) {
     const struct scenario_step *step = &phase->steps[s];
-    events_add(run->events, run_event_s(run), 0, "step", "\"step\": \"%s\"",
-               scenario_step_name(step->kind));
+    run_emit(run, (struct event){.kind = EVENT_STEP, .step = {scenario_step_name(step->kind)}});
     const struct expr *idle;
     run_gauges(run);
     bool judged = scenario_judges(run->scenario, phase, step, run_lookup, run, &idle);
@@ -309,9 +308,7 @@ static bool run_phase(struct run *run, const struct scenario_phase *phase,
   uint64_t before = run->foretold;
   run->foretold = foretold(run, phase);
   fleet_expect(run->fleet, run->foretold | before);
-  char name[2 * sizeof phase->name];
-  events_add(run->events, run_event_s(run), 0, "phase", "\"phase\": \"%s\"",
-             events_quote(phase->name, name, sizeof name));
+  run_emit(run, (struct event){.kind = EVENT_PHASE, .phase = {phase->name}});
 
   bool pass = run_steps(run, phase, result);
   if (pass && phase->has_until) pass = await_gate(run, &phase->until, result);

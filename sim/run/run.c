@@ -23,6 +23,12 @@ double run_event_s(const struct run *run)
   return (double) (backend_now_us(run->backend) - run->began_ms * 1000) / 1e6;
 }
 
+void run_emit(struct run *run, struct event event)
+{
+  event.t_s = run_event_s(run);
+  events_emit(run->events, &event);
+}
+
 int run_abort(struct run *run, const struct error *error)
 {
   if (!run->aborted && error != &run->error) run->error = *error;

@@ -161,6 +161,7 @@ bool run_is_complete(struct run *run, void *ctx);
 
 uint64_t run_elapsed_ms(const struct run *run); /* as of this turn of the loop */
 double run_event_s(const struct run *run);      /* as of now, by the clock of the devices' events */
+void run_emit(struct run *run, struct event event); /* now, and of no device */
 
 /* Aborts the run with run->error set. */
 int run_abort(struct run *run, const struct error *error);

@@ -101,7 +101,6 @@ struct world {
   struct metrics *metrics;
   struct events *events;
   uint8_t page[1];
-  char folder[64];
 };
 
 static uint8_t *page_of(void *pages, size_t index)
@@ -126,9 +125,7 @@ static struct world *begin(void)
   request = NULL;
   w->backend.now_ms = 1000;
   w->metrics = metrics_create();
-  strcpy(w->folder, "/tmp/fleet-test-XXXXXX");
-  assert_non_null(mkdtemp(w->folder));
-  assert_int_equal(events_open(w->folder, &w->events, NULL), 0);
+  assert_int_equal(events_open(NULL, &w->events, NULL), 0);
   struct fleet_config config = {
       .backend = &w->backend,
       .ops = &puppet_ops,
@@ -158,15 +155,11 @@ static void on_closed(void *ctx)
 
 static void end(struct world *w)
 {
-  char path[96];
   bool closed = false;
   fleet_close(w->fleet, on_closed, &closed);
   assert_true(closed);
   assert_int_equal(events_close(w->events, NULL), 0);
   metrics_destroy(w->metrics);
-  snprintf(path, sizeof path, "%s/events.ndjson", w->folder);
-  unlink(path);
-  rmdir(w->folder);
   free(w);
 }
 

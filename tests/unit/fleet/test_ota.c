@@ -463,7 +463,7 @@ static struct world *new_world_with(int bricked, bool pace)
   w->metrics = metrics_create();
   strcpy(w->folder, "/tmp/fleet-test-XXXXXX");
   assert_non_null(mkdtemp(w->folder));
-  assert_int_equal(events_open(w->folder, &w->events, NULL), 0);
+  assert_int_equal(events_open(NULL, &w->events, NULL), 0);
   make_flash(w);
   make_fleet(w, true, pace);
   return w;
@@ -481,15 +481,12 @@ static void on_closed(void *ctx)
 
 static void end(struct world *w)
 {
-  char path[96];
   bool closed = false;
   fleet_close(w->fleet, on_closed, &closed);
   assert_true(closed);
   assert_int_equal(events_close(w->events, NULL), 0);
   metrics_destroy(w->metrics);
   flash_destroy(w->flash);
-  snprintf(path, sizeof path, "%s/events.ndjson", w->folder);
-  unlink(path);
   rmdir(w->folder);
   free(w);
 }

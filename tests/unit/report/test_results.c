@@ -329,12 +329,13 @@ static void events_that_somebody_took_away_or_changed_leave_no_result(void **sta
     char path[FILES_PATH_MAX], command[4 * FILES_PATH_MAX];
     sample_pass(&sample);
     assert_int_equal(events_open(sample.folder, &events, &error), 0);
-    events_add(events, 0, 0, "phase", NULL);
+    const struct event phase = {.kind = EVENT_PHASE, .t_s = 0.5, .phase = {"a"}};
+    events_emit(events, &phase);
     events_flush(events);
     assert_int_equal(files_join(path, sample.folder, "events.ndjson", NULL), 0);
     snprintf(command, sizeof command, cases[i].command, path, path, path, path);
     assert_int_equal(system(command), 0);
-    events_add(events, 0.5, 0, "phase", NULL);
+    events_emit(events, &phase);
     if (results_conclude(&sample.results, events, 1, sample.folder, &error) == 0)
       fail_msg("%s passes", command);
     assert_int_equal(error.code, EXIT_CODE_SETUP);
