@@ -12,6 +12,7 @@
 
 struct metrics {
   double value[METRIC_COUNT]; /* counters and gauges; a double counts exactly to 2^53 */
+  bool was_set[METRIC_COUNT]; /* of gauges */
   struct hdr_histogram *histogram[METRIC_COUNT];
   struct metrics_failure failure[DEVICE_FAIL_COUNT];
   const char *watched_name; /* metrics_watch; NULL: nothing */
@@ -23,9 +24,11 @@ struct metrics {
 static const struct {
   const char *name;
   enum metric_kind kind;
+  enum metric_merge merge;
   const char *line;
 } table[METRIC_COUNT] = {
-#define X(symbol, name, kind, line) [METRIC_##symbol] = {name, METRIC_KIND_##kind, line},
+#define X(symbol, name, kind, merge, line) \
+  [METRIC_##symbol] = {name, METRIC_KIND_##kind, METRIC_MERGE_##merge, line},
     METRICS(X)
 #undef X
 };
@@ -40,6 +43,12 @@ enum metric_kind metric_kind(enum metric metric)
 {
   assert(metric < METRIC_COUNT);
   return table[metric].kind;
+}
+
+enum metric_merge metric_merge(enum metric metric)
+{
+  assert(metric < METRIC_COUNT);
+  return table[metric].merge;
 }
 
 const char *metric_line(enum metric metric)
@@ -93,6 +102,7 @@ void metrics_set(struct metrics *metrics, enum metric gauge, double value)
 {
   assert(metric_kind(gauge) == METRIC_KIND_GAUGE);
   metrics->value[gauge] = value;
+  metrics->was_set[gauge] = true;
 }
 
 void metrics_record_us(struct metrics *metrics, enum metric histogram, uint64_t us)
@@ -234,6 +244,70 @@ bool metrics_known(const char *name)
   if (metric == METRIC_COUNT) return false;
   if (table[metric].kind != METRIC_KIND_HISTOGRAM) return true;
   return pick(&(struct metrics_stats){0}, statistic, &(double){0}) == 0;
+}
+
+/* --- Merging ---------------------------------------------------------------------------------- */
+
+static double greatest(double a, double b)
+{
+  return isnan(a) || isnan(b) ? NAN : fmax(a, b);
+}
+
+static void merge_value(struct metrics *into, const struct metrics *part, enum metric m)
+{
+  double mine = into->value[m], other = part->value[m];
+  bool first = table[m].kind == METRIC_KIND_GAUGE && !into->was_set[m];
+  if (table[m].kind == METRIC_KIND_GAUGE && !part->was_set[m]) return;
+  into->was_set[m] = part->was_set[m];
+  switch (table[m].merge) {
+  case METRIC_MERGE_SUM: into->value[m] = mine + other; break;
+  case METRIC_MERGE_MAX: into->value[m] = first ? other : greatest(mine, other); break;
+  case METRIC_MERGE_MIN: into->value[m] = first ? other : fmin(mine, other); break;
+  case METRIC_MERGE_EACH: assert(!"a rule for histograms"); break;
+  }
+}
+
+/* hdr_add would give each value of a bucket its lower end, and so lose minimum and maximum. */
+static void merge_histogram(struct hdr_histogram *into, const struct hdr_histogram *part)
+{
+  assert(into->counts_len == part->counts_len);
+  if (part->total_count == 0) return;
+  for (int32_t b = 0; b < part->counts_len; b++)
+    if (part->counts[b] != 0) into->counts[b] += part->counts[b];
+  into->total_count += part->total_count;
+  if (part->min_value < into->min_value) into->min_value = part->min_value;
+  if (part->max_value > into->max_value) into->max_value = part->max_value;
+}
+
+static void merge_devices(uint32_t devices[METRICS_FIRST_DEVICES], size_t *count,
+                          const uint32_t *others, size_t other_count)
+{
+  for (size_t i = 0; i < other_count; i++) remember_device(devices, count, others[i]);
+}
+
+static void merge_failure(struct metrics_failure *into, const struct metrics_failure *part)
+{
+  if (into->count == 0) memcpy(into->detail, part->detail, sizeof into->detail);
+  if (into->count == into->expected)
+    memcpy(into->unexpected_detail, part->unexpected_detail, sizeof into->unexpected_detail);
+  into->count += part->count;
+  into->expected += part->expected;
+  merge_devices(into->first_devices, &into->first_count, part->first_devices, part->first_count);
+  merge_devices(into->unexpected_devices, &into->unexpected_count, part->unexpected_devices,
+                part->unexpected_count);
+}
+
+void metrics_merge(struct metrics *into, const struct metrics *part)
+{
+  assert(into != part);
+  for (enum metric m = 0; m < METRIC_COUNT; m++) {
+    if (table[m].kind == METRIC_KIND_HISTOGRAM)
+      merge_histogram(into->histogram[m], part->histogram[m]);
+    else
+      merge_value(into, part, m);
+  }
+  for (size_t f = 0; f < DEVICE_FAIL_COUNT; f++)
+    merge_failure(&into->failure[f], &part->failure[f]);
 }
 
 /* --- The watch -------------------------------------------------------------------------------- */

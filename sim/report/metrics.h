@@ -14,136 +14,136 @@
 #include "fleetsim/failure.h"
 
 /* clang-format off */
-#define METRICS(X) /* symbol, name, kind, one line for the manual */ \
-  X(CONNECT_ATTEMPTS,   "connect.attempts",          COUNTER,   "connection attempts begun") \
-  X(CONNECT_OK,         "connect.ok",                COUNTER,   "attempts that received CONNACK") \
-  X(CONNECT_FAILED,     "connect.failed",            COUNTER,   "attempts that ended before CONNACK, all named under failures") \
-  X(CONNECT_OPEN,       "connect.open",              GAUGE,     "attempts still under way when the run ended") \
-  X(CONNECT_TOTAL,      "connect.total_ms",          HISTOGRAM, "planned start to CONNACK") \
-  X(HANDSHAKE_WALL,     "handshake.wall_ms",         HISTOGRAM, "TCP open to the end of the TLS handshake") \
-  X(HANDSHAKE_DEVICE,   "handshake.device_ms",       HISTOGRAM, "modelled: processor time of a handshake on the device of the timing profile") \
-  X(PACE_LATENESS,      "pace.lateness_ms",          HISTOGRAM, "pacing: how late a device's effects were let go after its modelled time had passed") \
-  X(HANDSHAKE_CPU,      "handshake.host_cpu_us",     HISTOGRAM, "CPU of this machine per handshake, microseconds: the first 100, then one in 10") \
-  X(HANDSHAKE_FULL,     "handshake.full",            COUNTER,   "handshakes with a certificate check") \
-  X(HANDSHAKE_RESUMED,  "handshake.resumed",         COUNTER,   "handshakes resumed from a ticket: no certificate was checked") \
-  X(HANDSHAKE_BEGUN,    "handshake.begun",           COUNTER,   "TCP connections that were opened for a handshake") \
-  X(HANDSHAKE_WASTED,   "handshake.wasted",          COUNTER,   "of these, ended without CONNACK") \
-  X(HANDSHAKE_PEAK,     "handshake.peak_per_s",      GAUGE,     "most handshakes begun in one second") \
-  X(HANDSHAKE_WASTED_PEAK, "handshake.wasted_peak_per_s", GAUGE, "most handshakes that ended without CONNACK in one second") \
-  X(TLS_BYTES_IN,       "tls.bytes_in",              COUNTER,   "bytes of TLS records that the devices received") \
-  X(TLS_BYTES_OUT,      "tls.bytes_out",             COUNTER,   "bytes of TLS records that the devices sent") \
-  X(CRYPTO_KEYGEN,      "crypto.keygen",             COUNTER,   "P-256 private keys that the devices drew") \
-  X(CRYPTO_PUBLIC_KEY,  "crypto.public_key",         COUNTER,   "P-256 public keys that they computed from private ones") \
-  X(CRYPTO_ECDH,        "crypto.ecdh",               COUNTER,   "P-256 shared secrets that they computed") \
-  X(CRYPTO_SIGN,        "crypto.sign",               COUNTER,   "ECDSA signatures that they made") \
-  X(CRYPTO_VERIFY,      "crypto.verify",             COUNTER,   "ECDSA signatures that they verified") \
-  X(CRYPTO_VERIFY_REMEMBERED, "crypto.verify_remembered", COUNTER, "of these, found among those that this machine had computed: the same key, hash and signature") \
-  X(CRYPTO_VERIFY_COMPUTED, "crypto.verify_computed", COUNTER,  "of these, computed by this machine") \
-  X(CRYPTO_SHA256_BYTES,"crypto.sha256_bytes",       COUNTER,   "bytes that SHA-256 went over, padding included") \
-  X(FLEET_ONLINE,       "fleet.online",              GAUGE,     "devices with a live session at the end") \
-  X(FLEET_ONLINE_MIN,   "fleet.online_min",          GAUGE,     "lowest number online after the fleet first was complete") \
-  X(FLEET_HALF_OPEN,    "fleet.half_open",           GAUGE,     "devices that take themselves for online while a black hole swallows what they send") \
-  X(FLEET_HALF_OPEN_MAX,"fleet.half_open_max",       GAUGE,     "the most of them at any time") \
-  X(FLEET_SHELVED,      "fleet.shelved",             GAUGE,     "devices switched off by the plan at the end") \
-  X(DEVICES_LOST,       "devices.lost",              GAUGE,     "devices that should be online at the end and are not; a revoked one should not") \
-  X(DEVICES_UNPROVEN,   "devices.unproven",          GAUGE,     "online devices that have not accepted, in a full handshake, the certificate that their broker serves now") \
-  X(MQTT_SESSION_PRESENT, "mqtt.session_present",    COUNTER,   "CONNACKs that said that the broker had kept the session") \
-  X(MQTT_WILLS,         "mqtt.wills",                COUNTER,   "wills of devices that the operator received") \
-  X(RECONNECT_TOTAL,    "reconnect.total_ms",        HISTOGRAM, "end of a session to the next CONNACK") \
-  X(RECOVER_MISSING,    "recover.missing",           GAUGE,     "most devices offline at once in an outage; recover.* is of the deepest one, the latest of equals") \
-  X(RECOVER_P50,        "recover.p50_ms",            GAUGE,     "first session lost to 50 % of the wanted devices online again; no value: never") \
-  X(RECOVER_P90,        "recover.p90_ms",            GAUGE,     "the same for 90 %") \
-  X(RECOVER_P99,        "recover.p99_ms",            GAUGE,     "the same for 99 %") \
-  X(RECOVER_ALL,        "recover.all_ms",            GAUGE,     "the same for all of them") \
-  X(RECOVER_ONLINE,     "recover.online",            GAUGE,     "devices online when the outage ended, when its storm was over, or now") \
-  X(RECOVER_PEAK,       "recover.peak_per_s",        GAUGE,     "most handshakes begun in one second of the outage") \
-  X(RECOVER_WASTED,     "recover.wasted",            GAUGE,     "handshakes of the outage that ended without CONNACK") \
-  X(RECOVER_WASTED_PEAK,"recover.wasted_peak_per_s", GAUGE,     "most of them in one second") \
-  X(TELEMETRY_SENT,     "telemetry.sent",            COUNTER,   "messages the devices took responsibility for, but for those that they had to decline") \
-  X(TELEMETRY_ACKED,    "telemetry.acked",           COUNTER,   "messages acknowledged to the devices; at QoS 0 handed to the connection") \
-  X(TELEMETRY_REFUSED,  "telemetry.refused",         COUNTER,   "messages that a broker refused by reason code, or forbids by its limits of QoS or size: named under failures, publish.*") \
-  X(TELEMETRY_DECLINED, "telemetry.declined",        COUNTER,   "of these, not sent at all for what the broker's CONNACK says: they are not in telemetry.sent") \
-  X(TELEMETRY_SKIPPED,  "telemetry.skipped",         COUNTER,   "messages a device could not take: its outbox was full") \
-  X(TELEMETRY_DELIVERED,"telemetry.delivered",       COUNTER,   "distinct messages that the operator received") \
-  X(TELEMETRY_LOST,     "telemetry.lost",            COUNTER,   "messages sent that the operator never received; from revoked devices none are awaited") \
-  X(TELEMETRY_LOST_ACKED, "telemetry.lost_acked",    COUNTER,   "of these, acknowledged to the device by a broker (QoS 1 and 2), which took them: they are gone") \
-  X(TELEMETRY_UNHEARD,  "telemetry.unheard",         GAUGE,     "of these, more than the plan put at risk when it took brokers away; and those of QoS 0 where the back office was away unforetold: must be 0") \
-  X(TELEMETRY_UNAWAITED,"telemetry.unawaited",       GAUGE,     "messages of revoked devices that did not arrive: sent = delivered + lost + these") \
-  X(TELEMETRY_UNACCOUNTED, "telemetry.unaccounted",  GAUGE,     "messages by which the books do not add up, as those delivered and not sent: must be 0") \
-  X(TELEMETRY_AT_RISK,  "telemetry.at_risk",         COUNTER,   "messages acknowledged and not at the operator yet when the plan killed a broker: the most that the kill can lose") \
-  X(TELEMETRY_RESENT,   "telemetry.resent",          COUNTER,   "messages sent again in a later connection: no acknowledgement had come before") \
-  X(TELEMETRY_DUPLICATED,"telemetry.duplicated",     COUNTER,   "messages that the operator received again") \
-  X(TELEMETRY_LATENCY,  "telemetry.latency_ms",      HISTOGRAM, "planned send time to arrival at the operator") \
-  X(TELEMETRY_FOREIGN,  "telemetry.foreign",         GAUGE,     "messages that the broker still had of another run: they count as nothing else") \
-  X(OPERATOR_ONLINE,    "operator.online",           GAUGE,     "1: the back office was connected to its broker when the run was judged") \
-  X(OPERATOR_LOSSES,    "operator.losses",           COUNTER,   "times that it lost its connection") \
-  X(OPERATOR_AWAY,      "operator.away_s",           GAUGE,     "seconds for which it was not connected, after it had been") \
-  X(OPERATOR_DROPPED,   "operator.dropped",          GAUGE,     "reports of devices that it heard and had no room to keep: must be 0") \
-  X(OPERATOR_FOREIGN,   "operator.foreign",          COUNTER,   "acknowledgements of trust bundles that this run has not sent, or that the device itself has not had") \
-  X(TRUST_VERSION,      "trust.version_acked",       GAUGE,     "lowest trust bundle version acknowledged by the devices in use") \
-  X(TRUST_PUSHED,       "trust.pushed",              COUNTER,   "trust bundles pushed") \
-  X(TRUST_COMMITTED,    "trust.committed",           COUNTER,   "trust bundles that devices put in force") \
-  X(TRUST_REFUSED,      "trust.refused",             COUNTER,   "trust bundles that devices refused") \
-  X(CERT_PUSHED,        "certificate.pushed",        COUNTER,   "certificates pushed") \
-  X(CERT_COMMITTED,     "certificate.committed",     COUNTER,   "certificates that devices put in force") \
-  X(CERT_REFUSED,       "certificate.refused",       COUNTER,   "certificates that devices refused") \
-  X(TRESPASS_ATTEMPTS,  "trespass.attempts",         COUNTER,   "publishes and subscribes outside the device's own topics") \
-  X(TRESPASS_DELIVERED, "trespass.delivered",        COUNTER,   "messages that crossed over: must be 0; where nobody tried, by subscriptions that an earlier run left at the broker") \
-  X(TRESPASS_EARLIER,   "trespass.earlier",          COUNTER,   "telemetry of an earlier run that the broker kept for others' sessions") \
-  X(TRESPASS_DENIED,    "trespass.denied",           COUNTER,   "attempts that the broker refused with a reason code") \
-  X(TRESPASS_CLOSED,    "trespass.closed",           COUNTER,   "attempts that the broker answered by ending the connection") \
-  X(REVOKE_REVOKED,     "revoke.revoked",            GAUGE,     "devices that the CRL published last names") \
-  X(REVOKE_REFUSE,      "revoke.refuse_ms",          HISTOGRAM, "CRL published to the last CONNACK that a revoked device got after it; 0: it got none and was refused") \
-  X(REVOKE_REFUSE_FULL, "revoke.refuse_full_ms",     HISTOGRAM, "of these, the last CONNACK after a full handshake, where there was one") \
-  X(REVOKE_REFUSE_RESUMED, "revoke.refuse_resumed_ms", HISTOGRAM, "of these, the last CONNACK after a resumed handshake, where there was one") \
-  X(REVOKE_CUT,         "revoke.cut_ms",             HISTOGRAM, "CRL published to the end of a revoked device's open session that others than the plan ended") \
-  X(REVOKE_UNREFUSED,   "revoke.unrefused",          GAUGE,     "revoked devices that were let in after the CRL was published and have not been refused since: while there is one, revoke.refuse_*ms has no value") \
-  X(REVOKE_UNCUT,       "revoke.uncut",              GAUGE,     "sessions of revoked devices that nobody has ended: open now, or open when the device was taken off the CRL") \
-  X(REVOKE_ACCEPTS,     "revoke.accepts",            COUNTER,   "CONNACKs that revoked devices got after the CRL was published") \
-  X(REVOKE_RESUMED_ACCEPTS, "revoke.resumed_accepts", COUNTER,  "of these, after a resumed handshake: must be 0") \
-  X(REVOKE_REFUSALS,    "revoke.refusals",           COUNTER,   "attempts of revoked devices that the broker ended without CONNACK: for their certificate, or without a word and no CONNACK came since") \
-  X(REVOKE_COLLATERAL,  "revoke.collateral",         GAUGE,     "devices that are not revoked and that were refused after a CRL was published: for their certificate, or without a word and no CONNACK came since: must be 0") \
-  X(BRAKE_ACTED,        "brake.acted",               COUNTER,   "times that the safety brake came on") \
-  X(BRAKE_HELD,         "brake.held",                COUNTER,   "attempts that it put off") \
-  X(BRAKE_ON,           "brake.on_s",                GAUGE,     "seconds for which it was on") \
-  X(COMPROMISE_CLONES,  "compromise.clones",         GAUGE,     "copies of devices that went online beside them; nothing of theirs is in other metrics but the numbers that the operator gets twice") \
-  X(COMPROMISE_ONLINE,  "compromise.online",         GAUGE,     "clones with a live session at the end") \
-  X(COMPROMISE_ACCEPTS, "compromise.accepts",        GAUGE,     "CONNACKs that clones got") \
-  X(COMPROMISE_CUT,     "compromise.cut",            GAUGE,     "sessions of clones that the broker ended: the device came, or a kick") \
-  X(COMPROMISE_REFUSED, "compromise.refused",        GAUGE,     "attempts of clones that the broker refused: in the handshake, by closing after it, or by CONNACK") \
-  X(COMPROMISE_DELIVERED, "compromise.delivered",    GAUGE,     "telemetry of clones that the operator received under the names of their devices") \
-  X(BROKER_TIMEOUTS,    "broker.handshake_timeouts", GAUGE,     "connections that broker.handshake-timeout has cut off") \
-  X(FAULT_CUT,          "fault.cut",                 COUNTER,   "connections that a fault cut off after its number of bytes") \
-  X(FAULT_RESET,        "fault.reset",               COUNTER,   "connections that a fault reset") \
-  X(FAULT_REFUSED,      "fault.refused",             COUNTER,   "attempts that a fault refused: the broker never heard of them") \
-  X(FAULT_SWALLOWED,    "fault.swallowed",           COUNTER,   "attempts that went into a black hole: the broker never heard of them") \
-  X(FAULT_BYTES_DELAYED,"fault.bytes_delayed",       COUNTER,   "bytes that faults kept back, both ways") \
-  X(OTA_OFFERED,        "ota.offered",               COUNTER,   "devices that a rollout sent a manifest; a device that gets another one counts again") \
-  X(OTA_BYTES,          "ota.bytes",                 COUNTER,   "bytes of images that devices received") \
-  X(OTA_RESENT_BYTES,   "ota.resent_bytes",          COUNTER,   "of these, bytes that the device had already, or has to ask for again") \
-  X(OTA_SERVED_BYTES,   "ota.served_bytes",          COUNTER,   "bytes of images that the back office or the update server sent") \
-  X(OTA_REQUESTS,       "ota.requests",              COUNTER,   "requests for blocks over MQTT, and connections to the update server") \
-  X(OTA_REQUESTS_PEAK,  "ota.requests_peak_per_s",   GAUGE,     "most of these requests in one second") \
-  X(OTA_SERVED_PEAK,    "ota.served_peak_bytes_per_s", GAUGE,   "most bytes of images sent in one second") \
-  X(OTA_REFUSED,        "ota.refused",               COUNTER,   "updates that devices refused, or whose download they gave up") \
-  X(OTA_ROLLED_BACK,    "ota.rolled_back",           COUNTER,   "updates that the boot loader took back: the old image runs again") \
-  X(OTA_UPDATED,        "ota.updated",               COUNTER,   "updates whose image runs and has confirmed itself") \
-  X(OTA_BRICKED,        "ota.bricked",               GAUGE,     "devices that found no image to boot: must be 0") \
-  X(OTA_DISAGREE,       "ota.disagree",              GAUGE,     "devices whose last report is not what they have done: must be 0") \
-  X(OTA_POWER_CUTS,     "ota.power_cuts",            COUNTER,   "power cuts, each in the middle of an operation on flash or non-volatile memory") \
-  X(OTA_FLASH_OPERATIONS, "ota.flash_operations",    COUNTER,   "sectors that devices erased and stretches that they programmed in their image slots") \
-  X(OTA_DOWNLOAD,       "ota.download_ms",           HISTOGRAM, "manifest accepted to image whole and its signature good") \
-  X(OTA_APPLY,          "ota.apply_ms",              HISTOGRAM, "from there to the new image's own confirmation") \
-  X(OTA_DEVICE_VERIFY,  "ota.device_verify_ms",      HISTOGRAM, "modelled: hash and signature of an image on the processor of the timing profile") \
-  X(OTA_DEVICE_FLASH,   "ota.device_flash_ms",       HISTOGRAM, "modelled: time in which an update erased and programmed flash") \
-  X(PROCESS_CPU,        "process.cpu_s",             GAUGE,     "CPU seconds of this process, user and system") \
-  X(PROCESS_RSS,        "process.rss_bytes",         GAUGE,     "peak resident memory of this process") \
-  X(PROCESS_LOOP_DELAY, "process.loop_delay_ms",     HISTOGRAM, "how long a turn of this process's event loop kept all devices waiting: its own share in their times, to 1 ms") \
-  X(PROCESS_RSS_DEVICE, "process.rss_per_device_bytes", GAUGE,  "growth of resident memory per device")
+#define METRICS(X) /* symbol, name, kind, how parts are merged, one line for the manual */ \
+  X(CONNECT_ATTEMPTS,   "connect.attempts",          COUNTER,   SUM,  "connection attempts begun") \
+  X(CONNECT_OK,         "connect.ok",                COUNTER,   SUM,  "attempts that received CONNACK") \
+  X(CONNECT_FAILED,     "connect.failed",            COUNTER,   SUM,  "attempts that ended before CONNACK, all named under failures") \
+  X(CONNECT_OPEN,       "connect.open",              GAUGE,     SUM,  "attempts still under way when the run ended") \
+  X(CONNECT_TOTAL,      "connect.total_ms",          HISTOGRAM, EACH, "planned start to CONNACK") \
+  X(HANDSHAKE_WALL,     "handshake.wall_ms",         HISTOGRAM, EACH, "TCP open to the end of the TLS handshake") \
+  X(HANDSHAKE_DEVICE,   "handshake.device_ms",       HISTOGRAM, EACH, "modelled: processor time of a handshake on the device of the timing profile") \
+  X(PACE_LATENESS,      "pace.lateness_ms",          HISTOGRAM, EACH, "pacing: how late a device's effects were let go after its modelled time had passed") \
+  X(HANDSHAKE_CPU,      "handshake.host_cpu_us",     HISTOGRAM, EACH, "CPU of this machine per handshake, microseconds: the first 100, then one in 10") \
+  X(HANDSHAKE_FULL,     "handshake.full",            COUNTER,   SUM,  "handshakes with a certificate check") \
+  X(HANDSHAKE_RESUMED,  "handshake.resumed",         COUNTER,   SUM,  "handshakes resumed from a ticket: no certificate was checked") \
+  X(HANDSHAKE_BEGUN,    "handshake.begun",           COUNTER,   SUM,  "TCP connections that were opened for a handshake") \
+  X(HANDSHAKE_WASTED,   "handshake.wasted",          COUNTER,   SUM,  "of these, ended without CONNACK") \
+  X(HANDSHAKE_PEAK,     "handshake.peak_per_s",      GAUGE,     SUM,  "most handshakes begun in one second") \
+  X(HANDSHAKE_WASTED_PEAK, "handshake.wasted_peak_per_s", GAUGE,     SUM,  "most handshakes that ended without CONNACK in one second") \
+  X(TLS_BYTES_IN,       "tls.bytes_in",              COUNTER,   SUM,  "bytes of TLS records that the devices received") \
+  X(TLS_BYTES_OUT,      "tls.bytes_out",             COUNTER,   SUM,  "bytes of TLS records that the devices sent") \
+  X(CRYPTO_KEYGEN,      "crypto.keygen",             COUNTER,   SUM,  "P-256 private keys that the devices drew") \
+  X(CRYPTO_PUBLIC_KEY,  "crypto.public_key",         COUNTER,   SUM,  "P-256 public keys that they computed from private ones") \
+  X(CRYPTO_ECDH,        "crypto.ecdh",               COUNTER,   SUM,  "P-256 shared secrets that they computed") \
+  X(CRYPTO_SIGN,        "crypto.sign",               COUNTER,   SUM,  "ECDSA signatures that they made") \
+  X(CRYPTO_VERIFY,      "crypto.verify",             COUNTER,   SUM,  "ECDSA signatures that they verified") \
+  X(CRYPTO_VERIFY_REMEMBERED, "crypto.verify_remembered", COUNTER,   SUM,  "of these, found among those that this machine had computed: the same key, hash and signature") \
+  X(CRYPTO_VERIFY_COMPUTED, "crypto.verify_computed", COUNTER,   SUM,  "of these, computed by this machine") \
+  X(CRYPTO_SHA256_BYTES,"crypto.sha256_bytes",       COUNTER,   SUM,  "bytes that SHA-256 went over, padding included") \
+  X(FLEET_ONLINE,       "fleet.online",              GAUGE,     SUM,  "devices with a live session at the end") \
+  X(FLEET_ONLINE_MIN,   "fleet.online_min",          GAUGE,     SUM,  "lowest number online after the fleet first was complete") \
+  X(FLEET_HALF_OPEN,    "fleet.half_open",           GAUGE,     SUM,  "devices that take themselves for online while a black hole swallows what they send") \
+  X(FLEET_HALF_OPEN_MAX,"fleet.half_open_max",       GAUGE,     SUM,  "the most of them at any time") \
+  X(FLEET_SHELVED,      "fleet.shelved",             GAUGE,     SUM,  "devices switched off by the plan at the end") \
+  X(DEVICES_LOST,       "devices.lost",              GAUGE,     SUM,  "devices that should be online at the end and are not; a revoked one should not") \
+  X(DEVICES_UNPROVEN,   "devices.unproven",          GAUGE,     SUM,  "online devices that have not accepted, in a full handshake, the certificate that their broker serves now") \
+  X(MQTT_SESSION_PRESENT, "mqtt.session_present",    COUNTER,   SUM,  "CONNACKs that said that the broker had kept the session") \
+  X(MQTT_WILLS,         "mqtt.wills",                COUNTER,   SUM,  "wills of devices that the operator received") \
+  X(RECONNECT_TOTAL,    "reconnect.total_ms",        HISTOGRAM, EACH, "end of a session to the next CONNACK") \
+  X(RECOVER_MISSING,    "recover.missing",           GAUGE,     SUM,  "most devices offline at once in an outage; recover.* is of the deepest one, the latest of equals") \
+  X(RECOVER_P50,        "recover.p50_ms",            GAUGE,     MAX,  "first session lost to 50 % of the wanted devices online again; no value: never") \
+  X(RECOVER_P90,        "recover.p90_ms",            GAUGE,     MAX,  "the same for 90 %") \
+  X(RECOVER_P99,        "recover.p99_ms",            GAUGE,     MAX,  "the same for 99 %") \
+  X(RECOVER_ALL,        "recover.all_ms",            GAUGE,     MAX,  "the same for all of them") \
+  X(RECOVER_ONLINE,     "recover.online",            GAUGE,     SUM,  "devices online when the outage ended, when its storm was over, or now") \
+  X(RECOVER_PEAK,       "recover.peak_per_s",        GAUGE,     SUM,  "most handshakes begun in one second of the outage") \
+  X(RECOVER_WASTED,     "recover.wasted",            GAUGE,     SUM,  "handshakes of the outage that ended without CONNACK") \
+  X(RECOVER_WASTED_PEAK,"recover.wasted_peak_per_s", GAUGE,     SUM,  "most of them in one second") \
+  X(TELEMETRY_SENT,     "telemetry.sent",            COUNTER,   SUM,  "messages the devices took responsibility for, but for those that they had to decline") \
+  X(TELEMETRY_ACKED,    "telemetry.acked",           COUNTER,   SUM,  "messages acknowledged to the devices; at QoS 0 handed to the connection") \
+  X(TELEMETRY_REFUSED,  "telemetry.refused",         COUNTER,   SUM,  "messages that a broker refused by reason code, or forbids by its limits of QoS or size: named under failures, publish.*") \
+  X(TELEMETRY_DECLINED, "telemetry.declined",        COUNTER,   SUM,  "of these, not sent at all for what the broker's CONNACK says: they are not in telemetry.sent") \
+  X(TELEMETRY_SKIPPED,  "telemetry.skipped",         COUNTER,   SUM,  "messages a device could not take: its outbox was full") \
+  X(TELEMETRY_DELIVERED,"telemetry.delivered",       COUNTER,   SUM,  "distinct messages that the operator received") \
+  X(TELEMETRY_LOST,     "telemetry.lost",            COUNTER,   SUM,  "messages sent that the operator never received; from revoked devices none are awaited") \
+  X(TELEMETRY_LOST_ACKED, "telemetry.lost_acked",    COUNTER,   SUM,  "of these, acknowledged to the device by a broker (QoS 1 and 2), which took them: they are gone") \
+  X(TELEMETRY_UNHEARD,  "telemetry.unheard",         GAUGE,     SUM,  "of these, more than the plan put at risk when it took brokers away; and those of QoS 0 where the back office was away unforetold: must be 0") \
+  X(TELEMETRY_UNAWAITED,"telemetry.unawaited",       GAUGE,     SUM,  "messages of revoked devices that did not arrive: sent = delivered + lost + these") \
+  X(TELEMETRY_UNACCOUNTED, "telemetry.unaccounted",  GAUGE,     SUM,  "messages by which the books do not add up, as those delivered and not sent: must be 0") \
+  X(TELEMETRY_AT_RISK,  "telemetry.at_risk",         COUNTER,   SUM,  "messages acknowledged and not at the operator yet when the plan killed a broker: the most that the kill can lose") \
+  X(TELEMETRY_RESENT,   "telemetry.resent",          COUNTER,   SUM,  "messages sent again in a later connection: no acknowledgement had come before") \
+  X(TELEMETRY_DUPLICATED,"telemetry.duplicated",     COUNTER,   SUM,  "messages that the operator received again") \
+  X(TELEMETRY_LATENCY,  "telemetry.latency_ms",      HISTOGRAM, EACH, "planned send time to arrival at the operator") \
+  X(TELEMETRY_FOREIGN,  "telemetry.foreign",         GAUGE,     SUM,  "messages that the broker still had of another run: they count as nothing else") \
+  X(OPERATOR_ONLINE,    "operator.online",           GAUGE,     MIN,  "1: the back office was connected to its broker when the run was judged") \
+  X(OPERATOR_LOSSES,    "operator.losses",           COUNTER,   SUM,  "times that it lost its connection") \
+  X(OPERATOR_AWAY,      "operator.away_s",           GAUGE,     MAX,  "seconds for which it was not connected, after it had been") \
+  X(OPERATOR_DROPPED,   "operator.dropped",          GAUGE,     SUM,  "reports of devices that it heard and had no room to keep: must be 0") \
+  X(OPERATOR_FOREIGN,   "operator.foreign",          COUNTER,   SUM,  "acknowledgements of trust bundles that this run has not sent, or that the device itself has not had") \
+  X(TRUST_VERSION,      "trust.version_acked",       GAUGE,     MIN,  "lowest trust bundle version acknowledged by the devices in use") \
+  X(TRUST_PUSHED,       "trust.pushed",              COUNTER,   SUM,  "trust bundles pushed") \
+  X(TRUST_COMMITTED,    "trust.committed",           COUNTER,   SUM,  "trust bundles that devices put in force") \
+  X(TRUST_REFUSED,      "trust.refused",             COUNTER,   SUM,  "trust bundles that devices refused") \
+  X(CERT_PUSHED,        "certificate.pushed",        COUNTER,   SUM,  "certificates pushed") \
+  X(CERT_COMMITTED,     "certificate.committed",     COUNTER,   SUM,  "certificates that devices put in force") \
+  X(CERT_REFUSED,       "certificate.refused",       COUNTER,   SUM,  "certificates that devices refused") \
+  X(TRESPASS_ATTEMPTS,  "trespass.attempts",         COUNTER,   SUM,  "publishes and subscribes outside the device's own topics") \
+  X(TRESPASS_DELIVERED, "trespass.delivered",        COUNTER,   SUM,  "messages that crossed over: must be 0; where nobody tried, by subscriptions that an earlier run left at the broker") \
+  X(TRESPASS_EARLIER,   "trespass.earlier",          COUNTER,   SUM,  "telemetry of an earlier run that the broker kept for others' sessions") \
+  X(TRESPASS_DENIED,    "trespass.denied",           COUNTER,   SUM,  "attempts that the broker refused with a reason code") \
+  X(TRESPASS_CLOSED,    "trespass.closed",           COUNTER,   SUM,  "attempts that the broker answered by ending the connection") \
+  X(REVOKE_REVOKED,     "revoke.revoked",            GAUGE,     SUM,  "devices that the CRL published last names") \
+  X(REVOKE_REFUSE,      "revoke.refuse_ms",          HISTOGRAM, EACH, "CRL published to the last CONNACK that a revoked device got after it; 0: it got none and was refused") \
+  X(REVOKE_REFUSE_FULL, "revoke.refuse_full_ms",     HISTOGRAM, EACH, "of these, the last CONNACK after a full handshake, where there was one") \
+  X(REVOKE_REFUSE_RESUMED, "revoke.refuse_resumed_ms", HISTOGRAM, EACH, "of these, the last CONNACK after a resumed handshake, where there was one") \
+  X(REVOKE_CUT,         "revoke.cut_ms",             HISTOGRAM, EACH, "CRL published to the end of a revoked device's open session that others than the plan ended") \
+  X(REVOKE_UNREFUSED,   "revoke.unrefused",          GAUGE,     SUM,  "revoked devices that were let in after the CRL was published and have not been refused since: while there is one, revoke.refuse_*ms has no value") \
+  X(REVOKE_UNCUT,       "revoke.uncut",              GAUGE,     SUM,  "sessions of revoked devices that nobody has ended: open now, or open when the device was taken off the CRL") \
+  X(REVOKE_ACCEPTS,     "revoke.accepts",            COUNTER,   SUM,  "CONNACKs that revoked devices got after the CRL was published") \
+  X(REVOKE_RESUMED_ACCEPTS, "revoke.resumed_accepts", COUNTER,   SUM,  "of these, after a resumed handshake: must be 0") \
+  X(REVOKE_REFUSALS,    "revoke.refusals",           COUNTER,   SUM,  "attempts of revoked devices that the broker ended without CONNACK: for their certificate, or without a word and no CONNACK came since") \
+  X(REVOKE_COLLATERAL,  "revoke.collateral",         GAUGE,     SUM,  "devices that are not revoked and that were refused after a CRL was published: for their certificate, or without a word and no CONNACK came since: must be 0") \
+  X(BRAKE_ACTED,        "brake.acted",               COUNTER,   SUM,  "times that the safety brake came on") \
+  X(BRAKE_HELD,         "brake.held",                COUNTER,   SUM,  "attempts that it put off") \
+  X(BRAKE_ON,           "brake.on_s",                GAUGE,     MAX,  "seconds for which it was on") \
+  X(COMPROMISE_CLONES,  "compromise.clones",         GAUGE,     SUM,  "copies of devices that went online beside them; nothing of theirs is in other metrics but the numbers that the operator gets twice") \
+  X(COMPROMISE_ONLINE,  "compromise.online",         GAUGE,     SUM,  "clones with a live session at the end") \
+  X(COMPROMISE_ACCEPTS, "compromise.accepts",        GAUGE,     SUM,  "CONNACKs that clones got") \
+  X(COMPROMISE_CUT,     "compromise.cut",            GAUGE,     SUM,  "sessions of clones that the broker ended: the device came, or a kick") \
+  X(COMPROMISE_REFUSED, "compromise.refused",        GAUGE,     SUM,  "attempts of clones that the broker refused: in the handshake, by closing after it, or by CONNACK") \
+  X(COMPROMISE_DELIVERED, "compromise.delivered",    GAUGE,     SUM,  "telemetry of clones that the operator received under the names of their devices") \
+  X(BROKER_TIMEOUTS,    "broker.handshake_timeouts", GAUGE,     SUM,  "connections that broker.handshake-timeout has cut off") \
+  X(FAULT_CUT,          "fault.cut",                 COUNTER,   SUM,  "connections that a fault cut off after its number of bytes") \
+  X(FAULT_RESET,        "fault.reset",               COUNTER,   SUM,  "connections that a fault reset") \
+  X(FAULT_REFUSED,      "fault.refused",             COUNTER,   SUM,  "attempts that a fault refused: the broker never heard of them") \
+  X(FAULT_SWALLOWED,    "fault.swallowed",           COUNTER,   SUM,  "attempts that went into a black hole: the broker never heard of them") \
+  X(FAULT_BYTES_DELAYED,"fault.bytes_delayed",       COUNTER,   SUM,  "bytes that faults kept back, both ways") \
+  X(OTA_OFFERED,        "ota.offered",               COUNTER,   SUM,  "devices that a rollout sent a manifest; a device that gets another one counts again") \
+  X(OTA_BYTES,          "ota.bytes",                 COUNTER,   SUM,  "bytes of images that devices received") \
+  X(OTA_RESENT_BYTES,   "ota.resent_bytes",          COUNTER,   SUM,  "of these, bytes that the device had already, or has to ask for again") \
+  X(OTA_SERVED_BYTES,   "ota.served_bytes",          COUNTER,   SUM,  "bytes of images that the back office or the update server sent") \
+  X(OTA_REQUESTS,       "ota.requests",              COUNTER,   SUM,  "requests for blocks over MQTT, and connections to the update server") \
+  X(OTA_REQUESTS_PEAK,  "ota.requests_peak_per_s",   GAUGE,     SUM,  "most of these requests in one second") \
+  X(OTA_SERVED_PEAK,    "ota.served_peak_bytes_per_s", GAUGE,     SUM,  "most bytes of images sent in one second") \
+  X(OTA_REFUSED,        "ota.refused",               COUNTER,   SUM,  "updates that devices refused, or whose download they gave up") \
+  X(OTA_ROLLED_BACK,    "ota.rolled_back",           COUNTER,   SUM,  "updates that the boot loader took back: the old image runs again") \
+  X(OTA_UPDATED,        "ota.updated",               COUNTER,   SUM,  "updates whose image runs and has confirmed itself") \
+  X(OTA_BRICKED,        "ota.bricked",               GAUGE,     SUM,  "devices that found no image to boot: must be 0") \
+  X(OTA_DISAGREE,       "ota.disagree",              GAUGE,     SUM,  "devices whose last report is not what they have done: must be 0") \
+  X(OTA_POWER_CUTS,     "ota.power_cuts",            COUNTER,   SUM,  "power cuts, each in the middle of an operation on flash or non-volatile memory") \
+  X(OTA_FLASH_OPERATIONS, "ota.flash_operations",    COUNTER,   SUM,  "sectors that devices erased and stretches that they programmed in their image slots") \
+  X(OTA_DOWNLOAD,       "ota.download_ms",           HISTOGRAM, EACH, "manifest accepted to image whole and its signature good") \
+  X(OTA_APPLY,          "ota.apply_ms",              HISTOGRAM, EACH, "from there to the new image's own confirmation") \
+  X(OTA_DEVICE_VERIFY,  "ota.device_verify_ms",      HISTOGRAM, EACH, "modelled: hash and signature of an image on the processor of the timing profile") \
+  X(OTA_DEVICE_FLASH,   "ota.device_flash_ms",       HISTOGRAM, EACH, "modelled: time in which an update erased and programmed flash") \
+  X(PROCESS_CPU,        "process.cpu_s",             GAUGE,     SUM,  "CPU seconds of this process, user and system") \
+  X(PROCESS_RSS,        "process.rss_bytes",         GAUGE,     SUM,  "peak resident memory of this process") \
+  X(PROCESS_LOOP_DELAY, "process.loop_delay_ms",     HISTOGRAM, EACH, "how long a turn of this process's event loop kept all devices waiting: its own share in their times, to 1 ms") \
+  X(PROCESS_RSS_DEVICE, "process.rss_per_device_bytes", GAUGE,     MAX,  "growth of resident memory per device")
 /* clang-format on */
 
 enum metric {
-#define X(symbol, name, kind, line) METRIC_##symbol,
+#define X(symbol, name, kind, merged, line) METRIC_##symbol,
   METRICS(X)
 #undef X
       METRIC_COUNT
@@ -151,8 +151,20 @@ enum metric {
 
 enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_HISTOGRAM };
 
+/* How the values of two parts of a fleet, each measured for itself, become that of both. Where a
+ * gauge of the whole cannot be known from its parts, its rule errs to the side that no expectation
+ * is right to hope for: peaks that may not have come in the same second are added, and a time until
+ * part of the devices were back is the longest of the parts'. */
+enum metric_merge {
+  METRIC_MERGE_SUM,
+  METRIC_MERGE_MAX, /* of these, no value is the most: never */
+  METRIC_MERGE_MIN,
+  METRIC_MERGE_EACH, /* a histogram: bucket by bucket */
+};
+
 const char *metric_name(enum metric metric);
 enum metric_kind metric_kind(enum metric metric);
+enum metric_merge metric_merge(enum metric metric);
 const char *metric_line(enum metric metric);
 
 #define METRICS_FIRST_DEVICES 8 /* ids kept per failure name */
@@ -191,6 +203,11 @@ void metrics_set(struct metrics *metrics, enum metric gauge, double value);
 void metrics_record_us(struct metrics *metrics, enum metric histogram, uint64_t us);
 void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t device,
                   bool expected, const char *detail);
+
+/* Adds what a part of the fleet measured, rule by rule as METRICS says. A gauge that one of them never
+ * set is the other's. Of failures the first devices and words are those of `into`, then the part's.
+ * A watch of a histogram (metrics_watch) does not see what came this way. */
+void metrics_merge(struct metrics *into, const struct metrics *part);
 
 /* counter or gauge; histogram: its count */
 double metrics_value(const struct metrics *metrics, enum metric metric);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -210,6 +211,129 @@ static void a_watch_sees_what_came_since_the_last_look(void **state)
   assert_int_equal(metrics_watch(m, "devices.loast"), -1);
 }
 
+/* --- Merging ---------------------------------------------------------------------------------- */
+
+static struct metrics *new_metrics(void)
+{
+  struct metrics *m = metrics_create();
+  assert_non_null(m);
+  return m;
+}
+
+static void expect_same_failure(const struct metrics_failure *a, const struct metrics_failure *b)
+{
+  assert_int_equal(a->count, b->count);
+  assert_int_equal(a->expected, b->expected);
+  assert_int_equal(a->first_count, b->first_count);
+  assert_memory_equal(a->first_devices, b->first_devices, sizeof a->first_devices);
+  assert_int_equal(a->unexpected_count, b->unexpected_count);
+  assert_memory_equal(a->unexpected_devices, b->unexpected_devices, sizeof a->unexpected_devices);
+  assert_string_equal(a->detail, b->detail);
+  assert_string_equal(a->unexpected_detail, b->unexpected_detail);
+}
+
+static void expect_same(const struct metrics *a, const struct metrics *b)
+{
+  for (enum metric m = 0; m < METRIC_COUNT; m++) {
+    struct metrics_stats of_a, of_b;
+    if (metrics_value(a, m) != metrics_value(b, m))
+      fail_msg("%s: %g and %g", metric_name(m), metrics_value(a, m), metrics_value(b, m));
+    if (metric_kind(m) != METRIC_KIND_HISTOGRAM) continue;
+    metrics_stats(a, m, &of_a);
+    metrics_stats(b, m, &of_b);
+    if (memcmp(&of_a, &of_b, sizeof of_a) != 0) fail_msg("%s: its statistics", metric_name(m));
+  }
+  for (enum device_failure f = DEVICE_FAIL_NONE + 1; f < DEVICE_FAIL_COUNT; f++)
+    expect_same_failure(metrics_failure(a, f), metrics_failure(b, f));
+}
+
+/* One thing that happened to one device. */
+static void happen(struct metrics *m, uint64_t random)
+{
+  enum metric metric = (enum metric)((random >> 8) % METRIC_COUNT);
+  uint32_t n = (uint32_t) (random >> 32) % 5000000u;
+  char detail[32];
+  snprintf(detail, sizeof detail, "code %u", n);
+  if (metric_kind(metric) == METRIC_KIND_COUNTER) metrics_add(m, metric, n);
+  if (metric_kind(metric) == METRIC_KIND_HISTOGRAM) metrics_record_us(m, metric, n);
+  if (metric_kind(metric) == METRIC_KIND_GAUGE && metric_merge(metric) == METRIC_MERGE_SUM)
+    metrics_set(m, metric, metrics_value(m, metric) + n);
+  metrics_fail(m, (enum device_failure)(1 + random % (DEVICE_FAIL_COUNT - 1)), n % 12 + 1,
+               (random >> 60) > 7, detail);
+}
+
+static void two_halves_merged_are_the_whole(void **state)
+{
+  (void) state;
+  for (unsigned events = 0; events < 20000; events = events * 3 + 1) {
+    struct metrics *whole = new_metrics(), *first = new_metrics(), *second = new_metrics();
+    uint64_t random = SEED + events;
+    for (unsigned e = 0; e < events; e++) {
+      uint64_t what = random_next(&random);
+      happen(whole, what);
+      happen(e < events / 2 ? first : second, what);
+    }
+    metrics_merge(first, second);
+    expect_same(first, whole);
+    metrics_destroy(whole);
+    metrics_destroy(first);
+    metrics_destroy(second);
+  }
+}
+
+static void a_part_in_which_nothing_happened_changes_nothing(void **state)
+{
+  struct metrics *m = *state, *nothing = new_metrics(), *copy = new_metrics();
+  uint64_t random = SEED;
+  for (int i = 0; i < 2000; i++) {
+    uint64_t what = random_next(&random);
+    happen(m, what);
+    happen(copy, what);
+  }
+  metrics_set(m, METRIC_TRUST_VERSION, 3);
+  metrics_set(copy, METRIC_TRUST_VERSION, 3);
+  metrics_merge(m, nothing);
+  expect_same(m, copy);
+  metrics_merge(nothing, m);
+  expect_same(nothing, copy);
+  metrics_destroy(nothing);
+  metrics_destroy(copy);
+}
+
+static void gauges_are_merged_by_their_own_rule(void **state)
+{
+  struct metrics *m = *state, *part = new_metrics();
+  metrics_set(m, METRIC_FLEET_ONLINE, 40);
+  metrics_set(part, METRIC_FLEET_ONLINE, 2);
+  metrics_set(m, METRIC_TRUST_VERSION, 5);
+  metrics_set(part, METRIC_TRUST_VERSION, 4);
+  metrics_set(m, METRIC_RECOVER_ALL, 800);
+  metrics_set(part, METRIC_RECOVER_ALL, 900);
+  metrics_set(m, METRIC_RECOVER_P50, NAN);
+  metrics_set(part, METRIC_RECOVER_P50, 100);
+  metrics_set(m, METRIC_OPERATOR_ONLINE, 1);
+  metrics_set(part, METRIC_OPERATOR_ONLINE, 0);
+  metrics_merge(m, part);
+  expect_near(metrics_value(m, METRIC_FLEET_ONLINE), 42, 0);
+  expect_near(metrics_value(m, METRIC_TRUST_VERSION), 4, 0);
+  expect_near(metrics_value(m, METRIC_RECOVER_ALL), 900, 0);
+  assert_true(isnan(metrics_value(m, METRIC_RECOVER_P50)));
+  expect_near(metrics_value(m, METRIC_OPERATOR_ONLINE), 0, 0);
+  metrics_destroy(part);
+}
+
+static void every_metric_has_a_rule_of_its_kind(void **state)
+{
+  (void) state;
+  for (enum metric m = 0; m < METRIC_COUNT; m++) {
+    bool histogram = metric_kind(m) == METRIC_KIND_HISTOGRAM,
+         counter = metric_kind(m) == METRIC_KIND_COUNTER;
+    if (histogram != (metric_merge(m) == METRIC_MERGE_EACH) ||
+        (counter && metric_merge(m) != METRIC_MERGE_SUM))
+      fail_msg("%s is not merged as its kind asks", metric_name(m));
+  }
+}
+
 int main(void)
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, make, destroy)
@@ -225,6 +349,10 @@ int main(void)
       test(a_watch_sees_what_came_since_the_last_look),
       test(a_failure_keeps_its_first_devices_once_each_and_the_first_detail),
       test(of_a_failure_that_was_foretold_for_some_the_others_are_kept_apart),
+      test(two_halves_merged_are_the_whole),
+      test(a_part_in_which_nothing_happened_changes_nothing),
+      test(gauges_are_merged_by_their_own_rule),
+      test(every_metric_has_a_rule_of_its_kind),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
