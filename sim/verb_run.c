@@ -26,7 +26,7 @@ struct command_line {
   const char *targets[TARGETS_MAX];
   const char *broker; /* URL of --broker */
   char broker_block[300];
-  struct run_options options;
+  struct stage_options options;
 };
 
 static void print_help(FILE *out)

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "run/ota.h"
+#include "run/parts.h"
+#include "stage/nodes.h"
 
 enum of { OF_ALL, OF_TELEMETRY, OF_SENT, OF_BROKER, OF_UPDATES };
 
@@ -30,38 +31,31 @@ static const struct {
 static_assert(sizeof implied / sizeof implied[0] == RUN_IMPLIED_MAX,
               "there is room for each in the results");
 
-bool run_has_broker(const struct run *run)
+static bool has_telemetry(const struct stage *stage)
 {
-  bool any = false;
-  for (size_t n = 0; n < run->scenario->node_count; n++) any = any || run_is_reachable(run, n);
-  return any;
-}
-
-static bool has_telemetry(const struct run *run)
-{
-  const struct metrics *metrics = run->metrics;
-  return run->scenario->telemetry.on || metrics_value(metrics, METRIC_TELEMETRY_SENT) > 0 ||
+  const struct metrics *metrics = stage->metrics;
+  return stage->scenario->telemetry.on || metrics_value(metrics, METRIC_TELEMETRY_SENT) > 0 ||
          metrics_value(metrics, METRIC_TELEMETRY_REFUSED) > 0;
 }
 
 /* That somebody awaits, and of which a broker has not said that it does not take it. */
-static bool has_sent(const struct run *run)
+static bool has_sent(const struct stage *stage)
 {
-  const struct metrics *metrics = run->metrics;
+  const struct metrics *metrics = stage->metrics;
   double refused = metrics_value(metrics, METRIC_TELEMETRY_REFUSED) -
                    metrics_value(metrics, METRIC_TELEMETRY_DECLINED);
   return metrics_value(metrics, METRIC_TELEMETRY_DELIVERED) > 0 ||
          metrics_value(metrics, METRIC_TELEMETRY_LOST) > refused;
 }
 
-static bool applies(const struct run *run, enum of of)
+static bool applies(const struct stage *stage, enum of of)
 {
   switch (of) {
   case OF_ALL: return true;
-  case OF_TELEMETRY: return has_telemetry(run);
-  case OF_SENT: return has_sent(run);
-  case OF_BROKER: return run_has_broker(run);
-  case OF_UPDATES: return run->ota != NULL;
+  case OF_TELEMETRY: return has_telemetry(stage);
+  case OF_SENT: return has_sent(stage);
+  case OF_BROKER: return stage_has_broker(stage);
+  case OF_UPDATES: return stage->ota != NULL;
   }
   return true;
 }
@@ -97,17 +91,17 @@ static bool is_of(const struct results_check *check, const char *name)
 }
 
 /* Why the back office did not hear it, where that is known, and where to look for it else. */
-static void explain(const struct run *run, struct results_check *check)
+static void explain(const struct stage *stage, struct results_check *check)
 {
   size_t used = strlen(check->observed), left = sizeof check->observed - used;
-  double away_s = metrics_value(run->metrics, METRIC_OPERATOR_AWAY);
+  double away_s = metrics_value(stage->metrics, METRIC_OPERATOR_AWAY);
   bool of_nothing = is_of(check, "telemetry.delivered");
   if (check->pass ||
       !(of_nothing || is_of(check, "operator.online") || is_of(check, "telemetry.unheard")))
     return;
   if (away_s > 0)
     snprintf(check->observed + used, left, "; the back office was away for %.1f s%s: %s", away_s,
-             run->office_online ? "" : ", and is", run->office_said);
+             stage->office_online ? "" : ", and is", stage->office_said);
   else if (of_nothing)
     snprintf(check->observed + used, left,
              "; a broker may drop messages without a word: see that its ACL lets each device write "
@@ -115,7 +109,8 @@ static void explain(const struct run *run, struct results_check *check)
              "below that of a message");
 }
 
-void run_check_implied(struct run *run, void (*check)(struct run *run, const struct expr *expr))
+void run_check_implied(struct stage *stage,
+                       void (*check)(struct stage *stage, const struct expr *expr))
 {
   for (size_t i = 0; i < RUN_IMPLIED_MAX; i++) {
     struct expr expr;
@@ -124,9 +119,9 @@ void run_check_implied(struct run *run, void (*check)(struct run *run, const str
     int parsed = expr_parse(implied[i].expr, &expr, why, sizeof why, &column);
     assert(parsed == 0);
     (void) parsed;
-    if (!applies(run, implied[i].of)) continue;
-    if (implied[i].or != NULL && is_named(run->scenario, expr.name, implied[i].or)) continue;
-    check(run, &expr);
-    explain(run, &run->results.expectations[run->results.expectation_count - 1]);
+    if (!applies(stage, implied[i].of)) continue;
+    if (implied[i].or != NULL && is_named(stage->scenario, expr.name, implied[i].or)) continue;
+    check(stage, &expr);
+    explain(stage, &stage->results.expectations[stage->results.expectation_count - 1]);
   }
 }

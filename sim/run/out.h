@@ -8,14 +8,14 @@
 #ifndef FLEETSIM_RUN_OUT_H
 #define FLEETSIM_RUN_OUT_H
 
-#include "run/state.h"
+#include "stage/stage.h"
 
-int run_out_open(struct run *run);
-int run_out_begin(struct run *run);
+int run_out_open(struct stage *stage);
+int run_out_begin(struct stage *stage);
 
 /* After a refusal: results are written where that hurts no earlier ones. */
-void run_out_begin_refused(struct run *run);
+void run_out_begin_refused(struct stage *stage);
 
-void run_out_close(struct run *run); /* gives the folder to the next run */
+void run_out_close(struct stage *stage); /* gives the folder to the next run */
 
 #endif

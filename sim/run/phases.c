@@ -6,53 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/state.h"
+#include "run/parts.h"
+#include "stage/gauges.h"
+#include "stage/nodes.h"
+#include "stage/quantities.h"
+#include "stage/wait.h"
+#include "steps/steps.h"
 
 #define ROLLBACK_WITHIN_MS 60000u
-
-static step_function *const step_functions[STEP_KINDS] = {
-    [STEP_CONNECT] = step_connect,
-    [STEP_TELEMETRY] = step_telemetry,
-    [STEP_DRAIN] = step_drain,
-    [STEP_PUSH_TRUST] = step_push_trust,
-    [STEP_PROVE] = step_prove,
-    [STEP_PRESENT] = step_present,
-    [STEP_REVOKE_BROKER] = step_revoke_broker,
-    [STEP_TRUST_CLIENTS] = step_trust_clients,
-    [STEP_RELOAD] = step_reload,
-    [STEP_RESTART] = step_restart,
-    [STEP_KILL_NODE] = step_kill_node,
-    [STEP_STOP_NODE] = step_stop_node,
-    [STEP_FREEZE_NODE] = step_freeze_node,
-    [STEP_THAW_NODE] = step_thaw_node,
-    [STEP_START_NODE] = step_start_node,
-    [STEP_RESOLVE] = step_resolve,
-    [STEP_RECONNECT] = step_reconnect,
-    [STEP_REISSUE] = step_reissue,
-    [STEP_SHELF] = step_shelf,
-    [STEP_WAKE] = step_wake,
-    [STEP_CLOCK] = step_clock,
-    [STEP_TRESPASS] = step_trespass,
-    [STEP_POLICY] = step_reconnect_policy,
-    [STEP_FAULT] = step_fault,
-    [STEP_MEND] = step_mend,
-    [STEP_REVOKE] = step_revoke,
-    [STEP_UNREVOKE] = step_unrevoke,
-    [STEP_PUBLISH_CRL] = step_publish_crl,
-    [STEP_KICK] = step_kick,
-    [STEP_COMPROMISE] = step_compromise,
-    [STEP_STORM] = step_storm,
-    [STEP_OTA_PUBLISH] = step_ota_publish,
-    [STEP_OTA_ROLLOUT] = step_ota_rollout,
-    [STEP_OTA_PAUSE] = step_ota_pause,
-    [STEP_OTA_RESUME] = step_ota_resume,
-    [STEP_OTA_ABORT] = step_ota_abort,
-    [STEP_CORRUPT] = step_corrupt,
-    [STEP_POWER_CUT] = step_power_cut,
-    [STEP_CDN] = step_cdn,
-    [STEP_WAIT] = step_wait,
-    [STEP_PROMPT] = step_prompt,
-};
 
 int run_check_steps(const struct scenario *scenario, struct error *error)
 {
@@ -67,15 +28,9 @@ int run_check_steps(const struct scenario *scenario, struct error *error)
   return 0;
 }
 
-void run_undo_with(struct run *run, const struct scenario_step *inverse)
+static double seconds(const struct stage *stage)
 {
-  if (run->undo_count < sizeof run->undo / sizeof run->undo[0])
-    run->undo[run->undo_count++] = *inverse;
-}
-
-static double seconds(const struct run *run)
-{
-  return (double) run_elapsed_ms(run) / 1000.0;
+  return (double) stage_elapsed_ms(stage) / 1000.0;
 }
 
 /* --- The failures that a phase foretells ------------------------------------------------------ */
@@ -132,10 +87,11 @@ static bool changes_lines(const struct scenario_step *step)
 }
 
 /* A broker that is down or frozen, or was when the phase began, is met as every kind of silence. */
-static bool is_of_nodes(const struct run *run, const struct scenario_phase *phase)
+static bool is_of_nodes(const struct stage *stage, const struct scenario_phase *phase)
 {
   bool any = false;
-  for (size_t n = 0; n < run->scenario->node_count; n++) any = any || !run_is_reachable(run, n);
+  for (size_t n = 0; n < stage->scenario->node_count; n++)
+    any = any || !stage_is_reachable(stage, n);
   for (size_t s = 0; s < phase->step_count; s++)
     any =
         any || (phase->steps[s].kind >= STEP_KILL_NODE && phase->steps[s].kind <= STEP_START_NODE);
@@ -153,7 +109,7 @@ static bool publishes_list(const struct scenario_phase *phase)
   return false;
 }
 
-static uint64_t foretold(const struct run *run, const struct scenario_phase *phase)
+static uint64_t foretold(const struct stage *stage, const struct scenario_phase *phase)
 {
   uint64_t mask = phase->has_until ? foretold_by(&phase->until) : 0;
   for (size_t e = 0; e < phase->expect_count; e++) mask |= foretold_by(&phase->expect[e]);
@@ -169,7 +125,7 @@ static uint64_t foretold(const struct run *run, const struct scenario_phase *pha
   for (size_t s = 0; s < phase->step_count; s++)
     if (phase->steps[s].kind == STEP_RESOLVE)
       mask |= bit(DEVICE_FAIL_NAME_NOT_FOUND) | bit(DEVICE_FAIL_TCP_TIMEOUT);
-  if (is_of_nodes(run, phase))
+  if (is_of_nodes(stage, phase))
     mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) |
             bit(DEVICE_FAIL_SESSION_DISCONNECT) | bit(DEVICE_FAIL_SESSION_PING) |
             bit(DEVICE_FAIL_SESSION_ACK) | bit(DEVICE_FAIL_SESSION_BACKLOG) |
@@ -182,17 +138,6 @@ static uint64_t foretold(const struct run *run, const struct scenario_phase *pha
 
 /* --- One phase -------------------------------------------------------------------------------- */
 
-static void say(struct results_phase *result, const char *text)
-{
-  size_t used = strlen(result->note);
-  snprintf(result->note + used, sizeof result->note - used, "%s%s", used > 0 ? "; " : "", text);
-}
-
-void run_say(struct run *run, const char *text)
-{
-  say(&run->results.phases[run->phase], text);
-}
-
 static void fail_gate(struct results_phase *result, const struct scenario_step *step,
                       const char *why)
 {
@@ -203,22 +148,22 @@ static void fail_gate(struct results_phase *result, const struct scenario_step *
            (int) sizeof result->gate.observed - 1, why);
 }
 
-static enum step_outcome take_step(struct run *run, const struct scenario_step *step)
+static enum step_outcome take_step(struct stage *stage, const struct scenario_step *step)
 {
-  run->broker_ms = step->broker_ms;
-  return step_functions[step->kind](run, step);
+  stage->broker_ms = step->broker_ms;
+  return step_functions[step->kind](stage, step);
 }
 
-static bool check_expectations(struct run *run, const struct scenario_phase *phase,
-                               struct results_phase *result)
+static bool check_phase(struct stage *stage, const struct scenario_phase *phase,
+                        struct results_phase *result)
 {
   bool pass = true;
-  run_gauges(run);
+  stage_gauges(stage);
   for (size_t e = 0; e < phase->expect_count; e++) {
     struct results_check *check = &result->expectations[e];
     snprintf(check->expr, sizeof check->expr, "%s", phase->expect[e].text);
     check->pass =
-        expr_eval(&phase->expect[e], run_lookup, run, check->observed, sizeof check->observed);
+        expr_eval(&phase->expect[e], stage_lookup, stage, check->observed, sizeof check->observed);
     result->expectation_count = e + 1;
     pass = pass && check->pass;
   }
@@ -227,16 +172,16 @@ static bool check_expectations(struct run *run, const struct scenario_phase *pha
 
 /* Says how a scenario would say that this is what it wants to see. idle: what held before; NULL:
    nothing did. */
-static void fail_unjudged(struct run *run, const struct scenario_phase *phase,
+static void fail_unjudged(struct stage *stage, const struct scenario_phase *phase,
                           const struct scenario_step *step, const struct expr *idle)
 {
-  struct results_phase *result = &run->results.phases[run->phase];
+  struct results_phase *result = &stage->results.phases[stage->phase];
   const char *quantity = scenario_judging(step->kind);
-  fail_gate(result, step, run->error.text);
+  fail_gate(result, step, stage->error.text);
   char text[sizeof result->note], observed[120];
   /* the step may have broken them, which says more */
-  if (idle != NULL) (void) check_expectations(run, phase, result);
-  if (idle != NULL && !expr_eval(idle, run_lookup, run, observed, sizeof observed)) return;
+  if (idle != NULL) (void) check_phase(stage, phase, result);
+  if (idle != NULL && !expr_eval(idle, stage_lookup, stage, observed, sizeof observed)) return;
   if (idle != NULL)
     snprintf(text, sizeof text, "the %s '%s' held before the step began, so it says nothing of it",
              idle == &phase->until ? "gate" : "expectation", idle->text);
@@ -245,22 +190,22 @@ static void fail_unjudged(struct run *run, const struct scenario_phase *phase,
              "a phase that wants to see this says so: a gate or expectation of its own about '%s' "
              "judges it then",
              quantity != NULL ? quantity : "it");
-  say(result, text);
+  stage_say(stage, text);
 }
 
-static bool run_steps(struct run *run, const struct scenario_phase *phase,
+static bool run_steps(struct stage *stage, const struct scenario_phase *phase,
                       struct results_phase *result)
 {
   for (size_t s = 0; s < phase->step_count; s++) {
     const struct scenario_step *step = &phase->steps[s];
-    run_emit(run, (struct event){.kind = EVENT_STEP, .step = {scenario_step_name(step->kind)}});
+    stage_emit(stage, (struct event){.kind = EVENT_STEP, .step = {scenario_step_name(step->kind)}});
     const struct expr *idle;
-    run_gauges(run);
-    bool judged = scenario_judges(run->scenario, phase, step, run_lookup, run, &idle);
-    enum step_outcome outcome = take_step(run, step);
+    stage_gauges(stage);
+    bool judged = scenario_judges(stage->scenario, phase, step, stage_lookup, stage, &idle);
+    enum step_outcome outcome = take_step(stage, step);
     if (outcome == STEP_SHORT && judged) continue;
-    if (outcome == STEP_FAILED) fail_gate(result, step, run->error.text);
-    if (outcome == STEP_SHORT) fail_unjudged(run, phase, step, idle);
+    if (outcome == STEP_FAILED) fail_gate(result, step, stage->error.text);
+    if (outcome == STEP_SHORT) fail_unjudged(stage, phase, step, idle);
     if (outcome != STEP_DONE) return false;
   }
   return true;
@@ -271,21 +216,21 @@ struct gate {
   char observed[120];
 };
 
-static bool gate_holds(struct run *run, void *ctx)
+static bool gate_holds(struct stage *stage, void *ctx)
 {
   struct gate *gate = ctx;
-  run_gauges(run);
-  return expr_eval(gate->expr, run_lookup, run, gate->observed, sizeof gate->observed);
+  stage_gauges(stage);
+  return expr_eval(gate->expr, stage_lookup, stage, gate->observed, sizeof gate->observed);
 }
 
-static bool await_gate(struct run *run, const struct expr *until, struct results_phase *result)
+static bool await_gate(struct stage *stage, const struct expr *until, struct results_phase *result)
 {
   struct gate gate = {.expr = until};
   result->has_gate = true;
   snprintf(result->gate.expr, sizeof result->gate.expr, "%s", until->text);
-  enum run_waited waited = run_wait(run, gate_holds, &gate, until->within_ms);
-  result->gate.pass = waited == RUN_REACHED;
-  if (waited == RUN_TIMED_OUT)
+  enum stage_waited waited = stage_wait(stage, gate_holds, &gate, until->within_ms);
+  result->gate.pass = waited == STAGE_REACHED;
+  if (waited == STAGE_TIMED_OUT)
     snprintf(result->gate.observed, sizeof result->gate.observed, "not within %.3g s: %s",
              (double) until->within_ms / 1000.0, gate.observed);
   else
@@ -293,64 +238,64 @@ static bool await_gate(struct run *run, const struct expr *until, struct results
   return result->gate.pass;
 }
 
-static bool run_phase(struct run *run, const struct scenario_phase *phase,
+static bool run_phase(struct stage *stage, const struct scenario_phase *phase,
                       struct results_phase *result)
 {
   snprintf(result->name, sizeof result->name, "%s", phase->name);
-  result->start_s = seconds(run);
+  result->start_s = seconds(stage);
   result->expectations = calloc(phase->expect_count + 1, sizeof *result->expectations);
   if (result->expectations == NULL)
-    return run_abort(run, &(struct error){EXIT_CODE_INTERNAL, "out of memory"}), false;
-  run->undo_count = 0;
-  fleet_begin_phase(run->fleet);
+    return stage_abort(stage, &(struct error){EXIT_CODE_INTERNAL, "out of memory"}), false;
+  stage->undo_count = 0;
+  fleet_begin_phase(stage->fleet);
   /* the world is as the phase before has left it until the steps have changed it and the gate has
      seen that */
-  uint64_t before = run->foretold;
-  run->foretold = foretold(run, phase);
-  fleet_expect(run->fleet, run->foretold | before);
-  run_emit(run, (struct event){.kind = EVENT_PHASE, .phase = {phase->name}});
+  uint64_t before = stage->foretold;
+  stage->foretold = foretold(stage, phase);
+  fleet_expect(stage->fleet, stage->foretold | before);
+  stage_emit(stage, (struct event){.kind = EVENT_PHASE, .phase = {phase->name}});
 
-  bool pass = run_steps(run, phase, result);
-  if (pass && phase->has_until) pass = await_gate(run, &phase->until, result);
-  fleet_expect(run->fleet, run->foretold);
-  if (pass) pass = check_expectations(run, phase, result);
-  result->duration_s = seconds(run) - result->start_s;
+  bool pass = run_steps(stage, phase, result);
+  if (pass && phase->has_until) pass = await_gate(stage, &phase->until, result);
+  fleet_expect(stage->fleet, stage->foretold);
+  if (pass) pass = check_phase(stage, phase, result);
+  result->duration_s = seconds(stage) - result->start_s;
   return pass;
 }
 
 /* --- Rollback --------------------------------------------------------------------------------- */
 
-static void roll_back(struct run *run, struct results_phase *result)
+static void roll_back(struct stage *stage)
 {
-  size_t count = run->undo_count;
-  struct scenario_step undo[sizeof run->undo / sizeof run->undo[0]];
-  memcpy(undo, run->undo, sizeof undo);
-  run->rolling_back = true;
+  size_t count = stage->undo_count;
+  struct scenario_step undo[sizeof stage->undo / sizeof stage->undo[0]];
+  memcpy(undo, stage->undo, sizeof undo);
+  stage->rolling_back = true;
   for (size_t u = count; u > 0; u--) {
-    enum step_outcome outcome = take_step(run, &undo[u - 1]);
+    enum step_outcome outcome = take_step(stage, &undo[u - 1]);
     if (outcome == STEP_ABORTED) return;
-    if (outcome == STEP_FAILED || outcome == STEP_SHORT) say(result, run->error.text);
+    if (outcome == STEP_FAILED || outcome == STEP_SHORT) stage_say(stage, stage->error.text);
   }
-  bool back = run_wait(run, run_is_complete, NULL, ROLLBACK_WITHIN_MS) == RUN_REACHED;
+  bool back = stage_wait(stage, stage_is_complete, NULL, ROLLBACK_WITHIN_MS) == STAGE_REACHED;
   struct fleet_census census;
-  fleet_census(run->fleet, &census);
+  fleet_census(stage->fleet, &census);
   char text[128];
   snprintf(text, sizeof text, "rolled back %zu step%s; %zu of %zu devices are online%s", count,
            count == 1 ? "" : "s", census.online, census.wanted, back ? "" : " after 60 s");
-  say(result, text);
+  stage_say(stage, text);
 }
 
-void run_phases(struct run *run)
+void run_phases(struct stage *stage)
 {
-  const struct scenario *scenario = run->scenario;
-  for (run->phase = 0; run->phase < scenario->phase_count && !run->aborted; run->phase++) {
-    const struct scenario_phase *phase = &scenario->phases[run->phase];
-    struct results_phase *result = &run->results.phases[run->phase];
-    run->results.phase_count = run->phase + 1;
-    bool pass = run_phase(run, phase, result);
-    if (pass || run->aborted) continue;
-    if (phase->on_fail == SCENARIO_ROLLBACK) roll_back(run, result);
+  const struct scenario *scenario = stage->scenario;
+  for (stage->phase = 0; stage->phase < scenario->phase_count && !stage->aborted; stage->phase++) {
+    const struct scenario_phase *phase = &scenario->phases[stage->phase];
+    struct results_phase *result = &stage->results.phases[stage->phase];
+    stage->results.phase_count = stage->phase + 1;
+    bool pass = run_phase(stage, phase, result);
+    if (pass || stage->aborted) continue;
+    if (phase->on_fail == SCENARIO_ROLLBACK) roll_back(stage);
     if (phase->on_fail != SCENARIO_CONTINUE) break;
   }
-  fleet_expect(run->fleet, 0);
+  fleet_expect(stage->fleet, 0);
 }

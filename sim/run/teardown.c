@@ -3,25 +3,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "run/operation.h"
-#include "run/ota.h"
 #include "run/out.h"
+#include "run/parts.h"
+#include "stage/clones.h"
+#include "stage/firmware.h"
+#include "stage/nodes.h"
 
 #define TEARDOWN_MS 8000u
 
-static void turn_until(struct run *run, const bool *flag, uint64_t within_ms)
+static void turn_until(struct stage *stage, const bool *flag, uint64_t within_ms)
 {
-  uint64_t until_ms = uv_now(&run->loop) + within_ms;
-  while (!*flag && uv_now(&run->loop) < until_ms) uv_run(&run->loop, UV_RUN_ONCE);
+  uint64_t until_ms = uv_now(&stage->loop) + within_ms;
+  while (!*flag && uv_now(&stage->loop) < until_ms) uv_run(&stage->loop, UV_RUN_ONCE);
 }
 
 /* What has not closed may still write to what we would free: then nothing is, and the process ends
    with its verdict. */
-static void must_be_closed(struct run *run, const bool *flag, const char *what)
+static void must_be_closed(struct stage *stage, const bool *flag, const char *what)
 {
-  if (!run->stuck) turn_until(run, flag, TEARDOWN_MS);
-  if (*flag || run->stuck) return;
-  run->stuck = true;
+  if (!stage->stuck) turn_until(stage, flag, TEARDOWN_MS);
+  if (*flag || stage->stuck) return;
+  stage->stuck = true;
   fprintf(stderr,
           "fleetsim: %s did not end within %u s and is left as it is; the results are not touched "
           "by that\n",
@@ -33,71 +35,46 @@ static void set_flag(void *flag)
   *(bool *) flag = true;
 }
 
-void run_end_world(struct run *run)
+void run_end_world(struct stage *stage)
 {
-  loop_delay_stop(&run->delay);
+  loop_delay_stop(&stage->delay);
   /* first: its threads read the fleet's clock */
-  if (run->office != NULL) office_stop(run->office);
-  run->office = NULL;
-  if (run->clones != NULL) {
-    fleet_close(run_clones_fleet(run), set_flag, &run->clones_closed);
-    must_be_closed(run, &run->clones_closed, "the clones' connections");
-    if (!run->stuck) run_release_clones(run);
+  if (stage->office != NULL) office_stop(stage->office);
+  stage->office = NULL;
+  if (stage->clones != NULL) {
+    fleet_close(stage_clones_fleet(stage), set_flag, &stage->clones_closed);
+    must_be_closed(stage, &stage->clones_closed, "the clones' connections");
+    if (!stage->stuck) stage_release_clones(stage);
   }
-  if (run->fleet != NULL) {
-    fleet_close(run->fleet, set_flag, &run->fleet_closed);
-    must_be_closed(run, &run->fleet_closed, "the fleet's connections");
-    run->fleet = NULL;
+  if (stage->fleet != NULL) {
+    fleet_close(stage->fleet, set_flag, &stage->fleet_closed);
+    must_be_closed(stage, &stage->fleet_closed, "the fleet's connections");
+    stage->fleet = NULL;
   }
-  if (run->backend != NULL && !run->stuck) backend_uv_destroy(run->backend);
+  if (stage->backend != NULL && !stage->stuck) backend_uv_destroy(stage->backend);
 }
 
-static void turn_until_closed(struct run *run, const bool *flag)
+static void turn_until_closed(struct stage *stage, const bool *flag)
 {
-  must_be_closed(run, flag, "a broker or server");
+  must_be_closed(stage, flag, "a broker or server");
 }
 
-static void turn_while_alive(struct run *run)
+void run_teardown(struct stage *stage)
 {
-  uint64_t until_ms = uv_now(&run->loop) + TEARDOWN_MS;
-  while (uv_loop_alive(&run->loop) && uv_now(&run->loop) < until_ms)
-    uv_run(&run->loop, UV_RUN_ONCE);
-  if (!uv_loop_alive(&run->loop)) return;
-  run->stuck = true;
-  fprintf(stderr, "fleetsim: something is still under way after %u s and is left as it is\n",
-          TEARDOWN_MS / 1000);
-}
-
-static void end_loop(struct run *run)
-{
-  if (!run->loop_open) return;
-  uv_unref((uv_handle_t *) &run->tick); /* beats on, so that no turn waits for ever */
-  uv_close((uv_handle_t *) &run->wake, NULL);
-  for (size_t i = 0; i < run->signal_count; i++) uv_close((uv_handle_t *) &run->signals[i], NULL);
-  turn_while_alive(run);
-  if (run->stuck) return;
-  uv_close((uv_handle_t *) &run->tick, NULL);
-  uv_run(&run->loop, UV_RUN_NOWAIT);
-  uv_loop_close(&run->loop);
-  run_free_kept(run);
-}
-
-void run_teardown(struct run *run)
-{
-  if (run->loop_open && !run->stuck) run_ota_end_server(run, turn_until_closed);
-  if (run->loop_open && !run->stuck) run_end_nodes(run, turn_until_closed);
-  if (!run->stuck) end_loop(run);
-  if (run->stuck) return;
-  run_out_close(run);
-  if (run->pki != NULL) pki_close(run->pki);
-  pki_crl_history_free(&run->crl_history);
-  metrics_destroy(run->metrics);
-  for (size_t p = 0; run->results.phases != NULL && p < run->results.phase_count; p++)
-    free(run->results.phases[p].expectations);
-  free(run->results.phases);
-  free(run->results.expectations);
-  run_ota_free(run);
-  free(run->ids);
-  free(run->acked_version);
-  free(run->identity);
+  if (stage->loop_open && !stage->stuck) stage_ota_end_server(stage, turn_until_closed);
+  if (stage->loop_open && !stage->stuck) stage_end_nodes(stage, turn_until_closed);
+  if (!stage->stuck) run_end_loop(stage);
+  if (stage->stuck) return;
+  run_out_close(stage);
+  if (stage->pki != NULL) pki_close(stage->pki);
+  pki_crl_history_free(&stage->crl_history);
+  metrics_destroy(stage->metrics);
+  for (size_t p = 0; stage->results.phases != NULL && p < stage->results.phase_count; p++)
+    free(stage->results.phases[p].expectations);
+  free(stage->results.phases);
+  free(stage->results.expectations);
+  stage_ota_free(stage);
+  free(stage->ids);
+  free(stage->acked_version);
+  free(stage->identity);
 }

@@ -1,0 +1,49 @@
+/* The parts of run_scenario. Internal to sim/run. */
+#ifndef FLEETSIM_RUN_PARTS_H
+#define FLEETSIM_RUN_PARTS_H
+
+#include "run/run.h"
+#include "stage/stage.h"
+
+/* loop.c */
+int run_start_loop(struct stage *stage);
+void run_end_loop(struct stage *stage);
+
+/* setup.c, teardown.c, verdict.c. 0, or -1 with stage->error. */
+int run_setup(struct stage *stage);
+void run_end_world(
+    struct stage *stage); /* office and fleet; afterwards nothing observes any more */
+void run_teardown(struct stage *stage);
+void run_settle(struct stage *stage);
+enum exit_code run_verdict(struct stage *stage);
+
+/* phases.c */
+
+/* 0, or a USAGE error where the scenario has a step that the grammar knows and this build cannot
+ * do. */
+int run_check_steps(const struct scenario *scenario, struct error *error);
+void run_phases(struct stage *stage);
+
+/* implied.c: goes through what everybody expects. */
+#define RUN_IMPLIED_MAX 10u
+void run_check_implied(struct stage *stage,
+                       void (*check)(struct stage *stage, const struct expr *expr));
+
+/* budget.c: the timing profile, and what of it the results say. */
+int run_load_timing(struct stage *stage);
+/* once the fleet folder is open and the first chain is written */
+int run_count_budget(struct stage *stage);
+
+/* brake_watch.c: sets up the safety brake, if the scenario has one; looks once a second whether it
+ * must act. */
+int run_set_brake(struct stage *stage);
+void run_look_at_brake(struct stage *stage);
+
+/* needs.c. What the steps will need of the fleet folder: refuses, before anything is sent, those
+ * whose certificates, bundles, revocations or lists cannot be made here, those that name devices
+ * of another fleet, and files of lists that would do harm. The roots are looked at before the
+ * folder is changed. 0, or -1 with stage->error. */
+int run_check_roots(struct stage *stage);
+int run_check_needs(struct stage *stage);
+
+#endif

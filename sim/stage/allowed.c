@@ -1,0 +1,87 @@
+/* Where a run may send: nothing beyond loopback without the file's and the command line's word,
+   hooks included. */
+#define _POSIX_C_SOURCE 200809L
+#include "stage/allowed.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Both words have been given. */
+static void gather(struct stage *stage)
+{
+  const struct scenario *scenario = stage->scenario;
+  for (size_t a = 0; a < stage->options->allowed_count; a++)
+    for (size_t t = 0; t < scenario->target_count && stage->permit.count < STAGE_ALLOWED_MAX; t++)
+      if (permit_same_host(scenario->targets[t].host, stage->options->allowed_targets[a]))
+        stage->permitted[stage->permit.count++] = scenario->targets[t].host;
+  stage->permit.hosts = stage->permitted;
+}
+
+static bool is_a_target(const struct scenario *scenario, const char *host)
+{
+  for (size_t t = 0; t < scenario->target_count; t++)
+    if (permit_same_host(scenario->targets[t].host, host)) return true;
+  return false;
+}
+
+static int check_host(struct stage *stage, const char *host)
+{
+  char beyond[PERMIT_ADDRESS_MAX];
+  bool named = is_a_target(stage->scenario, host);
+  if (host[0] == '\0') return 0;
+  if (!permit_host(&stage->permit, host))
+    return error_set(&stage->error, EXIT_CODE_SETUP,
+                     "nothing was sent: %s is not this machine; to load it, name it in the "
+                     "scenario's targets: list%s and pass --allow-target %s",
+                     host, named ? " (done)" : "", host);
+  if (permit_look_up(&stage->permit, host, beyond)) return 0;
+  return error_set(
+      &stage->error, EXIT_CODE_SETUP,
+      "nothing was sent: %s leads to %s, which is not this machine: mend the name, write "
+      "127.0.0.1, or name it in the scenario's targets: list and pass --allow-target %s",
+      host, beyond, host);
+}
+
+/* A hook may be a URL: it is asked for as well. */
+static int check_hook(struct stage *stage, enum hook_kind kind)
+{
+  const char *hook = stage->scenario->hook[kind];
+  char host[PERMIT_HOST_MAX];
+  if (!hook_is_url(hook)) return 0;
+  if (permit_url_host(hook, host) == 0) return check_host(stage, host);
+  return error_set(&stage->error, EXIT_CODE_USAGE, "the hook '%s' is no URL that can be called",
+                   hook_key(kind));
+}
+
+int stage_check_allowed(struct stage *stage)
+{
+  const struct scenario *s = stage->scenario;
+  gather(stage);
+  for (size_t n = 0; n < s->node_count; n++)
+    if (check_host(stage, s->nodes[n].host) != 0) return -1;
+  if (check_host(stage, s->prove_host) != 0) return -1;
+  for (int h = 0; h < HOOK_COUNT; h++)
+    if (check_hook(stage, (enum hook_kind) h) != 0) return -1;
+  return 0;
+}
+
+int stage_resolve(struct stage *stage, const char *host, uint16_t port,
+                  struct sockaddr_storage *out)
+{
+  char service[8];
+  snprintf(service, sizeof service, "%u", port);
+  struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                           .ai_family = strcmp(host, "localhost") == 0 ? AF_INET : AF_UNSPEC};
+  struct addrinfo *found = NULL;
+  int failed = getaddrinfo(host, service, &hints, &found);
+  if (failed != 0)
+    return error_set(&stage->error, EXIT_CODE_SETUP, "cannot find the address of %s: %s", host,
+                     gai_strerror(failed));
+  bool permitted = permit_address(&stage->permit, host, found->ai_addr);
+  if (permitted) memcpy(out, found->ai_addr, found->ai_addrlen);
+  freeaddrinfo(found);
+  if (permitted) return 0;
+  return error_set(&stage->error, EXIT_CODE_SETUP, "nothing was sent: %s leads beyond this machine",
+                   host);
+}

@@ -1,0 +1,252 @@
+/* What is done to the broker, and the proof that it happened: after a change the served leaf is
+   looked at. */
+#define _POSIX_C_SOURCE 200809L
+#include "stage/apply.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "stage/books.h"
+#include "stage/heard.h"
+#include "stage/nodes.h"
+#include "stage/operation.h"
+#include "stage/wait.h"
+
+#define APPLY_WITHIN_MS  70000u /* a hook has 60 s */
+#define LAST_WORDS_MS    50u    /* its last acknowledgements still lie in the devices' sockets */
+#define PROBE_WITHIN_MS  10000u /* one look, and as long as no step says otherwise */
+#define OFFICE_WITHIN_MS 20000u
+#define HOOK_ENDED_MS    10000u /* it may have asked others to restart the broker */
+#define PROBE_PAUSE_MS   100u
+#define REMOTE_LOOKS     8u
+
+int stage_wait_node(struct stage *stage, size_t node, broker_operation *begin, uint64_t within_ms)
+{
+  struct stage_operation *operation = stage_operation_new(stage);
+  if (operation == NULL) return -1;
+  begin(stage->nodes[node].broker, stage_operation_ended, operation);
+  return stage_operation_finish(stage, operation, "what was asked of the broker", within_ms);
+}
+
+/* What brokers stand elsewhere is one service behind one set of hooks. */
+static size_t node_count(const struct stage *stage)
+{
+  return stage->scenario->remote ? 1 : stage->scenario->node_count;
+}
+
+int stage_wait_broker(struct stage *stage, broker_operation *begin, uint64_t within_ms)
+{
+  for (size_t n = 0; n < node_count(stage); n++)
+    if (stage_is_reachable(stage, n) && stage_wait_node(stage, n, begin, within_ms) != 0) return -1;
+  return 0;
+}
+
+static int presented(struct stage *stage, enum broker_listener listener)
+{
+  struct stage_operation *operation = stage_operation_new(stage);
+  if (operation == NULL) return -1;
+  broker_presented(stage->broker, listener, stage_operation_ended, operation);
+  return stage_operation_finish(stage, operation, "the hook 'present'", APPLY_WITHIN_MS);
+}
+
+static bool office_is_back(struct stage *stage, void *ctx)
+{
+  (void) ctx;
+  return office_connected(stage->office);
+}
+
+/* mosquitto 2.0.11 was seen to drop what it holds for sessions that are offline when it is reloaded
+ * (SIGHUP, clients named by certificate). A reload right after a restart would lose the telemetry
+ * that waits for the operator. */
+static enum step_outcome await_office(struct stage *stage)
+{
+  enum stage_waited waited = stage_wait(stage, office_is_back, NULL, OFFICE_WITHIN_MS);
+  if (waited == STAGE_REACHED) return STEP_DONE;
+  if (waited == STAGE_ABORTED) return STEP_ABORTED;
+  error_set(&stage->error, EXIT_CODE_FAIL,
+            "the operator did not come back within %u s of the broker's restart: %s",
+            OFFICE_WITHIN_MS / 1000, stage->office_said);
+  return STEP_FAILED;
+}
+
+/* What a broker that stands elsewhere presents may come from several machines behind one
+   address. */
+static unsigned looks_needed(const struct stage *stage)
+{
+  return stage->scenario->remote ? REMOTE_LOOKS : 1;
+}
+
+/* Looks at what is served until it is the leaf that was written, at every look in a row. */
+static enum step_outcome await_leaf(struct stage *stage, size_t node, enum broker_listener listener)
+{
+  struct broker *broker = stage->nodes[node].broker;
+  uint64_t within_ms = stage->broker_ms > 0 ? stage->broker_ms : PROBE_WITHIN_MS;
+  uint64_t until_ms = stage_elapsed_ms(stage) + within_ms;
+  unsigned seen = 0;
+  /* looks that are right are looked at to the end */
+  while (seen > 0 || stage_elapsed_ms(stage) < until_ms) {
+    struct stage_operation *operation = stage_operation_new(stage);
+    if (operation == NULL) return STEP_ABORTED;
+    broker_probe(broker, listener, stage_operation_seen, operation);
+    enum stage_waited waited = stage_operation_await(stage, operation, PROBE_WITHIN_MS);
+    bool served =
+        operation->ended && !operation->failed &&
+        memcmp(operation->seen.fingerprint, stage->nodes[node].fingerprint[listener], 32) == 0;
+    stage_operation_free(stage, operation);
+    if (waited == STAGE_ABORTED) return STEP_ABORTED;
+    seen = served ? seen + 1 : 0;
+    if (seen == looks_needed(stage)) return STEP_DONE;
+    if (!served && !stage_pause(stage, PROBE_PAUSE_MS)) return STEP_ABORTED;
+  }
+  error_set(
+      &stage->error, EXIT_CODE_FAIL,
+      "the broker at %s port %u does not serve the new certificate after %.3g s: %s",
+      broker_address(broker, listener), broker_port(broker, listener), (double) within_ms / 1000,
+      broker_is_local(broker) ? "was it reloaded?"
+                              : "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload "
+                                "it? If it is slower than that, give the step a longer 'within'");
+  return STEP_FAILED;
+}
+
+/* Every address of a service is looked at by itself, although one set of hooks has changed them
+   all. */
+static size_t listener_count(const struct stage *stage, enum broker_listener listener)
+{
+  return listener == BROKER_PROVE ? 1 : stage->scenario->node_count;
+}
+
+static enum step_outcome confirm_node(struct stage *stage, size_t node)
+{
+  for (int l = 0; l < BROKER_LISTENERS; l++) {
+    bool *waiting = &stage->nodes[node].waiting[l];
+    if (!*waiting || node >= listener_count(stage, (enum broker_listener) l)) continue;
+    *waiting = false;
+    enum step_outcome outcome = await_leaf(stage, node, (enum broker_listener) l);
+    if (outcome != STEP_DONE) return outcome;
+    if (l == BROKER_MAIN && stage->fleet != NULL)
+      fleet_serves(stage->fleet, (int) node, stage->nodes[node].fingerprint[BROKER_MAIN]);
+  }
+  return STEP_DONE;
+}
+
+enum step_outcome stage_confirm_served(struct stage *stage, int only)
+{
+  bool all = only < 0 || stage->scenario->remote; /* one set of hooks for all addresses */
+  for (size_t n = 0; n < stage->scenario->node_count; n++) {
+    if (!stage_is_reachable(stage, n) || (!all && n != (size_t) only)) continue;
+    enum step_outcome outcome = confirm_node(stage, n);
+    if (outcome != STEP_DONE) return outcome;
+  }
+  return STEP_DONE;
+}
+
+static int tell(struct stage *stage, broker_operation *operation, int node)
+{
+  if (node < 0) return stage_wait_broker(stage, operation, APPLY_WITHIN_MS);
+  return stage_wait_node(stage, (size_t) node, operation, APPLY_WITHIN_MS);
+}
+
+static bool office_has_lost(struct stage *stage, void *ctx)
+{
+  stage_collect(stage);
+  return stage->office_losses > *(const unsigned *) ctx;
+}
+
+/* A hook may end well and do nothing; a restart ends every session, that of the back office too.
+ * One that was away as the hook began has none that could end. */
+static enum step_outcome restart(struct stage *stage, int node)
+{
+  stage_collect(stage);
+  unsigned losses = stage->office_losses;
+  bool tells = stage->scenario->remote && office_connected(stage->office);
+  if (tell(stage, broker_restart, node) != 0) return STEP_ABORTED;
+  enum stage_waited waited =
+      tells ? stage_wait(stage, office_has_lost, &losses, HOOK_ENDED_MS) : STAGE_REACHED;
+  if (waited == STAGE_REACHED) return STEP_DONE;
+  if (waited == STAGE_ABORTED) return STEP_ABORTED;
+  error_set(&stage->error, EXIT_CODE_FAIL,
+            "the hook 'restart' has ended, and the operator's session has not: the broker was not "
+            "restarted");
+  return STEP_FAILED;
+}
+
+enum step_outcome stage_broker_apply(struct stage *stage, enum scenario_apply apply, int node)
+{
+  if (apply == SCENARIO_APPLY_NONE) return STEP_DONE;
+  enum step_outcome outcome = STEP_DONE;
+  if (apply == SCENARIO_APPLY_RESTART) outcome = restart(stage, node);
+  if (apply == SCENARIO_APPLY_RELOAD && tell(stage, broker_reload, node) != 0)
+    outcome = STEP_ABORTED;
+  if (outcome == STEP_DONE) outcome = await_office(stage);
+  /* a hook put in force only what it was called for: stage_present looks at that */
+  return outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK ? outcome
+                                                              : stage_confirm_served(stage, node);
+}
+
+static int write_node_chain(struct stage *stage, size_t node, enum broker_listener listener,
+                            const struct pki_chain *chain)
+{
+  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
+  struct stage_node *n = &stage->nodes[node];
+  bool main_listener = listener == BROKER_MAIN;
+  if (broker_path(n->broker, main_listener ? "main.crt" : "prove.crt", certificate) != 0 ||
+      broker_path(n->broker, main_listener ? "main.key" : "prove.key", key) != 0)
+    return error_set(&stage->error, EXIT_CODE_SETUP,
+                     "the broker's folder has too long a path; use a shorter --out");
+  return pki_write_broker_chain(stage->pki, chain, certificate, key, n->fingerprint[listener],
+                                &stage->error);
+}
+
+enum step_outcome stage_broker_crash(struct stage *stage)
+{
+  if (stage_wait_broker(stage, broker_kill, APPLY_WITHIN_MS) != 0 ||
+      !stage_pause(stage, LAST_WORDS_MS))
+    return STEP_ABORTED;
+  stage_book_risk(stage, true);
+  if (stage_wait_broker(stage, broker_start, APPLY_WITHIN_MS) != 0) return STEP_ABORTED;
+  enum step_outcome outcome = await_office(stage);
+  return outcome == STEP_DONE ? stage_confirm_served(stage, -1) : outcome;
+}
+
+/* Every name by which devices may come: that of each address of a service, and those of the
+   scenario. */
+static void name_hosts(const struct stage *stage, struct pki_chain *chain)
+{
+  size_t also = 0;
+  memset(chain->also, 0, sizeof chain->also);
+  chain->host = broker_host(stage->broker);
+  for (size_t n = 1; n < stage->scenario->node_count; n++) {
+    const char *host = broker_host(stage->nodes[n].broker);
+    if (strcmp(host, chain->host) != 0) chain->also[also++] = host;
+  }
+  for (size_t i = 0; i < stage->scenario->name_count; i++)
+    chain->also[also++] = stage->scenario->names[i].name;
+}
+
+int stage_write_chain(struct stage *stage, enum broker_listener listener,
+                      const struct pki_chain *chain)
+{
+  struct pki_chain full = *chain;
+  name_hosts(stage, &full);
+  for (size_t n = 0; n < node_count(stage); n++)
+    if (write_node_chain(stage, n, listener, &full) != 0) return -1;
+  for (size_t n = node_count(stage); n < stage->scenario->node_count; n++)
+    memcpy(stage->nodes[n].fingerprint[listener], stage->nodes[0].fingerprint[listener], 32);
+  for (size_t n = 0; n < listener_count(stage, listener); n++)
+    stage->nodes[n].waiting[listener] = true;
+  stage->presented[listener] = full;
+  return 0;
+}
+
+enum step_outcome stage_present(struct stage *stage, enum broker_listener listener,
+                                const struct pki_chain *chain, enum scenario_apply apply)
+{
+  if (stage_write_chain(stage, listener, chain) != 0) {
+    stage_abort(stage, &stage->error);
+    return STEP_ABORTED;
+  }
+  if (presented(stage, listener) != 0) return STEP_ABORTED;
+  enum step_outcome outcome = stage_broker_apply(stage, apply, -1);
+  return outcome == STEP_DONE && apply == SCENARIO_APPLY_HOOK ? stage_confirm_served(stage, -1)
+                                                              : outcome;
+}

@@ -1,0 +1,34 @@
+/* What is done to the brokers, and proven to have happened. */
+#ifndef FLEETSIM_STAGE_APPLY_H
+#define FLEETSIM_STAGE_APPLY_H
+
+#include "stage/stage.h"
+
+/* Does it to one broker, or to all that are reachable; waits until it is done. 0, or -1 with the
+ * run aborted. */
+typedef void broker_operation(struct broker *broker, broker_done done, void *ctx);
+int stage_wait_node(struct stage *stage, size_t node, broker_operation *operation,
+                    uint64_t within_ms);
+int stage_wait_broker(struct stage *stage, broker_operation *operation, uint64_t within_ms);
+
+/* `node`: one broker, -1: all that are reachable. */
+enum step_outcome stage_broker_apply(struct stage *stage, enum scenario_apply apply, int node);
+
+/* Writes a chain for a listener. 0, or -1 with stage->error. */
+int stage_write_chain(struct stage *stage, enum broker_listener listener,
+                      const struct pki_chain *chain);
+
+/* Presents `chain` at a listener: files, hook, reload or restart, and a probe that sees the new
+ * leaf served. */
+enum step_outcome stage_present(struct stage *stage, enum broker_listener listener,
+                                const struct pki_chain *chain, enum scenario_apply apply);
+
+/* Looks at what brokers (`only` one, or -1: all that are reachable) serve where a chain was written
+ * that waits to be in force: it must be that chain. The fleet's proofs are of it from then on. */
+enum step_outcome stage_confirm_served(struct stage *stage, int only);
+
+/* SIGKILL for the local broker, and started again on the same ports: what it had not saved is
+ * gone. */
+enum step_outcome stage_broker_crash(struct stage *stage);
+
+#endif

@@ -1,0 +1,15 @@
+/* Which certificate a device holds and shows. */
+#ifndef FLEETSIM_STAGE_CHAINS_H
+#define FLEETSIM_STAGE_CHAINS_H
+
+#include "stage/stage.h"
+
+/* A number by which a chain is told from others; and of the one in force on the device, 0: there
+ * is none. */
+uint64_t stage_chain_mark(const uint8_t *chain, size_t size);
+uint64_t stage_chain_in_force(struct stage *stage, size_t index);
+
+/* The fleet's hook roots_of; ctx is the stage. */
+uint16_t stage_roots_of(void *ctx, size_t index, const uint8_t *chain, size_t size);
+
+#endif

@@ -1,0 +1,163 @@
+/* The brokers' revocation lists: made on a thread, written for each broker, told to the fleet that
+ * is measured by them, and taken by the brokers. */
+#define _POSIX_C_SOURCE 200809L
+#include "stage/crls.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "stage/apply.h"
+#include "stage/wait.h"
+
+#define PUBLISH_WITHIN_MS 70000u /* a hook has 60 s */
+#define LIST_WITHIN_MS    60000u
+
+struct pki_roots stage_crl_roots(const struct stage *stage, const struct pki_roots *trusted)
+{
+  struct pki_roots roots = {0};
+  const struct pki_roots *all = &stage->scenario->roots;
+  for (size_t i = 0; i < all->count; i++)
+    if (pki_can_issue(stage->pki, all->name[i]) || pki_roots_include(trusted, all->name[i]))
+      memcpy(roots.name[roots.count++], all->name[i], PKI_NAME_MAX);
+  return roots;
+}
+
+static int copy_crls(const char *from, const char *to, struct error *error)
+{
+  uint8_t *data = NULL;
+  size_t size = 0;
+  if (files_read(from, PKI_CRL_FILE_MAX, &data, &size, error) != 0) return -1;
+  int result = files_write(to, data, size, 0644, error);
+  free(data);
+  return result;
+}
+
+static int write_list(const struct stage *stage, const struct scenario_crl *crl, const char *path,
+                      struct error *error)
+{
+  int64_t now = (int64_t) time(NULL);
+  struct pki_roots roots = stage_crl_roots(stage, &stage->client_roots);
+  struct pki_crl_times times = {now + crl->this_update_s, now + crl->next_update_s};
+  if (crl->file[0] != '\0') return pki_complete_crls(stage->pki, crl->file, &times, path, error);
+  return pki_write_crls(stage->pki, &roots, &times, crl->entries, path, error);
+}
+
+/* The same list for all brokers: made once, and copied. */
+static int write_crls(const struct stage *stage, const struct scenario_crl *crl,
+                      struct error *error)
+{
+  char first[FILES_PATH_MAX], path[FILES_PATH_MAX];
+  size_t count = stage->scenario->remote ? 1 : stage->scenario->node_count;
+  for (size_t n = 0; n < count; n++) {
+    if (broker_path(stage->nodes[n].broker, "crl.pem", n == 0 ? first : path) != 0)
+      return error_set(error, EXIT_CODE_SETUP,
+                       "the broker's folder has too long a path; use a shorter --out");
+    if ((n == 0 ? write_list(stage, crl, first, error) : copy_crls(first, path, error)) != 0)
+      return -1;
+  }
+  return 0;
+}
+
+int stage_write_crls(struct stage *stage, const struct scenario_crl *crl)
+{
+  return write_crls(stage, crl, &stage->error);
+}
+
+const char *stage_lacks_crl_key(const struct stage *stage, const struct pki_roots *trusted)
+{
+  struct pki_roots roots = stage_crl_roots(stage, trusted);
+  const struct pki_roots *all = &stage->scenario->roots;
+  for (size_t i = 0; i < all->count; i++)
+    if (pki_roots_include(&roots, all->name[i]) && !pki_can_issue(stage->pki, all->name[i]))
+      return all->name[i];
+  return NULL;
+}
+
+/* A list that is being made, on a thread of its own: one of 100,000 entries takes a second, and the
+   fleet goes on. */
+struct making {
+  uv_work_t work;
+  struct stage *stage; /* of which it changes the history only */
+  const struct scenario_crl *crl;
+  bool *names; /* per device: the list has it */
+  bool ended;
+  int result;
+  struct error error;
+};
+
+/* The file may be another than at the start. What a rollback puts back is older, and is meant to
+   be. */
+static int check_again(const struct making *making, struct error *error)
+{
+  struct stage *stage = making->stage;
+  struct error ignored = {0};
+  struct pki_crl_history *history = stage->rolling_back ? NULL : &stage->crl_history;
+  if (making->crl->file[0] == '\0') {
+    pki_crl_history_ours(&stage->crl_history);
+    return 0;
+  }
+  int result = pki_check_crls(stage->pki, making->crl->file, history, NULL, NULL,
+                              making->crl->unchecked ? &ignored : error);
+  return making->crl->unchecked ? 0 : result;
+}
+
+static void make_list(uv_work_t *work)
+{
+  struct making *making = work->data;
+  const struct stage *stage = making->stage;
+  const struct scenario_crl *crl = making->crl;
+  size_t n = fleet_size(stage->fleet);
+  char path[FILES_PATH_MAX];
+  making->result = check_again(making, &making->error);
+  if (making->result == 0) making->result = write_crls(stage, crl, &making->error);
+  /* whom it names is read from what was written: a certificate that was reissued since is not on
+     it */
+  if (making->result == 0 && broker_path(stage->nodes[0].broker, "crl.pem", path) == 0 &&
+      pki_crls_name(stage->pki, path, making->names, n, &making->error) != 0 && !crl->unchecked)
+    making->result = -1; /* unchecked, what is no CRL names nobody */
+}
+
+static void on_made(uv_work_t *work, int status)
+{
+  (void) status;
+  ((struct making *) work->data)->ended = true;
+}
+
+static bool is_made(struct stage *stage, void *ctx)
+{
+  (void) stage;
+  return ((const struct making *) ctx)->ended;
+}
+
+/* From here on the fleet is measured by the new list, although the broker has yet to read it: how
+ * long that takes is the question. */
+static int make_and_tell(struct stage *stage, const struct scenario_crl *crl)
+{
+  struct making making = {
+      .stage = stage, .crl = crl, .names = calloc(fleet_size(stage->fleet), sizeof(bool))};
+  if (making.names == NULL) return error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory");
+  making.work.data = &making;
+  if (uv_queue_work(&stage->loop, &making.work, make_list, on_made) != 0) {
+    free(making.names);
+    return error_set(&stage->error, EXIT_CODE_INTERNAL, "no thread to make a CRL on");
+  }
+  enum stage_waited waited = stage_wait(stage, is_made, &making, LIST_WITHIN_MS);
+  while (!making.ended) uv_run(&stage->loop, UV_RUN_ONCE);
+  if (making.result != 0) stage->error = making.error;
+  bool told = making.result == 0 && waited != STAGE_ABORTED;
+  if (told) told = fleet_publish_crl(stage->fleet, making.names, &stage->error) == 0;
+  free(making.names);
+  return told ? 0 : -1;
+}
+
+enum step_outcome stage_publish_crl(struct stage *stage, const struct scenario_crl *crl,
+                                    enum scenario_apply apply)
+{
+  if (make_and_tell(stage, crl) != 0) {
+    stage_abort(stage, &stage->error);
+    return STEP_ABORTED;
+  }
+  if (stage_wait_broker(stage, broker_crl_published, PUBLISH_WITHIN_MS) != 0) return STEP_ABORTED;
+  return stage_broker_apply(stage, apply, -1);
+}

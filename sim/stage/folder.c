@@ -1,0 +1,78 @@
+/* The fleet folder of a run, made or opened: keys, certificates, and what the back office knows at
+   the start. */
+#define _POSIX_C_SOURCE 200809L
+#include "stage/folder.h"
+
+#include <stdlib.h>
+
+enum pki_lists stage_lists(const struct scenario *scenario, bool crls)
+{
+  if (!crls) return PKI_LISTS_NONE;
+  return scenario->device.revocation == DEVICE_REVOCATION_REQUIRED ? PKI_LISTS_ALL : PKI_LISTS_USED;
+}
+
+/* Devices that require revocation lists could not connect once without them. */
+static bool begins_with_lists(const struct stage *stage)
+{
+  return stage->scenario->device.revocation == DEVICE_REVOCATION_REQUIRED;
+}
+
+int stage_make_folder(struct stage *stage)
+{
+  const struct scenario *scenario = stage->scenario;
+  char folder[FILES_PATH_MAX];
+  if (files_join(folder, stage->options->out, "fleet", &stage->error) != 0) return -1;
+  if (pki_create(folder, &scenario->roots, &stage->pki, &stage->error) != 0) return -1;
+  pki_set_factory_lists(stage->pki, stage_lists(scenario, begins_with_lists(stage)));
+  return pki_add_devices(stage->pki, scenario->devices, scenario->device_root, &scenario->trusted,
+                         &stage->error);
+}
+
+static int check_folder_roots(struct stage *stage)
+{
+  const struct scenario *scenario = stage->scenario;
+  for (size_t r = 0; r < scenario->roots.count; r++)
+    if (!pki_has_root(stage->pki, scenario->roots.name[r]))
+      return error_set(&stage->error, EXIT_CODE_USAGE,
+                       "the scenario's pki.roots name '%s', which %s does not hold: 'fleetsim pki "
+                       "show %s' lists what it holds",
+                       scenario->roots.name[r], stage->options->fleet, stage->options->fleet);
+  return 0;
+}
+
+int stage_open_folder(struct stage *stage)
+{
+  const struct scenario *scenario = stage->scenario;
+  if (pki_open(stage->options->fleet, &stage->pki, &stage->error) != 0) return -1;
+  if (pki_device_count(stage->pki) < scenario->devices)
+    return error_set(&stage->error, EXIT_CODE_USAGE,
+                     "%s holds %zu devices and the scenario asks for %zu: use --devices %zu",
+                     stage->options->fleet, pki_device_count(stage->pki), scenario->devices,
+                     pki_device_count(stage->pki));
+  return check_folder_roots(stage);
+}
+
+int stage_reset_folder(struct stage *stage)
+{
+  const struct scenario *scenario = stage->scenario;
+  pki_set_factory_lists(stage->pki, stage_lists(scenario, begins_with_lists(stage)));
+  return pki_reset_devices(stage->pki, scenario->device_root, &scenario->trusted, &stage->error);
+}
+
+int stage_learn_fleet(struct stage *stage)
+{
+  size_t n = stage->scenario->devices;
+  stage->ids = calloc(n, sizeof *stage->ids);
+  stage->acked_version = calloc(n, sizeof *stage->acked_version);
+  stage->identity = calloc(n, sizeof *stage->identity);
+  if (stage->ids == NULL || stage->acked_version == NULL || stage->identity == NULL)
+    return error_set(&stage->error, EXIT_CODE_SETUP, "not enough memory for %zu devices", n);
+  for (size_t i = 0; i < n; i++) {
+    stage->ids[i] = pki_device_id(stage->pki, i);
+    stage->acked_version[i] = 1;
+  }
+  stage->bundle_version = 1;
+  stage->bundle[1] = stage->scenario->trusted;
+  stage->bundle_crls[1] = begins_with_lists(stage);
+  return 0;
+}

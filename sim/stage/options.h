@@ -1,0 +1,20 @@
+/* What a run is asked for beside its scenario. */
+#ifndef FLEETSIM_STAGE_OPTIONS_H
+#define FLEETSIM_STAGE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct stage_options {
+  const char *out; /* folder for results; made if missing */
+  /* an existing fleet folder (`fleetsim pki`), NULL: a new one in out/fleet */
+  const char *fleet;
+  bool overwrite;                     /* an earlier run's results in `out` may be lost */
+  bool quiet;                         /* no progress and no summary */
+  bool yes;                           /* answer every prompt with Enter */
+  const char *const *allowed_targets; /* hosts beyond loopback that the command line names */
+  size_t allowed_count;
+  const char *version; /* of fleetsim */
+};
+
+#endif

@@ -1,0 +1,212 @@
+/* What gates and expectations can name: the fleet's own quantities first, then every metric. */
+#define _POSIX_C_SOURCE 200809L
+#include "stage/quantities.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stage/firmware.h"
+
+int stage_root_index(const struct stage *stage, const char *root)
+{
+  const struct pki_roots *roots = pki_roots(stage->pki);
+  for (size_t r = 0; r < roots->count; r++)
+    if (strcmp(roots->name[r], root) == 0) return (int) r;
+  return -1;
+}
+
+bool stage_version_has(const struct stage *stage, uint32_t version, const char *root)
+{
+  if (version == 0 || version > stage->bundle_version) return false;
+  const struct pki_roots *anchors = &stage->bundle[version];
+  for (size_t r = 0; r < anchors->count; r++)
+    if (strcmp(anchors->name[r], root) == 0) return true;
+  return false;
+}
+
+/* Tells whether one device counts towards a quantity. */
+typedef bool predicate(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                       const char *argument);
+
+static bool is_online(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                      const char *argument)
+{
+  (void) stage, (void) index, (void) argument;
+  return facts->online;
+}
+
+static bool is_awake(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                     const char *argument)
+{
+  (void) stage, (void) index, (void) argument;
+  return facts->wanted;
+}
+
+static bool is_shelved(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                       const char *argument)
+{
+  (void) stage, (void) index, (void) argument;
+  return facts->shelved && !facts->powered; /* the plan alone is no evidence */
+}
+
+static bool is_trusting(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                        const char *argument)
+{
+  /* both words: what the back office has heard, and what the device stands on */
+  uint32_t acked = stage->acked_version[index];
+  return facts->wanted && acked == facts->trust_version &&
+         stage_version_has(stage, acked, argument);
+}
+
+static bool is_proven(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                      const char *argument)
+{
+  (void) index;
+  return facts->wanted && (facts->proven >> stage_root_index(stage, argument) & 1u) != 0;
+}
+
+static bool is_identified(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                          const char *argument)
+{
+  (void) index;
+  return facts->wanted && (facts->identified >> stage_root_index(stage, argument) & 1u) != 0;
+}
+
+static bool is_reconnected(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                           const char *argument)
+{
+  (void) stage, (void) index, (void) argument;
+  return facts->wanted && facts->phase_connected;
+}
+
+static bool is_refused(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                       const char *argument)
+{
+  (void) stage, (void) index;
+  static const char prefix[] = "connect.tls.";
+  const char *name = device_failure_name(facts->phase_failure);
+  if (!facts->wanted || strncmp(name, prefix, sizeof prefix - 1) != 0) return false;
+  return argument[0] == '\0' || strcmp(name + sizeof prefix - 1, argument) == 0;
+}
+
+static bool is_revoked(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                       const char *argument)
+{
+  (void) stage, (void) index, (void) argument;
+  return facts->revoked;
+}
+
+static bool is_on(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                  const char *argument)
+{
+  (void) index;
+  return facts->online && facts->node == scenario_find_node(stage->scenario, argument);
+}
+
+static bool is_updated(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                       const char *argument)
+{
+  (void) facts;
+  return stage_ota_is_updated(stage, index, argument);
+}
+
+static bool is_touched(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                       const char *argument)
+{
+  (void) facts;
+  return stage_ota_is_touched(stage, index, argument);
+}
+
+static bool is_at(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                  const char *argument)
+{
+  (void) facts;
+  return stage_ota_is_at(stage, index, argument);
+}
+
+static bool is_reported(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                        const char *argument)
+{
+  (void) facts;
+  return stage_ota_is_reported(stage, index, argument);
+}
+
+static bool is_anybody(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                       const char *argument)
+{
+  (void) stage, (void) index, (void) facts, (void) argument;
+  return true;
+}
+
+static const struct {
+  const char *name;
+  predicate *counts;
+  predicate *whole;
+} quantities[] = {
+    {"online", is_online, is_awake},
+    {"awake", is_awake, is_anybody},
+    {"shelved", is_shelved, is_anybody},
+    {"all", is_anybody, is_anybody},
+    {"trusting", is_trusting, is_awake},
+    {"proven", is_proven, is_awake},
+    {"identified", is_identified, is_awake},
+    {"reconnected", is_reconnected, is_awake},
+    {"refused", is_refused, is_awake},
+    {"revoked", is_revoked, is_anybody},
+    {"on", is_on, is_awake},
+    {"updated", is_updated, is_anybody},
+    {"touched", is_touched, is_anybody},
+    {"ota", is_at, is_anybody},
+    {"reported", is_reported, is_anybody},
+};
+
+static double count(const struct stage *stage, predicate *counts, const char *argument)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < fleet_size(stage->fleet); i++)
+    n += counts(stage, i, fleet_facts(stage->fleet, i), argument);
+  return (double) n;
+}
+
+static int find_failures(const struct stage *stage, const char *argument, struct expr_quantity *out)
+{
+  for (int f = 1; f < DEVICE_FAIL_COUNT; f++) {
+    if (strcmp(device_failure_name((enum device_failure) f), argument) != 0) continue;
+    out->value = (double) metrics_failure(stage->metrics, (enum device_failure) f)->count;
+    return 0;
+  }
+  return -1;
+}
+
+/* How long the revoked still got in has no value while one of them still does. */
+static bool is_open_ended(const struct stage *stage, const char *name)
+{
+  static const char of_refusals[] = "revoke.refuse_";
+  const char *statistic = strrchr(name, '.');
+  return strncmp(name, of_refusals, sizeof of_refusals - 1) == 0 &&
+         strcmp(statistic, ".count") != 0 &&
+         metrics_value(stage->metrics, METRIC_REVOKE_UNREFUSED) > 0;
+}
+
+int stage_lookup(void *ctx, const char *name, const char *argument, struct expr_quantity *out)
+{
+  const struct stage *stage = ctx;
+  *out = (struct expr_quantity){.unit = EXPR_NUMBER};
+  for (size_t q = 0; q < sizeof quantities / sizeof quantities[0]; q++) {
+    if (strcmp(quantities[q].name, name) != 0) continue;
+    out->value = count(stage, quantities[q].counts, argument);
+    out->whole = count(stage, quantities[q].whole, argument);
+    return 0;
+  }
+  if (strcmp(name, "failures") == 0) return find_failures(stage, argument, out);
+  if (metrics_find(stage->metrics, name, &out->value) != 0) return -1;
+  if (is_open_ended(stage, name)) out->value = NAN;
+  if (scenario_is_time(name)) out->unit = EXPR_DURATION;
+  if (strcmp(name, "handshake.full") == 0 || strcmp(name, "handshake.resumed") == 0)
+    out->whole = metrics_value(stage->metrics, METRIC_HANDSHAKE_FULL) +
+                 metrics_value(stage->metrics, METRIC_HANDSHAKE_RESUMED);
+  if (strncmp(name, "devices.", 8) == 0 || strncmp(name, "fleet.", 6) == 0)
+    out->whole = (double) fleet_size(stage->fleet);
+  return 0;
+}

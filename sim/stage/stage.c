@@ -1,0 +1,32 @@
+/* What ends a run early, and what is said about its phases. */
+#define _POSIX_C_SOURCE 200809L
+#include "stage/stage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "stage/wait.h"
+
+void stage_emit(struct stage *stage, struct event event)
+{
+  event.t_s = stage_event_s(stage);
+  events_emit(stage->events, &event);
+}
+
+int stage_abort(struct stage *stage, const struct error *error)
+{
+  if (!stage->aborted && error != &stage->error) stage->error = *error;
+  stage->aborted = true;
+  return -1;
+}
+
+static void say(struct results_phase *result, const char *text)
+{
+  size_t used = strlen(result->note);
+  snprintf(result->note + used, sizeof result->note - used, "%s%s", used > 0 ? "; " : "", text);
+}
+
+void stage_say(struct stage *stage, const char *text)
+{
+  say(&stage->results.phases[stage->phase], text);
+}

@@ -1,0 +1,157 @@
+/* The stage of a run under way: its parts, and what the back office knows. Steps (sim/steps) play
+ * on it, and sim/run puts it up and clears it away.
+ *
+ * A run is straight-line code on one thread: set up, phases, settle, verdict, tear down. Whatever
+ * takes time calls stage_wait() (wait.h), which turns the event loop until a condition holds, its
+ * deadline passes, or the run is aborted (Ctrl-C, the run's time limit, a dead broker). So a step
+ * reads as its story does.
+ */
+#ifndef FLEETSIM_STAGE_STAGE_H
+#define FLEETSIM_STAGE_STAGE_H
+
+#include <uv.h>
+
+#include "broker/broker.h"
+#include "fleet/fleet.h"
+#include "net/backend_uv.h"
+#include "net/loop_delay.h"
+#include "office/office.h"
+#include "pki/crl.h"
+#include "pki/pki.h"
+#include "report/events.h"
+#include "report/metrics.h"
+#include "report/progress.h"
+#include "report/results.h"
+#include "scenario/scenario.h"
+#include "stage/options.h"
+#include "timing/profile.h"
+
+#define STAGE_ALLOWED_MAX  16  /* --allow-target */
+#define STAGE_SIGNALS      8   /* that end a run in order: run/loop.c */
+#define STAGE_VERSIONS_MAX 256 /* trust bundle versions in one run */
+
+/* One broker. Where all is told of "the broker", all of those are meant that are not down. */
+struct stage_node {
+  struct broker *broker;
+  uint8_t fingerprint[BROKER_LISTENERS][32]; /* of the leaf that was written last */
+  bool waiting[BROKER_LISTENERS];            /* it was written and is not known to be served yet */
+  char bridge_name[32];
+  bool down, frozen; /* by a step */
+};
+
+/* What is known of one device's certificate. */
+struct stage_identity {
+  uint64_t pushed; /* mark of the chain that was pushed last, 0: none .. */
+  bool acked;      /* .. which is in force on the device, by its word and by its memory */
+  uint64_t seen;   /* mark of the chain that `roots` are of */
+  uint16_t roots;  /* bit r: it is under root r */
+};
+
+struct stage {
+  const struct scenario *scenario;
+  const struct stage_options *options;
+  struct error error;   /* why the run is aborted, or the latest step failed */
+  struct permit permit; /* where it may send beyond loopback (allowed.c) */
+  const char *permitted[STAGE_ALLOWED_MAX];
+  bool aborted, interrupted;
+  bool asking; /* a person is being asked: the live line keeps quiet */
+
+  uv_loop_t loop;
+  uv_timer_t tick;
+  uv_signal_t signals[STAGE_SIGNALS];
+  uv_async_t wake;
+  struct loop_delay delay;
+  size_t signal_count;
+  bool loop_open, ticked;
+  bool clones_closed, fleet_closed;
+  /* something did not close in time: nothing is freed any more, and the process ends as it is */
+  bool stuck;
+  uint64_t began_ms, flush_at_ms, interrupted_ms;
+
+  struct timing_profile timing; /* of the devices' processor */
+  int out_fd;                   /* the folder for results, locked; -1: not so far */
+  /* it may be used; it holds an earlier run, which --overwrite lets go */
+  bool out_taken, out_holds_earlier;
+  struct metrics *metrics;
+  struct events *events;
+  struct progress *progress;
+  struct results results;
+  bool results_written;
+  struct pki *pki;
+  /* scenario->node_count of them, then the false broker */
+  struct stage_node nodes[SCENARIO_NODES_MAX + 1];
+  struct scenario_name lead[SCENARIO_NAMES_MAX]; /* where the names lead at present */
+  /* of nodes[0], which has the listener to prove chains at */
+  struct broker *broker;
+  /* this program, with broker.terminator; "" without */
+  char terminator[FILES_PATH_MAX];
+  struct office *office;
+  struct backend *backend;
+  struct fleet *fleet;
+  struct stage_clones *clones; /* clones.h; NULL: none */
+  struct stage_ota *ota;       /* firmware.h; NULL: the devices take no updates */
+  /* of this run, in its telemetry: what an earlier run has left counts for nothing */
+  uint32_t mark;
+  uint32_t *ids;
+  char operator_ca[FILES_PATH_MAX], operator_certificate[FILES_PATH_MAX],
+      operator_key[FILES_PATH_MAX];
+  size_t source_addresses; /* of the fleet; 0: the system chooses */
+  uint64_t rss_before;
+
+  /* what the back office has done and knows */
+  struct pki_chain presented[BROKER_LISTENERS];
+  struct pki_roots client_roots;
+  /* the last publish-crl with a file; without one its file is empty */
+  struct scenario_step crl_published;
+  struct pki_crl_history crl_history; /* of the lists that were published so far */
+  bool rolling_back;
+  uint32_t bundle_version;                     /* newest one pushed */
+  struct pki_roots bundle[STAGE_VERSIONS_MAX]; /* its anchors, by version */
+  bool bundle_crls[STAGE_VERSIONS_MAX];        /* whether it was made with revocation lists */
+  /* of its bytes, by which an acknowledgement names it */
+  uint32_t bundle_crc[STAGE_VERSIONS_MAX];
+  uint32_t *acked_version;         /* per device */
+  struct stage_identity *identity; /* per device */
+  bool office_online;
+  unsigned office_losses; /* how often its connection was lost */
+  /* what keeps it from connecting will not go away by itself */
+  bool office_gave_up;
+  /* 1 + the device_failure that the events have of this absence; 0: none */
+  int office_told;
+  char office_said[DIAGNOSE_TEXT_MAX]; /* the latest reason why it is not online */
+  /* messages that the plan's own steps may have lost: books.h */
+  uint64_t at_risk;
+  bool office_surprised; /* it lost its broker where no session was to end */
+  /* that it was not, since it first was, but for the present absence */
+  uint64_t office_away_ms;
+  uint64_t office_lost_at_ms; /* the present absence; 0: there is none */
+
+  uint64_t brake_look_ms; /* when it was looked at last; 0: not so far */
+  bool braking;
+
+  struct stage_kept *kept; /* operation.h: what callbacks may still write to */
+
+  /* the phase under way */
+  size_t phase;
+  uint64_t foretold; /* bit f: it foretells device_failure f */
+  /* the step under way: the longest wait until the broker is seen to have changed */
+  uint64_t broker_ms;
+  struct scenario_step undo[64];
+  size_t undo_count;
+};
+
+/* How a step ended. FAILED: the rehearsed world did not do what it should; stage->error says why.
+ * SHORT: it was done, and not every device did what it says (stage->error says how many): a failure
+ * unless the phase's gate or expectations are about that, and did not hold anyway
+ * (scenario_judges). */
+enum step_outcome { STEP_DONE, STEP_FAILED, STEP_SHORT, STEP_ABORTED };
+
+void stage_emit(struct stage *stage, struct event event); /* now, and of no device */
+
+/* Aborts the run: with another error than stage->error, unless it is aborted already. -1. */
+int stage_abort(struct stage *stage, const struct error *error);
+
+/* What a step wants said about the phase under way, in the summary and the results. */
+void stage_say(struct stage *stage, const char *text);
+
+#endif

@@ -1,0 +1,66 @@
+/* How a step widens over its devices: wave after wave, each waited for before the next begins. */
+#define _POSIX_C_SOURCE 200809L
+#include "stage/waves.h"
+
+#include "stage/targets.h"
+#include "stage/wait.h"
+
+struct slice {
+  const struct waves *waves;
+  const uint32_t *devices;
+  size_t count;
+};
+
+static size_t through(struct stage *stage, const struct slice *slice)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < slice->count; i++)
+    n += slice->waves->done(stage, slice->devices[i], slice->waves->ctx);
+  return n;
+}
+
+static bool slice_done(struct stage *stage, void *ctx)
+{
+  const struct slice *slice = ctx;
+  return through(stage, slice) == slice->count;
+}
+
+static enum step_outcome run_slice(struct stage *stage, struct slice *slice, bool last)
+{
+  const struct waves *waves = slice->waves;
+  if (waves->begin(stage, slice->devices, slice->count, waves->ctx) != 0) {
+    stage_abort(stage, &stage->error);
+    return STEP_ABORTED;
+  }
+  unsigned losses = stage->office_losses;
+  enum stage_waited waited = stage_wait(stage, slice_done, slice, waves->within_ms);
+  if (waited == STAGE_ABORTED) return STEP_ABORTED;
+  if (waited == STAGE_REACHED) return STEP_DONE;
+  bool lost = stage->office_losses > losses || !stage->office_online;
+  error_set(&stage->error, EXIT_CODE_FAIL, "%s %zu of its %zu devices %s within %.3g s%s%s",
+            last ? "it ended with" : "the wave stopped: only", through(stage, slice), slice->count,
+            waves->what, (double) waves->within_ms / 1000.0, lost ? "; of the operator: " : "",
+            lost ? stage->office_said : "");
+  return last ? STEP_SHORT : STEP_FAILED;
+}
+
+enum step_outcome waves_run(struct stage *stage, const struct waves *waves, const uint32_t *devices,
+                            size_t count)
+{
+  static const struct scenario_waves all_at_once = {.count = 1, .share = {1.0}};
+  const struct scenario_waves *shares = waves->shares->count > 0 ? waves->shares : &all_at_once;
+  size_t begun = 0;
+  if (count == 0) {
+    error_set(&stage->error, EXIT_CODE_FAIL, "no device is switched on: nobody %s", waves->what);
+    return STEP_SHORT;
+  }
+  for (size_t w = 0; w < shares->count; w++) {
+    size_t until = targets_share(count, shares->share[w]);
+    if (until <= begun) continue;
+    struct slice slice = {.waves = waves, .devices = devices + begun, .count = until - begun};
+    enum step_outcome outcome = run_slice(stage, &slice, w + 1 == shares->count);
+    if (outcome != STEP_DONE) return outcome;
+    begun = until;
+  }
+  return STEP_DONE;
+}

@@ -1,0 +1,33 @@
+/* drain: no new telemetry; wait until all of it is acknowledged to the devices and has reached the
+   operator. */
+#define _POSIX_C_SOURCE 200809L
+#include "stage/books.h"
+#include "stage/wait.h"
+#include "steps/steps.h"
+
+static bool settled(struct stage *stage, void *ctx)
+{
+  (void) ctx;
+  return stage_unsettled(stage) == 0;
+}
+
+enum step_outcome step_drain(struct stage *stage, const struct scenario_step *step)
+{
+  fleet_set_telemetry(stage->fleet, &(struct fleet_telemetry){.on = false});
+  enum stage_waited waited = stage_wait(stage, settled, NULL, step->within_ms);
+  if (waited == STAGE_ABORTED) return STEP_ABORTED;
+  uint64_t refused = stage_refused(stage), acknowledged,
+           missing = stage_missing(stage, &acknowledged);
+  if (waited == STAGE_REACHED && refused == 0) return STEP_DONE;
+  if (waited == STAGE_REACHED)
+    error_set(&stage->error, EXIT_CODE_FAIL,
+              "%llu telemetry messages do not arrive: a broker refused them",
+              (unsigned long long) refused);
+  else
+    error_set(&stage->error, EXIT_CODE_FAIL,
+              "%llu telemetry messages have not arrived after %.0f s: a broker acknowledged %llu "
+              "of them and refused %llu",
+              (unsigned long long) missing, (double) step->within_ms / 1000.0,
+              (unsigned long long) acknowledged, (unsigned long long) refused);
+  return STEP_FAILED;
+}

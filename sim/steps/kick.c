@@ -1,0 +1,128 @@
+/* kick: sessions that a list leaves open are ended, some at once; each is waited for until it is
+ * closed. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdlib.h>
+#include <string.h>
+
+#include "stage/operation.h"
+#include "stage/targets.h"
+#include "stage/wait.h"
+#include "steps/steps.h"
+
+#define KICKS_AT_ONCE 16u
+
+struct kicks {
+  struct stage *stage;
+  const uint32_t *devices;
+  uint32_t *before; /* CONNACKs of each when the kicks began */
+  size_t count, begun, ended;
+  bool failed;
+  struct error error; /* of the first that failed */
+};
+
+static void begin_next(struct kicks *kicks);
+
+static void on_kicked(void *ctx, const struct error *error)
+{
+  struct kicks *kicks = ctx;
+  kicks->ended++;
+  if (error != NULL && !kicks->failed) {
+    kicks->failed = true;
+    kicks->error = *error;
+  }
+  begin_next(kicks);
+}
+
+static void begin_next(struct kicks *kicks)
+{
+  struct stage *stage = kicks->stage;
+  if (kicks->begun == kicks->count || kicks->failed || stage->aborted) return;
+  char id[DEVICE_ID_TEXT];
+  const struct fleet_facts *facts = fleet_facts(stage->fleet, kicks->devices[kicks->begun++]);
+  device_id_text(facts->id, id);
+  struct broker_kick kick = {.client_id = id,
+                             .keep_session = !stage->scenario->device.clean_start,
+                             .certificate_path = stage->operator_certificate,
+                             .key_path = stage->operator_key};
+  size_t node = stage->scenario->remote || facts->node < 0 ? 0 : (size_t) facts->node;
+  broker_kick(stage->nodes[node].broker, &kick, on_kicked, kicks);
+}
+
+static size_t still_open(const struct kicks *kicks)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < kicks->count; i++) {
+    const struct fleet_facts *facts = fleet_facts(kicks->stage->fleet, kicks->devices[i]);
+    n += facts->online && facts->connects == kicks->before[i];
+  }
+  return n;
+}
+
+static bool all_kicked(struct stage *stage, void *ctx)
+{
+  (void) stage;
+  const struct kicks *kicks = ctx;
+  return kicks->ended == kicks->begun && (kicks->failed || still_open(kicks) == 0);
+}
+
+static enum step_outcome run_kicks(struct stage *stage, struct kicks *kicks, uint64_t within_ms)
+{
+  for (size_t i = 0; i < KICKS_AT_ONCE; i++) begin_next(kicks);
+  enum stage_waited waited = stage_wait(stage, all_kicked, kicks, within_ms);
+  size_t open = still_open(kicks), silent = kicks->begun - kicks->ended;
+  kicks->count = kicks->begun; /* none begins from here on */
+  if (waited == STAGE_ABORTED) return STEP_ABORTED;
+  if (waited == STAGE_REACHED && !kicks->failed) return STEP_DONE;
+  if (kicks->failed && stage->scenario->remote) { /* as every hook that fails */
+    stage_abort(stage, &kicks->error);
+    return STEP_ABORTED;
+  }
+  if (kicks->failed)
+    stage->error = kicks->error;
+  else
+    error_set(&stage->error, EXIT_CODE_FAIL,
+              "within %.3g s %zu kicks were not answered, and %zu sessions are open still",
+              (double) within_ms / 1000.0, silent, open);
+  return STEP_FAILED;
+}
+
+/* Kicks that are still under way call back until the brokers are closed. */
+static void release(struct stage *stage, struct kicks *kicks)
+{
+  void *blocks[] = {kicks->before, (void *) (uintptr_t) kicks->devices, kicks};
+  bool ended = kicks->ended == kicks->begun;
+  for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+    if (ended)
+      free(blocks[i]);
+    else
+      stage_keep(stage, blocks[i]);
+  }
+}
+
+enum step_outcome step_kick(struct stage *stage, const struct scenario_step *step)
+{
+  size_t count, online = 0;
+  uint32_t *devices = targets_of(stage, TARGETS_ALL, &step->who, &count);
+  if (devices == NULL) return STEP_ABORTED;
+  uint32_t *before = calloc(count + 1, sizeof *before);
+  struct kicks *kicks = calloc(1, sizeof *kicks);
+  if (before == NULL || kicks == NULL) {
+    free(devices);
+    free(before);
+    free(kicks);
+    error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory");
+    stage_abort(stage, &stage->error);
+    return STEP_ABORTED;
+  }
+  for (size_t i = 0; i < count; i++) {
+    const struct fleet_facts *facts = fleet_facts(stage->fleet, devices[i]);
+    /* a clone may have the session that the device has lost */
+    if (!facts->online && stage->clones == NULL) continue;
+    before[online] = facts->connects;
+    devices[online++] = devices[i];
+  }
+  *kicks = (struct kicks){.stage = stage, .devices = devices, .before = before, .count = online};
+  enum step_outcome outcome = run_kicks(stage, kicks, step->within_ms);
+  release(stage, kicks);
+  return outcome;
+}

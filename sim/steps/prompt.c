@@ -1,0 +1,55 @@
+/* prompt: the rehearsal waits for a person who does something to the real system. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <unistd.h>
+
+#include "stage/wait.h"
+#include "steps/steps.h"
+
+struct answer {
+  uv_poll_t poll;
+  bool given, closed;
+};
+
+static void on_input(uv_poll_t *poll, int status, int events)
+{
+  struct answer *answer = poll->data;
+  char line[256];
+  (void) events;
+  answer->given = status < 0 || read(STDIN_FILENO, line, sizeof line) >= 0;
+  if (answer->given) uv_poll_stop(poll);
+}
+
+static bool is_given(struct stage *stage, void *ctx)
+{
+  (void) stage;
+  return ((const struct answer *) ctx)->given;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+  ((struct answer *) handle->data)->closed = true;
+}
+
+enum step_outcome step_prompt(struct stage *stage, const struct scenario_step *step)
+{
+  if (stage->options->yes) return STEP_DONE;
+  struct answer answer = {.given = false};
+  if (!isatty(STDIN_FILENO) || uv_poll_init(&stage->loop, &answer.poll, STDIN_FILENO) != 0) {
+    error_set(&stage->error, EXIT_CODE_SETUP,
+              "the scenario asks a person (\"%s\") but there is no terminal: run it in one, or "
+              "pass --yes",
+              step->say);
+    stage_abort(stage, &stage->error);
+    return STEP_ABORTED;
+  }
+  fprintf(stderr, "\n%s\nPress Enter to go on. ", step->say);
+  stage->asking = true;
+  answer.poll.data = &answer;
+  uv_poll_start(&answer.poll, UV_READABLE, on_input);
+  enum stage_waited waited = stage_wait(stage, is_given, &answer, UINT64_MAX);
+  stage->asking = false;
+  uv_close((uv_handle_t *) &answer.poll, on_closed);
+  while (!answer.closed) uv_run(&stage->loop, UV_RUN_ONCE);
+  return waited == STAGE_ABORTED ? STEP_ABORTED : STEP_DONE;
+}

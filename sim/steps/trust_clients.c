@@ -1,0 +1,160 @@
+/* trust-clients: whom the broker trusts devices by. The files are written, the broker is told, and
+ * then it is asked: a client under every root that it should trust must get in, one under each that
+ * it trusted before must not. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <unistd.h>
+
+#include "stage/apply.h"
+#include "stage/nodes.h"
+#include "stage/operation.h"
+#include "stage/undo.h"
+#include "stage/wait.h"
+#include "steps/steps.h"
+
+#define LOOK_WITHIN_MS 10000u /* one of them has 5 s */
+#define PAUSE_MS       100u
+#define LOOKS_IN_A_ROW 8u /* elsewhere: several machines may stand behind one address */
+
+/* Somebody under one root, and what the broker should make of him. */
+struct caller {
+  const char *root;
+  bool restarted; /* the broker was */
+  bool welcome;
+  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
+};
+
+/* mosquitto 2.0 was measured to read its CA file at start only, unless it has CRLs: a reload that
+ * changes nothing must not look like one that did. */
+static bool reads_at_start_only(const struct stage *stage)
+{
+  return broker_is_local(stage->broker) && !stage->scenario->crl && !stage->scenario->terminator;
+}
+
+static void note_reload(struct stage *stage, const struct scenario_step *step)
+{
+  if (reads_at_start_only(stage) && step->apply != SCENARIO_APPLY_RESTART)
+    stage_say(stage,
+              "the CA file for device certificates was written, but mosquitto reads it at start "
+              "only: use apply: restart");
+}
+
+static enum step_outcome look(struct stage *stage, size_t node, const struct caller *caller,
+                              struct broker_seen *seen, bool *answered)
+{
+  const struct broker_client client = {PKI_PROBE_NAME, caller->certificate, caller->key};
+  struct stage_operation *operation = stage_operation_new(stage);
+  if (operation == NULL) return STEP_ABORTED;
+  broker_try_client(stage->nodes[node].broker, &client, stage_operation_seen, operation);
+  enum stage_waited waited = stage_operation_await(stage, operation, LOOK_WITHIN_MS);
+  *answered = operation->ended && !operation->failed;
+  *seen = operation->seen;
+  if (operation->failed) snprintf(seen->why, sizeof seen->why, "%.159s", operation->error.text);
+  stage_operation_free(stage, operation);
+  return waited == STAGE_ABORTED ? STEP_ABORTED : STEP_DONE;
+}
+
+static enum step_outcome fail_answer(struct stage *stage, size_t node, const struct caller *caller,
+                                     const struct broker_seen *seen)
+{
+  const struct broker *broker = stage->nodes[node].broker;
+  const char *hint =
+      reads_at_start_only(stage) && !caller->restarted
+          ? "mosquitto reads its CA file at start only: use apply: restart"
+      : broker_is_local(broker)
+          ? "was it told?"
+          : "do the hooks install FLEETSIM_CLIENT_CA, all of it and nothing else, and have it "
+            "read? If it is slower than that, give the step a longer 'within'";
+  error_set(&stage->error, EXIT_CODE_FAIL,
+            "the broker at %s port %u %s a client certificate under %s after %.3g s%s%s: %s",
+            broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN),
+            caller->welcome ? "does not take" : "still takes", caller->root,
+            (double) stage->broker_ms / 1000, seen->why[0] != '\0' ? ", " : "", seen->why, hint);
+  return STEP_FAILED;
+}
+
+/* Asks until the answer is the one it should be, at every look in a row. */
+static enum step_outcome await_answer(struct stage *stage, size_t node, const struct caller *caller)
+{
+  uint64_t until_ms = stage_elapsed_ms(stage) + stage->broker_ms;
+  unsigned right = 0, needed = stage->scenario->remote ? LOOKS_IN_A_ROW : 1;
+  struct broker_seen seen = {.takes = false};
+  do {
+    bool answered;
+    enum step_outcome outcome = look(stage, node, caller, &seen, &answered);
+    if (outcome != STEP_DONE) return outcome;
+    right = answered && seen.takes == caller->welcome ? right + 1 : 0;
+    if (right == needed) return STEP_DONE;
+    if (right == 0 && !stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
+    /* looks that are right are looked at to the end */
+  } while (right > 0 || stage_elapsed_ms(stage) < until_ms);
+  return fail_answer(stage, node, caller, &seen);
+}
+
+static int write_caller(struct stage *stage, struct caller *caller)
+{
+  if (broker_path(stage->broker, "probe.crt", caller->certificate) != 0 ||
+      broker_path(stage->broker, "probe.key", caller->key) != 0)
+    return error_set(&stage->error, EXIT_CODE_SETUP,
+                     "the broker's folder has too long a path; use a shorter --out");
+  return pki_write_probe(stage->pki, caller->root, caller->certificate, caller->key, &stage->error);
+}
+
+static enum step_outcome try_root(struct stage *stage, const struct scenario_step *step,
+                                  const char *root, bool welcome)
+{
+  struct caller caller = {
+      .root = root, .restarted = step->apply == SCENARIO_APPLY_RESTART, .welcome = welcome};
+  enum step_outcome outcome = STEP_DONE;
+  char note[128];
+  int written = write_caller(stage, &caller);
+  if (written < 0) {
+    stage_abort(stage, &stage->error);
+    return STEP_ABORTED;
+  }
+  if (written > 0) {
+    snprintf(note, sizeof note,
+             "whether the broker trusts %s was not tried: the fleet folder has no key under it",
+             root);
+    stage_say(stage, note);
+    return STEP_DONE;
+  }
+  for (size_t n = 0; n < stage->scenario->node_count && outcome == STEP_DONE; n++)
+    if (stage_is_reachable(stage, n)) outcome = await_answer(stage, n, &caller);
+  (void) unlink(caller.key);
+  (void) unlink(caller.certificate);
+  return outcome;
+}
+
+static enum step_outcome try_roots(struct stage *stage, const struct scenario_step *step,
+                                   const struct pki_roots *before)
+{
+  const struct pki_roots *now = &step->roots;
+  enum step_outcome outcome = STEP_DONE;
+  for (size_t r = 0; r < now->count && outcome == STEP_DONE; r++)
+    outcome = try_root(stage, step, now->name[r], true);
+  for (size_t r = 0; r < before->count && outcome == STEP_DONE; r++)
+    if (!pki_roots_include(now, before->name[r]))
+      outcome = try_root(stage, step, before->name[r], false);
+  return outcome;
+}
+
+enum step_outcome step_trust_clients(struct stage *stage, const struct scenario_step *step)
+{
+  struct scenario_step inverse = *step;
+  struct pki_roots before = stage->client_roots;
+  inverse.roots = before;
+  if (inverse.apply == SCENARIO_APPLY_NONE)
+    inverse.apply = scenario_default_apply(stage->scenario, SCENARIO_APPLY_RESTART);
+  stage_undo_with(stage, &inverse);
+
+  if (stage_write_client_ca(stage, &step->roots) != 0) {
+    stage_abort(stage, &stage->error);
+    return STEP_ABORTED;
+  }
+  note_reload(stage, step);
+  if (stage_wait_broker(stage, broker_clients_trusted, 70000) != 0) return STEP_ABORTED;
+  enum step_outcome outcome = stage_broker_apply(stage, step->apply, -1);
+  if (outcome != STEP_DONE || step->apply == SCENARIO_APPLY_NONE || step->unprobed) return outcome;
+  return try_roots(stage, step, &before);
+}
