@@ -20,8 +20,8 @@
 #include "base/mask.h"
 #include "base/memory.h"
 #include "base/process.h"
+#include "cli/verbs.h"
 #include "fleetsim/device.h"
-#include "verbs.h"
 
 static const struct {
   const char *name;

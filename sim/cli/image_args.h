@@ -1,6 +1,6 @@
 /* fleetsim image: what its subcommands share. */
-#ifndef FLEETSIM_VERB_IMAGE_H
-#define FLEETSIM_VERB_IMAGE_H
+#ifndef FLEETSIM_CLI_IMAGE_ARGS_H
+#define FLEETSIM_CLI_IMAGE_ARGS_H
 
 #include <stdbool.h>
 #include <stdint.h>

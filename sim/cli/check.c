@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/options.h"
+#include "cli/verbs.h"
 #include "scenario/scenario.h"
-#include "verb_options.h"
-#include "verbs.h"
 
 int verb_check(int argc, char **argv)
 {

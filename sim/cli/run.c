@@ -11,9 +11,9 @@
 
 #include "base/files.h"
 #include "base/mask.h"
+#include "cli/options.h"
+#include "cli/verbs.h"
 #include "run/run.h"
-#include "verb_options.h"
-#include "verbs.h"
 
 #define OVERRIDES_MAX 64
 #define TARGETS_MAX   16

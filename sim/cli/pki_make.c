@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
-#include "verb_pki.h"
+#include "cli/pki_args.h"
 
 #define DEVICES_MAX 1000000
 

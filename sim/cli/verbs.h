@@ -1,7 +1,7 @@
 /* The verbs of the command line. Each takes argv from its own name on and returns an exit code of
    base/error.h. */
-#ifndef FLEETSIM_VERBS_H
-#define FLEETSIM_VERBS_H
+#ifndef FLEETSIM_CLI_VERBS_H
+#define FLEETSIM_CLI_VERBS_H
 
 int verb_run(int argc, char **argv);
 int verb_check(int argc, char **argv);

@@ -1,6 +1,6 @@
 /* fleetsim pki: what its subcommands share. */
-#ifndef FLEETSIM_VERB_PKI_H
-#define FLEETSIM_VERB_PKI_H
+#ifndef FLEETSIM_CLI_PKI_ARGS_H
+#define FLEETSIM_CLI_PKI_ARGS_H
 
 #include <stdbool.h>
 #include <stdio.h>

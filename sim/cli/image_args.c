@@ -1,6 +1,6 @@
 /* fleetsim image: make, sign, show and corrupt firmware images in MCUboot's format. */
 #define _GNU_SOURCE
-#include "verb_image.h"
+#include "cli/image_args.h"
 #include "base/mask.h"
 
 #include <errno.h>
@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "verb_options.h"
-#include "verbs.h"
+#include "cli/options.h"
+#include "cli/verbs.h"
 
 static const struct image_command *const commands[] = {&image_command_make, &image_command_sign,
                                                        &image_command_show, &image_command_corrupt};

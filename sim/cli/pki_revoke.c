@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "cli/pki_args.h"
 #include "pki/crl.h"
 #include "scenario/units.h"
-#include "verb_pki.h"
 
 #define NEXT_UPDATE_MS (7 * UINT64_C(86400000))
 #define HOUR_S         3600

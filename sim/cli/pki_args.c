@@ -1,7 +1,7 @@
 /* fleetsim pki: make, show, export and import certificate hierarchies and fleets; revoke, and list
    what is revoked. */
 #define _GNU_SOURCE
-#include "verb_pki.h"
+#include "cli/pki_args.h"
 #include "base/mask.h"
 
 #include <errno.h>
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "verb_options.h"
-#include "verbs.h"
+#include "cli/options.h"
+#include "cli/verbs.h"
 
 static const struct pki_command *const commands[] = {
     &pki_command_make,   &pki_command_show,     &pki_command_export, &pki_command_import,

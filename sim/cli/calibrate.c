@@ -15,9 +15,9 @@
 
 #include "base/files.h"
 #include "child/child.h"
+#include "cli/options.h"
+#include "cli/verbs.h"
 #include "timing/model.h"
-#include "verb_options.h"
-#include "verbs.h"
 
 #define PROFILES_MAX 32
 #define SOURCES_MAX  8

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/options.h"
+#include "cli/verbs.h"
 #include "report/results.h"
-#include "verb_options.h"
-#include "verbs.h"
 
 int verb_report(int argc, char **argv)
 {

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "cli/pki_args.h"
 #include "device/nvm.h"
-#include "verb_pki.h"
 
 static int suffixed(char out[FILES_PATH_MAX], const char *path, const char *suffix,
                     struct error *error)

@@ -1,4 +1,4 @@
-#include "verb_options.h"
+#include "cli/options.h"
 
 #include <stdbool.h>
 #include <string.h>

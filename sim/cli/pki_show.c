@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/pki_args.h"
 #include "pki/crl.h"
-#include "verb_pki.h"
 
 static json_t *hex(const uint8_t *bytes, size_t size)
 {

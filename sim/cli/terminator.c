@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "cli/verbs.h"
 #include "terminator/terminator.h"
-#include "verbs.h"
 
 enum { FOLDER = 1, TLS_MIN, MAIN_PORT, PROVE_PORT, CRL, OPERATOR, MOSQUITTO, ARGUMENTS };
 

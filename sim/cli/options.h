@@ -1,6 +1,6 @@
 /* What getopt_long could not take, by its name: the same sentence in every verb. */
-#ifndef FLEETSIM_VERB_OPTIONS_H
-#define FLEETSIM_VERB_OPTIONS_H
+#ifndef FLEETSIM_CLI_OPTIONS_H
+#define FLEETSIM_CLI_OPTIONS_H
 
 #include <getopt.h>
 

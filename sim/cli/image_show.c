@@ -10,13 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/image_args.h"
 #include "device/bytes.h"
 #include "device/image.h"
 #include "device/platform.h"
 #include "device/trust.h"
 #include "pki/image_cause.h"
 #include "pki/nvm_store.h"
-#include "verb_image.h"
 
 #define CACHE_SIZE  65536u
 #define ENTRIES_MAX 64 /* listed of each list; a device's parser reads them all */

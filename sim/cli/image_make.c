@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/image_args.h"
 #include "device/image.h"
 #include "device/nvm.h"
 #include "device/trust.h"
 #include "pki/image_cause.h"
 #include "scenario/units.h"
-#include "verb_image.h"
 
 /* What make and sign have in common: everything but the body. The caller frees image->trust. */
 static int parse_image(const struct image_args *args, struct pki_image *image, struct error *error)
