@@ -17,41 +17,10 @@
 
 #include "base/environment.h"
 #include "base/error.h"
-#include "base/mask.h"
 #include "base/memory.h"
 #include "base/process.h"
 #include "cli/verbs.h"
 #include "fleetsim/device.h"
-
-static const struct {
-  const char *name;
-  int (*run)(int argc, char **argv);
-  const char *line;
-} verbs[] = {
-    {"run", verb_run, "rehearse a scenario: verdict, results.json, exit code"},
-    {"check", verb_check, "validate a scenario and print its timetable, without running it"},
-    {"report", verb_report, "print the summary of an earlier run again"},
-    {"pki", verb_pki, "make, show, export and import certificate hierarchies and fleets"},
-    {"image", verb_image, "make, sign, show and corrupt firmware images in MCUboot's format"},
-    {"terminator", verb_terminator, NULL}, /* a run starts it: broker.terminator */
-    {"calibrate", verb_calibrate,
-     "list, show, compare, check and make timing profiles of a device's processor"},
-};
-
-static void print_help(FILE *out)
-{
-  fprintf(out, "fleetsim rehearses what happens to an IoT fleet before it happens.\n\n"
-               "usage: fleetsim VERB [options]\n\n");
-  for (size_t v = 0; v < sizeof verbs / sizeof verbs[0]; v++)
-    if (verbs[v].line != NULL) fprintf(out, "  %-10s %s\n", verbs[v].name, verbs[v].line);
-  fprintf(
-      out,
-      "\n  fleetsim VERB --help    options and an example\n"
-      "  fleetsim --version      ours and every library's\n\n"
-      "example: ./fleetsim run scenarios/root-ca-rotation.yaml\n\n"
-      "exit codes: 0 all expectations met, 1 an expectation failed, 2 usage or scenario error,\n"
-      "            3 set-up failed, 4 internal error, 130 interrupted\n");
-}
 
 static void print_version(void)
 {
@@ -68,24 +37,12 @@ static void print_version(void)
 static int run_verb(int argc, char **argv)
 {
   environment_begin();
-  if (argc < 2) {
-    print_help(stderr);
-    return EXIT_CODE_USAGE;
-  }
-  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-    print_help(stdout);
-    return EXIT_CODE_PASS;
-  }
-  if (strcmp(argv[1], "--version") == 0) {
+  if (argc > 1 && strcmp(argv[1], "--version") == 0) {
     print_version();
     return EXIT_CODE_PASS;
   }
-  for (size_t v = 0; v < sizeof verbs / sizeof verbs[0]; v++)
-    if (strcmp(argv[1], verbs[v].name) == 0) return verbs[v].run(argc - 1, argv + 1);
-  char shown[200];
-  fprintf(stderr, "fleetsim: there is no verb '%s'; 'fleetsim --help' lists them\n",
-          mask_url(argv[1], shown, sizeof shown));
-  return EXIT_CODE_USAGE;
+  if (argc > 1 && strcmp(argv[1], "help") == 0) argv[1] = "--help";
+  return args_run(&cli_fleetsim, argc, argv);
 }
 
 /* Of an earlier write that failed no errno is left: the pipe itself is asked. */

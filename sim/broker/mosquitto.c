@@ -210,26 +210,39 @@ struct command {
   char port[BROKER_LISTENERS][8];
 };
 
-/* mosquitto, or the terminator that starts it and ends with it: signals are the same to both. */
+/* mosquitto, or the terminator that starts it and ends with it: signals are the same to both. Its
+ * options are those of cli/terminator.c. */
 static void command_of(struct broker *broker, char *conf, struct command *out)
 {
   const struct broker_config *config = &broker->config;
-  char *plain[] = {broker->mosquitto_path, "-c", conf};
+  char *plain[] = {broker->mosquitto_path, "-c", conf, NULL};
   for (int l = 0; l < BROKER_LISTENERS; l++)
     snprintf(out->port[l], sizeof out->port[l], "%u", broker->port[l]);
   char *fronted[] = {(char *) config->terminator,
                      "terminator",
                      broker->folder,
-                     config->tls_min == 12 ? "12" : "13",
+                     "--mosquitto",
+                     broker->mosquitto_path,
+                     "--main-port",
                      out->port[BROKER_MAIN],
+                     "--prove-port",
                      out->port[BROKER_PROVE],
-                     config->crl ? "crl" : "-",
-                     config->operator_name != NULL ? (char *) config->operator_name : "-",
-                     broker->mosquitto_path};
-  bool front = config->terminator != NULL;
-  size_t count = front ? sizeof fronted / sizeof *fronted : sizeof plain / sizeof *plain;
-  memcpy(out->argument, front ? fronted : plain, count * sizeof *plain);
-  out->argument[count] = NULL;
+                     "--tls-min",
+                     config->tls_min == 12 ? "12" : "13",
+                     NULL,
+                     NULL,
+                     NULL,
+                     NULL};
+  char **more = &fronted[11]; /* the first NULL */
+  if (config->crl) *more++ = "--crl";
+  if (config->operator_name != NULL) {
+    *more++ = "--operator";
+    *more = (char *) config->operator_name;
+  }
+  if (config->terminator != NULL)
+    memcpy(out->argument, fronted, sizeof fronted);
+  else
+    memcpy(out->argument, plain, sizeof plain);
 }
 
 /* What mosquitto says before it has read its log settings goes to the same log. Its end is tied to

@@ -1,55 +1,42 @@
-/* fleetsim image: what its subcommands share. */
+/* fleetsim image: what its verbs share: options, and the key that they name. */
 #ifndef FLEETSIM_CLI_IMAGE_ARGS_H
 #define FLEETSIM_CLI_IMAGE_ARGS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include "base/files.h"
+#include "cli/args.h"
 #include "pki/image.h"
 
-enum image_arg {
-  IMAGE_ARG_HELP,
-  IMAGE_ARG_OUT,
-  IMAGE_ARG_FORCE,
-  IMAGE_ARG_FLEET,
-  IMAGE_ARG_KEY,
-  IMAGE_ARG_VERSION,
-  IMAGE_ARG_COUNTER,
-  IMAGE_ARG_CLASS,
-  IMAGE_ARG_SIZE,
-  IMAGE_ARG_SEED,
-  IMAGE_ARG_TRUST,
-  IMAGE_ARG_HOW,
-  IMAGE_ARG_JSON,
-  IMAGE_ARGS
+/* What the command line of an image verb gave; a verb's table has the options that it knows. */
+struct image_line {
+  const char *out, *fleet, *key, *trust, *how;
+  uint32_t version;
+  uint64_t size, counter, device_class, seed; /* the first three are below 2^32 */
+  bool force, json;
 };
 
-struct image_args {
-  const char *file;
-  const char *value[IMAGE_ARGS]; /* NULL: not given; "" for an option without a value */
-};
+extern const struct image_line image_args_defaults;
 
-/* One subcommand. `run` gets a file always and returns 0, 1 (the image is refused; everything is
- * printed), or -1 with an error. */
-struct image_command {
-  const char *name;
-  const char *line; /* one line of what it does */
-  const char *help; /* usage, options, example */
-  unsigned allowed; /* options, as bits 1 << enum image_arg */
-  int (*run)(const struct image_args *args, struct error *error);
-};
+/* `take` of --version and --size. */
+int image_args_take_version(const struct args_option *option, char *value, void *to,
+                            struct error *error);
+int image_args_take_size(const struct args_option *option, char *value, void *to,
+                         struct error *error);
 
-extern const struct image_command image_command_make, image_command_sign, image_command_show,
-    image_command_corrupt;
+#define IMAGE_TO(field) .offset = offsetof(struct image_line, field)
 
-/* The option's value, or NULL with a sentence that asks for it. */
-const char *image_args_need(const struct image_args *args, enum image_arg arg, struct error *error);
+/* Options of several verbs: what stands between the braces of an entry. */
+#define IMAGE_FLEET \
+  "fleet", "FOLDER", "sign with that fleet's image.key, or", args_text, IMAGE_TO(fleet)
+#define IMAGE_KEY \
+  "key", "FILE", "with this private P-256 key (PEM, no passphrase)", args_text, IMAGE_TO(key)
+#define IMAGE_FORCE "force", NULL, "replace an existing file", args_flag, IMAGE_TO(force)
+#define IMAGE_SEED(of) \
+  "seed", "N", of " (default: 1)", args_number, IMAGE_TO(seed), .most = UINT64_MAX
 
-/* The option's value as a whole number of 0..limit; `otherwise` when it is not given. */
-int image_args_number(const struct image_args *args, enum image_arg arg, uint64_t limit,
-                      uint64_t otherwise, uint64_t *out, struct error *error);
+/* What all image verbs have in common, between the braces of theirs. */
+#define IMAGE_VERB                                                                                 \
+  .operands_least = 1, .operands_most = 1,                                                         \
+  .operands = "give exactly one file; --help shows an example", .size = sizeof(struct image_line), \
+  .defaults = &image_args_defaults
 
 /* A key to sign or judge by: of --key or of the fleet folder --fleet. */
 struct image_signer {
@@ -58,27 +45,8 @@ struct image_signer {
 };
 
 /* `public_will_do`: it is only to judge by. The caller closes it, also after an error. */
-int image_signer_open(const struct image_args *args, bool public_will_do, struct image_signer *out,
-                      struct error *error);
-void image_signer_close(struct image_signer *signer);
-
-/* A file in the making: `size` bytes of a mapping under a temporary name beside it. */
-struct image_out {
-  char path[FILES_PATH_MAX], partial[FILES_PATH_MAX];
-  bool replace; /* an existing file may be replaced */
-  int fd;
-  uint8_t *data;
-  size_t size;
-};
-
-/* Refuses an existing `path` unless `replace`. Its whole size is reserved on disk, so that a full
- * disk is a sentence.
- */
-int image_out_open(const char *path, bool replace, size_t size, struct image_out *out,
-                   struct error *error);
-
-/* Puts the file in its place, whole or not at all: `keep` says whether it is wanted. Ends `out`
-   either way. */
-int image_out_close(struct image_out *out, bool keep, struct error *error);
+int image_args_open_signer(const struct image_line *line, bool public_will_do,
+                           struct image_signer *out, struct error *error);
+void image_args_close_signer(struct image_signer *signer);
 
 #endif

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "cli/image_args.h"
+#include "cli/tree.h"
+#include "cli/verbs.h"
 #include "device/bytes.h"
 #include "device/image.h"
 #include "device/platform.h"
@@ -71,13 +73,6 @@ static const struct {
               {DEVICE_IMAGE_TLV_KEYHASH, false},
               {DEVICE_IMAGE_TLV_ECDSA, false}};
 
-static json_t *hex(const uint8_t *bytes, size_t size)
-{
-  char text[2 * 32 + 1] = "";
-  for (size_t i = 0; i < size && i < 32; i++) snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-  return json_string(text);
-}
-
 static json_t *trust_of(struct look *look, uint32_t offset, uint16_t size)
 {
   uint8_t bytes[UINT16_MAX];
@@ -100,7 +95,7 @@ static json_t *value_of(struct look *look, uint16_t type, uint32_t offset, uint1
   if (look_read(look, offset, bytes, shown) != 0) return json_null();
   if ((type == DEVICE_IMAGE_TLV_COUNTER || type == DEVICE_IMAGE_TLV_CLASS) && size == 4)
     return json_integer(device_get32_le(bytes));
-  return hex(bytes, shown);
+  return tree_hex(bytes, shown);
 }
 
 /* Lists the entries of one list, as far as they lie in the file. Returns where the list ends, or 0
@@ -261,12 +256,6 @@ static void add_verdict(json_t *tree, const struct verdict *verdict)
   if (verdict->note[0] != '\0') json_object_set_new(tree, "note", json_string(verdict->note));
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-  const char *text = json_string_value(json_object_get(object, key));
-  return text == NULL ? "" : text;
-}
-
 static long long number_of(const json_t *object, const char *key)
 {
   return (long long) json_integer_value(json_object_get(object, key));
@@ -277,7 +266,7 @@ static void print_entry(const json_t *entry)
   const json_t *value = json_object_get(entry, "value");
   printf("  %-11s 0x%02llx %s, %lld bytes: ",
          json_is_true(json_object_get(entry, "protected")) ? "protected" : "list",
-         number_of(entry, "type"), text_of(entry, "name"), number_of(entry, "size"));
+         number_of(entry, "type"), tree_text(entry, "name"), number_of(entry, "size"));
   if (json_is_integer(value))
     printf("%lld\n", (long long) json_integer_value(value));
   else if (json_is_string(value))
@@ -294,12 +283,13 @@ static void print_contents(const json_t *tree)
   const json_t *header = json_object_get(tree, "header");
   size_t i;
   json_t *one;
-  printf("%s: %lld bytes\n", text_of(tree, "file"), number_of(tree, "size"));
+  printf("%s: %lld bytes\n", tree_text(tree, "file"), number_of(tree, "size"));
   if (header == NULL) return;
   printf(
       "  header      version %s, %lld bytes; body %lld bytes; load address 0x%llx, flags 0x%llx\n",
-      text_of(header, "version"), number_of(header, "header_size"), number_of(header, "body_size"),
-      number_of(header, "load_address"), number_of(header, "flags"));
+      tree_text(header, "version"), number_of(header, "header_size"),
+      number_of(header, "body_size"), number_of(header, "load_address"),
+      number_of(header, "flags"));
   json_array_foreach(json_object_get(tree, "entries"), i, one) print_entry(one);
   json_array_foreach(json_object_get(tree, "missing"), i, one)
       printf("  missing     %s\n", json_string_value(one));
@@ -310,57 +300,63 @@ static void print_contents(const json_t *tree)
 static void print_tree(const json_t *tree)
 {
   print_contents(tree);
-  printf("  hash        %s\n  key         %s\n  signature   %s\n", text_of(tree, "hash"),
-         text_of(tree, "key"), text_of(tree, "signature"));
-  if (text_of(tree, "note")[0] != '\0') printf("  note        %s\n", text_of(tree, "note"));
-  if (strcmp(text_of(tree, "verdict"), "good") != 0)
-    printf("a device refuses it (%s): %s\n", text_of(tree, "verdict"),
-           text_of(tree, text_of(tree, "cause")[0] != '\0' ? "cause" : "sentence"));
-  else if (strcmp(text_of(tree, "signature"), "good") == 0)
+  printf("  hash        %s\n  key         %s\n  signature   %s\n", tree_text(tree, "hash"),
+         tree_text(tree, "key"), tree_text(tree, "signature"));
+  if (tree_text(tree, "note")[0] != '\0') printf("  note        %s\n", tree_text(tree, "note"));
+  if (strcmp(tree_text(tree, "verdict"), "good") != 0)
+    printf("a device refuses it (%s): %s\n", tree_text(tree, "verdict"),
+           tree_text(tree, tree_text(tree, "cause")[0] != '\0' ? "cause" : "sentence"));
+  else if (strcmp(tree_text(tree, "signature"), "good") == 0)
     printf("good: whole, and signed with that key\n");
   else
     printf("whole; name the key with --fleet or --key, so that the signature is checked too\n");
 }
 
-static int show(const struct image_args *args, struct look *look, EVP_PKEY *key,
-                struct error *error)
+static int print_image(const struct args *args, struct look *look, EVP_PKEY *key,
+                       struct error *error)
 {
   struct verdict verdict;
   if (judge(look, key, &verdict, error) != 0) return -1;
   json_t *tree = json_object();
-  json_object_set_new(tree, "file", json_string(args->file));
+  json_object_set_new(tree, "file", json_string(args->operand[0]));
   add_contents(look, tree);
   add_verdict(tree, &verdict);
-  if (args->value[IMAGE_ARG_JSON] == NULL)
+  if (!((const struct image_line *) args->given)->json)
     print_tree(tree);
   else if (json_dumpf(tree, stdout, JSON_INDENT(2)) == 0)
     printf("\n");
   json_decref(tree);
-  return verdict.status == DEVICE_OTA_NONE ? 0 : 1;
+  return verdict.status == DEVICE_OTA_NONE ? EXIT_CODE_PASS : EXIT_CODE_FAIL;
 }
 
-static int run_show(const struct image_args *args, struct error *error)
+static int show_image(const struct args *args, struct error *error)
 {
   static struct look look;
   struct image_signer signer = {0};
-  if (look_open(args->file, &look, error) != 0) return -1;
-  int result = image_signer_open(args, true, &signer, error);
-  if (result == 0) result = show(args, &look, signer.key, error);
-  image_signer_close(&signer);
+  if (look_open(args->operand[0], &look, error) != 0) return -1;
+  int result = image_args_open_signer(args->given, true, &signer, error);
+  if (result == 0) result = print_image(args, &look, signer.key, error);
+  image_args_close_signer(&signer);
   close(look.fd);
   return result;
 }
 
-const struct image_command image_command_show = {
+static const struct args_option options[] = {
+    {"fleet", "FOLDER", "judge the signature by that fleet's image key, or", args_text,
+     IMAGE_TO(fleet)},
+    {"key", "FILE", "by this P-256 key (PEM, public or private)", args_text, IMAGE_TO(key)},
+    {"json", NULL, "for programs", args_flag, IMAGE_TO(json)},
+    {0},
+};
+
+const struct args_verb cli_image_show = {
     .name = "show",
     .line = "what an image says of itself, and whether a device would believe it",
-    .help = "usage: fleetsim image show IMAGE [options]\n\n"
-            "  --fleet FOLDER   judge the signature by that fleet's image key, or\n"
-            "  --key FILE       by this P-256 key (PEM, public or private)\n"
-            "  --json           for programs\n\n"
-            "Ends with 1 when a device would refuse the image. Images of MCUboot's imgtool are "
-            "listed too.\n\n"
-            "example: fleetsim image show v2.img --fleet fleets/lab\n",
-    .allowed = 1u << IMAGE_ARG_FLEET | 1u << IMAGE_ARG_KEY | 1u << IMAGE_ARG_JSON,
-    .run = run_show,
+    .usage = "usage: fleetsim image show IMAGE [options]\n\n",
+    .options = options,
+    .after = "\nEnds with 1 when a device would refuse the image. Images of MCUboot's imgtool are "
+             "listed too.\n\n"
+             "example: fleetsim image show v2.img --fleet fleets/lab\n",
+    IMAGE_VERB,
+    .run = show_image,
 };

@@ -6,7 +6,37 @@
 
 #include "base/files.h"
 #include "cli/pki_args.h"
+#include "cli/verbs.h"
 #include "device/nvm.h"
+
+struct export_line {
+  const char *what, *out, *root, *cross, *host, *device;
+  struct pki_roots roots;
+  uint64_t version; /* 0: not given */
+};
+
+#define TO(field) .offset = offsetof(struct export_line, field)
+static const struct args_option options[] = {
+    {"what", "KIND",
+     "client-ca: the CA file by which a broker verifies devices and the operator; [--roots]\n"
+     "broker-chain: PATH.crt and PATH.key (0600) of a broker; --root, --host [--cross]\n"
+     "bundle: a signed trust bundle; --version [--roots]\n"
+     "device: PATH.crt and PATH.key (0600) of a device; --device",
+     args_text, TO(what), .needed = true},
+    {"out", "PATH", "where it goes; nothing there is overwritten", args_text, TO(out),
+     .needed = true},
+    {"roots", "A,B", "of a client-ca or a bundle (default: all)", pki_args_take_roots, TO(roots)},
+    {"root", "B", "that the broker's chain ends at", args_text, TO(root)},
+    {"host", "NAME", "that the broker's certificate is for", args_text, TO(host)},
+    {"cross", "A",
+     "a cross-certificate, so that devices that trust this root can follow the chain too",
+     args_text, TO(cross)},
+    {"version", "N", "of the bundle: a device takes none that is not above its own", args_number,
+     TO(version), .what = "version", .least = 1, .most = UINT32_MAX},
+    {"device", "ID", "whose identity", args_text, TO(device)},
+    {0},
+};
+#undef TO
 
 static int suffixed(char out[FILES_PATH_MAX], const char *path, const char *suffix,
                     struct error *error)
@@ -16,7 +46,7 @@ static int suffixed(char out[FILES_PATH_MAX], const char *path, const char *suff
 }
 
 /* A slip of the hand must not put an export over a CA's key. */
-static int refuse_existing(const char *path, struct error *error)
+static int refuse_to_overwrite(const char *path, struct error *error)
 {
   if (access(path, F_OK) != 0) return 0;
   return error_set(error, EXIT_CODE_USAGE,
@@ -30,34 +60,37 @@ static int pair_of(const char *out, char certificate[FILES_PATH_MAX], char key[F
 {
   if (suffixed(certificate, out, ".crt", error) != 0 || suffixed(key, out, ".key", error) != 0)
     return -1;
-  return refuse_existing(certificate, error) != 0 ? -1 : refuse_existing(key, error);
+  return refuse_to_overwrite(certificate, error) != 0 ? -1 : refuse_to_overwrite(key, error);
 }
 
-static int roots_of(const struct pki *pki, const struct pki_args *args, struct pki_roots *out,
-                    struct error *error)
+static const struct pki_roots *roots_of(const struct pki *pki, const struct export_line *line)
 {
-  if (args->value[PKI_ARG_ROOTS] != NULL)
-    return pki_args_roots(args->value[PKI_ARG_ROOTS], out, error);
-  *out = *pki_roots(pki);
-  return 0;
+  return line->roots.count > 0 ? &line->roots : pki_roots(pki);
 }
 
-static int export_client_ca(struct pki *pki, const struct pki_args *args, const char *out,
+/* Of an option that some kinds want. */
+static const char *need(const char *value, const char *name, struct error *error)
+{
+  if (value == NULL)
+    error_set(error, EXIT_CODE_USAGE, "--%s is missing; --help shows an example", name);
+  return value;
+}
+
+static int export_client_ca(struct pki *pki, const struct export_line *line, const char *out,
                             struct error *error)
 {
-  struct pki_roots roots;
-  if (roots_of(pki, args, &roots, error) != 0 || pki_write_client_ca(pki, &roots, out, error) != 0)
-    return -1;
-  printf("%s: %zu root%s and the back office's CA\n", out, roots.count,
-         roots.count == 1 ? "" : "s");
+  const struct pki_roots *roots = roots_of(pki, line);
+  if (pki_write_client_ca(pki, roots, out, error) != 0) return -1;
+  printf("%s: %zu root%s and the back office's CA\n", out, roots->count,
+         roots->count == 1 ? "" : "s");
   return 0;
 }
 
-static int export_broker_chain(struct pki *pki, const struct pki_args *args, const char *out,
+static int export_broker_chain(struct pki *pki, const struct export_line *line, const char *out,
                                struct error *error)
 {
-  struct pki_chain chain = {.host = pki_args_need(args, PKI_ARG_HOST, error)};
-  const char *root = pki_args_need(args, PKI_ARG_ROOT, error), *cross = args->value[PKI_ARG_CROSS];
+  struct pki_chain chain = {.host = need(line->host, "host", error)};
+  const char *root = need(line->root, "root", error), *cross = line->cross;
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
   uint8_t fingerprint[32];
   if (chain.host == NULL || root == NULL || pair_of(out, certificate, key, error) != 0) return -1;
@@ -71,29 +104,28 @@ static int export_broker_chain(struct pki *pki, const struct pki_args *args, con
   return 0;
 }
 
-static int export_bundle(struct pki *pki, const struct pki_args *args, const char *out,
+static int export_bundle(struct pki *pki, const struct export_line *line, const char *out,
                          struct error *error)
 {
-  struct pki_roots roots;
+  const struct pki_roots *roots = roots_of(pki, line);
   uint8_t bundle[DEVICE_NVM_TRUST_MAX];
-  size_t version, size = 0;
-  const char *text = pki_args_need(args, PKI_ARG_VERSION, error);
-  if (text == NULL || pki_args_number(text, "version", UINT32_MAX, &version, error) != 0 ||
-      roots_of(pki, args, &roots, error) != 0 ||
-      pki_make_bundle(pki, (uint32_t) version, &roots, bundle, sizeof bundle, &size, error) != 0 ||
+  size_t size = 0;
+  if (need(line->version == 0 ? NULL : "", "version", error) == NULL ||
+      pki_make_bundle(pki, (uint32_t) line->version, roots, bundle, sizeof bundle, &size, error) !=
+          0 ||
       files_write(out, bundle, size, 0644, error) != 0)
     return -1;
-  printf("%s: trust bundle version %zu with %zu anchors, %zu bytes\n", out, version, roots.count,
-         size);
+  printf("%s: trust bundle version %u with %zu anchors, %zu bytes\n", out, (unsigned) line->version,
+         roots->count, size);
   return 0;
 }
 
-static int export_device(struct pki *pki, const struct pki_args *args, const char *out,
+static int export_device(struct pki *pki, const struct export_line *line, const char *out,
                          struct error *error)
 {
   size_t index;
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
-  const char *id = pki_args_need(args, PKI_ARG_DEVICE, error);
+  const char *id = need(line->device, "device", error);
   if (id == NULL || pki_args_device(pki, id, &index, error) != 0 ||
       pair_of(out, certificate, key, error) != 0 ||
       pki_write_device(pki, index, certificate, key, error) != 0)
@@ -104,7 +136,7 @@ static int export_device(struct pki *pki, const struct pki_args *args, const cha
 
 static const struct {
   const char *name;
-  int (*run)(struct pki *pki, const struct pki_args *args, const char *out, struct error *error);
+  int (*run)(struct pki *pki, const struct export_line *line, const char *out, struct error *error);
 } kinds[] = {
     {"client-ca", export_client_ca},
     {"broker-chain", export_broker_chain},
@@ -112,41 +144,35 @@ static const struct {
     {"device", export_device},
 };
 
-static int run_export(const struct pki_args *args, struct error *error)
+static int export_what(const struct args *args, struct error *error)
 {
-  const char *what = pki_args_need(args, PKI_ARG_WHAT, error);
-  const char *out = what == NULL ? NULL : pki_args_need(args, PKI_ARG_OUT, error);
-  if (out == NULL || refuse_existing(out, error) != 0) return -1;
+  const struct export_line *line = args->given;
+  if (refuse_to_overwrite(line->out, error) != 0) return -1;
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
     struct pki *pki = NULL;
-    if (strcmp(what, kinds[i].name) != 0) continue;
-    if (pki_open(args->folder, &pki, error) != 0) return -1;
-    int result = kinds[i].run(pki, args, out, error);
+    if (strcmp(line->what, kinds[i].name) != 0) continue;
+    if (pki_open(args->operand[0], &pki, error) != 0) return -1;
+    int result = kinds[i].run(pki, line, line->out, error); /* export_client_ca and its like */
     pki_close(pki);
     return result;
   }
   return error_set(error, EXIT_CODE_USAGE,
-                   "--what %s is unknown: use client-ca, broker-chain, bundle or device", what);
+                   "--what %s is unknown: use client-ca, broker-chain, bundle or device",
+                   line->what);
 }
 
-const struct pki_command pki_command_export = {
+const struct args_verb cli_pki_export = {
     .name = "export",
     .line = "CA files, broker chains, trust bundles and device identities for other tools",
-    .help =
-        "usage: fleetsim pki export FOLDER --what KIND --out PATH [options]\n\n"
-        "  --what client-ca     the CA file by which a broker verifies devices and the operator; "
-        "--roots A,B\n"
-        "                       (default: all)\n"
-        "  --what broker-chain  PATH.crt and PATH.key (0600) of a broker; --root B --host NAME "
-        "[--cross A]\n"
-        "  --what bundle        a signed trust bundle; --version N [--roots A,B] (default: all)\n"
-        "  --what device        PATH.crt and PATH.key (0600) of a device; --device ID\n\n"
-        "example: fleetsim pki export fleets/lab --what device --device 00000001 --out one\n"
+    .usage = "usage: fleetsim pki export FOLDER --what KIND --out PATH [options]\n\n",
+    .options = options,
+    .after =
+        "\nexample: fleetsim pki export fleets/lab --what device --device 00000001 --out one\n"
         "         mosquitto_pub -h localhost -p 8883 --cafile fleets/lab/operator-ca.crt --cert "
         "one.crt \\\n"
-        "                       --key one.key -i 00000001 -t private/00000001/telemetry -m hello\n",
-    .allowed = 1u << PKI_ARG_WHAT | 1u << PKI_ARG_OUT | 1u << PKI_ARG_ROOTS | 1u << PKI_ARG_ROOT |
-               1u << PKI_ARG_CROSS | 1u << PKI_ARG_HOST | 1u << PKI_ARG_VERSION |
-               1u << PKI_ARG_DEVICE,
-    .run = run_export,
+        "                       --key one.key -i 00000001 -t private/00000001/telemetry -m "
+        "hello\n",
+    PKI_VERB,
+    .size = sizeof(struct export_line),
+    .run = export_what,
 };

@@ -6,14 +6,9 @@
 #include <time.h>
 
 #include "cli/pki_args.h"
+#include "cli/tree.h"
+#include "cli/verbs.h"
 #include "pki/crl.h"
-
-static json_t *hex(const uint8_t *bytes, size_t size)
-{
-  char text[2 * 32 + 1] = "";
-  for (size_t i = 0; i < size && i < 32; i++) snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-  return json_string(text);
-}
 
 static json_t *date(int64_t unix_s)
 {
@@ -33,7 +28,7 @@ static void add_authority(void *ctx, const struct pki_authority_info *info)
   json_object_set_new(authority, "issuer", json_string(info->issuer));
   json_object_set_new(authority, "not_before", date(info->not_before));
   json_object_set_new(authority, "not_after", date(info->not_after));
-  json_object_set_new(authority, "sha256", hex(info->fingerprint, 32));
+  json_object_set_new(authority, "sha256", tree_hex(info->fingerprint, 32));
   json_object_set_new(authority, "has_key", json_boolean(info->has_key));
   json_array_append_new(ctx, authority);
 }
@@ -41,7 +36,7 @@ static void add_authority(void *ctx, const struct pki_authority_info *info)
 static void add_issued(void *ctx, const struct pki_issued *row)
 {
   json_t *certificate = json_object();
-  json_object_set_new(certificate, "serial", hex(row->serial, row->serial_size));
+  json_object_set_new(certificate, "serial", tree_hex(row->serial, row->serial_size));
   json_object_set_new(certificate, "root", json_string(row->issuer));
   json_object_set_new(certificate, "state", json_string(row->imported ? "imported" : "issued"));
   json_object_set_new(certificate, "issued", date(row->issued));
@@ -56,7 +51,7 @@ static void add_revoked(void *ctx, const struct pki_revoked *row)
   char id[9];
   snprintf(id, sizeof id, "%08x", (unsigned) row->device);
   json_object_set_new(revoked, "authority", json_string(row->authority));
-  json_object_set_new(revoked, "serial", hex(row->serial, row->serial_size));
+  json_object_set_new(revoked, "serial", tree_hex(row->serial, row->serial_size));
   json_object_set_new(revoked, "reason", json_string(pki_reason_name(row->reason)));
   json_object_set_new(revoked, "revoked", date(row->when));
   json_object_set_new(revoked, "device", row->of_device ? json_string(id) : json_null());
@@ -76,7 +71,7 @@ static json_t *device_tree(struct pki *pki, const char *id, struct error *error)
   json_object_set_new(device, "id", json_string(id));
   json_object_set_new(device, "bundle_version", json_integer(state.bundle_version));
   json_object_set_new(device, "anchors", anchors);
-  json_object_set_new(device, "certificate_sha256", hex(state.certificate_id, 32));
+  json_object_set_new(device, "certificate_sha256", tree_hex(state.certificate_id, 32));
   json_object_set_new(device, "certificates", certificates);
   if (pki_device_certificates(pki, index, add_issued, certificates, error) == 0) return device;
   json_decref(device);
@@ -103,79 +98,86 @@ static json_t *fleet_tree(struct pki *pki, const char *id, struct error *error)
   return NULL;
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-  const char *text = json_string_value(json_object_get(object, key));
-  return text == NULL ? "" : text;
-}
-
 static void print_authority(const json_t *authority)
 {
-  printf("  %-24s %s%s\n", text_of(authority, "file"), text_of(authority, "subject"),
+  printf("  %-24s %s%s\n", tree_text(authority, "file"), tree_text(authority, "subject"),
          json_is_true(json_object_get(authority, "has_key")) ? ", with its key" : "");
-  printf("  %24s by %s, %.10s to %.10s\n", "", text_of(authority, "issuer"),
-         text_of(authority, "not_before"), text_of(authority, "not_after"));
-  printf("  %24s sha256 %s\n", "", text_of(authority, "sha256"));
+  printf("  %24s by %s, %.10s to %.10s\n", "", tree_text(authority, "issuer"),
+         tree_text(authority, "not_before"), tree_text(authority, "not_after"));
+  printf("  %24s sha256 %s\n", "", tree_text(authority, "sha256"));
 }
 
 static void print_device(const json_t *device)
 {
   size_t i;
   json_t *one;
-  printf("\ndevice %s: trust bundle version %lld of", text_of(device, "id"),
+  printf("\ndevice %s: trust bundle version %lld of", tree_text(device, "id"),
          (long long) json_integer_value(json_object_get(device, "bundle_version")));
   json_array_foreach(json_object_get(device, "anchors"), i, one)
       printf("%s %s", i == 0 ? "" : ",", json_string_value(one));
-  printf("\n  certificate in force: sha256 %s\n", text_of(device, "certificate_sha256"));
+  printf("\n  certificate in force: sha256 %s\n", tree_text(device, "certificate_sha256"));
   json_array_foreach(json_object_get(device, "certificates"), i, one)
-      printf("  %s %s under %s, serial %s, valid %.10s to %.10s\n", text_of(one, "state"),
-             text_of(one, "issued"),
-             text_of(one, "root")[0] == '\0' ? "no root of this fleet" : text_of(one, "root"),
-             text_of(one, "serial"), text_of(one, "not_before"), text_of(one, "not_after"));
+      printf("  %s %s under %s, serial %s, valid %.10s to %.10s\n", tree_text(one, "state"),
+             tree_text(one, "issued"),
+             tree_text(one, "root")[0] == '\0' ? "no root of this fleet" : tree_text(one, "root"),
+             tree_text(one, "serial"), tree_text(one, "not_before"), tree_text(one, "not_after"));
 }
 
 static void print_fleet(const json_t *fleet)
 {
   size_t i;
   json_t *one;
-  printf("%s: %lld devices, %lld certificates issued or imported\n\n", text_of(fleet, "folder"),
+  printf("%s: %lld devices, %lld certificates issued or imported\n\n", tree_text(fleet, "folder"),
          (long long) json_integer_value(json_object_get(fleet, "devices")),
          (long long) json_integer_value(json_object_get(fleet, "certificates")));
   json_array_foreach(json_object_get(fleet, "authorities"), i, one) print_authority(one);
   json_array_foreach(json_object_get(fleet, "revoked"), i, one)
       printf("%srevoked %s by %s, serial %s%s%s (%s)\n", i == 0 ? "\n" : "",
-             text_of(one, "revoked"), text_of(one, "authority"), text_of(one, "serial"),
-             text_of(one, "device")[0] == '\0' ? "" : ", device ", text_of(one, "device"),
-             text_of(one, "reason"));
+             tree_text(one, "revoked"), tree_text(one, "authority"), tree_text(one, "serial"),
+             tree_text(one, "device")[0] == '\0' ? "" : ", device ", tree_text(one, "device"),
+             tree_text(one, "reason"));
   if (json_object_get(fleet, "device") != NULL) print_device(json_object_get(fleet, "device"));
 }
 
-static int run_show(const struct pki_args *args, struct error *error)
+struct show_line {
+  const char *device;
+  bool json;
+};
+
+static const struct args_option options[] = {
+    {"device", "ID",
+     "also this device: its certificates in the registry, the trust bundle in its NVM", args_text,
+     .offset = offsetof(struct show_line, device)},
+    {"json", NULL, "the same as JSON", args_flag, .offset = offsetof(struct show_line, json)},
+    {0},
+};
+
+static int show_fleet(const struct args *args, struct error *error)
 {
+  const struct show_line *line = args->given;
   struct pki *pki = NULL;
-  if (pki_open(args->folder, &pki, error) != 0) return -1;
-  json_t *fleet = fleet_tree(pki, args->value[PKI_ARG_DEVICE], error);
+  if (pki_open(args->operand[0], &pki, error) != 0) return -1;
+  json_t *fleet = fleet_tree(pki, line->device, error);
   pki_close(pki);
   if (fleet == NULL) return -1;
-  if (args->value[PKI_ARG_JSON] == NULL)
+  if (!line->json)
     print_fleet(fleet);
   else {
     json_dumpf(fleet, stdout, JSON_INDENT(2));
     putchar('\n');
   }
   json_decref(fleet);
-  return 0;
+  return EXIT_CODE_PASS;
 }
 
-const struct pki_command pki_command_show = {
+const struct args_verb cli_pki_show = {
     .name = "show",
     .line = "roots, intermediates, cross-certificates, counts; one device's certificates and trust "
             "anchors",
-    .help = "usage: fleetsim pki show FOLDER [options]\n\n"
-            "  --device ID    also this device: its certificates in the registry, the trust bundle "
-            "in its NVM\n"
-            "  --json         the same as JSON\n\n"
-            "example: fleetsim pki show fleets/lab --device 0000001f\n",
-    .allowed = 1u << PKI_ARG_DEVICE | 1u << PKI_ARG_JSON,
-    .run = run_show,
+    .usage = "usage: fleetsim pki show FOLDER [options]\n\n",
+    .options = options,
+    .after = "\nexample: fleetsim pki show fleets/lab --device 0000001f\n",
+    PKI_VERB,
+    .size = sizeof(struct show_line),
+    .run = show_fleet,
 };

@@ -1,7 +1,8 @@
-/* fleetsim run: one scenario, from its file to its verdict. */
+/* fleetsim run: one scenario, from its file to its verdict. The line becomes overrides of the file
+ * and stage_options; results go to a folder that is made here unless --out names one. A folder that
+ * nothing was written to is taken away again. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,143 +11,58 @@
 #include <unistd.h>
 
 #include "base/files.h"
-#include "base/mask.h"
-#include "cli/options.h"
+#include "cli/overrides.h"
 #include "cli/verbs.h"
 #include "run/run.h"
 
-#define OVERRIDES_MAX 64
-#define TARGETS_MAX   16
-#define OUT_MAX       1000u /* runs that begin in one second */
+#define TARGETS_MAX 16
+#define OUT_MAX     1000u /* runs that begin in one second */
 
-struct command_line {
-  const char *file;
-  struct scenario_override overrides[OVERRIDES_MAX];
-  size_t override_count;
-  const char *targets[TARGETS_MAX];
-  const char *broker; /* URL of --broker */
-  char broker_block[300];
-  struct stage_options options;
+struct run_line {
+  struct overrides overrides;
+  struct args_texts targets;
+  const char *out, *fleet, *broker;
+  bool overwrite, yes, quiet;
 };
 
-static void print_help(FILE *out)
-{
-  fputs(
-      "usage: fleetsim run SCENARIO.yaml [options]\n\n"
-      "  --devices N         size of the fleet, instead of fleet.devices\n"
-      "  --seed N            who is in which wave, jitter and arrivals\n"
-      "  --out DIR           folder for results (default out/NAME-TIMESTAMP)\n"
-      "  --overwrite         let go of an earlier run's results in that folder\n"
-      "  --set PATH=VALUE    any value of the scenario, e.g. --set "
-      "phases[0].do[0].connect.rate=50/s\n"
-      "  --fleet DIR         keys and certificates made or imported with 'fleetsim pki'\n"
-      "  --broker URL        mqtts://HOST:PORT of a staging broker, instead of a local mosquitto\n"
-      "  --allow-target HOST permit that host beyond loopback; the scenario's targets: must name "
-      "it too\n"
-      "  --yes               go on at every prompt: without asking\n"
-      "  --quiet             results only: no progress, no summary\n\n"
-      "example: fleetsim run scenarios/root-ca-rotation.yaml --devices 200 --seed 7 --out "
-      "out/try\n",
-      out);
-}
-
-static int usage(const char *sentence, const char *detail)
-{
-  char shown[300];
-  fprintf(stderr, "fleetsim run: %s%s; 'fleetsim run --help' shows how\n", sentence,
-          mask_url(detail, shown, sizeof shown));
-  return EXIT_CODE_USAGE;
-}
-
-static int add_override(struct command_line *line, const char *path, const char *value)
-{
-  if (line->override_count == OVERRIDES_MAX) return usage("too many --set options", "");
-  line->overrides[line->override_count++] =
-      (struct scenario_override){.path = path, .value = value};
-  return 0;
-}
-
-static int add_set(struct command_line *line, char *argument)
-{
-  char *equals = strchr(argument, '=');
-  if (equals == NULL) return usage("--set wants PATH=VALUE, not ", argument);
-  *equals = '\0';
-  return add_override(line, argument, equals + 1);
-}
-
-static int add_target(struct command_line *line, const char *host)
-{
-  if (line->options.allowed_count == TARGETS_MAX)
-    return usage("too many --allow-target options", "");
-  line->targets[line->options.allowed_count++] = host;
-  return 0;
-}
-
-static int parse_option(struct command_line *line, int option, char *argument)
-{
-  switch (option) {
-  case 'd': return add_override(line, "fleet.devices", argument);
-  case 'e': return add_override(line, "seed", argument);
-  case 'o': line->options.out = argument; return 0;
-  case 's': return add_set(line, argument);
-  case 'f': line->options.fleet = argument; return 0;
-  case 'b': line->broker = argument; return 0;
-  case 't': return add_target(line, argument);
-  case 'y': line->options.yes = true; return 0;
-  case 'w': line->options.overwrite = true; return 0;
-  case 'q': line->options.quiet = true; return 0;
-  default: return -1; /* no other is named below */
-  }
-}
-
-static int parse(struct command_line *line, int argc, char **argv)
-{
-  static const struct option options[] = {
-      {"devices", required_argument, NULL, 'd'},
-      {"seed", required_argument, NULL, 'e'},
-      {"out", required_argument, NULL, 'o'},
-      {"set", required_argument, NULL, 's'},
-      {"fleet", required_argument, NULL, 'f'},
-      {"broker", required_argument, NULL, 'b'},
-      {"allow-target", required_argument, NULL, 't'},
-      {"yes", no_argument, NULL, 'y'},
-      {"overwrite", no_argument, NULL, 'w'},
-      {"quiet", no_argument, NULL, 'q'},
-      {NULL, 0, NULL, 0},
-  };
-  int option;
-  opterr = 0;
-  while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-    struct error error;
-    if (option == ':' || option == '?') {
-      verb_bad_option(option, argv, options, &error);
-      fprintf(stderr, "fleetsim run: %s\n", error.text);
-      return EXIT_CODE_USAGE;
-    }
-    int code = parse_option(line, option, optarg);
-    if (code != 0) return code;
-  }
-  if (optind != argc - 1) return usage("name one scenario file", "");
-  line->file = argv[optind];
-  return 0;
-}
+#define TO(field) .offset = offsetof(struct run_line, field)
+static const struct args_option line_options[] = {
+    {"devices", "N", "size of the fleet, instead of fleet.devices", overrides_take_value,
+     TO(overrides), .what = "fleet.devices"},
+    {"seed", "N", "who is in which wave, jitter and arrivals", overrides_take_value, TO(overrides),
+     .what = "seed"},
+    {"out", "DIR", "folder for results (default out/NAME-TIMESTAMP)", args_text, TO(out)},
+    {"overwrite", NULL, "let go of an earlier run's results in that folder", args_flag,
+     TO(overwrite)},
+    {"set", "PATH=VALUE", "any value of the scenario, e.g. --set phases[0].do[0].connect.rate=50/s",
+     overrides_take_set, TO(overrides)},
+    {"fleet", "DIR", "keys and certificates made or imported with 'fleetsim pki'", args_text,
+     TO(fleet)},
+    {"broker", "URL", "mqtts://HOST:PORT of a staging broker, instead of a local mosquitto",
+     args_text, TO(broker)},
+    {"allow-target", "HOST",
+     "permit that host beyond loopback; the scenario's targets: must name it too", args_texts,
+     TO(targets), .most = TARGETS_MAX},
+    {"yes", NULL, "go on at every prompt: without asking", args_flag, TO(yes)},
+    {"quiet", NULL, "results only: no progress, no summary", args_flag, TO(quiet)},
+    {0},
+};
+#undef TO
 
 /* --broker: another URL for a file that is about a remote broker (its hooks stay), a whole new
    block otherwise. */
-static int load(struct command_line *line, struct scenario **scenario, struct error *error)
+static int load(const struct run_line *line, const char *file, struct scenario **scenario,
+                struct error *error)
 {
-  if (scenario_load(line->file, line->overrides, line->override_count, scenario, error) != 0)
-    return -1;
+  char block[300];
+  struct overrides overrides = line->overrides;
+  if (scenario_load(file, overrides.at, overrides.count, scenario, error) != 0) return -1;
   if (line->broker == NULL) return 0;
   bool remote = (*scenario)->remote;
   scenario_free(*scenario);
-  snprintf(line->broker_block, sizeof line->broker_block, remote ? "%s" : "{url: \"%s\"}",
-           line->broker);
-  if (line->override_count == OVERRIDES_MAX)
-    return error_set(error, EXIT_CODE_USAGE, "too many --set options");
-  line->overrides[line->override_count++] = (struct scenario_override){
-      .path = remote ? "broker.url" : "broker", .value = line->broker_block};
-  return scenario_load(line->file, line->overrides, line->override_count, scenario, error);
+  snprintf(block, sizeof block, remote ? "%s" : "{url: \"%s\"}", line->broker);
+  if (overrides_add(&overrides, remote ? "broker.url" : "broker", block, error) != 0) return -1;
+  return scenario_load(file, overrides.at, overrides.count, scenario, error);
 }
 
 /* Makes out/NAME-TIMESTAMP, with the scenario's name in letters that every file system takes; with
@@ -176,36 +92,62 @@ static int make_default_out(const struct scenario *scenario, char out[FILES_PATH
   }
 }
 
-int verb_run(int argc, char **argv)
+static enum exit_code rehearse(const struct scenario *scenario, const struct stage_options *asked,
+                               struct error *error)
 {
-  if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-    print_help(stdout);
-    return EXIT_CODE_PASS;
-  }
-  struct command_line line = {.options = {.version = FLEETSIM_VERSION}};
-  line.options.allowed_targets = line.targets;
-  int code = parse(&line, argc, argv);
-  if (code != 0) return code;
-
-  struct scenario *scenario;
-  struct error error = {.code = EXIT_CODE_PASS};
   char out[FILES_PATH_MAX];
-  if (load(&line, &scenario, &error) != 0) {
-    fprintf(stderr, "%s\n", error.text);
-    return error.code;
-  }
-  scenario_warn_unjudged(scenario);
-  bool ours = line.options.out == NULL, written = false;
-  if (ours && make_default_out(scenario, out, &error) != 0)
-    code = (int) error.code;
+  struct stage_options options = *asked;
+  enum exit_code code;
+  bool ours = options.out == NULL, written = false;
+  if (ours && make_default_out(scenario, out, error) != 0)
+    code = error->code;
   else {
-    if (ours) line.options.out = out;
-    code = (int) run_scenario(scenario, &line.options, &written, &error);
+    if (ours) options.out = out;
+    code = run_scenario(scenario, &options, &written, error);
     if (ours && !written) (void) rmdir(out);
   }
-  if (code != EXIT_CODE_PASS && code != EXIT_CODE_FAIL && error.text[0] != '\0')
-    fprintf(stderr, "fleetsim: %s\n", error.text);
-  if (!line.options.quiet && written) fprintf(stderr, "results: %s\n", line.options.out);
-  scenario_free(scenario);
+  if (code != EXIT_CODE_PASS && code != EXIT_CODE_FAIL && error->text[0] != '\0')
+    fprintf(stderr, "fleetsim: %s\n", error->text);
+  if (!options.quiet && written) fprintf(stderr, "results: %s\n", options.out);
   return code;
 }
+
+/* What goes wrong is no fault of the command line: its sentence stands without the verb's name, or
+ * after that of the scenario's file. */
+static int run_file(const struct args *args, struct error *error)
+{
+  const struct run_line *line = args->given;
+  const struct stage_options options = {.version = FLEETSIM_VERSION,
+                                        .out = line->out,
+                                        .fleet = line->fleet,
+                                        .overwrite = line->overwrite,
+                                        .yes = line->yes,
+                                        .quiet = line->quiet,
+                                        .allowed_targets = line->targets.at,
+                                        .allowed_count = line->targets.count};
+  struct scenario *scenario;
+  error->code = EXIT_CODE_PASS;
+  error->text[0] = '\0';
+  if (load(line, args->operand[0], &scenario, error) != 0) {
+    fprintf(stderr, "%s\n", error->text);
+    return (int) error->code;
+  }
+  scenario_warn_unjudged(scenario);
+  enum exit_code code = rehearse(scenario, &options, error);
+  scenario_free(scenario);
+  return (int) code;
+}
+
+const struct args_verb cli_run = {
+    .name = "run",
+    .line = "rehearse a scenario: verdict, results.json, exit code",
+    .usage = "usage: fleetsim run SCENARIO.yaml [options]\n\n",
+    .options = line_options,
+    .after = "\nexample: fleetsim run scenarios/root-ca-rotation.yaml --devices 200 --seed 7 --out "
+             "out/try\n",
+    .operands_least = 1,
+    .operands_most = 1,
+    .operands = "name one scenario file; 'fleetsim run --help' shows how",
+    .size = sizeof(struct run_line),
+    .run = run_file,
+};

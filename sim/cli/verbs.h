@@ -1,14 +1,17 @@
-/* The verbs of the command line. Each takes argv from its own name on and returns an exit code of
-   base/error.h. */
+/* The verbs of the command line, one file each, and the one table of them. */
 #ifndef FLEETSIM_CLI_VERBS_H
 #define FLEETSIM_CLI_VERBS_H
 
-int verb_run(int argc, char **argv);
-int verb_check(int argc, char **argv);
-int verb_report(int argc, char **argv);
-int verb_pki(int argc, char **argv);
-int verb_image(int argc, char **argv);
-int verb_terminator(int argc, char **argv);
-int verb_calibrate(int argc, char **argv);
+#include "cli/args.h"
+
+/* "fleetsim": the group of all others. */
+extern const struct args_verb cli_fleetsim;
+
+extern const struct args_verb cli_run, cli_check, cli_report, cli_terminator;
+extern const struct args_verb cli_calibrate, cli_calibrate_list, cli_calibrate_show,
+    cli_calibrate_compare;
+extern const struct args_verb cli_image_make, cli_image_sign, cli_image_show, cli_image_corrupt;
+extern const struct args_verb cli_pki_make, cli_pki_show, cli_pki_export, cli_pki_import,
+    cli_pki_revoke, cli_pki_unrevoke, cli_pki_crl;
 
 #endif

@@ -1,3 +1,5 @@
+/* Where devices connect from: an address of 127.0.0.0/8 by its index, so that none runs out of
+ * ports. */
 #define _DEFAULT_SOURCE
 #include "fleet/addresses.h"
 

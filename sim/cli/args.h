@@ -1,0 +1,81 @@
+/* Command lines as tables: a verb says which options and operands it takes, in which words --help
+ * explains them and where each value goes. From that come the reading (getopt_long's), the help and
+ * the refusals, which are the same sentences in every verb.
+ *
+ *     static const struct args_option options[] = {
+ *         {"out", "DIR", "folder for results", args_text, offsetof(struct given, out)},
+ *         {0},
+ *     };
+ *     const struct args_verb cli_thing = {.name = "thing", .options = options,
+ *                                         .size = sizeof(struct given), .run = run_thing, ...};
+ */
+#ifndef FLEETSIM_CLI_ARGS_H
+#define FLEETSIM_CLI_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+#define ARGS_OPTIONS_MAX 24
+#define ARGS_TEXTS_MAX   16
+
+struct args_option {
+  const char *name;  /* without its "--"; NULL ends a table */
+  const char *value; /* what --help calls the value, "DIR"; NULL: it takes none */
+  const char *help;  /* what it does; lines after the first are put below the first */
+  /* Puts a value at `to`: argv's own, which it may take apart; NULL where the option has none.
+   * Returns 0, or -1 with a USAGE sentence. One of the args_* below, or the verb's own. For an
+   * option given twice it is called twice, and what has room for one value keeps the last. */
+  int (*take)(const struct args_option *option, char *value, void *to, struct error *error);
+  size_t offset;        /* of `to` in what the verb is given */
+  bool needed;          /* refused when it is missing */
+  const char *what;     /* args_number: what a sentence calls it; NULL: "--NAME" */
+  uint64_t least, most; /* args_number: both are allowed; args_texts: `most` values */
+};
+
+/* What may be given several times. */
+struct args_texts {
+  const char *at[ARGS_TEXTS_MAX];
+  size_t count;
+};
+
+/* Kinds of option, for `take`. A text lives as long as argv. */
+int args_flag(const struct args_option *option, char *value, void *to, struct error *error);
+int args_text(const struct args_option *option, char *value, void *to, struct error *error);
+int args_texts(const struct args_option *option, char *value, void *to, struct error *error);
+int args_number(const struct args_option *option, char *value, void *to, struct error *error);
+
+/* A command line that was taken. */
+struct args {
+  const void *given; /* the verb's struct */
+  char **operand;    /* what is no option, in its order */
+  size_t operand_count;
+};
+
+/* A verb; or a group of verbs, of which the next word names one. --help prints `usage`, the group's
+ * verbs, the options and `after`. */
+struct args_verb {
+  const char *name;
+  const char *line;  /* what it does, for the list of its group; NULL: it is not listed */
+  const char *usage; /* ends with an empty line if a list follows */
+  const struct args_option *options; /* NULL: none but --help */
+  const char *after;
+  size_t operands_least, operands_most;
+  const char *operands; /* the sentence that asks for them; NULL: --help is printed instead */
+  size_t size;          /* of the struct that `offset` is in; 0: the verb is given none */
+  const void *defaults; /* the same struct, as it is where nothing is given; NULL: all is 0 */
+  /* The verb's own function: an exit code, with everything said, or -1 with an error, which is
+   * printed after the verb's name. NULL: a group that does nothing by itself. */
+  int (*run)(const struct args *args, struct error *error);
+  const struct args_verb *const *verbs; /* a group's, ended by NULL; NULL: it is a verb */
+};
+
+/* Reads argv, which begins with the verb's own name, and runs the verb; of a group, that which the
+ * next word names. Returns an exit code of base/error.h. A refusal is one sentence on stderr, after
+ * the names that led to the verb; --help goes to stdout. */
+int args_run(const struct args_verb *verb, int argc, char **argv);
+
+#endif

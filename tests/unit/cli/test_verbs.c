@@ -1,0 +1,159 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/overrides.h"
+#include "cli/verbs.h"
+#include "said.h"
+
+#define STORY FLEETSIM_SOURCE_DIR "/scenarios/root-ca-rotation.yaml"
+
+static struct said said;
+static int walked;
+
+/* Calls `each` with every verb and group below this one, and how it is reached: "pki make". */
+static void walk(const struct args_verb *verb, const char *path,
+                 void (*each)(const struct args_verb *verb, const char *path))
+{
+  char below[100];
+  walked++;
+  each(verb, path);
+  for (size_t i = 0; verb->verbs != NULL && verb->verbs[i] != NULL; i++) {
+    snprintf(below, sizeof below, "%s%s%s", path, path[0] == '\0' ? "" : " ", verb->verbs[i]->name);
+    walk(verb->verbs[i], below, each);
+  }
+}
+
+static void check_help(const struct args_verb *verb, const char *path)
+{
+  char words[120], wanted[120];
+  snprintf(words, sizeof words, "%s --help", path);
+  said_by(&cli_fleetsim, words, &said);
+  assert_int_equal(said.code, EXIT_CODE_PASS);
+  assert_string_equal(said.err, "");
+  snprintf(wanted, sizeof wanted, "usage: fleetsim %s", path);
+  if (strstr(said.out, wanted) == NULL) fprintf(stderr, "'%s' is not in:\n%s", wanted, said.out);
+  assert_non_null(strstr(said.out, wanted));
+  for (const struct args_option *o = verb->options; o != NULL && o->name != NULL; o++) {
+    snprintf(wanted, sizeof wanted, "  --%s", o->name);
+    assert_non_null(strstr(said.out, wanted));
+  }
+}
+
+static void every_verb_explains_itself_and_all_its_options(void **state)
+{
+  (void) state;
+  walk(&cli_fleetsim, "", check_help);
+  assert_true(walked > 20);
+}
+
+static void check_table(const struct args_verb *verb, const char *path)
+{
+  assert_true(verb->usage != NULL && verb->after != NULL);
+  assert_true(verb->run != NULL || verb->verbs != NULL);
+  size_t count = 0;
+  for (const struct args_option *o = verb->options; o != NULL && o->name != NULL; o++) {
+    if (o->help == NULL || o->take == NULL || o->offset >= verb->size)
+      fail_msg("%s: --%s is not whole", path, o->name);
+    if ((o->value == NULL) != (o->take == args_flag))
+      fail_msg("%s: --%s is a flag with a value, or none without", path, o->name);
+    for (const struct args_option *p = verb->options; p != o; p++)
+      if (strcmp(p->name, o->name) == 0) fail_msg("%s: --%s stands twice", path, o->name);
+    count++;
+  }
+  assert_true(count <= ARGS_OPTIONS_MAX);
+}
+
+static void every_table_is_whole(void **state)
+{
+  (void) state;
+  walk(&cli_fleetsim, "", check_table);
+}
+
+static void check_stray(const struct args_verb *verb, const char *path)
+{
+  char words[120];
+  (void) verb;
+  snprintf(words, sizeof words, "%s --no-such-option=secret", path);
+  said_by(&cli_fleetsim, words, &said);
+  assert_int_equal(said.code, EXIT_CODE_USAGE);
+  assert_non_null(strstr(said.err, ": there is no option '--no-such-option'; --help lists them\n"));
+  assert_null(strstr(said.err, "secret"));
+}
+
+static void no_verb_takes_what_it_does_not_know(void **state)
+{
+  (void) state;
+  walk(&cli_fleetsim, "", check_stray);
+}
+
+static void a_set_without_its_value_is_refused_and_hides_a_password(void **state)
+{
+  (void) state;
+  said_by(&cli_run, STORY " --set mqtts://me:secret@host:8883", &said);
+  assert_int_equal(said.code, EXIT_CODE_USAGE);
+  assert_string_equal(said.err,
+                      "run: --set wants PATH=VALUE, not mqtts://***@host:8883; --help shows how\n");
+}
+
+static void overrides_end_at_their_limit(void **state)
+{
+  (void) state;
+  struct overrides overrides = {.count = 0};
+  struct error error;
+  for (size_t i = 0; i < OVERRIDES_MAX; i++)
+    assert_int_equal(overrides_add(&overrides, "seed", "1", &error), 0);
+  assert_int_equal(overrides_add(&overrides, "seed", "1", &error), -1);
+  assert_string_equal(error.text, "too many --set options");
+  assert_int_equal(overrides.count, OVERRIDES_MAX);
+}
+
+static void a_verb_says_what_it_wants(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *words, *sentence;
+  } cases[] = {
+      {"run", "fleetsim run: name one scenario file; 'fleetsim run --help' shows how\n"},
+      {"pki make", "fleetsim pki make: give exactly one fleet folder; --help shows an example\n"},
+      {"pki make f", "fleetsim pki make: --devices is missing; --help shows an example\n"},
+      {"pki make f --devices 0",
+       "fleetsim pki make: '0' is no number of devices: give a whole number from 1 to 1000000\n"},
+      {"pki revoke f", "fleetsim pki revoke: --device is missing; --help shows an example\n"},
+      {"image sign a b", "fleetsim image sign: give exactly one file; --help shows an example\n"},
+      {"image sign a --out b", "fleetsim image sign: --version is missing; --help shows an "
+                               "example\n"},
+      {"image make f --size 5GiB",
+       "fleetsim image make: an image has less than 4 GiB, and '5GiB' is more; name a smaller "
+       "--size\n"},
+      {"image sign a --size 1", "fleetsim image sign: --size is no option of 'sign'; --help lists "
+                                "them\n"},
+      {"calibrate compare a",
+       "fleetsim calibrate compare: say 'fleetsim calibrate compare A B [--json FILE]'\n"},
+      {"terminator f --main-port 0",
+       "fleetsim terminator: '0' is no --main-port: give a whole number from 1 to 65535\n"},
+      {"rnu", "fleetsim: there is no verb 'rnu'; 'fleetsim --help' lists them\n"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    said_by(&cli_fleetsim, cases[i].words, &said);
+    assert_string_equal(said.err, cases[i].sentence);
+    assert_int_equal(said.code, EXIT_CODE_USAGE);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_verb_explains_itself_and_all_its_options),
+      cmocka_unit_test(every_table_is_whole),
+      cmocka_unit_test(no_verb_takes_what_it_does_not_know),
+      cmocka_unit_test(a_set_without_its_value_is_refused_and_hides_a_password),
+      cmocka_unit_test(overrides_end_at_their_limit),
+      cmocka_unit_test(a_verb_says_what_it_wants),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
