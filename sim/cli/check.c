@@ -1,12 +1,27 @@
 /* fleetsim check: is this a scenario, and what would it do when? Whatever is wrong with the file is
  * the reader's sentence with its line and column, and exit code 2. */
+#include "cli/overrides.h"
 #include "cli/verbs.h"
-#include "scenario/scenario.h"
+
+struct check_line {
+  struct overrides overrides;
+};
+
+static const struct args_option options[] = {
+    {.name = "set",
+     .value = "PATH=VALUE",
+     .help = "any value of the scenario, as 'fleetsim run' takes it",
+     .take = overrides_take_set,
+     .offset = offsetof(struct check_line, overrides)},
+    {0},
+};
 
 static int check_scenario(const struct args *args, struct error *error)
 {
+  const struct check_line *line = args->given;
   struct scenario *scenario;
-  if (scenario_load(args->operand[0], NULL, 0, &scenario, error) != 0) {
+  if (scenario_load(args->operand[0], line->overrides.at, line->overrides.count, &scenario,
+                    error) != 0) {
     fprintf(stderr, "%s\n", error->text); /* it begins with the file's name */
     return (int) error->code;
   }
@@ -19,12 +34,14 @@ static int check_scenario(const struct args *args, struct error *error)
 const struct args_verb cli_check = {
     .name = "check",
     .line = "validate a scenario and print its timetable, without running it",
-    .usage = "usage: fleetsim check SCENARIO.yaml\n\n"
+    .usage = "usage: fleetsim check SCENARIO.yaml [options]\n\n"
              "Validates the file and prints its timetable: phases, steps, gates, and the longest "
              "time each may take.\n"
-             "Errors are FILE:LINE:COLUMN: SENTENCE, and the exit code is 2.\n",
-    .after = "\nexample: fleetsim check scenarios/root-ca-rotation.yaml\n",
+             "Errors are FILE:LINE:COLUMN: SENTENCE, and the exit code is 2.\n\n",
+    .options = options,
+    .after = "\nexample: fleetsim check scenarios/root-ca-rotation.yaml --set fleet.devices=50\n",
     .operands_least = 1,
     .operands_most = 1,
+    .size = sizeof(struct check_line),
     .run = check_scenario,
 };

@@ -72,6 +72,8 @@ unknown=$(sed 's/rate: 100/rat: 100/' "$small" | scenario unknown)
 expect "unknown key" 2 "unknown.yaml:7:[0-9]+: .*rat" "$fleetsim" run "$unknown" --out "$work/o1"
 unit=$(sed 's/every: 500ms/every: 500/' "$small" | scenario unit)
 expect "wrong unit" 2 "unit.yaml:2:[0-9]+: .*500" "$fleetsim" run "$unit" --out "$work/o2"
+expect "wrong --set of a check" 2 "devcies.*from --set" "$fleetsim" check "$small" --set fleet.devcies=3
+expect "a check with --set" 0 "small: 7 devices" "$fleetsim" check "$small" --set fleet.devices=7
 expect "wrong --set" 2 "fleet.devcies" "$fleetsim" run "$small" --set fleet.devcies=3 --out "$work/o3"
 
 prompt=$(sed 's/wait: {for: 4s}/prompt: {say: "Swap the certificate"}/; /name: third/,$d' "$small" | scenario prompt)

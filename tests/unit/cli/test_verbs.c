@@ -91,6 +91,20 @@ static void no_verb_takes_what_it_does_not_know(void **state)
   walk(&cli_fleetsim, "", check_stray);
 }
 
+static void check_takes_what_run_sets(void **state)
+{
+  (void) state;
+  said_by(&cli_check, STORY " --set fleet.devices=50 --set seed=9 --set fleet.devices=51", &said);
+  assert_string_equal(said.err, "");
+  assert_int_equal(said.code, EXIT_CODE_PASS);
+  assert_non_null(strstr(said.out, ": 51 devices, "));
+  assert_non_null(strstr(said.out, "seed 9"));
+  said_by(&cli_check, STORY " --set fleet.devcies=50", &said);
+  assert_int_equal(said.code, EXIT_CODE_USAGE);
+  assert_non_null(strstr(said.err, "fleet.devcies"));
+  assert_string_equal(said.out, "");
+}
+
 static void a_set_without_its_value_is_refused_and_hides_a_password(void **state)
 {
   (void) state;
@@ -151,6 +165,7 @@ int main(void)
       cmocka_unit_test(every_verb_explains_itself_and_all_its_options),
       cmocka_unit_test(every_table_is_whole),
       cmocka_unit_test(no_verb_takes_what_it_does_not_know),
+      cmocka_unit_test(check_takes_what_run_sets),
       cmocka_unit_test(a_set_without_its_value_is_refused_and_hides_a_password),
       cmocka_unit_test(overrides_end_at_their_limit),
       cmocka_unit_test(a_verb_says_what_it_wants),
