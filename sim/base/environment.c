@@ -1,3 +1,6 @@
+/* The variables of proxies go out of our own environment before a library can read them; a copy of
+ * what the caller gave is kept for hooks, which are the user's own programs. Without memory for
+ * the copy the process ends. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/environment.h"
 #include "base/memory.h"

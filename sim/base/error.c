@@ -1,3 +1,6 @@
+/* Sentences for people, made safe on their way in: what is too long is cut between letters,
+ * secrets of URLs become stars, control characters go. Nothing here fails; a caller without an
+ * error to fill loses the sentence only. */
 #include "base/error.h"
 
 #include <errno.h>

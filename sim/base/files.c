@@ -1,3 +1,7 @@
+/* Files are written beside their place and renamed when they are on the disk, so that a reader
+ * sees the old or the new; folders of keys are refused if others can write to them. Every refusal
+ * names the path and what to do: a name that the user gave is a USAGE error, what the machine
+ * lacks is SETUP. */
 #define _XOPEN_SOURCE 700
 #include "base/files.h"
 

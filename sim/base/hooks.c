@@ -1,3 +1,4 @@
+/* Keys and actions of the hooks, both from the list in the header. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/hooks.h"
 

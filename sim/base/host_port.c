@@ -1,3 +1,4 @@
+/* A host and its port in one text, which always fits: a host name has at most 255 letters. */
 #include "base/host_port.h"
 
 #include <stdio.h>

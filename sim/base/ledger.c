@@ -1,3 +1,6 @@
+/* Sequence numbers as a count of those without a gap and a bitmap of what is beyond: words that
+ * become full at its begin are taken into the count, so that it stays as short as the gaps are.
+ * Where it cannot grow the number is told to be beyond, and is not counted as arrived. */
 #include "base/ledger.h"
 
 #include <stdlib.h>

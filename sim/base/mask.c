@@ -1,3 +1,6 @@
+/* Finds what may be a secret in a text that was put together elsewhere. In doubt it masks: a
+ * password may hold blanks, quotes and @, and may have been cut off before its @. It works in
+ * place and never makes a text longer, so it cannot fail. */
 #include "base/mask.h"
 
 #include <ctype.h>

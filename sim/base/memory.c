@@ -1,3 +1,4 @@
+/* The end for want of memory: nothing here allocates, and stdio, which may, is left out. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/memory.h"
 

@@ -1,3 +1,6 @@
+/* What a caller can hand down to us unseen: closed standard descriptors, blocked or ignored
+ * signals, core dumps that would hold keys. All is set right before the first thread; what cannot
+ * be is told by an errno, since there may be nobody to read a sentence. */
 #define _GNU_SOURCE
 #include "base/process.h"
 

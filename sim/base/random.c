@@ -1,3 +1,4 @@
+/* SplitMix64: one addition and two multiplications a number; the seed is the whole state. */
 #include "base/random.h"
 
 uint64_t random_next(uint64_t *state)
