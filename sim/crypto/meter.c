@@ -1,3 +1,5 @@
+/* Whose operations are counted: whoever steps a device names its meter first. Between two steps
+ * nobody is counted, which is a meter too, so that the drivers need not ask. */
 #include "crypto/meter.h"
 
 #include <assert.h>

@@ -1,3 +1,5 @@
+/* Division modulo n with GMP's numbers, made once and used by one thread. Only 0 has no inverse,
+ * and is refused. */
 #include "crypto/order.h"
 
 #include <string.h>

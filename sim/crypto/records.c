@@ -1,3 +1,4 @@
+/* The limit is a global that the library's configuration names where a firmware has a constant. */
 #include "crypto/records.h"
 
 #include <assert.h>

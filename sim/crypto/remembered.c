@@ -1,3 +1,5 @@
+/* Sets of a few entries, chosen by a byte that is as good as random; within a set the order is
+ * that of the last use, so the last entry is the one to go. */
 #include "crypto/remembered.h"
 
 #include <assert.h>
