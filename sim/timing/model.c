@@ -1,3 +1,4 @@
+/* Sums of products, in cycles; only here they become microseconds, by clock and memory factor. */
 #include "timing/model.h"
 
 double timing_operations(const struct timing_profile *profile, const struct crypto_meter *meter)

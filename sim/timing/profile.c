@@ -1,3 +1,6 @@
+/* A profile is found by name in the folder of profiles, or by path, and taken whole or not at all:
+ * every number that the model needs must be there, finite and not below 0. A refusal names the
+ * file and the key, or the profiles that there are. */
 #define _DEFAULT_SOURCE
 #include "timing/profile.h"
 
