@@ -1,3 +1,6 @@
+/* One table from the list in the header, an array of numbers and a histogram each where it is one.
+ * All memory is taken at the start: counting cannot fail. Names are looked up only by those who
+ * read. */
 #include "report/metrics.h"
 
 #include <assert.h>

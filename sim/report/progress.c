@@ -1,3 +1,6 @@
+/* One line, redrawn in place on a terminal and printed now and then elsewhere. What does not fit
+ * is taken from the phase's name. Nothing here decides anything: without a progress a run is the
+ * same. */
 #define _DEFAULT_SOURCE
 #include "report/progress.h"
 

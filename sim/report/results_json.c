@@ -1,3 +1,5 @@
+/* struct results as a tree of jansson's. json_pack takes over what it is given and gives NULL if
+ * any of it is NULL, so that want of memory anywhere ends in no tree; the caller says so. */
 #define _POSIX_C_SOURCE 200809L
 #include "report/results_json.h"
 
