@@ -1,3 +1,6 @@
+/* Reads a CONNECT from bytes that anybody may send, through a cursor that cannot leave them, and
+ * writes it again with the certificate's CN as user name. Three outcomes: more bytes are needed,
+ * it is wrong (a sentence for the log), or it is taken. */
 #include "terminator/connect.h"
 
 #include <string.h>

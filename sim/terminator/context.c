@@ -1,3 +1,6 @@
+/* Leaf, key, CA file and CRLs are read and checked aside, then put into the SSL_CTX that goes on
+ * living, which is the hole that this terminator is here for: its ticket keys stay. A file that
+ * cannot be used is named, and what was in force stays. */
 #include "terminator/context.h"
 
 #include <openssl/err.h>
