@@ -1,3 +1,6 @@
+/* One parsed set for the whole program, counted by the handshakes that use it. A handshake that
+ * stands on other anchors while it is in use parses a set of its own, and a set that cannot be
+ * parsed is an error of that handshake only. */
 #include "anchors.h"
 
 #include <string.h>

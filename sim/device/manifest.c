@@ -1,3 +1,6 @@
+/* Parsing and verifying are two steps: what is not well formed is told apart from what somebody
+ * else has signed, and nothing of a manifest is believed before both. Fields that no device would
+ * accept are refused here, those that depend on what it runs by ota.c. */
 #include "manifest.h"
 
 #include <string.h>

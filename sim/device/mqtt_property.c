@@ -1,3 +1,6 @@
+/* One table says which property may stand in which packet, how often and with what value. Whatever
+ * it does not allow makes the reader bad, and so the packet malformed; what a client has no use
+ * for is read over. */
 #include "mqtt_property.h"
 
 enum value_type { BYTE, TWO_BYTES, FOUR_BYTES, VARIABLE, STRING, TOPIC, STRING_PAIR, BINARY };

@@ -1,3 +1,6 @@
+/* Every read goes through one bounds check. Lengths, variable integers and UTF-8 are taken in
+ * their shortest form only, as the standard demands; anything else makes the reader bad, and it
+ * stays so. */
 #include "mqtt_reader.h"
 
 #include <string.h>

@@ -1,3 +1,6 @@
+/* Two arrays that are kept packed: removing an entry moves those behind it forward. They are
+ * small, and the order of sending is the order in memory. A message that does not fit is not
+ * taken, and the application is told. */
 #include "outbox.h"
 
 #include <string.h>

@@ -1,3 +1,6 @@
+/* The hooks that Mbed TLS is built with. Outside device_platform_enter it is 1970 and there is no
+ * entropy, so that a use that was forgotten fails at once. Dates are computed here because a
+ * firmware may lack gmtime_r. */
 #include "platform.h"
 
 #include <assert.h>

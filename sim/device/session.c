@@ -1,3 +1,7 @@
+/* The sending half, and the clocks of the session; session_receive.c is the other. After CONNACK
+ * it subscribes, brings the outbox back to where the broker's memory is, and sends on as far as
+ * the window allows. It fails by silence only: an answer or a ping that is overdue ends the
+ * session. */
 #include "session.h"
 
 #include <string.h>

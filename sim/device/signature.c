@@ -1,3 +1,5 @@
+/* One call of PSA each, with the key imported for it and destroyed after it. Whatever goes wrong
+ * in between, want of memory included, is a signature that is not believed. */
 #include "signature.h"
 
 #include <psa/crypto.h>

@@ -1,3 +1,6 @@
+/* The record is read and written as a whole in its area of NVM, so that a power cut leaves the old
+ * or the new one; what does not parse counts as blank, as of a device from the factory. Flash is
+ * only ever believed after the image in it was hashed and verified. */
 #include "slots.h"
 
 #include <string.h>

@@ -1,3 +1,7 @@
+/* The library's life from device_tls_open to device_tls_close: set up, handshake, settled, reading
+ * and writing. Chain, name and time are always verified; what the policy leaves open is
+ * tls_policy's. Each failure keeps the library's code, and once there is one the connection is
+ * only good for closing. */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS /* alert number, handshake state, peer chain: the library has no getter for them \
                                        */
 #include "tls.h"

@@ -1,3 +1,7 @@
+/* A message on the topics of trust and of certificates, from its bytes to the acknowledgement:
+ * tried, committed to NVM or refused there, noted, and answered with the status in words. Only
+ * where the answer finds no room is the message left unconfirmed: the broker then sends it again.
+ */
 #include "update.h"
 
 #include <string.h>
