@@ -1,3 +1,6 @@
+/* Trust bundles: anchors, revocation lists and the update key's signature over both, as trust.h of
+ * the device reads them. What devices have no room for is refused, and the sentence says what
+ * takes most of it. */
 #include "internal.h"
 
 #include <openssl/crypto.h>

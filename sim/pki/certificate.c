@@ -1,3 +1,6 @@
+/* Minting is one way for all kinds: fill in, look up the kind's extensions, sign. Reading takes
+ * PEM files of other people, so a refusal says what the file holds instead. What libcrypto cannot
+ * do for want of memory is told as that and not as a bad file. */
 #include "pki/certificate.h"
 
 #include <openssl/asn1.h>

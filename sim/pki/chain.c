@@ -1,3 +1,6 @@
+/* What a server presents: a leaf for its names, the intermediate, and a cross-certificate where
+ * one is asked for, in one file with its key beside it. Each leaf is noted in the registry, for
+ * only what is known there can be revoked. */
 #define _POSIX_C_SOURCE 200809L
 #include "internal.h"
 

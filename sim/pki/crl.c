@@ -1,3 +1,6 @@
+/* A CRL is made anew each time, from the registry's rows and the times that the caller wants,
+ * expired ones too. It is signed by the authority itself; one whose key lies elsewhere is refused
+ * by name. */
 #include "pki/crl.h"
 
 #include <openssl/err.h>

@@ -1,3 +1,6 @@
+/* A list that the user made elsewhere goes out as it is, even if nobody can read it: that may be
+ * what is rehearsed. Only a file with a private key in it is refused. Where it can be read and
+ * lacks the back office's list, ours is put behind it. */
 #define _GNU_SOURCE
 #include "pki/crl_file.h"
 

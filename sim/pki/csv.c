@@ -1,3 +1,6 @@
+/* The whole file is read, then taken apart in place, a line at a time. What is no text, a quote
+ * that is not closed, and a line with too few fields are refused; the caller puts the line's
+ * number before the sentence. */
 #include "pki/csv.h"
 
 #include <stdbool.h>

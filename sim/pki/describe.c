@@ -1,3 +1,5 @@
+/* What a fleet folder holds, for people and other tools: authorities, a device's certificates, and
+ * the state in its NVM as the device itself would read it. Only pki_write_device writes a key. */
 #include "internal.h"
 
 #include <assert.h>

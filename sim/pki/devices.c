@@ -1,3 +1,6 @@
+/* New devices in three steps: room in nvm.bin, a page and a row each, and the end, which syncs the
+ * pages before it commits the rows. Whatever fails in between rolls the rows back, and the pages
+ * without a row are nobody's. */
 #include "internal.h"
 
 #include <openssl/crypto.h>

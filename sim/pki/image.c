@@ -1,3 +1,6 @@
+/* Images and manifests are put together byte by byte in the order of their formats and signed
+ * last. One seed and one key give the same image but for its signature, whose length is forced to
+ * be the same. What a format has no room for is refused before anything is written. */
 #include "pki/image.h"
 
 #include <openssl/crypto.h>

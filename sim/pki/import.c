@@ -1,3 +1,6 @@
+/* One device of the list at a time: key and chain are read, vetted as the device's own loader
+ * would judge them, doubted aloud where a broker may not like them, and entered. The first that is
+ * refused ends the import with the list's line, and none of it stays. */
 #define _POSIX_C_SOURCE 200809L
 #include "internal.h"
 

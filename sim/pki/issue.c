@@ -1,3 +1,5 @@
+/* A device's certificate under a root's intermediate, encoded with it as the device's NVM keeps
+ * chains. A root whose key is elsewhere cannot issue, and is named. */
 #include "internal.h"
 
 #include <assert.h>

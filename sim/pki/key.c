@@ -1,3 +1,6 @@
+/* P-256 keys only: every other kind is refused by name where it is read. Scalars and points are
+ * what devices work with, PEM files what people have; between the two stands libcrypto, whose want
+ * of memory is told apart from a bad key. */
 #include "pki/key.h"
 
 #include <openssl/bio.h>

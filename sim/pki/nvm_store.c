@@ -1,3 +1,6 @@
+/* nvm.bin as one mapping: a device's page is a pointer into it, and the hooks that a device gets
+ * check that they stay inside. Room is taken when the file grows, so that a full disk is an error
+ * then and no SIGBUS later; a second process is refused by a lock. */
 #define _GNU_SOURCE
 #include "pki/nvm_store.h"
 

@@ -1,3 +1,6 @@
+/* The back office's own credentials, made once with the fleet: the operator's certificate under a
+ * CA that no rotation touches, and the two keys that sign for devices, one for updates and one for
+ * images. */
 #include "internal.h"
 
 #include <stdio.h>

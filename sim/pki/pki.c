@@ -1,3 +1,6 @@
+/* A fleet folder from its making to its closing. It is made into a folder that holds none of a
+ * fleet's files, the registry last, and unmade if any of it fails; opening checks that nobody else
+ * may read keys there, and that pages and rows fit together. */
 #define _POSIX_C_SOURCE 200809L
 #include "pki/pki.h"
 

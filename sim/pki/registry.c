@@ -1,3 +1,6 @@
+/* Prepared statements, made when the registry is opened, each reset after its use whatever came of
+ * it. Errors of SQLite are told with its words and what to do; a row that cannot be as we wrote it
+ * is called damaged. */
 #define _POSIX_C_SOURCE 200809L
 #include "pki/registry.h"
 

@@ -1,3 +1,6 @@
+/* Certificates issued again: to the key in the signing request that the back office kept, never to
+ * one read from a device. A reset puts every device back as it was made, page by page, and drops
+ * what a rehearsal has revoked; one page that is damaged stops it. */
 #include "internal.h"
 
 #include <assert.h>

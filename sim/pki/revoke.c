@@ -1,3 +1,6 @@
+/* Who is revoked: a device by its rows or the certificate in force, a broker's leaf by the row
+ * made when it was minted, an intermediate by its file. What somebody else has issued cannot be
+ * revoked here, and the sentence says who can. */
 #include <assert.h>
 #include <openssl/x509.h>
 #include <stdio.h>

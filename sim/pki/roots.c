@@ -1,3 +1,6 @@
+/* Roots, their intermediates and a cross-certificate for every ordered pair: made together, or
+ * adopted from files of others without their keys, and loaded again. Names are checked first, for
+ * they become names of files and of words in scenarios. */
 #define _POSIX_C_SOURCE 200809L
 #include "internal.h"
 

@@ -1,3 +1,6 @@
+/* A file of a key is created with its mode, never opened and closed to others later, and written
+ * beside its place where it replaces one. A folder in which others can read keys is refused before
+ * anything of it is used. */
 #define _POSIX_C_SOURCE 200809L
 #include "pki/secret.h"
 

@@ -1,3 +1,5 @@
+/* The judge is the device's own loader, so that what is taken here is taken there; libcrypto only
+ * explains its refusals. What is suspect and no error goes to `tell` as a warning. */
 #include "pki/vet.h"
 
 #include <assert.h>
