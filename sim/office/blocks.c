@@ -1,3 +1,6 @@
+/* A device's wish is a first block and a mask of those behind it; the devices that wait stand in
+ * one queue and get a block a turn. A request that cannot be joined to the one that waits takes
+ * its place, and what was dropped is counted: a device asks again. */
 #include "office/blocks.h"
 
 #include <assert.h>

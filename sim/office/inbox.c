@@ -1,3 +1,6 @@
+/* Messages of devices, in paho's threads: topic and payload are untrusted and taken apart under
+ * the lock, telemetry goes into the books, wishes for blocks into theirs, the rest becomes events
+ * that the loop collects. What cannot be read is no event. */
 #define _POSIX_C_SOURCE 200809L
 #include <assert.h>
 #include <jansson.h>

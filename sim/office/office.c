@@ -1,3 +1,5 @@
+/* Begin and end of the back office: locks, queues, and the thread that looks after the connection
+ * several times a second. It connects again by itself; why it cannot is kept for whoever asks. */
 #define _POSIX_C_SOURCE 200809L
 #include "office/office.h"
 

@@ -1,3 +1,6 @@
+/* Messages to devices in the order in which they were pushed, a window of them on the way. A lost
+ * connection brings those that were not acknowledged back to the front, so nothing is lost and an
+ * update may come twice, which devices are made for. */
 #define _POSIX_C_SOURCE 200809L
 #include <assert.h>
 #include <stdio.h>

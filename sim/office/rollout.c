@@ -1,3 +1,6 @@
+/* Every device is a subject with its last status; all decisions follow from counts over them.
+ * Ticks offer what is due, reports are judged at once. It cannot fail after its making: no memory
+ * is taken later. */
 #include "office/rollout.h"
 
 #include <assert.h>
