@@ -1,3 +1,6 @@
+/* Text by text into the struct, with the defaults where a text is missing. The first refusal ends
+ * it, with the place in the file; nothing here looks at the world, so that a file means the same
+ * everywhere. */
 #define _POSIX_C_SOURCE 200809L
 #include "scenario/check.h"
 

@@ -1,3 +1,6 @@
+/* libyaml reads the text twice: as events, to refuse what a scenario has no use for before a tree
+ * of it takes memory, then as a tree. Paths are walked in that tree whenever a line is wanted;
+ * lines that --set has put in are left out of the count. */
 #define _POSIX_C_SOURCE 200809L
 #include "scenario/doc.h"
 

@@ -1,3 +1,6 @@
+/* A cursor goes over the text once; what does not fit is a sentence and the column at which it
+ * stands. Evaluating prints what was seen as well, cut so that it never reads as the value that
+ * was missed. */
 #define _POSIX_C_SOURCE 200809L
 #include "scenario/expr.h"
 

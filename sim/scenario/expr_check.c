@@ -1,3 +1,5 @@
+/* One expression against what is known: a quantity's name, its argument and the unit it is
+ * compared in. Whatever no run could ever answer is refused here, at its column. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <string.h>

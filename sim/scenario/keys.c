@@ -1,3 +1,6 @@
+/* Names the key that was meant: a walk over the document and libcyaml's schema side by side, which
+ * also finds values of the wrong type and keys that are missing. What passes here, libcyaml takes.
+ */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <string.h>

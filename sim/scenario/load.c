@@ -1,3 +1,5 @@
+/* The way of a scenario: text, --set, keys, values, the story as a whole. Every step refuses with
+ * FILE:LINE:COLUMN, and what was read until then is freed. */
 #define _POSIX_C_SOURCE 200809L
 #include <openssl/evp.h>
 #include <stdio.h>

@@ -1,3 +1,6 @@
+/* Edits of the text, never of the tree: the bytes of one value give way to others, or a pair is
+ * added to a mapping, and the text is parsed again. An edit is remembered, so that a sentence
+ * about it can say --set instead of a line. A permission cannot be given in this way. */
 #define _POSIX_C_SOURCE 200809L
 #include "scenario/override.h"
 

@@ -1,3 +1,5 @@
+/* The timetable that check prints: what each step does in words, and the longest it may take. The
+ * same figures as the run's, from the checked struct; nothing here can fail. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <string.h>

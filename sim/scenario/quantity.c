@@ -1,3 +1,5 @@
+/* The quantities that gates and expectations may name, beside metrics, with the kind of argument
+ * that each takes. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <string.h>

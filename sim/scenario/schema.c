@@ -1,3 +1,5 @@
+/* One table a mapping; libcyaml fills the raw structs by them. All values are texts: units and
+ * words are checked later, where a refusal can say what was meant. */
 #define _POSIX_C_SOURCE 200809L
 #include <cyaml/cyaml.h>
 #include <stdio.h>

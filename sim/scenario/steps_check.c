@@ -1,3 +1,5 @@
+/* One step's texts into its struct: a function for each kind that has more than who it is for.
+ * What depends on the steps before is the matter of story.c. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <string.h>

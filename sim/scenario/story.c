@@ -1,3 +1,6 @@
+/* The phases are gone through once as a run would, with what the fleet knows by then: a step that
+ * would come too early, lacks its hook, or speaks to a broker that is down is refused where it
+ * stands. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,5 @@
+/* Each kind of value has one function, which calls units.c and puts place and key before the
+ * sentence. */
 #define _POSIX_C_SOURCE 200809L
 #include "scenario/take.h"
 

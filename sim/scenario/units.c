@@ -1,3 +1,5 @@
+/* A number, then one of a table of units: no unit is ever implied, and a number without one is
+ * refused with an example. Everything is checked to fit before it becomes an integer. */
 #define _POSIX_C_SOURCE 200809L
 #include "scenario/units.h"
 

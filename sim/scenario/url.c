@@ -1,3 +1,6 @@
+/* Taken apart by hand, in one pass, since little is allowed: a scheme, a host, a port. Whatever
+ * else a URL may have is refused with what to write instead, and a password in it is never
+ * repeated. */
 #define _POSIX_C_SOURCE 200809L
 #include "scenario/url.h"
 
