@@ -7,6 +7,7 @@
  * is specific to a simulation: the same files are linked by firmware.
  *
  *     ops->create(storage, &config)
+ *     TICK                                the first step: the device learns the time
  *     START -> effects.connect            the body opens a transport to effects.endpoint
  *     OPENED -> effects.out (ClientHello) the body sends
  *     BYTES -> effects.out ...            until the observer sees DEVICE_NOTE_ONLINE
@@ -15,7 +16,14 @@
  *                                         DEVICE_NOTE_ENDED
  *
  * One connection at a time. Whether and when to try again is the body's decision (its reconnect
- * policy). Freestanding: stdint, stddef, stdbool only.
+ * policy). What needs no transport is served with and without one, as long as the device has power:
+ * deadlines, downloads, restarts. None of them depends on the profile: a client may fetch and restart
+ * for reasons of its own where `ota` is NULL. What a body cannot serve it refuses in the one way that
+ * is said at the effect. Events that do not fit the device's state (BYTES without a transport,
+ * FETCHED after an abort) come about and are ignored.
+ *
+ * The order of notes: HANDSHAKE, ONLINE, READY, each at most once per START; ENDED exactly once, in
+ * whatever way it ends, unless the power goes. Freestanding: stdint, stddef, stdbool only.
  */
 #ifndef FLEETSIM_DEVICE_H
 #define FLEETSIM_DEVICE_H
@@ -266,7 +274,8 @@ struct device_effects {
   uint8_t *out;        /* in: room for bytes to send, at least DEVICE_OUT_MIN; the body owns it */
   size_t out_capacity; /* in */
   size_t out_size;     /* bytes to send, in order */
-  /* wake with TICK at this time; DEVICE_NEVER, or a time already past: as soon as `out` is sent */
+  /* wake with TICK at this time; DEVICE_NEVER, or a time already past: as soon as `out` is sent. It
+     replaces the one before, and outlives the transport: only the power ends it */
   uint64_t deadline_ms;
   bool connect; /* open a transport to `endpoint` */
   uint8_t endpoint;
@@ -274,11 +283,14 @@ struct device_effects {
   bool close;
   /* PUBLISH, SUBSCRIBE: the device took the message and is now answerable for it */
   bool accepted;
-  /* begin this download, over HTTPS; it ends the one before. Needs no transport */
+  /* begin this download, over HTTPS; it ends the one before. Needs no transport. A body that has
+     nobody to fetch from, or no room for it, answers FETCH_ENDED with SERVER_UNREACHABLE after the
+     step; a power cut or restart ends it without a word */
   const struct device_fetch *fetch;
   bool fetch_abort; /* end the download under way; no FETCH_ENDED follows */
   /* restart: after `out` and `close`, destroy the device and create it again from what NVM and
-     flash hold */
+     flash hold, whether or not there was a transport. A connection that the device did not close
+     breaks off, and a deadline or download of the same step is void */
   bool reboot;
 };
 

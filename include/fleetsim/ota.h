@@ -145,7 +145,7 @@ struct device_ota_profile {
 
 /* A download that the body is asked for. Valid until the device's next step. */
 struct device_fetch {
-  const char *url;
+  const char *url; /* https; terminated, shorter than DEVICE_OTA_URL_MAX */
   uint32_t offset; /* a range from this byte on; 0: the whole file */
   /* bytes that the device can take; the body may stop beyond, but must hand over one byte more */
   uint32_t size_max;

@@ -54,7 +54,7 @@ static void init_member(struct fleet *fleet, size_t index, uint8_t *storage, siz
   m->random = config->seed ^ ((uint64_t) (index + 1) * 0x9e3779b97f4a7c15u);
   m->clock_right = true;
   m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = m->name_at_ms =
-      DEVICE_NEVER;
+      m->boot_at_ms = DEVICE_NEVER;
   m->facts.node = -1;
   if (fleet->ota != NULL) fleet->ota[index].random = m->random ^ 0x706f776572u;
   member_order_places(m);
@@ -88,6 +88,7 @@ static void release(struct fleet *fleet)
   free(fleet->books);
   free(fleet->revoked);
   free(fleet->trespasses);
+  free(fleet->downloads);
   free(fleet);
 }
 

@@ -72,11 +72,13 @@ enum fleet_trial {
   FLEET_TRIAL_HANG,  /* it begins no attempt to connect; its watchdog goes on */
 };
 
-/* Firmware updates: what devices need whose profile has `ota`. All of it outlives the fleet. */
+/* Firmware updates: what devices need whose profile has `ota`. `fetch` is for the others too. All of
+   it outlives the fleet. */
 struct fleet_ota {
   /* image slots of device_count devices, the factory's image in slot 0: fleet/flash.h */
   struct flash *flash;
-  /* downloads over HTTPS: net/fetch.h; NULL: each ends as server_unreachable */
+  /* downloads over HTTPS, of images and of what else a client asks for: net/fetch.h; NULL: each ends
+     as server_unreachable */
   struct fetch *fetch;
   /* NULL: every image passes */
   enum fleet_trial (*trial)(void *ctx, size_t index, uint32_t version);
@@ -245,7 +247,8 @@ struct fleet_books {
   uint32_t given; /* sequence numbers: 1..given */
   /* of these, never sent: a broker's CONNACK forbids their QoS or size */
   uint32_t declined;
-  uint32_t refused; /* sent, and a broker refused them by reason code */
+  uint32_t refused;   /* sent, and a broker refused them by reason code */
+  uint64_t forgotten; /* by the device, in its restarts: fleet_forgotten */
   /* neither that, nor acknowledged or forgotten: the device holds them */
   uint32_t open;
   /* those that a broker acknowledged (at QoS 0 none does); valid until the loop turns */
@@ -314,7 +317,6 @@ struct fleet_ota_facts {
   uint32_t ota_serial; /* of the update that ota_status is of; 0: none */
   bool bricked;        /* neither slot could be booted */
   uint32_t power_cuts;
-  uint64_t forgotten;  /* telemetry messages of fleet_forgotten */
   uint64_t operations; /* on flash and non-volatile memory, those too that a power cut tore */
 };
 

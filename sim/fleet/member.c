@@ -68,8 +68,7 @@ void member_power_on(struct member *m)
   }
   m->facts.trust_version = fleet->config.ops->trust_version(m->client);
   m->facts.powered = true;
-  if (member_ota(m) == NULL) return;
-  /* its trial may have a deadline, and a download go on */
+  /* the first step after a boot: from then on the device knows the time, and has its deadlines */
   m->device_at_ms = backend_now_ms(fleet->config.backend);
   member_arm(m);
 }
@@ -107,7 +106,7 @@ void member_plan(struct member *m, enum fleet_endpoint endpoint, bool full_hands
   m->full_handshake = full_handshake;
   m->planned_us = at_us;
   m->start_at_ms = at_us / 1000;
-  member_set_planned(m, true);
+  m->planned = true;
   member_arm(m);
 }
 
@@ -120,7 +119,7 @@ void member_retry(struct member *m, bool by_policy)
     m->start_at_ms +=
         backoff_next_ms(policy, &m->backoff, (uint32_t) (random_next(&m->random) >> 32));
   m->planned_us = m->start_at_ms * 1000;
-  member_set_planned(m, false);
+  m->planned = false;
 }
 
 /* What comes after an attempt or session has ended. */
@@ -129,8 +128,6 @@ static void after_end(struct member *m)
   m->ended = false;
   m->link = MEMBER_DOWN;
   m->name_at_ms = DEVICE_NEVER;
-  /* an update goes on without a transport */
-  if (member_ota(m) == NULL) m->device_at_ms = DEVICE_NEVER;
   if (m->shelving) {
     m->shelving = false;
     member_power_off(m);

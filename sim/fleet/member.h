@@ -38,6 +38,7 @@ struct member {
   uint64_t start_at_ms, device_at_ms, telemetry_at_ms, shelve_by_ms; /* DEVICE_NEVER: not due */
   /* the name's answer is there; DEVICE_NEVER */
   uint64_t name_at_ms;
+  uint64_t boot_at_ms;   /* off, and on again by itself at that time; DEVICE_NEVER */
   uint64_t last_turn_us; /* when an attempt was due last, or a session ended; 0: neither so far */
   uint64_t planned_us;   /* when this attempt was meant to start */
   uint64_t opened_us, ended_us;
@@ -79,6 +80,13 @@ struct member {
   bool collateral : 1; /* refused because of a CRL that does not name it */
   bool shut_out : 1;   /* the same without a word, and it has had no CONNACK since */
   bool clock_right : 1;
+  /* the power has failed in the present step: its hooks fail, its effects are void */
+  bool dark : 1;
+  bool restarts : 1;  /* the boot under way is one of its own, not the plan's */
+  bool by_policy : 1; /* when it has booted it waits as after a failed attempt */
+  /* the time of the next attempt is the plan's, not the reconnect policy's: it outlives a restart */
+  bool planned : 1;
+  bool unfetched : 1; /* a download could not begin, of which the device does not know yet */
 };
 
 /* The one step that is under way: when it began. */
@@ -116,6 +124,7 @@ struct member_telemetry {
   struct ledger acked; /* by a broker: of QoS 1 and 2 */
   /* by a broker; by the device, for what a broker's CONNACK says */
   uint32_t refused, declined;
+  uint64_t forgotten; /* in restarts: messages of fleet_forgotten */
   /* reason code of the refusal that the events have of this session; 0: none */
   uint8_t told;
 };
@@ -130,18 +139,6 @@ struct member_ota {
   uint32_t cut_in; /* operations until the power fails; 0: no cut is armed */
   /* FLEET_CUTS_EACH: at which operation the next life ends, and how much later each */
   uint32_t cut_turn, cut_stride;
-  /* the power has failed in the present step: its hooks fail, its effects are void */
-  bool dark;
-  bool booting;   /* off, and on again at boot_at_ms */
-  bool restarts;  /* the boot under way is one of its own, not the plan's */
-  bool by_policy; /* when it has booted it waits as after a failed attempt */
-  /* the time of the next attempt is the plan's, not the reconnect policy's: it outlives a
-     restart */
-  bool planned;
-  uint64_t boot_at_ms;
-
-  struct fetch_transfer *fetch; /* download.c: under way; NULL: none */
-  bool unfetched;               /* one could not begin, of which the device does not know yet */
 
   bool trespassed; /* another device has published to its ota/manifest */
 
@@ -166,7 +163,9 @@ struct fleet {
   struct member_telemetry *books;     /* NULL: nobody has sent telemetry */
   struct member_revoked *revoked;     /* NULL: no CRL was published */
   struct member_trespass *trespasses; /* NULL: nobody trespasses */
-  struct fleet_forgotten *forgotten;  /* forgotten_count of forgotten_room */
+  struct fetch_transfer *
+      *downloads; /* NULL: nobody has fetched; an element: nothing is under way */
+  struct fleet_forgotten *forgotten; /* forgotten_count of forgotten_room */
   size_t forgotten_count, forgotten_room;
   uint32_t *order;
   struct sockaddr_storage *sources;                       /* config.source_addresses of them */
@@ -293,7 +292,7 @@ void member_revoked_online(struct member *member);
 void member_revoked_failed(struct member *member, enum device_failure failure);
 void member_revoked_ended(struct member *member, enum device_failure failure);
 
-/* power.c: NULL where the device takes no updates. */
+/* power.c: what only firmware updates need; NULL where the device takes none. */
 struct member_ota *member_ota(const struct member *member);
 
 /* power.c: the profile to boot with. One that was online and restarts keeps its session, and so
@@ -319,15 +318,14 @@ void member_restart(struct member *member);
 uint64_t member_boot_ms(const struct member *member);
 void member_boot(struct member *member);
 void member_stay_off(struct member *member);
-/* Whose word the time of the next attempt is. */
-void member_set_planned(struct member *member, bool planned);
 
 /* ota.c: BOOTED, OTA and OTA_BYTES; that the device could not boot; its self-test; and whether its
    image hangs. */
 void member_ota_note(struct member *member, const struct device_note *note);
-/* Bytes of a file have come for the device; and its power has gone, and with it what it had not
-   stored. */
+/* Bytes of a file have come for the device; those that came are of a file that it has left; and its
+   power has gone, and with it what it had not stored. */
 void member_ota_came(struct member *member, size_t bytes);
+void member_ota_forget_came(struct member *member);
 void member_ota_lost(struct member *member);
 void member_bricked(struct member *member);
 int member_self_test(void *member); /* the hook */

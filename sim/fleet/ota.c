@@ -38,9 +38,8 @@ int member_self_test(void *ctx)
   struct member *m = ctx;
   enum fleet_trial trial = trial_of(m);
   if (trial == FLEET_TRIAL_CRASH) {
-    struct member_ota *ota = member_ota(m);
-    ota->dark = true;
-    ota->by_policy = false;
+    m->dark = true;
+    m->by_policy = false;
   }
   return trial == FLEET_TRIAL_PASS ? 0 : -1;
 }
@@ -151,13 +150,20 @@ static void on_bytes(struct member *m, size_t size, bool again)
 void member_ota_came(struct member *m, size_t bytes)
 {
   struct member_ota *ota = member_ota(m);
-  if (ota->facts.ota_status == DEVICE_OTA_DOWNLOADING) ota->untold += (uint32_t) bytes;
+  if (ota != NULL && ota->facts.ota_status == DEVICE_OTA_DOWNLOADING)
+    ota->untold += (uint32_t) bytes;
+}
+
+void member_ota_forget_came(struct member *m)
+{
+  struct member_ota *ota = member_ota(m);
+  if (ota != NULL) ota->untold = 0;
 }
 
 void member_ota_lost(struct member *m)
 {
   struct member_ota *ota = member_ota(m);
-  if (ota->untold > 0) on_bytes(m, ota->untold, true);
+  if (ota != NULL && ota->untold > 0) on_bytes(m, ota->untold, true);
 }
 
 void member_ota_note(struct member *m, const struct device_note *note)

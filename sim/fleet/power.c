@@ -62,8 +62,8 @@ void fleet_power_cut(struct fleet *fleet, const uint32_t *devices, size_t count,
 static void fail_power(struct member *m, struct member_ota *ota)
 {
   struct fleet *fleet = m->fleet;
-  ota->dark = true;
-  ota->by_policy = true;
+  m->dark = true;
+  m->by_policy = true;
   ota->facts.power_cuts++;
   ota->cuts.times--;
   arm(ota);
@@ -85,8 +85,7 @@ static size_t operate(struct member *m, size_t size)
 
 bool member_is_dark(const struct member *m)
 {
-  const struct member_ota *ota = member_ota(m);
-  return ota != NULL && ota->dark;
+  return m->dark;
 }
 
 /* --- Hooks ------------------------------------------------------------------------------------ */
@@ -135,7 +134,7 @@ static int book_flash(struct member *m, uint64_t us, int failed)
   metrics_add(m->fleet->config.metrics, METRIC_OTA_FLASH_OPERATIONS, 1);
   ota->flash_us += us;
   m->fleet->step.flash_us += us;
-  return failed != 0 || ota->dark ? -1 : 0;
+  return failed != 0 || m->dark ? -1 : 0;
 }
 
 static int hook_flash_erase(void *ctx, uint8_t slot, uint32_t offset)
@@ -177,22 +176,21 @@ void member_lend(struct member *m, struct device_host *host)
 /* Off, and on again after what a boot takes. `m` may be off already. */
 static void boot_later(struct member *m)
 {
-  struct member_ota *ota = member_ota(m);
   bool for_good = m->shelving;
   /* a session that the plan would end later is over; what was to begin later is not earlier for
      it */
-  uint64_t start_at_ms = ota->planned && m->link != MEMBER_UP ? m->start_at_ms : DEVICE_NEVER;
+  uint64_t start_at_ms = m->planned && m->link != MEMBER_UP ? m->start_at_ms : DEVICE_NEVER;
   if (!m->ended) member_end(m); /* a device that restarts by itself has said so already */
   if (m->link != MEMBER_OFF) m->link = MEMBER_DOWN;
   member_power_off(m);
   m->ended = m->accepted = m->shelving = false;
   backoff_reset(&m->backoff);
   member_forget(m);
-  ota->dark = false;
+  m->dark = false;
   if (for_good) return;
-  ota->booting = true;
-  ota->boot_at_ms = backend_now_ms(m->fleet->config.backend) + BOOT_MIN_MS +
-                    random_next(&ota->random) % (BOOT_SPAN_MS + 1);
+  struct member_ota *ota = member_ota(m);
+  m->boot_at_ms = backend_now_ms(m->fleet->config.backend) + BOOT_MIN_MS +
+                  random_next(ota != NULL ? &ota->random : &m->random) % (BOOT_SPAN_MS + 1);
   m->start_at_ms = start_at_ms;
   member_arm(m);
 }
@@ -208,47 +206,36 @@ bool member_lost_power(struct member *m)
 
 void member_restart(struct member *m)
 {
-  member_ota(m)->by_policy = false;
+  m->by_policy = false;
   boot_later(m);
 }
 
 uint64_t member_boot_ms(const struct member *m)
 {
-  const struct member_ota *ota = member_ota(m);
-  return ota != NULL && ota->booting ? ota->boot_at_ms : DEVICE_NEVER;
+  return m->boot_at_ms;
 }
 
 void member_stay_off(struct member *m)
 {
-  struct member_ota *ota = member_ota(m);
-  if (ota == NULL || !ota->booting) return;
-  ota->booting = false;
+  m->boot_at_ms = DEVICE_NEVER;
   member_arm(m);
-}
-
-void member_set_planned(struct member *m, bool planned)
-{
-  struct member_ota *ota = member_ota(m);
-  if (ota != NULL) ota->planned = planned;
 }
 
 const struct device_profile *member_profile(const struct member *m)
 {
-  const struct member_ota *ota = member_ota(m);
-  bool keeps = ota != NULL && ota->restarts && m->facts.ever_online;
+  bool keeps = m->restarts && m->facts.ever_online;
   return keeps ? &m->fleet->restarted : m->fleet->config.profile;
 }
 
 void member_boot(struct member *m)
 {
-  struct member_ota *ota = member_ota(m);
-  ota->booting = false;
-  ota->restarts = true;
+  m->boot_at_ms = DEVICE_NEVER;
+  m->restarts = true;
   member_power_on(m);
-  ota->restarts = false;
+  m->restarts = false;
   if (m->link != MEMBER_DOWN) return;
   if (!m->facts.wanted)
     m->start_at_ms = DEVICE_NEVER;
   else if (m->start_at_ms == DEVICE_NEVER)
-    member_retry(m, ota->by_policy);
+    member_retry(m, m->by_policy);
 }

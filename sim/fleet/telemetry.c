@@ -46,12 +46,6 @@ size_t fleet_unacked(const struct fleet *fleet, size_t index, uint32_t out[FLEET
   return count;
 }
 
-static uint64_t forgotten_by(const struct member *m)
-{
-  const struct member_ota *ota = member_ota(m);
-  return ota != NULL ? ota->facts.forgotten : 0;
-}
-
 void fleet_books(const struct fleet *fleet, size_t index, struct fleet_books *out)
 {
   static const struct ledger none;
@@ -60,9 +54,10 @@ void fleet_books(const struct fleet *fleet, size_t index, struct fleet_books *ou
   *out = (struct fleet_books){.given = m->facts.telemetry_sent, .acked = &none};
   if (fleet->books == NULL) return;
   const struct member_telemetry *row = row_of(m);
-  uint64_t closed = m->facts.telemetry_acked + forgotten_by(m) + row->refused + row->declined;
+  uint64_t closed = m->facts.telemetry_acked + row->forgotten + row->refused + row->declined;
   out->declined = row->declined;
   out->refused = row->refused;
+  out->forgotten = row->forgotten;
   out->open = closed < out->given ? out->given - (uint32_t) closed : 0;
   out->acked = &row->acked;
 }
@@ -156,7 +151,7 @@ void member_forget(struct member *m)
   for (uint8_t i = 0; i < m->unacked_count; i++)
     fleet->forgotten[fleet->forgotten_count++] = (struct fleet_forgotten){
         .device = (uint32_t) (m - fleet->members), .sequence = row_of(m)->unacked[i]};
-  member_ota(m)->facts.forgotten += m->unacked_count;
+  row_of(m)->forgotten += m->unacked_count;
   m->unacked_count = 0;
 }
 
@@ -184,7 +179,7 @@ static void retract(struct member *m, uint32_t tag)
   struct fleet_forgotten *last = &fleet->forgotten[fleet->forgotten_count - 1];
   if (last->device != it.device || last->sequence != it.sequence) return;
   fleet->forgotten_count--;
-  member_ota(m)->facts.forgotten--;
+  row_of(m)->forgotten--;
 }
 
 enum sending { SENDING_TAKEN, SENDING_DECLINED, SENDING_NOT_TAKEN };

@@ -12,12 +12,11 @@
 #include <stdio.h>
 
 /* Messages that the device forgot in a restart, and that did not arrive before. */
-static uint64_t gone(struct stage *stage, size_t index)
+static uint64_t gone(struct stage *stage, size_t index, const struct fleet_books *books)
 {
-  const struct fleet_ota_facts *ota = fleet_ota_facts(stage->fleet, index);
   size_t count;
   uint64_t n = 0;
-  if (ota == NULL || ota->forgotten == 0) return 0;
+  if (books->forgotten == 0) return 0;
   const struct fleet_forgotten *list = fleet_forgotten(stage->fleet, &count);
   for (size_t f = 0; f < count; f++)
     n += list[f].device == index && !office_has(stage->office, index, list[f].sequence);
@@ -47,7 +46,7 @@ uint64_t stage_unsettled(struct stage *stage)
     struct fleet_books books;
     if (!is_awaited(fleet_facts(stage->fleet, i))) continue;
     fleet_books(stage->fleet, i, &books);
-    uint64_t missing = less(missing_of(stage, i, &books), books.refused + gone(stage, i));
+    uint64_t missing = less(missing_of(stage, i, &books), books.refused + gone(stage, i, &books));
     n += missing > books.open ? missing : books.open;
   }
   return n;
@@ -129,7 +128,7 @@ static void add_device(struct stage *stage, size_t index, struct sums *sums)
   sums->lost += missing;
   uint64_t acked = office_lacks(stage->office, index, books.acked);
   sums->lost_acked += acked;
-  sums->let_go += less(missing, acked + books.open + books.refused + gone(stage, index));
+  sums->let_go += less(missing, acked + books.open + books.refused + gone(stage, index, &books));
 }
 
 /* The tally first: what arrives meanwhile is then in the devices' sums, and no surplus. */

@@ -1074,7 +1074,9 @@ static void what_a_device_held_is_forgotten_in_a_restart(void **state)
   const struct fleet_forgotten *list = fleet_forgotten(w->fleet, &count);
   assert_int_equal(count, 3);
   for (uint32_t i = 0; i < 3; i++) assert_true(list[i].device == 6 && list[i].sequence == i + 1);
-  assert_int_equal(fleet_ota_facts(w->fleet, 6)->forgotten, 3);
+  struct fleet_books books;
+  fleet_books(w->fleet, 6, &books);
+  assert_int_equal(books.forgotten, 3);
   uint32_t held[FLEET_UNACKED_MAX];
   assert_int_equal(fleet_unacked(w->fleet, 6, held), 0);
   pass(w, 3000);
@@ -1100,7 +1102,9 @@ static void a_message_that_the_power_cut_short_was_never_sent(void **state)
   const struct fleet_forgotten *list = fleet_forgotten(w->fleet, &count);
   assert_int_equal(count, 1);
   assert_int_equal(list[0].sequence, 1);
-  assert_int_equal(fleet_ota_facts(w->fleet, 6)->forgotten, 1);
+  struct fleet_books books;
+  fleet_books(w->fleet, 6, &books);
+  assert_int_equal(books.forgotten, 1);
   end(w);
 }
 
