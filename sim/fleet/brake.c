@@ -6,30 +6,24 @@
  * fleet's rate of starts falls to that part of what it was. The planned time of the attempt stays:
  * who waits because of the brake waits in connect.total_ms too.
  */
-#include <assert.h>
+#include "fleet/brake.h"
 
 #include "base/random.h"
-#include "fleet/member.h"
+#include "fleet/population.h"
 
 #define TURN_MIN_MS 1000u /* a policy without a delay has no turn to speak of */
 
-void fleet_brake(struct fleet *fleet, double rate)
-{
-  assert(rate > 0 && rate <= 1);
-  fleet->brake_rate = rate;
-}
-
-bool member_is_braked(struct member *m)
+bool brake_holds(struct member *m)
 {
   struct fleet *fleet = m->fleet;
-  uint64_t now_us = fleet_clock_us(fleet), turn_ms = (now_us - m->last_turn_us) / 1000;
+  uint64_t now_us = population_clock_us(fleet), turn_ms = (now_us - m->last_turn_us) / 1000;
   bool first = m->last_turn_us == 0;
   m->last_turn_us = now_us;
   if (fleet->brake_rate >= 1 ||
       (double) (random_next(&m->random) >> 11) * 0x1p-53 < fleet->brake_rate)
     return false;
-  m->start_at_ms = backend_now_ms(fleet->config.backend) +
-                   (first || turn_ms < TURN_MIN_MS ? TURN_MIN_MS : turn_ms);
+  m->start_at_ms =
+      population_now_ms(fleet) + (first || turn_ms < TURN_MIN_MS ? TURN_MIN_MS : turn_ms);
   metrics_add(fleet->config.metrics, METRIC_BRAKE_HELD, 1);
   return true;
 }

@@ -1,4 +1,4 @@
-/* The population as a whole: making and ending it, and the plan's commands. */
+/* The population as a whole: making and ending it, and what is known of it. */
 #include "fleet/fleet.h"
 
 #include <assert.h>
@@ -9,19 +9,25 @@
 #include "base/random.h"
 #include "crypto/records.h"
 #include "fleet/addresses.h"
-#include "fleet/arrival.h"
-#include "fleet/member.h"
+#include "fleet/feed.h"
+#include "fleet/firmware.h"
+#include "fleet/life.h"
+#include "fleet/line.h"
+#include "fleet/places.h"
+#include "fleet/population.h"
+#include "fleet/power.h"
+#include "fleet/revoked.h"
+#include "fleet/telemetry.h"
+#include "fleet/trespass.h"
 
-#define SHELVE_WITHIN_MS 5000u
-#define HEAP_PER_DEVICE  9216u /* measured: bench/README.md, idle */
+#define HEAP_PER_DEVICE 9216u /* measured: bench/README.md, idle */
 
 _Static_assert(sizeof(struct member) <= 256,
                "tens of thousands of them: move to a side array what few runs need");
 
-uint64_t fleet_clock_us(void *ctx)
+uint64_t fleet_clock_us(void *fleet)
 {
-  const struct fleet *fleet = ctx;
-  return backend_now_us(fleet->config.backend) - fleet->config.began_us;
+  return population_clock_us(fleet);
 }
 
 static size_t aligned(size_t size)
@@ -49,15 +55,15 @@ static void init_member(struct fleet *fleet, size_t index, uint8_t *storage, siz
   const struct fleet_config *config = &fleet->config;
   m->fleet = fleet;
   m->client = storage;
-  m->conn = backend_conn_init(config->backend, storage + client_size, &member_handler, m);
+  m->conn = backend_conn_init(config->backend, storage + client_size, &feed_handler, m);
   m->facts.id = config->id(config->pages, index);
   m->random = config->seed ^ ((uint64_t) (index + 1) * 0x9e3779b97f4a7c15u);
   m->clock_right = true;
   m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = m->name_at_ms =
       m->boot_at_ms = DEVICE_NEVER;
   m->facts.node = -1;
-  if (fleet->ota != NULL) fleet->ota[index].random = m->random ^ 0x706f776572u;
-  member_order_places(m);
+  power_init(m);
+  places_order(m);
 }
 
 static int allocate(struct fleet *fleet, size_t member_size)
@@ -67,8 +73,7 @@ static int allocate(struct fleet *fleet, size_t member_size)
   fleet->order = calloc(n, sizeof *fleet->order);
   fleet->sources = calloc(sources + 1, sizeof *fleet->sources);
   fleet->storage = calloc(n, member_size);
-  if (fleet->config.profile->ota != NULL) fleet->ota = calloc(n, sizeof *fleet->ota);
-  if (fleet->config.profile->ota != NULL && fleet->ota == NULL) return -1;
+  if (power_create(fleet) != 0 || firmware_create(fleet) != 0) return -1;
   return fleet->members != NULL && fleet->order != NULL && fleet->sources != NULL &&
                  fleet->storage != NULL
              ? 0
@@ -78,14 +83,13 @@ static int allocate(struct fleet *fleet, size_t member_size)
 static void release(struct fleet *fleet)
 {
   free(fleet->members);
-  free(fleet->ota);
+  free(fleet->power);
+  free(fleet->firmware);
   free(fleet->forgotten);
   free(fleet->order);
   free(fleet->sources);
   free(fleet->storage);
-  for (size_t i = 0; fleet->books != NULL && i < fleet->config.device_count; i++)
-    free(fleet->books[i].acked.words);
-  free(fleet->books);
+  telemetry_free(fleet);
   free(fleet->revoked);
   free(fleet->trespasses);
   free(fleet->downloads);
@@ -94,7 +98,7 @@ static void release(struct fleet *fleet)
 
 size_t fleet_bytes_per_device(const struct device_ops *ops, const struct device_profile *profile)
 {
-  size_t ota = profile->ota != NULL ? sizeof(struct member_ota) : 0;
+  size_t ota = profile->ota != NULL ? power_row_bytes() + firmware_row_bytes() : 0;
   return ops->storage_size(profile) + backend_conn_size() + sizeof(struct member) + ota +
          HEAP_PER_DEVICE + (crypto_record_bytes() - CRYPTO_RECORD_MIN);
 }
@@ -109,6 +113,7 @@ int fleet_create(const struct fleet_config *config, struct fleet **out, struct e
   struct fleet *fleet = calloc(1, sizeof *fleet);
   if (fleet == NULL) return error_set(error, EXIT_CODE_SETUP, "not enough memory for a fleet");
   fleet->config = *config;
+  fleet->handler = &feed_handler;
   if (allocate(fleet, member_size) != 0) {
     release(fleet);
     return error_set(error, EXIT_CODE_SETUP,
@@ -126,7 +131,7 @@ int fleet_create(const struct fleet_config *config, struct fleet **out, struct e
   shuffle(fleet->order, config->device_count, config->seed);
   for (size_t i = 0; i < config->device_count; i++) {
     init_member(fleet, i, (uint8_t *) fleet->storage + i * member_size, client_size);
-    member_power_on(&fleet->members[i]);
+    life_power_on(&fleet->members[i]);
   }
   *out = fleet;
   return 0;
@@ -152,7 +157,7 @@ void fleet_close(struct fleet *fleet, void (*closed)(void *ctx), void *ctx)
   for (size_t i = 0; i < n; i++) fleet->to_release += fleet->members[i].faults != NULL;
   for (size_t i = 0; i < n; i++) {
     struct member *m = &fleet->members[i];
-    member_power_off(m);
+    life_power_off(m);
     if (m->faults != NULL) fault_release(m->faults, on_released, m);
     backend_conn_release(m->conn, on_released);
   }
@@ -174,127 +179,40 @@ const struct fleet_facts *fleet_facts(const struct fleet *fleet, size_t index)
   return &fleet->members[index].facts;
 }
 
-/* --- Commands --------------------------------------------------------------------------------- */
-
-static void plan_all(struct fleet *fleet, const uint32_t *devices, size_t count, double rate,
-                     bool poisson, enum fleet_endpoint endpoint, bool full_handshake)
+const struct fleet_ota_facts *fleet_ota_facts(const struct fleet *fleet, size_t index)
 {
-  struct arrival arrival;
-  uint64_t now_us = backend_now_us(fleet->config.backend);
-  arrival_begin(&arrival, rate, poisson, fleet->config.seed);
-  for (size_t i = 0; i < count; i++) {
-    struct member *m = &fleet->members[devices[i]];
-    uint64_t at_us = now_us + arrival_next_us(&arrival);
-    member_plan(m, endpoint, full_handshake, at_us);
-  }
+  assert(index < fleet->config.device_count);
+  return firmware_facts(&fleet->members[index]);
 }
 
-void fleet_connect(struct fleet *fleet, const uint32_t *devices, size_t count, double rate,
-                   bool poisson)
+const struct fleet_ota_tally *fleet_ota_tally(const struct fleet *fleet,
+                                              enum device_ota_status status)
 {
-  for (size_t i = 0; i < count; i++) member_set_wanted(&fleet->members[devices[i]], true);
-  plan_all(fleet, devices, count, rate, poisson, FLEET_MAIN, false);
+  assert(status < DEVICE_OTA_STATUS_COUNT);
+  return &fleet->tally[status];
 }
 
-void fleet_redial(struct fleet *fleet, const uint32_t *devices, size_t count, double rate,
-                  bool full_handshake)
+size_t fleet_unacked(const struct fleet *fleet, size_t index, uint32_t out[FLEET_UNACKED_MAX])
 {
-  plan_all(fleet, devices, count, rate, false, FLEET_MAIN, full_handshake);
+  assert(index < fleet->config.device_count);
+  return telemetry_unacked(&fleet->members[index], out);
 }
 
-void fleet_prove(struct fleet *fleet, const uint32_t *devices, size_t count, double rate)
+void fleet_books(const struct fleet *fleet, size_t index, struct fleet_books *out)
 {
-  for (size_t i = 0; i < count; i++) {
-    struct fleet_facts *facts = &fleet->members[devices[i]].facts;
-    facts->proof_pending = true;
-    facts->proof = DEVICE_FAIL_STOPPED; /* until an attempt ends */
-  }
-  plan_all(fleet, devices, count, rate, false, FLEET_PROVE, true);
+  assert(index < fleet->config.device_count);
+  telemetry_books(&fleet->members[index], out);
 }
 
-void fleet_end_proofs(struct fleet *fleet)
+const struct fleet_forgotten *fleet_forgotten(const struct fleet *fleet, size_t *count)
 {
-  for (size_t i = 0; i < fleet->config.device_count; i++) {
-    struct member *m = &fleet->members[i];
-    if (!m->facts.proof_pending) continue;
-    m->facts.proof_pending = false;
-    member_plan(m, FLEET_MAIN, false, backend_now_us(fleet->config.backend));
-  }
+  *count = fleet->forgotten_count;
+  return fleet->forgotten;
 }
 
-void fleet_shelve(struct fleet *fleet, const uint32_t *devices, size_t count)
+bool fleet_is_trespassing(const struct fleet *fleet, size_t index)
 {
-  for (size_t i = 0; i < count; i++) {
-    struct member *m = &fleet->members[devices[i]];
-    if (m->facts.shelved) continue;
-    m->facts.shelved = true;
-    fleet->shelved++;
-    member_set_wanted(m, false);
-    m->start_at_ms = m->telemetry_at_ms = DEVICE_NEVER;
-    if (m->link == MEMBER_OFF) {
-      member_stay_off(m);
-      continue;
-    }
-    m->shelving = true;
-    m->shelve_by_ms =
-        backend_now_ms(fleet->config.backend) + (member_is_quiet(m) ? 0 : SHELVE_WITHIN_MS);
-    member_arm(m);
-  }
-}
-
-void fleet_wake(struct fleet *fleet, const uint32_t *devices, size_t count, double rate)
-{
-  for (size_t i = 0; i < count; i++) {
-    struct member *m = &fleet->members[devices[i]];
-    if (!m->facts.shelved) continue;
-    m->facts.shelved = false;
-    m->shelving = false;
-    fleet->shelved--;
-    if (m->link == MEMBER_OFF && !m->facts.dead) member_power_on(m);
-  }
-  fleet_connect(fleet, devices, count, rate, false);
-}
-
-void fleet_disconnect_all(struct fleet *fleet)
-{
-  fleet->complete = false; /* the end of the plan is no outage: the lowest number online stands */
-  for (size_t i = 0; i < fleet->config.device_count; i++) {
-    struct member *m = &fleet->members[i];
-    member_set_wanted(m, false);
-    m->start_at_ms = m->telemetry_at_ms = DEVICE_NEVER;
-    member_stop(m);
-    member_arm(m);
-  }
-}
-
-void fleet_set_telemetry(struct fleet *fleet, const struct fleet_telemetry *telemetry)
-{
-  assert(!telemetry->on || (telemetry->bytes >= 16 && telemetry->bytes <= sizeof fleet->message));
-  fleet->telemetry = *telemetry;
-  for (size_t i = 0; i < fleet->config.device_count; i++) {
-    struct member *m = &fleet->members[i];
-    if (!m->facts.ever_online) continue; /* the first CONNACK starts it */
-    member_stagger_telemetry(m);
-    member_arm(m);
-  }
-}
-
-void fleet_set_clock(struct fleet *fleet, const uint32_t *devices, size_t count, bool right,
-                     int64_t unix_s)
-{
-  for (size_t i = 0; i < count; i++) {
-    struct member *m = &fleet->members[devices[i]];
-    m->clock_right = right;
-    m->clock_unix_s = unix_s;
-    m->clock_set_ms = backend_now_ms(fleet->config.backend);
-  }
-}
-
-void fleet_serves(struct fleet *fleet, int node, const uint8_t fingerprint[32])
-{
-  assert(node >= 0 && node < FLEET_NODES_MAX);
-  fleet->served[node] =
-      fingerprint == NULL ? LEAVES_OTHER : leaves_number(&fleet->leaves, fingerprint);
+  return trespass_is_under_way(&fleet->members[index]);
 }
 
 bool fleet_is_proven(const struct fleet *fleet, size_t index)
@@ -305,20 +223,24 @@ bool fleet_is_proven(const struct fleet *fleet, size_t index)
          (served == LEAVES_NONE || (served != LEAVES_OTHER && facts->leaf == served));
 }
 
-void fleet_begin_phase(struct fleet *fleet)
+const struct recovery *fleet_outage(const struct fleet *fleet)
 {
-  for (size_t i = 0; i < fleet->config.device_count; i++) {
-    struct fleet_facts *facts = &fleet->members[i].facts;
-    facts->phase_failure = DEVICE_FAIL_NONE;
-    facts->phase_connected = false;
-  }
+  return &fleet->outage;
 }
 
-void fleet_expect(struct fleet *fleet, uint64_t mask)
+const struct recovery *fleet_deepest_outage(const struct fleet *fleet)
 {
-  fleet->expected_before = fleet->expected;
-  fleet->expected = mask;
-  fleet->expected_at_us = backend_now_us(fleet->config.backend);
+  return fleet->outage.missing >= fleet->deepest.missing ? &fleet->outage : &fleet->deepest;
+}
+
+void fleet_measure_revoked(struct fleet *fleet, bool last)
+{
+  revoked_measure(fleet, last);
+}
+
+uint64_t fleet_network_failures(void)
+{
+  return line_failures();
 }
 
 void fleet_census(const struct fleet *fleet, struct fleet_census *out)

@@ -19,149 +19,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "base/error.h"
-#include "base/ledger.h"
-#include "fleet/backoff.h"
+#include "fleet/config.h"
+#include "fleet/facts.h"
 #include "fleet/recovery.h"
-#include "fleetsim/device.h"
-#include "net/backend.h"
 #include "net/fault.h"
-#include "report/events.h"
-#include "report/metrics.h"
-#include "timing/profile.h"
-
-#define FLEET_ROOTS_MAX    8
-#define FLEET_POLICIES_MAX 32 /* reconnect policies in force at once */
-
-#define FLEET_PLACES_MAX    4
-#define FLEET_ADDRESSES_MAX 4
-#define FLEET_NODES_MAX     8 /* brokers that a fact may name */
-
-/* Where the plan sends a device: to the next place of the device's own list, or to the second
-   listener. */
-enum fleet_endpoint { FLEET_MAIN, FLEET_PROVE };
-
-/* The order in which a device goes through the places: as they stand, or each device in one of its
-   own. */
-enum fleet_endpoints { FLEET_ORDERED, FLEET_SHUFFLED };
-
-struct fleet_address {
-  struct sockaddr_storage at;
-  int8_t node; /* which of the run's brokers that is: becomes a fact */
-};
-
-/* A name that devices connect to and verify, and where it leads at present. */
-struct fleet_place {
-  const char *host;                                  /* outlives the fleet */
-  struct fleet_address address[FLEET_ADDRESSES_MAX]; /* of several an attempt takes one at random */
-  size_t address_count;                              /* 0: the name is not found */
-  uint32_t delay_ms;                                 /* the answer to the name takes so long */
-};
 
 struct fleet;
-struct flash;
-struct fetch;
-
-/* What an image does in its trial, once it is online; a hanging one never gets there. */
-enum fleet_trial {
-  FLEET_TRIAL_PASS,
-  FLEET_TRIAL_FAIL,  /* its self-test fails */
-  FLEET_TRIAL_CRASH, /* it restarts in the middle of its self-test */
-  FLEET_TRIAL_HANG,  /* it begins no attempt to connect; its watchdog goes on */
-};
-
-/* Firmware updates: what devices need whose profile has `ota`. `fetch` is for the others too. All of
-   it outlives the fleet. */
-struct fleet_ota {
-  /* image slots of device_count devices, the factory's image in slot 0: fleet/flash.h */
-  struct flash *flash;
-  /* downloads over HTTPS, of images and of what else a client asks for: net/fetch.h; NULL: each ends
-     as server_unreachable */
-  struct fetch *fetch;
-  /* NULL: every image passes */
-  enum fleet_trial (*trial)(void *ctx, size_t index, uint32_t version);
-  void *ctx;
-};
-
-struct fleet_config {
-  struct backend *backend;
-  uint32_t mark; /* of the run: the first four bytes of telemetry (office/office.h) */
-  /* backend_now_us when the run began: fleet_clock_us, and so t of events, counts from there */
-  uint64_t began_us;
-  const struct device_ops *ops;
-  const struct device_profile *profile;
-  struct fleet_place place[FLEET_PLACES_MAX]; /* the device's endpoints */
-  size_t place_count;
-  enum fleet_endpoints endpoints;
-  struct fleet_place prove; /* its host is NULL: there is none */
-  size_t device_count;
-  uint8_t *(*page)(void *pages, size_t index); /* the device's NVM page of page_size bytes */
-  size_t page_size;
-  uint32_t (*id)(void *pages, size_t index);
-  void *pages;
-  /* what DEVICE_NOTE_HANDSHAKE calls the roots, in the plan's order */
-  uint8_t anchor_id[FLEET_ROOTS_MAX][32];
-  size_t root_count;
-  /* Bit r: the chain (format of sim/device/identity.h) of device `index` leads to root r. Asked
-   * after each full handshake in which a device sent its chain. NULL: nobody wants to know;
-   * facts.identified stays 0. */
-  uint16_t (*roots_of)(void *ctx, size_t index, const uint8_t *chain, size_t size);
-  void *roots_ctx;
-  size_t source_addresses;             /* 127.0.0.1.. ; 0: the system chooses */
-  struct backoff_policy reconnect;     /* until fleet_set_reconnect says otherwise */
-  const struct timing_profile *timing; /* the devices' processor; NULL: no time is modelled */
-  /* with `timing`: a device's effects wait until that processor would be done */
-  bool pace;
-  struct fleet_ota ota;
-  uint64_t seed;
-  struct metrics *metrics;
-  struct events *events;
-};
-
-struct fleet_telemetry {
-  bool on;
-  uint64_t every_ms;
-  uint32_t bytes; /* 16 or more: mark of the run, sequence number, send time, padding */
-  uint8_t qos;
-};
-
-/* What is known of one device. `phase` facts are cleared by fleet_begin_phase. */
-struct fleet_facts {
-  uint32_t id;
-  uint32_t trust_version; /* in force, by the device's own word */
-  /* CRC-32 of the bundle that it was sent and put, or had, in force last; 0: none so far */
-  uint32_t trust_of;
-  uint32_t connects; /* CONNACKs at the main endpoint so far */
-  /* taken, and so the highest sequence number; answered with good */
-  uint32_t telemetry_sent, telemetry_acked;
-  /* bit r: it accepted a chain ending at root r in a full handshake and got CONNACK */
-  uint16_t proven;
-  /* bit r: the broker of its latest session accepted a chain of its own that leads to root r: a full
-     handshake in which it sent that chain ended in CONNACK, or the session resumes such a one */
-  uint16_t identified;
-  int8_t node; /* the broker that it dialled last, -1: none yet */
-  /* number (leaves.h) of the broker's certificate that it accepted last in a full handshake and
-     CONNACK at the main endpoint; LEAVES_NONE: of none */
-  uint8_t leaf;
-  enum device_failure last_failure : 8;
-  /* phase: a failed attempt's reason; verdicts on certificates go first */
-  enum device_failure phase_failure : 8;
-  /* fleet_prove: outcome so far; NONE: accepted, STOPPED: no attempt ended */
-  enum device_failure proof : 8;
-  bool proof_pending : 1;
-  bool phase_connected : 1; /* phase: got a CONNACK at the main endpoint */
-  bool wanted : 1;          /* the plan wants it online */
-  bool shelved : 1;         /* switched off by the plan */
-  bool online : 1;          /* CONNACK received, session alive, at the main endpoint */
-  bool powered : 1;
-  bool dead : 1; /* its NVM could not be booted */
-  bool ever_online : 1;
-  bool resumed : 1; /* its latest handshake was resumed */
-  bool revoked : 1; /* the CRL published last names it */
-};
-_Static_assert(DEVICE_FAIL_COUNT <= 256, "a failure is kept in eight bits");
 
 /* Resident memory of one connected device, about: its own parts, and what libuv and the TLS library
    allocate for it. */
@@ -239,28 +104,13 @@ bool fleet_publish(struct fleet *fleet, size_t index, uint32_t bytes, uint8_t qo
 
 /* Telemetry that the device is answerable for: taken and not acknowledged. Writes the sequence
  * numbers, in no order; returns how many. */
-#define FLEET_UNACKED_MAX 16u
 size_t fleet_unacked(const struct fleet *fleet, size_t index, uint32_t out[FLEET_UNACKED_MAX]);
 
 /* What became of a device's telemetry, as far as the device knows. */
-struct fleet_books {
-  uint32_t given; /* sequence numbers: 1..given */
-  /* of these, never sent: a broker's CONNACK forbids their QoS or size */
-  uint32_t declined;
-  uint32_t refused;   /* sent, and a broker refused them by reason code */
-  uint64_t forgotten; /* by the device, in its restarts: fleet_forgotten */
-  /* neither that, nor acknowledged or forgotten: the device holds them */
-  uint32_t open;
-  /* those that a broker acknowledged (at QoS 0 none does); valid until the loop turns */
-  const struct ledger *acked;
-};
 void fleet_books(const struct fleet *fleet, size_t index, struct fleet_books *out);
 
 /* Telemetry that devices were answerable for when they restarted: their memory is empty then,
  * nobody will send it again. Each message is in the list once; it is valid until the loop turns. */
-struct fleet_forgotten {
-  uint32_t device, sequence;
-};
 const struct fleet_forgotten *fleet_forgotten(const struct fleet *fleet, size_t *count);
 
 /* The device's wall clock: right, or started at `unix_s` now. */
@@ -309,41 +159,12 @@ void fleet_measure_revoked(struct fleet *fleet, bool last);
 
 /* --- Firmware updates ------------------------------------------------------------------------- */
 
-/* What is known of one device's image slots: the device's own truth, not what it reports. */
-struct fleet_ota_facts {
-  uint32_t image_version; /* that runs, or ran last */
-  bool ota_trial;         /* it has not confirmed itself */
-  enum device_ota_status ota_status;
-  uint32_t ota_serial; /* of the update that ota_status is of; 0: none */
-  bool bricked;        /* neither slot could be booted */
-  uint32_t power_cuts;
-  uint64_t operations; /* on flash and non-volatile memory, those too that a power cut tore */
-};
-
 /* NULL: these devices take no updates. */
 const struct fleet_ota_facts *fleet_ota_facts(const struct fleet *fleet, size_t index);
 
-/* How often devices came to this status, and the first ones that did. Never NULL. */
-struct fleet_ota_tally {
-  uint64_t count;
-  uint32_t first_devices[METRICS_FIRST_DEVICES];
-  size_t first_count;
-};
+/* Never NULL. */
 const struct fleet_ota_tally *fleet_ota_tally(const struct fleet *fleet,
                                               enum device_ota_status status);
-
-/* When the power fails, counted in a device's operations on flash and non-volatile memory: at
- * random, every `every` of them on average; or at each operation in turn, which the devices share
- * out among them: with one device at its first operation, then at the second one after the restart,
- * then at the third, and so on; with n devices the first one's cuts are at 1, n + 1, 2n + 1, the
- * second one's at 2, n + 2, and so on. As many devices as an update has operations, cut once each,
- * are cut at every operation of it. */
-enum fleet_cuts { FLEET_CUTS_RANDOM, FLEET_CUTS_EACH };
-struct fleet_power_cuts {
-  enum fleet_cuts at;
-  uint32_t every; /* at random: 1 or more */
-  uint32_t times; /* cuts per device; 0: no more of them */
-};
 
 /* Arms power cuts of these devices, which must have flash. A cut tears the operation under way at a
  * random byte; the device is gone without a word to anybody, boots 0.2 to 2 s later and goes on by
@@ -357,11 +178,6 @@ void fleet_begin_phase(struct fleet *fleet);
  * that has begun before may still end as was foretold then. */
 void fleet_expect(struct fleet *fleet, uint64_t mask);
 
-/* Counts over all devices, O(1): kept up to date by the fleet. */
-struct fleet_census {
-  size_t wanted, shelved, online;
-  size_t attempts_open;
-};
 void fleet_census(const struct fleet *fleet, struct fleet_census *out);
 
 /* Microseconds on the fleet's clock since fleet_create: what telemetry carries. Safe from any

@@ -1,8 +1,10 @@
 /* A member's connection: the backend's own, or with the faults of its line before it. */
-#include "fleet/member.h"
+#include "fleet/line.h"
 
-void member_dial(struct member *m, const struct sockaddr_storage *to,
-                 const struct sockaddr_storage *from)
+#include "fleet/population.h"
+
+void line_dial(struct member *m, const struct sockaddr_storage *to,
+               const struct sockaddr_storage *from)
 {
   if (m->faults == NULL)
     backend_connect(m->conn, to, from);
@@ -10,17 +12,17 @@ void member_dial(struct member *m, const struct sockaddr_storage *to,
     fault_connect(m->faults, to, from);
 }
 
-int member_send(struct member *m, const uint8_t *data, size_t size)
+int line_send(struct member *m, const uint8_t *data, size_t size)
 {
   return m->faults == NULL ? backend_send(m->conn, data, size) : fault_send(m->faults, data, size);
 }
 
-size_t member_backlog(const struct member *m)
+size_t line_backlog(const struct member *m)
 {
   return m->faults == NULL ? backend_backlog(m->conn) : fault_backlog(m->faults);
 }
 
-void member_pause(struct member *m, bool paused)
+void line_pause(struct member *m, bool paused)
 {
   if (m->faults == NULL)
     backend_pause(m->conn, paused);
@@ -28,7 +30,7 @@ void member_pause(struct member *m, bool paused)
     fault_pause(m->faults, paused);
 }
 
-void member_hang_up(struct member *m)
+void line_hang_up(struct member *m)
 {
   if (m->faults == NULL)
     backend_close(m->conn);
@@ -36,7 +38,7 @@ void member_hang_up(struct member *m)
     fault_close(m->faults);
 }
 
-void member_break_off(struct member *m)
+void line_break_off(struct member *m)
 {
   if (m->faults == NULL)
     backend_reset(m->conn);
@@ -46,7 +48,7 @@ void member_break_off(struct member *m)
 
 /* --- Faults ----------------------------------------------------------------------------------- */
 
-uint64_t fleet_network_failures(void)
+uint64_t line_failures(void)
 {
   return UINT64_C(1) << DEVICE_FAIL_TCP_REFUSED | UINT64_C(1) << DEVICE_FAIL_TCP_RESET |
          UINT64_C(1) << DEVICE_FAIL_TCP_CLOSED | UINT64_C(1) << DEVICE_FAIL_TCP_TIMEOUT |
@@ -57,13 +59,13 @@ uint64_t fleet_network_failures(void)
          UINT64_C(1) << DEVICE_FAIL_SESSION_BACKLOG;
 }
 
-bool member_foretells(const struct member *m, enum device_failure failure)
+bool line_foretells(const struct member *m, enum device_failure failure)
 {
-  if (m->faults == NULL || (fleet_network_failures() >> failure & 1u) == 0) return false;
+  if (m->faults == NULL || (line_failures() >> failure & 1u) == 0) return false;
   return !fault_is_none(fault_get(m->faults));
 }
 
-void member_weigh(struct member *m)
+void line_count_half_open(struct member *m)
 {
   struct fleet *fleet = m->fleet;
   struct metrics *metrics = fleet->config.metrics;
@@ -87,34 +89,16 @@ static void on_fault(void *user, enum fault_count what, uint64_t n)
   metrics_add(m->fleet->config.metrics, metrics[what], n);
 }
 
-static int set_fault(struct member *m, const struct fault *fault)
+int line_set_fault(struct member *m, const struct fault *fault)
 {
   if (m->faults == NULL) {
     struct fault_owner owner = {
-        .handler = &member_handler, .user = m, .random = &m->random, .count = on_fault};
+        .handler = m->fleet->handler, .user = m, .random = &m->random, .count = on_fault};
     m->faults = fault_create(m->fleet->config.backend, m->conn, &owner);
     if (m->faults == NULL) return -1;
     if (m->held != NULL) fault_pause(m->faults, true);
   }
   fault_set(m->faults, fault);
-  member_weigh(m);
+  line_count_half_open(m);
   return 0;
-}
-
-int fleet_set_fault(struct fleet *fleet, const uint32_t *devices, size_t count,
-                    const struct fault *fault, struct error *error)
-{
-  for (size_t i = 0; i < count; i++)
-    if (set_fault(&fleet->members[devices[i]], fault) != 0)
-      return error_set(error, EXIT_CODE_INTERNAL, "out of memory for the faults of %zu devices",
-                       count);
-  return 0;
-}
-
-void fleet_mend(struct fleet *fleet, const uint32_t *devices, size_t count)
-{
-  static const struct fault none;
-  for (size_t i = 0; i < count; i++)
-    if (fleet->members[devices[i]].faults != NULL)
-      (void) set_fault(&fleet->members[devices[i]], &none);
 }

@@ -1,16 +1,19 @@
 /* What a device says about itself becomes facts, metrics and events. Called from inside a step: it
    only writes down. */
+#include "fleet/observe.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "fleet/member.h"
-
-void member_emit(struct member *m, struct event event)
-{
-  event.t_s = (double) fleet_clock_us(m->fleet) / 1e6;
-  event.device = m->facts.id;
-  events_emit(m->fleet->config.events, &event);
-}
+#include "fleet/emit.h"
+#include "fleet/firmware.h"
+#include "fleet/line.h"
+#include "fleet/outage.h"
+#include "fleet/places.h"
+#include "fleet/population.h"
+#include "fleet/revoked.h"
+#include "fleet/telemetry.h"
+#include "fleet/trespass.h"
 
 /* Foretold when the attempt was begun; a session may have begun long ago, and what ends it is of
    today. */
@@ -26,14 +29,14 @@ static bool is_expected(const struct member *m, enum device_failure failure)
   if ((m->facts.revoked || m->pardoned) && m->opened && device_failure_is_refusal(failure))
     return true;
   return failure == DEVICE_FAIL_STOPPED || (m->fleet->expected >> failure & 1u) != 0 ||
-         member_foretells(m, failure) || was_expected(m, failure);
+         line_foretells(m, failure) || was_expected(m, failure);
 }
 
-void member_count_failure(struct member *m, enum device_failure failure, const char *detail)
+void observe_failure(struct member *m, enum device_failure failure, const char *detail)
 {
   const struct fleet_config *config = &m->fleet->config;
   metrics_fail(config->metrics, failure, m->facts.id, is_expected(m, failure), detail);
-  member_emit(m, (struct event){.kind = EVENT_FAILED, .failed = {failure, detail}});
+  emit_event(m, (struct event){.kind = EVENT_FAILED, .failed = {failure, detail}});
 }
 
 static int root_of(const struct fleet *fleet, const uint8_t *anchor_id)
@@ -55,7 +58,7 @@ static bool has_sent_chain(const struct member *m)
 static uint16_t identity_of(const struct member *m, const struct device_note *note)
 {
   const struct fleet_config *config = &m->fleet->config;
-  size_t index = (size_t) (m - m->fleet->members);
+  size_t index = population_index(m);
   if (config->roots_of == NULL || note->own_size == 0 || !has_sent_chain(m)) return 0;
   if (note->own_offset > config->page_size || note->own_size > config->page_size - note->own_offset)
     return 0;
@@ -100,15 +103,15 @@ static void count_online(struct member *m)
   struct fleet *fleet = m->fleet;
   m->facts.online = m->facts.ever_online = m->facts.phase_connected = true;
   m->facts.connects++;
-  if (m->telemetry_at_ms == DEVICE_NEVER) member_stagger_telemetry(m);
+  if (m->telemetry_at_ms == DEVICE_NEVER) telemetry_stagger(m);
   fleet->online++;
-  member_weigh(m);
+  line_count_half_open(m);
   /* a resumed session stands for the full handshake that its ticket is of */
   if (!m->facts.resumed) {
     m->facts.leaf = m->seen_leaf;
     m->facts.identified = m->seen_identity;
   }
-  member_count_change(fleet);
+  outage_count_change(fleet);
   if (fleet->online < fleet->wanted) return;
   if (!fleet->complete)
     metrics_set(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN, (double) fleet->online);
@@ -120,8 +123,8 @@ static void count_offline(struct member *m)
   struct fleet *fleet = m->fleet;
   m->facts.online = false;
   fleet->online--;
-  member_count_lost(fleet);
-  member_weigh(m);
+  outage_count_lost(fleet);
+  line_count_half_open(m);
   if (fleet->complete &&
       (double) fleet->online < metrics_value(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN))
     metrics_set(fleet->config.metrics, METRIC_FLEET_ONLINE_MIN, (double) fleet->online);
@@ -130,18 +133,18 @@ static void count_offline(struct member *m)
 static void on_online(struct member *m, const struct device_note *note)
 {
   struct metrics *metrics = m->fleet->config.metrics;
-  uint64_t now_us = fleet_clock_us(m->fleet);
+  uint64_t now_us = population_clock_us(m->fleet);
   uint64_t planned_us = m->planned_us - m->fleet->config.began_us;
   m->link = MEMBER_UP;
   m->fleet->dialling--;
   m->full_handshake = false;
-  member_began_session(m);
+  telemetry_began_session(m);
   backoff_reset(&m->backoff);
   metrics_add(metrics, METRIC_CONNECT_OK, 1);
   metrics_add(metrics, METRIC_MQTT_SESSION_PRESENT, note->session_present);
   metrics_record_us(metrics, METRIC_CONNECT_TOTAL, now_us > planned_us ? now_us - planned_us : 0);
   if (m->ended_us != 0) metrics_record_us(metrics, METRIC_RECONNECT_TOTAL, now_us - m->ended_us);
-  member_revoked_online(m);
+  revoked_online(m);
   if (m->seen_root >= 0) m->facts.proven |= (uint16_t) (1u << m->seen_root);
   if (m->endpoint == FLEET_MAIN) count_online(m);
   if (m->endpoint == FLEET_PROVE) {
@@ -151,10 +154,9 @@ static void on_online(struct member *m, const struct device_note *note)
     m->start_at_ms = m->planned_us / 1000;
     m->next_endpoint = FLEET_MAIN;
   }
-  member_emit(m,
-              (struct event){.kind = EVENT_ONLINE,
-                             .online = {m->endpoint == FLEET_MAIN ? "main" : "prove", m->facts.node,
-                                        m->facts.resumed, note->session_present}});
+  emit_event(m, (struct event){.kind = EVENT_ONLINE,
+                               .online = {m->endpoint == FLEET_MAIN ? "main" : "prove",
+                                          m->facts.node, m->facts.resumed, note->session_present}});
 }
 
 /* True for what is a verdict about certificates, either side's: trying again would not change
@@ -217,9 +219,9 @@ static void on_attempt_failed(struct member *m, enum device_failure failure)
   struct metrics *metrics = m->fleet->config.metrics;
   m->fleet->dialling--;
   metrics_add(metrics, METRIC_CONNECT_FAILED, 1);
-  if (m->opened) member_count_wasted(m->fleet);
+  if (m->opened) outage_count_wasted(m->fleet);
   if (failure == DEVICE_FAIL_STOPPED) return;
-  member_revoked_failed(m, failure);
+  revoked_failed(m, failure);
   if (outweighs(failure, m->facts.phase_failure)) m->facts.phase_failure = failure;
   bool final =
       is_verdict(failure) || (m->facts.revoked && m->opened && device_failure_is_refusal(failure));
@@ -228,7 +230,7 @@ static void on_attempt_failed(struct member *m, enum device_failure failure)
   if (!final) return;
   m->facts.proof_pending = false;
   m->next_endpoint = FLEET_MAIN;
-  m->planned_us = fleet_clock_us(m->fleet) + m->fleet->config.began_us;
+  m->planned_us = population_clock_us(m->fleet) + m->fleet->config.began_us;
   m->start_at_ms = m->planned_us / 1000;
 }
 
@@ -241,21 +243,21 @@ static void on_ended(struct member *m, const struct device_note *note)
   m->facts.last_failure = failure;
   m->handshaking = false;
   m->ended = true;
-  member_turn(m, failure, note);
+  places_turn(m, failure, note);
   if (m->link == MEMBER_DIALLING) {
     on_attempt_failed(m, failure);
   } else {
-    m->ended_us = m->last_turn_us = fleet_clock_us(m->fleet);
-    member_revoked_ended(m, failure);
-    member_trespass_ended(m, failure);
+    m->ended_us = m->last_turn_us = population_clock_us(m->fleet);
+    revoked_ended(m, failure);
+    trespass_ended(m, failure);
     if (m->facts.online) count_offline(m);
   }
   /* a session that the plan ends is no failure; an attempt it cuts short is one, so that attempts
      add up */
-  if (failure != DEVICE_FAIL_SESSION_STOPPED) member_count_failure(m, failure, detail);
+  if (failure != DEVICE_FAIL_SESSION_STOPPED) observe_failure(m, failure, detail);
 }
 
-void member_end(struct member *m)
+void observe_end(struct member *m)
 {
   if (m->link != MEMBER_DIALLING && m->link != MEMBER_UP) return;
   bool attempt = m->link == MEMBER_DIALLING;
@@ -272,10 +274,10 @@ static void on_update(struct member *m, const struct device_note *note, enum met
   metrics_add(metrics, good ? committed : refused, 1);
   enum device_update status = (enum device_update) note->code;
   if (note->kind == DEVICE_NOTE_TRUST)
-    member_emit(m, (struct event){.kind = EVENT_TRUST, .trust = {status, note->version}});
+    emit_event(m, (struct event){.kind = EVENT_TRUST, .trust = {status, note->version}});
   else
-    member_emit(m,
-                (struct event){.kind = EVENT_CERTIFICATE, .certificate = {status, note->version}});
+    emit_event(m,
+               (struct event){.kind = EVENT_CERTIFICATE, .certificate = {status, note->version}});
 }
 
 static bool is_telemetry(const struct device_note *note)
@@ -303,16 +305,16 @@ static void on_denied(struct member *m, const struct device_note *note)
   enum device_failure failure = refusal(note);
   char detail[160];
   if (note->tag == MEMBER_TAG_TRESPASS) {
-    member_trespass_answered(m, note->code);
+    trespass_answered(m, note->code);
     if (!note->declined) return;
   }
-  if (is_telemetry(note)) member_denied(m, note->tag, note->declined);
+  if (is_telemetry(note)) telemetry_denied(m, note->tag, note->declined);
   snprintf(detail, sizeof detail, "%.*s, MQTT reason 0x%02x%s", (int) note->topic_size,
            note->topic != NULL ? note->topic : "", note->code,
            note->declined ? " of CONNACK: not sent" : "");
   metrics_fail(config->metrics, failure, m->facts.id, is_expected(m, failure), detail);
-  if (is_telemetry(note) && !member_tells(m, note->code)) return;
-  member_emit(m, (struct event){.kind = EVENT_REFUSED, .refused = {failure, detail}});
+  if (is_telemetry(note) && !telemetry_tells(m, note->code)) return;
+  emit_event(m, (struct event){.kind = EVENT_REFUSED, .refused = {failure, detail}});
 }
 
 /* Telemetry of another run, which the broker has kept for this session: no word about who may what
@@ -342,12 +344,12 @@ static void on_message(struct member *m, const struct device_note *note)
               earlier ? METRIC_TRESPASS_EARLIER : METRIC_TRESPASS_DELIVERED, 1);
 }
 
-void member_observe(void *ctx, const struct device_note *note)
+void observe_note(void *ctx, const struct device_note *note)
 {
   struct member *m = ctx;
   struct metrics *metrics = m->fleet->config.metrics;
-  if (member_is_dark(m)) {
-    if (note->kind == DEVICE_NOTE_OTA_BYTES) member_ota_note(m, note);
+  if (m->dark) {
+    if (note->kind == DEVICE_NOTE_OTA_BYTES) firmware_note(m, note);
     return;
   }
   switch (note->kind) {
@@ -355,8 +357,8 @@ void member_observe(void *ctx, const struct device_note *note)
   case DEVICE_NOTE_ONLINE: on_online(m, note); break;
   case DEVICE_NOTE_ENDED: on_ended(m, note); break;
   case DEVICE_NOTE_ACKED:
-    if (note->tag == MEMBER_TAG_TRESPASS) member_trespass_answered(m, 0);
-    if (is_telemetry(note)) member_acked(m, note->tag, note->qos > 0);
+    if (note->tag == MEMBER_TAG_TRESPASS) trespass_answered(m, 0);
+    if (is_telemetry(note)) telemetry_acked(m, note->tag, note->qos > 0);
     break;
   case DEVICE_NOTE_RESENT:
     if (is_telemetry(note)) metrics_add(metrics, METRIC_TELEMETRY_RESENT, 1);
@@ -370,7 +372,7 @@ void member_observe(void *ctx, const struct device_note *note)
   case DEVICE_NOTE_MESSAGE: on_message(m, note); break;
   case DEVICE_NOTE_BOOTED:
   case DEVICE_NOTE_OTA:
-  case DEVICE_NOTE_OTA_BYTES: member_ota_note(m, note); break;
+  case DEVICE_NOTE_OTA_BYTES: firmware_note(m, note); break;
   case DEVICE_NOTE_STATE:
   case DEVICE_NOTE_READY: break;
   }

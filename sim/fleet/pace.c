@@ -5,28 +5,18 @@
  * no timer: its socket is not read, so a broker meets half-open handshakes of the real length. Only
  * a power cut ends that early.
  */
+#include "fleet/pace.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "fleet/member.h"
+#include "fleet/download.h"
+#include "fleet/line.h"
+#include "fleet/population.h"
 #include "timing/model.h"
 
-/* Effects of a step whose modelled time has not passed yet. */
-struct member_held {
-  struct device_effects effects;
-  uint64_t until_us;
-  /* the plan has ended the attempt or session meanwhile: the device is told when it is done */
-  bool stop;
-  bool fetched; /* the download is over, of which it hears then */
-  enum device_ota_status fetch_cause;
-  bool closed;
-  /* closed: the transport is gone, of which too it hears when it is done */
-  enum device_failure cause;
-  uint8_t out[];
-};
-
-void member_step_begin(struct member *m)
+void pace_begin(struct member *m)
 {
   const struct timing_profile *timing = m->fleet->config.timing;
   if (timing == NULL) return;
@@ -38,7 +28,7 @@ void member_step_begin(struct member *m)
   step->flash_us = 0;
 }
 
-uint64_t member_step_us(const struct member *m)
+uint64_t pace_us(const struct member *m)
 {
   const struct timing_profile *timing = m->fleet->config.timing;
   if (timing == NULL) return 0;
@@ -50,33 +40,33 @@ uint64_t member_step_us(const struct member *m)
   else
     cycles += timing_records(timing, bytes, bytes > 0 ? 1 : 0);
   if (m->shook) cycles += timing->handshake_rest; /* all of it where the handshake ends */
-  if (member_ota(m) != NULL && !step->handshake)
+  if (m->fleet->config.profile->ota != NULL && !step->handshake)
     cycles += timing_hash(
         timing, 64u * (uint64_t) (m->meter.sha256_blocks - step->blocks)); /* of an image */
   return step->flash_us + (uint64_t) timing_us(timing, cycles);
 }
 
-bool member_hold(struct member *m, const struct device_effects *fx, uint64_t busy_us)
+bool pace_hold(struct member *m, const struct device_effects *fx, uint64_t busy_us)
 {
   assert(m->held == NULL);
-  struct member_held *held = malloc(sizeof *held + fx->out_size);
+  struct pace_held *held = malloc(sizeof *held + fx->out_size);
   if (held == NULL) return false;
-  *held = (struct member_held){.effects = *fx,
-                               .until_us = backend_now_us(m->fleet->config.backend) + busy_us};
+  *held = (struct pace_held){.effects = *fx,
+                             .until_us = backend_now_us(m->fleet->config.backend) + busy_us};
   memcpy(held->out, fx->out, fx->out_size);
   held->effects.out = held->out;
   m->held = held;
-  member_pause(m, true);
-  member_fetch_pause(m, true);
+  line_pause(m, true);
+  download_pause(m, true);
   return true;
 }
 
-uint64_t member_held_until_ms(const struct member *m)
+uint64_t pace_held_until_ms(const struct member *m)
 {
   return m->held != NULL ? (m->held->until_us + 999) / 1000 : DEVICE_NEVER;
 }
 
-bool member_defer(struct member *m, const struct device_event *event)
+bool pace_defers(struct member *m, const struct device_event *event)
 {
   if (m->held == NULL) return false;
   if (event->kind == DEVICE_STOP) m->held->stop = true;
@@ -92,29 +82,21 @@ bool member_defer(struct member *m, const struct device_event *event)
   return true;
 }
 
-void member_release(struct member *m)
+struct pace_held *pace_take(struct member *m)
 {
-  struct member_held *held = m->held;
-  if (held == NULL) return;
+  struct pace_held *held = m->held;
+  if (held == NULL) return NULL;
   uint64_t now_us = backend_now_us(m->fleet->config.backend);
   metrics_record_us(m->fleet->config.metrics, METRIC_PACE_LATENESS, now_us - held->until_us);
   m->held = NULL;
-  member_pause(m, false);
-  member_fetch_pause(m, false);
-  if (held->closed) held->effects.out_size = 0; /* to nobody */
-  member_apply(m, &held->effects);
-  if (held->fetched && !held->effects.fetch_abort && held->effects.fetch == NULL)
-    member_feed(
-        m, &(struct device_event){.kind = DEVICE_FETCH_ENDED, .fetched.cause = held->fetch_cause});
-  if (held->closed && (m->link == MEMBER_DIALLING || m->link == MEMBER_UP))
-    member_feed(m, &(struct device_event){.kind = DEVICE_CLOSED, .closed.cause = held->cause});
-  if (held->stop) member_stop(m);
-  free(held);
+  line_pause(m, false);
+  download_pause(m, false);
+  return held;
 }
 
-void member_drop_held(struct member *m)
+void pace_drop(struct member *m)
 {
   free(m->held);
   m->held = NULL;
-  member_pause(m, false);
+  line_pause(m, false);
 }

@@ -1,15 +1,17 @@
 /* Places: the order in which a device tries them, the names that lead there, and who may send it
    elsewhere. */
+#include "fleet/places.h"
+
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/random.h"
-#include "fleet/member.h"
+#include "fleet/population.h"
 
 /* A state of its own: the list of a device does not depend on how often it has drawn a jitter
    before. */
-void member_order_places(struct member *m)
+void places_order(struct member *m)
 {
   const struct fleet_config *config = &m->fleet->config;
   size_t n = config->place_count;
@@ -23,7 +25,7 @@ void member_order_places(struct member *m)
   }
 }
 
-uint8_t member_endpoint(const struct member *m)
+uint8_t places_endpoint(const struct member *m)
 {
   return m->endpoint == FLEET_PROVE ? (uint8_t) m->fleet->config.place_count : m->place;
 }
@@ -34,45 +36,29 @@ static const struct fleet_place *place_of(const struct member *m)
   return m->endpoint == FLEET_PROVE ? &config->prove : &config->place[m->place];
 }
 
-const struct sockaddr_storage *member_source(const struct member *m)
+const struct sockaddr_storage *places_source(const struct member *m)
 {
   const struct fleet *fleet = m->fleet;
   if (fleet->config.source_addresses == 0) return NULL;
   return &fleet->sources[(size_t) (m - fleet->members) % fleet->config.source_addresses];
 }
 
-void member_named(struct member *m)
+bool places_ask(struct member *m)
 {
   const struct fleet_place *place = place_of(m);
-  m->name_at_ms = DEVICE_NEVER;
-  if (m->link != MEMBER_DIALLING) return;
-  if (place->address_count == 0) {
-    member_feed(m, &(struct device_event){.kind = DEVICE_CLOSED,
-                                          .closed.cause = DEVICE_FAIL_NAME_NOT_FOUND});
-    return;
-  }
+  if (place->address_count > 0 && place->delay_ms == 0) return true;
+  m->name_at_ms = population_now_ms(m->fleet) + place->delay_ms;
+  return false;
+}
+
+const struct sockaddr_storage *places_answer(struct member *m)
+{
+  const struct fleet_place *place = place_of(m);
+  if (place->address_count == 0) return NULL;
   size_t chosen =
       place->address_count == 1 ? 0 : (random_next(&m->random) >> 32) % place->address_count;
   m->facts.node = place->address[chosen].node;
-  member_dial(m, &place->address[chosen].at, member_source(m));
-}
-
-/* That a name is not found comes like every other outcome from the loop, never from inside the
-   device's step. */
-void member_go(struct member *m)
-{
-  const struct fleet_place *place = place_of(m);
-  if (place->address_count > 0 && place->delay_ms == 0)
-    member_named(m);
-  else
-    m->name_at_ms = backend_now_ms(m->fleet->config.backend) + place->delay_ms;
-}
-
-void fleet_lead(struct fleet *fleet, size_t place, const struct fleet_place *now)
-{
-  const char *host = fleet->config.place[place].host;
-  fleet->config.place[place] = *now;
-  fleet->config.place[place].host = host;
+  return &place->address[chosen].at;
 }
 
 /* --- Which servers speak ---------------------------------------------------------------------- */
@@ -135,7 +121,7 @@ static bool is_later(enum device_failure failure, uint8_t code)
          (failure == DEVICE_FAIL_SESSION_DISCONNECT && busy);
 }
 
-void member_turn(struct member *m, enum device_failure failure, const struct device_note *note)
+void places_turn(struct member *m, enum device_failure failure, const struct device_note *note)
 {
   size_t n = m->fleet->config.place_count;
   bool planned = failure == DEVICE_FAIL_STOPPED || failure == DEVICE_FAIL_SESSION_STOPPED;

@@ -1,59 +1,68 @@
 /* Telemetry at planned times. A message belongs to the plan's moment, not to the moment it could be
    sent. */
+#include "fleet/telemetry.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"
-#include "fleet/member.h"
+#include "fleet/population.h"
 
-#define BACKLOG_MAX (16u * 1024u)
+/* What became of a member's messages. */
+struct telemetry_row {
+  /* sequence numbers, unacked_count of them: taken and not answered */
+  uint32_t unacked[FLEET_UNACKED_MAX];
+  struct ledger acked; /* by a broker: of QoS 1 and 2 */
+  /* by a broker; by the device, for what a broker's CONNACK says */
+  uint32_t refused, declined;
+  uint64_t forgotten; /* in restarts: messages of fleet_forgotten */
+  /* reason code of the refusal that the events have of this session; 0: none */
+  uint8_t told;
+};
 
 static void put(uint8_t *out, int size, uint64_t value)
 {
   for (int i = size - 1; i >= 0; i--, value >>= 8) out[i] = (uint8_t) value;
 }
 
-void member_stagger_telemetry(struct member *m)
+void telemetry_stagger(struct member *m)
 {
   const struct fleet_telemetry *t = &m->fleet->telemetry;
   if (!t->on || m->link == MEMBER_OFF || m->shelving) {
     m->telemetry_at_ms = DEVICE_NEVER;
     return;
   }
-  m->telemetry_at_ms =
-      backend_now_ms(m->fleet->config.backend) + random_next(&m->random) % t->every_ms;
+  m->telemetry_at_ms = population_now_ms(m->fleet) + random_next(&m->random) % t->every_ms;
 }
 
-/* Only where fleet->books is made. */
-static struct member_telemetry *row_of(const struct member *m)
+/* Only where fleet->telemetries is made. */
+static struct telemetry_row *row_of(const struct member *m)
 {
-  return &m->fleet->books[m - m->fleet->members];
+  return &m->fleet->telemetries[m - m->fleet->members];
 }
 
 /* A run without telemetry has no such array. */
 static bool can_answer(struct fleet *fleet)
 {
-  if (fleet->books == NULL) fleet->books = calloc(fleet->config.device_count, sizeof *fleet->books);
-  return fleet->books != NULL;
+  if (fleet->telemetries == NULL)
+    fleet->telemetries = calloc(fleet->config.device_count, sizeof *fleet->telemetries);
+  return fleet->telemetries != NULL;
 }
 
-size_t fleet_unacked(const struct fleet *fleet, size_t index, uint32_t out[FLEET_UNACKED_MAX])
+size_t telemetry_unacked(const struct member *m, uint32_t out[FLEET_UNACKED_MAX])
 {
-  assert(index < fleet->config.device_count);
-  size_t count = fleet->members[index].unacked_count;
-  if (count > 0) memcpy(out, fleet->books[index].unacked, count * sizeof *out);
+  size_t count = m->unacked_count;
+  if (count > 0) memcpy(out, row_of(m)->unacked, count * sizeof *out);
   return count;
 }
 
-void fleet_books(const struct fleet *fleet, size_t index, struct fleet_books *out)
+void telemetry_books(const struct member *m, struct fleet_books *out)
 {
   static const struct ledger none;
-  assert(index < fleet->config.device_count);
-  const struct member *m = &fleet->members[index];
   *out = (struct fleet_books){.given = m->facts.telemetry_sent, .acked = &none};
-  if (fleet->books == NULL) return;
-  const struct member_telemetry *row = row_of(m);
+  if (m->fleet->telemetries == NULL) return;
+  const struct telemetry_row *row = row_of(m);
   uint64_t closed = m->facts.telemetry_acked + row->forgotten + row->refused + row->declined;
   out->declined = row->declined;
   out->refused = row->refused;
@@ -79,20 +88,20 @@ static void let_go(struct member *m, uint32_t tag)
   }
 }
 
-void member_acked(struct member *m, uint32_t tag, bool by_broker)
+void telemetry_acked(struct member *m, uint32_t tag, bool by_broker)
 {
   let_go(m, tag);
   m->facts.telemetry_acked++;
   metrics_add(m->fleet->config.metrics, METRIC_TELEMETRY_ACKED, 1);
-  if (by_broker && m->fleet->books != NULL)
+  if (by_broker && m->fleet->telemetries != NULL)
     (void) ledger_enter(&row_of(m)->acked, sequence_of(tag));
   if (m->shelving) m->shelve_by_ms = 0;
 }
 
-void member_denied(struct member *m, uint32_t tag, bool declined)
+void telemetry_denied(struct member *m, uint32_t tag, bool declined)
 {
   struct metrics *metrics = m->fleet->config.metrics;
-  if (m->fleet->books == NULL) return;
+  if (m->fleet->telemetries == NULL) return;
   let_go(m, tag);
   metrics_add(metrics, METRIC_TELEMETRY_REFUSED, 1);
   if (m->shelving) m->shelve_by_ms = 0;
@@ -105,30 +114,24 @@ void member_denied(struct member *m, uint32_t tag, bool declined)
   metrics_take(metrics, METRIC_TELEMETRY_SENT, 1);
 }
 
-bool member_tells(struct member *m, uint8_t reason)
+bool telemetry_tells(struct member *m, uint8_t reason)
 {
-  if (m->fleet->books == NULL) return true;
+  if (m->fleet->telemetries == NULL) return true;
   bool first = row_of(m)->told != reason;
   row_of(m)->told = reason;
   return first;
 }
 
-void member_began_session(struct member *m)
+void telemetry_began_session(struct member *m)
 {
-  if (m->fleet->books != NULL) row_of(m)->told = 0;
+  if (m->fleet->telemetries != NULL) row_of(m)->told = 0;
 }
 
-bool member_is_quiet(const struct member *m)
+bool telemetry_is_quiet(const struct member *m)
 {
   struct fleet_books books;
-  fleet_books(m->fleet, (size_t) (m - m->fleet->members), &books);
+  telemetry_books(m, &books);
   return books.open == 0;
-}
-
-const struct fleet_forgotten *fleet_forgotten(const struct fleet *fleet, size_t *count)
-{
-  *count = fleet->forgotten_count;
-  return fleet->forgotten;
 }
 
 static bool has_room(struct fleet *fleet, size_t more)
@@ -144,7 +147,7 @@ static bool has_room(struct fleet *fleet, size_t more)
 
 /* Without memory for that it stays among what is awaited, in vain: a run ends later, and no better
    than it was. */
-void member_forget(struct member *m)
+void telemetry_forget(struct member *m)
 {
   struct fleet *fleet = m->fleet;
   if (m->unacked_count == 0 || !has_room(fleet, m->unacked_count)) return;
@@ -182,49 +185,45 @@ static void retract(struct member *m, uint32_t tag)
   row_of(m)->forgotten--;
 }
 
-enum sending { SENDING_TAKEN, SENDING_DECLINED, SENDING_NOT_TAKEN };
-
-/* The message of that planned moment. What nobody could answer for is not sent. */
-static enum sending send_message(struct member *m, uint64_t planned_ms, uint32_t bytes, uint8_t qos)
+bool telemetry_prepare(struct member *m, uint64_t planned_ms, uint32_t bytes, uint8_t qos,
+                       struct telemetry_sending *out)
 {
   struct fleet *fleet = m->fleet;
-  if (!can_answer(fleet)) return SENDING_NOT_TAKEN;
+  assert(bytes >= 16 && bytes <= sizeof fleet->message);
+  if (!can_answer(fleet)) return false;
   uint32_t sequence = m->facts.telemetry_sent + 1;
-  uint32_t tag = MEMBER_TAG_TELEMETRY | sequence << MEMBER_TAG_BITS;
   put(fleet->message, 4, fleet->config.mark);
   put(fleet->message + 4, 4, sequence);
   put(fleet->message + 8, 8, planned_ms * 1000 - fleet->config.began_us);
   memset(fleet->message + 16, 'x', bytes - 16);
-  struct device_event event = {
-      .kind = DEVICE_PUBLISH,
-      .publish = {
-          .topic = "telemetry", .payload = fleet->message, .size = bytes, .tag = tag, .qos = qos}};
+  *out = (struct telemetry_sending){
+      .event = {.kind = DEVICE_PUBLISH,
+                .publish = {.topic = "telemetry",
+                            .payload = fleet->message,
+                            .size = bytes,
+                            .tag = MEMBER_TAG_TELEMETRY | sequence << MEMBER_TAG_BITS,
+                            .qos = qos}},
+      .declined = row_of(m)->declined};
   /* counted first: inside the step QoS 0 is acknowledged, and what the broker forbids is
      declined */
-  uint32_t declined = row_of(m)->declined;
   m->facts.telemetry_sent++;
   metrics_add(fleet->config.metrics, METRIC_TELEMETRY_SENT, 1);
   answer_for(m, sequence);
   m->accepted = false;
-  member_feed(m, &event);
-  if (row_of(m)->declined != declined) return SENDING_DECLINED;
-  if (!m->accepted) retract(m, tag);
-  return m->accepted ? SENDING_TAKEN : SENDING_NOT_TAKEN;
+  return true;
 }
 
-void member_send_telemetry(struct member *m)
+enum telemetry_outcome telemetry_settle(struct member *m, const struct telemetry_sending *sending)
 {
-  const struct fleet_telemetry *t = &m->fleet->telemetry;
-  uint64_t planned_ms = m->telemetry_at_ms;
-  m->telemetry_at_ms += t->every_ms;
-  if (send_message(m, planned_ms, t->bytes, t->qos) == SENDING_NOT_TAKEN)
-    metrics_add(m->fleet->config.metrics, METRIC_TELEMETRY_SKIPPED, 1);
+  if (row_of(m)->declined != sending->declined) return TELEMETRY_DECLINED;
+  if (m->accepted) return TELEMETRY_TAKEN;
+  retract(m, sending->event.publish.tag);
+  return TELEMETRY_NOT_TAKEN;
 }
 
-bool fleet_publish(struct fleet *fleet, size_t index, uint32_t bytes, uint8_t qos)
+void telemetry_free(struct fleet *fleet)
 {
-  assert(index < fleet->config.device_count && bytes >= 16 && bytes <= sizeof fleet->message);
-  struct member *m = &fleet->members[index];
-  if (m->link != MEMBER_UP || member_backlog(m) > BACKLOG_MAX) return false;
-  return send_message(m, backend_now_ms(fleet->config.backend), bytes, qos) == SENDING_TAKEN;
+  for (size_t i = 0; fleet->telemetries != NULL && i < fleet->config.device_count; i++)
+    free(fleet->telemetries[i].acked.words);
+  free(fleet->telemetries);
 }

@@ -1,8 +1,11 @@
 /* What devices compute and move becomes counters, for which a session's operation is as good as a
    handshake's. */
+#include "fleet/work.h"
+
 #include <string.h>
 
-#include "fleet/member.h"
+#include "fleet/pace.h"
+#include "fleet/population.h"
 #include "timing/model.h"
 
 static void book_crypto(struct metrics *metrics, const struct crypto_meter *meter)
@@ -18,14 +21,14 @@ static void book_crypto(struct metrics *metrics, const struct crypto_meter *mete
   metrics_add(metrics, METRIC_CRYPTO_SHA256_BYTES, 64u * (uint64_t) meter->sha256_blocks);
 }
 
-void member_book_handshake(struct member *m)
+void work_book_handshake(struct member *m)
 {
   const struct fleet_config *config = &m->fleet->config;
   uint64_t bytes = (uint64_t) m->record_bytes_in + m->record_bytes_out;
   /* it is done when this step's time has passed */
-  uint64_t busy_us = config->pace ? member_step_us(m) : 0;
+  uint64_t busy_us = config->pace ? pace_us(m) : 0;
   metrics_record_us(config->metrics, METRIC_HANDSHAKE_WALL,
-                    fleet_clock_us(m->fleet) - m->opened_us + busy_us);
+                    population_clock_us(m->fleet) - m->opened_us + busy_us);
   if (config->timing != NULL) {
     double cycles = timing_handshake(config->timing, &m->meter, bytes);
     metrics_record_us(config->metrics, METRIC_HANDSHAKE_DEVICE,
@@ -34,7 +37,7 @@ void member_book_handshake(struct member *m)
   m->shook = false;
 }
 
-void member_book_work(struct member *m)
+void work_book(struct member *m)
 {
   static const struct crypto_meter nothing;
   struct metrics *metrics = m->fleet->config.metrics;

@@ -1,8 +1,11 @@
 /* What revocation does to a fleet: who is still let in, whose session lives on, and who is hit that
    should not be. */
+#include "fleet/revoked.h"
+
 #include <stdlib.h>
 
-#include "fleet/member.h"
+#include "fleet/line.h"
+#include "fleet/population.h"
 
 /* One silent end may be a restart's; of the next one a gate need not wait for the end of the run. */
 #define MUTE_TWICE 2u
@@ -24,23 +27,31 @@ static bool is_mute(const struct member *m, enum device_failure failure)
   bool silence = failure == DEVICE_FAIL_TLS_TIMEOUT || failure == DEVICE_FAIL_MQTT_TIMEOUT;
   /* a proxy's own page */
   bool nonsense = failure == DEVICE_FAIL_MQTT_PROTOCOL || failure == DEVICE_FAIL_TLS_PROTOCOL;
-  if (silence || nonsense) return m->opened && !member_foretells(m, failure);
+  if (silence || nonsense) return m->opened && !line_foretells(m, failure);
   return m->opened && device_failure_is_refusal(failure);
 }
 
+/* What happened since the device's certificate is on a CRL; times on the fleet's clock, 0: never. */
+struct revoked_row {
+  uint64_t since_us;       /* the first such CRL was published */
+  uint64_t accepted_us[2]; /* its last CONNACK: after a full handshake, after a resumed one */
+  uint64_t booked_us;      /* of these, what stands in the histogram; DEVICE_NEVER: nothing does */
+  uint32_t mute;           /* refusals without a word since its last CONNACK */
+};
+
 /* Only once a CRL was published: before, nobody is revoked. */
-static struct member_revoked *row_of(const struct member *m)
+static struct revoked_row *row_of(const struct member *m)
 {
   return &m->fleet->revoked[m - m->fleet->members];
 }
 
-static uint64_t last_accepted_us(const struct member_revoked *row)
+static uint64_t last_accepted_us(const struct revoked_row *row)
 {
   return row->accepted_us[FULL] > row->accepted_us[RESUMED] ? row->accepted_us[FULL]
                                                             : row->accepted_us[RESUMED];
 }
 
-static void book_path(struct metrics *metrics, const struct member_revoked *row, int path,
+static void book_path(struct metrics *metrics, const struct revoked_row *row, int path,
                       enum metric metric)
 {
   uint64_t at_us = row->accepted_us[path];
@@ -52,7 +63,7 @@ static void book_path(struct metrics *metrics, const struct member_revoked *row,
 static void book_refusal(struct member *m)
 {
   struct metrics *metrics = m->fleet->config.metrics;
-  struct member_revoked *row = row_of(m);
+  struct revoked_row *row = row_of(m);
   uint64_t last_us = last_accepted_us(row);
   if (row->booked_us == last_us) return;
   row->booked_us = last_us;
@@ -61,19 +72,19 @@ static void book_refusal(struct member *m)
   book_path(metrics, row, RESUMED, METRIC_REVOKE_REFUSE_RESUMED);
 }
 
-void member_revoked_online(struct member *m)
+void revoked_online(struct member *m)
 {
   struct metrics *metrics = m->fleet->config.metrics;
   m->pardoned = m->shut_out = false;
   if (!m->facts.revoked) return;
   metrics_take_back(metrics, METRIC_REVOKE_REFUSALS, row_of(m)->mute);
   row_of(m)->mute = 0;
-  row_of(m)->accepted_us[m->facts.resumed ? RESUMED : FULL] = fleet_clock_us(m->fleet);
+  row_of(m)->accepted_us[m->facts.resumed ? RESUMED : FULL] = population_clock_us(m->fleet);
   metrics_add(metrics, METRIC_REVOKE_ACCEPTS, 1);
   if (m->facts.resumed) metrics_add(metrics, METRIC_REVOKE_RESUMED_ACCEPTS, 1);
 }
 
-void member_revoked_failed(struct member *m, enum device_failure failure)
+void revoked_failed(struct member *m, enum device_failure failure)
 {
   bool verdict = is_verdict(failure);
   if (m->fleet->revoked == NULL || (!verdict && !is_mute(m, failure))) return;
@@ -90,18 +101,18 @@ void member_revoked_failed(struct member *m, enum device_failure failure)
 }
 
 /* What the plan ends, the end of the run among it, cuts nobody off. */
-void member_revoked_ended(struct member *m, enum device_failure failure)
+void revoked_ended(struct member *m, enum device_failure failure)
 {
   if (!m->facts.revoked || failure == DEVICE_FAIL_SESSION_STOPPED) return;
   metrics_record_us(m->fleet->config.metrics, METRIC_REVOKE_CUT,
-                    fleet_clock_us(m->fleet) - row_of(m)->since_us);
+                    population_clock_us(m->fleet) - row_of(m)->since_us);
 }
 
 /* It was let in after the CRL and has met nothing but that since: how long it still gets in nobody
    knows. */
 static bool is_unrefused(const struct member *m)
 {
-  const struct member_revoked *row = row_of(m);
+  const struct revoked_row *row = row_of(m);
   uint64_t last_us = last_accepted_us(row);
   return last_us > 0 && row->booked_us != last_us && row->mute == 0;
 }
@@ -127,11 +138,11 @@ static void set_revoked(struct member *m, bool revoked)
     m->pardoned = m->link != MEMBER_UP;
   }
   m->facts.revoked = revoked;
-  *row_of(m) = (struct member_revoked){.since_us = revoked ? fleet_clock_us(fleet) : 0,
-                                       .booked_us = DEVICE_NEVER};
+  *row_of(m) = (struct revoked_row){.since_us = revoked ? population_clock_us(fleet) : 0,
+                                    .booked_us = DEVICE_NEVER};
 }
 
-int fleet_publish_crl(struct fleet *fleet, const bool *names, struct error *error)
+int revoked_publish(struct fleet *fleet, const bool *names, struct error *error)
 {
   size_t n = fleet->config.device_count;
   if (fleet->revoked == NULL) fleet->revoked = calloc(n, sizeof *fleet->revoked);
@@ -142,7 +153,7 @@ int fleet_publish_crl(struct fleet *fleet, const bool *names, struct error *erro
   return 0;
 }
 
-void fleet_measure_revoked(struct fleet *fleet, bool last)
+void revoked_measure(struct fleet *fleet, bool last)
 {
   size_t revoked = 0, uncut = fleet->left_uncut, unrefused = fleet->left_unrefused, collateral = 0;
   for (size_t i = 0; i < fleet->config.device_count; i++) {

@@ -1,0 +1,12 @@
+/* Events of one device. */
+#ifndef FLEETSIM_FLEET_EMIT_H
+#define FLEETSIM_FLEET_EMIT_H
+
+#include "report/events.h"
+
+struct member;
+
+/* Tells of this device, now: the event's time and device are filled in. */
+void emit_event(const struct member *member, struct event event);
+
+#endif
