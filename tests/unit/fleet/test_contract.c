@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "clients.h"
 #include "fleet/fleet.h"
 #include "net/fetch.h"
+#include "small.h"
 
 #define DEVICES 4
 #include "clockwork.h"
@@ -72,7 +72,7 @@ void fetch_abort(struct fetch_transfer *transfer)
 
 static void serve(struct fetch_transfer *t, size_t size)
 {
-  static const uint8_t bytes[CLIENTS_FILE_SIZE];
+  static const uint8_t bytes[SMALL_FILE_SIZE];
   assert_true(t->under_way);
   t->handler->bytes(t->user, bytes, size);
 }
@@ -91,7 +91,7 @@ struct world {
   struct fleet *fleet;
   struct metrics *metrics;
   struct events *events;
-  uint8_t pages[DEVICES][CLIENTS_PAGE];
+  uint8_t pages[DEVICES][SMALL_PAGE];
   char folder[64];
 };
 
@@ -126,7 +126,7 @@ static struct world *new_world(const struct device_ops *ops, struct fetch *fetch
       .place_count = 1,
       .device_count = DEVICES,
       .page = page_of,
-      .page_size = CLIENTS_PAGE,
+      .page_size = SMALL_PAGE,
       .id = id_of,
       .pages = w,
       .reconnect = {.kind = BACKOFF_FIXED, .base_ms = 1000, .cap_ms = 1000},
@@ -176,9 +176,9 @@ static const struct fleet_facts *facts(struct world *w, size_t device)
   return fleet_facts(w->fleet, device);
 }
 
-static struct clients_memory memory(struct world *w, size_t device)
+static struct small_memory memory(struct world *w, size_t device)
 {
-  return clients_memory(w->pages[device]);
+  return small_memory(w->pages[device]);
 }
 
 /* Device 0 is online. */
@@ -205,7 +205,7 @@ static void assert_books_closed(struct world *w)
 static void a_client_that_restarts_comes_back_by_itself(void **state)
 {
   (void) state;
-  struct world *w = new_world(&clients_watchdog, NULL);
+  struct world *w = new_world(&small_watchdog, NULL);
   connect_one(w);
   assert_int_equal(memory(w, 0).starts, 1);
   say(w, 0, "restart\n");
@@ -226,7 +226,7 @@ static void what_it_held_is_forgotten_in_a_restart(void **state)
 {
   (void) state;
   size_t count;
-  struct world *w = new_world(&clients_watchdog, NULL);
+  struct world *w = new_world(&small_watchdog, NULL);
   struct fleet_books books;
   connect_one(w);
   for (int i = 0; i < 3; i++) assert_true(fleet_publish(w->fleet, 0, 16, 1));
@@ -244,7 +244,7 @@ static void a_shelved_client_that_restarts_stays_off(void **state)
 {
   (void) state;
   static const uint32_t first = 0;
-  struct world *w = new_world(&clients_watchdog, NULL);
+  struct world *w = new_world(&small_watchdog, NULL);
   connect_one(w);
   say(w, 0, "restart\n");
   fleet_shelve(w->fleet, &first, 1);
@@ -259,12 +259,12 @@ static void a_shelved_client_that_restarts_stays_off(void **state)
 static void a_deadline_is_kept_that_a_client_has_before_its_first_attempt(void **state)
 {
   (void) state;
-  struct world *w = new_world(&clients_watchdog, NULL);
-  pass(w, CLIENTS_WATCHDOG_MS);
+  struct world *w = new_world(&small_watchdog, NULL);
+  pass(w, SMALL_WATCHDOG_MS);
   for (size_t i = 0; i < DEVICES; i++) assert_int_equal(memory(w, i).starts, 1);
   pass(w, 10 + BOOT_MAX_MS);
   for (size_t i = 0; i < DEVICES; i++) assert_int_equal(memory(w, i).starts, 2);
-  pass(w, CLIENTS_WATCHDOG_MS + 10 + BOOT_MAX_MS);
+  pass(w, SMALL_WATCHDOG_MS + 10 + BOOT_MAX_MS);
   for (size_t i = 0; i < DEVICES; i++) assert_int_equal(memory(w, i).starts, 3);
   end(w);
 }
@@ -273,11 +273,11 @@ static void a_deadline_is_kept_that_a_client_has_after_a_session(void **state)
 {
   (void) state;
   static const uint32_t first = 0;
-  struct world *w = new_world(&clients_watchdog, NULL);
+  struct world *w = new_world(&small_watchdog, NULL);
   connect_one(w);
   fleet_disconnect_all(w->fleet);
   assert_false(facts(w, 0)->online);
-  pass(w, CLIENTS_WATCHDOG_MS + 10);
+  pass(w, SMALL_WATCHDOG_MS + 10);
   assert_false(facts(w, 0)->powered); /* its watchdog has bitten */
   pass(w, BOOT_MAX_MS);
   assert_int_equal(memory(w, first).starts, 2);
@@ -289,20 +289,20 @@ static void a_deadline_is_kept_that_a_client_has_after_a_session(void **state)
 static void a_fetch_is_served_without_a_transport(void **state)
 {
   (void) state;
-  struct world *w = new_world(&clients_fetcher, &files);
-  pass(w, CLIENTS_FETCH_MS + 10);
+  struct world *w = new_world(&small_fetcher, &files);
+  pass(w, SMALL_FETCH_MS + 10);
   assert_int_equal(begun, DEVICES);
   struct fetch_transfer *t = &transfers[0];
-  assert_string_equal(t->url, CLIENTS_URL);
-  assert_int_equal(t->size_max, CLIENTS_FILE_SIZE);
-  for (size_t i = 0; i < CLIENTS_FILE_SIZE; i++) serve(t, 1);
-  assert_int_equal(memory(w, 0).fetched, CLIENTS_FILE_SIZE);
+  assert_string_equal(t->url, SMALL_URL);
+  assert_int_equal(t->size_max, SMALL_FILE_SIZE);
+  for (size_t i = 0; i < SMALL_FILE_SIZE; i++) serve(t, 1);
+  assert_int_equal(memory(w, 0).fetched, SMALL_FILE_SIZE);
   end_transfer(t, DEVICE_OTA_NONE);
   assert_true(memory(w, 0).whole);
   assert_false(facts(w, 0)->powered); /* it restarts with what it has */
   pass(w, BOOT_MAX_MS);
   assert_int_equal(memory(w, 0).starts, 2);
-  pass(w, CLIENTS_FETCH_MS + 10);
+  pass(w, SMALL_FETCH_MS + 10);
   assert_int_equal(begun, DEVICES); /* that was all */
   end(w);
   assert_int_equal(aborted, DEVICES - 1);
@@ -311,12 +311,12 @@ static void a_fetch_is_served_without_a_transport(void **state)
 static void a_fetch_that_broke_goes_on_where_it_was(void **state)
 {
   (void) state;
-  struct world *w = new_world(&clients_fetcher, &files);
-  pass(w, CLIENTS_FETCH_MS + 10);
+  struct world *w = new_world(&small_fetcher, &files);
+  pass(w, SMALL_FETCH_MS + 10);
   struct fetch_transfer *t = &transfers[2];
   serve(t, 7);
   end_transfer(t, DEVICE_OTA_SERVER_CUT);
-  pass(w, CLIENTS_FETCH_MS + 10);
+  pass(w, SMALL_FETCH_MS + 10);
   assert_int_equal(begun, DEVICES + 1);
   assert_int_equal(transfers[DEVICES].offset, 7);
   end(w);
@@ -325,9 +325,9 @@ static void a_fetch_that_broke_goes_on_where_it_was(void **state)
 static void a_fetch_of_too_much_is_aborted(void **state)
 {
   (void) state;
-  struct world *w = new_world(&clients_fetcher, &files);
-  pass(w, CLIENTS_FETCH_MS + 10);
-  serve(&transfers[1], CLIENTS_FILE_SIZE);
+  struct world *w = new_world(&small_fetcher, &files);
+  pass(w, SMALL_FETCH_MS + 10);
+  serve(&transfers[1], SMALL_FILE_SIZE);
   assert_int_equal(aborted, 0);
   serve(&transfers[1], 1);
   assert_int_equal(aborted, 1);
@@ -337,15 +337,15 @@ static void a_fetch_of_too_much_is_aborted(void **state)
 
 static void a_fetch_with_nobody_to_fetch_from_is_refused(struct fetch *fetch)
 {
-  struct world *w = new_world(&clients_fetcher, fetch);
+  struct world *w = new_world(&small_fetcher, fetch);
   files.full = true;
   connect_one(w);
-  pass(w, 10 * CLIENTS_FETCH_MS);
+  pass(w, 10 * SMALL_FETCH_MS);
   assert_int_equal(begun, 0);
   assert_int_equal(memory(w, 0).fetched, 0);
   assert_true(facts(w, 0)->online); /* it has heard of it each time, and goes on */
   files.full = false;
-  pass(w, CLIENTS_FETCH_MS + 10);
+  pass(w, SMALL_FETCH_MS + 10);
   assert_int_equal(begun, fetch != NULL ? DEVICES : 0);
   end(w);
 }
@@ -366,9 +366,9 @@ static void a_fetch_ends_with_the_power(void **state)
 {
   (void) state;
   static const uint32_t first = 0;
-  struct world *w = new_world(&clients_fetcher, &files);
+  struct world *w = new_world(&small_fetcher, &files);
   connect_one(w);
-  pass(w, CLIENTS_FETCH_MS + 10);
+  pass(w, SMALL_FETCH_MS + 10);
   assert_true(transfers[0].under_way);
   say(w, 0, "restart\n");
   assert_false(transfers[0].under_way);

@@ -1,7 +1,7 @@
 /* Two small clients beside the built-in one. The happy path: START, OPENED -> "hello", "welcome" ->
  * ONLINE. Whatever ends that is one ENDED; the watchdog and the fetch go on without a transport.
  */
-#include "clients.h"
+#include "small.h"
 
 #include <string.h>
 
@@ -13,7 +13,7 @@ enum state { IDLE, OPENING, GREETING, LIVE };
 
 struct client {
   struct device_config config;
-  struct clients_memory memory;
+  struct small_memory memory;
   uint32_t sequence; /* of the slot in force */
   enum state state;
   uint64_t now_ms, attempt_ms, alarm_ms; /* 0: not set yet; DEVICE_NEVER */
@@ -43,25 +43,25 @@ static uint32_t check_of(const uint8_t slot[SLOT])
 }
 
 /* 0: the slot was never written, or not to its end. */
-static uint32_t read_slot(const uint8_t slot[SLOT], struct clients_memory *out)
+static uint32_t read_slot(const uint8_t slot[SLOT], struct small_memory *out)
 {
   if (get(slot + SLOT - 4) != check_of(slot)) return 0;
-  *out = (struct clients_memory){
+  *out = (struct small_memory){
       .starts = get(slot + 4), .fetched = get(slot + 8), .whole = slot[12] != 0};
   return get(slot);
 }
 
-static uint32_t read_page(const uint8_t page[CLIENTS_PAGE], struct clients_memory *out)
+static uint32_t read_page(const uint8_t page[SMALL_PAGE], struct small_memory *out)
 {
-  struct clients_memory memory[2] = {{0, 0, false}, {0, 0, false}};
+  struct small_memory memory[2] = {{0, 0, false}, {0, 0, false}};
   uint32_t a = read_slot(page, &memory[0]), b = read_slot(page + SLOT, &memory[1]);
   *out = memory[b > a];
   return a > b ? a : b;
 }
 
-struct clients_memory clients_memory(const uint8_t page[CLIENTS_PAGE])
+struct small_memory small_memory(const uint8_t page[SMALL_PAGE])
 {
-  struct clients_memory memory;
+  struct small_memory memory;
   (void) read_page(page, &memory);
   return memory;
 }
@@ -99,7 +99,7 @@ static void end(struct client *c, enum device_failure failure)
   c->state = IDLE;
   c->attempt_ms = DEVICE_NEVER;
   c->line_size = 0;
-  if (!c->fetches) c->alarm_ms = c->now_ms + CLIENTS_WATCHDOG_MS;
+  if (!c->fetches) c->alarm_ms = c->now_ms + SMALL_WATCHDOG_MS;
   say(c, (struct device_note){.kind = DEVICE_NOTE_ENDED, .failure = failure});
 }
 
@@ -153,9 +153,9 @@ static void take_bytes(struct client *c, const uint8_t *data, size_t size,
 
 static void fetch(struct client *c, struct device_effects *fx)
 {
-  static struct device_fetch wanted = {.url = CLIENTS_URL, .size_max = CLIENTS_FILE_SIZE};
+  static struct device_fetch wanted = {.url = SMALL_URL, .size_max = SMALL_FILE_SIZE};
   wanted.offset = c->memory.fetched;
-  wanted.size_max = CLIENTS_FILE_SIZE - c->memory.fetched;
+  wanted.size_max = SMALL_FILE_SIZE - c->memory.fetched;
   c->alarm_ms = DEVICE_NEVER;
   c->fetching = true;
   fx->fetch = &wanted;
@@ -165,9 +165,9 @@ static void take_fetched(struct client *c, size_t size, struct device_effects *f
 {
   if (!c->fetching) return;
   c->memory.fetched += (uint32_t) size;
-  if (c->memory.fetched <= CLIENTS_FILE_SIZE && store(c) == 0) return;
+  if (c->memory.fetched <= SMALL_FILE_SIZE && store(c) == 0) return;
   c->fetching = false;
-  c->alarm_ms = c->now_ms + CLIENTS_FETCH_MS;
+  c->alarm_ms = c->now_ms + SMALL_FETCH_MS;
   c->memory.fetched = 0;
   fx->fetch_abort = true;
 }
@@ -176,8 +176,8 @@ static void end_fetch(struct client *c, enum device_ota_status cause, struct dev
 {
   if (!c->fetching) return;
   c->fetching = false;
-  c->alarm_ms = c->now_ms + CLIENTS_FETCH_MS;
-  c->memory.whole = cause == DEVICE_OTA_NONE && c->memory.fetched == CLIENTS_FILE_SIZE;
+  c->alarm_ms = c->now_ms + SMALL_FETCH_MS;
+  c->memory.whole = cause == DEVICE_OTA_NONE && c->memory.fetched == SMALL_FILE_SIZE;
   if (!c->memory.whole || store(c) != 0) return;
   restart(c, fx); /* what was fetched holds from the next start on */
 }
@@ -198,7 +198,7 @@ static void wake(struct client *c, struct device_effects *fx)
 static void begin(struct client *c)
 {
   if (c->alarm_ms != 0) return;
-  c->alarm_ms = c->now_ms + (c->fetches ? CLIENTS_FETCH_MS : CLIENTS_WATCHDOG_MS);
+  c->alarm_ms = c->now_ms + (c->fetches ? SMALL_FETCH_MS : SMALL_WATCHDOG_MS);
   if (c->fetches && c->memory.whole) c->alarm_ms = DEVICE_NEVER;
 }
 
@@ -251,7 +251,7 @@ static void step(void *storage, const struct device_event *event, struct device_
 
 static int create(void *storage, const struct device_config *config, bool fetches)
 {
-  uint8_t page[CLIENTS_PAGE];
+  uint8_t page[SMALL_PAGE];
   struct client *c = storage;
   *c = (struct client){.config = *config, .attempt_ms = DEVICE_NEVER, .fetches = fetches};
   if (config->host.nvm_read(config->host.ctx, 0, page, sizeof page) != 0)
@@ -300,22 +300,22 @@ static const char *state_name(uint8_t state)
   return "unknown";
 }
 
-const struct device_ops clients_watchdog = {.name = "watchdog",
-                                            .tls_library = "none",
-                                            .storage_size = storage_size,
-                                            .create = create_watchdog,
-                                            .step = step,
-                                            .destroy = destroy,
-                                            .id = id,
-                                            .trust_version = trust_version,
-                                            .state_name = state_name};
+const struct device_ops small_watchdog = {.name = "watchdog",
+                                          .tls_library = "none",
+                                          .storage_size = storage_size,
+                                          .create = create_watchdog,
+                                          .step = step,
+                                          .destroy = destroy,
+                                          .id = id,
+                                          .trust_version = trust_version,
+                                          .state_name = state_name};
 
-const struct device_ops clients_fetcher = {.name = "fetcher",
-                                           .tls_library = "none",
-                                           .storage_size = storage_size,
-                                           .create = create_fetcher,
-                                           .step = step,
-                                           .destroy = destroy,
-                                           .id = id,
-                                           .trust_version = trust_version,
-                                           .state_name = state_name};
+const struct device_ops small_fetcher = {.name = "fetcher",
+                                         .tls_library = "none",
+                                         .storage_size = storage_size,
+                                         .create = create_fetcher,
+                                         .step = step,
+                                         .destroy = destroy,
+                                         .id = id,
+                                         .trust_version = trust_version,
+                                         .state_name = state_name};
