@@ -92,7 +92,27 @@ enum device_failure {
 #define X(symbol, name, sentence) DEVICE_FAIL_##symbol,
   DEVICE_FAILURES(X)
 #undef X
-      DEVICE_FAIL_COUNT
+      DEVICE_FAIL_COUNT,
+  /* Ranges of the list that mean something, each from its FIRST to its LAST. A new failure goes where
+     these stay true; unit/device/test_names holds them against the names. */
+  /* the attempt ended before CONNACK: "connect." */
+  DEVICE_FAIL_CONNECT_FIRST = DEVICE_FAIL_TCP_REFUSED,
+  DEVICE_FAIL_CONNECT_LAST = DEVICE_FAIL_STOPPED,
+  /* by TLS, whoever ended it: "connect.tls." */
+  DEVICE_FAIL_TLS_FIRST = DEVICE_FAIL_TLS_NOT_TRUSTED,
+  DEVICE_FAIL_TLS_LAST = DEVICE_FAIL_TLS_INTERNAL,
+  /* by a verdict on a certificate, of the device or, from ALERT_FIRST on, of the broker */
+  DEVICE_FAIL_VERDICT_FIRST = DEVICE_FAIL_TLS_NOT_TRUSTED,
+  DEVICE_FAIL_ALERT_FIRST = DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA,
+  DEVICE_FAIL_VERDICT_LAST = DEVICE_FAIL_TLS_ALERT_NO_CERT,
+  /* by the broker, in TLS or after it: alerts, and the end without one (from ALERT_FIRST on) */
+  DEVICE_FAIL_REFUSED_TLS_LAST = DEVICE_FAIL_TLS_RESET,
+  /* by the broker's CONNACK: "connect.mqtt.refused_" */
+  DEVICE_FAIL_CONNACK_FIRST = DEVICE_FAIL_MQTT_REFUSED_VERSION,
+  DEVICE_FAIL_CONNACK_LAST = DEVICE_FAIL_MQTT_REFUSED_OTHER,
+  /* a session ended: "session." */
+  DEVICE_FAIL_SESSION_FIRST = DEVICE_FAIL_SESSION_CLOSED,
+  DEVICE_FAIL_SESSION_LAST = DEVICE_FAIL_SESSION_STOPPED,
 };
 
 /* A failure by which the broker, and nobody else, ended an attempt once the transport was open and

@@ -90,7 +90,13 @@ enum device_ota_status {
 #define X(symbol, name, sentence) DEVICE_OTA_##symbol,
   DEVICE_OTA_STATUSES(X)
 #undef X
-      DEVICE_OTA_STATUS_COUNT
+      DEVICE_OTA_STATUS_COUNT,
+  /* Ranges of the list, each from its FIRST to its LAST: updates that were refused, or given up
+     before the restart; of these, those that a download ended in */
+  DEVICE_OTA_REFUSAL_FIRST = DEVICE_OTA_BAD_MANIFEST,
+  DEVICE_OTA_REFUSAL_LAST = DEVICE_OTA_FLASH_FAILED,
+  DEVICE_OTA_SERVER_FIRST = DEVICE_OTA_SERVER_NOT_TRUSTED,
+  DEVICE_OTA_SERVER_LAST = DEVICE_OTA_SERVER_TIMEOUT,
 };
 
 const char *device_ota_status_name(enum device_ota_status status);
@@ -107,7 +113,7 @@ static inline bool device_ota_is_under_way(enum device_ota_status s)
 }
 static inline bool device_ota_is_refusal(enum device_ota_status s)
 {
-  return s >= DEVICE_OTA_BAD_MANIFEST && s <= DEVICE_OTA_FLASH_FAILED;
+  return s >= DEVICE_OTA_REFUSAL_FIRST && s <= DEVICE_OTA_REFUSAL_LAST;
 }
 static inline bool device_ota_is_rolled_back(enum device_ota_status s)
 {

@@ -64,7 +64,8 @@ static bool spares_ticket(enum device_failure failure)
  * is of a session that the broker has refused. */
 static void judge_ticket(struct device_client *client, enum device_failure failure)
 {
-  bool ours = failure >= DEVICE_FAIL_TLS_NOT_TRUSTED && failure <= DEVICE_FAIL_MQTT_PROTOCOL;
+  bool ours = (failure >= DEVICE_FAIL_TLS_FIRST && failure <= DEVICE_FAIL_TLS_LAST) ||
+              failure == DEVICE_FAIL_MQTT_TIMEOUT || failure == DEVICE_FAIL_MQTT_PROTOCOL;
   if (!client->tls.open || device_client_has_connack(client) || spares_ticket(failure)) return;
   if (!ours && !device_failure_is_refusal(failure)) return;
   if (client->tls.offered_ticket)

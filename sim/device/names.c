@@ -35,9 +35,8 @@ static const char *const ota_sentences[] = {
 
 bool device_failure_is_refusal(enum device_failure failure)
 {
-  return (failure >= DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA && failure <= DEVICE_FAIL_TLS_RESET) ||
-         (failure >= DEVICE_FAIL_MQTT_REFUSED_VERSION &&
-          failure <= DEVICE_FAIL_MQTT_REFUSED_OTHER) ||
+  return (failure >= DEVICE_FAIL_ALERT_FIRST && failure <= DEVICE_FAIL_REFUSED_TLS_LAST) ||
+         (failure >= DEVICE_FAIL_CONNACK_FIRST && failure <= DEVICE_FAIL_CONNACK_LAST) ||
          failure == DEVICE_FAIL_TCP_RESET || failure == DEVICE_FAIL_TCP_CLOSED;
 }
 

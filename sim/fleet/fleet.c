@@ -238,7 +238,7 @@ void fleet_measure_revoked(struct fleet *fleet, bool last)
   revoked_measure(fleet, last);
 }
 
-uint64_t fleet_network_failures(void)
+struct failure_set fleet_network_failures(void)
 {
   return line_failures();
 }

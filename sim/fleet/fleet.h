@@ -25,6 +25,7 @@
 #include "fleet/facts.h"
 #include "fleet/recovery.h"
 #include "net/fault.h"
+#include "report/failure_set.h"
 
 struct fleet;
 
@@ -123,9 +124,8 @@ int fleet_set_fault(struct fleet *fleet, const uint32_t *devices, size_t count,
                     const struct fault *fault, struct error *error);
 void fleet_mend(struct fleet *fleet, const uint32_t *devices, size_t count);
 
-/* Bit f for every device_failure f that faults may end in. They count as foretold for a device
-   whose line has one. */
-uint64_t fleet_network_failures(void);
+/* The failures that faults may end in. They count as foretold for a device whose line has one. */
+struct failure_set fleet_network_failures(void);
 
 /* The name of config.place[place] leads elsewhere from the next attempt on; `host` of `now` is not
    looked at. */
@@ -174,9 +174,9 @@ void fleet_power_cut(struct fleet *fleet, const uint32_t *devices, size_t count,
 
 void fleet_begin_phase(struct fleet *fleet);
 
-/* Failures that the scenario foretells from now on: bit f of `mask` is device_failure f. An attempt
- * that has begun before may still end as was foretold then. */
-void fleet_expect(struct fleet *fleet, uint64_t mask);
+/* Failures that the scenario foretells from now on. An attempt that has begun before may still end as
+ * was foretold then. */
+void fleet_expect(struct fleet *fleet, const struct failure_set *failures);
 
 void fleet_census(const struct fleet *fleet, struct fleet_census *out);
 

@@ -48,21 +48,27 @@ void line_break_off(struct member *m)
 
 /* --- Faults ----------------------------------------------------------------------------------- */
 
-uint64_t line_failures(void)
+static const enum device_failure failures[] = {
+    DEVICE_FAIL_TCP_REFUSED,     DEVICE_FAIL_TCP_RESET,    DEVICE_FAIL_TCP_CLOSED,
+    DEVICE_FAIL_TCP_TIMEOUT,     DEVICE_FAIL_TLS_TIMEOUT,  DEVICE_FAIL_MQTT_TIMEOUT,
+    DEVICE_FAIL_TLS_CLOSED,      DEVICE_FAIL_TLS_RESET,    DEVICE_FAIL_SESSION_CLOSED,
+    DEVICE_FAIL_SESSION_RESET,   DEVICE_FAIL_SESSION_PING, DEVICE_FAIL_SESSION_ACK,
+    DEVICE_FAIL_SESSION_BACKLOG,
+};
+
+struct failure_set line_failures(void)
 {
-  return UINT64_C(1) << DEVICE_FAIL_TCP_REFUSED | UINT64_C(1) << DEVICE_FAIL_TCP_RESET |
-         UINT64_C(1) << DEVICE_FAIL_TCP_CLOSED | UINT64_C(1) << DEVICE_FAIL_TCP_TIMEOUT |
-         UINT64_C(1) << DEVICE_FAIL_TLS_TIMEOUT | UINT64_C(1) << DEVICE_FAIL_MQTT_TIMEOUT |
-         UINT64_C(1) << DEVICE_FAIL_TLS_CLOSED | UINT64_C(1) << DEVICE_FAIL_TLS_RESET |
-         UINT64_C(1) << DEVICE_FAIL_SESSION_CLOSED | UINT64_C(1) << DEVICE_FAIL_SESSION_RESET |
-         UINT64_C(1) << DEVICE_FAIL_SESSION_PING | UINT64_C(1) << DEVICE_FAIL_SESSION_ACK |
-         UINT64_C(1) << DEVICE_FAIL_SESSION_BACKLOG;
+  struct failure_set set = {0};
+  for (size_t f = 0; f < sizeof failures / sizeof *failures; f++)
+    failure_set_add(&set, failures[f]);
+  return set;
 }
 
 bool line_foretells(const struct member *m, enum device_failure failure)
 {
-  if (m->faults == NULL || (line_failures() >> failure & 1u) == 0) return false;
-  return !fault_is_none(fault_get(m->faults));
+  if (m->faults == NULL) return false;
+  const struct failure_set may = line_failures();
+  return failure_set_has(&may, failure) && !fault_is_none(fault_get(m->faults));
 }
 
 void line_count_half_open(struct member *m)

@@ -5,6 +5,7 @@
 #include "fleetsim/device.h"
 #include "net/backend.h"
 #include "net/fault.h"
+#include "report/failure_set.h"
 
 struct member;
 
@@ -23,8 +24,8 @@ int line_set_fault(struct member *member, const struct fault *fault);
 /* Counts the half-open sessions again; to be called when the member goes online or offline. */
 void line_count_half_open(struct member *member);
 
-/* Bit f for every device_failure f that faults may end in. */
-uint64_t line_failures(void);
+/* The failures that faults may end in. */
+struct failure_set line_failures(void);
 
 /* True for a failure that the fault in force may well cause. */
 bool line_foretells(const struct member *member, enum device_failure failure);

@@ -21,14 +21,14 @@ static bool was_expected(const struct member *m, enum device_failure failure)
 {
   const struct fleet *fleet = m->fleet;
   return m->link == MEMBER_DIALLING && m->planned_us < fleet->expected_at_us &&
-         (fleet->expected_before >> failure & 1u) != 0;
+         failure_set_has(&fleet->expected_before, failure);
 }
 
 static bool is_expected(const struct member *m, enum device_failure failure)
 {
   if ((m->facts.revoked || m->pardoned) && m->opened && device_failure_is_refusal(failure))
     return true;
-  return failure == DEVICE_FAIL_STOPPED || (m->fleet->expected >> failure & 1u) != 0 ||
+  return failure == DEVICE_FAIL_STOPPED || failure_set_has(&m->fleet->expected, failure) ||
          line_foretells(m, failure) || was_expected(m, failure);
 }
 
@@ -163,7 +163,7 @@ static void on_online(struct member *m, const struct device_note *note)
    it. */
 static bool is_verdict(enum device_failure failure)
 {
-  return failure >= DEVICE_FAIL_TLS_NOT_TRUSTED && failure <= DEVICE_FAIL_TLS_ALERT_NO_CERT;
+  return failure >= DEVICE_FAIL_VERDICT_FIRST && failure <= DEVICE_FAIL_VERDICT_LAST;
 }
 
 /* A broker that closes after the handshake has probably judged: more than a bad line, and less than

@@ -230,9 +230,9 @@ void fleet_begin_phase(struct fleet *fleet)
   }
 }
 
-void fleet_expect(struct fleet *fleet, uint64_t mask)
+void fleet_expect(struct fleet *fleet, const struct failure_set *failures)
 {
   fleet->expected_before = fleet->expected;
-  fleet->expected = mask;
+  fleet->expected = *failures;
   fleet->expected_at_us = backend_now_us(fleet->config.backend);
 }

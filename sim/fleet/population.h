@@ -7,6 +7,7 @@
 #include "fleet/leaves.h"
 #include "fleet/member.h"
 #include "fleet/recovery.h"
+#include "report/failure_set.h"
 
 struct fleet {
   struct fleet_config config;
@@ -32,9 +33,9 @@ struct fleet {
   struct fleet_telemetry telemetry;
   uint8_t message[1024]; /* telemetry being built */
   uint8_t out[16 * 1024];
-  uint64_t expected;        /* bit f: failure f is foretold .. */
-  uint64_t expected_before; /* .. and was for attempts that began before .. */
-  uint64_t expected_at_us;  /* .. this time, on the backend's clock */
+  struct failure_set expected;        /* are foretold .. */
+  struct failure_set expected_before; /* .. and were for attempts that began before .. */
+  uint64_t expected_at_us;            /* .. this time, on the backend's clock */
   struct leaves leaves;
   /* number of the certificate that each broker serves; LEAVES_NONE: any counts */
   uint8_t served[FLEET_NODES_MAX];

@@ -16,7 +16,7 @@ enum { FULL, RESUMED };
  * issuer's is missing. Which alert stands for which differs: Erlang says 42 for the latter two. */
 static bool is_verdict(enum device_failure failure)
 {
-  return failure >= DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA && failure <= DEVICE_FAIL_TLS_ALERT_NO_CERT;
+  return failure >= DEVICE_FAIL_ALERT_FIRST && failure <= DEVICE_FAIL_VERDICT_LAST;
 }
 
 /* Nothing was said, or nothing about a certificate. A refusal can look like that: node and nginx

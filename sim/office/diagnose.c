@@ -470,7 +470,7 @@ bool diagnose_is_final(enum device_failure failure)
   case DEVICE_FAIL_MQTT_REFUSED_MOVED:
   case DEVICE_FAIL_MQTT_REFUSED_OTHER:
   case DEVICE_FAIL_MQTT_PROTOCOL: return true;
-  default: return failure >= DEVICE_FAIL_TLS_NOT_TRUSTED && failure <= DEVICE_FAIL_TLS_INTERNAL;
+  default: return failure >= DEVICE_FAIL_TLS_FIRST && failure <= DEVICE_FAIL_TLS_LAST;
   }
 }
 

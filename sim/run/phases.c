@@ -35,12 +35,6 @@ static double seconds(const struct stage *stage)
 
 /* --- The failures that a phase foretells ------------------------------------------------------ */
 
-static uint64_t bit(enum device_failure failure)
-{
-  _Static_assert(DEVICE_FAIL_COUNT <= 64, "a set of failures is a word of 64 bits");
-  return UINT64_C(1) << failure;
-}
-
 /* An upper limit puts up with a failure and does not wish for it. */
 static bool wants_some(const struct expr *expr)
 {
@@ -48,21 +42,19 @@ static bool wants_some(const struct expr *expr)
   return !limits && (expr->value != 0 || expr->op == EXPR_GT || expr->op == EXPR_NE);
 }
 
-static uint64_t foretold_by(const struct expr *expr)
+static void add_foretold_by(const struct expr *expr, struct failure_set *set)
 {
   char name[96];
-  uint64_t mask = 0;
   if (!wants_some(expr) ||
       (strcmp(expr->name, "refused") != 0 && strcmp(expr->name, "failures") != 0))
-    return 0;
+    return;
   if (strcmp(expr->name, "refused") == 0)
     snprintf(name, sizeof name, "connect.tls.%s", expr->argument);
   else
     snprintf(name, sizeof name, "%s", expr->argument);
   for (int f = 1; f < DEVICE_FAIL_COUNT; f++)
     if (strcmp(device_failure_name((enum device_failure) f), name) == 0)
-      mask |= bit((enum device_failure) f);
-  return mask;
+      failure_set_add(set, (enum device_failure) f);
 }
 
 static bool restarts_broker(const struct scenario_step *step)
@@ -109,31 +101,38 @@ static bool publishes_list(const struct scenario_phase *phase)
   return false;
 }
 
-static uint64_t foretold(const struct stage *stage, const struct scenario_phase *phase)
+static void add(struct failure_set *set, size_t count, const enum device_failure failures[])
 {
-  uint64_t mask = phase->has_until ? foretold_by(&phase->until) : 0;
-  for (size_t e = 0; e < phase->expect_count; e++) mask |= foretold_by(&phase->expect[e]);
-  for (size_t s = 0; s < phase->step_count; s++)
-    if (changes_lines(&phase->steps[s])) mask |= fleet_network_failures();
-  for (size_t s = 0; s < phase->step_count; s++)
-    if (ends_sessions(&phase->steps[s]))
-      mask |=
-          bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) |
-          bit(DEVICE_FAIL_SESSION_DISCONNECT) | bit(DEVICE_FAIL_TCP_REFUSED) |
-          bit(DEVICE_FAIL_TCP_CLOSED) | bit(DEVICE_FAIL_TCP_RESET) |
-          (publishes_list(phase) ? 0 : bit(DEVICE_FAIL_TLS_CLOSED) | bit(DEVICE_FAIL_TLS_RESET));
-  for (size_t s = 0; s < phase->step_count; s++)
-    if (phase->steps[s].kind == STEP_RESOLVE)
-      mask |= bit(DEVICE_FAIL_NAME_NOT_FOUND) | bit(DEVICE_FAIL_TCP_TIMEOUT);
-  if (is_of_nodes(stage, phase))
-    mask |= bit(DEVICE_FAIL_SESSION_CLOSED) | bit(DEVICE_FAIL_SESSION_RESET) |
-            bit(DEVICE_FAIL_SESSION_DISCONNECT) | bit(DEVICE_FAIL_SESSION_PING) |
-            bit(DEVICE_FAIL_SESSION_ACK) | bit(DEVICE_FAIL_SESSION_BACKLOG) |
-            bit(DEVICE_FAIL_TCP_REFUSED) | bit(DEVICE_FAIL_TCP_CLOSED) |
-            bit(DEVICE_FAIL_TCP_RESET) | bit(DEVICE_FAIL_TLS_CLOSED) | bit(DEVICE_FAIL_TLS_RESET) |
-            bit(DEVICE_FAIL_TCP_TIMEOUT) | bit(DEVICE_FAIL_TLS_TIMEOUT) |
-            bit(DEVICE_FAIL_MQTT_TIMEOUT);
-  return mask;
+  for (size_t f = 0; f < count; f++) failure_set_add(set, failures[f]);
+}
+#define ADD(set, failures) add(set, sizeof(failures) / sizeof *(failures), failures)
+
+static struct failure_set foretold(const struct stage *stage, const struct scenario_phase *phase)
+{
+  static const enum device_failure
+      ends[] = {DEVICE_FAIL_SESSION_CLOSED,     DEVICE_FAIL_SESSION_RESET,
+                DEVICE_FAIL_SESSION_DISCONNECT, DEVICE_FAIL_TCP_REFUSED,
+                DEVICE_FAIL_TCP_CLOSED,         DEVICE_FAIL_TCP_RESET},
+      mute[] = {DEVICE_FAIL_TLS_CLOSED, DEVICE_FAIL_TLS_RESET},
+      names[] = {DEVICE_FAIL_NAME_NOT_FOUND, DEVICE_FAIL_TCP_TIMEOUT},
+      silence[] = {DEVICE_FAIL_SESSION_PING, DEVICE_FAIL_SESSION_ACK, DEVICE_FAIL_SESSION_BACKLOG,
+                   DEVICE_FAIL_TCP_TIMEOUT,  DEVICE_FAIL_TLS_TIMEOUT, DEVICE_FAIL_MQTT_TIMEOUT};
+  struct failure_set set = {0};
+  const struct failure_set network = fleet_network_failures();
+  bool nodes = is_of_nodes(stage, phase);
+  if (phase->has_until) add_foretold_by(&phase->until, &set);
+  for (size_t e = 0; e < phase->expect_count; e++) add_foretold_by(&phase->expect[e], &set);
+  for (size_t s = 0; s < phase->step_count; s++) {
+    const struct scenario_step *step = &phase->steps[s];
+    if (changes_lines(step)) failure_set_add_all(&set, &network);
+    if (ends_sessions(step)) ADD(&set, ends);
+    if (ends_sessions(step) && !publishes_list(phase)) ADD(&set, mute);
+    if (step->kind == STEP_RESOLVE) ADD(&set, names);
+  }
+  if (nodes) ADD(&set, ends);
+  if (nodes) ADD(&set, mute);
+  if (nodes) ADD(&set, silence);
+  return set;
 }
 
 /* --- One phase -------------------------------------------------------------------------------- */
@@ -250,14 +249,15 @@ static bool run_phase(struct stage *stage, const struct scenario_phase *phase,
   fleet_begin_phase(stage->fleet);
   /* the world is as the phase before has left it until the steps have changed it and the gate has
      seen that */
-  uint64_t before = stage->foretold;
+  struct failure_set either = stage->foretold;
   stage->foretold = foretold(stage, phase);
-  fleet_expect(stage->fleet, stage->foretold | before);
+  failure_set_add_all(&either, &stage->foretold);
+  fleet_expect(stage->fleet, &either);
   stage_emit(stage, (struct event){.kind = EVENT_PHASE, .phase = {phase->name}});
 
   bool pass = run_steps(stage, phase, result);
   if (pass && phase->has_until) pass = await_gate(stage, &phase->until, result);
-  fleet_expect(stage->fleet, stage->foretold);
+  fleet_expect(stage->fleet, &stage->foretold);
   if (pass) pass = check_phase(stage, phase, result);
   result->duration_s = seconds(stage) - result->start_s;
   return pass;
@@ -297,5 +297,6 @@ void run_phases(struct stage *stage)
     if (phase->on_fail == SCENARIO_ROLLBACK) roll_back(stage);
     if (phase->on_fail != SCENARIO_CONTINUE) break;
   }
-  fleet_expect(stage->fleet, 0);
+  static const struct failure_set none;
+  fleet_expect(stage->fleet, &none);
 }

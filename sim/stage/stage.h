@@ -133,7 +133,7 @@ struct stage {
 
   /* the phase under way */
   size_t phase;
-  uint64_t foretold; /* bit f: it foretells device_failure f */
+  struct failure_set foretold;
   /* the step under way: the longest wait until the broker is seen to have changed */
   uint64_t broker_ms;
   struct scenario_step undo[64];

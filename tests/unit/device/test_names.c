@@ -34,6 +34,40 @@ static void an_update_goes_on_or_has_ended_in_one_way(void **state)
   }
 }
 
+static bool begins(const char *name, const char *with)
+{
+  return strncmp(name, with, strlen(with)) == 0;
+}
+
+static bool is_in(int failure, enum device_failure first, enum device_failure last)
+{
+  return failure >= (int) first && failure <= (int) last;
+}
+
+static void the_ranges_of_failures_are_those_of_their_names(void **state)
+{
+  (void) state;
+  for (int f = DEVICE_FAIL_NONE + 1; f < DEVICE_FAIL_COUNT; f++) {
+    const char *name = device_failure_name((enum device_failure) f);
+    bool told = begins(name, "connect.tls.refused_") && f != DEVICE_FAIL_TLS_ALERT_HANDSHAKE &&
+                f != DEVICE_FAIL_TLS_ALERT_OTHER;
+    bool certificate = is_in(f, DEVICE_FAIL_TLS_NOT_TRUSTED, DEVICE_FAIL_TLS_BAD_CERTIFICATE);
+    bool tls = is_in(f, DEVICE_FAIL_TLS_FIRST, DEVICE_FAIL_TLS_LAST);
+    assert_int_equal(begins(name, "connect."),
+                     is_in(f, DEVICE_FAIL_CONNECT_FIRST, DEVICE_FAIL_CONNECT_LAST));
+    assert_int_equal(begins(name, "connect.tls."), tls);
+    assert_int_equal(told || certificate,
+                     is_in(f, DEVICE_FAIL_VERDICT_FIRST, DEVICE_FAIL_VERDICT_LAST));
+    assert_int_equal(told, is_in(f, DEVICE_FAIL_ALERT_FIRST, DEVICE_FAIL_VERDICT_LAST));
+    assert_int_equal(begins(name, "connect.mqtt.refused_"),
+                     is_in(f, DEVICE_FAIL_CONNACK_FIRST, DEVICE_FAIL_CONNACK_LAST));
+    assert_int_equal(tls && device_failure_is_refusal((enum device_failure) f),
+                     is_in(f, DEVICE_FAIL_ALERT_FIRST, DEVICE_FAIL_REFUSED_TLS_LAST));
+    assert_int_equal(begins(name, "session."),
+                     is_in(f, DEVICE_FAIL_SESSION_FIRST, DEVICE_FAIL_SESSION_LAST));
+  }
+}
+
 static void a_version_is_written_in_three_numbers(void **state)
 {
   (void) state;
@@ -52,6 +86,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_update_status_is_found_by_its_word),
       cmocka_unit_test(an_update_goes_on_or_has_ended_in_one_way),
+      cmocka_unit_test(the_ranges_of_failures_are_those_of_their_names),
       cmocka_unit_test(a_version_is_written_in_three_numbers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

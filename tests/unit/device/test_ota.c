@@ -512,7 +512,7 @@ static void time_offline_is_no_missing_answer(void **state)
 static void gives_up_on_a_server_with_its_last_word(void **state)
 {
   (void) state;
-  for (int cause = DEVICE_OTA_SERVER_NOT_TRUSTED; cause <= DEVICE_OTA_SERVER_TIMEOUT; cause++) {
+  for (int cause = DEVICE_OTA_SERVER_FIRST; cause <= DEVICE_OTA_SERVER_LAST; cause++) {
     board_make(&board, &factory);
     board.server = false;
     board.refusal = (enum device_ota_status) cause;

@@ -228,9 +228,9 @@ static void assert_books_closed(const struct world *w, size_t attempts, size_t o
   struct fleet_census census;
   fleet_census(w->fleet, &census);
   size_t named = 0, ended = 0;
-  for (int f = DEVICE_FAIL_NONE + 1; f <= DEVICE_FAIL_STOPPED; f++)
+  for (int f = DEVICE_FAIL_CONNECT_FIRST; f <= DEVICE_FAIL_CONNECT_LAST; f++)
     named += metrics_failure(w->metrics, (enum device_failure) f)->count;
-  for (int f = DEVICE_FAIL_STOPPED + 1; f < DEVICE_FAIL_COUNT; f++)
+  for (int f = DEVICE_FAIL_CONNECT_LAST + 1; f < DEVICE_FAIL_COUNT; f++)
     ended += metrics_failure(w->metrics, (enum device_failure) f)->count;
   assert_int_equal((size_t) metrics_value(w->metrics, METRIC_CONNECT_ATTEMPTS), attempts);
   assert_int_equal((size_t) metrics_value(w->metrics, METRIC_CONNECT_OK), ok);

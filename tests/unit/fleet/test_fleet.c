@@ -326,6 +326,13 @@ static double value(struct world *w, enum metric metric)
   return metrics_value(w->metrics, metric);
 }
 
+static void expect(struct world *w, size_t count, const enum device_failure *failures)
+{
+  struct failure_set set = {0};
+  for (size_t f = 0; f < count; f++) failure_set_add(&set, failures[f]);
+  fleet_expect(w->fleet, &set);
+}
+
 static size_t online(struct world *w)
 {
   struct fleet_census census;
@@ -637,14 +644,13 @@ static void an_attempt_may_end_as_was_foretold_when_it_began(void **state)
   const struct metrics_failure *expired = metrics_failure(w->metrics, DEVICE_FAIL_TLS_EXPIRED);
   const struct metrics_failure *closed = metrics_failure(w->metrics, DEVICE_FAIL_SESSION_CLOSED);
   outcome[0] = DEVICE_FAIL_TLS_EXPIRED;
-  fleet_expect(w->fleet,
-               UINT64_C(1) << DEVICE_FAIL_TLS_EXPIRED | UINT64_C(1) << DEVICE_FAIL_SESSION_CLOSED);
+  expect(w, 2, (const enum device_failure[]){DEVICE_FAIL_TLS_EXPIRED, DEVICE_FAIL_SESSION_CLOSED});
   fleet_connect(w->fleet, fleet_order(w->fleet), DEVICES, 0, false);
   /* begun .. */
   for (size_t i = 0; i < DEVICES; i++)
     w->backend.conns[i]->handler->deadline(w->backend.conns[i]->user);
   w->backend.now_ms++;
-  fleet_expect(w->fleet, 0);
+  expect(w, 0, NULL);
   pass(w, 5); /* .. and ended */
   assert_int_equal(expired->count, DEVICES);
   assert_int_equal(expired->expected, DEVICES);
@@ -654,9 +660,9 @@ static void an_attempt_may_end_as_was_foretold_when_it_began(void **state)
   outcome[0] = DEVICE_FAIL_NONE;
   pass(w, 1100);
   assert_int_equal(online(w), DEVICES);
-  fleet_expect(w->fleet, UINT64_C(1) << DEVICE_FAIL_SESSION_CLOSED);
+  expect(w, 1, (const enum device_failure[]){DEVICE_FAIL_SESSION_CLOSED});
   w->backend.now_ms++;
-  fleet_expect(w->fleet, 0); /* what ends a session is of the moment in which it ends */
+  expect(w, 0, NULL); /* what ends a session is of the moment in which it ends */
   w->backend.conns[3]->handler->closed(w->backend.conns[3]->user, DEVICE_FAIL_TCP_CLOSED);
   assert_int_equal(closed->count, 1);
   assert_int_equal(closed->expected, 0);
