@@ -319,7 +319,7 @@ bool broker_is_local(const struct broker *broker)
 
 bool broker_running(const struct broker *broker)
 {
-  return broker->config.remote || broker->mosquitto.state == MOSQUITTO_RUNNING;
+  return broker->config.remote || broker->mosquitto.server.state == SUPERVISOR_RUNNING;
 }
 
 const char *broker_version(const struct broker *broker)

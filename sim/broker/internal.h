@@ -2,8 +2,7 @@
  *
  * Ownership on the loop, in three rules:
  *  1. Each operation under way is a task on the broker's list; it owns its own handles and is freed
- *     when they are
- * closed.
+ *     when they are closed.
  *  2. broker_close cancels every task; a cancelled task still calls its `done`, with
  *     EXIT_CODE_INTERRUPTED.
  *  3. The broker is freed when it is closing and the last task and the mosquitto child are gone
@@ -16,6 +15,7 @@
 #include "broker/dial.h"
 #include "broker/front.h"
 #include "child/child.h"
+#include "child/supervisor.h"
 #include "net/curl_uv.h"
 
 struct task {
@@ -24,26 +24,18 @@ struct task {
   void (*cancel)(struct task *task);
 };
 
-enum mosquitto_state { MOSQUITTO_STOPPED, MOSQUITTO_STARTING, MOSQUITTO_RUNNING, MOSQUITTO_ENDING };
+#define MOSQUITTO_ARGUMENTS 16
 
 /* The local child. */
 struct mosquitto {
-  enum mosquitto_state state;
-  struct child process;
-  uv_timer_t kill_timer;
-  struct dial dial;
-  bool process_open, dialing, timer_open;
-  bool again;    /* start once more as soon as the child is gone */
-  bool has_been; /* it was running once: its ports are known to others */
-  bool closing;
-  unsigned picks_left; /* how often ports may still be picked anew during this start */
+  struct supervisor_server kind;
+  struct supervisor server;
+  struct dial dial; /* while it is probed */
   enum broker_listener dialed;
-  long log_start; /* size of mosquitto.log before this child wrote to it */
-  broker_done done;
-  void *ctx;
-  bool failed;
-  struct error error;
-  char ended[512]; /* how it ended, for `died` */
+  bool stops_dialing, unreachable;
+  char why[FILES_PATH_MAX + 200]; /* it is unreachable */
+  char conf[FILES_PATH_MAX], port[BROKER_LISTENERS][8];
+  char *argument[MOSQUITTO_ARGUMENTS];
 };
 
 struct broker {
@@ -88,7 +80,6 @@ void mosquitto_close(struct broker *broker);
 /* mosquitto_files.c: mosquitto.conf and acl, the executables, the log. */
 int mosquitto_find(struct broker *broker, struct error *error);
 int mosquitto_write_files(const struct broker *broker, struct error *error);
-long mosquitto_log_size(const struct broker *broker);
 
 /* The last lines that mosquitto begins with "Error: ", of what was logged after `start`, joined by
  * "; "; where there is none the last line of all, if it begins with "Warning: ", as a lack of

@@ -256,7 +256,7 @@ int mosquitto_write_files(const struct broker *broker, struct error *error)
   return status;
 }
 
-long mosquitto_log_size(const struct broker *broker)
+static long log_size(const struct broker *broker)
 {
   char path[FILES_PATH_MAX];
   struct stat st;
@@ -276,7 +276,7 @@ void mosquitto_log_tail(const struct broker *broker, long start, char *out, size
   char path[FILES_PATH_MAX], text[TAIL_BYTES + 1];
   FILE *log = broker_path(broker, "mosquitto.log", path) == 0 ? fopen(path, "re") : NULL;
   if (log == NULL) return;
-  long from = mosquitto_log_size(broker) - TAIL_BYTES;
+  long from = log_size(broker) - TAIL_BYTES;
   fseek(log, from > start ? from : start, SEEK_SET);
   text[fread(text, 1, TAIL_BYTES, log)] = '\0';
   fclose(log);

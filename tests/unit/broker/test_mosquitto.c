@@ -209,7 +209,7 @@ static void tells_when_mosquitto_is_killed_from_outside(void **state)
   struct rig *rig = *state;
   struct outcome reloaded = {0}, started = {0};
   rig_start_broker(rig);
-  kill(rig->broker->mosquitto.process.pid, SIGKILL);
+  kill(rig->broker->mosquitto.server.child.pid, SIGKILL);
   rig_wait(rig, &rig->deaths, 1);
   assert_non_null(strstr(rig->death, "signal 9"));
   assert_false(broker_running(rig->broker));
@@ -224,7 +224,7 @@ static void ends_a_broker_that_does_not_answer(void **state)
   struct rig *rig = *state;
   struct outcome stopped = {0};
   rig_start_broker(rig);
-  pid_t pid = rig->broker->mosquitto.process.pid;
+  pid_t pid = rig->broker->mosquitto.server.child.pid;
   kill(pid, SIGSTOP);
   broker_stop(rig->broker, rig_on_done, &stopped);
   rig_succeeds(rig, &stopped);
@@ -265,7 +265,8 @@ static void may_open_as_many_files_as_the_system_lets_it(void **state)
   struct rlimit low = {.rlim_cur = 256, .rlim_max = hard.rlim_max};
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
   rig_start_broker(rig);
-  assert_int_equal(prlimit(rig->broker->mosquitto.process.pid, RLIMIT_NOFILE, NULL, &childs), 0);
+  assert_int_equal(prlimit(rig->broker->mosquitto.server.child.pid, RLIMIT_NOFILE, NULL, &childs),
+                   0);
   assert_int_equal(childs.rlim_cur, hard.rlim_max);
 }
 
@@ -290,7 +291,7 @@ static void keeps_its_files_to_itself(void **state)
 static void start_and_wait(struct rig *rig, int out)
 {
   rig_start_broker(rig);
-  pid_t pid = rig->broker->mosquitto.process.pid;
+  pid_t pid = rig->broker->mosquitto.server.child.pid;
   if (write(out, &pid, sizeof pid) != sizeof pid) _exit(1);
   for (;;) pause();
 }

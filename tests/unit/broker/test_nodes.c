@@ -10,7 +10,7 @@
 
 static pid_t pid_of(const struct rig *rig)
 {
-  return rig->broker->mosquitto.process.pid;
+  return rig->broker->mosquitto.server.child.pid;
 }
 
 static void kill_it(struct rig *rig)

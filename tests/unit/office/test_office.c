@@ -605,7 +605,7 @@ static void counts_on_after_a_restart_and_after_a_kill(void **state)
   expect_event(office, OFFICE_CONNECTED);
   assert_int_equal(expect_delivered(office, 2).delivered, 2);
 
-  kill(office->rig->broker->mosquitto.process.pid, SIGKILL);
+  kill(office->rig->broker->mosquitto.server.child.pid, SIGKILL);
   rig_wait(office->rig, &office->rig->deaths, 1);
   expect_event(office, OFFICE_LOST);
   broker_start(office->rig->broker, rig_on_done, &started);
@@ -628,7 +628,7 @@ static void many_pushes_survive_a_kill_in_their_midst(void **state)
     assert_int_equal(office_push(office->op, 1, "trust", bundle, sizeof bundle, &error), 0);
   size_t pending = office_pending(office->op);
   assert_in_range(pending, 1, PUSHES);
-  kill(office->rig->broker->mosquitto.process.pid, SIGKILL);
+  kill(office->rig->broker->mosquitto.server.child.pid, SIGKILL);
   rig_wait(office->rig, &office->rig->deaths, 1);
   broker_start(office->rig->broker, rig_on_done, &started);
   rig_succeeds(office->rig, &started);
