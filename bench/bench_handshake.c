@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lab/child.h"
 #include "lab/floor.h"
 #include "lab/kinds.h"
 #include "lab/report.h"
 #include "lab/stats.h"
+#include "lab/subject.h"
 
 /* The device library's own P-256 costs many times more: fewer connects, at a rate that one core can
    carry. */
@@ -43,7 +43,7 @@ static double rate_of(const struct bench *bench, const char *kind)
 }
 
 static void book(struct bench *bench, const char *kind, size_t devices,
-                 const struct child_answer *answer)
+                 const struct subject_answer *answer)
 {
   double cpu_ms = (double) answer->cpu_us / 1e3 / (double) devices;
   stats_add(&bench->cpu_ms, kind, cpu_ms);
@@ -57,12 +57,13 @@ static void book(struct bench *bench, const char *kind, size_t devices,
 
 static int measure_kind(struct bench *bench, const char *kind, struct error *error)
 {
-  struct child child = {0};
-  struct child_answer answer;
+  struct subject subject = {0};
+  struct subject_answer answer;
   size_t devices = devices_of(bench, kind);
-  int status = child_start(&child, &bench->lab, kind, devices, &answer, error);
-  if (status == 0) status = child_connect(&child, devices, rate_of(bench, kind), 0, &answer, error);
-  child_end(&child);
+  int status = subject_start(&subject, &bench->lab, kind, devices, &answer, error);
+  if (status == 0)
+    status = subject_connect(&subject, devices, rate_of(bench, kind), 0, &answer, error);
+  subject_end(&subject);
   if (status == 0) book(bench, kind, devices, &answer);
   return status;
 }

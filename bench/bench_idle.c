@@ -5,10 +5,10 @@
 
 #include "device/nvm.h"
 #include "fleet/member.h"
-#include "lab/child.h"
 #include "lab/kinds.h"
 #include "lab/report.h"
 #include "lab/stats.h"
+#include "lab/subject.h"
 
 static const char *const every_kind[] = {"fleetsim", "openssl", "openssl_lean", "libmosquitto",
                                          NULL};
@@ -22,7 +22,7 @@ struct bench {
 };
 
 static void book(struct bench *bench, const char *kind, double opened_kib,
-                 const struct child_answer *idle)
+                 const struct subject_answer *idle)
 {
   double devices = (double) bench->options.devices;
   double kib = (idle->anonymous_kib - opened_kib) / devices;
@@ -37,14 +37,15 @@ static void book(struct bench *bench, const char *kind, double opened_kib,
 
 static int measure_kind(struct bench *bench, const char *kind, struct error *error)
 {
-  struct child child = {0};
-  struct child_answer opened, answer;
+  struct subject subject = {0};
+  struct subject_answer opened, answer;
   size_t devices = bench->options.devices;
-  int status = child_start(&child, &bench->lab, kind, devices, &opened, error);
+  int status = subject_start(&subject, &bench->lab, kind, devices, &opened, error);
   if (status == 0)
-    status = child_connect(&child, devices, bench->options.rate, CHILD_AT_MOST, &answer, error);
-  if (status == 0) status = child_idle(&child, bench->options.seconds, &answer, error);
-  child_end(&child);
+    status =
+        subject_connect(&subject, devices, bench->options.rate, SUBJECT_AT_MOST, &answer, error);
+  if (status == 0) status = subject_idle(&subject, bench->options.seconds, &answer, error);
+  subject_end(&subject);
   if (status == 0) book(bench, kind, opened.anonymous_kib, &answer);
   return status;
 }

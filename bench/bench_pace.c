@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "client/client.h"
-#include "lab/child.h"
 #include "lab/gate.h"
 #include "lab/report.h"
+#include "lab/subject.h"
 #include "timing/model.h"
 
 #define PACED   "fleetsim_paced"
@@ -45,8 +45,8 @@ struct bench {
   struct gate_handshake *seen; /* room for `gated` */
   double *values;
   size_t gated;
-  struct sight sight;          /* of the worst round */
-  struct child_times lateness; /* of the worst round */
+  struct sight sight;            /* of the worst round */
+  struct subject_times lateness; /* of the worst round */
 };
 
 static int ascending(const void *left, const void *right)
@@ -64,14 +64,14 @@ static double quantile(const double *sorted, size_t count, double share)
 
 /* Connects `count` devices of `kind`, to the measuring broker where `port` is not 0. */
 static int connect_kind(struct bench *bench, const char *kind, uint16_t port, size_t count,
-                        double rate, struct child_answer *answer, struct error *error)
+                        double rate, struct subject_answer *answer, struct error *error)
 {
-  struct child child = {.port = port};
+  struct subject subject = {.port = port};
   fprintf(stderr, "  %zu devices of %s, %g a second\n", count, kind, rate);
   if (lab_check(&bench->lab, error) != 0) return -1;
-  int status = child_start(&child, &bench->lab, kind, count, answer, error);
-  if (status == 0) status = child_connect(&child, count, rate, 0, answer, error);
-  child_end(&child);
+  int status = subject_start(&subject, &bench->lab, kind, count, answer, error);
+  if (status == 0) status = subject_connect(&subject, count, rate, 0, answer, error);
+  subject_end(&subject);
   if (status != 0) return -1;
   report_version(bench->report, kind, answer->version);
   report_connections(bench->report, kind, count, answer);
@@ -81,7 +81,7 @@ static int connect_kind(struct bench *bench, const char *kind, uint16_t port, si
 /* Devices at the measuring broker; `seen` then holds their handshakes. 0 of them is no
    measurement. */
 static int visit_gate(struct bench *bench, const char *kind, size_t count, size_t *seen,
-                      struct child_answer *answer, struct error *error)
+                      struct subject_answer *answer, struct error *error)
 {
   gate_take(bench->gate, NULL, 0);
   if (connect_kind(bench, kind, gate_port(bench->gate), count, bench->options.rate / GATE_SLOWER,
@@ -96,7 +96,7 @@ static int visit_gate(struct bench *bench, const char *kind, size_t count, size_
 /* What passes on either side that is not the device's: subtracted from every paced handshake. */
 static int measure_baseline(struct bench *bench, struct sight *sight, struct error *error)
 {
-  struct child_answer answer;
+  struct subject_answer answer;
   size_t seen, count = (size_t) ceil((double) bench->gated * BASELINE_SHARE);
   if (visit_gate(bench, UNPACED, count, &seen, &answer, error) != 0) return -1;
   for (size_t i = 0; i < seen; i++) bench->values[i] = (double) bench->seen[i].wall_ns / 1e6;
@@ -137,7 +137,7 @@ static void judge_sight(struct bench *bench, struct sight *sight, size_t seen)
 
 static int measure_gate(struct bench *bench, struct error *error)
 {
-  struct child_answer answer;
+  struct subject_answer answer;
   struct sight sight = {.devices = bench->gated};
   size_t seen;
   if (measure_baseline(bench, &sight, error) != 0 ||
@@ -154,7 +154,7 @@ static int measure_gate(struct bench *bench, struct error *error)
 
 static int measure_lateness(struct bench *bench, struct error *error)
 {
-  struct child_answer answer;
+  struct subject_answer answer;
   if (connect_kind(bench, PACED, 0, bench->options.devices, bench->options.rate, &answer, error) !=
       0)
     return -1;

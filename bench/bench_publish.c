@@ -3,10 +3,10 @@
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 
-#include "lab/child.h"
 #include "lab/kinds.h"
 #include "lab/report.h"
 #include "lab/stats.h"
+#include "lab/subject.h"
 
 #define RATE   100 /* connects a second; not measured */
 #define SETTLE 1.0 /* seconds, until what the messages of one QoS left behind is acknowledged */
@@ -22,7 +22,8 @@ struct bench {
   struct stats messages[2]; /* per CPU second, by QoS */
 };
 
-static void book(struct bench *bench, const char *kind, int qos, const struct child_answer *answer)
+static void book(struct bench *bench, const char *kind, int qos,
+                 const struct subject_answer *answer)
 {
   double each = answer->cpu_us == 0 ? 0 : (double) answer->messages * 1e6 / (double) answer->cpu_us;
   stats_add(&bench->messages[qos], kind, each);
@@ -31,28 +32,29 @@ static void book(struct bench *bench, const char *kind, int qos, const struct ch
 }
 
 /* QoS 1 first: what QoS 0 leaves in the sockets' buffers would delay every acknowledgement. */
-static int publish(struct bench *bench, struct child *child, struct child_answer *answer,
+static int publish(struct bench *bench, struct subject *subject, struct subject_answer *answer,
                    struct error *error)
 {
   double seconds = bench->options.seconds;
-  if (child_publish(child, 1, seconds, answer, error) != 0) return -1;
-  book(bench, child->kind, 1, answer);
-  if (child_idle(child, SETTLE, answer, error) != 0 ||
-      child_publish(child, 0, seconds, answer, error) != 0)
+  if (subject_publish(subject, 1, seconds, answer, error) != 0) return -1;
+  book(bench, subject->kind, 1, answer);
+  if (subject_idle(subject, SETTLE, answer, error) != 0 ||
+      subject_publish(subject, 0, seconds, answer, error) != 0)
     return -1;
-  book(bench, child->kind, 0, answer);
+  book(bench, subject->kind, 0, answer);
   return 0;
 }
 
 static int measure_kind(struct bench *bench, const char *kind, struct error *error)
 {
-  struct child child = {0};
-  struct child_answer answer;
+  struct subject subject = {0};
+  struct subject_answer answer;
   size_t devices = bench->options.devices;
-  int status = child_start(&child, &bench->lab, kind, devices, &answer, error);
-  if (status == 0) status = child_connect(&child, devices, RATE, CHILD_AT_MOST, &answer, error);
-  if (status == 0) status = publish(bench, &child, &answer, error);
-  child_end(&child);
+  int status = subject_start(&subject, &bench->lab, kind, devices, &answer, error);
+  if (status == 0)
+    status = subject_connect(&subject, devices, RATE, SUBJECT_AT_MOST, &answer, error);
+  if (status == 0) status = publish(bench, &subject, &answer, error);
+  subject_end(&subject);
   if (status != 0) return status;
   report_version(bench->report, kind, answer.version);
   report_connections(bench->report, kind, devices, &answer);

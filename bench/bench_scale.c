@@ -5,9 +5,9 @@
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 
-#include "lab/child.h"
 #include "lab/report.h"
 #include "lab/stats.h"
+#include "lab/subject.h"
 
 #define KIND  "fleetsim"
 #define SIZES 3
@@ -29,7 +29,7 @@ static size_t devices_of(const struct bench *bench, size_t size)
 }
 
 static void book(struct bench *bench, size_t size, double opened_kib,
-                 const struct child_answer *answer)
+                 const struct subject_answer *answer)
 {
   size_t devices = devices_of(bench, size), failed = devices - answer->online;
   double cpu_ms = (double) answer->cpu_us / 1e3 / (double) devices;
@@ -48,13 +48,14 @@ static void book(struct bench *bench, size_t size, double opened_kib,
 
 static int measure_size(struct bench *bench, size_t size, struct error *error)
 {
-  struct child child = {0};
-  struct child_answer opened, answer;
+  struct subject subject = {0};
+  struct subject_answer opened, answer;
   size_t devices = devices_of(bench, size);
-  int status = child_start(&child, &bench->lab, KIND, devices, &opened, error);
+  int status = subject_start(&subject, &bench->lab, KIND, devices, &opened, error);
   if (status == 0)
-    status = child_connect(&child, devices, bench->options.rate, CHILD_AT_MOST, &answer, error);
-  child_end(&child);
+    status =
+        subject_connect(&subject, devices, bench->options.rate, SUBJECT_AT_MOST, &answer, error);
+  subject_end(&subject);
   if (status == 0) book(bench, size, opened.anonymous_kib, &answer);
   return status;
 }

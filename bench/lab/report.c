@@ -89,13 +89,13 @@ static json_t *object_at(json_t *report, const char *key)
 }
 
 void report_connections(json_t *report, const char *kind, size_t devices,
-                        const struct child_answer *answer)
+                        const struct subject_answer *answer)
 {
   json_t *names = object_at(object_at(report, "failure_names"), kind),
          *waits = object_at(report, "longest_wait_ms");
   report_failures(report, kind, devices - answer->online);
   for (size_t i = 0; i < answer->failure_names; i++) {
-    const struct child_failure *failure = &answer->failure[i];
+    const struct subject_failure *failure = &answer->failure[i];
     json_int_t before = json_integer_value(json_object_get(names, failure->name));
     json_object_set_new(names, failure->name, json_integer(before + (json_int_t) failure->count));
   }

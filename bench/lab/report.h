@@ -5,8 +5,8 @@
 #include <jansson.h>
 
 #include "base/error.h"
-#include "lab/child.h"
 #include "lab/options.h"
+#include "lab/subject.h"
 
 /* {bench, started, command, rounds, devices, machine: {cpu, cores, memory_mib, kernel}, versions:
  * {fleetsim}}; the bench adds its own keys. */
@@ -22,7 +22,7 @@ void report_failures(json_t *report, const char *kind, size_t count);
 /* The same of the `devices` that `answer` is about; their names go to `failure_names`, and how long
  * the client itself kept them waiting to `longest_wait_ms`. */
 void report_connections(json_t *report, const char *kind, size_t devices,
-                        const struct child_answer *answer);
+                        const struct subject_answer *answer);
 
 /* Writes the file, says a failed measurement (-1 in `status`, with its sentence) or connections
  * that failed, and releases `report`. Returns the bench's exit code. After a failed measurement

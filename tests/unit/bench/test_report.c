@@ -46,16 +46,16 @@ static void failed_connections_are_named_and_fail_the_bench(void **state)
 {
   (void) state;
   char *arguments[] = {(char *) "bench-test", NULL};
-  const struct child_answer first = {
+  const struct subject_answer first = {
       .online = 7,
       .longest_wait_ms = 40,
       .failure = {{"connect.tcp.timeout", 2}, {"session.closed", 1}},
       .failure_names = 2,
   };
-  const struct child_answer second = {.online = 9,
-                                      .longest_wait_ms = 35,
-                                      .failure = {{"connect.tcp.timeout", 1}},
-                                      .failure_names = 1};
+  const struct subject_answer second = {.online = 9,
+                                        .longest_wait_ms = 35,
+                                        .failure = {{"connect.tcp.timeout", 1}},
+                                        .failure_names = 1};
   json_t *report = report_begin(&options, 1, arguments);
   report_connections(report, "fleetsim", 10, &first);
   report_connections(report, "fleetsim", 10, &second);
@@ -74,7 +74,7 @@ static void connections_that_all_stay_pass_it(void **state)
 {
   (void) state;
   char *arguments[] = {(char *) "bench-test", NULL};
-  const struct child_answer answer = {.online = 10};
+  const struct subject_answer answer = {.online = 10};
   json_t *report = report_begin(&options, 1, arguments);
   report_connections(report, "fleetsim", 10, &answer);
   assert_int_equal(report_end(report, &options, 0, NULL), EXIT_CODE_PASS);

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "lab/child.h"
+#include "lab/subject.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@ static void become_client(const char *program, const int commands[2], const int 
   _exit(127);
 }
 
-static int spawn(struct child *child, const char *program, char *const *arguments,
+static int spawn(struct subject *subject, const char *program, char *const *arguments,
                  struct error *error)
 {
   int commands[2], answers[2];
@@ -47,30 +47,30 @@ static int spawn(struct child *child, const char *program, char *const *argument
   if (pid == 0) become_client(program, commands, answers, arguments);
   close(commands[0]);
   close(answers[1]);
-  child->commands = commands[1];
-  child->answers = answers[0];
-  child->pid = pid;
+  subject->commands = commands[1];
+  subject->answers = answers[0];
+  subject->pid = pid;
   if (pid > 0) return 0;
   close(commands[1]);
   close(answers[0]);
-  child->pid = 0;
+  subject->pid = 0;
   return error_set(error, EXIT_CODE_SETUP, "cannot start a process: %s", strerror(errno));
 }
 
-static int describe_end(struct child *child, const char *asked, struct error *error)
+static int describe_end(struct subject *subject, const char *asked, struct error *error)
 {
   int status = 0;
   if (lab_interrupted(error) != 0) return -1;
-  while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) continue;
-  child->pid = 0;
-  close(child->commands);
-  close(child->answers);
+  while (waitpid(subject->pid, &status, 0) < 0 && errno == EINTR) continue;
+  subject->pid = 0;
+  close(subject->commands);
+  close(subject->answers);
   if (WIFSIGNALED(status))
     return error_set(error, EXIT_CODE_INTERNAL, "the client %s was ended by signal %d (%s) at '%s'",
-                     child->kind, WTERMSIG(status), strsignal(WTERMSIG(status)), asked);
+                     subject->kind, WTERMSIG(status), strsignal(WTERMSIG(status)), asked);
   return error_set(error, EXIT_CODE_SETUP,
-                   "the client %s ended with exit code %d at '%s': it says why above", child->kind,
-                   WEXITSTATUS(status), asked);
+                   "the client %s ended with exit code %d at '%s': it says why above",
+                   subject->kind, WEXITSTATUS(status), asked);
 }
 
 static double now_s(void)
@@ -92,19 +92,19 @@ static bool await_bytes(int fd, double until_s)
 }
 
 /* Reads one line; the client says nothing more before the next command. */
-static int read_line(struct child *child, const char *asked, double within_s, char line[LINE_SIZE],
-                     struct error *error)
+static int read_line(struct subject *subject, const char *asked, double within_s,
+                     char line[LINE_SIZE], struct error *error)
 {
   double until_s = now_s() + within_s;
   size_t held = 0;
   while (held == 0 || line[held - 1] != '\n') {
-    if (!await_bytes(child->answers, until_s)) {
+    if (!await_bytes(subject->answers, until_s)) {
       if (lab_interrupted(error) != 0) return -1;
       return error_set(error, EXIT_CODE_INTERNAL, "the client %s did not answer '%s' within %.0f s",
-                       child->kind, asked, within_s);
+                       subject->kind, asked, within_s);
     }
-    ssize_t size = read(child->answers, line + held, LINE_SIZE - 1 - held);
-    if (size <= 0) return describe_end(child, asked, error);
+    ssize_t size = read(subject->answers, line + held, LINE_SIZE - 1 - held);
+    if (size <= 0) return describe_end(subject, asked, error);
     held += (size_t) size;
   }
   line[held] = '\0';
@@ -112,36 +112,36 @@ static int read_line(struct child *child, const char *asked, double within_s, ch
 }
 
 /* A distribution that only a paced kind tells. */
-static struct child_times times_of(const json_t *answer, const char *key)
+static struct subject_times times_of(const json_t *answer, const char *key)
 {
   const json_t *of = json_object_get(answer, key);
-  return (struct child_times){.p50 = json_number_value(json_object_get(of, "p50")),
-                              .p99 = json_number_value(json_object_get(of, "p99")),
-                              .max = json_number_value(json_object_get(of, "max"))};
+  return (struct subject_times){.p50 = json_number_value(json_object_get(of, "p50")),
+                                .p99 = json_number_value(json_object_get(of, "p99")),
+                                .max = json_number_value(json_object_get(of, "max"))};
 }
 
-static void take_failures(const json_t *json, struct child_answer *answer)
+static void take_failures(const json_t *json, struct subject_answer *answer)
 {
   const char *name;
   json_t *count;
   answer->failure_names = 0;
   json_object_foreach(json_object_get(json, "failures"), name, count)
   {
-    if (answer->failure_names == CHILD_FAILURES_MAX) break;
-    struct child_failure *failure = &answer->failure[answer->failure_names++];
+    if (answer->failure_names == SUBJECT_FAILURES_MAX) break;
+    struct subject_failure *failure = &answer->failure[answer->failure_names++];
     snprintf(failure->name, sizeof failure->name, "%s", name);
     failure->count = (size_t) json_integer_value(count);
   }
 }
 
-static int read_answer(struct child *child, const char *asked, double within_s,
-                       struct child_answer *answer, struct error *error)
+static int read_answer(struct subject *subject, const char *asked, double within_s,
+                       struct subject_answer *answer, struct error *error)
 {
   char line[LINE_SIZE];
   const char *version = "";
   json_error_t wrong;
   json_int_t online, failed, lost, messages, cpu_us, wall_us, remembered = 0, computed = 0;
-  if (read_line(child, asked, within_s, line, error) != 0) return -1;
+  if (read_line(subject, asked, within_s, line, error) != 0) return -1;
   json_t *json = json_loads(line, 0, &wrong);
   int status = json_unpack_ex(
       json, &wrong, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s?I, s?I}", "online", &online,
@@ -149,8 +149,8 @@ static int read_answer(struct child *child, const char *asked, double within_s,
       &wall_us, "anonymous_kib", &answer->anonymous_kib, "version", &version,
       "verifications_remembered", &remembered, "verifications_computed", &computed);
   if (status != 0) {
-    error_set(error, EXIT_CODE_INTERNAL, "the client %s answers '%s' with %.200s (%s)", child->kind,
-              asked, line, wrong.text);
+    error_set(error, EXIT_CODE_INTERNAL, "the client %s answers '%s' with %.200s (%s)",
+              subject->kind, asked, line, wrong.text);
   } else {
     answer->online = (size_t) online, answer->failed = (size_t) failed,
     answer->lost = (size_t) lost;
@@ -167,65 +167,65 @@ static int read_answer(struct child *child, const char *asked, double within_s,
   return status;
 }
 
-int child_start(struct child *child, const struct lab *lab, const char *kind, size_t devices,
-                struct child_answer *answer, struct error *error)
+int subject_start(struct subject *subject, const struct lab *lab, const char *kind, size_t devices,
+                  struct subject_answer *answer, struct error *error)
 {
   char program[FILES_PATH_MAX], port[8], count[24];
   snprintf(port, sizeof port, "%u",
-           child->port != 0 ? child->port : broker_port(lab->broker, BROKER_MAIN));
+           subject->port != 0 ? subject->port : broker_port(lab->broker, BROKER_MAIN));
   snprintf(count, sizeof count, "%zu", devices);
   const char *arguments[] = {PROGRAM,   "--kind",    kind,     "--fleet", lab->fleet,
                              "--peers", lab->peers,  "--host", LAB_HOST,  "--port",
                              port,      "--devices", count,    NULL};
-  child->kind = kind;
+  subject->kind = kind;
   if (process_beside(PROGRAM, program, error) != 0 ||
-      spawn(child, program, (char *const *) arguments, error) != 0)
+      spawn(subject, program, (char *const *) arguments, error) != 0)
     return -1;
-  return read_answer(child, "open", OPEN_S, answer, error);
+  return read_answer(subject, "open", OPEN_S, answer, error);
 }
 
-static int ask(struct child *child, const char *command, double within_s,
-               struct child_answer *answer, struct error *error)
+static int ask(struct subject *subject, const char *command, double within_s,
+               struct subject_answer *answer, struct error *error)
 {
   size_t size = strlen(command);
   char line[128];
   snprintf(line, sizeof line, "%s\n", command);
-  if (write(child->commands, line, size + 1) != (ssize_t) (size + 1))
-    return describe_end(child, command, error);
-  return read_answer(child, command, within_s, answer, error);
+  if (write(subject->commands, line, size + 1) != (ssize_t) (size + 1))
+    return describe_end(subject, command, error);
+  return read_answer(subject, command, within_s, answer, error);
 }
 
-int child_connect(struct child *child, size_t count, double rate, size_t at_most,
-                  struct child_answer *answer, struct error *error)
+int subject_connect(struct subject *subject, size_t count, double rate, size_t at_most,
+                    struct subject_answer *answer, struct error *error)
 {
   char command[96];
   snprintf(command, sizeof command, "connect %zu %g %zu", count, rate, at_most);
   double least = at_most > 0 && rate > LEAST_RATE ? LEAST_RATE : rate;
-  return ask(child, command, (double) count / least + PATIENCE_S, answer, error);
+  return ask(subject, command, (double) count / least + PATIENCE_S, answer, error);
 }
 
-int child_idle(struct child *child, double seconds, struct child_answer *answer,
-               struct error *error)
+int subject_idle(struct subject *subject, double seconds, struct subject_answer *answer,
+                 struct error *error)
 {
   char command[96];
   snprintf(command, sizeof command, "idle %g", seconds);
-  return ask(child, command, seconds + PATIENCE_S, answer, error);
+  return ask(subject, command, seconds + PATIENCE_S, answer, error);
 }
 
-int child_publish(struct child *child, int qos, double seconds, struct child_answer *answer,
-                  struct error *error)
+int subject_publish(struct subject *subject, int qos, double seconds, struct subject_answer *answer,
+                    struct error *error)
 {
   char command[96];
   snprintf(command, sizeof command, "publish %d %g", qos, seconds);
-  return ask(child, command, seconds + PATIENCE_S, answer, error);
+  return ask(subject, command, seconds + PATIENCE_S, answer, error);
 }
 
-void child_end(struct child *child)
+void subject_end(struct subject *subject)
 {
-  if (child->pid == 0) return;
-  kill(child->pid, SIGKILL);
-  while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR) continue;
-  close(child->commands);
-  close(child->answers);
-  child->pid = 0;
+  if (subject->pid == 0) return;
+  kill(subject->pid, SIGKILL);
+  while (waitpid(subject->pid, NULL, 0) < 0 && errno == EINTR) continue;
+  close(subject->commands);
+  close(subject->answers);
+  subject->pid = 0;
 }
