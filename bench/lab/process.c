@@ -1,3 +1,6 @@
+/* A command from its start to its end, by wait4, which tells its cost. A signal that asks for the
+ * bench's end ends the command too.
+ */
 #define _GNU_SOURCE
 #include "lab/process.h"
 
@@ -6,28 +9,31 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "child/child.h"
 #include "lab/lab.h"
-
-#define NOT_RUN 127
 
 static double seconds(struct timeval time)
 {
   return (double) time.tv_sec + (double) time.tv_usec / 1e6;
 }
 
-static void become(char *const *arguments, int out, bool quiet)
+/* By its name as a shell finds it, or by its path. A negative code of libuv. */
+static pid_t start(char *const *arguments, int out, bool quiet)
 {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  signal(SIGPIPE, SIG_DFL);
-  if (dup2(out, STDOUT_FILENO) >= 0 && (!quiet || dup2(out, STDERR_FILENO) >= 0))
-    execvp(arguments[0], arguments);
-  _exit(NOT_RUN);
+  char file[FILES_PATH_MAX];
+  bool is_path = strchr(arguments[0], '/') != NULL;
+  if (!is_path && !files_find_executable(arguments[0], file)) return UV_ENOENT;
+  const struct child_options options = {.file = is_path ? arguments[0] : file,
+                                        .arguments = arguments,
+                                        .output = out,
+                                        .errors = quiet ? out : STDERR_FILENO,
+                                        .keeps_umask = true};
+  return child_start(&options);
 }
 
 int process_memory(pid_t pid, struct process_memory *out)
@@ -71,11 +77,13 @@ int process_run(char *const *arguments, const char *out_path, bool quiet,
   if (fd < 0)
     return error_set(error, EXIT_CODE_SETUP, "cannot write %s: %s", out_path, strerror(errno));
   uint64_t began = uv_hrtime();
-  pid_t pid = fork();
-  if (pid == 0) become(arguments, fd, quiet);
+  pid_t pid = start(arguments, fd, quiet);
   close(fd);
+  if (pid == UV_ENOENT || pid == UV_EACCES)
+    return error_set(error, EXIT_CODE_SETUP, "%s could not be run: is it installed, or built?",
+                     arguments[0]);
   if (pid < 0)
-    return error_set(error, EXIT_CODE_SETUP, "cannot start a process: %s", strerror(errno));
+    return error_set(error, EXIT_CODE_SETUP, "cannot start a process: %s", strerror(-pid));
   if (await_end(pid, watch, &status, &used) != 0)
     return error_set(error, EXIT_CODE_INTERNAL, "cannot wait for %s: %s", arguments[0],
                      strerror(errno));
@@ -83,9 +91,6 @@ int process_run(char *const *arguments, const char *out_path, bool quiet,
   if (WIFSIGNALED(status))
     return error_set(error, EXIT_CODE_SETUP, "%s was ended by signal %d (%s)", arguments[0],
                      WTERMSIG(status), strsignal(WTERMSIG(status)));
-  if (WEXITSTATUS(status) == NOT_RUN)
-    return error_set(error, EXIT_CODE_SETUP, "%s could not be run: is it installed, or built?",
-                     arguments[0]);
   *out = (struct process_cost){.wall_s = (double) (uv_hrtime() - began) / 1e9,
                                .cpu_s = seconds(used.ru_utime) + seconds(used.ru_stime),
                                .rss_mib = (double) used.ru_maxrss / 1024,

@@ -1,3 +1,6 @@
+/* The client under test: a command goes in, a line of JSON comes out, each with a deadline. What it
+ * does not say in time, or its end, is a sentence.
+ */
 #define _GNU_SOURCE
 #include "lab/subject.h"
 
@@ -9,10 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child/child.h"
 #include "lab/process.h"
 
 #define PROGRAM    "bench_client"
@@ -20,17 +23,6 @@
 #define OPEN_S     120.0 /* reads thousands of certificates */
 #define PATIENCE_S 90.0  /* beyond a command's plan: the client itself gives stragglers 60 s */
 #define LEAST_RATE 10.0  /* connects a second that a broker takes on the busiest machine */
-
-/* In the new process; it must not outlive the bench, however that ends. */
-static void become_client(const char *program, const int commands[2], const int answers[2],
-                          char *const *arguments)
-{
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  signal(SIGPIPE, SIG_DFL);
-  if (dup2(commands[0], STDIN_FILENO) >= 0 && dup2(answers[1], STDOUT_FILENO) >= 0)
-    execv(program, arguments);
-  _exit(127);
-}
 
 static int spawn(struct subject *subject, const char *program, char *const *arguments,
                  struct error *error)
@@ -43,8 +35,13 @@ static int spawn(struct subject *subject, const char *program, char *const *argu
     close(commands[1]);
     return error_set(error, EXIT_CODE_SETUP, "cannot make a pipe: %s", strerror(errno));
   }
-  pid_t pid = fork();
-  if (pid == 0) become_client(program, commands, answers, arguments);
+  const struct child_options options = {.file = program,
+                                        .arguments = arguments,
+                                        .input = commands[0],
+                                        .output = answers[1],
+                                        .errors = STDERR_FILENO,
+                                        .keeps_umask = true};
+  pid_t pid = child_start(&options);
   close(commands[0]);
   close(answers[1]);
   subject->commands = commands[1];
@@ -54,14 +51,13 @@ static int spawn(struct subject *subject, const char *program, char *const *argu
   close(commands[1]);
   close(answers[0]);
   subject->pid = 0;
-  return error_set(error, EXIT_CODE_SETUP, "cannot start a process: %s", strerror(errno));
+  return error_set(error, EXIT_CODE_SETUP, "cannot start a process: %s", strerror(-pid));
 }
 
 static int describe_end(struct subject *subject, const char *asked, struct error *error)
 {
-  int status = 0;
   if (lab_interrupted(error) != 0) return -1;
-  while (waitpid(subject->pid, &status, 0) < 0 && errno == EINTR) continue;
+  int status = child_wait(subject->pid);
   subject->pid = 0;
   close(subject->commands);
   close(subject->answers);
@@ -224,7 +220,7 @@ void subject_end(struct subject *subject)
 {
   if (subject->pid == 0) return;
   kill(subject->pid, SIGKILL);
-  while (waitpid(subject->pid, NULL, 0) < 0 && errno == EINTR) continue;
+  (void) child_wait(subject->pid);
   close(subject->commands);
   close(subject->answers);
   subject->pid = 0;

@@ -1,3 +1,6 @@
+/* The gates' side of this process: their ports, one child process for each, orders to it and its
+ * end. A gate that ends by itself is told; what fails here is a sentence of the set-up.
+ */
 #define _GNU_SOURCE
 #include "broker/front.h"
 
@@ -41,25 +44,8 @@ struct front {
 
 /* --- The child -------------------------------------------------------------------------------- */
 
-static int by_number(const void *a, const void *b)
-{
-  return *(const int *) a - *(const int *) b;
-}
-
-/* The child has the parent's descriptors too, and a socket ends when its last one does. */
-static void close_others(int *kept, size_t count)
-{
-  unsigned from = STDERR_FILENO + 1;
-  qsort(kept, count, sizeof *kept, by_number);
-  for (size_t i = 0; i < count; i++) {
-    if ((unsigned) kept[i] > from) close_range(from, (unsigned) kept[i] - 1, 0);
-    from = (unsigned) kept[i] + 1;
-  }
-  close_range(from, ~0u, 0);
-}
-
 static _Noreturn void be_gate(const struct front *front, const struct gate_process *gate,
-                              int control, pid_t parent)
+                              int control)
 {
   struct gate_config config = {.control = control,
                                .timeout_ms = front->config.timeout_ms,
@@ -70,12 +56,11 @@ static _Noreturn void be_gate(const struct front *front, const struct gate_proce
   memcpy(config.listeners, gate->listeners, sizeof config.listeners);
   memcpy(config.port, front->port, sizeof config.port);
   memcpy(kept + 1, gate->listeners, sizeof config.listeners);
-  child_bind(parent);
   signal(SIGINT, SIG_IGN); /* Ctrl-C is the parent's matter */
   signal(SIGQUIT, SIG_IGN);
   signal(SIGPIPE, SIG_IGN);
   prctl(PR_SET_NAME, "fleetsim-gate");
-  close_others(kept, FRONT_LISTENERS + 1);
+  child_close_others(kept, FRONT_LISTENERS + 1);
   gate_run(&config);
 }
 
@@ -125,16 +110,13 @@ static int start_gate(struct front *front, uv_loop_t *loop, struct gate_process 
                       struct error *error)
 {
   int ends[2];
-  sigset_t old;
-  pid_t parent = getpid();
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
     return fail(error, "be spoken to");
-  child_block_signals(&old);
-  gate->pid = fork();
-  if (gate->pid == 0) be_gate(front, gate, ends[1], parent);
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  gate->pid = child_fork();
+  if (gate->pid == 0) be_gate(front, gate, ends[1]);
   close(ends[1]);
   if (gate->pid < 0) {
+    errno = -gate->pid;
     close(ends[0]);
     return fail(error, "be started");
   }

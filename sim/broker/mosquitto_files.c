@@ -1,3 +1,6 @@
+/* What a mosquitto is told and what it says: mosquitto.conf and acl, its version, its log. A file
+ * that cannot be written, or a mosquitto that cannot be asked, is a sentence of the set-up.
+ */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
@@ -7,12 +10,10 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,35 +53,35 @@ static int first_line(int fd, char *line, size_t capacity)
 
 /* What it writes to its standard error is not for our user: 2.1 says there that it is
    "terminating". */
-static int spawn_help(struct broker *broker, const int ends[2], pid_t *pid)
+static pid_t start_help(struct broker *broker, int output)
 {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  posix_spawn_file_actions_addclose(&actions, ends[0]);
-  posix_spawn_file_actions_addclose(&actions, ends[1]);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  char help[] = "-h", *arguments[] = {broker->mosquitto_path, help, NULL}, *environment[] = {NULL};
-  int status = posix_spawn(pid, broker->mosquitto_path, &actions, NULL, arguments, environment);
-  posix_spawn_file_actions_destroy(&actions);
-  return status;
+  char *arguments[] = {broker->mosquitto_path, "-h", NULL}, *environment[] = {NULL};
+  int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (null < 0) return -errno;
+  const struct child_options options = {.file = broker->mosquitto_path,
+                                        .arguments = arguments,
+                                        .environment = environment,
+                                        .output = output,
+                                        .errors = null};
+  pid_t pid = child_start(&options);
+  close(null);
+  return pid;
 }
 
 static int read_version(struct broker *broker, struct error *error)
 {
   int ends[2];
-  pid_t pid = 0;
   char line[128] = "";
   if (pipe2(ends, O_CLOEXEC) != 0)
     return error_set(error, EXIT_CODE_SETUP, "mosquitto cannot be asked for its version (%s)%s",
                      strerror(errno), error_remedy(errno));
-  int spawned = spawn_help(broker, ends, &pid);
+  pid_t pid = start_help(broker, ends[1]);
   close(ends[1]);
-  int status = spawned == 0 ? first_line(ends[0], line, sizeof line) : spawned;
+  int status = pid > 0 ? first_line(ends[0], line, sizeof line) : -pid;
   close(ends[0]);
-  if (spawned == 0) {
+  if (pid > 0) {
     kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
+    (void) child_wait(pid);
   }
   if (status != 0)
     return error_set(error, EXIT_CODE_SETUP, "%s -h cannot be run to learn its version (%s)%s",

@@ -4,10 +4,12 @@
 #define _GNU_SOURCE
 #include "child/child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -21,7 +23,7 @@ struct pipes {
   int error[2], life[2]; /* life: only for a group, else -1 */
 };
 
-void child_block_signals(sigset_t *old)
+static void block_signals(sigset_t *old)
 {
   sigset_t all;
   sigfillset(&all);
@@ -53,13 +55,19 @@ static _Noreturn void give_up(int error_end)
   _exit(NOT_FOUND);
 }
 
+/* Where it has its 0, 1 and 2 from. False: errno says why not. */
+static bool connect_streams(const struct child_options *options)
+{
+  int input = options->input > 0 ? options->input : open("/dev/null", O_RDWR | O_CLOEXEC);
+  int errors = options->errors > 0 ? options->errors : options->output;
+  return input >= 0 && dup2(input, STDIN_FILENO) >= 0 &&
+         (errors < 0 || dup2(errors, STDERR_FILENO) >= 0) &&
+         (options->output < 0 || dup2(options->output, STDOUT_FILENO) >= 0);
+}
+
 static _Noreturn void become(const struct child_options *options, int error_end)
 {
-  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null < 0 || dup2(null, STDIN_FILENO) < 0) give_up(error_end);
-  if (options->output >= 0 &&
-      (dup2(options->output, STDOUT_FILENO) < 0 || dup2(options->output, STDERR_FILENO) < 0))
-    give_up(error_end);
+  if (!connect_streams(options)) give_up(error_end);
   close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
   if (options->folder != NULL && chdir(options->folder) != 0) give_up(error_end);
   if (!options->keeps_umask) umask(077);
@@ -98,8 +106,7 @@ static _Noreturn void be_group(const struct child_options *options, const struct
   pid_t command = fork();
   if (command == 0) become(options, pipes->error[WRITE_END]);
   if (command < 0) give_up(pipes->error[WRITE_END]);
-  if (life.fd > STDERR_FILENO + 1) close_range(STDERR_FILENO + 1, (unsigned) life.fd - 1, 0);
-  close_range((unsigned) life.fd + 1, ~0u, 0);
+  child_close_others(&life.fd, 1);
   keep(command, life.fd);
 }
 
@@ -132,11 +139,11 @@ static int read_error(int end)
   return n == (ssize_t) sizeof error ? -error : 0;
 }
 
-static pid_t start(const struct child_options *options, const struct pipes *pipes)
+static pid_t fork_child(const struct child_options *options, const struct pipes *pipes)
 {
   sigset_t old;
   pid_t parent = getpid();
-  child_block_signals(&old);
+  block_signals(&old);
   pid_t pid = fork();
   int error = errno;
   if (pid == 0 && options->group) be_group(options, pipes);
@@ -150,19 +157,20 @@ static pid_t start(const struct child_options *options, const struct pipes *pipe
   return pid;
 }
 
-static void reap(pid_t pid, int *status)
+int child_wait(pid_t pid)
 {
-  while (waitpid(pid, status, 0) < 0 && errno == EINTR) continue;
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+  return status;
 }
 
 static void on_end(uv_poll_t *poll, int error, int events)
 {
   (void) error, (void) events;
   struct child *child = (struct child *) ((char *) poll - offsetof(struct child, end));
-  int status = 0;
   uv_poll_stop(poll);
   child->alive = false;
-  reap(child->pid, &status);
+  int status = child_wait(child->pid);
   child->ended(child, WIFEXITED(status) ? WEXITSTATUS(status) : 0,
                WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
@@ -182,31 +190,82 @@ static int watch(uv_loop_t *loop, struct child *child)
   return status;
 }
 
+/* A child that exec has become; what fails has left nothing. */
+static int start(const struct child_options *options, struct pipes *pipes, pid_t *pid)
+{
+  int status = open_pipes(pipes, options->group);
+  if (status != 0) return status;
+  *pid = fork_child(options, pipes);
+  status = *pid < 0 ? -errno : 0;
+  close(pipes->error[WRITE_END]);
+  pipes->error[WRITE_END] = -1;
+  if (status == 0) status = read_error(pipes->error[READ_END]);
+  if (status != 0 && *pid > 0) (void) child_wait(*pid);
+  if (status != 0) close_both(pipes->life);
+  close_both(pipes->error);
+  return status;
+}
+
 int child_spawn(uv_loop_t *loop, struct child *child, const struct child_options *options,
                 void (*ended)(struct child *child, int status, int signal_number))
 {
   struct pipes pipes;
-  int status = open_pipes(&pipes, options->group);
+  child->alive = false;
+  int status = start(options, &pipes, &child->pid);
   if (status != 0) return status;
-  child->pid = start(options, &pipes);
-  if (child->pid < 0) status = -errno;
-  close(pipes.error[WRITE_END]);
-  pipes.error[WRITE_END] = -1;
-  if (status == 0) status = read_error(pipes.error[READ_END]);
   child->group = options->group;
-  child->alive = child->pid > 0;
-  if (status == 0) status = watch(loop, child);
-  if (status != 0 && child->alive) {
+  child->alive = true;
+  status = watch(loop, child);
+  if (status != 0) {
     child_kill(child, SIGKILL);
-    reap(child->pid, &(int){0});
+    (void) child_wait(child->pid);
     child->alive = false;
   }
   child->life = pipes.life[WRITE_END];
   if (status == 0) pipes.life[WRITE_END] = -1;
-  close_both(pipes.error);
   close_both(pipes.life);
   child->ended = ended;
   return status;
+}
+
+pid_t child_start(const struct child_options *options)
+{
+  struct pipes pipes;
+  pid_t pid;
+  assert(!options->group);
+  int status = start(options, &pipes, &pid);
+  return status == 0 ? pid : status;
+}
+
+pid_t child_fork(void)
+{
+  sigset_t old;
+  pid_t parent = getpid();
+  block_signals(&old);
+  pid_t pid = fork();
+  int status = pid < 0 ? -errno : pid;
+  if (pid == 0) {
+    child_bind(parent);
+    return 0;
+  }
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  return status;
+}
+
+static int by_number(const void *a, const void *b)
+{
+  return *(const int *) a - *(const int *) b;
+}
+
+void child_close_others(int *kept, size_t count)
+{
+  unsigned from = STDERR_FILENO + 1;
+  qsort(kept, count, sizeof *kept, by_number);
+  for (size_t i = 0; i < count; i++) {
+    if ((unsigned) kept[i] > from) close_range(from, (unsigned) kept[i] - 1, 0);
+    from = (unsigned) kept[i] + 1;
+  }
+  close_range(from, ~0u, 0);
 }
 
 void child_kill(struct child *child, int number)

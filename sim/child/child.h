@@ -21,7 +21,9 @@ struct child_options {
   char *const *arguments;   /* NULL-terminated, with the name of the program first */
   char *const *environment; /* NULL: ours */
   const char *folder;       /* working directory; NULL: ours */
-  int output;               /* becomes 1 and 2; -1: ours stay. 0 is /dev/null */
+  int input;                /* becomes 0; 0: it has /dev/null there */
+  int output;               /* becomes 1 and 2; -1: ours stay */
+  int errors;               /* becomes 2; 0: as `output` says */
   bool group;               /* what it starts ends with it */
   bool keeps_umask;         /* false: 077, as for everything that lies beside keys */
 };
@@ -41,6 +43,21 @@ struct child {
 int child_spawn(uv_loop_t *loop, struct child *child, const struct child_options *options,
                 void (*ended)(struct child *child, int status, int signal_number));
 
+/* The same without a loop, and never as a group: its pid, which the caller waits for, or a UV_
+   error. */
+pid_t child_start(const struct child_options *options);
+
+/* Waits for one of child_start or child_fork; the status as of waitpid. */
+int child_wait(pid_t pid);
+
+/* A copy of this process, its end tied to ours: 0 there, with default signals; a UV_ error where
+   it cannot be made. */
+pid_t child_fork(void);
+
+/* In such a copy: closes every descriptor above 2 that is none of `kept`, which are put in order.
+   A socket ends only when its last descriptor does. */
+void child_close_others(int *kept, size_t count);
+
 /* Nothing where it has ended. A group gets the signal as a whole. */
 void child_kill(struct child *child, int number);
 
@@ -50,8 +67,5 @@ void child_close(struct child *child, void (*closed)(struct child *child));
 /* In a process that was just forked with all signals blocked: default signals, none blocked, and
  * the end tied to that of `parent`; exits if that is gone already. Async-signal-safe. */
 void child_bind(pid_t parent);
-
-/* Around a fork: no handler of ours may run in the child. `old` is restored by the parent. */
-void child_block_signals(sigset_t *old);
 
 #endif

@@ -4,7 +4,6 @@
 #define _DEFAULT_SOURCE
 #include <dirent.h>
 #include <math.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,20 +54,13 @@ static int beside(char out[FILES_PATH_MAX], char self[FILES_PATH_MAX], struct er
 
 static int run_script(char **command, struct error *error)
 {
-  int status = 0;
+  const struct child_options script = {
+      .file = command[0], .arguments = command, .output = -1, .keeps_umask = true};
   fflush(stdout);
-  sigset_t signals;
-  const pid_t parent = getpid();
-  child_block_signals(&signals);
-  const pid_t child = fork();
-  if (child == 0) {
-    child_bind(parent);
-    execv(command[0], command);
-    _exit(127);
-  }
-  pthread_sigmask(SIG_SETMASK, &signals, NULL);
-  if (child < 0 || waitpid(child, &status, 0) != child)
-    return error_set(error, EXIT_CODE_SETUP, "cannot start %s", command[0]);
+  const pid_t child = child_start(&script);
+  if (child < 0)
+    return error_set(error, EXIT_CODE_SETUP, "cannot start %s: are the sources there?", command[0]);
+  const int status = child_wait(child);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_CODE_INTERRUPTED;
   if (code == 127)

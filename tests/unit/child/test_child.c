@@ -1,5 +1,6 @@
 /* A child ends with us, whenever and however we end, and with it what it started. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -170,6 +171,56 @@ static void its_end_is_seen_although_sigchld_is_blocked_or_ignored(void **state)
   assert_int_equal(status_seen, 3);
 }
 
+static void one_without_a_loop_has_the_streams_it_is_given(void **state)
+{
+  (void) state;
+  int in[2], errors[2];
+  char text[64] = "";
+  char *arguments[] = {"/bin/sh", "-c", "cat; echo beside >&2; exit 5", NULL};
+  assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+  assert_int_equal(pipe2(errors, O_CLOEXEC), 0);
+  const struct child_options options = {.file = "/bin/sh",
+                                        .arguments = arguments,
+                                        .input = in[0],
+                                        .output = ends[1],
+                                        .errors = errors[1]};
+  pid_t pid = child_start(&options);
+  assert_true(pid > 0);
+  close(in[0]);
+  close(errors[1]);
+  assert_int_equal(write(in[1], "through", 7), 7);
+  close(in[1]);
+  assert_int_equal(WEXITSTATUS(child_wait(pid)), 5);
+  assert_int_equal(read(ends[0], text, sizeof text), 7);
+  assert_memory_equal(text, "through", 7);
+  assert_int_equal(read(errors[0], text, sizeof text), 7);
+  assert_memory_equal(text, "beside\n", 7);
+  close(errors[0]);
+}
+
+static void one_without_a_loop_that_cannot_run_is_an_error_and_leaves_nothing(void **state)
+{
+  (void) state;
+  char *arguments[] = {"/nowhere/at-all", NULL};
+  const struct child_options options = {.file = arguments[0], .arguments = arguments, .output = -1};
+  assert_int_equal(child_start(&options), UV_ENOENT);
+  assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* The ends of a pipe that it keeps and that it does not. */
+static void a_copy_closes_all_but_what_it_keeps(void **state)
+{
+  (void) state;
+  pid_t pid = child_fork();
+  if (pid == 0) {
+    int kept[] = {ends[1]};
+    child_close_others(kept, 1);
+    bool closed_other = fcntl(ends[0], F_GETFD) < 0;
+    _exit(closed_other && write(ends[1], "kept", 4) == 4 ? 0 : 1);
+  }
+  assert_int_equal(child_wait(pid), 0);
+}
+
 /* Its parent died between fork and the parent-death signal: no signal will come. */
 static void who_finds_another_parent_than_its_own_ends_at_once(void **state)
 {
@@ -187,18 +238,25 @@ static void who_finds_another_parent_than_its_own_ends_at_once(void **state)
 
 /* Killed before, while and after the child is made; what is left would still hold the pipe's
    end. */
-static void end_us(bool group, unsigned delay_us)
+enum manner { AS_CHILD, AS_GROUP, WITHOUT_LOOP, AS_COPY };
+
+static void end_us(enum manner manner, unsigned delay_us)
 {
   int life[2];
   char byte;
   assert_int_equal(pipe2(life, 0), 0);
   pid_t us = fork();
   if (us == 0) {
+    bool group = manner == AS_GROUP;
     char *arguments[] = {"/bin/sh", "-c", group ? "sleep 600 & sleep 600" : "exec sleep 600", NULL};
     const struct child_options options = {
         .file = "/bin/sh", .arguments = arguments, .output = life[1], .group = group};
     close(life[0]);
-    if (uv_loop_init(&loop) != 0 || child_spawn(&loop, &child, &options, on_ended) != 0) _exit(1);
+    if (manner == AS_COPY && child_fork() < 0) _exit(1);
+    if (manner == WITHOUT_LOOP && child_start(&options) < 0) _exit(1);
+    if ((manner == AS_CHILD || group) &&
+        (uv_loop_init(&loop) != 0 || child_spawn(&loop, &child, &options, on_ended) != 0))
+      _exit(1);
     for (;;) pause();
   }
   close(life[1]);
@@ -214,13 +272,19 @@ static void end_us(bool group, unsigned delay_us)
 static void ends_when_we_are_killed_at_any_moment_of_its_start(void **state)
 {
   (void) state;
-  for (unsigned i = 0; i < KILLS; i++) end_us(false, i * 100);
+  for (unsigned i = 0; i < KILLS; i++) end_us(AS_CHILD, i * 100);
 }
 
 static void a_group_ends_with_us_and_all_that_it_started(void **state)
 {
   (void) state;
-  for (unsigned i = 0; i < KILLS; i++) end_us(true, i * 200);
+  for (unsigned i = 0; i < KILLS; i++) end_us(AS_GROUP, i * 200);
+}
+
+static void so_do_one_without_a_loop_and_a_copy(void **state)
+{
+  (void) state;
+  for (unsigned i = 0; i < KILLS; i++) end_us(i % 2 == 0 ? WITHOUT_LOOP : AS_COPY, i * 100);
 }
 
 int main(void)
@@ -233,8 +297,12 @@ int main(void)
       T(starts_with_default_signals_and_no_descriptor_of_ours),
       T(only_a_hook_keeps_our_umask),
       T(its_end_is_seen_although_sigchld_is_blocked_or_ignored),
+      T(one_without_a_loop_has_the_streams_it_is_given),
+      T(one_without_a_loop_that_cannot_run_is_an_error_and_leaves_nothing),
+      T(a_copy_closes_all_but_what_it_keeps),
       T(who_finds_another_parent_than_its_own_ends_at_once),
       T(ends_when_we_are_killed_at_any_moment_of_its_start),
+      T(so_do_one_without_a_loop_and_a_copy),
       T(a_group_ends_with_us_and_all_that_it_started),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
