@@ -38,7 +38,7 @@ typedef void (*supervisor_done)(void *ctx, const struct error *error);
    inside supervisor_start. */
 struct supervisor_server {
   const char *name;   /* "mosquitto", in sentences and in front of .log */
-  const char *folder; /* absolute; the server's working directory */
+  const char *folder; /* the server's working directory */
 
   const uint16_t *asked; /* its ports as they were asked for; 0: picked */
   uint16_t *port;        /* the same, as they are */

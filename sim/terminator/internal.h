@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <uv.h>
 
-#include "child/child.h"
+#include "child/supervisor.h"
 #include "relay/listener.h"
 
 #include "terminator/connect.h"
@@ -18,10 +18,14 @@ struct terminator {
   const struct terminator_config *config;
   uv_loop_t loop;
   uv_signal_t hangup, end;
-  uv_timer_t poll; /* until mosquitto answers */
-  struct child mosquitto;
+  struct supervisor_server kind;
+  struct supervisor mosquitto;
+  uv_timer_t poll; /* until mosquitto answers, by `probe` */
   uv_pipe_t probe;
   uv_connect_t probing;
+  bool probed, unanswered; /* no more probes; because the last one was too late */
+  uint64_t give_up_ms;
+  char *command[4];
   struct terminator_listener {
     struct terminator *terminator;
     struct listener listener;
@@ -29,7 +33,6 @@ struct terminator {
   SSL_CTX *context[TERMINATOR_LISTENERS];
   struct client *clients;
   size_t client_count;
-  uint64_t deadline_ms;
   FILE *log;
   bool ending, listening;
   int exit_code;

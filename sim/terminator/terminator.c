@@ -1,7 +1,12 @@
+/* The process: mosquitto as its child (child/supervisor.h), which answers once its unix socket does;
+ * then the listeners, until SIGTERM or until mosquitto ends. What stops it from starting is a
+ * sentence on stderr and an exit code.
+ */
 #define _POSIX_C_SOURCE 200809L
 #include "terminator/terminator.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -15,6 +20,8 @@
 #include "terminator/internal.h"
 
 enum { POLL_MS = 20, BACKLOG = 1024 };
+
+static const char unanswered[] = "mosquitto does not answer on " TERMINATOR_SOCKET;
 
 const char *const terminator_stem[TERMINATOR_LISTENERS] = {"main", "prove"};
 
@@ -39,14 +46,20 @@ static int fail(const char *sentence)
   return EXIT_CODE_SETUP;
 }
 
-/* The end: mosquitto goes first, and its exit is ours. */
+static void on_stopped(void *ctx, const struct error *error)
+{
+  struct terminator *t = ctx;
+  (void) error;
+  uv_stop(&t->loop);
+}
+
+/* The end: mosquitto goes first. */
 static void end(struct terminator *t, int exit_code)
 {
   if (t->ending) return;
   t->ending = true;
   t->exit_code = exit_code;
-  uv_timer_stop(&t->poll);
-  child_kill(&t->mosquitto, SIGTERM);
+  supervisor_stop(&t->mosquitto, false, on_stopped, t);
 }
 
 static void on_end(uv_signal_t *handle, int number)
@@ -57,15 +70,23 @@ static void on_end(uv_signal_t *handle, int number)
   end(t, EXIT_CODE_PASS);
 }
 
-static void on_mosquitto_exit(struct child *process, int status, int signal_number)
+/* It has ended by itself, or did not answer: its exit is ours. */
+static void follow(struct terminator *t)
 {
-  struct terminator *t = process->data;
-  if (!t->ending) {
-    t->exit_code = status != 0 ? status : EXIT_CODE_SETUP;
-    terminator_log(t, "mosquitto ended by itself: exit code %d, signal %d", status, signal_number);
-  }
+  const struct supervisor *m = &t->mosquitto;
+  t->exit_code = m->exit_status != 0 ? m->exit_status : EXIT_CODE_SETUP;
+  if (!t->unanswered)
+    terminator_log(t, "mosquitto ended by itself: exit code %d, signal %d", m->exit_status,
+                   m->exit_signal);
   t->ending = true;
   uv_stop(&t->loop);
+}
+
+/* Called by the supervisor. */
+static void on_died(void *server, const char *how)
+{
+  (void) how;
+  follow(server);
 }
 
 /* All or none, listener by listener; what is in force stays so when a file cannot be read. */
@@ -120,8 +141,7 @@ static bool listen_all(struct terminator *t)
   for (int l = 0; l < TERMINATOR_LISTENERS; l++) {
     int status = listen_on(t, l);
     if (status == 0) continue;
-    /* these words are mosquitto's for it, and the broker room knows them */
-    (void) fail(status == UV_EADDRINUSE ? "Address already in use" : uv_strerror(status));
+    (void) fail(strerror(-status));
     return false;
   }
   t->listening = true;
@@ -130,20 +150,38 @@ static bool listen_all(struct terminator *t)
   return true;
 }
 
+/* --- mosquitto -------------------------------------------------------------------------------- */
+
+static void on_started(void *ctx, const struct error *error)
+{
+  struct terminator *t = ctx;
+  if (t->ending) return;
+  if (error != NULL && t->mosquitto.exit_status == 0 && t->mosquitto.exit_signal == 0)
+    end(t, fail(error->text)); /* it never was there */
+  else if (error != NULL)
+    follow(t);
+  else if (!listen_all(t))
+    end(t, EXIT_CODE_SETUP);
+}
+
 static void on_poll(uv_timer_t *timer);
 
 static void on_probe_closed(uv_handle_t *handle)
 {
   struct terminator *t = handle->data;
-  if (!t->ending && !t->listening) uv_timer_start(&t->poll, on_poll, POLL_MS, 0);
+  if (t->probed)
+    supervisor_probed(&t->mosquitto, t->unanswered ? unanswered : NULL);
+  else
+    uv_timer_start(&t->poll, on_poll, POLL_MS, 0);
 }
 
 static void on_probed(uv_connect_t *request, int status)
 {
   struct terminator *t = request->data;
-  if (!t->ending && status == 0 && !listen_all(t)) end(t, EXIT_CODE_SETUP);
-  if (!t->ending && status != 0 && uv_now(&t->loop) > t->deadline_ms)
-    end(t, fail("mosquitto does not answer on " TERMINATOR_SOCKET));
+  if (t->probed) return; /* it is closed already */
+  t->unanswered = status != 0 && uv_now(&t->loop) > t->give_up_ms;
+  t->probed = status == 0 || t->unanswered;
+  if (t->unanswered) (void) fail(unanswered);
   uv_close((uv_handle_t *) &t->probe, on_probe_closed);
 }
 
@@ -156,16 +194,61 @@ static void on_poll(uv_timer_t *timer)
   uv_pipe_connect(&t->probing, &t->probe, TERMINATOR_SOCKET, on_probed);
 }
 
-/* mosquitto ends with us whatever ends us. */
-static int spawn(struct terminator *t)
+/* Called by the supervisor, as the others of its kind. */
+static void probe(void *server)
 {
-  const struct terminator_config *config = t->config;
-  char *arguments[] = {(char *) config->mosquitto, "-c", "mosquitto.conf", NULL};
-  const struct child_options options = {
-      .file = config->mosquitto, .arguments = arguments, .output = -1};
-  t->mosquitto.data = t;
-  return child_spawn(&t->loop, &t->mosquitto, &options, on_mosquitto_exit);
+  struct terminator *t = server;
+  t->probed = t->unanswered = false;
+  t->give_up_ms = uv_now(&t->loop) + TERMINATOR_BROKER_MS;
+  on_poll(&t->poll);
 }
+
+/* What is closing already tells of its end itself. */
+static void probe_stop(void *server)
+{
+  struct terminator *t = server;
+  bool waits = uv_is_active((uv_handle_t *) &t->poll);
+  if (t->probed) return;
+  t->probed = true;
+  uv_timer_stop(&t->poll);
+  if (waits)
+    supervisor_probed(&t->mosquitto, NULL);
+  else if (!uv_is_closing((uv_handle_t *) &t->probe))
+    uv_close((uv_handle_t *) &t->probe, on_probe_closed);
+}
+
+static char *const *prepare_mosquitto(void *server, struct error *error)
+{
+  struct terminator *t = server;
+  char *command[] = {(char *) t->config->mosquitto, "-c", "mosquitto.conf", NULL};
+  (void) error;
+  memcpy(t->command, command, sizeof command);
+  return t->command;
+}
+
+/* They are the broker's to read, in the log that both processes write. */
+static void no_words(void *server, long start, char *out, size_t capacity)
+{
+  (void) server, (void) start;
+  assert(capacity > 0);
+  out[0] = '\0';
+}
+
+static void supervise(struct terminator *t)
+{
+  t->kind = (struct supervisor_server){.name = "mosquitto",
+                                       .folder = ".",
+                                       .interrupted = "the terminator ends",
+                                       .prepare = prepare_mosquitto,
+                                       .probe = probe,
+                                       .probe_stop = probe_stop,
+                                       .log_words = no_words,
+                                       .died = on_died,
+                                       .server = t};
+  supervisor_init(&t->mosquitto, &t->loop, &t->kind);
+}
+
+/* --- The whole -------------------------------------------------------------------------------- */
 
 static int prepare(struct terminator *t)
 {
@@ -182,12 +265,9 @@ static int prepare(struct terminator *t)
   return 0;
 }
 
-static int start(struct terminator *t)
+static int run(struct terminator *t)
 {
-  int status = spawn(t);
-  if (status != 0) return fail(uv_strerror(status));
-  t->deadline_ms = uv_now(&t->loop) + TERMINATOR_BROKER_MS;
-  uv_timer_start(&t->poll, on_poll, 0, 0);
+  supervisor_start(&t->mosquitto, on_started, t);
   uv_signal_start(&t->hangup, on_hangup, SIGHUP);
   uv_signal_start(&t->end, on_end, SIGTERM);
   uv_run(&t->loop, UV_RUN_DEFAULT);
@@ -209,11 +289,13 @@ int terminator_run(const struct terminator_config *config)
   uv_signal_init(&t.loop, &t.end);
   uv_timer_init(&t.loop, &t.poll);
   t.hangup.data = t.end.data = t.poll.data = &t;
+  supervise(&t);
   int exit_code = prepare(&t);
-  if (exit_code == 0) exit_code = start(&t);
+  if (exit_code == 0) exit_code = run(&t);
   client_close_all(&t);
   for (int l = 0; t.listening && l < TERMINATOR_LISTENERS; l++)
     listener_close(&t.listener[l].listener, NULL);
+  supervisor_close(&t.mosquitto, NULL, NULL);
   uv_walk(&t.loop, close_handle, NULL);
   uv_run(&t.loop, UV_RUN_DEFAULT);
   (void) uv_loop_close(&t.loop);
