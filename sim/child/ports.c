@@ -1,3 +1,6 @@
+/* A port is asked for by binding to it and letting go: who takes it in between is met where the
+ * server starts (supervisor.c). None free is an error that says where to set one.
+ */
 #define _POSIX_C_SOURCE 200809L
 #include "child/ports.h"
 
