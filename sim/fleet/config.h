@@ -65,7 +65,7 @@ struct fleet_ota {
      as server_unreachable */
   struct fetch *fetch;
   /* NULL: every image passes */
-  enum fleet_trial (*trial)(void *ctx, size_t index, uint32_t version);
+  enum fleet_trial (*trial)(void *ctx, size_t number, uint32_t version);
   void *ctx;
 };
 
@@ -81,9 +81,14 @@ struct fleet_config {
   enum fleet_endpoints endpoints;
   struct fleet_place prove; /* its host is NULL: there is none */
   size_t device_count;
-  uint8_t *(*page)(void *pages, size_t index); /* the device's NVM page of page_size bytes */
+  /* A fleet may be a part of one that several processes make up: its devices have the numbers first
+   * .. first + device_count - 1 of `total`. What is drawn for a device goes by its number, so that
+   * it does the same in a part as in the whole. Indices, in all lists and facts, are of the part:
+   * 0 .. device_count - 1. total 0: this is the whole, number and index are one. */
+  size_t first, total;
+  uint8_t *(*page)(void *pages, size_t number); /* the device's NVM page of page_size bytes */
   size_t page_size;
-  uint32_t (*id)(void *pages, size_t index);
+  uint32_t (*id)(void *pages, size_t number);
   void *pages;
   /* what DEVICE_NOTE_HANDSHAKE calls the roots, in the plan's order */
   uint8_t anchor_id[FLEET_ROOTS_MAX][32];

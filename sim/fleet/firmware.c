@@ -56,7 +56,7 @@ static enum fleet_trial trial_of(const struct member *m)
   const struct fleet_ota *config = &m->fleet->config.ota;
   const struct firmware_row *row = row_of(m);
   if (row == NULL || !row->facts.ota_trial || config->trial == NULL) return FLEET_TRIAL_PASS;
-  return config->trial(config->ctx, population_index(m), row->facts.image_version);
+  return config->trial(config->ctx, population_number(m), row->facts.image_version);
 }
 
 bool firmware_hangs(const struct member *m)

@@ -49,6 +49,25 @@ static void shuffle(uint32_t *order, size_t count, uint64_t seed)
   }
 }
 
+/* Leaves those of this part, by their indices. Returns how many. */
+static size_t pick_out(uint32_t *order, size_t total, size_t first, size_t count)
+{
+  size_t picked = 0;
+  for (size_t i = 0; i < total; i++)
+    if (order[i] >= first && order[i] - first < count)
+      order[picked++] = order[i] - (uint32_t) first;
+  return picked;
+}
+
+static void put_in_order(struct fleet *fleet)
+{
+  const struct fleet_config *config = &fleet->config;
+  shuffle(fleet->order, config->total, config->seed);
+  size_t picked = pick_out(fleet->order, config->total, config->first, config->device_count);
+  assert(picked == config->device_count);
+  (void) picked;
+}
+
 static void init_member(struct fleet *fleet, size_t index, uint8_t *storage, size_t client_size)
 {
   struct member *m = &fleet->members[index];
@@ -56,8 +75,8 @@ static void init_member(struct fleet *fleet, size_t index, uint8_t *storage, siz
   m->fleet = fleet;
   m->client = storage;
   m->conn = backend_conn_init(config->backend, storage + client_size, &feed_handler, m);
-  m->facts.id = config->id(config->pages, index);
-  m->random = config->seed ^ ((uint64_t) (index + 1) * 0x9e3779b97f4a7c15u);
+  m->facts.id = config->id(config->pages, population_number(m));
+  m->random = config->seed ^ ((uint64_t) (population_number(m) + 1) * 0x9e3779b97f4a7c15u);
   m->clock_right = true;
   m->start_at_ms = m->device_at_ms = m->telemetry_at_ms = m->shelve_by_ms = m->name_at_ms =
       m->boot_at_ms = DEVICE_NEVER;
@@ -70,7 +89,7 @@ static int allocate(struct fleet *fleet, size_t member_size)
 {
   size_t n = fleet->config.device_count, sources = fleet->config.source_addresses;
   fleet->members = calloc(n, sizeof *fleet->members);
-  fleet->order = calloc(n, sizeof *fleet->order);
+  fleet->order = calloc(fleet->config.total, sizeof *fleet->order);
   fleet->sources = calloc(sources + 1, sizeof *fleet->sources);
   fleet->storage = calloc(n, member_size);
   if (power_create(fleet) != 0 || firmware_create(fleet) != 0) return -1;
@@ -113,6 +132,9 @@ int fleet_create(const struct fleet_config *config, struct fleet **out, struct e
   struct fleet *fleet = calloc(1, sizeof *fleet);
   if (fleet == NULL) return error_set(error, EXIT_CODE_SETUP, "not enough memory for a fleet");
   fleet->config = *config;
+  if (config->total == 0) fleet->config.total = config->device_count;
+  assert(config->device_count <= fleet->config.total &&
+         config->first <= fleet->config.total - config->device_count);
   fleet->handler = &feed_handler;
   if (allocate(fleet, member_size) != 0) {
     release(fleet);
@@ -128,7 +150,7 @@ int fleet_create(const struct fleet_config *config, struct fleet **out, struct e
   for (size_t e = 0; e < config->place_count; e++) fleet->endpoints[e].host = config->place[e].host;
   fleet->endpoints[config->place_count].host = config->prove.host;
   for (size_t s = 0; s < config->source_addresses; s++) addresses_source(s, &fleet->sources[s]);
-  shuffle(fleet->order, config->device_count, config->seed);
+  put_in_order(fleet);
   for (size_t i = 0; i < config->device_count; i++) {
     init_member(fleet, i, (uint8_t *) fleet->storage + i * member_size, client_size);
     life_power_on(&fleet->members[i]);

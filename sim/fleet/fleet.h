@@ -39,7 +39,8 @@ int fleet_create(const struct fleet_config *config, struct fleet **out, struct e
    freed). */
 void fleet_close(struct fleet *fleet, void (*closed)(void *ctx), void *ctx);
 
-/* Device indices in the seed's shuffled order: shares and waves are prefixes of it. */
+/* Device indices in the seed's shuffled order: shares and waves are prefixes of it. A part has them
+   in the order of the whole. */
 const uint32_t *fleet_order(const struct fleet *fleet);
 size_t fleet_size(const struct fleet *fleet);
 const struct fleet_facts *fleet_facts(const struct fleet *fleet, size_t index);

@@ -63,7 +63,8 @@ static uint16_t identity_of(const struct member *m, const struct device_note *no
   if (note->own_offset > config->page_size || note->own_size > config->page_size - note->own_offset)
     return 0;
   return config->roots_of(config->roots_ctx, index,
-                          config->page(config->pages, index) + note->own_offset, note->own_size);
+                          config->page(config->pages, population_number(m)) + note->own_offset,
+                          note->own_size);
 }
 
 /* What the handshake has shown; that nobody looked at before CONNACK counts then. The work is ours,

@@ -40,7 +40,7 @@ const struct sockaddr_storage *places_source(const struct member *m)
 {
   const struct fleet *fleet = m->fleet;
   if (fleet->config.source_addresses == 0) return NULL;
-  return &fleet->sources[(size_t) (m - fleet->members) % fleet->config.source_addresses];
+  return &fleet->sources[population_number(m) % fleet->config.source_addresses];
 }
 
 bool places_ask(struct member *m)

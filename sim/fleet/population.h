@@ -58,6 +58,12 @@ static inline size_t population_index(const struct member *m)
   return (size_t) (m - m->fleet->members);
 }
 
+/* Its place in the whole fleet, which may be in several processes: fleet_config.first. */
+static inline size_t population_number(const struct member *m)
+{
+  return m->fleet->config.first + population_index(m);
+}
+
 /* Microseconds on the fleet's clock. */
 static inline uint64_t population_clock_us(const struct fleet *fleet)
 {

@@ -121,7 +121,7 @@ static uint8_t *page_at(struct member *m, uint32_t offset, size_t size)
 {
   const struct fleet_config *config = &m->fleet->config;
   if (m->dark || size > config->page_size || offset > config->page_size - size) return NULL;
-  return config->page(config->pages, population_index(m)) + offset;
+  return config->page(config->pages, population_number(m)) + offset;
 }
 
 static int hook_nvm_read(void *ctx, uint32_t offset, void *out, size_t size)
