@@ -11,6 +11,7 @@ work=$(mktemp -d)
 trap 'end_brokers; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 . "$(dirname "$0")/lib/cases.sh"
+. "$(dirname "$0")/lib/mosquitto.sh"
 more_of_the_failure() { tail -n 3 "$work"/[ab]/log 2>&1 | sed 's/^/     broker | /'; }
 
 # Two brokers of one service, a and b ---------------------------------------------------------------------------------------
@@ -31,32 +32,12 @@ CONF
 
 begin_broker() { # FOLDER PORT [false: it asks for no certificate]
   configure "$1" "$2" "${3:-true}"
-  : >"$1/log"
-  mosquitto -d -c "$1/conf" 2>/dev/null
-  for _ in $(seq 100); do
-    grep -q 'running$' "$1/log" && return 0
-    grep -q 'Error' "$1/log" && break
-    sleep 0.05
-  done
-  rm -f "$1/pid"
-  return 1
-}
-
-end_broker() { # FOLDER
-  [ -s "$1/pid" ] || return 0
-  pid=$(cat "$1/pid")
-  kill "$pid" 2>/dev/null
-  for _ in $(seq 250); do
-    kill -0 "$pid" 2>/dev/null || break
-    sleep 0.02
-  done
-  kill -KILL "$pid" 2>/dev/null
-  rm -f "$1/pid"
+  mosquitto_begin "$1"
 }
 
 end_brokers() {
-  end_broker "$work/a"
-  end_broker "$work/b"
+  mosquitto_end "$work/a"
+  mosquitto_end "$work/b"
 }
 
 begin_brokers() { # CERTIFICATE KEY CLIENT-CA
@@ -144,7 +125,7 @@ known "a certificate that signed itself is under no root" 1 "identified\(A\).*0 
 resumed=$(sed 's/- name: known/- name: again\n    do: [reconnect: {full-handshake: no}]\n  - name: known/' "$identified" | scenario resumed)
 expect "a resumed session is of the certificate of its full handshake" 0 "3 full, 3 resumed" \
   run resumed "$work/whole" "$resumed" --set "phases[2].until=identified(A) == 100% within 1s"
-end_broker "$work/a"
+mosquitto_end "$work/a"
 begin_broker "$work/a" "$port" false || { name="no certificate" complain "the broker does not come back"; }
 known "a broker that asks for no certificate has accepted none" 1 "identified\(A\).*0 of 3" whole "identified(A) == 100% within 300ms" A
 end_brokers

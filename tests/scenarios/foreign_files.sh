@@ -14,6 +14,7 @@ mkdir "$broker" "$ca"
 trap 'end_broker; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 . "$(dirname "$0")/lib/cases.sh"
+. "$(dirname "$0")/lib/mosquitto.sh"
 
 # What is printed ----------------------------------------------------------------------------------------------------------
 full() { "$fleetsim" "$@" >/dev/full; }
@@ -153,11 +154,7 @@ list plain "$work/third.pem"
 : >"$ca/db/index"
 list delta "$work/delta.pem"
 
-end_broker() {
-  [ -s "$broker/pid" ] || return 0
-  kill "$(cat "$broker/pid")" 2>/dev/null
-  rm -f "$broker/pid"
-}
+end_broker() { mosquitto_end "$broker"; }
 begin_broker() { # PORT
   cat >"$broker/conf" <<CONF
 user $(id -un)
@@ -173,15 +170,7 @@ keyfile $ca/broker.key
 require_certificate true
 use_identity_as_username true
 CONF
-  : >"$broker/log"
-  mosquitto -d -c "$broker/conf" 2>/dev/null
-  for _ in $(seq 100); do
-    grep -q 'running$' "$broker/log" && return 0
-    grep -q 'Error' "$broker/log" && break
-    sleep 0.05
-  done
-  rm -f "$broker/pid"
-  return 1
+  mosquitto_begin "$broker"
 }
 quietly "$fleetsim" pki export "$fleet" --what client-ca --roots one --out "$broker/clients.crt"
 cat "$ca/maker.crt" >>"$broker/clients.crt"

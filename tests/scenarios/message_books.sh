@@ -12,6 +12,7 @@ mkdir "$broker"
 trap 'end_broker; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 . "$(dirname "$0")/lib/cases.sh"
+. "$(dirname "$0")/lib/mosquitto.sh"
 more_of_the_failure() { tail -n 5 "$broker/log" 2>&1 | sed 's/^/     broker | /'; }
 
 # begin_broker ACL-OF-DEVICES MORE-LINES...: on $port; $office: what its ACL lets the operator do
@@ -36,28 +37,10 @@ require_certificate true
 use_identity_as_username true
 $(printf '%s\n' "$@")
 CONF
-  : >"$broker/log"
-  mosquitto -d -c "$broker/conf" 2>/dev/null
-  for _ in $(seq 100); do
-    grep -q 'running$' "$broker/log" && return 0
-    grep -q 'Error' "$broker/log" && break
-    sleep 0.05
-  done
-  rm -f "$broker/pid"
-  return 1
+  mosquitto_begin "$broker"
 }
 
-end_broker() {
-  [ -s "$broker/pid" ] || return 0
-  pid=$(cat "$broker/pid")
-  kill "$pid" 2>/dev/null
-  for _ in $(seq 250); do
-    kill -0 "$pid" 2>/dev/null || break
-    sleep 0.02
-  done
-  kill -KILL "$pid" 2>/dev/null
-  rm -f "$broker/pid"
-}
+end_broker() { mosquitto_end "$broker"; }
 
 own='pattern readwrite private/%u/#'
 begin_broker_on_a_free_port() {

@@ -14,6 +14,7 @@ mkdir "$broker"
 trap 'end_broker; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 . "$(dirname "$0")/lib/cases.sh"
+. "$(dirname "$0")/lib/mosquitto.sh"
 
 run() { # NAME SCENARIO options...: on the fleet folder
   run_name=$1 run_scenario=$2
@@ -78,16 +79,7 @@ unchecked=$(sed 's/{file: .*/{file: OLD, unchecked: yes}/; s/kick: .*/reconnect:
 expect "an expired one on purpose" 1 "connect.tls.refused_expired.*devices.lost == 0: observed 19" run unchecked "$unchecked"
 
 # A staging broker ---------------------------------------------------------------------------------------------------------
-end_broker() {
-  [ -s "$broker/pid" ] || return 0
-  pid=$(cat "$broker/pid")
-  kill "$pid" 2>/dev/null
-  for _ in $(seq 250); do
-    kill -0 "$pid" 2>/dev/null || break
-    sleep 0.02
-  done
-  rm -f "$broker/pid"
-}
+end_broker() { mosquitto_end "$broker"; }
 
 begin_broker() { # PORT
   cat >"$broker/conf" <<CONF
@@ -105,15 +97,7 @@ keyfile $broker/main.key
 require_certificate true
 use_identity_as_username true
 CONF
-  : >"$broker/log"
-  mosquitto -d -c "$broker/conf" 2>/dev/null
-  for _ in $(seq 100); do
-    grep -q 'running$' "$broker/log" && return 0
-    grep -q 'Error' "$broker/log" && break
-    sleep 0.05
-  done
-  rm -f "$broker/pid"
-  return 1
+  mosquitto_begin "$broker"
 }
 
 # A takeover in MQTT's own words: CONNECT under the client's id, with the operator's certificate.

@@ -14,6 +14,7 @@ mkdir "$broker"
 trap 'end_broker; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 . "$(dirname "$0")/lib/cases.sh"
+. "$(dirname "$0")/lib/mosquitto.sh"
 more_of_the_failure() { tail -n 5 "$broker/log" 2>&1 | sed 's/^/     broker | /'; }
 
 # The staging broker ------------------------------------------------------------------------------------------------------
@@ -46,29 +47,9 @@ open_acl() {
   printf 'user operator\ntopic readwrite private/#\n\npattern readwrite private/#\n' >"$broker/acl"
 }
 
-begin_broker() {
-  : >"$broker/log"
-  mosquitto -d -c "$broker/conf" 2>/dev/null
-  for _ in $(seq 100); do
-    grep -q 'running$' "$broker/log" && return 0
-    grep -q 'Error' "$broker/log" && break
-    sleep 0.05
-  done
-  rm -f "$broker/pid"
-  return 1
-}
+begin_broker() { mosquitto_begin "$broker"; }
 
-end_broker() {
-  [ -s "$broker/pid" ] || return 0
-  pid=$(cat "$broker/pid")
-  kill "$pid" 2>/dev/null
-  for _ in $(seq 250); do
-    kill -0 "$pid" 2>/dev/null || break
-    sleep 0.02
-  done
-  kill -KILL "$pid" 2>/dev/null
-  rm -f "$broker/pid"
-}
+end_broker() { mosquitto_end "$broker"; }
 
 begin_broker_on_free_ports() {
   for try in $(seq 20); do

@@ -1,5 +1,7 @@
 # A broker of one's own for scripts that are about something else: sourced after $work and $fleetsim are set. It is a
 # mosquitto on loopback with a chain of the fleet folder $work/lab (5 devices, roots A and B). $port is where it listens.
+. "$(dirname "$0")/lib/mosquitto.sh"
+
 staging_begin() {
   mkdir -p "$work/staging"
   "$fleetsim" pki make "$work/lab" --devices 5 --roots A,B >"$work/lab.log" 2>&1 &&
@@ -23,13 +25,7 @@ keyfile $work/staging/main.key
 require_certificate true
 use_identity_as_username true
 CONF
-    : >"$work/staging/log"
-    mosquitto -d -c "$work/staging/conf" 2>/dev/null
-    for _ in $(seq 100); do
-      grep -q 'running$' "$work/staging/log" && return 0
-      grep -q 'Error' "$work/staging/log" && break
-      sleep 0.05
-    done
+    mosquitto_begin "$work/staging" && return 0
   done
   cat "$work/staging/log"
   return 1
