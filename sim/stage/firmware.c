@@ -68,14 +68,14 @@ int stage_ota_prepare(struct stage *stage)
 
 /* In which devices a build fails is decided by the seed, device by device: a wave sees its share of
    them. */
-static bool fails_in(const struct stage *stage, const struct scenario_image *image, size_t index)
+static bool fails_in(const struct stage *stage, const struct scenario_image *image, size_t number)
 {
-  uint64_t random = stage->scenario->seed ^ (uint64_t) image->version << 32 ^ index;
+  uint64_t random = stage->scenario->seed ^ (uint64_t) image->version << 32 ^ number;
   random_next(&random);
   return random_unit(&random) <= image->failing;
 }
 
-static enum fleet_trial trial(void *ctx, size_t index, uint32_t version)
+static enum fleet_trial trial(void *ctx, size_t number, uint32_t version)
 {
   static const enum fleet_trial trials[] = {[SCENARIO_TEST_PASS] = FLEET_TRIAL_PASS,
                                             [SCENARIO_TEST_FAIL] = FLEET_TRIAL_FAIL,
@@ -86,7 +86,7 @@ static enum fleet_trial trial(void *ctx, size_t index, uint32_t version)
   for (size_t i = 0; i < ota->image_count; i++) {
     const struct scenario_image *image = &ota->images[i];
     if (stage->ota->images[i].version != version) continue;
-    return fails_in(stage, image, index) ? trials[image->self_test] : FLEET_TRIAL_PASS;
+    return fails_in(stage, image, number) ? trials[image->self_test] : FLEET_TRIAL_PASS;
   }
   return FLEET_TRIAL_PASS;
 }

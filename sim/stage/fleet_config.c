@@ -13,14 +13,14 @@ uint32_t stage_clones_mark(const struct stage *stage)
   return stage->mark ^ 1;
 }
 
-static uint8_t *page_of(void *pki, size_t index)
+static uint8_t *page_of(void *pki, size_t number)
 {
-  return pki_device_page(pki, index);
+  return pki_device_page(pki, number);
 }
 
-static uint32_t id_of(void *pki, size_t index)
+static uint32_t id_of(void *pki, size_t number)
 {
-  return pki_device_id(pki, index);
+  return pki_device_id(pki, number);
 }
 
 static int set_anchors(struct stage *stage, struct fleet_config *config)
