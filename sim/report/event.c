@@ -10,22 +10,23 @@
 
 #include "base/text.h"
 
-#define TAIL_SIZE 3u /* "}\n" and the zero */
+/* the structs of all kinds are in one union */
+#define FIELDS_AT     offsetof(struct event, run)
+#define COUNT_OF(...) (sizeof((struct event_field[]){__VA_ARGS__}) / sizeof(struct event_field))
+#define TAIL_SIZE     3u /* "}\n" and the zero */
 
 static const struct {
   const char *name;
   struct event_field fields[EVENT_FIELDS_MAX];
   size_t count;
 } kinds[EVENT_KIND_COUNT] = {
-#define COUNT(member, type, field, says) +1
 #define F(member, type, field, says) \
-  {#field, says, EVENT_TYPE_##type, offsetof(struct event, member.field)},
+  {#field, says, EVENT_TYPE_##type, FIELDS_AT + offsetof(struct event_##member, field)},
 #define X(symbol, member, name, fields) \
-  [EVENT_##symbol] = {name, {fields(F, member)}, 0 fields(COUNT, member)},
+  [EVENT_##symbol] = {name, {fields(F, member)}, COUNT_OF(fields(F, member))},
     EVENTS(X)
 #undef X
 #undef F
-#undef COUNT
 };
 
 const char *event_name(enum event_kind kind)

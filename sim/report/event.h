@@ -100,19 +100,23 @@ enum event_kind {
       EVENT_KIND_COUNT
 };
 
+#define F(member, type, name, says) event_##type name;
+#define X(symbol, member, name, fields) \
+  struct event_##member {               \
+    fields(F, member)                   \
+  };
+EVENTS(X)
+#undef X
+#undef F
+
 struct event {
   enum event_kind kind;
   double t_s;      /* since the run began */
   uint32_t device; /* 0: of none */
   union {
-#define F(member, type, name, says) event_##type name;
-#define X(symbol, member, name, fields) \
-  struct {                              \
-    fields(F, member)                   \
-  } member;
+#define X(symbol, member, name, fields) struct event_##member member;
     EVENTS(X)
 #undef X
-#undef F
   };
 };
 
