@@ -1,3 +1,6 @@
+/* Resolve, connect to one address after the other, tell the owner once. A name that leads where
+ * nothing may be sent is passed over, address by address; the last error is told, and the deadline
+ * covers all of it. */
 #define _POSIX_C_SOURCE 200809L
 #include "broker/dial.h"
 

@@ -1,3 +1,6 @@
+/* Whether a broker elsewhere listens: a TCP connection to each of its ports, tried again for
+ * seconds, as one that is just starting needs. The sentence names the place and what the system
+ * said. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* The headers of TLS records in a stream, across whatever pieces it comes in; nothing else is
+ * read. */
 #include "broker/records.h"
 
 enum { APPLICATION_DATA = 0x17 };

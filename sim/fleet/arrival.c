@@ -1,3 +1,5 @@
+/* When the next of those who arrive is due: evenly, or by a Poisson process that the seed replays.
+ */
 #include "fleet/arrival.h"
 
 #include <assert.h>

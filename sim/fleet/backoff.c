@@ -1,3 +1,5 @@
+/* How long a device waits before it tries again, by the policy's formula; all of it in whole
+ * numbers, cut to the policy's bounds, with randomness that is handed in. */
 #include "fleet/backoff.h"
 
 #include <assert.h>

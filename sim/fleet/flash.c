@@ -1,3 +1,7 @@
+/* The flash of all devices in one file that has no name and vanishes with us, stored as its
+ * complement so that a file full of holes is flash that was erased. It behaves as NOR flash:
+ * programming clears bits only. What the disk refuses becomes a flash error of the device, and is
+ * told at the end. */
 #define _GNU_SOURCE
 #include "fleet/flash.h"
 

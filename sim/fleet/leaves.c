@@ -1,3 +1,6 @@
+/* Which of the brokers' certificates a handshake saw, as a small number: fingerprints in the order
+ * in which they were first seen. The last certificate is remembered whole, for most are the same;
+ * beyond the table's room every other one is LEAVES_OTHER. */
 #include "fleet/leaves.h"
 
 #include <string.h>

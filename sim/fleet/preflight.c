@@ -1,3 +1,6 @@
+/* Looks at the machine, plans what the fleet needs of it, arranges what can be arranged. What is
+ * too little is refused before the first device is made, with the limit, what would be enough and
+ * how large a fleet would fit. */
 #define _DEFAULT_SOURCE
 #include "fleet/preflight.h"
 

@@ -1,3 +1,6 @@
+/* libcurl says which sockets it watches and when it wants to be called; here these become handles
+ * of the loop, and transfers that have ended are told to their owners. A handle is freed when the
+ * loop has closed it, and closing waits for all of them. */
 #define _POSIX_C_SOURCE 200809L
 #include "net/curl_uv.h"
 

@@ -1,3 +1,6 @@
+/* Spelled hosts and resolved addresses against loopback and the list of those that both sides have
+ * named. In doubt the answer is no; only a name that leads nowhere passes, for nobody is reached
+ * by it. */
 #define _POSIX_C_SOURCE 200809L
 #include "net/permit.h"
 

@@ -1,3 +1,5 @@
+/* A queue of chunks with a time each, emptied through a bucket of tokens where a rate is set.
+ * Chunks are copies; without memory for one its bytes are refused. */
 #include "net/pipe.h"
 
 #include <stdlib.h>

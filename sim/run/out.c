@@ -1,3 +1,6 @@
+/* The lock on the folder, the list of what runs leave in it, and the order in which an earlier run
+ * goes: verdict first, so that nobody takes it for ours. What is not ours in a folder is never
+ * touched; a folder that cannot be used is refused before anything is written. */
 #define _XOPEN_SOURCE 700
 #include "run/out.h"
 

@@ -1,3 +1,6 @@
+/* The file's `broker:` and `targets:`: mosquittos of our own, or brokers elsewhere with their
+ * hooks. Each host beyond loopback that a URL or a hook names must be in the file's list; what
+ * only one of the two kinds has is refused for the other. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
