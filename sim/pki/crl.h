@@ -133,7 +133,8 @@ void pki_crl_history_free(struct pki_crl_history *history);
 /* Checks a file of CRLs that somebody else made: whether a broker that is given it still accepts
  * the devices and the operator, and refuses whom the lists before it revoked. Each CRL must be of
  * an authority of this fleet, its devices or its operator, signed by it, in force now, complete (no
- * delta, not for some reasons or some distribution point only), without critical extensions that
+ * delta, not for some reasons; for a distribution point only where the devices' certificates name
+ * it, beside a complete one, too), without critical extensions that
  * brokers do not know, and not older than those in `history` (NULL: the first), which then knows
  * it; and there must be one for whoever issued a device's certificate. Only the back office's own
  * may be missing: pki_complete_crls adds it. A USAGE sentence says what is wrong and what will come
@@ -152,7 +153,7 @@ int pki_complete_crls(struct pki *pki, const char *file, const struct pki_crl_ti
                       const char *path, struct error *error);
 
 /* Sets names[i] where the certificate in force on device i (of the first `count`) is on a CRL of
-   the file. */
+   the file that speaks of it: one for a distribution point that it does not name does not. */
 int pki_crls_name(struct pki *pki, const char *path, bool *names, size_t count,
                   struct error *error);
 

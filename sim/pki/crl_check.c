@@ -13,6 +13,7 @@
 
 #define KINDS_MAX 256 /* of device certificates that are verified; more are verified by name only */
 #define DIGEST    32
+#define LISTS_MAX 64 /* of a file: whether each of the first ones speaks of anybody */
 
 struct check {
   struct pki *pki;
@@ -24,6 +25,8 @@ struct check {
   void *ctx;
   uint8_t kind[KINDS_MAX][DIGEST];
   size_t kinds;
+  /* per list with a scope: it speaks of a device; and of one of its issuer's it does not */
+  bool covers[LISTS_MAX], apart[LISTS_MAX];
   char above[PKI_CERT_TITLE]; /* whose list is missing that some brokers want, as told last */
   struct error *error;
 };
@@ -318,6 +321,55 @@ static int check_leaf(struct check *check, STACK_OF(X509) * chain, const char *w
   return 0;
 }
 
+/* A list for a distribution point beside the complete one, or for CAs, tells a broker nothing of
+ * other certificates. Whom it names all the same somebody meant to revoke, and they stay let in. */
+static int check_scope(struct check *check, X509 *leaf, const char *who)
+{
+  char what[500], point[160];
+  X509_REVOKED *entry = NULL;
+  for (int i = 0; i < sk_X509_CRL_num(check->file.crls); i++) {
+    X509_CRL *crl = sk_X509_CRL_value(check->file.crls, i);
+    if (X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_issuer_name(leaf)) != 0) continue;
+    bool at_point = pki_crl_point(crl, point, sizeof point);
+    if (!at_point && !pki_crl_of_cas_only(crl)) continue;
+    if (pki_crl_covers(crl, leaf)) {
+      if (i < LISTS_MAX) check->covers[i] = true;
+      continue;
+    }
+    if (i < LISTS_MAX) check->apart[i] = at_point;
+    if (X509_CRL_get0_by_cert(crl, &entry, leaf) != 1) continue;
+    if (at_point)
+      snprintf(what, sizeof what,
+               "names %s and counts only for certificates which name its distribution point "
+               "(%.160s) themselves, which that one does not: a broker that is given it lets it "
+               "in; publish the complete list",
+               who, point);
+    else
+      snprintf(what, sizeof what,
+               "names %s and is for CA certificates only: a broker that is given it lets it in; "
+               "publish the one for end entities",
+               who);
+    return refuse(check, X509_CRL_get_issuer(crl), what);
+  }
+  return 0;
+}
+
+/* Nobody's certificate names its distribution point. */
+static int check_apart(const struct check *check)
+{
+  char what[400], point[160];
+  for (int i = 0; i < sk_X509_CRL_num(check->file.crls) && i < LISTS_MAX; i++) {
+    X509_CRL *crl = sk_X509_CRL_value(check->file.crls, i);
+    if (!check->apart[i] || check->covers[i] || !pki_crl_point(crl, point, sizeof point)) continue;
+    snprintf(what, sizeof what,
+             "counts only for certificates which name its distribution point (%.160s) themselves, "
+             "and no device's does: it tells a broker nothing; publish the complete list alone",
+             point);
+    return refuse(check, X509_CRL_get_issuer(crl), what);
+  }
+  return 0;
+}
+
 /* The list of the back office is ours to make: pki_complete_crls adds it. */
 static int check_complete(struct check *check)
 {
@@ -332,9 +384,10 @@ static int check_complete(struct check *check)
     if (chain == NULL) return -1;
     snprintf(who, sizeof who, "device %08x", (unsigned) check->pki->devices[d].id);
     result = check_leaf(check, chain, who);
+    if (result == 0) result = check_scope(check, sk_X509_value(chain, 0), who);
     sk_X509_pop_free(chain, X509_free);
   }
-  return result;
+  return result == 0 ? check_apart(check) : result;
 }
 
 /* All of a file are judged by the files before it, not by each other. What is refused otherwise is

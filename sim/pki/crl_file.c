@@ -136,7 +136,7 @@ static bool is_named(const struct pki_crl_file *file, X509 *leaf)
   for (int i = 0; i < sk_X509_CRL_num(file->crls); i++) {
     X509_CRL *crl = sk_X509_CRL_value(file->crls, i);
     if (X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_issuer_name(leaf)) == 0 &&
-        X509_CRL_get0_by_cert(crl, &entry, leaf) == 1)
+        X509_CRL_get0_by_cert(crl, &entry, leaf) == 1 && pki_crl_covers(crl, leaf))
       return true;
   }
   return false;

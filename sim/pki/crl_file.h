@@ -30,6 +30,10 @@ bool pki_crl_of_cas_only(const X509_CRL *crl);
    it is for all. */
 bool pki_crl_point(const X509_CRL *crl, char *out, size_t capacity);
 
+/* Whether the list, if it is of the leaf's issuer, speaks of the leaf: it is complete, or the leaf
+   names its distribution point. What it says of another certificate, no broker heeds. */
+bool pki_crl_covers(const X509_CRL *crl, const X509 *leaf);
+
 /* crl_order.c. 1 and why, in words as above, when the list is older than what `history` knows, or
  * cannot be told from it; else 0; -1 without memory. */
 int pki_crl_judge_order(const struct pki *pki, const X509_CRL *crl,

@@ -143,3 +143,39 @@ bool pki_crl_point(const X509_CRL *crl, char *out, size_t capacity)
   ISSUING_DIST_POINT_free(point);
   return names;
 }
+
+/* --- Whether it speaks of a certificate ------------------------------------------------------- */
+
+/* As OpenSSL compares them (crypto/x509/x509_vfy.c, idp_check_dp), but for names relative to an
+ * issuer, which nobody was seen to use: those are not the same. */
+static bool is_same_point(const DIST_POINT_NAME *one, const DIST_POINT_NAME *other)
+{
+  if (one == NULL || other == NULL) return true;
+  if (one->type != 0 || other->type != 0) return false;
+  for (int i = 0; i < sk_GENERAL_NAME_num(one->name.fullname); i++)
+    for (int j = 0; j < sk_GENERAL_NAME_num(other->name.fullname); j++)
+      if (GENERAL_NAME_cmp(sk_GENERAL_NAME_value(one->name.fullname, i),
+                           sk_GENERAL_NAME_value(other->name.fullname, j)) == 0)
+        return true;
+  return false;
+}
+
+static bool names_point(const X509 *leaf, const DIST_POINT_NAME *point)
+{
+  CRL_DIST_POINTS *own = X509_get_ext_d2i(leaf, NID_crl_distribution_points, NULL, NULL);
+  bool named = false;
+  for (int i = 0; i < sk_DIST_POINT_num(own) && !named; i++)
+    named = is_same_point(sk_DIST_POINT_value(own, i)->distpoint, point);
+  CRL_DIST_POINTS_free(own);
+  return named;
+}
+
+bool pki_crl_covers(const X509_CRL *crl, const X509 *leaf)
+{
+  ISSUING_DIST_POINT *point = X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, NULL, NULL);
+  bool covers =
+      point == NULL || (point->onlyCA <= 0 && point->onlyattr <= 0 &&
+                        (point->distpoint == NULL || names_point(leaf, point->distpoint)));
+  ISSUING_DIST_POINT_free(point);
+  return covers;
+}

@@ -7,6 +7,12 @@
 #define HOUR_S 3600
 #define WEEK_S (7 * 24 * (int64_t) HOUR_S)
 
+/* for whom a list is; and the distribution point http://x/ as a certificate names it */
+#define FOR_USERS "2.5.29.28", "critical,DER:30:03:81:01:FF"
+#define FOR_CAS   "2.5.29.28", "critical,DER:30:03:82:01:FF"
+#define FOR_X     "2.5.29.28", "critical,DER:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F"
+#define POINT_X   "DER:30:11:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F"
+
 /* A list as a CA elsewhere makes it. Extensions are in the syntax of openssl.cnf, "critical,..." or
    "DER:..". */
 struct recipe {
@@ -265,13 +271,48 @@ static void a_list_for_a_distribution_point_counts_where_the_certificates_name_i
   const struct recipe at_x = {
       .extension = {
           {"2.5.29.28", "critical,DER:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F"}}};
-  X509 *leaf =
-      extended(f, "2.5.29.31", "DER:30:11:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F");
+  X509 *leaf = extended(f, "2.5.29.31", POINT_X);
   for (size_t i = 0; i < 2; i++) give_device(f, i, leaf);
   EXPECT_REFUSAL(check(f, write_lists(f, "crl.pem", &at_x, 1), NULL), EXIT_CODE_USAGE,
                  "that of device 00000003 does not");
   give_device(f, 2, leaf);
   EXPECT_OK(check(f, write_lists(f, "crl.pem", &at_x, 1), NULL));
+  X509_free(leaf);
+}
+
+/* The complete list lets everybody in, and what the other one says no broker heeds. */
+static void a_list_for_others_beside_the_complete_one_names_no_device(void **state)
+{
+  struct fixture *f = *state;
+  const struct {
+    const char *scope[2];
+    bool names_device;
+    const char *sentence; /* NULL: taken */
+  } cases[] = {
+      {{FOR_X}, true, "names device 00000001 and counts only for certificates which name its"},
+      {{FOR_X}, false, "and no device's does: it tells a broker nothing"},
+      {{FOR_CAS}, true, "names device 00000001 and is for CA certificates only"},
+      {{FOR_CAS}, false, NULL},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    for (size_t first = 0; first < 2; first++) {
+      bool revoked[3] = {0};
+      struct recipe pair[2] = {{.number = 5}, {.number = 5}};
+      pair[first].extension[0][0] = cases[i].scope[0];
+      pair[first].extension[0][1] = cases[i].scope[1];
+      pair[first].names_device = cases[i].names_device;
+      const char *path = write_lists(f, "crl.pem", pair, 2);
+      if (cases[i].sentence == NULL)
+        EXPECT_OK(check(f, path, NULL));
+      else
+        EXPECT_REFUSAL(check(f, path, NULL), EXIT_CODE_USAGE, cases[i].sentence);
+      EXPECT_OK(pki_crls_name(f->pki, path, revoked, 3, &error));
+      assert_false(revoked[0]);
+    }
+  X509 *leaf = extended(f, "2.5.29.31", POINT_X);
+  give_device(f, 0, leaf);
+  const struct recipe both[] = {{.number = 5}, {.extension = {{FOR_X}}, .number = 5}};
+  EXPECT_OK(check(f, write_lists(f, "crl.pem", both, 2), NULL));
   X509_free(leaf);
 }
 
@@ -381,10 +422,6 @@ static void a_private_key_is_published_on_no_account(void **state)
   EXPECT_OK(pki_check_crl_secrets(write_lists(f, "crl.pem", (struct recipe[]){{.number = 1}}, 1),
                                   &error));
 }
-
-#define FOR_USERS "2.5.29.28", "critical,DER:30:03:81:01:FF"
-#define FOR_CAS   "2.5.29.28", "critical,DER:30:03:82:01:FF"
-#define FOR_X     "2.5.29.28", "critical,DER:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:78:2F"
 
 static void a_list_that_is_older_than_the_one_before_is_refused(void **state)
 {
@@ -559,6 +596,7 @@ int main(void)
       FLEET(what_some_brokers_refuse_is_told_and_taken),
       FLEET(brokers_that_want_a_list_of_every_ca_are_spoken_of),
       FLEET(a_list_for_a_distribution_point_counts_where_the_certificates_name_it),
+      FLEET(a_list_for_others_beside_the_complete_one_names_no_device),
       FLEET(an_operator_of_somebody_elses_ca_needs_its_list_too),
       FLEET(a_ca_that_may_not_sign_lists_locks_everybody_out),
       FLEET(of_two_lists_for_the_same_certificates_one_is_too_many),
