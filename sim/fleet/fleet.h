@@ -140,6 +140,10 @@ int fleet_trespass(struct fleet *fleet, size_t index, uint32_t victim);
 /* It has attempts to make, or waits for the answer to one. */
 bool fleet_is_trespassing(const struct fleet *fleet, size_t index);
 
+/* The back office has a session at the broker `node`, a new one (`anew`) or the one from before: so
+ * that broker serves, and what it says nothing to is a word about a certificate. */
+void fleet_hears_office(struct fleet *fleet, int node, bool anew);
+
 /* The broker `node` serves this certificate (SHA-256 of its DER) at the main endpoint from now on;
  * NULL: none that a device may count as proof. Until a first call for a node every certificate
  * counts there. */

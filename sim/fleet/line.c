@@ -2,6 +2,7 @@
 #include "fleet/line.h"
 
 #include "fleet/population.h"
+#include "fleet/serving.h"
 
 void line_dial(struct member *m, const struct sockaddr_storage *to,
                const struct sockaddr_storage *from)
@@ -75,6 +76,7 @@ void line_count_half_open(struct member *m)
 {
   struct fleet *fleet = m->fleet;
   struct metrics *metrics = fleet->config.metrics;
+  serving_witness(m);
   bool half_open = m->facts.online && m->faults != NULL && fault_get(m->faults)->black_hole;
   if (half_open == m->half_open) return;
   m->half_open = half_open;

@@ -78,6 +78,7 @@ struct member {
   bool full_handshake : 1;               /* the next attempt offers no ticket */
   bool shelving : 1;
   bool half_open : 1; /* online as far as it knows, in a black hole */
+  bool witness : 1;   /* its session counts among those of its server (serving.c) */
   bool ended : 1;     /* set by the observer, handled after the step */
   bool handshaking : 1;
   bool clocked : 1;    /* its CPU time here is measured */
@@ -86,7 +87,8 @@ struct member {
   bool shook : 1;      /* the handshake ended well in the present step */
   bool pardoned : 1;   /* no longer revoked, but has had no CONNACK since */
   bool collateral : 1; /* refused because of a CRL that does not name it */
-  bool shut_out : 1;   /* the same without a word, and it has had no CONNACK since */
+  bool shut_out : 1;   /* the same without a word, and it has had no CONNACK since .. */
+  bool served : 1;     /* .. while the broker served others (serving.c) */
   bool clock_right : 1;
   /* the power has failed in the present step: its hooks fail, its effects are void */
   bool dark : 1;

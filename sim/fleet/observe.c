@@ -12,6 +12,7 @@
 #include "fleet/places.h"
 #include "fleet/population.h"
 #include "fleet/revoked.h"
+#include "fleet/serving.h"
 #include "fleet/telemetry.h"
 #include "fleet/trespass.h"
 
@@ -145,6 +146,7 @@ static void on_online(struct member *m, const struct device_note *note)
   metrics_add(metrics, METRIC_MQTT_SESSION_PRESENT, note->session_present);
   metrics_record_us(metrics, METRIC_CONNECT_TOTAL, now_us > planned_us ? now_us - planned_us : 0);
   if (m->ended_us != 0) metrics_record_us(metrics, METRIC_RECONNECT_TOTAL, now_us - m->ended_us);
+  serving_let_in(m);
   revoked_online(m);
   if (m->seen_root >= 0) m->facts.proven |= (uint16_t) (1u << m->seen_root);
   if (m->endpoint == FLEET_MAIN) count_online(m);
@@ -252,6 +254,7 @@ static void on_ended(struct member *m, const struct device_note *note)
     revoked_ended(m, failure);
     trespass_ended(m, failure);
     if (m->facts.online) count_offline(m);
+    serving_ended(m, failure);
   }
   /* a session that the plan ends is no failure; an attempt it cuts short is one, so that attempts
      add up */

@@ -9,6 +9,13 @@
 #include "fleet/recovery.h"
 #include "report/failure_set.h"
 
+/* serving.c: one of the run's brokers, as the fleet sees it; times on its clock. */
+struct fleet_server {
+  size_t sessions;   /* open, of devices whose line would tell of their end */
+  uint64_t since_us; /* it has served since; DEVICE_NEVER: not known to at present, .. */
+  uint64_t doubt_us; /* .. since then */
+};
+
 struct fleet {
   struct fleet_config config;
   struct member *members;
@@ -39,6 +46,7 @@ struct fleet {
   struct leaves leaves;
   /* number of the certificate that each broker serves; LEAVES_NONE: any counts */
   uint8_t served[FLEET_NODES_MAX];
+  struct fleet_server servers[FLEET_NODES_MAX];
   struct backoff_policy policies[FLEET_POLICIES_MAX];
   size_t policy_count;
   struct recovery outage, deepest;

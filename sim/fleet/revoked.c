@@ -6,8 +6,9 @@
 
 #include "fleet/line.h"
 #include "fleet/population.h"
+#include "fleet/serving.h"
 
-/* One silent end may be a restart's; of the next one a gate need not wait for the end of the run. */
+/* One silent end may be a blip's; of the next one a gate need not wait for the end of the run. */
 #define MUTE_TWICE 2u
 
 enum { FULL, RESUMED };
@@ -31,12 +32,21 @@ static bool is_mute(const struct member *m, enum device_failure failure)
   return m->opened && device_failure_is_refusal(failure);
 }
 
+/* A broker that restarts says nothing, too, and so does one that the plan has frozen: only the
+ * silence of one that serves others meanwhile is booked. */
+static bool is_silence_of_its_own(const struct member *m, enum device_failure failure)
+{
+  bool foretold = failure_set_has(&m->fleet->expected, failure);
+  return serving_did(m) && (!foretold || device_failure_is_refusal(failure));
+}
+
 /* What happened since the device's certificate is on a CRL; times on the fleet's clock, 0: never. */
 struct revoked_row {
   uint64_t since_us;       /* the first such CRL was published */
   uint64_t accepted_us[2]; /* its last CONNACK: after a full handshake, after a resumed one */
   uint64_t booked_us;      /* of these, what stands in the histogram; DEVICE_NEVER: nothing does */
-  uint32_t mute;           /* refusals without a word since its last CONNACK */
+  /* refusals without a word since its last CONNACK, by a broker that served others */
+  uint32_t mute;
 };
 
 /* Only once a CRL was published: before, nobody is revoked. */
@@ -75,7 +85,7 @@ static void book_refusal(struct member *m)
 void revoked_online(struct member *m)
 {
   struct metrics *metrics = m->fleet->config.metrics;
-  m->pardoned = m->shut_out = false;
+  m->pardoned = m->shut_out = m->served = false;
   if (!m->facts.revoked) return;
   metrics_take_back(metrics, METRIC_REVOKE_REFUSALS, row_of(m)->mute);
   row_of(m)->mute = 0;
@@ -91,8 +101,10 @@ void revoked_failed(struct member *m, enum device_failure failure)
   if (!m->facts.revoked) {
     m->collateral = m->collateral || (verdict && !m->pardoned);
     m->shut_out = true;
+    m->served = m->served || verdict || is_silence_of_its_own(m, failure);
     return;
   }
+  if (!verdict && !is_silence_of_its_own(m, failure)) return;
   metrics_add(m->fleet->config.metrics, METRIC_REVOKE_REFUSALS, 1);
   if (verdict)
     book_refusal(m);
@@ -114,10 +126,11 @@ static bool is_unrefused(const struct member *m)
 {
   const struct revoked_row *row = row_of(m);
   uint64_t last_us = last_accepted_us(row);
-  return last_us > 0 && row->booked_us != last_us && row->mute == 0;
+  return last_us > 0 && row->booked_us != last_us;
 }
 
-/* Whoever has had no CONNACK since, for no reason that was told, was refused. */
+/* Whoever has had no CONNACK since, for no reason that was told, was refused; a restart that nobody
+   has come back from so far is no such reason. */
 static void close_books(struct member *m)
 {
   if (row_of(m)->mute > 0) book_refusal(m);
@@ -128,8 +141,10 @@ static void set_revoked(struct member *m, bool revoked)
   struct fleet *fleet = m->fleet;
   /* the list before this one has shut it out until now; one that was named on it may have been met
      too early */
-  m->collateral = m->collateral || (m->shut_out && !m->pardoned);
-  m->shut_out = false;
+  bool surely = m->shut_out && m->served;
+  m->collateral = m->collateral || (surely && !m->pardoned);
+  /* the next CONNACK tells whether a broker that served nobody was meant */
+  if (surely || revoked) m->shut_out = m->served = false;
   if (m->facts.revoked == revoked) return;
   if (!revoked) {
     close_books(m);
@@ -162,7 +177,7 @@ void revoked_measure(struct fleet *fleet, bool last)
     revoked += m->facts.revoked;
     uncut += m->facts.revoked && m->link == MEMBER_UP;
     unrefused += m->facts.revoked && is_unrefused(m);
-    collateral += m->collateral || (m->shut_out && (last || !m->pardoned));
+    collateral += m->collateral || (m->shut_out && (last || (m->served && !m->pardoned)));
   }
   metrics_set(fleet->config.metrics, METRIC_REVOKE_REVOKED, (double) revoked);
   metrics_set(fleet->config.metrics, METRIC_REVOKE_UNCUT, (double) uncut);

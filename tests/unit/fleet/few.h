@@ -63,6 +63,8 @@ static void puppet_step(void *storage, const struct device_event *event, struct 
   fx->deadline_ms = DEVICE_NEVER;
   bool asks = event->kind == DEVICE_PUBLISH || event->kind == DEVICE_SUBSCRIBE;
   if (asks && p->online && request != NULL) request(p, event, fx);
+  if (event->kind == DEVICE_CLOSED)
+    puppet_end(p, p->online ? DEVICE_FAIL_SESSION_CLOSED : event->closed.cause);
   if (event->kind == DEVICE_START) fx->connect = true, fx->endpoint = event->start.endpoint;
   if (event->kind == DEVICE_STOP || (event->kind == DEVICE_OPENED && outcome != DEVICE_FAIL_NONE)) {
     fx->close = true;

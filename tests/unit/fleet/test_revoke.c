@@ -240,6 +240,151 @@ static void a_silent_refusal_is_the_phases_reason_until_a_verdict_comes(void **s
   end(w);
 }
 
+/* --- What a restart or a blip does ------------------------------------------------------------ */
+
+/* The broker ends the sessions of the first `count`. */
+static void crash(struct world *w, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    struct backend_conn *conn = w->backend.conns[i];
+    if (!conn->open) continue;
+    conn->open = false;
+    conn->handler->closed(conn->user, DEVICE_FAIL_TCP_CLOSED);
+  }
+}
+
+static unsigned booked(struct world *w)
+{
+  return (unsigned) metrics_value(w->metrics, METRIC_REVOKE_REFUSE);
+}
+
+static void redial_first(struct world *w, enum device_failure then)
+{
+  static const uint32_t first[] = {0};
+  outcome = then;
+  fleet_redial(w->fleet, first, 1, 0, false);
+  clockwork_pass(&w->backend, 100);
+}
+
+/* A broker that no device has come back to is not known to refuse anybody. */
+static const enum device_failure silences[] = {DEVICE_FAIL_TLS_CLOSED, DEVICE_FAIL_TLS_RESET,
+                                               DEVICE_FAIL_TCP_CLOSED, DEVICE_FAIL_MQTT_TIMEOUT,
+                                               DEVICE_FAIL_MQTT_REFUSED_BUSY};
+
+static void the_silence_of_a_restart_refuses_nobody(void **state)
+{
+  (void) state;
+  for (size_t i = 0; i < sizeof silences / sizeof silences[0]; i++) {
+    struct world *w = begin();
+    publish(w, 1);
+    redial_first(w, DEVICE_FAIL_NONE);
+    assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, false), 1);
+    crash(w, DEVICES);
+    for (int again = 0; again < 4; again++) retry(w, silences[i]);
+    if (value(w, METRIC_REVOKE_UNREFUSED, false) != 1 || booked(w) != 0 || collateral(w) != 0 ||
+        value(w, METRIC_REVOKE_REFUSALS, false) != 0)
+      fail_msg("%s: %u unrefused, %u booked, %u collateral", device_failure_name(silences[i]),
+               value(w, METRIC_REVOKE_UNREFUSED, false), booked(w), collateral(w));
+    retry(w, DEVICE_FAIL_NONE);
+    assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 1);
+    assert_int_equal(value(w, METRIC_REVOKE_COLLATERAL, true), 0);
+    assert_int_equal(booked(w), 0);
+    end(w);
+  }
+}
+
+static void a_list_that_comes_in_a_restart_books_nothing_of_it(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  crash(w, DEVICES);
+  for (int again = 0; again < 2; again++) retry(w, DEVICE_FAIL_TCP_CLOSED);
+  publish(w, 0);
+  assert_int_equal(value(w, METRIC_REVOKE_REFUSALS, false), 0);
+  assert_int_equal(booked(w), 0);
+  assert_int_equal(collateral(w), 0);
+  /* nobody has come back to this day */
+  assert_int_equal(value(w, METRIC_REVOKE_COLLATERAL, true), DEVICES - 1);
+  retry(w, DEVICE_FAIL_NONE);
+  assert_int_equal(value(w, METRIC_REVOKE_COLLATERAL, true), 0);
+  end(w);
+}
+
+/* The run ends in it: the revoked device may get in as it did before. */
+static void a_restart_that_nobody_comes_back_from_proves_no_refusal(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  redial_first(w, DEVICE_FAIL_NONE);
+  crash(w, DEVICES);
+  retry(w, DEVICE_FAIL_TCP_CLOSED);
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 1);
+  assert_int_equal(booked(w), 0);
+  end(w);
+}
+
+static void once_somebody_is_in_again_silence_is_a_refusal(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  crash(w, DEVICES);
+  retry(w, DEVICE_FAIL_TCP_CLOSED);
+  retry(w, DEVICE_FAIL_NONE);
+  redial_first(w, DEVICE_FAIL_TLS_CLOSED);
+  retry(w, DEVICE_FAIL_TLS_CLOSED);
+  assert_int_equal(value(w, METRIC_REVOKE_REFUSALS, false), 2);
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, false), 0);
+  assert_int_equal(booked(w), 1);
+  end(w);
+}
+
+/* One silent end while others are served may be a blip all the same, and does not open a gate. */
+static void one_silent_end_does_not_show_a_refusal_before_the_end(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  redial_first(w, DEVICE_FAIL_NONE);
+  redial_first(w, DEVICE_FAIL_TLS_CLOSED);
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, false), 1);
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 0);
+  end(w);
+}
+
+static void a_kick_is_no_restart(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  crash(w, 1);
+  for (int again = 0; again < 3; again++) retry(w, DEVICE_FAIL_TLS_CLOSED);
+  assert_true(value(w, METRIC_REVOKE_REFUSALS, false) >= 2);
+  assert_int_equal(booked(w), 1);
+  end(w);
+}
+
+/* An expired list that is put in force by a restart: the devices are locked out, the operator is
+   in. */
+static void the_back_office_vouches_for_a_broker_that_lets_no_device_in(void **state)
+{
+  (void) state;
+  for (int anew = 0; anew < 2; anew++) {
+    struct world *w = begin();
+    publish(w, 1);
+    crash(w, DEVICES);
+    retry(w, DEVICE_FAIL_TLS_CLOSED);
+    fleet_hears_office(w->fleet, 0, anew != 0);
+    assert_int_equal(collateral(w), 0);
+    for (int again = 0; again < 2; again++) retry(w, DEVICE_FAIL_TLS_CLOSED);
+    assert_int_equal(collateral(w), DEVICES - 1);
+    assert_int_equal(booked(w), 1);
+    end(w);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -254,6 +399,13 @@ int main(void)
       cmocka_unit_test(a_session_that_the_plan_ends_was_not_cut),
       cmocka_unit_test(what_is_no_connack_locks_out_as_well),
       cmocka_unit_test(a_revoked_device_has_its_proof_at_the_first_refusal_and_it_is_expected),
+      cmocka_unit_test(the_silence_of_a_restart_refuses_nobody),
+      cmocka_unit_test(a_list_that_comes_in_a_restart_books_nothing_of_it),
+      cmocka_unit_test(a_restart_that_nobody_comes_back_from_proves_no_refusal),
+      cmocka_unit_test(once_somebody_is_in_again_silence_is_a_refusal),
+      cmocka_unit_test(one_silent_end_does_not_show_a_refusal_before_the_end),
+      cmocka_unit_test(a_kick_is_no_restart),
+      cmocka_unit_test(the_back_office_vouches_for_a_broker_that_lets_no_device_in),
       cmocka_unit_test(a_silent_refusal_is_the_phases_reason_until_a_verdict_comes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
