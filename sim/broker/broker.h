@@ -145,6 +145,22 @@ struct broker_client {
 void broker_try_client(struct broker *broker, const struct broker_client *client,
                        broker_seen_done done, void *ctx);
 
+/* A session of such a client, held to see whether the broker ends it. */
+enum broker_session_state {
+  BROKER_SESSION_OPENING,   /* 5 s at most */
+  BROKER_SESSION_OPEN,      /* CONNACK 0; it pings every 5 s */
+  BROKER_SESSION_REFUSED,   /* the broker does not take the client */
+  BROKER_SESSION_UNREACHED, /* there was no answer */
+  BROKER_SESSION_ENDED      /* it was open, and the broker has ended it */
+};
+struct broker_session;
+
+/* Begins one at the main listener (MQTT 3.1.1, a new session); to be given to broker_let_go, which
+ * ends what is open with DISCONNECT, before the broker is closed. */
+struct broker_session *broker_hold(struct broker *broker, const struct broker_client *client);
+enum broker_session_state broker_held(const struct broker_session *session);
+void broker_let_go(struct broker_session *session);
+
 /* Makes one TLS connection (any certificate is taken: it is looked at, not trusted) and reports
    what is served; 5 s. */
 void broker_probe(struct broker *broker, enum broker_listener listener, broker_seen_done done,

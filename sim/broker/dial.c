@@ -134,6 +134,12 @@ void dial_start(struct dial *dial, uv_loop_t *loop, const struct permit *permit,
   uv_timer_start(&dial->deadline, on_deadline, status == 0 ? timeout_ms : 0, 0);
 }
 
+void dial_extend(struct dial *dial, uint64_t timeout_ms)
+{
+  assert(!dial->closing);
+  uv_timer_start(&dial->deadline, on_deadline, timeout_ms, 0);
+}
+
 void dial_close(struct dial *dial, void (*closed)(struct dial *dial))
 {
   assert(!dial->closing);

@@ -38,6 +38,9 @@ void dial_start(struct dial *dial, uv_loop_t *loop, const struct permit *permit,
                 const char *address, uint16_t port, uint64_t timeout_ms, uint64_t retry_ms,
                 void (*event)(struct dial *dial, int status));
 
+/* The deadline passes so much later than now: `event` gets UV_ETIMEDOUT then, and again each time. */
+void dial_extend(struct dial *dial, uint64_t timeout_ms);
+
 /* `closed` comes from the loop when nothing of it is left; no `event` comes after this call. */
 void dial_close(struct dial *dial, void (*closed)(struct dial *dial));
 

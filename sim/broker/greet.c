@@ -5,7 +5,8 @@
  * certificate is not looked at: it may be presenting a chain that a rehearsal broke on purpose. A
  * kick is such a greeting under another client's id: MQTT has the broker end the older session.
  * Whether a broker takes a certificate shows in TLS 1.3 only after the handshake, and not every
- * broker says why not: CONNACK, whatever its code, is the proof that it did.
+ * broker says why not: CONNACK, whatever its code, is the proof that it did. A session that is held does not leave: it pings, and
+ * ends when the broker ends it.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <openssl/err.h>
@@ -17,7 +18,19 @@
 #include "base/memory.h"
 #include "broker/internal.h"
 
-enum { GREET_MS = 5000, CHUNK = 4096, ID_MAX = 64, CONNACK_SIZE = 4, KEEP_ALIVE_S = 30 };
+enum {
+  GREET_MS = 5000,
+  PING_MS = 5000,
+  CHUNK = 4096,
+  ID_MAX = 64,
+  CONNACK_SIZE = 4,
+  KEEP_ALIVE_S = 30
+};
+
+struct broker_session {
+  struct greet *greet; /* NULL: its connection is closed */
+  enum broker_session_state state;
+};
 
 struct greet {
   struct task task;
@@ -32,6 +45,7 @@ struct greet {
   size_t answered;
   char chunk[CHUNK];
   void (*done)(struct greet *greet);
+  struct broker_session *session; /* that holds it; NULL: it leaves with CONNACK */
   union {
     broker_done kicked;
     broker_seen_done seen;
@@ -107,13 +121,46 @@ static void leave(struct greet *greet)
     fail(greet, "what it answers is no CONNACK");
     return;
   }
+  if (greet->session != NULL && greet->answer[3] == 0) {
+    greet->session->state = BROKER_SESSION_OPEN;
+    dial_extend(&greet->dial, PING_MS);
+    return;
+  }
   if (SSL_write(greet->ssl, disconnect, sizeof disconnect) > 0) flush(greet);
   dial_close(&greet->dial, on_closed);
+}
+
+static bool is_open(const struct greet *greet)
+{
+  return greet->session != NULL && greet->session->state == BROKER_SESSION_OPEN;
+}
+
+static void ping(struct greet *greet)
+{
+  static const uint8_t request[] = {0xc0, 0};
+  if (SSL_write(greet->ssl, request, sizeof request) > 0) flush(greet);
+  dial_extend(&greet->dial, PING_MS);
+}
+
+/* Answers to pings; and that is all that comes to a client without subscriptions, until the end. */
+static void read_on(struct greet *greet)
+{
+  char unread[64];
+  int n;
+  do n = SSL_read(greet->ssl, unread, sizeof unread);
+  while (n > 0);
+  bool goes_on = SSL_get_error(greet->ssl, n) == SSL_ERROR_WANT_READ;
+  ERR_clear_error();
+  if (!goes_on) fail(greet, "the broker has ended the session");
 }
 
 /* In TLS 1.3 a refused certificate shows here, with the first read. */
 static void read_answer(struct greet *greet)
 {
+  if (is_open(greet)) {
+    read_on(greet);
+    return;
+  }
   int n =
       SSL_read(greet->ssl, greet->answer + greet->answered, (int) (CONNACK_SIZE - greet->answered));
   if (n > 0) greet->answered += (size_t) n;
@@ -193,6 +240,10 @@ static bool make_tls(struct greet *greet)
 static void on_event(struct dial *dial, int status)
 {
   struct greet *greet = of_dial(dial);
+  if (status == UV_ETIMEDOUT && is_open(greet)) {
+    ping(greet);
+    return;
+  }
   if (status != 0) {
     fail(greet, uv_strerror(status));
     return;
@@ -271,4 +322,46 @@ void broker_try_client(struct broker *broker, const struct broker_client *client
   greet->done = end_try;
   greet->seen = done;
   greet->ctx = ctx;
+}
+
+/* --- A session that is held ------------------------------------------------------------------- */
+
+static void end_session(struct greet *greet)
+{
+  struct broker_session *session = greet->session;
+  if (session == NULL) return; /* let go */
+  bool answered = !greet->failed || greet->refused;
+  session->greet = NULL;
+  session->state = session->state == BROKER_SESSION_OPEN ? BROKER_SESSION_ENDED
+                   : answered                            ? BROKER_SESSION_REFUSED
+                                                         : BROKER_SESSION_UNREACHED;
+}
+
+struct broker_session *broker_hold(struct broker *broker, const struct broker_client *client)
+{
+  struct broker_session *session = calloc(1, sizeof *session);
+  if (session == NULL) memory_gone("a session at the broker");
+  session->greet = begin(broker, client->client_id, client->certificate_path, client->key_path);
+  session->greet->session = session;
+  session->greet->done = end_session;
+  return session;
+}
+
+enum broker_session_state broker_held(const struct broker_session *session)
+{
+  return session->state;
+}
+
+void broker_let_go(struct broker_session *session)
+{
+  struct greet *greet = session->greet;
+  if (greet != NULL) {
+    bool open = is_open(greet);
+    greet->session = NULL;
+    if (!greet->dial.closing && open)
+      leave(greet);
+    else if (!greet->dial.closing)
+      fail(greet, "let go");
+  }
+  free(session);
 }

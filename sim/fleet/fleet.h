@@ -140,6 +140,10 @@ int fleet_trespass(struct fleet *fleet, size_t index, uint32_t victim);
 /* It has attempts to make, or waits for the answer to one. */
 bool fleet_is_trespassing(const struct fleet *fleet, size_t index);
 
+/* Whether the device has a session at the main endpoint and, if that ended, would know at once: it is
+   on no line that swallows or cuts, and not computing. */
+bool fleet_would_tell(const struct fleet *fleet, size_t index);
+
 /* The back office has a session at the broker `node`, a new one (`anew`) or the one from before: so
  * that broker serves, and what it says nothing to is a word about a certificate. */
 void fleet_hears_office(struct fleet *fleet, int node, bool anew);

@@ -45,6 +45,12 @@ void serving_ended(const struct member *m, enum device_failure failure)
   server->doubt_us = population_clock_us(m->fleet);
 }
 
+bool fleet_would_tell(const struct fleet *fleet, size_t index)
+{
+  const struct member *m = &fleet->members[index];
+  return m->witness && m->held == NULL;
+}
+
 bool serving_did(const struct member *m)
 {
   const struct fleet_server *server = server_of(m);

@@ -202,6 +202,11 @@ int pki_write_device(struct pki *pki, size_t index, const char *certificate_path
 int pki_write_probe(struct pki *pki, const char *root, const char *certificate_path,
                     const char *key_path, struct error *error);
 
+/* The same of a client of the back office's own CA: a broker that lets the operator in lets it in,
+   whatever roots it trusts devices by. */
+int pki_write_office_probe(struct pki *pki, const char *certificate_path, const char *key_path,
+                           struct error *error);
+
 /* Makes and signs a trust bundle in the format of sim/device/trust.h. */
 int pki_make_bundle(struct pki *pki, uint32_t version, const struct pki_roots *anchors,
                     uint8_t *out, size_t capacity, size_t *size, struct error *error);

@@ -51,18 +51,18 @@ static size_t find_device(struct pki *pki, size_t root)
   return pki->device_count;
 }
 
-static int write_stranger(const struct pki_hierarchy *issuer, const char *certificate_path,
+static int write_stranger(const struct pki_authority *issuer, const char *certificate_path,
                           const char *key_path, struct error *error)
 {
   EVP_PKEY *key = pki_key_generate(error);
   struct pki_cert_spec spec = {.kind = PKI_CERT_CLIENT,
                                .subject = PKI_PROBE_NAME,
                                .key = key,
-                               .issuer = &issuer->devices,
+                               .issuer = issuer,
                                .not_before = pki_now() - PKI_DAY_S,
                                .not_after = pki_now() + PKI_DAY_S};
   X509 *leaf = key == NULL ? NULL : pki_cert_mint(&spec, error);
-  X509 *const chain[] = {leaf, issuer->devices.certificate};
+  X509 *const chain[] = {leaf, issuer->certificate};
   int result = leaf == NULL ? -1 : pki_key_replace(key_path, key, error);
   if (result == 0) result = pki_cert_write(certificate_path, chain, 2, error);
   X509_free(leaf);
@@ -75,8 +75,15 @@ int pki_write_probe(struct pki *pki, const char *root, const char *certificate_p
 {
   const struct pki_hierarchy *found = pki_find_root(pki, root, error);
   if (found == NULL) return -1;
-  if (pki_can_issue(pki, root)) return write_stranger(found, certificate_path, key_path, error);
+  if (pki_can_issue(pki, root))
+    return write_stranger(&found->devices, certificate_path, key_path, error);
   size_t device = find_device(pki, (size_t) (found - pki->hierarchy));
   if (device == pki->device_count) return 1;
   return pki_write_device(pki, device, certificate_path, key_path, error);
+}
+
+int pki_write_office_probe(struct pki *pki, const char *certificate_path, const char *key_path,
+                           struct error *error)
+{
+  return write_stranger(&pki->back_office, certificate_path, key_path, error);
 }

@@ -7,7 +7,7 @@
 #include "run/parts.h"
 #include "stage/nodes.h"
 
-enum of { OF_ALL, OF_TELEMETRY, OF_SENT, OF_BROKER, OF_UPDATES };
+enum of { OF_ALL, OF_TELEMETRY, OF_SENT, OF_BROKER, OF_UPDATES, OF_LISTS };
 
 /* `or`: quantities by which a scenario says otherwise too, with spaces around each. The books must
  * add up whatever it says. */
@@ -27,6 +27,7 @@ static const struct {
     {"operator.dropped == 0", OF_ALL, ""},
     {"ota.bricked == 0", OF_UPDATES, ""},
     {"ota.disagree == 0", OF_UPDATES, ""},
+    {"revoke.unrefused == 0", OF_LISTS, ""},
 };
 static_assert(sizeof implied / sizeof implied[0] == RUN_IMPLIED_MAX,
               "there is room for each in the results");
@@ -56,6 +57,7 @@ static bool applies(const struct stage *stage, enum of of)
   case OF_SENT: return has_sent(stage);
   case OF_BROKER: return stage_has_broker(stage);
   case OF_UPDATES: return stage->ota != NULL;
+  case OF_LISTS: return stage->scenario->crl;
   }
   return true;
 }
@@ -96,6 +98,12 @@ static void explain(const struct stage *stage, struct results_check *check)
   size_t used = strlen(check->observed), left = sizeof check->observed - used;
   double away_s = metrics_value(stage->metrics, METRIC_OPERATOR_AWAY);
   bool of_nothing = is_of(check, "telemetry.delivered");
+  if (!check->pass && is_of(check, "revoke.unrefused"))
+    snprintf(
+        check->observed + used, left,
+        "; so many that are on the list were let in after it, and have not been refused since: "
+        "is it in force at every address? A scenario that wants to see this names "
+        "'revoke.unrefused' in its last 'expect'");
   if (check->pass ||
       !(of_nothing || is_of(check, "operator.online") || is_of(check, "telemetry.unheard")))
     return;

@@ -10,13 +10,13 @@
 #include "stage/heard.h"
 #include "stage/nodes.h"
 #include "stage/operation.h"
+#include "stage/restart.h"
 #include "stage/wait.h"
 
 #define APPLY_WITHIN_MS  70000u /* a hook has 60 s */
 #define LAST_WORDS_MS    50u    /* its last acknowledgements still lie in the devices' sockets */
 #define PROBE_WITHIN_MS  10000u /* one look, and as long as no step says otherwise */
 #define OFFICE_WITHIN_MS 20000u
-#define HOOK_ENDED_MS    10000u /* it may have asked others to restart the broker */
 #define PROBE_PAUSE_MS   100u
 #define REMOTE_LOOKS     8u
 
@@ -146,28 +146,10 @@ static int tell(struct stage *stage, broker_operation *operation, int node)
   return stage_wait_node(stage, (size_t) node, operation, APPLY_WITHIN_MS);
 }
 
-static bool office_has_lost(struct stage *stage, void *ctx)
-{
-  stage_collect(stage);
-  return stage->office_losses > *(const unsigned *) ctx;
-}
-
-/* A hook may end well and do nothing; a restart ends every session, that of the back office too.
- * One that was away as the hook began has none that could end. */
 static enum step_outcome restart(struct stage *stage, int node)
 {
-  stage_collect(stage);
-  unsigned losses = stage->office_losses;
-  bool tells = stage->scenario->remote && office_connected(stage->office);
-  if (tell(stage, broker_restart, node) != 0) return STEP_ABORTED;
-  enum stage_waited waited =
-      tells ? stage_wait(stage, office_has_lost, &losses, HOOK_ENDED_MS) : STAGE_REACHED;
-  if (waited == STAGE_REACHED) return STEP_DONE;
-  if (waited == STAGE_ABORTED) return STEP_ABORTED;
-  error_set(&stage->error, EXIT_CODE_FAIL,
-            "the hook 'restart' has ended, and the operator's session has not: the broker was not "
-            "restarted");
-  return STEP_FAILED;
+  if (stage->scenario->remote) return stage_restart_elsewhere(stage);
+  return tell(stage, broker_restart, node) == 0 ? STEP_DONE : STEP_ABORTED;
 }
 
 enum step_outcome stage_broker_apply(struct stage *stage, enum scenario_apply apply, int node)

@@ -215,17 +215,33 @@ expect "a hook that leaves a root behind" 1 "still takes a client certificate un
   --set "broker.hooks.trust-clients=cat $work/clients.crt >>\$FLEETSIM_CLIENT_CA; sh $work/trust a b"
 again && end_brokers && begin_broker "$work/a" "$port" && begin_broker "$work/b" $((port + 1))
 
-# A restart ends the back office's session ---------------------------------------------------------------------------------------
-restarted() { # NAME EXIT PATTERN HOOK STEP
-  expect "$1" "$2" "$3" run "restart$((restarts += 1))" "$work/fleet" "$clients" --set "broker.hooks.restart=$4" \
-    --set "broker.hooks.trust-clients=:" --set "phases[1].do[0]=$5"
+# A restart ends every session at every address ---------------------------------------------------------------------------------
+restarted() { # NAME EXIT PATTERN HOOK STEP [ARG...]
+  name=$1 code=$2 pattern=$3 hook=$4 step=$5
+  shift 5
+  expect "$name" "$code" "$pattern" run "restart$((restarts += 1))" "$work/fleet" "$clients" --set "broker.hooks.restart=$hook" \
+    --set "broker.hooks.trust-clients=:" --set "phases[1].do[0]=$step" "$@"
 }
 restarts=0
-no_restart="the hook 'restart' has ended, and the operator's session has not: the broker was not restarted"
+no_restart="the hook 'restart' has ended, and the broker at localhost port"
 echo "sleep 0.5; sh $work/restart a b" >"$work/later"
 restarted "a restart" 0 PASS "sh $work/restart a b" "{restart-broker: {}}"
 restarted "a hook restart that does nothing" 1 "$no_restart" true "{restart-broker: {}}"
 restarted "a hook restart that only reloads" 1 "$no_restart" "kill -HUP \$(cat $work/a/pid) \$(cat $work/b/pid)" "{restart-broker: {}}"
+restarted "a hook restart that forgets b" 1 "$no_restart $((port + 1)) was not restarted: after 10 s 8 of 8 sessions" \
+  "sh $work/restart a" "{restart-broker: {}}"
+restarted "a hook restart that forgets a" 1 "$no_restart $port was not restarted: after 10 s 8 of 8 sessions .* and 10 of 10 of devices" \
+  "sh $work/restart b" "{restart-broker: {}}"
+restarted "a hook restart that ends the operator's session only" 1 "$no_restart $port was not restarted" \
+  "cd $work/fleet; mosquitto_pub -h localhost -p $((port + 1)) --cafile operator-ca.crt --cert operator.crt --key operator.key -i operator -t x -m x" \
+  "{restart-broker: {}}"
+nobody() { restarted "$@" --set "phases[0].do[0]={wait: {for: 10ms}}" --set "phases[0].until=all == 10" --set "phases[1].until=all == 10"; }
+nobody "a restart where nobody is connected" 0 PASS "sh $work/restart a b" "{restart-broker: {}}"
+nobody "a hook that forgets one where nobody is connected" 1 "$no_restart $port was not restarted" "sh $work/restart b" "{restart-broker: {}}"
+restarted "a hook restart that leaves one down" 1 "the broker did not come back within 20 s: the broker at localhost:$port" \
+  "sh $work/restart a b; kill \$(cat $work/a/pid); rm $work/a/pid" "{restart-broker: {}}"
+restarted "and one that brings it up again" 0 PASS \
+  "mosquitto -d -c $work/a/conf; until [ -e $work/a/pid ]; do sleep 0.02; done; sh $work/restart b" "{restart-broker: {}}"
 restarted "and where the CA file is to be put in force so" 1 "$no_restart" true "{trust-clients: {roots: [A], apply: restart}}"
 restarted "a restart after the hook has ended" 0 PASS "setsid sh $work/later >/dev/null 2>&1 </dev/null &" "{restart-broker: {}}"
 

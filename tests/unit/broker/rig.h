@@ -92,6 +92,19 @@ static inline void rig_wait(struct rig *rig, const unsigned *counter, unsigned l
   if (*counter < least) fail_msg("waited %d ms: got %u of %u", RIG_PATIENCE_MS, *counter, least);
 }
 
+/* Runs the loop for so long. */
+static inline void rig_pass(struct rig *rig, uint64_t ms)
+{
+  uv_timer_t beat;
+  uv_timer_init(&rig->loop, &beat);
+  uv_timer_start(&beat, rig_on_beat, 1, 5);
+  uv_update_time(&rig->loop);
+  uint64_t end_ms = uv_now(&rig->loop) + ms;
+  while (uv_now(&rig->loop) < end_ms) uv_run(&rig->loop, UV_RUN_ONCE);
+  uv_close((uv_handle_t *) &beat, NULL);
+  uv_run(&rig->loop, UV_RUN_NOWAIT);
+}
+
 static inline void rig_succeeds(struct rig *rig, struct outcome *outcome)
 {
   rig_wait(rig, &outcome->calls, 1);

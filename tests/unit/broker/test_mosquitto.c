@@ -145,6 +145,61 @@ static void tells_whom_it_takes_by_asking_it(void **state)
   assert_non_null(strstr(nobody.error.text, "no answer"));
 }
 
+/* --- A session that is held ------------------------------------------------------------------- */
+
+static struct broker_session *hold(struct rig *rig, const char *id, const char *root,
+                                   enum broker_session_state state)
+{
+  static char certificate[600], key[600];
+  struct error error;
+  snprintf(certificate, sizeof certificate, "%s/held.crt", rig->folder);
+  snprintf(key, sizeof key, "%s/held.key", rig->folder);
+  assert_int_equal(pki_write_probe(rig->pki, root, certificate, key, &error), 0);
+  struct broker_session *session =
+      broker_hold(rig->broker, &(struct broker_client){id, certificate, key});
+  for (int i = 0; i < 2000 && broker_held(session) == BROKER_SESSION_OPENING; i++)
+    rig_pass(rig, 10);
+  assert_int_equal(broker_held(session), state);
+  return session;
+}
+
+static void a_session_that_is_held_ends_with_a_restart_and_not_with_a_reload(void **state)
+{
+  static const struct pki_roots only_a = {1, {"A"}};
+  struct rig *rig = *state;
+  struct broker_config config = rig_config(rig);
+  struct outcome started = {0}, reloaded = {0}, restarted = {0}, stopped = {0};
+  rig_open_broker(rig, &config);
+  rig_trust_clients(rig, &only_a);
+  broker_start(rig->broker, rig_on_done, &started);
+  rig_succeeds(rig, &started);
+  struct broker_session *one = hold(rig, "held-1", "A", BROKER_SESSION_OPEN),
+                        *two = hold(rig, "held-2", "A", BROKER_SESSION_OPEN),
+                        *none = hold(rig, "held-3", "B", BROKER_SESSION_REFUSED);
+  broker_let_go(none);
+  broker_reload(rig->broker, rig_on_done, &reloaded);
+  rig_succeeds(rig, &reloaded);
+  rig_pass(rig, 5500); /* a ping and its answer */
+  assert_int_equal(broker_held(one), BROKER_SESSION_OPEN);
+  broker_let_go(two);
+  broker_restart(rig->broker, rig_on_done, &restarted);
+  rig_succeeds(rig, &restarted);
+  assert_int_equal(broker_held(one), BROKER_SESSION_ENDED);
+  broker_let_go(one);
+  /* under the id of another it is taken over, as every session is */
+  one = hold(rig, "held-1", "A", BROKER_SESSION_OPEN);
+  two = hold(rig, "held-1", "A", BROKER_SESSION_OPEN);
+  rig_pass(rig, 200);
+  assert_int_equal(broker_held(one), BROKER_SESSION_ENDED);
+  broker_let_go(one);
+  broker_stop(rig->broker, rig_on_done, &stopped);
+  rig_succeeds(rig, &stopped);
+  rig_pass(rig, 50);
+  assert_int_equal(broker_held(two), BROKER_SESSION_ENDED);
+  broker_let_go(two);
+  broker_let_go(hold(rig, "held-1", "A", BROKER_SESSION_UNREACHED));
+}
+
 static void restart_keeps_ports_and_sessions(void **state)
 {
   struct rig *rig = *state;
@@ -325,6 +380,7 @@ int main(void)
       T(serves_the_new_leaf_after_reload),
       T(does_not_read_the_ca_file_on_reload_but_on_restart),
       T(tells_whom_it_takes_by_asking_it),
+      T(a_session_that_is_held_ends_with_a_restart_and_not_with_a_reload),
       T(restart_keeps_ports_and_sessions),
       T(says_so_when_the_port_is_in_use),
       T(says_why_mosquitto_does_not_start),

@@ -115,6 +115,19 @@ static void somebody_to_probe_with_is_found_where_there_is_one(void **state)
   pki_close(fresh);
 }
 
+static void a_client_of_the_back_office_is_made_whatever_the_roots(void **state)
+{
+  struct fixture *f = *state;
+  const char *certificate = at(f, "probe.crt"), *key = at(f, "probe.key");
+  EXPECT_OK(pki_write_office_probe(f->pki, certificate, key, &error));
+  assert_int_equal(mode_of(key), 0600);
+  STACK_OF(X509) *chain = pki_cert_read_all(certificate, 2, &error);
+  assert_non_null(chain);
+  assert_int_equal(
+      X509_verify(sk_X509_value(chain, 0), X509_get0_pubkey(f->pki->back_office.certificate)), 1);
+  sk_X509_pop_free(chain, X509_free);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -122,6 +135,8 @@ int main(void)
                                       setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(what_is_no_chain_is_under_no_root, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(somebody_to_probe_with_is_found_where_there_is_one,
+                                      setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(a_client_of_the_back_office_is_made_whatever_the_roots,
                                       setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(a_reissued_device_is_under_the_new_root, setup_fleet,
                                       teardown),
