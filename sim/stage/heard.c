@@ -57,6 +57,13 @@ static void tell_state(struct stage *stage, const char *state, const char *why)
   stage_emit(stage, (struct event){.kind = EVENT_OFFICE, .office = {state, why}});
 }
 
+/* It tells the fleet that the broker serves, where that is the one at which it is at home. */
+static void vouch(struct stage *stage, bool anew)
+{
+  if (stage->fleet != NULL && office_is_home(stage->office))
+    fleet_hears_office(stage->fleet, (int) stage->scenario->node_count - 1, anew);
+}
+
 static void on_connected(struct stage *stage)
 {
   stage->office_online = true;
@@ -65,6 +72,7 @@ static void on_connected(struct stage *stage)
   stage->office_lost_at_ms = 0;
   stage->office_gave_up = false;
   stage->office_told = 0;
+  vouch(stage, true);
   tell_state(stage, "connected", "");
 }
 
@@ -132,5 +140,6 @@ void stage_collect(struct stage *stage)
   struct office_event event;
   while (office_collect(stage->office, &event)) on_event(stage, &event);
   collect_latencies(stage);
+  if (stage->office_online) vouch(stage, false);
   stage_ota_serve(stage);
 }
