@@ -53,6 +53,7 @@ static void on_tick(uv_timer_t *timer)
 {
   struct stage *stage = timer->data;
   stage->ticked = true;
+  if (stage->fleet_closed) return; /* freed in this very turn: libuv runs timers after closing */
   stage_collect(stage);
   stage_ota_tick(stage);
   check_limit(stage);

@@ -235,9 +235,9 @@ restarted "a hook restart that forgets a" 1 "$no_restart $port was not restarted
 restarted "a hook restart that ends the operator's session only" 1 "$no_restart $port was not restarted" \
   "cd $work/fleet; mosquitto_pub -h localhost -p $((port + 1)) --cafile operator-ca.crt --cert operator.crt --key operator.key -i operator -t x -m x" \
   "{restart-broker: {}}"
-nobody() { restarted "$@" --set "phases[0].do[0]={wait: {for: 10ms}}" --set "phases[0].until=all == 10" --set "phases[1].until=all == 10"; }
-nobody "a restart where nobody is connected" 0 PASS "sh $work/restart a b" "{restart-broker: {}}"
-nobody "a hook that forgets one where nobody is connected" 1 "$no_restart $port was not restarted" "sh $work/restart b" "{restart-broker: {}}"
+nobody() { restarted "$@" --set "phases[1].do=[{shelf: {share: 100%}}, {restart-broker: {}}]" --set "phases[1].until=shelved == 10"; }
+nobody "a restart where nobody is connected" 0 PASS "sh $work/restart a b" "{wait: {for: 1ms}}"
+nobody "a hook that forgets one where nobody is connected" 1 "$no_restart $port was not restarted" "sh $work/restart b" "{wait: {for: 1ms}}"
 restarted "a hook restart that leaves one down" 1 "the broker did not come back within 20 s: the broker at localhost:$port" \
   "sh $work/restart a b; kill \$(cat $work/a/pid); rm $work/a/pid" "{restart-broker: {}}"
 restarted "and one that brings it up again" 0 PASS \
