@@ -25,6 +25,7 @@ cafile $1/clients.crt
 certfile $1/main.crt
 keyfile $1/main.key
 require_certificate $3
+$([ -e "$1/crl.pem" ] && echo "crlfile $1/crl.pem")
 $([ "$3" = true ] && echo "use_identity_as_username true" || echo "allow_anonymous true")
 log_dest file $1/log
 CONF
@@ -253,5 +254,47 @@ expect "a hook kick that nobody answers" 3 "hook 'kick' .* was not answered" run
   --set "broker.hooks.kick=http://127.0.0.1:9/kick" --set "phases[1].do[0]={kick: {share: 100%, within: 2s}}"
 expect "a hook kick that does nothing" 1 "10 sessions are open still" run hook4 "$work/fleet" "$clients" \
   --set "phases[1].do[0]={kick: {share: 100%, within: 500ms}}"
+
+# A list that one of two addresses has not read: whom it names gets in there ----------------------------------------------------
+end_brokers
+again
+"$fleetsim" pki crl "$work/fleet" --out "$work/a/crl.pem" >/dev/null && cp "$work/a/crl.pem" "$work/b/crl.pem"
+begin_broker "$work/a" "$port" && begin_broker "$work/b" $((port + 1))
+cat >"$work/list" <<HOOK
+for n; do cp "\$FLEETSIM_CRL" "$work/\$n/crl.pem" && kill -HUP "\$(cat "$work/\$n/pid")"; done
+HOOK
+list=$(scenario list <<YAML
+name: a list at both addresses
+fleet: {devices: 10}
+broker:
+  urls: ["mqtts://localhost:$port", "mqtts://localhost:$((port + 1))"]
+  hooks: {publish-crl: "sh $work/list a b"}
+pki: {roots: [A, B, spare], trusted: [A, spare], broker: A}
+reconnect: {policy: full-jitter, base: 200ms, cap: 500ms}
+phases:
+  - name: online
+    do: [connect: {rate: 100/s}]
+    until: online == 100% within 5s
+  - name: a device is revoked
+    do: [revoke: {ids: [00000002]}, wait: {for: 500ms}, reconnect: {within: 3s}]
+    until: refused(refused_revoked) == 1 within 5s
+  - name: the others work
+    do: [wait: {for: 1s}]
+    until: online >= 9
+YAML
+)
+nobody_revoked() { # the run before has left its list there
+  "$fleetsim" pki unrevoke "$work/fleet" --device 00000002 >/dev/null 2>&1
+  "$fleetsim" pki crl "$work/fleet" --out "$work/empty.pem" >/dev/null
+  FLEETSIM_CRL=$work/empty.pem sh "$work/list" a b
+  sleep 0.3
+}
+expect "a list that is in force at both addresses" 0 "PASS" run list1 "$work/fleet" "$list"
+nobody_revoked
+expect "a list at one of two addresses" 1 "revoke.unrefused == 0, observed 1; so many that are on the list" \
+  run list2 "$work/fleet" "$list" --set "broker.hooks.publish-crl=sh $work/list a"
+nobody_revoked
+expect "unless the scenario says so" 0 "PASS" run list3 "$work/fleet" "$list" --set "expect=[revoke.unrefused == 1]" \
+  --set "broker.hooks.publish-crl=sh $work/list a"
 end_brokers
 end_of_cases
