@@ -3,8 +3,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 
-#include "device/nvm.h"
 #include "fleet/member.h"
+#include "fleetsim/nvm.h"
 #include "lab/kinds.h"
 #include "lab/report.h"
 #include "lab/stats.h"

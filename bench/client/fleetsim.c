@@ -6,9 +6,9 @@
 
 #include "client.h"
 #include "crypto/p256_host.h"
-#include "device/nvm.h"
 #include "fleet/fleet.h"
 #include "fleet/preflight.h"
+#include "fleetsim/nvm.h"
 #include "net/backend_uv.h"
 #include "pki/pki.h"
 

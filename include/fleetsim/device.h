@@ -179,7 +179,7 @@ struct device_note {
   const uint8_t *leaf; /* HANDSHAKE (full): the broker's own certificate, DER */
   size_t leaf_size;
   /* HANDSHAKE (full): where in NVM the chain lies that the device sends to a broker that asks for
-     one, in the format of sim/device/identity.h */
+     one, in the format of fleetsim/nvm.h */
   uint32_t own_offset, own_size;
   /* ENDED: the server reference of CONNACK or DISCONNECT, not terminated; NULL: none */
   const char *server;

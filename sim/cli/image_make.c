@@ -13,8 +13,8 @@
 #include "cli/image_out.h"
 #include "cli/verbs.h"
 #include "device/image.h"
-#include "device/nvm.h"
 #include "device/trust.h"
+#include "fleetsim/nvm.h"
 #include "pki/image_cause.h"
 
 /* --trust: a bundle of `fleetsim pki export --what bundle`. */

@@ -7,7 +7,7 @@
 #include "base/files.h"
 #include "cli/pki_args.h"
 #include "cli/verbs.h"
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 
 struct export_line {
   const char *what, *out, *root, *cross, *host, *device;

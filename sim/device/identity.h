@@ -7,7 +7,7 @@
 #ifndef FLEETSIM_DEVICE_IDENTITY_H
 #define FLEETSIM_DEVICE_IDENTITY_H
 
-#include "nvm.h"
+#include "fleetsim/nvm.h"
 
 #define DEVICE_CHAIN_MAX 4u
 

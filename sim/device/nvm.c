@@ -1,7 +1,7 @@
 /* Reads and writes through the host's hooks, a chunk at a time: no page is ever held in RAM. What
  * decides is always what a boot would find, so a write is read back, and a driver's good word is
  * not taken for it. -1: the memory does not answer. */
-#include "nvm.h"
+#include "fleetsim/nvm.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -22,9 +22,9 @@
 #ifndef FLEETSIM_DEVICE_SLOTS_H
 #define FLEETSIM_DEVICE_SLOTS_H
 
+#include "fleetsim/nvm.h"
 #include "image.h"
 #include "manifest.h"
-#include "nvm.h"
 
 /* most blocks of one download */
 #define DEVICE_SLOTS_BLOCKS (DEVICE_FLASH_SECTOR / DEVICE_FLASH_WORD)

@@ -11,7 +11,7 @@
 #include <mbedtls/ssl.h>
 
 #include "fleetsim/device.h"
-#include "nvm.h"
+#include "fleetsim/nvm.h"
 
 /* A verify flag of our own: the policy asks for a revocation list that the bundle does not hold. */
 #define DEVICE_TLS_CRL_MISSING UINT32_C(0x1000000)

@@ -31,7 +31,7 @@
 
 #include <stdbool.h>
 
-#include "nvm.h"
+#include "fleetsim/nvm.h"
 
 #define DEVICE_TRUST_SIGNATURE_SIZE 64u
 #define DEVICE_TRUST_ANCHORS_MIN    2u

@@ -4,7 +4,7 @@
 #define FLEETSIM_PKI_INTERNAL_H
 
 #include "base/files.h"
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 #include "pki/certificate.h"
 #include "pki/key.h"
 #include "pki/nvm_store.h"

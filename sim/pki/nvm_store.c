@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 #include "pki/secret.h"
 
 #define OLD_PAGE_SIZE 8192u /* before the area for session tickets */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 #include "run/parts.h"
 #include "stage/crls.h"
 #include "stage/folder.h"

@@ -9,7 +9,7 @@
 #include "base/host_port.h"
 #include "crypto/p256_host.h"
 #include "crypto/records.h"
-#include "device/nvm.h"
+#include "fleet/clients.h"
 #include "fleet/preflight.h"
 #include "run/out.h"
 #include "run/parts.h"
@@ -40,7 +40,7 @@ static int describe(struct stage *stage)
   snprintf(results->version_fleetsim, sizeof results->version_fleetsim, "%s",
            stage->options->version);
   snprintf(results->version_mbedtls, sizeof results->version_mbedtls, "%s",
-           device_builtin.tls_library);
+           clients_at(0)->tls_library);
   snprintf(results->version_libuv, sizeof results->version_libuv, "%s", uv_version_string());
   results->seed = scenario->seed;
   results->devices = scenario->devices;
@@ -152,7 +152,7 @@ static int check_machine(struct stage *stage)
   crypto_set_record_bytes(scenario->record_bytes); /* a part of what a device weighs */
   struct preflight_need need = {
       .devices = scenario->devices,
-      .bytes_per_device = fleet_bytes_per_device(&device_builtin, stage_device_profile(stage)),
+      .bytes_per_device = fleet_bytes_per_device(clients_at(0), stage_device_profile(stage)),
       .loopback = is_loopback(scenario),
       .downloads = stage_ota_downloads(stage),
       .descriptors_per_download = STAGE_DESCRIPTORS_PER_DOWNLOAD,

@@ -3,7 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "stage/chains.h"
 
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 #include "pki/nvm_store.h"
 
 /* FNV-1a. Nobody chooses the chains of a fleet to be alike. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 #include "stage/fleet_config.h"
 #include "stage/wait.h"
 

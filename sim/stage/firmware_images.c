@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "device/image.h"
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 #include "pki/image.h"
 #include "pki/image_cause.h"
 #include "stage/firmware.h"

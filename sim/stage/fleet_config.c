@@ -2,7 +2,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "stage/fleet_config.h"
 
-#include "device/nvm.h"
+#include "fleet/clients.h"
+#include "fleetsim/nvm.h"
 #include "stage/firmware.h"
 #include "stage/places.h"
 #include "stage/policies.h"
@@ -40,7 +41,7 @@ int stage_fleet_config(struct stage *stage, struct fleet_config *out)
   *out = (struct fleet_config){.backend = stage->backend,
                                .mark = stage->mark,
                                .began_us = stage->began_ms * 1000,
-                               .ops = &device_builtin,
+                               .ops = clients_at(0),
                                .profile = stage_device_profile(stage),
                                .device_count = scenario->devices,
                                .page = page_of,

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 #include "stage/folder.h"
 #include "stage/targets.h"
 #include "stage/undo.h"

@@ -3,7 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 #include "stage/chains.h"
 #include "stage/targets.h"
 #include "stage/wait.h"

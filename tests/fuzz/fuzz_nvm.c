@@ -1,6 +1,6 @@
 /* Any page of memory: what is found lies inside its area, and an update makes any page good
    again. */
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 #include "fuzz.h"
 
 static int read_page(void *ctx, uint32_t offset, void *out, size_t size)

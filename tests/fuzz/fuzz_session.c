@@ -8,7 +8,7 @@
 
 #include "device/bytes.h"
 #include "device/client.h"
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 #include "fuzz.h"
 
 #define EVENTS_MAX 200u

@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 
 #define CLIENT_HOST   "broker.test"
 #define CLIENT_DEVICE 0x00000a1fu

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 #include "m4/marks.h"
 
 static int board_random(void *ctx, uint8_t *out, size_t size)

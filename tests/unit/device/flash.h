@@ -2,7 +2,7 @@
 #ifndef FLASH_H
 #define FLASH_H
 
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 
 enum flash_tear {
   FLASH_TEAR_CLEAN /* off before the next read or write */,

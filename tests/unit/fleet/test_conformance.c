@@ -15,7 +15,7 @@
 #include <openssl/ssl.h>
 
 #include "conformance.h"
-#include "device/nvm.h"
+#include "fleetsim/nvm.h"
 #include "pki/pki.h"
 #include "small.h"
 

@@ -20,8 +20,8 @@
 
 #include <cmocka.h>
 
-#include "device/nvm.h"
 #include "fleet/fleet.h"
+#include "fleetsim/nvm.h"
 #include "hostile.h"
 #include "net/backend_uv.h"
 #include "pki/pki.h"

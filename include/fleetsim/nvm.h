@@ -7,6 +7,12 @@
  *            ticket A | ticket B
  *            images A | images B            sim/device/slots.h
  *
+ * This is the format in which a factory (sim/pki) fills pages and reads them back, so a client that
+ * is to stand in the built-in one's place keeps identity, trust and certificate in it; tickets and
+ * images are each client's own business. A trust payload is a signed bundle (sim/device/trust.h). A
+ * certificate payload is a chain: 1 byte number of certificates (leaf first, 1..4), then per
+ * certificate 2 bytes size and X.509 DER (sim/device/identity.h parses and makes it).
+ *
  * A slot is a header {magic, sequence, size, CRC-32 of header and payload} and a payload. An update
  * stages the payload in the slot that is not in force, reads it back, and commits by writing the
  * header last. A torn write leaves a header whose CRC does not fit, so the other slot stays in
@@ -14,8 +20,8 @@
  *
  * Numbers are big-endian. Freestanding.
  */
-#ifndef FLEETSIM_DEVICE_NVM_H
-#define FLEETSIM_DEVICE_NVM_H
+#ifndef FLEETSIM_NVM_H
+#define FLEETSIM_NVM_H
 
 #include "fleetsim/device.h"
 

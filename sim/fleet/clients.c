@@ -1,0 +1,18 @@
+/* The one table of device clients: what is not in it no fleet can have. */
+#include "fleet/clients.h"
+
+#include <string.h>
+
+static const struct device_ops *const clients[] = {&device_builtin};
+
+const struct device_ops *clients_at(size_t index)
+{
+  return index < sizeof clients / sizeof *clients ? clients[index] : NULL;
+}
+
+const struct device_ops *clients_find(const char *name)
+{
+  for (size_t i = 0; i < sizeof clients / sizeof *clients; i++)
+    if (strcmp(clients[i]->name, name) == 0) return clients[i];
+  return NULL;
+}
