@@ -17,10 +17,10 @@
  *
  * One connection at a time. Whether and when to try again is the body's decision (its reconnect
  * policy). What needs no transport is served with and without one, as long as the device has power:
- * deadlines, downloads, restarts. None of them depends on the profile: a client may fetch and restart
- * for reasons of its own where `ota` is NULL. What a body cannot serve it refuses in the one way that
- * is said at the effect. Events that do not fit the device's state (BYTES without a transport,
- * FETCHED after an abort) come about and are ignored.
+ * deadlines, downloads, restarts. None of them depends on the profile: a client may fetch and
+ * restart for reasons of its own where `ota` is NULL. What a body cannot serve it refuses in the
+ * one way that is said at the effect. Events that do not fit the device's state (BYTES without a
+ * transport, FETCHED after an abort) come about and are ignored.
  *
  * The order of notes: HANDSHAKE, ONLINE, READY, each at most once per START; ENDED exactly once, in
  * whatever way it ends, unless the power goes. Freestanding: stdint, stddef, stdbool only.

@@ -93,8 +93,8 @@ enum device_failure {
   DEVICE_FAILURES(X)
 #undef X
       DEVICE_FAIL_COUNT,
-  /* Ranges of the list that mean something, each from its FIRST to its LAST. A new failure goes where
-     these stay true; unit/device/test_names holds them against the names. */
+  /* Ranges of the list that mean something, each from its FIRST to its LAST. A new failure goes
+     where these stay true; unit/device/test_names holds them against the names. */
   /* the attempt ended before CONNACK: "connect." */
   DEVICE_FAIL_CONNECT_FIRST = DEVICE_FAIL_TCP_REFUSED,
   DEVICE_FAIL_CONNECT_LAST = DEVICE_FAIL_STOPPED,

@@ -1,5 +1,5 @@
-/* When the next of those who arrive is due: evenly, or by a Poisson process that the seed replays.
- */
+/* Planned start times from a rate: even gaps, or exponential ones by inversion. Nothing fails; no
+ * time goes back. */
 #include "fleet/arrival.h"
 
 #include <assert.h>

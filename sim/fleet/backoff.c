@@ -1,5 +1,5 @@
-/* How long a device waits before it tries again, by the policy's formula; all of it in whole
- * numbers, cut to the policy's bounds, with randomness that is handed in. */
+/* Each policy is one case, as its formula stands in the header. Delays are capped before they could
+ * overflow. */
 #include "fleet/backoff.h"
 
 #include <assert.h>

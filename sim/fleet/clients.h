@@ -8,8 +8,8 @@
 /* The client of that name; NULL: there is none. */
 const struct device_ops *clients_find(const char *name);
 
-/* Number `index` of the table, 0: the one that devices have where nobody chooses. NULL: there are no
-   more. */
+/* Number `index` of the table, 0: the one that devices have where nobody chooses. NULL: there are
+   no more. */
 const struct device_ops *clients_at(size_t index);
 
 #endif

@@ -1,5 +1,5 @@
-/* What a fleet is made of and by: where devices go, what they take their updates and downloads from,
- * and what the plan may ask of them. Data that fleet_create and the plan's commands take.
+/* What a fleet is made of and by: where devices go, what they take their updates and downloads
+ * from, and what the plan may ask of them. Data that fleet_create and the plan's commands take.
  */
 #ifndef FLEETSIM_FLEET_CONFIG_H
 #define FLEETSIM_FLEET_CONFIG_H
@@ -56,13 +56,13 @@ enum fleet_trial {
   FLEET_TRIAL_HANG,  /* it begins no attempt to connect; its watchdog goes on */
 };
 
-/* Firmware updates: what devices need whose profile has `ota`. `fetch` is for the others too. All of
-   it outlives the fleet. */
+/* Firmware updates: what devices need whose profile has `ota`. `fetch` is for the others too. All
+   of it outlives the fleet. */
 struct fleet_ota {
   /* image slots of device_count devices, the factory's image in slot 0: fleet/flash.h */
   struct flash *flash;
-  /* downloads over HTTPS, of images and of what else a client asks for: net/fetch.h; NULL: each ends
-     as server_unreachable */
+  /* downloads over HTTPS, of images and of what else a client asks for: net/fetch.h; NULL: each
+     ends as server_unreachable */
   struct fetch *fetch;
   /* NULL: every image passes */
   enum fleet_trial (*trial)(void *ctx, size_t number, uint32_t version);

@@ -1,5 +1,6 @@
 /* Downloads over HTTPS that devices ask for, one at a time: they need power, and no session with
- * the broker. One that cannot begin ends like every other one, never from inside the device's step.
+ * the broker. One that cannot begin ends like every other one, never from inside
+ * the device's step.
  */
 #include "fleet/download.h"
 
@@ -8,15 +9,15 @@
 #include "fleet/places.h"
 #include "fleet/population.h"
 
-static struct fetch_transfer **place_of(const struct member *m)
+static struct fetch_transfer **transfer_of(const struct member *m)
 {
   struct fetch_transfer **all = m->fleet->downloads;
   return all == NULL ? NULL : &all[population_index(m)];
 }
 
 /* False: there is nobody to fetch from, or no memory. */
-static bool begin(struct member *m, const struct device_fetch *fetch,
-                  const struct fetch_handler *handler)
+static bool try_begin(struct member *m, const struct device_fetch *fetch,
+                      const struct fetch_handler *handler)
 {
   struct fleet *fleet = m->fleet;
   struct fetch_request request = {.url = fetch->url,
@@ -28,25 +29,25 @@ static bool begin(struct member *m, const struct device_fetch *fetch,
   if (fleet->downloads == NULL)
     fleet->downloads = calloc(fleet->config.device_count, sizeof *fleet->downloads);
   if (fleet->downloads == NULL) return false;
-  *place_of(m) = fetch_begin(fleet->config.ota.fetch, &request, handler, m);
-  return *place_of(m) != NULL;
+  *transfer_of(m) = fetch_begin(fleet->config.ota.fetch, &request, handler, m);
+  return *transfer_of(m) != NULL;
 }
 
 void download_begin(struct member *m, const struct device_fetch *fetch,
                     const struct fetch_handler *handler)
 {
   download_abort(m);
-  m->unfetched = !begin(m, fetch, handler);
+  m->unfetched = !try_begin(m, fetch, handler);
 }
 
 void download_is_over(struct member *m)
 {
-  *place_of(m) = NULL;
+  *transfer_of(m) = NULL;
 }
 
 void download_abort(struct member *m)
 {
-  struct fetch_transfer **place = place_of(m);
+  struct fetch_transfer **place = transfer_of(m);
   m->unfetched = false;
   if (place == NULL || *place == NULL) return;
   fetch_abort(*place);
@@ -55,6 +56,6 @@ void download_abort(struct member *m)
 
 void download_pause(struct member *m, bool paused)
 {
-  struct fetch_transfer **place = place_of(m);
+  struct fetch_transfer **place = transfer_of(m);
   if (place != NULL && *place != NULL) fetch_pause(*place, paused);
 }

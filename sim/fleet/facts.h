@@ -23,8 +23,9 @@ struct fleet_facts {
   uint32_t telemetry_sent, telemetry_acked;
   /* bit r: it accepted a chain ending at root r in a full handshake and got CONNACK */
   uint16_t proven;
-  /* bit r: the broker of its latest session accepted a chain of its own that leads to root r: a full
-     handshake in which it sent that chain ended in CONNACK, or the session resumes such a one */
+  /* bit r: the broker of its latest session accepted a chain of its own that leads to root r: a
+     full handshake in which it sent that chain ended in CONNACK, or the session resumes one that
+     did */
   uint16_t identified;
   int8_t node; /* the broker that it dialled last, -1: none yet */
   /* number (leaves.h) of the broker's certificate that it accepted last in a full handshake and

@@ -32,7 +32,7 @@ size_t firmware_row_bytes(void)
 }
 
 /* NULL where the device takes no updates. */
-static struct firmware_row *row_of(const struct member *m)
+static struct firmware_row *update_of(const struct member *m)
 {
   const struct fleet *fleet = m->fleet;
   return fleet->firmware == NULL ? NULL : &fleet->firmware[population_index(m)];
@@ -40,13 +40,13 @@ static struct firmware_row *row_of(const struct member *m)
 
 struct fleet_ota_facts *firmware_facts(const struct member *m)
 {
-  struct firmware_row *row = row_of(m);
+  struct firmware_row *row = update_of(m);
   return row != NULL ? &row->facts : NULL;
 }
 
 void firmware_add_flash_us(struct member *m, uint64_t us)
 {
-  row_of(m)->flash_us += us;
+  update_of(m)->flash_us += us;
 }
 
 /* --- Trials ----------------------------------------------------------------------------------- */
@@ -54,7 +54,7 @@ void firmware_add_flash_us(struct member *m, uint64_t us)
 static enum fleet_trial trial_of(const struct member *m)
 {
   const struct fleet_ota *config = &m->fleet->config.ota;
-  const struct firmware_row *row = row_of(m);
+  const struct firmware_row *row = update_of(m);
   if (row == NULL || !row->facts.ota_trial || config->trial == NULL) return FLEET_TRIAL_PASS;
   return config->trial(config->ctx, population_number(m), row->facts.image_version);
 }
@@ -90,7 +90,7 @@ static void count(struct member *m, enum device_ota_status status)
   if (status == DEVICE_OTA_CONFIRMED) metrics_add(fleet->config.metrics, METRIC_OTA_UPDATED, 1);
 }
 
-static void begin(struct firmware_row *row, uint32_t serial, uint64_t now_us)
+static void begin_update(struct firmware_row *row, uint32_t serial, uint64_t now_us)
 {
   if (serial == row->serial) return; /* it goes on, after a connection or a power cut */
   row->serial = serial;
@@ -112,11 +112,11 @@ static void stage(struct member *m, struct firmware_row *row, uint64_t now_us)
 }
 
 /* Times of the update that is under way; what is said of another one does not touch them. */
-static void follow(struct member *m, struct firmware_row *row, enum device_ota_status status,
-                   uint32_t serial)
+static void follow_update(struct member *m, struct firmware_row *row, enum device_ota_status status,
+                          uint32_t serial)
 {
   uint64_t now_us = population_clock_us(m->fleet);
-  if (status == DEVICE_OTA_DOWNLOADING) begin(row, serial, now_us);
+  if (status == DEVICE_OTA_DOWNLOADING) begin_update(row, serial, now_us);
   if (serial != row->serial || serial == 0) return;
   if (status == DEVICE_OTA_STAGED && row->staged_us == 0) stage(m, row, now_us);
   if (status == DEVICE_OTA_CONFIRMED && row->staged_us != 0)
@@ -132,12 +132,12 @@ static void follow(struct member *m, struct firmware_row *row, enum device_ota_s
 static void set_status(struct member *m, enum device_ota_status status, uint32_t serial,
                        uint32_t version)
 {
-  struct firmware_row *row = row_of(m);
+  struct firmware_row *row = update_of(m);
   struct fleet_ota_facts *facts = &row->facts;
   if (serial != 0 && serial == facts->ota_serial && status == facts->ota_status) return;
   facts->ota_status = status;
   facts->ota_serial = serial;
-  follow(m, row, status, serial);
+  follow_update(m, row, status, serial);
   count(m, status);
   emit_event(m, (struct event){.kind = EVENT_OTA, .ota = {status, serial, version}});
 }
@@ -146,7 +146,7 @@ static void set_status(struct member *m, enum device_ota_status status, uint32_t
  * went back names the image that runs, so the update is the latest one that the device spoke of. */
 static void on_booted(struct member *m, const struct device_note *note)
 {
-  struct fleet_ota_facts *facts = &row_of(m)->facts;
+  struct fleet_ota_facts *facts = &update_of(m)->facts;
   enum device_ota_status status = (enum device_ota_status) note->code;
   facts->image_version = note->version;
   facts->ota_trial = status == DEVICE_OTA_TRIAL;
@@ -158,18 +158,18 @@ static void on_booted(struct member *m, const struct device_note *note)
     set_status(m, status, note->serial, note->version);
 }
 
-static void on_update(struct member *m, const struct device_note *note)
+static void on_ota(struct member *m, const struct device_note *note)
 {
   enum device_ota_status status = (enum device_ota_status) note->code;
-  if (status == DEVICE_OTA_CONFIRMED) row_of(m)->facts.ota_trial = false;
+  if (status == DEVICE_OTA_CONFIRMED) update_of(m)->facts.ota_trial = false;
   if (status == DEVICE_OTA_BAD_MANIFEST) trespass_crossed(m);
   set_status(m, status, note->serial, note->version);
 }
 
-static void on_bytes(struct member *m, size_t size, bool again)
+static void on_ota_bytes(struct member *m, size_t size, bool again)
 {
   struct metrics *metrics = m->fleet->config.metrics;
-  struct firmware_row *row = row_of(m);
+  struct firmware_row *row = update_of(m);
   row->untold -= size < row->untold ? (uint32_t) size : row->untold;
   metrics_add(metrics, METRIC_OTA_BYTES, size);
   if (again)
@@ -180,35 +180,35 @@ static void on_bytes(struct member *m, size_t size, bool again)
 
 void firmware_came(struct member *m, size_t bytes)
 {
-  struct firmware_row *row = row_of(m);
+  struct firmware_row *row = update_of(m);
   if (row != NULL && row->facts.ota_status == DEVICE_OTA_DOWNLOADING)
     row->untold += (uint32_t) bytes;
 }
 
 void firmware_forget_came(struct member *m)
 {
-  struct firmware_row *row = row_of(m);
+  struct firmware_row *row = update_of(m);
   if (row != NULL) row->untold = 0;
 }
 
 void firmware_lost(struct member *m)
 {
-  struct firmware_row *row = row_of(m);
-  if (row != NULL && row->untold > 0) on_bytes(m, row->untold, true);
+  struct firmware_row *row = update_of(m);
+  if (row != NULL && row->untold > 0) on_ota_bytes(m, row->untold, true);
 }
 
 void firmware_note(struct member *m, const struct device_note *note)
 {
-  if (row_of(m) == NULL) return;
+  if (update_of(m) == NULL) return;
   if (note->kind == DEVICE_NOTE_BOOTED) on_booted(m, note);
-  if (note->kind == DEVICE_NOTE_OTA) on_update(m, note);
+  if (note->kind == DEVICE_NOTE_OTA) on_ota(m, note);
   if (note->kind == DEVICE_NOTE_OTA_BYTES)
-    on_bytes(m, note->payload_size, note->duplicate || m->dark);
+    on_ota_bytes(m, note->payload_size, note->duplicate || m->dark);
 }
 
 void firmware_bricked(struct member *m)
 {
-  struct firmware_row *row = row_of(m);
+  struct firmware_row *row = update_of(m);
   if (row == NULL || row->facts.bricked) return;
   row->facts.bricked = true;
   struct metrics *metrics = m->fleet->config.metrics;

@@ -1,7 +1,5 @@
-/* The flash of all devices in one file that has no name and vanishes with us, stored as its
- * complement so that a file full of holes is flash that was erased. It behaves as NOR flash:
- * programming clears bits only. What the disk refuses becomes a flash error of the device, and is
- * told at the end. */
+/* Slots as ranges of one sparse file, with the sector in use kept in memory. What the disk refuses
+ * is a failed operation for the device, and the first such error is remembered for flash_check. */
 #define _GNU_SOURCE
 #include "fleet/flash.h"
 

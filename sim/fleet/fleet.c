@@ -99,7 +99,7 @@ static int allocate(struct fleet *fleet, size_t member_size)
              : -1;
 }
 
-static void release(struct fleet *fleet)
+static void free_all(struct fleet *fleet)
 {
   free(fleet->members);
   free(fleet->power);
@@ -137,7 +137,7 @@ int fleet_create(const struct fleet_config *config, struct fleet **out, struct e
          config->first <= fleet->config.total - config->device_count);
   fleet->handler = &feed_handler;
   if (allocate(fleet, member_size) != 0) {
-    release(fleet);
+    free_all(fleet);
     return error_set(error, EXIT_CODE_SETUP,
                      "not enough memory for %zu devices (%zu bytes each); use fewer --devices",
                      config->device_count, member_size + sizeof(struct member));
@@ -166,7 +166,7 @@ static void on_released(void *user)
   if (++fleet->released < fleet->to_release) return;
   void (*closed)(void *) = fleet->closed;
   void *ctx = fleet->closed_ctx;
-  release(fleet);
+  free_all(fleet);
   closed(ctx);
 }
 

@@ -183,8 +183,8 @@ void fleet_power_cut(struct fleet *fleet, const uint32_t *devices, size_t count,
 
 void fleet_begin_phase(struct fleet *fleet);
 
-/* Failures that the scenario foretells from now on. An attempt that has begun before may still end as
- * was foretold then. */
+/* Failures that the scenario foretells from now on. An attempt that has begun before may still end
+ * as was foretold then. */
 void fleet_expect(struct fleet *fleet, const struct failure_set *failures);
 
 void fleet_census(const struct fleet *fleet, struct fleet_census *out);

@@ -1,6 +1,5 @@
-/* Which of the brokers' certificates a handshake saw, as a small number: fingerprints in the order
- * in which they were first seen. The last certificate is remembered whole, for most are the same;
- * beyond the table's room every other one is LEAVES_OTHER. */
+/* Numbers for certificates by their SHA-256. The latest DER is kept, so that a crowd of devices is
+ * hashed once; where no number is left, or the hash fails, it is LEAVES_OTHER. */
 #include "fleet/leaves.h"
 
 #include <string.h>

@@ -1,9 +1,9 @@
 /* One member of the fleet: a device, its connection, and what the plan wants of it next. Data only:
  * each concept has a header of its own, which reads and writes these fields. Internal to sim/fleet.
  *
- * Who acts on what: the parts of the room below feed.c write things down, and mark the member as due
- * by one of the times here. feed.c alone gives the device events, and it alone applies what they
- * leave.
+ * Who acts on what: the parts of the room below feed.c write things down, and mark the member as
+ * due by one of the times here. feed.c alone gives the device events, and it alone applies what
+ * they leave.
  */
 #ifndef FLEETSIM_MEMBER_H
 #define FLEETSIM_MEMBER_H
@@ -94,7 +94,8 @@ struct member {
   bool dark : 1;
   bool restarts : 1;  /* the boot under way is one of its own, not the plan's */
   bool by_policy : 1; /* when it has booted it waits as after a failed attempt */
-  /* the time of the next attempt is the plan's, not the reconnect policy's: it outlives a restart */
+  /* the time of the next attempt is the plan's, not the reconnect policy's: it outlives a
+     restart */
   bool planned : 1;
   bool unfetched : 1; /* a download could not begin, of which the device does not know yet */
 };

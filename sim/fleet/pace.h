@@ -1,4 +1,4 @@
-/* The device's own processor: what a step costs it, and effects that wait until it would be done. */
+/* The device's own processor: what a step costs it, and effects that wait until it is done. */
 #ifndef FLEETSIM_FLEET_PACE_H
 #define FLEETSIM_FLEET_PACE_H
 

@@ -95,7 +95,7 @@ static int find_turn(const struct member *m, const char *word, size_t size)
 }
 
 /* MQTT 5, 3.2.2.3.16: a server reference may be several, with spaces between them. */
-static int follow(const struct member *m, const struct device_note *note)
+static int follow_reference(const struct member *m, const struct device_note *note)
 {
   const char *next = note->server, *end = next + note->server_size;
   while (next < end) {
@@ -126,6 +126,6 @@ void places_turn(struct member *m, enum device_failure failure, const struct dev
   size_t n = m->fleet->config.place_count;
   bool planned = failure == DEVICE_FAIL_STOPPED || failure == DEVICE_FAIL_SESSION_STOPPED;
   if (m->endpoint != FLEET_MAIN || planned || is_later(failure, note->code)) return;
-  int turn = is_moved(note->code) && note->server != NULL ? follow(m, note) : -1;
+  int turn = is_moved(note->code) && note->server != NULL ? follow_reference(m, note) : -1;
   m->turn = (uint8_t) (turn >= 0 ? (size_t) turn : (m->turn + 1u) % n);
 }

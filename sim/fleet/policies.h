@@ -6,7 +6,8 @@
 
 struct fleet;
 
-/* The policy's number, a new one if it has none; FLEET_POLICIES_MAX: as many others are in force. */
+/* The policy's number, a new one if it has none; FLEET_POLICIES_MAX: as many others are in
+   force. */
 size_t policies_number(struct fleet *fleet, const struct backoff_policy *policy);
 
 #endif

@@ -1,5 +1,5 @@
-/* The fleet from inside: its members, what all of them share, and the rows that only some runs need.
- * Data, and what is one expression of it. Internal to sim/fleet.
+/* The fleet from inside: its members, what all of them share, and the rows that only some runs
+ * need. Data, and what is one expression of it. Internal to sim/fleet.
  */
 #ifndef FLEETSIM_POPULATION_H
 #define FLEETSIM_POPULATION_H

@@ -43,7 +43,7 @@ size_t power_row_bytes(void)
 }
 
 /* NULL where the device has no flash. */
-static struct power_row *row_of(const struct member *m)
+static struct power_row *cuts_of(const struct member *m)
 {
   const struct fleet *fleet = m->fleet;
   return fleet->power == NULL ? NULL : &fleet->power[population_index(m)];
@@ -51,7 +51,7 @@ static struct power_row *row_of(const struct member *m)
 
 void power_init(struct member *m)
 {
-  struct power_row *row = row_of(m);
+  struct power_row *row = cuts_of(m);
   if (row != NULL) row->random = m->random ^ 0x706f776572u;
 }
 
@@ -77,7 +77,7 @@ static void arm(struct power_row *row)
 void power_arm_cuts(struct member *m, const struct fleet_power_cuts *cuts, uint32_t turn,
                     uint32_t count)
 {
-  struct power_row *row = row_of(m);
+  struct power_row *row = cuts_of(m);
   assert(row != NULL && (cuts->at == FLEET_CUTS_EACH || cuts->every > 0));
   row->cuts = *cuts;
   row->cut_turn = turn;
@@ -101,7 +101,7 @@ static void fail_power(struct member *m, struct power_row *row)
 /* One more operation of `size` bytes: how many of them are done. */
 static size_t operate(struct member *m, size_t size)
 {
-  struct power_row *row = row_of(m);
+  struct power_row *row = cuts_of(m);
   if (row == NULL) return SIZE_MAX;
   firmware_facts(m)->operations++;
   if (row->cut_in == 0 || --row->cut_in > 0) return SIZE_MAX;
@@ -181,7 +181,7 @@ void power_lend(struct member *m, struct device_host *host)
 {
   *host = (struct device_host){
       .ctx = m, .random = hook_random, .nvm_read = hook_nvm_read, .nvm_write = hook_nvm_write};
-  if (row_of(m) == NULL) return;
+  if (cuts_of(m) == NULL) return;
   host->flash_read = hook_flash_read;
   host->flash_erase = hook_flash_erase;
   host->flash_program = hook_flash_program;
@@ -189,7 +189,7 @@ void power_lend(struct member *m, struct device_host *host)
 
 uint64_t power_boot_time_ms(struct member *m)
 {
-  struct power_row *row = row_of(m);
+  struct power_row *row = cuts_of(m);
   uint64_t *random = row != NULL ? &row->random : &m->random;
   return BOOT_MIN_MS + random_next(random) % (BOOT_SPAN_MS + 1);
 }

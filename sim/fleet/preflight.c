@@ -1,6 +1,6 @@
-/* Looks at the machine, plans what the fleet needs of it, arranges what can be arranged. What is
- * too little is refused before the first device is made, with the limit, what would be enough and
- * how large a fleet would fit. */
+/* Looks at limits, ports, memory and disk, plans by arithmetic alone, and arranges what can be had
+ * without a word. What cannot is one sentence with the number that is missing and the way to get
+ * it. */
 #define _DEFAULT_SOURCE
 #include "fleet/preflight.h"
 

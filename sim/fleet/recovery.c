@@ -1,5 +1,5 @@
-/* How fast a fleet comes back: when half, 90 %, 99 % and all were online again, and the largest
- * number of connections in a second. */
+/* Marks are set and taken back as the counts move; a surge is a counter per second with its peak.
+ * Nothing here can fail. */
 #include "fleet/recovery.h"
 
 #define US_PER_S 1000000u

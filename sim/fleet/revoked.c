@@ -8,14 +8,15 @@
 #include "fleet/population.h"
 #include "fleet/serving.h"
 
-/* One silent end may be a blip's; of the next one a gate need not wait for the end of the run. */
+/* One silent end may be a restart's; of the next one a gate need not wait for the end of the
+   run. */
 #define MUTE_TWICE 2u
 
 enum { FULL, RESUMED };
 
 /* The broker's verdicts on a certificate: it is named on the list, the list has expired, the
  * issuer's is missing. Which alert stands for which differs: Erlang says 42 for the latter two. */
-static bool is_verdict(enum device_failure failure)
+static bool is_broker_verdict(enum device_failure failure)
 {
   return failure >= DEVICE_FAIL_ALERT_FIRST && failure <= DEVICE_FAIL_VERDICT_LAST;
 }
@@ -32,15 +33,8 @@ static bool is_mute(const struct member *m, enum device_failure failure)
   return m->opened && device_failure_is_refusal(failure);
 }
 
-/* A broker that restarts says nothing, too, and so does one that the plan has frozen: only the
- * silence of one that serves others meanwhile is booked. */
-static bool is_silence_of_its_own(const struct member *m, enum device_failure failure)
-{
-  bool foretold = failure_set_has(&m->fleet->expected, failure);
-  return serving_did(m) && (!foretold || device_failure_is_refusal(failure));
-}
-
-/* What happened since the device's certificate is on a CRL; times on the fleet's clock, 0: never. */
+/* What happened since the device's certificate is on a CRL; times on the fleet's clock,
+   0: never. */
 struct revoked_row {
   uint64_t since_us;       /* the first such CRL was published */
   uint64_t accepted_us[2]; /* its last CONNACK: after a full handshake, after a resumed one */
@@ -50,7 +44,7 @@ struct revoked_row {
 };
 
 /* Only once a CRL was published: before, nobody is revoked. */
-static struct revoked_row *row_of(const struct member *m)
+static struct revoked_row *record_of(const struct member *m)
 {
   return &m->fleet->revoked[m - m->fleet->members];
 }
@@ -73,7 +67,7 @@ static void book_path(struct metrics *metrics, const struct revoked_row *row, in
 static void book_refusal(struct member *m)
 {
   struct metrics *metrics = m->fleet->config.metrics;
-  struct revoked_row *row = row_of(m);
+  struct revoked_row *row = record_of(m);
   uint64_t last_us = last_accepted_us(row);
   if (row->booked_us == last_us) return;
   row->booked_us = last_us;
@@ -87,16 +81,16 @@ void revoked_online(struct member *m)
   struct metrics *metrics = m->fleet->config.metrics;
   m->pardoned = m->shut_out = m->served = false;
   if (!m->facts.revoked) return;
-  metrics_take_back(metrics, METRIC_REVOKE_REFUSALS, row_of(m)->mute);
-  row_of(m)->mute = 0;
-  row_of(m)->accepted_us[m->facts.resumed ? RESUMED : FULL] = population_clock_us(m->fleet);
+  metrics_take_back(metrics, METRIC_REVOKE_REFUSALS, record_of(m)->mute);
+  record_of(m)->mute = 0;
+  record_of(m)->accepted_us[m->facts.resumed ? RESUMED : FULL] = population_clock_us(m->fleet);
   metrics_add(metrics, METRIC_REVOKE_ACCEPTS, 1);
   if (m->facts.resumed) metrics_add(metrics, METRIC_REVOKE_RESUMED_ACCEPTS, 1);
 }
 
 void revoked_failed(struct member *m, enum device_failure failure)
 {
-  bool verdict = is_verdict(failure);
+  bool verdict = is_broker_verdict(failure);
   if (m->fleet->revoked == NULL || (!verdict && !is_mute(m, failure))) return;
   if (!m->facts.revoked) {
     m->collateral = m->collateral || (verdict && !m->pardoned);
@@ -109,7 +103,7 @@ void revoked_failed(struct member *m, enum device_failure failure)
   if (verdict)
     book_refusal(m);
   else
-    row_of(m)->mute++;
+    record_of(m)->mute++;
 }
 
 /* What the plan ends, the end of the run among it, cuts nobody off. */
@@ -117,14 +111,14 @@ void revoked_ended(struct member *m, enum device_failure failure)
 {
   if (!m->facts.revoked || failure == DEVICE_FAIL_SESSION_STOPPED) return;
   metrics_record_us(m->fleet->config.metrics, METRIC_REVOKE_CUT,
-                    population_clock_us(m->fleet) - row_of(m)->since_us);
+                    population_clock_us(m->fleet) - record_of(m)->since_us);
 }
 
 /* It was let in after the CRL and has met nothing but that since: how long it still gets in nobody
    knows. */
 static bool is_unrefused(const struct member *m)
 {
-  const struct revoked_row *row = row_of(m);
+  const struct revoked_row *row = record_of(m);
   uint64_t last_us = last_accepted_us(row);
   return last_us > 0 && row->booked_us != last_us;
 }
@@ -133,7 +127,7 @@ static bool is_unrefused(const struct member *m)
    has come back from so far is no such reason. */
 static void close_books(struct member *m)
 {
-  if (row_of(m)->mute > 0) book_refusal(m);
+  if (record_of(m)->mute > 0) book_refusal(m);
 }
 
 static void set_revoked(struct member *m, bool revoked)
@@ -153,8 +147,8 @@ static void set_revoked(struct member *m, bool revoked)
     m->pardoned = m->link != MEMBER_UP;
   }
   m->facts.revoked = revoked;
-  *row_of(m) = (struct revoked_row){.since_us = revoked ? population_clock_us(fleet) : 0,
-                                    .booked_us = DEVICE_NEVER};
+  *record_of(m) = (struct revoked_row){.since_us = revoked ? population_clock_us(fleet) : 0,
+                                       .booked_us = DEVICE_NEVER};
 }
 
 int revoked_publish(struct fleet *fleet, const bool *names, struct error *error)
@@ -173,7 +167,7 @@ void revoked_measure(struct fleet *fleet, bool last)
   size_t revoked = 0, uncut = fleet->left_uncut, unrefused = fleet->left_unrefused, collateral = 0;
   for (size_t i = 0; i < fleet->config.device_count; i++) {
     struct member *m = &fleet->members[i];
-    if (m->facts.revoked && (last || row_of(m)->mute >= MUTE_TWICE)) close_books(m);
+    if (m->facts.revoked && (last || record_of(m)->mute >= MUTE_TWICE)) close_books(m);
     revoked += m->facts.revoked;
     uncut += m->facts.revoked && m->link == MEMBER_UP;
     unrefused += m->facts.revoked && is_unrefused(m);

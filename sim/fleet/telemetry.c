@@ -37,7 +37,7 @@ void telemetry_stagger(struct member *m)
 }
 
 /* Only where fleet->telemetries is made. */
-static struct telemetry_row *row_of(const struct member *m)
+static struct telemetry_row *messages_of(const struct member *m)
 {
   return &m->fleet->telemetries[m - m->fleet->members];
 }
@@ -53,7 +53,7 @@ static bool can_answer(struct fleet *fleet)
 size_t telemetry_unacked(const struct member *m, uint32_t out[FLEET_UNACKED_MAX])
 {
   size_t count = m->unacked_count;
-  if (count > 0) memcpy(out, row_of(m)->unacked, count * sizeof *out);
+  if (count > 0) memcpy(out, messages_of(m)->unacked, count * sizeof *out);
   return count;
 }
 
@@ -62,7 +62,7 @@ void telemetry_books(const struct member *m, struct fleet_books *out)
   static const struct ledger none;
   *out = (struct fleet_books){.given = m->facts.telemetry_sent, .acked = &none};
   if (m->fleet->telemetries == NULL) return;
-  const struct telemetry_row *row = row_of(m);
+  const struct telemetry_row *row = messages_of(m);
   uint64_t closed = m->facts.telemetry_acked + row->forgotten + row->refused + row->declined;
   out->declined = row->declined;
   out->refused = row->refused;
@@ -80,7 +80,7 @@ static uint32_t sequence_of(uint32_t tag)
 static void let_go(struct member *m, uint32_t tag)
 {
   if (m->unacked_count == 0) return;
-  uint32_t *unacked = row_of(m)->unacked;
+  uint32_t *unacked = messages_of(m)->unacked;
   for (uint8_t i = 0; i < m->unacked_count; i++) {
     if (unacked[i] != sequence_of(tag)) continue;
     unacked[i] = unacked[--m->unacked_count];
@@ -94,7 +94,7 @@ void telemetry_acked(struct member *m, uint32_t tag, bool by_broker)
   m->facts.telemetry_acked++;
   metrics_add(m->fleet->config.metrics, METRIC_TELEMETRY_ACKED, 1);
   if (by_broker && m->fleet->telemetries != NULL)
-    (void) ledger_enter(&row_of(m)->acked, sequence_of(tag));
+    (void) ledger_enter(&messages_of(m)->acked, sequence_of(tag));
   if (m->shelving) m->shelve_by_ms = 0;
 }
 
@@ -106,10 +106,10 @@ void telemetry_denied(struct member *m, uint32_t tag, bool declined)
   metrics_add(metrics, METRIC_TELEMETRY_REFUSED, 1);
   if (m->shelving) m->shelve_by_ms = 0;
   if (!declined) {
-    row_of(m)->refused++;
+    messages_of(m)->refused++;
     return;
   }
-  row_of(m)->declined++;
+  messages_of(m)->declined++;
   metrics_add(metrics, METRIC_TELEMETRY_DECLINED, 1);
   metrics_take(metrics, METRIC_TELEMETRY_SENT, 1);
 }
@@ -117,14 +117,14 @@ void telemetry_denied(struct member *m, uint32_t tag, bool declined)
 bool telemetry_tells(struct member *m, uint8_t reason)
 {
   if (m->fleet->telemetries == NULL) return true;
-  bool first = row_of(m)->told != reason;
-  row_of(m)->told = reason;
+  bool first = messages_of(m)->told != reason;
+  messages_of(m)->told = reason;
   return first;
 }
 
 void telemetry_began_session(struct member *m)
 {
-  if (m->fleet->telemetries != NULL) row_of(m)->told = 0;
+  if (m->fleet->telemetries != NULL) messages_of(m)->told = 0;
 }
 
 bool telemetry_is_quiet(const struct member *m)
@@ -153,8 +153,8 @@ void telemetry_forget(struct member *m)
   if (m->unacked_count == 0 || !has_room(fleet, m->unacked_count)) return;
   for (uint8_t i = 0; i < m->unacked_count; i++)
     fleet->forgotten[fleet->forgotten_count++] = (struct fleet_forgotten){
-        .device = (uint32_t) (m - fleet->members), .sequence = row_of(m)->unacked[i]};
-  row_of(m)->forgotten += m->unacked_count;
+        .device = (uint32_t) (m - fleet->members), .sequence = messages_of(m)->unacked[i]};
+  messages_of(m)->forgotten += m->unacked_count;
   m->unacked_count = 0;
 }
 
@@ -162,7 +162,7 @@ void telemetry_forget(struct member *m)
    of. */
 static void answer_for(struct member *m, uint32_t sequence)
 {
-  uint32_t *unacked = row_of(m)->unacked;
+  uint32_t *unacked = messages_of(m)->unacked;
   if (m->unacked_count == FLEET_UNACKED_MAX)
     memmove(unacked, unacked + 1, sizeof *unacked * --m->unacked_count);
   unacked[m->unacked_count++] = sequence;
@@ -182,7 +182,7 @@ static void retract(struct member *m, uint32_t tag)
   struct fleet_forgotten *last = &fleet->forgotten[fleet->forgotten_count - 1];
   if (last->device != it.device || last->sequence != it.sequence) return;
   fleet->forgotten_count--;
-  row_of(m)->forgotten--;
+  messages_of(m)->forgotten--;
 }
 
 bool telemetry_prepare(struct member *m, uint64_t planned_ms, uint32_t bytes, uint8_t qos,
@@ -203,7 +203,7 @@ bool telemetry_prepare(struct member *m, uint64_t planned_ms, uint32_t bytes, ui
                             .size = bytes,
                             .tag = MEMBER_TAG_TELEMETRY | sequence << MEMBER_TAG_BITS,
                             .qos = qos}},
-      .declined = row_of(m)->declined};
+      .declined = messages_of(m)->declined};
   /* counted first: inside the step QoS 0 is acknowledged, and what the broker forbids is
      declined */
   m->facts.telemetry_sent++;
@@ -215,7 +215,7 @@ bool telemetry_prepare(struct member *m, uint64_t planned_ms, uint32_t bytes, ui
 
 enum telemetry_outcome telemetry_settle(struct member *m, const struct telemetry_sending *sending)
 {
-  if (row_of(m)->declined != sending->declined) return TELEMETRY_DECLINED;
+  if (messages_of(m)->declined != sending->declined) return TELEMETRY_DECLINED;
   if (m->accepted) return TELEMETRY_TAKEN;
   retract(m, sending->event.publish.tag);
   return TELEMETRY_NOT_TAKEN;

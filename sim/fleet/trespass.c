@@ -35,7 +35,7 @@ static const struct attempt {
 };
 #define ATTEMPTS (sizeof attempts / sizeof attempts[0])
 
-static struct trespass_row *row_of(const struct member *m)
+static struct trespass_row *attempts_of(const struct member *m)
 {
   return m->fleet->trespasses == NULL ? NULL : &m->fleet->trespasses[m - m->fleet->members];
 }
@@ -49,7 +49,7 @@ static uint8_t skip(const struct fleet *fleet, size_t next)
 
 uint64_t trespass_due_ms(const struct member *m)
 {
-  const struct trespass_row *row = row_of(m);
+  const struct trespass_row *row = attempts_of(m);
   bool may = row != NULL && row->next < ATTEMPTS && !row->open && m->link == MEMBER_UP &&
              m->endpoint == FLEET_MAIN;
   return may ? row->due_ms : DEVICE_NEVER;
@@ -65,7 +65,7 @@ static void expect_word(struct fleet *fleet, uint32_t victim)
 
 void trespass_crossed(struct member *m)
 {
-  struct trespass_row *row = row_of(m);
+  struct trespass_row *row = attempts_of(m);
   if (row == NULL || !row->is_victim) return;
   row->is_victim = false;
   metrics_add(m->fleet->config.metrics, METRIC_TRESPASS_DELIVERED, 1);
@@ -79,7 +79,7 @@ static bool is_of_manifest(const struct attempt *attempt)
 /* The answer may come inside the step: it is open before. */
 void trespass_make(struct member *m, struct trespass_attempt *out)
 {
-  struct trespass_row *row = row_of(m);
+  struct trespass_row *row = attempts_of(m);
   const struct attempt *attempt = &attempts[row->next];
   char victim[DEVICE_ID_TEXT];
   device_id_text(row->victim, victim);
@@ -101,7 +101,7 @@ void trespass_make(struct member *m, struct trespass_attempt *out)
 
 void trespass_made(struct member *m)
 {
-  struct trespass_row *row = row_of(m);
+  struct trespass_row *row = attempts_of(m);
   bool declined = row->declined;
   row->declined = false;
   if (m->accepted) {
@@ -127,7 +127,7 @@ static bool is_own(uint8_t reason)
 
 void trespass_answered(struct member *m, uint8_t reason)
 {
-  struct trespass_row *row = row_of(m);
+  struct trespass_row *row = attempts_of(m);
   if (reason >= 0x80 && !is_own(reason))
     metrics_add(m->fleet->config.metrics, METRIC_TRESPASS_DENIED, 1);
   if (row == NULL || !row->open) return;
@@ -137,7 +137,7 @@ void trespass_answered(struct member *m, uint8_t reason)
 
 void trespass_ended(struct member *m, enum device_failure failure)
 {
-  struct trespass_row *row = row_of(m);
+  struct trespass_row *row = attempts_of(m);
   bool by_broker = failure == DEVICE_FAIL_SESSION_CLOSED || failure == DEVICE_FAIL_SESSION_RESET ||
                    failure == DEVICE_FAIL_SESSION_DISCONNECT;
   if (row == NULL || !row->open) return;
@@ -153,7 +153,7 @@ int trespass_begin(struct member *m, uint32_t victim)
     if (fleet->trespasses == NULL) return -1;
     for (size_t i = 0; i < fleet->config.device_count; i++) fleet->trespasses[i].next = ATTEMPTS;
   }
-  struct trespass_row *row = row_of(m);
+  struct trespass_row *row = attempts_of(m);
   *row = (struct trespass_row){.due_ms = population_now_ms(fleet),
                                .victim = victim,
                                .next = skip(fleet, 0),
@@ -163,6 +163,6 @@ int trespass_begin(struct member *m, uint32_t victim)
 
 bool trespass_is_under_way(const struct member *m)
 {
-  const struct trespass_row *row = row_of(m);
+  const struct trespass_row *row = attempts_of(m);
   return row != NULL && row->next < ATTEMPTS && m->facts.wanted && !m->facts.dead;
 }

@@ -1,5 +1,5 @@
-/* A plain body: memory for a page, a line to a peer, a clock that is a number. Each story below boots
- * a device from the factory's page and holds what it does against the header. */
+/* A plain body: memory for a page, a line to a peer, a clock that is a number. Each story below
+ * boots a device from the factory's page and holds what it does against the header. */
 #include "conformance.h"
 
 #include <setjmp.h>

@@ -5,8 +5,8 @@
  *
  * It goes online and leaves, with whole events and a byte at a time; is closed, stopped and left
  * waiting wherever an attempt can be; gets events that do not fit; loses its power in every write;
- * restarts and fetches, if it is one that does. The first thing that is not as the header says fails
- * the test with a sentence.
+ * restarts and fetches, if it is one that does. The first thing that is not as the header says
+ * fails the test with a sentence.
  */
 #ifndef FLEETSIM_TEST_CONFORMANCE_H
 #define FLEETSIM_TEST_CONFORMANCE_H

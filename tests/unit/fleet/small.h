@@ -1,7 +1,7 @@
-/* Two device clients that are not the built-in one, each in a few lines: no TLS, a protocol of lines
- * ("hello" is answered by "welcome"), no update profile. Between them they leave every effect of
- * include/fleetsim/device.h: they restart themselves, fetch files, and want to be woken while they
- * have no transport.
+/* Two device clients that are not the built-in one, each in a few lines: no TLS, a protocol of
+ * lines ("hello" is answered by "welcome"), no update profile. Between them they leave every
+ * effect of include/fleetsim/device.h: they restart themselves, fetch files, and want to be woken
+ * while they have no transport.
  *
  * Both count their starts in NVM. A line "restart" makes either of them restart.
  */

@@ -1,6 +1,6 @@
 /* The fleet as a body of clients that take no updates and yet leave every effect of
- * include/fleetsim/device.h: each is served. In virtual time; a test plays the broker and the server
- * of files.
+ * include/fleetsim/device.h: each is served. In virtual time; a test plays the broker and the
+ * server of files.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
