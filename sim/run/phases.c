@@ -169,21 +169,35 @@ static bool check_phase(struct stage *stage, const struct scenario_phase *phase,
   return pass;
 }
 
-/* Says how a scenario would say that this is what it wants to see. idle: what held before; NULL:
-   nothing did. */
+/* What it says instead of judging; NULL: nothing of the phase is about such a step. */
+static const struct expr *mute_judge(const struct scenario_judge *judge, const char **why)
+{
+  *why = "counted nothing while the step was under way";
+  if (judge->idle != NULL)
+    *why = judge->held ? "held before the step began" : "holds as well where the step goes well";
+  else if (judge->fed_again != NULL)
+    *why = "may be met by a later step of this kind in the phase";
+  if (judge->idle != NULL) return judge->idle;
+  if (judge->fed_again != NULL) return judge->fed_again;
+  return judge->count > 0 ? judge->of[0].expr : NULL;
+}
+
+/* Says how a scenario would say that this is what it wants to see, or why what it says is not heard.
+ */
 static void fail_unjudged(struct stage *stage, const struct scenario_phase *phase,
-                          const struct scenario_step *step, const struct expr *idle)
+                          const struct scenario_step *step, const struct scenario_judge *judge)
 {
   struct results_phase *result = &stage->results.phases[stage->phase];
-  const char *quantity = scenario_judging(step->kind);
+  const char *quantity = scenario_judging(step->kind), *why;
+  const struct expr *mute = mute_judge(judge, &why), *idle = judge->idle;
   fail_gate(result, step, stage->error.text);
   char text[sizeof result->note], observed[120];
   /* the step may have broken them, which says more */
   if (idle != NULL) (void) check_phase(stage, phase, result);
   if (idle != NULL && !expr_eval(idle, stage_lookup, stage, observed, sizeof observed)) return;
-  if (idle != NULL)
-    snprintf(text, sizeof text, "the %s '%s' held before the step began, so it says nothing of it",
-             idle == &phase->until ? "gate" : "expectation", idle->text);
+  if (mute != NULL)
+    snprintf(text, sizeof text, "the %s '%s' %s, so it says nothing of it",
+             mute == &phase->until ? "gate" : "expectation", mute->text, why);
   else
     snprintf(text, sizeof text,
              "a phase that wants to see this says so: a gate or expectation of its own about '%s' "
@@ -198,13 +212,14 @@ static bool run_steps(struct stage *stage, const struct scenario_phase *phase,
   for (size_t s = 0; s < phase->step_count; s++) {
     const struct scenario_step *step = &phase->steps[s];
     stage_emit(stage, (struct event){.kind = EVENT_STEP, .step = {scenario_step_name(step->kind)}});
-    const struct expr *idle;
+    struct scenario_judge judge;
     stage_gauges(stage);
-    bool judged = scenario_judges(stage->scenario, phase, step, stage_lookup, stage, &idle);
+    scenario_judge_begin(&judge, stage->scenario, phase, step, stage_lookup, stage);
     enum step_outcome outcome = take_step(stage, step);
-    if (outcome == STEP_SHORT && judged) continue;
+    stage_gauges(stage);
+    if (outcome == STEP_SHORT && scenario_judge_end(&judge, stage_lookup, stage)) continue;
     if (outcome == STEP_FAILED) fail_gate(result, step, stage->error.text);
-    if (outcome == STEP_SHORT) fail_unjudged(stage, phase, step, idle);
+    if (outcome == STEP_SHORT) fail_unjudged(stage, phase, step, &judge);
     if (outcome != STEP_DONE) return false;
   }
   return true;

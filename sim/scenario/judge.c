@@ -1,7 +1,9 @@
 /* Who judges what a step came to. A step fails where not every device did what it says; where that
  * is what a scenario wants to see, the phase's own gate or an expectation of it speaks of it, and
- * then decides. One that held before the step began speaks of it only where the step would have
- * ended that, had all devices done what it says. */
+ * then decides. It must speak of this very step: be about its root or image, not have held before
+ * the step began unless the step would have ended that, and not be fed by a later step of its kind;
+ * what only counts must have counted something while the step was under way. */
+#include <math.h>
 #include <string.h>
 
 #include "scenario/scenario.h"
@@ -10,11 +12,13 @@
 
 /* What becomes of a quantity where every device does what a step says. */
 enum effect {
-  KEEPS, /* nothing: it counts what goes wrong, or who is at it */
-  FILLS, /* it becomes its whole, if it is of what the step is about */
-  ADDS,  /* it grows by one for each device */
-  RISES, /* it grows by one */
-  FRESH, /* the step ends what was so before: what holds afterwards has come true again */
+  FILLS,  /* it becomes its whole, if it is of what the step is about */
+  ADDS,   /* it grows by one for each device */
+  RISES,  /* it grows by one */
+  ALL,    /* it becomes its whole, which it may have been before: who is back, or never went */
+  NOBODY, /* it becomes 0, which it may have been before */
+  COUNTS, /* nothing: it counts what goes wrong */
+  TIMES,  /* something else each time: what it was before, it was of an earlier step */
 };
 
 /* What an expression must name to be about the outcome of such a step: quantities and metrics. */
@@ -29,30 +33,30 @@ static const struct judged {
      {{"trusting", FILLS},
       {"trust.version_acked", RISES},
       {"trust.committed", ADDS},
-      {"trust.refused", KEEPS}}},
+      {"trust.refused", COUNTS}}},
     {STEP_REISSUE,
-     {{"identified", FILLS}, {"certificate.committed", ADDS}, {"certificate.refused", KEEPS}}},
+     {{"identified", FILLS}, {"certificate.committed", ADDS}, {"certificate.refused", COUNTS}}},
     {STEP_PROVE,
-     {{"proven", FILLS}, {"refused", KEEPS}, {"failures", KEEPS}, {"connect.failed", KEEPS}}},
+     {{"proven", FILLS}, {"refused", COUNTS}, {"failures", COUNTS}, {"connect.failed", COUNTS}}},
     {STEP_RECONNECT,
-     {{"reconnected", FRESH},
-      {"online", FRESH},
-      {"on", FRESH},
-      {"refused", KEEPS},
-      {"failures", KEEPS},
-      {"fleet.online", FRESH},
-      {"devices.lost", FRESH},
-      {"connect.failed", KEEPS},
-      {"revoke.refusals", KEEPS},
-      {"revoke.accepts", KEEPS},
-      {"revoke.collateral", KEEPS}}},
+     {{"reconnected", FILLS},
+      {"online", ALL},
+      {"on", ALL},
+      {"refused", COUNTS},
+      {"failures", COUNTS},
+      {"fleet.online", ALL},
+      {"devices.lost", NOBODY},
+      {"connect.failed", COUNTS},
+      {"revoke.refusals", COUNTS},
+      {"revoke.accepts", COUNTS},
+      {"revoke.collateral", COUNTS}}},
     {STEP_TRESPASS, {{"trespass.attempts", ADDS}}},
     {STEP_STORM,
-     {{"recover.online", FRESH},
-      {"recover.p50_ms", FRESH},
-      {"recover.p90_ms", FRESH},
-      {"recover.p99_ms", FRESH},
-      {"recover.all_ms", FRESH}}},
+     {{"recover.online", TIMES},
+      {"recover.p50_ms", TIMES},
+      {"recover.p90_ms", TIMES},
+      {"recover.p99_ms", TIMES},
+      {"recover.all_ms", TIMES}}},
     {STEP_OTA_ROLLOUT,
      {{"updated", FILLS},
       {"touched", FILLS},
@@ -60,9 +64,9 @@ static const struct judged {
       {"reported", FILLS},
       {"ota.offered", ADDS},
       {"ota.updated", ADDS},
-      {"ota.refused", KEEPS},
-      {"ota.rolled_back", KEEPS},
-      {"ota.power_cuts", KEEPS}}},
+      {"ota.refused", COUNTS},
+      {"ota.rolled_back", COUNTS},
+      {"ota.power_cuts", COUNTS}}},
 };
 
 static const struct judged *find_judged(enum scenario_step_kind kind)
@@ -90,31 +94,31 @@ struct success {
   double change; /* of the expression's quantity */
 };
 
+/* Of a root, an image or a status that the step brings; of a failure that such a step meets. */
 static bool is_about_step(const struct success *s, const char *name, const char *argument)
 {
+  if (argument[0] == '\0') return true;
+  bool connects = strcmp(name, "failures") != 0 || strncmp(argument, "connect.", 8) == 0;
   switch (s->step->kind) {
   case STEP_PUSH_TRUST: return pki_roots_include(&s->step->roots, argument);
   case STEP_REISSUE: return strcmp(s->step->root, argument) == 0;
-  case STEP_PROVE: return strcmp(s->step->chain.root, argument) == 0;
+  case STEP_PROVE:
+    if (s->effect == COUNTS) return connects;
+    return strcmp(s->step->chain.root, argument) == 0;
+  case STEP_RECONNECT: return connects;
   case STEP_OTA_ROLLOUT:
-    if (strcmp(name, "updated") != 0 && strcmp(name, "touched") != 0)
-      return strcmp(argument, "confirmed") == 0;
+    if (strcmp(name, "updated") != 0 && strcmp(name, "touched") != 0) return true;
     return strcmp(s->scenario->ota.images[s->step->image].name, argument) == 0;
-  default: return false;
+  default: return true;
   }
 }
 
-/* Who comes to trust other roots, or to run another image, leaves the old ones behind. */
-static bool is_left_behind(const char *name)
-{
-  return strcmp(name, "trusting") == 0 || strcmp(name, "updated") == 0;
-}
-
+/* A rollout that all devices do ends as 'confirmed'; other statuses it empties or leaves. */
 static double fill(const struct success *s, const struct expr_quantity *now)
 {
   double whole = now->whole > 0 ? now->whole : 1; /* a step that is done by nobody is not done */
-  if (is_about_step(s, s->expr->name, s->expr->argument)) return whole;
-  return is_left_behind(s->expr->name) ? 0 : now->value;
+  bool is_status = strcmp(s->expr->name, "ota") == 0 || strcmp(s->expr->name, "reported") == 0;
+  return is_status && strcmp(s->expr->argument, "confirmed") != 0 ? now->value : whole;
 }
 
 static double add(const struct success *s, const struct expr_quantity *now)
@@ -124,6 +128,18 @@ static double add(const struct success *s, const struct expr_quantity *now)
   return now->value + (awake.value > 0 ? awake.value : 1);
 }
 
+static double succeed(const struct success *s, const struct expr_quantity *now)
+{
+  switch (s->effect) {
+  case FILLS: return fill(s, now);
+  case ALL: return now->whole > 0 ? now->whole : now->value;
+  case NOBODY: return 0;
+  case ADDS: return add(s, now);
+  case RISES: return now->value + 1;
+  default: return now->value;
+  }
+}
+
 static int look_at_success(void *ctx, const char *name, const char *argument,
                            struct expr_quantity *out)
 {
@@ -131,41 +147,116 @@ static int look_at_success(void *ctx, const char *name, const char *argument,
   if (s->lookup(s->ctx, name, argument, out) != 0) return -1;
   if (strcmp(name, s->expr->name) != 0 || strcmp(argument, s->expr->argument) != 0) return 0;
   double now = out->value;
-  if (s->effect == FILLS) out->value = fill(s, out);
-  if (s->effect == ADDS) out->value = add(s, out);
-  if (s->effect == RISES) out->value += 1;
+  out->value = succeed(s, out);
   s->change = out->value - now;
   return 0;
 }
 
-/* Whether it holds now, and would hold as well had the step not been taken or gone well: then it
- * tells nothing of it. 'trust.committed == 20' that held before was hardly written to say that
- * nobody should commit anything now. */
+static bool holds(struct success *s)
+{
+  char observed[120];
+  return expr_eval(s->expr, s->lookup, s->ctx, observed, sizeof observed);
+}
+
+/* Whether it would hold had the step gone well, and holds now as well: then it tells nothing of
+ * it. Who is online was so before, or is so whatever becomes of the step: it must want them gone,
+ * or the step have left nobody there that did not come back (all_left).
+ * 'trust.committed == 20' that held before was hardly written to say that nobody should commit
+ * anything now. */
 static bool is_idle(struct success *s)
 {
   char observed[120];
   const struct expr *expr = s->expr;
-  if (s->effect == FRESH || !expr_eval(expr, s->lookup, s->ctx, observed, sizeof observed))
-    return false;
+  bool presence = s->effect == ALL || s->effect == NOBODY;
+  if (s->effect == TIMES) return false;
+  if (presence) return expr_eval(expr, look_at_success, s, observed, sizeof observed);
+  if (!holds(s)) return false;
   if (expr_eval(expr, look_at_success, s, observed, sizeof observed)) return true;
   return expr->op == EXPR_EQ && expr->value > 0 && s->change > 0;
 }
 
-bool scenario_judges(const struct scenario *scenario, const struct scenario_phase *phase,
-                     const struct scenario_step *step, expr_lookup lookup, void *ctx,
-                     const struct expr **idle)
+static double value_of(const struct expr *expr, expr_lookup lookup, void *ctx)
+{
+  struct expr_quantity now;
+  return lookup(ctx, expr->name, expr->argument, &now) == 0 ? now.value : NAN;
+}
+
+static double value_of_name(const char *name, expr_lookup lookup, void *ctx)
+{
+  struct expr_quantity now;
+  return lookup(ctx, name, "", &now) == 0 ? now.value : NAN;
+}
+
+/* A reconnect that ran out of time has ended every session: who is online has come back in it. What
+ * a phase then says of who is online is about the rest of them. */
+static bool all_left(const struct scenario_judge *judge, expr_lookup lookup, void *ctx)
+{
+  double back = value_of_name("reconnected", lookup, ctx) - judge->reconnected;
+  return judge->presence && value_of_name("online", lookup, ctx) <= back;
+}
+
+static bool is_same(double a, double b)
+{
+  return a == b || (isnan(a) && isnan(b));
+}
+
+/* Who comes to trust other roots, or to run another image, leaves the old ones behind: that they
+   are still there is what a phase may want to see. */
+static bool wants_the_old(struct success *s)
+{
+  char observed[120];
+  if (strcmp(s->expr->name, "trusting") != 0 && strcmp(s->expr->name, "updated") != 0) return false;
+  s->effect = NOBODY;
+  return holds(s) && !expr_eval(s->expr, look_at_success, s, observed, sizeof observed);
+}
+
+/* What is fed by a later step of the phase as well may owe its truth to that one. */
+static bool comes_again(const struct scenario_phase *phase, const struct scenario_step *step)
+{
+  for (const struct scenario_step *later = step + 1; later < phase->steps + phase->step_count;
+       later++)
+    if (later->kind == step->kind) return true;
+  return false;
+}
+
+void scenario_judge_begin(struct scenario_judge *judge, const struct scenario *scenario,
+                          const struct scenario_phase *phase, const struct scenario_step *step,
+                          expr_lookup lookup, void *ctx)
 {
   const struct judged *j = find_judged(step->kind);
-  *idle = NULL;
+  judge->idle = NULL;
+  judge->held = judge->presence = false;
+  judge->reconnected = value_of_name("reconnected", lookup, ctx);
+  judge->fed_again = NULL;
+  judge->count = 0;
   for (size_t i = 0; j != NULL && i < phase->expect_count + phase->has_until; i++) {
     const struct expr *expr = i < phase->expect_count ? &phase->expect[i] : &phase->until;
     const struct judged_name *name = find_name(j, expr->name);
     if (name == NULL) continue;
     struct success success = {scenario, step, expr, name->effect, lookup, ctx, 0};
-    if (!is_idle(&success)) return true;
-    *idle = expr;
+    bool about = is_about_step(&success, expr->name, expr->argument);
+    if (!about && !wants_the_old(&success)) continue;
+    if (about && is_idle(&success)) {
+      judge->idle = expr;
+      judge->held = holds(&success);
+      judge->presence = judge->presence || name->effect == ALL || name->effect == NOBODY;
+    } else if (comes_again(phase, step)) {
+      judge->fed_again = expr;
+    } else if (judge->count < SCENARIO_JUDGES_MAX) {
+      bool counts = name->effect == COUNTS || name->effect == TIMES;
+      judge->of[judge->count++] =
+          (struct scenario_judge_of){expr, value_of(expr, lookup, ctx), counts};
+    }
   }
-  return false;
+}
+
+bool scenario_judge_end(const struct scenario_judge *judge, expr_lookup lookup, void *ctx)
+{
+  for (size_t i = 0; i < judge->count; i++) {
+    const struct scenario_judge_of *of = &judge->of[i];
+    if (!of->counts || !is_same(value_of(of->expr, lookup, ctx), of->before)) return true;
+  }
+  return judge->fed_again == NULL && all_left(judge, lookup, ctx);
 }
 
 const char *scenario_judging(enum scenario_step_kind kind)

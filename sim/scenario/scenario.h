@@ -456,14 +456,31 @@ enum { SCENARIO_BAD_NAME = -1, SCENARIO_BAD_ARGUMENT = -2 };
 int scenario_quantity_known(const char *name, const char *argument,
                             const struct scenario *scenario);
 
-/* Whether the phase's own gate or expectations are about the outcome of such a step: then they
- * judge it, where not every device did what the step says, and else the step has failed. To be
- * asked when the step is about to begin, as `lookup` shows what is so then: what holds already, and
- * would hold as well after a step that all devices did, says nothing of it. `*idle` becomes one
- * such expression of the phase, of those that are about the step, or NULL. */
-bool scenario_judges(const struct scenario *scenario, const struct scenario_phase *phase,
-                     const struct scenario_step *step, expr_lookup lookup, void *ctx,
-                     const struct expr **idle);
+/* Which of a phase's own gate and expectations are about the outcome of a step: they judge it where
+ * not every device did what the step says, and without one the step has failed. */
+#define SCENARIO_JUDGES_MAX 101u /* 100 expectations and a gate */
+struct scenario_judge {
+  struct scenario_judge_of {
+    const struct expr *expr;
+    double before; /* its quantity as the step began; NaN: it had no value */
+    bool counts;   /* it must have moved while the step was under way */
+  } of[SCENARIO_JUDGES_MAX];
+  size_t count;
+  /* expressions about the step that cannot judge it, NULL: none. idle: it would hold as well after
+   * a step that all devices did, and `held` already when the step began. fed_again: a later step of
+   * this kind in the phase can make it true. */
+  const struct expr *idle, *fed_again;
+  bool held;
+  bool presence;      /* one is about who is online */
+  double reconnected; /* when the step began */
+};
+
+/* `step` is one of the phase's, about to begin, and `lookup` shows what is so then; `_end` tells,
+ * with what is so when it is over, whether somebody judges it. */
+void scenario_judge_begin(struct scenario_judge *judge, const struct scenario *scenario,
+                          const struct scenario_phase *phase, const struct scenario_step *step,
+                          expr_lookup lookup, void *ctx);
+bool scenario_judge_end(const struct scenario_judge *judge, expr_lookup lookup, void *ctx);
 
 /* The quantity that speaks of the outcome of such a step first of all; NULL: none does. */
 const char *scenario_judging(enum scenario_step_kind kind);

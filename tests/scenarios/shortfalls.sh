@@ -42,6 +42,18 @@ expect "a reconnect from which nobody is back fails by itself" 1 "step reconnect
   "$fleetsim" run "$reconnect" --out "$work/reconnect"
 expect "unless that is what the phase expects" 0 "PASS" \
   "$fleetsim" run "$reconnect" --out "$work/reconnect2" --set "phases[1].until=online == 100% within 5s"
+# Who is online never went, where the step ran out of time before his turn
+slow=$(step slow <<YAML
+  - name: reconnect
+    do: [reconnect: {rate: 2/s, within: 1s}]
+    until: online == 100% within 20s
+YAML
+)
+expect "a reconnect that reached few is not excused by those who never went" 1 \
+  "step reconnect: it ended with [0-9] of its 20 devices came back" \
+  "$fleetsim" run "$slow" --out "$work/slow"
+expect "but by a gate about reconnecting, which waits for them" 0 "reconnected: 20 of 20" \
+  "$fleetsim" run "$slow" --out "$work/slow2" --set "phases[1].until=reconnected == 100% within 20s"
 deaf='black-hole: yes' # the back office's words reach nobody, and nobody has found out so far
 push=$(step push <<YAML
   - name: push
@@ -85,6 +97,27 @@ old "a proof of earlier times" 1 "'proven\(A\) == 100%' $said" "prove: {root: A,
 old "a reconnect that no device was refused in" 1 "'connect.failed == 0' $said" \
   "reconnect: {within: 500ms}" "expect: [connect.failed == 0]" ""
 old "unless the step would have ended that" 0 PASS "$bundle" "expect: [trust.committed <= 20]" "$trusted"
+# Another step's outcome says nothing of it either
+other() { # NAME PATTERN STEPS JUDGE
+  { cat "$work/online"; cat <<YAML
+  - name: other
+    do: [$3]
+    $4
+YAML
+  } >"$held"
+  expect "$1" 1 "$2" "$fleetsim" run "$held" --out "$work/held$((held_runs += 1))"
+}
+sed 's/trusted: \[A, B, spare\]/trusted: [A, spare]/' "$work/online" >"$work/online2" && mv "$work/online2" "$work/online"
+wants="a phase that wants to see this says so"
+other "a proof judged by what is proven of another root" "step prove: 0 of 20.*$wants" \
+  "prove: {root: B, within: 2s}" "until: proven(A) == 100% within 2s"
+other "a proof judged by a later restart's failures" "step prove: 0 of 20.*$wants" \
+  "prove: {root: B, within: 2s}, restart-broker: {}" "expect: [failures(session.closed) >= 1]"
+other "a reconnect judged by an earlier one" "step reconnect: .*'reconnected == 100%' held before" \
+  "reconnect: {within: 5s}, fault: {refuse: yes}, reconnect: {within: 500ms}, mend: {}" "expect: [reconnected == 100%]"
+other "a bundle judged by the next one" "step push-trust: .*may be met by a later step of this kind" \
+  "fault: {$deaf}, push-trust: {roots: [A, B], within: 1s}, mend: {}, push-trust: {roots: [A, B, spare], within: 20s}" \
+  "until: trusting(B) == 100% within 20s"
 expect "a run that nobody judges is warned of" 1 "warning: .*prove.yaml has no gate and no expectation" \
   "$fleetsim" run "$prove" --out "$work/prove4"
 expect "check warns as well" 0 "warning: .*prove.yaml has no gate and no expectation" "$fleetsim" check "$prove"

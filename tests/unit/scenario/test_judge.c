@@ -25,6 +25,7 @@ static struct scenario *load(const char *rest)
 /* What holds before the step begins: nothing that has a value, unless a case says so. */
 struct before {
   double value, whole;
+  double reconnected;
 };
 
 static int look(void *ctx, const char *name, const char *argument, struct expr_quantity *out)
@@ -32,8 +33,9 @@ static int look(void *ctx, const char *name, const char *argument, struct expr_q
   const struct before *before = ctx;
   (void) argument;
   bool whole = strcmp(name, "awake") == 0 || strcmp(name, "all") == 0;
-  *out = (struct expr_quantity){.value = whole ? before->whole : before->value,
-                                .whole = before->whole};
+  double value = strcmp(name, "reconnected") == 0 && before->reconnected > 0 ? before->reconnected
+                                                                             : before->value;
+  *out = (struct expr_quantity){.value = whole ? before->whole : value, .whole = before->whole};
   return 0;
 }
 
@@ -46,17 +48,27 @@ static struct scenario_step step_of(enum scenario_step_kind kind)
   return step;
 }
 
-static bool judges_from(const char *phase, enum scenario_step_kind kind, struct before before)
+/* Whether something of `phase` judges its first step, after which quantities are `after`. */
+static bool judges_to(const char *phase, enum scenario_step_kind kind, struct before before,
+                      struct before after, enum scenario_step_kind later)
 {
   char text[500];
-  snprintf(text, sizeof text, "  - name: p\n    do: [connect: {}]\n%s", phase);
+  snprintf(text, sizeof text, "  - name: p\n    do: [connect: {}, connect: {}]\n%s", phase);
   struct scenario *scenario = load(text);
-  const struct expr *idle;
-  struct scenario_step step = step_of(kind);
-  bool judged = scenario_judges(scenario, &scenario->phases[0], &step, look, &before, &idle);
-  assert_true(!judged || idle == NULL || scenario->phases[0].expect_count > 1);
+  struct scenario_judge judge;
+  scenario->phases[0].steps[0] = step_of(kind);
+  scenario->phases[0].steps[1] = step_of(later);
+  scenario_judge_begin(&judge, scenario, &scenario->phases[0], scenario->phases[0].steps, look,
+                       &before);
+  bool judged = scenario_judge_end(&judge, look, &after);
   scenario_free(scenario);
   return judged;
+}
+
+/* All that counts has counted something in the step. */
+static bool judges_from(const char *phase, enum scenario_step_kind kind, struct before before)
+{
+  return judges_to(phase, kind, before, (struct before){7, 9, 0}, STEP_WAIT);
 }
 
 /* Nothing holds before: there is no value. */
@@ -83,6 +95,7 @@ static void what_held_before_a_step_says_nothing_of_it(void **state)
       {"    until: trusting(B) == 0\n", STEP_PUSH_TRUST, 0, true},
       {"    until: trusting(B) < 100%\n", STEP_PUSH_TRUST, 5, true},
       {"    until: trusting(A) == 100%\n", STEP_PUSH_TRUST, 9, true},
+      {"    until: trusting(A) == 100%\n", STEP_PUSH_TRUST, 8, false},
       {"    expect: [trust.refused == 0]\n", STEP_PUSH_TRUST, 0, false},
       {"    expect: [trust.committed == 9]\n", STEP_PUSH_TRUST, 9, false},
       {"    expect: [trust.committed == 0]\n", STEP_PUSH_TRUST, 0, true},
@@ -98,22 +111,60 @@ static void what_held_before_a_step_says_nothing_of_it(void **state)
       {"    until: refused == 0\n", STEP_PROVE, 0, false},
       {"    expect: [failures(connect.tls.not_trusted) == 0]\n", STEP_PROVE, 0, false},
       {"    expect: [connect.failed == 0]\n", STEP_RECONNECT, 0, false},
-      {"    until: online == 100%\n", STEP_RECONNECT, 9, true},
+      {"    until: online == 100%\n", STEP_RECONNECT, 9, false},
+      {"    until: online >= 50%\n", STEP_RECONNECT, 8, false},
+      {"    until: online < 50%\n", STEP_RECONNECT, 9, true},
+      {"    until: reconnected == 100%\n", STEP_RECONNECT, 9, false},
+      {"    until: reconnected == 100%\n", STEP_RECONNECT, 0, true},
+      {"    until: reconnected == 0\n", STEP_RECONNECT, 0, true},
+      {"    expect: [devices.lost == 0]\n", STEP_RECONNECT, 3, false},
+      {"    expect: [devices.lost == 9]\n", STEP_RECONNECT, 0, true},
       {"    expect: [trespass.attempts >= 0]\n", STEP_TRESPASS, 0, false},
       {"    expect: [trespass.attempts == 0]\n", STEP_TRESPASS, 0, true},
       {"    expect: [recover.online < 50% of all]\n", STEP_STORM, 0, true},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-    if (judges_from(cases[i].phase, cases[i].kind, (struct before){cases[i].before, 9}) !=
+    if (judges_from(cases[i].phase, cases[i].kind, (struct before){cases[i].before, 9, 0}) !=
         cases[i].judged)
       fail_msg("'%s' with %g before %s %s", cases[i].phase, cases[i].before,
                cases[i].judged ? "judges" : "does not judge", scenario_step_name(cases[i].kind));
 }
 
+/* What is of something else, of an earlier step or fed by a later one. */
+static void it_must_be_of_this_step(void **state)
+{
+  (void) state;
+  const struct before none = {0, 9, 0}, some = {7, 9, 0};
+  const char *refused = "    expect: [failures(connect.tls.not_trusted) == 7]\n";
+  assert_true(judges_to(refused, STEP_PROVE, none, some, STEP_WAIT));
+  assert_false(judges_to(refused, STEP_PROVE, none, none, STEP_RESTART));
+  assert_false(judges_to("    expect: [failures(session.closed) > 0]\n", STEP_PROVE, none, some,
+                         STEP_RESTART));
+  assert_false(judges_to("    until: proven(A) == 7\n", STEP_PROVE, none, some, STEP_WAIT));
+  assert_false(judges_to("    until: trusting(A) == 7\n", STEP_PUSH_TRUST, none, some, STEP_WAIT));
+  assert_false(judges_to("    until: identified(A) == 7\n", STEP_REISSUE, none, some, STEP_WAIT));
+
+  const char *back = "    until: reconnected == 100%\n";
+  assert_true(judges_to(back, STEP_RECONNECT, none, some, STEP_WAIT));
+  assert_false(judges_to(back, STEP_RECONNECT, none, some, STEP_RECONNECT));
+
+  /* who never went is online as well; where all went, it is about those who are to come */
+  const char *online = "    until: online == 100%\n";
+  const struct before all = {9, 9, 1};
+  assert_false(judges_to(online, STEP_RECONNECT, all, (struct before){9, 9, 4}, STEP_WAIT));
+  assert_false(judges_to(online, STEP_RECONNECT, all, (struct before){4, 9, 4}, STEP_WAIT));
+  assert_true(judges_to(online, STEP_RECONNECT, all, (struct before){3, 9, 4}, STEP_WAIT));
+
+  const char *recovered = "    expect: [recover.online < 100% of all]\n";
+  assert_true(judges_to(recovered, STEP_STORM, none, some, STEP_WAIT));
+  assert_true(judges_to(recovered, STEP_STORM, (struct before){NAN, 9, 0}, none, STEP_WAIT));
+  assert_false(judges_to(recovered, STEP_STORM, some, some, STEP_WAIT));
+}
+
 static void a_step_that_nobody_does_is_not_done(void **state)
 {
   (void) state;
-  const struct before nobody = {0, 0};
+  const struct before nobody = {0, 0, 0};
   assert_true(judges_from("    expect: [trusting(B) == 0]\n", STEP_PUSH_TRUST, nobody));
   assert_true(judges_from("    expect: [trust.committed == 0]\n", STEP_PUSH_TRUST, nobody));
 }
@@ -174,6 +225,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(only_what_speaks_of_a_step_judges_it),
       cmocka_unit_test(what_held_before_a_step_says_nothing_of_it),
+      cmocka_unit_test(it_must_be_of_this_step),
       cmocka_unit_test(a_step_that_nobody_does_is_not_done),
       cmocka_unit_test(a_scenario_without_gate_and_expectation_is_judged_by_nobody),
   };
