@@ -35,6 +35,15 @@ static void set_flag(void *flag)
   *(bool *) flag = true;
 }
 
+/* It is freed already: the tick, which may beat once more in this turn of the loop, must not see
+   it. */
+static void on_fleet_closed(void *ctx)
+{
+  struct stage *stage = ctx;
+  stage->fleet = NULL;
+  stage->fleet_closed = true;
+}
+
 void run_end_world(struct stage *stage)
 {
   loop_delay_stop(&stage->delay);
@@ -47,7 +56,7 @@ void run_end_world(struct stage *stage)
     if (!stage->stuck) stage_release_clones(stage);
   }
   if (stage->fleet != NULL) {
-    fleet_close(stage->fleet, set_flag, &stage->fleet_closed);
+    fleet_close(stage->fleet, on_fleet_closed, stage);
     must_be_closed(stage, &stage->fleet_closed, "the fleet's connections");
     stage->fleet = NULL;
   }

@@ -143,7 +143,7 @@ struct stage {
 /* How a step ended. FAILED: the rehearsed world did not do what it should; stage->error says why.
  * SHORT: it was done, and not every device did what it says (stage->error says how many): a failure
  * unless the phase's gate or expectations are about that, and did not hold anyway
- * (scenario_judges). */
+ * (scenario_judge_begin). */
 enum step_outcome { STEP_DONE, STEP_FAILED, STEP_SHORT, STEP_ABORTED };
 
 void stage_emit(struct stage *stage, struct event event); /* now, and of no device */
