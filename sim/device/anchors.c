@@ -19,7 +19,7 @@ static struct {
   bool filled;
 } shared;
 
-static int parse(mbedtls_x509_crt *list, const struct device_trust_bundle *bundle)
+static int parse_anchors(mbedtls_x509_crt *list, const struct device_trust_bundle *bundle)
 {
   int error = 0;
   for (size_t i = 0; i < bundle->anchor_count && error == 0; i++)
@@ -47,7 +47,7 @@ static int fill(const struct device_trust_bundle *bundle)
 {
   clear();
   mbedtls_x509_crt_init(&shared.list);
-  int error = parse(&shared.list, bundle);
+  int error = parse_anchors(&shared.list, bundle);
   if (error != 0) mbedtls_x509_crt_free(&shared.list);
   shared.filled = error == 0;
   return error;
@@ -58,7 +58,7 @@ int device_anchors_get(const struct device_trust_bundle *bundle, mbedtls_x509_cr
 {
   bool same = shared.filled && holds(bundle);
   *out = own;
-  if (!same && shared.handshakes > 0) return parse(own, bundle);
+  if (!same && shared.handshakes > 0) return parse_anchors(own, bundle);
   int error = same ? 0 : fill(bundle);
   if (error != 0) return error;
   shared.handshakes++;

@@ -102,8 +102,8 @@ static enum device_image_flaw next_entry(struct list *list, struct entry *entry)
 }
 
 /* The entry's value, once, if it has just this size. */
-static enum device_image_flaw take(const struct list *list, const struct entry *entry, uint8_t *out,
-                                   size_t size, bool *seen)
+static enum device_image_flaw take_value(const struct list *list, const struct entry *entry,
+                                         uint8_t *out, size_t size, bool *seen)
 {
   if (*seen) return FLAW(TWICE);
   if (entry->size != size) return FLAW(SIZE);
@@ -119,7 +119,7 @@ static enum device_image_flaw parse_dependency(const struct list *list, const st
 {
   uint8_t value[DEPENDENCY_SIZE];
   bool seen = false;
-  enum device_image_flaw flaw = take(list, entry, value, sizeof value, &seen);
+  enum device_image_flaw flaw = take_value(list, entry, value, sizeof value, &seen);
   if (flaw != NOTHING) return flaw;
   list->finding->number = value[0];
   bool is_met = value[0] == 0 &&
@@ -153,10 +153,10 @@ static enum device_image_flaw parse_protected(struct list *list, struct device_i
     enum device_image_flaw flaw = next_entry(list, &entry);
     if (flaw != NOTHING) return flaw;
     if (entry.type == DEVICE_IMAGE_TLV_COUNTER) {
-      flaw = take(list, &entry, number, sizeof number, &counter);
+      flaw = take_value(list, &entry, number, sizeof number, &counter);
       if (flaw == NOTHING) info->counter = device_get32_le(number);
     } else if (entry.type == DEVICE_IMAGE_TLV_CLASS) {
-      flaw = take(list, &entry, number, sizeof number, &class);
+      flaw = take_value(list, &entry, number, sizeof number, &class);
       if (flaw == NOTHING) info->device_class = device_get32_le(number);
     } else if (entry.type == DEVICE_IMAGE_TLV_TRUST) {
       flaw = parse_trust(&entry, info);
@@ -196,9 +196,9 @@ static enum device_image_flaw parse_list(struct list *list, struct device_image_
     enum device_image_flaw flaw = next_entry(list, &entry);
     if (flaw != NOTHING) return flaw;
     if (entry.type == DEVICE_IMAGE_TLV_SHA256)
-      flaw = take(list, &entry, info->hash, sizeof info->hash, &hash);
+      flaw = take_value(list, &entry, info->hash, sizeof info->hash, &hash);
     else if (entry.type == DEVICE_IMAGE_TLV_KEYHASH)
-      flaw = take(list, &entry, info->key_hash, sizeof info->key_hash, &key_hash);
+      flaw = take_value(list, &entry, info->key_hash, sizeof info->key_hash, &key_hash);
     else if (entry.type == DEVICE_IMAGE_TLV_ECDSA)
       flaw = parse_signature(&entry, info);
     else
@@ -210,9 +210,9 @@ static enum device_image_flaw parse_list(struct list *list, struct device_image_
   return key_hash ? NOTHING : missing(list, FLAW(NO_KEY_HASH));
 }
 
-static enum device_image_flaw parse(const struct device_image_source *source,
-                                    struct device_image_info *info,
-                                    struct device_image_finding *finding)
+static enum device_image_flaw parse_image(const struct device_image_source *source,
+                                          struct device_image_info *info,
+                                          struct device_image_finding *finding)
 {
   uint16_t protected_size;
   enum device_image_flaw flaw = parse_header(source, info, &protected_size, finding);
@@ -248,7 +248,7 @@ enum device_ota_status device_image_examine(const struct device_image_source *so
   };
   memset(info, 0, sizeof *info);
   *finding = (struct device_image_finding){.flaw = NOTHING};
-  finding->flaw = parse(source, info, finding);
+  finding->flaw = parse_image(source, info, finding);
   if (finding->flaw != NOTHING) memset(info, 0, sizeof *info);
   return (enum device_ota_status) status_of[finding->flaw];
 }

@@ -180,8 +180,8 @@ int device_nvm_find(const struct device_host *host, enum device_nvm_area area,
 }
 
 /* 1 if NVM holds `data` at `offset`, 0 if not, -1 if it cannot be read. */
-static int compare(const struct device_host *host, uint32_t offset, const uint8_t *data,
-                   size_t size)
+static int compare_page(const struct device_host *host, uint32_t offset, const uint8_t *data,
+                        size_t size)
 {
   uint8_t chunk[CHUNK];
   for (size_t done = 0; done < size;) {
@@ -198,7 +198,7 @@ int device_nvm_holds(const struct device_host *host, enum device_nvm_area area, 
 {
   struct device_nvm_slot slot;
   if (device_nvm_find(host, area, &slot) != 0) return -1;
-  return slot.size == size && size > 0 ? compare(host, slot.offset, data, size) : 0;
+  return slot.size == size && size > 0 ? compare_page(host, slot.offset, data, size) : 0;
 }
 
 int device_nvm_replace(const struct device_host *host, enum device_nvm_area area,
@@ -211,7 +211,7 @@ int device_nvm_replace(const struct device_host *host, enum device_nvm_area area
   uint32_t sequence = old.sequence + 1 ? old.sequence + 1 : 1;
 
   if (host->nvm_write(host->ctx, offset + DEVICE_NVM_SLOT_HEADER, data, size) != 0) return -1;
-  if (compare(host, offset + DEVICE_NVM_SLOT_HEADER, data, size) != 1) return -1;
+  if (compare_page(host, offset + DEVICE_NVM_SLOT_HEADER, data, size) != 1) return -1;
 
   uint8_t header[DEVICE_NVM_SLOT_HEADER];
   device_put32(header, SLOT_MAGIC);

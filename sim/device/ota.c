@@ -1,5 +1,6 @@
 /* The life of an update but for the download: boot, reports, restart, trial, rescue. */
 #include "ota.h"
+#include "text.h"
 
 #include <string.h>
 
@@ -53,35 +54,18 @@ void device_ota_note_bytes(const struct device_ota *ota, size_t size, bool dupli
                                      .version = ota->manifest.version});
 }
 
-static char *append(char *at, const char *text)
-{
-  size_t size = strlen(text);
-  memcpy(at, text, size + 1);
-  return at + size;
-}
-
-static char *append_number(char *at, uint32_t number)
-{
-  char digits[10];
-  size_t count = 0;
-  do digits[count++] = (char) ('0' + number % 10);
-  while ((number /= 10) != 0);
-  while (count > 0) *at++ = digits[--count];
-  *at = '\0';
-  return at;
-}
-
 bool device_ota_report(const struct device_ota *ota, enum device_ota_status status, uint32_t serial,
                        uint32_t version)
 {
   char text[REPORT_TEXT_MAX], word[DEVICE_VERSION_TEXT];
-  char *at = append(append(text, "{\"status\":\""), device_ota_status_name(status));
-  at = append_number(append(at, "\",\"serial\":"), serial);
+  char *at = device_text_append(device_text_append(text, "{\"status\":\""),
+                                device_ota_status_name(status));
+  at = device_text_number(device_text_append(at, "\",\"serial\":"), serial);
   device_version_text(version, word);
-  at = append(append(at, ",\"version\":\""), word);
+  at = device_text_append(device_text_append(at, ",\"version\":\""), word);
   device_version_text(ota->version, word);
-  at = append(append(at, "\",\"running\":\""), word);
-  (void) append(at, "\"}");
+  at = device_text_append(device_text_append(at, "\",\"running\":\""), word);
+  (void) device_text_append(at, "\"}");
   if (!device_session_acknowledge(ota->session, "ota/status", text, REPORT_TAG)) return false;
   if (ota->online) device_session_flush(ota->session);
   return true;
@@ -261,7 +245,7 @@ void device_ota_fetch_ended(struct device_ota *ota, enum device_ota_status cause
 /* The restart and the trial. */
 
 /* What is in the outbox would be lost: the application's messages too have a moment to get out. */
-static void leave(struct device_ota *ota)
+static void leave_for_restart(struct device_ota *ota)
 {
   if (!ota->timed) ota->due_ms = now_ms(ota) + LEAVE_MS;
   ota->timed = true;
@@ -286,7 +270,7 @@ static void confirm(struct device_ota *ota)
 }
 
 /* The boot loader learns why; the image that fails has no say in what becomes of it. */
-static void fail(struct device_ota *ota)
+static void fail_update(struct device_ota *ota)
 {
   ota->record.stage = DEVICE_SLOTS_FAILED;
   (void) device_slots_write(ota->host, &ota->record); /* failed: it goes back as not confirmed */
@@ -300,7 +284,7 @@ static void try_out(struct device_ota *ota)
   ota->timed = true;
   if (ota->ready) {
     if (host->self_test != NULL && host->self_test(host->ctx) != 0)
-      fail(ota);
+      fail_update(ota);
     else
       confirm(ota);
   }
@@ -311,12 +295,9 @@ static void try_out(struct device_ota *ota)
 void device_ota_go_on(struct device_ota *ota, struct device_effects *effects)
 {
   static void (*const work[DEVICE_OTA_PHASES])(struct device_ota *) = {
-      [DEVICE_OTA_ERASING] = device_ota_erase,
-      [DEVICE_OTA_ASKING] = device_ota_ask,
-      [DEVICE_OTA_FETCHING] = device_ota_fetch,
-      [DEVICE_OTA_CHECKING] = device_ota_check,
-      [DEVICE_OTA_LEAVING] = leave,
-      [DEVICE_OTA_TRYING] = try_out,
+      [DEVICE_OTA_ERASING] = device_ota_erase,  [DEVICE_OTA_ASKING] = device_ota_ask,
+      [DEVICE_OTA_FETCHING] = device_ota_fetch, [DEVICE_OTA_CHECKING] = device_ota_check,
+      [DEVICE_OTA_LEAVING] = leave_for_restart, [DEVICE_OTA_TRYING] = try_out,
   };
   if (rescue_wanted(ota) && now_ms(ota) >= ota->rescue_ms) look_for_rescue(ota);
   uint8_t before = ota->phase;

@@ -19,7 +19,7 @@ static uint8_t other_slot(const struct device_ota *ota)
   return ota->slot ^ 1u;
 }
 
-static uint32_t earlier(uint32_t a, uint32_t b)
+static uint32_t lower(uint32_t a, uint32_t b)
 {
   return a < b ? a : b;
 }
@@ -31,13 +31,13 @@ static bool has(const struct device_ota *ota, uint32_t block)
 
 static uint32_t size_of(const struct device_ota *ota, uint32_t block)
 {
-  return earlier(ota->manifest.size - block * ota->manifest.block_size, ota->manifest.block_size);
+  return lower(ota->manifest.size - block * ota->manifest.block_size, ota->manifest.block_size);
 }
 
 /* Bytes from the file's start on that are all here. */
 static uint32_t prefix_size(const struct device_ota *ota)
 {
-  return earlier(ota->manifest.size, ota->first * ota->manifest.block_size);
+  return lower(ota->manifest.size, ota->first * ota->manifest.block_size);
 }
 
 static void source_of(const struct device_ota *ota, struct device_slots_file *file,
@@ -145,7 +145,8 @@ static void begin_again(struct device_ota *ota)
 }
 
 /* 1: flash holds these bytes, 0: other ones, -1: it cannot be read. */
-static int compare(const struct device_ota *ota, uint32_t offset, const uint8_t *data, size_t size)
+static int compare_flash(const struct device_ota *ota, uint32_t offset, const uint8_t *data,
+                         size_t size)
 {
   uint8_t chunk[COMPARE_SIZE];
   for (size_t done = 0; done < size;) {
@@ -174,12 +175,12 @@ static int program(struct device_ota *ota, uint32_t block, const uint8_t *data)
   uint32_t size = size_of(ota, block), offset = block * ota->manifest.block_size;
   uint32_t words = (size + DEVICE_FLASH_WORD - 1) / DEVICE_FLASH_WORD * DEVICE_FLASH_WORD;
   if (host->flash_program(host->ctx, other_slot(ota), offset, data, words) != 0) return -1;
-  int same = compare(ota, offset, data, size);
+  int same = compare_flash(ota, offset, data, size);
   if (same != 1) return same;
   return device_slots_mark(host, ota->profile, other_slot(ota), block) == 0 ? 1 : -1;
 }
 
-static void store(struct device_ota *ota, uint32_t block, const uint8_t *data)
+static void store_block(struct device_ota *ota, uint32_t block, const uint8_t *data)
 {
   int stored = program(ota, block, data);
   device_ota_note_bytes(ota, size_of(ota, block), stored != 1);
@@ -241,7 +242,7 @@ void device_ota_block(struct device_ota *ota, const uint8_t *data, size_t size)
     memcpy(ota->block, data, size);
     data = padded(ota, size);
   }
-  store(ota, block, data);
+  store_block(ota, block, data);
 }
 
 /* Those of the next 32 that are missing and not asked for, as many as the window has room. */
@@ -327,7 +328,7 @@ void device_ota_fetch(struct device_ota *ota)
 }
 
 /* Up to a block's end; how many of the bytes were taken. */
-static size_t take(struct device_ota *ota, const uint8_t *data, size_t size)
+static size_t take_bytes(struct device_ota *ota, const uint8_t *data, size_t size)
 {
   uint32_t block = ota->fetch_at / ota->manifest.block_size;
   size_t n = size_of(ota, block) - ota->held;
@@ -342,7 +343,7 @@ static size_t take(struct device_ota *ota, const uint8_t *data, size_t size)
     device_ota_note_bytes(ota, whole, true);
     return n;
   }
-  store(ota, block, padded(ota, whole));
+  store_block(ota, block, padded(ota, whole));
   return n;
 }
 
@@ -353,7 +354,7 @@ void device_ota_file(struct device_ota *ota, const uint8_t *data, size_t size)
       device_ota_settle(ota, DEVICE_OTA_ENDLESS);
       return;
     }
-    size_t n = take(ota, data, size);
+    size_t n = take_bytes(ota, data, size);
     data += n;
     size -= n;
   }
@@ -407,9 +408,9 @@ static void hash_ahead(struct device_ota *ota)
   source_of(ota, &file, &source);
   if (prefix < DEVICE_IMAGE_HEADER_SIZE) return;
   int result = ota->hashing ? 0 : begin_hash(ota, &source);
-  if (result == 0 && ota->hashing && ota->check.at < earlier(prefix, ota->check.size))
-    result = device_image_hash_continue(&ota->check, &source,
-                                        earlier(HASH_SLICE, prefix - ota->check.at));
+  if (result == 0 && ota->hashing && ota->check.at < lower(prefix, ota->check.size))
+    result =
+        device_image_hash_continue(&ota->check, &source, lower(HASH_SLICE, prefix - ota->check.at));
   if (result < 0) device_ota_settle(ota, DEVICE_OTA_FLASH_FAILED);
 }
 

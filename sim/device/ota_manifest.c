@@ -49,7 +49,8 @@ static bool is_under_way(const struct device_ota *ota)
 }
 
 /* What speaks against an update; DOWNLOADING: nothing. */
-static enum device_ota_status vet(const struct device_ota *ota, const struct device_manifest *m)
+static enum device_ota_status vet_manifest(const struct device_ota *ota,
+                                           const struct device_manifest *m)
 {
   if (m->device_class != ota->profile->device_class) return DEVICE_OTA_WRONG_CLASS;
   if (memcmp(m->hash, ota->hash, sizeof m->hash) == 0) return DEVICE_OTA_SAME;
@@ -68,7 +69,7 @@ static int accept(struct device_ota *ota, const struct device_manifest *manifest
     device_ota_note(ota);
   }
   device_ota_download_stop(ota);
-  enum device_ota_status status = vet(ota, manifest);
+  enum device_ota_status status = vet_manifest(ota, manifest);
   remember(ota, manifest, data, size);
   ota->manifest = *manifest;
   ota->record.status_serial = manifest->serial;

@@ -70,8 +70,8 @@ static uint16_t next_packet_id(struct device_session *session)
 }
 
 /* Gives `request` its packet id and sends it. False: too many wait for their SUBACK. */
-static bool subscribe(struct device_session *session, struct device_mqtt_subscribe *request,
-                      const struct device_session_subscription *wanted)
+static bool send_subscribe(struct device_session *session, struct device_mqtt_subscribe *request,
+                           const struct device_session_subscription *wanted)
 {
   uint8_t packet[DEVICE_MQTT_FILTERS * (DEVICE_SESSION_TOPIC_MAX + 3) + 8];
   for (size_t i = 0; i < DEVICE_SESSION_SUBSCRIPTIONS; i++) {
@@ -130,7 +130,7 @@ static void subscribe_own(struct device_session *session)
     wanted.own |= bit;
     count++;
   }
-  if (count > 0) (void) subscribe(session, &request, &wanted);
+  if (count > 0) (void) send_subscribe(session, &request, &wanted);
 }
 
 void device_session_connect(struct device_session *session)
@@ -379,9 +379,9 @@ bool device_session_subscribe(struct device_session *session, const struct devic
   char topic[DEVICE_SESSION_TOPIC_MAX];
   size_t size = make_topic(session, event->publish.topic, event->publish.absolute, topic);
   if (size == 0 || event->publish.qos > 2) return false;
-  return subscribe(session,
-                   &(struct device_mqtt_subscribe){.filter = {topic}, .qos = event->publish.qos},
-                   &(struct device_session_subscription){.tag = event->publish.tag});
+  return send_subscribe(
+      session, &(struct device_mqtt_subscribe){.filter = {topic}, .qos = event->publish.qos},
+      &(struct device_session_subscription){.tag = event->publish.tag});
 }
 
 void device_session_disconnect(struct device_session *session, uint8_t reason)

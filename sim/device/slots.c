@@ -17,7 +17,7 @@
 
 _Static_assert(RECORD_MAX <= DEVICE_NVM_IMAGES_MAX, "the record fits its area of NVM");
 
-static bool parse(const uint8_t *data, size_t size, struct device_slots_record *out)
+static bool parse_record(const uint8_t *data, size_t size, struct device_slots_record *out)
 {
   if (size < RECORD_HEAD || data[0] != LAYOUT || data[1] >= DEVICE_FLASH_SLOTS ||
       data[2] >= DEVICE_SLOTS_STAGE_COUNT || data[3] >= DEVICE_OTA_STATUS_COUNT || data[4] > 1)
@@ -47,7 +47,7 @@ int device_slots_read(const struct device_host *host, struct device_slots_record
   if (device_nvm_find(host, DEVICE_NVM_IMAGES, &slot) != 0) return -1;
   if (slot.size == 0 || slot.size > sizeof data) return 0;
   if (host->nvm_read(host->ctx, slot.offset, data, slot.size) != 0) return -1;
-  if (!parse(data, slot.size, out)) memset(out, 0, sizeof *out);
+  if (!parse_record(data, slot.size, out)) memset(out, 0, sizeof *out);
   return 0;
 }
 

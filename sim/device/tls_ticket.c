@@ -115,7 +115,7 @@ static size_t encode(const struct device_tls *tls, uint8_t *out, size_t capacity
 
 /* A ticket that does not fit, or flash that does not take it, costs a full handshake after the next
    power-off. */
-static void store(struct device_tls *tls)
+static void store_ticket(struct device_tls *tls)
 {
   uint8_t bytes[DEVICE_NVM_TICKET_MAX];
   if (tls->store == NULL || !tls->has_ticket || tls->stored || tls->tickets_barred) return;
@@ -130,7 +130,7 @@ static void store(struct device_tls *tls)
 void device_tls_confirmed(struct device_tls *tls)
 {
   tls->confirmed = true;
-  store(tls);
+  store_ticket(tls);
 }
 
 /* After power-on: what NVM holds. One that can never be offered again is erased. */
@@ -208,7 +208,7 @@ void device_tls_ticket_keep(struct device_tls *tls)
   tls->ticket_unix_s = mbedtls_time(NULL);
   tls->ticket_ms = mbedtls_ms_time();
   memcpy(tls->ticket_standing, tls->standing, sizeof tls->ticket_standing);
-  if (tls->confirmed) store(tls);
+  if (tls->confirmed) store_ticket(tls);
 }
 
 void device_tls_forget_ticket(struct device_tls *tls)

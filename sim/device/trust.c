@@ -83,8 +83,8 @@ static bool crl_is_usable(const struct device_trust_der *item,
 }
 
 /* What speaks against a well-formed bundle of a higher version; COMMITTED if nothing does. */
-static enum device_update vet(const uint8_t update_key[65], enum device_revocation policy,
-                              const struct device_trust_bundle *bundle, const uint8_t *data)
+static enum device_update vet_bundle(const uint8_t update_key[65], enum device_revocation policy,
+                                     const struct device_trust_bundle *bundle, const uint8_t *data)
 {
   bool by_anchor = false;
   if (!device_signature_is_of(update_key, data, bundle->signed_size, data + bundle->signed_size))
@@ -113,7 +113,7 @@ enum device_update device_trust_update(const struct device_host *host, const uin
     return device_nvm_holds(host, DEVICE_NVM_TRUST, data, size) == 1 ? DEVICE_UPDATE_SAME
                                                                      : DEVICE_UPDATE_OLDER;
 
-  verdict = vet(update_key, policy, &bundle, data);
+  verdict = vet_bundle(update_key, policy, &bundle, data);
   if (verdict != DEVICE_UPDATE_COMMITTED) return verdict;
   if (device_nvm_replace(host, DEVICE_NVM_TRUST, data, size) != 0) return DEVICE_UPDATE_NVM_FAILED;
   *version = bundle.version;

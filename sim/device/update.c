@@ -9,35 +9,18 @@
 #include <mbedtls/platform_util.h>
 
 #include "identity.h"
+#include "text.h"
 #include "trust.h"
-
-static char *append(char *at, const char *text)
-{
-  size_t size = strlen(text);
-  memcpy(at, text, size + 1);
-  return at + size;
-}
-
-static char *append_number(char *at, uint32_t number)
-{
-  char digits[10];
-  size_t count = 0;
-  do digits[count++] = (char) ('0' + number % 10);
-  while ((number /= 10) != 0);
-  while (count > 0) *at++ = digits[--count];
-  *at = '\0';
-  return at;
-}
 
 void device_update_text(enum device_update update, uint32_t version, uint32_t of,
                         char out[DEVICE_UPDATE_TEXT_MAX])
 {
-  char *at = append(out, "{\"status\":\"");
-  at = append(at, device_update_name(update));
-  at = append(at, "\",\"version\":");
-  at = append_number(at, version);
-  at = append_number(append(at, ",\"of\":"), of);
-  (void) append(at, "}");
+  char *at = device_text_append(out, "{\"status\":\"");
+  at = device_text_append(at, device_update_name(update));
+  at = device_text_append(at, "\",\"version\":");
+  at = device_text_number(at, version);
+  at = device_text_number(device_text_append(at, ",\"of\":"), of);
+  (void) device_text_append(at, "}");
 }
 
 static enum device_update update_trust(struct device_session *session,

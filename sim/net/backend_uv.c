@@ -329,7 +329,7 @@ static int socket_start(struct uv_socket *socket, const struct sockaddr_storage 
 
 static void on_timer(uv_timer_t *timer);
 
-static void arm(struct backend_conn *conn)
+static void arm_deadline(struct backend_conn *conn)
 {
   uint64_t now_ms = uv_now(conn->backend->loop);
   uint64_t delay_ms = conn->deadline_ms > now_ms ? conn->deadline_ms - now_ms : 0;
@@ -347,7 +347,7 @@ static void on_timer(uv_timer_t *timer)
   enum device_failure failure = conn->failure;
   if (failure != DEVICE_FAIL_NONE) {
     conn->failure = DEVICE_FAIL_NONE;
-    arm(conn);
+    arm_deadline(conn);
     conn->handler->closed(conn->user, failure);
   } else {
     conn->deadline_ms = UINT64_MAX;
@@ -383,7 +383,7 @@ void backend_set_handler(struct backend_conn *conn, const struct backend_handler
 static void fail_later(struct backend_conn *conn, enum device_failure failure)
 {
   conn->failure = failure;
-  arm(conn);
+  arm_deadline(conn);
 }
 
 void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *to,
@@ -506,7 +506,7 @@ void backend_close(struct backend_conn *conn)
   }
   if (conn->failure != DEVICE_FAIL_NONE) {
     conn->failure = DEVICE_FAIL_NONE;
-    arm(conn);
+    arm_deadline(conn);
   }
 }
 
@@ -540,7 +540,7 @@ void backend_deadline(struct backend_conn *conn, uint64_t at_ms)
   assert(conn->released == NULL);
   if (conn->deadline_ms == at_ms) return;
   conn->deadline_ms = at_ms;
-  arm(conn);
+  arm_deadline(conn);
 }
 
 static void on_timer_closed(uv_handle_t *handle)

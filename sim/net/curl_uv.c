@@ -174,7 +174,7 @@ void curl_uv_abort(struct curl_uv *curl, CURL *easy)
   free(take(curl, easy));
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_curl_timer_closed(uv_handle_t *handle)
 {
   release(handle->data);
 }
@@ -185,5 +185,5 @@ void curl_uv_close(struct curl_uv *curl, void (*closed)(void *ctx), void *ctx)
   curl->closed = closed;
   curl->closed_ctx = ctx;
   curl_multi_cleanup(curl->multi);
-  uv_close((uv_handle_t *) &curl->timer, on_timer_closed);
+  uv_close((uv_handle_t *) &curl->timer, on_curl_timer_closed);
 }

@@ -94,7 +94,7 @@ static bool is_end_due(const struct fault_link *link)
   return link->ended && !link->paused && link->in.waiting == 0 && link->told == link->opened;
 }
 
-static void arm(struct fault_link *link)
+static void arm_line(struct fault_link *link)
 {
   uint64_t at = UINT64_MAX, now = now_of(link);
   if (!link->fault.black_hole) {
@@ -212,7 +212,7 @@ static void turn(struct fault_link *link)
     turn_end(link, now);
     turn_leaving(link, now);
   }
-  arm(link);
+  arm_line(link);
 }
 
 /* --- What the backend tells ------------------------------------------------------------------- */
@@ -243,7 +243,7 @@ static void on_bytes(void *user, const uint8_t *data, size_t size)
   turn(link);
 }
 
-static void on_closed(void *user, enum device_failure cause)
+static void on_line_closed(void *user, enum device_failure cause)
 {
   struct fault_link *link = user;
   uint64_t under_way = draw_delay(link);
@@ -264,7 +264,7 @@ static void on_deadline(void *user)
 }
 
 static const struct backend_handler conn_handler = {
-    .opened = on_opened, .bytes = on_bytes, .closed = on_closed, .deadline = on_deadline};
+    .opened = on_opened, .bytes = on_bytes, .closed = on_line_closed, .deadline = on_deadline};
 
 static void on_wake_opened(void *user)
 {
@@ -350,7 +350,7 @@ void fault_connect(struct fault_link *link, const struct sockaddr_storage *to,
   } else {
     dial(link);
   }
-  arm(link);
+  arm_line(link);
 }
 
 size_t fault_backlog(const struct fault_link *link)
@@ -368,7 +368,7 @@ int fault_send(struct fault_link *link, const uint8_t *data, size_t size)
     return backend_send(link->conn, data, size);
   if (waits) count(link, FAULT_DELAYED, size);
   if (pipe_put(&link->out, data, size, now_of(link) + draw_delay(link)) != 0) return -1;
-  arm(link);
+  arm_line(link);
   return 0;
 }
 
@@ -376,7 +376,7 @@ void fault_pause(struct fault_link *link, bool paused)
 {
   link->paused = paused && link->told;
   update_reading(link);
-  arm(link);
+  arm_line(link);
 }
 
 /* The connection that left before has had its time. */
@@ -420,7 +420,7 @@ void fault_close(struct fault_link *link)
   pipe_clear(&link->out);
   link->swallowed = link->dialled = link->opened = link->told = link->ended = false;
   link->paused = link->throttled = false;
-  arm(link);
+  arm_line(link);
 }
 
 void fault_set(struct fault_link *link, const struct fault *fault)
@@ -448,7 +448,7 @@ void fault_set(struct fault_link *link, const struct fault *fault)
     if (link->swallowed) dial(link);
   }
   update_reading(link);
-  arm(link);
+  arm_line(link);
 }
 
 bool fault_is_none(const struct fault *f)

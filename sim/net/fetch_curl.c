@@ -111,7 +111,7 @@ static struct fetch_transfer *list_pop(struct list *list)
   return t;
 }
 
-static void arm(struct fetch *fetch)
+static void arm_turn(struct fetch *fetch)
 {
   uv_timer_start(&fetch->turn, on_turn, 0, 0);
 }
@@ -122,7 +122,7 @@ static void make_due(struct fetch_transfer *t)
   t->due = true;
   t->next_due = t->fetch->due;
   t->fetch->due = t;
-  arm(t->fetch);
+  arm_turn(t->fetch);
 }
 
 static void take_from_due(struct fetch_transfer *t)
@@ -142,7 +142,7 @@ static void dispose(struct fetch_transfer *t)
   list_remove(t);
   curl_easy_cleanup(t->easy);
   free(t);
-  if (fetch->waiting.first != NULL) arm(fetch);
+  if (fetch->waiting.first != NULL) arm_turn(fetch);
 }
 
 static void end(struct fetch_transfer *t, enum device_ota_status cause)
@@ -203,7 +203,7 @@ static void hand_over(struct fetch_transfer *t, const uint8_t *data, size_t size
   if (t->given > t->size_max) t->verdict = DEVICE_OTA_ENDLESS;
 }
 
-static size_t on_bytes(char *data, size_t one, size_t size, void *ctx)
+static size_t on_body(char *data, size_t one, size_t size, void *ctx)
 {
   struct fetch_transfer *t = ctx;
   (void) one; /* always 1 */
@@ -352,7 +352,7 @@ static CURLcode set_own(struct fetch_transfer *t, CURL *easy)
   char range[16];
   CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, t->url);
   if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_RESOLVE, t->fetch->resolve);
-  if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
+  if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
   if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
   if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
@@ -393,7 +393,7 @@ static void resume(struct fetch_transfer *t)
   on_done(t, t->easy, code);
 }
 
-static void on_closed(struct fetch *fetch)
+static void on_handle_closed(struct fetch *fetch)
 {
   if (--fetch->open > 0) return;
   void (*closed)(void *) = fetch->closed;
@@ -404,14 +404,14 @@ static void on_closed(struct fetch *fetch)
   if (closed != NULL) closed(ctx); /* NULL: it could not be opened */
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_turn_closed(uv_handle_t *handle)
 {
-  on_closed(handle->data);
+  on_handle_closed(handle->data);
 }
 
 static void on_curl_closed(void *ctx)
 {
-  on_closed(ctx);
+  on_handle_closed(ctx);
 }
 
 static void abort_all(const struct list *list)
@@ -427,7 +427,7 @@ static void close_now(struct fetch *fetch)
   abort_all(&fetch->waiting);
   abort_all(&fetch->running);
   curl_uv_close(fetch->curl, on_curl_closed, fetch);
-  uv_close((uv_handle_t *) &fetch->turn, on_timer_closed);
+  uv_close((uv_handle_t *) &fetch->turn, on_turn_closed);
 }
 
 static void on_turn(uv_timer_t *timer)
@@ -466,7 +466,7 @@ struct fetch_transfer *fetch_begin(struct fetch *fetch, const struct fetch_reque
   strcpy(t->url, request->url);
   list_append(&fetch->waiting, t);
   fetch->totals.begun++;
-  arm(fetch);
+  arm_turn(fetch);
   return t;
 }
 
@@ -502,7 +502,7 @@ void fetch_close(struct fetch *fetch, void (*closed)(void *ctx), void *ctx)
   fetch->closing = true;
   fetch->closed = closed;
   fetch->closed_ctx = ctx;
-  arm(fetch);
+  arm_turn(fetch);
 }
 
 size_t fetch_bytes_per_transfer(void)

@@ -13,7 +13,7 @@ static void on_woken(uv_check_t *check)
   delay->awake = true;
 }
 
-static void on_before_waiting(uv_prepare_t *prepare)
+static void on_loop_waits(uv_prepare_t *prepare)
 {
   struct loop_delay *delay = prepare->data;
   if (delay->awake) delay->turn(delay->ctx, uv_hrtime() / NS_PER_MS - delay->woken_ms);
@@ -27,7 +27,7 @@ void loop_delay_start(struct loop_delay *delay, uv_loop_t *loop,
   uv_prepare_init(loop, &delay->before_waiting);
   delay->woken.data = delay->before_waiting.data = delay;
   uv_check_start(&delay->woken, on_woken);
-  uv_prepare_start(&delay->before_waiting, on_before_waiting);
+  uv_prepare_start(&delay->before_waiting, on_loop_waits);
   uv_unref((uv_handle_t *) &delay->woken);
   uv_unref((uv_handle_t *) &delay->before_waiting);
 }

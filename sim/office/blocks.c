@@ -26,7 +26,7 @@ void blocks_close(struct blocks_book *book)
   *book = (struct blocks_book){.capacity = 0};
 }
 
-static uint32_t big_endian(const uint8_t *bytes)
+static uint32_t big_endian_32(const uint8_t *bytes)
 {
   return (uint32_t) bytes[0] << 24 | (uint32_t) bytes[1] << 16 | (uint32_t) bytes[2] << 8 |
          bytes[3];
@@ -70,9 +70,9 @@ bool blocks_ask(struct blocks_book *book, size_t index, const uint8_t *payload, 
   assert(index < book->capacity);
   if (size != BLOCKS_GET_SIZE) return false;
   struct blocks_wish *wish = &book->wishes[index];
-  struct blocks_wish more = {.serial = big_endian(payload),
-                             .first = big_endian(payload + 4),
-                             .bitmap = big_endian(payload + 8)};
+  struct blocks_wish more = {.serial = big_endian_32(payload),
+                             .first = big_endian_32(payload + 4),
+                             .bitmap = big_endian_32(payload + 8)};
   if (more.bitmap == 0 || more.first > UINT32_MAX - WISH_BITS) return false;
   settle(&more);
   book->requests++;

@@ -69,7 +69,7 @@ static enum device_failure of_errno(int error)
 }
 
 /* A connected socket, or -1 with errno. */
-static int dial(const struct sockaddr *at, socklen_t size, uint64_t until_ms)
+static int dial_address(const struct sockaddr *at, socklen_t size, uint64_t until_ms)
 {
   int fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
@@ -100,7 +100,7 @@ static enum device_failure connect_to(struct look *look)
   }
   for (const struct addrinfo *a = found; a != NULL && look->fd < 0; a = a->ai_next) {
     if (!permit_address(q->permit, q->host, a->ai_addr)) continue;
-    look->fd = dial(a->ai_addr, a->ai_addrlen, look->until_ms);
+    look->fd = dial_address(a->ai_addr, a->ai_addrlen, look->until_ms);
     error = errno;
     memcpy(&look->at, a->ai_addr, a->ai_addrlen);
     look->at_size = a->ai_addrlen;
@@ -118,7 +118,7 @@ static bool speaks_plain_mqtt(const struct look *look)
                                    'T',  4,  0x02, 0, KEEP_ALIVE_S, 0,   0};
   uint64_t until_ms = now_ms() + PLAIN_MS;
   uint8_t answer = 0;
-  int fd = dial((const struct sockaddr *) &look->at, look->at_size, until_ms);
+  int fd = dial_address((const struct sockaddr *) &look->at, look->at_size, until_ms);
   if (fd < 0) return false;
   bool sent = send(fd, packet, sizeof packet, MSG_NOSIGNAL) == (ssize_t) sizeof packet;
   bool answered = sent && await(fd, POLLIN, until_ms) && recv(fd, &answer, 1, 0) == 1;

@@ -13,7 +13,7 @@
 
 enum { TELEMETRY_HEADER = 16, PREFIX = 8, ID_DIGITS = 8, STATUS_MAX = 256, NUMBER_DIGITS = 5 };
 
-static bool grow(struct office *op)
+static bool grow_events(struct office *op)
 {
   size_t capacity = op->event_capacity == 0 ? 256 : op->event_capacity * 2;
   if (capacity > op->event_limit) capacity = op->event_limit;
@@ -31,7 +31,7 @@ static bool grow(struct office *op)
 
 void inbox_event(struct office *op, const struct office_event *event)
 {
-  if (op->event_count == op->event_capacity && !grow(op)) {
+  if (op->event_count == op->event_capacity && !grow_events(op)) {
     op->tally.dropped++;
     return;
   }

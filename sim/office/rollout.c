@@ -239,7 +239,7 @@ static size_t ended_in_all(const struct rollout *rollout)
 }
 
 /* Beyond the last row the rate grows on, and that row goes on. */
-static void grow(struct rollout *rollout, uint64_t now_ms)
+static void grow_rate(struct rollout *rollout, uint64_t now_ms)
 {
   const struct rollout_config *config = &rollout->config;
   while (config->successes > 0 &&
@@ -258,7 +258,7 @@ static void tick_rate(struct rollout *rollout, uint64_t now_ms)
 {
   uint64_t time_ms = rollout_time(rollout, now_ms);
   size_t count = rollout->config.count;
-  grow(rollout, now_ms);
+  grow_rate(rollout, now_ms);
   while (rollout->state == ROLLOUT_RUNNING && rollout->next < count &&
          rollout->next_due_ms <= (double) time_ms) {
     offer(rollout, rollout->next++);

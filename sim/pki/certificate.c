@@ -46,7 +46,7 @@ static const struct extension profiles[][4] = {
                          {NID_authority_key_identifier, "keyid:always"}},
 };
 
-static bool add_extensions(X509 *certificate, X509 *issuer, enum pki_cert_kind kind)
+static bool add_certificate_extensions(X509 *certificate, X509 *issuer, enum pki_cert_kind kind)
 {
   X509V3_CTX ctx;
   X509V3_set_ctx(&ctx, issuer, certificate, NULL, NULL, 0);
@@ -161,7 +161,7 @@ static bool fill(X509 *certificate, const struct pki_cert_spec *spec)
          set_name(X509_get_subject_name(certificate), spec->subject) &&
          X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) == 1 &&
          set_validity(certificate, spec) && set_key(X509_get_X509_PUBKEY(certificate), spec->key) &&
-         add_extensions(certificate, issuer, spec->kind) &&
+         add_certificate_extensions(certificate, issuer, spec->kind) &&
          (spec->host == NULL || add_alternative_names(certificate, spec));
 }
 
@@ -191,7 +191,7 @@ X509_REQ *pki_cert_request(const char *subject, EVP_PKEY *key, struct error *err
   return NULL;
 }
 
-static bool is_der(const uint8_t *data, size_t size)
+static bool is_certificate_der(const uint8_t *data, size_t size)
 {
   const uint8_t *at = data;
   X509 *certificate = d2i_X509(NULL, &at, (long) size);
@@ -216,7 +216,7 @@ static void refuse_file(const char *path, int limit, int found, const uint8_t *d
   else if (found > 0)
     error_set(error, EXIT_CODE_USAGE,
               "%s: the certificate number %d is damaged: write the file anew", path, found + 1);
-  else if (is_der(data, size))
+  else if (is_certificate_der(data, size))
     error_set(error, EXIT_CODE_USAGE,
               "%s is a certificate in DER; write it as PEM: openssl x509 -inform DER -in %s", path,
               path);

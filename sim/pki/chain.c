@@ -57,8 +57,8 @@ static int check_host(const char *host, struct error *error)
                    host == NULL ? "" : host);
 }
 
-static int write_chain(X509 *leaf, X509 *intermediate, X509 *cross, const char *path,
-                       struct error *error)
+static int write_certificates(X509 *leaf, X509 *intermediate, X509 *cross, const char *path,
+                              struct error *error)
 {
   X509 *certificates[3] = {leaf};
   size_t count = 1;
@@ -68,7 +68,8 @@ static int write_chain(X509 *leaf, X509 *intermediate, X509 *cross, const char *
 }
 
 /* So that it can be revoked later. */
-static int note(struct pki *pki, const char *root, const X509 *leaf, struct error *error)
+static int note_broker_leaf(struct pki *pki, const char *root, const X509 *leaf,
+                            struct error *error)
 {
   const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
   return pki_revoked_note_broker(pki_registry_revoked(pki->registry), root,
@@ -97,9 +98,9 @@ int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain,
   if (key != NULL) leaf = server_leaf(chain, &issuer->brokers, key, error);
   int result = leaf == NULL ? -1 : pki_key_replace(key_path, key, error);
   if (result == 0)
-    result = write_chain(leaf, chain->omit_intermediate ? NULL : issuer->brokers.certificate, cross,
-                         certificate_path, error);
-  if (result == 0) result = note(pki, chain->root, leaf, error);
+    result = write_certificates(leaf, chain->omit_intermediate ? NULL : issuer->brokers.certificate,
+                                cross, certificate_path, error);
+  if (result == 0) result = note_broker_leaf(pki, chain->root, leaf, error);
   if (result == 0 && pki_cert_sha256(leaf, fingerprint) != 0)
     result = pki_crypto_error(error, "hash a certificate");
   EVP_PKEY_free(key);

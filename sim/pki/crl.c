@@ -94,7 +94,7 @@ static bool add_filler(X509_CRL *crl, size_t count, int64_t when)
   return added;
 }
 
-static bool add_extensions(X509_CRL *crl, X509 *issuer, int64_t number)
+static bool add_list_extensions(X509_CRL *crl, X509 *issuer, int64_t number)
 {
   X509V3_CTX ctx;
   X509V3_set_ctx(&ctx, issuer, NULL, NULL, crl, 0);
@@ -153,7 +153,7 @@ static X509_CRL *make(struct pki *pki, const struct plan *plan, struct error *er
   }
   if (made && listing.whole && add_filler(listing.crl, plan->filler, plan->times.this_update) &&
       X509_CRL_sort(listing.crl) == 1 &&
-      add_extensions(listing.crl, plan->authority->certificate, number) &&
+      add_list_extensions(listing.crl, plan->authority->certificate, number) &&
       X509_CRL_sign(listing.crl, plan->authority->key, EVP_sha256()) > 0)
     return listing.crl;
   X509_CRL_free(listing.crl);

@@ -31,7 +31,7 @@ struct check {
   struct error *error;
 };
 
-static int refuse(const struct check *check, const X509_NAME *issuer, const char *what)
+static int refuse_list(const struct check *check, const X509_NAME *issuer, const char *what)
 {
   char name[PKI_CERT_TITLE];
   pki_cert_title(issuer, name);
@@ -94,7 +94,7 @@ static int gather_issuers(struct check *check)
 
 /* --- One list --------------------------------------------------------------------------------- */
 
-static bool is_signed_by(X509_CRL *crl, X509 *issuer)
+static bool list_is_signed_by(X509_CRL *crl, X509 *issuer)
 {
   EVP_PKEY *key = X509_get0_pubkey(issuer); /* NULL: a key that libcrypto cannot read */
   bool good = key != NULL && X509_CRL_verify(crl, key) == 1;
@@ -110,18 +110,19 @@ static int check_signature(const struct check *check, X509_CRL *crl)
     X509 *issuer = sk_X509_value(check->issuers, i);
     if (X509_NAME_cmp(X509_get_subject_name(issuer), name) != 0) continue;
     known = true;
-    if (!is_signed_by(crl, issuer)) continue;
+    if (!list_is_signed_by(crl, issuer)) continue;
     if ((X509_get_key_usage(issuer) & KU_CRL_SIGN) != 0) return 0;
-    return refuse(
+    return refuse_list(
         check, name,
         "is signed by a CA whose certificate does not allow that (keyUsage without cRLSign), and a "
         "broker refuses all whom it certified; renew the CA's certificate");
   }
   if (known)
-    return refuse(check, name,
-                  "is not signed by this fleet's: it is another fleet's, or damaged; fetch the "
-                  "list of the CA whose key signed the devices' certificates");
-  return refuse(
+    return refuse_list(
+        check, name,
+        "is not signed by this fleet's: it is another fleet's, or damaged; fetch the "
+        "list of the CA whose key signed the devices' certificates");
+  return refuse_list(
       check, name,
       "is of no authority that certifies this fleet; take the CRL of whoever issued its devices");
 }
@@ -131,7 +132,7 @@ static int check_times(const struct check *check, X509_CRL *crl)
   const ASN1_TIME *from = X509_CRL_get0_lastUpdate(crl), *to = X509_CRL_get0_nextUpdate(crl);
   const X509_NAME *name = X509_CRL_get_issuer(crl);
   if (pki_cert_unix(from) > pki_now())
-    return refuse(
+    return refuse_list(
         check, name,
         "is not in force yet: every device would be refused; look at the clock of who made it");
   if (to == NULL) {
@@ -141,7 +142,7 @@ static int check_times(const struct check *check, X509_CRL *crl)
     return 0;
   }
   if (pki_cert_unix(to) > pki_now()) return 0;
-  return refuse(
+  return refuse_list(
       check, name,
       "has expired, and a broker that is given it refuses the whole fleet: fetch a newer one");
 }
@@ -157,7 +158,7 @@ static void look_at_hash(const struct check *check, X509_CRL *crl)
 }
 
 /* Two lists for the same scope, of which a broker takes one: which, depends on the broker. */
-static int check_twins(const struct check *check, int at)
+static int check_twin_lists(const struct check *check, int at)
 {
   X509_CRL *crl = sk_X509_CRL_value(check->file.crls, at);
   char point[160] = "", other_point[160] = "";
@@ -168,22 +169,22 @@ static int check_twins(const struct check *check, int at)
     other_point[0] = '\0';
     (void) pki_crl_point(other, other_point, sizeof other_point);
     if (strcmp(point, other_point) == 0 && pki_crl_of_cas_only(crl) == pki_crl_of_cas_only(other))
-      return refuse(check, X509_CRL_get_issuer(crl),
-                    "is there twice, and differs: which of them counts depends on the broker; "
-                    "leave only the newest");
+      return refuse_list(check, X509_CRL_get_issuer(crl),
+                         "is there twice, and differs: which of them counts depends on the broker; "
+                         "leave only the newest");
   }
   return 0;
 }
 
-static int check_one(const struct check *check, int at)
+static int check_list(const struct check *check, int at)
 {
   char why[600];
   X509_CRL *crl = sk_X509_CRL_value(check->file.crls, at);
   if (check_signature(check, crl) != 0) return -1;
-  if (pki_crl_unfit(crl, why, sizeof why)) return refuse(check, X509_CRL_get_issuer(crl), why);
+  if (pki_crl_unfit(crl, why, sizeof why)) return refuse_list(check, X509_CRL_get_issuer(crl), why);
   if (check_times(check, crl) != 0) return -1;
   look_at_hash(check, crl);
-  return check_twins(check, at);
+  return check_twin_lists(check, at);
 }
 
 /* --- Whom it leaves out ----------------------------------------------------------------------- */
@@ -252,7 +253,7 @@ static int refuse_left_out(const struct check *check, X509 *leaf, const char *wh
     if (X509_NAME_cmp(X509_CRL_get_issuer(crl), issuer) != 0) continue;
     some = true;
     if (pki_crl_of_cas_only(crl))
-      return refuse(
+      return refuse_list(
           check, issuer,
           "is for CA certificates only and says nothing of devices: a broker that is given it "
           "refuses all whom that authority certified; publish the one for end entities");
@@ -262,16 +263,16 @@ static int refuse_left_out(const struct check *check, X509 *leaf, const char *wh
              "and that of %s does not: a broker that is given it refuses it and all like it; "
              "publish the complete list",
              point, who);
-    return refuse(check, issuer, what);
+    return refuse_list(check, issuer, what);
   }
   if (!some)
-    return refuse(
+    return refuse_list(
         check, issuer,
         "is missing: a broker that checks CRLs refuses all whom that authority certified; add it");
   snprintf(what, sizeof what,
            "leads to a refusal of %s and all like it by OpenSSL: %s; make it anew", who,
            X509_verify_cert_error_string(code));
-  return refuse(check, issuer, what);
+  return refuse_list(check, issuer, what);
 }
 
 /* Certificates of one issuer with the same distribution points are all alike to a CRL. False: seen
@@ -401,7 +402,7 @@ static int check_order(const struct check *check, struct pki_crl_history *histor
     int order = pki_crl_judge_order(check->pki, crl, history, why, sizeof why);
     if (order < 0)
       return error_set(check->error, EXIT_CODE_INTERNAL, "no memory for the history of CRLs");
-    if (order > 0) result = refuse(check, X509_CRL_get_issuer(crl), why);
+    if (order > 0) result = refuse_list(check, X509_CRL_get_issuer(crl), why);
   }
   for (int i = 0; i < count; i++)
     if (pki_crl_note_order(sk_X509_CRL_value(check->file.crls, i), history) != 0)
@@ -416,7 +417,7 @@ static int check_file(struct check *check, struct pki_crl_history *history)
   if (result == 0 && !build_store(check))
     result = pki_crypto_error(check->error, "gather the issuers of a CRL");
   for (int i = 0; result == 0 && i < sk_X509_CRL_num(check->file.crls); i++)
-    result = check_one(check, i);
+    result = check_list(check, i);
   if (result == 0) result = check_complete(check);
   return history == NULL ? result : check_order(check, history, result);
 }

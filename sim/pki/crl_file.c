@@ -13,7 +13,7 @@
 #include "internal.h"
 #include "pki/crl.h"
 
-static bool is_der(const uint8_t *data, size_t size)
+static bool is_list_der(const uint8_t *data, size_t size)
 {
   const uint8_t *at = data;
   X509_CRL *crl = d2i_X509_CRL(NULL, &at, (long) size);
@@ -26,11 +26,11 @@ static bool is_der(const uint8_t *data, size_t size)
   "; with no list in it mosquitto keeps the one before at a reload and does not start, and " \
   "others refuse everybody"
 
-static int refuse_text(const char *path, const uint8_t *text, size_t size, struct error *error)
+static int refuse_list_text(const char *path, const uint8_t *text, size_t size, struct error *error)
 {
   if (pki_crypto_starved())
     return error_set(error, EXIT_CODE_INTERNAL, "no memory for the CRLs of %s", path);
-  if (is_der(text, size))
+  if (is_list_der(text, size))
     return error_set(error, EXIT_CODE_USAGE,
                      "%s is a CRL in DER, and brokers read PEM: openssl crl -inform DER -in %s "
                      "-out crl.pem" NO_LIST,
@@ -93,7 +93,7 @@ int pki_check_crl_secrets(const char *path, struct error *error)
   return result;
 }
 
-static bool take(STACK_OF(X509_CRL) * crls, X509_CRL *one)
+static bool push_list(STACK_OF(X509_CRL) * crls, X509_CRL *one)
 {
   if (sk_X509_CRL_push(crls, one) > 0) return true;
   X509_CRL_free(one);
@@ -111,14 +111,14 @@ int pki_crl_file_read(const char *path, struct pki_crl_file *out, struct error *
   out->crls = sk_X509_CRL_new_null();
   bool taken = bio != NULL && out->crls != NULL;
   while (taken && (one = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL)
-    taken = take(out->crls, one);
+    taken = push_list(out->crls, one);
   bool whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   BIO_free(bio);
   int result = 0;
   if (!taken)
     result = error_set(error, EXIT_CODE_INTERNAL, "no memory for the CRLs of %s", path);
   else if (!whole || sk_X509_CRL_num(out->crls) == 0)
-    result = refuse_text(path, pem, size, error);
+    result = refuse_list_text(path, pem, size, error);
   ERR_clear_error();
   free(pem);
   return result;

@@ -78,7 +78,7 @@ static struct pki_crl_seen *find_series(const struct pki_crl_history *history,
   return NULL;
 }
 
-static int append(struct pki_crl_history *history, const struct pki_crl_seen *seen)
+static int remember_list(struct pki_crl_history *history, const struct pki_crl_seen *seen)
 {
   struct pki_crl_seen *moved = realloc(history->seen, (history->count + 1) * sizeof *moved);
   if (moved == NULL) return -1;
@@ -150,7 +150,7 @@ static const char *what_is_old(const struct pki *pki, const struct pki_crl_histo
   return before != NULL ? older_in_series(now, before) : older_than_others(history, now);
 }
 
-static bool take(const X509_CRL *crl, struct pki_crl_seen *out, bool *has_number)
+static bool take_order(const X509_CRL *crl, struct pki_crl_seen *out, bool *has_number)
 {
   *out = (struct pki_crl_seen){.issuer = (X509_NAME *) (uintptr_t) X509_CRL_get_issuer(crl),
                                .this_update = pki_cert_unix(X509_CRL_get0_lastUpdate(crl))};
@@ -163,7 +163,7 @@ int pki_crl_judge_order(const struct pki *pki, const X509_CRL *crl,
 {
   struct pki_crl_seen now;
   bool has_number;
-  if (!take(crl, &now, &has_number)) return -1;
+  if (!take_order(crl, &now, &has_number)) return -1;
   const char *sentence = has_number ? what_is_old(pki, history, &now)
                                     : "has a number that is none (negative, or of more than 20 "
                                       "octets, RFC 5280); make it anew";
@@ -176,10 +176,10 @@ int pki_crl_note_order(const X509_CRL *crl, struct pki_crl_history *history)
 {
   struct pki_crl_seen now;
   bool has_number;
-  if (!take(crl, &now, &has_number)) return -1;
+  if (!take_order(crl, &now, &has_number)) return -1;
   struct pki_crl_seen *before = find_series(history, &now);
   if (!has_number || (before != NULL && older_in_series(&now, before) != NULL)) return 0;
-  if (before == NULL) return append(history, &now);
+  if (before == NULL) return remember_list(history, &now);
   now.issuer = before->issuer;
   *before = now;
   return 0;

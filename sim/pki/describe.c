@@ -82,7 +82,8 @@ int pki_device_look(struct pki *pki, size_t index, struct pki_device_state *out,
   return 0;
 }
 
-static int write_chain(const struct device_chain *chain, const char *path, struct error *error)
+static int write_device_chain(const struct device_chain *chain, const char *path,
+                              struct error *error)
 {
   X509 *certificates[DEVICE_CHAIN_MAX] = {0};
   bool parsed = true;
@@ -110,7 +111,7 @@ int pki_write_device(struct pki *pki, size_t index, const char *certificate_path
   EVP_PKEY *key = pki_key_from_scalar(identity.private_key, error);
   OPENSSL_cleanse(identity.private_key, sizeof identity.private_key);
   int result = key == NULL ? -1 : pki_key_replace(key_path, key, error);
-  if (result == 0) result = write_chain(&chain, certificate_path, error);
+  if (result == 0) result = write_device_chain(&chain, certificate_path, error);
   EVP_PKEY_free(key);
   return result;
 }

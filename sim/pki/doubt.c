@@ -37,8 +37,8 @@ static const char *const sentences[PKI_DOUBTS] = {
         "issued anew",
 };
 
-static void note(struct pki_doubts *doubts, enum pki_doubt kind, X509 *certificate,
-                 const char *where)
+static void note_doubt(struct pki_doubts *doubts, enum pki_doubt kind, X509 *certificate,
+                       const char *where)
 {
   char title[PKI_CERT_TITLE];
   if (doubts->count[kind]++ > 0) return;
@@ -54,8 +54,8 @@ static void doubt_dates(struct pki_doubts *doubts, STACK_OF(X509) * chain, const
     if (pki_cert_unix(X509_get0_notAfter(one)) <= pki_now()) expired = one;
     if (pki_cert_unix(X509_get0_notBefore(one)) > pki_now()) early = one;
   }
-  if (expired != NULL) note(doubts, PKI_DOUBT_EXPIRED, expired, where);
-  if (early != NULL) note(doubts, PKI_DOUBT_EARLY, early, where);
+  if (expired != NULL) note_doubt(doubts, PKI_DOUBT_EXPIRED, expired, where);
+  if (early != NULL) note_doubt(doubts, PKI_DOUBT_EARLY, early, where);
 }
 
 /* Whether that key signed it, be it allowed to or not. */
@@ -89,9 +89,9 @@ static void doubt_issuers(struct pki_doubts *doubts, STACK_OF(X509) * chain, X50
     if (briefest == NULL && i > 1 && allowed >= 0 && below > allowed) briefest = one;
     below += (X509_get_extension_flags(one) & EXFLAG_SI) == 0;
   }
-  if (none != NULL) note(doubts, PKI_DOUBT_NO_CA, none, where);
-  if (narrow != NULL) note(doubts, PKI_DOUBT_ISSUER, narrow, where);
-  if (briefest != NULL) note(doubts, PKI_DOUBT_LONG, briefest, where);
+  if (none != NULL) note_doubt(doubts, PKI_DOUBT_NO_CA, none, where);
+  if (narrow != NULL) note_doubt(doubts, PKI_DOUBT_ISSUER, narrow, where);
+  if (briefest != NULL) note_doubt(doubts, PKI_DOUBT_LONG, briefest, where);
 }
 
 void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *anchor,
@@ -100,19 +100,19 @@ void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *an
   X509 *leaf = sk_X509_value(chain, 0);
   doubt_dates(doubts, chain, where);
   if (X509_check_purpose(leaf, X509_PURPOSE_SSL_CLIENT, 0) != 1)
-    note(doubts, PKI_DOUBT_PURPOSE, leaf, where);
+    note_doubt(doubts, PKI_DOUBT_PURPOSE, leaf, where);
   if (is_signed_by(leaf, leaf)) {
-    note(doubts, PKI_DOUBT_SELF, leaf, where);
+    note_doubt(doubts, PKI_DOUBT_SELF, leaf, where);
     return;
   }
   for (int i = 0; i + 1 < sk_X509_num(chain); i++)
     if (!is_signed_by(sk_X509_value(chain, i), sk_X509_value(chain, i + 1))) {
-      note(doubts, PKI_DOUBT_ORDER, sk_X509_value(chain, i), where);
+      note_doubt(doubts, PKI_DOUBT_ORDER, sk_X509_value(chain, i), where);
       return;
     }
   doubt_issuers(doubts, chain, anchor, where);
   if (anchor == NULL)
-    note(doubts, sk_X509_num(chain) == 1 ? PKI_DOUBT_ALONE : PKI_DOUBT_STRANGE, leaf, where);
+    note_doubt(doubts, sk_X509_num(chain) == 1 ? PKI_DOUBT_ALONE : PKI_DOUBT_STRANGE, leaf, where);
 }
 
 void pki_doubts_tell(const struct pki_doubts *doubts, void (*warn)(void *ctx, const char *sentence),

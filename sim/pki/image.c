@@ -158,8 +158,8 @@ int pki_image_write(const struct pki_image *image, EVP_PKEY *key, uint8_t *out, 
   return 0;
 }
 
-static int make(const struct pki_image *image, EVP_PKEY *key, uint8_t **out, size_t *size,
-                uint8_t hash[32], struct error *error)
+static int make_image(const struct pki_image *image, EVP_PKEY *key, uint8_t **out, size_t *size,
+                      uint8_t hash[32], struct error *error)
 {
   uint32_t bytes = 0;
   if (pki_image_size(image, &bytes, error) != 0 || bytes == 0) return -1;
@@ -179,7 +179,7 @@ int pki_image_make(struct pki *pki, const struct pki_image *image, uint8_t **out
                    uint8_t hash[32], struct error *error)
 {
   EVP_PKEY *key;
-  return pki_image_key(pki, &key, error) == 0 ? make(image, key, out, size, hash, error) : -1;
+  return pki_image_key(pki, &key, error) == 0 ? make_image(image, key, out, size, hash, error) : -1;
 }
 
 int pki_manifest_make(struct pki *pki, const struct device_manifest *manifest, uint8_t *out,

@@ -88,7 +88,7 @@ static int sign_as_stranger(struct victim *victim, struct error *error)
   return result;
 }
 
-static int append(struct victim *victim, uint64_t *random, struct error *error)
+static int lengthen(struct victim *victim, uint64_t *random, struct error *error)
 {
   size_t more = victim->size < ENDLESS_MIN ? ENDLESS_MIN : victim->size;
   uint8_t *longer = realloc(victim->data, victim->size + more);
@@ -121,7 +121,7 @@ static int spoil(enum pki_image_harm harm, struct victim *v, uint64_t random, EV
         (uint8_t) (1u << random_next(&random) % 8);
     return 0;
   case PKI_HARM_TRUNCATED: v->size = 1 + random_next(&random) % (v->size - 1); return 0;
-  case PKI_HARM_ENDLESS: return append(v, &random, error);
+  case PKI_HARM_ENDLESS: return lengthen(v, &random, error);
   case PKI_HARM_BAD_MAGIC: v->data[0] ^= 0xff; return 0;
   case PKI_HARM_BAD_TLV: device_put16_le(find(v, DEVICE_IMAGE_TLV_ECDSA) - 2, 0xffff); return 0;
   case PKI_HARM_WRONG_KEY: return sign_as_stranger(v, error);

@@ -174,8 +174,8 @@ static EVP_PKEY *read_any(BIO *bio)
   return read_private(bio);
 }
 
-static int refuse_text(const char *path, const uint8_t *text, size_t size, const char *what,
-                       struct error *error)
+static int refuse_key_text(const char *path, const uint8_t *text, size_t size, const char *what,
+                           struct error *error)
 {
   if (pki_crypto_starved())
     return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", path);
@@ -201,7 +201,7 @@ static EVP_PKEY *read_pem(const char *path, EVP_PKEY *(*parse)(BIO *bio), const 
   BIO *bio = BIO_new_mem_buf(pem, (int) size);
   EVP_PKEY *key = bio == NULL ? NULL : parse(bio);
   BIO_free(bio);
-  if (key == NULL) refuse_text(path, pem, size, what, error);
+  if (key == NULL) refuse_key_text(path, pem, size, what, error);
   OPENSSL_cleanse(pem, size);
   free(pem);
   ERR_clear_error();

@@ -93,8 +93,8 @@ static void unmake(const char *folder)
   rmdir(folder); /* unless it holds something else */
 }
 
-static int make(const char *folder, const struct pki_roots *roots, int hierarchy_made,
-                struct pki **out, struct error *error)
+static int make_folder(const char *folder, const struct pki_roots *roots, int hierarchy_made,
+                       struct pki **out, struct error *error)
 {
   if (hierarchy_made == 0 && pki_office_make(folder, roots, error) == 0 &&
       make_stores(folder, roots, error) == 0 && pki_open(folder, out, error) == 0)
@@ -107,7 +107,7 @@ int pki_create(const char *folder, const struct pki_roots *roots, struct pki **o
                struct error *error)
 {
   if (pki_roots_check_names(roots, error) != 0 || make_folders(folder, error) != 0) return -1;
-  return make(folder, roots, pki_roots_make(folder, roots, error), out, error);
+  return make_folder(folder, roots, pki_roots_make(folder, roots, error), out, error);
 }
 
 int pki_create_foreign(const char *folder, const struct pki_foreign *foreign, size_t count,
@@ -125,7 +125,8 @@ int pki_create_foreign(const char *folder, const struct pki_foreign *foreign, si
     for (size_t i = 0; i < count; i++) X509_free(read[i]);
     return -1;
   }
-  return make(folder, &roots, pki_roots_adopt(folder, foreign, read, count, error), out, error);
+  return make_folder(folder, &roots, pki_roots_adopt(folder, foreign, read, count, error), out,
+                     error);
 }
 
 static int load_stores(struct pki *pki, struct error *error)

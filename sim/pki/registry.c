@@ -197,11 +197,9 @@ void pki_registry_rollback(struct pki_registry *registry)
 }
 
 /* Ends a statement's use, whatever came of it; `last` is what its last step said. */
-static int end(struct pki_registry *registry, sqlite3_stmt *statement, int last,
-               struct error *error)
+int pki_registry_end(sqlite3 *db, sqlite3_stmt *statement, int last, struct error *error)
 {
-  int result =
-      last == SQLITE_DONE || last == SQLITE_ROW ? 0 : pki_registry_failed(registry->db, error);
+  int result = last == SQLITE_DONE || last == SQLITE_ROW ? 0 : pki_registry_failed(db, error);
   sqlite3_reset(statement);
   sqlite3_clear_bindings(statement);
   return result;
@@ -217,7 +215,7 @@ int pki_registry_roots(struct pki_registry *registry, struct pki_roots *out, str
     if (name == NULL || strlen(name) >= PKI_NAME_MAX) break;
     strcpy(out->name[out->count++], name);
   }
-  if (end(registry, query, step, error) != 0) return -1;
+  if (pki_registry_end(registry->db, query, step, error) != 0) return -1;
   if (step == SQLITE_DONE && out->count > 0) return 0;
   return error_set(error, EXIT_CODE_SETUP,
                    "the registry names no roots, or too many; make the fleet anew");
@@ -253,7 +251,7 @@ int pki_registry_devices(struct pki_registry *registry, struct pki_device **out,
       break;
     }
   }
-  if (end(registry, query, step, error) != 0 || result != 0) {
+  if (pki_registry_end(registry->db, query, step, error) != 0 || result != 0) {
     free(devices);
     return -1;
   }
@@ -270,7 +268,7 @@ int pki_registry_add_device(struct pki_registry *registry, struct pki_device dev
   sqlite3_bind_int64(insert, 2, device.page);
   sqlite3_bind_blob(insert, 3, csr, (int) size, SQLITE_STATIC);
   sqlite3_bind_int64(insert, 4, created);
-  return end(registry, insert, sqlite3_step(insert), error);
+  return pki_registry_end(registry->db, insert, sqlite3_step(insert), error);
 }
 
 int pki_registry_add_certificate(struct pki_registry *registry,
@@ -287,7 +285,7 @@ int pki_registry_add_certificate(struct pki_registry *registry,
   sqlite3_bind_int64(insert, 6, row->issued);
   sqlite3_bind_text(insert, 7, row->imported ? "imported" : "issued", -1, SQLITE_STATIC);
   sqlite3_bind_blob(insert, 8, certificate->chain, (int) certificate->chain_size, SQLITE_STATIC);
-  return end(registry, insert, sqlite3_step(insert), error);
+  return pki_registry_end(registry->db, insert, sqlite3_step(insert), error);
 }
 
 /* Copies the blob in column 0 of the current row. */
@@ -308,7 +306,7 @@ bool pki_registry_has_device(struct pki_registry *registry, uint32_t device)
   sqlite3_stmt *query = registry->statement[CSR];
   sqlite3_bind_int64(query, 1, device);
   int step = sqlite3_step(query);
-  end(registry, query, step, NULL);
+  pki_registry_end(registry->db, query, step, NULL);
   return step == SQLITE_ROW;
 }
 
@@ -321,7 +319,7 @@ int pki_registry_csr(struct pki_registry *registry, uint32_t device, uint8_t *ou
   if (step == SQLITE_ROW) result = take_blob(query, out, capacity, size, error);
   if (step == SQLITE_DONE)
     error_set(error, EXIT_CODE_SETUP, "the registry holds no device %08x", (unsigned) device);
-  return end(registry, query, step, error) == 0 ? result : -1;
+  return pki_registry_end(registry->db, query, step, error) == 0 ? result : -1;
 }
 
 int pki_registry_first_chain(struct pki_registry *registry, uint32_t device, const char *issuer,
@@ -332,10 +330,10 @@ int pki_registry_first_chain(struct pki_registry *registry, uint32_t device, con
   sqlite3_bind_text(query, 2, issuer, -1, SQLITE_STATIC); /* NULL binds NULL */
   int step = sqlite3_step(query), result = 0;
   if (step == SQLITE_ROW) result = take_blob(query, out, capacity, size, error) == 0 ? 1 : -1;
-  return end(registry, query, step, error) == 0 ? result : -1;
+  return pki_registry_end(registry->db, query, step, error) == 0 ? result : -1;
 }
 
-static void take_row(sqlite3_stmt *query, struct pki_issued *row)
+static void take_issued(sqlite3_stmt *query, struct pki_issued *row)
 {
   memset(row, 0, sizeof *row);
   size_t serial = (size_t) sqlite3_column_bytes(query, 0);
@@ -360,10 +358,10 @@ int pki_registry_certificates(struct pki_registry *registry, uint32_t device,
   int step;
   while ((step = sqlite3_step(query)) == SQLITE_ROW) {
     struct pki_issued row;
-    take_row(query, &row);
+    take_issued(query, &row);
     each(ctx, &row);
   }
-  return end(registry, query, step, error);
+  return pki_registry_end(registry->db, query, step, error);
 }
 
 int pki_registry_certificate_count(struct pki_registry *registry, size_t *count,
@@ -372,5 +370,5 @@ int pki_registry_certificate_count(struct pki_registry *registry, size_t *count,
   sqlite3_stmt *query = registry->statement[CERTIFICATE_COUNT];
   int step = sqlite3_step(query);
   *count = step == SQLITE_ROW ? (size_t) sqlite3_column_int64(query, 0) : 0;
-  return end(registry, query, step, error);
+  return pki_registry_end(registry->db, query, step, error);
 }

@@ -47,6 +47,12 @@ struct pki_revoked_store *pki_registry_revoked(struct pki_registry *registry);
    database. Returns -1. */
 int pki_registry_failed(struct sqlite3 *db, struct error *error);
 
+/* Ends a statement that was bound and stepped, so that it can be used again. `last`: what its last
+   sqlite3_step returned. 0, or -1 with the database's error. */
+struct sqlite3_stmt;
+int pki_registry_end(struct sqlite3 *db, struct sqlite3_stmt *statement, int last,
+                     struct error *error);
+
 /* Says that a row holds `what` out of range: somebody else's hand, or a damaged disk. Returns
    -1. */
 int pki_registry_row_damaged(struct sqlite3 *db, const char *what, struct error *error);

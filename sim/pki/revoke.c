@@ -82,8 +82,8 @@ static void revoke_one(void *ctx, const struct pki_issued *issued)
   if (choice->result > 0) choice->newly++;
 }
 
-static int take_serial(const ASN1_INTEGER *serial, uint8_t out[20], uint8_t *size,
-                       struct error *error)
+static int take_asn1_serial(const ASN1_INTEGER *serial, uint8_t out[20], uint8_t *size,
+                            struct error *error)
 {
   int length = ASN1_STRING_length(serial);
   if (length < 1 || length > 20)
@@ -99,7 +99,7 @@ static int serial_in_force(struct pki *pki, size_t index, uint8_t out[20], uint8
 {
   STACK_OF(X509) *chain = pki_device_chain(pki, index, error);
   if (chain == NULL) return -1;
-  int result = take_serial(X509_get0_serialNumber(sk_X509_value(chain, 0)), out, size, error);
+  int result = take_asn1_serial(X509_get0_serialNumber(sk_X509_value(chain, 0)), out, size, error);
   sk_X509_pop_free(chain, X509_free);
   return result;
 }
@@ -178,7 +178,8 @@ static int intermediate_row(struct pki *pki, const char *root, enum pki_crl_issu
   const X509 *certificate =
       which == PKI_CRL_BROKERS ? found->brokers.certificate : found->devices.certificate;
   snprintf(row->authority, sizeof row->authority, "%s", root);
-  return take_serial(X509_get0_serialNumber(certificate), row->serial, &row->serial_size, error);
+  return take_asn1_serial(X509_get0_serialNumber(certificate), row->serial, &row->serial_size,
+                          error);
 }
 
 int pki_revoke_intermediate(struct pki *pki, const char *root, enum pki_crl_issuer which,
@@ -241,8 +242,8 @@ static int part_row(const struct pki_chain *chain, enum pki_part part, const cha
                                                                          : last;
   int result = at > last
                    ? error_set(error, EXIT_CODE_SETUP, "%s does not hold the whole chain", path)
-                   : take_serial(X509_get0_serialNumber(sk_X509_value(sent, at)), row->serial,
-                                 &row->serial_size, error);
+                   : take_asn1_serial(X509_get0_serialNumber(sk_X509_value(sent, at)), row->serial,
+                                      &row->serial_size, error);
   sk_X509_pop_free(sent, X509_free);
   snprintf(row->authority, sizeof row->authority, "%s%s",
            part == PKI_PART_CROSS ? chain->cross : chain->root,

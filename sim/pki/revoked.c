@@ -71,21 +71,11 @@ void pki_revoked_close(struct pki_revoked_store *store)
 }
 
 /* Ends a statement's use, whatever came of it; `last` is what its last step said. */
-static int end(struct pki_revoked_store *store, sqlite3_stmt *statement, int last,
-               struct error *error)
-{
-  int result =
-      last == SQLITE_DONE || last == SQLITE_ROW ? 0 : pki_registry_failed(store->db, error);
-  sqlite3_reset(statement);
-  sqlite3_clear_bindings(statement);
-  return result;
-}
-
 /* Runs a bound statement that gives no rows. How many rows it changed, or -1. */
 static int change(struct pki_revoked_store *store, sqlite3_stmt *statement, struct error *error)
 {
   int step = sqlite3_step(statement), changed = sqlite3_changes(store->db);
-  return end(store, statement, step, error) == 0 ? changed : -1;
+  return pki_registry_end(store->db, statement, step, error) == 0 ? changed : -1;
 }
 
 int pki_revoked_add(struct pki_revoked_store *store, const struct pki_revoked *row,
@@ -119,7 +109,7 @@ int pki_revoked_clear(struct pki_revoked_store *store, struct error *error)
   return change(store, store->statement[CLEAR], error);
 }
 
-static uint8_t take_serial(sqlite3_stmt *query, int column, uint8_t out[20])
+static uint8_t take_column_serial(sqlite3_stmt *query, int column, uint8_t out[20])
 {
   int size = sqlite3_column_bytes(query, column);
   if (size > 20) size = 20;
@@ -127,12 +117,12 @@ static uint8_t take_serial(sqlite3_stmt *query, int column, uint8_t out[20])
   return (uint8_t) size;
 }
 
-static bool take_row(sqlite3_stmt *query, struct pki_revoked *row)
+static bool take_revoked(sqlite3_stmt *query, struct pki_revoked *row)
 {
   memset(row, 0, sizeof *row);
   const char *authority = (const char *) sqlite3_column_text(query, 0);
   if (authority != NULL) strncpy(row->authority, authority, sizeof row->authority - 1);
-  row->serial_size = take_serial(query, 1, row->serial);
+  row->serial_size = take_column_serial(query, 1, row->serial);
   uint32_t reason;
   bool whole = pki_registry_take_u32(query, 2, &reason) && reason <= PKI_REASON_AA_COMPROMISE;
   row->reason = (enum pki_reason) reason;
@@ -150,13 +140,13 @@ int pki_revoked_each(struct pki_revoked_store *store, const char *authority,
   int step;
   while ((step = sqlite3_step(query)) == SQLITE_ROW) {
     struct pki_revoked row;
-    if (!take_row(query, &row)) {
-      end(store, query, step, NULL);
+    if (!take_revoked(query, &row)) {
+      pki_registry_end(store->db, query, step, NULL);
       return pki_registry_row_damaged(store->db, "a revocation's device or reason", error);
     }
     each(ctx, &row);
   }
-  return end(store, query, step, error);
+  return pki_registry_end(store->db, query, step, error);
 }
 
 int pki_revoked_next_crl(struct pki_revoked_store *store, const char *authority, int64_t *number,
@@ -169,7 +159,7 @@ int pki_revoked_next_crl(struct pki_revoked_store *store, const char *authority,
   int step = sqlite3_step(query);
   bool whole = step == SQLITE_ROW && sqlite3_column_type(query, 0) == SQLITE_INTEGER;
   *number = whole ? sqlite3_column_int64(query, 0) : 0;
-  if (end(store, query, step, error) != 0) return -1;
+  if (pki_registry_end(store->db, query, step, error) != 0) return -1;
   return *number > 0 ? 0 : pki_registry_row_damaged(store->db, "a CRL's number", error);
 }
 
@@ -188,6 +178,6 @@ int pki_revoked_last_broker(struct pki_revoked_store *store, const char *root, u
   sqlite3_stmt *query = store->statement[LAST_BROKER];
   sqlite3_bind_text(query, 1, root, -1, SQLITE_STATIC);
   int step = sqlite3_step(query);
-  if (step == SQLITE_ROW) *size = take_serial(query, 0, serial);
-  return end(store, query, step, error) != 0 ? -1 : step == SQLITE_ROW;
+  if (step == SQLITE_ROW) *size = take_column_serial(query, 0, serial);
+  return pki_registry_end(store->db, query, step, error) != 0 ? -1 : step == SQLITE_ROW;
 }

@@ -206,8 +206,8 @@ static void release_all(X509 **roots, size_t count)
 
 /* The same anchor twice is no second anchor: devices count them before they take a bundle. A root
  * that was issued anew for its key is lost with that key as the one before. */
-static int check_twins(const struct pki_foreign *foreign, X509 *const *roots, size_t at,
-                       struct error *error)
+static int check_twin_roots(const struct pki_foreign *foreign, X509 *const *roots, size_t at,
+                            struct error *error)
 {
   for (size_t i = 0; i < at; i++)
     if (EVP_PKEY_eq(X509_get0_pubkey(roots[i]), X509_get0_pubkey(roots[at])) == 1)
@@ -230,7 +230,7 @@ int pki_roots_read(const struct pki_foreign *foreign, size_t count, X509 **roots
     result = roots[i] == NULL
                  ? error_wrap(error, "root '%s'", foreign[i].name)
                  : pki_vet_root(roots[i], foreign[i].name, foreign[i].path, warn, ctx, error);
-    if (result == 0) result = check_twins(foreign, roots, i, error);
+    if (result == 0) result = check_twin_roots(foreign, roots, i, error);
   }
   pki_vet_end();
   if (result != 0) release_all(roots, count);

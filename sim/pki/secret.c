@@ -67,7 +67,7 @@ int pki_secret_replace(const char *path, const void *data, size_t size, struct e
                    path, strerror(saved));
 }
 
-static int check_one(const char *path, bool folder, struct error *error)
+static int check_secrecy(const char *path, bool folder, struct error *error)
 {
   struct stat st;
   if (stat(path, &st) != 0)
@@ -92,7 +92,7 @@ static bool holds_keys(const char *name)
 
 static int check_inside(const char *folder, struct error *error)
 {
-  if (check_one(folder, true, error) != 0) return -1;
+  if (check_secrecy(folder, true, error) != 0) return -1;
   DIR *dir = opendir(folder);
   if (dir == NULL)
     return error_set(error, EXIT_CODE_SETUP, "cannot read the folder %s: %s", folder,
@@ -102,7 +102,7 @@ static int check_inside(const char *folder, struct error *error)
     char path[FILES_PATH_MAX];
     if (!holds_keys(entry->d_name)) continue;
     result = files_join(path, folder, entry->d_name, error);
-    if (result == 0) result = check_one(path, false, error);
+    if (result == 0) result = check_secrecy(path, false, error);
   }
   closedir(dir);
   return result;

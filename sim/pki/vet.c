@@ -162,8 +162,8 @@ int pki_vet_root(X509 *root, const char *name, const char *path,
 
 /* --- Chains ----------------------------------------------------------------------------------- */
 
-static int refuse(const char *path, STACK_OF(X509) * chain, int which, const char *why,
-                  struct error *error)
+static int refuse_certificate(const char *path, STACK_OF(X509) * chain, int which, const char *why,
+                              struct error *error)
 {
   char title[PKI_CERT_TITLE], number[40] = "";
   pki_cert_title(X509_get_subject_name(sk_X509_value(chain, which)), title);
@@ -185,7 +185,7 @@ static int refuse_name(const char *path, STACK_OF(X509) * chain, const char *id,
                      path, name, id);
   snprintf(why, sizeof why,
            "its subject has more than one CN, or one that is no UTF8String or PrintableString");
-  return refuse(path, chain, 0, why, error);
+  return refuse_certificate(path, chain, 0, why, error);
 }
 
 int pki_vet_chain(uint32_t id, const EVP_PKEY *key, STACK_OF(X509) * chain, const uint8_t *encoded,
@@ -210,5 +210,5 @@ int pki_vet_chain(uint32_t id, const EVP_PKEY *key, STACK_OF(X509) * chain, cons
   default: break;
   }
   explain(sk_X509_value(chain, which), why, sizeof why);
-  return refuse(path, chain, which, why, error);
+  return refuse_certificate(path, chain, which, why, error);
 }

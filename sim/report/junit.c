@@ -29,7 +29,7 @@ static void put_letter(FILE *out, const char *letter, unsigned size)
     (void) fwrite(letter, 1, size, out);
 }
 
-static void put_escaped(FILE *out, const char *text)
+static void put_xml(FILE *out, const char *text)
 {
   while (*text != '\0') {
     unsigned size = text_letter(text);
@@ -49,9 +49,9 @@ static void put_escaped(FILE *out, const char *text)
 static void put_element(FILE *out, const char *element, const char *type, const char *const parts[])
 {
   fprintf(out, ">\n      <%s type=\"%s\" message=\"", element, type);
-  for (size_t p = 0; parts[p] != NULL; p++) put_escaped(out, parts[p]);
+  for (size_t p = 0; parts[p] != NULL; p++) put_xml(out, parts[p]);
   fputs("\">", out);
-  for (size_t p = 0; parts[p] != NULL; p++) put_escaped(out, parts[p]);
+  for (size_t p = 0; parts[p] != NULL; p++) put_xml(out, parts[p]);
   fprintf(out, "</%s>\n    </testcase>\n", element);
 }
 
@@ -59,11 +59,11 @@ static void put_case_head(FILE *out, const json_t *tree, const char *where, cons
                           double seconds)
 {
   fputs("    <testcase classname=\"", out);
-  put_escaped(out, results_json_text(json_object_get(tree, "scenario"), "name"));
+  put_xml(out, results_json_text(json_object_get(tree, "scenario"), "name"));
   fputs("\" name=\"", out);
-  put_escaped(out, where);
+  put_xml(out, where);
   if (expr[0] != '\0') fputs(": ", out);
-  put_escaped(out, expr);
+  put_xml(out, expr);
   fprintf(out, "\" time=\"%.3f\"", seconds);
 }
 
@@ -118,10 +118,10 @@ static void put_run(FILE *out, const json_t *tree, struct tally *tally)
 static void put_suite_head(FILE *out, const json_t *tree, const struct tally *tally)
 {
   fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"", out);
-  put_escaped(out, results_json_text(json_object_get(tree, "scenario"), "name"));
+  put_xml(out, results_json_text(json_object_get(tree, "scenario"), "name"));
   fprintf(out, "\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" time=\"%.3f\" timestamp=\"",
           tally->cases, tally->failures, tally->errors, results_json_number(tree, "duration_s"));
-  put_escaped(out, results_json_text(tree, "started"));
+  put_xml(out, results_json_text(tree, "started"));
   fputs("\">\n", out);
 }
 

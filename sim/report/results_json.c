@@ -30,7 +30,7 @@ static json_t *seed_of(uint64_t seed)
   return json_sprintf("%" PRIu64, seed);
 }
 
-static json_t *metric_of(const struct metrics *metrics, enum metric metric)
+static json_t *metric_json(const struct metrics *metrics, enum metric metric)
 {
   if (metric_kind(metric) != METRIC_KIND_HISTOGRAM)
     return json_pack("{s:o}", "value", number(metrics_value(metrics, metric)));
@@ -46,7 +46,7 @@ static json_t *metrics_of(const struct metrics *metrics)
 {
   json_t *object = json_object();
   for (enum metric m = 0; metrics != NULL && m < METRIC_COUNT; m++)
-    object = results_json_with(object, metric_name(m), metric_of(metrics, m));
+    object = results_json_with(object, metric_name(m), metric_json(metrics, m));
   return object;
 }
 

@@ -21,7 +21,7 @@
 #define PLAIN        "\033[0m"
 
 /* Names and details may come from a file or a broker: none of them may steer the terminal. */
-static void put(FILE *out, const char *text, size_t size)
+static void put_printable(FILE *out, const char *text, size_t size)
 {
   while (size > 0) {
     unsigned letter = text_letter(text), bytes = letter > 0 ? letter : 1;
@@ -50,7 +50,7 @@ static void line(FILE *out, const char *format, ...)
   va_end(args);
   text_trim(text);
   bool cut = text_columns(text) > COLUMNS;
-  put(out, text, cut ? text_fit(text, sizeof text, COLUMNS - 3) : strlen(text));
+  put_printable(out, text, cut ? text_fit(text, sizeof text, COLUMNS - 3) : strlen(text));
   fputs(cut ? "...\n" : "\n", out);
 }
 
@@ -81,7 +81,7 @@ static void paragraph(FILE *out, int indent, const char *text)
     if (column > 0) fputc(fits ? ' ' : '\n', out);
     if (!fits) fprintf(out, "%*s", indent, "");
     column = fits ? column + 1 + width : indent + width;
-    put(out, text, size);
+    put_printable(out, text, size);
     text += size + strspn(text + size, " ");
   }
   if (column > 0) fputc('\n', out);

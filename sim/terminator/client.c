@@ -253,7 +253,7 @@ static void on_broker_open(uv_connect_t *request, int status)
   relay(c);
 }
 
-static void judge(struct client *c)
+static void judge_connect(struct client *c)
 {
   uint8_t connect[sizeof c->greeting + TERMINATOR_NAME_MAX + 8];
   struct terminator_connect judged =
@@ -281,7 +281,7 @@ static void greet(struct client *c)
   bool open = size > 0 || SSL_get_error(c->ssl, size) == SSL_ERROR_WANT_READ;
   flush(c);
   if (open)
-    judge(c);
+    judge_connect(c);
   else
     leave(c);
 }

@@ -13,7 +13,7 @@
 
 #define CRLS_MAX 64u
 
-static int fail(const char *file, const char *what, struct error *error)
+static int fail_openssl(const char *file, const char *what, struct error *error)
 {
   char reason[200];
   unsigned long code = ERR_peek_last_error();
@@ -39,7 +39,7 @@ static int add_crls(X509_STORE *store, unsigned *count, struct error *error)
     X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
     return 0;
   }
-  return fail("crl.pem", "a file of CRLs", error);
+  return fail_openssl("crl.pem", "a file of CRLs", error);
 }
 
 /* The store is put together aside and then given to the living context. To add a CRL to the store
@@ -50,7 +50,7 @@ static X509_STORE *make_store(bool crl, unsigned *crls, struct error *error)
   X509_STORE *store = X509_STORE_new();
   int status = store != NULL ? 0 : error_set(error, EXIT_CODE_INTERNAL, "out of memory");
   if (status == 0 && X509_STORE_load_file(store, "clients.crt") != 1)
-    status = fail("clients.crt", "a CA file", error);
+    status = fail_openssl("clients.crt", "a CA file", error);
   if (status == 0 && crl) status = add_crls(store, crls, error);
   if (status == 0) return store;
   X509_STORE_free(store);
@@ -69,11 +69,11 @@ static int load_chain(SSL_CTX *context, const char *certificate, const char *key
   int status = 0;
   if (leaf != NULL) ERR_clear_error(); /* the end of the file */
   if (leaf == NULL)
-    status = fail(certificate, "a certificate chain", error);
+    status = fail_openssl(certificate, "a certificate chain", error);
   else if (key == NULL || X509_check_private_key(leaf, key) != 1)
-    status = fail(key_file, "the chain's key", error);
+    status = fail_openssl(key_file, "the chain's key", error);
   else if (SSL_CTX_use_cert_and_key(context, leaf, key, chain, 1) != 1)
-    status = fail(certificate, "a certificate chain", error);
+    status = fail_openssl(certificate, "a certificate chain", error);
   sk_X509_pop_free(chain, X509_free);
   EVP_PKEY_free(key);
   X509_free(leaf);
@@ -109,7 +109,7 @@ static int share_tickets(SSL_CTX *context, struct error *error)
   bool good = size == TERMINATOR_KEYS_SIZE &&
               SSL_CTX_set_tlsext_ticket_keys(context, keys, (int) size) == 1;
   OPENSSL_cleanse(keys, sizeof keys);
-  return good ? 0 : fail("tickets.key", "keys of session tickets", error);
+  return good ? 0 : fail_openssl("tickets.key", "keys of session tickets", error);
 }
 
 SSL_CTX *context_make(const char *stem, uint8_t tls_min, struct error *error)
