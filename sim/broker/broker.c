@@ -100,7 +100,10 @@ static int open_folder(struct broker *broker, struct error *error)
                      "the broker's folder has a line break in its name: choose another --out");
   if (files_make_folder(folder, 0700, error) != 0) return -1;
   char *absolute = realpath(folder, NULL);
-  if (absolute == NULL || strlen(absolute) > sizeof broker->folder - 32) {
+  if (absolute == NULL)
+    return error_set(error, EXIT_CODE_SETUP, "the broker's folder %.80s cannot be used: %s%s",
+                     folder, strerror(errno), error_remedy(errno));
+  if (strlen(absolute) > sizeof broker->folder - 32) {
     free(absolute);
     return error_set(error, EXIT_CODE_SETUP,
                      "the broker's folder %.80s cannot be used: use a shorter --out", folder);

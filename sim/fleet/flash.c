@@ -83,7 +83,7 @@ int flash_check(const struct flash *flash, struct error *error)
 {
   if (flash->refused == 0) return 0;
   return error_set(error, EXIT_CODE_SETUP,
-                   "the devices' flash, a file in %s, could not be written: %s; free space there, "
+                   "the devices' flash, a file in %s, could not be used: %s; free space there, "
                    "use fewer --devices or smaller images",
                    flash->folder, strerror(flash->refused));
 }

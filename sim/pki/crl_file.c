@@ -22,9 +22,9 @@ static bool is_list_der(const uint8_t *data, size_t size)
   return whole;
 }
 
-#define NO_LIST                                                                              \
-  "; with no list in it mosquitto keeps the one before at a reload and does not start, and " \
-  "others refuse everybody"
+#define NO_LIST                                                                                  \
+  "; with no list in it mosquitto 2.0 keeps the one before at a reload and does not start, 2.1 " \
+  "ends at the reload, and others refuse everybody"
 
 static int refuse_list_text(const char *path, const uint8_t *text, size_t size, struct error *error)
 {

@@ -148,8 +148,10 @@ int timing_load(const char *name, struct timing_profile *out, struct error *erro
   json_error_t where;
   json_t *root = json_loadb((const char *) text, size, JSON_REJECT_DUPLICATES, &where);
   free(text);
-  if (root == NULL && json_error_code(&where) == json_error_out_of_memory)
-    return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", out->path);
+  /* without memory jansson may have no text either, and no place */
+  bool starved = root == NULL && (json_error_code(&where) == json_error_out_of_memory ||
+                                  where.text[0] == '\0' || where.line < 1);
+  if (starved) return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", out->path);
   if (root == NULL)
     return error_set(error, EXIT_CODE_USAGE, "%s:%d:%d: %s", out->path, where.line, where.column,
                      where.text);

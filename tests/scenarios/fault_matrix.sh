@@ -9,7 +9,7 @@ for tool in mosquitto nginx strace; do
   [ -n "$(PATH=$PATH:/usr/sbin command -v "$tool")" ] || { echo "skipped: $tool is not installed"; exit 77; }
 done
 strace -o /dev/null true 2>/dev/null || { echo "skipped: strace may not trace here"; exit 77; }
-export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" # it would want to trace itself
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0:exitcode=86:allocator_may_return_null=1" # leaks: it would want to trace itself
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
@@ -115,6 +115,10 @@ for n in $(seq "$runs"); do
   if [ "$code" -gt 4 ]; then
     bad=$((bad + 1))
     echo "FAIL $what: exit code $code"
+    tail -n 15 "$work/said"
+  elif [ "$code" -eq 1 ] && ! grep -q '^FAIL ' "$work/said"; then
+    bad=$((bad + 1))
+    echo "FAIL $what: exit code 1 and no verdict"
     tail -n 15 "$work/said"
   elif [ "$code" -ge 2 ] && ! grep -qE '^(fleetsim: |ERROR )' "$work/said"; then
     bad=$((bad + 1))

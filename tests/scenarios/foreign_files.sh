@@ -268,10 +268,14 @@ for unchecked in no yes; do
 done
 echo "no list" >"$work/text.pem"
 : >"$work/nothing.pem"
+case $(mosquitto -h 2>/dev/null | head -n 1) in
+*" version 2.0."*) keeps="keeps what it had" code=0 ;;
+*) keeps="ends at the reload" code=1 ;; # exit code 8
+esac
 for with in "$work/text.pem" "$work/nothing.pem" "$ca/one.crt"; do
   first_list
-  kill -HUP "$(cat "$broker/pid")"
-  expect "${with##*/} as a list, unchecked: mosquitto keeps what it had" 0 \
+  kill -HUP "$(cat "$broker/pid")" || continue
+  expect "${with##*/} as a list, unchecked: mosquitto $keeps" $code \
     "warning: line 20: .*${with##*/} does not hold whole CRLs in PEM; .*keeps the one before at a reload" \
     run nolist --overwrite --set "$again={file: $with, unchecked: yes}" --set "expect=[devices.lost <= 1]"
 done
