@@ -11,7 +11,7 @@
 
 #include <sqlite3.h>
 
-#include "pki/crl.h"
+#include "pki/reason.h"
 
 /* What the statements below keep between calls. The registry owns one. */
 struct pki_revoked_store;
