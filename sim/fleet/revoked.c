@@ -8,8 +8,7 @@
 #include "fleet/population.h"
 #include "fleet/serving.h"
 
-/* One silent end may be a restart's; of the next one a gate need not wait for the end of the
-   run. */
+/* One silent end may be a blip's; of the next one a gate need not wait for the end of the run. */
 #define MUTE_TWICE 2u
 
 enum { FULL, RESUMED };
@@ -33,8 +32,15 @@ static bool is_mute(const struct member *m, enum device_failure failure)
   return m->opened && device_failure_is_refusal(failure);
 }
 
-/* What happened since the device's certificate is on a CRL; times on the fleet's clock,
-   0: never. */
+/* A broker that restarts says nothing, too, and so does one that the plan has frozen: only the
+ * silence of one that serves others meanwhile is booked. */
+static bool is_silence_of_its_own(const struct member *m, enum device_failure failure)
+{
+  bool foretold = failure_set_has(&m->fleet->expected, failure);
+  return serving_did(m) && (!foretold || device_failure_is_refusal(failure));
+}
+
+/* What happened since the device's certificate is on a CRL; times on the fleet's clock, 0: never. */
 struct revoked_row {
   uint64_t since_us;       /* the first such CRL was published */
   uint64_t accepted_us[2]; /* its last CONNACK: after a full handshake, after a resumed one */

@@ -350,7 +350,7 @@ static int check_scope(struct check *check, X509 *leaf, const char *who)
                "names %s and is for CA certificates only: a broker that is given it lets it in; "
                "publish the one for end entities",
                who);
-    return refuse(check, X509_CRL_get_issuer(crl), what);
+    return refuse_list(check, X509_CRL_get_issuer(crl), what);
   }
   return 0;
 }
