@@ -366,7 +366,7 @@ static int check_apart(const struct check *check)
              "counts only for certificates which name its distribution point (%.160s) themselves, "
              "and no device's does: it tells a broker nothing; publish the complete list alone",
              point);
-    return refuse(check, X509_CRL_get_issuer(crl), what);
+    return refuse_list(check, X509_CRL_get_issuer(crl), what);
   }
   return 0;
 }
