@@ -3,16 +3,18 @@
 
 #include <string.h>
 
-static const struct device_ops *const clients[] = {&device_builtin};
+static const struct device_ops *const clients[] = {&device_builtin, NULL};
 
 const struct device_ops *clients_at(size_t index)
 {
-  return index < sizeof clients / sizeof *clients ? clients[index] : NULL;
+  size_t i = 0;
+  while (i < index && clients[i] != NULL) i++;
+  return clients[i];
 }
 
 const struct device_ops *clients_find(const char *name)
 {
-  for (size_t i = 0; i < sizeof clients / sizeof *clients; i++)
+  for (size_t i = 0; clients[i] != NULL; i++)
     if (strcmp(clients[i]->name, name) == 0) return clients[i];
   return NULL;
 }

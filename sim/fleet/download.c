@@ -9,9 +9,14 @@
 #include "fleet/places.h"
 #include "fleet/population.h"
 
-static struct fetch_transfer **transfer_of(const struct member *m)
+struct download_row {
+  struct fetch_transfer *transfer; /* under way; NULL: nothing is */
+};
+
+/* NULL: nobody has fetched so far. */
+static struct download_row *row_of(const struct member *m)
 {
-  struct fetch_transfer **all = m->fleet->downloads;
+  struct download_row *all = m->fleet->downloads;
   return all == NULL ? NULL : &all[population_index(m)];
 }
 
@@ -29,8 +34,8 @@ static bool try_begin(struct member *m, const struct device_fetch *fetch,
   if (fleet->downloads == NULL)
     fleet->downloads = calloc(fleet->config.device_count, sizeof *fleet->downloads);
   if (fleet->downloads == NULL) return false;
-  *transfer_of(m) = fetch_begin(fleet->config.ota.fetch, &request, handler, m);
-  return *transfer_of(m) != NULL;
+  row_of(m)->transfer = fetch_begin(fleet->config.ota.fetch, &request, handler, m);
+  return row_of(m)->transfer != NULL;
 }
 
 void download_begin(struct member *m, const struct device_fetch *fetch,
@@ -42,20 +47,20 @@ void download_begin(struct member *m, const struct device_fetch *fetch,
 
 void download_is_over(struct member *m)
 {
-  *transfer_of(m) = NULL;
+  row_of(m)->transfer = NULL;
 }
 
 void download_abort(struct member *m)
 {
-  struct fetch_transfer **place = transfer_of(m);
+  struct download_row *row = row_of(m);
   m->unfetched = false;
-  if (place == NULL || *place == NULL) return;
-  fetch_abort(*place);
-  *place = NULL;
+  if (row == NULL || row->transfer == NULL) return;
+  fetch_abort(row->transfer);
+  row->transfer = NULL;
 }
 
 void download_pause(struct member *m, bool paused)
 {
-  struct fetch_transfer **place = transfer_of(m);
-  if (place != NULL && *place != NULL) fetch_pause(*place, paused);
+  struct download_row *row = row_of(m);
+  if (row != NULL && row->transfer != NULL) fetch_pause(row->transfer, paused);
 }
