@@ -1,7 +1,9 @@
 /* fleetsim check: is this a scenario, and what would it do when? Whatever is wrong with the file is
  * the reader's sentence with its line and column, and exit code 2. */
+#define _POSIX_C_SOURCE 200809L
 #include "cli/overrides.h"
 #include "cli/verbs.h"
+#include "steps/steps.h"
 
 struct check_line {
   struct overrides overrides;
@@ -20,8 +22,8 @@ static int check_scenario(const struct args *args, struct error *error)
 {
   const struct check_line *line = args->given;
   struct scenario *scenario;
-  if (scenario_load(args->operand[0], line->overrides.at, line->overrides.count, &scenario,
-                    error) != 0) {
+  if (scenario_load(args->operand[0], line->overrides.at, line->overrides.count, steps_kinds,
+                    &scenario, error) != 0) {
     fprintf(stderr, "%s\n", error->text); /* it begins with the file's name */
     return (int) error->code;
   }

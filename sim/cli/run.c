@@ -14,6 +14,7 @@
 #include "cli/overrides.h"
 #include "cli/verbs.h"
 #include "run/run.h"
+#include "steps/steps.h"
 
 #define TARGETS_MAX 16
 #define OUT_MAX     1000u /* runs that begin in one second */
@@ -56,13 +57,14 @@ static int load(const struct run_line *line, const char *file, struct scenario *
 {
   char block[300];
   struct overrides overrides = line->overrides;
-  if (scenario_load(file, overrides.at, overrides.count, scenario, error) != 0) return -1;
+  if (scenario_load(file, overrides.at, overrides.count, steps_kinds, scenario, error) != 0)
+    return -1;
   if (line->broker == NULL) return 0;
   bool remote = (*scenario)->remote;
   scenario_free(*scenario);
   snprintf(block, sizeof block, remote ? "%s" : "{url: \"%s\"}", line->broker);
   if (overrides_add(&overrides, remote ? "broker.url" : "broker", block, error) != 0) return -1;
-  return scenario_load(file, overrides.at, overrides.count, scenario, error);
+  return scenario_load(file, overrides.at, overrides.count, steps_kinds, scenario, error);
 }
 
 /* Makes out/NAME-TIMESTAMP, with the scenario's name in letters that every file system takes; with

@@ -18,10 +18,6 @@ void run_settle(struct stage *stage);
 enum exit_code run_verdict(struct stage *stage);
 
 /* phases.c */
-
-/* 0, or a USAGE error where the scenario has a step that the grammar knows and this build cannot
- * do. */
-int run_check_steps(const struct scenario *scenario, struct error *error);
 void run_phases(struct stage *stage);
 
 /* implied.c: goes through what everybody expects. */

@@ -10,23 +10,10 @@
 #include "stage/gauges.h"
 #include "stage/nodes.h"
 #include "stage/quantities.h"
+#include "stage/undo.h"
 #include "stage/wait.h"
-#include "steps/steps.h"
 
 #define ROLLBACK_WITHIN_MS 60000u
-
-int run_check_steps(const struct scenario *scenario, struct error *error)
-{
-  for (size_t p = 0; p < scenario->phase_count; p++)
-    for (size_t s = 0; s < scenario->phases[p].step_count; s++) {
-      const struct scenario_step *step = &scenario->phases[p].steps[s];
-      if (step_functions[step->kind] != NULL) continue;
-      return error_set(error, EXIT_CODE_USAGE,
-                       "%s:%d: this build of fleetsim can check '%s' but not do it", scenario->file,
-                       step->line, scenario_step_name(step->kind));
-    }
-  return 0;
-}
 
 static double seconds(const struct stage *stage)
 {
@@ -57,48 +44,19 @@ static void add_foretold_by(const struct expr *expr, struct failure_set *set)
       failure_set_add(set, (enum device_failure) f);
 }
 
-static bool restarts_broker(const struct scenario_step *step)
+/* All that the steps of a phase bring about: bits of enum step_foretold. */
+static unsigned brought_about(const struct stage *stage, const struct scenario_phase *phase)
 {
-  bool applies = step->kind == STEP_PRESENT || step->kind == STEP_TRUST_CLIENTS ||
-                 step->kind == STEP_PUBLISH_CRL;
-  bool may_restart = step->apply == SCENARIO_APPLY_RESTART || step->apply == SCENARIO_APPLY_HOOK;
-  return step->kind == STEP_RESTART || (applies && may_restart);
-}
-
-/* A restart ends sessions, a kick does; so may a broker that a device trespasses on. */
-static bool ends_sessions(const struct scenario_step *step)
-{
-  return step->kind == STEP_TRESPASS || step->kind == STEP_KICK || step->kind == STEP_COMPROMISE ||
-         step->kind == STEP_STORM || restarts_broker(step);
-}
-
-/* A storm ends in every way in which a network can fail. */
-static bool changes_lines(const struct scenario_step *step)
-{
-  return step->kind == STEP_FAULT || step->kind == STEP_MEND || step->kind == STEP_STORM;
-}
-
-/* A broker that is down or frozen, or was when the phase began, is met as every kind of silence. */
-static bool is_of_nodes(const struct stage *stage, const struct scenario_phase *phase)
-{
-  bool any = false;
-  for (size_t n = 0; n < stage->scenario->node_count; n++)
-    any = any || !stage_is_reachable(stage, n);
-  for (size_t s = 0; s < phase->step_count; s++)
-    any =
-        any || (phase->steps[s].kind >= STEP_KILL_NODE && phase->steps[s].kind <= STEP_START_NODE);
-  return any;
-}
-
-/* Where a list is published, a broker that closes after the handshake may have judged by it: nobody
-   foretold that. */
-static bool publishes_list(const struct scenario_phase *phase)
-{
+  unsigned all = 0;
   for (size_t s = 0; s < phase->step_count; s++) {
-    enum scenario_step_kind kind = phase->steps[s].kind;
-    if (kind == STEP_REVOKE || kind == STEP_UNREVOKE || kind == STEP_PUBLISH_CRL) return true;
+    const struct scenario_step *step = &phase->steps[s];
+    bool may_restart = step->apply == SCENARIO_APPLY_RESTART || step->apply == SCENARIO_APPLY_HOOK;
+    all |= step->kind->foretells;
+    if ((step->kind->foretells & STEP_ENDS_BY_APPLY) != 0 && may_restart) all |= STEP_ENDS_SESSIONS;
   }
-  return false;
+  for (size_t n = 0; n < stage->scenario->node_count; n++)
+    if (!stage_is_reachable(stage, n)) all |= STEP_STOPS_BROKER; /* since an earlier phase */
+  return all;
 }
 
 static void add(struct failure_set *set, size_t count, const enum device_failure failures[])
@@ -119,19 +77,15 @@ static struct failure_set foretold(const struct stage *stage, const struct scena
                    DEVICE_FAIL_TCP_TIMEOUT,  DEVICE_FAIL_TLS_TIMEOUT, DEVICE_FAIL_MQTT_TIMEOUT};
   struct failure_set set = {0};
   const struct failure_set network = fleet_network_failures();
-  bool nodes = is_of_nodes(stage, phase);
+  unsigned about = brought_about(stage, phase);
+  bool ended = (about & STEP_ENDS_SESSIONS) != 0, stopped = (about & STEP_STOPS_BROKER) != 0;
   if (phase->has_until) add_foretold_by(&phase->until, &set);
   for (size_t e = 0; e < phase->expect_count; e++) add_foretold_by(&phase->expect[e], &set);
-  for (size_t s = 0; s < phase->step_count; s++) {
-    const struct scenario_step *step = &phase->steps[s];
-    if (changes_lines(step)) failure_set_add_all(&set, &network);
-    if (ends_sessions(step)) ADD(&set, ends);
-    if (ends_sessions(step) && !publishes_list(phase)) ADD(&set, mute);
-    if (step->kind == STEP_RESOLVE) ADD(&set, names);
-  }
-  if (nodes) ADD(&set, ends);
-  if (nodes) ADD(&set, mute);
-  if (nodes) ADD(&set, silence);
+  if ((about & STEP_CHANGES_LINES) != 0) failure_set_add_all(&set, &network);
+  if (ended || stopped) ADD(&set, ends);
+  if ((ended && (about & STEP_PUBLISHES_LIST) == 0) || stopped) ADD(&set, mute);
+  if ((about & STEP_MOVES_NAME) != 0) ADD(&set, names);
+  if (stopped) ADD(&set, silence);
   return set;
 }
 
@@ -142,15 +96,20 @@ static void fail_gate(struct results_phase *result, const struct scenario_step *
 {
   result->has_gate = true;
   result->gate.pass = false;
-  snprintf(result->gate.expr, sizeof result->gate.expr, "step %s", scenario_step_name(step->kind));
+  snprintf(result->gate.expr, sizeof result->gate.expr, "step %s", scenario_step_name(step));
   snprintf(result->gate.observed, sizeof result->gate.observed, "%.*s",
            (int) sizeof result->gate.observed - 1, why);
 }
 
 static enum step_outcome take_step(struct stage *stage, const struct scenario_step *step)
 {
+  struct scenario_step inverse;
   stage->broker_ms = step->broker_ms;
-  return step_functions[step->kind](stage, step);
+  /* all of a kind is in its file in sim/steps */
+  if (step->kind->undo != NULL && !stage->rolling_back && step->kind->undo(stage, step, &inverse) &&
+      stage_undo_with(stage, &inverse) != 0)
+    return STEP_ABORTED;
+  return step->kind->run(stage, step);
 }
 
 static bool check_phase(struct stage *stage, const struct scenario_phase *phase,
@@ -188,7 +147,7 @@ static void fail_unjudged(struct stage *stage, const struct scenario_phase *phas
                           const struct scenario_step *step, const struct scenario_judge *judge)
 {
   struct results_phase *result = &stage->results.phases[stage->phase];
-  const char *quantity = scenario_judging(step->kind), *why;
+  const char *quantity = scenario_judging(step), *why;
   const struct expr *mute = mute_judge(judge, &why), *idle = judge->idle;
   fail_gate(result, step, stage->error.text);
   char text[sizeof result->note], observed[120];
@@ -211,7 +170,7 @@ static bool run_steps(struct stage *stage, const struct scenario_phase *phase,
 {
   for (size_t s = 0; s < phase->step_count; s++) {
     const struct scenario_step *step = &phase->steps[s];
-    stage_emit(stage, (struct event){.kind = EVENT_STEP, .step = {scenario_step_name(step->kind)}});
+    stage_emit(stage, (struct event){.kind = EVENT_STEP, .step = {scenario_step_name(step)}});
     struct scenario_judge judge;
     stage_gauges(stage);
     scenario_judge_begin(&judge, stage->scenario, phase, step, stage_lookup, stage);
@@ -283,11 +242,9 @@ static bool run_phase(struct stage *stage, const struct scenario_phase *phase,
 static void roll_back(struct stage *stage)
 {
   size_t count = stage->undo_count;
-  struct scenario_step undo[sizeof stage->undo / sizeof stage->undo[0]];
-  memcpy(undo, stage->undo, sizeof undo);
   stage->rolling_back = true;
   for (size_t u = count; u > 0; u--) {
-    enum step_outcome outcome = take_step(stage, &undo[u - 1]);
+    enum step_outcome outcome = take_step(stage, &stage->undo[u - 1]);
     if (outcome == STEP_ABORTED) return;
     if (outcome == STEP_FAILED || outcome == STEP_SHORT) stage_say(stage, stage->error.text);
   }

@@ -11,7 +11,6 @@ enum exit_code run_scenario(const struct scenario *scenario, const struct stage_
                             bool *written, struct error *error)
 {
   *written = false;
-  if (run_check_steps(scenario, error) != 0) return EXIT_CODE_USAGE;
   struct stage *stage = calloc(1, sizeof *stage);
   if (stage == NULL) {
     error_set(error, EXIT_CODE_INTERNAL, "out of memory");

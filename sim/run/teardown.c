@@ -83,6 +83,7 @@ void run_teardown(struct stage *stage)
   free(stage->results.phases);
   free(stage->results.expectations);
   stage_ota_free(stage);
+  free(stage->undo);
   free(stage->ids);
   free(stage->acked_version);
   free(stage->identity);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "crypto/records.h"
+#include "scenario/step_kind.h"
 #include "scenario/units.h"
 #include "timing/profile.h"
 
@@ -36,7 +37,8 @@ static int check_fleet(const struct take *t, const struct raw_fleet *raw, struct
   if (check_cohorts(t, raw, out) != 0) return -1;
   return raw->telemetry == NULL
              ? 0
-             : check_telemetry(t, "fleet.telemetry", raw->telemetry, &out->telemetry);
+             : check_telemetry(t, "fleet.telemetry", raw->telemetry->every, raw->telemetry->bytes,
+                               raw->telemetry->qos, &out->telemetry);
 }
 
 static int check_timeouts(const struct take *t, const struct raw_timeouts *raw,
@@ -231,18 +233,24 @@ static int check_exprs(const struct take *t, const char *at, char *const *texts,
   return 0;
 }
 
-static int check_phase_steps(const struct take *t, const char *at, const struct raw_phase *raw,
-                             const struct scenario *scenario, struct scenario_phase *out)
+static int check_phase_steps(const struct take *t, const char *at, const struct scenario *scenario,
+                             struct scenario_phase *out)
 {
-  if (raw->steps_count == 0) return 0;
-  out->steps = calloc(raw->steps_count, sizeof *out->steps);
+  char path[DOC_PATH_MAX];
+  snprintf(path, sizeof path, "%.100s.do", at);
+  const yaml_node_t *list = doc_find(t->doc, path, NULL, NULL);
+  size_t count = 0;
+  if (list != NULL)
+    count = (size_t) (list->data.sequence.items.top - list->data.sequence.items.start);
+  if (count == 0) return 0;
+  out->steps = calloc(count, sizeof *out->steps);
   if (out->steps == NULL)
     return error_set(t->error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
-  out->step_count = raw->steps_count;
-  for (size_t i = 0; i < raw->steps_count; i++) {
-    char path[DOC_PATH_MAX];
+  out->step_count = count;
+  for (size_t i = 0; i < count; i++) {
+    const yaml_node_t *node = doc_node(t->doc, list->data.sequence.items.start[i]);
     snprintf(path, sizeof path, "%.100s.do[%zu]", at, i);
-    if (check_step(t, path, &raw->steps[i], scenario, &out->steps[i]) != 0) return -1;
+    if (check_step(t, path, node, scenario, &out->steps[i]) != 0) return -1;
   }
   return 0;
 }
@@ -255,7 +263,7 @@ static int check_phase(const struct take *t, const char *at, const struct raw_ph
   int on_fail = SCENARIO_STOP;
   if (take_text(t, at, "name", raw->name, out->name, sizeof out->name) != 0 ||
       take_word(t, at, "on_fail", raw->on_fail, words, &on_fail) != 0 ||
-      check_phase_steps(t, at, raw, scenario, out) != 0)
+      check_phase_steps(t, at, scenario, out) != 0)
     return -1;
   out->on_fail = (enum scenario_on_fail) on_fail;
   if (raw->until != NULL) {
@@ -337,10 +345,8 @@ static int check_head(const struct take *t, const struct raw_scenario *raw, stru
 static bool uses_crls(const struct scenario *scenario)
 {
   for (size_t p = 0; p < scenario->phase_count; p++)
-    for (size_t i = 0; i < scenario->phases[p].step_count; i++) {
-      enum scenario_step_kind kind = scenario->phases[p].steps[i].kind;
-      if (kind == STEP_REVOKE || kind == STEP_UNREVOKE || kind == STEP_PUBLISH_CRL) return true;
-    }
+    for (size_t i = 0; i < scenario->phases[p].step_count; i++)
+      if ((scenario->phases[p].steps[i].kind->foretells & STEP_PUBLISHES_LIST) != 0) return true;
   return false;
 }
 

@@ -1,7 +1,7 @@
 /* From a file's texts to a checked scenario. The parts are apart by what they look at: check.c the
- * head of the file and the phases, broker_check.c the broker, steps_check.c one step, who_check.c
- * the devices it is for, crl_check.c its CRLs, ota_check.c firmware images and ota_steps_check.c
- * the steps about them, expr_check.c one expression, story.c the order of it all.
+ * head of the file and the phases, broker_check.c the broker, steps_check.c one step by its kind,
+ * who_check.c the devices it is for, ota_check.c firmware images, expr_check.c one expression,
+ * story.c the order of it all.
  */
 #ifndef FLEETSIM_SCENARIO_CHECK_H
 #define FLEETSIM_SCENARIO_CHECK_H
@@ -20,14 +20,17 @@ int check_names(const struct take *t, const struct raw_scenario *raw, struct sce
 int check_lead(const struct take *t, const char *at, char *const *nodes, unsigned count,
                const struct scenario *scenario, struct scenario_name *out);
 
-/* `at` is the step's path ("phases[0].do[1]"); fills in defaults. Roots and broker of `scenario`
-   are known by then. */
-int check_step(const struct take *t, const char *at, const struct raw_step *raw,
+/* The step at a path ("phases[0].do[1]") of the document; fills in defaults. Roots and broker of
+ * `scenario` are known by then. */
+int check_step(const struct take *t, const char *at, const yaml_node_t *node,
                const struct scenario *scenario, struct scenario_step *out);
 
-/* every, bytes, qos; also of fleet.telemetry. `out` holds the defaults. */
-int check_telemetry(const struct take *t, const char *at, const struct raw_args *raw,
-                    struct scenario_telemetry *out);
+/* What steps declare to the rest of the file, in their order. */
+int check_declared(const struct take *t, struct scenario *out);
+
+/* every, bytes, qos of the mapping at `at`, fleet.telemetry or a step; `out` holds the defaults. */
+int check_telemetry(const struct take *t, const char *at, const char *every, const char *bytes,
+                    const char *qos, struct scenario_telemetry *out);
 
 /* fleet.cohorts. */
 int check_cohorts(const struct take *t, const struct raw_fleet *raw, struct scenario *out);
@@ -39,28 +42,20 @@ int check_reconnect(const struct take *t, const struct raw_reconnect *raw, struc
 int check_policy(const struct take *t, const char *at, const char *policy, const char *base,
                  const char *cap, struct scenario_reconnect *out);
 
-/* share, cohort, ids of a step; `needed`: one of them must be there. `out` holds the default. */
-int check_who(const struct take *t, const char *at, const struct raw_args *raw,
-              const struct scenario *scenario, bool needed, struct scenario_who *out);
-
-/* fault_check.c: all of a fault step but WHO and for. */
-int check_fault(const struct take *t, const char *at, const struct raw_args *raw,
-                struct fault *out);
-/* this-update, next-update, entries, file, unchecked of publish-crl; with nothing given, what the
- * other steps publish.
- */
-int check_crl(const struct take *t, const char *at, const struct raw_args *raw,
-              struct scenario_crl *out);
-int check_reason(const struct take *t, const char *at, const struct raw_args *raw,
-                 enum pki_reason *out);
+/* share, cohort, ids of a step. */
+struct check_who {
+  const char *share, *cohort;
+  char *const *ids;
+  size_t id_count;
+  bool needed; /* one of them must be there */
+};
+/* `out` holds the default. */
+int check_who(const struct take *t, const char *at, const struct check_who *who,
+              const struct scenario *scenario, struct scenario_who *out);
 
 /* ota, and every image that a step publishes. The roots, the brokers and the fleet are known by
    then. */
 int check_ota(const struct take *t, const struct raw_scenario *raw, struct scenario *out);
-
-/* A step of firmware updates; `out` holds the defaults of all steps. */
-int check_ota_step(const struct take *t, const char *at, const struct raw_args *raw,
-                   const struct scenario *scenario, struct scenario_step *out);
 
 /* `gate`: may wait ("within"), for 60 s unless it says otherwise. */
 int check_expr(const struct take *t, const char *at, const char *text,

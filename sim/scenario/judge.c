@@ -7,79 +7,12 @@
 #include <string.h>
 
 #include "scenario/scenario.h"
+#include "scenario/step_kind.h"
 
-#define NAMES_MAX 12
-
-/* What becomes of a quantity where every device does what a step says. */
-enum effect {
-  FILLS,  /* it becomes its whole, if it is of what the step is about */
-  ADDS,   /* it grows by one for each device */
-  RISES,  /* it grows by one */
-  ALL,    /* it becomes its whole, which it may have been before: who is back, or never went */
-  NOBODY, /* it becomes 0, which it may have been before */
-  COUNTS, /* nothing: it counts what goes wrong */
-  TIMES,  /* something else each time: what it was before, it was of an earlier step */
-};
-
-/* What an expression must name to be about the outcome of such a step: quantities and metrics. */
-static const struct judged {
-  enum scenario_step_kind kind;
-  struct judged_name {
-    const char *name;
-    enum effect effect;
-  } names[NAMES_MAX];
-} judged[] = {
-    {STEP_PUSH_TRUST,
-     {{"trusting", FILLS},
-      {"trust.version_acked", RISES},
-      {"trust.committed", ADDS},
-      {"trust.refused", COUNTS}}},
-    {STEP_REISSUE,
-     {{"identified", FILLS}, {"certificate.committed", ADDS}, {"certificate.refused", COUNTS}}},
-    {STEP_PROVE,
-     {{"proven", FILLS}, {"refused", COUNTS}, {"failures", COUNTS}, {"connect.failed", COUNTS}}},
-    {STEP_RECONNECT,
-     {{"reconnected", FILLS},
-      {"online", ALL},
-      {"on", ALL},
-      {"refused", COUNTS},
-      {"failures", COUNTS},
-      {"fleet.online", ALL},
-      {"devices.lost", NOBODY},
-      {"connect.failed", COUNTS},
-      {"revoke.refusals", COUNTS},
-      {"revoke.accepts", COUNTS},
-      {"revoke.collateral", COUNTS}}},
-    {STEP_TRESPASS, {{"trespass.attempts", ADDS}}},
-    {STEP_STORM,
-     {{"recover.online", TIMES},
-      {"recover.p50_ms", TIMES},
-      {"recover.p90_ms", TIMES},
-      {"recover.p99_ms", TIMES},
-      {"recover.all_ms", TIMES}}},
-    {STEP_OTA_ROLLOUT,
-     {{"updated", FILLS},
-      {"touched", FILLS},
-      {"ota", FILLS},
-      {"reported", FILLS},
-      {"ota.offered", ADDS},
-      {"ota.updated", ADDS},
-      {"ota.refused", COUNTS},
-      {"ota.rolled_back", COUNTS},
-      {"ota.power_cuts", COUNTS}}},
-};
-
-static const struct judged *find_judged(enum scenario_step_kind kind)
+static const struct step_judged *find_name(const struct step_kind *kind, const char *name)
 {
-  for (size_t i = 0; i < sizeof judged / sizeof *judged; i++)
-    if (judged[i].kind == kind) return &judged[i];
-  return NULL;
-}
-
-static const struct judged_name *find_name(const struct judged *j, const char *name)
-{
-  for (size_t n = 0; n < NAMES_MAX && j->names[n].name != NULL; n++)
-    if (strcmp(j->names[n].name, name) == 0) return &j->names[n];
+  for (const struct step_judged *j = kind->judged; j->name != NULL; j++)
+    if (strcmp(j->name, name) == 0) return j;
   return NULL;
 }
 
@@ -88,7 +21,7 @@ struct success {
   const struct scenario *scenario;
   const struct scenario_step *step;
   const struct expr *expr;
-  enum effect effect;
+  enum step_effect effect;
   expr_lookup lookup;
   void *ctx;
   double change; /* of the expression's quantity */
@@ -97,20 +30,14 @@ struct success {
 /* Of a root, an image or a status that the step brings; of a failure that such a step meets. */
 static bool is_about_step(const struct success *s, const char *name, const char *argument)
 {
-  if (argument[0] == '\0') return true;
-  bool connects = strcmp(name, "failures") != 0 || strncmp(argument, "connect.", 8) == 0;
-  switch (s->step->kind) {
-  case STEP_PUSH_TRUST: return pki_roots_include(&s->step->roots, argument);
-  case STEP_REISSUE: return strcmp(s->step->root, argument) == 0;
-  case STEP_PROVE:
-    if (s->effect == COUNTS) return connects;
-    return strcmp(s->step->chain.root, argument) == 0;
-  case STEP_RECONNECT: return connects;
-  case STEP_OTA_ROLLOUT:
-    if (strcmp(name, "updated") != 0 && strcmp(name, "touched") != 0) return true;
-    return strcmp(s->scenario->ota.images[s->step->image].name, argument) == 0;
-  default: return true;
-  }
+  const struct step_kind *kind = s->step->kind;
+  return argument[0] == '\0' || kind->is_about == NULL ||
+         kind->is_about(s->scenario, s->step, name, argument);
+}
+
+bool step_kind_connects(const char *name, const char *argument)
+{
+  return strcmp(name, "failures") != 0 || strncmp(argument, "connect.", 8) == 0;
 }
 
 /* A rollout that all devices do ends as 'confirmed'; other statuses it empties or leaves. */
@@ -131,11 +58,11 @@ static double add(const struct success *s, const struct expr_quantity *now)
 static double succeed(const struct success *s, const struct expr_quantity *now)
 {
   switch (s->effect) {
-  case FILLS: return fill(s, now);
-  case ALL: return now->whole > 0 ? now->whole : now->value;
-  case NOBODY: return 0;
-  case ADDS: return add(s, now);
-  case RISES: return now->value + 1;
+  case STEP_FILLS: return fill(s, now);
+  case STEP_ALL: return now->whole > 0 ? now->whole : now->value;
+  case STEP_NOBODY: return 0;
+  case STEP_ADDS: return add(s, now);
+  case STEP_RISES: return now->value + 1;
   default: return now->value;
   }
 }
@@ -167,8 +94,8 @@ static bool is_idle(struct success *s)
 {
   char observed[120];
   const struct expr *expr = s->expr;
-  bool presence = s->effect == ALL || s->effect == NOBODY;
-  if (s->effect == TIMES) return false;
+  bool presence = s->effect == STEP_ALL || s->effect == STEP_NOBODY;
+  if (s->effect == STEP_TIMES) return false;
   if (presence) return expr_eval(expr, look_at_success, s, observed, sizeof observed);
   if (!holds(s)) return false;
   if (expr_eval(expr, look_at_success, s, observed, sizeof observed)) return true;
@@ -206,7 +133,7 @@ static bool wants_the_old(struct success *s)
 {
   char observed[120];
   if (strcmp(s->expr->name, "trusting") != 0 && strcmp(s->expr->name, "updated") != 0) return false;
-  s->effect = NOBODY;
+  s->effect = STEP_NOBODY;
   return holds(s) && !expr_eval(s->expr, look_at_success, s, observed, sizeof observed);
 }
 
@@ -223,15 +150,14 @@ void scenario_judge_begin(struct scenario_judge *judge, const struct scenario *s
                           const struct scenario_phase *phase, const struct scenario_step *step,
                           expr_lookup lookup, void *ctx)
 {
-  const struct judged *j = find_judged(step->kind);
   judge->idle = NULL;
   judge->held = judge->presence = false;
   judge->reconnected = value_of_name("reconnected", lookup, ctx);
   judge->fed_again = NULL;
   judge->count = 0;
-  for (size_t i = 0; j != NULL && i < phase->expect_count + phase->has_until; i++) {
+  for (size_t i = 0; i < phase->expect_count + phase->has_until; i++) {
     const struct expr *expr = i < phase->expect_count ? &phase->expect[i] : &phase->until;
-    const struct judged_name *name = find_name(j, expr->name);
+    const struct step_judged *name = find_name(step->kind, expr->name);
     if (name == NULL) continue;
     struct success success = {scenario, step, expr, name->effect, lookup, ctx, 0};
     bool about = is_about_step(&success, expr->name, expr->argument);
@@ -239,11 +165,11 @@ void scenario_judge_begin(struct scenario_judge *judge, const struct scenario *s
     if (about && is_idle(&success)) {
       judge->idle = expr;
       judge->held = holds(&success);
-      judge->presence = judge->presence || name->effect == ALL || name->effect == NOBODY;
+      judge->presence = judge->presence || name->effect == STEP_ALL || name->effect == STEP_NOBODY;
     } else if (comes_again(phase, step)) {
       judge->fed_again = expr;
     } else if (judge->count < SCENARIO_JUDGES_MAX) {
-      bool counts = name->effect == COUNTS || name->effect == TIMES;
+      bool counts = name->effect == STEP_COUNTS || name->effect == STEP_TIMES;
       judge->of[judge->count++] =
           (struct scenario_judge_of){expr, value_of(expr, lookup, ctx), counts};
     }
@@ -259,10 +185,9 @@ bool scenario_judge_end(const struct scenario_judge *judge, expr_lookup lookup, 
   return judge->fed_again == NULL && all_left(judge, lookup, ctx);
 }
 
-const char *scenario_judging(enum scenario_step_kind kind)
+const char *scenario_judging(const struct scenario_step *step)
 {
-  const struct judged *j = find_judged(kind);
-  return j != NULL ? j->names[0].name : NULL;
+  return step->kind->judged[0].name;
 }
 
 bool scenario_is_judged(const struct scenario *scenario)

@@ -12,6 +12,7 @@
  * over the same schema can, and knows every place. */
 struct walk {
   const struct doc *doc;
+  const struct schema_steps *steps;
   struct error *error;
 };
 
@@ -141,7 +142,7 @@ static int check_mapping(const struct walk *w, const yaml_node_t *node,
 static const char *entry_name(const char *list)
 {
   if (strcmp(list, "phases") == 0) return "a phase";
-  if (strcmp(list, "do") == 0) return "a step";
+  if (strcmp(list, SCHEMA_STEPS) == 0) return "a step";
   return "an entry of the list";
 }
 
@@ -193,14 +194,19 @@ static int check_value(const struct walk *w, const yaml_node_t *node,
   case CYAML_SEQUENCE:
     if (node->type == YAML_SEQUENCE_NODE) return check_sequence(w, node, schema, path, name);
     return wrong_type(w, node, path, name, "a list: write '[one, two]'");
+  case CYAML_IGNORE: return check_value(w, node, &w->steps->list, path, name);
   default:
     if (node->type == YAML_SCALAR_NODE) return check_scalar(w, node, path, name);
     return wrong_type(w, node, path, name, "a single value, not a list or mapping");
   }
 }
 
-int raw_check_keys(const struct doc *doc, struct error *error)
+int raw_check_keys(const struct doc *doc, const struct step_kind *const *kinds, struct error *error)
 {
-  struct walk walk = {.doc = doc, .error = error};
-  return check_value(&walk, doc_root(doc), &schema_scenario, "", "the scenario");
+  struct schema_steps *steps = schema_steps_new(kinds);
+  if (steps == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", doc->file);
+  struct walk walk = {.doc = doc, .steps = steps, .error = error};
+  int result = check_value(&walk, doc_root(doc), &schema_scenario, "", "the scenario");
+  schema_steps_free(steps);
+  return result;
 }

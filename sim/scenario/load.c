@@ -19,11 +19,12 @@ static int hash_text(const struct doc *doc, char out[65], struct error *error)
   return 0;
 }
 
-static int load_document(struct doc *doc, struct scenario *scenario, struct error *error)
+static int load_document(struct doc *doc, const struct step_kind *const *kinds,
+                         struct scenario *scenario, struct error *error)
 {
   struct raw_scenario *raw = NULL;
-  struct take take = {.doc = doc, .error = error};
-  if (raw_check_keys(doc, error) != 0 || raw_load(doc, &raw, error) != 0) return -1;
+  struct take take = {.doc = doc, .kinds = kinds, .error = error};
+  if (raw_check_keys(doc, kinds, error) != 0 || raw_load(doc, &raw, error) != 0) return -1;
   int result = check_scenario(&take, raw, scenario);
   raw_free(raw);
   return result;
@@ -31,7 +32,8 @@ static int load_document(struct doc *doc, struct scenario *scenario, struct erro
 
 /* The hash is of the file as it lies there: what --set changed is not part of it. */
 static int load(struct doc *doc, const char *file, const struct scenario_override *overrides,
-                size_t override_count, struct scenario *scenario, struct error *error)
+                size_t override_count, const struct step_kind *const *kinds,
+                struct scenario *scenario, struct error *error)
 {
   if (strlen(file) >= sizeof scenario->file)
     return error_set(error, EXIT_CODE_USAGE, "the path %.80s... is too long", file);
@@ -39,17 +41,18 @@ static int load(struct doc *doc, const char *file, const struct scenario_overrid
   if (doc_open(doc, file, error) != 0 || hash_text(doc, scenario->sha256, error) != 0) return -1;
   for (size_t i = 0; i < override_count; i++)
     if (override_apply(doc, &overrides[i], error) != 0) return -1;
-  return load_document(doc, scenario, error);
+  return load_document(doc, kinds, scenario, error);
 }
 
 int scenario_load(const char *file, const struct scenario_override *overrides,
-                  size_t override_count, struct scenario **out, struct error *error)
+                  size_t override_count, const struct step_kind *const *kinds,
+                  struct scenario **out, struct error *error)
 {
   struct doc doc = {0};
   struct scenario *scenario = calloc(1, sizeof *scenario);
   if (scenario == NULL)
     return error_set(error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
-  int result = load(&doc, file, overrides, override_count, scenario, error);
+  int result = load(&doc, file, overrides, override_count, kinds, scenario, error);
   doc_free(&doc);
   if (result != 0) {
     scenario_free(scenario);

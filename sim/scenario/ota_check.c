@@ -1,5 +1,4 @@
-/* ota, and the images that steps publish: they are known before any step or expression names
-   one. */
+/* ota. The images that steps publish are declared to it before any step or expression names one. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <string.h>
@@ -11,12 +10,10 @@
 #define SLOT_MAX (16u * 1024u * 1024u)
 /* of the whole file: header, lists and signature need some hundred bytes */
 #define IMAGE_MIN      1024u
-#define TRUST_MIN      8192u /* of one that carries a trust bundle */
 #define ATTEMPTS_MAX   250u
 #define RESCUE_MAX     250u
 #define TIMEOUT_MAX_MS 3600000u
 #define FLASH_MAX_US   10000000u
-#define IMAGE_SIZE     (64u * 1024u)
 
 static int take_bytes(const struct take *t, const char *at, const char *key, const char *text,
                       uint64_t least, uint64_t most, uint32_t *out)
@@ -130,163 +127,7 @@ static int check_parts(const struct take *t, const struct raw_ota *raw, struct s
                     &factory->size);
 }
 
-/* --- An image --------------------------------------------------------------------------------- */
-
-static int take_name(const struct take *t, const char *at, const char *text,
-                     const struct scenario *s, char *out)
-{
-  static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-  if (text == NULL)
-    return take_fail(t, at, "",
-                     "the image needs a name: write 'image: v2'; later steps know it by that");
-  size_t size = strlen(text);
-  if (size >= SCENARIO_IMAGE_NAME || text[0] == '-' || strspn(text, letters) != size)
-    return take_fail(
-        t, at, "image",
-        "'%.40s' is no name for an image: use up to %d of a-z, 0-9 and -, such as 'v2'", text,
-        SCENARIO_IMAGE_NAME - 1);
-  if (strcmp(text, s->ota.images[SCENARIO_FACTORY].name) == 0)
-    return take_fail(
-        t, at, "image",
-        "'factory' is the image that every device has already: give this one another name");
-  if (scenario_find_image(s, text) >= 0)
-    return take_fail(t, at, "image", "two images are called '%s': give each its own name", text);
-  strcpy(out, text);
-  return 0;
-}
-
-/* A file says these itself. */
-static int check_file(const struct take *t, const char *at, const struct raw_args *raw,
-                      struct scenario_image *out)
-{
-  const char *made = raw->version != NULL        ? "version"
-                     : raw->counter != NULL      ? "counter"
-                     : raw->size != NULL         ? "size"
-                     : raw->device_class != NULL ? "class"
-                     : raw->trust_count > 0      ? "trust"
-                                                 : NULL;
-  if (made != NULL)
-    return take_fail(t, at, made,
-                     "a file is published as it is: leave '%s' out, it stands in the image", made);
-  out->version = out->counter = out->device_class = out->size = 0;
-  return take_text(t, at, "file", raw->file, out->file, sizeof out->file);
-}
-
-/* Above that of every image so far, so that devices take it whichever they run. */
-static uint32_t next_counter(const struct scenario_ota *ota)
-{
-  uint32_t highest = 0;
-  for (size_t i = 0; i < ota->image_count; i++)
-    if (ota->images[i].counter > highest) highest = ota->images[i].counter;
-  return highest < UINT32_MAX ? highest + 1 : highest;
-}
-
-static int check_made(const struct take *t, const char *at, const struct raw_args *raw,
-                      const struct scenario *s, struct scenario_image *out)
-{
-  const struct scenario_image *factory = &s->ota.images[SCENARIO_FACTORY];
-  if (raw->version == NULL)
-    return take_fail(t, at, "", "the image needs a version: write 'version: 1.1.0'");
-  if (take_version(t, at, raw->version, &out->version) != 0 ||
-      take_u32(t, at, "counter", raw->counter, 0, UINT32_MAX, &out->counter) != 0 ||
-      take_bytes(t, at, "size", raw->size, raw->trust_count > 0 ? TRUST_MIN : IMAGE_MIN,
-                 image_max(&s->ota), &out->size) != 0 ||
-      take_u32(t, at, "class", raw->device_class, 0, UINT32_MAX, &out->device_class) != 0 ||
-      take_roots(t, at, "trust", raw->trust, raw->trust_count, &s->roots, &out->trust) != 0)
-    return -1;
-  for (size_t i = 0; i < s->ota.image_count; i++)
-    if (s->ota.images[i].version == out->version)
-      return take_fail(
-          t, at, "version",
-          "image '%s' has that version: give each its own, it is how they are told apart",
-          s->ota.images[i].name);
-  if (out->counter <= factory->counter)
-    return take_fail(
-        t, at, "counter",
-        "'%u' is not above ota.factory.counter, %u, so every device would refuse it: write more, "
-        "or damage it on purpose with 'corrupt: {image: %s, how: older-counter}'",
-        (unsigned) out->counter, (unsigned) factory->counter, out->name);
-  if (out->trust.count == 1)
-    return take_fail(
-        t, at, "trust",
-        "a trust bundle needs at least two roots, so that no single CA can strand a device");
-  return 0;
-}
-
-static int check_way(const struct take *t, const char *at, const struct raw_args *raw,
-                     const struct scenario *s, struct scenario_image *out)
-{
-  static const char *const ways[] = {
-      [SCENARIO_VIA_MQTT] = "mqtt", [SCENARIO_VIA_HTTPS] = "https", NULL};
-  int via = SCENARIO_VIA_MQTT;
-  if (take_flag(t, at, "rescue", raw->rescue, &out->rescue) != 0) return -1;
-  if (out->rescue) via = SCENARIO_VIA_HTTPS;
-  if (take_word(t, at, "via", raw->via, ways, &via) != 0) return -1;
-  out->via = (enum scenario_via) via;
-  if (out->rescue && s->ota.profile.rescue_after == 0)
-    return take_fail(t, at, "rescue",
-                     "no device ever looks for a rescue: add 'rescue: {after: 3}' to 'ota'");
-  if (out->rescue && via == SCENARIO_VIA_MQTT)
-    return take_fail(
-        t, at, "via",
-        "a rescue is for devices without a broker: write 'via: https', or leave this out");
-  return 0;
-}
-
-static int check_trial(const struct take *t, const char *at, const struct raw_args *raw,
-                       struct scenario_image *out)
-{
-  static const char *const words[] = {[SCENARIO_TEST_PASS] = "pass",
-                                      [SCENARIO_TEST_FAIL] = "fail",
-                                      [SCENARIO_TEST_CRASH] = "crash",
-                                      [SCENARIO_TEST_HANG] = "hang",
-                                      NULL};
-  int word = SCENARIO_TEST_PASS;
-  out->failing = 1;
-  if (take_word(t, at, "self-test", raw->self_test, words, &word) != 0 ||
-      take_share(t, at, "failing", raw->failing, &out->failing) != 0)
-    return -1;
-  out->self_test = (enum scenario_self_test) word;
-  if (raw->failing != NULL && word == SCENARIO_TEST_PASS)
-    return take_fail(t, at, "failing",
-                     "the image passes its self-test: add 'self-test: fail', or remove this");
-  if (word == SCENARIO_TEST_PASS) out->failing = 0;
-  return 0;
-}
-
-static int check_image(const struct take *t, const char *at, const struct raw_args *raw,
-                       struct scenario *s)
-{
-  if (s->ota.image_count > SCENARIO_IMAGES_MAX)
-    return take_fail(t, at, "",
-                     "a scenario publishes at most %d images; make two scenarios of this one",
-                     SCENARIO_IMAGES_MAX);
-  struct scenario_image *out = &s->ota.images[s->ota.image_count];
-  *out = (struct scenario_image){.counter = next_counter(&s->ota),
-                                 .device_class = s->ota.profile.device_class,
-                                 .size = image_max(&s->ota) < IMAGE_SIZE ? image_max(&s->ota)
-                                                                         : IMAGE_SIZE};
-  if (take_name(t, at, raw->image, s, out->name) != 0 || check_trial(t, at, raw, out) != 0 ||
-      check_way(t, at, raw, s, out) != 0)
-    return -1;
-  if ((raw->file != NULL ? check_file(t, at, raw, out) : check_made(t, at, raw, s, out)) != 0)
-    return -1;
-  s->ota.image_count++;
-  return 0;
-}
-
-static int check_images(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
-{
-  char at[DOC_PATH_MAX];
-  for (unsigned p = 0; p < raw->phases_count; p++)
-    for (unsigned i = 0; i < raw->phases[p].steps_count; i++) {
-      const struct raw_args *args = raw->phases[p].steps[i].args[STEP_OTA_PUBLISH];
-      if (args == NULL) continue;
-      snprintf(at, sizeof at, "phases[%u].do[%u].ota.publish", p, i);
-      if (check_image(t, at, args, out) != 0) return -1;
-    }
-  return 0;
-}
+/* --- All of it ------------------------------------------------------------------------------- */
 
 /* The server is on loopback, and so must be whoever it serves. */
 static int check_server(const struct take *t, const struct raw_ota *raw, struct scenario *out)
@@ -331,7 +172,7 @@ int check_ota(const struct take *t, const struct raw_scenario *raw, struct scena
   out->ota = defaults;
   out->ota.on = true;
   if (check_profile(t, raw->ota, &out->ota) != 0 || check_parts(t, raw->ota, &out->ota) != 0 ||
-      check_images(t, raw, out) != 0)
+      check_declared(t, out) != 0)
     return -1;
   return check_server(t, raw->ota, out);
 }

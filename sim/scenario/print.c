@@ -1,5 +1,4 @@
-/* The timetable that check prints: what each step does in words, and the longest it may take. The
- * same figures as the run's, from the checked struct; nothing here can fail. */
+/* The timetable: the head of a scenario, and its phases with the words of its steps. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <string.h>
@@ -7,11 +6,10 @@
 #include "base/host_port.h"
 #include "crypto/records.h"
 #include "scenario/print.h"
+#include "scenario/step_kind.h"
 #include "scenario/take.h"
 
-#define BROKER_STEP_MS 70000u /* longest time of a reload, a restart or a hook */
-#define STORM_REST_MS  60000u /* a broker that is killed and started, twice */
-#define ROLLBACK_MS    60000u
+#define ROLLBACK_MS 60000u
 
 const char *print_duration(uint64_t ms, char out[32])
 {
@@ -22,6 +20,17 @@ const char *print_duration(uint64_t ms, char out[32])
   else
     snprintf(out, 32, "%llu min %llu s", (unsigned long long) (ms / 60000),
              (unsigned long long) (ms / 1000 % 60));
+  return out;
+}
+
+const char *print_bytes(uint64_t bytes, char out[32])
+{
+  if (bytes % (1024u * 1024u) == 0)
+    snprintf(out, 32, "%llu MiB", (unsigned long long) (bytes >> 20));
+  else if (bytes % 1024u == 0)
+    snprintf(out, 32, "%llu KiB", (unsigned long long) (bytes >> 10));
+  else
+    snprintf(out, 32, "%llu bytes", (unsigned long long) bytes);
   return out;
 }
 
@@ -36,66 +45,18 @@ const char *print_waves(const struct scenario_waves *w, char *out, size_t size)
   return out;
 }
 
-static uint64_t ramp_ms(const struct scenario *s, double share, double rate)
+uint64_t print_ramp_ms(const struct scenario *s, double share, double rate)
 {
   return rate > 0 ? (uint64_t) ((double) s->devices * share / rate * 1000) : 0;
 }
 
-static uint64_t step_ms(const struct scenario *s, const struct scenario_step *step)
+uint64_t print_apply_ms(const struct scenario *s, const struct scenario_step *step)
 {
   bool is_told = step->apply == SCENARIO_APPLY_RELOAD || step->apply == SCENARIO_APPLY_RESTART;
-  uint64_t apply = is_told ? BROKER_STEP_MS : 0, hook = s->remote ? BROKER_STEP_MS : 0;
-  switch (step->kind) {
-  case STEP_STORM: return STORM_REST_MS + 3 * step->within_ms + ramp_ms(s, 1, step->rate);
-  case STEP_CONNECT: return ramp_ms(s, step->who.share, step->rate);
-  case STEP_PUSH_TRUST:
-  case STEP_RECONNECT:
-  case STEP_REISSUE: return step->waves.count * step->within_ms;
-  case STEP_PROVE: return BROKER_STEP_MS + hook + step->broker_ms + 2 * step->within_ms;
-  case STEP_PRESENT:
-    return apply + hook + (step->apply == SCENARIO_APPLY_NONE ? 0 : step->broker_ms);
-  case STEP_TRUST_CLIENTS:
-    return apply + hook +
-           (step->apply == SCENARIO_APPLY_NONE || step->unprobed ? 0 : step->broker_ms);
-  case STEP_PUBLISH_CRL: return apply + hook;
-  case STEP_REVOKE:
-  case STEP_UNREVOKE: return step->publish ? BROKER_STEP_MS + hook : 0;
-  case STEP_RELOAD:
-  case STEP_RESTART:
-  case STEP_KILL_NODE:
-  case STEP_STOP_NODE:
-  case STEP_FREEZE_NODE:
-  case STEP_THAW_NODE:
-  case STEP_START_NODE: return BROKER_STEP_MS;
-  case STEP_OTA_ROLLOUT: return print_ota_ms(step);
-  case STEP_CDN:
-  case STEP_DRAIN:
-  case STEP_SHELF:
-  case STEP_KICK:
-  case STEP_TRESPASS:
-  case STEP_FAULT:
-  case STEP_WAIT: return step->within_ms;
-  case STEP_OTA_PUBLISH:
-  case STEP_OTA_PAUSE:
-  case STEP_OTA_RESUME:
-  case STEP_OTA_ABORT:
-  case STEP_POWER_CUT:
-  case STEP_CORRUPT:
-  case STEP_TELEMETRY:
-  case STEP_REVOKE_BROKER:
-  case STEP_COMPROMISE:
-  case STEP_WAKE:
-  case STEP_CLOCK:
-  case STEP_PROMPT:
-  case STEP_POLICY:
-  case STEP_RESOLVE:
-  case STEP_MEND:
-  case STEP_KINDS: break;
-  }
-  return 0;
+  return (is_told ? PRINT_BROKER_MS : 0) + (s->remote ? PRINT_BROKER_MS : 0);
 }
 
-static void print_chain(const struct pki_chain *chain, FILE *out)
+void print_chain(const struct pki_chain *chain, FILE *out)
 {
   fprintf(out, "a chain under root %s", chain->root);
   if (chain->cross[0] != '\0') fprintf(out, " with the cross-certificate by %s", chain->cross);
@@ -104,26 +65,11 @@ static void print_chain(const struct pki_chain *chain, FILE *out)
   if (chain->leaf_expired) fprintf(out, ", with an expired leaf");
 }
 
-static const char *apply_words(enum scenario_apply apply)
+const char *print_apply(enum scenario_apply apply)
 {
   if (apply == SCENARIO_APPLY_RELOAD) return ", then reload it";
   if (apply == SCENARIO_APPLY_HOOK) return ", which its hook puts in force";
   return apply == SCENARIO_APPLY_RESTART ? ", then restart it" : ", and do not tell it";
-}
-
-static void print_rollout(const struct scenario_step *step, FILE *out)
-{
-  char text[300], roots[300];
-  if (step->kind == STEP_PUSH_TRUST)
-    fprintf(out, "teach the devices to trust %s%s",
-            take_list_roots(&step->roots, roots, sizeof roots),
-            step->crls ? ", with revocation lists" : "");
-  else if (step->kind == STEP_REISSUE)
-    fprintf(out, "issue new device certificates under root %s", step->root);
-  else
-    fprintf(out, "end every session and connect again%s",
-            step->full_handshake ? " with a full handshake" : "");
-  fprintf(out, ", %s", print_waves(&step->waves, text, sizeof text));
 }
 
 void print_who(const struct scenario_who *who, char *out, size_t size)
@@ -140,7 +86,7 @@ void print_who(const struct scenario_who *who, char *out, size_t size)
     snprintf(out, size, "%s", whole);
 }
 
-static void print_policy(const struct scenario_reconnect *policy, FILE *out)
+void print_policy(const struct scenario_reconnect *policy, FILE *out)
 {
   char text[32];
   fputs(scenario_policy_name(policy->policy), out);
@@ -150,100 +96,8 @@ static void print_policy(const struct scenario_reconnect *policy, FILE *out)
     fprintf(out, ", cap %s", print_duration(policy->cap_ms, text));
 }
 
-static void print_fault(const struct fault *f, FILE *out)
-{
-  char text[32];
-  if (f->reset) fprintf(out, "; reset open connections");
-  if (f->refuse) fprintf(out, "; refuse new connections");
-  if (f->black_hole) fprintf(out, "; let nothing arrive or leave");
-  if (f->latency_ms > 0) fprintf(out, "; %s each way", print_duration(f->latency_ms, text));
-  if (f->jitter_ms > 0) fprintf(out, " +-%s", print_duration(f->jitter_ms, text));
-  if (f->bandwidth_per_s > 0)
-    fprintf(out, "; %llu bytes a second", (unsigned long long) f->bandwidth_per_s);
-  if (f->cut_after > 0 && f->cut_share > 0)
-    fprintf(out, "; cut %.6g%% of connections, each within %llu bytes", f->cut_share * 100,
-            (unsigned long long) f->cut_after);
-  else if (f->cut_after > 0)
-    fprintf(out, "; cut after %llu bytes", (unsigned long long) f->cut_after);
-  if (f->slice > 0)
-    fprintf(out, "; %u byte%s at a time", (unsigned) f->slice, f->slice == 1 ? "" : "s");
-  if (f->slow_close_ms > 0)
-    fprintf(out, "; ends are learnt %s late", print_duration(f->slow_close_ms, text));
-}
-
-static void print_device_step(const struct scenario_step *step, FILE *out)
-{
-  char text[32];
-  char who[160];
-  print_who(&step->who, who, sizeof who);
-  switch (step->kind) {
-  case STEP_CONNECT:
-    fprintf(out, "connect %s at %.6g/s (%s)", who, step->rate,
-            step->arrival == SCENARIO_POISSON ? "Poisson" : "linear");
-    return;
-  case STEP_TELEMETRY:
-    fprintf(out, "telemetry every %s, %u bytes, QoS %u",
-            print_duration(step->telemetry.every_ms, text), (unsigned) step->telemetry.bytes,
-            (unsigned) step->telemetry.qos);
-    return;
-  case STEP_REVOKE:
-    fprintf(out, "revoke the certificates of %s (%s)%s", who, pki_reason_name(step->reason),
-            step->publish ? " and publish the CRL" : "");
-    return;
-  case STEP_UNREVOKE:
-    fprintf(out, "take the revocation of %s back%s", who,
-            step->publish ? " and publish the CRL" : "");
-    return;
-  case STEP_COMPROMISE:
-    fprintf(out, "let copies of %s, keys and all, go online beside them", who);
-    return;
-  case STEP_KICK: fprintf(out, "end the open sessions of %s at the broker", who); return;
-  case STEP_SHELF: fprintf(out, "switch %s off", who); return;
-  case STEP_WAKE: fprintf(out, "switch the shelved devices on at %.6g/s", step->rate); return;
-  case STEP_TRESPASS: fprintf(out, "let %s try the topics of others", who); return;
-  case STEP_POLICY:
-    fprintf(out, "from here on let %s try again by ", who);
-    print_policy(&step->reconnect, out);
-    return;
-  case STEP_FAULT:
-    fprintf(out, "disturb the lines of %s", who);
-    print_fault(&step->fault, out);
-    return;
-  case STEP_MEND: fprintf(out, "mend the lines of %s", who); return;
-  case STEP_STORM:
-    fprintf(out, "end every session at once, come back by ");
-    print_policy(&step->reconnect, out);
-    fprintf(out, "; then bring back who is not, at %.6g/s", step->rate);
-    return;
-  case STEP_CLOCK:
-    if (step->clock_right)
-      fprintf(out, "set the clocks of %s right", who);
-    else
-      fprintf(out, "set the clocks of %s to %lld s after 1970", who,
-              (long long) step->clock_unix_s);
-    return;
-  default: return;
-  }
-}
-
-static void print_crl(const struct scenario_step *step, FILE *out)
-{
-  const struct scenario_crl *crl = &step->crl;
-  char text[32];
-  bool past = crl->next_update_s < 0;
-  uint64_t ends_ms = (uint64_t) (past ? -crl->next_update_s : crl->next_update_s) * 1000;
-  if (crl->file[0] != '\0')
-    fprintf(out, "give the broker the CRLs of %s%s", crl->file,
-            crl->unchecked ? ", whatever they hold" : "");
-  else
-    fprintf(out, "give the broker CRLs that end%s %s%s", past ? "ed" : " in",
-            print_duration(ends_ms, text), past ? " ago" : "");
-  if (crl->entries > 0) fprintf(out, ", with %u entries of nobody", (unsigned) crl->entries);
-  fputs(apply_words(step->apply), out);
-}
-
-static void print_lead(const struct scenario *s, const struct scenario_name *name,
-                       const struct scenario_name *lead, FILE *out)
+void print_lead(const struct scenario *s, const struct scenario_name *name,
+                const struct scenario_name *lead, FILE *out)
 {
   char text[32];
   fprintf(out, "the name %s leads %s", name->name, lead->node_count == 0 ? "nowhere" : "to");
@@ -253,70 +107,17 @@ static void print_lead(const struct scenario *s, const struct scenario_name *nam
     fprintf(out, ", and takes %s to answer", print_duration(lead->delay_ms, text));
 }
 
-static void print_node_step(const struct scenario *s, const struct scenario_step *step, FILE *out)
+void print_node(const struct scenario *s, const struct scenario_step *step, const char *what,
+                FILE *out)
 {
-  static const char *const words[] = {
-      [STEP_RELOAD] = "reload",
-      [STEP_RESTART] = "restart",
-      [STEP_KILL_NODE] = "kill (SIGKILL)",
-      [STEP_STOP_NODE] = "stop (SIGTERM)",
-      [STEP_FREEZE_NODE] = "freeze (SIGSTOP)",
-      [STEP_THAW_NODE] = "thaw (SIGCONT)",
-      [STEP_START_NODE] = "start",
-  };
-  const char *name = step->node >= 0 ? s->nodes[step->node].name : "";
   bool only = s->node_count == 1;
-  fprintf(out, "%s %s%s", words[step->kind], only || step->node >= 0 ? "the broker" : "all brokers",
-          only || step->node < 0 ? "" : " ");
-  if (!only) fputs(name, out);
+  fprintf(out, "%s %s", what, only || step->node >= 0 ? "the broker" : "all brokers");
+  if (!only && step->node >= 0) fprintf(out, " %s", s->nodes[step->node].name);
 }
 
-static void print_step(const struct scenario *s, const struct scenario_step *step, FILE *out)
+static uint64_t step_ms(const struct scenario *s, const struct scenario_step *step)
 {
-  char text[300];
-  switch (step->kind) {
-  case STEP_PUSH_TRUST:
-  case STEP_REISSUE:
-  case STEP_RECONNECT: print_rollout(step, out); break;
-  case STEP_PROVE:
-    fprintf(out, "try every device at %.6g/s on the second listener against ", step->rate);
-    print_chain(&step->chain, out);
-    break;
-  case STEP_PRESENT:
-    fprintf(out, "give the broker ");
-    print_chain(&step->chain, out);
-    fputs(apply_words(step->apply), out);
-    break;
-  case STEP_TRUST_CLIENTS:
-    fprintf(out, "let the broker trust device certificates under %s%s",
-            take_list_roots(&step->roots, text, sizeof text), apply_words(step->apply));
-    break;
-  case STEP_PUBLISH_CRL: print_crl(step, out); break;
-  case STEP_REVOKE_BROKER:
-    fprintf(out, "revoke the %s that the broker presents",
-            (const char *const[]){"leaf", "intermediate", "cross-certificate"}[step->part]);
-    break;
-  case STEP_DRAIN: fprintf(out, "stop telemetry and wait until all of it has arrived"); break;
-  case STEP_RELOAD:
-  case STEP_RESTART:
-  case STEP_KILL_NODE:
-  case STEP_STOP_NODE:
-  case STEP_FREEZE_NODE:
-  case STEP_THAW_NODE:
-  case STEP_START_NODE: print_node_step(s, step, out); break;
-  case STEP_RESOLVE: print_lead(s, &s->names[step->name], &step->lead, out); break;
-  case STEP_OTA_PUBLISH:
-  case STEP_OTA_ROLLOUT:
-  case STEP_OTA_PAUSE:
-  case STEP_OTA_RESUME:
-  case STEP_OTA_ABORT:
-  case STEP_POWER_CUT:
-  case STEP_CORRUPT:
-  case STEP_CDN: print_ota_step(s, step, out); break;
-  case STEP_WAIT: fprintf(out, "wait"); break;
-  case STEP_PROMPT: fprintf(out, "wait for a person: \"%s\"", step->say); break;
-  default: print_device_step(step, out); break;
-  }
+  return step->kind->longest_ms != NULL ? step->kind->longest_ms(s, step) : 0;
 }
 
 static uint64_t print_phase(const struct scenario *s, size_t number,
@@ -332,7 +133,7 @@ static uint64_t print_phase(const struct scenario *s, size_t number,
   for (size_t i = 0; i < phase->step_count; i++) {
     uint64_t ms = step_ms(s, &phase->steps[i]);
     fprintf(out, "    - ");
-    print_step(s, &phase->steps[i], out);
+    phase->steps[i].kind->print(s, &phase->steps[i], out);
     if (ms > 0) fprintf(out, " (%s)", print_duration(ms, text));
     fputc('\n', out);
   }
@@ -355,6 +156,25 @@ static void print_nodes(const struct scenario *s, FILE *out)
     fprintf(out, ": mosquittos of their own on %s%s", s->host, s->bridge ? ", bridged" : "");
   fprintf(out, "; the devices try them %s\n",
           s->shuffled_endpoints ? "each in its own order" : "in this order");
+}
+
+static void print_ota_head(const struct scenario_ota *ota, FILE *out)
+{
+  const struct scenario_image *factory = &ota->images[SCENARIO_FACTORY];
+  char version[DEVICE_VERSION_TEXT], slots[32], block[32], size[32];
+  device_version_text(factory->version, version);
+  fprintf(out,
+          "  firmware the devices run %s (counter %u, %s), with two slots of %s, and ask for "
+          "blocks of %s\n",
+          version, (unsigned) factory->counter, print_bytes(factory->size, size),
+          print_bytes(ota->profile.slot_size, slots), print_bytes(ota->block, block));
+  if (ota->server)
+    fprintf(out, "           an nginx of its own serves images, under an update CA of its own\n");
+  if (ota->profile.rescue_after > 0)
+    fprintf(out,
+            "           a device that is refused or alone %u times looks there for a rescue by "
+            "itself\n",
+            (unsigned) ota->profile.rescue_after);
 }
 
 static void print_head(const struct scenario *s, FILE *out)

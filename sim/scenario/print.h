@@ -6,8 +6,13 @@
 
 #include "scenario/scenario.h"
 
+#define PRINT_BROKER_MS 70000u /* longest time of a reload, a restart or a hook */
+
 /* "250 ms", "30 s", "2 min 5 s". */
 const char *print_duration(uint64_t ms, char out[32]);
+
+/* "64 KiB", "1 MiB", "100 bytes". */
+const char *print_bytes(uint64_t bytes, char out[32]);
 
 /* "all at once", "in waves of 1%, 10%, 100%". */
 const char *print_waves(const struct scenario_waves *w, char *out, size_t size);
@@ -15,10 +20,26 @@ const char *print_waves(const struct scenario_waves *w, char *out, size_t size);
 /* "5% of the devices", "cohort eu", "5% of cohort eu", "device 0000002a and 2 more". */
 void print_who(const struct scenario_who *who, char *out, size_t size);
 
-/* Firmware updates: the lines in the head, a step's words, and the longest time that a rollout
-   takes. */
-void print_ota_head(const struct scenario_ota *ota, FILE *out);
-void print_ota_step(const struct scenario *s, const struct scenario_step *step, FILE *out);
-uint64_t print_ota_ms(const struct scenario_step *rollout);
+/* "a chain under root B with the cross-certificate by A". */
+void print_chain(const struct pki_chain *chain, FILE *out);
+
+/* "full-jitter, base 1 s, cap 30 s". */
+void print_policy(const struct scenario_reconnect *policy, FILE *out);
+
+/* "the name mqtt.example leads to a, b". */
+void print_lead(const struct scenario *s, const struct scenario_name *name,
+                const struct scenario_name *lead, FILE *out);
+
+/* "reload the broker", "reload all brokers", "kill (SIGKILL) the broker b": `what`, and whom. */
+void print_node(const struct scenario *s, const struct scenario_step *step, const char *what,
+                FILE *out);
+
+/* ", then reload it". */
+const char *print_apply(enum scenario_apply apply);
+
+/* The longest that new files take until they are in force: `apply`, and the hook of a remote
+ * broker; and that a share of the fleet takes to begin at a rate. */
+uint64_t print_apply_ms(const struct scenario *s, const struct scenario_step *step);
+uint64_t print_ramp_ms(const struct scenario *s, double share, double rate);
 
 #endif

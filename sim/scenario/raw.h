@@ -18,40 +18,8 @@ struct raw_abort {
   char *status, *share, *of, *minimum;
 };
 
-/* The arguments of all steps; the schema lets each step have only its own. Also fleet.telemetry. */
-struct raw_args {
-  char *rate, *arrival, *share, *every, *bytes, *qos, *within, *root, *cross, *intermediate,
-      *cross_expired, *leaf_expired, *apply, *policy, *base, *cap, *cohort, *node, *name, *delay,
-      *full_handshake, *crls, *what, *set, *time, *say, *probe;
-  /* of a fault */
-  char *latency, *jitter, *bandwidth, *cut_after, *reset, *slice, *black_hole, *slow_close, *refuse;
-  /* of revocation */
-  char *reason, *publish, *this_update, *next_update, *entries, *file, *unchecked;
-  char *image, *version, *counter, *size, *device_class, *via, *self_test, *failing, *rescue,
-      *growth, *after, *background, *at, *times, *how, *cut, *stall,
-      *mend; /* of firmware updates */
-  char **trust;
-  unsigned trust_count;
-  struct raw_abort **abort;
-  unsigned abort_count;
-  char **nodes;
-  unsigned nodes_count;
-  char **roots;
-  unsigned roots_count;
-  char **waves;
-  unsigned waves_count;
-  char **ids;
-  unsigned ids_count;
-};
-
-struct raw_step {
-  struct raw_args *args[STEP_KINDS]; /* one of them is set */
-};
-
 struct raw_phase {
-  char *name, *until, *on_fail;
-  struct raw_step *steps;
-  unsigned steps_count;
+  char *name, *until, *on_fail; /* its steps stay in the document: check_step */
   char **expect;
   unsigned expect_count;
 };
@@ -60,9 +28,13 @@ struct raw_cohort {
   char *name, *share;
 };
 
+struct raw_telemetry {
+  char *every, *bytes, *qos;
+};
+
 struct raw_fleet {
   char *devices, *profile, *source_addresses;
-  struct raw_args *telemetry;
+  struct raw_telemetry *telemetry;
   struct raw_cohort **cohorts;
   unsigned cohorts_count;
 };
@@ -182,8 +154,9 @@ struct raw_scenario {
 };
 
 /* Refuses unknown, repeated and missing keys, wrong types and lists that are too long, each at its
-   place. */
-int raw_check_keys(const struct doc *doc, struct error *error);
+ * place; those of steps too, which their kinds list (ended by NULL). */
+int raw_check_keys(const struct doc *doc, const struct step_kind *const *kinds,
+                   struct error *error);
 
 /* Maps the text, which raw_check_keys has passed. */
 int raw_load(const struct doc *doc, struct raw_scenario **out, struct error *error);

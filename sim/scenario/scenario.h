@@ -26,6 +26,7 @@
 #define SCENARIO_WAVES_MAX    16
 #define SCENARIO_STORMS_MAX   16 /* steps of a scenario */
 #define SCENARIO_ROLLOUTS_MAX 32 /* so are these */
+#define SCENARIO_OWN_MAX      64 /* bytes that a kind of step has for itself */
 
 /* The devices' processor and library where a file does not name them. */
 #define SCENARIO_TIMING_DEFAULT "mbedtls-3.6.7-Os"
@@ -202,75 +203,13 @@ struct scenario_cdn {
   bool refuse, stall;       /* new connections are refused; are taken, and nothing is ever sent */
 };
 
-/* WHO in this list: share: 5%, cohort: NAME (or a share of it), or ids: [00000001]. */
-enum scenario_step_kind {
-  STEP_CONNECT,   /* connect: {rate: 200/s, arrival: linear|poisson, WHO} */
-  STEP_TELEMETRY, /* telemetry: {every: 2s, bytes: 64, qos: 1} */
-  /* drain: {within: 10s}: stop telemetry, wait until all of it is acknowledged and delivered */
-  STEP_DRAIN,
-  /* push-trust: {roots: [A, B, spare], crls: no, waves: [1%, 10%, 100%], within: 30s} */
-  STEP_PUSH_TRUST,
-  STEP_PROVE, /* prove: {root: B, cross: A, intermediate: yes, rate: 200/s, within: 60s} */
-  /* present: {root: B, cross: A, intermediate: yes, cross-expired: no, leaf-expired: no, apply:
-     reload, within: 10s} */
-  STEP_PRESENT,
-  STEP_REVOKE_BROKER, /* revoke-broker: {what: leaf|intermediate|cross} */
-  STEP_TRUST_CLIENTS, /* trust-clients: {roots: [A, B], apply: restart, within: 10s, probe: yes} */
-  STEP_RELOAD,        /* reload-broker: {node: a} ; without it all that run */
-  STEP_RESTART,       /* restart-broker: {node: a} ; likewise */
-  STEP_KILL_NODE,     /* kill-broker: {node: a}: SIGKILL, nothing is saved */
-  STEP_STOP_NODE,     /* stop-broker: {node: a}: SIGTERM, it says goodbye and saves its sessions */
-  /* freeze-broker: {node: a}: SIGSTOP, its connections stay open and nobody answers */
-  STEP_FREEZE_NODE,
-  STEP_THAW_NODE, /* thaw-broker: {node: a}: SIGCONT */
-  /* start-broker: {node: a}: one that was killed or stopped, on its old ports */
-  STEP_START_NODE,
-  STEP_RESOLVE, /* resolve: {name: mqtt.example, nodes: [false-broker], delay: 5s} */
-  /* reconnect: {waves: [10%, 100%], rate: 200/s, full-handshake: yes, within: 30s} */
-  STEP_RECONNECT,
-  STEP_REISSUE, /* reissue: {root: B, waves: [...], within: 30s} */
-  STEP_SHELF,   /* shelf: {WHO} */
-  STEP_WAKE,    /* wake: {rate: 200/s} */
-  /* clock: {WHO, set: 1970-01-01T00:00:00Z} ; set: true -> the right time again */
-  STEP_CLOCK,
-  STEP_TRESPASS, /* trespass: {WHO} */
-  STEP_POLICY,   /* reconnect-policy: {policy: fixed, base: 5s, cap: 30s, WHO} */
-  /* fault: {latency: 200ms, jitter: 50ms, bandwidth: 2KiB, cut-after: 4KiB, reset: yes, slice: 1,
-     black-hole: yes, slow-close: 5s, refuse: yes, for: 10s, WHO} */
-  STEP_FAULT,
-  STEP_MEND,     /* mend: {WHO} */
-  STEP_REVOKE,   /* revoke: {WHO, reason: keyCompromise, publish: yes} */
-  STEP_UNREVOKE, /* unrevoke: {WHO, publish: yes} */
-  /* publish-crl: {next-update: 7d, this-update: now, entries: 0, apply: reload} or {file: PATH} */
-  STEP_PUBLISH_CRL,
-  STEP_KICK,       /* kick: {WHO, within: 30s} */
-  STEP_COMPROMISE, /* compromise: {WHO, rate: 200/s} */
-  STEP_STORM,      /* storm: {policy: fixed, base: 5s, cap: 30s, within: 60s, rate: 100/s} */
-  /* ota.publish: {image: v2, version: 1.1.0, counter: 2, size: 256KiB, class: 1, via: mqtt|https,
-     self-test: pass|fail|crash|hang, failing: 100%, trust: [B, spare], rescue: yes} or {image: v2,
-     file: PATH, via, self-test, failing} */
-  STEP_OTA_PUBLISH,
-  /* ota.rollout: {image: v2, waves: [1%, 10%, 100%] or rate: 1/s, growth: 2, after: 10, jitter: 5s,
-     within: 60s, abort: [{status: failed, share: 5%, of: wave|all, minimum: 3}], background: no,
-     WHO} */
-  STEP_OTA_ROLLOUT,
-  STEP_OTA_PAUSE,  /* ota.pause: {}: the rollout in the background offers it to nobody else */
-  STEP_OTA_RESUME, /* ota.resume: {} */
-  STEP_OTA_ABORT,  /* ota.abort: {}: and calls off every update that has not restarted */
-  /* power-cut: {WHO, at: random|every-operation, every: 50, times: 3}: cuts to come */
-  STEP_POWER_CUT,
-  /* corrupt: {image: v2, how: bit-flip}: of a published image, see PKI_IMAGE_HARMS */
-  STEP_CORRUPT,
-  /* cdn: {cut: 20%, after: 64KiB, latency: 50ms, bandwidth: 64KiB, refuse: yes, stall: yes, for:
-     10s} or {mend: yes} */
-  STEP_CDN,
-  STEP_WAIT,   /* wait: {for: 5s} */
-  STEP_PROMPT, /* prompt: {say: "Swap the load balancer's certificate, then press Enter"} */
-  STEP_KINDS
-};
+/* A step's key in a scenario file. */
+struct scenario_step;
+struct step_kind; /* step_kind.h */
+const char *scenario_step_name(const struct scenario_step *step);
 
-/* The step's key in a scenario file. */
-const char *scenario_step_name(enum scenario_step_kind kind);
+/* How long a list that is made is good for, where nobody says. */
+#define SCENARIO_CRL_LIFE_S (7 * 86400)
 
 /* How CRLs are made, or which file of them is published. */
 struct scenario_crl {
@@ -281,45 +220,49 @@ struct scenario_crl {
 };
 
 struct scenario_step {
-  enum scenario_step_kind kind;
+  const struct step_kind *kind;
   int line, column; /* in the file */
-  /* fields are used by the kinds whose comment above names them; all have their defaults filled
-     in */
+  /* what several kinds have, or others look at; all have their defaults filled in */
   double rate; /* per second; 0: all at once */
   enum scenario_arrival arrival;
   struct scenario_who who;
   struct scenario_telemetry telemetry;
-  uint64_t within_ms; /* WAIT: how long; FAULT: then it is mended, 0: it stays */
-  /* PRESENT, PROVE, TRUST_CLIENTS: the longest wait until the broker is seen to have changed */
+  uint64_t within_ms; /* wait: how long; fault, cdn: then it is mended, 0: it stays */
+  /* present, prove, trust-clients: the longest wait until the broker is seen to have changed */
   uint64_t broker_ms;
-  bool unprobed; /* TRUST_CLIENTS: nobody tries whom the broker trusts */
+  bool unprobed; /* trust-clients: nobody tries whom the broker trusts */
   struct pki_roots roots;
   struct scenario_waves waves;
-  struct pki_chain chain; /* PRESENT, PROVE; host is filled in by the run */
+  struct pki_chain chain; /* present, prove; host is filled in by the run */
   char root[PKI_NAME_MAX];
   enum scenario_apply apply;
   enum pki_reason reason;
   bool publish;
   struct scenario_crl crl;
   int node;                  /* index of scenario.nodes, -1: all of them */
-  size_t name;               /* RESOLVE: index of scenario.names */
-  struct scenario_name lead; /* RESOLVE: where it leads; its own `name` is not used */
+  size_t name;               /* resolve: index of scenario.names */
+  struct scenario_name lead; /* resolve: where it leads; its own `name` is not used */
   bool full_handshake;
-  /* PUSH_TRUST: with the lists of the CAs that issue broker certificates under these roots */
+  /* push-trust: with the lists of the CAs that issue broker certificates under these roots */
   bool crls;
-  enum pki_part part;                  /* REVOKE_BROKER */
-  bool take_back;                      /* REVOKE_BROKER: undo it; no file can ask for that */
-  struct fault fault;                  /* FAULT */
-  struct scenario_reconnect reconnect; /* POLICY, STORM */
-  /* OTA_PUBLISH, OTA_ROLLOUT, CORRUPT: index of scenario.ota.images */
+  enum pki_part part;                  /* revoke-broker */
+  bool take_back;                      /* revoke-broker: undo it; no file can ask for that */
+  struct fault fault;                  /* fault */
+  struct scenario_reconnect reconnect; /* reconnect-policy, storm */
+  /* ota.publish, ota.rollout, corrupt: index of scenario.ota.images */
   size_t image;
-  struct scenario_rollout rollout;     /* OTA_ROLLOUT */
-  struct scenario_power_cut power_cut; /* POWER_CUT */
-  enum pki_image_harm harm;            /* CORRUPT */
-  struct scenario_cdn cdn;             /* CDN; within_ms: then it is mended, 0: it stays */
+  struct scenario_rollout rollout;     /* ota.rollout */
+  struct scenario_power_cut power_cut; /* power-cut */
+  enum pki_image_harm harm;            /* corrupt */
+  struct scenario_cdn cdn;             /* cdn */
   bool clock_right;
   int64_t clock_unix_s;
   char say[256];
+  /* a struct of the kind's own file, for what nobody else looks at; all zero at first */
+  union {
+    uint64_t align;
+    unsigned char bytes[SCENARIO_OWN_MAX];
+  } own;
 };
 
 enum scenario_on_fail { SCENARIO_STOP, SCENARIO_ROLLBACK, SCENARIO_CONTINUE };
@@ -425,10 +368,12 @@ struct scenario_override {
   const char *value; /* a YAML scalar, or a list or mapping in brackets: "[10%, 100%]" */
 };
 
-/* Loads and checks. Quantities in expressions are checked against metrics_known() and
+/* Loads and checks. `kinds` are the steps that a file may have, ended by NULL (steps/steps.h); they
+   outlive the scenario. Quantities in expressions are checked against metrics_known() and
    scenario_quantity_known(). */
 int scenario_load(const char *file, const struct scenario_override *overrides,
-                  size_t override_count, struct scenario **out, struct error *error);
+                  size_t override_count, const struct step_kind *const *kinds,
+                  struct scenario **out, struct error *error);
 void scenario_free(struct scenario *scenario);
 
 /* NULL: there is none of that name. */
@@ -446,12 +391,8 @@ enum scenario_apply scenario_default_apply(const struct scenario *scenario,
 /* Prints the timetable: phases, steps, gates and the longest time each may take. */
 void scenario_print(const struct scenario *scenario, void *stream /* FILE * */);
 
-/* Quantities of the fleet itself, evaluated by the run over the devices in use:
- *   online, awake, shelved, all, trusting(ROOT), proven(ROOT), identified(ROOT), refused,
- *   refused(REASON), reconnected, failures(NAME), on(NODE), updated(IMAGE), touched(IMAGE),
- *   ota(STATUS), reported(STATUS)
- * REASON is the last part of a connect.tls.* name, NAME a whole one. `of` may name online, awake or
- * all. 0 if it is known, otherwise one of the codes. */
+/* Quantities of the fleet itself (quantity.h), which the run observes over the devices in use; `of`
+ * may name online, awake or all. 0 if it is known, otherwise one of the codes. */
 enum { SCENARIO_BAD_NAME = -1, SCENARIO_BAD_ARGUMENT = -2 };
 int scenario_quantity_known(const char *name, const char *argument,
                             const struct scenario *scenario);
@@ -483,7 +424,7 @@ void scenario_judge_begin(struct scenario_judge *judge, const struct scenario *s
 bool scenario_judge_end(const struct scenario_judge *judge, expr_lookup lookup, void *ctx);
 
 /* The quantity that speaks of the outcome of such a step first of all; NULL: none does. */
-const char *scenario_judging(enum scenario_step_kind kind);
+const char *scenario_judging(const struct scenario_step *step);
 
 /* False: there is no gate and no expectation in it, so hardly anything can fail it. */
 bool scenario_is_judged(const struct scenario *scenario);

@@ -1,8 +1,10 @@
 /* One table a mapping; libcyaml fills the raw structs by them. All values are texts: units and
  * words are checked later, where a refusal can say what was meant. */
 #define _POSIX_C_SOURCE 200809L
+#include <assert.h>
 #include <cyaml/cyaml.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "scenario/raw.h"
@@ -14,135 +16,15 @@
 #define LIST(key, type, member, max) \
   CYAML_FIELD_SEQUENCE(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, &text_entry, 1, max)
 #define GROUP(key, type, member, fields) CYAML_FIELD_MAPPING_PTR(key, CYAML_FLAG_OPTIONAL, type, member, fields)
-#define ARG(key, member)         TEXT(key, struct raw_args, member)
-#define ARG_ROOTS                LIST("roots", struct raw_args, roots, PKI_ROOTS_MAX)
-#define ARG_WHO \
-  ARG("share", share), ARG("cohort", cohort), LIST("ids", struct raw_args, ids, SCENARIO_IDS_MAX)
-#define ARG_WAVES                LIST("waves", struct raw_args, waves, SCENARIO_WAVES_MAX)
-
 static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
 
-static const cyaml_schema_field_t connect_args[] = {
-  ARG("rate", rate), ARG("arrival", arrival), ARG_WHO, CYAML_FIELD_END};
-static const cyaml_schema_field_t telemetry_args[] = {
-  ARG("every", every), ARG("bytes", bytes), ARG("qos", qos), CYAML_FIELD_END};
-static const cyaml_schema_field_t drain_args[] = {ARG("within", within), CYAML_FIELD_END};
-static const cyaml_schema_field_t push_trust_args[] = {
-  ARG_ROOTS, ARG_WAVES, ARG("crls", crls), ARG("within", within), CYAML_FIELD_END};
-static const cyaml_schema_field_t revoke_broker_args[] = {ARG("what", what), CYAML_FIELD_END};
-static const cyaml_schema_field_t prove_args[] = {
-  ARG("root", root), ARG("cross", cross), ARG("intermediate", intermediate), ARG("cross-expired", cross_expired),
-  ARG("leaf-expired", leaf_expired), ARG("rate", rate), ARG("within", within), CYAML_FIELD_END};
-static const cyaml_schema_field_t present_args[] = {
-  ARG("root", root), ARG("cross", cross), ARG("intermediate", intermediate), ARG("cross-expired", cross_expired),
-  ARG("leaf-expired", leaf_expired), ARG("apply", apply), ARG("within", within), CYAML_FIELD_END};
-static const cyaml_schema_field_t trust_clients_args[] = {
-  ARG_ROOTS, ARG("apply", apply), ARG("within", within), ARG("probe", probe), CYAML_FIELD_END};
-static const cyaml_schema_field_t resolve_args[] = {
-  ARG("name", name), ARG("delay", delay),
-  CYAML_FIELD_SEQUENCE("nodes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_args, nodes, &text_entry, 0,
-                       SCENARIO_NODES_MAX), CYAML_FIELD_END};
-static const cyaml_schema_field_t node_args[] = {ARG("node", node), CYAML_FIELD_END};
-static const cyaml_schema_field_t reconnect_args[] = {
-  ARG_WAVES, ARG("rate", rate), ARG("full-handshake", full_handshake), ARG("within", within),
-  CYAML_FIELD_END};
-static const cyaml_schema_field_t reissue_args[] = {
-  ARG("root", root), ARG_WAVES, ARG("within", within), CYAML_FIELD_END};
-static const cyaml_schema_field_t who_args[] = {ARG_WHO, CYAML_FIELD_END};
-static const cyaml_schema_field_t wake_args[] = {ARG("rate", rate), CYAML_FIELD_END};
-static const cyaml_schema_field_t clock_args[] = {ARG_WHO, ARG("set", set), CYAML_FIELD_END};
-static const cyaml_schema_field_t reconnect_policy_args[] = {
-  ARG("policy", policy), ARG("base", base), ARG("cap", cap), ARG_WHO, CYAML_FIELD_END};
-static const cyaml_schema_field_t fault_args[] = {
-  ARG("latency", latency), ARG("jitter", jitter), ARG("bandwidth", bandwidth), ARG("cut", cut),
-  ARG("cut-after", cut_after),
-  ARG("reset", reset), ARG("slice", slice), ARG("black-hole", black_hole), ARG("slow-close", slow_close),
-  ARG("refuse", refuse), ARG("for", time), ARG_WHO, CYAML_FIELD_END};
-static const cyaml_schema_field_t revoke_args[] = {
-  ARG_WHO, ARG("reason", reason), ARG("publish", publish), CYAML_FIELD_END};
-static const cyaml_schema_field_t unrevoke_args[] = {ARG_WHO, ARG("publish", publish), CYAML_FIELD_END};
-static const cyaml_schema_field_t publish_crl_args[] = {
-  ARG("this-update", this_update), ARG("next-update", next_update), ARG("entries", entries), ARG("apply", apply),
-  ARG("file", file), ARG("unchecked", unchecked), CYAML_FIELD_END};
-static const cyaml_schema_field_t compromise_args[] = {ARG_WHO, ARG("rate", rate), CYAML_FIELD_END};
-static const cyaml_schema_field_t kick_args[] = {ARG_WHO, ARG("within", within), CYAML_FIELD_END};
-static const cyaml_schema_field_t storm_args[] = {
-  ARG("policy", policy), ARG("base", base), ARG("cap", cap), ARG("within", within), ARG("rate", rate),
-  CYAML_FIELD_END};
-static const cyaml_schema_field_t publish_args[] = {
-  ARG("image", image), ARG("version", version), ARG("counter", counter), ARG("size", size), ARG("class", device_class),
-  ARG("via", via), ARG("file", file), ARG("self-test", self_test), ARG("failing", failing),
-  LIST("trust", struct raw_args, trust, PKI_ROOTS_MAX), ARG("rescue", rescue), CYAML_FIELD_END};
-static const cyaml_schema_field_t abort_fields[] = {
-  TEXT("status", struct raw_abort, status), TEXT("share", struct raw_abort, share), TEXT("of", struct raw_abort, of),
-  TEXT("minimum", struct raw_abort, minimum), CYAML_FIELD_END};
-static const cyaml_schema_value_t abort_entry = {
-  CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_abort, abort_fields)};
-static const cyaml_schema_field_t rollout_args[] = {
-  ARG("image", image), ARG_WAVES, ARG("rate", rate), ARG("growth", growth), ARG("after", after),
-  ARG("jitter", jitter), ARG("within", within), ARG("background", background), ARG_WHO,
-  CYAML_FIELD_SEQUENCE("abort", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_args, abort, &abort_entry, 1,
-                       SCENARIO_ABORTS_MAX), CYAML_FIELD_END};
-static const cyaml_schema_field_t no_args[] = {CYAML_FIELD_END};
-static const cyaml_schema_field_t power_cut_args[] = {
-  ARG_WHO, ARG("at", at), ARG("every", every), ARG("times", times), CYAML_FIELD_END};
-static const cyaml_schema_field_t corrupt_args[] = {ARG("image", image), ARG("how", how), CYAML_FIELD_END};
-static const cyaml_schema_field_t cdn_args[] = {
-  ARG("cut", cut), ARG("after", after), ARG("latency", latency), ARG("bandwidth", bandwidth), ARG("refuse", refuse),
-  ARG("stall", stall), ARG("for", time), ARG("mend", mend), CYAML_FIELD_END};
-static const cyaml_schema_field_t wait_args[] = {ARG("for", time), CYAML_FIELD_END};
-static const cyaml_schema_field_t prompt_args[] = {ARG("say", say), CYAML_FIELD_END};
-
-#define STEP(kind, key, fields) [kind] = GROUP(key, struct raw_step, args[kind], fields)
-static const cyaml_schema_field_t step_fields[] = {
-  STEP(STEP_CONNECT, "connect", connect_args),
-  STEP(STEP_TELEMETRY, "telemetry", telemetry_args),
-  STEP(STEP_DRAIN, "drain", drain_args),
-  STEP(STEP_PUSH_TRUST, "push-trust", push_trust_args),
-  STEP(STEP_PROVE, "prove", prove_args),
-  STEP(STEP_PRESENT, "present", present_args),
-  STEP(STEP_REVOKE_BROKER, "revoke-broker", revoke_broker_args),
-  STEP(STEP_TRUST_CLIENTS, "trust-clients", trust_clients_args),
-  STEP(STEP_RELOAD, "reload-broker", node_args),
-  STEP(STEP_RESTART, "restart-broker", node_args),
-  STEP(STEP_KILL_NODE, "kill-broker", node_args),
-  STEP(STEP_STOP_NODE, "stop-broker", node_args),
-  STEP(STEP_FREEZE_NODE, "freeze-broker", node_args),
-  STEP(STEP_THAW_NODE, "thaw-broker", node_args),
-  STEP(STEP_START_NODE, "start-broker", node_args),
-  STEP(STEP_RESOLVE, "resolve", resolve_args),
-  STEP(STEP_RECONNECT, "reconnect", reconnect_args),
-  STEP(STEP_REISSUE, "reissue", reissue_args),
-  STEP(STEP_SHELF, "shelf", who_args),
-  STEP(STEP_WAKE, "wake", wake_args),
-  STEP(STEP_CLOCK, "clock", clock_args),
-  STEP(STEP_TRESPASS, "trespass", who_args),
-  STEP(STEP_POLICY, "reconnect-policy", reconnect_policy_args),
-  STEP(STEP_FAULT, "fault", fault_args),
-  STEP(STEP_MEND, "mend", who_args),
-  STEP(STEP_REVOKE, "revoke", revoke_args),
-  STEP(STEP_UNREVOKE, "unrevoke", unrevoke_args),
-  STEP(STEP_PUBLISH_CRL, "publish-crl", publish_crl_args),
-  STEP(STEP_KICK, "kick", kick_args),
-  STEP(STEP_COMPROMISE, "compromise", compromise_args),
-  STEP(STEP_STORM, "storm", storm_args),
-  STEP(STEP_OTA_PUBLISH, "ota.publish", publish_args),
-  STEP(STEP_OTA_ROLLOUT, "ota.rollout", rollout_args),
-  STEP(STEP_OTA_PAUSE, "ota.pause", no_args),
-  STEP(STEP_OTA_RESUME, "ota.resume", no_args),
-  STEP(STEP_OTA_ABORT, "ota.abort", no_args),
-  STEP(STEP_POWER_CUT, "power-cut", power_cut_args),
-  STEP(STEP_CORRUPT, "corrupt", corrupt_args),
-  STEP(STEP_CDN, "cdn", cdn_args),
-  STEP(STEP_WAIT, "wait", wait_args),
-  STEP(STEP_PROMPT, "prompt", prompt_args),
-  [STEP_KINDS] = CYAML_FIELD_END};
-static const cyaml_schema_value_t step_entry = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_step, step_fields)};
+static const cyaml_schema_field_t telemetry_fields[] = {
+  TEXT("every", struct raw_telemetry, every), TEXT("bytes", struct raw_telemetry, bytes),
+  TEXT("qos", struct raw_telemetry, qos), CYAML_FIELD_END};
 
 static const cyaml_schema_field_t phase_fields[] = {
   MUST("name", struct raw_phase, name),
-  CYAML_FIELD_SEQUENCE("do", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_phase, steps, &step_entry, 0,
-                       RAW_STEPS_MAX),
+  CYAML_FIELD_IGNORE(SCHEMA_STEPS, CYAML_FLAG_OPTIONAL),
   TEXT("until", struct raw_phase, until),
   LIST("expect", struct raw_phase, expect, RAW_EXPECT_MAX),
   TEXT("on_fail", struct raw_phase, on_fail),
@@ -156,7 +38,7 @@ static const cyaml_schema_value_t cohort_entry = {
   CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_cohort, cohort_fields)};
 static const cyaml_schema_field_t fleet_fields[] = {
   MUST("devices", struct raw_fleet, devices), TEXT("profile", struct raw_fleet, profile),
-  GROUP("telemetry", struct raw_fleet, telemetry, telemetry_args),
+  GROUP("telemetry", struct raw_fleet, telemetry, telemetry_fields),
   CYAML_FIELD_SEQUENCE("cohorts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_fleet, cohorts, &cohort_entry,
                        1, SCENARIO_COHORTS_MAX),
   TEXT("source-addresses", struct raw_fleet, source_addresses), CYAML_FIELD_END};
@@ -250,10 +132,88 @@ static const cyaml_schema_field_t scenario_fields[] = {
 const cyaml_schema_value_t schema_scenario = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_scenario, scenario_fields)};
 
-const char *scenario_step_name(enum scenario_step_kind kind)
+/* --- Steps, as their kinds list them ---------------------------------------------------------- */
+
+/* Their texts are read from the document itself, so no member is mapped. */
+static const cyaml_schema_value_t text_value = {.type = CYAML_STRING};
+
+static void make_text(const char *key, cyaml_schema_field_t *out)
 {
-  return kind >= 0 && kind < STEP_KINDS ? step_fields[kind].key : "unknown";
+  *out = (cyaml_schema_field_t){.key = key,
+                                .value = {.type = CYAML_STRING, .flags = CYAML_FLAG_OPTIONAL}};
 }
+
+static void make_list(const struct step_argument *from, const cyaml_schema_value_t *entry,
+                      cyaml_schema_field_t *out)
+{
+  make_text(from->key, out);
+  out->value.type = CYAML_SEQUENCE;
+  out->value.sequence.entry = entry;
+  out->value.sequence.min = from->least;
+  out->value.sequence.max = from->most;
+}
+
+/* Mappings with these keys. */
+static void make_entries(const struct step_argument *from, struct schema_entries *entries,
+                         cyaml_schema_field_t *out)
+{
+  size_t n = 0;
+  for (; from->fields[n] != NULL; n++) {
+    assert(n < SCHEMA_ENTRY_MAX);
+    make_text(from->fields[n], &entries->fields[n]);
+  }
+  entries->value =
+      (cyaml_schema_value_t){.type = CYAML_MAPPING, .mapping = {.fields = entries->fields}};
+  make_list(from, &entries->value, out);
+}
+
+static void make_kind(const struct step_kind *kind, struct schema_kind *out)
+{
+  for (size_t a = 0; kind->arguments[a].key != NULL; a++) {
+    const struct step_argument *argument = &kind->arguments[a];
+    assert(a + 1 < STEP_ARGUMENTS_MAX); /* the last one ends the list */
+    switch (argument->type) {
+    case STEP_TEXT: make_text(argument->key, &out->fields[a]); break;
+    case STEP_LIST: make_list(argument, &text_value, &out->fields[a]); break;
+    case STEP_ENTRIES: make_entries(argument, &out->entries, &out->fields[a]); break;
+    }
+  }
+}
+
+struct schema_steps *schema_steps_new(const struct step_kind *const *kinds)
+{
+  size_t count = 0;
+  while (kinds[count] != NULL) count++;
+  struct schema_steps *steps = calloc(1, sizeof *steps);
+  if (steps == NULL) return NULL;
+  steps->kinds = calloc(count + 1, sizeof *steps->kinds);
+  steps->fields = calloc(count + 1, sizeof *steps->fields);
+  if (steps->kinds == NULL || steps->fields == NULL) {
+    schema_steps_free(steps);
+    return NULL;
+  }
+  for (size_t k = 0; k < count; k++) {
+    make_kind(kinds[k], &steps->kinds[k]);
+    make_text(kinds[k]->name, &steps->fields[k]);
+    steps->fields[k].value.type = CYAML_MAPPING;
+    steps->fields[k].value.mapping.fields = steps->kinds[k].fields;
+  }
+  steps->entry =
+      (cyaml_schema_value_t){.type = CYAML_MAPPING, .mapping = {.fields = steps->fields}};
+  steps->list = (cyaml_schema_value_t){
+      .type = CYAML_SEQUENCE, .sequence = {.entry = &steps->entry, .min = 0, .max = RAW_STEPS_MAX}};
+  return steps;
+}
+
+void schema_steps_free(struct schema_steps *steps)
+{
+  if (steps == NULL) return;
+  free(steps->kinds);
+  free(steps->fields);
+  free(steps);
+}
+
+/* --- Loading ---------------------------------------------------------------------------------- */
 
 /* The last error line of libcyaml is the outermost of its backtrace; the first says what was
    wrong. */

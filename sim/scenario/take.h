@@ -12,6 +12,7 @@
 
 struct take {
   const struct doc *doc;
+  const struct step_kind *const *kinds; /* ended by NULL */
   struct error *error;
 };
 

@@ -79,18 +79,18 @@ static int take_ids(const struct take *t, const char *at, char *const *texts, si
   return 0;
 }
 
-int check_who(const struct take *t, const char *at, const struct raw_args *raw,
-              const struct scenario *scenario, bool needed, struct scenario_who *out)
+int check_who(const struct take *t, const char *at, const struct check_who *who,
+              const struct scenario *scenario, struct scenario_who *out)
 {
-  if (needed && raw->share == NULL && raw->cohort == NULL && raw->ids_count == 0)
+  if (who->needed && who->share == NULL && who->cohort == NULL && who->id_count == 0)
     return take_fail(
         t, at, "",
         "this step needs devices: write 'share: 5%%', 'cohort: NAME' or 'ids: [00000001]'");
-  if (raw->ids_count > 0 && (raw->share != NULL || raw->cohort != NULL))
+  if (who->id_count > 0 && (who->share != NULL || who->cohort != NULL))
     return take_fail(t, at, "ids",
                      "'ids' names the devices one by one: leave 'share' and 'cohort' out");
-  if (take_share(t, at, "share", raw->share, &out->share) != 0 ||
-      take_cohort(t, at, raw->cohort, scenario, out) != 0)
+  if (take_share(t, at, "share", who->share, &out->share) != 0 ||
+      take_cohort(t, at, who->cohort, scenario, out) != 0)
     return -1;
-  return take_ids(t, at, raw->ids, raw->ids_count, out);
+  return take_ids(t, at, who->ids, who->id_count, out);
 }

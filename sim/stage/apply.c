@@ -223,10 +223,7 @@ int stage_write_chain(struct stage *stage, enum broker_listener listener,
 enum step_outcome stage_present(struct stage *stage, enum broker_listener listener,
                                 const struct pki_chain *chain, enum scenario_apply apply)
 {
-  if (stage_write_chain(stage, listener, chain) != 0) {
-    stage_abort(stage, &stage->error);
-    return STEP_ABORTED;
-  }
+  if (stage_write_chain(stage, listener, chain) != 0) return stage_give_up(stage);
   if (presented(stage, listener) != 0) return STEP_ABORTED;
   enum step_outcome outcome = stage_broker_apply(stage, apply, -1);
   return outcome == STEP_DONE && apply == SCENARIO_APPLY_HOOK ? stage_confirm_served(stage, -1)

@@ -154,10 +154,7 @@ static int make_and_tell(struct stage *stage, const struct scenario_crl *crl)
 enum step_outcome stage_publish_crl(struct stage *stage, const struct scenario_crl *crl,
                                     enum scenario_apply apply)
 {
-  if (make_and_tell(stage, crl) != 0) {
-    stage_abort(stage, &stage->error);
-    return STEP_ABORTED;
-  }
+  if (make_and_tell(stage, crl) != 0) return stage_give_up(stage);
   if (stage_wait_broker(stage, broker_crl_published, PUBLISH_WITHIN_MS) != 0) return STEP_ABORTED;
   return stage_broker_apply(stage, apply, -1);
 }

@@ -13,7 +13,6 @@
 #include "terminator/terminator.h"
 
 #define BROKER_START_MS 25000u /* two listeners, each with its 10 s */
-#define FIRST_CRL_S     (7 * 86400)
 
 bool stage_is_reachable(const struct stage *stage, size_t node)
 {
@@ -146,7 +145,7 @@ static int first_chains(struct stage *stage)
       stage_write_chain(stage, BROKER_PROVE, &chain) != 0)
     return -1;
   if (stage->scenario->crl &&
-      stage_write_crls(stage, &(struct scenario_crl){.next_update_s = FIRST_CRL_S}) != 0)
+      stage_write_crls(stage, &(struct scenario_crl){.next_update_s = SCENARIO_CRL_LIFE_S}) != 0)
     return -1;
   return stage_write_client_ca(stage, &stage->scenario->client_roots);
 }

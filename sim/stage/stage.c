@@ -20,6 +20,12 @@ int stage_abort(struct stage *stage, const struct error *error)
   return -1;
 }
 
+enum step_outcome stage_give_up(struct stage *stage)
+{
+  stage_abort(stage, &stage->error);
+  return STEP_ABORTED;
+}
+
 static void say(struct results_phase *result, const char *text)
 {
   size_t used = strlen(result->note);

@@ -23,6 +23,7 @@
 #include "report/progress.h"
 #include "report/results.h"
 #include "scenario/scenario.h"
+#include "scenario/step_kind.h"
 #include "stage/options.h"
 #include "timing/profile.h"
 
@@ -136,20 +137,17 @@ struct stage {
   struct failure_set foretold;
   /* the step under way: the longest wait until the broker is seen to have changed */
   uint64_t broker_ms;
-  struct scenario_step undo[64];
-  size_t undo_count;
+  struct scenario_step *undo; /* undo.h */
+  size_t undo_count, undo_room;
 };
-
-/* How a step ended. FAILED: the rehearsed world did not do what it should; stage->error says why.
- * SHORT: it was done, and not every device did what it says (stage->error says how many): a failure
- * unless the phase's gate or expectations are about that, and did not hold anyway
- * (scenario_judge_begin). */
-enum step_outcome { STEP_DONE, STEP_FAILED, STEP_SHORT, STEP_ABORTED };
 
 void stage_emit(struct stage *stage, struct event event); /* now, and of no device */
 
 /* Aborts the run: with another error than stage->error, unless it is aborted already. -1. */
 int stage_abort(struct stage *stage, const struct error *error);
+
+/* Aborts it with stage->error: what a step ends with that cannot go on. */
+enum step_outcome stage_give_up(struct stage *stage);
 
 /* What a step wants said about the phase under way, in the summary and the results. */
 void stage_say(struct stage *stage, const char *text);

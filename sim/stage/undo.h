@@ -4,7 +4,8 @@
 
 #include "stage/stage.h"
 
-/* Remembers the step that takes back what is being done. */
-void stage_undo_with(struct stage *stage, const struct scenario_step *inverse);
+/* Remembers the step that takes back what is about to be done. 0, or -1 with the run aborted, for
+ * want of memory. */
+int stage_undo_with(struct stage *stage, const struct scenario_step *inverse);
 
 #endif

@@ -28,10 +28,8 @@ static bool slice_done(struct stage *stage, void *ctx)
 static enum step_outcome run_slice(struct stage *stage, struct slice *slice, bool last)
 {
   const struct waves *waves = slice->waves;
-  if (waves->begin(stage, slice->devices, slice->count, waves->ctx) != 0) {
-    stage_abort(stage, &stage->error);
-    return STEP_ABORTED;
-  }
+  if (waves->begin(stage, slice->devices, slice->count, waves->ctx) != 0)
+    return stage_give_up(stage);
   unsigned losses = stage->office_losses;
   enum stage_waited waited = stage_wait(stage, slice_done, slice, waves->within_ms);
   if (waited == STAGE_ABORTED) return STEP_ABORTED;

@@ -1,9 +1,11 @@
 /* drain: no new telemetry; wait until all of it is acknowledged to the devices and has reached the
    operator. */
 #define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+
 #include "stage/books.h"
 #include "stage/wait.h"
-#include "steps/steps.h"
+#include "steps/internal.h"
 
 static bool settled(struct stage *stage, void *ctx)
 {
@@ -11,7 +13,7 @@ static bool settled(struct stage *stage, void *ctx)
   return stage_unsettled(stage) == 0;
 }
 
-enum step_outcome step_drain(struct stage *stage, const struct scenario_step *step)
+static enum step_outcome run_drain(struct stage *stage, const struct scenario_step *step)
 {
   fleet_set_telemetry(stage->fleet, &(struct fleet_telemetry){.on = false});
   enum stage_waited waited = stage_wait(stage, settled, NULL, step->within_ms);
@@ -31,3 +33,26 @@ enum step_outcome step_drain(struct stage *stage, const struct scenario_step *st
               (unsigned long long) acknowledged, (unsigned long long) refused);
   return STEP_FAILED;
 }
+
+static void print_drain(const struct scenario *s, const struct scenario_step *step, FILE *out)
+{
+  (void) s, (void) step;
+  fprintf(out, "stop telemetry and wait until all of it has arrived");
+}
+
+static uint64_t longest_drain(const struct scenario *s, const struct scenario_step *step)
+{
+  (void) s;
+  return step->within_ms;
+}
+
+/* drain: {within: 10s}: stop telemetry, wait until all of it is acknowledged and delivered */
+const struct step_kind step_drain = {
+    .name = "drain",
+    .arguments = {STEP_ARG("within")},
+    .take = step_take_within,
+    .follow = step_story_online,
+    .print = print_drain,
+    .longest_ms = longest_drain,
+    .run = run_drain,
+};

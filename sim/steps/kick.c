@@ -1,13 +1,13 @@
 /* kick: sessions that a list leaves open are ended, some at once; each is waited for until it is
  * closed. */
 #define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "stage/operation.h"
 #include "stage/targets.h"
 #include "stage/wait.h"
-#include "steps/steps.h"
+#include "steps/internal.h"
 
 #define KICKS_AT_ONCE 16u
 
@@ -99,7 +99,7 @@ static void release(struct stage *stage, struct kicks *kicks)
   }
 }
 
-enum step_outcome step_kick(struct stage *stage, const struct scenario_step *step)
+static enum step_outcome run_kick(struct stage *stage, const struct scenario_step *step)
 {
   size_t count, online = 0;
   uint32_t *devices = targets_of(stage, TARGETS_ALL, &step->who, &count);
@@ -111,8 +111,7 @@ enum step_outcome step_kick(struct stage *stage, const struct scenario_step *ste
     free(before);
     free(kicks);
     error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory");
-    stage_abort(stage, &stage->error);
-    return STEP_ABORTED;
+    return stage_give_up(stage);
   }
   for (size_t i = 0; i < count; i++) {
     const struct fleet_facts *facts = fleet_facts(stage->fleet, devices[i]);
@@ -126,3 +125,39 @@ enum step_outcome step_kick(struct stage *stage, const struct scenario_step *ste
   release(stage, kicks);
   return outcome;
 }
+
+static int take_kick(const struct step_take *w)
+{
+  return step_take_who(w, true) != 0 ? -1 : step_take_within(w);
+}
+
+static int follow_kick(const struct step_follow *f)
+{
+  return step_story_online(f) != 0 ? -1 : step_story_hook(f, HOOK_KICK);
+}
+
+static void print_kick(const struct scenario *s, const struct scenario_step *step, FILE *out)
+{
+  (void) s;
+  char who[160];
+  print_who(&step->who, who, sizeof who);
+  fprintf(out, "end the open sessions of %s at the broker", who);
+}
+
+static uint64_t longest_kick(const struct scenario *s, const struct scenario_step *step)
+{
+  (void) s;
+  return step->within_ms;
+}
+
+/* kick: {WHO, within: 30s} */
+const struct step_kind step_kick = {
+    .name = "kick",
+    .arguments = {STEP_WHO, STEP_ARG("within")},
+    .take = take_kick,
+    .follow = follow_kick,
+    .print = print_kick,
+    .longest_ms = longest_kick,
+    .foretells = STEP_ENDS_SESSIONS,
+    .run = run_kick,
+};

@@ -1,47 +1,7 @@
-/* Every kind of step, and what does it. */
+/* The list of all kinds of step. */
 #define _POSIX_C_SOURCE 200809L
 #include "steps/steps.h"
 
-step_function *const step_functions[STEP_KINDS] = {
-    [STEP_CONNECT] = step_connect,
-    [STEP_TELEMETRY] = step_telemetry,
-    [STEP_DRAIN] = step_drain,
-    [STEP_PUSH_TRUST] = step_push_trust,
-    [STEP_PROVE] = step_prove,
-    [STEP_PRESENT] = step_present,
-    [STEP_REVOKE_BROKER] = step_revoke_broker,
-    [STEP_TRUST_CLIENTS] = step_trust_clients,
-    [STEP_RELOAD] = step_reload,
-    [STEP_RESTART] = step_restart,
-    [STEP_KILL_NODE] = step_kill_node,
-    [STEP_STOP_NODE] = step_stop_node,
-    [STEP_FREEZE_NODE] = step_freeze_node,
-    [STEP_THAW_NODE] = step_thaw_node,
-    [STEP_START_NODE] = step_start_node,
-    [STEP_RESOLVE] = step_resolve,
-    [STEP_RECONNECT] = step_reconnect,
-    [STEP_REISSUE] = step_reissue,
-    [STEP_SHELF] = step_shelf,
-    [STEP_WAKE] = step_wake,
-    [STEP_CLOCK] = step_clock,
-    [STEP_TRESPASS] = step_trespass,
-    [STEP_POLICY] = step_reconnect_policy,
-    [STEP_FAULT] = step_fault,
-    [STEP_MEND] = step_mend,
-    [STEP_REVOKE] = step_revoke,
-    [STEP_UNREVOKE] = step_unrevoke,
-    [STEP_PUBLISH_CRL] = step_publish_crl,
-    [STEP_KICK] = step_kick,
-    [STEP_COMPROMISE] = step_compromise,
-    [STEP_STORM] = step_storm,
-    [STEP_OTA_PUBLISH] = step_ota_publish,
-    [STEP_OTA_ROLLOUT] = step_ota_rollout,
-    [STEP_OTA_PAUSE] = step_ota_pause,
-    [STEP_OTA_RESUME] = step_ota_resume,
-    [STEP_OTA_ABORT] = step_ota_abort,
-    [STEP_CORRUPT] = step_corrupt,
-    [STEP_POWER_CUT] = step_power_cut,
-    [STEP_CDN] = step_cdn,
-    [STEP_WAIT] = step_wait,
-    [STEP_PROMPT] = step_prompt,
-};
+#define X(name) &step_##name,
+const struct step_kind *const steps_kinds[] = {STEPS(X) NULL};
+#undef X

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "stage/wait.h"
-#include "steps/steps.h"
+#include "steps/internal.h"
 
 struct answer {
   uv_poll_t poll;
@@ -31,7 +31,7 @@ static void on_closed(uv_handle_t *handle)
   ((struct answer *) handle->data)->closed = true;
 }
 
-enum step_outcome step_prompt(struct stage *stage, const struct scenario_step *step)
+static enum step_outcome run_prompt(struct stage *stage, const struct scenario_step *step)
 {
   if (stage->options->yes) return STEP_DONE;
   struct answer answer = {.given = false};
@@ -40,8 +40,7 @@ enum step_outcome step_prompt(struct stage *stage, const struct scenario_step *s
               "the scenario asks a person (\"%s\") but there is no terminal: run it in one, or "
               "pass --yes",
               step->say);
-    stage_abort(stage, &stage->error);
-    return STEP_ABORTED;
+    return stage_give_up(stage);
   }
   fprintf(stderr, "\n%s\nPress Enter to go on. ", step->say);
   stage->asking = true;
@@ -53,3 +52,26 @@ enum step_outcome step_prompt(struct stage *stage, const struct scenario_step *s
   while (!answer.closed) uv_run(&stage->loop, UV_RUN_ONCE);
   return waited == STAGE_ABORTED ? STEP_ABORTED : STEP_DONE;
 }
+
+static int take_prompt(const struct step_take *w)
+{
+  const char *say = step_take_text(w, "say");
+  if (say == NULL)
+    return step_take_fail(w, "", "this step needs a text: write 'say: Swap the certificate'");
+  return take_text(w->t, w->at, "say", say, w->out->say, sizeof w->out->say);
+}
+
+static void print_prompt(const struct scenario *s, const struct scenario_step *step, FILE *out)
+{
+  (void) s;
+  fprintf(out, "wait for a person: \"%s\"", step->say);
+}
+
+/* prompt: {say: "Swap the load balancer's certificate, then press Enter"} */
+const struct step_kind step_prompt = {
+    .name = "prompt",
+    .arguments = {STEP_ARG("say")},
+    .take = take_prompt,
+    .print = print_prompt,
+    .run = run_prompt,
+};

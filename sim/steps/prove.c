@@ -5,12 +5,14 @@
  * should refuse, the phase's gate or expectations say so: refused(not_trusted).
  */
 #define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "stage/apply.h"
 #include "stage/targets.h"
 #include "stage/wait.h"
-#include "steps/steps.h"
+#include "steps/internal.h"
 
 struct proof {
   const uint32_t *devices;
@@ -57,7 +59,7 @@ static enum step_outcome prove_all(struct stage *stage, const struct scenario_st
   return back == STAGE_ABORTED ? STEP_ABORTED : judge(stage, step, proof);
 }
 
-enum step_outcome step_prove(struct stage *stage, const struct scenario_step *step)
+static enum step_outcome run_prove(struct stage *stage, const struct scenario_step *step)
 {
   enum step_outcome outcome = stage_present(stage, BROKER_PROVE, &step->chain, step->apply);
   if (outcome != STEP_DONE) return outcome;
@@ -69,3 +71,61 @@ enum step_outcome step_prove(struct stage *stage, const struct scenario_step *st
   free(devices);
   return outcome;
 }
+
+static int take_prove(const struct step_take *w)
+{
+  w->out->within_ms = 60000;
+  w->out->apply = scenario_default_apply(w->scenario, SCENARIO_APPLY_RELOAD);
+  if (step_take_chain(w) != 0 || step_take_rate(w) != 0) return -1;
+  /* a proof that says how long it may take has it for its second listener, too */
+  return step_take_within(w) != 0 ? -1 : step_take_broker_within(w);
+}
+
+static int follow_prove(const struct step_follow *f)
+{
+  if (step_story_online(f) != 0 || step_story_up(f, 0) != 0) return -1;
+  if (f->scenario->remote && f->scenario->prove_port == 0)
+    return step_story_fail(
+        f, "", "'prove' needs a second listener: add 'prove-url: mqtts://host:8884' to 'broker'");
+  return step_story_hook(f, HOOK_PRESENT) != 0 ? -1 : step_story_apply(f, f->step->apply);
+}
+
+static void print_prove(const struct scenario *s, const struct scenario_step *step, FILE *out)
+{
+  (void) s;
+  fprintf(out, "try every device at %.6g/s on the second listener against ", step->rate);
+  print_chain(&step->chain, out);
+}
+
+static uint64_t longest_prove(const struct scenario *s, const struct scenario_step *step)
+{
+  return PRINT_BROKER_MS + (s->remote ? PRINT_BROKER_MS : 0) + step->broker_ms +
+         2 * step->within_ms;
+}
+
+static bool is_about_prove(const struct scenario *s, const struct scenario_step *step,
+                           const char *name, const char *argument)
+{
+  (void) s;
+  bool of_root = strcmp(name, "proven") == 0;
+  return of_root ? strcmp(step->chain.root, argument) == 0 : step_kind_connects(name, argument);
+}
+
+/* prove: {root: B, cross: A, intermediate: yes, rate: 200/s, within: 60s} */
+const struct step_kind step_prove = {
+    .name = "prove",
+    .arguments = {STEP_ARG("root"), STEP_ARG("cross"), STEP_ARG("intermediate"),
+                  STEP_ARG("cross-expired"), STEP_ARG("leaf-expired"), STEP_ARG("rate"),
+                  STEP_ARG("within")},
+    .take = take_prove,
+    .follow = follow_prove,
+    .print = print_prove,
+    .longest_ms = longest_prove,
+    .judged = {{"proven", STEP_FILLS},
+               {"refused", STEP_COUNTS},
+               {"failures", STEP_COUNTS},
+               {"connect.failed", STEP_COUNTS}},
+    .is_about = is_about_prove,
+    .issues = true,
+    .run = run_prove,
+};

@@ -6,10 +6,10 @@
 
 #include "fleetsim/nvm.h"
 #include "stage/folder.h"
+#include "stage/foresight.h"
 #include "stage/targets.h"
-#include "stage/undo.h"
 #include "stage/waves.h"
-#include "steps/steps.h"
+#include "steps/internal.h"
 
 struct bundle {
   uint32_t version;
@@ -52,20 +52,11 @@ static int make(struct stage *stage, const struct scenario_step *step, struct bu
   return 0;
 }
 
-enum step_outcome step_push_trust(struct stage *stage, const struct scenario_step *step)
+static enum step_outcome run_push_trust(struct stage *stage, const struct scenario_step *step)
 {
-  struct scenario_step inverse = *step;
-  inverse.roots = stage->bundle[stage->bundle_version];
-  inverse.crls = stage->bundle_crls[stage->bundle_version];
-  inverse.waves.count = 0;
-  stage_undo_with(stage, &inverse);
-
   struct bundle bundle;
   size_t count;
-  if (make(stage, step, &bundle) != 0) {
-    stage_abort(stage, &stage->error);
-    return STEP_ABORTED;
-  }
+  if (make(stage, step, &bundle) != 0) return stage_give_up(stage);
   uint32_t *devices = targets_list(stage, TARGETS_AWAKE, &count);
   if (devices == NULL) return STEP_ABORTED;
   struct waves waves = {.shares = &step->waves,
@@ -78,3 +69,74 @@ enum step_outcome step_push_trust(struct stage *stage, const struct scenario_ste
   free(devices);
   return outcome;
 }
+
+static bool undo_push_trust(const struct stage *stage, const struct scenario_step *step,
+                            struct scenario_step *inverse)
+{
+  *inverse = *step;
+  inverse->roots = stage->bundle[stage->bundle_version];
+  inverse->crls = stage->bundle_crls[stage->bundle_version];
+  inverse->waves.count = 0;
+  return true;
+}
+
+/* Whether its bundle fits the devices' memory: a list that the run fills may still outgrow it. */
+static int need_push_trust(struct stage *stage, const struct scenario_step *step,
+                           struct stage_foresight *then)
+{
+  uint8_t bytes[DEVICE_NVM_TRUST_MAX];
+  size_t size;
+  (void) then;
+  if (pki_make_bundle_with_lists(stage->pki, 1, &step->roots,
+                                 stage_lists(stage->scenario, step->crls), bytes, sizeof bytes,
+                                 &size, &stage->error) == 0)
+    return 0;
+  return error_wrap(&stage->error, "%s:%d:%d", stage->scenario->file, step->line, step->column);
+}
+
+static int take_push_trust(const struct step_take *w)
+{
+  if (step_take_roots(w, 2) != 0 || step_take_flag(w, "crls", &w->out->crls) != 0) return -1;
+  return step_take_waves(w) != 0 ? -1 : step_take_within(w);
+}
+
+static void print_push_trust(const struct scenario *s, const struct scenario_step *step, FILE *out)
+{
+  (void) s;
+  char text[300], roots[300];
+  fprintf(out, "teach the devices to trust %s%s, %s",
+          take_list_roots(&step->roots, roots, sizeof roots),
+          step->crls ? ", with revocation lists" : "",
+          print_waves(&step->waves, text, sizeof text));
+}
+
+static uint64_t longest_push_trust(const struct scenario *s, const struct scenario_step *step)
+{
+  (void) s;
+  return step->waves.count * step->within_ms;
+}
+
+static bool is_about_push_trust(const struct scenario *s, const struct scenario_step *step,
+                                const char *name, const char *argument)
+{
+  (void) s, (void) name;
+  return pki_roots_include(&step->roots, argument);
+}
+
+/* push-trust: {roots: [A, B, spare], crls: no, waves: [1%, 10%, 100%], within: 30s} */
+const struct step_kind step_push_trust = {
+    .name = "push-trust",
+    .arguments = {STEP_ROOTS, STEP_WAVES, STEP_ARG("crls"), STEP_ARG("within")},
+    .take = take_push_trust,
+    .follow = step_story_online,
+    .print = print_push_trust,
+    .longest_ms = longest_push_trust,
+    .judged = {{"trusting", STEP_FILLS},
+               {"trust.version_acked", STEP_RISES},
+               {"trust.committed", STEP_ADDS},
+               {"trust.refused", STEP_COUNTS}},
+    .is_about = is_about_push_trust,
+    .needs = need_push_trust,
+    .undo = undo_push_trust,
+    .run = run_push_trust,
+};

@@ -1,12 +1,12 @@
 /* reconnect: live sessions are ended in waves and opened again, because a session that never ends
    proves nothing. */
 #define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "stage/targets.h"
 #include "stage/waves.h"
-#include "steps/steps.h"
+#include "steps/internal.h"
 
 struct redial {
   const struct scenario_step *step;
@@ -33,7 +33,7 @@ static bool back(struct stage *stage, uint32_t device, void *ctx)
   return facts->connects > r->before[device] || (facts->revoked && refused);
 }
 
-enum step_outcome step_reconnect(struct stage *stage, const struct scenario_step *step)
+static enum step_outcome run_reconnect(struct stage *stage, const struct scenario_step *step)
 {
   size_t count;
   uint32_t *devices = targets_list(stage, TARGETS_AWAKE, &count);
@@ -42,8 +42,7 @@ enum step_outcome step_reconnect(struct stage *stage, const struct scenario_step
   if (r.before == NULL) {
     free(devices);
     error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory");
-    stage_abort(stage, &stage->error);
-    return STEP_ABORTED;
+    return stage_give_up(stage);
   }
   struct waves waves = {.shares = &step->waves,
                         .within_ms = step->within_ms,
@@ -56,3 +55,57 @@ enum step_outcome step_reconnect(struct stage *stage, const struct scenario_step
   free(r.before);
   return outcome;
 }
+
+static int take_reconnect(const struct step_take *w)
+{
+  w->out->full_handshake = true;
+  if (step_take_waves(w) != 0 || step_take_rate(w) != 0 ||
+      step_take_flag(w, "full-handshake", &w->out->full_handshake) != 0)
+    return -1;
+  return step_take_within(w);
+}
+
+static void print_reconnect(const struct scenario *s, const struct scenario_step *step, FILE *out)
+{
+  (void) s;
+  char text[300];
+  fprintf(out, "end every session and connect again%s, %s",
+          step->full_handshake ? " with a full handshake" : "",
+          print_waves(&step->waves, text, sizeof text));
+}
+
+static uint64_t longest_reconnect(const struct scenario *s, const struct scenario_step *step)
+{
+  (void) s;
+  return step->waves.count * step->within_ms;
+}
+
+static bool is_about_reconnect(const struct scenario *s, const struct scenario_step *step,
+                               const char *name, const char *argument)
+{
+  (void) s, (void) step;
+  return step_kind_connects(name, argument);
+}
+
+/* reconnect: {waves: [10%, 100%], rate: 200/s, full-handshake: yes, within: 30s} */
+const struct step_kind step_reconnect = {
+    .name = "reconnect",
+    .arguments = {STEP_WAVES, STEP_ARG("rate"), STEP_ARG("full-handshake"), STEP_ARG("within")},
+    .take = take_reconnect,
+    .follow = step_story_online,
+    .print = print_reconnect,
+    .longest_ms = longest_reconnect,
+    .judged = {{"reconnected", STEP_FILLS},
+               {"online", STEP_ALL},
+               {"on", STEP_ALL},
+               {"refused", STEP_COUNTS},
+               {"failures", STEP_COUNTS},
+               {"fleet.online", STEP_ALL},
+               {"devices.lost", STEP_NOBODY},
+               {"connect.failed", STEP_COUNTS},
+               {"revoke.refusals", STEP_COUNTS},
+               {"revoke.accepts", STEP_COUNTS},
+               {"revoke.collateral", STEP_COUNTS}},
+    .is_about = is_about_reconnect,
+    .run = run_reconnect,
+};

@@ -1,14 +1,17 @@
 /* reissue: new device certificates from the CSRs that were kept, under another root; no private key
    is touched. */
 #define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fleetsim/nvm.h"
 #include "stage/chains.h"
+#include "stage/foresight.h"
 #include "stage/targets.h"
 #include "stage/wait.h"
 #include "stage/waves.h"
-#include "steps/steps.h"
+#include "steps/internal.h"
 
 #define BATCH 16u
 
@@ -58,7 +61,7 @@ static bool has_acknowledged(struct stage *stage, uint32_t device, void *ctx)
   return stage->identity[device].acked;
 }
 
-enum step_outcome step_reissue(struct stage *stage, const struct scenario_step *step)
+static enum step_outcome run_reissue(struct stage *stage, const struct scenario_step *step)
 {
   size_t count;
   uint32_t *devices = targets_list(stage, TARGETS_AWAKE, &count);
@@ -74,3 +77,54 @@ enum step_outcome step_reissue(struct stage *stage, const struct scenario_step *
   free(devices);
   return outcome;
 }
+
+static int need_reissue(struct stage *stage, const struct scenario_step *step,
+                        struct stage_foresight *then)
+{
+  (void) stage, (void) step;
+  then->reissued = true;
+  return 0;
+}
+
+static int take_reissue(const struct step_take *w)
+{
+  return step_take_root(w) != 0 || step_take_waves(w) != 0 ? -1 : step_take_within(w);
+}
+
+static void print_reissue(const struct scenario *s, const struct scenario_step *step, FILE *out)
+{
+  (void) s;
+  char text[300];
+  fprintf(out, "issue new device certificates under root %s, %s", step->root,
+          print_waves(&step->waves, text, sizeof text));
+}
+
+static uint64_t longest_reissue(const struct scenario *s, const struct scenario_step *step)
+{
+  (void) s;
+  return step->waves.count * step->within_ms;
+}
+
+static bool is_about_reissue(const struct scenario *s, const struct scenario_step *step,
+                             const char *name, const char *argument)
+{
+  (void) s, (void) name;
+  return strcmp(step->root, argument) == 0;
+}
+
+/* reissue: {root: B, waves: [...], within: 30s} */
+const struct step_kind step_reissue = {
+    .name = "reissue",
+    .arguments = {STEP_ARG("root"), STEP_WAVES, STEP_ARG("within")},
+    .take = take_reissue,
+    .follow = step_story_online,
+    .print = print_reissue,
+    .longest_ms = longest_reissue,
+    .judged = {{"identified", STEP_FILLS},
+               {"certificate.committed", STEP_ADDS},
+               {"certificate.refused", STEP_COUNTS}},
+    .is_about = is_about_reissue,
+    .issues = true,
+    .needs = need_reissue,
+    .run = run_reissue,
+};

@@ -1,12 +1,12 @@
 /* shelf, wake, clock: devices that are switched off while the others learn, and devices whose clock
    is wrong. */
 #define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "stage/targets.h"
-#include "stage/undo.h"
 #include "stage/wait.h"
-#include "steps/steps.h"
+#include "steps/internal.h"
 
 static bool all_off(struct stage *stage, void *ctx)
 {
@@ -18,9 +18,8 @@ static bool all_off(struct stage *stage, void *ctx)
   return true;
 }
 
-enum step_outcome step_shelf(struct stage *stage, const struct scenario_step *step)
+static enum step_outcome run_shelf(struct stage *stage, const struct scenario_step *step)
 {
-  stage_undo_with(stage, &(struct scenario_step){.kind = STEP_WAKE, .rate = 200});
   size_t count;
   struct scenario_who candidates = step->who;
   candidates.share = 1;
@@ -39,7 +38,7 @@ enum step_outcome step_shelf(struct stage *stage, const struct scenario_step *st
   return STEP_FAILED;
 }
 
-enum step_outcome step_wake(struct stage *stage, const struct scenario_step *step)
+static enum step_outcome run_wake(struct stage *stage, const struct scenario_step *step)
 {
   size_t count;
   uint32_t *devices = targets_list(stage, TARGETS_SHELVED, &count);
@@ -48,3 +47,70 @@ enum step_outcome step_wake(struct stage *stage, const struct scenario_step *ste
   free(devices);
   return STEP_DONE;
 }
+
+static bool undo_shelf(const struct stage *stage, const struct scenario_step *step,
+                       struct scenario_step *inverse)
+{
+  (void) stage, (void) step;
+  *inverse = (struct scenario_step){.kind = &step_wake, .rate = STEP_RATE_PER_S};
+  return true;
+}
+
+static int take_shelf(const struct step_take *w)
+{
+  return step_take_who(w, true);
+}
+
+static int follow_shelf(const struct step_follow *f)
+{
+  f->story->shelved = true;
+  return step_story_online(f);
+}
+
+static int follow_wake(const struct step_follow *f)
+{
+  if (f->story->shelved) return 0;
+  return step_story_fail(f, "", "'wake' has nobody to wake: put a 'shelf' step above it");
+}
+
+static void print_shelf(const struct scenario *s, const struct scenario_step *step, FILE *out)
+{
+  (void) s;
+  char who[160];
+  print_who(&step->who, who, sizeof who);
+  fprintf(out, "switch %s off", who);
+}
+
+static void print_wake(const struct scenario *s, const struct scenario_step *step, FILE *out)
+{
+  (void) s;
+  fprintf(out, "switch the shelved devices on at %.6g/s", step->rate);
+}
+
+static uint64_t longest_shelf(const struct scenario *s, const struct scenario_step *step)
+{
+  (void) s;
+  return step->within_ms;
+}
+
+/* shelf: {WHO} */
+const struct step_kind step_shelf = {
+    .name = "shelf",
+    .arguments = {STEP_WHO},
+    .take = take_shelf,
+    .follow = follow_shelf,
+    .print = print_shelf,
+    .longest_ms = longest_shelf,
+    .undo = undo_shelf,
+    .run = run_shelf,
+};
+
+/* wake: {rate: 200/s} */
+const struct step_kind step_wake = {
+    .name = "wake",
+    .arguments = {STEP_ARG("rate")},
+    .take = step_take_rate,
+    .follow = follow_wake,
+    .print = print_wake,
+    .run = run_wake,
+};

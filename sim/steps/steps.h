@@ -1,22 +1,63 @@
-/* What a scenario's steps do: one function per kind, each in the file that is named for it. */
+/* Every kind of step that a scenario may have: scenario_load is handed the list.
+ *
+ * A kind stands at the foot of its own file, or of that which it shares with its inverse. To add one,
+ * write the file and name it below.
+ */
 #ifndef FLEETSIM_STEPS_STEPS_H
 #define FLEETSIM_STEPS_STEPS_H
 
-#include "stage/stage.h"
+#include "scenario/step_kind.h"
 
-/* A step is straight-line code that calls stage_wait for whatever takes time. */
-typedef enum step_outcome step_function(struct stage *stage, const struct scenario_step *step);
-extern step_function *const step_functions[STEP_KINDS];
+/* In the order in which sentences list them. */
+/* clang-format off */
+#define STEPS(X) \
+  X(connect) \
+  X(telemetry) \
+  X(drain) \
+  X(push_trust) \
+  X(prove) \
+  X(present) \
+  X(revoke_broker) \
+  X(trust_clients) \
+  X(reload_broker) \
+  X(restart_broker) \
+  X(kill_broker) \
+  X(stop_broker) \
+  X(freeze_broker) \
+  X(thaw_broker) \
+  X(start_broker) \
+  X(resolve) \
+  X(reconnect) \
+  X(reissue) \
+  X(shelf) \
+  X(wake) \
+  X(clock) \
+  X(trespass) \
+  X(reconnect_policy) \
+  X(fault) \
+  X(mend) \
+  X(revoke) \
+  X(unrevoke) \
+  X(publish_crl) \
+  X(kick) \
+  X(compromise) \
+  X(storm) \
+  X(ota_publish) \
+  X(ota_rollout) \
+  X(ota_pause) \
+  X(ota_resume) \
+  X(ota_abort) \
+  X(power_cut) \
+  X(corrupt) \
+  X(cdn) \
+  X(wait) \
+  X(prompt)
+/* clang-format on */
 
-step_function step_fault, step_mend;
-step_function step_reconnect_policy, step_storm;
-step_function step_connect, step_telemetry, step_drain, step_push_trust, step_prove, step_present,
-    step_trust_clients, step_reload, step_restart, step_kill_node, step_stop_node, step_freeze_node,
-    step_thaw_node, step_start_node, step_resolve, step_reconnect, step_reissue, step_shelf,
-    step_wake, step_clock, step_trespass, step_revoke, step_unrevoke, step_publish_crl, step_kick,
-    step_compromise, step_wait, step_prompt;
-step_function step_revoke_broker;
-step_function step_ota_publish, step_ota_rollout, step_ota_pause, step_ota_resume, step_ota_abort,
-    step_corrupt, step_power_cut, step_cdn;
+#define X(name) extern const struct step_kind step_##name;
+STEPS(X)
+#undef X
+
+extern const struct step_kind *const steps_kinds[]; /* ended by NULL */
 
 #endif

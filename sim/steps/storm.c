@@ -17,10 +17,13 @@
 #include "stage/policies.h"
 #include "stage/targets.h"
 #include "stage/wait.h"
-#include "steps/steps.h"
+#include "steps/internal.h"
 
 static_assert(SCENARIO_STORMS_MAX <= RESULTS_STORMS_MAX, "each storm has its row");
 
+#define STORM_MS       60000u
+#define CRASHES_MS     60000u /* a broker that is killed and started, twice */
+#define REST_RATE      0.8    /* of what the broker takes up */
 #define REST_WITHIN_MS 30000u /* beside the time that the rate takes */
 
 struct storm {
@@ -121,7 +124,7 @@ static enum step_outcome rage(struct stage *stage, struct storm *storm)
   return STEP_SHORT;
 }
 
-enum step_outcome step_storm(struct stage *stage, const struct scenario_step *step)
+static enum step_outcome run_storm(struct stage *stage, const struct scenario_step *step)
 {
   static const struct scenario_who everybody = {.share = 1};
   struct storm storm = {.step = step};
@@ -139,3 +142,52 @@ enum step_outcome step_storm(struct stage *stage, const struct scenario_step *st
   free(storm.devices);
   return outcome;
 }
+
+/* Who is left over is brought back at a rate that the broker surely has. */
+static int take_storm(const struct step_take *w)
+{
+  double most = w->scenario->broker_handshake_rate;
+  w->out->within_ms = STORM_MS;
+  w->out->rate = most > 0 ? most * REST_RATE : STEP_RATE_PER_S;
+  if (step_take_policy(w) != 0 || step_take_within(w) != 0) return -1;
+  return step_take_rate(w);
+}
+
+static int follow_storm(const struct step_follow *f)
+{
+  if (++f->story->storms > SCENARIO_STORMS_MAX)
+    return step_story_fail(f, "", "a run has at most %d storms; make two scenarios of this one",
+                           SCENARIO_STORMS_MAX);
+  return step_story_online(f);
+}
+
+static void print_storm(const struct scenario *s, const struct scenario_step *step, FILE *out)
+{
+  (void) s;
+  fprintf(out, "end every session at once, come back by ");
+  print_policy(&step->reconnect, out);
+  fprintf(out, "; then bring back who is not, at %.6g/s", step->rate);
+}
+
+static uint64_t longest_storm(const struct scenario *s, const struct scenario_step *step)
+{
+  return CRASHES_MS + 3 * step->within_ms + print_ramp_ms(s, 1, step->rate);
+}
+
+/* storm: {policy: fixed, base: 5s, cap: 30s, within: 60s, rate: 100/s} */
+const struct step_kind step_storm = {
+    .name = "storm",
+    .arguments = {STEP_ARG("policy"), STEP_ARG("base"), STEP_ARG("cap"), STEP_ARG("within"),
+                  STEP_ARG("rate")},
+    .take = take_storm,
+    .follow = follow_storm,
+    .print = print_storm,
+    .longest_ms = longest_storm,
+    .foretells = STEP_ENDS_SESSIONS | STEP_CHANGES_LINES,
+    .judged = {{"recover.online", STEP_TIMES},
+               {"recover.p50_ms", STEP_TIMES},
+               {"recover.p90_ms", STEP_TIMES},
+               {"recover.p99_ms", STEP_TIMES},
+               {"recover.all_ms", STEP_TIMES}},
+    .run = run_storm,
+};

@@ -1,14 +1,16 @@
 /* trespass: devices publish and subscribe outside private/ID/#. Nothing may come through, in either
    direction. */
 #define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "stage/targets.h"
 #include "stage/wait.h"
-#include "steps/steps.h"
+#include "steps/internal.h"
 
 /* Beside `within`: a broker may end the connection at each attempt; devices have to come back. */
-#define TRY_MS 60000u
+#define TRY_MS  60000u
+#define LOOK_MS 3000u /* how long to look for what should not come through */
 
 struct trespassers {
   const uint32_t *devices;
@@ -67,7 +69,7 @@ static enum step_outcome try_all(struct stage *stage, const struct scenario_step
   return STEP_SHORT;
 }
 
-enum step_outcome step_trespass(struct stage *stage, const struct scenario_step *step)
+static enum step_outcome run_trespass(struct stage *stage, const struct scenario_step *step)
 {
   struct trespassers them;
   uint32_t *devices = targets_of(stage, TARGETS_ONLINE, &step->who, &them.count);
@@ -77,3 +79,36 @@ enum step_outcome step_trespass(struct stage *stage, const struct scenario_step 
   free(devices);
   return outcome;
 }
+
+static int take_trespass(const struct step_take *w)
+{
+  w->out->within_ms = LOOK_MS;
+  return step_take_who(w, true);
+}
+
+static void print_trespass(const struct scenario *s, const struct scenario_step *step, FILE *out)
+{
+  (void) s;
+  char who[160];
+  print_who(&step->who, who, sizeof who);
+  fprintf(out, "let %s try the topics of others", who);
+}
+
+static uint64_t longest_trespass(const struct scenario *s, const struct scenario_step *step)
+{
+  (void) s;
+  return step->within_ms;
+}
+
+/* trespass: {WHO} */
+const struct step_kind step_trespass = {
+    .name = "trespass",
+    .arguments = {STEP_WHO},
+    .take = take_trespass,
+    .follow = step_story_online,
+    .print = print_trespass,
+    .longest_ms = longest_trespass,
+    .foretells = STEP_ENDS_SESSIONS, /* so may a broker that a device trespasses on */
+    .judged = {{"trespass.attempts", STEP_ADDS}},
+    .run = run_trespass,
+};

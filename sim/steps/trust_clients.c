@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "stage/apply.h"
+#include "stage/foresight.h"
 #include "stage/nodes.h"
 #include "stage/operation.h"
-#include "stage/undo.h"
 #include "stage/wait.h"
-#include "steps/steps.h"
+#include "steps/internal.h"
 
 #define LOOK_WITHIN_MS 10000u /* one of them has 5 s */
 #define PAUSE_MS       100u
@@ -108,10 +108,7 @@ static enum step_outcome try_root(struct stage *stage, const struct scenario_ste
   enum step_outcome outcome = STEP_DONE;
   char note[128];
   int written = write_caller(stage, &caller);
-  if (written < 0) {
-    stage_abort(stage, &stage->error);
-    return STEP_ABORTED;
-  }
+  if (written < 0) return stage_give_up(stage);
   if (written > 0) {
     snprintf(note, sizeof note,
              "whether the broker trusts %s was not tried: the fleet folder has no key under it",
@@ -139,22 +136,75 @@ static enum step_outcome try_roots(struct stage *stage, const struct scenario_st
   return outcome;
 }
 
-enum step_outcome step_trust_clients(struct stage *stage, const struct scenario_step *step)
+static enum step_outcome run_trust_clients(struct stage *stage, const struct scenario_step *step)
 {
-  struct scenario_step inverse = *step;
   struct pki_roots before = stage->client_roots;
-  inverse.roots = before;
-  if (inverse.apply == SCENARIO_APPLY_NONE)
-    inverse.apply = scenario_default_apply(stage->scenario, SCENARIO_APPLY_RESTART);
-  stage_undo_with(stage, &inverse);
-
-  if (stage_write_client_ca(stage, &step->roots) != 0) {
-    stage_abort(stage, &stage->error);
-    return STEP_ABORTED;
-  }
+  if (stage_write_client_ca(stage, &step->roots) != 0) return stage_give_up(stage);
   note_reload(stage, step);
   if (stage_wait_broker(stage, broker_clients_trusted, 70000) != 0) return STEP_ABORTED;
   enum step_outcome outcome = stage_broker_apply(stage, step->apply, -1);
   if (outcome != STEP_DONE || step->apply == SCENARIO_APPLY_NONE || step->unprobed) return outcome;
   return try_roots(stage, step, &before);
 }
+
+static bool undo_trust_clients(const struct stage *stage, const struct scenario_step *step,
+                               struct scenario_step *inverse)
+{
+  *inverse = *step;
+  inverse->roots = stage->client_roots;
+  if (inverse->apply == SCENARIO_APPLY_NONE)
+    inverse->apply = scenario_default_apply(stage->scenario, SCENARIO_APPLY_RESTART);
+  return true;
+}
+
+static int need_trust_clients(struct stage *stage, const struct scenario_step *step,
+                              struct stage_foresight *then)
+{
+  (void) stage;
+  then->trusted = step->roots;
+  return 0;
+}
+
+static int take_trust_clients(const struct step_take *w)
+{
+  bool probe = true;
+  if (step_take_roots(w, 1) != 0 || step_take_apply(w, SCENARIO_APPLY_RESTART) != 0 ||
+      step_take_broker_within(w) != 0 || step_take_flag(w, "probe", &probe) != 0)
+    return -1;
+  w->out->unprobed = !probe;
+  return 0;
+}
+
+static int follow_trust_clients(const struct step_follow *f)
+{
+  return step_story_hook(f, HOOK_TRUST_CLIENTS) != 0 ? -1 : step_story_apply(f, f->step->apply);
+}
+
+static void print_trust_clients(const struct scenario *s, const struct scenario_step *step,
+                                FILE *out)
+{
+  (void) s;
+  char text[300];
+  fprintf(out, "let the broker trust device certificates under %s%s",
+          take_list_roots(&step->roots, text, sizeof text), print_apply(step->apply));
+}
+
+static uint64_t longest_trust_clients(const struct scenario *s, const struct scenario_step *step)
+{
+  bool tried = step->apply != SCENARIO_APPLY_NONE && !step->unprobed;
+  return print_apply_ms(s, step) + (tried ? step->broker_ms : 0);
+}
+
+/* trust-clients: {roots: [A, B], apply: restart, within: 10s, probe: yes} */
+const struct step_kind step_trust_clients = {
+    .name = "trust-clients",
+    .arguments = {STEP_ROOTS, STEP_ARG("apply"), STEP_ARG("within"), STEP_ARG("probe")},
+    .take = take_trust_clients,
+    .follow = follow_trust_clients,
+    .print = print_trust_clients,
+    .longest_ms = longest_trust_clients,
+    .foretells = STEP_ENDS_BY_APPLY,
+    .needs = need_trust_clients,
+    .undo = undo_trust_clients,
+    .run = run_trust_clients,
+};

@@ -5,6 +5,7 @@
  * The input: lines "--set PATH=VALUE", any number of them, then the file. */
 #define _GNU_SOURCE
 #include "scenario/scenario.h"
+#include "steps/steps.h"
 
 #include "scratch.h"
 
@@ -53,7 +54,7 @@ static void check_twice(const struct scenario *first, const char *file,
 {
   struct scenario *second = NULL;
   struct error error = {.code = EXIT_CODE_PASS};
-  require(scenario_load(file, sets, count, &second, &error) == 0,
+  require(scenario_load(file, sets, count, steps_kinds, &second, &error) == 0,
           "what was loaded is loaded again");
   require(strcmp(first->name, second->name) == 0 && first->phase_count == second->phase_count &&
               first->expect_count == second->expect_count &&
@@ -75,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   copy[size] = '\0';
   while (count < SETS_MAX && take_set(&text, &sets[count])) count++;
   const char *file = scratch_write("s.yaml", text, size - (size_t) (text - copy));
-  if (scenario_load(file, sets, count, &scenario, &error) != 0) {
+  if (scenario_load(file, sets, count, steps_kinds, &scenario, &error) != 0) {
     check_refusal(&error, file);
   } else {
     require(scenario->phase_count > 0 && scenario->name[0] != '\0',

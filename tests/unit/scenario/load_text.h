@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "scenario/scenario.h"
+#include "steps/steps.h"
 
 /* As scenario_load; the file's name in the error is cut to "F". */
 static inline int load_text(const char *text, size_t size,
@@ -19,7 +20,7 @@ static inline int load_text(const char *text, size_t size,
   FILE *file = fdopen(fd, "w");
   fwrite(text, 1, size, file);
   fclose(file);
-  int result = scenario_load(name, overrides, count, out, error);
+  int result = scenario_load(name, overrides, count, steps_kinds, out, error);
   unlink(name);
   size_t length = strlen(name);
   if (result != 0 && strncmp(error->text, name, length) == 0) {

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "load_text.h"
+#include "steps/steps.h"
 
 static struct scenario *load(const char *rest)
 {
@@ -39,7 +40,7 @@ static int look(void *ctx, const char *name, const char *argument, struct expr_q
   return 0;
 }
 
-static struct scenario_step step_of(enum scenario_step_kind kind)
+static struct scenario_step step_of(const struct step_kind *kind)
 {
   struct scenario_step step = {
       .kind = kind, .root = "B", .chain = {.root = "B"}, .roots = {.count = 2}};
@@ -49,8 +50,8 @@ static struct scenario_step step_of(enum scenario_step_kind kind)
 }
 
 /* Whether something of `phase` judges its first step, after which quantities are `after`. */
-static bool judges_to(const char *phase, enum scenario_step_kind kind, struct before before,
-                      struct before after, enum scenario_step_kind later)
+static bool judges_to(const char *phase, const struct step_kind *kind, struct before before,
+                      struct before after, const struct step_kind *later)
 {
   char text[500];
   snprintf(text, sizeof text, "  - name: p\n    do: [connect: {}, connect: {}]\n%s", phase);
@@ -66,13 +67,13 @@ static bool judges_to(const char *phase, enum scenario_step_kind kind, struct be
 }
 
 /* All that counts has counted something in the step. */
-static bool judges_from(const char *phase, enum scenario_step_kind kind, struct before before)
+static bool judges_from(const char *phase, const struct step_kind *kind, struct before before)
 {
-  return judges_to(phase, kind, before, (struct before){7, 9, 0}, STEP_WAIT);
+  return judges_to(phase, kind, before, (struct before){7, 9, 0}, &step_wait);
 }
 
 /* Nothing holds before: there is no value. */
-static bool judges(const char *phase, enum scenario_step_kind kind)
+static bool judges(const char *phase, const struct step_kind *kind)
 {
   return judges_from(phase, kind, (struct before){.value = NAN, .whole = 9});
 }
@@ -82,52 +83,52 @@ static void what_held_before_a_step_says_nothing_of_it(void **state)
   (void) state;
   static const struct {
     const char *phase;
-    enum scenario_step_kind kind;
+    const struct step_kind *kind;
     double before; /* of nine devices */
     bool judged;
   } cases[] = {
-      {"    until: trusting(B) == 100% of all\n", STEP_PUSH_TRUST, 9, false},
-      {"    until: trusting(B) == 100% of all\n", STEP_PUSH_TRUST, 8, true},
-      {"    until: trusting(B) >= 50%\n", STEP_PUSH_TRUST, 9, false},
-      {"    until: trusting(B) == 5\n", STEP_PUSH_TRUST, 5, false},
-      {"    until: trusting(B) <= 100%\n", STEP_PUSH_TRUST, 0, false},
-      {"    until: trusting(B) != 3\n", STEP_PUSH_TRUST, 0, false},
-      {"    until: trusting(B) == 0\n", STEP_PUSH_TRUST, 0, true},
-      {"    until: trusting(B) < 100%\n", STEP_PUSH_TRUST, 5, true},
-      {"    until: trusting(A) == 100%\n", STEP_PUSH_TRUST, 9, true},
-      {"    until: trusting(A) == 100%\n", STEP_PUSH_TRUST, 8, false},
-      {"    expect: [trust.refused == 0]\n", STEP_PUSH_TRUST, 0, false},
-      {"    expect: [trust.committed == 9]\n", STEP_PUSH_TRUST, 9, false},
-      {"    expect: [trust.committed == 0]\n", STEP_PUSH_TRUST, 0, true},
-      {"    expect: [trust.committed <= 9]\n", STEP_PUSH_TRUST, 9, true},
-      {"    expect: [trust.version_acked >= 1]\n", STEP_PUSH_TRUST, 1, false},
-      {"    expect: [trust.version_acked <= 1]\n", STEP_PUSH_TRUST, 1, true},
-      {"    expect: [trust.refused == 0, trust.committed == 0]\n", STEP_PUSH_TRUST, 0, true},
-      {"    until: identified(B) == 100%\n", STEP_REISSUE, 9, false},
-      {"    until: identified(A) == 0\n", STEP_REISSUE, 0, false},
-      {"    until: identified(B) == 0\n", STEP_REISSUE, 0, true},
-      {"    until: proven(B) == 100%\n", STEP_PROVE, 9, false},
-      {"    until: proven(B) == 0\n", STEP_PROVE, 0, true},
-      {"    until: refused == 0\n", STEP_PROVE, 0, false},
-      {"    expect: [failures(connect.tls.not_trusted) == 0]\n", STEP_PROVE, 0, false},
-      {"    expect: [connect.failed == 0]\n", STEP_RECONNECT, 0, false},
-      {"    until: online == 100%\n", STEP_RECONNECT, 9, false},
-      {"    until: online >= 50%\n", STEP_RECONNECT, 8, false},
-      {"    until: online < 50%\n", STEP_RECONNECT, 9, true},
-      {"    until: reconnected == 100%\n", STEP_RECONNECT, 9, false},
-      {"    until: reconnected == 100%\n", STEP_RECONNECT, 0, true},
-      {"    until: reconnected == 0\n", STEP_RECONNECT, 0, true},
-      {"    expect: [devices.lost == 0]\n", STEP_RECONNECT, 3, false},
-      {"    expect: [devices.lost == 9]\n", STEP_RECONNECT, 0, true},
-      {"    expect: [trespass.attempts >= 0]\n", STEP_TRESPASS, 0, false},
-      {"    expect: [trespass.attempts == 0]\n", STEP_TRESPASS, 0, true},
-      {"    expect: [recover.online < 50% of all]\n", STEP_STORM, 0, true},
+      {"    until: trusting(B) == 100% of all\n", &step_push_trust, 9, false},
+      {"    until: trusting(B) == 100% of all\n", &step_push_trust, 8, true},
+      {"    until: trusting(B) >= 50%\n", &step_push_trust, 9, false},
+      {"    until: trusting(B) == 5\n", &step_push_trust, 5, false},
+      {"    until: trusting(B) <= 100%\n", &step_push_trust, 0, false},
+      {"    until: trusting(B) != 3\n", &step_push_trust, 0, false},
+      {"    until: trusting(B) == 0\n", &step_push_trust, 0, true},
+      {"    until: trusting(B) < 100%\n", &step_push_trust, 5, true},
+      {"    until: trusting(A) == 100%\n", &step_push_trust, 9, true},
+      {"    until: trusting(A) == 100%\n", &step_push_trust, 8, false},
+      {"    expect: [trust.refused == 0]\n", &step_push_trust, 0, false},
+      {"    expect: [trust.committed == 9]\n", &step_push_trust, 9, false},
+      {"    expect: [trust.committed == 0]\n", &step_push_trust, 0, true},
+      {"    expect: [trust.committed <= 9]\n", &step_push_trust, 9, true},
+      {"    expect: [trust.version_acked >= 1]\n", &step_push_trust, 1, false},
+      {"    expect: [trust.version_acked <= 1]\n", &step_push_trust, 1, true},
+      {"    expect: [trust.refused == 0, trust.committed == 0]\n", &step_push_trust, 0, true},
+      {"    until: identified(B) == 100%\n", &step_reissue, 9, false},
+      {"    until: identified(A) == 0\n", &step_reissue, 0, false},
+      {"    until: identified(B) == 0\n", &step_reissue, 0, true},
+      {"    until: proven(B) == 100%\n", &step_prove, 9, false},
+      {"    until: proven(B) == 0\n", &step_prove, 0, true},
+      {"    until: refused == 0\n", &step_prove, 0, false},
+      {"    expect: [failures(connect.tls.not_trusted) == 0]\n", &step_prove, 0, false},
+      {"    expect: [connect.failed == 0]\n", &step_reconnect, 0, false},
+      {"    until: online == 100%\n", &step_reconnect, 9, false},
+      {"    until: online >= 50%\n", &step_reconnect, 8, false},
+      {"    until: online < 50%\n", &step_reconnect, 9, true},
+      {"    until: reconnected == 100%\n", &step_reconnect, 9, false},
+      {"    until: reconnected == 100%\n", &step_reconnect, 0, true},
+      {"    until: reconnected == 0\n", &step_reconnect, 0, true},
+      {"    expect: [devices.lost == 0]\n", &step_reconnect, 3, false},
+      {"    expect: [devices.lost == 9]\n", &step_reconnect, 0, true},
+      {"    expect: [trespass.attempts >= 0]\n", &step_trespass, 0, false},
+      {"    expect: [trespass.attempts == 0]\n", &step_trespass, 0, true},
+      {"    expect: [recover.online < 50% of all]\n", &step_storm, 0, true},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
     if (judges_from(cases[i].phase, cases[i].kind, (struct before){cases[i].before, 9, 0}) !=
         cases[i].judged)
       fail_msg("'%s' with %g before %s %s", cases[i].phase, cases[i].before,
-               cases[i].judged ? "judges" : "does not judge", scenario_step_name(cases[i].kind));
+               cases[i].judged ? "judges" : "does not judge", cases[i].kind->name);
 }
 
 /* What is of something else, of an earlier step or fed by a later one. */
@@ -136,37 +137,38 @@ static void it_must_be_of_this_step(void **state)
   (void) state;
   const struct before none = {0, 9, 0}, some = {7, 9, 0};
   const char *refused = "    expect: [failures(connect.tls.not_trusted) == 7]\n";
-  assert_true(judges_to(refused, STEP_PROVE, none, some, STEP_WAIT));
-  assert_false(judges_to(refused, STEP_PROVE, none, none, STEP_RESTART));
-  assert_false(judges_to("    expect: [failures(session.closed) > 0]\n", STEP_PROVE, none, some,
-                         STEP_RESTART));
-  assert_false(judges_to("    until: proven(A) == 7\n", STEP_PROVE, none, some, STEP_WAIT));
-  assert_false(judges_to("    until: trusting(A) == 7\n", STEP_PUSH_TRUST, none, some, STEP_WAIT));
-  assert_false(judges_to("    until: identified(A) == 7\n", STEP_REISSUE, none, some, STEP_WAIT));
+  assert_true(judges_to(refused, &step_prove, none, some, &step_wait));
+  assert_false(judges_to(refused, &step_prove, none, none, &step_restart_broker));
+  assert_false(judges_to("    expect: [failures(session.closed) > 0]\n", &step_prove, none, some,
+                         &step_restart_broker));
+  assert_false(judges_to("    until: proven(A) == 7\n", &step_prove, none, some, &step_wait));
+  assert_false(
+      judges_to("    until: trusting(A) == 7\n", &step_push_trust, none, some, &step_wait));
+  assert_false(judges_to("    until: identified(A) == 7\n", &step_reissue, none, some, &step_wait));
 
   const char *back = "    until: reconnected == 100%\n";
-  assert_true(judges_to(back, STEP_RECONNECT, none, some, STEP_WAIT));
-  assert_false(judges_to(back, STEP_RECONNECT, none, some, STEP_RECONNECT));
+  assert_true(judges_to(back, &step_reconnect, none, some, &step_wait));
+  assert_false(judges_to(back, &step_reconnect, none, some, &step_reconnect));
 
   /* who never went is online as well; where all went, it is about those who are to come */
   const char *online = "    until: online == 100%\n";
   const struct before all = {9, 9, 1};
-  assert_false(judges_to(online, STEP_RECONNECT, all, (struct before){9, 9, 4}, STEP_WAIT));
-  assert_false(judges_to(online, STEP_RECONNECT, all, (struct before){4, 9, 4}, STEP_WAIT));
-  assert_true(judges_to(online, STEP_RECONNECT, all, (struct before){3, 9, 4}, STEP_WAIT));
+  assert_false(judges_to(online, &step_reconnect, all, (struct before){9, 9, 4}, &step_wait));
+  assert_false(judges_to(online, &step_reconnect, all, (struct before){4, 9, 4}, &step_wait));
+  assert_true(judges_to(online, &step_reconnect, all, (struct before){3, 9, 4}, &step_wait));
 
   const char *recovered = "    expect: [recover.online < 100% of all]\n";
-  assert_true(judges_to(recovered, STEP_STORM, none, some, STEP_WAIT));
-  assert_true(judges_to(recovered, STEP_STORM, (struct before){NAN, 9, 0}, none, STEP_WAIT));
-  assert_false(judges_to(recovered, STEP_STORM, some, some, STEP_WAIT));
+  assert_true(judges_to(recovered, &step_storm, none, some, &step_wait));
+  assert_true(judges_to(recovered, &step_storm, (struct before){NAN, 9, 0}, none, &step_wait));
+  assert_false(judges_to(recovered, &step_storm, some, some, &step_wait));
 }
 
 static void a_step_that_nobody_does_is_not_done(void **state)
 {
   (void) state;
   const struct before nobody = {0, 0, 0};
-  assert_true(judges_from("    expect: [trusting(B) == 0]\n", STEP_PUSH_TRUST, nobody));
-  assert_true(judges_from("    expect: [trust.committed == 0]\n", STEP_PUSH_TRUST, nobody));
+  assert_true(judges_from("    expect: [trusting(B) == 0]\n", &step_push_trust, nobody));
+  assert_true(judges_from("    expect: [trust.committed == 0]\n", &step_push_trust, nobody));
 }
 
 static void only_what_speaks_of_a_step_judges_it(void **state)
@@ -174,33 +176,33 @@ static void only_what_speaks_of_a_step_judges_it(void **state)
   (void) state;
   static const struct {
     const char *phase;
-    enum scenario_step_kind kind;
+    const struct step_kind *kind;
     bool judged;
   } cases[] = {
-      {"", STEP_PROVE, false},
-      {"    until: online == 100%\n", STEP_PROVE, false},
-      {"    until: proven(B) == 0\n", STEP_PROVE, true},
-      {"    expect: [online == 100%, refused(not_trusted) == 100%]\n", STEP_PROVE, true},
-      {"    expect: [failures(connect.tls.not_trusted) == 9]\n", STEP_PROVE, true},
-      {"    expect: [connect.total_ms.p99 < 2s]\n", STEP_PROVE, false},
-      {"    until: online == 0\n", STEP_RECONNECT, true},
-      {"    until: reconnected == 0\n", STEP_RECONNECT, true},
-      {"    until: refused == 100%\n", STEP_RECONNECT, true},
-      {"    until: identified(A) == 100%\n", STEP_RECONNECT, false},
-      {"    until: proven(A) == 100%\n", STEP_RECONNECT, false},
-      {"    until: trusting(B) == 0\n", STEP_PUSH_TRUST, true},
-      {"    expect: [trust.refused == 9]\n", STEP_PUSH_TRUST, true},
-      {"    until: online == 100%\n", STEP_PUSH_TRUST, false},
-      {"    until: identified(B) == 0\n", STEP_REISSUE, true},
-      {"    until: trusting(B) == 100%\n", STEP_REISSUE, false},
-      {"    expect: [recover.online < 50% of all]\n", STEP_STORM, true},
-      {"    until: online == 100%\n", STEP_STORM, false},
-      {"    until: online == 100%\n", STEP_CONNECT, false},
+      {"", &step_prove, false},
+      {"    until: online == 100%\n", &step_prove, false},
+      {"    until: proven(B) == 0\n", &step_prove, true},
+      {"    expect: [online == 100%, refused(not_trusted) == 100%]\n", &step_prove, true},
+      {"    expect: [failures(connect.tls.not_trusted) == 9]\n", &step_prove, true},
+      {"    expect: [connect.total_ms.p99 < 2s]\n", &step_prove, false},
+      {"    until: online == 0\n", &step_reconnect, true},
+      {"    until: reconnected == 0\n", &step_reconnect, true},
+      {"    until: refused == 100%\n", &step_reconnect, true},
+      {"    until: identified(A) == 100%\n", &step_reconnect, false},
+      {"    until: proven(A) == 100%\n", &step_reconnect, false},
+      {"    until: trusting(B) == 0\n", &step_push_trust, true},
+      {"    expect: [trust.refused == 9]\n", &step_push_trust, true},
+      {"    until: online == 100%\n", &step_push_trust, false},
+      {"    until: identified(B) == 0\n", &step_reissue, true},
+      {"    until: trusting(B) == 100%\n", &step_reissue, false},
+      {"    expect: [recover.online < 50% of all]\n", &step_storm, true},
+      {"    until: online == 100%\n", &step_storm, false},
+      {"    until: online == 100%\n", &step_connect, false},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
     if (judges(cases[i].phase, cases[i].kind) != cases[i].judged)
       fail_msg("'%s' %s %s", cases[i].phase, cases[i].judged ? "judges" : "does not judge",
-               scenario_step_name(cases[i].kind));
+               cases[i].kind->name);
 }
 
 static bool is_judged(const char *rest)

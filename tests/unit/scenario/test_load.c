@@ -167,7 +167,7 @@ static void a_cohort_can_have_a_reconnect_policy_of_its_own(void **state)
   assert_int_equal(s->cohort_reconnect[1].policy, SCENARIO_FIXED);
   assert_int_equal(s->cohort_reconnect[1].base_ms, 5000);
   const struct scenario_step *step = &s->phases[0].steps[1];
-  assert_int_equal(step->kind, STEP_POLICY);
+  assert_ptr_equal(step->kind, &step_reconnect_policy);
   assert_int_equal(step->reconnect.policy, SCENARIO_IMMEDIATE);
   assert_int_equal(step->reconnect.cap_ms, 40000);
   assert_string_equal(step->who.cohort, "eu");
@@ -261,7 +261,7 @@ static void every_step_is_read_with_its_line_and_arguments(void **state)
   const struct scenario_step *step = s->phases[0].steps;
   assert_int_equal(s->phases[0].step_count, 18);
   for (int i = 0; i < 18; i++) assert_int_equal(step[i].line, 6 + i);
-  assert_int_equal(step[0].kind, STEP_CONNECT);
+  assert_ptr_equal(step[0].kind, &step_connect);
   assert_int_equal(step[0].arrival, SCENARIO_POISSON);
   assert_float_equal(step[0].rate, 50, 0);
   assert_float_equal(step[0].who.share, 0.5, 0);
@@ -305,7 +305,7 @@ static void a_fault_has_what_it_names_and_nothing_else(void **state)
       "      - mend: {share: 5%}\n");
   const struct scenario_step *step = s->phases[0].steps;
   const struct fault *f = &step[0].fault;
-  assert_int_equal(step[0].kind, STEP_FAULT);
+  assert_ptr_equal(step[0].kind, &step_fault);
   assert_int_equal(f->latency_ms, 200);
   assert_int_equal(f->jitter_ms, 50);
   assert_int_equal(f->bandwidth_per_s, 2048);
@@ -318,7 +318,7 @@ static void a_fault_has_what_it_names_and_nothing_else(void **state)
   assert_int_equal(step[0].within_ms, 10000);
   assert_true(step[2].fault.reset && step[2].fault.slow_close_ms == 0);
   assert_int_equal(step[2].within_ms, 0);
-  assert_int_equal(step[4].kind, STEP_MEND);
+  assert_ptr_equal(step[4].kind, &step_mend);
   assert_float_equal(step[4].who.share, 0.05, 0);
   scenario_free(s);
 }
@@ -527,7 +527,7 @@ static void refuses_a_file_that_is_too_large_or_missing(void **state)
   assert_int_equal(load_text(text, size, NULL, 0, &scenario, &error), -1);
   assert_non_null(strstr(error.text, "1048576 bytes"));
   free(text);
-  assert_int_equal(scenario_load("no-such-file.yaml", NULL, 0, &scenario, &error), -1);
+  assert_int_equal(scenario_load("no-such-file.yaml", NULL, 0, steps_kinds, &scenario, &error), -1);
   assert_int_equal(error.code, EXIT_CODE_USAGE);
   assert_string_equal(error.text, "cannot read no-such-file.yaml: No such file or directory");
 }
@@ -561,7 +561,7 @@ static void check_shipped(const char *pattern, size_t least)
   for (size_t i = 0; i < files.gl_pathc; i++) {
     struct scenario *scenario = NULL;
     struct error error;
-    if (scenario_load(files.gl_pathv[i], NULL, 0, &scenario, &error) != 0)
+    if (scenario_load(files.gl_pathv[i], NULL, 0, steps_kinds, &scenario, &error) != 0)
       fail_msg("%s", error.text);
     FILE *sink = fopen("/dev/null", "w");
     assert_non_null(sink);

@@ -1,0 +1,124 @@
+/* A kind of step: all that the reader of a scenario, its timetable and a run know of it.
+ *
+ * Each stands at the foot of its own file in sim/steps, and kinds.c lists them. The reader is handed
+ * that list: it knows steps by this alone. Where a member is NULL or 0, there is nothing of the kind.
+ */
+#ifndef FLEETSIM_SCENARIO_STEP_KIND_H
+#define FLEETSIM_SCENARIO_STEP_KIND_H
+
+#include <stdio.h>
+
+#include "scenario/scenario.h"
+#include "scenario/step_story.h"
+#include "scenario/step_take.h"
+
+struct stage;
+struct stage_foresight;
+
+#define STEP_ARGUMENTS_MAX 20
+#define STEP_JUDGED_MAX    12
+
+/* A key that a step may have. */
+enum step_argument_type {
+  STEP_TEXT,    /* a single value */
+  STEP_LIST,    /* `least` to `most` values */
+  STEP_ENTRIES, /* `least` to `most` mappings, each with keys of `fields` */
+};
+struct step_argument {
+  const char *key; /* NULL: the list ends here */
+  enum step_argument_type type;
+  unsigned least, most;
+  const char *const *fields; /* ended by NULL */
+};
+
+#define STEP_ARG(name) \
+  {                    \
+    .key = (name)      \
+  }
+#define STEP_LIST_OF(name, min, max)                                \
+  {                                                                 \
+    .key = (name), .type = STEP_LIST, .least = (min), .most = (max) \
+  }
+#define STEP_WHO   STEP_ARG("share"), STEP_ARG("cohort"), STEP_LIST_OF("ids", 1, SCENARIO_IDS_MAX)
+#define STEP_WAVES STEP_LIST_OF("waves", 1, SCENARIO_WAVES_MAX)
+#define STEP_ROOTS STEP_LIST_OF("roots", 1, PKI_ROOTS_MAX)
+
+/* What becomes of a quantity where every device does what a step says. */
+enum step_effect {
+  STEP_FILLS,  /* it becomes its whole, if it is of what the step is about */
+  STEP_ADDS,   /* it grows by one for each device */
+  STEP_RISES,  /* it grows by one */
+  STEP_ALL,    /* it becomes its whole, which it may have been before: who is back, or never went */
+  STEP_NOBODY, /* it becomes 0, which it may have been before */
+  STEP_COUNTS, /* nothing: it counts what goes wrong */
+  STEP_TIMES,  /* something else each time: what it was before, it was of an earlier step */
+};
+
+/* A quantity or metric that an expression must name to be about the outcome of a step. */
+struct step_judged {
+  const char *name; /* NULL: the list ends here */
+  enum step_effect effect;
+};
+
+/* What a step brings about that shows as failures of devices: bits. */
+enum step_foretold {
+  STEP_ENDS_SESSIONS = 1 << 0,
+  STEP_ENDS_BY_APPLY = 1 << 1, /* where its `apply` may restart the broker */
+  STEP_CHANGES_LINES = 1 << 2, /* failures of every kind that a network has */
+  STEP_STOPS_BROKER = 1 << 3,  /* a broker falls silent in some way, or has been */
+  STEP_MOVES_NAME = 1 << 4,
+  /* a broker that closes after the handshake may have judged by it: nobody foretold that */
+  STEP_PUBLISHES_LIST = 1 << 5,
+};
+
+/* How a step ended. FAILED: the rehearsed world did not do what it should; stage->error says why.
+ * SHORT: it was done, and not every device did what it says (stage->error says how many): a failure
+ * unless the phase's gate or expectations are about that, and did not hold anyway
+ * (scenario_judge_begin). */
+enum step_outcome { STEP_DONE, STEP_FAILED, STEP_SHORT, STEP_ABORTED };
+
+struct step_kind {
+  const char *name; /* its key in a file */
+  struct step_argument arguments[STEP_ARGUMENTS_MAX];
+
+  /* --- Reading a file. Functions return 0, or -1 with the error set. */
+
+  /* Before any phase is read: what the rest of the file may name (images). */
+  int (*declare)(const struct step_take *take, struct scenario *scenario);
+  /* From the arguments to take->out, which holds the defaults of all steps. */
+  int (*take)(const struct step_take *take);
+  /* Whether it makes sense after the steps before it. */
+  int (*follow)(const struct step_follow *follow);
+
+  /* --- The timetable. */
+
+  void (*print)(const struct scenario *scenario, const struct scenario_step *step, FILE *out);
+  uint64_t (*longest_ms)(const struct scenario *scenario, const struct scenario_step *step);
+
+  /* --- Its outcome. */
+
+  unsigned foretells; /* bits of enum step_foretold */
+  struct step_judged judged[STEP_JUDGED_MAX];
+  /* Whether a quantity's argument is of what this step is about: trusting(B) of root B. NULL: every
+   * argument is. */
+  bool (*is_about)(const struct scenario *scenario, const struct scenario_step *step,
+                   const char *name, const char *argument);
+
+  /* --- The run. */
+
+  bool issues; /* certificates under step->root: the fleet folder must have its key */
+  /* Refuses, before anything is sent, what cannot be done with the fleet folder; notes what will
+   * have come about afterwards. 0, or -1 with stage->error. */
+  int (*needs)(struct stage *stage, const struct scenario_step *step, struct stage_foresight *then);
+  /* The step that takes it back, for on_fail: rollback, as things are before it. False: none. */
+  bool (*undo)(const struct stage *stage, const struct scenario_step *step,
+               struct scenario_step *inverse);
+  /* Straight-line code that calls stage_wait for whatever takes time. */
+  enum step_outcome (*run)(struct stage *stage, const struct scenario_step *step);
+};
+
+/* Whether it is a failure that devices meet as they connect: failures(connect.tls.not_trusted), and
+ * every quantity but failures. */
+bool step_kind_connects(const char *name, const char *argument);
+
+#endif

@@ -1,0 +1,41 @@
+/* What steps about revocation will need, asked before anything is sent. Each refusal says where the
+ * step is and what to do instead. */
+#define _POSIX_C_SOURCE 200809L
+#include "stage/foresight.h"
+
+#include "stage/crls.h"
+
+#define WAY_OUT "publish it with 'publish-crl: {file: PATH}'"
+
+int stage_foresee_list(struct stage *stage, const struct scenario_step *step,
+                       const struct stage_foresight *then)
+{
+  const char *root = stage_lacks_crl_key(stage, &then->trusted);
+  if (root == NULL) return 0;
+  return error_set(&stage->error, EXIT_CODE_USAGE,
+                   "%s:%d:%d: '%s' makes a CRL of root '%s', and %s does not hold that root's key: "
+                   "have whoever holds it make the list, and " WAY_OUT,
+                   stage->scenario->file, step->line, step->column, scenario_step_name(step), root,
+                   stage->options->fleet != NULL ? stage->options->fleet : "the fleet folder");
+}
+
+/* Whom a share will meet is not known yet: then one device that can be revoked is enough. */
+int stage_foresee_revocable(struct stage *stage, const struct scenario_step *step)
+{
+  bool all = step->who.id_count > 0;
+  size_t count = all ? step->who.id_count : stage->scenario->devices;
+  int result = 0;
+  for (size_t i = 0; i < count; i++) {
+    size_t index = i;
+    if (all && !pki_find_device(stage->pki, step->who.ids[i], &index)) continue;
+    result = pki_check_revocable(stage->pki, index, &stage->error);
+    if (result != 0 && stage->error.code != EXIT_CODE_USAGE) return -1;
+    if ((result == 0) != all) break;
+  }
+  if (result == 0) return 0;
+  return error_set(
+      &stage->error, EXIT_CODE_USAGE,
+      "%s:%d:%d: '%s' is for certificates that this folder's own CAs issued, and those of its "
+      "devices were imported: have their issuer make the list, and " WAY_OUT,
+      stage->scenario->file, step->line, step->column, scenario_step_name(step));
+}
