@@ -6,6 +6,7 @@
 
 #include "report/metrics.h"
 #include "scenario/check.h"
+#include "scenario/quantity.h"
 
 #define GATE_WITHIN_MS 60000u
 
@@ -14,22 +15,10 @@ static int fail(const struct take *t, const char *at, size_t column, const char 
   return doc_fail(t->doc, at, column, t->error, sentence);
 }
 
-static bool takes_roots(const char *name)
-{
-  return strcmp(name, "trusting") == 0 || strcmp(name, "proven") == 0 ||
-         strcmp(name, "identified") == 0;
-}
-
-static bool is_of_ota(const char *name)
-{
-  return strcmp(name, "updated") == 0 || strcmp(name, "touched") == 0 || strcmp(name, "ota") == 0 ||
-         strcmp(name, "reported") == 0;
-}
-
 /* The sentence for an image or status that there is not. */
-static void say_bad_ota(const struct expr *e, const struct scenario *s, char *out, size_t size)
+static void say_bad_ota(const struct expr *e, bool image, const struct scenario *s, char *out,
+                        size_t size)
 {
-  bool image = strcmp(e->name, "updated") == 0 || strcmp(e->name, "touched") == 0;
   if (!s->ota.on)
     snprintf(out, size,
              "the devices of this scenario take no firmware updates: add 'ota: {}' to the file");
@@ -44,42 +33,55 @@ static void say_bad_ota(const struct expr *e, const struct scenario *s, char *ou
              e->argument, e->name);
 }
 
+static void say_bad_root(const struct expr *e, const struct pki_roots *roots, char *out,
+                         size_t size)
+{
+  char list[300];
+  if (e->argument[0] == '\0')
+    snprintf(out, size, "'%s' needs a root: write '%s(%s)'", e->name, e->name, roots->name[0]);
+  else
+    snprintf(out, size, "'%s' is no root of this scenario; pki.roots has %s", e->argument,
+             take_list_roots(roots, list, sizeof list));
+}
+
 static int bad_argument(const struct take *t, const char *at, const struct expr *e,
                         const struct scenario *scenario)
 {
-  char list[300], sentence[500];
-  const struct pki_roots *roots = &scenario->roots;
-  if (takes_roots(e->name) && e->argument[0] == '\0')
-    snprintf(sentence, sizeof sentence, "'%s' needs a root: write '%s(%s)'", e->name, e->name,
-             roots->name[0]);
-  else if (takes_roots(e->name))
-    snprintf(sentence, sizeof sentence, "'%s' is no root of this scenario; pki.roots has %s",
-             e->argument, take_list_roots(roots, list, sizeof list));
-  else if (strcmp(e->name, "refused") == 0)
-    snprintf(sentence, sizeof sentence,
+  char sentence[500];
+  size_t size = sizeof sentence;
+  enum quantity_argument argument = quantity_argument((enum quantity) quantity_find(e->name));
+  switch (argument) {
+  case QUANTITY_ROOT: say_bad_root(e, &scenario->roots, sentence, size); break;
+  case QUANTITY_REASON:
+    snprintf(sentence, size,
              "'%s' is no reason to refuse a broker: write the last part of a connect.tls failure, "
              "such as 'refused(not_trusted)'",
              e->argument);
-  else if (strcmp(e->name, "failures") == 0)
-    snprintf(sentence, sizeof sentence,
+    break;
+  case QUANTITY_NAME:
+    snprintf(sentence, size,
              "'%s' is no name of a failure: write 'failures(connect.tls.not_trusted)', or count "
              "all with 'connect.failed'",
              e->argument);
-  else if (strcmp(e->name, "on") == 0)
-    snprintf(sentence, sizeof sentence,
-             "'%s' is no broker of this scenario: write 'on(%s)', or give broker.nodes names",
-             e->argument, scenario->nodes[0].name);
-  else if (is_of_ota(e->name))
-    say_bad_ota(e, scenario, sentence, sizeof sentence);
-  else
-    snprintf(sentence, sizeof sentence, "'%s' takes no argument: write '%s'", e->name, e->name);
+    break;
+  case QUANTITY_NODE:
+    snprintf(sentence, size,
+             "'%s' is no broker of this scenario: write '%s(%s)', or give broker.nodes names",
+             e->argument, e->name, scenario->nodes[0].name);
+    break;
+  case QUANTITY_IMAGE:
+  case QUANTITY_STATUS: say_bad_ota(e, argument == QUANTITY_IMAGE, scenario, sentence, size); break;
+  case QUANTITY_NOTHING:
+    snprintf(sentence, size, "'%s' takes no argument: write '%s'", e->name, e->name);
+    break;
+  }
   return fail(t, at, strlen(e->name) + 1, sentence);
 }
 
 static int check_name(const struct take *t, const char *at, const struct expr *e,
                       const struct scenario *scenario)
 {
-  char sentence[500];
+  char sentence[500], list[300];
   int known = scenario_quantity_known(e->name, e->argument, scenario);
   if (known == 0) return 0;
   if (known == SCENARIO_BAD_ARGUMENT) return bad_argument(t, at, e, scenario);
@@ -89,11 +91,9 @@ static int check_name(const struct take *t, const char *at, const struct expr *e
              e->name);
   else
     snprintf(sentence, sizeof sentence,
-             "'%s' is no quantity and no metric: write online, awake, shelved, trusting(ROOT), "
-             "proven(ROOT), identified(ROOT), refused(REASON), reconnected, failures(NAME), "
-             "on(NODE), updated(IMAGE), touched(IMAGE), ota(STATUS), reported(STATUS) or a metric "
-             "such as connect.total_ms.p99",
-             e->name);
+             "'%s' is no quantity and no metric: write %s or a metric such as "
+             "connect.total_ms.p99",
+             e->name, quantity_list(list, sizeof list));
   return fail(t, at, 0, sentence);
 }
 
@@ -103,7 +103,7 @@ static bool has_whole(const struct expr *e, const struct scenario *scenario)
   if (strncmp(e->name, "fleet.", 6) == 0 || strncmp(e->name, "devices.", 8) == 0) return true;
   if (strcmp(e->name, "handshake.full") == 0 || strcmp(e->name, "handshake.resumed") == 0)
     return true;
-  return strcmp(e->name, "failures") != 0 &&
+  return quantity_find(e->name) != QUANTITY_FAILURES &&
          scenario_quantity_known(e->name, e->argument, scenario) == 0;
 }
 

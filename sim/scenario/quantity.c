@@ -5,22 +5,43 @@
 #include <string.h>
 
 #include "fleetsim/failure.h"
+#include "scenario/quantity.h"
 #include "scenario/scenario.h"
 
-enum argument { NEVER, ROOT, REASON, FAILURE, NODE, IMAGE, STATUS };
-
-static const struct quantity {
-  const char *name;
-  enum argument argument;
+/* clang-format off */
+#define X(symbol, name, argument, bare, counts, whole) {name, #argument, QUANTITY_##argument, bare},
+static const struct {
+  const char *name, *argument_name;
+  enum quantity_argument argument;
   bool may_be_bare;
-} quantities[] = {
-    {"online", NEVER, true},      {"awake", NEVER, true},       {"shelved", NEVER, true},
-    {"all", NEVER, true},         {"trusting", ROOT, false},    {"proven", ROOT, false},
-    {"identified", ROOT, false},  {"refused", REASON, true},    {"revoked", NEVER, true},
-    {"reconnected", NEVER, true}, {"failures", FAILURE, false}, {"on", NODE, false},
-    {"updated", IMAGE, false},    {"touched", IMAGE, false},    {"ota", STATUS, false},
-    {"reported", STATUS, false},
-};
+} quantities[QUANTITY_COUNT] = {QUANTITIES(X)};
+#undef X
+/* clang-format on */
+
+int quantity_find(const char *name)
+{
+  for (int q = 0; q < QUANTITY_COUNT; q++)
+    if (strcmp(quantities[q].name, name) == 0) return q;
+  return -1;
+}
+
+enum quantity_argument quantity_argument(enum quantity quantity)
+{
+  return quantities[quantity].argument;
+}
+
+const char *quantity_list(char *out, size_t size)
+{
+  size_t used = 0;
+  out[0] = '\0';
+  for (int q = 0; q < QUANTITY_COUNT && used < size; q++) {
+    bool bare = quantities[q].argument == QUANTITY_NOTHING;
+    used += (size_t) snprintf(out + used, size - used, "%s%s%s%s%s", q > 0 ? ", " : "",
+                              quantities[q].name, bare ? "" : "(",
+                              bare ? "" : quantities[q].argument_name, bare ? "" : ")");
+  }
+  return out;
+}
 
 static bool is_root(const struct pki_roots *roots, const char *name)
 {
@@ -52,16 +73,17 @@ int scenario_find_image(const struct scenario *scenario, const char *name)
   return -1;
 }
 
-static bool fits(enum argument kind, const char *argument, const struct scenario *scenario)
+static bool fits(enum quantity_argument kind, const char *argument, const struct scenario *scenario)
 {
   switch (kind) {
-  case ROOT: return is_root(&scenario->roots, argument);
-  case REASON: return is_failure("connect.tls.", argument);
-  case FAILURE: return is_failure("", argument);
-  case NODE: return scenario_find_node(scenario, argument) >= 0;
-  case IMAGE: return scenario_find_image(scenario, argument) >= 0;
-  case STATUS: return scenario->ota.on && device_ota_status_find(argument, strlen(argument)) >= 0;
-  case NEVER: break;
+  case QUANTITY_ROOT: return is_root(&scenario->roots, argument);
+  case QUANTITY_REASON: return is_failure("connect.tls.", argument);
+  case QUANTITY_NAME: return is_failure("", argument);
+  case QUANTITY_NODE: return scenario_find_node(scenario, argument) >= 0;
+  case QUANTITY_IMAGE: return scenario_find_image(scenario, argument) >= 0;
+  case QUANTITY_STATUS:
+    return scenario->ota.on && device_ota_status_find(argument, strlen(argument)) >= 0;
+  case QUANTITY_NOTHING: break;
   }
   return false;
 }
@@ -75,13 +97,11 @@ bool scenario_is_time(const char *name)
 
 int scenario_quantity_known(const char *name, const char *argument, const struct scenario *scenario)
 {
-  for (size_t i = 0; i < sizeof quantities / sizeof *quantities; i++) {
-    const struct quantity *q = &quantities[i];
-    if (strcmp(q->name, name) != 0) continue;
-    bool known = argument[0] == '\0' ? q->may_be_bare : fits(q->argument, argument, scenario);
-    return known ? 0 : SCENARIO_BAD_ARGUMENT;
-  }
-  return SCENARIO_BAD_NAME;
+  int q = quantity_find(name);
+  if (q < 0) return SCENARIO_BAD_NAME;
+  bool known = argument[0] == '\0' ? quantities[q].may_be_bare
+                                   : fits(quantities[q].argument, argument, scenario);
+  return known ? 0 : SCENARIO_BAD_ARGUMENT;
 }
 
 static bool any_named(const struct expr *exprs, size_t count, const char *name)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scenario/quantity.h"
 #include "stage/firmware.h"
 
 int stage_root_index(const struct stage *stage, const char *root)
@@ -139,27 +140,13 @@ static bool is_anybody(const struct stage *stage, size_t index, const struct fle
   return true;
 }
 
+/* clang-format off */
+#define X(symbol, name, argument, bare, counts, whole) {counts, whole},
 static const struct {
-  const char *name;
-  predicate *counts;
-  predicate *whole;
-} quantities[] = {
-    {"online", is_online, is_awake},
-    {"awake", is_awake, is_anybody},
-    {"shelved", is_shelved, is_anybody},
-    {"all", is_anybody, is_anybody},
-    {"trusting", is_trusting, is_awake},
-    {"proven", is_proven, is_awake},
-    {"identified", is_identified, is_awake},
-    {"reconnected", is_reconnected, is_awake},
-    {"refused", is_refused, is_awake},
-    {"revoked", is_revoked, is_anybody},
-    {"on", is_on, is_awake},
-    {"updated", is_updated, is_anybody},
-    {"touched", is_touched, is_anybody},
-    {"ota", is_at, is_anybody},
-    {"reported", is_reported, is_anybody},
-};
+  predicate *counts, *whole;
+} observed[QUANTITY_COUNT] = {QUANTITIES(X)};
+#undef X
+/* clang-format on */
 
 static double count(const struct stage *stage, predicate *counts, const char *argument)
 {
@@ -193,13 +180,13 @@ int stage_lookup(void *ctx, const char *name, const char *argument, struct expr_
 {
   const struct stage *stage = ctx;
   *out = (struct expr_quantity){.unit = EXPR_NUMBER};
-  for (size_t q = 0; q < sizeof quantities / sizeof quantities[0]; q++) {
-    if (strcmp(quantities[q].name, name) != 0) continue;
-    out->value = count(stage, quantities[q].counts, argument);
-    out->whole = count(stage, quantities[q].whole, argument);
+  int q = quantity_find(name);
+  if (q == QUANTITY_FAILURES) return find_failures(stage, argument, out);
+  if (q >= 0) {
+    out->value = count(stage, observed[q].counts, argument);
+    out->whole = count(stage, observed[q].whole, argument);
     return 0;
   }
-  if (strcmp(name, "failures") == 0) return find_failures(stage, argument, out);
   if (metrics_find(stage->metrics, name, &out->value) != 0) return -1;
   if (is_open_ended(stage, name)) out->value = NAN;
   if (scenario_is_time(name)) out->unit = EXPR_DURATION;
