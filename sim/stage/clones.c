@@ -23,12 +23,12 @@ struct stage_clones {
   bool stopped;
 };
 
-static uint8_t *page_of(void *clones, size_t index)
+static uint8_t *clone_page(void *clones, size_t index)
 {
   return ((struct stage_clones *) clones)->pages + index * DEVICE_NVM_PAGE_SIZE;
 }
 
-static uint32_t id_of(void *clones, size_t index)
+static uint32_t clone_id(void *clones, size_t index)
 {
   return ((struct stage_clones *) clones)->ids[index];
 }
@@ -60,7 +60,7 @@ static int copy_devices(struct stage *stage, struct stage_clones *clones, const 
   for (size_t i = 0; i < count; i++) {
     clones->ids[i] = stage->ids[devices[i]];
     clones->indices[i] = (uint32_t) i;
-    memcpy(page_of(clones, i), pki_device_page(stage->pki, devices[i]), DEVICE_NVM_PAGE_SIZE);
+    memcpy(clone_page(clones, i), pki_device_page(stage->pki, devices[i]), DEVICE_NVM_PAGE_SIZE);
   }
   if (files_join(folder, stage->options->out, "clones", &stage->error) != 0 ||
       files_make_folder(folder, 0755, &stage->error) != 0)
@@ -76,8 +76,8 @@ static int make_fleet(struct stage *stage, struct stage_clones *clones)
   config.profile = &stage->scenario->device;
   config.ota = (struct fleet_ota){.flash = NULL};
   config.device_count = clones->count;
-  config.page = page_of;
-  config.id = id_of;
+  config.page = clone_page;
+  config.id = clone_id;
   config.pages = clones;
   config.metrics = clones->metrics;
   config.events = clones->events;
