@@ -1,7 +1,8 @@
 /* A kind of step: all that the reader of a scenario, its timetable and a run know of it.
  *
- * Each stands at the foot of its own file in sim/steps, and kinds.c lists them. The reader is handed
- * that list: it knows steps by this alone. Where a member is NULL or 0, there is nothing of the kind.
+ * Each stands at the foot of its own file in sim/steps, and kinds.c lists them. The reader is
+ * handed that list: it knows steps by this alone. Where a member is NULL or 0, there is nothing of
+ * the kind.
  */
 #ifndef FLEETSIM_SCENARIO_STEP_KIND_H
 #define FLEETSIM_SCENARIO_STEP_KIND_H

@@ -1,5 +1,5 @@
-/* ota.publish: an image is made, or read, and signed; nobody is told of it yet. All that it is stands
- * in the scenario's table of images, which is filled before any step or expression names one. */
+/* ota.publish: an image is made, or read, and signed; nobody is told of it yet. All that it is
+ * stands in the scenario's table of images, filled before any step or expression names one. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,8 @@
 #include "stage/firmware.h"
 #include "steps/internal.h"
 
-#define IMAGE_MIN  1024u /* of the whole file: header, lists and signature need some hundred bytes */
+/* of the whole file: header, lists and signature need some hundred bytes */
+#define IMAGE_MIN  1024u
 #define TRUST_MIN  8192u /* of one that carries a trust bundle */
 #define IMAGE_SIZE (64u * 1024u)
 

@@ -1,7 +1,7 @@
 /* Every kind of step that a scenario may have: scenario_load is handed the list.
  *
- * A kind stands at the foot of its own file, or of that which it shares with its inverse. To add one,
- * write the file and name it below.
+ * A kind stands at the foot of its own file, or of that which it shares with its inverse. To add
+ * one, write the file and name it below.
  */
 #ifndef FLEETSIM_STEPS_STEPS_H
 #define FLEETSIM_STEPS_STEPS_H
