@@ -106,7 +106,9 @@ enum device_note_kind {
   DEVICE_NOTE_DENIED,
   /* a publish of `tag` went out again, in a later connection: no acknowledgement had come */
   DEVICE_NOTE_RESENT,
-  DEVICE_NOTE_MESSAGE,  /* a message that the client itself does not handle */
+  /* a message that the client itself does not handle: any that is empty, which is how a retained
+     one is taken back, and a block of no update that is under way */
+  DEVICE_NOTE_MESSAGE,
   DEVICE_NOTE_TRUST,    /* a trust bundle arrived: `code` is a device_update value */
   DEVICE_NOTE_IDENTITY, /* a certificate arrived: `code` is a device_update value */
   /* from create, with image slots: `version` and `serial` run, `code` is TRIAL, CONFIRMED, or why

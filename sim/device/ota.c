@@ -172,13 +172,11 @@ void device_ota_offline(struct device_ota *ota, bool failed, size_t partial)
 
 int device_ota_deliver(struct device_ota *ota, const struct device_mqtt_publish *message)
 {
-  if (device_session_topic_is(ota->session, message, "ota/block")) {
-    device_ota_block(ota, message->payload, message->payload_size);
-    return 1;
-  }
+  if (device_session_topic_is(ota->session, message, "ota/block"))
+    return device_ota_block(ota, message->payload, message->payload_size);
   if (!device_session_topic_is(ota->session, message, "ota/manifest")) return 0;
   /* how a retained message is taken back: it announces nothing */
-  if (message->payload_size == 0) return 1;
+  if (message->payload_size == 0) return 0;
   return device_ota_manifest(ota, message->payload, message->payload_size, true);
 }
 

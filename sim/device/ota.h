@@ -89,9 +89,8 @@ void device_ota_online(struct device_ota *ota);
 void device_ota_ready(struct device_ota *ota);
 void device_ota_offline(struct device_ota *ota, bool failed, size_t partial);
 
-/* Handles a message of ota/manifest or ota/block: 1, 0: it is neither, -1: the answer did not fit,
- * it must come again.
- */
+/* Handles a message of ota/manifest or ota/block: 1, 0: it is neither, or says nothing, -1: the
+ * answer did not fit, it must come again. */
 int device_ota_deliver(struct device_ota *ota, const struct device_mqtt_publish *message);
 
 /* DEVICE_FETCHED and DEVICE_FETCH_ENDED. */
@@ -140,7 +139,8 @@ void device_ota_erase(struct device_ota *ota);
 void device_ota_ask(struct device_ota *ota);
 void device_ota_fetch(struct device_ota *ota);
 void device_ota_check(struct device_ota *ota);
-void device_ota_block(struct device_ota *ota, const uint8_t *data, size_t size);
+/* False: it is of no update that wants blocks. */
+bool device_ota_block(struct device_ota *ota, const uint8_t *data, size_t size);
 /* the connection is another one than the blocks were asked for on */
 void device_ota_hold_back(struct device_ota *ota);
 void device_ota_file(struct device_ota *ota, const uint8_t *data, size_t size);

@@ -215,25 +215,25 @@ void device_ota_hold_back(struct device_ota *ota)
   ota->ask_from_ms = ota->session->now_ms + ota->profile->block_timeout_ms / HOLD_BACK_PART;
 }
 
-void device_ota_block(struct device_ota *ota, const uint8_t *data, size_t size)
+bool device_ota_block(struct device_ota *ota, const uint8_t *data, size_t size)
 {
   bool wanted = ota->phase == DEVICE_OTA_ASKING ||
                 (ota->phase == DEVICE_OTA_CHECKING && ota->manifest.kind == DEVICE_MANIFEST_BLOCKS);
-  if (!wanted || size < BLOCK_HEAD || device_get32(data) != ota->manifest.serial) return;
+  if (!wanted || size < BLOCK_HEAD || device_get32(data) != ota->manifest.serial) return false;
   uint32_t block = device_get32(data + 4);
   size -= BLOCK_HEAD;
   data += BLOCK_HEAD;
   if (block >= ota->blocks || size > size_of(ota, block)) {
     device_ota_settle(ota, DEVICE_OTA_ENDLESS);
-    return;
+    return true;
   }
   if (size < size_of(ota, block)) {
     device_ota_settle(ota, DEVICE_OTA_TRUNCATED);
-    return;
+    return true;
   }
   if (has(ota, block)) {
     device_ota_note_bytes(ota, size, true);
-    return;
+    return true;
   }
   if (ota->session->now_ms < ota->ask_from_ms) device_ota_hold_back(ota);
   /* the others may take as long again */
@@ -243,6 +243,7 @@ void device_ota_block(struct device_ota *ota, const uint8_t *data, size_t size)
     data = padded(ota, size);
   }
   store_block(ota, block, data);
+  return true;
 }
 
 /* Those of the next 32 that are missing and not asked for, as many as the window has room. */

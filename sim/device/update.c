@@ -67,6 +67,8 @@ static int answer(struct device_session *session, const struct device_mqtt_publi
 int device_update_handle(struct device_session *session, const struct device_mqtt_publish *message,
                          uint32_t *trust_version)
 {
+  /* how a retained message is taken back: it brings nothing */
+  if (message->payload_size == 0) return 0;
   if (device_session_topic_is(session, message, "trust")) {
     enum device_update update = update_trust(session, message, trust_version);
     return answer(session, message, DEVICE_NOTE_TRUST, update, *trust_version);

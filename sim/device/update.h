@@ -9,8 +9,8 @@
 
 /* Handles `message` if it is an update: puts it in force in NVM, queues the acknowledgement, tells
  * the observer and bars session tickets that stand on what was replaced. `trust_version` is the
- * version in force. Returns 1 handled, 0 no update, -1 handled but the acknowledgement did not
- * fit. */
+ * version in force. Returns 1 handled, 0 no update or an empty one, -1 handled but the
+ * acknowledgement did not fit. */
 int device_update_handle(struct device_session *session, const struct device_mqtt_publish *message,
                          uint32_t *trust_version);
 

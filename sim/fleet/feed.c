@@ -229,7 +229,7 @@ static void trespass(struct member *m)
   struct trespass_attempt attempt;
   trespass_make(m, &attempt);
   feed_event(m, &attempt.event);
-  trespass_made(m);
+  trespass_made(m, &attempt);
 }
 
 /* --- The backend's callbacks ------------------------------------------------------------------ */

@@ -237,6 +237,17 @@ bool fleet_is_trespassing(const struct fleet *fleet, size_t index)
   return trespass_is_under_way(&fleet->members[index]);
 }
 
+const char *fleet_lure_below(const struct fleet *fleet, size_t number)
+{
+  return trespass_lure_below(fleet, number);
+}
+
+size_t fleet_undecided(const struct fleet *fleet, size_t index, size_t victim, const char **below)
+{
+  assert(index < fleet->config.device_count && victim < fleet->config.device_count);
+  return trespass_undecided(&fleet->members[index], &fleet->members[victim], below);
+}
+
 bool fleet_is_proven(const struct fleet *fleet, size_t index)
 {
   const struct fleet_facts *facts = fleet_facts(fleet, index);

@@ -275,6 +275,7 @@ static void on_update(struct member *m, const struct device_note *note, enum met
   struct metrics *metrics = m->fleet->config.metrics;
   bool good = note->code == DEVICE_UPDATE_COMMITTED || note->code == DEVICE_UPDATE_SAME;
   if (good && note->kind == DEVICE_NOTE_TRUST) m->facts.trust_of = note->of;
+  if (!good) trespass_answered_word(m, note->of);
   metrics_add(metrics, good ? committed : refused, 1);
   enum device_update status = (enum device_update) note->code;
   if (note->kind == DEVICE_NOTE_TRUST)
@@ -310,7 +311,7 @@ static void on_denied(struct member *m, const struct device_note *note)
   char detail[160];
   if (note->tag == MEMBER_TAG_TRESPASS) {
     trespass_answered(m, note->code);
-    if (!note->declined) return;
+    return;
   }
   if (is_telemetry(note)) telemetry_denied(m, note->tag, note->declined);
   snprintf(detail, sizeof detail, "%.*s, MQTT reason 0x%02x%s", (int) note->topic_size,
@@ -319,33 +320,6 @@ static void on_denied(struct member *m, const struct device_note *note)
   metrics_fail(config->metrics, failure, m->facts.id, is_expected(m, failure), detail);
   if (is_telemetry(note) && !telemetry_tells(m, note->code)) return;
   emit_event(m, (struct event){.kind = EVENT_REFUSED, .refused = {failure, detail}});
-}
-
-/* Telemetry of another run, which the broker has kept for this session: no word about who may what
-   in this one. */
-static bool is_of_earlier_run(const struct member *m, const struct device_note *note)
-{
-  static const char below[] = "/telemetry";
-  size_t size = sizeof below - 1;
-  if (note->topic_size < size || memcmp(note->topic + note->topic_size - size, below, size) != 0)
-    return false;
-  uint32_t mark = 0;
-  for (size_t i = 0; i < sizeof mark && i < note->payload_size; i++)
-    mark = mark << 8 | note->payload[i];
-  return note->payload_size >= sizeof mark && mark != m->fleet->config.mark;
-}
-
-static void on_message(struct member *m, const struct device_note *note)
-{
-  char own[sizeof "private/" + DEVICE_ID_TEXT];
-  char id[DEVICE_ID_TEXT];
-  device_id_text(m->facts.id, id);
-  int n = snprintf(own, sizeof own, "private/%s/", id);
-  bool crossed = note->topic_size < (size_t) n || memcmp(note->topic, own, (size_t) n) != 0;
-  if (!crossed) return;
-  bool earlier = is_of_earlier_run(m, note);
-  metrics_add(m->fleet->config.metrics,
-              earlier ? METRIC_TRESPASS_EARLIER : METRIC_TRESPASS_DELIVERED, 1);
 }
 
 void observe_note(void *ctx, const struct device_note *note)
@@ -373,7 +347,7 @@ void observe_note(void *ctx, const struct device_note *note)
     on_update(m, note, METRIC_TRUST_COMMITTED, METRIC_TRUST_REFUSED);
     break;
   case DEVICE_NOTE_IDENTITY: on_update(m, note, METRIC_CERT_COMMITTED, METRIC_CERT_REFUSED); break;
-  case DEVICE_NOTE_MESSAGE: on_message(m, note); break;
+  case DEVICE_NOTE_MESSAGE: trespass_heard(m, note); break;
   case DEVICE_NOTE_BOOTED:
   case DEVICE_NOTE_OTA:
   case DEVICE_NOTE_OTA_BYTES: firmware_note(m, note); break;

@@ -209,6 +209,24 @@ int fleet_trespass(struct fleet *fleet, size_t index, uint32_t victim)
   return 0;
 }
 
+void fleet_lure(struct fleet *fleet, size_t index, size_t victim)
+{
+  assert(index < fleet->config.device_count && victim < fleet->config.device_count);
+  trespass_lure(&fleet->members[index], &fleet->members[victim]);
+  due_arm(&fleet->members[victim]);
+}
+
+void fleet_lure_heard(struct fleet *fleet, size_t index, const char *below)
+{
+  assert(index < fleet->config.device_count);
+  trespass_lure_heard(&fleet->members[index], below);
+}
+
+void fleet_end_trespass(struct fleet *fleet)
+{
+  trespass_end(fleet);
+}
+
 void fleet_power_cut(struct fleet *fleet, const uint32_t *devices, size_t count,
                      const struct fleet_power_cuts *cuts)
 {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/trespass.h"
 #include "fleetsim/device.h"
 #include "office/internal.h"
 
@@ -193,19 +194,19 @@ static void copy_text(char *out, size_t capacity, const char *data, size_t size)
   out[n] = '\0';
 }
 
-/* The word of a device that tries another's topics (sim/fleet/trespass.c), which the run wants to
-   hear of. */
+/* What is said where devices try each other's topics, which the run wants to hear of whatever the
+   topic. */
 static bool is_trespass(const void *payload, size_t size)
 {
-  static const char word[] = "trespass";
-  return size == sizeof word - 1 && memcmp(payload, word, size) == 0;
+  static const char word[] = TRESPASS_WORD, lure[] = TRESPASS_LURE;
+  return (size == sizeof word - 1 && memcmp(payload, word, size) == 0) ||
+         (size == sizeof lure - 1 && memcmp(payload, lure, size) == 0);
 }
 
 /* What can be made of a message of a device of the fleet; false: nothing. */
 static bool parse_message(struct office_event *event, const char *suffix, const void *payload,
                           size_t size)
 {
-  if (is_trespass(payload, size)) return true;
   if (strcmp(suffix, "ota/status") == 0) return parse_ota_status(event, payload, size);
   bool trust = strcmp(suffix, "trust/ack") == 0, identity = strcmp(suffix, "cert/ack") == 0;
   if (!trust && !identity) return true;
@@ -220,7 +221,8 @@ static bool sort_message(struct office *op, const char *topic, const void *paylo
   const char *suffix;
   struct office_event event = {.kind = OFFICE_MESSAGE, .index = parse_topic(op, topic, &suffix)};
   bool known = event.index != SIZE_MAX;
-  if (known && strcmp(suffix, "telemetry") == 0) {
+  bool of_trespass = is_trespass(payload, size);
+  if (known && !of_trespass && strcmp(suffix, "telemetry") == 0) {
     take_telemetry(op, event.index, payload, size, now_us);
     return false;
   }
@@ -228,12 +230,12 @@ static bool sort_message(struct office *op, const char *topic, const void *paylo
     op->tally.foreign++;
     return false;
   }
-  if (known && op->config.ota && strcmp(suffix, "ota/get") == 0) {
+  if (known && !of_trespass && op->config.ota && strcmp(suffix, "ota/get") == 0) {
     bool asked = blocks_ask(&op->book, event.index, payload, size);
     op->tally.strangers += !asked;
     return asked;
   }
-  bool sense = known && parse_message(&event, suffix, payload, size);
+  bool sense = known && (of_trespass || parse_message(&event, suffix, payload, size));
   op->tally.strangers += !sense;
   if (known && !sense) return false;
   copy_text(event.topic, sizeof event.topic, topic, strlen(topic));

@@ -11,7 +11,7 @@
 #include "office/diagnose.h"
 #include "office/office.h"
 
-enum { LATENCIES_MAX = 65536, TOPIC_MAX = 64, WINDOW = 500, OFFICE_URI_MAX = 300, FILTERS_MAX = 6 };
+enum { LATENCIES_MAX = 65536, TOPIC_MAX = 64, WINDOW = 500, OFFICE_URI_MAX = 300, FILTERS_MAX = 7 };
 
 /* A message on its way to the broker: in the list of those that wait, or flying. */
 struct parcel {
@@ -66,6 +66,8 @@ struct office {
   bool returning; /* to the first server */
   bool forgotten; /* there is no session of an earlier run, or no more: link.c */
   size_t at;      /* which server it is connected to, or tries next */
+  const struct filter *filters[FILTERS_MAX]; /* filter_count of them */
+  unsigned filter_count;
   struct subscription subscriptions[FILTERS_MAX];
   unsigned granted; /* a bit per filter, on this connection */
   bool greeted;     /* it had its CONNACK */

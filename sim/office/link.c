@@ -17,16 +17,27 @@
 #include "office/internal.h"
 
 enum { RETRY_MS = 1000, CONNECT_S = 10, HANG_MS = 12000, STOP_MS = 2000, KEEP_ALIVE_S = 20 };
-enum { FILTERS = 4 }; /* the others with config.ota only */
 enum { DIAGNOSE_AFTER = 3, DIAGNOSE_EVERY = 10, ALIKE = 3, CUT_SHORT = 3 };
 
-static char *const filters[FILTERS_MAX] = {"private/+/telemetry",  "private/+/trust/ack",
-                                           "private/+/cert/ack",   "private/+/status",
-                                           "private/+/ota/status", "private/+/ota/get"};
+/* Whose messages the back office hears. */
+enum filter_of { OF_ALL, OF_UPDATES, OF_TRESPASS };
+static const struct filter {
+  char *topics;
+  int qos;
+  enum filter_of of;
+} filters[FILTERS_MAX] = {
+    {"private/+/telemetry", 1, OF_ALL},      {"private/+/trust/ack", 1, OF_ALL},
+    {"private/+/cert/ack", 1, OF_ALL},       {"private/+/status", 1, OF_ALL},
+    {"private/+/ota/status", 1, OF_UPDATES}, {"private/+/ota/get", 0, OF_UPDATES},
+    {"private/+/csr", 1, OF_TRESPASS},
+};
 
-static int filter_count(const struct office *op)
+static void choose_filters(struct office *op)
 {
-  return op->config.ota ? FILTERS_MAX : FILTERS;
+  for (size_t f = 0; f < FILTERS_MAX; f++)
+    if ((filters[f].of != OF_UPDATES || op->config.ota) &&
+        (filters[f].of != OF_TRESPASS || op->config.trespass))
+      op->filters[op->filter_count++] = &filters[f];
 }
 
 uint64_t link_now_ms(void)
@@ -186,12 +197,12 @@ static void refuse_subscription(struct office *op, unsigned filter, int code)
     snprintf(text, sizeof text,
              "the broker refuses the operator's subscription to %s (SUBACK 0x%02x): let the "
              "operator's CN read private/#",
-             filters[filter], (unsigned) code);
+             op->filters[filter]->topics, (unsigned) code);
   else
     snprintf(text, sizeof text,
              "the broker's answer to the operator's subscription to %s is no SUBACK for it: the "
              "broker breaks MQTT",
-             filters[filter]);
+             op->filters[filter]->topics);
   fail_with(op, true, text);
   hang_up(op);
 }
@@ -208,7 +219,7 @@ static void on_subscribed(void *ctx, MQTTAsync_successData *data)
   }
   pthread_mutex_lock(&op->mutex);
   op->granted |= 1u << subscription->filter;
-  bool all = op->granted == (1u << filter_count(op)) - 1 && op->state == LINK_CONNECTING;
+  bool all = op->granted == (1u << op->filter_count) - 1 && op->state == LINK_CONNECTING;
   if (all) {
     op->failed = op->alike = 0;
     op->has_connected = true;
@@ -270,7 +281,6 @@ static void forget_earlier_run(struct office *op)
 static void on_connected(void *ctx, MQTTAsync_successData *data)
 {
   (void) data;
-  static const int qos[FILTERS_MAX] = {1, 1, 1, 1, 1, 0};
   struct office *op = ctx;
   if (!op->forgotten) {
     forget_earlier_run(op);
@@ -280,13 +290,14 @@ static void on_connected(void *ctx, MQTTAsync_successData *data)
   op->granted = 0;
   op->greeted = true;
   pthread_mutex_unlock(&op->mutex);
-  for (int f = 0; f < filter_count(op); f++) {
+  for (unsigned f = 0; f < op->filter_count; f++) {
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
-    op->subscriptions[f] = (struct subscription){.op = op, .filter = (unsigned) f};
+    op->subscriptions[f] = (struct subscription){.op = op, .filter = f};
     options.onSuccess = on_subscribed;
     options.onFailure = on_subscribe_failed;
     options.context = &op->subscriptions[f];
-    if (MQTTAsync_subscribe(op->client, filters[f], qos[f], &options) == MQTTASYNC_SUCCESS)
+    if (MQTTAsync_subscribe(op->client, op->filters[f]->topics, op->filters[f]->qos, &options) ==
+        MQTTASYNC_SUCCESS)
       continue;
     on_subscribe_failed(&op->subscriptions[f], NULL);
     return;
@@ -376,6 +387,7 @@ static const char *client_id(const struct office *op)
 int link_open(struct office *op, struct error *error)
 {
   if (set_servers(op, error) != 0) return -1;
+  choose_filters(op);
   const char *uri = op->server[0].uri;
   int status = MQTTAsync_create(&op->client, uri, client_id(op), MQTTCLIENT_PERSISTENCE_NONE, NULL);
   if (status != MQTTASYNC_SUCCESS)
@@ -435,7 +447,10 @@ static void leave(struct office *op)
   disconnect.onFailure = on_not_done;
   disconnect.context = op;
   disconnect.timeout = STOP_MS / 2;
-  await_answer(op, MQTTAsync_unsubscribeMany(op->client, filter_count(op), filters, &unsubscribe));
+  char *topics[FILTERS_MAX];
+  for (unsigned f = 0; f < op->filter_count; f++) topics[f] = op->filters[f]->topics;
+  await_answer(op,
+               MQTTAsync_unsubscribeMany(op->client, (int) op->filter_count, topics, &unsubscribe));
   await_answer(op, MQTTAsync_disconnect(op->client, &disconnect));
 }
 

@@ -66,7 +66,10 @@ int office_start(const struct office_config *config, struct office **out, struct
   op->config = *config;
   op->ledgers = ledgers;
   op->forgotten = !config->earlier;
-  op->event_limit = EVENTS_MIN + (config->ota ? 8 : 2) * config->device_count;
+  op->event_limit = EVENTS_MIN + (config->trespass ? 16
+                                  : config->ota    ? 8
+                                                   : 2) *
+                                     config->device_count;
   init_locks(op);
   bool booked = !config->ota || blocks_open(&op->book, config->device_count);
   if (!booked) error_set(error, EXIT_CODE_INTERNAL, "out of memory");

@@ -60,6 +60,7 @@ struct office_config {
   bool earlier;
   bool new_fleet; /* nobody but this run knows its certificates: for the sentence of a refusal */
   bool ota;       /* devices take firmware updates */
+  bool trespass;  /* devices will try each other's topics */
 };
 
 /* One thing that happened, handed out by office_collect. */
@@ -106,7 +107,7 @@ struct office_tally {
  * by ending what session there is, by a connection of its own (a second or two): what gathered
  * there was for another run. Subscribes to private/+/telemetry, private/+/trust/ack,
  * private/+/cert/ack and private/+/status, with config.ota to private/+/ota/status and (QoS 0)
- * private/+/ota/get. A connection that is lost or fails is tried again every second for as long as
+ * private/+/ota/get, with config.trespass to private/+/csr. A connection that is lost or fails is tried again every second for as long as
  * the operator lives. */
 int office_start(const struct office_config *config, struct office **out, struct error *error);
 
@@ -136,7 +137,12 @@ bool office_is_home(struct office *op);
 int office_push(struct office *op, size_t index, const char *suffix, const void *data, size_t size,
                 struct error *error);
 
-/* The same, and the broker keeps it (MQTT: retained) for a device whose session has ended, as one
+/* The same with QoS 0: what a broken connection loses is gone. So a block of an image is sent, to
+   ota/block: what did not come is asked for again. */
+int office_send(struct office *op, size_t index, const char *suffix, const void *data, size_t size,
+                struct error *error);
+
+/* As office_push, and the broker keeps it (MQTT: retained) for a device whose session has ended, as one
  * that was switched off may have: it gets the message when it subscribes again. One is kept per
  * topic, the latest; of size 0: none. */
 int office_keep(struct office *op, size_t index, const char *suffix, const void *data, size_t size,
@@ -151,11 +157,6 @@ size_t office_block_room(struct office *op);
 
 /* Takes the next block that a device waits for; false: nobody waits. */
 bool office_next_block(struct office *op, struct blocks_want *out);
-
-/* Publishes to private/ID/ota/block with QoS 0: what a broken connection loses is asked for
-   again. */
-int office_send_block(struct office *op, size_t index, const void *block, size_t size,
-                      struct error *error);
 
 /* Takes the oldest event; false: none is left. */
 bool office_collect(struct office *op, struct office_event *out);

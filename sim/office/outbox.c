@@ -158,10 +158,10 @@ int office_keep(struct office *op, size_t index, const char *suffix, const void 
   return push(op, index, suffix, data, size, &(struct parcel){.qos = 1, .retain = true}, error);
 }
 
-int office_send_block(struct office *op, size_t index, const void *block, size_t size,
-                      struct error *error)
+int office_send(struct office *op, size_t index, const char *suffix, const void *data, size_t size,
+                struct error *error)
 {
-  return push(op, index, "ota/block", block, size, &(struct parcel){.qos = 0}, error);
+  return push(op, index, suffix, data, size, &(struct parcel){.qos = 0}, error);
 }
 
 size_t office_block_room(struct office *op)

@@ -22,6 +22,7 @@
 #include "stage/options.h"
 #include "stage/policies.h"
 #include "stage/wait.h"
+#include "steps/steps.h"
 
 #define OFFICE_START_MS       20000u /* time to find out about a broker that is silent, too */
 #define FAILOVER_KEEP_ALIVE_S 5u
@@ -84,6 +85,15 @@ static bool office_is_settled(struct stage *stage, void *ctx)
   return stage->office_online || stage->office_gave_up;
 }
 
+static bool has_trespass(const struct scenario *scenario)
+{
+  bool any = false;
+  for (size_t p = 0; p < scenario->phase_count; p++)
+    for (size_t s = 0; s < scenario->phases[p].step_count; s++)
+      any = any || scenario->phases[p].steps[s].kind == &step_trespass;
+  return any;
+}
+
 static int start_office(struct stage *stage)
 {
   /* from the last to the first: the last one is where bridged brokers meet */
@@ -113,7 +123,8 @@ static int start_office(struct stage *stage)
                                  .ctx = stage,
                                  .earlier = scenario->remote, /* a local broker's folder is new */
                                  .new_fleet = scenario->remote && stage->options->fleet == NULL,
-                                 .ota = scenario->ota.on};
+                                 .ota = scenario->ota.on,
+                                 .trespass = has_trespass(scenario)};
   if (office_start(&config, &stage->office, &stage->error) != 0) return -1;
   enum stage_waited waited = stage_wait(stage, office_is_settled, NULL, OFFICE_START_MS);
   if (stage->office_online || waited == STAGE_ABORTED) return stage->office_online ? 0 : -1;

@@ -42,7 +42,7 @@ static void send_block(struct stage *stage, const struct blocks_image *image, si
   uint8_t block[BLOCKS_SIZE_MAX];
   size_t size = blocks_make(image, number, block);
   /* it will ask again */
-  if (office_send_block(stage->office, device, block, size, NULL) != 0) return;
+  if (office_send(stage->office, device, "ota/block", block, size, NULL) != 0) return;
   metrics_add(stage->metrics, METRIC_OTA_SERVED_BYTES, size - BLOCKS_HEADER);
   peak_add(&stage->ota->served, stage_elapsed_ms(stage), size - BLOCKS_HEADER);
 }

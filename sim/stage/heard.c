@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/trespass.h"
 #include "stage/chains.h"
 #include "stage/firmware.h"
 #include "stage/wait.h"
@@ -40,14 +41,23 @@ static void on_identity_ack(struct stage *stage, const struct office_event *even
       identity->pushed != 0 && stage_chain_in_force(stage, event->index) == identity->pushed;
 }
 
+/* "private/0000000a/trust/ack" -> "trust/ack" */
+static const char *topic_below(const char *topic)
+{
+  const char *id = strchr(topic, '/'), *at = id == NULL ? NULL : strchr(id + 1, '/');
+  return at == NULL ? "" : at + 1;
+}
+
 static void on_message(struct stage *stage, const struct office_event *event)
 {
-  const char *suffix = strrchr(event->topic, '/');
-  bool status = suffix != NULL && strcmp(suffix, "/status") == 0;
-  if (status && event->index != SIZE_MAX && strcmp(event->text, "offline") == 0)
+  const char *below = topic_below(event->topic);
+  bool known = event->index != SIZE_MAX;
+  if (known && strcmp(below, "status") == 0 && strcmp(event->text, "offline") == 0)
     metrics_add(stage->metrics, METRIC_MQTT_WILLS, 1);
-  if (strcmp(event->text, "trespass") == 0)
+  if (strcmp(event->text, TRESPASS_WORD) == 0)
     metrics_add(stage->metrics, METRIC_TRESPASS_DELIVERED, 1);
+  if (known && stage->fleet != NULL && strcmp(event->text, TRESPASS_LURE) == 0)
+    fleet_lure_heard(stage->fleet, event->index, below);
 }
 
 /* What the back office does not hear, nobody else tells: when it is away is told, and why. */

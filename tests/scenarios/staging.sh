@@ -276,7 +276,7 @@ holds other "remote localhost:$((port + 1))"
 
 # Topic isolation, with its positive control ------------------------------------------------------------------------------
 trespass=$(sed 's/wait: {for: 500ms}/trespass: {share: 50%}/' "$small" | scenario trespass)
-expect "a strict ACL stops trespassers" 0 "30 attempts.* 0 came through" run strict "$trespass"
+expect "a strict ACL stops trespassers" 0 "225 attempts.* 0 came through" run strict "$trespass"
 open_acl
 kill -HUP "$(cat "$broker/pid")"
 expect "an open ACL does not, and the run says so" 1 "trespass.delivered == 0: observed [1-9]" run open "$trespass"

@@ -184,7 +184,7 @@ trespass_story() {
   trespass=$(story trespass "trespass.delivered == 0, telemetry.lost == 0, devices.lost == 0" <<'YAML'
   - name: trespass
     do: [trespass: {share: 50%}]
-    until: trespass.attempts >= 10 within 10s
+    until: trespass.attempts >= 230 within 10s
   - name: everybody is still there
     do: [wait: {for: 1s}]
     until: online == 100% within 20s

@@ -238,7 +238,7 @@ void board_send_block(struct board *board, uint32_t serial, uint32_t number, con
   device_put32(message, serial);
   device_put32(message + 4, number);
   if (size > 0) memcpy(message + 8, data, size);
-  assert_int_equal(board_say(board, "ota/block", message, 8 + size), 1);
+  assert_int_not_equal(board_say(board, "ota/block", message, 8 + size), -1);
 }
 
 static void send_queued(struct board *board)

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "base/trespass.h"
 #include "broker/internal.h"
 #include "office/office.h"
 
@@ -56,6 +57,7 @@ static void start_office(struct office *office)
                                  .ctx = office,
                                  .earlier = office->earlier,
                                  .ota = true,
+                                 .trespass = true,
                                  .others = office->others,
                                  .other_count = office->other_count};
   if (office_start(&config, &office->op, &error) != 0) fail_msg("%s", error.text);
@@ -446,14 +448,26 @@ static void reports_that_make_no_sense_are_strangers(void **state)
     assert_int_not_equal(office->last.kind, OFFICE_OTA_STATUS);
 }
 
-static void a_trespassers_word_is_heard_where_a_report_is_due(void **state)
+static void what_trespassers_say_is_heard_whatever_the_topic(void **state)
 {
   struct office *office = *state;
+  static const char *const said[] = {TRESPASS_WORD, TRESPASS_LURE};
+  static const char *const topics[] = {"ota/status", "ota/get", "telemetry", "trust/ack", "csr"};
   expect_event(office, OFFICE_CONNECTED);
-  publish_bytes(office, 1, "private/00000002/ota/status", "trespass", 8);
-  expect_event(office, OFFICE_MESSAGE);
-  assert_string_equal(office->last.text, "trespass");
-  assert_int_equal(office->last.index, 1);
+  for (size_t t = 0; t < sizeof topics / sizeof *topics; t++)
+    for (size_t w = 0; w < 2; w++) {
+      char topic[64];
+      snprintf(topic, sizeof topic, "private/00000002/%s", topics[t]);
+      publish_bytes(office, 1, topic, said[w], strlen(said[w]));
+      expect_event(office, OFFICE_MESSAGE);
+      assert_string_equal(office->last.text, said[w]);
+      assert_string_equal(office->last.topic, topic);
+      assert_int_equal(office->last.index, 1);
+    }
+  struct office_tally tally;
+  office_tally(office->op, &tally);
+  assert_int_equal(tally.strangers, 0);
+  assert_int_equal(tally.delivered, 0);
 }
 
 static void blocks_go_to_the_device_that_asked(void **state)
@@ -508,7 +522,7 @@ static void a_block_arrives_as_it_was_sent(void **state)
   while (!atomic_load(&listener.ended)) {
     uv_run(&office->rig->loop, UV_RUN_NOWAIT);
     if (office_block_room(office->op) > 0)
-      assert_int_equal(office_send_block(office->op, 2, "\0\1\xfe\xff", 4, &error), 0);
+      assert_int_equal(office_send(office->op, 2, "ota/block", "\0\1\xfe\xff", 4, &error), 0);
     rig_pause_ms(10);
   }
   pthread_join(thread, NULL);
@@ -544,7 +558,7 @@ static void few_blocks_are_under_way_at_a_time(void **state)
   expect_event(office, OFFICE_CONNECTED);
   for (int i = 0; i < 5000;) {
     if (office_block_room(office->op) == 0) continue;
-    assert_int_equal(office_send_block(office->op, 0, block, sizeof block, &error), 0);
+    assert_int_equal(office_send(office->op, 0, "ota/block", block, sizeof block, &error), 0);
     assert_true(office_pending(office->op) <= room);
     i++;
   }
@@ -700,7 +714,7 @@ int main(void)
       T(hands_out_acknowledgements),
       T(hands_out_reports_of_updates),
       T(reports_that_make_no_sense_are_strangers),
-      T(a_trespassers_word_is_heard_where_a_report_is_due),
+      T(what_trespassers_say_is_heard_whatever_the_topic),
       T(blocks_go_to_the_device_that_asked),
       T(a_block_arrives_as_it_was_sent),
       T(few_blocks_are_under_way_at_a_time),

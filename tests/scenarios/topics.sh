@@ -1,0 +1,90 @@
+#!/bin/sh
+# Devices try the topics of others, at brokers that let some of it through: whatever topic that is, in whichever
+# direction, with and without telemetry, and where QoS 1 is not to be had. The broker is on loopback and belongs to this
+# script.
+# usage: topics.sh PATH/TO/fleetsim
+set -u
+fleetsim=$1
+command -v mosquitto >/dev/null || { echo "skipped: mosquitto is not installed"; exit 77; }
+work=$(mktemp -d)
+broker=$work/broker
+fleet=$work/fleet
+mkdir "$broker"
+trap 'end_broker; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+. "$(dirname "$0")/lib/cases.sh"
+. "$(dirname "$0")/lib/mosquitto.sh"
+. "$(dirname "$0")/lib/acl_broker.sh"
+more_of_the_failure() { tail -n 5 "$broker/log" 2>&1 | sed 's/^/     broker | /'; }
+make_small_fleet 6
+begin_broker_on_a_free_port
+
+run() { "$fleetsim" run "$@" --fleet "$fleet" --out "$work/out" --overwrite; }
+quiet=$(scenario quiet <<YAML
+name: quiet
+fleet: {devices: 6}
+broker: {url: 'mqtts://localhost:$port'}
+pki: {roots: [A, B], trusted: [A, B], broker: A}
+reconnect: {policy: full-jitter, base: 50ms, cap: 200ms}
+phases:
+  - {name: online, do: [connect: {rate: 50/s}], until: online == 100% within 10s}
+  - {name: trespass, do: [trespass: {share: 50%}]}
+YAML
+)
+
+strict() { # VERSION ATTEMPTS
+  expect "a strict list of rights keeps devices apart, MQTT $1" 0 "PASS.*trespass +$2 attempts.* 0 came through" \
+    run "$quiet" --set "device.mqtt=$1"
+}
+strict 5 45
+strict 3.1.1 "4[58]" # the first message again, where the connection was ended for it
+expect "and topics of firmware" 0 "69 attempts.* 0 came through" run "$quiet" --set ota.slots=64KiB
+
+crossed="FAIL.*[1-9][0-9]* came through.*x trespass.delivered == 0: observed [1-9]"
+for topic in telemetry status trust trust/ack cert cert/ack csr; do
+  again "$own
+pattern write private/+/$topic"
+  expect "everybody may write to $topic" 1 "$crossed" run "$quiet"
+  again "$own
+pattern read private/+/$topic"
+  expect "everybody may read $topic, and nothing is sent there" 1 "$crossed" run "$quiet"
+done
+for topic in manifest block status get; do
+  again "$own
+pattern write private/+/ota/$topic"
+  expect "everybody may write to ota/$topic" 1 "$crossed" run "$quiet" --set ota.slots=64KiB
+  again "$own
+pattern read private/+/ota/$topic"
+  expect "everybody may read ota/$topic" 1 "$crossed" run "$quiet" --set ota.slots=64KiB
+done
+again "$own
+pattern write private/+/trust"
+expect "a broker that gives no reasons: MQTT 3.1.1" 1 "$crossed" run "$quiet" --set device.mqtt=3.1.1
+
+# Where there is no QoS 1 ----------------------------------------------------------------------------------------------------
+for version in 5 3.1.1; do
+  again "$own
+pattern write private/+/cert/ack" "max_qos 0"
+  expect "at QoS 0 a message that comes through is seen, MQTT $version" 1 "$crossed" run "$quiet" --set "device.mqtt=$version"
+  again "$own" "max_qos 0"
+  expect "and one that does not is none, MQTT $version" 0 "PASS.* 0 came through" run "$quiet" --set "device.mqtt=$version"
+done
+
+# Where nobody can tell -----------------------------------------------------------------------------------------------------
+again 'pattern readwrite private/%u/trust/#
+pattern write private/%u/telemetry
+pattern write private/%u/status
+pattern write private/%u/csr
+pattern write private/%u/cert/ack'
+unheard=", such as on private/0000000./cert: the broker has refused none"
+expect "what a device may not hear itself shows nothing" 1 "FAIL.*step trespass.*attempts are undecided$unheard" run "$quiet"
+expect "who knows that may say so" 0 "PASS" run "$quiet" --set 'phases[1].expect=[trespass.undecided > 0]'
+
+# Devices that are off --------------------------------------------------------------------------------------------------------
+again "$own"
+expect "whoever is named and off has not tried" 1 "step trespass: 2 of 3 devices of the step are switched off" run "$quiet" \
+  --set 'phases[1].do=[shelf: {ids: [00000002, 00000004]}, wait: {for: 300ms}, trespass: {ids: [00000002, 00000003, 00000004]}]'
+expect "of a share it is said" 0 "2 of 6 devices of the step are switched off.*PASS|PASS.*2 of 6 devices of the step are" \
+  run "$quiet" --set 'phases[1].do=[shelf: {ids: [00000002, 00000004]}, wait: {for: 300ms}, trespass: {share: 100%}]'
+
+end_of_cases
