@@ -45,8 +45,8 @@ static const struct topic {
 #define ATTEMPTS (2 * TOPICS + 1)
 static_assert(ATTEMPTS <= 32 && TOPICS <= 16, "a set of them is a word");
 
-/* What waits for an answer: an attempt, a proof that the connection has outlived the latest one, or a
-   word on a topic of its own. */
+/* What waits for an answer: an attempt, a proof that the connection has outlived the latest one, or
+   a word on a topic of its own. */
 enum tries { TRIES_NOTHING, TRIES_TOPIC, TRIES_PROOF, TRIES_LURE };
 
 /* The attempts of one device, as sets; what is neither to do nor refused nor unknown has got past

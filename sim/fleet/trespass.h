@@ -29,8 +29,8 @@ void trespass_made(struct member *member, const struct trespass_attempt *attempt
 void trespass_answered(struct member *member, uint8_t reason);
 void trespass_ended(struct member *member, enum device_failure failure);
 
-/* A message that the device itself did nothing with; the device refused what was no manifest; it has
-   refused a bundle or a certificate of that CRC-32. */
+/* A message that the device itself did nothing with; the device refused what was no manifest; it
+   has refused a bundle or a certificate of that CRC-32. */
 void trespass_heard(struct member *member, const struct device_note *note);
 void trespass_crossed(struct member *member);
 void trespass_answered_word(struct member *member, uint32_t of);

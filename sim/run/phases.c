@@ -52,7 +52,8 @@ static unsigned brought_about(const struct stage *stage, const struct scenario_p
     const struct scenario_step *step = &phase->steps[s];
     bool may_restart = step->apply == SCENARIO_APPLY_RESTART || step->apply == SCENARIO_APPLY_HOOK;
     all |= step->kind->foretells;
-    if ((step->kind->foretells & STEP_ENDS_BY_APPLY) != 0 && may_restart) all |= STEP_ENDS_SESSIONS;
+    if ((step->kind->foretells & STEP_ENDS_BY_APPLY) != 0 && may_restart)
+      all |= STEP_ENDS_SESSIONS | STEP_ENDS_BROKER;
   }
   for (size_t n = 0; n < stage->scenario->node_count; n++)
     if (!stage_is_reachable(stage, n)) all |= STEP_STOPS_BROKER; /* since an earlier phase */
@@ -87,6 +88,15 @@ static struct failure_set foretold(const struct stage *stage, const struct scena
   if ((about & STEP_MOVES_NAME) != 0) ADD(&set, names);
   if (stopped) ADD(&set, silence);
   return set;
+}
+
+/* What takes its broker away from the back office. What ends the sessions of devices alone is no
+   reason for it to be away. */
+static bool takes_office_away(const struct stage *stage, const struct scenario_phase *phase)
+{
+  unsigned about = brought_about(stage, phase);
+  bool local = (about & STEP_ENDS_LOCAL) != 0 && !stage->scenario->remote;
+  return local || (about & (STEP_ENDS_BROKER | STEP_STOPS_BROKER)) != 0;
 }
 
 /* --- One phase -------------------------------------------------------------------------------- */
@@ -226,6 +236,7 @@ static bool run_phase(struct stage *stage, const struct scenario_phase *phase,
   struct failure_set either = stage->foretold;
   stage->foretold = foretold(stage, phase);
   failure_set_add_all(&either, &stage->foretold);
+  stage->office_foretold = takes_office_away(stage, phase);
   fleet_expect(stage->fleet, &either);
   stage_emit(stage, (struct event){.kind = EVENT_PHASE, .phase = {phase->name}});
 

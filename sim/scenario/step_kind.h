@@ -61,7 +61,7 @@ struct step_judged {
   enum step_effect effect;
 };
 
-/* What a step brings about that shows as failures of devices: bits. */
+/* What a step brings about that shows as failures of devices, or takes the back office away: bits. */
 enum step_foretold {
   STEP_ENDS_SESSIONS = 1 << 0,
   STEP_ENDS_BY_APPLY = 1 << 1, /* where its `apply` may restart the broker */
@@ -70,6 +70,9 @@ enum step_foretold {
   STEP_MOVES_NAME = 1 << 4,
   /* a broker that closes after the handshake may have judged by it: nobody foretold that */
   STEP_PUBLISHES_LIST = 1 << 5,
+  /* brokers end, and the back office has none for a while; that only where they are our own */
+  STEP_ENDS_BROKER = 1 << 6,
+  STEP_ENDS_LOCAL = 1 << 7,
 };
 
 /* How a step ended. FAILED: the rehearsed world did not do what it should; stage->error says why.

@@ -91,8 +91,7 @@ static void on_lost(struct stage *stage, const char *why)
   stage->office_online = false;
   stage->office_losses++;
   stage->office_lost_at_ms = uv_now(&stage->loop);
-  stage->office_surprised =
-      stage->office_surprised || !failure_set_has(&stage->foretold, DEVICE_FAIL_SESSION_CLOSED);
+  stage->office_surprised = stage->office_surprised || !stage->office_foretold;
   snprintf(stage->office_said, sizeof stage->office_said, "%s", why);
   metrics_add(stage->metrics, METRIC_OPERATOR_LOSSES, 1);
   tell_state(stage, "lost", why);

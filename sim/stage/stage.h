@@ -122,7 +122,7 @@ struct stage {
   char office_said[DIAGNOSE_TEXT_MAX]; /* the latest reason why it is not online */
   /* messages that the plan's own steps may have lost: books.h */
   uint64_t at_risk;
-  bool office_surprised; /* it lost its broker where no session was to end */
+  bool office_surprised; /* it lost its broker where the plan takes none away */
   /* that it was not, since it first was, but for the present absence */
   uint64_t office_away_ms;
   uint64_t office_lost_at_ms; /* the present absence; 0: there is none */
@@ -135,6 +135,7 @@ struct stage {
   /* the phase under way */
   size_t phase;
   struct failure_set foretold;
+  bool office_foretold; /* it takes a broker away, and so the back office off */
   /* the step under way: the longest wait until the broker is seen to have changed */
   uint64_t broker_ms;
   struct scenario_step *undo; /* undo.h */

@@ -64,6 +64,6 @@ const struct step_kind step_restart_broker = {
     .follow = follow_restart,
     .print = print_restart,
     .longest_ms = longest_restart,
-    .foretells = STEP_ENDS_SESSIONS,
+    .foretells = STEP_ENDS_SESSIONS | STEP_ENDS_BROKER,
     .run = run_restart,
 };

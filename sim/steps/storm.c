@@ -183,7 +183,7 @@ const struct step_kind step_storm = {
     .follow = follow_storm,
     .print = print_storm,
     .longest_ms = longest_storm,
-    .foretells = STEP_ENDS_SESSIONS | STEP_CHANGES_LINES,
+    .foretells = STEP_ENDS_SESSIONS | STEP_ENDS_LOCAL | STEP_CHANGES_LINES,
     .judged = {{"recover.online", STEP_TIMES},
                {"recover.p50_ms", STEP_TIMES},
                {"recover.p90_ms", STEP_TIMES},

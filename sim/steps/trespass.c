@@ -237,6 +237,6 @@ const struct step_kind step_trespass = {
     .print = print_trespass,
     .longest_ms = longest_trespass,
     .foretells = STEP_ENDS_SESSIONS, /* so may a broker that a device trespasses on */
-    .judged = {{"trespass.attempts", STEP_ADDS}, {"trespass.undecided", STEP_KEEPS}},
+    .judged = {{"trespass.attempts", STEP_ADDS}, {"trespass.undecided", STEP_COUNTS}},
     .run = run_trespass,
 };

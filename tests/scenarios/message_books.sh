@@ -13,51 +13,8 @@ trap 'end_broker; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 . "$(dirname "$0")/lib/cases.sh"
 . "$(dirname "$0")/lib/mosquitto.sh"
+. "$(dirname "$0")/lib/acl_broker.sh"
 more_of_the_failure() { tail -n 5 "$broker/log" 2>&1 | sed 's/^/     broker | /'; }
-
-# begin_broker ACL-OF-DEVICES MORE-LINES...: on $port; $office: what its ACL lets the operator do
-office=readwrite
-begin_broker() {
-  printf 'user operator\ntopic %s private/#\n\n%s\n' "$office" "$1" >"$broker/acl"
-  shift
-  cat >"$broker/conf" <<CONF
-user $(id -un)
-pid_file $broker/pid
-listener $port 127.0.0.1
-allow_anonymous false
-acl_file $broker/acl
-persistence true
-persistence_location $broker/
-max_queued_messages 0
-log_dest file $broker/log
-cafile $broker/clients.crt
-certfile $broker/main.crt
-keyfile $broker/main.key
-require_certificate true
-use_identity_as_username true
-$(printf '%s\n' "$@")
-CONF
-  mosquitto_begin "$broker"
-}
-
-end_broker() { mosquitto_end "$broker"; }
-
-own='pattern readwrite private/%u/#'
-begin_broker_on_a_free_port() {
-  for try in $(seq 20); do
-    port=$((20000 + ($$ * 2 + try * 254) % 12000))
-    begin_broker "$own" && return 0
-  done
-  echo "FAIL no free port for the broker"
-  cat "$broker/log"
-  exit 1
-}
-
-again() { # ACL-OF-DEVICES MORE-LINES...: the broker begins anew, with nothing kept
-  end_broker
-  rm -f "$broker/mosquitto.db"
-  begin_broker "$@" || { echo "FAIL the broker does not begin again"; cat "$broker/log"; exit 1; }
-}
 
 # holds PATTERN: what the latest case must have written into results.json; tells PATTERN: into its events
 holds() {
@@ -70,9 +27,7 @@ tells() {
 }
 run() { "$fleetsim" run "$@" --fleet "$fleet" --out "$work/out" --overwrite; }
 
-"$fleetsim" pki make "$fleet" --devices 6 --roots A,B >/dev/null || exit 1
-"$fleetsim" pki export "$fleet" --what client-ca --roots A --out "$broker/clients.crt" >/dev/null || exit 1
-"$fleetsim" pki export "$fleet" --what broker-chain --root A --host localhost --out "$broker/main" >/dev/null || exit 1
+make_small_fleet 6
 begin_broker_on_a_free_port
 
 # no expectation of its own: what everybody expects must do
@@ -153,19 +108,27 @@ expect "nor does one whose messages are too large" 1 "$nothing" silent "bytes: 1
 
 # Somebody else takes the back office's session, for a second ------------------------------------------------------------
 again "$own"
-impostor() {
-  for _ in $(seq 200); do
-    grep -q 'New client connected.*0000000' "$broker/log" && break
+impostor() { # PATTERN FILE: once it is there
+  for _ in $(seq 600); do
+    grep -q "$1" "$2" 2>/dev/null && break
     sleep 0.05
   done
   timeout 1.5 mosquitto_sub -h localhost -p "$port" --cafile "$fleet/operator-ca.crt" --cert "$fleet/operator.crt" \
     --key "$fleet/operator.key" -i operator -c -t 'private/#' >/dev/null 2>&1
 }
 if command -v mosquitto_sub >/dev/null; then
-  impostor &
+  impostor 'New client connected.*0000000' "$broker/log" &
   expect "what somebody else heard instead is missed, at QoS 0 too" 1 \
     "FAIL.* back office away for.*x telemetry.unheard == 0: observed [1-9]" run "$plain" \
     --set 'fleet.telemetry={every: 100ms, qos: 0}' --set 'phases[1].do=[wait: {for: 2s}]'
+  wait
+  # what a step foretells of devices is no reason for the back office to be away
+  again "$own"
+  rm -rf "$work/out"
+  impostor '"step": "wait"' "$work/out/events.ndjson" &
+  expect "nor does a step about devices excuse that" 1 \
+    "FAIL.* back office away for.*x telemetry.unheard == 0: observed [1-9]" run "$plain" \
+    --set 'fleet.telemetry={every: 100ms, qos: 0}' --set 'phases[1].do=[trespass: {ids: [00000003]}, wait: {for: 5s}]'
   wait
 else
   echo "skipped: no mosquitto_sub is installed to take a session"
