@@ -67,10 +67,16 @@
 #define EVENT_END_FIELDS(F, m) \
   F(m, TEXT, run_id, "as in the first line") \
   F(m, TEXT, verdict, "pass, fail, error, interrupted") \
-  F(m, INT, exit_code, "of the program")
+  F(m, INT, exit_code, "of the program") \
+  F(m, COUNT, events, "lines before this one") \
+  F(m, TEXT, events_sha256, "of these lines as the run wrote them, 64 hex digits") \
+  F(m, COUNT, phases, "in results.json") \
+  F(m, COUNT, expectations, "in results.json, of the whole run") \
+  F(m, TEXT, results_sha256, "of results.json as the run wrote it") \
+  F(m, TEXT, junit_sha256, "of junit.xml as the run wrote it")
 /* clang-format on */
 
-#define EVENT_FIELDS_MAX 4
+#define EVENT_FIELDS_MAX 9
 
 /* symbol, type in C. FAILURE to VERSION are written by name. */
 #define EVENT_TYPES(X)                                               \

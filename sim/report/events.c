@@ -20,6 +20,8 @@ struct events {
   int error; /* errno of the first line that could not be written, 0: none */
   struct stat made;
   off_t size; /* of all lines */
+  uint64_t lines;
+  struct digest *digest; /* of them */
   char path[FILES_PATH_MAX];
 };
 
@@ -36,7 +38,10 @@ int events_open(const char *folder, struct events **out, struct error *error)
     free(events);
     return -1;
   }
-  int fd = files_create(events->path, 0644, error);
+  events->digest = digest_begin();
+  int fd = events->digest != NULL
+               ? files_create(events->path, 0644, error)
+               : error_set(error, EXIT_CODE_SETUP, "not enough memory for the list of events");
   /* appending: what somebody cuts off stays missing, and a later line leaves no hole that hides
      it */
   if (fd >= 0 && fcntl(fd, F_SETFL, O_APPEND) == 0 && fstat(fd, &events->made) == 0)
@@ -44,6 +49,7 @@ int events_open(const char *folder, struct events **out, struct error *error)
   if (events->file == NULL) {
     if (fd >= 0) close(fd);
     if (fd >= 0) error_set(error, EXIT_CODE_SETUP, "not enough memory for the list of events");
+    digest_free(events->digest);
     free(events);
     return -1;
   }
@@ -89,6 +95,7 @@ int events_close(struct events *events, struct error *error)
   if (events->file != NULL && fclose(events->file) != 0 && events->error == 0)
     events->error = errno;
   int status = tell(events, error);
+  digest_free(events->digest);
   free(events);
   return status;
 }
@@ -105,6 +112,8 @@ static void write_line(struct events *events, const struct event *event)
   char line[EVENT_LINE_MAX];
   size_t size = event_line(event, line);
   events->size += (off_t) size;
+  events->lines++;
+  digest_add(events->digest, line, size);
   if (fwrite(line, 1, size, events->file) != size && events->error == 0) events->error = errno;
 }
 
@@ -115,6 +124,12 @@ void events_emit(struct events *events, const struct event *event)
   /* the other ends: whoever has called events_attach */
   for (struct events_sink *sink = events->sinks; sink != NULL; sink = sink->next)
     sink->take(sink->ctx, event);
+}
+
+int events_seal(const struct events *events, struct events_seal *out)
+{
+  out->lines = events->lines;
+  return events->digest == NULL ? -1 : digest_text(events->digest, out->sha256);
 }
 
 void events_flush(struct events *events)

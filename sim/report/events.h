@@ -6,6 +6,7 @@
 #define FLEETSIM_EVENTS_H
 
 #include "base/error.h"
+#include "report/digest.h"
 #include "report/event.h"
 
 struct events;
@@ -33,6 +34,13 @@ void events_attach(struct events *events, struct events_sink *sink);
 
 /* Tells everybody: the file first. */
 void events_emit(struct events *events, const struct event *event);
+
+/* How many lines were written so far, and the SHA-256 of them. -1: no file, or no memory. */
+struct events_seal {
+  uint64_t lines;
+  char sha256[DIGEST_TEXT];
+};
+int events_seal(const struct events *events, struct events_seal *out);
 
 /* Hands lines to the operating system; call once a second. */
 void events_flush(struct events *events);

@@ -134,7 +134,7 @@ static char *finish(FILE *stream, char **text)
   return NULL;
 }
 
-int junit_write(const json_t *tree, const char *path, struct error *error)
+int junit_write(const json_t *tree, const char *path, char sha256[DIGEST_TEXT], struct error *error)
 {
   char *cases = NULL, *document = NULL;
   size_t cases_size = 0, size = 0;
@@ -153,8 +153,10 @@ int junit_write(const json_t *tree, const char *path, struct error *error)
     document = finish(out, &document);
   }
   free(cases);
-  if (document == NULL)
+  if (document == NULL || digest_of(document, size, sha256) != 0) {
+    free(document);
     return error_set(error, EXIT_CODE_SETUP, "not enough memory to write %s", path);
+  }
   int status = files_write(path, document, size, 0644, error);
   free(document);
   return status;

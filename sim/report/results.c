@@ -10,28 +10,38 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "report/digest.h"
 #include "report/results_json.h"
 
 #define DIGITS 12 /* of a real number: enough for microseconds of a day, and 0.1 stays 0.1 */
 
-static int write_json(const json_t *tree, const char *path, struct error *error)
+static int write_json(const json_t *tree, const char *path, char sha256[DIGEST_TEXT],
+                      struct error *error)
 {
   char *document = json_dumps(tree, JSON_INDENT(2) | JSON_REAL_PRECISION(DIGITS));
-  if (document == NULL)
+  if (document == NULL || digest_of(document, strlen(document), sha256) != 0) {
+    free(document);
     return error_set(error, EXIT_CODE_INTERNAL, "not enough memory to write %s", path);
+  }
   int status = files_write(path, document, strlen(document), 0644, error);
   free(document);
   return status;
 }
 
-static int write_tree(const json_t *tree, const char *folder, struct error *error)
+/* What the files of the results hold, for the end record. */
+struct seal {
+  char results[DIGEST_TEXT], junit[DIGEST_TEXT];
+};
+
+static int write_tree(const json_t *tree, const char *folder, struct seal *seal,
+                      struct error *error)
 {
   char junit[FILES_PATH_MAX], json[FILES_PATH_MAX];
   if (files_join(junit, folder, "junit.xml", error) != 0 ||
       files_join(json, folder, "results.json", error) != 0)
     return -1;
-  if (junit_write(tree, junit, error) != 0) return -1;
-  if (write_json(tree, json, error) == 0) return 0;
+  if (junit_write(tree, junit, seal->junit, error) != 0) return -1;
+  if (write_json(tree, json, seal->results, error) == 0) return 0;
   (void) unlink(junit); /* it may say green of a run that nobody can look up */
   return -1;
 }
@@ -49,14 +59,21 @@ static json_t *settle(struct results *results)
   return results_json(results);
 }
 
-int results_write(struct results *results, const char *folder, struct error *error)
+static int write_sealed(struct results *results, const char *folder, struct seal *seal,
+                        struct error *error)
 {
   json_t *tree = settle(results);
   if (tree == NULL)
     return error_set(error, EXIT_CODE_INTERNAL, "not enough memory to write the results");
-  int status = write_tree(tree, folder, error);
+  int status = write_tree(tree, folder, seal, error);
   json_decref(tree);
   return status;
+}
+
+int results_write(struct results *results, const char *folder, struct error *error)
+{
+  struct seal seal;
+  return write_sealed(results, folder, &seal, error);
 }
 
 static void take_back(const char *folder)
@@ -67,18 +84,35 @@ static void take_back(const char *folder)
     if (files_join(path, folder, names[n], NULL) == 0) (void) unlink(path);
 }
 
+static void end_record(const struct results *results, struct events *events, double t_s,
+                       const struct events_seal *lines, const struct seal *seal)
+{
+  struct event event = {.kind = EVENT_END, .t_s = t_s};
+  event.end.run_id = results->run_id;
+  event.end.verdict = results->verdict;
+  event.end.exit_code = (int) results->exit_code;
+  event.end.events = lines->lines;
+  event.end.events_sha256 = lines->sha256;
+  event.end.phases = results->phase_count;
+  event.end.expectations = results->expectation_count;
+  event.end.results_sha256 = seal->results;
+  event.end.junit_sha256 = seal->junit;
+  events_emit(events, &event);
+}
+
 int results_conclude(struct results *results, struct events *events, double t_s, const char *folder,
                      struct error *error)
 {
+  struct seal seal;
+  struct events_seal lines;
   int status = events_check(events, error);
-  if (status == 0) status = results_write(results, folder, error);
+  if (status == 0) status = write_sealed(results, folder, &seal, error);
   bool written = status == 0;
-  if (written)
-    events_emit(events, &(struct event){
-                            .kind = EVENT_END,
-                            .t_s = t_s,
-                            .end = {results->run_id, results->verdict, (int) results->exit_code}});
-  if (events_close(events, written ? error : NULL) != 0) status = -1;
+  if (written && events_seal(events, &lines) != 0)
+    status =
+        error_set(error, EXIT_CODE_INTERNAL, "not enough memory to end %s/events.ndjson", folder);
+  if (status == 0) end_record(results, events, t_s, &lines, &seal);
+  if (events_close(events, status == 0 ? error : NULL) != 0) status = -1;
   if (written && status != 0) take_back(folder);
   return status;
 }

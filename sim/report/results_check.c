@@ -103,21 +103,48 @@ static bool messages_add_up(const json_t *metrics, char *why, size_t size)
   return fabs(sent - delivered - lost - unawaited) < 0.5;
 }
 
-/* "NAME OP NUMBER" and nothing else. */
+/* "NAME OP NUMBER", with what may follow: "NAME(X) >= 99.9% of online within 60s". */
+enum unit { UNIT_NONE, UNIT_PERCENT, UNIT_DURATION };
 struct plain {
-  char name[64], op[3];
-  double wanted;
+  char name[64], op[3]; /* the name without its argument */
+  double wanted;        /* of a duration: milliseconds */
+  enum unit unit;
 };
+
+/* Reads "%" or a unit of time, or neither; how many characters that were. */
+static size_t take_unit(const char *text, struct plain *out)
+{
+  static const struct {
+    const char *name;
+    double ms;
+  } times[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}};
+  size_t size = strspn(text, "%abcdefghijklmnopqrstuvwxyz");
+  out->unit = UNIT_NONE;
+  if (size == 1 && *text == '%') out->unit = UNIT_PERCENT;
+  for (size_t t = 0; t < sizeof times / sizeof *times; t++) {
+    if (size != strlen(times[t].name) || strncmp(text, times[t].name, size) != 0) continue;
+    out->unit = UNIT_DURATION;
+    out->wanted *= times[t].ms;
+  }
+  return out->unit == UNIT_NONE ? 0 : size;
+}
 
 static bool is_plain(const json_t *check, struct plain *out)
 {
-  int begin = 0;
+  const char *expr = results_json_text(check, "expr"), *at = expr + strspn(expr, " \t");
+  size_t size = strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789._");
+  if (size == 0 || size >= sizeof out->name) return false;
+  snprintf(out->name, sizeof out->name, "%.*s", (int) size, at);
+  at += size;
+  if (*at == '(') at = strchr(at, ')') != NULL ? strchr(at, ')') + 1 : at;
+  at += strspn(at, " \t");
+  size = strspn(at, "=!<>");
+  if (size == 0 || size >= sizeof out->op) return false;
+  snprintf(out->op, sizeof out->op, "%.*s", (int) size, at);
+  at += size;
   char *end;
-  const char *expr = results_json_text(check, "expr");
-  if (sscanf(expr, " %63[a-z0-9._] %2[=!<>]%n", out->name, out->op, &begin) != 2 || begin == 0)
-    return false;
-  out->wanted = strtod(expr + begin, &end);
-  return end != expr + begin && end[strspn(end, " ")] == '\0';
+  out->wanted = strtod(at, &end);
+  return end != at && strchr(" \t", end[take_unit(end, out)]) != NULL;
 }
 
 static bool compares(const struct plain *plain, double seen)
@@ -130,19 +157,43 @@ static bool compares(const struct plain *plain, double seen)
   return (plain->op[0] == '<' && less) || (plain->op[0] == '>' && !less);
 }
 
-/* What was seen, where it is a number. It was rounded to six digits: what is as near as that proves
-   nothing. */
+/* What was seen, as scenario/expr.c writes it: "3", "3 of 12 (25%)", "77 s", "5.2 ms"; implied
+ * expectations may go on after a semicolon. False: it is none of these, which no check that holds
+ * has seen. */
+static bool take_observed(const char *text, const struct plain *plain, double *seen, double *slack)
+{
+  char *end, *after;
+  *seen = strtod(text, &end);
+  *slack = 1e-9;
+  if (end == text || !isfinite(*seen)) return false;
+  struct plain unit = {.wanted = *seen};
+  if (plain->unit == UNIT_PERCENT) {
+    if (strncmp(end, " of ", 4) != 0) return false;
+    double whole = strtod(end + 4, &after);
+    *seen = 100 * *seen / whole;
+    return after != end + 4 && whole > 0 && strncmp(after, " (", 2) == 0;
+  }
+  end += strspn(end, " ");
+  end += take_unit(end, &unit);
+  bool time = unit.unit == UNIT_DURATION;
+  if (time) *seen = unit.wanted;
+  *slack = time ? 1e-3 : 1e-5;
+  return unit.unit != UNIT_PERCENT && (*end == '\0' || *end == ';');
+}
+
+/* Times are rounded to four digits, numbers to six: what is as near as that proves nothing. Of what
+   has no value only that it is another one can hold. */
 static bool observed_fits(const json_t *check, char *why, size_t size)
 {
   struct plain plain;
+  double seen, slack;
   const char *observed = results_json_text(check, "observed");
-  size_t digits = strspn(observed, "0123456789.");
-  if (!is_plain(check, &plain) || digits == 0 || digits > 15 || observed[digits] != '\0')
-    return true;
-  snprintf(why, size, "\"%.120s\" is to hold, and %s was observed",
+  if (!is_plain(check, &plain)) return true;
+  snprintf(why, size, "\"%.120s\" is to hold, and \"%.80s\" was observed",
            results_json_text(check, "expr"), observed);
-  double seen = strtod(observed, NULL);
-  return compares(&plain, seen) || fabs(seen - plain.wanted) <= 1e-5 * fmax(1, fabs(plain.wanted));
+  if (!take_observed(observed, &plain, &seen, &slack))
+    return plain.op[0] == '!' && strcmp(observed, "no value") == 0;
+  return compares(&plain, seen) || fabs(seen - plain.wanted) <= slack * fmax(1, fabs(plain.wanted));
 }
 
 /* Of the whole run, and no longer counted while the devices say goodbye: what was judged is what is
@@ -180,7 +231,8 @@ static bool metric_fits(const json_t *tree, size_t s, char *why, size_t size)
     snprintf(why, size, "\"%.120s\" is to hold, and %s is %s%.0f among the metrics",
              results_json_text(check, "expr"), settled[s].name,
              json_is_number(metric) ? "" : "no number: ", seen);
-    if (is_plain(check, &plain) && (!json_is_number(metric) || !compares(&plain, seen)))
+    if (is_plain(check, &plain) && plain.unit != UNIT_PERCENT &&
+        (!json_is_number(metric) || !compares(&plain, seen)))
       return false;
   }
   snprintf(why, size, "%s is %.0f, and no expectation allows it", settled[s].name, seen);
@@ -195,7 +247,8 @@ static bool checks_fit(const json_t *tree, char *why, size_t size)
     if (!observed_fits(json_array_get(checks, c), why, size)) return false;
   for (size_t p = 0; p < json_array_size(phases); p++) {
     const json_t *phase = json_array_get(phases, p), *own = json_object_get(phase, "expectations");
-    if (!observed_fits(json_object_get(phase, "gate"), why, size)) return false;
+    const json_t *gate = json_object_get(phase, "gate");
+    if (json_is_object(gate) && !observed_fits(gate, why, size)) return false;
     for (size_t c = 0; c < json_array_size(own); c++)
       if (!observed_fits(json_array_get(own, c), why, size)) return false;
   }

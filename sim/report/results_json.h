@@ -33,8 +33,9 @@ json_t *results_ota_json(const struct results_ota *ota);
 const char *results_json_text(const json_t *object, const char *key);
 double results_json_number(const json_t *object, const char *key);
 
-/* Writes `path` (JUnit's XML as CI systems read it) from the tree. */
-int junit_write(const json_t *tree, const char *path, struct error *error);
+/* Writes `path` (JUnit's XML as CI systems read it) from the tree, and says the SHA-256 of it. */
+int junit_write(const json_t *tree, const char *path, char sha256[DIGEST_TEXT],
+                struct error *error);
 
 /* The one-screen summary. */
 void summary_print(const json_t *tree, FILE *out, bool colour);

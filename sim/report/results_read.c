@@ -1,16 +1,16 @@
 /* The results of a run that has ended, from its folder. They are believed when the last line of
  * events.ndjson is the end record of the same run with the same verdict: a run that was killed has
  * none, and what lies beside it is another's. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE /* memmem */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/files.h"
+#include "report/digest.h"
 #include "report/results_json.h"
 
 #define RESULTS_SIZE_MAX (64u * 1024u * 1024u)
-#define END_SIZE         4096u
 
 static int check_tree(const json_t *tree, const char *path, const json_error_t *where,
                       struct error *error)
@@ -32,68 +32,187 @@ static int check_tree(const json_t *tree, const char *path, const json_error_t *
   return 0;
 }
 
-/* The last whole line of the file, malloc'd; NULL: there is none. */
-static char *last_line(const char *path, struct error *error)
+/* The list of events: its last line, and all before that. */
+struct list {
+  json_t *end;    /* NULL: the last line is no end record, or not whole */
+  bool more_ends; /* there is another one before */
+  uint64_t lines; /* before it */
+  char sha256[DIGEST_TEXT];
+};
+
+static bool is_end(const json_t *line)
 {
-  size_t size = 0;
-  int fd = files_open(path, SIZE_MAX, &size, error);
-  char *text = fd < 0 ? NULL : malloc(END_SIZE + 1);
-  ssize_t n = text == NULL
-                  ? -1
-                  : pread(fd, text, END_SIZE, size > END_SIZE ? (off_t) (size - END_SIZE) : 0);
-  if (fd >= 0) close(fd);
-  if (n > 0 && text[n - 1] == '\n') {
-    text[n - 1] = '\0';
-    char *before = strrchr(text, '\n');
-    if (before != NULL) memmove(text, before + 1, strlen(before + 1) + 1);
-    return text;
+  return strcmp(results_json_text(line, "event"), event_name(EVENT_END)) == 0;
+}
+
+/* Inside a text of an event the quotes would be escaped. */
+static bool has_end(const char *line, size_t size)
+{
+  static const char end[] = "\"event\": \"end\"";
+  return memmem(line, size, end, sizeof end - 1) != NULL;
+}
+
+struct line {
+  char *text;
+  size_t room;
+  ssize_t size;
+};
+
+/* Lines may hold anything, zeros too: somebody may have put them there. 0, or -1: no memory. */
+static int read_lines(FILE *file, struct list *list)
+{
+  struct line line = {0}, last = {0};
+  struct digest *digest = digest_begin();
+  while (digest != NULL && (line.size = getline(&line.text, &line.room, file)) > 0) {
+    if (last.size > 0) {
+      digest_add(digest, last.text, (size_t) last.size);
+      list->lines++;
+      list->more_ends = list->more_ends || has_end(last.text, (size_t) last.size);
+    }
+    struct line other = last;
+    last = line;
+    line = other;
   }
-  free(text);
-  return NULL;
+  int status = digest == NULL || ferror(file) ? -1 : digest_text(digest, list->sha256);
+  if (last.size > 0 && last.text[last.size - 1] == '\n')
+    list->end = json_loadb(last.text, (size_t) last.size, JSON_REJECT_DUPLICATES, NULL);
+  if (!is_end(list->end)) {
+    json_decref(list->end);
+    list->end = NULL;
+  }
+  digest_free(digest);
+  free(line.text);
+  free(last.text);
+  return status;
 }
 
-/* All that the end record says is in the results too, under the same names. */
-static bool is_same(const json_t *end, const json_t *tree)
-{
-  size_t count;
-  const struct event_field *fields = event_fields(EVENT_END, &count);
-  for (size_t f = 0; f < count; f++)
-    if (!json_equal(json_object_get(end, fields[f].name), json_object_get(tree, fields[f].name)))
-      return false;
-  return true;
-}
-
-static int check_end(const json_t *tree, const char *folder, struct error *error)
+static int read_list(const char *folder, struct list *list, struct error *error)
 {
   char path[FILES_PATH_MAX];
+  size_t size;
   if (files_join(path, folder, "events.ndjson", error) != 0) return -1;
   if (access(path, F_OK) != 0)
     return error_set(error, EXIT_CODE_USAGE,
                      "%.200s holds a results.json but no events.ndjson, whose last line says that "
                      "the run has ended: keep both files together, or run it again",
                      folder);
-  char *line = last_line(path, error);
-  json_t *end = line == NULL ? NULL : json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-  free(line);
-  bool is_end = strcmp(results_json_text(end, "event"), event_name(EVENT_END)) == 0;
-  bool same = is_end && is_same(end, tree);
-  json_decref(end);
-  if (same) return 0;
-  if (!is_end)
+  int fd = files_open(path, SIZE_MAX, &size, error);
+  FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+  if (fd >= 0 && file == NULL) close(fd);
+  int status = file == NULL ? -1 : read_lines(file, list);
+  if (file != NULL) fclose(file);
+  if (status != 0 && fd >= 0) error_set(error, EXIT_CODE_INTERNAL, "%s cannot be read", path);
+  return status;
+}
+
+/* --- The end record --------------------------------------------------------------------------- */
+
+static int not_as_written(const char *file, const char *folder, const char *what,
+                          struct error *error)
+{
+  return error_set(error, EXIT_CODE_USAGE,
+                   "%s in %.200s is not as the run wrote it: %s; it was edited, cut or converted "
+                   "since: run it again",
+                   file, folder, what);
+}
+
+/* All that it says of the run is in the results too, under the same names. */
+static bool is_same(const json_t *end, const json_t *tree)
+{
+  static const char *const keys[] = {"run_id", "verdict", "exit_code"};
+  for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+    if (!json_equal(json_object_get(end, keys[k]), json_object_get(tree, keys[k]))) return false;
+  return true;
+}
+
+static bool counts(const json_t *end, const char *key, uint64_t seen)
+{
+  const json_t *number = json_object_get(end, key);
+  return json_is_integer(number) && (uint64_t) json_integer_value(number) == seen;
+}
+
+static bool has_digest(const json_t *end, const char *key, const char *seen)
+{
+  return strcmp(results_json_text(end, key), seen) == 0;
+}
+
+/* Whoever keeps results.json and the events only has lost nothing that is printed. */
+static int check_junit(const json_t *end, const char *folder, struct error *error)
+{
+  char path[FILES_PATH_MAX], sha256[DIGEST_TEXT];
+  uint8_t *data;
+  size_t size;
+  if (files_join(path, folder, "junit.xml", error) != 0) return -1;
+  if (access(path, F_OK) != 0) return 0;
+  if (files_read(path, RESULTS_SIZE_MAX, &data, &size, error) != 0) return -1;
+  int status = digest_of(data, size, sha256);
+  free(data);
+  if (status == 0 && has_digest(end, "junit_sha256", sha256)) return 0;
+  return not_as_written("junit.xml", folder, "its SHA-256 is not that in the end record", error);
+}
+
+/* An end record of a version that did not write them has none of these. */
+static bool is_sealed(const json_t *end)
+{
+  static const char *const keys[] = {"events",       "events_sha256",  "phases",
+                                     "expectations", "results_sha256", "junit_sha256"};
+  for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+    if (json_object_get(end, keys[k]) != NULL) return true;
+  return false;
+}
+
+static int check_seal(const struct list *list, const json_t *tree, const char *sha256,
+                      const char *folder, struct error *error)
+{
+  const json_t *end = list->end;
+  if (!counts(end, "events", list->lines))
+    return not_as_written("events.ndjson", folder,
+                          "it has more or fewer lines than its end record says", error);
+  if (!has_digest(end, "events_sha256", list->sha256))
+    return not_as_written("events.ndjson", folder, "its SHA-256 is not that in its end record",
+                          error);
+  if (!has_digest(end, "results_sha256", sha256))
+    return not_as_written("results.json", folder,
+                          "its SHA-256 is not that in the end record of events.ndjson", error);
+  if (!counts(end, "phases", json_array_size(json_object_get(tree, "phases"))) ||
+      !counts(end, "expectations", json_array_size(json_object_get(tree, "expectations"))))
+    return not_as_written("results.json", folder,
+                          "it has more or fewer phases or expectations than the end record of "
+                          "events.ndjson says",
+                          error);
+  return check_junit(end, folder, error);
+}
+
+/* What lies in the folder besides the tree of results.json, whose bytes have that SHA-256. */
+static int check_list(const struct list *list, const json_t *tree, const char *sha256,
+                      const char *folder, struct error *error)
+{
+  if (list->end == NULL)
     return error_set(
         error, EXIT_CODE_USAGE,
         "the last run in %.200s did not end (it was killed, or is under way): its events.ndjson "
         "has no end record, and results.json says nothing about it; run it again",
         folder);
-  return error_set(error, EXIT_CODE_USAGE,
-                   "results.json and events.ndjson in %.200s are of different runs: run it again",
-                   folder);
+  if (list->more_ends)
+    return not_as_written("events.ndjson", folder, "it has more than one end record", error);
+  if (!is_same(list->end, tree))
+    return error_set(error, EXIT_CODE_USAGE,
+                     "results.json and events.ndjson in %.200s are of different runs: run it again",
+                     folder);
+  return is_sealed(list->end) ? check_seal(list, tree, sha256, folder, error) : 0;
 }
 
-static int check(const json_t *tree, const char *folder, const char *path,
-                 const json_error_t *where, struct error *error)
+/* `*sealed`: the end record says what is in the files. */
+static int check(const json_t *tree, const char *folder, const char *path, const char *sha256,
+                 const json_error_t *where, bool *sealed, struct error *error)
 {
-  return check_tree(tree, path, where, error) != 0 ? -1 : check_end(tree, folder, error);
+  struct list list = {0};
+  if (check_tree(tree, path, where, error) != 0) return -1;
+  int status = read_list(folder, &list, error);
+  if (status == 0) status = check_list(&list, tree, sha256, folder, error);
+  *sealed = list.end != NULL && is_sealed(list.end);
+  json_decref(list.end);
+  return status;
 }
 
 int results_reprint(const char *folder, FILE *out, bool colour, struct error *error)
@@ -105,11 +224,18 @@ int results_reprint(const char *folder, FILE *out, bool colour, struct error *er
   if (files_read(path, RESULTS_SIZE_MAX, &data, &size, error) != 0)
     return error_wrap(error, "%.200s holds no complete run", folder);
   json_error_t where;
+  char sha256[DIGEST_TEXT];
+  bool sealed = false;
   json_t *tree = json_loadb((const char *) data, size, JSON_REJECT_DUPLICATES, &where);
+  int status = digest_of(data, size, sha256);
   free(data);
-  int status = check(tree, folder, path, &where, error);
+  if (status != 0) error_set(error, EXIT_CODE_INTERNAL, "not enough memory to read %s", path);
+  if (status == 0) status = check(tree, folder, path, sha256, &where, &sealed, error);
   if (status == 0) {
     summary_print(tree, out, colour);
+    if (!sealed)
+      fprintf(out, "note: of an older version of fleetsim, which did not write down what its files "
+                   "held: whether they were edited is not known\n");
     status = (int) json_integer_value(json_object_get(tree, "exit_code"));
   }
   json_decref(tree);

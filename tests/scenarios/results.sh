@@ -119,6 +119,23 @@ expect "a pass whose expectation failed is none" 2 "contradicts itself.*failed" 
 sed 's/"devices.lost": {/"devices.lost": {"value": 3}, "was": {/' other/results.json >fresh/results.json
 expect "... nor one whose metrics speak against it" 2 "contradicts itself.*devices.lost is 3" "$fleetsim" report fresh
 
+# Results that somebody edited -------------------------------------------------------------------------------------------
+edited() { # FILE SED-COMMAND: a copy of the run in edited/
+  rm -rf edited
+  cp -r other edited && sed -i "$2" "edited/$1"
+  cmp -s "other/$1" "edited/$1" && echo "nothing was edited"
+  "$fleetsim" report edited
+}
+expect "a gate that has not seen what it wanted" 2 'contradicts itself.*"1 of 2 \(50%\)" was observed' \
+  edited results.json 's/"2 of 2 (100%)"/"1 of 2 (50%)"/'
+expect "a number that nobody judged" 2 "results.json in edited is not as the run wrote it" \
+  edited results.json 's/"handshake.resumed": {/&"value": 5}, "was": {/'
+expect "one event less" 2 "events.ndjson in edited is not as the run wrote it: it has more or fewer lines" edited events.ndjson 3d
+expect "another event" 2 "events.ndjson in edited is not as the run wrote it: its SHA-256" edited events.ndjson '3s/"t": ./"t": 9/'
+expect "two end records" 2 "more than one end record" edited events.ndjson '$p'
+expect "an empty junit.xml" 2 "junit.xml in edited is not as the run wrote it" edited junit.xml d
+expect "results of an older version are read" 0 "PASS.*of an older version" edited events.ndjson '$s/, "events": .*/}/'
+
 # Events that somebody took away -----------------------------------------------------------------------------------------
 for harm in 'rm events.ndjson' ': >events.ndjson'; do
   begin taken --overwrite

@@ -145,6 +145,8 @@ void sample_conclude(struct sample *sample)
   struct events *events = NULL;
   int status = events_open(sample->folder, &events, &error);
   if (status == 0)
+    events_emit(events, &(struct event){.kind = EVENT_BRAKE, .t_s = 1, .brake = {true}});
+  if (status == 0)
     status = results_conclude(&sample->results, events, 41.2, sample->folder, &error);
   if (status != 0) fprintf(stderr, "%s\n", error.text);
   assert(status == 0);

@@ -403,7 +403,7 @@ static void a_pass_is_believed_only_with_its_checks_its_books_and_its_end_record
        "\"devices.lost == 0\" is to hold"},
       {"results.json", METRIC("trespass.delivered", "0"), METRIC("trespass.delivered", "2"),
        "no expectation allows it"},
-      {"results.json", "\"observed\": \"0\"", "\"observed\": \"2\"", "2 was observed"},
+      {"results.json", "\"observed\": \"0\"", "\"observed\": \"2\"", "\"2\" was observed"},
       {"results.json", "\"metrics\": {", "\"metrics\": {}, \"measures\": {", "missing or empty"},
       {"results.json", "\"phases\": [", "\"phases\": [], \"phrases\": [", "missing or empty"},
       {"results.json", "\"phases\": [", "\"phases\": [null], \"phrases\": [", "missing or empty"},
@@ -423,10 +423,31 @@ static void a_pass_is_believed_only_with_its_checks_its_books_and_its_end_record
       {"events.ndjson", "\"run_id\": \"00", "\"run_id\": \"01", "different runs"},
       {"events.ndjson", "\"verdict\": \"pass\"", "\"verdict\": \"fail\"", "different runs"},
       {"events.ndjson", "\"event\": \"end\"", "\"event\": \"phase\"", "did not end"},
-      {"events.ndjson", "\"exit_code\": 0}\n", "\"exit_code\": 0}", "did not end"},
-      {"events.ndjson", "\"exit_code\": 0}\n", "", "did not end"},
-      {"events.ndjson", "\"exit_code\": 0}\n",
-       "\"exit_code\": 0}\n{\"t\": 50.1, \"event\": \"online\"}\n", "did not end"},
+      {"events.ndjson", "\"}\n", "\"}", "did not end"},
+      {"events.ndjson", "\"}\n", "", "did not end"},
+      {"events.ndjson", "\"}\n", "\"}\n{\"t\": 50.1, \"event\": \"online\"}\n", "did not end"},
+      {"results.json", "1000 of 1000 (100%)", "250 of 1000 (25%)", "was observed"},
+      {"results.json", "1000 of 1000 (100%)", "1000", "was observed"},
+      {"results.json", "1000 of 1000 (100%)", "not within 20 s: 250 of 1000 (25%)", "was observed"},
+      {"results.json", "1000 of 1000 (100%)", "", "\"\" was observed"},
+      {"results.json", "10 of 10 (100%)", "7 of 10 (70%)", "was observed"},
+      {"results.json", "\"0.99 s\"", "\"77 s\"", "\"77 s\" was observed"},
+      {"results.json", "\"0.99 s\"", "\"no value\"", "was observed"},
+      {"results.json", "\"duration_s\": 41.2", "\"duration_s\": 41.3",
+       "results.json in /tmp/fleetsim-report-"},
+      {"results.json", "\"p50\":", "\"p50\" :", "its SHA-256 is not that in the end record"},
+      {"results.json", "\"start_s\"", "\"name\": \"a\", \"start_s\"", "run it again"},
+      {"junit.xml", "failures=\"0\"", "failures=\"4\"", "junit.xml in"},
+      {"junit.xml", "<testsuites>", "", "junit.xml in"},
+      {"events.ndjson", "\"event\": \"brake\"", "\"event\": \"Brake\"",
+       "its SHA-256 is not that in its end record"},
+      {"events.ndjson", "{\"t\": 1.000000", "\n{\"t\": 1.000000", "more or fewer lines"},
+      {"events.ndjson", "{\"t\": 1.000000", "{\"t\": 1.0, \"event\": \"end\"}\n{\"t\": 1.000000",
+       "more than one end record"},
+      {"events.ndjson", "\"phases\": 2", "\"phases\": 1", "more or fewer phases"},
+      {"events.ndjson", "\"expectations\": 3", "\"expectations\": 2", "more or fewer phases"},
+      {"events.ndjson", "\"events\": 1", "\"events\": \"1\"", "more or fewer lines"},
+      {"events.ndjson", "\"results_sha256\"", "\"results_sha255\"", "SHA-256"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct error error = {0};
@@ -443,10 +464,72 @@ static void a_pass_is_believed_only_with_its_checks_its_books_and_its_end_record
   }
 }
 
+/* As an older version wrote its end record. */
+static void unseal(void)
+{
+  char *text = sample_read(&sample, "events.ndjson"), *from = strstr(text, ", \"events\": ");
+  char path[FILES_PATH_MAX];
+  assert_non_null(from);
+  memcpy(from, "}\n", 3);
+  assert_int_equal(files_join(path, sample.folder, "events.ndjson", NULL), 0);
+  assert_int_equal(files_write(path, text, strlen(text), 0644, NULL), 0);
+  free(text);
+}
+
+static void results_of_an_older_version_are_read_and_told(void **state)
+{
+  (void) state;
+  struct error error = {0};
+  char *text;
+  sample_pass(&sample);
+  write_sample();
+  unseal();
+  assert_int_equal(reprint(&error, &text), EXIT_CODE_PASS);
+  expect_contains(text, "PASS");
+  expect_contains(text, "note: of an older version of fleetsim");
+  free(text);
+}
+
+/* Somebody may keep the two files that are read, and no more. */
+static void a_report_needs_no_junit(void **state)
+{
+  (void) state;
+  struct error error = {0};
+  char *text, path[FILES_PATH_MAX];
+  sample_pass(&sample);
+  write_sample();
+  assert_int_equal(files_join(path, sample.folder, "junit.xml", NULL), 0);
+  assert_int_equal(files_remove(path, NULL), 0);
+  assert_int_equal(reprint(&error, &text), EXIT_CODE_PASS);
+  assert_null(strstr(text, "older version"));
+  free(text);
+}
+
+/* A file that was overwritten while the run wrote it: zeros hide no end record. */
+static void zeros_among_the_events_are_seen(void **state)
+{
+  (void) state;
+  struct error error = {0};
+  char *text, path[FILES_PATH_MAX];
+  uint8_t *data;
+  size_t size;
+  sample_pass(&sample);
+  write_sample();
+  assert_int_equal(files_join(path, sample.folder, "events.ndjson", NULL), 0);
+  assert_int_equal(files_read(path, 1u << 20, &data, &size, NULL), 0);
+  memset(data, 0, 8);
+  assert_int_equal(files_write(path, data, size, 0644, NULL), 0);
+  free(data);
+  assert_int_equal(reprint(&error, &text), -1);
+  expect_contains(error.text, "its SHA-256 is not that in its end record");
+  free(text);
+}
+
 static void members_of_the_wrong_type_do_not_hurt(void **state)
 {
   (void) state;
   write_sample();
+  unseal();
   put_results("{\"schema\": \"fleetsim-results/1\", \"verdict\": \"fail\", \"exit_code\": 1, "
               "\"scenario\": 3, \"run_id\": \"00112233445566778899aabbccddeeff\", \"phases\": [7, "
               "{\"gate\": []}, {\"expectations\": \"x\"}], \"metrics\": [], \"failures\": {\"a\": "
@@ -535,6 +618,9 @@ int main(void)
       test(a_reprint_is_the_same_print_and_exit_code),
       test(refuses_what_is_missing_cut_off_foreign_or_contradicts_itself),
       test(a_pass_is_believed_only_with_its_checks_its_books_and_its_end_record),
+      test(results_of_an_older_version_are_read_and_told),
+      test(a_report_needs_no_junit),
+      test(zeros_among_the_events_are_seen),
       test(members_of_the_wrong_type_do_not_hurt),
       test(junit_has_one_case_per_check_and_is_escaped),
       test(junit_is_xml_whatever_the_texts_hold),
