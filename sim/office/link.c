@@ -164,25 +164,31 @@ static int on_message(void *ctx, char *topic, int topic_size, MQTTAsync_message 
 }
 
 /* paho has one sentence for most of what can go wrong, and none for the rest. Asking takes a
- * connection of its own: not at once where the operator was connected before, as then there is
- * another server, or the broker is being restarted.
+ * connection of its own: not at once where the operator was connected before, as then the broker is
+ * being restarted, or there is another one, which is worth more than a reason.
  */
 static bool is_worth_asking(const struct office *op)
 {
   unsigned rounds = (op->failed + 1) / (unsigned) (op->config.other_count + 1);
-  return !op->has_connected ||
-         (rounds >= DIAGNOSE_AFTER && (rounds - DIAGNOSE_AFTER) % DIAGNOSE_EVERY == 0);
+  if (!op->has_connected) return true;
+  if (op->config.other_count == 0) return rounds > 1;
+  return rounds >= DIAGNOSE_AFTER && (rounds - DIAGNOSE_AFTER) % DIAGNOSE_EVERY == 0;
 }
 
-/* The keeper asks: this is paho's thread. */
+/* The keeper asks: this is paho's thread. What was found out last says more than paho does. */
 static void ask_or_fail(struct office *op, const char *text)
 {
   pthread_mutex_lock(&op->mutex);
   bool over = op->state != LINK_CONNECTING, asks = !over && is_worth_asking(op);
+  struct office_failure known = op->failure;
   if (asks) op->to_be_diagnosed = true;
   if (asks) pthread_cond_broadcast(&op->changed);
   pthread_mutex_unlock(&op->mutex);
-  if (!asks && !over) fail_with(op, false, text);
+  if (asks || over) return;
+  if (known.failure != DEVICE_FAIL_NONE)
+    fail_over(op, &known);
+  else
+    fail_with(op, false, text);
 }
 
 static void refuse_subscription(struct office *op, unsigned filter, int code)
@@ -223,7 +229,7 @@ static void on_subscribed(void *ctx, MQTTAsync_successData *data)
   if (all) {
     op->failed = op->alike = 0;
     op->has_connected = true;
-    op->failure.text[0] = '\0';
+    op->failure = (struct office_failure){.failure = DEVICE_FAIL_NONE};
   }
   pthread_mutex_unlock(&op->mutex);
   if (!all) return;

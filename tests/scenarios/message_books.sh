@@ -134,6 +134,32 @@ else
   echo "skipped: no mosquitto_sub is installed to take a session"
 fi
 
+# A restart that puts a certificate in force which the back office refuses -----------------------------------------------------
+again "$own"
+"$fleetsim" pki export "$fleet" --what broker-chain --root A --host elsewhere --out "$work/elsewhere" >/dev/null
+awk '/BEGIN/ { n++ } n == 1' "$broker/main.crt" >"$work/leaf.crt"
+cat >"$work/restart.sh" <<HOOK
+cp "\$1" "$broker/main.crt" && cp "\$2" "$broker/main.key"
+pid=\$(cat "$broker/pid")
+kill "\$pid"
+while kill -0 "\$pid" 2>/dev/null; do sleep 0.02; done
+mosquitto -d -c "$broker/conf" 2>/dev/null
+HOOK
+cp "$broker/main.crt" "$broker/main.key" "$work"
+restart_with() { # CHAIN KEY
+  run "$plain" --set "broker={url: 'mqtts://localhost:$port', hooks: {restart: 'sh $work/restart.sh $1 $2'}}" \
+    --set 'phases[1].do=[restart-broker: {}]'
+}
+expect "is named, and not waited for" 1 \
+  "step restart-broker: the operator does not come back to the broker: connect.tls.name_mismatch: " \
+  restart_with "$work/elsewhere.crt" "$work/elsewhere.key"
+cp "$work/main.crt" "$work/main.key" "$broker"
+again "$own"
+expect "... and so is one without its intermediate" 1 \
+  "step restart-broker: the operator does not come back to the broker: connect.tls.not_trusted: " \
+  restart_with "$work/leaf.crt" "$work/main.key"
+cp "$work/main.crt" "$work/main.key" "$broker"
+
 # The back office is shut out ---------------------------------------------------------------------------------------------
 again "$own"
 awk '/BEGIN/ { n++ } n == 1' "$broker/clients.crt" >"$broker/devices-only.crt"
