@@ -211,6 +211,8 @@ static void on_answer(void *ctx, CURL *easy, CURLcode result)
   struct hook *hook = ctx;
   char what[CURL_ERROR_SIZE + BODY_MAX + 128];
   long status = 0;
+  while (hook->body_size > 0 && hook->body[hook->body_size - 1] == ' ') hook->body_size--;
+  hook->body[hook->body_size] = '\0';
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   if (hook->not_permitted)
     snprintf(what, sizeof what,

@@ -220,6 +220,27 @@ static int check_twin_roots(const struct pki_foreign *foreign, X509 *const *root
   return 0;
 }
 
+/* libcrypto looks for an issuer by its name, and by the key's identifier where there is one. */
+static void look_at_names(const struct pki_foreign *foreign, X509 *const *roots, size_t at,
+                          void (*warn)(void *, const char *), void *ctx)
+{
+  char sentence[2 * FILES_PATH_MAX + 500];
+  for (size_t i = 0; warn != NULL && i < at; i++) {
+    bool told_apart =
+        X509_get0_subject_key_id(roots[i]) != NULL && X509_get0_subject_key_id(roots[at]) != NULL;
+    if (told_apart ||
+        X509_NAME_cmp(X509_get_subject_name(roots[i]), X509_get_subject_name(roots[at])) != 0)
+      continue;
+    snprintf(
+        sentence, sizeof sentence,
+        "the roots '%s' (%s) and '%s' (%s) have one name and no key identifiers: the operator, "
+        "and brokers that use OpenSSL, may take one for the other and find what is under it "
+        "not trusted; have one issued anew with another name, or both with identifiers",
+        foreign[i].name, foreign[i].path, foreign[at].name, foreign[at].path);
+    warn(ctx, sentence);
+  }
+}
+
 int pki_roots_read(const struct pki_foreign *foreign, size_t count, X509 **roots,
                    void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error)
 {
@@ -231,6 +252,7 @@ int pki_roots_read(const struct pki_foreign *foreign, size_t count, X509 **roots
                  ? error_wrap(error, "root '%s'", foreign[i].name)
                  : pki_vet_root(roots[i], foreign[i].name, foreign[i].path, warn, ctx, error);
     if (result == 0) result = check_twin_roots(foreign, roots, i, error);
+    if (result == 0) look_at_names(foreign, roots, i, warn, ctx);
   }
   pki_vet_end();
   if (result != 0) release_all(roots, count);

@@ -120,14 +120,15 @@ static bool is_loaded(X509 *root)
 static void look_at_dates(X509 *root, const char *name, const char *path,
                           void (*warn)(void *, const char *), void *ctx)
 {
-  char sentence[FILES_PATH_MAX + 300];
+  char sentence[FILES_PATH_MAX + 400];
   int64_t now = pki_now();
   bool expired = pki_cert_unix(X509_get0_notAfter(root)) <= now,
        early = pki_cert_unix(X509_get0_notBefore(root)) > now;
   if (warn == NULL || (!expired && !early)) return;
   snprintf(
       sentence, sizeof sentence,
-      "%s: the root '%s' %s: devices refuse every broker's certificate under it (connect.tls.%s)",
+      "%s: the root '%s' %s: devices refuse every broker's certificate under it (connect.tls.%s), "
+      "and brokers that trust it refuse every device whose certificate is under it",
       path, name, expired ? "has expired" : "is not valid yet",
       expired ? "expired" : "not_yet_valid");
   warn(ctx, sentence);

@@ -77,6 +77,7 @@
   X(TELEMETRY_FOREIGN,  "telemetry.foreign",         GAUGE,     SUM,  "messages that the broker still had of another run: they count as nothing else") \
   X(OPERATOR_ONLINE,    "operator.online",           GAUGE,     MIN,  "1: the back office was connected to its broker when the run was judged") \
   X(OPERATOR_LOSSES,    "operator.losses",           COUNTER,   SUM,  "times that it lost its connection") \
+  X(OPERATOR_UNFORETOLD,"operator.unforetold",       COUNTER,   SUM,  "of these, where the plan takes no broker away") \
   X(OPERATOR_AWAY,      "operator.away_s",           GAUGE,     MAX,  "seconds for which it was not connected, after it had been") \
   X(OPERATOR_DROPPED,   "operator.dropped",          GAUGE,     SUM,  "reports of devices that it heard and had no room to keep: must be 0") \
   X(OPERATOR_FOREIGN,   "operator.foreign",          COUNTER,   SUM,  "acknowledgements of trust bundles that this run has not sent, or that the device itself has not had") \

@@ -80,9 +80,12 @@ static void describe(const struct progress *progress, const struct progress_stat
   describe_left(state, left, sizeof left);
   size_t phase = state->phase <= state->phase_count ? state->phase : state->phase_count;
   int where_size = snprintf(where, sizeof where, "phase %zu/%zu", phase, state->phase_count);
+  /* the devices are switched off, as planned */
+  bool over = state->phase > state->phase_count && state->wanted == 0;
   int figures_size = snprintf(
       figures, sizeof figures, "  online %zu/%zu  handshakes %.0f/s  failures %llu%s",
       state->online, state->wanted, progress->per_s, (unsigned long long) state->failures, left);
+  if (over) figures[figures_size = 0] = '\0';
   int room = width - 1 - where_size - figures_size;
   snprintf(text, sizeof text, "%s %.*s%s", where,
            (int) text_fit(state->phase_name, COLUMNS_MAX, room > 0 ? (size_t) room : 0),

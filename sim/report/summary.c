@@ -217,7 +217,9 @@ static void print_office(const json_t *tree, FILE *out)
 {
   double away_s = value_of(tree, "operator.away_s"), losses = value_of(tree, "operator.losses");
   bool online = value_of(tree, "operator.online") > 0;
-  if (losses == 0 || (online && value_of(tree, "telemetry.lost") == 0)) return;
+  bool told =
+      !online || value_of(tree, "telemetry.lost") > 0 || value_of(tree, "operator.unforetold") > 0;
+  if (losses == 0 || !told) return;
   line(out, "  back office  away for %.1f s in all, lost its broker %.0f time%s%s", away_s, losses,
        losses == 1 ? "" : "s", online ? "" : "; away at the end");
 }

@@ -87,11 +87,25 @@ static int go_through(struct stage *stage, bool remove_it, unsigned *count)
   return status;
 }
 
+/* Results among a fleet's keys would be taken for a fleet, and the keys for results. */
+static int check_fleet(struct stage *stage)
+{
+  struct stat fleet, out;
+  if (stage->options->fleet == NULL || stat(stage->options->fleet, &fleet) != 0 ||
+      stat(stage->options->out, &out) != 0 || fleet.st_dev != out.st_dev ||
+      fleet.st_ino != out.st_ino)
+    return 0;
+  return error_set(&stage->error, EXIT_CODE_USAGE,
+                   "%s is the folder of the fleet, where its keys lie: choose another one with "
+                   "--out",
+                   stage->options->out);
+}
+
 int run_out_open(struct stage *stage)
 {
   unsigned found;
-  if (files_make_folder(stage->options->out, 0755, &stage->error) != 0 || lock(stage) != 0 ||
-      check_mode(stage) != 0 || go_through(stage, false, &found) != 0)
+  if (check_fleet(stage) != 0 || files_make_folder(stage->options->out, 0755, &stage->error) != 0 ||
+      lock(stage) != 0 || check_mode(stage) != 0 || go_through(stage, false, &found) != 0)
     return -1;
   stage->out_taken = true;
   stage->out_holds_earlier = found > 0;

@@ -61,7 +61,8 @@ struct step_judged {
   enum step_effect effect;
 };
 
-/* What a step brings about that shows as failures of devices, or takes the back office away: bits. */
+/* What a step brings about that shows as failures of devices, or takes the back office away:
+   bits. */
 enum step_foretold {
   STEP_ENDS_SESSIONS = 1 << 0,
   STEP_ENDS_BY_APPLY = 1 << 1, /* where its `apply` may restart the broker */

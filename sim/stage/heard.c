@@ -94,6 +94,7 @@ static void on_lost(struct stage *stage, const char *why)
   stage->office_surprised = stage->office_surprised || !stage->office_foretold;
   snprintf(stage->office_said, sizeof stage->office_said, "%s", why);
   metrics_add(stage->metrics, METRIC_OPERATOR_LOSSES, 1);
+  metrics_add(stage->metrics, METRIC_OPERATOR_UNFORETOLD, !stage->office_foretold);
   tell_state(stage, "lost", why);
 }
 

@@ -36,7 +36,7 @@ static enum step_outcome run_slice(struct stage *stage, struct slice *slice, boo
   if (waited == STAGE_REACHED) return STEP_DONE;
   bool lost = stage->office_losses > losses || !stage->office_online;
   error_set(&stage->error, EXIT_CODE_FAIL, "%s %zu of its %zu devices %s within %.3g s%s%s",
-            last ? "it ended with" : "the wave stopped: only", through(stage, slice), slice->count,
+            last ? "only" : "the wave stopped: only", through(stage, slice), slice->count,
             waves->what, (double) waves->within_ms / 1000.0, lost ? "; of the operator: " : "",
             lost ? stage->office_said : "");
   return last ? STEP_SHORT : STEP_FAILED;

@@ -65,6 +65,19 @@ static bool all_kicked(struct stage *stage, void *ctx)
   return kicks->ended == kicks->begun && (kicks->failed || still_open(kicks) == 0);
 }
 
+static void tell_short(struct stage *stage, size_t silent, size_t open, uint64_t within_ms)
+{
+  char kicks[64] = "", sessions[64] = "";
+  if (silent > 0)
+    snprintf(kicks, sizeof kicks, "%zu kick%s not answered", silent,
+             silent == 1 ? " was" : "s were");
+  if (open > 0)
+    snprintf(sessions, sizeof sessions, "%zu session%s open still", open,
+             open == 1 ? " is" : "s are");
+  error_set(&stage->error, EXIT_CODE_FAIL, "within %.3g s %s%s%s", (double) within_ms / 1000.0,
+            kicks, silent > 0 && open > 0 ? ", and " : "", sessions);
+}
+
 static enum step_outcome run_kicks(struct stage *stage, struct kicks *kicks, uint64_t within_ms)
 {
   for (size_t i = 0; i < KICKS_AT_ONCE; i++) begin_next(kicks);
@@ -80,9 +93,7 @@ static enum step_outcome run_kicks(struct stage *stage, struct kicks *kicks, uin
   if (kicks->failed)
     stage->error = kicks->error;
   else
-    error_set(&stage->error, EXIT_CODE_FAIL,
-              "within %.3g s %zu kicks were not answered, and %zu sessions are open still",
-              (double) within_ms / 1000.0, silent, open);
+    tell_short(stage, silent, open, within_ms);
   return STEP_FAILED;
 }
 

@@ -88,6 +88,12 @@ expect "one file of a run is enough" 2 "holds an earlier run" "$fleetsim" run "$
 mkdir -p fresh && echo mine >fresh/notes.txt
 expect "somebody's own files are no run" 0 "PASS" "$fleetsim" run "$short" --out fresh
 
+"$fleetsim" pki make alone --devices 2 --roots A,B,spare >/dev/null
+sums alone >before
+expect "nor among a fleet's keys" 2 "alone is the folder of the fleet" \
+  "$fleetsim" run "$short" --fleet alone --out alone --overwrite
+expect "... where nothing is touched" 0 "" sh -c 'find alone -type f -exec sha256sum {} + | sort | cmp - before'
+
 # Two at a time --------------------------------------------------------------------------------------------------------
 begin busy
 sums busy/fleet >before

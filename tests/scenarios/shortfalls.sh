@@ -38,7 +38,7 @@ reconnect=$(step reconnect <<YAML
     do: [fault: {refuse: yes}, reconnect: {within: 1s}, mend: {}]
 YAML
 )
-expect "a reconnect from which nobody is back fails by itself" 1 "step reconnect: it ended with 0 of its 20 devices came back" \
+expect "a reconnect from which nobody is back fails by itself" 1 "step reconnect: only 0 of its 20 devices came back" \
   "$fleetsim" run "$reconnect" --out "$work/reconnect"
 expect "unless that is what the phase expects" 0 "PASS" \
   "$fleetsim" run "$reconnect" --out "$work/reconnect2" --set "phases[1].until=online == 100% within 5s"
@@ -62,12 +62,12 @@ push=$(step push <<YAML
     do: [reconnect: {within: 10s}]
 YAML
 )
-expect "a bundle that nobody acknowledges fails by itself" 1 "step push-trust: it ended with 0 of its 20 devices acknowledged" \
+expect "a bundle that nobody acknowledges fails by itself" 1 "step push-trust: only 0 of its 20 devices acknowledged" \
   "$fleetsim" run "$push" --out "$work/push"
 expect "unless the phase speaks of it" 0 "PASS" \
   "$fleetsim" run "$push" --out "$work/push2" --set "phases[1].expect=[trusting(B) == 0]"
 reissue=$(sed 's/push-trust: {roots: \[A, B, spare\]/reissue: {root: A/' "$push" | scenario reissue)
-expect "a certificate that nobody acknowledges fails by itself" 1 "step reissue: it ended with 0 of its 20 devices" \
+expect "a certificate that nobody acknowledges fails by itself" 1 "step reissue: only 0 of its 20 devices" \
   "$fleetsim" run "$reissue" --out "$work/reissue"
 # What held before a step began says nothing of it
 held=$(sed 's/trusted: \[A, spare\]/trusted: [A, B, spare]/; /- name: push/,$d' "$push" | scenario held)

@@ -37,6 +37,9 @@ static void a_log_gets_a_line_per_phase_and_every_five_seconds(void **state)
   progress_update(progress,
                   &(struct progress_state){
                       .now_ms = 12020, .phase = 4, .phase_count = 8, .phase_name = "drop A"});
+  progress_update(progress,
+                  &(struct progress_state){
+                      .now_ms = 12040, .phase = 9, .phase_count = 8, .phase_name = "verdict"});
   progress_destroy(progress);
   rewind(log);
   text[fread(text, 1, sizeof text - 1, log)] = '\0';
@@ -46,7 +49,8 @@ static void a_log_gets_a_line_per_phase_and_every_five_seconds(void **state)
       "phase 3/8 teach the fleet root B  online 950/1000  handshakes 0/s  failures 0  1:12 left\n"
       "phase 3/8 teach the fleet root B  online 950/1000  handshakes 200/s  failures 0  1:07 left\n"
       "phase 3/8 teach the fleet root B  online 950/1000  handshakes 200/s  failures 0  1:02 left\n"
-      "phase 4/8 drop A  online 0/0  handshakes 200/s  failures 0\n");
+      "phase 4/8 drop A  online 0/0  handshakes 200/s  failures 0\n"
+      "phase 8/8 verdict\n");
 }
 
 static void a_terminal_gets_one_line_that_is_redrawn_and_cleared(void **state)

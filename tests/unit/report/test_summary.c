@@ -119,11 +119,21 @@ static void who_has_the_messages_that_are_missing_is_told_and_nothing_where_none
   assert_null(strstr(text, "acknowledged by a broker"));
   assert_null(strstr(text, "back office"));
   free(text);
+  metrics_set(metrics, METRIC_OPERATOR_ONLINE, 1);
+  metrics_add(metrics, METRIC_OPERATOR_LOSSES, 1);
+  metrics_set(metrics, METRIC_OPERATOR_AWAY, 2.2);
+  text = sample_printed(&sample, false);
+  assert_null(strstr(text, "back office")); /* a restart */
+  free(text);
+  metrics_add(metrics, METRIC_OPERATOR_UNFORETOLD, 1);
+  text = sample_printed(&sample, false);
+  expect_contains(text, "  back office  away for 2.2 s in all, lost its broker 1 time\n");
+  free(text);
+  metrics_set(metrics, METRIC_OPERATOR_ONLINE, 0);
   metrics_add(metrics, METRIC_TELEMETRY_LOST, 5);
   metrics_set(metrics, METRIC_TELEMETRY_UNAWAITED, 0);
   metrics_add(metrics, METRIC_TELEMETRY_LOST_ACKED, 3);
   metrics_add(metrics, METRIC_TELEMETRY_REFUSED, 25);
-  metrics_add(metrics, METRIC_OPERATOR_LOSSES, 1);
   metrics_set(metrics, METRIC_OPERATOR_AWAY, 12.5);
   text = sample_printed(&sample, false);
   expect_contains(
