@@ -67,7 +67,7 @@ static int take_cohort(const struct take *t, const char *at, const char *text,
 static int take_ids(const struct take *t, const char *at, char *const *texts, size_t count,
                     struct scenario_who *out)
 {
-  char key[16];
+  char key[32];
   for (size_t i = 0; i < count; i++) {
     size_t size = strlen(texts[i]);
     snprintf(key, sizeof key, "ids[%zu]", i);
