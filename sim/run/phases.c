@@ -160,7 +160,7 @@ static void fail_unjudged(struct stage *stage, const struct scenario_phase *phas
   const char *quantity = scenario_judging(step), *why;
   const struct expr *mute = mute_judge(judge, &why), *idle = judge->idle;
   fail_gate(result, step, stage->error.text);
-  char text[sizeof result->note], observed[120];
+  char text[320], observed[120]; /* of a long expression the note has the beginning */
   /* the step may have broken them, which says more */
   if (idle != NULL) (void) check_phase(stage, phase, result);
   if (idle != NULL && !expr_eval(idle, stage_lookup, stage, observed, sizeof observed)) return;
