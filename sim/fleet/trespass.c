@@ -418,7 +418,7 @@ size_t trespass_undecided(const struct member *m, const struct member *victim, c
   if (row->lapsed) heard &= MESSAGES;
   uint32_t open = attempts_of(m->fleet) & ~row->refused & (~heard | row->unknown | row->to_do);
   size_t count = 0;
-  for (uint8_t a = 0; a < ATTEMPTS; a++) count += open >> a & 1u;
+  for (size_t a = 0; a < ATTEMPTS; a++) count += open >> a & 1u;
   uint32_t single = open & ~(1u << TO_ALL);
   if (open != 0) *below = topic_of(first_of(single != 0 ? single : open))->below;
   return count;

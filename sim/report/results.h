@@ -1,8 +1,9 @@
 /* The verdict of a run: results.json, junit.xml and the one-screen summary, all from one struct.
  *
  * Files are written whole or not at all, junit.xml before results.json, and the last line of
- * events.ndjson, the end record, after both: it has their run_id and verdict. Nobody says pass of
- * results that have no such record.
+ * events.ndjson, the end record, after both: it has their run_id and verdict, and what the files
+ * held: counts, and the SHA-256 of each. Nobody says pass of results that have no such record, or
+ * are not what it vouches for.
  */
 #ifndef FLEETSIM_RESULTS_H
 #define FLEETSIM_RESULTS_H
@@ -152,7 +153,7 @@ void results_print(const struct results *results, FILE *out, bool colour);
 
 /* Prints the same summary from folder/results.json; returns the exit code that it holds, or -1 with
  * an error when the file is missing, cut off, of another schema, contradicts itself, or has no end
- * record in folder/events.ndjson. */
+ * record in folder/events.ndjson, or when one of the three files is not as that record says. */
 int results_reprint(const char *folder, FILE *out, bool colour, struct error *error);
 
 #endif

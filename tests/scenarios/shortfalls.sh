@@ -50,7 +50,7 @@ slow=$(step slow <<YAML
 YAML
 )
 expect "a reconnect that reached few is not excused by those who never went" 1 \
-  "step reconnect: it ended with [0-9] of its 20 devices came back" \
+  "step reconnect: only [0-9] of its 20 devices came back" \
   "$fleetsim" run "$slow" --out "$work/slow"
 expect "but by a gate about reconnecting, which waits for them" 0 "reconnected: 20 of 20" \
   "$fleetsim" run "$slow" --out "$work/slow2" --set "phases[1].until=reconnected == 100% within 20s"
