@@ -1,3 +1,5 @@
+/* A broker of a run, of ours or elsewhere: opened, told what to serve, reloaded, restarted, closed. What
+ * is asked is one operation at a time; each ends by `done`, with a sentence where it failed. */
 #define _XOPEN_SOURCE 700
 #include "broker/broker.h"
 
@@ -231,7 +233,7 @@ void broker_kick(struct broker *broker, const struct broker_kick *kick, broker_d
   if (broker->config.remote)
     hook_run_on(broker, HOOK_KICK, BROKER_MAIN, kick->client_id, done, ctx);
   else
-    kick_run(broker, kick, done, ctx);
+    broker_kick_run(broker, kick, done, ctx);
 }
 
 void broker_stop(struct broker *broker, broker_done done, void *ctx)

@@ -66,7 +66,7 @@ static _Noreturn void be_gate(const struct front *front, const struct gate_proce
 
 /* --- The parent ------------------------------------------------------------------------------- */
 
-static int fail(struct error *error, const char *what)
+static int fail_front(struct error *error, const char *what)
 {
   return error_set(
       error, EXIT_CODE_SETUP,
@@ -74,7 +74,7 @@ static int fail(struct error *error, const char *what)
       what, strerror(errno));
 }
 
-static void release(struct front *front)
+static void release_front(struct front *front)
 {
   if (front->open > 0) return;
   munmap(front->shared, sizeof *front->shared);
@@ -87,7 +87,7 @@ static void on_end_closed(uv_handle_t *handle)
   struct gate_process *gate = handle->data;
   close(gate->control);
   gate->front->open--;
-  release(gate->front);
+  release_front(gate->front);
 }
 
 static void on_end(uv_poll_t *poll, int status, int events)
@@ -111,14 +111,14 @@ static int start_gate(struct front *front, uv_loop_t *loop, struct gate_process 
 {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
-    return fail(error, "be spoken to");
+    return fail_front(error, "be spoken to");
   gate->pid = child_fork();
   if (gate->pid == 0) be_gate(front, gate, ends[1]);
   close(ends[1]);
   if (gate->pid < 0) {
     errno = -gate->pid;
     close(ends[0]);
-    return fail(error, "be started");
+    return fail_front(error, "be started");
   }
   gate->control = ends[0];
   gate->end.data = gate;
@@ -161,13 +161,13 @@ static int start_all(struct front *front, uv_loop_t *loop, struct error *error)
 {
   for (int l = 0; l < FRONT_LISTENERS; l++) {
     front->reserved[l] = reserve(&front->port[l]);
-    if (front->reserved[l] < 0) return fail(error, "have a port of 127.0.0.1");
+    if (front->reserved[l] < 0) return fail_front(error, "have a port of 127.0.0.1");
   }
   /* all listen before the first one is at work, so that none of them has all who come */
   for (size_t g = 0; g < front->count; g++)
     for (int l = 0; l < FRONT_LISTENERS; l++) {
       front->gates[g].listeners[l] = gate_listen(&front->port[l]);
-      if (front->gates[g].listeners[l] < 0) return fail(error, "listen on 127.0.0.1");
+      if (front->gates[g].listeners[l] < 0) return fail_front(error, "listen on 127.0.0.1");
     }
   for (size_t g = 0; g < front->count; g++)
     if (start_gate(front, loop, &front->gates[g], error) != 0) return -1;
@@ -259,5 +259,5 @@ void front_close(struct front *front, void (*closed)(void *ctx), void *ctx)
     reap(gate->pid);
     uv_close((uv_handle_t *) &gate->end, on_end_closed);
   }
-  if (front->open == 0) release(front);
+  if (front->open == 0) release_front(front);
 }

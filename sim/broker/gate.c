@@ -92,7 +92,7 @@ static void pair_close(struct pair *pair)
   relay_drop(&pair->relay, false);
 }
 
-static void on_deadline(uv_timer_t *timer)
+static void on_gate_deadline(uv_timer_t *timer)
 {
   struct pair *pair = timer->data;
   atomic_fetch_add(&pair->gate->config.shared->timed_out, 1);
@@ -121,7 +121,7 @@ static void take_up(struct pair *pair)
                                    htons(atomic_load(&config->shared->target[pair->listener])),
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   if ((config->timeout_ms > 0 &&
-       uv_timer_start(&pair->deadline, on_deadline, config->timeout_ms, 0) != 0) ||
+       uv_timer_start(&pair->deadline, on_gate_deadline, config->timeout_ms, 0) != 0) ||
       relay_connect(&pair->relay, (const struct sockaddr *) &target) != 0)
     pair_close(pair);
 }

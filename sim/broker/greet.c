@@ -57,14 +57,14 @@ struct greet {
   struct error error;
 };
 
-static struct greet *of_dial(struct dial *dial)
+static struct greet *greeting_of_dial(struct dial *dial)
 {
   return (struct greet *) ((char *) dial - offsetof(struct greet, dial));
 }
 
-static void on_closed(struct dial *dial)
+static void on_greeting_closed(struct dial *dial)
 {
-  struct greet *greet = of_dial(dial);
+  struct greet *greet = greeting_of_dial(dial);
   struct broker *broker = greet->task.broker;
   broker_task_end(&greet->task);
   SSL_free(greet->ssl);
@@ -74,22 +74,22 @@ static void on_closed(struct dial *dial)
   broker_release(broker);
 }
 
-static void fail(struct greet *greet, const char *why)
+static void fail_greeting(struct greet *greet, const char *why)
 {
   greet->failed = true;
   snprintf(greet->why, sizeof greet->why, "%s", why);
-  dial_close(&greet->dial, on_closed);
+  dial_close(&greet->dial, on_greeting_closed);
 }
 
 /* The broker will not have this client. */
-static void refuse(struct greet *greet, const char *why)
+static void refuse_greeting(struct greet *greet, const char *why)
 {
   greet->refused = greet->connected;
-  fail(greet, why);
+  fail_greeting(greet, why);
 }
 
 /* As in probe.c: a connection that has just been opened has room for what little is sent. */
-static bool flush(struct greet *greet)
+static bool flush_greeting(struct greet *greet)
 {
   char *data = NULL;
   long size = BIO_get_mem_data(greet->out, &data);
@@ -111,14 +111,14 @@ static bool send_connect(struct greet *greet)
   packet[13] = (uint8_t) id;
   memcpy(packet + 14, greet->id, id);
   greet->sent = true;
-  return SSL_write(greet->ssl, packet, (int) size) == (int) size && flush(greet);
+  return SSL_write(greet->ssl, packet, (int) size) == (int) size && flush_greeting(greet);
 }
 
 static void leave(struct greet *greet)
 {
   static const uint8_t disconnect[] = {0xe0, 0};
   if (greet->answer[0] != 0x20) {
-    fail(greet, "what it answers is no CONNACK");
+    fail_greeting(greet, "what it answers is no CONNACK");
     return;
   }
   if (greet->session != NULL && greet->answer[3] == 0) {
@@ -126,8 +126,8 @@ static void leave(struct greet *greet)
     dial_extend(&greet->dial, PING_MS);
     return;
   }
-  if (SSL_write(greet->ssl, disconnect, sizeof disconnect) > 0) flush(greet);
-  dial_close(&greet->dial, on_closed);
+  if (SSL_write(greet->ssl, disconnect, sizeof disconnect) > 0) flush_greeting(greet);
+  dial_close(&greet->dial, on_greeting_closed);
 }
 
 static bool is_open(const struct greet *greet)
@@ -138,7 +138,7 @@ static bool is_open(const struct greet *greet)
 static void ping(struct greet *greet)
 {
   static const uint8_t request[] = {0xc0, 0};
-  if (SSL_write(greet->ssl, request, sizeof request) > 0) flush(greet);
+  if (SSL_write(greet->ssl, request, sizeof request) > 0) flush_greeting(greet);
   dial_extend(&greet->dial, PING_MS);
 }
 
@@ -151,7 +151,7 @@ static void read_on(struct greet *greet)
   while (n > 0);
   bool goes_on = SSL_get_error(greet->ssl, n) == SSL_ERROR_WANT_READ;
   ERR_clear_error();
-  if (!goes_on) fail(greet, "the broker has ended the session");
+  if (!goes_on) fail_greeting(greet, "the broker has ended the session");
 }
 
 /* In TLS 1.3 a refused certificate shows here, with the first read. */
@@ -174,21 +174,21 @@ static void read_answer(struct greet *greet)
   snprintf(why, sizeof why, "it refuses the connection: %s",
            reason == NULL ? "it ends TLS" : reason);
   ERR_clear_error();
-  refuse(greet, why);
+  refuse_greeting(greet, why);
 }
 
 /* Where what we say is not taken any more, the broker may have ended it: what it said before is
    still to be read. */
-static void advance(struct greet *greet)
+static void advance_greeting(struct greet *greet)
 {
   if (!SSL_is_init_finished(greet->ssl)) {
     int result = SSL_do_handshake(greet->ssl);
     int why = SSL_get_error(greet->ssl, result);
-    (void) flush(greet);
+    (void) flush_greeting(greet);
     if (result != 1 && why == SSL_ERROR_WANT_READ) return;
     if (result != 1) {
       ERR_clear_error();
-      refuse(greet, "it ends the TLS handshake");
+      refuse_greeting(greet, "it ends the TLS handshake");
       return;
     }
   }
@@ -196,26 +196,26 @@ static void advance(struct greet *greet)
   read_answer(greet);
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+static void on_greeting_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
   (void) suggested;
-  struct greet *greet = of_dial(handle->data);
+  struct greet *greet = greeting_of_dial(handle->data);
   *buffer = uv_buf_init(greet->chunk, sizeof greet->chunk);
 }
 
-static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+static void on_greeting_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 {
-  struct greet *greet = of_dial(stream->data);
+  struct greet *greet = greeting_of_dial(stream->data);
   if (greet->dial.closing || size == 0) return;
   if (size < 0) {
-    refuse(greet, size == UV_EOF ? "it closes the connection" : uv_strerror((int) size));
+    refuse_greeting(greet, size == UV_EOF ? "it closes the connection" : uv_strerror((int) size));
     return;
   }
   BIO_write(greet->in, buffer->base, (int) size);
-  advance(greet);
+  advance_greeting(greet);
 }
 
-static bool make_tls(struct greet *greet)
+static bool make_greeting_tls(struct greet *greet)
 {
   greet->context = SSL_CTX_new(TLS_client_method());
   if (greet->context == NULL ||
@@ -237,37 +237,37 @@ static bool make_tls(struct greet *greet)
   return SSL_set_tlsext_host_name(greet->ssl, greet->task.broker->config.host) == 1;
 }
 
-static void on_event(struct dial *dial, int status)
+static void on_greeting_event(struct dial *dial, int status)
 {
-  struct greet *greet = of_dial(dial);
+  struct greet *greet = greeting_of_dial(dial);
   if (status == UV_ETIMEDOUT && is_open(greet)) {
     ping(greet);
     return;
   }
   if (status != 0) {
-    fail(greet, uv_strerror(status));
+    fail_greeting(greet, uv_strerror(status));
     return;
   }
-  if (!make_tls(greet)) {
+  if (!make_greeting_tls(greet)) {
     ERR_clear_error();
-    fail(greet, "OpenSSL cannot use the client's certificate and key");
+    fail_greeting(greet, "OpenSSL cannot use the client's certificate and key");
     return;
   }
   greet->connected = true;
-  uv_read_start((uv_stream_t *) &dial->tcp, on_alloc, on_read);
-  advance(greet);
+  uv_read_start((uv_stream_t *) &dial->tcp, on_greeting_alloc, on_greeting_read);
+  advance_greeting(greet);
 }
 
-static void on_cancel(struct task *task)
+static void on_greeting_cancel(struct task *task)
 {
   struct greet *greet = (struct greet *) task;
-  if (!greet->dial.closing) fail(greet, "stopped");
+  if (!greet->dial.closing) fail_greeting(greet, "stopped");
   greet->failed = true;
   greet->error.code = EXIT_CODE_INTERRUPTED;
 }
 
-static struct greet *begin(struct broker *broker, const char *id, const char *certificate,
-                           const char *key)
+static struct greet *begin_greeting(struct broker *broker, const char *id, const char *certificate,
+                                    const char *key)
 {
   struct greet *greet = calloc(1, sizeof *greet);
   if (greet == NULL) memory_gone("a connection to the broker");
@@ -275,9 +275,9 @@ static struct greet *begin(struct broker *broker, const char *id, const char *ce
   snprintf(greet->certificate, sizeof greet->certificate, "%s", certificate);
   snprintf(greet->key, sizeof greet->key, "%s", key);
   greet->error.code = EXIT_CODE_SETUP;
-  broker_task_begin(broker, &greet->task, on_cancel);
+  broker_task_begin(broker, &greet->task, on_greeting_cancel);
   dial_start(&greet->dial, broker->loop, broker->config.permit, broker_address(broker, BROKER_MAIN),
-             broker->port[BROKER_MAIN], GREET_MS, 0, on_event);
+             broker->port[BROKER_MAIN], GREET_MS, 0, on_greeting_event);
   return greet;
 }
 
@@ -295,10 +295,11 @@ static void end_kick(struct greet *greet)
   greet->kicked(greet->ctx, failed ? &greet->error : NULL);
 }
 
-void kick_run(struct broker *broker, const struct broker_kick *wanted, broker_done done, void *ctx)
+void broker_kick_run(struct broker *broker, const struct broker_kick *wanted, broker_done done,
+                     void *ctx)
 {
   struct greet *greet =
-      begin(broker, wanted->client_id, wanted->certificate_path, wanted->key_path);
+      begin_greeting(broker, wanted->client_id, wanted->certificate_path, wanted->key_path);
   greet->keep_session = wanted->keep_session;
   greet->done = end_kick;
   greet->kicked = done;
@@ -318,7 +319,7 @@ void broker_try_client(struct broker *broker, const struct broker_client *client
                        broker_seen_done done, void *ctx)
 {
   struct greet *greet =
-      begin(broker, client->client_id, client->certificate_path, client->key_path);
+      begin_greeting(broker, client->client_id, client->certificate_path, client->key_path);
   greet->done = end_try;
   greet->seen = done;
   greet->ctx = ctx;
@@ -341,7 +342,8 @@ struct broker_session *broker_hold(struct broker *broker, const struct broker_cl
 {
   struct broker_session *session = calloc(1, sizeof *session);
   if (session == NULL) memory_gone("a session at the broker");
-  session->greet = begin(broker, client->client_id, client->certificate_path, client->key_path);
+  session->greet =
+      begin_greeting(broker, client->client_id, client->certificate_path, client->key_path);
   session->greet->session = session;
   session->greet->done = end_session;
   return session;
@@ -361,7 +363,7 @@ void broker_let_go(struct broker_session *session)
     if (!greet->dial.closing && open)
       leave(greet);
     else if (!greet->dial.closing)
-      fail(greet, "let go");
+      fail_greeting(greet, "let go");
   }
   free(session);
 }

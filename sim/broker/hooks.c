@@ -49,7 +49,7 @@ static uint32_t timeout_ms(const struct hook *hook)
   return set != 0 ? set : HOOK_MS;
 }
 
-static void fail(struct hook *hook, const char *what)
+static void fail_hook(struct hook *hook, const char *what)
 {
   if (hook->failed) return;
   hook->failed = true;
@@ -71,19 +71,19 @@ static void finish(struct hook *hook)
 
 /* --- Commands --------------------------------------------------------------------------------- */
 
-static void on_part_closed(struct hook *hook)
+static void on_hook_part_closed(struct hook *hook)
 {
   if (--hook->open == 0) finish(hook);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-  on_part_closed(handle->data);
+  on_hook_part_closed(handle->data);
 }
 
 static void on_process_closed(struct child *process)
 {
-  on_part_closed(process->data);
+  on_hook_part_closed(process->data);
 }
 
 /* How a command ended that did not end well. */
@@ -99,7 +99,7 @@ static void fail_command(struct hook *hook, int status, int signal_number)
     snprintf(how, sizeof how, "ended with exit code %d", status);
   broker_path(hook->task.broker, "hooks.log", log);
   snprintf(what, sizeof what, "%s: mend the command; what it printed is in %s", how, log);
-  fail(hook, what);
+  fail_hook(hook, what);
 }
 
 static void on_exit_seen(struct child *process, int status, int signal_number)
@@ -111,7 +111,7 @@ static void on_exit_seen(struct child *process, int status, int signal_number)
   uv_close((uv_handle_t *) &hook->deadline, on_handle_closed);
 }
 
-static void on_deadline(uv_timer_t *timer)
+static void on_hook_deadline(uv_timer_t *timer)
 {
   struct hook *hook = timer->data;
   hook->timed_out = true;
@@ -184,13 +184,13 @@ static void run_command(struct hook *hook, const char *command)
   hook->process.data = hook->deadline.data = hook;
   hook->open = status == 0 ? 2 : 1;
   if (status == 0) {
-    uv_timer_start(&hook->deadline, on_deadline, timeout_ms(hook), 0);
+    uv_timer_start(&hook->deadline, on_hook_deadline, timeout_ms(hook), 0);
     return;
   }
   char what[200];
   snprintf(what, sizeof what, "cannot be started: %s%s", uv_strerror(status),
            error_remedy(-status));
-  fail(hook, what);
+  fail_hook(hook, what);
   uv_close((uv_handle_t *) &hook->deadline, on_handle_closed);
 }
 
@@ -227,7 +227,7 @@ static void on_answer(void *ctx, CURL *easy, CURLcode result)
              "was answered with HTTP status %ld%s%s%s: mend the URL or what answers there; 2xx is "
              "success",
              status, hook->body_size > 0 ? " (" : "", hook->body, hook->body_size > 0 ? ")" : "");
-  if (result != CURLE_OK || status < 200 || status > 299) fail(hook, what);
+  if (result != CURLE_OK || status < 200 || status > 299) fail_hook(hook, what);
   finish(hook);
 }
 
@@ -297,7 +297,7 @@ static void run_request(struct hook *hook, const char *url)
   struct broker *broker = hook->task.broker;
   if (broker->curl == NULL) broker->curl = curl_uv_open(broker->loop);
   if (broker->curl != NULL && set_up_request(hook, url) == 0) return;
-  fail(hook, "cannot be called: libcurl does not take its URL");
+  fail_hook(hook, "cannot be called: libcurl does not take its URL");
   broker_task_end(&hook->task);
   broker_later(broker, finish_later, hook, NULL);
 }

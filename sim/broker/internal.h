@@ -96,7 +96,8 @@ void hook_run_on(struct broker *broker, enum hook_kind kind, enum broker_listene
                  const char *device, broker_done done, void *ctx);
 
 /* greet.c: takes the client's id over at the local mosquitto. */
-void kick_run(struct broker *broker, const struct broker_kick *kick, broker_done done, void *ctx);
+void broker_kick_run(struct broker *broker, const struct broker_kick *kick, broker_done done,
+                     void *ctx);
 
 /* Waits for one TCP connection to each listener that the remote broker has. */
 void reach_run(struct broker *broker, broker_done done, void *ctx);

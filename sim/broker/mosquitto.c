@@ -13,7 +13,7 @@ enum { READY_MS = 10000, POLL_MS = 20 };
 
 /* --- Whether it answers ----------------------------------------------------------------------- */
 
-static struct broker *of_dial(struct dial *dial)
+static struct broker *broker_of_dial(struct dial *dial)
 {
   return (struct broker *) ((char *) dial - offsetof(struct broker, mosquitto.dial));
 }
@@ -27,7 +27,7 @@ static void end_dial(struct mosquitto *m)
 
 static void on_dial(struct dial *dial, int status)
 {
-  struct broker *broker = of_dial(dial);
+  struct broker *broker = broker_of_dial(dial);
   struct mosquitto *m = &broker->mosquitto;
   int reason = status == UV_ETIMEDOUT && dial->last != 0 ? dial->last : status;
   m->unreachable = status != 0;
@@ -51,7 +51,7 @@ static void dial_listener(struct broker *broker, enum broker_listener listener)
 
 static void on_dial_closed(struct dial *dial)
 {
-  struct broker *broker = of_dial(dial);
+  struct broker *broker = broker_of_dial(dial);
   struct mosquitto *m = &broker->mosquitto;
   if (m->stops_dialing || m->unreachable || m->dialed == BROKER_PROVE)
     supervisor_probed(&m->server, m->unreachable ? m->why : NULL);
@@ -206,12 +206,12 @@ void mosquitto_signal(struct broker *broker, int number, const char *what, broke
     refuse(broker, what, done, ctx);
 }
 
-static void on_closed(void *ctx)
+static void on_mosquitto_closed(void *ctx)
 {
   broker_release(ctx);
 }
 
 void mosquitto_close(struct broker *broker)
 {
-  supervisor_close(&broker->mosquitto.server, on_closed, broker);
+  supervisor_close(&broker->mosquitto.server, on_mosquitto_closed, broker);
 }

@@ -28,14 +28,14 @@ struct probe {
   struct error error;
 };
 
-static struct probe *of_dial(struct dial *dial)
+static struct probe *probe_of_dial(struct dial *dial)
 {
   return (struct probe *) ((char *) dial - offsetof(struct probe, dial));
 }
 
 static void on_closed(struct dial *dial)
 {
-  struct probe *probe = of_dial(dial);
+  struct probe *probe = probe_of_dial(dial);
   struct broker *broker = probe->task.broker;
   broker_task_end(&probe->task);
   SSL_free(probe->ssl);
@@ -48,7 +48,7 @@ static void on_closed(struct dial *dial)
   broker_release(broker);
 }
 
-static void fail(struct probe *probe, const char *why)
+static void fail_probe(struct probe *probe, const char *why)
 {
   struct broker *broker = probe->task.broker;
   probe->failed = true;
@@ -93,22 +93,22 @@ static void advance(struct probe *probe)
   if (take_certificate(probe))
     dial_close(&probe->dial, on_closed);
   else
-    fail(probe, sent ? "it ends the TLS handshake" : "the connection does not take data");
+    fail_probe(probe, sent ? "it ends the TLS handshake" : "the connection does not take data");
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
   (void) suggested;
-  struct probe *probe = of_dial(handle->data);
+  struct probe *probe = probe_of_dial(handle->data);
   *buffer = uv_buf_init(probe->chunk, sizeof probe->chunk);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 {
-  struct probe *probe = of_dial(stream->data);
+  struct probe *probe = probe_of_dial(stream->data);
   if (probe->dial.closing || size == 0) return;
   if (size < 0) {
-    fail(probe, size == UV_EOF ? "it closes the connection" : uv_strerror((int) size));
+    fail_probe(probe, size == UV_EOF ? "it closes the connection" : uv_strerror((int) size));
     return;
   }
   BIO_write(probe->in, buffer->base, (int) size);
@@ -137,13 +137,13 @@ static bool make_tls(struct probe *probe)
 
 static void on_event(struct dial *dial, int status)
 {
-  struct probe *probe = of_dial(dial);
+  struct probe *probe = probe_of_dial(dial);
   if (status != 0) {
-    fail(probe, uv_strerror(status));
+    fail_probe(probe, uv_strerror(status));
     return;
   }
   if (!make_tls(probe)) {
-    fail(probe, "OpenSSL cannot make a connection");
+    fail_probe(probe, "OpenSSL cannot make a connection");
     return;
   }
   uv_read_start((uv_stream_t *) &dial->tcp, on_alloc, on_read);
@@ -153,7 +153,7 @@ static void on_event(struct dial *dial, int status)
 static void on_cancel(struct task *task)
 {
   struct probe *probe = (struct probe *) task;
-  if (!probe->dial.closing) fail(probe, "stopped");
+  if (!probe->dial.closing) fail_probe(probe, "stopped");
   probe->failed = true;
   probe->error.code = EXIT_CODE_INTERRUPTED;
 }

@@ -23,7 +23,7 @@ struct reach {
 
 static bool dial_from(struct reach *reach, unsigned listener);
 
-static void on_closed(struct dial *dial)
+static void on_reach_closed(struct dial *dial)
 {
   struct reach *reach = (struct reach *) ((char *) dial - offsetof(struct reach, dial));
   if (!reach->failed && dial_from(reach, reach->listener + 1)) return;
@@ -34,7 +34,7 @@ static void on_closed(struct dial *dial)
   broker_release(broker);
 }
 
-static void on_event(struct dial *dial, int status)
+static void on_reach_event(struct dial *dial, int status)
 {
   struct reach *reach = (struct reach *) ((char *) dial - offsetof(struct reach, dial));
   char place[HOST_PORT_MAX];
@@ -48,7 +48,7 @@ static void on_event(struct dial *dial, int status)
               uv_strerror(why),
               *remedy != '\0' ? remedy : ": check the address and that it listens");
   }
-  dial_close(dial, on_closed);
+  dial_close(dial, on_reach_closed);
 }
 
 static bool dial_from(struct reach *reach, unsigned listener)
@@ -59,17 +59,17 @@ static bool dial_from(struct reach *reach, unsigned listener)
   reach->listener = (enum broker_listener) listener;
   dial_start(&reach->dial, broker->loop, broker->config.permit,
              broker_address(broker, reach->listener), broker->port[listener], REACH_MS,
-             REACH_RETRY_MS, on_event);
+             REACH_RETRY_MS, on_reach_event);
   return true;
 }
 
-static void on_cancel(struct task *task)
+static void on_reach_cancel(struct task *task)
 {
   struct reach *reach = (struct reach *) task;
   if (reach->dial.closing && reach->failed) return;
   reach->failed = true;
   error_set(&reach->error, EXIT_CODE_INTERRUPTED, "stopped before the broker was reached");
-  if (!reach->dial.closing) dial_close(&reach->dial, on_closed);
+  if (!reach->dial.closing) dial_close(&reach->dial, on_reach_closed);
 }
 
 void reach_run(struct broker *broker, broker_done done, void *ctx)
@@ -78,6 +78,6 @@ void reach_run(struct broker *broker, broker_done done, void *ctx)
   if (reach == NULL) memory_gone("a way to the broker");
   reach->done = done;
   reach->ctx = ctx;
-  broker_task_begin(broker, &reach->task, on_cancel);
+  broker_task_begin(broker, &reach->task, on_reach_cancel);
   dial_from(reach, BROKER_MAIN);
 }

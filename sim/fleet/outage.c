@@ -22,8 +22,8 @@ void outage_count_lost(struct fleet *fleet)
 void outage_count_begun(struct fleet *fleet)
 {
   uint64_t now_us = population_clock_us(fleet);
-  surge_add(&fleet->begun, now_us);
-  if (recovery_is_under_way(&fleet->outage)) surge_add(&fleet->outage.begun, now_us);
+  recovery_surge_add(&fleet->begun, now_us);
+  if (recovery_is_under_way(&fleet->outage)) recovery_surge_add(&fleet->outage.begun, now_us);
   metrics_add(fleet->config.metrics, METRIC_HANDSHAKE_BEGUN, 1);
   metrics_set(fleet->config.metrics, METRIC_HANDSHAKE_PEAK, fleet->begun.peak);
 }
@@ -31,8 +31,8 @@ void outage_count_begun(struct fleet *fleet)
 void outage_count_wasted(struct fleet *fleet)
 {
   uint64_t now_us = population_clock_us(fleet);
-  surge_add(&fleet->wasted, now_us);
-  if (recovery_is_under_way(&fleet->outage)) surge_add(&fleet->outage.wasted, now_us);
+  recovery_surge_add(&fleet->wasted, now_us);
+  if (recovery_is_under_way(&fleet->outage)) recovery_surge_add(&fleet->outage.wasted, now_us);
   metrics_add(fleet->config.metrics, METRIC_HANDSHAKE_WASTED, 1);
   metrics_set(fleet->config.metrics, METRIC_HANDSHAKE_WASTED_PEAK, fleet->wasted.peak);
 }

@@ -6,7 +6,7 @@
 
 static const unsigned percent[RECOVERY_MARKS] = {50, 90, 99, 100};
 
-void surge_add(struct surge *surge, uint64_t now_us)
+void recovery_surge_add(struct surge *surge, uint64_t now_us)
 {
   uint64_t second = now_us / US_PER_S;
   if (second != surge->second) surge->in_second = 0;

@@ -24,7 +24,7 @@ struct surge {
   uint32_t in_second, peak;
 };
 
-void surge_add(struct surge *surge, uint64_t now_us);
+void recovery_surge_add(struct surge *surge, uint64_t now_us);
 
 struct recovery {
   bool happened;

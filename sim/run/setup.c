@@ -21,6 +21,7 @@
 #include "stage/nodes.h"
 #include "stage/options.h"
 #include "stage/policies.h"
+#include "stage/start_nodes.h"
 #include "stage/wait.h"
 #include "steps/steps.h"
 

@@ -39,7 +39,7 @@ static unsigned distance(const char *a, const char *b)
   return d[n][m];
 }
 
-static const char *nearest(const char *key, const cyaml_schema_field_t *fields)
+static const char *nearest_key(const char *key, const cyaml_schema_field_t *fields)
 {
   const char *best = NULL;
   unsigned least = (unsigned) strlen(key) / 3 + 1;
@@ -74,7 +74,7 @@ static int unknown_key(const struct walk *w, const yaml_node_t *key, const char 
                        const char *name, const cyaml_schema_field_t *fields)
 {
   char sentence[800], known[600];
-  const char *text = (const char *) key->data.scalar.value, *meant = nearest(text, fields);
+  const char *text = (const char *) key->data.scalar.value, *meant = nearest_key(text, fields);
   list_keys(fields, known, sizeof known);
   int n = snprintf(sentence, sizeof sentence, "unknown key '%.40s' in %s; ", text, name);
   char *rest = sentence + n;

@@ -34,8 +34,8 @@ static bool is_name(const char *text)
 }
 
 /* Every true broker's certificate carries all of the names. */
-static int check_name(const struct take *t, unsigned index, const struct raw_name *raw,
-                      struct scenario *out)
+static int check_host_name(const struct take *t, unsigned index, const struct raw_name *raw,
+                           struct scenario *out)
 {
   char at[32];
   snprintf(at, sizeof at, "names[%u]", index);
@@ -59,7 +59,7 @@ int check_names(const struct take *t, const struct raw_scenario *raw, struct sce
     return take_fail(t, "broker", "false",
                      "no name can lead to the false broker: add 'names: [{name: mqtt.example}]'");
   for (unsigned i = 0; i < raw->names_count; i++)
-    if (check_name(t, i, raw->names[i], out) != 0) return -1;
+    if (check_host_name(t, i, raw->names[i], out) != 0) return -1;
   out->name_count = raw->names_count;
   return 0;
 }

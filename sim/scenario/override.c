@@ -22,7 +22,8 @@ struct splice {
   char piece[PIECE_MAX];
 };
 
-static int fail(const struct scenario_override *o, struct error *error, const char *sentence)
+static int fail_override(const struct scenario_override *o, struct error *error,
+                         const char *sentence)
 {
   char path[104], value[64];
   return error_set(error, EXIT_CODE_USAGE, "--set %s=%s: %s",
@@ -65,10 +66,10 @@ static int is_whole_collection(const char *value)
 
 static int make_value(const struct scenario_override *o, char *out, struct error *error)
 {
-  if (strlen(o->value) > VALUE_MAX) return fail(o, error, "the value is too long");
+  if (strlen(o->value) > VALUE_MAX) return fail_override(o, error, "the value is too long");
   for (const char *c = o->value; *c != '\0'; c++)
     if ((unsigned char) *c < ' ' || *c == 127)
-      return fail(o, error, "the value must be one line without control characters");
+      return fail_override(o, error, "the value must be one line without control characters");
   if (o->value[0] != '[' && o->value[0] != '{') {
     quote(o->value, out);
     return 0;
@@ -77,7 +78,8 @@ static int make_value(const struct scenario_override *o, char *out, struct error
   if (whole < 0)
     return error_set(error, EXIT_CODE_INTERNAL, "no memory to read --set %.100s", o->path);
   if (whole == 0)
-    return fail(o, error, "the brackets do not make a list or mapping: write 'waves=[10%, 100%]'");
+    return fail_override(o, error,
+                         "the brackets do not make a list or mapping: write 'waves=[10%, 100%]'");
   strcpy(out, o->value);
   return 0;
 }
@@ -90,7 +92,7 @@ static int nest(const struct scenario_override *o, const char *rest, const char 
   while (*rest != '\0') {
     size_t part = strcspn(rest, ".[");
     if (part == 0 || rest[part] == '[')
-      return fail(o, error, "there is no such entry in the file; count from [0]");
+      return fail_override(o, error, "there is no such entry in the file; count from [0]");
     used += (size_t) snprintf(out + used, size - used, "%s%.*s: ", depth++ > 0 ? "{" : "",
                               (int) part, rest);
     rest += part + (rest[part] == '.');
@@ -148,12 +150,13 @@ static int plan(const struct doc *doc, const struct scenario_override *o, struct
     return 0;
   }
   if (deepest->type != YAML_MAPPING_NODE)
-    return fail(o, error,
-                "there is no such place in the file: a list has no such entry (they count from "
-                "[0]), or a single value has no keys");
+    return fail_override(
+        o, error,
+        "there is no such place in the file: a list has no such entry (they count from "
+        "[0]), or a single value has no keys");
   if (nest(o, rest, value, pair, sizeof pair - 64, error) != 0) return -1;
   if (add_to_mapping(doc, deepest, pair, out) == 0) return 0;
-  return fail(o, error, "the mapping is indented too far; edit the file instead");
+  return fail_override(o, error, "the mapping is indented too far; edit the file instead");
 }
 
 static bool is_path(const char *path)
@@ -185,16 +188,17 @@ int override_apply(struct doc *doc, const struct scenario_override *override, st
 {
   struct splice splice;
   if (is_permission(override->path)) {
-    fail(override, error,
-         "nothing was sent: which hosts may be loaded is for the file to say: write 'targets:' "
-         "there");
+    fail_override(
+        override, error,
+        "nothing was sent: which hosts may be loaded is for the file to say: write 'targets:' "
+        "there");
     error->code = EXIT_CODE_SETUP;
     return -1;
   }
   if (!is_path(override->path))
-    return fail(override, error, "this is no path: write 'fleet.devices=50'");
+    return fail_override(override, error, "this is no path: write 'fleet.devices=50'");
   if (doc->edit_count == DOC_EDITS_MAX)
-    return fail(override, error, "there are too many --set; edit the file instead");
+    return fail_override(override, error, "there are too many --set; edit the file instead");
   if (plan(doc, override, &splice, error) != 0) return -1;
   size_t piece = strlen(splice.piece), head = splice.from + piece + splice.lines,
          tail = doc->size - splice.to;

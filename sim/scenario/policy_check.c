@@ -35,8 +35,8 @@ int check_policy(const struct take *t, const char *at, const char *policy, const
   return take_fail(t, at, "cap", "'cap' is below 'base': write the longest wait, such as 30s");
 }
 
-static int check_cohort(const struct take *t, const char *at, const struct raw_policy *raw,
-                        struct scenario *out)
+static int check_cohort_policy(const struct take *t, const char *at, const struct raw_policy *raw,
+                               struct scenario *out)
 {
   const struct scenario_cohort *cohort = scenario_find_cohort(out, raw->cohort);
   if (cohort == NULL)
@@ -63,7 +63,7 @@ int check_reconnect(const struct take *t, const struct raw_reconnect *raw, struc
     return -1;
   for (unsigned c = 0; c < raw->cohorts_count; c++) {
     snprintf(at, sizeof at, "reconnect.cohorts[%u]", c);
-    if (check_cohort(t, at, raw->cohorts[c], out) != 0) return -1;
+    if (check_cohort_policy(t, at, raw->cohorts[c], out) != 0) return -1;
   }
   return 0;
 }

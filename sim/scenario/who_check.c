@@ -8,7 +8,7 @@
 
 #define ROUNDING 1e-9 /* of shares that are written in decimals: 3 x 33.3 % and the like */
 
-static bool is_name(const char *text)
+static bool is_cohort_name(const char *text)
 {
   static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
   size_t size = strlen(text);
@@ -27,7 +27,7 @@ static int check_cohort(const struct take *t, const char *at, const struct raw_c
                         struct scenario *out)
 {
   struct scenario_cohort *cohort = &out->cohorts[out->cohort_count];
-  if (!is_name(raw->name))
+  if (!is_cohort_name(raw->name))
     return take_fail(t, at, "name",
                      "'%.40s' is no cohort's name: 1 to %d letters, digits, '-' and '_'", raw->name,
                      SCENARIO_COHORT_NAME - 1);

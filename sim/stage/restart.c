@@ -69,7 +69,7 @@ static bool are_settled(struct stage *stage, void *ctx)
   return true;
 }
 
-static size_t count(const struct address *at, enum broker_session_state state)
+static size_t count_held(const struct address *at, enum broker_session_state state)
 {
   size_t n = 0;
   for (size_t i = 0; i < HELD; i++) n += at->held[i] != NULL && broker_held(at->held[i]) == state;
@@ -84,7 +84,8 @@ static bool hold_as_operator(struct stage *stage, struct watch *watch)
   unsigned losses = stage->office_losses;
   for (size_t n = 0; n < stage->scenario->node_count; n++) {
     struct address *at = &watch->at[n];
-    if (count(at, BROKER_SESSION_OPEN) > 0 || count(at, BROKER_SESSION_REFUSED) == 0) continue;
+    if (count_held(at, BROKER_SESSION_OPEN) > 0 || count_held(at, BROKER_SESSION_REFUSED) == 0)
+      continue;
     let_go(at);
     hold_all(stage, watch, n, stage->operator_certificate, stage->operator_key);
     any = tried[n] = true;
@@ -174,7 +175,7 @@ static bool office_stays(const struct stage *stage, const struct watch *watch)
   return watch->office && stage->office_losses == watch->losses;
 }
 
-static bool has_ended(struct stage *stage, void *ctx)
+static bool every_session_ended(struct stage *stage, void *ctx)
 {
   const struct watch *watch = ctx;
   stage_collect(stage);
@@ -211,7 +212,7 @@ static void note_unseen(struct stage *stage, const struct watch *watch)
     const struct broker *broker = stage->nodes[n].broker;
     bool office = watch->office && stage->scenario->node_count == 1;
     if (watch->at[n].opened > 0 || watch->at[n].devices > 0 || office ||
-        count(&watch->at[n], BROKER_SESSION_UNREACHED) == HELD)
+        count_held(&watch->at[n], BROKER_SESSION_UNREACHED) == HELD)
       continue;
     snprintf(
         note, sizeof note,
@@ -246,7 +247,7 @@ static enum step_outcome await_back(struct stage *stage, size_t node)
 
 static enum step_outcome prove(struct stage *stage, struct watch *watch)
 {
-  enum stage_waited waited = stage_wait(stage, has_ended, watch, ENDED_WITHIN_MS);
+  enum stage_waited waited = stage_wait(stage, every_session_ended, watch, ENDED_WITHIN_MS);
   if (waited == STAGE_ABORTED) return STEP_ABORTED;
   if (waited != STAGE_REACHED) return fail_open(stage, watch);
   note_unseen(stage, watch);

@@ -153,7 +153,7 @@ static enum step_outcome judge_absent(struct stage *stage, const struct scenario
   return STEP_DONE;
 }
 
-static enum step_outcome judge(struct stage *stage, const struct trespassers *them)
+static enum step_outcome judge_attempts(struct stage *stage, const struct trespassers *them)
 {
   uint32_t victim = 0;
   const char *below = "";
@@ -180,7 +180,7 @@ static enum step_outcome try_all(struct stage *stage, const struct scenario_step
   /* time for what should not happen: a trespasser would now see what its victim says */
   if (!stage_pause(stage, step->within_ms)) return STEP_ABORTED;
   bool tried = metrics_value(stage->metrics, METRIC_TRESPASS_ATTEMPTS) > before;
-  if (tried && left == 0) return judge(stage, them);
+  if (tried && left == 0) return judge_attempts(stage, them);
   if (tried)
     error_set(&stage->error, EXIT_CODE_FAIL,
               "%zu of %zu trespassers had not made all their attempts within %.0f s: the broker "

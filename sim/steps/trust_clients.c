@@ -9,6 +9,7 @@
 #include "stage/foresight.h"
 #include "stage/nodes.h"
 #include "stage/operation.h"
+#include "stage/start_nodes.h"
 #include "stage/wait.h"
 #include "steps/internal.h"
 

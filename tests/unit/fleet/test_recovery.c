@@ -62,9 +62,9 @@ static void the_peak_is_of_one_second_of_the_clock(void **state)
 {
   (void) state;
   struct surge s = {.total = 0};
-  for (int i = 0; i < 5; i++) surge_add(&s, 7 * S + (uint64_t) i);
-  for (int i = 0; i < 9; i++) surge_add(&s, 8 * S + (uint64_t) i * S / 10);
-  for (int i = 0; i < 3; i++) surge_add(&s, 20 * S);
+  for (int i = 0; i < 5; i++) recovery_surge_add(&s, 7 * S + (uint64_t) i);
+  for (int i = 0; i < 9; i++) recovery_surge_add(&s, 8 * S + (uint64_t) i * S / 10);
+  for (int i = 0; i < 3; i++) recovery_surge_add(&s, 20 * S);
   assert_int_equal(s.total, 17);
   assert_int_equal(s.peak, 9);
 }
