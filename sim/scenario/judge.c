@@ -122,11 +122,6 @@ static bool all_left(const struct scenario_judge *judge, expr_lookup lookup, voi
   return judge->presence && value_of_name("online", lookup, ctx) <= back;
 }
 
-static bool is_same(double a, double b)
-{
-  return a == b || (isnan(a) && isnan(b));
-}
-
 /* Who comes to trust other roots, or to run another image, leaves the old ones behind: that they
    are still there is what a phase may want to see. */
 static bool wants_the_old(struct success *s)
@@ -180,7 +175,9 @@ bool scenario_judge_end(const struct scenario_judge *judge, expr_lookup lookup, 
 {
   for (size_t i = 0; i < judge->count; i++) {
     const struct scenario_judge_of *of = &judge->of[i];
-    if (!of->counts || !is_same(value_of(of->expr, lookup, ctx), of->before)) return true;
+    double now = value_of(of->expr, lookup, ctx);
+    /* without a value nothing holds: it fails by its own words */
+    if (!of->counts || isnan(now) || now != of->before) return true;
   }
   return judge->fed_again == NULL && all_left(judge, lookup, ctx);
 }

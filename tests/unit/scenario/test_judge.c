@@ -161,6 +161,8 @@ static void it_must_be_of_this_step(void **state)
   assert_true(judges_to(recovered, &step_storm, none, some, &step_wait));
   assert_true(judges_to(recovered, &step_storm, (struct before){NAN, 9, 0}, none, &step_wait));
   assert_false(judges_to(recovered, &step_storm, some, some, &step_wait));
+  assert_true(judges_to(recovered, &step_storm, (struct before){NAN, 9, 0},
+                        (struct before){NAN, 9, 0}, &step_wait));
 }
 
 static void a_step_that_nobody_does_is_not_done(void **state)
