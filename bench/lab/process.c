@@ -62,8 +62,8 @@ static int await_end(pid_t pid, const struct process_watch *watch, int *status, 
     if (ended < 0 && errno != EINTR) return -1;
     if (lab_interrupted(NULL) != 0) kill(pid, SIGTERM);
     if (watch == NULL) continue;
+    nanosleep(&pause, NULL); /* first: what has just been started is not there whole */
     watch->look(watch->ctx, pid, (double) (uv_hrtime() - began) / 1e9);
-    nanosleep(&pause, NULL);
   }
   return 0;
 }
