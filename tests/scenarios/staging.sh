@@ -366,9 +366,9 @@ cp "$old/leaf.crt" "$work/main.crt"
 cp "$old/leaf.key" "$work/main.key"
 cp "$old/clients.crt" "$work/clients.crt"
 factory
-expect "a run with the imported fleet" 0 "PASS +small: 5 devices" run imported "$small" --devices 5 \
+expect "a run with the imported fleet" 0 "PASS +small: 5 devices" run own-roots "$small" --devices 5 \
   --set "pki.roots=[one, two]" --set "pki.broker=one" --set "pki.trusted=[one, two]"
-holds imported '"telemetry.lost": \{ "value": 0'
+holds own-roots '"telemetry.lost": \{ "value": 0'
 expect "no certificate is issued under a root without its key" 2 \
   "present.yaml:18:[0-9]+: 'present' needs a certificate under root 'two', and .*/imported does not hold" run keyless "$present" --devices 5 \
   --set "pki.roots=[one, two]" --set "pki.broker=one" --set "pki.trusted=[one, two]" \
