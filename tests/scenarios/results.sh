@@ -92,7 +92,8 @@ expect "somebody's own files are no run" 0 "PASS" "$fleetsim" run "$short" --out
 sums alone >before
 expect "nor among a fleet's keys" 2 "alone is the folder of the fleet" \
   "$fleetsim" run "$short" --fleet alone --out alone --overwrite
-expect "... where nothing is touched" 0 "" sh -c 'find alone -type f -exec sha256sum {} + | sort | cmp - before'
+expect "... where nothing is touched" 0 "same" \
+  sh -c 'find alone -type f -exec sha256sum {} + | sort | cmp - before && echo same'
 
 # Two at a time --------------------------------------------------------------------------------------------------------
 begin busy
