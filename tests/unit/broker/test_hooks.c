@@ -126,8 +126,10 @@ static void what_the_caller_has_set_of_ours_does_not_reach_a_command(void **stat
   setenv("NOT_OURS", "stays", 1);
   open_remote(
       rig,
-      (struct broker_hooks){.of[HOOK_KICK] = "echo \"$FLEETSIM_ACTION $FLEETSIM_DEVICE\"; env",
-                            .of[HOOK_RELOAD] = "echo \"[$FLEETSIM_DEVICE]\""},
+      (struct broker_hooks){
+          .of[HOOK_KICK] =
+              "echo \"$FLEETSIM_ACTION $FLEETSIM_DEVICE\"; env | grep -E \"FLEETSIM|NOT_OURS\"",
+          .of[HOOK_RELOAD] = "echo \"[$FLEETSIM_DEVICE]\""},
       0);
   broker_kick(rig->broker, &(struct broker_kick){.client_id = "0000002a"}, rig_on_done, &kicked);
   rig_succeeds(rig, &kicked);
