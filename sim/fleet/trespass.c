@@ -54,7 +54,7 @@ enum tries { TRIES_NOTHING, TRIES_TOPIC, TRIES_PROOF, TRIES_LURE };
 struct trespass_row {
   uint64_t due_ms; /* the next one, if none is open and the device is online */
   uint32_t victim;
-  uint32_t to_do, refused;
+  uint32_t to_do, made, refused;
   uint32_t unknown;      /* neither made nor refused for its topic */
   uint32_t lures, heard; /* of its own topics: to speak on; where somebody has heard */
   enum tries open;
@@ -199,7 +199,9 @@ void trespass_made(struct member *m, const struct trespass_attempt *attempt)
   struct trespass_row *row = tries_of(m);
   if (row->declined) return;
   if (m->accepted) {
-    metrics_add(m->fleet->config.metrics, METRIC_TRESPASS_ATTEMPTS, attempt->kind == TRIES_TOPIC);
+    uint32_t made = attempt->kind == TRIES_TOPIC ? 1u << row->attempt : 0;
+    metrics_add(m->fleet->config.metrics, METRIC_TRESPASS_ATTEMPTS, (made & ~row->made) != 0);
+    row->made |= made;
     return;
   }
   row->open = TRIES_NOTHING;
@@ -262,11 +264,12 @@ void trespass_answered(struct member *m, uint8_t reason)
 
 static void end_topic(struct member *m, struct trespass_row *row, bool by_broker)
 {
-  if (by_broker) metrics_add(m->fleet->config.metrics, METRIC_TRESPASS_CLOSED, 1);
-  if (!subscribes(row->attempt) && !row->at_most_once)
+  if (!subscribes(row->attempt) && !row->at_most_once) {
     row->at_most_once = true;
-  else
-    settle(row, by_broker ? &row->refused : &row->unknown);
+    return;
+  }
+  if (by_broker) metrics_add(m->fleet->config.metrics, METRIC_TRESPASS_CLOSED, 1);
+  settle(row, by_broker ? &row->refused : &row->unknown);
 }
 
 static void end_lure(struct trespass_row *row)

@@ -88,7 +88,7 @@
   X(CERT_PUSHED,        "certificate.pushed",        COUNTER,   SUM,  "certificates pushed") \
   X(CERT_COMMITTED,     "certificate.committed",     COUNTER,   SUM,  "certificates that devices put in force") \
   X(CERT_REFUSED,       "certificate.refused",       COUNTER,   SUM,  "certificates that devices refused") \
-  X(TRESPASS_ATTEMPTS,  "trespass.attempts",         COUNTER,   SUM,  "publishes and subscribes outside the device's own topics") \
+  X(TRESPASS_ATTEMPTS,  "trespass.attempts",         COUNTER,   SUM,  "publishes and subscribes tried outside the device's own topics, each topic once") \
   X(TRESPASS_DELIVERED, "trespass.delivered",        COUNTER,   SUM,  "messages that crossed over: must be 0; where nobody tried, by subscriptions that an earlier run left at the broker") \
   X(TRESPASS_UNDECIDED, "trespass.undecided",        COUNTER,   SUM,  "attempts that the broker did not refuse and of which nothing shows whether they came through") \
   X(TRESPASS_EARLIER,   "trespass.earlier",          COUNTER,   SUM,  "telemetry of an earlier run that the broker kept for others' sessions") \

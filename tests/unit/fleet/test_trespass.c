@@ -149,14 +149,14 @@ static void a_broker_that_hangs_up_has_answered_and_is_not_asked_again(void **st
     clockwork_pass(&w->backend, 500);
     /* it waits to come back, for its second attempt */
     assert_true(fleet_is_trespassing(w->fleet, 1));
-    assert_int_equal(counted(w, METRIC_TRESPASS_CLOSED), 1);
+    assert_int_equal(counted(w, METRIC_TRESPASS_CLOSED), 0);
     clockwork_pass(&w->backend, 30000);
     assert_false(fleet_is_trespassing(w->fleet, 1));
     assert_int_equal(made[0], 8);
     assert_int_equal(made[1], 8);
     assert_int_equal(proofs, 7);
-    assert_int_equal(counted(w, METRIC_TRESPASS_ATTEMPTS), 16);
-    assert_int_equal(counted(w, METRIC_TRESPASS_CLOSED), 16);
+    assert_int_equal(counted(w, METRIC_TRESPASS_ATTEMPTS), 15); /* one of them twice */
+    assert_int_equal(counted(w, METRIC_TRESPASS_CLOSED), 15);
     assert_int_equal(counted(w, METRIC_TRESPASS_DENIED), 0);
     assert_int_equal(undecided(w), 0);
     struct fleet_census census;
