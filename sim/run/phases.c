@@ -186,6 +186,7 @@ static bool run_steps(struct stage *stage, const struct scenario_phase *phase,
     scenario_judge_begin(&judge, stage->scenario, phase, step, stage_lookup, stage);
     enum step_outcome outcome = take_step(stage, step);
     stage_gauges(stage);
+    assert(outcome != STEP_ABORTED || stage->aborted); /* no phase ends without a word */
     if (outcome == STEP_SHORT && scenario_judge_end(&judge, stage_lookup, stage)) continue;
     if (outcome == STEP_FAILED) fail_gate(result, step, stage->error.text);
     if (outcome == STEP_SHORT) fail_unjudged(stage, phase, step, &judge);

@@ -29,10 +29,12 @@ struct address {
   size_t opened, devices;
 };
 
+enum { NOWHERE = -1, ELSEWHERE = -2 };
+
 struct watch {
   struct address at[SCENARIO_NODES_MAX];
   uint32_t *before; /* per device: its CONNACKs, where its session is to end; 0: it had none */
-  bool office;      /* it had a session, .. */
+  int office;       /* the address at which it had a session, .. */
   unsigned losses;  /* .. and had lost so many */
 };
 
@@ -113,10 +115,7 @@ static int write_probe(struct stage *stage, char certificate[FILES_PATH_MAX],
 static enum step_outcome open_all(struct stage *stage, struct watch *watch)
 {
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
-  if (write_probe(stage, certificate, key) != 0) {
-    stage_abort(stage, &stage->error);
-    return STEP_ABORTED;
-  }
+  if (write_probe(stage, certificate, key) != 0) { return stage_give_up(stage); }
   for (size_t n = 0; n < stage->scenario->node_count; n++)
     hold_all(stage, watch, n, certificate, key);
   enum stage_waited waited = stage_wait(stage, are_settled, watch, OPEN_WITHIN_MS);
@@ -124,6 +123,14 @@ static enum step_outcome open_all(struct stage *stage, struct watch *watch)
   (void) unlink(certificate);
   if (waited == STAGE_ABORTED || !hold_as_operator(stage, watch)) return STEP_ABORTED;
   return STEP_DONE;
+}
+
+/* Of several addresses the last one is its home; where it is instead it does not tell. */
+static int office_node(const struct stage *stage)
+{
+  int last = (int) stage->scenario->node_count - 1;
+  if (!office_connected(stage->office)) return NOWHERE;
+  return last == 0 || office_is_home(stage->office) ? last : ELSEWHERE;
 }
 
 /* What is open as the hook begins. */
@@ -146,7 +153,7 @@ static void note_open(struct stage *stage, struct watch *watch)
   }
   stage_collect(stage);
   watch->losses = stage->office_losses;
-  watch->office = office_connected(stage->office);
+  watch->office = office_node(stage);
 }
 
 /* --- After ------------------------------------------------------------------------------------ */
@@ -172,7 +179,7 @@ static size_t devices_still(const struct stage *stage, const struct watch *watch
 
 static bool office_stays(const struct stage *stage, const struct watch *watch)
 {
-  return watch->office && stage->office_losses == watch->losses;
+  return watch->office != NOWHERE && stage->office_losses == watch->losses;
 }
 
 static bool every_session_ended(struct stage *stage, void *ctx)
@@ -199,9 +206,16 @@ static enum step_outcome fail_open(struct stage *stage, const struct watch *watc
               ENDED_WITHIN_MS / 1000, held, watch->at[n].opened, devices, watch->at[n].devices);
     return STEP_FAILED;
   }
-  error_set(&stage->error, EXIT_CODE_FAIL,
-            "the hook 'restart' has ended, and the operator's session has not: the broker was not "
-            "restarted");
+  char where[160] = "";
+  if (watch->office >= 0 && stage->scenario->node_count > 1)
+    snprintf(where, sizeof where, " at %.100s port %u",
+             broker_address(stage->nodes[watch->office].broker, BROKER_MAIN),
+             broker_port(stage->nodes[watch->office].broker, BROKER_MAIN));
+  error_set(
+      &stage->error, EXIT_CODE_FAIL,
+      "the hook 'restart' has ended, and the operator's session has not: the broker%s was not "
+      "restarted",
+      where);
   return STEP_FAILED;
 }
 
@@ -210,13 +224,12 @@ static void note_unseen(struct stage *stage, const struct watch *watch)
   char note[256];
   for (size_t n = 0; n < stage->scenario->node_count; n++) {
     const struct broker *broker = stage->nodes[n].broker;
-    bool office = watch->office && stage->scenario->node_count == 1;
-    if (watch->at[n].opened > 0 || watch->at[n].devices > 0 || office ||
+    if (watch->at[n].opened > 0 || watch->at[n].devices > 0 || watch->office == (int) n ||
         count_held(&watch->at[n], BROKER_SESSION_UNREACHED) == HELD)
       continue;
     snprintf(
         note, sizeof note,
-        "whether the broker at %.100s port %u was restarted was not seen: nobody was connected "
+        "whether the broker at %.100s port %u was restarted was not seen: no device was connected "
         "there, and it does not let " PKI_PROBE_NAME " in",
         broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN));
     stage_say(stage, note);
@@ -261,8 +274,8 @@ enum step_outcome stage_restart_elsewhere(struct stage *stage)
 {
   struct watch watch = {.before = calloc(fleet_size(stage->fleet) + 1, sizeof *watch.before)};
   if (watch.before == NULL) {
-    stage_abort(stage, &(struct error){EXIT_CODE_INTERNAL, "out of memory"});
-    return STEP_ABORTED;
+    error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory");
+    return stage_give_up(stage);
   }
   enum step_outcome outcome = open_all(stage, &watch);
   if (outcome == STEP_DONE) {

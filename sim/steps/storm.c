@@ -91,7 +91,9 @@ static enum step_outcome bring_back(struct stage *stage, const struct storm *sto
   /* whoever still tried while the broker is away would be in its queue as it comes back, and the
      storm would go on */
   fleet_recall(stage->fleet, storm->devices, storm->count, rate);
-  if (broker_is_local(stage->broker) && stage_broker_crash(stage) != STEP_DONE) return STEP_ABORTED;
+  enum step_outcome crashed =
+      broker_is_local(stage->broker) ? stage_broker_crash(stage) : STEP_DONE;
+  if (crashed != STEP_DONE) return crashed;
   switch (stage_wait(stage, stage_is_complete, NULL, within_ms)) {
   case STAGE_REACHED: return STEP_DONE;
   case STAGE_ABORTED: return STEP_ABORTED;
