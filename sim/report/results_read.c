@@ -151,20 +151,16 @@ static int check_junit(const json_t *end, const char *folder, struct error *erro
   return not_as_written("junit.xml", folder, "its SHA-256 is not that in the end record", error);
 }
 
-/* An end record of a version that did not write them has none of these. */
-static bool is_sealed(const json_t *end)
-{
-  static const char *const keys[] = {"events",       "events_sha256",  "phases",
-                                     "expectations", "results_sha256", "junit_sha256"};
-  for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
-    if (json_object_get(end, keys[k]) != NULL) return true;
-  return false;
-}
-
 static int check_seal(const struct list *list, const json_t *tree, const char *sha256,
                       const char *folder, struct error *error)
 {
   const json_t *end = list->end;
+  if (json_object_get(end, "results_sha256") == NULL)
+    return error_set(
+        error, EXIT_CODE_USAGE,
+        "the end record in %.200s has no hashes: it is of an older version, or was cut "
+        "short, and does not vouch for results.json; run it again",
+        folder);
   if (!counts(end, "events", list->lines))
     return not_as_written("events.ndjson", folder,
                           "it has more or fewer lines than its end record says", error);
@@ -199,18 +195,16 @@ static int check_list(const struct list *list, const json_t *tree, const char *s
     return error_set(error, EXIT_CODE_USAGE,
                      "results.json and events.ndjson in %.200s are of different runs: run it again",
                      folder);
-  return is_sealed(list->end) ? check_seal(list, tree, sha256, folder, error) : 0;
+  return check_seal(list, tree, sha256, folder, error);
 }
 
-/* `*sealed`: the end record says what is in the files. */
 static int check(const json_t *tree, const char *folder, const char *path, const char *sha256,
-                 const json_error_t *where, bool *sealed, struct error *error)
+                 const json_error_t *where, struct error *error)
 {
   struct list list = {0};
   if (check_tree(tree, path, where, error) != 0) return -1;
   int status = read_list(folder, &list, error);
   if (status == 0) status = check_list(&list, tree, sha256, folder, error);
-  *sealed = list.end != NULL && is_sealed(list.end);
   json_decref(list.end);
   return status;
 }
@@ -225,17 +219,13 @@ int results_reprint(const char *folder, FILE *out, bool colour, struct error *er
     return error_wrap(error, "%.200s holds no complete run", folder);
   json_error_t where;
   char sha256[DIGEST_TEXT];
-  bool sealed = false;
   json_t *tree = json_loadb((const char *) data, size, JSON_REJECT_DUPLICATES, &where);
   int status = digest_of(data, size, sha256);
   free(data);
   if (status != 0) error_set(error, EXIT_CODE_INTERNAL, "not enough memory to read %s", path);
-  if (status == 0) status = check(tree, folder, path, sha256, &where, &sealed, error);
+  if (status == 0) status = check(tree, folder, path, sha256, &where, error);
   if (status == 0) {
     summary_print(tree, out, colour);
-    if (!sealed)
-      fprintf(out, "note: of an older version of fleetsim, which did not write down what its files "
-                   "held: whether they were edited is not known\n");
     status = (int) json_integer_value(json_object_get(tree, "exit_code"));
   }
   json_decref(tree);

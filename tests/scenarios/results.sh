@@ -141,7 +141,7 @@ expect "one event less" 2 "events.ndjson in edited is not as the run wrote it: i
 expect "another event" 2 "events.ndjson in edited is not as the run wrote it: its SHA-256" edited events.ndjson '3s/"t": ./"t": 9/'
 expect "two end records" 2 "more than one end record" edited events.ndjson '$p'
 expect "an empty junit.xml" 2 "junit.xml in edited is not as the run wrote it" edited junit.xml d
-expect "results of an older version are read" 0 "PASS.*of an older version" edited events.ndjson '$s/, "events": .*/}/'
+expect "an end record without hashes" 2 "the end record in edited has no hashes" edited events.ndjson '$s/, "events": .*/}/'
 
 # Events that somebody took away -----------------------------------------------------------------------------------------
 for harm in 'rm events.ndjson' ': >events.ndjson'; do
@@ -153,7 +153,7 @@ for harm in 'rm events.ndjson' ': >events.ndjson'; do
   expect "... nor anything that CI takes for one" 2 "no complete run" "$fleetsim" report taken
 done
 
-expect "how many is no time" 1 "handshake.wall_ms.count == 0: observed 2 (x|$)|observed 2 " \
+expect "how many is no time" 1 "handshake.wall_ms.count == 0: observed 2($| [^m])" \
   "$fleetsim" run "$short" --set 'expect=["handshake.wall_ms.count == 0"]'
 
 # Signals --------------------------------------------------------------------------------------------------------------
