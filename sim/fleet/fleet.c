@@ -242,10 +242,10 @@ const char *fleet_lure_below(const struct fleet *fleet, size_t number)
   return trespass_lure_below(fleet, number);
 }
 
-size_t fleet_undecided(const struct fleet *fleet, size_t index, size_t victim, const char **below)
+size_t fleet_undecided(const struct fleet *fleet, size_t index, const char **below)
 {
-  assert(index < fleet->config.device_count && victim < fleet->config.device_count);
-  return trespass_undecided(&fleet->members[index], &fleet->members[victim], below);
+  assert(index < fleet->config.device_count);
+  return trespass_undecided(&fleet->members[index], below);
 }
 
 bool fleet_is_proven(const struct fleet *fleet, size_t index)

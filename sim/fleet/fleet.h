@@ -132,26 +132,26 @@ struct failure_set fleet_network_failures(void);
    looked at. */
 void fleet_lead(struct fleet *fleet, size_t place, const struct fleet_place *now);
 
-/* Device `index` publishes to each topic of the device with the id `victim`, and subscribes to all
+/* Device `index` publishes to each topic of the device with the index `victim`, and subscribes to all
  * of them at once and to each; to those of firmware updates too, where the fleet takes some. One
  * attempt after the other, in a live session: if the broker ends that, the next one is made in the
  * session after it. -1: no memory. */
-int fleet_trespass(struct fleet *fleet, size_t index, uint32_t victim);
+int fleet_trespass(struct fleet *fleet, size_t index, size_t victim);
 
 /* It has attempts to make, or waits for the answer to one. */
 bool fleet_is_trespassing(const struct fleet *fleet, size_t index);
 
-/* When the trespasser `index` has made them: its victim, of that index, speaks on each of its own
+/* When the trespasser `index` has made them: its victim speaks on each of its own
  * topics. The caller sends an empty message to it on each of those that lead to it, `number` from 0
  * (NULL: there are no more), and says on which of the others it was heard. */
-void fleet_lure(struct fleet *fleet, size_t index, size_t victim);
+void fleet_lure(struct fleet *fleet, size_t index);
 const char *fleet_lure_below(const struct fleet *fleet, size_t number);
 void fleet_lure_heard(struct fleet *fleet, size_t index, const char *below);
 
 /* How many of its attempts nobody can judge: the broker has not refused them, and nothing that
  * belongs on that topic got through since the lure, or the trespasser's subscription ended with its
  * connection meanwhile. `*below`: the first such topic. */
-size_t fleet_undecided(const struct fleet *fleet, size_t index, size_t victim, const char **below);
+size_t fleet_undecided(const struct fleet *fleet, size_t index, const char **below);
 
 /* Nobody makes attempts any more. */
 void fleet_end_trespass(struct fleet *fleet);

@@ -310,7 +310,7 @@ static void on_denied(struct member *m, const struct device_note *note)
   enum device_failure failure = refusal(note);
   char detail[160];
   if (note->tag == MEMBER_TAG_TRESPASS) {
-    trespass_answered(m, note->code);
+    trespass_answered(m, note->code, note->declined);
     return;
   }
   if (is_telemetry(note)) telemetry_denied(m, note->tag, note->declined);
@@ -335,7 +335,7 @@ void observe_note(void *ctx, const struct device_note *note)
   case DEVICE_NOTE_ONLINE: on_online(m, note); break;
   case DEVICE_NOTE_ENDED: on_ended(m, note); break;
   case DEVICE_NOTE_ACKED:
-    if (note->tag == MEMBER_TAG_TRESPASS) trespass_answered(m, 0);
+    if (note->tag == MEMBER_TAG_TRESPASS) trespass_answered(m, 0, false);
     if (is_telemetry(note)) telemetry_acked(m, note->tag, note->qos > 0);
     break;
   case DEVICE_NOTE_RESENT:

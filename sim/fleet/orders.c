@@ -201,19 +201,19 @@ bool fleet_publish(struct fleet *fleet, size_t index, uint32_t bytes, uint8_t qo
   return feed_telemetry(m, population_now_ms(fleet), bytes, qos) == TELEMETRY_TAKEN;
 }
 
-int fleet_trespass(struct fleet *fleet, size_t index, uint32_t victim)
+int fleet_trespass(struct fleet *fleet, size_t index, size_t victim)
 {
+  assert(index < fleet->config.device_count && victim < fleet->config.device_count);
   struct member *m = &fleet->members[index];
-  if (trespass_begin(m, victim) != 0) return -1;
+  if (trespass_begin(m, (uint32_t) victim) != 0) return -1;
   due_arm(m);
   return 0;
 }
 
-void fleet_lure(struct fleet *fleet, size_t index, size_t victim)
+void fleet_lure(struct fleet *fleet, size_t index)
 {
-  assert(index < fleet->config.device_count && victim < fleet->config.device_count);
-  trespass_lure(&fleet->members[index], &fleet->members[victim]);
-  due_arm(&fleet->members[victim]);
+  assert(index < fleet->config.device_count);
+  due_arm(trespass_lure(&fleet->members[index]));
 }
 
 void fleet_lure_heard(struct fleet *fleet, size_t index, const char *below)

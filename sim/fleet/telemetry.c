@@ -111,7 +111,7 @@ void telemetry_denied(struct member *m, uint32_t tag, bool declined)
   }
   messages_of(m)->declined++;
   metrics_add(metrics, METRIC_TELEMETRY_DECLINED, 1);
-  metrics_take(metrics, METRIC_TELEMETRY_SENT, 1);
+  metrics_take_back(metrics, METRIC_TELEMETRY_SENT, 1);
 }
 
 bool telemetry_tells(struct member *m, uint8_t reason)
@@ -176,7 +176,7 @@ static void retract(struct member *m, uint32_t tag)
   struct fleet_forgotten it = {.device = (uint32_t) (m - fleet->members),
                                .sequence = sequence_of(tag)};
   m->facts.telemetry_sent--;
-  metrics_take(fleet->config.metrics, METRIC_TELEMETRY_SENT, 1);
+  metrics_take_back(fleet->config.metrics, METRIC_TELEMETRY_SENT, 1);
   let_go(m, tag);
   if (m->link != MEMBER_OFF || fleet->forgotten_count == 0) return;
   struct fleet_forgotten *last = &fleet->forgotten[fleet->forgotten_count - 1];

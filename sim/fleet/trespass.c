@@ -53,7 +53,7 @@ enum tries { TRIES_NOTHING, TRIES_TOPIC, TRIES_PROOF, TRIES_LURE };
    the broker, as far as that says. */
 struct trespass_row {
   uint64_t due_ms; /* the next one, if none is open and the device is online */
-  uint32_t victim;
+  uint32_t victim; /* index */
   uint32_t to_do, made, refused;
   uint32_t unknown;      /* neither made nor refused for its topic */
   uint32_t lures, heard; /* of its own topics: to speak on; where somebody has heard */
@@ -118,14 +118,6 @@ static const struct topic *topic_of(uint8_t attempt)
   return &topics[attempt < TO_ALL ? attempt : attempt - TO_ALL - 1u];
 }
 
-/* What comes through to a device's own ota/manifest it takes for a manifest, and refuses it: see
-   trespass_crossed. */
-static void expect_word(struct fleet *fleet, uint32_t victim)
-{
-  for (size_t i = 0; i < fleet->config.device_count; i++)
-    if (fleet->members[i].facts.id == victim) fleet->trespasses[i].is_victim = true;
-}
-
 static void count_crossing(struct member *m)
 {
   metrics_add(m->fleet->config.metrics, METRIC_TRESPASS_DELIVERED, 1);
@@ -145,7 +137,7 @@ static void try_topic(struct member *m, struct trespass_row *row, struct trespas
   row->open = TRIES_TOPIC;
   row->attempt = first_of(row->to_do);
   const struct topic *topic = topic_of(row->attempt);
-  device_id_text(row->victim, victim);
+  device_id_text(m->fleet->members[row->victim].facts.id, victim);
   snprintf(out->topic, sizeof out->topic, "private/%s/%s", victim, topic->below);
   out->event =
       (struct device_event){.kind = subscribes(row->attempt) ? DEVICE_SUBSCRIBE : DEVICE_PUBLISH,
@@ -154,7 +146,8 @@ static void try_topic(struct member *m, struct trespass_row *row, struct trespas
   out->event.publish.qos = row->at_most_once ? 0 : 1;
   out->event.publish.payload = (const uint8_t *) TRESPASS_WORD;
   out->event.publish.size = sizeof TRESPASS_WORD - 1;
-  if (strcmp(topic->below, "ota/manifest") == 0) expect_word(m->fleet, row->victim);
+  /* what comes through there the victim takes for a manifest, and refuses: trespass_crossed */
+  if (strcmp(topic->below, "ota/manifest") == 0) m->fleet->trespasses[row->victim].is_victim = true;
 }
 
 /* A message of QoS 0 has no answer, and mosquitto 2.0 (where max_queued_messages is 0) may end a
@@ -246,13 +239,13 @@ static void answer_lure(struct trespass_row *row, uint8_t reason)
     row->lures &= ~(1u << first_of(row->lures));
 }
 
-void trespass_answered(struct member *m, uint8_t reason)
+void trespass_answered(struct member *m, uint8_t reason, bool declined)
 {
   struct trespass_row *row = tries_of(m);
   if (row == NULL || row->open == TRIES_NOTHING) return;
   enum tries kind = row->open;
   row->open = TRIES_NOTHING;
-  row->declined = is_no_refusal(reason);
+  row->declined = declined;
   row->due_ms = population_now_ms(m->fleet);
   switch (kind) {
   case TRIES_TOPIC: answer_topic(m, row, reason); break;
@@ -393,14 +386,16 @@ bool trespass_is_under_way(const struct member *m)
   return row != NULL && (row->to_do != 0 || row->unproven) && m->facts.wanted && !m->facts.dead;
 }
 
-void trespass_lure(struct member *m, struct member *victim)
+struct member *trespass_lure(struct member *m)
 {
-  struct trespass_row *row = tries_of(victim);
-  assert(row != NULL);
-  tries_of(m)->lapsed = false;
+  struct trespass_row *own = tries_of(m);
+  assert(own != NULL);
+  own->lapsed = false;
+  struct trespass_row *row = &m->fleet->trespasses[own->victim];
   row->lures = topics_of(m->fleet, true);
   row->heard = 0;
   row->due_ms = population_now_ms(m->fleet);
+  return &m->fleet->members[own->victim];
 }
 
 const char *trespass_lure_below(const struct fleet *fleet, size_t number)
@@ -411,11 +406,11 @@ const char *trespass_lure_below(const struct fleet *fleet, size_t number)
   return NULL;
 }
 
-size_t trespass_undecided(const struct member *m, const struct member *victim, const char **below)
+size_t trespass_undecided(const struct member *m, const char **below)
 {
   const struct trespass_row *row = tries_of(m);
   assert(row != NULL);
-  uint32_t heard = tries_of(victim)->heard;
+  uint32_t heard = m->fleet->trespasses[row->victim].heard;
   if (heard == topics_of(m->fleet, false)) heard |= 1u << TO_ALL;
   heard |= (heard & MESSAGES) << (TO_ALL + 1);
   if (row->lapsed) heard &= MESSAGES;

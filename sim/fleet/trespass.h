@@ -26,7 +26,7 @@ void trespass_made(struct member *member, const struct trespass_attempt *attempt
 
 /* The broker has answered it (MQTT 5's reason; 0x80 and more: denied); the session has ended, and
    an attempt that was open has no other answer. */
-void trespass_answered(struct member *member, uint8_t reason);
+void trespass_answered(struct member *member, uint8_t reason, bool declined);
 void trespass_ended(struct member *member, enum device_failure failure);
 
 /* A message that the device itself did nothing with; the device refused what was no manifest; it
@@ -36,11 +36,10 @@ void trespass_crossed(struct member *member);
 void trespass_answered_word(struct member *member, uint32_t of);
 
 /* As the functions of fleet.h. */
-void trespass_lure(struct member *member, struct member *victim);
+struct member *trespass_lure(struct member *member);
 const char *trespass_lure_below(const struct fleet *fleet, size_t number);
 void trespass_lure_heard(struct member *member, const char *below);
-size_t trespass_undecided(const struct member *member, const struct member *victim,
-                          const char **below);
+size_t trespass_undecided(const struct member *member, const char **below);
 void trespass_end(struct fleet *fleet);
 
 #endif

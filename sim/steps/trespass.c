@@ -49,7 +49,7 @@ static size_t undecided(const struct stage *stage, const struct trespassers *the
   for (size_t i = 0; i < them->count; i++) {
     const char *first;
     const struct pair *pair = &them->pairs[i];
-    size_t own = fleet_undecided(stage->fleet, pair->device, pair->victim, &first);
+    size_t own = fleet_undecided(stage->fleet, pair->device, &first);
     if (n == 0 && own > 0) {
       *victim = stage->ids[pair->victim];
       *below = first;
@@ -97,7 +97,7 @@ static int pair_up(struct stage *stage, const uint32_t *devices, size_t count,
     struct pair *pair = &them->pairs[them->count];
     pair->device = devices[i];
     if (find_victim(stage, pair)) {
-      status = fleet_trespass(stage->fleet, pair->device, stage->ids[pair->victim]);
+      status = fleet_trespass(stage->fleet, pair->device, pair->victim);
       them->count++;
     } else {
       them->alone++;
@@ -116,10 +116,9 @@ static int lure(struct stage *stage, const struct trespassers *them)
   struct fleet *fleet = stage->fleet;
   const char *below;
   for (size_t i = 0; i < them->count; i++) {
-    size_t victim = them->pairs[i].victim;
-    fleet_lure(fleet, them->pairs[i].device, victim);
+    fleet_lure(fleet, them->pairs[i].device);
     for (size_t t = 0; (below = fleet_lure_below(fleet, t)) != NULL; t++)
-      if (office_send(stage->office, victim, below, NULL, 0, &stage->error) != 0)
+      if (office_send(stage->office, them->pairs[i].victim, below, NULL, 0, &stage->error) != 0)
         return stage_abort(stage, &stage->error);
     if (i % 64 == 63 && !stage_yield(stage)) return -1;
   }
@@ -225,7 +224,7 @@ static void print_trespass(const struct scenario *s, const struct scenario_step 
 static uint64_t longest_trespass(const struct scenario *s, const struct scenario_step *step)
 {
   (void) s;
-  return step->within_ms;
+  return TRY_MS + 2 * step->within_ms + LURES_MAX * 2 * LURE_MS;
 }
 
 /* trespass: {WHO} */
@@ -238,5 +237,6 @@ const struct step_kind step_trespass = {
     .longest_ms = longest_trespass,
     .foretells = STEP_ENDS_SESSIONS, /* so may a broker that a device trespasses on */
     .judged = {{"trespass.attempts", STEP_ADDS}, {"trespass.undecided", STEP_COUNTS}},
+    .lures = true,
     .run = run_trespass,
 };

@@ -1261,7 +1261,7 @@ static void a_trespasser_tries_the_topics_of_updates_too(void **state)
   (void) state;
   struct world *w = new_world();
   connect_all(w);
-  assert_int_equal(fleet_trespass(w->fleet, 3, 5), 0); /* the id of device 4 */
+  assert_int_equal(fleet_trespass(w->fleet, 3, 4), 0);
   assert_true(fleet_is_trespassing(w->fleet, 3));
   pass(w, 50);
   assert_false(fleet_is_trespassing(w->fleet, 3));

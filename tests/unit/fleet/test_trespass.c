@@ -73,6 +73,7 @@ static void answer(struct puppet *p, const struct device_event *event, struct de
   } else if (manner == DENIES || (manner == HOLDS_BACK && publishes) || manner == HAS_NO_QUOTA) {
     note.kind = DEVICE_NOTE_DENIED;
     note.code = manner == DENIES ? 0x87 : manner == HOLDS_BACK ? 0x9b : 0x97;
+    note.declined = manner == HOLDS_BACK; /* of CONNACK's maximum QoS, by the device itself */
   }
   say(p, note);
 }
@@ -87,7 +88,7 @@ static struct world *trespass(enum manner how)
   written[0] = '\0';
   memset(made, 0, sizeof made);
   assert_false(fleet_is_trespassing(w->fleet, 1));
-  assert_int_equal(fleet_trespass(w->fleet, 1, 3), 0);
+  assert_int_equal(fleet_trespass(w->fleet, 1, 2), 0);
   assert_true(fleet_is_trespassing(w->fleet, 1));
   return w;
 }
@@ -100,7 +101,7 @@ static unsigned counted(struct world *w, enum metric metric)
 static size_t undecided(struct world *w)
 {
   const char *below;
-  return fleet_undecided(w->fleet, 1, 2, &below);
+  return fleet_undecided(w->fleet, 1, &below);
 }
 
 static void every_topic_of_the_protocol_is_tried_in_both_directions(void **state)
@@ -124,7 +125,7 @@ static void each_attempt_has_its_answer_before_the_next(void **state)
       {ALLOWS, 15, 0, 0, 15},
       {DENIES, 15, 15, 7, 0},
       {HOLDS_BACK, 15, 0, 7, 15}, /* the messages at QoS 0 then */
-      {HAS_NO_QUOTA, 0, 0, 0, 15},
+      {HAS_NO_QUOTA, 15, 0, 0, 15},
   };
   for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
     struct world *w = trespass(answers[i].manner);
@@ -226,7 +227,7 @@ static void what_belongs_on_a_topic_and_arrives_decides_what_did_not(void **stat
   static const char *const up[] = {"telemetry", "status", "trust/ack", "cert/ack", "csr"};
   struct world *w = trespass(ALLOWS);
   clockwork_pass(&w->backend, 50);
-  fleet_lure(w->fleet, 1, 2);
+  fleet_lure(w->fleet, 1);
   clockwork_pass(&w->backend, 50);
   assert_int_equal(lures, 5);
   assert_int_equal(undecided(w), 15);
@@ -251,14 +252,14 @@ static void subscriptions_that_have_ended_are_made_again_and_prove_nothing(void 
   const uint32_t device = 1;
   struct world *w = trespass(ALLOWS);
   clockwork_pass(&w->backend, 50);
-  fleet_lure(w->fleet, 1, 2);
+  fleet_lure(w->fleet, 1);
   fleet_redial(w->fleet, &device, 1, 1000, false);
   clockwork_pass(&w->backend, 100);
   for (size_t i = 0; i < 7; i++) fleet_lure_heard(w->fleet, 2, all[i]);
   assert_int_equal(made[0], 7);
   assert_int_equal(made[1], 16);
   assert_int_equal(undecided(w), 8);
-  fleet_lure(w->fleet, 1, 2);
+  fleet_lure(w->fleet, 1);
   for (size_t i = 0; i < 7; i++) fleet_lure_heard(w->fleet, 2, all[i]);
   assert_int_equal(undecided(w), 0);
   fleet_end_trespass(w->fleet);
@@ -274,7 +275,7 @@ static void a_word_that_reached_its_victim_is_seen_there(void **state)
   (void) state;
   struct world *w = trespass(ALLOWS);
   clockwork_pass(&w->backend, 50);
-  fleet_lure(w->fleet, 1, 2);
+  fleet_lure(w->fleet, 1);
   clockwork_pass(&w->backend, 50);
   assert_int_equal(device_nvm_crc((const uint8_t *) TRESPASS_WORD, sizeof TRESPASS_WORD - 1),
                    TRESPASS_WORD_CRC);
