@@ -95,12 +95,6 @@ void metrics_take_back(struct metrics *metrics, enum metric counter, uint64_t n)
   metrics->value[counter] -= (double) n;
 }
 
-void metrics_take(struct metrics *metrics, enum metric counter, uint64_t n)
-{
-  assert(metric_kind(counter) == METRIC_KIND_COUNTER && metrics->value[counter] >= (double) n);
-  metrics->value[counter] -= (double) n;
-}
-
 void metrics_set(struct metrics *metrics, enum metric gauge, double value)
 {
   assert(metric_kind(gauge) == METRIC_KIND_GAUGE);

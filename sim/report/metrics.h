@@ -197,10 +197,8 @@ struct metrics *metrics_create(void);
 void metrics_destroy(struct metrics *metrics);
 
 void metrics_add(struct metrics *metrics, enum metric counter, uint64_t n);
-/* of what was added */
+/* Takes back what was counted too early: at most what was added. */
 void metrics_take_back(struct metrics *metrics, enum metric counter, uint64_t n);
-/* Takes back what was counted too early. */
-void metrics_take(struct metrics *metrics, enum metric counter, uint64_t n);
 void metrics_set(struct metrics *metrics, enum metric gauge, double value);
 void metrics_record_us(struct metrics *metrics, enum metric histogram, uint64_t us);
 void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t device,

@@ -23,7 +23,6 @@
 #include "stage/policies.h"
 #include "stage/start_nodes.h"
 #include "stage/wait.h"
-#include "steps/steps.h"
 
 #define OFFICE_START_MS       20000u /* time to find out about a broker that is silent, too */
 #define FAILOVER_KEEP_ALIVE_S 5u
@@ -86,12 +85,12 @@ static bool office_is_settled(struct stage *stage, void *ctx)
   return stage->office_online || stage->office_gave_up;
 }
 
-static bool has_trespass(const struct scenario *scenario)
+static bool needs_lures(const struct scenario *scenario)
 {
   bool any = false;
   for (size_t p = 0; p < scenario->phase_count; p++)
     for (size_t s = 0; s < scenario->phases[p].step_count; s++)
-      any = any || scenario->phases[p].steps[s].kind == &step_trespass;
+      any = any || scenario->phases[p].steps[s].kind->lures;
   return any;
 }
 
@@ -125,7 +124,7 @@ static int start_office(struct stage *stage)
                                  .earlier = scenario->remote, /* a local broker's folder is new */
                                  .new_fleet = scenario->remote && stage->options->fleet == NULL,
                                  .ota = scenario->ota.on,
-                                 .trespass = has_trespass(scenario)};
+                                 .trespass = needs_lures(scenario)};
   if (office_start(&config, &stage->office, &stage->error) != 0) return -1;
   enum stage_waited waited = stage_wait(stage, office_is_settled, NULL, OFFICE_START_MS);
   if (stage->office_online || waited == STAGE_ABORTED) return stage->office_online ? 0 : -1;

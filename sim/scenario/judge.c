@@ -102,24 +102,18 @@ static bool is_idle(struct success *s)
   return expr->op == EXPR_EQ && expr->value > 0 && s->change > 0;
 }
 
-static double value_of(const struct expr *expr, expr_lookup lookup, void *ctx)
+static double value_of(const char *name, const char *argument, expr_lookup lookup, void *ctx)
 {
   struct expr_quantity now;
-  return lookup(ctx, expr->name, expr->argument, &now) == 0 ? now.value : NAN;
-}
-
-static double value_of_name(const char *name, expr_lookup lookup, void *ctx)
-{
-  struct expr_quantity now;
-  return lookup(ctx, name, "", &now) == 0 ? now.value : NAN;
+  return lookup(ctx, name, argument, &now) == 0 ? now.value : NAN;
 }
 
 /* A reconnect that ran out of time has ended every session: who is online has come back in it. What
  * a phase then says of who is online is about the rest of them. */
 static bool all_left(const struct scenario_judge *judge, expr_lookup lookup, void *ctx)
 {
-  double back = value_of_name("reconnected", lookup, ctx) - judge->reconnected;
-  return judge->presence && value_of_name("online", lookup, ctx) <= back;
+  double back = value_of("reconnected", "", lookup, ctx) - judge->reconnected;
+  return judge->presence && value_of("online", "", lookup, ctx) <= back;
 }
 
 /* Who comes to trust other roots, or to run another image, leaves the old ones behind: that they
@@ -147,7 +141,7 @@ void scenario_judge_begin(struct scenario_judge *judge, const struct scenario *s
 {
   judge->idle = NULL;
   judge->held = judge->presence = false;
-  judge->reconnected = value_of_name("reconnected", lookup, ctx);
+  judge->reconnected = value_of("reconnected", "", lookup, ctx);
   judge->fed_again = NULL;
   judge->count = 0;
   for (size_t i = 0; i < phase->expect_count + phase->has_until; i++) {
@@ -165,8 +159,8 @@ void scenario_judge_begin(struct scenario_judge *judge, const struct scenario *s
       judge->fed_again = expr;
     } else if (judge->count < SCENARIO_JUDGES_MAX) {
       bool counts = name->effect == STEP_COUNTS || name->effect == STEP_TIMES;
-      judge->of[judge->count++] =
-          (struct scenario_judge_of){expr, value_of(expr, lookup, ctx), counts};
+      judge->of[judge->count++] = (struct scenario_judge_of){
+          expr, value_of(expr->name, expr->argument, lookup, ctx), counts};
     }
   }
 }
@@ -175,7 +169,7 @@ bool scenario_judge_end(const struct scenario_judge *judge, expr_lookup lookup, 
 {
   for (size_t i = 0; i < judge->count; i++) {
     const struct scenario_judge_of *of = &judge->of[i];
-    double now = value_of(of->expr, lookup, ctx);
+    double now = value_of(of->expr->name, of->expr->argument, lookup, ctx);
     /* without a value nothing holds: it fails by its own words */
     if (!of->counts || isnan(now) || now != of->before) return true;
   }

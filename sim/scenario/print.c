@@ -50,10 +50,32 @@ uint64_t print_ramp_ms(const struct scenario *s, double share, double rate)
   return rate > 0 ? (uint64_t) ((double) s->devices * share / rate * 1000) : 0;
 }
 
+/* Elsewhere it is proven: sessions are opened, twice at most, and must end, and then every address
+   must take connections again. */
+uint64_t print_restart_ms(const struct scenario *s, const struct scenario_step *step)
+{
+  (void) step;
+  return PRINT_BROKER_MS + (s->remote ? 30000 + s->node_count * 20000u : 0);
+}
+
 uint64_t print_apply_ms(const struct scenario *s, const struct scenario_step *step)
 {
-  bool is_told = step->apply == SCENARIO_APPLY_RELOAD || step->apply == SCENARIO_APPLY_RESTART;
-  return (is_told ? PRINT_BROKER_MS : 0) + (s->remote ? PRINT_BROKER_MS : 0);
+  uint64_t told_ms = 0;
+  if (step->apply == SCENARIO_APPLY_RELOAD) told_ms = PRINT_BROKER_MS;
+  if (step->apply == SCENARIO_APPLY_RESTART) told_ms = print_restart_ms(s, step);
+  return told_ms + (s->remote ? PRINT_BROKER_MS : 0);
+}
+
+uint64_t print_within_ms(const struct scenario *s, const struct scenario_step *step)
+{
+  (void) s;
+  return step->within_ms;
+}
+
+uint64_t print_waves_ms(const struct scenario *s, const struct scenario_step *step)
+{
+  (void) s;
+  return step->waves.count * step->within_ms;
 }
 
 void print_chain(const struct pki_chain *chain, FILE *out)

@@ -37,9 +37,15 @@ void print_node(const struct scenario *s, const struct scenario_step *step, cons
 /* ", then reload it". */
 const char *print_apply(enum scenario_apply apply);
 
+/* The longest that a restart of all brokers takes. */
+uint64_t print_restart_ms(const struct scenario *s, const struct scenario_step *step);
+
 /* The longest that new files take until they are in force: `apply`, and the hook of a remote
- * broker; and that a share of the fleet takes to begin at a rate. */
+ * broker; that a step takes with one wait of `within`, or one per wave; and that a share of the
+ * fleet takes to begin at a rate. */
 uint64_t print_apply_ms(const struct scenario *s, const struct scenario_step *step);
+uint64_t print_within_ms(const struct scenario *s, const struct scenario_step *step);
+uint64_t print_waves_ms(const struct scenario *s, const struct scenario_step *step);
 uint64_t print_ramp_ms(const struct scenario *s, double share, double rate);
 
 #endif

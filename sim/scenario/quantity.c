@@ -43,13 +43,6 @@ const char *quantity_list(char *out, size_t size)
   return out;
 }
 
-static bool is_root(const struct pki_roots *roots, const char *name)
-{
-  for (size_t i = 0; i < roots->count; i++)
-    if (strcmp(roots->name[i], name) == 0) return true;
-  return false;
-}
-
 static bool is_failure(const char *prefix, const char *name)
 {
   char whole[96];
@@ -76,7 +69,7 @@ int scenario_find_image(const struct scenario *scenario, const char *name)
 static bool fits(enum quantity_argument kind, const char *argument, const struct scenario *scenario)
 {
   switch (kind) {
-  case QUANTITY_ROOT: return is_root(&scenario->roots, argument);
+  case QUANTITY_ROOT: return pki_roots_include(&scenario->roots, argument);
   case QUANTITY_REASON: return is_failure("connect.tls.", argument);
   case QUANTITY_NAME: return is_failure("", argument);
   case QUANTITY_NODE: return scenario_find_node(scenario, argument) >= 0;

@@ -129,13 +129,6 @@ int take_share(const struct take *t, const char *at, const char *key, const char
   return 0;
 }
 
-bool take_has_root(const struct pki_roots *roots, const char *name)
-{
-  for (size_t i = 0; i < roots->count; i++)
-    if (strcmp(roots->name[i], name) == 0) return true;
-  return false;
-}
-
 const char *take_list_roots(const struct pki_roots *roots, char *out, size_t size)
 {
   size_t used = 0;
@@ -157,7 +150,7 @@ int take_root(const struct take *t, const char *at, const char *key, const char 
     return take_fail(t, at, key,
                      "'%.40s' cannot name a root: use up to %d letters, digits, '-' and '_'", text,
                      PKI_NAME_MAX - 1);
-  if (known != NULL && !take_has_root(known, text)) {
+  if (known != NULL && !pki_roots_include(known, text)) {
     char list[300];
     return take_fail(t, at, key, "'%s' is no root of this scenario; pki.roots has %s", text,
                      take_list_roots(known, list, sizeof list));
@@ -176,7 +169,7 @@ int take_roots(const struct take *t, const char *at, const char *key, char *cons
     char entry[64], name[PKI_NAME_MAX];
     snprintf(entry, sizeof entry, "%s[%zu]", key, i);
     if (take_root(t, at, entry, texts[i], known, name) != 0) return -1;
-    if (take_has_root(&roots, name))
+    if (pki_roots_include(&roots, name))
       return take_fail(t, at, entry, "root '%s' is listed twice; remove one", name);
     strcpy(roots.name[roots.count++], name);
   }

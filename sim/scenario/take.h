@@ -51,8 +51,6 @@ int take_roots(const struct take *t, const char *at, const char *key, char *cons
 int take_waves(const struct take *t, const char *at, const char *key, char *const *texts,
                size_t count, struct scenario_waves *out);
 
-bool take_has_root(const struct pki_roots *roots, const char *name);
-
 /* "A, B and spare". */
 const char *take_list_roots(const struct pki_roots *roots, char *out, size_t size);
 

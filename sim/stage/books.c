@@ -91,7 +91,7 @@ static void set_counter(struct metrics *metrics, enum metric counter, uint64_t v
 {
   uint64_t now = (uint64_t) metrics_value(metrics, counter);
   if (value > now) metrics_add(metrics, counter, value - now);
-  if (value < now) metrics_take(metrics, counter, now - value);
+  if (value < now) metrics_take_back(metrics, counter, now - value);
 }
 
 void stage_count_tally(struct stage *stage)

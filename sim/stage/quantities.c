@@ -19,11 +19,8 @@ int stage_root_index(const struct stage *stage, const char *root)
 
 bool stage_version_has(const struct stage *stage, uint32_t version, const char *root)
 {
-  if (version == 0 || version > stage->bundle_version) return false;
-  const struct pki_roots *anchors = &stage->bundle[version];
-  for (size_t r = 0; r < anchors->count; r++)
-    if (strcmp(anchors->name[r], root) == 0) return true;
-  return false;
+  return version > 0 && version <= stage->bundle_version &&
+         pki_roots_include(&stage->bundle[version], root);
 }
 
 /* Tells whether one device counts towards a quantity. */

@@ -115,12 +115,6 @@ static void print_cdn(const struct scenario *s, const struct scenario_step *step
   if (cdn->stall) fputs("; it takes connections and says nothing", out);
 }
 
-static uint64_t longest_cdn(const struct scenario *s, const struct scenario_step *step)
-{
-  (void) s;
-  return step->within_ms;
-}
-
 /* cdn: {cut: 20%, after: 64KiB, latency: 50ms, bandwidth: 64KiB, refuse: yes, stall: yes, for:
  * 10s} or {mend: yes} */
 const struct step_kind step_cdn = {
@@ -130,7 +124,7 @@ const struct step_kind step_cdn = {
     .take = take_cdn,
     .follow = follow_cdn,
     .print = print_cdn,
-    .longest_ms = longest_cdn,
+    .longest_ms = print_within_ms,
     .undo = undo_cdn,
     .run = run_cdn,
 };

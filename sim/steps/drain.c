@@ -40,12 +40,6 @@ static void print_drain(const struct scenario *s, const struct scenario_step *st
   fprintf(out, "stop telemetry and wait until all of it has arrived");
 }
 
-static uint64_t longest_drain(const struct scenario *s, const struct scenario_step *step)
-{
-  (void) s;
-  return step->within_ms;
-}
-
 /* drain: {within: 10s}: stop telemetry, wait until all of it is acknowledged and delivered */
 const struct step_kind step_drain = {
     .name = "drain",
@@ -53,6 +47,6 @@ const struct step_kind step_drain = {
     .take = step_take_within,
     .follow = step_story_online,
     .print = print_drain,
-    .longest_ms = longest_drain,
+    .longest_ms = print_within_ms,
     .run = run_drain,
 };

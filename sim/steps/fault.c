@@ -173,12 +173,6 @@ static void print_mend(const struct scenario *s, const struct scenario_step *ste
   fprintf(out, "mend the lines of %s", who);
 }
 
-static uint64_t longest_fault(const struct scenario *s, const struct scenario_step *step)
-{
-  (void) s;
-  return step->within_ms;
-}
-
 /* fault: {latency: 200ms, jitter: 50ms, bandwidth: 2KiB, cut-after: 4KiB, reset: yes, slice: 1,
  * black-hole: yes, slow-close: 5s, refuse: yes, for: 10s, WHO} */
 const struct step_kind step_fault = {
@@ -190,7 +184,7 @@ const struct step_kind step_fault = {
     .take = take_fault,
     .follow = follow_fault,
     .print = print_fault,
-    .longest_ms = longest_fault,
+    .longest_ms = print_within_ms,
     .foretells = STEP_CHANGES_LINES,
     .undo = undo_fault,
     .run = run_fault,

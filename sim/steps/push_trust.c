@@ -110,12 +110,6 @@ static void print_push_trust(const struct scenario *s, const struct scenario_ste
           print_waves(&step->waves, text, sizeof text));
 }
 
-static uint64_t longest_push_trust(const struct scenario *s, const struct scenario_step *step)
-{
-  (void) s;
-  return step->waves.count * step->within_ms;
-}
-
 static bool is_about_push_trust(const struct scenario *s, const struct scenario_step *step,
                                 const char *name, const char *argument)
 {
@@ -130,7 +124,7 @@ const struct step_kind step_push_trust = {
     .take = take_push_trust,
     .follow = step_story_online,
     .print = print_push_trust,
-    .longest_ms = longest_push_trust,
+    .longest_ms = print_waves_ms,
     .judged = {{"trusting", STEP_FILLS},
                {"trust.version_acked", STEP_RISES},
                {"trust.committed", STEP_ADDS},

@@ -74,12 +74,6 @@ static void print_reconnect(const struct scenario *s, const struct scenario_step
           print_waves(&step->waves, text, sizeof text));
 }
 
-static uint64_t longest_reconnect(const struct scenario *s, const struct scenario_step *step)
-{
-  (void) s;
-  return step->waves.count * step->within_ms;
-}
-
 static bool is_about_reconnect(const struct scenario *s, const struct scenario_step *step,
                                const char *name, const char *argument)
 {
@@ -94,7 +88,7 @@ const struct step_kind step_reconnect = {
     .take = take_reconnect,
     .follow = step_story_online,
     .print = print_reconnect,
-    .longest_ms = longest_reconnect,
+    .longest_ms = print_waves_ms,
     .judged = {{"reconnected", STEP_FILLS},
                {"online", STEP_ALL},
                {"on", STEP_ALL},

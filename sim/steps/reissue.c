@@ -99,12 +99,6 @@ static void print_reissue(const struct scenario *s, const struct scenario_step *
           print_waves(&step->waves, text, sizeof text));
 }
 
-static uint64_t longest_reissue(const struct scenario *s, const struct scenario_step *step)
-{
-  (void) s;
-  return step->waves.count * step->within_ms;
-}
-
 static bool is_about_reissue(const struct scenario *s, const struct scenario_step *step,
                              const char *name, const char *argument)
 {
@@ -119,7 +113,7 @@ const struct step_kind step_reissue = {
     .take = take_reissue,
     .follow = step_story_online,
     .print = print_reissue,
-    .longest_ms = longest_reissue,
+    .longest_ms = print_waves_ms,
     .judged = {{"identified", STEP_FILLS},
                {"certificate.committed", STEP_ADDS},
                {"certificate.refused", STEP_COUNTS}},

@@ -38,7 +38,7 @@ static void print_restart(const struct scenario *s, const struct scenario_step *
   print_node(s, step, "restart", out);
 }
 
-static uint64_t longest_restart(const struct scenario *s, const struct scenario_step *step)
+static uint64_t longest_reload(const struct scenario *s, const struct scenario_step *step)
 {
   (void) s;
   (void) step;
@@ -52,7 +52,7 @@ const struct step_kind step_reload_broker = {
     .take = take_any_node,
     .follow = follow_reload,
     .print = print_reload,
-    .longest_ms = longest_restart,
+    .longest_ms = longest_reload,
     .run = run_reload,
 };
 
@@ -63,7 +63,7 @@ const struct step_kind step_restart_broker = {
     .take = take_any_node,
     .follow = follow_restart,
     .print = print_restart,
-    .longest_ms = longest_restart,
+    .longest_ms = print_restart_ms,
     .foretells = STEP_ENDS_SESSIONS | STEP_ENDS_BROKER,
     .run = run_restart,
 };

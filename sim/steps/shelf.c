@@ -1,5 +1,4 @@
-/* shelf, wake, clock: devices that are switched off while the others learn, and devices whose clock
-   is wrong. */
+/* shelf, wake: devices that are switched off while the others learn. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,12 +86,6 @@ static void print_wake(const struct scenario *s, const struct scenario_step *ste
   fprintf(out, "switch the shelved devices on at %.6g/s", step->rate);
 }
 
-static uint64_t longest_shelf(const struct scenario *s, const struct scenario_step *step)
-{
-  (void) s;
-  return step->within_ms;
-}
-
 /* shelf: {WHO} */
 const struct step_kind step_shelf = {
     .name = "shelf",
@@ -100,7 +93,7 @@ const struct step_kind step_shelf = {
     .take = take_shelf,
     .follow = follow_shelf,
     .print = print_shelf,
-    .longest_ms = longest_shelf,
+    .longest_ms = print_within_ms,
     .undo = undo_shelf,
     .run = run_shelf,
 };

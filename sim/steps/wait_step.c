@@ -23,18 +23,12 @@ static void print_wait(const struct scenario *s, const struct scenario_step *ste
   fputs("wait", out);
 }
 
-static uint64_t longest_wait(const struct scenario *s, const struct scenario_step *step)
-{
-  (void) s;
-  return step->within_ms;
-}
-
 /* wait: {for: 5s} */
 const struct step_kind step_wait = {
     .name = "wait",
     .arguments = {STEP_ARG("for")},
     .take = take_wait,
     .print = print_wait,
-    .longest_ms = longest_wait,
+    .longest_ms = print_within_ms,
     .run = run_wait,
 };

@@ -5,7 +5,7 @@ usage: structure.py [TREE]
 The rules, each a sentence when it is broken:
   1  an include goes where the table of rooms in CONTRIBUTING.md lets it
   2  rooms include each other one way, and inside a room at most three files form a circle
-  3  a .c file opens with a comment
+  3  a .c file stands in a room (sim/main.c is above them) and opens with a comment
   4  a static function's name is defined in one file of a room
   5  a public function's name begins with its header's, its file's or its room's name
 structure_test.py breaks each on purpose.
@@ -135,6 +135,8 @@ def wrong_circles(tree):
 
 def wrong_openings(tree):
     for file, text in tree.text.items():
+        if file.endswith(".c") and room_of(file) == "main" and file != "sim/main.c":
+            yield f"{file} stands in no room: nothing builds it"
         if file.endswith(".c") and not OPENING.match(text):
             yield f"{file} has no opening comment: what is it for, what is its happy path, how does it fail?"
 

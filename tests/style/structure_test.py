@@ -23,6 +23,7 @@ BROKEN = (
                                        "sim/low/leak.c": '/* Leaks. */\n#include "high/bath.h"\n'}, "rooms include each other in a circle: high, low"),
     ("four files in a circle", RING, "4 files include each other in a circle: sim/low/p, sim/low/q, sim/low/r, sim/low/s"),
     ("no opening comment", {"sim/low/tap2.c": "int tap2;\n"}, "sim/low/tap2.c has no opening comment"),
+    ("a file beside the rooms", {"sim/stray.c": "/* Strays. */\n"}, "sim/stray.c stands in no room"),
     ("one name for two functions", {"sim/low/other.c": STATIC}, "'turn' is a function of its own in sim/low/other.c and in sim/low/tap.c"),
     ("a public name of nowhere", {"sim/low/tap.h": "void shut(int how);\n"}, "sim/low/tap.h declares 'shut'"),
 )
