@@ -11,6 +11,7 @@ work=$(mktemp -d)
 trap 'end_brokers; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 . "$(dirname "$0")/lib/cases.sh"
+here=$(cd "$(dirname "$0")" && pwd)
 . "$(dirname "$0")/lib/mosquitto.sh"
 more_of_the_failure() { tail -n 3 "$work"/[ab]/log 2>&1 | sed 's/^/     broker | /'; }
 
@@ -240,7 +241,7 @@ nobody() { restarted "$@" --set "phases[1].do=[{shelf: {share: 100%}}, {restart-
 nobody "a restart where nobody is connected" 0 PASS "sh $work/restart a b" "{wait: {for: 1ms}}"
 nobody "a hook that forgets one where nobody is connected" 1 "$no_restart $port was not restarted" "sh $work/restart b" "{wait: {for: 1ms}}"
 restarted "a hook restart that leaves one down" 1 "the broker did not come back within 20 s: the broker at localhost:$port" \
-  "sh $work/restart a b; kill \$(cat $work/a/pid); rm -f $work/a/pid" "{restart-broker: {}}"
+  "sh $work/restart a b; . $here/lib/mosquitto.sh; mosquitto_end $work/a" "{restart-broker: {}}"
 begin_broker "$work/a" "$port"
 restarted "and where the CA file is to be put in force so" 1 "$no_restart" true "{trust-clients: {roots: [A], apply: restart}}"
 restarted "a restart after the hook has ended" 0 PASS "setsid sh $work/later >/dev/null 2>&1 </dev/null &" "{restart-broker: {}}"
