@@ -232,21 +232,18 @@ static void run(void *gate)
 
 static int open_tls(struct gate *gate, const struct lab *lab, struct error *error)
 {
-  char chain[FILES_PATH_MAX], key[FILES_PATH_MAX], clients[FILES_PATH_MAX];
-  if (broker_path(lab->broker, "main.crt", chain) != 0 ||
-      broker_path(lab->broker, "main.key", key) != 0 ||
-      broker_path(lab->broker, "clients.crt", clients) != 0)
-    return error_set(error, EXIT_CODE_SETUP,
-                     "the path of TMPDIR is too long: choose a shorter one");
+  struct broker_pair chain = broker_chain_place(lab->broker, BROKER_MAIN);
+  char clients[FILES_PATH_MAX];
+  broker_place(lab->broker, BROKER_CLIENT_CA, clients);
   gate->tls = SSL_CTX_new(TLS_server_method());
   bool made = gate->tls != NULL && SSL_CTX_set_min_proto_version(gate->tls, TLS1_3_VERSION) == 1 &&
-              SSL_CTX_use_certificate_chain_file(gate->tls, chain) == 1 &&
-              SSL_CTX_use_PrivateKey_file(gate->tls, key, SSL_FILETYPE_PEM) == 1 &&
+              SSL_CTX_use_certificate_chain_file(gate->tls, chain.certificate) == 1 &&
+              SSL_CTX_use_PrivateKey_file(gate->tls, chain.key, SSL_FILETYPE_PEM) == 1 &&
               SSL_CTX_load_verify_locations(gate->tls, clients, NULL) == 1;
   if (!made)
     return error_set(error, EXIT_CODE_SETUP,
-                     "the measuring broker cannot use %s, its key and %s: is OpenSSL whole?", chain,
-                     clients);
+                     "the measuring broker cannot use %s, its key and %s: is OpenSSL whole?",
+                     chain.certificate, clients);
   /* in CertificateRequest, as mosquitto's */
   SSL_CTX_set_client_CA_list(gate->tls, SSL_load_client_CA_file(clients));
   SSL_CTX_set_verify(gate->tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);

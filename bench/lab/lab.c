@@ -96,18 +96,14 @@ static int export_peers(const struct lab *lab, struct pki *pki, size_t peers, st
 
 static int write_broker_files(const struct lab *lab, struct pki *pki, struct error *error)
 {
-  static const char *const stem[BROKER_LISTENERS] = {"main", "prove"};
   const struct pki_chain chain = {.root = "A", .host = LAB_HOST};
   char clients[FILES_PATH_MAX];
-  if (broker_path(lab->broker, "clients.crt", clients) != 0)
-    return error_set(error, EXIT_CODE_SETUP,
-                     "the path of TMPDIR is too long: choose a shorter one");
+  broker_place(lab->broker, BROKER_CLIENT_CA, clients);
   for (int l = 0; l < BROKER_LISTENERS; l++) {
-    char certificate[FILES_PATH_MAX + 16], key[FILES_PATH_MAX + 16];
+    struct broker_pair files = broker_chain_place(lab->broker, (enum broker_listener) l);
     uint8_t fingerprint[32];
-    snprintf(certificate, sizeof certificate, "%s/broker/%s.crt", lab->folder, stem[l]);
-    snprintf(key, sizeof key, "%s/broker/%s.key", lab->folder, stem[l]);
-    if (pki_write_broker_chain(pki, &chain, certificate, key, fingerprint, error) != 0) return -1;
+    if (pki_write_broker_chain(pki, &chain, files.certificate, files.key, fingerprint, error) != 0)
+      return -1;
   }
   return pki_write_client_ca(pki, pki_roots(pki), clients, error);
 }

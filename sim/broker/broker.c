@@ -1,19 +1,32 @@
-/* A broker of a run, of ours or elsewhere: opened, told what to serve, reloaded, restarted, closed. What
- * is asked is one operation at a time; each ends by `done`, with a sentence where it failed. */
+/* A broker of a run, of whatever kind: opened, told what to serve, reloaded, restarted, closed. What is
+ * asked is one operation of its kind at a time; each ends by `done`, with a sentence where it failed. */
 #define _XOPEN_SOURCE 700
 #include "broker/broker.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/host_port.h"
 #include "base/memory.h"
 #include "broker/internal.h"
-#include "child/ports.h"
+
+static const struct broker_ops *const kinds[BROKER_KINDS_COUNT] = {
+#define X(symbol, name, word, traits) &broker_##name,
+    BROKER_KINDS(X)
+#undef X
+};
+
+const struct broker_names broker_names_usual = {
+    .chain = {"main.crt", "prove.crt"},
+    .key = {"main.key", "prove.key"},
+    .material = {[BROKER_CLIENT_CA] = "clients.crt",
+                 [BROKER_CRLS] = "crl.pem",
+                 [BROKER_TICKET_KEYS] = "tickets.key"},
+    .probe_chain = "probe.crt",
+    .probe_key = "probe.key",
+};
 
 struct later {
   struct task task;
@@ -39,11 +52,6 @@ void broker_task_end(struct task *task)
   if (*link == task) *link = task->next;
 }
 
-static void on_front_closed(void *ctx)
-{
-  broker_release(ctx);
-}
-
 static void on_curl_closed(void *ctx)
 {
   broker_release(ctx);
@@ -62,6 +70,7 @@ void broker_release(struct broker *broker)
   }
   void (*closed)(void *) = broker->closed;
   void *ctx = broker->closed_ctx;
+  free(broker->own);
   free(broker);
   if (closed != NULL) closed(ctx);
 }
@@ -92,8 +101,8 @@ void broker_later(struct broker *broker, broker_done done, void *ctx, const stru
   uv_close((uv_handle_t *) &later->handle, on_later);
 }
 
-/* mosquitto runs with the folder as its working directory and reads paths to the end of the
-   line. */
+/* A broker may run with the folder as its working directory, and mosquitto reads paths to the end of
+   the line. */
 static int open_folder(struct broker *broker, struct error *error)
 {
   const char *folder = broker->config.folder;
@@ -105,7 +114,7 @@ static int open_folder(struct broker *broker, struct error *error)
   if (absolute == NULL)
     return error_set(error, EXIT_CODE_SETUP, "the broker's folder %.80s cannot be used: %s%s",
                      folder, strerror(errno), error_remedy(errno));
-  if (strlen(absolute) > sizeof broker->folder - 32) {
+  if (strlen(absolute) > sizeof broker->folder - BROKER_FILE_NAME_MAX) {
     free(absolute);
     return error_set(error, EXIT_CODE_SETUP,
                      "the broker's folder %.80s cannot be used: use a shorter --out", folder);
@@ -115,151 +124,104 @@ static int open_folder(struct broker *broker, struct error *error)
   return 0;
 }
 
-static void on_front_died(void *ctx)
-{
-  const struct broker *broker = ctx;
-  if (broker->config.died != NULL)
-    broker->config.died(broker->config.ctx, "the gate before it has ended");
-}
-
-static int open_front(struct broker *broker, struct error *error)
-{
-  const struct broker_config *config = &broker->config;
-  struct front_config front = {.timeout_ms = config->handshake_timeout_ms,
-                               .rate = config->handshake_rate,
-                               .connections = config->connections,
-                               .died = on_front_died,
-                               .ctx = broker};
-  if (front.timeout_ms == 0 && front.rate <= 0) return 0;
-  return front_open(broker->loop, &front, broker->port, &broker->front, error);
-}
-
-static int open_local(struct broker *broker, struct error *error)
-{
-  if (mosquitto_find(broker, error) != 0) return -1;
-  for (int i = 0; i < BROKER_LISTENERS; i++)
-    if (broker->port[i] == 0 &&
-        ports_pick(broker->port, BROKER_LISTENERS, &broker->port[i], error) != 0)
-      return -1;
-  if (broker->port[BROKER_MAIN] == broker->port[BROKER_PROVE])
-    return error_set(error, EXIT_CODE_USAGE,
-                     "both of the broker's listeners have port %u: give them different ones",
-                     broker->port[BROKER_MAIN]);
-  return open_front(broker, error);
-}
-
-static int open_remote(struct broker *broker, struct error *error)
-{
-  if (broker->port[BROKER_MAIN] == 0)
-    return error_set(error, EXIT_CODE_USAGE,
-                     "the remote broker %s has no port: write mqtts://host:8883",
-                     broker->config.host);
-  char place[HOST_PORT_MAX];
-  snprintf(broker->version, sizeof broker->version, "remote %s",
-           host_port(broker->config.host, broker->port[BROKER_MAIN], place));
-  return 0;
-}
-
 int broker_open(uv_loop_t *loop, const struct broker_config *config, struct broker **out,
                 struct error *error)
 {
-  assert(config->folder != NULL && config->host != NULL);
+  assert(config->folder != NULL && config->host != NULL && config->kind < BROKER_KINDS_COUNT);
   struct broker *broker = calloc(1, sizeof *broker);
   if (broker == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
   broker->loop = loop;
   broker->config = *config;
+  broker->ops = kinds[config->kind];
+  broker->own = calloc(1, broker->ops->own_size + 1);
   memcpy(broker->port, config->port, sizeof broker->port);
-  if (open_folder(broker, error) != 0 ||
-      (config->remote ? open_remote(broker, error) : open_local(broker, error)) != 0) {
+  int result = broker->own != NULL ? open_folder(broker, error)
+                                   : error_set(error, EXIT_CODE_INTERNAL, "out of memory");
+  if (result == 0) result = broker->ops->open(broker, error); /* sim/broker/KIND.c, as all below */
+  if (result != 0) {
+    free(broker->own);
     free(broker);
     return -1;
   }
-  if (!config->remote) mosquitto_init(broker);
   *out = broker;
   return 0;
 }
 
 void broker_start(struct broker *broker, broker_done done, void *ctx)
 {
-  if (broker->config.remote)
-    reach_run(broker, done, ctx);
-  else
-    mosquitto_start(broker, done, ctx);
+  broker->ops->start(broker, done, ctx);
 }
 
 void broker_reload(struct broker *broker, broker_done done, void *ctx)
 {
-  if (broker->config.remote)
-    hook_run(broker, HOOK_RELOAD, BROKER_MAIN, done, ctx);
-  else
-    mosquitto_signal(broker, SIGHUP, "reload", done, ctx);
+  broker->ops->reload(broker, done, ctx);
 }
 
 void broker_restart(struct broker *broker, broker_done done, void *ctx)
 {
-  if (broker->config.remote)
-    hook_run(broker, HOOK_RESTART, BROKER_MAIN, done, ctx);
-  else
-    mosquitto_stop(broker, true, done, ctx);
+  broker->ops->restart(broker, done, ctx);
+}
+
+void broker_stop(struct broker *broker, broker_done done, void *ctx)
+{
+  broker->ops->stop(broker, done, ctx);
 }
 
 void broker_presented(struct broker *broker, enum broker_listener listener, broker_done done,
                       void *ctx)
 {
-  if (broker->config.remote)
-    hook_run(broker, HOOK_PRESENT, listener, done, ctx);
+  if (broker->ops->presented != NULL)
+    broker->ops->presented(broker, listener, done, ctx);
+  else
+    broker_later(broker, done, ctx, NULL);
+}
+
+/* What a kind may have no need of. */
+static void do_or_agree(struct broker *broker, broker_operation *operation, broker_done done,
+                        void *ctx)
+{
+  if (operation != NULL)
+    operation(broker, done, ctx);
   else
     broker_later(broker, done, ctx, NULL);
 }
 
 void broker_clients_trusted(struct broker *broker, broker_done done, void *ctx)
 {
-  if (broker->config.remote)
-    hook_run(broker, HOOK_TRUST_CLIENTS, BROKER_MAIN, done, ctx);
-  else
-    broker_later(broker, done, ctx, NULL);
+  do_or_agree(broker, broker->ops->clients_trusted, done, ctx);
 }
 
 void broker_crl_published(struct broker *broker, broker_done done, void *ctx)
 {
-  if (broker->config.remote)
-    hook_run(broker, HOOK_PUBLISH_CRL, BROKER_MAIN, done, ctx);
-  else
-    broker_later(broker, done, ctx, NULL);
+  do_or_agree(broker, broker->ops->crl_published, done, ctx);
 }
 
 void broker_kick(struct broker *broker, const struct broker_kick *kick, broker_done done, void *ctx)
 {
-  if (broker->config.remote)
-    hook_run_on(broker, HOOK_KICK, BROKER_MAIN, kick->client_id, done, ctx);
-  else
-    broker_kick_run(broker, kick, done, ctx);
-}
-
-void broker_stop(struct broker *broker, broker_done done, void *ctx)
-{
-  if (broker->config.remote)
-    broker_later(broker, done, ctx, NULL);
-  else
-    mosquitto_stop(broker, false, done, ctx);
+  broker->ops->kick(broker, kick, done, ctx);
 }
 
 void broker_kill(struct broker *broker, broker_done done, void *ctx)
 {
-  assert(!broker->config.remote);
-  mosquitto_kill(broker, done, ctx);
+  assert(broker_is(broker, BROKER_OWNED));
+  broker->ops->kill(broker, done, ctx);
 }
 
 void broker_freeze(struct broker *broker, broker_done done, void *ctx)
 {
-  assert(!broker->config.remote);
-  mosquitto_signal(broker, SIGSTOP, "be frozen", done, ctx);
+  assert(broker_is(broker, BROKER_OWNED));
+  broker->ops->freeze(broker, done, ctx);
 }
 
 void broker_thaw(struct broker *broker, broker_done done, void *ctx)
 {
-  assert(!broker->config.remote);
-  mosquitto_signal(broker, SIGCONT, "be thawed", done, ctx);
+  assert(broker_is(broker, BROKER_OWNED));
+  broker->ops->thaw(broker, done, ctx);
+}
+
+static void on_front_closed(void *ctx)
+{
+  broker_release(ctx);
 }
 
 /* Held once more throughout, so that a task that ends at once does not free the broker under the
@@ -273,9 +235,9 @@ void broker_close(struct broker *broker, void (*closed)(void *ctx), void *ctx)
     broker_task_end(task);
     task->cancel(task);
   }
-  if (!broker->config.remote) mosquitto_close(broker);
+  if (broker->ops->close != NULL) broker->ops->close(broker);
   struct front *front = broker->front;
-  broker->front = NULL; /* mosquitto may end later than its gate: nobody is told then */
+  broker->front = NULL; /* it may end later than its gate: nobody is told then */
   if (front != NULL) {
     broker->held++;
     front_close(front, on_front_closed, broker);
@@ -285,9 +247,56 @@ void broker_close(struct broker *broker, void (*closed)(void *ctx), void *ctx)
   broker->closed_ctx = ctx;
 }
 
-int broker_path(const struct broker *broker, const char *name, char out[FILES_PATH_MAX])
+void broker_file(const struct broker *broker, const char *name, char out[FILES_PATH_MAX])
 {
-  return files_join(out, broker->folder, name, NULL);
+  assert(strlen(name) < BROKER_FILE_NAME_MAX - 1); /* open_folder has left room for it */
+  snprintf(out, FILES_PATH_MAX, "%s/%s", broker->folder, name);
+}
+
+static struct broker_pair place_pair(const struct broker *broker, const char *chain,
+                                     const char *key)
+{
+  struct broker_pair pair;
+  broker_file(broker, chain, pair.certificate);
+  broker_file(broker, key, pair.key);
+  return pair;
+}
+
+struct broker_pair broker_chain_place(const struct broker *broker, enum broker_listener listener)
+{
+  const struct broker_names *names = broker->ops->names;
+  return place_pair(broker, names->chain[listener], names->key[listener]);
+}
+
+struct broker_pair broker_probe_place(const struct broker *broker)
+{
+  return place_pair(broker, broker->ops->names->probe_chain, broker->ops->names->probe_key);
+}
+
+void broker_place(const struct broker *broker, enum broker_material what, char out[FILES_PATH_MAX])
+{
+  broker_file(broker, broker->ops->names->material[what], out);
+}
+
+bool broker_is(const struct broker *broker, enum broker_trait trait)
+{
+  return broker_kind_is(broker->config.kind, trait);
+}
+
+const char *broker_name(const struct broker *broker)
+{
+  const char *word = broker_kind_word(broker->config.kind);
+  return word != NULL ? word : "the broker";
+}
+
+const char *broker_log_name(const struct broker *broker)
+{
+  return broker->ops->log;
+}
+
+bool broker_trusts_at_start_only(const struct broker *broker)
+{
+  return broker->ops->trusts_at_start_only != NULL && broker->ops->trusts_at_start_only(broker);
 }
 
 const char *broker_host(const struct broker *broker)
@@ -297,9 +306,7 @@ const char *broker_host(const struct broker *broker)
 
 const char *broker_address(const struct broker *broker, enum broker_listener listener)
 {
-  if (!broker->config.remote) return "127.0.0.1";
-  return broker->config.address[listener] != NULL ? broker->config.address[listener]
-                                                  : broker->config.host;
+  return broker->address[listener];
 }
 
 uint16_t broker_port(const struct broker *broker, enum broker_listener listener)
@@ -317,14 +324,9 @@ uint64_t broker_timed_out(const struct broker *broker)
   return broker->front != NULL ? front_timed_out(broker->front) : 0;
 }
 
-bool broker_is_local(const struct broker *broker)
-{
-  return !broker->config.remote;
-}
-
 bool broker_running(const struct broker *broker)
 {
-  return broker->config.remote || broker->mosquitto.server.state == SUPERVISOR_RUNNING;
+  return broker->ops->running(broker);
 }
 
 const char *broker_version(const struct broker *broker)

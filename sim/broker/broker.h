@@ -1,15 +1,16 @@
-/* A broker that a scenario works on: a mosquitto of its own, or one that stands elsewhere.
+/* A broker that a scenario works on, of one of the kinds in base/broker_kinds.h: a mosquitto of its
+ * own, or one that stands elsewhere. Who needs to know what may be asked of it asks for a trait,
+ * broker_is, and not for the kind.
  *
  * Every operation is asynchronous on the given loop and ends by calling `done` once, never from
  * inside the call, with NULL or with an error that says what to do. What is under way when the
- * broker is stopped or closed ends with EXIT_CODE_INTERRUPTED. A local mosquitto runs as a child in
- * its own folder, with its log kept, and never outlives this process (child/child.h, and
- * broker_close). It listens on 127.0.0.1 only.
+ * broker is stopped or closed ends with EXIT_CODE_INTERRUPTED. An owned one runs as a child in its
+ * own folder, with its log kept, and never outlives this process (child/child.h, and broker_close).
+ * It listens on 127.0.0.1 only.
  *
- * Broker folder (0700): mosquitto.conf, acl, mosquitto.log, mosquitto.db, clients.crt (CA file for
- * client certificates), main.crt/main.key and prove.crt/prove.key (what the two listeners present),
- * crl.pem (CRLs of whoever issued client certificates). The caller writes the .crt, .key and .pem
- * files (pki.h, crl.h) and then asks for a reload or restart.
+ * Broker folder (0700): what the caller writes (pki.h, crl.h) lies where broker_chain_place and
+ * broker_place say, in PEM; then he says that it is there (broker_presented and its like), and asks
+ * for a reload or restart. The rest is the kind's own.
  */
 #ifndef FLEETSIM_BROKER_H
 #define FLEETSIM_BROKER_H
@@ -18,6 +19,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/broker_kinds.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hooks.h"
@@ -27,7 +29,20 @@ struct broker;
 
 enum broker_listener { BROKER_MAIN, BROKER_PROVE, BROKER_LISTENERS };
 
-/* What to do for a remote broker. Each is a shell command, or an http(s) URL that gets a POST
+/* What is given to a broker beside its chains. */
+enum broker_material {
+  BROKER_CLIENT_CA,   /* what client certificates are checked by */
+  BROKER_CRLS,        /* of whoever issued client certificates */
+  BROKER_TICKET_KEYS, /* of a terminator before it */
+  BROKER_MATERIALS
+};
+
+/* Paths. */
+struct broker_pair {
+  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
+};
+
+/* What to do for a hooked broker. Each is a shell command, or an http(s) URL that gets a POST
  * (libcurl) with the same facts as JSON; NULL: the step cannot be done there, and says so. A
  * command gets FLEETSIM_ACTION, FLEETSIM_CERT, FLEETSIM_KEY, FLEETSIM_CLIENT_CA, FLEETSIM_CRL
  * (paths), FLEETSIM_LISTENER (main or prove) and FLEETSIM_DEVICE (for `kick`: the client id) in its
@@ -47,13 +62,14 @@ struct broker_bridge {
   const char *ca_path, *certificate_path, *key_path;
 };
 
-/* Copied by broker_open; what it points to must outlive the broker. */
+/* Copied by broker_open; what it points to must outlive the broker. "local": of an owned kind,
+   "remote": of one elsewhere. */
 struct broker_config {
+  enum broker_kind kind;
   const char *folder;
   const char *host;                /* name that certificates carry; local: "localhost" */
   uint16_t port[BROKER_LISTENERS]; /* 0: local: any free port; remote: no such listener */
   uint8_t tls_min;                 /* local: 12 or 13; 0: 13 */
-  bool remote;
   /* remote: host name or address per listener, NULL: `host` */
   const char *address[BROKER_LISTENERS];
   /* remote: where may be sent, by address too; NULL: loopback only */
@@ -79,6 +95,7 @@ struct broker_config {
 };
 
 typedef void (*broker_done)(void *ctx, const struct error *error);
+typedef void broker_operation(struct broker *broker, broker_done done, void *ctx);
 
 /* What broker_probe saw, or broker_try_client. */
 struct broker_seen {
@@ -90,13 +107,13 @@ struct broker_seen {
 typedef void (*broker_seen_done)(void *ctx, const struct broker_seen *seen,
                                  const struct error *error);
 
-/* Checks the configuration, finds mosquitto, picks free ports; writes nothing but the folder. A
+/* Checks the configuration, finds the program, picks free ports; writes nothing but the folder. A
  * local port that is picked lies below the system's ephemeral range, so that no device's end of a
  * connection takes it during a restart. */
 int broker_open(uv_loop_t *loop, const struct broker_config *config, struct broker **out,
                 struct error *error);
 
-/* Local: writes mosquitto.conf and acl, starts mosquitto and waits until both listeners accept (10
+/* Local: writes its configuration, starts it and waits until both listeners accept (10
  * s). A port that was picked and has been taken before the first start is picked anew: read
  * broker_port after `done`. Remote: waits for one TCP connection to each listener (10 s). */
 void broker_start(struct broker *broker, broker_done done, void *ctx);
@@ -182,7 +199,23 @@ void broker_thaw(struct broker *broker, broker_done done, void *ctx);
  * more. */
 void broker_close(struct broker *broker, void (*closed)(void *ctx), void *ctx);
 
-int broker_path(const struct broker *broker, const char *name, char out[FILES_PATH_MAX]);
+/* Where the files of a listener belong, and of somebody who asks whether he is taken
+   (broker_try_client, broker_hold). */
+struct broker_pair broker_chain_place(const struct broker *broker, enum broker_listener listener);
+struct broker_pair broker_probe_place(const struct broker *broker);
+void broker_place(const struct broker *broker, enum broker_material what, char out[FILES_PATH_MAX]);
+
+bool broker_is(const struct broker *broker, enum broker_trait trait);
+
+/* "mosquitto", in sentences. */
+const char *broker_name(const struct broker *broker);
+
+/* Name of the log in its folder: "mosquitto.log". */
+const char *broker_log_name(const struct broker *broker);
+
+/* A new CA file of clients is read at a restart only. */
+bool broker_trusts_at_start_only(const struct broker *broker);
+
 const char *broker_host(const struct broker *broker);
 
 /* Clients that the handshake time-out has cut off so far. */
@@ -194,7 +227,6 @@ uint16_t broker_port(const struct broker *broker, enum broker_listener listener)
 /* The same without the gate that a handshake time-out or rate puts before a local broker: where the
    operator goes. */
 uint16_t broker_inner_port(const struct broker *broker, enum broker_listener listener);
-bool broker_is_local(const struct broker *broker);
 bool broker_running(const struct broker *broker); /* a frozen one runs */
 
 /* "mosquitto 2.0.11", or "remote HOST:PORT". */

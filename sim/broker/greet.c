@@ -295,8 +295,8 @@ static void end_kick(struct greet *greet)
   greet->kicked(greet->ctx, failed ? &greet->error : NULL);
 }
 
-void broker_kick_run(struct broker *broker, const struct broker_kick *wanted, broker_done done,
-                     void *ctx)
+void broker_take_over(struct broker *broker, const struct broker_kick *wanted, broker_done done,
+                      void *ctx)
 {
   struct greet *greet =
       begin_greeting(broker, wanted->client_id, wanted->certificate_path, wanted->key_path);

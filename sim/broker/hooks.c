@@ -1,4 +1,4 @@
-/* Hooks of a remote broker: a shell command in a process group of its own, or an HTTP POST. */
+/* Hooks of a broker that is asked by them: a shell command in a process group of its own, or an HTTP POST. */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <jansson.h>
@@ -89,7 +89,7 @@ static void on_process_closed(struct child *process)
 /* How a command ended that did not end well. */
 static void fail_command(struct hook *hook, int status, int signal_number)
 {
-  char how[64], what[FILES_PATH_MAX + 128], log[FILES_PATH_MAX] = "hooks.log";
+  char how[64], what[FILES_PATH_MAX + 128], log[FILES_PATH_MAX];
   if (hook->timed_out)
     snprintf(how, sizeof how, "did not end within %.3g s and was killed",
              timeout_ms(hook) / 1000.0);
@@ -97,7 +97,7 @@ static void fail_command(struct hook *hook, int status, int signal_number)
     snprintf(how, sizeof how, "was ended by signal %d", signal_number);
   else
     snprintf(how, sizeof how, "ended with exit code %d", status);
-  broker_path(hook->task.broker, "hooks.log", log);
+  broker_file(hook->task.broker, hook->task.broker->ops->log, log);
   snprintf(what, sizeof what, "%s: mend the command; what it printed is in %s", how, log);
   fail_hook(hook, what);
 }
@@ -175,9 +175,8 @@ static void run_command(struct hook *hook, const char *command)
 {
   struct broker *broker = hook->task.broker;
   char path[FILES_PATH_MAX];
-  int log = broker_path(broker, "hooks.log", path) == 0
-                ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
-                : -1;
+  broker_file(broker, broker->ops->log, path);
+  int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   uv_timer_init(broker->loop, &hook->deadline);
   int status = spawn(hook, command, log < 0 ? STDERR_FILENO : log);
   if (log >= 0) close(log);
@@ -313,11 +312,12 @@ static void gather_facts(struct hook *hook, enum broker_listener listener, const
   bool prove = listener == BROKER_PROVE;
   memcpy(hook->facts, names, sizeof names);
   snprintf(hook->facts[0].value, FILES_PATH_MAX, "%s", hook_action(hook->kind));
-  broker_path(broker, prove ? "prove.crt" : "main.crt", hook->facts[1].value);
-  broker_path(broker, prove ? "prove.key" : "main.key", hook->facts[2].value);
-  broker_path(broker, "clients.crt", hook->facts[3].value);
+  struct broker_pair chain = broker_chain_place(broker, listener);
+  memcpy(hook->facts[1].value, chain.certificate, FILES_PATH_MAX);
+  memcpy(hook->facts[2].value, chain.key, FILES_PATH_MAX);
+  broker_place(broker, BROKER_CLIENT_CA, hook->facts[3].value);
   snprintf(hook->facts[4].value, FILES_PATH_MAX, "%s", prove ? "prove" : "main");
-  broker_path(broker, "crl.pem", hook->facts[5].value);
+  broker_place(broker, BROKER_CRLS, hook->facts[5].value);
   snprintf(hook->facts[6].value, FILES_PATH_MAX, "%s", device);
 }
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "broker/internal.h"
+#include "broker/mosquitto.h"
 
 enum { VERSION_TIMEOUT_MS = 5000, TAIL_BYTES = 8192, TAIL_LINES = 3 };
 
@@ -55,10 +56,10 @@ static int first_line(int fd, char *line, size_t capacity)
    "terminating". */
 static pid_t start_help(struct broker *broker, int output)
 {
-  char *arguments[] = {broker->mosquitto_path, "-h", NULL}, *environment[] = {NULL};
+  char *arguments[] = {mosquitto_of(broker)->path, "-h", NULL}, *environment[] = {NULL};
   int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (null < 0) return -errno;
-  const struct child_options options = {.file = broker->mosquitto_path,
+  const struct child_options options = {.file = mosquitto_of(broker)->path,
                                         .arguments = arguments,
                                         .environment = environment,
                                         .output = output,
@@ -85,12 +86,12 @@ static int read_version(struct broker *broker, struct error *error)
   }
   if (status != 0)
     return error_set(error, EXIT_CODE_SETUP, "%s -h cannot be run to learn its version (%s)%s",
-                     broker->mosquitto_path, strerror(status), error_remedy(status));
+                     mosquitto_of(broker)->path, strerror(status), error_remedy(status));
   const char *number = strstr(line, "version ");
   if (number == NULL)
     return error_set(error, EXIT_CODE_SETUP,
                      "%s -h does not print its version: reinstall mosquitto",
-                     broker->mosquitto_path);
+                     mosquitto_of(broker)->path);
   snprintf(broker->version, sizeof broker->version, "mosquitto %s", number + strlen("version "));
   return 0;
 }
@@ -114,7 +115,7 @@ static bool find_acl_plugin(const struct broker *broker, char out[FILES_PATH_MAX
   static const char *const places[] = {"lib", "lib/*", "lib64"};
   char real[PATH_MAX], pattern[PATH_MAX + 64];
   bool found = false;
-  if (!is_from_2_1_on(broker->version) || realpath(broker->mosquitto_path, real) == NULL)
+  if (!is_from_2_1_on(broker->version) || realpath(mosquitto_of(broker)->path, real) == NULL)
     return false;
   for (int up = 0; up < 2 && strrchr(real, '/') != NULL; up++) *strrchr(real, '/') = '\0';
   for (size_t i = 0; i < sizeof places / sizeof *places && !found; i++) {
@@ -129,7 +130,7 @@ static bool find_acl_plugin(const struct broker *broker, char out[FILES_PATH_MAX
 
 int mosquitto_find(struct broker *broker, struct error *error)
 {
-  if (!files_find_executable("mosquitto", broker->mosquitto_path))
+  if (!files_find_executable("mosquitto", mosquitto_of(broker)->path))
     return error_set(error, EXIT_CODE_SETUP,
                      "mosquitto is not installed: apt-get install mosquitto");
   return read_version(broker, error);
@@ -146,8 +147,7 @@ static const char *own_user_name(void)
 static int write_acl(const struct broker *broker, struct error *error)
 {
   char path[FILES_PATH_MAX], text[512];
-  if (broker_path(broker, "acl", path) != 0)
-    return error_set(error, EXIT_CODE_SETUP, "the broker's path is too long");
+  broker_file(broker, MOSQUITTO_ACL, path);
   const char *name = broker->config.operator_name;
   int n = broker->config.anyone ? snprintf(text, sizeof text, "topic readwrite #\n")
           : name == NULL
@@ -167,19 +167,21 @@ static void write_socket(FILE *out)
 
 static void write_listener(FILE *out, const struct broker *broker, enum broker_listener listener)
 {
-  static const char *const stem[BROKER_LISTENERS] = {"main", "prove"};
+  const struct broker_names *names = broker->ops->names;
   fprintf(out,
           "\nlistener %u 127.0.0.1\n"
           "max_connections -1\n"
           "tls_version tlsv1.%d\n"
-          "cafile %s/clients.crt\n"
-          "certfile %s/%s.crt\n"
-          "keyfile %s/%s.key\n"
+          "cafile %s/%s\n"
+          "certfile %s/%s\n"
+          "keyfile %s/%s\n"
           "%s",
           broker->port[listener], broker->config.tls_min == 12 ? 2 : 3, broker->folder,
-          broker->folder, stem[listener], broker->folder, stem[listener],
+          names->material[BROKER_CLIENT_CA], broker->folder, names->chain[listener], broker->folder,
+          names->key[listener],
           broker->config.anyone ? "" : "require_certificate true\nuse_identity_as_username true\n");
-  if (broker->config.crl) fprintf(out, "crlfile %s/crl.pem\n", broker->folder);
+  if (broker->config.crl)
+    fprintf(out, "crlfile %s/%s\n", broker->folder, names->material[BROKER_CRLS]);
 }
 
 /* restart_timeout: by default mosquitto waits up to 30 s before it tries a peer again, which is
@@ -222,7 +224,7 @@ static void write_globals(FILE *out, const struct broker *broker)
           "max_queued_messages 0\n"
           "max_inflight_messages 0\n"
           "set_tcp_nodelay true\n"
-          "log_dest file %s/mosquitto.log\n"
+          "log_dest file %s/" MOSQUITTO_LOG "\n"
           "log_type error\nlog_type warning\nlog_type notice\nlog_type information\n"
           "connection_messages true\n"
           "log_timestamp true\n"
@@ -232,16 +234,17 @@ static void write_globals(FILE *out, const struct broker *broker)
           broker->folder, broker->folder);
   char plugin[FILES_PATH_MAX];
   if (find_acl_plugin(broker, plugin))
-    fprintf(out, "global_plugin %s\nplugin_opt_acl_file %s/acl\n", plugin, broker->folder);
+    fprintf(out, "global_plugin %s\nplugin_opt_acl_file %s/" MOSQUITTO_ACL "\n", plugin,
+            broker->folder);
   else
-    fprintf(out, "acl_file %s/acl\n", broker->folder);
+    fprintf(out, "acl_file %s/" MOSQUITTO_ACL "\n", broker->folder);
 }
 
 int mosquitto_write_files(const struct broker *broker, struct error *error)
 {
   if (write_acl(broker, error) != 0) return -1;
   char path[FILES_PATH_MAX];
-  if (files_join(path, broker->folder, "mosquitto.conf", error) != 0) return -1;
+  broker_file(broker, MOSQUITTO_CONF, path);
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
@@ -261,8 +264,8 @@ static long log_size(const struct broker *broker)
 {
   char path[FILES_PATH_MAX];
   struct stat st;
-  if (broker_path(broker, "mosquitto.log", path) != 0 || stat(path, &st) != 0) return 0;
-  return (long) st.st_size;
+  broker_file(broker, MOSQUITTO_LOG, path);
+  return stat(path, &st) == 0 ? (long) st.st_size : 0;
 }
 
 static const char *without_time(const char *line)
@@ -275,7 +278,8 @@ void mosquitto_log_tail(const struct broker *broker, long start, char *out, size
 {
   out[0] = '\0';
   char path[FILES_PATH_MAX], text[TAIL_BYTES + 1];
-  FILE *log = broker_path(broker, "mosquitto.log", path) == 0 ? fopen(path, "re") : NULL;
+  broker_file(broker, MOSQUITTO_LOG, path);
+  FILE *log = fopen(path, "re");
   if (log == NULL) return;
   long from = log_size(broker) - TAIL_BYTES;
   fseek(log, from > start ? from : start, SEEK_SET);

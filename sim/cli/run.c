@@ -60,7 +60,7 @@ static int load(const struct run_line *line, const char *file, struct scenario *
   if (scenario_load(file, overrides.at, overrides.count, steps_kinds, scenario, error) != 0)
     return -1;
   if (line->broker == NULL) return 0;
-  bool remote = (*scenario)->remote;
+  bool remote = !scenario_broker_is(*scenario, BROKER_OWNED);
   scenario_free(*scenario);
   snprintf(block, sizeof block, remote ? "%s" : "{url: \"%s\"}", line->broker);
   if (overrides_add(&overrides, remote ? "broker.url" : "broker", block, error) != 0) return -1;

@@ -71,9 +71,8 @@ static uint32_t chain_bytes(const char *path)
 int run_count_budget(struct stage *stage)
 {
   struct results_timing *out = &stage->results.timing;
-  char path[FILES_PATH_MAX];
-  /* a remote broker's files are its own: what it serves is not counted */
-  if (broker_is_local(stage->broker) && broker_path(stage->broker, "main.crt", path) == 0)
-    out->chain_bytes = chain_bytes(path);
+  /* what another one serves is not in our files: it is not counted */
+  if (broker_is(stage->broker, BROKER_FRESH))
+    out->chain_bytes = chain_bytes(broker_chain_place(stage->broker, BROKER_MAIN).certificate);
   return count_anchors(stage, &out->trust_anchors_max);
 }

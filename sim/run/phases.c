@@ -95,7 +95,7 @@ static struct failure_set foretold(const struct stage *stage, const struct scena
 static bool takes_office_away(const struct stage *stage, const struct scenario_phase *phase)
 {
   unsigned about = brought_about(stage, phase);
-  bool local = (about & STEP_ENDS_LOCAL) != 0 && !stage->scenario->remote;
+  bool local = (about & STEP_ENDS_LOCAL) != 0 && scenario_broker_is(stage->scenario, BROKER_OWNED);
   return local || (about & (STEP_ENDS_BROKER | STEP_STOPS_BROKER)) != 0;
 }
 

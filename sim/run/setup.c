@@ -100,6 +100,7 @@ static int start_office(struct stage *stage)
   const struct scenario *scenario = stage->scenario;
   struct office_server servers[SCENARIO_NODES_MAX] = {{0}};
   size_t count = scenario->node_count;
+  bool earlier = !scenario_broker_is(scenario, BROKER_FRESH); /* it may know of earlier runs */
   for (size_t n = 0; n < count; n++)
     servers[count - 1 - n] =
         (struct office_server){.host = broker_host(stage->nodes[n].broker),
@@ -121,8 +122,8 @@ static int start_office(struct stage *stage)
                                  .clock = stage,
                                  .wake = wake_from_any_thread,
                                  .ctx = stage,
-                                 .earlier = scenario->remote, /* a local broker's folder is new */
-                                 .new_fleet = scenario->remote && stage->options->fleet == NULL,
+                                 .earlier = earlier,
+                                 .new_fleet = earlier && stage->options->fleet == NULL,
                                  .ota = scenario->ota.on,
                                  .trespass = needs_lures(scenario)};
   if (office_start(&config, &stage->office, &stage->error) != 0) return -1;
@@ -151,9 +152,10 @@ static bool is_loopback(const struct scenario *scenario)
 static unsigned threads_of(const struct scenario *scenario)
 {
   enum { THREADS = 9, BROKER = 3, SERVER = 1, HOOK = 3 };
-  size_t brokers = scenario->remote ? 0 : scenario->node_count + scenario->has_false;
+  bool owned = scenario_broker_is(scenario, BROKER_OWNED);
+  size_t brokers = owned ? scenario->node_count + scenario->has_false : 0;
   return (unsigned) (THREADS + BROKER * brokers + (scenario->ota.server ? SERVER : 0) +
-                     (scenario->remote ? HOOK : 0));
+                     (scenario_broker_is(scenario, BROKER_HOOKED) ? HOOK : 0));
 }
 
 /* Before the broker is started, which inherits the limit of descriptors. */
@@ -176,12 +178,13 @@ static int check_machine(struct stage *stage)
   return 0;
 }
 
-/* A local broker has begun with the chain that was written for it; what one elsewhere serves is
+/* A fresh broker has begun with the chain that was written for it; what one elsewhere serves is
  * somebody else's until a step presents something. Nobody proves anything at a false one. */
 static void note_served(struct stage *stage)
 {
   const struct scenario *scenario = stage->scenario;
-  for (size_t n = 0; n < scenario->node_count && !scenario->remote; n++) {
+  size_t fresh = scenario_broker_is(scenario, BROKER_FRESH) ? scenario->node_count : 0;
+  for (size_t n = 0; n < fresh; n++) {
     fleet_serves(stage->fleet, (int) n, stage->nodes[n].fingerprint[BROKER_MAIN]);
     memset(stage->nodes[n].waiting, 0, sizeof stage->nodes[n].waiting);
   }

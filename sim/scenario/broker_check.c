@@ -15,6 +15,11 @@
 /* of TERMINATOR_CLIENTS_MAX; the operator and probes come beside them */
 #define TERMINATED_DEVICES_MAX 8000u
 
+bool scenario_broker_is(const struct scenario *scenario, enum broker_trait trait)
+{
+  return broker_kind_is(scenario->broker_kind, trait);
+}
+
 bool scenario_is_loopback(const char *host)
 {
   return permit_is_loopback(host);
@@ -158,7 +163,7 @@ static int check_remote(const struct take *t, const struct raw_broker *raw, stru
   if (raw->terminator != NULL)
     return take_fail(t, "broker", "terminator",
                      "a terminator stands before a local broker only: remove this");
-  out->remote = true;
+  out->broker_kind = BROKER_KIND_REMOTE;
   if (check_urls(t, raw, out) != 0 ||
       take_url(t, "prove-url", raw->prove_url, out, out->prove_host, &out->prove_port) != 0)
     return -1;
@@ -248,10 +253,24 @@ static int check_terminator(const struct take *t, const struct raw_terminator *r
   return 0;
 }
 
+/* Which of those that the run makes. */
+static int take_kind(const struct take *t, const char *word, enum broker_kind *out)
+{
+  const char *words[BROKER_KINDS_COUNT + 1] = {NULL};
+  enum broker_kind kinds[BROKER_KINDS_COUNT];
+  int count = 0, chosen = 0;
+  for (int k = 0; k < BROKER_KINDS_COUNT; k++) {
+    if (broker_kind_word((enum broker_kind) k) == NULL) continue;
+    words[count] = broker_kind_word((enum broker_kind) k);
+    kinds[count++] = (enum broker_kind) k;
+  }
+  if (take_word(t, "broker", "local", word, words, &chosen) != 0) return -1;
+  *out = kinds[chosen];
+  return 0;
+}
+
 static int check_local(const struct take *t, const struct raw_broker *raw, struct scenario *out)
 {
-  static const char *const words[] = {"mosquitto", NULL};
-  int kind = 0;
   uint64_t port = 0, prove_port = 0;
   if (raw->prove_url != NULL)
     return take_fail(t, "broker", "prove-url",
@@ -259,7 +278,7 @@ static int check_local(const struct take *t, const struct raw_broker *raw, struc
   if (raw->hooks != NULL)
     return take_fail(t, "broker", "hooks",
                      "a local broker needs no hooks: add its 'url', or remove them");
-  if (take_word(t, "broker", "local", raw->local, words, &kind) != 0 ||
+  if (take_kind(t, raw->local, &out->broker_kind) != 0 ||
       take_number(t, "broker", "port", raw->port, 1, 65535, &port) != 0 ||
       take_number(t, "broker", "prove-port", raw->prove_port, 1, 65535, &prove_port) != 0)
     return -1;

@@ -53,7 +53,7 @@ static int check_host_name(const struct take *t, unsigned index, const struct ra
 
 int check_names(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
 {
-  if (raw->names_count > 0 && out->remote)
+  if (raw->names_count > 0 && !scenario_broker_is(out, BROKER_OWNED))
     return take_fail(t, "", "names", "a remote broker has a name already, in its url: remove this");
   if (out->has_false && raw->names_count == 0)
     return take_fail(t, "broker", "false",

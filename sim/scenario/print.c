@@ -50,12 +50,18 @@ uint64_t print_ramp_ms(const struct scenario *s, double share, double rate)
   return rate > 0 ? (uint64_t) ((double) s->devices * share / rate * 1000) : 0;
 }
 
+uint64_t print_hook_ms(const struct scenario *s)
+{
+  return scenario_broker_is(s, BROKER_HOOKED) ? PRINT_BROKER_MS : 0;
+}
+
 /* Elsewhere it is proven: sessions are opened, twice at most, and must end, and then every address
    must take connections again. */
 uint64_t print_restart_ms(const struct scenario *s, const struct scenario_step *step)
 {
   (void) step;
-  return PRINT_BROKER_MS + (s->remote ? 30000 + s->node_count * 20000u : 0);
+  bool hooked = scenario_broker_is(s, BROKER_HOOKED);
+  return PRINT_BROKER_MS + (hooked ? 30000 + s->node_count * 20000u : 0);
 }
 
 uint64_t print_apply_ms(const struct scenario *s, const struct scenario_step *step)
@@ -63,7 +69,7 @@ uint64_t print_apply_ms(const struct scenario *s, const struct scenario_step *st
   uint64_t told_ms = 0;
   if (step->apply == SCENARIO_APPLY_RELOAD) told_ms = PRINT_BROKER_MS;
   if (step->apply == SCENARIO_APPLY_RESTART) told_ms = print_restart_ms(s, step);
-  return told_ms + (s->remote ? PRINT_BROKER_MS : 0);
+  return told_ms + print_hook_ms(s);
 }
 
 uint64_t print_within_ms(const struct scenario *s, const struct scenario_step *step)
@@ -167,15 +173,17 @@ static uint64_t print_phase(const struct scenario *s, size_t number,
 
 static void print_nodes(const struct scenario *s, FILE *out)
 {
+  bool elsewhere = !scenario_broker_is(s, BROKER_OWNED);
   fprintf(out, "  brokers ");
   for (size_t n = 0; n < s->node_count; n++) {
     const struct scenario_node *node = &s->nodes[n];
     char place[HOST_PORT_MAX];
     fprintf(out, "%s %s", n > 0 ? "," : "", node->name);
-    if (s->remote) fprintf(out, " (mqtts://%s)", host_port(node->host, node->port, place));
+    if (elsewhere) fprintf(out, " (mqtts://%s)", host_port(node->host, node->port, place));
   }
-  if (!s->remote)
-    fprintf(out, ": mosquittos of their own on %s%s", s->host, s->bridge ? ", bridged" : "");
+  if (!elsewhere)
+    fprintf(out, ": %ss of their own on %s%s", broker_kind_word(s->broker_kind), s->host,
+            s->bridge ? ", bridged" : "");
   fprintf(out, "; the devices try them %s\n",
           s->shuffled_endpoints ? "each in its own order" : "in this order");
 }
@@ -203,17 +211,18 @@ static void print_head(const struct scenario *s, FILE *out)
 {
   char roots[300], trusted[300], clients[300], limit[32], place[HOST_PORT_MAX],
       prove[HOST_PORT_MAX];
+  bool fresh = scenario_broker_is(s, BROKER_FRESH);
   fprintf(out, "%s: %zu devices, %zu phases, seed %llu\n", s->name, s->devices, s->phase_count,
           (unsigned long long) s->seed);
   if (s->node_count > 1)
     print_nodes(s, out);
-  else if (s->remote && s->prove_port != 0)
+  else if (scenario_broker_is(s, BROKER_OWNED))
+    fprintf(out, "  broker   a %s of its own on %s\n", broker_kind_word(s->broker_kind), s->host);
+  else if (s->prove_port != 0)
     fprintf(out, "  broker   mqtts://%s, and to prove chains mqtts://%s\n",
             host_port(s->host, s->port, place), host_port(s->prove_host, s->prove_port, prove));
-  else if (s->remote)
-    fprintf(out, "  broker   mqtts://%s\n", host_port(s->host, s->port, place));
   else
-    fprintf(out, "  broker   a mosquitto of its own on %s\n", s->host);
+    fprintf(out, "  broker   mqtts://%s\n", host_port(s->host, s->port, place));
   if (s->terminator)
     fprintf(out, "           behind a terminator of TLS that reads CRLs while it goes on honouring "
                  "its tickets\n");
@@ -247,13 +256,12 @@ static void print_head(const struct scenario *s, FILE *out)
      run what is */
   fprintf(out, "  roots    %s; the broker %s %s, the devices %s under %s\n",
           take_list_roots(&s->roots, roots, sizeof roots),
-          s->remote ? "is taken to present" : "presents", s->broker_root,
-          s->remote ? "are given their certificates (imported ones keep theirs)"
-                    : "hold certificates",
+          fresh ? "presents" : "is taken to present", s->broker_root,
+          fresh ? "hold certificates" : "are given their certificates (imported ones keep theirs)",
           s->device_root);
   fprintf(out, "  trust    the devices trust %s; the broker %s devices under %s\n",
           take_list_roots(&s->trusted, trusted, sizeof trusted),
-          s->remote ? "is taken to trust" : "trusts",
+          fresh ? "trusts" : "is taken to trust",
           take_list_roots(&s->client_roots, clients, sizeof clients));
   if (s->ota.on) print_ota_head(&s->ota, out);
 }

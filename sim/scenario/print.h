@@ -40,6 +40,9 @@ const char *print_apply(enum scenario_apply apply);
 /* The longest that a restart of all brokers takes. */
 uint64_t print_restart_ms(const struct scenario *s, const struct scenario_step *step);
 
+/* The longest of one hook, where the broker is asked by them; else 0. */
+uint64_t print_hook_ms(const struct scenario *s);
+
 /* The longest that new files take until they are in force: `apply`, and the hook of a remote
  * broker; that a step takes with one wait of `within`, or one per wave; and that a share of the
  * fleet takes to begin at a rate. */

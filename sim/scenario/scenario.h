@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/broker_kinds.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hooks.h"
@@ -314,7 +315,7 @@ struct scenario {
   /* pki.clients: what the broker trusts devices by; default [device_root] */
   struct pki_roots client_roots;
 
-  bool remote; /* broker: {url: mqtts://host:8883} instead of {local: mosquitto} */
+  enum broker_kind broker_kind; /* broker: {local: WORD}, or {url: mqtts://host:8883} */
   /* broker.nodes or broker.urls, at least one; beyond the last one, with has_false,
      "false-broker" */
   struct scenario_node nodes[SCENARIO_NODES_MAX + 1];
@@ -382,6 +383,9 @@ const struct scenario_cohort *scenario_find_cohort(const struct scenario *scenar
 
 /* What may be loaded without being asked twice (net/permit.h). No name is looked up. */
 bool scenario_is_loopback(const char *host);
+
+/* What is true of the broker that it is about. */
+bool scenario_broker_is(const struct scenario *scenario, enum broker_trait trait);
 
 /* What a step does where it does not say `apply`: `local`, unless a remote broker has no hook for
    that. */

@@ -169,7 +169,8 @@ enum scenario_apply scenario_default_apply(const struct scenario *scenario,
                                            enum scenario_apply local)
 {
   const char *hook = scenario->hook[local == SCENARIO_APPLY_RESTART ? HOOK_RESTART : HOOK_RELOAD];
-  return scenario->remote && hook[0] == '\0' ? SCENARIO_APPLY_HOOK : local;
+  return scenario_broker_is(scenario, BROKER_HOOKED) && hook[0] == '\0' ? SCENARIO_APPLY_HOOK
+                                                                        : local;
 }
 
 int step_take_apply(const struct step_take *w, enum scenario_apply local_default)
@@ -209,7 +210,7 @@ int step_take_node(const struct step_take *w, bool all)
 {
   const struct scenario *s = w->scenario;
   const char *node = step_take_text(w, "node");
-  if (node != NULL && all && s->remote)
+  if (node != NULL && all && scenario_broker_is(s, BROKER_HOOKED))
     return step_take_fail(
         w, "node",
         "the hooks of a remote broker are for all of its addresses at once: remove 'node'");

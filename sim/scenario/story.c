@@ -48,7 +48,8 @@ int step_story_image(const struct step_follow *f)
 int step_story_hook(const struct step_follow *f, enum hook_kind hook)
 {
   const char *key = hook_key(hook);
-  if (!f->scenario->remote || f->scenario->hook[hook][0] != '\0') return 0;
+  if (!scenario_broker_is(f->scenario, BROKER_HOOKED) || f->scenario->hook[hook][0] != '\0')
+    return 0;
   return step_story_fail(
       f, "",
       "'%s' needs the hook '%s' on a remote broker: add 'hooks: {%s: command or URL}' to 'broker'",

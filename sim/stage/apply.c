@@ -19,7 +19,7 @@
 #define OFFICE_WITHIN_MS 20000u
 #define STALE_MS         4000u
 #define PROBE_PAUSE_MS   100u
-#define REMOTE_LOOKS     8u
+#define CROWD_LOOKS      8u
 
 int stage_wait_node(struct stage *stage, size_t node, broker_operation *begin, uint64_t within_ms)
 {
@@ -29,15 +29,19 @@ int stage_wait_node(struct stage *stage, size_t node, broker_operation *begin, u
   return stage_operation_finish(stage, operation, "what was asked of the broker", within_ms);
 }
 
-/* What brokers stand elsewhere is one service behind one set of hooks. */
-static size_t node_count(const struct stage *stage)
+size_t stage_told_count(const struct stage *stage)
 {
-  return stage->scenario->remote ? 1 : stage->scenario->node_count;
+  return scenario_broker_is(stage->scenario, BROKER_HOOKED) ? 1 : stage->scenario->node_count;
+}
+
+unsigned stage_looks_needed(const struct stage *stage)
+{
+  return scenario_broker_is(stage->scenario, BROKER_CROWD) ? CROWD_LOOKS : 1;
 }
 
 int stage_wait_broker(struct stage *stage, broker_operation *begin, uint64_t within_ms)
 {
-  for (size_t n = 0; n < node_count(stage); n++)
+  for (size_t n = 0; n < stage_told_count(stage); n++)
     if (stage_is_reachable(stage, n) && stage_wait_node(stage, n, begin, within_ms) != 0) return -1;
   return 0;
 }
@@ -72,13 +76,6 @@ static enum step_outcome await_office(struct stage *stage)
   return STEP_FAILED;
 }
 
-/* What a broker that stands elsewhere presents may come from several machines behind one
-   address. */
-static unsigned looks_needed(const struct stage *stage)
-{
-  return stage->scenario->remote ? REMOTE_LOOKS : 1;
-}
-
 /* Looks at what is served until it is the leaf that was written, at every look in a row. */
 static enum step_outcome await_leaf(struct stage *stage, size_t node, enum broker_listener listener)
 {
@@ -98,16 +95,17 @@ static enum step_outcome await_leaf(struct stage *stage, size_t node, enum broke
     stage_operation_free(stage, operation);
     if (waited == STAGE_ABORTED) return STEP_ABORTED;
     seen = served ? seen + 1 : 0;
-    if (seen == looks_needed(stage)) return STEP_DONE;
+    if (seen == stage_looks_needed(stage)) return STEP_DONE;
     if (!served && !stage_pause(stage, PROBE_PAUSE_MS)) return STEP_ABORTED;
   }
   error_set(
       &stage->error, EXIT_CODE_FAIL,
       "the broker at %s port %u does not serve the new certificate after %.3g s: %s",
       broker_address(broker, listener), broker_port(broker, listener), (double) within_ms / 1000,
-      broker_is_local(broker) ? "was it reloaded?"
-                              : "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload "
-                                "it? If it is slower than that, give the step a longer 'within'");
+      broker_is(broker, BROKER_HOOKED)
+          ? "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload it? If it is slower "
+            "than that, give the step a longer 'within'"
+          : "was it reloaded?");
   return STEP_FAILED;
 }
 
@@ -134,7 +132,8 @@ static enum step_outcome confirm_node(struct stage *stage, size_t node)
 
 enum step_outcome stage_confirm_served(struct stage *stage, int only)
 {
-  bool all = only < 0 || stage->scenario->remote; /* one set of hooks for all addresses */
+  /* one set of hooks is for all addresses */
+  bool all = only < 0 || scenario_broker_is(stage->scenario, BROKER_HOOKED);
   for (size_t n = 0; n < stage->scenario->node_count; n++) {
     if (!stage_is_reachable(stage, n) || (!all && n != (size_t) only)) continue;
     enum step_outcome outcome = confirm_node(stage, n);
@@ -151,7 +150,7 @@ static int tell(struct stage *stage, broker_operation *operation, int node)
 
 static enum step_outcome restart(struct stage *stage, int node)
 {
-  if (stage->scenario->remote) return stage_restart_elsewhere(stage);
+  if (broker_is(stage->broker, BROKER_HOOKED)) return stage_restart_elsewhere(stage);
   return tell(stage, broker_restart, node) == 0 ? STEP_DONE : STEP_ABORTED;
 }
 
@@ -171,15 +170,10 @@ enum step_outcome stage_broker_apply(struct stage *stage, enum scenario_apply ap
 static int write_node_chain(struct stage *stage, size_t node, enum broker_listener listener,
                             const struct pki_chain *chain)
 {
-  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
   struct stage_node *n = &stage->nodes[node];
-  bool main_listener = listener == BROKER_MAIN;
-  if (broker_path(n->broker, main_listener ? "main.crt" : "prove.crt", certificate) != 0 ||
-      broker_path(n->broker, main_listener ? "main.key" : "prove.key", key) != 0)
-    return error_set(&stage->error, EXIT_CODE_SETUP,
-                     "the broker's folder has too long a path; use a shorter --out");
-  return pki_write_broker_chain(stage->pki, chain, certificate, key, n->fingerprint[listener],
-                                &stage->error);
+  struct broker_pair files = broker_chain_place(n->broker, listener);
+  return pki_write_broker_chain(stage->pki, chain, files.certificate, files.key,
+                                n->fingerprint[listener], &stage->error);
 }
 
 enum step_outcome stage_broker_crash(struct stage *stage)
@@ -213,9 +207,9 @@ int stage_write_chain(struct stage *stage, enum broker_listener listener,
 {
   struct pki_chain full = *chain;
   name_hosts(stage, &full);
-  for (size_t n = 0; n < node_count(stage); n++)
+  for (size_t n = 0; n < stage_told_count(stage); n++)
     if (write_node_chain(stage, n, listener, &full) != 0) return -1;
-  for (size_t n = node_count(stage); n < stage->scenario->node_count; n++)
+  for (size_t n = stage_told_count(stage); n < stage->scenario->node_count; n++)
     memcpy(stage->nodes[n].fingerprint[listener], stage->nodes[0].fingerprint[listener], 32);
   for (size_t n = 0; n < listener_count(stage, listener); n++)
     stage->nodes[n].waiting[listener] = true;

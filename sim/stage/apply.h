@@ -6,10 +6,17 @@
 
 /* Does it to one broker, or to all that are reachable; waits until it is done. 0, or -1 with the
  * run aborted. */
-typedef void broker_operation(struct broker *broker, broker_done done, void *ctx);
 int stage_wait_node(struct stage *stage, size_t node, broker_operation *operation,
                     uint64_t within_ms);
 int stage_wait_broker(struct stage *stage, broker_operation *operation, uint64_t within_ms);
+
+/* How many brokers are given files and told of them: one set of hooks is told for all addresses of
+   a service. */
+size_t stage_told_count(const struct stage *stage);
+
+/* How many looks in a row prove what a broker serves, or whom it takes: several machines may stand
+   behind one address. */
+unsigned stage_looks_needed(const struct stage *stage);
 
 /* `node`: one broker, -1: all that are reachable. */
 enum step_outcome stage_broker_apply(struct stage *stage, enum scenario_apply apply, int node);

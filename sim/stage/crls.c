@@ -48,11 +48,9 @@ static int write_crls(const struct stage *stage, const struct scenario_crl *crl,
                       struct error *error)
 {
   char first[FILES_PATH_MAX], path[FILES_PATH_MAX];
-  size_t count = stage->scenario->remote ? 1 : stage->scenario->node_count;
+  size_t count = stage_told_count(stage);
   for (size_t n = 0; n < count; n++) {
-    if (broker_path(stage->nodes[n].broker, "crl.pem", n == 0 ? first : path) != 0)
-      return error_set(error, EXIT_CODE_SETUP,
-                       "the broker's folder has too long a path; use a shorter --out");
+    broker_place(stage->nodes[n].broker, BROKER_CRLS, n == 0 ? first : path);
     if ((n == 0 ? write_list(stage, crl, first, error) : copy_crls(first, path, error)) != 0)
       return -1;
   }
@@ -113,7 +111,8 @@ static void make_list(uv_work_t *work)
   if (making->result == 0) making->result = write_crls(stage, crl, &making->error);
   /* whom it names is read from what was written: a certificate that was reissued since is not on
      it */
-  if (making->result == 0 && broker_path(stage->nodes[0].broker, "crl.pem", path) == 0 &&
+  broker_place(stage->nodes[0].broker, BROKER_CRLS, path);
+  if (making->result == 0 &&
       pki_crls_name(stage->pki, path, making->names, n, &making->error) != 0 && !crl->unchecked)
     making->result = -1; /* unchecked, what is no CRL names nobody */
 }

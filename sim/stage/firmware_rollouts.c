@@ -136,7 +136,8 @@ static bool is_sent(struct stage *stage, void *ctx)
  * device is connected then. */
 int stage_ota_withdraw(struct stage *stage, bool everybody)
 {
-  if (stage->ota == NULL || stage->office == NULL || !stage->scenario->remote) return 0;
+  bool fresh = scenario_broker_is(stage->scenario, BROKER_FRESH);
+  if (stage->ota == NULL || stage->office == NULL || fresh) return 0;
   for (size_t i = 0; i < fleet_size(stage->fleet); i++)
     if ((everybody || stage->ota->heard[i].offered != 0) &&
         office_keep(stage->office, i, "ota/manifest", NULL, 0, &stage->error) != 0)

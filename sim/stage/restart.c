@@ -102,25 +102,16 @@ static bool hold_as_operator(struct stage *stage, struct watch *watch)
   return true;
 }
 
-static int write_probe(struct stage *stage, char certificate[FILES_PATH_MAX],
-                       char key[FILES_PATH_MAX])
-{
-  if (broker_path(stage->broker, "probe.crt", certificate) != 0 ||
-      broker_path(stage->broker, "probe.key", key) != 0)
-    return error_set(&stage->error, EXIT_CODE_SETUP,
-                     "the broker's folder has too long a path; use a shorter --out");
-  return pki_write_office_probe(stage->pki, certificate, key, &stage->error);
-}
-
 static enum step_outcome open_all(struct stage *stage, struct watch *watch)
 {
-  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
-  if (write_probe(stage, certificate, key) != 0) { return stage_give_up(stage); }
+  struct broker_pair files = broker_probe_place(stage->broker);
+  if (pki_write_office_probe(stage->pki, files.certificate, files.key, &stage->error) != 0)
+    return stage_give_up(stage);
   for (size_t n = 0; n < stage->scenario->node_count; n++)
-    hold_all(stage, watch, n, certificate, key);
+    hold_all(stage, watch, n, files.certificate, files.key);
   enum stage_waited waited = stage_wait(stage, are_settled, watch, OPEN_WITHIN_MS);
-  (void) unlink(key);
-  (void) unlink(certificate);
+  (void) unlink(files.key);
+  (void) unlink(files.certificate);
   if (waited == STAGE_ABORTED || !hold_as_operator(stage, watch)) return STEP_ABORTED;
   return STEP_DONE;
 }

@@ -22,9 +22,8 @@ static void on_broker_died(void *ctx, const char *how)
 {
   struct stage *stage = ctx;
   struct error error;
-  error_set(&error, EXIT_CODE_SETUP,
-            "mosquitto ended without being asked to (%s); its log is mosquitto.log under %s", how,
-            stage->options->out);
+  error_set(&error, EXIT_CODE_SETUP, "%s ended without being asked to (%s); its log is %s under %s",
+            broker_name(stage->broker), how, broker_log_name(stage->broker), stage->options->out);
   stage_abort(stage, &error);
 }
 
@@ -67,7 +66,7 @@ static int open_node(struct stage *stage, size_t node)
       .folder = folder,
       .host = scenario->nodes[node].host,
       .port = {scenario->nodes[node].port, first ? scenario->prove_port : 0},
-      .remote = scenario->remote,
+      .kind = scenario->broker_kind,
       .permit = &stage->permit,
       .address = {NULL, text_or_null(scenario->prove_host)},
       .crl = scenario->crl,
@@ -90,11 +89,8 @@ static int open_node(struct stage *stage, size_t node)
 int stage_write_client_ca(struct stage *stage, const struct pki_roots *roots)
 {
   char path[FILES_PATH_MAX];
-  size_t count = stage->scenario->remote ? 1 : stage->scenario->node_count;
-  for (size_t n = 0; n < count; n++) {
-    if (broker_path(stage->nodes[n].broker, "clients.crt", path) != 0)
-      return error_set(&stage->error, EXIT_CODE_SETUP,
-                       "the path of the broker's folder is too long; use a shorter --out");
+  for (size_t n = 0; n < stage_told_count(stage); n++) {
+    broker_place(stage->nodes[n].broker, BROKER_CLIENT_CA, path);
     if (pki_write_client_ca(stage->pki, roots, path, &stage->error) != 0) return -1;
   }
   stage->client_roots = *roots;
@@ -110,10 +106,8 @@ static int share_tickets(struct stage *stage)
   if (status != 0)
     return error_set(&stage->error, EXIT_CODE_SETUP, "no random bytes: %s", uv_strerror(status));
   for (size_t n = 0; n < stage->scenario->node_count && status == 0; n++) {
-    status = broker_path(stage->nodes[n].broker, "tickets.key", path) != 0
-                 ? error_set(&stage->error, EXIT_CODE_SETUP,
-                             "the broker's folder has too long a path; use a shorter --out")
-                 : files_write(path, keys, sizeof keys, 0600, &stage->error);
+    broker_place(stage->nodes[n].broker, BROKER_TICKET_KEYS, path);
+    status = files_write(path, keys, sizeof keys, 0600, &stage->error);
   }
   return status;
 }
@@ -131,7 +125,7 @@ static int first_chains(struct stage *stage)
   return stage_write_client_ca(stage, &stage->scenario->client_roots);
 }
 
-/* A remote broker has its files already: what the scenario says of them is where a rollback leads
+/* One that is not fresh has its files already: what the scenario says of them is where a rollback leads
    back to. */
 static void believe_first_chains(struct stage *stage)
 {
@@ -144,25 +138,22 @@ static void believe_first_chains(struct stage *stage)
 /* One leaf for both listeners' files: nobody proves anything at a false broker. */
 static int write_false_chain(struct stage *stage, struct broker *broker)
 {
-  static const char *const files[] = {"main.crt", "main.key", "prove.crt", "prove.key",
-                                      "clients.crt"};
   const struct scenario *scenario = stage->scenario;
-  char path[5][FILES_PATH_MAX];
+  char clients[FILES_PATH_MAX];
   uint8_t fingerprint[32];
   struct pki_chain chain = {.host = scenario->false_host[0] != '\0' ? scenario->false_host
                                                                     : scenario->nodes[0].host};
   memcpy(chain.root, scenario->false_root, sizeof chain.root);
   for (size_t i = 0; i < scenario->name_count && scenario->false_host[0] == '\0'; i++)
     chain.also[i] = scenario->names[i].name;
-  for (int i = 0; i < 5; i++)
-    if (broker_path(broker, files[i], path[i]) != 0)
-      return error_set(&stage->error, EXIT_CODE_SETUP,
-                       "the path of the broker's folder is too long; use a shorter --out");
-  if (pki_write_broker_chain(stage->pki, &chain, path[0], path[1], fingerprint, &stage->error) !=
-          0 ||
-      pki_write_broker_chain(stage->pki, &chain, path[2], path[3], fingerprint, &stage->error) != 0)
-    return -1;
-  return pki_write_client_ca(stage->pki, &scenario->client_roots, path[4], &stage->error);
+  for (int l = 0; l < BROKER_LISTENERS; l++) {
+    struct broker_pair files = broker_chain_place(broker, (enum broker_listener) l);
+    if (pki_write_broker_chain(stage->pki, &chain, files.certificate, files.key, fingerprint,
+                               &stage->error) != 0)
+      return -1;
+  }
+  broker_place(broker, BROKER_CLIENT_CA, clients);
+  return pki_write_client_ca(stage->pki, &scenario->client_roots, clients, &stage->error);
 }
 
 /* It takes whoever comes, as somebody would who wants to listen. */
@@ -172,7 +163,8 @@ static int start_false_broker(struct stage *stage)
   char folder[FILES_PATH_MAX];
   if (!stage->scenario->has_false) return 0;
   if (files_join(folder, stage->options->out, "broker-false", &stage->error) != 0) return -1;
-  struct broker_config config = {.folder = folder,
+  struct broker_config config = {.kind = stage->scenario->broker_kind,
+                                 .folder = folder,
                                  .host = stage->scenario->nodes[0].host,
                                  .tls_min = stage->scenario->device.tls_min,
                                  .anyone = true,
@@ -205,8 +197,10 @@ int stage_start_nodes(struct stage *stage)
   for (size_t n = count; n > 0; n--)
     if (open_node(stage, n - 1) != 0) return -1;
   stage->broker = stage->nodes[0].broker;
-  if (stage->scenario->remote) believe_first_chains(stage);
-  if (!stage->scenario->remote && first_chains(stage) != 0) return -1;
+  if (!broker_is(stage->broker, BROKER_FRESH))
+    believe_first_chains(stage);
+  else if (first_chains(stage) != 0)
+    return -1;
   if (stage->scenario->tickets_shared && share_tickets(stage) != 0) return -1;
   for (size_t n = count; n > 0; n--)
     if (stage_wait_node(stage, n - 1, broker_start, BROKER_START_MS) != 0) return -1;

@@ -113,7 +113,7 @@ static int follow_broker_life(const struct step_follow *f)
   const struct step_kind *kind = f->step->kind;
   const char *name = f->scenario->nodes[f->step->node].name;
   bool *down = &f->story->down[f->step->node], *frozen = &f->story->frozen[f->step->node];
-  if (f->scenario->remote)
+  if (!scenario_broker_is(f->scenario, BROKER_OWNED))
     return step_story_fail(
         f, "",
         "'%s' works on local brokers only: have it done elsewhere and wait for it with 'prompt'",

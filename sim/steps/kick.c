@@ -44,7 +44,8 @@ static void begin_next(struct kicks *kicks)
                              .keep_session = !stage->scenario->device.clean_start,
                              .certificate_path = stage->operator_certificate,
                              .key_path = stage->operator_key};
-  size_t node = stage->scenario->remote || facts->node < 0 ? 0 : (size_t) facts->node;
+  bool one_for_all = broker_is(stage->broker, BROKER_HOOKED);
+  size_t node = one_for_all || facts->node < 0 ? 0 : (size_t) facts->node;
   broker_kick(stage->nodes[node].broker, &kick, on_kicked, kicks);
 }
 
@@ -86,7 +87,7 @@ static enum step_outcome run_kicks(struct stage *stage, struct kicks *kicks, uin
   kicks->count = kicks->begun; /* none begins from here on */
   if (waited == STAGE_ABORTED) return STEP_ABORTED;
   if (waited == STAGE_REACHED && !kicks->failed) return STEP_DONE;
-  if (kicks->failed && stage->scenario->remote) { /* as every hook that fails */
+  if (kicks->failed && broker_is(stage->broker, BROKER_HOOKED)) { /* as every hook that fails */
     stage_abort(stage, &kicks->error);
     return STEP_ABORTED;
   }

@@ -84,7 +84,7 @@ static int take_prove(const struct step_take *w)
 static int follow_prove(const struct step_follow *f)
 {
   if (step_story_online(f) != 0 || step_story_up(f, 0) != 0) return -1;
-  if (f->scenario->remote && f->scenario->prove_port == 0)
+  if (!scenario_broker_is(f->scenario, BROKER_OWNED) && f->scenario->prove_port == 0)
     return step_story_fail(
         f, "", "'prove' needs a second listener: add 'prove-url: mqtts://host:8884' to 'broker'");
   return step_story_hook(f, HOOK_PRESENT) != 0 ? -1 : step_story_apply(f, f->step->apply);
@@ -99,8 +99,7 @@ static void print_prove(const struct scenario *s, const struct scenario_step *st
 
 static uint64_t longest_prove(const struct scenario *s, const struct scenario_step *step)
 {
-  return PRINT_BROKER_MS + (s->remote ? PRINT_BROKER_MS : 0) + step->broker_ms +
-         2 * step->within_ms;
+  return PRINT_BROKER_MS + print_hook_ms(s) + step->broker_ms + 2 * step->within_ms;
 }
 
 static bool is_about_prove(const struct scenario *s, const struct scenario_step *step,

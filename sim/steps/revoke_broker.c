@@ -9,11 +9,9 @@
 static enum step_outcome run_revoke_broker(struct stage *stage, const struct scenario_step *step)
 {
   const struct pki_chain *chain = &stage->presented[BROKER_MAIN];
-  char path[FILES_PATH_MAX];
-  int result = broker_path(stage->broker, "main.crt", path) != 0
-                   ? error_set(&stage->error, EXIT_CODE_SETUP,
-                               "the broker's folder has too long a path; use a shorter --out")
-               : step->take_back
+  struct broker_pair files = broker_chain_place(stage->broker, BROKER_MAIN);
+  const char *path = files.certificate;
+  int result = step->take_back
                    ? pki_unrevoke_part(stage->pki, chain, step->part, path, &stage->error)
                    : pki_revoke_part(stage->pki, chain, step->part, path, &stage->error);
   if (result != 0) return stage_give_up(stage);
@@ -44,7 +42,7 @@ static int take_revoke_broker(const struct step_take *w)
 static int follow_revoke_broker(const struct step_follow *f)
 {
   const struct scenario_step *present = f->story->present;
-  if (f->scenario->remote && present == NULL)
+  if (!scenario_broker_is(f->scenario, BROKER_FRESH) && present == NULL)
     return step_story_fail(f, "",
                            "'revoke-broker' does not know what a remote broker presents: put a "
                            "'present' step above it");

@@ -1,7 +1,7 @@
 /* storm: every session ends at once, and the devices come back by one reconnect policy; told as one
  * row of a table.
  *
- * A local broker is killed and started again. On a remote one the devices' connections are broken
+ * A broker that the run owns is killed and started again. On another one the devices' connections are broken
  * off. Whoever is not back when the time is over is brought back in an orderly way, so that the
  * next storm meets the same fleet: the broker is killed once more, for its queue of clients that
  * have left, and the devices come one after the other.
@@ -52,7 +52,7 @@ static bool has_calmed(struct stage *stage, void *ctx)
 
 static enum step_outcome end_sessions(struct stage *stage, const struct storm *storm)
 {
-  if (broker_is_local(stage->broker)) return stage_broker_crash(stage);
+  if (broker_is(stage->broker, BROKER_OWNED)) return stage_broker_crash(stage);
   fleet_cut(stage->fleet, storm->devices, storm->count);
   return STEP_DONE;
 }
@@ -92,7 +92,7 @@ static enum step_outcome bring_back(struct stage *stage, const struct storm *sto
      storm would go on */
   fleet_recall(stage->fleet, storm->devices, storm->count, rate);
   enum step_outcome crashed =
-      broker_is_local(stage->broker) ? stage_broker_crash(stage) : STEP_DONE;
+      broker_is(stage->broker, BROKER_OWNED) ? stage_broker_crash(stage) : STEP_DONE;
   if (crashed != STEP_DONE) return crashed;
   switch (stage_wait(stage, stage_is_complete, NULL, within_ms)) {
   case STAGE_REACHED: return STEP_DONE;

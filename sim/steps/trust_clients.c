@@ -15,35 +15,32 @@
 
 #define LOOK_WITHIN_MS 10000u /* one of them has 5 s */
 #define PAUSE_MS       100u
-#define LOOKS_IN_A_ROW 8u /* elsewhere: several machines may stand behind one address */
 
 /* Somebody under one root, and what the broker should make of him. */
 struct caller {
   const char *root;
   bool restarted; /* the broker was */
   bool welcome;
-  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
+  struct broker_pair files;
 };
 
-/* mosquitto 2.0 was measured to read its CA file at start only, unless it has CRLs: a reload that
- * changes nothing must not look like one that did. */
-static bool reads_at_start_only(const struct stage *stage)
-{
-  return broker_is_local(stage->broker) && !stage->scenario->crl && !stage->scenario->terminator;
-}
-
+/* A reload that changes nothing must not look like one that did. */
 static void note_reload(struct stage *stage, const struct scenario_step *step)
 {
-  if (reads_at_start_only(stage) && step->apply != SCENARIO_APPLY_RESTART)
-    stage_say(stage,
-              "the CA file for device certificates was written, but mosquitto reads it at start "
-              "only: use apply: restart");
+  char note[160];
+  if (!broker_trusts_at_start_only(stage->broker) || step->apply == SCENARIO_APPLY_RESTART) return;
+  snprintf(note, sizeof note,
+           "the CA file for device certificates was written, but %s reads it at start only: use "
+           "apply: restart",
+           broker_name(stage->broker));
+  stage_say(stage, note);
 }
 
 static enum step_outcome look(struct stage *stage, size_t node, const struct caller *caller,
                               struct broker_seen *seen, bool *answered)
 {
-  const struct broker_client client = {PKI_PROBE_NAME, caller->certificate, caller->key};
+  const struct broker_client client = {PKI_PROBE_NAME, caller->files.certificate,
+                                       caller->files.key};
   struct stage_operation *operation = stage_operation_new(stage);
   if (operation == NULL) return STEP_ABORTED;
   broker_try_client(stage->nodes[node].broker, &client, stage_operation_seen, operation);
@@ -59,13 +56,15 @@ static enum step_outcome fail_answer(struct stage *stage, size_t node, const str
                                      const struct broker_seen *seen)
 {
   const struct broker *broker = stage->nodes[node].broker;
+  char late[96];
+  snprintf(late, sizeof late, "%s reads its CA file at start only: use apply: restart",
+           broker_name(broker));
   const char *hint =
-      reads_at_start_only(stage) && !caller->restarted
-          ? "mosquitto reads its CA file at start only: use apply: restart"
-      : broker_is_local(broker)
-          ? "was it told?"
-          : "do the hooks install FLEETSIM_CLIENT_CA, all of it and nothing else, and have it "
-            "read? If it is slower than that, give the step a longer 'within'";
+      broker_trusts_at_start_only(broker) && !caller->restarted ? late
+      : broker_is(broker, BROKER_HOOKED)
+          ? "do the hooks install FLEETSIM_CLIENT_CA, all of it and nothing else, and have it "
+            "read? If it is slower than that, give the step a longer 'within'"
+          : "was it told?";
   error_set(&stage->error, EXIT_CODE_FAIL,
             "the broker at %s port %u %s a client certificate under %s after %.3g s%s%s: %s",
             broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN),
@@ -78,7 +77,7 @@ static enum step_outcome fail_answer(struct stage *stage, size_t node, const str
 static enum step_outcome await_answer(struct stage *stage, size_t node, const struct caller *caller)
 {
   uint64_t until_ms = stage_elapsed_ms(stage) + stage->broker_ms;
-  unsigned right = 0, needed = stage->scenario->remote ? LOOKS_IN_A_ROW : 1;
+  unsigned right = 0, needed = stage_looks_needed(stage);
   struct broker_seen seen = {.takes = false};
   do {
     bool answered;
@@ -92,23 +91,17 @@ static enum step_outcome await_answer(struct stage *stage, size_t node, const st
   return fail_answer(stage, node, caller, &seen);
 }
 
-static int write_caller(struct stage *stage, struct caller *caller)
-{
-  if (broker_path(stage->broker, "probe.crt", caller->certificate) != 0 ||
-      broker_path(stage->broker, "probe.key", caller->key) != 0)
-    return error_set(&stage->error, EXIT_CODE_SETUP,
-                     "the broker's folder has too long a path; use a shorter --out");
-  return pki_write_probe(stage->pki, caller->root, caller->certificate, caller->key, &stage->error);
-}
-
 static enum step_outcome try_root(struct stage *stage, const struct scenario_step *step,
                                   const char *root, bool welcome)
 {
-  struct caller caller = {
-      .root = root, .restarted = step->apply == SCENARIO_APPLY_RESTART, .welcome = welcome};
+  struct caller caller = {.root = root,
+                          .restarted = step->apply == SCENARIO_APPLY_RESTART,
+                          .welcome = welcome,
+                          .files = broker_probe_place(stage->broker)};
+  const struct broker_pair *files = &caller.files;
   enum step_outcome outcome = STEP_DONE;
   char note[128];
-  int written = write_caller(stage, &caller);
+  int written = pki_write_probe(stage->pki, root, files->certificate, files->key, &stage->error);
   if (written < 0) return stage_give_up(stage);
   if (written > 0) {
     snprintf(note, sizeof note,
@@ -119,8 +112,8 @@ static enum step_outcome try_root(struct stage *stage, const struct scenario_ste
   }
   for (size_t n = 0; n < stage->scenario->node_count && outcome == STEP_DONE; n++)
     if (stage_is_reachable(stage, n)) outcome = await_answer(stage, n, &caller);
-  (void) unlink(caller.key);
-  (void) unlink(caller.certificate);
+  (void) unlink(files->key);
+  (void) unlink(files->certificate);
   return outcome;
 }
 

@@ -122,15 +122,12 @@ static inline void rig_fails(struct rig *rig, struct outcome *outcome, const cha
 static inline void rig_present(struct rig *rig, enum broker_listener listener, const char *root,
                                uint8_t fingerprint[32])
 {
-  static const char *const files[BROKER_LISTENERS][2] = {{"main.crt", "main.key"},
-                                                         {"prove.crt", "prove.key"}};
-  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
+  struct broker_pair files = broker_chain_place(rig->broker, listener);
   struct pki_chain chain = {.host = "localhost"};
   struct error error;
   snprintf(chain.root, sizeof chain.root, "%s", root);
-  assert_int_equal(broker_path(rig->broker, files[listener][0], certificate), 0);
-  assert_int_equal(broker_path(rig->broker, files[listener][1], key), 0);
-  if (pki_write_broker_chain(rig->pki, &chain, certificate, key, fingerprint, &error) != 0)
+  if (pki_write_broker_chain(rig->pki, &chain, files.certificate, files.key, fingerprint, &error) !=
+      0)
     fail_msg("%s", error.text);
 }
 
@@ -138,7 +135,7 @@ static inline void rig_trust_clients(struct rig *rig, const struct pki_roots *ro
 {
   char path[FILES_PATH_MAX];
   struct error error;
-  assert_int_equal(broker_path(rig->broker, "clients.crt", path), 0);
+  broker_place(rig->broker, BROKER_CLIENT_CA, path);
   if (pki_write_client_ca(rig->pki, roots, path, &error) != 0) fail_msg("%s", error.text);
 }
 

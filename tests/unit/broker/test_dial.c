@@ -122,7 +122,7 @@ static void a_hook_sends_nothing_to_where_its_name_should_not_lead(void **state)
   listen_on(rig, &listener);
   snprintf(url, sizeof url, "http://somewhere.example:%u/", listener.port);
   resolver_answer = (const char *const[]){"127.0.0.2", "::ffff:127.0.0.1", NULL};
-  config.remote = true;
+  config.kind = BROKER_KIND_REMOTE;
   config.port[BROKER_MAIN] = 1;
   config.hooks.of[HOOK_KICK] = url;
   config.hook_timeout_ms = 2000;

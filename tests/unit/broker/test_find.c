@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 
+#include "broker/internal.h"
+
 static void put(const char *path, mode_t mode, const char *text)
 {
   FILE *file = fopen(path, "w");
@@ -126,7 +128,7 @@ static void conf_of(struct rig *rig, const char *release, char out[4096])
   if (find(rig, &error) != 0) fail_msg("%s", error.text);
   broker_start(rig->broker, rig_on_done, &started);
   rig_fails(rig, &started, "mosquitto does not start");
-  broker_path(rig->broker, "mosquitto.conf", path);
+  broker_file(rig->broker, "mosquitto.conf", path);
   FILE *file = fopen(path, "r");
   assert_non_null(file);
   out[fread(out, 1, 4095, file)] = '\0';

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "rig.h"
 
+#include "broker/internal.h"
+
 /* An HTTP server that gives each connection the same answer, or none, and keeps the request. */
 struct http {
   uv_tcp_t listener, client;
@@ -79,7 +81,7 @@ static void open_remote(struct rig *rig, struct broker_hooks hooks, uint32_t tim
 {
   struct broker_config config = rig_config(rig);
   struct error error;
-  config.remote = true;
+  config.kind = BROKER_KIND_REMOTE;
   config.port[BROKER_MAIN] = 1;
   config.hooks = hooks;
   config.hook_timeout_ms = timeout_ms;
@@ -89,7 +91,7 @@ static void open_remote(struct rig *rig, struct broker_hooks hooks, uint32_t tim
 static void read_back(struct rig *rig, const char *name, char out[2048])
 {
   char path[FILES_PATH_MAX];
-  broker_path(rig->broker, name, path);
+  broker_file(rig->broker, name, path);
   FILE *file = fopen(path, "r");
   if (file == NULL) fail_msg("%s was not written", path);
   out[fread(out, 1, 2047, file)] = '\0';
@@ -278,7 +280,7 @@ static void a_remote_broker_is_reached_on_each_listener_it_has(void **state)
   struct error error;
   struct broker_config config = rig_config(rig);
   http_open(rig, &server, NULL);
-  config.remote = true;
+  config.kind = BROKER_KIND_REMOTE;
   config.port[BROKER_MAIN] = server.port;
   assert_int_equal(broker_open(&rig->loop, &config, &rig->broker, &error), 0);
   broker_start(rig->broker, rig_on_done, &done);

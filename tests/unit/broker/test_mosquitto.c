@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "broker/hosted.h"
 #include "broker/internal.h"
 
 static struct outcome probe(struct rig *rig, enum broker_listener listener)
@@ -251,7 +252,7 @@ static void says_why_mosquitto_does_not_start(void **state)
   struct outcome started = {0};
   char path[FILES_PATH_MAX];
   rig_open_broker(rig, &config);
-  broker_path(rig->broker, "main.crt", path);
+  broker_file(rig->broker, "main.crt", path);
   unlink(path);
   broker_start(rig->broker, rig_on_done, &started);
   rig_fails(rig, &started, "Unable to load server certificate");
@@ -264,7 +265,7 @@ static void tells_when_mosquitto_is_killed_from_outside(void **state)
   struct rig *rig = *state;
   struct outcome reloaded = {0}, started = {0};
   rig_start_broker(rig);
-  kill(rig->broker->mosquitto.server.child.pid, SIGKILL);
+  kill(hosted_of(rig->broker)->server.child.pid, SIGKILL);
   rig_wait(rig, &rig->deaths, 1);
   assert_non_null(strstr(rig->death, "signal 9"));
   assert_false(broker_running(rig->broker));
@@ -279,7 +280,7 @@ static void ends_a_broker_that_does_not_answer(void **state)
   struct rig *rig = *state;
   struct outcome stopped = {0};
   rig_start_broker(rig);
-  pid_t pid = rig->broker->mosquitto.server.child.pid;
+  pid_t pid = hosted_of(rig->broker)->server.child.pid;
   kill(pid, SIGSTOP);
   broker_stop(rig->broker, rig_on_done, &stopped);
   rig_succeeds(rig, &stopped);
@@ -320,7 +321,7 @@ static void may_open_as_many_files_as_the_system_lets_it(void **state)
   struct rlimit low = {.rlim_cur = 256, .rlim_max = hard.rlim_max};
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
   rig_start_broker(rig);
-  assert_int_equal(prlimit(rig->broker->mosquitto.server.child.pid, RLIMIT_NOFILE, NULL, &childs),
+  assert_int_equal(prlimit(hosted_of(rig->broker)->server.child.pid, RLIMIT_NOFILE, NULL, &childs),
                    0);
   assert_int_equal(childs.rlim_cur, hard.rlim_max);
 }
@@ -336,7 +337,7 @@ static void keeps_its_files_to_itself(void **state)
   for (const char *const *name =
            (const char *const[]){"main.key", "prove.key", "acl", "mosquitto.conf", NULL};
        *name != NULL; name++) {
-    broker_path(rig->broker, *name, path);
+    broker_file(rig->broker, *name, path);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
   }
@@ -346,7 +347,7 @@ static void keeps_its_files_to_itself(void **state)
 static void start_and_wait(struct rig *rig, int out)
 {
   rig_start_broker(rig);
-  pid_t pid = rig->broker->mosquitto.server.child.pid;
+  pid_t pid = hosted_of(rig->broker)->server.child.pid;
   if (write(out, &pid, sizeof pid) != sizeof pid) _exit(1);
   for (;;) pause();
 }

@@ -6,11 +6,12 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "broker/hosted.h"
 #include "broker/internal.h"
 
 static pid_t pid_of(const struct rig *rig)
 {
-  return rig->broker->mosquitto.server.child.pid;
+  return hosted_of(rig->broker)->server.child.pid;
 }
 
 static void kill_it(struct rig *rig)
@@ -85,7 +86,7 @@ static void a_frozen_broker_stops_in_an_orderly_way(void **state)
   rig_succeeds(rig, &frozen);
   broker_stop(rig->broker, rig_on_done, &stopped);
   rig_succeeds(rig, &stopped);
-  broker_path(rig->broker, "mosquitto.db", path);
+  broker_file(rig->broker, "mosquitto.db", path);
   assert_int_equal(stat(path, &saved), 0); /* it was not killed: it has saved its sessions */
 }
 

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/trespass.h"
-#include "broker/internal.h"
+#include "broker/hosted.h"
 #include "office/office.h"
 
 enum { MARK = 0x5eed0002 };
@@ -619,7 +619,7 @@ static void counts_on_after_a_restart_and_after_a_kill(void **state)
   expect_event(office, OFFICE_CONNECTED);
   assert_int_equal(expect_delivered(office, 2).delivered, 2);
 
-  kill(office->rig->broker->mosquitto.server.child.pid, SIGKILL);
+  kill(hosted_of(office->rig->broker)->server.child.pid, SIGKILL);
   rig_wait(office->rig, &office->rig->deaths, 1);
   expect_event(office, OFFICE_LOST);
   broker_start(office->rig->broker, rig_on_done, &started);
@@ -642,7 +642,7 @@ static void many_pushes_survive_a_kill_in_their_midst(void **state)
     assert_int_equal(office_push(office->op, 1, "trust", bundle, sizeof bundle, &error), 0);
   size_t pending = office_pending(office->op);
   assert_in_range(pending, 1, PUSHES);
-  kill(office->rig->broker->mosquitto.server.child.pid, SIGKILL);
+  kill(hosted_of(office->rig->broker)->server.child.pid, SIGKILL);
   rig_wait(office->rig, &office->rig->deaths, 1);
   broker_start(office->rig->broker, rig_on_done, &started);
   rig_succeeds(office->rig, &started);
@@ -676,15 +676,13 @@ static void says_why_it_cannot_connect_and_stops_all_the_same(void **state)
   office_failure(office->op, &failure);
   assert_non_null(strstr(failure.text, "failed: TCP"));
 
-  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
+  struct broker_pair files = broker_chain_place(office->rig->broker, BROKER_MAIN);
   uint8_t fingerprint[32];
   struct pki_chain elsewhere = {.root = "A", .host = "elsewhere.example"};
   struct error error;
-  broker_path(office->rig->broker, "main.crt", certificate);
-  broker_path(office->rig->broker, "main.key", key);
-  assert_int_equal(
-      pki_write_broker_chain(office->rig->pki, &elsewhere, certificate, key, fingerprint, &error),
-      0);
+  assert_int_equal(pki_write_broker_chain(office->rig->pki, &elsewhere, files.certificate,
+                                          files.key, fingerprint, &error),
+                   0);
   broker_start(office->rig->broker, rig_on_done, &started);
   rig_succeeds(office->rig, &started);
   for (int i = 0; i < 10 && failure.failure == DEVICE_FAIL_NONE; i++) {

@@ -44,7 +44,7 @@ static void far_brokers_are_called_by_their_place(void **state)
       loaded("name: t\nfleet: {devices: 9}\n"
              "broker: {urls: ['mqtts://localhost:8883', 'mqtts://127.0.0.2:8884']}\n"
              "phases:\n  - name: p\n    do: [connect: {}]\n");
-  assert_true(s->remote);
+  assert_int_equal(s->broker_kind, BROKER_KIND_REMOTE);
   assert_int_equal(s->node_count, 2);
   assert_string_equal(s->nodes[1].name, "b");
   assert_string_equal(s->nodes[1].host, "127.0.0.2");
@@ -66,7 +66,7 @@ static void the_smallest_scenario_has_every_default(void **state)
   assert_int_equal(s->trusted.count, 2);
   assert_string_equal(s->trusted.name[1], "spare");
   assert_int_equal(s->client_roots.count, 1);
-  assert_false(s->remote);
+  assert_int_equal(s->broker_kind, BROKER_KIND_MOSQUITTO);
   assert_string_equal(s->host, "localhost");
   assert_int_equal(s->node_count, 1);
   assert_string_equal(s->nodes[0].name, "a");
@@ -490,7 +490,7 @@ static void a_remote_broker_with_hooks_and_targets(void **state)
              "  hooks: {present: ./p, trust-clients: ./t, reload: ./r}}\n"
              "phases:\n  - name: p\n    do: [connect: {}, present: {root: A}, prove: {root: A},\n"
              "         present: {root: A, apply: none}, trust-clients: {roots: [A]}]\n");
-  assert_true(s->remote);
+  assert_int_equal(s->broker_kind, BROKER_KIND_REMOTE);
   assert_string_equal(s->host, "far.example");
   assert_int_equal(s->port, 8883);
   assert_string_equal(s->prove_host, "::1");

@@ -1,0 +1,35 @@
+/* The local mosquitto, as its two files share it: mosquitto.c is the kind and its command,
+ * mosquitto_files.c what it is told and what it says.
+ */
+#ifndef FLEETSIM_MOSQUITTO_H
+#define FLEETSIM_MOSQUITTO_H
+
+#include "broker/hosted.h"
+
+#define MOSQUITTO_ARGUMENTS 16
+
+#define MOSQUITTO_CONF "mosquitto.conf"
+#define MOSQUITTO_LOG  "mosquitto.log"
+#define MOSQUITTO_ACL  "acl"
+
+struct mosquitto {
+  struct hosted hosted;
+  char path[FILES_PATH_MAX], conf[FILES_PATH_MAX], port[BROKER_LISTENERS][8];
+  char *argument[MOSQUITTO_ARGUMENTS];
+};
+
+struct mosquitto *mosquitto_of(const struct broker *broker);
+
+/* The executable and its release. */
+int mosquitto_find(struct broker *broker, struct error *error);
+
+/* mosquitto.conf and acl. */
+int mosquitto_write_files(const struct broker *broker, struct error *error);
+
+/* The last lines that mosquitto begins with "Error: ", of what was logged after `start`, joined by
+ * "; "; where there is none the last line of all, if it begins with "Warning: ", as a lack of
+ * descriptors does; "" else. Its lines "OpenSSL Error" are left out: most come from clients that
+ * were refused. */
+void mosquitto_log_tail(const struct broker *broker, long start, char *out, size_t capacity);
+
+#endif
