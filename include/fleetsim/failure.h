@@ -121,6 +121,9 @@ enum device_failure {
  */
 bool device_failure_is_refusal(enum device_failure failure);
 
+/* The failure that a fatal alert of the broker's is (RFC 8446 6.2; RFC 5246 7.2.2). */
+enum device_failure device_failure_of_alert(uint8_t alert);
+
 /* The failure that a CONNACK with this code is; NONE for 0. A return code of MQTT 3.1.1 or a reason
  * code of MQTT 5: they have no other number in common, and some brokers give the latter to clients
  * of 3.1.1. */

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,4 +134,11 @@ char *text_mend(const char *text)
   }
   *at = '\0';
   return out;
+}
+
+void text_hex(const void *bytes, size_t size, char *out)
+{
+  const unsigned char *at = bytes;
+  *out = '\0';
+  for (size_t i = 0; i < size; i++) snprintf(out + 2 * i, 3, "%02x", at[i]);
 }

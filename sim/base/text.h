@@ -22,6 +22,9 @@ size_t text_columns(const char *text);
 /* Bytes of the longest beginning of `text`, at most `size` bytes, that takes at most `columns`. */
 size_t text_fit(const char *text, size_t size, size_t columns);
 
+/* Two digits of lower case a byte, and the zero: `out` has 2 * size + 1 characters. */
+void text_hex(const void *bytes, size_t size, char *out);
+
 /* A copy (malloc) in which each byte that is no UTF-8 is U+FFFD; NULL: no memory. */
 char *text_mend(const char *text);
 

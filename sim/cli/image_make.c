@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cli/image_args.h"
 #include "cli/image_out.h"
 #include "cli/verbs.h"
@@ -49,8 +50,9 @@ static void print_made(const char *path, uint32_t size, const struct pki_image *
   device_version_text(image->version, version);
   printf("%s: version %s, security counter %u, class %u, %u bytes, SHA-256 ", path, version,
          image->counter, image->device_class, size);
-  for (size_t i = 0; i < 32; i++) printf("%02x", hash[i]);
-  printf("\n");
+  char text[2 * 32 + 1];
+  text_hex(hash, 32, text);
+  printf("%s\n", text);
 }
 
 /* Reads the firmware's bytes to their place. */

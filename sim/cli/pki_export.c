@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "cli/pki_args.h"
 #include "cli/verbs.h"
 #include "fleetsim/nvm.h"
@@ -99,8 +100,9 @@ static int export_broker_chain(struct pki *pki, const struct export_line *line, 
   if (pki_write_broker_chain(pki, &chain, certificate, key, fingerprint, error) != 0) return -1;
   printf("%s, %s: a broker named %s under root %s%s%s; sha256 ", certificate, key, chain.host,
          chain.root, cross == NULL ? "" : ", cross-certified by ", chain.cross);
-  for (size_t i = 0; i < sizeof fingerprint; i++) printf("%02x", fingerprint[i]);
-  printf("\n");
+  char text[2 * sizeof fingerprint + 1];
+  text_hex(fingerprint, sizeof fingerprint, text);
+  printf("%s\n", text);
   return 0;
 }
 

@@ -2,12 +2,12 @@
  * text. */
 #include "cli/tree.h"
 
-#include <stdio.h>
+#include "base/text.h"
 
 json_t *tree_hex(const uint8_t *bytes, size_t size)
 {
-  char text[2 * 32 + 1] = "";
-  for (size_t i = 0; i < size && i < 32; i++) snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+  char text[2 * 32 + 1];
+  text_hex(bytes, size < 32 ? size : 32, text);
   return json_string(text);
 }
 

@@ -40,6 +40,24 @@ bool device_failure_is_refusal(enum device_failure failure)
          failure == DEVICE_FAIL_TCP_RESET || failure == DEVICE_FAIL_TCP_CLOSED;
 }
 
+enum device_failure device_failure_of_alert(uint8_t alert)
+{
+  switch (alert) {
+  case 42: /* bad_certificate */
+  case 43: /* unsupported_certificate */
+  case 46: /* certificate_unknown */ return DEVICE_FAIL_TLS_ALERT_BAD_CERT;
+  case 44: /* certificate_revoked */ return DEVICE_FAIL_TLS_ALERT_REVOKED;
+  case 45: /* certificate_expired */ return DEVICE_FAIL_TLS_ALERT_EXPIRED;
+  case 48: /* unknown_ca */ return DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+  case 116: /* certificate_required */ return DEVICE_FAIL_TLS_ALERT_NO_CERT;
+  case 40: /* handshake_failure */
+  case 70: /* protocol_version */
+  case 71: /* insufficient_security */
+  case 86: /* inappropriate_fallback */ return DEVICE_FAIL_TLS_ALERT_HANDSHAKE;
+  default: return DEVICE_FAIL_TLS_ALERT_OTHER;
+  }
+}
+
 enum device_failure device_failure_of_connack(uint8_t code)
 {
   switch (code) {

@@ -8,24 +8,6 @@
 
 #include "tls.h"
 
-static enum device_failure of_alert(uint8_t alert)
-{
-  switch (alert) {
-  case MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA: return DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
-  case MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED: return DEVICE_FAIL_TLS_ALERT_EXPIRED;
-  case MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED: return DEVICE_FAIL_TLS_ALERT_REVOKED;
-  case MBEDTLS_SSL_ALERT_MSG_BAD_CERT:
-  case MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT:
-  case MBEDTLS_SSL_ALERT_MSG_CERT_UNKNOWN: return DEVICE_FAIL_TLS_ALERT_BAD_CERT;
-  case 116: return DEVICE_FAIL_TLS_ALERT_NO_CERT; /* certificate_required, RFC 8446 6.2 */
-  case MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE:
-  case MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION:
-  case MBEDTLS_SSL_ALERT_MSG_INSUFFICIENT_SECURITY:
-  case MBEDTLS_SSL_ALERT_MSG_INAPROPRIATE_FALLBACK: return DEVICE_FAIL_TLS_ALERT_HANDSHAKE;
-  default: return DEVICE_FAIL_TLS_ALERT_OTHER;
-  }
-}
-
 /* The weightiest reason first: without a path to an anchor, nothing else in the chain can be
    believed. */
 static const struct {
@@ -133,7 +115,8 @@ static enum device_failure of_error(const struct device_tls *tls)
 
 enum device_failure device_tls_failure(const struct device_tls *tls)
 {
-  if (tls->error == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) return of_alert(tls->verdict.alert);
+  if (tls->error == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE)
+    return device_failure_of_alert(tls->verdict.alert);
   if (tls->verdict.flags != 0) return of_flags(tls->verdict.flags);
   if (device_tls_is_too_large(tls)) return DEVICE_FAIL_TLS_RECORD;
   if (is_certificate_error(tls->error)) return of_certificate_error(tls->error);

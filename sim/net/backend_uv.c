@@ -30,6 +30,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "net/failure.h"
+
 #define READ_SIZE    (64u * 1024u)
 #define CORK_SIZE    (16u * 1024u)
 #define ENTROPY_SIZE 4096u
@@ -80,24 +82,10 @@ struct queued_write {
   char data[];
 };
 
+/* libuv's codes are the system's, negative, but for its own such as UV_EOF. */
 static enum device_failure failure_of(int status)
 {
-  switch (status) {
-  case UV_EOF: return DEVICE_FAIL_NONE;
-  case UV_ECONNREFUSED: return DEVICE_FAIL_TCP_REFUSED;
-  case UV_ECONNRESET:
-  case UV_ECONNABORTED:
-  case UV_EPIPE: return DEVICE_FAIL_TCP_RESET;
-  case UV_ETIMEDOUT: return DEVICE_FAIL_TCP_TIMEOUT;
-  case UV_ENETUNREACH:
-  case UV_ENETDOWN:
-  case UV_EHOSTUNREACH: return DEVICE_FAIL_TCP_UNREACHABLE;
-  case UV_EADDRINUSE:
-  case UV_EADDRNOTAVAIL:
-  case UV_EMFILE:
-  case UV_ENFILE: return DEVICE_FAIL_TCP_NO_PORT;
-  default: return DEVICE_FAIL_TCP_OTHER;
-  }
+  return status == UV_EOF ? DEVICE_FAIL_NONE : net_failure(-status);
 }
 
 /* ---- backend ---- */

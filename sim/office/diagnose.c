@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "net/failure.h"
+
 enum { CONNACK_SIZE = 4, KEEP_ALIVE_S = 20, ID_MAX = 100, PLAIN_MS = 1000, VERDICT_MS = 500 };
 
 struct look {
@@ -50,23 +52,6 @@ static bool await(int fd, short events, uint64_t until_ms)
 }
 
 /* --- TCP -------------------------------------------------------------------------------------- */
-
-static enum device_failure of_errno(int error)
-{
-  switch (error) {
-  case ECONNREFUSED: return DEVICE_FAIL_TCP_REFUSED;
-  case ECONNRESET:
-  case EPIPE: return DEVICE_FAIL_TCP_RESET;
-  case ETIMEDOUT: return DEVICE_FAIL_TCP_TIMEOUT;
-  case ENETUNREACH:
-  case EHOSTUNREACH:
-  case ENETDOWN: return DEVICE_FAIL_TCP_UNREACHABLE;
-  case EMFILE:
-  case ENFILE:
-  case EADDRNOTAVAIL: return DEVICE_FAIL_TCP_NO_PORT;
-  default: return DEVICE_FAIL_TCP_OTHER;
-  }
-}
 
 /* A connected socket, or -1 with errno. */
 static int dial_address(const struct sockaddr *at, socklen_t size, uint64_t until_ms)
@@ -108,7 +93,7 @@ static enum device_failure connect_to(struct look *look)
   freeaddrinfo(found);
   if (look->fd >= 0) return DEVICE_FAIL_NONE;
   snprintf(look->detail, sizeof look->detail, "%s", strerror(error));
-  return of_errno(error);
+  return net_failure(error);
 }
 
 /* Somebody who speaks MQTT without TLS answers a plain CONNECT. */
@@ -145,24 +130,6 @@ static enum device_failure of_verdict(int error)
   case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
   case X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY: return DEVICE_FAIL_TLS_BAD_CERTIFICATE;
   default: return DEVICE_FAIL_TLS_NOT_TRUSTED;
-  }
-}
-
-static enum device_failure of_alert(int alert)
-{
-  switch (alert) {
-  case SSL3_AD_BAD_CERTIFICATE:
-  case SSL3_AD_UNSUPPORTED_CERTIFICATE:
-  case SSL3_AD_CERTIFICATE_UNKNOWN: return DEVICE_FAIL_TLS_ALERT_BAD_CERT;
-  case SSL3_AD_CERTIFICATE_REVOKED: return DEVICE_FAIL_TLS_ALERT_REVOKED;
-  case SSL3_AD_CERTIFICATE_EXPIRED: return DEVICE_FAIL_TLS_ALERT_EXPIRED;
-  case TLS1_AD_UNKNOWN_CA: return DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
-  case TLS13_AD_CERTIFICATE_REQUIRED: return DEVICE_FAIL_TLS_ALERT_NO_CERT;
-  case SSL3_AD_HANDSHAKE_FAILURE:
-  case TLS1_AD_PROTOCOL_VERSION:
-  case TLS1_AD_INSUFFICIENT_SECURITY:
-  case TLS1_AD_INAPPROPRIATE_FALLBACK: return DEVICE_FAIL_TLS_ALERT_HANDSHAKE;
-  default: return DEVICE_FAIL_TLS_ALERT_OTHER;
   }
 }
 
@@ -291,12 +258,13 @@ static enum device_failure of_tls(struct look *look, int result, int system_erro
   if (look->verdict != X509_V_OK) return of_verdict(look->verdict);
   if (kind == SSL_ERROR_ZERO_RETURN || (kind == SSL_ERROR_SYSCALL && system_error == 0))
     return of_end(look, DEVICE_FAIL_TCP_CLOSED);
-  if (kind == SSL_ERROR_SYSCALL) return of_end(look, of_errno(system_error));
+  if (kind == SSL_ERROR_SYSCALL) return of_end(look, net_failure(system_error));
   if (ERR_GET_LIB(error) != ERR_LIB_SSL) {
     snprintf(look->detail, sizeof look->detail, "%.150s", ERR_reason_error_string(error));
     return DEVICE_FAIL_TLS_INTERNAL;
   }
-  if (reason > SSL_AD_REASON_OFFSET) return of_alert(reason - SSL_AD_REASON_OFFSET);
+  if (reason > SSL_AD_REASON_OFFSET)
+    return device_failure_of_alert((uint8_t) (reason - SSL_AD_REASON_OFFSET));
   snprintf(look->detail, sizeof look->detail, "%.150s", ERR_reason_error_string(error));
   switch (reason) {
   case SSL_R_UNEXPECTED_EOF_WHILE_READING: return of_end(look, DEVICE_FAIL_TCP_CLOSED);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
+
 struct digest {
   EVP_MD_CTX *context;
   bool failed;
@@ -28,11 +30,6 @@ void digest_add(struct digest *digest, const void *data, size_t size)
   if (EVP_DigestUpdate(digest->context, data, size) != 1) digest->failed = true;
 }
 
-static void write_text(const unsigned char *bytes, size_t size, char *out)
-{
-  for (size_t i = 0; i < size; i++) snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
 int digest_text(const struct digest *digest, char out[DIGEST_TEXT])
 {
   unsigned char bytes[(DIGEST_TEXT - 1) / 2];
@@ -41,7 +38,7 @@ int digest_text(const struct digest *digest, char out[DIGEST_TEXT])
               EVP_DigestFinal_ex(copy, bytes, NULL) == 1;
   EVP_MD_CTX_free(copy);
   if (!good) return -1;
-  write_text(bytes, sizeof bytes, out);
+  text_hex(bytes, sizeof bytes, out);
   return 0;
 }
 
@@ -56,6 +53,6 @@ int digest_of(const void *data, size_t size, char out[DIGEST_TEXT])
 {
   unsigned char bytes[(DIGEST_TEXT - 1) / 2];
   if (EVP_Digest(data, size, bytes, NULL, EVP_sha256(), NULL) != 1) return -1;
-  write_text(bytes, sizeof bytes, out);
+  text_hex(bytes, sizeof bytes, out);
   return 0;
 }

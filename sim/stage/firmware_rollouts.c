@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "stage/firmware.h"
 #include "stage/targets.h"
 #include "stage/wait.h"
@@ -356,8 +357,8 @@ static void write_image(struct stage *stage, size_t index, struct results_image 
                                              : "mqtt");
   snprintf(out->harm, sizeof out->harm, "%s", image->harm);
   device_version_text(image->version, out->version);
-  for (size_t b = 0; (factory || image->published) && b < sizeof image->manifest.hash; b++)
-    snprintf(out->hash + 2 * b, 3, "%02x", image->manifest.hash[b]);
+  if (factory || image->published)
+    text_hex(image->manifest.hash, sizeof image->manifest.hash, out->hash);
   for (size_t i = 0; i < fleet_size(stage->fleet); i++) {
     out->updated += stage_ota_is_updated(stage, i, from->name);
     out->touched += touches(stage, index, i);

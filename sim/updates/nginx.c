@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "child/ports.h"
 #include "child/supervisor.h"
 #include "net/curl_uv.h"
@@ -203,7 +204,7 @@ static int new_word(struct nginx *n, struct error *error)
   int status = uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL);
   if (status != 0)
     return error_set(error, EXIT_CODE_SETUP, "no random bytes for nginx: %s", uv_strerror(status));
-  for (size_t i = 0; i < sizeof bytes; i++) snprintf(n->word + 2 * i, 3, "%02x", bytes[i]);
+  text_hex(bytes, sizeof bytes, n->word);
   return 0;
 }
 

@@ -87,6 +87,16 @@ static void bytes_that_are_no_utf8_become_the_replacement_character(void **state
   free(text);
 }
 
+static void bytes_are_two_digits_each(void **state)
+{
+  (void) state;
+  char out[9] = "????????";
+  text_hex("\x00\xff\x7f", 3, out);
+  assert_string_equal(out, "00ff7f");
+  text_hex("", 0, out);
+  assert_string_equal(out, "");
+}
+
 static void an_error_that_is_too_long_ends_between_letters(void **state)
 {
   (void) state;
@@ -111,6 +121,7 @@ int main(void)
       cmocka_unit_test(columns_are_what_a_terminal_shows),
       cmocka_unit_test(what_fits_never_ends_inside_a_letter_nor_in_half_a_wide_one),
       cmocka_unit_test(bytes_that_are_no_utf8_become_the_replacement_character),
+      cmocka_unit_test(bytes_are_two_digits_each),
       cmocka_unit_test(an_error_that_is_too_long_ends_between_letters),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

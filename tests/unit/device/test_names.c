@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -68,6 +69,26 @@ static void the_ranges_of_failures_are_those_of_their_names(void **state)
   }
 }
 
+/* "(alert 42, 43 or 46)": the numbers of a failure's sentence are those that lead to it. */
+static void an_alert_is_the_failure_whose_sentence_has_its_number(void **state)
+{
+  (void) state;
+  for (int alert = 0; alert < 256; alert++) {
+    enum device_failure wanted = DEVICE_FAIL_TLS_ALERT_OTHER;
+    for (int f = DEVICE_FAIL_ALERT_FIRST; f < DEVICE_FAIL_TLS_ALERT_OTHER; f++) {
+      const char *at = strstr(device_failure_sentence((enum device_failure) f), "(alert ");
+      assert_non_null(at);
+      for (at = strpbrk(at, "0123456789"); at != NULL; at = strpbrk(at, "0123456789")) {
+        char *end;
+        if (strtol(at, &end, 10) == alert) wanted = (enum device_failure) f;
+        at = end;
+      }
+    }
+    assert_string_equal(device_failure_name(device_failure_of_alert((uint8_t) alert)),
+                        device_failure_name(wanted));
+  }
+}
+
 static void a_version_is_written_in_three_numbers(void **state)
 {
   (void) state;
@@ -87,6 +108,7 @@ int main(void)
       cmocka_unit_test(every_update_status_is_found_by_its_word),
       cmocka_unit_test(an_update_goes_on_or_has_ended_in_one_way),
       cmocka_unit_test(the_ranges_of_failures_are_those_of_their_names),
+      cmocka_unit_test(an_alert_is_the_failure_whose_sentence_has_its_number),
       cmocka_unit_test(a_version_is_written_in_three_numbers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
