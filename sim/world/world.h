@@ -82,9 +82,9 @@ int world_random(struct world *world, void *out, size_t size, struct error *erro
 
 /* --- Names and threads ------------------------------------------------------------------------ */
 
-/* Where a name or an address in text leads: at most `room` of them, with the port, best first;
- * "localhost" leads to IPv4 alone, where brokers of ours listen. Does not return before it knows.
- * 0: nowhere, and `*why`, which is not to be freed, says why. */
+/* Where a name or an address in text leads: at most `room` of its addresses, with the port, best
+ * first. Does not return before it knows. 0: nowhere, and `*why`, which is not to be freed, says
+ * why. */
 size_t world_resolve(struct world *world, const char *host, uint16_t port,
                      struct sockaddr_storage *out, size_t room, const char **why);
 
