@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -62,4 +63,22 @@ int process_prepare(void)
   (void) signal(SIGABRT, on_abort);
   forbid_core_dumps();
   return error;
+}
+
+int process_path(char out[FILES_PATH_MAX])
+{
+  ssize_t size = readlink("/proc/self/exe", out, FILES_PATH_MAX);
+  if (size <= 0 || size == FILES_PATH_MAX) return -1;
+  out[size] = '\0';
+  return 0;
+}
+
+uint64_t process_resident_bytes(void)
+{
+  unsigned long pages = 0;
+  FILE *file = fopen("/proc/self/statm", "re");
+  if (file == NULL) return 0;
+  if (fscanf(file, "%*u %lu", &pages) != 1) pages = 0;
+  fclose(file);
+  return (uint64_t) pages * (uint64_t) sysconf(_SC_PAGESIZE);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/process.h"
 #include "child/child.h"
 #include "cli/profile.h"
 #include "cli/verbs.h"
@@ -41,9 +42,8 @@ static const struct args_option options[] = {
 /* The program beside ours, where the build puts it. */
 static int beside(char out[FILES_PATH_MAX], char self[FILES_PATH_MAX], struct error *error)
 {
-  const ssize_t size = readlink("/proc/self/exe", self, FILES_PATH_MAX - 1);
-  if (size <= 0) return error_set(error, EXIT_CODE_INTERNAL, "cannot tell where this program lies");
-  self[size] = '\0';
+  if (process_path(self) != 0)
+    return error_set(error, EXIT_CODE_INTERNAL, "cannot tell where this program lies");
   const char *set = getenv("FLEETSIM_M4");
   const int folder = (int) (strrchr(self, '/') - self);
   const int n = set != NULL ? snprintf(out, FILES_PATH_MAX, "%s", set)
