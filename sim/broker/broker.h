@@ -17,7 +17,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uv.h>
 
 #include "base/broker_kinds.h"
 #include "base/error.h"
@@ -26,6 +25,7 @@
 #include "net/permit.h"
 
 struct broker;
+struct uv_loop_s;
 
 enum broker_listener { BROKER_MAIN, BROKER_PROVE, BROKER_LISTENERS };
 
@@ -110,7 +110,7 @@ typedef void (*broker_seen_done)(void *ctx, const struct broker_seen *seen,
 /* Checks the configuration, finds the program, picks free ports; writes nothing but the folder. A
  * local port that is picked lies below the system's ephemeral range, so that no device's end of a
  * connection takes it during a restart. */
-int broker_open(uv_loop_t *loop, const struct broker_config *config, struct broker **out,
+int broker_open(struct uv_loop_s *loop, const struct broker_config *config, struct broker **out,
                 struct error *error);
 
 /* Local: writes its configuration, starts it and waits until both listeners accept (10

@@ -15,6 +15,7 @@
 #include "cli/verbs.h"
 #include "run/run.h"
 #include "steps/steps.h"
+#include "world_uv/world_uv.h"
 
 #define TARGETS_MAX 16
 #define OUT_MAX     1000u /* runs that begin in one second */
@@ -94,6 +95,16 @@ static int make_default_out(const struct scenario *scenario, char out[FILES_PATH
   }
 }
 
+static enum exit_code run_here(const struct scenario *scenario, const struct stage_options *options,
+                               bool *written, struct error *error)
+{
+  struct world *world;
+  if (world_uv_open(&world, error) != 0) return error->code;
+  enum exit_code code = run_scenario(world, scenario, options, written, error);
+  world_uv_close(world);
+  return code;
+}
+
 static enum exit_code rehearse(const struct scenario *scenario, const struct stage_options *asked,
                                struct error *error)
 {
@@ -105,7 +116,7 @@ static enum exit_code rehearse(const struct scenario *scenario, const struct sta
     code = error->code;
   else {
     if (ours) options.out = out;
-    code = run_scenario(scenario, &options, &written, error);
+    code = run_here(scenario, &options, &written, error);
     if (ours && !written) (void) rmdir(out);
   }
   if (code != EXIT_CODE_PASS && code != EXIT_CODE_FAIL && error->text[0] != '\0')

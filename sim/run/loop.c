@@ -49,99 +49,61 @@ static void check_limit(struct stage *stage)
   stage_abort(stage, &error);
 }
 
-static void on_tick(uv_timer_t *timer)
+static void on_tick(void *ctx)
 {
-  struct stage *stage = timer->data;
+  struct stage *stage = ctx;
   stage->ticked = true;
-  if (stage->fleet_closed) return; /* freed in this very turn: libuv runs timers after closing */
+  if (stage->fleet_closed) return; /* freed in this very turn, in which a tick may be due as well */
   stage_collect(stage);
   stage_ota_tick(stage);
   check_limit(stage);
   run_look_at_brake(stage);
   show_progress(stage);
-  if (stage->events == NULL || uv_now(&stage->loop) < stage->flush_at_ms) return;
-  stage->flush_at_ms = uv_now(&stage->loop) + FLUSH_MS;
+  if (stage->events == NULL || world_now_ms(stage->world) < stage->flush_at_ms) return;
+  stage->flush_at_ms = world_now_ms(stage->world) + FLUSH_MS;
   events_flush(stage->events);
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void on_interrupt(void *ctx, int number)
 {
-  struct stage *stage = handle->data;
-  bool again = stage->interrupted && uv_now(&stage->loop) - stage->interrupted_ms > SAME_MS;
+  struct stage *stage = ctx;
+  uint64_t now_ms = world_now_ms(stage->world);
+  bool again = stage->interrupted && now_ms - stage->interrupted_ms > SAME_MS;
   if (again) _Exit(EXIT_CODE_INTERRUPTED); /* asked twice: the children end with us */
   if (stage->interrupted) return;
   stage->interrupted = true;
-  stage->interrupted_ms = uv_now(&stage->loop);
+  stage->interrupted_ms = now_ms;
   struct error error;
   error_set(&error, EXIT_CODE_INTERRUPTED, "interrupted by %s%s; results up to here are written",
             number == SIGINT ? "Ctrl-C" : "SIG", number == SIGINT ? "" : sigabbrev_np(number));
   stage_abort(stage, &error);
 }
 
-static void on_wake(uv_async_t *async)
+static void on_wake(void *ctx)
 {
-  stage_collect(async->data);
+  stage_collect(ctx);
 }
 
-/* All that would end this process without results, and that somebody may mean as "end": a terminal,
- * a batch system before it kills, a limit of CPU time. SIGHUP stays ignored under nohup. */
-static void watch_signals(struct stage *stage)
+static void book_delay(void *ctx, uint64_t delay_ms)
 {
-  static const int numbers[STAGE_SIGNALS] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
-                                             SIGUSR1, SIGUSR2, SIGXCPU, SIGALRM};
-  for (size_t i = 0; i < STAGE_SIGNALS; i++) {
-    struct sigaction before;
-    bool ignored = sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN;
-    if (numbers[i] == SIGHUP && ignored) continue;
-    uv_signal_t *handle = &stage->signals[stage->signal_count++];
-    uv_signal_init(&stage->loop, handle);
-    handle->data = stage;
-    uv_signal_start(handle, on_signal, numbers[i]);
-  }
-  /* a write that fails is told where it fails */
-  signal(SIGPIPE, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN);
+  metrics_record_us(((struct stage *) ctx)->metrics, METRIC_PROCESS_LOOP_DELAY, delay_ms * 1000);
 }
 
-int run_start_loop(struct stage *stage)
+void run_start_loop(struct stage *stage)
 {
-  int status = uv_loop_init(&stage->loop);
-  if (status != 0)
-    return error_set(&stage->error, EXIT_CODE_SETUP, "cannot make an event loop: %s%s",
-                     uv_strerror(status), error_remedy(-status));
-  stage->loop_open = true;
-  stage->began_ms = uv_now(&stage->loop);
-  uv_timer_init(&stage->loop, &stage->tick);
-  stage->tick.data = stage;
-  uv_timer_start(&stage->tick, on_tick, 0, TICK_MS);
-  uv_async_init(&stage->loop, &stage->wake, on_wake);
-  stage->wake.data = stage;
-  watch_signals(stage);
-  return 0;
-}
-
-static void turn_while_alive(struct stage *stage)
-{
-  uint64_t until_ms = uv_now(&stage->loop) + TEARDOWN_MS;
-  while (uv_loop_alive(&stage->loop) && uv_now(&stage->loop) < until_ms)
-    uv_run(&stage->loop, UV_RUN_ONCE);
-  if (!uv_loop_alive(&stage->loop)) return;
-  stage->stuck = true;
-  fprintf(stderr, "fleetsim: something is still under way after %u s and is left as it is\n",
-          TEARDOWN_MS / 1000);
+  static const struct world_watcher watcher = {
+      .beat = on_tick, .woken = on_wake, .interrupted = on_interrupt, .delayed = book_delay};
+  stage->began_ms = world_now_ms(stage->world);
+  world_watch(stage->world, &watcher, TICK_MS, stage);
 }
 
 void run_end_loop(struct stage *stage)
 {
-  if (!stage->loop_open) return;
-  uv_unref((uv_handle_t *) &stage->tick); /* beats on, so that no turn waits for ever */
-  uv_close((uv_handle_t *) &stage->wake, NULL);
-  for (size_t i = 0; i < stage->signal_count; i++)
-    uv_close((uv_handle_t *) &stage->signals[i], NULL);
-  turn_while_alive(stage);
-  if (stage->stuck) return;
-  uv_close((uv_handle_t *) &stage->tick, NULL);
-  uv_run(&stage->loop, UV_RUN_NOWAIT);
-  uv_loop_close(&stage->loop);
-  stage_free_kept(stage);
+  stage->stuck = !world_settle(stage->world, TEARDOWN_MS);
+  if (!stage->stuck) {
+    stage_free_kept(stage);
+    return;
+  }
+  fprintf(stderr, "fleetsim: something is still under way after %u s and is left as it is\n",
+          TEARDOWN_MS / 1000);
 }

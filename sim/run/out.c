@@ -119,9 +119,7 @@ int run_out_open(struct stage *stage)
 static int new_id(struct stage *stage)
 {
   uint8_t bytes[(sizeof stage->results.run_id - 1) / 2];
-  int status = uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL);
-  if (status != 0)
-    return error_set(&stage->error, EXIT_CODE_SETUP, "no random bytes: %s", uv_strerror(status));
+  if (world_random(stage->world, bytes, sizeof bytes, &stage->error) != 0) return -1;
   for (size_t i = 0; i < sizeof bytes; i++)
     snprintf(stage->results.run_id + 2 * i, 3, "%02x", bytes[i]);
   return 0;

@@ -6,7 +6,7 @@
 #include "stage/stage.h"
 
 /* loop.c */
-int run_start_loop(struct stage *stage);
+void run_start_loop(struct stage *stage);
 void run_end_loop(struct stage *stage);
 
 /* setup.c, teardown.c, verdict.c. 0, or -1 with stage->error. */

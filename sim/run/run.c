@@ -7,8 +7,8 @@
 #include "run/parts.h"
 #include "stage/options.h"
 
-enum exit_code run_scenario(const struct scenario *scenario, const struct stage_options *options,
-                            bool *written, struct error *error)
+enum exit_code run_scenario(struct world *world, const struct scenario *scenario,
+                            const struct stage_options *options, bool *written, struct error *error)
 {
   *written = false;
   struct stage *stage = calloc(1, sizeof *stage);
@@ -16,6 +16,7 @@ enum exit_code run_scenario(const struct scenario *scenario, const struct stage_
     error_set(error, EXIT_CODE_INTERNAL, "out of memory");
     return EXIT_CODE_INTERNAL;
   }
+  stage->world = world;
   stage->scenario = scenario;
   stage->options = options;
   stage->out_fd = -1;

@@ -7,12 +7,15 @@
 #include "base/error.h"
 #include "scenario/scenario.h"
 #include "stage/options.h"
+#include "world/world.h"
 
-/* Returns the exit code. Writes results into options->out, and says so in `written`, unless the
- * folder itself cannot be used, or the run was refused and the folder holds an earlier one: that
- * stays as it is. `error` holds the reason for a code other than 0 and 1 unless the printed summary
- * has told it: then its text is empty. */
-enum exit_code run_scenario(const struct scenario *scenario, const struct stage_options *options,
-                            bool *written, struct error *error);
+/* Returns the exit code. The world is new, and settled afterwards unless something does not end.
+ * Writes results into options->out, and says so in `written`, unless the folder itself cannot be
+ * used, or the run was refused and the folder holds an earlier one: that stays as it is. `error`
+ * holds the reason for a code other than 0 and 1 unless the printed summary has told it: then its
+ * text is empty. */
+enum exit_code run_scenario(struct world *world, const struct scenario *scenario,
+                            const struct stage_options *options, bool *written,
+                            struct error *error);
 
 #endif

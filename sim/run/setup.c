@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/host_port.h"
+#include "base/process.h"
 #include "crypto/p256_host.h"
 #include "crypto/records.h"
 #include "fleet/clients.h"
@@ -42,10 +43,11 @@ static int describe(struct stage *stage)
            stage->options->version);
   snprintf(results->version_mbedtls, sizeof results->version_mbedtls, "%s",
            clients_at(0)->tls_library);
-  snprintf(results->version_libuv, sizeof results->version_libuv, "%s", uv_version_string());
+  snprintf(results->version_libuv, sizeof results->version_libuv, "%s",
+           world_loop_version(stage->world));
   results->seed = scenario->seed;
   results->devices = scenario->devices;
-  time_t now = time(NULL);
+  time_t now = world_unix_s(stage->world);
   struct tm utc;
   gmtime_r(&now, &utc);
   strftime(results->started, sizeof results->started, "%Y-%m-%dT%H:%M:%SZ", &utc);
@@ -62,16 +64,14 @@ static int describe(struct stage *stage)
 
 static void wake_from_any_thread(void *ctx)
 {
-  uv_async_send(&((struct stage *) ctx)->wake);
+  world_wake(((struct stage *) ctx)->world);
 }
 
 static int draw_mark(struct stage *stage)
 {
-  int status = uv_random(NULL, NULL, &stage->mark, sizeof stage->mark, 0, NULL);
+  int status = world_random(stage->world, &stage->mark, sizeof stage->mark, &stage->error);
   stage->mark |= 2;
-  return status == 0 ? 0
-                     : error_set(&stage->error, EXIT_CODE_SETUP, "no random bytes: %s",
-                                 uv_strerror(status));
+  return status;
 }
 
 static uint64_t office_clock(void *ctx)
@@ -204,17 +204,6 @@ static int start_fleet(struct stage *stage)
   return stage_set_cohort_policies(stage);
 }
 
-static uint64_t resident_bytes(void)
-{
-  size_t bytes = 0;
-  return uv_resident_set_memory(&bytes) == 0 ? bytes : 0;
-}
-
-static void book_delay(void *ctx, uint64_t delay_ms)
-{
-  metrics_record_us(((struct stage *) ctx)->metrics, METRIC_PROCESS_LOOP_DELAY, delay_ms * 1000);
-}
-
 /* The roots are looked at before the folder is changed. */
 static int open_given_folder(struct stage *stage)
 {
@@ -233,21 +222,20 @@ int run_setup(struct stage *stage)
 {
   const struct stage_options *options = stage->options;
   bool given = options->fleet != NULL; /* else the fleet is made in the folder for results */
-  bool ready = run_start_loop(stage) == 0 && draw_mark(stage) == 0 && describe(stage) == 0 &&
-               run_out_open(stage) == 0 && run_set_brake(stage) == 0 &&
-               run_load_timing(stage) == 0 && stage_check_allowed(stage) == 0 &&
-               stage_ota_begin(stage) == 0 && check_machine(stage) == 0 &&
-               (!given || open_folder(stage) == 0) && run_out_begin(stage) == 0 &&
-               (given || open_folder(stage) == 0) && stage_ota_prepare(stage) == 0 &&
-               stage_start_nodes(stage) == 0 && stage_ota_start_server(stage) == 0 &&
-               run_count_budget(stage) == 0;
+  run_start_loop(stage);
+  bool ready = draw_mark(stage) == 0 && describe(stage) == 0 && run_out_open(stage) == 0 &&
+               run_set_brake(stage) == 0 && run_load_timing(stage) == 0 &&
+               stage_check_allowed(stage) == 0 && stage_ota_begin(stage) == 0 &&
+               check_machine(stage) == 0 && (!given || open_folder(stage) == 0) &&
+               run_out_begin(stage) == 0 && (given || open_folder(stage) == 0) &&
+               stage_ota_prepare(stage) == 0 && stage_start_nodes(stage) == 0 &&
+               stage_ota_start_server(stage) == 0 && run_count_budget(stage) == 0;
   if (ready) {
-    stage->rss_before = resident_bytes();
-    stage->backend = backend_uv_create(&stage->loop);
-    ready = stage->backend != NULL && start_fleet(stage) == 0 && start_office(stage) == 0 &&
-            stage_ota_withdraw(stage, true) == 0;
+    stage->rss_before = process_resident_bytes();
+    ready =
+        start_fleet(stage) == 0 && start_office(stage) == 0 && stage_ota_withdraw(stage, true) == 0;
   }
-  if (ready) loop_delay_start(&stage->delay, &stage->loop, book_delay, stage);
+  if (ready) world_measure_delay(stage->world, true);
   if (!options->quiet) stage->progress = progress_create(stderr);
   if (!ready) run_out_begin_refused(stage);
   if (!ready) stage_abort(stage, &stage->error);

@@ -13,8 +13,8 @@
 
 static void turn_until(struct stage *stage, const bool *flag, uint64_t within_ms)
 {
-  uint64_t until_ms = uv_now(&stage->loop) + within_ms;
-  while (!*flag && uv_now(&stage->loop) < until_ms) uv_run(&stage->loop, UV_RUN_ONCE);
+  uint64_t until_ms = world_now_ms(stage->world) + within_ms;
+  while (!*flag && world_now_ms(stage->world) < until_ms) world_turn(stage->world, true);
 }
 
 /* What has not closed may still write to what we would free: then nothing is, and the process ends
@@ -46,7 +46,7 @@ static void on_fleet_closed(void *ctx)
 
 void run_end_world(struct stage *stage)
 {
-  loop_delay_stop(&stage->delay);
+  world_measure_delay(stage->world, false);
   /* first: its threads read the fleet's clock */
   if (stage->office != NULL) office_stop(stage->office);
   stage->office = NULL;
@@ -60,7 +60,6 @@ void run_end_world(struct stage *stage)
     must_be_closed(stage, &stage->fleet_closed, "the fleet's connections");
     stage->fleet = NULL;
   }
-  if (stage->backend != NULL && !stage->stuck) backend_uv_destroy(stage->backend);
 }
 
 static void turn_until_closed(struct stage *stage, const bool *flag)
@@ -70,8 +69,8 @@ static void turn_until_closed(struct stage *stage, const bool *flag)
 
 void run_teardown(struct stage *stage)
 {
-  if (stage->loop_open && !stage->stuck) stage_ota_end_server(stage, turn_until_closed);
-  if (stage->loop_open && !stage->stuck) stage_end_nodes(stage, turn_until_closed);
+  if (!stage->stuck) stage_ota_end_server(stage, turn_until_closed);
+  if (!stage->stuck) stage_end_nodes(stage, turn_until_closed);
   if (!stage->stuck) run_end_loop(stage);
   if (stage->stuck) return;
   run_out_close(stage);

@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "stage/apply.h"
 #include "stage/wait.h"
@@ -36,7 +35,7 @@ static int copy_crls(const char *from, const char *to, struct error *error)
 static int write_list(const struct stage *stage, const struct scenario_crl *crl, const char *path,
                       struct error *error)
 {
-  int64_t now = (int64_t) time(NULL);
+  int64_t now = world_unix_s(stage->world);
   struct pki_roots roots = stage_crl_roots(stage, &stage->client_roots);
   struct pki_crl_times times = {now + crl->this_update_s, now + crl->next_update_s};
   if (crl->file[0] != '\0') return pki_complete_crls(stage->pki, crl->file, &times, path, error);
@@ -75,7 +74,6 @@ const char *stage_lacks_crl_key(const struct stage *stage, const struct pki_root
 /* A list that is being made, on a thread of its own: one of 100,000 entries takes a second, and the
    fleet goes on. */
 struct making {
-  uv_work_t work;
   struct stage *stage; /* of which it changes the history only */
   const struct scenario_crl *crl;
   bool *names; /* per device: the list has it */
@@ -100,9 +98,9 @@ static int check_again(const struct making *making, struct error *error)
   return making->crl->unchecked ? 0 : result;
 }
 
-static void make_list(uv_work_t *work)
+static void make_list(void *ctx)
 {
-  struct making *making = work->data;
+  struct making *making = ctx;
   const struct stage *stage = making->stage;
   const struct scenario_crl *crl = making->crl;
   size_t n = fleet_size(stage->fleet);
@@ -117,10 +115,9 @@ static void make_list(uv_work_t *work)
     making->result = -1; /* unchecked, what is no CRL names nobody */
 }
 
-static void on_made(uv_work_t *work, int status)
+static void on_made(void *ctx)
 {
-  (void) status;
-  ((struct making *) work->data)->ended = true;
+  ((struct making *) ctx)->ended = true;
 }
 
 static bool is_made(struct stage *stage, void *ctx)
@@ -136,13 +133,12 @@ static int make_and_tell(struct stage *stage, const struct scenario_crl *crl)
   struct making making = {
       .stage = stage, .crl = crl, .names = calloc(fleet_size(stage->fleet), sizeof(bool))};
   if (making.names == NULL) return error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory");
-  making.work.data = &making;
-  if (uv_queue_work(&stage->loop, &making.work, make_list, on_made) != 0) {
+  if (world_work(stage->world, make_list, on_made, &making) != 0) {
     free(making.names);
     return error_set(&stage->error, EXIT_CODE_INTERNAL, "no thread to make a CRL on");
   }
   enum stage_waited waited = stage_wait(stage, is_made, &making, LIST_WITHIN_MS);
-  while (!making.ended) uv_run(&stage->loop, UV_RUN_ONCE);
+  while (!making.ended) world_turn(stage->world, true);
   if (making.result != 0) stage->error = making.error;
   bool told = making.result == 0 && waited != STAGE_ABORTED;
   if (told) told = fleet_publish_crl(stage->fleet, making.names, &stage->error) == 0;

@@ -82,7 +82,7 @@ void stage_ota_serve(struct stage *stage)
     if (office_block_room(stage->office) == 0 || !office_next_block(stage->office, &want)) return;
     answer(stage, &want);
   }
-  uv_async_send(&stage->wake); /* there may be more */
+  world_wake(stage->world); /* there may be more */
 }
 
 /* --- Rollouts --------------------------------------------------------------------------------- */

@@ -67,7 +67,7 @@ static int open_nginx(struct stage *stage)
                                       .connections = stage_ota_downloads(stage) + CONNECTIONS_MORE,
                                       .died = on_nginx_died,
                                       .ctx = stage};
-  if (nginx_open(&stage->loop, &config, &server->nginx, &stage->error) != 0 ||
+  if (nginx_open(world_loop(stage->world), &config, &server->nginx, &stage->error) != 0 ||
       write_server_chain(stage) != 0)
     return -1;
   return start_nginx(stage);
@@ -79,7 +79,7 @@ static int open_proxy(struct stage *stage)
   const struct proxy_config config = {.to_port = nginx_port(server->nginx),
                                       .connections = stage_ota_downloads(stage) + CONNECTIONS_MORE,
                                       .seed = stage->scenario->seed};
-  return proxy_open(&stage->loop, &config, &server->proxy, &stage->error);
+  return proxy_open(world_loop(stage->world), &config, &server->proxy, &stage->error);
 }
 
 static int open_fetch(struct stage *stage)
@@ -88,7 +88,7 @@ static int open_fetch(struct stage *stage)
   char way[64];
   snprintf(way, sizeof way, HOST ":%u:127.0.0.1", proxy_port(server->proxy));
   const char *const resolve[] = {way, NULL};
-  const struct fetch_config config = {.loop = &stage->loop,
+  const struct fetch_config config = {.loop = world_loop(stage->world),
                                       .ca_path = server->ca_path,
                                       .resolve = resolve,
                                       .at_once = (uint32_t) stage_ota_downloads(stage)};

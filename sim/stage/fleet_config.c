@@ -38,7 +38,7 @@ static int set_anchors(struct stage *stage, struct fleet_config *config)
 int stage_fleet_config(struct stage *stage, struct fleet_config *out)
 {
   const struct scenario *scenario = stage->scenario;
-  *out = (struct fleet_config){.backend = stage->backend,
+  *out = (struct fleet_config){.backend = world_backend(stage->world),
                                .mark = stage->mark,
                                .began_us = stage->began_ms * 1000,
                                .ops = clients_at(0),
@@ -57,6 +57,8 @@ int stage_fleet_config(struct stage *stage, struct fleet_config *out)
                                .seed = scenario->seed,
                                .metrics = stage->metrics,
                                .events = stage->events};
+  if (out->backend == NULL)
+    return error_set(&stage->error, EXIT_CODE_SETUP, "out of memory for connections");
   stage_ota_lend(stage, out);
   return stage_set_places(stage, out) != 0 ? -1 : set_anchors(stage, out);
 }

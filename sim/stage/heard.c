@@ -78,7 +78,7 @@ static void on_connected(struct stage *stage)
 {
   stage->office_online = true;
   if (stage->office_lost_at_ms != 0)
-    stage->office_away_ms += uv_now(&stage->loop) - stage->office_lost_at_ms;
+    stage->office_away_ms += world_now_ms(stage->world) - stage->office_lost_at_ms;
   stage->office_lost_at_ms = 0;
   stage->office_gave_up = false;
   stage->office_told = 0;
@@ -90,7 +90,7 @@ static void on_lost(struct stage *stage, const char *why)
 {
   stage->office_online = false;
   stage->office_losses++;
-  stage->office_lost_at_ms = uv_now(&stage->loop);
+  stage->office_lost_at_ms = world_now_ms(stage->world);
   stage->office_surprised = stage->office_surprised || !stage->office_foretold;
   snprintf(stage->office_said, sizeof stage->office_said, "%s", why);
   metrics_add(stage->metrics, METRIC_OPERATOR_LOSSES, 1);
@@ -113,7 +113,7 @@ static void on_failed(struct stage *stage)
 
 void stage_office_gauges(struct stage *stage)
 {
-  uint64_t now_ms = uv_now(&stage->loop), since_ms = stage->office_lost_at_ms;
+  uint64_t now_ms = world_now_ms(stage->world), since_ms = stage->office_lost_at_ms;
   uint64_t away_ms = stage->office_away_ms + (since_ms != 0 ? now_ms - since_ms : 0);
   metrics_set(stage->metrics, METRIC_OPERATOR_AWAY, (double) away_ms / 1000);
   metrics_set(stage->metrics, METRIC_OPERATOR_ONLINE, stage->office_online);

@@ -9,12 +9,8 @@
 #ifndef FLEETSIM_STAGE_STAGE_H
 #define FLEETSIM_STAGE_STAGE_H
 
-#include <uv.h>
-
 #include "broker/broker.h"
 #include "fleet/fleet.h"
-#include "net/backend_uv.h"
-#include "net/loop_delay.h"
 #include "office/office.h"
 #include "pki/crl.h"
 #include "pki/pki.h"
@@ -26,9 +22,9 @@
 #include "scenario/step_kind.h"
 #include "stage/options.h"
 #include "timing/profile.h"
+#include "world/world.h"
 
 #define STAGE_ALLOWED_MAX  16  /* --allow-target */
-#define STAGE_SIGNALS      8   /* that end a run in order: run/loop.c */
 #define STAGE_VERSIONS_MAX 256 /* trust bundle versions in one run */
 
 /* One broker. Where all is told of "the broker", all of those are meant that are not down. */
@@ -57,13 +53,8 @@ struct stage {
   bool aborted, interrupted;
   bool asking; /* a person is being asked: the live line keeps quiet */
 
-  uv_loop_t loop;
-  uv_timer_t tick;
-  uv_signal_t signals[STAGE_SIGNALS];
-  uv_async_t wake;
-  struct loop_delay delay;
-  size_t signal_count;
-  bool loop_open, ticked;
+  struct world *world; /* the caller's, settled at the end */
+  bool ticked;
   bool clones_closed, fleet_closed;
   /* something did not close in time: nothing is freed any more, and the process ends as it is */
   bool stuck;
@@ -87,7 +78,6 @@ struct stage {
   /* this program, with broker.terminator; "" without */
   char terminator[FILES_PATH_MAX];
   struct office *office;
-  struct backend *backend;
   struct fleet *fleet;
   struct stage_clones *clones; /* clones.h; NULL: none */
   struct stage_ota *ota;       /* firmware.h; NULL: the devices take no updates */

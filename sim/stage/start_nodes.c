@@ -1,6 +1,6 @@
-/* Starts the brokers of a run, each with its first chain, list and client CAs; in a run against brokers
- * that stand elsewhere these are believed to be as the file says. What fails has a sentence in
- * stage->error. */
+/* Starts the brokers of a run, each with its first chain, list and client CAs; in a run against
+ * brokers that stand elsewhere these are believed to be as the file says. What fails has a sentence
+ * in stage->error. */
 #define _XOPEN_SOURCE 700
 #include "stage/start_nodes.h"
 
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/process.h"
 #include "stage/apply.h"
 #include "stage/crls.h"
 #include "terminator/terminator.h"
@@ -55,11 +56,10 @@ static int open_node(struct stage *stage, size_t node)
   const struct scenario *scenario = stage->scenario;
   char name[8 + SCENARIO_NODE_NAME] = "broker", folder[FILES_PATH_MAX];
   bool first = node == 0;
-  size_t size = sizeof stage->terminator;
   if (scenario->node_count > 1)
     snprintf(name, sizeof name, "broker-%s", scenario->nodes[node].name);
   if (files_join(folder, stage->options->out, name, &stage->error) != 0) return -1;
-  if (scenario->terminator && uv_exepath(stage->terminator, &size) != 0)
+  if (scenario->terminator && process_path(stage->terminator) != 0)
     return error_set(&stage->error, EXIT_CODE_SETUP,
                      "this program's own path cannot be found; is /proc mounted?");
   struct broker_config config = {
@@ -81,7 +81,7 @@ static int open_node(struct stage *stage, size_t node)
       .ctx = stage,
   };
   for (int h = 0; h < HOOK_COUNT; h++) config.hooks.of[h] = text_or_null(scenario->hook[h]);
-  return broker_open(&stage->loop, &config, &stage->nodes[node].broker, &stage->error);
+  return broker_open(world_loop(stage->world), &config, &stage->nodes[node].broker, &stage->error);
 }
 
 /* --- What they present and trust -------------------------------------------------------------- */
@@ -102,9 +102,7 @@ static int share_tickets(struct stage *stage)
 {
   uint8_t keys[TERMINATOR_KEYS_SIZE];
   char path[FILES_PATH_MAX];
-  int status = uv_random(NULL, NULL, keys, sizeof keys, 0, NULL);
-  if (status != 0)
-    return error_set(&stage->error, EXIT_CODE_SETUP, "no random bytes: %s", uv_strerror(status));
+  int status = world_random(stage->world, keys, sizeof keys, &stage->error);
   for (size_t n = 0; n < stage->scenario->node_count && status == 0; n++) {
     broker_place(stage->nodes[n].broker, BROKER_TICKET_KEYS, path);
     status = files_write(path, keys, sizeof keys, 0600, &stage->error);
@@ -170,7 +168,8 @@ static int start_false_broker(struct stage *stage)
                                  .anyone = true,
                                  .died = on_broker_died,
                                  .ctx = stage};
-  if (broker_open(&stage->loop, &config, &stage->nodes[node].broker, &stage->error) != 0 ||
+  if (broker_open(world_loop(stage->world), &config, &stage->nodes[node].broker, &stage->error) !=
+          0 ||
       write_false_chain(stage, stage->nodes[node].broker) != 0)
     return -1;
   return stage_wait_node(stage, node, broker_start, BROKER_START_MS);

@@ -5,26 +5,26 @@
 
 uint64_t stage_elapsed_ms(const struct stage *stage)
 {
-  return uv_now(&stage->loop) - stage->began_ms;
+  return world_now_ms(stage->world) - stage->began_ms;
 }
 
 double stage_event_s(const struct stage *stage)
 {
-  return (double) (backend_now_us(stage->backend) - stage->began_ms * 1000) / 1e6;
+  return (double) (world_now_us(stage->world) - stage->began_ms * 1000) / 1e6;
 }
 
 enum stage_waited stage_wait(struct stage *stage, bool (*done)(struct stage *stage, void *ctx),
                              void *ctx, uint64_t within_ms)
 {
-  uint64_t now_ms = uv_now(&stage->loop);
+  uint64_t now_ms = world_now_ms(stage->world);
   uint64_t until_ms = within_ms > UINT64_MAX - now_ms ? UINT64_MAX : now_ms + within_ms;
   for (;;) {
     if (stage->aborted) return STAGE_ABORTED;
     if (done(stage, ctx)) return STAGE_REACHED;
-    if (uv_now(&stage->loop) >= until_ms) return STAGE_TIMED_OUT;
+    if (world_now_ms(stage->world) >= until_ms) return STAGE_TIMED_OUT;
     /* conditions look at every device: once a tick is often enough, once per packet is not
        affordable */
-    for (stage->ticked = false; !stage->ticked;) uv_run(&stage->loop, UV_RUN_ONCE);
+    for (stage->ticked = false; !stage->ticked;) world_turn(stage->world, true);
   }
 }
 
@@ -50,6 +50,6 @@ bool stage_pause(struct stage *stage, uint64_t ms)
 
 bool stage_yield(struct stage *stage)
 {
-  uv_run(&stage->loop, UV_RUN_NOWAIT);
+  world_turn(stage->world, false);
   return !stage->aborted;
 }

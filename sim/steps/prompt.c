@@ -1,41 +1,26 @@
 /* prompt: the rehearsal waits for a person who does something to the real system. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
-#include <unistd.h>
 
 #include "stage/wait.h"
 #include "steps/internal.h"
 
-struct answer {
-  uv_poll_t poll;
-  bool given, closed;
-};
-
-static void on_input(uv_poll_t *poll, int status, int events)
+static void on_answer(void *ctx)
 {
-  struct answer *answer = poll->data;
-  char line[256];
-  (void) events;
-  answer->given = status < 0 || read(STDIN_FILENO, line, sizeof line) >= 0;
-  if (answer->given) uv_poll_stop(poll);
+  *(bool *) ctx = true;
 }
 
 static bool is_given(struct stage *stage, void *ctx)
 {
   (void) stage;
-  return ((const struct answer *) ctx)->given;
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-  ((struct answer *) handle->data)->closed = true;
+  return *(const bool *) ctx;
 }
 
 static enum step_outcome run_prompt(struct stage *stage, const struct scenario_step *step)
 {
   if (stage->options->yes) return STEP_DONE;
-  struct answer answer = {.given = false};
-  if (!isatty(STDIN_FILENO) || uv_poll_init(&stage->loop, &answer.poll, STDIN_FILENO) != 0) {
+  bool given = false;
+  if (world_ask(stage->world, on_answer, &given) != 0) {
     error_set(&stage->error, EXIT_CODE_SETUP,
               "the scenario asks a person (\"%s\") but there is no terminal: run it in one, or "
               "pass --yes",
@@ -44,12 +29,9 @@ static enum step_outcome run_prompt(struct stage *stage, const struct scenario_s
   }
   fprintf(stderr, "\n%s\nPress Enter to go on. ", step->say);
   stage->asking = true;
-  answer.poll.data = &answer;
-  uv_poll_start(&answer.poll, UV_READABLE, on_input);
-  enum stage_waited waited = stage_wait(stage, is_given, &answer, UINT64_MAX);
+  enum stage_waited waited = stage_wait(stage, is_given, &given, UINT64_MAX);
   stage->asking = false;
-  uv_close((uv_handle_t *) &answer.poll, on_closed);
-  while (!answer.closed) uv_run(&stage->loop, UV_RUN_ONCE);
+  world_stop_asking(stage->world);
   return waited == STAGE_ABORTED ? STEP_ABORTED : STEP_DONE;
 }
 

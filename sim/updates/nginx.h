@@ -15,12 +15,12 @@
 #define FLEETSIM_NGINX_H
 
 #include <stdint.h>
-#include <uv.h>
 
 #include "base/error.h"
 #include "base/files.h"
 
 struct nginx;
+struct uv_loop_s;
 
 /* Copied by nginx_open; what it points to must outlive the server. */
 struct nginx_config {
@@ -37,7 +37,7 @@ struct nginx_config {
 typedef void (*nginx_done)(void *ctx, const struct error *error);
 
 /* Finds nginx, makes the folder and files/, picks the port. */
-int nginx_open(uv_loop_t *loop, const struct nginx_config *config, struct nginx **out,
+int nginx_open(struct uv_loop_s *loop, const struct nginx_config *config, struct nginx **out,
                struct error *error);
 
 /* Starts it and waits until it answers a request over TLS, with a certificate that ca_path leads to

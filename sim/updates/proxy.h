@@ -23,13 +23,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uv.h>
 
 #include "base/error.h"
 
 #define PROXY_IDLE_MS 300000u
 
 struct proxy;
+struct uv_loop_s;
 
 struct proxy_config {
   uint16_t to_port; /* the server's */
@@ -60,7 +60,7 @@ struct proxy_totals {
 };
 
 /* Listens when it returns. The loop is the caller's. */
-int proxy_open(uv_loop_t *loop, const struct proxy_config *config, struct proxy **out,
+int proxy_open(struct uv_loop_s *loop, const struct proxy_config *config, struct proxy **out,
                struct error *error);
 uint16_t proxy_port(const struct proxy *proxy);
 

@@ -50,6 +50,11 @@ void world_watch(struct world *world, const struct world_watcher *watcher, uint3
   world->ops->watch(world, watcher, beat_ms, ctx);
 }
 
+void world_measure_delay(struct world *world, bool on)
+{
+  world->ops->measure_delay(world, on);
+}
+
 void world_wake(struct world *world)
 {
   world->ops->wake(world);

@@ -35,8 +35,8 @@ struct world_watcher {
   /* somebody wants the process ended: a signal's number (SIGINT, SIGTERM and the like). Comes again
    * for each further one. */
   void (*interrupted)(void *ctx, int signal);
-  /* how long the callbacks of one turn have kept all its connections waiting: once a turn, or never
-   * where that has no meaning */
+  /* how long the callbacks of one turn have kept all its connections waiting: once a turn while
+   * world_measure_delay is on, or never where that has no meaning */
   void (*delayed)(void *ctx, uint64_t delay_ms);
 };
 
@@ -56,6 +56,7 @@ struct world_ops {
   int (*work)(struct world *world, void (*work)(void *ctx), void (*done)(void *ctx), void *ctx);
   void (*watch)(struct world *world, const struct world_watcher *watcher, uint32_t beat_ms,
                 void *ctx);
+  void (*measure_delay)(struct world *world, bool on);
   void (*wake)(struct world *world);
   void (*turn)(struct world *world, bool wait);
   bool (*settle)(struct world *world, uint64_t within_ms);
@@ -99,6 +100,9 @@ int world_work(struct world *world, void (*work)(void *ctx), void (*done)(void *
  * world. Signals that would end the process without results are the watcher's from here on. */
 void world_watch(struct world *world, const struct world_watcher *watcher, uint32_t beat_ms,
                  void *ctx);
+
+/* From here on `delayed` is called, or no more; it is not until it is asked for. */
+void world_measure_delay(struct world *world, bool on);
 
 /* `woken` is called soon. From any thread, from inside callbacks too; does nothing once the
  * world has settled. */
