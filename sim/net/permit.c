@@ -5,7 +5,6 @@
 #include "net/permit.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -26,7 +25,7 @@ bool permit_same_host(const char *a, const char *b)
   return strcasecmp(a, b) == 0;
 }
 
-static bool is_listed(const struct permit *permit, const char *host)
+bool permit_is_listed(const struct permit *permit, const char *host)
 {
   for (size_t i = 0; permit != NULL && i < permit->count; i++)
     if (permit_same_host(permit->hosts[i], host)) return true;
@@ -35,7 +34,7 @@ static bool is_listed(const struct permit *permit, const char *host)
 
 bool permit_host(const struct permit *permit, const char *host)
 {
-  return permit_is_loopback(host) || is_listed(permit, host);
+  return permit_is_loopback(host) || permit_is_listed(permit, host);
 }
 
 static bool is_loopback_address(const struct sockaddr *address)
@@ -49,41 +48,34 @@ static bool is_loopback_address(const struct sockaddr *address)
 
 bool permit_address(const struct permit *permit, const char *host, const struct sockaddr *address)
 {
-  return is_loopback_address(address) || is_listed(permit, host);
+  return is_loopback_address(address) || permit_is_listed(permit, host);
+}
+
+bool permit_addresses(const struct permit *permit, const char *host,
+                      const struct sockaddr_storage *addresses, size_t count,
+                      char beyond[PERMIT_ADDRESS_MAX])
+{
+  for (size_t i = 0; i < count; i++) {
+    const struct sockaddr *address = (const struct sockaddr *) &addresses[i];
+    if (permit_address(permit, host, address)) continue;
+    if (getnameinfo(address, sizeof addresses[i], beyond, PERMIT_ADDRESS_MAX, NULL, 0,
+                    NI_NUMERICHOST) != 0)
+      strcpy(beyond, "an address elsewhere");
+    return false;
+  }
+  return true;
 }
 
 bool permit_look_up(const struct permit *permit, const char *host, char beyond[PERMIT_ADDRESS_MAX])
 {
   struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found = NULL;
   bool permitted = true;
-  if (is_listed(permit, host) || getaddrinfo(host, NULL, &hints, &found) != 0) return true;
+  if (permit_is_listed(permit, host) || getaddrinfo(host, NULL, &hints, &found) != 0) return true;
   for (const struct addrinfo *a = found; a != NULL && permitted; a = a->ai_next) {
-    permitted = permit_address(permit, host, a->ai_addr);
-    if (!permitted && getnameinfo(a->ai_addr, a->ai_addrlen, beyond, PERMIT_ADDRESS_MAX, NULL, 0,
-                                  NI_NUMERICHOST) != 0)
-      strcpy(beyond, "an address elsewhere");
+    struct sockaddr_storage address = {0};
+    memcpy(&address, a->ai_addr, a->ai_addrlen);
+    permitted = permit_addresses(permit, host, &address, 1, beyond);
   }
   freeaddrinfo(found);
   return permitted;
-}
-
-int permit_url_host(const char *url, char host[PERMIT_HOST_MAX])
-{
-  CURLU *parsed = curl_url();
-  char *text = NULL;
-  int result = -1;
-  if (parsed != NULL && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
-      curl_url_get(parsed, CURLUPART_HOST, &text, 0) == CURLUE_OK) {
-    size_t size = strlen(text);
-    bool brackets = size > 2 && text[0] == '[' && text[size - 1] == ']';
-    size -= brackets ? 2 : 0;
-    if (size > 0 && size < PERMIT_HOST_MAX) {
-      memcpy(host, text + brackets, size);
-      host[size] = '\0';
-      result = 0;
-    }
-  }
-  curl_free(text);
-  curl_url_cleanup(parsed);
-  return result;
 }

@@ -28,11 +28,20 @@ bool permit_is_loopback(const char *host);
 /* Names are the same whatever their case. */
 bool permit_same_host(const char *a, const char *b);
 
+/* Named by both: it may have any address. */
+bool permit_is_listed(const struct permit *permit, const char *host);
+
 /* Loopback by its spelling, or listed. */
 bool permit_host(const struct permit *permit, const char *host);
 
 /* Whether a connection to `host` may go to this address of it. */
 bool permit_address(const struct permit *permit, const char *host, const struct sockaddr *address);
+
+/* Whether a connection to `host` may go to each of these addresses, which are all that it has.
+ * False where one is elsewhere: `beyond` is that one then, as text. */
+bool permit_addresses(const struct permit *permit, const char *host,
+                      const struct sockaddr_storage *addresses, size_t count,
+                      char beyond[PERMIT_ADDRESS_MAX]);
 
 /* Looks up a name that is permitted because it should be loopback. False where it leads elsewhere
  * too: `beyond` is that address then. Names that cannot be found and literals are fine; blocks as

@@ -4,6 +4,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "internal.h"
 
+#include <openssl/pem.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -152,4 +154,18 @@ int pki_anchor_id(const struct pki *pki, const char *root, uint8_t id[32])
 {
   const struct pki_hierarchy *found = pki_find_root(pki, root, NULL);
   return found == NULL ? -1 : pki_cert_sha256(found->root.certificate, id);
+}
+
+uint32_t pki_chain_bytes(const char *certificate_path)
+{
+  FILE *file = fopen(certificate_path, "re");
+  uint32_t bytes = 0;
+  for (X509 *certificate;
+       file != NULL && (certificate = PEM_read_X509(file, NULL, NULL, NULL)) != NULL;) {
+    int size = i2d_X509(certificate, NULL);
+    bytes += size > 0 ? (uint32_t) size : 0;
+    X509_free(certificate);
+  }
+  if (file != NULL) fclose(file);
+  return bytes;
 }

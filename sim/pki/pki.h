@@ -238,11 +238,14 @@ int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain,
                            const char *certificate_path, const char *key_path,
                            uint8_t fingerprint[32], struct error *error);
 
-/* The same for the update server: a leaf (EKU serverAuth) that the update CA issued, for `host` and
- * `also` of `chain`, of which only `leaf_expired` counts besides. No root of the fleet leads to it,
- * and it to none: what breaks one channel leaves the other. `ca_path` receives the absolute or
- * relative path of the update CA's certificate, by which devices judge the server. In a folder that
- * was made before there was an update CA it is made now. */
+/* DER bytes of the certificates in a chain's file; 0 when there is none. */
+uint32_t pki_chain_bytes(const char *certificate_path);
+
+/* The same as a broker's for the update server: a leaf (EKU serverAuth) that the update CA
+ * issued, for `host` and `also` of `chain`, of which only `leaf_expired` counts besides. No root
+ * of the fleet leads to it, and it to none: what breaks one channel leaves the other. `ca_path`
+ * receives the absolute or relative path of the update CA's certificate, by which devices judge
+ * the server. In a folder that was made before there was an update CA it is made now. */
 int pki_write_update_chain(struct pki *pki, const struct pki_chain *chain,
                            const char *certificate_path, const char *key_path,
                            char ca_path[FILES_PATH_MAX], struct error *error);

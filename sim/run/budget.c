@@ -1,7 +1,5 @@
 /* What the devices' processor is modelled on, and what the client takes up on it. */
 #define _POSIX_C_SOURCE 200809L
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <stdio.h>
 
 #include "crypto/records.h"
@@ -53,26 +51,11 @@ static int count_anchors(struct stage *stage, uint32_t *out)
   return 0;
 }
 
-/* DER bytes of the certificates in a PEM file; 0 when there is none. */
-static uint32_t chain_bytes(const char *path)
-{
-  FILE *file = fopen(path, "re");
-  uint32_t bytes = 0;
-  for (X509 *certificate;
-       file != NULL && (certificate = PEM_read_X509(file, NULL, NULL, NULL)) != NULL;) {
-    int size = i2d_X509(certificate, NULL);
-    bytes += size > 0 ? (uint32_t) size : 0;
-    X509_free(certificate);
-  }
-  if (file != NULL) fclose(file);
-  return bytes;
-}
-
 int run_count_budget(struct stage *stage)
 {
   struct results_timing *out = &stage->results.timing;
   /* what another one serves is not in our files: it is not counted */
   if (broker_is(stage->broker, BROKER_FRESH))
-    out->chain_bytes = chain_bytes(broker_chain_place(stage->broker, BROKER_MAIN).certificate);
+    out->chain_bytes = pki_chain_bytes(broker_chain_place(stage->broker, BROKER_MAIN).certificate);
   return count_anchors(stage, &out->trust_anchors_max);
 }

@@ -1,22 +1,18 @@
 /* The way of a scenario: text, --set, keys, values, the story as a whole. Every step refuses with
  * FILE:LINE:COLUMN, and what was read until then is freed. */
 #define _POSIX_C_SOURCE 200809L
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/digest.h"
 #include "scenario/check.h"
 #include "scenario/override.h"
 
-static int hash_text(const struct doc *doc, char out[65], struct error *error)
+static int hash_text(const struct doc *doc, char out[DIGEST_TEXT], struct error *error)
 {
-  unsigned char digest[32];
-  unsigned size = sizeof digest;
-  if (EVP_Digest(doc->text, doc->size, digest, &size, EVP_sha256(), NULL) != 1)
-    return error_set(error, EXIT_CODE_INTERNAL, "libcrypto cannot compute SHA-256");
-  for (size_t i = 0; i < sizeof digest; i++) snprintf(out + 2 * i, 3, "%02x", digest[i]);
-  return 0;
+  if (digest_of(doc->text, doc->size, out) == 0) return 0;
+  return error_set(error, EXIT_CODE_INTERNAL, "libcrypto cannot compute SHA-256");
 }
 
 static int load_document(struct doc *doc, const struct step_kind *const *kinds,

@@ -3,9 +3,9 @@
 #define _POSIX_C_SOURCE 200809L
 #include "stage/allowed.h"
 
-#include <netdb.h>
-#include <stdio.h>
 #include <string.h>
+
+#define ADDRESSES_MAX 64
 
 /* Both words have been given. */
 static void gather(struct stage *stage)
@@ -28,6 +28,8 @@ static bool is_a_target(const struct scenario *scenario, const char *host)
 static int check_host(struct stage *stage, const char *host)
 {
   char beyond[PERMIT_ADDRESS_MAX];
+  struct sockaddr_storage found[ADDRESSES_MAX];
+  const char *why;
   bool named = is_a_target(stage->scenario, host);
   if (host[0] == '\0') return 0;
   if (!permit_host(&stage->permit, host))
@@ -35,7 +37,9 @@ static int check_host(struct stage *stage, const char *host)
                      "nothing was sent: %s is not this machine; to load it, name it in the "
                      "scenario's targets: list%s and pass --allow-target %s",
                      host, named ? " (done)" : "", host);
-  if (permit_look_up(&stage->permit, host, beyond)) return 0;
+  if (permit_is_listed(&stage->permit, host)) return 0;
+  size_t count = world_resolve(stage->world, host, 0, found, ADDRESSES_MAX, &why);
+  if (permit_addresses(&stage->permit, host, found, count, beyond)) return 0;
   return error_set(
       &stage->error, EXIT_CODE_SETUP,
       "nothing was sent: %s leads to %s, which is not this machine: mend the name, write "
@@ -66,22 +70,21 @@ int stage_check_allowed(struct stage *stage)
   return 0;
 }
 
+/* "localhost" leads to IPv4, where brokers of ours listen. */
 int stage_resolve(struct stage *stage, const char *host, uint16_t port,
                   struct sockaddr_storage *out)
 {
-  char service[8];
-  snprintf(service, sizeof service, "%u", port);
-  struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                           .ai_family = strcmp(host, "localhost") == 0 ? AF_INET : AF_UNSPEC};
-  struct addrinfo *found = NULL;
-  int failed = getaddrinfo(host, service, &hints, &found);
-  if (failed != 0)
+  struct sockaddr_storage found[ADDRESSES_MAX];
+  const char *why;
+  bool is_local = strcmp(host, "localhost") == 0;
+  size_t count = world_resolve(stage->world, host, port, found, ADDRESSES_MAX, &why), at = 0;
+  while (is_local && at < count && found[at].ss_family != AF_INET) at++;
+  if (count > 0 && at == count) why = "it has no address of IPv4";
+  if (at == count)
     return error_set(&stage->error, EXIT_CODE_SETUP, "cannot find the address of %s: %s", host,
-                     gai_strerror(failed));
-  bool permitted = permit_address(&stage->permit, host, found->ai_addr);
-  if (permitted) memcpy(out, found->ai_addr, found->ai_addrlen);
-  freeaddrinfo(found);
-  if (permitted) return 0;
+                     why);
+  *out = found[at];
+  if (permit_address(&stage->permit, host, (const struct sockaddr *) out)) return 0;
   return error_set(&stage->error, EXIT_CODE_SETUP, "nothing was sent: %s leads beyond this machine",
                    host);
 }
