@@ -4,6 +4,7 @@
 
 #include "cli/args.h"
 #include "pki/image.h"
+#include "pki/key.h"
 
 /* What the command line of an image verb gave; a verb's table has the options that it knows. */
 struct image_line {

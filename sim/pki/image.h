@@ -9,12 +9,13 @@
 #define FLEETSIM_PKI_IMAGE_H
 
 #include "device/manifest.h"
-#include "pki/key.h"
 #include "pki/pki.h"
+
+struct evp_pkey_st; /* an EVP_PKEY of OpenSSL */
 
 /* The key that the folder's devices believe images by. Made now in a folder from before there was
  * one. The key is the folder's: valid until pki_close, not to be freed. */
-int pki_image_key(struct pki *pki, EVP_PKEY **key, struct error *error);
+int pki_image_key(struct pki *pki, struct evp_pkey_st **key, struct error *error);
 int pki_image_point(struct pki *pki, uint8_t out[65], struct error *error);
 
 /* An image that is to be made. */
@@ -36,8 +37,8 @@ int pki_image_size(const struct pki_image *image, uint32_t *size, struct error *
 /* Writes the image's pki_image_size bytes to `out`, signed with `key`. `hash` receives what its
  * SHA256 entry holds. `image->body` may be `out` + DEVICE_IMAGE_HEADER_SIZE, its place in the
  * file. */
-int pki_image_write(const struct pki_image *image, EVP_PKEY *key, uint8_t *out, uint8_t hash[32],
-                    struct error *error);
+int pki_image_write(const struct pki_image *image, struct evp_pkey_st *key, uint8_t *out,
+                    uint8_t hash[32], struct error *error);
 
 /* The same with the folder's key; the caller frees *out. */
 int pki_image_make(struct pki *pki, const struct pki_image *image, uint8_t **out, size_t *size,
@@ -94,8 +95,9 @@ enum device_ota_status pki_harm_status(enum pki_image_harm harm);
  * manifest; NULL: there is none, then harms of the manifest alone, and NOT_AS_ANNOUNCED, are a
  * USAGE error. `key` signs again where the owner would; NULL: harms that need it are a USAGE error.
  * `seed` chooses bit and place. The harms of a signed manifest are pki_manifest_spoil's. */
-int pki_image_spoil(enum pki_image_harm harm, uint64_t seed, EVP_PKEY *key, uint8_t **image,
-                    size_t *size, struct device_manifest *manifest, struct error *error);
+int pki_image_spoil(enum pki_image_harm harm, uint64_t seed, struct evp_pkey_st *key,
+                    uint8_t **image, size_t *size, struct device_manifest *manifest,
+                    struct error *error);
 
 /* Spoils a signed manifest: MANIFEST_SIGNATURE, BAD_MANIFEST. Other harms are in what was signed
    and change nothing. */

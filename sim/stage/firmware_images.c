@@ -192,7 +192,7 @@ int stage_ota_renew(struct stage *stage, size_t index)
 int stage_ota_spoil(struct stage *stage, size_t index, enum pki_image_harm harm)
 {
   struct stage_image *image = &stage->ota->images[index];
-  EVP_PKEY *key;
+  struct evp_pkey_st *key;
   image->manifest.serial = ++stage->ota->serial;
   if (pki_image_key(stage->pki, &key, &stage->error) != 0 ||
       pki_image_spoil(harm, stage->scenario->seed ^ index, key, &image->bytes, &image->size,
