@@ -27,6 +27,8 @@ struct fleet_facts {
      full handshake in which it sent that chain ended in CONNACK, or the session resumes one that
      did */
   uint16_t identified;
+  /* phase, bit f: an attempt of it ended in DEVICE_FAIL_TLS_FIRST + f */
+  uint32_t phase_refusals;
   int8_t node; /* the broker that it dialled last, -1: none yet */
   /* number (leaves.h) of the broker's certificate that it accepted last in a full handshake and
      CONNACK at the main endpoint; LEAVES_NONE: of none */
@@ -48,6 +50,8 @@ struct fleet_facts {
   bool revoked : 1; /* the CRL published last names it */
 };
 _Static_assert(DEVICE_FAIL_COUNT <= 256, "a failure is kept in eight bits");
+_Static_assert(DEVICE_FAIL_TLS_LAST - DEVICE_FAIL_TLS_FIRST < 32,
+               "each has a bit of phase_refusals");
 
 /* What became of a device's telemetry, as far as the device knows. */
 struct fleet_books {

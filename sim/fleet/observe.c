@@ -226,6 +226,8 @@ static void on_attempt_failed(struct member *m, enum device_failure failure)
   if (failure == DEVICE_FAIL_STOPPED) return;
   revoked_failed(m, failure);
   if (outweighs(failure, m->facts.phase_failure)) m->facts.phase_failure = failure;
+  if (failure >= DEVICE_FAIL_TLS_FIRST && failure <= DEVICE_FAIL_TLS_LAST)
+    m->facts.phase_refusals |= UINT32_C(1) << (failure - DEVICE_FAIL_TLS_FIRST);
   bool final =
       is_verdict(failure) || (m->facts.revoked && m->opened && device_failure_is_refusal(failure));
   if (m->endpoint != FLEET_PROVE) return;

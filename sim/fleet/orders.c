@@ -244,6 +244,7 @@ void fleet_begin_phase(struct fleet *fleet)
   for (size_t i = 0; i < fleet->config.device_count; i++) {
     struct fleet_facts *facts = &fleet->members[i].facts;
     facts->phase_failure = DEVICE_FAIL_NONE;
+    facts->phase_refusals = 0;
     facts->phase_connected = false;
   }
 }

@@ -78,14 +78,20 @@ static bool is_reconnected(const struct stage *stage, size_t index, const struct
   return facts->wanted && facts->phase_connected;
 }
 
+/* For that reason, whatever others there were: within a phase the reason may change. */
 static bool is_refused(const struct stage *stage, size_t index, const struct fleet_facts *facts,
                        const char *argument)
 {
   (void) stage, (void) index;
   static const char prefix[] = "connect.tls.";
-  const char *name = device_failure_name(facts->phase_failure);
-  if (!facts->wanted || strncmp(name, prefix, sizeof prefix - 1) != 0) return false;
-  return argument[0] == '\0' || strcmp(name + sizeof prefix - 1, argument) == 0;
+  if (!facts->wanted) return false;
+  for (int f = DEVICE_FAIL_TLS_FIRST; f <= DEVICE_FAIL_TLS_LAST; f++) {
+    const char *name = device_failure_name((enum device_failure) f);
+    bool seen = (facts->phase_refusals >> (f - DEVICE_FAIL_TLS_FIRST) & 1u) != 0;
+    if (seen && (argument[0] == '\0' || strcmp(name + sizeof prefix - 1, argument) == 0))
+      return true;
+  }
+  return false;
 }
 
 static bool is_revoked(const struct stage *stage, size_t index, const struct fleet_facts *facts,

@@ -706,6 +706,31 @@ static void a_proof_visits_the_other_listener_and_comes_home(void **state)
   end(w);
 }
 
+static bool was_refused(const struct world *w, enum device_failure failure)
+{
+  return (fleet_facts(w->fleet, 4)->phase_refusals >> (failure - DEVICE_FAIL_TLS_FIRST) & 1u) != 0;
+}
+
+static void every_reason_of_a_phase_is_kept(void **state)
+{
+  (void) state;
+  struct world *w = new_world(-1);
+  connect_all(w);
+  fleet_begin_phase(w->fleet);
+  outcome[FLEET_PROVE] = DEVICE_FAIL_TLS_EXPIRED;
+  fleet_prove(w->fleet, fleet_order(w->fleet), DEVICES, 0);
+  pass(w, 50);
+  outcome[FLEET_PROVE] = DEVICE_FAIL_TLS_NOT_TRUSTED;
+  fleet_prove(w->fleet, fleet_order(w->fleet), DEVICES, 0);
+  pass(w, 50);
+  assert_true(was_refused(w, DEVICE_FAIL_TLS_EXPIRED));
+  assert_true(was_refused(w, DEVICE_FAIL_TLS_NOT_TRUSTED));
+  assert_false(was_refused(w, DEVICE_FAIL_TLS_REVOKED));
+  fleet_begin_phase(w->fleet);
+  assert_false(was_refused(w, DEVICE_FAIL_TLS_EXPIRED));
+  end(w);
+}
+
 static void a_refused_proof_is_kept_and_the_device_comes_home(void **state)
 {
   (void) state;
@@ -1373,6 +1398,7 @@ int main(void)
       cmocka_unit_test(an_attempt_cut_short_by_the_plan_is_booked),
       cmocka_unit_test(a_proof_visits_the_other_listener_and_comes_home),
       cmocka_unit_test(a_refused_proof_is_kept_and_the_device_comes_home),
+      cmocka_unit_test(every_reason_of_a_phase_is_kept),
       cmocka_unit_test(an_endless_proof_can_be_given_up),
       cmocka_unit_test(shelved_devices_have_no_power_until_they_wake),
       cmocka_unit_test(telemetry_keeps_its_own_time),
