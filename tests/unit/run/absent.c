@@ -1,0 +1,59 @@
+/* What a trace's scenarios never come to: images and their server, downloads, folders made
+ * elsewhere. A call ends the test with the function's name. No header is included: the calls are
+ * never made, so their arguments do not matter. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ABSENT(name)                                                      \
+  void name(void);                                                        \
+  void name(void)                                                         \
+  {                                                                       \
+    fprintf(stderr, "a trace has come to %s, which it has not\n", #name); \
+    abort();                                                              \
+  }
+
+/* clang-format off */
+ABSENT(pki_open)
+ABSENT(pki_reset_devices)
+ABSENT(pki_check_crl_secrets)
+ABSENT(pki_check_crls)
+ABSENT(pki_complete_crls)
+ABSENT(pki_write_update_chain)
+ABSENT(pki_harm_find)
+ABSENT(pki_harm_name)
+ABSENT(pki_harm_sentence)
+ABSENT(pki_image_cause)
+ABSENT(pki_image_key)
+ABSENT(pki_image_make)
+ABSENT(pki_image_note)
+ABSENT(pki_image_point)
+ABSENT(pki_image_signature_is_padded)
+ABSENT(pki_image_spoil)
+ABSENT(pki_manifest_make)
+ABSENT(pki_manifest_spoil)
+ABSENT(nginx_close)
+ABSENT(nginx_open)
+ABSENT(nginx_path)
+ABSENT(nginx_port)
+ABSENT(nginx_start)
+ABSENT(proxy_close)
+ABSENT(proxy_open)
+ABSENT(proxy_port)
+ABSENT(proxy_set)
+ABSENT(proxy_totals)
+ABSENT(results_print)
+ABSENT(psa_hash_setup)
+ABSENT(psa_hash_update)
+ABSENT(psa_hash_finish)
+ABSENT(psa_hash_abort)
+ABSENT(mbedtls_ecdsa_der_to_raw)
+ABSENT(device_signature_is_of)
+ABSENT(device_signature_is_of_hash)
+ABSENT(fetch_abort)
+ABSENT(fetch_begin)
+ABSENT(fetch_bytes_per_transfer)
+ABSENT(fetch_close)
+ABSENT(fetch_open)
+ABSENT(fetch_pause)
+ABSENT(fetch_totals)
+/* clang-format on */

@@ -1,0 +1,98 @@
+/* Reads the script of a trace line by line; what it does not know ends the test. */
+#define _POSIX_C_SOURCE 200809L
+#include "script.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "site.h"
+#include "virtual.h"
+
+struct happening {
+  char who[32], what[64];
+  bool quiet; /* it is tried until that broker is there */
+};
+
+static void unknown(const char *line)
+{
+  fprintf(stderr, "the script of a trace says '%s', which script.h does not know\n", line);
+  abort();
+}
+
+static bool happen_to_broker(struct broker *broker, const char *what)
+{
+  if (strcmp(what, "dies") == 0)
+    site_die(broker);
+  else if (strcmp(what, "freezes") == 0 || strcmp(what, "thaws") == 0)
+    site_freeze(broker, what[0] == 'f');
+  else if (strcmp(what, "refuses") == 0 || strcmp(what, "listens") == 0)
+    site_refuse(broker, what[0] == 'r');
+  else if (strcmp(what, "is deaf") == 0)
+    site_go_deaf(broker);
+  else if (strcmp(what, "keeps its chain") == 0)
+    site_keep_chain(broker);
+  else if (strcmp(what, "does not start") == 0)
+    site_fail_start(broker);
+  else
+    return false;
+  return true;
+}
+
+static void happen(void *ctx)
+{
+  struct happening *it = ctx;
+  char time[16];
+  struct broker *broker = site_find(it->who);
+  if (broker == NULL && it->quiet) {
+    clock_in(100, happen, it);
+    return;
+  }
+  if (!it->quiet) trace_say(it->who, "%s", it->what);
+  if (strcmp(it->who, "Ctrl-C") == 0)
+    virtual_interrupt();
+  else if (strcmp(it->who, "Enter") == 0)
+    virtual_answer();
+  else if (sscanf(it->what, "loses its connection for %15[0-9.]s", time) == 1)
+    site_cut_office((uint64_t) (strtod(time, NULL) * 1e6));
+  else if (broker == NULL || !happen_to_broker(broker, it->what))
+    unknown(it->what);
+  free(it);
+}
+
+static void plan(const char *words, double at_s, bool quiet)
+{
+  struct happening *it = calloc(1, sizeof *it);
+  assert(it != NULL);
+  it->quiet = quiet;
+  if (sscanf(words, "%31s %63[^\n]", it->who, it->what) < 1) unknown(words);
+  clock_in((uint64_t) (at_s * 1e6), happen, it);
+}
+
+static void read_line(const char *line)
+{
+  char words[128], hook[32], time[16];
+  if (sscanf(line, "# at %15[0-9.]s: %127[^\n]", time, words) == 2)
+    plan(words, strtod(time, NULL), false);
+  else if (sscanf(line, "# always: %127[^\n]", words) == 1)
+    plan(words, 0, true);
+  else if (sscanf(line, "# hook %31[^:]: fails", hook) == 1 && strstr(line, ": fails") != NULL)
+    site_hook_fails(hook);
+  else if (sscanf(line, "# hook %31[^:]: does", hook) == 1)
+    site_hook_does_nothing(hook);
+  else if (strncmp(line, "# no terminal", 13) == 0)
+    virtual_without_terminal();
+}
+
+void script_begin(const char *text)
+{
+  for (const char *line = text; line != NULL && *line == '#';) {
+    char one[160];
+    size_t size = strcspn(line, "\n");
+    snprintf(one, sizeof one, "%.*s", (int) size, line);
+    read_line(one);
+    line = line[size] == '\n' ? line + size + 1 : NULL;
+  }
+}

@@ -1,0 +1,17 @@
+/* The script of a trace: what happens in its world beside the plan, as comments at the head of the
+ * scenario's file.
+ *
+ *     # at 3.5s: a dies            (freezes, thaws, refuses, listens)
+ *     # at 3.5s: Ctrl-C            (Enter; operator loses its connection for 5s)
+ *     # always: a is deaf          (keeps its chain, does not start: from the moment it is there)
+ *     # hook restart: fails        (does nothing)
+ *     # no terminal
+ *
+ * The first line of the file is the sentence that says what the trace shows. */
+#ifndef FLEETSIM_TRACE_SCRIPT_H
+#define FLEETSIM_TRACE_SCRIPT_H
+
+/* Puts it on the clock; `text` is the scenario's file and outlives the run. */
+void script_begin(const char *text);
+
+#endif

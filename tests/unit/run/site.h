@@ -1,0 +1,47 @@
+/* What brokers and the back office of a trace know of each other, and what its script does to
+ * them. */
+#ifndef FLEETSIM_TRACE_SITE_H
+#define FLEETSIM_TRACE_SITE_H
+
+#include "broker/broker.h"
+#include "pki/pki.h"
+
+/* --- Of the trace (test_traces.c) ------------------------------------------------------------- */
+
+/* A line of the trace: now, and what `who` does. */
+void trace_say(const char *who, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- Of the brokers (broker.c) ---------------------------------------------------------------- */
+
+/* Before a run: what a broker that stands elsewhere presents and trusts at first. */
+void site_begin(const struct pki_roots *roots, const char *presented);
+
+/* By the name in the scenario, "broker" where there is one only. NULL: there is none so far. */
+struct broker *site_find(const char *name);
+struct broker *site_at(uint16_t port);
+
+void site_die(struct broker *broker);             /* by itself: SIGKILL from elsewhere */
+void site_freeze(struct broker *broker, bool on); /* it stands still, or goes on */
+void site_refuse(struct broker *broker, bool on); /* nobody listens */
+void site_go_deaf(struct broker *broker);         /* what the back office publishes is lost */
+void site_keep_chain(struct broker *broker);      /* a reload takes no new chain */
+void site_fail_start(struct broker *broker);      /* it does not start any more */
+void site_hook_fails(const char *hook);
+void site_hook_does_nothing(const char *hook);
+
+/* The back office connects (false: it cannot be reached, or stands still), leaves, publishes. */
+bool site_attach(struct broker *broker);
+void site_detach(struct broker *broker);
+bool site_is_silent(const struct broker *broker);
+void site_publish(struct broker *broker, const char *topic, const void *data, size_t size,
+                  uint8_t qos, bool retain);
+
+/* --- Of the back office (office.c) ------------------------------------------------------------ */
+
+void site_hear(const char *topic, const void *data, size_t size, bool retained);
+void site_lose_office(struct broker *broker);
+
+/* It loses its connection for so long. */
+void site_cut_office(uint64_t us);
+
+#endif
