@@ -25,18 +25,21 @@ static bool is_a_target(const struct scenario *scenario, const char *host)
   return false;
 }
 
-static int check_host(struct stage *stage, const char *host)
+/* By its spelling. */
+static int check_name(struct stage *stage, const char *host)
+{
+  if (permit_host(&stage->permit, host)) return 0;
+  return error_set(&stage->error, EXIT_CODE_SETUP,
+                   "nothing was sent: %s is not this machine; to load it, name it in the "
+                   "scenario's targets: list%s and pass --allow-target %s",
+                   host, is_a_target(stage->scenario, host) ? " (done)" : "", host);
+}
+
+static int check_addresses(struct stage *stage, const char *host)
 {
   char beyond[PERMIT_ADDRESS_MAX];
   struct sockaddr_storage found[ADDRESSES_MAX];
   const char *why;
-  bool named = is_a_target(stage->scenario, host);
-  if (host[0] == '\0') return 0;
-  if (!permit_host(&stage->permit, host))
-    return error_set(&stage->error, EXIT_CODE_SETUP,
-                     "nothing was sent: %s is not this machine; to load it, name it in the "
-                     "scenario's targets: list%s and pass --allow-target %s",
-                     host, named ? " (done)" : "", host);
   if (permit_is_listed(&stage->permit, host)) return 0;
   size_t count = world_resolve(stage->world, host, 0, found, ADDRESSES_MAX, &why);
   if (permit_addresses(&stage->permit, host, found, count, beyond)) return 0;
@@ -47,27 +50,36 @@ static int check_host(struct stage *stage, const char *host)
       host, beyond, host);
 }
 
+typedef int check_host(struct stage *stage, const char *host);
+
 /* A hook may be a URL: it is asked for as well. */
-static int check_hook(struct stage *stage, enum hook_kind kind)
+static int check_hook(struct stage *stage, enum hook_kind kind, check_host *check)
 {
   const char *hook = stage->scenario->hook[kind];
   char host[PERMIT_HOST_MAX];
   if (!hook_is_url(hook)) return 0;
-  if (permit_url_host(hook, host) == 0) return check_host(stage, host);
+  if (permit_url_host(hook, host) == 0) return check(stage, host);
   return error_set(&stage->error, EXIT_CODE_USAGE, "the hook '%s' is no URL that can be called",
                    hook_key(kind));
 }
 
-int stage_check_allowed(struct stage *stage)
+/* check_name or check_addresses, of every host that the scenario names. */
+static int check_each(struct stage *stage, check_host *check)
 {
   const struct scenario *s = stage->scenario;
-  gather(stage);
   for (size_t n = 0; n < s->node_count; n++)
-    if (check_host(stage, s->nodes[n].host) != 0) return -1;
-  if (check_host(stage, s->prove_host) != 0) return -1;
+    if (check(stage, s->nodes[n].host) != 0) return -1;
+  if (s->prove_host[0] != '\0' && check(stage, s->prove_host) != 0) return -1;
   for (int h = 0; h < HOOK_COUNT; h++)
-    if (check_hook(stage, (enum hook_kind) h) != 0) return -1;
+    if (check_hook(stage, (enum hook_kind) h, check) != 0) return -1;
   return 0;
+}
+
+/* No name is looked up before each has been found to be permitted. */
+int stage_check_allowed(struct stage *stage)
+{
+  gather(stage);
+  return check_each(stage, check_name) != 0 ? -1 : check_each(stage, check_addresses);
 }
 
 /* "localhost" leads to IPv4, where brokers of ours listen. */

@@ -111,11 +111,28 @@ static void a_host_that_both_have_named_gets_them_all(void **state)
   assert_int_equal(taken, 1);
 }
 
-static void a_hook_sends_nothing_to_where_its_name_should_not_lead(void **state)
+/* What calls a hook. */
+static void ask(struct broker *broker, enum hook_kind kind, struct outcome *done)
+{
+  switch (kind) {
+  case HOOK_PRESENT: broker_presented(broker, BROKER_MAIN, rig_on_done, done); return;
+  case HOOK_TRUST_CLIENTS: broker_clients_trusted(broker, rig_on_done, done); return;
+  case HOOK_RELOAD: broker_reload(broker, rig_on_done, done); return;
+  case HOOK_RESTART: broker_restart(broker, rig_on_done, done); return;
+  case HOOK_PUBLISH_CRL: broker_crl_published(broker, rig_on_done, done); return;
+  case HOOK_KICK:
+    broker_kick(broker, &(struct broker_kick){.client_id = "1"}, rig_on_done, done);
+    return;
+  case HOOK_COUNT: break;
+  }
+  fail_msg("nothing calls the hook '%s'", hook_key(kind));
+}
+
+/* Each is called, by its name, and none of them reaches anybody there. */
+static void no_hook_sends_anything_to_where_its_name_should_not_lead(void **state)
 {
   struct rig *rig = *state;
   struct listener listener;
-  struct outcome done = {0};
   struct error error;
   char url[80];
   struct broker_config config = rig_config(rig);
@@ -124,11 +141,18 @@ static void a_hook_sends_nothing_to_where_its_name_should_not_lead(void **state)
   resolver_answer = (const char *const[]){"127.0.0.2", "::ffff:127.0.0.1", NULL};
   config.kind = BROKER_KIND_REMOTE;
   config.port[BROKER_MAIN] = 1;
-  config.hooks.of[HOOK_KICK] = url;
   config.hook_timeout_ms = 2000;
+  for (int h = 0; h < HOOK_COUNT; h++) config.hooks.of[h] = url;
   assert_int_equal(broker_open(&rig->loop, &config, &rig->broker, &error), 0);
-  broker_kick(rig->broker, &(struct broker_kick){.client_id = "1"}, rig_on_done, &done);
-  rig_fails(rig, &done, "somewhere.example leads beyond this machine");
+  for (int h = 0; h < HOOK_COUNT; h++) {
+    struct outcome done = {0};
+    char words[64];
+    ask(rig->broker, (enum hook_kind) h, &done);
+    rig_fails(rig, &done, "somewhere.example leads beyond this machine");
+    assert_int_equal(done.error.code, EXIT_CODE_SETUP);
+    snprintf(words, sizeof words, "the hook '%s'", hook_key((enum hook_kind) h));
+    assert_non_null(strstr(done.error.text, words));
+  }
   assert_int_equal(listener.taken, 0);
   uv_close((uv_handle_t *) &listener.tcp, NULL);
   uv_run(&rig->loop, UV_RUN_NOWAIT);
@@ -141,7 +165,7 @@ int main(void)
       T(an_address_beyond_loopback_gets_nothing),
       T(the_second_address_of_a_name_is_judged_like_the_first),
       T(a_host_that_both_have_named_gets_them_all),
-      T(a_hook_sends_nothing_to_where_its_name_should_not_lead),
+      T(no_hook_sends_anything_to_where_its_name_should_not_lead),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

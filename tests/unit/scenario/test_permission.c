@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "../broker/resolver.h"
 #include "load_text.h"
 #include "scenario/url.h"
 
@@ -44,6 +45,7 @@ static int with_hook(enum hook_kind kind, const char *hook, struct error *error)
 static void no_hook_is_called_on_a_host_that_the_file_does_not_name(void **state)
 {
   (void) state;
+  resolver_asked = 0;
   static const char *const far[] = {"http://[::ffff:127.0.0.1]:18999/api",
                                     "https://near.example/x",
                                     "HTTPS://near.example/x",
@@ -65,6 +67,7 @@ static void no_hook_is_called_on_a_host_that_the_file_does_not_name(void **state
       if (with_hook((enum hook_kind) k, fine[i], &error) != 0)
         fail_msg("%s: %s", fine[i], error.text);
   }
+  assert_int_equal(resolver_asked, 0);
 }
 
 static void a_hook_that_is_no_url_is_refused_without_its_password(void **state)
