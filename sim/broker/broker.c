@@ -114,7 +114,7 @@ static int open_folder(struct broker *broker, struct error *error)
   if (absolute == NULL)
     return error_set(error, EXIT_CODE_SETUP, "the broker's folder %.80s cannot be used: %s%s",
                      folder, strerror(errno), error_remedy(errno));
-  if (strlen(absolute) > sizeof broker->folder - BROKER_FILE_NAME_MAX) {
+  if (strlen(absolute) >= sizeof broker->folder) {
     free(absolute);
     return error_set(error, EXIT_CODE_SETUP,
                      "the broker's folder %.80s cannot be used: use a shorter --out", folder);

@@ -24,14 +24,15 @@ struct task {
   void (*cancel)(struct task *task);
 };
 
-#define BROKER_FILE_NAME_MAX 32 /* that much room for a name has every broker's folder */
+#define BROKER_FILE_NAME_MAX 32 /* of a file in a broker's folder, with the slash and the end */
 
 struct broker {
   uv_loop_t *loop;
   struct broker_config config;
   const struct broker_ops *ops;
   void *own; /* the kind's: ops->own_size bytes */
-  char folder[FILES_PATH_MAX];
+  /* with a file's name it has room in FILES_PATH_MAX */
+  char folder[FILES_PATH_MAX - BROKER_FILE_NAME_MAX];
   char version[300];
   const char *address[BROKER_LISTENERS];
   uint16_t port[BROKER_LISTENERS];
