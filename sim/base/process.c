@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -75,10 +77,11 @@ int process_path(char out[FILES_PATH_MAX])
 
 uint64_t process_resident_bytes(void)
 {
-  unsigned long pages = 0;
+  char line[128];
   FILE *file = fopen("/proc/self/statm", "re");
   if (file == NULL) return 0;
-  if (fscanf(file, "%*u %lu", &pages) != 1) pages = 0;
+  bool read = fgets(line, sizeof line, file) != NULL;
   fclose(file);
-  return (uint64_t) pages * (uint64_t) sysconf(_SC_PAGESIZE);
+  char *resident = read ? strchr(line, ' ') : NULL; /* the second number, in pages */
+  return resident == NULL ? 0 : strtoull(resident, NULL, 10) * (uint64_t) sysconf(_SC_PAGESIZE);
 }

@@ -44,7 +44,8 @@ static int check_file(struct stage *stage, const struct scenario_step *step,
 {
   struct error *error = &stage->error;
   /* what other makes of broker might think of it is of no interest to one of our own */
-  void (*warn)(void *, const char *) = broker_is(stage->broker, BROKER_OWNED) ? NULL : tell_warning;
+  bool ours = scenario_broker_is(stage->scenario, BROKER_OWNED); /* it is not opened yet */
+  void (*warn)(void *, const char *) = ours ? NULL : tell_warning;
   if (pki_check_crl_secrets(step->crl.file, error) != 0)
     return error_wrap(error, "%s:%d:%d", stage->scenario->file, step->line, step->column);
   if (pki_check_crls(stage->pki, step->crl.file, history, warn, (void *) (uintptr_t) step, error) ==
