@@ -13,6 +13,7 @@
 struct firmware_row {
   struct fleet_ota_facts facts;
   uint32_t serial;              /* 0: none */
+  uint32_t version;             /* that the update of facts.ota_serial is to bring; 0: none */
   uint64_t began_us, staged_us; /* fleet's clock; 0: not so far */
   uint64_t bytes, flash_us;     /* image bytes that were new, and modelled time of its flash */
   /* image bytes that came and that the device has not spoken of so far */
@@ -137,6 +138,7 @@ static void set_status(struct member *m, enum device_ota_status status, uint32_t
   if (serial != 0 && serial == facts->ota_serial && status == facts->ota_status) return;
   facts->ota_status = status;
   facts->ota_serial = serial;
+  row->version = version;
   follow_update(m, row, status, serial);
   count(m, status);
   emit_event(m, (struct event){.kind = EVENT_OTA, .ota = {status, serial, version}});
@@ -146,13 +148,15 @@ static void set_status(struct member *m, enum device_ota_status status, uint32_t
  * went back names the image that runs, so the update is the latest one that the device spoke of. */
 static void on_booted(struct member *m, const struct device_note *note)
 {
-  struct fleet_ota_facts *facts = &update_of(m)->facts;
+  struct firmware_row *row = update_of(m);
+  struct fleet_ota_facts *facts = &row->facts;
   enum device_ota_status status = (enum device_ota_status) note->code;
+  uint32_t updated = row->version != 0 ? row->version : note->version;
   facts->image_version = note->version;
   facts->ota_trial = status == DEVICE_OTA_TRIAL;
   emit_event(m, (struct event){.kind = EVENT_BOOTED, .booted = {note->version, status}});
   if (facts->ota_trial) set_status(m, status, note->serial, note->version);
-  if (device_ota_is_rolled_back(status)) set_status(m, status, facts->ota_serial, note->version);
+  if (device_ota_is_rolled_back(status)) set_status(m, status, facts->ota_serial, updated);
   if (status == DEVICE_OTA_CONFIRMED && note->serial != 0 && note->serial == facts->ota_serial &&
       device_ota_is_under_way(facts->ota_status))
     set_status(m, status, note->serial, note->version);
