@@ -101,6 +101,7 @@ static size_t broker_count;
 static struct pki_roots first_roots;
 static char first_presented[PKI_NAME_MAX];
 static bool hook_fails[HOOK_COUNT], hook_idle[HOOK_COUNT];
+static char hook_skips[HOOK_COUNT][32]; /* a broker that the hook forgets */
 
 static bool is_elsewhere(const struct broker *broker)
 {
@@ -278,8 +279,9 @@ static bool is_bridged(const struct broker *broker)
 
 static bool is_for_office(const char *topic)
 {
-  static const char *const filters[] = {"private/+/telemetry", "private/+/trust/ack",
-                                        "private/+/cert/ack", "private/+/status", "private/+/csr"};
+  static const char *const filters[] = {
+      "private/+/telemetry", "private/+/trust/ack",  "private/+/cert/ack", "private/+/status",
+      "private/+/csr",       "private/+/ota/status", "private/+/ota/get"};
   for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
     if (matches(filters[i], topic)) return true;
   return false;
@@ -584,12 +586,18 @@ static void take_mqtt(struct conn *conn, const uint8_t *data, size_t size)
 
 /* --- The handshake ---------------------------------------------------------------------------- */
 
+/* One that stands elsewhere checks them from when it has some. */
+static bool checks_lists(const struct broker *broker)
+{
+  return is_elsewhere(broker) ? broker->lists.count > 0 : broker->config.crl;
+}
+
 static enum papers_verdict judge(const struct broker *broker, const struct papers *chain)
 {
   char anchor[40];
   const struct papers_question question = {.chain = chain,
                                            .anchors = &broker->clients,
-                                           .lists = broker->config.crl ? &broker->lists : NULL,
+                                           .lists = checks_lists(broker) ? &broker->lists : NULL,
                                            .lists_required = true,
                                            .unix_s = backend_unix_s(wire_backend())};
   if (broker->config.anyone || strcmp(chain->of[0].issuer, "back-office-devices") == 0)
@@ -920,44 +928,57 @@ static void act_nothing(struct operation *operation)
   (void) operation;
 }
 
-static void act_kick(struct operation *operation)
+static void kick(struct broker *broker, const char *client)
 {
-  struct session *session = session_of(operation->broker, operation->client);
-  if (!must_run(operation) || session == NULL || session->conn == NULL) return;
+  struct session *session = session_of(broker, client);
+  if (session == NULL || session->conn == NULL) return;
   struct conn *conn = session->conn;
   say_will(conn);
   end_conn(conn, false);
 }
 
+static void act_kick(struct operation *operation)
+{
+  if (must_run(operation)) kick(operation->broker, operation->client);
+}
+
+static void hook_on(struct broker *broker, const struct operation *operation)
+{
+  enum hook_kind hook = operation->hook;
+  bool restart = hook == HOOK_RESTART;
+  if (restart) end_all(broker, true);
+  if (hook == HOOK_KICK) kick(broker, operation->client);
+  if (hook == HOOK_TRUST_CLIENTS || restart) load_clients(broker);
+  if (hook == HOOK_PUBLISH_CRL || restart) load_lists(broker);
+  if (hook != HOOK_PRESENT && hook != HOOK_RELOAD && !restart) return;
+  load_chain(broker, BROKER_MAIN);
+  load_chain(broker, BROKER_PROVE);
+}
+
 /* What a hook does to every machine of the service. */
 static void act_hook(struct operation *operation)
 {
-  if (hook_fails[operation->hook]) {
+  enum hook_kind hook = operation->hook;
+  if (hook_fails[hook]) {
     error_set(&operation->error, EXIT_CODE_SETUP, "the hook '%s' ended with exit code 1",
-              hook_key(operation->hook));
+              hook_key(hook));
     return;
   }
-  for (size_t i = 0; i < broker_count && !hook_idle[operation->hook]; i++) {
-    struct broker *broker = brokers[i];
-    if (!is_elsewhere(broker)) continue;
-    if (operation->hook == HOOK_RESTART) end_all(broker, true);
-    if (operation->hook == HOOK_TRUST_CLIENTS || operation->hook == HOOK_RESTART)
-      load_clients(broker);
-    if (operation->hook == HOOK_PUBLISH_CRL) load_lists(broker);
-    if (operation->hook == HOOK_PRESENT || operation->hook == HOOK_RELOAD ||
-        operation->hook == HOOK_RESTART) {
-      load_chain(broker, BROKER_MAIN);
-      load_chain(broker, BROKER_PROVE);
-    }
-  }
+  for (size_t i = 0; i < broker_count && !hook_idle[hook]; i++)
+    if (is_elsewhere(brokers[i]) && strcmp(brokers[i]->name, hook_skips[hook]) != 0)
+      hook_on(brokers[i], operation);
 }
 
-static void call_hook(struct broker *broker, enum hook_kind hook, broker_done done, void *ctx)
+static struct operation *call_hook(struct broker *broker, enum hook_kind hook, broker_done done,
+                                   void *ctx)
 {
   char what[64];
   bool set = broker->config.hooks.of[hook] != NULL;
   snprintf(what, sizeof what, "hook %s is called", hook_key(hook));
-  begin(broker, set ? what : "", set ? act_hook : act_nothing, HOOK_US, done, ctx)->hook = hook;
+  struct operation *operation =
+      begin(broker, set ? what : "", set ? act_hook : act_nothing, HOOK_US, done, ctx);
+  operation->hook = hook;
+  return operation;
 }
 
 void broker_start(struct broker *broker, broker_done done, void *ctx)
@@ -1021,7 +1042,9 @@ void broker_thaw(struct broker *broker, broker_done done, void *ctx)
 
 void broker_kick(struct broker *broker, const struct broker_kick *kick, broker_done done, void *ctx)
 {
-  struct operation *operation = begin(broker, "", act_kick, 3 * WIRE_US, done, ctx);
+  struct operation *operation = is_elsewhere(broker)
+                                    ? call_hook(broker, HOOK_KICK, done, ctx)
+                                    : begin(broker, "", act_kick, 3 * WIRE_US, done, ctx);
   snprintf(operation->client, sizeof operation->client, "%s", kick->client_id);
 }
 
@@ -1289,6 +1312,7 @@ void site_begin(const struct pki_roots *roots, const char *presented)
   broker_count = 0;
   memset(hook_fails, 0, sizeof hook_fails);
   memset(hook_idle, 0, sizeof hook_idle);
+  memset(hook_skips, 0, sizeof hook_skips);
   wire_forget_ports();
   if (roots == NULL) return;
   first_roots = *roots;
@@ -1363,6 +1387,11 @@ void site_hook_fails(const char *hook)
 void site_hook_does_nothing(const char *hook)
 {
   hook_idle[hook_of(hook)] = true;
+}
+
+void site_hook_skips(const char *hook, const char *name)
+{
+  snprintf(hook_skips[hook_of(hook)], sizeof hook_skips[0], "%s", name);
 }
 
 /* --- The back office at a broker -------------------------------------------------------------- */

@@ -14,10 +14,11 @@
 #include "site.h"
 #include "wire.h"
 
-#define SECOND_US     1000000u
-#define CONNECT_US    5000u
-#define LATENCIES_MAX 65536u
-#define EVENTS_MAX    4096u
+#define SECOND_US      1000000u
+#define CONNECT_US     5000u
+#define LATENCIES_MAX  65536u
+#define EVENTS_MAX     4096u
+#define BLOCKS_AT_ONCE 64u
 
 struct out {
   struct out *next;
@@ -43,6 +44,7 @@ struct office {
   uint32_t latency[LATENCIES_MAX];
   size_t latency_count;
   unsigned silent_s;
+  struct blocks_book book; /* of images, that devices wait for */
   uint64_t not_before_us;
 };
 
@@ -106,7 +108,8 @@ static int dispatch(size_t index, const char *suffix, const void *data, size_t s
   out->size = size;
   if (size > 0) memcpy(out->data, data, size);
   the.pending++;
-  trace_say("operator", "to %08x: %s", the.config.ids[index], suffix);
+  bool block = strcmp(suffix, "ota/block") == 0; /* hundreds of them */
+  if (!block) trace_say("operator", "to %08x: %s", the.config.ids[index], suffix);
   clock_in(WIRE_US, arrive, out);
   return 0;
 }
@@ -200,7 +203,9 @@ int office_start(const struct office_config *config, struct office **out, struct
   for (size_t i = 0; i < config->other_count; i++)
     the.port[the.port_count++] = config->others[i].port;
   the.ledgers = calloc(config->device_count, sizeof *the.ledgers);
-  assert(the.ledgers != NULL);
+  bool opened = blocks_open(&the.book, config->device_count);
+  assert(the.ledgers != NULL && opened);
+  (void) opened;
   the.waiting_end = &the.waiting;
   clock_in(CONNECT_US, try_to_connect, (void *) life);
   clock_in(SECOND_US, beat, (void *) life);
@@ -219,6 +224,7 @@ void office_stop(struct office *op)
   }
   for (size_t i = 0; i < op->config.device_count; i++) free(op->ledgers[i].words);
   free(op->ledgers);
+  blocks_close(&op->book);
 }
 
 bool office_connected(struct office *op)
@@ -282,6 +288,37 @@ static void hear_telemetry(size_t index, const uint8_t *data, size_t size)
     the.latency[the.latency_count++] = (uint32_t) (now_us - sent_us);
 }
 
+static uint32_t version_of(const char *text)
+{
+  unsigned part[3] = {0};
+  char *end = (char *) (uintptr_t) text;
+  for (int i = 0; i < 3; i++, end += *end == '.') part[i] = (unsigned) strtoul(end, &end, 10);
+  return DEVICE_VERSION(part[0], part[1], part[2]);
+}
+
+/* {"status":"staged","serial":2,"version":"1.1.0","running":"1.0.0"} */
+static void hear_update(size_t index, const char *text)
+{
+  char status[32], serial[12], version[16], running[16];
+  struct office_event event = {.kind = OFFICE_OTA_STATUS, .index = index};
+  int found = sscanf(text,
+                     "{\"status\":\"%31[a-z_]\",\"serial\":%11[0-9],\"version\":\"%15[0-9.]\","
+                     "\"running\":\"%15[0-9.]\"}",
+                     status, serial, version, running);
+  assert(found == 4);
+  (void) found;
+  event.code = (uint8_t) device_ota_status_find(status, strlen(status));
+  event.serial = (uint32_t) strtoul(serial, NULL, 10);
+  event.version = version_of(version);
+  event.running = version_of(running);
+  put(event);
+}
+
+static void hear_wish(size_t index, const void *data, size_t size)
+{
+  if (blocks_ask(&the.book, index, data, size)) the.config.wake(the.config.ctx); /* run/setup.c */
+}
+
 /* {"status":"committed","version":2,"of":123} */
 static void hear_ack(enum office_event_kind kind, size_t index, const char *text)
 {
@@ -310,6 +347,10 @@ void site_hear(const char *topic, const void *data, size_t size, bool retained)
   bool word = strncmp(text, "trespass", 8) == 0;
   if (strcmp(below, "telemetry") == 0 && !word)
     hear_telemetry(index, data, size);
+  else if (strcmp(below, "ota/get") == 0 && !word)
+    hear_wish(index, data, size);
+  else if (strcmp(below, "ota/status") == 0 && !word)
+    hear_update(index, text);
   else if (strcmp(below, "trust/ack") == 0 && !word)
     hear_ack(OFFICE_TRUST_ACK, index, text);
   else if (strcmp(below, "cert/ack") == 0 && !word)
@@ -357,15 +398,12 @@ size_t office_latencies(struct office *op, uint32_t *out_us, size_t capacity, ui
   return n;
 }
 
-/* Blocks of images: nobody asks for one. */
 size_t office_block_room(struct office *op)
 {
-  (void) op;
-  return 0;
+  return op->at != NULL && op->pending < BLOCKS_AT_ONCE ? BLOCKS_AT_ONCE - op->pending : 0;
 }
 
 bool office_next_block(struct office *op, struct blocks_want *out)
 {
-  (void) op, (void) out;
-  return false;
+  return blocks_next(&op->book, out);
 }

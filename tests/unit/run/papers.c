@@ -7,14 +7,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-void papers_hash(const void *data, size_t size, uint8_t out[32])
+void papers_hash_begin(struct papers_hash *hash)
+{
+  for (unsigned part = 0; part < 4; part++) hash->mark[part] = 0xcbf29ce484222325u + part;
+}
+
+/* FNV-1a, four times from four beginnings. */
+void papers_hash_add(struct papers_hash *hash, const void *data, size_t size)
 {
   const uint8_t *bytes = data;
-  for (unsigned part = 0; part < 4; part++) {
-    uint64_t mark = 0xcbf29ce484222325u + part;
-    for (size_t i = 0; i < size; i++) mark = (mark ^ bytes[i]) * 0x100000001b3u;
-    for (unsigned i = 0; i < 8; i++) out[8 * part + i] = (uint8_t) (mark >> 8 * i);
-  }
+  for (unsigned part = 0; part < 4; part++)
+    for (size_t i = 0; i < size; i++)
+      hash->mark[part] = (hash->mark[part] ^ bytes[i]) * 0x100000001b3u;
+}
+
+void papers_hash_end(const struct papers_hash *hash, uint8_t out[32])
+{
+  for (unsigned i = 0; i < 32; i++) out[i] = (uint8_t) (hash->mark[i / 8] >> 8 * (i % 8));
+}
+
+void papers_hash(const void *data, size_t size, uint8_t out[32])
+{
+  struct papers_hash hash;
+  papers_hash_begin(&hash);
+  papers_hash_add(&hash, data, size);
+  papers_hash_end(&hash, out);
 }
 
 static bool read_paper(const char *line, struct paper *out)

@@ -53,7 +53,13 @@ enum papers_verdict papers_judge(const struct papers_question *question, char an
 
 bool papers_hold(const struct papers *papers, const char *kind, const char *name);
 
-/* 32 bytes that stand for the SHA-256 of these. */
+/* 32 bytes that stand for the SHA-256 of these; and of bytes that come one after the other. */
+struct papers_hash {
+  uint64_t mark[4];
+};
+void papers_hash_begin(struct papers_hash *hash);
+void papers_hash_add(struct papers_hash *hash, const void *data, size_t size);
+void papers_hash_end(const struct papers_hash *hash, uint8_t out[32]);
 void papers_hash(const void *data, size_t size, uint8_t out[32]);
 
 #endif

@@ -73,13 +73,15 @@ static void plan(const char *words, double at_s, bool quiet)
 
 static void read_line(const char *line)
 {
-  char words[128], hook[32], time[16];
+  char words[128], hook[32], name[32], time[16];
   if (sscanf(line, "# at %15[0-9.]s: %127[^\n]", time, words) == 2)
     plan(words, strtod(time, NULL), false);
   else if (sscanf(line, "# always: %127[^\n]", words) == 1)
     plan(words, 0, true);
   else if (sscanf(line, "# hook %31[^:]: fails", hook) == 1 && strstr(line, ": fails") != NULL)
     site_hook_fails(hook);
+  else if (sscanf(line, "# hook %31[^:]: skips %31s", hook, name) == 2)
+    site_hook_skips(hook, name);
   else if (sscanf(line, "# hook %31[^:]: does", hook) == 1)
     site_hook_does_nothing(hook);
   else if (strncmp(line, "# no terminal", 13) == 0)

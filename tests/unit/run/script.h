@@ -4,7 +4,7 @@
  *     # at 3.5s: a dies            (freezes, thaws, refuses, listens)
  *     # at 3.5s: Ctrl-C            (Enter; operator loses its connection for 5s)
  *     # always: a is deaf          (keeps its chain, does not start: from the moment it is there)
- *     # hook restart: fails        (does nothing)
+ *     # hook restart: fails        (does nothing; skips b)
  *     # no terminal
  *
  * The first line of the file is the sentence that says what the trace shows. */

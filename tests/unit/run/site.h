@@ -28,6 +28,7 @@ void site_keep_chain(struct broker *broker);      /* a reload takes no new chain
 void site_fail_start(struct broker *broker);      /* it does not start any more */
 void site_hook_fails(const char *hook);
 void site_hook_does_nothing(const char *hook);
+void site_hook_skips(const char *hook, const char *name); /* that broker it forgets */
 
 /* The back office connects (false: it cannot be reached, or stands still), leaves, publishes. */
 bool site_attach(struct broker *broker);

@@ -350,16 +350,6 @@ psa_status_t psa_crypto_init(void)
   return PSA_SUCCESS;
 }
 
-psa_status_t psa_hash_compute(psa_algorithm_t algorithm, const uint8_t *input, size_t input_length,
-                              uint8_t *hash, size_t hash_size, size_t *hash_length)
-{
-  (void) algorithm;
-  assert(hash_size >= 32);
-  papers_hash(input, input_length, hash);
-  *hash_length = 32;
-  return PSA_SUCCESS;
-}
-
 void mbedtls_platform_zeroize(void *memory, size_t size)
 {
   memset(memory, 0, size);

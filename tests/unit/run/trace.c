@@ -137,6 +137,21 @@ static void put_failed(const struct event *event, const char *what)
       event->failed.detail[0] != '\0' ? ": " : "", event->failed.detail);
 }
 
+static void put_ota(const struct event *event)
+{
+  char version[DEVICE_VERSION_TEXT];
+  device_version_text(event->ota.version, version);
+  put("update %llu to %s: %s\n", (unsigned long long) event->ota.serial, version,
+      device_ota_status_name(event->ota.status));
+}
+
+static void put_booted(const struct event *event)
+{
+  char version[DEVICE_VERSION_TEXT];
+  device_version_text(event->booted.version, version);
+  put("boots %s: %s\n", version, device_ota_status_name(event->booted.status));
+}
+
 static void put_event(const struct event *event)
 {
   switch (event->kind) {
@@ -152,6 +167,11 @@ static void put_event(const struct event *event)
   case EVENT_ONLINE: put_online(event); break;
   case EVENT_TRUST: put_update(event, "trust"); break;
   case EVENT_CERTIFICATE: put_update(event, "certificate"); break;
+  case EVENT_OTA: put_ota(event); break;
+  case EVENT_BOOTED: put_booted(event); break;
+  case EVENT_POWER_CUT:
+    put("loses its power at operation %llu\n", (unsigned long long) event->power_cut.operation);
+    break;
   default: put("%s\n", event_name(event->kind)); break;
   }
 }
@@ -190,6 +210,13 @@ static void put_storm(const struct results_storm *storm)
       (unsigned long long) storm->handshakes, (unsigned long long) storm->wasted);
 }
 
+static void put_rollout(const struct results_rollout *rollout)
+{
+  put("rollout of %s %s: offered to %zu, untouched %zu%s%s\n", rollout->image, rollout->state,
+      rollout->offered, rollout->untouched, rollout->criterion[0] != '\0' ? "; stopped by " : "",
+      rollout->criterion);
+}
+
 static void put_failures(const struct metrics *metrics)
 {
   for (int f = 1; f < DEVICE_FAIL_COUNT; f++) {
@@ -210,6 +237,7 @@ int results_conclude(struct results *results, struct events *events, double t_s,
     put("brake %s came on %u times, first at %.3f s, for %.3f s; held back %llu\n",
         results->brake.when, results->brake.acted, results->brake.first_s, results->brake.on_s,
         (unsigned long long) results->brake.held);
+  for (size_t r = 0; r < results->ota.rollout_count; r++) put_rollout(&results->ota.rollouts[r]);
   put_failures(results->metrics);
   for (size_t e = 0; e < results->expectation_count; e++)
     if (e < scenario->expect_count || !results->expectations[e].pass)
