@@ -1,5 +1,5 @@
-/* Which brokers of a run can be reached, and their end: one or several mosquittos of its own, or those
- * that stand elsewhere. */
+/* Which brokers of a run can be reached, and their end: one or several of its own, or those that
+ * stand elsewhere. */
 #define _POSIX_C_SOURCE 200809L
 #include "stage/nodes.h"
 

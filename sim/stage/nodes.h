@@ -1,4 +1,4 @@
-/* The brokers of a run: one or several mosquittos of its own, or those that stand elsewhere. */
+/* The brokers of a run: one or several of its own, or those that stand elsewhere. */
 #ifndef FLEETSIM_STAGE_NODES_H
 #define FLEETSIM_STAGE_NODES_H
 

@@ -8,6 +8,7 @@ The rules, each a sentence when it is broken:
   3  a .c file stands in a room (sim/main.c is above them) and opens with a comment
   4  a static function's name is defined in one file of a room
   5  a public function's name begins with its header's, its file's or its room's name
+  6  a kind of broker is named where it is made and where a scenario is read; all else asks for its traits
 structure_test.py breaks each on purpose.
 """
 import collections
@@ -177,7 +178,19 @@ def wrong_names(tree):
                 yield f"{file} declares '{name}': a public name begins with '{stem}_', its file's name or '{room}_'"
 
 
-RULES = (wrong_includes, wrong_circles, wrong_openings, wrong_twins, wrong_names)
+# In the room itself a kind is its own file's affair; broker_check.c reads `broker: {local: WORD}` and URLs.
+KIND = re.compile(r"\bBROKER_KIND_[A-Z]\w*")
+KIND_PLACES = ("sim/base/broker_kinds.", "sim/broker/", "sim/scenario/broker_check.c")
+
+
+def wrong_kinds(tree):
+    for file, text in tree.bare.items():
+        if not file.startswith(KIND_PLACES):
+            for name in sorted(set(KIND.findall(text))):
+                yield f"{file} asks for {name}: ask for a trait of the broker (sim/base/broker_kinds.h)"
+
+
+RULES = (wrong_includes, wrong_circles, wrong_openings, wrong_twins, wrong_names, wrong_kinds)
 
 
 def main():

@@ -25,6 +25,7 @@ BROKEN = (
     ("no opening comment", {"sim/low/tap2.c": "int tap2;\n"}, "sim/low/tap2.c has no opening comment"),
     ("a file beside the rooms", {"sim/stray.c": "/* Strays. */\n"}, "sim/stray.c stands in no room"),
     ("one name for two functions", {"sim/low/other.c": STATIC}, "'turn' is a function of its own in sim/low/other.c and in sim/low/tap.c"),
+    ("a kind of broker above its room", {"sim/high/bath.c": "/* Baths. */\nint kind = BROKER_KIND_REMOTE;\n"}, "sim/high/bath.c asks for BROKER_KIND_REMOTE"),
     ("a public name of nowhere", {"sim/low/tap.h": "void shut(int how);\n"}, "sim/low/tap.h declares 'shut'"),
 )
 SOUND = (
