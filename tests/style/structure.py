@@ -9,6 +9,7 @@ The rules, each a sentence when it is broken:
   4  a static function's name is defined in one file of a room
   5  a public function's name begins with its header's, its file's or its room's name
   6  a kind of broker is named where it is made and where a scenario is read; all else asks for its traits
+  7  the rooms that a run is made of include no library that brings sockets, threads or TLS, by any way
 structure_test.py breaks each on purpose.
 """
 import collections
@@ -26,6 +27,9 @@ FUNCTION = re.compile(
     re.M,
 )
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.M)
+# What build/seams holds of their objects: a run can be linked without it, in virtual time.
+RUN = ("scenario", "stage", "steps", "run")
+OUTSIDE = re.compile(r"^#include (<(?:uv|openssl|curl|MQTT)[^>]*>)", re.M)
 # Comments go, strings stay: a path in one may hold what looks like a comment.
 COMMENT = re.compile(r'/\*.*?\*/|//[^\n]*|("(?:[^"\\\n]|\\.)*")', re.S)
 OPENING = re.compile(r"(#define _\w+ ?\w*\n)*\s*/\*")
@@ -190,7 +194,20 @@ def wrong_kinds(tree):
                 yield f"{file} asks for {name}: ask for a trait of the broker (sim/base/broker_kinds.h)"
 
 
-RULES = (wrong_includes, wrong_circles, wrong_openings, wrong_twins, wrong_names, wrong_kinds)
+def wrong_outside(tree):
+    for file in tree.files:
+        ways, seen = [[file]] if room_of(file) in RUN else [], {file}
+        while ways:
+            way = ways.pop()
+            found = OUTSIDE.search(tree.bare[way[-1]])
+            if found:
+                yield f"{' includes '.join(way)}, which includes {found[1]}: a run must do without that library"
+                break
+            ways += [way + [other] for other in tree.includes[way[-1]] if other not in seen]
+            seen.update(tree.includes[way[-1]])
+
+
+RULES = (wrong_includes, wrong_circles, wrong_openings, wrong_twins, wrong_names, wrong_kinds, wrong_outside)
 
 
 def main():

@@ -15,6 +15,7 @@ WHOLE = {
 }
 STATIC = "/* Another. */\nstatic void turn(void)\n{\n}\n"
 RING = {f"sim/low/{a}.h": f'#include "low/{b}.h"\n' for a, b in ("pq", "qr", "rs", "sp")}
+BENEATH = {"CONTRIBUTING.md": ROOMS.replace("| `high` |", "| `stage` | a run | `low` |\n| `high` |"), "sim/stage/act.c": '/* Acts. */\n#include "low/tap.h"\n'}
 BROKEN = (
     ("an include against the arrows", {"sim/low/leak.c": '/* Leaks. */\n#include "high/bath.h"\n'}, "does not let 'low' include 'high'"),
     ("a room that the table does not know", {"sim/cellar/x.c": '/* X. */\n#include "low/tap.h"\n'}, "does not let 'cellar' include 'low'"),
@@ -27,8 +28,12 @@ BROKEN = (
     ("one name for two functions", {"sim/low/other.c": STATIC}, "'turn' is a function of its own in sim/low/other.c and in sim/low/tap.c"),
     ("a kind of broker above its room", {"sim/high/bath.c": "/* Baths. */\nint kind = BROKER_KIND_REMOTE;\n"}, "sim/high/bath.c asks for BROKER_KIND_REMOTE"),
     ("a public name of nowhere", {"sim/low/tap.h": "void shut(int how);\n"}, "sim/low/tap.h declares 'shut'"),
+    ("a library beneath a run", {**BENEATH, "sim/low/tap.h": "#include <uv.h>\nvoid tap_open(int how);\n"},
+     "sim/stage/act.c includes sim/low/tap.h, which includes <uv.h>"),
+    ("a library in a run", {**BENEATH, "sim/stage/act.c": "/* Acts. */\n#include <openssl/evp.h>\n"}, "sim/stage/act.c, which includes <openssl/evp.h>"),
 )
 SOUND = (
+    ("a library beside a run", {**BENEATH, "sim/low/tap.c": WHOLE["sim/low/tap.c"] + "\n#include <uv.h>\n"}),
     ("three files in a circle", {f: t for f, t in {**RING, "sim/low/r.h": '#include "low/p.h"\n'}.items() if "/s." not in f}),
     ("one name in two rooms", {"sim/high/other.c": STATIC}),
     ("a macro that libraries ask for before the comment", {"sim/low/tap3.c": "#define _POSIX_C_SOURCE 200809L\n/* Taps. */\n"}),
