@@ -70,14 +70,14 @@ int stage_ota_read_files(struct stage *stage)
     stage->ota->images[i].device_class = scenario->images[i].device_class;
   }
   for (size_t i = 0; i < scenario->image_count; i++) {
+    const struct scenario_image *from = &scenario->images[i];
     struct stage_image *image = &stage->ota->images[i];
     struct device_image_info info;
-    if (scenario->images[i].file[0] == '\0') continue;
-    if (files_read(scenario->images[i].file, FILE_MAX, &image->bytes, &image->size,
-                   &stage->error) != 0 ||
-        examine(stage, image, scenario->images[i].file, &info, &stage->error) != 0 ||
+    if (from->file[0] == '\0') continue;
+    if (files_read(from->file, FILE_MAX, &image->bytes, &image->size, &stage->error) != 0 ||
+        examine(stage, image, from->file, &info, &stage->error) != 0 ||
         check_version(stage, i, &stage->error) != 0)
-      return -1;
+      return error_wrap(&stage->error, "%s:%d:%d", stage->scenario->file, from->line, from->column);
     memcpy(image->manifest.hash, info.hash, sizeof info.hash);
   }
   return 0;

@@ -174,7 +174,9 @@ static int declare_image(const struct step_take *w, struct scenario *s)
                           "a scenario publishes at most %d images; make two scenarios of this one",
                           SCENARIO_IMAGES_MAX);
   struct scenario_image *out = &ota->images[ota->image_count];
-  *out = (struct scenario_image){.counter = next_counter(ota),
+  *out = (struct scenario_image){.line = doc_line(w->t->doc, w->at),
+                                 .column = doc_column(w->t->doc, w->at),
+                                 .counter = next_counter(ota),
                                  .device_class = ota->profile.device_class,
                                  .size = most < IMAGE_SIZE ? most : IMAGE_SIZE};
   if (take_image_name(w, out->name) != 0 || take_image_trial(w, out) != 0 ||
