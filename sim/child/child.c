@@ -76,10 +76,13 @@ static _Noreturn void become(const struct child_options *options, int error_end)
   give_up(error_end);
 }
 
-/* The keeper of a group: ends as the command ends, and ends the group when the life pipe does. */
+/* The keeper of a group: ends as the command ends, and ends the group when the life pipe does. What
+ * is sent to the whole group, or to all who are named as we are, is for the command: the keeper
+ * blocks it, and goes by another name. */
 static _Noreturn void mirror(int status)
 {
   if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
+  reset_signals();
   kill(getpid(), WTERMSIG(status));
   _exit(128 + WTERMSIG(status));
 }
@@ -99,12 +102,16 @@ static _Noreturn void keep(pid_t command, int life)
 static _Noreturn void be_group(const struct child_options *options, const struct pipes *pipes)
 {
   struct pollfd life = {.fd = pipes->life[READ_END], .events = POLLIN};
+  pid_t keeper = getpid();
   setpgid(0, 0);
-  reset_signals();
+  prctl(PR_SET_NAME, "hook keeper");
   close(pipes->life[WRITE_END]);
   if (poll(&life, 1, 0) > 0) _exit(0); /* our parent is gone already */
   pid_t command = fork();
-  if (command == 0) become(options, pipes->error[WRITE_END]);
+  if (command == 0) {
+    child_bind(keeper);
+    become(options, pipes->error[WRITE_END]);
+  }
   if (command < 0) give_up(pipes->error[WRITE_END]);
   child_close_others(&life.fd, 1);
   keep(command, life.fd);
@@ -164,12 +171,22 @@ int child_wait(pid_t pid)
   return status;
 }
 
+/* A group whose keeper or command was killed ends whole. It is not reaped yet: nobody else has its
+   number. */
+static void end_group(pid_t keeper)
+{
+  siginfo_t how = {.si_code = CLD_EXITED};
+  if (waitid(P_PID, (id_t) keeper, &how, WEXITED | WNOWAIT) == 0 && how.si_code != CLD_EXITED)
+    kill(-keeper, SIGKILL);
+}
+
 static void on_end(uv_poll_t *poll, int error, int events)
 {
   (void) error, (void) events;
   struct child *child = (struct child *) ((char *) poll - offsetof(struct child, end));
   uv_poll_stop(poll);
   child->alive = false;
+  if (child->group) end_group(child->pid);
   int status = child_wait(child->pid);
   child->ended(child, WIFEXITED(status) ? WEXITSTATUS(status) : 0,
                WIFSIGNALED(status) ? WTERMSIG(status) : 0);

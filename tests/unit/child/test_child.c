@@ -222,6 +222,36 @@ static void a_copy_closes_all_but_what_it_keeps(void **state)
 }
 
 /* Its parent died between fork and the parent-death signal: no signal will come. */
+/* What pkill does to all of our name reaches the keeper of a group, too. */
+static void a_signal_for_its_keeper_does_not_end_a_group(void **state)
+{
+  (void) state;
+  static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1};
+  char text[64];
+  assert_int_equal(spawn("echo begun; sleep 0.3; echo done; exit 3", true, false), 0);
+  assert_int_equal(read(ends[0], text, sizeof text), 6);
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) kill(child.pid, signals[i]);
+  await_end(text, sizeof text);
+  assert_string_equal(text, "done\n");
+  assert_int_equal(status_seen, 3);
+  assert_int_equal(signal_seen, 0);
+}
+
+/* What it started as well: the end of the pipe says that nobody is left. */
+static void a_group_ends_with_its_keeper(void **state)
+{
+  (void) state;
+  char text[64];
+  assert_int_equal(spawn("sleep 600 & echo begun; sleep 600", true, false), 0);
+  assert_int_equal(read(ends[0], text, sizeof text), 6);
+  kill(child.pid, SIGKILL);
+  alarm(PATIENCE_MS / 1000);
+  await_end(text, sizeof text);
+  alarm(0);
+  assert_string_equal(text, "");
+  assert_int_equal(signal_seen, SIGKILL);
+}
+
 static void who_finds_another_parent_than_its_own_ends_at_once(void **state)
 {
   (void) state;
@@ -293,6 +323,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       T(tells_how_it_ended),
       T(tells_which_signal_ended_it_also_through_a_group),
+      T(a_signal_for_its_keeper_does_not_end_a_group),
+      T(a_group_ends_with_its_keeper),
       T(a_program_that_cannot_run_is_an_error_and_leaves_nothing),
       T(starts_with_default_signals_and_no_descriptor_of_ours),
       T(only_a_hook_keeps_our_umask),
