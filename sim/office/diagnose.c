@@ -370,7 +370,7 @@ static enum device_failure ask(struct look *look)
   return of_answer(look, answer);
 }
 
-/* ---  ----------------------------------------------------------------------------------------- */
+/* --- What to do --------------------------------------------------------------------------------- */
 
 /* Of two who have never heard of each other neither can be mended. */
 static bool is_strangers(enum device_failure failure)
@@ -404,6 +404,9 @@ static const char *advice(enum device_failure failure, bool new_fleet)
   case DEVICE_FAIL_TLS_RESET:
     return "here that is the operator's certificate, and it speaks MQTT 3.1.1: the log of the "
            "broker, or of the proxy before it, may say why";
+  case DEVICE_FAIL_TCP_CLOSED:
+  case DEVICE_FAIL_TCP_RESET:
+    return "if a proxy stands before the broker, is the broker behind it up? Its log may say why";
   case DEVICE_FAIL_TLS_NOT_TLS: return "name the port of a listener with TLS";
   case DEVICE_FAIL_TLS_INTERNAL:
     return "mend the fleet folder, or make a new one with 'fleetsim pki make'";

@@ -76,7 +76,6 @@ struct office {
   struct office_failure failure;
   bool has_connected; /* ever */
   unsigned failed;    /* attempts in a row */
-  unsigned alike;     /* diagnoses in a row that gave the same failure */
   /* connections in a row that ended before anything that was sent was acknowledged */
   unsigned cut_short;
   size_t cut_size;      /* of the largest message that was on its way then */

@@ -17,7 +17,7 @@
 #include "office/internal.h"
 
 enum { RETRY_MS = 1000, CONNECT_S = 10, HANG_MS = 12000, STOP_MS = 2000, KEEP_ALIVE_S = 20 };
-enum { DIAGNOSE_AFTER = 3, DIAGNOSE_EVERY = 10, ALIKE = 3, CUT_SHORT = 3 };
+enum { DIAGNOSE_AFTER = 3, DIAGNOSE_EVERY = 10, UNSUBSCRIBED = 3, CUT_SHORT = 3 };
 
 /* Whose messages the back office hears. */
 enum filter_of { OF_ALL, OF_UPDATES, OF_TRESPASS };
@@ -123,7 +123,7 @@ static void end_unsubscribed(struct office *op)
   char text[160];
   pthread_mutex_lock(&op->mutex);
   bool first = op->state == LINK_CONNECTING, sends = op->cut_size > 0;
-  bool final = !sends && op->failed + 1 >= ALIKE;
+  bool final = !sends && op->failed + 1 >= UNSUBSCRIBED;
   if (first) op->state = LINK_DOWN;
   if (first) describe_loss(op, NULL, text);
   pthread_mutex_unlock(&op->mutex);
@@ -227,7 +227,7 @@ static void on_subscribed(void *ctx, MQTTAsync_successData *data)
   op->granted |= 1u << subscription->filter;
   bool all = op->granted == (1u << op->filter_count) - 1 && op->state == LINK_CONNECTING;
   if (all) {
-    op->failed = op->alike = 0;
+    op->failed = 0;
     op->has_connected = true;
     op->failure = (struct office_failure){.failure = DEVICE_FAIL_NONE};
   }
@@ -468,13 +468,6 @@ static void go_home(struct office *op)
   begin_with_the_first(op);
 }
 
-/* Somebody who does not say why may change his mind, but not for ever. */
-static bool is_an_end(enum device_failure failure)
-{
-  return failure == DEVICE_FAIL_TCP_CLOSED || failure == DEVICE_FAIL_TCP_RESET ||
-         failure == DEVICE_FAIL_TLS_CLOSED || failure == DEVICE_FAIL_TLS_RESET;
-}
-
 /* Keeper's thread. Nobody else connects in the meantime: the state is CONNECTING. */
 static void find_out(struct office *op)
 {
@@ -490,12 +483,8 @@ static void find_out(struct office *op)
                                              .new_fleet = op->config.new_fleet};
   struct diagnosis diagnosis;
   diagnose(&question, &diagnosis);
-  pthread_mutex_lock(&op->mutex);
-  op->alike = op->alike > 0 && op->failure.failure == diagnosis.failure ? op->alike + 1 : 1;
   struct office_failure failure = {.failure = diagnosis.failure,
-                                   .final = diagnose_is_final(diagnosis.failure) ||
-                                            (is_an_end(diagnosis.failure) && op->alike >= ALIKE)};
-  pthread_mutex_unlock(&op->mutex);
+                                   .final = diagnose_is_final(diagnosis.failure)};
   memcpy(failure.text, diagnosis.text, sizeof failure.text);
   if (diagnosis.failure == DEVICE_FAIL_NONE)
     snprintf(failure.text, sizeof failure.text,

@@ -165,8 +165,9 @@ static int follow_storm(const struct step_follow *f)
 
 static void print_storm(const struct scenario *s, const struct scenario_step *step, FILE *out)
 {
-  (void) s;
-  fprintf(out, "end every session at once, come back by ");
+  fprintf(out, "end every session at once%s, come back by ",
+          scenario_broker_is(s, BROKER_OWNED) ? ""
+                                              : " (they are cut here; the broker is left alone)");
   print_policy(&step->reconnect, out);
   fprintf(out, "; then bring back who is not, at %.6g/s", step->rate);
 }

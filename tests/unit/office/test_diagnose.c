@@ -358,9 +358,38 @@ static void says_at_once_why_it_is_not_let_in(void **state)
   refusing.connack_size = 4;
   is_refused(desk, &refusing, true, "connect.mqtt.refused_not_authorised: ");
   is_refused(desk, &plain, true, "connect.tls.not_tls: ");
-  /* it may change its mind: final when it has been so for a while */
+  /* it may change its mind */
   ending.manner = PEER_CUTS_CONNECT;
   is_refused(desk, &ending, false, "connect.tls.closed_after_handshake: ");
+}
+
+/* It takes connections and ends them as long as nobody is behind it. */
+static void a_proxy_may_get_its_broker_later(void **state)
+{
+  static const uint32_t ids[] = {1};
+  struct peer peer = proper(*state);
+  struct office_event event = {.kind = OFFICE_MESSAGE};
+  struct office_failure failure;
+  enum peer_manner let_in = peer.manner;
+  peer.manner = PEER_CUTS_HELLO;
+  peer_start(&peer);
+  struct office *op = start(*state, &peer, ids);
+  unsigned failed = 0;
+  for (int i = 0; i < 3000 && event.kind != OFFICE_CONNECTED; i++) {
+    if (!office_collect(op, &event)) {
+      rig_pause_ms(10);
+      continue;
+    }
+    if (event.kind != OFFICE_FAILED) continue;
+    office_failure(op, &failure);
+    assert_false(failure.final);
+    if (++failed == 5) peer.manner = let_in;
+  }
+  assert_int_equal(event.kind, OFFICE_CONNECTED);
+  assert_non_null(strstr(failure.text, "is the broker behind it up?"));
+  atomic_store(&peer.stopping, true);
+  office_stop(op);
+  peer_stop(&peer);
 }
 
 /* This peer takes nothing but CONNECT and SUBSCRIBE. */
@@ -424,6 +453,7 @@ int main(void)
       T(no_suback_is_taken_for_more_than_it_says),
       T(a_broker_that_ends_or_forgets_a_subscription_is_told),
       T(says_at_once_why_it_is_not_let_in),
+      T(a_proxy_may_get_its_broker_later),
       T(a_message_at_which_a_broker_always_ends_is_told_with_its_size),
       T(nothing_goes_to_the_proxy_of_the_environment),
   };
