@@ -144,7 +144,7 @@ struct scenario_image {
   uint32_t counter, device_class;
   uint32_t size; /* bytes of the whole file */
   enum scenario_via via;
-  char file[512]; /* "": made by the run */
+  char file[512];   /* "": made by the run */
   int line, column; /* of the step that publishes it */
   enum scenario_self_test self_test;
   double failing;         /* 0..1: share of the devices in which it does not pass */
