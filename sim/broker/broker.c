@@ -280,6 +280,7 @@ void broker_place(const struct broker *broker, enum broker_material what, char o
 
 bool broker_is(const struct broker *broker, enum broker_trait trait)
 {
+  assert(broker != NULL);
   return broker_kind_is(broker->config.kind, trait);
 }
 

@@ -205,6 +205,7 @@ struct broker_pair broker_chain_place(const struct broker *broker, enum broker_l
 struct broker_pair broker_probe_place(const struct broker *broker);
 void broker_place(const struct broker *broker, enum broker_material what, char out[FILES_PATH_MAX]);
 
+/* Before it is opened the scenario knows (scenario_broker_is). */
 bool broker_is(const struct broker *broker, enum broker_trait trait);
 
 /* "mosquitto", in sentences. */
