@@ -40,6 +40,7 @@ struct fleet_facts {
   enum device_failure proof : 8;
   bool proof_pending : 1;
   bool phase_connected : 1; /* phase: got a CONNACK at the main endpoint */
+  bool phase_shelved : 1;   /* phase: the plan switched it off */
   bool wanted : 1;          /* the plan wants it online */
   bool shelved : 1;         /* switched off by the plan */
   bool online : 1;          /* CONNACK received, session alive, at the main endpoint */

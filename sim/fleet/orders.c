@@ -67,7 +67,7 @@ void fleet_shelve(struct fleet *fleet, const uint32_t *devices, size_t count)
   for (size_t i = 0; i < count; i++) {
     struct member *m = &fleet->members[devices[i]];
     if (m->facts.shelved) continue;
-    m->facts.shelved = true;
+    m->facts.shelved = m->facts.phase_shelved = true;
     fleet->shelved++;
     life_set_wanted(m, false);
     m->start_at_ms = m->telemetry_at_ms = DEVICE_NEVER;
@@ -245,6 +245,7 @@ void fleet_begin_phase(struct fleet *fleet)
     struct fleet_facts *facts = &fleet->members[i].facts;
     facts->phase_failure = DEVICE_FAIL_NONE;
     facts->phase_refusals = 0;
+    facts->phase_shelved = false;
     facts->phase_connected = false;
   }
 }

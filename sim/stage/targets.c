@@ -11,6 +11,7 @@ static bool is_target(const struct fleet_facts *facts, enum targets_kind kind)
   case TARGETS_AWAKE: return facts->wanted;
   case TARGETS_ONLINE: return facts->online;
   case TARGETS_SHELVED: return facts->shelved;
+  case TARGETS_JUST_SHELVED: return facts->shelved && facts->phase_shelved;
   case TARGETS_ALL: return true;
   case TARGETS_UNPLANNED: return !facts->wanted && !facts->shelved && !facts->dead;
   }

@@ -8,6 +8,7 @@ enum targets_kind {
   TARGETS_AWAKE,
   TARGETS_ONLINE,
   TARGETS_SHELVED,
+  TARGETS_JUST_SHELVED, /* in the phase under way */
   TARGETS_UNPLANNED,
   TARGETS_ALL
 };

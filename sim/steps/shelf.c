@@ -37,10 +37,12 @@ static enum step_outcome run_shelf(struct stage *stage, const struct scenario_st
   return STEP_FAILED;
 }
 
+/* A rollback takes back its phase: who was on the shelf before stays there. */
 static enum step_outcome run_wake(struct stage *stage, const struct scenario_step *step)
 {
   size_t count;
-  uint32_t *devices = targets_list(stage, TARGETS_SHELVED, &count);
+  enum targets_kind kind = stage->rolling_back ? TARGETS_JUST_SHELVED : TARGETS_SHELVED;
+  uint32_t *devices = targets_list(stage, kind, &count);
   if (devices == NULL) return STEP_ABORTED;
   fleet_wake(stage->fleet, devices, count, step->rate);
   free(devices);
