@@ -230,7 +230,7 @@ static bool run_phase(struct stage *stage, const struct scenario_phase *phase,
   result->expectations = calloc(phase->expect_count + 1, sizeof *result->expectations);
   if (result->expectations == NULL)
     return stage_abort(stage, &(struct error){EXIT_CODE_INTERNAL, "out of memory"}), false;
-  stage->undo_count = 0;
+  stage_undo_begin(stage);
   fleet_begin_phase(stage->fleet);
   /* the world is as the phase before has left it until the steps have changed it and the gate has
      seen that */

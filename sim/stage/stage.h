@@ -38,10 +38,12 @@ struct stage_node {
 
 /* What is known of one device's certificate. */
 struct stage_identity {
-  uint64_t pushed; /* mark of the chain that was pushed last, 0: none .. */
-  bool acked;      /* .. which is in force on the device, by its word and by its memory */
-  uint64_t seen;   /* mark of the chain that `roots` are of */
-  uint16_t roots;  /* bit r: it is under root r */
+  uint64_t pushed;     /* mark of the chain that was pushed last, 0: none .. */
+  bool acked;          /* .. which is in force on the device, by its word and by its memory */
+  uint64_t seen;       /* mark of the chain that `roots` are of */
+  uint16_t roots;      /* bit r: it is under root r */
+  bool revoked;        /* by a step, on a published list or not .. */
+  bool revoked_before; /* .. as the phase began */
 };
 
 struct stage {

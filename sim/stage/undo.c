@@ -2,7 +2,16 @@
 #define _POSIX_C_SOURCE 200809L
 #include "stage/undo.h"
 
+#include <assert.h>
 #include <stdlib.h>
+
+void stage_undo_begin(struct stage *stage)
+{
+  assert(stage->identity != NULL); /* stage_learn_fleet */
+  stage->undo_count = 0;
+  for (size_t i = 0; i < stage->scenario->devices; i++)
+    stage->identity[i].revoked_before = stage->identity[i].revoked;
+}
 
 int stage_undo_with(struct stage *stage, const struct scenario_step *inverse)
 {

@@ -8,11 +8,16 @@
 #include "stage/targets.h"
 #include "steps/internal.h"
 
+/* A rollback leads back to how the phase found the device: the step may have been for some whom
+ * earlier phases had revoked, or for some whom nobody had. */
 static int change_one(struct stage *stage, uint32_t device, const struct scenario_step *step)
 {
-  if (step->kind == &step_unrevoke)
-    return pki_unrevoke_device(stage->pki, device, NULL, &stage->error);
-  return pki_revoke_device(stage->pki, device, true, step->reason, NULL, &stage->error);
+  struct stage_identity *identity = &stage->identity[device];
+  bool revoke = step->kind != &step_unrevoke;
+  if (stage->rolling_back && identity->revoked_before != revoke) return 0;
+  identity->revoked = revoke;
+  return revoke ? pki_revoke_device(stage->pki, device, true, step->reason, NULL, &stage->error)
+                : pki_unrevoke_device(stage->pki, device, NULL, &stage->error);
 }
 
 static int change_all(struct stage *stage, const struct scenario_step *step)
