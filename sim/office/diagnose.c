@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "net/failure.h"
+#include "net/tls_failure.h"
 
 enum { CONNACK_SIZE = 4, KEEP_ALIVE_S = 20, ID_MAX = 100, PLAIN_MS = 1000, VERDICT_MS = 500 };
 
@@ -113,26 +114,6 @@ static bool speaks_plain_mqtt(const struct look *look)
 
 /* --- TLS -------------------------------------------------------------------------------------- */
 
-static enum device_failure of_verdict(int error)
-{
-  switch (error) {
-  case X509_V_ERR_CERT_HAS_EXPIRED: return DEVICE_FAIL_TLS_EXPIRED;
-  case X509_V_ERR_CERT_NOT_YET_VALID: return DEVICE_FAIL_TLS_NOT_YET_VALID;
-  case X509_V_ERR_HOSTNAME_MISMATCH:
-  case X509_V_ERR_IP_ADDRESS_MISMATCH: return DEVICE_FAIL_TLS_NAME_MISMATCH;
-  case X509_V_ERR_CERT_REVOKED: return DEVICE_FAIL_TLS_REVOKED;
-  case X509_V_ERR_INVALID_PURPOSE:
-  case X509_V_ERR_INVALID_CA:
-  case X509_V_ERR_KEYUSAGE_NO_CERTSIGN: return DEVICE_FAIL_TLS_BAD_USAGE;
-  case X509_V_ERR_EE_KEY_TOO_SMALL:
-  case X509_V_ERR_CA_KEY_TOO_SMALL:
-  case X509_V_ERR_CA_MD_TOO_WEAK: return DEVICE_FAIL_TLS_WEAK;
-  case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
-  case X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY: return DEVICE_FAIL_TLS_BAD_CERTIFICATE;
-  default: return DEVICE_FAIL_TLS_NOT_TRUSTED;
-  }
-}
-
 static void add_name(char *out, size_t size, const char *name, int length)
 {
   size_t used = strlen(out);
@@ -173,7 +154,7 @@ static void note_verdict(struct look *look, X509_STORE_CTX *store)
   if (certificate == NULL) return;
   X509_NAME_oneline(X509_get_subject_name(certificate), subject, sizeof subject);
   X509_NAME_oneline(X509_get_issuer_name(certificate), issuer, sizeof issuer);
-  switch (of_verdict(look->verdict)) {
+  switch (tls_failure_of_verdict(look->verdict)) {
   case DEVICE_FAIL_TLS_NAME_MISMATCH: list_names(certificate, look->detail, 120); break;
   case DEVICE_FAIL_TLS_EXPIRED:
     print_time(X509_get0_notAfter(certificate), time);
@@ -255,7 +236,7 @@ static enum device_failure of_tls(struct look *look, int result, int system_erro
   int kind = SSL_get_error(look->ssl, result);
   unsigned long error = ERR_peek_error();
   int reason = ERR_GET_REASON(error);
-  if (look->verdict != X509_V_OK) return of_verdict(look->verdict);
+  if (look->verdict != X509_V_OK) return tls_failure_of_verdict(look->verdict);
   if (kind == SSL_ERROR_ZERO_RETURN || (kind == SSL_ERROR_SYSCALL && system_error == 0))
     return of_end(look, DEVICE_FAIL_TCP_CLOSED);
   if (kind == SSL_ERROR_SYSCALL) return of_end(look, net_failure(system_error));
@@ -263,27 +244,10 @@ static enum device_failure of_tls(struct look *look, int result, int system_erro
     snprintf(look->detail, sizeof look->detail, "%.150s", ERR_reason_error_string(error));
     return DEVICE_FAIL_TLS_INTERNAL;
   }
-  if (reason > SSL_AD_REASON_OFFSET)
-    return device_failure_of_alert((uint8_t) (reason - SSL_AD_REASON_OFFSET));
-  snprintf(look->detail, sizeof look->detail, "%.150s", ERR_reason_error_string(error));
-  switch (reason) {
-  case SSL_R_UNEXPECTED_EOF_WHILE_READING: return of_end(look, DEVICE_FAIL_TCP_CLOSED);
-  case SSL_R_WRONG_VERSION_NUMBER:
-  case SSL_R_HTTP_REQUEST:
-  case SSL_R_HTTPS_PROXY_REQUEST:
-  case SSL_R_PACKET_LENGTH_TOO_LONG:
-#ifdef SSL_R_RECORD_LAYER_FAILURE /* from OpenSSL 3.2 on */
-  case SSL_R_RECORD_LAYER_FAILURE:
-#endif
-  case SSL_R_BAD_RECORD_TYPE: return DEVICE_FAIL_TLS_NOT_TLS;
-  case SSL_R_UNSUPPORTED_PROTOCOL:
-  case SSL_R_WRONG_SSL_VERSION:
-  case SSL_R_WRONG_CIPHER_RETURNED:
-  case SSL_R_DH_KEY_TOO_SMALL: return DEVICE_FAIL_TLS_PARAMETERS;
-  case SSL_R_BAD_SIGNATURE:
-  case SSL_R_DIGEST_CHECK_FAILED: return DEVICE_FAIL_TLS_SIGNATURE;
-  default: return DEVICE_FAIL_TLS_PROTOCOL;
-  }
+  if (reason <= SSL_AD_REASON_OFFSET)
+    snprintf(look->detail, sizeof look->detail, "%.150s", ERR_reason_error_string(error));
+  return reason == SSL_R_UNEXPECTED_EOF_WHILE_READING ? of_end(look, DEVICE_FAIL_TCP_CLOSED)
+                                                      : tls_failure_of_reason(reason);
 }
 
 /* 1 when the call may be made again, 0 when it has failed, -1 when time is up. */
