@@ -23,7 +23,8 @@ const struct broker_names broker_names_usual = {
     .key = {"main.key", "prove.key"},
     .material = {[BROKER_CLIENT_CA] = "clients.crt",
                  [BROKER_CRLS] = "crl.pem",
-                 [BROKER_TICKET_KEYS] = "tickets.key"},
+                 [BROKER_TICKET_KEYS] = "tickets.key",
+                 [BROKER_PROBE_CA] = "probe-ca.crt"},
     .probe_chain = "probe.crt",
     .probe_key = "probe.key",
 };

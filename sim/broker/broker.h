@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hooks.h"
+#include "fleetsim/failure.h"
 #include "net/permit.h"
 
 struct broker;
@@ -34,6 +35,7 @@ enum broker_material {
   BROKER_CLIENT_CA,   /* what client certificates are checked by */
   BROKER_CRLS,        /* of whoever issued client certificates */
   BROKER_TICKET_KEYS, /* of a terminator before it */
+  BROKER_PROBE_CA,    /* what somebody who asks verifies it by (broker_try_client) */
   BROKER_MATERIALS
 };
 
@@ -100,9 +102,11 @@ typedef void broker_operation(struct broker *broker, broker_done done, void *ctx
 /* What broker_probe saw, or broker_try_client. */
 struct broker_seen {
   uint8_t fingerprint[32]; /* SHA-256 of the DER of the leaf that is served */
-  unsigned certificates;   /* length of the chain that is served */
-  bool takes;              /* the broker took the client's certificate .. */
-  char why[160];           /* .. or how it refused it */
+  unsigned certificates;   /* length of the chain that is served; 0: none was seen */
+  /* broker_try_client: what a device would call it; NONE: CONNACK 0 */
+  enum device_failure failure;
+  bool takes;    /* the broker took the client's certificate .. */
+  char why[160]; /* .. or how it refused it */
 };
 typedef void (*broker_seen_done)(void *ctx, const struct broker_seen *seen,
                                  const struct error *error);
@@ -150,15 +154,18 @@ struct broker_kick {
 void broker_kick(struct broker *broker, const struct broker_kick *kick, broker_done done,
                  void *ctx);
 
-/* A client that somebody pretends to be. */
+/* A client that somebody pretends to be. Copied. */
 struct broker_client {
   const char *client_id;
   const char *certificate_path, *key_path;
+  const char *ca_path; /* the broker's chain and name are verified by it; NULL: they are not */
+  const char *from;    /* numeric address that it comes from; NULL: the system chooses */
 };
 
 /* Asks the main listener whether it takes this client's certificate: a TLS handshake with it and
  * CONNECT (MQTT 3.1.1, a new session). CONNACK of whatever code: it does; an alert or the end of
- * the connection before: it does not. Then it leaves. 5 s; an error: there was no answer. */
+ * the connection before: it does not. Then it leaves. 5 s; an error: there was no answer, or (with
+ * `ca_path`) none that is to be trusted. What was seen comes with an error too. */
 void broker_try_client(struct broker *broker, const struct broker_client *client,
                        broker_seen_done done, void *ctx);
 
@@ -178,10 +185,10 @@ struct broker_session *broker_hold(struct broker *broker, const struct broker_cl
 enum broker_session_state broker_held(const struct broker_session *session);
 void broker_let_go(struct broker_session *session);
 
-/* Makes one TLS connection (any certificate is taken: it is looked at, not trusted) and reports
-   what is served; 5 s. */
-void broker_probe(struct broker *broker, enum broker_listener listener, broker_seen_done done,
-                  void *ctx);
+/* Makes one TLS connection, `from` as a client's (any certificate is taken: it is looked at, not
+   trusted), and reports what is served; 5 s. */
+void broker_probe(struct broker *broker, enum broker_listener listener, const char *from,
+                  broker_seen_done done, void *ctx);
 
 /* Ends a local broker: SIGTERM, SIGKILL after 5 s. A remote one is left alone. */
 void broker_stop(struct broker *broker, broker_done done, void *ctx);

@@ -84,6 +84,19 @@ static struct addrinfo *next_permitted(struct dial *dial)
   return NULL;
 }
 
+/* 0 too where there is nothing to bind to. */
+static int bind_source(struct dial *dial, const struct sockaddr *to)
+{
+  struct sockaddr_in v4;
+  struct sockaddr_in6 v6;
+  if (dial->from == NULL) return 0;
+  if (to->sa_family == AF_INET && uv_ip4_addr(dial->from, 0, &v4) == 0)
+    return uv_tcp_bind(&dial->tcp, (const struct sockaddr *) &v4, 0);
+  if (to->sa_family == AF_INET6 && uv_ip6_addr(dial->from, 0, &v6) == 0)
+    return uv_tcp_bind(&dial->tcp, (const struct sockaddr *) &v6, 0);
+  return 0;
+}
+
 static void try_next(struct dial *dial)
 {
   struct addrinfo *address = next_permitted(dial);
@@ -97,7 +110,9 @@ static void try_next(struct dial *dial)
   dial->tcp.data = dial->connect.data = dial;
   dial->tcp_open = true;
   dial->open++;
-  int status = uv_tcp_connect(&dial->connect, &dial->tcp, address->ai_addr, on_connect);
+  int status = bind_source(dial, address->ai_addr);
+  if (status == 0)
+    status = uv_tcp_connect(&dial->connect, &dial->tcp, address->ai_addr, on_connect);
   if (status == 0) return;
   dial->last = status;
   uv_close((uv_handle_t *) &dial->tcp, on_tcp_closed);
@@ -113,14 +128,15 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 }
 
 void dial_start(struct dial *dial, uv_loop_t *loop, const struct permit *permit,
-                const char *address, uint16_t port, uint64_t timeout_ms, uint64_t retry_ms,
-                void (*event)(struct dial *dial, int status))
+                const char *address, uint16_t port, const char *from, uint64_t timeout_ms,
+                uint64_t retry_ms, void (*event)(struct dial *dial, int status))
 {
   memset(dial, 0, sizeof *dial);
   dial->loop = loop;
   dial->port = port;
   dial->address = address;
   dial->permit = permit;
+  dial->from = from;
   dial->retry_ms = retry_ms;
   dial->event = event;
   uv_timer_init(loop, &dial->deadline);

@@ -16,7 +16,14 @@
 #include "broker/internal.h"
 #include "broker/tls_dial.h"
 
-enum { GREET_MS = 5000, PING_MS = 5000, ID_MAX = 64, CONNACK_SIZE = 4, KEEP_ALIVE_S = 30 };
+enum {
+  GREET_MS = 5000,
+  PING_MS = 5000,
+  ID_MAX = 64,
+  CONNACK_SIZE = 4,
+  KEEP_ALIVE_S = 30,
+  ADDRESS_ROOM = 46
+};
 
 struct broker_session {
   struct greet *greet; /* NULL: its connection is closed */
@@ -27,7 +34,8 @@ struct greet {
   struct task task;
   struct tls_dial dial;
   char id[ID_MAX + 1];
-  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
+  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX], ca[FILES_PATH_MAX];
+  char from[ADDRESS_ROOM];
   bool keep_session;
   uint8_t answer[CONNACK_SIZE];
   size_t answered;
@@ -39,6 +47,7 @@ struct greet {
   };
   void *ctx;
   bool failed, refused;
+  struct broker_seen peer; /* what it has shown, and how it ended */
   char why[160];
   struct error error;
 };
@@ -58,9 +67,18 @@ static void on_greeting_closed(struct tls_dial *dial)
   broker_release(broker);
 }
 
+/* Before its TLS is gone. */
+static void note_end(struct greet *greet, enum device_failure failure)
+{
+  struct broker_seen *peer = &greet->peer;
+  if (!tls_dial_peer(&greet->dial, peer->fingerprint, &peer->certificates)) peer->certificates = 0;
+  peer->failure = failure;
+}
+
 static void fail_greeting(struct greet *greet, const char *why)
 {
   greet->failed = true;
+  note_end(greet, greet->dial.failure);
   snprintf(greet->why, sizeof greet->why, "%s", why);
   tls_dial_close(&greet->dial, on_greeting_closed);
 }
@@ -89,6 +107,7 @@ static void leave(struct greet *greet)
 {
   static const uint8_t disconnect[] = {0xe0, 0};
   if (greet->answer[0] != 0x20) {
+    greet->dial.failure = DEVICE_FAIL_MQTT_PROTOCOL;
     fail_greeting(greet, "what it answers is no CONNACK");
     return;
   }
@@ -98,6 +117,7 @@ static void leave(struct greet *greet)
     return;
   }
   (void) tls_dial_write(&greet->dial, disconnect, sizeof disconnect);
+  note_end(greet, device_failure_of_connack(greet->answer[3]));
   tls_dial_close(&greet->dial, on_greeting_closed);
 }
 
@@ -147,7 +167,12 @@ static void on_greeting_event(struct tls_dial *dial, enum tls_dial_event event, 
 {
   struct greet *greet = greeting_of_dial(dial);
   switch (event) {
-  case TLS_DIAL_READY: send_connect(greet); return;
+  case TLS_DIAL_READY:
+    if (dial->failure == DEVICE_FAIL_NONE)
+      send_connect(greet);
+    else
+      fail_greeting(greet, device_failure_sentence(dial->failure));
+    return;
   case TLS_DIAL_DATA:
     if (is_open(greet))
       read_on(greet);
@@ -176,14 +201,16 @@ static void on_greeting_cancel(struct task *task)
   greet->error.code = EXIT_CODE_INTERRUPTED;
 }
 
-static struct greet *begin_greeting(struct broker *broker, const char *id, const char *certificate,
-                                    const char *key)
+static struct greet *begin_greeting(struct broker *broker, const struct broker_client *client)
 {
   struct greet *greet = calloc(1, sizeof *greet);
   if (greet == NULL) memory_gone("a connection to the broker");
-  snprintf(greet->id, sizeof greet->id, "%s", id);
-  snprintf(greet->certificate, sizeof greet->certificate, "%s", certificate);
-  snprintf(greet->key, sizeof greet->key, "%s", key);
+  bool verifies = client->ca_path != NULL, bound = client->from != NULL;
+  snprintf(greet->id, sizeof greet->id, "%s", client->client_id);
+  snprintf(greet->certificate, sizeof greet->certificate, "%s", client->certificate_path);
+  snprintf(greet->key, sizeof greet->key, "%s", client->key_path);
+  if (verifies) snprintf(greet->ca, sizeof greet->ca, "%s", client->ca_path);
+  if (bound) snprintf(greet->from, sizeof greet->from, "%s", client->from);
   greet->error.code = EXIT_CODE_SETUP;
   broker_task_begin(broker, &greet->task, on_greeting_cancel);
   tls_dial_start(&greet->dial, broker->loop,
@@ -193,6 +220,8 @@ static struct greet *begin_greeting(struct broker *broker, const char *id, const
                                            .host = broker->config.host,
                                            .certificate = greet->certificate,
                                            .key = greet->key,
+                                           .ca = verifies ? greet->ca : NULL,
+                                           .from = bound ? greet->from : NULL,
                                            .timeout_ms = GREET_MS,
                                            .event = on_greeting_event});
   return greet;
@@ -215,8 +244,10 @@ static void end_kick(struct greet *greet)
 void broker_take_over(struct broker *broker, const struct broker_kick *wanted, broker_done done,
                       void *ctx)
 {
-  struct greet *greet =
-      begin_greeting(broker, wanted->client_id, wanted->certificate_path, wanted->key_path);
+  const struct broker_client client = {.client_id = wanted->client_id,
+                                       .certificate_path = wanted->certificate_path,
+                                       .key_path = wanted->key_path};
+  struct greet *greet = begin_greeting(broker, &client);
   greet->keep_session = wanted->keep_session;
   greet->done = end_kick;
   greet->kicked = done;
@@ -225,18 +256,18 @@ void broker_take_over(struct broker *broker, const struct broker_kick *wanted, b
 
 static void end_try(struct greet *greet)
 {
-  struct broker_seen seen = {.takes = !greet->failed};
+  struct broker_seen seen = greet->peer;
+  seen.takes = !greet->failed;
   bool told = !greet->failed || (greet->refused && greet->error.code != EXIT_CODE_INTERRUPTED);
   snprintf(seen.why, sizeof seen.why, "%s", greet->why);
   if (!told) error_set(&greet->error, greet->error.code, "no answer: %s", greet->why);
-  greet->seen(greet->ctx, told ? &seen : NULL, told ? NULL : &greet->error);
+  greet->seen(greet->ctx, &seen, told ? NULL : &greet->error);
 }
 
 void broker_try_client(struct broker *broker, const struct broker_client *client,
                        broker_seen_done done, void *ctx)
 {
-  struct greet *greet =
-      begin_greeting(broker, client->client_id, client->certificate_path, client->key_path);
+  struct greet *greet = begin_greeting(broker, client);
   greet->done = end_try;
   greet->seen = done;
   greet->ctx = ctx;
@@ -259,8 +290,7 @@ struct broker_session *broker_hold(struct broker *broker, const struct broker_cl
 {
   struct broker_session *session = calloc(1, sizeof *session);
   if (session == NULL) memory_gone("a session at the broker");
-  session->greet =
-      begin_greeting(broker, client->client_id, client->certificate_path, client->key_path);
+  session->greet = begin_greeting(broker, client);
   session->greet->session = session;
   session->greet->done = end_session;
   return session;

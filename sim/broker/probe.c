@@ -10,12 +10,13 @@
 #include "broker/internal.h"
 #include "broker/tls_dial.h"
 
-enum { PROBE_MS = 5000 };
+enum { PROBE_MS = 5000, ADDRESS_ROOM = 46 };
 
 struct probe {
   struct task task;
   struct tls_dial dial;
   enum broker_listener listener;
+  char from[ADDRESS_ROOM];
   broker_seen_done done;
   void *ctx;
   struct broker_seen seen;
@@ -76,14 +77,15 @@ static void on_probe_cancel(struct task *task)
   probe->error.code = EXIT_CODE_INTERRUPTED;
 }
 
-void broker_probe(struct broker *broker, enum broker_listener listener, broker_seen_done done,
-                  void *ctx)
+void broker_probe(struct broker *broker, enum broker_listener listener, const char *from,
+                  broker_seen_done done, void *ctx)
 {
   struct probe *probe = calloc(1, sizeof *probe);
   if (probe == NULL) memory_gone("a look at the broker");
   probe->done = done;
   probe->ctx = ctx;
   probe->listener = listener;
+  if (from != NULL) snprintf(probe->from, sizeof probe->from, "%s", from);
   error_set(&probe->error, EXIT_CODE_INTERRUPTED, "stopped");
   broker_task_begin(broker, &probe->task, on_probe_cancel);
   tls_dial_start(&probe->dial, broker->loop,
@@ -91,6 +93,7 @@ void broker_probe(struct broker *broker, enum broker_listener listener, broker_s
                                            .address = broker_address(broker, listener),
                                            .port = broker->port[listener],
                                            .host = broker->config.host,
+                                           .from = from != NULL ? probe->from : NULL,
                                            .timeout_ms = PROBE_MS,
                                            .event = on_probe_event});
 }

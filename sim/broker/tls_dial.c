@@ -5,18 +5,47 @@
 #define _POSIX_C_SOURCE 200809L
 #include "broker/tls_dial.h"
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <string.h>
+
+#include "net/failure.h"
+#include "net/tls_failure.h"
 
 static struct tls_dial *tls_dial_of(struct dial *dial)
 {
   return (struct tls_dial *) ((char *) dial - offsetof(struct tls_dial, dial));
 }
 
+/* A device that does not take the chain never comes to what follows. */
+static void name(struct tls_dial *dial, enum device_failure failure)
+{
+  enum device_failure verdict = tls_failure_of_verdict(dial->verdict);
+  dial->failure = verdict != DEVICE_FAIL_NONE ? verdict : failure;
+}
+
 /* To the owner: probe.c or greet.c. */
 static void tell(struct tls_dial *dial, enum tls_dial_event event, const char *why)
 {
   dial->config.event(dial, event, why);
+}
+
+/* The other side has ended the connection. */
+static enum device_failure of_end(const struct tls_dial *dial, int status)
+{
+  enum device_failure failure = status == UV_EOF ? DEVICE_FAIL_TCP_CLOSED : net_failure(-status);
+  if (dial->ready && failure == DEVICE_FAIL_TCP_CLOSED) return DEVICE_FAIL_TLS_CLOSED;
+  if (dial->ready && failure == DEVICE_FAIL_TCP_RESET) return DEVICE_FAIL_TLS_RESET;
+  return failure;
+}
+
+/* The other side has ended TLS; the error is on OpenSSL's queue, if there is one. */
+static enum device_failure of_error(void)
+{
+  unsigned long error = ERR_peek_last_error();
+  if (error == 0) return DEVICE_FAIL_TLS_CLOSED;
+  return ERR_GET_LIB(error) == ERR_LIB_SSL ? tls_failure_of_reason(ERR_GET_REASON(error))
+                                           : DEVICE_FAIL_TLS_INTERNAL;
 }
 
 static bool flush(struct tls_dial *dial)
@@ -37,6 +66,7 @@ static bool shake(struct tls_dial *dial)
   int result = SSL_do_handshake(dial->ssl);
   int why = SSL_get_error(dial->ssl, result);
   (void) flush(dial);
+  name(dial, result == 1 ? DEVICE_FAIL_NONE : of_error());
   ERR_clear_error();
   if (result == 1) return true;
   if (why != SSL_ERROR_WANT_READ) tell(dial, TLS_DIAL_ENDED, "it ends the TLS handshake");
@@ -65,12 +95,40 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
   struct tls_dial *dial = tls_dial_of(stream->data);
   if (dial->dial.closing || size == 0) return;
   if (size < 0) {
+    name(dial, of_end(dial, (int) size));
     tell(dial, TLS_DIAL_ENDED,
          size == UV_EOF ? "it closes the connection" : uv_strerror((int) size));
     return;
   }
   BIO_write(dial->in, buffer->base, (int) size);
   advance(dial);
+}
+
+static int on_verify(int ok, X509_STORE_CTX *store)
+{
+  SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+  struct tls_dial *dial = SSL_get_app_data(ssl);
+  if (ok != 1 && dial->verdict == X509_V_OK) dial->verdict = X509_STORE_CTX_get_error(store);
+  return 1;
+}
+
+static bool set_trust(struct tls_dial *dial)
+{
+  if (dial->config.ca == NULL) return true;
+  SSL_CTX_set_verify(dial->context, SSL_VERIFY_PEER, on_verify);
+  return SSL_CTX_load_verify_file(dial->context, dial->config.ca) == 1;
+}
+
+/* The name, or the address. */
+static bool set_host(struct tls_dial *dial)
+{
+  const char *host = dial->config.host;
+  struct in6_addr address;
+  if (SSL_set_tlsext_host_name(dial->ssl, host) != 1) return false;
+  if (dial->config.ca == NULL) return true;
+  if (inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1)
+    return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(dial->ssl), host) == 1;
+  return SSL_set1_host(dial->ssl, host) == 1;
 }
 
 /* Level 0: also what is too weak to be trusted can be looked at. */
@@ -81,6 +139,7 @@ static bool make_context(struct tls_dial *dial)
   if (dial->context == NULL) return false;
   SSL_CTX_set_verify(dial->context, SSL_VERIFY_NONE, NULL);
   SSL_CTX_set_security_level(dial->context, 0);
+  if (!set_trust(dial)) return false;
   return config->certificate == NULL ||
          (SSL_CTX_use_certificate_chain_file(dial->context, config->certificate) == 1 &&
           SSL_CTX_use_PrivateKey_file(dial->context, config->key, SSL_FILETYPE_PEM) == 1);
@@ -99,8 +158,19 @@ static bool make_tls(struct tls_dial *dial)
   }
   BIO_set_mem_eof_return(dial->in, -1);
   SSL_set_bio(dial->ssl, dial->in, dial->out);
+  SSL_set_app_data(dial->ssl, dial);
   SSL_set_connect_state(dial->ssl);
-  return SSL_set_tlsext_host_name(dial->ssl, dial->config.host) == 1;
+  return set_host(dial);
+}
+
+/* Of what comes before the first byte, and of the deadline. */
+static enum device_failure of_status(const struct tls_dial *dial, int status)
+{
+  bool late = status == UV_ETIMEDOUT;
+  if (late && dial->ready) return DEVICE_FAIL_MQTT_TIMEOUT;
+  if (late) return dial->connected ? DEVICE_FAIL_TLS_TIMEOUT : DEVICE_FAIL_TCP_TIMEOUT;
+  return status <= UV_EAI_ADDRFAMILY && status >= UV_EAI_PROTOCOL ? DEVICE_FAIL_NAME_NOT_FOUND
+                                                                  : net_failure(-status);
 }
 
 /* Called by the dial: the connection stands, or not, or the deadline has passed. */
@@ -109,12 +179,14 @@ static void on_dial_event(struct dial *tcp, int status)
   struct tls_dial *dial = tls_dial_of(tcp);
   if (status != 0) {
     bool late = dial->connected && status == UV_ETIMEDOUT;
+    name(dial, of_status(dial, status));
     tell(dial, late ? TLS_DIAL_LATE : TLS_DIAL_UNREACHED, uv_strerror(status));
     return;
   }
   bool made = make_tls(dial);
   ERR_clear_error();
   if (!made) {
+    dial->failure = DEVICE_FAIL_TLS_INTERNAL;
     tell(dial, TLS_DIAL_UNUSABLE, NULL);
     return;
   }
@@ -127,8 +199,8 @@ void tls_dial_start(struct tls_dial *dial, uv_loop_t *loop, const struct tls_dia
 {
   memset(dial, 0, sizeof *dial);
   dial->config = *config;
-  dial_start(&dial->dial, loop, config->permit, config->address, config->port, config->timeout_ms,
-             0, on_dial_event);
+  dial_start(&dial->dial, loop, config->permit, config->address, config->port, config->from,
+             config->timeout_ms, 0, on_dial_event);
 }
 
 bool tls_dial_peer(const struct tls_dial *dial, uint8_t fingerprint[32], unsigned *certificates)
@@ -147,6 +219,7 @@ int tls_dial_read(struct tls_dial *dial, void *data, size_t size, const char **w
   bool more = SSL_get_error(dial->ssl, n) == SSL_ERROR_WANT_READ;
   const char *reason = ERR_reason_error_string(ERR_peek_last_error());
   *why = reason == NULL ? "it ends TLS" : reason;
+  if (!more) name(dial, of_error());
   ERR_clear_error();
   return more ? 0 : -1;
 }

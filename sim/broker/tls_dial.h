@@ -1,6 +1,6 @@
 /* A TLS client on a dial (dial.h), on the loop: resolve, connect, handshake, then what is read and
- * written. Who answers is not verified: it is looked at, not trusted, and may be presenting a chain
- * that a rehearsal broke on purpose.
+ * written. Who answers is not verified unless asked: it is looked at, not trusted, and may be
+ * presenting a chain that a rehearsal broke on purpose. The handshake goes on in any case.
  *
  * The owner embeds the struct and closes it with tls_dial_close in every case. The deadline stays
  * armed throughout: it covers whatever the owner does with the connection.
@@ -11,6 +11,7 @@
 #include <openssl/ssl.h>
 
 #include "broker/dial.h"
+#include "fleetsim/failure.h"
 
 enum tls_dial_event {
   TLS_DIAL_UNREACHED, /* no connection; comes alone */
@@ -30,6 +31,8 @@ struct tls_dial_config {
   uint16_t port;                 /* .. here */
   const char *host;              /* server_name */
   const char *certificate, *key; /* PEM files of the client; NULL: it has none */
+  const char *ca;                /* PEM file to verify the chain and `host` by; NULL: neither is */
+  const char *from;              /* as dial_start's */
   uint64_t timeout_ms;
   /* From the loop; `why` goes on after "the broker cannot be seen: ". The owner closes on all but
      READY and DATA; it may on those, and on LATE it may extend instead. */
@@ -43,6 +46,10 @@ struct tls_dial {
   SSL *ssl;
   BIO *in, *out;
   bool connected, ready;
+  /* what a device would call the end that is told, or that tls_dial_read has met; at READY its
+     verdict on the chain, where there is a `ca` */
+  enum device_failure failure;
+  int verdict; /* X509_V_ERR_ */
   char chunk[4096];
   void (*closed)(struct tls_dial *dial);
 };

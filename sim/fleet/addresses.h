@@ -16,4 +16,8 @@ struct sockaddr_storage;
    port. */
 void addresses_source(size_t index, struct sockaddr_storage *out);
 
+#define ADDRESSES_TEXT 16
+/* The same as text, without a port. */
+void addresses_text(size_t index, char out[ADDRESSES_TEXT]);
+
 #endif

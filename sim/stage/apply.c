@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fleet/addresses.h"
 #include "stage/books.h"
 #include "stage/heard.h"
 #include "stage/nodes.h"
@@ -20,6 +21,7 @@
 #define STALE_MS         4000u
 #define PROBE_PAUSE_MS   100u
 #define CROWD_LOOKS      8u
+#define LOOKS_MAX        32u
 
 int stage_wait_node(struct stage *stage, size_t node, broker_operation *begin, uint64_t within_ms)
 {
@@ -36,7 +38,18 @@ size_t stage_told_count(const struct stage *stage)
 
 unsigned stage_looks_needed(const struct stage *stage)
 {
-  return scenario_broker_is(stage->scenario, BROKER_CROWD) ? CROWD_LOOKS : 1;
+  size_t sources = stage->source_addresses;
+  if (!scenario_broker_is(stage->scenario, BROKER_CROWD)) return 1;
+  if (sources > LOOKS_MAX) return LOOKS_MAX;
+  return sources > CROWD_LOOKS ? (unsigned) sources : CROWD_LOOKS;
+}
+
+const char *stage_look_from(const struct stage *stage, unsigned look, char room[STAGE_LOOK_FROM])
+{
+  size_t sources = stage->source_addresses;
+  if (sources == 0 || !scenario_broker_is(stage->scenario, BROKER_CROWD)) return NULL;
+  addresses_text(sources > LOOKS_MAX ? look * sources / LOOKS_MAX : look % sources, room);
+  return room;
 }
 
 int stage_wait_broker(struct stage *stage, broker_operation *begin, uint64_t within_ms)
@@ -76,18 +89,38 @@ static enum step_outcome await_office(struct stage *stage)
   return STEP_FAILED;
 }
 
+static enum step_outcome fail_leaf(struct stage *stage, size_t node, enum broker_listener listener,
+                                   const char *from, uint64_t within_ms)
+{
+  const struct broker *broker = stage->nodes[node].broker;
+  error_set(
+      &stage->error, EXIT_CODE_FAIL,
+      "the broker at %s port %u does not serve the new certificate after %.3g s%s%s: %s",
+      broker_address(broker, listener), broker_port(broker, listener), (double) within_ms / 1000,
+      from != NULL ? " to who comes from " : "", from != NULL ? from : "",
+      broker_is(broker, BROKER_HOOKED)
+          ? "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload it? If it is slower "
+            "than that, give the step a longer 'within'"
+          : "was it reloaded?");
+  return STEP_FAILED;
+}
+
 /* Looks at what is served until it is the leaf that was written, at every look in a row. */
 static enum step_outcome await_leaf(struct stage *stage, size_t node, enum broker_listener listener)
 {
   struct broker *broker = stage->nodes[node].broker;
   uint64_t within_ms = stage->broker_ms > 0 ? stage->broker_ms : PROBE_WITHIN_MS;
   uint64_t until_ms = stage_elapsed_ms(stage) + within_ms;
-  unsigned seen = 0;
+  unsigned seen = 0, others = 0;
+  char room[STAGE_LOOK_FROM];
+  const char *from = NULL;
   /* looks that are right are looked at to the end */
   while (seen > 0 || stage_elapsed_ms(stage) < until_ms) {
     struct stage_operation *operation = stage_operation_new(stage);
     if (operation == NULL) return STEP_ABORTED;
-    broker_probe(broker, listener, stage_operation_seen, operation);
+    from = stage_look_from(stage, seen, room);
+    others = seen;
+    broker_probe(broker, listener, from, stage_operation_seen, operation);
     enum stage_waited waited = stage_operation_await(stage, operation, PROBE_WITHIN_MS);
     bool served =
         operation->ended && !operation->failed &&
@@ -98,15 +131,7 @@ static enum step_outcome await_leaf(struct stage *stage, size_t node, enum broke
     if (seen == stage_looks_needed(stage)) return STEP_DONE;
     if (!served && !stage_pause(stage, PROBE_PAUSE_MS)) return STEP_ABORTED;
   }
-  error_set(
-      &stage->error, EXIT_CODE_FAIL,
-      "the broker at %s port %u does not serve the new certificate after %.3g s: %s",
-      broker_address(broker, listener), broker_port(broker, listener), (double) within_ms / 1000,
-      broker_is(broker, BROKER_HOOKED)
-          ? "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload it? If it is slower "
-            "than that, give the step a longer 'within'"
-          : "was it reloaded?");
-  return STEP_FAILED;
+  return fail_leaf(stage, node, listener, others > 0 ? from : NULL, within_ms);
 }
 
 /* Every address of a service is looked at by itself, although one set of hooks has changed them

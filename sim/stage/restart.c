@@ -1,25 +1,29 @@
 /* The proof that a broker which stands elsewhere was restarted. A hook may end well and do nothing,
- * or forget one of several machines.
+ * forget one of several machines, or leave one behind that nobody can use.
  *
  * Before the hook a client of the run's own opens sessions at every address; after it each of them
- * must end, and each that a device or the back office had there, and every address must take
- * connections again. What goes on at an address says that it was not restarted. */
+ * must end, and each that a device or the back office had there, and every address must let that
+ * client in again, with a certificate that devices take. What goes on at an address says that it was
+ * not restarted; what keeps the client out is named as a device would. */
 #define _POSIX_C_SOURCE 200809L
 #include "stage/restart.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "stage/apply.h"
 #include "stage/heard.h"
 #include "stage/operation.h"
+#include "stage/quantities.h"
 
 #define APPLY_WITHIN_MS 70000u /* a hook has 60 s */
 #define OPEN_WITHIN_MS  10000u /* one session has 5 s */
 #define ENDED_WITHIN_MS 10000u /* the hook may have asked others to restart the broker */
 #define BACK_WITHIN_MS  20000u
 #define BACK_PAUSE_MS   250u
+#define LOOK_WITHIN_MS  10000u /* one of them has 5 s */
 #define TOLD_WITHIN_MS  200u
 #define HELD            8u /* per address: several machines may stand behind it */
 
@@ -27,11 +31,15 @@ struct address {
   struct broker_session *held[HELD];
   bool open[HELD]; /* as the hook began */
   size_t opened, devices;
+  bool as_operator; /* it does not know the probe */
+  bool trusted;     /* by devices, and so it must be again */
 };
 
 enum { NOWHERE = -1, ELSEWHERE = -2 };
 
 struct watch {
+  struct broker_pair probe;
+  char devices_ca[FILES_PATH_MAX]; /* what devices trust brokers by */
   struct address at[SCENARIO_NODES_MAX];
   uint32_t *before; /* per device: its CONNACKs, where its session is to end; 0: it had none */
   int office;       /* the address at which it had a session, .. */
@@ -44,11 +52,14 @@ struct watch {
 static void hold_all(struct stage *stage, struct watch *watch, size_t node, const char *certificate,
                      const char *key)
 {
-  char id[sizeof PKI_PROBE_NAME + 4];
+  char id[sizeof PKI_PROBE_NAME + 4], room[STAGE_LOOK_FROM];
   for (size_t i = 0; i < HELD; i++) {
     snprintf(id, sizeof id, i == 0 ? "%s" : "%s-%zu", PKI_PROBE_NAME, i);
-    watch->at[node].held[i] =
-        broker_hold(stage->nodes[node].broker, &(struct broker_client){id, certificate, key});
+    const struct broker_client client = {.client_id = id,
+                                         .certificate_path = certificate,
+                                         .key_path = key,
+                                         .from = stage_look_from(stage, (unsigned) i, room)};
+    watch->at[node].held[i] = broker_hold(stage->nodes[node].broker, &client);
   }
 }
 
@@ -90,7 +101,7 @@ static bool hold_as_operator(struct stage *stage, struct watch *watch)
       continue;
     let_go(at);
     hold_all(stage, watch, n, stage->operator_certificate, stage->operator_key);
-    any = tried[n] = true;
+    any = tried[n] = at->as_operator = true;
   }
   if (!any) return true;
   if (stage_wait(stage, are_settled, watch, OPEN_WITHIN_MS) == STAGE_ABORTED ||
@@ -98,20 +109,93 @@ static bool hold_as_operator(struct stage *stage, struct watch *watch)
     return false;
   stage_collect(stage);
   for (size_t n = 0; n < stage->scenario->node_count; n++)
-    if (tried[n] && stage->office_losses != losses) let_go(&watch->at[n]);
+    if (tried[n] && stage->office_losses != losses) {
+      let_go(&watch->at[n]);
+      watch->at[n].as_operator = false;
+    }
   return true;
+}
+
+/* --- What is served --------------------------------------------------------------------------- */
+
+/* Every root that some device trusts brokers by. */
+static int write_devices_ca(struct stage *stage, struct watch *watch)
+{
+  struct pki_roots trusted = {.count = 0};
+  const struct pki_roots *all = pki_roots(stage->pki);
+  for (size_t r = 0; r < all->count; r++)
+    for (size_t d = 0; d < fleet_size(stage->fleet); d++)
+      if (stage_version_has(stage, fleet_facts(stage->fleet, d)->trust_version, all->name[r])) {
+        memcpy(trusted.name[trusted.count++], all->name[r], sizeof all->name[r]);
+        break;
+      }
+  broker_place(stage->broker, BROKER_PROBE_CA, watch->devices_ca);
+  return pki_write_client_ca(stage->pki, &trusted, watch->devices_ca, &stage->error);
+}
+
+/* A chain was presented at this address, and the proof that it is served was had or is to come. */
+static bool is_presented(const struct stage *stage, size_t node)
+{
+  static const uint8_t none[32];
+  return memcmp(stage->nodes[node].fingerprint[BROKER_MAIN], none, sizeof none) != 0;
+}
+
+/* What a rehearsal has presented devices may refuse by its plan: the fleet's roots are enough. */
+static const char *ca_of(const struct stage *stage, const struct watch *watch, size_t node)
+{
+  return is_presented(stage, node) ? stage->operator_ca : watch->devices_ca;
+}
+
+/* One look as who was let in there, or as the probe. */
+static enum step_outcome look(struct stage *stage, const struct watch *watch, size_t node,
+                              const char *ca, const char *from, struct broker_seen *seen)
+{
+  bool as_operator = watch->at[node].as_operator;
+  const struct broker_client client = {
+      .client_id = PKI_PROBE_NAME,
+      .certificate_path = as_operator ? stage->operator_certificate : watch->probe.certificate,
+      .key_path = as_operator ? stage->operator_key : watch->probe.key,
+      .ca_path = ca,
+      .from = from};
+  struct stage_operation *operation = stage_operation_new(stage);
+  if (operation == NULL) return STEP_ABORTED;
+  broker_try_client(stage->nodes[node].broker, &client, stage_operation_seen, operation);
+  enum stage_waited waited = stage_operation_await(stage, operation, LOOK_WITHIN_MS);
+  *seen = operation->seen;
+  if (!operation->ended) seen->failure = DEVICE_FAIL_TLS_TIMEOUT;
+  stage_operation_free(stage, operation);
+  return waited == STAGE_ABORTED ? STEP_ABORTED : STEP_DONE;
+}
+
+static bool is_verdict_of_ours(enum device_failure failure)
+{
+  return failure >= DEVICE_FAIL_VERDICT_FIRST && failure < DEVICE_FAIL_ALERT_FIRST;
+}
+
+/* An address at which nobody can trust the broker before the hook need not be better after it. Looked
+   at before sessions are held: the look has the id of the first one. */
+static enum step_outcome note_trusted(struct stage *stage, struct watch *watch)
+{
+  enum step_outcome outcome = STEP_DONE;
+  for (size_t n = 0; n < stage->scenario->node_count && outcome == STEP_DONE; n++) {
+    struct broker_seen seen = {.certificates = 0};
+    outcome = look(stage, watch, n, ca_of(stage, watch, n), NULL, &seen);
+    watch->at[n].trusted = !is_verdict_of_ours(seen.failure);
+  }
+  return outcome;
 }
 
 static enum step_outcome open_all(struct stage *stage, struct watch *watch)
 {
-  struct broker_pair files = broker_probe_place(stage->broker);
-  if (pki_write_office_probe(stage->pki, files.certificate, files.key, &stage->error) != 0)
+  watch->probe = broker_probe_place(stage->broker);
+  if (pki_write_office_probe(stage->pki, watch->probe.certificate, watch->probe.key,
+                             &stage->error) != 0 ||
+      write_devices_ca(stage, watch) != 0)
     return stage_give_up(stage);
+  if (note_trusted(stage, watch) != STEP_DONE) return STEP_ABORTED;
   for (size_t n = 0; n < stage->scenario->node_count; n++)
-    hold_all(stage, watch, n, files.certificate, files.key);
+    hold_all(stage, watch, n, watch->probe.certificate, watch->probe.key);
   enum stage_waited waited = stage_wait(stage, are_settled, watch, OPEN_WITHIN_MS);
-  (void) unlink(files.key);
-  (void) unlink(files.certificate);
   if (waited == STAGE_ABORTED || !hold_as_operator(stage, watch)) return STEP_ABORTED;
   return STEP_DONE;
 }
@@ -228,7 +312,7 @@ static void note_unseen(struct stage *stage, const struct watch *watch)
 }
 
 /* A broker that was stopped and not started has ended its sessions, too. */
-static enum step_outcome await_back(struct stage *stage, size_t node)
+static enum step_outcome await_reach(struct stage *stage, size_t node)
 {
   uint64_t until_ms = stage_elapsed_ms(stage) + BACK_WITHIN_MS;
   struct error error = {0};
@@ -249,6 +333,70 @@ static enum step_outcome await_back(struct stage *stage, size_t node)
   return STEP_FAILED;
 }
 
+/* A chain that waits to be in force is looked at afterwards, for as long as its step may take. */
+static bool serves_as_it_should(const struct stage *stage, size_t node,
+                                const struct broker_seen *seen)
+{
+  const struct stage_node *at = &stage->nodes[node];
+  return !is_presented(stage, node) || at->waiting[BROKER_MAIN] ||
+         (seen->certificates > 0 &&
+          memcmp(seen->fingerprint, at->fingerprint[BROKER_MAIN], 32) == 0);
+}
+
+/* Who was not let in before need not be now: but there must be somebody who says so in TLS. */
+static bool answers_as_it_should(const struct address *at, const struct broker_seen *seen)
+{
+  if (at->opened > 0) return seen->failure == DEVICE_FAIL_NONE;
+  return seen->certificates > 0 && !is_verdict_of_ours(seen->failure);
+}
+
+static enum step_outcome fail_back(struct stage *stage, const struct watch *watch, size_t node,
+                                   const char *from, const struct broker_seen *seen)
+{
+  const struct broker *broker = stage->nodes[node].broker;
+  char where[160];
+  snprintf(where, sizeof where, "%.80s port %u%s%s%s", broker_address(broker, BROKER_MAIN),
+           broker_port(broker, BROKER_MAIN), from != NULL ? " (to who comes from " : "",
+           from != NULL ? from : "", from != NULL ? ")" : "");
+  if (answers_as_it_should(&watch->at[node], seen))
+    error_set(&stage->error, EXIT_CODE_FAIL,
+              "the hook 'restart' has ended, and after %u s the broker at %s serves another "
+              "certificate than the one that was presented: does a restart put an older one back?",
+              BACK_WITHIN_MS / 1000, where);
+  else
+    error_set(&stage->error, EXIT_CODE_FAIL,
+              "the hook 'restart' has ended, and after %u s the broker at %s is not back as it "
+              "was: %s: %s. Does the hook start every machine again, with a certificate that "
+              "devices trust?",
+              BACK_WITHIN_MS / 1000, where, device_failure_name(seen->failure),
+              device_failure_sentence(seen->failure));
+  return STEP_FAILED;
+}
+
+/* As a device would come back, at every look in a row: what gives a TCP connection may be a proxy
+   with nobody behind it. */
+static enum step_outcome await_back(struct stage *stage, const struct watch *watch, size_t node)
+{
+  const struct address *at = &watch->at[node];
+  bool verifies = at->trusted && !stage->nodes[node].waiting[BROKER_MAIN];
+  const char *ca = verifies ? ca_of(stage, watch, node) : NULL, *from;
+  uint64_t until_ms = stage_elapsed_ms(stage) + BACK_WITHIN_MS;
+  unsigned right = 0, others = 0;
+  char room[STAGE_LOOK_FROM];
+  struct broker_seen seen = {.certificates = 0};
+  do {
+    from = stage_look_from(stage, right, room);
+    others = right;
+    if (look(stage, watch, node, ca, from, &seen) != STEP_DONE) return STEP_ABORTED;
+    bool back = answers_as_it_should(at, &seen) && serves_as_it_should(stage, node, &seen);
+    right = back ? right + 1 : 0;
+    if (right == stage_looks_needed(stage)) return STEP_DONE;
+    if (!back && !stage_pause(stage, BACK_PAUSE_MS)) return STEP_ABORTED;
+    /* looks that are right are looked at to the end */
+  } while (right > 0 || stage_elapsed_ms(stage) < until_ms);
+  return fail_back(stage, watch, node, others > 0 ? from : NULL, &seen);
+}
+
 static enum step_outcome prove(struct stage *stage, struct watch *watch)
 {
   enum stage_waited waited = stage_wait(stage, every_session_ended, watch, ENDED_WITHIN_MS);
@@ -256,8 +404,10 @@ static enum step_outcome prove(struct stage *stage, struct watch *watch)
   if (waited != STAGE_REACHED) return fail_open(stage, watch);
   note_unseen(stage, watch);
   enum step_outcome outcome = STEP_DONE;
-  for (size_t n = 0; n < stage->scenario->node_count && outcome == STEP_DONE; n++)
-    outcome = await_back(stage, n);
+  for (size_t n = 0; n < stage->scenario->node_count && outcome == STEP_DONE; n++) {
+    outcome = await_reach(stage, n);
+    if (outcome == STEP_DONE) outcome = await_back(stage, watch, n);
+  }
   return outcome;
 }
 
@@ -275,6 +425,9 @@ enum step_outcome stage_restart_elsewhere(struct stage *stage)
   }
   if (outcome == STEP_DONE) outcome = prove(stage, &watch);
   for (size_t n = 0; n < stage->scenario->node_count; n++) let_go(&watch.at[n]);
+  (void) unlink(watch.probe.key);
+  (void) unlink(watch.probe.certificate);
+  (void) unlink(watch.devices_ca);
   free(watch.before);
   return outcome;
 }

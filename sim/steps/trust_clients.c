@@ -37,10 +37,12 @@ static void note_reload(struct stage *stage, const struct scenario_step *step)
 }
 
 static enum step_outcome look(struct stage *stage, size_t node, const struct caller *caller,
-                              struct broker_seen *seen, bool *answered)
+                              const char *from, struct broker_seen *seen, bool *answered)
 {
-  const struct broker_client client = {PKI_PROBE_NAME, caller->files.certificate,
-                                       caller->files.key};
+  const struct broker_client client = {.client_id = PKI_PROBE_NAME,
+                                       .certificate_path = caller->files.certificate,
+                                       .key_path = caller->files.key,
+                                       .from = from};
   struct stage_operation *operation = stage_operation_new(stage);
   if (operation == NULL) return STEP_ABORTED;
   broker_try_client(stage->nodes[node].broker, &client, stage_operation_seen, operation);
@@ -53,7 +55,7 @@ static enum step_outcome look(struct stage *stage, size_t node, const struct cal
 }
 
 static enum step_outcome fail_answer(struct stage *stage, size_t node, const struct caller *caller,
-                                     const struct broker_seen *seen)
+                                     const char *from, const struct broker_seen *seen)
 {
   const struct broker *broker = stage->nodes[node].broker;
   char late[96];
@@ -66,9 +68,10 @@ static enum step_outcome fail_answer(struct stage *stage, size_t node, const str
             "read? If it is slower than that, give the step a longer 'within'"
           : "was it told?";
   error_set(&stage->error, EXIT_CODE_FAIL,
-            "the broker at %s port %u %s a client certificate under %s after %.3g s%s%s: %s",
+            "the broker at %s port %u %s a client certificate under %s%s%s after %.3g s%s%s: %s",
             broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN),
             caller->welcome ? "does not take" : "still takes", caller->root,
+            from != NULL ? " from " : "", from != NULL ? from : "",
             (double) stage->broker_ms / 1000, seen->why[0] != '\0' ? ", " : "", seen->why, hint);
   return STEP_FAILED;
 }
@@ -77,18 +80,22 @@ static enum step_outcome fail_answer(struct stage *stage, size_t node, const str
 static enum step_outcome await_answer(struct stage *stage, size_t node, const struct caller *caller)
 {
   uint64_t until_ms = stage_elapsed_ms(stage) + stage->broker_ms;
-  unsigned right = 0, needed = stage_looks_needed(stage);
+  unsigned right = 0, others = 0, needed = stage_looks_needed(stage);
   struct broker_seen seen = {.takes = false};
+  char room[STAGE_LOOK_FROM];
+  const char *from;
   do {
     bool answered;
-    enum step_outcome outcome = look(stage, node, caller, &seen, &answered);
+    from = stage_look_from(stage, right, room);
+    others = right;
+    enum step_outcome outcome = look(stage, node, caller, from, &seen, &answered);
     if (outcome != STEP_DONE) return outcome;
     right = answered && seen.takes == caller->welcome ? right + 1 : 0;
     if (right == needed) return STEP_DONE;
     if (right == 0 && !stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
     /* looks that are right are looked at to the end */
   } while (right > 0 || stage_elapsed_ms(stage) < until_ms);
-  return fail_answer(stage, node, caller, &seen);
+  return fail_answer(stage, node, caller, others > 0 ? from : NULL, &seen);
 }
 
 static enum step_outcome try_root(struct stage *stage, const struct scenario_step *step,

@@ -12,6 +12,7 @@ struct listener {
   uv_tcp_t tcp, client;
   unsigned taken;
   uint16_t port;
+  char from[INET_ADDRSTRLEN]; /* who came last */
 };
 
 static void on_connection(uv_stream_t *stream, int status)
@@ -21,6 +22,10 @@ static void on_connection(uv_stream_t *stream, int status)
   listener->taken++;
   uv_tcp_init(stream->loop, &listener->client);
   uv_accept(stream, (uv_stream_t *) &listener->client);
+  struct sockaddr_in peer;
+  int size = sizeof peer;
+  uv_tcp_getpeername(&listener->client, (struct sockaddr *) &peer, &size);
+  uv_ip4_name(&peer, listener->from, sizeof listener->from);
   uv_close((uv_handle_t *) &listener->client, NULL);
 }
 
@@ -56,15 +61,15 @@ static void on_closed(struct dial *dial)
   ((struct attempt *) dial)->closed++;
 }
 
-/* How dialing this name ends, and how many connections the listener has taken. */
-static int dialed(struct rig *rig, const struct permit *permit, const char *const *addresses,
-                  unsigned *taken)
+/* How dialing this name ends; the listener is closed, and can be asked. */
+static int dial_from(struct rig *rig, const struct permit *permit, const char *const *addresses,
+                     const char *from, struct listener *listener)
 {
-  struct listener listener;
   struct attempt attempt = {.ended = 0};
   resolver_answer = addresses;
-  listen_on(rig, &listener);
-  dial_start(&attempt.dial, &rig->loop, permit, "localhost", listener.port, 300, 0, on_event);
+  listen_on(rig, listener);
+  dial_start(&attempt.dial, &rig->loop, permit, "localhost", listener->port, from, 300, 0,
+             on_event);
   rig_wait(rig, &attempt.ended, 1);
   dial_close(&attempt.dial, on_closed);
   rig_wait(rig, &attempt.closed, 1);
@@ -72,10 +77,30 @@ static int dialed(struct rig *rig, const struct permit *permit, const char *cons
     uv_run(&rig->loop, UV_RUN_NOWAIT);
     rig_pause_ms(2);
   }
-  *taken = listener.taken;
-  uv_close((uv_handle_t *) &listener.tcp, NULL);
+  uv_close((uv_handle_t *) &listener->tcp, NULL);
   uv_run(&rig->loop, UV_RUN_NOWAIT);
   return attempt.status;
+}
+
+/* The same, and how many connections the listener has taken. */
+static int dialed(struct rig *rig, const struct permit *permit, const char *const *addresses,
+                  unsigned *taken)
+{
+  struct listener listener;
+  int status = dial_from(rig, permit, addresses, NULL, &listener);
+  *taken = listener.taken;
+  return status;
+}
+
+static void comes_from_the_address_that_it_is_given(void **state)
+{
+  static const char *const here[] = {"127.0.0.1", NULL};
+  struct listener listener;
+  assert_int_equal(dial_from(*state, NULL, here, "127.0.0.3", &listener), 0);
+  assert_string_equal(listener.from, "127.0.0.3");
+  /* of another family it is of no use */
+  assert_int_equal(dial_from(*state, NULL, here, "::1", &listener), 0);
+  assert_string_equal(listener.from, "127.0.0.1");
 }
 
 static void an_address_beyond_loopback_gets_nothing(void **state)
@@ -162,6 +187,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_up, rig_down)
   const struct CMUnitTest tests[] = {
+      T(comes_from_the_address_that_it_is_given),
       T(an_address_beyond_loopback_gets_nothing),
       T(the_second_address_of_a_name_is_judged_like_the_first),
       T(a_host_that_both_have_named_gets_them_all),

@@ -228,7 +228,7 @@ static void await_leaf(struct rig *rig, const uint8_t leaf[32])
 {
   for (int i = 0; i < 200; i++) {
     struct outcome seen = {0};
-    broker_probe(rig->broker, BROKER_MAIN, rig_on_seen, &seen);
+    broker_probe(rig->broker, BROKER_MAIN, NULL, rig_on_seen, &seen);
     rig_succeeds(rig, &seen);
     if (memcmp(seen.seen.fingerprint, leaf, 32) == 0) return;
     rig_pause_ms(20);
@@ -242,7 +242,8 @@ static bool takes(struct rig *rig, size_t device)
   struct outcome asked = {0};
   snprintf(certificate, sizeof certificate, "%s/%zu.crt", rig->folder, device);
   snprintf(key, sizeof key, "%s/%zu.key", rig->folder, device);
-  const struct broker_client client = {"somebody", certificate, key};
+  const struct broker_client client = {
+      .client_id = "somebody", .certificate_path = certificate, .key_path = key};
   broker_try_client(rig->broker, &client, rig_on_seen, &asked);
   rig_succeeds(rig, &asked);
   return asked.seen.takes;

@@ -14,7 +14,7 @@
 static struct outcome probe(struct rig *rig, enum broker_listener listener)
 {
   struct outcome outcome = {0};
-  broker_probe(rig->broker, listener, rig_on_seen, &outcome);
+  broker_probe(rig->broker, listener, NULL, rig_on_seen, &outcome);
   rig_succeeds(rig, &outcome);
   return outcome;
 }
@@ -107,8 +107,9 @@ static void does_not_read_the_ca_file_on_reload_but_on_restart(void **state)
   assert_int_equal(rig_client(rig, "mosquitto_pub", 0, "-t private/00000001/telemetry -m x"), 0);
 }
 
-/* What the broker makes of somebody under this root; the answer is in `asked.seen`. */
-static struct outcome ask(struct rig *rig, const char *root)
+/* What the broker makes of somebody under this root, who verifies it by `ca` (NULL: he does not);
+   the answer is in `asked.seen`. */
+static struct outcome ask_by(struct rig *rig, const char *root, const char *ca)
 {
   char certificate[600], key[600];
   struct error error;
@@ -116,10 +117,49 @@ static struct outcome ask(struct rig *rig, const char *root)
   snprintf(certificate, sizeof certificate, "%s/probe.crt", rig->folder);
   snprintf(key, sizeof key, "%s/probe.key", rig->folder);
   assert_int_equal(pki_write_probe(rig->pki, root, certificate, key, &error), 0);
-  const struct broker_client client = {PKI_PROBE_NAME, certificate, key};
+  const struct broker_client client = {
+      .client_id = PKI_PROBE_NAME, .certificate_path = certificate, .key_path = key, .ca_path = ca};
   broker_try_client(rig->broker, &client, rig_on_seen, &asked);
   rig_wait(rig, &asked.calls, 1);
   return asked;
+}
+
+static struct outcome ask(struct rig *rig, const char *root)
+{
+  return ask_by(rig, root, NULL);
+}
+
+static void tells_how_a_try_ends_by_the_devices_names(void **state)
+{
+  static const struct pki_roots only_a = {1, {"A"}}, only_b = {1, {"B"}};
+  struct rig *rig = *state;
+  struct broker_config config = rig_config(rig);
+  struct outcome started = {0}, stopped = {0};
+  struct error error;
+  uint8_t leaf[32];
+  char a[600], b[600];
+  snprintf(a, sizeof a, "%s/a.crt", rig->folder);
+  snprintf(b, sizeof b, "%s/b.crt", rig->folder);
+  assert_int_equal(pki_write_client_ca(rig->pki, &only_a, a, &error), 0);
+  assert_int_equal(pki_write_client_ca(rig->pki, &only_b, b, &error), 0);
+  rig_open_broker(rig, &config);
+  rig_trust_clients(rig, &only_a);
+  rig_present(rig, BROKER_MAIN, "A", leaf);
+  broker_start(rig->broker, rig_on_done, &started);
+  rig_succeeds(rig, &started);
+  struct outcome let_in = ask_by(rig, "A", a), distrusted = ask_by(rig, "A", b),
+                 refused = ask_by(rig, "B", a);
+  assert_int_equal(let_in.seen.failure, DEVICE_FAIL_NONE);
+  assert_memory_equal(let_in.seen.fingerprint, leaf, 32);
+  assert_true(distrusted.failed);
+  assert_int_equal(distrusted.seen.failure, DEVICE_FAIL_TLS_NOT_TRUSTED);
+  assert_int_not_equal(distrusted.seen.certificates, 0);
+  assert_int_equal(refused.seen.failure, DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA);
+  broker_stop(rig->broker, rig_on_done, &stopped);
+  rig_succeeds(rig, &stopped);
+  struct outcome nobody = ask_by(rig, "A", a);
+  assert_int_equal(nobody.seen.failure, DEVICE_FAIL_TCP_REFUSED);
+  assert_int_equal(nobody.seen.certificates, 0);
 }
 
 static void tells_whom_it_takes_by_asking_it(void **state)
@@ -156,8 +196,9 @@ static struct broker_session *hold(struct rig *rig, const char *id, const char *
   snprintf(certificate, sizeof certificate, "%s/held.crt", rig->folder);
   snprintf(key, sizeof key, "%s/held.key", rig->folder);
   assert_int_equal(pki_write_probe(rig->pki, root, certificate, key, &error), 0);
-  struct broker_session *session =
-      broker_hold(rig->broker, &(struct broker_client){id, certificate, key});
+  struct broker_session *session = broker_hold(
+      rig->broker,
+      &(struct broker_client){.client_id = id, .certificate_path = certificate, .key_path = key});
   for (int i = 0; i < 2000 && broker_held(session) == BROKER_SESSION_OPENING; i++)
     rig_pass(rig, 10);
   assert_int_equal(broker_held(session), state);
@@ -295,7 +336,7 @@ static void closing_interrupts_what_is_under_way(void **state)
   struct outcome started = {0}, probed = {0};
   rig_open_broker(rig, &config);
   broker_start(rig->broker, rig_on_done, &started);
-  broker_probe(rig->broker, BROKER_MAIN, rig_on_seen, &probed);
+  broker_probe(rig->broker, BROKER_MAIN, NULL, rig_on_seen, &probed);
   rig_close_broker(rig);
   assert_int_equal(started.calls, 1);
   assert_int_equal(probed.calls, 1);
@@ -309,7 +350,7 @@ static void a_probe_of_a_port_without_a_listener_says_why(void **state)
   struct broker_config config = rig_config(rig);
   struct outcome probed = {0};
   rig_open_broker(rig, &config);
-  broker_probe(rig->broker, BROKER_MAIN, rig_on_seen, &probed);
+  broker_probe(rig->broker, BROKER_MAIN, NULL, rig_on_seen, &probed);
   rig_fails(rig, &probed, "connection refused");
 }
 
@@ -380,6 +421,7 @@ int main(void)
       T(sees_the_chain_also_where_tls_1_2_is_allowed),
       T(serves_the_new_leaf_after_reload),
       T(does_not_read_the_ca_file_on_reload_but_on_restart),
+      T(tells_how_a_try_ends_by_the_devices_names),
       T(tells_whom_it_takes_by_asking_it),
       T(a_session_that_is_held_ends_with_a_restart_and_not_with_a_reload),
       T(restart_keeps_ports_and_sessions),

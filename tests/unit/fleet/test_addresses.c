@@ -24,6 +24,8 @@ static void source_addresses_are_loopback_and_distinct(void **state)
     snprintf(expected, sizeof expected, "127.0.0.%u", (unsigned) (i + 1) % 256);
     assert_string_equal(inet_ntop(AF_INET, &address.sin_addr, text, sizeof text), expected);
     assert_int_equal(address.sin_port, 0);
+    addresses_text(i, text);
+    assert_string_equal(text, expected);
   }
 }
 

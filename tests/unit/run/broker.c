@@ -94,6 +94,8 @@ struct broker {
   unsigned life; /* grows whenever all sessions end */
   uint64_t next_turn_us, timed_out;
   bool refuses, deaf, keeps_chain, fails_start;
+  char split[16]; /* who comes from there meets a machine that keeps its chain */
+  char first[TEXT_MAX];
 };
 
 static struct broker *brokers[BROKERS_MAX];
@@ -1053,10 +1055,44 @@ void broker_kick(struct broker *broker, const struct broker_kick *kick, broker_d
 struct look {
   struct broker *broker;
   enum broker_listener listener;
-  struct papers client; /* of broker_try_client */
+  struct papers client;  /* of broker_try_client .. */
+  struct papers anchors; /* .. who verifies by them; none: nothing */
+  char from[16];
   broker_seen_done done;
   void *ctx;
 };
+
+static enum device_failure name_verdict(enum papers_verdict verdict)
+{
+  switch (verdict) {
+  case PAPERS_GOOD: return DEVICE_FAIL_NONE;
+  case PAPERS_EXPIRED: return DEVICE_FAIL_TLS_EXPIRED;
+  case PAPERS_NAME: return DEVICE_FAIL_TLS_NAME_MISMATCH;
+  default: return DEVICE_FAIL_TLS_NOT_TRUSTED;
+  }
+}
+
+/* What the client makes of the chain, then what the broker makes of the client. */
+static enum device_failure name_end(const struct look *look, const struct papers *chain)
+{
+  char anchor[40];
+  const struct papers_question question = {.chain = chain,
+                                           .anchors = &look->anchors,
+                                           .host = look->broker->host,
+                                           .unix_s = backend_unix_s(wire_backend())};
+  enum papers_verdict verdict =
+      look->anchors.count > 0 ? papers_judge(&question, anchor) : PAPERS_GOOD;
+  if (verdict != PAPERS_GOOD) return name_verdict(verdict);
+  return judge(look->broker, &look->client) == PAPERS_GOOD ? DEVICE_FAIL_NONE
+                                                           : DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+}
+
+static const char *shown_to(const struct look *look)
+{
+  const struct broker *broker = look->broker;
+  bool other = broker->split[0] != '\0' && strcmp(broker->split, look->from) == 0;
+  return other ? broker->first : broker->presented[look->listener];
+}
 
 static void end_look(void *ctx)
 {
@@ -1067,33 +1103,39 @@ static void end_look(void *ctx)
   struct papers chain;
   bool answered = broker->up && !broker->frozen && !broker->refuses;
   if (!answered) error_set(&error, EXIT_CODE_SETUP, "there was no answer");
-  papers_read(broker->presented[look->listener], strlen(broker->presented[look->listener]), &chain);
+  const char *shown = shown_to(look);
+  papers_read(shown, strlen(shown), &chain);
   if (answered && chain.count > 0) {
     papers_hash(chain.of[0].line, strlen(chain.of[0].line), seen.fingerprint);
     seen.certificates = (unsigned) chain.count;
   }
   if (answered && look->client.count > 0) seen.takes = judge(broker, &look->client) == PAPERS_GOOD;
+  seen.failure = !answered                ? DEVICE_FAIL_TCP_CLOSED
+                 : look->client.count > 0 ? name_end(look, &chain)
+                                          : DEVICE_FAIL_NONE;
   if (!seen.takes) snprintf(seen.why, sizeof seen.why, "alert unknown_ca");
   /* stage/operation.c */
-  look->done(look->ctx, answered ? &seen : NULL, answered ? NULL : &error);
+  look->done(look->ctx, &seen, answered ? NULL : &error);
   free(look);
 }
 
-static struct look *begin_look(struct broker *broker, broker_seen_done done, void *ctx)
+static struct look *begin_look(struct broker *broker, const char *from, broker_seen_done done,
+                               void *ctx)
 {
   struct look *look = calloc(1, sizeof *look);
   assert(look != NULL);
   look->broker = broker;
   look->done = done;
   look->ctx = ctx;
+  if (from != NULL) snprintf(look->from, sizeof look->from, "%s", from);
   clock_in(broker->frozen ? SILENCE_US : 4 * WIRE_US, end_look, look);
   return look;
 }
 
-void broker_probe(struct broker *broker, enum broker_listener listener, broker_seen_done done,
-                  void *ctx)
+void broker_probe(struct broker *broker, enum broker_listener listener, const char *from,
+                  broker_seen_done done, void *ctx)
 {
-  begin_look(broker, done, ctx)->listener = listener;
+  begin_look(broker, from, done, ctx)->listener = listener;
 }
 
 static void read_client(const char *path, struct papers *out)
@@ -1110,7 +1152,9 @@ static void read_client(const char *path, struct papers *out)
 void broker_try_client(struct broker *broker, const struct broker_client *client,
                        broker_seen_done done, void *ctx)
 {
-  read_client(client->certificate_path, &begin_look(broker, done, ctx)->client);
+  struct look *look = begin_look(broker, client->from, done, ctx);
+  read_client(client->certificate_path, &look->client);
+  if (client->ca_path != NULL) read_client(client->ca_path, &look->anchors);
 }
 
 struct broker_session {
@@ -1153,6 +1197,7 @@ static void present_at_first(struct broker *broker)
   for (size_t r = 0; r < first_roots.count; r++)
     used += (size_t) snprintf(text + used, sizeof text - used, "root %s\n", first_roots.name[r]);
   papers_read(text, used, &broker->clients);
+  memcpy(broker->first, text, (size_t) size + 1);
   broker->up = true;
 }
 
@@ -1248,7 +1293,7 @@ struct broker_pair broker_probe_place(const struct broker *broker)
 
 void broker_place(const struct broker *broker, enum broker_material what, char out[FILES_PATH_MAX])
 {
-  static const char *const files[] = {"clients.crt", "crl.pem", "tickets.key"};
+  static const char *const files[] = {"clients.crt", "crl.pem", "tickets.key", "probe-ca.crt"};
   place(broker, files[what], out);
 }
 
@@ -1364,6 +1409,19 @@ void site_go_deaf(struct broker *broker)
 void site_keep_chain(struct broker *broker)
 {
   broker->keeps_chain = true;
+}
+
+/* Somebody else's hand: nobody of the run has asked for it. */
+void site_serve(struct broker *broker, const char *root)
+{
+  snprintf(broker->presented[BROKER_MAIN], TEXT_MAX,
+           "leaf %s 7 %s-brokers valid %s\nca %s-brokers 8 %s valid\n", broker->host, root,
+           broker->host, root, root);
+}
+
+void site_split(struct broker *broker, const char *from)
+{
+  snprintf(broker->split, sizeof broker->split, "%s", from);
 }
 
 void site_fail_start(struct broker *broker)

@@ -24,6 +24,7 @@ static void unknown(const char *line)
 
 static bool happen_to_broker(struct broker *broker, const char *what)
 {
+  char word[16];
   if (strcmp(what, "dies") == 0)
     site_die(broker);
   else if (strcmp(what, "freezes") == 0 || strcmp(what, "thaws") == 0)
@@ -36,6 +37,10 @@ static bool happen_to_broker(struct broker *broker, const char *what)
     site_keep_chain(broker);
   else if (strcmp(what, "does not start") == 0)
     site_fail_start(broker);
+  else if (sscanf(what, "serves %15s", word) == 1)
+    site_serve(broker, word);
+  else if (sscanf(what, "keeps its chain for %15s", word) == 1)
+    site_split(broker, word);
   else
     return false;
   return true;

@@ -3,6 +3,8 @@
  *
  *     # at 3.5s: a dies            (freezes, thaws, refuses, listens)
  *     # at 3.5s: Ctrl-C            (Enter; operator loses its connection for 5s)
+ *     # at 3.5s: a serves spare   (another chain, under that root)
+ *     # always: a keeps its chain for 127.0.0.2   (a machine for who comes from there)
  *     # always: a is deaf          (keeps its chain, does not start: from the moment it is there)
  *     # hook restart: fails        (does nothing; skips b)
  *     # no terminal
