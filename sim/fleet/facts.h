@@ -90,6 +90,12 @@ struct fleet_ota_tally {
   size_t first_count;
 };
 
+/* The first device that was served another certificate than its broker is known to serve. */
+struct fleet_stale {
+  uint32_t device;
+  int8_t node;
+};
+
 /* Counts over all devices, O(1): kept up to date by the fleet. */
 struct fleet_census {
   size_t wanted, shelved, online;

@@ -256,6 +256,11 @@ bool fleet_is_proven(const struct fleet *fleet, size_t index)
          (served == LEAVES_NONE || (served != LEAVES_OTHER && facts->leaf == served));
 }
 
+struct fleet_stale fleet_first_stale(const struct fleet *fleet)
+{
+  return fleet->stale;
+}
+
 const struct recovery *fleet_outage(const struct fleet *fleet)
 {
   return &fleet->outage;

@@ -166,8 +166,13 @@ void fleet_hears_office(struct fleet *fleet, int node, bool anew);
 
 /* The broker `node` serves this certificate (SHA-256 of its DER) at the main endpoint from now on;
  * NULL: none that a device may count as proof. Until a first call for a node every certificate
- * counts there. */
+ * counts there. A device that accepts another one in a full handshake on a connection that opens
+ * later counts in broker.stale_leaf, until fleet_may_serve_another. */
 void fleet_serves(struct fleet *fleet, int node, const uint8_t fingerprint[32]);
+void fleet_may_serve_another(struct fleet *fleet, int node);
+
+/* Valid where broker.stale_leaf is not 0. */
+struct fleet_stale fleet_first_stale(const struct fleet *fleet);
 
 /* Whether the device has accepted the certificate that its broker serves now, in a full
    handshake. */

@@ -85,6 +85,21 @@ static void look_at(struct member *m, const struct device_note *note)
   crypto_meter_use(&m->meter);
 }
 
+/* What a broker was seen to serve it serves to everybody; what was under way by then is of before. */
+static void count_stale_leaf(struct member *m)
+{
+  struct fleet *fleet = m->fleet;
+  bool full = m->seen_leaf != LEAVES_NONE && m->seen_leaf != LEAVES_OTHER;
+  if (m->endpoint != FLEET_MAIN || m->facts.node < 0 || !full) return;
+  size_t node = (size_t) m->facts.node;
+  bool known = fleet->served[node] != LEAVES_NONE && fleet->served[node] != LEAVES_OTHER &&
+               fleet->served_us[node] < m->opened_us;
+  if (!known || m->seen_leaf == fleet->served[node]) return;
+  if (metrics_value(fleet->config.metrics, METRIC_BROKER_STALE) < 1)
+    fleet->stale = (struct fleet_stale){m->facts.id, m->facts.node};
+  metrics_add(fleet->config.metrics, METRIC_BROKER_STALE, 1);
+}
+
 static void on_handshake(struct member *m, const struct device_note *note)
 {
   struct metrics *metrics = m->fleet->config.metrics;
@@ -92,6 +107,7 @@ static void on_handshake(struct member *m, const struct device_note *note)
   m->shook = true;
   m->facts.resumed = note->resumed;
   look_at(m, note);
+  count_stale_leaf(m);
   metrics_add(metrics, note->resumed ? METRIC_HANDSHAKE_RESUMED : METRIC_HANDSHAKE_FULL, 1);
   if (!m->clocked) return;
   /* the handshake ends inside its dearest step: chain, signature and key are checked and made

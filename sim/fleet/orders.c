@@ -134,6 +134,13 @@ void fleet_serves(struct fleet *fleet, int node, const uint8_t fingerprint[32])
   assert(node >= 0 && node < FLEET_NODES_MAX);
   fleet->served[node] =
       fingerprint == NULL ? LEAVES_OTHER : leaves_number(&fleet->leaves, fingerprint);
+  fleet->served_us[node] = population_clock_us(fleet);
+}
+
+void fleet_may_serve_another(struct fleet *fleet, int node)
+{
+  assert(node >= 0 && node < FLEET_NODES_MAX);
+  fleet->served_us[node] = DEVICE_NEVER;
 }
 
 int fleet_set_reconnect(struct fleet *fleet, const uint32_t *devices, size_t count,

@@ -46,6 +46,8 @@ struct fleet {
   struct leaves leaves;
   /* number of the certificate that each broker serves; LEAVES_NONE: any counts */
   uint8_t served[FLEET_NODES_MAX];
+  uint64_t served_us[FLEET_NODES_MAX]; /* nothing else is since then; DEVICE_NEVER: it may be */
+  struct fleet_stale stale;
   struct fleet_server servers[FLEET_NODES_MAX];
   struct backoff_policy policies[FLEET_POLICIES_MAX];
   size_t policy_count;

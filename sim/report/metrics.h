@@ -115,6 +115,7 @@
   X(COMPROMISE_REFUSED, "compromise.refused",        GAUGE,     SUM,  "attempts of clones that the broker refused: in the handshake, by closing after it, or by CONNACK") \
   X(COMPROMISE_DELIVERED, "compromise.delivered",    GAUGE,     SUM,  "telemetry of clones that the operator received under the names of their devices") \
   X(BROKER_TIMEOUTS,    "broker.handshake_timeouts", GAUGE,     SUM,  "connections that broker.handshake-timeout has cut off") \
+  X(BROKER_STALE,       "broker.stale_leaf",         COUNTER,   SUM,  "full handshakes that were served another certificate than the one that the broker was seen to serve after it was presented: must be 0") \
   X(FAULT_CUT,          "fault.cut",                 COUNTER,   SUM,  "connections that a fault cut off after its number of bytes") \
   X(FAULT_RESET,        "fault.reset",               COUNTER,   SUM,  "connections that a fault reset") \
   X(FAULT_REFUSED,      "fault.refused",             COUNTER,   SUM,  "attempts that a fault refused: the broker never heard of them") \

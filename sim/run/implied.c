@@ -25,6 +25,7 @@ static const struct {
     {"telemetry.unaccounted == 0", OF_TELEMETRY, NULL},
     {"operator.online == 1", OF_BROKER, " operator.away_s "},
     {"operator.dropped == 0", OF_ALL, ""},
+    {"broker.stale_leaf == 0", OF_ALL, ""},
     {"ota.bricked == 0", OF_UPDATES, ""},
     {"ota.disagree == 0", OF_UPDATES, ""},
     {"revoke.unrefused == 0", OF_LISTS, ""},
@@ -92,12 +93,25 @@ static bool is_of(const struct results_check *check, const char *name)
   return strncmp(check->expr, name, strlen(name)) == 0;
 }
 
+static void explain_stale_leaf(const struct stage *stage, char *out, size_t left)
+{
+  struct fleet_stale first = fleet_first_stale(stage->fleet);
+  const struct broker *broker = stage->nodes[first.node].broker;
+  snprintf(out, left,
+           "; the first was of device %08x at %.80s port %u: not every machine there has the "
+           "certificate that was presented. Do the hooks reach all of them? A scenario that wants "
+           "to see this names 'broker.stale_leaf' in its last 'expect'",
+           first.device, broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN));
+}
+
 /* Why the back office did not hear it, where that is known, and where to look for it else. */
 static void explain(const struct stage *stage, struct results_check *check)
 {
   size_t used = strlen(check->observed), left = sizeof check->observed - used;
   double away_s = metrics_value(stage->metrics, METRIC_OPERATOR_AWAY);
   bool of_nothing = is_of(check, "telemetry.delivered");
+  if (!check->pass && is_of(check, "broker.stale_leaf"))
+    explain_stale_leaf(stage, check->observed + used, left);
   if (!check->pass && is_of(check, "revoke.unrefused"))
     snprintf(
         check->observed + used, left,

@@ -236,8 +236,11 @@ int stage_write_chain(struct stage *stage, enum broker_listener listener,
     if (write_node_chain(stage, n, listener, &full) != 0) return -1;
   for (size_t n = stage_told_count(stage); n < stage->scenario->node_count; n++)
     memcpy(stage->nodes[n].fingerprint[listener], stage->nodes[0].fingerprint[listener], 32);
-  for (size_t n = 0; n < listener_count(stage, listener); n++)
+  for (size_t n = 0; n < listener_count(stage, listener); n++) {
     stage->nodes[n].waiting[listener] = true;
+    if (listener == BROKER_MAIN && stage->fleet != NULL)
+      fleet_may_serve_another(stage->fleet, (int) n);
+  }
   stage->presented[listener] = full;
   return 0;
 }
