@@ -390,6 +390,11 @@ bool rollout_is_over(const struct rollout *rollout)
   return rollout->state > ROLLOUT_PAUSED;
 }
 
+bool rollout_is_for(const struct rollout *rollout, uint32_t device)
+{
+  return device < rollout->config.fleet_size && rollout->position[device] != NOWHERE;
+}
+
 bool rollout_touched(const struct rollout *rollout, uint32_t device)
 {
   uint32_t position = device < rollout->config.fleet_size ? rollout->position[device] : NOWHERE;

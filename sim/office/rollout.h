@@ -116,6 +116,9 @@ void rollout_cancel(struct rollout *rollout, uint64_t now_ms);
 enum rollout_state rollout_state(const struct rollout *rollout);
 bool rollout_is_over(const struct rollout *rollout);
 
+/* True if this device is one of those that it is for. */
+bool rollout_is_for(const struct rollout *rollout, uint32_t device);
+
 /* True if this device was offered it. */
 bool rollout_touched(const struct rollout *rollout, uint32_t device);
 

@@ -20,6 +20,24 @@ enum exit_code run_verdict(struct stage *stage);
 /* phases.c */
 void run_phases(struct stage *stage);
 
+/* shortfalls.c. Steps of the phase under way that fell short (stage->shortfalls), until its gate and
+ * expectations have accounted for them.
+ *
+ * begin: before each step; 0, or -1 with the run aborted. add: takes stage->fell_short; false: nothing
+ * of the phase will account for it. open: somebody is missing whom nothing accounts for so far, and
+ * who may yet do it. unjudged: the first one that nothing accounts for; NULL: none. */
+int run_shortfalls_begin(struct stage *stage, const struct scenario_step *step);
+bool run_shortfalls_add(struct stage *stage, const struct scenario_step *step,
+                        struct scenario_judge *judge);
+bool run_shortfalls_open(struct stage *stage);
+const struct shortfall *run_shortfalls_unjudged(struct stage *stage);
+void run_forget_shortfalls(struct stage *stage);
+
+/* Whether an expression accounts for one, and if not, why. */
+enum scenario_account run_shortfall_accounts(struct stage *stage, const struct shortfall *shortfall,
+                                             const struct scenario_judge_of *of, char *why,
+                                             size_t size);
+
 /* implied.c: goes through what everybody expects. */
 #define RUN_IMPLIED_MAX 12u
 void run_check_implied(struct stage *stage,

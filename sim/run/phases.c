@@ -10,6 +10,7 @@
 #include "stage/gauges.h"
 #include "stage/nodes.h"
 #include "stage/quantities.h"
+#include "stage/shortfall.h"
 #include "stage/undo.h"
 #include "stage/wait.h"
 
@@ -138,40 +139,31 @@ static bool check_phase(struct stage *stage, const struct scenario_phase *phase,
   return pass;
 }
 
-/* What it says instead of judging; NULL: nothing of the phase is about such a step. */
-static const struct expr *mute_judge(const struct scenario_judge *judge, const char **why)
-{
-  *why = "counted nothing while the step was under way";
-  if (judge->idle != NULL)
-    *why = judge->held ? "held before the step began" : "holds as well where the step goes well";
-  else if (judge->fed_again != NULL)
-    *why = "may be met by a later step of this kind in the phase";
-  if (judge->idle != NULL) return judge->idle;
-  if (judge->fed_again != NULL) return judge->fed_again;
-  return judge->count > 0 ? judge->of[0].expr : NULL;
-}
-
-/* Says how a scenario would say that this is what it wants to see, or why what it says is not heard.
- */
+/* Says how a scenario would say that this is what it wants to see, or why what it says does not
+ * account for it. */
 static void fail_unjudged(struct stage *stage, const struct scenario_phase *phase,
-                          const struct scenario_step *step, const struct scenario_judge *judge)
+                          const struct shortfall *shortfall)
 {
   struct results_phase *result = &stage->results.phases[stage->phase];
-  const char *quantity = scenario_judging(step), *why;
-  const struct expr *mute = mute_judge(judge, &why), *idle = judge->idle;
-  fail_gate(result, step, stage->error.text);
-  char text[320], observed[120]; /* of a long expression the note has the beginning */
-  /* the step may have broken them, which says more */
-  if (idle != NULL) (void) check_phase(stage, phase, result);
-  if (idle != NULL && !expr_eval(idle, stage_lookup, stage, observed, sizeof observed)) return;
-  if (mute != NULL)
-    snprintf(text, sizeof text, "the %s '%s' %s, so it says nothing of it",
-             mute == &phase->until ? "gate" : "expectation", mute->text, why);
-  else
+  const struct scenario_judge_of *first = &shortfall->judge.of[0];
+  const char *quantity = scenario_judging(shortfall->step);
+  char text[400], why[160], observed[120]; /* of a long expression the note has the beginning */
+  fail_gate(result, shortfall->step, shortfall->why.text);
+  if (shortfall->judge.count == 0) {
     snprintf(text, sizeof text,
              "a phase that wants to see this says so: a gate or expectation of its own about '%s' "
              "judges it then",
              quantity != NULL ? quantity : "it");
+    stage_say(stage, text);
+    return;
+  }
+  /* the step may have broken what held before, which says more */
+  if (first->held) (void) check_phase(stage, phase, result);
+  if (first->held && !expr_eval(first->expr, stage_lookup, stage, observed, sizeof observed))
+    return;
+  run_shortfall_accounts(stage, shortfall, first, why, sizeof why);
+  snprintf(text, sizeof text, "the %s '%s' %s",
+           first->expr == &phase->until ? "gate" : "expectation", first->expr->text, why);
   stage_say(stage, text);
 }
 
@@ -183,13 +175,14 @@ static bool run_steps(struct stage *stage, const struct scenario_phase *phase,
     stage_emit(stage, (struct event){.kind = EVENT_STEP, .step = {scenario_step_name(step)}});
     struct scenario_judge judge;
     stage_gauges(stage);
+    if (run_shortfalls_begin(stage, step) != 0) return false;
     scenario_judge_begin(&judge, stage->scenario, phase, step, stage_lookup, stage);
     enum step_outcome outcome = take_step(stage, step);
     stage_gauges(stage);
     assert(outcome != STEP_ABORTED || stage->aborted); /* no phase ends without a word */
-    if (outcome == STEP_SHORT && scenario_judge_end(&judge, stage_lookup, stage)) continue;
+    if (outcome == STEP_SHORT && run_shortfalls_add(stage, step, &judge)) continue;
     if (outcome == STEP_FAILED) fail_gate(result, step, stage->error.text);
-    if (outcome == STEP_SHORT) fail_unjudged(stage, phase, step, &judge);
+    if (outcome == STEP_SHORT) fail_unjudged(stage, phase, stage->shortfalls);
     if (outcome != STEP_DONE) return false;
   }
   return true;
@@ -198,13 +191,15 @@ static bool run_steps(struct stage *stage, const struct scenario_phase *phase,
 struct gate {
   const struct expr *expr;
   char observed[120];
+  bool holds; /* though it may wait for those who fell short */
 };
 
 static bool gate_holds(struct stage *stage, void *ctx)
 {
   struct gate *gate = ctx;
   stage_gauges(stage);
-  return expr_eval(gate->expr, stage_lookup, stage, gate->observed, sizeof gate->observed);
+  gate->holds = expr_eval(gate->expr, stage_lookup, stage, gate->observed, sizeof gate->observed);
+  return gate->holds && !run_shortfalls_open(stage);
 }
 
 static bool await_gate(struct stage *stage, const struct expr *until, struct results_phase *result)
@@ -213,8 +208,8 @@ static bool await_gate(struct stage *stage, const struct expr *until, struct res
   result->has_gate = true;
   snprintf(result->gate.expr, sizeof result->gate.expr, "%s", until->text);
   enum stage_waited waited = stage_wait(stage, gate_holds, &gate, until->within_ms);
-  result->gate.pass = waited == STAGE_REACHED;
-  if (waited == STAGE_TIMED_OUT)
+  result->gate.pass = waited != STAGE_ABORTED && gate.holds;
+  if (!result->gate.pass && waited == STAGE_TIMED_OUT)
     snprintf(result->gate.observed, sizeof result->gate.observed, "not within %.3g s: %s",
              (double) until->within_ms / 1000.0, gate.observed);
   else
@@ -245,8 +240,11 @@ static bool run_phase(struct stage *stage, const struct scenario_phase *phase,
   if (pass && phase->has_until) pass = await_gate(stage, &phase->until, result);
   fleet_expect(stage->fleet, &stage->foretold);
   if (pass) pass = check_phase(stage, phase, result);
+  const struct shortfall *unjudged = pass ? run_shortfalls_unjudged(stage) : NULL;
+  if (unjudged != NULL) fail_unjudged(stage, phase, unjudged);
+  run_forget_shortfalls(stage);
   result->duration_s = seconds(stage) - result->start_s;
-  return pass;
+  return pass && unjudged == NULL;
 }
 
 /* --- Rollback --------------------------------------------------------------------------------- */

@@ -82,6 +82,8 @@ void run_teardown(struct stage *stage)
   free(stage->results.phases);
   free(stage->results.expectations);
   stage_ota_free(stage);
+  run_forget_shortfalls(stage);
+  free(stage->refused_before);
   free(stage->undo);
   free(stage->ids);
   free(stage->acked_version);

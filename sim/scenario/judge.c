@@ -1,9 +1,9 @@
-/* Who judges what a step came to. A step fails where not every device did what it says; where that
- * is what a scenario wants to see, the phase's own gate or an expectation of it speaks of it, and
- * then decides. It must speak of this very step: be about its root or image, not have held before
- * the step began unless the step would have ended that, and not be fed by a later step of its kind;
- * what only counts must have counted something while the step was under way. */
+/* Who judges what a step came to. A step that falls short of some devices is excused only by an
+ * expression of its phase that accounts for them. One that counts who has done it must hold with
+ * them taken out; one that counts who has not must count each of them. And it must say something:
+ * not hold anyway. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "scenario/scenario.h"
@@ -16,165 +16,156 @@ static const struct step_judged *find_name(const struct step_kind *kind, const c
   return NULL;
 }
 
-/* Things as they would be, had all devices done what the step says. */
-struct success {
-  const struct scenario *scenario;
-  const struct scenario_step *step;
-  const struct expr *expr;
-  enum step_effect effect;
-  expr_lookup lookup;
-  void *ctx;
-  double change; /* of the expression's quantity */
-};
-
-/* Of a root, an image or a status that the step brings; of a failure that such a step meets. */
-static bool is_about_step(const struct success *s, const char *name, const char *argument)
-{
-  const struct step_kind *kind = s->step->kind;
-  return argument[0] == '\0' || kind->is_about == NULL ||
-         kind->is_about(s->scenario, s->step, name, argument);
-}
-
 bool step_kind_connects(const char *name, const char *argument)
 {
   return strcmp(name, "failures") != 0 || strncmp(argument, "connect.", 8) == 0;
 }
 
-/* A rollout that all devices do ends as 'confirmed'; other statuses it empties or leaves. */
-static double fill(const struct success *s, const struct expr_quantity *now)
-{
-  double whole = now->whole > 0 ? now->whole : 1; /* a step that is done by nobody is not done */
-  bool is_status = strcmp(s->expr->name, "ota") == 0 || strcmp(s->expr->name, "reported") == 0;
-  return is_status && strcmp(s->expr->argument, "confirmed") != 0 ? now->value : whole;
-}
-
-static double add(const struct success *s, const struct expr_quantity *now)
-{
-  struct expr_quantity awake = {.value = 0};
-  (void) s->lookup(s->ctx, "awake", "", &awake);
-  return now->value + (awake.value > 0 ? awake.value : 1);
-}
-
-static double succeed(const struct success *s, const struct expr_quantity *now)
-{
-  switch (s->effect) {
-  case STEP_FILLS: return fill(s, now);
-  case STEP_ALL: return now->whole > 0 ? now->whole : now->value;
-  case STEP_NOBODY: return 0;
-  case STEP_ADDS: return add(s, now);
-  case STEP_RISES: return now->value + 1;
-  default: return now->value;
-  }
-}
-
-static int look_at_success(void *ctx, const char *name, const char *argument,
-                           struct expr_quantity *out)
-{
-  struct success *s = ctx;
-  if (s->lookup(s->ctx, name, argument, out) != 0) return -1;
-  if (strcmp(name, s->expr->name) != 0 || strcmp(argument, s->expr->argument) != 0) return 0;
-  double now = out->value;
-  out->value = succeed(s, out);
-  s->change = out->value - now;
-  return 0;
-}
-
-static bool holds(struct success *s)
-{
-  char observed[120];
-  return expr_eval(s->expr, s->lookup, s->ctx, observed, sizeof observed);
-}
-
-/* Whether it would hold had the step gone well, and holds now as well: then it tells nothing of
- * it. Who is online was so before, or is so whatever becomes of the step: it must want them gone,
- * or the step have left nobody there that did not come back (all_left).
- * 'trust.committed == 20' that held before was hardly written to say that nobody should commit
- * anything now. */
-static bool is_idle(struct success *s)
-{
-  char observed[120];
-  const struct expr *expr = s->expr;
-  bool presence = s->effect == STEP_ALL || s->effect == STEP_NOBODY;
-  if (s->effect == STEP_TIMES) return false;
-  if (presence) return expr_eval(expr, look_at_success, s, observed, sizeof observed);
-  if (!holds(s)) return false;
-  if (expr_eval(expr, look_at_success, s, observed, sizeof observed)) return true;
-  return expr->op == EXPR_EQ && expr->value > 0 && s->change > 0;
-}
-
-static double value_of(const char *name, const char *argument, expr_lookup lookup, void *ctx)
+static double value_of(const struct expr *expr, expr_lookup lookup, void *ctx)
 {
   struct expr_quantity now;
-  return lookup(ctx, name, argument, &now) == 0 ? now.value : NAN;
+  return lookup(ctx, expr->name, expr->argument, &now) == 0 ? now.value : NAN;
 }
 
-/* A reconnect that ran out of time has ended every session: who is online has come back in it. What
- * a phase then says of who is online is about the rest of them. */
-static bool all_left(const struct scenario_judge *judge, expr_lookup lookup, void *ctx)
-{
-  double back = value_of("reconnected", "", lookup, ctx) - judge->reconnected;
-  return judge->presence && value_of("online", "", lookup, ctx) <= back;
-}
+/* --- Which expressions ------------------------------------------------------------------------ */
 
-/* Who comes to trust other roots, or to run another image, leaves the old ones behind: that they
-   are still there is what a phase may want to see. */
-static bool wants_the_old(struct success *s)
+static enum step_effect effect_on(const struct scenario *scenario, const struct scenario_step *step,
+                                  const struct expr *expr)
 {
-  char observed[120];
-  if (strcmp(s->expr->name, "trusting") != 0 && strcmp(s->expr->name, "updated") != 0) return false;
-  s->effect = STEP_NOBODY;
-  return holds(s) && !expr_eval(s->expr, look_at_success, s, observed, sizeof observed);
-}
-
-/* What is fed by a later step of the phase as well may owe its truth to that one. */
-static bool comes_again(const struct scenario_phase *phase, const struct scenario_step *step)
-{
-  for (const struct scenario_step *later = step + 1; later < phase->steps + phase->step_count;
-       later++)
-    if (later->kind == step->kind) return true;
-  return false;
+  const struct step_judged *name = find_name(step->kind, expr->name);
+  if (name == NULL) return STEP_SAYS_NOTHING;
+  /* in the step's own file */
+  bool about = expr->argument[0] == '\0' || step->kind->is_about == NULL ||
+               step->kind->is_about(scenario, step, expr->name, expr->argument);
+  return about ? name->effect : name->otherwise;
 }
 
 void scenario_judge_begin(struct scenario_judge *judge, const struct scenario *scenario,
                           const struct scenario_phase *phase, const struct scenario_step *step,
                           expr_lookup lookup, void *ctx)
 {
-  judge->idle = NULL;
-  judge->held = judge->presence = false;
-  judge->reconnected = value_of("reconnected", "", lookup, ctx);
-  judge->fed_again = NULL;
+  char observed[120];
   judge->count = 0;
   for (size_t i = 0; i < phase->expect_count + phase->has_until; i++) {
     const struct expr *expr = i < phase->expect_count ? &phase->expect[i] : &phase->until;
-    const struct step_judged *name = find_name(step->kind, expr->name);
-    if (name == NULL) continue;
-    struct success success = {scenario, step, expr, name->effect, lookup, ctx, 0};
-    bool about = is_about_step(&success, expr->name, expr->argument);
-    if (!about && !wants_the_old(&success)) continue;
-    if (about && is_idle(&success)) {
-      judge->idle = expr;
-      judge->held = holds(&success);
-      judge->presence = judge->presence || name->effect == STEP_ALL || name->effect == STEP_NOBODY;
-    } else if (comes_again(phase, step)) {
-      judge->fed_again = expr;
-    } else if (judge->count < SCENARIO_JUDGES_MAX) {
-      bool counts = name->effect == STEP_COUNTS || name->effect == STEP_TIMES;
-      judge->of[judge->count++] = (struct scenario_judge_of){
-          expr, value_of(expr->name, expr->argument, lookup, ctx), counts};
-    }
+    enum step_effect effect = effect_on(scenario, step, expr);
+    if (effect == STEP_SAYS_NOTHING || judge->count == SCENARIO_JUDGES_MAX) continue;
+    double value = value_of(expr, lookup, ctx);
+    judge->of[judge->count++] =
+        (struct scenario_judge_of){.expr = expr,
+                                   .effect = effect,
+                                   .held = expr_eval(expr, lookup, ctx, observed, sizeof observed),
+                                   .before = value,
+                                   .after = value};
   }
 }
 
-bool scenario_judge_end(const struct scenario_judge *judge, expr_lookup lookup, void *ctx)
+void scenario_judge_end(struct scenario_judge *judge, expr_lookup lookup, void *ctx)
 {
-  for (size_t i = 0; i < judge->count; i++) {
-    const struct scenario_judge_of *of = &judge->of[i];
-    double now = value_of(of->expr->name, of->expr->argument, lookup, ctx);
-    /* without a value nothing holds: it fails by its own words */
-    if (!of->counts || isnan(now) || now != of->before) return true;
-  }
-  return judge->fed_again == NULL && all_left(judge, lookup, ctx);
+  for (size_t i = 0; i < judge->count; i++)
+    judge->of[i].after = value_of(judge->of[i].expr, lookup, ctx);
 }
+
+/* --- What it would be ------------------------------------------------------------------------- */
+
+/* Things as they are, but for the expression's own quantity. */
+struct supposed {
+  const struct expr *expr;
+  expr_lookup lookup;
+  void *ctx;
+  double value;
+};
+
+static int look_at_supposed(void *ctx, const char *name, const char *argument,
+                            struct expr_quantity *out)
+{
+  const struct supposed *s = ctx;
+  if (s->lookup(s->ctx, name, argument, out) != 0) return -1;
+  if (strcmp(name, s->expr->name) == 0 && strcmp(argument, s->expr->argument) == 0)
+    out->value = s->value;
+  return 0;
+}
+
+static bool holds_at(struct supposed s, double value)
+{
+  char observed[120];
+  s.value = value;
+  return expr_eval(s.expr, look_at_supposed, &s, observed, sizeof observed);
+}
+
+/* It asks for something that is done, not for what is not. */
+static bool asks(const struct expr *expr)
+{
+  return expr->op == EXPR_GE || expr->op == EXPR_GT || (expr->op == EXPR_EQ && expr->value > 0);
+}
+
+/* --- What it says ----------------------------------------------------------------------------- */
+
+#define HELD       "held before the step began, so it says nothing of it"
+#define HOLDS_WELL "holds as well where the step goes well, so it says nothing of it"
+
+static enum scenario_account of_time(const struct scenario_judge_of *of, char *why, size_t size)
+{
+  if (isnan(of->after) || of->after != of->before) return SCENARIO_ACCOUNTS;
+  snprintf(why, size, "is of an earlier step: it counted nothing while this one was under way");
+  return SCENARIO_SAYS_NOTHING;
+}
+
+/* It counts who has not done it. */
+static enum scenario_account of_others(const struct scenario_judge_of *of, double counted,
+                                       size_t devices, struct supposed now, char *why, size_t size)
+{
+  bool counter = of->effect == STEP_COUNTS;
+  double wanted = devices > 0 ? (double) devices : 1; /* nobody at all has not done it either */
+  if (counter) counted = of->after - of->before;
+  if (holds_at(now, counter ? of->before : now.value - counted)) {
+    snprintf(why, size, "%s", of->held ? HELD : HOLDS_WELL);
+    return counter ? SCENARIO_SAYS_NOTHING : SCENARIO_NOT_YET;
+  }
+  if (counted >= wanted) return SCENARIO_ACCOUNTS;
+  snprintf(why, size, "counts %.6g of the %zu devices that did not%s", counted, devices,
+           counter ? ", while the step was under way" : "");
+  return counter ? SCENARIO_SAYS_NOTHING : SCENARIO_NOT_YET;
+}
+
+/* It counts who has done it, or, of presence, who is not there. */
+static enum scenario_account of_doers(const struct scenario_judge_of *of,
+                                      const struct scenario_missed *missed, struct supposed now,
+                                      char *why, size_t size)
+{
+  bool missing = of->effect == STEP_MISSING, presence = missing || of->effect == STEP_PRESENT;
+  double left = (double) missed->devices,
+         wrongly = missing ? left - missed->counted : missed->counted;
+  double without = missing ? now.value + wrongly : now.value - wrongly;
+  double well = missing ? now.value - missed->counted : without + (left > 0 ? left : 1);
+  bool idle =
+      missing || !asks(of->expr) ? holds_at(now, well) : holds_at(now, presence ? 0 : of->before);
+  if (idle && !(missing && left == 0)) {
+    snprintf(why, size, "%s", of->held ? HELD : HOLDS_WELL);
+    return SCENARIO_SAYS_NOTHING;
+  }
+  if (holds_at(now, without)) return SCENARIO_ACCOUNTS;
+  snprintf(why, size,
+           "counts %.6g of the %zu devices that did not, by what they were before or by another "
+           "step",
+           wrongly, missed->devices);
+  return SCENARIO_NOT_YET;
+}
+
+enum scenario_account scenario_judge_account(const struct scenario_judge_of *of,
+                                             const struct scenario_missed *missed,
+                                             expr_lookup lookup, void *ctx, char *why, size_t size)
+{
+  struct supposed now = {of->expr, lookup, ctx, value_of(of->expr, lookup, ctx)};
+  switch (of->effect) {
+  case STEP_TIMES: return of_time(of, why, size);
+  case STEP_OTHERS:
+  case STEP_COUNTS: return of_others(of, missed->counted, missed->devices, now, why, size);
+  default: return of_doers(of, missed, now, why, size);
+  }
+}
+
+/* --- Without a run ---------------------------------------------------------------------------- */
 
 const char *scenario_judging(const struct scenario_step *step)
 {

@@ -402,31 +402,39 @@ enum { SCENARIO_BAD_NAME = -1, SCENARIO_BAD_ARGUMENT = -2 };
 int scenario_quantity_known(const char *name, const char *argument,
                             const struct scenario *scenario);
 
-/* Which of a phase's own gate and expectations are about the outcome of a step: they judge it where
- * not every device did what the step says, and without one the step has failed. */
+/* Which of a phase's own gate and expectations are about the outcome of a step: one that accounts
+ * for the devices that fell short judges in the step's place, and without one the step has
+ * failed. */
 #define SCENARIO_JUDGES_MAX 101u /* 100 expectations and a gate */
 struct scenario_judge {
   struct scenario_judge_of {
     const struct expr *expr;
-    double before; /* its quantity as the step began; NaN: it had no value */
-    bool counts;   /* it must have moved while the step was under way */
+    int effect;           /* enum step_effect */
+    bool held;            /* as the step began */
+    double before, after; /* its quantity as the step began and ended; NaN: it had no value */
   } of[SCENARIO_JUDGES_MAX];
   size_t count;
-  /* expressions about the step that cannot judge it, NULL: none. idle: it would hold as well after
-   * a step that all devices did, and `held` already when the step began. fed_again: a later step of
-   * this kind in the phase can make it true. */
-  const struct expr *idle, *fed_again;
-  bool held;
-  bool presence;      /* one is about who is online */
-  double reconnected; /* when the step began */
 };
 
-/* `step` is one of the phase's, about to begin, and `lookup` shows what is so then; `_end` tells,
- * with what is so when it is over, whether somebody judges it. */
+/* `step` is one of the phase's, about to begin, and `lookup` shows what is so then; `_end`: what is
+   so when it is over. */
 void scenario_judge_begin(struct scenario_judge *judge, const struct scenario *scenario,
                           const struct scenario_phase *phase, const struct scenario_step *step,
                           expr_lookup lookup, void *ctx);
-bool scenario_judge_end(const struct scenario_judge *judge, expr_lookup lookup, void *ctx);
+void scenario_judge_end(struct scenario_judge *judge, expr_lookup lookup, void *ctx);
+
+/* The devices that fell short, and how many of them a quantity counts. */
+struct scenario_missed {
+  size_t devices;
+  double counted;
+};
+
+/* Whether an expression accounts for them, as things are now. SAYS_NOTHING: nor will it ever.
+ * `why` is what keeps it from that, as in "the gate 'x == 1' WHY". */
+enum scenario_account { SCENARIO_ACCOUNTS, SCENARIO_NOT_YET, SCENARIO_SAYS_NOTHING };
+enum scenario_account scenario_judge_account(const struct scenario_judge_of *of,
+                                             const struct scenario_missed *missed,
+                                             expr_lookup lookup, void *ctx, char *why, size_t size);
 
 /* The quantity that speaks of the outcome of such a step first of all; NULL: none does. */
 const char *scenario_judging(const struct scenario_step *step);

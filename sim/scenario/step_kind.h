@@ -15,6 +15,7 @@
 
 struct stage;
 struct stage_foresight;
+struct shortfall;
 
 #define STEP_ARGUMENTS_MAX 20
 #define STEP_JUDGED_MAX    12
@@ -44,21 +45,23 @@ struct step_argument {
 #define STEP_WAVES STEP_LIST_OF("waves", 1, SCENARIO_WAVES_MAX)
 #define STEP_ROOTS STEP_LIST_OF("roots", 1, PKI_ROOTS_MAX)
 
-/* What becomes of a quantity where every device does what a step says. */
+/* What a quantity or metric that speaks of the outcome of a step counts. */
 enum step_effect {
-  STEP_FILLS,  /* it becomes its whole, if it is of what the step is about */
-  STEP_ADDS,   /* it grows by one for each device */
-  STEP_RISES,  /* it grows by one */
-  STEP_ALL,    /* it becomes its whole, which it may have been before: who is back, or never went */
-  STEP_NOBODY, /* it becomes 0, which it may have been before */
-  STEP_COUNTS, /* nothing: it counts what goes wrong */
-  STEP_TIMES,  /* something else each time: what it was before, it was of an earlier step */
+  STEP_SAYS_NOTHING,
+  STEP_DOERS,   /* devices that have done it, however: those who fell short are taken out */
+  STEP_PRESENT, /* the same of who is online, which he may have been all the time */
+  STEP_MISSING, /* who is not: those who fell short are counted in, unless they came back */
+  STEP_OTHERS,  /* devices that have not done it: it must count those who fell short */
+  STEP_ADDS,    /* how often it was done */
+  STEP_COUNTS,  /* what goes wrong: it must have grown by as many as fell short */
+  STEP_TIMES,   /* something else each time: what it was before, it was of an earlier step */
 };
 
 /* A quantity or metric that an expression must name to be about the outcome of a step. */
 struct step_judged {
   const char *name; /* NULL: the list ends here */
   enum step_effect effect;
+  enum step_effect otherwise; /* where its argument is not of what the step is about */
 };
 
 /* What a step brings about that shows as failures of devices, or takes the back office away:
@@ -77,9 +80,8 @@ enum step_foretold {
 };
 
 /* How a step ended. FAILED: the rehearsed world did not do what it should; stage->error says why.
- * SHORT: it was done, and not every device did what it says (stage->error says how many): a failure
- * unless the phase's gate or expectations are about that, and did not hold anyway
- * (scenario_judge_begin). */
+ * SHORT: it was done, and some devices did not do what it says (stage->error says how many,
+ * stage->fell_short who): a failure unless the phase's gate or an expectation accounts for them. */
 enum step_outcome { STEP_DONE, STEP_FAILED, STEP_SHORT, STEP_ABORTED };
 
 struct step_kind {
@@ -108,6 +110,8 @@ struct step_kind {
    * argument is. */
   bool (*is_about)(const struct scenario *scenario, const struct scenario_step *step,
                    const char *name, const char *argument);
+  /* Whether a device that fell short has done it since. NULL: it cannot. */
+  bool (*is_late)(const struct stage *stage, const struct shortfall *shortfall, size_t device);
 
   /* --- The run. */
 

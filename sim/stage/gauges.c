@@ -29,6 +29,11 @@ static void recovery_gauges(struct stage *stage)
   }
 }
 
+bool stage_is_lost(const struct fleet_facts *facts)
+{
+  return facts->dead || (facts->wanted && !facts->online && !facts->revoked);
+}
+
 void stage_gauges(struct stage *stage)
 {
   size_t lost = 0, unproven = 0;
@@ -37,7 +42,7 @@ void stage_gauges(struct stage *stage)
   fleet_census(stage->fleet, &census);
   for (size_t i = 0; i < fleet_size(stage->fleet); i++) {
     const struct fleet_facts *facts = fleet_facts(stage->fleet, i);
-    lost += facts->dead || (facts->wanted && !facts->online && !facts->revoked);
+    lost += stage_is_lost(facts);
     unproven += facts->online && !fleet_is_proven(stage->fleet, i);
     if (facts->wanted && stage->acked_version[i] < version) version = stage->acked_version[i];
   }

@@ -6,4 +6,7 @@
 
 void stage_gauges(struct stage *stage);
 
+/* devices.lost counts it. */
+bool stage_is_lost(const struct fleet_facts *facts);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "scenario/quantity.h"
 #include "stage/firmware.h"
+#include "stage/gauges.h"
 
 int stage_root_index(const struct stage *stage, const char *root)
 {
@@ -143,6 +144,13 @@ static bool is_anybody(const struct stage *stage, size_t index, const struct fle
   return true;
 }
 
+static bool is_lost(const struct stage *stage, size_t index, const struct fleet_facts *facts,
+                    const char *argument)
+{
+  (void) stage, (void) index, (void) argument;
+  return stage_is_lost(facts);
+}
+
 /* clang-format off */
 #define X(symbol, name, argument, bare, counts, whole) {counts, whole},
 static const struct {
@@ -157,6 +165,24 @@ static double count(const struct stage *stage, predicate *counts, const char *ar
   for (size_t i = 0; i < fleet_size(stage->fleet); i++)
     n += counts(stage, i, fleet_facts(stage->fleet, i), argument);
   return (double) n;
+}
+
+/* Metrics that count devices as well. */
+static predicate *find_predicate(const char *name)
+{
+  int q = quantity_find(name);
+  if (q >= 0) return observed[q].counts;
+  if (strcmp(name, "fleet.online") == 0) return is_online;
+  return strcmp(name, "devices.lost") == 0 ? is_lost : NULL;
+}
+
+bool stage_counts(const struct stage *stage, size_t index, uint32_t refusals,
+                  const struct expr *expr)
+{
+  predicate *counts = find_predicate(expr->name);
+  struct fleet_facts facts = *fleet_facts(stage->fleet, index);
+  facts.phase_refusals = refusals;
+  return counts != NULL && counts(stage, index, &facts, expr->argument);
 }
 
 static int find_failures(const struct stage *stage, const char *argument, struct expr_quantity *out)

@@ -6,6 +6,11 @@
 
 /* For expr_eval; `ctx` is the stage. */
 int stage_lookup(void *ctx, const char *name, const char *argument, struct expr_quantity *out);
+
+/* Whether a quantity counts this device, of which only these refusals are known (phase_refusals).
+   False for what is no count of devices. */
+bool stage_counts(const struct stage *stage, size_t index, uint32_t refusals,
+                  const struct expr *expr);
 int stage_root_index(const struct stage *stage, const char *root);
 bool stage_version_has(const struct stage *stage, uint32_t version, const char *root);
 

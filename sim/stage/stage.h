@@ -130,6 +130,11 @@ struct stage {
   bool office_foretold; /* it takes a broker away, and so the back office off */
   /* the step under way: the longest wait until the broker is seen to have changed */
   uint64_t broker_ms;
+  /* shortfall.h: who fell short of the step that ended last, if it was that; those of the phase so
+     far that its gate or expectations may still account for; what each device had been refused for
+     as the step began */
+  struct shortfall *fell_short, *shortfalls;
+  uint32_t *refused_before;
   struct scenario_step *undo; /* undo.h */
   size_t undo_count, undo_room;
 };

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "stage/waves.h"
 
+#include "stage/shortfall.h"
 #include "stage/targets.h"
 #include "stage/wait.h"
 
@@ -39,7 +40,8 @@ static enum step_outcome run_slice(struct stage *stage, struct slice *slice, boo
             last ? "only" : "the wave stopped: only", through(stage, slice), slice->count,
             waves->what, (double) waves->within_ms / 1000.0, lost ? "; of the operator: " : "",
             lost ? stage->office_said : "");
-  return last ? STEP_SHORT : STEP_FAILED;
+  if (!last) return STEP_FAILED;
+  return shortfall_of(stage, slice->devices, slice->count, waves->done, waves->ctx);
 }
 
 enum step_outcome waves_run(struct stage *stage, const struct waves *waves, const uint32_t *devices,
@@ -50,7 +52,7 @@ enum step_outcome waves_run(struct stage *stage, const struct waves *waves, cons
   size_t begun = 0;
   if (count == 0) {
     error_set(&stage->error, EXIT_CODE_FAIL, "no device is switched on: nobody %s", waves->what);
-    return STEP_SHORT;
+    return shortfall_of(stage, NULL, 0, waves->done, waves->ctx);
   }
   for (size_t w = 0; w < shares->count; w++) {
     size_t until = targets_share(count, shares->share[w]);

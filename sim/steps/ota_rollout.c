@@ -2,10 +2,13 @@
  * stops it. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "scenario/units.h"
 #include "stage/firmware.h"
+#include "stage/shortfall.h"
+#include "stage/targets.h"
 #include "stage/wait.h"
 #include "stage/waves.h"
 #include "steps/internal.h"
@@ -32,9 +35,16 @@ static bool has_settled(struct stage *stage, void *ctx)
   return true;
 }
 
+static bool has_image(struct stage *stage, uint32_t device, void *ctx)
+{
+  (void) stage;
+  enum device_ota_status heard = rollout_heard(ctx, device);
+  return !rollout_is_for(ctx, device) || heard == DEVICE_OTA_CONFIRMED || heard == DEVICE_OTA_SAME;
+}
+
 /* How many of those it is for have the image. One that stopped by itself may have done just what it
  * should: that is for the scenario to say. */
-static enum step_outcome judge_rollout(struct stage *stage, const struct rollout *rollout)
+static enum step_outcome judge_rollout(struct stage *stage, struct rollout *rollout)
 {
   struct rollout_summary summary;
   size_t updated = 0, all;
@@ -45,7 +55,12 @@ static enum step_outcome judge_rollout(struct stage *stage, const struct rollout
   error_set(&stage->error, EXIT_CODE_FAIL,
             "%zu of %zu devices have confirmed the image; %zu were offered it (%s)", updated, all,
             summary.offered, rollout_state_name(summary.state));
-  return STEP_SHORT;
+  size_t count;
+  uint32_t *devices = targets_list(stage, TARGETS_ALL, &count);
+  if (devices == NULL) return STEP_ABORTED;
+  enum step_outcome outcome = shortfall_of(stage, devices, count, has_image, rollout);
+  free(devices);
+  return outcome;
 }
 
 static enum step_outcome run_ota_rollout(struct stage *stage, const struct scenario_step *step)
@@ -221,7 +236,16 @@ static bool is_about_ota_rollout(const struct scenario *s, const struct scenario
                                  const char *name, const char *argument)
 {
   bool of_image = strcmp(name, "updated") == 0 || strcmp(name, "touched") == 0;
-  return !of_image || strcmp(s->ota.images[step->image].name, argument) == 0;
+  /* a rollout that all devices do ends so; other statuses are of those who did not */
+  const char *end = of_image ? s->ota.images[step->image].name : "confirmed";
+  return strcmp(end, argument) == 0;
+}
+
+static bool is_late_ota_rollout(const struct stage *stage, const struct shortfall *shortfall,
+                                size_t device)
+{
+  const char *image = stage->scenario->ota.images[shortfall->step->image].name;
+  return stage_ota_is_updated(stage, shortfall->device[device].index, image);
 }
 
 /* ota.rollout: {image: v2, waves: [1%, 10%, 100%] or rate: 1/s, growth: 2, after: 10, jitter:
@@ -247,16 +271,17 @@ const struct step_kind step_ota_rollout = {
     .follow = follow_ota_rollout,
     .print = print_ota_rollout,
     .longest_ms = longest_ota_rollout,
-    .judged = {{"updated", STEP_FILLS},
-               {"touched", STEP_FILLS},
-               {"ota", STEP_FILLS},
-               {"reported", STEP_FILLS},
+    .judged = {{"updated", STEP_DOERS, STEP_OTHERS},
+               {"touched", STEP_DOERS},
+               {"ota", STEP_DOERS, STEP_OTHERS},
+               {"reported", STEP_DOERS, STEP_OTHERS},
                {"ota.offered", STEP_ADDS},
                {"ota.updated", STEP_ADDS},
                {"ota.refused", STEP_COUNTS},
                {"ota.rolled_back", STEP_COUNTS},
                {"ota.power_cuts", STEP_COUNTS}},
     .is_about = is_about_ota_rollout,
+    .is_late = is_late_ota_rollout,
     .undo = undo_ota_rollout,
     .run = run_ota_rollout,
 };

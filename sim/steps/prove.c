@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "stage/apply.h"
+#include "stage/shortfall.h"
 #include "stage/targets.h"
 #include "stage/wait.h"
 #include "steps/internal.h"
@@ -25,6 +26,12 @@ static bool all_tried(struct stage *stage, void *ctx)
   for (size_t i = 0; i < proof->count; i++)
     if (fleet_facts(stage->fleet, proof->devices[i])->proof_pending) return false;
   return true;
+}
+
+static bool has_accepted(struct stage *stage, uint32_t device, void *ctx)
+{
+  (void) ctx;
+  return fleet_facts(stage->fleet, device)->proof == DEVICE_FAIL_NONE;
 }
 
 /* Whether every device has accepted the chain; of the first that has not the reason is told. */
@@ -46,7 +53,7 @@ static enum step_outcome judge(struct stage *stage, const struct scenario_step *
               "%zu of %zu devices accepted the chain under %s; %08x did not: %s (%s)", accepted,
               proof->count, step->chain.root, first->id, device_failure_name(first->proof),
               device_failure_sentence(first->proof));
-  return STEP_SHORT;
+  return shortfall_of(stage, proof->devices, proof->count, has_accepted, NULL);
 }
 
 static enum step_outcome prove_all(struct stage *stage, const struct scenario_step *step,
@@ -120,8 +127,8 @@ const struct step_kind step_prove = {
     .follow = follow_prove,
     .print = print_prove,
     .longest_ms = longest_prove,
-    .judged = {{"proven", STEP_FILLS},
-               {"refused", STEP_COUNTS},
+    .judged = {{"proven", STEP_DOERS},
+               {"refused", STEP_OTHERS},
                {"failures", STEP_COUNTS},
                {"connect.failed", STEP_COUNTS}},
     .is_about = is_about_prove,

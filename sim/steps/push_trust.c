@@ -7,6 +7,7 @@
 #include "fleetsim/nvm.h"
 #include "stage/folder.h"
 #include "stage/foresight.h"
+#include "stage/shortfall.h"
 #include "stage/targets.h"
 #include "stage/waves.h"
 #include "steps/internal.h"
@@ -117,6 +118,14 @@ static bool is_about_push_trust(const struct scenario *s, const struct scenario_
   return pki_roots_include(&step->roots, argument);
 }
 
+/* The bundle names itself: none that was sent before it or since. */
+static bool is_late_push_trust(const struct stage *stage, const struct shortfall *shortfall,
+                               size_t device)
+{
+  uint32_t index = shortfall->device[device].index;
+  return stage->acked_version[index] >= shortfall->bundle_version;
+}
+
 /* push-trust: {roots: [A, B, spare], crls: no, waves: [1%, 10%, 100%], within: 30s} */
 const struct step_kind step_push_trust = {
     .name = "push-trust",
@@ -125,11 +134,12 @@ const struct step_kind step_push_trust = {
     .follow = step_story_online,
     .print = print_push_trust,
     .longest_ms = print_waves_ms,
-    .judged = {{"trusting", STEP_FILLS},
-               {"trust.version_acked", STEP_RISES},
+    .judged = {{"trusting", STEP_DOERS, STEP_OTHERS},
+               {"trust.version_acked", STEP_ADDS},
                {"trust.committed", STEP_ADDS},
                {"trust.refused", STEP_COUNTS}},
     .is_about = is_about_push_trust,
+    .is_late = is_late_push_trust,
     .needs = need_push_trust,
     .undo = undo_push_trust,
     .run = run_push_trust,

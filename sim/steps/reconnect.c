@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stage/shortfall.h"
 #include "stage/targets.h"
 #include "stage/waves.h"
 #include "steps/internal.h"
@@ -22,15 +23,20 @@ static int redial(struct stage *stage, const uint32_t *devices, size_t count, vo
   return 0;
 }
 
-static bool back(struct stage *stage, uint32_t device, void *ctx)
+static bool is_through(const struct stage *stage, uint32_t device, uint32_t before)
 {
-  const struct redial *r = ctx;
   const struct fleet_facts *facts = fleet_facts(stage->fleet, device);
   /* a revoked device that was refused is through as well, in whatever words: it will not come
      back */
   bool refused = facts->phase_failure == DEVICE_FAIL_TLS_ALERT_REVOKED ||
                  device_failure_is_refusal(facts->last_failure);
-  return facts->connects > r->before[device] || (facts->revoked && refused);
+  return facts->connects > before || (facts->revoked && refused);
+}
+
+static bool back(struct stage *stage, uint32_t device, void *ctx)
+{
+  const struct redial *r = ctx;
+  return is_through(stage, device, r->before[device]);
 }
 
 static enum step_outcome run_reconnect(struct stage *stage, const struct scenario_step *step)
@@ -81,6 +87,13 @@ static bool is_about_reconnect(const struct scenario *s, const struct scenario_s
   return step_kind_connects(name, argument);
 }
 
+static bool is_late_reconnect(const struct stage *stage, const struct shortfall *shortfall,
+                              size_t device)
+{
+  const struct shortfall_device *of = &shortfall->device[device];
+  return is_through(stage, of->index, of->connects);
+}
+
 /* reconnect: {waves: [10%, 100%], rate: 200/s, full-handshake: yes, within: 30s} */
 const struct step_kind step_reconnect = {
     .name = "reconnect",
@@ -89,17 +102,18 @@ const struct step_kind step_reconnect = {
     .follow = step_story_online,
     .print = print_reconnect,
     .longest_ms = print_waves_ms,
-    .judged = {{"reconnected", STEP_FILLS},
-               {"online", STEP_ALL},
-               {"on", STEP_ALL},
-               {"refused", STEP_COUNTS},
+    .judged = {{"reconnected", STEP_DOERS},
+               {"online", STEP_PRESENT},
+               {"on", STEP_PRESENT},
+               {"refused", STEP_OTHERS},
                {"failures", STEP_COUNTS},
-               {"fleet.online", STEP_ALL},
-               {"devices.lost", STEP_NOBODY},
+               {"fleet.online", STEP_PRESENT},
+               {"devices.lost", STEP_MISSING},
                {"connect.failed", STEP_COUNTS},
                {"revoke.refusals", STEP_COUNTS},
                {"revoke.accepts", STEP_COUNTS},
                {"revoke.collateral", STEP_COUNTS}},
     .is_about = is_about_reconnect,
+    .is_late = is_late_reconnect,
     .run = run_reconnect,
 };

@@ -8,6 +8,7 @@
 #include "fleetsim/nvm.h"
 #include "stage/chains.h"
 #include "stage/foresight.h"
+#include "stage/shortfall.h"
 #include "stage/targets.h"
 #include "stage/wait.h"
 #include "stage/waves.h"
@@ -106,6 +107,14 @@ static bool is_about_reissue(const struct scenario *s, const struct scenario_ste
   return strcmp(step->root, argument) == 0;
 }
 
+static bool is_late_reissue(const struct stage *stage, const struct shortfall *shortfall,
+                            size_t device)
+{
+  const struct shortfall_device *of = &shortfall->device[device];
+  const struct stage_identity *identity = &stage->identity[of->index];
+  return identity->acked && identity->pushed == of->pushed;
+}
+
 /* reissue: {root: B, waves: [...], within: 30s} */
 const struct step_kind step_reissue = {
     .name = "reissue",
@@ -114,10 +123,11 @@ const struct step_kind step_reissue = {
     .follow = step_story_online,
     .print = print_reissue,
     .longest_ms = print_waves_ms,
-    .judged = {{"identified", STEP_FILLS},
+    .judged = {{"identified", STEP_DOERS},
                {"certificate.committed", STEP_ADDS},
                {"certificate.refused", STEP_COUNTS}},
     .is_about = is_about_reissue,
+    .is_late = is_late_reissue,
     .issues = true,
     .needs = need_reissue,
     .run = run_reissue,

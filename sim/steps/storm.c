@@ -15,6 +15,7 @@
 #include "stage/apply.h"
 #include "stage/nodes.h"
 #include "stage/policies.h"
+#include "stage/shortfall.h"
 #include "stage/targets.h"
 #include "stage/wait.h"
 #include "steps/internal.h"
@@ -84,6 +85,12 @@ static void record(struct stage *stage, const struct storm *storm)
   snprintf(row->policy, sizeof row->policy, "%s", scenario_policy_name(policy->policy));
 }
 
+static bool is_back(struct stage *stage, uint32_t device, void *ctx)
+{
+  (void) ctx;
+  return fleet_facts(stage->fleet, device)->online;
+}
+
 static enum step_outcome bring_back(struct stage *stage, const struct storm *storm)
 {
   double rate = storm->step->rate;
@@ -117,13 +124,13 @@ static enum step_outcome rage(struct stage *stage, struct storm *storm)
   record(stage, storm);
   if (waited == STAGE_ABORTED) return STEP_ABORTED;
   if (waited == STAGE_REACHED) return STEP_DONE;
-  size_t online = fleet_outage(stage->fleet)->online;
-  enum step_outcome rest = bring_back(stage, storm);
-  if (rest != STEP_DONE) return rest;
   error_set(&stage->error, EXIT_CODE_FAIL,
-            "only %zu of %zu devices came back by themselves within %.3g s", online, storm->count,
+            "only %zu of %zu devices came back by themselves within %.3g s",
+            fleet_outage(stage->fleet)->online, storm->count,
             (double) storm->step->within_ms / 1000);
-  return STEP_SHORT;
+  enum step_outcome fell = shortfall_of(stage, storm->devices, storm->count, is_back, NULL);
+  enum step_outcome rest = fell == STEP_SHORT ? bring_back(stage, storm) : fell;
+  return rest == STEP_DONE ? STEP_SHORT : rest;
 }
 
 static enum step_outcome run_storm(struct stage *stage, const struct scenario_step *step)

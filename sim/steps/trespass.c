@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stage/shortfall.h"
 #include "stage/targets.h"
 #include "stage/wait.h"
 #include "steps/internal.h"
@@ -138,6 +139,50 @@ static int lure_until_decided(struct stage *stage, struct trespassers *them)
 
 /* --- The step --------------------------------------------------------------------------------- */
 
+static bool has_made_all(struct stage *stage, uint32_t device, void *ctx)
+{
+  (void) ctx;
+  return !fleet_is_trespassing(stage->fleet, device);
+}
+
+static bool has_decided(struct stage *stage, uint32_t device, void *ctx)
+{
+  const char *below;
+  (void) ctx;
+  return fleet_undecided(stage->fleet, device, &below) == 0;
+}
+
+/* `done` is one of the two above. */
+static enum step_outcome fall_short(struct stage *stage, const struct trespassers *them,
+                                    shortfall_done *done)
+{
+  uint32_t *devices = calloc(them->count + 1, sizeof *devices);
+  if (devices == NULL) {
+    error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory");
+    return stage_give_up(stage);
+  }
+  for (size_t i = 0; i < them->count; i++) devices[i] = them->pairs[i].device;
+  enum step_outcome outcome = shortfall_of(stage, devices, them->count, done, NULL);
+  free(devices);
+  return outcome;
+}
+
+static bool is_switched_on(struct stage *stage, uint32_t device, void *ctx)
+{
+  (void) ctx;
+  return fleet_facts(stage->fleet, device)->wanted;
+}
+
+static enum step_outcome fall_short_absent(struct stage *stage, const struct scenario_step *step)
+{
+  size_t count;
+  uint32_t *devices = targets_of(stage, TARGETS_ALL, &step->who, &count);
+  if (devices == NULL) return STEP_ABORTED;
+  enum step_outcome outcome = shortfall_of(stage, devices, count, is_switched_on, NULL);
+  free(devices);
+  return outcome;
+}
+
 /* Whoever is not switched on tries nothing; of devices that are named that is not what the step
    says. */
 static enum step_outcome judge_absent(struct stage *stage, const struct scenario_step *step,
@@ -147,7 +192,7 @@ static enum step_outcome judge_absent(struct stage *stage, const struct scenario
   if (absent == 0) return STEP_DONE;
   error_set(&stage->error, EXIT_CODE_FAIL,
             "%zu of %zu devices of the step are switched off and have not tried", absent, named);
-  if (step->who.id_count > 0) return STEP_SHORT;
+  if (step->who.id_count > 0) return fall_short_absent(stage, step);
   stage_say(stage, stage->error.text);
   return STEP_DONE;
 }
@@ -165,7 +210,9 @@ static enum step_outcome judge_attempts(struct stage *stage, const struct trespa
             "nothing shows whether they would have come through; let the device and the operator "
             "use that topic",
             open, victim, below);
-  return STEP_SHORT;
+  enum step_outcome outcome = fall_short(stage, them, has_decided);
+  if (outcome == STEP_SHORT) stage->fell_short->counted = (double) open;
+  return outcome;
 }
 
 static enum step_outcome try_all(struct stage *stage, const struct scenario_step *step,
@@ -189,7 +236,7 @@ static enum step_outcome try_all(struct stage *stage, const struct scenario_step
     error_set(&stage->error, EXIT_CODE_FAIL,
               "nobody has tried the topics of others: %zu devices of the step are switched on%s",
               them->count + them->alone, them->alone > 0 ? ", and no other device is online" : "");
-  return STEP_SHORT;
+  return fall_short(stage, them, has_made_all);
 }
 
 static enum step_outcome run_trespass(struct stage *stage, const struct scenario_step *step)
