@@ -122,9 +122,11 @@ int broker_open(struct uv_loop_s *loop, const struct broker_config *config, stru
  * broker_port after `done`. Remote: waits for one TCP connection to each listener (10 s). */
 void broker_start(struct broker *broker, broker_done done, void *ctx);
 
-/* SIGHUP (leaf and key are read again, and with `crl` the CRLs and the CA file; without, mosquitto
- * 2.0 reads the CA file at start only), or the hook. mosquitto does not say when it has read the
- * files: probe until the new leaf is served. */
+/* Local: SIGHUP (leaf and key are read again, and with `crl` the CRLs and the CA file; without,
+ * mosquitto 2.0 reads the CA file at start only), until its log says that it reloads, 60 s at most:
+ * a connection that is begun after `done` meets what the files hold now. One that is open may have
+ * been taken before, and end its handshake by what they held then. Elsewhere: the hook; whether
+ * that did something is to be seen. */
 void broker_reload(struct broker *broker, broker_done done, void *ctx);
 
 /* SIGTERM, wait, start again on the same ports; sessions survive in mosquitto.db. */

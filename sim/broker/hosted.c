@@ -217,8 +217,7 @@ void hosted_restart(struct broker *broker, broker_done done, void *ctx)
   supervisor_stop(&hosted_of(broker)->server, true, done, ctx);
 }
 
-/* What is asked of one that does not run. */
-static void refuse(struct broker *broker, const char *what, broker_done done, void *ctx)
+void hosted_refuse(struct broker *broker, const char *what, broker_done done, void *ctx)
 {
   struct error error;
   error_set(&error, EXIT_CODE_SETUP, "%s cannot %s because it is not running: start it first",
@@ -232,7 +231,7 @@ void hosted_kill(struct broker *broker, broker_done done, void *ctx)
   if (supervisor_is_up(server))
     supervisor_kill(server, done, ctx);
   else
-    refuse(broker, "be killed", done, ctx);
+    hosted_refuse(broker, "be killed", done, ctx);
 }
 
 static void send_signal(struct broker *broker, int number, const char *what, broker_done done,
@@ -240,16 +239,11 @@ static void send_signal(struct broker *broker, int number, const char *what, bro
 {
   struct supervisor *server = &hosted_of(broker)->server;
   if (!supervisor_is_up(server)) {
-    refuse(broker, what, done, ctx);
+    hosted_refuse(broker, what, done, ctx);
     return;
   }
   child_kill(&server->child, number);
   broker_later(broker, done, ctx, NULL);
-}
-
-void hosted_reload(struct broker *broker, broker_done done, void *ctx)
-{
-  send_signal(broker, SIGHUP, "reload", done, ctx);
 }
 
 void hosted_freeze(struct broker *broker, broker_done done, void *ctx)

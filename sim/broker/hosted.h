@@ -1,6 +1,7 @@
 /* What every broker that runs as a child of ours has in common: two ports on 127.0.0.1, the gate
  * before them (front.h), a supervisor (child/supervisor.h) that starts, stops and kills it, and
- * signals. It answers once both ports, dialed in turn, take a connection.
+ * signals; what it logs tells when it has reloaded. It answers once both ports, dialed in turn, take
+ * a connection.
  *
  * A kind that is hosted has a struct of its own that begins with a struct hosted, names most of
  * these functions as its operations, and says in a struct hosted_program what it is started with.
@@ -22,6 +23,11 @@ struct hosted_program {
 
   /* Why it ended, from what it has logged since byte `start`; "" where it says nothing. */
   void (*log_words)(const struct broker *broker, long start, char *out, size_t capacity);
+
+  /* Name in the folder of the log in which it says that it has reloaded, and whether a line of that
+     does: who connects after it was written meets what the files held then. */
+  const char *(*reload_log)(const struct broker *broker);
+  bool (*says_reloaded)(const struct broker *broker, const char *line);
 };
 
 struct hosted {
@@ -50,8 +56,11 @@ void hosted_kill(struct broker *broker, broker_done done, void *ctx);
 void hosted_freeze(struct broker *broker, broker_done done, void *ctx);
 void hosted_thaw(struct broker *broker, broker_done done, void *ctx);
 
-/* SIGHUP. */
+/* SIGHUP, and its log says within 60 s that it has reloaded (hosted_reload.c). */
 void hosted_reload(struct broker *broker, broker_done done, void *ctx);
+
+/* `done` with the sentence that it cannot do this because it is not running. */
+void hosted_refuse(struct broker *broker, const char *what, broker_done done, void *ctx);
 
 /* Of a hosted kind's broker; its process is in `server.child`. */
 struct hosted *hosted_of(const struct broker *broker);

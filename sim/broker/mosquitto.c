@@ -54,7 +54,12 @@ static char *const *prepare_mosquitto(struct broker *broker, struct error *error
 }
 
 static const struct hosted_program program = {
-    .name = "mosquitto", .prepare = prepare_mosquitto, .log_words = mosquitto_log_tail};
+    .name = "mosquitto",
+    .prepare = prepare_mosquitto,
+    .log_words = mosquitto_log_tail,
+    .reload_log = mosquitto_reload_log,
+    .says_reloaded = mosquitto_says_reloaded,
+};
 
 static int open_mosquitto(struct broker *broker, struct error *error)
 {

@@ -11,6 +11,7 @@
 #define MOSQUITTO_CONF "mosquitto.conf"
 #define MOSQUITTO_LOG  "mosquitto.log"
 #define MOSQUITTO_ACL  "acl"
+#define TERMINATOR_LOG "terminator.log"
 
 struct mosquitto {
   struct hosted hosted;
@@ -31,5 +32,11 @@ int mosquitto_write_files(const struct broker *broker, struct error *error);
  * descriptors does; "" else. Its lines "OpenSSL Error" are left out: most come from clients that
  * were refused. */
 void mosquitto_log_tail(const struct broker *broker, long start, char *out, size_t capacity);
+
+/* mosquitto tells of a reload before it reads its files, and takes no connection until it has: true
+ * of 2.0 and 2.1, which do both between two turns of one thread. The terminator tells of it when it
+ * has read them, or has not. */
+const char *mosquitto_reload_log(const struct broker *broker);
+bool mosquitto_says_reloaded(const struct broker *broker, const char *line);
 
 #endif

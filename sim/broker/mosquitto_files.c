@@ -302,3 +302,20 @@ void mosquitto_log_tail(const struct broker *broker, long start, char *out, size
     used += (size_t) snprintf(out + used, capacity - used, "%s%s", used == 0 ? "" : "; ", last[i]);
   }
 }
+
+const char *mosquitto_reload_log(const struct broker *broker)
+{
+  return broker->config.terminator != NULL ? TERMINATOR_LOG : MOSQUITTO_LOG;
+}
+
+static bool begins_with(const char *text, const char *words)
+{
+  return strncmp(text, words, strlen(words)) == 0;
+}
+
+bool mosquitto_says_reloaded(const struct broker *broker, const char *line)
+{
+  const char *words = without_time(line);
+  if (broker->config.terminator == NULL) return strcmp(words, "Reloading config.\n") == 0;
+  return begins_with(words, "certificates, keys and ") || begins_with(words, "not reloaded: ");
+}

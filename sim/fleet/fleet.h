@@ -183,6 +183,11 @@ bool fleet_is_proven(const struct fleet *fleet, size_t index);
  * named stops being measured. -1: no memory to measure them in. */
 int fleet_publish_crl(struct fleet *fleet, const bool *names, struct error *error);
 
+/* The brokers have taken the CRL that was published last: whoever it names and begins to connect
+ * from here on must not be let in (revoke.unrefused); nor before, who has lost a session since it was
+ * published. */
+void fleet_crl_taken(struct fleet *fleet);
+
 /* Puts the gauges of revoke.* right, and at the end (`last`) books the last CONNACK of whoever is
    revoked still. */
 void fleet_measure_revoked(struct fleet *fleet, bool last);

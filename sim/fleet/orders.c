@@ -246,6 +246,11 @@ int fleet_publish_crl(struct fleet *fleet, const bool *names, struct error *erro
   return revoked_publish(fleet, names, error);
 }
 
+void fleet_crl_taken(struct fleet *fleet)
+{
+  revoked_taken(fleet);
+}
+
 void fleet_begin_phase(struct fleet *fleet)
 {
   for (size_t i = 0; i < fleet->config.device_count; i++) {

@@ -42,11 +42,15 @@ static bool is_silence_of_its_own(const struct member *m, enum device_failure fa
 
 /* What happened since the device's certificate is on a CRL; times on the fleet's clock, 0: never. */
 struct revoked_row {
-  uint64_t since_us;       /* the first such CRL was published */
+  uint64_t since_us;       /* the first such CRL was published, .. */
+  uint64_t taken_us;       /* .. and the brokers had taken it; DEVICE_NEVER: not so far */
   uint64_t accepted_us[2]; /* its last CONNACK: after a full handshake, after a resumed one */
   uint64_t booked_us;      /* of these, what stands in the histogram; DEVICE_NEVER: nothing does */
   /* refusals without a word since its last CONNACK, by a broker that served others */
   uint32_t mute;
+  bool cut; /* since it was published a session ended that the plan did not end .. */
+  /* .. before its last CONNACK, or that answers an attempt which began when the brokers had it */
+  bool late;
 };
 
 /* Only once a CRL was published: before, nobody is revoked. */
@@ -89,6 +93,9 @@ void revoked_online(struct member *m)
   if (!m->facts.revoked) return;
   metrics_take_back(metrics, METRIC_REVOKE_REFUSALS, record_of(m)->mute);
   record_of(m)->mute = 0;
+  /* a broker judges by the list that it had when it took the connection; one that ends sessions to
+     take a list, as in a restart, takes new ones when it has it */
+  record_of(m)->late = record_of(m)->cut || m->last_turn_us >= record_of(m)->taken_us;
   record_of(m)->accepted_us[m->facts.resumed ? RESUMED : FULL] = population_clock_us(m->fleet);
   metrics_add(metrics, METRIC_REVOKE_ACCEPTS, 1);
   if (m->facts.resumed) metrics_add(metrics, METRIC_REVOKE_RESUMED_ACCEPTS, 1);
@@ -116,17 +123,17 @@ void revoked_failed(struct member *m, enum device_failure failure)
 void revoked_ended(struct member *m, enum device_failure failure)
 {
   if (!m->facts.revoked || failure == DEVICE_FAIL_SESSION_STOPPED) return;
+  record_of(m)->cut = true;
   metrics_record_us(m->fleet->config.metrics, METRIC_REVOKE_CUT,
                     population_clock_us(m->fleet) - record_of(m)->since_us);
 }
 
-/* It was let in after the CRL and has met nothing but that since: how long it still gets in nobody
-   knows. */
+/* It was let in by a broker that had the CRL and has met nothing but that since: how long it still
+   gets in nobody knows. */
 static bool is_unrefused(const struct member *m)
 {
   const struct revoked_row *row = record_of(m);
-  uint64_t last_us = last_accepted_us(row);
-  return last_us > 0 && row->booked_us != last_us;
+  return row->late && row->booked_us != last_accepted_us(row);
 }
 
 /* Whoever has had no CONNACK since, for no reason that was told, was refused; a restart that nobody
@@ -154,6 +161,7 @@ static void set_revoked(struct member *m, bool revoked)
   }
   m->facts.revoked = revoked;
   *record_of(m) = (struct revoked_row){.since_us = revoked ? population_clock_us(fleet) : 0,
+                                       .taken_us = DEVICE_NEVER,
                                        .booked_us = DEVICE_NEVER};
 }
 
@@ -166,6 +174,13 @@ int revoked_publish(struct fleet *fleet, const bool *names, struct error *error)
                      "out of memory to measure the revocation of %zu devices", n);
   for (size_t i = 0; i < n; i++) set_revoked(&fleet->members[i], names[i]);
   return 0;
+}
+
+void revoked_taken(struct fleet *fleet)
+{
+  for (size_t i = 0; i < fleet->config.device_count && fleet->revoked != NULL; i++)
+    if (fleet->revoked[i].taken_us == DEVICE_NEVER)
+      fleet->revoked[i].taken_us = population_clock_us(fleet);
 }
 
 void revoked_measure(struct fleet *fleet, bool last)

@@ -9,8 +9,9 @@
 struct fleet;
 struct member;
 
-/* As fleet_publish_crl and fleet_measure_revoked. */
+/* As fleet_publish_crl, fleet_crl_taken and fleet_measure_revoked. */
 int revoked_publish(struct fleet *fleet, const bool *names, struct error *error);
+void revoked_taken(struct fleet *fleet);
 void revoked_measure(struct fleet *fleet, bool last);
 
 /* After a CONNACK, after an attempt that ended without one, before a session is booked as ended. */

@@ -127,7 +127,7 @@ static bool is_made(struct stage *stage, void *ctx)
 }
 
 /* From here on the fleet is measured by the new list, although the broker has yet to read it: how
- * long that takes is the question. */
+ * long that takes is the question. Who is let in meanwhile is no fault of the broker's. */
 static int make_and_tell(struct stage *stage, const struct scenario_crl *crl)
 {
   struct making making = {
@@ -151,5 +151,8 @@ enum step_outcome stage_publish_crl(struct stage *stage, const struct scenario_c
 {
   if (make_and_tell(stage, crl) != 0) return stage_give_up(stage);
   if (stage_wait_broker(stage, broker_crl_published, PUBLISH_WITHIN_MS) != 0) return STEP_ABORTED;
-  return stage_broker_apply(stage, apply, -1);
+  enum step_outcome outcome = stage_broker_apply(stage, apply, -1);
+  /* as far as it was told to */
+  if (outcome != STEP_ABORTED) fleet_crl_taken(stage->fleet);
+  return outcome;
 }

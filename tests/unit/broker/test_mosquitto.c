@@ -80,6 +80,55 @@ static void serves_the_new_leaf_after_reload(void **state)
   probe_until(rig, BROKER_MAIN, leaf);
 }
 
+/* It is told while it stands still: whoever came meanwhile would meet the old leaf. */
+static void a_reload_ends_when_mosquitto_has_reloaded(void **state)
+{
+  struct rig *rig = *state;
+  struct outcome reloaded = {0};
+  uint8_t leaf[32];
+  rig_start_broker(rig);
+  pid_t pid = hosted_of(rig->broker)->server.child.pid;
+  rig_present(rig, BROKER_MAIN, "B", leaf);
+  kill(pid, SIGSTOP);
+  broker_reload(rig->broker, rig_on_done, &reloaded);
+  rig_pause_ms(300);
+  assert_int_equal(reloaded.calls, 0);
+  kill(pid, SIGCONT);
+  rig_succeeds(rig, &reloaded);
+  assert_memory_equal(probe(rig, BROKER_MAIN).seen.fingerprint, leaf, 32);
+}
+
+/* mosquitto forgets a signal that comes while it reloads for the one before. */
+static void one_reload_may_follow_another_at_once(void **state)
+{
+  struct rig *rig = *state;
+  uint8_t leaf[32];
+  rig_start_broker(rig);
+  (void) probe(rig, BROKER_MAIN); /* it listens before it knows what SIGHUP means */
+  for (int i = 0; i < 10; i++) {
+    struct outcome first = {0}, second = {0};
+    broker_reload(rig->broker, rig_on_done, &first);
+    rig_succeeds(rig, &first);
+    rig_present(rig, BROKER_MAIN, i % 2 == 0 ? "B" : "A", leaf);
+    broker_reload(rig->broker, rig_on_done, &second);
+    rig_succeeds(rig, &second);
+    assert_memory_equal(probe(rig, BROKER_MAIN).seen.fingerprint, leaf, 32);
+  }
+}
+
+static void a_reload_ends_with_the_broker(void **state)
+{
+  struct rig *rig = *state;
+  struct outcome reloaded = {0};
+  rig_start_broker(rig);
+  pid_t pid = hosted_of(rig->broker)->server.child.pid;
+  kill(pid, SIGSTOP);
+  broker_reload(rig->broker, rig_on_done, &reloaded);
+  kill(pid, SIGKILL);
+  rig_fails(rig, &reloaded, "was ended before it had reloaded");
+  assert_int_equal(rig->deaths, 1);
+}
+
 static void does_not_read_the_ca_file_on_reload_but_on_restart(void **state)
 {
   static const struct pki_roots only_a = {1, {"A"}}, both = {2, {"A", "B"}};
@@ -420,6 +469,9 @@ int main(void)
       T(starts_and_serves_the_chain_it_was_given),
       T(sees_the_chain_also_where_tls_1_2_is_allowed),
       T(serves_the_new_leaf_after_reload),
+      T(a_reload_ends_when_mosquitto_has_reloaded),
+      T(one_reload_may_follow_another_at_once),
+      T(a_reload_ends_with_the_broker),
       T(does_not_read_the_ca_file_on_reload_but_on_restart),
       T(tells_how_a_try_ends_by_the_devices_names),
       T(tells_whom_it_takes_by_asking_it),

@@ -3,12 +3,18 @@
  */
 #include "few.h"
 
-/* Names the first `count` devices. */
-static void publish(struct world *w, size_t count)
+/* Names the first `count` devices; the brokers have not read it. */
+static void make_list(struct world *w, size_t count)
 {
   bool names[DEVICES] = {false};
   for (size_t i = 0; i < count; i++) names[i] = true;
   assert_int_equal(fleet_publish_crl(w->fleet, names, NULL), 0);
+}
+
+static void publish(struct world *w, size_t count)
+{
+  make_list(w, count);
+  fleet_crl_taken(w->fleet);
 }
 
 /* Everybody connects anew, and `then` comes of it, once or more. */
@@ -24,6 +30,17 @@ static void retry(struct world *w, enum device_failure then)
 {
   outcome = then;
   clockwork_pass(&w->backend, 1000);
+}
+
+/* The broker ends the sessions of the first `count`. */
+static void crash(struct world *w, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    struct backend_conn *conn = w->backend.conns[i];
+    if (!conn->open) continue;
+    conn->open = false;
+    conn->handler->closed(conn->user, DEVICE_FAIL_TCP_CLOSED);
+  }
 }
 
 static unsigned value(struct world *w, enum metric metric, bool last)
@@ -184,6 +201,39 @@ static void a_device_that_is_still_let_in_has_no_time_of_its_refusal(void **stat
   end(w);
 }
 
+/* The broker took the connection before it read the list, and the handshake ended afterwards. */
+static void who_began_before_the_broker_had_the_list_is_not_unrefused(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  make_list(w, 1);
+  outcome = DEVICE_FAIL_NONE;
+  fleet_redial(w->fleet, fleet_order(w->fleet), DEVICES, 0, false);
+  do clockwork_pass(&w->backend, 1);
+  while (!w->backend.conns[0]->dialled);
+  fleet_crl_taken(w->fleet);
+  clockwork_pass(&w->backend, 100);
+  assert_int_equal(value(w, METRIC_REVOKE_ACCEPTS, false), 1);
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 0);
+  redial(w, DEVICE_FAIL_NONE);
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 1);
+  end(w);
+}
+
+/* One of two machines was restarted without the list, and took the device in the same step. */
+static void who_lost_a_session_after_the_list_and_is_let_in_is_unrefused(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  make_list(w, 1);
+  crash(w, DEVICES);
+  clockwork_pass(&w->backend, 100);
+  retry(w, DEVICE_FAIL_NONE);
+  fleet_crl_taken(w->fleet);
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 1);
+  end(w);
+}
+
 static void a_session_that_the_plan_ends_was_not_cut(void **state)
 {
   (void) state;
@@ -241,17 +291,6 @@ static void a_silent_refusal_is_the_phases_reason_until_a_verdict_comes(void **s
 }
 
 /* --- What a restart or a blip does ------------------------------------------------------------ */
-
-/* The broker ends the sessions of the first `count`. */
-static void crash(struct world *w, size_t count)
-{
-  for (size_t i = 0; i < count; i++) {
-    struct backend_conn *conn = w->backend.conns[i];
-    if (!conn->open) continue;
-    conn->open = false;
-    conn->handler->closed(conn->user, DEVICE_FAIL_TCP_CLOSED);
-  }
-}
 
 static unsigned booked(struct world *w)
 {
@@ -396,6 +435,8 @@ int main(void)
       cmocka_unit_test(a_pardoned_device_has_until_the_end_to_be_let_in),
       cmocka_unit_test(a_silent_refusal_is_booked_when_it_comes_again_or_at_the_end),
       cmocka_unit_test(a_device_that_is_still_let_in_has_no_time_of_its_refusal),
+      cmocka_unit_test(who_began_before_the_broker_had_the_list_is_not_unrefused),
+      cmocka_unit_test(who_lost_a_session_after_the_list_and_is_let_in_is_unrefused),
       cmocka_unit_test(a_session_that_the_plan_ends_was_not_cut),
       cmocka_unit_test(what_is_no_connack_locks_out_as_well),
       cmocka_unit_test(a_revoked_device_has_its_proof_at_the_first_refusal_and_it_is_expected),
