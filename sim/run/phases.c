@@ -8,6 +8,7 @@
 
 #include "run/parts.h"
 #include "stage/gauges.h"
+#include "stage/heard.h"
 #include "stage/nodes.h"
 #include "stage/quantities.h"
 #include "stage/shortfall.h"
@@ -45,17 +46,19 @@ static void add_foretold_by(const struct expr *expr, struct failure_set *set)
       failure_set_add(set, (enum device_failure) f);
 }
 
-/* All that the steps of a phase bring about: bits of enum step_foretold. */
+/* What a step brings about: bits of enum step_foretold. */
+static unsigned brought_about_by(const struct scenario_step *step)
+{
+  bool may_restart = step->apply == SCENARIO_APPLY_RESTART || step->apply == SCENARIO_APPLY_HOOK;
+  unsigned all = step->kind->foretells;
+  if ((all & STEP_ENDS_BY_APPLY) != 0 && may_restart) all |= STEP_ENDS_SESSIONS | STEP_ENDS_BROKER;
+  return all;
+}
+
 static unsigned brought_about(const struct stage *stage, const struct scenario_phase *phase)
 {
   unsigned all = 0;
-  for (size_t s = 0; s < phase->step_count; s++) {
-    const struct scenario_step *step = &phase->steps[s];
-    bool may_restart = step->apply == SCENARIO_APPLY_RESTART || step->apply == SCENARIO_APPLY_HOOK;
-    all |= step->kind->foretells;
-    if ((step->kind->foretells & STEP_ENDS_BY_APPLY) != 0 && may_restart)
-      all |= STEP_ENDS_SESSIONS | STEP_ENDS_BROKER;
-  }
+  for (size_t s = 0; s < phase->step_count; s++) all |= brought_about_by(&phase->steps[s]);
   for (size_t n = 0; n < stage->scenario->node_count; n++)
     if (!stage_is_reachable(stage, n)) all |= STEP_STOPS_BROKER; /* since an earlier phase */
   return all;
@@ -92,12 +95,15 @@ static struct failure_set foretold(const struct stage *stage, const struct scena
 }
 
 /* What takes its broker away from the back office. What ends the sessions of devices alone is no
-   reason for it to be away. */
-static bool takes_office_away(const struct stage *stage, const struct scenario_phase *phase)
+   reason for it to be away, nor is what is done to a broker where it is not. */
+static bool takes_office_away(const struct stage *stage, const struct scenario_step *step)
 {
-  unsigned about = brought_about(stage, phase);
-  bool local = (about & STEP_ENDS_LOCAL) != 0 && scenario_broker_is(stage->scenario, BROKER_OWNED);
-  return local || (about & (STEP_ENDS_BROKER | STEP_STOPS_BROKER)) != 0;
+  unsigned about = brought_about_by(step), of_node = STEP_ENDS_BROKER | STEP_STOPS_BROKER;
+  bool owned = scenario_broker_is(stage->scenario, BROKER_OWNED);
+  bool one = owned && (step->kind->foretells & of_node) != 0 && step->node >= 0; /* it is named */
+  if (one && step->node + 1 != (int) stage->scenario->node_count && office_is_home(stage->office))
+    return false;
+  return (owned && (about & STEP_ENDS_LOCAL) != 0) || (about & of_node) != 0;
 }
 
 /* --- One phase -------------------------------------------------------------------------------- */
@@ -120,7 +126,11 @@ static enum step_outcome take_step(struct stage *stage, const struct scenario_st
   if (step->kind->undo != NULL && !stage->rolling_back && step->kind->undo(stage, step, &inverse) &&
       stage_undo_with(stage, &inverse) != 0)
     return STEP_ABORTED;
-  return step->kind->run(stage, step);
+  bool takes = takes_office_away(stage, step);
+  if (takes) stage_office_step_begins(stage);
+  enum step_outcome outcome = step->kind->run(stage, step);
+  if (takes) stage_office_step_ends(stage);
+  return outcome;
 }
 
 static bool check_phase(struct stage *stage, const struct scenario_phase *phase,
@@ -232,7 +242,6 @@ static bool run_phase(struct stage *stage, const struct scenario_phase *phase,
   struct failure_set either = stage->foretold;
   stage->foretold = foretold(stage, phase);
   failure_set_add_all(&either, &stage->foretold);
-  stage->office_foretold = takes_office_away(stage, phase);
   fleet_expect(stage->fleet, &either);
   stage_emit(stage, (struct event){.kind = EVENT_PHASE, .phase = {phase->name}});
 

@@ -9,7 +9,10 @@
 #include "base/trespass.h"
 #include "stage/chains.h"
 #include "stage/firmware.h"
+#include "stage/nodes.h"
 #include "stage/wait.h"
+
+#define TAKEN_WITHIN_MS 10000u /* as long as a restart has to end sessions: restart.c */
 
 static bool is_in_force(uint8_t code)
 {
@@ -74,9 +77,32 @@ static void vouch(struct stage *stage, bool anew)
     fleet_hears_office(stage->fleet, (int) stage->scenario->node_count - 1, anew);
 }
 
+void stage_office_step_begins(struct stage *stage)
+{
+  stage_collect(stage); /* what it has met so far was not this step's doing */
+  stage->taken = (struct stage_taken){.pending = true, .under_way = true};
+}
+
+void stage_office_step_ends(struct stage *stage)
+{
+  struct stage_taken *taken = &stage->taken;
+  stage_collect(stage);
+  taken->under_way = false;
+  taken->pending = !taken->back;
+  taken->until_ms = world_now_ms(stage->world) + TAKEN_WITHIN_MS;
+}
+
+static bool is_foretold(const struct stage *stage)
+{
+  const struct stage_taken *taken = &stage->taken;
+  return taken->pending && (taken->under_way || world_now_ms(stage->world) <= taken->until_ms ||
+                            !stage_is_reachable(stage, stage->scenario->node_count - 1));
+}
+
 static void on_connected(struct stage *stage)
 {
-  stage->office_online = true;
+  stage->office_online = stage->taken.back = true;
+  if (!stage->taken.under_way) stage->taken.pending = false;
   if (stage->office_lost_at_ms != 0)
     stage->office_away_ms += world_now_ms(stage->world) - stage->office_lost_at_ms;
   stage->office_lost_at_ms = 0;
@@ -88,13 +114,14 @@ static void on_connected(struct stage *stage)
 
 static void on_lost(struct stage *stage, const char *why)
 {
-  stage->office_online = false;
+  bool foretold = is_foretold(stage);
+  stage->office_online = stage->taken.back = false;
   stage->office_losses++;
   stage->office_lost_at_ms = world_now_ms(stage->world);
-  stage->office_surprised = stage->office_surprised || !stage->office_foretold;
+  stage->office_surprised = stage->office_surprised || !foretold;
   snprintf(stage->office_said, sizeof stage->office_said, "%s", why);
   metrics_add(stage->metrics, METRIC_OPERATOR_LOSSES, 1);
-  metrics_add(stage->metrics, METRIC_OPERATOR_UNFORETOLD, !stage->office_foretold);
+  metrics_add(stage->metrics, METRIC_OPERATOR_UNFORETOLD, !foretold);
   tell_state(stage, "lost", why);
 }
 

@@ -7,4 +7,11 @@
 void stage_collect(struct stage *stage);
 void stage_office_gauges(struct stage *stage);
 
+/* A step that may take its broker away from the back office begins; it has ended. From the first to
+ * when the office is back after the second its absence is foretold, and no longer: who throws it
+ * off later does so unforetold. Where it has not noticed by the end of the step it may within 10 s,
+ * or as long as the broker where it is at home is down or frozen. */
+void stage_office_step_begins(struct stage *stage);
+void stage_office_step_ends(struct stage *stage);
+
 #endif

@@ -46,6 +46,14 @@ struct stage_identity {
   bool revoked_before; /* .. as the phase began */
 };
 
+/* Whether a step accounts for an absence of the back office: heard.h. */
+struct stage_taken {
+  bool pending;      /* a step may have taken its broker away, and it has not been back since */
+  bool under_way;    /* that step is */
+  bool back;         /* it has come back while the step is under way, and is there still */
+  uint64_t until_ms; /* afterwards: the last moment to lose it */
+};
+
 struct stage {
   const struct scenario *scenario;
   const struct stage_options *options;
@@ -115,6 +123,7 @@ struct stage {
   /* messages that the plan's own steps may have lost: books.h */
   uint64_t at_risk;
   bool office_surprised; /* it lost its broker where the plan takes none away */
+  struct stage_taken taken;
   /* that it was not, since it first was, but for the present absence */
   uint64_t office_away_ms;
   uint64_t office_lost_at_ms; /* the present absence; 0: there is none */
@@ -127,7 +136,6 @@ struct stage {
   /* the phase under way */
   size_t phase;
   struct failure_set foretold;
-  bool office_foretold; /* it takes a broker away, and so the back office off */
   /* the step under way: the longest wait until the broker is seen to have changed */
   uint64_t broker_ms;
   /* shortfall.h: who fell short of the step that ended last, if it was that; those of the phase so
