@@ -29,7 +29,7 @@ int step_story_fail(const struct step_follow *f, const char *key, const char *fo
 
 /* What steps need; each 0, or -1 with the error set. */
 int step_story_online(const struct step_follow *f);       /* some device is */
-int step_story_up(const struct step_follow *f, int node); /* that broker is; -1: nothing */
+int step_story_up(const struct step_follow *f, int node); /* that broker is; -1: any */
 int step_story_image(const struct step_follow *f);        /* step->image is published */
 /* Of a remote broker the hook, or that of `apply`; a local one has no need of it. */
 int step_story_hook(const struct step_follow *f, enum hook_kind hook);

@@ -26,9 +26,21 @@ int step_story_online(const struct step_follow *f)
                          f->step->kind->name);
 }
 
+/* Of all that run, there must be one. */
+static int any_up(const struct step_follow *f)
+{
+  for (size_t n = 0; n < f->scenario->node_count; n++)
+    if (!f->story->down[n] && !f->story->frozen[n]) return 0;
+  return step_story_fail(f, "",
+                         "'%s' needs a broker, and all are down or frozen here: put 'start-broker' "
+                         "or 'thaw-broker' above it",
+                         f->step->kind->name);
+}
+
 int step_story_up(const struct step_follow *f, int node)
 {
-  if (node < 0 || (!f->story->down[node] && !f->story->frozen[node])) return 0;
+  if (node < 0) return any_up(f);
+  if (!f->story->down[node] && !f->story->frozen[node]) return 0;
   bool down = f->story->down[node];
   const char *name = f->scenario->nodes[node].name;
   return step_story_fail(f, "",

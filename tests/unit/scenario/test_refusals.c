@@ -227,6 +227,8 @@ static const struct refusal refusals[] = {
   {"refuses_to_start_a_broker_that_runs", DO("start-broker: {}"), "F:8:9: broker a runs already"},
   {"refuses_to_thaw_a_broker_that_is_not_frozen", DO("thaw-broker: {}"), "F:8:9: broker a is not frozen"},
   {"refuses_to_reload_a_broker_that_is_down", DO("stop-broker: {}\n      - reload-broker: {node: a}"), "F:9:9: 'reload-broker' needs broker a, which is down here"},
+  {"refuses_to_reload_when_no_broker_is_up", DO("stop-broker: {}\n      - reload-broker: {}"), "F:9:9: 'reload-broker' needs a broker, and all are down or frozen here"},
+  {"refuses_to_restart_what_is_frozen", DO("freeze-broker: {}\n      - restart-broker: {}"), "F:9:9: 'restart-broker' needs a broker, and all are down or frozen here"},
   {"refuses_to_prove_at_a_frozen_broker", DO("freeze-broker: {}\n      - prove: {root: A}"), "F:9:9: 'prove' needs broker a, which is frozen here"},
   {"refuses_to_kill_a_far_broker", HEAD REMOTE("") "phases:\n  - name: p\n    do: [connect: {}, kill-broker: {}]\n", "F:8:23: 'kill-broker' works on local brokers only"},
   {"refuses_to_count_devices_on_an_unknown_broker", GATE("on(z) > 0"), "F:7:15: 'z' is no broker of this scenario: write 'on(a)'"},
