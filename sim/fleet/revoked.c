@@ -51,6 +51,7 @@ struct revoked_row {
   bool cut; /* since it was published a session ended that the plan did not end .. */
   /* .. before its last CONNACK, or that answers an attempt which began when the brokers had it */
   bool late;
+  bool back; /* it was, after a broker had refused its certificate: of several one lacks the list */
 };
 
 /* Only once a CRL was published: before, nobody is revoked. */
@@ -96,6 +97,7 @@ void revoked_online(struct member *m)
   /* a broker judges by the list that it had when it took the connection; one that ends sessions to
      take a list, as in a restart, takes new ones when it has it */
   record_of(m)->late = record_of(m)->cut || m->last_turn_us >= record_of(m)->taken_us;
+  record_of(m)->back |= record_of(m)->late && record_of(m)->booked_us != DEVICE_NEVER;
   record_of(m)->accepted_us[m->facts.resumed ? RESUMED : FULL] = population_clock_us(m->fleet);
   metrics_add(metrics, METRIC_REVOKE_ACCEPTS, 1);
   if (m->facts.resumed) metrics_add(metrics, METRIC_REVOKE_RESUMED_ACCEPTS, 1);
@@ -133,7 +135,7 @@ void revoked_ended(struct member *m, enum device_failure failure)
 static bool is_unrefused(const struct member *m)
 {
   const struct revoked_row *row = record_of(m);
-  return row->late && row->booked_us != last_accepted_us(row);
+  return row->back || (row->late && row->booked_us != last_accepted_us(row));
 }
 
 /* Whoever has had no CONNACK since, for no reason that was told, was refused; a restart that nobody

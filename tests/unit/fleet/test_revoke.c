@@ -234,6 +234,21 @@ static void who_lost_a_session_after_the_list_and_is_let_in_is_unrefused(void **
   end(w);
 }
 
+/* Two machines behind one address, and one of them has no list: that the other one refuses the
+   device in the end proves nothing. */
+static void who_is_let_in_again_after_a_refusal_is_unrefused_for_good(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  redial(w, DEVICE_FAIL_TLS_ALERT_REVOKED);
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 0);
+  retry(w, DEVICE_FAIL_NONE);
+  redial(w, DEVICE_FAIL_TLS_ALERT_REVOKED);
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 1);
+  end(w);
+}
+
 static void a_session_that_the_plan_ends_was_not_cut(void **state)
 {
   (void) state;
@@ -437,6 +452,7 @@ int main(void)
       cmocka_unit_test(a_device_that_is_still_let_in_has_no_time_of_its_refusal),
       cmocka_unit_test(who_began_before_the_broker_had_the_list_is_not_unrefused),
       cmocka_unit_test(who_lost_a_session_after_the_list_and_is_let_in_is_unrefused),
+      cmocka_unit_test(who_is_let_in_again_after_a_refusal_is_unrefused_for_good),
       cmocka_unit_test(a_session_that_the_plan_ends_was_not_cut),
       cmocka_unit_test(what_is_no_connack_locks_out_as_well),
       cmocka_unit_test(a_revoked_device_has_its_proof_at_the_first_refusal_and_it_is_expected),
