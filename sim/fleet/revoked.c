@@ -97,7 +97,9 @@ void revoked_online(struct member *m)
   /* a broker judges by the list that it had when it took the connection; one that ends sessions to
      take a list, as in a restart, takes new ones when it has it */
   record_of(m)->late = record_of(m)->cut || m->last_turn_us >= record_of(m)->taken_us;
-  record_of(m)->back |= record_of(m)->late && record_of(m)->booked_us != DEVICE_NEVER;
+  /* a ticket of before may outlive the list until its key is changed */
+  if (!m->facts.resumed && record_of(m)->late && record_of(m)->booked_us != DEVICE_NEVER)
+    record_of(m)->back = true;
   record_of(m)->accepted_us[m->facts.resumed ? RESUMED : FULL] = population_clock_us(m->fleet);
   metrics_add(metrics, METRIC_REVOKE_ACCEPTS, 1);
   if (m->facts.resumed) metrics_add(metrics, METRIC_REVOKE_RESUMED_ACCEPTS, 1);
