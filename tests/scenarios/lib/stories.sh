@@ -173,9 +173,8 @@ YAML
   telemetry=$with_telemetry
   expect "a restart" 0 "PASS" run restart "$restart"
   expect "a restart that puts a forgotten certificate in force" 1 \
-    'phase "restart": online == 100% within 1s: not within 1 s: 0 of 20.*connect.tls.not_trusted' \
-    run forgotten "$(quiet "$restart" forgotten)" --set broker.hooks.restart="cp $work/other.crt $broker/main.crt; cp $work/other.key $broker/main.key; $again" \
-    --set "phases[1].until=online == 100% within 1s"
+    "phase .restart.: step restart-broker: .* is not back as it was: connect.tls.not_trusted" \
+    run forgotten "$(quiet "$restart" forgotten)" --set broker.hooks.restart="cp $work/other.crt $broker/main.crt; cp $work/other.key $broker/main.key; $again"
   factory
 }
 
