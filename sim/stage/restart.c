@@ -23,6 +23,7 @@
 #define ENDED_WITHIN_MS 10000u /* the hook may have asked others to restart the broker */
 #define BACK_WITHIN_MS  20000u
 #define BACK_PAUSE_MS   250u
+#define VERDICT_MS      5000u  /* what is said of a certificate for so long will be said again */
 #define LOOK_WITHIN_MS  10000u /* one of them has 5 s */
 #define TOLD_WITHIN_MS  200u
 #define HELD            8u /* per address: several machines may stand behind it */
@@ -351,7 +352,8 @@ static bool answers_as_it_should(const struct address *at, const struct broker_s
 }
 
 static enum step_outcome fail_back(struct stage *stage, const struct watch *watch, size_t node,
-                                   const char *from, const struct broker_seen *seen)
+                                   const char *from, const struct broker_seen *seen,
+                                   uint64_t after_ms)
 {
   const struct broker *broker = stage->nodes[node].broker;
   char where[160];
@@ -360,15 +362,15 @@ static enum step_outcome fail_back(struct stage *stage, const struct watch *watc
            from != NULL ? from : "", from != NULL ? ")" : "");
   if (answers_as_it_should(&watch->at[node], seen))
     error_set(&stage->error, EXIT_CODE_FAIL,
-              "the hook 'restart' has ended, and after %u s the broker at %s serves another "
+              "the hook 'restart' has ended, and after %.0f s the broker at %s serves another "
               "certificate than the one that was presented: does a restart put an older one back?",
-              BACK_WITHIN_MS / 1000, where);
+              (double) after_ms / 1000, where);
   else
     error_set(&stage->error, EXIT_CODE_FAIL,
-              "the hook 'restart' has ended, and after %u s the broker at %s is not back as it "
+              "the hook 'restart' has ended, and after %.0f s the broker at %s is not back as it "
               "was: %s: %s. Does the hook start every machine again, with a certificate that "
               "devices trust?",
-              BACK_WITHIN_MS / 1000, where, device_failure_name(seen->failure),
+              (double) after_ms / 1000, where, device_failure_name(seen->failure),
               device_failure_sentence(seen->failure));
   return STEP_FAILED;
 }
@@ -380,7 +382,7 @@ static enum step_outcome await_back(struct stage *stage, const struct watch *wat
   const struct address *at = &watch->at[node];
   bool verifies = at->trusted && !stage->nodes[node].waiting[BROKER_MAIN];
   const char *ca = verifies ? ca_of(stage, watch, node) : NULL, *from;
-  uint64_t until_ms = stage_elapsed_ms(stage) + BACK_WITHIN_MS;
+  uint64_t began_ms = stage_elapsed_ms(stage), since_ms = began_ms, now_ms;
   unsigned right = 0, others = 0;
   char room[STAGE_LOOK_FROM];
   struct broker_seen seen = {.certificates = 0};
@@ -388,13 +390,15 @@ static enum step_outcome await_back(struct stage *stage, const struct watch *wat
     from = stage_look_from(stage, right, room);
     others = right;
     if (look(stage, watch, node, ca, from, &seen) != STEP_DONE) return STEP_ABORTED;
+    now_ms = stage_elapsed_ms(stage);
+    if (!is_verdict_of_ours(seen.failure)) since_ms = now_ms;
     bool back = answers_as_it_should(at, &seen) && serves_as_it_should(stage, node, &seen);
     right = back ? right + 1 : 0;
     if (right == stage_looks_needed(stage)) return STEP_DONE;
     if (!back && !stage_pause(stage, BACK_PAUSE_MS)) return STEP_ABORTED;
     /* looks that are right are looked at to the end */
-  } while (right > 0 || stage_elapsed_ms(stage) < until_ms);
-  return fail_back(stage, watch, node, others > 0 ? from : NULL, &seen);
+  } while (right > 0 || (now_ms - began_ms < BACK_WITHIN_MS && now_ms - since_ms < VERDICT_MS));
+  return fail_back(stage, watch, node, others > 0 ? from : NULL, &seen, now_ms - began_ms);
 }
 
 static enum step_outcome prove(struct stage *stage, struct watch *watch)
