@@ -129,7 +129,9 @@ static enum step_outcome take_step(struct stage *stage, const struct scenario_st
   bool takes = takes_office_away(stage, step);
   if (takes) stage_office_step_begins(stage);
   enum step_outcome outcome = step->kind->run(stage, step);
-  if (takes) stage_office_step_ends(stage);
+  bool surely =
+      (step->kind->foretells & STEP_ENDS_BY_APPLY) == 0 || step->apply == SCENARIO_APPLY_RESTART;
+  if (takes) stage_office_step_ends(stage, surely);
   return outcome;
 }
 

@@ -117,7 +117,9 @@ static enum scenario_account of_others(const struct scenario_judge_of *of, doubl
 {
   bool counter = of->effect == STEP_COUNTS;
   double wanted = devices > 0 ? (double) devices : 1; /* nobody at all has not done it either */
-  if (counter) counted = of->after - of->before;
+  /* it counts attempts: those of one device do not stand for another */
+  if (counter && devices > 0) counted = fmin(counted, of->after - of->before);
+  if (counter && devices == 0) counted = of->after - of->before;
   if (holds_at(now, counter ? of->before : now.value - counted)) {
     snprintf(why, size, "%s", of->held ? HELD : HOLDS_WELL);
     return counter ? SCENARIO_SAYS_NOTHING : SCENARIO_NOT_YET;

@@ -53,7 +53,7 @@ enum step_effect {
   STEP_MISSING, /* who is not: those who fell short are counted in, unless they came back */
   STEP_OTHERS,  /* devices that have not done it: it must count those who fell short */
   STEP_ADDS,    /* how often it was done */
-  STEP_COUNTS,  /* what goes wrong: it must have grown by as many as fell short */
+  STEP_COUNTS,  /* what goes wrong: grown by as many as fell short, all of whom may be in it */
   STEP_TIMES,   /* something else each time: what it was before, it was of an earlier step */
 };
 

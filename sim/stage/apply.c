@@ -54,8 +54,10 @@ const char *stage_look_from(const struct stage *stage, unsigned look, char room[
 
 int stage_wait_broker(struct stage *stage, broker_operation *begin, uint64_t within_ms)
 {
-  for (size_t n = 0; n < stage_told_count(stage); n++)
+  for (size_t n = 0; n < stage_told_count(stage); n++) {
+    stage->nodes[n].untold |= stage->nodes[n].frozen;
     if (stage_is_reachable(stage, n) && stage_wait_node(stage, n, begin, within_ms) != 0) return -1;
+  }
   return 0;
 }
 

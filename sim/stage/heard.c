@@ -83,12 +83,12 @@ void stage_office_step_begins(struct stage *stage)
   stage->taken = (struct stage_taken){.pending = true, .under_way = true};
 }
 
-void stage_office_step_ends(struct stage *stage)
+void stage_office_step_ends(struct stage *stage, bool surely)
 {
   struct stage_taken *taken = &stage->taken;
   stage_collect(stage);
   taken->under_way = false;
-  taken->pending = !taken->back;
+  taken->pending = !taken->back && (surely || !stage->office_online);
   taken->until_ms = world_now_ms(stage->world) + TAKEN_WITHIN_MS;
 }
 

@@ -90,6 +90,22 @@ static bool is_made_up(const struct shortfall_device *device, int effect)
   }
 }
 
+/* Whether a plain counter can have counted this device while the step was under way. Of most there is
+   one message a device, and nothing is known but the sum. */
+static bool may_count(const struct stage *stage, const struct shortfall_device *device,
+                      const struct expr *expr)
+{
+  const struct fleet_facts *facts = fleet_facts(stage->fleet, device->index);
+  if (strcmp(expr->name, "revoke.refusals") == 0) return facts->revoked;
+  if (strcmp(expr->name, "failures") != 0) return true;
+  for (int f = DEVICE_FAIL_TLS_FIRST; f <= DEVICE_FAIL_TLS_LAST; f++)
+    if (strcmp(device_failure_name((enum device_failure) f), expr->argument) == 0 &&
+        (device->refused & UINT32_C(1) << (f - DEVICE_FAIL_TLS_FIRST)) != 0)
+      return true;
+  return strcmp(device_failure_name(facts->last_failure), expr->argument) == 0 ||
+         strcmp(device_failure_name(facts->proof), expr->argument) == 0;
+}
+
 struct scenario_missed shortfall_missed(const struct stage *stage,
                                         const struct shortfall *shortfall,
                                         const struct scenario_judge_of *of)
@@ -99,7 +115,9 @@ struct scenario_missed shortfall_missed(const struct stage *stage,
     const struct shortfall_device *device = &shortfall->device[i];
     if (is_made_up(device, of->effect)) continue;
     missed.devices++;
-    missed.counted += stage_counts(stage, device->index, device->refused, of->expr);
+    missed.counted += of->effect == STEP_COUNTS
+                          ? may_count(stage, device, of->expr)
+                          : stage_counts(stage, device->index, device->refused, of->expr);
   }
   if (of->effect == STEP_ADDS) missed.counted = shortfall->counted;
   return missed;

@@ -34,6 +34,7 @@ struct stage_node {
   bool waiting[BROKER_LISTENERS];            /* it was written and is not known to be served yet */
   char bridge_name[32];
   bool down, frozen; /* by a step */
+  bool untold;       /* frozen while the others were told to read their files, or to start again */
 };
 
 /* What is known of one device's certificate. */

@@ -71,7 +71,11 @@ static enum step_outcome run_thaw_broker(struct stage *stage, const struct scena
   if (!stage->nodes[step->node].frozen) return STEP_DONE;
   stage->nodes[step->node].frozen = false;
   enum step_outcome outcome = do_to(stage, step, broker_thaw);
-  return outcome == STEP_DONE ? await_office(stage, step->node) : outcome;
+  if (outcome == STEP_DONE) outcome = await_office(stage, step->node);
+  if (outcome != STEP_DONE || !stage->nodes[step->node].untold) return outcome;
+  stage->nodes[step->node].untold = false;
+  /* its files have changed while it was frozen */
+  return stage_broker_apply(stage, SCENARIO_APPLY_RELOAD, step->node);
 }
 
 static enum step_outcome run_start_broker(struct stage *stage, const struct scenario_step *step)
@@ -79,7 +83,7 @@ static enum step_outcome run_start_broker(struct stage *stage, const struct scen
   if (!stage->nodes[step->node].down) return STEP_DONE;
   enum step_outcome outcome = do_to(stage, step, broker_start);
   if (outcome != STEP_DONE) return outcome;
-  stage->nodes[step->node].down = false;
+  stage->nodes[step->node].down = stage->nodes[step->node].untold = false;
   outcome =
       stage_confirm_served(stage, step->node); /* a chain that was presented while it was down */
   return outcome == STEP_DONE ? await_office(stage, step->node) : outcome;
