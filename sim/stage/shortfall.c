@@ -96,7 +96,12 @@ static bool may_count(const struct stage *stage, const struct shortfall_device *
                       const struct expr *expr)
 {
   const struct fleet_facts *facts = fleet_facts(stage->fleet, device->index);
-  if (strcmp(expr->name, "revoke.refusals") == 0) return facts->revoked;
+  bool failed = device->refused != 0 || facts->proof != DEVICE_FAIL_NONE ||
+                facts->last_failure != DEVICE_FAIL_NONE;
+  if (strcmp(expr->name, "connect.failed") == 0) return failed;
+  if (strcmp(expr->name, "revoke.refusals") == 0)
+    return facts->revoked && /* by the list; and some broker has said so */
+           (device->refused != 0 || device_failure_is_refusal(facts->last_failure));
   if (strcmp(expr->name, "failures") != 0) return true;
   for (int f = DEVICE_FAIL_TLS_FIRST; f <= DEVICE_FAIL_TLS_LAST; f++)
     if (strcmp(device_failure_name((enum device_failure) f), expr->argument) == 0 &&
