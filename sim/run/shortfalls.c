@@ -79,8 +79,8 @@ void run_forget_shortfalls(struct stage *stage)
   while (stage->shortfalls != NULL) {
     struct shortfall *s = stage->shortfalls;
     stage->shortfalls = s->earlier;
-    free(s);
+    shortfall_free(s);
   }
-  free(stage->fell_short);
+  shortfall_free(stage->fell_short);
   stage->fell_short = NULL;
 }

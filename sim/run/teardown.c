@@ -83,7 +83,7 @@ void run_teardown(struct stage *stage)
   free(stage->results.expectations);
   stage_ota_free(stage);
   run_forget_shortfalls(stage);
-  free(stage->refused_before);
+  free(stage->before);
   free(stage->undo);
   free(stage->ids);
   free(stage->acked_version);

@@ -62,18 +62,24 @@ void scenario_judge_begin(struct scenario_judge *judge, const struct scenario *s
 
 void scenario_judge_end(struct scenario_judge *judge, expr_lookup lookup, void *ctx)
 {
-  for (size_t i = 0; i < judge->count; i++)
-    judge->of[i].after = value_of(judge->of[i].expr, lookup, ctx);
+  char observed[120];
+  for (size_t i = 0; i < judge->count; i++) {
+    struct scenario_judge_of *of = &judge->of[i];
+    of->after = value_of(of->expr, lookup, ctx);
+    of->ended = expr_eval(of->expr, lookup, ctx, observed, sizeof observed);
+  }
 }
 
 /* --- What it would be ------------------------------------------------------------------------- */
 
-/* Things as they are, but for the expression's own quantity. */
+/* Things as they are, but for the expression's own quantity, and for who has left what a percentage
+   is of: a share does not grow by those who are missing in it. */
 struct supposed {
   const struct expr *expr;
   expr_lookup lookup;
   void *ctx;
   double value;
+  size_t left;
 };
 
 static int look_at_supposed(void *ctx, const char *name, const char *argument,
@@ -81,8 +87,10 @@ static int look_at_supposed(void *ctx, const char *name, const char *argument,
 {
   const struct supposed *s = ctx;
   if (s->lookup(s->ctx, name, argument, out) != 0) return -1;
-  if (strcmp(name, s->expr->name) == 0 && strcmp(argument, s->expr->argument) == 0)
-    out->value = s->value;
+  bool own = strcmp(name, s->expr->name) == 0 && strcmp(argument, s->expr->argument) == 0;
+  if (own) out->value = s->value;
+  if (own && s->expr->of[0] == '\0') out->whole += (double) s->left;
+  if (!own) out->value += (double) s->left; /* it is the set that it is a share of */
   return 0;
 }
 
@@ -104,26 +112,63 @@ static bool asks(const struct expr *expr)
 #define HELD       "held before the step began, so it says nothing of it"
 #define HOLDS_WELL "holds as well where the step goes well, so it says nothing of it"
 
-static enum scenario_account of_time(const struct scenario_judge_of *of, char *why, size_t size)
+/* What comes after the step may be another outage. */
+static enum scenario_account of_time(const struct scenario_judge_of *of, bool outage, char *why,
+                                     size_t size)
 {
-  if (isnan(of->after) || of->after != of->before) return SCENARIO_ACCOUNTS;
-  snprintf(why, size, "is of an earlier step: it counted nothing while this one was under way");
+  if (outage && of->ended) return SCENARIO_ACCOUNTS;
+  snprintf(why, size, "%s",
+           outage ? "did not hold as the step ended"
+                  : "is of an earlier outage, in which more were missing: not of this step");
+  return outage ? SCENARIO_NOT_YET : SCENARIO_SAYS_NOTHING;
+}
+
+/* Only because who fell short has left what a percentage is of. */
+static bool holds_of_the_rest(struct supposed now, double value)
+{
+  size_t left = now.left;
+  if (left == 0 || holds_at(now, value)) return false;
+  now.left = 0;
+  return holds_at(now, value);
+}
+
+static enum scenario_account say_left(const struct scenario_missed *missed, char *why, size_t size)
+{
+  snprintf(why, size,
+           "is a share of those who are left: %zu of the %zu devices that did not are no longer "
+           "among them",
+           missed->left, missed->devices);
+  return SCENARIO_NOT_YET;
+}
+
+/* It counts who was told to do it. */
+static enum scenario_account of_reached(const struct scenario_judge_of *of,
+                                        const struct scenario_missed *missed, struct supposed now,
+                                        char *why, size_t size)
+{
+  if (!holds_at(now, now.value + (double) missed->devices - missed->counted))
+    return SCENARIO_ACCOUNTS;
+  snprintf(why, size, "%s", of->held ? HELD : HOLDS_WELL);
   return SCENARIO_SAYS_NOTHING;
 }
 
 /* It counts who has not done it. */
-static enum scenario_account of_others(const struct scenario_judge_of *of, double counted,
-                                       size_t devices, struct supposed now, char *why, size_t size)
+static enum scenario_account of_others(const struct scenario_judge_of *of,
+                                       const struct scenario_missed *missed, struct supposed now,
+                                       char *why, size_t size)
 {
   bool counter = of->effect == STEP_COUNTS;
+  size_t devices = missed->devices;
+  double counted = missed->counted;
   double wanted = devices > 0 ? (double) devices : 1; /* nobody at all has not done it either */
   /* it counts attempts: those of one device do not stand for another */
   if (counter && devices > 0) counted = fmin(counted, of->after - of->before);
   if (counter && devices == 0) counted = of->after - of->before;
-  if (holds_at(now, counter ? of->before : now.value - counted)) {
+  if (holds_at(now, counter ? of->before : now.value - counted - missed->besides)) {
     snprintf(why, size, "%s", of->held ? HELD : HOLDS_WELL);
     return counter ? SCENARIO_SAYS_NOTHING : SCENARIO_NOT_YET;
   }
+  if (holds_of_the_rest(now, now.value)) return say_left(missed, why, size);
   if (counted >= wanted) return SCENARIO_ACCOUNTS;
   snprintf(why, size, "counts %.6g of the %zu devices that did not%s", counted, devices,
            counter ? ", while the step was under way" : "");
@@ -142,11 +187,15 @@ static enum scenario_account of_doers(const struct scenario_judge_of *of,
   double well = missing ? now.value - missed->counted : without + (left > 0 ? left : 1);
   bool idle =
       missing || !asks(of->expr) ? holds_at(now, well) : holds_at(now, presence ? 0 : of->before);
+  /* it held before, and holds by those who have done it */
+  if (of->effect == STEP_DOERS && asks(of->expr) && missed->done > 0)
+    idle = idle && !holds_at(now, missed->done);
   if (idle && !(missing && left == 0)) {
     snprintf(why, size, "%s", of->held ? HELD : HOLDS_WELL);
     return SCENARIO_SAYS_NOTHING;
   }
   if (holds_at(now, without)) return SCENARIO_ACCOUNTS;
+  if (holds_of_the_rest(now, without)) return say_left(missed, why, size);
   snprintf(why, size,
            "counts %.6g of the %zu devices that did not, by what they were before or by another "
            "step",
@@ -158,11 +207,12 @@ enum scenario_account scenario_judge_account(const struct scenario_judge_of *of,
                                              const struct scenario_missed *missed,
                                              expr_lookup lookup, void *ctx, char *why, size_t size)
 {
-  struct supposed now = {of->expr, lookup, ctx, value_of(of->expr, lookup, ctx)};
+  struct supposed now = {of->expr, lookup, ctx, value_of(of->expr, lookup, ctx), missed->left};
   switch (of->effect) {
-  case STEP_TIMES: return of_time(of, why, size);
+  case STEP_TIMES: return of_time(of, missed->outage, why, size);
+  case STEP_REACHED: return of_reached(of, missed, now, why, size);
   case STEP_OTHERS:
-  case STEP_COUNTS: return of_others(of, missed->counted, missed->devices, now, why, size);
+  case STEP_COUNTS: return of_others(of, missed, now, why, size);
   default: return of_doers(of, missed, now, why, size);
   }
 }

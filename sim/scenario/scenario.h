@@ -410,7 +410,7 @@ struct scenario_judge {
   struct scenario_judge_of {
     const struct expr *expr;
     int effect;           /* enum step_effect */
-    bool held;            /* as the step began */
+    bool held, ended;     /* as the step began; as it ended */
     double before, after; /* its quantity as the step began and ended; NaN: it had no value */
   } of[SCENARIO_JUDGES_MAX];
   size_t count;
@@ -423,10 +423,14 @@ void scenario_judge_begin(struct scenario_judge *judge, const struct scenario *s
                           expr_lookup lookup, void *ctx);
 void scenario_judge_end(struct scenario_judge *judge, expr_lookup lookup, void *ctx);
 
-/* The devices that fell short, and how many of them a quantity counts. */
+/* The devices that fell short, as an expression sees them. */
 struct scenario_missed {
-  size_t devices;
-  double counted;
+  size_t devices; /* that it has to account for */
+  double counted; /* of these, by its quantity */
+  double besides; /* of others that fell short */
+  double done;    /* of those who have done what the step says */
+  size_t left;    /* of devices: in what a percentage is of as the step began, and not any more */
+  bool outage;    /* recover.* is of an outage that began while the step was under way */
 };
 
 /* Whether an expression accounts for them, as things are now. SAYS_NOTHING: nor will it ever.

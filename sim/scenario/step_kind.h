@@ -52,9 +52,10 @@ enum step_effect {
   STEP_PRESENT, /* the same of who is online, which he may have been all the time */
   STEP_MISSING, /* who is not: those who fell short are counted in, unless they came back */
   STEP_OTHERS,  /* devices that have not done it: it must count those who fell short */
+  STEP_REACHED, /* devices that were told to: it must say that some were not */
   STEP_ADDS,    /* how often it was done */
   STEP_COUNTS,  /* what goes wrong: grown by as many as fell short, all of whom may be in it */
-  STEP_TIMES,   /* something else each time: what it was before, it was of an earlier step */
+  STEP_TIMES,   /* of the deepest outage: that must have begun while the step was under way */
 };
 
 /* A quantity or metric that an expression must name to be about the outcome of a step. */

@@ -185,6 +185,23 @@ bool stage_counts(const struct stage *stage, size_t index, uint32_t refusals,
   return counts != NULL && counts(stage, index, &facts, expr->argument);
 }
 
+bool stage_counts_devices(const struct expr *expr)
+{
+  return find_predicate(expr->name) != NULL;
+}
+
+bool stage_has_left(const struct stage *stage, size_t index, const struct expr *expr)
+{
+  int own = quantity_find(expr->name), set = quantity_find(expr->of);
+  predicate *whole = set >= 0 ? observed[set].counts : own >= 0 ? observed[own].whole : NULL;
+  if (expr->unit != EXPR_PERCENT || whole == NULL || stage->before == NULL) return false;
+  struct fleet_facts facts = *fleet_facts(stage->fleet, index);
+  if (whole(stage, index, &facts, "")) return false;
+  facts.wanted = stage->before[index].wanted;
+  facts.online = stage->before[index].online;
+  return whole(stage, index, &facts, "");
+}
+
 static int find_failures(const struct stage *stage, const char *argument, struct expr_quantity *out)
 {
   for (int f = 1; f < DEVICE_FAIL_COUNT; f++) {

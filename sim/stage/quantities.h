@@ -11,6 +11,11 @@ int stage_lookup(void *ctx, const char *name, const char *argument, struct expr_
    False for what is no count of devices. */
 bool stage_counts(const struct stage *stage, size_t index, uint32_t refusals,
                   const struct expr *expr);
+/* Whether a quantity or metric counts devices at all. */
+bool stage_counts_devices(const struct expr *expr);
+/* Whether a device was in what an expression's percentage is of as the step under way, or the last
+   one, began (stage->before), and is not any more. False for what is no percentage of devices. */
+bool stage_has_left(const struct stage *stage, size_t index, const struct expr *expr);
 int stage_root_index(const struct stage *stage, const char *root);
 bool stage_version_has(const struct stage *stage, uint32_t version, const char *root);
 

@@ -19,11 +19,13 @@ static int fail(struct stage *stage)
 int shortfall_begin(struct stage *stage)
 {
   size_t n = fleet_size(stage->fleet);
-  if (stage->refused_before == NULL)
-    stage->refused_before = calloc(n + 1, sizeof *stage->refused_before);
-  if (stage->refused_before == NULL) return fail(stage);
-  for (size_t i = 0; i < n; i++)
-    stage->refused_before[i] = fleet_facts(stage->fleet, i)->phase_refusals;
+  if (stage->before == NULL) stage->before = calloc(n + 1, sizeof *stage->before);
+  if (stage->before == NULL) return fail(stage);
+  for (size_t i = 0; i < n; i++) {
+    const struct fleet_facts *facts = fleet_facts(stage->fleet, i);
+    stage->before[i] = (struct stage_before){facts->phase_refusals, facts->wanted, facts->online};
+  }
+  stage->began_us = fleet_clock_us(stage->fleet);
   return 0;
 }
 
@@ -35,7 +37,7 @@ static uint32_t refused_in_step(const struct stage *stage, uint32_t index)
   int last = (int) facts->last_failure - DEVICE_FAIL_TLS_FIRST;
   bool of_tls = last >= 0 && facts->last_failure <= DEVICE_FAIL_TLS_LAST;
   uint32_t latest = of_tls && !facts->online ? UINT32_C(1) << last : 0;
-  uint32_t before = stage->refused_before != NULL ? stage->refused_before[index] : 0;
+  uint32_t before = stage->before != NULL ? stage->before[index].refused : 0;
   return facts->phase_refusals & (~before | latest);
 }
 
@@ -50,18 +52,42 @@ static void add(struct stage *stage, struct shortfall *shortfall, uint32_t index
                                 .refused = refused_in_step(stage, index)};
 }
 
+static struct shortfall *make(size_t meant, size_t fell_short)
+{
+  struct shortfall *shortfall =
+      calloc(1, sizeof *shortfall + fell_short * sizeof *shortfall->device);
+  uint32_t *list = malloc((meant + 1) * sizeof *list);
+  if (shortfall != NULL && list != NULL) {
+    shortfall->meant = list;
+    return shortfall;
+  }
+  free(shortfall);
+  free(list);
+  return NULL;
+}
+
+void shortfall_free(struct shortfall *shortfall)
+{
+  if (shortfall != NULL) free(shortfall->meant);
+  free(shortfall);
+}
+
 enum step_outcome shortfall_of(struct stage *stage, const uint32_t *devices, size_t count,
                                shortfall_done *done, void *ctx)
 {
   size_t n = 0;
   for (size_t i = 0; i < count; i++) n += !done(stage, devices[i], ctx);
-  struct shortfall *shortfall = calloc(1, sizeof *shortfall + n * sizeof *shortfall->device);
+  struct shortfall *shortfall = make(count, n);
   if (shortfall == NULL) return fail(stage), STEP_ABORTED;
+  const struct recovery *outage = fleet_deepest_outage(stage->fleet);
+  shortfall->outage = outage->happened && outage->began_us >= stage->began_us;
   shortfall->why = stage->error;
   shortfall->bundle_version = stage->bundle_version;
-  for (size_t i = 0; i < count && shortfall->count < n; i++)
-    if (!done(stage, devices[i], ctx)) add(stage, shortfall, devices[i]);
-  free(stage->fell_short);
+  for (size_t i = 0; i < count; i++) {
+    shortfall->meant[shortfall->meant_count++] = devices[i];
+    if (shortfall->count < n && !done(stage, devices[i], ctx)) add(stage, shortfall, devices[i]);
+  }
+  shortfall_free(stage->fell_short);
   stage->fell_short = shortfall;
   return STEP_SHORT;
 }
@@ -111,19 +137,69 @@ static bool may_count(const struct stage *stage, const struct shortfall_device *
          strcmp(device_failure_name(facts->proof), expr->argument) == 0;
 }
 
+static bool counts(const struct stage *stage, const struct shortfall_device *device,
+                   const struct scenario_judge_of *of)
+{
+  if (of->effect == STEP_COUNTS) return may_count(stage, device, of->expr);
+  if (of->effect == STEP_REACHED && !stage_counts_devices(of->expr))
+    return device->spared != SHORTFALL_UNTOLD;
+  return stage_counts(stage, device->index, device->refused, of->expr);
+}
+
+/* Of those that fell short, by themselves or spared; who has done it late is in neither. */
+static void sum_up(const struct stage *stage, const struct shortfall *shortfall,
+                   const struct scenario_judge_of *of, bool spared, struct scenario_missed *missed)
+{
+  for (size_t i = 0; i < shortfall->count; i++) {
+    const struct shortfall_device *device = &shortfall->device[i];
+    if (is_made_up(device, of->effect) || spared != (device->spared != SHORTFALL_MEANT)) continue;
+    missed->devices++;
+    missed->counted += counts(stage, device, of);
+    missed->left += stage_has_left(stage, device->index, of->expr);
+  }
+}
+
+/* Whom the step has spared since others had failed: who says how many failed, or how many were
+   spared for it, need not say the other. */
+static struct scenario_missed either(const struct scenario_missed *failed,
+                                     const struct scenario_missed *spared)
+{
+  bool of_spared = failed->counted == 0 && spared->counted > 0;
+  struct scenario_missed missed = of_spared || failed->devices == 0 ? *spared : *failed;
+  missed.besides = of_spared ? failed->counted : spared->counted;
+  return missed;
+}
+
+static struct scenario_missed both(const struct scenario_missed *failed,
+                                   const struct scenario_missed *spared)
+{
+  return (struct scenario_missed){.devices = failed->devices + spared->devices,
+                                  .counted = failed->counted + spared->counted,
+                                  .left = failed->left + spared->left};
+}
+
+/* Of all that the step was for, who fell short as well. */
+static double count_meant(const struct stage *stage, const struct shortfall *shortfall,
+                          const struct expr *expr)
+{
+  double n = 0;
+  for (size_t i = 0; i < shortfall->meant_count; i++)
+    n += stage_counts(stage, shortfall->meant[i], 0, expr);
+  return n;
+}
+
 struct scenario_missed shortfall_missed(const struct stage *stage,
                                         const struct shortfall *shortfall,
                                         const struct scenario_judge_of *of)
 {
-  struct scenario_missed missed = {.counted = 0};
-  for (size_t i = 0; i < shortfall->count; i++) {
-    const struct shortfall_device *device = &shortfall->device[i];
-    if (is_made_up(device, of->effect)) continue;
-    missed.devices++;
-    missed.counted += of->effect == STEP_COUNTS
-                          ? may_count(stage, device, of->expr)
-                          : stage_counts(stage, device->index, device->refused, of->expr);
-  }
+  struct scenario_missed failed = {.devices = 0}, spared = {.devices = 0};
+  sum_up(stage, shortfall, of, false, &failed);
+  sum_up(stage, shortfall, of, true, &spared);
+  bool others = of->effect == STEP_OTHERS || of->effect == STEP_COUNTS;
+  struct scenario_missed missed = others ? either(&failed, &spared) : both(&failed, &spared);
   if (of->effect == STEP_ADDS) missed.counted = shortfall->counted;
+  if (of->effect == STEP_DOERS)
+    missed.done = count_meant(stage, shortfall, of->expr) - missed.counted;
+  missed.outage = shortfall->outage;
   return missed;
 }

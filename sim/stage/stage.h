@@ -55,6 +55,12 @@ struct stage_taken {
   uint64_t until_ms; /* afterwards: the last moment to lose it */
 };
 
+/* A device as a step that may fall short begins. */
+struct stage_before {
+  uint32_t refused; /* as phase_refusals of facts.h, and so the others */
+  bool wanted : 1, online : 1;
+};
+
 struct stage {
   const struct scenario *scenario;
   const struct stage_options *options;
@@ -140,10 +146,10 @@ struct stage {
   /* the step under way: the longest wait until the broker is seen to have changed */
   uint64_t broker_ms;
   /* shortfall.h: who fell short of the step that ended last, if it was that; those of the phase so
-     far that its gate or expectations may still account for; what each device had been refused for
-     as the step began */
+     far that its gate or expectations may still account for; each device as the step began */
   struct shortfall *fell_short, *shortfalls;
-  uint32_t *refused_before;
+  struct stage_before *before;
+  uint64_t began_us;          /* the step that may fall short, on the fleet's clock */
   struct scenario_step *undo; /* undo.h */
   size_t undo_count, undo_room;
 };

@@ -26,7 +26,9 @@ static bool slice_done(struct stage *stage, void *ctx)
   return through(stage, slice) == slice->count;
 }
 
-static enum step_outcome run_slice(struct stage *stage, struct slice *slice, bool last)
+/* `all`: with those of the waves before. */
+static enum step_outcome run_slice(struct stage *stage, struct slice *slice,
+                                   const struct slice *all, bool last)
 {
   const struct waves *waves = slice->waves;
   if (waves->begin(stage, slice->devices, slice->count, waves->ctx) != 0)
@@ -41,7 +43,7 @@ static enum step_outcome run_slice(struct stage *stage, struct slice *slice, boo
             waves->what, (double) waves->within_ms / 1000.0, lost ? "; of the operator: " : "",
             lost ? stage->office_said : "");
   if (!last) return STEP_FAILED;
-  return shortfall_of(stage, slice->devices, slice->count, waves->done, waves->ctx);
+  return shortfall_of(stage, all->devices, all->count, waves->done, waves->ctx);
 }
 
 enum step_outcome waves_run(struct stage *stage, const struct waves *waves, const uint32_t *devices,
@@ -58,7 +60,8 @@ enum step_outcome waves_run(struct stage *stage, const struct waves *waves, cons
     size_t until = targets_share(count, shares->share[w]);
     if (until <= begun) continue;
     struct slice slice = {.waves = waves, .devices = devices + begun, .count = until - begun};
-    enum step_outcome outcome = run_slice(stage, &slice, w + 1 == shares->count);
+    const struct slice all = {.waves = waves, .devices = devices, .count = until};
+    enum step_outcome outcome = run_slice(stage, &slice, &all, w + 1 == shares->count);
     if (outcome != STEP_DONE) return outcome;
     begun = until;
   }

@@ -39,7 +39,32 @@ static bool has_image(struct stage *stage, uint32_t device, void *ctx)
 {
   (void) stage;
   enum device_ota_status heard = rollout_heard(ctx, device);
-  return !rollout_is_for(ctx, device) || heard == DEVICE_OTA_CONFIRMED || heard == DEVICE_OTA_SAME;
+  return heard == DEVICE_OTA_CONFIRMED || heard == DEVICE_OTA_SAME;
+}
+
+/* A criterion that was met spares whoever was not offered the image, and calls back who has not
+   tried it. */
+static enum shortfall_spared is_spared(const struct rollout *rollout, uint32_t device)
+{
+  if (rollout_state(rollout) != ROLLOUT_ABORTED) return SHORTFALL_MEANT;
+  if (!rollout_touched(rollout, device)) return SHORTFALL_UNTOLD;
+  return rollout_heard(rollout, device) == DEVICE_OTA_CANCELLED ? SHORTFALL_CALLED_BACK
+                                                                : SHORTFALL_MEANT;
+}
+
+static enum step_outcome fall_short_of_image(struct stage *stage, struct rollout *rollout)
+{
+  size_t count, kept = 0;
+  uint32_t *devices = targets_list(stage, TARGETS_ALL, &count);
+  if (devices == NULL) return STEP_ABORTED;
+  for (size_t i = 0; i < count; i++)
+    if (rollout_is_for(rollout, devices[i])) devices[kept++] = devices[i];
+  enum step_outcome outcome = shortfall_of(stage, devices, kept, has_image, rollout);
+  free(devices);
+  struct shortfall *shortfall = stage->fell_short;
+  for (size_t i = 0; outcome == STEP_SHORT && i < shortfall->count; i++)
+    shortfall->device[i].spared = is_spared(rollout, shortfall->device[i].index);
+  return outcome;
 }
 
 /* How many of those it is for have the image. One that stopped by itself may have done just what it
@@ -55,12 +80,7 @@ static enum step_outcome judge_rollout(struct stage *stage, struct rollout *roll
   error_set(&stage->error, EXIT_CODE_FAIL,
             "%zu of %zu devices have confirmed the image; %zu were offered it (%s)", updated, all,
             summary.offered, rollout_state_name(summary.state));
-  size_t count;
-  uint32_t *devices = targets_list(stage, TARGETS_ALL, &count);
-  if (devices == NULL) return STEP_ABORTED;
-  enum step_outcome outcome = shortfall_of(stage, devices, count, has_image, rollout);
-  free(devices);
-  return outcome;
+  return fall_short_of_image(stage, rollout);
 }
 
 static enum step_outcome run_ota_rollout(struct stage *stage, const struct scenario_step *step)
@@ -272,10 +292,10 @@ const struct step_kind step_ota_rollout = {
     .print = print_ota_rollout,
     .longest_ms = longest_ota_rollout,
     .judged = {{"updated", STEP_DOERS, STEP_OTHERS},
-               {"touched", STEP_DOERS},
+               {"touched", STEP_REACHED},
                {"ota", STEP_DOERS, STEP_OTHERS},
                {"reported", STEP_DOERS, STEP_OTHERS},
-               {"ota.offered", STEP_ADDS},
+               {"ota.offered", STEP_REACHED},
                {"ota.updated", STEP_ADDS},
                {"ota.refused", STEP_COUNTS},
                {"ota.rolled_back", STEP_COUNTS},
