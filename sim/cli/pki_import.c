@@ -8,26 +8,60 @@
 #include "base/files.h"
 #include "cli/pki_args.h"
 #include "cli/verbs.h"
+#include "pki/csv.h"
+#include "pki/password.h"
 
 struct import_line {
-  const char *csv, *roots_pem;
-  struct pki_roots trusted;
+  const char *csv, *roots_pem, *password_file;
+  struct pki_import how;
 };
+
+/* "id=Serial No,key=Key" taken apart in place. */
+static int take_columns(const struct args_option *option, char *value, void *to,
+                        struct error *error)
+{
+  const char **column = to;
+  char *rest = NULL;
+  (void) option;
+  for (char *one = strtok_r(value, ",", &rest); one != NULL; one = strtok_r(NULL, ",", &rest)) {
+    char *equals = strchr(one, '=');
+    size_t role = 0, size = equals == NULL ? 0 : (size_t) (equals - one);
+    for (; role < PKI_CSV_ROLES; role++) {
+      const char *name = pki_csv_role_name((enum pki_csv_role) role);
+      if (size == strlen(name) && strncmp(one, name, size) == 0) break;
+    }
+    if (role == PKI_CSV_ROLES || equals[1] == '\0')
+      return error_set(error, EXIT_CODE_USAGE,
+                       "--columns wants id=NAME, key=NAME, certificate=NAME or chain=NAME, not "
+                       "'%s'",
+                       one);
+    column[role] = equals + 1;
+  }
+  return 0;
+}
 
 #define TO(field) .offset = offsetof(struct import_line, field)
 static const struct args_option options[] = {
     {"csv", "FILE",
-     "lines of 'id,key path,certificate path': id is eight hex digits and (in\n"
-     "lower case) the certificate's CN, the files are PEM (P-256, SHA-256; the\n"
-     "leaf first, then its intermediates), paths are relative to the CSV;\n"
-     "\"quoted, fields\", '#' comments and a header line 'id,...' are allowed",
+     "the devices: a header that names the columns id, key and certificate\n"
+     "(also chain; others are kept), or lines of 'id,key path,certificate path';\n"
+     "id is eight hex digits and (in lower case) the certificate's CN, paths are\n"
+     "relative to the CSV; commas or semicolons, \"quoted, fields\", '#' comments.\n"
+     "Files are PEM, DER or PKCS#12, in any order and with text between, key and\n"
+     "certificates in one or two; P-256 and SHA-256, which devices know",
      args_text, TO(csv), .needed = true},
+    {"columns", "id=NAME,key=NAME,..",
+     "which columns of the header these are (id, key, certificate, chain)", take_columns,
+     TO(how.column)},
+    {"password-file", "FILE",
+     "its first line is the passphrase of keys that are under one; mode 0600", args_text,
+     TO(password_file)},
     {"roots-pem", "A=FILE,B=FILE",
      "for a new folder: the root certificates that the brokers' chains end at\n"
      "(no CA keys: nothing can be issued under them)",
      args_text, TO(roots_pem)},
     {"trusted", "A,B", "roots that the devices trust at first (default: all)", pki_args_take_roots,
-     TO(trusted)},
+     TO(how.trusted)},
     {0},
 };
 #undef TO
@@ -70,7 +104,7 @@ static int open_or_adopt(const char *folder, const struct import_line *line, str
                          struct error *error)
 {
   const char *given = line->roots_pem;
-  const struct pki_roots *trusted = &line->trusted;
+  const struct pki_roots *trusted = &line->how.trusted;
   struct pki_foreign foreign[PKI_ROOTS_MAX] = {0};
   struct pki_roots names;
   char text[8 * FILES_PATH_MAX];
@@ -94,20 +128,32 @@ static int open_or_adopt(const char *folder, const struct import_line *line, str
   return pki_create_foreign(folder, foreign, names.count, out, tell_warning, NULL, error);
 }
 
-static int import_fleet(const struct args *args, struct error *error)
+static int import_with(const char *folder, const struct import_line *line, struct pki_import how,
+                       struct error *error)
 {
-  const struct import_line *line = args->given;
-  struct pki_roots trusted = line->trusted;
   struct pki *pki = NULL;
-  if (open_or_adopt(args->operand[0], line, &pki, error) != 0) return -1;
-  if (trusted.count == 0) trusted = *pki_roots(pki);
-  int result = pki_import_devices(pki, line->csv, &trusted, tell_warning, NULL, error);
+  if (open_or_adopt(folder, line, &pki, error) != 0) return -1;
+  if (how.trusted.count == 0) how.trusted = *pki_roots(pki);
+  int result = pki_import_devices(pki, line->csv, &how, tell_warning, NULL, error);
   if (result != 0 && line->roots_pem != NULL) {
     pki_discard(pki); /* so that the same command can be given again */
     return -1;
   }
-  if (result == 0) pki_args_print_fleet(pki, &trusted);
+  if (result == 0) pki_args_print_fleet(pki, &how.trusted);
   pki_close(pki);
+  return result;
+}
+
+static int import_fleet(const struct args *args, struct error *error)
+{
+  const struct import_line *line = args->given;
+  struct pki_import how = line->how;
+  struct pki_password password = {.given = false};
+  if (line->password_file != NULL && pki_password_read(line->password_file, &password, error) != 0)
+    return -1;
+  how.password = &password;
+  int result = import_with(args->operand[0], line, how, error);
+  pki_password_wipe(&password);
   return result;
 }
 

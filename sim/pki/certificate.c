@@ -121,6 +121,16 @@ bool pki_cert_issued(X509 *subject, X509 *issuer)
   return issued;
 }
 
+bool pki_cert_is_signed_by(X509 *subject, X509 *issuer)
+{
+  EVP_PKEY *key = X509_get0_pubkey(issuer);
+  bool is = key != NULL &&
+            X509_NAME_cmp(X509_get_issuer_name(subject), X509_get_subject_name(issuer)) == 0 &&
+            X509_verify(subject, key) == 1;
+  ERR_clear_error();
+  return is;
+}
+
 int64_t pki_cert_unix(const ASN1_TIME *time)
 {
   int days = 0, seconds = 0;

@@ -49,6 +49,9 @@ int pki_cert_write(const char *path, X509 *const *certificates, size_t count, st
 /* Whether `issuer`, which may be NULL, signed `subject` and may. */
 bool pki_cert_issued(X509 *subject, X509 *issuer);
 
+/* Whether that key signed it, be it allowed to or not. */
+bool pki_cert_is_signed_by(X509 *subject, X509 *issuer);
+
 int64_t pki_cert_unix(const ASN1_TIME *time);
 int pki_cert_sha256(const X509 *certificate, uint8_t out[32]);
 

@@ -1,6 +1,5 @@
 /* What devices can load, and will not get far with: told once for each kind, with the first device
    that it is about. */
-#include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
@@ -20,8 +19,6 @@ static const char *const sentences[PKI_DOUBTS] = {
     [PKI_DOUBT_STRANGE] = "a chain that ends under none of the fleet's roots: a broker refuses "
                           "these devices (connect.tls.refused_unknown_ca) unless its CA file has "
                           "their CA; 'pki export --what client-ca' does not write it",
-    [PKI_DOUBT_ORDER] = "a certificate that the next one in the file did not issue: some brokers "
-                        "refuse these devices; put the leaf first, and each one's issuer behind it",
     [PKI_DOUBT_SELF] = "a certificate that is self-signed: a broker refuses these devices "
                        "(connect.tls.refused_unknown_ca) unless its CA file has each of them; have "
                        "them issued by a CA",
@@ -35,10 +32,12 @@ static const char *const sentences[PKI_DOUBTS] = {
         "an issuer that is not for TLS clients (its extended key usage leaves them out): a broker "
         "refuses these devices (connect.tls.refused_certificate); have that CA's certificate "
         "issued anew",
+    [PKI_DOUBT_ROOT] = "a root behind the chain that a device has no room for: it was left out, "
+                       "for brokers have it",
 };
 
-static void note_doubt(struct pki_doubts *doubts, enum pki_doubt kind, X509 *certificate,
-                       const char *where)
+void pki_doubt_note(struct pki_doubts *doubts, enum pki_doubt kind, X509 *certificate,
+                    const char *where)
 {
   char title[PKI_CERT_TITLE];
   if (doubts->count[kind]++ > 0) return;
@@ -54,19 +53,8 @@ static void doubt_dates(struct pki_doubts *doubts, STACK_OF(X509) * chain, const
     if (pki_cert_unix(X509_get0_notAfter(one)) <= pki_now()) expired = one;
     if (pki_cert_unix(X509_get0_notBefore(one)) > pki_now()) early = one;
   }
-  if (expired != NULL) note_doubt(doubts, PKI_DOUBT_EXPIRED, expired, where);
-  if (early != NULL) note_doubt(doubts, PKI_DOUBT_EARLY, early, where);
-}
-
-/* Whether that key signed it, be it allowed to or not. */
-static bool is_signed_by(X509 *subject, X509 *issuer)
-{
-  EVP_PKEY *key = X509_get0_pubkey(issuer);
-  bool is = key != NULL &&
-            X509_NAME_cmp(X509_get_issuer_name(subject), X509_get_subject_name(issuer)) == 0 &&
-            X509_verify(subject, key) == 1;
-  ERR_clear_error();
-  return is;
+  if (expired != NULL) pki_doubt_note(doubts, PKI_DOUBT_EXPIRED, expired, where);
+  if (early != NULL) pki_doubt_note(doubts, PKI_DOUBT_EARLY, early, where);
 }
 
 /* As OpenSSL's crypto/x509/x509_vfy.c goes through a chain. The anchor's extended key usage is
@@ -89,9 +77,9 @@ static void doubt_issuers(struct pki_doubts *doubts, STACK_OF(X509) * chain, X50
     if (briefest == NULL && i > 1 && allowed >= 0 && below > allowed) briefest = one;
     below += (X509_get_extension_flags(one) & EXFLAG_SI) == 0;
   }
-  if (none != NULL) note_doubt(doubts, PKI_DOUBT_NO_CA, none, where);
-  if (narrow != NULL) note_doubt(doubts, PKI_DOUBT_ISSUER, narrow, where);
-  if (briefest != NULL) note_doubt(doubts, PKI_DOUBT_LONG, briefest, where);
+  if (none != NULL) pki_doubt_note(doubts, PKI_DOUBT_NO_CA, none, where);
+  if (narrow != NULL) pki_doubt_note(doubts, PKI_DOUBT_ISSUER, narrow, where);
+  if (briefest != NULL) pki_doubt_note(doubts, PKI_DOUBT_LONG, briefest, where);
 }
 
 void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *anchor,
@@ -100,19 +88,15 @@ void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *an
   X509 *leaf = sk_X509_value(chain, 0);
   doubt_dates(doubts, chain, where);
   if (X509_check_purpose(leaf, X509_PURPOSE_SSL_CLIENT, 0) != 1)
-    note_doubt(doubts, PKI_DOUBT_PURPOSE, leaf, where);
-  if (is_signed_by(leaf, leaf)) {
-    note_doubt(doubts, PKI_DOUBT_SELF, leaf, where);
+    pki_doubt_note(doubts, PKI_DOUBT_PURPOSE, leaf, where);
+  if (pki_cert_is_signed_by(leaf, leaf)) {
+    pki_doubt_note(doubts, PKI_DOUBT_SELF, leaf, where);
     return;
   }
-  for (int i = 0; i + 1 < sk_X509_num(chain); i++)
-    if (!is_signed_by(sk_X509_value(chain, i), sk_X509_value(chain, i + 1))) {
-      note_doubt(doubts, PKI_DOUBT_ORDER, sk_X509_value(chain, i), where);
-      return;
-    }
   doubt_issuers(doubts, chain, anchor, where);
   if (anchor == NULL)
-    note_doubt(doubts, sk_X509_num(chain) == 1 ? PKI_DOUBT_ALONE : PKI_DOUBT_STRANGE, leaf, where);
+    pki_doubt_note(doubts, sk_X509_num(chain) == 1 ? PKI_DOUBT_ALONE : PKI_DOUBT_STRANGE, leaf,
+                   where);
 }
 
 void pki_doubts_tell(const struct pki_doubts *doubts, void (*warn)(void *ctx, const char *sentence),

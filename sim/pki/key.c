@@ -11,6 +11,7 @@
 #include <openssl/err.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,21 @@ bool pki_key_is_p256(const EVP_PKEY *key)
   return key != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
          EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
          strcmp(group, SN_X9_62_prime256v1) == 0;
+}
+
+void pki_key_title(const EVP_PKEY *key, char *out, size_t capacity)
+{
+  char group[40] = "";
+  const char *type = key == NULL ? NULL : EVP_PKEY_get0_type_name(key);
+  ERR_clear_error();
+  if (key == NULL)
+    snprintf(out, capacity, "of a kind that cannot be read");
+  else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+           EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1)
+    snprintf(out, capacity, "on the curve %s", group);
+  else
+    snprintf(out, capacity, "%s", type == NULL ? "unknown" : type);
+  ERR_clear_error();
 }
 
 static int number(const EVP_PKEY *key, const char *name, uint8_t out[32], struct error *error)

@@ -24,6 +24,9 @@ int pki_crypto_error(struct error *error, const char *what);
 EVP_PKEY *pki_key_generate(struct error *error);
 bool pki_key_is_p256(const EVP_PKEY *key);
 
+/* "RSA", "on the curve secp384r1", "ED25519" ..; of NULL, that it cannot be read. */
+void pki_key_title(const EVP_PKEY *key, char *out, size_t capacity);
+
 /* The private scalar, big-endian, and the uncompressed public point. The caller wipes the
    scalar. */
 int pki_key_scalar(const EVP_PKEY *key, uint8_t out[PKI_KEY_SCALAR], struct error *error);

@@ -34,10 +34,12 @@
 #include "base/files.h"
 #include "fleetsim/device.h"
 
-#define PKI_ROOTS_MAX 8
-#define PKI_NAME_MAX  32 /* bytes of a root's name with its zero: letters, digits, '-', '_' */
+#define PKI_IMPORT_COLUMNS 4
+#define PKI_ROOTS_MAX      8
+#define PKI_NAME_MAX       32 /* bytes of a root's name with its zero: letters, digits, '-', '_' */
 
 struct pki;
+struct pki_password;
 
 /* An ordered set of roots, by name. */
 struct pki_roots {
@@ -135,12 +137,20 @@ int pki_roots_check_names(const struct pki_roots *roots, struct error *error);
 int pki_add_devices(struct pki *pki, size_t count, const char *issuing_root,
                     const struct pki_roots *trusted, struct error *error);
 
-/* Imports devices from a CSV (pki/csv.h) of `id,key path,certificate path` (PEM; relative paths are
- * relative to the CSV; a header line is allowed). A CSR is made from each key. What the device's
- * own loader would not take is USAGE, and nothing is changed when any line is wrong; what brokers
- * will refuse (expired, without its intermediate, not for clients ..) is taken, and `warn`, which
- * may be NULL, is told of it. Not while a device runs. */
-int pki_import_devices(struct pki *pki, const char *csv, const struct pki_roots *trusted,
+/* How a list of devices is read. */
+struct pki_import {
+  struct pki_roots trusted; /* what the devices trust at first */
+  /* by enum pki_csv_role (pki/csv.h): the column that has it; NULL: one of the usual names */
+  const char *column[PKI_IMPORT_COLUMNS];
+  const struct pki_password *password; /* of keys that are under one; NULL: none was given */
+};
+
+/* Imports devices from a CSV (pki/csv.h): keys and certificates in any form of pki/contents.h, in
+ * one file or two; relative paths are relative to the CSV. A CSR is made from each key. What the
+ * device's own loader would not take is USAGE, with FILE:LINE, and nothing is changed when any line
+ * is wrong; what brokers will refuse (expired, without its intermediate, not for clients ..) is
+ * taken, and `warn`, which may be NULL, is told of it. Not while a device runs. */
+int pki_import_devices(struct pki *pki, const char *csv, const struct pki_import *how,
                        void (*warn)(void *ctx, const char *sentence), void *ctx,
                        struct error *error);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pki/contents.h"
 #include "pki/vet.h"
 
 #define ROOT_YEARS     20
@@ -241,13 +242,29 @@ static void look_at_names(const struct pki_foreign *foreign, X509 *const *roots,
   }
 }
 
+/* The one certificate of a file, in any form that pki/contents.h knows; a key is passed over. */
+static X509 *read_root(const char *path, struct error *error)
+{
+  struct pki_contents contents;
+  if (pki_contents_read(path, PKI_WANT_CERTIFICATES, NULL, &contents, error) != 0) return NULL;
+  X509 *root = NULL;
+  if (sk_X509_num(contents.certificates) == 1)
+    root = sk_X509_pop(contents.certificates);
+  else
+    error_set(error, EXIT_CODE_USAGE,
+              "%s holds %d certificates, and one belongs here: leave only the root", path,
+              sk_X509_num(contents.certificates));
+  pki_contents_free(&contents);
+  return root;
+}
+
 int pki_roots_read(const struct pki_foreign *foreign, size_t count, X509 **roots,
                    void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error)
 {
   int result = pki_vet_begin(error);
   if (result != 0) return -1;
   for (size_t i = 0; i < count && result == 0; i++) {
-    roots[i] = pki_cert_read(foreign[i].path, error);
+    roots[i] = read_root(foreign[i].path, error);
     result = roots[i] == NULL
                  ? error_wrap(error, "root '%s'", foreign[i].name)
                  : pki_vet_root(roots[i], foreign[i].name, foreign[i].path, warn, ctx, error);

@@ -36,22 +36,6 @@ void pki_vet_end(void)
 
 /* --- Why it does not take a certificate ------------------------------------------------------- */
 
-/* "RSA", "P-384", "ED25519" .. */
-static void name_key(X509 *certificate, char *out, size_t capacity)
-{
-  EVP_PKEY *key = X509_get0_pubkey(certificate);
-  char group[40] = "";
-  ERR_clear_error();
-  if (key == NULL)
-    snprintf(out, capacity, "of a kind that cannot be read");
-  else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
-           EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1)
-    snprintf(out, capacity, "on the curve %s", group);
-  else
-    snprintf(out, capacity, "%s",
-             EVP_PKEY_get0_type_name(key) != NULL ? EVP_PKEY_get0_type_name(key) : "unknown");
-}
-
 /* Those that Mbed TLS parses; of policies it knows only the one for any policy. */
 static bool is_known(const X509_EXTENSION *extension)
 {
@@ -85,7 +69,7 @@ static void explain(X509 *certificate, char *out, size_t capacity)
   char detail[160];
   int signature = X509_get_signature_nid(certificate);
   if (!pki_key_is_p256(X509_get0_pubkey(certificate))) {
-    name_key(certificate, detail, sizeof detail);
+    pki_key_title(X509_get0_pubkey(certificate), detail, sizeof detail);
     snprintf(out, capacity,
              "its key is %s, and devices know P-256 only: have it issued anew for a P-256 key",
              detail);

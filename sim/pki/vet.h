@@ -25,6 +25,11 @@ int pki_vet_root(X509 *root, const char *name, const char *path,
 int pki_vet_chain(uint32_t id, const EVP_PKEY *key, STACK_OF(X509) * chain, const uint8_t *encoded,
                   size_t size, const char *path, struct error *error);
 
+/* Puts the certificates of a file in the order of a chain: that of `key` first, behind each its
+ * issuer. USAGE when none is for the key, or when one has no place: that one is freed then. */
+int pki_order_chain(STACK_OF(X509) * all, const EVP_PKEY *key, const char *path,
+                    struct error *error);
+
 /* What will come of chains that devices can load. */
 enum pki_doubt {
   PKI_DOUBT_EXPIRED,
@@ -32,11 +37,11 @@ enum pki_doubt {
   PKI_DOUBT_PURPOSE, /* not for TLS clients */
   PKI_DOUBT_ALONE,   /* the leaf without the intermediate that issued it */
   PKI_DOUBT_STRANGE, /* under none of the fleet's roots */
-  PKI_DOUBT_ORDER,   /* a certificate is not issued by the next one */
   PKI_DOUBT_SELF,    /* the leaf signed itself */
   PKI_DOUBT_NO_CA,   /* an issuer is no CA, or may not sign certificates */
   PKI_DOUBT_LONG,    /* an issuer's path length forbids the chain */
   PKI_DOUBT_ISSUER,  /* an issuer's extended key usage leaves out TLS clients */
+  PKI_DOUBT_ROOT,    /* a root behind the chain was left out */
   PKI_DOUBTS
 };
 
@@ -50,6 +55,10 @@ struct pki_doubts {
  * the fleet's CA that the chain ends under, or NULL. */
 void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *anchor,
                      const char *where);
+
+/* Notes one that the caller has about that certificate. */
+void pki_doubt_note(struct pki_doubts *doubts, enum pki_doubt kind, X509 *certificate,
+                    const char *where);
 
 /* One sentence for each kind. */
 void pki_doubts_tell(const struct pki_doubts *doubts, void (*warn)(void *ctx, const char *sentence),

@@ -1,6 +1,6 @@
 /* Any text as the list of devices that are imported: all of it or nothing. The certificates and
- * keys that it may name, 1.crt and 1.key to 3.crt and 3.key, are those of another fleet under the
- * same root. */
+ * keys that it may name, 1.crt and 1.key to 3.crt and 3.key, and both in 1.pem to 3.pem, are those
+ * of another fleet under the same root. */
 #define _GNU_SOURCE
 #include "fleet.h"
 
@@ -15,6 +15,26 @@ static void copy(const char *from, const char *to)
   fleet_must(files_read(from, 16u << 20, &data, &size, &error), &error);
   (void) scratch_write(to, data, size);
   free(data);
+}
+
+/* N.key and N.crt in N.pem. */
+static void join(size_t number)
+{
+  static const char *const from[] = {"key", "crt"};
+  struct error error = {.text = ""};
+  char name[16], both[16384];
+  size_t size = 0;
+  for (size_t i = 0; i < 2; i++) {
+    uint8_t *data = NULL;
+    size_t more = 0;
+    snprintf(name, sizeof name, "%zu.%s", number, from[i]);
+    fleet_must(files_read(scratch_path(name), sizeof both - size, &data, &more, &error), &error);
+    memcpy(both + size, data, more);
+    size += more;
+    free(data);
+  }
+  snprintf(name, sizeof name, "%zu.pem", number);
+  (void) scratch_write(name, both, size);
 }
 
 static void open_fresh(void)
@@ -37,6 +57,7 @@ static void begin(void)
     fleet_must(pki_write_device(source, i, scratch_path(certificate), scratch_path(key), &error),
                &error);
   }
+  for (size_t i = 0; i < 3; i++) join(i + 1);
   char path[2][256];
   snprintf(path[0], sizeof path[0], "%s", scratch_path("source/ca/A.crt"));
   snprintf(path[1], sizeof path[1], "%s", scratch_path("source/ca/B.crt"));
@@ -54,12 +75,12 @@ static void begin(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-  static const struct pki_roots trusted = {.count = 2, .name = {"A", "B"}};
+  static const struct pki_import how = {.trusted = {.count = 2, .name = {"A", "B"}}};
   struct error error = {.code = EXIT_CODE_PASS};
   size_t count = 0;
   if (pki == NULL) begin();
-  int result = pki_import_devices(pki, scratch_write("devices.csv", data, size), &trusted,
-                                  fleet_hear, NULL, &error);
+  int result = pki_import_devices(pki, scratch_write("devices.csv", data, size), &how, fleet_hear,
+                                  NULL, &error);
   require(result == 0 || result == -1, "imports, or refuses");
   if (result != 0) fleet_check_refusal(&error);
   require((pki_device_count(pki) > 0) == (result == 0), "all devices or none");

@@ -2,13 +2,17 @@
  * be used.
  *
  * The input: 1 byte {bits 0-2 which good object, bit 3 the rest is the file as it stands, bit 4
- * adopt it as a root}, and the rest: else damage (fuzz.h) to that object's DER, which is then put
- * into PEM again. */
+ * adopt it as a root, bit 5 the other eight objects, which are under a passphrase or in a box, bit
+ * 6 as DER}, and the rest: else damage (fuzz.h) to that object's DER, which is then put into PEM
+ * again. */
 #define _GNU_SOURCE
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 
 #include "fleet.h"
+#include "pki/contents.h"
+#include "pki/vet.h"
 
 #define OBJECT_MAX 4096u
 
@@ -16,7 +20,9 @@ static struct object {
   const char *name; /* of its PEM */
   uint8_t der[OBJECT_MAX];
   size_t size;
-} objects[8];
+} objects[16];
+
+static const struct pki_password password = {.given = true, .size = 6, .text = "secret"};
 
 static void keep(struct object *object, const char *name, unsigned char *der, int size)
 {
@@ -46,6 +52,44 @@ static void keep_certificate(struct object *object, X509 *certificate)
   keep(object, "CERTIFICATE", der, size);
 }
 
+static void keep_locked_key(struct object *object, EVP_PKEY *key, int nid, const EVP_CIPHER *cipher,
+                            bool scrypt)
+{
+  unsigned char *der = NULL;
+  PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+  X509_SIG *locked = scrypt ? PKCS8_set0_pbe("secret", 6, info,
+                                             PKCS5_pbe2_set_scrypt(cipher, NULL, 0, NULL, 16, 8, 1))
+                            : PKCS8_encrypt(nid, cipher, "secret", 6, NULL, 0, 16, info);
+  int size = i2d_X509_SIG(locked, &der);
+  keep(object, "ENCRYPTED PRIVATE KEY", der, size);
+  X509_SIG_free(locked);
+  PKCS8_PRIV_KEY_INFO_free(info);
+}
+
+static void keep_box(struct object *object, EVP_PKEY *key, X509 *leaf, const char *with, int nid,
+                     int mac_rounds)
+{
+  unsigned char *der = NULL;
+  PKCS12 *box = PKCS12_create(with, "x", key, leaf, NULL, nid, nid, 16, mac_rounds, 0);
+  int size = i2d_PKCS12(box, &der);
+  keep(object, "PKCS12", der, size);
+  PKCS12_free(box);
+}
+
+static void begin_locked(EVP_PKEY *key, X509 *leaf)
+{
+  const EVP_CIPHER *aes = EVP_aes_128_cbc();
+  keep_locked_key(&objects[8], key, -1, aes, false);
+  keep_locked_key(&objects[9], key, -1, aes, true);
+  keep_locked_key(&objects[10], key, NID_pbe_WithSHA1And3_Key_TripleDES_CBC, NULL, false);
+  keep_box(&objects[11], key, leaf, "secret", NID_aes_128_cbc, 16);
+  keep_box(&objects[12], key, leaf, "secret", NID_pbe_WithSHA1And3_Key_TripleDES_CBC, 16);
+  keep_box(&objects[13], key, leaf, "secret", NID_aes_128_cbc,
+           -1);                                    /* damage reaches what is in it */
+  keep_box(&objects[14], key, leaf, NULL, -1, -1); /* nothing in it is encrypted */
+  keep_box(&objects[15], key, leaf, "", NID_aes_128_cbc, 1);
+}
+
 static void begin(void)
 {
   struct error error = {.text = ""};
@@ -66,6 +110,13 @@ static void begin(void)
   keep_certificate(&objects[6], pki->hierarchy[0].devices.certificate);
   STACK_OF(X509) *chain = pki_device_chain(pki, 0, &error);
   keep_certificate(&objects[7], sk_X509_value(chain, 0));
+  key = pki_key_generate(&error);
+  const struct pki_cert_spec spec = {
+      .kind = PKI_CERT_CLIENT, .subject = "00000001", .key = key, .not_after = pki_now() + 86400};
+  X509 *own = pki_cert_mint(&spec, &error);
+  begin_locked(key, own);
+  X509_free(own);
+  EVP_PKEY_free(key);
   sk_X509_pop_free(chain, X509_free);
   pki_close(pki);
 }
@@ -73,10 +124,11 @@ static void begin(void)
 static const char *write_file(struct fuzz_input *in, uint32_t head)
 {
   static uint8_t der[OBJECT_MAX];
-  const struct object *object = &objects[head & 7];
+  const struct object *object = &objects[(head & 7) | (head >> 2 & 8)];
   if ((head & 8) != 0) return scratch_write("x.pem", in->at, in->left);
   memcpy(der, object->der, object->size);
   size_t size = fuzz_damage(in, der, object->size, sizeof der);
+  if ((head & 64) != 0) return scratch_write("x.pem", der, size);
   BIO *out = BIO_new(BIO_s_mem());
   char *text = NULL;
   require(out != NULL && PEM_write_bio(out, object->name, "", der, (long) size) > 0,
@@ -127,6 +179,28 @@ static void read_certificates(const char *path)
   sk_X509_pop_free(all, X509_free);
 }
 
+/* All that a file may hold, by each of what can be asked for. */
+static void read_contents(const char *path)
+{
+  for (unsigned wanted = PKI_WANT_KEY; wanted <= (PKI_WANT_KEY | PKI_WANT_CERTIFICATES); wanted++) {
+    struct error error = {.code = EXIT_CODE_PASS};
+    struct pki_contents found;
+    char title[80];
+    if (pki_contents_read(path, wanted, &password, &found, &error) != 0) {
+      fleet_check_refusal(&error);
+      require(strstr(error.text, password.text) == NULL, "a refusal has no passphrase");
+      continue;
+    }
+    bool key = (wanted & PKI_WANT_KEY) != 0, certificates = (wanted & PKI_WANT_CERTIFICATES) != 0;
+    require((found.key != NULL) == key, "a key where one is wanted");
+    require((sk_X509_num(found.certificates) > 0) == certificates, "certificates where wanted");
+    if (key) pki_key_title(found.key, title, sizeof title);
+    if (key && certificates && pki_order_chain(found.certificates, found.key, path, &error) != 0)
+      fleet_check_refusal(&error);
+    pki_contents_free(&found);
+  }
+}
+
 static void adopt(const char *path)
 {
   const struct pki_foreign root = {.name = "A", .path = path};
@@ -151,6 +225,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   const char *path = write_file(&in, head);
   read_keys(path);
   read_certificates(path);
+  read_contents(path);
   if ((head & 16) != 0) adopt(path);
   require(ERR_peek_error() == 0, "no error of the library is left for somebody else to find");
   return 0;

@@ -48,9 +48,9 @@ static int teardown_staging(void **state)
 
 static int import(struct staging *s, const char *text)
 {
-  struct pki_roots trusted = names("old", "new", NULL);
+  struct pki_import how = {.trusted = names("old", "new", NULL)};
   write_text(at(s->f, "../fleet.csv"), text);
-  return pki_import_devices(s->fresh, at(s->f, "../fleet.csv"), &trusted, NULL, NULL, &error);
+  return pki_import_devices(s->fresh, at(s->f, "../fleet.csv"), &how, NULL, NULL, &error);
 }
 
 static void takes_devices_with_their_own_keys_and_certificates(void **state)
@@ -103,7 +103,7 @@ static void refuses_a_bad_line_and_changes_nothing(void **state)
       {"00000002,missing.pem,two.crt", "missing.pem"},
       {"00000002,two.pem,missing.crt", "missing.crt"},
       {"00000002,two.crt,two.crt", "holds no private key"},
-      {"00000002,two.pem,two.pem", "holds no whole certificate in PEM"},
+      {"00000002,two.pem,two.pem", "holds no certificate"},
       {"00000002,two.pem", "fleet.csv:2: a line is 'id,key path,certificate path'"},
       {"00000002,two.pem,two.crt,", "fleet.csv:2: a line is 'id,key path,certificate path'"},
       {"2,two.pem,two.crt", "eight hex digits"},

@@ -106,7 +106,8 @@ static void somebody_to_probe_with_is_found_where_there_is_one(void **state)
   EXPECT_OK(pki_create_foreign(folder, foreign, 2, &fresh, NULL, NULL, &error));
   EXPECT_OK(pki_write_device(f->pki, 0, at(f, "../one.crt"), at(f, "../one.pem"), &error));
   write_text(at(f, "../fleet.csv"), "00000001,one.pem,one.crt\n");
-  EXPECT_OK(pki_import_devices(fresh, at(f, "../fleet.csv"), &trusted, NULL, NULL, &error));
+  const struct pki_import how = {.trusted = trusted};
+  EXPECT_OK(pki_import_devices(fresh, at(f, "../fleet.csv"), &how, NULL, NULL, &error));
   certificate = at(f, "../probe.crt"), key = at(f, "../probe.key");
   EXPECT_OK(pki_write_probe(fresh, "old", certificate, key,
                             &error)); /* a device that has such a certificate */
