@@ -205,18 +205,6 @@ const char *pki_folder(const struct pki *pki)
   return pki->folder;
 }
 
-bool pki_roots_include(const struct pki_roots *roots, const char *name)
-{
-  for (size_t i = 0; i < roots->count; i++)
-    if (strcmp(roots->name[i], name) == 0) return true;
-  return false;
-}
-
-bool pki_has_root(const struct pki *pki, const char *root)
-{
-  return pki_roots_include(&pki->roots, root);
-}
-
 bool pki_can_issue(const struct pki *pki, const char *root)
 {
   return pki_find_issuer(pki, root, NULL) != NULL;

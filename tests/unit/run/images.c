@@ -10,75 +10,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
-#include "device/bytes.h"
 #include "device/image.h"
 #include "device/signature.h"
 #include "papers.h"
-
-#define SIGNATURE 71u
-#define ENTRY     4u
-#define PROTECTED (4u + 2 * (ENTRY + 4u))
-#define LIST      (4u + 2 * (ENTRY + 32u) + ENTRY + SIGNATURE)
-
-static uint8_t *put_entry(uint8_t *at, uint16_t type, const void *value, size_t size)
-{
-  device_put16_le(at, type);
-  device_put16_le(at + 2, (uint16_t) size);
-  memcpy(at + ENTRY, value, size);
-  return at + ENTRY + size;
-}
-
-static uint8_t *put_number(uint8_t *at, uint16_t type, uint32_t number)
-{
-  uint8_t value[4];
-  device_put32_le(value, number);
-  return put_entry(at, type, value, sizeof value);
-}
-
-static void fill(uint8_t *out, uint32_t size, uint64_t seed)
-{
-  for (uint32_t i = 0; i < size; i++) out[i] = (uint8_t) random_next(&seed);
-}
-
-static uint8_t *put_signed_part(const struct pki_image *image, uint8_t *out, uint32_t body)
-{
-  memset(out, 0, DEVICE_IMAGE_HEADER_SIZE);
-  device_put32_le(out, DEVICE_IMAGE_MAGIC);
-  device_put16_le(out + 8, DEVICE_IMAGE_HEADER_SIZE);
-  device_put16_le(out + 10, PROTECTED);
-  device_put32_le(out + 12, body);
-  out[20] = (uint8_t) (image->version >> 24);
-  out[21] = (uint8_t) (image->version >> 16);
-  device_put16_le(out + 22, (uint16_t) image->version);
-  fill(out + DEVICE_IMAGE_HEADER_SIZE, body, image->seed);
-  uint8_t *at = out + DEVICE_IMAGE_HEADER_SIZE + body;
-  device_put16_le(at, DEVICE_IMAGE_PROTECTED_MAGIC);
-  device_put16_le(at + 2, PROTECTED);
-  at = put_number(at + 4, DEVICE_IMAGE_TLV_COUNTER, image->counter);
-  return put_number(at, DEVICE_IMAGE_TLV_CLASS, image->device_class);
-}
+#include "pki/image_frame.h"
 
 int pki_image_make(struct pki *pki, const struct pki_image *image, uint8_t **out, size_t *size,
                    uint8_t hash[32], struct error *error)
 {
-  uint8_t key[65] = {0}, key_hash[32], signature[SIGNATURE] = {0x30, SIGNATURE - 2};
-  uint32_t frame = DEVICE_IMAGE_HEADER_SIZE + PROTECTED + LIST;
+  uint8_t key[65] = {0}, key_hash[32];
+  uint8_t signature[PKI_IMAGE_SIGNATURE_SIZE] = {0x30, PKI_IMAGE_SIGNATURE_SIZE - 2};
+  uint32_t frame = pki_image_frame_size(image);
   (void) pki, (void) error;
   assert(image->size > frame && image->trust == NULL);
   *out = malloc(image->size);
   *size = image->size;
   assert(*out != NULL);
-  uint8_t *at = put_signed_part(image, *out, image->size - frame);
+  uint8_t *at = pki_image_frame_signed(image, *out, image->size - frame);
   papers_hash(*out, (size_t) (at - *out), hash);
   int failed = device_image_key_hash(key, key_hash);
   assert(failed == 0);
   (void) failed;
-  device_put16_le(at, DEVICE_IMAGE_LIST_MAGIC);
-  device_put16_le(at + 2, LIST);
-  at = put_entry(at + 4, DEVICE_IMAGE_TLV_SHA256, hash, 32);
-  at = put_entry(at, DEVICE_IMAGE_TLV_KEYHASH, key_hash, sizeof key_hash);
-  put_entry(at, DEVICE_IMAGE_TLV_ECDSA, signature, sizeof signature);
+  pki_image_frame_close(at, hash, key_hash, signature);
   return 0;
 }
 
@@ -109,29 +62,6 @@ int pki_manifest_make(struct pki *pki, const struct device_manifest *manifest, u
 
 /* --- Harms ------------------------------------------------------------------------------------ */
 
-static const char *const harms[] = {
-#define X(symbol, word, status, sentence) word,
-    PKI_IMAGE_HARMS(X)
-#undef X
-};
-
-const char *pki_harm_name(enum pki_image_harm harm)
-{
-  return harms[harm];
-}
-
-const char *pki_harm_sentence(enum pki_image_harm harm)
-{
-  return harms[harm];
-}
-
-int pki_harm_find(const char *name)
-{
-  for (int i = 0; i < PKI_HARM_COUNT; i++)
-    if (strcmp(harms[i], name) == 0) return i;
-  return -1;
-}
-
 int pki_image_spoil(enum pki_image_harm harm, uint64_t seed, struct evp_pkey_st *key,
                     uint8_t **image, size_t *size, struct device_manifest *manifest,
                     struct error *error)
@@ -140,13 +70,8 @@ int pki_image_spoil(enum pki_image_harm harm, uint64_t seed, struct evp_pkey_st 
   assert(harm == PKI_HARM_BIT_FLIP || harm == PKI_HARM_BAD_SIGNATURE ||
          harm == PKI_HARM_MANIFEST_SIGNATURE);
   if (harm == PKI_HARM_BIT_FLIP) (*image)[DEVICE_IMAGE_HEADER_SIZE] ^= 1;
-  if (harm == PKI_HARM_BAD_SIGNATURE) (*image)[*size - SIGNATURE] = 0;
+  if (harm == PKI_HARM_BAD_SIGNATURE) (*image)[*size - PKI_IMAGE_SIGNATURE_SIZE] = 0;
   return 0;
-}
-
-void pki_manifest_spoil(enum pki_image_harm harm, uint8_t *data, size_t size)
-{
-  if (harm == PKI_HARM_MANIFEST_SIGNATURE) data[size - 1] ^= 1;
 }
 
 /* --- What the device asks of cryptography ----------------------------------------------------- */

@@ -74,18 +74,6 @@ const char *pki_folder(const struct pki *pki)
   return pki->folder;
 }
 
-bool pki_roots_include(const struct pki_roots *roots, const char *name)
-{
-  for (size_t i = 0; i < roots->count; i++)
-    if (strcmp(roots->name[i], name) == 0) return true;
-  return false;
-}
-
-bool pki_has_root(const struct pki *pki, const char *root)
-{
-  return pki_roots_include(&pki->roots, root);
-}
-
 bool pki_can_issue(const struct pki *pki, const char *root)
 {
   return pki_has_root(pki, root);
@@ -370,19 +358,6 @@ int pki_write_office_probe(struct pki *pki, const char *certificate_path, const 
 }
 
 /* --- Revocation ------------------------------------------------------------------------------- */
-
-const char *pki_reason_name(enum pki_reason reason)
-{
-  (void) reason;
-  return "keyCompromise";
-}
-
-int pki_reason_parse(const char *name, enum pki_reason *out, struct error *error)
-{
-  (void) error;
-  *out = PKI_REASON_KEY_COMPROMISE;
-  return strcmp(name, "keyCompromise") == 0 ? 0 : -1;
-}
 
 void pki_crl_history_ours(struct pki_crl_history *history)
 {
