@@ -26,11 +26,18 @@ int args_flag(const struct args_option *option, char *value, void *to, struct er
   return 0;
 }
 
+static int check_text(const struct args_option *option, const char *value, struct error *error)
+{
+  if (value[0] != '\0') return 0;
+  return error_set(error, EXIT_CODE_USAGE,
+                   "--%s wants %s, and the text after it is empty; --help shows an example",
+                   option->name, option->value);
+}
+
 int args_text(const struct args_option *option, char *value, void *to, struct error *error)
 {
-  (void) option, (void) error;
   *(const char **) to = value;
-  return 0;
+  return check_text(option, value, error);
 }
 
 int args_texts(const struct args_option *option, char *value, void *to, struct error *error)
@@ -41,7 +48,7 @@ int args_texts(const struct args_option *option, char *value, void *to, struct e
     return error_set(error, EXIT_CODE_USAGE, "at most %u --%s at a time", (unsigned) option->most,
                      option->name);
   texts->at[texts->count++] = value;
-  return 0;
+  return check_text(option, value, error);
 }
 
 int args_number(const struct args_option *option, char *value, void *to, struct error *error)
@@ -183,18 +190,30 @@ enum line {
   LINE_UNCLEAR /* it gets the help, unasked */
 };
 
+static int check_operands(const struct args_verb *verb, const struct args *args,
+                          struct error *error)
+{
+  char shown[200];
+  if (args->operand_count < verb->operands_least)
+    return error_set(error, EXIT_CODE_USAGE, "%s", verb->operands);
+  for (size_t i = 0; i < args->operand_count; i++)
+    if (args->operand[i][0] == '\0')
+      return error_set(error, EXIT_CODE_USAGE, "an empty text is no name: %s", verb->operands);
+  if (args->operand_count <= verb->operands_most) return 0;
+  return error_set(error, EXIT_CODE_USAGE, "'%s' is one too many: %s",
+                   mask_url(args->operand[verb->operands_most], shown, sizeof shown),
+                   verb->operands);
+}
+
 /* Operands, and that nothing is missing. */
 static enum line check_whole(const struct args_verb *verb, const struct args *args,
                              const bool *seen, struct error *error)
 {
-  bool counts =
-      args->operand_count >= verb->operands_least && args->operand_count <= verb->operands_most;
-  if (verb->run == NULL || (!counts && verb->operands == NULL)) return LINE_UNCLEAR;
+  if (verb->run == NULL) return LINE_UNCLEAR;
+  assert(verb->operands != NULL);
   if (args->operand_count > 0 && find_verb(verb->verbs, args->operand[0]) != NULL)
     error_set(error, EXIT_CODE_USAGE, "say '%s' first, and its options after it", args->operand[0]);
-  else if (!counts)
-    error_set(error, EXIT_CODE_USAGE, "%s", verb->operands);
-  else if (check_needed(verb->options, seen, error) == 0)
+  else if (check_operands(verb, args, error) == 0 && check_needed(verb->options, seen, error) == 0)
     return LINE_WHOLE;
   return LINE_REFUSED;
 }

@@ -42,7 +42,7 @@ struct args_texts {
   size_t count;
 };
 
-/* Kinds of option, for `take`. A text lives as long as argv. */
+/* Kinds of option, for `take`. A text lives as long as argv, and is not empty. */
 int args_flag(const struct args_option *option, char *value, void *to, struct error *error);
 int args_text(const struct args_option *option, char *value, void *to, struct error *error);
 int args_texts(const struct args_option *option, char *value, void *to, struct error *error);
@@ -64,7 +64,7 @@ struct args_verb {
   const struct args_option *options; /* NULL: none but --help */
   const char *after;
   size_t operands_least, operands_most;
-  const char *operands; /* the sentence that asks for them; NULL: --help is printed instead */
+  const char *operands; /* the sentence that asks for them; a group that runs nothing has none */
   size_t size;          /* of the struct that `offset` is in; 0: the verb is given none */
   const void *defaults; /* the same struct, as it is where nothing is given; NULL: all is 0 */
   /* The verb's own function: an exit code, with everything said, or -1 with an error, which is

@@ -44,6 +44,7 @@ const struct args_verb cli_check = {
     .after = "\nexample: fleetsim check scenarios/root-ca-rotation.yaml --set fleet.devices=50\n",
     .operands_least = 1,
     .operands_most = 1,
+    .operands = "name one scenario file; 'fleetsim check --help' shows how",
     .size = sizeof(struct check_line),
     .run = check_scenario,
 };

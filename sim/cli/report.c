@@ -22,5 +22,6 @@ const struct args_verb cli_report = {
     .after = "\nexample: fleetsim report out/root-CA-rotation-20270314T091500Z\n",
     .operands_least = 1,
     .operands_most = 1,
+    .operands = "name the folder of one run's results; 'fleetsim report --help' shows how",
     .run = reprint,
 };

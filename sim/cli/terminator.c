@@ -52,6 +52,7 @@ const struct args_verb cli_terminator = {
     .after = "",
     .operands_least = 1,
     .operands_most = 1,
+    .operands = "name one folder; 'fleetsim terminator --help' shows how",
     .size = sizeof(struct terminator_line),
     .defaults = &(const struct terminator_line){.tls_min = 13},
     .run = terminate,

@@ -33,13 +33,13 @@ static void put_back(FILE *stream, int kept, FILE *file, char *text, size_t capa
 
 void said_by(const struct args_verb *verb, const char *words, struct said *said)
 {
-  char copy[1024], *argv[SAID_WORDS_MAX + 2] = {(char *) verb->name}, *rest = NULL;
+  char empty[1] = "", copy[1024], *argv[SAID_WORDS_MAX + 2] = {(char *) verb->name}, *rest = NULL;
   int argc = 1;
   FILE *out, *err;
   snprintf(copy, sizeof copy, "%s", words);
   for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
     assert_true(argc <= SAID_WORDS_MAX);
-    argv[argc++] = word;
+    argv[argc++] = strcmp(word, "''") == 0 ? empty : word;
   }
   int kept_out = take_away(stdout, &out), kept_err = take_away(stderr, &err);
   said->code = args_run(verb, argc, argv);

@@ -11,7 +11,8 @@ struct said {
   char out[16384], err[16384];
 };
 
-/* "pki make f --devices 3": the words after the verb's name, parted by blanks; "" for none. */
+/* "pki make f --devices 3": the words after the verb's name, parted by blanks; "" for none. A word
+ * '' is an empty text. */
 void said_by(const struct args_verb *verb, const char *words, struct said *said);
 
 #endif

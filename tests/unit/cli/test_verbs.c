@@ -91,6 +91,37 @@ static void no_verb_takes_what_it_does_not_know(void **state)
   walk(&cli_fleetsim, "", check_stray);
 }
 
+static void say_too_many(const struct args_verb *verb, const char *path, char words[400])
+{
+  int used = snprintf(words, 400, "%s", path);
+  for (size_t i = 0; i <= verb->operands_most; i++)
+    used += snprintf(words + used, 400 - (size_t) used, " w%zu", i);
+}
+
+static void check_operands(const struct args_verb *verb, const char *path)
+{
+  char words[400], wanted[400];
+  if (verb->run == NULL || verb->operands_most + 4 > SAID_WORDS_MAX) return;
+  assert_non_null(verb->operands);
+  say_too_many(verb, path, words);
+  said_by(&cli_fleetsim, words, &said);
+  snprintf(wanted, sizeof wanted, "fleetsim %s: 'w%zu' is one too many: %s\n", path,
+           verb->operands_most, verb->operands);
+  assert_string_equal(said.err, wanted);
+  assert_int_equal(said.code, EXIT_CODE_USAGE);
+  if (verb->operands_least == 0) return;
+  said_by(&cli_fleetsim, path, &said);
+  snprintf(wanted, sizeof wanted, "fleetsim %s: %s\n", path, verb->operands);
+  assert_string_equal(said.err, wanted);
+  assert_int_equal(said.code, EXIT_CODE_USAGE);
+}
+
+static void every_verb_says_what_is_missing_and_names_what_is_too_much(void **state)
+{
+  (void) state;
+  walk(&cli_fleetsim, "", check_operands);
+}
+
 static void check_takes_what_run_sets(void **state)
 {
   (void) state;
@@ -138,7 +169,12 @@ static void a_verb_says_what_it_wants(void **state)
       {"pki make f --devices 0",
        "fleetsim pki make: '0' is no number of devices: give a whole number from 1 to 1000000\n"},
       {"pki revoke f", "fleetsim pki revoke: --device is missing; --help shows an example\n"},
-      {"image sign a b", "fleetsim image sign: give exactly one file; --help shows an example\n"},
+      {"image sign a b", "fleetsim image sign: 'b' is one too many: give exactly one file; --help "
+                         "shows an example\n"},
+      {"run f --out ''",
+       "fleetsim run: --out wants DIR, and the text after it is empty; --help shows an example\n"},
+      {"report a b", "fleetsim report: 'b' is one too many: name the folder of one run's results; "
+                     "'fleetsim report --help' shows how\n"},
       {"image sign a --out b", "fleetsim image sign: --version is missing; --help shows an "
                                "example\n"},
       {"image make f --size 5GiB",
@@ -165,6 +201,7 @@ int main(void)
       cmocka_unit_test(every_verb_explains_itself_and_all_its_options),
       cmocka_unit_test(every_table_is_whole),
       cmocka_unit_test(no_verb_takes_what_it_does_not_know),
+      cmocka_unit_test(every_verb_says_what_is_missing_and_names_what_is_too_much),
       cmocka_unit_test(check_takes_what_run_sets),
       cmocka_unit_test(a_set_without_its_value_is_refused_and_hides_a_password),
       cmocka_unit_test(overrides_end_at_their_limit),
