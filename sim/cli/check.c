@@ -3,10 +3,12 @@
 #define _POSIX_C_SOURCE 200809L
 #include "cli/overrides.h"
 #include "cli/verbs.h"
+#include "run/run.h"
 #include "steps/steps.h"
 
 struct check_line {
   struct overrides overrides;
+  const char *fleet;
 };
 
 static const struct args_option options[] = {
@@ -15,17 +17,31 @@ static const struct args_option options[] = {
      .help = "any value of the scenario, as 'fleetsim run' takes it",
      .take = overrides_take_set,
      .offset = offsetof(struct check_line, overrides)},
+    {.name = "fleet",
+     .value = "DIR",
+     .help = "the fleet folder that a run will have, as 'fleetsim run' takes it",
+     .take = args_text,
+     .offset = offsetof(struct check_line, fleet)},
     {0},
 };
+
+/* The sentence begins with the file's name. */
+static int refuse(const struct error *error)
+{
+  fprintf(stderr, "%s\n", error->text);
+  return (int) error->code;
+}
 
 static int check_scenario(const struct args *args, struct error *error)
 {
   const struct check_line *line = args->given;
   struct scenario *scenario;
   if (scenario_load(args->operand[0], line->overrides.at, line->overrides.count, steps_kinds,
-                    &scenario, error) != 0) {
-    fprintf(stderr, "%s\n", error->text); /* it begins with the file's name */
-    return (int) error->code;
+                    &scenario, error) != 0)
+    return refuse(error);
+  if (run_check(scenario, line->fleet, error) != 0) {
+    scenario_free(scenario);
+    return refuse(error);
   }
   scenario_print(scenario, stdout);
   scenario_warn_unjudged(scenario);
@@ -39,6 +55,8 @@ const struct args_verb cli_check = {
     .usage = "usage: fleetsim check SCENARIO.yaml [options]\n\n"
              "Validates the file and prints its timetable: phases, steps, gates, and the longest "
              "time each may take.\n"
+             "Devices that it names and files that it reads must be there, as a run wants them at "
+             "its start.\n"
              "Errors are FILE:LINE:COLUMN: SENTENCE, and the exit code is 2.\n\n",
     .options = options,
     .after = "\nexample: fleetsim check scenarios/root-ca-rotation.yaml --set fleet.devices=50\n",

@@ -129,6 +129,16 @@ int pki_create_foreign(const char *folder, const struct pki_foreign *foreign, si
                      error);
 }
 
+/* Before anybody is told to guard the keys in a folder that has none. */
+static int check_mark(const char *folder, struct error *error)
+{
+  char path[FILES_PATH_MAX];
+  if (files_join(path, folder, marks[0], error) != 0) return -1;
+  if (access(folder, X_OK) != 0 || access(path, F_OK) == 0) return 0;
+  return error_set(error, EXIT_CODE_USAGE,
+                   "there is no %s; is this a folder made by 'fleetsim pki make'?", path);
+}
+
 static int load_stores(struct pki *pki, struct error *error)
 {
   char path[FILES_PATH_MAX];
@@ -160,7 +170,7 @@ int pki_open(const char *folder, struct pki **out, struct error *error)
 {
   if (strlen(folder) >= FILES_PATH_MAX)
     return error_set(error, EXIT_CODE_USAGE, "the path %.80s... is too long", folder);
-  if (pki_secret_check_folder(folder, error) != 0) return -1;
+  if (check_mark(folder, error) != 0 || pki_secret_check_folder(folder, error) != 0) return -1;
   struct pki *pki = calloc(1, sizeof *pki);
   if (pki == NULL)
     return error_set(error, EXIT_CODE_INTERNAL, "no memory for the fleet's registry");

@@ -55,9 +55,14 @@ void run_look_at_brake(struct stage *stage);
 
 /* needs.c. What the steps will need of the fleet folder: refuses, before anything is sent, those
  * whose certificates, bundles, revocations or lists cannot be made here, those that name devices
- * of another fleet, and files of lists that would do harm. The roots are looked at before the
- * folder is changed. 0, or -1 with stage->error. */
+ * of another fleet, and files of lists that would do harm. Roots and ids are looked at before
+ * anything is changed or written. 0, or -1 with stage->error. */
 int run_check_roots(struct stage *stage);
+int run_check_ids(struct stage *stage);
 int run_check_needs(struct stage *stage);
+
+/* given.c: opens what the run was given, the fleet folder of --fleet and files of images, and
+ * changes nothing there. 0, or -1 with stage->error. */
+int run_open_given(struct stage *stage);
 
 #endif

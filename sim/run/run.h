@@ -18,4 +18,9 @@ enum exit_code run_scenario(struct world *world, const struct scenario *scenario
                             const struct stage_options *options, bool *written,
                             struct error *error);
 
+/* What a run would refuse before it writes or sends anything: devices that its fleet does not have,
+ * files of images and lists that are not there or would be refused, and, with a fleet folder
+ * (`fleet`, NULL: the run makes one), what cannot be done with that. 0, or -1 with the sentence. */
+int run_check(const struct scenario *scenario, const char *fleet, struct error *error);
+
 #endif

@@ -204,18 +204,11 @@ static int start_fleet(struct stage *stage)
   return stage_set_cohort_policies(stage);
 }
 
-/* The roots are looked at before the folder is changed. */
-static int open_given_folder(struct stage *stage)
-{
-  if (stage_open_folder(stage) != 0 || run_check_roots(stage) != 0) return -1;
-  return stage_reset_folder(stage);
-}
-
-static int open_folder(struct stage *stage)
+static int begin_fleet(struct stage *stage)
 {
   bool given = stage->options->fleet != NULL;
-  int failed = given ? open_given_folder(stage) : stage_make_folder(stage);
-  return failed != 0 || stage_learn_fleet(stage) != 0 ? -1 : run_check_needs(stage);
+  if ((given ? stage_reset_folder(stage) : stage_make_folder(stage)) != 0) return -1;
+  return !given && stage_learn_fleet(stage) != 0 ? -1 : run_check_needs(stage);
 }
 
 int run_setup(struct stage *stage)
@@ -223,11 +216,11 @@ int run_setup(struct stage *stage)
   const struct stage_options *options = stage->options;
   bool given = options->fleet != NULL; /* else the fleet is made in the folder for results */
   run_start_loop(stage);
-  bool ready = draw_mark(stage) == 0 && describe(stage) == 0 && run_out_open(stage) == 0 &&
-               run_set_brake(stage) == 0 && run_load_timing(stage) == 0 &&
-               stage_check_allowed(stage) == 0 && stage_ota_begin(stage) == 0 &&
-               check_machine(stage) == 0 && (!given || open_folder(stage) == 0) &&
-               run_out_begin(stage) == 0 && (given || open_folder(stage) == 0) &&
+  bool ready = draw_mark(stage) == 0 && describe(stage) == 0 && run_open_given(stage) == 0 &&
+               run_out_open(stage) == 0 && run_set_brake(stage) == 0 &&
+               run_load_timing(stage) == 0 && stage_check_allowed(stage) == 0 &&
+               check_machine(stage) == 0 && (!given || begin_fleet(stage) == 0) &&
+               run_out_begin(stage) == 0 && (given || begin_fleet(stage) == 0) &&
                stage_ota_prepare(stage) == 0 && stage_start_nodes(stage) == 0 &&
                stage_ota_start_server(stage) == 0 && run_count_budget(stage) == 0;
   if (ready) {

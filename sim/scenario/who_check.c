@@ -74,7 +74,11 @@ static int take_ids(const struct take *t, const char *at, char *const *texts, si
     if (size != DEVICE_ID_TEXT - 1 || strspn(texts[i], "0123456789abcdefABCDEF") != size)
       return take_fail(t, at, key, "'%.40s' is no device id: eight hex digits, as in 0000002a",
                        texts[i]);
-    out->ids[out->id_count++] = (uint32_t) strtoul(texts[i], NULL, 16);
+    out->ids[out->id_count] = (uint32_t) strtoul(texts[i], NULL, 16);
+    for (size_t k = 0; k < out->id_count; k++)
+      if (out->ids[k] == out->ids[i])
+        return take_fail(t, at, key, "device %08x is named twice: once is enough", out->ids[i]);
+    out->id_count++;
   }
   return 0;
 }

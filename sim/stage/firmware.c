@@ -60,7 +60,7 @@ int stage_ota_prepare(struct stage *stage)
                                      .program_us = scenario->program_us};
   const struct stage_image *factory = &ota->images[SCENARIO_FACTORY];
   if (pki_image_point(stage->pki, ota->profile.image_key, &stage->error) != 0 ||
-      stage_ota_read_files(stage) != 0 || stage_ota_make(stage, SCENARIO_FACTORY) != 0 ||
+      stage_ota_make(stage, SCENARIO_FACTORY) != 0 ||
       flash_create(stage->options->out, &flash, &ota->flash, &stage->error) != 0)
     return -1;
   return flash_factory(ota->flash, factory->bytes, factory->size, &stage->error);

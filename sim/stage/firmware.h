@@ -78,8 +78,8 @@ uint64_t stage_ota_flash_bytes(const struct stage *stage);
 /* What devices run: the scenario's profile, with updates if it has them. */
 const struct device_profile *stage_device_profile(const struct stage *stage);
 
-/* firmware_images.c: makes the image (unless it was read from a file) and signs a manifest with a
-   new serial. */
+/* firmware_images.c: reads the images that are files, and whether devices would take them; makes
+ * the others; and signs a manifest with a new serial. */
 int stage_ota_read_files(struct stage *stage);
 int stage_ota_make(struct stage *stage, size_t image);
 int stage_ota_publish(struct stage *stage, size_t image);

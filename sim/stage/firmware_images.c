@@ -64,6 +64,7 @@ static int check_version(const struct stage *stage, size_t index, struct error *
 int stage_ota_read_files(struct stage *stage)
 {
   const struct scenario_ota *scenario = &stage->scenario->ota;
+  if (stage->ota == NULL) return 0;
   for (size_t i = 0; i < scenario->image_count; i++) {
     stage->ota->images[i].version = scenario->images[i].version;
     stage->ota->images[i].counter = scenario->images[i].counter;

@@ -1,11 +1,15 @@
+#define _XOPEN_SOURCE 700
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/files.h"
 #include "cli/overrides.h"
 #include "cli/verbs.h"
 #include "said.h"
@@ -136,6 +140,121 @@ static void check_takes_what_run_sets(void **state)
   assert_string_equal(said.out, "");
 }
 
+/* --- What must be there ----------------------------------------------------------------------- */
+
+static char work[64];
+
+static int make_work(void **state)
+{
+  (void) state;
+  snprintf(work, sizeof work, "/tmp/fleetsim-verbs-XXXXXX");
+  return mkdtemp(work) != NULL ? 0 : -1;
+}
+
+static int remove_work(void **state)
+{
+  struct error error;
+  (void) state;
+  return files_remove(work, &error);
+}
+
+/* work/NAME.yaml: a fleet of two that connects and then does this step. */
+static void write_story(const char *name, const char *step)
+{
+  char path[128], text[600];
+  struct error error;
+  snprintf(path, sizeof path, "%s/%s.yaml", work, name);
+  int size = snprintf(text, sizeof text,
+                      "name: story\nfleet: {devices: 2}\nota: {}\nphases:\n"
+                      "  - name: first\n    do: [connect: {}]\n    until: online == 100%%\n"
+                      "  - name: then\n    do: [%s]\n",
+                      step);
+  assert_int_equal(files_write(path, text, (size_t) size, 0644, &error), 0);
+}
+
+/* `check` of such a file. */
+static void check_of(const char *step, const char *options, int code, const char *sentence)
+{
+  char words[400];
+  write_story("story", step);
+  snprintf(words, sizeof words, "check %s/story.yaml %s", work, options);
+  said_by(&cli_fleetsim, words, &said);
+  if (strstr(said.err, sentence) == NULL)
+    fprintf(stderr, "'%s'\n is not in: %s", sentence, said.err);
+  assert_non_null(strstr(said.err, sentence));
+  assert_int_equal(said.code, code);
+  assert_true((code == 0) == (said.out[0] != '\0'));
+}
+
+static void check_refuses_devices_that_the_fleet_does_not_have(void **state)
+{
+  (void) state;
+  check_of("kick: {ids: [00000002]}", "", EXIT_CODE_PASS, "");
+  check_of("kick: {ids: [00000002, 00000003]}", "", EXIT_CODE_USAGE,
+           "story.yaml:9:10: no device of this fleet has the id 00000003; its ids go from 00000001 "
+           "to 00000002, as a run makes it; one of your own is named by --fleet");
+  check_of("revoke: {ids: [00000000]}", "", EXIT_CODE_USAGE, "has the id 00000000; its ids go");
+  check_of("shelf: {ids: [00000001, 00000001]}", "", EXIT_CODE_USAGE,
+           "story.yaml:9:34: device 00000001 is named twice: once is enough");
+  check_of("kick: {ids: [00000003]}", "--set fleet.devices=3", EXIT_CODE_PASS, "");
+}
+
+static void check_refuses_files_that_are_not_there(void **state)
+{
+  (void) state;
+  check_of("ota.publish: {image: v2, file: /nowhere/v2.img}", "", EXIT_CODE_USAGE,
+           "story.yaml:9:23: cannot read /nowhere/v2.img");
+  check_of("publish-crl: {file: /nowhere/list.pem}", "", EXIT_CODE_USAGE,
+           "story.yaml:9:10: cannot read /nowhere/list.pem");
+}
+
+static void check_asks_the_fleet_folder_that_a_run_will_have(void **state)
+{
+  char words[400], fleet[100];
+  (void) state;
+  snprintf(words, sizeof words, "pki make %s/lab --devices 2 --roots A,spare", work);
+  said_by(&cli_fleetsim, words, &said);
+  assert_int_equal(said.code, EXIT_CODE_PASS);
+  snprintf(fleet, sizeof fleet, "--fleet %s/lab", work);
+  check_of("kick: {ids: [00000002]}", fleet, EXIT_CODE_PASS, "");
+  check_of("kick: {ids: [00000007]}", fleet, EXIT_CODE_USAGE,
+           "story.yaml:9:10: no device of this fleet has the id 00000007; its ids go from 00000001 "
+           "to 00000002\n");
+  snprintf(words, sizeof words, "%s --set fleet.devices=3", fleet);
+  check_of("kick: {share: 50%}", words, EXIT_CODE_USAGE, "lab holds 2 devices and the scenario asks for 3");
+  snprintf(words, sizeof words, "%s --set pki.roots=[A,C]", fleet);
+  check_of("kick: {share: 50%}", words, EXIT_CODE_USAGE, "name 'C', which ");
+  check_of("kick: {share: 50%}", "--fleet /nowhere", EXIT_CODE_USAGE, "cannot find /nowhere");
+}
+
+/* A word mistyped must not leave results that the next try is refused for. */
+static void refused_with(const char *options, int code, const char *sentence)
+{
+  char words[400], out[100];
+  snprintf(out, sizeof out, "%s/out", work);
+  snprintf(words, sizeof words, "run %s/story.yaml --out %s %s", work, out, options);
+  said_by(&cli_fleetsim, words, &said);
+  if (strstr(said.err, sentence) == NULL)
+    fprintf(stderr, "'%s'\n is not in: %s", sentence, said.err);
+  assert_non_null(strstr(said.err, sentence));
+  assert_int_equal(said.code, code);
+  assert_int_equal(access(out, F_OK), -1);
+}
+
+static void a_run_refused_for_what_it_was_given_makes_no_folder(void **state)
+{
+  char words[400];
+  (void) state;
+  write_story("story", "kick: {ids: [00000002]}");
+  refused_with("--fleet /nowhere", EXIT_CODE_USAGE, "cannot find /nowhere");
+  refused_with("--fleet /tmp", EXIT_CODE_USAGE, "is this a folder made by 'fleetsim pki make'?");
+  snprintf(words, sizeof words, "--devices 3 --fleet %s/lab", work);
+  refused_with(words, EXIT_CODE_USAGE, "holds 2 devices");
+  refused_with("--devices 1", EXIT_CODE_USAGE, "has the id 00000002");
+  write_story("story", "ota.publish: {image: v2, file: /nowhere/v2.img}");
+  refused_with("", EXIT_CODE_USAGE, "/nowhere/v2.img");
+}
+
 static void a_set_without_its_value_is_refused_and_hides_a_password(void **state)
 {
   (void) state;
@@ -203,9 +322,13 @@ int main(void)
       cmocka_unit_test(no_verb_takes_what_it_does_not_know),
       cmocka_unit_test(every_verb_says_what_is_missing_and_names_what_is_too_much),
       cmocka_unit_test(check_takes_what_run_sets),
+      cmocka_unit_test(check_refuses_devices_that_the_fleet_does_not_have),
+      cmocka_unit_test(check_refuses_files_that_are_not_there),
+      cmocka_unit_test(check_asks_the_fleet_folder_that_a_run_will_have),
+      cmocka_unit_test(a_run_refused_for_what_it_was_given_makes_no_folder),
       cmocka_unit_test(a_set_without_its_value_is_refused_and_hides_a_password),
       cmocka_unit_test(overrides_end_at_their_limit),
       cmocka_unit_test(a_verb_says_what_it_wants),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, make_work, remove_work);
 }
