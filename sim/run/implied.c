@@ -88,49 +88,6 @@ static bool is_named(const struct scenario *scenario, const char *name, const ch
   return named;
 }
 
-static bool is_of(const struct results_check *check, const char *name)
-{
-  return strncmp(check->expr, name, strlen(name)) == 0;
-}
-
-static void explain_stale_leaf(const struct stage *stage, char *out, size_t left)
-{
-  struct fleet_stale first = fleet_first_stale(stage->fleet);
-  const struct broker *broker = stage->nodes[first.node].broker;
-  snprintf(out, left,
-           "; the first was of device %08x at %.80s port %u: not every machine there has the "
-           "certificate that was presented. Do the hooks reach all of them? A scenario that wants "
-           "to see this names 'broker.stale_leaf' in its last 'expect'",
-           first.device, broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN));
-}
-
-/* Why the back office did not hear it, where that is known, and where to look for it else. */
-static void explain(const struct stage *stage, struct results_check *check)
-{
-  size_t used = strlen(check->observed), left = sizeof check->observed - used;
-  double away_s = metrics_value(stage->metrics, METRIC_OPERATOR_AWAY);
-  bool of_nothing = is_of(check, "telemetry.delivered");
-  if (!check->pass && is_of(check, "broker.stale_leaf"))
-    explain_stale_leaf(stage, check->observed + used, left);
-  if (!check->pass && is_of(check, "revoke.unrefused"))
-    snprintf(
-        check->observed + used, left,
-        "; so many that are on the list were let in after it, and have not been refused since: "
-        "is it in force at every address? A scenario that wants to see this names "
-        "'revoke.unrefused' in its last 'expect'");
-  if (check->pass ||
-      !(of_nothing || is_of(check, "operator.online") || is_of(check, "telemetry.unheard")))
-    return;
-  if (away_s > 0)
-    snprintf(check->observed + used, left, "; the back office was away for %.1f s%s: %s", away_s,
-             stage->office_online ? "" : ", and is", stage->office_said);
-  else if (of_nothing)
-    snprintf(check->observed + used, left,
-             "; a broker may drop messages without a word: see that its ACL lets each device write "
-             "private/ID/# and the operator read private/#, and that its limit of size is not "
-             "below that of a message");
-}
-
 void run_check_implied(struct stage *stage,
                        void (*check)(struct stage *stage, const struct expr *expr))
 {
@@ -144,6 +101,7 @@ void run_check_implied(struct stage *stage,
     if (!applies(stage, implied[i].of)) continue;
     if (implied[i].or != NULL && is_named(stage->scenario, expr.name, implied[i].or)) continue;
     check(stage, &expr);
-    explain(stage, &stage->results.expectations[stage->results.expectation_count - 1]);
+    run_explain(stage, &expr, true,
+                &stage->results.expectations[stage->results.expectation_count - 1]);
   }
 }

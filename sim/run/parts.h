@@ -43,6 +43,11 @@ enum scenario_account run_shortfall_accounts(struct stage *stage, const struct s
 void run_check_implied(struct stage *stage,
                        void (*check)(struct stage *stage, const struct expr *expr));
 
+/* explain.c: adds to an expectation that does not hold what the run knows beyond its number; implied:
+ * the scenario does not name it. */
+void run_explain(struct stage *stage, const struct expr *expr, bool implied,
+                 struct results_check *check);
+
 /* budget.c: the timing profile, and what of it the results say. */
 int run_load_timing(struct stage *stage);
 /* once the fleet folder is open and the first chain is written */

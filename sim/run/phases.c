@@ -145,6 +145,7 @@ static bool check_phase(struct stage *stage, const struct scenario_phase *phase,
     snprintf(check->expr, sizeof check->expr, "%s", phase->expect[e].text);
     check->pass =
         expr_eval(&phase->expect[e], stage_lookup, stage, check->observed, sizeof check->observed);
+    run_explain(stage, &phase->expect[e], false, check);
     result->expectation_count = e + 1;
     pass = pass && check->pass;
   }

@@ -73,7 +73,10 @@ static void check_scenario(struct stage *stage)
     stage_abort(stage, &(struct error){EXIT_CODE_INTERNAL, "out of memory"});
     return;
   }
-  for (size_t e = 0; e < scenario->expect_count; e++) check(stage, &scenario->expect[e]);
+  for (size_t e = 0; e < scenario->expect_count; e++) {
+    check(stage, &scenario->expect[e]);
+    run_explain(stage, &scenario->expect[e], false, &stage->results.expectations[e]);
+  }
   run_check_implied(stage, check);
 }
 

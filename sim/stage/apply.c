@@ -185,6 +185,8 @@ enum step_outcome stage_broker_apply(struct stage *stage, enum scenario_apply ap
 {
   if (apply == SCENARIO_APPLY_NONE) return STEP_DONE;
   enum step_outcome outcome = STEP_DONE;
+  if (apply != SCENARIO_APPLY_RELOAD && broker_is(stage->broker, BROKER_HOOKED))
+    stage->restarted_elsewhere = true;
   if (apply == SCENARIO_APPLY_RESTART) outcome = restart(stage, node);
   if (apply == SCENARIO_APPLY_RELOAD && tell(stage, broker_reload, node) != 0)
     outcome = STEP_ABORTED;

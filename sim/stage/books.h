@@ -17,6 +17,10 @@ uint64_t stage_refused(struct stage *stage);
  * be lost with it. */
 void stage_book_risk(struct stage *stage, bool killed);
 
+/* What to ask where acknowledged messages are missing after a restart elsewhere. */
+#define STAGE_KEEPS_NOTHING \
+  "does the broker keep sessions and messages over a restart ('persistence true' of mosquitto)?"
+
 /* Puts what the operator counted into the metrics; at the end of the run what was lost, and whether
  * all adds up. */
 void stage_count_tally(struct stage *stage);

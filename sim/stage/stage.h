@@ -129,7 +129,8 @@ struct stage {
   char office_said[DIAGNOSE_TEXT_MAX]; /* the latest reason why it is not online */
   /* messages that the plan's own steps may have lost: books.h */
   uint64_t at_risk;
-  bool office_surprised; /* it lost its broker where the plan takes none away */
+  bool restarted_elsewhere; /* by a hook, or it may have been: what is not kept there is gone */
+  bool office_surprised;    /* it lost its broker where the plan takes none away */
   struct stage_taken taken;
   /* that it was not, since it first was, but for the present absence */
   uint64_t office_away_ms;

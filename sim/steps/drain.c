@@ -28,9 +28,10 @@ static enum step_outcome run_drain(struct stage *stage, const struct scenario_st
   else
     error_set(&stage->error, EXIT_CODE_FAIL,
               "%llu telemetry messages have not arrived after %.0f s: a broker acknowledged %llu "
-              "of them and refused %llu",
+              "of them and refused %llu%s",
               (unsigned long long) missing, (double) step->within_ms / 1000.0,
-              (unsigned long long) acknowledged, (unsigned long long) refused);
+              (unsigned long long) acknowledged, (unsigned long long) refused,
+              acknowledged > 0 && stage->restarted_elsewhere ? "; " STAGE_KEEPS_NOTHING : "");
   return STEP_FAILED;
 }
 

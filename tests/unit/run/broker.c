@@ -93,7 +93,7 @@ struct broker {
   bool office_attached, office_known;
   unsigned life; /* grows whenever all sessions end */
   uint64_t next_turn_us, timed_out;
-  bool refuses, deaf, keeps_chain, fails_start;
+  bool refuses, deaf, keeps_chain, fails_start, keeps_nothing;
   char split[16]; /* who comes from there meets a machine that keeps its chain */
   char first[TEXT_MAX];
 };
@@ -949,6 +949,7 @@ static void hook_on(struct broker *broker, const struct operation *operation)
   enum hook_kind hook = operation->hook;
   bool restart = hook == HOOK_RESTART;
   if (restart) end_all(broker, true);
+  if (restart && broker->keeps_nothing) forget_all(broker);
   if (hook == HOOK_KICK) kick(broker, operation->client);
   if (hook == HOOK_TRUST_CLIENTS || restart) load_clients(broker);
   if (hook == HOOK_PUBLISH_CRL || restart) load_lists(broker);
@@ -1427,6 +1428,11 @@ void site_split(struct broker *broker, const char *from)
 void site_fail_start(struct broker *broker)
 {
   broker->fails_start = true;
+}
+
+void site_keep_nothing(struct broker *broker)
+{
+  broker->keeps_nothing = true;
 }
 
 static enum hook_kind hook_of(const char *key)

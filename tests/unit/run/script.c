@@ -35,6 +35,8 @@ static bool happen_to_broker(struct broker *broker, const char *what)
     site_go_deaf(broker);
   else if (strcmp(what, "keeps its chain") == 0)
     site_keep_chain(broker);
+  else if (strcmp(what, "keeps nothing") == 0)
+    site_keep_nothing(broker);
   else if (strcmp(what, "does not start") == 0)
     site_fail_start(broker);
   else if (sscanf(what, "serves %15s", word) == 1)

@@ -6,6 +6,7 @@
  *     # at 3.5s: a serves spare   (another chain, under that root)
  *     # always: a keeps its chain for 127.0.0.2   (a machine for who comes from there)
  *     # always: a is deaf          (keeps its chain, does not start: from the moment it is there)
+ *     # always: a keeps nothing    (of sessions and messages, over a restart by a hook)
  *     # hook restart: fails        (does nothing; skips b)
  *     # no terminal
  *

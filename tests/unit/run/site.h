@@ -28,6 +28,8 @@ void site_keep_chain(struct broker *broker);      /* a reload takes no new chain
 void site_serve(struct broker *broker, const char *root); /* another chain, by itself */
 void site_split(struct broker *broker, const char *from); /* script.h */
 void site_fail_start(struct broker *broker);              /* it does not start any more */
+void site_keep_nothing(
+    struct broker *broker); /* its restart by a hook loses sessions and messages */
 void site_hook_fails(const char *hook);
 void site_hook_does_nothing(const char *hook);
 void site_hook_skips(const char *hook, const char *name); /* that broker it forgets */

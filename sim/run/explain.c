@@ -1,0 +1,106 @@
+/* What is added to an expectation that does not hold, whoever wrote it, where the run knows more of
+ * it than a number: why the back office did not hear it, or where to look. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <string.h>
+
+#include "run/parts.h"
+#include "stage/books.h"
+#include "stage/nodes.h"
+
+struct remark {
+  struct stage *stage;
+  const struct expr *expr;
+  bool implied; /* the scenario does not name it */
+  struct results_check *check;
+};
+
+static bool is_of(const struct remark *remark, const char *name)
+{
+  return strcmp(remark->expr->name, name) == 0;
+}
+
+static void add(const struct remark *remark, const char *sentence)
+{
+  struct results_check *check = remark->check;
+  size_t used = strlen(check->observed);
+  snprintf(check->observed + used, sizeof check->observed - used, "; %s", sentence);
+}
+
+/* Behind what is wrong: who writes of it himself needs no telling how. */
+static void add_way_out(const struct remark *remark)
+{
+  struct results_check *check = remark->check;
+  size_t used = strlen(check->observed);
+  if (!remark->implied) return;
+  snprintf(check->observed + used, sizeof check->observed - used,
+           " A scenario that wants to see this names '%s' in its last 'expect'",
+           remark->expr->name);
+}
+
+/* Not where too few were seen: 'revoke.unrefused == 1' of a scenario that wants to see it. */
+static bool is_too_much(const struct remark *remark, enum metric metric)
+{
+  enum expr_op op = remark->expr->op;
+  return (op == EXPR_EQ || op == EXPR_LT || op == EXPR_LE) &&
+         metrics_value(remark->stage->metrics, metric) > remark->expr->value;
+}
+
+static void explain_stale_leaf(const struct remark *remark)
+{
+  char sentence[400];
+  struct fleet_stale first = fleet_first_stale(remark->stage->fleet);
+  const struct broker *broker = remark->stage->nodes[first.node].broker;
+  snprintf(sentence, sizeof sentence,
+           "the first was of device %08x at %.80s port %u: not every machine there has the "
+           "certificate that was presented. Do the hooks reach all of them?",
+           first.device, broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN));
+  add(remark, sentence);
+  add_way_out(remark);
+}
+
+static void explain_unrefused(const struct remark *remark)
+{
+  add(remark, "so many that are on the list were let in after it, and have not been refused since: "
+              "is it in force at every address?");
+  add_way_out(remark);
+}
+
+static void explain_silence(const struct remark *remark)
+{
+  const struct stage *stage = remark->stage;
+  double away_s = metrics_value(stage->metrics, METRIC_OPERATOR_AWAY);
+  char sentence[sizeof remark->check->observed];
+  if (away_s > 0) {
+    snprintf(sentence, sizeof sentence, "the back office was away for %.1f s%s: %s", away_s,
+             stage->office_online ? "" : ", and is", stage->office_said);
+    add(remark, sentence);
+  } else if (is_of(remark, "telemetry.delivered") &&
+             metrics_value(stage->metrics, METRIC_TELEMETRY_DELIVERED) <= 0)
+    add(remark, "a broker may drop messages without a word: see that its ACL lets each device "
+                "write private/ID/# and the operator read private/#, and that its limit of size is "
+                "not below that of a message");
+}
+
+static void explain_lost(const struct remark *remark)
+{
+  bool acknowledged = metrics_value(remark->stage->metrics, METRIC_TELEMETRY_LOST_ACKED) > 0;
+  if (acknowledged && remark->stage->restarted_elsewhere) add(remark, STAGE_KEEPS_NOTHING);
+}
+
+void run_explain(struct stage *stage, const struct expr *expr, bool implied,
+                 struct results_check *check)
+{
+  const struct remark remark = {stage, expr, implied, check};
+  if (check->pass) return;
+  if (is_of(&remark, "broker.stale_leaf") && is_too_much(&remark, METRIC_BROKER_STALE))
+    explain_stale_leaf(&remark);
+  if (is_of(&remark, "revoke.unrefused") && is_too_much(&remark, METRIC_REVOKE_UNREFUSED))
+    explain_unrefused(&remark);
+  if (is_of(&remark, "telemetry.delivered") || is_of(&remark, "operator.online") ||
+      is_of(&remark, "telemetry.unheard"))
+    explain_silence(&remark);
+  if (is_of(&remark, "telemetry.unheard") || is_of(&remark, "telemetry.lost") ||
+      is_of(&remark, "telemetry.lost_acked"))
+    explain_lost(&remark);
+}
