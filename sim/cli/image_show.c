@@ -21,6 +21,7 @@
 #include "pki/nvm_store.h"
 
 #define CACHE_SIZE  65536u
+#define USUAL_CLASS 1  /* of devices where a scenario says nothing */
 #define ENTRIES_MAX 64 /* listed of each list; a device's parser reads them all */
 
 /* The file, read a piece at a time. */
@@ -175,6 +176,8 @@ static void add_contents(struct look *look, json_t *tree)
 struct verdict {
   enum device_ota_status status;
   bool has_key;
+  bool has_class;
+  uint32_t device_class;
   char cause[PKI_IMAGE_CAUSE_MAX]; /* "": the status says all */
   char note[PKI_IMAGE_CAUSE_MAX];  /* "": nothing else */
 };
@@ -201,6 +204,8 @@ static void judge_image(const struct device_image_source *source, const uint8_t 
   pki_image_cause(source, &finding, out->cause);
   if (out->status != DEVICE_OTA_NONE) return;
   pki_image_note(source, &info, out->note);
+  out->has_class = true;
+  out->device_class = info.device_class;
   out->status = judge_hash(source, &info, hash);
   if (point == NULL && out->note[0] == '\0' && pki_image_signature_is_padded(source, &info))
     snprintf(out->note, sizeof out->note, "%s", PKI_IMAGE_PADDED_SENTENCE);
@@ -252,6 +257,8 @@ static void add_verdict(json_t *tree, const struct verdict *verdict)
       json_string(status == DEVICE_OTA_NONE ? "good" : device_ota_status_name(status)));
   if (status != DEVICE_OTA_NONE)
     json_object_set_new(tree, "sentence", json_string(device_ota_status_sentence(status)));
+  if (verdict->has_class)
+    json_object_set_new(tree, "device_class", json_integer(verdict->device_class));
   if (verdict->cause[0] != '\0') json_object_set_new(tree, "cause", json_string(verdict->cause));
   if (verdict->note[0] != '\0') json_object_set_new(tree, "note", json_string(verdict->note));
 }
@@ -297,19 +304,34 @@ static void print_contents(const json_t *tree)
     printf("  after it    %lld bytes more\n", number_of(tree, "bytes_after"));
 }
 
+/* Whole is not enough where the fleet is of another class. */
+static void print_class(const json_t *tree)
+{
+  long long class = number_of(tree, "device_class");
+  if (class == USUAL_CLASS) return;
+  printf(
+      "only devices of class %lld take it ('ota: {class: %lld}'); others, and %d is the class of "
+      "a fleet that names none, refuse it (%s)\n",
+      class, class, USUAL_CLASS, device_ota_status_name(DEVICE_OTA_WRONG_CLASS));
+}
+
 static void print_tree(const json_t *tree)
 {
   print_contents(tree);
   printf("  hash        %s\n  key         %s\n  signature   %s\n", tree_text(tree, "hash"),
          tree_text(tree, "key"), tree_text(tree, "signature"));
   if (tree_text(tree, "note")[0] != '\0') printf("  note        %s\n", tree_text(tree, "note"));
-  if (strcmp(tree_text(tree, "verdict"), "good") != 0)
+  if (strcmp(tree_text(tree, "verdict"), "good") != 0) {
     printf("a device refuses it (%s): %s\n", tree_text(tree, "verdict"),
            tree_text(tree, tree_text(tree, "cause")[0] != '\0' ? "cause" : "sentence"));
-  else if (strcmp(tree_text(tree, "signature"), "good") == 0)
-    printf("good: whole, and signed with that key\n");
+    return;
+  }
+  if (strcmp(tree_text(tree, "signature"), "good") == 0)
+    printf("%swhole, and signed with that key\n",
+           number_of(tree, "device_class") == USUAL_CLASS ? "good: " : "");
   else
     printf("whole; name the key with --fleet or --key, so that the signature is checked too\n");
+  print_class(tree);
 }
 
 static int print_image(const struct args *args, struct look *look, EVP_PKEY *key,

@@ -221,7 +221,8 @@ static void check_asks_the_fleet_folder_that_a_run_will_have(void **state)
            "story.yaml:9:10: no device of this fleet has the id 00000007; its ids go from 00000001 "
            "to 00000002\n");
   snprintf(words, sizeof words, "%s --set fleet.devices=3", fleet);
-  check_of("kick: {share: 50%}", words, EXIT_CODE_USAGE, "lab holds 2 devices and the scenario asks for 3");
+  check_of("kick: {share: 50%}", words, EXIT_CODE_USAGE,
+           "lab holds 2 devices and the scenario asks for 3");
   snprintf(words, sizeof words, "%s --set pki.roots=[A,C]", fleet);
   check_of("kick: {share: 50%}", words, EXIT_CODE_USAGE, "name 'C', which ");
   check_of("kick: {share: 50%}", "--fleet /nowhere", EXIT_CODE_USAGE, "cannot find /nowhere");
@@ -253,6 +254,31 @@ static void a_run_refused_for_what_it_was_given_makes_no_folder(void **state)
   refused_with("--devices 1", EXIT_CODE_USAGE, "has the id 00000002");
   write_story("story", "ota.publish: {image: v2, file: /nowhere/v2.img}");
   refused_with("", EXIT_CODE_USAGE, "/nowhere/v2.img");
+}
+
+static void show_of(const char *class, const char *sentence)
+{
+  char words[400];
+  snprintf(words, sizeof words,
+           "image make %s/%s.img --size 8KiB --version 1.1.0 --counter 2 --class %s --fleet %s/lab",
+           work, class, class, work);
+  said_by(&cli_fleetsim, words, &said);
+  assert_int_equal(said.code, EXIT_CODE_PASS);
+  snprintf(words, sizeof words, "image show %s/%s.img --fleet %s/lab", work, class, work);
+  said_by(&cli_fleetsim, words, &said);
+  assert_int_equal(said.code, EXIT_CODE_PASS);
+  if (strstr(said.out, sentence) == NULL) fprintf(stderr, "'%s' is not in: %s", sentence, said.out);
+  assert_non_null(strstr(said.out, sentence));
+}
+
+static void an_image_for_another_class_is_not_called_good(void **state)
+{
+  (void) state;
+  show_of("1", "\ngood: whole, and signed with that key\n");
+  assert_null(strstr(said.out, "only devices of class"));
+  show_of("2", "\nwhole, and signed with that key\nonly devices of class 2 take it ('ota: {class: "
+               "2}'); others, and 1 is the class of a fleet that names none, refuse it "
+               "(wrong_class)\n");
 }
 
 static void a_set_without_its_value_is_refused_and_hides_a_password(void **state)
@@ -326,6 +352,7 @@ int main(void)
       cmocka_unit_test(check_refuses_files_that_are_not_there),
       cmocka_unit_test(check_asks_the_fleet_folder_that_a_run_will_have),
       cmocka_unit_test(a_run_refused_for_what_it_was_given_makes_no_folder),
+      cmocka_unit_test(an_image_for_another_class_is_not_called_good),
       cmocka_unit_test(a_set_without_its_value_is_refused_and_hides_a_password),
       cmocka_unit_test(overrides_end_at_their_limit),
       cmocka_unit_test(a_verb_says_what_it_wants),
