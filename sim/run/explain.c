@@ -20,7 +20,7 @@ static bool is_of(const struct remark *remark, const char *name)
   return strcmp(remark->expr->name, name) == 0;
 }
 
-static void add(const struct remark *remark, const char *sentence)
+static void say_also(const struct remark *remark, const char *sentence)
 {
   struct results_check *check = remark->check;
   size_t used = strlen(check->observed);
@@ -28,7 +28,7 @@ static void add(const struct remark *remark, const char *sentence)
 }
 
 /* Behind what is wrong: who writes of it himself needs no telling how. */
-static void add_way_out(const struct remark *remark)
+static void say_way_out(const struct remark *remark)
 {
   struct results_check *check = remark->check;
   size_t used = strlen(check->observed);
@@ -55,15 +55,16 @@ static void explain_stale_leaf(const struct remark *remark)
            "the first was of device %08x at %.80s port %u: not every machine there has the "
            "certificate that was presented. Do the hooks reach all of them?",
            first.device, broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN));
-  add(remark, sentence);
-  add_way_out(remark);
+  say_also(remark, sentence);
+  say_way_out(remark);
 }
 
 static void explain_unrefused(const struct remark *remark)
 {
-  add(remark, "so many that are on the list were let in after it, and have not been refused since: "
-              "is it in force at every address?");
-  add_way_out(remark);
+  say_also(remark,
+           "so many that are on the list were let in after it, and have not been refused since: "
+           "is it in force at every address?");
+  say_way_out(remark);
 }
 
 static void explain_silence(const struct remark *remark)
@@ -74,18 +75,19 @@ static void explain_silence(const struct remark *remark)
   if (away_s > 0) {
     snprintf(sentence, sizeof sentence, "the back office was away for %.1f s%s: %s", away_s,
              stage->office_online ? "" : ", and is", stage->office_said);
-    add(remark, sentence);
+    say_also(remark, sentence);
   } else if (is_of(remark, "telemetry.delivered") &&
              metrics_value(stage->metrics, METRIC_TELEMETRY_DELIVERED) <= 0)
-    add(remark, "a broker may drop messages without a word: see that its ACL lets each device "
-                "write private/ID/# and the operator read private/#, and that its limit of size is "
-                "not below that of a message");
+    say_also(remark,
+             "a broker may drop messages without a word: see that its ACL lets each device "
+             "write private/ID/# and the operator read private/#, and that its limit of size is "
+             "not below that of a message");
 }
 
 static void explain_lost(const struct remark *remark)
 {
   bool acknowledged = metrics_value(remark->stage->metrics, METRIC_TELEMETRY_LOST_ACKED) > 0;
-  if (acknowledged && remark->stage->restarted_elsewhere) add(remark, STAGE_KEEPS_NOTHING);
+  if (acknowledged && remark->stage->restarted_elsewhere) say_also(remark, STAGE_KEEPS_NOTHING);
 }
 
 void run_explain(struct stage *stage, const struct expr *expr, bool implied,
