@@ -27,17 +27,29 @@ int pki_args_take_roots(const struct args_option *option, char *value, void *to,
   return pki_roots_check_names(out, error);
 }
 
+static void name_of(const struct pki *pki, size_t index, char out[PKI_DEVICE_NAME])
+{
+  if (pki_device_name(pki, index, out, NULL) != 0) strcpy(out, "?");
+}
+
 int pki_args_device(const struct pki *pki, const char *text, size_t *index, struct error *error)
 {
-  if (strlen(text) != 8 || strspn(text, "0123456789abcdefABCDEF") != 8)
-    return error_set(error, EXIT_CODE_USAGE, "'%s' is no device id: eight hex digits are", text);
-  if (pki_find_device(pki, (uint32_t) strtoul(text, NULL, 16), index)) return 0;
+  char name[PKI_DEVICE_NAME], last[PKI_DEVICE_NAME];
+  int found = pki_find_name(pki, text, index, error);
+  if (found != 0) return found < 0 ? -1 : 0;
+  /* an id in upper case is meant, too */
+  if (strlen(text) == 8 && strspn(text, "0123456789abcdefABCDEF") == 8) {
+    snprintf(name, sizeof name, "%08lx", strtoul(text, NULL, 16));
+    if ((found = pki_find_name(pki, name, index, error)) != 0) return found < 0 ? -1 : 0;
+  }
   size_t count = pki_device_count(pki);
   if (count == 0)
-    return error_set(error, EXIT_CODE_USAGE, "there is no device %s: the fleet has none", text);
+    return error_set(error, EXIT_CODE_USAGE, "there is no device %.80s: the fleet has none", text);
+  name_of(pki, 0, name);
+  name_of(pki, count - 1, last);
   return error_set(error, EXIT_CODE_USAGE,
-                   "there is no device %s: the fleet's %zu are from %08x to %08x", text, count,
-                   (unsigned) pki_device_id(pki, 0), (unsigned) pki_device_id(pki, count - 1));
+                   "there is no device %.80s: the fleet's %zu are from %s to %s", text, count, name,
+                   last);
 }
 
 int pki_args_within(const struct pki_roots *some, const struct pki_roots *all, const char *option,
@@ -58,10 +70,12 @@ static void print_roots(const struct pki_roots *roots)
 void pki_args_print_fleet(const struct pki *pki, const struct pki_roots *trusted)
 {
   size_t count = pki_device_count(pki);
+  char first[PKI_DEVICE_NAME], last[PKI_DEVICE_NAME];
+  name_of(pki, 0, first);
+  name_of(pki, count - 1, last);
   printf("%s: roots ", pki_folder(pki));
   print_roots(pki_roots(pki));
-  printf("; %zu device%s, %08x to %08x, trusting ", count, count == 1 ? "" : "s",
-         (unsigned) pki_device_id(pki, 0), (unsigned) pki_device_id(pki, count - 1));
+  printf("; %zu device%s, %s to %s, trusting ", count, count == 1 ? "" : "s", first, last);
   print_roots(trusted);
   printf("\n");
 }

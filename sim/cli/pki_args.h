@@ -15,7 +15,7 @@
 int pki_args_take_roots(const struct args_option *option, char *value, void *to,
                         struct error *error);
 
-/* Eight hex digits of a device of the fleet, to its index. */
+/* The name of a device of the fleet, to its index. */
 int pki_args_device(const struct pki *pki, const char *text, size_t *index, struct error *error);
 
 /* Refuses names in `some` that are not in `all`. */

@@ -3,6 +3,7 @@
  * command can be given again. */
 #define _POSIX_C_SOURCE 200809L
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -40,19 +41,45 @@ static int take_columns(const struct args_option *option, char *value, void *to,
   return 0;
 }
 
+static int take_id_from(const struct args_option *option, char *value, void *to,
+                        struct error *error)
+{
+  static const char *const sources[] = {
+      [PKI_ID_FROM_CSV] = "csv",
+      [PKI_ID_FROM_CN] = "cn",
+      [PKI_ID_FROM_SERIAL] = "serialNumber",
+      [PKI_ID_FROM_URI] = "san-uri",
+      [PKI_ID_FROM_DNS] = "san-dns",
+  };
+  (void) option;
+  for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+    if (strcasecmp(value, sources[i]) != 0) continue;
+    *(enum pki_id_from *) to = (enum pki_id_from) i;
+    return 0;
+  }
+  return error_set(error, EXIT_CODE_USAGE,
+                   "--id-from is csv, cn, serialNumber, san-uri or san-dns, not '%.40s'", value);
+}
+
 #define TO(field) .offset = offsetof(struct import_line, field)
 static const struct args_option options[] = {
     {"csv", "FILE",
      "the devices: a header that names the columns id, key and certificate\n"
      "(also chain; others are kept), or lines of 'id,key path,certificate path';\n"
-     "id is eight hex digits and (in lower case) the certificate's CN, paths are\n"
-     "relative to the CSV; commas or semicolons, \"quoted, fields\", '#' comments.\n"
+     "id is the device's name, paths are relative to the CSV; commas or semicolons, \"quoted, "
+     "fields\", '#' comments.\n"
      "Files are PEM, DER or PKCS#12, in any order and with text between, key and\n"
      "certificates in one or two; P-256 and SHA-256, which devices know",
      args_text, TO(csv), .needed = true},
     {"columns", "id=NAME,key=NAME,..",
      "which columns of the header these are (id, key, certificate, chain)", take_columns,
      TO(how.column)},
+    {"id-from", "SOURCE",
+     "where a device's name comes from: csv (its column id), or the leaf's cn,\n"
+     "serialNumber (of its subject), san-uri or san-dns (default: csv); 1 to 64\n"
+     "characters of printable ASCII without / + # \" and \\. A name of eight hex\n"
+     "digits is the id that runs use, and the CN",
+     take_id_from, TO(how.id_from)},
     {"password-file", "FILE",
      "its first line is the passphrase of keys that are under one; mode 0600", args_text,
      TO(password_file)},

@@ -58,22 +58,36 @@ static void add_revoked(void *ctx, const struct pki_revoked *row)
   json_array_append_new(ctx, revoked);
 }
 
-static json_t *device_tree(struct pki *pki, const char *id, struct error *error)
+static void add_column(void *ctx, const char *name, const char *value)
+{
+  (void) value; /* it may be a secret */
+  json_array_append_new(ctx, json_string(name));
+}
+
+static json_t *device_tree(struct pki *pki, const char *text, struct error *error)
 {
   size_t index;
   struct pki_device_state state;
-  if (pki_args_device(pki, id, &index, error) != 0 ||
+  char id[DEVICE_ID_TEXT], name[PKI_DEVICE_NAME];
+  if (pki_args_device(pki, text, &index, error) != 0 ||
+      pki_device_name(pki, index, name, error) != 0 ||
       pki_device_look(pki, index, &state, error) != 0)
     return NULL;
-  json_t *device = json_object(), *anchors = json_array(), *certificates = json_array();
+  json_t *device = json_object(), *anchors = json_array(), *certificates = json_array(),
+         *columns = json_array();
+  device_id_text(state.id, id);
   for (size_t i = 0; i < state.anchor_count; i++)
     json_array_append_new(anchors, json_string(state.anchor[i]));
+  json_object_set_new(device, "name", json_string(name));
   json_object_set_new(device, "id", json_string(id));
   json_object_set_new(device, "bundle_version", json_integer(state.bundle_version));
   json_object_set_new(device, "anchors", anchors);
   json_object_set_new(device, "certificate_sha256", tree_hex(state.certificate_id, 32));
   json_object_set_new(device, "certificates", certificates);
-  if (pki_device_certificates(pki, index, add_issued, certificates, error) == 0) return device;
+  json_object_set_new(device, "columns", columns);
+  if (pki_device_certificates(pki, index, add_issued, certificates, error) == 0 &&
+      pki_device_columns(pki, index, add_column, columns, error) == 0)
+    return device;
   json_decref(device);
   return NULL;
 }
@@ -111,10 +125,15 @@ static void print_device(const json_t *device)
 {
   size_t i;
   json_t *one;
-  printf("\ndevice %s: trust bundle version %lld of", tree_text(device, "id"),
+  const char *name = tree_text(device, "name"), *id = tree_text(device, "id");
+  bool own = strcmp(name, id) != 0;
+  printf("\ndevice %s%s%s%s: trust bundle version %lld of", name, own ? " (" : "", own ? id : "",
+         own ? " in runs)" : "",
          (long long) json_integer_value(json_object_get(device, "bundle_version")));
   json_array_foreach(json_object_get(device, "anchors"), i, one)
       printf("%s %s", i == 0 ? "" : ",", json_string_value(one));
+  json_array_foreach(json_object_get(device, "columns"), i, one)
+      printf("%s %s", i == 0 ? "\n  columns of its list:" : ",", json_string_value(one));
   printf("\n  certificate in force: sha256 %s\n", tree_text(device, "certificate_sha256"));
   json_array_foreach(json_object_get(device, "certificates"), i, one)
       printf("  %s %s under %s, serial %s, valid %.10s to %.10s\n", tree_text(one, "state"),
@@ -145,7 +164,7 @@ struct show_line {
 };
 
 static const struct args_option options[] = {
-    {"device", "ID",
+    {"device", "NAME",
      "also this device: its certificates in the registry, the trust bundle in its NVM", args_text,
      .offset = offsetof(struct show_line, device)},
     {"json", NULL, "the same as JSON", args_flag, .offset = offsetof(struct show_line, json)},

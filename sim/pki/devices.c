@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pki/names.h"
+
 static int flash(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page,
                  struct error *error)
 {
@@ -24,13 +26,24 @@ static int flash(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t 
                    (unsigned) newcomer->id);
 }
 
+/* A name that is the id stands in no row: it must be nobody's name of his own. */
+static int register_name(struct pki *pki, const struct pki_newcomer *newcomer, struct error *error)
+{
+  struct pki_name_store *names = pki_registry_names(pki->registry);
+  uint32_t other;
+  if (!pki_names_is_own_id(newcomer->name, newcomer->id))
+    return pki_names_add(names, newcomer->id, newcomer->name, error);
+  int found = pki_names_find(names, newcomer->name, &other, error);
+  return found <= 0 ? found
+                    : error_set(error, EXIT_CODE_USAGE, "the device %s is in the fleet already",
+                                newcomer->name);
+}
+
 static int register_device(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page,
                            struct error *error)
 {
-  char name[DEVICE_ID_TEXT];
   uint8_t *csr = NULL;
-  device_id_text(newcomer->id, name);
-  X509_REQ *request = pki_cert_request(name, newcomer->key, error);
+  X509_REQ *request = pki_cert_request(newcomer->name, newcomer->key, error);
   int size = request == NULL ? -1 : i2d_X509_REQ(request, &csr);
   X509_REQ_free(request);
   if (size <= 0) return -1;
@@ -42,6 +55,7 @@ static int register_device(struct pki *pki, const struct pki_newcomer *newcomer,
   int result = pki_registry_add_device(pki->registry, device, csr, (size_t) size,
                                        newcomer->row.issued, error);
   if (result == 0) result = pki_registry_add_certificate(pki->registry, &certificate, error);
+  if (result == 0) result = register_name(pki, newcomer, error);
   OPENSSL_free(csr);
   return result;
 }
@@ -97,8 +111,9 @@ static int add_one(struct pki *pki, uint32_t id, const char *root, const uint8_t
                                   .bundle = bundle,
                                   .bundle_size = bundle_size};
   if (newcomer.key == NULL) return -1;
-  int result = pki_issue(pki, root, id, newcomer.key, chain, sizeof chain, &newcomer.chain_size,
-                         &newcomer.row, error);
+  device_id_text(id, newcomer.name);
+  int result = pki_issue(pki, root, newcomer.name, newcomer.key, chain, sizeof chain,
+                         &newcomer.chain_size, &newcomer.row, error);
   if (result == 0) result = pki_devices_enter(pki, &newcomer, page, error);
   EVP_PKEY_free(newcomer.key);
   return result;

@@ -2,6 +2,7 @@
    that it is about. */
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "pki/vet.h"
 
@@ -32,6 +33,8 @@ static const char *const sentences[PKI_DOUBTS] = {
         "an issuer that is not for TLS clients (its extended key usage leaves them out): a broker "
         "refuses these devices (connect.tls.refused_certificate); have that CA's certificate "
         "issued anew",
+    [PKI_DOUBT_NAME] = "a CN that is not its name: a broker that takes user names from "
+                       "certificates knows these devices by the CN",
     [PKI_DOUBT_ROOT] = "a root behind the chain that a device has no room for: it was left out, "
                        "for brokers have it",
 };
@@ -97,6 +100,13 @@ void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *an
   if (anchor == NULL)
     pki_doubt_note(doubts, sk_X509_num(chain) == 1 ? PKI_DOUBT_ALONE : PKI_DOUBT_STRANGE, leaf,
                    where);
+}
+
+void pki_doubt_name(struct pki_doubts *doubts, const char *name, X509 *leaf, const char *where)
+{
+  char common_name[72];
+  pki_cert_common_name(X509_get_subject_name(leaf), common_name, sizeof common_name);
+  if (strcmp(common_name, name) != 0) pki_doubt_note(doubts, PKI_DOUBT_NAME, leaf, where);
 }
 
 void pki_doubts_tell(const struct pki_doubts *doubts, void (*warn)(void *ctx, const char *sentence),

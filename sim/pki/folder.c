@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "pki/names.h"
 #include "pki/secret.h"
 
 int64_t pki_now(void)
@@ -243,6 +244,37 @@ bool pki_find_device(const struct pki *pki, uint32_t id, size_t *index)
   }
   *index = low;
   return low < pki->device_count && pki->devices[low].id == id;
+}
+
+int pki_device_name(const struct pki *pki, size_t index, char out[PKI_DEVICE_NAME],
+                    struct error *error)
+{
+  assert(index < pki->device_count);
+  uint32_t id = pki->devices[index].id;
+  int found = pki_names_get(pki_registry_names(pki->registry), id, out, error);
+  if (found == 0) device_id_text(id, out);
+  return found < 0 ? -1 : 0;
+}
+
+int pki_find_name(const struct pki *pki, const char *name, size_t *index, struct error *error)
+{
+  struct pki_name_store *names = pki_registry_names(pki->registry);
+  char own[PKI_DEVICE_NAME];
+  uint32_t id;
+  int found = pki_names_find(names, name, &id, error);
+  if (found != 0) return found < 0 ? -1 : pki_find_device(pki, id, index);
+  if (!pki_names_is_id(name, &id) || !pki_find_device(pki, id, index)) return 0;
+  found = pki_names_get(names, id, own, error);
+  return found < 0 ? -1 : found == 0; /* a device that has a name does not go by its id */
+}
+
+int pki_device_columns(const struct pki *pki, size_t index,
+                       void (*each)(void *ctx, const char *name, const char *value), void *ctx,
+                       struct error *error)
+{
+  assert(index < pki->device_count);
+  return pki_names_columns(pki_registry_names(pki->registry), pki->devices[index].id, each, ctx,
+                           error);
 }
 
 uint8_t *pki_device_page(struct pki *pki, size_t index)

@@ -11,6 +11,7 @@
 #include "device/identity.h"
 #include "pki/contents.h"
 #include "pki/csv.h"
+#include "pki/names.h"
 #include "pki/vet.h"
 
 _Static_assert((int) PKI_CSV_ROLES == PKI_IMPORT_COLUMNS, "a column for each role");
@@ -20,26 +21,94 @@ struct import {
   const struct pki_import *how;
   struct pki_csv csv;
   size_t entered;
+  uint32_t next_id;
   struct pki_doubts doubts;
   uint8_t bundle[DEVICE_NVM_TRUST_MAX];
   size_t bundle_size;
 };
 
-/* Upper case is read as lower case, which is what devices say. */
-static int parse_id(const char *text, uint32_t *id, struct error *error)
+/* --- Names ------------------------------------------------------------------------------------ */
+
+/* An id in upper case is read as one of lower case, which is what devices say. */
+static int name_by_list(const struct import *import, char out[PKI_DEVICE_NAME], struct error *error)
 {
-  size_t size = strlen(text), digits = strspn(text, "0123456789abcdefABCDEF");
-  if (size == DEVICE_ID_TEXT - 1 && digits == size) {
-    *id = (uint32_t) strtoul(text, NULL, 16);
+  const char *text = pki_csv_cell(&import->csv, PKI_CSV_ID);
+  if (pki_names_check(text, error) != 0) return -1;
+  strcpy(out, text);
+  if (strlen(text) != DEVICE_ID_TEXT - 1 || strspn(text, "0123456789abcdefABCDEF") != strlen(text))
     return 0;
-  }
-  if (digits == size && size < DEVICE_ID_TEXT - 1)
-    return error_set(error, EXIT_CODE_USAGE,
-                     "'%.40s' is no device id: eight hex digits are, with their leading zeros "
-                     "(spreadsheets drop them unless the column is text)",
-                     text);
-  return error_set(error, EXIT_CODE_USAGE, "'%.40s' is no device id: eight hex digits are", text);
+  for (char *c = out; *c != '\0'; c++)
+    if (*c >= 'A' && *c <= 'F') *c = (char) (*c - 'A' + 'a');
+  return 0;
 }
+
+/* 1 when a device of the fleet, or one earlier in the list, has the name; 0, or -1. */
+static int is_taken(const struct import *import, const char *name, struct error *error)
+{
+  struct pki_registry *registry = import->pki->registry;
+  char own[PKI_DEVICE_NAME];
+  uint32_t id;
+  int found = pki_names_find(pki_registry_names(registry), name, &id, error);
+  if (found != 0 || !pki_names_is_id(name, &id) || !pki_registry_has_device(registry, id))
+    return found;
+  found = pki_names_get(pki_registry_names(registry), id, own, error);
+  return found < 0 ? -1 : found == 0;
+}
+
+/* That of the name if it is one and free, or the next that nobody has. */
+static uint32_t choose_id(struct import *import, const char *name)
+{
+  uint32_t id;
+  if (pki_names_is_id(name, &id) && !pki_registry_has_device(import->pki->registry, id)) return id;
+  while (pki_registry_has_device(import->pki->registry, import->next_id)) import->next_id++;
+  return import->next_id++;
+}
+
+static bool can_issue(const struct pki *pki)
+{
+  bool can = false;
+  for (size_t i = 0; i < pki->roots.count; i++) can |= pki_can_issue(pki, pki->roots.name[i]);
+  return can;
+}
+
+static int take_name(struct import *import, struct pki_newcomer *newcomer, struct error *error)
+{
+  int taken = is_taken(import, newcomer->name, error);
+  if (taken < 0) return -1;
+  if (taken > 0)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "the device %s is in the fleet already, or twice in this list",
+                     newcomer->name);
+  newcomer->id = choose_id(import, newcomer->name);
+  /* what is issued to a device over MQTT is taken by it for its id alone */
+  if (!pki_names_is_own_id(newcomer->name, newcomer->id) && can_issue(import->pki))
+    return error_set(error, EXIT_CODE_USAGE,
+                     "'%s' is no device id of eight hex digits, by which devices go in a folder "
+                     "that issues certificates: import the list into a folder of its own "
+                     "(--roots-pem)",
+                     newcomer->name);
+  return 0;
+}
+
+/* Spreadsheets drop leading zeros unless a column is text. Other names need not be the CN. */
+static int check_zeros(const struct import *import, const char *name, const X509 *leaf,
+                       struct error *error)
+{
+  char common_name[72];
+  size_t digits = strspn(name, "0123456789abcdefABCDEF");
+  pki_cert_common_name(X509_get_subject_name(leaf), common_name, sizeof common_name);
+  size_t size = strlen(common_name), zeros = size > digits ? size - digits : 0;
+  if (import->how->id_from != PKI_ID_FROM_CSV || name[digits] != '\0' || zeros == 0 ||
+      strspn(common_name, "0") < zeros || strcmp(common_name + zeros, name) != 0)
+    return 0;
+  return error_set(error, EXIT_CODE_USAGE,
+                   "the name '%s' is that of the certificate, '%s', without its leading zeros: "
+                   "spreadsheets drop them unless the column is text; or take the name from the "
+                   "certificate (--id-from cn)",
+                   name, common_name);
+}
+
+/* --- Files ------------------------------------------------------------------------------------ */
 
 /* A path in the CSV is relative to the CSV. */
 static int resolve(const struct import *import, const char *name, char out[FILES_PATH_MAX],
@@ -81,14 +150,26 @@ static void leave_root_out(struct import *import, STACK_OF(X509) * chain, const 
   X509_free(sk_X509_pop(chain));
 }
 
-static int enter(struct import *import, struct pki_newcomer newcomer, STACK_OF(X509) * certificates,
-                 const char *path, struct error *error)
+/* What else the list says of the device. */
+static int keep_columns(const struct import *import, uint32_t id, struct error *error)
+{
+  const struct pki_csv *csv = &import->csv;
+  int result = 0;
+  for (size_t i = 0; i < csv->columns && result == 0; i++) {
+    bool file = false;
+    for (size_t role = PKI_CSV_KEY; role < PKI_CSV_ROLES; role++)
+      file |= csv->column[role] == (int) i;
+    if (!file)
+      result = pki_names_add_column(pki_registry_names(import->pki->registry), id, csv->name[i],
+                                    csv->field[i], error);
+  }
+  return result;
+}
+
+static int encode(STACK_OF(X509) * certificates, uint8_t out[DEVICE_NVM_CERTIFICATE_MAX],
+                  size_t *size, const char *path, struct error *error)
 {
   X509 *chain[DEVICE_CHAIN_MAX];
-  uint8_t encoded[DEVICE_NVM_CERTIFICATE_MAX];
-  char where[FILES_PATH_MAX + 24];
-  snprintf(where, sizeof where, "%s:%zu", import->csv.path, import->csv.line);
-  leave_root_out(import, certificates, where);
   int count = sk_X509_num(certificates);
   if (count > (int) DEVICE_CHAIN_MAX)
     return error_set(error, EXIT_CODE_USAGE,
@@ -96,21 +177,32 @@ static int enter(struct import *import, struct pki_newcomer newcomer, STACK_OF(X
                      "intermediates",
                      path, count, DEVICE_CHAIN_MAX);
   for (int i = 0; i < count; i++) chain[i] = sk_X509_value(certificates, i);
-  if (pki_encode_chain(chain, (size_t) count, encoded, sizeof encoded, &newcomer.chain_size,
-                       error) != 0)
-    return error_wrap(error, "%.200s", path);
-  if (pki_vet_chain(newcomer.id, newcomer.key, certificates, encoded, newcomer.chain_size, path,
-                    error) != 0)
-    return -1;
-  X509 *anchor;
-  const char *root = issuer_of(import->pki, chain[count - 1], &anchor);
+  if (pki_encode_chain(chain, (size_t) count, out, DEVICE_NVM_CERTIFICATE_MAX, size, error) == 0)
+    return 0;
+  return error_wrap(error, "%.200s", path);
+}
+
+static int enter(struct import *import, struct pki_newcomer *newcomer,
+                 STACK_OF(X509) * certificates, const char *path, struct error *error)
+{
+  uint8_t encoded[DEVICE_NVM_CERTIFICATE_MAX];
+  char where[FILES_PATH_MAX + 24];
+  snprintf(where, sizeof where, "%s:%zu", import->csv.path, import->csv.line);
+  leave_root_out(import, certificates, where);
+  if (encode(certificates, encoded, &newcomer->chain_size, path, error) != 0) return -1;
+  newcomer->chain = encoded;
+  if (pki_vet_chain(newcomer, certificates, path, error) != 0) return -1;
+  X509 *anchor, *leaf = sk_X509_value(certificates, 0);
+  const char *root =
+      issuer_of(import->pki, sk_X509_value(certificates, sk_X509_num(certificates) - 1), &anchor);
   pki_doubt_chain(&import->doubts, certificates, anchor, where);
-  pki_describe_issued(chain[0], root, true, &newcomer.row);
-  newcomer.chain = encoded;
-  newcomer.bundle = import->bundle;
-  newcomer.bundle_size = import->bundle_size;
+  pki_doubt_name(&import->doubts, newcomer->name, leaf, where);
+  pki_describe_issued(leaf, root, true, &newcomer->row);
+  newcomer->bundle = import->bundle;
+  newcomer->bundle_size = import->bundle_size;
   uint32_t page = (uint32_t) (import->pki->device_count + import->entered++);
-  return pki_devices_enter(import->pki, &newcomer, page, error);
+  if (pki_devices_enter(import->pki, newcomer, page, error) != 0) return -1;
+  return keep_columns(import, newcomer->id, error);
 }
 
 /* What `wanted` asks for, from the file that a cell names. */
@@ -170,24 +262,43 @@ static int check_key(const EVP_PKEY *key, struct error *error)
                    title);
 }
 
+static int import_files(struct import *import, struct pki_newcomer *newcomer,
+                        struct pki_contents *files, const char *path, struct error *error)
+{
+  newcomer->key = files->key;
+  if (check_key(files->key, error) != 0 || append_chain(import, files, error) != 0 ||
+      pki_order_chain(files->certificates, files->key, path, error) != 0)
+    return -1;
+  X509 *leaf = sk_X509_value(files->certificates, 0);
+  enum pki_id_from from = import->how->id_from;
+  if (from != PKI_ID_FROM_CSV && pki_names_from(leaf, from, newcomer->name, error) != 0) return -1;
+  if (check_zeros(import, newcomer->name, leaf, error) != 0 ||
+      take_name(import, newcomer, error) != 0)
+    return -1;
+  return enter(import, newcomer, files->certificates, path, error);
+}
+
 static int import_device(struct import *import, struct error *error)
 {
   struct pki_newcomer newcomer = {0};
   struct pki_contents files;
   char path[FILES_PATH_MAX];
-  const char *id = pki_csv_cell(&import->csv, PKI_CSV_ID);
-  if (parse_id(id, &newcomer.id, error) != 0) return -1;
-  if (pki_registry_has_device(import->pki->registry, newcomer.id))
-    return error_set(error, EXIT_CODE_USAGE,
-                     "the device %s is in the fleet already, or twice in this list", id);
+  if (import->how->id_from == PKI_ID_FROM_CSV && name_by_list(import, newcomer.name, error) != 0)
+    return -1;
   if (read_files(import, &files, path, error) != 0) return -1;
-  newcomer.key = files.key;
-  int result = check_key(files.key, error);
-  if (result == 0) result = append_chain(import, &files, error);
-  if (result == 0) result = pki_order_chain(files.certificates, files.key, path, error);
-  if (result == 0) result = enter(import, newcomer, files.certificates, path, error);
+  int result = import_files(import, &newcomer, &files, path, error);
   pki_contents_free(&files);
   return result;
+}
+
+/* What lacks in a list lacks in every line. */
+static int check_columns(const struct import *import, struct error *error)
+{
+  if (import->how->id_from != PKI_ID_FROM_CSV || import->csv.column[PKI_CSV_ID] >= 0) return 0;
+  return error_set(error, EXIT_CODE_USAGE,
+                   "%.200s:%zu: the header names no column 'id': say which it is (--columns "
+                   "id=NAME), or take the names from the certificates (--id-from cn)",
+                   import->csv.path, import->csv.line);
 }
 
 static int import_list(struct import *import, struct error *error)
@@ -226,10 +337,12 @@ int pki_import_devices(struct pki *pki, const char *csv, const struct pki_import
   if (import == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for an import");
   import->pki = pki;
   import->how = how;
+  import->next_id = pki->device_count == 0 ? 1 : pki->devices[pki->device_count - 1].id + 1;
   int result = pki_factory_bundle(pki, &how->trusted, import->bundle, &import->bundle_size, error);
   if (result == 0) result = pki_csv_open(csv, &import->csv, error);
   if (result == 0) {
     result = pki_csv_begin(&import->csv, how->column, error);
+    if (result == 0) result = check_columns(import, error);
     if (result == 0) result = import_all(import, error);
     pki_csv_close(&import->csv);
   }

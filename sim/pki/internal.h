@@ -80,6 +80,7 @@ int pki_devices_end(struct pki *pki, int result, struct error *error);
 /* A device that is about to exist: everything that goes to its page and its rows. */
 struct pki_newcomer {
   uint32_t id;
+  char name[PKI_DEVICE_NAME];
   EVP_PKEY *key;
   struct pki_issued row;
   const uint8_t *chain;
@@ -106,8 +107,9 @@ STACK_OF(X509) * pki_decode_chain(const uint8_t *data, size_t size);
    caller frees. */
 STACK_OF(X509) * pki_device_chain(struct pki *pki, size_t index, struct error *error);
 
-/* Mints a certificate for the device's key and encodes it with the intermediate that issued it. */
-int pki_issue(const struct pki *pki, const char *root, uint32_t id, EVP_PKEY *key, uint8_t *out,
-              size_t capacity, size_t *size, struct pki_issued *row, struct error *error);
+/* Mints a certificate for the device's name and key, and encodes it with the intermediate that issued it. */
+int pki_issue(const struct pki *pki, const char *root, const char *name, EVP_PKEY *key,
+              uint8_t *out, size_t capacity, size_t *size, struct pki_issued *row,
+              struct error *error);
 
 #endif

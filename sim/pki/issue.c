@@ -76,13 +76,12 @@ void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported,
   row->not_after = pki_cert_unix(X509_get0_notAfter(leaf));
 }
 
-int pki_issue(const struct pki *pki, const char *root, uint32_t id, EVP_PKEY *key, uint8_t *out,
-              size_t capacity, size_t *size, struct pki_issued *row, struct error *error)
+int pki_issue(const struct pki *pki, const char *root, const char *name, EVP_PKEY *key,
+              uint8_t *out, size_t capacity, size_t *size, struct pki_issued *row,
+              struct error *error)
 {
   const struct pki_hierarchy *issuer = pki_find_issuer(pki, root, error);
   if (issuer == NULL) return -1;
-  char name[DEVICE_ID_TEXT];
-  device_id_text(id, name);
   struct pki_cert_spec spec = {.kind = PKI_CERT_CLIENT,
                                .subject = name,
                                .key = key,

@@ -137,21 +137,51 @@ int pki_roots_check_names(const struct pki_roots *roots, struct error *error);
 int pki_add_devices(struct pki *pki, size_t count, const char *issuing_root,
                     const struct pki_roots *trusted, struct error *error);
 
+/* Where a device's name comes from: the list's column 'id'; the leaf's only CN, or the attribute
+ * serialNumber of its subject; its only URI or DNS name among the subject's alternative names. */
+enum pki_id_from {
+  PKI_ID_FROM_CSV,
+  PKI_ID_FROM_CN,
+  PKI_ID_FROM_SERIAL,
+  PKI_ID_FROM_URI,
+  PKI_ID_FROM_DNS,
+};
+
 /* How a list of devices is read. */
 struct pki_import {
+  enum pki_id_from id_from;
   struct pki_roots trusted; /* what the devices trust at first */
   /* by enum pki_csv_role (pki/csv.h): the column that has it; NULL: one of the usual names */
   const char *column[PKI_IMPORT_COLUMNS];
   const struct pki_password *password; /* of keys that are under one; NULL: none was given */
 };
 
-/* Imports devices from a CSV (pki/csv.h): keys and certificates in any form of pki/contents.h, in
+/* Imports devices from a CSV (pki/csv.h), in its order, each by its name (pki/names.h): keys and certificates in any form of pki/contents.h, in
  * one file or two; relative paths are relative to the CSV. A CSR is made from each key. What the
  * device's own loader would not take is USAGE, with FILE:LINE, and nothing is changed when any line
  * is wrong; what brokers will refuse (expired, without its intermediate, not for clients ..) is
  * taken, and `warn`, which may be NULL, is told of it. Not while a device runs. */
 int pki_import_devices(struct pki *pki, const char *csv, const struct pki_import *how,
                        void (*warn)(void *ctx, const char *sentence), void *ctx,
+                       struct error *error);
+
+/* Characters of a device's name, all of them printable ASCII, and the zero. */
+#define PKI_DEVICE_NAME_MAX 64
+#define PKI_DEVICE_NAME     (PKI_DEVICE_NAME_MAX + 1)
+
+/* What its owner calls the device: the name that it was imported with, or its id in eight hex
+ * digits. The id of an imported device is a number of the folder's own where the name is not such
+ * an id. */
+int pki_device_name(const struct pki *pki, size_t index, char out[PKI_DEVICE_NAME],
+                    struct error *error);
+
+/* 1 and the index of the device of that name, 0 when there is none, -1: error. */
+int pki_find_name(const struct pki *pki, const char *name, size_t *index, struct error *error);
+
+/* The columns of the list that the device was imported from, by name, but for those of its files.
+ * A value may be a secret. */
+int pki_device_columns(const struct pki *pki, size_t index,
+                       void (*each)(void *ctx, const char *name, const char *value), void *ctx,
                        struct error *error);
 
 size_t pki_device_count(const struct pki *pki);

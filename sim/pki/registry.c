@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "pki/names.h"
 #include "pki/revoked.h"
 #include "pki/secret.h"
 
@@ -55,6 +56,7 @@ struct pki_registry {
   sqlite3 *db;
   sqlite3_stmt *statement[STATEMENTS];
   struct pki_revoked_store *revoked;
+  struct pki_name_store *names;
 };
 
 int pki_registry_failed(sqlite3 *db, struct error *error)
@@ -157,6 +159,7 @@ int pki_registry_open(const char *path, struct pki_registry **out, struct error 
                            &registry->statement[i], NULL) != SQLITE_OK)
       result = pki_registry_failed(registry->db, error);
   if (result == 0) result = pki_revoked_open(registry->db, &registry->revoked, error);
+  if (result == 0) result = pki_names_open(registry->db, &registry->names, error);
   if (result == 0)
     *out = registry;
   else
@@ -169,6 +172,7 @@ void pki_registry_close(struct pki_registry *registry)
   if (registry == NULL) return;
   for (size_t i = 0; i < STATEMENTS; i++) sqlite3_finalize(registry->statement[i]);
   pki_revoked_close(registry->revoked);
+  pki_names_close(registry->names);
   sqlite3_close(registry->db);
   free(registry);
 }
@@ -176,6 +180,11 @@ void pki_registry_close(struct pki_registry *registry)
 struct pki_revoked_store *pki_registry_revoked(struct pki_registry *registry)
 {
   return registry->revoked;
+}
+
+struct pki_name_store *pki_registry_names(struct pki_registry *registry)
+{
+  return registry->names;
 }
 
 int pki_registry_begin(struct pki_registry *registry, struct error *error)

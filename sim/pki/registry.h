@@ -3,6 +3,7 @@
  *
  *     roots(ordinal, name)                          the fleet's roots, in the order they were named
  *     devices(id, page, csr, created)               page: which page of nvm.bin is the device's
+ *     names, columns                                see names.h
  *     certificates(device, serial, issuer, not_before, not_after, issued, state, chain)
  *                                                   issuer: name of the root, '' when it is none of
  *                                                   the fleet's; state: 'issued' by us, or
@@ -20,6 +21,7 @@
 
 struct pki_registry;
 struct pki_revoked_store;
+struct pki_name_store;
 struct sqlite3;
 struct sqlite3_stmt;
 
@@ -42,6 +44,9 @@ void pki_registry_close(struct pki_registry *registry);
 
 /* Revocations: see revoked.h. Valid until pki_registry_close. */
 struct pki_revoked_store *pki_registry_revoked(struct pki_registry *registry);
+
+/* Names: see names.h. Valid until pki_registry_close. */
+struct pki_name_store *pki_registry_names(struct pki_registry *registry);
 
 /* Says what SQLite has against its last call, or, for NULL, that there is no memory to open a
    database. Returns -1. */

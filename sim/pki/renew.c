@@ -33,11 +33,13 @@ int pki_reissue(struct pki *pki, size_t index, const char *root, uint8_t *out, s
 {
   assert(index < pki->device_count);
   uint32_t id = pki->devices[index].id;
-  if (pki_find_issuer(pki, root, error) == NULL) return -1;
+  char name[PKI_DEVICE_NAME];
+  if (pki_find_issuer(pki, root, error) == NULL || pki_device_name(pki, index, name, error) != 0)
+    return -1;
   EVP_PKEY *key = requested_key(pki, id, error);
   if (key == NULL) return -1;
   struct pki_registry_certificate certificate = {.device = id, .chain = out};
-  int result = pki_issue(pki, root, id, key, out, capacity, size, &certificate.row, error);
+  int result = pki_issue(pki, root, name, key, out, capacity, size, &certificate.row, error);
   certificate.chain_size = *size;
   if (result == 0) result = pki_registry_add_certificate(pki->registry, &certificate, error);
   EVP_PKEY_free(key);

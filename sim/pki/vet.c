@@ -13,6 +13,7 @@
 #include "device/identity.h"
 #include "device/platform.h"
 #include "device/trust.h"
+#include "pki/names.h"
 
 /* --- The device's loader ---------------------------------------------------------------------- */
 
@@ -166,23 +167,23 @@ static int refuse_name(const char *path, STACK_OF(X509) * chain, const char *id,
   if (strcmp(name, id) != 0)
     return error_set(error, EXIT_CODE_USAGE,
                      "the certificate %s is for CN '%s', not for the device id '%s': the CN is the "
-                     "id, in eight hex digits of lower case",
+                     "id, in eight hex digits of lower case, or the name (--id-from cn)",
                      path, name, id);
   snprintf(why, sizeof why,
            "its subject has more than one CN, or one that is no UTF8String or PrintableString");
   return refuse_certificate(path, chain, 0, why, error);
 }
 
-int pki_vet_chain(uint32_t id, const EVP_PKEY *key, STACK_OF(X509) * chain, const uint8_t *encoded,
-                  size_t size, const char *path, struct error *error)
+int pki_vet_chain(const struct pki_newcomer *newcomer, STACK_OF(X509) * chain, const char *path,
+                  struct error *error)
 {
-  char why[400], name[DEVICE_ID_TEXT];
-  struct device_nvm_identity owner = {.id = id};
+  char why[400];
+  struct device_nvm_identity owner = {.id = newcomer->id};
   struct device_chain parsed;
   uint8_t which = 0;
-  device_id_text(id, name);
-  if (device_chain_parse(encoded, size, &parsed) != DEVICE_UPDATE_COMMITTED ||
-      pki_key_scalar(key, owner.private_key, error) != 0)
+  if (device_chain_parse(newcomer->chain, newcomer->chain_size, &parsed) !=
+          DEVICE_UPDATE_COMMITTED ||
+      pki_key_scalar(newcomer->key, owner.private_key, error) != 0)
     return -1;
   enum device_update verdict = device_identity_vet(&owner, &parsed, &which);
   OPENSSL_cleanse(&owner, sizeof owner);
@@ -191,7 +192,10 @@ int pki_vet_chain(uint32_t id, const EVP_PKEY *key, STACK_OF(X509) * chain, cons
   case DEVICE_UPDATE_WRONG_KEY:
     return error_set(error, EXIT_CODE_USAGE,
                      "the certificate %s is not for the private key of this line", path);
-  case DEVICE_UPDATE_WRONG_NAME: return refuse_name(path, chain, name, error);
+  case DEVICE_UPDATE_WRONG_NAME: /* which is looked at last */
+    return !pki_names_is_own_id(newcomer->name, newcomer->id)
+               ? 0
+               : refuse_name(path, chain, newcomer->name, error);
   default: break;
   }
   explain(sk_X509_value(chain, which), why, sizeof why);

@@ -19,11 +19,10 @@ void pki_vet_end(void);
 int pki_vet_root(X509 *root, const char *name, const char *path,
                  void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error);
 
-/* USAGE when device `id` could not load this chain (leaf first, as pki_encode_chain made `encoded`
- * of it) for the key.
- */
-int pki_vet_chain(uint32_t id, const EVP_PKEY *key, STACK_OF(X509) * chain, const uint8_t *encoded,
-                  size_t size, const char *path, struct error *error);
+/* USAGE when the device could not load its chain (leaf first, of which `newcomer` has the encoding)
+ * for its key; or, where it goes by its id, when that is not the leaf's only CN. */
+int pki_vet_chain(const struct pki_newcomer *newcomer, STACK_OF(X509) * chain, const char *path,
+                  struct error *error);
 
 /* Puts the certificates of a file in the order of a chain: that of `key` first, behind each its
  * issuer. USAGE when none is for the key, or when one has no place: that one is freed then. */
@@ -41,6 +40,7 @@ enum pki_doubt {
   PKI_DOUBT_NO_CA,   /* an issuer is no CA, or may not sign certificates */
   PKI_DOUBT_LONG,    /* an issuer's path length forbids the chain */
   PKI_DOUBT_ISSUER,  /* an issuer's extended key usage leaves out TLS clients */
+  PKI_DOUBT_NAME,    /* the leaf's CN is not the device's name */
   PKI_DOUBT_ROOT,    /* a root behind the chain was left out */
   PKI_DOUBTS
 };
@@ -55,6 +55,8 @@ struct pki_doubts {
  * the fleet's CA that the chain ends under, or NULL. */
 void pki_doubt_chain(struct pki_doubts *doubts, STACK_OF(X509) * chain, X509 *anchor,
                      const char *where);
+
+void pki_doubt_name(struct pki_doubts *doubts, const char *name, X509 *leaf, const char *where);
 
 /* Notes one that the caller has about that certificate. */
 void pki_doubt_note(struct pki_doubts *doubts, enum pki_doubt kind, X509 *certificate,

@@ -106,10 +106,9 @@ static void refuses_a_bad_line_and_changes_nothing(void **state)
       {"00000002,two.pem,two.pem", "holds no certificate"},
       {"00000002,two.pem", "fleet.csv:2: a line is 'id,key path,certificate path'"},
       {"00000002,two.pem,two.crt,", "fleet.csv:2: a line is 'id,key path,certificate path'"},
-      {"2,two.pem,two.crt", "eight hex digits"},
-      {"0000000G,two.pem,two.crt", "eight hex digits"},
+      {"2,two.pem,two.crt", "that of the certificate, '00000002', without its leading zeros"},
       {"00000001,one.pem,one.crt", "in the fleet already"},
-      {"id,key,certificate", "eight hex digits"},
+      {"id,key,certificate", "key: No such file"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     char text[256];

@@ -288,7 +288,9 @@ static void bad_files_are_refused_with_line_and_reason(void **state)
       {"00000002,two.key,gr\xfcn.crt", "the field number 3 is no UTF-8"},
       {"00000002,two.key,one.crt", "one.crt is not for the private key of this line"},
       {"00000001,one.key,one.crt", "the device 00000001 is in the fleet already, or twice"},
-      {"2,two.key,two.crt", "'2' is no device id"},
+      {"2,two.key,two.crt", "the name '2' is that of the certificate, '00000002', without its"},
+      {",two.key,two.crt", "the device has no name: a text of 1 to 64 characters is one"},
+      {"a/b,two.key,two.crt", "'a/b' is no name of a device: its character number 2"},
   };
   struct desk *d = *state;
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
