@@ -38,8 +38,13 @@
 #define DEVICE_NEVER UINT64_MAX /* a deadline that does not come */
 /* least bytes of room in effects.out; two handshake records fit */
 #define DEVICE_OUT_MIN     4096u
-#define DEVICE_ANCHORS_MAX 8u /* trust anchors in one bundle */
-#define DEVICE_ID_TEXT     9u /* eight hex digits and the terminating zero */
+#define DEVICE_ANCHORS_MAX 8u  /* trust anchors in one bundle */
+#define DEVICE_ID_TEXT     9u  /* eight hex digits and the terminating zero */
+#define DEVICE_NAME_TEXT   65u /* a device's name, up to 64 bytes, and the terminating zero */
+/* most bytes of these texts of struct device_naming, without the zero */
+#define DEVICE_CLIENT_ID_MAX 128u
+#define DEVICE_ROOT_MAX      112u
+#define DEVICE_TOPIC_MAX     127u /* also of any topic that is published or subscribed */
 
 /* What a device does with the revocation lists of its trust bundle when it judges a broker's chain.
  * A list is its issuer's word on the certificates which that CA issued; the anchor itself has no
@@ -74,7 +79,7 @@ struct device_profile {
   /* offer it to every endpoint of that host name, not only to where it came from */
   bool resume_anywhere;
   uint8_t revocation;            /* enum device_revocation */
-  bool will;                     /* leave a will "offline" on private/ID/status */
+  bool will;                     /* leave a will "offline" on ROOTstatus */
   uint16_t keep_alive_s;         /* 0: none */
   uint32_t session_expiry_s;     /* MQTT 5; 0xffffffff: never */
   uint32_t tcp_timeout_ms;       /* from START to OPENED */
@@ -134,7 +139,7 @@ enum device_note_kind {
   X(BAD_CRL, "bad_crl", "a revocation list is none, or is not signed by its CA")    \
   X(NO_CRL, "no_crl", "the device requires revocation lists and no anchor has one") \
   X(WRONG_KEY, "wrong_key", "the certificate is for another private key")           \
-  X(WRONG_NAME, "wrong_name", "the certificate's CN is not this device's id")       \
+  X(WRONG_NAME, "wrong_name", "the certificate is not in this device's name")       \
   X(TOO_LARGE, "too_large", "it does not fit the device's memory")                  \
   X(NVM_FAILED, "nvm_failed", "non-volatile memory could not be written; the old one is in force")
 
@@ -212,12 +217,24 @@ struct device_host {
   int (*self_test)(void *ctx);
 };
 
+/* What a device is called on MQTT, as its firmware's build or its provisioning has settled it. The
+ * texts are terminated and not empty, those of topics hold no '+' and no '#', and all are the
+ * body's: they do not change and outlive the device. NULL: made from NAME, which NVM holds. */
+struct device_naming {
+  const char *client_id; /* NULL: NAME */
+  /* ROOT, which every topic between device and back office begins with: with its last slash, if it
+     is to have one. NULL: private/NAME/ */
+  const char *root;
+  const char *telemetry; /* the topic that a message without one goes to. NULL: ROOTtelemetry */
+};
+
 /* Given once at create; copied, what it points to is not and must outlive the device. */
 struct device_config {
   const struct device_profile *profile;
   const struct device_endpoint *endpoints;
   uint8_t endpoint_count;
   struct device_host host;
+  const struct device_naming *naming; /* NULL: all of it from the name in NVM */
 };
 
 enum device_event_kind {
@@ -253,7 +270,8 @@ struct device_event {
       enum device_failure cause;
     } closed;
     struct {
-      const char *topic; /* below private/ID/ unless `absolute`; terminated */
+      /* begins behind ROOT unless `absolute`; terminated. PUBLISH: NULL is telemetry's */
+      const char *topic;
       const uint8_t *payload;
       size_t size;
       uint32_t tag; /* comes back in ACKED or DENIED */
@@ -314,7 +332,8 @@ struct device_ops {
   /* Power off: releases what the device holds, sends nothing. */
   void (*destroy)(void *storage);
 
-  uint32_t (*id)(const void *storage);
+  /* Who it is, as its non-volatile memory has it: 1 to 64 bytes; valid until destroy. */
+  const char *(*device_name)(const void *storage);
 
   /* Version of the trust bundle in force, 0 if none. */
   uint32_t (*trust_version)(const void *storage);
@@ -330,8 +349,17 @@ struct device_ops {
  * connection. */
 extern const struct device_ops device_builtin;
 
-/* Eight lower-case hex digits and a zero: certificate CN, MQTT client id and ACL root of device
-   `id`. */
+/* Eight lower-case hex digits and a zero: the name of a device that was flashed with none. */
 void device_id_text(uint32_t id, char out[DEVICE_ID_TEXT]);
+
+/* Whether a device may have that name: 1 to 64 bytes of UTF-8 without control characters (U+0000 to
+ * U+001F, U+007F to U+009F: MQTT 5 and 3.1.1, 1.5.4 and 1.5.3, have none of the first in a string,
+ * and let a receiver refuse the others). */
+bool device_name_is_good(const char *name);
+
+/* Whether it can be one level of a topic, as ROOT has it where nobody names another: without '/',
+ * which ends a level, and '+' and '#', which no topic name may hold (MQTT 5, 4.7.1). The boot of a
+ * device with another name needs a `root` in struct device_naming. */
+bool device_name_is_level(const char *name);
 
 #endif

@@ -1,7 +1,7 @@
 /* The device's non-volatile memory page: what flash holds, and how it survives a power cut at any
  * byte.
  *
- *     0      identity   written once at flashing: id, raw private key, update key, CRC
+ *     0      identity   written once at flashing: id, name, raw private key, update key, CRC
  *     256    trust A | trust B               two slots each: the newest whole one is in force
  *            certificate A | certificate B
  *            ticket A | ticket B
@@ -40,8 +40,22 @@ enum device_nvm_area {
   DEVICE_NVM_AREAS
 };
 
+/* Where a certificate says whose it is. */
+enum device_subject {
+  DEVICE_SUBJECT_CN,            /* commonName of its subject */
+  DEVICE_SUBJECT_SERIAL_NUMBER, /* serialNumber of its subject (X.520) */
+  DEVICE_SUBJECT_SAN_URI, /* uniformResourceIdentifier in subjectAltName (RFC 5280, 4.2.1.6) */
+  DEVICE_SUBJECT_SAN_DNS, /* dNSName there */
+  DEVICE_SUBJECTS
+};
+
 struct device_nvm_identity {
-  uint32_t id;
+  uint32_t id; /* short, for whoever keeps pages; the device itself goes by its name */
+  /* Flashing: empty is the eight digits of `id`. A page of the older format has no other. */
+  char name[DEVICE_NAME_TEXT];
+  /* What a certificate must say there to be this device's. Flashing: empty is the name. */
+  char subject[DEVICE_NAME_TEXT];
+  uint8_t subject_kind;    /* enum device_subject */
   uint8_t private_key[32]; /* P-256 scalar, big-endian */
   uint8_t update_key[65];  /* uncompressed P-256 point that signs trust bundles; not a TLS key */
 };
@@ -57,6 +71,9 @@ struct device_nvm_slot {
 
 /* All return 0 or -1 (a hook failed, or the data is damaged). */
 int device_nvm_read_identity(const struct device_host *host, struct device_nvm_identity *out);
+
+/* Puts in what stands for an empty name and an empty subject. */
+void device_nvm_name_identity(struct device_nvm_identity *identity);
 
 /* Finds the slot in force by reading both headers and checking CRCs. An area with no whole slot
    gives size 0. */
@@ -76,7 +93,8 @@ int device_nvm_replace(const struct device_host *host, enum device_nvm_area area
  * in force is the one from before or none, never an older one. */
 int device_nvm_erase(const struct device_host *host, enum device_nvm_area area);
 
-/* Flashing: writes identity and empties all slots. */
+/* Flashing: writes identity and empties all slots. -1 also for a name or a subject that is none
+   (device_name_is_good). */
 int device_nvm_format(const struct device_host *host, const struct device_nvm_identity *identity);
 
 /* CRC-32 (IEEE 802.3) of these bytes. */

@@ -8,7 +8,7 @@
  * loader, and restarts. The first run is a trial: the new image confirms itself or the boot loader
  * goes back.
  *
- * Topics below private/ID/:
+ * Topics behind ROOT (struct device_naming):
  *     ota/manifest   down  QoS 1: a signed manifest (sim/device/manifest.h)
  *     ota/get        up QoS 0: 4 bytes serial of the manifest, 4 bytes number of a block n, 4 bytes
  *                    bitmap: bit i asks for block n + i

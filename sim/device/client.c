@@ -332,6 +332,27 @@ static size_t builtin_storage_size(const struct device_profile *profile)
                               : sizeof(struct device_client);
 }
 
+static bool has_root(const struct device_client *client)
+{
+  const struct device_naming *naming = client->config.naming;
+  return (naming != NULL && naming->root != NULL) || device_name_is_level(client->session.name);
+}
+
+static bool is_topic(const char *text, size_t most)
+{
+  return text == NULL || (text[0] != '\0' && strlen(text) <= most && strchr(text, '+') == NULL &&
+                          strchr(text, '#') == NULL);
+}
+
+/* As device.h asks of it. */
+static bool is_naming(const struct device_naming *naming)
+{
+  const char *client_id = naming->client_id;
+  return (client_id == NULL ||
+          (client_id[0] != '\0' && strlen(client_id) <= DEVICE_CLIENT_ID_MAX)) &&
+         is_topic(naming->root, DEVICE_ROOT_MAX) && is_topic(naming->telemetry, DEVICE_TOPIC_MAX);
+}
+
 /* Finds what the device cannot live without. The bundle's signature was checked before it was
  * committed; since then the slot's CRC vouches for it. */
 static enum device_failure boot(struct device_client *client)
@@ -341,8 +362,9 @@ static enum device_failure boot(struct device_client *client)
   uint8_t bytes[DEVICE_NVM_TRUST_MAX];
   struct device_trust_bundle bundle;
   if (device_nvm_read_identity(host, &identity) != 0) return DEVICE_FAIL_DEVICE_IDENTITY;
-  client->id = identity.id;
+  memcpy(client->session.name, identity.name, sizeof client->session.name);
   mbedtls_platform_zeroize(&identity, sizeof identity);
+  if (!has_root(client)) return DEVICE_FAIL_DEVICE_IDENTITY;
   const struct device_nvm_slot *trust = &client->tls.found[DEVICE_NVM_TRUST];
   for (int area = 0; area < DEVICE_NVM_IMAGES; area++)
     if (device_nvm_find(host, (enum device_nvm_area) area, &client->tls.found[area]) != 0)
@@ -396,6 +418,9 @@ static enum device_failure boot_image(struct device_client *client)
 static int builtin_create(void *storage, const struct device_config *config)
 {
   assert((uintptr_t) storage % alignof(max_align_t) == 0);
+  bool is_named = config->naming == NULL || is_naming(config->naming);
+  assert(is_named);
+  (void) is_named;
   struct device_client *client = storage;
   memset(client, 0, sizeof *client);
   client->config = *config;
@@ -406,14 +431,14 @@ static int builtin_create(void *storage, const struct device_config *config)
   psa_status_t status = psa_crypto_init();
   device_platform_leave();
   if (status != PSA_SUCCESS) return -DEVICE_FAIL_TLS_INTERNAL;
-  enum device_failure failure = boot(client);
   client->session = (struct device_session){.profile = config->profile,
                                             .host = &client->config.host,
                                             .tls = &client->tls,
-                                            .id = client->id,
+                                            .naming = config->naming,
                                             .deliver = device_client_deliver,
                                             .ctx = client,
                                             .ping_due_ms = DEVICE_NEVER};
+  enum device_failure failure = boot(client);
   device_platform_enter(&client->platform);
   if (failure == DEVICE_FAIL_NONE) failure = boot_image(client);
   device_platform_leave();
@@ -487,9 +512,9 @@ static void builtin_destroy(void *storage)
   mbedtls_platform_zeroize(client, sizeof *client);
 }
 
-static uint32_t builtin_id(const void *storage)
+static const char *builtin_device_name(const void *storage)
 {
-  return ((const struct device_client *) storage)->id;
+  return ((const struct device_client *) storage)->session.name;
 }
 
 static uint32_t builtin_trust_version(const void *storage)
@@ -514,7 +539,7 @@ const struct device_ops device_builtin = {
     .create = builtin_create,
     .step = builtin_step,
     .destroy = builtin_destroy,
-    .id = builtin_id,
+    .device_name = builtin_device_name,
     .trust_version = builtin_trust_version,
     .state_name = builtin_state_name,
 };

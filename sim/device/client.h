@@ -30,7 +30,6 @@ struct device_client {
   struct device_session session;
   uint64_t wait_ms;  /* deadline of the state's own wait */
   uint32_t received; /* bytes from the peer before CONNACK */
-  uint32_t id;
   uint32_t trust_version;
   uint8_t state;
   uint8_t endpoint;

@@ -1,6 +1,7 @@
 /* When a certificate is put in force. The format of a chain is identity_format.c's. */
 #include "identity.h"
 
+#include <assert.h>
 #include <mbedtls/oid.h>
 #include <mbedtls/x509_crt.h>
 #include <psa/crypto.h>
@@ -34,22 +35,54 @@ static bool key_fits(const mbedtls_x509_crt *leaf, const uint8_t private_key[32]
          memcmp(spki->p + sizeof spki_prefix, point, POINT_SIZE) == 0;
 }
 
-/* Exactly one CN, and it is the id: with two, the broker's ACL might go by the other one. */
-static bool name_fits(const mbedtls_x509_crt *leaf, uint32_t id)
+static bool is_text(const mbedtls_x509_buf *value, const char *text)
 {
-  char text[DEVICE_ID_TEXT];
-  device_id_text(id, text);
-  unsigned names = 0;
-  bool same = false;
+  return value->len == strlen(text) && memcmp(value->p, text, value->len) == 0;
+}
+
+/* How many of the subject's attributes are of that kind; `same`: the last is the text. */
+static unsigned find_in_subject(const mbedtls_x509_crt *leaf,
+                                const struct device_nvm_identity *owner, bool *same)
+{
+  unsigned found = 0;
   for (const mbedtls_x509_name *name = &leaf->subject; name; name = name->next) {
-    if (MBEDTLS_OID_CMP(MBEDTLS_OID_AT_CN, &name->oid) != 0) continue;
-    names++;
-    same = (name->val.tag == MBEDTLS_ASN1_UTF8_STRING ||
-            name->val.tag == MBEDTLS_ASN1_PRINTABLE_STRING) &&
-           name->val.len == DEVICE_ID_TEXT - 1 &&
-           memcmp(name->val.p, text, DEVICE_ID_TEXT - 1) == 0;
+    bool cn = MBEDTLS_OID_CMP(MBEDTLS_OID_AT_CN, &name->oid) == 0;
+    bool serial = MBEDTLS_OID_CMP(MBEDTLS_OID_AT_SERIAL_NUMBER, &name->oid) == 0;
+    if (owner->subject_kind == DEVICE_SUBJECT_CN ? !cn : !serial) continue;
+    found++;
+    *same = (name->val.tag == MBEDTLS_ASN1_UTF8_STRING ||
+             name->val.tag == MBEDTLS_ASN1_PRINTABLE_STRING) &&
+            is_text(&name->val, owner->subject);
   }
-  return names == 1 && same;
+  return found;
+}
+
+/* The same among its alternative names. */
+static unsigned find_in_san(const mbedtls_x509_crt *leaf, const struct device_nvm_identity *owner,
+                            bool *same)
+{
+  int tag = MBEDTLS_ASN1_CONTEXT_SPECIFIC | (owner->subject_kind == DEVICE_SUBJECT_SAN_URI
+                                                 ? MBEDTLS_X509_SAN_UNIFORM_RESOURCE_IDENTIFIER
+                                                 : MBEDTLS_X509_SAN_DNS_NAME);
+  unsigned found = 0;
+  for (const mbedtls_x509_sequence *name = &leaf->subject_alt_names; name; name = name->next) {
+    if (name->buf.tag != tag) continue;
+    found++;
+    *same = is_text(&name->buf, owner->subject);
+  }
+  return found;
+}
+
+/* Exactly one name of the kind that counts, and it is the device's: with two, the broker's ACL
+ * might go by the other one. */
+static bool name_fits(const mbedtls_x509_crt *leaf, const struct device_nvm_identity *owner)
+{
+  bool same = false;
+  bool of_subject = owner->subject_kind == DEVICE_SUBJECT_CN ||
+                    owner->subject_kind == DEVICE_SUBJECT_SERIAL_NUMBER;
+  unsigned found =
+      of_subject ? find_in_subject(leaf, owner, &same) : find_in_san(leaf, owner, &same);
+  return found == 1 && same;
 }
 
 static enum device_update check_certificate(const uint8_t *der, size_t size,
@@ -62,7 +95,7 @@ static enum device_update check_certificate(const uint8_t *der, size_t size,
     verdict = DEVICE_UPDATE_MALFORMED;
   else if (owner && !key_fits(&crt, owner->private_key))
     verdict = DEVICE_UPDATE_WRONG_KEY;
-  else if (owner && !name_fits(&crt, owner->id))
+  else if (owner && !name_fits(&crt, owner))
     verdict = DEVICE_UPDATE_WRONG_NAME;
   mbedtls_x509_crt_free(&crt);
   return verdict;
@@ -71,6 +104,7 @@ static enum device_update check_certificate(const uint8_t *der, size_t size,
 enum device_update device_identity_vet(const struct device_nvm_identity *identity,
                                        const struct device_chain *chain, uint8_t *which)
 {
+  assert(identity->subject[0] != '\0');
   for (*which = 0; *which < chain->count; ++*which) {
     enum device_update verdict =
         check_certificate(chain->certificate[*which].der, chain->certificate[*which].size, NULL);

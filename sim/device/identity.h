@@ -26,14 +26,15 @@ size_t device_chain_encode(const struct device_chain *chain, uint8_t *out, size_
 
 /* What this device would say of the chain, which is not put in force: COMMITTED, or what is wrong
  * with certificate number *which (0: the leaf). The leaf's key and name are asked for after all
- * certificates were found to parse. For whoever makes or takes over chains. Inside
- * device_platform_enter, after psa_crypto_init. */
+ * certificates were found to parse. For whoever makes or takes over chains; `identity` is as
+ * device_nvm_name_identity leaves it. Inside device_platform_enter, after psa_crypto_init. */
 enum device_update device_identity_vet(const struct device_nvm_identity *identity,
                                        const struct device_chain *chain, uint8_t *which);
 
-/* Checks that the leaf's public key belongs to the private key and its only CN is the device's id,
- * that every certificate parses, then puts the chain in force in NVM. SAME if these very bytes are
- * in force already. Inside device_platform_enter, after psa_crypto_init. */
+/* Checks that the leaf's public key belongs to the private key and that its only name of the kind
+ * that counts is the one the device was flashed with, that every certificate parses, then puts the
+ * chain in force in NVM. SAME if these very bytes are in force already. `identity` is as NVM has
+ * it. Inside device_platform_enter, after psa_crypto_init. */
 enum device_update device_identity_update(const struct device_host *host,
                                           const struct device_nvm_identity *identity,
                                           const uint8_t *data, size_t size);

@@ -1,4 +1,4 @@
-/* The stable words: failures, outcomes of updates, a device's id, an image's version. */
+/* The stable words: failures, outcomes of updates, an image's version. */
 #include <string.h>
 
 #include "fleetsim/device.h"
@@ -96,12 +96,6 @@ const char *device_failure_sentence(enum device_failure failure)
 const char *device_update_name(enum device_update update)
 {
   return (unsigned) update < DEVICE_UPDATE_COUNT ? update_names[update] : "unknown";
-}
-
-void device_id_text(uint32_t id, char out[DEVICE_ID_TEXT])
-{
-  for (unsigned i = 0; i < 8; i++) out[i] = "0123456789abcdef"[(id >> (28 - 4 * i)) & 0xf];
-  out[8] = 0;
 }
 
 const char *device_ota_status_name(enum device_ota_status status)

@@ -9,12 +9,20 @@
 #include "bytes.h"
 
 #define CHUNK                256u
-#define IDENTITY_MAGIC       0x46534944u /* "FSID" */
+#define IDENTITY_MAGIC       0x46534932u /* "FSI2" */
 #define IDENTITY_PRIVATE_KEY 8u
 #define IDENTITY_UPDATE_KEY  (IDENTITY_PRIVATE_KEY + 32u)
-#define IDENTITY_CRC         (IDENTITY_UPDATE_KEY + 65u)
-#define IDENTITY_SIZE        (IDENTITY_CRC + 4u)
-#define SLOT_MAGIC           0x46535331u /* "FSS1" */
+/* texts end with their first zero, or after 64 bytes */
+#define IDENTITY_NAME         (IDENTITY_UPDATE_KEY + 65u)
+#define IDENTITY_SUBJECT_KIND (IDENTITY_NAME + TEXT_MAX)
+#define IDENTITY_SUBJECT      (IDENTITY_SUBJECT_KIND + 1u)
+#define IDENTITY_CRC          (IDENTITY_SUBJECT + TEXT_MAX)
+#define IDENTITY_SIZE         (IDENTITY_CRC + 4u)
+#define TEXT_MAX              (DEVICE_NAME_TEXT - 1u)
+/* the format without names: its CRC lies where a name begins now */
+#define NAMELESS_MAGIC 0x46534944u /* "FSID" */
+#define NAMELESS_CRC   IDENTITY_NAME
+#define SLOT_MAGIC     0x46535331u /* "FSS1" */
 /* the header's last field; it covers the fields before it and the payload */
 #define SLOT_CRC 12u
 #define SLOTS    2u
@@ -102,17 +110,48 @@ static uint32_t slot_offset(enum device_nvm_area area, uint8_t index)
   return areas[area].offset + index * (DEVICE_NVM_SLOT_HEADER + areas[area].capacity);
 }
 
+void device_nvm_name_identity(struct device_nvm_identity *identity)
+{
+  if (identity->name[0] == '\0') device_id_text(identity->id, identity->name);
+  if (identity->subject[0] == '\0')
+    memcpy(identity->subject, identity->name, sizeof identity->subject);
+}
+
+static bool names_are_good(const struct device_nvm_identity *identity)
+{
+  return device_name_is_good(identity->name) && device_name_is_good(identity->subject) &&
+         identity->subject_kind < DEVICE_SUBJECTS;
+}
+
+/* Where the CRC lies of what is there; 0: it is no identity. */
+static uint32_t crc_place(const uint8_t raw[IDENTITY_SIZE])
+{
+  uint32_t magic = device_get32(raw);
+  uint32_t at = magic == IDENTITY_MAGIC ? IDENTITY_CRC : magic == NAMELESS_MAGIC ? NAMELESS_CRC : 0;
+  return at != 0 && device_get32(raw + at) == crc32(0, raw, at) ? at : 0;
+}
+
+static int parse_identity(const uint8_t raw[IDENTITY_SIZE], struct device_nvm_identity *out)
+{
+  uint32_t crc = crc_place(raw);
+  if (crc == 0) return -1;
+  memset(out, 0, sizeof *out);
+  out->id = device_get32(raw + 4);
+  memcpy(out->private_key, raw + IDENTITY_PRIVATE_KEY, sizeof out->private_key);
+  memcpy(out->update_key, raw + IDENTITY_UPDATE_KEY, sizeof out->update_key);
+  if (crc == IDENTITY_CRC) {
+    memcpy(out->name, raw + IDENTITY_NAME, TEXT_MAX);
+    out->subject_kind = raw[IDENTITY_SUBJECT_KIND];
+    memcpy(out->subject, raw + IDENTITY_SUBJECT, TEXT_MAX);
+  } else
+    device_nvm_name_identity(out);
+  return names_are_good(out) ? 0 : -1;
+}
+
 int device_nvm_read_identity(const struct device_host *host, struct device_nvm_identity *out)
 {
   uint8_t raw[IDENTITY_SIZE];
-  int result = -1;
-  if (host->nvm_read(host->ctx, 0, raw, sizeof raw) == 0 && device_get32(raw) == IDENTITY_MAGIC &&
-      device_get32(raw + IDENTITY_CRC) == crc32(0, raw, IDENTITY_CRC)) {
-    out->id = device_get32(raw + 4);
-    memcpy(out->private_key, raw + IDENTITY_PRIVATE_KEY, sizeof out->private_key);
-    memcpy(out->update_key, raw + IDENTITY_UPDATE_KEY, sizeof out->update_key);
-    result = 0;
-  }
+  int result = host->nvm_read(host->ctx, 0, raw, sizeof raw) == 0 ? parse_identity(raw, out) : -1;
   wipe(raw, sizeof raw);
   return result;
 }
@@ -125,6 +164,9 @@ static int write_identity(const struct device_host *host,
   device_put32(raw + 4, identity->id);
   memcpy(raw + IDENTITY_PRIVATE_KEY, identity->private_key, sizeof identity->private_key);
   memcpy(raw + IDENTITY_UPDATE_KEY, identity->update_key, sizeof identity->update_key);
+  memcpy(raw + IDENTITY_NAME, identity->name, TEXT_MAX);
+  raw[IDENTITY_SUBJECT_KIND] = identity->subject_kind;
+  memcpy(raw + IDENTITY_SUBJECT, identity->subject, TEXT_MAX);
   device_put32(raw + IDENTITY_CRC, crc32(0, raw, IDENTITY_CRC));
   int result = host->nvm_write(host->ctx, 0, raw, sizeof raw) == 0 ? 0 : -1;
   wipe(raw, sizeof raw);
@@ -250,7 +292,7 @@ int device_nvm_erase(const struct device_host *host, enum device_nvm_area area)
   return erase_slot(host, area, found.index);
 }
 
-int device_nvm_format(const struct device_host *host, const struct device_nvm_identity *identity)
+static int empty_slots(const struct device_host *host)
 {
   static const uint8_t empty[DEVICE_NVM_SLOT_HEADER];
   for (int area = 0; area < DEVICE_NVM_AREAS; area++) {
@@ -260,7 +302,16 @@ int device_nvm_format(const struct device_host *host, const struct device_nvm_id
         return -1;
     }
   }
-  return write_identity(host, identity);
+  return 0;
+}
+
+int device_nvm_format(const struct device_host *host, const struct device_nvm_identity *identity)
+{
+  struct device_nvm_identity named = *identity;
+  device_nvm_name_identity(&named);
+  int result = names_are_good(&named) && empty_slots(host) == 0 ? write_identity(host, &named) : -1;
+  wipe(&named, sizeof named);
+  return result;
 }
 
 uint32_t device_nvm_capacity(enum device_nvm_area area)

@@ -12,9 +12,10 @@
 #include <stdint.h>
 
 #define DEVICE_OUTBOX_ENTRIES          16u
-#define DEVICE_OUTBOX_BYTES            1536u
+#define DEVICE_OUTBOX_BYTES            (1280u + DEVICE_OUTBOX_RESERVED_BYTES)
 #define DEVICE_OUTBOX_RESERVED_ENTRIES 2u
-#define DEVICE_OUTBOX_RESERVED_BYTES   256u
+/* an acknowledgement and a report of an update, each as long as can be, without ROOT */
+#define DEVICE_OUTBOX_RESERVED_BYTES 208u
 
 enum device_outbox_phase {
   DEVICE_OUTBOX_QUEUED,    /* not sent in this connection */
@@ -40,7 +41,7 @@ struct device_outbox {
   uint8_t count;
   uint16_t used;
   struct device_outbox_entry entry[DEVICE_OUTBOX_ENTRIES];
-  uint8_t bytes[DEVICE_OUTBOX_BYTES]; /* per entry: topic, payload */
+  uint8_t bytes[DEVICE_OUTBOX_BYTES]; /* per entry: topic (`internal`: behind ROOT), payload */
 };
 
 struct device_outbox_message {

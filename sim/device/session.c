@@ -29,29 +29,50 @@ void device_session_send_ack(struct device_session *session, enum device_mqtt_ty
                                      packet_id, reason));
 }
 
-/* Writes private/ID/`below`, or `below` itself; its size, or 0 if it is too long. */
-static size_t make_topic(const struct device_session *session, const char *below, bool absolute,
+/* The next piece of a topic of `size` bytes; false: it is too long. */
+static bool append(char out[DEVICE_SESSION_TOPIC_MAX], size_t *size, const char *text)
+{
+  size_t more = strlen(text);
+  if (more >= DEVICE_SESSION_TOPIC_MAX - *size) return false;
+  memcpy(out + *size, text, more + 1);
+  *size += more;
+  return true;
+}
+
+/* Writes ROOT`below`; its size, or 0 if it is too long, which the device's own are not. */
+static size_t make_topic(const struct device_session *session, const char *below,
                          char out[DEVICE_SESSION_TOPIC_MAX])
 {
-  static const char root[] = "private/";
+  const struct device_naming *naming = session->naming;
   size_t size = 0;
-  size_t below_size = strlen(below);
-  if (!absolute) {
-    memcpy(out, root, sizeof root - 1);
-    device_id_text(session->id, out + sizeof root - 1);
-    size = sizeof root - 1 + DEVICE_ID_TEXT - 1;
-    out[size++] = '/';
+  bool fits = naming != NULL && naming->root != NULL
+                  ? append(out, &size, naming->root)
+                  : append(out, &size, "private/") && append(out, &size, session->name) &&
+                        append(out, &size, "/");
+  return fits && append(out, &size, below) ? size : 0;
+}
+
+/* The topic that the application means; its size, or 0 if it is too long. */
+static size_t make_meant(const struct device_session *session, const struct device_event *event,
+                         char out[DEVICE_SESSION_TOPIC_MAX])
+{
+  const struct device_naming *naming = session->naming;
+  const char *topic = event->publish.topic;
+  bool absolute = event->publish.absolute;
+  if (topic == NULL) {
+    absolute = naming != NULL && naming->telemetry != NULL;
+    topic = absolute ? naming->telemetry : "telemetry";
   }
-  if (below_size >= DEVICE_SESSION_TOPIC_MAX - size) return 0;
-  memcpy(out + size, below, below_size + 1);
-  return size + below_size;
+  size_t size = 0;
+  if (!absolute) return make_topic(session, topic, out);
+  return append(out, &size, topic) ? size : 0;
 }
 
 bool device_session_topic_is(const struct device_session *session,
                              const struct device_mqtt_publish *message, const char *below)
 {
   char topic[DEVICE_SESSION_TOPIC_MAX];
-  size_t size = make_topic(session, below, false, topic);
+  size_t size = make_topic(session, below, topic);
   return size == message->topic_size && memcmp(topic, message->topic, size) == 0;
 }
 
@@ -108,7 +129,7 @@ size_t device_session_filter(const struct device_session *session, uint8_t bit,
 {
   size_t i = 0;
   while (i + 1 < DEVICE_MQTT_FILTERS && (bit >> i & 1) == 0) i++;
-  return make_topic(session, own_filters[i].below, false, out);
+  return make_topic(session, own_filters[i].below, out);
 }
 
 /* Asks for those of the device's own filters that the broker has not confirmed in this session: a
@@ -124,7 +145,7 @@ static void subscribe_own(struct device_session *session)
     if ((session->confirmed & bit) != 0 ||
         (own_filters[i].of_updates && session->profile->ota == NULL))
       continue;
-    (void) make_topic(session, own_filters[i].below, false, topic[count]);
+    (void) make_topic(session, own_filters[i].below, topic[count]);
     request.filter[count] = topic[count];
     if (own_filters[i].at_most_once) request.at_most_once |= (uint8_t) (1u << count);
     wanted.own |= bit;
@@ -136,14 +157,14 @@ static void subscribe_own(struct device_session *session)
 void device_session_connect(struct device_session *session)
 {
   const struct device_profile *profile = session->profile;
-  char client_id[DEVICE_ID_TEXT];
+  const struct device_naming *naming = session->naming;
+  bool named = naming != NULL && naming->client_id != NULL;
   char will[DEVICE_SESSION_TOPIC_MAX];
-  uint8_t packet[256];
-  device_id_text(session->id, client_id);
-  (void) make_topic(session, "status", false, will);
+  uint8_t packet[DEVICE_CLIENT_ID_MAX + DEVICE_SESSION_TOPIC_MAX + 64];
+  (void) make_topic(session, "status", will);
   struct device_mqtt_connect connect = {
       .version = profile->mqtt_version,
-      .client_id = client_id,
+      .client_id = named ? naming->client_id : session->name,
       /* in MQTT 3.1.1 the session that follows would not persist either */
       .clean_start = profile->clean_start ||
                      (profile->forget_first && profile->mqtt_version == 5 && !session->begun),
@@ -198,21 +219,39 @@ bool device_session_ready(const struct device_session *session)
   return !own_pending(session);
 }
 
+/* The outbox keeps of the device's own messages what comes behind ROOT, so that its reserve does
+ * not depend on ROOT's length. The topic is in the outbox or in `own`. */
+static const char *topic_of(const struct device_session *session, size_t index,
+                            char own[DEVICE_SESSION_TOPIC_MAX], size_t *size)
+{
+  const struct device_outbox_entry *entry = &session->outbox.entry[index];
+  const char *kept = (const char *) device_outbox_bytes(&session->outbox, index);
+  char below[DEVICE_SESSION_TOPIC_MAX];
+  *size = entry->topic_size;
+  if (!entry->internal) return kept;
+  memcpy(below, kept, entry->topic_size);
+  below[entry->topic_size] = '\0';
+  *size = make_topic(session, below, own);
+  return own;
+}
+
 /* Reported (an answer to the device's own only if it is a denial) and removed. */
 static void end_entry(struct device_session *session, size_t index, uint8_t reason, bool declined)
 {
   const struct device_outbox_entry *entry = &session->outbox.entry[index];
   bool denied = reason >= 0x80;
+  char own[DEVICE_SESSION_TOPIC_MAX];
+  size_t topic_size;
+  const char *topic = topic_of(session, index, own, &topic_size);
   if (denied || !entry->internal)
     device_session_observe(
-        session,
-        &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
-                              .tag = entry->internal ? 0 : entry->tag,
-                              .qos = entry->qos,
-                              .code = reason,
-                              .declined = declined,
-                              .topic = (const char *) device_outbox_bytes(&session->outbox, index),
-                              .topic_size = entry->topic_size});
+        session, &(struct device_note){.kind = denied ? DEVICE_NOTE_DENIED : DEVICE_NOTE_ACKED,
+                                       .tag = entry->internal ? 0 : entry->tag,
+                                       .qos = entry->qos,
+                                       .code = reason,
+                                       .declined = declined,
+                                       .topic = topic,
+                                       .topic_size = topic_size});
   device_outbox_remove(&session->outbox, index);
 }
 
@@ -235,13 +274,15 @@ static size_t encode_entry(struct device_session *session, size_t index, uint8_t
                            size_t capacity)
 {
   struct device_outbox_entry *entry = &session->outbox.entry[index];
-  const uint8_t *bytes = device_outbox_bytes(&session->outbox, index);
+  char own[DEVICE_SESSION_TOPIC_MAX];
+  size_t topic_size;
+  const char *topic = topic_of(session, index, own, &topic_size);
   bool duplicate = entry->packet_id != 0;
   if (!duplicate) entry->packet_id = next_packet_id(session);
   struct device_mqtt_publish publish = {
-      .topic = (const char *) bytes,
-      .topic_size = entry->topic_size,
-      .payload = bytes + entry->topic_size,
+      .topic = topic,
+      .topic_size = topic_size,
+      .payload = device_outbox_bytes(&session->outbox, index) + entry->topic_size,
       .payload_size = entry->payload_size,
       .packet_id = entry->packet_id,
       .qos = entry->qos,
@@ -302,11 +343,9 @@ void device_session_flush(struct device_session *session)
 bool device_session_acknowledge(struct device_session *session, const char *below, const char *text,
                                 uint32_t tag)
 {
-  char topic[DEVICE_SESSION_TOPIC_MAX];
-  size_t size = make_topic(session, below, false, topic);
   return device_outbox_add(&session->outbox,
-                           &(struct device_outbox_message){.topic = topic,
-                                                           .topic_size = size,
+                           &(struct device_outbox_message){.topic = below,
+                                                           .topic_size = strlen(below),
                                                            .payload = (const uint8_t *) text,
                                                            .payload_size = strlen(text),
                                                            .tag = tag,
@@ -320,7 +359,7 @@ void device_session_say(struct device_session *session, const char *below, const
   uint8_t packet[DEVICE_SESSION_TOPIC_MAX + DEVICE_SESSION_SAY_MAX + 8];
   char topic[DEVICE_SESSION_TOPIC_MAX];
   struct device_mqtt_publish publish = {.topic = topic,
-                                        .topic_size = make_topic(session, below, false, topic),
+                                        .topic_size = make_topic(session, below, topic),
                                         .payload = payload,
                                         .payload_size = size};
   send_packet(
@@ -360,7 +399,7 @@ bool device_session_publish(struct device_session *session, const struct device_
   char topic[DEVICE_SESSION_TOPIC_MAX];
   struct device_outbox_message message = {
       .topic = topic,
-      .topic_size = make_topic(session, event->publish.topic, event->publish.absolute, topic),
+      .topic_size = make_meant(session, event, topic),
       .payload = event->publish.payload,
       .payload_size = event->publish.size,
       .tag = event->publish.tag,
@@ -377,7 +416,7 @@ bool device_session_publish(struct device_session *session, const struct device_
 bool device_session_subscribe(struct device_session *session, const struct device_event *event)
 {
   char topic[DEVICE_SESSION_TOPIC_MAX];
-  size_t size = make_topic(session, event->publish.topic, event->publish.absolute, topic);
+  size_t size = make_meant(session, event, topic);
   if (size == 0 || event->publish.qos > 2) return false;
   return send_subscribe(
       session, &(struct device_mqtt_subscribe){.filter = {topic}, .qos = event->publish.qos},

@@ -15,8 +15,8 @@
 #define DEVICE_SESSION_SUBSCRIPTIONS 4u                    /* most unanswered SUBSCRIBE packets */
 /* most incoming QoS 2 messages before their PUBREL: our receive maximum */
 #define DEVICE_SESSION_INBOUND   20u
-#define DEVICE_SESSION_TOPIC_MAX 128u /* bytes of a topic of ours with its zero */
-#define DEVICE_SESSION_SAY_MAX   64u  /* bytes of a message of the device's own at QoS 0 */
+#define DEVICE_SESSION_TOPIC_MAX (DEVICE_TOPIC_MAX + 1u) /* with its zero */
+#define DEVICE_SESSION_SAY_MAX   64u /* bytes of a message of the device's own at QoS 0 */
 /* longest packet that we send: a full outbox in one message */
 #define DEVICE_SESSION_PACKET_MAX  1664u
 #define DEVICE_SESSION_RECEIVE_MAX 2432u /* longest packet that we accept: a trust bundle */
@@ -33,7 +33,8 @@ struct device_session {
   const struct device_profile *profile;
   const struct device_host *host;
   struct device_tls *tls;
-  uint32_t id;
+  const struct device_naming *naming; /* of the body; NULL: all by `name` */
+  char name[DEVICE_NAME_TEXT];
   /* handles a message; false: it must come again, so it is not confirmed */
   bool (*deliver)(void *ctx, const struct device_mqtt_publish *message);
   void *ctx;
@@ -76,13 +77,13 @@ bool device_session_publish(struct device_session *session, const struct device_
                             bool online);
 bool device_session_subscribe(struct device_session *session, const struct device_event *event);
 
-/* Queues an acknowledgement on private/ID/`below`; device_outbox_holds finds it by its `tag`. False
+/* Queues an acknowledgement on ROOT`below`; device_outbox_holds finds it by its `tag`. False
  * when even the reserve is used up. */
 bool device_session_acknowledge(struct device_session *session, const char *below, const char *text,
                                 uint32_t tag);
 
 /* Sends a message of the device's own at QoS 0, at most DEVICE_SESSION_SAY_MAX bytes, on
- * private/ID/`below`. After CONNACK. */
+ * ROOT`below`. After CONNACK. */
 void device_session_say(struct device_session *session, const char *below, const uint8_t *payload,
                         size_t size);
 
@@ -106,7 +107,7 @@ void device_session_finish(struct device_session *session, size_t index, uint8_t
 size_t device_session_filter(const struct device_session *session, uint8_t bit,
                              char out[DEVICE_SESSION_TOPIC_MAX]);
 
-/* Whether the topic is private/ID/`below`. */
+/* Whether the topic is ROOT`below`. */
 bool device_session_topic_is(const struct device_session *session,
                              const struct device_mqtt_publish *message, const char *below);
 

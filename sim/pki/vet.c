@@ -181,12 +181,13 @@ int pki_vet_chain(const struct pki_newcomer *newcomer, STACK_OF(X509) * chain, c
   struct device_nvm_identity owner = {.id = newcomer->id};
   struct device_chain parsed;
   uint8_t which = 0;
+  device_nvm_name_identity(&owner);
   if (device_chain_parse(newcomer->chain, newcomer->chain_size, &parsed) !=
           DEVICE_UPDATE_COMMITTED ||
       pki_key_scalar(newcomer->key, owner.private_key, error) != 0)
     return -1;
   enum device_update verdict = device_identity_vet(&owner, &parsed, &which);
-  OPENSSL_cleanse(&owner, sizeof owner);
+  OPENSSL_cleanse(owner.private_key, sizeof owner.private_key);
   switch (verdict) {
   case DEVICE_UPDATE_COMMITTED: return 0;
   case DEVICE_UPDATE_WRONG_KEY:

@@ -165,7 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   struct device_session session = {.profile = &profile,
                                    .host = &host,
                                    .tls = &tls,
-                                   .id = 7,
+                                   .name = "00000007",
                                    .window = DEVICE_SESSION_WINDOW,
                                    .maximum_qos = 2,
                                    .packet_maximum = UINT32_MAX};

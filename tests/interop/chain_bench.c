@@ -170,6 +170,7 @@ static void flash(struct bench *bench, const struct chain_mint *mint)
   struct device_host host = host_of(bench);
   EVP_PKEY *key = make_p256(identity.private_key, unused),
            *update = make_p256(update_scalar, identity.update_key);
+  device_nvm_name_identity(&identity);
   if (!key || !update || device_nvm_format(&host, &identity) != 0 ||
       !flash_certificate(bench, key, &identity)) {
     conclude(bench, "bench: the device cannot be flashed");

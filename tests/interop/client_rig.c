@@ -75,7 +75,7 @@ void client_rig_present(struct client_rig *rig, const struct client_party *leaf,
 
 void client_rig_power_on(struct client_rig *rig)
 {
-  struct device_config config = {&rig->profile, rig->endpoints, 2, rig->host};
+  struct device_config config = {&rig->profile, rig->endpoints, 2, rig->host, rig->naming};
   assert_int_equal(device_builtin.create(rig->storage, &config), 0);
 }
 

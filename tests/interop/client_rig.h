@@ -17,6 +17,7 @@ struct client_rig {
   struct device_endpoint endpoints[2]; /* two places of one name, both are this server */
   uint8_t endpoint;                    /* the one that client_rig_open dials */
   struct device_host host;
+  const struct device_naming *naming;
   uint8_t page[DEVICE_NVM_PAGE_SIZE];
   void *storage;
   uint64_t now_ms;

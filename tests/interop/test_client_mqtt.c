@@ -1,4 +1,5 @@
 /* The device's MQTT session against a scripted broker behind OpenSSL, in virtual time. */
+#define _GNU_SOURCE /* memmem */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -307,6 +308,138 @@ static void answers_a_trust_bundle_although_telemetry_fills_its_outbox(void **st
   int n = snprintf(answer, sizeof answer, "{\"status\":\"committed\",\"version\":2,\"of\":%u}",
                    (unsigned) device_nvm_crc(bundle, size));
   assert_memory_equal(rig.inbox + rig.inbox_size - n, answer, (size_t) n);
+  client_rig_free(&rig);
+}
+
+/* --- What a device is called ------------------------------------------------------------------ */
+
+#define TEN "0123456789"
+#define LONG_ROOT \
+  "r/" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "/01234567/" /* 112 bytes, the most */
+#define LONG_UP "u/" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "/0123" /* 127 */
+#define LONG_ID TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "01234567"   /* 128 */
+
+static const struct device_naming long_naming = {LONG_ID, LONG_ROOT, LONG_UP};
+
+/* The text stands in what the device said, with its length before it. */
+static bool said(const struct client_rig *rig, const char *text)
+{
+  uint8_t wire[2 + 256];
+  size_t size = strlen(text);
+  wire[0] = (uint8_t) (size >> 8);
+  wire[1] = (uint8_t) size;
+  memcpy(wire + 2, text, size);
+  return memmem(rig->inbox, rig->inbox_size, wire, size + 2) != NULL;
+}
+
+static void assert_said(const struct client_rig *rig, const char *text)
+{
+  if (!said(rig, text)) fail_msg("the device did not say '%s'", text);
+}
+
+static void rename_device(struct client_rig *rig, const struct device_naming *naming)
+{
+  device_builtin.destroy(rig->storage);
+  rig->naming = naming;
+  rig->profile.will = true;
+  client_rig_power_on(rig);
+}
+
+static void goes_by_the_names_that_its_body_gives_it(void **state)
+{
+  (void) state;
+  static const uint8_t accepted[2][5] = {{0x20, 2, 0, 0}, {0x20, 3, 0, 0, 0}};
+  for (unsigned v5 = 0; v5 <= 1; v5++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, 13, v5 != 0 ? 5 : 4);
+    rename_device(&rig, &long_naming);
+    client_rig_open(&rig, false);
+    client_rig_pump(&rig);
+    assert_said(&rig, LONG_ID);
+    assert_said(&rig, LONG_ROOT "status"); /* its will */
+    (void) client_rig_hear(&rig, 0x10);
+    assert_said(&rig, LONG_ROOT "trust");
+    assert_said(&rig, LONG_ROOT "cert");
+    uint16_t asked = client_rig_hear(&rig, 0x82);
+    client_rig_say(&rig, accepted[v5], 4 + v5);
+    client_rig_suback(&rig, asked);
+    assert_true(client_rig_publish(&rig, NULL, "x", 0, 1));
+    assert_said(&rig, LONG_UP);
+    (void) client_rig_hear(&rig, 0x30);
+    assert_true(client_rig_publish(&rig, "status", "x", 0, 2));
+    assert_said(&rig, LONG_ROOT "status");
+    (void) client_rig_hear(&rig, 0x30);
+    assert_false(client_rig_publish(&rig, TEN TEN, "x", 0, 3)); /* longer than a topic may be */
+    client_rig_free(&rig);
+  }
+}
+
+static void what_its_body_does_not_name_is_made_from_its_name(void **state)
+{
+  (void) state;
+  static const struct device_naming only_id = {.client_id = "another"}, only_root = {.root = "r/"},
+                                    only_up = {.telemetry = "up"};
+  static const struct {
+    const struct device_naming *naming;
+    const char *client_id, *trust, *telemetry;
+  } rows[] = {{NULL, "00000a1f", "private/00000a1f/trust", "private/00000a1f/telemetry"},
+              {&only_id, "another", "private/00000a1f/trust", "private/00000a1f/telemetry"},
+              {&only_root, "00000a1f", "r/trust", "r/telemetry"},
+              {&only_up, "00000a1f", "private/00000a1f/trust", "up"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, 13, 5);
+    rename_device(&rig, rows[i].naming);
+    assert_true(client_rig_publish(&rig, NULL, "x", 1, 1));
+    client_rig_open(&rig, false);
+    client_rig_pump(&rig);
+    assert_said(&rig, rows[i].client_id);
+    (void) client_rig_hear(&rig, 0x10);
+    assert_said(&rig, rows[i].trust);
+    uint16_t asked = client_rig_hear(&rig, 0x82);
+    client_rig_say(&rig, (const uint8_t[]){0x20, 3, 0, 0, 0}, 5);
+    client_rig_suback(&rig, asked);
+    assert_said(&rig, rows[i].telemetry);
+    client_rig_free(&rig);
+  }
+}
+
+/* The reserve of its outbox is for answers, however long its topics are: both get out. */
+static void answers_behind_the_longest_root_although_telemetry_fills_its_outbox(void **state)
+{
+  (void) state;
+  struct client_rig rig;
+  uint8_t bundle[DEVICE_NVM_TRUST_MAX];
+  char large[1281];
+  client_rig_make(&rig, &pki, 13, 5);
+  rename_device(&rig, &long_naming);
+  client_rig_online(&rig, false, false);
+  memset(large, 'x', sizeof large);
+  large[1280 - strlen(LONG_UP)] = '\0';
+  assert_true(client_rig_publish(&rig, NULL, large, 1, 1));
+  assert_false(client_rig_publish(&rig, NULL, "", 1, 2));
+  size_t size =
+      client_pki_bundle(&pki, 2, pki.a.certificate, pki.b.certificate, bundle, sizeof bundle);
+  client_rig_send(&rig, LONG_ROOT "trust", bundle, size, 1, 5);
+  client_rig_send(&rig, LONG_ROOT "cert", "nothing", 7, 1, 6);
+  assert_int_equal(rig.last[DEVICE_NOTE_TRUST].code, DEVICE_UPDATE_COMMITTED);
+  assert_int_equal(rig.last[DEVICE_NOTE_IDENTITY].code, DEVICE_UPDATE_MALFORMED);
+  (void) client_rig_hear(&rig, 0x32);
+  (void) client_rig_hear(&rig, 0x40);
+  assert_said(&rig, LONG_ROOT "trust/ack");
+  uint16_t first = client_rig_hear(&rig, 0x32);
+  (void) client_rig_hear(&rig, 0x40);
+  assert_said(&rig, LONG_ROOT "cert/ack");
+  (void) client_rig_hear(&rig, 0x32);
+  /* one that is denied is told by its whole topic */
+  client_rig_say(&rig, (const uint8_t[]){0x40, 3, (uint8_t) (first >> 8), (uint8_t) first, 0x87},
+                 5);
+  assert_int_equal(rig.notes[DEVICE_NOTE_DENIED], 1);
+  assert_int_equal(rig.last[DEVICE_NOTE_DENIED].topic_size, strlen(LONG_ROOT "trust/ack"));
+  client_rig_close(&rig, DEVICE_FAIL_NONE);
+  client_rig_online(&rig, false, false);
+  (void) client_rig_hear(&rig, 0x3a);
+  assert_said(&rig, LONG_ROOT "cert/ack"); /* once more */
   client_rig_free(&rig);
 }
 
@@ -771,6 +904,9 @@ int main(void)
       cmocka_unit_test(delivers_an_incoming_qos_2_message_once),
       cmocka_unit_test(holds_back_what_exceeds_the_brokers_receive_maximum),
       cmocka_unit_test(answers_a_trust_bundle_although_telemetry_fills_its_outbox),
+      cmocka_unit_test(goes_by_the_names_that_its_body_gives_it),
+      cmocka_unit_test(what_its_body_does_not_name_is_made_from_its_name),
+      cmocka_unit_test(answers_behind_the_longest_root_although_telemetry_fills_its_outbox),
       cmocka_unit_test(renews_its_certificate_only_for_its_own_key),
       cmocka_unit_test(pings_when_idle_and_gives_up_without_an_answer),
       cmocka_unit_test(pings_a_broker_that_only_listens),

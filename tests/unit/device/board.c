@@ -364,7 +364,7 @@ static bool boot(struct board *board)
   board->session = (struct device_session){.profile = &board->profile,
                                            .host = &board->host,
                                            .tls = &board->tls,
-                                           .id = 7,
+                                           .name = "00000007",
                                            .deliver = deliver,
                                            .ctx = board,
                                            .now_ms = board->now_ms,

@@ -92,7 +92,7 @@ struct device_manifest board_announcement(const struct firmware *image, uint32_t
 void board_offer(struct board *board, const struct device_manifest *manifest,
                  const struct firmware *image);
 
-/* A message below private/ID/, as the broker would deliver it. */
+/* A message behind ROOT, as the broker would deliver it. */
 int board_say(struct board *board, const char *below, const uint8_t *data, size_t size);
 void board_send_block(struct board *board, uint32_t serial, uint32_t number, const uint8_t *data,
                       size_t size);

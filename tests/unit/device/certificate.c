@@ -51,6 +51,8 @@ static void put_name(struct der *der, const struct recipe *recipe)
   const uint8_t *end = der->p;
   put_attribute(der, 0x03, recipe->cn, strlen(recipe->cn));
   if (recipe->second_cn) put_attribute(der, 0x03, recipe->second_cn, strlen(recipe->second_cn));
+  if (recipe->serial_number)
+    put_attribute(der, 0x05, recipe->serial_number, strlen(recipe->serial_number));
   if (recipe->filler) put_attribute(der, 0x0a, filler, recipe->filler);
   wrap(der, 0x30, end);
 }
@@ -69,6 +71,27 @@ static void put_key(struct der *der, const struct recipe *recipe)
   wrap(der, 0x30, end);
 }
 
+static void put_alternative(struct der *der, uint8_t tag, const char *text)
+{
+  const uint8_t *end = der->p;
+  if (text == NULL) return;
+  put(der, text, strlen(text));
+  wrap(der, tag, end);
+}
+
+static void put_alternatives(struct der *der, const struct recipe *recipe)
+{
+  const uint8_t *end = der->p;
+  put_alternative(der, 0x82, recipe->dns);
+  put_alternative(der, 0x86, recipe->second_uri);
+  put_alternative(der, 0x86, recipe->uri);
+  if (der->p == end) return;
+  wrap(der, 0x30, end);
+  wrap(der, 0x04, end);
+  put(der, (uint8_t[]){0x06, 0x03, 0x55, 0x1d, 0x11}, 5);
+  wrap(der, 0x30, end);
+}
+
 static void put_extensions(struct der *der, const struct recipe *recipe)
 {
   static const uint8_t ca[] = {0x30, 0x0f, 0x06, 0x03, 0x55, 0x1d, 0x13, 0x01, 0x01,
@@ -78,6 +101,7 @@ static void put_extensions(struct der *der, const struct recipe *recipe)
   const uint8_t usage[] = {0x30, 0x0e, 0x06, 0x03, 0x55, 0x1d, 0x0f, 0x01,
                            0x01, 0xff, 0x04, 0x04, 0x03, 0x02, 0x01, recipe->key_usage};
   const uint8_t *end = der->p;
+  put_alternatives(der, recipe);
   put(der, usage, sizeof usage);
   recipe->not_ca ? put(der, not_ca, sizeof not_ca) : put(der, ca, sizeof ca);
   wrap(der, 0x30, end);

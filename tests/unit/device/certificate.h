@@ -26,7 +26,9 @@ struct key key_make(const char *label);
 void key_sign(const struct key *key, const uint8_t *data, size_t size, uint8_t signature[64]);
 
 struct recipe {
-  const char *cn, *second_cn; /* second_cn may be NULL */
+  const char *cn, *second_cn;         /* second_cn may be NULL */
+  const char *serial_number;          /* of the subject; may be NULL */
+  const char *uri, *second_uri, *dns; /* alternative names; each may be NULL */
   const struct key *key;
   size_t filler;      /* bytes of an O attribute, up to 200, to reach a realistic size */
   bool no_extensions; /* a certificate without basicConstraints and keyUsage */

@@ -31,6 +31,7 @@ static const struct device_endpoint endpoint = {"broker.test"};
 
 struct bench {
   struct flash flash;
+  const struct device_naming *naming;
   void *storage;
   struct device_effects effects;
   uint8_t out[DEVICE_OUT_MIN];
@@ -54,10 +55,11 @@ static void observe(void *ctx, const struct device_note *note)
 }
 
 /* A page with an identity, two roots and a certificate. */
-static void flash_device(struct flash *flash)
+static void flash_device_as(struct flash *flash, const char *name)
 {
   struct key key = key_make("device"), update = key_make("update");
   struct device_nvm_identity identity = {.id = 0xa1f};
+  strcpy(identity.name, name);
   memcpy(identity.private_key, key.scalar, sizeof identity.private_key);
   memcpy(identity.update_key, update.point, sizeof identity.update_key);
   flash_new(flash, &identity);
@@ -71,9 +73,14 @@ static void flash_device(struct flash *flash)
   assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, chain.data, chain.size), 0);
 }
 
+static void flash_device(struct flash *flash)
+{
+  flash_device_as(flash, "");
+}
+
 static int boot(struct bench *bench)
 {
-  struct device_config config = {&profile, &endpoint, 1, flash_host(&bench->flash)};
+  struct device_config config = {&profile, &endpoint, 1, flash_host(&bench->flash), bench->naming};
   config.host.observe = observe;
   bench->storage = malloc(device_builtin.storage_size(&profile));
   return device_builtin.create(bench->storage, &config);
@@ -108,9 +115,34 @@ static void boots_with_the_identity_and_bundle_of_its_page(void **state)
 {
   (void) state;
   struct bench *bench = bench_make();
-  assert_int_equal(device_builtin.id(bench->storage), 0xa1f);
+  assert_string_equal(device_builtin.device_name(bench->storage), "00000a1f");
   assert_int_equal(device_builtin.trust_version(bench->storage), 3);
   bench_free(bench);
+}
+
+/* private/pump/7/ would be a level more than the back office looks for, private/+/ no topic. */
+static void a_name_that_is_no_level_of_a_topic_needs_a_root(void **state)
+{
+  (void) state;
+  static const char *const names[] = {"pump/7", "+", "pump#7"};
+  static const struct device_naming half = {.client_id = "pump7", .telemetry = "up/pump7"},
+                                    whole = {.root = "control/pump7/"};
+  for (size_t i = 0; i < 3; i++) {
+    struct bench bench = {.ends = 0};
+    assert_int_equal(keys_begin(), 0);
+    flash_device_as(&bench.flash, names[i]);
+    device_platform_leave();
+    assert_int_equal(boot(&bench), -DEVICE_FAIL_DEVICE_IDENTITY);
+    free(bench.storage);
+    bench.naming = &half;
+    assert_int_equal(boot(&bench), -DEVICE_FAIL_DEVICE_IDENTITY);
+    free(bench.storage);
+    bench.naming = &whole;
+    assert_int_equal(boot(&bench), 0);
+    assert_string_equal(device_builtin.device_name(bench.storage), names[i]);
+    device_builtin.destroy(bench.storage);
+    free(bench.storage);
+  }
 }
 
 static void does_not_boot_without_a_certificate(void **state)
@@ -231,6 +263,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(boots_with_the_identity_and_bundle_of_its_page),
+      cmocka_unit_test(a_name_that_is_no_level_of_a_topic_needs_a_root),
       cmocka_unit_test(does_not_boot_without_a_certificate),
       cmocka_unit_test(does_not_boot_from_a_page_that_was_never_flashed),
       cmocka_unit_test(asks_for_a_transport_and_gives_up_on_it_in_time),

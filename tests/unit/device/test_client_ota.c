@@ -53,7 +53,7 @@ static void observe(void *ctx, const struct device_note *note)
 static int boot(void)
 {
   static const struct device_endpoint endpoint = {"broker.test"};
-  struct device_config config = {&board.profile, &endpoint, 1, board.host};
+  struct device_config config = {&board.profile, &endpoint, 1, board.host, NULL};
   return device_builtin.create(storage, &config);
 }
 

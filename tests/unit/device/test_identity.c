@@ -10,7 +10,7 @@
 #include "flash.h"
 
 static struct key key, stranger;
-static struct device_nvm_identity identity = {.id = 0xa1f};
+static struct device_nvm_identity identity;
 static struct certificate intermediate;
 static struct flash flash;
 static struct device_host host;
@@ -21,7 +21,6 @@ static int make_keys(void **state)
   if (keys_begin() != 0) return -1;
   key = key_make("device");
   stranger = key_make("stranger");
-  memcpy(identity.private_key, key.scalar, sizeof identity.private_key);
   intermediate = root_make("A-devices");
   return 0;
 }
@@ -29,9 +28,24 @@ static int make_keys(void **state)
 static int factory_fresh(void **state)
 {
   (void) state;
+  identity = (struct device_nvm_identity){.id = 0xa1f};
+  memcpy(identity.private_key, key.scalar, sizeof identity.private_key);
+  device_nvm_name_identity(&identity);
   flash_new(&flash, &identity);
   host = flash_host(&flash);
   return 0;
+}
+
+/* Flashed anew, to go by another name. */
+static void flash_as(const char *name, enum device_subject kind, const char *subject)
+{
+  (void) memset(identity.name, 0, sizeof identity.name);
+  (void) memset(identity.subject, 0, sizeof identity.subject);
+  strcpy(identity.name, name);
+  strcpy(identity.subject, subject);
+  identity.subject_kind = (uint8_t) kind;
+  flash_new(&flash, &identity);
+  assert_int_equal(device_nvm_read_identity(&host, &identity), 0);
 }
 
 static struct bytes chain_of(struct recipe leaf)
@@ -55,6 +69,11 @@ static void expect_update(const struct bytes *chain, enum device_update expected
 static void refuses(struct bytes chain, enum device_update expected)
 {
   expect_update(&chain, expected);
+}
+
+static void takes(struct bytes chain)
+{
+  expect_update(&chain, DEVICE_UPDATE_COMMITTED);
 }
 
 static void takes_a_certificate_for_its_own_key_and_id(void **state)
@@ -102,6 +121,60 @@ static void refuses_two_names_although_one_is_its_id(void **state)
           DEVICE_UPDATE_WRONG_NAME);
   refuses(chain_of((struct recipe){.cn = "00000a1e", .second_cn = "00000a1f"}),
           DEVICE_UPDATE_WRONG_NAME);
+}
+
+static void takes_the_name_that_it_was_flashed_with_and_no_other(void **state)
+{
+  (void) state;
+  flash_as("SN-2026-000007", DEVICE_SUBJECT_CN, "");
+  refuses(chain_of((struct recipe){.cn = "00000a1f"}), DEVICE_UPDATE_WRONG_NAME);
+  refuses(chain_of((struct recipe){.cn = "SN-2026-000008"}), DEVICE_UPDATE_WRONG_NAME);
+  refuses(chain_of((struct recipe){.cn = "SN-2026-00000"}), DEVICE_UPDATE_WRONG_NAME);
+  refuses(chain_of((struct recipe){.cn = "SN-2026-0000071"}), DEVICE_UPDATE_WRONG_NAME);
+  refuses(chain_of((struct recipe){.cn = "x", .uri = "SN-2026-000007", .dns = "SN-2026-000007"}),
+          DEVICE_UPDATE_WRONG_NAME);
+  takes(chain_of((struct recipe){.cn = "SN-2026-000007"}));
+}
+
+static void a_certificate_may_go_by_another_name_than_the_device(void **state)
+{
+  (void) state;
+  flash_as("pump 7", DEVICE_SUBJECT_CN, "pump-7.example.com");
+  refuses(chain_of((struct recipe){.cn = "pump 7"}), DEVICE_UPDATE_WRONG_NAME);
+  takes(chain_of((struct recipe){.cn = "pump-7.example.com"}));
+}
+
+/* A name of the kind that counts; the CN is then anybody's. */
+static void a_name_is_looked_for_where_the_device_was_told_to(void **state)
+{
+  (void) state;
+  static const struct {
+    enum device_subject kind;
+    struct recipe own, other, twice, none;
+  } rows[] = {
+      {DEVICE_SUBJECT_SERIAL_NUMBER,
+       {.cn = "a", .serial_number = "urn:7"},
+       {.cn = "a", .serial_number = "urn:8"},
+       {.cn = "a"}, /* there is one attribute to put it in */
+       {.cn = "urn:7", .uri = "urn:7"}},
+      {DEVICE_SUBJECT_SAN_URI,
+       {.cn = "a", .uri = "urn:7", .dns = "a.example.com"},
+       {.cn = "a", .uri = "urn:8"},
+       {.cn = "a", .uri = "urn:8", .second_uri = "urn:7"},
+       {.cn = "urn:7", .dns = "urn:7", .serial_number = "urn:7"}},
+      {DEVICE_SUBJECT_SAN_DNS,
+       {.cn = "a", .dns = "urn:7", .uri = "urn:8", .second_uri = "urn:9"},
+       {.cn = "a", .dns = "urn:70"},
+       {.cn = "a", .uri = "urn:7"},
+       {.cn = "urn:7"}},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    flash_as("pump 7", rows[i].kind, "urn:7");
+    refuses(chain_of(rows[i].other), DEVICE_UPDATE_WRONG_NAME);
+    refuses(chain_of(rows[i].twice), DEVICE_UPDATE_WRONG_NAME);
+    refuses(chain_of(rows[i].none), DEVICE_UPDATE_WRONG_NAME);
+    takes(chain_of(rows[i].own));
+  }
 }
 
 static void refuses_an_intermediate_that_does_not_parse(void **state)
@@ -177,6 +250,9 @@ int main(void)
       TEST(refuses_a_certificate_for_another_key),
       TEST(refuses_a_name_that_is_not_exactly_its_id),
       TEST(refuses_two_names_although_one_is_its_id),
+      TEST(takes_the_name_that_it_was_flashed_with_and_no_other),
+      TEST(a_certificate_may_go_by_another_name_than_the_device),
+      TEST(a_name_is_looked_for_where_the_device_was_told_to),
       TEST(refuses_an_intermediate_that_does_not_parse),
       TEST(refuses_every_truncation_and_a_trailing_byte),
       TEST(refuses_no_certificate_and_more_than_four),

@@ -7,10 +7,18 @@
 
 #include <cmocka.h>
 
+#include "device/bytes.h"
 #include "flash.h"
 
 static const struct device_nvm_identity somebody = {
-    .id = 0xa1f, .private_key = {1, 2, 3}, .update_key = {4, 5, 6}};
+    .id = 0xa1f,
+    .name = "SN-2026-000007",
+    .subject = "urn:uuid:6f1c2e5a-8a53-4d9b-9a2e-0b1c2d3e4f50",
+    .subject_kind = DEVICE_SUBJECT_SAN_URI,
+    .private_key = {1, 2, 3},
+    .update_key = {4, 5, 6},
+};
+#define IDENTITY_BYTES 238u
 
 static struct flash flash;
 static struct device_host host;
@@ -42,6 +50,9 @@ static void reads_the_identity_that_was_flashed(void **state)
   struct device_nvm_identity out;
   assert_int_equal(device_nvm_read_identity(&host, &out), 0);
   assert_int_equal(out.id, somebody.id);
+  assert_string_equal(out.name, somebody.name);
+  assert_string_equal(out.subject, somebody.subject);
+  assert_int_equal(out.subject_kind, somebody.subject_kind);
   assert_memory_equal(out.private_key, somebody.private_key, sizeof out.private_key);
   assert_memory_equal(out.update_key, somebody.update_key, sizeof out.update_key);
 }
@@ -49,12 +60,101 @@ static void reads_the_identity_that_was_flashed(void **state)
 static void refuses_an_identity_with_any_flipped_bit(void **state)
 {
   (void) state;
-  for (size_t bit = 0; bit < 109 * 8; bit++) {
-    struct device_nvm_identity out;
+  struct device_nvm_identity out;
+  for (size_t bit = 0; bit < IDENTITY_BYTES * 8; bit++) {
     flash.page[bit / 8] ^= (uint8_t) (1u << bit % 8);
     assert_int_equal(device_nvm_read_identity(&host, &out), -1);
     flash.page[bit / 8] ^= (uint8_t) (1u << bit % 8);
   }
+  assert_int_equal(flash.page[IDENTITY_BYTES], 0xff); /* nothing of it is behind them */
+  assert_int_equal(device_nvm_read_identity(&host, &out), 0);
+}
+
+static void a_device_without_a_name_goes_by_the_digits_of_its_id(void **state)
+{
+  (void) state;
+  struct device_nvm_identity out;
+  flash_new(&flash, &(struct device_nvm_identity){.id = 0xa1f});
+  assert_int_equal(device_nvm_read_identity(&host, &out), 0);
+  assert_string_equal(out.name, "00000a1f");
+  assert_string_equal(out.subject, "00000a1f");
+  assert_int_equal(out.subject_kind, DEVICE_SUBJECT_CN);
+}
+
+static void the_subject_is_the_name_unless_there_is_another(void **state)
+{
+  (void) state;
+  struct device_nvm_identity out;
+  flash_new(&flash, &(struct device_nvm_identity){.id = 1, .name = "pump 7"});
+  assert_int_equal(device_nvm_read_identity(&host, &out), 0);
+  assert_string_equal(out.subject, "pump 7");
+}
+
+static void texts_may_fill_their_64_bytes(void **state)
+{
+  (void) state;
+  struct device_nvm_identity whole = {.id = 1}, out;
+  memset(whole.name, 'n', DEVICE_NAME_TEXT - 1);
+  memset(whole.subject, 's', DEVICE_NAME_TEXT - 1);
+  flash_new(&flash, &whole);
+  assert_int_equal(device_nvm_read_identity(&host, &out), 0);
+  assert_string_equal(out.name, whole.name);
+  assert_string_equal(out.subject, whole.subject);
+}
+
+/* As builds flashed it that knew no names: magic, id, private key, update key, CRC. */
+static void a_page_of_the_older_format_is_read(void **state)
+{
+  (void) state;
+  struct device_nvm_identity out;
+  memset(flash.page, 0xff, 256);
+  device_put32(flash.page, 0x46534944u); /* "FSID" */
+  device_put32(flash.page + 4, 0xfedcba98u);
+  memcpy(flash.page + 8, somebody.private_key, 32);
+  memcpy(flash.page + 40, somebody.update_key, 65);
+  device_put32(flash.page + 105, device_nvm_crc(flash.page, 105));
+  assert_int_equal(device_nvm_read_identity(&host, &out), 0);
+  assert_int_equal(out.id, 0xfedcba98u);
+  assert_string_equal(out.name, "fedcba98");
+  assert_string_equal(out.subject, "fedcba98");
+  assert_int_equal(out.subject_kind, DEVICE_SUBJECT_CN);
+  assert_memory_equal(out.private_key, somebody.private_key, 32);
+  assert_memory_equal(out.update_key, somebody.update_key, 65);
+  for (size_t bit = 0; bit < 109 * 8; bit++) {
+    flash.page[bit / 8] ^= (uint8_t) (1u << bit % 8);
+    assert_int_equal(device_nvm_read_identity(&host, &out), -1);
+    flash.page[bit / 8] ^= (uint8_t) (1u << bit % 8);
+  }
+}
+
+static void flashes_no_name_that_is_none_and_leaves_the_page_alone(void **state)
+{
+  (void) state;
+  uint8_t before[DEVICE_NVM_PAGE_SIZE];
+  struct device_nvm_identity bad[] = {{.name = "a\nb"},
+                                      {.name = "a", .subject = "\xff"},
+                                      {.name = "a", .subject_kind = DEVICE_SUBJECTS},
+                                      {.name = "a"}};
+  memset(bad[3].name, 'n', sizeof bad[3].name); /* without its zero */
+  memcpy(before, flash.page, sizeof before);
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    assert_int_equal(device_nvm_format(&host, &bad[i]), -1);
+    assert_memory_equal(flash.page, before, sizeof before);
+  }
+}
+
+/* A CRC vouches for the bytes, not for whoever wrote them. */
+static void refuses_a_name_that_is_none_in_a_whole_identity(void **state)
+{
+  (void) state;
+  struct device_nvm_identity out;
+  flash.page[105] = '\n';
+  device_put32(flash.page + IDENTITY_BYTES - 4, device_nvm_crc(flash.page, IDENTITY_BYTES - 4));
+  assert_int_equal(device_nvm_read_identity(&host, &out), -1);
+  flash.page[105] = 's';
+  device_put32(flash.page + IDENTITY_BYTES - 4, device_nvm_crc(flash.page, IDENTITY_BYTES - 4));
+  assert_int_equal(device_nvm_read_identity(&host, &out), 0);
+  assert_string_equal(out.name, "sN-2026-000007");
 }
 
 static void a_fresh_page_holds_nothing_in_either_area(void **state)
@@ -258,6 +358,12 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(reads_the_identity_that_was_flashed, factory_fresh),
       cmocka_unit_test_setup(refuses_an_identity_with_any_flipped_bit, factory_fresh),
+      cmocka_unit_test_setup(a_device_without_a_name_goes_by_the_digits_of_its_id, factory_fresh),
+      cmocka_unit_test_setup(the_subject_is_the_name_unless_there_is_another, factory_fresh),
+      cmocka_unit_test_setup(texts_may_fill_their_64_bytes, factory_fresh),
+      cmocka_unit_test_setup(a_page_of_the_older_format_is_read, factory_fresh),
+      cmocka_unit_test_setup(flashes_no_name_that_is_none_and_leaves_the_page_alone, factory_fresh),
+      cmocka_unit_test_setup(refuses_a_name_that_is_none_in_a_whole_identity, factory_fresh),
       cmocka_unit_test_setup(a_fresh_page_holds_nothing_in_either_area, factory_fresh),
       cmocka_unit_test_setup(the_newest_of_many_updates_is_in_force, factory_fresh),
       cmocka_unit_test_setup(each_area_takes_its_capacity_and_leaves_the_others_alone,

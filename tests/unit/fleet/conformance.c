@@ -1,10 +1,12 @@
 /* A plain body: memory for a page, a line to a peer, a clock that is a number. Each story below
  * boots a device from the factory's page and holds what it does against the header. */
+#define _XOPEN_SOURCE 700 /* strdup */
 #include "conformance.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -319,6 +321,48 @@ static void goes_online_and_leaves(const struct conformance *it, size_t chunk)
   end(b); /* the power goes in a session */
 }
 
+static void publish_telemetry(struct body *b)
+{
+  feed(b, (struct device_event){
+              .kind = DEVICE_PUBLISH,
+              .publish = {.payload = (const uint8_t *) "x", .size = 1, .tag = 1, .qos = 0}});
+  REQUIRE(b, b->fx.accepted, "a message at QoS 0 is taken in a session");
+}
+
+static void expect_names(struct body *b, const char *client_id, const char *trust, const char *up)
+{
+  bool (*heard)(void *, const char *) = b->it->peer.heard; /* of broker_heard, for one */
+  boot(b);
+  connect(b);
+  publish_telemetry(b);
+  REQUIRE(b, heard(b->link, client_id), "CONNECT has the client id that it was given");
+  REQUIRE(b, heard(b->link, trust), "what it listens to is behind its root");
+  REQUIRE(b, heard(b->link, up), "a message without a topic is telemetry");
+  leave(b);
+}
+
+/* Without names of the body it goes by the one of its page. */
+static void goes_by_its_names(const struct conformance *it)
+{
+  static const struct device_naming naming = {"client 7", "acme/pumps/7/", "acme/v1/7/up"};
+  char trust[DEVICE_TOPIC_MAX], up[DEVICE_TOPIC_MAX];
+  struct body *b = begin(it);
+  b->config.naming = &naming;
+  expect_names(b, "client 7", "acme/pumps/7/trust", "acme/v1/7/up");
+  end(b);
+  b = begin(it);
+  boot(b);
+  const char *name = it->ops->device_name(b->storage);
+  REQUIRE(b, device_name_is_good(name), "a device has a name");
+  snprintf(trust, sizeof trust, "private/%s/trust", name);
+  snprintf(up, sizeof up, "private/%s/telemetry", name);
+  char *client_id = strdup(name);
+  power_off(b);
+  expect_names(b, client_id, trust, up);
+  free(client_id);
+  end(b);
+}
+
 static void each_endpoint_is_dialled(const struct conformance *it)
 {
   struct body *b = begin(it);
@@ -517,7 +561,7 @@ static void survives_a_power_cut_in_every_write(const struct conformance *it)
   live(b);
   REQUIRE(b, b->storage != NULL && !b->dark, "nothing is cut yet");
   size_t writes = b->writes;
-  uint32_t id = it->ops->id(b->storage);
+  char *name = strdup(it->ops->device_name(b->storage));
   end(b);
   for (size_t w = 1; w <= writes; w++) {
     b = begin(it);
@@ -526,16 +570,18 @@ static void survives_a_power_cut_in_every_write(const struct conformance *it)
     REQUIRE(b, b->dark, "the power has failed");
     b->dark = false;
     restart(b);
-    REQUIRE(b, it->ops->id(b->storage) == id, "a device stays who it is");
+    REQUIRE(b, strcmp(it->ops->device_name(b->storage), name) == 0, "a device stays who it is");
     tick_now(b);
     connect(b);
     leave(b);
     end(b);
   }
+  free(name);
 }
 
 void conformance_run(const struct conformance *it)
 {
+  if (it->peer.heard != NULL) goes_by_its_names(it);
   goes_online_and_leaves(it, 0);
   goes_online_and_leaves(it, 1);
   each_endpoint_is_dialled(it);

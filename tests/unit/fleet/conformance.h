@@ -3,7 +3,7 @@
  *
  *     conformance_run(&(struct conformance){.ops = &my_client, ...});
  *
- * It goes online and leaves, with whole events and a byte at a time; is closed, stopped and left
+ * It goes by the names it is given; it goes online and leaves, with whole events and a byte at a time; is closed, stopped and left
  * waiting wherever an attempt can be; gets events that do not fit; loses its power in every write;
  * restarts and fetches, if it is one that does. The first thing that is not as the header says
  * fails the test with a sentence.
@@ -19,6 +19,8 @@ struct conformance_peer {
   /* Takes `size` bytes of the device, and writes its answer; returns the answer's size. */
   size_t (*talk)(void *link, const uint8_t *in, size_t size, uint8_t *out, size_t capacity);
   void (*close)(void *link);
+  /* Whether the device said that text on this link; NULL: it is no peer of MQTT. */
+  bool (*heard)(void *link, const char *text);
 };
 
 struct conformance {

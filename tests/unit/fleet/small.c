@@ -282,10 +282,10 @@ static void destroy(void *storage)
   memset(storage, 0, sizeof(struct client));
 }
 
-static uint32_t id(const void *storage)
+static const char *device_name(const void *storage)
 {
   (void) storage;
-  return 1;
+  return "small";
 }
 
 static uint32_t trust_version(const void *storage)
@@ -306,7 +306,7 @@ const struct device_ops small_watchdog = {.name = "watchdog",
                                           .create = create_watchdog,
                                           .step = step,
                                           .destroy = destroy,
-                                          .id = id,
+                                          .device_name = device_name,
                                           .trust_version = trust_version,
                                           .state_name = state_name};
 
@@ -316,6 +316,6 @@ const struct device_ops small_fetcher = {.name = "fetcher",
                                          .create = create_fetcher,
                                          .step = step,
                                          .destroy = destroy,
-                                         .id = id,
+                                         .device_name = device_name,
                                          .trust_version = trust_version,
                                          .state_name = state_name};

@@ -33,7 +33,7 @@ static void every_client_has_all_of_the_interface(void **state)
     const struct device_ops *ops = clients_at(i);
     assert_non_null(ops->tls_library);
     assert_true(ops->storage_size != NULL && ops->create != NULL && ops->step != NULL &&
-                ops->destroy != NULL && ops->id != NULL && ops->trust_version != NULL &&
+                ops->destroy != NULL && ops->device_name != NULL && ops->trust_version != NULL &&
                 ops->state_name != NULL);
   }
 }

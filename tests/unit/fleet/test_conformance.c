@@ -1,6 +1,6 @@
 /* Every client that is here, through include/fleetsim/device.h: the built-in one with TLS 1.2 and
  * 1.3, MQTT 3.1.1 and 5, against OpenSSL in memory, and two small ones. */
-#define _XOPEN_SOURCE 700
+#define _GNU_SOURCE /* memmem, nftw */
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,6 +40,8 @@ struct link {
   SSL *ssl;
   uint8_t in[4096]; /* decrypted */
   size_t in_size;
+  uint8_t all[4096]; /* the first that was said on this link */
+  size_t all_size;
 };
 
 static void *broker_open(void *ctx)
@@ -51,6 +53,17 @@ static void *broker_open(void *ctx)
   SSL_set_bio(link->ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
   SSL_set_accept_state(link->ssl);
   return link;
+}
+
+static bool broker_heard(void *ctx, const char *text)
+{
+  const struct link *link = ctx;
+  uint8_t wire[2 + 256]; /* as MQTT has its strings */
+  size_t size = strlen(text);
+  wire[0] = 0;
+  wire[1] = (uint8_t) size;
+  memcpy(wire + 2, text, size);
+  return memmem(link->all, link->all_size, wire, size + 2) != NULL;
 }
 
 static void broker_close(void *ctx)
@@ -124,6 +137,10 @@ static size_t broker_talk(void *ctx, const uint8_t *in, size_t size, uint8_t *ou
   while (SSL_is_init_finished(link->ssl) &&
          (n = SSL_read(link->ssl, link->in + link->in_size,
                        (int) (sizeof link->in - link->in_size))) > 0) {
+    size_t kept = sizeof link->all - link->all_size;
+    if (kept > (size_t) n) kept = (size_t) n;
+    memcpy(link->all + link->all_size, link->in + link->in_size, kept);
+    link->all_size += kept;
     link->in_size += (size_t) n;
     take_packets(link);
   }
@@ -197,15 +214,16 @@ static void run_builtin(uint8_t tls, uint8_t mqtt, enum device_resume resume)
   assert_int_equal(SSL_CTX_use_PrivateKey_file(broker.tls, key, SSL_FILETYPE_PEM), 1);
   assert_int_equal(SSL_CTX_load_verify_locations(broker.tls, clients, NULL), 1);
   SSL_CTX_set_verify(broker.tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-  conformance_run(&(struct conformance){.ops = &device_builtin,
-                                        .profile = &profile,
-                                        .endpoints = endpoints,
-                                        .endpoint_count = 2,
-                                        .page = page,
-                                        .page_size = sizeof page,
-                                        .unix_s = (int64_t) time(NULL),
-                                        .peer = {broker_open, broker_talk, broker_close},
-                                        .ctx = &broker});
+  conformance_run(
+      &(struct conformance){.ops = &device_builtin,
+                            .profile = &profile,
+                            .endpoints = endpoints,
+                            .endpoint_count = 2,
+                            .page = page,
+                            .page_size = sizeof page,
+                            .unix_s = (int64_t) time(NULL),
+                            .peer = {broker_open, broker_talk, broker_close, broker_heard},
+                            .ctx = &broker});
   SSL_CTX_free(broker.tls);
 }
 
@@ -262,7 +280,7 @@ static void run_small(const struct device_ops *ops, bool restarts, bool fetches)
                                         .endpoint_count = 2,
                                         .page = blank,
                                         .page_size = sizeof blank,
-                                        .peer = {greeter_open, greet, greeter_close},
+                                        .peer = {greeter_open, greet, greeter_close, NULL},
                                         .ctx = &link,
                                         .restarts = restarts,
                                         .fetches = fetches});
