@@ -162,6 +162,7 @@ struct broker_client {
   const char *certificate_path, *key_path;
   const char *ca_path; /* the broker's chain and name are verified by it; NULL: they are not */
   const char *from;    /* numeric address that it comes from; NULL: the system chooses */
+  unsigned turn;       /* of the addresses of the broker's name, the one to begin with */
 };
 
 /* Asks the main listener whether it takes this client's certificate: a TLS handshake with it and

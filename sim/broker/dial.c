@@ -48,7 +48,7 @@ static void on_connect(uv_connect_t *request, int status)
 static void on_pause(uv_timer_t *timer)
 {
   struct dial *dial = timer->data;
-  dial->next = dial->found;
+  dial->next = dial->first;
   try_next(dial);
 }
 
@@ -74,10 +74,17 @@ static void set_port(struct sockaddr *address, uint16_t port)
     ((struct sockaddr_in6 *) (void *) address)->sin6_port = htons(port);
 }
 
+/* Round, until the first one would come again. */
+static struct addrinfo *after(const struct dial *dial, const struct addrinfo *address)
+{
+  struct addrinfo *next = address->ai_next != NULL ? address->ai_next : dial->found;
+  return next == dial->first ? NULL : next;
+}
+
 /* The next one that may be sent to. */
 static struct addrinfo *next_permitted(struct dial *dial)
 {
-  for (; dial->next != NULL; dial->next = dial->next->ai_next) {
+  for (; dial->next != NULL; dial->next = after(dial, dial->next)) {
     if (permit_address(dial->permit, dial->address, dial->next->ai_addr)) return dial->next;
     dial->last = dial->last != 0 ? dial->last : UV_EPERM;
   }
@@ -104,7 +111,7 @@ static void try_next(struct dial *dial)
     no_address_left(dial);
     return;
   }
-  dial->next = address->ai_next;
+  dial->next = after(dial, address);
   set_port(address->ai_addr, dial->port);
   uv_tcp_init(dial->loop, &dial->tcp);
   dial->tcp.data = dial->connect.data = dial;
@@ -118,18 +125,31 @@ static void try_next(struct dial *dial)
   uv_close((uv_handle_t *) &dial->tcp, on_tcp_closed);
 }
 
+/* Where one family is out of order the other one works, so turns are taken in the preferred one. */
+static struct addrinfo *at_turn(struct addrinfo *found, unsigned turn)
+{
+  unsigned count = 0;
+  for (const struct addrinfo *a = found; a != NULL && a->ai_family == found->ai_family;
+       a = a->ai_next)
+    count++;
+  for (turn = count > 0 ? turn % count : 0; turn > 0; turn--) found = found->ai_next;
+  return found;
+}
+
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
 {
   struct dial *dial = request->data;
-  dial->found = dial->next = found;
+  dial->found = found;
+  dial->first = dial->next = at_turn(found, dial->turn);
   if (!dial->closing && status != 0) dial->event(dial, status);
   if (!dial->closing && status == 0) try_next(dial);
   release(dial);
 }
 
 void dial_start(struct dial *dial, uv_loop_t *loop, const struct permit *permit,
-                const char *address, uint16_t port, const char *from, uint64_t timeout_ms,
-                uint64_t retry_ms, void (*event)(struct dial *dial, int status))
+                const char *address, uint16_t port, const char *from, unsigned turn,
+                uint64_t timeout_ms, uint64_t retry_ms,
+                void (*event)(struct dial *dial, int status))
 {
   memset(dial, 0, sizeof *dial);
   dial->loop = loop;
@@ -137,6 +157,7 @@ void dial_start(struct dial *dial, uv_loop_t *loop, const struct permit *permit,
   dial->address = address;
   dial->permit = permit;
   dial->from = from;
+  dial->turn = turn;
   dial->retry_ms = retry_ms;
   dial->event = event;
   uv_timer_init(loop, &dial->deadline);

@@ -19,11 +19,12 @@ struct dial {
   uv_timer_t deadline, pause;
   uv_tcp_t tcp; /* the connection, after event(0) */
   uv_connect_t connect;
-  struct addrinfo *found, *next;
+  struct addrinfo *found, *first, *next;
   uint16_t port;
   const char *address;
   const struct permit *permit;
   const char *from;
+  unsigned turn;
   uint64_t retry_ms;
   int last; /* why the latest attempt failed */
   bool tcp_open, closing;
@@ -34,11 +35,14 @@ struct dial {
 
 /* `event` gets 0 when the connection stands, and a libuv error when it cannot be had or when the
  * deadline has passed. Nothing is sent to an address that is not permitted: UV_EPERM where there is
- * no other. `from` is the numeric address that it comes from, where that is of the same family as the one
- * it goes to; NULL: the system chooses. `address`, `permit` and `from` outlive the dial. */
+ * no other. `from` is the numeric address that it comes from, where that is of the same family as
+ * the one it goes to; NULL: the system chooses. `turn`: of the addresses of the family that the
+ * system prefers it begins with that one, from 0 and round; the others come after it. `address`,
+ * `permit` and `from` outlive the dial. */
 void dial_start(struct dial *dial, uv_loop_t *loop, const struct permit *permit,
-                const char *address, uint16_t port, const char *from, uint64_t timeout_ms,
-                uint64_t retry_ms, void (*event)(struct dial *dial, int status));
+                const char *address, uint16_t port, const char *from, unsigned turn,
+                uint64_t timeout_ms, uint64_t retry_ms,
+                void (*event)(struct dial *dial, int status));
 
 /* The deadline passes so much later than now: `event` gets UV_ETIMEDOUT then, and again each time. */
 void dial_extend(struct dial *dial, uint64_t timeout_ms);

@@ -222,6 +222,7 @@ static struct greet *begin_greeting(struct broker *broker, const struct broker_c
                                            .key = greet->key,
                                            .ca = verifies ? greet->ca : NULL,
                                            .from = bound ? greet->from : NULL,
+                                           .turn = client->turn,
                                            .timeout_ms = GREET_MS,
                                            .event = on_greeting_event});
   return greet;

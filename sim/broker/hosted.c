@@ -55,7 +55,7 @@ static void dial_listener(struct hosted *h, enum broker_listener listener)
   const struct broker *broker = h->broker;
   h->dialed = listener;
   dial_start(&h->dial, broker->loop, broker->config.permit, broker->address[listener],
-             broker->port[listener], NULL, READY_MS, POLL_MS, on_dial);
+             broker->port[listener], NULL, 0, READY_MS, POLL_MS, on_dial);
 }
 
 static void on_dial_closed(struct dial *dial)

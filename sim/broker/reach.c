@@ -58,7 +58,7 @@ static bool dial_from(struct reach *reach, unsigned listener)
   if (listener >= BROKER_LISTENERS) return false;
   reach->listener = (enum broker_listener) listener;
   dial_start(&reach->dial, broker->loop, broker->config.permit,
-             broker_address(broker, reach->listener), broker->port[listener], NULL, REACH_MS,
+             broker_address(broker, reach->listener), broker->port[listener], NULL, 0, REACH_MS,
              REACH_RETRY_MS, on_reach_event);
   return true;
 }

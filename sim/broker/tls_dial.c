@@ -200,7 +200,7 @@ void tls_dial_start(struct tls_dial *dial, uv_loop_t *loop, const struct tls_dia
   memset(dial, 0, sizeof *dial);
   dial->config = *config;
   dial_start(&dial->dial, loop, config->permit, config->address, config->port, config->from,
-             config->timeout_ms, 0, on_dial_event);
+             config->turn, config->timeout_ms, 0, on_dial_event);
 }
 
 bool tls_dial_peer(const struct tls_dial *dial, uint8_t fingerprint[32], unsigned *certificates)

@@ -33,6 +33,7 @@ struct tls_dial_config {
   const char *certificate, *key; /* PEM files of the client; NULL: it has none */
   const char *ca;                /* PEM file to verify the chain and `host` by; NULL: neither is */
   const char *from;              /* as dial_start's */
+  unsigned turn;                 /* as dial_start's */
   uint64_t timeout_ms;
   /* From the loop; `why` goes on after "the broker cannot be seen: ". The owner closes on all but
      READY and DATA; it may on those, and on LATE it may extend instead. */

@@ -12,7 +12,8 @@ struct listener {
   uv_tcp_t tcp, client;
   unsigned taken;
   uint16_t port;
-  char from[INET_ADDRSTRLEN]; /* who came last */
+  char from[INET_ADDRSTRLEN];
+  char to[INET_ADDRSTRLEN]; /* who came last */
 };
 
 static void on_connection(uv_stream_t *stream, int status)
@@ -26,15 +27,19 @@ static void on_connection(uv_stream_t *stream, int status)
   int size = sizeof peer;
   uv_tcp_getpeername(&listener->client, (struct sockaddr *) &peer, &size);
   uv_ip4_name(&peer, listener->from, sizeof listener->from);
+  uv_tcp_getsockname(&listener->client, (struct sockaddr *) &peer, &size);
+  uv_ip4_name(&peer, listener->to, sizeof listener->to);
   uv_close((uv_handle_t *) &listener->client, NULL);
 }
+
+static const char *listen_at = "127.0.0.1";
 
 static void listen_on(struct rig *rig, struct listener *listener)
 {
   struct sockaddr_in address;
   int size = sizeof address;
   *listener = (struct listener){.taken = 0};
-  uv_ip4_addr("127.0.0.1", 0, &address);
+  uv_ip4_addr(listen_at, 0, &address);
   uv_tcp_init(&rig->loop, &listener->tcp);
   listener->tcp.data = listener;
   assert_int_equal(uv_tcp_bind(&listener->tcp, (struct sockaddr *) &address, 0), 0);
@@ -61,6 +66,8 @@ static void on_closed(struct dial *dial)
   ((struct attempt *) dial)->closed++;
 }
 
+static unsigned turn;
+
 /* How dialing this name ends; the listener is closed, and can be asked. */
 static int dial_from(struct rig *rig, const struct permit *permit, const char *const *addresses,
                      const char *from, struct listener *listener)
@@ -68,7 +75,7 @@ static int dial_from(struct rig *rig, const struct permit *permit, const char *c
   struct attempt attempt = {.ended = 0};
   resolver_answer = addresses;
   listen_on(rig, listener);
-  dial_start(&attempt.dial, &rig->loop, permit, "localhost", listener->port, from, 300, 0,
+  dial_start(&attempt.dial, &rig->loop, permit, "localhost", listener->port, from, turn, 300, 0,
              on_event);
   rig_wait(rig, &attempt.ended, 1);
   dial_close(&attempt.dial, on_closed);
@@ -101,6 +108,34 @@ static void comes_from_the_address_that_it_is_given(void **state)
   /* of another family it is of no use */
   assert_int_equal(dial_from(*state, NULL, here, "::1", &listener), 0);
   assert_string_equal(listener.from, "127.0.0.1");
+}
+
+/* Several machines of one name. */
+static void begins_with_each_address_in_turn(void **state)
+{
+  static const char *const name[] = {"127.0.0.2", "127.0.0.3", NULL};
+  static const char *const met[] = {"127.0.0.2", "127.0.0.3", "127.0.0.2"};
+  struct listener listener;
+  listen_at = "0.0.0.0";
+  for (turn = 0; turn < 3; turn++) {
+    assert_int_equal(dial_from(*state, NULL, name, NULL, &listener), 0);
+    assert_string_equal(listener.to, met[turn]);
+  }
+  turn = 0;
+  listen_at = "127.0.0.1";
+}
+
+static void comes_round_to_the_first_address(void **state)
+{
+  unsigned taken;
+  turn = 1; /* nothing listens at 127.0.0.2 */
+  assert_int_equal(
+      dialed(*state, NULL, (const char *const[]){"127.0.0.1", "127.0.0.2", NULL}, &taken), 0);
+  assert_int_equal(taken, 1);
+  assert_int_equal(
+      dialed(*state, NULL, (const char *const[]){"127.0.0.2", "127.0.0.3", NULL}, &taken),
+      UV_ECONNREFUSED);
+  turn = 0;
 }
 
 static void an_address_beyond_loopback_gets_nothing(void **state)
@@ -188,6 +223,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_up, rig_down)
   const struct CMUnitTest tests[] = {
       T(comes_from_the_address_that_it_is_given),
+      T(begins_with_each_address_in_turn),
+      T(comes_round_to_the_first_address),
       T(an_address_beyond_loopback_gets_nothing),
       T(the_second_address_of_a_name_is_judged_like_the_first),
       T(a_host_that_both_have_named_gets_them_all),
