@@ -27,6 +27,8 @@ const struct broker_names broker_names_usual = {
                  [BROKER_PROBE_CA] = "probe-ca.crt"},
     .probe_chain = "probe.crt",
     .probe_key = "probe.key",
+    .device_chain = "device.crt",
+    .device_key = "device.key",
 };
 
 struct later {
@@ -272,6 +274,11 @@ struct broker_pair broker_chain_place(const struct broker *broker, enum broker_l
 struct broker_pair broker_probe_place(const struct broker *broker)
 {
   return place_pair(broker, broker->ops->names->probe_chain, broker->ops->names->probe_key);
+}
+
+struct broker_pair broker_device_place(const struct broker *broker)
+{
+  return place_pair(broker, broker->ops->names->device_chain, broker->ops->names->device_key);
 }
 
 void broker_place(const struct broker *broker, enum broker_material what, char out[FILES_PATH_MAX])

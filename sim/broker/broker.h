@@ -210,9 +210,10 @@ void broker_thaw(struct broker *broker, broker_done done, void *ctx);
 void broker_close(struct broker *broker, void (*closed)(void *ctx), void *ctx);
 
 /* Where the files of a listener belong, and of somebody who asks whether he is taken
-   (broker_try_client, broker_hold). */
+   (broker_try_client, broker_hold): of a stranger, and of one who asks in a device's place. */
 struct broker_pair broker_chain_place(const struct broker *broker, enum broker_listener listener);
 struct broker_pair broker_probe_place(const struct broker *broker);
+struct broker_pair broker_device_place(const struct broker *broker);
 void broker_place(const struct broker *broker, enum broker_material what, char out[FILES_PATH_MAX]);
 
 /* Before it is opened the scenario knows (scenario_broker_is). */

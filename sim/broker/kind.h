@@ -19,11 +19,11 @@
 struct broker_names {
   const char *chain[BROKER_LISTENERS], *key[BROKER_LISTENERS];
   const char *material[BROKER_MATERIALS];
-  const char *probe_chain, *probe_key;
+  const char *probe_chain, *probe_key, *device_chain, *device_key;
 };
 
 /* main.crt, main.key, prove.crt, prove.key, clients.crt, crl.pem, tickets.key, probe.crt,
-   probe.key */
+   probe.key, device.crt, device.key */
 extern const struct broker_names broker_names_usual;
 
 struct broker_ops {

@@ -271,6 +271,12 @@ const struct recovery *fleet_deepest_outage(const struct fleet *fleet)
   return fleet->outage.missing >= fleet->deepest.missing ? &fleet->outage : &fleet->deepest;
 }
 
+void fleet_look_ended(struct fleet *fleet, size_t index, bool let_in)
+{
+  assert(index < fleet->config.device_count);
+  revoked_look(&fleet->members[index], let_in);
+}
+
 void fleet_measure_revoked(struct fleet *fleet, bool last)
 {
   revoked_measure(fleet, last);

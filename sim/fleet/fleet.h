@@ -188,6 +188,11 @@ int fleet_publish_crl(struct fleet *fleet, const bool *names, struct error *erro
  * published. */
 void fleet_crl_taken(struct fleet *fleet);
 
+/* Somebody who is not the device has looked with its certificate, in a full handshake, whether it is
+ * let in after all. One that the CRL names counts in revoke.unrefused while the last look was; no
+ * other figure of the device's knows of it. */
+void fleet_look_ended(struct fleet *fleet, size_t index, bool let_in);
+
 /* Puts the gauges of revoke.* right, and at the end (`last`) books the last CONNACK of whoever is
    revoked still. */
 void fleet_measure_revoked(struct fleet *fleet, bool last);

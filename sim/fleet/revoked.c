@@ -51,6 +51,7 @@ struct revoked_row {
   bool cut; /* since it was published a session ended that the plan did not end .. */
   /* .. before its last CONNACK, or that answers an attempt which began when the brokers had it */
   bool late;
+  bool looked_in; /* the last look with its certificate was let in */
   bool back; /* it was, after a broker had refused its certificate: of several one lacks the list */
 };
 
@@ -132,12 +133,12 @@ void revoked_ended(struct member *m, enum device_failure failure)
                     population_clock_us(m->fleet) - record_of(m)->since_us);
 }
 
-/* It was let in by a broker that had the CRL and has met nothing but that since: how long it still
-   gets in nobody knows. */
+/* It was let in by a broker that had the CRL and has met nothing but that since, or might be: how long
+   it still gets in nobody knows. */
 static bool is_unrefused(const struct member *m)
 {
   const struct revoked_row *row = record_of(m);
-  return row->back || (row->late && row->booked_us != last_accepted_us(row));
+  return row->back || row->looked_in || (row->late && row->booked_us != last_accepted_us(row));
 }
 
 /* Whoever has had no CONNACK since, for no reason that was told, was refused; a restart that nobody
@@ -185,6 +186,11 @@ void revoked_taken(struct fleet *fleet)
   for (size_t i = 0; i < fleet->config.device_count && fleet->revoked != NULL; i++)
     if (fleet->revoked[i].taken_us == DEVICE_NEVER)
       fleet->revoked[i].taken_us = population_clock_us(fleet);
+}
+
+void revoked_look(struct member *m, bool let_in)
+{
+  if (m->facts.revoked) record_of(m)->looked_in = let_in;
 }
 
 void revoked_measure(struct fleet *fleet, bool last)

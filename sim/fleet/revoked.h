@@ -12,6 +12,9 @@ struct member;
 /* As fleet_publish_crl, fleet_crl_taken and fleet_measure_revoked. */
 int revoked_publish(struct fleet *fleet, const bool *names, struct error *error);
 void revoked_taken(struct fleet *fleet);
+/* Of a look with its certificate: fleet_look_ended. */
+void revoked_look(struct member *m, bool let_in);
+
 void revoked_measure(struct fleet *fleet, bool last);
 
 /* After a CONNACK, after an attempt that ended without one, before a session is booked as ended. */

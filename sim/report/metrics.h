@@ -99,7 +99,7 @@
   X(REVOKE_REFUSE_FULL, "revoke.refuse_full_ms",     HISTOGRAM, EACH, "of these, the last CONNACK after a full handshake, where there was one") \
   X(REVOKE_REFUSE_RESUMED, "revoke.refuse_resumed_ms", HISTOGRAM, EACH, "of these, the last CONNACK after a resumed handshake, where there was one") \
   X(REVOKE_CUT,         "revoke.cut_ms",             HISTOGRAM, EACH, "CRL published to the end of a revoked device's open session that others than the plan ended") \
-  X(REVOKE_UNREFUSED,   "revoke.unrefused",          GAUGE,     SUM,  "revoked devices that began to connect when the broker had taken the CRL, were let in and have not been refused since, or were let in again by a full handshake after a refusal (without a word: twice, by a broker that serves others): while there is one, revoke.refuse_*ms has no value") \
+  X(REVOKE_UNREFUSED,   "revoke.unrefused",          GAUGE,     SUM,  "revoked devices that began to connect when the broker had taken the CRL, were let in and have not been refused since, or were let in again by a full handshake after a refusal (without a word: twice, by a broker that serves others), or with whose certificate a look was let in last: while there is one, revoke.refuse_*ms has no value") \
   X(REVOKE_UNCUT,       "revoke.uncut",              GAUGE,     SUM,  "sessions of revoked devices that nobody has ended: open now, or open when the device was taken off the CRL") \
   X(REVOKE_ACCEPTS,     "revoke.accepts",            COUNTER,   SUM,  "CONNACKs that revoked devices got after the CRL was published") \
   X(REVOKE_RESUMED_ACCEPTS, "revoke.resumed_accepts", COUNTER,   SUM,  "of these, after a resumed handshake: must be 0") \

@@ -6,6 +6,7 @@
 
 #include "run/parts.h"
 #include "stage/books.h"
+#include "stage/list_looks.h"
 #include "stage/nodes.h"
 
 struct remark {
@@ -61,9 +62,12 @@ static void explain_stale_leaf(const struct remark *remark)
 
 static void explain_unrefused(const struct remark *remark)
 {
-  say_also(remark,
+  char sentence[500], where[300];
+  snprintf(sentence, sizeof sentence,
            "so many that are on the list were let in after it, and have not been refused since: "
-           "is it in force at every address?");
+           "is it in force at every address?%s",
+           stage_list_let_in(remark->stage, where, sizeof where));
+  say_also(remark, sentence);
   say_way_out(remark);
 }
 

@@ -14,6 +14,7 @@
 #include "stage/firmware.h"
 #include "stage/gauges.h"
 #include "stage/heard.h"
+#include "stage/list_looks.h"
 #include "stage/nodes.h"
 #include "stage/quantities.h"
 #include "stage/wait.h"
@@ -98,6 +99,7 @@ void run_settle(struct stage *stage)
   fleet_set_telemetry(stage->fleet, &(struct fleet_telemetry){.on = false});
   if (!stage->aborted) stage_wait(stage, is_settled, NULL, SETTLE_MS);
   if (!stage->aborted) stage_wait(stage, is_heard, NULL, OFFICE_MS);
+  if (!stage->aborted) (void) stage_look_at_list(stage, false);
   stage_collect(stage);
   stage_gauges(stage);
   stage_close_books(stage);

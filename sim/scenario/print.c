@@ -55,13 +55,18 @@ uint64_t print_hook_ms(const struct scenario *s)
   return scenario_broker_is(s, BROKER_HOOKED) ? PRINT_BROKER_MS : 0;
 }
 
+uint64_t print_list_ms(const struct scenario *s)
+{
+  return scenario_broker_is(s, BROKER_HOOKED) ? 2 * 10000u : 0;
+}
+
 /* Elsewhere it is proven: sessions are opened, twice at most, and must end, and then every address
-   must take connections again. */
+   must take the back office and devices again. */
 uint64_t print_restart_ms(const struct scenario *s, const struct scenario_step *step)
 {
   (void) step;
   bool hooked = scenario_broker_is(s, BROKER_HOOKED);
-  return PRINT_BROKER_MS + (hooked ? 30000 + s->node_count * 20000u : 0);
+  return PRINT_BROKER_MS + (hooked ? 30000 + s->node_count * 40000u : 0);
 }
 
 uint64_t print_apply_ms(const struct scenario *s, const struct scenario_step *step)

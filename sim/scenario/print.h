@@ -43,6 +43,10 @@ uint64_t print_restart_ms(const struct scenario *s, const struct scenario_step *
 /* The longest of one hook, where the broker is asked by them; else 0. */
 uint64_t print_hook_ms(const struct scenario *s);
 
+/* The longest that it is looked at whether a list keeps out whom it names: one before it, and that
+   list; a broker of ours says itself when it has it. */
+uint64_t print_list_ms(const struct scenario *s);
+
 /* The longest that new files take until they are in force: `apply`, and the hook of a remote
  * broker; that a step takes with one wait of `within`, or one per wave; and that a share of the
  * fleet takes to begin at a rate. */

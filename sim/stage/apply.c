@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fleet/addresses.h"
 #include "stage/books.h"
 #include "stage/heard.h"
+#include "stage/looks.h"
 #include "stage/nodes.h"
 #include "stage/operation.h"
 #include "stage/restart.h"
@@ -20,8 +20,6 @@
 #define OFFICE_WITHIN_MS 20000u
 #define STALE_MS         4000u
 #define PROBE_PAUSE_MS   100u
-#define CROWD_LOOKS      8u
-#define LOOKS_MAX        32u
 
 int stage_wait_node(struct stage *stage, size_t node, broker_operation *begin, uint64_t within_ms)
 {
@@ -34,22 +32,6 @@ int stage_wait_node(struct stage *stage, size_t node, broker_operation *begin, u
 size_t stage_told_count(const struct stage *stage)
 {
   return scenario_broker_is(stage->scenario, BROKER_HOOKED) ? 1 : stage->scenario->node_count;
-}
-
-unsigned stage_looks_needed(const struct stage *stage)
-{
-  size_t sources = stage->source_addresses;
-  if (!scenario_broker_is(stage->scenario, BROKER_CROWD)) return 1;
-  if (sources > LOOKS_MAX) return LOOKS_MAX;
-  return sources > CROWD_LOOKS ? (unsigned) sources : CROWD_LOOKS;
-}
-
-const char *stage_look_from(const struct stage *stage, unsigned look, char room[STAGE_LOOK_FROM])
-{
-  size_t sources = stage->source_addresses;
-  if (sources == 0 || !scenario_broker_is(stage->scenario, BROKER_CROWD)) return NULL;
-  addresses_text(sources > LOOKS_MAX ? look * sources / LOOKS_MAX : look % sources, room);
-  return room;
 }
 
 int stage_wait_broker(struct stage *stage, broker_operation *begin, uint64_t within_ms)

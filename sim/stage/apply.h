@@ -4,8 +4,6 @@
 
 #include "stage/stage.h"
 
-#define STAGE_LOOK_FROM 16
-
 /* Does it to one broker, or to all that are reachable; waits until it is done. 0, or -1 with the
  * run aborted. */
 int stage_wait_node(struct stage *stage, size_t node, broker_operation *operation,
@@ -15,13 +13,6 @@ int stage_wait_broker(struct stage *stage, broker_operation *operation, uint64_t
 /* How many brokers are given files and told of them: one set of hooks is told for all addresses of
    a service. */
 size_t stage_told_count(const struct stage *stage);
-
-/* How many looks in a row prove what a broker serves, or whom it takes, and the address that look
- * `look` (from 0) comes from, NULL: the system chooses. Several machines may stand behind one
- * address, and which one answers may go by where somebody comes from: they come from where the
- * devices do. */
-unsigned stage_looks_needed(const struct stage *stage);
-const char *stage_look_from(const struct stage *stage, unsigned look, char room[STAGE_LOOK_FROM]);
 
 /* `node`: one broker, -1: all that are reachable. */
 enum step_outcome stage_broker_apply(struct stage *stage, enum scenario_apply apply, int node);

@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "stage/chains.h"
 
+#include "device/identity.h"
 #include "fleetsim/nvm.h"
 #include "pki/nvm_store.h"
 
@@ -14,13 +15,55 @@ uint64_t stage_chain_mark(const uint8_t *chain, size_t size)
   return mark != 0 ? mark : 1;
 }
 
-uint64_t stage_chain_in_force(struct stage *stage, size_t index)
+/* NULL: it holds none. */
+static const uint8_t *chain_in_force(struct stage *stage, size_t index, size_t *size)
 {
   uint8_t *page = pki_device_page(stage->pki, index);
   const struct device_host host = pki_nvm_host(page);
   struct device_nvm_slot slot;
-  if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) != 0 || slot.size == 0) return 0;
-  return stage_chain_mark(page + slot.offset, slot.size);
+  if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) != 0 || slot.size == 0) return NULL;
+  *size = slot.size;
+  return page + slot.offset;
+}
+
+uint64_t stage_chain_in_force(struct stage *stage, size_t index)
+{
+  size_t size;
+  const uint8_t *chain = chain_in_force(stage, index, &size);
+  return chain != NULL ? stage_chain_mark(chain, size) : 0;
+}
+
+/* By what stands behind the leaf: to follow the signatures of a whole fleet would take its time. */
+static uint64_t issuers_of(const uint8_t *chain, size_t size)
+{
+  struct device_chain parsed;
+  if (device_chain_parse(chain, size, &parsed) != DEVICE_UPDATE_COMMITTED || parsed.count < 2)
+    return 0;
+  const uint8_t *first = parsed.certificate[1].der;
+  return stage_chain_mark(first, size - (size_t) (first - chain));
+}
+
+struct stage_stand_in stage_stand_in(struct stage *stage, size_t device)
+{
+  size_t size;
+  const uint8_t *chain = chain_in_force(stage, device, &size);
+  struct stage_stand_in out = {.device = (uint32_t) device};
+  if (chain == NULL) return out;
+  out.mark = stage_chain_mark(chain, size);
+  out.issuers = issuers_of(chain, size);
+  return out;
+}
+
+bool stage_stands_in(struct stage *stage, const struct stage_stand_in *stand_in)
+{
+  return stand_in->mark != 0 && stage_chain_in_force(stage, stand_in->device) == stand_in->mark;
+}
+
+uint16_t stage_roots_in_force(struct stage *stage, size_t index)
+{
+  size_t size;
+  const uint8_t *chain = chain_in_force(stage, index, &size);
+  return chain != NULL ? stage_roots_of(stage, index, chain, size) : 0;
 }
 
 /* A chain is followed once: two signatures cost as much as half a handshake, and devices come back

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "stage/apply.h"
+#include "stage/list_looks.h"
 #include "stage/wait.h"
 
 #define PUBLISH_WITHIN_MS 70000u /* a hook has 60 s */
@@ -141,7 +142,11 @@ static int make_and_tell(struct stage *stage, const struct scenario_crl *crl)
   while (!making.ended) world_turn(stage->world, true);
   if (making.result != 0) stage->error = making.error;
   bool told = making.result == 0 && waited != STAGE_ABORTED;
+  if (told) stage_list_names(stage, making.names);
   if (told) told = fleet_publish_crl(stage->fleet, making.names, &stage->error) == 0;
+  stage->list_unchecked = crl->unchecked;
+  stage->list_ends_s =
+      crl->file[0] != '\0' ? INT64_MAX : world_unix_s(stage->world) + crl->next_update_s;
   free(making.names);
   return told ? 0 : -1;
 }
@@ -149,9 +154,13 @@ static int make_and_tell(struct stage *stage, const struct scenario_crl *crl)
 enum step_outcome stage_publish_crl(struct stage *stage, const struct scenario_crl *crl,
                                     enum scenario_apply apply)
 {
+  /* whoever is taken off it now has been on it until now */
+  if (stage_look_at_list(stage, true) != STEP_DONE) return STEP_ABORTED;
   if (make_and_tell(stage, crl) != 0) return stage_give_up(stage);
   if (stage_wait_broker(stage, broker_crl_published, PUBLISH_WITHIN_MS) != 0) return STEP_ABORTED;
   enum step_outcome outcome = stage_broker_apply(stage, apply, -1);
+  if (outcome == STEP_DONE && apply != SCENARIO_APPLY_NONE)
+    outcome = stage_look_at_list(stage, true);
   /* as far as it was told to */
   if (outcome != STEP_ABORTED) fleet_crl_taken(stage->fleet);
   return outcome;

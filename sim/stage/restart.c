@@ -15,6 +15,7 @@
 
 #include "stage/apply.h"
 #include "stage/heard.h"
+#include "stage/looks.h"
 #include "stage/operation.h"
 #include "stage/quantities.h"
 

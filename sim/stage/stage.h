@@ -61,6 +61,29 @@ struct stage_before {
   bool wanted : 1, online : 1;
 };
 
+/* A device whose certificate is shown at a look, and the mark of the chain that it held then. */
+struct stage_stand_in {
+  uint32_t device;  /* index */
+  uint64_t mark;    /* 0: it held none */
+  uint64_t issuers; /* of what it sends behind its leaf; 0: nothing */
+};
+
+#define STAGE_LISTED_MAX 6
+
+/* One that stands in for those on the brokers' list: list_looks.h. */
+struct stage_listed {
+  struct stage_stand_in as;
+  bool let_in; /* by the last look */
+};
+
+/* Where somebody on the list was let in last. */
+struct stage_let_in {
+  bool any; /* and has not been refused everywhere since */
+  uint32_t id;
+  size_t node;
+  char from[16]; /* "": the system chose */
+};
+
 struct stage {
   const struct scenario *scenario;
   const struct stage_options *options;
@@ -112,6 +135,13 @@ struct stage {
   /* the last publish-crl with a file; without one its file is empty */
   struct scenario_step crl_published;
   struct pki_crl_history crl_history; /* of the lists that were published so far */
+  struct stage_listed listed[STAGE_LISTED_MAX];
+  size_t listed_count;
+  struct stage_let_in let_in;
+  /* of the list that was published last: it was not checked; when it ends, Unix seconds, 0: there
+     is none */
+  bool list_unchecked;
+  int64_t list_ends_s;
   bool rolling_back;
   uint32_t bundle_version;                     /* newest one pushed */
   struct pki_roots bundle[STAGE_VERSIONS_MAX]; /* its anchors, by version */

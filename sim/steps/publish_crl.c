@@ -142,6 +142,11 @@ static void print_publish_crl(const struct scenario *s, const struct scenario_st
   fputs(print_apply(step->apply), out);
 }
 
+static uint64_t longest_publish_crl(const struct scenario *s, const struct scenario_step *step)
+{
+  return print_apply_ms(s, step) + print_list_ms(s);
+}
+
 /* publish-crl: {next-update: 7d, this-update: now, entries: 0, apply: reload} or {file: PATH} */
 const struct step_kind step_publish_crl = {
     .name = "publish-crl",
@@ -150,7 +155,7 @@ const struct step_kind step_publish_crl = {
     .take = take_publish_crl,
     .follow = follow_publish_crl,
     .print = print_publish_crl,
-    .longest_ms = print_apply_ms,
+    .longest_ms = longest_publish_crl,
     .foretells = STEP_ENDS_BY_APPLY | STEP_PUBLISHES_LIST,
     .needs = need_publish_crl,
     .undo = undo_publish_crl,

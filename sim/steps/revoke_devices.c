@@ -98,7 +98,7 @@ static void print_unrevoke(const struct scenario *s, const struct scenario_step 
 
 static uint64_t longest_revoke(const struct scenario *s, const struct scenario_step *step)
 {
-  return step->publish ? PRINT_BROKER_MS + print_hook_ms(s) : 0;
+  return step->publish ? PRINT_BROKER_MS + print_hook_ms(s) + print_list_ms(s) : 0;
 }
 
 /* revoke: {WHO, reason: keyCompromise, publish: yes} */

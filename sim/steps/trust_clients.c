@@ -7,6 +7,7 @@
 
 #include "stage/apply.h"
 #include "stage/foresight.h"
+#include "stage/looks.h"
 #include "stage/nodes.h"
 #include "stage/operation.h"
 #include "stage/start_nodes.h"

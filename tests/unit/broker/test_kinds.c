@@ -113,7 +113,7 @@ static void every_kind_has_a_name_for_each_file(void **state)
   (void) state;
   for (int k = 0; k < BROKER_KINDS_COUNT; k++) {
     const struct broker_names *names = kinds[k]->names;
-    const char *all[2 * BROKER_LISTENERS + BROKER_MATERIALS + 3];
+    const char *all[2 * BROKER_LISTENERS + BROKER_MATERIALS + 5];
     size_t count = 0;
     for (int l = 0; l < BROKER_LISTENERS; l++) {
       all[count++] = names->chain[l];
@@ -122,6 +122,8 @@ static void every_kind_has_a_name_for_each_file(void **state)
     for (int m = 0; m < BROKER_MATERIALS; m++) all[count++] = names->material[m];
     all[count++] = names->probe_chain;
     all[count++] = names->probe_key;
+    all[count++] = names->device_chain;
+    all[count++] = names->device_key;
     all[count++] = kinds[k]->log;
     for (size_t i = 0; i < count; i++) has_name(titles[k], all, i, all[i]);
   }

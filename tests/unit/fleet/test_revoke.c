@@ -249,6 +249,29 @@ static void who_is_let_in_again_after_a_refusal_is_unrefused_for_good(void **sta
   end(w);
 }
 
+/* Of looks with its certificate the last one counts; nothing else of the device's knows of them. */
+static void who_is_let_in_by_a_look_is_unrefused_until_another_is_refused(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  fleet_look_ended(w->fleet, 0, true);
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 1);
+  redial(w, DEVICE_FAIL_TLS_ALERT_REVOKED); /* by another machine */
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 1);
+  assert_int_equal(value(w, METRIC_REVOKE_ACCEPTS, true), 0);
+  assert_int_equal(value(w, METRIC_REVOKE_REFUSALS, true), 1);
+  fleet_look_ended(w->fleet, 0, false);
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 0);
+  assert_int_equal(value(w, METRIC_REVOKE_REFUSALS, true), 1);
+  fleet_look_ended(w->fleet, 1, true); /* of one that is not on the list */
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 0);
+  fleet_look_ended(w->fleet, 0, true);
+  publish(w, 0); /* taken back: it might have come in until then */
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, true), 1);
+  end(w);
+}
+
 static void a_session_that_the_plan_ends_was_not_cut(void **state)
 {
   (void) state;
@@ -453,6 +476,7 @@ int main(void)
       cmocka_unit_test(who_began_before_the_broker_had_the_list_is_not_unrefused),
       cmocka_unit_test(who_lost_a_session_after_the_list_and_is_let_in_is_unrefused),
       cmocka_unit_test(who_is_let_in_again_after_a_refusal_is_unrefused_for_good),
+      cmocka_unit_test(who_is_let_in_by_a_look_is_unrefused_until_another_is_refused),
       cmocka_unit_test(a_session_that_the_plan_ends_was_not_cut),
       cmocka_unit_test(what_is_no_connack_locks_out_as_well),
       cmocka_unit_test(a_revoked_device_has_its_proof_at_the_first_refusal_and_it_is_expected),

@@ -94,7 +94,12 @@ struct broker {
   unsigned life; /* grows whenever all sessions end */
   uint64_t next_turn_us, timed_out;
   bool refuses, deaf, keeps_chain, fails_start, keeps_nothing;
-  char split[16]; /* who comes from there meets a machine that keeps its chain */
+  /* every second connection meets a machine that has no list; a restart leaves it without roots */
+  bool forgetful, forgets_roots;
+  unsigned judged;
+  uint64_t list_late_us;
+  char split[16];    /* who comes from there meets a machine that keeps its chain .. */
+  char listless[16]; /* .. or one that has read no list */
   char first[TEXT_MAX];
 };
 
@@ -594,12 +599,17 @@ static bool checks_lists(const struct broker *broker)
   return is_elsewhere(broker) ? broker->lists.count > 0 : broker->config.crl;
 }
 
-static enum papers_verdict judge(const struct broker *broker, const struct papers *chain)
+/* `from`: where somebody comes from who looks; "" of a device. */
+static enum papers_verdict judge(struct broker *broker, const struct papers *chain,
+                                 const char *from)
 {
   char anchor[40];
+  bool other = broker->forgetful && broker->judged++ % 2 == 0;
+  other = other || (broker->listless[0] != '\0' && strcmp(broker->listless, from) == 0);
+  bool listed = checks_lists(broker) && !other;
   const struct papers_question question = {.chain = chain,
                                            .anchors = &broker->clients,
-                                           .lists = checks_lists(broker) ? &broker->lists : NULL,
+                                           .lists = listed ? &broker->lists : NULL,
                                            .lists_required = true,
                                            .unix_s = backend_unix_s(wire_backend())};
   if (broker->config.anyone || strcmp(chain->of[0].issuer, "back-office-devices") == 0)
@@ -611,7 +621,8 @@ static void take_client(struct conn *conn, const uint8_t *data, size_t size)
 {
   struct papers chain;
   papers_read((const char *) data, size, &chain);
-  enum papers_verdict verdict = chain.count == 0 ? PAPERS_NOT_TRUSTED : judge(conn->broker, &chain);
+  enum papers_verdict verdict =
+      chain.count == 0 ? PAPERS_NOT_TRUSTED : judge(conn->broker, &chain, "");
   if (verdict == PAPERS_GOOD) {
     conn->secured = true;
     snprintf(conn->name, sizeof conn->name, "%s", chain.of[0].name);
@@ -762,11 +773,20 @@ static void load_clients(struct broker *broker)
   if (size > 0) papers_read(text, size, &broker->clients);
 }
 
-static void load_lists(struct broker *broker)
+static void read_lists(void *ctx)
 {
+  struct broker *broker = ctx;
   char text[TEXT_MAX];
   size_t size = read_file(broker, "crl.pem", text);
   if (size > 0) papers_read(text, size, &broker->lists);
+}
+
+static void load_lists(struct broker *broker)
+{
+  if (broker->list_late_us > 0)
+    clock_in(broker->list_late_us, read_lists, broker);
+  else
+    read_lists(broker);
 }
 
 static void load_all(struct broker *broker)
@@ -952,6 +972,7 @@ static void hook_on(struct broker *broker, const struct operation *operation)
   if (restart && broker->keeps_nothing) forget_all(broker);
   if (hook == HOOK_KICK) kick(broker, operation->client);
   if (hook == HOOK_TRUST_CLIENTS || restart) load_clients(broker);
+  if (restart && broker->forgets_roots) broker->clients.count = 0;
   if (hook == HOOK_PUBLISH_CRL || restart) load_lists(broker);
   if (hook != HOOK_PRESENT && hook != HOOK_RELOAD && !restart) return;
   load_chain(broker, BROKER_MAIN);
@@ -1074,7 +1095,7 @@ static enum device_failure name_verdict(enum papers_verdict verdict)
 }
 
 /* What the client makes of the chain, then what the broker makes of the client. */
-static enum device_failure name_end(const struct look *look, const struct papers *chain)
+static enum device_failure name_end(const struct look *look, const struct papers *chain, bool taken)
 {
   char anchor[40];
   const struct papers_question question = {.chain = chain,
@@ -1084,8 +1105,7 @@ static enum device_failure name_end(const struct look *look, const struct papers
   enum papers_verdict verdict =
       look->anchors.count > 0 ? papers_judge(&question, anchor) : PAPERS_GOOD;
   if (verdict != PAPERS_GOOD) return name_verdict(verdict);
-  return judge(look->broker, &look->client) == PAPERS_GOOD ? DEVICE_FAIL_NONE
-                                                           : DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+  return taken ? DEVICE_FAIL_NONE : DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
 }
 
 static const char *shown_to(const struct look *look)
@@ -1110,9 +1130,10 @@ static void end_look(void *ctx)
     papers_hash(chain.of[0].line, strlen(chain.of[0].line), seen.fingerprint);
     seen.certificates = (unsigned) chain.count;
   }
-  if (answered && look->client.count > 0) seen.takes = judge(broker, &look->client) == PAPERS_GOOD;
+  if (answered && look->client.count > 0)
+    seen.takes = judge(broker, &look->client, look->from) == PAPERS_GOOD;
   seen.failure = !answered                ? DEVICE_FAIL_TCP_CLOSED
-                 : look->client.count > 0 ? name_end(look, &chain)
+                 : look->client.count > 0 ? name_end(look, &chain, seen.takes)
                                           : DEVICE_FAIL_NONE;
   if (!seen.takes) snprintf(seen.why, sizeof seen.why, "alert unknown_ca");
   /* stage/operation.c */
@@ -1292,6 +1313,14 @@ struct broker_pair broker_probe_place(const struct broker *broker)
   return pair;
 }
 
+struct broker_pair broker_device_place(const struct broker *broker)
+{
+  struct broker_pair pair;
+  place(broker, "device.crt", pair.certificate);
+  place(broker, "device.key", pair.key);
+  return pair;
+}
+
 void broker_place(const struct broker *broker, enum broker_material what, char out[FILES_PATH_MAX])
 {
   static const char *const files[] = {"clients.crt", "crl.pem", "tickets.key", "probe-ca.crt"};
@@ -1423,6 +1452,31 @@ void site_serve(struct broker *broker, const char *root)
 void site_split(struct broker *broker, const char *from)
 {
   snprintf(broker->split, sizeof broker->split, "%s", from);
+}
+
+void site_forget_lists(struct broker *broker)
+{
+  broker->lists.count = 0;
+}
+
+void site_forget_roots(struct broker *broker)
+{
+  broker->forgets_roots = true;
+}
+
+void site_be_forgetful(struct broker *broker)
+{
+  broker->forgetful = true;
+}
+
+void site_be_listless(struct broker *broker, const char *from)
+{
+  snprintf(broker->listless, sizeof broker->listless, "%s", from);
+}
+
+void site_read_lists_late(struct broker *broker, uint64_t us)
+{
+  broker->list_late_us = us;
 }
 
 void site_fail_start(struct broker *broker)

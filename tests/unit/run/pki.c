@@ -343,6 +343,27 @@ static int write_client(const char *name, const char *root, const char *certific
   return files_write(certificate_path, text, (size_t) used, 0644, error);
 }
 
+int pki_write_device(struct pki *pki, size_t index, const char *certificate_path,
+                     const char *key_path, struct error *error)
+{
+  struct device_host host = pki_nvm_host(pki->devices[index].page);
+  struct device_nvm_slot slot;
+  struct device_chain chain;
+  char text[TEXT_MAX];
+  size_t used = 0;
+  int failed = device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) != 0 ||
+               device_chain_parse(pki->devices[index].page + slot.offset, slot.size, &chain) !=
+                   DEVICE_UPDATE_COMMITTED;
+  assert(!failed);
+  (void) failed;
+  for (uint8_t i = 0; i < chain.count; i++)
+    used +=
+        (size_t) snprintf(text + used, sizeof text - used, "%.*s\n",
+                          (int) chain.certificate[i].size, (const char *) chain.certificate[i].der);
+  if (files_write(key_path, "key\n", 4, 0600, error) != 0) return -1;
+  return files_write(certificate_path, text, used, 0644, error);
+}
+
 int pki_write_probe(struct pki *pki, const char *root, const char *certificate_path,
                     const char *key_path, struct error *error)
 {

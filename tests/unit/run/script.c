@@ -39,6 +39,16 @@ static bool happen_to_broker(struct broker *broker, const char *what)
     site_keep_nothing(broker);
   else if (strcmp(what, "does not start") == 0)
     site_fail_start(broker);
+  else if (strcmp(what, "loses its list") == 0)
+    site_forget_lists(broker);
+  else if (strcmp(what, "forgets its clients") == 0)
+    site_forget_roots(broker);
+  else if (strcmp(what, "has a machine without the list") == 0)
+    site_be_forgetful(broker);
+  else if (sscanf(what, "has no list for %15s", word) == 1)
+    site_be_listless(broker, word);
+  else if (sscanf(what, "reads its list %15[0-9.]s late", word) == 1)
+    site_read_lists_late(broker, (uint64_t) (strtod(word, NULL) * 1e6));
   else if (sscanf(what, "serves %15s", word) == 1)
     site_serve(broker, word);
   else if (sscanf(what, "keeps its chain for %15s", word) == 1)

@@ -5,6 +5,11 @@
  *     # at 3.5s: Ctrl-C            (Enter; operator loses its connection for 5s)
  *     # at 3.5s: a serves spare   (another chain, under that root)
  *     # always: a keeps its chain for 127.0.0.2   (a machine for who comes from there)
+ *     # at 3.5s: a loses its list
+ *     # always: a has no list for 127.0.0.2         (the same of its revocation list)
+ *     # always: a has a machine without the list    (that every second connection meets)
+ *     # always: a reads its list 3s late
+ *     # always: a forgets its clients               (whom it trusts: at each restart)
  *     # always: a is deaf          (keeps its chain, does not start: from the moment it is there)
  *     # always: a keeps nothing    (of sessions and messages, over a restart by a hook)
  *     # hook restart: fails        (does nothing; skips b)

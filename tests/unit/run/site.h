@@ -27,7 +27,12 @@ void site_go_deaf(struct broker *broker);         /* what the back office publis
 void site_keep_chain(struct broker *broker);      /* a reload takes no new chain */
 void site_serve(struct broker *broker, const char *root); /* another chain, by itself */
 void site_split(struct broker *broker, const char *from); /* script.h */
-void site_fail_start(struct broker *broker);              /* it does not start any more */
+void site_forget_lists(struct broker *broker);            /* by itself */
+void site_forget_roots(struct broker *broker);            /* at each restart */
+void site_be_forgetful(struct broker *broker);            /* script.h */
+void site_be_listless(struct broker *broker, const char *from);
+void site_read_lists_late(struct broker *broker, uint64_t us);
+void site_fail_start(struct broker *broker); /* it does not start any more */
 void site_keep_nothing(
     struct broker *broker); /* its restart by a hook loses sessions and messages */
 void site_hook_fails(const char *hook);

@@ -1,0 +1,34 @@
+/* Looks at brokers as one of the devices: with its certificate and key and under an id that is no
+ * device's. They tell whether who has that key would be let in now, by every machine that may stand
+ * behind an address, and they are nobody's attempts: the fleet does not know of them. */
+#ifndef FLEETSIM_STAGE_DEVICE_LOOKS_H
+#define FLEETSIM_STAGE_DEVICE_LOOKS_H
+
+#include "stage/looks.h"
+
+/* What the looks at one address had for an answer. */
+struct stage_entry {
+  bool open;   /* CONNACK 0 for at least one of them */
+  bool closed; /* each was answered by somebody with a certificate, and none with CONNACK 0 */
+  bool shut;   /* at least one was turned away: it did not end in CONNACK 0, nor for want of time */
+  /* of the first that was let in, and of the first that was turned away: where from ("": the system
+     chose), and what a device would call it */
+  char open_from[STAGE_LOOK_FROM], shut_from[STAGE_LOOK_FROM];
+  enum device_failure failure;
+};
+
+/* Looks at `node`, all at once and at the addresses of its name in turn: one from the device's own
+ * source address, and from the fleet's as many as else prove something there. The device's key is
+ * in a file (0600) of the broker's folder meanwhile. DONE, or ABORTED. */
+enum step_outcome stage_look_as_device(struct stage *stage, size_t node,
+                                       const struct stage_stand_in *stand_in,
+                                       struct stage_entry *entry);
+
+/* "localhost port 8883", and of several addresses the name of this one before it. */
+#define STAGE_ADDRESS_MAX 160
+const char *stage_address(const struct stage *stage, size_t node, char out[STAGE_ADDRESS_MAX]);
+
+/* " (to who comes from 127.0.0.3)", or "". */
+const char *stage_from(const char *from, char out[64]);
+
+#endif

@@ -1,0 +1,25 @@
+/* Several machines may stand behind one address: it is looked at as often as it takes to meet each,
+ * from where the devices come. */
+#define _POSIX_C_SOURCE 200809L
+#include "stage/looks.h"
+
+#include "fleet/addresses.h"
+
+#define CROWD_LOOKS 8u
+
+unsigned stage_looks_needed(const struct stage *stage)
+{
+  size_t sources = stage->source_addresses;
+  if (!scenario_broker_is(stage->scenario, BROKER_CROWD)) return 1;
+  if (sources > STAGE_LOOKS_MAX) return STAGE_LOOKS_MAX;
+  return sources > CROWD_LOOKS ? (unsigned) sources : CROWD_LOOKS;
+}
+
+const char *stage_look_from(const struct stage *stage, unsigned look, char room[STAGE_LOOK_FROM])
+{
+  size_t sources = stage->source_addresses;
+  if (sources == 0 || !scenario_broker_is(stage->scenario, BROKER_CROWD)) return NULL;
+  addresses_text(sources > STAGE_LOOKS_MAX ? look * sources / STAGE_LOOKS_MAX : look % sources,
+                 room);
+  return room;
+}
