@@ -3,8 +3,9 @@
  *
  * Before the hook a client of the run's own opens sessions at every address; after it each of them
  * must end, and each that a device or the back office had there, and every address must let that
- * client in again, with a certificate that devices take. What goes on at an address says that it was
- * not restarted; what keeps the client out is named as a device would. */
+ * client in again, with a certificate that devices take, and devices as it did before. What goes on
+ * at an address says that it was not restarted; what keeps the client out is named as a device
+ * would. */
 #define _POSIX_C_SOURCE 200809L
 #include "stage/restart.h"
 
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "stage/apply.h"
+#include "stage/entrants.h"
 #include "stage/heard.h"
 #include "stage/looks.h"
 #include "stage/operation.h"
@@ -41,6 +43,7 @@ enum { NOWHERE = -1, ELSEWHERE = -2 };
 
 struct watch {
   struct broker_pair probe;
+  struct stage_entrants entrants;
   char devices_ca[FILES_PATH_MAX]; /* what devices trust brokers by */
   struct address at[SCENARIO_NODES_MAX];
   uint32_t *before; /* per device: its CONNACKs, where its session is to end; 0: it had none */
@@ -194,7 +197,9 @@ static enum step_outcome open_all(struct stage *stage, struct watch *watch)
                              &stage->error) != 0 ||
       write_devices_ca(stage, watch) != 0)
     return stage_give_up(stage);
-  if (note_trusted(stage, watch) != STEP_DONE) return STEP_ABORTED;
+  if (note_trusted(stage, watch) != STEP_DONE ||
+      stage_entrants_look(stage, &watch->entrants) != STEP_DONE)
+    return STEP_ABORTED;
   for (size_t n = 0; n < stage->scenario->node_count; n++)
     hold_all(stage, watch, n, watch->probe.certificate, watch->probe.key);
   enum stage_waited waited = stage_wait(stage, are_settled, watch, OPEN_WITHIN_MS);
@@ -413,6 +418,7 @@ static enum step_outcome prove(struct stage *stage, struct watch *watch)
     outcome = await_reach(stage, n);
     if (outcome == STEP_DONE) outcome = await_back(stage, watch, n);
   }
+  if (outcome == STEP_DONE) outcome = stage_entrants_return(stage, &watch->entrants);
   return outcome;
 }
 

@@ -5,8 +5,8 @@
 #include "stage/stage.h"
 
 /* Calls the hook 'restart' and waits until every session that was open at every address of the
- * broker has ended (10 s) and each address takes connections again (20 s). FAILED says which did
- * not. */
+ * broker has ended (10 s) and each address lets clients in again, and devices that it did before
+ * (20 s each). FAILED says which did not. */
 enum step_outcome stage_restart_elsewhere(struct stage *stage);
 
 #endif

@@ -1,0 +1,138 @@
+/* Looks as devices before a hook that restarts brokers, and after it: what is asked of an address
+ * then is what was seen there, in the same words. */
+#define _POSIX_C_SOURCE 200809L
+#include "stage/entrants.h"
+
+#include <string.h>
+
+#include "stage/chains.h"
+#include "stage/device_looks.h"
+#include "stage/nodes.h"
+#include "stage/quantities.h"
+#include "stage/wait.h"
+
+#define BACK_WITHIN_MS 20000u
+#define PAUSE_MS       250u
+#define TOLD_WITHIN_MS 200u
+#define LIST_LASTS_S   60 /* one that ends sooner may end meanwhile */
+
+static unsigned trusted_roots(const struct stage *stage)
+{
+  unsigned trusted = 0;
+  for (size_t r = 0; r < stage->client_roots.count; r++) {
+    int index = stage_root_index(stage, stage->client_roots.name[r]);
+    if (index >= 0) trusted |= 1u << index;
+  }
+  return trusted;
+}
+
+static bool has(const struct stage_entrants *entrants, uint64_t issuers)
+{
+  for (size_t i = 0; i < entrants->count; i++)
+    if (entrants->as[i].issuers == issuers) return true;
+  return false;
+}
+
+static void choose(struct stage *stage, bool online, struct stage_entrants *out)
+{
+  unsigned trusted = trusted_roots(stage);
+  uint64_t passed = 0; /* issuers of devices that the broker should not trust */
+  for (size_t d = 0; d < fleet_size(stage->fleet) && out->count < STAGE_ENTRANTS_MAX; d++) {
+    const struct fleet_facts *facts = fleet_facts(stage->fleet, d);
+    if (facts->online != online || !facts->ever_online || facts->revoked ||
+        stage->identity[d].revoked)
+      continue;
+    struct stage_stand_in stand_in = stage_stand_in(stage, d);
+    if (has(out, stand_in.issuers) || stand_in.issuers == passed) continue;
+    if ((stage_roots_in_force(stage, d) & trusted) != 0)
+      out->as[out->count++] = stand_in;
+    else
+      passed = stand_in.issuers;
+  }
+}
+
+static bool list_shuts_out(const struct stage *stage)
+{
+  return stage->list_unchecked || (stage->list_ends_s != 0 &&
+                                   stage->list_ends_s <= world_unix_s(stage->world) + LIST_LASTS_S);
+}
+
+static enum step_outcome look_at_all(struct stage *stage, struct stage_entrants *entrants, size_t i)
+{
+  for (size_t n = 0; n < stage->scenario->node_count; n++) {
+    struct stage_entry entry;
+    if (!stage_is_reachable(stage, n)) continue;
+    if (stage_look_as_device(stage, n, &entrants->as[i], &entry) != STEP_DONE) return STEP_ABORTED;
+    entrants->in[i][n] = entry.open && !entry.shut;
+  }
+  return STEP_DONE;
+}
+
+/* The sessions that the looks have ended, where they have, are told by now. */
+static void leave_out(struct stage *stage, struct stage_entrants *entrants, const uint32_t *before)
+{
+  for (size_t i = 0; i < entrants->count; i++) {
+    const struct fleet_facts *facts = fleet_facts(stage->fleet, entrants->as[i].device);
+    if (before[i] != 0 && (!facts->online || facts->connects != before[i]))
+      memset(entrants->in[i], 0, sizeof entrants->in[i]);
+  }
+}
+
+enum step_outcome stage_entrants_look(struct stage *stage, struct stage_entrants *out)
+{
+  uint32_t before[STAGE_ENTRANTS_MAX];
+  *out = (struct stage_entrants){.count = 0};
+  if (list_shuts_out(stage)) return STEP_DONE;
+  choose(stage, true, out);
+  choose(stage, false, out);
+  for (size_t i = 0; i < out->count; i++) {
+    const struct fleet_facts *facts = fleet_facts(stage->fleet, out->as[i].device);
+    before[i] = facts->online ? facts->connects : 0;
+    if (look_at_all(stage, out, i) != STEP_DONE) return STEP_ABORTED;
+  }
+  if (out->count > 0 && !stage_pause(stage, TOLD_WITHIN_MS)) return STEP_ABORTED;
+  leave_out(stage, out, before);
+  return STEP_DONE;
+}
+
+static enum step_outcome fail_return(struct stage *stage, const struct stage_stand_in *stand_in,
+                                     size_t node, const struct stage_entry *entry,
+                                     uint64_t after_ms)
+{
+  char where[STAGE_ADDRESS_MAX], from[64];
+  error_set(
+      &stage->error, EXIT_CODE_FAIL,
+      "the hook 'restart' has ended, and after %.0f s the broker at %s does not let in a look "
+      "with the certificate of device %08x%s, as it did before: %s: %s. Does every machine "
+      "there trust devices by the same CA file as before?",
+      (double) after_ms / 1000, stage_address(stage, node, where),
+      (unsigned) fleet_facts(stage->fleet, stand_in->device)->id,
+      stage_from(entry->shut_from, from), device_failure_name(entry->failure),
+      device_failure_sentence(entry->failure));
+  return STEP_FAILED;
+}
+
+static enum step_outcome await_return(struct stage *stage, const struct stage_stand_in *stand_in,
+                                      size_t node)
+{
+  uint64_t began_ms = stage_elapsed_ms(stage), after_ms;
+  struct stage_entry entry;
+  do {
+    if (stage_look_as_device(stage, node, stand_in, &entry) != STEP_DONE) return STEP_ABORTED;
+    if (entry.open && !entry.shut) return STEP_DONE;
+    if (!stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
+    after_ms = stage_elapsed_ms(stage) - began_ms;
+  } while (after_ms < BACK_WITHIN_MS);
+  if (!entry.shut) entry.failure = DEVICE_FAIL_TLS_TIMEOUT;
+  return fail_return(stage, stand_in, node, &entry, after_ms);
+}
+
+enum step_outcome stage_entrants_return(struct stage *stage, const struct stage_entrants *entrants)
+{
+  enum step_outcome outcome = STEP_DONE;
+  for (size_t i = 0; i < entrants->count; i++)
+    for (size_t n = 0; n < stage->scenario->node_count && outcome == STEP_DONE; n++)
+      if (entrants->in[i][n] && stage_stands_in(stage, &entrants->as[i]))
+        outcome = await_return(stage, &entrants->as[i], n);
+  return outcome;
+}
