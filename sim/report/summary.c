@@ -269,8 +269,7 @@ static void print_revocation(const json_t *tree, FILE *out)
        "  revocation   %.0f revoked, refused %.0f times, let in %.0f times; %.0f others refused",
        revoked, value_of(tree, "revoke.refusals"), value_of(tree, "revoke.accepts"), hit);
   if (value_of(tree, "revoke.unrefused") > 0)
-    line(out, "               %.0f of them were let in and not refused since",
-         value_of(tree, "revoke.unrefused"));
+    line(out, "               %.0f of them are let in still", value_of(tree, "revoke.unrefused"));
   if (ended > 0)
     line(out, "               of their sessions %.0f ended after at most %s, %.0f never", ended,
          milliseconds(results_json_number(cut, "max"), text), uncut);
