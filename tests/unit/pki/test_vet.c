@@ -448,107 +448,126 @@ static void what_a_broker_will_refuse_is_taken_and_told(void **state)
 }
 
 #define SIGNS "keyUsage", "critical,keyCertSign"
-#define NO_CA "an issuer that may be none"
-#define LONG  "a chain that is longer than"
 
 /* What brokers hold against the CA above a leaf, and against those above that. `anchor` issued the
-   first of `ca`. */
-static void a_chain_over_a_ca_that_may_not_issue_it_is_told(void **state)
+ * first of `ca`; `title` is whom it is told of, NULL: nobody. */
+struct issuers {
+  struct recipe anchor, ca[2]; /* the second, if there is one, below the first */
+  const char *title;
+};
+
+/* What is told of a leaf below them is in `warned`. */
+static void doubt_leaf_below(const struct issuers *of)
+{
+  struct recipe of_root = of->anchor;
+  of_root.subject = "root";
+  bool two = of->ca[1].subject != NULL;
+  struct made root = make(&of_root, NULL), upper = make(&of->ca[0], &root),
+              lower = make(&of->ca[two ? 1 : 0], &upper);
+  struct made leaf = make(&(struct recipe){.subject = "0000a001", .extension = {LEAF_EXTENSIONS}},
+                          two ? &lower : &upper);
+  STACK_OF(X509) *chain = sk_X509_new_null();
+  sk_X509_push(chain, leaf.certificate);
+  if (two) sk_X509_push(chain, lower.certificate);
+  sk_X509_push(chain, upper.certificate);
+  struct pki_doubts *doubts = calloc(1, sizeof *doubts);
+  pki_doubt_chain(doubts, chain, root.certificate, "list.csv:1");
+  warned[0] = '\0';
+  pki_doubts_tell(doubts, keep_warning, NULL);
+  free(doubts);
+  sk_X509_free(chain);
+  drop(&leaf);
+  drop(&lower);
+  drop(&upper);
+  drop(&root);
+}
+
+static void told(const struct issuers *cases, size_t count, const char *sentence)
+{
+  for (size_t i = 0; i < count; i++) {
+    doubt_leaf_below(&cases[i]);
+    if (sentence == NULL)
+      assert_string_equal(warned, "");
+    else if (strstr(warned, sentence) == NULL || strstr(warned, cases[i].title) == NULL ||
+             strstr(warned, "did not issue") != NULL)
+      fail_msg("case %zu: '%s'", i, warned);
+  }
+}
+
+static void a_chain_whose_issuers_may_issue_raises_no_doubt(void **state)
 {
   (void) state;
-  const struct {
-    struct recipe anchor, ca[2]; /* the second, if there is one, below the first */
-    const char *sentence, *title;
-  } cases[] = {
-      {{.extension = {CA_EXTENSIONS}},
-       {{.subject = "maker", .extension = {CA_EXTENSIONS}}},
-       NULL,
-       NULL},
+  const struct issuers cases[] = {
+      {{.extension = {CA_EXTENSIONS}}, {{.subject = "maker", .extension = {CA_EXTENSIONS}}}, NULL},
       {{.extension = {CA_EXTENSIONS}},
        {{.subject = "maker",
          .extension = {CA_EXTENSIONS, {"extendedKeyUsage", "clientAuth,serverAuth"}}}},
-       NULL,
        NULL},
       {{.extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:1"}}},
        {{.subject = "maker",
          .extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:0"}, {SIGNS}}}},
-       NULL,
        NULL},
-      {{.extension = {CA_EXTENSIONS}}, {{.subject = "maker"}}, NO_CA, "'maker'"},
-      {{.extension = {CA_EXTENSIONS}},
-       {{.subject = "maker", .extension = {{SIGNS}}}},
-       NO_CA,
-       "'maker'"},
+  };
+  told(cases, sizeof cases / sizeof cases[0], NULL);
+}
+
+static void an_issuer_that_may_be_none_is_told(void **state)
+{
+  (void) state;
+  const struct issuers cases[] = {
+      {{.extension = {CA_EXTENSIONS}}, {{.subject = "maker"}}, "'maker'"},
+      {{.extension = {CA_EXTENSIONS}}, {{.subject = "maker", .extension = {{SIGNS}}}}, "'maker'"},
       {{.extension = {CA_EXTENSIONS}},
        {{.subject = "maker", .extension = {{"basicConstraints", "critical,CA:FALSE"}, {SIGNS}}}},
-       NO_CA,
        "'maker'"},
       {{.extension = {CA_EXTENSIONS}},
        {{.subject = "maker",
          .extension = {{"basicConstraints", "critical,CA:TRUE"},
                        {"keyUsage", "critical,digitalSignature"}}}},
-       NO_CA,
        "'maker'"},
       {{.extension = {CA_EXTENSIONS}},
        {{.subject = "upper",
          .extension = {{"basicConstraints", "critical,CA:TRUE"}, {"keyUsage", "cRLSign"}}},
         {.subject = "maker", .extension = {CA_EXTENSIONS}}},
-       NO_CA,
        "'upper'"},
+  };
+  told(cases, sizeof cases / sizeof cases[0], "an issuer that may be none");
+}
+
+static void a_chain_longer_than_an_issuer_allows_is_told(void **state)
+{
+  (void) state;
+  const struct issuers cases[] = {
       {{.extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:0"}}},
        {{.subject = "maker", .extension = {CA_EXTENSIONS}}},
-       LONG,
        "'root'"},
       {{.extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:1"}}},
        {{.subject = "upper", .extension = {CA_EXTENSIONS}},
         {.subject = "maker", .extension = {CA_EXTENSIONS}}},
-       LONG,
        "'root'"},
       {{.extension = {CA_EXTENSIONS}},
        {{.subject = "upper",
          .extension = {{"basicConstraints", "critical,CA:TRUE,pathlen:0"}, {SIGNS}}},
         {.subject = "maker", .extension = {CA_EXTENSIONS}}},
-       LONG,
        "'upper'"},
+  };
+  told(cases, sizeof cases / sizeof cases[0], "a chain that is longer than");
+}
+
+static void an_issuer_that_is_not_for_clients_is_told(void **state)
+{
+  (void) state;
+  const struct issuers cases[] = {
       {{.extension = {CA_EXTENSIONS}},
        {{.subject = "maker", .extension = {CA_EXTENSIONS, {"extendedKeyUsage", "serverAuth"}}}},
-       "an issuer that is not for TLS clients",
        "'maker'"},
       {{.extension = {CA_EXTENSIONS}},
        {{.subject = "upper",
          .extension = {CA_EXTENSIONS, {"extendedKeyUsage", "critical,codeSigning"}}},
         {.subject = "maker", .extension = {CA_EXTENSIONS}}},
-       "an issuer that is not for TLS clients",
        "'upper'"},
   };
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    struct recipe of_root = cases[i].anchor;
-    of_root.subject = "root";
-    bool two = cases[i].ca[1].subject != NULL;
-    struct made root = make(&of_root, NULL), upper = make(&cases[i].ca[0], &root),
-                lower = make(&cases[i].ca[two ? 1 : 0], &upper);
-    struct made leaf = make(&(struct recipe){.subject = "0000a001", .extension = {LEAF_EXTENSIONS}},
-                            two ? &lower : &upper);
-    STACK_OF(X509) *chain = sk_X509_new_null();
-    sk_X509_push(chain, leaf.certificate);
-    if (two) sk_X509_push(chain, lower.certificate);
-    sk_X509_push(chain, upper.certificate);
-    struct pki_doubts *doubts = calloc(1, sizeof *doubts);
-    pki_doubt_chain(doubts, chain, root.certificate, "list.csv:1");
-    warned[0] = '\0';
-    pki_doubts_tell(doubts, keep_warning, NULL);
-    if (cases[i].sentence == NULL)
-      assert_string_equal(warned, "");
-    else if (strstr(warned, cases[i].sentence) == NULL || strstr(warned, cases[i].title) == NULL ||
-             strstr(warned, "did not issue") != NULL)
-      fail_msg("case %zu: '%s'", i, warned);
-    free(doubts);
-    sk_X509_free(chain);
-    drop(&leaf);
-    drop(&lower);
-    drop(&upper);
-    drop(&root);
-  }
+  told(cases, sizeof cases / sizeof cases[0], "an issuer that is not for TLS clients");
 }
 
 static int setup_lone(void **state)
@@ -572,7 +591,10 @@ int main(void)
       LONE(what_a_broken_off_making_left_is_no_fleet),
       WORLD(a_chain_that_no_device_can_load_is_refused_by_certificate_and_reason),
       WORLD(what_a_broker_will_refuse_is_taken_and_told),
-      cmocka_unit_test(a_chain_over_a_ca_that_may_not_issue_it_is_told),
+      cmocka_unit_test(a_chain_whose_issuers_may_issue_raises_no_doubt),
+      cmocka_unit_test(an_issuer_that_may_be_none_is_told),
+      cmocka_unit_test(a_chain_longer_than_an_issuer_allows_is_told),
+      cmocka_unit_test(an_issuer_that_is_not_for_clients_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
