@@ -9,7 +9,7 @@ if ! command -v arm-none-eabi-gcc >/dev/null; then
   exit 77
 fi
 mkdir -p "$out/device" "$out/mbedtls"
-make -s -j 2 -f $here/cortex_m4.mk OUT="$out" MBEDTLS="$mbedtls"
+make -s -f $here/cortex_m4.mk OUT="$out" MBEDTLS="$mbedtls"
 
 arm-none-eabi-nm --undefined-only --format=posix "$out/client.o" | cut -d ' ' -f 1 | sort -u >"$out/undefined"
 sed 's/[[:space:]]*#.*//; /^$/d' $here/cortex_m4.symbols | sort -u >"$out/allowed"

@@ -18,7 +18,7 @@ done)
 [ -n "$marked" ] || { echo "compile_commands.json names no file of ours: this test saw nothing"; exit 1; }
 
 # shellcheck disable=SC2016 # expanded by the inner shell
-printf '%s\n' "$marked" | xargs -P 2 -L 1 sh -c '
+printf '%s\n' "$marked" | xargs -L 1 sh -c '
   [ ! -f "$3" ] || exit 0
   clang-tidy --quiet --extra-arg=-Wno-ignored-optimization-argument -p "$1" "$2" >"$3.log" 2>/dev/null && mv "$3.log" "$3" && exit 0
   cat "$3.log"
