@@ -85,14 +85,14 @@ expect "sign" 0 "class 4294967295, 3[0-9]{3} bytes" "$fleetsim" image sign firmw
   --counter 4294967295 --class 4294967295 --key own.pem --trust bundle
 expect "sign, judged by others" 0 "good: 255.0.65535 counter 4294967295 class 4294967295 size 3[0-9]{3}" \
   python3 judge.py own.img own.pub firmware.bin
-expect "sign, shown" 0 "0xa1 trust bundle, [0-9]+ bytes: version 2, 2 anchors.*signature good good" \
+expect "sign, shown" 0 "0xa1 trust bundle, [0-9]+ bytes: version 2, 2 anchors.*signature good whole, and signed.*only devices of class 4294967295" \
   "$fleetsim" image show own.img --key own.pub
 expect "sign, shown without a key" 0 "hash good key not checked signature not checked whole" "$fleetsim" image show own.img
 expect "sign, shown with another's key" 1 "key another.*refuses it \(wrong_key\)" "$fleetsim" image show own.img --fleet fleet
 expect "show as JSON" 0 '"value": 2.*"verdict": "good"' "$fleetsim" image show v2.img --key fleet/image.pub --json
 
 python3 forge.py theirs.img own.pem 512 yes 0
-expect "an image that others made" 0 "version 4.5.6\+7, 512 bytes.*signature good good" "$fleetsim" image show theirs.img --key own.pem
+expect "an image that others made" 0 "version 4.5.6\+7, 512 bytes.*signature good whole, and signed" "$fleetsim" image show theirs.img --key own.pem
 python3 forge.py classless.img own.pem 32 no 0
 expect "one without a device class" 1 "missing device class.*\(bad_tlv\): it has no device class: sign it with imgtool's --custom-tlv 0xa0 0x01000000" "$fleetsim" image show classless.img --key own.pem
 python3 forge.py padded.img own.pem 32 yes 100
