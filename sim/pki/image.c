@@ -68,7 +68,7 @@ static int sign(EVP_PKEY *key, const uint8_t hash[32], uint8_t signature[PKI_IMA
 int pki_image_write(const struct pki_image *image, EVP_PKEY *key, uint8_t *out, uint8_t hash[32],
                     struct error *error)
 {
-  uint32_t size;
+  uint32_t size = 0;
   uint8_t key_hash[32], signature[PKI_IMAGE_SIGNATURE_SIZE];
   if (pki_image_size(image, &size, error) != 0 || pki_key_id(key, key_hash, error) != 0) return -1;
   uint8_t *at = pki_image_frame_signed(image, out, size - pki_image_frame_size(image));
