@@ -17,6 +17,13 @@ struct import_line {
   struct pki_import how;
 };
 
+static int refuse_column(const char *text, struct error *error)
+{
+  return error_set(error, EXIT_CODE_USAGE,
+                   "--columns wants id=NAME, key=NAME, certificate=NAME or chain=NAME, not '%s'",
+                   text);
+}
+
 /* "id=Serial No,key=Key" taken apart in place. */
 static int take_columns(const struct args_option *option, char *value, void *to,
                         struct error *error)
@@ -24,6 +31,7 @@ static int take_columns(const struct args_option *option, char *value, void *to,
   const char **column = to;
   char *rest = NULL;
   (void) option;
+  if (value[0] == '\0') return refuse_column(value, error);
   for (char *one = strtok_r(value, ",", &rest); one != NULL; one = strtok_r(NULL, ",", &rest)) {
     char *equals = strchr(one, '=');
     size_t role = 0, size = equals == NULL ? 0 : (size_t) (equals - one);
@@ -31,11 +39,8 @@ static int take_columns(const struct args_option *option, char *value, void *to,
       const char *name = pki_csv_role_name((enum pki_csv_role) role);
       if (size == strlen(name) && strncmp(one, name, size) == 0) break;
     }
-    if (role == PKI_CSV_ROLES || equals[1] == '\0')
-      return error_set(error, EXIT_CODE_USAGE,
-                       "--columns wants id=NAME, key=NAME, certificate=NAME or chain=NAME, not "
-                       "'%s'",
-                       one);
+    if (equals == NULL || role == PKI_CSV_ROLES || equals[1] == '\0')
+      return refuse_column(one, error);
     column[role] = equals + 1;
   }
   return 0;

@@ -318,6 +318,9 @@ static void a_verb_says_what_it_wants(void **state)
                          "shows an example\n"},
       {"run f --out ''",
        "fleetsim run: --out wants DIR, and the text after it is empty; --help shows an example\n"},
+      {"pki import f --csv x --columns ''",
+       "fleetsim pki import: --columns wants id=NAME, key=NAME, "
+       "certificate=NAME or chain=NAME, not ''\n"},
       {"report a b", "fleetsim report: 'b' is one too many: name the folder of one run's results; "
                      "'fleetsim report --help' shows how\n"},
       {"image sign a --out b", "fleetsim image sign: --version is missing; --help shows an "
