@@ -71,10 +71,10 @@ static const struct args_option options[] = {
     {"csv", "FILE",
      "the devices: a header that names the columns id, key and certificate\n"
      "(also chain; others are kept), or lines of 'id,key path,certificate path';\n"
-     "id is the device's name, paths are relative to the CSV; commas or semicolons, \"quoted, "
-     "fields\", '#' comments.\n"
-     "Files are PEM, DER or PKCS#12, in any order and with text between, key and\n"
-     "certificates in one or two; P-256 and SHA-256, which devices know",
+     "id is the device's name, paths are relative to the CSV; commas or\n"
+     "semicolons, \"quoted, fields\", '#' comments. Files are PEM, DER or PKCS#12,\n"
+     "in any order and with text between, key and certificates in one or two;\n"
+     "P-256 and SHA-256, which devices know",
      args_text, TO(csv), .needed = true},
     {"columns", "id=NAME,key=NAME,..",
      "which columns of the header these are (id, key, certificate, chain)", take_columns,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "device/identity.h"
 #include "pki/contents.h"
@@ -209,7 +210,12 @@ static int enter(struct import *import, struct pki_newcomer *newcomer,
 static int read_cell(const struct import *import, enum pki_csv_role role, unsigned wanted,
                      struct pki_contents *out, char path[FILES_PATH_MAX], struct error *error)
 {
-  if (resolve(import, pki_csv_cell(&import->csv, role), path, error) != 0) return -1;
+  const char *name = pki_csv_cell(&import->csv, role);
+  if (resolve(import, name, path, error) != 0) return -1;
+  if (strchr(name, '\\') != NULL && access(path, F_OK) != 0)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "there is no file '%.200s': folders are divided by '/' here, not by '\\'",
+                     name);
   return pki_contents_read(path, wanted, import->how->password, out, error);
 }
 
@@ -281,7 +287,7 @@ static int import_files(struct import *import, struct pki_newcomer *newcomer,
 static int import_device(struct import *import, struct error *error)
 {
   struct pki_newcomer newcomer = {0};
-  struct pki_contents files;
+  struct pki_contents files = {0};
   char path[FILES_PATH_MAX];
   if (import->how->id_from == PKI_ID_FROM_CSV && name_by_list(import, newcomer.name, error) != 0)
     return -1;

@@ -60,10 +60,12 @@ int pki_names_get(struct pki_name_store *store, uint32_t device, char out[PKI_DE
   int step = sqlite3_step(query), found = 0;
   if (step == SQLITE_ROW) {
     const char *name = (const char *) sqlite3_column_text(query, 0);
-    found = name != NULL && pki_names_check(name, NULL) == 0
-                ? 1
-                : pki_registry_row_damaged(store->db, "a device's name", error);
-    if (found == 1) strcpy(out, name);
+    if (name == NULL || pki_names_check(name, NULL) != 0)
+      found = pki_registry_row_damaged(store->db, "a device's name", error);
+    else {
+      strcpy(out, name);
+      found = 1;
+    }
   }
   return pki_registry_end(store->db, query, step, error) == 0 ? found : -1;
 }

@@ -282,6 +282,7 @@ static void bad_files_are_refused_with_line_and_reason(void **state)
       {"00000002,two.key,huge.pem", "huge.pem has 1048577 bytes, and at most 1048576"},
       {"00000002,two.key,missing.crt", "missing.crt"},
       {"00000002,two.key,new", "new"},
+      {"00000002,keys\\two.key,two.crt", "no file 'keys\\two.key': folders are divided by '/'"},
       {"00000002,,", "neither 'key' nor 'certificate' names a file"},
       {"00000002,two.key", "2 fields, and the header names 3 columns"},
       {"00000002,two.key,\"two.crt", "a quoted field is not closed"},
