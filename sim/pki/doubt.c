@@ -35,6 +35,8 @@ static const char *const sentences[PKI_DOUBTS] = {
         "issued anew",
     [PKI_DOUBT_NAME] = "a CN that is not its name: a broker that takes user names from "
                        "certificates knows these devices by the CN",
+    [PKI_DOUBT_SHARED] = "the private key of a device before it in the list: a broker cannot tell "
+                         "one from the other, and what revokes one revokes both",
     [PKI_DOUBT_ROOT] = "a root behind the chain that a device has no room for: it was left out, "
                        "for brokers have it",
 };

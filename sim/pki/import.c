@@ -15,6 +15,13 @@
 #include "pki/names.h"
 #include "pki/vet.h"
 
+/* Keys that have come, by eight bytes of their public points: a hash table of twice as many places
+   as the list has lines, in which each takes the next free one. */
+struct seen {
+  uint64_t *place; /* 0: free */
+  size_t mask;
+};
+
 _Static_assert((int) PKI_CSV_ROLES == PKI_IMPORT_COLUMNS, "a column for each role");
 
 struct import {
@@ -23,6 +30,7 @@ struct import {
   struct pki_csv csv;
   size_t entered;
   uint32_t next_id;
+  struct seen seen;
   struct pki_doubts doubts;
   uint8_t bundle[DEVICE_NVM_TRUST_MAX];
   size_t bundle_size;
@@ -40,54 +48,6 @@ static int name_by_list(const struct import *import, char out[PKI_DEVICE_NAME], 
     return 0;
   for (char *c = out; *c != '\0'; c++)
     if (*c >= 'A' && *c <= 'F') *c = (char) (*c - 'A' + 'a');
-  return 0;
-}
-
-/* 1 when a device of the fleet, or one earlier in the list, has the name; 0, or -1. */
-static int is_taken(const struct import *import, const char *name, struct error *error)
-{
-  struct pki_registry *registry = import->pki->registry;
-  char own[PKI_DEVICE_NAME];
-  uint32_t id;
-  int found = pki_names_find(pki_registry_names(registry), name, &id, error);
-  if (found != 0 || !pki_names_is_id(name, &id) || !pki_registry_has_device(registry, id))
-    return found;
-  found = pki_names_get(pki_registry_names(registry), id, own, error);
-  return found < 0 ? -1 : found == 0;
-}
-
-/* That of the name if it is one and free, or the next that nobody has. */
-static uint32_t choose_id(struct import *import, const char *name)
-{
-  uint32_t id;
-  if (pki_names_is_id(name, &id) && !pki_registry_has_device(import->pki->registry, id)) return id;
-  while (pki_registry_has_device(import->pki->registry, import->next_id)) import->next_id++;
-  return import->next_id++;
-}
-
-static bool can_issue(const struct pki *pki)
-{
-  bool can = false;
-  for (size_t i = 0; i < pki->roots.count; i++) can |= pki_can_issue(pki, pki->roots.name[i]);
-  return can;
-}
-
-static int take_name(struct import *import, struct pki_newcomer *newcomer, struct error *error)
-{
-  int taken = is_taken(import, newcomer->name, error);
-  if (taken < 0) return -1;
-  if (taken > 0)
-    return error_set(error, EXIT_CODE_USAGE,
-                     "the device %s is in the fleet already, or twice in this list",
-                     newcomer->name);
-  newcomer->id = choose_id(import, newcomer->name);
-  /* what is issued to a device over MQTT is taken by it for its id alone */
-  if (!pki_names_is_own_id(newcomer->name, newcomer->id) && can_issue(import->pki))
-    return error_set(error, EXIT_CODE_USAGE,
-                     "'%s' is no device id of eight hex digits, by which devices go in a folder "
-                     "that issues certificates: import the list into a folder of its own "
-                     "(--roots-pem)",
-                     newcomer->name);
   return 0;
 }
 
@@ -183,6 +143,39 @@ static int encode(STACK_OF(X509) * certificates, uint8_t out[DEVICE_NVM_CERTIFIC
   return error_wrap(error, "%.200s", path);
 }
 
+static int begin_seen(struct seen *seen, size_t lines, struct error *error)
+{
+  size_t places = 2;
+  while (places < 2 * lines) places *= 2;
+  seen->place = calloc(places, sizeof *seen->place);
+  seen->mask = places - 1;
+  if (seen->place != NULL) return 0;
+  return error_set(error, EXIT_CODE_INTERNAL, "no memory for a list of %zu keys", lines);
+}
+
+/* Points are as good as random numbers. */
+static bool has_seen(struct seen *seen, const uint8_t point[PKI_KEY_POINT])
+{
+  uint64_t key;
+  memcpy(&key, point + 1, sizeof key);
+  key |= 1;
+  size_t at = (size_t) (key >> 1) & seen->mask;
+  while (seen->place[at] != 0 && seen->place[at] != key) at = (at + 1) & seen->mask;
+  bool has = seen->place[at] == key;
+  seen->place[at] = key;
+  return has;
+}
+
+static int doubt_key(struct import *import, const struct pki_newcomer *newcomer, X509 *leaf,
+                     const char *where, struct error *error)
+{
+  uint8_t point[PKI_KEY_POINT];
+  if (pki_key_point(newcomer->key, point, error) != 0) return -1;
+  if (has_seen(&import->seen, point))
+    pki_doubt_note(&import->doubts, PKI_DOUBT_SHARED, leaf, where);
+  return 0;
+}
+
 static int enter(struct import *import, struct pki_newcomer *newcomer,
                  STACK_OF(X509) * certificates, const char *path, struct error *error)
 {
@@ -198,6 +191,7 @@ static int enter(struct import *import, struct pki_newcomer *newcomer,
       issuer_of(import->pki, sk_X509_value(certificates, sk_X509_num(certificates) - 1), &anchor);
   pki_doubt_chain(&import->doubts, certificates, anchor, where);
   pki_doubt_name(&import->doubts, newcomer->name, leaf, where);
+  if (doubt_key(import, newcomer, leaf, where, error) != 0) return -1;
   pki_describe_issued(leaf, root, true, &newcomer->row);
   newcomer->bundle = import->bundle;
   newcomer->bundle_size = import->bundle_size;
@@ -279,7 +273,7 @@ static int import_files(struct import *import, struct pki_newcomer *newcomer,
   enum pki_id_from from = import->how->id_from;
   if (from != PKI_ID_FROM_CSV && pki_names_from(leaf, from, newcomer->name, error) != 0) return -1;
   if (check_zeros(import, newcomer->name, leaf, error) != 0 ||
-      take_name(import, newcomer, error) != 0)
+      pki_newcomer_take_id(import->pki, newcomer, &import->next_id, error) != 0)
     return -1;
   return enter(import, newcomer, files->certificates, path, error);
 }
@@ -349,7 +343,9 @@ int pki_import_devices(struct pki *pki, const char *csv, const struct pki_import
   if (result == 0) {
     result = pki_csv_begin(&import->csv, how->column, error);
     if (result == 0) result = check_columns(import, error);
+    if (result == 0) result = begin_seen(&import->seen, pki_csv_lines(&import->csv), error);
     if (result == 0) result = import_all(import, error);
+    free(import->seen.place);
     pki_csv_close(&import->csv);
   }
   if (result == 0) pki_doubts_tell(&import->doubts, warn, ctx);

@@ -88,6 +88,10 @@ struct pki_newcomer {
   const uint8_t *bundle;
   size_t bundle_size;
 };
+/* newcomer.c. Gives a device that has a name its id; `next`, at first 1 or more than every id that
+ * is in use, is where a free one is looked for. USAGE when somebody has the name. */
+int pki_newcomer_take_id(struct pki *pki, struct pki_newcomer *newcomer, uint32_t *next,
+                         struct error *error);
 int pki_devices_enter(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page,
                       struct error *error);
 int pki_factory_bundle(struct pki *pki, const struct pki_roots *trusted, uint8_t *out, size_t *size,

@@ -41,6 +41,7 @@ enum pki_doubt {
   PKI_DOUBT_LONG,    /* an issuer's path length forbids the chain */
   PKI_DOUBT_ISSUER,  /* an issuer's extended key usage leaves out TLS clients */
   PKI_DOUBT_NAME,    /* the leaf's CN is not the device's name */
+  PKI_DOUBT_SHARED,  /* an earlier device of the list has its key, too */
   PKI_DOUBT_ROOT,    /* a root behind the chain was left out */
   PKI_DOUBTS
 };

@@ -202,6 +202,19 @@ static void a_name_of_the_list_need_not_be_the_cn_and_that_is_told(void **state)
     fail_msg("%s", warned);
 }
 
+static void one_key_for_two_devices_is_told(void **state)
+{
+  struct town *t = *state;
+  mint(t, "1", "SN-1");
+  mint(t, "2", "SN-2");
+  EXPECT_OK(import_into(t->fresh, t, PKI_ID_FROM_CSV,
+                        "SN-1,1.key,1.crt\nSN-2,2.key,2.crt\nSN-3,1.key,1.crt\n"));
+  if (strstr(warned, "1 device has the private key of a device before it") == NULL ||
+      strstr(warned, "revokes both (the first: ") == NULL ||
+      strstr(warned, "list.csv:3: 'SN-1')") == NULL)
+    fail_msg("%s", warned);
+}
+
 static void an_id_whose_number_is_taken_is_a_name_still(void **state)
 {
   struct town *t = *state;
@@ -276,6 +289,7 @@ int main(void)
       cmocka_unit_test(a_certificate_names_its_device_once),
       IN_TOWN(devices_go_by_their_names_in_the_order_of_the_list),
       IN_TOWN(a_name_of_the_list_need_not_be_the_cn_and_that_is_told),
+      IN_TOWN(one_key_for_two_devices_is_told),
       IN_TOWN(an_id_whose_number_is_taken_is_a_name_still),
       IN_TOWN(a_name_is_given_once),
       IN_TOWN(a_list_without_names_needs_to_be_told_where_they_are),

@@ -1,0 +1,53 @@
+/* The number that a device gets in its folder: that of its name where the name is one, else the
+ * next that is free. Nobody has the name already, or he is refused. */
+#include "internal.h"
+
+#include "pki/names.h"
+
+/* 1 when a device of the fleet, or one earlier in the list, has the name; 0, or -1. */
+static int is_taken(struct pki_registry *registry, const char *name, struct error *error)
+{
+  char own[PKI_DEVICE_NAME];
+  uint32_t id;
+  int found = pki_names_find(pki_registry_names(registry), name, &id, error);
+  if (found != 0 || !pki_names_is_id(name, &id) || !pki_registry_has_device(registry, id))
+    return found;
+  found = pki_names_get(pki_registry_names(registry), id, own, error);
+  return found < 0 ? -1 : found == 0;
+}
+
+/* That of the name if it is one and free, or the next that nobody has. */
+static uint32_t choose_id(struct pki_registry *registry, const char *name, uint32_t *next)
+{
+  uint32_t id;
+  if (pki_names_is_id(name, &id) && !pki_registry_has_device(registry, id)) return id;
+  while (pki_registry_has_device(registry, *next)) ++*next;
+  return (*next)++;
+}
+
+static bool can_issue(const struct pki *pki)
+{
+  bool can = false;
+  for (size_t i = 0; i < pki->roots.count; i++) can |= pki_can_issue(pki, pki->roots.name[i]);
+  return can;
+}
+
+int pki_newcomer_take_id(struct pki *pki, struct pki_newcomer *newcomer, uint32_t *next,
+                         struct error *error)
+{
+  int taken = is_taken(pki->registry, newcomer->name, error);
+  if (taken < 0) return -1;
+  if (taken > 0)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "the device %s is in the fleet already, or twice in this list",
+                     newcomer->name);
+  newcomer->id = choose_id(pki->registry, newcomer->name, next);
+  /* what is issued to a device over MQTT is taken by it for its id alone */
+  if (!pki_names_is_own_id(newcomer->name, newcomer->id) && can_issue(pki))
+    return error_set(error, EXIT_CODE_USAGE,
+                     "'%s' is no device id of eight hex digits, by which devices go in a folder "
+                     "that issues certificates: import the list into a folder of its own "
+                     "(--roots-pem)",
+                     newcomer->name);
+  return 0;
+}
