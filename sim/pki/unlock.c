@@ -8,8 +8,6 @@
 #include <openssl/x509.h>
 #include <string.h>
 
-#include "pki/key.h"
-
 #define SCRYPT_COST_MAX ((int64_t) 1 << 23) /* N * r * p */
 
 static int want_password(struct error *error)
@@ -19,24 +17,30 @@ static int want_password(struct error *error)
                    "--password-file FILE");
 }
 
-/* Whether libcrypto failed for want of an algorithm, which is no fault of the passphrase. */
-static bool was_unsupported(void)
+/* Why libcrypto failed, by all that it has noted: it wraps a cause in what came of it. */
+struct cause {
+  bool starved;     /* for want of memory */
+  bool unsupported; /* for want of an algorithm */
+};
+
+static struct cause find_cause(void)
 {
+  struct cause cause = {.starved = false};
   unsigned long code;
-  bool is = false;
   while ((code = ERR_get_error()) != 0) {
     int reason = ERR_GET_REASON(code);
-    is |= reason == ERR_R_UNSUPPORTED || reason == EVP_R_UNSUPPORTED_ALGORITHM ||
-          (ERR_GET_LIB(code) == ERR_LIB_PEM && reason == PEM_R_UNSUPPORTED_ENCRYPTION);
+    cause.starved |= reason == ERR_R_MALLOC_FAILURE;
+    cause.unsupported |=
+        reason == ERR_R_UNSUPPORTED || reason == EVP_R_UNSUPPORTED_ALGORITHM ||
+        (ERR_GET_LIB(code) == ERR_LIB_PEM && reason == PEM_R_UNSUPPORTED_ENCRYPTION);
   }
-  return is;
+  return cause;
 }
 
-static int refuse_unlocking(struct error *error)
+static int refuse_unlocking(struct cause cause, struct error *error)
 {
-  if (pki_crypto_starved())
-    return error_set(error, EXIT_CODE_INTERNAL, "no memory to decrypt a key");
-  if (was_unsupported())
+  if (cause.starved) return error_set(error, EXIT_CODE_INTERNAL, "no memory to decrypt a key");
+  if (cause.unsupported)
     return error_set(error, EXIT_CODE_USAGE,
                      "it is encrypted with an algorithm that OpenSSL 3 keeps apart as too old: "
                      "encrypt it anew (openssl pkey or pkcs12, with -provider legacy -provider "
@@ -125,7 +129,7 @@ static EVP_PKEY *unlock(const X509_SIG *locked, const char *text, int size, stru
   if (check_cost(algorithm, error) != 0) return NULL;
   PKCS8_PRIV_KEY_INFO *open = PKCS8_decrypt(locked, text, size);
   EVP_PKEY *key = open == NULL ? NULL : EVP_PKCS82PKEY(open);
-  if (key == NULL) refuse_unlocking(error);
+  if (key == NULL) refuse_unlocking(find_cause(), error);
   PKCS8_PRIV_KEY_INFO_free(open);
   ERR_clear_error();
   return key;
@@ -161,7 +165,7 @@ int pki_unlock_block(const char *header, unsigned char *data, long *size,
   int result = 0;
   if (PEM_get_EVP_CIPHER_INFO(lines, &cipher) != 1 ||
       PEM_do_header(&cipher, data, size, give_password, (void *) password) != 1)
-    result = refuse_unlocking(error);
+    result = refuse_unlocking(find_cause(), error);
   ERR_clear_error();
   return result;
 }
@@ -190,7 +194,9 @@ static int open_box(const PKCS12 *box, const struct pki_password *password, stru
     *out = (struct key_to_box){out->text == NULL ? "" : NULL, 0};
     if (PKCS12_verify_mac((PKCS12 *) box, out->text, out->size) == 1) return 0;
   }
-  return given || was_unsupported() ? refuse_unlocking(error) : want_password(error);
+  struct cause cause = find_cause();
+  return given || cause.starved || cause.unsupported ? refuse_unlocking(cause, error)
+                                                     : want_password(error);
 }
 
 static int take_key(EVP_PKEY *key, const struct pki_unlock_to *to, struct error *error)
@@ -237,7 +243,7 @@ static STACK_OF(PKCS12_SAFEBAG) *
            part->d.encrypted->enc_data != NULL;
   if (!*known || check_cost(part->d.encrypted->enc_data->algorithm, error) != 0) return NULL;
   STACK_OF(PKCS12_SAFEBAG) *bags = PKCS12_unpack_p7encdata(part, with->text, with->size);
-  if (bags == NULL) refuse_unlocking(error);
+  if (bags == NULL) refuse_unlocking(find_cause(), error);
   return bags;
 }
 

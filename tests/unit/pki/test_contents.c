@@ -299,6 +299,28 @@ static void a_key_that_is_too_dear_to_open_is_refused_at_once(void **state)
   PKCS8_PRIV_KEY_INFO_free(info);
 }
 
+/* pbeWithSHA1And40BitRC2-CBC, which Windows wrote for long; only OpenSSL's legacy provider has it. */
+static void a_key_under_an_algorithm_of_old_is_refused_as_that(void **state)
+{
+  struct made *m = *state;
+  struct pki_contents found;
+  BIO *bio = BIO_new(BIO_s_mem());
+  uint8_t *der = NULL;
+  PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(m->key);
+  X509_SIG *locked =
+      PKCS8_encrypt(NID_pbe_WithSHA1And3_Key_TripleDES_CBC, NULL, "secret", 6, NULL, 0, 2048, info);
+  int size = i2d_X509_SIG(locked, &der);
+  uint8_t *at = memmem(der, (size_t) size, "\x0d\x01\x0c\x01\x03", 5);
+  assert_non_null(at);
+  at[4] = 6;
+  BIO_write(bio, der, size);
+  EXPECT_REFUSAL(pki_contents_read(write_bio(m, bio), PKI_WANT_KEY, &password, &found, &error),
+                 EXIT_CODE_USAGE, "with an algorithm that OpenSSL 3 keeps apart as too old");
+  OPENSSL_free(der);
+  X509_SIG_free(locked);
+  PKCS8_PRIV_KEY_INFO_free(info);
+}
+
 /* --- Passphrases ------------------------------------------------------------------------------ */
 
 static void a_passphrase_is_the_first_line_of_a_file_of_ours_alone(void **state)
@@ -347,6 +369,7 @@ int main(void)
       MADE(what_is_neither_is_told_by_what_it_is),
       MADE(two_keys_and_too_many_certificates_are_refused),
       MADE(a_key_that_is_too_dear_to_open_is_refused_at_once),
+      MADE(a_key_under_an_algorithm_of_old_is_refused_as_that),
       MADE(a_passphrase_is_the_first_line_of_a_file_of_ours_alone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
