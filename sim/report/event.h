@@ -19,6 +19,7 @@
   X(RUN,         run,         "run",         EVENT_RUN_FIELDS) \
   X(PHASE,       phase,       "phase",       EVENT_PHASE_FIELDS) \
   X(STEP,        step,        "step",        EVENT_STEP_FIELDS) \
+  X(SHORT,       fell_short,  "short",       EVENT_SHORT_FIELDS) \
   X(BRAKE,       brake,       "brake",       EVENT_BRAKE_FIELDS) \
   X(OFFICE,      office,      "operator",    EVENT_OFFICE_FIELDS) \
   X(FAILED,      failed,      "failed",      EVENT_FAILED_FIELDS) \
@@ -38,6 +39,10 @@
   F(m, TEXT, phase, "name of the phase that begins")
 #define EVENT_STEP_FIELDS(F, m) \
   F(m, TEXT, step, "kind of the step that begins, as scenarios write it")
+#define EVENT_SHORT_FIELDS(F, m) /* of the step that began last */ \
+  F(m, COUNT, devices, "how many did not do what it says") \
+  F(m, TEXT, first, "ids of the first eight at most, with a blank between") \
+  F(m, TEXT, why, "sentence")
 #define EVENT_BRAKE_FIELDS(F, m) \
   F(m, FLAG, on, "the safety brake came on; else it was let go")
 #define EVENT_OFFICE_FIELDS(F, m) \

@@ -4,10 +4,14 @@
 #define _POSIX_C_SOURCE 200809L
 #include "stage/shortfall.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "stage/quantities.h"
+
+/* Devices in a sentence, and in its event: as many as the results have of a failure. */
+enum { NAMED_MAX = 3, TOLD_MAX = METRICS_FIRST_DEVICES };
 
 static int fail(struct stage *stage)
 {
@@ -52,6 +56,38 @@ static void add(struct stage *stage, struct shortfall *shortfall, uint32_t index
                                 .refused = refused_in_step(stage, index)};
 }
 
+/* "00000001, 0000000a and 3 more" */
+static void name_missing(struct stage *stage, size_t missing, const uint32_t *ids)
+{
+  char few[12 * NAMED_MAX], all[12 * TOLD_MAX], more[40] = "";
+  size_t told = missing < TOLD_MAX ? missing : TOLD_MAX;
+  size_t named = missing < NAMED_MAX ? missing : NAMED_MAX, few_size = 0, size = 0;
+  for (size_t i = 0; i < named; i++)
+    few_size += (size_t) snprintf(few + few_size, sizeof few - few_size, "%s%08x",
+                                  i > 0 ? ", " : "", (unsigned) ids[i]);
+  for (size_t i = 0; i < told; i++)
+    size += (size_t) snprintf(all + size, sizeof all - size, "%s%08x", i > 0 ? " " : "",
+                              (unsigned) ids[i]);
+  if (missing > named) snprintf(more, sizeof more, " and %zu more", missing - named);
+  size_t end = strlen(stage->error.text);
+  snprintf(stage->error.text + end, sizeof stage->error.text - end, "; missing: %s%s", few, more);
+  stage_emit(stage,
+             (struct event){.kind = EVENT_SHORT, .fell_short = {missing, all, stage->error.text}});
+}
+
+void shortfall_name(struct stage *stage, const uint32_t *devices, size_t count,
+                    shortfall_done *done, void *ctx)
+{
+  uint32_t ids[TOLD_MAX];
+  size_t missing = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (done(stage, devices[i], ctx)) continue;
+    if (missing < TOLD_MAX) ids[missing] = stage->ids[devices[i]];
+    missing++;
+  }
+  if (missing > 0) name_missing(stage, missing, ids);
+}
+
 static struct shortfall *make(size_t meant, size_t fell_short)
 {
   struct shortfall *shortfall =
@@ -81,6 +117,7 @@ enum step_outcome shortfall_of(struct stage *stage, const uint32_t *devices, siz
   if (shortfall == NULL) return fail(stage), STEP_ABORTED;
   const struct recovery *outage = fleet_deepest_outage(stage->fleet);
   shortfall->outage = outage->happened && outage->began_us >= stage->began_us;
+  shortfall_name(stage, devices, count, done, ctx);
   shortfall->why = stage->error;
   shortfall->bundle_version = stage->bundle_version;
   for (size_t i = 0; i < count; i++) {

@@ -43,8 +43,13 @@ int shortfall_begin(struct stage *stage);
 
 typedef bool shortfall_done(struct stage *stage, uint32_t device, void *ctx);
 
+/* Names in stage->error those of `devices` that have not done it, eight at most, and tells an event
+ * of them. Where there is nobody, neither. */
+void shortfall_name(struct stage *stage, const uint32_t *devices, size_t count,
+                    shortfall_done *done, void *ctx);
+
 /* Ends a step whose error is set: those of `devices`, all that it was for, that have not done it
- * fell short, and are kept as stage->fell_short. SHORT, or ABORTED for want of memory. */
+ * fell short: they are named as by shortfall_name, and kept as stage->fell_short. SHORT, or ABORTED for want of memory. */
 enum step_outcome shortfall_of(struct stage *stage, const uint32_t *devices, size_t count,
                                shortfall_done *done, void *ctx);
 

@@ -42,7 +42,10 @@ static enum step_outcome run_slice(struct stage *stage, struct slice *slice,
             last ? "only" : "the wave stopped: only", through(stage, slice), slice->count,
             waves->what, (double) waves->within_ms / 1000.0, lost ? "; of the operator: " : "",
             lost ? stage->office_said : "");
-  if (!last) return STEP_FAILED;
+  if (!last) {
+    shortfall_name(stage, slice->devices, slice->count, waves->done, waves->ctx);
+    return STEP_FAILED;
+  }
   return shortfall_of(stage, all->devices, all->count, waves->done, waves->ctx);
 }
 

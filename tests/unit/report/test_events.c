@@ -61,6 +61,9 @@ static const struct {
      "{\"t\": 0.214000, \"event\": \"phase\", \"phase\": \"say \\\"B\\\"\"}\n"},
     {{EVENT_STEP, 0.214001, 0, .step = {"push-trust"}},
      "{\"t\": 0.214001, \"event\": \"step\", \"step\": \"push-trust\"}\n"},
+    {{EVENT_SHORT, 2, 0, .fell_short = {9, "00000001 0000000a", "only 1 of 10"}},
+     "{\"t\": 2.000000, \"event\": \"short\", \"devices\": 9, \"first\": \"00000001 "
+     "0000000a\", \"why\": \"only 1 of 10\"}\n"},
     {{EVENT_BRAKE, 3, 0, .brake = {true}},
      "{\"t\": 3.000000, \"event\": \"brake\", \"on\": true}\n"},
     {{EVENT_OFFICE, 3.1, 0, .office = {"lost", "a\\b"}},

@@ -157,6 +157,10 @@ static void put_event(const struct event *event)
   switch (event->kind) {
   case EVENT_PHASE: put("\"%s\"\n", event->phase.phase); break;
   case EVENT_STEP: put("%s\n", event->step.step); break;
+  case EVENT_SHORT:
+    put("of %llu devices: %s\n", (unsigned long long) event->fell_short.devices,
+        event->fell_short.first);
+    break;
   case EVENT_BRAKE: put("%s\n", event->brake.on ? "on" : "let go"); break;
   case EVENT_OFFICE:
     put("%s%s%s\n", event->office.state, event->office.why[0] != '\0' ? ": " : "",
