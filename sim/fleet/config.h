@@ -71,7 +71,7 @@ struct fleet_ota {
 
 struct fleet_config {
   struct backend *backend;
-  uint32_t mark; /* of the run: the first four bytes of telemetry (office/office.h) */
+  uint32_t mark; /* of the run: the first four bytes of telemetry (base/payload.h) */
   /* backend_now_us when the run began: fleet_clock_us, and so t of events, counts from there */
   uint64_t began_us;
   const struct device_ops *ops;
@@ -112,7 +112,7 @@ struct fleet_config {
 struct fleet_telemetry {
   bool on;
   uint64_t every_ms;
-  uint32_t bytes; /* 16 or more: mark of the run, sequence number, send time, padding */
+  uint32_t bytes; /* PAYLOAD_MIN to PAYLOAD_MAX */
   uint8_t qos;
 };
 

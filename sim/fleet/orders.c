@@ -108,7 +108,8 @@ void fleet_disconnect_all(struct fleet *fleet)
 
 void fleet_set_telemetry(struct fleet *fleet, const struct fleet_telemetry *telemetry)
 {
-  assert(!telemetry->on || (telemetry->bytes >= 16 && telemetry->bytes <= sizeof fleet->message));
+  assert(!telemetry->on ||
+         (telemetry->bytes >= PAYLOAD_MIN && telemetry->bytes <= sizeof fleet->message));
   fleet->telemetry = *telemetry;
   for (size_t i = 0; i < fleet->config.device_count; i++) {
     struct member *m = &fleet->members[i];

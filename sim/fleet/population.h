@@ -4,6 +4,7 @@
 #ifndef FLEETSIM_POPULATION_H
 #define FLEETSIM_POPULATION_H
 
+#include "base/payload.h"
 #include "fleet/leaves.h"
 #include "fleet/member.h"
 #include "fleet/recovery.h"
@@ -38,7 +39,7 @@ struct fleet {
   struct sockaddr_storage *sources;                       /* config.source_addresses of them */
   struct device_endpoint endpoints[FLEET_PLACES_MAX + 1]; /* the places, then the prove endpoint */
   struct fleet_telemetry telemetry;
-  uint8_t message[1024]; /* telemetry being built */
+  uint8_t message[PAYLOAD_MAX]; /* telemetry being built */
   uint8_t out[16 * 1024];
   struct failure_set expected;        /* are foretold .. */
   struct failure_set expected_before; /* .. and were for attempts that began before .. */

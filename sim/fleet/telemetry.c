@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/payload.h"
 #include "base/random.h"
 #include "fleet/population.h"
 
@@ -20,11 +21,6 @@ struct telemetry_row {
   /* reason code of the refusal that the events have of this session; 0: none */
   uint8_t told;
 };
-
-static void put(uint8_t *out, int size, uint64_t value)
-{
-  for (int i = size - 1; i >= 0; i--, value >>= 8) out[i] = (uint8_t) value;
-}
 
 void telemetry_stagger(struct member *m)
 {
@@ -189,13 +185,11 @@ bool telemetry_prepare(struct member *m, uint64_t planned_ms, uint32_t bytes, ui
                        struct telemetry_sending *out)
 {
   struct fleet *fleet = m->fleet;
-  assert(bytes >= 16 && bytes <= sizeof fleet->message);
+  assert(bytes <= sizeof fleet->message);
   if (!can_answer(fleet)) return false;
   uint32_t sequence = m->facts.telemetry_sent + 1;
-  put(fleet->message, 4, fleet->config.mark);
-  put(fleet->message + 4, 4, sequence);
-  put(fleet->message + 8, 8, planned_ms * 1000 - fleet->config.began_us);
-  memset(fleet->message + 16, 'x', bytes - 16);
+  uint64_t sent_us = planned_ms * 1000 - fleet->config.began_us;
+  payload_write(fleet->message, bytes, &(struct payload){fleet->config.mark, sequence, sent_us});
   *out = (struct telemetry_sending){
       .event = {.kind = DEVICE_PUBLISH,
                 .publish = {.topic = "telemetry",

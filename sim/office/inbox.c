@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/payload.h"
 #include "base/trespass.h"
 #include "fleetsim/device.h"
 #include "office/internal.h"
 
-enum { TELEMETRY_HEADER = 16, PREFIX = 8, ID_DIGITS = 8, STATUS_MAX = 256, NUMBER_DIGITS = 5 };
+enum { PREFIX = 8, ID_DIGITS = 8, STATUS_MAX = 256, NUMBER_DIGITS = 5 };
 
 static bool grow_events(struct office *op)
 {
@@ -73,30 +74,22 @@ static size_t parse_topic(const struct office *op, const char *topic, const char
   return found == NULL ? SIZE_MAX : (size_t) (found - op->config.ids);
 }
 
-static uint64_t big_endian(const uint8_t *bytes, int size)
-{
-  uint64_t value = 0;
-  for (int i = 0; i < size; i++) value = value << 8 | bytes[i];
-  return value;
-}
-
-static void note_latency(struct office *op, uint64_t sent_us, uint64_t now_us)
+static void note_latency(struct office *op, uint64_t latency)
 {
   if (op->latency_count == LATENCIES_MAX) {
     op->latencies_skipped++;
     return;
   }
-  uint64_t latency = now_us > sent_us ? now_us - sent_us : 0;
   op->latencies[op->latency_count++] = latency > UINT32_MAX ? UINT32_MAX : (uint32_t) latency;
 }
 
-static void enter_telemetry(struct office *op, size_t index, const uint8_t *payload,
+static void enter_telemetry(struct office *op, size_t index, const struct payload *payload,
                             uint64_t now_us)
 {
-  switch (ledger_enter(&op->ledgers[index], big_endian(payload + 4, 4))) {
+  switch (ledger_enter(&op->ledgers[index], payload->sequence)) {
   case LEDGER_NEW:
     op->tally.delivered++;
-    note_latency(op, big_endian(payload + 8, 8), now_us);
+    note_latency(op, payload_age_us(payload, now_us));
     break;
   case LEDGER_AGAIN: op->tally.duplicated++; break;
   case LEDGER_BEYOND: op->tally.beyond++; break;
@@ -106,25 +99,31 @@ static void enter_telemetry(struct office *op, size_t index, const uint8_t *payl
 
 /* A copy counts like its device: numbers that come twice are how it is seen. It delivers nothing of
    the device's. */
-static void take_clones_telemetry(struct office *op, size_t index, const uint8_t *payload)
+static void take_clones_telemetry(struct office *op, size_t index, const struct payload *payload)
 {
   op->tally.of_clones++;
-  if (ledger_has(&op->ledgers[index], big_endian(payload + 4, 4))) op->tally.duplicated++;
+  if (ledger_has(&op->ledgers[index], payload->sequence)) op->tally.duplicated++;
 }
 
-/* A sequence number says something about the run that gave it only. */
-static void take_telemetry(struct office *op, size_t index, const uint8_t *payload, size_t size,
+/* A sequence number says something about the run that gave it only, and nothing where the message
+   is not the one that was sent. */
+static void take_telemetry(struct office *op, size_t index, const uint8_t *data, size_t size,
                            uint64_t now_us)
 {
-  uint32_t mark = size < TELEMETRY_HEADER ? 0 : (uint32_t) big_endian(payload, 4);
-  if (size < TELEMETRY_HEADER)
+  struct payload payload;
+  enum payload_reading reading = payload_read(data, size, &payload);
+  bool own = payload.mark == op->config.mark;
+  bool clones = payload.mark == op->config.clones_mark && payload.mark != 0;
+  if (reading == PAYLOAD_NONE || (!own && !clones && size < PAYLOAD_MIN))
     op->tally.strangers++;
-  else if (mark == op->config.mark)
-    enter_telemetry(op, index, payload, now_us);
-  else if (mark == op->config.clones_mark && mark != 0)
-    take_clones_telemetry(op, index, payload);
-  else
+  else if (!own && !clones)
     op->tally.foreign++;
+  else if (reading == PAYLOAD_ALTERED)
+    op->tally.altered++;
+  else if (own)
+    enter_telemetry(op, index, &payload, now_us);
+  else
+    take_clones_telemetry(op, index, &payload);
 }
 
 static bool parse_ack(struct office_event *event, const void *payload, size_t size)

@@ -2,10 +2,9 @@
  * trust bundles and certificates, collects acknowledgements, and counts telemetry by sequence
  * number: the second opinion on what the devices say.
  *
- * Telemetry payload: 4 bytes mark of the run, 4 bytes sequence number from 1, 8 bytes send time in
- * microseconds of the run's clock, all big-endian, then padding. What carries another mark, as a
- * message that waited at the broker for the operator of an earlier run does, is counted and no
- * more.
+ * Telemetry is as base/payload.h has it. What carries another mark, as a message that waited at the
+ * broker for the operator of an earlier run does, is counted and no more; and so is what is not as
+ * it was sent.
  *
  * Firmware updates (fleetsim/ota.h): requests for blocks wait in a book of fixed size
  * (office/blocks.h) until the caller answers them, reports of devices are events.
@@ -93,6 +92,7 @@ struct office_tally {
   uint64_t duplicated; /* received again; from a clone: after its device */
   /* messages below private/ of no device of the fleet, or that make no sense */
   uint64_t strangers;
+  uint64_t altered; /* telemetry of this run that is not as it was sent */
   /* telemetry of another run, and whatever else the broker had retained: not of this run */
   uint64_t foreign;
   uint64_t of_clones; /* telemetry of this run's clones */

@@ -75,6 +75,7 @@
   X(TELEMETRY_DUPLICATED,"telemetry.duplicated",     COUNTER,   SUM,  "messages that the operator received again") \
   X(TELEMETRY_LATENCY,  "telemetry.latency_ms",      HISTOGRAM, EACH, "planned send time to arrival at the operator") \
   X(TELEMETRY_FOREIGN,  "telemetry.foreign",         GAUGE,     SUM,  "messages that the broker still had of another run: they count as nothing else") \
+  X(TELEMETRY_ALTERED,  "telemetry.altered",         GAUGE,     SUM,  "messages of this run that reached the operator cut short or altered: they are not delivered; must be 0") \
   X(OPERATOR_ONLINE,    "operator.online",           GAUGE,     MIN,  "1: the back office was connected to its broker when the run was judged") \
   X(OPERATOR_LOSSES,    "operator.losses",           COUNTER,   SUM,  "times that it lost its connection") \
   X(OPERATOR_UNFORETOLD,"operator.unforetold",       COUNTER,   SUM,  "of these, where the plan takes no broker away") \

@@ -203,6 +203,7 @@ static void print_missing(const json_t *tree, FILE *out)
       {"telemetry.skipped", "not taken by a device"},
       {"telemetry.unawaited", "of revoked devices missing"},
       {"telemetry.foreign", "of another run"},
+      {"telemetry.altered", "cut short or altered on their way"},
       {"telemetry.unaccounted", "DO NOT ADD UP"}};
   char text[TEXT_SIZE] = "";
   for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)

@@ -22,6 +22,7 @@ static const struct {
     {"telemetry.unheard == 0", OF_TELEMETRY,
      " telemetry.lost telemetry.lost_acked telemetry.delivered "},
     {"telemetry.delivered > 0", OF_SENT, " telemetry.lost telemetry.lost_acked telemetry.unheard "},
+    {"telemetry.altered == 0", OF_TELEMETRY, ""},
     {"telemetry.unaccounted == 0", OF_TELEMETRY, NULL},
     {"operator.online == 1", OF_BROKER, " operator.away_s "},
     {"operator.dropped == 0", OF_ALL, ""},

@@ -102,6 +102,7 @@ void stage_count_tally(struct stage *stage)
   set_counter(stage->metrics, METRIC_TELEMETRY_DELIVERED, tally.delivered);
   set_counter(stage->metrics, METRIC_TELEMETRY_DUPLICATED, tally.duplicated);
   metrics_set(stage->metrics, METRIC_TELEMETRY_FOREIGN, (double) tally.foreign);
+  metrics_set(stage->metrics, METRIC_TELEMETRY_ALTERED, (double) tally.altered);
   metrics_set(stage->metrics, METRIC_OPERATOR_DROPPED, (double) tally.dropped);
   metrics_set(stage->metrics, METRIC_COMPROMISE_DELIVERED, (double) tally.of_clones);
 }

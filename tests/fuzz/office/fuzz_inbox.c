@@ -2,8 +2,9 @@
  * that is not of the fleet is believed, and what is handed on is text that can be printed.
  *
  * The input: messages of 1 byte {bits 0-2 which topic, bits 3-4 which device, bit 5 the topic is
- * the payload's first bytes up to a zero, bit 6 the broker had kept it}, 2 bytes size and so many
- * bytes. */
+ * the payload's first bytes up to a zero, bit 6 the broker had kept it, bit 7 it is telemetry of the
+ * mark and sequence number that these bytes begin with}, 2 bytes size and so many bytes. */
+#include "base/payload.h"
 #include "fleetsim/device.h"
 #include "fuzz.h"
 #include "office/internal.h"
@@ -72,6 +73,13 @@ static void deliver(struct fuzz_input *in)
     size -= (size_t) (zero + 1 - payload);
     payload = zero + 1;
   }
+  uint8_t whole[64];
+  if ((which & 128) != 0 && size >= 2) {
+    payload_write(whole, sizeof whole,
+                  &(struct payload){.mark = payload[0], .sequence = payload[1] % 16});
+    payload = whole;
+    size = sizeof whole;
+  }
   inbox_message(&office, topic, payload, size, (which & 64) != 0);
 }
 
@@ -115,7 +123,7 @@ static void check_tally(uint64_t messages)
       arrived += (uint64_t) __builtin_popcountll(office.ledgers[i].words[word]);
   require(tally.delivered == arrived, "counts what is in the ledgers");
   require(tally.delivered + tally.duplicated + tally.strangers + tally.foreign + tally.beyond +
-                  tally.block_requests <=
+                  tally.altered + tally.block_requests <=
               messages,
           "counts no message twice");
 }

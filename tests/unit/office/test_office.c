@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "base/payload.h"
 #include "base/trespass.h"
 #include "broker/hosted.h"
 #include "office/office.h"
@@ -81,7 +82,8 @@ static struct office_tally expect_delivered(struct office *office, uint64_t mess
   struct office_tally tally = {0};
   for (int i = 0; i < 500; i++) {
     office_tally(office->op, &tally);
-    if (tally.delivered + tally.duplicated + tally.strangers + tally.foreign + tally.of_clones >=
+    if (tally.delivered + tally.duplicated + tally.strangers + tally.foreign + tally.of_clones +
+            tally.altered >=
         messages)
       return tally;
     rig_pause_ms(10);
@@ -107,27 +109,30 @@ static void expect_nothing_pending(struct office *office)
   assert_int_equal(office_pending(office->op), 0);
 }
 
-/* Publishes telemetry of the run `mark` with this sequence number as device `index`, to the topic
-   of `owner`. */
-static void telemetry_of(struct office *office, uint32_t mark, size_t index, uint32_t owner,
-                         uint32_t sequence, const char *options)
+enum { TELEMETRY = 64 };
+
+/* Publishes it as device `index`, to the topic of `owner`. */
+static void send_payload(struct office *office, const uint8_t *payload, size_t size, size_t index,
+                         uint32_t owner, const char *options)
 {
   char path[400];
-  uint8_t payload[64] = {0};
-  uint64_t sent_us = now_us(NULL);
-  for (int i = 0; i < 8; i++) payload[15 - i] = (uint8_t) (sent_us >> (8 * i));
-  for (int i = 0; i < 4; i++) {
-    payload[3 - i] = (uint8_t) (mark >> (8 * i));
-    payload[7 - i] = (uint8_t) (sequence >> (8 * i));
-  }
   snprintf(path, sizeof path, "%s/payload", office->rig->folder);
   FILE *file = fopen(path, "w");
   assert_non_null(file);
-  assert_int_equal(fwrite(payload, 1, sizeof payload, file), sizeof payload);
+  assert_int_equal(fwrite(payload, 1, size, file), size);
   fclose(file);
   assert_int_equal(rig_client(office->rig, "mosquitto_pub", index,
                               "-t private/%08x/telemetry -f %s %s", owner, path, options),
                    0);
+}
+
+/* Of the run `mark`, with this sequence number. */
+static void telemetry_of(struct office *office, uint32_t mark, size_t index, uint32_t owner,
+                         uint32_t sequence, const char *options)
+{
+  uint8_t payload[TELEMETRY];
+  payload_write(payload, sizeof payload, &(struct payload){mark, sequence, now_us(NULL)});
+  send_payload(office, payload, sizeof payload, index, owner, options);
 }
 
 static void telemetry(struct office *office, size_t index, uint32_t owner, uint32_t sequence)
@@ -256,6 +261,28 @@ static void telemetry_of_another_run_is_counted_apart_and_hides_no_loss(void **s
   assert_int_equal(tally.duplicated, 1);
   assert_int_equal(tally.strangers, 0);
   assert_int_equal(office_missing(office->op, 0, 3), 1);
+}
+
+/* As a broker may that has a limit, or a bug. */
+static void what_was_cut_short_or_altered_is_not_delivered(void **state)
+{
+  struct office *office = *state;
+  uint8_t payload[TELEMETRY];
+  expect_event(office, OFFICE_CONNECTED);
+  telemetry(office, 0, 1, 1);
+  payload_write(payload, sizeof payload, &(struct payload){MARK, 2, now_us(NULL)});
+  send_payload(office, payload, sizeof payload - 1, 0, 1, "");
+  send_payload(office, payload, 10, 0, 1, "");
+  payload[TELEMETRY - 1] ^= 1; /* of the padding */
+  send_payload(office, payload, sizeof payload, 0, 1, "");
+  payload[TELEMETRY - 1] ^= 1;
+  payload[7] = 3; /* another number, which would be new */
+  send_payload(office, payload, sizeof payload, 0, 1, "");
+  struct office_tally tally = expect_delivered(office, 5);
+  assert_int_equal(tally.delivered, 1);
+  assert_int_equal(tally.altered, 4);
+  assert_int_equal(tally.strangers, 0);
+  assert_int_equal(office_missing(office->op, 0, 3), 2);
 }
 
 /* An operator of an earlier run that was killed: its session stays, and what gathers there it would
@@ -705,6 +732,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       T(counts_what_arrives_by_sequence_number),
       T(telemetry_of_another_run_is_counted_apart_and_hides_no_loss),
+      T(what_was_cut_short_or_altered_is_not_delivered),
       T(what_waited_for_the_operator_of_an_earlier_run_is_gone),
       T(what_the_broker_retained_is_of_another_day),
       T(a_message_to_anothers_topic_is_not_counted),

@@ -93,7 +93,7 @@ struct broker {
   bool office_attached, office_known;
   unsigned life; /* grows whenever all sessions end */
   uint64_t next_turn_us, timed_out;
-  bool refuses, deaf, keeps_chain, fails_start, keeps_nothing;
+  bool refuses, deaf, keeps_chain, fails_start, keeps_nothing, cuts;
   /* every second connection meets a machine that has no list; a restart leaves it without roots */
   bool forgetful, forgets_roots;
   unsigned judged;
@@ -252,7 +252,9 @@ static void hear(void *ctx)
 {
   struct delivery *delivery = ctx;
   const struct message *message = delivery->message;
-  site_hear(message->topic, message->data, message->size, message->retained);
+  const char *below = strrchr(message->topic, '/');
+  bool cut = delivery->broker->cuts && strcmp(below, "/telemetry") == 0;
+  site_hear(message->topic, message->data, message->size - cut, message->retained);
   free(delivery->message);
   free(delivery);
 }
@@ -1434,6 +1436,11 @@ void site_refuse(struct broker *broker, bool on)
 void site_go_deaf(struct broker *broker)
 {
   broker->deaf = true;
+}
+
+void site_cut_telemetry(struct broker *broker)
+{
+  broker->cuts = true;
 }
 
 void site_keep_chain(struct broker *broker)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/payload.h"
 #include "clock.h"
 #include "site.h"
 #include "wire.h"
@@ -261,17 +262,16 @@ static size_t index_of(uint32_t id)
   return SIZE_MAX;
 }
 
-static uint64_t number(const uint8_t *bytes, size_t size)
-{
-  uint64_t value = 0;
-  for (size_t i = 0; i < size; i++) value = value << 8 | bytes[i];
-  return value;
-}
-
 static void hear_telemetry(size_t index, const uint8_t *data, size_t size)
 {
-  assert(size >= 16 && index != SIZE_MAX);
-  uint64_t mark = number(data, 4), sequence = number(data + 4, 4), sent_us = number(data + 8, 8);
+  struct payload payload;
+  enum payload_reading reading = payload_read(data, size, &payload);
+  uint32_t mark = payload.mark;
+  assert(reading != PAYLOAD_NONE && index != SIZE_MAX);
+  if (reading == PAYLOAD_ALTERED && (mark == the.config.mark || mark == the.config.clones_mark)) {
+    the.tally.altered++;
+    return;
+  }
   if (mark == the.config.clones_mark && mark != 0) {
     the.tally.of_clones++;
     return;
@@ -280,12 +280,12 @@ static void hear_telemetry(size_t index, const uint8_t *data, size_t size)
     the.tally.foreign++;
     return;
   }
-  bool new = ledger_enter(&the.ledgers[index], sequence) == LEDGER_NEW;
+  bool new = ledger_enter(&the.ledgers[index], payload.sequence) == LEDGER_NEW;
   the.tally.delivered += new;
   the.tally.duplicated += !new;
   uint64_t now_us = the.config.now_us(the.config.clock); /* run/setup.c */
   if (new &&the.latency_count < LATENCIES_MAX)
-    the.latency[the.latency_count++] = (uint32_t) (now_us - sent_us);
+    the.latency[the.latency_count++] = (uint32_t) payload_age_us(&payload, now_us);
 }
 
 static uint32_t version_of(const char *text)
