@@ -27,7 +27,7 @@ static int syntax_error(const struct doc *doc, const yaml_parser_t *parser, stru
   /* libyaml does not always say so: a node whose tag it could not copy is no error, only no
      document */
   if (parser->error == YAML_MEMORY_ERROR || parser->error == YAML_NO_ERROR)
-    return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", doc->file);
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory to read it");
   const char *problem = parser->problem != NULL ? parser->problem : "the text cannot be read";
   snprintf(sentence, sizeof sentence, "this is not valid YAML: %.160s%s%.60s", problem,
            parser->context != NULL ? ", " : "", parser->context != NULL ? parser->context : "");

@@ -204,7 +204,7 @@ static int check_value(const struct walk *w, const yaml_node_t *node,
 int raw_check_keys(const struct doc *doc, const struct step_kind *const *kinds, struct error *error)
 {
   struct schema_steps *steps = schema_steps_new(kinds);
-  if (steps == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", doc->file);
+  if (steps == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory to read it");
   struct walk walk = {.doc = doc, .steps = steps, .error = error};
   int result = check_value(&walk, doc_root(doc), &schema_scenario, "", "the scenario");
   schema_steps_free(steps);

@@ -47,10 +47,12 @@ int scenario_load(const char *file, const struct scenario_override *overrides,
   struct doc doc = {0};
   struct scenario *scenario = calloc(1, sizeof *scenario);
   if (scenario == NULL)
-    return error_set(error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
+    return error_set(error, EXIT_CODE_INTERNAL, "%s: out of memory for the scenario", file);
   int result = load(&doc, file, overrides, override_count, kinds, scenario, error);
   doc_free(&doc);
   if (result != 0) {
+    /* no fault of the file, but who reads the sentence asks what was being done */
+    if (error->code == EXIT_CODE_INTERNAL) error_wrap(error, "%s", file);
     scenario_free(scenario);
     return -1;
   }

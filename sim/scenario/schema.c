@@ -245,7 +245,7 @@ int raw_load(const struct doc *doc, struct raw_scenario **out, struct error *err
   /* libyaml has read this very text before (doc.c): what it cannot do now is take memory */
   if (result == CYAML_ERR_OOM || result == CYAML_ERR_LIBYAML_PARSER_INIT ||
       result == CYAML_ERR_LIBYAML_PARSER)
-    return error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", doc->file);
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory to read it");
   char sentence[300];
   snprintf(sentence, sizeof sentence, "this does not fit the grammar of scenarios/README.md: %s",
            kept[0] != '\0' ? kept : cyaml_strerror(result));

@@ -120,7 +120,7 @@ for n in $(seq "$runs"); do
     bad=$((bad + 1))
     echo "FAIL $what: exit code 1 and no verdict"
     tail -n 15 "$work/said"
-  elif [ "$code" -ge 2 ] && ! grep -qE '^(fleetsim: |ERROR )' "$work/said"; then
+  elif [ "$code" -ge 2 ] && ! grep -qE '^(fleetsim: |ERROR |[^ ]*faults.yaml:)' "$work/said"; then
     bad=$((bad + 1))
     echo "FAIL $what: exit code $code and no sentence"
     tail -n 15 "$work/said"
