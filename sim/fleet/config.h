@@ -46,6 +46,7 @@ struct fleet_place {
 
 struct fleet;
 struct flash;
+struct names;
 struct fetch;
 
 /* What an image does in its trial, once it is online; a hanging one never gets there. */
@@ -90,6 +91,9 @@ struct fleet_config {
   size_t page_size;
   uint32_t (*id)(void *pages, size_t number);
   void *pages;
+  /* What the devices are called, by their number; outlives the fleet. NULL: each goes by the name in
+     its page, and none can try another's topics. */
+  const struct names *names;
   /* what DEVICE_NOTE_HANDSHAKE calls the roots, in the plan's order */
   uint8_t anchor_id[FLEET_ROOTS_MAX][32];
   size_t root_count;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "base/random.h"
 #include "crypto/records.h"
 #include "fleet/addresses.h"
@@ -68,6 +69,23 @@ static void put_in_order(struct fleet *fleet)
   (void) picked;
 }
 
+_Static_assert(NAMES_CLIENT_ID_MAX == DEVICE_CLIENT_ID_MAX + 1 &&
+                   NAMES_ROOT_MAX == DEVICE_ROOT_MAX + 1 && NAMES_TOPIC_MAX == DEVICE_TOPIC_MAX + 1,
+               "a device takes what has a place in the names");
+
+/* The names' texts, as a device is handed them. */
+static int name_members(struct fleet *fleet)
+{
+  const struct fleet_config *config = &fleet->config;
+  if (config->names == NULL) return 0;
+  fleet->namings = calloc(config->device_count, sizeof *fleet->namings);
+  for (size_t i = 0; fleet->namings != NULL && i < config->device_count; i++) {
+    struct names_device own = names_of(config->names, config->first + i);
+    fleet->namings[i] = (struct device_naming){own.client_id, own.root, own.telemetry};
+  }
+  return fleet->namings != NULL ? 0 : -1;
+}
+
 static void init_member(struct fleet *fleet, size_t index, uint8_t *storage, size_t client_size)
 {
   struct member *m = &fleet->members[index];
@@ -92,7 +110,8 @@ static int allocate(struct fleet *fleet, size_t member_size)
   fleet->order = calloc(fleet->config.total, sizeof *fleet->order);
   fleet->sources = calloc(sources + 1, sizeof *fleet->sources);
   fleet->storage = calloc(n, member_size);
-  if (power_create(fleet) != 0 || firmware_create(fleet) != 0) return -1;
+  if (power_create(fleet) != 0 || firmware_create(fleet) != 0 || name_members(fleet) != 0)
+    return -1;
   return fleet->members != NULL && fleet->order != NULL && fleet->sources != NULL &&
                  fleet->storage != NULL
              ? 0
@@ -108,6 +127,7 @@ static void free_all(struct fleet *fleet)
   free(fleet->order);
   free(fleet->sources);
   free(fleet->storage);
+  free(fleet->namings);
   telemetry_free(fleet);
   free(fleet->revoked);
   free(fleet->trespasses);

@@ -46,6 +46,7 @@ void life_power_on(struct member *m)
       .profile = profile_of(m),
       .endpoints = fleet->endpoints,
       .endpoint_count = (uint8_t) (fleet->config.place_count + (fleet->config.prove.host != NULL)),
+      .naming = fleet->namings != NULL ? &fleet->namings[population_index(m)] : NULL,
   };
   lend(m, &config.host);
   crypto_meter_use(&m->meter);

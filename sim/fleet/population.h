@@ -24,7 +24,8 @@ struct fleet {
   /* the profile without forget_first: what the broker kept is of this run */
   struct device_profile restarted;
   struct fleet_ota_tally tally[DEVICE_OTA_STATUS_COUNT];
-  void *storage; /* clients and connections, one block */
+  void *storage;                 /* clients and connections, one block */
+  struct device_naming *namings; /* a row per member; NULL: config.names is */
   struct member_step step;
   /* a row per member, each array made when the first of them needs it */
   struct power_row *power;           /* NULL: the profile takes no updates */

@@ -192,7 +192,7 @@ bool telemetry_prepare(struct member *m, uint64_t planned_ms, uint32_t bytes, ui
   payload_write(fleet->message, bytes, &(struct payload){fleet->config.mark, sequence, sent_us});
   *out = (struct telemetry_sending){
       .event = {.kind = DEVICE_PUBLISH,
-                .publish = {.topic = "telemetry",
+                .publish = {.topic = NULL, /* of telemetry */
                             .payload = fleet->message,
                             .size = bytes,
                             .tag = MEMBER_TAG_TELEMETRY | sequence << MEMBER_TAG_BITS,

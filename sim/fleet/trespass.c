@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "base/trespass.h"
 #include "fleet/due.h"
 #include "fleet/population.h"
@@ -26,12 +27,14 @@
 #define QUOTA_EXCEEDED    0x97
 #define QOS_NOT_SUPPORTED 0x9b
 
-/* What there is below private/ID/. `down`: the device listens there, else the back office does. */
+/* What there is behind a device's root, and its telemetry. `down`: the device listens there, else the
+ * back office does. */
+static const char telemetry[] = "telemetry";
 static const struct topic {
   const char *below;
   bool down, of_updates;
 } topics[] = {
-    {"telemetry", false, false}, {"status", false, false},     {"trust", true, false},
+    {telemetry, false, false},   {"status", false, false},     {"trust", true, false},
     {"trust/ack", false, false}, {"cert", true, false},        {"cert/ack", false, false},
     {"csr", false, false},       {"ota/manifest", true, true}, {"ota/block", true, true},
     {"ota/status", false, true}, {"ota/get", false, true},
@@ -133,12 +136,13 @@ void trespass_crossed(struct member *m)
 
 static void try_topic(struct member *m, struct trespass_row *row, struct trespass_attempt *out)
 {
-  char victim[DEVICE_ID_TEXT];
   row->open = TRIES_TOPIC;
   row->attempt = first_of(row->to_do);
   const struct topic *topic = topic_of(row->attempt);
-  device_id_text(m->fleet->members[row->victim].facts.id, victim);
-  snprintf(out->topic, sizeof out->topic, "private/%s/%s", victim, topic->below);
+  const struct device_naming *victim = &m->fleet->namings[row->victim];
+  bool whole = topic->below == telemetry;
+  snprintf(out->topic, sizeof out->topic, "%s%s", whole ? victim->telemetry : victim->root,
+           whole ? "" : topic->below);
   out->event =
       (struct device_event){.kind = subscribes(row->attempt) ? DEVICE_SUBSCRIBE : DEVICE_PUBLISH,
                             .publish = {.topic = out->topic, .qos = 1, .absolute = true}};
@@ -163,9 +167,10 @@ static void prove(struct trespass_row *row, struct trespass_attempt *out)
 
 static void speak(struct trespass_row *row, struct trespass_attempt *out)
 {
+  const char *below = topics[first_of(row->lures)].below;
   row->open = TRIES_LURE;
   out->event = (struct device_event){.kind = DEVICE_PUBLISH,
-                                     .publish = {.topic = topics[first_of(row->lures)].below,
+                                     .publish = {.topic = below == telemetry ? NULL : below,
                                                  .payload = (const uint8_t *) TRESPASS_LURE,
                                                  .size = sizeof TRESPASS_LURE - 1,
                                                  .qos = row->at_most_once ? 0 : 1}};
@@ -312,27 +317,19 @@ void trespass_lure_heard(struct member *m, const char *below)
 }
 
 /* On one of the device's own topics: of size 0 it is the back office's lure. */
-static void hear_own(struct member *m, const struct device_note *note, size_t root_size)
+static void hear_own(struct member *m, const struct device_note *note, const char *below)
 {
-  char below[32];
-  size_t size = note->topic_size - root_size;
   bool word = note->payload_size == sizeof TRESPASS_WORD - 1 &&
               memcmp(note->payload, TRESPASS_WORD, note->payload_size) == 0;
   if (word) count_crossing(m);
-  if (note->payload_size > 0 || size >= sizeof below) return;
-  memcpy(below, note->topic + root_size, size);
-  below[size] = '\0';
-  trespass_lure_heard(m, below);
+  if (note->payload_size == 0) trespass_lure_heard(m, below);
 }
 
 /* Telemetry of another run, which the broker has kept for this session: no word about who may what
    in this one. */
 static bool is_of_earlier_run(const struct member *m, const struct device_note *note)
 {
-  static const char below[] = "/telemetry";
-  size_t size = sizeof below - 1;
-  if (note->topic_size < size || memcmp(note->topic + note->topic_size - size, below, size) != 0)
-    return false;
+  if (!names_is_telemetry(m->fleet->config.names, note->topic, note->topic_size)) return false;
   if (note->payload_size == sizeof TRESPASS_LURE - 1 &&
       memcmp(note->payload, TRESPASS_LURE, note->payload_size) == 0)
     return false;
@@ -344,12 +341,16 @@ static bool is_of_earlier_run(const struct member *m, const struct device_note *
 
 void trespass_heard(struct member *m, const struct device_note *note)
 {
-  char root[sizeof "private/" + DEVICE_ID_TEXT];
-  char id[DEVICE_ID_TEXT];
-  device_id_text(m->facts.id, id);
-  size_t size = (size_t) snprintf(root, sizeof root, "private/%s/", id);
-  if (note->topic_size >= size && memcmp(note->topic, root, size) == 0)
-    hear_own(m, note, size);
+  char topic[DEVICE_TOPIC_MAX + 1];
+  struct names_topic of = {.index = SIZE_MAX, .below = ""};
+  if (m->fleet->config.names == NULL) return; /* nobody can trespass */
+  if (note->topic_size < sizeof topic) {
+    memcpy(topic, note->topic, note->topic_size);
+    topic[note->topic_size] = '\0';
+    if (!names_find(m->fleet->config.names, topic, &of)) of.index = SIZE_MAX;
+  }
+  if (of.index == population_number(m))
+    hear_own(m, note, of.telemetry ? telemetry : of.below);
   else if (is_of_earlier_run(m, note))
     metrics_add(m->fleet->config.metrics, METRIC_TRESPASS_EARLIER, 1);
   else
@@ -367,6 +368,7 @@ void trespass_answered_word(struct member *m, uint32_t of)
 int trespass_begin(struct member *m, uint32_t victim)
 {
   struct fleet *fleet = m->fleet;
+  assert(fleet->config.names != NULL);
   if (fleet->trespasses == NULL) {
     fleet->trespasses = calloc(fleet->config.device_count, sizeof *fleet->trespasses);
     if (fleet->trespasses == NULL) return -1;

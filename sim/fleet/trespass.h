@@ -9,7 +9,7 @@ struct member;
 
 struct trespass_attempt {
   struct device_event event; /* its topic is below: not to be copied */
-  char topic[64];
+  char topic[DEVICE_TOPIC_MAX + 1];
   int kind; /* trespass.c's */
 };
 

@@ -13,7 +13,7 @@
 #include "fleetsim/device.h"
 #include "office/internal.h"
 
-enum { PREFIX = 8, ID_DIGITS = 8, STATUS_MAX = 256, NUMBER_DIGITS = 5 };
+enum { STATUS_MAX = 256, NUMBER_DIGITS = 5 };
 
 static bool grow_events(struct office *op)
 {
@@ -53,25 +53,18 @@ bool office_collect(struct office *op, struct office_event *out)
   return any;
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-  uint32_t left = *(const uint32_t *) a, right = *(const uint32_t *) b;
-  return (left > right) - (left < right);
-}
-
-/* "private/0000000a/trust/ack" -> index of device 10, suffix "trust/ack". SIZE_MAX: no device of
-   the fleet. */
+/* Whose topic it is, and what it is behind ROOT; telemetry is "telemetry" wherever it goes, and
+ * nothing else is. SIZE_MAX: no device of the fleet. */
 static size_t parse_topic(const struct office *op, const char *topic, const char **suffix)
 {
+  struct names_topic of;
   *suffix = "";
-  if (strncmp(topic, "private/", PREFIX) != 0) return SIZE_MAX;
-  const char *digits = topic + PREFIX;
-  if (strspn(digits, "0123456789abcdef") != ID_DIGITS || digits[ID_DIGITS] != '/') return SIZE_MAX;
-  *suffix = digits + ID_DIGITS + 1;
-  uint32_t id = (uint32_t) strtoul(digits, NULL, 16);
-  const uint32_t *found =
-      bsearch(&id, op->config.ids, op->config.device_count, sizeof id, compare_ids);
-  return found == NULL ? SIZE_MAX : (size_t) (found - op->config.ids);
+  if (!names_find(op->config.names, topic, &of)) return SIZE_MAX;
+  if (of.telemetry)
+    *suffix = "telemetry";
+  else if (strcmp(of.below, "telemetry") != 0)
+    *suffix = of.below;
+  return of.index;
 }
 
 static void note_latency(struct office *op, uint64_t latency)
@@ -238,6 +231,7 @@ static bool sort_message(struct office *op, const char *topic, const void *paylo
   op->tally.strangers += !sense;
   if (known && !sense) return false;
   copy_text(event.topic, sizeof event.topic, topic, strlen(topic));
+  copy_text(event.below, sizeof event.below, suffix, strlen(suffix));
   copy_text(event.text, sizeof event.text, payload, size);
   inbox_event(op, &event);
   return true;

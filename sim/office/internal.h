@@ -11,7 +11,7 @@
 #include "office/diagnose.h"
 #include "office/office.h"
 
-enum { LATENCIES_MAX = 65536, TOPIC_MAX = 64, WINDOW = 500, OFFICE_URI_MAX = 300, FILTERS_MAX = 7 };
+enum { LATENCIES_MAX = 65536, WINDOW = 500, OFFICE_URI_MAX = 300, FILTERS_MAX = 7 };
 
 /* A message on its way to the broker: in the list of those that wait, or flying. */
 struct parcel {
@@ -20,7 +20,7 @@ struct parcel {
   uint8_t qos; /* 0: not sent again */
   bool retain;
   size_t size;
-  char topic[TOPIC_MAX];
+  char topic[NAMES_TOPIC_MAX];
   uint8_t data[];
 };
 
@@ -51,6 +51,11 @@ struct subscription {
   unsigned filter;
 };
 
+struct office_filter {
+  char topics[NAMES_TOPIC_MAX];
+  int qos;
+};
+
 enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
 
 struct office {
@@ -66,7 +71,7 @@ struct office {
   bool returning; /* to the first server */
   bool forgotten; /* there is no session of an earlier run, or no more: link.c */
   size_t at;      /* which server it is connected to, or tries next */
-  const struct filter *filters[FILTERS_MAX]; /* filter_count of them */
+  struct office_filter filters[FILTERS_MAX]; /* filter_count of them */
   unsigned filter_count;
   struct subscription subscriptions[FILTERS_MAX];
   unsigned granted; /* a bit per filter, on this connection */

@@ -21,23 +21,29 @@ enum { DIAGNOSE_AFTER = 3, DIAGNOSE_EVERY = 10, UNSUBSCRIBED = 3, CUT_SHORT = 3 
 
 /* Whose messages the back office hears. */
 enum filter_of { OF_ALL, OF_UPDATES, OF_TRESPASS };
-static const struct filter {
-  char *topics;
+static const struct {
+  const char *below; /* NULL: telemetry */
   int qos;
   enum filter_of of;
-} filters[FILTERS_MAX] = {
-    {"private/+/telemetry", 1, OF_ALL},      {"private/+/trust/ack", 1, OF_ALL},
-    {"private/+/cert/ack", 1, OF_ALL},       {"private/+/status", 1, OF_ALL},
-    {"private/+/ota/status", 1, OF_UPDATES}, {"private/+/ota/get", 0, OF_UPDATES},
-    {"private/+/csr", 1, OF_TRESPASS},
+} heard[FILTERS_MAX] = {
+    {NULL, 1, OF_ALL},       {"trust/ack", 1, OF_ALL},      {"cert/ack", 1, OF_ALL},
+    {"status", 1, OF_ALL},   {"ota/status", 1, OF_UPDATES}, {"ota/get", 0, OF_UPDATES},
+    {"csr", 1, OF_TRESPASS},
 };
 
 static void choose_filters(struct office *op)
 {
-  for (size_t f = 0; f < FILTERS_MAX; f++)
-    if ((filters[f].of != OF_UPDATES || op->config.ota) &&
-        (filters[f].of != OF_TRESPASS || op->config.trespass))
-      op->filters[op->filter_count++] = &filters[f];
+  for (size_t f = 0; f < FILTERS_MAX; f++) {
+    if ((heard[f].of == OF_UPDATES && !op->config.ota) ||
+        (heard[f].of == OF_TRESPASS && !op->config.trespass))
+      continue;
+    struct office_filter *filter = &op->filters[op->filter_count++];
+    filter->qos = heard[f].qos;
+    if (heard[f].below == NULL)
+      names_telemetry_filter(op->config.names, filter->topics);
+    else
+      names_filter(op->config.names, heard[f].below, filter->topics);
+  }
 }
 
 uint64_t link_now_ms(void)
@@ -120,19 +126,19 @@ static void describe_loss(struct office *op, const char *cause, char text[160])
 /* A broker may close the connection where another one refuses a subscription. */
 static void end_unsubscribed(struct office *op)
 {
-  char text[160];
+  char text[160], root[NAMES_TOPIC_MAX], cut[320];
+  names_common(op->config.names, root);
+  snprintf(cut, sizeof cut,
+           "the broker let the operator in and ended the connection at its subscriptions, as its "
+           "log may say: let the operator's CN read %s#, and packets be larger",
+           root);
   pthread_mutex_lock(&op->mutex);
   bool first = op->state == LINK_CONNECTING, sends = op->cut_size > 0;
   bool final = !sends && op->failed + 1 >= UNSUBSCRIBED;
   if (first) op->state = LINK_DOWN;
   if (first) describe_loss(op, NULL, text);
   pthread_mutex_unlock(&op->mutex);
-  if (first)
-    fail_with(
-        op, final,
-        sends ? text
-              : "the broker let the operator in and ended the connection at its subscriptions, as "
-                "its log may say: let the operator's CN read private/#, and packets be larger");
+  if (first) fail_with(op, final, sends ? text : cut);
 }
 
 static void on_lost(void *ctx, char *cause)
@@ -193,7 +199,8 @@ static void ask_or_fail(struct office *op, const char *text)
 
 static void refuse_subscription(struct office *op, unsigned filter, int code)
 {
-  char text[300];
+  char text[400], root[NAMES_TOPIC_MAX];
+  names_common(op->config.names, root);
   pthread_mutex_lock(&op->mutex);
   bool first = op->state == LINK_CONNECTING;
   if (first) op->state = LINK_DOWN;
@@ -202,13 +209,13 @@ static void refuse_subscription(struct office *op, unsigned filter, int code)
   if (code >= 0x80 && code <= 0xff)
     snprintf(text, sizeof text,
              "the broker refuses the operator's subscription to %s (SUBACK 0x%02x): let the "
-             "operator's CN read private/#",
-             op->filters[filter]->topics, (unsigned) code);
+             "operator's CN read %s#",
+             op->filters[filter].topics, (unsigned) code, root);
   else
     snprintf(text, sizeof text,
              "the broker's answer to the operator's subscription to %s is no SUBACK for it: the "
              "broker breaks MQTT",
-             op->filters[filter]->topics);
+             op->filters[filter].topics);
   fail_with(op, true, text);
   hang_up(op);
 }
@@ -302,7 +309,7 @@ static void on_connected(void *ctx, MQTTAsync_successData *data)
     options.onSuccess = on_subscribed;
     options.onFailure = on_subscribe_failed;
     options.context = &op->subscriptions[f];
-    if (MQTTAsync_subscribe(op->client, op->filters[f]->topics, op->filters[f]->qos, &options) ==
+    if (MQTTAsync_subscribe(op->client, op->filters[f].topics, op->filters[f].qos, &options) ==
         MQTTASYNC_SUCCESS)
       continue;
     on_subscribe_failed(&op->subscriptions[f], NULL);
@@ -454,7 +461,7 @@ static void leave(struct office *op)
   disconnect.context = op;
   disconnect.timeout = STOP_MS / 2;
   char *topics[FILTERS_MAX];
-  for (unsigned f = 0; f < op->filter_count; f++) topics[f] = op->filters[f]->topics;
+  for (unsigned f = 0; f < op->filter_count; f++) topics[f] = op->filters[f].topics;
   await_answer(op,
                MQTTAsync_unsubscribeMany(op->client, (int) op->filter_count, topics, &unsubscribe));
   await_answer(op, MQTTAsync_disconnect(op->client, &disconnect));

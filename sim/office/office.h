@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/ledger.h"
+#include "base/names.h"
 #include "fleetsim/failure.h"
 #include "net/permit.h"
 #include "office/blocks.h"
@@ -48,7 +49,7 @@ struct office_config {
   const char *client_id;       /* NULL: "operator"; two runs on one remote broker need two names */
   const char *ca_path, *certificate_path, *key_path;
   size_t device_count;
-  const uint32_t *ids;             /* ascending; outlives the operator */
+  const struct names *names;       /* of these devices; outlives the operator */
   uint32_t mark;                   /* of this run, in all of its telemetry; not 0 */
   uint32_t clones_mark;            /* the same of its clones; 0: there are none */
   uint64_t (*now_us)(void *clock); /* the run's clock; called from any thread */
@@ -74,15 +75,16 @@ enum office_event_kind {
   /* device `index`: `code` a device_ota_status of the update `serial`, which was to bring
      `version`; `running` runs */
   OFFICE_OTA_STATUS,
-  OFFICE_MESSAGE, /* any other message below private/: `topic`, text payload */
+  OFFICE_MESSAGE, /* any other message on a topic of a device: `topic`, text payload */
 };
 
 struct office_event {
   enum office_event_kind kind;
-  size_t index; /* of the device in `ids`; SIZE_MAX when the topic names no device of the fleet */
+  size_t index; /* of the device in `names`; SIZE_MAX when the topic is of no device of the fleet */
   uint32_t version, serial, running, of;
   uint8_t code;
-  char topic[64];
+  char topic[NAMES_TOPIC_MAX];
+  char below[32]; /* MESSAGE of a device: what its topic is behind ROOT; "telemetry" */
   char text[160];
 };
 
@@ -90,7 +92,7 @@ struct office_event {
 struct office_tally {
   uint64_t delivered;  /* distinct sequence numbers */
   uint64_t duplicated; /* received again; from a clone: after its device */
-  /* messages below private/ of no device of the fleet, or that make no sense */
+  /* messages on such topics of no device of the fleet, or that make no sense */
   uint64_t strangers;
   uint64_t altered; /* telemetry of this run that is not as it was sent */
   /* telemetry of another run, and whatever else the broker had retained: not of this run */
@@ -105,10 +107,10 @@ struct office_tally {
 
 /* Connects in the background: MQTT 3.1.1, QoS 1, persistent session. With config.earlier it begins
  * by ending what session there is, by a connection of its own (a second or two): what gathered
- * there was for another run. Subscribes to private/+/telemetry, private/+/trust/ack,
- * private/+/cert/ack and private/+/status, with config.ota to private/+/ota/status and (QoS 0)
- * private/+/ota/get, with config.trespass to private/+/csr. A connection that is lost or fails is tried again every second for as long as
- * the operator lives. */
+ * there was for another run. Subscribes to every device's telemetry and ROOTtrust/ack, cert/ack and
+ * status, with config.ota to ota/status and (QoS 0) ota/get, with config.trespass to csr, by filters
+ * with '+' where devices differ. A connection that is lost or fails is tried again every second for
+ * as long as the operator lives. */
 int office_start(const struct office_config *config, struct office **out, struct error *error);
 
 /* Unsubscribes, so that the session that stays at the broker gathers nothing, disconnects (at most
@@ -131,7 +133,7 @@ void office_failure(struct office *op, struct office_failure *out);
 void office_return(struct office *op);
 bool office_is_home(struct office *op);
 
-/* Publishes to private/ID/`suffix` with QoS 1. Kept and sent after a reconnect; at most
+/* Publishes to the device's ROOT`suffix` with QoS 1. Kept and sent after a reconnect; at most
  * OFFICE_PENDING_MAX wait. What was not acknowledged when a connection was lost is sent again: a
  * device may get it twice. */
 int office_push(struct office *op, size_t index, const char *suffix, const void *data, size_t size,

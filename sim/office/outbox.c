@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fleetsim/device.h"
 #include "office/internal.h"
 
 enum { BLOCK_ROOM = WINDOW / 2 }; /* blocks on their way at a time: at most 512 KiB of them */
@@ -118,11 +117,10 @@ static int push(struct office *op, size_t index, const char *suffix, const void 
                 const struct parcel *kind, struct error *error)
 {
   assert(index < op->config.device_count);
-  char id[DEVICE_ID_TEXT];
-  device_id_text(op->config.ids[index], id);
   struct parcel *parcel = malloc(sizeof *parcel + size);
   if (parcel == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
-  int n = snprintf(parcel->topic, sizeof parcel->topic, "private/%s/%s", id, suffix);
+  int n = snprintf(parcel->topic, sizeof parcel->topic, "%s%s",
+                   names_of(op->config.names, index).root, suffix);
   assert(n > 0 && n < (int) sizeof parcel->topic);
   (void) n;
   parcel->flight = NULL;

@@ -47,9 +47,7 @@ int run_check(const struct scenario *scenario, const char *fleet, struct error *
   *error = stage->error;
   stage_ota_free(stage);
   if (stage->pki != NULL) pki_close(stage->pki);
-  free(stage->ids);
-  free(stage->acked_version);
-  free(stage->identity);
+  stage_forget_fleet(stage);
   free(stage);
   return result;
 }

@@ -115,7 +115,7 @@ static int start_office(struct stage *stage)
                                  .certificate_path = stage->operator_certificate,
                                  .key_path = stage->operator_key,
                                  .device_count = scenario->devices,
-                                 .ids = stage->ids,
+                                 .names = stage->names,
                                  .mark = stage->mark,
                                  .clones_mark = stage_clones_mark(stage),
                                  .now_us = office_clock,

@@ -7,6 +7,7 @@
 #include "run/parts.h"
 #include "stage/clones.h"
 #include "stage/firmware.h"
+#include "stage/folder.h"
 #include "stage/nodes.h"
 
 #define TEARDOWN_MS 8000u
@@ -85,7 +86,5 @@ void run_teardown(struct stage *stage)
   run_forget_shortfalls(stage);
   free(stage->before);
   free(stage->undo);
-  free(stage->ids);
-  free(stage->acked_version);
-  free(stage->identity);
+  stage_forget_fleet(stage);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fleetsim/nvm.h"
+#include "stage/device_names.h"
 #include "stage/fleet_config.h"
 #include "stage/wait.h"
 
@@ -15,6 +16,7 @@
 struct stage_clones {
   size_t count;
   uint32_t *ids;
+  struct names *names;
   uint8_t *pages;
   uint32_t *indices; /* 0..count-1: fleet_connect wants a list */
   struct fleet *fleet;
@@ -39,6 +41,7 @@ static int release(struct stage_clones *clones, struct error *error)
   int status = clones->events != NULL ? events_close(clones->events, error) : 0;
   if (clones->metrics != NULL) metrics_destroy(clones->metrics);
   free(clones->ids);
+  names_free(clones->names);
   free(clones->pages);
   free(clones->indices);
   free(clones);
@@ -62,6 +65,7 @@ static int copy_devices(struct stage *stage, struct stage_clones *clones, const 
     clones->indices[i] = (uint32_t) i;
     memcpy(clone_page(clones, i), pki_device_page(stage->pki, devices[i]), DEVICE_NVM_PAGE_SIZE);
   }
+  if (stage_name_devices(stage, devices, count, &clones->names) != 0) return -1;
   if (files_join(folder, stage->options->out, "clones", &stage->error) != 0 ||
       files_make_folder(folder, 0755, &stage->error) != 0)
     return -1;
@@ -78,6 +82,7 @@ static int make_fleet(struct stage *stage, struct stage_clones *clones)
   config.device_count = clones->count;
   config.page = clone_page;
   config.id = clone_id;
+  config.names = clones->names;
   config.pages = clones;
   config.metrics = clones->metrics;
   config.events = clones->events;

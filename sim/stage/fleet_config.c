@@ -48,6 +48,7 @@ int stage_fleet_config(struct stage *stage, struct fleet_config *out)
                                .page_size = DEVICE_NVM_PAGE_SIZE,
                                .id = id_of,
                                .pages = stage->pki,
+                               .names = stage->names,
                                .source_addresses = stage->source_addresses,
                                .endpoints =
                                    scenario->shuffled_endpoints ? FLEET_SHUFFLED : FLEET_ORDERED,

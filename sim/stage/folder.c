@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "stage/device_names.h"
+
 enum pki_lists stage_lists(const struct scenario *scenario, bool crls)
 {
   if (!crls) return PKI_LISTS_NONE;
@@ -71,8 +73,17 @@ int stage_learn_fleet(struct stage *stage)
     stage->ids[i] = pki_device_id(stage->pki, i);
     stage->acked_version[i] = 1;
   }
+  if (stage_name_devices(stage, NULL, n, &stage->names) != 0) return -1;
   stage->bundle_version = 1;
   stage->bundle[1] = stage->scenario->trusted;
   stage->bundle_crls[1] = begins_with_lists(stage);
   return 0;
+}
+
+void stage_forget_fleet(struct stage *stage)
+{
+  free(stage->ids);
+  names_free(stage->names);
+  free(stage->acked_version);
+  free(stage->identity);
 }

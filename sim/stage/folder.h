@@ -11,6 +11,9 @@ int stage_open_folder(struct stage *stage);
 int stage_reset_folder(struct stage *stage);
 int stage_learn_fleet(struct stage *stage);
 
+/* Frees what was read, if it was. */
+void stage_forget_fleet(struct stage *stage);
+
 /* What `crls: yes` of a push-trust stands for under the devices' policy. */
 enum pki_lists stage_lists(const struct scenario *scenario, bool crls);
 

@@ -44,16 +44,9 @@ static void on_identity_ack(struct stage *stage, const struct office_event *even
       identity->pushed != 0 && stage_chain_in_force(stage, event->index) == identity->pushed;
 }
 
-/* "private/0000000a/trust/ack" -> "trust/ack" */
-static const char *topic_below(const char *topic)
-{
-  const char *id = strchr(topic, '/'), *at = id == NULL ? NULL : strchr(id + 1, '/');
-  return at == NULL ? "" : at + 1;
-}
-
 static void on_message(struct stage *stage, const struct office_event *event)
 {
-  const char *below = topic_below(event->topic);
+  const char *below = event->below;
   bool known = event->index != SIZE_MAX;
   if (known && strcmp(below, "status") == 0 && strcmp(event->text, "offline") == 0)
     metrics_add(stage->metrics, METRIC_MQTT_WILLS, 1);

@@ -124,6 +124,7 @@ struct stage {
   /* of this run, in its telemetry: what an earlier run has left counts for nothing */
   uint32_t mark;
   uint32_t *ids;
+  struct names *names; /* of the fleet's devices, by their index */
   char operator_ca[FILES_PATH_MAX], operator_certificate[FILES_PATH_MAX],
       operator_key[FILES_PATH_MAX];
   size_t source_addresses; /* of the fleet; 0: the system chooses */

@@ -37,10 +37,9 @@ static void begin_next(struct kicks *kicks)
 {
   struct stage *stage = kicks->stage;
   if (kicks->begun == kicks->count || kicks->failed || stage->aborted) return;
-  char id[DEVICE_ID_TEXT];
-  const struct fleet_facts *facts = fleet_facts(stage->fleet, kicks->devices[kicks->begun++]);
-  device_id_text(facts->id, id);
-  struct broker_kick kick = {.client_id = id,
+  uint32_t device = kicks->devices[kicks->begun++];
+  const struct fleet_facts *facts = fleet_facts(stage->fleet, device);
+  struct broker_kick kick = {.client_id = names_of(stage->names, device).client_id,
                              .keep_session = !stage->scenario->device.clean_start,
                              .certificate_path = stage->operator_certificate,
                              .key_path = stage->operator_key};

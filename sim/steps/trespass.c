@@ -1,4 +1,4 @@
-/* trespass: devices publish and subscribe outside private/ID/#. Nothing may come through, in either
+/* trespass: devices publish and subscribe on the topics of others. Nothing may come through, in either
  * direction.
  *
  * When each has tried, its victim and the back office send something on each of the topics. Where
@@ -52,7 +52,7 @@ static size_t undecided(const struct stage *stage, const struct trespassers *the
     const struct pair *pair = &them->pairs[i];
     size_t own = fleet_undecided(stage->fleet, pair->device, &first);
     if (n == 0 && own > 0) {
-      *victim = stage->ids[pair->victim];
+      *victim = pair->victim;
       *below = first;
     }
     n += own;
@@ -204,12 +204,14 @@ static enum step_outcome judge_attempts(struct stage *stage, const struct trespa
   size_t open = undecided(stage, them, &victim, &below);
   metrics_add(stage->metrics, METRIC_TRESPASS_UNDECIDED, open);
   if (open == 0) return STEP_DONE;
+  struct names_device own = names_of(stage->names, victim);
+  bool telemetry = strcmp(below, "telemetry") == 0;
   error_set(&stage->error, EXIT_CODE_FAIL,
-            "%zu attempts are undecided, such as on private/%08x/%s: the broker has refused none "
+            "%zu attempts are undecided, such as on %s%s: the broker has refused none "
             "of them, and what belongs there did not arrive either while they were made, so "
             "nothing shows whether they would have come through; let the device and the operator "
             "use that topic",
-            open, victim, below);
+            open, telemetry ? own.telemetry : own.root, telemetry ? "" : below);
   enum step_outcome outcome = fall_short(stage, them, has_decided);
   if (outcome == STEP_SHORT) stage->fell_short->counted = (double) open;
   return outcome;

@@ -26,14 +26,22 @@ static void wake(void *ctx)
   woken++;
 }
 
+static void describe(void *ctx, size_t index, struct template_values *out)
+{
+  static const char *const ids[DEVICES] = {"00000007", "0000002a", "ffffffff"};
+  (void) ctx;
+  out->id = ids[index];
+}
+
 static void begin(struct ledger *ledgers)
 {
-  static const uint32_t ids[DEVICES] = {0x07, 0x2a, 0xffffffff};
+  static struct names *names; /* lives as long as the program */
   static bool begun;
   if (!begun) {
+    require(names_create(&names_usual, DEVICES, describe, NULL, &names, NULL) == 0, "names");
     pthread_mutex_init(&office.mutex, NULL);
     office.config = (struct office_config){.device_count = DEVICES,
-                                           .ids = ids,
+                                           .names = names,
                                            .mark = MARK,
                                            .now_us = some_time,
                                            .wake = wake,

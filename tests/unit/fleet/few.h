@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "base/names.h"
 #include "fleet/fleet.h"
 
 #define DEVICES 4
@@ -102,6 +103,7 @@ struct world {
   struct fleet *fleet;
   struct metrics *metrics;
   struct events *events;
+  struct names *names;
   uint8_t page[1];
 };
 
@@ -117,9 +119,19 @@ static uint32_t id_of(void *pages, size_t index)
   return (uint32_t) index + 1;
 }
 
+static const struct names_templates *called = &names_usual;
+
+static void describe(void *ctx, size_t index, struct template_values *out)
+{
+  char *name = ctx;
+  snprintf(name, 9, "%08x", (unsigned) index + 1);
+  out->id = name;
+}
+
 /* All devices are online. */
 static struct world *begin(void)
 {
+  char name[9];
   static const struct device_profile profile = {.name = "puppet"};
   struct world *w = calloc(1, sizeof *w);
   assert_non_null(w);
@@ -128,8 +140,10 @@ static struct world *begin(void)
   w->backend.now_ms = 1000;
   w->metrics = metrics_create();
   assert_int_equal(events_open(NULL, &w->events, NULL), 0);
+  assert_int_equal(names_create(called, DEVICES, describe, name, &w->names, NULL), 0);
   struct fleet_config config = {
       .backend = &w->backend,
+      .names = w->names,
       .ops = &puppet_ops,
       .profile = &profile,
       .place = {{.host = "a", .address_count = 1}},
@@ -162,6 +176,7 @@ static void end(struct world *w)
   assert_true(closed);
   assert_int_equal(events_close(w->events, NULL), 0);
   metrics_destroy(w->metrics);
+  names_free(w->names);
   free(w);
 }
 

@@ -20,17 +20,19 @@ static enum manner manner;
 static bool full;   /* the device's outbox */
 static bool doomed; /* the broker has got what it ends the connection for */
 static unsigned made[2], proofs, lures;
-static char written[2000]; /* the topics below private/, in their order; read ones with a '?' */
+static char written[2000]; /* the topics behind the root, in their order; read ones with a '?' */
+static const char *its_root = "private/00000003/", *its_up = "private/00000003/telemetry";
 static struct puppet *trespasser, *victim;
 
 static void enter(const struct device_event *event)
 {
-  static const char root[] = "private/00000003/";
   const char *topic = event->publish.topic;
-  assert_memory_equal(topic, root, sizeof root - 1);
+  bool telemetry = strcmp(topic, its_up) == 0;
+  if (!telemetry) assert_memory_equal(topic, its_root, strlen(its_root));
   made[event->kind == DEVICE_SUBSCRIBE]++;
   snprintf(written + strlen(written), sizeof written - strlen(written), "%s%s ",
-           event->kind == DEVICE_SUBSCRIBE ? "?" : "", topic + sizeof root - 1);
+           event->kind == DEVICE_SUBSCRIBE ? "?" : "",
+           telemetry ? "telemetry" : topic + strlen(its_root));
 }
 
 static void answer(struct puppet *p, const struct device_event *event, struct device_effects *fx)
@@ -310,6 +312,7 @@ static void telemetry_of_an_earlier_run_crosses_nothing_in_this_one(void **state
       {"private/00000003/telemetry", 0, 16, 1, 0}, /* few.h's fleet has the mark 0 */
       {"private/00000003/telemetry", 7, 16, 0, 1}, {"private/00000003/telemetry", 7, 3, 1, 0},
       {"private/00000003/status", 7, 16, 1, 0},    {"private/00000002/telemetry", 7, 16, 0, 0},
+      {"private/0000ffff/telemetry", 7, 16, 0, 1}, /* of a larger fleet */
       {"private/00000003/trust", 7, 0, 1, 0},
   };
   for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
@@ -329,10 +332,52 @@ static void telemetry_of_an_earlier_run_crosses_nothing_in_this_one(void **state
   }
 }
 
+static void topics_of_ones_own_are_tried_where_they_are(void **state)
+{
+  (void) state;
+  static const struct names_templates acme = {"{index}", "acme/{id}/control/", "acme/{id}/up"};
+  called = &acme;
+  its_root = "acme/00000003/control/";
+  its_up = "acme/00000003/up";
+  struct world *w = trespass(ALLOWS);
+  clockwork_pass(&w->backend, 200);
+  assert_string_equal(written, "telemetry status trust trust/ack cert cert/ack csr ?# ?telemetry "
+                               "?status ?trust ?trust/ack ?cert ?cert/ack ?csr ");
+  static const struct {
+    const char *topic;
+    unsigned delivered, earlier;
+  } messages[] = {{"acme/00000003/up", 0, 1},
+                  {"acme/none/up", 0, 1},
+                  {"acme/00000003/control/status", 1, 0},
+                  {"private/00000003/telemetry", 1, 0},
+                  {"acme/00000002/up", 0, 0},
+                  {"acme/00000002/control/trust", 0, 0}};
+  unsigned delivered = counted(w, METRIC_TRESPASS_DELIVERED), earlier = 0;
+  for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+    say(trespasser, (struct device_note){.kind = DEVICE_NOTE_MESSAGE,
+                                         .topic = messages[i].topic,
+                                         .topic_size = strlen(messages[i].topic),
+                                         .payload = (const uint8_t[16]){0, 0, 0, 7},
+                                         .payload_size = 16});
+    delivered += messages[i].delivered;
+    earlier += messages[i].earlier;
+    if (counted(w, METRIC_TRESPASS_DELIVERED) != delivered ||
+        counted(w, METRIC_TRESPASS_EARLIER) != earlier)
+      fail_msg("%s: %u delivered, not %u, and %u earlier, not %u", messages[i].topic,
+               counted(w, METRIC_TRESPASS_DELIVERED), delivered,
+               counted(w, METRIC_TRESPASS_EARLIER), earlier);
+  }
+  end(w);
+  called = &names_usual;
+  its_root = "private/00000003/";
+  its_up = "private/00000003/telemetry";
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_topic_of_the_protocol_is_tried_in_both_directions),
+      cmocka_unit_test(topics_of_ones_own_are_tried_where_they_are),
       cmocka_unit_test(each_attempt_has_its_answer_before_the_next),
       cmocka_unit_test(a_broker_that_hangs_up_has_answered_and_is_not_asked_again),
       cmocka_unit_test(an_end_after_an_answer_is_not_the_answer_to_the_next_attempt),

@@ -223,7 +223,22 @@ static void wake(void *ctx)
   (void) ctx;
 }
 
-static struct office *start(struct desk *desk, const struct peer *peer, const uint32_t *ids)
+static void describe(void *ctx, size_t index, struct template_values *out)
+{
+  (void) ctx, (void) index;
+  out->id = "00000001";
+}
+
+/* Of a fleet of one. */
+static const struct names *one_name(void)
+{
+  static struct names *names; /* lives as long as the program */
+  if (names == NULL)
+    assert_int_equal(names_create(&names_usual, 1, describe, NULL, &names, NULL), 0);
+  return names;
+}
+
+static struct office *start(struct desk *desk, const struct peer *peer)
 {
   struct office *op = NULL;
   struct error error;
@@ -234,7 +249,7 @@ static struct office *start(struct desk *desk, const struct peer *peer, const ui
                                  .key_path = desk->key,
                                  .mark = 0x01234567,
                                  .device_count = 1,
-                                 .ids = ids,
+                                 .names = one_name(),
                                  .now_us = now_us,
                                  .wake = wake};
   if (office_start(&config, &op, &error) != 0) fail_msg("%s", error.text);
@@ -245,10 +260,9 @@ static struct office *start(struct desk *desk, const struct peer *peer, const ui
 static enum office_event_kind first_word(struct desk *desk, struct peer *peer,
                                          struct office_failure *failure)
 {
-  static const uint32_t ids[] = {1};
   struct office_event event = {.kind = OFFICE_MESSAGE};
   peer_start(peer);
-  struct office *op = start(desk, peer, ids);
+  struct office *op = start(desk, peer);
   for (int i = 0; i < 2000 && !office_collect(op, &event); i++) rig_pause_ms(10);
   office_failure(op, failure);
   atomic_store(&peer->stopping, true); /* first: it may be waiting for the operator */
@@ -366,14 +380,13 @@ static void says_at_once_why_it_is_not_let_in(void **state)
 /* It takes connections and ends them as long as nobody is behind it. */
 static void a_proxy_may_get_its_broker_later(void **state)
 {
-  static const uint32_t ids[] = {1};
   struct peer peer = proper(*state);
   struct office_event event = {.kind = OFFICE_MESSAGE};
   struct office_failure failure;
   enum peer_manner let_in = peer.manner;
   peer.manner = PEER_CUTS_HELLO;
   peer_start(&peer);
-  struct office *op = start(*state, &peer, ids);
+  struct office *op = start(*state, &peer);
   unsigned failed = 0;
   for (int i = 0; i < 3000 && event.kind != OFFICE_CONNECTED; i++) {
     if (!office_collect(op, &event)) {
@@ -395,13 +408,12 @@ static void a_proxy_may_get_its_broker_later(void **state)
 /* This peer takes nothing but CONNECT and SUBSCRIBE. */
 static void a_message_at_which_a_broker_always_ends_is_told_with_its_size(void **state)
 {
-  static const uint32_t ids[] = {1};
   static const uint8_t message[100];
   struct peer peer = proper(*state);
   struct office_event event = {.kind = OFFICE_CONNECTED};
   struct error error;
   peer_start(&peer);
-  struct office *op = start(*state, &peer, ids);
+  struct office *op = start(*state, &peer);
   assert_int_equal(office_push(op, 0, "trust", message, sizeof message, &error), 0);
   unsigned lost = 0;
   for (int i = 0; i < 1500 && strstr(event.text, "at a message of") == NULL; i++) {

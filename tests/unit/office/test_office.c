@@ -17,6 +17,7 @@ struct office {
   struct rig *rig;
   struct office *op;
   uint32_t ids[RIG_DEVICES];
+  struct names *names;
   struct office_server others[OFFICE_OTHERS_MAX];
   size_t other_count;
   bool earlier;
@@ -36,6 +37,13 @@ static void wake(void *ctx)
   atomic_fetch_add(&((struct office *) ctx)->wakes, 1);
 }
 
+static void describe(void *ctx, size_t index, struct template_values *out)
+{
+  static char name[DEVICE_ID_TEXT];
+  device_id_text(((uint32_t *) ctx)[index], name);
+  out->id = name;
+}
+
 static void start_office(struct office *office)
 {
   struct rig *rig = office->rig;
@@ -44,13 +52,16 @@ static void start_office(struct office *office)
   snprintf(office->certificate, sizeof office->certificate, "%s/operator.crt", rig->pki_folder);
   snprintf(office->key, sizeof office->key, "%s/operator.key", rig->pki_folder);
   for (size_t i = 0; i < RIG_DEVICES; i++) office->ids[i] = pki_device_id(rig->pki, i);
+  if (office->names == NULL)
+    assert_int_equal(
+        names_create(&names_usual, RIG_DEVICES, describe, office->ids, &office->names, &error), 0);
   struct office_config config = {.host = "localhost",
                                  .port = broker_port(rig->broker, BROKER_MAIN),
                                  .ca_path = office->ca,
                                  .certificate_path = office->certificate,
                                  .key_path = office->key,
                                  .device_count = RIG_DEVICES,
-                                 .ids = office->ids,
+                                 .names = office->names,
                                  .mark = MARK,
                                  .clones_mark = MARK ^ 1,
                                  .now_us = now_us,
@@ -216,6 +227,7 @@ static int office_down(void **state)
   uint64_t before = uv_hrtime();
   office_stop(office->op);
   double took_s = (double) (uv_hrtime() - before) / 1e9;
+  names_free(office->names);
   free(office);
   if (took_s > 4) print_error("operator_stop took %.1f s\n", took_s);
   return rig_down(&rig) != 0 || took_s > 4 ? -1 : 0;

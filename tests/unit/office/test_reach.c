@@ -19,11 +19,25 @@ static void wake(void *ctx)
   (void) ctx;
 }
 
+static void describe(void *ctx, size_t index, struct template_values *out)
+{
+  (void) ctx, (void) index;
+  out->id = "00000001";
+}
+
+/* Of a fleet of one. */
+static const struct names *one_name(void)
+{
+  static struct names *names; /* lives as long as the program */
+  if (names == NULL)
+    assert_int_equal(names_create(&names_usual, 1, describe, NULL, &names, NULL), 0);
+  return names;
+}
+
 /* The first event of an operator whose broker's name has these addresses. */
 static struct office_event first_event(const char *const *addresses, struct office_failure *failure,
                                        unsigned *connections)
 {
-  static const uint32_t ids[] = {1};
   struct peer peer = {.manner = PEER_CUTS_HELLO};
   struct office_event event = {.kind = OFFICE_MESSAGE};
   struct office *op = NULL;
@@ -37,7 +51,7 @@ static struct office_event first_event(const char *const *addresses, struct offi
                                        .key_path = "key",
                                        .mark = 1,
                                        .device_count = 1,
-                                       .ids = ids,
+                                       .names = one_name(),
                                        .now_us = now_us,
                                        .wake = wake};
   if (office_start(&config, &op, &error) != 0) fail_msg("%s", error.text);

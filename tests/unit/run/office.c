@@ -102,7 +102,8 @@ static int dispatch(size_t index, const char *suffix, const void *data, size_t s
 {
   struct out *out = calloc(1, sizeof *out + size);
   assert(out != NULL && index < the.config.device_count);
-  snprintf(out->topic, sizeof out->topic, "private/%08x/%s", the.config.ids[index], suffix);
+  struct names_device to = names_of(the.config.names, index);
+  snprintf(out->topic, sizeof out->topic, "%s%s", to.root, suffix);
   out->life = life;
   out->qos = qos;
   out->keep = keep;
@@ -110,7 +111,7 @@ static int dispatch(size_t index, const char *suffix, const void *data, size_t s
   if (size > 0) memcpy(out->data, data, size);
   the.pending++;
   bool block = strcmp(suffix, "ota/block") == 0; /* hundreds of them */
-  if (!block) trace_say("operator", "to %08x: %s", the.config.ids[index], suffix);
+  if (!block) trace_say("operator", "to %s: %s", to.name, suffix);
   clock_in(WIRE_US, arrive, out);
   return 0;
 }
@@ -255,13 +256,6 @@ void office_return(struct office *op)
 
 /* --- Hearing ---------------------------------------------------------------------------------- */
 
-static size_t index_of(uint32_t id)
-{
-  for (size_t i = 0; i < the.config.device_count; i++)
-    if (the.config.ids[i] == id) return i;
-  return SIZE_MAX;
-}
-
 static void hear_telemetry(size_t index, const uint8_t *data, size_t size)
 {
   struct payload payload;
@@ -336,13 +330,16 @@ static void hear_ack(enum office_event_kind kind, size_t index, const char *text
 
 void site_hear(const char *topic, const void *data, size_t size, bool retained)
 {
-  char id[9], below[64], text[160];
+  char text[160];
+  struct names_topic of;
   bool runs = life % 2 == 1;
-  if (!runs || retained || sscanf(topic, "private/%8[0-9a-f]/%63s", id, below) != 2) return;
-  size_t index = index_of((uint32_t) strtoul(id, NULL, 16));
+  if (!runs || retained || !names_find(the.config.names, topic, &of)) return;
+  const char *below = of.telemetry ? "telemetry" : of.below;
+  size_t index = of.index;
   snprintf(text, sizeof text, "%.*s", (int) size, (const char *) data);
   struct office_event event = {.kind = OFFICE_MESSAGE, .index = index};
   snprintf(event.topic, sizeof event.topic, "%s", topic);
+  snprintf(event.below, sizeof event.below, "%s", below);
   memcpy(event.text, text, sizeof event.text);
   bool word = strncmp(text, "trespass", 8) == 0;
   if (strcmp(below, "telemetry") == 0 && !word)

@@ -1,0 +1,305 @@
+/* All texts lie in one block; two tables lead from a root and from a topic of telemetry to the
+ * device, by open addressing. A root has as many levels in every device, so that its end is found
+ * in any topic by counting. */
+#include "base/names.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct names_templates names_usual = {"{id}", "private/{id}/", "private/{id}/telemetry"};
+
+enum text { NAME, CLIENT_ID, ROOT, TELEMETRY, TEXTS };
+
+struct table {
+  uint32_t *slot; /* index + 1; 0: free */
+  size_t size;    /* a power of two, twice as many as devices or more */
+  enum text of;
+};
+
+struct names {
+  struct names_templates templates;
+  size_t count;
+  size_t root_levels;
+  uint32_t (*at)[TEXTS]; /* in `block` */
+  char *block;
+  size_t used, room;
+  struct table roots, telemetries, client_ids;
+};
+
+/* --- Texts ------------------------------------------------------------------------------------ */
+
+static int keep(struct names *names, const char *text, uint32_t *at)
+{
+  size_t size = strlen(text) + 1;
+  if (names->room - names->used < size) {
+    size_t room = names->room * 2 + 4096;
+    char *block = realloc(names->block, room);
+    if (block == NULL || room > UINT32_MAX) {
+      if (block != NULL) names->block = block;
+      return -1;
+    }
+    names->block = block;
+    names->room = room;
+  }
+  memcpy(names->block + names->used, text, size);
+  *at = (uint32_t) names->used;
+  names->used += size;
+  return 0;
+}
+
+static const char *text_at(const struct names *names, size_t index, enum text which)
+{
+  return names->block + names->at[index][which];
+}
+
+struct names_device names_of(const struct names *names, size_t index)
+{
+  assert(index < names->count);
+  return (struct names_device){text_at(names, index, NAME), text_at(names, index, CLIENT_ID),
+                               text_at(names, index, ROOT), text_at(names, index, TELEMETRY)};
+}
+
+/* --- Tables ----------------------------------------------------------------------------------- */
+
+static uint32_t hash(const char *text, size_t size)
+{
+  uint32_t h = 2166136261u; /* FNV-1a */
+  for (size_t i = 0; i < size; i++) h = (h ^ (uint8_t) text[i]) * 16777619u;
+  return h ^ h >> 15;
+}
+
+static int table_open(struct table *table, size_t count, enum text of)
+{
+  table->size = 16;
+  while (table->size < 2 * count) table->size *= 2;
+  table->slot = calloc(table->size, sizeof *table->slot);
+  table->of = of;
+  return table->slot != NULL ? 0 : -1;
+}
+
+/* Where the text is, or would be. */
+static uint32_t *find_slot(const struct names *names, const struct table *table, const char *text,
+                           size_t size)
+{
+  for (size_t i = hash(text, size) & (table->size - 1);; i = (i + 1) & (table->size - 1)) {
+    uint32_t *slot = &table->slot[i];
+    if (*slot == 0) return slot;
+    const char *known = text_at(names, *slot - 1, table->of);
+    if (strncmp(known, text, size) == 0 && known[size] == '\0') return slot;
+  }
+}
+
+static int enter(struct names *names, const struct table *table, size_t index, const char *what,
+                 struct error *error)
+{
+  const char *text = text_at(names, index, table->of);
+  uint32_t *slot = find_slot(names, table, text, strlen(text));
+  if (*slot != 0)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "devices %s and %s have the same %s, '%s': let {id} or {index} be in it",
+                     text_at(names, *slot - 1, NAME), text_at(names, index, NAME), what, text);
+  *slot = (uint32_t) index + 1;
+  return 0;
+}
+
+/* --- Templates -------------------------------------------------------------------------------- */
+
+static size_t count_levels(const char *text)
+{
+  size_t levels = 0;
+  for (; *text != '\0'; text++) levels += *text == '/';
+  return levels;
+}
+
+static int check_template(const char *what, const char *text, struct error *error)
+{
+  unsigned has, all = TEMPLATE_BIT(TEMPLATE_ID) | TEMPLATE_BIT(TEMPLATE_INDEX) |
+                      TEMPLATE_BIT(TEMPLATE_CN) | TEMPLATE_BIT(TEMPLATE_COHORT);
+  if (text[0] == '\0') return error_set(error, EXIT_CODE_USAGE, "%s is empty", what);
+  if (template_check(text, all, &has, error) != 0) return error_wrap(error, "%s", what);
+  return 0;
+}
+
+/* '$' is the broker's own tree (MQTT 5, 4.7.2). */
+static int check_topic(const char *what, const char *text, struct error *error)
+{
+  if (check_template(what, text, error) != 0) return -1;
+  const char *wild = strpbrk(text, "+#");
+  if (wild != NULL)
+    return error_set(error, EXIT_CODE_USAGE, "%s '%s', character %zu: a topic has no '%c'", what,
+                     text, (size_t) (wild - text) + 1, *wild);
+  if (text[0] == '$')
+    return error_set(error, EXIT_CODE_USAGE, "%s '%s' begins with '$', as the broker's own do",
+                     what, text);
+  return 0;
+}
+
+static int check_templates(const struct names_templates *t, struct error *error)
+{
+  if (check_template("the client id", t->client_id, error) != 0 ||
+      check_topic("the control topic", t->root, error) != 0 ||
+      check_topic("the telemetry topic", t->telemetry, error) != 0)
+    return -1;
+  if (t->root[strlen(t->root) - 1] != '/')
+    return error_set(error, EXIT_CODE_USAGE, "the control topic '%s' does not end with '/'",
+                     t->root);
+  if (t->telemetry[strlen(t->telemetry) - 1] == '/')
+    return error_set(error, EXIT_CODE_USAGE, "the telemetry topic '%s' ends with '/'",
+                     t->telemetry);
+  return 0;
+}
+
+/* --- Devices ---------------------------------------------------------------------------------- */
+
+static int expand(struct names *names, size_t index, enum text which, const char *from,
+                  const struct template_values *values, size_t room, struct error *error)
+{
+  char text[NAMES_CLIENT_ID_MAX];
+  bool topic = which != CLIENT_ID;
+  assert(room <= sizeof text);
+  if (template_expand(from, values, text, room) < 0)
+    return error_set(error, EXIT_CODE_USAGE, "'%s' is longer than %zu bytes for device %s", from,
+                     room - 1, values->id);
+  if (topic && (count_levels(text) != count_levels(from) || strpbrk(text, "+#") != NULL))
+    return error_set(error, EXIT_CODE_USAGE,
+                     "'%s' is '%s' for device %s: what is put into a topic has no '/', '+' or '#'",
+                     from, text, values->id);
+  if (which == CLIENT_ID && strcmp(text, values->id) == 0) {
+    names->at[index][CLIENT_ID] = names->at[index][NAME];
+    return 0;
+  }
+  return keep(names, text, &names->at[index][which]) == 0
+             ? 0
+             : error_set(error, EXIT_CODE_SETUP, "not enough memory for the devices' names");
+}
+
+static int add(struct names *names, size_t index, const struct template_values *values,
+               struct error *error)
+{
+  const struct names_templates *t = &names->templates;
+  if (keep(names, values->id, &names->at[index][NAME]) != 0)
+    return error_set(error, EXIT_CODE_SETUP, "not enough memory for the devices' names");
+  if (expand(names, index, CLIENT_ID, t->client_id, values, NAMES_CLIENT_ID_MAX, error) != 0 ||
+      expand(names, index, ROOT, t->root, values, NAMES_ROOT_MAX, error) != 0 ||
+      expand(names, index, TELEMETRY, t->telemetry, values, NAMES_TOPIC_MAX, error) != 0)
+    return -1;
+  return enter(names, &names->client_ids, index, "client id", error) != 0 ||
+                 enter(names, &names->roots, index, "control topic", error) != 0 ||
+                 enter(names, &names->telemetries, index, "telemetry topic", error) != 0
+             ? -1
+             : 0;
+}
+
+static int allocate(struct names *names, size_t count, struct error *error)
+{
+  names->count = count;
+  names->at = calloc(count + 1, sizeof *names->at);
+  if (names->at != NULL && table_open(&names->roots, count, ROOT) == 0 &&
+      table_open(&names->telemetries, count, TELEMETRY) == 0 &&
+      table_open(&names->client_ids, count, CLIENT_ID) == 0)
+    return 0;
+  return error_set(error, EXIT_CODE_SETUP, "not enough memory for the names of %zu devices", count);
+}
+
+int names_create(const struct names_templates *templates, size_t count,
+                 void (*describe)(void *ctx, size_t index, struct template_values *out), void *ctx,
+                 struct names **out, struct error *error)
+{
+  if (check_templates(templates, error) != 0) return -1;
+  struct names *names = calloc(1, sizeof *names);
+  if (names == NULL) return error_set(error, EXIT_CODE_SETUP, "not enough memory for names");
+  names->templates = *templates;
+  names->root_levels = count_levels(templates->root);
+  int status = allocate(names, count, error);
+  for (size_t i = 0; i < count && status == 0; i++) {
+    struct template_values values = {.index = i};
+    describe(ctx, i, &values); /* of the caller: a registry, for one */
+    status = add(names, i, &values, error);
+  }
+  free(names->client_ids.slot); /* nobody asks for a device by it */
+  names->client_ids.slot = NULL;
+  if (status != 0) {
+    names_free(names);
+    return -1;
+  }
+  *out = names;
+  return 0;
+}
+
+void names_free(struct names *names)
+{
+  if (names == NULL) return;
+  free(names->client_ids.slot);
+  free(names->telemetries.slot);
+  free(names->roots.slot);
+  free(names->block);
+  free(names->at);
+  free(names);
+}
+
+/* --- Topics ----------------------------------------------------------------------------------- */
+
+/* Behind so many '/'; NULL: there are not as many. */
+static const char *behind(const char *topic, size_t levels)
+{
+  while (levels > 0 && *topic != '\0') levels -= *topic++ == '/';
+  return levels == 0 ? topic : NULL;
+}
+
+bool names_find(const struct names *names, const char *topic, struct names_topic *out)
+{
+  const char *below = behind(topic, names->root_levels), *end = topic + strlen(topic);
+  uint32_t of_root = 0;
+  if (below != NULL) of_root = *find_slot(names, &names->roots, topic, (size_t) (below - topic));
+  uint32_t of_telemetry = *find_slot(names, &names->telemetries, topic, (size_t) (end - topic));
+  uint32_t found = of_telemetry != 0 ? of_telemetry : of_root;
+  if (found == 0) return false;
+  *out = (struct names_topic){.index = found - 1,
+                              .telemetry = of_telemetry != 0,
+                              .below = below != NULL && of_root != 0 ? below : end};
+  return true;
+}
+
+void names_filter(const struct names *names, const char *below, char out[NAMES_TOPIC_MAX])
+{
+  int size = template_filter(names->templates.root, out, NAMES_TOPIC_MAX);
+  assert(size > 0 && strlen(below) < NAMES_TOPIC_MAX - (size_t) size);
+  strcpy(out + size, below);
+}
+
+void names_telemetry_filter(const struct names *names, char out[NAMES_TOPIC_MAX])
+{
+  int size = template_filter(names->templates.telemetry, out, NAMES_TOPIC_MAX);
+  assert(size > 0);
+  (void) size;
+}
+
+/* MQTT 5, 4.7.1.3: '+' is any one level. */
+static bool matches(const char *filter, const char *topic, size_t size)
+{
+  const char *end = topic + size;
+  for (; *filter != '\0'; filter++) {
+    if (*filter == '+') {
+      while (topic < end && *topic != '/') topic++;
+    } else if (topic == end || *topic++ != *filter)
+      return false;
+  }
+  return topic == end;
+}
+
+bool names_is_telemetry(const struct names *names, const char *topic, size_t size)
+{
+  char filter[NAMES_TOPIC_MAX];
+  names_telemetry_filter(names, filter);
+  return matches(filter, topic, size);
+}
+
+void names_common(const struct names *names, char out[NAMES_TOPIC_MAX])
+{
+  names_filter(names, "", out);
+  char *varies = strchr(out, '+');
+  if (varies != NULL) *varies = '\0';
+}

@@ -1,0 +1,63 @@
+/* What the devices of a fleet are called: a name, a client id, the root of the topics between the
+ * device and the back office (ROOTtrust, ROOTtrust/ack ..., struct device_naming in
+ * fleetsim/device.h), and the topic of its telemetry. Each is expanded once from a template; the
+ * other way, a topic leads to its device. */
+#ifndef FLEETSIM_NAMES_H
+#define FLEETSIM_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/template.h"
+
+#define NAMES_TOPIC_MAX     128u /* bytes of a topic or a filter with its zero */
+#define NAMES_ROOT_MAX      113u
+#define NAMES_CLIENT_ID_MAX 129u
+
+/* ROOT ends with '/'. */
+struct names_templates {
+  const char *client_id, *root, *telemetry;
+};
+
+/* "{id}", "private/{id}/", "private/{id}/telemetry". */
+extern const struct names_templates names_usual;
+
+struct names_device {
+  const char *name, *client_id, *root, *telemetry;
+};
+
+struct names_topic {
+  size_t index;      /* of the device */
+  bool telemetry;    /* it is the one of its telemetry */
+  const char *below; /* what comes behind ROOT, in the topic; "": it is not behind ROOT */
+};
+
+struct names;
+
+/* `describe` says what is known of a device; its texts are copied. USAGE, by the template and the
+ * device, for what is no template, no topic, too long, or the same for two devices. The templates'
+ * texts must outlive the names. */
+int names_create(const struct names_templates *templates, size_t count,
+                 void (*describe)(void *ctx, size_t index, struct template_values *out), void *ctx,
+                 struct names **out, struct error *error);
+void names_free(struct names *names);
+
+/* Texts live as long as the names. */
+struct names_device names_of(const struct names *names, size_t index);
+
+/* False: it is no topic of a device of the fleet. */
+bool names_find(const struct names *names, const char *topic, struct names_topic *out);
+
+/* The filter of ROOT`below` for all devices, of any fleet with these templates; of telemetry. */
+void names_filter(const struct names *names, const char *below, char out[NAMES_TOPIC_MAX]);
+void names_telemetry_filter(const struct names *names, char out[NAMES_TOPIC_MAX]);
+
+/* Whether the topic, of `size` bytes, is one of telemetry, be it of this fleet or of another with
+   these templates. */
+bool names_is_telemetry(const struct names *names, const char *topic, size_t size);
+
+/* The beginning that ROOT has for all devices, whole levels of it: "private/"; "": none. */
+void names_common(const struct names *names, char out[NAMES_TOPIC_MAX]);
+
+#endif

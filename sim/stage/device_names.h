@@ -1,0 +1,13 @@
+/* What the devices of a run are called, as their pages and the templates have it. */
+#ifndef FLEETSIM_STAGE_DEVICE_NAMES_H
+#define FLEETSIM_STAGE_DEVICE_NAMES_H
+
+#include "base/names.h"
+#include "stage/stage.h"
+
+/* The names of these devices of the fleet folder, or (NULL) of its first `count`, in this order; to
+ * be freed. 0, or -1 with stage->error. */
+int stage_name_devices(struct stage *stage, const uint32_t *devices, size_t count,
+                       struct names **out);
+
+#endif

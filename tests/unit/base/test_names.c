@@ -1,0 +1,187 @@
+/* What devices are called, and which device a topic is of. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/names.h"
+
+struct register_of {
+  const char *form;  /* of the name, by the index */
+  const char *fixed; /* of all; NULL */
+  char text[80];
+};
+
+static void describe(void *ctx, size_t index, struct template_values *out)
+{
+  struct register_of *reg = ctx;
+  if (reg->fixed != NULL)
+    snprintf(reg->text, sizeof reg->text, "%s", reg->fixed);
+  else
+    snprintf(reg->text, sizeof reg->text, "%s%08zx", reg->form, index + 1);
+  out->id = out->cn = reg->text;
+  out->cohort = index % 2 == 0 ? "even" : "odd";
+}
+
+static struct names *make(const struct names_templates *templates, size_t count, const char *form)
+{
+  struct register_of reg = {.form = form};
+  struct names *names = NULL;
+  struct error error;
+  if (names_create(templates, count, describe, &reg, &names, &error) != 0)
+    fail_msg("%s", error.text);
+  return names;
+}
+
+static void expect(const struct names *names, const char *topic, size_t index, bool telemetry,
+                   const char *below)
+{
+  struct names_topic found;
+  if (!names_find(names, topic, &found)) fail_msg("nobody has the topic '%s'", topic);
+  assert_int_equal(found.index, index);
+  assert_int_equal(found.telemetry, telemetry);
+  assert_string_equal(found.below, below);
+}
+
+static void expect_nobody(const struct names *names, const char *topic)
+{
+  struct names_topic found;
+  if (names_find(names, topic, &found)) fail_msg("'%s' is of device %zu", topic, found.index);
+}
+
+static void the_usual_names_are_those_of_old(void **state)
+{
+  (void) state;
+  char out[NAMES_TOPIC_MAX];
+  struct names *names = make(&names_usual, 1000, "");
+  struct names_device device = names_of(names, 0xa1 - 1);
+  assert_string_equal(device.name, "000000a1");
+  assert_string_equal(device.client_id, "000000a1");
+  assert_string_equal(device.root, "private/000000a1/");
+  assert_string_equal(device.telemetry, "private/000000a1/telemetry");
+  expect(names, "private/000000a1/trust/ack", 0xa0, false, "trust/ack");
+  expect(names, "private/000000a1/telemetry", 0xa0, true, "telemetry");
+  expect(names, "private/000003e8/", 999, false, "");
+  expect_nobody(names, "private/000003e9/telemetry");
+  expect_nobody(names, "private/000000A1/telemetry");
+  expect_nobody(names, "private/000000a1");
+  expect_nobody(names, "/private/000000a1/telemetry");
+  expect_nobody(names, "");
+  names_filter(names, "trust/ack", out);
+  assert_string_equal(out, "private/+/trust/ack");
+  names_telemetry_filter(names, out);
+  assert_string_equal(out, "private/+/telemetry");
+  names_common(names, out);
+  assert_string_equal(out, "private/");
+  names_free(names);
+}
+
+static void topics_of_ones_own_lead_to_their_device(void **state)
+{
+  (void) state;
+  static const struct names_templates acme = {"{cohort}:{index:04}", "acme/v1/{id}/fleetsim/",
+                                              "acme/v1/{id}/up"};
+  char out[NAMES_TOPIC_MAX];
+  struct names *names = make(&acme, 300, "SN-");
+  struct names_device device = names_of(names, 41);
+  assert_string_equal(device.name, "SN-0000002a");
+  assert_string_equal(device.client_id, "odd:0041");
+  assert_string_equal(device.root, "acme/v1/SN-0000002a/fleetsim/");
+  for (size_t i = 0; i < 300; i++) {
+    char topic[NAMES_TOPIC_MAX];
+    device = names_of(names, i);
+    expect(names, device.telemetry, i, true, "");
+    snprintf(topic, sizeof topic, "%sota/get", device.root);
+    expect(names, topic, i, false, "ota/get");
+    snprintf(topic, sizeof topic, "%stelemetry", device.root);
+    expect(names, topic, i, false, "telemetry"); /* which is not where its telemetry goes */
+    snprintf(topic, sizeof topic, "%s/x", device.telemetry);
+    expect_nobody(names, topic);
+  }
+  names_filter(names, "", out);
+  assert_string_equal(out, "acme/v1/+/fleetsim/");
+  names_telemetry_filter(names, out);
+  assert_string_equal(out, "acme/v1/+/up");
+  names_common(names, out);
+  assert_string_equal(out, "acme/v1/");
+  names_free(names);
+}
+
+static void telemetry_is_known_by_its_form_also_of_another_fleet(void **state)
+{
+  (void) state;
+  static const struct names_templates acme = {"{id}", "c/{id}/", "acme/{cohort}/{id}/up"};
+  static const struct {
+    const char *topic;
+    bool is;
+  } rows[] = {{"acme/even/SN-1/up", true}, {"acme/x/y/up", true},    {"acme/x/up", false},
+              {"acme/x/y/up/z", false},    {"acme/x/y/z/up", false}, {"acme/x/y/upp", false},
+              {"acme/x/y/u", false},       {"acme//y/up", true},     {"", false}};
+  struct names *names = make(&acme, 3, "SN-");
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (names_is_telemetry(names, rows[i].topic, strlen(rows[i].topic)) != rows[i].is)
+      fail_msg("'%s'", rows[i].topic);
+  assert_true(names_is_telemetry(names, "acme/x/y/up and more", 11));
+  names_free(names);
+}
+
+static void refuses(const struct names_templates *templates, const char *form, const char *fixed,
+                    const char *says)
+{
+  struct register_of reg = {.form = form, .fixed = fixed};
+  struct names *names = NULL;
+  struct error error = {.text = ""};
+  if (names_create(templates, 2, describe, &reg, &names, &error) == 0) fail_msg("taken: %s", says);
+  assert_int_equal(error.code, EXIT_CODE_USAGE);
+  if (strstr(error.text, says) == NULL) fail_msg("'%s' does not say '%s'", error.text, says);
+}
+
+static void what_is_no_topic_or_not_the_devices_own_is_refused(void **state)
+{
+  (void) state;
+#define T(...) &(const struct names_templates){__VA_ARGS__}
+  refuses(T("{id", "a/{id}/", "b/{id}"), "", NULL, "the client id: '{id', character 1");
+  refuses(T("", "a/{id}/", "b/{id}"), "", NULL, "the client id is empty");
+  refuses(T("{id}", "a/{id}", "b/{id}"), "", NULL, "does not end with '/'");
+  refuses(T("{id}", "a/+/{id}/", "b/{id}"), "", NULL,
+          "the control topic 'a/+/{id}/', character 3: a topic has no '+'");
+  refuses(T("{id}", "a/{id}/", "b/{id}/#"), "", NULL, "character 8: a topic has no '#'");
+  refuses(T("{id}", "$SYS/{id}/", "b/{id}"), "", NULL, "begins with '$'");
+  refuses(T("{id}", "a/{id}/", "b/{id}/"), "", NULL, "the telemetry topic 'b/{id}/' ends with '/'");
+  refuses(T("{id}", "a/{id}/", "b/{serial}"), "", NULL, "the telemetry topic: 'b/{serial}'");
+  refuses(T("me", "a/{id}/", "b/{id}"), "", NULL,
+          "devices 00000001 and 00000002 have the same client id, 'me'");
+  refuses(T("{id}", "a/b/", "b/{id}"), "", NULL, "the same control topic, 'a/b/'");
+  refuses(T("{id}", "a/{id}/", "b"), "", NULL, "the same telemetry topic, 'b'");
+  refuses(T("{index}", "a/{index}/", "b/{id}"), "", "twice", "the same telemetry topic, 'b/twice'");
+  refuses(T("{id}", "a/{id}/", "b/{index}"), "x/", NULL, "'a/{id}/' is 'a/x/00000001/' for device");
+  refuses(T("{id}", "a/{index}/", "b/{id}"), "#", NULL, "has no '/', '+' or '#'");
+  refuses(T("{id}", "{id}/{id}/{id}/0123456789012345678901234567890123456789012/", "b/{id}"),
+          "0123456789012345", NULL, "is longer than 112 bytes for device 012345678901234500000001");
+#undef T
+}
+
+static void a_client_id_may_hold_what_a_topic_may_not(void **state)
+{
+  (void) state;
+  static const struct names_templates odd = {"{id}", "a/{index}/", "b/{index}"};
+  struct names *names = make(&odd, 2, "urn:x/+#");
+  assert_string_equal(names_of(names, 1).client_id, "urn:x/+#00000002");
+  names_free(names);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_usual_names_are_those_of_old),
+      cmocka_unit_test(topics_of_ones_own_lead_to_their_device),
+      cmocka_unit_test(telemetry_is_known_by_its_form_also_of_another_fleet),
+      cmocka_unit_test(what_is_no_topic_or_not_the_devices_own_is_refused),
+      cmocka_unit_test(a_client_id_may_hold_what_a_topic_may_not),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
