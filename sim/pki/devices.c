@@ -13,7 +13,11 @@ static int flash(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t 
                  struct error *error)
 {
   struct device_host host = pki_nvm_host(pki_nvm_page(&pki->nvm, page));
-  struct device_nvm_identity identity = {.id = newcomer->id};
+  struct device_nvm_identity identity = {.id = newcomer->id,
+                                         .subject_kind = (uint8_t) newcomer->subject_kind};
+  _Static_assert(sizeof identity.name == sizeof newcomer->name, "a page holds every name");
+  memcpy(identity.name, newcomer->name, sizeof identity.name);
+  memcpy(identity.subject, newcomer->subject, sizeof identity.subject);
   memcpy(identity.update_key, pki->update_point, sizeof identity.update_key);
   if (pki_key_scalar(newcomer->key, identity.private_key, error) != 0) return -1;
   bool written =

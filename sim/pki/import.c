@@ -176,6 +176,23 @@ static int doubt_key(struct import *import, const struct pki_newcomer *newcomer,
   return 0;
 }
 
+/* The name where that is out of the certificate, or else its CN; where it has none that a device's
+ * memory can hold, the name. */
+static void choose_subject(const struct import *import, const X509 *leaf,
+                           struct pki_newcomer *newcomer)
+{
+  static const enum device_subject kinds[] = {[PKI_ID_FROM_CSV] = DEVICE_SUBJECT_CN,
+                                              [PKI_ID_FROM_CN] = DEVICE_SUBJECT_CN,
+                                              [PKI_ID_FROM_SERIAL] = DEVICE_SUBJECT_SERIAL_NUMBER,
+                                              [PKI_ID_FROM_URI] = DEVICE_SUBJECT_SAN_URI,
+                                              [PKI_ID_FROM_DNS] = DEVICE_SUBJECT_SAN_DNS};
+  char cn[PKI_DEVICE_NAME + 8];
+  newcomer->subject_kind = kinds[import->how->id_from];
+  if (newcomer->subject_kind != DEVICE_SUBJECT_CN) return;
+  pki_cert_common_name(X509_get_subject_name(leaf), cn, sizeof cn);
+  if (device_name_is_good(cn)) strcpy(newcomer->subject, cn);
+}
+
 static int enter(struct import *import, struct pki_newcomer *newcomer,
                  STACK_OF(X509) * certificates, const char *path, struct error *error)
 {
@@ -193,6 +210,7 @@ static int enter(struct import *import, struct pki_newcomer *newcomer,
   pki_doubt_name(&import->doubts, newcomer->name, leaf, where);
   if (doubt_key(import, newcomer, leaf, where, error) != 0) return -1;
   pki_describe_issued(leaf, root, true, &newcomer->row);
+  choose_subject(import, leaf, newcomer);
   newcomer->bundle = import->bundle;
   newcomer->bundle_size = import->bundle_size;
   uint32_t page = (uint32_t) (import->pki->device_count + import->entered++);

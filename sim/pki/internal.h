@@ -81,6 +81,9 @@ int pki_devices_end(struct pki *pki, int result, struct error *error);
 struct pki_newcomer {
   uint32_t id;
   char name[PKI_DEVICE_NAME];
+  /* what it will know a certificate for its own by; empty: the name */
+  char subject[PKI_DEVICE_NAME];
+  enum device_subject subject_kind;
   EVP_PKEY *key;
   struct pki_issued row;
   const uint8_t *chain;

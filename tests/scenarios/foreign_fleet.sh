@@ -132,6 +132,7 @@ if grep -rqs "$passphrase" "$work/fleet" "$work/other"; then name="the passphras
 # Its day ----------------------------------------------------------------------------------------------------------------------
 quietly "$fleetsim" pki export "$fleet" --what client-ca --roots one --out "$broker/clients.crt"
 cat maker.crt >>"$broker/clients.crt"
+printf 'user operator\ntopic readwrite private/#\n\npattern readwrite private/%%u/#\n' >"$broker/acl"
 begin_broker() { # PORT
   cat >"$broker/conf" <<CONF
 user $(id -un)
@@ -142,6 +143,7 @@ listener $1 127.0.0.1
 cafile $broker/clients.crt
 certfile $work/keys/server.crt
 keyfile $work/keys/server.key
+acl_file $broker/acl
 require_certificate true
 use_identity_as_username true
 CONF
@@ -167,7 +169,7 @@ YAML
 )
 expect "it connects, and loses nothing" 0 "PASS" "$fleetsim" run "$day" --fleet "$fleet" --out "$work/day"
 for uuid in $(cat "$work/uuids"); do
-  if ! grep -q "New client connected.* u'$uuid'" "$broker/log"; then name="$uuid" complain "the broker has not seen it"; fi
+  if ! grep -q "New client connected.* as $uuid .* u'$uuid'" "$broker/log"; then name="$uuid" complain "the broker has not seen it"; fi
 done
 grep -rqs "$passphrase" "$work/day" && name="the passphrase" complain "it is in the results"
 end_of_cases

@@ -171,6 +171,18 @@ static void expect_name(struct town *t, size_t index, const char *wanted)
   assert_int_equal(found, index);
 }
 
+/* What its memory says it is called, and by what it will know a certificate for its own. */
+static void expect_flashed(struct town *t, size_t index, const char *name, enum device_subject kind,
+                           const char *subject)
+{
+  struct device_nvm_identity identity;
+  const struct device_host host = pki_nvm_host(pki_device_page(t->fresh, index));
+  assert_int_equal(device_nvm_read_identity(&host, &identity), 0);
+  assert_string_equal(identity.name, name);
+  assert_int_equal(identity.subject_kind, kind);
+  assert_string_equal(identity.subject, subject);
+}
+
 static void devices_go_by_their_names_in_the_order_of_the_list(void **state)
 {
   struct town *t = *state;
@@ -184,6 +196,9 @@ static void devices_go_by_their_names_in_the_order_of_the_list(void **state)
     assert_int_equal(pki_device_count(t->fresh), 2);
     expect_name(t, 0, "AA:BB:CC:DD:EE:FF");
     expect_name(t, 1, "0f8fad5b-d9cb-469f-a165-70867728950e");
+    expect_flashed(t, 0, "AA:BB:CC:DD:EE:FF", DEVICE_SUBJECT_CN, "AA:BB:CC:DD:EE:FF");
+    expect_flashed(t, 1, "0f8fad5b-d9cb-469f-a165-70867728950e", DEVICE_SUBJECT_CN,
+                   "0f8fad5b-d9cb-469f-a165-70867728950e");
     assert_int_equal(pki_find_name(t->fresh, "aa:bb:cc:dd:ee:ff", &index, &error), 0);
     assert_int_equal(pki_find_name(t->fresh, "00000001", &index, &error), 0);
     pki_close(t->fresh);
@@ -197,6 +212,7 @@ static void a_name_of_the_list_need_not_be_the_cn_and_that_is_told(void **state)
   mint(t, "1", "somebody");
   EXPECT_OK(import_into(t->fresh, t, PKI_ID_FROM_CSV, "SN-1,1.key,1.crt\n"));
   expect_name(t, 0, "SN-1");
+  expect_flashed(t, 0, "SN-1", DEVICE_SUBJECT_CN, "somebody");
   if (strstr(warned, "1 device has a CN that is not its name") == NULL ||
       strstr(warned, "list.csv:1: 'somebody'") == NULL)
     fail_msg("%s", warned);
