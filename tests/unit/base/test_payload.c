@@ -11,15 +11,15 @@
 
 static const struct payload sample = {0xa1b2c3d4, 0x00010203, 0x0405060708};
 
-/* Of the smallest size: bytes 13 to 15 as the polynomial division bit by bit has them. */
+/* Bytes 13 to 15 as the polynomial division bit by bit has them, of what is before and the size. */
 static void the_check_is_crc_24(void **state)
 {
   (void) state;
-  uint8_t bytes[PAYLOAD_MIN];
+  uint8_t bytes[PAYLOAD_MAX];
   uint32_t sum = 0xb704ce;
   payload_write(bytes, sizeof bytes, &sample);
-  for (size_t i = 0; i < 13; i++) {
-    sum ^= (uint32_t) bytes[i] << 16;
+  for (size_t i = 0; i < 15; i++) {
+    sum ^= (uint32_t) (i < 13 ? bytes[i] : i == 13 ? sizeof bytes >> 8 : 0) << 16;
     for (int bit = 0; bit < 8; bit++)
       sum = (sum & 0x800000) != 0 ? (sum << 1 ^ 0x864cfb) & 0xffffff : sum << 1;
   }
