@@ -12,16 +12,19 @@ enum { SEQUENCE = 4, TIME = 8, TIME_SIZE = 5, CHECK = 13, CHECK_SIZE = 3, MARK_S
 #define CRC_MASK  0xffffffu
 #define PADDING   'x'
 
-/* Polynomial 0x864cfb, four bits at once. */
-static const uint32_t crc_of[16] = {0x000000, 0x864cfb, 0x8ad50d, 0x0c99f6, 0x93e6e1, 0x15aa1a,
-                                    0x1933ec, 0x9f7f17, 0xa18139, 0x27cdc2, 0x2b5434, 0xad18cf,
-                                    0x3267d8, 0xb42b23, 0xb8b2d5, 0x3efe2e};
+/* Polynomial 0x864cfb: what the upper and the lower half of a byte leave. */
+static const uint32_t crc_of[2][16] = {
+    {0x000000, 0xc54e89, 0x0cd1e9, 0xc99f60, 0x19a3d2, 0xdced5b, 0x15723b, 0xd03cb2, 0x3347a4,
+     0xf6092d, 0x3f964d, 0xfad8c4, 0x2ae476, 0xefaaff, 0x26359f, 0xe37b16},
+    {0x000000, 0x864cfb, 0x8ad50d, 0x0c99f6, 0x93e6e1, 0x15aa1a, 0x1933ec, 0x9f7f17, 0xa18139,
+     0x27cdc2, 0x2b5434, 0xad18cf, 0x3267d8, 0xb42b23, 0xb8b2d5, 0x3efe2e},
+};
 
 static uint32_t crc(uint32_t sum, const uint8_t *data, size_t size)
 {
   for (size_t i = 0; i < size; i++) {
-    sum = (sum << 4 & CRC_MASK) ^ crc_of[(sum >> 20 ^ data[i] >> 4) & 15];
-    sum = (sum << 4 & CRC_MASK) ^ crc_of[(sum >> 20 ^ data[i]) & 15];
+    uint32_t byte = (sum >> 16 ^ data[i]) & 0xff;
+    sum = (sum << 8 & CRC_MASK) ^ crc_of[0][byte >> 4] ^ crc_of[1][byte & 15];
   }
   return sum;
 }
