@@ -36,10 +36,8 @@ size_t stage_told_count(const struct stage *stage)
 
 int stage_wait_broker(struct stage *stage, broker_operation *begin, uint64_t within_ms)
 {
-  for (size_t n = 0; n < stage_told_count(stage); n++) {
-    stage->nodes[n].untold |= stage->nodes[n].frozen;
+  for (size_t n = 0; n < stage_told_count(stage); n++)
     if (stage_is_reachable(stage, n) && stage_wait_node(stage, n, begin, within_ms) != 0) return -1;
-  }
   return 0;
 }
 
@@ -151,10 +149,16 @@ enum step_outcome stage_confirm_served(struct stage *stage, int only)
   return STEP_DONE;
 }
 
+/* What is said to all, those that are frozen hear as they thaw. */
 static int tell(struct stage *stage, broker_operation *operation, int node)
 {
-  if (node < 0) return stage_wait_broker(stage, operation, APPLY_WITHIN_MS);
-  return stage_wait_node(stage, (size_t) node, operation, APPLY_WITHIN_MS);
+  if (node >= 0) return stage_wait_node(stage, (size_t) node, operation, APPLY_WITHIN_MS);
+  for (size_t n = 0; n < stage_told_count(stage); n++) {
+    struct stage_node *it = &stage->nodes[n];
+    it->untold |= it->frozen;
+    it->unrestarted |= it->frozen && operation == broker_restart;
+  }
+  return stage_wait_broker(stage, operation, APPLY_WITHIN_MS);
 }
 
 static enum step_outcome restart(struct stage *stage, int node)

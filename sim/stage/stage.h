@@ -34,7 +34,11 @@ struct stage_node {
   bool waiting[BROKER_LISTENERS];            /* it was written and is not known to be served yet */
   char bridge_name[32];
   bool down, frozen; /* by a step */
-  bool untold;       /* frozen while the others were told to read their files, or to start again */
+  /* frozen while the others were told to read their files; while they were told to start again */
+  bool untold, unrestarted;
+  /* down or frozen while the others were tried: callers.h; what it may have trusted till then */
+  bool untried;
+  struct pki_roots trusted;
 };
 
 /* What is known of one device's certificate. */

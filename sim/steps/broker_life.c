@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "stage/apply.h"
 #include "stage/books.h"
+#include "stage/callers.h"
 #include "stage/wait.h"
 #include "steps/internal.h"
 
@@ -65,6 +66,19 @@ static enum step_outcome await_office(struct stage *stage, int node)
   return STEP_FAILED;
 }
 
+/* Its files may have changed while it was frozen: what was done to the others is done to it, and
+   looked at as at them. */
+static enum step_outcome make_up(struct stage *stage, int node)
+{
+  struct stage_node *it = &stage->nodes[node];
+  bool restart = it->unrestarted;
+  if (!it->untold) return STEP_DONE;
+  it->untold = it->unrestarted = false;
+  enum step_outcome outcome =
+      stage_broker_apply(stage, restart ? SCENARIO_APPLY_RESTART : SCENARIO_APPLY_RELOAD, node);
+  return outcome == STEP_DONE ? stage_callers_make_up(stage, (size_t) node, restart) : outcome;
+}
+
 /* A rollback may come upon a broker that the phase itself has killed, or brought back, since. */
 static enum step_outcome run_thaw_broker(struct stage *stage, const struct scenario_step *step)
 {
@@ -72,20 +86,19 @@ static enum step_outcome run_thaw_broker(struct stage *stage, const struct scena
   stage->nodes[step->node].frozen = false;
   enum step_outcome outcome = do_to(stage, step, broker_thaw);
   if (outcome == STEP_DONE) outcome = await_office(stage, step->node);
-  if (outcome != STEP_DONE || !stage->nodes[step->node].untold) return outcome;
-  stage->nodes[step->node].untold = false;
-  /* its files have changed while it was frozen */
-  return stage_broker_apply(stage, SCENARIO_APPLY_RELOAD, step->node);
+  return outcome == STEP_DONE ? make_up(stage, step->node) : outcome;
 }
 
 static enum step_outcome run_start_broker(struct stage *stage, const struct scenario_step *step)
 {
-  if (!stage->nodes[step->node].down) return STEP_DONE;
+  struct stage_node *node = &stage->nodes[step->node];
+  if (!node->down) return STEP_DONE;
   enum step_outcome outcome = do_to(stage, step, broker_start);
   if (outcome != STEP_DONE) return outcome;
-  stage->nodes[step->node].down = stage->nodes[step->node].untold = false;
+  node->down = node->untold = node->unrestarted = false;
   outcome =
       stage_confirm_served(stage, step->node); /* a chain that was presented while it was down */
+  if (outcome == STEP_DONE) outcome = stage_callers_make_up(stage, (size_t) step->node, true);
   return outcome == STEP_DONE ? await_office(stage, step->node) : outcome;
 }
 

@@ -1,0 +1,20 @@
+/* Whether brokers trust devices by the roots that they were told of. */
+#ifndef FLEETSIM_STAGE_CALLERS_H
+#define FLEETSIM_STAGE_CALLERS_H
+
+#include "stage/stage.h"
+
+/* At every broker that is reachable a client under each of stage->client_roots must get in, one
+ * under each root of `before` that is not among them must not, within the step's broker_ms (10 s
+ * where it has none). `restarted`: the brokers were, to have them read their file. FAILED says which
+ * does not do so; of a root without a key the phase says that it was not tried. */
+enum step_outcome stage_callers_try(struct stage *stage, const struct pki_roots *before,
+                                    bool restarted);
+
+/* Keeps for those that are down or frozen that they are not tried, and what they trusted. */
+void stage_callers_missed(struct stage *stage, const struct pki_roots *before);
+
+/* Tries one that is back as it would have been, if it missed that. */
+enum step_outcome stage_callers_make_up(struct stage *stage, size_t node, bool restarted);
+
+#endif
