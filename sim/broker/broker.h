@@ -163,11 +163,12 @@ struct broker_client {
   const char *ca_path; /* the broker's chain and name are verified by it; NULL: they are not */
   const char *from;    /* numeric address that it comes from; NULL: the system chooses */
   unsigned turn;       /* of the addresses of the broker's name, the one to begin with */
+  uint32_t timeout_ms; /* until CONNACK; 0: 5 s */
 };
 
 /* Asks the main listener whether it takes this client's certificate: a TLS handshake with it and
  * CONNECT (MQTT 3.1.1, a new session). CONNACK of whatever code: it does; an alert or the end of
- * the connection before: it does not. Then it leaves. 5 s; an error: there was no answer, or (with
+ * the connection before: it does not. Then it leaves. An error: there was no answer, or (with
  * `ca_path`) none that is to be trusted. What was seen comes with an error too. */
 void broker_try_client(struct broker *broker, const struct broker_client *client,
                        broker_seen_done done, void *ctx);

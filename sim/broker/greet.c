@@ -211,6 +211,7 @@ static struct greet *begin_greeting(struct broker *broker, const struct broker_c
   snprintf(greet->key, sizeof greet->key, "%s", client->key_path);
   if (verifies) snprintf(greet->ca, sizeof greet->ca, "%s", client->ca_path);
   if (bound) snprintf(greet->from, sizeof greet->from, "%s", client->from);
+  uint32_t timeout_ms = client->timeout_ms != 0 ? client->timeout_ms : GREET_MS;
   greet->error.code = EXIT_CODE_SETUP;
   broker_task_begin(broker, &greet->task, on_greeting_cancel);
   tls_dial_start(&greet->dial, broker->loop,
@@ -223,7 +224,7 @@ static struct greet *begin_greeting(struct broker *broker, const struct broker_c
                                            .ca = verifies ? greet->ca : NULL,
                                            .from = bound ? greet->from : NULL,
                                            .turn = client->turn,
-                                           .timeout_ms = GREET_MS,
+                                           .timeout_ms = timeout_ms,
                                            .event = on_greeting_event});
   return greet;
 }

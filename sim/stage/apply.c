@@ -8,6 +8,7 @@
 
 #include "stage/books.h"
 #include "stage/heard.h"
+#include "stage/list_looks.h"
 #include "stage/looks.h"
 #include "stage/nodes.h"
 #include "stage/operation.h"
@@ -176,6 +177,7 @@ enum step_outcome stage_broker_apply(struct stage *stage, enum scenario_apply ap
   if (apply == SCENARIO_APPLY_RESTART) outcome = restart(stage, node);
   if (apply == SCENARIO_APPLY_RELOAD && tell(stage, broker_reload, node) != 0)
     outcome = STEP_ABORTED;
+  if (outcome == STEP_DONE && apply != SCENARIO_APPLY_HOOK) stage_list_told(stage);
   if (outcome == STEP_DONE) outcome = await_office(stage);
   /* a hook put in force only what it was called for: stage_present looks at that */
   return outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK ? outcome

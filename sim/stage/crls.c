@@ -129,7 +129,7 @@ static bool is_made(struct stage *stage, void *ctx)
 
 /* From here on the fleet is measured by the new list, although the broker has yet to read it: how
  * long that takes is the question. Who is let in meanwhile is no fault of the broker's. */
-static int make_and_tell(struct stage *stage, const struct scenario_crl *crl)
+static int make_and_tell(struct stage *stage, const struct scenario_crl *crl, bool untold)
 {
   struct making making = {
       .stage = stage, .crl = crl, .names = calloc(fleet_size(stage->fleet), sizeof(bool))};
@@ -142,7 +142,7 @@ static int make_and_tell(struct stage *stage, const struct scenario_crl *crl)
   while (!making.ended) world_turn(stage->world, true);
   if (making.result != 0) stage->error = making.error;
   bool told = making.result == 0 && waited != STAGE_ABORTED;
-  if (told) stage_list_names(stage, making.names);
+  if (told) stage_list_names(stage, making.names, untold);
   if (told) told = fleet_publish_crl(stage->fleet, making.names, &stage->error) == 0;
   stage->list_unchecked = crl->unchecked;
   stage->list_ends_s =
@@ -156,11 +156,13 @@ enum step_outcome stage_publish_crl(struct stage *stage, const struct scenario_c
 {
   /* whoever is taken off it now has been on it until now */
   if (stage_look_at_list(stage, true) != STEP_DONE) return STEP_ABORTED;
-  if (make_and_tell(stage, crl) != 0) return stage_give_up(stage);
+  if (make_and_tell(stage, crl, apply == SCENARIO_APPLY_NONE) != 0) return stage_give_up(stage);
   if (stage_wait_broker(stage, broker_crl_published, PUBLISH_WITHIN_MS) != 0) return STEP_ABORTED;
   enum step_outcome outcome = stage_broker_apply(stage, apply, -1);
-  if (outcome == STEP_DONE && apply != SCENARIO_APPLY_NONE)
+  if (outcome == STEP_DONE && apply != SCENARIO_APPLY_NONE) {
+    stage_list_say_untried(stage);
     outcome = stage_look_at_list(stage, true);
+  }
   /* as far as it was told to */
   if (outcome != STEP_ABORTED) fleet_crl_taken(stage->fleet);
   return outcome;

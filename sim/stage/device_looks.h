@@ -8,18 +8,25 @@
 
 /* What the looks at one address had for an answer. */
 struct stage_entry {
-  bool open;   /* CONNACK 0 for at least one of them */
-  bool closed; /* each was answered by somebody with a certificate, and none with CONNACK 0 */
-  bool shut;   /* at least one was turned away: it did not end in CONNACK 0, nor for want of time */
+  bool open;    /* at least one was let in: CONNACK 0, or as by_tls */
+  bool closed;  /* each was kept out, by TLS or as not authorised, by somebody with a certificate */
+  bool shut;    /* at least one was turned away: it was not let in, nor ended for want of time */
+  bool no_word; /* at least one was neither: it says nothing of the certificate */
   /* of the first that was let in, and of the first that was turned away: where from ("": the system
      chose), and what a device would call it */
   char open_from[STAGE_LOOK_FROM], shut_from[STAGE_LOOK_FROM];
   enum device_failure failure;
+  /* of the first that was let in by TLS only: how CONNACK refused its id or MQTT version; NONE: no
+     such look */
+  enum device_failure by_tls;
+  /* of the first without a word; NONE: there was no answer */
+  enum device_failure unsaid;
 };
 
 /* Looks at `node`, all at once and at the addresses of its name in turn: one from the device's own
- * source address, and from the fleet's as many as else prove something there. The device's key is
- * in a file (0600) of the broker's folder meanwhile. DONE, or ABORTED. */
+ * source address, and from the fleet's as many as else prove something there. Each has as long as
+ * a device's attempt (device.timeouts up to CONNACK), 5 s at least and 60 s at most. The device's
+ * key is in a file (0600) of the broker's folder meanwhile. DONE, or ABORTED. */
 enum step_outcome stage_look_as_device(struct stage *stage, size_t node,
                                        const struct stage_stand_in *stand_in,
                                        struct stage_entry *entry);

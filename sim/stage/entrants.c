@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "stage/entrants.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "stage/chains.h"
@@ -57,30 +58,64 @@ static bool list_shuts_out(const struct stage *stage)
                                    stage->list_ends_s <= world_unix_s(stage->world) + LIST_LASTS_S);
 }
 
-static enum step_outcome look_at_all(struct stage *stage, struct stage_entrants *entrants, size_t i)
+/* Why nobody stands for an address: of the last look there. */
+struct unseen {
+  bool looked, session_ended, shut;
+  enum device_failure failure;
+};
+
+static enum step_outcome look_at_all(struct stage *stage, struct stage_entrants *entrants, size_t i,
+                                     struct unseen *unseen)
 {
   for (size_t n = 0; n < stage->scenario->node_count; n++) {
     struct stage_entry entry;
     if (!stage_is_reachable(stage, n)) continue;
     if (stage_look_as_device(stage, n, &entrants->as[i], &entry) != STEP_DONE) return STEP_ABORTED;
     entrants->in[i][n] = entry.open && !entry.shut;
+    entrants->by_tls[i][n] = entry.by_tls != DEVICE_FAIL_NONE;
+    unseen[n] = (struct unseen){.looked = true, .shut = entry.shut, .failure = entry.failure};
   }
   return STEP_DONE;
 }
 
 /* The sessions that the looks have ended, where they have, are told by now. */
-static void leave_out(struct stage *stage, struct stage_entrants *entrants, const uint32_t *before)
+static void leave_out(struct stage *stage, struct stage_entrants *entrants, const uint32_t *before,
+                      struct unseen *unseen)
 {
   for (size_t i = 0; i < entrants->count; i++) {
     const struct fleet_facts *facts = fleet_facts(stage->fleet, entrants->as[i].device);
-    if (before[i] != 0 && (!facts->online || facts->connects != before[i]))
-      memset(entrants->in[i], 0, sizeof entrants->in[i]);
+    if (before[i] == 0 || (facts->online && facts->connects == before[i])) continue;
+    for (size_t n = 0; n < SCENARIO_NODES_MAX; n++)
+      unseen[n].session_ended = unseen[n].session_ended || entrants->in[i][n];
+    memset(entrants->in[i], 0, sizeof entrants->in[i]);
+  }
+}
+
+static void say_not_looked_at(struct stage *stage, size_t node, const struct unseen *unseen)
+{
+  char text[256], where[STAGE_ADDRESS_MAX];
+  const char *how = unseen->session_ended ? "the look ends the device's own session"
+                    : unseen->shut        ? device_failure_name(unseen->failure)
+                                          : "no answer";
+  snprintf(text, sizeof text, "whether devices are let in again at %s was not looked at: %s",
+           stage_address(stage, node, where), how);
+  stage_say(stage, text);
+}
+
+static void say_where_nobody_was(struct stage *stage, const struct stage_entrants *entrants,
+                                 const struct unseen *unseen)
+{
+  for (size_t n = 0; n < stage->scenario->node_count; n++) {
+    bool in = false;
+    for (size_t i = 0; i < entrants->count; i++) in = in || entrants->in[i][n];
+    if (unseen[n].looked && !in) say_not_looked_at(stage, n, &unseen[n]);
   }
 }
 
 enum step_outcome stage_entrants_look(struct stage *stage, struct stage_entrants *out)
 {
   uint32_t before[STAGE_ENTRANTS_MAX];
+  struct unseen unseen[SCENARIO_NODES_MAX] = {{.looked = false}};
   *out = (struct stage_entrants){.count = 0};
   if (list_shuts_out(stage)) return STEP_DONE;
   choose(stage, true, out);
@@ -88,10 +123,11 @@ enum step_outcome stage_entrants_look(struct stage *stage, struct stage_entrants
   for (size_t i = 0; i < out->count; i++) {
     const struct fleet_facts *facts = fleet_facts(stage->fleet, out->as[i].device);
     before[i] = facts->online ? facts->connects : 0;
-    if (look_at_all(stage, out, i) != STEP_DONE) return STEP_ABORTED;
+    if (look_at_all(stage, out, i, unseen) != STEP_DONE) return STEP_ABORTED;
   }
   if (out->count > 0 && !stage_pause(stage, TOLD_WITHIN_MS)) return STEP_ABORTED;
-  leave_out(stage, out, before);
+  leave_out(stage, out, before, unseen);
+  say_where_nobody_was(stage, out, unseen);
   return STEP_DONE;
 }
 
@@ -112,18 +148,23 @@ static enum step_outcome fail_return(struct stage *stage, const struct stage_sta
   return STEP_FAILED;
 }
 
+static bool is_in_as_before(const struct stage_entry *entry, bool by_tls)
+{
+  return entry->open && !entry->shut && (by_tls || entry->by_tls == DEVICE_FAIL_NONE);
+}
+
 static enum step_outcome await_return(struct stage *stage, const struct stage_stand_in *stand_in,
-                                      size_t node)
+                                      size_t node, bool by_tls)
 {
   uint64_t began_ms = stage_elapsed_ms(stage), after_ms;
   struct stage_entry entry;
   do {
     if (stage_look_as_device(stage, node, stand_in, &entry) != STEP_DONE) return STEP_ABORTED;
-    if (entry.open && !entry.shut) return STEP_DONE;
+    if (is_in_as_before(&entry, by_tls)) return STEP_DONE;
     if (!stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
     after_ms = stage_elapsed_ms(stage) - began_ms;
   } while (after_ms < BACK_WITHIN_MS);
-  if (!entry.shut) entry.failure = DEVICE_FAIL_TLS_TIMEOUT;
+  if (!entry.shut) entry.failure = entry.open ? entry.by_tls : DEVICE_FAIL_TLS_TIMEOUT;
   return fail_return(stage, stand_in, node, &entry, after_ms);
 }
 
@@ -133,6 +174,6 @@ enum step_outcome stage_entrants_return(struct stage *stage, const struct stage_
   for (size_t i = 0; i < entrants->count; i++)
     for (size_t n = 0; n < stage->scenario->node_count && outcome == STEP_DONE; n++)
       if (entrants->in[i][n] && stage_stands_in(stage, &entrants->as[i]))
-        outcome = await_return(stage, &entrants->as[i], n);
+        outcome = await_return(stage, &entrants->as[i], n, entrants->by_tls[i][n]);
   return outcome;
 }

@@ -11,13 +11,15 @@
 struct stage_entrants {
   struct stage_stand_in as[STAGE_ENTRANTS_MAX];
   size_t count;
-  bool in[STAGE_ENTRANTS_MAX][SCENARIO_NODES_MAX]; /* before, by every machine there */
+  bool in[STAGE_ENTRANTS_MAX][SCENARIO_NODES_MAX]; /* before, by every machine there .. */
+  /* .. and whether that was TLS only (device_looks.h) */
+  bool by_tls[STAGE_ENTRANTS_MAX][SCENARIO_NODES_MAX];
 };
 
 /* Looks as one device of each issuer that the broker should trust devices by, among those that have
  * been online and are not revoked. Nobody: after a list that shuts devices out by itself; and where
- * a look ends the device's own session, as the broker takes ids from certificates. DONE, or
- * ABORTED. */
+ * a look ends the device's own session, as the broker takes ids from certificates. The phase says
+ * at which addresses nobody was let in. DONE, or ABORTED. */
 enum step_outcome stage_entrants_look(struct stage *stage, struct stage_entrants *out);
 
 /* Each of them must be let in again within 20 s, at every address where it was. FAILED says who is

@@ -78,6 +78,7 @@ struct stage_stand_in {
 struct stage_listed {
   struct stage_stand_in as;
   bool let_in; /* by the last look */
+  bool untold; /* nobody has told the broker to read the list that names it: apply: none */
 };
 
 /* Where somebody on the list was let in last. */
@@ -86,6 +87,7 @@ struct stage_let_in {
   uint32_t id;
   size_t node;
   char from[16]; /* "": the system chose */
+  bool by_tls;   /* its certificate was, not its client id or MQTT version */
 };
 
 struct stage {

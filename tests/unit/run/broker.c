@@ -100,6 +100,12 @@ struct broker {
   uint64_t list_late_us;
   char split[16];    /* who comes from there meets a machine that keeps its chain .. */
   char listless[16]; /* .. or one that has read no list */
+  /* of looks: who comes from there is answered so late; refused ids, and CONNACK 3,
+     where these are not the certificate's name */
+  char slow[16];
+  uint64_t slow_us;
+  bool wants_names, busy;
+  bool takes_ids; /* from certificates */
   char first[TEXT_MAX];
 };
 
@@ -1081,6 +1087,8 @@ struct look {
   enum broker_listener listener;
   struct papers client;  /* of broker_try_client .. */
   struct papers anchors; /* .. who verifies by them; none: nothing */
+  char id[40];
+  bool late; /* for it, as the broker is slow */
   char from[16];
   broker_seen_done done;
   void *ctx;
@@ -1107,7 +1115,10 @@ static enum device_failure name_end(const struct look *look, const struct papers
   enum papers_verdict verdict =
       look->anchors.count > 0 ? papers_judge(&question, anchor) : PAPERS_GOOD;
   if (verdict != PAPERS_GOOD) return name_verdict(verdict);
-  return taken ? DEVICE_FAIL_NONE : DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+  if (!taken) return DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+  if (strcmp(look->id, look->client.of[0].name) == 0) return DEVICE_FAIL_NONE;
+  if (look->broker->busy) return DEVICE_FAIL_MQTT_REFUSED_BUSY;
+  return look->broker->wants_names ? DEVICE_FAIL_MQTT_REFUSED_ID : DEVICE_FAIL_NONE;
 }
 
 static const char *shown_to(const struct look *look)
@@ -1117,6 +1128,16 @@ static const char *shown_to(const struct look *look)
   return other ? broker->first : broker->presented[look->listener];
 }
 
+/* Who is let in under a name takes its session over. */
+static void end_session_of(struct broker *broker, const char *name)
+{
+  struct conn *conn = broker->conns, *next;
+  for (; conn != NULL; conn = next) {
+    next = conn->next;
+    if (conn->wire != NULL && strcmp(conn->name, name) == 0) end_conn(conn, false);
+  }
+}
+
 static void end_look(void *ctx)
 {
   struct look *look = ctx;
@@ -1124,7 +1145,7 @@ static void end_look(void *ctx)
   struct broker_seen seen = {.certificates = 0};
   struct error error;
   struct papers chain;
-  bool answered = broker->up && !broker->frozen && !broker->refuses;
+  bool answered = broker->up && !broker->frozen && !broker->refuses && !look->late;
   if (!answered) error_set(&error, EXIT_CODE_SETUP, "there was no answer");
   const char *shown = shown_to(look);
   papers_read(shown, strlen(shown), &chain);
@@ -1134,17 +1155,19 @@ static void end_look(void *ctx)
   }
   if (answered && look->client.count > 0)
     seen.takes = judge(broker, &look->client, look->from) == PAPERS_GOOD;
-  seen.failure = !answered                ? DEVICE_FAIL_TCP_CLOSED
+  seen.failure = look->late               ? DEVICE_FAIL_TLS_TIMEOUT
+                 : !answered              ? DEVICE_FAIL_TCP_CLOSED
                  : look->client.count > 0 ? name_end(look, &chain, seen.takes)
                                           : DEVICE_FAIL_NONE;
+  if (seen.takes && broker->takes_ids) end_session_of(broker, look->client.of[0].name);
   if (!seen.takes) snprintf(seen.why, sizeof seen.why, "alert unknown_ca");
   /* stage/operation.c */
   look->done(look->ctx, &seen, answered ? NULL : &error);
   free(look);
 }
 
-static struct look *begin_look(struct broker *broker, const char *from, broker_seen_done done,
-                               void *ctx)
+static struct look *begin_look(struct broker *broker, const char *from, uint32_t timeout_ms,
+                               broker_seen_done done, void *ctx)
 {
   struct look *look = calloc(1, sizeof *look);
   assert(look != NULL);
@@ -1152,14 +1175,20 @@ static struct look *begin_look(struct broker *broker, const char *from, broker_s
   look->done = done;
   look->ctx = ctx;
   if (from != NULL) snprintf(look->from, sizeof look->from, "%s", from);
-  clock_in(broker->frozen ? SILENCE_US : 4 * WIRE_US, end_look, look);
+  uint64_t allowed_us = timeout_ms != 0 ? timeout_ms * MS : SILENCE_US;
+  bool slow = from != NULL && broker->slow[0] != '\0' && strcmp(broker->slow, from) == 0;
+  look->late = slow && broker->slow_us > allowed_us;
+  uint64_t after_us = broker->frozen || look->late ? allowed_us
+                      : slow                       ? broker->slow_us
+                                                   : 4 * WIRE_US;
+  clock_in(after_us, end_look, look);
   return look;
 }
 
 void broker_probe(struct broker *broker, enum broker_listener listener, const char *from,
                   broker_seen_done done, void *ctx)
 {
-  begin_look(broker, from, done, ctx)->listener = listener;
+  begin_look(broker, from, 0, done, ctx)->listener = listener;
 }
 
 static void read_client(const char *path, struct papers *out)
@@ -1176,7 +1205,8 @@ static void read_client(const char *path, struct papers *out)
 void broker_try_client(struct broker *broker, const struct broker_client *client,
                        broker_seen_done done, void *ctx)
 {
-  struct look *look = begin_look(broker, client->from, done, ctx);
+  struct look *look = begin_look(broker, client->from, client->timeout_ms, done, ctx);
+  snprintf(look->id, sizeof look->id, "%s", client->client_id);
   read_client(client->certificate_path, &look->client);
   if (client->ca_path != NULL) read_client(client->ca_path, &look->anchors);
 }
@@ -1484,6 +1514,27 @@ void site_be_listless(struct broker *broker, const char *from)
 void site_read_lists_late(struct broker *broker, uint64_t us)
 {
   broker->list_late_us = us;
+}
+
+void site_be_slow_for(struct broker *broker, const char *from, uint64_t us)
+{
+  snprintf(broker->slow, sizeof broker->slow, "%s", from);
+  broker->slow_us = us;
+}
+
+void site_want_names(struct broker *broker)
+{
+  broker->wants_names = true;
+}
+
+void site_take_ids(struct broker *broker)
+{
+  broker->takes_ids = true;
+}
+
+void site_be_busy(struct broker *broker)
+{
+  broker->busy = true;
 }
 
 void site_fail_start(struct broker *broker)

@@ -22,6 +22,22 @@ static void unknown(const char *line)
   abort();
 }
 
+static bool happen_to_looks(struct broker *broker, const char *what)
+{
+  char word[16], from[16];
+  if (strcmp(what, "wants its own names") == 0)
+    site_want_names(broker);
+  else if (strcmp(what, "takes ids from certificates") == 0)
+    site_take_ids(broker);
+  else if (strcmp(what, "is busy") == 0)
+    site_be_busy(broker);
+  else if (sscanf(what, "is %15[0-9.]s slow for %15s", word, from) == 2)
+    site_be_slow_for(broker, from, (uint64_t) (strtod(word, NULL) * 1e6));
+  else
+    return false;
+  return true;
+}
+
 static bool happen_to_broker(struct broker *broker, const char *what)
 {
   char word[16];
@@ -56,7 +72,7 @@ static bool happen_to_broker(struct broker *broker, const char *what)
   else if (sscanf(what, "keeps its chain for %15s", word) == 1)
     site_split(broker, word);
   else
-    return false;
+    return happen_to_looks(broker, what);
   return true;
 }
 

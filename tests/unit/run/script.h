@@ -9,6 +9,10 @@
  *     # always: a has no list for 127.0.0.2         (the same of its revocation list)
  *     # always: a has a machine without the list    (that every second connection meets)
  *     # always: a reads its list 3s late
+ *     # always: a is 7s slow for 127.0.0.2          (for looks from there)
+ *     # always: a wants its own names               (of looks: client id and certificate's name)
+ *     # always: a takes ids from certificates        (so that a look ends the device's session)
+ *     # always: a is busy                           (for such looks: CONNACK 3)
  *     # always: a forgets its clients               (whom it trusts: at each restart)
  *     # always: a is deaf          (keeps its chain, does not start: from the moment it is there)
  *     # always: a keeps nothing    (of sessions and messages, over a restart by a hook)

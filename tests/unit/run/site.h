@@ -33,6 +33,10 @@ void site_forget_roots(struct broker *broker);            /* at each restart */
 void site_be_forgetful(struct broker *broker);            /* script.h */
 void site_be_listless(struct broker *broker, const char *from);
 void site_read_lists_late(struct broker *broker, uint64_t us);
+void site_be_slow_for(struct broker *broker, const char *from, uint64_t us);
+void site_want_names(struct broker *broker);
+void site_take_ids(struct broker *broker);
+void site_be_busy(struct broker *broker);
 void site_fail_start(struct broker *broker); /* it does not start any more */
 void site_keep_nothing(
     struct broker *broker); /* its restart by a hook loses sessions and messages */
