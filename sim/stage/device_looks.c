@@ -99,6 +99,7 @@ static void count_answer(struct stage_entry *entry, const struct look *look)
   entry->no_word = entry->no_word || (!in && !out);
   if (by_tls && entry->by_tls == DEVICE_FAIL_NONE) entry->by_tls = seen->failure;
   entry->open = entry->open || in;
+  entry->welcome = entry->welcome || (in && !by_tls);
   entry->shut = entry->shut || away;
   entry->closed = entry->closed && out;
 }

@@ -11,6 +11,7 @@ struct stage_entry {
   bool open;    /* at least one was let in: CONNACK 0, or as by_tls */
   bool closed;  /* each was kept out, by TLS or as not authorised, by somebody with a certificate */
   bool shut;    /* at least one was turned away: it was not let in, nor ended for want of time */
+  bool welcome; /* at least one had CONNACK 0 */
   bool no_word; /* at least one was neither: it says nothing of the certificate */
   /* of the first that was let in, and of the first that was turned away: where from ("": the system
      chose), and what a device would call it */

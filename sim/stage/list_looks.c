@@ -108,7 +108,7 @@ static void note_let_in(struct stage *stage, struct stage_listed *listed, size_t
   *let_in = (struct stage_let_in){.any = true,
                                   .id = fleet_facts(stage->fleet, listed->as.device)->id,
                                   .node = node,
-                                  .by_tls = entry->by_tls != DEVICE_FAIL_NONE};
+                                  .by_tls = !entry->welcome};
   memcpy(let_in->from, entry->open_from, sizeof let_in->from);
 }
 
