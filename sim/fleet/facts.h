@@ -8,11 +8,26 @@
 
 #include "base/ledger.h"
 #include "fleetsim/device.h"
+#include "report/failure_set.h"
 #include "report/metrics.h"
 
 #define FLEET_UNACKED_MAX 16u
 
-/* What is known of one device. `phase` facts are cleared by fleet_begin_phase. */
+/* Counters of what goes wrong: a bit for each that a device can be found in. */
+enum fleet_counted {
+  FLEET_IN_CONNECT_FAILED = 1 << 0, /* but for attempts that the plan cut short */
+  FLEET_IN_REVOKE_REFUSALS = 1 << 1,
+  FLEET_IN_REVOKE_ACCEPTS = 1 << 2,
+  FLEET_IN_REVOKE_COLLATERAL = 1 << 3,
+  FLEET_IN_TRUST_REFUSED = 1 << 4,
+  FLEET_IN_CERT_REFUSED = 1 << 5,
+  FLEET_IN_OTA_REFUSED = 1 << 6,
+  FLEET_IN_OTA_ROLLED_BACK = 1 << 7,
+  FLEET_IN_OTA_POWER_CUTS = 1 << 8,
+};
+
+/* What is known of one device. `phase` facts are cleared by fleet_begin_phase, `step` facts by
+ * fleet_begin_step. */
 struct fleet_facts {
   uint32_t id;
   uint32_t trust_version; /* in force, by the device's own word */
@@ -29,7 +44,9 @@ struct fleet_facts {
   uint16_t identified;
   /* phase, bit f: an attempt of it ended in DEVICE_FAIL_TLS_FIRST + f */
   uint32_t phase_refusals;
-  int8_t node; /* the broker that it dialled last, -1: none yet */
+  struct failure_set step_failures; /* step: what was counted of it under `failures` */
+  uint16_t step_counted;            /* step, bits of fleet_counted: that it was counted in */
+  int8_t node;                      /* the broker that it dialled last, -1: none yet */
   /* number (leaves.h) of the broker's certificate that it accepted last in a full handshake and
      CONNACK at the main endpoint; LEAVES_NONE: of none */
   uint8_t leaf;

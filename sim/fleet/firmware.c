@@ -85,9 +85,14 @@ static void count(struct member *m, enum device_ota_status status)
   if (tally->first_count < METRICS_FIRST_DEVICES)
     tally->first_devices[tally->first_count++] = m->facts.id;
   tally->count++;
-  if (device_ota_is_refusal(status)) metrics_add(fleet->config.metrics, METRIC_OTA_REFUSED, 1);
-  if (device_ota_is_rolled_back(status))
+  if (device_ota_is_refusal(status)) {
+    m->facts.step_counted |= FLEET_IN_OTA_REFUSED;
+    metrics_add(fleet->config.metrics, METRIC_OTA_REFUSED, 1);
+  }
+  if (device_ota_is_rolled_back(status)) {
+    m->facts.step_counted |= FLEET_IN_OTA_ROLLED_BACK;
     metrics_add(fleet->config.metrics, METRIC_OTA_ROLLED_BACK, 1);
+  }
   if (status == DEVICE_OTA_CONFIRMED) metrics_add(fleet->config.metrics, METRIC_OTA_UPDATED, 1);
 }
 

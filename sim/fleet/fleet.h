@@ -214,6 +214,9 @@ void fleet_power_cut(struct fleet *fleet, const uint32_t *devices, size_t count,
 
 void fleet_begin_phase(struct fleet *fleet);
 
+/* Before a step that may fall short: which device is counted where is of this step from now on. */
+void fleet_begin_step(struct fleet *fleet);
+
 /* Failures that the scenario foretells from now on. An attempt that has begun before may still end
  * as was foretold then. */
 void fleet_expect(struct fleet *fleet, const struct failure_set *failures);

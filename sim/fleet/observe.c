@@ -37,6 +37,7 @@ void observe_failure(struct member *m, enum device_failure failure, const char *
 {
   const struct fleet_config *config = &m->fleet->config;
   metrics_fail(config->metrics, failure, m->facts.id, is_expected(m, failure), detail);
+  failure_set_add(&m->facts.step_failures, failure);
   emit_event(m, (struct event){.kind = EVENT_FAILED, .failed = {failure, detail}});
 }
 
@@ -240,6 +241,7 @@ static void on_attempt_failed(struct member *m, enum device_failure failure)
   metrics_add(metrics, METRIC_CONNECT_FAILED, 1);
   if (m->opened) outage_count_wasted(m->fleet);
   if (failure == DEVICE_FAIL_STOPPED) return;
+  m->facts.step_counted |= FLEET_IN_CONNECT_FAILED;
   revoked_failed(m, failure);
   if (outweighs(failure, m->facts.phase_failure)) m->facts.phase_failure = failure;
   if (failure >= DEVICE_FAIL_TLS_FIRST && failure <= DEVICE_FAIL_TLS_LAST)
@@ -287,16 +289,19 @@ void observe_end(struct member *m)
                                                        : DEVICE_FAIL_SESSION_STOPPED});
 }
 
-static void on_update(struct member *m, const struct device_note *note, enum metric committed,
-                      enum metric refused)
+static void on_update(struct member *m, const struct device_note *note)
 {
+  bool trust = note->kind == DEVICE_NOTE_TRUST;
+  enum metric committed = trust ? METRIC_TRUST_COMMITTED : METRIC_CERT_COMMITTED;
+  enum metric refused = trust ? METRIC_TRUST_REFUSED : METRIC_CERT_REFUSED;
   struct metrics *metrics = m->fleet->config.metrics;
   bool good = note->code == DEVICE_UPDATE_COMMITTED || note->code == DEVICE_UPDATE_SAME;
-  if (good && note->kind == DEVICE_NOTE_TRUST) m->facts.trust_of = note->of;
+  if (good && trust) m->facts.trust_of = note->of;
+  if (!good) m->facts.step_counted |= trust ? FLEET_IN_TRUST_REFUSED : FLEET_IN_CERT_REFUSED;
   if (!good) trespass_answered_word(m, note->of);
   metrics_add(metrics, good ? committed : refused, 1);
   enum device_update status = (enum device_update) note->code;
-  if (note->kind == DEVICE_NOTE_TRUST)
+  if (trust)
     emit_event(m, (struct event){.kind = EVENT_TRUST, .trust = {status, note->version}});
   else
     emit_event(m,
@@ -362,9 +367,9 @@ void observe_note(void *ctx, const struct device_note *note)
   case DEVICE_NOTE_DENIED: on_denied(m, note); break;
   case DEVICE_NOTE_TRUST:
     m->facts.trust_version = note->version;
-    on_update(m, note, METRIC_TRUST_COMMITTED, METRIC_TRUST_REFUSED);
+    on_update(m, note);
     break;
-  case DEVICE_NOTE_IDENTITY: on_update(m, note, METRIC_CERT_COMMITTED, METRIC_CERT_REFUSED); break;
+  case DEVICE_NOTE_IDENTITY: on_update(m, note); break;
   case DEVICE_NOTE_MESSAGE: trespass_heard(m, note); break;
   case DEVICE_NOTE_BOOTED:
   case DEVICE_NOTE_OTA:

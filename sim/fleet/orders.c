@@ -263,6 +263,15 @@ void fleet_begin_phase(struct fleet *fleet)
   }
 }
 
+void fleet_begin_step(struct fleet *fleet)
+{
+  for (size_t i = 0; i < fleet->config.device_count; i++) {
+    struct fleet_facts *facts = &fleet->members[i].facts;
+    facts->step_failures = (struct failure_set){0};
+    facts->step_counted = 0;
+  }
+}
+
 void fleet_expect(struct fleet *fleet, const struct failure_set *failures)
 {
   fleet->expected_before = fleet->expected;

@@ -91,6 +91,7 @@ static void fail_power(struct member *m, struct power_row *row)
   m->dark = true;
   m->by_policy = true;
   facts->power_cuts++;
+  m->facts.step_counted |= FLEET_IN_OTA_POWER_CUTS;
   row->cuts.times--;
   arm(row);
   metrics_add(m->fleet->config.metrics, METRIC_OTA_POWER_CUTS, 1);

@@ -92,7 +92,10 @@ void revoked_online(struct member *m)
 {
   struct metrics *metrics = m->fleet->config.metrics;
   m->pardoned = m->shut_out = m->served = false;
+  if (!m->collateral) m->facts.step_counted &= (uint16_t) ~FLEET_IN_REVOKE_COLLATERAL;
   if (!m->facts.revoked) return;
+  if (record_of(m)->mute > 0) m->facts.step_counted &= (uint16_t) ~FLEET_IN_REVOKE_REFUSALS;
+  m->facts.step_counted |= FLEET_IN_REVOKE_ACCEPTS;
   metrics_take_back(metrics, METRIC_REVOKE_REFUSALS, record_of(m)->mute);
   record_of(m)->mute = 0;
   /* a broker judges by the list that it had when it took the connection; one that ends sessions to
@@ -106,18 +109,32 @@ void revoked_online(struct member *m)
   if (m->facts.resumed) metrics_add(metrics, METRIC_REVOKE_RESUMED_ACCEPTS, 1);
 }
 
+/* As far as it is known before the run ends. */
+static bool is_collateral(const struct member *m)
+{
+  return m->collateral || (m->shut_out && m->served && !m->pardoned);
+}
+
+static void fail_unrevoked(struct member *m, enum device_failure failure, bool verdict)
+{
+  bool before = is_collateral(m);
+  m->collateral = m->collateral || (verdict && !m->pardoned);
+  m->shut_out = true;
+  m->served = m->served || verdict || is_silence_of_its_own(m, failure);
+  if (!before && is_collateral(m)) m->facts.step_counted |= FLEET_IN_REVOKE_COLLATERAL;
+}
+
 void revoked_failed(struct member *m, enum device_failure failure)
 {
   bool verdict = is_broker_verdict(failure);
   if (m->fleet->revoked == NULL || (!verdict && !is_mute(m, failure))) return;
   if (!m->facts.revoked) {
-    m->collateral = m->collateral || (verdict && !m->pardoned);
-    m->shut_out = true;
-    m->served = m->served || verdict || is_silence_of_its_own(m, failure);
+    fail_unrevoked(m, failure, verdict);
     return;
   }
   if (!verdict && !is_silence_of_its_own(m, failure)) return;
   metrics_add(m->fleet->config.metrics, METRIC_REVOKE_REFUSALS, 1);
+  m->facts.step_counted |= FLEET_IN_REVOKE_REFUSALS;
   if (verdict)
     book_refusal(m);
   else
@@ -202,7 +219,7 @@ void revoked_measure(struct fleet *fleet, bool last)
     revoked += m->facts.revoked;
     uncut += m->facts.revoked && m->link == MEMBER_UP;
     unrefused += m->facts.revoked && is_unrefused(m);
-    collateral += m->collateral || (m->shut_out && (last || (m->served && !m->pardoned)));
+    collateral += is_collateral(m) || (m->shut_out && last);
   }
   metrics_set(fleet->config.metrics, METRIC_REVOKE_REVOKED, (double) revoked);
   metrics_set(fleet->config.metrics, METRIC_REVOKE_UNCUT, (double) uncut);

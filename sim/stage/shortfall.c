@@ -29,6 +29,7 @@ int shortfall_begin(struct stage *stage)
     const struct fleet_facts *facts = fleet_facts(stage->fleet, i);
     stage->before[i] = (struct stage_before){facts->phase_refusals, facts->wanted, facts->online};
   }
+  fleet_begin_step(stage->fleet);
   stage->began_us = fleet_clock_us(stage->fleet);
   return 0;
 }
@@ -53,7 +54,9 @@ static void add(struct stage *stage, struct shortfall *shortfall, uint32_t index
                                 .connects = facts->connects,
                                 .pushed = stage->identity[index].pushed,
                                 .stayed = facts->online,
-                                .refused = refused_in_step(stage, index)};
+                                .refused = refused_in_step(stage, index),
+                                .failures = facts->step_failures,
+                                .counted = facts->step_counted};
 }
 
 /* "00000001, 0000000a and 3 more" */
@@ -153,31 +156,43 @@ static bool is_made_up(const struct shortfall_device *device, int effect)
   }
 }
 
-/* Whether a plain counter can have counted this device while the step was under way. Of most there is
-   one message a device, and nothing is known but the sum. */
-static bool may_count(const struct stage *stage, const struct shortfall_device *device,
-                      const struct expr *expr)
+/* Counters of what goes wrong, and what shows that a device is in it. All that a step can name is
+   here but `failures` and `trespass.undecided`. */
+static const struct {
+  const char *name;
+  enum fleet_counted bit;
+} counters[] = {
+    {"connect.failed", FLEET_IN_CONNECT_FAILED}, {"revoke.refusals", FLEET_IN_REVOKE_REFUSALS},
+    {"revoke.accepts", FLEET_IN_REVOKE_ACCEPTS}, {"revoke.collateral", FLEET_IN_REVOKE_COLLATERAL},
+    {"trust.refused", FLEET_IN_TRUST_REFUSED},   {"certificate.refused", FLEET_IN_CERT_REFUSED},
+    {"ota.refused", FLEET_IN_OTA_REFUSED},       {"ota.rolled_back", FLEET_IN_OTA_ROLLED_BACK},
+    {"ota.power_cuts", FLEET_IN_OTA_POWER_CUTS},
+};
+
+static bool has_failed(const struct shortfall_device *device, const char *name)
 {
-  const struct fleet_facts *facts = fleet_facts(stage->fleet, device->index);
-  bool failed = device->refused != 0 || facts->proof != DEVICE_FAIL_NONE ||
-                facts->last_failure != DEVICE_FAIL_NONE;
-  if (strcmp(expr->name, "connect.failed") == 0) return failed;
-  if (strcmp(expr->name, "revoke.refusals") == 0)
-    return facts->revoked && /* by the list; and some broker has said so */
-           (device->refused != 0 || device_failure_is_refusal(facts->last_failure));
-  if (strcmp(expr->name, "failures") != 0) return true;
-  for (int f = DEVICE_FAIL_TLS_FIRST; f <= DEVICE_FAIL_TLS_LAST; f++)
-    if (strcmp(device_failure_name((enum device_failure) f), expr->argument) == 0 &&
-        (device->refused & UINT32_C(1) << (f - DEVICE_FAIL_TLS_FIRST)) != 0)
-      return true;
-  return strcmp(device_failure_name(facts->last_failure), expr->argument) == 0 ||
-         strcmp(device_failure_name(facts->proof), expr->argument) == 0;
+  for (int f = 1; f < DEVICE_FAIL_COUNT; f++)
+    if (strcmp(device_failure_name((enum device_failure) f), name) == 0)
+      return failure_set_has(&device->failures, (enum device_failure) f);
+  return false;
+}
+
+/* Whether a plain counter has counted this device while the step was under way. One of which nothing
+   shows that excuses nobody: its sum may be of others. */
+static bool has_counted(const struct shortfall_device *device, const struct expr *expr)
+{
+  if (strcmp(expr->name, "failures") == 0) return has_failed(device, expr->argument);
+  /* that a device has such attempts is why it fell short */
+  if (strcmp(expr->name, "trespass.undecided") == 0) return true;
+  for (size_t c = 0; c < sizeof counters / sizeof *counters; c++)
+    if (strcmp(counters[c].name, expr->name) == 0) return (device->counted & counters[c].bit) != 0;
+  return false;
 }
 
 static bool counts(const struct stage *stage, const struct shortfall_device *device,
                    const struct scenario_judge_of *of)
 {
-  if (of->effect == STEP_COUNTS) return may_count(stage, device, of->expr);
+  if (of->effect == STEP_COUNTS) return has_counted(device, of->expr);
   if (of->effect == STEP_REACHED && !stage_counts_devices(of->expr))
     return device->spared != SHORTFALL_UNTOLD;
   return stage_counts(stage, device->index, device->refused, of->expr);

@@ -11,7 +11,7 @@ enum shortfall_spared {
   SHORTFALL_CALLED_BACK, /* it was, and told not to */
 };
 
-/* As the step ended, but for the last two. */
+/* As the step ended, but for `refused` and `late`. */
 struct shortfall_device {
   uint32_t index;
   uint32_t connects; /* CONNACKs so far */
@@ -19,7 +19,9 @@ struct shortfall_device {
   bool stayed;       /* online: its session may never have ended */
   enum shortfall_spared spared : 8;
   uint32_t refused; /* as phase_refusals: those of the step, and the latest one if it is older */
-  bool late;        /* has done it since */
+  struct failure_set failures; /* of fleet_facts, in the step, as `counted` */
+  uint16_t counted;
+  bool late; /* has done it since */
 };
 
 struct shortfall {
