@@ -29,8 +29,9 @@ static uint64_t within_ms(const struct stage *stage)
   return stage->broker_ms > 0 ? stage->broker_ms : ANSWER_MS;
 }
 
-static enum step_outcome look(struct stage *stage, size_t node, const struct caller *caller,
-                              const char *from, struct broker_seen *seen, bool *answered)
+static enum step_outcome look_as_caller(struct stage *stage, size_t node,
+                                        const struct caller *caller, const char *from,
+                                        struct broker_seen *seen, bool *answered)
 {
   const struct broker_client client = {.client_id = PKI_PROBE_NAME,
                                        .certificate_path = caller->files.certificate,
@@ -81,7 +82,7 @@ static enum step_outcome await_answer(struct stage *stage, size_t node, const st
     bool answered;
     from = stage_look_from(stage, right, room);
     others = right;
-    enum step_outcome outcome = look(stage, node, caller, from, &seen, &answered);
+    enum step_outcome outcome = look_as_caller(stage, node, caller, from, &seen, &answered);
     if (outcome != STEP_DONE) return outcome;
     right = answered && seen.takes == caller->welcome ? right + 1 : 0;
     if (right == needed) return STEP_DONE;
