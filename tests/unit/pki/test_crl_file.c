@@ -67,8 +67,11 @@ static X509_CRL *make(struct fixture *f, const struct recipe *recipe)
   const struct pki_authority *by = recipe->by != NULL ? recipe->by : &f->pki->hierarchy[0].devices;
   bool usual = recipe->from == 0 && recipe->to == 0;
   X509_CRL *crl = X509_CRL_new();
-  ASN1_TIME *from = ASN1_TIME_set(NULL, time(NULL) + (usual ? -HOUR_S : recipe->from)),
-            *to = ASN1_TIME_set(NULL, time(NULL) + (usual ? WEEK_S : recipe->to));
+  /* one moment for all lists, so that two of the same recipe are of the same second */
+  static time_t now;
+  if (now == 0) now = time(NULL);
+  ASN1_TIME *from = ASN1_TIME_set(NULL, now + (usual ? -HOUR_S : recipe->from)),
+            *to = ASN1_TIME_set(NULL, now + (usual ? WEEK_S : recipe->to));
   X509_CRL_set_version(crl, X509_CRL_VERSION_2);
   X509_CRL_set_issuer_name(crl, X509_get_subject_name(by->certificate));
   if (recipe->rewritten) rewrite_issuer(crl);
