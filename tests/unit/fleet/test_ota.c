@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/names.h"
 #include "fleet/flash.h"
 #include "fleet/fleet.h"
 #include "net/fetch.h"
@@ -379,6 +380,7 @@ static const struct timing_profile slow = {.name = "slow",
 struct world {
   struct backend backend;
   struct fleet *fleet;
+  struct names *names;
   struct flash *flash;
   struct metrics *metrics;
   struct events *events;
@@ -415,6 +417,13 @@ static void make_flash(struct world *w)
   assert_int_equal(flash_factory(w->flash, (const uint8_t *) image, sizeof image, NULL), 0);
 }
 
+static void describe(void *ctx, size_t index, struct template_values *out)
+{
+  char *name = ctx;
+  device_id_text(id_of(NULL, index), name);
+  out->id = name;
+}
+
 static bool served = true; /* there is somebody to fetch from */
 
 static void make_fleet(struct world *w, bool takes_updates, bool pace)
@@ -422,8 +431,11 @@ static void make_fleet(struct world *w, bool takes_updates, bool pace)
   static const struct device_ota_profile ota = {.slot_size = SLOT};
   static const struct device_profile with = {.name = "puppet", .ota = &ota, .forget_first = true},
                                      without = {.name = "puppet"};
+  char name[DEVICE_ID_TEXT];
+  assert_int_equal(names_create(&names_usual, DEVICES, describe, name, &w->names, NULL), 0);
   struct fleet_config config = {
       .backend = &w->backend,
+      .names = w->names,
       .ops = &puppet_ops,
       .profile = takes_updates ? &with : &without,
       .place = {{.host = "a", .address_count = 1}},
@@ -486,6 +498,7 @@ static void end(struct world *w)
   assert_true(closed);
   assert_int_equal(events_close(w->events, NULL), 0);
   metrics_destroy(w->metrics);
+  names_free(w->names);
   flash_destroy(w->flash);
   rmdir(w->folder);
   free(w);
