@@ -38,11 +38,7 @@ int pki_names_open(sqlite3 *db, struct pki_name_store **out, struct error *error
   if (store == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for the registry");
   store->db = db;
   *out = store;
-  for (size_t i = 0; i < STATEMENTS; i++)
-    if (sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statement[i], NULL) !=
-        SQLITE_OK)
-      return pki_registry_failed(db, error);
-  return 0;
+  return pki_registry_prepare(db, sql, STATEMENTS, store->statement, error);
 }
 
 void pki_names_close(struct pki_name_store *store)

@@ -75,6 +75,15 @@ int pki_registry_failed(sqlite3 *db, struct error *error)
                    path == NULL ? "" : path, sqlite3_errmsg(db));
 }
 
+int pki_registry_prepare(sqlite3 *db, const char *const *text, size_t count, sqlite3_stmt **out,
+                         struct error *error)
+{
+  for (size_t i = 0; i < count; i++)
+    if (sqlite3_prepare_v3(db, text[i], -1, SQLITE_PREPARE_PERSISTENT, &out[i], NULL) != SQLITE_OK)
+      return pki_registry_failed(db, error);
+  return 0;
+}
+
 int pki_registry_row_damaged(sqlite3 *db, const char *what, struct error *error)
 {
   const char *path = sqlite3_db_filename(db, "main");
@@ -154,10 +163,8 @@ int pki_registry_open(const char *path, struct pki_registry **out, struct error 
   else
     result = check_ours(registry->db, path, error);
   if (result == 0) sqlite3_busy_timeout(registry->db, BUSY_MS);
-  for (size_t i = 0; i < STATEMENTS && result == 0; i++)
-    if (sqlite3_prepare_v3(registry->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-                           &registry->statement[i], NULL) != SQLITE_OK)
-      result = pki_registry_failed(registry->db, error);
+  if (result == 0)
+    result = pki_registry_prepare(registry->db, sql, STATEMENTS, registry->statement, error);
   if (result == 0) result = pki_revoked_open(registry->db, &registry->revoked, error);
   if (result == 0) result = pki_names_open(registry->db, &registry->names, error);
   if (result == 0)

@@ -52,6 +52,11 @@ struct pki_name_store *pki_registry_names(struct pki_registry *registry);
    database. Returns -1. */
 int pki_registry_failed(struct sqlite3 *db, struct error *error);
 
+/* Makes statements that are used again and again: out[i] of text[i], NULL from the first that fails
+ * on, if they were NULL; the caller finalizes them all. 0, or -1. */
+int pki_registry_prepare(struct sqlite3 *db, const char *const *text, size_t count,
+                         struct sqlite3_stmt **out, struct error *error);
+
 /* Ends a statement that was bound and stepped, so that it can be used again. `last`: what its last
    sqlite3_step returned. 0, or -1 with the database's error. */
 struct sqlite3_stmt;

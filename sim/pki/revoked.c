@@ -56,11 +56,7 @@ int pki_revoked_open(sqlite3 *db, struct pki_revoked_store **out, struct error *
   if (store == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for the registry");
   store->db = db;
   *out = store;
-  for (size_t i = 0; i < STATEMENTS; i++)
-    if (sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statement[i], NULL) !=
-        SQLITE_OK)
-      return pki_registry_failed(db, error);
-  return 0;
+  return pki_registry_prepare(db, sql, STATEMENTS, store->statement, error);
 }
 
 void pki_revoked_close(struct pki_revoked_store *store)
@@ -70,7 +66,6 @@ void pki_revoked_close(struct pki_revoked_store *store)
   free(store);
 }
 
-/* Ends a statement's use, whatever came of it; `last` is what its last step said. */
 /* Runs a bound statement that gives no rows. How many rows it changed, or -1. */
 static int change(struct pki_revoked_store *store, sqlite3_stmt *statement, struct error *error)
 {

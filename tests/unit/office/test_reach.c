@@ -6,6 +6,7 @@
 #include "../broker/resolver.h"
 #include "office/office.h"
 
+#include "one_name.h"
 #include "peer.h"
 
 static uint64_t now_us(void *clock)
@@ -17,21 +18,6 @@ static uint64_t now_us(void *clock)
 static void wake(void *ctx)
 {
   (void) ctx;
-}
-
-static void describe(void *ctx, size_t index, struct template_values *out)
-{
-  (void) ctx, (void) index;
-  out->id = "00000001";
-}
-
-/* Of a fleet of one. */
-static const struct names *one_name(void)
-{
-  static struct names *names; /* lives as long as the program */
-  if (names == NULL)
-    assert_int_equal(names_create(&names_usual, 1, describe, NULL, &names, NULL), 0);
-  return names;
 }
 
 /* The first event of an operator whose broker's name has these addresses. */
