@@ -1,6 +1,6 @@
-/* All texts lie in one block; two tables lead from a root and from a topic of telemetry to the
- * device, by open addressing. A root has as many levels in every device, so that its end is found
- * in any topic by counting. */
+/* All texts lie in one block; tables lead from a name, a root, a topic of telemetry and a number to
+ * the device, by open addressing. A root has as many levels in every device, so that its end is
+ * found in any topic by counting. */
 #include "base/names.h"
 
 #include <assert.h>
@@ -26,7 +26,8 @@ struct names {
   uint32_t (*at)[TEXTS]; /* in `block` */
   char *block;
   size_t used, room;
-  struct table roots, telemetries, client_ids;
+  uint32_t *numbers;
+  struct table by_name, roots, telemetries, client_ids, by_number;
 };
 
 /* --- Texts ------------------------------------------------------------------------------------ */
@@ -97,12 +98,48 @@ static int enter(struct names *names, const struct table *table, size_t index, c
 {
   const char *text = text_at(names, index, table->of);
   uint32_t *slot = find_slot(names, table, text, strlen(text));
+  if (*slot != 0 && table->of == NAME)
+    return error_set(error, EXIT_CODE_USAGE, "two devices are called '%s'", text);
   if (*slot != 0)
     return error_set(error, EXIT_CODE_USAGE,
                      "devices %s and %s have the same %s, '%s': let {id} or {index} be in it",
                      text_at(names, *slot - 1, NAME), text_at(names, index, NAME), what, text);
   *slot = (uint32_t) index + 1;
   return 0;
+}
+
+/* Where the number is, or would be. */
+static uint32_t *find_number(const struct names *names, uint32_t number)
+{
+  const struct table *table = &names->by_number;
+  size_t i = hash((const char *) &number, sizeof number) & (table->size - 1);
+  while (table->slot[i] != 0 && names->numbers[table->slot[i] - 1] != number)
+    i = (i + 1) & (table->size - 1);
+  return &table->slot[i];
+}
+
+const char *names_text(const struct names *names, uint32_t number, char out[NAMES_TEXT])
+{
+  uint32_t found = names != NULL ? *find_number(names, number) : 0;
+  if (found != 0)
+    snprintf(out, NAMES_TEXT, "%s", text_at(names, found - 1, NAME));
+  else
+    snprintf(out, NAMES_TEXT, "%08x", (unsigned) number);
+  return out;
+}
+
+bool names_find_name(const struct names *names, const char *name, size_t *index)
+{
+  char digits[9];
+  size_t size = strlen(name);
+  uint32_t found = *find_slot(names, &names->by_name, name, size);
+  if (found == 0 && size == 8 && strspn(name, "0123456789abcdefABCDEF") == size) {
+    snprintf(digits, sizeof digits, "%08lx", strtoul(name, NULL, 16));
+    found = *find_slot(names, &names->by_name, digits, size);
+  }
+  if (found == 0) return false;
+  *index = found - 1;
+  return true;
 }
 
 /* --- Templates -------------------------------------------------------------------------------- */
@@ -186,7 +223,10 @@ static int add(struct names *names, size_t index, const struct template_values *
       expand(names, index, ROOT, t->root, values, NAMES_ROOT_MAX, error) != 0 ||
       expand(names, index, TELEMETRY, t->telemetry, values, NAMES_TOPIC_MAX, error) != 0)
     return -1;
-  return enter(names, &names->client_ids, index, "client id", error) != 0 ||
+  names->numbers[index] = values->number;
+  *find_number(names, values->number) = (uint32_t) index + 1;
+  return enter(names, &names->by_name, index, "name", error) != 0 ||
+                 enter(names, &names->client_ids, index, "client id", error) != 0 ||
                  enter(names, &names->roots, index, "control topic", error) != 0 ||
                  enter(names, &names->telemetries, index, "telemetry topic", error) != 0
              ? -1
@@ -197,7 +237,11 @@ static int allocate(struct names *names, size_t count, struct error *error)
 {
   names->count = count;
   names->at = calloc(count + 1, sizeof *names->at);
-  if (names->at != NULL && table_open(&names->roots, count, ROOT) == 0 &&
+  names->numbers = calloc(count + 1, sizeof *names->numbers);
+  if (names->at != NULL && names->numbers != NULL &&
+      table_open(&names->by_name, count, NAME) == 0 &&
+      table_open(&names->by_number, count, TEXTS) == 0 &&
+      table_open(&names->roots, count, ROOT) == 0 &&
       table_open(&names->telemetries, count, TELEMETRY) == 0 &&
       table_open(&names->client_ids, count, CLIENT_ID) == 0)
     return 0;
@@ -232,9 +276,12 @@ int names_create(const struct names_templates *templates, size_t count,
 void names_free(struct names *names)
 {
   if (names == NULL) return;
+  free(names->by_number.slot);
   free(names->client_ids.slot);
   free(names->telemetries.slot);
   free(names->roots.slot);
+  free(names->by_name.slot);
+  free(names->numbers);
   free(names->block);
   free(names->at);
   free(names);

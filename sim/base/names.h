@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/template.h"
@@ -14,6 +15,7 @@
 #define NAMES_TOPIC_MAX     128u /* bytes of a topic or a filter with its zero */
 #define NAMES_ROOT_MAX      113u
 #define NAMES_CLIENT_ID_MAX 129u
+#define NAMES_TEXT          65u /* bytes of a name with its zero */
 
 /* ROOT ends with '/'. */
 struct names_templates {
@@ -45,6 +47,13 @@ void names_free(struct names *names);
 
 /* Texts live as long as the names. */
 struct names_device names_of(const struct names *names, size_t index);
+
+/* What people read of the device with this number, in sentences, events and results alike: its name,
+ * or eight hex digits where nobody here has the number (NULL: there are no names). Returns `out`. */
+const char *names_text(const struct names *names, uint32_t number, char out[NAMES_TEXT]);
+
+/* The device of that name; one of eight hex digits may be in upper case. False: there is none. */
+bool names_find_name(const struct names *names, const char *name, size_t *index);
 
 /* False: it is no topic of a device of the fleet. */
 bool names_find(const struct names *names, const char *topic, struct names_topic *out);

@@ -9,6 +9,7 @@
 #define FLEETSIM_TEMPLATE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -19,6 +20,7 @@ enum template_place { TEMPLATE_ID, TEMPLATE_INDEX, TEMPLATE_CN, TEMPLATE_COHORT,
 struct template_values {
   const char *id, *cn, *cohort;
   size_t index;
+  uint32_t number; /* by which a run counts it; of no place */
 };
 
 /* Whether the text is a template with these places only (TEMPLATE_BIT), and which it has, in

@@ -39,7 +39,7 @@ int pki_args_device(const struct pki *pki, const char *text, size_t *index, stru
   if (found != 0) return found < 0 ? -1 : 0;
   /* an id in upper case is meant, too */
   if (strlen(text) == 8 && strspn(text, "0123456789abcdefABCDEF") == 8) {
-    snprintf(name, sizeof name, "%08lx", strtoul(text, NULL, 16));
+    device_id_text((uint32_t) strtoul(text, NULL, 16), name);
     if ((found = pki_find_name(pki, name, index, error)) != 0) return found < 0 ? -1 : 0;
   }
   size_t count = pki_device_count(pki);

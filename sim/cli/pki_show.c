@@ -45,17 +45,23 @@ static void add_issued(void *ctx, const struct pki_issued *row)
   json_array_append_new(ctx, certificate);
 }
 
+struct revoked_list {
+  const struct pki *pki;
+  json_t *rows;
+};
+
 static void add_revoked(void *ctx, const struct pki_revoked *row)
 {
+  const struct revoked_list *list = ctx;
   json_t *revoked = json_object();
-  char id[9];
-  snprintf(id, sizeof id, "%08x", (unsigned) row->device);
+  char name[PKI_DEVICE_NAME];
+  pki_device_text(list->pki, row->device, name);
   json_object_set_new(revoked, "authority", json_string(row->authority));
   json_object_set_new(revoked, "serial", tree_hex(row->serial, row->serial_size));
   json_object_set_new(revoked, "reason", json_string(pki_reason_name(row->reason)));
   json_object_set_new(revoked, "revoked", date(row->when));
-  json_object_set_new(revoked, "device", row->of_device ? json_string(id) : json_null());
-  json_array_append_new(ctx, revoked);
+  json_object_set_new(revoked, "device", row->of_device ? json_string(name) : json_null());
+  json_array_append_new(list->rows, revoked);
 }
 
 static void add_column(void *ctx, const char *name, const char *value)
@@ -105,7 +111,8 @@ static json_t *fleet_tree(struct pki *pki, const char *id, struct error *error)
   json_object_set_new(fleet, "devices", json_integer((json_int_t) pki_device_count(pki)));
   json_object_set_new(fleet, "certificates", json_integer((json_int_t) certificates));
   json_object_set_new(fleet, "revoked", revoked);
-  if (result == 0) result = pki_each_revoked(pki, add_revoked, revoked, error);
+  struct revoked_list list = {pki, revoked};
+  if (result == 0) result = pki_each_revoked(pki, add_revoked, &list, error);
   if (device != NULL) json_object_set_new(fleet, "device", device);
   if (result == 0) return fleet;
   json_decref(fleet);
@@ -125,10 +132,7 @@ static void print_device(const json_t *device)
 {
   size_t i;
   json_t *one;
-  const char *name = tree_text(device, "name"), *id = tree_text(device, "id");
-  bool own = strcmp(name, id) != 0;
-  printf("\ndevice %s%s%s%s: trust bundle version %lld of", name, own ? " (" : "", own ? id : "",
-         own ? " in runs)" : "",
+  printf("\ndevice %s: trust bundle version %lld of", tree_text(device, "name"),
          (long long) json_integer_value(json_object_get(device, "bundle_version")));
   json_array_foreach(json_object_get(device, "anchors"), i, one)
       printf("%s %s", i == 0 ? "" : ",", json_string_value(one));

@@ -380,10 +380,11 @@ static int check_complete(struct check *check)
                     X509_get_subject_name(check->pki->back_office.certificate)) != 0)
     result = check_leaf(check, check->operators, "the operator");
   for (size_t d = 0; d < check->pki->device_count && result == 0; d++) {
-    char who[32];
+    char who[PKI_DEVICE_NAME + 8], name[PKI_DEVICE_NAME];
     STACK_OF(X509) *chain = pki_device_chain(check->pki, d, check->error);
     if (chain == NULL) return -1;
-    snprintf(who, sizeof who, "device %08x", (unsigned) check->pki->devices[d].id);
+    snprintf(who, sizeof who, "device %s",
+             pki_device_text(check->pki, check->pki->devices[d].id, name));
     result = check_leaf(check, chain, who);
     if (result == 0) result = check_scope(check, sk_X509_value(chain, 0), who);
     sk_X509_pop_free(chain, X509_free);

@@ -66,14 +66,15 @@ int pki_device_look(struct pki *pki, size_t index, struct pki_device_state *out,
   struct device_host host = pki_nvm_host(pki_device_page(pki, index));
   struct device_nvm_identity identity;
   struct device_chain chain;
+  char name[PKI_DEVICE_NAME];
   *out = (struct pki_device_state){.id = pki->devices[index].id};
   bool whole = device_nvm_read_identity(&host, &identity) == 0 && identity.id == out->id;
   OPENSSL_cleanse(identity.private_key, sizeof identity.private_key);
   if (!whole)
     return error_set(error, EXIT_CODE_SETUP,
-                     "the NVM page of device %08x is damaged; restore nvm.bin from a copy, or make "
+                     "the NVM page of device %s is damaged; restore nvm.bin from a copy, or make "
                      "the fleet anew",
-                     (unsigned) out->id);
+                     pki_device_text(pki, out->id, name));
   look_at_trust(pki, &host, out);
   if (chain_in_force(&host, &chain) == 0 &&
       EVP_Digest(chain.certificate[0].der, chain.certificate[0].size, out->certificate_id, NULL,
@@ -104,10 +105,11 @@ int pki_write_device(struct pki *pki, size_t index, const char *certificate_path
   struct device_host host = pki_nvm_host(pki_device_page(pki, index));
   struct device_nvm_identity identity;
   struct device_chain chain;
+  char name[PKI_DEVICE_NAME];
   if (device_nvm_read_identity(&host, &identity) != 0 || chain_in_force(&host, &chain) != 0)
     return error_set(error, EXIT_CODE_SETUP,
-                     "the NVM page of device %08x holds no whole key and certificate",
-                     (unsigned) pki->devices[index].id);
+                     "the NVM page of device %s holds no whole key and certificate",
+                     pki_device_text(pki, pki->devices[index].id, name));
   EVP_PKEY *key = pki_key_from_scalar(identity.private_key, error);
   OPENSSL_cleanse(identity.private_key, sizeof identity.private_key);
   int result = key == NULL ? -1 : pki_key_replace(key_path, key, error);

@@ -26,8 +26,8 @@ static int flash(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t 
       device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, newcomer->chain, newcomer->chain_size) == 0;
   OPENSSL_cleanse(identity.private_key, sizeof identity.private_key);
   if (written) return 0;
-  return error_set(error, EXIT_CODE_INTERNAL, "the NVM page of device %08x could not be written",
-                   (unsigned) newcomer->id);
+  return error_set(error, EXIT_CODE_INTERNAL, "the NVM page of device %s could not be written",
+                   newcomer->name);
 }
 
 /* A name that is the id stands in no row: it must be nobody's name of his own. */

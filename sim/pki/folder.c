@@ -158,12 +158,14 @@ static int load_stores(struct pki *pki, struct error *error)
 
 static int check_pages(const struct pki *pki, struct error *error)
 {
+  char name[PKI_DEVICE_NAME];
   for (size_t i = 0; i < pki->device_count; i++)
     if (pki->devices[i].page >= pki->nvm.pages)
       return error_set(
           error, EXIT_CODE_SETUP,
-          "the registry gives device %08x page %u, but nvm.bin has %zu; restore both from one copy",
-          (unsigned) pki->devices[i].id, (unsigned) pki->devices[i].page, pki->nvm.pages);
+          "the registry gives device %s page %u, but nvm.bin has %zu; restore both from one copy",
+          pki_device_text(pki, pki->devices[i].id, name), (unsigned) pki->devices[i].page,
+          pki->nvm.pages);
   return 0;
 }
 
@@ -254,6 +256,12 @@ int pki_device_name(const struct pki *pki, size_t index, char out[PKI_DEVICE_NAM
   int found = pki_names_get(pki_registry_names(pki->registry), id, out, error);
   if (found == 0) device_id_text(id, out);
   return found < 0 ? -1 : 0;
+}
+
+const char *pki_device_text(const struct pki *pki, uint32_t id, char out[PKI_DEVICE_NAME])
+{
+  if (pki_names_get(pki_registry_names(pki->registry), id, out, NULL) != 1) device_id_text(id, out);
+  return out;
 }
 
 int pki_find_name(const struct pki *pki, const char *name, size_t *index, struct error *error)

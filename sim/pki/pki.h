@@ -175,6 +175,10 @@ int pki_import_devices(struct pki *pki, const char *csv, const struct pki_import
 int pki_device_name(const struct pki *pki, size_t index, char out[PKI_DEVICE_NAME],
                     struct error *error);
 
+/* The same for a sentence, of a device by its id: the id where the registry cannot tell. Returns
+   `out`. */
+const char *pki_device_text(const struct pki *pki, uint32_t id, char out[PKI_DEVICE_NAME]);
+
 /* 1 and the index of the device of that name, 0 when there is none, -1: error. */
 int pki_find_name(const struct pki *pki, const char *name, size_t *index, struct error *error);
 

@@ -333,8 +333,7 @@ int pki_registry_csr(struct pki_registry *registry, uint32_t device, uint8_t *ou
   sqlite3_bind_int64(query, 1, device);
   int step = sqlite3_step(query), result = -1;
   if (step == SQLITE_ROW) result = take_blob(query, out, capacity, size, error);
-  if (step == SQLITE_DONE)
-    error_set(error, EXIT_CODE_SETUP, "the registry holds no device %08x", (unsigned) device);
+  if (step == SQLITE_DONE) error_set(error, EXIT_CODE_SETUP, "the registry holds no such device");
   return pki_registry_end(registry->db, query, step, error) == 0 ? result : -1;
 }
 

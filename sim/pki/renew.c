@@ -13,8 +13,12 @@
 static EVP_PKEY *requested_key(struct pki *pki, uint32_t id, struct error *error)
 {
   uint8_t der[PKI_CSR_MAX];
+  char name[PKI_DEVICE_NAME];
   size_t size = 0;
-  if (pki_registry_csr(pki->registry, id, der, sizeof der, &size, error) != 0) return NULL;
+  if (pki_registry_csr(pki->registry, id, der, sizeof der, &size, error) != 0) {
+    error_wrap(error, "device %s", pki_device_text(pki, id, name));
+    return NULL;
+  }
   const uint8_t *at = der;
   X509_REQ *request = d2i_X509_REQ(NULL, &at, (long) size);
   EVP_PKEY *key = request == NULL ? NULL : X509_REQ_get_pubkey(request);
@@ -22,7 +26,7 @@ static EVP_PKEY *requested_key(struct pki *pki, uint32_t id, struct error *error
     EVP_PKEY_free(key);
     key = NULL;
     pki_crypto_error(error, "verify a kept signing request");
-    error_wrap(error, "device %08x", (unsigned) id);
+    error_wrap(error, "device %s", pki_device_text(pki, id, name));
   }
   X509_REQ_free(request);
   return key;
@@ -65,6 +69,7 @@ static int reset_one(struct pki *pki, size_t index, const char *root, const uint
                      size_t bundle_size, struct error *error)
 {
   uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
+  char name[PKI_DEVICE_NAME];
   size_t chain_size = 0;
   struct device_nvm_identity identity;
   struct device_host host = pki_nvm_host(pki_device_page(pki, index));
@@ -73,16 +78,16 @@ static int reset_one(struct pki *pki, size_t index, const char *root, const uint
   OPENSSL_cleanse(identity.private_key, sizeof identity.private_key);
   if (!whole)
     return error_set(error, EXIT_CODE_SETUP,
-                     "the NVM page of device %08x is damaged; restore nvm.bin from a copy, or make "
+                     "the NVM page of device %s is damaged; restore nvm.bin from a copy, or make "
                      "the fleet anew",
-                     (unsigned) id);
+                     pki_device_text(pki, id, name));
   if (first_chain(pki, index, root, chain, &chain_size, error) != 0) return -1;
   if (device_nvm_replace(&host, DEVICE_NVM_TRUST, bundle, bundle_size) == 0 &&
       device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, chain, chain_size) == 0 &&
       device_nvm_erase(&host, DEVICE_NVM_IMAGES) == 0)
     return 0;
-  return error_set(error, EXIT_CODE_INTERNAL, "the NVM page of device %08x could not be written",
-                   (unsigned) id);
+  return error_set(error, EXIT_CODE_INTERNAL, "the NVM page of device %s could not be written",
+                   pki_device_text(pki, id, name));
 }
 
 int pki_reset_devices(struct pki *pki, const char *issuing_root, const struct pki_roots *trusted,

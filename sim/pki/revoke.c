@@ -71,19 +71,20 @@ static int serial_in_force(struct pki *pki, size_t index, uint8_t out[20], uint8
 
 static int choose(struct pki *pki, uint32_t id, struct choice *choice)
 {
+  char name[PKI_DEVICE_NAME];
   if (pki_registry_certificates(pki->registry, id, revoke_one, choice, choice->error) != 0 ||
       choice->result < 0)
     return -1;
   if (choice->matching == 0)
     return error_set(choice->error, EXIT_CODE_SETUP,
-                     "the certificate in force on device %08x is not in the registry; restore both "
+                     "the certificate in force on device %s is not in the registry; restore both "
                      "from one copy",
-                     (unsigned) id);
+                     pki_device_text(pki, id, name));
   if (choice->matching > choice->foreign) return 0;
   return error_set(choice->error, EXIT_CODE_USAGE,
-                   "device %08x has an imported certificate: have its issuer revoke it, and give "
+                   "device %s has an imported certificate: have its issuer revoke it, and give "
                    "the broker their CRL",
-                   (unsigned) id);
+                   pki_device_text(pki, id, name));
 }
 
 int pki_check_revocable(struct pki *pki, size_t index, struct error *error)

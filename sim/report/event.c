@@ -116,21 +116,23 @@ static void put_value(struct line *line, enum event_type type, const void *at)
   }
 }
 
-static void put_head(struct line *line, const struct event *event)
+static void put_head(struct line *line, const struct event *event, const struct names *names)
 {
-  char id[DEVICE_ID_TEXT];
+  char name[NAMES_TEXT];
   put_words(line, "{\"t\": %.6f", event->t_s);
-  device_id_text(event->device, id);
-  if (event->device != 0) put_words(line, ", \"device\": \"%s\"", id);
+  if (event->device != 0) {
+    put_words(line, ", \"device\": ");
+    put_text(line, names_text(names, event->device, name));
+  }
   put_words(line, ", \"event\": \"%s\"", event_name(event->kind));
 }
 
-size_t event_line(const struct event *event, char line[EVENT_LINE_MAX])
+size_t event_line(const struct event *event, const struct names *names, char line[EVENT_LINE_MAX])
 {
   struct line out = {.text = line};
   size_t count;
   const struct event_field *fields = event_fields(event->kind, &count);
-  put_head(&out, event);
+  put_head(&out, event, names);
   size_t head = out.used;
   for (size_t f = 0; f < count; f++) {
     put_words(&out, ", \"%s\": ", fields[f].name);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/names.h"
 #include "fleetsim/device.h"
 #include "fleetsim/ota.h"
 
@@ -41,7 +42,7 @@
   F(m, TEXT, step, "kind of the step that begins, as scenarios write it")
 #define EVENT_SHORT_FIELDS(F, m) /* of the step that began last */ \
   F(m, COUNT, devices, "how many did not do what it says") \
-  F(m, TEXT, first, "ids of the first eight at most, with a blank between") \
+  F(m, TEXT, first, "names of the first eight at most, with a blank between") \
   F(m, TEXT, why, "sentence")
 #define EVENT_BRAKE_FIELDS(F, m) \
   F(m, FLAG, on, "the safety brake came on; else it was let go")
@@ -123,7 +124,7 @@ EVENTS(X)
 struct event {
   enum event_kind kind;
   double t_s;      /* since the run began */
-  uint32_t device; /* 0: of none */
+  uint32_t device; /* its number, 0: of none */
   union {
 #define X(symbol, member, name, fields) struct event_##member member;
     EVENTS(X)
@@ -145,8 +146,8 @@ const struct event_field *event_fields(enum event_kind kind, size_t *count);
 #define EVENT_LINE_MAX 2048u
 
 /* Writes {"t": 1.500000, "device": "0000000a", "event": "booted", ...fields} and a newline; the
- * device is left out where it is 0, and all fields where they do not fit. Texts get JSON's escapes;
+ * device is as names_text has it, and left out where it is 0, and all fields where they do not fit. Texts get JSON's escapes;
  * what is no UTF-8 becomes U+FFFD. Returns its size; the line is terminated. */
-size_t event_line(const struct event *event, char line[EVENT_LINE_MAX]);
+size_t event_line(const struct event *event, const struct names *names, char line[EVENT_LINE_MAX]);
 
 #endif

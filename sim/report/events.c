@@ -17,7 +17,8 @@
 struct events {
   FILE *file; /* NULL: the sinks are all */
   struct events_sink *sinks;
-  int error; /* errno of the first line that could not be written, 0: none */
+  const struct names *names; /* of devices; NULL: nobody has said */
+  int error;                 /* errno of the first line that could not be written, 0: none */
   struct stat made;
   off_t size; /* of all lines */
   uint64_t lines;
@@ -107,10 +108,15 @@ void events_attach(struct events *events, struct events_sink *sink)
   events->sinks = sink;
 }
 
+void events_name_devices(struct events *events, const struct names *names)
+{
+  events->names = names;
+}
+
 static void write_line(struct events *events, const struct event *event)
 {
   char line[EVENT_LINE_MAX];
-  size_t size = event_line(event, line);
+  size_t size = event_line(event, events->names, line);
   events->size += (off_t) size;
   events->lines++;
   digest_add(events->digest, line, size);

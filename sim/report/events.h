@@ -32,6 +32,10 @@ int events_check(struct events *events, struct error *error);
 
 void events_attach(struct events *events, struct events_sink *sink);
 
+/* What the devices of lines from here on are called; the names outlive the stream. Until then they
+   are numbers. */
+void events_name_devices(struct events *events, const struct names *names);
+
 /* Tells everybody: the file first. */
 void events_emit(struct events *events, const struct event *event);
 

@@ -137,6 +137,7 @@ struct results {
   struct results_brake brake;
   struct results_ota ota;
   const struct metrics *metrics;
+  const struct names *names; /* of the devices; NULL: not known */
 };
 
 /* Writes folder/junit.xml, then folder/results.json; -1: neither. A verdict that its own checks or

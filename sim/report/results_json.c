@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "base/text.h"
 #include "fleetsim/device.h"
 
@@ -50,36 +51,27 @@ static json_t *metrics_of(const struct metrics *metrics)
   return object;
 }
 
-static json_t *ids_of(const uint32_t *ids, size_t count)
-{
-  json_t *devices = json_array();
-  for (size_t i = 0; i < count; i++) {
-    char id[DEVICE_ID_TEXT];
-    device_id_text(ids[i], id);
-    devices = results_json_and(devices, json_string(id));
-  }
-  return devices;
-}
-
-static json_t *failure_of(enum device_failure failure, const struct metrics_failure *entry)
+static json_t *failure_of(enum device_failure failure, const struct metrics_failure *entry,
+                          const struct names *names)
 {
   return json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:s}", "count",
                    number((double) entry->count), "expected", entry->expected == entry->count,
                    "expected_count", number((double) entry->expected), "first_devices",
-                   ids_of(entry->first_devices, entry->first_count), "unexpected_devices",
-                   ids_of(entry->unexpected_devices, entry->unexpected_count), "detail",
-                   text(entry->detail), "unexpected_detail", text(entry->unexpected_detail),
-                   "sentence", device_failure_sentence(failure));
+                   results_json_devices(names, entry->first_devices, entry->first_count),
+                   "unexpected_devices",
+                   results_json_devices(names, entry->unexpected_devices, entry->unexpected_count),
+                   "detail", text(entry->detail), "unexpected_detail",
+                   text(entry->unexpected_detail), "sentence", device_failure_sentence(failure));
 }
 
-static json_t *failures_of(const struct metrics *metrics)
+static json_t *failures_of(const struct metrics *metrics, const struct names *names)
 {
   json_t *object = json_object();
   for (enum device_failure f = DEVICE_FAIL_NONE + 1; metrics != NULL && f < DEVICE_FAIL_COUNT;
        f++) {
     const struct metrics_failure *entry = metrics_failure(metrics, f);
     if (entry->count > 0)
-      object = results_json_with(object, device_failure_name(f), failure_of(f, entry));
+      object = results_json_with(object, device_failure_name(f), failure_of(f, entry, names));
   }
   return object;
 }
@@ -256,9 +248,9 @@ json_t *results_json(const struct results *results)
       json_object_set_new(tree, "phases", phases_of(results)) == 0 &&
       json_object_set_new(tree, "brake", brake_of(&results->brake)) == 0 &&
       json_object_set_new(tree, "storms", storms_of(results)) == 0 &&
-      json_object_set_new(tree, "ota", results_ota_json(&results->ota)) == 0 &&
+      json_object_set_new(tree, "ota", results_ota_json(&results->ota, results->names)) == 0 &&
       json_object_set_new(tree, "metrics", metrics_of(results->metrics)) == 0 &&
-      json_object_set_new(tree, "failures", failures_of(results->metrics)) == 0 &&
+      json_object_set_new(tree, "failures", failures_of(results->metrics, results->names)) == 0 &&
       json_object_set_new(tree, "accounting", accounting_of(results->metrics)) == 0 &&
       json_object_set_new(tree, "expectations",
                           checks_of(results->expectations, results->expectation_count)) == 0;
@@ -281,6 +273,15 @@ json_t *results_json_and(json_t *array, json_t *value)
   if (json_array_append_new(array, value) == 0) return array;
   json_decref(array);
   return NULL;
+}
+
+json_t *results_json_devices(const struct names *names, const uint32_t *numbers, size_t count)
+{
+  json_t *devices = json_array();
+  char name[NAMES_TEXT];
+  for (size_t i = 0; i < count; i++)
+    devices = results_json_and(devices, results_json_string(names_text(names, numbers[i], name)));
+  return devices;
 }
 
 json_t *results_json_string(const char *from)

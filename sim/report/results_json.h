@@ -25,8 +25,11 @@ json_t *results_json_and(json_t *array, json_t *value);
    U+FFFD. */
 json_t *results_json_string(const char *from);
 
+/* An array of what the devices with these numbers are called. */
+json_t *results_json_devices(const struct names *names, const uint32_t *numbers, size_t count);
+
 /* results_ota.c: the member "ota" of the tree. */
-json_t *results_ota_json(const struct results_ota *ota);
+json_t *results_ota_json(const struct results_ota *ota, const struct names *names);
 
 /* Text and numbers of a tree that may come from a file: a missing or wrong member reads as "" or
    0. */

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "fleetsim/device.h"
 #include "report/results_json.h"
 
@@ -48,18 +49,13 @@ static json_t *rollout_of(const struct results_rollout *rollout)
                    integer(rollout->touched_after), "waves", waves);
 }
 
-static json_t *status_of(const struct results_ota_status *status)
+static json_t *status_of(const struct results_ota_status *status, const struct names *names)
 {
-  json_t *devices = json_array();
-  for (size_t i = 0; i < status->first_count; i++) {
-    char id[DEVICE_ID_TEXT];
-    device_id_text(status->first_devices[i], id);
-    devices = results_json_and(devices, json_string(id));
-  }
-  return json_pack("{s:o, s:o}", "count", integer(status->count), "first_devices", devices);
+  return json_pack("{s:o, s:o}", "count", integer(status->count), "first_devices",
+                   results_json_devices(names, status->first_devices, status->first_count));
 }
 
-json_t *results_ota_json(const struct results_ota *ota)
+json_t *results_ota_json(const struct results_ota *ota, const struct names *names)
 {
   if (!ota->on) return json_null();
   json_t *images = json_array(), *rollouts = json_array(), *statuses = json_object();
@@ -70,6 +66,6 @@ json_t *results_ota_json(const struct results_ota *ota)
   for (int s = DEVICE_OTA_NONE + 1; s < DEVICE_OTA_STATUS_COUNT; s++)
     if (ota->statuses[s].count > 0)
       statuses = results_json_with(statuses, device_ota_status_name((enum device_ota_status) s),
-                                   status_of(&ota->statuses[s]));
+                                   status_of(&ota->statuses[s], names));
   return json_pack("{s:o, s:o, s:o}", "images", images, "rollout", rollouts, "statuses", statuses);
 }

@@ -14,11 +14,12 @@
 #define CELL_SIZE    256u
 #define TEXT_SIZE    2048u
 /* bytes: what a device's buffer for TLS records has unless the scenario says more */
-#define RECORD_USUAL 4096
-#define IDS_SHOWN    3u
-#define BOLD_GREEN   "\033[1;32m"
-#define BOLD_RED     "\033[1;31m"
-#define PLAIN        "\033[0m"
+#define RECORD_USUAL  4096
+#define NAMES_SHOWN   3u
+#define NAMES_COLUMNS 31u /* of as many ids, beside the failure's own columns */
+#define BOLD_GREEN    "\033[1;32m"
+#define BOLD_RED      "\033[1;31m"
+#define PLAIN         "\033[0m"
 
 /* Names and details may come from a file or a broker: none of them may steer the terminal. */
 static void put_printable(FILE *out, const char *text, size_t size)
@@ -461,17 +462,17 @@ static void print_timing(const json_t *tree, FILE *out)
   print_budget(timing, out);
 }
 
-/* "  00000a00 00000a01 ...", of the first devices */
-static const char *few_ids(const json_t *devices, char ids[64])
+/* " 00000a00 00000a01 ...", of the first devices; false: too long to stand beside something */
+static bool few_names(const json_t *devices, char names[CELL_SIZE])
 {
   size_t count = json_array_size(devices);
-  ids[0] = '\0';
-  for (size_t i = 0; i < count && i < IDS_SHOWN; i++) {
-    const char *id = json_string_value(json_array_get(devices, i));
-    append(ids, 64, " %.8s", id != NULL ? id : "");
+  names[0] = '\0';
+  for (size_t i = 0; i < count && i < NAMES_SHOWN; i++) {
+    const char *name = json_string_value(json_array_get(devices, i));
+    append(names, CELL_SIZE, " %.64s", name != NULL ? name : "");
   }
-  if (count > IDS_SHOWN) append(ids, 64, " ...");
-  return ids;
+  if (count > NAMES_SHOWN) append(names, CELL_SIZE, " ...");
+  return text_columns(names) <= NAMES_COLUMNS;
 }
 
 /* Of a failure that was foretold for some of those that had it, devices and detail are of the
@@ -483,12 +484,13 @@ static void print_failure(const char *name, const json_t *failure, FILE *out)
   bool expected = json_is_true(json_object_get(failure, "expected"));
   const json_t *others = json_object_get(failure, "unexpected_devices");
   bool apart = !expected && json_array_size(others) > 0;
-  char ids[64], how[64] = "unexpected";
-  few_ids(apart ? others : json_object_get(failure, "first_devices"), ids);
+  char names[CELL_SIZE], how[64] = "unexpected";
+  bool beside = few_names(apart ? others : json_object_get(failure, "first_devices"), names);
   if (expected) snprintf(how, sizeof how, "expected  ");
   if (!expected && foretold > 0)
     snprintf(how, sizeof how, "%.0f unexpected, %.0f expected:", count - foretold, foretold);
-  line(out, "%-2s%-28s %7.0f %s%s", expected ? "" : "x", name, count, how, ids);
+  line(out, "%-2s%-28s %7.0f %s%s", expected ? "" : "x", name, count, how, beside ? names : "");
+  if (!beside) paragraph(out, 6, names + 1);
   const char *detail = results_json_text(failure, apart ? "unexpected_detail" : "detail");
   char why[TEXT_SIZE];
   snprintf(why, sizeof why, "%s%s%s", results_json_text(failure, "sentence"),

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "run/parts.h"
 #include "stage/books.h"
 #include "stage/list_looks.h"
@@ -49,13 +50,14 @@ static bool is_too_much(const struct remark *remark, enum metric metric)
 
 static void explain_stale_leaf(const struct remark *remark)
 {
-  char sentence[400];
+  char sentence[400], name[NAMES_TEXT];
   struct fleet_stale first = fleet_first_stale(remark->stage->fleet);
   const struct broker *broker = remark->stage->nodes[first.node].broker;
   snprintf(sentence, sizeof sentence,
-           "the first was of device %08x at %.80s port %u: not every machine there has the "
+           "the first was of device %s at %.80s port %u: not every machine there has the "
            "certificate that was presented. Do the hooks reach all of them?",
-           first.device, broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN));
+           names_text(remark->stage->names, first.device, name),
+           broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN));
   say_also(remark, sentence);
   say_way_out(remark);
 }

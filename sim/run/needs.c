@@ -1,7 +1,11 @@
 /* What the steps will need of the fleet folder, asked at the start: a staging broker is not to be
  * changed by half. Each refusal says where the step is and what to do instead. */
 #define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <string.h>
+
 #include "run/parts.h"
+#include "stage/device_names.h"
 #include "stage/foresight.h"
 
 /* Refuses a step whose certificates cannot be made in this folder, before anything is sent. */
@@ -24,38 +28,42 @@ int run_check_roots(struct stage *stage)
   return 0;
 }
 
-/* Of a fleet that the run will make the ids are known before it is made. */
-static bool is_in_fleet(const struct stage *stage, uint32_t id)
+static int check_step_ids(struct stage *stage, const struct names *names,
+                          const struct scenario_step *step)
 {
-  size_t devices = stage->scenario->devices;
-  if (stage->ids == NULL) return id >= 1 && id <= devices;
-  for (size_t i = 0; i < devices; i++)
-    if (stage->ids[i] == id) return true;
-  return false;
-}
-
-static int check_step_ids(struct stage *stage, const struct scenario_step *step)
-{
-  size_t devices = stage->scenario->devices;
-  for (size_t i = 0; i < step->who.id_count; i++)
-    if (!is_in_fleet(stage, step->who.ids[i]))
-      return error_set(
-          &stage->error, EXIT_CODE_USAGE,
-          "%s:%d:%d: no device of this fleet has the id %08x; its ids go from %08x to %08x%s",
-          stage->scenario->file, step->line, step->column, step->who.ids[i],
-          stage->ids != NULL ? stage->ids[0] : 1,
-          stage->ids != NULL ? stage->ids[devices - 1] : (uint32_t) devices,
-          stage->ids != NULL ? "" : ", as a run makes it; one of your own is named by --fleet");
+  size_t index;
+  char first[NAMES_TEXT], last[NAMES_TEXT];
+  for (size_t i = 0; i < step->who.id_count; i++) {
+    if (names_find_name(names, step->who.ids[i], &index)) continue;
+    snprintf(first, sizeof first, "%s", names_of(names, 0).name);
+    snprintf(last, sizeof last, "%s", names_of(names, stage->scenario->devices - 1).name);
+    return error_set(
+        &stage->error, EXIT_CODE_USAGE,
+        "%s:%d:%d: no device of this fleet is called %s; its devices are %s to %s%s",
+        stage->scenario->file, step->line, step->column, step->who.ids[i], first, last,
+        stage->names != NULL ? "" : ", as a run makes it; one of your own is named by --fleet");
+  }
   return 0;
 }
 
-int run_check_ids(struct stage *stage)
+static int check_all_ids(struct stage *stage, const struct names *names)
 {
   const struct scenario *scenario = stage->scenario;
   for (size_t p = 0; p < scenario->phase_count; p++)
     for (size_t s = 0; s < scenario->phases[p].step_count; s++)
-      if (check_step_ids(stage, &scenario->phases[p].steps[s]) != 0) return -1;
+      if (check_step_ids(stage, names, &scenario->phases[p].steps[s]) != 0) return -1;
   return 0;
+}
+
+/* Of a fleet that the run will make the names are known before it is made. */
+int run_check_ids(struct stage *stage)
+{
+  if (stage->names != NULL) return check_all_ids(stage, stage->names);
+  struct names *names;
+  if (stage_foretell_names(stage, &names) != 0) return -1;
+  int result = check_all_ids(stage, names);
+  names_free(names);
+  return result;
 }
 
 /* Each kind in sim/steps knows what it needs. */

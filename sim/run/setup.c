@@ -195,6 +195,8 @@ static int start_fleet(struct stage *stage)
 {
   const struct scenario *scenario = stage->scenario;
   struct fleet_config config;
+  events_name_devices(stage->events, stage->names);
+  stage->results.names = stage->names;
   p256_host_set_native(scenario->crypto == SCENARIO_NATIVE);
   if (stage_fleet_config(stage, &config) != 0) return -1;
   if (scenario_names(scenario, "identified"))

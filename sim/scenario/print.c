@@ -110,9 +110,9 @@ void print_who(const struct scenario_who *who, char *out, size_t size)
   char whole[64] = "the devices";
   if (who->cohort[0] != '\0') snprintf(whole, sizeof whole, "cohort %s", who->cohort);
   if (who->id_count > 1)
-    snprintf(out, size, "device %08x and %zu more", who->ids[0], who->id_count - 1);
+    snprintf(out, size, "device %s and %zu more", who->ids[0], who->id_count - 1);
   else if (who->id_count == 1)
-    snprintf(out, size, "device %08x", who->ids[0]);
+    snprintf(out, size, "device %s", who->ids[0]);
   else if (who->share < 1 || who->cohort[0] == '\0')
     snprintf(out, size, "%.6g%% of %s", who->share * 100, whole);
   else

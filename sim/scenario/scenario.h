@@ -85,6 +85,7 @@ enum scenario_apply {
 #define SCENARIO_COHORTS_MAX 8
 #define SCENARIO_COHORT_NAME 32 /* bytes of its name with the zero */
 #define SCENARIO_IDS_MAX     16
+#define SCENARIO_DEVICE_NAME 65 /* bytes of a device's name with the zero */
 
 /* A part of the fleet with a name: devices [begin, begin + share) of the seed's shuffled order. */
 struct scenario_cohort {
@@ -92,12 +93,12 @@ struct scenario_cohort {
   double begin, share; /* 0..1 */
 };
 
-/* Which devices a step is for: `ids` where there are any, else a share of the cohort, or of the
+/* Which devices a step is for: those of these names where there are any, else a share of the cohort, or of the
    fleet. */
 struct scenario_who {
   char cohort[SCENARIO_COHORT_NAME]; /* "": the whole fleet */
   double share;                      /* 0..1 */
-  uint32_t ids[SCENARIO_IDS_MAX];
+  char ids[SCENARIO_IDS_MAX][SCENARIO_DEVICE_NAME];
   size_t id_count;
 };
 

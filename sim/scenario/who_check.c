@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "scenario/check.h"
 
@@ -64,6 +65,14 @@ static int take_cohort(const struct take *t, const char *at, const char *text,
   return 0;
 }
 
+/* Digits of an id may be in either case. */
+static bool are_one_device(const char *a, const char *b)
+{
+  static const char digits[] = "0123456789abcdefABCDEF";
+  bool ids = strlen(a) == 8 && strspn(a, digits) == 8 && strspn(b, digits) == 8;
+  return ids ? strcasecmp(a, b) == 0 : strcmp(a, b) == 0;
+}
+
 static int take_ids(const struct take *t, const char *at, char *const *texts, size_t count,
                     struct scenario_who *out)
 {
@@ -71,13 +80,14 @@ static int take_ids(const struct take *t, const char *at, char *const *texts, si
   for (size_t i = 0; i < count; i++) {
     size_t size = strlen(texts[i]);
     snprintf(key, sizeof key, "ids[%zu]", i);
-    if (size != DEVICE_ID_TEXT - 1 || strspn(texts[i], "0123456789abcdefABCDEF") != size)
-      return take_fail(t, at, key, "'%.40s' is no device id: eight hex digits, as in 0000002a",
-                       texts[i]);
-    out->ids[out->id_count] = (uint32_t) strtoul(texts[i], NULL, 16);
+    if (size == 0 || size >= SCENARIO_DEVICE_NAME)
+      return take_fail(t, at, key,
+                       "'%.40s' is no device's name: 1 to %d characters, as in 0000002a", texts[i],
+                       SCENARIO_DEVICE_NAME - 1);
+    memcpy(out->ids[out->id_count], texts[i], size + 1);
     for (size_t k = 0; k < out->id_count; k++)
-      if (out->ids[k] == out->ids[i])
-        return take_fail(t, at, key, "device %08x is named twice: once is enough", out->ids[i]);
+      if (are_one_device(out->ids[k], texts[i]))
+        return take_fail(t, at, key, "device %s is named twice: once is enough", texts[i]);
     out->id_count++;
   }
   return 0;

@@ -69,7 +69,9 @@ static int copy_devices(struct stage *stage, struct stage_clones *clones, const 
   if (files_join(folder, stage->options->out, "clones", &stage->error) != 0 ||
       files_make_folder(folder, 0755, &stage->error) != 0)
     return -1;
-  return events_open(folder, &clones->events, &stage->error);
+  if (events_open(folder, &clones->events, &stage->error) != 0) return -1;
+  events_name_devices(clones->events, clones->names);
+  return 0;
 }
 
 static int make_fleet(struct stage *stage, struct stage_clones *clones)

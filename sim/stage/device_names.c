@@ -31,9 +31,15 @@ static void describe(void *ctx, size_t index, struct template_values *out)
     *identity = (struct device_nvm_identity){.id = pki_device_id(asked->pki, device)};
     device_nvm_name_identity(identity);
   }
+  out->number = pki_device_id(asked->pki, device);
   out->id = identity->name;
   out->cn = identity->subject_kind == DEVICE_SUBJECT_CN ? identity->subject : identity->name;
   out->cohort = "";
+}
+
+const char *stage_device_text(const struct stage *stage, size_t index, char out[NAMES_TEXT])
+{
+  return names_text(stage->names, stage->ids[index], out);
 }
 
 int stage_name_devices(struct stage *stage, const uint32_t *devices, size_t count,
@@ -41,4 +47,22 @@ int stage_name_devices(struct stage *stage, const uint32_t *devices, size_t coun
 {
   struct asked asked = {.pki = stage->pki, .devices = devices};
   return names_create(&names_usual, count, describe, &asked, out, &stage->error);
+}
+
+/* names_create calls it: numbers begin at 1, and are what a device goes by (pki_add_devices). */
+static void foretell(void *ctx, size_t index, struct template_values *out)
+{
+  struct device_nvm_identity *identity = ctx;
+  *identity = (struct device_nvm_identity){.id = (uint32_t) index + 1};
+  device_nvm_name_identity(identity);
+  out->number = identity->id;
+  out->id = out->cn = identity->name;
+  out->cohort = "";
+}
+
+int stage_foretell_names(struct stage *stage, struct names **out)
+{
+  struct device_nvm_identity identity;
+  return names_create(&names_usual, stage->scenario->devices, foretell, &identity, out,
+                      &stage->error);
 }

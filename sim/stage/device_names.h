@@ -10,4 +10,11 @@
 int stage_name_devices(struct stage *stage, const uint32_t *devices, size_t count,
                        struct names **out);
 
+/* The names that devices will have which the run makes itself; to be freed. 0, or -1 with
+   stage->error. */
+int stage_foretell_names(struct stage *stage, struct names **out);
+
+/* What people read of the fleet's device `index`: names_text. */
+const char *stage_device_text(const struct stage *stage, size_t index, char out[NAMES_TEXT]);
+
 #endif

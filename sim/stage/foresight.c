@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "stage/foresight.h"
 
+#include "base/names.h"
 #include "stage/crls.h"
 
 #define WAY_OUT "publish it with 'publish-crl: {file: PATH}'"
@@ -27,7 +28,7 @@ int stage_foresee_revocable(struct stage *stage, const struct scenario_step *ste
   int result = 0;
   for (size_t i = 0; i < count; i++) {
     size_t index = i;
-    if (all && !pki_find_device(stage->pki, step->who.ids[i], &index)) continue;
+    if (all && !names_find_name(stage->names, step->who.ids[i], &index)) continue;
     result = pki_check_revocable(stage->pki, index, &stage->error);
     if (result != 0 && stage->error.code != EXIT_CODE_USAGE) return -1;
     if ((result == 0) != all) break;

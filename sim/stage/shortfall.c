@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stage/device_names.h"
 #include "stage/quantities.h"
 
 /* Devices in a sentence, and in its event: as many as the results have of a failure. */
@@ -60,17 +61,18 @@ static void add(struct stage *stage, struct shortfall *shortfall, uint32_t index
 }
 
 /* "00000001, 0000000a and 3 more" */
-static void name_missing(struct stage *stage, size_t missing, const uint32_t *ids)
+static void name_missing(struct stage *stage, size_t missing, const uint32_t *devices)
 {
-  char few[12 * NAMED_MAX], all[12 * TOLD_MAX], more[40] = "";
+  char few[(NAMES_TEXT + 2) * NAMED_MAX], all[(NAMES_TEXT + 1) * TOLD_MAX], more[40] = "";
+  char name[NAMES_TEXT];
   size_t told = missing < TOLD_MAX ? missing : TOLD_MAX;
   size_t named = missing < NAMED_MAX ? missing : NAMED_MAX, few_size = 0, size = 0;
   for (size_t i = 0; i < named; i++)
-    few_size += (size_t) snprintf(few + few_size, sizeof few - few_size, "%s%08x",
-                                  i > 0 ? ", " : "", (unsigned) ids[i]);
+    few_size += (size_t) snprintf(few + few_size, sizeof few - few_size, "%s%s", i > 0 ? ", " : "",
+                                  stage_device_text(stage, devices[i], name));
   for (size_t i = 0; i < told; i++)
-    size += (size_t) snprintf(all + size, sizeof all - size, "%s%08x", i > 0 ? " " : "",
-                              (unsigned) ids[i]);
+    size += (size_t) snprintf(all + size, sizeof all - size, "%s%s", i > 0 ? " " : "",
+                              stage_device_text(stage, devices[i], name));
   if (missing > named) snprintf(more, sizeof more, " and %zu more", missing - named);
   size_t end = strlen(stage->error.text);
   snprintf(stage->error.text + end, sizeof stage->error.text - end, "; missing: %s%s", few, more);
@@ -81,14 +83,14 @@ static void name_missing(struct stage *stage, size_t missing, const uint32_t *id
 void shortfall_name(struct stage *stage, const uint32_t *devices, size_t count,
                     shortfall_done *done, void *ctx)
 {
-  uint32_t ids[TOLD_MAX];
+  uint32_t first[TOLD_MAX];
   size_t missing = 0;
   for (size_t i = 0; i < count; i++) {
     if (done(stage, devices[i], ctx)) continue;
-    if (missing < TOLD_MAX) ids[missing] = stage->ids[devices[i]];
+    if (missing < TOLD_MAX) first[missing] = devices[i];
     missing++;
   }
-  if (missing > 0) name_missing(stage, missing, ids);
+  if (missing > 0) name_missing(stage, missing, first);
 }
 
 static struct shortfall *make(size_t meant, size_t fell_short)

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/names.h"
+
 static bool is_target(const struct fleet_facts *facts, enum targets_kind kind)
 {
   switch (kind) {
@@ -44,10 +46,11 @@ static void find_slice(const struct stage *stage, const char *cohort, size_t *be
   *end = found != NULL ? targets_share(n, found->begin + found->share) : n;
 }
 
-static bool is_named(const struct scenario_who *who, uint32_t id)
+static bool is_named(const struct stage *stage, const struct scenario_who *who, uint32_t device)
 {
+  size_t index;
   for (size_t i = 0; i < who->id_count; i++)
-    if (who->ids[i] == id) return true;
+    if (names_find_name(stage->names, who->ids[i], &index) && index == device) return true;
   return who->id_count == 0;
 }
 
@@ -74,7 +77,7 @@ uint32_t *targets_of(struct stage *stage, enum targets_kind kind, const struct s
   for (size_t i = begin; i < end; i++) {
     uint32_t device = fleet_order(stage->fleet)[i];
     const struct fleet_facts *facts = fleet_facts(stage->fleet, device);
-    if (is_target(facts, kind) && is_named(who, facts->id)) list[kept++] = device;
+    if (is_target(facts, kind) && is_named(stage, who, device)) list[kept++] = device;
   }
   size_t most = targets_count(stage, who);
   *count = kept < most ? kept : most;

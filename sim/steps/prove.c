@@ -39,6 +39,7 @@ static enum step_outcome judge(struct stage *stage, const struct scenario_step *
                                const struct proof *proof)
 {
   const struct fleet_facts *first = NULL;
+  char name[NAMES_TEXT];
   size_t accepted = 0;
   for (size_t i = 0; i < proof->count; i++) {
     const struct fleet_facts *facts = fleet_facts(stage->fleet, proof->devices[i]);
@@ -50,9 +51,9 @@ static enum step_outcome judge(struct stage *stage, const struct scenario_step *
     error_set(&stage->error, EXIT_CODE_FAIL, "no device is switched on: nobody tried the chain");
   else
     error_set(&stage->error, EXIT_CODE_FAIL,
-              "%zu of %zu devices accepted the chain under %s; %08x did not: %s (%s)", accepted,
-              proof->count, step->chain.root, first->id, device_failure_name(first->proof),
-              device_failure_sentence(first->proof));
+              "%zu of %zu devices accepted the chain under %s; %s did not: %s (%s)", accepted,
+              proof->count, step->chain.root, names_text(stage->names, first->id, name),
+              device_failure_name(first->proof), device_failure_sentence(first->proof));
   return shortfall_of(stage, proof->devices, proof->count, has_accepted, NULL);
 }
 

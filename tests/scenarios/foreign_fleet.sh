@@ -113,7 +113,7 @@ expect "import it by CN" 0 "roots one, two; $number devices, $first to $last, tr
   import "$fleet" --id-from cn --password-file pass
 if grep -q warning "$work/said"; then name="import it by CN" complain "there is nothing to warn of"; fi
 expect "the list's own column is the same" 0 "$number devices, $first to $last" import "$work/by-list" --password-file pass
-expect "the device is known by its name" 0 "device $last .0000000$number in runs.: .* columns of its list: Device ID, Site, Hall cert" \
+expect "the device is known by its name" 0 "device $last: .* columns of its list: Device ID, Site, Hall cert" \
   "$fleetsim" pki show "$fleet" --device "$last"
 all=$list
 list=$work/keys/six.csv # those of openssl have all kinds of names
@@ -164,10 +164,19 @@ phases:
     until: online == 100% within 10s
   - name: for a while
     do: [wait: {for: 1s}]
+  - name: one is cut off for a while
+    do: [fault: {ids: [$uuid], reset: yes}, wait: {for: 500ms}, mend: {}]
+    until: online == 100% within 10s
 expect: [online == $number, telemetry.lost == 0]
 YAML
 )
 expect "it connects, and loses nothing" 0 "PASS" "$fleetsim" run "$day" --fleet "$fleet" --out "$work/day"
+name="a failure and an event have the device's name"
+tr -d '\n ' <"$work/day/results.json" | grep -q "\"first_devices\":\[\"$uuid\"\]" || complain "not in results.json"
+grep -q "\"device\": \"$uuid\", \"event\": \"failed\"" "$work/day/events.ndjson" || complain "not in events.ndjson"
+grep -q '"device": "0000' "$work/day/events.ndjson" && complain "an event has a short id"
+expect "a step for a device that there is not" 2 "no device of this fleet is called $first.; its devices are $first to $last" \
+  "$fleetsim" check "$day" --fleet "$fleet" --set "phases[2].do=[shelf: {ids: [\"$first.\"]}]"
 for uuid in $(cat "$work/uuids"); do
   if ! grep -q "New client connected.* as $uuid .* u'$uuid'" "$broker/log"; then name="$uuid" complain "the broker has not seen it"; fi
 done

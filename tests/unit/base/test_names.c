@@ -24,6 +24,7 @@ static void describe(void *ctx, size_t index, struct template_values *out)
   else
     snprintf(reg->text, sizeof reg->text, "%s%08zx", reg->form, index + 1);
   out->id = out->cn = reg->text;
+  out->number = 1000 + (uint32_t) index;
   out->cohort = index % 2 == 0 ? "even" : "odd";
 }
 
@@ -157,7 +158,7 @@ static void what_is_no_topic_or_not_the_devices_own_is_refused(void **state)
           "devices 00000001 and 00000002 have the same client id, 'me'");
   refuses(T("{id}", "a/b/", "b/{id}"), "", NULL, "the same control topic, 'a/b/'");
   refuses(T("{id}", "a/{id}/", "b"), "", NULL, "the same telemetry topic, 'b'");
-  refuses(T("{index}", "a/{index}/", "b/{id}"), "", "twice", "the same telemetry topic, 'b/twice'");
+  refuses(T("{index}", "a/{index}/", "b/{id}"), "", "twice", "two devices are called 'twice'");
   refuses(T("{id}", "a/{id}/", "b/{index}"), "x/", NULL, "'a/{id}/' is 'a/x/00000001/' for device");
   refuses(T("{id}", "a/{index}/", "b/{id}"), "#", NULL, "has no '/', '+' or '#'");
   refuses(T("{id}", "{id}/{id}/{id}/0123456789012345678901234567890123456789012/", "b/{id}"),
@@ -174,6 +175,34 @@ static void a_client_id_may_hold_what_a_topic_may_not(void **state)
   names_free(names);
 }
 
+static void people_read_a_name_and_digits_where_there_is_none(void **state)
+{
+  (void) state;
+  char text[NAMES_TEXT];
+  struct names *names = make(&names_usual, 300, "SN-");
+  assert_string_equal(names_text(names, 1000, text), "SN-00000001");
+  assert_string_equal(names_text(names, 1299, text), "SN-0000012c");
+  assert_string_equal(names_text(names, 1300, text), "00000514");
+  assert_string_equal(names_text(NULL, 0xa1f, text), "00000a1f");
+  names_free(names);
+}
+
+static void a_name_leads_to_its_device(void **state)
+{
+  (void) state;
+  size_t index = 7;
+  struct names *names = make(&names_usual, 300, "SN-"), *usual = make(&names_usual, 300, "");
+  assert_true(names_find_name(names, "SN-0000012c", &index));
+  assert_int_equal(index, 299);
+  assert_false(names_find_name(names, "SN-0000012C", &index));
+  assert_false(names_find_name(names, "0000012c", &index));
+  assert_false(names_find_name(names, "", &index));
+  assert_true(names_find_name(usual, "0000012C", &index) && index == 299);
+  assert_true(names_find_name(usual, "0000002a", &index) && index == 41);
+  names_free(usual);
+  names_free(names);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -181,6 +210,8 @@ int main(void)
       cmocka_unit_test(topics_of_ones_own_lead_to_their_device),
       cmocka_unit_test(telemetry_is_known_by_its_form_also_of_another_fleet),
       cmocka_unit_test(what_is_no_topic_or_not_the_devices_own_is_refused),
+      cmocka_unit_test(people_read_a_name_and_digits_where_there_is_none),
+      cmocka_unit_test(a_name_leads_to_its_device),
       cmocka_unit_test(a_client_id_may_hold_what_a_topic_may_not),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

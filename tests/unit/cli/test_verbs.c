@@ -191,9 +191,9 @@ static void check_refuses_devices_that_the_fleet_does_not_have(void **state)
   (void) state;
   check_of("kick: {ids: [00000002]}", "", EXIT_CODE_PASS, "");
   check_of("kick: {ids: [00000002, 00000003]}", "", EXIT_CODE_USAGE,
-           "story.yaml:9:10: no device of this fleet has the id 00000003; its ids go from 00000001 "
+           "story.yaml:9:10: no device of this fleet is called 00000003; its devices are 00000001 "
            "to 00000002, as a run makes it; one of your own is named by --fleet");
-  check_of("revoke: {ids: [00000000]}", "", EXIT_CODE_USAGE, "has the id 00000000; its ids go");
+  check_of("revoke: {ids: [00000000]}", "", EXIT_CODE_USAGE, "is called 00000000; its devices are");
   check_of("shelf: {ids: [00000001, 00000001]}", "", EXIT_CODE_USAGE,
            "story.yaml:9:34: device 00000001 is named twice: once is enough");
   check_of("kick: {ids: [00000003]}", "--set fleet.devices=3", EXIT_CODE_PASS, "");
@@ -218,7 +218,7 @@ static void check_asks_the_fleet_folder_that_a_run_will_have(void **state)
   snprintf(fleet, sizeof fleet, "--fleet %s/lab", work);
   check_of("kick: {ids: [00000002]}", fleet, EXIT_CODE_PASS, "");
   check_of("kick: {ids: [00000007]}", fleet, EXIT_CODE_USAGE,
-           "story.yaml:9:10: no device of this fleet has the id 00000007; its ids go from 00000001 "
+           "story.yaml:9:10: no device of this fleet is called 00000007; its devices are 00000001 "
            "to 00000002\n");
   snprintf(words, sizeof words, "%s --set fleet.devices=3", fleet);
   check_of("kick: {share: 50%}", words, EXIT_CODE_USAGE,
@@ -251,7 +251,7 @@ static void a_run_refused_for_what_it_was_given_makes_no_folder(void **state)
   refused_with("--fleet /tmp", EXIT_CODE_USAGE, "is this a folder made by 'fleetsim pki make'?");
   snprintf(words, sizeof words, "--devices 3 --fleet %s/lab", work);
   refused_with(words, EXIT_CODE_USAGE, "holds 2 devices");
-  refused_with("--devices 1", EXIT_CODE_USAGE, "has the id 00000002");
+  refused_with("--devices 1", EXIT_CODE_USAGE, "is called 00000002");
   write_story("story", "ota.publish: {image: v2, file: /nowhere/v2.img}");
   refused_with("", EXIT_CODE_USAGE, "/nowhere/v2.img");
 }

@@ -164,7 +164,7 @@ static void on_event(void *ctx, const struct event *event)
 {
   (void) ctx;
   char line[EVENT_LINE_MAX];
-  event_line(event, line);
+  event_line(event, NULL, line);
   note(event->device - 1, "%s", line);
 }
 

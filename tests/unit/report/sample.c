@@ -78,8 +78,26 @@ void sample_begin(struct sample *sample)
                                      .metrics = sample->metrics};
 }
 
+static void describe(void *ctx, size_t index, struct template_values *out)
+{
+  char *name = ctx;
+  out->number = (uint32_t) index;
+  snprintf(name, NAMES_TEXT, "SN 2026-%03zx", index);
+  out->id = name;
+}
+
+void sample_name(struct sample *sample)
+{
+  char name[NAMES_TEXT];
+  int status = names_create(&names_usual, 0xc00, describe, name, &sample->names, NULL);
+  assert(status == 0);
+  (void) status;
+  sample->results.names = sample->names;
+}
+
 void sample_end(struct sample *sample)
 {
+  names_free(sample->names);
   DIR *folder = opendir(sample->folder);
   for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)
     if (entry->d_name[0] != '.') unlinkat(dirfd(folder), entry->d_name, 0);

@@ -4,6 +4,7 @@
 #define FLEETSIM_TEST_SAMPLE_H
 
 #include "base/files.h"
+#include "base/names.h"
 #include "report/results.h"
 
 struct sample {
@@ -11,6 +12,7 @@ struct sample {
   struct results_check phase_checks[1], checks[3];
   struct results_phase phases[2];
   struct results results;
+  struct names *names;
   char folder[64]; /* made for this sample */
 };
 
@@ -19,6 +21,9 @@ void sample_end(struct sample *sample); /* removes the folder */
 
 /* Gives it firmware updates: an image whose rollout was stopped in its first wave. */
 void sample_update(struct sample *sample);
+
+/* Calls its devices 'SN 2026-a00' and so on, from here on. */
+void sample_name(struct sample *sample);
 
 /* Makes all checks of it pass, and the verdict. */
 void sample_pass(struct sample *sample);

@@ -106,7 +106,7 @@ static void every_kind_has_the_line_that_readers_know(void **state)
   char line[EVENT_LINE_MAX];
   bool seen[EVENT_KIND_COUNT] = {false};
   for (size_t i = 0; i < sizeof golden / sizeof *golden; i++) {
-    size_t size = event_line(&golden[i].event, line);
+    size_t size = event_line(&golden[i].event, NULL, line);
     assert_string_equal(line, golden[i].line);
     assert_int_equal(size, strlen(line));
     seen[golden[i].event.kind] = true;
@@ -114,6 +114,31 @@ static void every_kind_has_the_line_that_readers_know(void **state)
   for (enum event_kind kind = 0; kind < EVENT_KIND_COUNT; kind++)
     if (!seen[kind]) fail_msg("no line of '%s' is held by this test", event_name(kind));
   assert_int_equal(events_close(events, NULL), 0);
+}
+
+static void describe(void *ctx, size_t index, struct template_values *out)
+{
+  (void) ctx;
+  out->number = (uint32_t) index + 0xa;
+  out->id = index == 0 ? "\"SN\"\\10" : "SN-11";
+}
+
+static void a_device_has_the_name_that_its_owner_gave_it(void **state)
+{
+  (void) state;
+  struct names *names = NULL;
+  assert_int_equal(names_create(&names_usual, 2, describe, NULL, &names, NULL), 0);
+  events_name_devices(events, names);
+  for (uint32_t device = 0xa; device < 0xd; device++)
+    events_emit(events, &(struct event){EVENT_POWER_CUT, 1, device, .power_cut = {1, 1}});
+  events_flush(events);
+  json_t *lines = lines_written();
+  assert_string_equal(text_of(lines, 0, "device"), "\"SN\"\\10");
+  assert_string_equal(text_of(lines, 1, "device"), "SN-11");
+  assert_string_equal(text_of(lines, 2, "device"), "0000000c");
+  json_decref(lines);
+  assert_int_equal(events_close(events, NULL), 0);
+  names_free(names);
 }
 
 /* A reader that knows the table knows the line: names, in order, and JSON types. */
@@ -236,6 +261,7 @@ int main(void)
 #define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
   const struct CMUnitTest tests[] = {
       test(every_kind_has_the_line_that_readers_know),
+      test(a_device_has_the_name_that_its_owner_gave_it),
       test(the_table_of_fields_describes_the_line),
       test(every_sink_is_told_of_what_comes_after_it),
       test(a_flush_shows_every_line_so_far),

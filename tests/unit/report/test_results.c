@@ -163,6 +163,18 @@ static void names_failures_with_count_ids_and_detail(void **state)
   json_decref(tree);
 }
 
+static void devices_go_by_their_names(void **state)
+{
+  (void) state;
+  sample_name(&sample);
+  sample_update(&sample);
+  json_t *tree = written();
+  expect_text(tree, "failures/connect.tls.not_trusted/first_devices/0", "SN 2026-a00");
+  expect_text(tree, "failures/connect.tcp.reset/unexpected_devices/0", "SN 2026-b01");
+  expect_text(tree, "ota/statuses/self_test/first_devices/2", "SN 2026-00c");
+  json_decref(tree);
+}
+
 static void attempts_that_have_no_name_break_the_accounting(void **state)
 {
   (void) state;
@@ -479,6 +491,7 @@ int main(void)
       test(updates_are_images_rollouts_and_statuses),
       test(a_storm_is_a_row_and_never_is_null),
       test(names_failures_with_count_ids_and_detail),
+      test(devices_go_by_their_names),
       test(attempts_that_have_no_name_break_the_accounting),
       test(a_pass_with_a_failed_check_is_written_as_an_internal_error),
       test(a_pass_with_attempts_that_nobody_accounts_for_is_an_internal_error),

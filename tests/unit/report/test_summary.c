@@ -51,6 +51,19 @@ static void says_the_verdict_first_and_why(void **state)
   free(text);
 }
 
+static void names_that_are_too_long_to_stand_beside_have_a_line(void **state)
+{
+  (void) state;
+  char *text = sample_printed(&sample, false);
+  expect_contains(text, "10 expected   00000a00 00000a01 00000a02 ...\n");
+  free(text);
+  sample_name(&sample);
+  text = sample_printed(&sample, false);
+  expect_contains(text, "10 expected  \n      SN 2026-a00 SN 2026-a01 SN 2026-a02 ...\n");
+  expect_contains(text, "1 unexpected, 1 expected: SN 2026-b01\n");
+  free(text);
+}
+
 static void says_what_was_remembered_and_when_nothing_could_be(void **state)
 {
   (void) state;
@@ -659,6 +672,7 @@ int main(void)
 #define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
   const struct CMUnitTest tests[] = {
       test(says_the_verdict_first_and_why),
+      test(names_that_are_too_long_to_stand_beside_have_a_line),
       test(says_what_was_remembered_and_when_nothing_could_be),
       test(modelled_times_say_so_and_have_their_band),
       test(a_paced_wall_time_is_not_called_the_hosts),

@@ -17,6 +17,7 @@
 #include "virtual.h"
 
 struct events {
+  const struct names *names;
   bool open;
   const char *of; /* said before an event */
 };
@@ -105,6 +106,11 @@ int events_close(struct events *events, struct error *error)
   return 0;
 }
 
+void events_name_devices(struct events *events, const struct names *names)
+{
+  events->names = names;
+}
+
 void events_flush(struct events *events)
 {
   (void) events;
@@ -182,11 +188,11 @@ static void put_event(const struct event *event)
 
 void events_emit(struct events *events, const struct event *event)
 {
-  char who[16];
+  char who[NAMES_TEXT];
   assert(events->open);
   if (event->kind == EVENT_RUN || event->kind == EVENT_END) return;
-  snprintf(who, sizeof who, "%08x", event->device);
-  put("%9.3f  %-8s  %s", event->t_s, event->device != 0 ? who : event_name(event->kind),
+  put("%9.3f  %-8s  %s", event->t_s,
+      event->device != 0 ? names_text(events->names, event->device, who) : event_name(event->kind),
       events->of);
   put_event(event);
 }

@@ -230,7 +230,7 @@ static void a_step_can_be_for_a_cohort_or_for_named_devices(void **state)
   assert_string_equal(step[1].who.cohort, "eu");
   assert_float_equal(step[1].who.share, 0.5, 0);
   assert_int_equal(step[2].who.id_count, 2);
-  assert_int_equal(step[2].who.ids[0], 0x2a);
+  assert_string_equal(step[2].who.ids[0], "0000002a");
   scenario_free(s);
 }
 
@@ -314,7 +314,7 @@ static void a_fault_has_what_it_names_and_nothing_else(void **state)
   assert_int_equal(f->slice, 1);
   assert_int_equal(f->slow_close_ms, 5000);
   assert_true(f->refuse && !f->reset && !f->black_hole);
-  assert_int_equal(step[0].who.ids[0], 3);
+  assert_string_equal(step[0].who.ids[0], "00000003");
   assert_int_equal(step[0].within_ms, 10000);
   assert_true(step[2].fault.reset && step[2].fault.slow_close_ms == 0);
   assert_int_equal(step[2].within_ms, 0);
