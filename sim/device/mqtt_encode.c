@@ -2,7 +2,8 @@
  *
  * A packet's body is written at the start of the caller's buffer and moved up once its length, and
  * so the size of the fixed header, is known. Nothing is counted twice, and a buffer of exactly the
- * packet's size is enough.
+ * packet's size is enough. PUBLISH, of which a device sends more than of all others, is written in
+ * place: its length is a sum.
  */
 #include <assert.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #define REMAINING_LENGTH_MAX 268435455u /* 2.2.3: four bytes of seven bits */
 #define STRING_MAX           65535u     /* 1.5.3 */
+#define HEADER_MAX           5u         /* 2.2: type, flags and remaining length */
 
 struct writer {
   uint8_t *out;
@@ -63,18 +65,25 @@ static void put_string(struct writer *w, const char *text)
   put_counted(w, text, strlen(text));
 }
 
+/* Writes the fixed header of a packet whose body has `left` bytes; its size. */
+static size_t make_header(uint8_t header[HEADER_MAX], uint8_t first_byte, size_t left)
+{
+  size_t size = 1;
+  header[0] = first_byte;
+  do {
+    const uint8_t more = left > 127 ? 0x80 : 0;
+    header[size++] = (uint8_t) ((left & 0x7f) | more);
+    left >>= 7;
+  } while (left > 0);
+  return size;
+}
+
 /* Puts the fixed header before the body that `w` holds; returns the packet's size. */
 static size_t finish(struct writer *w, uint8_t first_byte)
 {
-  uint8_t header[5] = {first_byte};
-  size_t header_size = 1;
-  size_t left = w->size;
-  if (w->full || left > REMAINING_LENGTH_MAX) return 0;
-  do {
-    const uint8_t more = left > 127 ? 0x80 : 0;
-    header[header_size++] = (uint8_t) ((left & 0x7f) | more);
-    left >>= 7;
-  } while (left > 0);
+  uint8_t header[HEADER_MAX];
+  if (w->full || w->size > REMAINING_LENGTH_MAX) return 0;
+  size_t header_size = make_header(header, first_byte, w->size);
   if (header_size > w->capacity - w->size) return 0;
   if (w->size > 0) memmove(w->out + header_size, w->out, w->size);
   memcpy(w->out, header, header_size);
@@ -134,20 +143,39 @@ size_t device_mqtt_encode_connect(uint8_t *out, size_t capacity,
   return finish(&w, first_byte_of(DEVICE_MQTT_CONNECT, 0));
 }
 
+/* Where there is room for all of it. */
+static void put_publish(uint8_t *at, uint8_t version, const struct device_mqtt_publish *publish)
+{
+  *at++ = (uint8_t) (publish->topic_size >> 8);
+  *at++ = (uint8_t) publish->topic_size;
+  memcpy(at, publish->topic, publish->topic_size);
+  at += publish->topic_size;
+  if (publish->qos > 0) {
+    *at++ = (uint8_t) (publish->packet_id >> 8);
+    *at++ = (uint8_t) publish->packet_id;
+  }
+  if (version == 5) *at++ = 0; /* no properties */
+  if (publish->payload_size > 0) memcpy(at, publish->payload, publish->payload_size);
+}
+
 size_t device_mqtt_encode_publish(uint8_t *out, size_t capacity, uint8_t version,
                                   const struct device_mqtt_publish *publish)
 {
-  struct writer w = {.out = out, .capacity = capacity};
   const unsigned flags = (publish->duplicate ? 0x08u : 0u) | (unsigned) publish->qos << 1 |
                          (publish->retain ? 0x01u : 0u);
   assert(version == 4 || version == 5);
   assert(publish->qos <= 2);
   assert(publish->qos > 0 ? publish->packet_id != 0 : !publish->duplicate);
-  put_counted(&w, publish->topic, publish->topic_size);
-  if (publish->qos > 0) put_u16(&w, publish->packet_id);
-  if (version == 5) put_u8(&w, 0);
-  put_bytes(&w, publish->payload, publish->payload_size);
-  return finish(&w, first_byte_of(DEVICE_MQTT_PUBLISH, flags));
+  if (publish->topic_size > STRING_MAX || publish->payload_size > REMAINING_LENGTH_MAX) return 0;
+  const size_t left = 2 + publish->topic_size + (publish->qos > 0 ? 2 : 0) +
+                      (version == 5 ? 1 : 0) + publish->payload_size;
+  if (left > REMAINING_LENGTH_MAX) return 0;
+  uint8_t header[HEADER_MAX];
+  const size_t header_size = make_header(header, first_byte_of(DEVICE_MQTT_PUBLISH, flags), left);
+  if (left > capacity || header_size > capacity - left) return 0;
+  memcpy(out, header, header_size);
+  put_publish(out + header_size, version, publish);
+  return header_size + left;
 }
 
 size_t device_mqtt_encode_subscribe(uint8_t *out, size_t capacity, uint8_t version,

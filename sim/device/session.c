@@ -52,9 +52,11 @@ static size_t make_topic(const struct device_session *session, const char *below
   return fits && append(out, &size, below) ? size : 0;
 }
 
-/* The topic that the application means; its size, or 0 if it is too long. */
-static size_t make_meant(const struct device_session *session, const struct device_event *event,
-                         char out[DEVICE_SESSION_TOPIC_MAX])
+/* The topic that the application means, as it stands or written to `own`; its size is 0 if it is
+ * too long. */
+static const char *meant_topic(const struct device_session *session,
+                               const struct device_event *event, char own[DEVICE_SESSION_TOPIC_MAX],
+                               size_t *size)
 {
   const struct device_naming *naming = session->naming;
   const char *topic = event->publish.topic;
@@ -63,9 +65,13 @@ static size_t make_meant(const struct device_session *session, const struct devi
     absolute = naming != NULL && naming->telemetry != NULL;
     topic = absolute ? naming->telemetry : "telemetry";
   }
-  size_t size = 0;
-  if (!absolute) return make_topic(session, topic, out);
-  return append(out, &size, topic) ? size : 0;
+  if (!absolute) {
+    *size = make_topic(session, topic, own);
+    return own;
+  }
+  *size = strlen(topic);
+  if (*size >= DEVICE_SESSION_TOPIC_MAX) *size = 0;
+  return topic;
 }
 
 bool device_session_topic_is(const struct device_session *session,
@@ -396,10 +402,12 @@ static bool publish_now(struct device_session *session, const struct device_outb
 bool device_session_publish(struct device_session *session, const struct device_event *event,
                             bool online)
 {
-  char topic[DEVICE_SESSION_TOPIC_MAX];
+  char own[DEVICE_SESSION_TOPIC_MAX];
+  size_t topic_size;
+  const char *topic = meant_topic(session, event, own, &topic_size);
   struct device_outbox_message message = {
       .topic = topic,
-      .topic_size = make_meant(session, event, topic),
+      .topic_size = topic_size,
       .payload = event->publish.payload,
       .payload_size = event->publish.size,
       .tag = event->publish.tag,
@@ -415,8 +423,9 @@ bool device_session_publish(struct device_session *session, const struct device_
 
 bool device_session_subscribe(struct device_session *session, const struct device_event *event)
 {
-  char topic[DEVICE_SESSION_TOPIC_MAX];
-  size_t size = make_meant(session, event, topic);
+  char own[DEVICE_SESSION_TOPIC_MAX];
+  size_t size;
+  const char *topic = meant_topic(session, event, own, &size);
   if (size == 0 || event->publish.qos > 2) return false;
   return send_subscribe(
       session, &(struct device_mqtt_subscribe){.filter = {topic}, .qos = event->publish.qos},
