@@ -104,10 +104,11 @@ static bool messages_add_up(const json_t *metrics, char *why, size_t size)
 }
 
 /* "NAME OP NUMBER", with what may follow: "NAME(X) >= 99.9% of online within 60s". */
-enum unit { UNIT_NONE, UNIT_PERCENT, UNIT_DURATION };
+enum unit { UNIT_NONE, UNIT_PERCENT, UNIT_PER_DEVICE, UNIT_DURATION };
 struct plain {
   char name[64], op[3]; /* the name without its argument */
-  double wanted;        /* of a duration: milliseconds */
+  double wanted;        /* of a duration: milliseconds; of a percentage: of devices, once known */
+  double less;          /* "100% - 2" */
   enum unit unit;
 };
 
@@ -129,6 +130,14 @@ static size_t take_unit(const char *text, struct plain *out)
   return out->unit == UNIT_NONE ? 0 : size;
 }
 
+/* "- 2" after a percentage, "per device" after a number. */
+static void take_tail(const char *text, struct plain *out)
+{
+  text += strspn(text, " \t");
+  out->less = out->unit == UNIT_PERCENT && *text == '-' ? strtod(text + 1, NULL) : 0;
+  if (out->unit == UNIT_NONE && strncmp(text, "per", 3) == 0) out->unit = UNIT_PER_DEVICE;
+}
+
 static bool is_plain(const json_t *check, struct plain *out)
 {
   const char *expr = results_json_text(check, "expr"), *at = expr + strspn(expr, " \t");
@@ -144,7 +153,9 @@ static bool is_plain(const json_t *check, struct plain *out)
   at += size;
   char *end;
   out->wanted = strtod(at, &end);
-  return end != at && strchr(" \t", end[take_unit(end, out)]) != NULL;
+  if (end == at || strchr(" \t", end[size = take_unit(end, out)]) == NULL) return false;
+  take_tail(end + size, out);
+  return true;
 }
 
 static bool compares(const struct plain *plain, double seen)
@@ -157,22 +168,38 @@ static bool compares(const struct plain *plain, double seen)
   return (plain->op[0] == '<' && less) || (plain->op[0] == '>' && !less);
 }
 
-/* What was seen, as scenario/expr.c writes it: "3", "3 of 12 (25%)", "77 s", "5.2 ms"; implied
+/* "3 of 12 (25%)", "1.5 per device (18 of 12)": what is wanted becomes a number of devices, too. */
+static bool take_of(const char *text, struct plain *plain, double *seen)
+{
+  bool each = plain->unit == UNIT_PER_DEVICE,
+       equals = plain->op[1] == '=' && plain->op[0] != '<' && plain->op[0] != '>';
+  const char *at = each ? strstr(text, " per device (") : text;
+  char *end, *after;
+  if (at == NULL) return false;
+  if (each) at += strlen(" per device (");
+  *seen = strtod(at, &end);
+  if (end == at || strncmp(end, " of ", 4) != 0) return false;
+  double whole = strtod(end + 4, &after);
+  if (after == end + 4 || !(whole > 0) || strncmp(after, each ? ")" : " (", each ? 1 : 2) != 0)
+    return false;
+  plain->wanted *= each ? whole : whole / 100;
+  if (equals && !each) plain->wanted = ceil(plain->wanted - 1e-6);
+  plain->wanted -= plain->less;
+  return true;
+}
+
+/* What was seen, as scenario/expr.c writes it: a part, as above, or "3", "77 s", "5.2 ms"; implied
  * expectations may go on after a semicolon. False: it is none of these, which no check that holds
  * has seen. */
-static bool take_observed(const char *text, const struct plain *plain, double *seen, double *slack)
+static bool take_observed(const char *text, struct plain *plain, double *seen, double *slack)
 {
-  char *end, *after;
+  char *end;
   *seen = strtod(text, &end);
-  *slack = 1e-9;
+  *slack = 0;
   if (end == text || !isfinite(*seen)) return false;
   struct plain unit = {.wanted = *seen};
-  if (plain->unit == UNIT_PERCENT) {
-    if (strncmp(end, " of ", 4) != 0) return false;
-    double whole = strtod(end + 4, &after);
-    *seen = 100 * *seen / whole;
-    return after != end + 4 && whole > 0 && strncmp(after, " (", 2) == 0;
-  }
+  if (plain->unit == UNIT_PERCENT || plain->unit == UNIT_PER_DEVICE)
+    return take_of(text, plain, seen);
   end += strspn(end, " ");
   end += take_unit(end, &unit);
   bool time = unit.unit == UNIT_DURATION;
@@ -193,7 +220,8 @@ static bool observed_fits(const json_t *check, char *why, size_t size)
            results_json_text(check, "expr"), observed);
   if (!take_observed(observed, &plain, &seen, &slack))
     return plain.op[0] == '!' && strcmp(observed, "no value") == 0;
-  return compares(&plain, seen) || fabs(seen - plain.wanted) <= slack * fmax(1, fabs(plain.wanted));
+  bool near = slack > 0 && fabs(seen - plain.wanted) <= slack * fmax(1, fabs(plain.wanted));
+  return near || compares(&plain, seen);
 }
 
 /* Of the whole run, and no longer counted while the devices say goodbye: what was judged is what is
@@ -231,7 +259,7 @@ static bool metric_fits(const json_t *tree, size_t s, char *why, size_t size)
     snprintf(why, size, "\"%.120s\" is to hold, and %s is %s%.0f among the metrics",
              results_json_text(check, "expr"), settled[s].name,
              json_is_number(metric) ? "" : "no number: ", seen);
-    if (is_plain(check, &plain) && plain.unit != UNIT_PERCENT &&
+    if (is_plain(check, &plain) && plain.unit != UNIT_PERCENT && plain.unit != UNIT_PER_DEVICE &&
         (!json_is_number(metric) || !compares(&plain, seen)))
       return false;
   }

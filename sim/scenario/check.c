@@ -312,7 +312,7 @@ static const struct device_profile default_profile = {.tls_min = 13,
                                                       .ack_timeout_ms = 20000,
                                                       .byte_budget = 65536};
 
-static int check_head(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
+static int check_head(struct take *t, const struct raw_scenario *raw, struct scenario *out)
 {
   static const struct raw_pki no_pki = {0};
   out->seed = 1;
@@ -326,8 +326,10 @@ static int check_head(const struct take *t, const struct raw_scenario *raw, stru
       (struct scenario_reconnect){.policy = SCENARIO_FULL_JITTER, .base_ms = 1000, .cap_ms = 30000};
   if (take_text(t, "", "name", raw->name, out->name, sizeof out->name) != 0 ||
       take_number(t, "", "seed", raw->seed, 0, UINT64_MAX, &out->seed) != 0 ||
-      check_fleet(t, raw->fleet, out) != 0 ||
-      check_pki(t, raw->pki != NULL ? raw->pki : &no_pki, out) != 0 ||
+      check_fleet(t, raw->fleet, out) != 0)
+    return -1;
+  t->devices = out->devices;
+  if (check_pki(t, raw->pki != NULL ? raw->pki : &no_pki, out) != 0 ||
       check_broker(t, raw, out) != 0)
     return -1;
   if (raw->device != NULL && (check_device(t, raw->device, &out->device) != 0 ||
@@ -362,7 +364,7 @@ static int check_brake(const struct take *t, const struct raw_brake *raw, struct
                    "a brake that lets everybody start is none: write a share below 100%%");
 }
 
-int check_scenario(const struct take *t, const struct raw_scenario *raw, struct scenario *out)
+int check_scenario(struct take *t, const struct raw_scenario *raw, struct scenario *out)
 {
   if (check_head(t, raw, out) != 0 || check_brake(t, raw->brake, out) != 0 ||
       check_phases(t, raw, out) != 0)

@@ -10,7 +10,7 @@
 #include "scenario/take.h"
 
 /* Fills all of *out from `raw`. On failure *out may be half filled; scenario_free takes it. */
-int check_scenario(const struct take *t, const struct raw_scenario *raw, struct scenario *out);
+int check_scenario(struct take *t, const struct raw_scenario *raw, struct scenario *out);
 
 /* broker and targets. */
 int check_broker(const struct take *t, const struct raw_scenario *raw, struct scenario *out);

@@ -79,6 +79,19 @@ static int take_op(struct cursor *c, struct expr *out)
                "a comparison is expected here, one of == != < <= > >=: write 'devices.lost == 0'");
 }
 
+/* "- 2" after a percentage, or nothing. */
+static int take_less(struct cursor *c, struct expr *out)
+{
+  char word[16];
+  skip_space(c);
+  if (c->text[c->at] != '-') return 0;
+  size_t start = c->at++;
+  if (take_word(c, "0123456789", word, sizeof word) != 0)
+    return wrong(c, start, "a number of devices is expected after '-': write '100% - 2'");
+  out->less = strtod(word, NULL);
+  return 0;
+}
+
 static int take_value(struct cursor *c, struct expr *out)
 {
   char word[32];
@@ -101,7 +114,7 @@ static int take_value(struct cursor *c, struct expr *out)
     out->unit = EXPR_PERCENT;
     if (units_share(word, &share, c->why, c->why_size) != 0) return c->at = start, -1;
     out->value = share * 100;
-    return 0;
+    return take_less(c, out);
   }
   uint64_t ms = 0;
   out->unit = EXPR_DURATION;
@@ -123,7 +136,31 @@ static int take_within(struct cursor *c, struct expr *out)
   return 0;
 }
 
-/* What may follow the value: "of SET", "within DURATION", each once and in this order. */
+static int take_set(struct cursor *c, size_t start, struct expr *out)
+{
+  if (take_word(c, NAME_CHARS, out->of, sizeof out->of) != 0)
+    return wrong(c, c->at,
+                 "a set is expected after 'of': write 'of online', 'of awake' or 'of all'");
+  if (out->unit == EXPR_PERCENT) return 0;
+  return wrong(c, start, "'of' goes with a percentage: write 'trusting(B) >= 99.9% of online'");
+}
+
+static int take_per_device(struct cursor *c, size_t start, struct expr *out)
+{
+  char word[32];
+  if (take_word(c, NAME_CHARS, word, sizeof word) != 0 || strcmp(word, "device") != 0)
+    return wrong(c, start, "'per' goes with 'device': write 'ota.refused == 15 per device'");
+  if (out->unit != EXPR_NUMBER)
+    return wrong(c, start, "'per device' goes with a number: write 'ota.refused == 15 per device'");
+  out->unit = EXPR_PERCENT;
+  out->per_device = true;
+  out->value *= 100;
+  strcpy(out->of, "all");
+  return 0;
+}
+
+/* What may follow the value: "of SET" or "per device", "within DURATION", each once and in this
+   order. */
 static int take_tail(struct cursor *c, struct expr *out)
 {
   char word[32];
@@ -133,19 +170,18 @@ static int take_tail(struct cursor *c, struct expr *out)
     size_t start = c->at;
     if (take_word(c, NAME_CHARS, word, sizeof word) != 0) word[0] = '\0';
     if (stage < 1 && strcmp(word, "of") == 0) {
-      if (take_word(c, NAME_CHARS, out->of, sizeof out->of) != 0)
-        return wrong(c, c->at,
-                     "a set is expected after 'of': write 'of online', 'of awake' or 'of all'");
-      if (out->unit != EXPR_PERCENT)
-        return wrong(c, start,
-                     "'of' goes with a percentage: write 'trusting(B) >= 99.9% of online'");
+      if (take_set(c, start, out) != 0) return -1;
+      stage = 1;
+    } else if (stage < 1 && strcmp(word, "per") == 0) {
+      if (take_per_device(c, start, out) != 0) return -1;
       stage = 1;
     } else if (stage < 2 && strcmp(word, "within") == 0) {
       if (take_within(c, out) != 0) return -1;
       stage = 2;
     } else {
       return wrong(c, start,
-                   "nothing but 'of SET' and then 'within DURATION' may follow the value");
+                   "nothing but 'of SET' or 'per device' and then 'within DURATION' may follow the "
+                   "value");
     }
   }
 }
@@ -203,9 +239,14 @@ static bool eval_percent(const struct expr *expr, const struct expr_quantity *q,
     snprintf(observed, size, "%s of nothing", value);
     return false;
   }
-  double percent = 100 * q->value / whole;
-  snprintf(observed, size, "%s of %s (%.4g%%)", value, of, cut_percent(percent));
-  return compare(expr->op, percent, expr->value);
+  if (expr->per_device)
+    snprintf(observed, size, "%.4g per device (%s of %s)", q->value / whole, value, of);
+  else
+    snprintf(observed, size, "%s of %s (%.4g%%)", value, of, cut_percent(100 * q->value / whole));
+  double wanted = expr->value / 100 * whole;
+  bool equals = expr->op == EXPR_EQ || expr->op == EXPR_NE;
+  if (equals && !expr->per_device) wanted = ceil(wanted - 1e-6);
+  return compare(expr->op, q->value, wanted - expr->less);
 }
 
 static void print_plain(const struct expr *expr, const struct expr_quantity *q, char *observed,

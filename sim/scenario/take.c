@@ -115,7 +115,7 @@ int take_duration(const struct take *t, const char *at, const char *key, const c
 int take_rate(const struct take *t, const char *at, const char *key, const char *text, double *out)
 {
   char why[200];
-  if (text == NULL || units_rate(text, out, why, sizeof why) == 0) return 0;
+  if (text == NULL || units_rate(text, t->devices, out, why, sizeof why) == 0) return 0;
   return take_fail(t, at, key, "%s", why);
 }
 

@@ -12,6 +12,7 @@
 
 struct take {
   const struct doc *doc;
+  uint64_t devices; /* of the fleet: what "20%/s" is a share of; 0: not read yet */
   const struct step_kind *const *kinds; /* ended by NULL */
   struct error *error;
 };

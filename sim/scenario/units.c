@@ -121,11 +121,14 @@ int units_version(const char *text, uint32_t *version, char *why, size_t why_siz
   return 0;
 }
 
-int units_rate(const char *text, double *per_s, char *why, size_t why_size)
+int units_rate(const char *text, uint64_t devices, double *per_s, char *why, size_t why_size)
 {
-  static const struct unit units[] = {{"/s", 1}, {"/m", 1.0 / 60}, {"/h", 1.0 / 3600}};
+  double percent = (double) devices / 100;
+  const struct unit units[] = {{"/s", 1},        {"/m", 1.0 / 60},      {"/h", 1.0 / 3600},
+                               {"%/s", percent}, {"%/m", percent / 60}, {"%/h", percent / 3600}};
   double value = 0;
-  if (parse(text, units, COUNT(units), "200/s or 30/m", &value, why, why_size) != 0) return -1;
+  if (parse(text, units, COUNT(units), "200/s, 30/m or 20%/s", &value, why, why_size) != 0)
+    return -1;
   if (value <= 0 || value > 1e6) {
     snprintf(why, why_size, "'%.40s' is not between 1/h and 1000000/s: write 200/s or 30/m", text);
     return -1;

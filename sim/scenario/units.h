@@ -10,8 +10,8 @@
 int units_duration_ms(const char *text, uint64_t *ms, char *why,
                       /* "250ms", "30s", "5m", "2h", "1d" */
                       size_t why_size);
-/* "200/s", "30/m" */
-int units_rate(const char *text, double *per_s, char *why, size_t why_size);
+/* "200/s", "30/m", "20%/s": of `devices` */
+int units_rate(const char *text, uint64_t devices, double *per_s, char *why, size_t why_size);
 /* "5%", "0.1%": 0..1 */
 int units_share(const char *text, double *share, char *why, size_t why_size);
 /* "64", "64B", "4KiB", "1MiB" */

@@ -435,6 +435,38 @@ static void a_pass_with_a_check_that_failed_is_not_believed(void **state)
   none_is_believed(cases, sizeof cases / sizeof *cases);
 }
 
+static void shares_are_looked_at_as_they_were_judged(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *expr, *observed;
+    bool believed;
+  } rows[] = {
+      {"online == 100% - 2", "48 of 50 (96%)", true},
+      {"online == 100% - 2 of all", "49 of 50 (98%)", false},
+      {"online == 5%", "3 of 50 (6%)", true},
+      {"online >= 5%", "3 of 50 (6%)", true},
+      {"online <= 5%", "3 of 50 (6%)", false},
+      {"online != 5%", "3 of 50 (6%)", false},
+      {"ota.refused == 15 per device", "15 per device (750 of 50)", true},
+      {"ota.refused == 15 per device", "15 per device (740 of 50)", false},
+      {"ota.refused >= 1.5 per device within 5s", "1.4 per device (70 of 50)", false},
+      {"ota.refused >= 1.5 per device", "75", false},
+      {"ota.refused >= 1.5 per device", "75 of 50 (150%)", false},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct error error = {0};
+    char *text;
+    sample_pass(&sample);
+    snprintf(sample.checks[2].expr, sizeof sample.checks[2].expr, "%s", rows[i].expr);
+    snprintf(sample.checks[2].observed, sizeof sample.checks[2].observed, "%s", rows[i].observed);
+    write_sample();
+    bool believed = reprint(&error, &text) == EXIT_CODE_PASS;
+    if (believed != rows[i].believed) fail_msg("%s, and %s", rows[i].expr, rows[i].observed);
+    free(text);
+  }
+}
+
 static void a_pass_whose_books_do_not_add_up_is_not_believed(void **state)
 {
   (void) state;
@@ -691,6 +723,7 @@ int main(void)
       test(a_reprint_is_the_same_print_and_exit_code),
       test(refuses_what_is_missing_cut_off_foreign_or_contradicts_itself),
       test(a_pass_with_a_check_that_failed_is_not_believed),
+      test(shares_are_looked_at_as_they_were_judged),
       test(a_pass_whose_books_do_not_add_up_is_not_believed),
       test(a_pass_with_a_part_missing_is_not_believed),
       test(a_pass_without_the_end_record_of_its_run_is_not_believed),

@@ -80,6 +80,13 @@ static void says_where_it_went_wrong(void **state)
       {"online >= 3% within 5s of awake", 23, "nothing but"},
       {"online >= 3% and more", 13, "nothing but"},
       {"online >= 3% !", 13, "nothing but"},
+      {"online == 100% - x", 15, "a number of devices"},
+      {"online == 100 - 2", 14, "nothing but"},
+      {"online == 100%-2", 10, "unknown unit"},
+      {"ota.refused == 15 per day", 18, "'per' goes with 'device'"},
+      {"ota.refused == 15% per device", 19, "goes with a number"},
+      {"ota.refused == 15s per device", 19, "goes with a number"},
+      {"ota.refused == 15 per device of awake", 29, "nothing but"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     struct expr e;
@@ -116,6 +123,12 @@ static int fleet(void *ctx, const char *name, const char *argument, struct expr_
     out->value = 987, out->whole = 1000;
   else if (strcmp(name, "awake") == 0)
     out->value = 990, out->whole = 1000;
+  else if (strcmp(name, "all") == 0)
+    out->value = 1000, out->whole = 1000;
+  else if (strcmp(name, "few") == 0)
+    out->value = 3, out->whole = 50;
+  else if (strcmp(name, "refusals") == 0)
+    out->value = 15000;
   else if (strcmp(name, "p99") == 0)
     out->value = 1400, out->unit = EXPR_DURATION;
   else if (strcmp(name, "almost") == 0)
@@ -146,6 +159,18 @@ static void judges_and_shows_what_it_saw(void **state)
       {"p99 < 1400ms", false, "1.4 s"},
       {"p99 <= 1400", true, "1.4 s"},
       {"shelved == 0", true, "0"},
+      {"online == 100% - 13", true, "987 of 1000 (98.7%)"},
+      {"online == 100% - 12", false, "987 of 1000 (98.7%)"},
+      {"online >= 100% - 12", false, "987 of 1000 (98.7%)"},
+      {"trusting(B) == 100% - 3 of awake", true, "987 of 990 (99.69%)"},
+      {"few == 5%", true, "3 of 50 (6%)"},
+      {"few != 5%", false, "3 of 50 (6%)"},
+      {"few == 6%", true, "3 of 50 (6%)"},
+      {"few == 4%", false, "3 of 50 (6%)"},
+      {"few <= 5%", false, "3 of 50 (6%)"},
+      {"refusals == 15 per device", true, "15 per device (15000 of 1000)"},
+      {"refusals >= 15.1 per device", false, "15 per device (15000 of 1000)"},
+      {"refusals < 15.1 per device", true, "15 per device (15000 of 1000)"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     struct expr e = parsed(rows[i].text);

@@ -93,21 +93,33 @@ static void reads_rates_per_second_minute_and_hour(void **state)
 {
   (void) state;
   double rate = 0;
-  assert_int_equal(units_rate("200/s", &rate, why, sizeof why), 0);
+  assert_int_equal(units_rate("200/s", 1000, &rate, why, sizeof why), 0);
   assert_float_equal(rate, 200, 1e-9);
-  assert_int_equal(units_rate("30/m", &rate, why, sizeof why), 0);
+  assert_int_equal(units_rate("30/m", 1000, &rate, why, sizeof why), 0);
   assert_float_equal(rate, 0.5, 1e-9);
-  assert_int_equal(units_rate("36/h", &rate, why, sizeof why), 0);
+  assert_int_equal(units_rate("36/h", 1000, &rate, why, sizeof why), 0);
   assert_float_equal(rate, 0.01, 1e-9);
+}
+
+static void reads_rates_as_shares_of_the_fleet(void **state)
+{
+  (void) state;
+  double rate = 0;
+  assert_int_equal(units_rate("20%/s", 1000, &rate, why, sizeof why), 0);
+  assert_float_equal(rate, 200, 1e-9);
+  assert_int_equal(units_rate("6%/m", 1000, &rate, why, sizeof why), 0);
+  assert_float_equal(rate, 1, 1e-9);
+  assert_int_equal(units_rate("0%/s", 1000, &rate, why, sizeof why), -1);
+  assert_int_equal(units_rate("20%", 1000, &rate, why, sizeof why), -1);
 }
 
 static void refuses_a_rate_of_nothing_and_a_rate_without_time(void **state)
 {
   (void) state;
   double rate = 7;
-  assert_int_equal(units_rate("0/s", &rate, why, sizeof why), -1);
-  assert_int_equal(units_rate("200", &rate, why, sizeof why), -1);
-  assert_string_equal(why, "'200' has no unit: write 200/s or 30/m");
+  assert_int_equal(units_rate("0/s", 1000, &rate, why, sizeof why), -1);
+  assert_int_equal(units_rate("200", 1000, &rate, why, sizeof why), -1);
+  assert_string_equal(why, "'200' has no unit: write 200/s, 30/m or 20%/s");
   assert_float_equal(rate, 7, 0);
 }
 
@@ -181,6 +193,7 @@ int main(void)
       cmocka_unit_test(reads_short_times),
       cmocka_unit_test(refuses_what_strtod_would_take),
       cmocka_unit_test(reads_rates_per_second_minute_and_hour),
+      cmocka_unit_test(reads_rates_as_shares_of_the_fleet),
       cmocka_unit_test(refuses_a_rate_of_nothing_and_a_rate_without_time),
       cmocka_unit_test(reads_shares_up_to_the_whole),
       cmocka_unit_test(reads_bytes_and_refuses_half_ones),
