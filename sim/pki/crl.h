@@ -120,6 +120,19 @@ int pki_check_crl_secrets(const char *path, struct error *error);
 int pki_complete_crls(struct pki *pki, const char *file, const struct pki_crl_times *times,
                       const char *path, struct error *error);
 
+/* A chain that a device was issued once. Valid during the call. */
+struct pki_former {
+  size_t device;        /* index */
+  const uint8_t *chain; /* in the format of sim/device/identity.h */
+  size_t size;
+};
+
+/* Calls `each` for the chains of the registry whose certificate is on a CRL of the file, as below,
+   and is not the one in force on its device; the newest first. */
+int pki_crls_name_former(struct pki *pki, const char *path,
+                         void (*each)(void *ctx, const struct pki_former *former), void *ctx,
+                         struct error *error);
+
 /* Sets names[i] where the certificate in force on device i (of the first `count`) is on a CRL of
    the file that speaks of it: one for a distribution point that it does not name does not. */
 int pki_crls_name(struct pki *pki, const char *path, bool *names, size_t count,

@@ -158,6 +158,48 @@ int pki_crls_name(struct pki *pki, const char *path, bool *names, size_t count, 
   return result;
 }
 
+struct formers {
+  struct pki *pki;
+  const struct pki_crl_file *file;
+  void (*each)(void *ctx, const struct pki_former *former);
+  void *ctx;
+};
+
+static bool is_in_force(struct pki *pki, size_t device, const uint8_t *chain, size_t size)
+{
+  const uint8_t *page = pki_device_page(pki, device);
+  struct device_host host = pki_nvm_host(pki_device_page(pki, device));
+  struct device_nvm_slot slot;
+  return device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) == 0 && slot.size == size &&
+         memcmp(page + slot.offset, chain, size) == 0;
+}
+
+static void look_at_chain(void *ctx, uint32_t id, const uint8_t *chain, size_t size)
+{
+  const struct formers *formers = ctx;
+  struct pki_former former = {.chain = chain, .size = size};
+  if (!pki_find_device(formers->pki, id, &former.device) ||
+      is_in_force(formers->pki, former.device, chain, size))
+    return;
+  STACK_OF(X509) *certificates = pki_decode_chain(chain, size);
+  if (certificates != NULL && is_named(formers->file, sk_X509_value(certificates, 0)))
+    formers->each(formers->ctx, &former);
+  sk_X509_pop_free(certificates, X509_free);
+}
+
+int pki_crls_name_former(struct pki *pki, const char *path,
+                         void (*each)(void *ctx, const struct pki_former *former), void *ctx,
+                         struct error *error)
+{
+  struct pki_crl_file file;
+  struct formers formers = {pki, &file, each, ctx};
+  int result = pki_crl_file_read(path, &file, error);
+  if (result == 0) result = pki_registry_chains(pki->registry, look_at_chain, &formers, error);
+  pki_crl_file_release(&file);
+  ERR_clear_error();
+  return result;
+}
+
 static bool has_office(const struct pki *pki, const struct pki_crl_file *file)
 {
   const X509_NAME *office = X509_get_subject_name(pki->back_office.certificate);

@@ -1,5 +1,5 @@
 /* What a fleet folder holds, for people and other tools: authorities, a device's certificates, and
- * the state in its NVM as the device itself would read it. Only pki_write_device writes a key. */
+ * the state in its NVM as the device itself would read it. Only pki_write_device and _with write a key. */
 #include "internal.h"
 
 #include <assert.h>
@@ -99,23 +99,44 @@ static int write_device_chain(const struct device_chain *chain, const char *path
   return result;
 }
 
+static int page_damaged(struct pki *pki, size_t index, struct error *error)
+{
+  char name[PKI_DEVICE_NAME];
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the NVM page of device %s holds no whole key and certificate",
+                   pki_device_text(pki, pki->devices[index].id, name));
+}
+
+static int write_device(struct pki *pki, size_t index, const struct device_chain *chain,
+                        const char *certificate_path, const char *key_path, struct error *error)
+{
+  struct device_host host = pki_nvm_host(pki_device_page(pki, index));
+  struct device_nvm_identity identity;
+  if (device_nvm_read_identity(&host, &identity) != 0) return page_damaged(pki, index, error);
+  EVP_PKEY *key = pki_key_from_scalar(identity.private_key, error);
+  OPENSSL_cleanse(identity.private_key, sizeof identity.private_key);
+  int result = key == NULL ? -1 : pki_key_replace(key_path, key, error);
+  if (result == 0) result = write_device_chain(chain, certificate_path, error);
+  EVP_PKEY_free(key);
+  return result;
+}
+
 int pki_write_device(struct pki *pki, size_t index, const char *certificate_path,
                      const char *key_path, struct error *error)
 {
   struct device_host host = pki_nvm_host(pki_device_page(pki, index));
-  struct device_nvm_identity identity;
   struct device_chain chain;
-  char name[PKI_DEVICE_NAME];
-  if (device_nvm_read_identity(&host, &identity) != 0 || chain_in_force(&host, &chain) != 0)
-    return error_set(error, EXIT_CODE_SETUP,
-                     "the NVM page of device %s holds no whole key and certificate",
-                     pki_device_text(pki, pki->devices[index].id, name));
-  EVP_PKEY *key = pki_key_from_scalar(identity.private_key, error);
-  OPENSSL_cleanse(identity.private_key, sizeof identity.private_key);
-  int result = key == NULL ? -1 : pki_key_replace(key_path, key, error);
-  if (result == 0) result = write_device_chain(&chain, certificate_path, error);
-  EVP_PKEY_free(key);
-  return result;
+  if (chain_in_force(&host, &chain) != 0) return page_damaged(pki, index, error);
+  return write_device(pki, index, &chain, certificate_path, key_path, error);
+}
+
+int pki_write_device_with(struct pki *pki, size_t index, const uint8_t *chain, size_t size,
+                          const char *certificate_path, const char *key_path, struct error *error)
+{
+  struct device_chain parsed;
+  if (device_chain_parse(chain, size, &parsed) != DEVICE_UPDATE_COMMITTED)
+    return pki_crypto_error(error, "read the device's certificate");
+  return write_device(pki, index, &parsed, certificate_path, key_path, error);
 }
 
 struct listing {

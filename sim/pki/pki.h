@@ -238,6 +238,11 @@ int pki_each_authority(const struct pki *pki,
 int pki_write_device(struct pki *pki, size_t index, const char *certificate_path,
                      const char *key_path, struct error *error);
 
+/* The same with another chain that was issued to it, in the format of sim/device/identity.h: its key
+   is one and the same. */
+int pki_write_device_with(struct pki *pki, size_t index, const uint8_t *chain, size_t size,
+                          const char *certificate_path, const char *key_path, struct error *error);
+
 /* Writes certificate chain (PEM) and key (PEM, 0600) of a client under `root`, to see whether a
  * broker takes it: one of nobody's, CN PKI_PROBE_NAME, that is valid for a day and stands in no
  * registry; where the folder cannot issue under that root, a device's whose chain is under it. 1:

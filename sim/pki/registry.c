@@ -34,6 +34,7 @@ enum statement {
   CSR,
   FIRST_CHAIN,
   CERTIFICATES,
+  CHAINS,
   CERTIFICATE_COUNT,
   STATEMENTS
 };
@@ -49,6 +50,8 @@ static const char *const sql[STATEMENTS] = {
                     "?2) ORDER BY number LIMIT 1",
     [CERTIFICATES] = "SELECT serial, issuer, not_before, not_after, issued, state FROM "
                      "certificates WHERE device = ?1 ORDER BY number",
+    [CHAINS] = "SELECT device, chain FROM certificates WHERE device IN (SELECT device FROM "
+               "certificates GROUP BY device HAVING count(*) > 1) ORDER BY number DESC",
     [CERTIFICATE_COUNT] = "SELECT count(*) FROM certificates",
 };
 
@@ -375,6 +378,20 @@ int pki_registry_certificates(struct pki_registry *registry, uint32_t device,
     struct pki_issued row;
     take_issued(query, &row);
     each(ctx, &row);
+  }
+  return pki_registry_end(registry->db, query, step, error);
+}
+
+int pki_registry_chains(struct pki_registry *registry,
+                        void (*each)(void *ctx, uint32_t device, const uint8_t *chain, size_t size),
+                        void *ctx, struct error *error)
+{
+  sqlite3_stmt *query = registry->statement[CHAINS];
+  int step;
+  while ((step = sqlite3_step(query)) == SQLITE_ROW) {
+    uint32_t device;
+    if (pki_registry_take_u32(query, 0, &device))
+      each(ctx, device, sqlite3_column_blob(query, 1), (size_t) sqlite3_column_bytes(query, 1));
   }
   return pki_registry_end(registry->db, query, step, error);
 }

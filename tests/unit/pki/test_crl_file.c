@@ -144,6 +144,57 @@ static void a_complete_list_of_the_devices_ca_is_enough(void **state)
   assert_false(revoked[1]);
 }
 
+static size_t former_device, former_count;
+static uint8_t former_chain[DEVICE_NVM_CERTIFICATE_MAX];
+static size_t former_size;
+
+static void keep_former(void *ctx, const struct pki_former *former)
+{
+  (void) ctx;
+  former_device = former->device;
+  former_size = former->size;
+  memcpy(former_chain, former->chain, former->size);
+  former_count++;
+}
+
+/* The thief of its key comes with that. */
+static void a_certificate_that_a_device_held_once_is_found_and_written_with_its_key(void **state)
+{
+  struct fixture *f = *state;
+  bool named[3] = {0};
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
+  size_t size = 0;
+  struct device_host host = pki_nvm_host(pki_device_page(f->pki, 0));
+  const char *path =
+      write_lists(f, "crl.pem", (struct recipe[]){{.number = 5, .names_device = true}}, 1);
+  former_count = 0;
+  EXPECT_OK(pki_crls_name_former(f->pki, path, keep_former, NULL, &error));
+  assert_int_equal(former_count, 0); /* it is in force */
+  EXPECT_OK(pki_reissue(f->pki, 0, "A", chain, sizeof chain, &size, &error));
+  EXPECT_OK(pki_crls_name_former(f->pki, path, keep_former, NULL, &error));
+  assert_int_equal(former_count, 0); /* it is still: the device has not taken the new one */
+  assert_int_equal(device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, chain, size), 0);
+  EXPECT_OK(pki_crls_name(f->pki, path, named, 3, &error));
+  assert_false(named[0]);
+  EXPECT_OK(pki_crls_name_former(f->pki, path, keep_former, NULL, &error));
+  assert_int_equal(former_count, 1);
+  assert_int_equal(former_device, 0);
+  EXPECT_OK(pki_write_device_with(f->pki, 0, former_chain, former_size, at(f, "former.crt"),
+                                  at(f, "former.key"), &error));
+  FILE *file = fopen(at(f, "former.crt"), "re");
+  X509 *leaf = PEM_read_X509(file, NULL, NULL, NULL);
+  fclose(file);
+  file = fopen(at(f, "former.key"), "re");
+  EVP_PKEY *key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+  fclose(file);
+  assert_int_equal(X509_check_private_key(leaf, key), 1);
+  X509_free(leaf);
+  EVP_PKEY_free(key);
+  assert_int_equal(pki_write_device_with(f->pki, 0, former_chain, 1, at(f, "former.crt"),
+                                         at(f, "former.key"), &error),
+                   -1);
+}
+
 static void a_list_that_brokers_do_not_work_with_is_refused_by_its_kind(void **state)
 {
   struct fixture *f = *state;
@@ -593,6 +644,7 @@ int main(void)
 #define FLEET(test) cmocka_unit_test_setup_teardown(test, setup_fleet, teardown)
   const struct CMUnitTest tests[] = {
       FLEET(a_complete_list_of_the_devices_ca_is_enough),
+      FLEET(a_certificate_that_a_device_held_once_is_found_and_written_with_its_key),
       FLEET(a_list_that_brokers_do_not_work_with_is_refused_by_its_kind),
       FLEET(lists_that_are_only_rare_are_taken),
       FLEET(a_list_must_be_signed_by_its_issuer_and_in_force),
