@@ -297,6 +297,29 @@ void fleet_look_ended(struct fleet *fleet, size_t index, bool let_in)
   revoked_look(&fleet->members[index], let_in);
 }
 
+void fleet_look_opens(struct fleet *fleet, size_t index)
+{
+  assert(index < fleet->config.device_count);
+  revoked_look_opens(&fleet->members[index]);
+}
+
+void fleet_look_closes(struct fleet *fleet, size_t index, bool let_in)
+{
+  assert(index < fleet->config.device_count);
+  revoked_look_closes(&fleet->members[index], let_in);
+}
+
+void fleet_former_let_in(struct fleet *fleet, size_t count)
+{
+  fleet->former_unrefused = count;
+}
+
+uint8_t fleet_refused_at(const struct fleet *fleet, size_t index)
+{
+  assert(index < fleet->config.device_count);
+  return revoked_refused_at(&fleet->members[index]);
+}
+
 void fleet_measure_revoked(struct fleet *fleet, bool last)
 {
   revoked_measure(fleet, last);

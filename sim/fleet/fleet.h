@@ -188,10 +188,24 @@ int fleet_publish_crl(struct fleet *fleet, const bool *names, struct error *erro
  * published. */
 void fleet_crl_taken(struct fleet *fleet);
 
+/* Somebody who is not the device looks with its certificate. An end of its session meanwhile is
+ * booked as the look closes: where the look was let in it is the look's, and the time for which the
+ * session would have lasted is not known (revoke.uncut has no value while that counts). */
+void fleet_look_opens(struct fleet *fleet, size_t index);
+void fleet_look_closes(struct fleet *fleet, size_t index, bool let_in);
+
 /* Somebody who is not the device has looked with its certificate, in a full handshake, whether it is
  * let in after all. One that the CRL names counts in revoke.unrefused while the last look was; no
  * other figure of the device's knows of it. */
 void fleet_look_ended(struct fleet *fleet, size_t index, bool let_in);
+
+/* The same of certificates on the CRL that their devices do not hold any more: with so many a look
+   was let in last. They count in revoke.unrefused. */
+void fleet_former_let_in(struct fleet *fleet, size_t count);
+
+/* Bit n: since the CRL names it broker n has refused the device, for its certificate or without a
+   word while it served others, and has not let it in since. */
+uint8_t fleet_refused_at(const struct fleet *fleet, size_t index);
 
 /* Puts the gauges of revoke.* right, and at the end (`last`) books the last CONNACK of whoever is
    revoked still. */

@@ -59,8 +59,10 @@ struct fleet {
   size_t wanted, shelved, online, dialling, half_open;
   bool complete; /* all that were wanted have been online at once */
   size_t released, to_release;
-  size_t left_uncut;     /* sessions that were open when their device was taken off the CRL */
-  size_t left_unrefused; /* devices that had been let in until then, and never refused */
+  size_t left_uncut;       /* sessions that were open when their device was taken off the CRL */
+  size_t left_uncertain;   /* sessions that a look had ended, when it was taken off */
+  size_t former_unrefused; /* fleet_former_let_in */
+  size_t left_unrefused;   /* devices that had been let in until then, and never refused */
   void (*closed)(void *ctx);
   void *closed_ctx;
 };

@@ -2,6 +2,7 @@
    should not be. */
 #include "fleet/revoked.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "fleet/line.h"
@@ -51,7 +52,11 @@ struct revoked_row {
   bool cut; /* since it was published a session ended that the plan did not end .. */
   /* .. before its last CONNACK, or that answers an attempt which began when the brokers had it */
   bool late;
-  bool looked_in; /* the last look with its certificate was let in */
+  bool looked_in;     /* the last look with its certificate was let in */
+  bool looked_at;     /* a look with its certificate is open .. */
+  uint64_t ended_us;  /* .. and its session ended meanwhile; 0: it did not */
+  bool uncertain;     /* its last session that ended did so by a look */
+  uint8_t refused_at; /* fleet_refused_at */
   bool back; /* it was, after a broker had refused its certificate: of several one lacks the list */
 };
 
@@ -96,6 +101,7 @@ void revoked_online(struct member *m)
   if (!m->facts.revoked) return;
   if (record_of(m)->mute > 0) m->facts.step_counted &= (uint16_t) ~FLEET_IN_REVOKE_REFUSALS;
   m->facts.step_counted |= FLEET_IN_REVOKE_ACCEPTS;
+  if (m->facts.node >= 0) record_of(m)->refused_at &= (uint8_t) ~(1u << m->facts.node);
   metrics_take_back(metrics, METRIC_REVOKE_REFUSALS, record_of(m)->mute);
   record_of(m)->mute = 0;
   /* a broker judges by the list that it had when it took the connection; one that ends sessions to
@@ -135,19 +141,57 @@ void revoked_failed(struct member *m, enum device_failure failure)
   if (!verdict && !is_silence_of_its_own(m, failure)) return;
   metrics_add(m->fleet->config.metrics, METRIC_REVOKE_REFUSALS, 1);
   m->facts.step_counted |= FLEET_IN_REVOKE_REFUSALS;
+  if (m->facts.node >= 0) record_of(m)->refused_at |= (uint8_t) (1u << m->facts.node);
   if (verdict)
     book_refusal(m);
   else
     record_of(m)->mute++;
 }
 
+static void book_cut(struct member *m, uint64_t ended_us)
+{
+  record_of(m)->cut = true;
+  record_of(m)->uncertain = false;
+  metrics_record_us(m->fleet->config.metrics, METRIC_REVOKE_CUT, ended_us - record_of(m)->since_us);
+}
+
 /* What the plan ends, the end of the run among it, cuts nobody off. */
 void revoked_ended(struct member *m, enum device_failure failure)
 {
   if (!m->facts.revoked || failure == DEVICE_FAIL_SESSION_STOPPED) return;
-  record_of(m)->cut = true;
-  metrics_record_us(m->fleet->config.metrics, METRIC_REVOKE_CUT,
-                    population_clock_us(m->fleet) - record_of(m)->since_us);
+  if (record_of(m)->looked_at && record_of(m)->ended_us == 0)
+    record_of(m)->ended_us = population_clock_us(m->fleet);
+  else
+    book_cut(m, population_clock_us(m->fleet));
+}
+
+void revoked_look_opens(struct member *m)
+{
+  if (!m->facts.revoked) return;
+  record_of(m)->looked_at = true;
+  record_of(m)->ended_us = 0;
+}
+
+void revoked_look_closes(struct member *m, bool let_in)
+{
+  if (!m->facts.revoked || !record_of(m)->looked_at) return;
+  record_of(m)->looked_at = false;
+  if (record_of(m)->ended_us == 0) return;
+  if (let_in)
+    record_of(m)->uncertain = true;
+  else
+    book_cut(m, record_of(m)->ended_us);
+}
+
+uint8_t revoked_refused_at(const struct member *m)
+{
+  return m->facts.revoked ? record_of(m)->refused_at : 0;
+}
+
+/* Nobody knows whether the broker would have ended its session. */
+static bool is_uncertain(const struct member *m)
+{
+  return m->facts.revoked && record_of(m)->uncertain && m->link != MEMBER_UP;
 }
 
 /* It was let in by a broker that had the CRL and has met nothing but that since, or might be: how long
@@ -179,6 +223,7 @@ static void set_revoked(struct member *m, bool revoked)
     close_books(m);
     if (is_unrefused(m)) fleet->left_unrefused++;
     if (m->link == MEMBER_UP) fleet->left_uncut++;
+    if (is_uncertain(m)) fleet->left_uncertain++;
     m->pardoned = m->link != MEMBER_UP;
   }
   m->facts.revoked = revoked;
@@ -212,17 +257,19 @@ void revoked_look(struct member *m, bool let_in)
 
 void revoked_measure(struct fleet *fleet, bool last)
 {
-  size_t revoked = 0, uncut = fleet->left_uncut, unrefused = fleet->left_unrefused, collateral = 0;
+  size_t revoked = 0, uncut = fleet->left_uncut, uncertain = fleet->left_uncertain;
+  size_t unrefused = fleet->left_unrefused + fleet->former_unrefused, collateral = 0;
   for (size_t i = 0; i < fleet->config.device_count; i++) {
     struct member *m = &fleet->members[i];
     if (m->facts.revoked && (last || record_of(m)->mute >= MUTE_TWICE)) close_books(m);
     revoked += m->facts.revoked;
     uncut += m->facts.revoked && m->link == MEMBER_UP;
+    uncertain += is_uncertain(m);
     unrefused += m->facts.revoked && is_unrefused(m);
     collateral += is_collateral(m) || (m->shut_out && last);
   }
   metrics_set(fleet->config.metrics, METRIC_REVOKE_REVOKED, (double) revoked);
-  metrics_set(fleet->config.metrics, METRIC_REVOKE_UNCUT, (double) uncut);
+  metrics_set(fleet->config.metrics, METRIC_REVOKE_UNCUT, uncertain > 0 ? NAN : (double) uncut);
   metrics_set(fleet->config.metrics, METRIC_REVOKE_UNREFUSED, (double) unrefused);
   metrics_set(fleet->config.metrics, METRIC_REVOKE_COLLATERAL, (double) collateral);
 }

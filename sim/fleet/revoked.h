@@ -12,8 +12,11 @@ struct member;
 /* As fleet_publish_crl, fleet_crl_taken and fleet_measure_revoked. */
 int revoked_publish(struct fleet *fleet, const bool *names, struct error *error);
 void revoked_taken(struct fleet *fleet);
-/* Of a look with its certificate: fleet_look_ended. */
+/* Of a look with its certificate: as fleet_look_opens, _closes and _ended; and fleet_refused_at. */
+void revoked_look_opens(struct member *m);
+void revoked_look_closes(struct member *m, bool let_in);
 void revoked_look(struct member *m, bool let_in);
+uint8_t revoked_refused_at(const struct member *m);
 
 void revoked_measure(struct fleet *fleet, bool last);
 

@@ -1,6 +1,8 @@
 /* What revocation does to a fleet, whatever a broker says to whom it refuses: in virtual time, with
  * scripted devices.
  */
+#include <math.h>
+
 #include "few.h"
 
 /* Names the first `count` devices; the brokers have not read it. */
@@ -272,6 +274,60 @@ static void who_is_let_in_by_a_look_is_unrefused_until_another_is_refused(void *
   end(w);
 }
 
+/* A look that is let in may take the session over: how long the broker would have left it nobody knows
+   then. Of a look that is not let in the end is the broker's. */
+static void a_session_that_a_look_ends_was_not_cut(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  fleet_look_opens(w->fleet, 0);
+  crash(w, 1);
+  assert_int_equal(value(w, METRIC_REVOKE_CUT, false), 0);
+  fleet_look_closes(w->fleet, 0, true);
+  assert_int_equal(value(w, METRIC_REVOKE_CUT, false), 0);
+  assert_true(isnan(metrics_value(w->metrics, METRIC_REVOKE_UNCUT)));
+  clockwork_pass(&w->backend, 100);
+  retry(w, DEVICE_FAIL_NONE);
+  assert_int_equal(value(w, METRIC_REVOKE_UNCUT, false), 1);
+  fleet_look_opens(w->fleet, 0);
+  crash(w, w->backend.count);
+  fleet_look_closes(w->fleet, 0, false);
+  assert_int_equal(value(w, METRIC_REVOKE_CUT, false), 1);
+  assert_int_equal(value(w, METRIC_REVOKE_UNCUT, false), 0);
+  end(w);
+}
+
+static void whom_a_look_has_ended_is_uncertain_for_good(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  fleet_look_opens(w->fleet, 0);
+  crash(w, 1);
+  fleet_look_closes(w->fleet, 0, true);
+  publish(w, 0);
+  fleet_measure_revoked(w->fleet, true);
+  assert_true(isnan(metrics_value(w->metrics, METRIC_REVOKE_UNCUT)));
+  end(w);
+}
+
+static void where_a_device_was_refused_is_known_until_it_is_let_in_there(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  publish(w, 1);
+  assert_int_equal(fleet_refused_at(w->fleet, 0), 0);
+  redial(w, DEVICE_FAIL_TLS_ALERT_REVOKED);
+  assert_int_equal(fleet_refused_at(w->fleet, 0), 1);
+  assert_int_equal(fleet_refused_at(w->fleet, 1), 0);
+  retry(w, DEVICE_FAIL_NONE);
+  assert_int_equal(fleet_refused_at(w->fleet, 0), 0);
+  fleet_former_let_in(w->fleet, 1);
+  assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, false), 2);
+  end(w);
+}
+
 static void a_session_that_the_plan_ends_was_not_cut(void **state)
 {
   (void) state;
@@ -477,6 +533,9 @@ int main(void)
       cmocka_unit_test(who_lost_a_session_after_the_list_and_is_let_in_is_unrefused),
       cmocka_unit_test(who_is_let_in_again_after_a_refusal_is_unrefused_for_good),
       cmocka_unit_test(who_is_let_in_by_a_look_is_unrefused_until_another_is_refused),
+      cmocka_unit_test(a_session_that_a_look_ends_was_not_cut),
+      cmocka_unit_test(whom_a_look_has_ended_is_uncertain_for_good),
+      cmocka_unit_test(where_a_device_was_refused_is_known_until_it_is_let_in_there),
       cmocka_unit_test(a_session_that_the_plan_ends_was_not_cut),
       cmocka_unit_test(what_is_no_connack_locks_out_as_well),
       cmocka_unit_test(a_revoked_device_has_its_proof_at_the_first_refusal_and_it_is_expected),
