@@ -205,6 +205,7 @@ int expr_parse(const char *text, struct expr *out, char *why, size_t why_size, s
 /* Shares are quotients of whole numbers: 100% of 3 must not fail by the last bit. */
 static bool compare(enum expr_op op, double seen, double wanted)
 {
+  if (isnan(seen)) return false; /* no comparison holds for what has no value */
   double slack = 1e-9 * fmax(1, fmax(fabs(seen), fabs(wanted)));
   bool equal = fabs(seen - wanted) <= slack;
   switch (op) {

@@ -1,4 +1,5 @@
 #define _POSIX_C_SOURCE 200809L
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -182,6 +183,25 @@ static void judges_and_shows_what_it_saw(void **state)
   }
 }
 
+static int no_value(void *ctx, const char *name, const char *argument, struct expr_quantity *out)
+{
+  (void) ctx, (void) name, (void) argument;
+  *out = (struct expr_quantity){.value = NAN};
+  return 0;
+}
+
+static void no_comparison_holds_for_what_has_no_value(void **state)
+{
+  (void) state;
+  static const char *const texts[] = {"a == 0", "a != 0", "a < 1", "a <= 1", "a > 1", "a >= 1"};
+  char observed[200];
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    struct expr e = parsed(texts[i]);
+    if (expr_eval(&e, no_value, NULL, observed, sizeof observed)) fail_msg("%s holds", texts[i]);
+    assert_string_equal(observed, "no value");
+  }
+}
+
 static void a_share_of_nothing_never_holds(void **state)
 {
   (void) state;
@@ -217,6 +237,7 @@ int main(void)
       cmocka_unit_test(says_where_it_went_wrong),
       cmocka_unit_test(refuses_what_does_not_fit_its_struct),
       cmocka_unit_test(judges_and_shows_what_it_saw),
+      cmocka_unit_test(no_comparison_holds_for_what_has_no_value),
       cmocka_unit_test(a_share_of_nothing_never_holds),
       cmocka_unit_test(an_unknown_name_never_holds_and_is_named),
   };
