@@ -189,10 +189,17 @@ struct broker_session *broker_hold(struct broker *broker, const struct broker_cl
 enum broker_session_state broker_held(const struct broker_session *session);
 void broker_let_go(struct broker_session *session);
 
-/* Makes one TLS connection, `from` as a client's (any certificate is taken: it is looked at, not
-   trusted), and reports what is served; 5 s. */
-void broker_probe(struct broker *broker, enum broker_listener listener, const char *from,
-                  broker_seen_done done, void *ctx);
+/* Somebody who looks at what a listener serves; `from` and `turn` as a client's. Copied. */
+struct broker_look {
+  enum broker_listener listener;
+  const char *from;
+  unsigned turn;
+};
+
+/* Makes one TLS connection (any certificate is taken: it is looked at, not trusted), and reports
+   what is served; 5 s. */
+void broker_probe(struct broker *broker, const struct broker_look *look, broker_seen_done done,
+                  void *ctx);
 
 /* Ends a local broker: SIGTERM, SIGKILL after 5 s. A remote one is left alone. */
 void broker_stop(struct broker *broker, broker_done done, void *ctx);

@@ -77,15 +77,17 @@ static void on_probe_cancel(struct task *task)
   probe->error.code = EXIT_CODE_INTERRUPTED;
 }
 
-void broker_probe(struct broker *broker, enum broker_listener listener, const char *from,
-                  broker_seen_done done, void *ctx)
+void broker_probe(struct broker *broker, const struct broker_look *look, broker_seen_done done,
+                  void *ctx)
 {
+  enum broker_listener listener = look->listener;
+  bool bound = look->from != NULL;
   struct probe *probe = calloc(1, sizeof *probe);
   if (probe == NULL) memory_gone("a look at the broker");
   probe->done = done;
   probe->ctx = ctx;
   probe->listener = listener;
-  if (from != NULL) snprintf(probe->from, sizeof probe->from, "%s", from);
+  if (bound) snprintf(probe->from, sizeof probe->from, "%s", look->from);
   error_set(&probe->error, EXIT_CODE_INTERRUPTED, "stopped");
   broker_task_begin(broker, &probe->task, on_probe_cancel);
   tls_dial_start(&probe->dial, broker->loop,
@@ -93,7 +95,8 @@ void broker_probe(struct broker *broker, enum broker_listener listener, const ch
                                            .address = broker_address(broker, listener),
                                            .port = broker->port[listener],
                                            .host = broker->config.host,
-                                           .from = from != NULL ? probe->from : NULL,
+                                           .from = bound ? probe->from : NULL,
+                                           .turn = look->turn,
                                            .timeout_ms = PROBE_MS,
                                            .event = on_probe_event});
 }

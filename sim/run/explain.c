@@ -1,6 +1,7 @@
 /* What is added to an expectation that does not hold, whoever wrote it, where the run knows more of
  * it than a number: why the back office did not hear it, or where to look. */
 #define _POSIX_C_SOURCE 200809L
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,6 +74,24 @@ static void explain_unrefused(const struct remark *remark)
   say_way_out(remark);
 }
 
+/* Nobody is known to be let in, and that is all. */
+static void explain_unproven(const struct remark *remark)
+{
+  char sentence[500], text[300];
+  if (!isnan(metrics_value(remark->stage->metrics, METRIC_REVOKE_UNREFUSED)) ||
+      stage_list_unproven(remark->stage, text, sizeof text) == NULL)
+    return;
+  snprintf(sentence, sizeof sentence, "%s: the notes of the phases say why it was not seen", text);
+  say_also(remark, sentence);
+}
+
+static void explain_uncut(const struct remark *remark)
+{
+  if (isnan(metrics_value(remark->stage->metrics, METRIC_REVOKE_UNCUT)))
+    say_also(remark, "a look has ended the session of a device on the list: whether the broker "
+                     "would have is not known");
+}
+
 static void explain_silence(const struct remark *remark)
 {
   const struct stage *stage = remark->stage;
@@ -105,6 +124,8 @@ void run_explain(struct stage *stage, const struct expr *expr, bool implied,
     explain_stale_leaf(&remark);
   if (is_of(&remark, "revoke.unrefused") && is_too_much(&remark, METRIC_REVOKE_UNREFUSED))
     explain_unrefused(&remark);
+  if (is_of(&remark, "revoke.unrefused")) explain_unproven(&remark);
+  if (is_of(&remark, "revoke.uncut")) explain_uncut(&remark);
   if (is_of(&remark, "telemetry.delivered") || is_of(&remark, "operator.online") ||
       is_of(&remark, "telemetry.unheard"))
     explain_silence(&remark);

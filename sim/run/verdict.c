@@ -99,11 +99,11 @@ void run_settle(struct stage *stage)
   fleet_set_telemetry(stage->fleet, &(struct fleet_telemetry){.on = false});
   if (!stage->aborted) stage_wait(stage, is_settled, NULL, SETTLE_MS);
   if (!stage->aborted) stage_wait(stage, is_heard, NULL, OFFICE_MS);
-  if (!stage->aborted) (void) stage_look_at_list(stage, false);
+  if (!stage->aborted) (void) stage_look_at_list(stage, true);
   stage_collect(stage);
   stage_gauges(stage);
   stage_close_books(stage);
-  fleet_measure_revoked(stage->fleet, true);
+  stage_measure_revoked(stage, true);
   process_gauges(stage);
   stage_ota_results(stage);
   check_scenario(stage);

@@ -9,15 +9,15 @@
 #include "stage/books.h"
 #include "stage/heard.h"
 #include "stage/list_looks.h"
-#include "stage/looks.h"
 #include "stage/nodes.h"
 #include "stage/operation.h"
 #include "stage/restart.h"
+#include "stage/rounds.h"
 #include "stage/wait.h"
 
 #define APPLY_WITHIN_MS  70000u /* a hook has 60 s */
 #define LAST_WORDS_MS    50u    /* its last acknowledgements still lie in the devices' sockets */
-#define PROBE_WITHIN_MS  10000u /* one look, and as long as no step says otherwise */
+#define PROBE_WITHIN_MS  10000u /* as long as no step says otherwise */
 #define OFFICE_WITHIN_MS 20000u
 #define STALE_MS         4000u
 #define PROBE_PAUSE_MS   100u
@@ -80,7 +80,7 @@ static enum step_outcome fail_leaf(struct stage *stage, size_t node, enum broker
       &stage->error, EXIT_CODE_FAIL,
       "the broker at %s port %u does not serve the new certificate after %.3g s%s%s: %s",
       broker_address(broker, listener), broker_port(broker, listener), (double) within_ms / 1000,
-      from != NULL ? " to who comes from " : "", from != NULL ? from : "",
+      from[0] != '\0' ? " to who comes from " : "", from,
       broker_is(broker, BROKER_HOOKED)
           ? "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload it? If it is slower "
             "than that, give the step a longer 'within'"
@@ -88,33 +88,28 @@ static enum step_outcome fail_leaf(struct stage *stage, size_t node, enum broker
   return STEP_FAILED;
 }
 
-/* Looks at what is served until it is the leaf that was written, at every look in a row. */
+static bool shows(const struct stage_seen *seen, const void *fingerprint)
+{
+  return seen->answered && memcmp(seen->broker.fingerprint, fingerprint, 32) == 0;
+}
+
+/* Looks at what is served until it is the leaf that was written, at every look of a round. */
 static enum step_outcome await_leaf(struct stage *stage, size_t node, enum broker_listener listener)
 {
-  struct broker *broker = stage->nodes[node].broker;
+  const struct stage_visitor anybody = {.listener = listener};
   uint64_t within_ms = stage->broker_ms > 0 ? stage->broker_ms : PROBE_WITHIN_MS;
   uint64_t until_ms = stage_elapsed_ms(stage) + within_ms;
-  unsigned seen = 0, others = 0;
-  char room[STAGE_LOOK_FROM];
-  const char *from = NULL;
-  /* looks that are right are looked at to the end */
-  while (seen > 0 || stage_elapsed_ms(stage) < until_ms) {
-    struct stage_operation *operation = stage_operation_new(stage);
-    if (operation == NULL) return STEP_ABORTED;
-    from = stage_look_from(stage, seen, room);
-    others = seen;
-    broker_probe(broker, listener, from, stage_operation_seen, operation);
-    enum stage_waited waited = stage_operation_await(stage, operation, PROBE_WITHIN_MS);
-    bool served =
-        operation->ended && !operation->failed &&
-        memcmp(operation->seen.fingerprint, stage->nodes[node].fingerprint[listener], 32) == 0;
-    stage_operation_free(stage, operation);
-    if (waited == STAGE_ABORTED) return STEP_ABORTED;
-    seen = served ? seen + 1 : 0;
-    if (seen == stage_looks_needed(stage)) return STEP_DONE;
-    if (!served && !stage_pause(stage, PROBE_PAUSE_MS)) return STEP_ABORTED;
+  struct stage_round round;
+  const struct stage_seen *other;
+  unsigned right;
+  for (;;) {
+    if (stage_round(stage, node, &anybody, 1, &round) != STEP_DONE) return STEP_ABORTED;
+    right = stage_round_right(&round, shows, stage->nodes[node].fingerprint[listener], &other);
+    if (other == NULL) return STEP_DONE;
+    if (!stage_pause(stage, PROBE_PAUSE_MS)) return STEP_ABORTED;
+    if (stage_elapsed_ms(stage) >= until_ms) break;
   }
-  return fail_leaf(stage, node, listener, others > 0 ? from : NULL, within_ms);
+  return fail_leaf(stage, node, listener, right > 0 ? other->from : "", within_ms);
 }
 
 /* Every address of a service is looked at by itself, although one set of hooks has changed them

@@ -7,14 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "stage/looks.h"
 #include "stage/nodes.h"
-#include "stage/operation.h"
+#include "stage/rounds.h"
 #include "stage/wait.h"
 
-#define LOOK_WITHIN_MS 10000u /* one of them has 5 s */
-#define PAUSE_MS       100u
-#define ANSWER_MS      10000u /* until the answer is right, where the step does not say */
+#define PAUSE_MS  100u
+#define ANSWER_MS 10000u /* until the answer is right, where the step does not say */
 
 /* Somebody under one root, and what the broker should make of him. */
 struct caller {
@@ -29,30 +27,12 @@ static uint64_t within_ms(const struct stage *stage)
   return stage->broker_ms > 0 ? stage->broker_ms : ANSWER_MS;
 }
 
-static enum step_outcome look_as_caller(struct stage *stage, size_t node,
-                                        const struct caller *caller, const char *from,
-                                        struct broker_seen *seen, bool *answered)
-{
-  const struct broker_client client = {.client_id = PKI_PROBE_NAME,
-                                       .certificate_path = caller->files.certificate,
-                                       .key_path = caller->files.key,
-                                       .from = from};
-  struct stage_operation *operation = stage_operation_new(stage);
-  if (operation == NULL) return STEP_ABORTED;
-  broker_try_client(stage->nodes[node].broker, &client, stage_operation_seen, operation);
-  enum stage_waited waited = stage_operation_await(stage, operation, LOOK_WITHIN_MS);
-  *answered = operation->ended && !operation->failed;
-  *seen = operation->seen;
-  if (operation->failed) snprintf(seen->why, sizeof seen->why, "%.159s", operation->error.text);
-  stage_operation_free(stage, operation);
-  return waited == STAGE_ABORTED ? STEP_ABORTED : STEP_DONE;
-}
-
 static enum step_outcome fail_answer(struct stage *stage, size_t node, const struct caller *caller,
-                                     const char *from, const struct broker_seen *seen)
+                                     bool some, const struct stage_seen *wrong)
 {
   const struct broker *broker = stage->nodes[node].broker;
-  char late[96];
+  const char *why = wrong->broker.why;
+  char late[96], from[64];
   snprintf(late, sizeof late, "%s reads its CA file at start only: use apply: restart",
            broker_name(broker));
   const char *hint =
@@ -62,34 +42,35 @@ static enum step_outcome fail_answer(struct stage *stage, size_t node, const str
             "read? If it is slower than that, give the step a longer 'within'"
           : "was it told?";
   error_set(&stage->error, EXIT_CODE_FAIL,
-            "the broker at %s port %u %s a client certificate under %s%s%s after %.3g s%s%s: %s",
+            "the broker at %s port %u %s a client certificate under %s%s after %.3g s%s%s: %s",
             broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN),
             caller->welcome ? "does not take" : "still takes", caller->root,
-            from != NULL ? " from " : "", from != NULL ? from : "",
-            (double) within_ms(stage) / 1000, seen->why[0] != '\0' ? ", " : "", seen->why, hint);
+            some ? stage_from(wrong->from, from) : "", (double) within_ms(stage) / 1000,
+            why[0] != '\0' ? ", " : "", why, hint);
   return STEP_FAILED;
 }
 
-/* Asks until the answer is the one it should be, at every look in a row. */
+static bool is_right(const struct stage_seen *seen, const void *caller)
+{
+  return seen->answered && seen->broker.takes == ((const struct caller *) caller)->welcome;
+}
+
+/* Asks until the answer is the one it should be, at every look of a round. */
 static enum step_outcome await_answer(struct stage *stage, size_t node, const struct caller *caller)
 {
+  const struct stage_visitor visitor = {.files = &caller->files};
   uint64_t until_ms = stage_elapsed_ms(stage) + within_ms(stage);
-  unsigned right = 0, others = 0, needed = stage_looks_needed(stage);
-  struct broker_seen seen = {.takes = false};
-  char room[STAGE_LOOK_FROM];
-  const char *from;
-  do {
-    bool answered;
-    from = stage_look_from(stage, right, room);
-    others = right;
-    enum step_outcome outcome = look_as_caller(stage, node, caller, from, &seen, &answered);
-    if (outcome != STEP_DONE) return outcome;
-    right = answered && seen.takes == caller->welcome ? right + 1 : 0;
-    if (right == needed) return STEP_DONE;
-    if (right == 0 && !stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
-    /* looks that are right are looked at to the end */
-  } while (right > 0 || stage_elapsed_ms(stage) < until_ms);
-  return fail_answer(stage, node, caller, others > 0 ? from : NULL, &seen);
+  struct stage_round round;
+  const struct stage_seen *wrong;
+  unsigned right;
+  for (;;) {
+    if (stage_round(stage, node, &visitor, 1, &round) != STEP_DONE) return STEP_ABORTED;
+    right = stage_round_right(&round, is_right, caller, &wrong);
+    if (wrong == NULL) return STEP_DONE;
+    if (!stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
+    if (stage_elapsed_ms(stage) >= until_ms) break;
+  }
+  return fail_answer(stage, node, caller, right > 0, wrong);
 }
 
 /* `only`: one broker, -1: all that are reachable. */

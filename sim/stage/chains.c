@@ -3,6 +3,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "stage/chains.h"
 
+#include <string.h>
+
 #include "device/identity.h"
 #include "fleetsim/nvm.h"
 #include "pki/nvm_store.h"
@@ -43,15 +45,22 @@ static uint64_t issuers_of(const uint8_t *chain, size_t size)
   return stage_chain_mark(first, size - (size_t) (first - chain));
 }
 
-struct stage_stand_in stage_stand_in(struct stage *stage, size_t device)
+struct stage_stand_in stage_stand_in_with(size_t device, const uint8_t *chain, size_t size)
 {
-  size_t size;
-  const uint8_t *chain = chain_in_force(stage, device, &size);
   struct stage_stand_in out = {.device = (uint32_t) device};
-  if (chain == NULL) return out;
+  if (size == 0 || size > sizeof out.chain) return out;
   out.mark = stage_chain_mark(chain, size);
   out.issuers = issuers_of(chain, size);
+  out.size = size;
+  memcpy(out.chain, chain, size);
   return out;
+}
+
+struct stage_stand_in stage_stand_in(struct stage *stage, size_t device)
+{
+  size_t size = 0;
+  const uint8_t *chain = chain_in_force(stage, device, &size);
+  return stage_stand_in_with(device, chain, chain != NULL ? size : 0);
 }
 
 bool stage_stands_in(struct stage *stage, const struct stage_stand_in *stand_in)
@@ -64,6 +73,15 @@ uint16_t stage_roots_in_force(struct stage *stage, size_t index)
   size_t size;
   const uint8_t *chain = chain_in_force(stage, index, &size);
   return chain != NULL ? stage_roots_of(stage, index, chain, size) : 0;
+}
+
+uint16_t stage_roots_trusted(const struct stage *stage)
+{
+  const struct pki_roots *all = pki_roots(stage->pki);
+  uint16_t trusted = 0;
+  for (size_t r = 0; r < all->count; r++)
+    if (pki_roots_include(&stage->client_roots, all->name[r])) trusted |= (uint16_t) (1u << r);
+  return trusted;
 }
 
 /* A chain is followed once: two signatures cost as much as half a handshake, and devices come back

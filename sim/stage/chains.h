@@ -9,14 +9,18 @@
 uint64_t stage_chain_mark(const uint8_t *chain, size_t size);
 uint64_t stage_chain_in_force(struct stage *stage, size_t index);
 
-/* The device with the certificate that it holds at present. */
+/* The device with the certificate that it holds at present; and with another that it was issued. */
 struct stage_stand_in stage_stand_in(struct stage *stage, size_t device);
+struct stage_stand_in stage_stand_in_with(size_t device, const uint8_t *chain, size_t size);
 
 /* It still holds that certificate. */
 bool stage_stands_in(struct stage *stage, const struct stage_stand_in *stand_in);
 
 /* Bit r: the chain in force on the device is under root r; 0: it holds none. */
 uint16_t stage_roots_in_force(struct stage *stage, size_t index);
+
+/* Bit r: the broker should trust devices by root r. */
+uint16_t stage_roots_trusted(const struct stage *stage);
 
 /* The fleet's hook roots_of; ctx is the stage. */
 uint16_t stage_roots_of(void *ctx, size_t index, const uint8_t *chain, size_t size);

@@ -77,7 +77,7 @@ const char *stage_lacks_crl_key(const struct stage *stage, const struct pki_root
 struct making {
   struct stage *stage; /* of which it changes the history only */
   const struct scenario_crl *crl;
-  bool *names; /* per device: the list has it */
+  struct stage_list list; /* whom it names */
   bool ended;
   int result;
   struct error error;
@@ -99,6 +99,11 @@ static int check_again(const struct making *making, struct error *error)
   return making->crl->unchecked ? 0 : result;
 }
 
+static void note_former(void *ctx, const struct pki_former *former)
+{
+  stage_list_name_former(&((struct making *) ctx)->list, former);
+}
+
 static void make_list(void *ctx)
 {
   struct making *making = ctx;
@@ -112,7 +117,9 @@ static void make_list(void *ctx)
      it */
   broker_place(stage->nodes[0].broker, BROKER_CRLS, path);
   if (making->result == 0 &&
-      pki_crls_name(stage->pki, path, making->names, n, &making->error) != 0 && !crl->unchecked)
+      (pki_crls_name(stage->pki, path, making->list.names, n, &making->error) != 0 ||
+       pki_crls_name_former(stage->pki, path, note_former, making, &making->error) != 0) &&
+      !crl->unchecked)
     making->result = -1; /* unchecked, what is no CRL names nobody */
 }
 
@@ -132,22 +139,23 @@ static bool is_made(struct stage *stage, void *ctx)
 static int make_and_tell(struct stage *stage, const struct scenario_crl *crl, bool untold)
 {
   struct making making = {
-      .stage = stage, .crl = crl, .names = calloc(fleet_size(stage->fleet), sizeof(bool))};
-  if (making.names == NULL) return error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory");
+      .stage = stage, .crl = crl, .list.names = calloc(fleet_size(stage->fleet), sizeof(bool))};
+  if (making.list.names == NULL)
+    return error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory");
   if (world_work(stage->world, make_list, on_made, &making) != 0) {
-    free(making.names);
+    free(making.list.names);
     return error_set(&stage->error, EXIT_CODE_INTERNAL, "no thread to make a CRL on");
   }
   enum stage_waited waited = stage_wait(stage, is_made, &making, LIST_WITHIN_MS);
   while (!making.ended) world_turn(stage->world, true);
   if (making.result != 0) stage->error = making.error;
   bool told = making.result == 0 && waited != STAGE_ABORTED;
-  if (told) stage_list_names(stage, making.names, untold);
-  if (told) told = fleet_publish_crl(stage->fleet, making.names, &stage->error) == 0;
+  if (told) stage_list_names(stage, &making.list, untold);
+  if (told) told = fleet_publish_crl(stage->fleet, making.list.names, &stage->error) == 0;
   stage->list_unchecked = crl->unchecked;
   stage->list_ends_s =
       crl->file[0] != '\0' ? INT64_MAX : world_unix_s(stage->world) + crl->next_update_s;
-  free(making.names);
+  free(making.list.names);
   return told ? 0 : -1;
 }
 
@@ -155,13 +163,13 @@ enum step_outcome stage_publish_crl(struct stage *stage, const struct scenario_c
                                     enum scenario_apply apply)
 {
   /* whoever is taken off it now has been on it until now */
-  if (stage_look_at_list(stage, true) != STEP_DONE) return STEP_ABORTED;
+  if (stage_look_at_list(stage, false) != STEP_DONE) return STEP_ABORTED;
   if (make_and_tell(stage, crl, apply == SCENARIO_APPLY_NONE) != 0) return stage_give_up(stage);
   if (stage_wait_broker(stage, broker_crl_published, PUBLISH_WITHIN_MS) != 0) return STEP_ABORTED;
   enum step_outcome outcome = stage_broker_apply(stage, apply, -1);
   if (outcome == STEP_DONE && apply != SCENARIO_APPLY_NONE) {
     stage_list_say_untried(stage);
-    outcome = stage_look_at_list(stage, true);
+    outcome = stage_look_at_list(stage, false);
   }
   /* as far as it was told to */
   if (outcome != STEP_ABORTED) fleet_crl_taken(stage->fleet);

@@ -4,7 +4,8 @@
 #ifndef FLEETSIM_STAGE_DEVICE_LOOKS_H
 #define FLEETSIM_STAGE_DEVICE_LOOKS_H
 
-#include "stage/looks.h"
+#include "stage/controls.h"
+#include "stage/rounds.h"
 
 /* What the looks at one address had for an answer. */
 struct stage_entry {
@@ -13,6 +14,7 @@ struct stage_entry {
   bool shut;    /* at least one was turned away: it was not let in, nor ended for want of time */
   bool welcome; /* at least one had CONNACK 0 */
   bool no_word; /* at least one was neither: it says nothing of the certificate */
+  bool ended;   /* the session of the device ended as it was looked at and let in */
   /* of the first that was let in, and of the first that was turned away: where from ("": the system
      chose), and what a device would call it */
   char open_from[STAGE_LOOK_FROM], shut_from[STAGE_LOOK_FROM];
@@ -22,21 +24,24 @@ struct stage_entry {
   enum device_failure by_tls;
   /* of the first without a word; NONE: there was no answer */
   enum device_failure unsaid;
+  /* with a control: every look of its got further than those that were kept out; else how the first
+     that did not was refused, NONE: there was no answer */
+  bool apart;
+  enum device_failure alike;
 };
 
 /* Looks at `node`, all at once and at the addresses of its name in turn: one from the device's own
- * source address, and from the fleet's as many as else prove something there. Each has as long as
- * a device's attempt (device.timeouts up to CONNACK), 5 s at least and 60 s at most. The device's
- * key is in a file (0600) of the broker's folder meanwhile. DONE, or ABORTED. */
+ * source address, and from the fleet's as many as else prove something there; and as many from the
+ * same places as `control`, if there is one. Each has as long as a device's attempt (device.timeouts
+ * up to CONNACK), 5 s at least and 60 s at most. The keys are in files (0600) of the broker's folder
+ * meanwhile. DONE, or ABORTED. */
 enum step_outcome stage_look_as_device(struct stage *stage, size_t node,
                                        const struct stage_stand_in *stand_in,
+                                       const struct stage_control *control,
                                        struct stage_entry *entry);
 
 /* "localhost port 8883", and of several addresses the name of this one before it. */
 #define STAGE_ADDRESS_MAX 160
 const char *stage_address(const struct stage *stage, size_t node, char out[STAGE_ADDRESS_MAX]);
-
-/* " (to who comes from 127.0.0.3)", or "". */
-const char *stage_from(const char *from, char out[64]);
 
 #endif

@@ -9,23 +9,11 @@
 #include "stage/chains.h"
 #include "stage/device_looks.h"
 #include "stage/nodes.h"
-#include "stage/quantities.h"
 #include "stage/wait.h"
 
 #define BACK_WITHIN_MS 20000u
 #define PAUSE_MS       250u
-#define TOLD_WITHIN_MS 200u
 #define LIST_LASTS_S   60 /* one that ends sooner may end meanwhile */
-
-static unsigned trusted_roots(const struct stage *stage)
-{
-  unsigned trusted = 0;
-  for (size_t r = 0; r < stage->client_roots.count; r++) {
-    int index = stage_root_index(stage, stage->client_roots.name[r]);
-    if (index >= 0) trusted |= 1u << index;
-  }
-  return trusted;
-}
 
 static bool has(const struct stage_entrants *entrants, uint64_t issuers)
 {
@@ -36,7 +24,7 @@ static bool has(const struct stage_entrants *entrants, uint64_t issuers)
 
 static void choose(struct stage *stage, bool online, struct stage_entrants *out)
 {
-  unsigned trusted = trusted_roots(stage);
+  unsigned trusted = stage_roots_trusted(stage);
   uint64_t passed = 0; /* issuers of devices that the broker should not trust */
   for (size_t d = 0; d < fleet_size(stage->fleet) && out->count < STAGE_ENTRANTS_MAX; d++) {
     const struct fleet_facts *facts = fleet_facts(stage->fleet, d);
@@ -60,7 +48,7 @@ static bool list_shuts_out(const struct stage *stage)
 
 /* Why nobody stands for an address: of the last look there. */
 struct unseen {
-  bool looked, session_ended, shut;
+  bool looked, shut;
   enum device_failure failure;
 };
 
@@ -70,7 +58,8 @@ static enum step_outcome look_at_all(struct stage *stage, struct stage_entrants 
   for (size_t n = 0; n < stage->scenario->node_count; n++) {
     struct stage_entry entry;
     if (!stage_is_reachable(stage, n)) continue;
-    if (stage_look_as_device(stage, n, &entrants->as[i], &entry) != STEP_DONE) return STEP_ABORTED;
+    if (stage_look_as_device(stage, n, &entrants->as[i], NULL, &entry) != STEP_DONE)
+      return STEP_ABORTED;
     entrants->in[i][n] = entry.open && !entry.shut;
     entrants->by_tls[i][n] = entry.by_tls != DEVICE_FAIL_NONE;
     unseen[n] = (struct unseen){.looked = true, .shut = entry.shut, .failure = entry.failure};
@@ -78,25 +67,10 @@ static enum step_outcome look_at_all(struct stage *stage, struct stage_entrants 
   return STEP_DONE;
 }
 
-/* The sessions that the looks have ended, where they have, are told by now. */
-static void leave_out(struct stage *stage, struct stage_entrants *entrants, const uint32_t *before,
-                      struct unseen *unseen)
-{
-  for (size_t i = 0; i < entrants->count; i++) {
-    const struct fleet_facts *facts = fleet_facts(stage->fleet, entrants->as[i].device);
-    if (before[i] == 0 || (facts->online && facts->connects == before[i])) continue;
-    for (size_t n = 0; n < SCENARIO_NODES_MAX; n++)
-      unseen[n].session_ended = unseen[n].session_ended || entrants->in[i][n];
-    memset(entrants->in[i], 0, sizeof entrants->in[i]);
-  }
-}
-
 static void say_not_looked_at(struct stage *stage, size_t node, const struct unseen *unseen)
 {
   char text[256], where[STAGE_ADDRESS_MAX];
-  const char *how = unseen->session_ended ? "the look ends the device's own session"
-                    : unseen->shut        ? device_failure_name(unseen->failure)
-                                          : "no answer";
+  const char *how = unseen->shut ? device_failure_name(unseen->failure) : "no answer";
   snprintf(text, sizeof text, "whether devices are let in again at %s was not looked at: %s",
            stage_address(stage, node, where), how);
   stage_say(stage, text);
@@ -114,19 +88,13 @@ static void say_where_nobody_was(struct stage *stage, const struct stage_entrant
 
 enum step_outcome stage_entrants_look(struct stage *stage, struct stage_entrants *out)
 {
-  uint32_t before[STAGE_ENTRANTS_MAX];
   struct unseen unseen[SCENARIO_NODES_MAX] = {{.looked = false}};
   *out = (struct stage_entrants){.count = 0};
   if (list_shuts_out(stage)) return STEP_DONE;
   choose(stage, true, out);
   choose(stage, false, out);
-  for (size_t i = 0; i < out->count; i++) {
-    const struct fleet_facts *facts = fleet_facts(stage->fleet, out->as[i].device);
-    before[i] = facts->online ? facts->connects : 0;
+  for (size_t i = 0; i < out->count; i++)
     if (look_at_all(stage, out, i, unseen) != STEP_DONE) return STEP_ABORTED;
-  }
-  if (out->count > 0 && !stage_pause(stage, TOLD_WITHIN_MS)) return STEP_ABORTED;
-  leave_out(stage, out, before, unseen);
   say_where_nobody_was(stage, out, unseen);
   return STEP_DONE;
 }
@@ -159,7 +127,7 @@ static enum step_outcome await_return(struct stage *stage, const struct stage_st
   uint64_t began_ms = stage_elapsed_ms(stage), after_ms;
   struct stage_entry entry;
   do {
-    if (stage_look_as_device(stage, node, stand_in, &entry) != STEP_DONE) return STEP_ABORTED;
+    if (stage_look_as_device(stage, node, stand_in, NULL, &entry) != STEP_DONE) return STEP_ABORTED;
     if (is_in_as_before(&entry, by_tls)) return STEP_DONE;
     if (!stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
     after_ms = stage_elapsed_ms(stage) - began_ms;

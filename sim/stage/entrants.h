@@ -17,9 +17,9 @@ struct stage_entrants {
 };
 
 /* Looks as one device of each issuer that the broker should trust devices by, among those that have
- * been online and are not revoked. Nobody: after a list that shuts devices out by itself; and where
- * a look ends the device's own session, as the broker takes ids from certificates. The phase says
- * at which addresses nobody was let in. DONE, or ABORTED. */
+ * been online and are not revoked; nobody after a list that shuts devices out by itself. A look may
+ * end the device's own session: a restart ends it too. The phase says at which addresses nobody was
+ * let in. DONE, or ABORTED. */
 enum step_outcome stage_entrants_look(struct stage *stage, struct stage_entrants *out);
 
 /* Each of them must be let in again within 20 s, at every address where it was. FAILED says who is

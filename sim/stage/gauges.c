@@ -8,6 +8,7 @@
 #include "stage/clones.h"
 #include "stage/firmware.h"
 #include "stage/heard.h"
+#include "stage/list_looks.h"
 #include "stage/nodes.h"
 
 /* What never came back has no time: no comparison holds for it. */
@@ -34,6 +35,16 @@ bool stage_is_lost(const struct fleet_facts *facts)
   return facts->dead || (facts->wanted && !facts->online && !facts->revoked);
 }
 
+/* That nobody was let in proves nothing where nobody was kept out. */
+void stage_measure_revoked(struct stage *stage, bool last)
+{
+  char where[300];
+  fleet_measure_revoked(stage->fleet, last);
+  if (metrics_value(stage->metrics, METRIC_REVOKE_UNREFUSED) <= 0 &&
+      stage_list_unproven(stage, where, sizeof where) != NULL)
+    metrics_set(stage->metrics, METRIC_REVOKE_UNREFUSED, NAN);
+}
+
 void stage_gauges(struct stage *stage)
 {
   size_t lost = 0, unproven = 0;
@@ -53,7 +64,7 @@ void stage_gauges(struct stage *stage)
   metrics_set(metrics, METRIC_DEVICES_LOST, (double) lost);
   metrics_set(metrics, METRIC_DEVICES_UNPROVEN, (double) unproven);
   metrics_set(metrics, METRIC_TRUST_VERSION, version == UINT32_MAX ? 0 : version);
-  fleet_measure_revoked(stage->fleet, false);
+  stage_measure_revoked(stage, false);
   stage_measure_clones(stage);
   metrics_set(metrics, METRIC_BROKER_TIMEOUTS, (double) stage_timed_out(stage));
   stage_ota_gauges(stage);

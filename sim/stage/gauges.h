@@ -6,6 +6,10 @@
 
 void stage_gauges(struct stage *stage);
 
+/* fleet_measure_revoked; revoke.unrefused has no value while nobody is known to be let in and a list is
+   in force by nobody's proof. */
+void stage_measure_revoked(struct stage *stage, bool last);
+
 /* devices.lost counts it. */
 bool stage_is_lost(const struct fleet_facts *facts);
 

@@ -20,14 +20,14 @@
 #include "stage/looks.h"
 #include "stage/operation.h"
 #include "stage/quantities.h"
+#include "stage/rounds.h"
 
 #define APPLY_WITHIN_MS 70000u /* a hook has 60 s */
 #define OPEN_WITHIN_MS  10000u /* one session has 5 s */
 #define ENDED_WITHIN_MS 10000u /* the hook may have asked others to restart the broker */
 #define BACK_WITHIN_MS  20000u
 #define BACK_PAUSE_MS   250u
-#define VERDICT_MS      5000u  /* what is said of a certificate for so long will be said again */
-#define LOOK_WITHIN_MS  10000u /* one of them has 5 s */
+#define VERDICT_MS      5000u /* what is said of a certificate for so long will be said again */
 #define TOLD_WITHIN_MS  200u
 #define HELD            8u /* per address: several machines may stand behind it */
 
@@ -151,25 +151,16 @@ static const char *ca_of(const struct stage *stage, const struct watch *watch, s
   return is_presented(stage, node) ? stage->operator_ca : watch->devices_ca;
 }
 
-/* One look as who was let in there, or as the probe. */
+/* A round as who was let in there, or as the probe. */
 static enum step_outcome look(struct stage *stage, const struct watch *watch, size_t node,
-                              const char *ca, const char *from, struct broker_seen *seen)
+                              const char *ca, struct stage_round *out)
 {
-  bool as_operator = watch->at[node].as_operator;
-  const struct broker_client client = {
-      .client_id = PKI_PROBE_NAME,
-      .certificate_path = as_operator ? stage->operator_certificate : watch->probe.certificate,
-      .key_path = as_operator ? stage->operator_key : watch->probe.key,
-      .ca_path = ca,
-      .from = from};
-  struct stage_operation *operation = stage_operation_new(stage);
-  if (operation == NULL) return STEP_ABORTED;
-  broker_try_client(stage->nodes[node].broker, &client, stage_operation_seen, operation);
-  enum stage_waited waited = stage_operation_await(stage, operation, LOOK_WITHIN_MS);
-  *seen = operation->seen;
-  if (!operation->ended) seen->failure = DEVICE_FAIL_TLS_TIMEOUT;
-  stage_operation_free(stage, operation);
-  return waited == STAGE_ABORTED ? STEP_ABORTED : STEP_DONE;
+  struct broker_pair files = watch->probe;
+  if (watch->at[node].as_operator) {
+    memcpy(files.certificate, stage->operator_certificate, sizeof files.certificate);
+    memcpy(files.key, stage->operator_key, sizeof files.key);
+  }
+  return stage_round(stage, node, &(struct stage_visitor){.files = &files, .ca = ca}, 1, out);
 }
 
 static bool is_verdict_of_ours(enum device_failure failure)
@@ -177,15 +168,23 @@ static bool is_verdict_of_ours(enum device_failure failure)
   return failure >= DEVICE_FAIL_VERDICT_FIRST && failure < DEVICE_FAIL_ALERT_FIRST;
 }
 
+static bool is_trusted(const struct stage_seen *seen, const void *ctx)
+{
+  (void) ctx;
+  return !is_verdict_of_ours(seen->broker.failure);
+}
+
 /* An address at which nobody can trust the broker before the hook need not be better after it. Looked
-   at before sessions are held: the look has the id of the first one. */
+   at before sessions are held: the looks have their ids. */
 static enum step_outcome note_trusted(struct stage *stage, struct watch *watch)
 {
   enum step_outcome outcome = STEP_DONE;
   for (size_t n = 0; n < stage->scenario->node_count && outcome == STEP_DONE; n++) {
-    struct broker_seen seen = {.certificates = 0};
-    outcome = look(stage, watch, n, ca_of(stage, watch, n), NULL, &seen);
-    watch->at[n].trusted = !is_verdict_of_ours(seen.failure);
+    struct stage_round round;
+    const struct stage_seen *untrusted;
+    outcome = look(stage, watch, n, ca_of(stage, watch, n), &round);
+    (void) stage_round_right(&round, is_trusted, NULL, &untrusted);
+    watch->at[n].trusted = untrusted == NULL;
   }
   return outcome;
 }
@@ -340,33 +339,57 @@ static enum step_outcome await_reach(struct stage *stage, size_t node)
   return STEP_FAILED;
 }
 
+/* One that must be back. */
+struct return_of {
+  const struct address *at;
+  const struct stage_node *node;
+  bool presented;
+};
+
 /* A chain that waits to be in force is looked at afterwards, for as long as its step may take. */
-static bool serves_as_it_should(const struct stage *stage, size_t node,
-                                const struct broker_seen *seen)
+static bool serves_as_it_should(const struct return_of *back, const struct broker_seen *seen)
 {
-  const struct stage_node *at = &stage->nodes[node];
-  return !is_presented(stage, node) || at->waiting[BROKER_MAIN] ||
+  return !back->presented || back->node->waiting[BROKER_MAIN] ||
          (seen->certificates > 0 &&
-          memcmp(seen->fingerprint, at->fingerprint[BROKER_MAIN], 32) == 0);
+          memcmp(seen->fingerprint, back->node->fingerprint[BROKER_MAIN], 32) == 0);
 }
 
-/* Who was not let in before need not be now: but there must be somebody who says so in TLS. */
-static bool answers_as_it_should(const struct address *at, const struct broker_seen *seen)
+/* Whether who comes under such an id was let in before. */
+static bool was_in(const struct address *at, bool by_own_name)
 {
-  if (at->opened > 0) return seen->failure == DEVICE_FAIL_NONE;
+  bool others = false;
+  for (size_t i = 1; i < HELD; i++) others = others || at->open[i];
+  return by_own_name ? at->open[0] : others;
+}
+
+/* Who was not let in before need not be now: but there must be somebody who says so in TLS. Where
+   the certificate was taken under another id only, TLS must take it. */
+static bool answers_as_it_should(const struct address *at, bool by_own_name,
+                                 const struct broker_seen *seen)
+{
+  if (was_in(at, by_own_name)) return seen->failure == DEVICE_FAIL_NONE;
+  if (at->opened > 0) return seen->takes;
   return seen->certificates > 0 && !is_verdict_of_ours(seen->failure);
 }
 
+static bool is_back(const struct stage_seen *seen, const void *ctx)
+{
+  const struct return_of *back = ctx;
+  return answers_as_it_should(back->at, seen->by_own_name, &seen->broker) &&
+         serves_as_it_should(back, &seen->broker);
+}
+
 static enum step_outcome fail_back(struct stage *stage, const struct watch *watch, size_t node,
-                                   const char *from, const struct broker_seen *seen,
-                                   uint64_t after_ms)
+                                   bool some, const struct stage_seen *wrong, uint64_t after_ms)
 {
   const struct broker *broker = stage->nodes[node].broker;
+  const char *from = some ? wrong->from : "";
+  bool told = from[0] != '\0';
   char where[160];
   snprintf(where, sizeof where, "%.80s port %u%s%s%s", broker_address(broker, BROKER_MAIN),
-           broker_port(broker, BROKER_MAIN), from != NULL ? " (to who comes from " : "",
-           from != NULL ? from : "", from != NULL ? ")" : "");
-  if (answers_as_it_should(&watch->at[node], seen))
+           broker_port(broker, BROKER_MAIN), told ? " (to who comes from " : "", from,
+           told ? ")" : "");
+  if (answers_as_it_should(&watch->at[node], wrong->by_own_name, &wrong->broker))
     error_set(&stage->error, EXIT_CODE_FAIL,
               "the hook 'restart' has ended, and after %.0f s the broker at %s serves another "
               "certificate than the one that was presented: does a restart put an older one back?",
@@ -376,35 +399,32 @@ static enum step_outcome fail_back(struct stage *stage, const struct watch *watc
               "the hook 'restart' has ended, and after %.0f s the broker at %s is not back as it "
               "was: %s: %s. Does the hook start every machine again, with a certificate that "
               "devices trust?",
-              (double) after_ms / 1000, where, device_failure_name(seen->failure),
-              device_failure_sentence(seen->failure));
+              (double) after_ms / 1000, where, device_failure_name(wrong->broker.failure),
+              device_failure_sentence(wrong->broker.failure));
   return STEP_FAILED;
 }
 
-/* As a device would come back, at every look in a row: what gives a TCP connection may be a proxy
+/* As a device would come back, at every look of a round: what gives a TCP connection may be a proxy
    with nobody behind it. */
 static enum step_outcome await_back(struct stage *stage, const struct watch *watch, size_t node)
 {
-  const struct address *at = &watch->at[node];
-  bool verifies = at->trusted && !stage->nodes[node].waiting[BROKER_MAIN];
-  const char *ca = verifies ? ca_of(stage, watch, node) : NULL, *from;
+  const struct return_of back = {&watch->at[node], &stage->nodes[node], is_presented(stage, node)};
+  bool verifies = back.at->trusted && !back.node->waiting[BROKER_MAIN];
+  const char *ca = verifies ? ca_of(stage, watch, node) : NULL;
   uint64_t began_ms = stage_elapsed_ms(stage), since_ms = began_ms, now_ms;
-  unsigned right = 0, others = 0;
-  char room[STAGE_LOOK_FROM];
-  struct broker_seen seen = {.certificates = 0};
+  struct stage_round round;
+  const struct stage_seen *wrong, *untrusted;
+  unsigned right;
   do {
-    from = stage_look_from(stage, right, room);
-    others = right;
-    if (look(stage, watch, node, ca, from, &seen) != STEP_DONE) return STEP_ABORTED;
+    if (look(stage, watch, node, ca, &round) != STEP_DONE) return STEP_ABORTED;
     now_ms = stage_elapsed_ms(stage);
-    if (!is_verdict_of_ours(seen.failure)) since_ms = now_ms;
-    bool back = answers_as_it_should(at, &seen) && serves_as_it_should(stage, node, &seen);
-    right = back ? right + 1 : 0;
-    if (right == stage_looks_needed(stage)) return STEP_DONE;
-    if (!back && !stage_pause(stage, BACK_PAUSE_MS)) return STEP_ABORTED;
-    /* looks that are right are looked at to the end */
-  } while (right > 0 || (now_ms - began_ms < BACK_WITHIN_MS && now_ms - since_ms < VERDICT_MS));
-  return fail_back(stage, watch, node, others > 0 ? from : NULL, &seen, now_ms - began_ms);
+    right = stage_round_right(&round, is_back, &back, &wrong);
+    if (wrong == NULL) return STEP_DONE;
+    (void) stage_round_right(&round, is_trusted, NULL, &untrusted);
+    if (untrusted == NULL) since_ms = now_ms;
+    if (!stage_pause(stage, BACK_PAUSE_MS)) return STEP_ABORTED;
+  } while (now_ms - began_ms < BACK_WITHIN_MS && now_ms - since_ms < VERDICT_MS);
+  return fail_back(stage, watch, node, right > 0, wrong, now_ms - began_ms);
 }
 
 static enum step_outcome prove(struct stage *stage, struct watch *watch)

@@ -11,6 +11,7 @@
 
 #include "broker/broker.h"
 #include "fleet/fleet.h"
+#include "fleetsim/nvm.h"
 #include "office/office.h"
 #include "pki/crl.h"
 #include "pki/pki.h"
@@ -27,6 +28,10 @@
 #define STAGE_ALLOWED_MAX  16  /* --allow-target */
 #define STAGE_VERSIONS_MAX 256 /* trust bundle versions in one run */
 
+/* What a look does to the session of the device whose certificate it shows: nothing, or it ends it,
+   as the broker takes client ids from certificates. */
+enum stage_look_ids { STAGE_IDS_UNKNOWN, STAGE_IDS_OURS, STAGE_IDS_OF_CERTIFICATES };
+
 /* One broker. Where all is told of "the broker", all of those are meant that are not down. */
 struct stage_node {
   struct broker *broker;
@@ -36,6 +41,7 @@ struct stage_node {
   bool down, frozen; /* by a step */
   /* frozen while the others were told to read their files; while they were told to start again */
   bool untold, unrestarted;
+  enum stage_look_ids look_ids;
   /* down or frozen while the others were tried: callers.h; what it may have trusted till then */
   bool untried;
   struct pki_roots trusted;
@@ -65,11 +71,13 @@ struct stage_before {
   bool wanted : 1, online : 1;
 };
 
-/* A device whose certificate is shown at a look, and the mark of the chain that it held then. */
+/* A device whose certificate is shown at a look. */
 struct stage_stand_in {
   uint32_t device;  /* index */
-  uint64_t mark;    /* 0: it held none */
-  uint64_t issuers; /* of what it sends behind its leaf; 0: nothing */
+  uint64_t mark;    /* of the chain; 0: there is none */
+  uint64_t issuers; /* of what stands in it behind the leaf; 0: nothing */
+  size_t size;
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
 };
 
 #define STAGE_LISTED_MAX 6
@@ -77,7 +85,11 @@ struct stage_stand_in {
 /* One that stands in for those on the brokers' list: list_looks.h. */
 struct stage_listed {
   struct stage_stand_in as;
+  bool former; /* its device did not hold that certificate any more as the list was published */
   bool let_in; /* by the last look */
+  /* bit n: at broker n a look was kept out where somebody who is not on the list got further */
+  uint8_t proven;
+  bool ended;  /* a look has ended its device's session */
   bool untold; /* nobody has told the broker to read the list that names it: apply: none */
 };
 
@@ -88,6 +100,12 @@ struct stage_let_in {
   size_t node;
   char from[16]; /* "": the system chose */
   bool by_tls;   /* its certificate was, not its client id or MQTT version */
+};
+
+/* Who was taken off the list, and by what had been seen it was not in force there. */
+struct stage_unproven {
+  bool any;
+  size_t device, node;
 };
 
 struct stage {
@@ -144,7 +162,9 @@ struct stage {
   struct pki_crl_history crl_history; /* of the lists that were published so far */
   struct stage_listed listed[STAGE_LISTED_MAX];
   size_t listed_count;
+  size_t former_left; /* that a look was let in with last, until a later list did not have them */
   struct stage_let_in let_in;
+  struct stage_unproven unproven;
   /* of the list that was published last: it was not checked; when it ends, Unix seconds, 0: there
      is none */
   bool list_unchecked;

@@ -105,7 +105,13 @@ struct broker {
   char slow[16];
   uint64_t slow_us;
   bool wants_names, busy;
-  bool takes_ids; /* from certificates */
+  bool wants_known; /* CONNACK 5 to ids that are not */
+  bool takes_ids;   /* from certificates */
+  /* a look that comes while others are open meets a second machine each second time: one that has
+     the files of the beginning, and no list */
+  bool balances;
+  unsigned looking;
+  struct papers first_clients;
   char first[TEXT_MAX];
 };
 
@@ -609,14 +615,15 @@ static bool checks_lists(const struct broker *broker)
 
 /* `from`: where somebody comes from who looks; "" of a device. */
 static enum papers_verdict judge(struct broker *broker, const struct papers *chain,
-                                 const char *from)
+                                 const char *from, bool second)
 {
   char anchor[40];
-  bool other = broker->forgetful && broker->judged++ % 2 == 0;
+  bool other = second || (broker->forgetful && broker->judged++ % 2 == 0);
   other = other || (broker->listless[0] != '\0' && strcmp(broker->listless, from) == 0);
   bool listed = checks_lists(broker) && !other;
   const struct papers_question question = {.chain = chain,
-                                           .anchors = &broker->clients,
+                                           .anchors =
+                                               second ? &broker->first_clients : &broker->clients,
                                            .lists = listed ? &broker->lists : NULL,
                                            .lists_required = true,
                                            .unix_s = backend_unix_s(wire_backend())};
@@ -630,7 +637,7 @@ static void take_client(struct conn *conn, const uint8_t *data, size_t size)
   struct papers chain;
   papers_read((const char *) data, size, &chain);
   enum papers_verdict verdict =
-      chain.count == 0 ? PAPERS_NOT_TRUSTED : judge(conn->broker, &chain, "");
+      chain.count == 0 ? PAPERS_NOT_TRUSTED : judge(conn->broker, &chain, "", false);
   if (verdict == PAPERS_GOOD) {
     conn->secured = true;
     snprintf(conn->name, sizeof conn->name, "%s", chain.of[0].name);
@@ -1088,7 +1095,8 @@ struct look {
   struct papers client;  /* of broker_try_client .. */
   struct papers anchors; /* .. who verifies by them; none: nothing */
   char id[40];
-  bool late; /* for it, as the broker is slow */
+  bool late;   /* for it, as the broker is slow */
+  bool second; /* it meets the second machine */
   char from[16];
   broker_seen_done done;
   void *ctx;
@@ -1118,14 +1126,15 @@ static enum device_failure name_end(const struct look *look, const struct papers
   if (!taken) return DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
   if (strcmp(look->id, look->client.of[0].name) == 0) return DEVICE_FAIL_NONE;
   if (look->broker->busy) return DEVICE_FAIL_MQTT_REFUSED_BUSY;
+  if (look->broker->wants_known) return DEVICE_FAIL_MQTT_REFUSED_AUTH;
   return look->broker->wants_names ? DEVICE_FAIL_MQTT_REFUSED_ID : DEVICE_FAIL_NONE;
 }
 
 static const char *shown_to(const struct look *look)
 {
   const struct broker *broker = look->broker;
-  bool other = broker->split[0] != '\0' && strcmp(broker->split, look->from) == 0;
-  return other ? broker->first : broker->presented[look->listener];
+  bool split = broker->split[0] != '\0' && strcmp(broker->split, look->from) == 0;
+  return look->second || split ? broker->first : broker->presented[look->listener];
 }
 
 /* Who is let in under a name takes its session over. */
@@ -1154,7 +1163,7 @@ static void end_look(void *ctx)
     seen.certificates = (unsigned) chain.count;
   }
   if (answered && look->client.count > 0)
-    seen.takes = judge(broker, &look->client, look->from) == PAPERS_GOOD;
+    seen.takes = judge(broker, &look->client, look->from, look->second) == PAPERS_GOOD;
   seen.failure = look->late               ? DEVICE_FAIL_TLS_TIMEOUT
                  : !answered              ? DEVICE_FAIL_TCP_CLOSED
                  : look->client.count > 0 ? name_end(look, &chain, seen.takes)
@@ -1162,6 +1171,7 @@ static void end_look(void *ctx)
   if (seen.takes && broker->takes_ids) end_session_of(broker, look->client.of[0].name);
   if (!seen.takes) snprintf(seen.why, sizeof seen.why, "alert unknown_ca");
   /* stage/operation.c */
+  broker->looking--;
   look->done(look->ctx, &seen, answered ? NULL : &error);
   free(look);
 }
@@ -1172,6 +1182,8 @@ static struct look *begin_look(struct broker *broker, const char *from, uint32_t
   struct look *look = calloc(1, sizeof *look);
   assert(look != NULL);
   look->broker = broker;
+  look->second = broker->balances && broker->looking % 2 == 1;
+  broker->looking++;
   look->done = done;
   look->ctx = ctx;
   if (from != NULL) snprintf(look->from, sizeof look->from, "%s", from);
@@ -1185,10 +1197,10 @@ static struct look *begin_look(struct broker *broker, const char *from, uint32_t
   return look;
 }
 
-void broker_probe(struct broker *broker, enum broker_listener listener, const char *from,
-                  broker_seen_done done, void *ctx)
+void broker_probe(struct broker *broker, const struct broker_look *look, broker_seen_done done,
+                  void *ctx)
 {
-  begin_look(broker, from, 0, done, ctx)->listener = listener;
+  begin_look(broker, look->from, 0, done, ctx)->listener = look->listener;
 }
 
 static void read_client(const char *path, struct papers *out)
@@ -1213,21 +1225,29 @@ void broker_try_client(struct broker *broker, const struct broker_client *client
 
 struct broker_session {
   struct broker *broker;
+  bool refused; /* its id */
   unsigned life;
   uint64_t open_us;
 };
 
 struct broker_session *broker_hold(struct broker *broker, const struct broker_client *client)
 {
-  (void) client;
   struct broker_session *session = malloc(sizeof *session);
+  struct papers papers;
   assert(session != NULL);
-  *session = (struct broker_session){broker, broker->life, clock_now_us() + 4 * WIRE_US};
+  read_client(client->certificate_path, &papers);
+  bool own = papers.count > 0 && strcmp(client->client_id, papers.of[0].name) == 0;
+  bool particular = broker->wants_names || broker->wants_known || broker->busy;
+  *session = (struct broker_session){.broker = broker,
+                                     .refused = particular && !own,
+                                     .life = broker->life,
+                                     .open_us = clock_now_us() + 4 * WIRE_US};
   return session;
 }
 
 enum broker_session_state broker_held(const struct broker_session *session)
 {
+  if (session->refused) return BROKER_SESSION_REFUSED;
   if (session->broker->life != session->life) return BROKER_SESSION_ENDED;
   if (!session->broker->up) return BROKER_SESSION_UNREACHED;
   return clock_now_us() < session->open_us ? BROKER_SESSION_OPENING : BROKER_SESSION_OPEN;
@@ -1251,6 +1271,7 @@ static void present_at_first(struct broker *broker)
   for (size_t r = 0; r < first_roots.count; r++)
     used += (size_t) snprintf(text + used, sizeof text - used, "root %s\n", first_roots.name[r]);
   papers_read(text, used, &broker->clients);
+  broker->first_clients = broker->clients;
   memcpy(broker->first, text, (size_t) size + 1);
   broker->up = true;
 }
@@ -1525,6 +1546,16 @@ void site_be_slow_for(struct broker *broker, const char *from, uint64_t us)
 void site_want_names(struct broker *broker)
 {
   broker->wants_names = true;
+}
+
+void site_want_known(struct broker *broker)
+{
+  broker->wants_known = true;
+}
+
+void site_balance(struct broker *broker)
+{
+  broker->balances = true;
 }
 
 void site_take_ids(struct broker *broker)

@@ -171,19 +171,29 @@ static size_t encode(const char *lines[], size_t count, uint8_t *out, size_t cap
   return device_chain_encode(&chain, out, capacity);
 }
 
+/* Of the certificate that the device got as its `number`th. */
+static size_t make_chain(const struct pki *pki, size_t index, size_t number, uint8_t *out,
+                         size_t capacity)
+{
+  const struct device *device = &pki->devices[index];
+  char leaf[PAPERS_LINE], ca[PAPERS_LINE], root[40];
+  const char *issuer = device->issuers[number];
+  snprintf(root, sizeof root, "%.*s", (int) (strlen(issuer) - strlen("-devices")), issuer);
+  snprintf(leaf, sizeof leaf, "leaf %08x %u %s valid", pki_device_id(pki, index),
+           device->serials[number], issuer);
+  snprintf(ca, sizeof ca, "ca %s %u %s valid", issuer, 20 + root_number(pki, root), root);
+  return encode((const char *[]){leaf, ca}, 2, out, capacity);
+}
+
 int pki_reissue(struct pki *pki, size_t index, const char *root, uint8_t *out, size_t capacity,
                 size_t *size, struct error *error)
 {
   struct device *device = &pki->devices[index];
-  char leaf[PAPERS_LINE], ca[PAPERS_LINE];
   (void) error;
   assert(device->count < SERIALS_MAX);
   snprintf(device->issuers[device->count], sizeof device->issuers[0], "%s-devices", root);
   device->serials[device->count++] = ++pki->serial;
-  snprintf(leaf, sizeof leaf, "leaf %08x %u %s-devices valid", pki_device_id(pki, index),
-           pki->serial, root);
-  snprintf(ca, sizeof ca, "ca %s-devices %u %s valid", root, 20 + root_number(pki, root), root);
-  *size = encode((const char *[]){leaf, ca}, 2, out, capacity);
+  *size = make_chain(pki, index, device->count - 1, out, capacity);
   return 0;
 }
 
@@ -343,25 +353,34 @@ static int write_client(const char *name, const char *root, const char *certific
   return files_write(certificate_path, text, (size_t) used, 0644, error);
 }
 
-int pki_write_device(struct pki *pki, size_t index, const char *certificate_path,
-                     const char *key_path, struct error *error)
+int pki_write_device_with(struct pki *pki, size_t index, const uint8_t *bytes, size_t size,
+                          const char *certificate_path, const char *key_path, struct error *error)
 {
-  struct device_host host = pki_nvm_host(pki->devices[index].page);
-  struct device_nvm_slot slot;
   struct device_chain chain;
   char text[TEXT_MAX];
   size_t used = 0;
-  int failed = device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) != 0 ||
-               device_chain_parse(pki->devices[index].page + slot.offset, slot.size, &chain) !=
-                   DEVICE_UPDATE_COMMITTED;
-  assert(!failed);
-  (void) failed;
+  (void) pki, (void) index;
+  enum device_update parsed = device_chain_parse(bytes, size, &chain);
+  assert(parsed == DEVICE_UPDATE_COMMITTED);
+  (void) parsed;
   for (uint8_t i = 0; i < chain.count; i++)
     used +=
         (size_t) snprintf(text + used, sizeof text - used, "%.*s\n",
                           (int) chain.certificate[i].size, (const char *) chain.certificate[i].der);
   if (files_write(key_path, "key\n", 4, 0600, error) != 0) return -1;
   return files_write(certificate_path, text, used, 0644, error);
+}
+
+int pki_write_device(struct pki *pki, size_t index, const char *certificate_path,
+                     const char *key_path, struct error *error)
+{
+  struct device_host host = pki_nvm_host(pki->devices[index].page);
+  struct device_nvm_slot slot;
+  int failed = device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot);
+  assert(failed == 0);
+  (void) failed;
+  return pki_write_device_with(pki, index, pki->devices[index].page + slot.offset, slot.size,
+                               certificate_path, key_path, error);
 }
 
 int pki_write_probe(struct pki *pki, const char *root, const char *certificate_path,
@@ -486,19 +505,49 @@ int pki_write_crls(struct pki *pki, const struct pki_roots *roots,
   return files_write(path, text, used, 0644, error);
 }
 
-int pki_crls_name(struct pki *pki, const char *path, bool *names, size_t count, struct error *error)
+static int read_list(const char *path, char out[TEXT_MAX], struct error *error)
 {
   uint8_t *text = NULL;
   size_t size = 0;
-  char word[16], all[TEXT_MAX];
   if (files_read(path, TEXT_MAX - 1, &text, &size, error) != 0) return -1;
-  snprintf(all, sizeof all, "%.*s", (int) size, (const char *) text);
+  snprintf(out, TEXT_MAX, "%.*s", (int) size, (const char *) text);
   free(text);
+  return 0;
+}
+
+static bool is_named(const char *list, unsigned serial)
+{
+  char word[16];
+  snprintf(word, sizeof word, " %u", serial);
+  const char *at = strstr(list, word);
+  return at != NULL && (at[strlen(word)] == ' ' || at[strlen(word)] == '\n');
+}
+
+int pki_crls_name(struct pki *pki, const char *path, bool *names, size_t count, struct error *error)
+{
+  char list[TEXT_MAX];
+  if (read_list(path, list, error) != 0) return -1;
   for (size_t i = 0; i < count; i++) {
     const struct device *device = &pki->devices[i];
-    snprintf(word, sizeof word, " %u", device->serials[device->count - 1]);
-    const char *at = strstr(all, word);
-    names[i] = at != NULL && (at[strlen(word)] == ' ' || at[strlen(word)] == '\n');
+    names[i] = is_named(list, device->serials[device->count - 1]);
   }
+  return 0;
+}
+
+int pki_crls_name_former(struct pki *pki, const char *path,
+                         void (*each)(void *ctx, const struct pki_former *former), void *ctx,
+                         struct error *error)
+{
+  char list[TEXT_MAX];
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
+  if (read_list(path, list, error) != 0) return -1;
+  for (size_t i = 0; i < pki->device_count; i++)
+    for (size_t c = pki->devices[i].count - 1; c-- > 0;) {
+      const struct device *device = &pki->devices[i];
+      if (!is_named(list, device->serials[c])) continue;
+      struct pki_former former = {.device = i, .chain = chain};
+      former.size = make_chain(pki, i, c, chain, sizeof chain);
+      each(ctx, &former);
+    }
   return 0;
 }

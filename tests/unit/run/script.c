@@ -27,6 +27,10 @@ static bool happen_to_looks(struct broker *broker, const char *what)
   char word[16], from[16];
   if (strcmp(what, "wants its own names") == 0)
     site_want_names(broker);
+  else if (strcmp(what, "wants known names") == 0)
+    site_want_known(broker);
+  else if (strcmp(what, "balances") == 0)
+    site_balance(broker);
   else if (strcmp(what, "takes ids from certificates") == 0)
     site_take_ids(broker);
   else if (strcmp(what, "is busy") == 0)

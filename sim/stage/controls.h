@@ -1,0 +1,27 @@
+/* Who is looked at beside somebody on a list, and in the same manner, so that what keeps that one out
+ * can be told from what keeps everybody out. */
+#ifndef FLEETSIM_STAGE_CONTROLS_H
+#define FLEETSIM_STAGE_CONTROLS_H
+
+#include "stage/stage.h"
+
+struct stage_control {
+  bool any;
+  bool nobodys; /* a certificate of nobody's, made for it, under `root` */
+  char root[PKI_NAME_MAX];
+  struct stage_stand_in as; /* else */
+};
+
+/* A device that has been let in and is not revoked, of the same issuer: at each attempt another of those
+ * that are online, as one may be kept out for a reason of its own, and then, or where there is none, one
+ * that is offline. Where a look ends the device's session those that are online are spared. Else a
+ * certificate of nobody's under the same root, where the folder can make one; else a device of another
+ * issuer. */
+struct stage_control stage_control_for(struct stage *stage, size_t node,
+                                       const struct stage_stand_in *listed, unsigned attempt);
+
+/* Writes its certificate and key. 0, or -1 with stage->error. */
+int stage_control_write(struct stage *stage, const struct stage_control *control,
+                        const struct broker_pair *files);
+
+#endif

@@ -1,0 +1,54 @@
+/* A round of looks at one broker: as many as prove something there, all open at once and to all
+ * addresses of its name, so that a balancer that goes by the load or by the source of its clients
+ * sends them to every machine. */
+#ifndef FLEETSIM_STAGE_ROUNDS_H
+#define FLEETSIM_STAGE_ROUNDS_H
+
+#include "stage/looks.h"
+
+#define STAGE_ROUND_MAX    (STAGE_LOOKS_MAX + 1u)
+#define STAGE_VISITORS_MAX 2u
+
+/* Who looks: a client of this certificate and key, or nobody in particular, who looks at what the
+ * listener serves. */
+struct stage_visitor {
+  const struct broker_pair *files; /* NULL: nobody in particular */
+  enum broker_listener listener;   /* for nobody in particular */
+  const char *ca;                  /* the broker is verified by it; NULL: it is not */
+  /* of the first look; the others have the ones after it. 0 has its certificate's name, where that
+     is PKI_PROBE_NAME: some brokers want that */
+  unsigned id;
+  bool as_device; /* one more look, the first: from where this device comes */
+  size_t device;
+  uint32_t timeout_ms; /* 0: 5 s */
+};
+
+/* What one look has seen. */
+struct stage_seen {
+  bool answered;    /* by the broker, whatever it said */
+  bool by_own_name; /* its client id was the probe's name, without a number */
+  char from[STAGE_LOOK_FROM];
+  struct broker_seen broker; /* without an answer `why` says so, and `failure`, if that is known */
+};
+
+struct stage_round {
+  unsigned count;
+  struct stage_seen look[STAGE_ROUND_MAX];
+};
+
+/* Looks as each of the visitors, and waits for all of them. out[v] is what visitor v saw. DONE, or
+ * ABORTED. */
+enum step_outcome stage_round(struct stage *stage, size_t node,
+                              const struct stage_visitor *visitors, size_t count,
+                              struct stage_round *out);
+
+/* How many looks of the round it holds for; *but: the first that it does not hold for, NULL: there
+   is none. */
+typedef bool stage_is_right(const struct stage_seen *seen, const void *ctx);
+unsigned stage_round_right(const struct stage_round *round, stage_is_right *is, const void *ctx,
+                           const struct stage_seen **but);
+
+/* " from 127.0.0.3", or "". */
+const char *stage_from(const char *from, char out[64]);
+
+#endif
