@@ -99,7 +99,7 @@ static int write_device_chain(const struct device_chain *chain, const char *path
   return result;
 }
 
-static int page_damaged(struct pki *pki, size_t index, struct error *error)
+static int page_damaged(const struct pki *pki, size_t index, struct error *error)
 {
   char name[PKI_DEVICE_NAME];
   return error_set(error, EXIT_CODE_SETUP,

@@ -65,7 +65,7 @@ static void explain_stale_leaf(const struct remark *remark)
 
 static void explain_unrefused(const struct remark *remark)
 {
-  char sentence[500], where[300];
+  char sentence[600], where[400];
   snprintf(sentence, sizeof sentence,
            "so many that are on the list were let in after it, and have not been refused since: "
            "is it in force at every address?%s",
@@ -77,7 +77,7 @@ static void explain_unrefused(const struct remark *remark)
 /* Nobody is known to be let in, and that is all. */
 static void explain_unproven(const struct remark *remark)
 {
-  char sentence[500], text[300];
+  char sentence[600], text[400];
   if (!isnan(metrics_value(remark->stage->metrics, METRIC_REVOKE_UNREFUSED)) ||
       stage_list_unproven(remark->stage, text, sizeof text) == NULL)
     return;

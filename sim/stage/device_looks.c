@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "stage/device_names.h"
 #include "stage/wait.h"
 
 #define LOOK_MIN_MS    5000u
@@ -123,12 +124,11 @@ static bool session_ended(const struct stage *stage, const struct session *sessi
 
 static void say_ended(struct stage *stage, size_t node, const struct session *session)
 {
-  char text[384], where[STAGE_ADDRESS_MAX];
+  char text[512], where[STAGE_ADDRESS_MAX], name[NAMES_TEXT];
   snprintf(text, sizeof text,
-           "a look with the certificate of %08x, let in at %s, has ended the device's own session: "
+           "a look with the certificate of %s, let in at %s, has ended the device's own session: "
            "the broker takes client ids from certificates. That end is no cut of the broker's",
-           (unsigned) fleet_facts(stage->fleet, session->device)->id,
-           stage_address(stage, node, where));
+           stage_device_text(stage, session->device, name), stage_address(stage, node, where));
   stage_say(stage, text);
 }
 

@@ -8,6 +8,7 @@
 
 #include "stage/chains.h"
 #include "stage/device_looks.h"
+#include "stage/device_names.h"
 #include "stage/nodes.h"
 #include "stage/wait.h"
 
@@ -103,16 +104,15 @@ static enum step_outcome fail_return(struct stage *stage, const struct stage_sta
                                      size_t node, const struct stage_entry *entry,
                                      uint64_t after_ms)
 {
-  char where[STAGE_ADDRESS_MAX], from[64];
+  char where[STAGE_ADDRESS_MAX], from[64], name[NAMES_TEXT];
   error_set(
       &stage->error, EXIT_CODE_FAIL,
       "the hook 'restart' has ended, and after %.0f s the broker at %s does not let in a look "
-      "with the certificate of device %08x%s, as it did before: %s: %s. Does every machine "
+      "with the certificate of device %s%s, as it did before: %s: %s. Does every machine "
       "there trust devices by the same CA file as before?",
       (double) after_ms / 1000, stage_address(stage, node, where),
-      (unsigned) fleet_facts(stage->fleet, stand_in->device)->id,
-      stage_from(entry->shut_from, from), device_failure_name(entry->failure),
-      device_failure_sentence(entry->failure));
+      stage_device_text(stage, stand_in->device, name), stage_from(entry->shut_from, from),
+      device_failure_name(entry->failure), device_failure_sentence(entry->failure));
   return STEP_FAILED;
 }
 

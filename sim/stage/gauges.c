@@ -38,10 +38,10 @@ bool stage_is_lost(const struct fleet_facts *facts)
 /* That nobody was let in proves nothing where nobody was kept out. */
 void stage_measure_revoked(struct stage *stage, bool last)
 {
-  char where[300];
+  char text[400];
   fleet_measure_revoked(stage->fleet, last);
   if (metrics_value(stage->metrics, METRIC_REVOKE_UNREFUSED) <= 0 &&
-      stage_list_unproven(stage, where, sizeof where) != NULL)
+      stage_list_unproven(stage, text, sizeof text) != NULL)
     metrics_set(stage->metrics, METRIC_REVOKE_UNREFUSED, NAN);
 }
 

@@ -9,6 +9,7 @@
 
 #include "stage/chains.h"
 #include "stage/device_looks.h"
+#include "stage/device_names.h"
 #include "stage/nodes.h"
 #include "stage/wait.h"
 
@@ -217,15 +218,14 @@ static const char *by_tls_text(const struct stage_let_in *let_in)
 
 static void say_open(struct stage *stage, const struct stage_let_in *let_in, uint64_t after_ms)
 {
-  char text[384], where[STAGE_ADDRESS_MAX], from[64], after[32] = "";
+  char text[512], where[STAGE_ADDRESS_MAX], from[64], after[32] = "", name[NAMES_TEXT];
   if (after_ms >= LIST_WITHIN_MS)
     snprintf(after, sizeof after, " after %.3g s", (double) after_ms / 1000);
-  snprintf(
-      text, sizeof text,
-      "a look with the certificate of %08x, which is on the list, was let in%s at %s%s%s: does "
-      "every machine there have the list?",
-      (unsigned) let_in->id, by_tls_text(let_in), stage_address(stage, let_in->node, where),
-      stage_from(let_in->from, from), after);
+  snprintf(text, sizeof text,
+           "a look with the certificate of %s, which is on the list, was let in%s at %s%s%s: does "
+           "every machine there have the list?",
+           stage_device_text(stage, let_in->device, name), by_tls_text(let_in),
+           stage_address(stage, let_in->node, where), stage_from(let_in->from, from), after);
   stage_say(stage, text);
 }
 
@@ -254,10 +254,8 @@ static void note_let_in(struct stage *stage, struct stage_listed *listed, size_t
 {
   struct stage_let_in *let_in = &stage->let_in;
   listed->let_in = true;
-  *let_in = (struct stage_let_in){.any = true,
-                                  .id = fleet_facts(stage->fleet, listed->as.device)->id,
-                                  .node = node,
-                                  .by_tls = !entry->welcome};
+  *let_in = (struct stage_let_in){
+      .any = true, .device = listed->as.device, .node = node, .by_tls = !entry->welcome};
   memcpy(let_in->from, entry->open_from, sizeof let_in->from);
 }
 
@@ -291,8 +289,7 @@ static enum step_outcome look_for(struct stage *stage, struct stage_listed *list
     open = open || in;
     closed = closed && answer.proven;
   }
-  if (closed && stage->let_in.id == fleet_facts(stage->fleet, listed->as.device)->id)
-    stage->let_in.any = false;
+  if (closed && stage->let_in.device == listed->as.device) stage->let_in.any = false;
   if (closed) listed->let_in = false;
   if (open || closed) tell_fleet(stage, listed);
   return STEP_DONE;
@@ -323,12 +320,11 @@ void stage_list_say_untried(struct stage *stage)
 static const char *unproven(const struct stage *stage, size_t device, size_t node, char *out,
                             size_t size)
 {
-  char where[STAGE_ADDRESS_MAX];
-  snprintf(
-      out, size,
-      "nothing has shown that who has the certificate of device %08x is kept out by the list at "
-      "%s",
-      (unsigned) fleet_facts(stage->fleet, device)->id, stage_address(stage, node, where));
+  char where[STAGE_ADDRESS_MAX], name[NAMES_TEXT];
+  snprintf(out, size,
+           "nothing has shown that who has the certificate of device %s is kept out by the list at "
+           "%s",
+           stage_device_text(stage, device, name), stage_address(stage, node, where));
   return out;
 }
 
@@ -345,12 +341,12 @@ const char *stage_list_unproven(struct stage *stage, char *out, size_t size)
 
 const char *stage_list_let_in(const struct stage *stage, char *out, size_t size)
 {
-  char where[STAGE_ADDRESS_MAX], from[64];
+  char where[STAGE_ADDRESS_MAX], from[64], name[NAMES_TEXT];
   const struct stage_let_in *let_in = &stage->let_in;
   out[0] = '\0';
   if (let_in->any)
-    snprintf(out, size, " A look with the certificate of device %08x was let in%s at %s%s.",
-             (unsigned) let_in->id, by_tls_text(let_in), stage_address(stage, let_in->node, where),
-             stage_from(let_in->from, from));
+    snprintf(out, size, " A look with the certificate of device %s was let in%s at %s%s.",
+             stage_device_text(stage, let_in->device, name), by_tls_text(let_in),
+             stage_address(stage, let_in->node, where), stage_from(let_in->from, from));
   return out;
 }

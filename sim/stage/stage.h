@@ -96,7 +96,7 @@ struct stage_listed {
 /* Where somebody on the list was let in last. */
 struct stage_let_in {
   bool any; /* and has not been refused everywhere since */
-  uint32_t id;
+  size_t device;
   size_t node;
   char from[16]; /* "": the system chose */
   bool by_tls;   /* its certificate was, not its client id or MQTT version */
