@@ -52,9 +52,10 @@ struct stage_control stage_control_for(struct stage *stage, size_t node,
 {
   struct stage_control out = {.any = false};
   bool spares = stage->nodes[node].look_ids == STAGE_IDS_OF_CERTIFICATES;
+  if (attempt == 0 && choose_root(stage, listed, &out)) return out;
   if (!spares) {
     unsigned count = choose_device(stage, ONLINE, listed, attempt, &out);
-    /* they have all been asked: then the others, and from the first */
+    /* they have all been asked: then one of the others, and from the first */
     if (!out.any && attempt % (count + 1) < count)
       (void) choose_device(stage, ONLINE, listed, attempt % (count + 1), &out);
   }

@@ -12,11 +12,12 @@ struct stage_control {
   struct stage_stand_in as; /* else */
 };
 
-/* A device that has been let in and is not revoked, of the same issuer: at each attempt another of those
- * that are online, as one may be kept out for a reason of its own, and then, or where there is none, one
- * that is offline. Where a look ends the device's session those that are online are spared. Else a
- * certificate of nobody's under the same root, where the folder can make one; else a device of another
- * issuer. */
+/* At the first attempt a certificate of nobody's under the same root, where the folder can make one:
+ * it harms nobody, and is enough beside a certificate that is said to be revoked. Then a device that has
+ * been let in and is not revoked, of the same issuer: at each attempt another of those that are online,
+ * as one may be kept out for a reason of its own, and then, or where there is none, one that is offline.
+ * Where a look ends the device's session those that are online are spared. Else nobody's again; else a
+ * device of another issuer. */
 struct stage_control stage_control_for(struct stage *stage, size_t node,
                                        const struct stage_stand_in *listed, unsigned attempt);
 

@@ -170,11 +170,14 @@ static bool root_is_trusted(const struct stage *stage, const struct stage_listed
 }
 
 /* By the list, and not as everybody is. A certificate that is said to be revoked is, if there is
-   nobody else to ask with. */
-static bool is_proof(const struct stage_entry *entry, const struct stage_control *control)
+   nobody else to ask with; of nobody's it must be said at the first attempt, as a device follows. */
+static bool is_proof(const struct stage_entry *entry, const struct stage_control *control,
+                     unsigned attempt)
 {
+  bool said = entry->failure == DEVICE_FAIL_TLS_ALERT_REVOKED;
   if (!entry->closed) return false;
-  return control->any ? entry->apart : entry->failure == DEVICE_FAIL_TLS_ALERT_REVOKED;
+  if (!control->any) return said;
+  return entry->apart && (said || !control->nobodys || attempt > 0);
 }
 
 /* What one address has said of somebody on the list. */
@@ -201,9 +204,11 @@ static enum step_outcome await_closed(struct stage *stage, size_t node, struct s
       return STEP_ABORTED;
     listed->ended = listed->ended || answer->entry.ended;
     answer->proven =
-        is_proof(&answer->entry, &answer->control) || (answer->entry.closed && !trusted);
+        is_proof(&answer->entry, &answer->control, attempt) || (answer->entry.closed && !trusted);
     bool hopeless = answer->entry.closed && !answer->control.any;
-    if (answer->proven || hopeless || stage_elapsed_ms(stage) >= until_ms) return STEP_DONE;
+    /* nobody's certificate may not have been enough */
+    bool over = stage_elapsed_ms(stage) >= until_ms && (attempt > 0 || !answer->entry.closed);
+    if (answer->proven || hopeless || over) return STEP_DONE;
     if (!stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
   }
 }

@@ -105,8 +105,9 @@ struct broker {
   char slow[16];
   uint64_t slow_us;
   bool wants_names, busy;
-  bool wants_known; /* CONNACK 5 to ids that are not */
-  bool takes_ids;   /* from certificates */
+  bool wants_known;  /* CONNACK 5 to ids that are not */
+  bool says_nothing; /* to whom TLS does not take: it closes */
+  bool takes_ids;    /* from certificates */
   /* a look that comes while others are open meets a second machine each second time: one that has
      the files of the beginning, and no list */
   bool balances;
@@ -1113,7 +1114,8 @@ static enum device_failure name_verdict(enum papers_verdict verdict)
 }
 
 /* What the client makes of the chain, then what the broker makes of the client. */
-static enum device_failure name_end(const struct look *look, const struct papers *chain, bool taken)
+static enum device_failure name_end(const struct look *look, const struct papers *chain,
+                                    enum papers_verdict of_client)
 {
   char anchor[40];
   const struct papers_question question = {.chain = chain,
@@ -1123,7 +1125,9 @@ static enum device_failure name_end(const struct look *look, const struct papers
   enum papers_verdict verdict =
       look->anchors.count > 0 ? papers_judge(&question, anchor) : PAPERS_GOOD;
   if (verdict != PAPERS_GOOD) return name_verdict(verdict);
-  if (!taken) return DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+  if (of_client != PAPERS_GOOD && look->broker->says_nothing) return DEVICE_FAIL_TLS_CLOSED;
+  if (of_client == PAPERS_REVOKED) return DEVICE_FAIL_TLS_ALERT_REVOKED;
+  if (of_client != PAPERS_GOOD) return DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
   if (strcmp(look->id, look->client.of[0].name) == 0) return DEVICE_FAIL_NONE;
   if (look->broker->busy) return DEVICE_FAIL_MQTT_REFUSED_BUSY;
   if (look->broker->wants_known) return DEVICE_FAIL_MQTT_REFUSED_AUTH;
@@ -1162,11 +1166,13 @@ static void end_look(void *ctx)
     papers_hash(chain.of[0].line, strlen(chain.of[0].line), seen.fingerprint);
     seen.certificates = (unsigned) chain.count;
   }
+  enum papers_verdict of_client = PAPERS_NOT_TRUSTED;
   if (answered && look->client.count > 0)
-    seen.takes = judge(broker, &look->client, look->from, look->second) == PAPERS_GOOD;
+    of_client = judge(broker, &look->client, look->from, look->second);
+  seen.takes = of_client == PAPERS_GOOD;
   seen.failure = look->late               ? DEVICE_FAIL_TLS_TIMEOUT
                  : !answered              ? DEVICE_FAIL_TCP_CLOSED
-                 : look->client.count > 0 ? name_end(look, &chain, seen.takes)
+                 : look->client.count > 0 ? name_end(look, &chain, of_client)
                                           : DEVICE_FAIL_NONE;
   if (seen.takes && broker->takes_ids) end_session_of(broker, look->client.of[0].name);
   if (!seen.takes) snprintf(seen.why, sizeof seen.why, "alert unknown_ca");
@@ -1551,6 +1557,11 @@ void site_want_names(struct broker *broker)
 void site_want_known(struct broker *broker)
 {
   broker->wants_known = true;
+}
+
+void site_say_nothing(struct broker *broker)
+{
+  broker->says_nothing = true;
 }
 
 void site_balance(struct broker *broker)
