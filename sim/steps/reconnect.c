@@ -23,14 +23,22 @@ static int redial(struct stage *stage, const uint32_t *devices, size_t count, vo
   return 0;
 }
 
+/* Whether one of them is a refusal, in whatever words. */
+static bool has_refusal(const struct failure_set *failures)
+{
+  for (int f = DEVICE_FAIL_NONE + 1; f < DEVICE_FAIL_COUNT; f++)
+    if (failure_set_has(failures, (enum device_failure) f) &&
+        device_failure_is_refusal((enum device_failure) f))
+      return true;
+  return false;
+}
+
 static bool is_through(const struct stage *stage, uint32_t device, uint32_t before)
 {
   const struct fleet_facts *facts = fleet_facts(stage->fleet, device);
-  /* a revoked device that was refused is through as well, in whatever words: it will not come
-     back */
-  bool refused = facts->phase_failure == DEVICE_FAIL_TLS_ALERT_REVOKED ||
-                 device_failure_is_refusal(facts->last_failure);
-  return facts->connects > before || (facts->revoked && refused);
+  if (facts->connects > before) return true;
+  /* a revoked device that was refused in this step is through as well: it will not come back */
+  return facts->revoked && !facts->online && has_refusal(&facts->step_failures);
 }
 
 static bool back(struct stage *stage, uint32_t device, void *ctx)
@@ -91,7 +99,9 @@ static bool is_late_reconnect(const struct stage *stage, const struct shortfall 
                               size_t device)
 {
   const struct shortfall_device *of = &shortfall->device[device];
-  return is_through(stage, of->index, of->connects);
+  const struct fleet_facts *facts = fleet_facts(stage->fleet, of->index);
+  return is_through(stage, of->index, of->connects) ||
+         (facts->revoked && !facts->online && has_refusal(&of->failures));
 }
 
 /* reconnect: {waves: [10%, 100%], rate: 200/s, full-handshake: yes, within: 30s} */
