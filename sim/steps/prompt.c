@@ -16,15 +16,32 @@ static bool is_given(struct stage *stage, void *ctx)
   return *(const bool *) ctx;
 }
 
+static int say_nobody(struct stage *stage, const struct scenario_step *step)
+{
+  return error_set(&stage->error, EXIT_CODE_SETUP,
+                   "%s:%d:%d: this step asks a person (\"%s\"), but there is no terminal: run it "
+                   "in one, or pass --yes",
+                   stage->scenario->file, step->line, step->column, step->say);
+}
+
+/* Said at the start, not after an hour. A mere check asks nobody. */
+static int needs_person(struct stage *stage, const struct scenario_step *step,
+                        struct stage_foresight *then)
+{
+  (void) then;
+  bool given = false;
+  if (stage->options->yes || stage->world == NULL) return 0;
+  if (world_ask(stage->world, on_answer, &given) != 0) return say_nobody(stage, step);
+  world_stop_asking(stage->world);
+  return 0;
+}
+
 static enum step_outcome run_prompt(struct stage *stage, const struct scenario_step *step)
 {
   if (stage->options->yes) return STEP_DONE;
   bool given = false;
   if (world_ask(stage->world, on_answer, &given) != 0) {
-    error_set(&stage->error, EXIT_CODE_SETUP,
-              "the scenario asks a person (\"%s\") but there is no terminal: run it in one, or "
-              "pass --yes",
-              step->say);
+    say_nobody(stage, step);
     return stage_give_up(stage);
   }
   fprintf(stderr, "\n%s\nPress Enter to go on. ", step->say);
@@ -55,5 +72,6 @@ const struct step_kind step_prompt = {
     .arguments = {STEP_ARG("say")},
     .take = take_prompt,
     .print = print_prompt,
+    .needs = needs_person,
     .run = run_prompt,
 };

@@ -144,6 +144,10 @@ door() {
   expect "$case" "$code" "$sentence" env FLEETSIM_BUILD_DIR="$work/build" "$@" top/fleetsim
 }
 
+rm -rf build
+expect "help builds nothing" 0 "usage: ./fleetsim test \[arguments of ctest\]" env FLEETSIM_BUILD_DIR="$work/build" top/fleetsim test --help
+[ ! -e build ] || complain "it made the folder build"
+
 archive list
 upstream=http://127.0.0.1:$port/up
 suites 3.6.8=other-3.6.8.tar.bz2 3.6.6=other-3.6.6.tar.bz2

@@ -77,7 +77,7 @@ expect "a check with --set" 0 "small: 7 devices" "$fleetsim" check "$small" --se
 expect "wrong --set" 2 "fleet.devcies" "$fleetsim" run "$small" --set fleet.devcies=3 --out "$work/o3"
 
 prompt=$(sed 's/wait: {for: 4s}/prompt: {say: "Swap the certificate"}/; /name: third/,$d' "$small" | scenario prompt)
-expect "prompt without a terminal" 3 "no terminal" "$fleetsim" run "$prompt" --out "$work/o8"
+expect "prompt without a terminal" 3 "prompt.yaml:[0-9]+:[0-9]+: .*no terminal" "$fleetsim" run "$prompt" --out "$work/o8"
 expect "prompt answered by --yes" 0 "PASS" "$fleetsim" run "$prompt" --out "$work/o9" --yes
 
 # The world -------------------------------------------------------------------------------------------------------------
