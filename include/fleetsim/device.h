@@ -44,7 +44,9 @@
 /* most bytes of these texts of struct device_naming, without the zero */
 #define DEVICE_CLIENT_ID_MAX 128u
 #define DEVICE_ROOT_MAX      112u
-#define DEVICE_TOPIC_MAX     127u /* also of any topic that is published or subscribed */
+#define DEVICE_USER_MAX      256u
+#define DEVICE_PASSWORD_MAX  1024u /* most bytes of one */
+#define DEVICE_TOPIC_MAX     127u  /* also of any topic that is published or subscribed */
 
 /* What a device does with the revocation lists of its trust bundle when it judges a broker's chain.
  * A list is its issuer's word on the certificates which that CA issued; the anchor itself has no
@@ -78,7 +80,10 @@ struct device_profile {
   enum device_resume resume;
   /* offer it to every endpoint of that host name, not only to where it came from */
   bool resume_anywhere;
-  uint8_t revocation;            /* enum device_revocation */
+  uint8_t revocation; /* enum device_revocation */
+  /* shows no certificate in TLS: the broker knows it by user name and password, or not at all. Then
+     its NVM need hold none */
+  bool no_certificate;
   bool will;                     /* leave a will "offline" on ROOTstatus */
   uint16_t keep_alive_s;         /* 0: none */
   uint32_t session_expiry_s;     /* MQTT 5; 0xffffffff: never */
@@ -186,7 +191,7 @@ struct device_note {
   const uint8_t *leaf; /* HANDSHAKE (full): the broker's own certificate, DER */
   size_t leaf_size;
   /* HANDSHAKE (full): where in NVM the chain lies that the device sends to a broker that asks for
-     one, in the format of fleetsim/nvm.h */
+     one, in the format of fleetsim/nvm.h; of size 0: it sends none */
   uint32_t own_offset, own_size;
   /* ENDED: the server reference of CONNACK or DISCONNECT, not terminated; NULL: none */
   const char *server;
@@ -212,6 +217,11 @@ struct device_host {
   int (*flash_read)(void *ctx, uint8_t slot, uint32_t offset, void *out, size_t size);
   int (*flash_erase)(void *ctx, uint8_t slot, uint32_t offset);
   int (*flash_program)(void *ctx, uint8_t slot, uint32_t offset, const void *data, size_t size);
+  /* Writes the password of the CONNECT that is about to be sent, as it is by now (of a token: the
+   * one in force), and returns its size, 0 to DEVICE_PASSWORD_MAX; negative: there is none, and
+   * CONNECT says none. The device keeps no copy beyond the packet that it encrypts. NULL: it never
+   * has one. */
+  int (*password)(void *ctx, uint8_t out[DEVICE_PASSWORD_MAX]);
   /* The new image's test of itself in its trial, once it is online: 0 good. NULL: to be online is
      enough. */
   int (*self_test)(void *ctx);
@@ -226,6 +236,8 @@ struct device_naming {
      is to have one. NULL: private/NAME/ */
   const char *root;
   const char *telemetry; /* the topic that a message without one goes to. NULL: ROOTtelemetry */
+  /* the user name of CONNECT. NULL: none, and then MQTT 3.1.1 has no password either (3.1.2-22) */
+  const char *user;
 };
 
 /* Given once at create; copied, what it points to is not and must outlive the device. */

@@ -154,6 +154,7 @@ static void note_handshake(struct device_client *client)
   const struct device_tls_verdict *verdict = &client->tls.verdict;
   const struct device_nvm_slot *own = &client->tls.found[DEVICE_NVM_CERTIFICATE];
   const mbedtls_x509_crt *leaf = device_tls_leaf(&client->tls);
+  bool shows = !client->config.profile->no_certificate;
   device_client_note(
       client, &(struct device_note){.kind = DEVICE_NOTE_HANDSHAKE,
                                     .verify_flags = verdict->flags,
@@ -164,7 +165,7 @@ static void note_handshake(struct device_client *client)
                                     .leaf = leaf != NULL ? leaf->raw.p : NULL,
                                     .leaf_size = leaf != NULL ? leaf->raw.len : 0,
                                     .own_offset = own->offset,
-                                    .own_size = own->size});
+                                    .own_size = shows ? own->size : 0});
 }
 
 static void go_on_handshaking(struct device_client *client)
@@ -350,6 +351,7 @@ static bool is_naming(const struct device_naming *naming)
   const char *client_id = naming->client_id;
   return (client_id == NULL ||
           (client_id[0] != '\0' && strlen(client_id) <= DEVICE_CLIENT_ID_MAX)) &&
+         (naming->user == NULL || strlen(naming->user) <= DEVICE_USER_MAX) &&
          is_topic(naming->root, DEVICE_ROOT_MAX) && is_topic(naming->telemetry, DEVICE_TOPIC_MAX);
 }
 
@@ -369,7 +371,9 @@ static enum device_failure boot(struct device_client *client)
   for (int area = 0; area < DEVICE_NVM_IMAGES; area++)
     if (device_nvm_find(host, (enum device_nvm_area) area, &client->tls.found[area]) != 0)
       return DEVICE_FAIL_DEVICE_NVM;
-  if (client->tls.found[DEVICE_NVM_CERTIFICATE].size == 0) return DEVICE_FAIL_DEVICE_IDENTITY;
+  if (client->tls.found[DEVICE_NVM_CERTIFICATE].size == 0 &&
+      !client->config.profile->no_certificate)
+    return DEVICE_FAIL_DEVICE_IDENTITY;
   if (trust->size == 0) return DEVICE_FAIL_NONE;
   if (trust->size > sizeof bytes ||
       host->nvm_read(host->ctx, trust->offset, bytes, trust->size) != 0)

@@ -50,6 +50,9 @@ struct device_mqtt_connect {
   struct device_mqtt_bytes will_payload;
   uint8_t will_qos;
   bool will_retain;
+  const char *user; /* NULL: none */
+  /* data NULL: none. In MQTT 3.1.1 only with a user name [MQTT-3.1.2-22] */
+  struct device_mqtt_bytes password;
 };
 
 struct device_mqtt_publish {
@@ -92,8 +95,8 @@ struct device_mqtt_subscribe {
 
 /* Encoders write one packet and return its size, or 0 if it does not fit in `capacity` or a string
  * is longer than 65535 bytes; `out` may then hold anything. A version other than 4 and 5, a QoS
- * above 2 and a packet id of 0 where one is needed are the caller's mistakes and assert. Topics and
- * filters are sent as they stand. */
+ * above 2, a packet id of 0 where one is needed and a password of 3.1.1 without a user name are the
+ * caller's mistakes and assert. Topics and filters are sent as they stand. */
 size_t device_mqtt_encode_connect(uint8_t *out, size_t capacity,
                                   const struct device_mqtt_connect *connect);
 size_t device_mqtt_encode_publish(uint8_t *out, size_t capacity, uint8_t version,

@@ -100,6 +100,8 @@ static uint8_t connect_flags(const struct device_mqtt_connect *connect)
   unsigned flags = connect->clean_start ? 0x02u : 0u;
   if (connect->will_topic != NULL)
     flags |= 0x04u | (unsigned) connect->will_qos << 3 | (connect->will_retain ? 0x20u : 0u);
+  if (connect->password.data != NULL) flags |= 0x40u;
+  if (connect->user != NULL) flags |= 0x80u;
   return (uint8_t) flags;
 }
 
@@ -129,6 +131,7 @@ size_t device_mqtt_encode_connect(uint8_t *out, size_t capacity,
   struct writer w = {.out = out, .capacity = capacity};
   assert(connect->version == 4 || connect->version == 5);
   assert(connect->will_qos <= 2);
+  assert(connect->version == 5 || connect->user != NULL || connect->password.data == NULL);
   put_string(&w, "MQTT");
   put_u8(&w, connect->version);
   put_u8(&w, connect_flags(connect));
@@ -140,6 +143,9 @@ size_t device_mqtt_encode_connect(uint8_t *out, size_t capacity,
     put_string(&w, connect->will_topic);
     put_counted(&w, connect->will_payload.data, connect->will_payload.size);
   }
+  if (connect->user != NULL) put_string(&w, connect->user);
+  if (connect->password.data != NULL)
+    put_counted(&w, connect->password.data, connect->password.size);
   return finish(&w, first_byte_of(DEVICE_MQTT_CONNECT, 0));
 }
 

@@ -4,7 +4,10 @@
  * session. */
 #include "session.h"
 
+#include <assert.h>
 #include <string.h>
+
+#include <mbedtls/platform_util.h>
 
 #define QOS_NOT_SUPPORTED 0x9b /* MQTT 5 reason codes */
 #define PACKET_TOO_LARGE  0x95
@@ -160,13 +163,28 @@ static void subscribe_own(struct device_session *session)
   if (count > 0) (void) send_subscribe(session, &request, &wanted);
 }
 
+/* The password is in these two places only, and only as long as this takes. */
+static void send_connect(struct device_session *session, struct device_mqtt_connect *connect)
+{
+  const struct device_host *host = session->host;
+  uint8_t packet[DEVICE_CLIENT_ID_MAX + DEVICE_SESSION_TOPIC_MAX + DEVICE_USER_MAX +
+                 DEVICE_PASSWORD_MAX + 64];
+  uint8_t password[DEVICE_PASSWORD_MAX];
+  bool may = host->password != NULL && (connect->user != NULL || connect->version == 5);
+  int size = may ? host->password(host->ctx, password) : -1;
+  assert(size <= (int) sizeof password);
+  if (size >= 0) connect->password = (struct device_mqtt_bytes){password, (size_t) size};
+  send_packet(session, packet, device_mqtt_encode_connect(packet, sizeof packet, connect));
+  mbedtls_platform_zeroize(password, sizeof password);
+  mbedtls_platform_zeroize(packet, sizeof packet);
+}
+
 void device_session_connect(struct device_session *session)
 {
   const struct device_profile *profile = session->profile;
   const struct device_naming *naming = session->naming;
   bool named = naming != NULL && naming->client_id != NULL;
   char will[DEVICE_SESSION_TOPIC_MAX];
-  uint8_t packet[DEVICE_CLIENT_ID_MAX + DEVICE_SESSION_TOPIC_MAX + 64];
   (void) make_topic(session, "status", will);
   struct device_mqtt_connect connect = {
       .version = profile->mqtt_version,
@@ -181,14 +199,17 @@ void device_session_connect(struct device_session *session)
       .will_topic = profile->will ? will : NULL,
       .will_payload = {(const uint8_t *) "offline", 7},
       .will_qos = 1,
+      .user = naming != NULL ? naming->user : NULL,
   };
   session->ping_due_ms = DEVICE_NEVER;
   session->reason = 0;
   memset(session->subscription, 0, sizeof session->subscription);
-  send_packet(session, packet, device_mqtt_encode_connect(packet, sizeof packet, &connect));
+  send_connect(session, &connect);
   if (!connect.clean_start) return; /* CONNACK will tell what the broker kept */
   session->confirmed = 0;
-  subscribe_own(session);
+  /* who may be refused for a password waits for the word: a broker that closes with SUBSCRIBE unread
+     resets the connection, and its CONNACK may be lost by that (seen with mosquitto 2.0.11) */
+  if (connect.user == NULL) subscribe_own(session);
 }
 
 /* SUBACK is awaited from CONNACK on, also where SUBSCRIBE left with CONNECT. */

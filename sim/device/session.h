@@ -58,7 +58,7 @@ struct device_session {
 };
 
 /* Sends CONNECT, and with it the device's own subscriptions if the broker is told to begin a new
-   session. */
+   session and the device has no user name. */
 void device_session_connect(struct device_session *session);
 
 /* The broker accepted: subscribes (unless that was confirmed in a session it kept) and sends what

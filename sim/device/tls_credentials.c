@@ -76,15 +76,21 @@ static int load_key(struct device_tls_handshake *handshake, const struct device_
   return mbedtls_pk_setup_opaque(&handshake->key, handshake->key_id);
 }
 
+static int load_own(struct device_tls *tls, const struct device_host *host)
+{
+  struct device_tls_handshake *handshake = tls->handshake;
+  int error = load_chain(tls, host);
+  if (error == 0) error = load_key(handshake, host);
+  return error != 0 ? error
+                    : mbedtls_ssl_conf_own_cert(&tls->config, &handshake->chain, &handshake->key);
+}
+
 int device_tls_load(struct device_tls *tls, const struct device_tls_options *options)
 {
   const struct device_host *host = options->host;
   struct device_tls_handshake *handshake = tls->handshake;
   int error = load_trust(tls, host);
-  if (error == 0) error = load_chain(tls, host);
-  if (error == 0) error = load_key(handshake, host);
-  if (error == 0)
-    error = mbedtls_ssl_conf_own_cert(&tls->config, &handshake->chain, &handshake->key);
+  if (error == 0 && !options->profile->no_certificate) error = load_own(tls, host);
   if (error == 0) mbedtls_ssl_conf_ca_chain(&tls->config, handshake->anchors, &handshake->crls);
   return error;
 }

@@ -70,6 +70,14 @@ struct fleet_ota {
   void *ctx;
 };
 
+/* Who devices say they are in CONNECT, beside their client id; by number. */
+struct fleet_logins {
+  const char *(*user)(void *ctx, size_t number); /* outlives the fleet; NULL: no device has one */
+  /* as struct device_host has it; NULL: no device has one */
+  int (*password)(void *ctx, size_t number, uint8_t out[DEVICE_PASSWORD_MAX]);
+  void *ctx;
+};
+
 struct fleet_config {
   struct backend *backend;
   uint32_t mark; /* of the run: the first four bytes of telemetry (base/payload.h) */
@@ -94,6 +102,7 @@ struct fleet_config {
   /* What the devices are called, by their number; outlives the fleet. NULL: each goes by the name in
      its page, and none can try another's topics. */
   const struct names *names;
+  struct fleet_logins logins; /* a user name needs `names` */
   /* what DEVICE_NOTE_HANDSHAKE calls the roots, in the plan's order */
   uint8_t anchor_id[FLEET_ROOTS_MAX][32];
   size_t root_count;

@@ -81,7 +81,13 @@ static int name_members(struct fleet *fleet)
   fleet->namings = calloc(config->device_count, sizeof *fleet->namings);
   for (size_t i = 0; fleet->namings != NULL && i < config->device_count; i++) {
     struct names_device own = names_of(config->names, config->first + i);
-    fleet->namings[i] = (struct device_naming){own.client_id, own.root, own.telemetry};
+    fleet->namings[i] = (struct device_naming){
+        .client_id = own.client_id,
+        .root = own.root,
+        .telemetry = own.telemetry,
+        .user = config->logins.user != NULL
+                    ? config->logins.user(config->logins.ctx, config->first + i)
+                    : NULL};
   }
   return fleet->namings != NULL ? 0 : -1;
 }

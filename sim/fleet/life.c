@@ -29,10 +29,18 @@ static const struct device_profile *profile_of(const struct member *m)
   return keeps ? &m->fleet->restarted : m->fleet->config.profile;
 }
 
+static int hook_password(void *ctx, uint8_t out[DEVICE_PASSWORD_MAX])
+{
+  struct member *m = ctx;
+  const struct fleet_logins *logins = &m->fleet->config.logins;
+  return m->dark ? -1 : logins->password(logins->ctx, population_number(m), out);
+}
+
 /* ops->create and ops->step call them back: of the built-in client, sim/device. */
 static void lend(struct member *m, struct device_host *host)
 {
   power_lend(m, host);
+  if (m->fleet->config.logins.password != NULL) host->password = hook_password;
   host->observe = observe_note;
   if (m->fleet->config.profile->ota != NULL && m->fleet->config.ota.trial != NULL)
     host->self_test = firmware_self_test;

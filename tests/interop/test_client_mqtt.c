@@ -319,7 +319,8 @@ static void answers_a_trust_bundle_although_telemetry_fills_its_outbox(void **st
 #define LONG_UP "u/" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "/0123" /* 127 */
 #define LONG_ID TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "01234567"   /* 128 */
 
-static const struct device_naming long_naming = {LONG_ID, LONG_ROOT, LONG_UP};
+static const struct device_naming long_naming = {
+    .client_id = LONG_ID, .root = LONG_ROOT, .telemetry = LONG_UP};
 
 /* The text stands in what the device said, with its length before it. */
 static bool said(const struct client_rig *rig, const char *text)
@@ -370,6 +371,104 @@ static void goes_by_the_names_that_its_body_gives_it(void **state)
     assert_said(&rig, LONG_ROOT "status");
     (void) client_rig_hear(&rig, 0x30);
     assert_false(client_rig_publish(&rig, TEN TEN, "x", 0, 3)); /* longer than a topic may be */
+    client_rig_free(&rig);
+  }
+}
+
+/* What the body says when it is asked. */
+static const char *said_password;
+static unsigned times_asked;
+
+static int say_password(void *ctx, uint8_t out[DEVICE_PASSWORD_MAX])
+{
+  (void) ctx;
+  times_asked++;
+  if (said_password == NULL) return -1;
+  memcpy(out, said_password, strlen(said_password));
+  return (int) strlen(said_password);
+}
+
+static void assert_not_said(const struct client_rig *rig, const char *text)
+{
+  if (memmem(rig->inbox, rig->inbox_size, text, strlen(text)) != NULL)
+    fail_msg("the device says '%s'", text);
+}
+
+static const struct device_naming user_naming = {.user = "acme/pump-7"};
+
+/* Of a token the one in force is asked for at each connection. */
+static void says_its_user_name_and_the_password_that_it_has_by_then(void **state)
+{
+  (void) state;
+  for (uint8_t mqtt = 4; mqtt <= 5; mqtt++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, 13, mqtt);
+    rig.host.password = say_password;
+    rename_device(&rig, &user_naming);
+    said_password = "first-secret";
+    times_asked = 0;
+    client_rig_open(&rig, false);
+    client_rig_pump(&rig);
+    if (memmem(rig.inbox, rig.inbox_size, "acme/pump-7\0\014first-secret", 25) == NULL)
+      fail_msg("no password behind the user name");
+    client_rig_close(&rig, DEVICE_FAIL_NONE);
+    said_password = "second-secret";
+    client_rig_open(&rig, false);
+    client_rig_pump(&rig);
+    assert_not_said(&rig, "first-secret");
+    assert_said(&rig, "second-secret");
+    client_rig_close(&rig, DEVICE_FAIL_NONE);
+    said_password = NULL; /* there is none now */
+    client_rig_open(&rig, false);
+    client_rig_pump(&rig);
+    assert_said(&rig, "acme/pump-7");
+    assert_not_said(&rig, "secret");
+    assert_int_equal(times_asked, 3);
+    client_rig_free(&rig);
+  }
+}
+
+/* A broker that closes with SUBSCRIBE unread may take its CONNACK back with that. */
+static void waits_with_its_subscriptions_until_its_password_is_taken(void **state)
+{
+  (void) state;
+  static const uint8_t accepted[2][5] = {{0x20, 2, 0, 0}, {0x20, 3, 0, 0, 0}};
+  for (unsigned v5 = 0; v5 <= 1; v5++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, 13, v5 != 0 ? 5 : 4);
+    rig.profile.clean_start = true;
+    rig.host.password = say_password;
+    rename_device(&rig, &user_naming);
+    said_password = "secret";
+    client_rig_open(&rig, false);
+    client_rig_pump(&rig);
+    (void) client_rig_hear(&rig, 0x10);
+    assert_true(client_rig_silent(&rig));
+    client_rig_say(&rig, accepted[v5], 4 + v5);
+    client_rig_suback(&rig, client_rig_hear(&rig, 0x82));
+    assert_int_equal(rig.notes[DEVICE_NOTE_READY], 1);
+    client_rig_free(&rig);
+  }
+}
+
+/* 3.1.2-22 of MQTT 3.1.1: no password without a user name. */
+static void without_a_user_name_only_mqtt_5_has_a_password(void **state)
+{
+  (void) state;
+  for (uint8_t mqtt = 4; mqtt <= 5; mqtt++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, 13, mqtt);
+    rig.host.password = say_password;
+    rename_device(&rig, NULL);
+    said_password = "secret";
+    times_asked = 0;
+    client_rig_open(&rig, false);
+    client_rig_pump(&rig);
+    assert_int_equal(times_asked, mqtt == 5);
+    if (mqtt == 5)
+      assert_said(&rig, "secret");
+    else
+      assert_not_said(&rig, "secret");
     client_rig_free(&rig);
   }
 }
@@ -905,6 +1004,9 @@ int main(void)
       cmocka_unit_test(holds_back_what_exceeds_the_brokers_receive_maximum),
       cmocka_unit_test(answers_a_trust_bundle_although_telemetry_fills_its_outbox),
       cmocka_unit_test(goes_by_the_names_that_its_body_gives_it),
+      cmocka_unit_test(says_its_user_name_and_the_password_that_it_has_by_then),
+      cmocka_unit_test(waits_with_its_subscriptions_until_its_password_is_taken),
+      cmocka_unit_test(without_a_user_name_only_mqtt_5_has_a_password),
       cmocka_unit_test(what_its_body_does_not_name_is_made_from_its_name),
       cmocka_unit_test(answers_behind_the_longest_root_although_telemetry_fills_its_outbox),
       cmocka_unit_test(renews_its_certificate_only_for_its_own_key),

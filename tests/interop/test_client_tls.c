@@ -156,6 +156,39 @@ static void refuses_an_expired_cross_certificate_as_expired(void **state)
   client_party_free(&cross);
 }
 
+/* It sends no chain and makes no signature, whether or not the broker asks. */
+static void a_device_without_a_certificate_is_let_in_where_none_is_wanted(void **state)
+{
+  (void) state;
+  static const int asks[] = {SSL_VERIFY_NONE, SSL_VERIFY_PEER};
+  for (uint8_t tls = 12; tls <= 13; tls++)
+    for (size_t i = 0; i < 2; i++) {
+      struct client_rig rig;
+      client_rig_make(&rig, &pki, tls, 5);
+      rig.profile.no_certificate = true;
+      client_rig_open(&rig, false);
+      SSL_set_verify(rig.ssl, asks[i], NULL);
+      client_rig_pump(&rig);
+      (void) client_rig_hear(&rig, 0x10);
+      assert_int_equal(rig.notes[DEVICE_NOTE_HANDSHAKE], 1);
+      assert_int_equal(rig.last[DEVICE_NOTE_HANDSHAKE].own_size, 0);
+      assert_null(SSL_get0_peer_certificate(rig.ssl));
+      client_rig_free(&rig);
+    }
+}
+
+static void a_broker_that_wants_a_certificate_and_gets_none_is_named(void **state)
+{
+  (void) state;
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  rig.profile.no_certificate = true;
+  client_rig_open(&rig, false);
+  client_rig_pump(&rig);
+  client_rig_expect_end(&rig, DEVICE_FAIL_TLS_ALERT_NO_CERT);
+  client_rig_free(&rig);
+}
+
 static void names_the_brokers_refusal_of_its_certificate(void **state)
 {
   (void) state;
@@ -522,6 +555,8 @@ int main(void)
       cmocka_unit_test(falls_back_to_tls_12_only_when_its_profile_allows_it),
       cmocka_unit_test(refuses_a_broker_whose_certificate_it_cannot_believe),
       cmocka_unit_test(refuses_an_expired_cross_certificate_as_expired),
+      cmocka_unit_test(a_device_without_a_certificate_is_let_in_where_none_is_wanted),
+      cmocka_unit_test(a_broker_that_wants_a_certificate_and_gets_none_is_named),
       cmocka_unit_test(names_the_brokers_refusal_of_its_certificate),
       cmocka_unit_test(resumes_with_a_ticket_unless_told_or_barred),
       cmocka_unit_test(carries_nothing_of_the_handshake_once_it_is_online),

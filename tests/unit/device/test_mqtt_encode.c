@@ -70,6 +70,54 @@ static size_t bare_connect_5(uint8_t *out, size_t capacity)
                                     &(struct device_mqtt_connect){.version = 5, .client_id = "ab"});
 }
 
+static size_t connect_with_password(uint8_t *out, size_t capacity, uint8_t version,
+                                    const char *user, const char *password)
+{
+  const struct device_mqtt_connect connect = {
+      .version = version,
+      .client_id = "ab",
+      .will_topic = "w",
+      .will_payload = {(const uint8_t *) "o", 1},
+      .user = user,
+      .password = {(const uint8_t *) password, password != NULL ? strlen(password) : 0}};
+  return device_mqtt_encode_connect(out, capacity, &connect);
+}
+
+static size_t connect_4_as_user(uint8_t *out, size_t capacity)
+{
+  return connect_with_password(out, capacity, 4, "us", NULL);
+}
+
+static size_t connect_4_with_password(uint8_t *out, size_t capacity)
+{
+  return connect_with_password(out, capacity, 4, "us", "pw!");
+}
+
+static size_t connect_5_with_password(uint8_t *out, size_t capacity)
+{
+  return connect_with_password(out, capacity, 5, "us", "");
+}
+
+static size_t connect_5_without_user(uint8_t *out, size_t capacity)
+{
+  return connect_with_password(out, capacity, 5, NULL, "pw!");
+}
+
+/* 3.1.3: client id, will, user name, password, in this order. */
+static void encodes_user_name_and_password_behind_the_will(void **state)
+{
+  (void) state;
+  assert_encodes(connect_4_as_user,
+                 "10 18 0004 4d515454 04 84 0000 0002 6162 0001 77 0001 6f 0002 7573");
+  assert_encodes(connect_4_with_password,
+                 "10 1d 0004 4d515454 04 c4 0000 0002 6162 0001 77 0001 6f "
+                 "0002 7573 0003 707721");
+  assert_encodes(connect_5_with_password, "10 1c 0004 4d515454 05 c4 0000 00 0002 6162 00 0001 77 "
+                                          "0001 6f 0002 7573 0000");
+  assert_encodes(connect_5_without_user, "10 1b 0004 4d515454 05 44 0000 00 0002 6162 00 0001 77 "
+                                         "0001 6f 0003 707721");
+}
+
 static void encodes_connect(void **state)
 {
   (void) state;
@@ -235,6 +283,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(encodes_connect),
+      cmocka_unit_test(encodes_user_name_and_password_behind_the_will),
       cmocka_unit_test(encodes_publish),
       cmocka_unit_test(encodes_subscribe),
       cmocka_unit_test(encodes_acks),

@@ -344,7 +344,8 @@ static void expect_names(struct body *b, const char *client_id, const char *trus
 /* Without names of the body it goes by the one of its page. */
 static void goes_by_its_names(const struct conformance *it)
 {
-  static const struct device_naming naming = {"client 7", "acme/pumps/7/", "acme/v1/7/up"};
+  static const struct device_naming naming = {
+      .client_id = "client 7", .root = "acme/pumps/7/", .telemetry = "acme/v1/7/up"};
   char trust[DEVICE_TOPIC_MAX], up[DEVICE_TOPIC_MAX];
   struct body *b = begin(it);
   b->config.naming = &naming;
