@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hooks.h"
+#include "base/login.h"
 #include "fleetsim/failure.h"
 #include "net/permit.h"
 
@@ -52,6 +53,19 @@ struct broker_pair {
  * JSON's keys are action, cert, key, client_ca, crl, listener, device. */
 struct broker_hooks {
   const char *of[HOOK_COUNT];
+};
+
+/* Somebody with a user name and a password, and what he may read and write. */
+struct broker_account {
+  struct login login;
+  const char *root, *telemetry; /* topics that begin with `root`, and this one; NULL: none */
+};
+
+/* `get` is called while the broker starts; what it hands out is used before the next call. */
+struct broker_accounts {
+  size_t count;
+  void (*get)(void *ctx, size_t index, struct broker_account *out);
+  void *ctx;
 };
 
 /* How a local mosquitto exchanges private/# with another one, QoS 1 both ways: one connection to
@@ -86,6 +100,9 @@ struct broker_config {
   const char *operator_name; /* local: CN that may read and write private/#; NULL: nobody */
   /* local: clients need no certificate and may do everything: a false broker's manners */
   bool anyone;
+  /* local: who may come in, by name and password; count 0: whoever shows a certificate, by its CN */
+  struct broker_accounts accounts;
+  bool certificate_free; /* local, with accounts: no client is asked for a certificate */
   /* local: clients are checked against crl.pem, which must be there and valid */
   bool crl;
   /* local: fleetsim, which ends TLS before mosquitto (terminator/terminator.h); NULL */
@@ -146,6 +163,7 @@ struct broker_kick {
   bool keep_session;
   /* local: of somebody who may connect under any client id: the operator */
   const char *certificate_path, *key_path;
+  struct login login;
 };
 
 /* Ends the client's open session; 5 s, or the hook's time. mosquitto 2.0 has no command for it:
@@ -159,7 +177,8 @@ void broker_kick(struct broker *broker, const struct broker_kick *kick, broker_d
 /* A client that somebody pretends to be. Copied. */
 struct broker_client {
   const char *client_id;
-  const char *certificate_path, *key_path;
+  const char *certificate_path, *key_path; /* NULL: it shows none */
+  struct login login;
   const char *ca_path; /* the broker's chain and name are verified by it; NULL: they are not */
   const char *from;    /* numeric address that it comes from; NULL: the system chooses */
   unsigned turn;       /* of the addresses of the broker's name, the one to begin with */

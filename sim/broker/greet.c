@@ -13,17 +13,11 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/secret.h"
 #include "broker/internal.h"
 #include "broker/tls_dial.h"
 
-enum {
-  GREET_MS = 5000,
-  PING_MS = 5000,
-  ID_MAX = 64,
-  CONNACK_SIZE = 4,
-  KEEP_ALIVE_S = 30,
-  ADDRESS_ROOM = 46
-};
+enum { GREET_MS = 5000, PING_MS = 5000, CONNACK_SIZE = 4, KEEP_ALIVE_S = 30, ADDRESS_ROOM = 46 };
 
 struct broker_session {
   struct greet *greet; /* NULL: its connection is closed */
@@ -33,7 +27,9 @@ struct broker_session {
 struct greet {
   struct task task;
   struct tls_dial dial;
-  char id[ID_MAX + 1];
+  char id[LOGIN_ID_MAX + 1];
+  char user[LOGIN_USER_MAX + 1], password[LOGIN_PASSWORD_MAX + 1];
+  bool has_user, has_password;
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX], ca[FILES_PATH_MAX];
   char from[ADDRESS_ROOM];
   bool keep_session;
@@ -63,6 +59,7 @@ static void on_greeting_closed(struct tls_dial *dial)
   struct broker *broker = greet->task.broker;
   broker_task_end(&greet->task);
   greet->done(greet);
+  secret_wipe(greet->password, sizeof greet->password);
   free(greet);
   broker_release(broker);
 }
@@ -94,13 +91,12 @@ static void refuse_greeting(struct greet *greet, const char *why)
    when it is back. */
 static void send_connect(struct greet *greet)
 {
-  uint8_t packet[16 + ID_MAX] = {0x10, 0, 0, 4, 'M', 'Q', 'T', 'T', 4, 0, 0, KEEP_ALIVE_S, 0, 0};
-  size_t id = strlen(greet->id), size = 14 + id;
-  packet[1] = (uint8_t) (size - 2);
-  packet[9] = greet->keep_session ? 0x00 : 0x02; /* Clean Session */
-  packet[13] = (uint8_t) id;
-  memcpy(packet + 14, greet->id, id);
+  uint8_t packet[LOGIN_CONNECT_MAX];
+  const struct login login = {greet->has_user ? greet->user : NULL,
+                              greet->has_password ? greet->password : NULL};
+  size_t size = login_connect(greet->id, !greet->keep_session, KEEP_ALIVE_S, &login, packet);
   (void) tls_dial_write(&greet->dial, packet, size);
+  secret_wipe(packet, sizeof packet);
 }
 
 static void leave(struct greet *greet)
@@ -206,9 +202,16 @@ static struct greet *begin_greeting(struct broker *broker, const struct broker_c
   struct greet *greet = calloc(1, sizeof *greet);
   if (greet == NULL) memory_gone("a connection to the broker");
   bool verifies = client->ca_path != NULL, bound = client->from != NULL;
+  bool shows = client->certificate_path != NULL;
+  const struct login *login = &client->login;
   snprintf(greet->id, sizeof greet->id, "%s", client->client_id);
-  snprintf(greet->certificate, sizeof greet->certificate, "%s", client->certificate_path);
-  snprintf(greet->key, sizeof greet->key, "%s", client->key_path);
+  greet->has_user = login->user != NULL;
+  greet->has_password = login->password != NULL;
+  if (greet->has_user) snprintf(greet->user, sizeof greet->user, "%s", login->user);
+  if (greet->has_password) snprintf(greet->password, sizeof greet->password, "%s", login->password);
+  if (shows)
+    snprintf(greet->certificate, sizeof greet->certificate, "%s", client->certificate_path);
+  if (shows) snprintf(greet->key, sizeof greet->key, "%s", client->key_path);
   if (verifies) snprintf(greet->ca, sizeof greet->ca, "%s", client->ca_path);
   if (bound) snprintf(greet->from, sizeof greet->from, "%s", client->from);
   uint32_t timeout_ms = client->timeout_ms != 0 ? client->timeout_ms : GREET_MS;
@@ -219,8 +222,8 @@ static struct greet *begin_greeting(struct broker *broker, const struct broker_c
                                            .address = broker_address(broker, BROKER_MAIN),
                                            .port = broker->port[BROKER_MAIN],
                                            .host = broker->config.host,
-                                           .certificate = greet->certificate,
-                                           .key = greet->key,
+                                           .certificate = shows ? greet->certificate : NULL,
+                                           .key = shows ? greet->key : NULL,
                                            .ca = verifies ? greet->ca : NULL,
                                            .from = bound ? greet->from : NULL,
                                            .turn = client->turn,
@@ -248,7 +251,8 @@ void broker_take_over(struct broker *broker, const struct broker_kick *wanted, b
 {
   const struct broker_client client = {.client_id = wanted->client_id,
                                        .certificate_path = wanted->certificate_path,
-                                       .key_path = wanted->key_path};
+                                       .key_path = wanted->key_path,
+                                       .login = wanted->login};
   struct greet *greet = begin_greeting(broker, &client);
   greet->keep_session = wanted->keep_session;
   greet->done = end_kick;

@@ -4,19 +4,23 @@
 #ifndef FLEETSIM_MOSQUITTO_H
 #define FLEETSIM_MOSQUITTO_H
 
+#include <stdio.h>
+
 #include "broker/hosted.h"
 
 #define MOSQUITTO_ARGUMENTS 16
 
-#define MOSQUITTO_CONF "mosquitto.conf"
-#define MOSQUITTO_LOG  "mosquitto.log"
-#define MOSQUITTO_ACL  "acl"
-#define TERMINATOR_LOG "terminator.log"
+#define MOSQUITTO_CONF      "mosquitto.conf"
+#define MOSQUITTO_LOG       "mosquitto.log"
+#define MOSQUITTO_ACL       "acl"
+#define MOSQUITTO_PASSWORDS "passwords"
+#define TERMINATOR_LOG      "terminator.log"
 
 struct mosquitto {
   struct hosted hosted;
   char path[FILES_PATH_MAX], conf[FILES_PATH_MAX], port[BROKER_LISTENERS][8];
   char *argument[MOSQUITTO_ARGUMENTS];
+  bool has_passwords; /* the file is there */
 };
 
 struct mosquitto *mosquitto_of(const struct broker *broker);
@@ -26,6 +30,11 @@ int mosquitto_find(struct broker *broker, struct error *error);
 
 /* mosquitto.conf and acl. */
 int mosquitto_write_files(const struct broker *broker, struct error *error);
+
+/* mosquitto_accounts.c: what config.accounts may do, for acl, and their passwords as mosquitto keeps
+ * them, in a file of their own, which is written once. */
+void mosquitto_grant_accounts(const struct broker *broker, FILE *acl);
+int mosquitto_write_passwords(const struct broker *broker, struct error *error);
 
 /* The last lines that mosquitto begins with "Error: ", of what was logged after `start`, joined by
  * "; "; where there is none the last line of all, if it begins with "Warning: ", as a lack of

@@ -146,16 +146,24 @@ static const char *own_user_name(void)
 
 static int write_acl(const struct broker *broker, struct error *error)
 {
-  char path[FILES_PATH_MAX], text[512];
+  char path[FILES_PATH_MAX], *text = NULL;
+  size_t size = 0;
   broker_file(broker, MOSQUITTO_ACL, path);
+  FILE *out = open_memstream(&text, &size);
+  if (out == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
   const char *name = broker->config.operator_name;
-  int n = broker->config.anyone ? snprintf(text, sizeof text, "topic readwrite #\n")
-          : name == NULL
-              ? snprintf(text, sizeof text, "pattern readwrite private/%%u/#\n")
-              : snprintf(text, sizeof text,
-                         "user %s\ntopic readwrite private/#\n\npattern readwrite private/%%u/#\n",
-                         name);
-  return files_write(path, text, (size_t) n, 0600, error);
+  if (broker->config.anyone)
+    fprintf(out, "topic readwrite #\n");
+  else if (name != NULL)
+    fprintf(out, "user %s\ntopic readwrite private/#\n\n", name);
+  if (broker->config.accounts.count > 0)
+    mosquitto_grant_accounts(broker, out);
+  else if (!broker->config.anyone)
+    fprintf(out, "pattern readwrite private/%%u/#\n");
+  int status = fclose(out) == 0 ? files_write(path, text, size, 0600, error)
+                                : error_set(error, EXIT_CODE_INTERNAL, "out of memory");
+  free(text);
+  return status;
 }
 
 /* The only listener behind a terminator. Who reaches it went through there, and has the user name
@@ -163,6 +171,14 @@ static int write_acl(const struct broker *broker, struct error *error)
 static void write_socket(FILE *out)
 {
   fprintf(out, "\nlistener 0 mqtt.sock\nmax_connections -1\n");
+}
+
+/* Who shows a certificate need not say its name again, but where names come with passwords. */
+static const char *manners(const struct broker_config *config)
+{
+  if (config->anyone || config->certificate_free) return "";
+  return config->accounts.count > 0 ? "require_certificate true\n"
+                                    : "require_certificate true\nuse_identity_as_username true\n";
 }
 
 static void write_listener(FILE *out, const struct broker *broker, enum broker_listener listener)
@@ -178,8 +194,7 @@ static void write_listener(FILE *out, const struct broker *broker, enum broker_l
           "%s",
           broker->port[listener], broker->config.tls_min == 12 ? 2 : 3, broker->folder,
           names->material[BROKER_CLIENT_CA], broker->folder, names->chain[listener], broker->folder,
-          names->key[listener],
-          broker->config.anyone ? "" : "require_certificate true\nuse_identity_as_username true\n");
+          names->key[listener], manners(&broker->config));
   if (broker->config.crl)
     fprintf(out, "crlfile %s/%s\n", broker->folder, names->material[BROKER_CRLS]);
 }
@@ -238,11 +253,13 @@ static void write_globals(FILE *out, const struct broker *broker)
             broker->folder);
   else
     fprintf(out, "acl_file %s/" MOSQUITTO_ACL "\n", broker->folder);
+  if (broker->config.accounts.count > 0)
+    fprintf(out, "password_file %s/" MOSQUITTO_PASSWORDS "\n", broker->folder);
 }
 
 int mosquitto_write_files(const struct broker *broker, struct error *error)
 {
-  if (write_acl(broker, error) != 0) return -1;
+  if (write_acl(broker, error) != 0 || mosquitto_write_passwords(broker, error) != 0) return -1;
   char path[FILES_PATH_MAX];
   broker_file(broker, MOSQUITTO_CONF, path);
   char *text = NULL;

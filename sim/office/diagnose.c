@@ -15,10 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/secret.h"
 #include "net/failure.h"
 #include "net/tls_failure.h"
 
-enum { CONNACK_SIZE = 4, KEEP_ALIVE_S = 20, ID_MAX = 100, PLAIN_MS = 1000, VERDICT_MS = 500 };
+enum { CONNACK_SIZE = 4, KEEP_ALIVE_S = 20, PLAIN_MS = 1000, VERDICT_MS = 500 };
 
 struct look {
   const struct diagnose_question *question;
@@ -278,14 +279,11 @@ static enum device_failure shake_hands(struct look *look)
 static bool send_connect(struct look *look)
 {
   const struct diagnose_question *q = look->question;
-  uint8_t packet[14 + ID_MAX] = {0x10, 0, 0, 4, 'M', 'Q', 'T', 'T', 4, 0, 0, KEEP_ALIVE_S, 0, 0};
-  size_t id = strlen(q->client_id);
-  if (id > ID_MAX) id = ID_MAX;
-  packet[1] = (uint8_t) (12 + id);
-  packet[9] = q->keep_session ? 0x00 : 0x02;
-  packet[13] = (uint8_t) id;
-  memcpy(packet + 14, q->client_id, id);
-  return SSL_write(look->ssl, packet, (int) (14 + id)) == (int) (14 + id);
+  uint8_t packet[LOGIN_CONNECT_MAX];
+  int size = (int) login_connect(q->client_id, !q->keep_session, KEEP_ALIVE_S, &q->login, packet);
+  bool sent = SSL_write(look->ssl, packet, size) == size;
+  secret_wipe(packet, sizeof packet);
+  return sent;
 }
 
 static enum device_failure of_answer(struct look *look, const uint8_t answer[CONNACK_SIZE])
@@ -343,9 +341,11 @@ static bool is_strangers(enum device_failure failure)
          failure == DEVICE_FAIL_TLS_ALERT_BAD_CERT || failure == DEVICE_FAIL_MQTT_REFUSED_AUTH;
 }
 
-static const char *advice(enum device_failure failure, bool new_fleet)
+static const char *advice(enum device_failure failure, const struct diagnose_question *question)
 {
-  if (new_fleet && is_strangers(failure))
+  if (failure == DEVICE_FAIL_MQTT_REFUSED_AUTH && question->login.user != NULL)
+    return "let the operator in by the user name and password of 'operator', or mend these there";
+  if (question->new_fleet && is_strangers(failure))
     return "no fleet was named, so one was made for this run alone, which no broker that stands "
            "already can know: name the one that it knows with --fleet DIR ('fleetsim pki make' or "
            "'fleetsim pki import' makes it)";
@@ -375,7 +375,8 @@ static const char *advice(enum device_failure failure, bool new_fleet)
   case DEVICE_FAIL_TLS_INTERNAL:
     return "mend the fleet folder, or make a new one with 'fleetsim pki make'";
   case DEVICE_FAIL_MQTT_REFUSED_AUTH:
-    return "let in the user that the CN of the operator's certificate names";
+    return "let in the user that the CN of the operator's certificate names, or name one that it "
+           "lets in: 'operator: {user, password-file}'";
   case DEVICE_FAIL_MQTT_REFUSED_VERSION: return "let the broker speak MQTT 3.1.1";
   case DEVICE_FAIL_TCP_REFUSED: return "start the broker, or name the port where it listens";
   case DEVICE_FAIL_NAME_NOT_FOUND: return "mend the name";
@@ -383,13 +384,13 @@ static const char *advice(enum device_failure failure, bool new_fleet)
   }
 }
 
-void diagnose_describe(enum device_failure failure, bool new_fleet, const char *detail,
-                       struct diagnosis *out)
+void diagnose_describe(enum device_failure failure, const struct diagnose_question *question,
+                       const char *detail, struct diagnosis *out)
 {
   out->failure = failure;
   snprintf(out->text, sizeof out->text, "%s: %s%s%s%s: %s", device_failure_name(failure),
            device_failure_sentence(failure), *detail != '\0' ? " (" : "", detail,
-           *detail != '\0' ? ")" : "", advice(failure, new_fleet));
+           *detail != '\0' ? ")" : "", advice(failure, question));
 }
 
 bool diagnose_is_final(enum device_failure failure)
@@ -421,6 +422,6 @@ void diagnose(const struct diagnose_question *question, struct diagnosis *out)
   SSL_free(look.ssl);
   SSL_CTX_free(look.context);
   if (look.fd >= 0) close(look.fd);
-  diagnose_describe(failure, question->new_fleet, look.detail, out);
+  diagnose_describe(failure, question, look.detail, out);
   if (failure == DEVICE_FAIL_NONE) out->text[0] = '\0';
 }

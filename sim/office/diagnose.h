@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/login.h"
 #include "fleetsim/failure.h"
 #include "net/permit.h"
 
@@ -22,6 +23,7 @@ struct diagnose_question {
   uint16_t port;
   const struct permit *permit;
   const char *ca_path, *certificate_path, *key_path, *client_id;
+  struct login login;
   bool keep_session;
   bool new_fleet; /* its certificates were made for this run alone */
 };
@@ -34,9 +36,9 @@ struct diagnosis {
 /* Blocks. */
 void diagnose(const struct diagnose_question *question, struct diagnosis *out);
 
-/* The same sentence for a failure that is known already; `detail` may be "". */
-void diagnose_describe(enum device_failure failure, bool new_fleet, const char *detail,
-                       struct diagnosis *out);
+/* The same sentence for a failure that is known already, of one who asks so; `detail` may be "". */
+void diagnose_describe(enum device_failure failure, const struct diagnose_question *question,
+                       const char *detail, struct diagnosis *out);
 
 /* Whether trying again changes nothing as long as nobody changes the broker, the certificates or
    the address. */

@@ -317,6 +317,26 @@ static void on_connected(void *ctx, MQTTAsync_successData *data)
   }
 }
 
+static const char *client_id(const struct office *op)
+{
+  return op->config.client_id != NULL ? op->config.client_id : "operator";
+}
+
+static struct diagnose_question question_of(const struct office *op)
+{
+  const struct server *server = &op->server[op->at];
+  return (struct diagnose_question){.host = server->host,
+                                    .port = server->port,
+                                    .permit = op->config.permit,
+                                    .ca_path = op->config.ca_path,
+                                    .certificate_path = op->config.certificate_path,
+                                    .key_path = op->config.key_path,
+                                    .client_id = client_id(op),
+                                    .login = op->config.login,
+                                    .keep_session = op->forgotten,
+                                    .new_fleet = op->config.new_fleet};
+}
+
 static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
 {
   static const char connack[] = "CONNACK";
@@ -328,8 +348,8 @@ static void on_connect_failed(void *ctx, MQTTAsync_failureData *data)
   if (data != NULL && data->code > 0 && strncmp(why, connack, sizeof connack - 1) == 0) {
     struct diagnosis diagnosis;
     snprintf(text, sizeof text, "code %d", data->code);
-    diagnose_describe(device_failure_of_connack((uint8_t) data->code), op->config.new_fleet, text,
-                      &diagnosis);
+    const struct diagnose_question question = question_of(op);
+    diagnose_describe(device_failure_of_connack((uint8_t) data->code), &question, text, &diagnosis);
     struct office_failure failure = {.failure = diagnosis.failure,
                                      .final = diagnose_is_final(diagnosis.failure)};
     memcpy(failure.text, diagnosis.text, sizeof failure.text);
@@ -364,6 +384,8 @@ static int connect_once(struct office *op)
   options.maxInflight = WINDOW + 100;
   options.connectTimeout = CONNECT_S;
   options.MQTTVersion = MQTTVERSION_3_1_1;
+  options.username = op->config.login.user;
+  options.password = op->config.login.user != NULL ? op->config.login.password : NULL;
   options.ssl = &tls;
   options.onSuccess = on_connected;
   options.onFailure = on_connect_failed;
@@ -390,11 +412,6 @@ static int set_servers(struct office *op, struct error *error)
                    error) != 0)
       return -1;
   return 0;
-}
-
-static const char *client_id(const struct office *op)
-{
-  return op->config.client_id != NULL ? op->config.client_id : "operator";
 }
 
 int link_open(struct office *op, struct error *error)
@@ -478,16 +495,7 @@ static void go_home(struct office *op)
 /* Keeper's thread. Nobody else connects in the meantime: the state is CONNECTING. */
 static void find_out(struct office *op)
 {
-  const struct server *server = &op->server[op->at];
-  const struct diagnose_question question = {.host = server->host,
-                                             .port = server->port,
-                                             .permit = op->config.permit,
-                                             .ca_path = op->config.ca_path,
-                                             .certificate_path = op->config.certificate_path,
-                                             .key_path = op->config.key_path,
-                                             .client_id = client_id(op),
-                                             .keep_session = op->forgotten,
-                                             .new_fleet = op->config.new_fleet};
+  const struct diagnose_question question = question_of(op);
   struct diagnosis diagnosis;
   diagnose(&question, &diagnosis);
   struct office_failure failure = {.failure = diagnosis.failure,

@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/ledger.h"
+#include "base/login.h"
 #include "base/names.h"
 #include "fleetsim/failure.h"
 #include "net/permit.h"
@@ -48,6 +49,7 @@ struct office_config {
   uint16_t keep_alive_s;       /* 0: 20 */
   const char *client_id;       /* NULL: "operator"; two runs on one remote broker need two names */
   const char *ca_path, *certificate_path, *key_path;
+  struct login login;
   size_t device_count;
   const struct names *names;       /* of these devices; outlives the operator */
   uint32_t mark;                   /* of this run, in all of its telemetry; not 0 */

@@ -5,22 +5,12 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/secret.h"
 
 #define FILE_MAX 65536
-
-static int check_mode(int fd, const char *path, struct error *error)
-{
-  struct stat st;
-  if (fstat(fd, &st) == 0 && (st.st_mode & 077) == 0) return 0;
-  return error_set(error, EXIT_CODE_SETUP,
-                   "others can get at the passphrase in %s (mode %04o); mend it with: chmod 0600 "
-                   "%s",
-                   path, (unsigned) (st.st_mode & 07777), path);
-}
 
 static int take_line(int fd, const char *path, struct pki_password *out, struct error *error)
 {
@@ -58,7 +48,7 @@ int pki_password_read(const char *path, struct pki_password *out, struct error *
   size_t size = 0;
   int fd = files_open(path, FILE_MAX, &size, error);
   if (fd < 0) return -1;
-  int result = check_mode(fd, path, error);
+  int result = secret_check_mode(fd, path, "the passphrase", error);
   if (result == 0) result = take_line(fd, path, out, error);
   close(fd);
   return result;

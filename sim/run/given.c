@@ -6,6 +6,7 @@
 #include "run/parts.h"
 #include "stage/firmware.h"
 #include "stage/folder.h"
+#include "stage/logins.h"
 #include "stage/options.h"
 
 static int open_fleet(struct stage *stage)
@@ -17,7 +18,8 @@ static int open_fleet(struct stage *stage)
 
 int run_open_given(struct stage *stage)
 {
-  return open_fleet(stage) == 0 && run_check_ids(stage) == 0 && stage_ota_begin(stage) == 0
+  return stage_read_secrets(stage) == 0 && open_fleet(stage) == 0 && run_check_ids(stage) == 0 &&
+                 stage_ota_begin(stage) == 0
              ? stage_ota_read_files(stage)
              : -1;
 }

@@ -19,6 +19,7 @@
 #include "stage/firmware.h"
 #include "stage/fleet_config.h"
 #include "stage/folder.h"
+#include "stage/logins.h"
 #include "stage/nodes.h"
 #include "stage/options.h"
 #include "stage/policies.h"
@@ -114,6 +115,7 @@ static int start_office(struct stage *stage)
                                  .ca_path = stage->operator_ca,
                                  .certificate_path = stage->operator_certificate,
                                  .key_path = stage->operator_key,
+                                 .login = stage_operator_login(stage),
                                  .device_count = scenario->devices,
                                  .names = stage->names,
                                  .mark = stage->mark,

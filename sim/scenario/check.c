@@ -145,8 +145,10 @@ static int check_device(const struct take *t, const struct raw_device *raw,
                         struct device_profile *out)
 {
   uint64_t keep_alive_ms = 60000, budget = out->byte_budget;
+  bool certificate = true;
   char why[200];
   if (check_versions(t, raw, out) != 0 || check_revocation(t, raw, out) != 0 ||
+      take_flag(t, "device", "certificate", raw->certificate, &certificate) != 0 ||
       take_duration(t, "device", "keep-alive", raw->keep_alive, 0, 65535000, &keep_alive_ms) != 0 ||
       check_resume(t, raw, out) != 0 || take_flag(t, "device", "will", raw->will, &out->will) != 0)
     return -1;
@@ -160,6 +162,7 @@ static int check_device(const struct take *t, const struct raw_device *raw,
                      "'%.40s' is out of range: the budget is from 4KiB to 16MiB", raw->byte_budget);
   out->keep_alive_s = (uint16_t) (keep_alive_ms / 1000);
   out->byte_budget = (uint32_t) budget;
+  out->no_certificate = !certificate;
   return raw->timeouts == NULL ? 0 : check_timeouts(t, raw->timeouts, out);
 }
 
@@ -335,6 +338,9 @@ static int check_head(struct take *t, const struct raw_scenario *raw, struct sce
   if (raw->device != NULL && (check_device(t, raw->device, &out->device) != 0 ||
                               check_crypto(t, raw->device, &out->crypto) != 0 ||
                               check_record(t, raw->device, &out->record_bytes) != 0))
+    return -1;
+  if (check_credentials(t, raw->fleet->credentials, out) != 0 ||
+      check_operator(t, raw->operator, out) != 0)
     return -1;
   if (raw->timing != NULL && check_timing(t, raw->timing, out) != 0) return -1;
   if (raw->reconnect != NULL && check_reconnect(t, raw->reconnect, out) != 0) return -1;

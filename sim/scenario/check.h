@@ -1,6 +1,6 @@
 /* From a file's texts to a checked scenario. The parts are apart by what they look at: check.c the
  * head of the file and the phases, broker_check.c the broker, steps_check.c one step by its kind,
- * who_check.c the devices it is for, ota_check.c firmware images, expr_check.c one expression,
+ * who_check.c the devices it is for, credentials_check.c who clients say they are, ota_check.c firmware images, expr_check.c one expression,
  * story.c the order of it all.
  */
 #ifndef FLEETSIM_SCENARIO_CHECK_H
@@ -31,6 +31,18 @@ int check_declared(const struct take *t, struct scenario *out);
 /* every, bytes, qos of the mapping at `at`, fleet.telemetry or a step; `out` holds the defaults. */
 int check_telemetry(const struct take *t, const char *at, const char *every, const char *bytes,
                     const char *qos, struct scenario_telemetry *out);
+
+/* fleet.credentials and operator. Broker and devices are known by then. */
+int check_credentials(const struct take *t, const struct raw_credentials *raw,
+                      struct scenario *out);
+int check_operator(const struct take *t, const struct raw_operator *raw, struct scenario *out);
+
+/* Refuses a step, or a word of an expression, that is about certificates of devices where they show
+   none. */
+int check_certified(const struct take *t, const char *at, const struct scenario *scenario,
+                    const struct step_kind *kind);
+int check_certified_word(const struct take *t, const char *at, const struct scenario *scenario,
+                         const char *name);
 
 /* fleet.cohorts. */
 int check_cohorts(const struct take *t, const struct raw_fleet *raw, struct scenario *out);

@@ -212,6 +212,22 @@ static void print_ota_head(const struct scenario_ota *ota, FILE *out)
             (unsigned) ota->profile.rescue_after);
 }
 
+/* Where a password comes from, and never which it is. */
+static void print_credentials(const struct scenario *s, FILE *out)
+{
+  static const char *const from[] = {[SCENARIO_SECRET_NONE] = "",
+                                     [SCENARIO_SECRET_TEMPLATE] = " and a password of a template",
+                                     [SCENARIO_SECRET_FILE] = " and a password of a file",
+                                     [SCENARIO_SECRET_COLUMN] =
+                                         " and a password of the list they were imported from"};
+  const struct scenario_credentials *of = &s->credentials;
+  if (of->user[0] != '\0')
+    fprintf(out, "  names    devices say the user name %s%s%s\n", of->user, from[of->secret],
+            s->device.no_certificate ? ", and show no certificate" : "");
+  else if (s->device.no_certificate)
+    fprintf(out, "  names    devices show no certificate and say no user name\n");
+}
+
 static void print_head(const struct scenario *s, FILE *out)
 {
   char roots[300], trusted[300], clients[300], limit[32], place[HOST_PORT_MAX],
@@ -259,15 +275,21 @@ static void print_head(const struct scenario *s, FILE *out)
             s->brake_rate * 100);
   /* of a broker and of devices that others have made a file says what it takes for true, and the
      run what is */
-  fprintf(out, "  roots    %s; the broker %s %s, the devices %s under %s\n",
-          take_list_roots(&s->roots, roots, sizeof roots),
-          fresh ? "presents" : "is taken to present", s->broker_root,
-          fresh ? "hold certificates" : "are given their certificates (imported ones keep theirs)",
-          s->device_root);
-  fprintf(out, "  trust    the devices trust %s; the broker %s devices under %s\n",
-          take_list_roots(&s->trusted, trusted, sizeof trusted),
-          fresh ? "trusts" : "is taken to trust",
-          take_list_roots(&s->client_roots, clients, sizeof clients));
+  bool shows = !s->device.no_certificate;
+  print_credentials(s, out);
+  fprintf(out, "  roots    %s; the broker %s %s", take_list_roots(&s->roots, roots, sizeof roots),
+          fresh ? "presents" : "is taken to present", s->broker_root);
+  if (shows)
+    fprintf(out, ", the devices %s under %s",
+            fresh ? "hold certificates"
+                  : "are given their certificates (imported ones keep theirs)",
+            s->device_root);
+  fprintf(out, "\n  trust    the devices trust %s",
+          take_list_roots(&s->trusted, trusted, sizeof trusted));
+  if (shows)
+    fprintf(out, "; the broker %s devices under %s", fresh ? "trusts" : "is taken to trust",
+            take_list_roots(&s->client_roots, clients, sizeof clients));
+  fprintf(out, "\n");
   if (s->ota.on) print_ota_head(&s->ota, out);
 }
 

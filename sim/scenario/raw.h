@@ -32,9 +32,18 @@ struct raw_telemetry {
   char *every, *bytes, *qos;
 };
 
+struct raw_credentials {
+  char *user, *password, *password_file, *password_column;
+};
+
+struct raw_operator {
+  char *user, *password_file;
+};
+
 struct raw_fleet {
   char *devices, *profile, *source_addresses;
   struct raw_telemetry *telemetry;
+  struct raw_credentials *credentials;
   struct raw_cohort **cohorts;
   unsigned cohorts_count;
 };
@@ -45,7 +54,7 @@ struct raw_timeouts {
 
 struct raw_device {
   char *tls, *mqtt, *keep_alive, *session, *resume, *resume_anywhere, *will, *byte_budget, *crypto,
-      *revocation, *record;
+      *revocation, *record, *certificate;
   struct raw_timeouts *timeouts;
 };
 
@@ -139,6 +148,7 @@ struct raw_scenario {
   struct raw_timing *timing;
   struct raw_pki *pki;
   struct raw_broker *broker;
+  struct raw_operator *operator;
   struct raw_ota *ota;
   struct raw_name **names;
   unsigned names_count;

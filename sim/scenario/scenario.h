@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hooks.h"
+#include "base/login.h"
 #include "fleetsim/device.h"
 #include "net/fault.h"
 #include "pki/crl.h"
@@ -120,6 +121,29 @@ struct scenario_name {
   uint8_t nodes[SCENARIO_NODES_MAX + 1];
   size_t node_count; /* 0: the name is not found */
   uint64_t delay_ms; /* its answer takes so long */
+};
+
+/* Where the password of a device comes from. */
+enum scenario_secret {
+  SCENARIO_SECRET_NONE,
+  SCENARIO_SECRET_TEMPLATE, /* base/template.h; in the file for everybody to see */
+  SCENARIO_SECRET_FILE,     /* lines of NAME,PASSWORD in a file that nobody else can read */
+  SCENARIO_SECRET_COLUMN,   /* of the list that the fleet was imported from */
+};
+
+/* Who devices say they are in CONNECT, beside their client id: fleet.credentials. */
+struct scenario_credentials {
+  char user[LOGIN_USER_MAX + 1]; /* a template; "": they have no user name */
+  enum scenario_secret secret;
+  char password[512]; /* the template, the file's path, the column */
+  int line, column;   /* in the file */
+};
+
+/* The back office, where the broker stands elsewhere: operator. */
+struct scenario_operator {
+  char user[LOGIN_USER_MAX + 1]; /* "": it says none */
+  char password_file[512];       /* "": none */
+  int line, column;
 };
 
 #define SCENARIO_IMAGES_MAX 31 /* published ones */
@@ -302,8 +326,10 @@ struct scenario {
   size_t cohort_count;
   size_t source_addresses;      /* fleet.source-addresses: 127.0.0.1.. ; 0: chosen by the run */
   struct device_profile device; /* device: {...}; name points to profile_name */
-  enum scenario_crypto crypto;  /* device.crypto */
-  uint32_t record_bytes;        /* device.record: content of a TLS record that a device takes */
+  struct scenario_credentials credentials;
+  struct scenario_operator operator;
+  enum scenario_crypto crypto; /* device.crypto */
+  uint32_t record_bytes;       /* device.record: content of a TLS record that a device takes */
 
   char timing_profile[FILES_PATH_MAX]; /* timing.profile: name or path, as timing_load takes it */
   /* timing.pace: what a device does takes as long as its processor would */

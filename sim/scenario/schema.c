@@ -36,9 +36,16 @@ static const cyaml_schema_field_t cohort_fields[] = {
   MUST("name", struct raw_cohort, name), MUST("share", struct raw_cohort, share), CYAML_FIELD_END};
 static const cyaml_schema_value_t cohort_entry = {
   CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_cohort, cohort_fields)};
+static const cyaml_schema_field_t credentials_fields[] = {
+  TEXT("user", struct raw_credentials, user), TEXT("password", struct raw_credentials, password),
+  TEXT("password-file", struct raw_credentials, password_file),
+  TEXT("password-column", struct raw_credentials, password_column), CYAML_FIELD_END};
+static const cyaml_schema_field_t operator_fields[] = {
+  TEXT("user", struct raw_operator, user), TEXT("password-file", struct raw_operator, password_file), CYAML_FIELD_END};
 static const cyaml_schema_field_t fleet_fields[] = {
   MUST("devices", struct raw_fleet, devices), TEXT("profile", struct raw_fleet, profile),
   GROUP("telemetry", struct raw_fleet, telemetry, telemetry_fields),
+  GROUP("credentials", struct raw_fleet, credentials, credentials_fields),
   CYAML_FIELD_SEQUENCE("cohorts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_fleet, cohorts, &cohort_entry,
                        1, SCENARIO_COHORTS_MAX),
   TEXT("source-addresses", struct raw_fleet, source_addresses), CYAML_FIELD_END};
@@ -52,7 +59,8 @@ static const cyaml_schema_field_t device_fields[] = {
   TEXT("resume-anywhere", struct raw_device, resume_anywhere), TEXT("will", struct raw_device, will),
   GROUP("timeouts", struct raw_device, timeouts, timeouts_fields),
   TEXT("byte-budget", struct raw_device, byte_budget), TEXT("crypto", struct raw_device, crypto),
-  TEXT("revocation", struct raw_device, revocation), TEXT("record", struct raw_device, record), CYAML_FIELD_END};
+  TEXT("revocation", struct raw_device, revocation), TEXT("record", struct raw_device, record),
+  TEXT("certificate", struct raw_device, certificate), CYAML_FIELD_END};
 static const cyaml_schema_field_t pki_fields[] = {
   LIST("roots", struct raw_pki, roots, PKI_ROOTS_MAX), LIST("trusted", struct raw_pki, trusted, PKI_ROOTS_MAX),
   LIST("clients", struct raw_pki, clients, PKI_ROOTS_MAX), TEXT("broker", struct raw_pki, broker),
@@ -117,6 +125,7 @@ static const cyaml_schema_field_t scenario_fields[] = {
   GROUP("timing", struct raw_scenario, timing, timing_fields),
   GROUP("pki", struct raw_scenario, pki, pki_fields),
   GROUP("broker", struct raw_scenario, broker, broker_fields),
+  GROUP("operator", struct raw_scenario, operator, operator_fields),
   GROUP("ota", struct raw_scenario, ota, ota_fields),
   CYAML_FIELD_SEQUENCE("names", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_scenario, names, &name_entry, 1,
                        SCENARIO_NAMES_MAX),

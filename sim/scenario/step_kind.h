@@ -116,8 +116,9 @@ struct step_kind {
 
   /* --- The run. */
 
-  bool lures;  /* has the back office send on topics of devices, and hear what they say there */
-  bool issues; /* certificates under step->root: the fleet folder must have its key */
+  bool certified; /* rests on certificates of devices: nothing to do where they show none */
+  bool lures;     /* has the back office send on topics of devices, and hear what they say there */
+  bool issues;    /* certificates under step->root: the fleet folder must have its key */
   /* Refuses, before anything is sent, what cannot be done with the fleet folder; notes what will
    * have come about afterwards. 0, or -1 with stage->error. */
   int (*needs)(struct stage *stage, const struct scenario_step *step, struct stage_foresight *then);

@@ -9,13 +9,15 @@
 #include "fleetsim/nvm.h"
 #include "stage/device_names.h"
 #include "stage/fleet_config.h"
+#include "stage/logins.h"
 #include "stage/wait.h"
 
 #define STOP_WITHIN_MS 3000u
 
 struct stage_clones {
   size_t count;
-  uint32_t *ids;
+  uint32_t *ids, *devices; /* whose copy each is */
+  struct stage_whose whose;
   struct names *names;
   uint8_t *pages;
   uint32_t *indices; /* 0..count-1: fleet_connect wants a list */
@@ -41,6 +43,7 @@ static int release(struct stage_clones *clones, struct error *error)
   int status = clones->events != NULL ? events_close(clones->events, error) : 0;
   if (clones->metrics != NULL) metrics_destroy(clones->metrics);
   free(clones->ids);
+  free(clones->devices);
   names_free(clones->names);
   free(clones->pages);
   free(clones->indices);
@@ -54,14 +57,16 @@ static int copy_devices(struct stage *stage, struct stage_clones *clones, const 
   char folder[FILES_PATH_MAX];
   clones->count = count;
   clones->ids = calloc(count, sizeof *clones->ids);
+  clones->devices = calloc(count, sizeof *clones->devices);
   clones->pages = calloc(count, DEVICE_NVM_PAGE_SIZE);
   clones->indices = calloc(count, sizeof *clones->indices);
   clones->metrics = metrics_create();
-  if (clones->ids == NULL || clones->pages == NULL || clones->indices == NULL ||
-      clones->metrics == NULL)
+  if (clones->ids == NULL || clones->devices == NULL || clones->pages == NULL ||
+      clones->indices == NULL || clones->metrics == NULL)
     return error_set(&stage->error, EXIT_CODE_SETUP, "not enough memory for %zu clones", count);
   for (size_t i = 0; i < count; i++) {
     clones->ids[i] = stage->ids[devices[i]];
+    clones->devices[i] = devices[i];
     clones->indices[i] = (uint32_t) i;
     memcpy(clone_page(clones, i), pki_device_page(stage->pki, devices[i]), DEVICE_NVM_PAGE_SIZE);
   }
@@ -85,6 +90,8 @@ static int make_fleet(struct stage *stage, struct stage_clones *clones)
   config.page = clone_page;
   config.id = clone_id;
   config.names = clones->names;
+  clones->whose = (struct stage_whose){stage, clones->devices};
+  config.logins = stage_fleet_logins(&clones->whose);
   config.pages = clones;
   config.metrics = clones->metrics;
   config.events = clones->events;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "stage/device_names.h"
+#include "stage/logins.h"
 #include "stage/wait.h"
 
 #define LOOK_MIN_MS    5000u
@@ -196,10 +197,14 @@ enum step_outcome stage_look_as_device(struct stage *stage, size_t node,
                                                         .as_device = true,
                                                         .device = stand_in->device,
                                                         .timeout_ms = look_ms(stage)}};
+  if (control == NULL) control = &nobody;
+  visitors[0].bare = stage->scenario->device.no_certificate;
+  visitors[0].login = stage_login(stage, stand_in->device);
   visitors[1] = visitors[0];
   visitors[1].files = &beside;
   visitors[1].id = STAGE_ROUND_MAX;
-  if (control == NULL) control = &nobody;
+  visitors[1].login = control->any && !control->nobodys ? stage_login(stage, control->as.device)
+                                                        : (struct login){NULL, NULL};
   bool written =
       pki_write_device_with(stage->pki, stand_in->device, stand_in->chain, stand_in->size,
                             files.certificate, files.key, &stage->error) == 0 &&

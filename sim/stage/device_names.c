@@ -66,3 +66,18 @@ int stage_foretell_names(struct stage *stage, struct names **out)
   return names_create(&names_usual, stage->scenario->devices, foretell, &identity, out,
                       &stage->error);
 }
+
+int stage_describe_devices(struct stage *stage, size_t count,
+                           int (*each)(void *ctx, size_t index,
+                                       const struct template_values *values),
+                           void *ctx)
+{
+  struct asked asked = {.pki = stage->pki};
+  int result = 0;
+  for (size_t i = 0; i < count && result == 0; i++) {
+    struct template_values values = {.index = i};
+    describe(&asked, i, &values);
+    result = each(ctx, i, &values);
+  }
+  return result;
+}

@@ -17,4 +17,11 @@ int stage_foretell_names(struct stage *stage, struct names **out);
 /* What people read of the fleet's device `index`: names_text. */
 const char *stage_device_text(const struct stage *stage, size_t index, char out[NAMES_TEXT]);
 
+/* Calls `each` with what is known of each of the first `count` devices, in their order, until it
+   returns another value than 0; that value. Texts are valid during the call. */
+int stage_describe_devices(struct stage *stage, size_t count,
+                           int (*each)(void *ctx, size_t index,
+                                       const struct template_values *values),
+                           void *ctx);
+
 #endif

@@ -34,7 +34,7 @@ static void choose(struct stage *stage, bool online, struct stage_entrants *out)
       continue;
     struct stage_stand_in stand_in = stage_stand_in(stage, d);
     if (has(out, stand_in.issuers) || stand_in.issuers == passed) continue;
-    if ((stage_roots_in_force(stage, d) & trusted) != 0)
+    if (stage->scenario->device.no_certificate || (stage_roots_in_force(stage, d) & trusted) != 0)
       out->as[out->count++] = stand_in;
     else
       passed = stand_in.issuers;
@@ -105,14 +105,16 @@ static enum step_outcome fail_return(struct stage *stage, const struct stage_sta
                                      uint64_t after_ms)
 {
   char where[STAGE_ADDRESS_MAX], from[64], name[NAMES_TEXT];
+  bool named = stage->scenario->device.no_certificate;
   error_set(
       &stage->error, EXIT_CODE_FAIL,
       "the hook 'restart' has ended, and after %.0f s the broker at %s does not let in a look "
-      "with the certificate of device %s%s, as it did before: %s: %s. Does every machine "
-      "there trust devices by the same CA file as before?",
+      "with the %s of device %s%s, as it did before: %s: %s. Does every machine "
+      "there trust devices by the same %s as before?",
       (double) after_ms / 1000, stage_address(stage, node, where),
-      stage_device_text(stage, stand_in->device, name), stage_from(entry->shut_from, from),
-      device_failure_name(entry->failure), device_failure_sentence(entry->failure));
+      named ? "name and password" : "certificate", stage_device_text(stage, stand_in->device, name),
+      stage_from(entry->shut_from, from), device_failure_name(entry->failure),
+      device_failure_sentence(entry->failure), named ? "list of names" : "CA file");
   return STEP_FAILED;
 }
 

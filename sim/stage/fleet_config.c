@@ -5,6 +5,7 @@
 #include "fleet/clients.h"
 #include "fleetsim/nvm.h"
 #include "stage/firmware.h"
+#include "stage/logins.h"
 #include "stage/places.h"
 #include "stage/policies.h"
 
@@ -60,6 +61,8 @@ int stage_fleet_config(struct stage *stage, struct fleet_config *out)
                                .events = stage->events};
   if (out->backend == NULL)
     return error_set(&stage->error, EXIT_CODE_SETUP, "out of memory for connections");
+  stage->whose = (struct stage_whose){.stage = stage};
+  out->logins = stage_fleet_logins(&stage->whose);
   stage_ota_lend(stage, out);
   return stage_set_places(stage, out) != 0 ? -1 : set_anchors(stage, out);
 }

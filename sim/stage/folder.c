@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "stage/device_names.h"
+#include "stage/logins.h"
 
 enum pki_lists stage_lists(const struct scenario *scenario, bool crls)
 {
@@ -73,7 +74,8 @@ int stage_learn_fleet(struct stage *stage)
     stage->ids[i] = pki_device_id(stage->pki, i);
     stage->acked_version[i] = 1;
   }
-  if (stage_name_devices(stage, NULL, n, &stage->names) != 0) return -1;
+  if (stage_name_devices(stage, NULL, n, &stage->names) != 0 || stage_give_logins(stage) != 0)
+    return -1;
   stage->bundle_version = 1;
   stage->bundle[1] = stage->scenario->trusted;
   stage->bundle_crls[1] = begins_with_lists(stage);
@@ -83,6 +85,7 @@ int stage_learn_fleet(struct stage *stage)
 void stage_forget_fleet(struct stage *stage)
 {
   free(stage->ids);
+  stage_forget_logins(stage);
   names_free(stage->names);
   free(stage->acked_version);
   free(stage->identity);

@@ -17,6 +17,7 @@
 #include "stage/apply.h"
 #include "stage/entrants.h"
 #include "stage/heard.h"
+#include "stage/logins.h"
 #include "stage/looks.h"
 #include "stage/operation.h"
 #include "stage/quantities.h"
@@ -53,17 +54,30 @@ struct watch {
 
 /* --- Before ----------------------------------------------------------------------------------- */
 
-/* The first has its certificate's name for an id, as some brokers want it. */
-static void hold_all(struct stage *stage, struct watch *watch, size_t node, const char *certificate,
-                     const char *key)
+/* Where the broker does not know the probe, as the operator. */
+static struct broker_client come_as(const struct stage *stage, const struct watch *watch,
+                                    const struct address *at)
 {
+  if (!at->as_operator)
+    return (struct broker_client){.client_id = PKI_PROBE_NAME,
+                                  .certificate_path = watch->probe.certificate,
+                                  .key_path = watch->probe.key};
+  return (struct broker_client){.client_id = PKI_PROBE_NAME,
+                                .certificate_path = stage->operator_certificate,
+                                .key_path = stage->operator_key,
+                                .login = stage_operator_login(stage)};
+}
+
+/* The first has its certificate's name for an id, as some brokers want it. */
+static void hold_all(struct stage *stage, struct watch *watch, size_t node)
+{
+  const struct address *at = &watch->at[node];
   char id[sizeof PKI_PROBE_NAME + 4], room[STAGE_LOOK_FROM];
   for (size_t i = 0; i < HELD; i++) {
     snprintf(id, sizeof id, i == 0 ? "%s" : "%s-%zu", PKI_PROBE_NAME, i);
-    const struct broker_client client = {.client_id = id,
-                                         .certificate_path = certificate,
-                                         .key_path = key,
-                                         .from = stage_look_from(stage, (unsigned) i, room)};
+    struct broker_client client = come_as(stage, watch, at);
+    client.client_id = id;
+    client.from = stage_look_from(stage, (unsigned) i, room);
     watch->at[node].held[i] = broker_hold(stage->nodes[node].broker, &client);
   }
 }
@@ -105,8 +119,8 @@ static bool hold_as_operator(struct stage *stage, struct watch *watch)
     if (count_held(at, BROKER_SESSION_OPEN) > 0 || count_held(at, BROKER_SESSION_REFUSED) == 0)
       continue;
     let_go(at);
-    hold_all(stage, watch, n, stage->operator_certificate, stage->operator_key);
     any = tried[n] = at->as_operator = true;
+    hold_all(stage, watch, n);
   }
   if (!any) return true;
   if (stage_wait(stage, are_settled, watch, OPEN_WITHIN_MS) == STAGE_ABORTED ||
@@ -156,11 +170,13 @@ static enum step_outcome look(struct stage *stage, const struct watch *watch, si
                               const char *ca, struct stage_round *out)
 {
   struct broker_pair files = watch->probe;
+  struct stage_visitor visitor = {.files = &files, .ca = ca};
   if (watch->at[node].as_operator) {
     memcpy(files.certificate, stage->operator_certificate, sizeof files.certificate);
     memcpy(files.key, stage->operator_key, sizeof files.key);
+    visitor.login = stage_operator_login(stage);
   }
-  return stage_round(stage, node, &(struct stage_visitor){.files = &files, .ca = ca}, 1, out);
+  return stage_round(stage, node, &visitor, 1, out);
 }
 
 static bool is_verdict_of_ours(enum device_failure failure)
@@ -199,8 +215,7 @@ static enum step_outcome open_all(struct stage *stage, struct watch *watch)
   if (note_trusted(stage, watch) != STEP_DONE ||
       stage_entrants_look(stage, &watch->entrants) != STEP_DONE)
     return STEP_ABORTED;
-  for (size_t n = 0; n < stage->scenario->node_count; n++)
-    hold_all(stage, watch, n, watch->probe.certificate, watch->probe.key);
+  for (size_t n = 0; n < stage->scenario->node_count; n++) hold_all(stage, watch, n);
   enum stage_waited waited = stage_wait(stage, are_settled, watch, OPEN_WITHIN_MS);
   if (waited == STAGE_ABORTED || !hold_as_operator(stage, watch)) return STEP_ABORTED;
   return STEP_DONE;

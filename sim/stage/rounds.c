@@ -46,11 +46,14 @@ static void begin_look(struct stage *stage, size_t node, const struct looking *l
     broker_probe(broker, &look, stage_operation_seen, operation);
     return;
   }
+  const struct broker_pair *files = visitor->files;
   looking->round->look[number].by_own_name = numbered == 0;
   snprintf(id, sizeof id, numbered == 0 ? "%s" : "%s-%u", PKI_PROBE_NAME, numbered);
   const struct broker_client client = {.client_id = id,
-                                       .certificate_path = visitor->files->certificate,
-                                       .key_path = visitor->files->key,
+                                       .certificate_path =
+                                           visitor->bare ? NULL : files->certificate,
+                                       .key_path = visitor->bare ? NULL : files->key,
+                                       .login = visitor->login,
                                        .ca_path = visitor->ca,
                                        .from = from,
                                        .turn = number,

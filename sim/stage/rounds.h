@@ -13,8 +13,10 @@
  * listener serves. */
 struct stage_visitor {
   const struct broker_pair *files; /* NULL: nobody in particular */
-  enum broker_listener listener;   /* for nobody in particular */
-  const char *ca;                  /* the broker is verified by it; NULL: it is not */
+  bool bare;                       /* it shows no certificate */
+  struct login login;
+  enum broker_listener listener; /* for nobody in particular */
+  const char *ca;                /* the broker is verified by it; NULL: it is not */
   /* of the first look; the others have the ones after it. 0 has its certificate's name, where that
      is PKI_PROBE_NAME: some brokers want that */
   unsigned id;

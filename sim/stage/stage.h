@@ -108,6 +108,12 @@ struct stage_unproven {
   size_t device, node;
 };
 
+/* Whose user names and passwords (logins.h): of clones `devices` says it, NULL: of the fleet. */
+struct stage_whose {
+  const struct stage *stage;
+  const uint32_t *devices;
+};
+
 struct stage {
   const struct scenario *scenario;
   const struct stage_options *options;
@@ -148,7 +154,9 @@ struct stage {
   /* of this run, in its telemetry: what an earlier run has left counts for nothing */
   uint32_t mark;
   uint32_t *ids;
-  struct names *names; /* of the fleet's devices, by their index */
+  struct names *names;         /* of the fleet's devices, by their index */
+  struct stage_logins *logins; /* logins.h; NULL: nobody has a user name */
+  struct stage_whose whose;
   char operator_ca[FILES_PATH_MAX], operator_certificate[FILES_PATH_MAX],
       operator_key[FILES_PATH_MAX];
   size_t source_addresses; /* of the fleet; 0: the system chooses */

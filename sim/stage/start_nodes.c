@@ -13,6 +13,7 @@
 #include "base/process.h"
 #include "stage/apply.h"
 #include "stage/crls.h"
+#include "stage/logins.h"
 #include "terminator/terminator.h"
 
 #define BROKER_START_MS 25000u /* two listeners, each with its 10 s */
@@ -76,6 +77,8 @@ static int open_node(struct stage *stage, size_t node)
       .handshake_rate = scenario->broker_handshake_rate,
       .connections = scenario->devices,
       .operator_name = "operator",
+      .accounts = stage_accounts(stage),
+      .certificate_free = scenario->device.no_certificate,
       .bridge = bridge_of(stage, node, stage->nodes[node].bridge_name),
       .died = on_broker_died,
       .ctx = stage,
@@ -192,7 +195,7 @@ static int find_operator_files(struct stage *stage)
 int stage_start_nodes(struct stage *stage)
 {
   size_t count = stage->scenario->node_count;
-  if (find_operator_files(stage) != 0) return -1;
+  if (find_operator_files(stage) != 0 || stage_draw_operator(stage) != 0) return -1;
   for (size_t n = count; n > 0; n--)
     if (open_node(stage, n - 1) != 0) return -1;
   stage->broker = stage->nodes[0].broker;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stage/logins.h"
 #include "stage/operation.h"
 #include "stage/targets.h"
 #include "stage/wait.h"
@@ -42,7 +43,8 @@ static void begin_next(struct kicks *kicks)
   struct broker_kick kick = {.client_id = names_of(stage->names, device).client_id,
                              .keep_session = !stage->scenario->device.clean_start,
                              .certificate_path = stage->operator_certificate,
-                             .key_path = stage->operator_key};
+                             .key_path = stage->operator_key,
+                             .login = stage_operator_login(stage)};
   bool one_for_all = broker_is(stage->broker, BROKER_HOOKED);
   size_t node = one_for_all || facts->node < 0 ? 0 : (size_t) facts->node;
   broker_kick(stage->nodes[node].broker, &kick, on_kicked, kicks);

@@ -159,5 +159,6 @@ const struct step_kind step_publish_crl = {
     .foretells = STEP_ENDS_BY_APPLY | STEP_PUBLISHES_LIST,
     .needs = need_publish_crl,
     .undo = undo_publish_crl,
+    .certified = true,
     .run = run_publish_crl,
 };

@@ -130,5 +130,6 @@ const struct step_kind step_reissue = {
     .is_late = is_late_reissue,
     .issues = true,
     .needs = need_reissue,
+    .certified = true,
     .run = run_reissue,
 };

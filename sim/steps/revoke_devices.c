@@ -112,6 +112,7 @@ const struct step_kind step_revoke = {
     .foretells = STEP_PUBLISHES_LIST,
     .needs = need_revoke,
     .undo = undo_revoke,
+    .certified = true,
     .run = run_revoke,
 };
 
@@ -126,5 +127,6 @@ const struct step_kind step_unrevoke = {
     .foretells = STEP_PUBLISHES_LIST,
     .needs = need_revoke,
     .undo = undo_revoke,
+    .certified = true,
     .run = run_revoke,
 };

@@ -93,5 +93,6 @@ const struct step_kind step_trust_clients = {
     .foretells = STEP_ENDS_BY_APPLY,
     .needs = need_trust_clients,
     .undo = undo_trust_clients,
+    .certified = true,
     .run = run_trust_clients,
 };

@@ -13,6 +13,7 @@
   }
 
 /* clang-format off */
+ABSENT(pki_device_columns)
 ABSENT(pki_open)
 ABSENT(pki_reset_devices)
 ABSENT(pki_check_crl_secrets)

@@ -73,7 +73,8 @@ struct conn {
   size_t size;
   uint8_t mqtt[ROOM];
   size_t mqtt_size;
-  char name[40]; /* of the certificate */
+  char name[40];                /* of the certificate */
+  char root[64], telemetry[64]; /* where it may write */
   uint8_t version;
   struct session *session;
   char will_topic[TOPIC_ROOM], will[64];
@@ -113,6 +114,7 @@ struct broker {
   bool balances;
   unsigned looking;
   struct papers first_clients;
+  char forgot[40]; /* the password of this user name, for another */
   char first[TEXT_MAX];
 };
 
@@ -454,6 +456,36 @@ static struct session *open_session(struct broker *broker, const char *id, bool 
   return session;
 }
 
+/* By user name and password, where it goes by them; what they may do goes by them too. */
+static bool let_in(struct conn *conn, struct reader *r, uint8_t flags)
+{
+  const struct broker *broker = conn->broker;
+  const struct broker_accounts *accounts = &broker->config.accounts;
+  char user[64] = "", password[64] = "";
+  if ((flags & 0x80) != 0) get_text(r, user, sizeof user);
+  if ((flags & 0x40) != 0) get_text(r, password, sizeof password);
+  if (accounts->count == 0) return true;
+  for (size_t i = 0; i < accounts->count; i++) {
+    struct broker_account account;
+    accounts->get(accounts->ctx, i, &account);
+    if (strcmp(account.login.user, user) != 0) continue;
+    if (account.root != NULL) snprintf(conn->root, sizeof conn->root, "%s", account.root);
+    if (account.telemetry != NULL)
+      snprintf(conn->telemetry, sizeof conn->telemetry, "%s", account.telemetry);
+    return strcmp(account.login.password, password) == 0 && strcmp(broker->forgot, user) != 0;
+  }
+  return false;
+}
+
+/* Not authorised, as mosquitto says it. */
+static void refuse_login(struct conn *conn)
+{
+  uint8_t body[3] = {0, conn->version == 5 ? 0x87 : 5, 0};
+  conn->will_topic[0] = '\0';
+  send_packet(conn, 0x20, body, conn->version == 5 ? 3 : 2);
+  end_conn(conn, false);
+}
+
 static void take_connect(struct conn *conn, struct reader *r)
 {
   char protocol[8], id[40];
@@ -471,6 +503,10 @@ static void take_connect(struct conn *conn, struct reader *r)
     get_text(r, conn->will_topic, sizeof conn->will_topic);
     get_text(r, conn->will, sizeof conn->will);
   }
+  if (!let_in(conn, r, flags)) {
+    refuse_login(conn);
+    return;
+  }
   struct session *session = open_session(conn->broker, id, clean, &present);
   session->kept = kept;
   session->conn = conn;
@@ -481,12 +517,11 @@ static void take_connect(struct conn *conn, struct reader *r)
     send_publish(conn, m, 1, true);
 }
 
-/* Below private/ID/ only, by the certificate's name. */
+/* Below private/ID/ only, by the certificate's name or the account's. */
 static bool may(const struct conn *conn, const char *topic)
 {
-  char root[64];
-  snprintf(root, sizeof root, "private/%s/", conn->name);
-  return conn->broker->config.anyone || strncmp(topic, root, strlen(root)) == 0;
+  return conn->broker->config.anyone || strncmp(topic, conn->root, strlen(conn->root)) == 0 ||
+         strcmp(topic, conn->telemetry) == 0;
 }
 
 static bool is_new(struct session *session, uint16_t id)
@@ -639,9 +674,11 @@ static void take_client(struct conn *conn, const uint8_t *data, size_t size)
   papers_read((const char *) data, size, &chain);
   enum papers_verdict verdict =
       chain.count == 0 ? PAPERS_NOT_TRUSTED : judge(conn->broker, &chain, "", false);
+  if (chain.count == 0 && conn->broker->config.certificate_free) verdict = PAPERS_GOOD;
   if (verdict == PAPERS_GOOD) {
     conn->secured = true;
-    snprintf(conn->name, sizeof conn->name, "%s", chain.of[0].name);
+    if (chain.count > 0) snprintf(conn->name, sizeof conn->name, "%s", chain.of[0].name);
+    snprintf(conn->root, sizeof conn->root, "private/%s/", conn->name);
     return;
   }
   uint8_t alert = verdict == PAPERS_REVOKED                            ? REVOKED
@@ -1567,6 +1604,11 @@ void site_say_nothing(struct broker *broker)
 void site_balance(struct broker *broker)
 {
   broker->balances = true;
+}
+
+void site_forget_password(struct broker *broker, const char *user)
+{
+  snprintf(broker->forgot, sizeof broker->forgot, "%s", user);
 }
 
 void site_take_ids(struct broker *broker)

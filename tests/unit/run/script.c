@@ -46,7 +46,7 @@ static bool happen_to_looks(struct broker *broker, const char *what)
 
 static bool happen_to_broker(struct broker *broker, const char *what)
 {
-  char word[16];
+  char word[16], user[32];
   if (strcmp(what, "dies") == 0)
     site_die(broker);
   else if (strcmp(what, "freezes") == 0 || strcmp(what, "thaws") == 0)
@@ -73,6 +73,10 @@ static bool happen_to_broker(struct broker *broker, const char *what)
     site_be_listless(broker, word);
   else if (sscanf(what, "reads its list %15[0-9.]s late", word) == 1)
     site_read_lists_late(broker, (uint64_t) (strtod(word, NULL) * 1e6));
+  else if (sscanf(what, "forgets the password of %31s", user) == 1)
+    site_forget_password(broker, user);
+  else if (strcmp(what, "knows all passwords") == 0)
+    site_forget_password(broker, "");
   else if (sscanf(what, "serves %15s", word) == 1)
     site_serve(broker, word);
   else if (sscanf(what, "keeps its chain for %15s", word) == 1)

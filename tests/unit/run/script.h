@@ -20,6 +20,7 @@
  *     # always: a forgets its clients               (whom it trusts: at each restart)
  *     # always: a is deaf          (keeps its chain, does not start: from the moment it is there)
  *     # always: a keeps nothing    (of sessions and messages, over a restart by a hook)
+ *     # at 3.5s: a forgets the password of dev-2  (a user name; knows all passwords)
  *     # at 3.5s: a cuts telemetry  (its last byte, from then on)
  *     # hook restart: fails        (does nothing; skips b)
  *     # no terminal

@@ -21,6 +21,9 @@ struct refusal {
 #define GATE(expr)   HEAD "phases:\n  - name: p\n    do: [connect: {}]\n    until: " expr "\n"
 #define REMOTE(more) "targets: [far.example]\nbroker: {url: mqtts://far.example:8883" more "}\n"
 
+#define CREDENTIALS(more) "name: t\nfleet: {devices: 9, credentials: {" more "}}\n"
+#define BARE              CREDENTIALS("password: x") "device: {certificate: no}\n"
+
 #define OTA(head, steps) \
   HEAD "ota: {" head "}\nphases:\n  - name: p\n    do:\n      - connect: {}\n      - " steps "\n"
 #define PUBLISH(more) "ota.publish: {image: v2, version: 1.1.0" more "}"
@@ -44,6 +47,22 @@ static const struct refusal refusals[] = {
   {"refuses_a_second_document", "name: x\n---\nname: y\n", "F:2:1: a second document"},
   {"refuses_deep_nesting", "name: [[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]\n", "F:1:18: this is nested too deeply"},
   {"refuses_a_list_as_scenario", "- name\n", "F:1:1: the scenario must be a mapping"},
+  /* who clients say they are */
+  {"refuses_two_kinds_of_password", CREDENTIALS("password: x, password-file: y") TAIL, "F:2:63: a device has one password, by 'password' or by 'password-file': remove one"},
+  {"refuses_a_user_name_that_is_no_template", CREDENTIALS("user: 'a{', password: x") TAIL, "F:2:41: 'a{', character 2: a '{' without its '}'"},
+  {"refuses_a_password_that_is_no_template", CREDENTIALS("password: '{name}'") TAIL, "F:2:45: '{name}', character 1: there is no such place"},
+  {"refuses_a_local_broker_that_goes_by_names_alone", CREDENTIALS("user: x") TAIL, "F:2:34: a local broker lets nobody in by a user name alone: add 'password'"},
+  {"refuses_credentials_behind_a_terminator", CREDENTIALS("password: x") "broker: {terminator: {crl: live}}\n" TAIL, "F:2:34: a terminator and the broker behind it know clients by their certificates only: remove 'broker.terminator'"},
+  {"refuses_credentials_over_a_bridge", CREDENTIALS("password: x") "broker: {nodes: [a, b], bridge: yes}\n" TAIL, "F:2:34: bridged brokers know clients by their certificates only: remove 'broker.bridge'"},
+  {"refuses_a_local_broker_that_asks_for_nothing", HEAD "device: {certificate: no}\n" TAIL, "F:4:23: devices without a certificate need a name and a password for a local broker: add 'credentials: {password: ...}' to 'fleet'"},
+  {"refuses_an_operator_of_a_local_broker", HEAD "operator: {user: x}\n" TAIL, "F:4:11: a local broker is the run's own, and so is its operator: remove this"},
+  {"refuses_an_operator_with_a_password_and_no_name", HEAD REMOTE("") "operator: {password-file: p}\n" TAIL, "F:6:27: a password needs a user name: add 'user' beside 'password-file'"},
+  {"refuses_to_reissue_what_nobody_shows", BARE "phases:\n  - name: p\n    do:\n      - connect: {}\n      - reissue: {root: B}\n", "F:8:9: 'reissue' is about certificates of devices, and they show none: remove it, or 'certificate: no' of 'device'"},
+  {"refuses_to_revoke_what_nobody_shows", BARE "phases:\n  - name: p\n    do:\n      - connect: {}\n      - revoke: {share: 5%}\n", "F:8:9: 'revoke' is about certificates of devices, and they show none"},
+  {"refuses_a_list_of_what_nobody_shows", BARE "phases:\n  - name: p\n    do:\n      - connect: {}\n      - publish-crl: {}\n", "F:8:9: 'publish-crl' is about certificates of devices, and they show none"},
+  {"refuses_roots_of_what_nobody_shows", BARE "phases:\n  - name: p\n    do:\n      - connect: {}\n      - trust-clients: {roots: [A]}\n", "F:8:9: 'trust-clients' is about certificates of devices, and they show none"},
+  {"refuses_a_gate_of_what_nobody_shows", BARE "phases:\n  - name: p\n    do: [connect: {}]\n    until: identified(A) == 100%\n", "F:7:12: 'identified' is about certificates of devices, and they show none"},
+  {"refuses_an_expectation_of_what_nobody_shows", BARE TAIL "expect: [revoke.unrefused == 0]\n", "F:7:10: 'revoke.unrefused' is about certificates of devices, and they show none"},
   /* keys */
   {"refuses_a_missing_name", "fleet: {devices: 9}\n" TAIL, "F:1:1: the scenario has no 'name'"},
   {"refuses_a_missing_fleet", "name: x\n" TAIL, "F:1:1: the scenario has no 'fleet'"},

@@ -1,0 +1,132 @@
+/* fleet.credentials and operator: names and where secrets lie. No secret is looked at here: a file that
+ * holds some is read by the run, which alone knows whose they must be. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <string.h>
+
+#include "base/template.h"
+#include "scenario/check.h"
+#include "scenario/step_kind.h"
+
+#define PLACES                                                                            \
+  (TEMPLATE_BIT(TEMPLATE_ID) | TEMPLATE_BIT(TEMPLATE_INDEX) | TEMPLATE_BIT(TEMPLATE_CN) | \
+   TEMPLATE_BIT(TEMPLATE_COHORT))
+
+static int take_template(const struct take *t, const char *at, const char *key, const char *text,
+                         char *out, size_t capacity)
+{
+  unsigned has;
+  struct error error;
+  if (take_text(t, at, key, text, out, capacity) != 0) return -1;
+  if (text == NULL || template_check(text, PLACES, &has, &error) == 0) return 0;
+  return take_fail(t, at, key, "%s", error.text);
+}
+
+/* One of them at most. */
+static int take_password(const struct take *t, const char *at, const struct raw_credentials *raw,
+                         struct scenario_credentials *out)
+{
+  const struct {
+    const char *key, *text;
+    enum scenario_secret secret;
+  } all[] = {{"password", raw->password, SCENARIO_SECRET_TEMPLATE},
+             {"password-file", raw->password_file, SCENARIO_SECRET_FILE},
+             {"password-column", raw->password_column, SCENARIO_SECRET_COLUMN}};
+  const char *first = NULL;
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    if (all[i].text == NULL) continue;
+    if (first != NULL)
+      return take_fail(t, at, all[i].key,
+                       "a device has one password, by '%s' or by '%s': remove one", first,
+                       all[i].key);
+    first = all[i].key;
+    out->secret = all[i].secret;
+  }
+  return take_template(t, at, "password", raw->password, out->password, sizeof out->password) !=
+                     0 ||
+                 take_text(t, at, "password-file", raw->password_file, out->password,
+                           sizeof out->password) != 0
+             ? -1
+             : take_text(t, at, "password-column", raw->password_column, out->password,
+                         sizeof out->password);
+}
+
+/* A broker of ours is given everybody's name and password, and its rights go by the name. */
+static int check_own_broker(const struct take *t, const char *at, const struct scenario *out)
+{
+  if (!scenario_broker_is(out, BROKER_OWNED)) return 0;
+  if (out->credentials.secret == SCENARIO_SECRET_NONE)
+    return take_fail(t, at, "",
+                     "a local broker lets nobody in by a user name alone: add 'password', "
+                     "'password-file' or 'password-column'");
+  if (out->terminator || out->bridge)
+    return take_fail(t, at, "",
+                     "%s know clients by their certificates only: remove 'broker.%s', or these "
+                     "credentials",
+                     out->terminator ? "a terminator and the broker behind it" : "bridged brokers",
+                     out->terminator ? "terminator" : "bridge");
+  return 0;
+}
+
+int check_credentials(const struct take *t, const struct raw_credentials *raw, struct scenario *out)
+{
+  static const char at[] = "fleet.credentials";
+  struct scenario_credentials *credentials = &out->credentials;
+  bool certificate = !out->device.no_certificate;
+  if (raw == NULL && !certificate && scenario_broker_is(out, BROKER_OWNED))
+    return take_fail(t, "device", "certificate",
+                     "devices without a certificate need a name and a password for a local broker: "
+                     "add 'credentials: {password: ...}' to 'fleet'");
+  if (raw == NULL) return 0;
+  credentials->line = doc_line(t->doc, at);
+  credentials->column = doc_column(t->doc, at);
+  strcpy(credentials->user, "{id}");
+  if (take_template(t, at, "user", raw->user, credentials->user, sizeof credentials->user) != 0 ||
+      take_password(t, at, raw, credentials) != 0)
+    return -1;
+  return check_own_broker(t, at, out);
+}
+
+int check_operator(const struct take *t, const struct raw_operator *raw, struct scenario *out)
+{
+  static const char at[] = "operator";
+  struct scenario_operator *op = &out->operator;
+  if (raw == NULL) return 0;
+  if (scenario_broker_is(out, BROKER_OWNED))
+    return take_fail(t, at, "",
+                     "a local broker is the run's own, and so is its operator: remove this");
+  if (take_text(t, at, "user", raw->user, op->user, sizeof op->user) != 0 ||
+      take_text(t, at, "password-file", raw->password_file, op->password_file,
+                sizeof op->password_file) != 0)
+    return -1;
+  op->line = doc_line(t->doc, at);
+  op->column = doc_column(t->doc, at);
+  if (op->password_file[0] == '\0' || op->user[0] != '\0') return 0;
+  return take_fail(t, at, "password-file",
+                   "a password needs a user name: add 'user' beside 'password-file'");
+}
+
+/* --- What needs certificates of devices ------------------------------------------------------- */
+
+int check_certified(const struct take *t, const char *at, const struct scenario *scenario,
+                    const struct step_kind *kind)
+{
+  if (!kind->certified || !scenario->device.no_certificate) return 0;
+  return take_fail(t, at, "",
+                   "'%s' is about certificates of devices, and they show none: remove it, or "
+                   "'certificate: no' of 'device'",
+                   kind->name);
+}
+
+int check_certified_word(const struct take *t, const char *at, const struct scenario *scenario,
+                         const char *name)
+{
+  if (!scenario->device.no_certificate) return 0;
+  if (strcmp(name, "identified") != 0 && strcmp(name, "revoked") != 0 &&
+      strncmp(name, "revoke.", 7) != 0 && strncmp(name, "certificate.", 12) != 0)
+    return 0;
+  return take_fail(t, at, "",
+                   "'%s' is about certificates of devices, and they show none: remove it, or "
+                   "'certificate: no' of 'device'",
+                   name);
+}
