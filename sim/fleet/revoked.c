@@ -130,6 +130,15 @@ static void fail_unrevoked(struct member *m, enum device_failure failure, bool v
   if (!before && is_collateral(m)) m->facts.step_counted |= FLEET_IN_REVOKE_COLLATERAL;
 }
 
+/* Who was never let in may be kept out for a reason of its own; so may who is refused in these words,
+   whatever the list. */
+static bool is_by_list(const struct member *m, enum device_failure failure)
+{
+  if (failure == DEVICE_FAIL_TLS_ALERT_REVOKED) return true;
+  return m->facts.ever_online && failure != DEVICE_FAIL_TLS_ALERT_EXPIRED &&
+         failure != DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+}
+
 void revoked_failed(struct member *m, enum device_failure failure)
 {
   bool verdict = is_broker_verdict(failure);
@@ -141,7 +150,8 @@ void revoked_failed(struct member *m, enum device_failure failure)
   if (!verdict && !is_silence_of_its_own(m, failure)) return;
   metrics_add(m->fleet->config.metrics, METRIC_REVOKE_REFUSALS, 1);
   m->facts.step_counted |= FLEET_IN_REVOKE_REFUSALS;
-  if (m->facts.node >= 0) record_of(m)->refused_at |= (uint8_t) (1u << m->facts.node);
+  if (m->facts.node >= 0 && is_by_list(m, failure))
+    record_of(m)->refused_at |= (uint8_t) (1u << m->facts.node);
   if (verdict)
     book_refusal(m);
   else

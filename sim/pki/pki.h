@@ -226,6 +226,9 @@ int pki_device_look(struct pki *pki, size_t index, struct pki_device_state *out,
  * signature, through the certificates that it holds, to that root. Expired ones count. 0: under
  * none, or it is no chain. */
 uint16_t pki_chain_roots(const struct pki *pki, const uint8_t *chain, size_t size);
+
+/* By its dates the chain's leaf counts now. False of what is no chain, too. */
+bool pki_chain_is_current(const uint8_t *chain, size_t size);
 int pki_certificate_count(struct pki *pki, size_t *count, struct error *error);
 
 /* Roots, intermediates, back office, update CA and cross-certificates. */

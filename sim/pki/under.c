@@ -37,6 +37,17 @@ uint16_t pki_chain_roots(const struct pki *pki, const uint8_t *chain, size_t siz
   return roots;
 }
 
+bool pki_chain_is_current(const uint8_t *chain, size_t size)
+{
+  STACK_OF(X509) *sent = pki_decode_chain(chain, size);
+  const X509 *leaf = sent != NULL ? sk_X509_value(sent, 0) : NULL;
+  bool current = leaf != NULL && X509_cmp_current_time(X509_get0_notBefore(leaf)) < 0 &&
+                 X509_cmp_current_time(X509_get0_notAfter(leaf)) > 0;
+  sk_X509_pop_free(sent, X509_free);
+  ERR_clear_error();
+  return current;
+}
+
 /* The first device whose own chain is under the root; device_count: there is none. */
 static size_t find_device(struct pki *pki, size_t root)
 {

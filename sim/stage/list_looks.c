@@ -66,27 +66,65 @@ static void keep_named(struct stage *stage, const bool *names, bool untold)
   stage->listed_count = kept;
 }
 
-/* One of each issuer, whose list is a list of its own. */
-static void add_named(struct stage *stage, const bool *names, bool untold)
-{
-  uint64_t issuers[STAGE_LISTED_MAX];
-  size_t count = 0;
-  for (size_t i = 0; i < fleet_size(stage->fleet) && count < STAGE_LISTED_MAX; i++) {
-    if (!names[i] || fleet_facts(stage->fleet, i)->revoked) continue;
-    const struct stage_listed one = {.as = stage_stand_in(stage, i), .untold = untold};
-    size_t k = 0;
-    while (k < count && issuers[k] != one.as.issuers) k++;
-    if (k < count) continue;
-    issuers[count++] = one.as.issuers;
-    add_listed(stage, &one);
-  }
-}
-
 static bool has_issuer(const struct stage *stage, uint64_t issuers)
 {
   for (size_t i = 0; i < stage->listed_count; i++)
     if (stage->listed[i].as.issuers == issuers) return true;
   return false;
+}
+
+enum { HAS_BEEN_IN = 1, IS_CURRENT = 2, IS_FIT = HAS_BEEN_IN | IS_CURRENT };
+
+/* Whether what keeps it out may be the list: not its own dates, and it has been let in. */
+static unsigned fitness(struct stage *stage, const struct stage_stand_in *as)
+{
+  unsigned been_in = fleet_facts(stage->fleet, as->device)->ever_online ? HAS_BEEN_IN : 0;
+  return been_in | (pki_chain_is_current(as->chain, as->size) ? IS_CURRENT : 0);
+}
+
+/* The fittest so far of one issuer. */
+struct choice {
+  struct stage_stand_in as;
+  unsigned fitness;
+};
+
+static struct choice *choice_of(struct choice *choices, size_t *count, uint64_t issuers)
+{
+  size_t k = 0;
+  while (k < *count && choices[k].as.issuers != issuers) k++;
+  if (k == STAGE_LISTED_MAX) return NULL;
+  if (k == *count) choices[(*count)++] = (struct choice){.as.issuers = issuers};
+  return &choices[k];
+}
+
+static bool has_fit(struct stage *stage, uint64_t issuers)
+{
+  for (size_t i = 0; i < stage->listed_count; i++) {
+    const struct stage_stand_in *as = &stage->listed[i].as;
+    if (as->issuers == issuers && fitness(stage, as) == IS_FIT) return true;
+  }
+  return false;
+}
+
+/* Of those that the list names the fittest of each issuer, whose list is a list of its own: of those
+   that are new on it, or of those that were on it already, where nobody fit stands in. */
+static void add_named(struct stage *stage, const bool *names, bool were, bool untold)
+{
+  struct choice choices[STAGE_LISTED_MAX];
+  size_t count = 0;
+  for (size_t i = 0; i < fleet_size(stage->fleet); i++) {
+    if (!names[i] || fleet_facts(stage->fleet, i)->revoked != were) continue;
+    const struct stage_stand_in as = stage_stand_in(stage, i);
+    struct choice *choice = choice_of(choices, &count, as.issuers);
+    if (choice == NULL || (choice->as.mark != 0 && choice->fitness == IS_FIT)) continue;
+    unsigned fit = fitness(stage, &as);
+    if (choice->as.mark == 0 || fit > choice->fitness) *choice = (struct choice){as, fit};
+  }
+  for (size_t k = 0; k < count; k++) {
+    bool better = choices[k].fitness == IS_FIT && !has_fit(stage, choices[k].as.issuers);
+    if (were && has_issuer(stage, choices[k].as.issuers) && !better) continue;
+    add_listed(stage, &(struct stage_listed){.as = choices[k].as, .untold = untold});
+  }
 }
 
 /* What was seen with such a certificate before stands. */
@@ -140,13 +178,22 @@ static void note_left(struct stage *stage, const struct stage_listed *before, si
   }
 }
 
+/* Somebody on the list before may be of one that nobody was told to read. */
+static bool any_untold(const struct stage_listed *listed, size_t count)
+{
+  bool any = false;
+  for (size_t i = 0; i < count; i++) any = any || listed[i].untold;
+  return any;
+}
+
 void stage_list_names(struct stage *stage, const struct stage_list *list, bool untold)
 {
   struct stage_listed before[STAGE_LISTED_MAX];
   size_t count = stage->listed_count;
   memcpy(before, stage->listed, sizeof before);
   keep_named(stage, list->names, untold);
-  add_named(stage, list->names, untold);
+  add_named(stage, list->names, false, untold);
+  add_named(stage, list->names, true, untold && any_untold(before, count));
   add_former(stage, list, before, count, untold);
   note_left(stage, before, count);
 }
@@ -169,23 +216,36 @@ static bool root_is_trusted(const struct stage *stage, const struct stage_listed
   return (under & stage_roots_trusted(stage)) != 0;
 }
 
-/* By the list, and not as everybody is. A certificate that is said to be revoked is, if there is
-   nobody else to ask with; of nobody's it must be said at the first attempt, as a device follows. */
-static bool is_proof(const struct stage_entry *entry, const struct stage_control *control,
-                     unsigned attempt)
-{
-  bool said = entry->failure == DEVICE_FAIL_TLS_ALERT_REVOKED;
-  if (!entry->closed) return false;
-  if (!control->any) return said;
-  return entry->apart && (said || !control->nobodys || attempt > 0);
-}
-
 /* What one address has said of somebody on the list. */
 struct answer {
   struct stage_entry entry;
   struct stage_control control;
   bool left_alone, proven;
 };
+
+/* A device of its issuer is let in by the same CA. */
+static bool is_of_its_own(const struct stage_listed *listed, const struct stage_control *control,
+                          enum device_failure failure)
+{
+  bool same = !control->nobodys && control->as.issuers == listed->as.issuers;
+  return failure == DEVICE_FAIL_TLS_ALERT_EXPIRED ||
+         (failure == DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA && !same);
+}
+
+/* By the list, and not as everybody is, nor for a reason of its own, as who was never let in may be. A
+   certificate that is said to be revoked is, if there is nobody else to ask with; of nobody's it must
+   be said at the first attempt, as a device follows. */
+static bool is_proof(const struct stage *stage, const struct stage_listed *listed,
+                     const struct answer *answer, unsigned attempt)
+{
+  const struct stage_entry *entry = &answer->entry;
+  const struct stage_control *control = &answer->control;
+  bool said = entry->failure == DEVICE_FAIL_TLS_ALERT_REVOKED;
+  bool been_in = fleet_facts(stage->fleet, listed->as.device)->ever_online;
+  if (!entry->closed || is_of_its_own(listed, control, entry->failure)) return false;
+  if (!control->any || !been_in) return said && (!control->any || entry->apart);
+  return entry->apart && (said || !control->nobodys || attempt > 0);
+}
 
 /* Until it is let in by no machine there, and that is the list's doing. */
 static enum step_outcome await_closed(struct stage *stage, size_t node, struct stage_listed *listed,
@@ -203,8 +263,7 @@ static enum step_outcome await_closed(struct stage *stage, size_t node, struct s
         STEP_DONE)
       return STEP_ABORTED;
     listed->ended = listed->ended || answer->entry.ended;
-    answer->proven =
-        is_proof(&answer->entry, &answer->control, attempt) || (answer->entry.closed && !trusted);
+    answer->proven = is_proof(stage, listed, answer, attempt) || (answer->entry.closed && !trusted);
     bool hopeless = answer->entry.closed && !answer->control.any;
     /* nobody's certificate may not have been enough */
     bool over = stage_elapsed_ms(stage) >= until_ms && (attempt > 0 || !answer->entry.closed);
@@ -241,6 +300,11 @@ static const char *why_unseen(const struct answer *answer, char out[128])
   if (!entry->closed)
     return entry->unsaid != DEVICE_FAIL_NONE ? device_failure_name(entry->unsaid) : "no answer";
   if (!answer->control.any) return "nobody who is not on it could be looked at beside";
+  if (entry->apart) {
+    snprintf(out, 128, "it may be kept out for a reason of its own: %s",
+             device_failure_name(entry->failure));
+    return out;
+  }
   if (entry->alike == DEVICE_FAIL_NONE) return "who is not on it had no answer";
   snprintf(out, 128, "who is not on it is kept out, too: %s", device_failure_name(entry->alike));
   return out;

@@ -16,7 +16,8 @@ void stage_list_name_former(struct stage_list *list, const struct pki_former *fo
 
 /* A list is about to be told to the fleet: chooses who stands in at the looks for those that it names.
  * Of a list that is added to, the new ones too: a machine that goes on with the list before refuses the
- * others. Of an issuer of whose certificates no device holds one that is listed, one that a device held
+ * others. Whoever has been let in and whose certificate counts by its dates goes before others; and who
+ * was on the list already stands in where nobody else of that issuer does. Of an issuer of whose certificates no device holds one that is listed, one that a device held
  * once. `untold`: no broker is told to read it; whom it names for the first time is not tried before
  * stage_list_told. */
 void stage_list_names(struct stage *stage, const struct stage_list *list, bool untold);

@@ -323,6 +323,9 @@ static void where_a_device_was_refused_is_known_until_it_is_let_in_there(void **
   assert_int_equal(fleet_refused_at(w->fleet, 1), 0);
   retry(w, DEVICE_FAIL_NONE);
   assert_int_equal(fleet_refused_at(w->fleet, 0), 0);
+  redial(w, DEVICE_FAIL_TLS_ALERT_EXPIRED);
+  assert_int_equal(fleet_refused_at(w->fleet, 0), 0);
+  retry(w, DEVICE_FAIL_NONE);
   fleet_former_let_in(w->fleet, 1);
   assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, false), 2);
   end(w);

@@ -80,6 +80,34 @@ static void what_is_no_chain_is_under_no_root(void **state)
   assert_int_equal(pki_chain_roots(f->pki, garbage, 0), 0);
 }
 
+static bool is_current(X509 *leaf)
+{
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
+  size_t size;
+  EXPECT_OK(pki_encode_chain(&leaf, 1, chain, sizeof chain, &size, &error));
+  return pki_chain_is_current(chain, size);
+}
+
+static void a_chain_is_current_by_the_dates_of_its_leaf(void **state)
+{
+  struct fixture *f = *state;
+  EVP_PKEY *key = pki_key_generate(&error);
+  const struct pki_authority *issuer = &f->pki->hierarchy[1].devices;
+  int64_t now = pki_now();
+  static const uint8_t garbage[] = {1, 0, 4, 0x30, 0x02, 0x05, 0x00};
+  X509 *good = mint(key, issuer, now - 10, now + 1000);
+  X509 *over = mint(key, issuer, now - 1000, now - 10);
+  X509 *early = mint(key, issuer, now + 500, now + 1000);
+  assert_true(is_current(good));
+  assert_false(is_current(over));
+  assert_false(is_current(early));
+  assert_false(pki_chain_is_current(garbage, sizeof garbage));
+  X509_free(good);
+  X509_free(over);
+  X509_free(early);
+  EVP_PKEY_free(key);
+}
+
 static void a_reissued_device_is_under_the_new_root(void **state)
 {
   struct fixture *f = *state;
@@ -134,6 +162,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_chain_is_under_the_root_that_its_signatures_lead_to,
                                       setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(a_chain_is_current_by_the_dates_of_its_leaf, setup_fleet,
+                                      teardown),
       cmocka_unit_test_setup_teardown(what_is_no_chain_is_under_no_root, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(somebody_to_probe_with_is_found_where_there_is_one,
                                       setup_fleet, teardown),

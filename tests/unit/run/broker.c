@@ -109,6 +109,8 @@ struct broker {
   bool wants_known;  /* CONNACK 5 to ids that are not */
   bool says_nothing; /* to whom TLS does not take: it closes */
   bool takes_ids;    /* from certificates */
+  char spurned[16];  /* whose certificate has expired, by its clock; or .. */
+  bool closes;       /* .. whom it closes on, without a word */
   /* a look that comes while others are open meets a second machine each second time: one that has
      the files of the beginning, and no list */
   bool balances;
@@ -665,6 +667,7 @@ static enum papers_verdict judge(struct broker *broker, const struct papers *cha
                                            .unix_s = backend_unix_s(wire_backend())};
   if (broker->config.anyone || strcmp(chain->of[0].issuer, "back-office-devices") == 0)
     return PAPERS_GOOD;
+  if (strcmp(chain->of[0].name, broker->spurned) == 0) return PAPERS_EXPIRED;
   return papers_judge(&question, anchor);
 }
 
@@ -1164,6 +1167,8 @@ static enum device_failure name_end(const struct look *look, const struct papers
   if (verdict != PAPERS_GOOD) return name_verdict(verdict);
   if (of_client != PAPERS_GOOD && look->broker->says_nothing) return DEVICE_FAIL_TLS_CLOSED;
   if (of_client == PAPERS_REVOKED) return DEVICE_FAIL_TLS_ALERT_REVOKED;
+  if (of_client == PAPERS_EXPIRED)
+    return look->broker->closes ? DEVICE_FAIL_TLS_CLOSED : DEVICE_FAIL_TLS_ALERT_EXPIRED;
   if (of_client != PAPERS_GOOD) return DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
   if (strcmp(look->id, look->client.of[0].name) == 0) return DEVICE_FAIL_NONE;
   if (look->broker->busy) return DEVICE_FAIL_MQTT_REFUSED_BUSY;
@@ -1614,6 +1619,12 @@ void site_forget_password(struct broker *broker, const char *user)
 void site_take_ids(struct broker *broker)
 {
   broker->takes_ids = true;
+}
+
+void site_spurn(struct broker *broker, const char *name, bool closes)
+{
+  snprintf(broker->spurned, sizeof broker->spurned, "%s", name);
+  broker->closes = closes;
 }
 
 void site_be_busy(struct broker *broker)

@@ -245,6 +245,12 @@ uint16_t pki_chain_roots(const struct pki *pki, const uint8_t *chain, size_t siz
   return (uint16_t) (1u << root_number(pki, anchor));
 }
 
+bool pki_chain_is_current(const uint8_t *chain, size_t size)
+{
+  struct device_chain parsed;
+  return device_chain_parse(chain, size, &parsed) == DEVICE_UPDATE_COMMITTED;
+}
+
 /* --- Bundles ---------------------------------------------------------------------------------- */
 
 void pki_set_factory_lists(struct pki *pki, enum pki_lists lists)

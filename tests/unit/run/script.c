@@ -37,6 +37,10 @@ static bool happen_to_looks(struct broker *broker, const char *what)
     site_take_ids(broker);
   else if (strcmp(what, "is busy") == 0)
     site_be_busy(broker);
+  else if (sscanf(what, "holds %15s for expired", word) == 1 && strstr(what, "expired") != NULL)
+    site_spurn(broker, word, false);
+  else if (sscanf(what, "closes on %15s", word) == 1)
+    site_spurn(broker, word, true);
   else if (sscanf(what, "is %15[0-9.]s slow for %15s", word, from) == 2)
     site_be_slow_for(broker, from, (uint64_t) (strtod(word, NULL) * 1e6));
   else

@@ -17,6 +17,7 @@
  *                                                   machine that keeps its files, without a list)
  *     # always: a takes ids from certificates        (so that a look ends the device's session)
  *     # always: a is busy                           (for such looks: CONNACK 3)
+ *     # always: a holds 00000001 for expired         (or: closes on 00000001)
  *     # always: a forgets its clients               (whom it trusts: at each restart)
  *     # always: a is deaf          (keeps its chain, does not start: from the moment it is there)
  *     # always: a keeps nothing    (of sessions and messages, over a restart by a hook)

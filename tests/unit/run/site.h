@@ -40,6 +40,7 @@ void site_say_nothing(struct broker *broker);
 void site_balance(struct broker *broker);
 void site_take_ids(struct broker *broker);
 void site_forget_password(struct broker *broker, const char *user); /* "": it has them all again */
+void site_spurn(struct broker *broker, const char *name, bool closes);
 void site_be_busy(struct broker *broker);
 void site_fail_start(struct broker *broker); /* it does not start any more */
 void site_keep_nothing(
