@@ -18,6 +18,8 @@
 #define PAYLOAD_MIN 16u
 #define PAYLOAD_MAX 1024u
 
+#define PAYLOAD_UNTIMED UINT64_MAX /* sent_us: not known */
+
 struct payload {
   uint32_t mark, sequence;
   uint64_t sent_us;
