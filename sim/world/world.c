@@ -21,7 +21,12 @@ uint64_t world_now_us(const struct world *world)
 
 int64_t world_unix_s(const struct world *world)
 {
-  return world->ops->unix_s(world);
+  return world_unix_ms(world) / 1000;
+}
+
+int64_t world_unix_ms(const struct world *world)
+{
+  return world->ops->unix_ms(world);
 }
 
 int world_random(struct world *world, void *out, size_t size, struct error *error)

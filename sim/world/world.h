@@ -49,7 +49,7 @@ struct world_ops {
   const char *(*loop_version)(const struct world *world);
   uint64_t (*now_ms)(const struct world *world);
   uint64_t (*now_us)(const struct world *world);
-  int64_t (*unix_s)(const struct world *world);
+  int64_t (*unix_ms)(const struct world *world);
   int (*random)(struct world *world, void *out, size_t size, struct error *error);
   size_t (*resolve)(struct world *world, const char *host, uint16_t port,
                     struct sockaddr_storage *out, size_t room, const char **why);
@@ -74,8 +74,9 @@ uint64_t world_now_ms(const struct world *world);
 /* The same clock, read now. From any thread. */
 uint64_t world_now_us(const struct world *world);
 
-/* Wall clock, seconds since 1970. From any thread. */
+/* Wall clock, seconds and milliseconds since 1970. From any thread. */
 int64_t world_unix_s(const struct world *world);
+int64_t world_unix_ms(const struct world *world);
 
 /* Bytes that nobody can guess: they may become a key. 0, or -1 with a sentence
  * (EXIT_CODE_SETUP). */

@@ -71,10 +71,12 @@ static uint64_t now_us(const struct world *world)
   return uv_hrtime() / 1000;
 }
 
-static int64_t unix_s(const struct world *world)
+static int64_t unix_ms(const struct world *world)
 {
   (void) world;
-  return time(NULL);
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static int random_bytes(struct world *world, void *out, size_t size, struct error *error)
@@ -291,7 +293,7 @@ static const struct world_ops ops = {
     .loop_version = loop_version,
     .now_ms = now_ms,
     .now_us = now_us,
-    .unix_s = unix_s,
+    .unix_ms = unix_ms,
     .random = random_bytes,
     .resolve = resolve,
     .work = work_on_thread,

@@ -50,10 +50,10 @@ static uint64_t now_ms(const struct world *world)
   return now_us(world) / 1000;
 }
 
-static int64_t unix_s(const struct world *world)
+static int64_t unix_ms(const struct world *world)
 {
   (void) world;
-  return backend_unix_s(wire_backend());
+  return backend_unix_s(wire_backend()) * 1000 + (int64_t) (clock_now_us() / 1000 % 1000);
 }
 
 static int draw(struct world *world, void *out, size_t size, struct error *error)
@@ -176,8 +176,8 @@ static struct uv_loop_s *loop(struct world *world)
 struct world *virtual_open(void)
 {
   static const struct world_ops ops = {
-      loop_version,  now_ms, now_us, unix_s, draw, resolve,     work,    watch,
-      measure_delay, wake,   turn,   settle, ask,  stop_asking, backend, loop};
+      loop_version,  now_ms, now_us, unix_ms, draw, resolve,     work,    watch,
+      measure_delay, wake,   turn,   settle,  ask,  stop_asking, backend, loop};
   clock_begin();
   memset(&the, 0, sizeof the);
   the.world.ops = &ops;
