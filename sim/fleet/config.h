@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "base/payload_text.h"
 #include "fleet/backoff.h"
 #include "fleetsim/device.h"
 #include "net/backend.h"
@@ -81,6 +82,9 @@ struct fleet_logins {
 struct fleet_config {
   struct backend *backend;
   uint32_t mark; /* of the run: the first four bytes of telemetry (base/payload.h) */
+  /* what telemetry of this run may look like; NULL: as base/payload.h has it. Outlives the fleet */
+  const struct payload_texts *texts;
+  int64_t began_unix_ms; /* wall clock at began_us: what such a text is told */
   /* backend_now_us when the run began: fleet_clock_us, and so t of events, counts from there */
   uint64_t began_us;
   const struct device_ops *ops;
@@ -127,6 +131,7 @@ struct fleet_telemetry {
   uint64_t every_ms;
   uint32_t bytes; /* PAYLOAD_MIN to PAYLOAD_MAX */
   uint8_t qos;
+  const struct payload_text *text; /* in place of so many bytes, checked; NULL: none. Outlives it */
 };
 
 /* When the power fails, counted in a device's operations on flash and non-volatile memory: at

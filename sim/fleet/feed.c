@@ -205,11 +205,11 @@ static void start(struct member *m)
   feed_event(m, &event);
 }
 
-enum telemetry_outcome feed_telemetry(struct member *m, uint64_t planned_ms, uint32_t bytes,
-                                      uint8_t qos)
+enum telemetry_outcome feed_telemetry(struct member *m, uint64_t planned_ms,
+                                      const struct fleet_telemetry *of)
 {
   struct telemetry_sending sending;
-  if (!telemetry_prepare(m, planned_ms, bytes, qos, &sending)) return TELEMETRY_NOT_TAKEN;
+  if (!telemetry_prepare(m, planned_ms, of, &sending)) return TELEMETRY_NOT_TAKEN;
   feed_event(m, &sending.event);
   return telemetry_settle(m, &sending);
 }
@@ -220,7 +220,7 @@ static void send_telemetry(struct member *m)
   const struct fleet_telemetry *t = &m->fleet->telemetry;
   uint64_t planned_ms = m->telemetry_at_ms;
   m->telemetry_at_ms += t->every_ms;
-  if (feed_telemetry(m, planned_ms, t->bytes, t->qos) == TELEMETRY_NOT_TAKEN)
+  if (feed_telemetry(m, planned_ms, t) == TELEMETRY_NOT_TAKEN)
     metrics_add(m->fleet->config.metrics, METRIC_TELEMETRY_SKIPPED, 1);
 }
 

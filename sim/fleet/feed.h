@@ -18,7 +18,7 @@ void feed_stop(struct member *member);
 void feed_cut(struct member *member);
 
 /* One message of that planned moment. */
-enum telemetry_outcome feed_telemetry(struct member *member, uint64_t planned_ms, uint32_t bytes,
-                                      uint8_t qos);
+enum telemetry_outcome feed_telemetry(struct member *member, uint64_t planned_ms,
+                                      const struct fleet_telemetry *of);
 
 #endif

@@ -108,7 +108,7 @@ void fleet_disconnect_all(struct fleet *fleet)
 
 void fleet_set_telemetry(struct fleet *fleet, const struct fleet_telemetry *telemetry)
 {
-  assert(!telemetry->on ||
+  assert(!telemetry->on || telemetry->text != NULL ||
          (telemetry->bytes >= PAYLOAD_MIN && telemetry->bytes <= sizeof fleet->message));
   fleet->telemetry = *telemetry;
   for (size_t i = 0; i < fleet->config.device_count; i++) {
@@ -206,7 +206,8 @@ bool fleet_publish(struct fleet *fleet, size_t index, uint32_t bytes, uint8_t qo
   assert(index < fleet->config.device_count);
   struct member *m = &fleet->members[index];
   if (m->link != MEMBER_UP || line_backlog(m) > BACKLOG_MAX) return false;
-  return feed_telemetry(m, population_now_ms(fleet), bytes, qos) == TELEMETRY_TAKEN;
+  const struct fleet_telemetry one = {.bytes = bytes, .qos = qos};
+  return feed_telemetry(m, population_now_ms(fleet), &one) == TELEMETRY_TAKEN;
 }
 
 int fleet_trespass(struct fleet *fleet, size_t index, size_t victim)

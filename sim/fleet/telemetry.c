@@ -2,11 +2,10 @@
    sent. */
 #include "fleet/telemetry.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/payload.h"
+#include "base/payload_text.h"
 #include "base/random.h"
 #include "fleet/population.h"
 
@@ -181,22 +180,38 @@ static void retract(struct member *m, uint32_t tag)
   messages_of(m)->forgotten--;
 }
 
-bool telemetry_prepare(struct member *m, uint64_t planned_ms, uint32_t bytes, uint8_t qos,
+/* Of fleet->message; its size. */
+static size_t write_message(struct member *m, const struct fleet_telemetry *of,
+                            const struct payload *payload)
+{
+  struct fleet *fleet = m->fleet;
+  const struct names *names = fleet->config.names;
+  if (of->text == NULL) {
+    payload_write(fleet->message, of->bytes, payload);
+    return of->bytes;
+  }
+  const struct payload_sender sender = {.began_unix_ms = fleet->config.began_unix_ms,
+                                        .name = names != NULL
+                                                    ? names_of(names, population_number(m)).name
+                                                    : fleet->config.ops->device_name(m->client)};
+  return payload_text_write(of->text, &sender, payload, fleet->message);
+}
+
+bool telemetry_prepare(struct member *m, uint64_t planned_ms, const struct fleet_telemetry *of,
                        struct telemetry_sending *out)
 {
   struct fleet *fleet = m->fleet;
-  assert(bytes <= sizeof fleet->message);
   if (!can_answer(fleet)) return false;
   uint32_t sequence = m->facts.telemetry_sent + 1;
   uint64_t sent_us = planned_ms * 1000 - fleet->config.began_us;
-  payload_write(fleet->message, bytes, &(struct payload){fleet->config.mark, sequence, sent_us});
+  size_t size = write_message(m, of, &(struct payload){fleet->config.mark, sequence, sent_us});
   *out = (struct telemetry_sending){
       .event = {.kind = DEVICE_PUBLISH,
                 .publish = {.topic = NULL, /* of telemetry */
                             .payload = fleet->message,
-                            .size = bytes,
+                            .size = size,
                             .tag = MEMBER_TAG_TELEMETRY | sequence << MEMBER_TAG_BITS,
-                            .qos = qos}},
+                            .qos = of->qos}},
       .declined = messages_of(m)->declined};
   /* counted first: inside the step QoS 0 is acknowledged, and what the broker forbids is
      declined */

@@ -5,6 +5,7 @@
 #include "fleet/facts.h"
 
 struct fleet;
+struct fleet_telemetry;
 struct member;
 
 enum telemetry_outcome { TELEMETRY_TAKEN, TELEMETRY_DECLINED, TELEMETRY_NOT_TAKEN };
@@ -19,7 +20,7 @@ struct telemetry_sending {
 void telemetry_stagger(struct member *member);
 
 /* The message of that planned moment, counted as sent. False: no memory to be answerable for it. */
-bool telemetry_prepare(struct member *member, uint64_t planned_ms, uint32_t bytes, uint8_t qos,
+bool telemetry_prepare(struct member *member, uint64_t planned_ms, const struct fleet_telemetry *of,
                        struct telemetry_sending *out);
 /* After the device was fed with it. */
 enum telemetry_outcome telemetry_settle(struct member *member,

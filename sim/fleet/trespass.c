@@ -333,10 +333,14 @@ static bool is_of_earlier_run(const struct member *m, const struct device_note *
   if (note->payload_size == sizeof TRESPASS_LURE - 1 &&
       memcmp(note->payload, TRESPASS_LURE, note->payload_size) == 0)
     return false;
-  uint32_t mark = 0;
-  for (size_t i = 0; i < sizeof mark && i < note->payload_size; i++)
-    mark = mark << 8 | note->payload[i];
-  return note->payload_size >= sizeof mark && mark != m->fleet->config.mark;
+  const struct fleet_config *config = &m->fleet->config;
+  const struct payload_texts binary = {.mark = config->mark};
+  const struct payload_texts *texts = config->texts != NULL ? config->texts : &binary;
+  struct payload payload;
+  enum payload_reading reading =
+      payload_text_read(texts, &(struct payload_sender){.began_unix_ms = 0, .name = ""},
+                        note->payload, note->payload_size, &payload);
+  return reading != PAYLOAD_NONE && payload.mark != config->mark;
 }
 
 void trespass_heard(struct member *m, const struct device_note *note)

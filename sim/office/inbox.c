@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/payload.h"
 #include "base/trespass.h"
 #include "fleetsim/device.h"
 #include "office/internal.h"
@@ -82,7 +81,7 @@ static void enter_telemetry(struct office *op, size_t index, const struct payloa
   switch (ledger_enter(&op->ledgers[index], payload->sequence)) {
   case LEDGER_NEW:
     op->tally.delivered++;
-    note_latency(op, payload_age_us(payload, now_us));
+    if (payload->sent_us != PAYLOAD_UNTIMED) note_latency(op, payload_age_us(payload, now_us));
     break;
   case LEDGER_AGAIN: op->tally.duplicated++; break;
   case LEDGER_BEYOND: op->tally.beyond++; break;
@@ -104,10 +103,14 @@ static void take_telemetry(struct office *op, size_t index, const uint8_t *data,
                            uint64_t now_us)
 {
   struct payload payload;
-  enum payload_reading reading = payload_read(data, size, &payload);
-  bool own = payload.mark == op->config.mark;
-  bool clones = payload.mark == op->config.clones_mark && payload.mark != 0;
-  if (reading == PAYLOAD_NONE || (!own && !clones && size < PAYLOAD_MIN))
+  const struct payload_texts *texts = &op->config.telemetry;
+  const struct payload_sender sender = {.began_unix_ms = op->config.began_unix_ms,
+                                        .name = names_of(op->config.names, index).name};
+  enum payload_reading reading = payload_text_read(texts, &sender, data, size, &payload);
+  bool own = payload.mark == texts->mark;
+  bool clones = payload.mark == texts->clones_mark && payload.mark != 0;
+  bool torn = reading == PAYLOAD_ALTERED && !own && !clones && size < PAYLOAD_MIN;
+  if (reading == PAYLOAD_NONE || torn)
     op->tally.strangers++;
   else if (!own && !clones)
     op->tally.foreign++;
@@ -215,6 +218,11 @@ static bool sort_message(struct office *op, const char *topic, const void *paylo
   bool known = event.index != SIZE_MAX;
   bool of_trespass = is_trespass(payload, size);
   if (known && !of_trespass && strcmp(suffix, "telemetry") == 0) {
+    if (op->config.unnumbered) {
+      op->tally.unnumbered += !retained;
+      op->tally.foreign += retained;
+      return false;
+    }
     take_telemetry(op, event.index, payload, size, now_us);
     return false;
   }

@@ -54,7 +54,7 @@ static void release(struct office *op)
 
 int office_start(const struct office_config *config, struct office **out, struct error *error)
 {
-  assert(config->mark != 0 && config->now_us != NULL && config->wake != NULL &&
+  assert(config->telemetry.mark != 0 && config->now_us != NULL && config->wake != NULL &&
          config->other_count <= OFFICE_OTHERS_MAX);
   struct office *op = calloc(1, sizeof *op);
   struct ledger *ledgers = calloc(config->device_count + 1, sizeof *ledgers);

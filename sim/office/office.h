@@ -2,7 +2,7 @@
  * trust bundles and certificates, collects acknowledgements, and counts telemetry by sequence
  * number: the second opinion on what the devices say.
  *
- * Telemetry is as base/payload.h has it. What carries another mark, as a message that waited at the
+ * Telemetry is as base/payload.h or a text of base/payload_text.h has it. What carries another mark, as a message that waited at the
  * broker for the operator of an earlier run does, is counted and no more; and so is what is not as
  * it was sent.
  *
@@ -23,6 +23,7 @@
 #include "base/ledger.h"
 #include "base/login.h"
 #include "base/names.h"
+#include "base/payload_text.h"
 #include "fleetsim/failure.h"
 #include "net/permit.h"
 #include "office/blocks.h"
@@ -51,9 +52,12 @@ struct office_config {
   const char *ca_path, *certificate_path, *key_path;
   struct login login;
   size_t device_count;
-  const struct names *names;       /* of these devices; outlives the operator */
-  uint32_t mark;                   /* of this run, in all of its telemetry; not 0 */
-  uint32_t clones_mark;            /* the same of its clones; 0: there are none */
+  const struct names *names; /* of these devices; outlives the operator */
+  /* of this run, and of its clones, in all of their telemetry; the run's is not 0. What the texts
+     point to outlives the operator */
+  struct payload_texts telemetry;
+  bool unnumbered;                 /* telemetry does not tell which message it is: it is counted */
+  int64_t began_unix_ms;           /* when the run's clock was 0 */
   uint64_t (*now_us)(void *clock); /* the run's clock; called from any thread */
   void *clock;
   void (*wake)(void *ctx); /* something to collect, or blocks to answer; called from any thread */
@@ -97,6 +101,9 @@ struct office_tally {
   /* messages on such topics of no device of the fleet, or that make no sense */
   uint64_t strangers;
   uint64_t altered; /* telemetry of this run that is not as it was sent */
+  /* config.unnumbered: all telemetry that the broker had not retained, and nothing of it counts
+     elsewhere */
+  uint64_t unnumbered;
   /* telemetry of another run, and whatever else the broker had retained: not of this run */
   uint64_t foreign;
   uint64_t of_clones; /* telemetry of this run's clones */

@@ -243,6 +243,38 @@ bool metrics_known(const char *name)
   return pick(&(struct metrics_stats){0}, statistic, &(double){0}) == 0;
 }
 
+static bool needs_numbers(enum metric metric)
+{
+  switch (metric) {
+  case METRIC_TELEMETRY_DELIVERED:
+  case METRIC_TELEMETRY_LOST:
+  case METRIC_TELEMETRY_LOST_ACKED:
+  case METRIC_TELEMETRY_UNHEARD:
+  case METRIC_TELEMETRY_UNAWAITED:
+  case METRIC_TELEMETRY_AT_RISK:
+  case METRIC_TELEMETRY_DUPLICATED:
+  case METRIC_TELEMETRY_FOREIGN:
+  case METRIC_TELEMETRY_ALTERED:
+  case METRIC_COMPROMISE_DELIVERED: return true;
+  default: return false;
+  }
+}
+
+bool metrics_need_numbers(const char *name)
+{
+  const char *statistic;
+  return needs_numbers(metric_of(name, &statistic));
+}
+
+void metrics_lack_numbers(struct metrics *metrics)
+{
+  for (enum metric m = 0; m < METRIC_COUNT; m++) {
+    if (!needs_numbers(m)) continue;
+    metrics->value[m] = NAN;
+    metrics->was_set[m] = true;
+  }
+}
+
 /* --- Merging ---------------------------------------------------------------------------------- */
 
 static double greatest(double a, double b)

@@ -75,6 +75,8 @@
   X(TELEMETRY_DUPLICATED,"telemetry.duplicated",     COUNTER,   SUM,  "messages that the operator received again") \
   X(TELEMETRY_LATENCY,  "telemetry.latency_ms",      HISTOGRAM, EACH, "planned send time to arrival at the operator") \
   X(TELEMETRY_FOREIGN,  "telemetry.foreign",         GAUGE,     SUM,  "messages that the broker still had of another run: they count as nothing else") \
+  X(TELEMETRY_UNACKED,  "telemetry.unacked",         GAUGE,     SUM,  "messages sent that no broker acknowledged to their device, in a run whose messages have no number; of revoked devices none are awaited") \
+  X(TELEMETRY_UNNUMBERED, "telemetry.unnumbered",    GAUGE,     SUM,  "telemetry that reached the operator in a run whose messages have no number: whichever, and perhaps one twice") \
   X(TELEMETRY_ALTERED,  "telemetry.altered",         GAUGE,     SUM,  "messages of this run that reached the operator cut short or altered: they are not delivered; must be 0") \
   X(OPERATOR_ONLINE,    "operator.online",           GAUGE,     MIN,  "1: the back office was connected to its broker when the run was judged") \
   X(OPERATOR_LOSSES,    "operator.losses",           COUNTER,   SUM,  "times that it lost its connection") \
@@ -232,5 +234,10 @@ void metrics_look(struct metrics *metrics);
 
 /* True if metrics_find would know the name: for checking a scenario before it runs. */
 bool metrics_known(const char *name);
+
+/* Whether only who can tell messages apart where they arrive knows it. Where nobody can, these
+ * values are NAN from metrics_lack_numbers on, and are not to be counted. */
+bool metrics_need_numbers(const char *name);
+void metrics_lack_numbers(struct metrics *metrics);
 
 #endif

@@ -198,6 +198,12 @@ static json_t *run_of(const struct results *results)
       text(results->timing.profile), "crypto", text(results->crypto));
 }
 
+static json_t *telemetry_of(const struct results *results)
+{
+  return json_pack("{s:b, s:b, s:o}", "numbered", !results->unnumbered, "timed", !results->untimed,
+                   "checked", text(results->checked));
+}
+
 static json_t *band_of(const struct results_timing *timing, double nominal)
 {
   double unit = timing->k_nominal > 0 ? nominal / timing->k_nominal : 0;
@@ -245,6 +251,7 @@ json_t *results_json(const struct results *results)
   bool whole =
       json_object_update(tree, verdict) == 0 && json_object_update(tree, run) == 0 &&
       json_object_set_new(tree, "timing", timing_of(results)) == 0 &&
+      json_object_set_new(tree, "telemetry", telemetry_of(results)) == 0 &&
       json_object_set_new(tree, "phases", phases_of(results)) == 0 &&
       json_object_set_new(tree, "brake", brake_of(&results->brake)) == 0 &&
       json_object_set_new(tree, "storms", storms_of(results)) == 0 &&

@@ -214,6 +214,29 @@ static void print_missing(const json_t *tree, FILE *out)
   paragraph(out, 15, text);
 }
 
+/* What is not known is said, not printed as a number. */
+static void print_telemetry(const json_t *tree, FILE *out)
+{
+  const json_t *telemetry = json_object_get(tree, "telemetry");
+  double sent = value_of(tree, "telemetry.sent");
+  if (json_is_false(json_object_get(telemetry, "numbered"))) {
+    line(out, "  telemetry    %.0f sent, %.0f acknowledged, %.0f not; what arrived is not known",
+         sent, value_of(tree, "telemetry.acked"), value_of(tree, "telemetry.unacked"));
+    char text[TEXT_SIZE];
+    snprintf(text, sizeof text,
+             "a payload has no seq-at: %.0f messages came to the back office, whichever they are; "
+             "those of QoS 0 count as acknowledged when they are handed to the connection",
+             value_of(tree, "telemetry.unnumbered"));
+    paragraph(out, 15, text);
+  } else
+    line(out, "  telemetry    %.0f sent, %.0f delivered, %.0f lost, %.0f duplicated", sent,
+         value_of(tree, "telemetry.delivered"), value_of(tree, "telemetry.lost"),
+         value_of(tree, "telemetry.duplicated"));
+  if (sent > 0 && json_is_false(json_object_get(telemetry, "timed")))
+    line(out, "               their latency is not known: a payload has no time-at");
+  print_missing(tree, out);
+}
+
 /* Where it matters: messages are missing, or it is away still. */
 static void print_office(const json_t *tree, FILE *out)
 {
@@ -238,10 +261,7 @@ static void print_figures(const json_t *tree, FILE *out)
        results_json_number(accounting, "failed"), results_json_number(accounting, "open"),
        json_is_true(json_object_get(accounting, "closed")) ? "" : "  DOES NOT ADD UP");
   print_handshakes(tree, out);
-  line(out, "  telemetry    %.0f sent, %.0f delivered, %.0f lost, %.0f duplicated",
-       value_of(tree, "telemetry.sent"), value_of(tree, "telemetry.delivered"),
-       value_of(tree, "telemetry.lost"), value_of(tree, "telemetry.duplicated"));
-  print_missing(tree, out);
+  print_telemetry(tree, out);
   print_office(tree, out);
   if (value_of(tree, "trespass.attempts") > 0)
     line(out,

@@ -92,6 +92,15 @@ static void explain_uncut(const struct remark *remark)
                      "would have is not known");
 }
 
+static bool nothing_came(const struct remark *remark)
+{
+  const struct metrics *metrics = remark->stage->metrics;
+  if (is_of(remark, "telemetry.unnumbered"))
+    return metrics_value(metrics, METRIC_TELEMETRY_UNNUMBERED) <= 0;
+  return is_of(remark, "telemetry.delivered") &&
+         metrics_value(metrics, METRIC_TELEMETRY_DELIVERED) <= 0;
+}
+
 static void explain_silence(const struct remark *remark)
 {
   const struct stage *stage = remark->stage;
@@ -101,8 +110,7 @@ static void explain_silence(const struct remark *remark)
     snprintf(sentence, sizeof sentence, "the back office was away for %.1f s%s: %s", away_s,
              stage->office_online ? "" : ", and is", stage->office_said);
     say_also(remark, sentence);
-  } else if (is_of(remark, "telemetry.delivered") &&
-             metrics_value(stage->metrics, METRIC_TELEMETRY_DELIVERED) <= 0)
+  } else if (nothing_came(remark))
     say_also(remark,
              "a broker may drop messages without a word: see that its ACL lets each device "
              "write private/ID/# and the operator read private/#, and that its limit of size is "
@@ -127,7 +135,7 @@ void run_explain(struct stage *stage, const struct expr *expr, bool implied,
   if (is_of(&remark, "revoke.unrefused")) explain_unproven(&remark);
   if (is_of(&remark, "revoke.uncut")) explain_uncut(&remark);
   if (is_of(&remark, "telemetry.delivered") || is_of(&remark, "operator.online") ||
-      is_of(&remark, "telemetry.unheard"))
+      is_of(&remark, "telemetry.unheard") || is_of(&remark, "telemetry.unnumbered"))
     explain_silence(&remark);
   if (is_of(&remark, "telemetry.unheard") || is_of(&remark, "telemetry.lost") ||
       is_of(&remark, "telemetry.lost_acked"))

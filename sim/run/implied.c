@@ -7,7 +7,18 @@
 #include "run/parts.h"
 #include "stage/nodes.h"
 
-enum of { OF_ALL, OF_TELEMETRY, OF_SENT, OF_BROKER, OF_UPDATES, OF_LISTS };
+/* NUMBERED: messages are told apart where they arrive; UNTOLD: they are not. */
+enum of {
+  OF_ALL,
+  OF_TELEMETRY,
+  OF_NUMBERED,
+  OF_SENT,
+  OF_UNTOLD,
+  OF_SENT_UNTOLD,
+  OF_BROKER,
+  OF_UPDATES,
+  OF_LISTS,
+};
 
 /* `or`: quantities by which a scenario says otherwise too, with spaces around each. The books must
  * add up whatever it says. */
@@ -19,10 +30,12 @@ static const struct {
     {"devices.lost == 0", OF_ALL, ""},
     {"trespass.delivered == 0", OF_ALL, ""},
     {"telemetry.refused == 0", OF_TELEMETRY, " telemetry.declined publish "},
-    {"telemetry.unheard == 0", OF_TELEMETRY,
+    {"telemetry.unheard == 0", OF_NUMBERED,
      " telemetry.lost telemetry.lost_acked telemetry.delivered "},
     {"telemetry.delivered > 0", OF_SENT, " telemetry.lost telemetry.lost_acked telemetry.unheard "},
-    {"telemetry.altered == 0", OF_TELEMETRY, ""},
+    {"telemetry.altered == 0", OF_NUMBERED, ""},
+    {"telemetry.unacked == 0", OF_UNTOLD, ""},
+    {"telemetry.unnumbered > 0", OF_SENT_UNTOLD, ""},
     {"telemetry.unaccounted == 0", OF_TELEMETRY, NULL},
     {"operator.online == 1", OF_BROKER, " operator.away_s "},
     {"operator.dropped == 0", OF_ALL, ""},
@@ -51,12 +64,24 @@ static bool has_sent(const struct stage *stage)
          metrics_value(metrics, METRIC_TELEMETRY_LOST) > refused;
 }
 
+/* Of which a broker has not said that it does not take it. */
+static bool has_sent_untold(const struct stage *stage)
+{
+  const struct metrics *metrics = stage->metrics;
+  return metrics_value(metrics, METRIC_TELEMETRY_SENT) >
+         metrics_value(metrics, METRIC_TELEMETRY_REFUSED) -
+             metrics_value(metrics, METRIC_TELEMETRY_DECLINED);
+}
+
 static bool applies(const struct stage *stage, enum of of)
 {
   switch (of) {
   case OF_ALL: return true;
   case OF_TELEMETRY: return has_telemetry(stage);
-  case OF_SENT: return has_sent(stage);
+  case OF_NUMBERED: return has_telemetry(stage) && !stage->unnumbered;
+  case OF_SENT: return has_sent(stage) && !stage->unnumbered;
+  case OF_UNTOLD: return has_telemetry(stage) && stage->unnumbered;
+  case OF_SENT_UNTOLD: return has_sent_untold(stage) && stage->unnumbered;
   case OF_BROKER: return stage_has_broker(stage);
   case OF_UPDATES: return stage->ota != NULL;
   case OF_LISTS: return stage->scenario->crl;

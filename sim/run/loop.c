@@ -94,6 +94,7 @@ void run_start_loop(struct stage *stage)
   static const struct world_watcher watcher = {
       .beat = on_tick, .woken = on_wake, .interrupted = on_interrupt, .delayed = book_delay};
   stage->began_ms = world_now_ms(stage->world);
+  stage->began_unix_ms = world_unix_ms(stage->world);
   world_watch(stage->world, &watcher, TICK_MS, stage);
 }
 

@@ -31,6 +31,19 @@
 
 /* --- Results ---------------------------------------------------------------------------------- */
 
+/* Nothing where a message does not tell which it is. */
+static void describe_telemetry(struct stage *stage)
+{
+  struct results *results = &stage->results;
+  const char *checked = stage->unnumbered        ? ""
+                        : stage->texts.count > 0 ? "every byte, but for the digits of a time that "
+                                                   "no time-at leads to"
+                                                 : "mark, number, time, size and padding";
+  results->unnumbered = stage->unnumbered;
+  results->untimed = !scenario_is_timed(stage->scenario);
+  snprintf(results->checked, sizeof results->checked, "%s", checked);
+}
+
 static int describe(struct stage *stage)
 {
   const struct scenario *scenario = stage->scenario;
@@ -40,6 +53,7 @@ static int describe(struct stage *stage)
   snprintf(results->scenario_sha256, sizeof results->scenario_sha256, "%s", scenario->sha256);
   snprintf(results->profile, sizeof results->profile, "%s", scenario->profile_name);
   snprintf(results->crypto, sizeof results->crypto, "%s", scenario_crypto_name(scenario->crypto));
+  describe_telemetry(stage);
   snprintf(results->version_fleetsim, sizeof results->version_fleetsim, "%s",
            stage->options->version);
   snprintf(results->version_mbedtls, sizeof results->version_mbedtls, "%s",
@@ -58,6 +72,7 @@ static int describe(struct stage *stage)
   if (results->phases == NULL || stage->metrics == NULL)
     return error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory");
   results->metrics = stage->metrics;
+  if (stage->unnumbered) metrics_lack_numbers(stage->metrics);
   return 0;
 }
 
@@ -72,6 +87,10 @@ static int draw_mark(struct stage *stage)
 {
   int status = world_random(stage->world, &stage->mark, sizeof stage->mark, &stage->error);
   stage->mark |= 2;
+  stage->texts =
+      (struct payload_texts){.mark = stage->mark, .clones_mark = stage_clones_mark(stage)};
+  stage->texts.count = scenario_payloads(stage->scenario, stage->texts.text);
+  stage->unnumbered = !scenario_is_numbered(stage->scenario);
   return status;
 }
 
@@ -118,8 +137,9 @@ static int start_office(struct stage *stage)
                                  .login = stage_operator_login(stage),
                                  .device_count = scenario->devices,
                                  .names = stage->names,
-                                 .mark = stage->mark,
-                                 .clones_mark = stage_clones_mark(stage),
+                                 .telemetry = stage->texts,
+                                 .unnumbered = stage->unnumbered,
+                                 .began_unix_ms = stage->began_unix_ms,
                                  .now_us = office_clock,
                                  .clock = stage,
                                  .wake = wake_from_any_thread,

@@ -37,8 +37,7 @@ static int check_fleet(const struct take *t, const struct raw_fleet *raw, struct
   if (check_cohorts(t, raw, out) != 0) return -1;
   return raw->telemetry == NULL
              ? 0
-             : check_telemetry(t, "fleet.telemetry", raw->telemetry->every, raw->telemetry->bytes,
-                               raw->telemetry->qos, &out->telemetry);
+             : check_telemetry(t, "fleet.telemetry", raw->telemetry, &out->telemetry);
 }
 
 static int check_timeouts(const struct take *t, const struct raw_timeouts *raw,
@@ -379,5 +378,5 @@ int check_scenario(struct take *t, const struct raw_scenario *raw, struct scenar
                   &out->expect_count) != 0)
     return -1;
   out->crl = uses_crls(out);
-  return check_story(t, out);
+  return check_story(t, out) != 0 || check_payloads(t, out) != 0 ? -1 : 0;
 }

@@ -1,6 +1,7 @@
 /* From a file's texts to a checked scenario. The parts are apart by what they look at: check.c the
  * head of the file and the phases, broker_check.c the broker, steps_check.c one step by its kind,
- * who_check.c the devices it is for, credentials_check.c who clients say they are, ota_check.c firmware images, expr_check.c one expression,
+ * who_check.c the devices it is for, credentials_check.c who clients say they are, payload_check.c
+ * what telemetry is made of, ota_check.c firmware images, expr_check.c one expression,
  * story.c the order of it all.
  */
 #ifndef FLEETSIM_SCENARIO_CHECK_H
@@ -28,9 +29,17 @@ int check_step(const struct take *t, const char *at, const yaml_node_t *node,
 /* What steps declare to the rest of the file, in their order. */
 int check_declared(const struct take *t, struct scenario *out);
 
-/* every, bytes, qos of the mapping at `at`, fleet.telemetry or a step; `out` holds the defaults. */
-int check_telemetry(const struct take *t, const char *at, const char *every, const char *bytes,
-                    const char *qos, struct scenario_telemetry *out);
+/* The mapping at `at`, fleet.telemetry or a step; `out` holds the defaults. */
+int check_telemetry(const struct take *t, const char *at, const struct raw_telemetry *raw,
+                    struct scenario_telemetry *out);
+
+/* payload, seq-at, time-at of it. */
+int check_payload(const struct take *t, const char *at, const struct raw_telemetry *raw,
+                  struct payload_text *out);
+
+/* Over all of the file: not more payloads than a run has room for, and no expression on what nobody
+   can know with these. */
+int check_payloads(const struct take *t, const struct scenario *scenario);
 
 /* fleet.credentials and operator. Broker and devices are known by then. */
 int check_credentials(const struct take *t, const struct raw_credentials *raw,

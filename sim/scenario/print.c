@@ -119,6 +119,16 @@ void print_who(const struct scenario_who *who, char *out, size_t size)
     snprintf(out, size, "%s", whole);
 }
 
+void print_payload(const struct payload_text *payload, FILE *out)
+{
+  if (payload->text[0] == '\0') return;
+  bool numbered = payload->seq_at[0] != '\0', timed = payload->time_at[0] != '\0';
+  fprintf(out, ", a payload of its own");
+  if (numbered) fprintf(out, " with its number at %s", payload->seq_at);
+  if (timed) fprintf(out, " %s its time at %s", numbered ? "and" : "with", payload->time_at);
+  if (!numbered) fprintf(out, " (no seq-at: nobody can tell what arrives)");
+}
+
 void print_policy(const struct scenario_reconnect *policy, FILE *out)
 {
   char text[32];

@@ -23,6 +23,9 @@ void print_who(const struct scenario_who *who, char *out, size_t size);
 /* "a chain under root B with the cross-certificate by A". */
 void print_chain(const struct pki_chain *chain, FILE *out);
 
+/* ", payload of 63 bytes with its number at $.seq and its time at t=": nothing of the binary message. */
+void print_payload(const struct payload_text *payload, FILE *out);
+
 /* "full-jitter, base 1 s, cap 30 s". */
 void print_policy(const struct scenario_reconnect *policy, FILE *out);
 

@@ -29,7 +29,7 @@ struct raw_cohort {
 };
 
 struct raw_telemetry {
-  char *every, *bytes, *qos;
+  char *every, *bytes, *qos, *payload, *seq_at, *time_at;
 };
 
 struct raw_credentials {

@@ -19,6 +19,7 @@
 #include "base/files.h"
 #include "base/hooks.h"
 #include "base/login.h"
+#include "base/payload_text.h"
 #include "fleetsim/device.h"
 #include "net/fault.h"
 #include "pki/crl.h"
@@ -70,8 +71,9 @@ struct scenario_waves {
 struct scenario_telemetry {
   bool on;
   uint64_t every_ms;
-  uint32_t bytes; /* 16..1024 */
+  uint32_t bytes; /* 16..1024, of the binary message */
   uint8_t qos;
+  struct payload_text payload; /* a text in its place */
 };
 
 /* How new files are put in force. HOOK: the remote broker's hook for them does it itself; no file
@@ -404,6 +406,16 @@ int scenario_load(const char *file, const struct scenario_override *overrides,
                   size_t override_count, const struct step_kind *const *kinds,
                   struct scenario **out, struct error *error);
 void scenario_free(struct scenario *scenario);
+
+/* The payloads of the plan's telemetry that are texts, each once; how many. They live as long as the
+   scenario. */
+size_t scenario_payloads(const struct scenario *scenario,
+                         const struct payload_text *out[PAYLOAD_TEXTS_MAX]);
+
+/* Whether every message can be told from every other one where it arrives, and when it was sent: no
+ * payload is without seq-at, and without time-at. */
+bool scenario_is_numbered(const struct scenario *scenario);
+bool scenario_is_timed(const struct scenario *scenario);
 
 /* NULL: there is none of that name. */
 const struct scenario_cohort *scenario_find_cohort(const struct scenario *scenario,

@@ -20,7 +20,8 @@ static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_PO
 
 static const cyaml_schema_field_t telemetry_fields[] = {
   TEXT("every", struct raw_telemetry, every), TEXT("bytes", struct raw_telemetry, bytes),
-  TEXT("qos", struct raw_telemetry, qos), CYAML_FIELD_END};
+  TEXT("qos", struct raw_telemetry, qos), TEXT("payload", struct raw_telemetry, payload),
+  TEXT("seq-at", struct raw_telemetry, seq_at), TEXT("time-at", struct raw_telemetry, time_at), CYAML_FIELD_END};
 
 static const cyaml_schema_field_t phase_fields[] = {
   MUST("name", struct raw_phase, name),

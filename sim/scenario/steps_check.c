@@ -11,23 +11,23 @@
 #define WITHIN_MS    30000u
 #define EVERY_MIN_MS 10u
 #define EVERY_MAX_MS 86400000u
-#define PAYLOAD_MIN  16u
-#define PAYLOAD_MAX  1024u
 
-int check_telemetry(const struct take *t, const char *at, const char *every, const char *bytes_text,
-                    const char *qos_text, struct scenario_telemetry *out)
+int check_telemetry(const struct take *t, const char *at, const struct raw_telemetry *raw,
+                    struct scenario_telemetry *out)
 {
   uint64_t bytes = out->bytes, qos = out->qos;
   char why[200];
-  if (take_duration(t, at, "every", every, EVERY_MIN_MS, EVERY_MAX_MS, &out->every_ms) != 0)
+  if (take_duration(t, at, "every", raw->every, EVERY_MIN_MS, EVERY_MAX_MS, &out->every_ms) != 0)
     return -1;
-  if (bytes_text != NULL && units_bytes(bytes_text, &bytes, why, sizeof why) != 0)
+  if (raw->bytes != NULL && units_bytes(raw->bytes, &bytes, why, sizeof why) != 0)
     return take_fail(t, at, "bytes", "%s", why);
   if (bytes < PAYLOAD_MIN || bytes > PAYLOAD_MAX)
     return take_fail(t, at, "bytes",
-                     "'%.40s' is out of range: a telemetry message has %u to %u bytes", bytes_text,
+                     "'%.40s' is out of range: a telemetry message has %u to %u bytes", raw->bytes,
                      PAYLOAD_MIN, PAYLOAD_MAX);
-  if (take_number(t, at, "qos", qos_text, 0, 2, &qos) != 0) return -1;
+  if (take_number(t, at, "qos", raw->qos, 0, 2, &qos) != 0 ||
+      check_payload(t, at, raw, &out->payload) != 0)
+    return -1;
   out->on = true;
   out->bytes = (uint32_t) bytes;
   out->qos = (uint8_t) qos;

@@ -4,7 +4,10 @@
  * Of each device's messages 1..given some were declined (never sent), and of the others some have
  * arrived. What has not is lost, unless the device is revoked: then nobody waits for it. So sent =
  * delivered + lost + unawaited, and whatever is over is unaccounted for: a fault of ours or
- * somebody else's message, and no run passes with it. */
+ * somebody else's message, and no run passes with it.
+ *
+ * Where messages have no number (stage->unnumbered) nobody can tell which of them arrived: then
+ * there is only what the devices were told. */
 #define _POSIX_C_SOURCE 200809L
 #include "stage/books.h"
 
@@ -46,10 +49,20 @@ uint64_t stage_unsettled(struct stage *stage)
     struct fleet_books books;
     if (!is_awaited(fleet_facts(stage->fleet, i))) continue;
     fleet_books(stage->fleet, i, &books);
+    if (stage->unnumbered) {
+      n += books.open;
+      continue;
+    }
     uint64_t missing = less(missing_of(stage, i, &books), books.refused + gone(stage, i, &books));
     n += missing > books.open ? missing : books.open;
   }
   return n;
+}
+
+/* Without numbers this is all that is known: nobody has acknowledged them. */
+static uint64_t unanswered(const struct fleet_books *books)
+{
+  return books->open + books->forgotten;
 }
 
 uint64_t stage_refused(struct stage *stage)
@@ -59,7 +72,7 @@ uint64_t stage_refused(struct stage *stage)
     struct fleet_books books;
     if (!is_awaited(fleet_facts(stage->fleet, i))) continue;
     fleet_books(stage->fleet, i, &books);
-    uint64_t missing = missing_of(stage, i, &books);
+    uint64_t missing = stage->unnumbered ? books.refused : missing_of(stage, i, &books);
     n += missing < books.refused ? missing : books.refused;
   }
   return n;
@@ -73,6 +86,10 @@ uint64_t stage_missing(struct stage *stage, uint64_t *acknowledged)
     struct fleet_books books;
     if (fleet_facts(stage->fleet, i)->revoked) continue;
     fleet_books(stage->fleet, i, &books);
+    if (stage->unnumbered) {
+      missing += unanswered(&books);
+      continue;
+    }
     missing += missing_of(stage, i, &books);
     *acknowledged += office_lacks(stage->office, i, books.acked);
   }
@@ -82,6 +99,7 @@ uint64_t stage_missing(struct stage *stage, uint64_t *acknowledged)
 void stage_book_risk(struct stage *stage, bool killed)
 {
   uint64_t acknowledged;
+  if (stage->unnumbered) return;
   (void) stage_missing(stage, &acknowledged);
   stage->at_risk += acknowledged;
   if (killed) metrics_add(stage->metrics, METRIC_TELEMETRY_AT_RISK, acknowledged);
@@ -99,11 +117,13 @@ void stage_count_tally(struct stage *stage)
   struct office_tally tally;
   if (stage->office == NULL) return;
   office_tally(stage->office, &tally);
+  metrics_set(stage->metrics, METRIC_OPERATOR_DROPPED, (double) tally.dropped);
+  metrics_set(stage->metrics, METRIC_TELEMETRY_UNNUMBERED, (double) tally.unnumbered);
+  if (stage->unnumbered) return;
   set_counter(stage->metrics, METRIC_TELEMETRY_DELIVERED, tally.delivered);
   set_counter(stage->metrics, METRIC_TELEMETRY_DUPLICATED, tally.duplicated);
   metrics_set(stage->metrics, METRIC_TELEMETRY_FOREIGN, (double) tally.foreign);
   metrics_set(stage->metrics, METRIC_TELEMETRY_ALTERED, (double) tally.altered);
-  metrics_set(stage->metrics, METRIC_OPERATOR_DROPPED, (double) tally.dropped);
   metrics_set(stage->metrics, METRIC_COMPROMISE_DELIVERED, (double) tally.of_clones);
 }
 
@@ -132,12 +152,39 @@ static void add_device(struct stage *stage, size_t index, struct sums *sums)
   sums->let_go += less(missing, acked + books.open + books.refused + gone(stage, index, &books));
 }
 
+/* Of what was sent each was acknowledged (at QoS 0: handed on), refused, or neither. */
+static void close_unnumbered(struct stage *stage)
+{
+  uint64_t unacked = 0, of_revoked = 0;
+  struct metrics *metrics = stage->metrics;
+  stage_count_tally(stage);
+  for (size_t i = 0; i < fleet_size(stage->fleet); i++) {
+    struct fleet_books books;
+    fleet_books(stage->fleet, i, &books);
+    if (fleet_facts(stage->fleet, i)->revoked)
+      of_revoked += unanswered(&books);
+    else
+      unacked += unanswered(&books);
+  }
+  double refused = metrics_value(metrics, METRIC_TELEMETRY_REFUSED) -
+                   metrics_value(metrics, METRIC_TELEMETRY_DECLINED);
+  double answered = metrics_value(metrics, METRIC_TELEMETRY_ACKED) + refused;
+  metrics_set(metrics, METRIC_TELEMETRY_UNACKED, (double) unacked);
+  metrics_set(metrics, METRIC_TELEMETRY_UNACCOUNTED,
+              fabs(metrics_value(metrics, METRIC_TELEMETRY_SENT) - answered -
+                   (double) (unacked + of_revoked)));
+}
+
 /* The tally first: what arrives meanwhile is then in the devices' sums, and no surplus. */
 void stage_close_books(struct stage *stage)
 {
   struct office_tally tally;
   struct sums sums = {0};
   struct metrics *metrics = stage->metrics;
+  if (stage->unnumbered) {
+    close_unnumbered(stage);
+    return;
+  }
   stage_count_tally(stage);
   office_tally(stage->office, &tally);
   for (size_t i = 0; i < fleet_size(stage->fleet); i++) add_device(stage, i, &sums);

@@ -41,7 +41,9 @@ int stage_fleet_config(struct stage *stage, struct fleet_config *out)
   const struct scenario *scenario = stage->scenario;
   *out = (struct fleet_config){.backend = world_backend(stage->world),
                                .mark = stage->mark,
+                               .texts = &stage->texts,
                                .began_us = stage->began_ms * 1000,
+                               .began_unix_ms = stage->began_unix_ms,
                                .ops = clients_at(0),
                                .profile = stage_device_profile(stage),
                                .device_count = scenario->devices,
@@ -69,6 +71,9 @@ int stage_fleet_config(struct stage *stage, struct fleet_config *out)
 
 struct fleet_telemetry stage_telemetry(const struct scenario_telemetry *t)
 {
-  return (struct fleet_telemetry){
-      .on = t->on, .every_ms = t->every_ms, .bytes = t->bytes, .qos = t->qos};
+  return (struct fleet_telemetry){.on = t->on,
+                                  .every_ms = t->every_ms,
+                                  .bytes = t->bytes,
+                                  .qos = t->qos,
+                                  .text = t->payload.text[0] != '\0' ? &t->payload : NULL};
 }

@@ -8,7 +8,7 @@
 int stage_fleet_config(struct stage *stage, struct fleet_config *out);
 uint32_t stage_clones_mark(const struct stage *stage);
 
-/* Telemetry, as the fleet takes it. */
+/* Telemetry, as the fleet takes it; of a payload that outlives the fleet. */
 struct fleet_telemetry stage_telemetry(const struct scenario_telemetry *telemetry);
 
 #endif

@@ -129,6 +129,7 @@ struct stage {
   /* something did not close in time: nothing is freed any more, and the process ends as it is */
   bool stuck;
   uint64_t began_ms, flush_at_ms, interrupted_ms;
+  int64_t began_unix_ms; /* wall clock then */
 
   struct timing_profile timing; /* of the devices' processor */
   int out_fd;                   /* the folder for results, locked; -1: not so far */
@@ -153,6 +154,8 @@ struct stage {
   struct stage_ota *ota;       /* firmware.h; NULL: the devices take no updates */
   /* of this run, in its telemetry: what an earlier run has left counts for nothing */
   uint32_t mark;
+  struct payload_texts texts; /* what it may look like */
+  bool unnumbered;            /* some of it does not tell which message it is: books.c */
   uint32_t *ids;
   struct names *names;         /* of the fleet's devices, by their index */
   struct stage_logins *logins; /* logins.h; NULL: nobody has a user name */

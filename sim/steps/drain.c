@@ -25,6 +25,12 @@ static enum step_outcome run_drain(struct stage *stage, const struct scenario_st
     error_set(&stage->error, EXIT_CODE_FAIL,
               "%llu telemetry messages do not arrive: a broker refused them",
               (unsigned long long) refused);
+  else if (stage->unnumbered)
+    error_set(&stage->error, EXIT_CODE_FAIL,
+              "%llu telemetry messages were not acknowledged after %.0f s, and a broker refused "
+              "%llu",
+              (unsigned long long) missing, (double) step->within_ms / 1000.0,
+              (unsigned long long) refused);
   else
     error_set(&stage->error, EXIT_CODE_FAIL,
               "%llu telemetry messages have not arrived after %.0f s: a broker acknowledged %llu "
@@ -37,8 +43,9 @@ static enum step_outcome run_drain(struct stage *stage, const struct scenario_st
 
 static void print_drain(const struct scenario *s, const struct scenario_step *step, FILE *out)
 {
-  (void) s, (void) step;
-  fprintf(out, "stop telemetry and wait until all of it has arrived");
+  (void) step;
+  fprintf(out, "stop telemetry and wait until all of it %s",
+          scenario_is_numbered(s) ? "has arrived" : "is acknowledged");
 }
 
 /* drain: {within: 10s}: stop telemetry, wait until all of it is acknowledged and delivered */

@@ -42,7 +42,7 @@ static void begin(struct ledger *ledgers)
     pthread_mutex_init(&office.mutex, NULL);
     office.config = (struct office_config){.device_count = DEVICES,
                                            .names = names,
-                                           .mark = MARK,
+                                           .telemetry = {.mark = MARK},
                                            .now_us = some_time,
                                            .wake = wake,
                                            .ota = true};

@@ -129,6 +129,8 @@ static void describe(void *ctx, size_t index, struct template_values *out)
 }
 
 /* All devices are online. */
+static const struct payload_texts *texts; /* of the run's telemetry */
+
 static struct world *begin(void)
 {
   char name[9];
@@ -144,6 +146,7 @@ static struct world *begin(void)
   struct fleet_config config = {
       .backend = &w->backend,
       .names = w->names,
+      .texts = texts,
       .ops = &puppet_ops,
       .profile = &profile,
       .place = {{.host = "a", .address_count = 1}},

@@ -254,7 +254,8 @@ static void live(struct world *w)
   fleet_connect(w->fleet, all, w->count, 0, false);
   assert_int_equal(fleet_set_fault(w->fleet, all, w->count, &fault, NULL), 0);
   fleet_power_cut(w->fleet, all, w->count, &cuts);
-  fleet_set_telemetry(w->fleet, &(struct fleet_telemetry){true, 1000, 32, 0});
+  fleet_set_telemetry(w->fleet,
+                      &(struct fleet_telemetry){.on = true, .every_ms = 1000, .bytes = 32});
   clockwork_pass(&w->backend, 30000);
   fleet_brake(w->fleet, 0.5);
   fleet_cut(w->fleet, all, w->count);

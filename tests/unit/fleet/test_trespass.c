@@ -332,6 +332,36 @@ static void telemetry_of_an_earlier_run_crosses_nothing_in_this_one(void **state
   }
 }
 
+/* Which first bytes a text has says nothing of the run. */
+static void telemetry_in_words_crosses_as_well_and_tells_its_run(void **state)
+{
+  (void) state;
+  static const char *const topic = "private/00000003/telemetry";
+  static const struct payload_text text = {.text = "{\"n\":{seq}}", .seq_at = "$.n"};
+  static const struct payload_texts texts_of_run = {.mark = 0, .text = {&text}, .count = 1};
+  static const struct {
+    const char *payload;
+    unsigned delivered, earlier;
+  } messages[] = {
+      {"{\"n\":1000000000000001}", 1, 0}, /* few.h's fleet has the mark 0 */
+      {"{\"n\":1000000090000001}", 0, 1},
+      {"{\"n\":1000000000000001", 1, 0},
+      {"{\"m\":7}", 1, 0},
+  };
+  texts = &texts_of_run;
+  for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+    struct world *w = trespass(ALLOWS);
+    clockwork_pass(&w->backend, 50);
+    say_message(trespasser, topic, messages[i].payload, strlen(messages[i].payload));
+    if (counted(w, METRIC_TRESPASS_DELIVERED) != messages[i].delivered ||
+        counted(w, METRIC_TRESPASS_EARLIER) != messages[i].earlier)
+      fail_msg("%s: %u delivered, %u earlier", messages[i].payload,
+               counted(w, METRIC_TRESPASS_DELIVERED), counted(w, METRIC_TRESPASS_EARLIER));
+    end(w);
+  }
+  texts = NULL;
+}
+
 static void topics_of_ones_own_are_tried_where_they_are(void **state)
 {
   (void) state;
@@ -387,6 +417,7 @@ int main(void)
       cmocka_unit_test(subscriptions_that_have_ended_are_made_again_and_prove_nothing),
       cmocka_unit_test(a_word_that_reached_its_victim_is_seen_there),
       cmocka_unit_test(telemetry_of_an_earlier_run_crosses_nothing_in_this_one),
+      cmocka_unit_test(telemetry_in_words_crosses_as_well_and_tells_its_run),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

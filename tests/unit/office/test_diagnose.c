@@ -233,7 +233,7 @@ static struct office *start(struct desk *desk, const struct peer *peer)
                                  .ca_path = desk->ca,
                                  .certificate_path = desk->certificate,
                                  .key_path = desk->key,
-                                 .mark = 0x01234567,
+                                 .telemetry = {.mark = 0x01234567},
                                  .device_count = 1,
                                  .names = one_name(),
                                  .now_us = now_us,

@@ -35,7 +35,7 @@ static struct office_event first_event(const char *const *addresses, struct offi
                                        .ca_path = "ca",
                                        .certificate_path = "certificate",
                                        .key_path = "key",
-                                       .mark = 1,
+                                       .telemetry = {.mark = 1},
                                        .device_count = 1,
                                        .names = one_name(),
                                        .now_us = now_us,

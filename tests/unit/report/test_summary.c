@@ -51,6 +51,26 @@ static void says_the_verdict_first_and_why(void **state)
   free(text);
 }
 
+static void what_is_not_known_of_messages_is_said_and_not_counted(void **state)
+{
+  (void) state;
+  sample.results.unnumbered = sample.results.untimed = true;
+  metrics_lack_numbers(sample.metrics);
+  metrics_add(sample.metrics, METRIC_TELEMETRY_ACKED, 4990);
+  metrics_set(sample.metrics, METRIC_TELEMETRY_UNACKED, 10);
+  metrics_set(sample.metrics, METRIC_TELEMETRY_UNNUMBERED, 4321);
+  char *text = sample_printed(&sample, false);
+  expect_contains(text, "5000 sent, 4990 acknowledged, 10 not; what arrived is not known\n");
+  expect_contains(text, "a payload has no seq-at: 4321 messages came to the back office");
+  expect_contains(text, "latency is not known: a payload has no time-at\n");
+  assert_null(strstr(text, "delivered"));
+  assert_null(strstr(text, "duplicated"));
+  free(text);
+  double value;
+  assert_int_equal(metrics_find(sample.metrics, "telemetry.lost", &value), 0);
+  assert_true(isnan(value));
+}
+
 static void names_that_are_too_long_to_stand_beside_have_a_line(void **state)
 {
   (void) state;
@@ -483,6 +503,8 @@ static void a_pass_whose_books_do_not_add_up_is_not_believed(void **state)
       {"results.json", METRIC("telemetry.delivered", "4995"), METRIC("telemetry.delivered", "5000"),
        "not awaited"},
       {"results.json", METRIC("telemetry.lost", "0"), METRIC("telemetry.lost", "55"), "55 lost"},
+      {"results.json", "\"numbered\": true", "\"numbered\": false",
+       "telemetry.delivered cannot be known of messages without a number"},
       {"results.json", METRIC("connect.ok", "1000"), METRIC("connect.ok", "1001"),
        "accounting says 1000"},
   };
@@ -704,6 +726,7 @@ int main(void)
 #define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
   const struct CMUnitTest tests[] = {
       test(says_the_verdict_first_and_why),
+      test(what_is_not_known_of_messages_is_said_and_not_counted),
       test(names_that_are_too_long_to_stand_beside_have_a_line),
       test(says_what_was_remembered_and_when_nothing_could_be),
       test(modelled_times_say_so_and_have_their_band),

@@ -94,7 +94,7 @@ struct broker {
   bool office_attached, office_known;
   unsigned life; /* grows whenever all sessions end */
   uint64_t next_turn_us, timed_out;
-  bool refuses, deaf, keeps_chain, fails_start, keeps_nothing, cuts;
+  bool refuses, deaf, keeps_chain, fails_start, keeps_nothing, cuts, drops;
   /* every second connection meets a machine that has no list; a restart leaves it without roots */
   bool forgetful, forgets_roots;
   unsigned judged;
@@ -270,8 +270,10 @@ static void hear(void *ctx)
   struct delivery *delivery = ctx;
   const struct message *message = delivery->message;
   const char *below = strrchr(message->topic, '/');
-  bool cut = delivery->broker->cuts && strcmp(below, "/telemetry") == 0;
-  site_hear(message->topic, message->data, message->size - cut, message->retained);
+  const struct broker *broker = delivery->broker;
+  bool telemetry = strcmp(below, "/telemetry") == 0, cut = broker->cuts && telemetry;
+  if (!broker->drops || !telemetry)
+    site_hear(message->topic, message->data, message->size - cut, message->retained);
   free(delivery->message);
   free(delivery);
 }
@@ -1540,6 +1542,11 @@ void site_go_deaf(struct broker *broker)
 void site_cut_telemetry(struct broker *broker)
 {
   broker->cuts = true;
+}
+
+void site_drop_telemetry(struct broker *broker)
+{
+  broker->drops = true;
 }
 
 void site_keep_chain(struct broker *broker)

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/payload.h"
 #include "clock.h"
 #include "site.h"
 #include "wire.h"
@@ -259,18 +258,25 @@ void office_return(struct office *op)
 static void hear_telemetry(size_t index, const uint8_t *data, size_t size)
 {
   struct payload payload;
-  enum payload_reading reading = payload_read(data, size, &payload);
+  const struct payload_texts *texts = &the.config.telemetry;
+  const struct payload_sender sender = {.began_unix_ms = the.config.began_unix_ms,
+                                        .name = names_of(the.config.names, index).name};
+  if (the.config.unnumbered) {
+    the.tally.unnumbered++;
+    return;
+  }
+  enum payload_reading reading = payload_text_read(texts, &sender, data, size, &payload);
   uint32_t mark = payload.mark;
   assert(reading != PAYLOAD_NONE && index != SIZE_MAX);
-  if (reading == PAYLOAD_ALTERED && (mark == the.config.mark || mark == the.config.clones_mark)) {
+  if (reading == PAYLOAD_ALTERED && (mark == texts->mark || mark == texts->clones_mark)) {
     the.tally.altered++;
     return;
   }
-  if (mark == the.config.clones_mark && mark != 0) {
+  if (mark == texts->clones_mark && mark != 0) {
     the.tally.of_clones++;
     return;
   }
-  if (mark != the.config.mark) {
+  if (mark != texts->mark) {
     the.tally.foreign++;
     return;
   }
@@ -278,7 +284,7 @@ static void hear_telemetry(size_t index, const uint8_t *data, size_t size)
   the.tally.delivered += new;
   the.tally.duplicated += !new;
   uint64_t now_us = the.config.now_us(the.config.clock); /* run/setup.c */
-  if (new &&the.latency_count < LATENCIES_MAX)
+  if (new &&payload.sent_us != PAYLOAD_UNTIMED && the.latency_count < LATENCIES_MAX)
     the.latency[the.latency_count++] = (uint32_t) payload_age_us(&payload, now_us);
 }
 

@@ -61,6 +61,8 @@ static bool happen_to_broker(struct broker *broker, const char *what)
     site_go_deaf(broker);
   else if (strcmp(what, "cuts telemetry") == 0)
     site_cut_telemetry(broker);
+  else if (strcmp(what, "drops telemetry") == 0)
+    site_drop_telemetry(broker);
   else if (strcmp(what, "keeps its chain") == 0)
     site_keep_chain(broker);
   else if (strcmp(what, "keeps nothing") == 0)

@@ -23,6 +23,7 @@
  *     # always: a keeps nothing    (of sessions and messages, over a restart by a hook)
  *     # at 3.5s: a forgets the password of dev-2  (a user name; knows all passwords)
  *     # at 3.5s: a cuts telemetry  (its last byte, from then on)
+ *     # at 3.5s: a drops telemetry (that it has acknowledged, from then on)
  *     # hook restart: fails        (does nothing; skips b)
  *     # no terminal
  *

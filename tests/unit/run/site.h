@@ -25,6 +25,7 @@ void site_freeze(struct broker *broker, bool on); /* it stands still, or goes on
 void site_refuse(struct broker *broker, bool on); /* nobody listens */
 void site_go_deaf(struct broker *broker);         /* what the back office publishes is lost */
 void site_cut_telemetry(struct broker *broker);   /* by a byte: it has come so far */
+void site_drop_telemetry(struct broker *broker);  /* without a word to either side */
 void site_keep_chain(struct broker *broker);      /* a reload takes no new chain */
 void site_serve(struct broker *broker, const char *root); /* another chain, by itself */
 void site_split(struct broker *broker, const char *from); /* script.h */

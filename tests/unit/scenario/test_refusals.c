@@ -29,10 +29,11 @@ struct refusal {
 #define PUBLISH(more) "ota.publish: {image: v2, version: 1.1.0" more "}"
 #define ROLLOUT(more) PUBLISH("") "\n      - ota.rollout: {image: v2, " more "}"
 
-#define NEXT           "\n      - "
-#define EIGHT(text)    text text text text text text text text
-#define EIGHT_STORMS   EIGHT("storm: {}" NEXT)
-#define EIGHT_ROLLOUTS EIGHT("ota.rollout: {image: v2}" NEXT)
+#define NEXT            "\n      - "
+#define EIGHT(text)     text text text text text text text text
+#define SAYS(telemetry) "name: t\nfleet: {devices: 9, telemetry: {" telemetry "}}\n" TAIL
+#define EIGHT_STORMS    EIGHT("storm: {}" NEXT)
+#define EIGHT_ROLLOUTS  EIGHT("ota.rollout: {image: v2}" NEXT)
 
 /* clang-format off */
 static const struct refusal refusals[] = {
@@ -115,6 +116,22 @@ static const struct refusal refusals[] = {
   {"refuses_a_quality_of_service_3", "name: t\nfleet: {devices: 9, telemetry: {qos: 3}}\n" TAIL, "F:2:38: '3' is out of range: 'qos'"},
   {"refuses_telemetry_too_small_for_its_number", "name: t\nfleet: {devices: 9, telemetry: {bytes: 15}}\n" TAIL, "F:2:40: '15' is out of range"},
   {"refuses_telemetry_above_1_kib", DO("telemetry: {bytes: 1025}"), "F:8:28: '1025' is out of range"},
+  /* payloads */
+  {"refuses_a_place_that_payloads_do_not_have", SAYS("payload: '{\"a\":{sequence}}'"), "F:2:48: there is no such place: {seq}, {unix_ms}, {id}, {counter} and {random:A..B}"},
+  {"refuses_it_in_a_block_at_its_line", "name: t\nfleet:\n  devices: 9\n  telemetry:\n    payload: |\n      {\"a\":1,\n       \"b\":{sequence}}\n" TAIL, "F:7:12: there is no such place"},
+  {"refuses_chance_without_a_range", SAYS("payload: 'x{random:5}'"), "F:2:44: {random:A..B} takes two numbers"},
+  {"refuses_an_empty_payload", SAYS("payload: ''"), "F:2:42: 'payload' must be given a value"},
+  {"refuses_a_payload_that_may_grow_too_large", "name: t\nfleet: {devices: 9, telemetry: {payload: 'x{id}" EIGHT(EIGHT("0123456789abcde")) "'}}\n" TAIL, "F:2:42: a message of it may have 1025 bytes"},
+  {"refuses_a_payload_beyond_1_kib", SAYS("payload: 'x" EIGHT(EIGHT("0123456789abcdef")) "'"), "F:2:42: a payload has at most 1024 bytes, this one 1025"},
+  {"refuses_a_size_beside_a_payload", SAYS("bytes: 64, payload: x"), "F:2:40: 'bytes' is of the binary message"},
+  {"refuses_a_number_where_the_message_is_binary", SAYS("seq-at: $.seq"), "F:2:41: the binary message has its own number and time: 'seq-at'"},
+  {"refuses_a_path_that_leads_elsewhere", SAYS("payload: '{\"n\":{seq}}', seq-at: $.m"), "F:2:65: '$.m' does not lead to {seq}"},
+  {"refuses_a_path_that_is_none", SAYS("payload: '{\"n\":{seq}}', seq-at: '$.['"), "F:2:65: a key is missing"},
+  {"refuses_a_path_where_nothing_is_json", SAYS("payload: 'n={seq}', seq-at: $.n"), "F:2:61: a path needs a payload that is JSON"},
+  {"refuses_a_payload_whose_file_is_not_there", SAYS("payload: '@nowhere.json'"), "F:2:42: "},
+  {"refuses_what_messages_without_a_number_cannot_tell", SAYS("payload: 'x'") "expect: [telemetry.lost == 0]\n", "F:6:10: 'telemetry.lost' is not known in this run: a payload without 'seq-at'"},
+  {"refuses_it_where_a_step_brings_them", HEAD "phases:\n  - name: p\n    do: [connect: {}]\n    until: telemetry.delivered > 3\n  - name: q\n    do: [telemetry: {payload: x}]\n", "F:7:12: 'telemetry.delivered' is not known in this run"},
+  {"refuses_a_latency_of_messages_without_a_time", SAYS("payload: 'n={seq}', seq-at: n=") "expect: [telemetry.latency_ms.p99 < 1s]\n", "F:6:10: 'telemetry.latency_ms.p99' is not known in this run: a payload without 'time-at'"},
   {"refuses_an_unknown_tls_version", HEAD "device: {tls: 1.1}\n" TAIL, "F:4:15: '1.1' is no value of 'tls': write 1.2, 1.3 or 1.2-1.3"},
   {"refuses_unknown_crypto", HEAD "device: {crypto: fast}\n" TAIL, "F:4:18: 'fast' is no value of 'crypto': write accelerated or native"},
   {"refuses_a_record_smaller_than_a_chain", HEAD "device: {record: 2KiB}\n" TAIL, "F:4:18: '2KiB' is out of range: a device's buffer for a record is from 4KiB to 16KiB"},
