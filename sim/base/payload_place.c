@@ -2,6 +2,7 @@
  * first of its places with a digit behind it counts. */
 #include "base/payload_place.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,6 +122,7 @@ static bool read_behind(const char *text, const struct payload_view *view, uint6
 {
   const char *data = (const char *) view->data, *end = data + view->size;
   size_t size = strlen(text);
+  assert(data != NULL);
   for (const char *at = data; (size_t) (end - at) > size; at++)
     if (memcmp(at, text, size) == 0 && is_decimal((unsigned char) at[size]))
       return take_number(at + size, end, out);
