@@ -8,7 +8,7 @@
 const char *hook_key(enum hook_kind kind)
 {
   static const char *const keys[] = {
-#define X(symbol, name, key) key,
+#define X(symbol, name, key, line) key,
       HOOKS(X)
 #undef X
   };
@@ -19,12 +19,23 @@ const char *hook_key(enum hook_kind kind)
 const char *hook_action(enum hook_kind kind)
 {
   static const char *const actions[] = {
-#define X(symbol, name, key) #name,
+#define X(symbol, name, key, line) #name,
       HOOKS(X)
 #undef X
   };
   assert(kind < HOOK_COUNT);
   return actions[kind];
+}
+
+const char *hook_line(enum hook_kind kind)
+{
+  static const char *const lines[] = {
+#define X(symbol, name, key, line) line,
+      HOOKS(X)
+#undef X
+  };
+  assert(kind < HOOK_COUNT);
+  return lines[kind];
 }
 
 bool hook_is_url(const char *hook)

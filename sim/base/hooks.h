@@ -7,19 +7,30 @@
 
 #include <stdbool.h>
 
-/* symbol, C name, which is also what a hook gets as FLEETSIM_ACTION, and the key in a scenario */
+/* symbol, C name, which is also what a hook gets as FLEETSIM_ACTION, the key in a scenario, and what
+   it has to do */
 /* clang-format off */
 #define HOOKS(X) \
-  X(PRESENT,       present,       "present")       /* a new chain for a listener */ \
-  X(TRUST_CLIENTS, trust_clients, "trust-clients") /* a new CA file for client certificates */ \
-  X(RELOAD,        reload,        "reload") \
-  X(RESTART,       restart,       "restart") \
-  X(PUBLISH_CRL,   publish_crl,   "publish-crl")   /* new CRLs of client certificates */ \
-  X(KICK,          kick,          "kick")          /* one client's open session must end */
+  X(PRESENT,       present,       "present",       "puts FLEETSIM_CERT and FLEETSIM_KEY where the listener FLEETSIM_LISTENER reads them") \
+  X(TRUST_CLIENTS, trust_clients, "trust-clients", "puts FLEETSIM_CLIENT_CA where the broker reads what it trusts client certificates by") \
+  X(RELOAD,        reload,        "reload",        "lets the broker read its files again, sessions stay") \
+  X(RESTART,       restart,       "restart",       "restarts the broker: every session ends") \
+  X(PUBLISH_CRL,   publish_crl,   "publish-crl",   "puts FLEETSIM_CRL where the broker reads revocation lists") \
+  X(KICK,          kick,          "kick",          "ends the open session of the client FLEETSIM_DEVICE")
+
+/* What a hook is told: the variable of a command, the key of a URL's JSON, and what it is. */
+#define HOOK_FACTS(X) \
+  X("FLEETSIM_ACTION",    "action",    "which hook is called: present, trust_clients, reload, restart, publish_crl, kick") \
+  X("FLEETSIM_CERT",      "cert",      "file with the chain that is to be presented, PEM, leaf first") \
+  X("FLEETSIM_KEY",       "key",       "file with its private key, PEM, 0600") \
+  X("FLEETSIM_CLIENT_CA", "client_ca", "file with the CAs that client certificates are trusted by, PEM") \
+  X("FLEETSIM_LISTENER",  "listener",  "main, or prove: the second listener") \
+  X("FLEETSIM_CRL",       "crl",       "file with the revocation lists, PEM, one after the other") \
+  X("FLEETSIM_DEVICE",    "device",    "kick: the client id whose session is to end")
 /* clang-format on */
 
 enum hook_kind {
-#define X(symbol, name, key) HOOK_##symbol,
+#define X(symbol, name, key, line) HOOK_##symbol,
   HOOKS(X)
 #undef X
       HOOK_COUNT
@@ -27,6 +38,7 @@ enum hook_kind {
 
 const char *hook_key(enum hook_kind kind);    /* "trust-clients" */
 const char *hook_action(enum hook_kind kind); /* "trust_clients" */
+const char *hook_line(enum hook_kind kind);   /* what it has to do, for the manual */
 
 /* Whether the hook is an http(s) URL, whatever the case of its scheme; a shell command
    otherwise. */

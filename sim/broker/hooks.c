@@ -304,10 +304,10 @@ static void run_request(struct hook *hook, const char *url)
 static void gather_facts(struct hook *hook, enum broker_listener listener, const char *device)
 {
   static const struct fact names[FACTS] = {
-      {"FLEETSIM_ACTION", "action", ""},     {"FLEETSIM_CERT", "cert", ""},
-      {"FLEETSIM_KEY", "key", ""},           {"FLEETSIM_CLIENT_CA", "client_ca", ""},
-      {"FLEETSIM_LISTENER", "listener", ""}, {"FLEETSIM_CRL", "crl", ""},
-      {"FLEETSIM_DEVICE", "device", ""}};
+#define X(variable, key, line) {variable, key, ""},
+      HOOK_FACTS(X)
+#undef X
+  };
   const struct broker *broker = hook->task.broker;
   bool prove = listener == BROKER_PROVE;
   memcpy(hook->facts, names, sizeof names);

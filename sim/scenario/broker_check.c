@@ -108,7 +108,7 @@ static int check_hooks(const struct take *t, const struct raw_hooks *raw, struct
 {
   static const char at[] = "broker.hooks";
   const char *const texts[HOOK_COUNT] = {
-#define X(symbol, name, key) raw->name,
+#define X(symbol, name, key, line) raw->name,
       HOOKS(X)
 #undef X
   };

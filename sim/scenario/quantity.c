@@ -9,9 +9,9 @@
 #include "scenario/scenario.h"
 
 /* clang-format off */
-#define X(symbol, name, argument, bare, counts, whole) {name, #argument, QUANTITY_##argument, bare},
+#define X(symbol, name, argument, bare, counts, whole, line) {name, #argument, line, QUANTITY_##argument, bare},
 static const struct {
-  const char *name, *argument_name;
+  const char *name, *argument_name, *line;
   enum quantity_argument argument;
   bool may_be_bare;
 } quantities[QUANTITY_COUNT] = {QUANTITIES(X)};
@@ -28,6 +28,21 @@ int quantity_find(const char *name)
 enum quantity_argument quantity_argument(enum quantity quantity)
 {
   return quantities[quantity].argument;
+}
+
+const char *quantity_name(enum quantity quantity)
+{
+  return quantities[quantity].name;
+}
+
+const char *quantity_line(enum quantity quantity)
+{
+  return quantities[quantity].line;
+}
+
+const char *quantity_argument_name(enum quantity quantity)
+{
+  return quantities[quantity].argument_name;
 }
 
 const char *quantity_list(char *out, size_t size)

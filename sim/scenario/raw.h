@@ -73,7 +73,7 @@ struct raw_timing {
 };
 
 struct raw_hooks {
-#define X(symbol, name, key) char *name;
+#define X(symbol, name, key, line) char *name;
   HOOKS(X)
 #undef X
 };

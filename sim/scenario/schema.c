@@ -69,7 +69,7 @@ static const cyaml_schema_field_t pki_fields[] = {
 static const cyaml_schema_field_t timing_fields[] = {
   TEXT("profile", struct raw_timing, profile), TEXT("pace", struct raw_timing, pace), CYAML_FIELD_END};
 static const cyaml_schema_field_t hooks_fields[] = {
-#define X(symbol, name, key) TEXT(key, struct raw_hooks, name),
+#define X(symbol, name, key, line) TEXT(key, struct raw_hooks, name),
   HOOKS(X)
 #undef X
   CYAML_FIELD_END};

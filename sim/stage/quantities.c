@@ -152,7 +152,7 @@ static bool is_lost(const struct stage *stage, size_t index, const struct fleet_
 }
 
 /* clang-format off */
-#define X(symbol, name, argument, bare, counts, whole) {counts, whole},
+#define X(symbol, name, argument, bare, counts, whole, line) {counts, whole},
 static const struct {
   predicate *counts, *whole;
 } observed[QUANTITY_COUNT] = {QUANTITIES(X)};

@@ -10,9 +10,15 @@
 #include <cmocka.h>
 
 #include "base/files.h"
+#include "base/hooks.h"
 #include "cli/overrides.h"
 #include "cli/verbs.h"
+#include "fleetsim/failure.h"
+#include "fleetsim/ota.h"
+#include "report/metrics.h"
 #include "said.h"
+#include "scenario/quantity.h"
+#include "steps/steps.h"
 
 #define STORY FLEETSIM_SOURCE_DIR "/scenarios/root-ca-rotation.yaml"
 
@@ -343,6 +349,46 @@ static void a_verb_says_what_it_wants(void **state)
   }
 }
 
+static const char *explained(const char *name)
+{
+  char words[120];
+  snprintf(words, sizeof words, "explain %s", name);
+  said_by(&cli_fleetsim, words, &said);
+  if (said.code != EXIT_CODE_PASS) fail_msg("%s: %s", words, said.err);
+  assert_non_null(strstr(said.out, name));
+  return said.out;
+}
+
+static void explain_knows_every_name_that_a_user_meets(void **state)
+{
+  (void) state;
+  for (int f = DEVICE_FAIL_NONE + 1; f < DEVICE_FAIL_COUNT; f++)
+    assert_non_null(strstr(explained(device_failure_name((enum device_failure) f)), "To do: "));
+  for (int m = 0; m < METRIC_COUNT; m++) explained(metric_name((enum metric) m));
+  for (int q = 0; q < QUANTITY_COUNT; q++) explained(quantity_name((enum quantity) q));
+  for (int h = 0; h < HOOK_COUNT; h++) explained(hook_key((enum hook_kind) h));
+  for (int s = DEVICE_OTA_NONE + 1; s < DEVICE_OTA_STATUS_COUNT; s++)
+    explained(device_ota_status_name((enum device_ota_status) s));
+  for (size_t k = 0; steps_kinds[k] != NULL; k++) explained(steps_kinds[k]->name);
+#define X(variable, key, line) explained(variable);
+  HOOK_FACTS(X)
+#undef X
+}
+
+static void explain_takes_groups_and_ends_of_names(void **state)
+{
+  (void) state;
+  assert_non_null(strstr(explained("revoke"), "revoke.unrefused"));
+  assert_null(strstr(explained("revoke.refuse_ms"), "revoke.refuse_full_ms"));
+  assert_non_null(strstr(explained("not_trusted"), "connect.tls.not_trusted"));
+  assert_null(strstr(explained("connect.tls."), "connect.mqtt"));
+  said_by(&cli_fleetsim, "explain connect.tsl", &said);
+  assert_int_equal(said.code, EXIT_CODE_USAGE);
+  assert_string_equal(
+      said.err, "fleetsim explain: there is no step, quantity, metric, failure, status or hook "
+                "'connect.tsl': 'fleetsim explain' lists them all\n");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -359,6 +405,8 @@ int main(void)
       cmocka_unit_test(a_set_without_its_value_is_refused_and_hides_a_password),
       cmocka_unit_test(overrides_end_at_their_limit),
       cmocka_unit_test(a_verb_says_what_it_wants),
+      cmocka_unit_test(explain_knows_every_name_that_a_user_meets),
+      cmocka_unit_test(explain_takes_groups_and_ends_of_names),
   };
   return cmocka_run_group_tests(tests, make_work, remove_work);
 }
