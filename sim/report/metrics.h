@@ -136,6 +136,7 @@
   X(OTA_UPDATED,        "ota.updated",               COUNTER,   SUM,  "updates whose image runs and has confirmed itself") \
   X(OTA_BRICKED,        "ota.bricked",               GAUGE,     SUM,  "devices that found no image to boot: must be 0") \
   X(OTA_DISAGREE,       "ota.disagree",              GAUGE,     SUM,  "devices whose last report is not what they have done: must be 0") \
+  X(OTA_UNFINISHED,     "ota.unfinished",            GAUGE,     SUM,  "devices whose last rollout was one in the background that nobody called off, and that have not confirmed its image") \
   X(OTA_POWER_CUTS,     "ota.power_cuts",            COUNTER,   SUM,  "power cuts, each in the middle of an operation on flash or non-volatile memory") \
   X(OTA_FLASH_OPERATIONS, "ota.flash_operations",    COUNTER,   SUM,  "sectors that devices erased and stretches that they programmed in their image slots") \
   X(OTA_DOWNLOAD,       "ota.download_ms",           HISTOGRAM, EACH, "manifest accepted to image whole and its signature good") \

@@ -37,6 +37,7 @@ struct stage_rollout {
   struct rollout *rollout;
   size_t image;    /* index of scenario.ota.images, and of stage_ota.images */
   uint32_t serial; /* of the manifest that it sends */
+  bool background; /* no step waits for it, so none has judged it */
 };
 
 /* What a device reported last. */

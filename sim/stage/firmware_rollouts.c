@@ -198,8 +198,10 @@ int stage_ota_roll_out(struct stage *stage, const struct scenario_step *step, st
   uint32_t *devices = targets_of(stage, TARGETS_ALL, &step->who, &count);
   if (devices == NULL) return -1;
   struct stage_rollout *rollout = &ota->rollouts[ota->rollout_count];
-  *rollout = (struct stage_rollout){
-      .stage = stage, .image = step->image, .serial = ota->images[step->image].manifest.serial};
+  *rollout = (struct stage_rollout){.stage = stage,
+                                    .image = step->image,
+                                    .serial = ota->images[step->image].manifest.serial,
+                                    .background = step->rollout.background};
   struct rollout_config config = {.devices = devices,
                                   .count = keep_reachable(stage, devices, count),
                                   .fleet_size = fleet_size(stage->fleet),
@@ -286,11 +288,32 @@ bool stage_ota_is_quiet(const struct stage *stage)
   return stage_ota_disagree(stage) == 0;
 }
 
+/* The latest rollout that was for it counts. */
+static bool is_unfinished(const struct stage *stage, uint32_t device)
+{
+  for (size_t r = stage->ota->rollout_count; r > 0; r--) {
+    const struct stage_rollout *of = &stage->ota->rollouts[r - 1];
+    if (!rollout_is_for(of->rollout, device)) continue;
+    enum device_ota_status heard = rollout_heard(of->rollout, device);
+    return of->background && rollout_state(of->rollout) != ROLLOUT_CANCELLED &&
+           heard != DEVICE_OTA_CONFIRMED && heard != DEVICE_OTA_SAME;
+  }
+  return false;
+}
+
+static size_t count_unfinished(const struct stage *stage)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < fleet_size(stage->fleet); i++) n += is_unfinished(stage, (uint32_t) i);
+  return n;
+}
+
 void stage_ota_gauges(struct stage *stage)
 {
   if (stage->ota == NULL) return;
   stage_ota_look_at_server(stage);
   metrics_set(stage->metrics, METRIC_OTA_DISAGREE, (double) stage_ota_disagree(stage));
+  metrics_set(stage->metrics, METRIC_OTA_UNFINISHED, (double) count_unfinished(stage));
   metrics_set(stage->metrics, METRIC_OTA_REQUESTS_PEAK, (double) stage->ota->requests.most);
   metrics_set(stage->metrics, METRIC_OTA_SERVED_PEAK, (double) stage->ota->served.most);
 }
