@@ -51,8 +51,8 @@ static void print_wrapped(const char *text)
 }
 
 /* One entry, under the heading of its kind where that is the first; `more` may be NULL or "". */
-static void print_entry(struct asked *asked, const char *kind, const char *name, const char *line,
-                        const char *more)
+static void say_name(struct asked *asked, const char *kind, const char *name, const char *line,
+                     const char *more)
 {
   if (asked->kind != kind) printf("%s%s\n", asked->found > 0 ? "\n" : "", kind);
   asked->kind = kind;
@@ -68,10 +68,9 @@ static void explain_metrics(struct asked *asked)
   for (int m = 0; m < METRIC_COUNT; m++) {
     bool times = metric_kind((enum metric) m) == METRIC_KIND_HISTOGRAM;
     if (is_asked(asked, metric_name((enum metric) m)))
-      print_entry(asked, kind, metric_name((enum metric) m), metric_line((enum metric) m),
-                  times
-                      ? "a distribution: add .count, .min, .mean, .p50, .p90, .p99, .p99_9 or .max"
-                      : NULL);
+      say_name(asked, kind, metric_name((enum metric) m), metric_line((enum metric) m),
+               times ? "a distribution: add .count, .min, .mean, .p50, .p90, .p99, .p99_9 or .max"
+                     : NULL);
   }
 }
 
@@ -84,7 +83,7 @@ static void explain_quantities(struct asked *asked)
     if (!is_asked(asked, quantity_name((enum quantity) q))) continue;
     snprintf(name, sizeof name, "%s%s%s%s", quantity_name((enum quantity) q), bare ? "" : "(",
              bare ? "" : quantity_argument_name((enum quantity) q), bare ? "" : ")");
-    print_entry(asked, kind, name, quantity_line((enum quantity) q), NULL);
+    say_name(asked, kind, name, quantity_line((enum quantity) q), NULL);
   }
 }
 
@@ -96,8 +95,7 @@ static void explain_failures(struct asked *asked)
     enum device_failure failure = (enum device_failure) f;
     if (!is_asked(asked, device_failure_name(failure))) continue;
     snprintf(advice, sizeof advice, "To do: %s", advice_of(failure));
-    print_entry(asked, kind, device_failure_name(failure), device_failure_sentence(failure),
-                advice);
+    say_name(asked, kind, device_failure_name(failure), device_failure_sentence(failure), advice);
   }
 }
 
@@ -106,8 +104,8 @@ static void explain_statuses(struct asked *asked)
   static const char kind[] = "statuses of an update: ota(STATUS), reported(STATUS)";
   for (int s = DEVICE_OTA_NONE + 1; s < DEVICE_OTA_STATUS_COUNT; s++)
     if (is_asked(asked, device_ota_status_name((enum device_ota_status) s)))
-      print_entry(asked, kind, device_ota_status_name((enum device_ota_status) s),
-                  device_ota_status_sentence((enum device_ota_status) s), NULL);
+      say_name(asked, kind, device_ota_status_name((enum device_ota_status) s),
+               device_ota_status_sentence((enum device_ota_status) s), NULL);
 }
 
 static void explain_hooks(struct asked *asked)
@@ -117,11 +115,11 @@ static void explain_hooks(struct asked *asked)
   char more[64];
   for (int h = 0; h < HOOK_COUNT; h++)
     if (is_asked(asked, hook_key((enum hook_kind) h)))
-      print_entry(asked, kind, hook_key((enum hook_kind) h), hook_line((enum hook_kind) h), NULL);
+      say_name(asked, kind, hook_key((enum hook_kind) h), hook_line((enum hook_kind) h), NULL);
 #define X(variable, key, line)                           \
   if (is_asked(asked, variable)) {                       \
     snprintf(more, sizeof more, "in JSON: \"%s\"", key); \
-    print_entry(asked, told, variable, line, more);      \
+    say_name(asked, told, variable, line, more);         \
   }
   HOOK_FACTS(X)
 #undef X
@@ -138,7 +136,7 @@ static void explain_steps(struct asked *asked)
       if (used < sizeof keys)
         used += (size_t) snprintf(keys + used, sizeof keys - used, "%s%s", used > 0 ? ", " : "",
                                   a->key);
-    print_entry(asked, kind, steps_kinds[k]->name, keys, NULL);
+    say_name(asked, kind, steps_kinds[k]->name, keys, NULL);
   }
 }
 
