@@ -439,6 +439,19 @@ static void print_times(const json_t *tree, FILE *out)
   }
 }
 
+/* Forty milliseconds are what Nagle's algorithm and a delayed acknowledgement make together (RFC 1122
+   4.2.3.2, 4.2.3.4; Linux waits 40 ms), where the line itself is short. */
+static void print_delayed_connack(const json_t *tree, FILE *out)
+{
+  const json_t *metrics = json_object_get(tree, "metrics");
+  double handshake = results_json_number(json_object_get(metrics, "handshake.wall_ms"), "p50");
+  double total = results_json_number(json_object_get(metrics, "connect.total_ms"), "p50");
+  if (handshake <= 0 || handshake > 15 || total - handshake < 38 || total - handshake > 48) return;
+  paragraph(out, 2,
+            "from TLS handshake to CONNACK pass some 40 ms: a broker or proxy without TCP_NODELAY "
+            "waits so long (mosquitto: set_tcp_nodelay true)");
+}
+
 /* What was counted on this machine as a device would take for it; never without the word, nor
    without its band. */
 static void print_modelled(const json_t *timing, FILE *out)
@@ -555,6 +568,7 @@ void summary_print(const json_t *tree, FILE *out, bool colour)
   print_revocation(tree, out);
   print_ota(tree, out);
   print_times(tree, out);
+  print_delayed_connack(tree, out);
   print_timing(tree, out);
   print_failures(tree, out);
   print_expectations(tree, out);

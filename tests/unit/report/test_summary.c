@@ -242,6 +242,29 @@ static void a_long_profile_name_breaks_the_line_and_loses_nothing(void **state)
   free(text);
 }
 
+static void forty_milliseconds_to_connack_have_a_cause(void **state)
+{
+  (void) state;
+  static const struct {
+    unsigned handshake_ms, total_ms;
+    bool told;
+  } rows[] = {{3, 44, true}, {12, 54, true}, {3, 20, false}, {3, 90, false}, {45, 86, false}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct metrics *metrics = metrics_create();
+    for (int n = 0; n < 10; n++) {
+      metrics_record_us(metrics, METRIC_HANDSHAKE_WALL, rows[i].handshake_ms * 1000);
+      metrics_record_us(metrics, METRIC_CONNECT_TOTAL, rows[i].total_ms * 1000);
+    }
+    const struct metrics *own = sample.results.metrics;
+    sample.results.metrics = metrics;
+    char *text = sample_printed(&sample, false);
+    sample.results.metrics = own;
+    if ((strstr(text, "TCP_NODELAY") != NULL) != rows[i].told) fail_msg("row %zu", i);
+    free(text);
+    metrics_destroy(metrics);
+  }
+}
+
 static void a_run_without_timing_claims_nothing(void **state)
 {
   (void) state;
@@ -737,6 +760,7 @@ int main(void)
       test(updates_are_told_wave_by_wave_and_bricked_always),
       test(a_run_without_storms_has_no_table),
       test(a_long_profile_name_breaks_the_line_and_loses_nothing),
+      test(forty_milliseconds_to_connack_have_a_cause),
       test(a_run_without_timing_claims_nothing),
       test(what_nobody_foretold_comes_first_and_is_explained),
       test(fits_one_screen_and_steers_no_terminal),
