@@ -276,9 +276,12 @@ struct broker_pair broker_probe_place(const struct broker *broker)
   return place_pair(broker, broker->ops->names->probe_chain, broker->ops->names->probe_key);
 }
 
-struct broker_pair broker_device_place(const struct broker *broker)
+struct broker_pair broker_device_place(const struct broker *broker, unsigned number)
 {
-  return place_pair(broker, broker->ops->names->device_chain, broker->ops->names->device_key);
+  char chain[64], key[64];
+  snprintf(chain, sizeof chain, "%u-%s", number, broker->ops->names->device_chain);
+  snprintf(key, sizeof key, "%u-%s", number, broker->ops->names->device_key);
+  return place_pair(broker, chain, key);
 }
 
 void broker_place(const struct broker *broker, enum broker_material what, char out[FILES_PATH_MAX])

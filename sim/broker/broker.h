@@ -213,10 +213,11 @@ struct broker_look {
   enum broker_listener listener;
   const char *from;
   unsigned turn;
+  uint32_t timeout_ms; /* 0: 5 s */
 };
 
 /* Makes one TLS connection (any certificate is taken: it is looked at, not trusted), and reports
-   what is served; 5 s. */
+   what is served. */
 void broker_probe(struct broker *broker, const struct broker_look *look, broker_seen_done done,
                   void *ctx);
 
@@ -237,10 +238,10 @@ void broker_thaw(struct broker *broker, broker_done done, void *ctx);
 void broker_close(struct broker *broker, void (*closed)(void *ctx), void *ctx);
 
 /* Where the files of a listener belong, and of somebody who asks whether he is taken
-   (broker_try_client, broker_hold): of a stranger, and of one who asks in a device's place. */
+   (broker_try_client, broker_hold): of a stranger, and of the `number`th of those who ask in a device's place. */
 struct broker_pair broker_chain_place(const struct broker *broker, enum broker_listener listener);
 struct broker_pair broker_probe_place(const struct broker *broker);
-struct broker_pair broker_device_place(const struct broker *broker);
+struct broker_pair broker_device_place(const struct broker *broker, unsigned number);
 void broker_place(const struct broker *broker, enum broker_material what, char out[FILES_PATH_MAX]);
 
 /* Before it is opened the scenario knows (scenario_broker_is). */

@@ -23,7 +23,7 @@ struct broker_names {
 };
 
 /* main.crt, main.key, prove.crt, prove.key, clients.crt, crl.pem, tickets.key, probe.crt,
-   probe.key, device.crt, device.key */
+   probe.key, 0-device.crt, 0-device.key and so on */
 extern const struct broker_names broker_names_usual;
 
 struct broker_ops {

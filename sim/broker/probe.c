@@ -90,13 +90,14 @@ void broker_probe(struct broker *broker, const struct broker_look *look, broker_
   if (bound) snprintf(probe->from, sizeof probe->from, "%s", look->from);
   error_set(&probe->error, EXIT_CODE_INTERRUPTED, "stopped");
   broker_task_begin(broker, &probe->task, on_probe_cancel);
-  tls_dial_start(&probe->dial, broker->loop,
-                 &(struct tls_dial_config){.permit = broker->config.permit,
-                                           .address = broker_address(broker, listener),
-                                           .port = broker->port[listener],
-                                           .host = broker->config.host,
-                                           .from = bound ? probe->from : NULL,
-                                           .turn = look->turn,
-                                           .timeout_ms = PROBE_MS,
-                                           .event = on_probe_event});
+  tls_dial_start(
+      &probe->dial, broker->loop,
+      &(struct tls_dial_config){.permit = broker->config.permit,
+                                .address = broker_address(broker, listener),
+                                .port = broker->port[listener],
+                                .host = broker->config.host,
+                                .from = bound ? probe->from : NULL,
+                                .turn = look->turn,
+                                .timeout_ms = look->timeout_ms != 0 ? look->timeout_ms : PROBE_MS,
+                                .event = on_probe_event});
 }

@@ -9,6 +9,7 @@
 #include "run/parts.h"
 #include "stage/books.h"
 #include "stage/list_looks.h"
+#include "stage/list_names.h"
 #include "stage/nodes.h"
 
 struct remark {

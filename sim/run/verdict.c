@@ -10,6 +10,7 @@
 
 #include "run/parts.h"
 #include "stage/books.h"
+#include "stage/callers.h"
 #include "stage/clones.h"
 #include "stage/firmware.h"
 #include "stage/gauges.h"
@@ -99,7 +100,9 @@ void run_settle(struct stage *stage)
   fleet_set_telemetry(stage->fleet, &(struct fleet_telemetry){.on = false});
   if (!stage->aborted) stage_wait(stage, is_settled, NULL, SETTLE_MS);
   if (!stage->aborted) stage_wait(stage, is_heard, NULL, OFFICE_MS);
-  if (!stage->aborted) (void) stage_look_at_list(stage, true);
+  if (!stage->aborted) (void) stage_look_at_list(stage, STAGE_LIST_AT_END);
+  if (!stage->aborted && stage_callers_try_again(stage, "at the end of the run") == STEP_FAILED)
+    stage->at_end = stage->error;
   stage_collect(stage);
   stage_gauges(stage);
   stage_close_books(stage);
@@ -152,6 +155,9 @@ static enum exit_code decide(struct stage *stage)
     return stage->error.code;
   }
   bool failed = first_failure(stage, results->message, sizeof results->message) != NULL;
+  if (!failed && stage->at_end.code != 0)
+    snprintf(results->message, sizeof results->message, "%s", stage->at_end.text);
+  failed = failed || stage->at_end.code != 0;
   results->verdict = failed ? "fail" : "pass";
   return failed ? EXIT_CODE_FAIL : EXIT_CODE_PASS;
 }

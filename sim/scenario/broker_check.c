@@ -15,6 +15,15 @@
 /* of TERMINATOR_CLIENTS_MAX; the operator and probes come beside them */
 #define TERMINATED_DEVICES_MAX 8000u
 
+uint64_t scenario_look_ms(const struct scenario *scenario)
+{
+  const struct device_profile *profile = &scenario->device;
+  uint64_t ms = (uint64_t) profile->tcp_timeout_ms + profile->handshake_timeout_ms +
+                profile->connack_timeout_ms;
+  if (ms < SCENARIO_LOOK_MIN_MS) return SCENARIO_LOOK_MIN_MS;
+  return ms < SCENARIO_LOOK_MAX_MS ? ms : SCENARIO_LOOK_MAX_MS;
+}
+
 bool scenario_broker_is(const struct scenario *scenario, enum broker_trait trait)
 {
   return broker_kind_is(scenario->broker_kind, trait);

@@ -57,16 +57,18 @@ uint64_t print_hook_ms(const struct scenario *s)
 
 uint64_t print_list_ms(const struct scenario *s)
 {
-  return scenario_broker_is(s, BROKER_HOOKED) ? 2 * 10000u : 0;
+  return scenario_broker_is(s, BROKER_HOOKED) ? 2 * (10000 + 2 * scenario_look_ms(s)) : 0;
 }
 
-/* Elsewhere it is proven: sessions are opened, twice at most, and must end, and then every address
-   must take the back office and devices again. */
+/* Elsewhere it is proven: every address is looked at, sessions are opened, twice at most, and must end,
+   and then every address must answer and take the back office and devices again, in 20 s each and what
+   the last look takes. */
 uint64_t print_restart_ms(const struct scenario *s, const struct scenario_step *step)
 {
   (void) step;
   bool hooked = scenario_broker_is(s, BROKER_HOOKED);
-  return PRINT_BROKER_MS + (hooked ? 30000 + s->node_count * 40000u : 0);
+  uint64_t before_ms = (s->node_count + 3) * scenario_look_ms(s);
+  return PRINT_BROKER_MS + (hooked ? 10000 + before_ms + s->node_count * 3 * 25000u : 0);
 }
 
 uint64_t print_apply_ms(const struct scenario *s, const struct scenario_step *step)

@@ -427,6 +427,12 @@ bool scenario_is_loopback(const char *host);
 /* What is true of the broker that it is about. */
 bool scenario_broker_is(const struct scenario *scenario, enum broker_trait trait);
 
+/* How long one look at a broker waits for an answer: as long as a device does (device.timeouts up to
+ * CONNACK), 5 s at least and 60 s at most. */
+#define SCENARIO_LOOK_MIN_MS 5000u
+#define SCENARIO_LOOK_MAX_MS 60000u
+uint64_t scenario_look_ms(const struct scenario *scenario);
+
 /* What a step does where it does not say `apply`: `local`, unless a remote broker has no hook for
    that. */
 enum scenario_apply scenario_default_apply(const struct scenario *scenario,

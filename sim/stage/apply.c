@@ -9,6 +9,7 @@
 #include "stage/books.h"
 #include "stage/heard.h"
 #include "stage/list_looks.h"
+#include "stage/list_names.h"
 #include "stage/nodes.h"
 #include "stage/operation.h"
 #include "stage/restart.h"
@@ -96,14 +97,15 @@ static bool shows(const struct stage_seen *seen, const void *fingerprint)
 /* Looks at what is served until it is the leaf that was written, at every look of a round. */
 static enum step_outcome await_leaf(struct stage *stage, size_t node, enum broker_listener listener)
 {
-  const struct stage_visitor anybody = {.listener = listener};
   uint64_t within_ms = stage->broker_ms > 0 ? stage->broker_ms : PROBE_WITHIN_MS;
   uint64_t until_ms = stage_elapsed_ms(stage) + within_ms;
   struct stage_round round;
   const struct stage_seen *other;
   unsigned right;
   for (;;) {
-    if (stage_round(stage, node, &anybody, 1, &round) != STEP_DONE) return STEP_ABORTED;
+    const struct stage_visitor anybody = {
+        .node = node, .listener = listener, .timeout_ms = stage_look_until(stage, until_ms)};
+    if (stage_round(stage, &anybody, 1, &round) != STEP_DONE) return STEP_ABORTED;
     right = stage_round_right(&round, shows, stage->nodes[node].fingerprint[listener], &other);
     if (other == NULL) return STEP_DONE;
     if (!stage_pause(stage, PROBE_PAUSE_MS)) return STEP_ABORTED;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "stage/list_names.h"
+#include "stage/looks.h"
 #include "stage/nodes.h"
 #include "stage/rounds.h"
 #include "stage/wait.h"
@@ -19,6 +21,7 @@ struct caller {
   const char *root;
   bool restarted; /* the broker was */
   bool welcome;
+  const char *when; /* he was asked about before; NULL: the first time */
   struct broker_pair files;
 };
 
@@ -36,17 +39,21 @@ static enum step_outcome fail_answer(struct stage *stage, size_t node, const str
   snprintf(late, sizeof late, "%s reads its CA file at start only: use apply: restart",
            broker_name(broker));
   const char *hint =
-      broker_trusts_at_start_only(broker) && !caller->restarted ? late
+      caller->when != NULL ? "it was otherwise before: does something put an older CA file back?"
+      : broker_trusts_at_start_only(broker) && !caller->restarted ? late
       : broker_is(broker, BROKER_HOOKED)
           ? "do the hooks install FLEETSIM_CLIENT_CA, all of it and nothing else, and have it "
             "read? If it is slower than that, give the step a longer 'within'"
           : "was it told?";
   error_set(&stage->error, EXIT_CODE_FAIL,
-            "the broker at %s port %u %s a client certificate under %s%s after %.3g s%s%s: %s",
+            "%s%sthe broker at %s port %u %s a client certificate under %s%s after %.3g s%s%s: %s",
+            caller->when != NULL ? caller->when : "", caller->when != NULL ? " " : "",
             broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN),
-            caller->welcome ? "does not take" : "still takes", caller->root,
-            some ? stage_from(wrong->from, from) : "", (double) within_ms(stage) / 1000,
-            why[0] != '\0' ? ", " : "", why, hint);
+            caller->welcome        ? "does not take"
+            : caller->when != NULL ? "takes"
+                                   : "still takes",
+            caller->root, some ? stage_from(wrong->from, from) : "",
+            (double) within_ms(stage) / 1000, why[0] != '\0' ? ", " : "", why, hint);
   return STEP_FAILED;
 }
 
@@ -55,21 +62,42 @@ static bool is_right(const struct stage_seen *seen, const void *caller)
   return seen->answered && seen->broker.takes == ((const struct caller *) caller)->welcome;
 }
 
+static bool is_not_contrary(const struct stage_seen *seen, const void *caller)
+{
+  return !seen->answered || is_right(seen, caller);
+}
+
+static enum step_outcome say_no_answer(struct stage *stage, size_t node,
+                                       const struct caller *caller)
+{
+  char note[256];
+  const struct broker *broker = stage->nodes[node].broker;
+  snprintf(note, sizeof note,
+           "whether the broker at %.100s port %u trusts %s %s was not seen: no answer",
+           broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN), caller->root,
+           caller->when);
+  stage_say(stage, note);
+  return STEP_DONE;
+}
+
 /* Asks until the answer is the one it should be, at every look of a round. */
 static enum step_outcome await_answer(struct stage *stage, size_t node, const struct caller *caller)
 {
-  const struct stage_visitor visitor = {.files = &caller->files};
   uint64_t until_ms = stage_elapsed_ms(stage) + within_ms(stage);
   struct stage_round round;
   const struct stage_seen *wrong;
   unsigned right;
   for (;;) {
-    if (stage_round(stage, node, &visitor, 1, &round) != STEP_DONE) return STEP_ABORTED;
+    const struct stage_visitor visitor = {
+        .node = node, .files = &caller->files, .timeout_ms = stage_look_until(stage, until_ms)};
+    if (stage_round(stage, &visitor, 1, &round) != STEP_DONE) return STEP_ABORTED;
     right = stage_round_right(&round, is_right, caller, &wrong);
     if (wrong == NULL) return STEP_DONE;
     if (!stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
     if (stage_elapsed_ms(stage) >= until_ms) break;
   }
+  if (caller->when != NULL) (void) stage_round_right(&round, is_not_contrary, caller, &wrong);
+  if (wrong == NULL) return say_no_answer(stage, node, caller);
   return fail_answer(stage, node, caller, right > 0, wrong);
 }
 
@@ -99,25 +127,18 @@ static enum step_outcome try_root(struct stage *stage, int only, struct caller *
 }
 
 static enum step_outcome try_roots(struct stage *stage, int only, const struct pki_roots *before,
-                                   bool restarted)
+                                   const struct caller *as)
 {
   const struct pki_roots *now = &stage->client_roots;
   enum step_outcome outcome = STEP_DONE;
-  for (size_t r = 0; r < now->count && outcome == STEP_DONE; r++)
-    outcome =
-        try_root(stage, only,
-                 &(struct caller){.root = now->name[r], .restarted = restarted, .welcome = true});
-  for (size_t r = 0; r < before->count && outcome == STEP_DONE; r++)
-    if (!pki_roots_include(now, before->name[r]))
-      outcome =
-          try_root(stage, only, &(struct caller){.root = before->name[r], .restarted = restarted});
+  for (size_t r = 0; r < now->count + before->count && outcome == STEP_DONE; r++) {
+    struct caller caller = *as;
+    caller.welcome = r < now->count;
+    caller.root = caller.welcome ? now->name[r] : before->name[r - now->count];
+    if (!caller.welcome && pki_roots_include(now, caller.root)) continue;
+    outcome = try_root(stage, only, &caller);
+  }
   return outcome;
-}
-
-enum step_outcome stage_callers_try(struct stage *stage, const struct pki_roots *before,
-                                    bool restarted)
-{
-  return try_roots(stage, -1, before, restarted);
 }
 
 /* Several steps may be missed: what any of them dropped is asked about, unless the last has it
@@ -128,6 +149,45 @@ static void add_roots(struct pki_roots *to, const struct pki_roots *from)
     if (pki_roots_include(to, from->name[r]) || to->count == PKI_ROOTS_MAX) continue;
     memcpy(to->name[to->count++], from->name[r], sizeof to->name[0]);
   }
+}
+
+/* What several steps have dropped stays dropped, unless the last has it again. */
+static void note_tried(struct stage *stage, const struct pki_roots *before)
+{
+  struct pki_roots dropped = {.count = 0};
+  const struct pki_roots *now = &stage->client_roots;
+  add_roots(&stage->dropped_roots, before);
+  for (size_t r = 0; r < stage->dropped_roots.count; r++)
+    if (!pki_roots_include(now, stage->dropped_roots.name[r]))
+      memcpy(dropped.name[dropped.count++], stage->dropped_roots.name[r], sizeof dropped.name[0]);
+  stage->dropped_roots = dropped;
+  stage->tried_roots = *now;
+}
+
+enum step_outcome stage_callers_try(struct stage *stage, const struct pki_roots *before,
+                                    bool restarted)
+{
+  enum step_outcome outcome =
+      try_roots(stage, -1, before, &(struct caller){.restarted = restarted});
+  if (outcome == STEP_DONE) note_tried(stage, before);
+  return outcome;
+}
+
+static bool are_same(const struct pki_roots *a, const struct pki_roots *b)
+{
+  bool same = a->count == b->count;
+  for (size_t r = 0; r < a->count; r++) same = same && pki_roots_include(b, a->name[r]);
+  return same;
+}
+
+enum step_outcome stage_callers_try_again(struct stage *stage, const char *when)
+{
+  struct pki_roots dropped = stage->dropped_roots;
+  bool tried = stage->tried_roots.count > 0 && are_same(&stage->tried_roots, &stage->client_roots);
+  if (!tried || stage->rolling_back || stage_list_shuts_out(stage) ||
+      !scenario_broker_is(stage->scenario, BROKER_HOOKED))
+    return STEP_DONE;
+  return try_roots(stage, -1, &dropped, &(struct caller){.restarted = true, .when = when});
 }
 
 void stage_callers_missed(struct stage *stage, const struct pki_roots *before)
@@ -146,5 +206,5 @@ enum step_outcome stage_callers_make_up(struct stage *stage, size_t node, bool r
   if (!n->untried) return STEP_DONE;
   n->untried = false;
   n->trusted.count = 0;
-  return try_roots(stage, (int) node, &before, restarted);
+  return try_roots(stage, (int) node, &before, &(struct caller){.restarted = restarted});
 }

@@ -11,6 +11,11 @@
 enum step_outcome stage_callers_try(struct stage *stage, const struct pki_roots *before,
                                     bool restarted);
 
+/* Those that were tried so once more, `when` ("after the restart") something else may have put other
+ * files in their place, at brokers whose hooks claim and do not prove. Nobody, where the roots have
+ * changed since without being tried. Of one that does not answer the phase says so. */
+enum step_outcome stage_callers_try_again(struct stage *stage, const char *when);
+
 /* Keeps for those that are down or frozen that they are not tried, and what they trusted. */
 void stage_callers_missed(struct stage *stage, const struct pki_roots *before);
 

@@ -84,6 +84,12 @@ uint16_t stage_roots_trusted(const struct stage *stage)
   return trusted;
 }
 
+bool stage_is_trusted(const struct stage *stage, const struct stage_stand_in *stand_in)
+{
+  unsigned under = pki_chain_roots(stage->pki, stand_in->chain, stand_in->size);
+  return (under & stage_roots_trusted(stage)) != 0;
+}
+
 /* A chain is followed once: two signatures cost as much as half a handshake, and devices come back
    again and again. */
 uint16_t stage_roots_of(void *ctx, size_t index, const uint8_t *chain, size_t size)

@@ -19,8 +19,9 @@ bool stage_stands_in(struct stage *stage, const struct stage_stand_in *stand_in)
 /* Bit r: the chain in force on the device is under root r; 0: it holds none. */
 uint16_t stage_roots_in_force(struct stage *stage, size_t index);
 
-/* Bit r: the broker should trust devices by root r. */
+/* Bit r: the broker should trust devices by root r; and whether it should trust this one. */
 uint16_t stage_roots_trusted(const struct stage *stage);
+bool stage_is_trusted(const struct stage *stage, const struct stage_stand_in *stand_in);
 
 /* The fleet's hook roots_of; ctx is the stage. */
 uint16_t stage_roots_of(void *ctx, size_t index, const uint8_t *chain, size_t size);

@@ -8,6 +8,7 @@
 
 #include "stage/apply.h"
 #include "stage/list_looks.h"
+#include "stage/list_names.h"
 #include "stage/wait.h"
 
 #define PUBLISH_WITHIN_MS 70000u /* a hook has 60 s */
@@ -163,13 +164,13 @@ enum step_outcome stage_publish_crl(struct stage *stage, const struct scenario_c
                                     enum scenario_apply apply)
 {
   /* whoever is taken off it now has been on it until now */
-  if (stage_look_at_list(stage, false) != STEP_DONE) return STEP_ABORTED;
+  if (stage_look_at_list(stage, STAGE_LIST_BEFORE_NEXT) != STEP_DONE) return STEP_ABORTED;
   if (make_and_tell(stage, crl, apply == SCENARIO_APPLY_NONE) != 0) return stage_give_up(stage);
   if (stage_wait_broker(stage, broker_crl_published, PUBLISH_WITHIN_MS) != 0) return STEP_ABORTED;
   enum step_outcome outcome = stage_broker_apply(stage, apply, -1);
   if (outcome == STEP_DONE && apply != SCENARIO_APPLY_NONE) {
     stage_list_say_untried(stage);
-    outcome = stage_look_at_list(stage, false);
+    outcome = stage_look_at_list(stage, STAGE_LIST_TAKEN);
   }
   /* as far as it was told to */
   if (outcome != STEP_ABORTED) fleet_crl_taken(stage->fleet);

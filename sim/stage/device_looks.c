@@ -5,7 +5,9 @@
 #define _POSIX_C_SOURCE 200809L
 #include "stage/device_looks.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,18 +15,7 @@
 #include "stage/logins.h"
 #include "stage/wait.h"
 
-#define LOOK_MIN_MS    5000u
-#define LOOK_MAX_MS    60000u
 #define TOLD_WITHIN_MS 200u
-
-/* A machine that devices wait for is waited for. */
-static uint32_t look_ms(const struct stage *stage)
-{
-  const struct device_profile *profile = &stage->scenario->device;
-  uint64_t ms = (uint64_t) profile->tcp_timeout_ms + profile->handshake_timeout_ms +
-                profile->connack_timeout_ms;
-  return ms < LOOK_MIN_MS ? LOOK_MIN_MS : ms > LOOK_MAX_MS ? LOOK_MAX_MS : (uint32_t) ms;
-}
 
 /* --- What is made of an answer ---------------------------------------------------------------- */
 
@@ -74,6 +65,7 @@ static void count_answer(struct stage_entry *entry, const struct stage_seen *loo
   entry->open = entry->open || in;
   entry->welcome = entry->welcome || (in && !by_tls);
   entry->shut = entry->shut || away;
+  entry->out = entry->out || out;
   entry->closed = entry->closed && out;
 }
 
@@ -102,19 +94,39 @@ static void compare(struct stage_entry *entry, const struct stage_round *listed,
   if (alike != NULL && is_answered(alike)) entry->alike = alike->broker.failure;
 }
 
-/* --- Whose session it ends -------------------------------------------------------------------- */
+/* --- Looks that are open at once -------------------------------------------------------------- */
 
 /* The session of a device as it is about to be looked at. */
 struct session {
-  bool watched;
+  bool watched, ended;
   size_t device;
+  int node;
   uint32_t connects;
 };
+
+/* Who looks: as the device of a look, or as its control. */
+struct guest {
+  struct stage_device_look *look;
+  bool control;
+  struct broker_pair files;
+  struct session session; /* of whose certificate it is */
+};
+
+struct party {
+  struct stage *stage;
+  size_t count;
+  struct guest guest[STAGE_VISITORS_MAX];
+  struct stage_visitor visitor[STAGE_VISITORS_MAX];
+  struct stage_round round[STAGE_VISITORS_MAX];
+};
+
+/* --- Whose session it ends -------------------------------------------------------------------- */
 
 static struct session session_of(const struct stage *stage, size_t device)
 {
   const struct fleet_facts *facts = fleet_facts(stage->fleet, device);
-  return (struct session){facts->online, device, facts->connects};
+  return (struct session){
+      .watched = facts->online, .device = device, .node = facts->node, .connects = facts->connects};
 }
 
 static bool session_ended(const struct stage *stage, const struct session *session)
@@ -139,80 +151,153 @@ static bool was_let_in(const struct stage_seen *look, const void *ctx)
   return is_answered(look) && look->broker.failure == DEVICE_FAIL_NONE;
 }
 
-/* Waits until the end of a session would have been told, if it is not known of the address. */
-static enum step_outcome note_end(struct stage *stage, size_t node, const struct session *session,
-                                  const struct stage_round *round, bool *ended)
+/* It was let in where it would have ended the device's session, as far as is known. */
+static bool may_have_ended(const struct party *party, size_t visitor)
 {
-  enum stage_look_ids *ids = &stage->nodes[node].look_ids;
   const struct stage_seen *other;
-  bool in = stage_round_right(round, was_let_in, NULL, &other) > 0;
-  *ended = false;
-  if (!in || !session->watched || *ids == STAGE_IDS_OURS) return STEP_DONE;
-  if (!stage_pause(stage, TOLD_WITHIN_MS)) return STEP_ABORTED;
-  *ended = session_ended(stage, session);
-  if (*ended) say_ended(stage, node, session);
-  if (*ids == STAGE_IDS_UNKNOWN) *ids = *ended ? STAGE_IDS_OF_CERTIFICATES : STAGE_IDS_OURS;
+  size_t node = party->visitor[visitor].node;
+  return party->guest[visitor].session.watched &&
+         party->stage->nodes[node].look_ids != STAGE_IDS_OURS &&
+         stage_round_right(&party->round[visitor], was_let_in, NULL, &other) > 0;
+}
+
+/* Of several looks as one device the one where its session was is likelier; and one is enough. */
+static bool is_anothers(const struct party *party, size_t visitor)
+{
+  const struct session *own = &party->guest[visitor].session;
+  bool home = (int) party->visitor[visitor].node == own->node;
+  for (size_t v = 0; v < party->count; v++) {
+    const struct session *other = &party->guest[v].session;
+    if (v == visitor || other->device != own->device || !may_have_ended(party, v)) continue;
+    if (other->ended || (!home && (int) party->visitor[v].node == own->node)) return true;
+  }
+  return false;
+}
+
+static void note_end(struct party *party, size_t visitor)
+{
+  struct session *session = &party->guest[visitor].session;
+  size_t node = party->visitor[visitor].node;
+  enum stage_look_ids *ids = &party->stage->nodes[node].look_ids;
+  if (!may_have_ended(party, visitor) || is_anothers(party, visitor)) return;
+  session->ended = session_ended(party->stage, session);
+  if (session->ended) say_ended(party->stage, node, session);
+  if (*ids == STAGE_IDS_UNKNOWN) *ids = session->ended ? STAGE_IDS_OF_CERTIFICATES : STAGE_IDS_OURS;
+}
+
+/* Waits until the ends of sessions would have been told. The controls first: nobody but a look ends
+   theirs. */
+static enum step_outcome note_ends(struct party *party)
+{
+  bool any = false;
+  for (size_t v = 0; v < party->count; v++) any = any || may_have_ended(party, v);
+  if (any && !stage_pause(party->stage, TOLD_WITHIN_MS)) return STEP_ABORTED;
+  for (size_t v = 0; v < party->count; v++)
+    if (party->guest[v].control) note_end(party, v);
+  for (size_t v = 0; v < party->count; v++)
+    if (!party->guest[v].control) note_end(party, v);
   return STEP_DONE;
+}
+
+/* Once for each device, whichever of them has ended its session. */
+static void close_looks(struct party *party)
+{
+  for (size_t v = 0; v < party->count; v++) {
+    struct guest *guest = &party->guest[v];
+    bool earlier = false;
+    for (size_t w = 0; w < party->count && !guest->control; w++) {
+      const struct guest *other = &party->guest[w];
+      if (other->control || other->session.device != guest->session.device) continue;
+      guest->look->entry.ended = guest->look->entry.ended || other->session.ended;
+      earlier = earlier || w < v;
+    }
+    if (!guest->control && !earlier)
+      fleet_look_closes(party->stage->fleet, guest->session.device, guest->look->entry.ended);
+  }
 }
 
 /* --- The looks -------------------------------------------------------------------------------- */
 
-static enum step_outcome look_beside(struct stage *stage, size_t node,
-                                     const struct stage_visitor visitors[2],
-                                     const struct stage_control *control, struct stage_entry *entry)
+/* Everybody has files and ids of his own. */
+static int invite(struct party *party, struct stage_device_look *look, bool control,
+                  uint64_t timeout_ms)
 {
-  struct stage_round round[STAGE_VISITORS_MAX];
-  size_t device = visitors[0].device;
-  struct session own = session_of(stage, device), other = {.watched = false};
-  bool ended = false;
-  if (control->any && !control->nobodys) other = session_of(stage, control->as.device);
-  fleet_look_opens(stage->fleet, device);
-  enum step_outcome outcome = stage_round(stage, node, visitors, control->any ? 2 : 1, round);
-  *entry = (struct stage_entry){.closed = true};
-  for (unsigned i = 0; i < round[0].count; i++) count_answer(entry, &round[0].look[i]);
-  if (control->any) compare(entry, &round[0], &round[1]);
-  /* the control first: nobody but a look ends its session */
-  if (outcome == STEP_DONE && control->any)
-    outcome = note_end(stage, node, &other, &round[1], &ended);
-  if (outcome == STEP_DONE) outcome = note_end(stage, node, &own, &round[0], &entry->ended);
-  fleet_look_closes(stage->fleet, device, entry->ended);
+  struct stage *stage = party->stage;
+  const struct stage_stand_in *as = control ? &look->control.as : &look->as;
+  bool nobodys = control && look->control.nobodys;
+  size_t v = party->count++;
+  struct guest *guest = &party->guest[v];
+  *guest = (struct guest){
+      .look = look, .control = control, .files = broker_device_place(stage->broker, (unsigned) v)};
+  if (!nobodys) guest->session = session_of(stage, as->device);
+  party->visitor[v] = (struct stage_visitor){.node = look->node,
+                                             .files = &guest->files,
+                                             .bare = stage->scenario->device.no_certificate,
+                                             .login = nobodys ? (struct login){NULL, NULL}
+                                                              : stage_login(stage, as->device),
+                                             .as_device = true,
+                                             .device = look->as.device,
+                                             .id = (unsigned) v * STAGE_ROUND_MAX,
+                                             .timeout_ms = timeout_ms};
+  return control ? stage_control_write(stage, &look->control, &guest->files)
+                 : pki_write_device_with(stage->pki, as->device, as->chain, as->size,
+                                         guest->files.certificate, guest->files.key, &stage->error);
+}
+
+/* A control's visitor follows its look's. */
+static void judge(struct party *party)
+{
+  for (size_t v = 0; v < party->count; v++) {
+    struct stage_entry *entry = &party->guest[v].look->entry;
+    if (party->guest[v].control) {
+      compare(entry, &party->round[v - 1], &party->round[v]);
+      continue;
+    }
+    *entry = (struct stage_entry){.closed = true};
+    for (unsigned i = 0; i < party->round[v].count; i++)
+      count_answer(entry, &party->round[v].look[i]);
+  }
+}
+
+static enum step_outcome look_at_once(struct party *party)
+{
+  struct stage *stage = party->stage;
+  for (size_t v = 0; v < party->count; v++)
+    if (!party->guest[v].control) fleet_look_opens(stage->fleet, party->guest[v].session.device);
+  enum step_outcome outcome = stage_round(stage, party->visitor, party->count, party->round);
+  judge(party);
+  if (outcome == STEP_DONE) outcome = note_ends(party);
+  close_looks(party);
   return outcome;
 }
 
-static void remove_files(const struct broker_pair *files)
+static void send_home(struct party *party)
 {
-  (void) unlink(files->key);
-  (void) unlink(files->certificate);
+  for (size_t v = 0; v < party->count; v++) {
+    (void) unlink(party->guest[v].files.key);
+    (void) unlink(party->guest[v].files.certificate);
+  }
+  free(party);
 }
 
-enum step_outcome stage_look_as_device(struct stage *stage, size_t node,
-                                       const struct stage_stand_in *stand_in,
-                                       const struct stage_control *control,
-                                       struct stage_entry *entry)
+enum step_outcome stage_look_as_devices(struct stage *stage,
+                                        struct stage_device_look *const looks[], size_t count,
+                                        uint64_t timeout_ms)
 {
-  const struct stage_control nobody = {.any = false};
-  struct broker_pair files = broker_device_place(stage->broker);
-  struct broker_pair beside = broker_probe_place(stage->broker);
-  struct stage_visitor visitors[STAGE_VISITORS_MAX] = {{.files = &files,
-                                                        .as_device = true,
-                                                        .device = stand_in->device,
-                                                        .timeout_ms = look_ms(stage)}};
-  if (control == NULL) control = &nobody;
-  visitors[0].bare = stage->scenario->device.no_certificate;
-  visitors[0].login = stage_login(stage, stand_in->device);
-  visitors[1] = visitors[0];
-  visitors[1].files = &beside;
-  visitors[1].id = STAGE_ROUND_MAX;
-  visitors[1].login = control->any && !control->nobodys ? stage_login(stage, control->as.device)
-                                                        : (struct login){NULL, NULL};
-  bool written =
-      pki_write_device_with(stage->pki, stand_in->device, stand_in->chain, stand_in->size,
-                            files.certificate, files.key, &stage->error) == 0 &&
-      (!control->any || stage_control_write(stage, control, &beside) == 0);
-  enum step_outcome outcome =
-      written ? look_beside(stage, node, visitors, control, entry) : stage_give_up(stage);
-  remove_files(&files);
-  if (control->any) remove_files(&beside);
+  struct party *party = calloc(1, sizeof *party);
+  bool good = party != NULL;
+  assert(count <= STAGE_DEVICE_LOOKS_MAX);
+  if (party == NULL) {
+    error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory to look at brokers");
+    return stage_give_up(stage);
+  }
+  party->stage = stage;
+  for (size_t i = 0; i < count && good; i++) {
+    good = invite(party, looks[i], false, timeout_ms) == 0;
+    if (good && looks[i]->control.any) good = invite(party, looks[i], true, timeout_ms) == 0;
+  }
+  enum step_outcome outcome = good ? look_at_once(party) : stage_give_up(stage);
+  send_home(party);
   return outcome;
 }
 

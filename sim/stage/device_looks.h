@@ -11,6 +11,7 @@
 struct stage_entry {
   bool open;    /* at least one was let in: CONNACK 0, or as by_tls */
   bool closed;  /* each was kept out, by TLS or as not authorised, by somebody with a certificate */
+  bool out;     /* at least one was kept out so */
   bool shut;    /* at least one was turned away: it was not let in, nor ended for want of time */
   bool welcome; /* at least one had CONNACK 0 */
   bool no_word; /* at least one was neither: it says nothing of the certificate */
@@ -30,15 +31,22 @@ struct stage_entry {
   enum device_failure alike;
 };
 
-/* Looks at `node`, all at once and at the addresses of its name in turn: one from the device's own
- * source address, and from the fleet's as many as else prove something there; and as many from the
- * same places as `control`, if there is one. Each has as long as a device's attempt (device.timeouts
- * up to CONNACK), 5 s at least and 60 s at most. The keys are in files (0600) of the broker's folder
- * meanwhile. DONE, or ABORTED. */
-enum step_outcome stage_look_as_device(struct stage *stage, size_t node,
-                                       const struct stage_stand_in *stand_in,
-                                       const struct stage_control *control,
-                                       struct stage_entry *entry);
+/* As whom one address is looked at. */
+struct stage_device_look {
+  size_t node;
+  struct stage_stand_in as;
+  struct stage_control control; /* who is looked at beside it, if there is one */
+  struct stage_entry entry;     /* what comes of it */
+};
+#define STAGE_DEVICE_LOOKS_MAX (STAGE_VISITORS_MAX / 2)
+
+/* Looks as each of them, all at once and at the addresses of a node's name in turn: one from the
+ * device's own source address, and from the fleet's as many as else prove something there; and as many
+ * from the same places as the control. Each has `timeout_ms`. The keys are in files (0600) of the
+ * broker's folder meanwhile. DONE, or ABORTED. */
+enum step_outcome stage_look_as_devices(struct stage *stage,
+                                        struct stage_device_look *const looks[], size_t count,
+                                        uint64_t timeout_ms);
 
 /* "localhost port 8883", and of several addresses the name of this one before it. */
 #define STAGE_ADDRESS_MAX 160

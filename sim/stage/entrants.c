@@ -4,17 +4,18 @@
 #include "stage/entrants.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "stage/chains.h"
 #include "stage/device_looks.h"
 #include "stage/device_names.h"
+#include "stage/list_names.h"
+#include "stage/looks.h"
 #include "stage/nodes.h"
 #include "stage/wait.h"
 
 #define BACK_WITHIN_MS 20000u
 #define PAUSE_MS       250u
-#define LIST_LASTS_S   60 /* one that ends sooner may end meanwhile */
 
 static bool has(const struct stage_entrants *entrants, uint64_t issuers)
 {
@@ -41,31 +42,52 @@ static void choose(struct stage *stage, bool online, struct stage_entrants *out)
   }
 }
 
-static bool list_shuts_out(const struct stage *stage)
-{
-  return stage->list_unchecked || (stage->list_ends_s != 0 &&
-                                   stage->list_ends_s <= world_unix_s(stage->world) + LIST_LASTS_S);
-}
-
 /* Why nobody stands for an address: of the last look there. */
 struct unseen {
   bool looked, shut;
   enum device_failure failure;
 };
 
-static enum step_outcome look_at_all(struct stage *stage, struct stage_entrants *entrants, size_t i,
+/* All of them at every address. */
+struct crowd {
+  struct stage_device_look look[STAGE_ENTRANTS_MAX * SCENARIO_NODES_MAX];
+  struct stage_device_look *at[STAGE_ENTRANTS_MAX * SCENARIO_NODES_MAX];
+  size_t of[STAGE_ENTRANTS_MAX * SCENARIO_NODES_MAX]; /* the entrant */
+  size_t count;
+};
+
+static void gather_crowd(struct stage *stage, const struct stage_entrants *entrants,
+                         struct crowd *out)
+{
+  for (size_t i = 0; i < entrants->count; i++)
+    for (size_t n = 0; n < stage->scenario->node_count; n++) {
+      if (!stage_is_reachable(stage, n)) continue;
+      out->look[out->count] = (struct stage_device_look){.node = n, .as = entrants->as[i]};
+      out->at[out->count] = &out->look[out->count];
+      out->of[out->count++] = i;
+    }
+}
+
+static enum step_outcome look_at_all(struct stage *stage, struct stage_entrants *entrants,
                                      struct unseen *unseen)
 {
-  for (size_t n = 0; n < stage->scenario->node_count; n++) {
-    struct stage_entry entry;
-    if (!stage_is_reachable(stage, n)) continue;
-    if (stage_look_as_device(stage, n, &entrants->as[i], NULL, &entry) != STEP_DONE)
-      return STEP_ABORTED;
-    entrants->in[i][n] = entry.open && !entry.shut;
-    entrants->by_tls[i][n] = entry.by_tls != DEVICE_FAIL_NONE;
-    unseen[n] = (struct unseen){.looked = true, .shut = entry.shut, .failure = entry.failure};
+  struct crowd *crowd = calloc(1, sizeof *crowd);
+  if (crowd == NULL) {
+    error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory to look at brokers");
+    return stage_give_up(stage);
   }
-  return STEP_DONE;
+  gather_crowd(stage, entrants, crowd);
+  enum step_outcome outcome =
+      stage_look_as_devices(stage, crowd->at, crowd->count, stage_look_ms(stage));
+  for (size_t k = 0; k < crowd->count && outcome == STEP_DONE; k++) {
+    const struct stage_entry *entry = &crowd->look[k].entry;
+    size_t i = crowd->of[k], n = crowd->look[k].node;
+    entrants->in[i][n] = entry->open && !entry->shut;
+    entrants->by_tls[i][n] = entry->by_tls != DEVICE_FAIL_NONE;
+    unseen[n] = (struct unseen){.looked = true, .shut = entry->shut, .failure = entry->failure};
+  }
+  free(crowd);
+  return outcome;
 }
 
 static void say_not_looked_at(struct stage *stage, size_t node, const struct unseen *unseen)
@@ -91,11 +113,10 @@ enum step_outcome stage_entrants_look(struct stage *stage, struct stage_entrants
 {
   struct unseen unseen[SCENARIO_NODES_MAX] = {{.looked = false}};
   *out = (struct stage_entrants){.count = 0};
-  if (list_shuts_out(stage)) return STEP_DONE;
+  if (stage_list_shuts_out(stage)) return STEP_DONE;
   choose(stage, true, out);
   choose(stage, false, out);
-  for (size_t i = 0; i < out->count; i++)
-    if (look_at_all(stage, out, i, unseen) != STEP_DONE) return STEP_ABORTED;
+  if (look_at_all(stage, out, unseen) != STEP_DONE) return STEP_ABORTED;
   say_where_nobody_was(stage, out, unseen);
   return STEP_DONE;
 }
@@ -127,15 +148,18 @@ static enum step_outcome await_return(struct stage *stage, const struct stage_st
                                       size_t node, bool by_tls)
 {
   uint64_t began_ms = stage_elapsed_ms(stage), after_ms;
-  struct stage_entry entry;
+  uint64_t until_ms = began_ms + BACK_WITHIN_MS;
+  struct stage_device_look look = {.node = node, .as = *stand_in}, *const only = &look;
+  struct stage_entry *entry = &look.entry;
   do {
-    if (stage_look_as_device(stage, node, stand_in, NULL, &entry) != STEP_DONE) return STEP_ABORTED;
-    if (is_in_as_before(&entry, by_tls)) return STEP_DONE;
+    if (stage_look_as_devices(stage, &only, 1, stage_look_until(stage, until_ms)) != STEP_DONE)
+      return STEP_ABORTED;
+    if (is_in_as_before(entry, by_tls)) return STEP_DONE;
     if (!stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
     after_ms = stage_elapsed_ms(stage) - began_ms;
   } while (after_ms < BACK_WITHIN_MS);
-  if (!entry.shut) entry.failure = entry.open ? entry.by_tls : DEVICE_FAIL_TLS_TIMEOUT;
-  return fail_return(stage, stand_in, node, &entry, after_ms);
+  if (!entry->shut) entry->failure = entry->open ? entry->by_tls : DEVICE_FAIL_TLS_TIMEOUT;
+  return fail_return(stage, stand_in, node, entry, after_ms);
 }
 
 enum step_outcome stage_entrants_return(struct stage *stage, const struct stage_entrants *entrants)

@@ -9,6 +9,7 @@
 #include "stage/firmware.h"
 #include "stage/heard.h"
 #include "stage/list_looks.h"
+#include "stage/list_names.h"
 #include "stage/nodes.h"
 
 /* What never came back has no time: no comparison holds for it. */

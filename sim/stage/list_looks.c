@@ -1,233 +1,59 @@
 /* Looks with the certificates of devices that the brokers' list names, until they are let in
- * nowhere; what counts is the last one. A look that is let in is no CONNACK of the device's: it
- * changes none of the times that revocation is measured by, only whether everybody is refused. */
+ * nowhere, and of those who were taken off it, until they are let in everywhere; what counts is the last
+ * one. A look that is let in is no CONNACK of the device's: it changes none of the times that
+ * revocation is measured by, only whether everybody is refused. */
 #define _POSIX_C_SOURCE 200809L
 #include "stage/list_looks.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "stage/chains.h"
 #include "stage/device_looks.h"
 #include "stage/device_names.h"
+#include "stage/list_names.h"
+#include "stage/looks.h"
 #include "stage/nodes.h"
 #include "stage/wait.h"
 
 #define LIST_WITHIN_MS 10000u
 #define PAUSE_MS       250u
+#define ASKED_MAX      (2u * STAGE_LISTED_MAX * SCENARIO_NODES_MAX)
 
-static bool is_looked_at(const struct stage *stage)
-{
-  return scenario_broker_is(stage->scenario, BROKER_HOOKED) && !stage->rolling_back;
-}
-
-/* --- Who is looked at ------------------------------------------------------------------------- */
-
-void stage_list_name_former(struct stage_list *list, const struct pki_former *former)
-{
-  struct stage_stand_in as = stage_stand_in_with(former->device, former->chain, former->size);
-  if (as.mark == 0 || list->former_count == STAGE_LISTED_MAX) return;
-  for (size_t i = 0; i < list->former_count; i++)
-    if (list->former[i].issuers == as.issuers) return;
-  list->former[list->former_count++] = as;
-}
-
-/* The oldest one knows of a list that is lost, the latest of one that was not added to. */
-static void add_listed(struct stage *stage, const struct stage_listed *one)
-{
-  struct stage_listed *listed = stage->listed;
-  if (stage->listed_count == STAGE_LISTED_MAX) {
-    memmove(listed + 1, listed + 2, (STAGE_LISTED_MAX - 2) * sizeof *listed);
-    stage->listed_count--;
-  }
-  listed[stage->listed_count++] = *one;
-}
-
-static const struct stage_listed *find_mark(const struct stage_listed *listed, size_t count,
-                                            const struct stage_stand_in *as)
-{
-  for (size_t i = 0; i < count; i++)
-    if (listed[i].as.device == as->device && listed[i].as.mark == as->mark) return &listed[i];
-  return NULL;
-}
-
-static void keep_named(struct stage *stage, const bool *names, bool untold)
-{
-  size_t kept = 0;
-  for (size_t i = 0; i < stage->listed_count; i++) {
-    struct stage_listed *listed = &stage->listed[i];
-    if (listed->former || !names[listed->as.device]) continue;
-    if (!stage_stands_in(stage, &listed->as))
-      *listed =
-          (struct stage_listed){.as = stage_stand_in(stage, listed->as.device), .untold = untold};
-    listed->untold = listed->untold && untold;
-    stage->listed[kept++] = *listed;
-  }
-  stage->listed_count = kept;
-}
-
-static bool has_issuer(const struct stage *stage, uint64_t issuers)
-{
-  for (size_t i = 0; i < stage->listed_count; i++)
-    if (stage->listed[i].as.issuers == issuers) return true;
-  return false;
-}
-
-enum { HAS_BEEN_IN = 1, IS_CURRENT = 2, IS_FIT = HAS_BEEN_IN | IS_CURRENT };
-
-/* Whether what keeps it out may be the list: not its own dates, and it has been let in. */
-static unsigned fitness(struct stage *stage, const struct stage_stand_in *as)
-{
-  unsigned been_in = fleet_facts(stage->fleet, as->device)->ever_online ? HAS_BEEN_IN : 0;
-  return been_in | (pki_chain_is_current(as->chain, as->size) ? IS_CURRENT : 0);
-}
-
-/* The fittest so far of one issuer. */
-struct choice {
-  struct stage_stand_in as;
-  unsigned fitness;
+/* What one address says of somebody. */
+struct asked {
+  struct stage_listed *one;
+  struct stage_device_look look;
+  uint64_t until_ms, after_ms;
+  bool over, left_alone, proven;
 };
 
-static struct choice *choice_of(struct choice *choices, size_t *count, uint64_t issuers)
-{
-  size_t k = 0;
-  while (k < *count && choices[k].as.issuers != issuers) k++;
-  if (k == STAGE_LISTED_MAX) return NULL;
-  if (k == *count) choices[(*count)++] = (struct choice){.as.issuers = issuers};
-  return &choices[k];
-}
-
-static bool has_fit(struct stage *stage, uint64_t issuers)
-{
-  for (size_t i = 0; i < stage->listed_count; i++) {
-    const struct stage_stand_in *as = &stage->listed[i].as;
-    if (as->issuers == issuers && fitness(stage, as) == IS_FIT) return true;
-  }
-  return false;
-}
-
-/* Of those that the list names the fittest of each issuer, whose list is a list of its own: of those
-   that are new on it, or of those that were on it already, where nobody fit stands in. */
-static void add_named(struct stage *stage, const bool *names, bool were, bool untold)
-{
-  struct choice choices[STAGE_LISTED_MAX];
-  size_t count = 0;
-  for (size_t i = 0; i < fleet_size(stage->fleet); i++) {
-    if (!names[i] || fleet_facts(stage->fleet, i)->revoked != were) continue;
-    const struct stage_stand_in as = stage_stand_in(stage, i);
-    struct choice *choice = choice_of(choices, &count, as.issuers);
-    if (choice == NULL || (choice->as.mark != 0 && choice->fitness == IS_FIT)) continue;
-    unsigned fit = fitness(stage, &as);
-    if (choice->as.mark == 0 || fit > choice->fitness) *choice = (struct choice){as, fit};
-  }
-  for (size_t k = 0; k < count; k++) {
-    bool better = choices[k].fitness == IS_FIT && !has_fit(stage, choices[k].as.issuers);
-    if (were && has_issuer(stage, choices[k].as.issuers) && !better) continue;
-    add_listed(stage, &(struct stage_listed){.as = choices[k].as, .untold = untold});
-  }
-}
-
-/* What was seen with such a certificate before stands. */
-static void add_former(struct stage *stage, const struct stage_list *list,
-                       const struct stage_listed *before, size_t count, bool untold)
-{
-  for (size_t i = 0; i < list->former_count; i++) {
-    const struct stage_listed *known = find_mark(before, count, &list->former[i]);
-    if (has_issuer(stage, list->former[i].issuers)) continue;
-    struct stage_listed one = {.as = list->former[i], .untold = untold};
-    if (known != NULL) one = *known;
-    one.former = true;
-    one.untold = one.untold && untold;
-    add_listed(stage, &one);
-  }
-}
-
-/* Where devices of the same issuer that are on the list were refused by it. */
-static unsigned refused_at(struct stage *stage, const struct stage_listed *listed)
-{
-  unsigned at = 0;
-  for (size_t d = 0; d < fleet_size(stage->fleet); d++) {
-    unsigned here = fleet_refused_at(stage->fleet, d);
-    if ((here & ~at) != 0 && stage_stand_in(stage, d).issuers == listed->as.issuers) at |= here;
-  }
-  return at;
-}
-
-/* An address at which nothing has shown that it is in force; -1: there is none. */
-static int unproven_at(struct stage *stage, const struct stage_listed *listed)
-{
-  size_t count = stage->scenario->node_count;
-  unsigned all = (1u << count) - 1u, proven = listed->proven;
-  if (listed->untold || (proven & all) == all) return -1;
-  proven |= refused_at(stage, listed);
-  for (size_t n = 0; n < count; n++)
-    if ((proven >> n & 1u) == 0) return (int) n;
-  return -1;
-}
-
-/* Of one that is taken off what was seen last stays. */
-static void note_left(struct stage *stage, const struct stage_listed *before, size_t count)
-{
-  for (size_t i = 0; i < count; i++) {
-    const struct stage_listed *left = &before[i];
-    if (find_mark(stage->listed, stage->listed_count, &left->as) != NULL) continue;
-    int node = unproven_at(stage, left);
-    stage->former_left += left->former && left->let_in;
-    if (node >= 0 && is_looked_at(stage))
-      stage->unproven = (struct stage_unproven){true, left->as.device, (size_t) node};
-  }
-}
-
-/* Somebody on the list before may be of one that nobody was told to read. */
-static bool any_untold(const struct stage_listed *listed, size_t count)
-{
-  bool any = false;
-  for (size_t i = 0; i < count; i++) any = any || listed[i].untold;
-  return any;
-}
-
-void stage_list_names(struct stage *stage, const struct stage_list *list, bool untold)
-{
-  struct stage_listed before[STAGE_LISTED_MAX];
-  size_t count = stage->listed_count;
-  memcpy(before, stage->listed, sizeof before);
-  keep_named(stage, list->names, untold);
-  add_named(stage, list->names, false, untold);
-  add_named(stage, list->names, true, untold && any_untold(before, count));
-  add_former(stage, list, before, count, untold);
-  note_left(stage, before, count);
-}
+struct asking {
+  struct stage *stage;
+  enum stage_list_when when;
+  uint64_t began_ms;
+  size_t count;
+  struct asked asked[ASKED_MAX];
+};
 
 /* --- The looks -------------------------------------------------------------------------------- */
 
 /* A look that is let in would end its session once more, and the device comes by itself. The last time
    no more than was done is done. */
-static bool is_left_alone(const struct stage *stage, size_t node, const struct stage_listed *listed,
-                          bool last)
+static bool is_left_alone(const struct asking *asking, const struct asked *asked)
 {
-  bool ends = stage->nodes[node].look_ids == STAGE_IDS_OF_CERTIFICATES;
-  return ends && fleet_facts(stage->fleet, listed->as.device)->online && !(last && listed->ended);
+  const struct stage *stage = asking->stage;
+  bool ends = stage->nodes[asked->look.node].look_ids == STAGE_IDS_OF_CERTIFICATES;
+  return ends && fleet_facts(stage->fleet, asked->look.as.device)->online &&
+         !(asking->when == STAGE_LIST_AT_END && asked->one->ended);
 }
-
-/* Whom the broker does not trust by his root it keeps out with or without a list. */
-static bool root_is_trusted(const struct stage *stage, const struct stage_listed *listed)
-{
-  unsigned under = pki_chain_roots(stage->pki, listed->as.chain, listed->as.size);
-  return (under & stage_roots_trusted(stage)) != 0;
-}
-
-/* What one address has said of somebody on the list. */
-struct answer {
-  struct stage_entry entry;
-  struct stage_control control;
-  bool left_alone, proven;
-};
 
 /* A device of its issuer is let in by the same CA. */
-static bool is_of_its_own(const struct stage_listed *listed, const struct stage_control *control,
-                          enum device_failure failure)
+static bool is_of_its_own(const struct stage_device_look *look)
 {
-  bool same = !control->nobodys && control->as.issuers == listed->as.issuers;
+  enum device_failure failure = look->entry.failure;
+  bool same = !look->control.nobodys && look->control.as.issuers == look->as.issuers;
   return failure == DEVICE_FAIL_TLS_ALERT_EXPIRED ||
          (failure == DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA && !same);
 }
@@ -235,41 +61,80 @@ static bool is_of_its_own(const struct stage_listed *listed, const struct stage_
 /* By the list, and not as everybody is, nor for a reason of its own, as who was never let in may be. A
    certificate that is said to be revoked is, if there is nobody else to ask with; of nobody's it must
    be said at the first attempt, as a device follows. */
-static bool is_proof(const struct stage *stage, const struct stage_listed *listed,
-                     const struct answer *answer, unsigned attempt)
+static bool is_proof(const struct stage *stage, const struct stage_device_look *look,
+                     unsigned attempt)
 {
-  const struct stage_entry *entry = &answer->entry;
-  const struct stage_control *control = &answer->control;
+  const struct stage_entry *entry = &look->entry;
+  const struct stage_control *control = &look->control;
   bool said = entry->failure == DEVICE_FAIL_TLS_ALERT_REVOKED;
-  bool been_in = fleet_facts(stage->fleet, listed->as.device)->ever_online;
-  if (!entry->closed || is_of_its_own(listed, control, entry->failure)) return false;
+  bool been_in = fleet_facts(stage->fleet, look->as.device)->ever_online;
+  if (!entry->closed || is_of_its_own(look)) return false;
   if (!control->any || !been_in) return said && (!control->any || entry->apart);
   return entry->apart && (said || !control->nobodys || attempt > 0);
 }
 
-/* Until it is let in by no machine there, and that is the list's doing. */
-static enum step_outcome await_closed(struct stage *stage, size_t node, struct stage_listed *listed,
-                                      uint64_t until_ms, bool last, struct answer *answer)
+/* Every machine there lets it in. */
+static bool is_in(const struct stage_entry *entry)
 {
-  bool trusted = root_is_trusted(stage, listed);
-  *answer = (struct answer){.left_alone = false};
-  for (unsigned attempt = 0;; attempt++) {
-    if (is_left_alone(stage, node, listed, last)) {
-      answer->left_alone = true;
-      return STEP_DONE;
-    }
-    answer->control = stage_control_for(stage, node, &listed->as, attempt);
-    if (stage_look_as_device(stage, node, &listed->as, &answer->control, &answer->entry) !=
-        STEP_DONE)
-      return STEP_ABORTED;
-    listed->ended = listed->ended || answer->entry.ended;
-    answer->proven = is_proof(stage, listed, answer, attempt) || (answer->entry.closed && !trusted);
-    bool hopeless = answer->entry.closed && !answer->control.any;
-    /* nobody's certificate may not have been enough */
-    bool over = stage_elapsed_ms(stage) >= until_ms && (attempt > 0 || !answer->entry.closed);
-    if (answer->proven || hopeless || over) return STEP_DONE;
-    if (!stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
+  return entry->open && !entry->shut && !entry->no_word;
+}
+
+/* That it is not so is seen once the time is over, not before: others may have held the looks up. Of
+   nobody's certificate beside it one look may not have been enough. */
+static void conclude(const struct asking *asking, struct asked *asked, uint64_t looked_ms,
+                     unsigned attempt)
+{
+  struct stage *stage = asking->stage;
+  const struct stage_entry *entry = &asked->look.entry;
+  uint64_t now_ms = stage_elapsed_ms(stage);
+  bool pardoned = asked->one->pardoned, closed = entry->closed && !pardoned;
+  bool contrary = pardoned ? entry->out : entry->open;
+  asked->one->ended = asked->one->ended || entry->ended;
+  asked->proven = pardoned ? is_in(entry)
+                           : is_proof(stage, &asked->look, attempt) ||
+                                 (closed && !stage_is_trusted(stage, &asked->look.as));
+  bool hopeless = closed && !asked->look.control.any;
+  bool late = (contrary ? looked_ms : now_ms) >= asked->until_ms && (attempt > 0 || !closed);
+  asked->over = asked->proven || hopeless || late;
+  asked->after_ms = now_ms - asking->began_ms;
+}
+
+static enum step_outcome look_once(struct asking *asking, unsigned attempt, bool *over)
+{
+  struct stage *stage = asking->stage;
+  struct asked *open[ASKED_MAX];
+  struct stage_device_look *looks[ASKED_MAX];
+  uint64_t now_ms = stage_elapsed_ms(stage);
+  size_t count = 0;
+  for (size_t i = 0; i < asking->count; i++) {
+    struct asked *asked = &asking->asked[i];
+    if (!asked->over && is_left_alone(asking, asked)) asked->over = asked->left_alone = true;
+    if (asked->over) continue;
+    asked->look.control = stage_control_for(stage, asked->look.node, &asked->look.as, attempt);
+    open[count] = asked;
+    looks[count++] = &asked->look;
   }
+  *over = true;
+  if (count > 0 && stage_look_as_devices(stage, looks, count, stage_look_ms(stage)) != STEP_DONE)
+    return STEP_ABORTED;
+  for (size_t i = 0; i < count; i++) {
+    conclude(asking, open[i], now_ms, attempt);
+    *over = *over && open[i]->over;
+  }
+  return STEP_DONE;
+}
+
+static void ask_for(struct asking *asking, struct stage_listed *one)
+{
+  struct stage *stage = asking->stage;
+  uint64_t within_ms = one->let_in ? 0 : LIST_WITHIN_MS;
+  bool fit = !one->pardoned || (stage_is_trusted(stage, &one->as) &&
+                                stage_stands_in(stage, &one->as) && !stage_list_shuts_out(stage));
+  for (size_t n = 0; n < stage->scenario->node_count && fit && !one->untold; n++)
+    if (stage_is_reachable(stage, n) &&
+        !(asking->when == STAGE_LIST_BEFORE_NEXT && stage->nodes[n].silent))
+      asking->asked[asking->count++] = (struct asked){
+          .one = one, .look = {.node = n, .as = one->as}, .until_ms = asking->began_ms + within_ms};
 }
 
 /* --- What is said ----------------------------------------------------------------------------- */
@@ -293,13 +158,13 @@ static void say_open(struct stage *stage, const struct stage_let_in *let_in, uin
   stage_say(stage, text);
 }
 
-static const char *why_unseen(const struct answer *answer, char out[128])
+static const char *why_unseen(const struct asked *asked, char out[128])
 {
-  const struct stage_entry *entry = &answer->entry;
-  if (answer->left_alone) return "a look that is let in ends the device's own session";
-  if (!entry->closed)
+  const struct stage_entry *entry = &asked->look.entry;
+  if (asked->left_alone) return "a look that is let in ends the device's own session";
+  if (entry->no_word || !(entry->closed || asked->one->pardoned))
     return entry->unsaid != DEVICE_FAIL_NONE ? device_failure_name(entry->unsaid) : "no answer";
-  if (!answer->control.any) return "nobody who is not on it could be looked at beside";
+  if (!asked->look.control.any) return "nobody who is not on it could be looked at beside";
   if (entry->apart) {
     snprintf(out, 128, "it may be kept out for a reason of its own: %s",
              device_failure_name(entry->failure));
@@ -310,13 +175,50 @@ static const char *why_unseen(const struct answer *answer, char out[128])
   return out;
 }
 
-static void say_unseen(struct stage *stage, size_t node, const struct answer *answer)
+static void say_unseen(struct stage *stage, const struct asked *asked)
 {
-  char text[384], where[STAGE_ADDRESS_MAX], why[128];
-  snprintf(text, sizeof text, "whether the list is in force at %s was not seen: %s",
-           stage_address(stage, node, where), why_unseen(answer, why));
+  char text[512], where[STAGE_ADDRESS_MAX], name[NAMES_TEXT], why[128];
+  stage_address(stage, asked->look.node, where);
+  stage_device_text(stage, asked->look.as.device, name);
+  if (asked->one->pardoned)
+    snprintf(text, sizeof text,
+             "whether %s, which was taken off the list, is let in again at %s was not seen: %s",
+             name, where, why_unseen(asked, why));
+  else
+    snprintf(text, sizeof text,
+             "whether the list is in force at %s was not seen by a look as %s: %s", where, name,
+             why_unseen(asked, why));
   stage_say(stage, text);
 }
+
+static bool is_silent(const struct asked *asked)
+{
+  const struct stage_entry *entry = &asked->look.entry;
+  return entry->no_word && !entry->open && !entry->out && entry->unsaid == DEVICE_FAIL_NONE;
+}
+
+/* An address that is silent says it of everybody. */
+static bool is_said(const struct asking *asking, const struct asked *asked)
+{
+  for (const struct asked *other = asking->asked; other < asked && is_silent(asked); other++)
+    if (other->look.node == asked->look.node && is_silent(other)) return true;
+  return false;
+}
+
+static void say_kept_out(struct stage *stage, const struct asked *asked)
+{
+  char text[512], where[STAGE_ADDRESS_MAX], from[64], name[NAMES_TEXT];
+  const struct stage_entry *entry = &asked->look.entry;
+  snprintf(text, sizeof text,
+           "a look with the certificate of %s, which was taken off the list, is kept out at %s%s: "
+           "%s: does every machine there have the new list?",
+           stage_device_text(stage, asked->look.as.device, name),
+           stage_address(stage, asked->look.node, where), stage_from(entry->shut_from, from),
+           device_failure_name(entry->failure));
+  stage_say(stage, text);
+}
+
+/* --- What is made of it ----------------------------------------------------------------------- */
 
 static void note_let_in(struct stage *stage, struct stage_listed *listed, size_t node,
                         const struct stage_entry *entry)
@@ -339,73 +241,109 @@ static void tell_fleet(struct stage *stage, const struct stage_listed *listed)
     fleet_look_ended(stage->fleet, listed->as.device, listed->let_in);
 }
 
-/* The last look at each address, and what they say together: let in at one is let in; where one
-   does not answer, what was seen before stands. */
-static enum step_outcome look_for(struct stage *stage, struct stage_listed *listed, bool last)
+/* Let in at one is let in; where one does not answer, what was seen before stands. */
+static void sum_up_listed(struct asking *asking, struct stage_listed *listed)
 {
-  uint64_t began_ms = stage_elapsed_ms(stage);
-  uint64_t until_ms = began_ms + (listed->let_in ? 0 : LIST_WITHIN_MS);
-  bool open = false, closed = true;
-  for (size_t n = 0; n < stage->scenario->node_count; n++) {
-    struct answer answer;
-    if (!stage_is_reachable(stage, n)) continue;
-    if (await_closed(stage, n, listed, until_ms, last, &answer) != STEP_DONE) return STEP_ABORTED;
-    bool in = answer.entry.open;
-    if (in && !open) note_let_in(stage, listed, n, &answer.entry);
-    if (in && !open && !last) say_open(stage, &stage->let_in, stage_elapsed_ms(stage) - began_ms);
-    if (!in && !answer.proven) say_unseen(stage, n, &answer);
-    if (answer.proven) listed->proven |= (uint8_t) (1u << n);
-    open = open || in;
-    closed = closed && answer.proven;
+  struct stage *stage = asking->stage;
+  bool open = false, closed = true, any = false;
+  for (size_t i = 0; i < asking->count; i++) {
+    const struct asked *asked = &asking->asked[i];
+    const struct stage_entry *entry = &asked->look.entry;
+    if (asked->one != listed) continue;
+    any = true;
+    if (entry->open && !open) note_let_in(stage, listed, asked->look.node, entry);
+    if (entry->open && !open && asking->when != STAGE_LIST_AT_END)
+      say_open(stage, &stage->let_in, asked->after_ms);
+    if (!entry->open && !asked->proven && !is_said(asking, asked)) say_unseen(stage, asked);
+    if (asked->proven) listed->proven |= (uint8_t) (1u << asked->look.node);
+    open = open || entry->open;
+    closed = closed && asked->proven;
   }
+  closed = closed && any;
   if (closed && stage->let_in.device == listed->as.device) stage->let_in.any = false;
   if (closed) listed->let_in = false;
   if (open || closed) tell_fleet(stage, listed);
+}
+
+/* What keeps out who was never let in, or has expired since, need not be the list. */
+static bool is_excused(const struct stage *stage, const struct asked *asked)
+{
+  enum device_failure failure = asked->look.entry.failure;
+  bool been_in = fleet_facts(stage->fleet, asked->look.as.device)->ever_online;
+  return asked->left_alone || failure == DEVICE_FAIL_TLS_ALERT_EXPIRED ||
+         (!been_in && failure != DEVICE_FAIL_TLS_ALERT_REVOKED);
+}
+
+static void sum_up_pardoned(struct asking *asking, struct stage_listed *pardoned)
+{
+  for (size_t i = 0; i < asking->count; i++) {
+    const struct asked *asked = &asking->asked[i];
+    const struct stage_entry *entry = &asked->look.entry;
+    uint8_t here = (uint8_t) (1u << asked->look.node);
+    if (asked->one != pardoned) continue;
+    bool shut = entry->out && !asked->left_alone, excused = is_excused(asking->stage, asked);
+    if (asked->proven) pardoned->proven |= here;
+    if (shut) pardoned->proven &= (uint8_t) ~here;
+    pardoned->spared = (uint8_t) (excused ? pardoned->spared | here : pardoned->spared & ~here);
+    if (asked->proven) continue;
+    if (shut && !excused && (entry->apart || !asked->look.control.any))
+      say_kept_out(asking->stage, asked);
+    else if (!is_said(asking, asked))
+      say_unseen(asking->stage, asked);
+  }
+}
+
+/* The next time it is asked once: by the list that is new then. */
+static void note_silent(const struct asking *asking)
+{
+  for (size_t i = 0; i < asking->count; i++)
+    asking->stage->nodes[asking->asked[i].look.node].silent = true;
+  for (size_t i = 0; i < asking->count; i++)
+    if (!is_silent(&asking->asked[i]))
+      asking->stage->nodes[asking->asked[i].look.node].silent = false;
+}
+
+static enum step_outcome ask(struct asking *asking)
+{
+  struct stage *stage = asking->stage;
+  bool over = asking->count == 0;
+  for (unsigned attempt = 0; !over; attempt++) {
+    if (attempt > 0 && !stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
+    if (look_once(asking, attempt, &over) != STEP_DONE) return STEP_ABORTED;
+  }
+  note_silent(asking);
+  for (size_t i = 0; i < stage->listed_count; i++)
+    if (!stage->listed[i].untold) sum_up_listed(asking, &stage->listed[i]);
+  for (size_t i = 0; i < stage->pardoned_count; i++) sum_up_pardoned(asking, &stage->pardoned[i]);
   return STEP_DONE;
 }
 
-enum step_outcome stage_look_at_list(struct stage *stage, bool last)
+enum step_outcome stage_look_at_list(struct stage *stage, enum stage_list_when when)
 {
-  enum step_outcome outcome = STEP_DONE;
-  if (!is_looked_at(stage)) return STEP_DONE;
-  for (size_t i = 0; i < stage->listed_count && outcome == STEP_DONE; i++)
-    if (!stage->listed[i].untold) outcome = look_for(stage, &stage->listed[i], last);
+  if (!stage_list_is_looked_at(stage)) return STEP_DONE;
+  struct asking *asking = calloc(1, sizeof *asking);
+  if (asking == NULL) {
+    error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory to look at brokers");
+    return stage_give_up(stage);
+  }
+  asking->stage = stage;
+  asking->when = when;
+  asking->began_ms = stage_elapsed_ms(stage);
+  for (size_t i = 0; i < stage->listed_count; i++) ask_for(asking, &stage->listed[i]);
+  for (size_t i = 0; i < stage->pardoned_count; i++) ask_for(asking, &stage->pardoned[i]);
+  enum step_outcome outcome = ask(asking);
+  free(asking);
   return outcome;
-}
-
-void stage_list_told(struct stage *stage)
-{
-  for (size_t i = 0; i < stage->listed_count; i++) stage->listed[i].untold = false;
 }
 
 void stage_list_say_untried(struct stage *stage)
 {
-  if (!is_looked_at(stage)) return;
+  if (!stage_list_is_looked_at(stage)) return;
   for (size_t i = 0; i < stage->listed_count; i++)
     if (!stage->listed[i].untold) return;
+  for (size_t i = 0; i < stage->pardoned_count; i++)
+    if (!stage->pardoned[i].untold) return;
   stage_say(stage, "nobody on the list could be tried: whether it is in force was not seen");
-}
-
-static const char *unproven(const struct stage *stage, size_t device, size_t node, char *out,
-                            size_t size)
-{
-  char where[STAGE_ADDRESS_MAX], name[NAMES_TEXT];
-  snprintf(out, size,
-           "nothing has shown that who has the certificate of device %s is kept out by the list at "
-           "%s",
-           stage_device_text(stage, device, name), stage_address(stage, node, where));
-  return out;
-}
-
-const char *stage_list_unproven(struct stage *stage, char *out, size_t size)
-{
-  const struct stage_unproven *left = &stage->unproven;
-  if (left->any) return unproven(stage, left->device, left->node, out, size);
-  for (size_t i = 0; i < stage->listed_count && is_looked_at(stage); i++) {
-    int node = unproven_at(stage, &stage->listed[i]);
-    if (node >= 0) return unproven(stage, stage->listed[i].as.device, (size_t) node, out, size);
-  }
-  return NULL;
 }
 
 const char *stage_list_let_in(const struct stage *stage, char *out, size_t size)

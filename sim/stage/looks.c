@@ -4,6 +4,7 @@
 #include "stage/looks.h"
 
 #include "fleet/addresses.h"
+#include "stage/wait.h"
 
 #define CROWD_LOOKS 8u
 
@@ -22,4 +23,17 @@ const char *stage_look_from(const struct stage *stage, unsigned look, char room[
   addresses_text(sources > STAGE_LOOKS_MAX ? look * sources / STAGE_LOOKS_MAX : look % sources,
                  room);
   return room;
+}
+
+uint64_t stage_look_ms(const struct stage *stage)
+{
+  return scenario_look_ms(stage->scenario);
+}
+
+uint64_t stage_look_until(const struct stage *stage, uint64_t until_ms)
+{
+  uint64_t now_ms = stage_elapsed_ms(stage), look_ms = stage_look_ms(stage);
+  uint64_t left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+  if (left_ms < SCENARIO_LOOK_MIN_MS) left_ms = SCENARIO_LOOK_MIN_MS;
+  return left_ms < look_ms ? left_ms : look_ms;
 }

@@ -14,4 +14,9 @@
 unsigned stage_looks_needed(const struct stage *stage);
 const char *stage_look_from(const struct stage *stage, unsigned look, char room[STAGE_LOOK_FROM]);
 
+/* How long one look has: as long as a device's attempt (scenario_look_ms); and of a step that ends at
+ * `until_ms` (stage_elapsed_ms) no longer than that, but 5 s in any case. */
+uint64_t stage_look_ms(const struct stage *stage);
+uint64_t stage_look_until(const struct stage *stage, uint64_t until_ms);
+
 #endif

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "stage/apply.h"
+#include "stage/callers.h"
 #include "stage/entrants.h"
 #include "stage/heard.h"
 #include "stage/logins.h"
@@ -24,7 +25,7 @@
 #include "stage/rounds.h"
 
 #define APPLY_WITHIN_MS 70000u /* a hook has 60 s */
-#define OPEN_WITHIN_MS  10000u /* one session has 5 s */
+#define SETTLE_MS       5000u  /* until what has not opened in its time is closed */
 #define ENDED_WITHIN_MS 10000u /* the hook may have asked others to restart the broker */
 #define BACK_WITHIN_MS  20000u
 #define BACK_PAUSE_MS   250u
@@ -77,6 +78,7 @@ static void hold_all(struct stage *stage, struct watch *watch, size_t node)
     snprintf(id, sizeof id, i == 0 ? "%s" : "%s-%zu", PKI_PROBE_NAME, i);
     struct broker_client client = come_as(stage, watch, at);
     client.client_id = id;
+    client.timeout_ms = (uint32_t) stage_look_ms(stage);
     client.from = stage_look_from(stage, (unsigned) i, room);
     watch->at[node].held[i] = broker_hold(stage->nodes[node].broker, &client);
   }
@@ -101,6 +103,12 @@ static bool are_settled(struct stage *stage, void *ctx)
   return true;
 }
 
+/* A session has as long as a look. */
+static enum stage_waited await_settled(struct stage *stage, struct watch *watch)
+{
+  return stage_wait(stage, are_settled, watch, stage_look_ms(stage) + SETTLE_MS);
+}
+
 static size_t count_held(const struct address *at, enum broker_session_state state)
 {
   size_t n = 0;
@@ -123,8 +131,7 @@ static bool hold_as_operator(struct stage *stage, struct watch *watch)
     hold_all(stage, watch, n);
   }
   if (!any) return true;
-  if (stage_wait(stage, are_settled, watch, OPEN_WITHIN_MS) == STAGE_ABORTED ||
-      !stage_pause(stage, TOLD_WITHIN_MS))
+  if (await_settled(stage, watch) == STAGE_ABORTED || !stage_pause(stage, TOLD_WITHIN_MS))
     return false;
   stage_collect(stage);
   for (size_t n = 0; n < stage->scenario->node_count; n++)
@@ -167,16 +174,17 @@ static const char *ca_of(const struct stage *stage, const struct watch *watch, s
 
 /* A round as who was let in there, or as the probe. */
 static enum step_outcome look(struct stage *stage, const struct watch *watch, size_t node,
-                              const char *ca, struct stage_round *out)
+                              const char *ca, uint64_t timeout_ms, struct stage_round *out)
 {
   struct broker_pair files = watch->probe;
-  struct stage_visitor visitor = {.files = &files, .ca = ca};
+  struct stage_visitor visitor = {
+      .node = node, .files = &files, .ca = ca, .timeout_ms = timeout_ms};
   if (watch->at[node].as_operator) {
     memcpy(files.certificate, stage->operator_certificate, sizeof files.certificate);
     memcpy(files.key, stage->operator_key, sizeof files.key);
     visitor.login = stage_operator_login(stage);
   }
-  return stage_round(stage, node, &visitor, 1, out);
+  return stage_round(stage, &visitor, 1, out);
 }
 
 static bool is_verdict_of_ours(enum device_failure failure)
@@ -198,7 +206,7 @@ static enum step_outcome note_trusted(struct stage *stage, struct watch *watch)
   for (size_t n = 0; n < stage->scenario->node_count && outcome == STEP_DONE; n++) {
     struct stage_round round;
     const struct stage_seen *untrusted;
-    outcome = look(stage, watch, n, ca_of(stage, watch, n), &round);
+    outcome = look(stage, watch, n, ca_of(stage, watch, n), stage_look_ms(stage), &round);
     (void) stage_round_right(&round, is_trusted, NULL, &untrusted);
     watch->at[n].trusted = untrusted == NULL;
   }
@@ -216,7 +224,7 @@ static enum step_outcome open_all(struct stage *stage, struct watch *watch)
       stage_entrants_look(stage, &watch->entrants) != STEP_DONE)
     return STEP_ABORTED;
   for (size_t n = 0; n < stage->scenario->node_count; n++) hold_all(stage, watch, n);
-  enum stage_waited waited = stage_wait(stage, are_settled, watch, OPEN_WITHIN_MS);
+  enum stage_waited waited = await_settled(stage, watch);
   if (waited == STAGE_ABORTED || !hold_as_operator(stage, watch)) return STEP_ABORTED;
   return STEP_DONE;
 }
@@ -431,7 +439,8 @@ static enum step_outcome await_back(struct stage *stage, const struct watch *wat
   const struct stage_seen *wrong, *untrusted;
   unsigned right;
   do {
-    if (look(stage, watch, node, ca, &round) != STEP_DONE) return STEP_ABORTED;
+    uint64_t timeout_ms = stage_look_until(stage, began_ms + BACK_WITHIN_MS);
+    if (look(stage, watch, node, ca, timeout_ms, &round) != STEP_DONE) return STEP_ABORTED;
     now_ms = stage_elapsed_ms(stage);
     right = stage_round_right(&round, is_back, &back, &wrong);
     if (wrong == NULL) return STEP_DONE;
@@ -454,6 +463,7 @@ static enum step_outcome prove(struct stage *stage, struct watch *watch)
     if (outcome == STEP_DONE) outcome = await_back(stage, watch, n);
   }
   if (outcome == STEP_DONE) outcome = stage_entrants_return(stage, &watch->entrants);
+  if (outcome == STEP_DONE) outcome = stage_callers_try_again(stage, "after the restart");
   return outcome;
 }
 

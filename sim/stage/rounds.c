@@ -10,7 +10,6 @@
 #include "fleet/addresses.h"
 #include "stage/operation.h"
 
-#define LOOK_MS  5000u /* where the visitor does not say: as broker.h */
 #define CLOSE_MS 5000u
 
 /* One round of one visitor, under way. */
@@ -32,17 +31,17 @@ static const char *from_of(const struct stage *stage, const struct stage_visitor
   return room;
 }
 
-static void begin_look(struct stage *stage, size_t node, const struct looking *looking,
-                       unsigned number)
+static void begin_look(struct stage *stage, const struct looking *looking, unsigned number)
 {
   char id[sizeof PKI_PROBE_NAME + 12];
   const struct stage_visitor *visitor = looking->visitor;
-  struct broker *broker = stage->nodes[node].broker;
+  struct broker *broker = stage->nodes[looking->visitor->node].broker;
   struct stage_operation *operation = looking->operation[number];
   unsigned numbered = visitor->id + number;
   const char *from = from_of(stage, visitor, number, looking->round->look[number].from);
   if (visitor->files == NULL) {
-    const struct broker_look look = {visitor->listener, from, number};
+    const struct broker_look look = {visitor->listener, from, number,
+                                     (uint32_t) visitor->timeout_ms};
     broker_probe(broker, &look, stage_operation_seen, operation);
     return;
   }
@@ -57,19 +56,19 @@ static void begin_look(struct stage *stage, size_t node, const struct looking *l
                                        .ca_path = visitor->ca,
                                        .from = from,
                                        .turn = number,
-                                       .timeout_ms = visitor->timeout_ms};
+                                       .timeout_ms = (uint32_t) visitor->timeout_ms};
   broker_try_client(broker, &client, stage_operation_seen, operation);
 }
 
-static enum step_outcome begin(struct stage *stage, size_t node, struct looking *looking)
+static enum step_outcome begin(struct stage *stage, struct looking *looking)
 {
   unsigned count = stage_looks_needed(stage) + looking->visitor->as_device;
-  assert(count <= STAGE_ROUND_MAX);
+  assert(count <= STAGE_ROUND_MAX && looking->visitor->timeout_ms > 0);
   looking->round->count = count;
   for (looking->begun = 0; looking->begun < count; looking->begun++) {
     looking->operation[looking->begun] = stage_operation_new(stage);
     if (looking->operation[looking->begun] == NULL) return STEP_ABORTED;
-    begin_look(stage, node, looking, looking->begun);
+    begin_look(stage, looking, looking->begun);
   }
   return STEP_DONE;
 }
@@ -85,8 +84,7 @@ static void take(const struct stage_operation *operation, struct stage_seen *see
 
 static enum step_outcome end(struct stage *stage, struct looking *looking)
 {
-  uint32_t timeout_ms = looking->visitor->timeout_ms;
-  uint64_t within_ms = (timeout_ms > 0 ? timeout_ms : LOOK_MS) + CLOSE_MS;
+  uint64_t within_ms = looking->visitor->timeout_ms + CLOSE_MS;
   enum step_outcome outcome = STEP_DONE;
   for (unsigned i = 0; i < looking->begun; i++) {
     if (stage_operation_await(stage, looking->operation[i], within_ms) == STAGE_ABORTED)
@@ -97,9 +95,8 @@ static enum step_outcome end(struct stage *stage, struct looking *looking)
   return outcome;
 }
 
-enum step_outcome stage_round(struct stage *stage, size_t node,
-                              const struct stage_visitor *visitors, size_t count,
-                              struct stage_round *out)
+enum step_outcome stage_round(struct stage *stage, const struct stage_visitor *visitors,
+                              size_t count, struct stage_round *out)
 {
   struct looking looking[STAGE_VISITORS_MAX];
   enum step_outcome outcome = STEP_DONE;
@@ -108,7 +105,7 @@ enum step_outcome stage_round(struct stage *stage, size_t node,
   for (; begun < count && outcome == STEP_DONE; begun++) {
     looking[begun] = (struct looking){.visitor = &visitors[begun], .round = &out[begun]};
     out[begun] = (struct stage_round){.count = 0};
-    outcome = begin(stage, node, &looking[begun]);
+    outcome = begin(stage, &looking[begun]);
   }
   for (size_t v = 0; v < begun; v++)
     if (end(stage, &looking[v]) != STEP_DONE) outcome = STEP_ABORTED;

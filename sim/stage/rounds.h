@@ -1,4 +1,4 @@
-/* A round of looks at one broker: as many as prove something there, all open at once and to all
+/* A round of looks: at each broker as many as prove something there, all open at once and to all
  * addresses of its name, so that a balancer that goes by the load or by the source of its clients
  * sends them to every machine. */
 #ifndef FLEETSIM_STAGE_ROUNDS_H
@@ -7,11 +7,12 @@
 #include "stage/looks.h"
 
 #define STAGE_ROUND_MAX    (STAGE_LOOKS_MAX + 1u)
-#define STAGE_VISITORS_MAX 2u
+#define STAGE_VISITORS_MAX (4u * STAGE_LISTED_MAX * SCENARIO_NODES_MAX)
 
 /* Who looks: a client of this certificate and key, or nobody in particular, who looks at what the
  * listener serves. */
 struct stage_visitor {
+  size_t node;                     /* at which he looks */
   const struct broker_pair *files; /* NULL: nobody in particular */
   bool bare;                       /* it shows no certificate */
   struct login login;
@@ -22,7 +23,7 @@ struct stage_visitor {
   unsigned id;
   bool as_device; /* one more look, the first: from where this device comes */
   size_t device;
-  uint32_t timeout_ms; /* 0: 5 s */
+  uint64_t timeout_ms; /* stage_look_ms, or what is left of it: stage_look_until */
 };
 
 /* What one look has seen. */
@@ -40,9 +41,8 @@ struct stage_round {
 
 /* Looks as each of the visitors, and waits for all of them. out[v] is what visitor v saw. DONE, or
  * ABORTED. */
-enum step_outcome stage_round(struct stage *stage, size_t node,
-                              const struct stage_visitor *visitors, size_t count,
-                              struct stage_round *out);
+enum step_outcome stage_round(struct stage *stage, const struct stage_visitor *visitors,
+                              size_t count, struct stage_round *out);
 
 /* How many looks of the round it holds for; *but: the first that it does not hold for, NULL: there
    is none. */

@@ -29,6 +29,7 @@ enum step_outcome stage_give_up(struct stage *stage)
 static void say(struct results_phase *result, const char *text)
 {
   size_t used = strlen(result->note);
+  if (strstr(result->note, text) != NULL) return; /* it is said */
   snprintf(result->note + used, sizeof result->note - used, "%s%s", used > 0 ? "; " : "", text);
 }
 

@@ -42,6 +42,7 @@ struct stage_node {
   /* frozen while the others were told to read their files; while they were told to start again */
   bool untold, unrestarted;
   enum stage_look_ids look_ids;
+  bool silent; /* it gave no answer to the last looks at a list */
   /* down or frozen while the others were tried: callers.h; what it may have trusted till then */
   bool untried;
   struct pki_roots trusted;
@@ -91,6 +92,10 @@ struct stage_listed {
   uint8_t proven;
   bool ended;  /* a look has ended its device's session */
   bool untold; /* nobody has told the broker to read the list that names it: apply: none */
+  /* it was taken off the list; then bit n of proven: the last look at broker n was let in .. */
+  bool pardoned;
+  uint8_t spared;    /* .. and of this: that cannot be asked there, or has a reason of its own .. */
+  uint32_t connects; /* .. and so many CONNACKs it had had */
 };
 
 /* Where somebody on the list was let in last. */
@@ -168,11 +173,15 @@ struct stage {
   /* what the back office has done and knows */
   struct pki_chain presented[BROKER_LISTENERS];
   struct pki_roots client_roots;
+  /* callers.h: as they were tried last, and which of those before were not let in any more */
+  struct pki_roots tried_roots, dropped_roots;
   /* the last publish-crl with a file; without one its file is empty */
   struct scenario_step crl_published;
   struct pki_crl_history crl_history; /* of the lists that were published so far */
   struct stage_listed listed[STAGE_LISTED_MAX];
   size_t listed_count;
+  struct stage_listed pardoned[STAGE_LISTED_MAX];
+  size_t pardoned_count;
   size_t former_left; /* that a look was let in with last, until a later list did not have them */
   struct stage_let_in let_in;
   struct stage_unproven unproven;
@@ -181,7 +190,8 @@ struct stage {
   bool list_unchecked;
   int64_t list_ends_s;
   bool rolling_back;
-  uint32_t bundle_version;                     /* newest one pushed */
+  struct error at_end;     /* what the last looks at the brokers have seen; code 0: nothing amiss */
+  uint32_t bundle_version; /* newest one pushed */
   struct pki_roots bundle[STAGE_VERSIONS_MAX]; /* its anchors, by version */
   bool bundle_crls[STAGE_VERSIONS_MAX];        /* whether it was made with revocation lists */
   /* of its bytes, by which an acknowledgement names it */

@@ -230,7 +230,7 @@ static void await_leaf(struct rig *rig, const uint8_t leaf[32])
 {
   for (int i = 0; i < 200; i++) {
     struct outcome seen = {0};
-    broker_probe(rig->broker, &(struct broker_look){BROKER_MAIN, NULL, 0}, rig_on_seen, &seen);
+    broker_probe(rig->broker, &(struct broker_look){BROKER_MAIN, NULL, 0, 0}, rig_on_seen, &seen);
     rig_succeeds(rig, &seen);
     if (memcmp(seen.seen.fingerprint, leaf, 32) == 0) return;
     rig_pause_ms(20);

@@ -14,7 +14,7 @@
 static struct outcome probe(struct rig *rig, enum broker_listener listener)
 {
   struct outcome outcome = {0};
-  broker_probe(rig->broker, &(struct broker_look){listener, NULL, 0}, rig_on_seen, &outcome);
+  broker_probe(rig->broker, &(struct broker_look){listener, NULL, 0, 0}, rig_on_seen, &outcome);
   rig_succeeds(rig, &outcome);
   return outcome;
 }
@@ -386,7 +386,7 @@ static void closing_interrupts_what_is_under_way(void **state)
   struct outcome started = {0}, probed = {0};
   rig_open_broker(rig, &config);
   broker_start(rig->broker, rig_on_done, &started);
-  broker_probe(rig->broker, &(struct broker_look){BROKER_MAIN, NULL, 0}, rig_on_seen, &probed);
+  broker_probe(rig->broker, &(struct broker_look){BROKER_MAIN, NULL, 0, 0}, rig_on_seen, &probed);
   rig_close_broker(rig);
   assert_int_equal(started.calls, 1);
   assert_int_equal(probed.calls, 1);
@@ -400,7 +400,7 @@ static void a_probe_of_a_port_without_a_listener_says_why(void **state)
   struct broker_config config = rig_config(rig);
   struct outcome probed = {0};
   rig_open_broker(rig, &config);
-  broker_probe(rig->broker, &(struct broker_look){BROKER_MAIN, NULL, 0}, rig_on_seen, &probed);
+  broker_probe(rig->broker, &(struct broker_look){BROKER_MAIN, NULL, 0, 0}, rig_on_seen, &probed);
   rig_fails(rig, &probed, "connection refused");
 }
 

@@ -87,7 +87,7 @@ struct broker {
   bool up, frozen, opened;
   struct wire_port port[BROKER_LISTENERS];
   char presented[BROKER_LISTENERS][TEXT_MAX];
-  struct papers clients, lists;
+  struct papers clients, lists, lists_before;
   struct conn *conns;
   struct session *sessions;
   struct mailbox retained, office, bridge;
@@ -96,7 +96,7 @@ struct broker {
   uint64_t next_turn_us, timed_out;
   bool refuses, deaf, keeps_chain, fails_start, keeps_nothing, cuts, drops;
   /* every second connection meets a machine that has no list; a restart leaves it without roots */
-  bool forgetful, forgets_roots;
+  bool forgetful, forgets_roots, restores_roots;
   unsigned judged;
   uint64_t list_late_us;
   char split[16];    /* who comes from there meets a machine that keeps its chain .. */
@@ -836,6 +836,7 @@ static void read_lists(void *ctx)
   struct broker *broker = ctx;
   char text[TEXT_MAX];
   size_t size = read_file(broker, "crl.pem", text);
+  broker->lists_before = broker->lists;
   if (size > 0) papers_read(text, size, &broker->lists);
 }
 
@@ -1031,6 +1032,7 @@ static void hook_on(struct broker *broker, const struct operation *operation)
   if (hook == HOOK_KICK) kick(broker, operation->client);
   if (hook == HOOK_TRUST_CLIENTS || restart) load_clients(broker);
   if (restart && broker->forgets_roots) broker->clients.count = 0;
+  if (restart && broker->restores_roots) broker->clients = broker->first_clients;
   if (hook == HOOK_PUBLISH_CRL || restart) load_lists(broker);
   if (hook != HOOK_PRESENT && hook != HOOK_RELOAD && !restart) return;
   load_chain(broker, BROKER_MAIN);
@@ -1250,7 +1252,7 @@ static struct look *begin_look(struct broker *broker, const char *from, uint32_t
 void broker_probe(struct broker *broker, const struct broker_look *look, broker_seen_done done,
                   void *ctx)
 {
-  begin_look(broker, look->from, 0, done, ctx)->listener = look->listener;
+  begin_look(broker, look->from, look->timeout_ms, done, ctx)->listener = look->listener;
 }
 
 static void read_client(const char *path, struct papers *out)
@@ -1416,11 +1418,14 @@ struct broker_pair broker_probe_place(const struct broker *broker)
   return pair;
 }
 
-struct broker_pair broker_device_place(const struct broker *broker)
+struct broker_pair broker_device_place(const struct broker *broker, unsigned number)
 {
   struct broker_pair pair;
-  place(broker, "device.crt", pair.certificate);
-  place(broker, "device.key", pair.key);
+  char name[32];
+  snprintf(name, sizeof name, "%u-device.crt", number);
+  place(broker, name, pair.certificate);
+  snprintf(name, sizeof name, "%u-device.key", number);
+  place(broker, name, pair.key);
   return pair;
 }
 
@@ -1572,9 +1577,22 @@ void site_forget_lists(struct broker *broker)
   broker->lists.count = 0;
 }
 
+void site_go_back(struct broker *broker)
+{
+  broker->lists = broker->lists_before;
+}
+
 void site_forget_roots(struct broker *broker)
 {
   broker->forgets_roots = true;
+}
+
+void site_restore_roots(struct broker *broker, bool now)
+{
+  if (now)
+    broker->clients = broker->first_clients;
+  else
+    broker->restores_roots = true;
 }
 
 void site_be_forgetful(struct broker *broker)

@@ -71,6 +71,12 @@ static bool happen_to_broker(struct broker *broker, const char *what)
     site_fail_start(broker);
   else if (strcmp(what, "loses its list") == 0)
     site_forget_lists(broker);
+  else if (strcmp(what, "trusts its first clients") == 0)
+    site_restore_roots(broker, true);
+  else if (strcmp(what, "restarts with its first clients") == 0)
+    site_restore_roots(broker, false);
+  else if (strcmp(what, "goes back to the list before") == 0)
+    site_go_back(broker);
   else if (strcmp(what, "forgets its clients") == 0)
     site_forget_roots(broker);
   else if (strcmp(what, "has a machine without the list") == 0)
@@ -95,7 +101,7 @@ static bool happen_to_broker(struct broker *broker, const char *what)
 static void happen(void *ctx)
 {
   struct happening *it = ctx;
-  char time[16];
+  char time[16], hook[32];
   struct broker *broker = site_find(it->who);
   if (broker == NULL && it->quiet) {
     clock_in(100, happen, it);
@@ -106,6 +112,8 @@ static void happen(void *ctx)
     virtual_interrupt();
   else if (strcmp(it->who, "Enter") == 0)
     virtual_answer();
+  else if (strcmp(it->who, "hook") == 0 && sscanf(it->what, "%31s does nothing", hook) == 1)
+    site_hook_does_nothing(hook);
   else if (sscanf(it->what, "loses its connection for %15[0-9.]s", time) == 1)
     site_cut_office((uint64_t) (strtod(time, NULL) * 1e6));
   else if (broker == NULL || !happen_to_broker(broker, it->what))

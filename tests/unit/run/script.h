@@ -5,7 +5,7 @@
  *     # at 3.5s: Ctrl-C            (Enter; operator loses its connection for 5s)
  *     # at 3.5s: a serves spare   (another chain, under that root)
  *     # always: a keeps its chain for 127.0.0.2   (a machine for who comes from there)
- *     # at 3.5s: a loses its list
+ *     # at 3.5s: a loses its list                   (goes back to the list before)
  *     # always: a has no list for 127.0.0.2         (the same of its revocation list)
  *     # always: a has a machine without the list    (that every second connection meets)
  *     # always: a reads its list 3s late
@@ -18,6 +18,8 @@
  *     # always: a takes ids from certificates        (so that a look ends the device's session)
  *     # always: a is busy                           (for such looks: CONNACK 3)
  *     # always: a holds 00000001 for expired         (or: closes on 00000001)
+ *     # at 3.5s: a trusts its first clients         (whom it was to trust at the beginning)
+ *     # always: a restarts with its first clients
  *     # always: a forgets its clients               (whom it trusts: at each restart)
  *     # always: a is deaf          (keeps its chain, does not start: from the moment it is there)
  *     # always: a keeps nothing    (of sessions and messages, over a restart by a hook)
@@ -25,6 +27,7 @@
  *     # at 3.5s: a cuts telemetry  (its last byte, from then on)
  *     # at 3.5s: a drops telemetry (that it has acknowledged, from then on)
  *     # hook restart: fails        (does nothing; skips b)
+ *     # at 3.5s: hook restart does nothing
  *     # no terminal
  *
  * The first line of the file is the sentence that says what the trace shows. */

@@ -30,6 +30,8 @@ void site_keep_chain(struct broker *broker);      /* a reload takes no new chain
 void site_serve(struct broker *broker, const char *root); /* another chain, by itself */
 void site_split(struct broker *broker, const char *from); /* script.h */
 void site_forget_lists(struct broker *broker);            /* by itself */
+void site_restore_roots(struct broker *broker, bool now); /* of the beginning: or at each restart */
+void site_go_back(struct broker *broker);                 /* to the list before its last */
 void site_forget_roots(struct broker *broker);            /* at each restart */
 void site_be_forgetful(struct broker *broker);            /* script.h */
 void site_be_listless(struct broker *broker, const char *from);
