@@ -112,6 +112,7 @@ static bool read_path(const char *path, struct payload_view *view, uint64_t *out
   const json_t *value = view->json;
   for (const char *at = path + 1; value != NULL && *at != '\0';) {
     struct step step = take_step(at);
+    assert(step.why == NULL && step.next != NULL);
     value = step.by_key ? json_object_get(value, step.key) : json_array_get(value, step.index);
     at = step.next;
   }
@@ -120,9 +121,9 @@ static bool read_path(const char *path, struct payload_view *view, uint64_t *out
 
 static bool read_behind(const char *text, const struct payload_view *view, uint64_t *out)
 {
-  const char *data = (const char *) view->data, *end = data + view->size;
   size_t size = strlen(text);
-  assert(data != NULL);
+  if (view->size <= size) return false; /* it may have no bytes at all, and be nowhere */
+  const char *data = (const char *) view->data, *end = data + view->size;
   for (const char *at = data; (size_t) (end - at) > size; at++)
     if (memcmp(at, text, size) == 0 && is_decimal((unsigned char) at[size]))
       return take_number(at + size, end, out);

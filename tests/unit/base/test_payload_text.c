@@ -251,6 +251,17 @@ static void another_run_is_told_from_this_one_and_from_its_clones(void **state)
   assert_int_equal(read.mark, foreign.mark);
 }
 
+/* As a broker delivers it that lets a retained message go. */
+static void a_message_of_no_bytes_is_none(void **state)
+{
+  (void) state;
+  struct payload_text path = text_of(ISSUE, "$.meta.seq", "$.meta.t"),
+                      words = text_of("n={seq}", "n=", "");
+  struct payload_texts texts = {.mark = seventh.mark, .text = {&path, &words}, .count = 2};
+  struct payload read;
+  assert_int_equal(payload_text_read(&texts, &sender, NULL, 0, &read), PAYLOAD_NONE);
+}
+
 /* Of a run whose plan changes its telemetry. */
 static void each_of_several_texts_is_read_and_the_binary_one_too(void **state)
 {
@@ -302,6 +313,7 @@ int main(void)
       cmocka_unit_test(every_other_byte_of_it_counts),
       cmocka_unit_test(a_message_of_another_device_is_none_of_this_one),
       cmocka_unit_test(another_run_is_told_from_this_one_and_from_its_clones),
+      cmocka_unit_test(a_message_of_no_bytes_is_none),
       cmocka_unit_test(each_of_several_texts_is_read_and_the_binary_one_too),
       cmocka_unit_test(the_number_of_any_run_is_one_that_every_reader_keeps),
   };
