@@ -66,7 +66,7 @@ static void chance_keeps_to_its_range_reaches_its_ends_and_can_be_thrown_again(v
   bool low = false, high = false;
   for (uint32_t n = 1; n < 2000; n++) {
     double value;
-    char more, again[32];
+    char more, again[PAYLOAD_MAX + 1];
     struct payload payload = {.mark = 1, .sequence = n};
     snprintf(again, sizeof again, "%s", written(&text, &payload));
     assert_string_equal(again, written(&text, &payload));
