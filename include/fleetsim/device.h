@@ -73,7 +73,10 @@ struct device_profile {
   const char *name;
   uint8_t tls_min, tls_max; /* 12 or 13 */
   uint8_t mqtt_version;     /* 4 = MQTT 3.1.1, 5 = MQTT 5 */
-  bool clean_start;         /* false: persistent session */
+  /* application protocols to offer in TLS, the most wanted first, ended by NULL (RFC 7301); NULL:
+     none. A broker that takes no notice is no failure */
+  const char *const *alpn;
+  bool clean_start; /* false: persistent session */
   /* MQTT 5: the first connection since power-on ends an older persistent session */
   bool forget_first;
   /* keep the newest session ticket and offer it at the next connect */

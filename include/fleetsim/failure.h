@@ -41,7 +41,7 @@
   X(TLS_ALERT_REVOKED,    "connect.tls.refused_revoked",      "the broker refused the device's certificate as revoked (alert 44)") \
   X(TLS_ALERT_BAD_CERT,   "connect.tls.refused_certificate",  "the broker refused the device's certificate (alert 42, 43 or 46)") \
   X(TLS_ALERT_NO_CERT,    "connect.tls.refused_no_certificate", "the broker wants a client certificate and got none (alert 116)") \
-  X(TLS_ALERT_HANDSHAKE,  "connect.tls.refused_parameters",   "the broker found no common version, cipher suite or group (alert 40, 70, 71 or 86)") \
+  X(TLS_ALERT_HANDSHAKE,  "connect.tls.refused_parameters",   "the broker found no common version, cipher suite, group or application protocol (alert 40, 70, 71, 86 or 120)") \
   X(TLS_ALERT_OTHER,      "connect.tls.refused_other",        "the broker ended the handshake with another fatal alert") \
   /* the same without an alert: some brokers and proxies judge a certificate when the handshake is over, and just close */ \
   X(TLS_CLOSED,           "connect.tls.closed_after_handshake", "the broker closed after the TLS handshake and before CONNACK, without an alert: it refused the certificate, had no more time for the handshake, or does not speak MQTT 5 (then try mqtt: 3.1.1)") \

@@ -96,6 +96,7 @@ void broker_probe(struct broker *broker, const struct broker_look *look, broker_
                                 .address = broker_address(broker, listener),
                                 .port = broker->port[listener],
                                 .host = broker->config.host,
+                                .alpn = broker->config.alpn,
                                 .from = bound ? probe->from : NULL,
                                 .turn = look->turn,
                                 .timeout_ms = look->timeout_ms != 0 ? look->timeout_ms : PROBE_MS,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "net/failure.h"
+#include "net/tls_alpn.h"
 #include "net/tls_failure.h"
 
 static struct tls_dial *tls_dial_of(struct dial *dial)
@@ -139,6 +140,10 @@ static bool make_context(struct tls_dial *dial)
   if (dial->context == NULL) return false;
   SSL_CTX_set_verify(dial->context, SSL_VERIFY_NONE, NULL);
   SSL_CTX_set_security_level(dial->context, 0);
+  unsigned char alpn[TLS_ALPN_MAX];
+  if (config->alpn != NULL &&
+      SSL_CTX_set_alpn_protos(dial->context, alpn, tls_alpn(config->alpn, alpn)) != 0)
+    return false;
   if (!set_trust(dial)) return false;
   return config->certificate == NULL ||
          (SSL_CTX_use_certificate_chain_file(dial->context, config->certificate) == 1 &&

@@ -30,6 +30,7 @@ struct tls_dial_config {
   const char *address;           /* to connect to .. */
   uint16_t port;                 /* .. here */
   const char *host;              /* server_name */
+  const char *alpn;              /* the one protocol to offer (RFC 7301); NULL: none */
   const char *certificate, *key; /* PEM files of the client; NULL: it has none */
   const char *ca;                /* PEM file to verify the chain and `host` by; NULL: neither is */
   const char *from;              /* as dial_start's */

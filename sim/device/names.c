@@ -53,7 +53,8 @@ enum device_failure device_failure_of_alert(uint8_t alert)
   case 40: /* handshake_failure */
   case 70: /* protocol_version */
   case 71: /* insufficient_security */
-  case 86: /* inappropriate_fallback */ return DEVICE_FAIL_TLS_ALERT_HANDSHAKE;
+  case 86: /* inappropriate_fallback */
+  case 120: /* no_application_protocol, RFC 7301 3.2 */ return DEVICE_FAIL_TLS_ALERT_HANDSHAKE;
   default: return DEVICE_FAIL_TLS_ALERT_OTHER;
   }
 }

@@ -122,7 +122,10 @@ static int configure(struct device_tls *tls, const struct device_profile *profil
                                                : MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
   mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(config,
                                                            profile->resume != DEVICE_RESUME_NO);
-  return 0;
+  /* the library only reads them, and has no const for that */
+  return profile->alpn == NULL
+             ? 0
+             : mbedtls_ssl_conf_alpn_protocols(config, (const char **) (uintptr_t) profile->alpn);
 }
 
 int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handshake,

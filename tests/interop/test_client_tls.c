@@ -189,6 +189,58 @@ static void a_broker_that_wants_a_certificate_and_gets_none_is_named(void **stat
   client_rig_free(&rig);
 }
 
+/* A broker that knows this protocol and no other. */
+static int want_protocol(SSL *ssl, const unsigned char **out, unsigned char *size,
+                         const unsigned char *offered, unsigned int offered_size, void *wanted)
+{
+  (void) ssl;
+  const unsigned char *known = wanted;
+  bool common = SSL_select_next_proto((unsigned char **) (uintptr_t) out, size, known,
+                                      (unsigned) known[0] + 1, offered,
+                                      offered_size) == OPENSSL_NPN_NEGOTIATED;
+  return common ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static void offers_the_protocols_of_its_profile(void **state)
+{
+  (void) state;
+  static const char *const offered[] = {"x-amzn-mqtt-ca", "mqtt", NULL};
+  static unsigned char mqtt[] = "\4mqtt";
+  for (uint8_t tls = 12; tls <= 13; tls++)
+    for (int asks = 0; asks <= 1; asks++) {
+      struct client_rig rig;
+      const unsigned char *chosen;
+      unsigned int size;
+      client_rig_make(&rig, &pki, tls, 5);
+      rig.profile.alpn = offered;
+      if (asks) SSL_CTX_set_alpn_select_cb(rig.server, want_protocol, mqtt);
+      meet(&rig);
+      (void) client_rig_hear(&rig, 0x10);
+      SSL_get0_alpn_selected(rig.ssl, &chosen, &size);
+      assert_int_equal(size, asks ? 4 : 0);
+      if (asks) assert_memory_equal(chosen, "mqtt", 4);
+      client_rig_free(&rig);
+    }
+}
+
+/* RFC 7301, 3.2. */
+static void a_broker_that_knows_none_of_them_is_named(void **state)
+{
+  (void) state;
+  static const char *const offered[] = {"x-amzn-mqtt-ca", NULL};
+  static unsigned char mqtt[] = "\4mqtt";
+  for (uint8_t tls = 12; tls <= 13; tls++) {
+    struct client_rig rig;
+    client_rig_make(&rig, &pki, tls, 5);
+    rig.profile.alpn = offered;
+    SSL_CTX_set_alpn_select_cb(rig.server, want_protocol, mqtt);
+    meet(&rig);
+    client_rig_expect_end(&rig, DEVICE_FAIL_TLS_ALERT_HANDSHAKE);
+    assert_int_equal(rig.last[DEVICE_NOTE_ENDED].alert, 120);
+    client_rig_free(&rig);
+  }
+}
+
 static void names_the_brokers_refusal_of_its_certificate(void **state)
 {
   (void) state;
@@ -557,6 +609,8 @@ int main(void)
       cmocka_unit_test(refuses_an_expired_cross_certificate_as_expired),
       cmocka_unit_test(a_device_without_a_certificate_is_let_in_where_none_is_wanted),
       cmocka_unit_test(a_broker_that_wants_a_certificate_and_gets_none_is_named),
+      cmocka_unit_test(offers_the_protocols_of_its_profile),
+      cmocka_unit_test(a_broker_that_knows_none_of_them_is_named),
       cmocka_unit_test(names_the_brokers_refusal_of_its_certificate),
       cmocka_unit_test(resumes_with_a_ticket_unless_told_or_barred),
       cmocka_unit_test(carries_nothing_of_the_handshake_once_it_is_online),
