@@ -86,6 +86,7 @@ struct broker_config {
   const char *host;                /* name that certificates carry; local: "localhost" */
   uint16_t port[BROKER_LISTENERS]; /* 0: local: any free port; remote: no such listener */
   uint8_t tls_min;                 /* local: 12 or 13; 0: 13 */
+  const char *alpn;                /* what a client of ours offers (RFC 7301); NULL: nothing */
   /* remote: host name or address per listener, NULL: `host` */
   const char *address[BROKER_LISTENERS];
   /* remote: where may be sent, by address too; NULL: loopback only */

@@ -222,6 +222,7 @@ static struct greet *begin_greeting(struct broker *broker, const struct broker_c
                                            .address = broker_address(broker, BROKER_MAIN),
                                            .port = broker->port[BROKER_MAIN],
                                            .host = broker->config.host,
+                                           .alpn = broker->config.alpn,
                                            .certificate = shows ? greet->certificate : NULL,
                                            .key = shows ? greet->key : NULL,
                                            .ca = verifies ? greet->ca : NULL,

@@ -17,6 +17,7 @@
 
 #include "base/secret.h"
 #include "net/failure.h"
+#include "net/tls_alpn.h"
 #include "net/tls_failure.h"
 
 enum { CONNACK_SIZE = 4, KEEP_ALIVE_S = 20, PLAIN_MS = 1000, VERDICT_MS = 500 };
@@ -193,24 +194,29 @@ static bool note_file(struct look *look, const char *what, const char *path)
 static bool make_tls(struct look *look)
 {
   const struct diagnose_question *q = look->question;
+  const char *name = q->server_name != NULL ? q->server_name : q->host;
   struct in6_addr address;
+  unsigned char alpn[TLS_ALPN_MAX];
   look->context = SSL_CTX_new(TLS_client_method());
   if (look->context == NULL) return false;
+  if (q->alpn != NULL && SSL_CTX_set_alpn_protos(look->context, alpn, tls_alpn(q->alpn, alpn)) != 0)
+    return false;
   if (SSL_CTX_load_verify_file(look->context, q->ca_path) != 1)
     return note_file(look, "CA file", q->ca_path);
-  if (SSL_CTX_use_certificate_chain_file(look->context, q->certificate_path) != 1)
+  bool shows = q->certificate_path != NULL;
+  if (shows && SSL_CTX_use_certificate_chain_file(look->context, q->certificate_path) != 1)
     return note_file(look, "certificate", q->certificate_path);
-  if (SSL_CTX_use_PrivateKey_file(look->context, q->key_path, SSL_FILETYPE_PEM) != 1)
+  if (shows && SSL_CTX_use_PrivateKey_file(look->context, q->key_path, SSL_FILETYPE_PEM) != 1)
     return note_file(look, "key", q->key_path);
   SSL_CTX_set_verify(look->context, SSL_VERIFY_PEER, on_verify);
   look->ssl = SSL_new(look->context);
   if (look->ssl == NULL) return false;
   SSL_set_app_data(look->ssl, look);
   bool numeric =
-      inet_pton(AF_INET, q->host, &address) == 1 || inet_pton(AF_INET6, q->host, &address) == 1;
-  bool named = numeric ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(look->ssl), q->host) == 1
-                       : SSL_set1_host(look->ssl, q->host) == 1 &&
-                             SSL_set_tlsext_host_name(look->ssl, q->host) == 1;
+      inet_pton(AF_INET, name, &address) == 1 || inet_pton(AF_INET6, name, &address) == 1;
+  bool named = numeric ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(look->ssl), name) == 1
+                       : SSL_set1_host(look->ssl, name) == 1 &&
+                             SSL_set_tlsext_host_name(look->ssl, name) == 1;
   SSL_set_connect_state(look->ssl);
   return named && SSL_set_fd(look->ssl, look->fd) == 1;
 }

@@ -19,7 +19,9 @@
 #define DIAGNOSE_TEXT_MAX 500
 
 struct diagnose_question {
-  const char *host; /* to connect to, and the name that the certificate must carry */
+  const char *host;        /* to connect to, and the name that the certificate must carry .. */
+  const char *server_name; /* .. where that is not another one; NULL */
+  const char *alpn;        /* the one protocol to offer; NULL: none */
   uint16_t port;
   const struct permit *permit;
   const char *ca_path, *certificate_path, *key_path, *client_id;

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "base/ledger.h"
+#include "net/tls_alpn.h"
 #include "office/diagnose.h"
 #include "office/office.h"
 
@@ -68,9 +69,10 @@ struct office {
   enum link_state state;
   uint64_t since_ms; /* of this state, monotonic */
   bool stopping, answered;
-  bool returning; /* to the first server */
-  bool forgotten; /* there is no session of an earlier run, or no more: link.c */
-  size_t at;      /* which server it is connected to, or tries next */
+  bool returning;                   /* to the first server */
+  bool forgotten;                   /* there is no session of an earlier run, or no more: link.c */
+  unsigned char alpn[TLS_ALPN_MAX]; /* for paho */
+  size_t at;                        /* which server it is connected to, or tries next */
   struct office_filter filters[FILTERS_MAX]; /* filter_count of them */
   unsigned filter_count;
   struct subscription subscriptions[FILTERS_MAX];
@@ -84,6 +86,7 @@ struct office {
   /* connections in a row that ended before anything that was sent was acknowledged */
   unsigned cut_short;
   size_t cut_size;      /* of the largest message that was on its way then */
+  unsigned brief;       /* connections in a row that ended soon, and the one before these */
   bool to_be_diagnosed; /* by the keeper, before it tries again */
 
   struct outbox outbox;

@@ -17,6 +17,7 @@
 #include "office/internal.h"
 
 enum { RETRY_MS = 1000, CONNECT_S = 10, HANG_MS = 12000, STOP_MS = 2000, KEEP_ALIVE_S = 20 };
+enum { BRIEF_MS = 5000, BRIEF = 4 };
 enum { DIAGNOSE_AFTER = 3, DIAGNOSE_EVERY = 10, UNSUBSCRIBED = 3, CUT_SHORT = 3 };
 
 /* Whose messages the back office hears. */
@@ -46,6 +47,11 @@ static void choose_filters(struct office *op)
   }
 }
 
+static const char *client_id(const struct office *op)
+{
+  return op->config.client_id != NULL ? op->config.client_id : "operator";
+}
+
 uint64_t link_now_ms(void)
 {
   struct timespec now;
@@ -53,10 +59,10 @@ uint64_t link_now_ms(void)
   return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
-static void enter(struct office *op, enum link_state state, enum office_event_kind kind,
-                  const char *text)
+static void enter_by(struct office *op, enum link_state state, enum office_event_kind kind,
+                     uint8_t code, const char *text)
 {
-  struct office_event event = {.kind = kind, .index = SIZE_MAX};
+  struct office_event event = {.kind = kind, .index = SIZE_MAX, .code = code};
   snprintf(event.text, sizeof event.text, "%s", text);
   pthread_mutex_lock(&op->mutex);
   op->state = state;
@@ -66,6 +72,12 @@ static void enter(struct office *op, enum link_state state, enum office_event_ki
   if (tell) inbox_event(op, &event);
   pthread_mutex_unlock(&op->mutex);
   if (tell) op->config.wake(op->config.ctx);
+}
+
+static void enter(struct office *op, enum link_state state, enum office_event_kind kind,
+                  const char *text)
+{
+  enter_by(op, state, kind, 0, text);
 }
 
 static void hang_up(struct office *op)
@@ -141,19 +153,35 @@ static void end_unsubscribed(struct office *op)
   if (first) fail_with(op, final, sends ? text : cut);
 }
 
+/* Held. Two of one client id throw each other out for ever (MQTT 3.1.1, 3.1.4-2), each a second after
+ * the other: MQTT 3.1.1 has no word for it. A broker that ends a connection at a message, or has
+ * been away, is something else. */
+static bool is_taken_over(struct office *op, char text[160])
+{
+  op->brief = link_now_ms() - op->since_ms < BRIEF_MS ? op->brief + 1 : 1;
+  if (op->brief < BRIEF || op->cut_size > 0) return false;
+  snprintf(text, 160,
+           "ended %u times in a row soon after CONNACK: does another run come as '%.24s'? Give "
+           "each its own, operator: {client-id: NAME}",
+           op->brief - 1, client_id(op));
+  return true;
+}
+
 static void on_lost(void *ctx, char *cause)
 {
   struct office *op = ctx;
   char text[160];
+  bool taken = false;
   pthread_mutex_lock(&op->mutex);
   bool was_up = op->state == LINK_UP;
   if (was_up) describe_loss(op, cause, text);
+  if (was_up) taken = is_taken_over(op, text);
   pthread_mutex_unlock(&op->mutex);
   if (!was_up) {
     end_unsubscribed(op);
     return;
   }
-  enter(op, LINK_DOWN, OFFICE_LOST, text);
+  enter_by(op, LINK_DOWN, OFFICE_LOST, taken ? OFFICE_TAKEN_OVER : 0, text);
   if (op->config.other_count > 0) begin_with_the_first(op);
 }
 
@@ -317,16 +345,13 @@ static void on_connected(void *ctx, MQTTAsync_successData *data)
   }
 }
 
-static const char *client_id(const struct office *op)
-{
-  return op->config.client_id != NULL ? op->config.client_id : "operator";
-}
-
 static struct diagnose_question question_of(const struct office *op)
 {
   const struct server *server = &op->server[op->at];
   return (struct diagnose_question){.host = server->host,
                                     .port = server->port,
+                                    .server_name = op->config.server_name,
+                                    .alpn = op->config.alpn,
                                     .permit = op->config.permit,
                                     .ca_path = op->config.ca_path,
                                     .certificate_path = op->config.certificate_path,
@@ -369,7 +394,11 @@ static int connect_once(struct office *op)
   tls.keyStore = op->config.certificate_path;
   tls.privateKey = op->config.key_path;
   tls.enableServerCertAuth = 1;
-  tls.verify = 1; /* the host name */
+  tls.verify = op->config.server_name == NULL; /* the host's name, and paho knows no other */
+  if (op->config.alpn != NULL) {
+    tls.protos = op->alpn;
+    tls.protos_len = tls_alpn(op->config.alpn, op->alpn);
+  }
   tls.disableDefaultTrustStore = 1;
   /* the highest that both know: paho has no name for 1.3 */
   tls.sslVersion = MQTT_SSL_VERSION_DEFAULT;

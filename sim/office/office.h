@@ -42,6 +42,9 @@ struct office_server {
 /* Copied by office_start; what it points to must outlive the operator. */
 struct office_config {
   const char *host; /* verified name, and where to connect */
+  /* the broker's name where that is another: paho verifies the chain and no name then */
+  const char *server_name;
+  const char *alpn; /* the one protocol to offer in TLS (RFC 7301); NULL: none */
   uint16_t port;
   /* read by office_start only; tried in this order whenever the first one cannot be reached */
   const struct office_server *others;
@@ -49,7 +52,7 @@ struct office_config {
   const struct permit *permit; /* where may be sent, by address too; NULL: loopback only */
   uint16_t keep_alive_s;       /* 0: 20 */
   const char *client_id;       /* NULL: "operator"; two runs on one remote broker need two names */
-  const char *ca_path, *certificate_path, *key_path;
+  const char *ca_path, *certificate_path, *key_path; /* the last two NULL: it shows none */
   struct login login;
   size_t device_count;
   const struct names *names; /* of these devices; outlives the operator */
@@ -72,7 +75,9 @@ struct office_config {
 /* One thing that happened, handed out by office_collect. */
 enum office_event_kind {
   OFFICE_CONNECTED,
-  OFFICE_LOST,   /* connection lost; it reconnects by itself */
+  /* connection lost; it reconnects by itself; `code` OFFICE_TAKEN_OVER: another client seems to come
+     as the operator, as the broker has ended several connections soon after it let it in */
+  OFFICE_LOST,
   OFFICE_FAILED, /* a connection attempt failed; office_failure says why; it tries again */
   /* device `index`: `version` in force, `code` a device_update, `of` the CRC-32 of what it answers,
      0: none was given */
@@ -83,6 +88,8 @@ enum office_event_kind {
   OFFICE_OTA_STATUS,
   OFFICE_MESSAGE, /* any other message on a topic of a device: `topic`, text payload */
 };
+
+#define OFFICE_TAKEN_OVER 0x8e /* as MQTT 5 calls it */
 
 struct office_event {
   enum office_event_kind kind;

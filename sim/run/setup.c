@@ -114,6 +114,11 @@ static bool needs_lures(const struct scenario *scenario)
   return any;
 }
 
+static const char *text_or_null(const char *text)
+{
+  return text[0] != '\0' ? text : NULL;
+}
+
 static int start_office(struct stage *stage)
 {
   /* from the last to the first: the last one is where bridged brokers meet */
@@ -123,31 +128,42 @@ static int start_office(struct stage *stage)
   bool earlier = !scenario_broker_is(scenario, BROKER_FRESH); /* it may know of earlier runs */
   for (size_t n = 0; n < count; n++)
     servers[count - 1 - n] =
-        (struct office_server){.host = broker_host(stage->nodes[n].broker),
+        (struct office_server){.host = scenario->server_name[0] != '\0'
+                                           ? broker_address(stage->nodes[n].broker, BROKER_MAIN)
+                                           : broker_host(stage->nodes[n].broker),
                                .port = broker_inner_port(stage->nodes[n].broker, BROKER_MAIN)};
-  struct office_config config = {.host = servers[0].host,
-                                 .port = servers[0].port,
-                                 .others = servers + 1,
-                                 .other_count = count - 1,
-                                 .permit = &stage->permit,
-                                 .keep_alive_s = count > 1 ? FAILOVER_KEEP_ALIVE_S : 0,
-                                 .ca_path = stage->operator_ca,
-                                 .certificate_path = stage->operator_certificate,
-                                 .key_path = stage->operator_key,
-                                 .login = stage_operator_login(stage),
-                                 .device_count = scenario->devices,
-                                 .names = stage->names,
-                                 .telemetry = stage->texts,
-                                 .unnumbered = stage->unnumbered,
-                                 .began_unix_ms = stage->began_unix_ms,
-                                 .now_us = office_clock,
-                                 .clock = stage,
-                                 .wake = wake_from_any_thread,
-                                 .ctx = stage,
-                                 .earlier = earlier,
-                                 .new_fleet = earlier && stage->options->fleet == NULL,
-                                 .ota = scenario->ota.on,
-                                 .trespass = needs_lures(scenario)};
+  const struct scenario_operator *op = &scenario->operator;
+  if (op->host[0] != '\0') { /* it has a place of its own */
+    servers[0] = (struct office_server){.host = op->host, .port = op->port};
+    count = 1;
+  }
+  struct office_config config = {
+      .host = servers[0].host,
+      .port = servers[0].port,
+      .others = servers + 1,
+      .other_count = count - 1,
+      .permit = &stage->permit,
+      .keep_alive_s = count > 1 ? FAILOVER_KEEP_ALIVE_S : 0,
+      .client_id = text_or_null(op->client_id),
+      .server_name = op->host[0] == '\0' ? text_or_null(scenario->server_name) : NULL,
+      .alpn = text_or_null(scenario->alpn),
+      .ca_path = op->ca[0] != '\0' ? op->ca : stage->operator_ca,
+      .certificate_path = text_or_null(stage->operator_certificate),
+      .key_path = text_or_null(stage->operator_key),
+      .login = stage_operator_login(stage),
+      .device_count = scenario->devices,
+      .names = stage->names,
+      .telemetry = stage->texts,
+      .unnumbered = stage->unnumbered,
+      .began_unix_ms = stage->began_unix_ms,
+      .now_us = office_clock,
+      .clock = stage,
+      .wake = wake_from_any_thread,
+      .ctx = stage,
+      .earlier = earlier,
+      .new_fleet = earlier && stage->options->fleet == NULL,
+      .ota = scenario->ota.on,
+      .trespass = needs_lures(scenario)};
   if (office_start(&config, &stage->office, &stage->error) != 0) return -1;
   enum stage_waited waited = stage_wait(stage, office_is_settled, NULL, OFFICE_START_MS);
   if (stage->office_online || waited == STAGE_ABORTED) return stage->office_online ? 0 : -1;

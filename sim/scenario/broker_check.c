@@ -76,14 +76,14 @@ static int need_target(const struct take *t, const char *at, const char *key,
   return -1;
 }
 
-static int take_url(const struct take *t, const char *key, const char *text,
-                    const struct scenario *scenario, char host[256], uint16_t *port)
+int check_url(const struct take *t, const char *at, const char *key, const char *text,
+              const struct scenario *scenario, char host[256], uint16_t *port)
 {
   char why[200], shown[200];
   if (text == NULL) return 0;
   if (url_split(text, host, port, why, sizeof why) == 0)
-    return need_target(t, "broker", key, scenario, host);
-  return take_fail(t, "broker", key, "'%.120s' is no address of a broker: it %s",
+    return need_target(t, at, key, scenario, host);
+  return take_fail(t, at, key, "'%.120s' is no address of a broker: it %s",
                    mask_url(text, shown, sizeof shown), why);
 }
 
@@ -133,19 +133,29 @@ static int check_urls(const struct take *t, const struct raw_broker *raw, struct
     return take_fail(t, "broker", "urls",
                      "a broker has a 'url' or several 'urls', not both: remove one");
   if (raw->url != NULL)
-    return take_url(t, "url", raw->url, out, out->nodes[0].host, &out->nodes[0].port);
+    return check_url(t, "broker", "url", raw->url, out, out->nodes[0].host, &out->nodes[0].port);
   for (unsigned n = 0; n < raw->urls_count; n++) {
     char key[24];
     struct scenario_node *node = &out->nodes[n];
     snprintf(key, sizeof key, "urls[%u]", n);
     snprintf(node->name, sizeof node->name, "%c", 'a' + (int) n);
-    if (take_url(t, key, raw->urls[n], out, node->host, &node->port) != 0) return -1;
+    if (check_url(t, "broker", key, raw->urls[n], out, node->host, &node->port) != 0) return -1;
     for (unsigned m = 0; m < n; m++)
       if (permit_same_host(node->host, out->nodes[m].host) && node->port == out->nodes[m].port)
         return take_fail(t, "broker", key, "'%.120s' is listed twice: remove one", raw->urls[n]);
   }
   out->node_count = raw->urls_count;
   return 0;
+}
+
+static int take_server_name(const struct take *t, const char *text, char out[256])
+{
+  char why[200];
+  if (text == NULL) return 0;
+  if (take_text(t, "broker", "server-name", text, out, 256) != 0) return -1;
+  if (url_check_host(out, why, sizeof why) == 0) return 0;
+  return take_fail(t, "broker", "server-name",
+                   "'%.80s' %s; write the name that the broker's certificate carries", text, why);
 }
 
 static int check_remote(const struct take *t, const struct raw_broker *raw, struct scenario *out)
@@ -173,8 +183,9 @@ static int check_remote(const struct take *t, const struct raw_broker *raw, stru
     return take_fail(t, "broker", "terminator",
                      "a terminator stands before a local broker only: remove this");
   out->broker_kind = BROKER_KIND_REMOTE;
-  if (check_urls(t, raw, out) != 0 ||
-      take_url(t, "prove-url", raw->prove_url, out, out->prove_host, &out->prove_port) != 0)
+  if (take_server_name(t, raw->server_name, out->server_name) != 0) return -1;
+  if (check_urls(t, raw, out) != 0 || check_url(t, "broker", "prove-url", raw->prove_url, out,
+                                                out->prove_host, &out->prove_port) != 0)
     return -1;
   return raw->hooks == NULL ? 0 : check_hooks(t, raw->hooks, out);
 }
@@ -284,6 +295,11 @@ static int check_local(const struct take *t, const struct raw_broker *raw, struc
   if (raw->prove_url != NULL)
     return take_fail(t, "broker", "prove-url",
                      "only a remote broker has a prove-url: add its 'url', or remove this");
+  if (raw->server_name != NULL)
+    return take_fail(
+        t, "broker", "server-name",
+        "a local broker has its name from the run: write 'names: [{name: mqtt.example}]' "
+        "for others, or remove this");
   if (raw->hooks != NULL)
     return take_fail(t, "broker", "hooks",
                      "a local broker needs no hooks: add its 'url', or remove them");

@@ -165,6 +165,15 @@ static int check_device(const struct take *t, const struct raw_device *raw,
   return raw->timeouts == NULL ? 0 : check_timeouts(t, raw->timeouts, out);
 }
 
+static int check_alpn(const struct take *t, const struct raw_device *raw, struct scenario *out)
+{
+  if (raw->alpn == NULL) return 0;
+  if (take_text(t, "device", "alpn", raw->alpn, out->alpn, sizeof out->alpn) != 0) return -1;
+  out->alpn_offered[0] = out->alpn;
+  out->device.alpn = out->alpn_offered;
+  return 0;
+}
+
 /* The default is not looked at here: a file that names no profile may be checked where there are
    none. */
 static int check_timing(const struct take *t, const struct raw_timing *raw, struct scenario *out)
@@ -334,9 +343,10 @@ static int check_head(struct take *t, const struct raw_scenario *raw, struct sce
   if (check_pki(t, raw->pki != NULL ? raw->pki : &no_pki, out) != 0 ||
       check_broker(t, raw, out) != 0)
     return -1;
-  if (raw->device != NULL && (check_device(t, raw->device, &out->device) != 0 ||
-                              check_crypto(t, raw->device, &out->crypto) != 0 ||
-                              check_record(t, raw->device, &out->record_bytes) != 0))
+  if (raw->device != NULL &&
+      (check_device(t, raw->device, &out->device) != 0 || check_alpn(t, raw->device, out) != 0 ||
+       check_crypto(t, raw->device, &out->crypto) != 0 ||
+       check_record(t, raw->device, &out->record_bytes) != 0))
     return -1;
   if (check_credentials(t, raw->fleet->credentials, out) != 0 ||
       check_operator(t, raw->operator, out) != 0)

@@ -13,6 +13,10 @@
 /* Fills all of *out from `raw`. On failure *out may be half filled; scenario_free takes it. */
 int check_scenario(struct take *t, const struct raw_scenario *raw, struct scenario *out);
 
+/* "mqtts://host:port" of the mapping at `at`: a host beyond loopback must be among the targets. */
+int check_url(const struct take *t, const char *at, const char *key, const char *text,
+              const struct scenario *scenario, char host[256], uint16_t *port);
+
 /* broker and targets. */
 int check_broker(const struct take *t, const struct raw_scenario *raw, struct scenario *out);
 

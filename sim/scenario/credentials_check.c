@@ -87,6 +87,23 @@ int check_credentials(const struct take *t, const struct raw_credentials *raw, s
   return check_own_broker(t, at, out);
 }
 
+/* Both, or `cert: none`. */
+static int take_certificate(const struct take *t, const char *at, const struct raw_operator *raw,
+                            struct scenario_operator *out)
+{
+  if (take_text(t, at, "cert", raw->cert, out->certificate, sizeof out->certificate) != 0 ||
+      take_text(t, at, "key", raw->key, out->key, sizeof out->key) != 0)
+    return -1;
+  out->bare = strcmp(out->certificate, "none") == 0;
+  if (out->bare && raw->key != NULL)
+    return take_fail(t, at, "key",
+                     "'cert: none' shows no certificate, so there is no key: remove this");
+  if (out->bare || (raw->cert == NULL) == (raw->key == NULL)) return 0;
+  return take_fail(t, at, raw->cert != NULL ? "cert" : "key",
+                   "a certificate and its key come together: add '%s' beside '%s'",
+                   raw->cert != NULL ? "key" : "cert", raw->cert != NULL ? "cert" : "key");
+}
+
 int check_operator(const struct take *t, const struct raw_operator *raw, struct scenario *out)
 {
   static const char at[] = "operator";
@@ -95,7 +112,11 @@ int check_operator(const struct take *t, const struct raw_operator *raw, struct 
   if (scenario_broker_is(out, BROKER_OWNED))
     return take_fail(t, at, "",
                      "a local broker is the run's own, and so is its operator: remove this");
-  if (take_text(t, at, "user", raw->user, op->user, sizeof op->user) != 0 ||
+  if (check_url(t, at, "url", raw->url, out, op->host, &op->port) != 0 ||
+      take_text(t, at, "ca", raw->ca, op->ca, sizeof op->ca) != 0 ||
+      take_certificate(t, at, raw, op) != 0 ||
+      take_text(t, at, "client-id", raw->client_id, op->client_id, sizeof op->client_id) != 0 ||
+      take_text(t, at, "user", raw->user, op->user, sizeof op->user) != 0 ||
       take_text(t, at, "password-file", raw->password_file, op->password_file,
                 sizeof op->password_file) != 0)
     return -1;

@@ -256,6 +256,7 @@ static void print_head(const struct scenario *s, FILE *out)
             host_port(s->host, s->port, place), host_port(s->prove_host, s->prove_port, prove));
   else
     fprintf(out, "  broker   mqtts://%s\n", host_port(s->host, s->port, place));
+  if (s->server_name[0] != '\0') fprintf(out, "           whose name is %s\n", s->server_name);
   if (s->terminator)
     fprintf(out, "           behind a terminator of TLS that reads CRLs while it goes on honouring "
                  "its tickets\n");

@@ -37,7 +37,7 @@ struct raw_credentials {
 };
 
 struct raw_operator {
-  char *user, *password_file;
+  char *url, *ca, *cert, *key, *user, *password_file, *client_id;
 };
 
 struct raw_fleet {
@@ -54,7 +54,7 @@ struct raw_timeouts {
 
 struct raw_device {
   char *tls, *mqtt, *keep_alive, *session, *resume, *resume_anywhere, *will, *byte_budget, *crypto,
-      *revocation, *record, *certificate;
+      *revocation, *record, *certificate, *alpn;
   struct raw_timeouts *timeouts;
 };
 
@@ -93,7 +93,8 @@ struct raw_false {
 };
 
 struct raw_broker {
-  char *local, *url, *prove_url, *port, *prove_port, *handshake_timeout, *handshakes, *bridge;
+  char *local, *url, *server_name, *prove_url, *port, *prove_port, *handshake_timeout, *handshakes,
+      *bridge;
   char **nodes;
   unsigned nodes_count;
   char **urls;

@@ -143,8 +143,14 @@ struct scenario_credentials {
 
 /* The back office, where the broker stands elsewhere: operator. */
 struct scenario_operator {
-  char user[LOGIN_USER_MAX + 1]; /* "": it says none */
-  char password_file[512];       /* "": none */
+  char host[256]; /* where it connects; "": where the fleet does */
+  uint16_t port;
+  char ca[512];                     /* path, "": the fleet folder's */
+  char certificate[512], key[512];  /* paths; "": the fleet folder's */
+  bool bare;                        /* it shows no certificate: cert: none */
+  char client_id[LOGIN_ID_MAX + 1]; /* "": operator */
+  char user[LOGIN_USER_MAX + 1];    /* "": it says none */
+  char password_file[512];          /* "": none */
   int line, column;
 };
 
@@ -328,6 +334,8 @@ struct scenario {
   size_t cohort_count;
   size_t source_addresses;      /* fleet.source-addresses: 127.0.0.1.. ; 0: chosen by the run */
   struct device_profile device; /* device: {...}; name points to profile_name */
+  char alpn[64];                /* device.alpn, to which device.alpn points; "": none */
+  const char *alpn_offered[2];
   struct scenario_credentials credentials;
   struct scenario_operator operator;
   enum scenario_crypto crypto; /* device.crypto */
@@ -360,6 +368,8 @@ struct scenario {
   /* broker.bridge: local nodes pass private/# on to each other, QoS 1 */
   bool bridge;
   char host[256]; /* of nodes[0] */
+  /* broker.server-name: what a remote broker's certificate must carry; "": the host of its url */
+  char server_name[256];
   /* host of broker.prove-url; "" when local or when there is none */
   char prove_host[256];
   uint16_t port, prove_port;            /* 0: any free port (local), no such listener (remote) */

@@ -42,7 +42,10 @@ static const cyaml_schema_field_t credentials_fields[] = {
   TEXT("password-file", struct raw_credentials, password_file),
   TEXT("password-column", struct raw_credentials, password_column), CYAML_FIELD_END};
 static const cyaml_schema_field_t operator_fields[] = {
-  TEXT("user", struct raw_operator, user), TEXT("password-file", struct raw_operator, password_file), CYAML_FIELD_END};
+  TEXT("url", struct raw_operator, url), TEXT("ca", struct raw_operator, ca), TEXT("cert", struct raw_operator, cert),
+  TEXT("key", struct raw_operator, key), TEXT("user", struct raw_operator, user),
+  TEXT("password-file", struct raw_operator, password_file),
+  TEXT("client-id", struct raw_operator, client_id), CYAML_FIELD_END};
 static const cyaml_schema_field_t fleet_fields[] = {
   MUST("devices", struct raw_fleet, devices), TEXT("profile", struct raw_fleet, profile),
   GROUP("telemetry", struct raw_fleet, telemetry, telemetry_fields),
@@ -61,7 +64,7 @@ static const cyaml_schema_field_t device_fields[] = {
   GROUP("timeouts", struct raw_device, timeouts, timeouts_fields),
   TEXT("byte-budget", struct raw_device, byte_budget), TEXT("crypto", struct raw_device, crypto),
   TEXT("revocation", struct raw_device, revocation), TEXT("record", struct raw_device, record),
-  TEXT("certificate", struct raw_device, certificate), CYAML_FIELD_END};
+  TEXT("certificate", struct raw_device, certificate), TEXT("alpn", struct raw_device, alpn), CYAML_FIELD_END};
 static const cyaml_schema_field_t pki_fields[] = {
   LIST("roots", struct raw_pki, roots, PKI_ROOTS_MAX), LIST("trusted", struct raw_pki, trusted, PKI_ROOTS_MAX),
   LIST("clients", struct raw_pki, clients, PKI_ROOTS_MAX), TEXT("broker", struct raw_pki, broker),
@@ -84,6 +87,7 @@ static const cyaml_schema_value_t name_entry = {
 static const cyaml_schema_field_t broker_fields[] = {
   GROUP("terminator", struct raw_broker, terminator, terminator_fields),
   TEXT("local", struct raw_broker, local), TEXT("url", struct raw_broker, url),
+  TEXT("server-name", struct raw_broker, server_name),
   TEXT("prove-url", struct raw_broker, prove_url), TEXT("port", struct raw_broker, port),
   TEXT("prove-port", struct raw_broker, prove_port), GROUP("hooks", struct raw_broker, hooks, hooks_fields),
   TEXT("handshake-timeout", struct raw_broker, handshake_timeout), TEXT("handshakes", struct raw_broker, handshakes),

@@ -70,6 +70,7 @@ static int check_each(struct stage *stage, check_host *check)
   for (size_t n = 0; n < s->node_count; n++)
     if (check(stage, s->nodes[n].host) != 0) return -1;
   if (s->prove_host[0] != '\0' && check(stage, s->prove_host) != 0) return -1;
+  if (s->operator.host[0] != '\0' && check(stage, s->operator.host) != 0) return -1;
   for (int h = 0; h < HOOK_COUNT; h++)
     if (check_hook(stage, (enum hook_kind) h, check) != 0) return -1;
   return 0;

@@ -66,7 +66,8 @@ static void tell_state(struct stage *stage, const char *state, const char *why)
 /* It tells the fleet that the broker serves, where that is the one at which it is at home. */
 static void vouch(struct stage *stage, bool anew)
 {
-  if (stage->fleet != NULL && office_is_home(stage->office))
+  bool apart = stage->scenario->operator.host[0] != '\0';
+  if (stage->fleet != NULL && !apart && office_is_home(stage->office))
     fleet_hears_office(stage->fleet, (int) stage->scenario->node_count - 1, anew);
 }
 
@@ -103,6 +104,16 @@ static void on_connected(struct stage *stage)
   stage->office_told = 0;
   vouch(stage, true);
   tell_state(stage, "connected", "");
+}
+
+/* Whoever reads the results of two runs that throw each other out is told so in both. */
+static void on_rival(struct stage *stage, const char *why)
+{
+  char note[256];
+  if (stage->office_rivalled) return;
+  stage->office_rivalled = true;
+  snprintf(note, sizeof note, "the operator's connection %s", why);
+  stage_say(stage, note);
 }
 
 static void on_lost(struct stage *stage, const char *why)
@@ -143,7 +154,10 @@ static void on_event(struct stage *stage, const struct office_event *event)
 {
   switch (event->kind) {
   case OFFICE_CONNECTED: on_connected(stage); break;
-  case OFFICE_LOST: on_lost(stage, event->text); break;
+  case OFFICE_LOST:
+    if (event->code == OFFICE_TAKEN_OVER) on_rival(stage, event->text);
+    on_lost(stage, event->text);
+    break;
   case OFFICE_FAILED: on_failed(stage); break;
   case OFFICE_TRUST_ACK: on_trust_ack(stage, event); break;
   case OFFICE_IDENTITY_ACK: on_identity_ack(stage, event); break;

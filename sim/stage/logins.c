@@ -6,13 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/files.h"
 #include "base/secret.h"
 #include "base/template.h"
 #include "base/text.h"
 #include "stage/device_names.h"
 
 #define FILE_MAX       (64u << 20)
+#define KEY_MAX        65536u
 #define OPERATOR_USER  "operator"
 #define OPERATOR_BYTES 24u /* of a password that a run draws for a broker of its own */
 
@@ -130,11 +133,28 @@ static int read_file(struct stage *stage, struct stage_logins *logins)
 
 /* --- The operator ----------------------------------------------------------------------------- */
 
+static int refuse_operator(struct stage *stage)
+{
+  const struct scenario_operator *op = &stage->scenario->operator;
+  return error_wrap(&stage->error, "%s:%d:%d", stage->scenario->file, op->line, op->column);
+}
+
+static int check_key(struct stage *stage, const char *path)
+{
+  size_t size;
+  int fd = files_open(path, KEY_MAX, &size, &stage->error);
+  if (fd < 0) return -1;
+  int result = secret_check_mode(fd, path, "the private key", &stage->error);
+  close(fd);
+  return result;
+}
+
 /* The file's first line. */
 static int read_operator(struct stage *stage, struct stage_logins *logins)
 {
   const struct scenario_operator *op = &stage->scenario->operator;
   size_t size;
+  if (op->key[0] != '\0' && check_key(stage, op->key) != 0) return refuse_operator(stage);
   if (op->password_file[0] == '\0') return 0;
   int result = secret_read(op->password_file, "the password", LOGIN_PASSWORD_MAX + 2,
                            &logins->operator, & size, &stage->error);
@@ -143,7 +163,7 @@ static int read_operator(struct stage *stage, struct stage_logins *logins)
   if (result == 0)
     error_set(&stage->error, EXIT_CODE_USAGE, "%s has no password in its first line",
               op->password_file);
-  return error_wrap(&stage->error, "%s:%d:%d", stage->scenario->file, op->line, op->column);
+  return refuse_operator(stage);
 }
 
 static bool is_own(const struct stage *stage)
@@ -291,7 +311,8 @@ int stage_read_secrets(struct stage *stage)
 {
   const struct scenario *scenario = stage->scenario;
   const struct scenario_credentials *of = &scenario->credentials;
-  if (of->user[0] == '\0' && scenario->operator.user[0] == '\0') return 0;
+  const struct scenario_operator *op = &scenario->operator;
+  if (of->user[0] == '\0' && op->user[0] == '\0' && op->key[0] == '\0') return 0;
   stage->logins = calloc(1, sizeof *stage->logins);
   if (stage->logins == NULL) return no_memory(stage);
   if (read_operator(stage, stage->logins) != 0) return -1;

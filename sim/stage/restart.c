@@ -55,6 +55,11 @@ struct watch {
 
 /* --- Before ----------------------------------------------------------------------------------- */
 
+static const char *shown(const char *path)
+{
+  return path[0] != '\0' ? path : NULL;
+}
+
 /* Where the broker does not know the probe, as the operator. */
 static struct broker_client come_as(const struct stage *stage, const struct watch *watch,
                                     const struct address *at)
@@ -64,8 +69,8 @@ static struct broker_client come_as(const struct stage *stage, const struct watc
                                   .certificate_path = watch->probe.certificate,
                                   .key_path = watch->probe.key};
   return (struct broker_client){.client_id = PKI_PROBE_NAME,
-                                .certificate_path = stage->operator_certificate,
-                                .key_path = stage->operator_key,
+                                .certificate_path = shown(stage->operator_certificate),
+                                .key_path = shown(stage->operator_key),
                                 .login = stage_operator_login(stage)};
 }
 
@@ -183,6 +188,7 @@ static enum step_outcome look(struct stage *stage, const struct watch *watch, si
     memcpy(files.certificate, stage->operator_certificate, sizeof files.certificate);
     memcpy(files.key, stage->operator_key, sizeof files.key);
     visitor.login = stage_operator_login(stage);
+    visitor.bare = stage->operator_certificate[0] == '\0';
   }
   return stage_round(stage, &visitor, 1, out);
 }
@@ -233,7 +239,8 @@ static enum step_outcome open_all(struct stage *stage, struct watch *watch)
 static int office_node(const struct stage *stage)
 {
   int last = (int) stage->scenario->node_count - 1;
-  if (!office_connected(stage->office)) return NOWHERE;
+  bool apart = stage->scenario->operator.host[0] != '\0'; /* what ends there is another's */
+  if (apart || !office_connected(stage->office)) return NOWHERE;
   return last == 0 || office_is_home(stage->office) ? last : ELSEWHERE;
 }
 

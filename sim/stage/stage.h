@@ -165,8 +165,9 @@ struct stage {
   struct names *names;         /* of the fleet's devices, by their index */
   struct stage_logins *logins; /* logins.h; NULL: nobody has a user name */
   struct stage_whose whose;
-  char operator_ca[FILES_PATH_MAX], operator_certificate[FILES_PATH_MAX],
-      operator_key[FILES_PATH_MAX];
+  char operator_ca[FILES_PATH_MAX]; /* of the fleet folder: all of its roots */
+  /* what the operator shows; "": nothing */
+  char operator_certificate[FILES_PATH_MAX], operator_key[FILES_PATH_MAX];
   size_t source_addresses; /* of the fleet; 0: the system chooses */
   uint64_t rss_before;
 
@@ -209,6 +210,7 @@ struct stage {
   uint64_t at_risk;
   bool restarted_elsewhere; /* by a hook, or it may have been: what is not kept there is gone */
   bool office_surprised;    /* it lost its broker where the plan takes none away */
+  bool office_rivalled;     /* somebody else seems to come as the operator */
   struct stage_taken taken;
   /* that it was not, since it first was, but for the present absence */
   uint64_t office_away_ms;

@@ -63,13 +63,15 @@ static int open_node(struct stage *stage, size_t node)
   if (scenario->terminator && process_path(stage->terminator) != 0)
     return error_set(&stage->error, EXIT_CODE_SETUP,
                      "this program's own path cannot be found; is /proc mounted?");
+  bool named = scenario->server_name[0] != '\0';
   struct broker_config config = {
       .folder = folder,
-      .host = scenario->nodes[node].host,
+      .host = named ? scenario->server_name : scenario->nodes[node].host,
       .port = {scenario->nodes[node].port, first ? scenario->prove_port : 0},
       .kind = scenario->broker_kind,
       .permit = &stage->permit,
-      .address = {NULL, text_or_null(scenario->prove_host)},
+      .address = {named ? scenario->nodes[node].host : NULL, text_or_null(scenario->prove_host)},
+      .alpn = text_or_null(scenario->alpn),
       .crl = scenario->crl,
       .terminator = text_or_null(stage->terminator),
       .tls_min = scenario->device.tls_min,
@@ -178,6 +180,15 @@ static int start_false_broker(struct stage *stage)
   return stage_wait_node(stage, node, broker_start, BROKER_START_MS);
 }
 
+/* The user's own, which are used where they lie. */
+static int take_operator_files(struct stage *stage)
+{
+  const struct scenario_operator *op = &stage->scenario->operator;
+  snprintf(stage->operator_certificate, sizeof stage->operator_certificate, "%s", op->certificate);
+  snprintf(stage->operator_key, sizeof stage->operator_key, "%s", op->key);
+  return 0;
+}
+
 /* A bridge reads them too, from a working directory of its own. */
 static int find_operator_files(struct stage *stage)
 {
@@ -185,8 +196,11 @@ static int find_operator_files(struct stage *stage)
   if (realpath(pki_folder(stage->pki), folder) == NULL)
     return error_set(&stage->error, EXIT_CODE_SETUP, "the fleet folder %s cannot be used: %s",
                      pki_folder(stage->pki), strerror(errno));
-  if (files_join(stage->operator_ca, folder, "operator-ca.crt", &stage->error) != 0 ||
-      files_join(stage->operator_certificate, folder, "operator.crt", &stage->error) != 0)
+  if (files_join(stage->operator_ca, folder, "operator-ca.crt", &stage->error) != 0) return -1;
+  const struct scenario_operator *op = &stage->scenario->operator;
+  if (op->bare) return 0;
+  if (op->key[0] != '\0') return take_operator_files(stage);
+  if (files_join(stage->operator_certificate, folder, "operator.crt", &stage->error) != 0)
     return -1;
   return files_join(stage->operator_key, folder, "operator.key", &stage->error);
 }

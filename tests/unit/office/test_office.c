@@ -687,6 +687,42 @@ static void many_pushes_survive_a_kill_in_their_midst(void **state)
   expect_nothing_pending(office);
 }
 
+/* It takes three connections in a row that ended soon, so that one restart is none. */
+static void tells_that_another_comes_as_the_operator(void **state)
+{
+  struct office *office = *state;
+  struct office *other = calloc(1, sizeof *other);
+  unsigned losses = 0;
+  assert_non_null(other);
+  other->rig = office->rig;
+  expect_event(office, OFFICE_CONNECTED);
+  start_office(other);
+  do {
+    expect_event(office, OFFICE_LOST);
+    losses++;
+  } while (office->last.code != OFFICE_TAKEN_OVER && losses < 8);
+  assert_int_equal(losses, 4);
+  assert_non_null(strstr(office->last.text, "does another run come as 'operator'?"));
+  assert_non_null(strstr(office->last.text, "operator: {client-id: NAME}"));
+  office_stop(other->op);
+  names_free(other->names);
+  free(other);
+}
+
+static void a_broker_that_is_restarted_is_no_other_operator(void **state)
+{
+  struct office *office = *state;
+  expect_event(office, OFFICE_CONNECTED);
+  for (unsigned i = 0; i < 3; i++) {
+    struct outcome restarted = {0};
+    broker_restart(office->rig->broker, rig_on_done, &restarted);
+    rig_succeeds(office->rig, &restarted);
+    expect_event(office, OFFICE_LOST);
+    assert_int_equal(office->last.code, 0);
+    expect_event(office, OFFICE_CONNECTED);
+  }
+}
+
 static void refuses_more_than_may_wait(void **state)
 {
   struct office *office = *state;
@@ -760,6 +796,8 @@ int main(void)
       T(counts_on_after_a_restart_and_after_a_kill),
       T(many_pushes_survive_a_kill_in_their_midst),
       T(goes_to_another_broker_when_its_own_dies),
+      T(tells_that_another_comes_as_the_operator),
+      T(a_broker_that_is_restarted_is_no_other_operator),
       T(refuses_more_than_may_wait),
       T(says_why_it_cannot_connect_and_stops_all_the_same),
   };

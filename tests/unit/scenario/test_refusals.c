@@ -64,6 +64,13 @@ static const struct refusal refusals[] = {
   {"refuses_roots_of_what_nobody_shows", BARE "phases:\n  - name: p\n    do:\n      - connect: {}\n      - trust-clients: {roots: [A]}\n", "F:8:9: 'trust-clients' is about certificates of devices, and they show none"},
   {"refuses_a_gate_of_what_nobody_shows", BARE "phases:\n  - name: p\n    do: [connect: {}]\n    until: identified(A) == 100%\n", "F:7:12: 'identified' is about certificates of devices, and they show none"},
   {"refuses_an_expectation_of_what_nobody_shows", BARE TAIL "expect: [revoke.unrefused == 0]\n", "F:7:10: 'revoke.unrefused' is about certificates of devices, and they show none"},
+  {"refuses_an_operator_with_half_a_certificate", HEAD REMOTE("") "operator: {cert: c.crt}\n" TAIL, "F:6:18: a certificate and its key come together: add 'key' beside 'cert'"},
+  {"refuses_an_operator_with_the_other_half", HEAD REMOTE("") "operator: {key: c.key}\n" TAIL, "F:6:17: a certificate and its key come together: add 'cert' beside 'key'"},
+  {"refuses_a_key_of_no_certificate", HEAD REMOTE("") "operator: {cert: none, key: c.key}\n" TAIL, "F:6:29: 'cert: none' shows no certificate, so there is no key: remove this"},
+  {"refuses_an_operator_at_no_address", HEAD REMOTE("") "operator: {url: far.example}\n" TAIL, "F:6:17: 'far.example' is no address of a broker: it does not begin with mqtts://"},
+  {"refuses_an_operator_beyond_the_targets", HEAD REMOTE("") "operator: {url: mqtts://other.example:8883}\n" TAIL, "F:6:17: nothing was sent: 'other.example' is beyond this machine and not among the targets"},
+  {"refuses_a_server_name_of_a_local_broker", HEAD "broker: {server-name: mqtt.example}\n" TAIL, "F:4:23: a local broker has its name from the run"},
+  {"refuses_a_server_name_that_is_none", HEAD REMOTE(", server-name: a_b") TAIL, "F:5:54: 'a_b' has a host name with an underscore"},
   /* keys */
   {"refuses_a_missing_name", "fleet: {devices: 9}\n" TAIL, "F:1:1: the scenario has no 'name'"},
   {"refuses_a_missing_fleet", "name: x\n" TAIL, "F:1:1: the scenario has no 'fleet'"},
