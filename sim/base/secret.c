@@ -56,15 +56,19 @@ int secret_read(const char *path, const char *what, size_t limit, char **text, s
   *text = NULL;
   int fd = files_open(path, limit, size, error);
   if (fd < 0) return -1;
-  size_t room = *size;
+  size_t room = *size + 1;
+  char *taken = NULL;
   int result = secret_check_mode(fd, path, what, error);
-  if (result == 0 && (*text = malloc(room + 1)) == NULL)
-    result = error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", path);
-  if (result == 0) result = take(fd, path, *text, size, error);
+  if (result == 0) {
+    taken = malloc(room);
+    result = taken != NULL ? take(fd, path, taken, size, error)
+                           : error_set(error, EXIT_CODE_INTERNAL, "no memory to read %s", path);
+  }
   close(fd);
-  if (result == 0 || *text == NULL) return result;
-  secret_wipe(*text, room);
-  free(*text);
-  *text = NULL;
+  if (result != 0 && taken != NULL) secret_wipe(taken, room);
+  if (result != 0)
+    free(taken);
+  else
+    *text = taken;
   return result;
 }

@@ -175,6 +175,7 @@ static void send_connect(struct device_session *session, struct device_mqtt_conn
   assert(size <= (int) sizeof password);
   if (size >= 0) connect->password = (struct device_mqtt_bytes){password, (size_t) size};
   send_packet(session, packet, device_mqtt_encode_connect(packet, sizeof packet, connect));
+  connect->password = (struct device_mqtt_bytes){NULL, 0};
   mbedtls_platform_zeroize(password, sizeof password);
   mbedtls_platform_zeroize(packet, sizeof packet);
 }
