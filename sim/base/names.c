@@ -9,21 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 const struct names_templates names_usual = {"{id}", "private/{id}/", "private/{id}/telemetry"};
 
-enum text { NAME, CLIENT_ID, ROOT, TELEMETRY, TEXTS };
+#define CN NAMES_PARTS /* it is of no template */
 
 struct table {
   uint32_t *slot; /* index + 1; 0: free */
   size_t size;    /* a power of two, twice as many as devices or more */
-  enum text of;
+  enum names_part of;
 };
 
 struct names {
   struct names_templates templates;
   size_t count;
   size_t root_levels;
-  uint32_t (*at)[TEXTS]; /* in `block` */
+  uint32_t (*at)[NAMES_PARTS + 1]; /* in `block` */
   char *block;
   size_t used, room;
   uint32_t *numbers;
@@ -51,7 +53,7 @@ static int keep(struct names *names, const char *text, uint32_t *at)
   return 0;
 }
 
-static const char *text_at(const struct names *names, size_t index, enum text which)
+static const char *text_at(const struct names *names, size_t index, size_t which)
 {
   return names->block + names->at[index][which];
 }
@@ -59,8 +61,10 @@ static const char *text_at(const struct names *names, size_t index, enum text wh
 struct names_device names_of(const struct names *names, size_t index)
 {
   assert(index < names->count);
-  return (struct names_device){text_at(names, index, NAME), text_at(names, index, CLIENT_ID),
-                               text_at(names, index, ROOT), text_at(names, index, TELEMETRY)};
+  return (struct names_device){text_at(names, index, NAMES_NAME), text_at(names, index, CN),
+                               text_at(names, index, NAMES_CLIENT_ID),
+                               text_at(names, index, NAMES_CONTROL),
+                               text_at(names, index, NAMES_TELEMETRY)};
 }
 
 /* --- Tables ----------------------------------------------------------------------------------- */
@@ -72,7 +76,7 @@ static uint32_t hash(const char *text, size_t size)
   return h ^ h >> 15;
 }
 
-static int table_open(struct table *table, size_t count, enum text of)
+static int table_open(struct table *table, size_t count, enum names_part of)
 {
   table->size = 16;
   while (table->size < 2 * count) table->size *= 2;
@@ -98,12 +102,13 @@ static int enter(struct names *names, const struct table *table, size_t index, c
 {
   const char *text = text_at(names, index, table->of);
   uint32_t *slot = find_slot(names, table, text, strlen(text));
-  if (*slot != 0 && table->of == NAME)
+  if (*slot != 0 && table->of == NAMES_NAME)
     return error_set(error, EXIT_CODE_USAGE, "two devices are called '%s'", text);
   if (*slot != 0)
     return error_set(error, EXIT_CODE_USAGE,
                      "devices %s and %s have the same %s, '%s': let {id} or {index} be in it",
-                     text_at(names, *slot - 1, NAME), text_at(names, index, NAME), what, text);
+                     text_at(names, *slot - 1, NAMES_NAME), text_at(names, index, NAMES_NAME), what,
+                     text);
   *slot = (uint32_t) index + 1;
   return 0;
 }
@@ -122,7 +127,7 @@ const char *names_text(const struct names *names, uint32_t number, char out[NAME
 {
   uint32_t found = names != NULL ? *find_number(names, number) : 0;
   if (found != 0)
-    snprintf(out, NAMES_TEXT, "%s", text_at(names, found - 1, NAME));
+    snprintf(out, NAMES_TEXT, "%s", text_at(names, found - 1, NAMES_NAME));
   else
     snprintf(out, NAMES_TEXT, "%08x", (unsigned) number);
   return out;
@@ -151,13 +156,16 @@ static size_t count_levels(const char *text)
   return levels;
 }
 
+/* One place is another value in each device, for all that can be seen here. */
 static int check_template(const char *what, const char *text, struct error *error)
 {
-  unsigned has, all = TEMPLATE_BIT(TEMPLATE_ID) | TEMPLATE_BIT(TEMPLATE_INDEX) |
-                      TEMPLATE_BIT(TEMPLATE_CN) | TEMPLATE_BIT(TEMPLATE_COHORT);
+  unsigned has, all = TEMPLATE_BIT(TEMPLATE_PLACES) - 1;
   if (text[0] == '\0') return error_set(error, EXIT_CODE_USAGE, "%s is empty", what);
   if (template_check(text, all, &has, error) != 0) return error_wrap(error, "%s", what);
-  return 0;
+  if ((has & ~TEMPLATE_BIT(TEMPLATE_COHORT)) != 0) return 0;
+  return error_set(error, EXIT_CODE_USAGE,
+                   "%s '%s' is the same for all devices: let {id}, {cn} or {index} be in it", what,
+                   text);
 }
 
 /* '$' is the broker's own tree (MQTT 5, 4.7.2). */
@@ -174,63 +182,167 @@ static int check_topic(const char *what, const char *text, struct error *error)
   return 0;
 }
 
-static int check_templates(const struct names_templates *t, struct error *error)
+int names_check_client_id(const char *text, struct error *error)
 {
-  if (check_template("the client id", t->client_id, error) != 0 ||
-      check_topic("the control topic", t->root, error) != 0 ||
-      check_topic("the telemetry topic", t->telemetry, error) != 0)
-    return -1;
-  if (t->root[strlen(t->root) - 1] != '/')
-    return error_set(error, EXIT_CODE_USAGE, "the control topic '%s' does not end with '/'",
-                     t->root);
-  if (t->telemetry[strlen(t->telemetry) - 1] == '/')
-    return error_set(error, EXIT_CODE_USAGE, "the telemetry topic '%s' ends with '/'",
-                     t->telemetry);
-  return 0;
+  return check_template("the client id", text, error);
+}
+
+int names_check_control(const char *text, struct error *error)
+{
+  if (check_topic("the control topic", text, error) != 0) return -1;
+  if (text[strlen(text) - 1] == '/') return 0;
+  return error_set(error, EXIT_CODE_USAGE, "the control topic '%s' does not end with '/'", text);
+}
+
+int names_check_telemetry(const char *text, struct error *error)
+{
+  if (check_topic("the telemetry topic", text, error) != 0) return -1;
+  if (text[strlen(text) - 1] != '/') return 0;
+  return error_set(error, EXIT_CODE_USAGE, "the telemetry topic '%s' ends with '/'", text);
+}
+
+static int check_templates(const struct names_templates *t, enum names_part *wrong,
+                           struct error *error)
+{
+  *wrong = NAMES_CLIENT_ID;
+  if (names_check_client_id(t->client_id, error) != 0) return -1;
+  *wrong = NAMES_CONTROL;
+  if (names_check_control(t->root, error) != 0) return -1;
+  *wrong = NAMES_TELEMETRY;
+  return names_check_telemetry(t->telemetry, error);
+}
+
+/* MQTT 5, 4.7.1.3: '+' is any one level. */
+static bool matches(const char *filter, const char *topic, size_t size)
+{
+  const char *end = topic + size;
+  for (; *filter != '\0'; filter++) {
+    if (*filter == '+') {
+      while (topic < end && *topic != '/') topic++;
+    } else if (topic == end || *topic++ != *filter)
+      return false;
+  }
+  return topic == end;
 }
 
 /* --- Devices ---------------------------------------------------------------------------------- */
 
-static int expand(struct names *names, size_t index, enum text which, const char *from,
-                  const struct template_values *values, size_t room, struct error *error)
+static int starve(struct error *error)
 {
-  char text[NAMES_CLIENT_ID_MAX];
-  bool topic = which != CLIENT_ID;
-  assert(room <= sizeof text);
-  if (template_expand(from, values, text, room) < 0)
-    return error_set(error, EXIT_CODE_USAGE, "'%s' is longer than %zu bytes for device %s", from,
-                     room - 1, values->id);
+  return error_set(error, EXIT_CODE_SETUP, "not enough memory for the devices' names");
+}
+
+/* MQTT's texts are of UTF-8 (MQTT 5, 1.5.4), and brokers refuse control characters in them. */
+static bool is_of_letters(const char *text)
+{
+  unsigned size;
+  for (; *text != '\0'; text += size) {
+    size = text_letter(text);
+    if (size == 0 || (unsigned char) *text < ' ' || *text == 0x7f) return false;
+  }
+  return true;
+}
+
+static int check_expanded(const char *from, const char *text, bool topic,
+                          const struct template_values *values, struct error *error)
+{
+  if (!is_of_letters(text))
+    return error_set(error, EXIT_CODE_USAGE,
+                     "'%s' is no text of UTF-8 without control characters for device %s", from,
+                     values->id);
   if (topic && (count_levels(text) != count_levels(from) || strpbrk(text, "+#") != NULL))
     return error_set(error, EXIT_CODE_USAGE,
                      "'%s' is '%s' for device %s: what is put into a topic has no '/', '+' or '#'",
                      from, text, values->id);
-  if (which == CLIENT_ID && strcmp(text, values->id) == 0) {
-    names->at[index][CLIENT_ID] = names->at[index][NAME];
+  if (topic && text[0] == '$')
+    return error_set(error, EXIT_CODE_USAGE,
+                     "'%s' is '%s' for device %s, which begins with '$', as the broker's own do",
+                     from, text, values->id);
+  return 0;
+}
+
+static int say_lacking(const char *from, const struct template_values *values, struct error *error)
+{
+  size_t size;
+  const char *place = template_lacking(from, values, &size);
+  return error_set(error, EXIT_CODE_USAGE,
+                   "'%s': device %s has no %.*s; {id}, {index} and {cn} all have, {cohort} who is "
+                   "in one, and any other word is a column of the list that it was imported from",
+                   from, values->id, (int) size, place);
+}
+
+static int expand(struct names *names, size_t index, enum names_part which, const char *from,
+                  const struct template_values *values, size_t room, struct error *error)
+{
+  char text[NAMES_CLIENT_ID_MAX];
+  assert(room <= sizeof text);
+  int size = template_expand(from, values, text, room);
+  if (size == TEMPLATE_LACKS) return say_lacking(from, values, error);
+  if (size < 0)
+    return error_set(error, EXIT_CODE_USAGE, "'%s' is longer than %zu bytes for device %s", from,
+                     room - 1, values->id);
+  if (check_expanded(from, text, which != NAMES_CLIENT_ID, values, error) != 0) return -1;
+  if (which == NAMES_CLIENT_ID && strcmp(text, values->id) == 0) {
+    names->at[index][NAMES_CLIENT_ID] = names->at[index][NAMES_NAME];
     return 0;
   }
-  return keep(names, text, &names->at[index][which]) == 0
-             ? 0
-             : error_set(error, EXIT_CODE_SETUP, "not enough memory for the devices' names");
+  return keep(names, text, &names->at[index][which]) == 0 ? 0 : starve(error);
 }
 
 static int add(struct names *names, size_t index, const struct template_values *values,
-               struct error *error)
+               enum names_part *wrong, struct error *error)
 {
-  const struct names_templates *t = &names->templates;
-  if (keep(names, values->id, &names->at[index][NAME]) != 0)
-    return error_set(error, EXIT_CODE_SETUP, "not enough memory for the devices' names");
-  if (expand(names, index, CLIENT_ID, t->client_id, values, NAMES_CLIENT_ID_MAX, error) != 0 ||
-      expand(names, index, ROOT, t->root, values, NAMES_ROOT_MAX, error) != 0 ||
-      expand(names, index, TELEMETRY, t->telemetry, values, NAMES_TOPIC_MAX, error) != 0)
-    return -1;
+  const struct {
+    const char *what, *from;
+    struct table *table;
+    size_t room;
+  } parts[NAMES_PARTS] = {
+      [NAMES_NAME] = {"name", NULL, &names->by_name, 0},
+      [NAMES_CLIENT_ID] = {"client id", names->templates.client_id, &names->client_ids,
+                           NAMES_CLIENT_ID_MAX},
+      [NAMES_CONTROL] = {"control topic", names->templates.root, &names->roots, NAMES_ROOT_MAX},
+      [NAMES_TELEMETRY] = {"telemetry topic", names->templates.telemetry, &names->telemetries,
+                           NAMES_TOPIC_MAX}};
+  const char *cn = values->cn != NULL ? values->cn : "";
   names->numbers[index] = values->number;
   *find_number(names, values->number) = (uint32_t) index + 1;
-  return enter(names, &names->by_name, index, "name", error) != 0 ||
-                 enter(names, &names->client_ids, index, "client id", error) != 0 ||
-                 enter(names, &names->roots, index, "control topic", error) != 0 ||
-                 enter(names, &names->telemetries, index, "telemetry topic", error) != 0
-             ? -1
-             : 0;
+  for (*wrong = NAMES_NAME; *wrong < NAMES_PARTS; ++*wrong) {
+    const char *from = parts[*wrong].from;
+    if (from == NULL && keep(names, values->id, &names->at[index][NAMES_NAME]) != 0)
+      return starve(error);
+    if (from != NULL && expand(names, index, *wrong, from, values, parts[*wrong].room, error) != 0)
+      return -1;
+    if (from == NULL) names->at[index][CN] = names->at[index][NAMES_NAME];
+    if (from == NULL && strcmp(cn, values->id) != 0 && keep(names, cn, &names->at[index][CN]) != 0)
+      return starve(error);
+    if (enter(names, parts[*wrong].table, index, parts[*wrong].what, error) != 0) return -1;
+  }
+  return 0;
+}
+
+/* What is said behind ROOT must not be heard as telemetry, nor telemetry as one of these: a back
+ * office that subscribes to both would hear it twice. */
+static const char *const words[] = {"trust",  "trust/ack",    "cert",      "cert/ack",   "csr",
+                                    "status", "ota/manifest", "ota/block", "ota/status", "ota/get"};
+
+static int check_apart(const struct names *names, struct error *error)
+{
+  char telemetry[NAMES_TOPIC_MAX], control[NAMES_TOPIC_MAX], topic[NAMES_TOPIC_MAX];
+  names_telemetry_filter(names, telemetry);
+  for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
+    names_filter(names, words[w], control);
+    for (size_t i = 0; i < names->count; i++) {
+      struct names_device own = names_of(names, i);
+      snprintf(topic, sizeof topic, "%s%s", own.root, words[w]);
+      bool as_telemetry = matches(telemetry, topic, strlen(topic));
+      if (!as_telemetry && !matches(control, own.telemetry, strlen(own.telemetry))) continue;
+      return error_set(error, EXIT_CODE_USAGE,
+                       "'%s' of device %s is a topic of telemetry, and one of updates and status "
+                       "behind '%s': let a level without {} tell them apart",
+                       as_telemetry ? topic : own.telemetry, own.name, names->templates.root);
+    }
+  }
+  return 0;
 }
 
 static int allocate(struct names *names, size_t count, struct error *error)
@@ -239,20 +351,21 @@ static int allocate(struct names *names, size_t count, struct error *error)
   names->at = calloc(count + 1, sizeof *names->at);
   names->numbers = calloc(count + 1, sizeof *names->numbers);
   if (names->at != NULL && names->numbers != NULL &&
-      table_open(&names->by_name, count, NAME) == 0 &&
-      table_open(&names->by_number, count, TEXTS) == 0 &&
-      table_open(&names->roots, count, ROOT) == 0 &&
-      table_open(&names->telemetries, count, TELEMETRY) == 0 &&
-      table_open(&names->client_ids, count, CLIENT_ID) == 0)
+      table_open(&names->by_name, count, NAMES_NAME) == 0 &&
+      table_open(&names->by_number, count, NAMES_PARTS) == 0 &&
+      table_open(&names->roots, count, NAMES_CONTROL) == 0 &&
+      table_open(&names->telemetries, count, NAMES_TELEMETRY) == 0 &&
+      table_open(&names->client_ids, count, NAMES_CLIENT_ID) == 0)
     return 0;
   return error_set(error, EXIT_CODE_SETUP, "not enough memory for the names of %zu devices", count);
 }
 
 int names_create(const struct names_templates *templates, size_t count,
                  void (*describe)(void *ctx, size_t index, struct template_values *out), void *ctx,
-                 struct names **out, struct error *error)
+                 struct names **out, enum names_part *wrong, struct error *error)
 {
-  if (check_templates(templates, error) != 0) return -1;
+  enum names_part part, *at = wrong != NULL ? wrong : &part;
+  if (check_templates(templates, at, error) != 0) return -1;
   struct names *names = calloc(1, sizeof *names);
   if (names == NULL) return error_set(error, EXIT_CODE_SETUP, "not enough memory for names");
   names->templates = *templates;
@@ -261,7 +374,11 @@ int names_create(const struct names_templates *templates, size_t count,
   for (size_t i = 0; i < count && status == 0; i++) {
     struct template_values values = {.index = i};
     describe(ctx, i, &values); /* of the caller: a registry, for one */
-    status = add(names, i, &values, error);
+    status = add(names, i, &values, at, error);
+  }
+  if (status == 0) {
+    *at = NAMES_TELEMETRY;
+    status = check_apart(names, error);
   }
   free(names->client_ids.slot); /* nobody asks for a device by it */
   names->client_ids.slot = NULL;
@@ -324,19 +441,6 @@ void names_telemetry_filter(const struct names *names, char out[NAMES_TOPIC_MAX]
   (void) size;
 }
 
-/* MQTT 5, 4.7.1.3: '+' is any one level. */
-static bool matches(const char *filter, const char *topic, size_t size)
-{
-  const char *end = topic + size;
-  for (; *filter != '\0'; filter++) {
-    if (*filter == '+') {
-      while (topic < end && *topic != '/') topic++;
-    } else if (topic == end || *topic++ != *filter)
-      return false;
-  }
-  return topic == end;
-}
-
 bool names_is_telemetry(const struct names *names, const char *topic, size_t size)
 {
   char filter[NAMES_TOPIC_MAX];
@@ -344,9 +448,33 @@ bool names_is_telemetry(const struct names *names, const char *topic, size_t siz
   return matches(filter, topic, size);
 }
 
-void names_common(const struct names *names, char out[NAMES_TOPIC_MAX])
+bool names_cover(const struct names *names, size_t number, char out[NAMES_TOPIC_MAX])
 {
-  names_filter(names, "", out);
-  char *varies = strchr(out, '+');
-  if (varies != NULL) *varies = '\0';
+  const struct names_templates *t = names != NULL ? &names->templates : &names_usual;
+  char telemetry[NAMES_TOPIC_MAX];
+  int size = template_filter(t->root, out, NAMES_TOPIC_MAX - 1);
+  size_t common = strcspn(out, "+");
+  assert(size > 0);
+  /* where no level is common, ROOT's own form has to do */
+  strcpy(out + (common > 0 ? common : (size_t) size), "#");
+  size = template_filter(t->telemetry, telemetry, sizeof telemetry);
+  assert(size > 0);
+  if (number == 0) return true;
+  if (number > 1 || (common > 0 && strncmp(out, telemetry, common) == 0)) return false;
+  strcpy(out, telemetry);
+  return true;
+}
+
+const char *names_cover_text(const struct names *names, char out[NAMES_COVER_TEXT])
+{
+  char first[NAMES_TOPIC_MAX], second[NAMES_TOPIC_MAX];
+  (void) names_cover(names, 0, first);
+  bool more = names_cover(names, 1, second);
+  snprintf(out, NAMES_COVER_TEXT, "%s%s%s", first, more ? " and " : "", more ? second : "");
+  return out;
+}
+
+size_t names_count(const struct names *names)
+{
+  return names->count;
 }

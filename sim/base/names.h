@@ -25,8 +25,11 @@ struct names_templates {
 /* "{id}", "private/{id}/", "private/{id}/telemetry". */
 extern const struct names_templates names_usual;
 
+enum names_part { NAMES_NAME, NAMES_CLIENT_ID, NAMES_CONTROL, NAMES_TELEMETRY, NAMES_PARTS };
+
+/* `cn` is the common name of its certificate. */
 struct names_device {
-  const char *name, *client_id, *root, *telemetry;
+  const char *name, *cn, *client_id, *root, *telemetry;
 };
 
 struct names_topic {
@@ -37,13 +40,20 @@ struct names_topic {
 
 struct names;
 
+/* Whether a text is such a template, for all that can be seen before a device is known. USAGE. */
+int names_check_client_id(const char *text, struct error *error);
+int names_check_control(const char *text, struct error *error);
+int names_check_telemetry(const char *text, struct error *error);
+
 /* `describe` says what is known of a device; its texts are copied. USAGE, by the template and the
- * device, for what is no template, no topic, too long, or the same for two devices. The templates'
- * texts must outlive the names. */
+ * device, for what is no template, no topic, too long, has no value, or is the same for two devices,
+ * and where telemetry cannot be told from the rest; `*wrong` (may be NULL) is the part that is at
+ * fault. The templates' texts must outlive the names. */
 int names_create(const struct names_templates *templates, size_t count,
                  void (*describe)(void *ctx, size_t index, struct template_values *out), void *ctx,
-                 struct names **out, struct error *error);
+                 struct names **out, enum names_part *wrong, struct error *error);
 void names_free(struct names *names);
+size_t names_count(const struct names *names);
 
 /* Texts live as long as the names. */
 struct names_device names_of(const struct names *names, size_t index);
@@ -66,7 +76,13 @@ void names_telemetry_filter(const struct names *names, char out[NAMES_TOPIC_MAX]
    these templates. */
 bool names_is_telemetry(const struct names *names, const char *topic, size_t size);
 
-/* The beginning that ROOT has for all devices, whole levels of it: "private/"; "": none. */
-void names_common(const struct names *names, char out[NAMES_TOPIC_MAX]);
+/* The filters, number 0 and maybe 1, of all that is said by and to the devices: "private/#", by the
+ * levels that ROOT begins with in all of them, and that of telemetry where it lies elsewhere. False:
+ * there is none of that number. names NULL: by names_usual. */
+bool names_cover(const struct names *names, size_t number, char out[NAMES_TOPIC_MAX]);
+
+/* The same in a sentence: "private/#", or "a/# and b/+/up". Returns `out`. */
+#define NAMES_COVER_TEXT (2 * NAMES_TOPIC_MAX + 8)
+const char *names_cover_text(const struct names *names, char out[NAMES_COVER_TEXT]);
 
 #endif

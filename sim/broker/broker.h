@@ -23,6 +23,7 @@
 #include "base/files.h"
 #include "base/hooks.h"
 #include "base/login.h"
+#include "base/names.h"
 #include "fleetsim/failure.h"
 #include "net/permit.h"
 
@@ -68,7 +69,7 @@ struct broker_accounts {
   void *ctx;
 };
 
-/* How a local mosquitto exchanges private/# with another one, QoS 1 both ways: one connection to
+/* How a local mosquitto exchanges all that is said to and by devices with another one, QoS 1 both ways: one connection to
  * the peer's main listener, with TLS, a certificate of its own and a session that both sides keep.
  * Bridges must form a tree: mosquitto does not see a message coming round a ring. */
 struct broker_bridge {
@@ -97,8 +98,11 @@ struct broker_config {
   uint32_t handshake_timeout_ms;
   /* local: connections taken up per second, in their order (front.h); 0: as they come */
   double handshake_rate;
-  size_t connections;        /* with either of these: how many clients there may be at once */
-  const char *operator_name; /* local: CN that may read and write private/#; NULL: nobody */
+  size_t connections; /* with either of these: how many clients there may be at once */
+  /* local: CN that may read and write what is said to and by devices; NULL: nobody */
+  const char *operator_name;
+  const struct names *names; /* local: of the devices, each of which may at its own topics only;
+                                NULL: of any, by names_usual */
   /* local: clients need no certificate and may do everything: a false broker's manners */
   bool anyone;
   /* local: who may come in, by name and password; count 0: whoever shows a certificate, by its CN */

@@ -28,6 +28,9 @@ struct mosquitto *mosquitto_of(const struct broker *broker);
 /* The executable and its release. */
 int mosquitto_find(struct broker *broker, struct error *error);
 
+/* acl. */
+int mosquitto_write_acl(const struct broker *broker, struct error *error);
+
 /* mosquitto.conf and acl. */
 int mosquitto_write_files(const struct broker *broker, struct error *error);
 

@@ -1,4 +1,4 @@
-/* What a mosquitto is told and what it says: mosquitto.conf and acl, its version, its log. A file
+/* What a mosquitto is told and what it says: mosquitto.conf, its version, its log. A file
  * that cannot be written, or a mosquitto that cannot be asked, is a sentence of the set-up.
  */
 #define _GNU_SOURCE
@@ -144,28 +144,6 @@ static const char *own_user_name(void)
   return entry == NULL ? "root" : entry->pw_name;
 }
 
-static int write_acl(const struct broker *broker, struct error *error)
-{
-  char path[FILES_PATH_MAX], *text = NULL;
-  size_t size = 0;
-  broker_file(broker, MOSQUITTO_ACL, path);
-  FILE *out = open_memstream(&text, &size);
-  if (out == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
-  const char *name = broker->config.operator_name;
-  if (broker->config.anyone)
-    fprintf(out, "topic readwrite #\n");
-  else if (name != NULL)
-    fprintf(out, "user %s\ntopic readwrite private/#\n\n", name);
-  if (broker->config.accounts.count > 0)
-    mosquitto_grant_accounts(broker, out);
-  else if (!broker->config.anyone)
-    fprintf(out, "pattern readwrite private/%%u/#\n");
-  int status = fclose(out) == 0 ? files_write(path, text, size, 0600, error)
-                                : error_set(error, EXIT_CODE_INTERNAL, "out of memory");
-  free(text);
-  return status;
-}
-
 /* The only listener behind a terminator. Who reaches it went through there, and has the user name
    that it gave. */
 static void write_socket(FILE *out)
@@ -206,11 +184,11 @@ static void write_listener(FILE *out, const struct broker *broker, enum broker_l
 static void write_bridge(FILE *out, const struct broker *broker)
 {
   const struct broker_bridge *bridge = &broker->config.bridge;
+  char filter[NAMES_TOPIC_MAX];
   if (bridge->peer == NULL) return;
   fprintf(out,
           "\nconnection %s\n"
           "address %s:%u\n"
-          "topic private/# both 1\n"
           "remote_clientid %s\n"
           "local_clientid %s-here\n"
           "cleansession false\n"
@@ -223,6 +201,8 @@ static void write_bridge(FILE *out, const struct broker *broker)
           bridge->name, bridge->peer->config.host, bridge->peer->port[BROKER_MAIN], bridge->name,
           bridge->name, bridge->ca_path, bridge->certificate_path, bridge->key_path,
           broker->config.tls_min == 12 ? 2 : 3);
+  for (size_t i = 0; names_cover(broker->config.names, i, filter); i++)
+    fprintf(out, "topic %s both 1\n", filter);
 }
 
 /* No queue limit: a dropped message would be booked as telemetry that the devices lost. autosave 0:
@@ -259,7 +239,8 @@ static void write_globals(FILE *out, const struct broker *broker)
 
 int mosquitto_write_files(const struct broker *broker, struct error *error)
 {
-  if (write_acl(broker, error) != 0 || mosquitto_write_passwords(broker, error) != 0) return -1;
+  if (mosquitto_write_acl(broker, error) != 0 || mosquitto_write_passwords(broker, error) != 0)
+    return -1;
   char path[FILES_PATH_MAX];
   broker_file(broker, MOSQUITTO_CONF, path);
   char *text = NULL;

@@ -38,7 +38,7 @@ static size_t aligned(size_t size)
 }
 
 /* Fisher-Yates by the seed: the same seed puts the same devices into the same waves. */
-static void shuffle(uint32_t *order, size_t count, uint64_t seed)
+void fleet_shuffle(uint32_t *order, size_t count, uint64_t seed)
 {
   uint64_t state = seed;
   for (size_t i = 0; i < count; i++) order[i] = (uint32_t) i;
@@ -63,7 +63,7 @@ static size_t pick_out(uint32_t *order, size_t total, size_t first, size_t count
 static void put_in_order(struct fleet *fleet)
 {
   const struct fleet_config *config = &fleet->config;
-  shuffle(fleet->order, config->total, config->seed);
+  fleet_shuffle(fleet->order, config->total, config->seed);
   size_t picked = pick_out(fleet->order, config->total, config->first, config->device_count);
   assert(picked == config->device_count);
   (void) picked;

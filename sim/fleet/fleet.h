@@ -39,6 +39,9 @@ int fleet_create(const struct fleet_config *config, struct fleet **out, struct e
    freed). */
 void fleet_close(struct fleet *fleet, void (*closed)(void *ctx), void *ctx);
 
+/* The order in which a fleet of `count` devices stands by its seed: `order` has room for them. */
+void fleet_shuffle(uint32_t *order, size_t count, uint64_t seed);
+
 /* Device indices in the seed's shuffled order: shares and waves are prefixes of it. A part has them
    in the order of the whole. */
 const uint32_t *fleet_order(const struct fleet *fleet);

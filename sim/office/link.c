@@ -138,12 +138,11 @@ static void describe_loss(struct office *op, const char *cause, char text[160])
 /* A broker may close the connection where another one refuses a subscription. */
 static void end_unsubscribed(struct office *op)
 {
-  char text[160], root[NAMES_TOPIC_MAX], cut[320];
-  names_common(op->config.names, root);
+  char text[160], all[NAMES_COVER_TEXT], cut[512];
   snprintf(cut, sizeof cut,
            "the broker let the operator in and ended the connection at its subscriptions, as its "
-           "log may say: let the operator's CN read %s#, and packets be larger",
-           root);
+           "log may say: let the operator's CN read %s, and packets be larger",
+           names_cover_text(op->config.names, all));
   pthread_mutex_lock(&op->mutex);
   bool first = op->state == LINK_CONNECTING, sends = op->cut_size > 0;
   bool final = !sends && op->failed + 1 >= UNSUBSCRIBED;
@@ -227,8 +226,7 @@ static void ask_or_fail(struct office *op, const char *text)
 
 static void refuse_subscription(struct office *op, unsigned filter, int code)
 {
-  char text[400], root[NAMES_TOPIC_MAX];
-  names_common(op->config.names, root);
+  char text[500], all[NAMES_COVER_TEXT];
   pthread_mutex_lock(&op->mutex);
   bool first = op->state == LINK_CONNECTING;
   if (first) op->state = LINK_DOWN;
@@ -237,8 +235,8 @@ static void refuse_subscription(struct office *op, unsigned filter, int code)
   if (code >= 0x80 && code <= 0xff)
     snprintf(text, sizeof text,
              "the broker refuses the operator's subscription to %s (SUBACK 0x%02x): let the "
-             "operator's CN read %s#",
-             op->filters[filter].topics, (unsigned) code, root);
+             "operator's CN read %s",
+             op->filters[filter].topics, (unsigned) code, names_cover_text(op->config.names, all));
   else
     snprintf(text, sizeof text,
              "the broker's answer to the operator's subscription to %s is no SUBACK for it: the "

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/name.h"
 #include "pki/names.h"
 
 static int flash(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page,
@@ -105,20 +106,46 @@ int pki_devices_end(struct pki *pki, int result, struct error *error)
   return -1;
 }
 
-static int add_one(struct pki *pki, uint32_t id, const char *root, const uint8_t *bundle,
-                   size_t bundle_size, uint32_t page, struct error *error)
+/* Devices to be added: their first id and page, and how they are called (NULL: by their id). */
+struct addition {
+  const struct pki_naming *naming;
+  const char *root;
+  uint8_t bundle[DEVICE_NVM_TRUST_MAX];
+  size_t bundle_size;
+  uint32_t first_id, first_page;
+};
+
+static int name_newcomer(struct pki *pki, const struct addition *addition, uint32_t index,
+                         struct pki_newcomer *newcomer, struct error *error)
+{
+  const struct pki_naming *naming = addition->naming;
+  if (naming == NULL) {
+    device_id_text(newcomer->id, newcomer->name);
+    return 0;
+  }
+  if (naming->name(naming->ctx, index, newcomer->name, error) != 0 ||
+      name_check(newcomer->name, error) != 0)
+    return -1;
+  int taken = pki_newcomer_is_taken(pki, newcomer->name, error);
+  return taken <= 0
+             ? taken
+             : error_set(error, EXIT_CODE_USAGE, "there is a device %s already", newcomer->name);
+}
+
+static int add_one(struct pki *pki, const struct addition *addition, uint32_t index,
+                   struct error *error)
 {
   uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
-  struct pki_newcomer newcomer = {.id = id,
-                                  .key = pki_key_generate(error),
+  struct pki_newcomer newcomer = {.id = addition->first_id + index,
                                   .chain = chain,
-                                  .bundle = bundle,
-                                  .bundle_size = bundle_size};
-  if (newcomer.key == NULL) return -1;
-  device_id_text(id, newcomer.name);
-  int result = pki_issue(pki, root, newcomer.name, newcomer.key, chain, sizeof chain,
+                                  .bundle = addition->bundle,
+                                  .bundle_size = addition->bundle_size};
+  if (name_newcomer(pki, addition, index, &newcomer, error) != 0 ||
+      (newcomer.key = pki_key_generate(error)) == NULL)
+    return -1;
+  int result = pki_issue(pki, addition->root, newcomer.name, newcomer.key, chain, sizeof chain,
                          &newcomer.chain_size, &newcomer.row, error);
-  if (result == 0) result = pki_devices_enter(pki, &newcomer, page, error);
+  if (result == 0) result = pki_devices_enter(pki, &newcomer, addition->first_page + index, error);
   EVP_PKEY_free(newcomer.key);
   return result;
 }
@@ -126,19 +153,26 @@ static int add_one(struct pki *pki, uint32_t id, const char *root, const uint8_t
 int pki_add_devices(struct pki *pki, size_t count, const char *issuing_root,
                     const struct pki_roots *trusted, struct error *error)
 {
-  uint8_t bundle[DEVICE_NVM_TRUST_MAX];
-  size_t bundle_size = 0, first_page = pki->device_count;
+  return pki_add_named_devices(pki, count, NULL, issuing_root, trusted, error);
+}
+
+int pki_add_named_devices(struct pki *pki, size_t count, const struct pki_naming *naming,
+                          const char *issuing_root, const struct pki_roots *trusted,
+                          struct error *error)
+{
+  uint32_t first_page = (uint32_t) pki->device_count;
   uint32_t highest = first_page == 0 ? 0 : pki->devices[first_page - 1].id;
+  struct addition addition = {
+      .naming = naming, .root = issuing_root, .first_id = highest + 1, .first_page = first_page};
   if (pki_find_issuer(pki, issuing_root, error) == NULL) return -1;
-  if (pki_factory_bundle(pki, trusted, bundle, &bundle_size, error) != 0) return -1;
+  if (pki_factory_bundle(pki, trusted, addition.bundle, &addition.bundle_size, error) != 0)
+    return -1;
   if (count > UINT32_MAX - highest)
     return error_set(error, EXIT_CODE_USAGE,
                      "cannot add %zu devices: the highest id in use is %08x", count,
                      (unsigned) highest);
   if (pki_devices_begin(pki, count, error) != 0) return -1;
   int result = 0;
-  for (uint32_t i = 0; i < count && result == 0; i++)
-    result = add_one(pki, highest + 1 + i, issuing_root, bundle, bundle_size,
-                     (uint32_t) first_page + i, error);
+  for (uint32_t i = 0; i < count && result == 0; i++) result = add_one(pki, &addition, i, error);
   return pki_devices_end(pki, result, error);
 }

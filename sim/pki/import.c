@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/name.h"
 #include "device/identity.h"
 #include "pki/contents.h"
 #include "pki/csv.h"
@@ -42,7 +43,7 @@ struct import {
 static int name_by_list(const struct import *import, char out[PKI_DEVICE_NAME], struct error *error)
 {
   const char *text = pki_csv_cell(&import->csv, PKI_CSV_ID);
-  if (pki_names_check(text, error) != 0) return -1;
+  if (name_check(text, error) != 0) return -1;
   strcpy(out, text);
   if (strlen(text) != DEVICE_ID_TEXT - 1 || strspn(text, "0123456789abcdefABCDEF") != strlen(text))
     return 0;

@@ -91,7 +91,10 @@ struct pki_newcomer {
   const uint8_t *bundle;
   size_t bundle_size;
 };
-/* newcomer.c. Gives a device that has a name its id; `next`, at first 1 or more than every id that
+/* newcomer.c. 1 when a device of the fleet, or one entered before, goes by the name; 0, or -1. */
+int pki_newcomer_is_taken(struct pki *pki, const char *name, struct error *error);
+
+/* Gives a device that has a name its id; `next`, at first 1 or more than every id that
  * is in use, is where a free one is looked for. USAGE when somebody has the name. */
 int pki_newcomer_take_id(struct pki *pki, struct pki_newcomer *newcomer, uint32_t *next,
                          struct error *error);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/name.h"
 #include "pki/registry.h"
 
 static const char schema[] =
@@ -56,7 +57,7 @@ int pki_names_get(struct pki_name_store *store, uint32_t device, char out[PKI_DE
   int step = sqlite3_step(query), found = 0;
   if (step == SQLITE_ROW) {
     const char *name = (const char *) sqlite3_column_text(query, 0);
-    if (name == NULL || pki_names_check(name, NULL) != 0)
+    if (name == NULL || name_check(name, NULL) != 0)
       found = pki_registry_row_damaged(store->db, "a device's name", error);
     else {
       strcpy(out, name);
@@ -128,43 +129,6 @@ bool pki_names_is_own_id(const char *name, uint32_t id)
   return pki_names_is_id(name, &other) && other == id;
 }
 
-/* Why a name cannot have this character; NULL: it can. */
-static const char *against(char c)
-{
-  switch (c) {
-  case '/': return "a topic and a path are divided by it";
-  case '+':
-  case '#': return "in a topic it stands for any name";
-  case '"':
-  case '\\': return "a text of JSON ends or changes with it";
-  default: return c < ' ' || c > '~' ? "a name is of printable ASCII characters" : NULL;
-  }
-}
-
-int pki_names_check(const char *name, struct error *error)
-{
-  size_t size = strlen(name);
-  if (size == 0)
-    return error_set(error, EXIT_CODE_USAGE,
-                     "the device has no name: a text of 1 to %d characters is one",
-                     PKI_DEVICE_NAME_MAX);
-  if (size > PKI_DEVICE_NAME_MAX)
-    return error_set(error, EXIT_CODE_USAGE,
-                     "'%.40s...' has %zu characters, and a device's name has at most %d", name,
-                     size, PKI_DEVICE_NAME_MAX);
-  for (const char *c = name; *c != '\0'; c++)
-    if (against(*c) != NULL)
-      return error_set(error, EXIT_CODE_USAGE,
-                       "'%s' is no name of a device: its character number %d cannot be in one (%s)",
-                       name, (int) (c - name) + 1, against(*c));
-  if (strchr("$.- ", name[0]) != NULL || name[size - 1] == ' ')
-    return error_set(error, EXIT_CODE_USAGE,
-                     "'%s' is no name of a device: one begins with no '$' (topics of the broker "
-                     "itself), '.' (hidden files), '-' (options) or blank, and ends with no blank",
-                     name);
-  return 0;
-}
-
 /* --- A name in a certificate ------------------------------------------------------------------ */
 
 /* `more`: there is another one. */
@@ -183,7 +147,7 @@ static int take_string(const ASN1_STRING *string, bool more, const char *what,
     out[size] = '\0';
   }
   OPENSSL_free(text);
-  if (fits) return pki_names_check(out, error);
+  if (fits) return name_check(out, error);
   return error_set(error, EXIT_CODE_USAGE,
                    "the certificate's %s is no name of a device: a text of 1 to %d characters is "
                    "one",

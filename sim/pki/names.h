@@ -43,9 +43,6 @@ int pki_names_columns(struct pki_name_store *store, uint32_t device,
 int pki_names_from(X509 *certificate, enum pki_id_from from, char out[PKI_DEVICE_NAME],
                    struct error *error);
 
-/* USAGE for a text that topics of MQTT, JSON, paths or a device's memory cannot carry. */
-int pki_names_check(const char *name, struct error *error);
-
 /* Whether it is eight hex digits of lower case, and which id. */
 bool pki_names_is_id(const char *name, uint32_t *id);
 

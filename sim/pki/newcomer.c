@@ -4,9 +4,9 @@
 
 #include "pki/names.h"
 
-/* 1 when a device of the fleet, or one earlier in the list, has the name; 0, or -1. */
-static int is_taken(struct pki_registry *registry, const char *name, struct error *error)
+int pki_newcomer_is_taken(struct pki *pki, const char *name, struct error *error)
 {
+  struct pki_registry *registry = pki->registry;
   char own[PKI_DEVICE_NAME];
   uint32_t id;
   int found = pki_names_find(pki_registry_names(registry), name, &id, error);
@@ -35,7 +35,7 @@ static bool can_issue(const struct pki *pki)
 int pki_newcomer_take_id(struct pki *pki, struct pki_newcomer *newcomer, uint32_t *next,
                          struct error *error)
 {
-  int taken = is_taken(pki->registry, newcomer->name, error);
+  int taken = pki_newcomer_is_taken(pki, newcomer->name, error);
   if (taken < 0) return -1;
   if (taken > 0)
     return error_set(error, EXIT_CODE_USAGE,

@@ -34,9 +34,11 @@
 #include "base/files.h"
 #include "fleetsim/device.h"
 
-#define PKI_IMPORT_COLUMNS 4
-#define PKI_ROOTS_MAX      8
-#define PKI_NAME_MAX       32 /* bytes of a root's name with its zero: letters, digits, '-', '_' */
+#define PKI_DEVICE_NAME_MAX 64 /* bytes of a device's name (base/name.h) .. */
+#define PKI_DEVICE_NAME     (PKI_DEVICE_NAME_MAX + 1) /* .. and with its zero */
+#define PKI_IMPORT_COLUMNS  4
+#define PKI_ROOTS_MAX       8
+#define PKI_NAME_MAX        32 /* bytes of a root's name with its zero: letters, digits, '-', '_' */
 
 struct pki;
 struct pki_password;
@@ -137,6 +139,16 @@ int pki_roots_check_names(const struct pki_roots *roots, struct error *error);
 int pki_add_devices(struct pki *pki, size_t count, const char *issuing_root,
                     const struct pki_roots *trusted, struct error *error);
 
+/* The same with a name (base/name.h) for each, its certificate's CN; `name` writes that of the
+ * device `index` of those that are added. USAGE where somebody has it already. */
+struct pki_naming {
+  int (*name)(void *ctx, size_t index, char out[PKI_DEVICE_NAME], struct error *error);
+  void *ctx;
+};
+int pki_add_named_devices(struct pki *pki, size_t count, const struct pki_naming *naming,
+                          const char *issuing_root, const struct pki_roots *trusted,
+                          struct error *error);
+
 /* Where a device's name comes from: the list's column 'id'; the leaf's only CN, or the attribute
  * serialNumber of its subject; its only URI or DNS name among the subject's alternative names. */
 enum pki_id_from {
@@ -164,10 +176,6 @@ struct pki_import {
 int pki_import_devices(struct pki *pki, const char *csv, const struct pki_import *how,
                        void (*warn)(void *ctx, const char *sentence), void *ctx,
                        struct error *error);
-
-/* Characters of a device's name, all of them printable ASCII, and the zero. */
-#define PKI_DEVICE_NAME_MAX 64
-#define PKI_DEVICE_NAME     (PKI_DEVICE_NAME_MAX + 1)
 
 /* What its owner calls the device: the name that it was imported with, or its id in eight hex
  * digits. The id of an imported device is a number of the folder's own where the name is not such

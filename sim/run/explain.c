@@ -102,6 +102,18 @@ static bool nothing_came(const struct remark *remark)
          metrics_value(metrics, METRIC_TELEMETRY_DELIVERED) <= 0;
 }
 
+static void say_silence(const struct remark *remark)
+{
+  const struct scenario_naming *naming = &remark->stage->scenario->naming;
+  char sentence[sizeof remark->check->observed], all[NAMES_COVER_TEXT];
+  snprintf(sentence, sizeof sentence,
+           "a broker may drop messages without a word: see that its ACL lets each device write "
+           "%s and %s# and the operator read %s, and that its limit of size is not below that of a "
+           "message",
+           naming->telemetry, naming->control, names_cover_text(remark->stage->names, all));
+  say_also(remark, sentence);
+}
+
 static void explain_silence(const struct remark *remark)
 {
   const struct stage *stage = remark->stage;
@@ -112,10 +124,7 @@ static void explain_silence(const struct remark *remark)
              stage->office_online ? "" : ", and is", stage->office_said);
     say_also(remark, sentence);
   } else if (nothing_came(remark))
-    say_also(remark,
-             "a broker may drop messages without a word: see that its ACL lets each device "
-             "write private/ID/# and the operator read private/#, and that its limit of size is "
-             "not below that of a message");
+    say_silence(remark);
 }
 
 static void explain_lost(const struct remark *remark)

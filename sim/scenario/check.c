@@ -337,7 +337,7 @@ static int check_head(struct take *t, const struct raw_scenario *raw, struct sce
       (struct scenario_reconnect){.policy = SCENARIO_FULL_JITTER, .base_ms = 1000, .cap_ms = 30000};
   if (take_text(t, "", "name", raw->name, out->name, sizeof out->name) != 0 ||
       take_number(t, "", "seed", raw->seed, 0, UINT64_MAX, &out->seed) != 0 ||
-      check_fleet(t, raw->fleet, out) != 0)
+      check_fleet(t, raw->fleet, out) != 0 || check_naming(t, raw, out) != 0)
     return -1;
   t->devices = out->devices;
   if (check_pki(t, raw->pki != NULL ? raw->pki : &no_pki, out) != 0 ||

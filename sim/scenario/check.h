@@ -45,6 +45,9 @@ int check_payload(const struct take *t, const char *at, const struct raw_telemet
    can know with these. */
 int check_payloads(const struct take *t, const struct scenario *scenario);
 
+/* fleet.names, fleet.client-id, topics. The number of devices is known by then. */
+int check_naming(const struct take *t, const struct raw_scenario *raw, struct scenario *out);
+
 /* fleet.credentials and operator. Broker and devices are known by then. */
 int check_credentials(const struct take *t, const struct raw_credentials *raw,
                       struct scenario *out);

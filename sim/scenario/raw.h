@@ -41,11 +41,15 @@ struct raw_operator {
 };
 
 struct raw_fleet {
-  char *devices, *profile, *source_addresses;
+  char *devices, *profile, *source_addresses, *names, *client_id;
   struct raw_telemetry *telemetry;
   struct raw_credentials *credentials;
   struct raw_cohort **cohorts;
   unsigned cohorts_count;
+};
+
+struct raw_topics {
+  char *telemetry, *control;
 };
 
 struct raw_timeouts {
@@ -145,6 +149,7 @@ struct raw_limits {
 struct raw_scenario {
   char *name, *seed;
   struct raw_fleet *fleet;
+  struct raw_topics *topics;
   struct raw_device *device;
   struct raw_timing *timing;
   struct raw_pki *pki;

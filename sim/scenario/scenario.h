@@ -19,6 +19,7 @@
 #include "base/files.h"
 #include "base/hooks.h"
 #include "base/login.h"
+#include "base/names.h"
 #include "base/payload_text.h"
 #include "fleetsim/device.h"
 #include "net/fault.h"
@@ -89,6 +90,15 @@ enum scenario_apply {
 #define SCENARIO_COHORT_NAME 32 /* bytes of its name with the zero */
 #define SCENARIO_IDS_MAX     16
 #define SCENARIO_DEVICE_NAME 65 /* bytes of a device's name with the zero */
+
+#define SCENARIO_TEMPLATE 256 /* bytes of a template with its zero */
+
+/* What devices are called and where they speak, as templates (base/template.h). */
+struct scenario_naming {
+  char names[SCENARIO_TEMPLATE]; /* of a fleet that the run makes; "": eight hex digits */
+  char client_id[SCENARIO_TEMPLATE], control[SCENARIO_TEMPLATE], telemetry[SCENARIO_TEMPLATE];
+  int line[NAMES_PARTS], column[NAMES_PARTS]; /* where they are in the file; 0: they are not */
+};
 
 /* A part of the fleet with a name: devices [begin, begin + share) of the seed's shuffled order. */
 struct scenario_cohort {
@@ -332,9 +342,10 @@ struct scenario {
   struct scenario_telemetry telemetry;
   struct scenario_cohort cohorts[SCENARIO_COHORTS_MAX]; /* fleet.cohorts */
   size_t cohort_count;
-  size_t source_addresses;      /* fleet.source-addresses: 127.0.0.1.. ; 0: chosen by the run */
-  struct device_profile device; /* device: {...}; name points to profile_name */
-  char alpn[64];                /* device.alpn, to which device.alpn points; "": none */
+  size_t source_addresses;       /* fleet.source-addresses: 127.0.0.1.. ; 0: chosen by the run */
+  struct scenario_naming naming; /* fleet.names, fleet.client-id, topics */
+  struct device_profile device;  /* device: {...}; name points to profile_name */
+  char alpn[64];                 /* device.alpn, to which device.alpn points; "": none */
   const char *alpn_offered[2];
   struct scenario_credentials credentials;
   struct scenario_operator operator;
@@ -365,7 +376,7 @@ struct scenario {
   char false_host[256];
   struct scenario_name names[SCENARIO_NAMES_MAX]; /* none: devices know the brokers themselves */
   size_t name_count;
-  /* broker.bridge: local nodes pass private/# on to each other, QoS 1 */
+  /* broker.bridge: local nodes pass on to each other what is said to and by devices, QoS 1 */
   bool bridge;
   char host[256]; /* of nodes[0] */
   /* broker.server-name: what a remote broker's certificate must carry; "": the host of its url */
@@ -430,6 +441,10 @@ bool scenario_is_timed(const struct scenario *scenario);
 /* NULL: there is none of that name. */
 const struct scenario_cohort *scenario_find_cohort(const struct scenario *scenario,
                                                    const char *name);
+
+/* The name of device `index` of a fleet that the run makes. */
+void scenario_device_name(const struct scenario *scenario, size_t index,
+                          char out[SCENARIO_DEVICE_NAME]);
 
 /* What may be loaded without being asked twice (net/permit.h). No name is looked up. */
 bool scenario_is_loopback(const char *host);

@@ -52,7 +52,10 @@ static const cyaml_schema_field_t fleet_fields[] = {
   GROUP("credentials", struct raw_fleet, credentials, credentials_fields),
   CYAML_FIELD_SEQUENCE("cohorts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_fleet, cohorts, &cohort_entry,
                        1, SCENARIO_COHORTS_MAX),
+  TEXT("names", struct raw_fleet, names), TEXT("client-id", struct raw_fleet, client_id),
   TEXT("source-addresses", struct raw_fleet, source_addresses), CYAML_FIELD_END};
+static const cyaml_schema_field_t topics_fields[] = {
+  TEXT("telemetry", struct raw_topics, telemetry), TEXT("control", struct raw_topics, control), CYAML_FIELD_END};
 static const cyaml_schema_field_t timeouts_fields[] = {
   TEXT("tcp", struct raw_timeouts, tcp), TEXT("handshake", struct raw_timeouts, handshake),
   TEXT("connack", struct raw_timeouts, connack), TEXT("ack", struct raw_timeouts, ack), CYAML_FIELD_END};
@@ -126,6 +129,7 @@ static const cyaml_schema_field_t scenario_fields[] = {
   MUST("name", struct raw_scenario, name),
   TEXT("seed", struct raw_scenario, seed),
   CYAML_FIELD_MAPPING_PTR("fleet", CYAML_FLAG_DEFAULT, struct raw_scenario, fleet, fleet_fields),
+  GROUP("topics", struct raw_scenario, topics, topics_fields),
   GROUP("device", struct raw_scenario, device, device_fields),
   GROUP("timing", struct raw_scenario, timing, timing_fields),
   GROUP("pki", struct raw_scenario, pki, pki_fields),

@@ -14,6 +14,10 @@ int stage_name_devices(struct stage *stage, const uint32_t *devices, size_t coun
    stage->error. */
 int stage_foretell_names(struct stage *stage, struct names **out);
 
+/* Refuses a scenario whose fleet.names makes other names than the devices of the fleet folder have.
+   The fleet has its names by then. */
+int stage_check_names_agree(struct stage *stage);
+
 /* What people read of the fleet's device `index`: names_text. */
 const char *stage_device_text(const struct stage *stage, size_t index, char out[NAMES_TEXT]);
 

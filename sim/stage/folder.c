@@ -20,6 +20,15 @@ static bool begins_with_lists(const struct stage *stage)
   return stage->scenario->device.revocation == DEVICE_REVOCATION_REQUIRED;
 }
 
+/* pki_add_named_devices calls it for each. */
+static int name_device(void *ctx, size_t index, char out[PKI_DEVICE_NAME], struct error *error)
+{
+  const struct stage *stage = ctx;
+  (void) error;
+  scenario_device_name(stage->scenario, index, out);
+  return 0;
+}
+
 int stage_make_folder(struct stage *stage)
 {
   const struct scenario *scenario = stage->scenario;
@@ -27,8 +36,10 @@ int stage_make_folder(struct stage *stage)
   if (files_join(folder, stage->options->out, "fleet", &stage->error) != 0) return -1;
   if (pki_create(folder, &scenario->roots, &stage->pki, &stage->error) != 0) return -1;
   pki_set_factory_lists(stage->pki, stage_lists(scenario, begins_with_lists(stage)));
-  return pki_add_devices(stage->pki, scenario->devices, scenario->device_root, &scenario->trusted,
-                         &stage->error);
+  const struct pki_naming naming = {name_device, stage};
+  bool named = scenario->naming.names[0] != '\0';
+  return pki_add_named_devices(stage->pki, scenario->devices, named ? &naming : NULL,
+                               scenario->device_root, &scenario->trusted, &stage->error);
 }
 
 static int check_folder_roots(struct stage *stage)
@@ -74,7 +85,9 @@ int stage_learn_fleet(struct stage *stage)
     stage->ids[i] = pki_device_id(stage->pki, i);
     stage->acked_version[i] = 1;
   }
-  if (stage_name_devices(stage, NULL, n, &stage->names) != 0 || stage_give_logins(stage) != 0)
+  if (stage_name_devices(stage, NULL, n, &stage->names) != 0 ||
+      (stage->options->fleet != NULL && stage_check_names_agree(stage) != 0) ||
+      stage_give_logins(stage) != 0)
     return -1;
   stage->bundle_version = 1;
   stage->bundle[1] = stage->scenario->trusted;

@@ -81,6 +81,7 @@ static int open_node(struct stage *stage, size_t node)
       .operator_name = "operator",
       .accounts = stage_accounts(stage),
       .certificate_free = scenario->device.no_certificate,
+      .names = stage->names,
       .bridge = bridge_of(stage, node, stage->nodes[node].bridge_name),
       .died = on_broker_died,
       .ctx = stage,

@@ -38,7 +38,7 @@ static void begin(struct ledger *ledgers)
   static struct names *names; /* lives as long as the program */
   static bool begun;
   if (!begun) {
-    require(names_create(&names_usual, DEVICES, describe, NULL, &names, NULL) == 0, "names");
+    require(names_create(&names_usual, DEVICES, describe, NULL, &names, NULL, NULL) == 0, "names");
     pthread_mutex_init(&office.mutex, NULL);
     office.config = (struct office_config){.device_count = DEVICES,
                                            .names = names,

@@ -2,6 +2,7 @@
  * keys that it may name, 1.crt and 1.key to 3.crt and 3.key, and both in 1.pem to 3.pem, are those
  * of another fleet under the same root. */
 #define _GNU_SOURCE
+#include "base/name.h"
 #include "fleet.h"
 #include "pki/names.h"
 
@@ -80,7 +81,7 @@ static void check_name(size_t device)
   char name[PKI_DEVICE_NAME];
   size_t index = 0;
   fleet_must(pki_device_name(pki, device, name, &error), &error);
-  require(pki_names_check(name, &error) == 0, "what is entered is a name");
+  require(name_check(name, &error) == 0, "what is entered is a name");
   require(pki_find_name(pki, name, &index, &error) == 1 && index == device,
           "and it is found by it");
 }

@@ -91,6 +91,34 @@ static void a_place_may_be_unknown_where_the_template_is_used(void **state)
   assert_non_null(strstr(error.text, "character 2: {cn} is not known here"));
 }
 
+static const char *hall(void *ctx, const char *name, size_t size)
+{
+  return size == 11 && memcmp(name, "Site, Hall:", size) == 0 ? ctx : NULL;
+}
+
+static void any_other_word_is_a_column_where_there_are_some(void **state)
+{
+  (void) state;
+  const struct template_values values = {.id = "7", .column = hall, .ctx = "\"north\""};
+  unsigned has;
+  size_t size;
+  char out[64];
+  struct error error;
+  static const char text[] = "a/{Site, Hall:}/{id}";
+  assert_int_equal(template_check(text, ALL, &has, &error), -1);
+  assert_int_equal(template_check(text, ALL | TEMPLATE_BIT(TEMPLATE_COLUMN), &has, &error), 0);
+  assert_int_equal(has, TEMPLATE_BIT(TEMPLATE_COLUMN) | TEMPLATE_BIT(TEMPLATE_ID));
+  assert_int_equal(template_expand(text, &values, out, sizeof out), 11);
+  assert_string_equal(out, "a/\"north\"/7");
+  assert_int_equal(template_filter(text, out, sizeof out), 5);
+  assert_string_equal(out, "a/+/+");
+  assert_int_equal(template_expand("{id}/{hall}x", &values, out, sizeof out), TEMPLATE_LACKS);
+  assert_string_equal(template_lacking("{id}/{hall}x", &values, &size), "{hall}x");
+  assert_int_equal(size, 6);
+  assert_int_equal(template_expand("{cohort}", &values, out, sizeof out), TEMPLATE_LACKS);
+  assert_int_equal(template_expand("{hall}", &pump, out, sizeof out), TEMPLATE_LACKS);
+}
+
 static void what_does_not_fit_is_not_cut(void **state)
 {
   (void) state;
@@ -107,6 +135,7 @@ int main(void)
       cmocka_unit_test(each_place_becomes_its_value),
       cmocka_unit_test(what_is_none_is_told_by_its_character),
       cmocka_unit_test(a_place_may_be_unknown_where_the_template_is_used),
+      cmocka_unit_test(any_other_word_is_a_column_where_there_are_some),
       cmocka_unit_test(what_does_not_fit_is_not_cut),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

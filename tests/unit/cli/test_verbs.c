@@ -205,6 +205,22 @@ static void check_refuses_devices_that_the_fleet_does_not_have(void **state)
   check_of("kick: {ids: [00000003]}", "--set fleet.devices=3", EXIT_CODE_PASS, "");
 }
 
+static void check_refuses_names_and_topics_that_are_not_the_devices_own(void **state)
+{
+  (void) state;
+  check_of("kick: {ids: [SN-2]}", "--set fleet.names=SN-{index:01}", EXIT_CODE_USAGE,
+           "no device of this fleet is called SN-2; its devices are SN-0 to SN-1, as a run makes");
+  check_of("kick: {ids: [SN-1]}", "--set fleet.names=SN-{index}", EXIT_CODE_PASS, "");
+  check_of("kick: {ids: [00000001]}", "--set topics.telemetry=x/{site}/{id}", EXIT_CODE_USAGE,
+           "'x/{site}/{id}': device 00000001 has no {site}; {id}, {index} and {cn} all have");
+  check_of("kick: {ids: [00000001]}", "--set topics.telemetry=x/{site}", EXIT_CODE_USAGE,
+           "'x/{site}': device 00000001 has no {site}");
+  check_of("kick: {ids: [00000001]}", "--set topics.control=x/{index}/", EXIT_CODE_PASS, "");
+  check_of("kick: {ids: [00000001]}",
+           "--set topics.control=x/{id}/ --set topics.telemetry=x/{id}/status", EXIT_CODE_USAGE,
+           "'x/00000001/status' of device 00000001 is a topic of telemetry, and one of updates");
+}
+
 static void check_refuses_files_that_are_not_there(void **state)
 {
   (void) state;
@@ -231,6 +247,9 @@ static void check_asks_the_fleet_folder_that_a_run_will_have(void **state)
            "lab holds 2 devices and the scenario asks for 3");
   snprintf(words, sizeof words, "%s --set pki.roots=[A,C]", fleet);
   check_of("kick: {share: 50%}", words, EXIT_CODE_USAGE, "name 'C', which ");
+  snprintf(words, sizeof words, "%s --set fleet.names=SN-{index}", fleet);
+  check_of("kick: {share: 50%}", words, EXIT_CODE_USAGE,
+           "'names' makes the fleet's device 0 'SN-0', and in ");
   check_of("kick: {share: 50%}", "--fleet /nowhere", EXIT_CODE_USAGE, "cannot find /nowhere");
 }
 
@@ -398,6 +417,7 @@ int main(void)
       cmocka_unit_test(every_verb_says_what_is_missing_and_names_what_is_too_much),
       cmocka_unit_test(check_takes_what_run_sets),
       cmocka_unit_test(check_refuses_devices_that_the_fleet_does_not_have),
+      cmocka_unit_test(check_refuses_names_and_topics_that_are_not_the_devices_own),
       cmocka_unit_test(check_refuses_files_that_are_not_there),
       cmocka_unit_test(check_asks_the_fleet_folder_that_a_run_will_have),
       cmocka_unit_test(a_run_refused_for_what_it_was_given_makes_no_folder),

@@ -142,7 +142,7 @@ static struct world *begin(void)
   w->backend.now_ms = 1000;
   w->metrics = metrics_create();
   assert_int_equal(events_open(NULL, &w->events, NULL), 0);
-  assert_int_equal(names_create(called, DEVICES, describe, name, &w->names, NULL), 0);
+  assert_int_equal(names_create(called, DEVICES, describe, name, &w->names, NULL, NULL), 0);
   struct fleet_config config = {
       .backend = &w->backend,
       .names = w->names,

@@ -432,7 +432,7 @@ static void make_fleet(struct world *w, bool takes_updates, bool pace)
   static const struct device_profile with = {.name = "puppet", .ota = &ota, .forget_first = true},
                                      without = {.name = "puppet"};
   char name[DEVICE_ID_TEXT];
-  assert_int_equal(names_create(&names_usual, DEVICES, describe, name, &w->names, NULL), 0);
+  assert_int_equal(names_create(&names_usual, DEVICES, describe, name, &w->names, NULL, NULL), 0);
   struct fleet_config config = {
       .backend = &w->backend,
       .names = w->names,

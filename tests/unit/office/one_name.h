@@ -22,7 +22,7 @@ static const struct names *one_name(void)
 {
   static struct names *names; /* lives as long as the program */
   if (names == NULL)
-    assert_int_equal(names_create(&names_usual, 1, describe, NULL, &names, NULL), 0);
+    assert_int_equal(names_create(&names_usual, 1, describe, NULL, &names, NULL, NULL), 0);
   return names;
 }
 

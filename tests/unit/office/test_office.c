@@ -53,8 +53,9 @@ static void start_office(struct office *office)
   snprintf(office->key, sizeof office->key, "%s/operator.key", rig->pki_folder);
   for (size_t i = 0; i < RIG_DEVICES; i++) office->ids[i] = pki_device_id(rig->pki, i);
   if (office->names == NULL)
-    assert_int_equal(
-        names_create(&names_usual, RIG_DEVICES, describe, office->ids, &office->names, &error), 0);
+    assert_int_equal(names_create(&names_usual, RIG_DEVICES, describe, office->ids, &office->names,
+                                  NULL, &error),
+                     0);
   struct office_config config = {.host = "localhost",
                                  .port = broker_port(rig->broker, BROKER_MAIN),
                                  .ca_path = office->ca,

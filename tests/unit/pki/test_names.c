@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "pki/names.h"
 
+#include "base/name.h"
 #include "fixture.h"
 
 /* --- What is a name --------------------------------------------------------------------------- */
@@ -37,10 +38,9 @@ static void a_name_is_what_topics_json_paths_and_memory_can_carry(void **state)
       {"a ", "ends with no blank"},
   };
   (void) state;
-  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-    EXPECT_OK(pki_names_check(good[i], &error));
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) EXPECT_OK(name_check(good[i], &error));
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-    EXPECT_REFUSAL(pki_names_check(bad[i].name, &error), EXIT_CODE_USAGE, bad[i].sentence);
+    EXPECT_REFUSAL(name_check(bad[i].name, &error), EXIT_CODE_USAGE, bad[i].sentence);
 }
 
 static void put_attribute(X509 *certificate, const char *type, const char *text)

@@ -89,7 +89,7 @@ static void describe(void *ctx, size_t index, struct template_values *out)
 void sample_name(struct sample *sample)
 {
   char name[NAMES_TEXT];
-  int status = names_create(&names_usual, 0xc00, describe, name, &sample->names, NULL);
+  int status = names_create(&names_usual, 0xc00, describe, name, &sample->names, NULL, NULL);
   assert(status == 0);
   (void) status;
   sample->results.names = sample->names;

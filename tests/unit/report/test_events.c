@@ -127,7 +127,7 @@ static void a_device_has_the_name_that_its_owner_gave_it(void **state)
 {
   (void) state;
   struct names *names = NULL;
-  assert_int_equal(names_create(&names_usual, 2, describe, NULL, &names, NULL), 0);
+  assert_int_equal(names_create(&names_usual, 2, describe, NULL, &names, NULL, NULL), 0);
   events_name_devices(events, names);
   for (uint32_t device = 0xa; device < 0xd; device++)
     events_emit(events, &(struct event){EVENT_POWER_CUT, 1, device, .power_cut = {1, 1}});

@@ -73,8 +73,8 @@ struct conn {
   size_t size;
   uint8_t mqtt[ROOM];
   size_t mqtt_size;
-  char name[40];                /* of the certificate */
-  char root[64], telemetry[64]; /* where it may write */
+  char name[40];                                         /* of the certificate */
+  char root[NAMES_ROOT_MAX], telemetry[NAMES_TOPIC_MAX]; /* where it may write */
   uint8_t version;
   struct session *session;
   char will_topic[TOPIC_ROOM], will[64];
@@ -305,19 +305,23 @@ static bool is_bridged(const struct broker *broker)
   return false;
 }
 
-static bool is_for_office(const char *topic)
+static bool is_for_office(const struct broker *broker, const char *topic)
 {
-  static const char *const filters[] = {
-      "private/+/telemetry", "private/+/trust/ack",  "private/+/cert/ack", "private/+/status",
-      "private/+/csr",       "private/+/ota/status", "private/+/ota/get"};
-  for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
-    if (matches(filters[i], topic)) return true;
-  return false;
+  static const char *const below[] = {"trust/ack", "cert/ack",   "status",
+                                      "csr",       "ota/status", "ota/get"};
+  const struct names *names = broker->config.names;
+  char filter[NAMES_TOPIC_MAX];
+  if (names == NULL) return false; /* a false broker */
+  for (size_t i = 0; i < sizeof below / sizeof *below; i++) {
+    names_filter(names, below[i], filter);
+    if (matches(filter, topic)) return true;
+  }
+  return names_is_telemetry(names, topic, strlen(topic));
 }
 
 static void tell_office(struct broker *broker, const struct message *message)
 {
-  if (!is_for_office(message->topic)) return;
+  if (!is_for_office(broker, message->topic)) return;
   if (broker->office_attached && !broker->frozen)
     post(broker, message, hear);
   else if (broker->office_known && message->qos > 0)
@@ -490,6 +494,16 @@ static void refuse_login(struct conn *conn)
   end_conn(conn, false);
 }
 
+/* By the certificate's name. */
+static void take_rights(struct conn *conn)
+{
+  const struct names *names = conn->broker->config.names;
+  size_t index;
+  if (names == NULL || !names_find_name(names, conn->name, &index)) return;
+  snprintf(conn->root, sizeof conn->root, "%s", names_of(names, index).root);
+  snprintf(conn->telemetry, sizeof conn->telemetry, "%s", names_of(names, index).telemetry);
+}
+
 static void take_connect(struct conn *conn, struct reader *r)
 {
   char protocol[8], id[40];
@@ -521,11 +535,11 @@ static void take_connect(struct conn *conn, struct reader *r)
     send_publish(conn, m, 1, true);
 }
 
-/* Below private/ID/ only, by the certificate's name or the account's. */
+/* At its own topics only, by the certificate's name or the account's. */
 static bool may(const struct conn *conn, const char *topic)
 {
-  return conn->broker->config.anyone || strncmp(topic, conn->root, strlen(conn->root)) == 0 ||
-         strcmp(topic, conn->telemetry) == 0;
+  bool below = conn->root[0] != '\0' && strncmp(topic, conn->root, strlen(conn->root)) == 0;
+  return conn->broker->config.anyone || below || strcmp(topic, conn->telemetry) == 0;
 }
 
 static bool is_new(struct session *session, uint16_t id)
@@ -683,7 +697,7 @@ static void take_client(struct conn *conn, const uint8_t *data, size_t size)
   if (verdict == PAPERS_GOOD) {
     conn->secured = true;
     if (chain.count > 0) snprintf(conn->name, sizeof conn->name, "%s", chain.of[0].name);
-    snprintf(conn->root, sizeof conn->root, "private/%s/", conn->name);
+    take_rights(conn);
     return;
   }
   uint8_t alert = verdict == PAPERS_REVOKED                            ? REVOKED

@@ -22,6 +22,7 @@
 
 struct device {
   uint8_t page[DEVICE_NVM_PAGE_SIZE];
+  char name[PKI_DEVICE_NAME];
   unsigned serials[SERIALS_MAX];
   char issuers[SERIALS_MAX][40];
   size_t count;
@@ -179,8 +180,7 @@ static size_t make_chain(const struct pki *pki, size_t index, size_t number, uin
   char leaf[PAPERS_LINE], ca[PAPERS_LINE], root[40];
   const char *issuer = device->issuers[number];
   snprintf(root, sizeof root, "%.*s", (int) (strlen(issuer) - strlen("-devices")), issuer);
-  snprintf(leaf, sizeof leaf, "leaf %08x %u %s valid", pki_device_id(pki, index),
-           device->serials[number], issuer);
+  snprintf(leaf, sizeof leaf, "leaf %s %u %s valid", device->name, device->serials[number], issuer);
   snprintf(ca, sizeof ca, "ca %s %u %s valid", issuer, 20 + root_number(pki, root), root);
   return encode((const char *[]){leaf, ca}, 2, out, capacity);
 }
@@ -197,10 +197,14 @@ int pki_reissue(struct pki *pki, size_t index, const char *root, uint8_t *out, s
   return 0;
 }
 
-static void flash(struct pki *pki, size_t index, const char *root, const struct pki_roots *trusted)
+static void flash(struct pki *pki, size_t index, const char *root, const struct pki_roots *trusted,
+                  const struct pki_naming *naming)
 {
   struct device_host host = pki_nvm_host(pki->devices[index].page);
-  const struct device_nvm_identity identity = {.id = pki_device_id(pki, index)};
+  struct device_nvm_identity identity = {.id = pki_device_id(pki, index)};
+  if (naming != NULL) naming->name(naming->ctx, index, identity.name, NULL);
+  device_nvm_name_identity(&identity);
+  strcpy(pki->devices[index].name, identity.name);
   uint8_t bytes[DEVICE_NVM_TRUST_MAX];
   size_t size;
   int failed = device_nvm_format(&host, &identity) != 0 ||
@@ -213,14 +217,15 @@ static void flash(struct pki *pki, size_t index, const char *root, const struct 
   (void) failed;
 }
 
-int pki_add_devices(struct pki *pki, size_t count, const char *issuing_root,
-                    const struct pki_roots *trusted, struct error *error)
+int pki_add_named_devices(struct pki *pki, size_t count, const struct pki_naming *naming,
+                          const char *issuing_root, const struct pki_roots *trusted,
+                          struct error *error)
 {
   (void) error;
   pki->devices = calloc(count, sizeof *pki->devices);
   assert(pki->devices != NULL);
   pki->device_count = count;
-  for (size_t i = 0; i < count; i++) flash(pki, i, issuing_root, trusted);
+  for (size_t i = 0; i < count; i++) flash(pki, i, issuing_root, trusted, naming);
   return 0;
 }
 
