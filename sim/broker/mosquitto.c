@@ -37,6 +37,7 @@ static void write_command(const struct broker *broker)
                                         config->tls_min == 12 ? "12" : "13"};
   char **more = &fronted[11]; /* the first NULL of five */
   if (config->crl) *more++ = "--crl";
+  if (mosquitto_has_ids(broker)) *more++ = "--ids";
   if (config->operator_name != NULL) {
     *more++ = "--operator";
     *more = (char *) config->operator_name;

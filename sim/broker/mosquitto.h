@@ -13,6 +13,7 @@
 #define MOSQUITTO_CONF      "mosquitto.conf"
 #define MOSQUITTO_LOG       "mosquitto.log"
 #define MOSQUITTO_ACL       "acl"
+#define MOSQUITTO_IDS       "ids" /* TERMINATOR_ROSTER of terminator/terminator.h */
 #define MOSQUITTO_PASSWORDS "passwords"
 #define TERMINATOR_LOG      "terminator.log"
 
@@ -30,6 +31,11 @@ int mosquitto_find(struct broker *broker, struct error *error);
 
 /* acl. */
 int mosquitto_write_acl(const struct broker *broker, struct error *error);
+
+/* Whether a device connects under another client id than its certificate's CN; then a list of them
+   for the terminator. */
+bool mosquitto_has_ids(const struct broker *broker);
+int mosquitto_write_ids(const struct broker *broker, struct error *error);
 
 /* mosquitto.conf and acl. */
 int mosquitto_write_files(const struct broker *broker, struct error *error);

@@ -1,4 +1,5 @@
-/* Who may speak where, as mosquitto's ACL file has it: each device at its own topics, the operator at
+/* Who may speak where, and under which client id, as mosquitto's ACL file and the terminator's
+ * list have it: each device at its own topics, the operator at
  * all of them. Where a topic of every device is one text with the user name in it, a line is enough;
  * else each user has lines of his own. */
 #define _GNU_SOURCE
@@ -120,6 +121,32 @@ int mosquitto_write_acl(const struct broker *broker, struct error *error)
   else
     write_rules(out, broker);
   broker_file(broker, MOSQUITTO_ACL, path);
+  int status = fclose(out) == 0 ? files_write(path, text, size, 0600, error)
+                                : error_set(error, EXIT_CODE_INTERNAL, "out of memory");
+  free(text);
+  return status;
+}
+
+bool mosquitto_has_ids(const struct broker *broker)
+{
+  const struct names *names = broker->config.names;
+  bool has = false;
+  if (broker->config.terminator == NULL) return false;
+  for (size_t i = 0; names != NULL && i < names_count(names) && !has; i++)
+    has = strcmp(names_of(names, i).client_id, names_of(names, i).cn) != 0;
+  return has;
+}
+
+int mosquitto_write_ids(const struct broker *broker, struct error *error)
+{
+  const struct names *names = broker->config.names;
+  char path[FILES_PATH_MAX], *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (out == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
+  for (size_t i = 0; i < names_count(names); i++)
+    fprintf(out, "%s\t%s\n", names_of(names, i).cn, names_of(names, i).client_id);
+  broker_file(broker, MOSQUITTO_IDS, path);
   int status = fclose(out) == 0 ? files_write(path, text, size, 0600, error)
                                 : error_set(error, EXIT_CODE_INTERNAL, "out of memory");
   free(text);

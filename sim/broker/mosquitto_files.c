@@ -241,6 +241,7 @@ int mosquitto_write_files(const struct broker *broker, struct error *error)
 {
   if (mosquitto_write_acl(broker, error) != 0 || mosquitto_write_passwords(broker, error) != 0)
     return -1;
+  if (mosquitto_has_ids(broker) && mosquitto_write_ids(broker, error) != 0) return -1;
   char path[FILES_PATH_MAX];
   broker_file(broker, MOSQUITTO_CONF, path);
   char *text = NULL;

@@ -9,7 +9,7 @@
 struct terminator_line {
   const char *operator_name, *mosquitto;
   uint64_t tls_min, main_port, prove_port;
-  bool crl;
+  bool crl, roster;
 };
 
 #define TO(field) .offset = offsetof(struct terminator_line, field)
@@ -22,6 +22,7 @@ static const struct args_option options[] = {
     {"tls-min", "12|13", "the lowest version of TLS (default: 13)", args_number, TO(tls_min),
      .least = 12, .most = 13},
     {"crl", NULL, "clients are checked against crl.pem", args_flag, TO(crl)},
+    {"ids", NULL, "client ids are those of the file ids, not the CNs", args_flag, TO(roster)},
     {"operator", "CN", "who may connect under any client id", args_text, TO(operator_name)},
     {0},
 };
@@ -37,6 +38,7 @@ static int terminate(const struct args *args, struct error *error)
       .port = {(uint16_t) line->main_port, (uint16_t) line->prove_port},
       .tls_min = (uint8_t) line->tls_min,
       .crl = line->crl,
+      .roster = line->roster,
       .operator_name = line->operator_name,
       .mosquitto = line->mosquitto};
   return terminator_run(&config);

@@ -221,10 +221,12 @@ static void relay(struct client *c)
 
 /* --- CONNECT ---------------------------------------------------------------------------------- */
 
-static bool is_operator(const struct client *c)
+/* Under which client id it may connect; NULL: any. */
+static const char *id_of(const struct client *c)
 {
   const char *name = c->terminator->config->operator_name;
-  return name != NULL && strcmp(c->name, name) == 0;
+  if (name != NULL && strcmp(c->name, name) == 0) return NULL;
+  return roster_id(c->terminator->roster, c->name);
 }
 
 static void on_broker_open(uv_connect_t *request, int status)
@@ -238,7 +240,7 @@ static void on_broker_open(uv_connect_t *request, int status)
   }
   c->broker_open = true;
   struct terminator_connect judged =
-      terminator_connect(c->greeting, c->greeting_size, c->name, is_operator(c), connect);
+      terminator_connect(c->greeting, c->greeting_size, c->name, id_of(c), connect);
   uv_timer_stop(&c->deadline);
   c->state = RELAYING;
   if (!send_bytes(c, (uv_stream_t *) &c->broker, connect, judged.size) ||
@@ -257,7 +259,7 @@ static void judge_connect(struct client *c)
 {
   uint8_t connect[sizeof c->greeting + TERMINATOR_NAME_MAX + 8];
   struct terminator_connect judged =
-      terminator_connect(c->greeting, c->greeting_size, c->name, is_operator(c), connect);
+      terminator_connect(c->greeting, c->greeting_size, c->name, id_of(c), connect);
   if (judged.wrong != NULL) {
     refuse(c, judged.wrong);
   } else if (judged.taken > 0) {
@@ -299,7 +301,7 @@ static bool find_name(struct client *c, X509 *leaf)
   if (size < 1 || size >= TERMINATOR_NAME_MAX) return false;
   const uint8_t *bytes = ASN1_STRING_get0_data(text);
   for (int i = 0; i < size; i++)
-    if (bytes[i] <= ' ' || bytes[i] >= 0x7f || strchr("+#/", bytes[i]) != NULL) return false;
+    if (bytes[i] < ' ' || bytes[i] >= 0x7f || strchr("+#/", bytes[i]) != NULL) return false;
   memcpy(c->name, bytes, (size_t) size);
   return true;
 }

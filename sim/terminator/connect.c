@@ -67,7 +67,7 @@ static size_t put_varint(uint8_t *out, size_t value)
 }
 
 /* The packet's body; `flags` is where its connect flags are. */
-static const char *judge(struct cursor *body, const char *name, bool any_id, const uint8_t **flags)
+static const char *judge(struct cursor *body, const char *own_id, const uint8_t **flags)
 {
   static const char malformed[] = "its CONNECT is malformed";
   (void) take(body, take_number(body, 2));
@@ -81,13 +81,13 @@ static const char *judge(struct cursor *body, const char *name, bool any_id, con
   if (body->broken || (version != VERSION_3 && version != VERSION_5)) return malformed;
   if ((**flags & (USER_NAME | PASSWORD)) != 0)
     return "it brings a user name or password beside its certificate";
-  if (!any_id && (size != strlen(name) || memcmp(id, name, size) != 0))
+  if (own_id != NULL && (size != strlen(own_id) || memcmp(id, own_id, size) != 0))
     return "its client id is not its certificate's";
   return NULL;
 }
 
 struct terminator_connect terminator_connect(const uint8_t *data, size_t size, const char *name,
-                                             bool any_id, uint8_t *out)
+                                             const char *id, uint8_t *out)
 {
   struct terminator_connect result = {0};
   struct cursor c = {.at = data, .end = data + size};
@@ -103,7 +103,7 @@ struct terminator_connect terminator_connect(const uint8_t *data, size_t size, c
   if ((size_t) (c.end - c.at) < length) return result;
   const uint8_t *body = c.at, *flags = NULL;
   c.end = body + length;
-  result.wrong = judge(&c, name, any_id, &flags);
+  result.wrong = judge(&c, id, &flags);
   if (result.wrong != NULL) return result;
 
   size_t name_size = strlen(name);

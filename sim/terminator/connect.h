@@ -17,8 +17,8 @@ struct terminator_connect {
 
 /* Takes CONNECT from the head of `data` and writes it to `out` with `name` as its user name. A
  * client that brings a user name or password of its own is refused, and so is one whose client id
- * is not `name`, unless `any_id`. `out` has room for `size` + TERMINATOR_NAME_MAX + 8 bytes. */
+ * is not `id` (NULL: any is taken). `out` has room for `size` + TERMINATOR_NAME_MAX + 8 bytes. */
 struct terminator_connect terminator_connect(const uint8_t *data, size_t size, const char *name,
-                                             bool any_id, uint8_t *out);
+                                             const char *id, uint8_t *out);
 
 #endif

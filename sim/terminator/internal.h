@@ -10,6 +10,7 @@
 #include "relay/listener.h"
 
 #include "terminator/connect.h"
+#include "terminator/roster.h"
 #include "terminator/terminator.h"
 
 struct client;
@@ -31,6 +32,7 @@ struct terminator {
     struct listener listener;
   } listener[TERMINATOR_LISTENERS];
   SSL_CTX *context[TERMINATOR_LISTENERS];
+  struct roster *roster; /* NULL: a client's id is its certificate's CN */
   struct client *clients;
   size_t client_count;
   FILE *log;

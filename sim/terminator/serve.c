@@ -260,6 +260,8 @@ static int prepare(struct terminator *t)
     t->context[l] = context_make(terminator_stem[l], t->config->tls_min, &error);
     if (t->context[l] == NULL) return fail(error.text);
   }
+  if (t->config->roster && roster_load(TERMINATOR_ROSTER, &t->roster, &error) != 0)
+    return fail(error.text);
   if (load(t, &error) != 0) return fail(error.text);
   (void) unlink(TERMINATOR_SOCKET); /* of a mosquitto that was killed */
   return 0;
@@ -300,6 +302,7 @@ int terminator_run(const struct terminator_config *config)
   uv_run(&t.loop, UV_RUN_DEFAULT);
   (void) uv_loop_close(&t.loop);
   for (int l = 0; l < TERMINATOR_LISTENERS; l++) SSL_CTX_free(t.context[l]);
+  roster_free(t.roster);
   if (t.log != NULL) fclose(t.log);
   return exit_code;
 }

@@ -6,7 +6,7 @@
  * It runs as a process of its own and mosquitto as its child, behind a unix socket in the same
  * folder (0700): who reaches mosquitto came through here. mosquitto judges by user name; the
  * terminator puts the certificate's CN there, and lets nobody but the operator connect under a
- * client id that is not its CN (connect.h).
+ * client id that is not its CN, or what a list has for that (connect.h, roster.h).
  *
  *     client --TLS--> terminator: main.crt, prove.crt, clients.crt, crl.pem --mqtt.sock-->
  *     mosquitto
@@ -45,12 +45,15 @@
 #define TERMINATOR_SOCKET \
   "mqtt.sock" /* in the folder; a path from / may be too long for a socket */
 
+#define TERMINATOR_ROSTER "ids" /* in the folder: the client ids that are no CNs (roster.h) */
+
 struct terminator_config {
   const char *folder;                  /* becomes the working directory; all files are in it */
   uint16_t port[TERMINATOR_LISTENERS]; /* main, prove */
   uint8_t tls_min;                     /* 12 or 13 */
   /* clients are checked against crl.pem, which must be there at the start */
   bool crl;
+  bool roster;                       /* there is a list of client ids */
   const char *operator_name;         /* CN that may use any client id; NULL: nobody */
   const char *mosquitto;             /* absolute path */
   uint32_t handshake_ms, connect_ms; /* 0: as above */

@@ -50,20 +50,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   struct fuzz_input in = {data, size};
   uint32_t head = fuzz_number(&in, 1);
   const char *name = names[head >> 1 & 3];
-  bool any_id = (head & 1) != 0;
+  const char *id = (head & 1) != 0 ? NULL : name;
   uint8_t *out = malloc(in.left + TERMINATOR_NAME_MAX + 8);
   require(out != NULL, "there is memory");
-  struct terminator_connect whole = terminator_connect(in.at, in.left, name, any_id, out);
+  struct terminator_connect whole = terminator_connect(in.at, in.left, name, id, out);
   require(whole.taken <= in.left && whole.size <= in.left + TERMINATOR_NAME_MAX + 8,
           "stays inside");
   require(whole.wrong == NULL || whole.taken == 0, "who must go is not let in");
   if (whole.taken > 0) {
     check_taken(&whole, in.at, out, name);
-    struct terminator_connect early = terminator_connect(in.at, whole.taken - 1, name, any_id, out);
+    struct terminator_connect early = terminator_connect(in.at, whole.taken - 1, name, id, out);
     require(early.taken == 0 && early.wrong == NULL, "waits for the last byte");
   }
   for (size_t piece = 0; piece < in.left && piece < 8; piece++) {
-    struct terminator_connect part = terminator_connect(in.at, piece, name, any_id, out);
+    struct terminator_connect part = terminator_connect(in.at, piece, name, id, out);
     require(part.taken == 0 || part.taken == whole.taken, "pieces change nothing");
   }
   free(out);

@@ -24,7 +24,8 @@ static struct terminator_connect judge(const uint8_t *data, size_t size, const c
 {
   uint8_t *exact = malloc(size + 1); /* so that a sanitizer sees a read past the end */
   memcpy(exact + 1, data, size);
-  struct terminator_connect judged = terminator_connect(exact + 1, size, name, any_id, out);
+  struct terminator_connect judged =
+      terminator_connect(exact + 1, size, name, any_id ? NULL : name, out);
   free(exact);
   return judged;
 }
