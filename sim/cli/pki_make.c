@@ -1,22 +1,29 @@
 /* fleetsim pki make: a new fleet in a folder of its own. What cannot be made whole is taken away
  * again. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/template.h"
 #include "cli/pki_args.h"
 #include "cli/verbs.h"
+#include "pki/name_list.h"
 
 #define DEVICES_MAX 1000000
 
 struct make_line {
   uint64_t devices;
   struct pki_roots roots, trusted;
-  const char *broker_root;
+  const char *broker_root, *names;
 };
 
 #define TO(field) .offset = offsetof(struct make_line, field)
 static const struct args_option options[] = {
-    {"devices", "N", "devices to make, with ids from 00000001", args_number, TO(devices),
-     .needed = true, .what = "number of devices", .least = 1, .most = DEVICES_MAX},
+    {"devices", "N", "devices to make (default: as many as --names has)", args_number, TO(devices),
+     .what = "number of devices", .least = 1, .most = DEVICES_MAX},
+    {"names", "TEMPLATE|FILE",
+     "what they are called: 'SN-2026-{index:06}', or a file with a name a line or a column 'id' "
+     "(default: 00000001 and on)",
+     args_text, TO(names)},
     {"roots", "A,B,spare", "names of the roots (this is the default; at most 8)",
      pki_args_take_roots, TO(roots)},
     {"trusted", "A,spare", "roots that the devices trust (default: the first and the last)",
@@ -53,16 +60,72 @@ static int choose(const struct make_line *line, struct pki_roots *trusted, const
                    *issuing);
 }
 
+/* --- Names ------------------------------------------------------------------------------------ */
+
+/* By a list where there is one, else by the template. */
+struct naming {
+  const char *template;
+  struct pki_name_list list;
+};
+
+/* pki_add_named_devices calls it. */
+static int name_device(void *ctx, size_t index, char out[PKI_DEVICE_NAME], struct error *error)
+{
+  const struct naming *naming = ctx;
+  const struct template_values values = {.index = index};
+  if (naming->list.name != NULL) {
+    strcpy(out, naming->list.name[index]);
+    return 0;
+  }
+  if (template_expand(naming->template, &values, out, PKI_DEVICE_NAME) >= 0) return 0;
+  return error_set(error, EXIT_CODE_USAGE, "--names '%s': a name of more than %d characters",
+                   naming->template, PKI_DEVICE_NAME_MAX);
+}
+
+/* What has a brace is a template. */
+static int take_names(const struct make_line *line, struct naming *out, uint64_t *devices,
+                      struct error *error)
+{
+  unsigned has;
+  *out = (struct naming){.template = line->names};
+  *devices = line->devices;
+  if (line->names != NULL && strchr(line->names, '{') == NULL) {
+    if (pki_name_list_read(line->names, &out->list, error) != 0)
+      return error_wrap(error, "--names");
+    if (*devices == 0) *devices = out->list.count;
+    if (*devices == out->list.count) return 0;
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%s has %zu names, and --devices says %llu: leave --devices out", line->names,
+                     out->list.count, (unsigned long long) *devices);
+  }
+  if (*devices == 0)
+    return error_set(error, EXIT_CODE_USAGE, "--devices is missing; --help shows an example");
+  if (line->names == NULL) return 0;
+  if (template_check(line->names, TEMPLATE_BIT(TEMPLATE_INDEX), &has, error) != 0)
+    return error_wrap(error, "--names");
+  if (has != 0) return 0;
+  return error_set(error, EXIT_CODE_USAGE,
+                   "--names '%s' is the same for all devices: let {index} be in it", line->names);
+}
+
 static int make_fleet(const struct args *args, struct error *error)
 {
   const struct make_line *line = args->given;
   struct pki_roots trusted;
   const char *issuing = NULL;
   struct pki *pki = NULL;
+  struct naming names;
+  uint64_t devices;
+  const struct pki_naming naming = {name_device, &names};
   if (choose(line, &trusted, &issuing, error) != 0) return -1;
-  if (pki_create(args->operand[0], &line->roots, &pki, error) != 0) return -1;
-  if (pki_add_devices(pki, (size_t) line->devices, issuing, &trusted, error) != 0) {
-    pki_discard(pki);
+  int result = take_names(line, &names, &devices, error);
+  if (result == 0) result = pki_create(args->operand[0], &line->roots, &pki, error);
+  if (result == 0)
+    result = pki_add_named_devices(pki, (size_t) devices, line->names != NULL ? &naming : NULL,
+                                   issuing, &trusted, error);
+  free(names.list.name);
+  if (result != 0) {
+    if (pki != NULL) pki_discard(pki);
     return -1;
   }
   pki_args_print_fleet(pki, &trusted);
@@ -77,7 +140,8 @@ const struct args_verb cli_pki_make = {
     .usage = "usage: fleetsim pki make FOLDER --devices N [options]\n\n",
     .options = options,
     .after = "\nexample: fleetsim pki make fleets/lab --devices 1000 --roots A,B,spare --trusted "
-             "A,spare\n",
+             "A,spare\n"
+             "         fleetsim pki make fleets/line2 --devices 200 --names 'SN-2026-{index:06}'\n",
     PKI_VERB,
     .size = sizeof(struct make_line),
     .defaults = &defaults,

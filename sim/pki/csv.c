@@ -198,7 +198,7 @@ static char find_separator(const char *record)
     if (!quoted && (*record == ',' || *record == ';')) return *record;
     tabs += !quoted && *record == '\t';
   }
-  return tabs >= BARE_COUNT - 1 ? '\0' : ',';
+  return tabs >= 2 ? '\0' : ',';
 }
 
 /* "sep=;" in front is what some spreadsheets want to be told. */
@@ -296,7 +296,10 @@ static int take_header(struct pki_csv *csv, const char *const named[PKI_CSV_ROLE
         return error_set(error, EXIT_CODE_USAGE, "the column '%s' cannot be both %s and %s",
                          csv->field[csv->column[k]], usual[k][0], usual[role][0]);
   }
-  if (csv->column[PKI_CSV_KEY] < 0 && csv->column[PKI_CSV_CERTIFICATE] < 0)
+  if (csv->bare == 1 && csv->column[PKI_CSV_ID] < 0)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "the header names no column 'id': that says what a device is called");
+  if (csv->bare > 1 && csv->column[PKI_CSV_KEY] < 0 && csv->column[PKI_CSV_CERTIFICATE] < 0)
     return error_set(error, EXIT_CODE_USAGE,
                      "the header names no column 'key' or 'certificate': these say where a "
                      "device's files are");
@@ -335,10 +338,12 @@ static int look_for_header(struct pki_csv *csv, const char *const named[PKI_CSV_
   return error_wrap(error, "%.200s:%zu", csv->path, csv->line);
 }
 
-int pki_csv_begin(struct pki_csv *csv, const char *const named[PKI_CSV_ROLES], struct error *error)
+static int begin(struct pki_csv *csv, const char *const named[PKI_CSV_ROLES], size_t bare,
+                 struct error *error)
 {
   static const char *const nobody[PKI_CSV_ROLES];
   assert(csv->separator == '\0' && csv->columns == 0);
+  csv->bare = bare;
   if (!find_record(csv)) return 0;
   if (take_hint(csv) && !find_record(csv)) return 0;
   if (csv->separator == '\0') csv->separator = find_separator(csv->next);
@@ -349,6 +354,16 @@ int pki_csv_begin(struct pki_csv *csv, const char *const named[PKI_CSV_ROLES], s
   return look_for_header(csv, named == NULL ? nobody : named, error);
 }
 
+int pki_csv_begin(struct pki_csv *csv, const char *const named[PKI_CSV_ROLES], struct error *error)
+{
+  return begin(csv, named, BARE_COUNT, error);
+}
+
+int pki_csv_begin_names(struct pki_csv *csv, struct error *error)
+{
+  return begin(csv, NULL, 1, error);
+}
+
 /* --- Devices ---------------------------------------------------------------------------------- */
 
 int pki_csv_next(struct pki_csv *csv, struct error *error)
@@ -356,9 +371,14 @@ int pki_csv_next(struct pki_csv *csv, struct error *error)
   if (!find_record(csv)) return 0;
   if (split(csv, error) != 0) return -1;
   if (csv->columns == 0) {
-    bool whole = csv->fields == BARE_COUNT;
-    for (size_t i = 0; whole && i < BARE_COUNT; i++) whole = csv->field[i][0] != '\0';
+    bool whole = csv->fields == csv->bare;
+    for (size_t i = 0; whole && i < csv->bare; i++) whole = csv->field[i][0] != '\0';
     if (whole) return 1;
+    if (csv->bare == 1)
+      return error_set(error, EXIT_CODE_USAGE,
+                       "%zu fields: a line is one name; where a list has more columns a header in "
+                       "the first line names them, 'id' among them",
+                       csv->fields);
     return error_set(error, EXIT_CODE_USAGE,
                      BARE_LINE "; other columns are named by a header in the first line");
   }

@@ -32,6 +32,7 @@ struct pki_csv {
   size_t columns;                  /* that the header names; 0: it has not been read, or is none */
   char *name[PKI_CSV_COLUMNS_MAX]; /* of these */
   int column[PKI_CSV_ROLES];       /* which has that role; -1: none */
+  size_t bare;                     /* fields of a line where there is no header */
   size_t fields;                   /* of the record that came last */
   char *field[PKI_CSV_COLUMNS_MAX];
 };
@@ -48,6 +49,10 @@ size_t pki_csv_lines(const struct pki_csv *csv);
  * columns have it; NULL in it: one of the usual names. 0; or -1 and a sentence with FILE:LINE for a
  * header that is damaged or lacks a column that was asked for. */
 int pki_csv_begin(struct pki_csv *csv, const char *const named[PKI_CSV_ROLES], struct error *error);
+
+/* The same of a list that only says what devices are called: by a column 'id' where there is a header,
+ * and else one name a line. */
+int pki_csv_begin_names(struct pki_csv *csv, struct error *error);
 
 /* 1 for the next record, whose fields are valid until the file is closed; 0 at the end; -1 and a
  * sentence, without FILE:LINE, for one that has not as many fields as the header, or no three of

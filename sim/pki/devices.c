@@ -169,8 +169,7 @@ int pki_add_named_devices(struct pki *pki, size_t count, const struct pki_naming
     return -1;
   if (count > UINT32_MAX - highest)
     return error_set(error, EXIT_CODE_USAGE,
-                     "cannot add %zu devices: the highest id in use is %08x", count,
-                     (unsigned) highest);
+                     "cannot add %zu devices: the folder has no numbers left for them", count);
   if (pki_devices_begin(pki, count, error) != 0) return -1;
   int result = 0;
   for (uint32_t i = 0; i < count && result == 0; i++) result = add_one(pki, &addition, i, error);
