@@ -74,18 +74,17 @@ static json_t *device_tree(struct pki *pki, const char *text, struct error *erro
 {
   size_t index;
   struct pki_device_state state;
-  char id[DEVICE_ID_TEXT], name[PKI_DEVICE_NAME];
+  char name[PKI_DEVICE_NAME];
   if (pki_args_device(pki, text, &index, error) != 0 ||
       pki_device_name(pki, index, name, error) != 0 ||
       pki_device_look(pki, index, &state, error) != 0)
     return NULL;
   json_t *device = json_object(), *anchors = json_array(), *certificates = json_array(),
          *columns = json_array();
-  device_id_text(state.id, id);
   for (size_t i = 0; i < state.anchor_count; i++)
     json_array_append_new(anchors, json_string(state.anchor[i]));
   json_object_set_new(device, "name", json_string(name));
-  json_object_set_new(device, "id", json_string(id));
+  json_object_set_new(device, "id", json_string(name)); /* of old, when there were no others */
   json_object_set_new(device, "bundle_version", json_integer(state.bundle_version));
   json_object_set_new(device, "anchors", anchors);
   json_object_set_new(device, "certificate_sha256", tree_hex(state.certificate_id, 32));
