@@ -57,9 +57,11 @@ static enum step_outcome fail_answer(struct stage *stage, size_t node, const str
   return STEP_FAILED;
 }
 
-static bool is_right(const struct stage_seen *seen, const void *caller)
+/* Without the broker's certificate nobody has refused a client for his. */
+static bool is_right(const struct stage_seen *seen, const void *ctx)
 {
-  return seen->answered && seen->broker.takes == ((const struct caller *) caller)->welcome;
+  const struct caller *caller = ctx;
+  return seen->answered && seen->broker.certificates > 0 && seen->broker.takes == caller->welcome;
 }
 
 static bool is_not_contrary(const struct stage_seen *seen, const void *caller)

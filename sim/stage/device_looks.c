@@ -67,29 +67,22 @@ static void count_answer(struct stage_entry *entry, const struct stage_seen *loo
   entry->shut = entry->shut || away;
   entry->out = entry->out || out;
   entry->closed = entry->closed && out;
+  entry->by_connack = entry->by_connack || (out && seen->takes);
 }
 
 /* Who was kept out by CONNACK must be surpassed there; who was kept out by TLS, in TLS. */
-struct mark {
-  bool by_connack;
-};
-
 static bool gets_further(const struct stage_seen *look, const void *ctx)
 {
-  const struct mark *mark = ctx;
+  const struct stage_entry *listed = ctx;
   const struct broker_seen *seen = &look->broker;
   bool in = seen->failure == DEVICE_FAIL_NONE || is_by_tls(seen);
-  return is_answered(look) && seen->takes && (!mark->by_connack || in);
+  return is_answered(look) && seen->takes && (!listed->by_connack || in);
 }
 
-static void compare(struct stage_entry *entry, const struct stage_round *listed,
-                    const struct stage_round *control)
+static void compare(struct stage_entry *entry, const struct stage_round *control)
 {
   const struct stage_seen *alike;
-  struct mark mark = {.by_connack = false};
-  for (unsigned i = 0; i < listed->count; i++)
-    mark.by_connack = mark.by_connack || listed->look[i].broker.takes;
-  (void) stage_round_right(control, gets_further, &mark, &alike);
+  (void) stage_round_right(control, gets_further, entry, &alike);
   entry->apart = alike == NULL;
   if (alike != NULL && is_answered(alike)) entry->alike = alike->broker.failure;
 }
@@ -250,7 +243,7 @@ static void judge(struct party *party)
   for (size_t v = 0; v < party->count; v++) {
     struct stage_entry *entry = &party->guest[v].look->entry;
     if (party->guest[v].control) {
-      compare(entry, &party->round[v - 1], &party->round[v]);
+      compare(entry, &party->round[v]);
       continue;
     }
     *entry = (struct stage_entry){.closed = true};

@@ -9,13 +9,14 @@
 
 /* What the looks at one address had for an answer. */
 struct stage_entry {
-  bool open;    /* at least one was let in: CONNACK 0, or as by_tls */
-  bool closed;  /* each was kept out, by TLS or as not authorised, by somebody with a certificate */
-  bool out;     /* at least one was kept out so */
-  bool shut;    /* at least one was turned away: it was not let in, nor ended for want of time */
-  bool welcome; /* at least one had CONNACK 0 */
-  bool no_word; /* at least one was neither: it says nothing of the certificate */
-  bool ended;   /* the session of the device ended as it was looked at and let in */
+  bool open;   /* at least one was let in: CONNACK 0, or as by_tls */
+  bool closed; /* each was kept out, by TLS or as not authorised, by somebody with a certificate */
+  bool out;    /* at least one was kept out so */
+  bool shut;   /* at least one was turned away: it was not let in, nor ended for want of time */
+  bool by_connack; /* at least one was kept out by CONNACK, so that TLS took it */
+  bool welcome;    /* at least one had CONNACK 0 */
+  bool no_word;    /* at least one was neither: it says nothing of the certificate */
+  bool ended;      /* the session of the device ended as it was looked at and let in */
   /* of the first that was let in, and of the first that was turned away: where from ("": the system
      chose), and what a device would call it */
   char open_from[STAGE_LOOK_FROM], shut_from[STAGE_LOOK_FROM];

@@ -73,6 +73,13 @@ static bool is_proof(const struct stage *stage, const struct stage_device_look *
   return entry->apart && (said || !control->nobodys || attempt > 0);
 }
 
+/* With or without being on it: TLS does not trust its root, or the list is over. */
+static bool is_out_anyhow(const struct stage *stage, const struct stage_device_look *look)
+{
+  bool over = stage->list_ends_s != 0 && stage->list_ends_s <= world_unix_s(stage->world);
+  return !look->entry.by_connack && (over || !stage_is_trusted(stage, &look->as));
+}
+
 /* Every machine there lets it in. */
 static bool is_in(const struct stage_entry *entry)
 {
@@ -92,7 +99,7 @@ static void conclude(const struct asking *asking, struct asked *asked, uint64_t 
   asked->one->ended = asked->one->ended || entry->ended;
   asked->proven = pardoned ? is_in(entry)
                            : is_proof(stage, &asked->look, attempt) ||
-                                 (closed && !stage_is_trusted(stage, &asked->look.as));
+                                 (closed && is_out_anyhow(stage, &asked->look));
   bool hopeless = closed && !asked->look.control.any;
   bool late = (contrary ? looked_ms : now_ms) >= asked->until_ms && (attempt > 0 || !closed);
   asked->over = asked->proven || hopeless || late;

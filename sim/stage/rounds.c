@@ -64,7 +64,6 @@ static enum step_outcome begin(struct stage *stage, struct looking *looking)
 {
   unsigned count = stage_looks_needed(stage) + looking->visitor->as_device;
   assert(count <= STAGE_ROUND_MAX && looking->visitor->timeout_ms > 0);
-  looking->round->count = count;
   for (looking->begun = 0; looking->begun < count; looking->begun++) {
     looking->operation[looking->begun] = stage_operation_new(stage);
     if (looking->operation[looking->begun] == NULL) return STEP_ABORTED;
@@ -86,6 +85,7 @@ static enum step_outcome end(struct stage *stage, struct looking *looking)
 {
   uint64_t within_ms = looking->visitor->timeout_ms + CLOSE_MS;
   enum step_outcome outcome = STEP_DONE;
+  looking->round->count = looking->begun;
   for (unsigned i = 0; i < looking->begun; i++) {
     if (stage_operation_await(stage, looking->operation[i], within_ms) == STAGE_ABORTED)
       outcome = STEP_ABORTED;
@@ -102,9 +102,9 @@ enum step_outcome stage_round(struct stage *stage, const struct stage_visitor *v
   enum step_outcome outcome = STEP_DONE;
   size_t begun = 0;
   assert(count <= STAGE_VISITORS_MAX);
+  for (size_t v = 0; v < count; v++) out[v].count = 0;
   for (; begun < count && outcome == STEP_DONE; begun++) {
     looking[begun] = (struct looking){.visitor = &visitors[begun], .round = &out[begun]};
-    out[begun] = (struct stage_round){.count = 0};
     outcome = begin(stage, &looking[begun]);
   }
   for (size_t v = 0; v < begun; v++)
