@@ -27,6 +27,7 @@ struct asked {
   struct stage_device_look look;
   uint64_t until_ms, after_ms;
   bool over, left_alone, proven;
+  bool by_device; /* a device's certificate has been the control */
 };
 
 struct asking {
@@ -60,17 +61,17 @@ static bool is_of_its_own(const struct stage_device_look *look)
 
 /* By the list, and not as everybody is, nor for a reason of its own, as who was never let in may be. A
    certificate that is said to be revoked is, if there is nobody else to ask with; of nobody's it must
-   be said at the first attempt, as a device follows. */
-static bool is_proof(const struct stage *stage, const struct stage_device_look *look,
-                     unsigned attempt)
+   be said where a device follows, or has been refused as well: nobody's may have an id that fits. */
+static bool is_proof(const struct stage *stage, const struct asked *asked, unsigned attempt)
 {
+  const struct stage_device_look *look = &asked->look;
   const struct stage_entry *entry = &look->entry;
   const struct stage_control *control = &look->control;
   bool said = entry->failure == DEVICE_FAIL_TLS_ALERT_REVOKED;
   bool been_in = fleet_facts(stage->fleet, look->as.device)->ever_online;
   if (!entry->closed || is_of_its_own(look)) return false;
   if (!control->any || !been_in) return said && (!control->any || entry->apart);
-  return entry->apart && (said || !control->nobodys || attempt > 0);
+  return entry->apart && (said || !control->nobodys || (attempt > 0 && !asked->by_device));
 }
 
 /* With or without being on it: TLS does not trust its root, or the list is over. */
@@ -97,9 +98,9 @@ static void conclude(const struct asking *asking, struct asked *asked, uint64_t 
   bool pardoned = asked->one->pardoned, closed = entry->closed && !pardoned;
   bool contrary = pardoned ? entry->out : entry->open;
   asked->one->ended = asked->one->ended || entry->ended;
-  asked->proven = pardoned ? is_in(entry)
-                           : is_proof(stage, &asked->look, attempt) ||
-                                 (closed && is_out_anyhow(stage, &asked->look));
+  asked->proven =
+      pardoned ? is_in(entry)
+               : is_proof(stage, asked, attempt) || (closed && is_out_anyhow(stage, &asked->look));
   bool hopeless = closed && !asked->look.control.any;
   bool late = (contrary ? looked_ms : now_ms) >= asked->until_ms && (attempt > 0 || !closed);
   asked->over = asked->proven || hopeless || late;
@@ -118,6 +119,8 @@ static enum step_outcome look_once(struct asking *asking, unsigned attempt, bool
     if (!asked->over && is_left_alone(asking, asked)) asked->over = asked->left_alone = true;
     if (asked->over) continue;
     asked->look.control = stage_control_for(stage, asked->look.node, &asked->look.as, attempt);
+    asked->by_device =
+        asked->by_device || (asked->look.control.any && !asked->look.control.nobodys);
     open[count] = asked;
     looks[count++] = &asked->look;
   }

@@ -107,6 +107,7 @@ struct broker {
   uint64_t slow_us;
   bool wants_names, busy;
   bool wants_known;  /* CONNACK 5 to ids that are not */
+  bool by_beginning; /* ids that begin with the certificate's name are */
   bool says_nothing; /* to whom TLS does not take: it closes */
   bool takes_ids;    /* from certificates */
   char spurned[16];  /* whose certificate has expired, by its clock; or .. */
@@ -1171,6 +1172,11 @@ static enum device_failure name_verdict(enum papers_verdict verdict)
   }
 }
 
+static bool is_own_id(const struct broker *broker, const char *id, const char *name)
+{
+  return strcmp(id, name) == 0 || (broker->by_beginning && strncmp(id, name, strlen(name)) == 0);
+}
+
 /* What the client makes of the chain, then what the broker makes of the client. */
 static enum device_failure name_end(const struct look *look, const struct papers *chain,
                                     enum papers_verdict of_client)
@@ -1188,7 +1194,7 @@ static enum device_failure name_end(const struct look *look, const struct papers
   if (of_client == PAPERS_EXPIRED)
     return look->broker->closes ? DEVICE_FAIL_TLS_CLOSED : DEVICE_FAIL_TLS_ALERT_EXPIRED;
   if (of_client != PAPERS_GOOD) return DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
-  if (strcmp(look->id, look->client.of[0].name) == 0) return DEVICE_FAIL_NONE;
+  if (is_own_id(look->broker, look->id, look->client.of[0].name)) return DEVICE_FAIL_NONE;
   if (look->broker->busy) return DEVICE_FAIL_MQTT_REFUSED_BUSY;
   if (look->broker->wants_known) return DEVICE_FAIL_MQTT_REFUSED_AUTH;
   return look->broker->wants_names ? DEVICE_FAIL_MQTT_REFUSED_ID : DEVICE_FAIL_NONE;
@@ -1302,7 +1308,7 @@ struct broker_session *broker_hold(struct broker *broker, const struct broker_cl
   struct papers papers;
   assert(session != NULL);
   read_client(client->certificate_path, &papers);
-  bool own = papers.count > 0 && strcmp(client->client_id, papers.of[0].name) == 0;
+  bool own = papers.count > 0 && is_own_id(broker, client->client_id, papers.of[0].name);
   bool particular = broker->wants_names || broker->wants_known || broker->busy;
   *session = (struct broker_session){.broker = broker,
                                      .refused = particular && !own,
@@ -1638,6 +1644,11 @@ void site_want_names(struct broker *broker)
 void site_want_known(struct broker *broker)
 {
   broker->wants_known = true;
+}
+
+void site_want_beginnings(struct broker *broker)
+{
+  broker->wants_known = broker->by_beginning = true;
 }
 
 void site_say_nothing(struct broker *broker)
