@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/host_port.h"
+#include "base/text.h"
 #include "office/internal.h"
 
 enum { RETRY_MS = 1000, CONNECT_S = 10, HANG_MS = 12000, STOP_MS = 2000, KEEP_ALIVE_S = 20 };
@@ -113,7 +114,7 @@ static void fail_over(struct office *op, const struct office_failure *failure)
 static void fail_with(struct office *op, bool final, const char *text)
 {
   struct office_failure failure = {.failure = DEVICE_FAIL_NONE, .final = final};
-  snprintf(failure.text, sizeof failure.text, "%s", text);
+  text_copy(failure.text, sizeof failure.text, text);
   fail_over(op, &failure);
 }
 

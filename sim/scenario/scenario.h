@@ -96,7 +96,8 @@ enum scenario_apply {
 /* What devices are called and where they speak, as templates (base/template.h). */
 struct scenario_naming {
   char names[SCENARIO_TEMPLATE]; /* of a fleet that the run makes; "": eight hex digits */
-  char client_id[SCENARIO_TEMPLATE], control[SCENARIO_TEMPLATE], telemetry[SCENARIO_TEMPLATE];
+  char client_id[SCENARIO_TEMPLATE], control[SCENARIO_TEMPLATE];
+  char telemetry[SCENARIO_TEMPLATE + sizeof "telemetry"]; /* control and this word, usually */
   int line[NAMES_PARTS], column[NAMES_PARTS]; /* where they are in the file; 0: they are not */
 };
 
