@@ -297,6 +297,7 @@ static void on_update(struct member *m, const struct device_note *note)
   struct metrics *metrics = m->fleet->config.metrics;
   bool good = note->code == DEVICE_UPDATE_COMMITTED || note->code == DEVICE_UPDATE_SAME;
   if (good && trust) m->facts.trust_of = note->of;
+  if (note->code == DEVICE_UPDATE_COMMITTED && !trust) revoked_renewed(m);
   if (!good) m->facts.step_counted |= trust ? FLEET_IN_TRUST_REFUSED : FLEET_IN_CERT_REFUSED;
   if (!good) trespass_answered_word(m, note->of);
   metrics_add(metrics, good ? committed : refused, 1);

@@ -57,6 +57,7 @@ struct revoked_row {
   uint64_t ended_us;  /* .. and its session ended meanwhile; 0: it did not */
   bool uncertain;     /* its last session that ended did so by a look */
   uint8_t refused_at; /* fleet_refused_at */
+  bool renewed; /* it has got another certificate since: it shows that from its next handshake on */
   bool back; /* it was, after a broker had refused its certificate: of several one lacks the list */
 };
 
@@ -93,11 +94,51 @@ static void book_refusal(struct member *m)
   book_path(metrics, row, RESUMED, METRIC_REVOKE_REFUSE_RESUMED);
 }
 
+/* Nobody knows whether the broker would have ended its session. */
+static bool is_uncertain(const struct member *m)
+{
+  return m->facts.revoked && record_of(m)->uncertain && m->link != MEMBER_UP;
+}
+
+/* It was let in by a broker that had the CRL and has met nothing but that since, or might be: how long
+   it still gets in nobody knows. */
+static bool is_unrefused(const struct member *m)
+{
+  const struct revoked_row *row = record_of(m);
+  return row->back || row->looked_in || (row->late && row->booked_us != last_accepted_us(row));
+}
+
+/* Whoever has had no CONNACK since, for no reason that was told, was refused; a restart that nobody
+   has come back from so far is no such reason. */
+static void close_books(struct member *m)
+{
+  if (record_of(m)->mute > 0) book_refusal(m);
+}
+
+/* It came with another certificate than the one that is named: what was seen of that one stands. */
+static void leave_list(struct member *m)
+{
+  struct fleet *fleet = m->fleet;
+  close_books(m);
+  record_of(m)->looked_in = false; /* looks go on, and are of nobody then: fleet_former_let_in */
+  if (is_unrefused(m)) fleet->left_unrefused++;
+  if (is_uncertain(m)) fleet->left_uncertain++;
+  m->facts.revoked = false;
+  *record_of(m) = (struct revoked_row){.taken_us = DEVICE_NEVER, .booked_us = DEVICE_NEVER};
+}
+
+void revoked_renewed(struct member *m)
+{
+  if (m->facts.revoked) record_of(m)->renewed = true;
+}
+
 void revoked_online(struct member *m)
 {
   struct metrics *metrics = m->fleet->config.metrics;
   m->pardoned = m->shut_out = m->served = false;
   if (!m->collateral) m->facts.step_counted &= (uint16_t) ~FLEET_IN_REVOKE_COLLATERAL;
+  /* a ticket is of the certificate that it was given for */
+  if (m->facts.revoked && record_of(m)->renewed && !m->facts.resumed) leave_list(m);
   if (!m->facts.revoked) return;
   if (record_of(m)->mute > 0) m->facts.step_counted &= (uint16_t) ~FLEET_IN_REVOKE_REFUSALS;
   m->facts.step_counted |= FLEET_IN_REVOKE_ACCEPTS;
@@ -196,27 +237,6 @@ void revoked_look_closes(struct member *m, bool let_in)
 uint8_t revoked_refused_at(const struct member *m)
 {
   return m->facts.revoked ? record_of(m)->refused_at : 0;
-}
-
-/* Nobody knows whether the broker would have ended its session. */
-static bool is_uncertain(const struct member *m)
-{
-  return m->facts.revoked && record_of(m)->uncertain && m->link != MEMBER_UP;
-}
-
-/* It was let in by a broker that had the CRL and has met nothing but that since, or might be: how long
-   it still gets in nobody knows. */
-static bool is_unrefused(const struct member *m)
-{
-  const struct revoked_row *row = record_of(m);
-  return row->back || row->looked_in || (row->late && row->booked_us != last_accepted_us(row));
-}
-
-/* Whoever has had no CONNACK since, for no reason that was told, was refused; a restart that nobody
-   has come back from so far is no such reason. */
-static void close_books(struct member *m)
-{
-  if (record_of(m)->mute > 0) book_refusal(m);
 }
 
 static void set_revoked(struct member *m, bool revoked)

@@ -25,4 +25,7 @@ void revoked_online(struct member *member);
 void revoked_failed(struct member *member, enum device_failure failure);
 void revoked_ended(struct member *member, enum device_failure failure);
 
+/* It has another certificate now. */
+void revoked_renewed(struct member *member);
+
 #endif

@@ -240,15 +240,17 @@ static void note_let_in(struct stage *stage, struct stage_listed *listed, size_t
   memcpy(let_in->from, entry->open_from, sizeof let_in->from);
 }
 
-static void tell_fleet(struct stage *stage, const struct stage_listed *listed)
+/* A device that has come with another certificate since is on the list no more; this one is. */
+static void tell_fleet(struct stage *stage, struct stage_listed *listed)
 {
   size_t former = stage->former_left;
-  for (size_t i = 0; i < stage->listed_count; i++)
-    former += stage->listed[i].former && stage->listed[i].let_in;
-  if (listed->former)
-    fleet_former_let_in(stage->fleet, former);
-  else
-    fleet_look_ended(stage->fleet, listed->as.device, listed->let_in);
+  for (size_t i = 0; i < stage->listed_count; i++) {
+    struct stage_listed *one = &stage->listed[i];
+    one->former = one->former || !fleet_facts(stage->fleet, one->as.device)->revoked;
+    former += one->former && one->let_in;
+  }
+  fleet_former_let_in(stage->fleet, former);
+  if (!listed->former) fleet_look_ended(stage->fleet, listed->as.device, listed->let_in);
 }
 
 /* Let in at one is let in; where one does not answer, what was seen before stands. */
