@@ -517,7 +517,7 @@ static void print_failure(const char *name, const json_t *failure, FILE *out)
   bool expected = json_is_true(json_object_get(failure, "expected"));
   const json_t *others = json_object_get(failure, "unexpected_devices");
   bool apart = !expected && json_array_size(others) > 0;
-  char names[CELL_SIZE], how[64] = "unexpected";
+  char names[CELL_SIZE] = "", how[64] = "unexpected";
   bool beside = few_names(apart ? others : json_object_get(failure, "first_devices"), names);
   if (expected) snprintf(how, sizeof how, "expected  ");
   if (!expected && foretold > 0)

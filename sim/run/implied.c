@@ -130,6 +130,12 @@ static bool is_named_in_a_phase(const struct scenario *scenario, const char *nam
   return named;
 }
 
+static bool is_spoken_of(const struct scenario *scenario, size_t i, const char *name)
+{
+  if (is_named(scenario, name, implied[i].or)) return true;
+  return implied[i].of == OF_ROLLOUTS && is_named_in_a_phase(scenario, name, implied[i].or);
+}
+
 void run_check_implied(struct stage *stage,
                        void (*check)(struct stage *stage, const struct expr *expr))
 {
@@ -141,10 +147,7 @@ void run_check_implied(struct stage *stage,
     assert(parsed == 0);
     (void) parsed;
     if (!applies(stage, implied[i].of)) continue;
-    if (implied[i].or != NULL && is_named(stage->scenario, expr.name, implied[i].or)) continue;
-    if (implied[i].of == OF_ROLLOUTS &&
-        is_named_in_a_phase(stage->scenario, expr.name, implied[i].or))
-      continue;
+    if (implied[i].or != NULL && is_spoken_of(stage->scenario, i, expr.name)) continue;
     check(stage, &expr);
     run_explain(stage, &expr, true,
                 &stage->results.expectations[stage->results.expectation_count - 1]);
