@@ -36,7 +36,7 @@ struct results_phase {
   struct results_check gate;
   struct results_check *expectations; /* of this phase */
   size_t expectation_count;
-  char note[256]; /* what a step or rollback wants said, or "" */
+  char note[1024]; /* what a step or rollback wants said, or "" */
 };
 
 /* The timing profile: what device_ms is modelled on, and what the client takes up on such a device.

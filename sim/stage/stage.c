@@ -26,11 +26,15 @@ enum step_outcome stage_give_up(struct stage *stage)
   return STEP_ABORTED;
 }
 
+/* Each sentence once, and whole: where there is no room for one, dots say so. */
 static void say(struct results_phase *result, const char *text)
 {
+  static const char more[] = "; ...";
   size_t used = strlen(result->note);
-  if (strstr(result->note, text) != NULL) return; /* it is said */
-  snprintf(result->note + used, sizeof result->note - used, "%s%s", used > 0 ? "; " : "", text);
+  bool fits = used + strlen("; ") + strlen(text) + sizeof more <= sizeof result->note;
+  const char *said = fits ? text : "...";
+  if (strstr(result->note, said) != NULL) return;
+  snprintf(result->note + used, sizeof result->note - used, "%s%s", used > 0 ? "; " : "", said);
 }
 
 void stage_say(struct stage *stage, const char *text)
