@@ -68,23 +68,35 @@ static void count_answer(struct stage_entry *entry, const struct stage_seen *loo
   entry->out = entry->out || out;
   entry->closed = entry->closed && out;
   entry->by_connack = entry->by_connack || (out && seen->takes);
+  entry->told = entry->told && answered && seen->failure == DEVICE_FAIL_TLS_ALERT_REVOKED;
 }
 
-/* Who was kept out by CONNACK must be surpassed there; who was kept out by TLS, in TLS. */
+/* Who was kept out by CONNACK must be surpassed there; who was kept out by TLS, in TLS. Who was told
+   'revoked' is, by who was closed on without that word: an alert that a reset has swallowed is none. */
 static bool gets_further(const struct stage_seen *look, const void *ctx)
 {
   const struct stage_entry *listed = ctx;
   const struct broker_seen *seen = &look->broker;
   bool in = seen->failure == DEVICE_FAIL_NONE || is_by_tls(seen);
-  return is_answered(look) && seen->takes && (!listed->by_connack || in);
+  bool untold = listed->told && seen->failure == DEVICE_FAIL_TLS_CLOSED;
+  return is_answered(look) && (untold || (seen->takes && (!listed->by_connack || in)));
 }
 
-static void compare(struct stage_entry *entry, const struct stage_round *control)
+static bool ends_so(const struct stage_seen *look, const void *failure)
 {
-  const struct stage_seen *alike;
+  return is_answered(look) && look->broker.failure == *(const enum device_failure *) failure;
+}
+
+static void compare(struct stage_entry *entry, const struct stage_round *listed,
+                    const struct stage_round *control)
+{
+  const struct stage_seen *alike, *other[2];
   (void) stage_round_right(control, gets_further, entry, &alike);
   entry->apart = alike == NULL;
   if (alike != NULL && is_answered(alike)) entry->alike = alike->broker.failure;
+  (void) stage_round_right(listed, ends_so, &entry->failure, &other[0]);
+  (void) stage_round_right(control, ends_so, &entry->failure, &other[1]);
+  entry->same = other[0] == NULL && other[1] == NULL;
 }
 
 /* --- Looks that are open at once -------------------------------------------------------------- */
@@ -243,10 +255,10 @@ static void judge(struct party *party)
   for (size_t v = 0; v < party->count; v++) {
     struct stage_entry *entry = &party->guest[v].look->entry;
     if (party->guest[v].control) {
-      compare(entry, &party->round[v]);
+      compare(entry, &party->round[v - 1], &party->round[v]);
       continue;
     }
-    *entry = (struct stage_entry){.closed = true};
+    *entry = (struct stage_entry){.closed = true, .told = true};
     for (unsigned i = 0; i < party->round[v].count; i++)
       count_answer(entry, &party->round[v].look[i]);
   }

@@ -17,6 +17,7 @@ struct stage_entry {
   bool welcome;    /* at least one had CONNACK 0 */
   bool no_word;    /* at least one was neither: it says nothing of the certificate */
   bool ended;      /* the session of the device ended as it was looked at and let in */
+  bool told;       /* each was told that its certificate is revoked */
   /* of the first that was let in, and of the first that was turned away: where from ("": the system
      chose), and what a device would call it */
   char open_from[STAGE_LOOK_FROM], shut_from[STAGE_LOOK_FROM];
@@ -30,6 +31,7 @@ struct stage_entry {
      that did not was refused, NONE: there was no answer */
   bool apart;
   enum device_failure alike;
+  bool same; /* each of both ended as the first that was turned away did */
 };
 
 /* As whom one address is looked at. */

@@ -81,10 +81,17 @@ static bool is_out_anyhow(const struct stage *stage, const struct stage_device_l
   return !look->entry.by_connack && (over || !stage_is_trusted(stage, &look->as));
 }
 
-/* Every machine there lets it in. */
-static bool is_in(const struct stage_entry *entry)
+/* Every machine there lets it in, or refuses it as everybody is, for its id, say, and later than the
+   list was seen to keep others out: in CONNACK, or without the word 'revoked'. */
+static bool is_in(const struct stage *stage, const struct stage_device_look *look)
 {
-  return entry->open && !entry->shut && !entry->no_word;
+  const struct stage_entry *entry = &look->entry;
+  enum device_failure words = stage->nodes[look->node].list_words;
+  bool by_connack =
+      entry->failure >= DEVICE_FAIL_CONNACK_FIRST && entry->failure <= DEVICE_FAIL_CONNACK_LAST;
+  bool untold = words == DEVICE_FAIL_TLS_ALERT_REVOKED && entry->failure == DEVICE_FAIL_TLS_CLOSED;
+  bool later = words != DEVICE_FAIL_NONE && (by_connack || untold);
+  return (entry->open && !entry->shut && !entry->no_word) || (entry->same && later);
 }
 
 /* That it is not so is seen once the time is over, not before: others may have held the looks up. Of
@@ -97,10 +104,11 @@ static void conclude(const struct asking *asking, struct asked *asked, uint64_t 
   uint64_t now_ms = stage_elapsed_ms(stage);
   bool pardoned = asked->one->pardoned, closed = entry->closed && !pardoned;
   bool contrary = pardoned ? entry->out : entry->open;
+  bool by_list = !pardoned && is_proof(stage, asked, attempt);
+  if (by_list && !entry->by_connack) stage->nodes[asked->look.node].list_words = entry->failure;
   asked->one->ended = asked->one->ended || entry->ended;
-  asked->proven =
-      pardoned ? is_in(entry)
-               : is_proof(stage, asked, attempt) || (closed && is_out_anyhow(stage, &asked->look));
+  asked->proven = pardoned ? is_in(stage, &asked->look)
+                           : by_list || (closed && is_out_anyhow(stage, &asked->look));
   bool hopeless = closed && !asked->look.control.any;
   bool late = (contrary ? looked_ms : now_ms) >= asked->until_ms && (attempt > 0 || !closed);
   asked->over = asked->proven || hopeless || late;
@@ -293,7 +301,8 @@ static void sum_up_pardoned(struct asking *asking, struct stage_listed *pardoned
     const struct stage_entry *entry = &asked->look.entry;
     uint8_t here = (uint8_t) (1u << asked->look.node);
     if (asked->one != pardoned) continue;
-    bool shut = entry->out && !asked->left_alone, excused = is_excused(asking->stage, asked);
+    bool shut = entry->out && !asked->left_alone && !asked->proven;
+    bool excused = is_excused(asking->stage, asked);
     if (asked->proven) pardoned->proven |= here;
     if (shut) pardoned->proven &= (uint8_t) ~here;
     pardoned->spared = (uint8_t) (excused ? pardoned->spared | here : pardoned->spared & ~here);

@@ -43,6 +43,8 @@ struct stage_node {
   bool untold, unrestarted;
   enum stage_look_ids look_ids;
   bool silent; /* it gave no answer to the last looks at a list */
+  /* how it keeps out whom a list names, before CONNACK; NONE: that was not seen */
+  enum device_failure list_words;
   /* down or frozen while the others were tried: callers.h; what it may have trusted till then */
   bool untried;
   struct pki_roots trusted;

@@ -108,6 +108,7 @@ struct broker {
   bool wants_names, busy;
   bool wants_known;  /* CONNACK 5 to ids that are not */
   bool by_beginning; /* ids that begin with the certificate's name are */
+  bool slams;        /* it closes on the others, in place of CONNACK 5 */
   bool says_nothing; /* to whom TLS does not take: it closes */
   bool takes_ids;    /* from certificates */
   char spurned[16];  /* whose certificate has expired, by its clock; or .. */
@@ -1196,6 +1197,7 @@ static enum device_failure name_end(const struct look *look, const struct papers
   if (of_client != PAPERS_GOOD) return DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
   if (is_own_id(look->broker, look->id, look->client.of[0].name)) return DEVICE_FAIL_NONE;
   if (look->broker->busy) return DEVICE_FAIL_MQTT_REFUSED_BUSY;
+  if (look->broker->slams) return DEVICE_FAIL_TLS_CLOSED;
   if (look->broker->wants_known) return DEVICE_FAIL_MQTT_REFUSED_AUTH;
   return look->broker->wants_names ? DEVICE_FAIL_MQTT_REFUSED_ID : DEVICE_FAIL_NONE;
 }
@@ -1240,6 +1242,7 @@ static void end_look(void *ctx)
                  : !answered              ? DEVICE_FAIL_TCP_CLOSED
                  : look->client.count > 0 ? name_end(look, &chain, of_client)
                                           : DEVICE_FAIL_NONE;
+  seen.takes = seen.takes && seen.failure != DEVICE_FAIL_TLS_CLOSED;
   if (seen.takes && broker->takes_ids) end_session_of(broker, look->client.of[0].name);
   if (!seen.takes) snprintf(seen.why, sizeof seen.why, "alert unknown_ca");
   /* stage/operation.c */
@@ -1649,6 +1652,11 @@ void site_want_known(struct broker *broker)
 void site_want_beginnings(struct broker *broker)
 {
   broker->wants_known = broker->by_beginning = true;
+}
+
+void site_slam(struct broker *broker)
+{
+  broker->wants_known = broker->slams = true;
 }
 
 void site_say_nothing(struct broker *broker)

@@ -31,6 +31,8 @@ static bool happen_to_looks(struct broker *broker, const char *what)
     site_want_known(broker);
   else if (strcmp(what, "wants ids that begin with names") == 0)
     site_want_beginnings(broker);
+  else if (strcmp(what, "closes on unknown names") == 0)
+    site_slam(broker);
   else if (strcmp(what, "says nothing") == 0)
     site_say_nothing(broker);
   else if (strcmp(what, "balances") == 0)

@@ -13,6 +13,7 @@
  *     # always: a wants its own names               (of looks: client id and certificate's name)
  *     # always: a wants known names                (the same, and such a look has CONNACK 5)
  *     # always: a wants ids that begin with names   (the same, but such a one is known)
+ *     # always: a closes on unknown names          (the same, without CONNACK)
  *     # always: a says nothing                     (to looks whose certificate it does not take)
  *     # always: a balances                         (looks that come while others are open: to a
  *                                                   machine that keeps its files, without a list)

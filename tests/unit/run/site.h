@@ -40,6 +40,7 @@ void site_be_slow_for(struct broker *broker, const char *from, uint64_t us);
 void site_want_names(struct broker *broker);
 void site_want_known(struct broker *broker);
 void site_want_beginnings(struct broker *broker); /* the same, and ids that begin so are known */
+void site_slam(struct broker *broker);            /* the same, and it closes on the others */
 void site_say_nothing(struct broker *broker);
 void site_balance(struct broker *broker);
 void site_take_ids(struct broker *broker);
