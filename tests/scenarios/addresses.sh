@@ -3,21 +3,8 @@
 # protocol, and which names its certificate may carry. The broker is on loopback and belongs to this script.
 # usage: addresses.sh PATH/TO/fleetsim
 set -u
-fleetsim=$1
-for tool in mosquitto openssl; do
-  command -v "$tool" >/dev/null || { echo "skipped: $tool is not installed"; exit 77; }
-done
-umask 077
-work=$(mktemp -d)
-broker=$work/broker
-fleet=$work/fleet
-mkdir "$broker"
-trap 'end_broker; rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-. "$(dirname "$0")/lib/cases.sh"
-. "$(dirname "$0")/lib/mosquitto.sh"
-. "$(dirname "$0")/lib/acl_broker.sh"
-more_of_the_failure() { tail -n 5 "$broker/log" 2>&1 | sed 's/^/     broker | /'; }
+fleetsim=$1 tools="openssl"
+. "$(dirname "$0")/lib/own_broker.sh"
 make_small_fleet 4
 
 serve() { # HOST ADDRESS: a chain for that host, at that address
@@ -45,7 +32,6 @@ phases:
   - {name: quiet, do: [wait: {for: 500ms}, drain: {}]}
 YAML
 }
-run() { "$fleetsim" run "$@" --fleet "$fleet" --out "$work/out" --overwrite; }
 
 expect "a name apart from the address" 0 "PASS.* 0 lost," run "$(plan apart "mqtts://127.0.0.1:$port" ", server-name: localhost")"
 expect "which a check tells" 0 "mqtts://127.0.0.1:$port whose name is localhost" \

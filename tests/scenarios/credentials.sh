@@ -4,21 +4,8 @@
 # stands elsewhere, as far as fleetsim knows, is this script's.
 # usage: credentials.sh PATH/TO/fleetsim
 set -u
-fleetsim=$1
-for tool in mosquitto mosquitto_passwd; do
-  command -v "$tool" >/dev/null || { echo "skipped: $tool is not installed"; exit 77; }
-done
-umask 077
-work=$(mktemp -d)
-broker=$work/broker
-fleet=$work/fleet
-mkdir "$broker"
-trap 'end_broker; rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-. "$(dirname "$0")/lib/cases.sh"
-. "$(dirname "$0")/lib/mosquitto.sh"
-. "$(dirname "$0")/lib/acl_broker.sh"
-more_of_the_failure() { tail -n 5 "$broker/log" 2>&1 | sed 's/^/     broker | /'; }
+fleetsim=$1 tools="mosquitto_passwd"
+. "$(dirname "$0")/lib/own_broker.sh"
 make_small_fleet 6
 
 # What the broker knows, and what the fleet does ---------------------------------------------------------------------------
@@ -35,27 +22,7 @@ sed 's/^00000004,.*/00000004,"hush ""old"""/' "$work/passwords.csv" >"$work/one-
 echo hush-office >"$work/office"
 echo hush-other >"$work/wrong"
 
-begin_broker() { # MORE-LINES...
-  printf 'user back-office\ntopic readwrite private/#\n\npattern readwrite private/%%u/#\n' >"$broker/acl"
-  cat >"$broker/conf" <<CONF
-user $(id -un)
-pid_file $broker/pid
-listener $port 127.0.0.1
-allow_anonymous false
-password_file $broker/passwords
-acl_file $broker/acl
-persistence true
-persistence_location $broker/
-max_queued_messages 0
-log_dest file $broker/log
-cafile $broker/clients.crt
-certfile $broker/main.crt
-keyfile $broker/main.key
-$(printf '%s\n' "$@")
-CONF
-  mosquitto_begin "$broker"
-}
-own=
+operator=back-office knows="password_file $broker/passwords"
 begin_broker_on_a_free_port
 cat >"$work/restart" <<HOOK
 kill \$(cat "$broker/pid")
@@ -81,7 +48,6 @@ phases:
   - {name: again, do: [reconnect: {}, drain: {}]}
 YAML
 )
-run() { "$fleetsim" run "$@" --fleet "$fleet" --out "$work/out" --overwrite; }
 
 # By name and password -----------------------------------------------------------------------------------------------------
 for version in 5 3.1.1; do
@@ -111,7 +77,7 @@ expect "the operator's password is told apart from that" 3 "the operator cannot 
 
 # Beside a certificate -----------------------------------------------------------------------------------------------------
 end_broker
-begin_broker 'require_certificate true'
+begin_broker "$own" 'require_certificate true'
 expect "a broker that wants both gets both" 0 "PASS" run "$named" --set device.certificate=yes
 expect "a broker that wants a certificate says so to who has none" 1 "connect.tls.refused_no_certificate +[0-9]+" \
   run "$named" --set 'phases[0].until=online == 100% within 1s'

@@ -4,20 +4,8 @@
 # belongs to this script, as does the CA of the fleets.
 # usage: operators.sh PATH/TO/fleetsim
 set -u
-fleetsim=$1
-for tool in mosquitto openssl; do
-  command -v "$tool" >/dev/null || { echo "skipped: $tool is not installed"; exit 77; }
-done
-umask 077
-work=$(mktemp -d)
-broker=$work/broker
-mkdir "$broker"
-trap 'end_broker; rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-. "$(dirname "$0")/lib/cases.sh"
-. "$(dirname "$0")/lib/mosquitto.sh"
-. "$(dirname "$0")/lib/acl_broker.sh"
-more_of_the_failure() { tail -n 5 "$broker/log" 2>&1 | sed 's/^/     broker | /'; }
+fleetsim=$1 tools="openssl"
+. "$(dirname "$0")/lib/own_broker.sh"
 
 # A CA of the team's, two fleets and an operator under it --------------------------------------------------------------------
 cd "$work" || exit 1

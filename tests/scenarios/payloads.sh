@@ -4,28 +4,11 @@
 # The broker is on loopback and belongs to this script.
 # usage: payloads.sh PATH/TO/fleetsim
 set -u
-fleetsim=$1
-for tool in mosquitto mosquitto_sub mosquitto_pub; do
-  command -v "$tool" >/dev/null || { echo "skipped: $tool is not installed"; exit 77; }
-done
-work=$(mktemp -d)
-broker=$work/broker
-fleet=$work/fleet
-mkdir "$broker"
+fleetsim=$1 tools="mosquitto_sub mosquitto_pub"
+. "$(dirname "$0")/lib/own_broker.sh"
 engine=
 trap 'end_engine; end_broker; rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-. "$(dirname "$0")/lib/cases.sh"
-. "$(dirname "$0")/lib/mosquitto.sh"
-. "$(dirname "$0")/lib/acl_broker.sh"
-more_of_the_failure() { tail -n 5 "$broker/log" 2>&1 | sed 's/^/     broker | /'; }
 
-# holds PATTERN: what the latest case must have written into results.json
-holds() {
-  tr -s '\n ' '  ' <"$work/out/results.json" | grep -qE -- "$1" && return
-  complain "results.json does not hold '$1'"
-}
-run() { "$fleetsim" run "$@" --fleet "$fleet" --out "$work/out" --overwrite; }
 make_small_fleet 6
 begin_broker_on_a_free_port
 # paths of ours have no blanks

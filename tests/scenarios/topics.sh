@@ -5,21 +5,10 @@
 # usage: topics.sh PATH/TO/fleetsim
 set -u
 fleetsim=$1
-command -v mosquitto >/dev/null || { echo "skipped: mosquitto is not installed"; exit 77; }
-work=$(mktemp -d)
-broker=$work/broker
-fleet=$work/fleet
-mkdir "$broker"
-trap 'end_broker; rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-. "$(dirname "$0")/lib/cases.sh"
-. "$(dirname "$0")/lib/mosquitto.sh"
-. "$(dirname "$0")/lib/acl_broker.sh"
-more_of_the_failure() { tail -n 5 "$broker/log" 2>&1 | sed 's/^/     broker | /'; }
+. "$(dirname "$0")/lib/own_broker.sh"
 make_small_fleet 6
 begin_broker_on_a_free_port
 
-run() { "$fleetsim" run "$@" --fleet "$fleet" --out "$work/out" --overwrite; }
 quiet=$(scenario quiet <<YAML
 name: quiet
 fleet: {devices: 6}
