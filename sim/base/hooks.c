@@ -1,41 +1,34 @@
-/* Keys and actions of the hooks, both from the list in the header. */
+/* What the list in the header says of each hook. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/hooks.h"
 
 #include <assert.h>
 #include <strings.h>
 
+static const struct {
+  const char *key, *action, *line;
+} hooks[] = {
+#define X(symbol, name, key, line) {key, #name, line},
+    HOOKS(X)
+#undef X
+};
+
 const char *hook_key(enum hook_kind kind)
 {
-  static const char *const keys[] = {
-#define X(symbol, name, key, line) key,
-      HOOKS(X)
-#undef X
-  };
   assert(kind < HOOK_COUNT);
-  return keys[kind];
+  return hooks[kind].key;
 }
 
 const char *hook_action(enum hook_kind kind)
 {
-  static const char *const actions[] = {
-#define X(symbol, name, key, line) #name,
-      HOOKS(X)
-#undef X
-  };
   assert(kind < HOOK_COUNT);
-  return actions[kind];
+  return hooks[kind].action;
 }
 
 const char *hook_line(enum hook_kind kind)
 {
-  static const char *const lines[] = {
-#define X(symbol, name, key, line) line,
-      HOOKS(X)
-#undef X
-  };
   assert(kind < HOOK_COUNT);
-  return lines[kind];
+  return hooks[kind].line;
 }
 
 bool hook_is_url(const char *hook)
