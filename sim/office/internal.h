@@ -120,6 +120,19 @@ void outbox_recall(struct office *op);
 size_t outbox_largest(const struct office *op);
 void outbox_free(struct office *op);
 
+#define LOSS_TEXT_MAX 512
+
+/* Held: counts that a connection has ended, and says why; `cause` is paho's word for it, or NULL. */
+void loss_describe(struct office *op, const char *cause, char text[LOSS_TEXT_MAX]);
+
+/* Held: counts that a connection that was up has ended. Whether another client seems to come under
+   the same id; says so in place of what `text` had. */
+bool loss_is_takeover(struct office *op, char text[LOSS_TEXT_MAX]);
+
+/* What to do where it ended at the subscriptions, or the SUBACK for one of them says no. */
+void loss_unsubscribed(const struct office *op, char text[LOSS_TEXT_MAX]);
+void loss_refused(const struct office *op, unsigned filter, int code, char text[LOSS_TEXT_MAX]);
+
 /* link.c: paho. None with the mutex held. */
 int link_open(struct office *op, struct error *error);
 void link_keep(struct office *op); /* one round of the keeper */

@@ -18,8 +18,7 @@
 #include "office/internal.h"
 
 enum { RETRY_MS = 1000, CONNECT_S = 10, HANG_MS = 12000, STOP_MS = 2000, KEEP_ALIVE_S = 20 };
-enum { BRIEF_MS = 5000, BRIEF = 4 };
-enum { DIAGNOSE_AFTER = 3, DIAGNOSE_EVERY = 10, UNSUBSCRIBED = 3, CUT_SHORT = 3 };
+enum { DIAGNOSE_AFTER = 3, DIAGNOSE_EVERY = 10, UNSUBSCRIBED = 3 };
 
 /* Whose messages the back office hears. */
 enum filter_of { OF_ALL, OF_UPDATES, OF_TRESPASS };
@@ -46,11 +45,6 @@ static void choose_filters(struct office *op)
     else
       names_filter(op->config.names, heard[f].below, filter->topics);
   }
-}
-
-static const char *client_id(const struct office *op)
-{
-  return op->config.client_id != NULL ? op->config.client_id : "operator";
 }
 
 uint64_t link_now_ms(void)
@@ -118,64 +112,29 @@ static void fail_with(struct office *op, bool final, const char *text)
   fail_over(op, &failure);
 }
 
-/* Held. A connection has ended with a message on its way, or before paho, which sends such messages
- * again by itself, had an answer to it. Says so where that is not the first time; a plain loss
- * else. */
-static void describe_loss(struct office *op, const char *cause, char text[160])
-{
-  size_t largest = outbox_largest(op);
-  if (largest > 0) op->cut_size = largest;
-  op->cut_short += op->cut_size > 0;
-  if (op->cut_short >= CUT_SHORT)
-    snprintf(text, 160,
-             "the broker ended the operator's connection %u times in a row at a message of %zu "
-             "bytes: let its packets be larger",
-             op->cut_short, op->cut_size);
-  else
-    snprintf(text, 160, "%s",
-             cause != NULL && *cause != '\0' ? cause : "the connection to the broker was lost");
-}
-
 /* A broker may close the connection where another one refuses a subscription. */
 static void end_unsubscribed(struct office *op)
 {
-  char text[160], all[NAMES_COVER_TEXT], cut[512];
-  snprintf(cut, sizeof cut,
-           "the broker let the operator in and ended the connection at its subscriptions, as its "
-           "log may say: let the operator's CN read %s, and packets be larger",
-           names_cover_text(op->config.names, all));
+  char text[LOSS_TEXT_MAX], cut[LOSS_TEXT_MAX];
+  loss_unsubscribed(op, cut);
   pthread_mutex_lock(&op->mutex);
   bool first = op->state == LINK_CONNECTING, sends = op->cut_size > 0;
   bool final = !sends && op->failed + 1 >= UNSUBSCRIBED;
   if (first) op->state = LINK_DOWN;
-  if (first) describe_loss(op, NULL, text);
+  if (first) loss_describe(op, NULL, text);
   pthread_mutex_unlock(&op->mutex);
   if (first) fail_with(op, final, sends ? text : cut);
-}
-
-/* Held. Two of one client id throw each other out for ever (MQTT 3.1.1, 3.1.4-2), each a second after
- * the other: MQTT 3.1.1 has no word for it. A broker that ends a connection at a message, or has
- * been away, is something else. */
-static bool is_taken_over(struct office *op, char text[160])
-{
-  op->brief = link_now_ms() - op->since_ms < BRIEF_MS ? op->brief + 1 : 1;
-  if (op->brief < BRIEF || op->cut_size > 0) return false;
-  snprintf(text, 160,
-           "ended %u times in a row soon after CONNACK: does another run come as '%.24s'? Give "
-           "each its own, operator: {client-id: NAME}",
-           op->brief - 1, client_id(op));
-  return true;
 }
 
 static void on_lost(void *ctx, char *cause)
 {
   struct office *op = ctx;
-  char text[160];
+  char text[LOSS_TEXT_MAX];
   bool taken = false;
   pthread_mutex_lock(&op->mutex);
   bool was_up = op->state == LINK_UP;
-  if (was_up) describe_loss(op, cause, text);
-  if (was_up) taken = is_taken_over(op, text);
+  if (was_up) loss_describe(op, cause, text);
+  if (was_up) taken = loss_is_takeover(op, text);
   pthread_mutex_unlock(&op->mutex);
   if (!was_up) {
     end_unsubscribed(op);
@@ -227,22 +186,13 @@ static void ask_or_fail(struct office *op, const char *text)
 
 static void refuse_subscription(struct office *op, unsigned filter, int code)
 {
-  char text[500], all[NAMES_COVER_TEXT];
+  char text[LOSS_TEXT_MAX];
   pthread_mutex_lock(&op->mutex);
   bool first = op->state == LINK_CONNECTING;
   if (first) op->state = LINK_DOWN;
   pthread_mutex_unlock(&op->mutex);
   if (!first) return;
-  if (code >= 0x80 && code <= 0xff)
-    snprintf(text, sizeof text,
-             "the broker refuses the operator's subscription to %s (SUBACK 0x%02x): let the "
-             "operator's CN read %s",
-             op->filters[filter].topics, (unsigned) code, names_cover_text(op->config.names, all));
-  else
-    snprintf(text, sizeof text,
-             "the broker's answer to the operator's subscription to %s is no SUBACK for it: the "
-             "broker breaks MQTT",
-             op->filters[filter].topics);
+  loss_refused(op, filter, code, text);
   fail_with(op, true, text);
   hang_up(op);
 }
@@ -355,7 +305,7 @@ static struct diagnose_question question_of(const struct office *op)
                                     .ca_path = op->config.ca_path,
                                     .certificate_path = op->config.certificate_path,
                                     .key_path = op->config.key_path,
-                                    .client_id = client_id(op),
+                                    .client_id = op->config.client_id,
                                     .login = op->config.login,
                                     .keep_session = op->forgotten,
                                     .new_fleet = op->config.new_fleet};
@@ -447,7 +397,8 @@ int link_open(struct office *op, struct error *error)
   if (set_servers(op, error) != 0) return -1;
   choose_filters(op);
   const char *uri = op->server[0].uri;
-  int status = MQTTAsync_create(&op->client, uri, client_id(op), MQTTCLIENT_PERSISTENCE_NONE, NULL);
+  int status =
+      MQTTAsync_create(&op->client, uri, op->config.client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL);
   if (status != MQTTASYNC_SUCCESS)
     return error_set(error, EXIT_CODE_INTERNAL, "paho does not make a client for %s: %s", uri,
                      MQTTAsync_strerror(status));

@@ -64,6 +64,7 @@ int office_start(const struct office_config *config, struct office **out, struct
     return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
   }
   op->config = *config;
+  if (op->config.client_id == NULL) op->config.client_id = "operator";
   op->ledgers = ledgers;
   op->forgotten = !config->earlier;
   op->event_limit = EVENTS_MIN + (config->trespass ? 16

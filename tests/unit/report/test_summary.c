@@ -534,6 +534,36 @@ static void a_pass_whose_books_do_not_add_up_is_not_believed(void **state)
   none_is_believed(cases, sizeof cases / sizeof *cases);
 }
 
+/* The books of a run whose messages have no number. */
+static void a_pass_without_numbers_is_looked_at_too(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *expr, *observed;
+    bool counts_altered, believed;
+  } rows[] = {
+      {"telemetry.unacked <= 10", "10", false, true},
+      {"telemetry.unacked == 0", "0", false, false},
+      {"telemetry.unacked <= 10", "10", true, false},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct error error = {0};
+    char *text;
+    sample_pass(&sample);
+    sample.results.unnumbered = true;
+    metrics_lack_numbers(sample.metrics);
+    metrics_add(sample.metrics, METRIC_TELEMETRY_ACKED, i == 0 ? 4990 : 0);
+    metrics_set(sample.metrics, METRIC_TELEMETRY_UNACKED, 10);
+    if (rows[i].counts_altered) metrics_set(sample.metrics, METRIC_TELEMETRY_ALTERED, 0);
+    snprintf(sample.checks[2].expr, sizeof sample.checks[2].expr, "%s", rows[i].expr);
+    snprintf(sample.checks[2].observed, sizeof sample.checks[2].observed, "%s", rows[i].observed);
+    write_sample();
+    bool believed = reprint(&error, &text) == EXIT_CODE_PASS;
+    if (believed != rows[i].believed) fail_msg("row %zu: %s", i, text);
+    free(text);
+  }
+}
+
 static void a_pass_with_a_part_missing_is_not_believed(void **state)
 {
   (void) state;
@@ -772,6 +802,7 @@ int main(void)
       test(a_pass_with_a_check_that_failed_is_not_believed),
       test(shares_are_looked_at_as_they_were_judged),
       test(a_pass_whose_books_do_not_add_up_is_not_believed),
+      test(a_pass_without_numbers_is_looked_at_too),
       test(a_pass_with_a_part_missing_is_not_believed),
       test(a_pass_without_the_end_record_of_its_run_is_not_believed),
       test(a_pass_whose_files_were_changed_is_not_believed),
