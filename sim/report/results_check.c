@@ -266,6 +266,7 @@ static const struct {
     {"telemetry.lost_acked", false}, {"telemetry.unawaited", false},
     {"ota.bricked", false},          {"ota.disagree", false},
     {"ota.unfinished", false},       {"telemetry.unaccounted", false},
+    {"telemetry.unacked", false},
 };
 
 static bool names(const json_t *check, const char *name)
