@@ -163,8 +163,9 @@ static void subscribe_own(struct device_session *session)
   if (count > 0) (void) send_subscribe(session, &request, &wanted);
 }
 
-/* The password is in these two places only, and only as long as this takes. */
-static void send_connect(struct device_session *session, struct device_mqtt_connect *connect)
+/* The password is in these two places only, and only as long as this takes. Whether the broker is
+ * asked to judge a user name or a password. */
+static bool send_connect(struct device_session *session, struct device_mqtt_connect *connect)
 {
   const struct device_host *host = session->host;
   uint8_t packet[DEVICE_CLIENT_ID_MAX + DEVICE_SESSION_TOPIC_MAX + DEVICE_USER_MAX +
@@ -178,6 +179,7 @@ static void send_connect(struct device_session *session, struct device_mqtt_conn
   connect->password = (struct device_mqtt_bytes){NULL, 0};
   mbedtls_platform_zeroize(password, sizeof password);
   mbedtls_platform_zeroize(packet, sizeof packet);
+  return connect->user != NULL || size >= 0;
 }
 
 void device_session_connect(struct device_session *session)
@@ -205,12 +207,12 @@ void device_session_connect(struct device_session *session)
   session->ping_due_ms = DEVICE_NEVER;
   session->reason = 0;
   memset(session->subscription, 0, sizeof session->subscription);
-  send_connect(session, &connect);
+  bool judged = send_connect(session, &connect);
   if (!connect.clean_start) return; /* CONNACK will tell what the broker kept */
   session->confirmed = 0;
   /* who may be refused for a password waits for the word: a broker that closes with SUBSCRIBE unread
      resets the connection, and its CONNACK may be lost by that (seen with mosquitto 2.0.11) */
-  if (connect.user == NULL) subscribe_own(session);
+  if (!judged) subscribe_own(session);
 }
 
 /* SUBACK is awaited from CONNACK on, also where SUBSCRIBE left with CONNECT. */

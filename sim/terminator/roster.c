@@ -7,7 +7,7 @@
 
 #include "base/files.h"
 
-#define ROSTER_MAX (4u * 1024 * 1024) /* bytes of the file */
+#define ROSTER_MAX (256u * 1024 * 1024) /* bytes of the file: a million devices with long names */
 
 struct line {
   const char *cn, *id;

@@ -433,12 +433,17 @@ static void waits_with_its_subscriptions_until_its_password_is_taken(void **stat
 {
   (void) state;
   static const uint8_t accepted[2][5] = {{0x20, 2, 0, 0}, {0x20, 3, 0, 0, 0}};
-  for (unsigned v5 = 0; v5 <= 1; v5++) {
+  static const struct {
+    bool v5;
+    const struct device_naming *naming;
+  } cases[] = {{false, &user_naming}, {true, &user_naming}, {true, NULL}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct client_rig rig;
-    client_rig_make(&rig, &pki, 13, v5 != 0 ? 5 : 4);
+    const bool v5 = cases[i].v5;
+    client_rig_make(&rig, &pki, 13, v5 ? 5 : 4);
     rig.profile.clean_start = true;
     rig.host.password = say_password;
-    rename_device(&rig, &user_naming);
+    rename_device(&rig, cases[i].naming);
     said_password = "secret";
     client_rig_open(&rig, false);
     client_rig_pump(&rig);
