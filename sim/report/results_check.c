@@ -91,14 +91,13 @@ static bool adds_up(const json_t *tree, char *why, size_t size)
  * devices; and nobody knows of more. */
 static bool answers_add_up(const json_t *metrics, char *why, size_t size)
 {
-  static const char *const unknown[] = {"telemetry.delivered", "telemetry.lost",
-                                        "telemetry.lost_acked", "telemetry.duplicated"};
   double sent, acked, refused, declined, unacked;
-  for (size_t u = 0; u < sizeof unknown / sizeof *unknown; u++) {
-    const json_t *metric = json_object_get(metrics, unknown[u]);
-    snprintf(why, size, "%s cannot be known of messages without a number, and has a value",
-             unknown[u]);
-    if (!json_is_null(json_object_get(metric, "value"))) return false;
+  const char *name;
+  const json_t *metric;
+  json_object_foreach((json_t *) metrics, name, metric)
+  {
+    snprintf(why, size, "%s cannot be known of messages without a number, and has a value", name);
+    if (metrics_need_numbers(name) && !json_is_null(json_object_get(metric, "value"))) return false;
   }
   if (!counted(metrics, "telemetry.sent", &sent, why, size) ||
       !counted(metrics, "telemetry.acked", &acked, why, size) ||
