@@ -90,6 +90,15 @@ static void put_checks(FILE *out, const json_t *tree, const char *where, const j
     put_check(out, tree, where, json_array_get(checks, i), 0, tally);
 }
 
+/* A reader of green cases alone is told what they are not about. */
+static void put_unknown(FILE *out, const json_t *tree)
+{
+  if (!results_json_unheard(tree)) return;
+  fputs("    <properties>\n      <property name=\"operator\" value=\"none: what arrived is not "
+        "known\"/>\n    </properties>\n",
+        out);
+}
+
 static void put_phases(FILE *out, const json_t *tree, struct tally *tally)
 {
   const json_t *phases = json_object_get(tree, "phases");
@@ -149,6 +158,7 @@ int junit_write(const json_t *tree, const char *path, char sha256[DIGEST_TEXT], 
   FILE *out = cases != NULL ? open_memstream(&document, &size) : NULL;
   if (out != NULL) {
     put_suite_head(out, tree, &tally);
+    put_unknown(out, tree);
     fprintf(out, "%s  </testsuite>\n</testsuites>\n", cases);
     document = finish(out, &document);
   }

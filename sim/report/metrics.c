@@ -266,13 +266,49 @@ bool metrics_need_numbers(const char *name)
   return needs_numbers(metric_of(name, &statistic));
 }
 
-void metrics_lack_numbers(struct metrics *metrics)
+static bool needs_operator(enum metric metric)
+{
+  switch (metric) {
+  case METRIC_TELEMETRY_UNNUMBERED:
+  case METRIC_TELEMETRY_LATENCY:
+  case METRIC_MQTT_WILLS:
+  case METRIC_OPERATOR_ONLINE:
+  case METRIC_OPERATOR_LOSSES:
+  case METRIC_OPERATOR_UNFORETOLD:
+  case METRIC_OPERATOR_AWAY:
+  case METRIC_OPERATOR_DROPPED:
+  case METRIC_OPERATOR_FOREIGN:
+  case METRIC_TRUST_VERSION:
+  case METRIC_OTA_DISAGREE:
+  case METRIC_OTA_UNFINISHED: return true;
+  default: return needs_numbers(metric);
+  }
+}
+
+bool metrics_need_operator(const char *name)
+{
+  const char *statistic;
+  return needs_operator(metric_of(name, &statistic));
+}
+
+/* A histogram of nothing has no value anyway. */
+static void lack(struct metrics *metrics, bool (*is_meant)(enum metric))
 {
   for (enum metric m = 0; m < METRIC_COUNT; m++) {
-    if (!needs_numbers(m)) continue;
+    if (!is_meant(m) || table[m].kind == METRIC_KIND_HISTOGRAM) continue;
     metrics->value[m] = NAN;
     metrics->was_set[m] = true;
   }
+}
+
+void metrics_lack_numbers(struct metrics *metrics)
+{
+  lack(metrics, needs_numbers);
+}
+
+void metrics_lack_operator(struct metrics *metrics)
+{
+  lack(metrics, needs_operator);
 }
 
 /* --- Merging ---------------------------------------------------------------------------------- */

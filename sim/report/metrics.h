@@ -241,4 +241,9 @@ bool metrics_known(const char *name);
 bool metrics_need_numbers(const char *name);
 void metrics_lack_numbers(struct metrics *metrics);
 
+/* The same of what only a back office knows, in a run that has none: what is delivered, when, and
+ * what devices report. What needs numbers needs one. */
+bool metrics_need_operator(const char *name);
+void metrics_lack_operator(struct metrics *metrics);
+
 #endif

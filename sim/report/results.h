@@ -128,8 +128,9 @@ struct results {
   char profile[64]; /* fleet.profile: free text */
   struct results_timing timing;
   char crypto[16]; /* whose P-256 the devices computed with: "accelerated" or "native" */
-  /* telemetry does not tell which message it is; when it was sent */
-  bool unnumbered, untimed;
+  /* telemetry does not tell which message it is; when it was sent; nobody was there to be told:
+     operator: none, and then the first is so too */
+  bool unnumbered, untimed, unheard;
   char checked[96]; /* what was compared of each message that arrived; "": there was none */
   struct results_phase *phases;
   size_t phase_count;

@@ -87,6 +87,22 @@ static bool adds_up(const json_t *tree, char *why, size_t size)
   return true;
 }
 
+/* Of what nobody but the back office could know nobody knows, where there was none. */
+static bool claims_fit(const json_t *tree, char *why, size_t size)
+{
+  const char *name;
+  const json_t *metric, *telemetry = json_object_get(tree, "telemetry");
+  if (!results_json_unheard(tree)) return true;
+  json_object_foreach(json_object_get(tree, "metrics"), name, metric)
+  {
+    snprintf(why, size, "%s cannot be known without a back office, and has a value", name);
+    if (metrics_need_operator(name) && !json_is_null(json_object_get(metric, "value")))
+      return false;
+  }
+  snprintf(why, size, "the run has no back office, and is to know which messages arrived");
+  return json_is_false(json_object_get(telemetry, "numbered"));
+}
+
 /* Without numbers every message is acknowledged, refused or neither, some of these of revoked
  * devices; and nobody knows of more. */
 static bool answers_add_up(const json_t *metrics, char *why, size_t size)
@@ -338,6 +354,6 @@ bool results_json_contradicted(const json_t *tree, char *why, size_t size)
              "empty");
     return true;
   }
-  return !adds_up(tree, why, size) || !messages_add_up(tree, why, size) ||
-         !checks_fit(tree, why, size);
+  return !adds_up(tree, why, size) || !claims_fit(tree, why, size) ||
+         !messages_add_up(tree, why, size) || !checks_fit(tree, why, size);
 }

@@ -204,6 +204,20 @@ static json_t *telemetry_of(const struct results *results)
                    "checked", text(results->checked));
 }
 
+/* With operator: none what has no value for that reason; those of telemetry that messages without a
+   number leave open are among them. */
+static json_t *operator_of(const struct results *results)
+{
+  json_t *unknown = json_array();
+  for (enum metric m = 0; m < METRIC_COUNT && results->unheard; m++) {
+    char name[80];
+    bool counts = metric_kind(m) == METRIC_KIND_HISTOGRAM;
+    snprintf(name, sizeof name, "%s%s", metric_name(m), counts ? ".count" : "");
+    if (metrics_need_operator(name)) unknown = results_json_and(unknown, text(metric_name(m)));
+  }
+  return json_pack("{s:b, s:o}", "none", results->unheard, "unknown", unknown);
+}
+
 static json_t *band_of(const struct results_timing *timing, double nominal)
 {
   double unit = timing->k_nominal > 0 ? nominal / timing->k_nominal : 0;
@@ -252,6 +266,7 @@ json_t *results_json(const struct results *results)
       json_object_update(tree, verdict) == 0 && json_object_update(tree, run) == 0 &&
       json_object_set_new(tree, "timing", timing_of(results)) == 0 &&
       json_object_set_new(tree, "telemetry", telemetry_of(results)) == 0 &&
+      json_object_set_new(tree, "operator", operator_of(results)) == 0 &&
       json_object_set_new(tree, "phases", phases_of(results)) == 0 &&
       json_object_set_new(tree, "brake", brake_of(&results->brake)) == 0 &&
       json_object_set_new(tree, "storms", storms_of(results)) == 0 &&
@@ -266,6 +281,11 @@ json_t *results_json(const struct results *results)
   if (whole) return tree;
   json_decref(tree);
   return NULL;
+}
+
+bool results_json_unheard(const json_t *tree)
+{
+  return json_is_true(json_object_get(json_object_get(tree, "operator"), "none"));
 }
 
 json_t *results_json_with(json_t *object, const char *key, json_t *value)

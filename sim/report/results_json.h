@@ -15,6 +15,9 @@ json_t *results_json(const struct results *results);
 /* results_check.c: whether something in the tree speaks against its verdict; `why` says what. */
 bool results_json_contradicted(const json_t *tree, char *why, size_t size);
 
+/* Whether the run had no back office (operator: none): what arrived is known to nobody. */
+bool results_json_unheard(const json_t *tree);
+
 /* The object or array with one member more. NULL (all of it freed) where one of the two is missing:
  * nothing vanishes.
  */

@@ -113,6 +113,11 @@ static void print_verdict(const json_t *tree, FILE *out, bool colour)
   line(out, "%.*s: %.0f devices, %.1f s", (int) text_fit(name, SIZE_MAX, NAME_COLUMNS), name,
        results_json_number(fleet, "devices"), results_json_number(tree, "duration_s"));
   if (!pass) paragraph(out, 2, results_json_text(tree, "message"));
+  if (results_json_unheard(tree))
+    paragraph(
+        out, 2,
+        "operator: none: nobody knows which messages arrived, or when, or which trust bundle a "
+        "device has acknowledged; none of that is in this verdict");
 }
 
 /* Before everything else: what follows is not what the fleet would have done by itself. */
@@ -222,17 +227,19 @@ static void print_telemetry(const json_t *tree, FILE *out)
   if (json_is_false(json_object_get(telemetry, "numbered"))) {
     line(out, "  telemetry    %.0f sent, %.0f acknowledged, %.0f not; what arrived is not known",
          sent, value_of(tree, "telemetry.acked"), value_of(tree, "telemetry.unacked"));
-    char text[TEXT_SIZE];
-    snprintf(text, sizeof text,
-             "a payload has no seq-at: %.0f messages came to the back office, whichever they are; "
-             "those of QoS 0 count as acknowledged when they are handed to the connection",
+    char text[TEXT_SIZE] = "";
+    if (!results_json_unheard(tree))
+      append(text, sizeof text,
+             "a payload has no seq-at: %.0f messages came to the back office, whichever they are; ",
              value_of(tree, "telemetry.unnumbered"));
+    append(text, sizeof text,
+           "those of QoS 0 count as acknowledged when they are handed to the connection");
     paragraph(out, 15, text);
   } else
     line(out, "  telemetry    %.0f sent, %.0f delivered, %.0f lost, %.0f duplicated", sent,
          value_of(tree, "telemetry.delivered"), value_of(tree, "telemetry.lost"),
          value_of(tree, "telemetry.duplicated"));
-  if (sent > 0 && json_is_false(json_object_get(telemetry, "timed")))
+  if (sent > 0 && !results_json_unheard(tree) && json_is_false(json_object_get(telemetry, "timed")))
     line(out, "               their latency is not known: a payload has no time-at");
   print_missing(tree, out);
 }

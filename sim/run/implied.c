@@ -7,7 +7,8 @@
 #include "run/parts.h"
 #include "stage/nodes.h"
 
-/* NUMBERED: messages are told apart where they arrive; UNTOLD: they are not. */
+/* NUMBERED: messages are told apart where they arrive; UNTOLD: they are not. OPERATOR: there is
+   somebody where they arrive. */
 enum of {
   OF_ALL,
   OF_TELEMETRY,
@@ -15,8 +16,10 @@ enum of {
   OF_SENT,
   OF_UNTOLD,
   OF_SENT_UNTOLD,
+  OF_OPERATOR,
   OF_BROKER,
   OF_UPDATES,
+  OF_REPORTS,
   OF_ROLLOUTS,
   OF_LISTS,
 };
@@ -39,10 +42,10 @@ static const struct {
     {"telemetry.unnumbered > 0", OF_SENT_UNTOLD, ""},
     {"telemetry.unaccounted == 0", OF_TELEMETRY, NULL},
     {"operator.online == 1", OF_BROKER, " operator.away_s "},
-    {"operator.dropped == 0", OF_ALL, ""},
+    {"operator.dropped == 0", OF_OPERATOR, ""},
     {"broker.stale_leaf == 0", OF_ALL, ""},
     {"ota.bricked == 0", OF_UPDATES, ""},
-    {"ota.disagree == 0", OF_UPDATES, ""},
+    {"ota.disagree == 0", OF_REPORTS, ""},
     {"ota.unfinished == 0", OF_ROLLOUTS,
      " ota.offered ota.updated ota.refused ota.rolled_back updated touched ota reported "},
     {"revoke.unrefused == 0", OF_LISTS, ""},
@@ -78,16 +81,19 @@ static bool has_sent_untold(const struct stage *stage)
 
 static bool applies(const struct stage *stage, enum of of)
 {
+  bool operated = !stage->scenario->operator.none;
   switch (of) {
   case OF_ALL: return true;
   case OF_TELEMETRY: return has_telemetry(stage);
   case OF_NUMBERED: return has_telemetry(stage) && !stage->unnumbered;
   case OF_SENT: return has_sent(stage) && !stage->unnumbered;
   case OF_UNTOLD: return has_telemetry(stage) && stage->unnumbered;
-  case OF_SENT_UNTOLD: return has_sent_untold(stage) && stage->unnumbered;
-  case OF_BROKER: return stage_has_broker(stage);
-  case OF_UPDATES:
-  case OF_ROLLOUTS: return stage->ota != NULL;
+  case OF_SENT_UNTOLD: return has_sent_untold(stage) && stage->unnumbered && operated;
+  case OF_OPERATOR: return operated;
+  case OF_BROKER: return stage_has_broker(stage) && operated;
+  case OF_UPDATES: return stage->ota != NULL;
+  case OF_REPORTS:
+  case OF_ROLLOUTS: return stage->ota != NULL && operated;
   case OF_LISTS: return stage->scenario->crl;
   }
   return true;

@@ -100,6 +100,7 @@ static bool takes_office_away(const struct stage *stage, const struct scenario_s
 {
   unsigned about = brought_about_by(step), of_node = STEP_ENDS_BROKER | STEP_STOPS_BROKER;
   bool owned = scenario_broker_is(stage->scenario, BROKER_OWNED);
+  if (stage->office == NULL) return false;
   bool one = owned && (step->kind->foretells & of_node) != 0 && step->node >= 0; /* it is named */
   if (one && step->node + 1 != (int) stage->scenario->node_count && office_is_home(stage->office))
     return false;

@@ -40,6 +40,7 @@ static void describe_telemetry(struct stage *stage)
                                                    "no time-at leads to"
                                                  : "mark, number, time, size and padding";
   results->unnumbered = stage->unnumbered;
+  results->unheard = stage->scenario->operator.none;
   results->untimed = !scenario_is_timed(stage->scenario);
   snprintf(results->checked, sizeof results->checked, "%s", checked);
 }
@@ -73,6 +74,7 @@ static int describe(struct stage *stage)
     return error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory");
   results->metrics = stage->metrics;
   if (stage->unnumbered) metrics_lack_numbers(stage->metrics);
+  if (scenario->operator.none) metrics_lack_operator(stage->metrics);
   return 0;
 }
 
@@ -90,7 +92,7 @@ static int draw_mark(struct stage *stage)
   stage->texts =
       (struct payload_texts){.mark = stage->mark, .clones_mark = stage_clones_mark(stage)};
   stage->texts.count = scenario_payloads(stage->scenario, stage->texts.text);
-  stage->unnumbered = !scenario_is_numbered(stage->scenario);
+  stage->unnumbered = !scenario_is_numbered(stage->scenario) || stage->scenario->operator.none;
   return status;
 }
 
@@ -123,6 +125,7 @@ static int start_office(struct stage *stage)
 {
   /* from the last to the first: the last one is where bridged brokers meet */
   const struct scenario *scenario = stage->scenario;
+  if (scenario->operator.none) return 0;
   struct office_server servers[SCENARIO_NODES_MAX] = {{0}};
   size_t count = scenario->node_count;
   bool earlier = !scenario_broker_is(scenario, BROKER_FRESH); /* it may know of earlier runs */

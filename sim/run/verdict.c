@@ -34,7 +34,8 @@ static bool is_settled(struct stage *stage, void *ctx)
 static bool is_heard(struct stage *stage, void *ctx)
 {
   (void) ctx;
-  return stage->office_online || stage->office_gave_up || !stage_has_broker(stage);
+  return stage->office == NULL || stage->office_online || stage->office_gave_up ||
+         !stage_has_broker(stage);
 }
 
 static void process_gauges(struct stage *stage)

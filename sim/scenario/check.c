@@ -348,8 +348,7 @@ static int check_head(struct take *t, const struct raw_scenario *raw, struct sce
        check_crypto(t, raw->device, &out->crypto) != 0 ||
        check_record(t, raw->device, &out->record_bytes) != 0))
     return -1;
-  if (check_credentials(t, raw->fleet->credentials, out) != 0 ||
-      check_operator(t, raw->operator, out) != 0)
+  if (check_credentials(t, raw->fleet->credentials, out) != 0 || check_operator(t, out) != 0)
     return -1;
   if (raw->timing != NULL && check_timing(t, raw->timing, out) != 0) return -1;
   if (raw->reconnect != NULL && check_reconnect(t, raw->reconnect, out) != 0) return -1;

@@ -51,7 +51,7 @@ int check_naming(const struct take *t, const struct raw_scenario *raw, struct sc
 /* fleet.credentials and operator. Broker and devices are known by then. */
 int check_credentials(const struct take *t, const struct raw_credentials *raw,
                       struct scenario *out);
-int check_operator(const struct take *t, const struct raw_operator *raw, struct scenario *out);
+int check_operator(const struct take *t, struct scenario *out);
 
 /* Refuses a step, or a word of an expression, that is about certificates of devices where they show
    none. */
@@ -59,6 +59,12 @@ int check_certified(const struct take *t, const char *at, const struct scenario 
                     const struct step_kind *kind);
 int check_certified_word(const struct take *t, const char *at, const struct scenario *scenario,
                          const char *name);
+
+/* The same of what only a back office does or hears, with operator: none. */
+int check_operated(const struct take *t, const char *at, const struct scenario *scenario,
+                   const struct step_kind *kind);
+int check_operated_word(const struct take *t, const char *at, const struct scenario *scenario,
+                        const char *name);
 
 /* fleet.cohorts. */
 int check_cohorts(const struct take *t, const struct raw_fleet *raw, struct scenario *out);

@@ -5,8 +5,12 @@
 #include <string.h>
 
 #include "base/template.h"
+#include "report/metrics.h"
 #include "scenario/check.h"
+#include "scenario/schema.h"
 #include "scenario/step_kind.h"
+
+#define OPERATOR SCHEMA_OPERATOR
 
 #define PLACES                                                                            \
   (TEMPLATE_BIT(TEMPLATE_ID) | TEMPLATE_BIT(TEMPLATE_INDEX) | TEMPLATE_BIT(TEMPLATE_CN) | \
@@ -87,44 +91,64 @@ int check_credentials(const struct take *t, const struct raw_credentials *raw, s
   return check_own_broker(t, at, out);
 }
 
-/* Both, or `cert: none`. */
-static int take_certificate(const struct take *t, const char *at, const struct raw_operator *raw,
-                            struct scenario_operator *out)
+/* One of the mapping's values; NULL: absent. */
+static const char *operator_text(const struct take *t, const char *key)
 {
-  if (take_text(t, at, "cert", raw->cert, out->certificate, sizeof out->certificate) != 0 ||
-      take_text(t, at, "key", raw->key, out->key, sizeof out->key) != 0)
-    return -1;
-  out->bare = strcmp(out->certificate, "none") == 0;
-  if (out->bare && raw->key != NULL)
-    return take_fail(t, at, "key",
-                     "'cert: none' shows no certificate, so there is no key: remove this");
-  if (out->bare || (raw->cert == NULL) == (raw->key == NULL)) return 0;
-  return take_fail(t, at, raw->cert != NULL ? "cert" : "key",
-                   "a certificate and its key come together: add '%s' beside '%s'",
-                   raw->cert != NULL ? "key" : "cert", raw->cert != NULL ? "cert" : "key");
+  const yaml_node_t *node = doc_value(t->doc, doc_find(t->doc, OPERATOR, NULL, NULL), key, NULL);
+  return node != NULL ? (const char *) node->data.scalar.value : NULL;
 }
 
-int check_operator(const struct take *t, const struct raw_operator *raw, struct scenario *out)
+static int take_operator_text(const struct take *t, const char *key, char *out, size_t capacity)
 {
-  static const char at[] = "operator";
-  struct scenario_operator *op = &out->operator;
-  if (raw == NULL) return 0;
-  if (scenario_broker_is(out, BROKER_OWNED))
-    return take_fail(t, at, "",
-                     "a local broker is the run's own, and so is its operator: remove this");
-  if (check_url(t, at, "url", raw->url, out, op->host, &op->port) != 0 ||
-      take_text(t, at, "ca", raw->ca, op->ca, sizeof op->ca) != 0 ||
-      take_certificate(t, at, raw, op) != 0 ||
-      take_text(t, at, "client-id", raw->client_id, op->client_id, sizeof op->client_id) != 0 ||
-      take_text(t, at, "user", raw->user, op->user, sizeof op->user) != 0 ||
-      take_text(t, at, "password-file", raw->password_file, op->password_file,
-                sizeof op->password_file) != 0)
+  return take_text(t, OPERATOR, key, operator_text(t, key), out, capacity);
+}
+
+/* Both, or `cert: none`. */
+static int take_certificate(const struct take *t, struct scenario_operator *out)
+{
+  if (take_operator_text(t, "cert", out->certificate, sizeof out->certificate) != 0 ||
+      take_operator_text(t, "key", out->key, sizeof out->key) != 0)
     return -1;
-  op->line = doc_line(t->doc, at);
-  op->column = doc_column(t->doc, at);
+  bool cert = operator_text(t, "cert") != NULL, key = operator_text(t, "key") != NULL;
+  out->bare = strcmp(out->certificate, "none") == 0;
+  if (out->bare && key)
+    return take_fail(t, OPERATOR, "key",
+                     "'cert: none' shows no certificate, so there is no key: remove this");
+  if (out->bare || cert == key) return 0;
+  return take_fail(t, OPERATOR, cert ? "cert" : "key",
+                   "a certificate and its key come together: add '%s' beside '%s'",
+                   cert ? "key" : "cert", cert ? "cert" : "key");
+}
+
+static int take_operator(const struct take *t, struct scenario *out)
+{
+  struct scenario_operator *op = &out->operator;
+  if (check_url(t, OPERATOR, "url", operator_text(t, "url"), out, op->host, &op->port) != 0 ||
+      take_operator_text(t, "ca", op->ca, sizeof op->ca) != 0 || take_certificate(t, op) != 0 ||
+      take_operator_text(t, "client-id", op->client_id, sizeof op->client_id) != 0 ||
+      take_operator_text(t, "user", op->user, sizeof op->user) != 0 ||
+      take_operator_text(t, "password-file", op->password_file, sizeof op->password_file) != 0)
+    return -1;
   if (op->password_file[0] == '\0' || op->user[0] != '\0') return 0;
-  return take_fail(t, at, "password-file",
+  return take_fail(t, OPERATOR, "password-file",
                    "a password needs a user name: add 'user' beside 'password-file'");
+}
+
+/* A word or a mapping, so it is read from the document itself; of words keys.c has let `none` pass
+   alone. */
+int check_operator(const struct take *t, struct scenario *out)
+{
+  const yaml_node_t *node = doc_find(t->doc, OPERATOR, NULL, NULL);
+  if (node == NULL) return 0;
+  out->operator.line = doc_line(t->doc, OPERATOR);
+  out->operator.column = doc_column(t->doc, OPERATOR);
+  out->operator.none = node->type == YAML_SCALAR_NODE;
+  if (out->operator.none) return 0;
+  if (scenario_broker_is(out, BROKER_OWNED))
+    return take_fail(t, OPERATOR, "",
+                     "a local broker is the run's own, and so is its operator: remove this, or "
+                     "write 'operator: none'");
+  return take_operator(t, out);
 }
 
 /* --- What needs certificates of devices ------------------------------------------------------- */
@@ -150,4 +174,38 @@ int check_certified_word(const struct take *t, const char *at, const struct scen
                    "'%s' is about certificates of devices, and they show none: remove it, or "
                    "'certificate: no' of 'device'",
                    name);
+}
+
+/* --- What needs a back office ----------------------------------------------------------------- */
+
+int check_operated(const struct take *t, const char *at, const struct scenario *scenario,
+                   const struct step_kind *kind)
+{
+  if (!kind->operated || !scenario->operator.none) return 0;
+  return take_fail(t, at, "",
+                   "'%s' is done by the back office, and this run has none: remove it, or "
+                   "'operator: none'",
+                   kind->name);
+}
+
+/* Of quantities those that the back office alone knows. */
+static bool is_operated(const char *name)
+{
+  static const char *const quantities[] = {"trusting", "touched", "reported"};
+  for (size_t i = 0; i < sizeof quantities / sizeof *quantities; i++)
+    if (strcmp(name, quantities[i]) == 0) return true;
+  return metrics_need_operator(name);
+}
+
+int check_operated_word(const struct take *t, const char *at, const struct scenario *scenario,
+                        const char *name)
+{
+  char sentence[300];
+  if (!scenario->operator.none || !is_operated(name)) return 0;
+  bool telemetry = strncmp(name, "telemetry.", 10) == 0;
+  snprintf(sentence, sizeof sentence,
+           "'%s' is not known in this run: nobody but the back office could, and it has none. "
+           "Remove %s, or 'operator: none'",
+           name, telemetry ? "this or write of telemetry.acked or telemetry.unacked" : "this");
+  return doc_fail(t->doc, at, 0, t->error, sentence);
 }

@@ -2,6 +2,7 @@
  * also finds values of the wrong type and keys that are missing. What passes here, libcyaml takes.
  */
 #define _POSIX_C_SOURCE 200809L
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -183,6 +184,17 @@ static int check_scalar(const struct walk *w, const yaml_node_t *node, const cha
   return 0;
 }
 
+/* What libcyaml leaves alone. */
+static int check_left_alone(const struct walk *w, const yaml_node_t *node, const char *path,
+                            const char *name)
+{
+  if (strcmp(name, SCHEMA_STEPS) == 0) return check_value(w, node, &w->steps->list, path, name);
+  assert(strcmp(name, SCHEMA_OPERATOR) == 0);
+  if (node->type != YAML_SCALAR_NODE) return check_value(w, node, &schema_operator, path, name);
+  if (strcmp((const char *) node->data.scalar.value, "none") == 0) return 0;
+  return wrong_type(w, node, path, name, "'none', or a mapping: write '{key: value}'");
+}
+
 static int check_value(const struct walk *w, const yaml_node_t *node,
                        const cyaml_schema_value_t *schema, const char *path, const char *name)
 {
@@ -194,7 +206,7 @@ static int check_value(const struct walk *w, const yaml_node_t *node,
   case CYAML_SEQUENCE:
     if (node->type == YAML_SEQUENCE_NODE) return check_sequence(w, node, schema, path, name);
     return wrong_type(w, node, path, name, "a list: write '[one, two]'");
-  case CYAML_IGNORE: return check_value(w, node, &w->steps->list, path, name);
+  case CYAML_IGNORE: return check_left_alone(w, node, path, name);
   default:
     if (node->type == YAML_SCALAR_NODE) return check_scalar(w, node, path, name);
     return wrong_type(w, node, path, name, "a single value, not a list or mapping");

@@ -36,10 +36,6 @@ struct raw_credentials {
   char *user, *password, *password_file, *password_column;
 };
 
-struct raw_operator {
-  char *url, *ca, *cert, *key, *user, *password_file, *client_id;
-};
-
 struct raw_fleet {
   char *devices, *profile, *source_addresses, *names, *client_id;
   struct raw_telemetry *telemetry;
@@ -154,7 +150,6 @@ struct raw_scenario {
   struct raw_timing *timing;
   struct raw_pki *pki;
   struct raw_broker *broker;
-  struct raw_operator *operator;
   struct raw_ota *ota;
   struct raw_name **names;
   unsigned names_count;

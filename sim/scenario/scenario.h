@@ -152,8 +152,9 @@ struct scenario_credentials {
   int line, column;   /* in the file */
 };
 
-/* The back office, where the broker stands elsewhere: operator. */
+/* The back office: operator. But for `none` it is of a broker that stands elsewhere. */
 struct scenario_operator {
+  bool none;      /* operator: none: nobody connects, and all else is empty */
   char host[256]; /* where it connects; "": where the fleet does */
   uint16_t port;
   char ca[512];                     /* path, "": the fleet folder's */

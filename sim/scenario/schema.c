@@ -41,11 +41,6 @@ static const cyaml_schema_field_t credentials_fields[] = {
   TEXT("user", struct raw_credentials, user), TEXT("password", struct raw_credentials, password),
   TEXT("password-file", struct raw_credentials, password_file),
   TEXT("password-column", struct raw_credentials, password_column), CYAML_FIELD_END};
-static const cyaml_schema_field_t operator_fields[] = {
-  TEXT("url", struct raw_operator, url), TEXT("ca", struct raw_operator, ca), TEXT("cert", struct raw_operator, cert),
-  TEXT("key", struct raw_operator, key), TEXT("user", struct raw_operator, user),
-  TEXT("password-file", struct raw_operator, password_file),
-  TEXT("client-id", struct raw_operator, client_id), CYAML_FIELD_END};
 static const cyaml_schema_field_t fleet_fields[] = {
   MUST("devices", struct raw_fleet, devices), TEXT("profile", struct raw_fleet, profile),
   GROUP("telemetry", struct raw_fleet, telemetry, telemetry_fields),
@@ -134,7 +129,7 @@ static const cyaml_schema_field_t scenario_fields[] = {
   GROUP("timing", struct raw_scenario, timing, timing_fields),
   GROUP("pki", struct raw_scenario, pki, pki_fields),
   GROUP("broker", struct raw_scenario, broker, broker_fields),
-  GROUP("operator", struct raw_scenario, operator, operator_fields),
+  CYAML_FIELD_IGNORE(SCHEMA_OPERATOR, CYAML_FLAG_OPTIONAL),
   GROUP("ota", struct raw_scenario, ota, ota_fields),
   CYAML_FIELD_SEQUENCE("names", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_scenario, names, &name_entry, 1,
                        SCENARIO_NAMES_MAX),
@@ -150,10 +145,21 @@ static const cyaml_schema_field_t scenario_fields[] = {
 const cyaml_schema_value_t schema_scenario = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_scenario, scenario_fields)};
 
-/* --- Steps, as their kinds list them ---------------------------------------------------------- */
+/* --- What is read from the document itself, so that no member is mapped ------------------------ */
 
-/* Their texts are read from the document itself, so no member is mapped. */
 static const cyaml_schema_value_t text_value = {.type = CYAML_STRING};
+
+/* clang-format off */
+#define WORD(name) {.key = (name), .value = {.type = CYAML_STRING, .flags = CYAML_FLAG_OPTIONAL}}
+static const cyaml_schema_field_t operator_fields[] = {
+  WORD("url"), WORD("ca"), WORD("cert"), WORD("key"), WORD("user"), WORD("password-file"),
+  WORD("client-id"), CYAML_FIELD_END};
+/* clang-format on */
+
+const cyaml_schema_value_t schema_operator = {.type = CYAML_MAPPING,
+                                              .mapping = {.fields = operator_fields}};
+
+/* Steps, as their kinds list them. */
 
 static void make_text(const char *key, cyaml_schema_field_t *out)
 {

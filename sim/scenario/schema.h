@@ -7,10 +7,14 @@
 
 #include "scenario/step_kind.h"
 
-#define SCHEMA_STEPS     "do" /* the key of a phase that libcyaml leaves alone */
+/* The keys that libcyaml leaves alone: of a phase its steps, of a scenario what is a word or a
+   mapping. */
+#define SCHEMA_STEPS     "do"
+#define SCHEMA_OPERATOR  "operator"
 #define SCHEMA_ENTRY_MAX 7
 
 extern const cyaml_schema_value_t schema_scenario; /* maps onto struct raw_scenario */
+extern const cyaml_schema_value_t schema_operator; /* where it is no word */
 
 /* The mappings of a list, one such list a kind. */
 struct schema_entries {

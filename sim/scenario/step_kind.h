@@ -117,6 +117,7 @@ struct step_kind {
   /* --- The run. */
 
   bool certified; /* rests on certificates of devices: nothing to do where they show none */
+  bool operated;  /* the back office does it, or hears of it: refused with operator: none */
   bool lures;     /* has the back office send on topics of devices, and hear what they say there */
   bool issues;    /* certificates under step->root: the fleet folder must have its key */
   /* Refuses, before anything is sent, what cannot be done with the fleet folder; notes what will

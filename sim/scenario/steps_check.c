@@ -65,7 +65,8 @@ int check_step(const struct take *t, const char *at, const yaml_node_t *node,
                                 .within_ms = WITHIN_MS,
                                 .broker_ms = BROKER_MS,
                                 .waves = {.count = 1, .share = {1.0}}};
-  if (find_kind(t, at, node, &out->kind) != 0 || check_certified(t, at, scenario, out->kind) != 0)
+  if (find_kind(t, at, node, &out->kind) != 0 || check_certified(t, at, scenario, out->kind) != 0 ||
+      check_operated(t, at, scenario, out->kind) != 0)
     return -1;
   snprintf(below, sizeof below, "%.100s.%s", at, out->kind->name);
   out->line = doc_line(t->doc, at);

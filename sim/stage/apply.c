@@ -65,6 +65,7 @@ static bool office_is_settled(struct stage *stage, void *ctx)
 static enum step_outcome await_office(struct stage *stage)
 {
   uint64_t began_ms = stage_elapsed_ms(stage);
+  if (stage->office == NULL) return STEP_DONE;
   enum stage_waited waited = stage_wait(stage, office_is_settled, &began_ms, OFFICE_WITHIN_MS);
   if (waited == STAGE_ABORTED) return STEP_ABORTED;
   if (waited == STAGE_REACHED && office_connected(stage->office)) return STEP_DONE;

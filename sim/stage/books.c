@@ -6,8 +6,8 @@
  * delivered + lost + unawaited, and whatever is over is unaccounted for: a fault of ours or
  * somebody else's message, and no run passes with it.
  *
- * Where messages have no number (stage->unnumbered) nobody can tell which of them arrived: then
- * there is only what the devices were told. */
+ * Where messages have no number, or there is no back office (stage->unnumbered), nobody can tell
+ * which of them arrived: then there is only what the devices were told. */
 #define _POSIX_C_SOURCE 200809L
 #include "stage/books.h"
 

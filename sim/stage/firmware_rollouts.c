@@ -285,7 +285,7 @@ bool stage_ota_is_quiet(const struct stage *stage)
     bool restarts = status == DEVICE_OTA_STAGED || status == DEVICE_OTA_TRIAL;
     if (fleet_facts(stage->fleet, i)->wanted && restarts) return false;
   }
-  return stage_ota_disagree(stage) == 0;
+  return stage->scenario->operator.none || stage_ota_disagree(stage) == 0;
 }
 
 /* The latest rollout that was for it counts. */
@@ -312,8 +312,10 @@ void stage_ota_gauges(struct stage *stage)
 {
   if (stage->ota == NULL) return;
   stage_ota_look_at_server(stage);
-  metrics_set(stage->metrics, METRIC_OTA_DISAGREE, (double) stage_ota_disagree(stage));
-  metrics_set(stage->metrics, METRIC_OTA_UNFINISHED, (double) count_unfinished(stage));
+  if (!stage->scenario->operator.none) {
+    metrics_set(stage->metrics, METRIC_OTA_DISAGREE, (double) stage_ota_disagree(stage));
+    metrics_set(stage->metrics, METRIC_OTA_UNFINISHED, (double) count_unfinished(stage));
+  }
   metrics_set(stage->metrics, METRIC_OTA_REQUESTS_PEAK, (double) stage->ota->requests.most);
   metrics_set(stage->metrics, METRIC_OTA_SERVED_PEAK, (double) stage->ota->served.most);
 }

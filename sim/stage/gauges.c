@@ -64,7 +64,8 @@ void stage_gauges(struct stage *stage)
   metrics_set(metrics, METRIC_CONNECT_OPEN, (double) census.attempts_open);
   metrics_set(metrics, METRIC_DEVICES_LOST, (double) lost);
   metrics_set(metrics, METRIC_DEVICES_UNPROVEN, (double) unproven);
-  metrics_set(metrics, METRIC_TRUST_VERSION, version == UINT32_MAX ? 0 : version);
+  if (!stage->scenario->operator.none)
+    metrics_set(metrics, METRIC_TRUST_VERSION, version == UINT32_MAX ? 0 : version);
   stage_measure_revoked(stage, false);
   stage_measure_clones(stage);
   metrics_set(metrics, METRIC_BROKER_TIMEOUTS, (double) stage_timed_out(stage));

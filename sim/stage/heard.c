@@ -144,6 +144,7 @@ static void on_failed(struct stage *stage)
 
 void stage_office_gauges(struct stage *stage)
 {
+  if (stage->scenario->operator.none) return;
   uint64_t now_ms = world_now_ms(stage->world), since_ms = stage->office_lost_at_ms;
   uint64_t away_ms = stage->office_away_ms + (since_ms != 0 ? now_ms - since_ms : 0);
   metrics_set(stage->metrics, METRIC_OPERATOR_AWAY, (double) away_ms / 1000);

@@ -125,6 +125,7 @@ static size_t count_held(const struct address *at, enum broker_session_state sta
  * the certificate decides on the id that would throw the operator out: then nothing is held. */
 static bool hold_as_operator(struct stage *stage, struct watch *watch)
 {
+  if (stage->office == NULL) return true; /* the broker knows no operator either */
   bool any = false, tried[SCENARIO_NODES_MAX] = {false};
   unsigned losses = stage->office_losses;
   for (size_t n = 0; n < stage->scenario->node_count; n++) {
@@ -240,7 +241,7 @@ static int office_node(const struct stage *stage)
 {
   int last = (int) stage->scenario->node_count - 1;
   bool apart = stage->scenario->operator.host[0] != '\0'; /* what ends there is another's */
-  if (apart || !office_connected(stage->office)) return NOWHERE;
+  if (apart || stage->office == NULL || !office_connected(stage->office)) return NOWHERE;
   return last == 0 || office_is_home(stage->office) ? last : ELSEWHERE;
 }
 

@@ -155,14 +155,15 @@ struct stage {
   struct broker *broker;
   /* this program, with broker.terminator; "" without */
   char terminator[FILES_PATH_MAX];
-  struct office *office;
+  struct office *office; /* NULL: there is none (operator: none), or not so far */
   struct fleet *fleet;
   struct stage_clones *clones; /* clones.h; NULL: none */
   struct stage_ota *ota;       /* firmware.h; NULL: the devices take no updates */
   /* of this run, in its telemetry: what an earlier run has left counts for nothing */
   uint32_t mark;
   struct payload_texts texts; /* what it may look like */
-  bool unnumbered;            /* some of it does not tell which message it is: books.c */
+  /* some of it does not tell which message it is, or nobody is there to be told: books.c */
+  bool unnumbered;
   uint32_t *ids;
   struct names *names;         /* of the fleet's devices, by their index */
   struct stage_logins *logins; /* logins.h; NULL: nobody has a user name */

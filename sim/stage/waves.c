@@ -37,7 +37,7 @@ static enum step_outcome run_slice(struct stage *stage, struct slice *slice,
   enum stage_waited waited = stage_wait(stage, slice_done, slice, waves->within_ms);
   if (waited == STAGE_ABORTED) return STEP_ABORTED;
   if (waited == STAGE_REACHED) return STEP_DONE;
-  bool lost = stage->office_losses > losses || !stage->office_online;
+  bool lost = stage->office != NULL && (stage->office_losses > losses || !stage->office_online);
   error_set(&stage->error, EXIT_CODE_FAIL, "%s %zu of its %zu devices %s within %.3g s%s%s",
             last ? "only" : "the wave stopped: only", through(stage, slice), slice->count,
             waves->what, (double) waves->within_ms / 1000.0, lost ? "; of the operator: " : "",

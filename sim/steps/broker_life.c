@@ -57,7 +57,8 @@ static bool office_is_back(struct stage *stage, void *ctx)
  * send there when their bridges are up again, it gets nowhere else. */
 static enum step_outcome await_office(struct stage *stage, int node)
 {
-  if (node + 1 != (int) stage->scenario->node_count || node == 0) return STEP_DONE;
+  if (stage->office == NULL || node + 1 != (int) stage->scenario->node_count || node == 0)
+    return STEP_DONE;
   office_return(stage->office);
   enum stage_waited waited = stage_wait(stage, office_is_back, NULL, OFFICE_WITHIN_MS);
   if (waited != STAGE_TIMED_OUT) return waited == STAGE_REACHED ? STEP_DONE : STEP_ABORTED;

@@ -66,6 +66,7 @@ const struct step_kind step_ota_pause = {
     .take = step_take_ota,
     .follow = follow_background,
     .print = print_ota_pause,
+    .operated = true,
     .run = run_ota_pause,
 };
 
@@ -75,6 +76,7 @@ const struct step_kind step_ota_resume = {
     .take = step_take_ota,
     .follow = follow_background,
     .print = print_ota_resume,
+    .operated = true,
     .run = run_ota_resume,
 };
 
@@ -84,5 +86,6 @@ const struct step_kind step_ota_abort = {
     .take = step_take_ota,
     .follow = follow_background,
     .print = print_ota_abort,
+    .operated = true,
     .run = run_ota_abort,
 };

@@ -303,5 +303,6 @@ const struct step_kind step_ota_rollout = {
     .is_about = is_about_ota_rollout,
     .is_late = is_late_ota_rollout,
     .undo = undo_ota_rollout,
+    .operated = true,
     .run = run_ota_rollout,
 };

@@ -142,5 +142,6 @@ const struct step_kind step_push_trust = {
     .is_late = is_late_push_trust,
     .needs = need_push_trust,
     .undo = undo_push_trust,
+    .operated = true,
     .run = run_push_trust,
 };

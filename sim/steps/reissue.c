@@ -131,5 +131,6 @@ const struct step_kind step_reissue = {
     .issues = true,
     .needs = need_reissue,
     .certified = true,
+    .operated = true,
     .run = run_reissue,
 };

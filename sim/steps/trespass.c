@@ -287,5 +287,6 @@ const struct step_kind step_trespass = {
     .foretells = STEP_ENDS_SESSIONS, /* so may a broker that a device trespasses on */
     .judged = {{"trespass.attempts", STEP_ADDS}, {"trespass.undecided", STEP_COUNTS}},
     .lures = true,
+    .operated = true,
     .run = run_trespass,
 };

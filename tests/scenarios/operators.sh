@@ -1,6 +1,6 @@
 #!/bin/sh
 # Whose operator it is: two runs share a broker, with operators and fleets of their own, and are told where both come as the
-# same one; an operator with a certificate of the user's, at a place of its own, or with none. The broker is on loopback and
+# same one; an operator with a certificate of the user's, at a place of its own, with none, and no operator. The broker is on loopback and
 # belongs to this script, as does the CA of the fleets.
 # usage: operators.sh PATH/TO/fleetsim
 set -u
@@ -91,4 +91,26 @@ expect "a place beyond this machine needs both words" 3 "nothing was sent: 'far.
   run "$(plan far acme ", url: 'mqtts://far.example:8883'")" fleet-one out-own
 expect "no certificate where one is wanted" 3 "the operator cannot connect.*(refused_no_certificate|refused_parameters)" \
   run "$(plan bare acme ", cert: none")" fleet-one out-own
+
+# No operator ---------------------------------------------------------------------------------------------------------------
+: >"$broker/log"
+nobody=$(scenario nobody <<YAML
+name: nobody
+operator: none
+fleet: {devices: 4, telemetry: {every: 50ms}}
+broker: {url: 'mqtts://localhost:$port'}
+pki: {roots: [A, B], trusted: [A, B], broker: A}
+phases:
+  - {name: online, do: [connect: {rate: 50/s}], until: online == 100% within 20s}
+  - {name: work, do: [wait: {for: 500ms}, drain: {within: 5s}]}
+expect: [telemetry.acked > 20]
+YAML
+)
+expect "without one what arrived is not known" 0 \
+  "PASS nobody:.*operator: none: nobody knows which messages arrived.* sent, [0-9]+ acknowledged, 0 not; what arrived is not known" \
+  run "$nobody" fleet-one out-nobody
+if grep -qE "as (operator|acme|office)|acme-office" "$broker/log" || ! grep -q "as one-1" "$broker/log"; then
+  name="no operator" complain "the broker has seen $(grep -o ' as [^ ]*' "$broker/log" | sort -u | tr '\n' ' ')"
+fi
+expect "and report knows no more" 0 "what arrived is not known" "$fleetsim" report out-nobody
 end_of_cases

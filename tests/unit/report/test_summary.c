@@ -564,6 +564,40 @@ static void a_pass_without_numbers_is_looked_at_too(void **state)
   }
 }
 
+/* What only a back office knows, in a run that has none. */
+static void a_pass_without_a_back_office_says_so_and_is_looked_at(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *why; /* NULL: it is believed */
+    bool claims, numbered;
+  } rows[] = {
+      {NULL, false, false},
+      {"operator.away_s cannot be known without a back office", true, false},
+      {"the run has no back office, and is to know", false, true},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct error error = {0};
+    char *text;
+    sample_pass(&sample);
+    sample.results.unheard = true;
+    sample.results.unnumbered = !rows[i].numbered;
+    metrics_lack_operator(sample.metrics);
+    metrics_add(sample.metrics, METRIC_TELEMETRY_ACKED, 4990);
+    metrics_set(sample.metrics, METRIC_TELEMETRY_UNACKED, 10);
+    if (rows[i].claims) metrics_set(sample.metrics, METRIC_OPERATOR_AWAY, 0);
+    snprintf(sample.checks[1].expr, sizeof sample.checks[1].expr, "telemetry.unacked <= 10");
+    snprintf(sample.checks[1].observed, sizeof sample.checks[1].observed, "10");
+    write_sample();
+    bool believed = reprint(&error, &text) == EXIT_CODE_PASS;
+    if (believed != (rows[i].why == NULL)) fail_msg("row %zu: %s", i, text);
+    if (strstr(text, "operator: none: nobody knows which messages arrived") == NULL)
+      fail_msg("row %zu does not say what it does not know: %s", i, text);
+    if (rows[i].why != NULL && strstr(text, rows[i].why) == NULL) fail_msg("row %zu: %s", i, text);
+    free(text);
+  }
+}
+
 static void a_pass_with_a_part_missing_is_not_believed(void **state)
 {
   (void) state;
@@ -803,6 +837,7 @@ int main(void)
       test(shares_are_looked_at_as_they_were_judged),
       test(a_pass_whose_books_do_not_add_up_is_not_believed),
       test(a_pass_without_numbers_is_looked_at_too),
+      test(a_pass_without_a_back_office_says_so_and_is_looked_at),
       test(a_pass_with_a_part_missing_is_not_believed),
       test(a_pass_without_the_end_record_of_its_run_is_not_believed),
       test(a_pass_whose_files_were_changed_is_not_believed),

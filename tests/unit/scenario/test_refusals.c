@@ -21,6 +21,10 @@ struct refusal {
 #define GATE(expr)   HEAD "phases:\n  - name: p\n    do: [connect: {}]\n    until: " expr "\n"
 #define REMOTE(more) "targets: [far.example]\nbroker: {url: mqtts://far.example:8883" more "}\n"
 
+/* the step is in line 9 */
+#define NOBODY(step) \
+  HEAD "operator: none\nphases:\n  - name: p\n    do:\n      - connect: {}\n      - " step "\n"
+
 #define CREDENTIALS(more) "name: t\nfleet: {devices: 9, credentials: {" more "}}\n"
 #define BARE              CREDENTIALS("password: x") "device: {certificate: no}\n"
 
@@ -56,7 +60,24 @@ static const struct refusal refusals[] = {
   {"refuses_credentials_behind_a_terminator", CREDENTIALS("password: x") "broker: {terminator: {crl: live}}\n" TAIL, "F:2:34: a terminator and the broker behind it know clients by their certificates only: remove 'broker.terminator'"},
   {"refuses_credentials_over_a_bridge", CREDENTIALS("password: x") "broker: {nodes: [a, b], bridge: yes}\n" TAIL, "F:2:34: bridged brokers know clients by their certificates only: remove 'broker.bridge'"},
   {"refuses_a_local_broker_that_asks_for_nothing", HEAD "device: {certificate: no}\n" TAIL, "F:4:23: devices without a certificate need a name and a password for a local broker: add 'credentials: {password: ...}' to 'fleet'"},
-  {"refuses_an_operator_of_a_local_broker", HEAD "operator: {user: x}\n" TAIL, "F:4:11: a local broker is the run's own, and so is its operator: remove this"},
+  {"refuses_an_operator_of_a_local_broker", HEAD "operator: {user: x}\n" TAIL, "F:4:11: a local broker is the run's own, and so is its operator: remove this, or write 'operator: none'"},
+  {"refuses_a_word_for_an_operator", HEAD "operator: nobody\n" TAIL, "F:4:11: 'operator' must be 'none', or a mapping: write '{key: value}'"},
+  {"refuses_a_list_for_an_operator", HEAD "operator: [none]\n" TAIL, "F:4:11: 'operator' must be a mapping"},
+  {"refuses_an_unknown_key_of_the_operator", HEAD REMOTE("") "operator: {clientid: x}\n" TAIL, "F:6:12: unknown key 'clientid' in operator; did you mean 'client-id'?"},
+  {"refuses_a_value_of_the_operator_that_is_no_text", HEAD REMOTE("") "operator: {user: [x]}\n" TAIL, "F:6:18: 'user' must be a single value, not a list or mapping"},
+  /* what nobody does or hears without a back office */
+  {"refuses_to_push_trust_with_nobody", NOBODY("push-trust: {roots: [A, B]}"), "F:9:9: 'push-trust' is done by the back office, and this run has none: remove it, or 'operator: none'"},
+  {"refuses_to_reissue_with_nobody", NOBODY("reissue: {root: B}"), "F:9:9: 'reissue' is done by the back office, and this run has none"},
+  {"refuses_to_trespass_with_nobody", NOBODY("trespass: {share: 5%}"), "F:9:9: 'trespass' is done by the back office, and this run has none"},
+  {"refuses_a_rollout_by_nobody", HEAD "operator: none\nota: {}\nphases:\n  - name: p\n    do:\n      - connect: {}\n      - " ROLLOUT("waves: [100%]") "\n", "F:11:9: 'ota.rollout' is done by the back office, and this run has none"},
+  {"refuses_an_abort_by_nobody", HEAD "operator: none\nota: {}\nphases:\n  - name: p\n    do:\n      - connect: {}\n      - ota.abort: {}\n", "F:10:9: 'ota.abort' is done by the back office, and this run has none"},
+  {"refuses_a_gate_that_nobody_acknowledges", HEAD "operator: none\nphases:\n  - name: p\n    do: [connect: {}]\n    until: trusting(A) == 100%\n", "F:8:12: 'trusting' is not known in this run: nobody but the back office could, and it has none. Remove this, or 'operator: none'"},
+  {"refuses_a_gate_of_reports_to_nobody", HEAD "operator: none\nota: {}\nphases:\n  - name: p\n    do: [connect: {}]\n    until: reported(confirmed) == 0\n", "F:9:12: 'reported' is not known in this run"},
+  {"refuses_a_brake_of_what_nobody_hears", HEAD "operator: none\nbrake: {when: telemetry.lost > 3, rate: 50%}\n" TAIL, "F:5:15: 'telemetry.lost' is not known in this run"},
+  {"refuses_an_expectation_of_what_nobody_hears", HEAD "operator: none\n" TAIL "expect: [telemetry.lost == 0]\n", "F:8:10: 'telemetry.lost' is not known in this run: nobody but the back office could, and it has none. Remove this or write of telemetry.acked or telemetry.unacked, or 'operator: none'"},
+  {"refuses_a_time_that_nobody_takes", HEAD "operator: none\n" TAIL "expect: [telemetry.latency_ms.p99 < 1s]\n", "F:8:10: 'telemetry.latency_ms.p99' is not known in this run"},
+  {"refuses_a_count_of_what_nobody_hears", HEAD "operator: none\n" TAIL "expect: [telemetry.unnumbered > 0]\n", "F:8:10: 'telemetry.unnumbered' is not known in this run"},
+  {"refuses_to_expect_an_operator_that_there_is_not", HEAD "operator: none\n" TAIL "expect: [operator.losses == 0]\n", "F:8:10: 'operator.losses' is not known in this run"},
   {"refuses_an_operator_with_a_password_and_no_name", HEAD REMOTE("") "operator: {password-file: p}\n" TAIL, "F:6:27: a password needs a user name: add 'user' beside 'password-file'"},
   {"refuses_to_reissue_what_nobody_shows", BARE "phases:\n  - name: p\n    do:\n      - connect: {}\n      - reissue: {root: B}\n", "F:8:9: 'reissue' is about certificates of devices, and they show none: remove it, or 'certificate: no' of 'device'"},
   {"refuses_to_revoke_what_nobody_shows", BARE "phases:\n  - name: p\n    do:\n      - connect: {}\n      - revoke: {share: 5%}\n", "F:8:9: 'revoke' is about certificates of devices, and they show none"},
