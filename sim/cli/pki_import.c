@@ -1,7 +1,8 @@
 /* fleetsim pki import: a fleet that exists already, keys and certificates, into a folder that runs
  * can use. A new folder gets its roots with it; where that fails nothing is left, so that the same
  * command can be given again. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@
 #include "pki/password.h"
 
 struct import_line {
-  const char *csv, *roots_pem, *password_file;
+  const char *csv, *roots_pem, *ca_keys, *password_file;
   struct pki_import how;
 };
 
@@ -89,34 +90,77 @@ static const struct args_option options[] = {
      "its first line is the passphrase of keys that are under one; mode 0600", args_text,
      TO(password_file)},
     {"roots-pem", "A=FILE,B=FILE",
-     "for a new folder: the root certificates that the brokers' chains end at\n"
-     "(no CA keys: nothing can be issued under them)",
-     args_text, TO(roots_pem)},
+     "for a new folder: the root certificates that the brokers' chains end at", args_text,
+     TO(roots_pem)},
+    {"ca-keys", "A=FILE,B=FILE",
+     "private keys of a staging CA, for a new folder: of root A itself, or of an\n"
+     "intermediate that A issued (its certificate in the same file). Then broker\n"
+     "and device certificates and lists can be made under A; without, that is for\n"
+     "files and commands of yours",
+     args_text, TO(ca_keys)},
     {"trusted", "A,B", "roots that the devices trust at first (default: all)", pki_args_take_roots,
      TO(how.trusted)},
     {0},
 };
 #undef TO
 
-/* "A=path,B=path" taken apart into `text`, which must live as long as the result. */
-static int parse_foreign(char *text, struct pki_foreign foreign[PKI_ROOTS_MAX],
-                         struct pki_roots *names, struct error *error)
+/* A new folder's roots: the texts of the line, taken apart. */
+struct adoption {
+  struct pki_foreign foreign[PKI_ROOTS_MAX];
+  struct pki_roots names;
+  char roots[8 * FILES_PATH_MAX], keys[8 * FILES_PATH_MAX];
+};
+
+/* The next "A=path" of a list, taken apart in place; NULL: none is left, or (with `error` set) it is
+   none. */
+static char *next_pair(char **rest, const char **path, const char *option, struct error *error)
 {
-  names->count = 0;
-  char *rest = NULL;
-  for (char *one = strtok_r(text, ",", &rest); one != NULL; one = strtok_r(NULL, ",", &rest)) {
-    char *equals = strchr(one, '=');
-    if (equals == NULL || equals[1] == '\0' || equals - one >= PKI_NAME_MAX ||
-        names->count == PKI_ROOTS_MAX)
-      return error_set(error, EXIT_CODE_USAGE,
-                       "--roots-pem wants NAME=FILE,NAME=FILE for at most %d roots, not '%s'",
-                       PKI_ROOTS_MAX, one);
-    *equals = '\0';
-    strcpy(foreign[names->count].name, one);
-    foreign[names->count].path = equals + 1;
-    strcpy(names->name[names->count++], one);
+  char *one = strsep(rest, ","), *equals = one == NULL ? NULL : strchr(one, '=');
+  if (one == NULL) return NULL;
+  if (equals == NULL || equals[1] == '\0' || equals - one >= PKI_NAME_MAX) {
+    error_set(error, EXIT_CODE_USAGE, "%s wants NAME=FILE,NAME=FILE for at most %d roots, not '%s'",
+              option, PKI_ROOTS_MAX, one);
+    return NULL;
   }
-  return pki_roots_check_names(names, error);
+  *equals = '\0';
+  *path = equals + 1;
+  return one;
+}
+
+static int take_roots(struct adoption *adoption, struct error *error)
+{
+  struct pki_roots *names = &adoption->names;
+  const char *path;
+  char *rest = adoption->roots;
+  error->text[0] = '\0';
+  for (char *name; (name = next_pair(&rest, &path, "--roots-pem", error)) != NULL;) {
+    if (names->count == PKI_ROOTS_MAX)
+      return error_set(error, EXIT_CODE_USAGE, "--roots-pem names more than %d roots",
+                       PKI_ROOTS_MAX);
+    struct pki_foreign *root = &adoption->foreign[names->count];
+    strcpy(root->name, name);
+    root->path = path;
+    strcpy(names->name[names->count++], name);
+  }
+  return error->text[0] != '\0' ? -1 : pki_roots_check_names(names, error);
+}
+
+static int take_keys(struct adoption *adoption, const struct pki_password *password,
+                     struct error *error)
+{
+  const char *path;
+  char *rest = adoption->keys[0] != '\0' ? adoption->keys : NULL;
+  error->text[0] = '\0';
+  for (char *name; (name = next_pair(&rest, &path, "--ca-keys", error)) != NULL;) {
+    struct pki_foreign *root = adoption->foreign, *end = root + adoption->names.count;
+    while (root < end && strcmp(root->name, name) != 0) root++;
+    if (root == end || root->key_path != NULL)
+      return error_set(error, EXIT_CODE_USAGE, "--ca-keys names '%s', which %s", name,
+                       root == end ? "is no root of --roots-pem" : "it has a key of already");
+    root->key_path = path;
+    root->password = password;
+  }
+  return error->text[0] != '\0' ? -1 : 0;
 }
 
 static bool holds_fleet(const char *folder)
@@ -131,38 +175,69 @@ static void tell_warning(void *ctx, const char *sentence)
   fprintf(stderr, "fleetsim pki import: warning: %s\n", sentence);
 }
 
+static int check_adoption(const char *folder, const struct import_line *line, bool exists,
+                          struct error *error)
+{
+  const char *keys = line->ca_keys != NULL ? line->ca_keys : "";
+  if (exists && (line->roots_pem != NULL || line->ca_keys != NULL))
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%s holds a fleet with its own roots already; leave %s out, or choose another "
+                     "folder",
+                     folder, line->roots_pem != NULL ? "--roots-pem" : "--ca-keys");
+  if (!exists && (line->roots_pem == NULL || strlen(line->roots_pem) >= 8 * FILES_PATH_MAX ||
+                  strlen(keys) >= 8 * FILES_PATH_MAX))
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%s holds no fleet yet: name its roots with --roots-pem NAME=FILE,NAME=FILE",
+                     folder);
+  return 0;
+}
+
+static int adopt(const char *folder, const struct import_line *line, struct adoption *adoption,
+                 struct pki **out, struct error *error)
+{
+  const struct pki_roots *trusted = &line->how.trusted, *names = &adoption->names;
+  strcpy(adoption->roots, line->roots_pem);
+  if (line->ca_keys != NULL) strcpy(adoption->keys, line->ca_keys);
+  if (take_roots(adoption, error) != 0 || take_keys(adoption, line->how.password, error) != 0)
+    return -1;
+  if (names->count < 2 || (trusted->count > 0 && trusted->count < 2))
+    return error_set(error, EXIT_CODE_USAGE,
+                     "devices must trust at least two roots; name more with --roots-pem");
+  if (pki_args_within(trusted, names, "--trusted", error) != 0) return -1;
+  return pki_create_foreign(folder, adoption->foreign, names->count, out, tell_warning, NULL,
+                            error);
+}
+
 /* Opens the fleet, or makes one around the roots of --roots-pem. */
 static int open_or_adopt(const char *folder, const struct import_line *line, struct pki **out,
                          struct error *error)
 {
-  const char *given = line->roots_pem;
-  const struct pki_roots *trusted = &line->how.trusted;
-  struct pki_foreign foreign[PKI_ROOTS_MAX] = {0};
-  struct pki_roots names;
-  char text[8 * FILES_PATH_MAX];
-  if (holds_fleet(folder)) {
-    if (given == NULL) return pki_open(folder, out, error);
-    return error_set(error, EXIT_CODE_USAGE,
-                     "%s holds a fleet with its own roots already; leave --roots-pem out, or "
-                     "choose another folder",
-                     folder);
-  }
-  if (given == NULL || strlen(given) >= sizeof text)
-    return error_set(error, EXIT_CODE_USAGE,
-                     "%s holds no fleet yet: name its roots with --roots-pem NAME=FILE,NAME=FILE",
-                     folder);
-  strcpy(text, given);
-  if (parse_foreign(text, foreign, &names, error) != 0) return -1;
-  if (names.count < 2 || (trusted->count > 0 && trusted->count < 2))
-    return error_set(error, EXIT_CODE_USAGE,
-                     "devices must trust at least two roots; name more with --roots-pem");
-  if (pki_args_within(trusted, &names, "--trusted", error) != 0) return -1;
-  return pki_create_foreign(folder, foreign, names.count, out, tell_warning, NULL, error);
+  bool exists = holds_fleet(folder);
+  if (check_adoption(folder, line, exists, error) != 0) return -1;
+  if (exists) return pki_open(folder, out, error);
+  struct adoption *adoption = calloc(1, sizeof *adoption);
+  if (adoption == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for an import");
+  int result = adopt(folder, line, adoption, out, error);
+  free(adoption);
+  return result;
 }
 
-static int import_with(const char *folder, const struct import_line *line, struct pki_import how,
-                       struct error *error)
+/* Of a fleet that was imported: where nothing can be issued, and what that leaves. */
+static void print_keys(const struct pki *pki)
 {
+  const struct pki_roots *roots = pki_roots(pki);
+  for (size_t i = 0; i < roots->count; i++)
+    if (pki_can_issue(pki, roots->name[i]))
+      printf("root %s can issue: certificates of brokers and devices, and lists\n", roots->name[i]);
+    else
+      printf("root %s has no key here: 'present', 'prove' and 'reissue' take files of yours for "
+             "it\n",
+             roots->name[i]);
+}
+
+static int import_with(const char *folder, const struct import_line *line, struct error *error)
+{
+  struct pki_import how = line->how;
   struct pki *pki = NULL;
   if (open_or_adopt(folder, line, &pki, error) != 0) return -1;
   if (how.trusted.count == 0) how.trusted = *pki_roots(pki);
@@ -172,19 +247,19 @@ static int import_with(const char *folder, const struct import_line *line, struc
     return -1;
   }
   if (result == 0) pki_args_print_fleet(pki, &how.trusted);
+  if (result == 0 && line->roots_pem != NULL) print_keys(pki);
   pki_close(pki);
   return result;
 }
 
 static int import_fleet(const struct args *args, struct error *error)
 {
-  const struct import_line *line = args->given;
-  struct pki_import how = line->how;
+  struct import_line line = *(const struct import_line *) args->given;
   struct pki_password password = {.given = false};
-  if (line->password_file != NULL && pki_password_read(line->password_file, &password, error) != 0)
+  if (line.password_file != NULL && pki_password_read(line.password_file, &password, error) != 0)
     return -1;
-  how.password = &password;
-  int result = import_with(args->operand[0], line, how, error);
+  line.how.password = &password;
+  int result = import_with(args->operand[0], &line, error);
   pki_password_wipe(&password);
   return result;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "device/trust.h"
+#include "pki/authority.h"
 #include "pki/crl.h"
 #include "pki/revoked.h"
 
@@ -65,11 +66,12 @@ static int add_list(struct pki *pki, const char *root, bool brokers, enum pki_li
                     struct draft *draft, struct error *error)
 {
   const struct pki_crl_times times = {pki_now() + LIST_FROM_S, pki_now() + LIST_TO_S};
+  const struct pki_hierarchy *found = pki_find_root(pki, root, error);
   char authority[PKI_AUTHORITY_NAME];
   bool wanted;
   size_t size = 0;
-  snprintf(authority, sizeof authority, "%.*s%s", PKI_NAME_MAX - 1, root,
-           brokers ? "-brokers" : "");
+  if (found == NULL) return -1;
+  pki_authority_name(found, root, brokers ? PKI_CRL_BROKERS : PKI_CRL_ROOT, authority);
   if (is_wanted(pki, authority, lists, &wanted, error) != 0) return -1;
   if (!wanted) return 0;
   uint8_t at = draft->bundle.crl_count;

@@ -50,7 +50,11 @@ static bool add_certificate_extensions(X509 *certificate, X509 *issuer, enum pki
 {
   X509V3_CTX ctx;
   X509V3_set_ctx(&ctx, issuer, certificate, NULL, NULL, 0);
+  /* a CA of somebody else's may have no identifier to point at */
+  bool identified =
+      issuer == certificate || X509_get_ext_by_NID(issuer, NID_subject_key_identifier, -1) >= 0;
   for (size_t i = 0; i < sizeof profiles[kind] / sizeof profiles[kind][0]; i++) {
+    if (profiles[kind][i].nid == NID_authority_key_identifier && !identified) continue;
     X509_EXTENSION *extension =
         X509V3_EXT_conf_nid(NULL, &ctx, profiles[kind][i].nid, profiles[kind][i].value);
     bool added = extension != NULL && X509_add_ext(certificate, extension, -1) == 1;
@@ -164,11 +168,26 @@ static bool set_key(X509_PUBKEY *out, const EVP_PKEY *key)
   return false;
 }
 
+/* NULL: it has none. */
+static X509_EXTENSION *alternative_names(const X509 *certificate)
+{
+  int at = X509_get_ext_by_NID(certificate, NID_subject_alt_name, -1);
+  return at < 0 ? NULL : X509_get_ext(certificate, at);
+}
+
+static bool set_subject(X509 *certificate, const struct pki_cert_spec *spec)
+{
+  if (spec->like == NULL) return set_name(X509_get_subject_name(certificate), spec->subject);
+  X509_EXTENSION *names = alternative_names(spec->like);
+  return X509_set_subject_name(certificate, X509_get_subject_name(spec->like)) == 1 &&
+         (names == NULL || X509_add_ext(certificate, names, -1) == 1);
+}
+
 static bool fill(X509 *certificate, const struct pki_cert_spec *spec)
 {
   X509 *issuer = spec->issuer == NULL ? certificate : spec->issuer->certificate;
   return X509_set_version(certificate, X509_VERSION_3) == 1 && set_serial(certificate) &&
-         set_name(X509_get_subject_name(certificate), spec->subject) &&
+         set_subject(certificate, spec) &&
          X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) == 1 &&
          set_validity(certificate, spec) && set_key(X509_get_X509_PUBKEY(certificate), spec->key) &&
          add_certificate_extensions(certificate, issuer, spec->kind) &&
@@ -188,12 +207,22 @@ X509 *pki_cert_mint(const struct pki_cert_spec *spec, struct error *error)
   return NULL;
 }
 
-X509_REQ *pki_cert_request(const char *subject, EVP_PKEY *key, struct error *error)
+static bool request_names(X509_REQ *request, const X509 *certificate)
+{
+  X509_EXTENSION *names = alternative_names(certificate);
+  STACK_OF(X509_EXTENSION) *wanted = names == NULL ? NULL : sk_X509_EXTENSION_new_null();
+  bool done = names == NULL || (wanted != NULL && sk_X509_EXTENSION_push(wanted, names) > 0 &&
+                                X509_REQ_add_extensions(request, wanted) == 1);
+  sk_X509_EXTENSION_free(wanted);
+  return done;
+}
+
+X509_REQ *pki_cert_request(X509 *certificate, EVP_PKEY *key, struct error *error)
 {
   X509_REQ *request = X509_REQ_new();
   if (request != NULL && X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
-      set_name(X509_REQ_get_subject_name(request), subject) &&
-      set_key(X509_REQ_get_X509_PUBKEY(request), key) &&
+      X509_REQ_set_subject_name(request, X509_get_subject_name(certificate)) == 1 &&
+      set_key(X509_REQ_get_X509_PUBKEY(request), key) && request_names(request, certificate) &&
       X509_REQ_sign(request, key, EVP_sha256()) > 0)
     return request;
   X509_REQ_free(request);

@@ -25,6 +25,8 @@ struct pki_authority {
 struct pki_cert_spec {
   enum pki_cert_kind kind;
   const char *subject; /* CN */
+  /* NULL, or a certificate whose whole subject and alternative names it gets instead */
+  X509 *like;
   /* the subject's; the public half is enough unless it signs itself */
   EVP_PKEY *key;
   const struct pki_authority *issuer; /* NULL: self-signed */
@@ -37,8 +39,9 @@ struct pki_cert_spec {
    one just minted. */
 X509 *pki_cert_mint(const struct pki_cert_spec *spec, struct error *error);
 
-/* A request for CN `subject`, signed by `key`. */
-X509_REQ *pki_cert_request(const char *subject, EVP_PKEY *key, struct error *error);
+/* A request for what `certificate` says of its subject, alternative names and all, signed by
+   `key`. */
+X509_REQ *pki_cert_request(X509 *certificate, EVP_PKEY *key, struct error *error);
 
 /* PEM files. `read_all` gives every certificate of the file in order, at least one and at most
    `limit`. */

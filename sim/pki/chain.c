@@ -38,7 +38,7 @@ static X509 *cross_certificate(struct pki *pki, const struct pki_chain *chain, s
               chain->root);
     return NULL;
   }
-  if (pki_find_issuer(pki, chain->cross, error) == NULL ||
+  if (pki_find_root_key(pki, chain->cross, error) == NULL ||
       pki_cross_path(pki, chain->root, chain->cross, chain->cross_expired, path, error) != 0)
     return NULL;
   if (chain->cross_expired && access(path, F_OK) != 0 &&

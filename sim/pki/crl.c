@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "pki/authority.h"
 #include "pki/revoked.h"
 
 /* What goes into one CRL. */
@@ -98,11 +99,14 @@ static bool add_list_extensions(X509_CRL *crl, X509 *issuer, int64_t number)
 {
   X509V3_CTX ctx;
   X509V3_set_ctx(&ctx, issuer, NULL, NULL, crl, 0);
+  /* a CA of somebody else's may have no identifier to point at */
+  bool identified = X509_get_ext_by_NID(issuer, NID_subject_key_identifier, -1) >= 0;
   X509_EXTENSION *keyid =
-      X509V3_EXT_conf_nid(NULL, &ctx, NID_authority_key_identifier, "keyid:always");
+      identified ? X509V3_EXT_conf_nid(NULL, &ctx, NID_authority_key_identifier, "keyid:always")
+                 : NULL;
   ASN1_INTEGER *count = ASN1_INTEGER_new();
-  bool added = keyid != NULL && X509_CRL_add_ext(crl, keyid, -1) == 1 && count != NULL &&
-               ASN1_INTEGER_set_int64(count, number) == 1 &&
+  bool added = (!identified || (keyid != NULL && X509_CRL_add_ext(crl, keyid, -1) == 1)) &&
+               count != NULL && ASN1_INTEGER_set_int64(count, number) == 1 &&
                X509_CRL_add1_ext_i2d(crl, NID_crl_number, count, 0, X509V3_ADD_APPEND) == 1;
   X509_EXTENSION_free(keyid);
   ASN1_INTEGER_free(count);
@@ -162,21 +166,6 @@ static X509_CRL *make(struct pki *pki, const struct plan *plan, struct error *er
   return NULL;
 }
 
-static const struct pki_authority *authority_of(const struct pki_hierarchy *root,
-                                                enum pki_crl_issuer issuer)
-{
-  if (issuer == PKI_CRL_ROOT) return &root->root;
-  return issuer == PKI_CRL_BROKERS ? &root->brokers : &root->devices;
-}
-
-static void name_authority(char out[PKI_AUTHORITY_NAME], const char *root,
-                           enum pki_crl_issuer issuer)
-{
-  const char *const endings[] = {
-      [PKI_CRL_ROOT] = "", [PKI_CRL_BROKERS] = "-brokers", [PKI_CRL_DEVICES] = "-devices"};
-  snprintf(out, PKI_AUTHORITY_NAME, "%.*s%s", PKI_NAME_MAX - 1, root, endings[issuer]);
-}
-
 int pki_crl_der(struct pki *pki, const char *root, enum pki_crl_issuer issuer,
                 const struct pki_crl_times *times, uint8_t *out, size_t capacity, size_t *size,
                 struct error *error)
@@ -184,9 +173,10 @@ int pki_crl_der(struct pki *pki, const char *root, enum pki_crl_issuer issuer,
   char name[PKI_AUTHORITY_NAME];
   const struct pki_hierarchy *found = pki_find_root(pki, root, error);
   if (found == NULL) return -1;
-  name_authority(name, root, issuer);
+  pki_authority_name(found, root, issuer, name);
   X509_CRL *crl = make(
-      pki, &(struct plan){.name = name, .authority = authority_of(found, issuer), .times = *times},
+      pki,
+      &(struct plan){.name = name, .authority = pki_authority_of(found, issuer), .times = *times},
       error);
   if (crl == NULL) return -1;
   int needed = i2d_X509_CRL(crl, NULL), result = -1;
@@ -222,11 +212,12 @@ static int add_root_pems(struct pki *pki, const char *root, const struct pki_crl
   const struct pki_hierarchy *found = pki_find_root(pki, root, error);
   if (found == NULL) return -1;
   struct plan plan = {.name = name, .authority = &found->root, .times = *times};
-  name_authority(name, root, PKI_CRL_ROOT);
-  if (add_pem(pki, &plan, bio, error) != 0) return -1;
+  pki_authority_name(found, root, PKI_CRL_ROOT, name);
+  bool owners = found->root.key == NULL && found->devices.key != NULL; /* it is for him to make */
+  if (!owners && add_pem(pki, &plan, bio, error) != 0) return -1;
   plan.authority = &found->devices;
   plan.filler = filler;
-  name_authority(name, root, PKI_CRL_DEVICES);
+  pki_authority_name(found, root, PKI_CRL_DEVICES, name);
   return add_pem(pki, &plan, bio, error);
 }
 

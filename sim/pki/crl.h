@@ -3,8 +3,8 @@
  *
  * Revocations stand in the registry until they are taken back; a CRL is made from them whenever one
  * is asked for. Every CRL of an authority has a higher crlNumber than the one before. A certificate
- * that somebody else issued is revoked by whoever issued it: for imported devices, and under roots
- * without a key here, each call says so.
+ * that somebody else issued is revoked by whoever issued it: for imported devices whose issuer's key
+ * is not here, and under roots without one, each call says so.
  */
 #ifndef FLEETSIM_PKI_CRL_H
 #define FLEETSIM_PKI_CRL_H
@@ -79,8 +79,15 @@ int pki_crl_der(struct pki *pki, const char *root, enum pki_crl_issuer issuer,
  * of its certificates were imported. Nothing is changed. */
 int pki_check_revocable(struct pki *pki, size_t index, struct error *error);
 
+/* Whether the lists that pki_write_crls makes of `roots` have that of whoever issued the certificate
+ * that each of the first `count` devices came with, as far as it is under one of them: else USAGE,
+ * for a broker that checks lists would let that device in no more. */
+int pki_check_listed(struct pki *pki, const struct pki_roots *roots, size_t count,
+                     struct error *error);
+
 /* Writes every CRL that a broker needs to verify the devices under `roots` and the operator, as
- * PEM: of each root and its CA for devices, and of the back office. Without the CRL of an issuer, a
+ * PEM: of each root and its CA for devices, and of the back office; not of a root that has only an
+ * intermediate's key here: brokers that check whole chains get that list from its owner. Without the CRL of an issuer, a
  * broker that checks them refuses all that it issued. `filler` is the number of entries, up to
  * PKI_CRL_FILLER_MAX, with serials that nobody has: they make the first root's CRL of devices as
  * long as one that years have filled. */

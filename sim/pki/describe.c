@@ -166,7 +166,7 @@ static void list_root(const struct listing *listing, const char *name,
   snprintf(file, sizeof file, "ca/%s.crt", name);
   list(listing, &hierarchy->root, file);
   snprintf(file, sizeof file, "ca/%s-brokers.crt", name);
-  list(listing, &hierarchy->brokers, file);
+  if (!pki_hierarchy_is_shared(hierarchy)) list(listing, &hierarchy->brokers, file);
   snprintf(file, sizeof file, "ca/%s-devices.crt", name);
   list(listing, &hierarchy->devices, file);
 }

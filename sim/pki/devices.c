@@ -44,13 +44,29 @@ static int register_name(struct pki *pki, const struct pki_newcomer *newcomer, s
                                 newcomer->name);
 }
 
+/* For the names that its certificate has, so that whoever signs it renews that one. Returns its
+   size, or -1. */
+static int make_request(const struct pki_newcomer *newcomer, uint8_t **csr, struct error *error)
+{
+  STACK_OF(X509) *chain = pki_decode_chain(newcomer->chain, newcomer->chain_size);
+  if (chain == NULL) return pki_crypto_error(error, "read a new device's certificate");
+  X509_REQ *request = pki_cert_request(sk_X509_value(chain, 0), newcomer->key, error);
+  int size = request == NULL ? -1 : i2d_X509_REQ(request, csr);
+  X509_REQ_free(request);
+  sk_X509_pop_free(chain, X509_free);
+  if (size <= (int) PKI_CSR_MAX) return size;
+  OPENSSL_free(*csr);
+  return error_set(error, EXIT_CODE_USAGE,
+                   "the names of the certificate of device %s are too long: a signing request for "
+                   "them would have %d bytes, and there is room for %u",
+                   newcomer->name, size, PKI_CSR_MAX);
+}
+
 static int register_device(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page,
                            struct error *error)
 {
   uint8_t *csr = NULL;
-  X509_REQ *request = pki_cert_request(newcomer->name, newcomer->key, error);
-  int size = request == NULL ? -1 : i2d_X509_REQ(request, &csr);
-  X509_REQ_free(request);
+  int size = make_request(newcomer, &csr, error);
   if (size <= 0) return -1;
   struct pki_device device = {.id = newcomer->id, .page = page};
   struct pki_registry_certificate certificate = {.device = newcomer->id,
@@ -143,8 +159,9 @@ static int add_one(struct pki *pki, const struct addition *addition, uint32_t in
   if (name_newcomer(pki, addition, index, &newcomer, error) != 0 ||
       (newcomer.key = pki_key_generate(error)) == NULL)
     return -1;
-  int result = pki_issue(pki, addition->root, newcomer.name, newcomer.key, chain, sizeof chain,
-                         &newcomer.chain_size, &newcomer.row, error);
+  const struct pki_subject subject = {.name = newcomer.name, .key = newcomer.key};
+  int result = pki_issue(pki, addition->root, &subject, chain, sizeof chain, &newcomer.chain_size,
+                         &newcomer.row, error);
   if (result == 0) result = pki_devices_enter(pki, &newcomer, addition->first_page + index, error);
   EVP_PKEY_free(newcomer.key);
   return result;

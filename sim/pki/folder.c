@@ -115,7 +115,7 @@ int pki_create_foreign(const char *folder, const struct pki_foreign *foreign, si
                        struct pki **out, void (*warn)(void *ctx, const char *sentence), void *ctx,
                        struct error *error)
 {
-  X509 *read[PKI_ROOTS_MAX] = {0};
+  struct pki_hierarchy read[PKI_ROOTS_MAX] = {0};
   struct pki_roots roots = {.count = count};
   for (size_t i = 0; i < count && i < PKI_ROOTS_MAX; i++)
     memcpy(roots.name[i], foreign[i].name, PKI_NAME_MAX);
@@ -123,7 +123,7 @@ int pki_create_foreign(const char *folder, const struct pki_foreign *foreign, si
       pki_roots_read(foreign, count, read, warn, ctx, error) != 0)
     return -1;
   if (make_folders(folder, error) != 0) {
-    for (size_t i = 0; i < count; i++) X509_free(read[i]);
+    pki_roots_release(read, count);
     return -1;
   }
   return make_folder(folder, &roots, pki_roots_adopt(folder, foreign, read, count, error), out,

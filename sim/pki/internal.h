@@ -16,7 +16,8 @@
 #define PKI_DEVICES_MAX 1000000u
 #define PKI_CSR_MAX     1024u
 
-/* One root and its two issuing intermediates; of an imported root only the certificate exists. */
+/* One root and its two issuing intermediates. Of an imported root only the certificate exists, or
+ * its key too; or it has one intermediate, its owner's, whose key was given: that is both. */
 struct pki_hierarchy {
   struct pki_authority root, brokers, devices;
 };
@@ -44,22 +45,33 @@ int64_t pki_now(void);
 
 /* roots.c: the authorities on disk. */
 int pki_roots_make(const char *folder, const struct pki_roots *roots, struct error *error);
-/* Roots from elsewhere: reads and judges them before a folder exists, `roots` all NULL at first;
- * then writes them into one, and frees them. */
-int pki_roots_read(const struct pki_foreign *foreign, size_t count, X509 **roots,
+/* Roots from elsewhere: reads and judges them before a folder exists, `read` all zero at first;
+ * then writes them into one, with what their keys make possible, and frees them. */
+int pki_roots_read(const struct pki_foreign *foreign, size_t count, struct pki_hierarchy *read,
                    void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error);
-int pki_roots_adopt(const char *folder, const struct pki_foreign *foreign, X509 **roots,
-                    size_t count, struct error *error);
+int pki_roots_adopt(const char *folder, const struct pki_foreign *foreign,
+                    struct pki_hierarchy *read, size_t count, struct error *error);
+void pki_roots_release(struct pki_hierarchy *read, size_t count);
 int pki_roots_load(struct pki *pki, struct error *error);
 void pki_roots_unload(struct pki *pki);
 const struct pki_hierarchy *pki_find_root(const struct pki *pki, const char *name,
                                           struct error *error);
 const struct pki_hierarchy *pki_find_issuer(const struct pki *pki, const char *name,
                                             struct error *error);
+const struct pki_hierarchy *pki_find_root_key(const struct pki *pki, const char *name,
+                                              struct error *error);
 int pki_cross_path(const struct pki *pki, const char *subject, const char *issuer, bool expired,
                    char out[FILES_PATH_MAX], struct error *error);
 int pki_cross_make_expired(const struct pki *pki, const char *subject, const char *issuer,
                            struct error *error);
+
+/* ca_keys.c: the key that was given with a root: the root's own, or with a certificate that of an
+ * intermediate. USAGE, with the file's name, where it is neither or could not issue. */
+int pki_ca_key_read(const struct pki_foreign *foreign, struct pki_hierarchy *out,
+                    struct error *error);
+
+/* authority.c: one CA that issues everything under the root. */
+bool pki_hierarchy_is_shared(const struct pki_hierarchy *hierarchy);
 
 /* A self-signed CA: ca/NAME.crt and .key. */
 int pki_authority_make(const char *folder, const char *name, const char *subject, int years,
@@ -117,8 +129,23 @@ STACK_OF(X509) * pki_decode_chain(const uint8_t *data, size_t size);
    caller frees. */
 STACK_OF(X509) * pki_device_chain(struct pki *pki, size_t index, struct error *error);
 
-/* Mints a certificate for the device's name and key, and encodes it with the intermediate that issued it. */
-int pki_issue(const struct pki *pki, const char *root, const char *name, EVP_PKEY *key,
+/* The same that it came with, of the registry. */
+STACK_OF(X509) * pki_device_first_chain(struct pki *pki, size_t index, struct error *error);
+
+/* under.c: bit r: the certificates, leaf first, lead to root r of the fleet, as pki_chain_roots
+   says. */
+uint16_t pki_roots_above(const struct pki *pki, STACK_OF(X509) * sent);
+
+/* Whom a device's certificate is for: its name, or what an earlier one of it says (NULL: there is
+   none), and its key. */
+struct pki_subject {
+  const char *name;
+  X509 *like;
+  EVP_PKEY *key;
+};
+
+/* Mints a certificate for it, and encodes it with the intermediate that issued it. */
+int pki_issue(const struct pki *pki, const char *root, const struct pki_subject *subject,
               uint8_t *out, size_t capacity, size_t *size, struct pki_issued *row,
               struct error *error);
 

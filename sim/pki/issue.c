@@ -64,6 +64,20 @@ STACK_OF(X509) * pki_device_chain(struct pki *pki, size_t index, struct error *e
   return NULL;
 }
 
+STACK_OF(X509) * pki_device_first_chain(struct pki *pki, size_t index, struct error *error)
+{
+  uint8_t data[DEVICE_NVM_CERTIFICATE_MAX];
+  uint32_t id = pki->devices[index].id;
+  char name[PKI_DEVICE_NAME];
+  size_t size = 0;
+  int found = pki_registry_first_chain(pki->registry, id, NULL, data, sizeof data, &size, error);
+  STACK_OF(X509) *chain = found == 1 ? pki_decode_chain(data, size) : NULL;
+  if (chain == NULL && found >= 0)
+    error_set(error, EXIT_CODE_SETUP, "the registry holds no whole certificate of device %s",
+              pki_device_text(pki, id, name));
+  return chain;
+}
+
 void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported,
                          struct pki_issued *row)
 {
@@ -77,15 +91,16 @@ void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported,
   row->not_after = pki_cert_unix(X509_get0_notAfter(leaf));
 }
 
-int pki_issue(const struct pki *pki, const char *root, const char *name, EVP_PKEY *key,
+int pki_issue(const struct pki *pki, const char *root, const struct pki_subject *subject,
               uint8_t *out, size_t capacity, size_t *size, struct pki_issued *row,
               struct error *error)
 {
   const struct pki_hierarchy *issuer = pki_find_issuer(pki, root, error);
   if (issuer == NULL) return -1;
   struct pki_cert_spec spec = {.kind = PKI_CERT_CLIENT,
-                               .subject = name,
-                               .key = key,
+                               .subject = subject->name,
+                               .like = subject->like,
+                               .key = subject->key,
                                .issuer = &issuer->devices,
                                .not_before = pki_now() - PKI_DAY_S,
                                .not_after = pki_now() + DEVICE_YEARS * PKI_YEAR_S};

@@ -25,13 +25,6 @@ static uint32_t choose_id(struct pki_registry *registry, const char *name, uint3
   return (*next)++;
 }
 
-static bool can_issue(const struct pki *pki)
-{
-  bool can = false;
-  for (size_t i = 0; i < pki->roots.count; i++) can |= pki_can_issue(pki, pki->roots.name[i]);
-  return can;
-}
-
 int pki_newcomer_take_id(struct pki *pki, struct pki_newcomer *newcomer, uint32_t *next,
                          struct error *error)
 {
@@ -42,12 +35,5 @@ int pki_newcomer_take_id(struct pki *pki, struct pki_newcomer *newcomer, uint32_
                      "the device %s is in the fleet already, or twice in this list",
                      newcomer->name);
   newcomer->id = choose_id(pki->registry, newcomer->name, next);
-  /* what is issued to a device over MQTT is taken by it for its id alone */
-  if (!pki_names_is_own_id(newcomer->name, newcomer->id) && can_issue(pki))
-    return error_set(error, EXIT_CODE_USAGE,
-                     "'%s' is no device id of eight hex digits, by which devices go in a folder "
-                     "that issues certificates: import the list into a folder of its own "
-                     "(--roots-pem)",
-                     newcomer->name);
   return 0;
 }

@@ -5,7 +5,8 @@
  *     ca/ROOT-brokers.crt/.key                 issuing intermediate for broker certificates (EKU
  *                                              serverAuth leaves)
  *     ca/ROOT-devices.crt/.key                 issuing intermediate for device certificates (EKU
- *                                              clientAuth leaves)
+ *                                              clientAuth leaves); of an imported root it may be
+ *                                              its owner's, and stands for ROOT-brokers, too
  *     ca/SUBJECT-by-ISSUER.crt                 cross-certificates, every ordered pair of roots
  *     ca/SUBJECT-by-ISSUER-expired.crt         the same, expired: made on demand
  *     ca/back-office.crt/.key                  issues the operator's certificate: no rotation of
@@ -65,10 +66,14 @@ struct pki_chain {
   const char *also[PKI_ALSO_MAX + 1]; /* further names that it answers to, then NULL */
 };
 
-/* A root that somebody else keeps: its certificate, and never its key. */
+/* A root that somebody else keeps: its certificate, and where he gives it a key to issue with. */
 struct pki_foreign {
   char name[PKI_NAME_MAX];
-  const char *path; /* PEM, one self-signed P-256 CA certificate */
+  const char *path; /* one self-signed P-256 CA certificate */
+  /* NULL, or a private key: the root's own, or that of an intermediate which the root issued, whose
+   * certificate is in the same file; under a passphrase, then, or not (NULL: none was given) */
+  const char *key_path;
+  const struct pki_password *password;
 };
 
 /* A row of the registry: one certificate that a device got. */
@@ -103,8 +108,10 @@ struct pki_authority_info {
 int pki_create(const char *folder, const struct pki_roots *roots, struct pki **out,
                struct error *error);
 
-/* The same around roots that exist already, without their keys: trust bundles can be made and
- * devices imported, but nothing can be issued under these roots. They are judged by the device's
+/* The same around roots that exist already. Without their keys trust bundles can be made and
+ * devices imported, but nothing can be issued under these roots. With a root's key it gets two CAs
+ * of ours below it, as one that was made here; an intermediate's issues all under its root, but for
+ * what the root alone can sign: cross-certificates, and the root's own list. They are judged by the device's
  * own loader before the folder is made: one that no device could use, and the same one twice, are
  * USAGE; `warn`, which may be NULL, is told of one that is not valid now. Not while a device runs:
  * the device's crypto has one user at a time. */

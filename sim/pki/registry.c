@@ -48,7 +48,7 @@ static const char *const sql[STATEMENTS] = {
     [CSR] = "SELECT csr FROM devices WHERE id = ?1",
     [FIRST_CHAIN] = "SELECT chain FROM certificates WHERE device = ?1 AND (?2 IS NULL OR issuer = "
                     "?2) ORDER BY number LIMIT 1",
-    [CERTIFICATES] = "SELECT serial, issuer, not_before, not_after, issued, state FROM "
+    [CERTIFICATES] = "SELECT serial, issuer, not_before, not_after, issued, state, chain FROM "
                      "certificates WHERE device = ?1 ORDER BY number",
     [CHAINS] = "SELECT device, chain FROM certificates WHERE device IN (SELECT device FROM "
                "certificates GROUP BY device HAVING count(*) > 1) ORDER BY number DESC",
@@ -367,9 +367,10 @@ static void take_issued(sqlite3_stmt *query, struct pki_issued *row)
   row->imported = state != NULL && strcmp(state, "imported") == 0;
 }
 
-int pki_registry_certificates(struct pki_registry *registry, uint32_t device,
-                              void (*each)(void *ctx, const struct pki_issued *row), void *ctx,
-                              struct error *error)
+int pki_registry_each_chain(struct pki_registry *registry, uint32_t device,
+                            void (*each)(void *ctx, const struct pki_issued *row,
+                                         const uint8_t *chain, size_t size),
+                            void *ctx, struct error *error)
 {
   sqlite3_stmt *query = registry->statement[CERTIFICATES];
   sqlite3_bind_int64(query, 1, device);
@@ -377,9 +378,30 @@ int pki_registry_certificates(struct pki_registry *registry, uint32_t device,
   while ((step = sqlite3_step(query)) == SQLITE_ROW) {
     struct pki_issued row;
     take_issued(query, &row);
-    each(ctx, &row);
+    each(ctx, &row, sqlite3_column_blob(query, 6), (size_t) sqlite3_column_bytes(query, 6));
   }
   return pki_registry_end(registry->db, query, step, error);
+}
+
+/* Somebody who does not ask for the chain. */
+struct row_reader {
+  void (*each)(void *ctx, const struct pki_issued *row);
+  void *ctx;
+};
+
+static void hand_row(void *ctx, const struct pki_issued *row, const uint8_t *chain, size_t size)
+{
+  const struct row_reader *reader = ctx;
+  (void) chain, (void) size;
+  reader->each(reader->ctx, row);
+}
+
+int pki_registry_certificates(struct pki_registry *registry, uint32_t device,
+                              void (*each)(void *ctx, const struct pki_issued *row), void *ctx,
+                              struct error *error)
+{
+  struct row_reader reader = {each, ctx};
+  return pki_registry_each_chain(registry, device, hand_row, &reader, error);
 }
 
 int pki_registry_chains(struct pki_registry *registry,

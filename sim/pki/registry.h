@@ -104,6 +104,12 @@ int pki_registry_certificates(struct pki_registry *registry, uint32_t device,
                               void (*each)(void *ctx, const struct pki_issued *row), void *ctx,
                               struct error *error);
 
+/* The same with the chain that stands in the row. */
+int pki_registry_each_chain(struct pki_registry *registry, uint32_t device,
+                            void (*each)(void *ctx, const struct pki_issued *row,
+                                         const uint8_t *chain, size_t size),
+                            void *ctx, struct error *error);
+
 /* Calls `each` for every chain of the devices that have got more than one, the newest first. */
 int pki_registry_chains(struct pki_registry *registry,
                         void (*each)(void *ctx, uint32_t device, const uint8_t *chain, size_t size),

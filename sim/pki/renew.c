@@ -32,21 +32,25 @@ static EVP_PKEY *requested_key(struct pki *pki, uint32_t id, struct error *error
   return key;
 }
 
+/* It says of the device what the one says that it came with: brokers go on knowing it by that. */
 int pki_reissue(struct pki *pki, size_t index, const char *root, uint8_t *out, size_t capacity,
                 size_t *size, struct error *error)
 {
   assert(index < pki->device_count);
   uint32_t id = pki->devices[index].id;
-  char name[PKI_DEVICE_NAME];
-  if (pki_find_issuer(pki, root, error) == NULL || pki_device_name(pki, index, name, error) != 0)
-    return -1;
-  EVP_PKEY *key = requested_key(pki, id, error);
-  if (key == NULL) return -1;
+  if (pki_find_issuer(pki, root, error) == NULL) return -1;
+  struct pki_subject subject = {.name = "", .key = requested_key(pki, id, error)};
+  if (subject.key == NULL) return -1;
+  STACK_OF(X509) *first = pki_device_first_chain(pki, index, error);
   struct pki_registry_certificate certificate = {.device = id, .chain = out};
-  int result = pki_issue(pki, root, name, key, out, capacity, size, &certificate.row, error);
+  subject.like = first == NULL ? NULL : sk_X509_value(first, 0);
+  int result = first == NULL
+                   ? -1
+                   : pki_issue(pki, root, &subject, out, capacity, size, &certificate.row, error);
   certificate.chain_size = *size;
   if (result == 0) result = pki_registry_add_certificate(pki->registry, &certificate, error);
-  EVP_PKEY_free(key);
+  sk_X509_pop_free(first, X509_free);
+  EVP_PKEY_free(subject.key);
   return result;
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "internal.h"
-#include "pki/crl.h"
+#include "pki/authority.h"
 #include "pki/revoked.h"
 
 static struct pki_revoked_store *store_of(struct pki *pki)
@@ -20,6 +20,7 @@ struct choice {
   uint8_t serial[20]; /* only this one, when serial_size is not 0 */
   uint8_t serial_size;
   struct pki_revoked row;
+  const struct pki *pki;
   struct pki_revoked_store *store;
   size_t matching, foreign, newly;
   bool only_asked; /* nothing is changed */
@@ -27,7 +28,23 @@ struct choice {
   struct error *error;
 };
 
-static void revoke_one(void *ctx, const struct pki_issued *issued)
+/* Whose list will name it; false: nobody's here. */
+static bool find_authority(const struct choice *choice, const struct pki_issued *issued,
+                           const uint8_t *chain, size_t size, char out[PKI_AUTHORITY_NAME])
+{
+  const struct pki_hierarchy *root =
+      issued->imported ? NULL : pki_find_root(choice->pki, issued->issuer, NULL);
+  if (root != NULL) pki_authority_name(root, issued->issuer, PKI_CRL_DEVICES, out);
+  if (root != NULL || !issued->imported) return root != NULL;
+  STACK_OF(X509) *parsed = pki_decode_chain(chain, size);
+  bool found =
+      parsed != NULL && pki_authority_that_issued(choice->pki, sk_X509_value(parsed, 0), out);
+  sk_X509_pop_free(parsed, X509_free);
+  return found;
+}
+
+static void revoke_one(void *ctx, const struct pki_issued *issued, const uint8_t *chain,
+                       size_t size)
 {
   struct choice *choice = ctx;
   bool wanted = choice->serial_size == 0 ||
@@ -35,12 +52,11 @@ static void revoke_one(void *ctx, const struct pki_issued *issued)
                  memcmp(choice->serial, issued->serial, issued->serial_size) == 0);
   if (!wanted || choice->result < 0) return;
   choice->matching++;
-  if (issued->imported || issued->issuer[0] == '\0') {
+  if (!find_authority(choice, issued, chain, size, choice->row.authority)) {
     choice->foreign++;
     return;
   }
   if (choice->only_asked) return;
-  snprintf(choice->row.authority, sizeof choice->row.authority, "%s-devices", issued->issuer);
   memcpy(choice->row.serial, issued->serial, sizeof choice->row.serial);
   choice->row.serial_size = issued->serial_size;
   choice->result = pki_revoked_add(choice->store, &choice->row, choice->error);
@@ -72,7 +88,7 @@ static int serial_in_force(struct pki *pki, size_t index, uint8_t out[20], uint8
 static int choose(struct pki *pki, uint32_t id, struct choice *choice)
 {
   char name[PKI_DEVICE_NAME];
-  if (pki_registry_certificates(pki->registry, id, revoke_one, choice, choice->error) != 0 ||
+  if (pki_registry_each_chain(pki->registry, id, revoke_one, choice, choice->error) != 0 ||
       choice->result < 0)
     return -1;
   if (choice->matching == 0)
@@ -82,15 +98,15 @@ static int choose(struct pki *pki, uint32_t id, struct choice *choice)
                      pki_device_text(pki, id, name));
   if (choice->matching > choice->foreign) return 0;
   return error_set(choice->error, EXIT_CODE_USAGE,
-                   "device %s has an imported certificate: have its issuer revoke it, and give "
-                   "the broker their CRL",
+                   "device %s has an imported certificate whose issuer's key is not here: have its "
+                   "issuer revoke it, and give the broker their CRL",
                    pki_device_text(pki, id, name));
 }
 
 int pki_check_revocable(struct pki *pki, size_t index, struct error *error)
 {
   assert(index < pki->device_count);
-  struct choice choice = {.only_asked = true, .error = error};
+  struct choice choice = {.pki = pki, .only_asked = true, .error = error};
   return choose(pki, pki->devices[index].id, &choice);
 }
 
@@ -101,6 +117,7 @@ int pki_revoke_device(struct pki *pki, size_t index, bool all, enum pki_reason r
   uint32_t id = pki->devices[index].id;
   struct choice choice = {
       .row = {.reason = reason, .when = pki_now(), .of_device = true, .device = id},
+      .pki = pki,
       .store = store_of(pki),
       .error = error};
   if (!all && serial_in_force(pki, index, choice.serial, &choice.serial_size, error) != 0)
@@ -114,9 +131,10 @@ int pki_revoke_device(struct pki *pki, size_t index, bool all, enum pki_reason r
 static int broker_row(struct pki *pki, const char *root, struct pki_revoked *row,
                       struct error *error)
 {
-  if (pki_find_issuer(pki, root, error) == NULL) return -1;
+  const struct pki_hierarchy *issuer = pki_find_issuer(pki, root, error);
+  if (issuer == NULL) return -1;
   int found = pki_revoked_last_broker(store_of(pki), root, row->serial, &row->serial_size, error);
-  snprintf(row->authority, sizeof row->authority, "%s-brokers", root);
+  pki_authority_name(issuer, root, PKI_CRL_BROKERS, row->authority);
   if (found != 0) return found < 0 ? -1 : 0;
   return error_set(error, EXIT_CODE_USAGE,
                    "no broker certificate was made under root '%s' yet: there is none to revoke",
@@ -134,7 +152,7 @@ int pki_revoke_broker(struct pki *pki, const char *root, enum pki_reason reason,
 static int intermediate_row(struct pki *pki, const char *root, enum pki_crl_issuer which,
                             struct pki_revoked *row, struct error *error)
 {
-  const struct pki_hierarchy *found = pki_find_issuer(pki, root, error);
+  const struct pki_hierarchy *found = pki_find_root_key(pki, root, error);
   if (found == NULL) return -1;
   if (which == PKI_CRL_ROOT)
     return error_set(
@@ -190,9 +208,7 @@ int pki_each_revoked(struct pki *pki, void (*each)(void *ctx, const struct pki_r
   return pki_revoked_each(store_of(pki), NULL, each, ctx, error);
 }
 
-/* The part's row, from the file that was given to the broker. */
-static int part_row(const struct pki_chain *chain, enum pki_part part, const char *path,
-                    struct pki_revoked *row, struct error *error)
+static int check_part(const struct pki_chain *chain, enum pki_part part, struct error *error)
 {
   if (part == PKI_PART_CROSS && chain->cross[0] == '\0')
     return error_set(error, EXIT_CODE_USAGE,
@@ -201,6 +217,28 @@ static int part_row(const struct pki_chain *chain, enum pki_part part, const cha
                      chain->root);
   if (part == PKI_PART_INTERMEDIATE && chain->omit_intermediate)
     return error_set(error, EXIT_CODE_USAGE, "the broker presents no intermediate to revoke");
+  return 0;
+}
+
+/* Whose list names that part; -1 where its key is not here. */
+static int name_part(const struct pki *pki, const struct pki_chain *chain, enum pki_part part,
+                     struct pki_revoked *row, struct error *error)
+{
+  bool leaf = part == PKI_PART_LEAF;
+  const char *root = part == PKI_PART_CROSS ? chain->cross : chain->root;
+  const struct pki_hierarchy *issuer =
+      leaf ? pki_find_issuer(pki, root, error) : pki_find_root_key(pki, root, error);
+  if (issuer == NULL) return -1;
+  pki_authority_name(issuer, root, leaf ? PKI_CRL_BROKERS : PKI_CRL_ROOT, row->authority);
+  return 0;
+}
+
+/* The part's row, from the file that was given to the broker. */
+static int part_row(const struct pki *pki, const struct pki_chain *chain, enum pki_part part,
+                    const char *path, struct pki_revoked *row, struct error *error)
+{
+  if (check_part(chain, part, error) != 0 || name_part(pki, chain, part, row, error) != 0)
+    return -1;
   STACK_OF(X509) *sent = pki_cert_read_all(path, 3, error);
   if (sent == NULL) return -1;
   int last = sk_X509_num(sent) - 1, at = part == PKI_PART_LEAF           ? 0
@@ -211,9 +249,6 @@ static int part_row(const struct pki_chain *chain, enum pki_part part, const cha
                    : take_asn1_serial(X509_get0_serialNumber(sk_X509_value(sent, at)), row->serial,
                                       &row->serial_size, error);
   sk_X509_pop_free(sent, X509_free);
-  snprintf(row->authority, sizeof row->authority, "%s%s",
-           part == PKI_PART_CROSS ? chain->cross : chain->root,
-           part == PKI_PART_LEAF ? "-brokers" : "");
   return result;
 }
 
@@ -223,7 +258,7 @@ int pki_revoke_part(struct pki *pki, const struct pki_chain *chain, enum pki_par
   struct pki_revoked row = {.reason = part == PKI_PART_LEAF ? PKI_REASON_KEY_COMPROMISE
                                                             : PKI_REASON_CA_COMPROMISE,
                             .when = pki_now()};
-  if (part_row(chain, part, path, &row, error) != 0) return -1;
+  if (part_row(pki, chain, part, path, &row, error) != 0) return -1;
   return pki_revoked_add(store_of(pki), &row, error) < 0 ? -1 : 0;
 }
 
@@ -231,6 +266,6 @@ int pki_unrevoke_part(struct pki *pki, const struct pki_chain *chain, enum pki_p
                       const char *path, struct error *error)
 {
   struct pki_revoked row = {0};
-  if (part_row(chain, part, path, &row, error) != 0) return -1;
+  if (part_row(pki, chain, part, path, &row, error) != 0) return -1;
   return pki_revoked_drop(store_of(pki), &row, error) < 0 ? -1 : 0;
 }

@@ -114,6 +114,20 @@ int pki_authority_make(const char *folder, const char *name, const char *subject
   return make_authority(folder, &plan, out, error);
 }
 
+/* Under a root that has a key. */
+static int make_intermediates(const char *folder, const char *root, struct pki_hierarchy *out,
+                              struct error *error)
+{
+  char subject[64];
+  struct plan plan = {root, "-brokers", subject, PKI_CERT_ISSUING, &out->root, ISSUING_YEARS};
+  snprintf(subject, sizeof subject, COMMON_NAME_OF "%s brokers", root);
+  if (make_authority(folder, &plan, &out->brokers, error) != 0) return -1;
+
+  plan.ending = "-devices";
+  snprintf(subject, sizeof subject, COMMON_NAME_OF "%s devices", root);
+  return make_authority(folder, &plan, &out->devices, error);
+}
+
 static int make_hierarchy(const char *folder, const char *root, struct pki_hierarchy *out,
                           struct error *error)
 {
@@ -121,14 +135,7 @@ static int make_hierarchy(const char *folder, const char *root, struct pki_hiera
   struct plan plan = {root, "", subject, PKI_CERT_CA, NULL, ROOT_YEARS};
   snprintf(subject, sizeof subject, COMMON_NAME_OF "root %s", root);
   if (make_authority(folder, &plan, &out->root, error) != 0) return -1;
-
-  plan = (struct plan){root, "-brokers", subject, PKI_CERT_ISSUING, &out->root, ISSUING_YEARS};
-  snprintf(subject, sizeof subject, COMMON_NAME_OF "%s brokers", root);
-  if (make_authority(folder, &plan, &out->brokers, error) != 0) return -1;
-
-  plan.ending = "-devices";
-  snprintf(subject, sizeof subject, COMMON_NAME_OF "%s devices", root);
-  return make_authority(folder, &plan, &out->devices, error);
+  return make_intermediates(folder, root, out, error);
 }
 
 /* The subject's name and key under another issuer: chains that end at the subject can go on to the
@@ -142,6 +149,7 @@ static int write_cross(const char *path, const struct pki_authority *subject,
                        sizeof common_name);
   struct pki_cert_spec spec = {.kind = PKI_CERT_CA,
                                .subject = common_name,
+                               .like = subject->certificate,
                                .key = subject->key != NULL ? subject->key
                                                            : X509_get0_pubkey(subject->certificate),
                                .issuer = issuer,
@@ -159,7 +167,7 @@ static int make_crosses(const char *folder, const struct pki_roots *roots,
   for (size_t s = 0; s < roots->count; s++) {
     for (size_t i = 0; i < roots->count; i++) {
       char path[FILES_PATH_MAX], name[3 * PKI_NAME_MAX];
-      if (s == i) continue;
+      if (s == i || made[i].root.key == NULL) continue;
       snprintf(name, sizeof name, "%s-by-%s", roots->name[s], roots->name[i]);
       if (ca_path(path, folder, name, ".crt", error) != 0) return -1;
       if (write_cross(path, &made[s].root, &made[i].root, pki_now() - PKI_DAY_S,
@@ -193,44 +201,46 @@ int pki_cross_make_expired(const struct pki *pki, const char *subject, const cha
 {
   char path[FILES_PATH_MAX];
   const struct pki_hierarchy *of = pki_find_root(pki, subject, error),
-                             *by = pki_find_issuer(pki, issuer, error);
+                             *by = pki_find_root_key(pki, issuer, error);
   if (of == NULL || by == NULL || pki_cross_path(pki, subject, issuer, true, path, error) != 0)
     return -1;
   return write_cross(path, &of->root, &by->root, pki_now() - 2 * PKI_YEAR_S, pki_now() - PKI_DAY_S,
                      error);
 }
 
-static void release_all(X509 **roots, size_t count)
+void pki_roots_release(struct pki_hierarchy *read, size_t count)
 {
-  for (size_t i = 0; i < count; i++) X509_free(roots[i]);
+  for (size_t i = 0; i < count; i++) unload(&read[i]);
 }
 
 /* The same anchor twice is no second anchor: devices count them before they take a bundle. A root
  * that was issued anew for its key is lost with that key as the one before. */
-static int check_twin_roots(const struct pki_foreign *foreign, X509 *const *roots, size_t at,
-                            struct error *error)
+static int check_twin_roots(const struct pki_foreign *foreign, const struct pki_hierarchy *read,
+                            size_t at, struct error *error)
 {
+  X509 *last = read[at].root.certificate;
   for (size_t i = 0; i < at; i++)
-    if (EVP_PKEY_eq(X509_get0_pubkey(roots[i]), X509_get0_pubkey(roots[at])) == 1)
+    if (EVP_PKEY_eq(X509_get0_pubkey(read[i].root.certificate), X509_get0_pubkey(last)) == 1)
       return error_set(error, EXIT_CODE_USAGE,
                        "the roots '%s' (%s) and '%s' (%s) are %s: both anchors are one key, and a "
                        "device wants two; name another file",
                        foreign[i].name, foreign[i].path, foreign[at].name, foreign[at].path,
-                       X509_cmp(roots[i], roots[at]) == 0 ? "the same certificate"
-                                                          : "certificates of one key");
+                       X509_cmp(read[i].root.certificate, last) == 0 ? "the same certificate"
+                                                                     : "certificates of one key");
   return 0;
 }
 
 /* libcrypto looks for an issuer by its name, and by the key's identifier where there is one. */
-static void look_at_names(const struct pki_foreign *foreign, X509 *const *roots, size_t at,
-                          void (*warn)(void *, const char *), void *ctx)
+static void look_at_names(const struct pki_foreign *foreign, const struct pki_hierarchy *read,
+                          size_t at, void (*warn)(void *, const char *), void *ctx)
 {
   char sentence[2 * FILES_PATH_MAX + 500];
+  X509 *last = read[at].root.certificate;
   for (size_t i = 0; warn != NULL && i < at; i++) {
+    X509 *one = read[i].root.certificate;
     bool told_apart =
-        X509_get0_subject_key_id(roots[i]) != NULL && X509_get0_subject_key_id(roots[at]) != NULL;
-    if (told_apart ||
-        X509_NAME_cmp(X509_get_subject_name(roots[i]), X509_get_subject_name(roots[at])) != 0)
+        X509_get0_subject_key_id(one) != NULL && X509_get0_subject_key_id(last) != NULL;
+    if (told_apart || X509_NAME_cmp(X509_get_subject_name(one), X509_get_subject_name(last)) != 0)
       continue;
     snprintf(
         sentence, sizeof sentence,
@@ -258,34 +268,66 @@ static X509 *read_root(const char *path, struct error *error)
   return root;
 }
 
-int pki_roots_read(const struct pki_foreign *foreign, size_t count, X509 **roots,
+static int read_foreign(const struct pki_foreign *foreign, struct pki_hierarchy *out,
+                        void (*warn)(void *ctx, const char *sentence), void *ctx,
+                        struct error *error)
+{
+  out->root.certificate = read_root(foreign->path, error);
+  if (out->root.certificate == NULL) return error_wrap(error, "root '%s'", foreign->name);
+  if (pki_vet_root(out->root.certificate, foreign->name, foreign->path, warn, ctx, error) != 0)
+    return -1;
+  return foreign->key_path == NULL ? 0 : pki_ca_key_read(foreign, out, error);
+}
+
+int pki_roots_read(const struct pki_foreign *foreign, size_t count, struct pki_hierarchy *read,
                    void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error)
 {
   int result = pki_vet_begin(error);
   if (result != 0) return -1;
   for (size_t i = 0; i < count && result == 0; i++) {
-    roots[i] = read_root(foreign[i].path, error);
-    result = roots[i] == NULL
-                 ? error_wrap(error, "root '%s'", foreign[i].name)
-                 : pki_vet_root(roots[i], foreign[i].name, foreign[i].path, warn, ctx, error);
-    if (result == 0) result = check_twin_roots(foreign, roots, i, error);
-    if (result == 0) look_at_names(foreign, roots, i, warn, ctx);
+    result = read_foreign(&foreign[i], &read[i], warn, ctx, error);
+    if (result == 0) result = check_twin_roots(foreign, read, i, error);
+    if (result == 0) look_at_names(foreign, read, i, warn, ctx);
   }
   pki_vet_end();
-  if (result != 0) release_all(roots, count);
+  if (result != 0) pki_roots_release(read, count);
   return result;
 }
 
-int pki_roots_adopt(const char *folder, const struct pki_foreign *foreign, X509 **roots,
-                    size_t count, struct error *error)
+static int write_authority(const char *folder, const char *root, const char *ending,
+                           const struct pki_authority *authority, struct error *error)
 {
+  char path[FILES_PATH_MAX], name[48];
+  snprintf(name, sizeof name, "%s.crt", ending);
+  if (ca_path(path, folder, root, name, error) != 0 ||
+      pki_cert_write(path, &authority->certificate, 1, error) != 0)
+    return -1;
+  if (authority->key == NULL) return 0;
+  snprintf(name, sizeof name, "%s.key", ending);
+  if (ca_path(path, folder, root, name, error) != 0) return -1;
+  return pki_key_write_new(path, authority->key, error);
+}
+
+static int adopt_root(const char *folder, const char *name, struct pki_hierarchy *root,
+                      struct error *error)
+{
+  if (write_authority(folder, name, "", &root->root, error) != 0) return -1;
+  if (root->root.key != NULL) return make_intermediates(folder, name, root, error);
+  if (root->devices.key == NULL) return 0;
+  return write_authority(folder, name, "-devices", &root->devices, error);
+}
+
+int pki_roots_adopt(const char *folder, const struct pki_foreign *foreign,
+                    struct pki_hierarchy *read, size_t count, struct error *error)
+{
+  struct pki_roots roots = {.count = count};
   int result = 0;
   for (size_t i = 0; i < count && result == 0; i++) {
-    char path[FILES_PATH_MAX];
-    result = ca_path(path, folder, foreign[i].name, ".crt", error);
-    if (result == 0) result = pki_cert_write(path, &roots[i], 1, error);
+    memcpy(roots.name[i], foreign[i].name, PKI_NAME_MAX);
+    result = adopt_root(folder, foreign[i].name, &read[i], error);
   }
-  release_all(roots, count);
+  if (result == 0) result = make_crosses(folder, &roots, read, error);
+  pki_roots_release(read, count);
   return result;
 }
 
@@ -310,6 +352,24 @@ static int load_authority(const char *folder, const char *root, const char *endi
                    key, certificate);
 }
 
+/* Of an imported root there are none, or the one that its owner gave, which is both. */
+static int load_intermediates(const char *folder, const char *root, struct pki_hierarchy *out,
+                              struct error *error)
+{
+  char path[FILES_PATH_MAX];
+  if (ca_path(path, folder, root, "-devices.crt", error) != 0) return -1;
+  if (out->root.key == NULL && !exists(path)) return 0;
+  if (load_authority(folder, root, "-devices", &out->devices, error) != 0 ||
+      ca_path(path, folder, root, "-brokers.crt", error) != 0)
+    return -1;
+  if (out->root.key != NULL || exists(path))
+    return load_authority(folder, root, "-brokers", &out->brokers, error);
+  out->brokers = out->devices;
+  X509_up_ref(out->brokers.certificate);
+  if (out->brokers.key != NULL) EVP_PKEY_up_ref(out->brokers.key);
+  return 0;
+}
+
 int pki_roots_load(struct pki *pki, struct error *error)
 {
   char path[FILES_PATH_MAX];
@@ -321,10 +381,9 @@ int pki_roots_load(struct pki *pki, struct error *error)
   for (size_t i = 0; i < pki->roots.count; i++) {
     struct pki_hierarchy *hierarchy = &pki->hierarchy[i];
     const char *name = pki->roots.name[i];
-    if (load_authority(pki->folder, name, "", &hierarchy->root, error) != 0) return -1;
-    if (hierarchy->root.key == NULL) continue;
-    if (load_authority(pki->folder, name, "-brokers", &hierarchy->brokers, error) != 0) return -1;
-    if (load_authority(pki->folder, name, "-devices", &hierarchy->devices, error) != 0) return -1;
+    if (load_authority(pki->folder, name, "", &hierarchy->root, error) != 0 ||
+        load_intermediates(pki->folder, name, hierarchy, error) != 0)
+      return -1;
   }
   return 0;
 }
@@ -353,12 +412,24 @@ const struct pki_hierarchy *pki_find_issuer(const struct pki *pki, const char *n
                                             struct error *error)
 {
   const struct pki_hierarchy *found = pki_find_root(pki, name, error);
-  if (found == NULL ||
-      (found->root.key != NULL && found->devices.key != NULL && found->brokers.key != NULL))
-    return found;
+  if (found == NULL || (found->devices.key != NULL && found->brokers.key != NULL)) return found;
   error_set(error, EXIT_CODE_USAGE,
             "nothing can be issued under root '%s': the fleet folder holds its certificate but not "
-            "its keys; use a root that was made here, or let its owner issue the certificate",
+            "its keys; use a root that was made here or whose key was imported (pki import "
+            "--ca-keys), or let its owner issue the certificate",
+            name);
+  return NULL;
+}
+
+const struct pki_hierarchy *pki_find_root_key(const struct pki *pki, const char *name,
+                                              struct error *error)
+{
+  const struct pki_hierarchy *found = pki_find_issuer(pki, name, error);
+  if (found == NULL || found->root.key != NULL) return found;
+  error_set(error, EXIT_CODE_USAGE,
+            "root '%s' itself can sign nothing here (cross-certificates, the revocation of its "
+            "intermediates): the fleet folder holds the key of an intermediate under it; import "
+            "the root's own (pki import --ca-keys)",
             name);
   return NULL;
 }

@@ -26,12 +26,18 @@ static bool leads_to(STACK_OF(X509) * sent, X509 *root)
   return good;
 }
 
-uint16_t pki_chain_roots(const struct pki *pki, const uint8_t *chain, size_t size)
+uint16_t pki_roots_above(const struct pki *pki, STACK_OF(X509) * sent)
 {
   uint16_t roots = 0;
-  STACK_OF(X509) *sent = pki_decode_chain(chain, size);
-  for (size_t r = 0; sent != NULL && r < pki->roots.count; r++)
+  for (size_t r = 0; r < pki->roots.count; r++)
     if (leads_to(sent, pki->hierarchy[r].root.certificate)) roots |= (uint16_t) (1u << r);
+  return roots;
+}
+
+uint16_t pki_chain_roots(const struct pki *pki, const uint8_t *chain, size_t size)
+{
+  STACK_OF(X509) *sent = pki_decode_chain(chain, size);
+  uint16_t roots = sent == NULL ? 0 : pki_roots_above(pki, sent);
   sk_X509_pop_free(sent, X509_free);
   ERR_clear_error();
   return roots;

@@ -146,6 +146,15 @@ int pki_vet_root(X509 *root, const char *name, const char *path,
   return 0;
 }
 
+int pki_vet_issuer(X509 *issuer, const char *path, struct error *error)
+{
+  char why[400];
+  if (is_loaded(issuer)) return 0;
+  explain(issuer, why, sizeof why);
+  return error_set(error, EXIT_CODE_USAGE, "%s: no device can load the CA's certificate: %s", path,
+                   why);
+}
+
 /* --- Chains ----------------------------------------------------------------------------------- */
 
 static int refuse_certificate(const char *path, STACK_OF(X509) * chain, int which, const char *why,

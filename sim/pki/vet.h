@@ -19,6 +19,9 @@ void pki_vet_end(void);
 int pki_vet_root(X509 *root, const char *name, const char *path,
                  void (*warn)(void *ctx, const char *sentence), void *ctx, struct error *error);
 
+/* The same of an intermediate whose certificate devices are to load behind their own. */
+int pki_vet_issuer(X509 *issuer, const char *path, struct error *error);
+
 /* USAGE when the device could not load its chain (leaf first, of which `newcomer` has the encoding)
  * for its key; or, where it goes by its id, when that is not the leaf's only CN. */
 int pki_vet_chain(const struct pki_newcomer *newcomer, STACK_OF(X509) * chain, const char *path,

@@ -12,11 +12,13 @@
 static int check_step_roots(struct stage *stage, const struct scenario_step *step)
 {
   if (!step->kind->issues || pki_can_issue(stage->pki, step->root)) return 0;
-  return error_set(&stage->error, EXIT_CODE_USAGE,
-                   "%s:%d:%d: '%s' needs a certificate under root '%s', and %s does not hold that "
-                   "root's key: leave the step out, or use a root that 'fleetsim pki make' made",
-                   stage->scenario->file, step->line, step->column, scenario_step_name(step),
-                   step->root, stage->options->fleet);
+  return error_set(
+      &stage->error, EXIT_CODE_USAGE,
+      "%s:%d:%d: '%s' needs a certificate under root '%s', and %s does not hold that "
+      "root's key: import the fleet with it (pki import --ca-keys), leave the step out, or use a "
+      "root that 'fleetsim pki make' made",
+      stage->scenario->file, step->line, step->column, scenario_step_name(step), step->root,
+      stage->options->fleet);
 }
 
 int run_check_roots(struct stage *stage)

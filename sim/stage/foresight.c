@@ -8,16 +8,33 @@
 
 #define WAY_OUT "publish it with 'publish-crl: {file: PATH}'"
 
+/* Of those who come with what they were imported with. */
+static int check_listed(struct stage *stage, const struct scenario_step *step,
+                        const struct stage_foresight *then)
+{
+  struct pki_roots roots = stage_crl_roots(stage, &then->trusted);
+  if (pki_check_listed(stage->pki, &roots, stage->scenario->devices, &stage->error) == 0) return 0;
+  const struct error why = stage->error;
+  if (why.code != EXIT_CODE_USAGE) return -1;
+  return error_set(&stage->error, EXIT_CODE_USAGE,
+                   "%s:%d:%d: '%s': %s: import the fleet with that CA's key, too (--ca-keys), put "
+                   "a 'reissue' before this step, or have its owner make the list and " WAY_OUT,
+                   stage->scenario->file, step->line, step->column, scenario_step_name(step),
+                   why.text);
+}
+
 int stage_foresee_list(struct stage *stage, const struct scenario_step *step,
                        const struct stage_foresight *then)
 {
   const char *root = stage_lacks_crl_key(stage, &then->trusted);
-  if (root == NULL) return 0;
-  return error_set(&stage->error, EXIT_CODE_USAGE,
-                   "%s:%d:%d: '%s' makes a CRL of root '%s', and %s does not hold that root's key: "
-                   "have whoever holds it make the list, and " WAY_OUT,
-                   stage->scenario->file, step->line, step->column, scenario_step_name(step), root,
-                   stage->options->fleet != NULL ? stage->options->fleet : "the fleet folder");
+  if (root == NULL && then->reissued) return 0;
+  if (root == NULL) return check_listed(stage, step, then);
+  return error_set(
+      &stage->error, EXIT_CODE_USAGE,
+      "%s:%d:%d: '%s' makes a CRL of root '%s', and %s does not hold that root's key: "
+      "import the fleet with it (--ca-keys), or have whoever holds it make the list and " WAY_OUT,
+      stage->scenario->file, step->line, step->column, scenario_step_name(step), root,
+      stage->options->fleet != NULL ? stage->options->fleet : "the fleet folder");
 }
 
 /* Whom a share will meet is not known yet: then one device that can be revoked is enough. */

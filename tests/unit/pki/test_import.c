@@ -1,5 +1,7 @@
 #define _GNU_SOURCE
+#include "device/identity.h"
 #include "fixture.h"
+#include "pki/crl.h"
 
 /* Two folders: `f` holds the fleet that exists already, at(f, "../new") the one that is made from
    its files. */
@@ -19,7 +21,8 @@ static void export_device(struct fixture *f, size_t index, const char *name)
 static struct pki *foreign_fleet(struct fixture *f)
 {
   struct pki *fresh = NULL;
-  struct pki_foreign foreign[] = {{"old", at(f, "ca/A.crt")}, {"new", at(f, "ca/B.crt")}};
+  struct pki_foreign foreign[] = {{.name = "old", .path = at(f, "ca/A.crt")},
+                                  {.name = "new", .path = at(f, "ca/B.crt")}};
   EXPECT_OK(pki_create_foreign(at(f, "../new"), foreign, 2, &fresh, NULL, NULL, &error));
   return fresh;
 }
@@ -162,11 +165,11 @@ static void refuses_anchors_that_no_device_could_use(void **state)
 {
   struct staging *s = *state;
   struct pki *third = NULL;
-  struct pki_foreign intermediate[] = {{"old", at(s->f, "ca/A-brokers.crt")}};
+  struct pki_foreign intermediate[] = {{.name = "old", .path = at(s->f, "ca/A-brokers.crt")}};
   EXPECT_REFUSAL(
       pki_create_foreign(at(s->f, "../third"), intermediate, 1, &third, NULL, NULL, &error),
       EXIT_CODE_USAGE, "it is not self-signed");
-  struct pki_foreign leaf[] = {{"old", at(s->f, "operator.crt")}};
+  struct pki_foreign leaf[] = {{.name = "old", .path = at(s->f, "operator.crt")}};
   EXPECT_REFUSAL(pki_create_foreign(at(s->f, "../fourth"), leaf, 1, &third, NULL, NULL, &error),
                  EXIT_CODE_USAGE, "it is no CA certificate");
 }
@@ -181,6 +184,167 @@ static void opens_an_imported_fleet_again(void **state)
   assert_int_equal(pki_device_count(s->fresh), 2);
 }
 
+/* --- Keys that the roots' owner gives ---------------------------------------------------------- */
+
+/* `name` receives what the files hold, one after the other. */
+static void join_files(struct fixture *f, const char *name, const char *first, const char *second)
+{
+  const char *const parts[] = {first, second};
+  uint8_t all[8192];
+  size_t size = 0;
+  for (size_t i = 0; i < 2; i++) {
+    uint8_t *part = NULL;
+    size_t part_size = 0;
+    if (parts[i] == NULL) continue;
+    EXPECT_OK(files_read(at(f, parts[i]), sizeof all / 2, &part, &part_size, &error));
+    memcpy(all + size, part, part_size);
+    size += part_size;
+    free(part);
+  }
+  EXPECT_OK(files_write(at(f, name), all, size, 0600, &error));
+}
+
+/* "old" with the key in `key`, "new" with none; device 1 of the other folder is in it. */
+static int adopt_with(struct staging *s, const char *key)
+{
+  struct pki_import how = {.trusted = names("old", "new", NULL)};
+  struct pki_foreign foreign[] = {
+      {.name = "old", .path = at(s->f, "ca/A.crt"), .key_path = at(s->f, key)},
+      {.name = "new", .path = at(s->f, "ca/B.crt")}};
+  pki_close(s->fresh);
+  s->fresh = NULL;
+  write_text(beside(s->f, "fleet.csv"), "id,key,certificate\nSN-7,one.pem,one.crt\n");
+  if (pki_create_foreign(beside(s->f, "keyed"), foreign, 2, &s->fresh, NULL, NULL, &error) != 0)
+    return -1;
+  EXPECT_OK(pki_import_devices(s->fresh, beside(s->f, "fleet.csv"), &how, NULL, NULL, &error));
+  return 0;
+}
+
+/* As the device takes what comes for it over MQTT. */
+static enum device_update put_in_force(struct pki *pki, const uint8_t *chain, size_t size)
+{
+  struct device_host host = pki_nvm_host(pki_device_page(pki, 0));
+  struct device_nvm_identity identity;
+  assert_int_equal(device_nvm_read_identity(&host, &identity), 0);
+  lend_time_and_entropy();
+  enum device_update verdict = device_identity_update(&host, &identity, chain, size);
+  device_platform_leave();
+  return verdict;
+}
+
+/* What a rotation takes: a broker's chain, a device's, and who is revoked. */
+static void expect_issuer(struct staging *s)
+{
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX], fingerprint[32];
+  size_t size = 0, newly = 0;
+  bool listed[1] = {false};
+  struct pki_roots old = names("old", NULL, NULL);
+  struct pki_crl_times times = {pki_now(), pki_now() + 1000};
+  struct pki_chain broker = {.root = "old", .host = "localhost"};
+  EXPECT_OK(pki_write_broker_chain(s->fresh, &broker, at(s->f, "../x"), at(s->f, "../y"),
+                                   fingerprint, &error));
+  expect_verdict(verdict_of_files(s->f, at(s->f, "../x"), "A", X509_PURPOSE_SSL_SERVER), X509_V_OK);
+  EXPECT_OK(pki_reissue(s->fresh, 0, "old", chain, sizeof chain, &size, &error));
+  assert_int_equal(pki_chain_roots(s->fresh, chain, size), 1);
+  assert_int_equal(put_in_force(s->fresh, chain, size), DEVICE_UPDATE_COMMITTED);
+  EXPECT_OK(pki_write_device(s->fresh, 0, at(s->f, "../x"), at(s->f, "../y"), &error));
+  expect_verdict(verdict_of_files(s->f, at(s->f, "../x"), "A", X509_PURPOSE_SSL_CLIENT), X509_V_OK);
+  EXPECT_OK(pki_revoke_device(s->fresh, 0, false, PKI_REASON_SUPERSEDED, &newly, &error));
+  assert_int_equal(newly, 1);
+  EXPECT_OK(pki_write_crls(s->fresh, &old, &times, 0, at(s->f, "../crl"), &error));
+  EXPECT_OK(pki_crls_name(s->fresh, at(s->f, "../crl"), listed, 1, &error));
+  assert_true(listed[0]);
+}
+
+static void issues_under_a_root_whose_key_is_given(void **state)
+{
+  struct staging *s = *state;
+  EXPECT_OK(adopt_with(s, "ca/A.key"));
+  assert_int_equal(mode_of(at(s->f, "../keyed/ca/old.key")), 0600);
+  expect_issuer(s);
+  assert_false(pki_can_issue(s->fresh, "new"));
+}
+
+static void crosses_an_imported_root_under_its_own_name(void **state)
+{
+  struct staging *s = *state;
+  EXPECT_OK(adopt_with(s, "ca/A.key"));
+  X509 *cross = pki_cert_read(at(s->f, "../keyed/ca/new-by-old.crt"), &error),
+       *root = pki_cert_read(at(s->f, "ca/B.crt"), &error);
+  assert_non_null(cross);
+  assert_int_equal(X509_NAME_cmp(X509_get_subject_name(cross), X509_get_subject_name(root)), 0);
+  X509_free(cross);
+  X509_free(root);
+}
+
+static void issues_by_an_intermediate_whose_key_is_given(void **state)
+{
+  struct staging *s = *state;
+  struct pki_chain crossed = {.root = "old", .cross = "new", .host = "localhost"};
+  uint8_t fingerprint[32];
+  join_files(s->f, "../issuer.pem", "ca/A-devices.key", "ca/A-devices.crt");
+  EXPECT_OK(adopt_with(s, "../issuer.pem"));
+  assert_int_equal(mode_of(at(s->f, "../keyed/ca/old-devices.key")), 0600);
+  expect_issuer(s);
+  EXPECT_REFUSAL(pki_write_broker_chain(s->fresh, &crossed, at(s->f, "../x"), at(s->f, "../y"),
+                                        fingerprint, &error),
+                 EXIT_CODE_USAGE, "nothing can be issued under root 'new'");
+  EXPECT_REFUSAL(
+      pki_revoke_intermediate(s->fresh, "old", PKI_CRL_DEVICES, PKI_REASON_CA_COMPROMISE, &error),
+      EXIT_CODE_USAGE, "root 'old' itself can sign nothing here");
+}
+
+static void revokes_what_was_imported_where_its_issuer_is_here(void **state)
+{
+  struct staging *s = *state;
+  struct pki_roots old = names("old", NULL, NULL);
+  join_files(s->f, "../issuer.pem", "ca/A-devices.key", "ca/A-devices.crt");
+  EXPECT_OK(adopt_with(s, "../issuer.pem"));
+  EXPECT_OK(pki_check_revocable(s->fresh, 0, &error));
+  EXPECT_OK(pki_check_listed(s->fresh, &old, 1, &error));
+  pki_close(s->fresh);
+  s->fresh = NULL;
+  EXPECT_OK(pki_open(at(s->f, "../keyed"), &s->fresh, &error));
+  expect_issuer(s);
+}
+
+static void a_list_without_the_devices_own_issuer_is_told(void **state)
+{
+  struct staging *s = *state;
+  struct pki_roots old = names("old", NULL, NULL), new = names("new", NULL, NULL);
+  EXPECT_OK(adopt_with(s, "ca/A.key")); /* one.crt is of the other folder's A-devices */
+  EXPECT_REFUSAL(pki_check_revocable(s->fresh, 0, &error), EXIT_CODE_USAGE,
+                 "whose issuer's key is not here");
+  EXPECT_REFUSAL(pki_check_listed(s->fresh, &old, 1, &error), EXIT_CODE_USAGE,
+                 "device SN-7 is of the CA 'fleetsim A devices', whose key is not here");
+  EXPECT_OK(pki_check_listed(s->fresh, &new, 1, &error));
+}
+
+static void refuses_keys_that_cannot_issue(void **state)
+{
+  struct staging *s = *state;
+  join_files(s->f, "../stranger.pem", "ca/B-devices.key", "ca/B-devices.crt");
+  join_files(s->f, "../alone.pem", "ca/A-devices.key", NULL);
+  join_files(s->f, "../leaf.pem", "../one.pem", "../one.crt");
+  const struct {
+    const char *file, *sentence;
+  } cases[] = {
+      {"ca/B.key", "it is neither the root's own, nor that of a certificate in the same file"},
+      {"../alone.pem", "put the certificate of the intermediate that it belongs to"},
+      {"../stranger.pem", "is not one that the root itself issued"},
+      {"../leaf.pem", "is not one that the root itself issued"},
+      {"ca/A.crt", "holds no private key"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    error = (struct error){0};
+    if (adopt_with(s, cases[i].file) == 0) fail_msg("%s was taken", cases[i].file);
+    assert_int_equal(error.code, EXIT_CODE_USAGE);
+    if (strstr(error.text, cases[i].sentence) == NULL)
+      fail_msg("'%s' is not in '%s'", cases[i].sentence, error.text);
+    assert_int_equal(access(at(s->f, "../keyed"), F_OK), -1);
+  }
+}
+
 int main(void)
 {
 #define STAGED(test) cmocka_unit_test_setup_teardown(test, setup_staging, teardown_staging)
@@ -193,6 +357,12 @@ int main(void)
       STAGED(reset_of_an_imported_fleet_gives_back_its_own_certificates),
       STAGED(refuses_anchors_that_no_device_could_use),
       STAGED(opens_an_imported_fleet_again),
+      STAGED(issues_under_a_root_whose_key_is_given),
+      STAGED(crosses_an_imported_root_under_its_own_name),
+      STAGED(issues_by_an_intermediate_whose_key_is_given),
+      STAGED(revokes_what_was_imported_where_its_issuer_is_here),
+      STAGED(a_list_without_the_devices_own_issuer_is_told),
+      STAGED(refuses_keys_that_cannot_issue),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

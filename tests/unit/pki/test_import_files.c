@@ -162,7 +162,8 @@ static int setup_desk(void **state)
   device_platform_leave(); /* an import enters by itself */
   struct desk *d = calloc(1, sizeof *d);
   struct fixture *f = d->f = *state;
-  struct pki_foreign foreign[] = {{"A", at(f, "ca/A.crt")}, {"B", at(f, "ca/B.crt")}};
+  struct pki_foreign foreign[] = {{.name = "A", .path = at(f, "ca/A.crt")},
+                                  {.name = "B", .path = at(f, "ca/B.crt")}};
   EXPECT_OK(pki_create_foreign(at(f, "../new"), foreign, 2, &d->fresh, NULL, NULL, &error));
   EXPECT_OK(pki_write_device(f->pki, 0, beside(f, "one.crt"), beside(f, "one.key"), &error));
   EXPECT_OK(pki_write_device(f->pki, 1, beside(f, "two.crt"), beside(f, "two.key"), &error));
@@ -219,7 +220,8 @@ static void expect_device(struct desk *d, const char *list)
 
 static void forget(struct desk *d)
 {
-  struct pki_foreign foreign[] = {{"A", at(d->f, "ca/A.crt")}, {"B", at(d->f, "ca/B.crt")}};
+  struct pki_foreign foreign[] = {{.name = "A", .path = at(d->f, "ca/A.crt")},
+                                  {.name = "B", .path = at(d->f, "ca/B.crt")}};
   pki_discard(d->fresh);
   EXPECT_OK(pki_create_foreign(at(d->f, "../new"), foreign, 2, &d->fresh, NULL, NULL, &error));
 }

@@ -2,6 +2,7 @@
 #include "pki/names.h"
 
 #include "base/name.h"
+#include "device/identity.h"
 #include "fixture.h"
 
 /* --- What is a name --------------------------------------------------------------------------- */
@@ -110,7 +111,8 @@ static int setup_town(void **state)
   device_platform_leave(); /* an import enters by itself */
   struct town *t = calloc(1, sizeof *t);
   t->f = *state;
-  struct pki_foreign foreign[] = {{"A", at(t->f, "ca/A.crt")}, {"B", at(t->f, "ca/B.crt")}};
+  struct pki_foreign foreign[] = {{.name = "A", .path = at(t->f, "ca/A.crt")},
+                                  {.name = "B", .path = at(t->f, "ca/B.crt")}};
   EXPECT_OK(pki_create_foreign(at(t->f, "../new"), foreign, 2, &t->fresh, NULL, NULL, &error));
   *state = t;
   return 0;
@@ -270,13 +272,27 @@ static void a_list_without_names_needs_to_be_told_where_they_are(void **state)
                  EXIT_CODE_USAGE, "list.csv:1: the header names no column 'id'");
 }
 
-/* Over MQTT such a device would take a certificate for its id alone. */
-static void a_folder_that_issues_certificates_has_ids_only(void **state)
+/* A device takes over MQTT what says of it what its first certificate said, and nothing else. */
+static void a_new_certificate_names_the_device_as_the_first_did(void **state)
 {
   struct town *t = *state;
+  struct pki *pki = t->f->pki;
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX], other[DEVICE_NVM_CERTIFICATE_MAX];
+  size_t size = 0, other_size = 0, index = 0;
+  struct device_nvm_identity identity;
   mint(t, "1", "SN-1");
-  EXPECT_REFUSAL(import_into(t->f->pki, t, PKI_ID_FROM_CN, "certificate,key\n1.crt,1.key\n"),
-                 EXIT_CODE_USAGE, "'SN-1' is no device id of eight hex digits");
+  EXPECT_OK(import_into(pki, t, PKI_ID_FROM_CSV, "pump 7,1.key,1.crt\n"));
+  assert_int_equal(pki_find_name(pki, "pump 7", &index, &error), 1);
+  EXPECT_OK(pki_reissue(pki, index, "B", chain, sizeof chain, &size, &error));
+  EXPECT_OK(pki_reissue(pki, 0, "B", other, sizeof other, &other_size, &error));
+  struct device_host host = pki_nvm_host(pki_device_page(pki, index));
+  assert_int_equal(device_nvm_read_identity(&host, &identity), 0);
+  lend_time_and_entropy();
+  enum device_update of_another = device_identity_update(&host, &identity, other, other_size),
+                     own = device_identity_update(&host, &identity, chain, size);
+  device_platform_leave();
+  assert_int_equal(of_another, DEVICE_UPDATE_WRONG_KEY);
+  assert_int_equal(own, DEVICE_UPDATE_COMMITTED);
 }
 
 /* --- What else is known ----------------------------------------------------------------------- */
@@ -309,7 +325,7 @@ int main(void)
       IN_TOWN(an_id_whose_number_is_taken_is_a_name_still),
       IN_TOWN(a_name_is_given_once),
       IN_TOWN(a_list_without_names_needs_to_be_told_where_they_are),
-      IN_TOWN(a_folder_that_issues_certificates_has_ids_only),
+      IN_TOWN(a_new_certificate_names_the_device_as_the_first_did),
       IN_TOWN(columns_that_are_no_files_are_kept),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

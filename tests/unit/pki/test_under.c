@@ -120,7 +120,8 @@ static void a_reissued_device_is_under_the_new_root(void **state)
 static void somebody_to_probe_with_is_found_where_there_is_one(void **state)
 {
   struct fixture *f = *state;
-  struct pki_foreign foreign[] = {{"old", at(f, "ca/A.crt")}, {"new", at(f, "ca/B.crt")}};
+  struct pki_foreign foreign[] = {{.name = "old", .path = at(f, "ca/A.crt")},
+                                  {.name = "new", .path = at(f, "ca/B.crt")}};
   struct pki_roots trusted = names("old", "new", NULL);
   const char *certificate = at(f, "../probe.crt"), *key = at(f, "../probe.key");
   char folder[FILES_PATH_MAX];

@@ -119,7 +119,8 @@ static int adopt(struct fixture *f, const struct recipe *recipe)
               other =
                   make(&(struct recipe){.subject = "other", .extension = {CA_EXTENSIONS}}, NULL);
   struct pki *pki = NULL;
-  struct pki_foreign foreign[] = {{"A", beside(f, "root.pem")}, {"B", beside(f, "other.pem")}};
+  struct pki_foreign foreign[] = {{.name = "A", .path = beside(f, "root.pem")},
+                                  {.name = "B", .path = beside(f, "other.pem")}};
   EXPECT_OK(pki_cert_write(foreign[0].path, &root.certificate, 1, &error));
   EXPECT_OK(pki_cert_write(foreign[1].path, &other.certificate, 1, &error));
   drop(&root);
@@ -190,7 +191,8 @@ static void the_same_root_twice_is_no_second_anchor(void **state)
   struct fixture *f = *state;
   struct pki *pki = NULL;
   struct made root = make(&(struct recipe){.subject = "root", .extension = {CA_EXTENSIONS}}, NULL);
-  struct pki_foreign foreign[] = {{"A", beside(f, "a.pem")}, {"B", beside(f, "b.pem")}};
+  struct pki_foreign foreign[] = {{.name = "A", .path = beside(f, "a.pem")},
+                                  {.name = "B", .path = beside(f, "b.pem")}};
   EXPECT_OK(pki_cert_write(foreign[0].path, &root.certificate, 1, &error));
   EXPECT_OK(pki_cert_write(foreign[1].path, &root.certificate, 1, &error));
   drop(&root);
@@ -207,7 +209,8 @@ static void a_root_that_was_issued_anew_for_its_key_is_no_second_anchor(void **s
   };
   struct fixture *f = *state;
   struct made root = make(&(struct recipe){.subject = "root", .extension = {CA_EXTENSIONS}}, NULL);
-  struct pki_foreign foreign[] = {{"A", beside(f, "a.pem")}, {"B", beside(f, "b.pem")}};
+  struct pki_foreign foreign[] = {{.name = "A", .path = beside(f, "a.pem")},
+                                  {.name = "B", .path = beside(f, "b.pem")}};
   EXPECT_OK(pki_cert_write(foreign[0].path, &root.certificate, 1, &error));
   for (size_t i = 0; i < sizeof again / sizeof again[0]; i++) {
     struct pki *pki = NULL;
@@ -228,7 +231,8 @@ static void two_roots_of_one_name_without_identifiers_are_told(void **state)
   const struct recipe other = {.subject = "other root",
                                .extension = {{"basicConstraints", "critical,CA:TRUE"}}};
   struct fixture *f = *state;
-  struct pki_foreign foreign[] = {{"A", beside(f, "a.pem")}, {"B", beside(f, "b.pem")}};
+  struct pki_foreign foreign[] = {{.name = "A", .path = beside(f, "a.pem")},
+                                  {.name = "B", .path = beside(f, "b.pem")}};
   for (int same = 0; same < 2; same++) {
     struct pki *pki = NULL;
     char folder[FILES_PATH_MAX + 8];
@@ -290,7 +294,8 @@ static int setup_world(void **state)
   w->ca = make(&(struct recipe){.subject = "maker", .extension = {CA_EXTENSIONS}}, &w->root);
   struct made other =
       make(&(struct recipe){.subject = "other", .extension = {CA_EXTENSIONS}}, NULL);
-  struct pki_foreign foreign[] = {{"A", beside(w->f, "a.pem")}, {"B", beside(w->f, "b.pem")}};
+  struct pki_foreign foreign[] = {{.name = "A", .path = beside(w->f, "a.pem")},
+                                  {.name = "B", .path = beside(w->f, "b.pem")}};
   EXPECT_OK(pki_cert_write(foreign[0].path, &w->root.certificate, 1, &error));
   EXPECT_OK(pki_cert_write(foreign[1].path, &other.certificate, 1, &error));
   EXPECT_OK(pki_create_foreign(w->f->folder, foreign, 2, &w->pki, NULL, NULL, &error));
@@ -440,7 +445,8 @@ static void what_a_broker_will_refuse_is_taken_and_told(void **state)
     pki_close(w->pki);
     EXPECT_OK(files_make_folder(w->f->folder, 0700, &error));
     nftw(w->f->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    struct pki_foreign foreign[] = {{"A", beside(w->f, "a.pem")}, {"B", beside(w->f, "b.pem")}};
+    struct pki_foreign foreign[] = {{.name = "A", .path = beside(w->f, "a.pem")},
+                                    {.name = "B", .path = beside(w->f, "b.pem")}};
     EXPECT_OK(pki_create_foreign(w->f->folder, foreign, 2, &w->pki, NULL, NULL, &error));
   }
   drop(&strange);

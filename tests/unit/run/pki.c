@@ -92,6 +92,13 @@ int pki_commit(struct pki *pki, struct error *error)
   return 0;
 }
 
+int pki_check_listed(struct pki *pki, const struct pki_roots *roots, size_t count,
+                     struct error *error)
+{
+  (void) pki, (void) roots, (void) count, (void) error;
+  return 0;
+}
+
 static unsigned root_number(const struct pki *pki, const char *root)
 {
   unsigned r = 0;

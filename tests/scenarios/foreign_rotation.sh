@@ -1,0 +1,132 @@
+#!/bin/sh
+# The whole rotation of a fleet that openssl made, whose names are UUIDs, at a mosquitto of its owner's, by hooks: root B is
+# taught, proven and presented, the certificates are reissued under it, root A is dropped and a device is revoked. It is told
+# for each way in which certificates come: the owner gives the CAs' keys.
+# usage: foreign_rotation.sh PATH/TO/fleetsim
+set -u
+fleetsim=$1 tools=openssl
+. "$(dirname "$0")/lib/own_broker.sh"
+more_of_the_failure() {
+  tail -n 5 "$work/out/broker/hooks.log" 2>/dev/null | sed 's/^/     hooks | /'
+  tail -n 5 "$broker/log" 2>&1 | sed 's/^/     broker | /'
+}
+mkdir "$work/pki"
+cd "$work/pki" || exit 1
+
+# What the owner has -------------------------------------------------------------------------------------------------------
+quietly() { "$@" >"$work/said" 2>&1 || { name="$1 $2" complain "failed"; }; }
+new_key() { quietly openssl ecparam -name prime256v1 -genkey -noout -out "$1.key"; }
+root() { # NAME
+  new_key "$1"
+  quietly openssl req -x509 -new -key "$1.key" -days 900 -subj "/O=Example/CN=root $1" \
+    -addext keyUsage=critical,keyCertSign,cRLSign -out "$1.pem"
+}
+sign() { # FILE ISSUER EXTENSIONS, of FILE.csr; prints nothing
+  printf '%b\n' "$3" >extensions
+  quietly openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -CAcreateserial -extfile extensions -days 30 -out "$1.crt"
+}
+mint() { # FILE ISSUER SUBJECT EXTENSIONS
+  [ -e "$1.key" ] || new_key "$1"
+  quietly openssl req -new -key "$1.key" -subj "$3" -out "$1.csr"
+  sign "$1" "$2" "$4"
+}
+client='extendedKeyUsage=clientAuth\nkeyUsage=digitalSignature'
+server='subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature'
+ca='basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign'
+root a
+root b
+mint issuer b "/O=Example/CN=issuer of b" "$ca"
+cp issuer.crt issuer.pem
+mint main-a a /CN=localhost "$server"
+mint main-b issuer /CN=localhost "$server"
+echo certificate,key >devices.csv
+for i in 1 2 3 4 5 6; do
+  uuid=$(cat /proc/sys/kernel/random/uuid)
+  mint "d$i" a "/O=Example/CN=$uuid" "$client"
+  echo "d$i.crt,d$i.key" >>devices.csv
+  echo "$uuid" >>uuids
+done
+first=$(head -n 1 uuids) last=$(tail -n 1 uuids)
+roots=A=a.pem,B=b.pem
+import() { # more...
+  rm -rf "$fleet"
+  "$fleetsim" pki import "$fleet" --csv devices.csv --id-from cn --roots-pem "$roots" "$@"
+}
+
+# What the owner's broker does ---------------------------------------------------------------------------------------------
+cat >"$work/install" <<HOOK
+cp "\$FLEETSIM_CERT" "$broker/\$FLEETSIM_LISTENER.crt" || exit
+[ -z "\$FLEETSIM_KEY" ] || cp "\$FLEETSIM_KEY" "$broker/\$FLEETSIM_LISTENER.key"
+HOOK
+cat >"$work/restart" <<HOOK
+kill \$(cat "$broker/pid")
+while kill -0 \$(cat "$broker/pid") 2>/dev/null; do sleep 0.02; done
+mosquitto -d -c "$broker/conf" 2>/dev/null
+until [ -s "$broker/pid" ] && kill -0 \$(cat "$broker/pid"); do sleep 0.02; done
+HOOK
+deliver() { # what the broker has before the day: everything under root A, nobody revoked
+  quietly "$fleetsim" pki export "$fleet" --what client-ca --roots A --out "$work/clients.crt"
+  mv "$work/clients.crt" "$broker/clients.crt"
+  for listener in main prove; do
+    cp main-a.crt "$broker/$listener.crt"
+    cp main-a.key "$broker/$listener.key"
+  done
+  if [ -n "${port:-}" ]; then
+    again "$own" "crlfile $broker/crl.pem" "listener $((port + 1)) 127.0.0.1" "cafile $broker/clients.crt" \
+      "certfile $broker/prove.crt" "keyfile $broker/prove.key" "crlfile $broker/crl.pem" "$knows"
+  else
+    begin_broker_on_a_free_port
+  fi
+}
+
+# day NAME PROVE PRESENT REISSUE REVOKE: what the steps of those names have
+day() {
+  scenario "$1" <<YAML
+name: $1
+fleet: {devices: 6, telemetry: {every: 200ms, qos: 1}}
+pki: {roots: [A, B], trusted: [A, B], broker: A}
+broker:
+  url: mqtts://localhost:$port
+  prove-url: mqtts://localhost:$((port + 1))
+  hooks:
+    present: sh $work/install
+    trust-clients: cp "\$FLEETSIM_CLIENT_CA" $broker/clients.crt
+    reload: kill -HUP \$(cat $broker/pid)
+    restart: sh $work/restart
+    publish-crl: cp "\$FLEETSIM_CRL" $broker/crl.pem
+reconnect: {policy: fixed, base: 200ms}
+limits: {run: 2m}
+phases:
+  - {name: a working day, do: [connect: {rate: 100/s}], until: online == 100% within 10s}
+  - {name: let the broker trust devices under B, do: [trust-clients: {roots: [A, B]}], until: online == 100% within 10s}
+  - {name: teach the fleet root B, do: [push-trust: {roots: [B, A]}], until: trusting(B) == 100% within 10s}
+  - {name: prove B, do: [prove: {root: B$2}], until: proven(B) == 100% within 20s}
+  - {name: switch the broker to B, do: [present: {root: B$3}, reconnect: {within: 20s}], until: reconnected == 100% within 20s}
+  - name: reissue
+    do: [reissue: {root: B$4}, reconnect: {within: 20s}]
+    until: identified(B) == 100% within 20s
+    expect: [certificate.committed == 6]
+  - {name: drop A, do: [trust-clients: {roots: [B]}], until: online == 100% within 10s}
+  - {name: revoke one, do: [$5], until: revoked == 1}
+  - {name: all but that one come back, do: [reconnect: {within: 3s}], until: refused(refused_revoked) == 1 within 10s, expect: [online == 5]}
+expect: [broker.stale_leaf == 0, telemetry.lost == 0, revoke.accepts == 0]
+YAML
+}
+
+# The owner gives the keys of his CAs --------------------------------------------------------------------------------------
+cat issuer.key issuer.pem >issuer-b
+expect "a key that is another's" 2 "b.key cannot be a key of the root 'A': it is neither the root's own" \
+  import --ca-keys A=b.key
+expect "an issuer that the root does not know" 2 "issuer-b cannot be a key of the root 'A': the certificate in it is not one" \
+  import --ca-keys A=issuer-b
+expect "import with keys" 0 "6 devices, .*root A can issue.*root B can issue" import --ca-keys "A=a.key,B=issuer-b"
+deliver
+quietly "$fleetsim" pki crl "$fleet" --out "$broker/crl.pem"
+deliver
+keys=$(day keys '' '' '' "revoke: {ids: [$first]}")
+expect "the whole day by the CAs' keys" 0 "PASS.* 0 lost" run "$keys"
+name="the broker knows the devices by their names all the time"
+for uuid in $(cat uuids); do
+  grep -q "as $uuid .* u'$uuid'" "$broker/log" || complain "the broker has not seen $uuid"
+done
+end_of_cases
