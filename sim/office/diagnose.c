@@ -5,28 +5,26 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "net/blocking.h"
 #include "net/failure.h"
 #include "net/tls_alpn.h"
 #include "net/tls_failure.h"
 
-enum { CONNACK_SIZE = 4, KEEP_ALIVE_S = 20, PLAIN_MS = 1000, VERDICT_MS = 500 };
+enum { CONNACK_SIZE = 4, KEEP_ALIVE_S = 20, VERDICT_MS = 500 };
 
 struct look {
   const struct diagnose_question *question;
   uint64_t until_ms;
-  struct sockaddr_storage at; /* where it has connected */
-  socklen_t at_size;
+  struct blocking_place place; /* where it has connected */
   int fd;
   SSL_CTX *context;
   SSL *ssl;
@@ -35,83 +33,16 @@ struct look {
   char detail[200];
 };
 
-static uint64_t now_ms(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
-}
-
-/* Waits for the socket until the deadline. */
-static bool await(int fd, short events, uint64_t until_ms)
-{
-  for (;;) {
-    uint64_t now = now_ms();
-    struct pollfd ready = {.fd = fd, .events = events};
-    int n = poll(&ready, 1, now < until_ms ? (int) (until_ms - now) : 0);
-    if (n > 0) return true;
-    if (n == 0 || errno != EINTR) return false;
-  }
-}
-
 /* --- TCP -------------------------------------------------------------------------------------- */
-
-/* A connected socket, or -1 with errno. */
-static int dial_address(const struct sockaddr *at, socklen_t size, uint64_t until_ms)
-{
-  int fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return -1;
-  int error = connect(fd, at, size) == 0 ? 0 : errno;
-  if (error == EINPROGRESS) {
-    socklen_t length = sizeof error;
-    error = ETIMEDOUT;
-    if (await(fd, POLLOUT, until_ms) && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
-      error = errno;
-  }
-  if (error == 0) return fd;
-  close(fd);
-  errno = error;
-  return -1;
-}
 
 static enum device_failure connect_to(struct look *look)
 {
   const struct diagnose_question *q = look->question;
-  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found = NULL;
-  char service[8];
-  int error = EPERM;
-  snprintf(service, sizeof service, "%u", q->port);
-  int status = getaddrinfo(q->host, service, &hints, &found);
-  if (status != 0) {
-    snprintf(look->detail, sizeof look->detail, "%.120s: %s", q->host, gai_strerror(status));
-    return DEVICE_FAIL_NAME_NOT_FOUND;
-  }
-  for (const struct addrinfo *a = found; a != NULL && look->fd < 0; a = a->ai_next) {
-    if (!permit_address(q->permit, q->host, a->ai_addr)) continue;
-    look->fd = dial_address(a->ai_addr, a->ai_addrlen, look->until_ms);
-    error = errno;
-    memcpy(&look->at, a->ai_addr, a->ai_addrlen);
-    look->at_size = a->ai_addrlen;
-  }
-  freeaddrinfo(found);
-  if (look->fd >= 0) return DEVICE_FAIL_NONE;
-  snprintf(look->detail, sizeof look->detail, "%s", strerror(error));
-  return net_failure(error);
-}
-
-/* Somebody who speaks MQTT without TLS answers a plain CONNECT. */
-static bool speaks_plain_mqtt(const struct look *look)
-{
-  static const uint8_t packet[] = {0x10, 12, 0,    4, 'M',          'Q', 'T',
-                                   'T',  4,  0x02, 0, KEEP_ALIVE_S, 0,   0};
-  uint64_t until_ms = now_ms() + PLAIN_MS;
-  uint8_t answer = 0;
-  int fd = dial_address((const struct sockaddr *) &look->at, look->at_size, until_ms);
-  if (fd < 0) return false;
-  bool sent = send(fd, packet, sizeof packet, MSG_NOSIGNAL) == (ssize_t) sizeof packet;
-  bool answered = sent && await(fd, POLLIN, until_ms) && recv(fd, &answer, 1, 0) == 1;
-  close(fd);
-  return answered && answer == 0x20;
+  enum device_failure failure =
+      blocking_connect(q->host, q->port, q->permit, look->until_ms, &look->fd, &look->place);
+  if (failure != DEVICE_FAIL_NONE)
+    snprintf(look->detail, sizeof look->detail, "%s", look->place.detail);
+  return failure;
 }
 
 /* --- TLS -------------------------------------------------------------------------------------- */
@@ -227,7 +158,7 @@ static enum device_failure of_end(struct look *look, enum device_failure kind)
   if (look->shaken && kind == DEVICE_FAIL_TCP_CLOSED) return DEVICE_FAIL_TLS_CLOSED;
   if (look->shaken && kind == DEVICE_FAIL_TCP_RESET) return DEVICE_FAIL_TLS_RESET;
   bool unanswered = !look->shaken && SSL_get_state(look->ssl) == TLS_ST_CW_CLNT_HELLO;
-  if (unanswered && speaks_plain_mqtt(look)) {
+  if (unanswered && blocking_speaks_plain_mqtt(&look->place)) {
     strcpy(look->detail, "it answers MQTT without TLS");
     return DEVICE_FAIL_TLS_NOT_TLS;
   }
@@ -262,7 +193,9 @@ static int may_go_on(struct look *look, int result)
 {
   int kind = SSL_get_error(look->ssl, result);
   if (kind != SSL_ERROR_WANT_READ && kind != SSL_ERROR_WANT_WRITE) return 0;
-  return await(look->fd, kind == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, look->until_ms) ? 1 : -1;
+  return blocking_await(look->fd, kind == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, look->until_ms)
+             ? 1
+             : -1;
 }
 
 static enum device_failure shake_hands(struct look *look)
@@ -311,7 +244,7 @@ static enum device_failure of_answer(struct look *look, const uint8_t answer[CON
 static enum device_failure hear_of_certificate(struct look *look)
 {
   uint8_t early;
-  if (!await(look->fd, POLLIN, now_ms() + VERDICT_MS)) return DEVICE_FAIL_NONE;
+  if (!blocking_await(look->fd, POLLIN, blocking_now_ms() + VERDICT_MS)) return DEVICE_FAIL_NONE;
   errno = 0;
   int n = SSL_peek(look->ssl, &early, 1), error = errno;
   if (n > 0 || SSL_get_error(look->ssl, n) == SSL_ERROR_WANT_READ) return DEVICE_FAIL_NONE;
@@ -418,8 +351,10 @@ bool diagnose_is_final(enum device_failure failure)
 
 void diagnose(const struct diagnose_question *question, struct diagnosis *out)
 {
-  struct look look = {
-      .question = question, .until_ms = now_ms() + DIAGNOSE_MS, .fd = -1, .verdict = X509_V_OK};
+  struct look look = {.question = question,
+                      .until_ms = blocking_now_ms() + DIAGNOSE_MS,
+                      .fd = -1,
+                      .verdict = X509_V_OK};
   ERR_clear_error();
   enum device_failure failure = connect_to(&look);
   if (failure == DEVICE_FAIL_NONE) failure = shake_hands(&look);
