@@ -32,8 +32,8 @@ static const struct args_verb image = {
 };
 
 static const struct args_verb *const verbs[] = {
-    &cli_run, &cli_check,      &cli_report,    &cli_explain, &pki,
-    &image,   &cli_terminator, &cli_calibrate, NULL,
+    &cli_run, &cli_check, &cli_report,     &cli_explain,   &cli_probe,
+    &pki,     &image,     &cli_terminator, &cli_calibrate, NULL,
 };
 
 const struct args_verb cli_fleetsim = {

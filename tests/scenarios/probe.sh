@@ -1,0 +1,78 @@
+#!/bin/sh
+# 'fleetsim probe' against a mosquitto of one's own: what it says of TLS, of the chain by a device's word, of certificates and
+# passwords, of tickets and limits; and where it sends nothing.
+# usage: probe.sh PATH/TO/fleetsim
+set -u
+fleetsim=$1 tools="openssl mosquitto_passwd"
+. "$(dirname "$0")/lib/own_broker.sh"
+make_small_fleet 2
+"$fleetsim" pki export "$fleet" --what device --device 00000001 --out "$work/one" >/dev/null || exit 1
+a=$fleet/ca/A.crt b=$fleet/ca/B.crt
+own_key="--cert $work/one.crt --key $work/one.key"
+begin_broker_on_a_free_port
+url=mqtts://localhost:$port
+
+probe() { "$fleetsim" probe "$@"; }
+
+# As the broker stands: both versions of TLS, client certificates -------------------------------------------------------------
+# shellcheck disable=SC2086
+{
+  expect "a device that the broker knows gets in" 0 \
+    "TLS 1.3 +yes: TLS_AES_128_GCM_SHA256.*TLS 1.2 +yes: ECDHE-ECDSA.*2 certificates.*P-256, ecdsa-with-SHA256; until .* for localhost.*asked for; without one: connect.tls.refused_no_certificate.*tickets +2 in a handshake.*one is taken.*MQTT 5 +yes: QoS up to 2; receive maximum 20.*MQTT 3.1.1 +yes.*a device .*takes the chain under 'fleetsim root A', and is let in.*gets in" \
+    probe "$url" --ca "$a" $own_key
+  expect "one that trusts another root refuses the chain, though the broker would take him" 3 \
+    "MQTT 5 +yes.*a device .*connect.tls.not_trusted.*refused: connect.tls.not_trusted" probe "$url" --ca "$b" $own_key
+  expect "one that dials another name refuses it too" 3 "refused: connect.tls.name_mismatch" \
+    probe "mqtts://127.0.0.1:$port" --ca "$a" $own_key
+  expect "but not where the name is told" 0 "gets in" \
+    probe "mqtts://127.0.0.1:$port" --server-name localhost --ca "$a" $own_key
+  expect "programs are told the same" 0 '"lets_in": true.*"tls12": \{ "ok": true.*"receive_maximum": 20.*"takes_chain": true' \
+    probe "$url" --ca "$a" $own_key --json
+  openssl ecparam -name prime256v1 -genkey -noout -out "$work/other.key"
+  expect "a key that is not the certificate's is refused before anything is sent" 2 "not for the private key|for the key" \
+    probe "$url" --cert "$work/one.crt" --key "$work/other.key"
+}
+expect "without a certificate it is said what for" 3 \
+  "client cert +asked for; without one: connect.tls.refused_no_certificate.*refused: connect.tls.refused_no_certificate.*what to do" \
+  probe "$url" --ca "$a"
+expect "a host that is not this machine is asked by its name only" 3 "nothing was sent: broker.example is not this machine.*--allow-target broker.example" \
+  probe mqtts://broker.example:8883
+expect "a password needs a file that nobody else reads" 3 "0600|chmod" sh -c "umask 022; echo x >$work/open; chmod 644 $work/open; $fleetsim probe $url --user a --password-file $work/open"
+
+# Other brokers ---------------------------------------------------------------------------------------------------------------
+printf 'anna:right\n' >"$broker/passwords"
+mosquitto_passwd -U "$broker/passwords"
+echo right >"$work/right"
+echo wrong >"$work/wrong"
+knows="password_file $broker/passwords"
+again "$own" "max_qos 1" "max_inflight_messages 7" "max_keepalive 20" "max_packet_size 30000" "retain_available false"
+expect "limits of CONNACK are told" 0 \
+  "not asked for.*QoS up to 1; receive maximum 7; packets up to 30000 bytes; sets keep alive to 20 s.*no retained messages.*gets in" \
+  probe "$url" --ca "$a" --user anna --password-file "$work/right"
+expect "a wrong password is the broker's word, after a chain that the device takes" 3 \
+  "a device .*takes the chain.*connect.mqtt.refused_not_authorised.*refused: connect.mqtt.refused_not_authorised" \
+  probe "$url" --ca "$a" --user anna --password-file "$work/wrong"
+if grep -q -e right -e wrong "$work/said"; then name="no password is told" complain "a password is told"; fi
+
+openssl req -x509 -newkey rsa:2048 -nodes -keyout "$broker/main.key" -out "$broker/main.crt" -subj /CN=localhost \
+  -addext subjectAltName=DNS:localhost -days 2 2>/dev/null
+again "$own"
+expect "a chain that no device takes is told all the same" 3 \
+  "TLS 1.3 +no: connect.tls.refused_parameters.*other offers +yes.*RSA, sha256WithRSAEncryption \(devices know P-256.*refused: connect.tls" \
+  probe "$url" --ca "$a"
+
+knows=
+cat >"$broker/plain.conf" <<CONF
+user $(id -un)
+pid_file $broker/pid
+listener $port 127.0.0.1
+allow_anonymous true
+log_dest file $broker/log
+CONF
+end_broker
+cp "$broker/plain.conf" "$broker/conf"
+mosquitto_begin "$broker" || { echo "FAIL the plain broker does not begin"; exit 1; }
+expect "a port without TLS is one" 3 "refused: connect.tls.not_tls.*port without TLS" probe "$url" --ca "$a"
+end_broker
+expect "a port where nobody listens is one" 3 "refused: connect.tcp.refused" probe "$url"
+end_of_cases
