@@ -14,7 +14,7 @@
 #define CLIENT_ID   "fleetsim-probe"
 #define ANCHORS_MAX 64
 
-static void tell_warning(void *ctx, const char *sentence)
+static void warn_of_root(void *ctx, const char *sentence)
 {
   (void) ctx;
   fprintf(stderr, "fleetsim: warning: %s\n", sentence);
@@ -145,7 +145,7 @@ static int take_anchors(const char *path, struct asking *out, struct error *erro
     char title[PKI_CERT_TITLE];
     X509 *anchor = sk_X509_value(out->anchors, i);
     pki_cert_title(X509_get_subject_name(anchor), title);
-    result = pki_vet_root(anchor, title, path, tell_warning, NULL, error);
+    result = pki_vet_root(anchor, title, path, warn_of_root, NULL, error);
   }
   pki_vet_end();
   return result;

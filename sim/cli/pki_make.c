@@ -21,8 +21,8 @@ static const struct args_option options[] = {
     {"devices", "N", "devices to make (default: as many as --names has)", args_number, TO(devices),
      .what = "number of devices", .least = 1, .most = DEVICES_MAX},
     {"names", "TEMPLATE|FILE",
-     "what they are called: 'SN-2026-{index:06}', or a file with a name a line or a column 'id' "
-     "(default: 00000001 and on)",
+     "what they are called: 'SN-2026-{index:06}', or a file with a name a line or\na column 'id'; "
+     "its other columns are kept (default: 00000001 and on)",
      args_text, TO(names)},
     {"roots", "A,B,spare", "names of the roots (this is the default; at most 8)",
      pki_args_take_roots, TO(roots)},
@@ -82,6 +82,15 @@ static int name_device(void *ctx, size_t index, char out[PKI_DEVICE_NAME], struc
                    naming->template, PKI_DEVICE_NAME_MAX);
 }
 
+/* So does that. */
+static bool tell_column(void *ctx, size_t index, size_t column, const char **name,
+                        const char **value)
+{
+  const struct naming *naming = ctx;
+  return naming->list.name != NULL &&
+         pki_name_list_column(&naming->list, index, column, name, value);
+}
+
 /* What has a brace is a template. */
 static int take_names(const struct make_line *line, struct naming *out, uint64_t *devices,
                       struct error *error)
@@ -116,14 +125,14 @@ static int make_fleet(const struct args *args, struct error *error)
   struct pki *pki = NULL;
   struct naming names;
   uint64_t devices;
-  const struct pki_naming naming = {name_device, &names};
+  const struct pki_naming naming = {.name = name_device, .ctx = &names, .column = tell_column};
   if (choose(line, &trusted, &issuing, error) != 0) return -1;
   int result = take_names(line, &names, &devices, error);
   if (result == 0) result = pki_create(args->operand[0], &line->roots, &pki, error);
   if (result == 0)
     result = pki_add_named_devices(pki, (size_t) devices, line->names != NULL ? &naming : NULL,
                                    issuing, &trusted, error);
-  free(names.list.name);
+  pki_name_list_free(&names.list);
   if (result != 0) {
     if (pki != NULL) pki_discard(pki);
     return -1;

@@ -148,6 +148,19 @@ static int name_newcomer(struct pki *pki, const struct addition *addition, uint3
              : error_set(error, EXIT_CODE_USAGE, "there is a device %s already", newcomer->name);
 }
 
+static int keep_columns_of(struct pki *pki, const struct pki_naming *naming, uint32_t index,
+                           uint32_t id, struct error *error)
+{
+  const char *name, *value;
+  int result = 0;
+  if (naming == NULL || naming->column == NULL) return 0;
+  /* name_list.c's, of pki_make.c */
+  for (size_t c = 0; result == 0 && naming->column(naming->ctx, index, c, &name, &value); c++)
+    if (value != NULL)
+      result = pki_names_add_column(pki_registry_names(pki->registry), id, name, value, error);
+  return result;
+}
+
 static int add_one(struct pki *pki, const struct addition *addition, uint32_t index,
                    struct error *error)
 {
@@ -163,6 +176,7 @@ static int add_one(struct pki *pki, const struct addition *addition, uint32_t in
   int result = pki_issue(pki, addition->root, &subject, chain, sizeof chain, &newcomer.chain_size,
                          &newcomer.row, error);
   if (result == 0) result = pki_devices_enter(pki, &newcomer, addition->first_page + index, error);
+  if (result == 0) result = keep_columns_of(pki, addition->naming, index, newcomer.id, error);
   EVP_PKEY_free(newcomer.key);
   return result;
 }

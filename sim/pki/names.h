@@ -3,8 +3,8 @@
  * eight hex digits. In the registry's database:
  *
  *     names(device, name)                  none of a device that goes by its id
- *     columns(device, name, value)         of the list that it was imported from, but for those that
- *                                          name its files
+ *     columns(device, name, value)         of the list that it was imported or named from, but for
+ *                                          those that name its files
  */
 #ifndef FLEETSIM_PKI_NAMES_H
 #define FLEETSIM_PKI_NAMES_H

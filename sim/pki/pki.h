@@ -147,10 +147,13 @@ int pki_add_devices(struct pki *pki, size_t count, const char *issuing_root,
                     const struct pki_roots *trusted, struct error *error);
 
 /* The same with a name (base/name.h) for each, its certificate's CN; `name` writes that of the
- * device `index` of those that are added. USAGE where somebody has it already. */
+ * device `index` of those that are added. USAGE where somebody has it already. `column` tells what
+ * else is known of it, one after the other from 0, for pki_device_columns: false behind the last
+ * one; a value of NULL is not kept. NULL: nothing. */
 struct pki_naming {
   int (*name)(void *ctx, size_t index, char out[PKI_DEVICE_NAME], struct error *error);
   void *ctx;
+  bool (*column)(void *ctx, size_t index, size_t column, const char **name, const char **value);
 };
 int pki_add_named_devices(struct pki *pki, size_t count, const struct pki_naming *naming,
                           const char *issuing_root, const struct pki_roots *trusted,
@@ -197,7 +200,7 @@ const char *pki_device_text(const struct pki *pki, uint32_t id, char out[PKI_DEV
 /* 1 and the index of the device of that name, 0 when there is none, -1: error. */
 int pki_find_name(const struct pki *pki, const char *name, size_t *index, struct error *error);
 
-/* The columns of the list that the device was imported from, by name, but for those of its files.
+/* The columns of the list that the device was imported or named from, by name, but for those of its files.
  * A value may be a secret. */
 int pki_device_columns(const struct pki *pki, size_t index,
                        void (*each)(void *ctx, const char *name, const char *value), void *ctx,

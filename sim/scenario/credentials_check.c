@@ -14,7 +14,7 @@
 
 #define PLACES                                                                            \
   (TEMPLATE_BIT(TEMPLATE_ID) | TEMPLATE_BIT(TEMPLATE_INDEX) | TEMPLATE_BIT(TEMPLATE_CN) | \
-   TEMPLATE_BIT(TEMPLATE_COHORT))
+   TEMPLATE_BIT(TEMPLATE_COHORT) | TEMPLATE_BIT(TEMPLATE_COLUMN))
 
 static int take_template(const struct take *t, const char *at, const char *key, const char *text,
                          char *out, size_t capacity)

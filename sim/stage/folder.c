@@ -36,7 +36,7 @@ int stage_make_folder(struct stage *stage)
   if (files_join(folder, stage->options->out, "fleet", &stage->error) != 0) return -1;
   if (pki_create(folder, &scenario->roots, &stage->pki, &stage->error) != 0) return -1;
   pki_set_factory_lists(stage->pki, stage_lists(scenario, begins_with_lists(stage)));
-  const struct pki_naming naming = {name_device, stage};
+  const struct pki_naming naming = {.name = name_device, .ctx = stage};
   bool named = scenario->naming.names[0] != '\0';
   return pki_add_named_devices(stage->pki, scenario->devices, named ? &naming : NULL,
                                scenario->device_root, &scenario->trusted, &stage->error);

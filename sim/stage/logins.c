@@ -241,12 +241,22 @@ static int expand(struct stage *stage, const char *from, const struct template_v
                   size_t most, const char *what, char **out)
 {
   char text[LOGIN_PASSWORD_MAX + 1];
+  size_t lacking = 0;
   int size = template_expand(from, values, text, most + 1);
   if (size > 0) *out = strdup(text);
   secret_wipe(text, sizeof text);
   if (size > 0) return *out != NULL ? 0 : no_memory(stage);
-  error_set(&stage->error, EXIT_CODE_USAGE,
-            "the %s of device %s is empty, or longer than %zu bytes", what, values->id, most);
+  const char *place = size == TEMPLATE_LACKS ? template_lacking(from, values, &lacking) : "";
+  if (lacking > 0)
+    error_set(
+        &stage->error, EXIT_CODE_USAGE,
+        "the %s of device %s has a place %.*s, and the device has nothing for it: some are of "
+        "no cohort, and a word other than {id}, {cn}, {index} and {cohort} is a column of the "
+        "list that the fleet was made or imported from",
+        what, values->id, (int) lacking, place);
+  else
+    error_set(&stage->error, EXIT_CODE_USAGE,
+              "the %s of device %s is empty, or longer than %zu bytes", what, values->id, most);
   return refuse(stage);
 }
 

@@ -103,6 +103,14 @@ expect "it knows each device by its name, and keeps them apart" 0 "PASS.* 0 lost
 expect "one name for all is refused there" 2 "two devices have the user name 'all', and a local broker knows them apart by it" \
   owned "$local" --set fleet.credentials.user=all
 
+printf 'id,login\nSN-1,pump-a\nSN-2,pump-b\nSN-3,pump-c\nSN-4,pump-d\nSN-5,pump-e\nSN-6,pump-f\n' >"$work/logins.csv"
+"$fleetsim" pki make "$work/listed" --names "$work/logins.csv" --roots A,B >/dev/null || exit 1
+expect "user names come from a column of the list that the fleet was made from" 0 "PASS.* 0 lost, .* 0 came through" \
+  "$fleetsim" run "$local" --fleet "$work/listed" --out "$work/local" --overwrite --set 'fleet.credentials.user="{login}"'
+expect "a column that the list has not is named" 2 \
+  "local.yaml:5:16: the user name of device SN-1 has a place \{account\}, and the device has nothing for it" \
+  "$fleetsim" run "$local" --fleet "$work/listed" --out "$work/local" --overwrite --set 'fleet.credentials.user="{account}"'
+
 # Files of secrets ---------------------------------------------------------------------------------------------------------
 cp "$work/passwords.csv" "$work/open.csv"
 chmod 640 "$work/open.csv"

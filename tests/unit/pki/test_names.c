@@ -4,6 +4,7 @@
 #include "base/name.h"
 #include "device/identity.h"
 #include "fixture.h"
+#include "pki/name_list.h"
 
 /* --- What is a name --------------------------------------------------------------------------- */
 
@@ -313,6 +314,40 @@ static void columns_that_are_no_files_are_kept(void **state)
   assert_string_equal(seen, "id=x/note=/site=7, here/");
 }
 
+static int name_from_list(void *ctx, size_t index, char out[PKI_DEVICE_NAME], struct error *refused)
+{
+  (void) refused;
+  strcpy(out, ((const struct pki_name_list *) ctx)->name[index]);
+  return 0;
+}
+
+static bool tell_from_list(void *ctx, size_t index, size_t column, const char **name,
+                           const char **value)
+{
+  return pki_name_list_column(ctx, index, column, name, value);
+}
+
+/* As an import keeps them. */
+static void a_fleet_that_is_made_by_a_list_keeps_its_columns_too(void **state)
+{
+  struct town *t = *state;
+  const char text[] = "site,id,key,note\n\"7, here\",SN-1,k,\n8,SN-2,k,cold\n";
+  char path[FILES_PATH_MAX], seen[256] = "";
+  struct pki_name_list list;
+  const struct pki_naming naming = {.name = name_from_list, .ctx = &list, .column = tell_from_list};
+  const struct pki_roots trusted = *pki_roots(t->f->pki);
+  size_t first = pki_device_count(t->f->pki);
+  EXPECT_OK(files_join(path, t->f->folder, "names.csv", &error));
+  EXPECT_OK(files_write(path, text, sizeof text - 1, 0600, &error));
+  EXPECT_OK(pki_name_list_read(path, &list, &error));
+  EXPECT_OK(
+      pki_add_named_devices(t->f->pki, list.count, &naming, trusted.name[0], &trusted, &error));
+  pki_name_list_free(&list);
+  EXPECT_OK(pki_device_columns(t->f->pki, first, list_column, seen, &error));
+  EXPECT_OK(pki_device_columns(t->f->pki, first + 1, list_column, seen, &error));
+  assert_string_equal(seen, "id=SN-1/note=/site=7, here/id=SN-2/note=cold/site=8/");
+}
+
 int main(void)
 {
 #define IN_TOWN(test) cmocka_unit_test_setup_teardown(test, setup_town, teardown_town)
@@ -327,6 +362,7 @@ int main(void)
       IN_TOWN(a_list_without_names_needs_to_be_told_where_they_are),
       IN_TOWN(a_new_certificate_names_the_device_as_the_first_did),
       IN_TOWN(columns_that_are_no_files_are_kept),
+      IN_TOWN(a_fleet_that_is_made_by_a_list_keeps_its_columns_too),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

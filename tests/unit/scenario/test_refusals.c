@@ -55,7 +55,7 @@ static const struct refusal refusals[] = {
   /* who clients say they are */
   {"refuses_two_kinds_of_password", CREDENTIALS("password: x, password-file: y") TAIL, "F:2:63: a device has one password, by 'password' or by 'password-file': remove one"},
   {"refuses_a_user_name_that_is_no_template", CREDENTIALS("user: 'a{', password: x") TAIL, "F:2:41: 'a{', character 2: a '{' without its '}'"},
-  {"refuses_a_password_that_is_no_template", CREDENTIALS("password: '{name}'") TAIL, "F:2:45: '{name}', character 1: there is no such place"},
+  {"refuses_a_password_that_is_no_template", CREDENTIALS("password: 'pw {index'") TAIL, "F:2:45: 'pw {index', character 4: a '{' without its '}': a brace that is meant is written twice, '{{'"},
   {"refuses_a_local_broker_that_goes_by_names_alone", CREDENTIALS("user: x") TAIL, "F:2:34: a local broker lets nobody in by a user name alone: add 'password'"},
   {"refuses_credentials_behind_a_terminator", CREDENTIALS("password: x") "broker: {terminator: {crl: live}}\n" TAIL, "F:2:34: a terminator and the broker behind it know clients by their certificates only: remove 'broker.terminator'"},
   {"refuses_credentials_over_a_bridge", CREDENTIALS("password: x") "broker: {nodes: [a, b], bridge: yes}\n" TAIL, "F:2:34: bridged brokers know clients by their certificates only: remove 'broker.bridge'"},
