@@ -32,7 +32,7 @@ static const struct args_verb image = {
 };
 
 static const struct args_verb *const verbs[] = {
-    &cli_run, &cli_check, &cli_report,     &cli_explain,   &cli_probe,
+    &cli_run, &cli_check, &cli_report,     &cli_explain,   &cli_new, &cli_probe,
     &pki,     &image,     &cli_terminator, &cli_calibrate, NULL,
 };
 

@@ -7,7 +7,7 @@
 /* "fleetsim": the group of all others. */
 extern const struct args_verb cli_fleetsim;
 
-extern const struct args_verb cli_run, cli_check, cli_report, cli_explain, cli_probe,
+extern const struct args_verb cli_run, cli_check, cli_report, cli_explain, cli_new, cli_probe,
     cli_terminator;
 extern const struct args_verb cli_calibrate, cli_calibrate_list, cli_calibrate_show,
     cli_calibrate_compare;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # 'fleetsim probe' against a mosquitto of one's own: what it says of TLS, of the chain by a device's word, of certificates and
-# passwords, of tickets and limits; and where it sends nothing.
+# passwords, of tickets and limits; and where it sends nothing. And 'fleetsim new', which looks in the same way and writes.
 # usage: probe.sh PATH/TO/fleetsim
 set -u
 fleetsim=$1 tools="openssl mosquitto_passwd"
@@ -38,6 +38,25 @@ expect "without a certificate it is said what for" 3 \
 expect "a host that is not this machine is asked by its name only" 3 "nothing was sent: broker.example is not this machine.*--allow-target broker.example" \
   probe mqtts://broker.example:8883
 expect "a password needs a file that nobody else reads" 3 "0600|chmod" sh -c "umask 022; echo x >$work/open; chmod 644 $work/open; $fleetsim probe $url --user a --password-file $work/open"
+
+# A first scenario, for a broker that is there and one that is not --------------------------------------------------------------
+printf 'serial,key,certificate\nSN-1,one.key,one.crt\n' >"$work/list.csv"
+new() { "$fleetsim" new "$@" --csv "$work/list.csv"; }
+expect "a list is asked for by its name where nobody sits at a terminal" 2 "new: --csv is missing" \
+  "$fleetsim" new "$work/first.yaml" --broker "$url" --ca "$a"
+expect "a first scenario has what was seen, and the commands" 0 \
+  "first.yaml is written.*openssl req .*root-b.pem.*pki import fleets/first --csv $work/list.csv --roots-pem A=$a,B=root-b.pem,spare=root-spare.pem" \
+  new "$work/first.yaml" --broker "$url" --ca "$a" --topic 'acme/{id}/up'
+expect "it can be checked, and so can the rotation in it" 0 "telemetry.*nobody|operator.*none|a first day" "$fleetsim" check "$work/first.yaml"
+sed -e 's/^#| //' -e '/# not in the rotation/d' "$work/first.yaml" >"$work/rotation.yaml"
+expect "which has its phases" 0 "teach the fleet root B.*prove B.*switch the broker to B.*drop A" "$fleetsim" check "$work/rotation.yaml"
+expect "what is there is not overwritten" 2 "first.yaml exists already" new "$work/first.yaml" --broker "$url" --ca "$a"
+expect "where the broker refuses, it is written all the same, and said" 3 "refused: connect.tls.not_trusted.*second.yaml is written" \
+  new "$work/second.yaml" --broker "$url" --ca "$b"
+expect "a host elsewhere is not looked at by the way" 3 "nothing was sent: broker.example" \
+  new "$work/third.yaml" --broker mqtts://broker.example:8883 --ca "$a"
+expect "without a look it is written" 0 "allow-target broker.example" \
+  new "$work/third.yaml" --broker mqtts://broker.example:8883 --ca "$a" --no-probe
 
 # Other brokers ---------------------------------------------------------------------------------------------------------------
 printf 'anna:right\n' >"$broker/passwords"

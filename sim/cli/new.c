@@ -1,0 +1,298 @@
+/* fleetsim new: a first scenario for a broker and a fleet that are there already. It looks at the
+ * broker as one device of the list, writes what it saw, and says which commands come next; it makes
+ * and imports nothing. What the line does not say is asked for where somebody sits at a terminal. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/template.h"
+#include "cli/asking.h"
+#include "cli/new_story.h"
+#include "cli/verbs.h"
+#include "pki/csv.h"
+
+#define FILE_DEFAULT "first.yaml"
+#define ANSWER_MAX   FILES_PATH_MAX
+
+struct new_line {
+  const char *broker, *csv, *fleet, *topic, *server_name, *alpn;
+  struct args_texts roots, targets;
+  bool blind;
+};
+
+#define TO(field) .offset = offsetof(struct new_line, field)
+static const struct args_option options[] = {
+    {"broker", "URL", "mqtts://HOST:PORT", args_text, TO(broker)},
+    {"ca", "FILE",
+     "the root that devices know the broker by (PEM); up to three times: the root in\n"
+     "use, the one to move to, and one that is kept. What is not there yet the file\n"
+     "says how to make for a rehearsal",
+     args_texts, TO(roots), .most = NEW_ROOTS},
+    {"csv", "FILE", "the devices, as 'fleetsim pki import' takes them", args_text, TO(csv)},
+    {"fleet", "DIR", "where they will be imported to (default: fleets/ and FILE's name)", args_text,
+     TO(fleet)},
+    {"topic", "TEMPLATE", "where devices publish, as acme/v1/{id}/up", args_text, TO(topic)},
+    {"server-name", "NAME", "what the certificate must carry, where that is not the URL's host",
+     args_text, TO(server_name)},
+    {"alpn", "PROTOCOL", "to offer in TLS", args_text, TO(alpn)},
+    {"no-probe", NULL, "write it without a look at the broker", args_flag, TO(blind)},
+    {"allow-target", "HOST", "permit a look at that host beyond loopback", args_texts, TO(targets),
+     .most = ASKING_TARGETS_MAX},
+    {0},
+};
+#undef TO
+
+/* --- What the line does not say --------------------------------------------------------------- */
+
+/* One line from the terminal; false: there is nobody, or he says nothing. */
+static bool ask_for(const char *what, char answer[ANSWER_MAX])
+{
+  if (isatty(STDIN_FILENO) == 0) return false;
+  fprintf(stderr, "%s: ", what);
+  if (fgets(answer, ANSWER_MAX, stdin) == NULL) return false;
+  answer[strcspn(answer, "\r\n")] = '\0';
+  return answer[0] != '\0';
+}
+
+struct answers {
+  char broker[ANSWER_MAX], ca[ANSWER_MAX], csv[ANSWER_MAX];
+};
+
+static int want(const char *option, const char *what, const char **value, char answer[ANSWER_MAX],
+                struct error *error)
+{
+  if (*value != NULL) return 0;
+  if (!ask_for(what, answer))
+    return error_set(error, EXIT_CODE_USAGE, "--%s is missing: %s; --help shows an example", option,
+                     what);
+  *value = answer;
+  return 0;
+}
+
+static int complete(struct new_line *line, struct answers *answers, struct error *error)
+{
+  const char *ca = line->roots.count > 0 ? line->roots.at[0] : NULL;
+  if (want("broker", "the broker's address, mqtts://HOST:PORT", &line->broker, answers->broker,
+           error) != 0 ||
+      want("ca", "the file (PEM) of the root that devices know the broker by", &ca, answers->ca,
+           error) != 0 ||
+      want("csv", "the list (CSV) of the devices' keys and certificates", &line->csv, answers->csv,
+           error) != 0)
+    return -1;
+  if (line->roots.count == 0) line->roots.at[line->roots.count++] = ca;
+  return 0;
+}
+
+/* --- The list --------------------------------------------------------------------------------- */
+
+struct listed {
+  size_t devices;
+  bool names;                                            /* it says what they are called */
+  char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX]; /* of the first; key empty: in one file */
+};
+
+/* Paths are relative to the list. */
+static int place(const char *list, const char *cell, char out[FILES_PATH_MAX], struct error *error)
+{
+  const char *slash = strrchr(list, '/');
+  int folder = cell[0] == '/' || slash == NULL ? 0 : (int) (slash - list) + 1;
+  if (snprintf(out, FILES_PATH_MAX, "%.*s%s", folder, list, cell) < FILES_PATH_MAX) return 0;
+  return error_set(error, EXIT_CODE_USAGE, "the path %.80s... is too long", cell);
+}
+
+static int take_first(const struct pki_csv *csv, struct listed *out, struct error *error)
+{
+  const char *key = pki_csv_cell(csv, PKI_CSV_KEY);
+  const char *certificate = pki_csv_cell(csv, PKI_CSV_CERTIFICATE);
+  if (certificate[0] == '\0') certificate = key, key = "";
+  if (place(csv->path, certificate, out->certificate, error) != 0) return -1;
+  return key[0] == '\0' ? 0 : place(csv->path, key, out->key, error);
+}
+
+static int count_devices(struct pki_csv *csv, struct listed *out, struct error *error)
+{
+  int more = 0;
+  while ((more = pki_csv_next(csv, error)) > 0) {
+    if (out->devices++ == 0 && take_first(csv, out, error) != 0) return -1;
+    out->names = pki_csv_cell(csv, PKI_CSV_ID)[0] != '\0';
+  }
+  if (more < 0) return error_wrap(error, "%.200s:%zu", csv->path, csv->line);
+  if (out->devices > 0) return 0;
+  return error_set(error, EXIT_CODE_USAGE, "%.200s names no device", csv->path);
+}
+
+static int read_list(const char *path, struct listed *out, struct error *error)
+{
+  struct pki_csv csv;
+  *out = (struct listed){.devices = 0};
+  if (pki_csv_open(path, &csv, error) != 0) return -1;
+  int result = pki_csv_begin(&csv, NULL, error);
+  if (result == 0) result = count_devices(&csv, out, error);
+  pki_csv_close(&csv);
+  return result;
+}
+
+/* --- The broker ------------------------------------------------------------------------------- */
+
+/* The look, told on stdout and kept for the file. */
+static int look(const struct asking *asking, struct new_story *story, char **seen,
+                struct error *error)
+{
+  struct survey survey;
+  enum device_failure why;
+  const char *detail;
+  size_t size = 0;
+  int result = survey_ask(&asking->question, &survey, error);
+  FILE *text = result == 0 ? open_memstream(seen, &size) : NULL;
+  if (text != NULL) {
+    asking_print(asking, &survey, text);
+    (void) fclose(text);
+    fputs(*seen, stdout);
+    const struct survey_look *best = survey_best(&survey);
+    story->tls_12 = best == &survey.tls[SURVEY_TLS_12];
+    story->mqtt_4 = best != NULL && best->failure != DEVICE_FAIL_NONE && survey.has_old &&
+                    survey.old.failure == DEVICE_FAIL_NONE;
+    story->seen = *seen;
+    story->lets_in = survey_lets_in(&survey, &why, &detail);
+  }
+  survey_release(&survey);
+  return result;
+}
+
+static int ask_broker(const struct new_line *line, const struct listed *listed,
+                      struct new_story *story, char **seen, struct error *error)
+{
+  struct asking asking;
+  const struct asking_line words = {.url = line->broker,
+                                    .server_name = line->server_name,
+                                    .alpn = line->alpn,
+                                    .ca = line->roots.at[0],
+                                    .cert = listed->certificate,
+                                    .key = listed->key[0] != '\0' ? listed->key : NULL,
+                                    .targets = line->targets};
+  int result = asking_open(&words, &asking, error);
+  if (result == 0) result = look(&asking, story, seen, error);
+  asking_close(&asking);
+  return result;
+}
+
+/* --- The file --------------------------------------------------------------------------------- */
+
+/* It stands in comments and between quotes. */
+static int check_quotable(const char *option, const char *text, struct error *error)
+{
+  for (const char *c = text; c != NULL && *c != '\0'; c++)
+    if ((unsigned char) *c < ' ' || *c == '"' || *c == '\\' || *c == '\x7f')
+      return error_set(error, EXIT_CODE_USAGE,
+                       "%s: a quote, a backslash or a control character cannot be written into a "
+                       "scenario",
+                       option);
+  return 0;
+}
+
+static int check_topic(const char *topic, struct error *error)
+{
+  unsigned has;
+  if (topic == NULL) return 0;
+  if (template_check(topic, TEMPLATE_BIT(TEMPLATE_PLACES) - 1, &has, error) != 0)
+    return error_wrap(error, "--topic");
+  if (has != 0) return 0;
+  return error_set(error, EXIT_CODE_USAGE,
+                   "--topic '%.80s' is the same for all devices: let {id} be in it", topic);
+}
+
+static int check_texts(const struct new_line *line, const char *file, struct error *error)
+{
+  for (size_t i = 0; i < line->roots.count; i++)
+    if (check_quotable("--ca", line->roots.at[i], error) != 0) return -1;
+  if (check_quotable("--csv", line->csv, error) != 0 ||
+      check_quotable("--fleet", line->fleet, error) != 0 ||
+      check_quotable("--topic", line->topic, error) != 0 ||
+      check_quotable("--alpn", line->alpn, error) != 0 ||
+      check_quotable("the file's name", file, error) != 0)
+    return -1;
+  if (access(file, F_OK) == 0)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%s exists already and is not overwritten: name another file", file);
+  return check_topic(line->topic, error);
+}
+
+/* fleets/STEM of STEM.yaml. */
+static void name_folder(const char *file, char out[FILES_PATH_MAX])
+{
+  const char *slash = strrchr(file, '/'), *name = slash != NULL ? slash + 1 : file;
+  const char *dot = strrchr(name, '.');
+  int size = dot != NULL && dot != name ? (int) (dot - name) : (int) strlen(name);
+  snprintf(out, FILES_PATH_MAX, "fleets/%.*s", size, name);
+}
+
+static int write_story(const struct new_story *story, struct error *error)
+{
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (out == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for a scenario");
+  new_story_write(story, out);
+  (void) fclose(out);
+  int result = files_write(story->file, text, size, 0644, error);
+  free(text);
+  return result;
+}
+
+static int write_for(const struct new_line *line, const struct listed *listed, const char *file,
+                     struct error *error)
+{
+  char folder[FILES_PATH_MAX], host[URL_HOST_MAX], why[300], *seen = NULL;
+  uint16_t port;
+  if (url_split(line->broker, host, &port, why, sizeof why) != 0)
+    return error_set(error, EXIT_CODE_USAGE, "the broker's url %s", why);
+  name_folder(file, folder);
+  struct new_story story = {.file = file,
+                            .url = line->broker,
+                            .host = host,
+                            .port = port,
+                            .server_name = line->server_name,
+                            .alpn = line->alpn,
+                            .csv = line->csv,
+                            .names = listed->names,
+                            .devices = listed->devices,
+                            .fleet = line->fleet != NULL ? line->fleet : folder,
+                            .topic = line->topic,
+                            .lets_in = true};
+  for (size_t i = 0; i < line->roots.count; i++) story.root[i] = line->roots.at[i];
+  int result = line->blind ? 0 : ask_broker(line, listed, &story, &seen, error);
+  if (result == 0) result = write_story(&story, error);
+  if (result == 0) new_story_tell(&story, stdout);
+  free(seen);
+  return result != 0 || story.lets_in ? result : EXIT_CODE_SETUP;
+}
+
+static int make_scenario(const struct args *args, struct error *error)
+{
+  struct new_line line = *(const struct new_line *) args->given;
+  const char *file = args->operand_count > 0 ? args->operand[0] : FILE_DEFAULT;
+  struct answers answers;
+  struct listed listed;
+  if (complete(&line, &answers, error) != 0 || check_texts(&line, file, error) != 0 ||
+      read_list(line.csv, &listed, error) != 0)
+    return -1;
+  return write_for(&line, &listed, file, error);
+}
+
+const struct args_verb cli_new = {
+    .name = "new",
+    .line = "a first scenario for your broker and your devices, with the commands that come next",
+    .usage = "usage: fleetsim new [FILE.yaml] --broker URL --ca FILE --csv FILE [options]\n\n",
+    .options = options,
+    .after = "\nexit codes: 0 written, 3 written, but the broker does not let such a device in\n"
+             "example: fleetsim new first.yaml --broker mqtts://staging.example.com:8883 --ca "
+             "root.pem --csv devices.csv --allow-target staging.example.com\n",
+    .operands_least = 0,
+    .operands_most = 1,
+    .operands = "name one file to write; 'fleetsim new --help' shows how",
+    .size = sizeof(struct new_line),
+    .run = make_scenario,
+};
