@@ -22,7 +22,7 @@
 #define HOOK_FACTS(X) \
   X("FLEETSIM_ACTION",    "action",    "which hook is called: present, trust_clients, reload, restart, publish_crl, kick") \
   X("FLEETSIM_CERT",      "cert",      "file with the chain that is to be presented, PEM, leaf first") \
-  X("FLEETSIM_KEY",       "key",       "file with its private key, PEM, 0600") \
+  X("FLEETSIM_KEY",       "key",       "file with its private key, PEM, 0600; empty for a chain of its owner's whose key the broker has") \
   X("FLEETSIM_CLIENT_CA", "client_ca", "file with the CAs that client certificates are trusted by, PEM") \
   X("FLEETSIM_LISTENER",  "listener",  "main, or prove: the second listener") \
   X("FLEETSIM_CRL",       "crl",       "file with the revocation lists, PEM, one after the other") \

@@ -161,6 +161,21 @@ void broker_clients_trusted(struct broker *broker, broker_done done, void *ctx);
 
 void broker_crl_published(struct broker *broker, broker_done done, void *ctx);
 
+/* A CA of the user's, asked by a command of his. */
+struct broker_signing {
+  const char *command; /* a shell's */
+  const char *request; /* file with the CSR, PEM: its standard input */
+  const char *answer;  /* file for what it prints: the certificate; it is made anew */
+  const char *device;  /* the device's name */
+  uint32_t timeout_ms; /* 0: 60 s */
+};
+
+/* Runs the command as a hook is run, with FLEETSIM_DEVICE and FLEETSIM_CSR (the request's file) in its
+ * environment and its errors in the broker's log of hooks. An error: it did not exit with 0, or not
+ * in time. The texts must last until `done`. */
+void broker_sign(struct broker *broker, const struct broker_signing *signing, broker_done done,
+                 void *ctx);
+
 /* Whose session is to end. */
 struct broker_kick {
   const char *client_id;

@@ -16,15 +16,10 @@
 
 enum { HOOK_MS = 60000, FACTS = 7, BODY_MAX = 240 };
 
-struct fact {
-  const char *variable, *key;
-  char value[FILES_PATH_MAX];
-};
-
 struct hook {
   struct task task;
   enum hook_kind kind;
-  struct fact facts[FACTS];
+  struct hook_fact facts[FACTS];
   struct child process;
   uv_timer_t deadline;
   unsigned open; /* handles */
@@ -126,30 +121,27 @@ static void cancel_command(struct task *task)
   child_kill(&hook->process, SIGKILL);
 }
 
-/* The caller's plus the facts; strings of his are shared, the facts are made here and freed by
- * free_environment. What he has set of ours is left behind: it is of another run, and a shell takes
- * the last of two. */
-static char **make_environment(const struct hook *hook)
+char **hook_environment(const struct hook_fact *facts, size_t fact_count)
 {
   char *const *callers = environment_of_caller();
   size_t count = 0;
   while (callers[count] != NULL) count++;
-  char **all = calloc(count + FACTS + 1, sizeof *all);
+  char **all = calloc(count + fact_count + 1, sizeof *all);
   if (all == NULL) memory_gone("the environment of a hook");
-  for (size_t i = 0; i < FACTS; i++) {
-    size_t size = strlen(hook->facts[i].variable) + strlen(hook->facts[i].value) + 2;
+  for (size_t i = 0; i < fact_count; i++) {
+    size_t size = strlen(facts[i].variable) + strlen(facts[i].value) + 2;
     all[i] = malloc(size);
     if (all[i] == NULL) memory_gone("the environment of a hook");
-    snprintf(all[i], size, "%s=%s", hook->facts[i].variable, hook->facts[i].value);
+    snprintf(all[i], size, "%s=%s", facts[i].variable, facts[i].value);
   }
-  for (size_t i = 0, used = FACTS; i < count; i++)
+  for (size_t i = 0, used = fact_count; i < count; i++)
     if (strncmp(callers[i], FACTS_PREFIX, sizeof FACTS_PREFIX - 1) != 0) all[used++] = callers[i];
   return all;
 }
 
-static void free_environment(char **all)
+void hook_environment_free(char **all, size_t fact_count)
 {
-  for (size_t i = 0; i < FACTS; i++) free(all[i]);
+  for (size_t i = 0; i < fact_count; i++) free(all[i]);
   free(all);
 }
 
@@ -158,7 +150,7 @@ static int spawn(struct hook *hook, const char *command, int log)
   char *text = strdup(command);
   if (text == NULL) memory_gone("a hook");
   char *arguments[] = {"/bin/sh", "-c", text, NULL};
-  char **environment = make_environment(hook);
+  char **environment = hook_environment(hook->facts, FACTS);
   const struct child_options options = {.file = "/bin/sh",
                                         .arguments = arguments,
                                         .environment = environment,
@@ -166,7 +158,7 @@ static int spawn(struct hook *hook, const char *command, int log)
                                         .group = true,
                                         .keeps_umask = true};
   int status = child_spawn(hook->task.broker->loop, &hook->process, &options, on_exit_seen);
-  free_environment(environment);
+  hook_environment_free(environment, FACTS);
   free(text);
   return status;
 }
@@ -303,7 +295,7 @@ static void run_request(struct hook *hook, const char *url)
 
 static void gather_facts(struct hook *hook, enum broker_listener listener, const char *device)
 {
-  static const struct fact names[FACTS] = {
+  static const struct hook_fact names[FACTS] = {
 #define X(variable, key, line) {variable, key, ""},
       HOOK_FACTS(X)
 #undef X
@@ -314,7 +306,8 @@ static void gather_facts(struct hook *hook, enum broker_listener listener, const
   snprintf(hook->facts[0].value, FILES_PATH_MAX, "%s", hook_action(hook->kind));
   struct broker_pair chain = broker_chain_place(broker, listener);
   memcpy(hook->facts[1].value, chain.certificate, FILES_PATH_MAX);
-  memcpy(hook->facts[2].value, chain.key, FILES_PATH_MAX);
+  bool keyless = hook->kind == HOOK_PRESENT && access(chain.key, F_OK) != 0;
+  if (!keyless) memcpy(hook->facts[2].value, chain.key, FILES_PATH_MAX);
   broker_place(broker, BROKER_CLIENT_CA, hook->facts[3].value);
   snprintf(hook->facts[4].value, FILES_PATH_MAX, "%s", prove ? "prove" : "main");
   broker_place(broker, BROKER_CRLS, hook->facts[5].value);

@@ -68,6 +68,18 @@ void hook_run(struct broker *broker, enum hook_kind kind, enum broker_listener l
 void hook_run_on(struct broker *broker, enum hook_kind kind, enum broker_listener listener,
                  const char *device, broker_done done, void *ctx);
 
+/* What a command is told: a variable of its environment (the key of a URL's JSON), and its value. */
+struct hook_fact {
+  const char *variable, *key;
+  char value[FILES_PATH_MAX];
+};
+
+/* The caller's plus the facts; strings of his are shared, the facts are made here and freed by the
+ * second. What he has set of ours is left behind: it is of another run, and a shell takes the last
+ * of two. */
+char **hook_environment(const struct hook_fact *facts, size_t fact_count);
+void hook_environment_free(char **all, size_t fact_count);
+
 /* greet.c: takes the client's id over, which makes the broker end the older session. */
 void broker_take_over(struct broker *broker, const struct broker_kick *kick, broker_done done,
                       void *ctx);

@@ -91,6 +91,8 @@ int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain,
                            const char *certificate_path, const char *key_path,
                            uint8_t fingerprint[32], struct error *error)
 {
+  if (chain->own[0] != '\0')
+    return pki_write_own_chain(pki, chain, certificate_path, key_path, fingerprint, error);
   const struct pki_hierarchy *issuer = pki_find_issuer(pki, chain->root, error);
   if (issuer == NULL || check_hosts(chain, error) != 0) return -1;
   X509 *cross = NULL, *leaf = NULL;

@@ -52,12 +52,17 @@ struct pki_roots {
 
 #define PKI_ALSO_MAX 8
 
+#define PKI_PATH_MAX 512 /* bytes of a path in a scenario, with its zero */
+
 /* What a broker presents: leaf and issuing intermediate under `root`, optionally the
  * cross-certificate that lets holders of `cross` follow the chain. The flags are the mistakes that
- * a rehearsal makes on purpose. */
+ * a rehearsal makes on purpose. Or files of its owner's: then `root` is where they must lead, and
+ * of the rest only the names and `leaf_expired` count. */
 struct pki_chain {
   char root[PKI_NAME_MAX];
-  char cross[PKI_NAME_MAX]; /* "" : no cross-certificate */
+  char own[PKI_PATH_MAX];     /* "": it is made here */
+  char own_key[PKI_PATH_MAX]; /* "": the broker has it */
+  char cross[PKI_NAME_MAX];   /* "" : no cross-certificate */
   bool omit_intermediate;
   bool cross_expired;
   bool leaf_expired;
@@ -266,11 +271,12 @@ int pki_write_device_with(struct pki *pki, size_t index, const uint8_t *chain, s
 
 /* Writes certificate chain (PEM) and key (PEM, 0600) of a client under `root`, to see whether a
  * broker takes it: one of nobody's, CN PKI_PROBE_NAME, that is valid for a day and stands in no
- * registry; where the folder cannot issue under that root, a device's whose chain is under it. 1:
- * there is neither; 0, or -1. */
+ * registry; where the folder cannot issue under that root, that of the first device whose chain is
+ * under it and whom `may`, unless NULL, lets stand in. 1: there is neither; 0, or -1. */
 #define PKI_PROBE_NAME "fleetsim-probe"
-int pki_write_probe(struct pki *pki, const char *root, const char *certificate_path,
-                    const char *key_path, struct error *error);
+int pki_write_probe(struct pki *pki, const char *root, bool (*may)(void *ctx, size_t index),
+                    void *ctx, const char *certificate_path, const char *key_path,
+                    struct error *error);
 
 /* The same of a client of the back office's own CA: a broker that lets the operator in lets it in,
    whatever roots it trusts devices by. */
@@ -302,11 +308,18 @@ int pki_make_bundle_with_lists(struct pki *pki, uint32_t version, const struct p
  * PKI_LISTS_NONE when nothing was said. */
 void pki_set_factory_lists(struct pki *pki, enum pki_lists lists);
 
-/* Writes a broker's certificate chain (PEM, leaf first) and key (PEM, 0600). `fingerprint` receives
- * the SHA-256 of the leaf's DER, so that the caller can prove that the broker serves it. */
+/* Writes a broker's certificate chain (PEM, leaf first) and key (PEM, 0600), or the owner's, judged
+ * again; without a key of his there is no file of one afterwards. `fingerprint` receives the SHA-256 of the leaf's DER, so that the caller can prove that the broker serves it. */
 int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain,
                            const char *certificate_path, const char *key_path,
                            uint8_t fingerprint[32], struct error *error);
+
+/* Judges the files of `chain->own` as devices will: certificates in any order and form, and the key,
+ * if there is one, fit together and can be loaded; by their signatures they lead to `root`; the leaf
+ * is for servers of `host` and `also`, and all are in force, but for a leaf that is to have expired.
+ * USAGE, with the file's name. `pki` NULL: where they lead is not known yet. Not while a device
+ * runs. */
+int pki_check_own_chain(const struct pki *pki, const struct pki_chain *chain, struct error *error);
 
 /* DER bytes of the certificates in a chain's file; 0 when there is none. */
 uint32_t pki_chain_bytes(const char *certificate_path);

@@ -10,7 +10,7 @@
 
 /* The public key of the CSR that the back office kept; the CSR's own signature says that it is
    whole. */
-static EVP_PKEY *requested_key(struct pki *pki, uint32_t id, struct error *error)
+EVP_PKEY *pki_requested_key(struct pki *pki, uint32_t id, struct error *error)
 {
   uint8_t der[PKI_CSR_MAX];
   char name[PKI_DEVICE_NAME];
@@ -39,7 +39,7 @@ int pki_reissue(struct pki *pki, size_t index, const char *root, uint8_t *out, s
   assert(index < pki->device_count);
   uint32_t id = pki->devices[index].id;
   if (pki_find_issuer(pki, root, error) == NULL) return -1;
-  struct pki_subject subject = {.name = "", .key = requested_key(pki, id, error)};
+  struct pki_subject subject = {.name = "", .key = pki_requested_key(pki, id, error)};
   if (subject.key == NULL) return -1;
   STACK_OF(X509) *first = pki_device_first_chain(pki, index, error);
   struct pki_registry_certificate certificate = {.device = id, .chain = out};

@@ -54,11 +54,13 @@ bool pki_chain_is_current(const uint8_t *chain, size_t size)
   return current;
 }
 
-/* The first device whose own chain is under the root; device_count: there is none. */
-static size_t find_device(struct pki *pki, size_t root)
+/* The first device that may and whose own chain is under the root; device_count: there is none. */
+static size_t find_device(struct pki *pki, size_t root, bool (*may)(void *ctx, size_t index),
+                          void *ctx)
 {
   struct device_nvm_slot slot;
   for (size_t i = 0; i < pki->device_count; i++) {
+    if (may != NULL && !may(ctx, i)) continue;
     const uint8_t *page = pki_device_page(pki, i);
     struct device_host host = pki_nvm_host(pki_device_page(pki, i));
     if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) != 0 || slot.size == 0) continue;
@@ -87,14 +89,15 @@ static int write_stranger(const struct pki_authority *issuer, const char *certif
   return result;
 }
 
-int pki_write_probe(struct pki *pki, const char *root, const char *certificate_path,
-                    const char *key_path, struct error *error)
+int pki_write_probe(struct pki *pki, const char *root, bool (*may)(void *ctx, size_t index),
+                    void *ctx, const char *certificate_path, const char *key_path,
+                    struct error *error)
 {
   const struct pki_hierarchy *found = pki_find_root(pki, root, error);
   if (found == NULL) return -1;
   if (pki_can_issue(pki, root))
     return write_stranger(&found->devices, certificate_path, key_path, error);
-  size_t device = find_device(pki, (size_t) (found - pki->hierarchy));
+  size_t device = find_device(pki, (size_t) (found - pki->hierarchy), may, ctx);
   if (device == pki->device_count) return 1;
   return pki_write_device(pki, device, certificate_path, key_path, error);
 }

@@ -201,7 +201,7 @@ int pki_vet_chain(const struct pki_newcomer *newcomer, STACK_OF(X509) * chain, c
   case DEVICE_UPDATE_COMMITTED: return 0;
   case DEVICE_UPDATE_WRONG_KEY:
     return error_set(error, EXIT_CODE_USAGE,
-                     "the certificate %s is not for the private key of this line", path);
+                     "the certificate %s is not for the device's private key", path);
   case DEVICE_UPDATE_WRONG_NAME: /* which is looked at last */
     return !pki_names_is_own_id(newcomer->name, newcomer->id)
                ? 0
@@ -210,4 +210,56 @@ int pki_vet_chain(const struct pki_newcomer *newcomer, STACK_OF(X509) * chain, c
   }
   explain(sk_X509_value(chain, which), why, sizeof why);
   return refuse_certificate(path, chain, which, why, error);
+}
+
+/* The loader looks at the owner of a certificate only after it has read it. */
+static bool can_parse(X509 *certificate)
+{
+  static const struct device_nvm_identity nobody = {.subject = "-"};
+  uint8_t *der = NULL, which = 0;
+  int size = i2d_X509(certificate, &der);
+  struct device_chain one = {.count = 1, .certificate[0] = {der, (uint16_t) size}};
+  bool parsed = size > 0 && size <= UINT16_MAX &&
+                device_identity_vet(&nobody, &one, &which) != DEVICE_UPDATE_MALFORMED;
+  OPENSSL_free(der);
+  return parsed;
+}
+
+int pki_vet_served(STACK_OF(X509) * chain, const char *path, struct error *error)
+{
+  char why[400];
+  for (int i = 0; i < sk_X509_num(chain); i++) {
+    if (can_parse(sk_X509_value(chain, i))) continue;
+    explain(sk_X509_value(chain, i), why, sizeof why);
+    return refuse_certificate(path, chain, i, why, error);
+  }
+  return 0;
+}
+
+int pki_vet_renewal(const struct device_nvm_identity *owner, const struct pki_renewal *renewal,
+                    struct error *error)
+{
+  static const char *const kinds[] = {[DEVICE_SUBJECT_CN] = "CN",
+                                      [DEVICE_SUBJECT_SERIAL_NUMBER] = "serialNumber",
+                                      [DEVICE_SUBJECT_SAN_URI] = "URI",
+                                      [DEVICE_SUBJECT_SAN_DNS] = "DNS name"};
+  struct device_chain parsed;
+  uint8_t which = 0;
+  char why[400];
+  enum device_update verdict = device_chain_parse(renewal->chain, renewal->size, &parsed);
+  if (verdict == DEVICE_UPDATE_COMMITTED) verdict = device_identity_vet(owner, &parsed, &which);
+  switch (verdict) {
+  case DEVICE_UPDATE_COMMITTED: return 0;
+  case DEVICE_UPDATE_WRONG_KEY:
+    return error_set(error, EXIT_CODE_USAGE,
+                     "the certificate %s is not for the device's private key", renewal->path);
+  case DEVICE_UPDATE_WRONG_NAME:
+    return error_set(error, EXIT_CODE_USAGE,
+                     "the certificate %s does not have the %s '%s', by which the device knows its "
+                     "own, once and alone",
+                     renewal->path, kinds[owner->subject_kind], owner->subject);
+  default: break;
+  }
+  explain(sk_X509_value(renewal->certificates, which), why, sizeof why);
+  return refuse_certificate(renewal->path, renewal->certificates, which, why, error);
 }

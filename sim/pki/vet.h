@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "pki/internal.h"
+#include "pki/renewals_part.h"
 
 /* Between these two the device's code works for us: its crypto has one user at a time, so no device
    may run. */
@@ -22,10 +23,17 @@ int pki_vet_root(X509 *root, const char *name, const char *path,
 /* The same of an intermediate whose certificate devices are to load behind their own. */
 int pki_vet_issuer(X509 *issuer, const char *path, struct error *error);
 
+/* The same of every certificate that a broker is to present. */
+int pki_vet_served(STACK_OF(X509) * chain, const char *path, struct error *error);
+
 /* USAGE when the device could not load its chain (leaf first, of which `newcomer` has the encoding)
  * for its key; or, where it goes by its id, when that is not the leaf's only CN. */
 int pki_vet_chain(const struct pki_newcomer *newcomer, STACK_OF(X509) * chain, const char *path,
                   struct error *error);
+
+/* USAGE when the device `owner` would not put the encoded chain in force over MQTT. */
+int pki_vet_renewal(const struct device_nvm_identity *owner, const struct pki_renewal *renewal,
+                    struct error *error);
 
 /* Puts the certificates of a file in the order of a chain: that of `key` first, behind each its
  * issuer. USAGE when none is for the key, or when one has no place: that one is freed then. */

@@ -6,6 +6,7 @@
 #include "run/parts.h"
 #include "stage/firmware.h"
 #include "stage/folder.h"
+#include "stage/foresight.h"
 #include "stage/logins.h"
 #include "stage/options.h"
 
@@ -24,8 +25,8 @@ int run_open_given(struct stage *stage)
              : -1;
 }
 
-/* A folder says whose lists they must be; without one they must at least be there. */
-static int check_lists(struct stage *stage)
+/* A folder says whose lists and chains they must be; without one they must at least be there. */
+static int check_files(struct stage *stage)
 {
   const struct scenario *scenario = stage->scenario;
   if (stage->options->fleet != NULL) return run_check_needs(stage);
@@ -34,6 +35,7 @@ static int check_lists(struct stage *stage)
       const struct scenario_step *step = &scenario->phases[p].steps[s];
       if (step->crl.file[0] != '\0' && pki_check_crl_secrets(step->crl.file, &stage->error) != 0)
         return error_wrap(&stage->error, "%s:%d:%d", scenario->file, step->line, step->column);
+      if (stage_need_chain(stage, step, NULL) != 0) return -1;
     }
   return 0;
 }
@@ -45,7 +47,7 @@ int run_check(const struct scenario *scenario, const char *fleet, struct error *
   if (stage == NULL) return error_set(error, EXIT_CODE_INTERNAL, "out of memory");
   stage->scenario = scenario;
   stage->options = &options;
-  int result = run_open_given(stage) == 0 ? check_lists(stage) : -1;
+  int result = run_open_given(stage) == 0 ? check_files(stage) : -1;
   *error = stage->error;
   stage_ota_free(stage);
   if (stage->pki != NULL) pki_close(stage->pki);

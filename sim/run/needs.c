@@ -11,12 +11,14 @@
 /* Refuses a step whose certificates cannot be made in this folder, before anything is sent. */
 static int check_step_roots(struct stage *stage, const struct scenario_step *step)
 {
-  if (!step->kind->issues || pki_can_issue(stage->pki, step->root)) return 0;
+  bool given = step->chain.own[0] != '\0' || step->renewal.csv[0] != '\0' ||
+               step->renewal.command[0] != '\0';
+  if (!step->kind->issues || given || pki_can_issue(stage->pki, step->root)) return 0;
   return error_set(
       &stage->error, EXIT_CODE_USAGE,
       "%s:%d:%d: '%s' needs a certificate under root '%s', and %s does not hold that "
-      "root's key: import the fleet with it (pki import --ca-keys), leave the step out, or use a "
-      "root that 'fleetsim pki make' made",
+      "root's key: import the fleet with it (pki import --ca-keys), or give the step files of "
+      "yours ('present: {chain: ..}', 'reissue: {csv: ..}')",
       stage->scenario->file, step->line, step->column, scenario_step_name(step), step->root,
       stage->options->fleet);
 }

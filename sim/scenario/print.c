@@ -93,7 +93,10 @@ uint64_t print_waves_ms(const struct scenario *s, const struct scenario_step *st
 
 void print_chain(const struct pki_chain *chain, FILE *out)
 {
-  fprintf(out, "a chain under root %s", chain->root);
+  if (chain->own[0] != '\0')
+    fprintf(out, "the chain of %s, under root %s", chain->own, chain->root);
+  else
+    fprintf(out, "a chain under root %s", chain->root);
   if (chain->cross[0] != '\0') fprintf(out, " with the cross-certificate by %s", chain->cross);
   if (chain->cross_expired) fprintf(out, ", which has expired");
   if (chain->omit_intermediate) fprintf(out, ", without its intermediate");

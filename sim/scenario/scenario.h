@@ -262,8 +262,14 @@ const char *scenario_step_name(const struct scenario_step *step);
 struct scenario_crl {
   int64_t this_update_s, next_update_s; /* from the moment of publication */
   uint32_t entries;                     /* with serials of nobody */
-  char file[512];                       /* "": made from what is revoked */
+  char file[PKI_PATH_MAX];              /* "": made from what is revoked */
   bool unchecked;                       /* the file goes to the broker whatever it holds */
+};
+
+/* Where new certificates of devices come from; both "": they are issued here. */
+struct scenario_renewal {
+  char csv[PKI_PATH_MAX]; /* a list of them */
+  char command[512];      /* a shell's: a request on its input, the certificate on its output */
 };
 
 struct scenario_step {
@@ -282,6 +288,7 @@ struct scenario_step {
   struct scenario_waves waves;
   struct pki_chain chain; /* present, prove; host is filled in by the run */
   char root[PKI_NAME_MAX];
+  struct scenario_renewal renewal; /* reissue */
   enum scenario_apply apply;
   enum pki_reason reason;
   bool publish;

@@ -182,6 +182,25 @@ int step_take_apply(const struct step_take *w, enum scenario_apply local_default
   return 0;
 }
 
+/* Files of the owner's are presented as they are. */
+static int take_own_chain(const struct step_take *w, struct pki_chain *chain)
+{
+  static const char *const of_ours[] = {"cross", "intermediate", "cross-expired"};
+  const char *file = step_take_text(w, "chain"), *key = step_take_text(w, "key");
+  if (file == NULL && key == NULL) return 0;
+  if (file == NULL)
+    return step_take_fail(w, "key", "a key comes with its certificates: add 'chain: FILE'");
+  for (size_t i = 0; i < sizeof of_ours / sizeof of_ours[0]; i++)
+    if (step_take_text(w, of_ours[i]) != NULL)
+      return step_take_fail(w, of_ours[i], "a chain of yours is presented as it is: leave '%s' out",
+                            of_ours[i]);
+  if (key == NULL && scenario_broker_is(w->scenario, BROKER_OWNED))
+    return step_take_fail(w, "chain",
+                          "a broker that fleetsim starts needs the chain's key: add 'key: FILE'");
+  if (take_text(w->t, w->at, "chain", file, chain->own, sizeof chain->own) != 0) return -1;
+  return take_text(w->t, w->at, "key", key, chain->own_key, sizeof chain->own_key);
+}
+
 int step_take_chain(const struct step_take *w)
 {
   struct pki_chain *chain = &w->out->chain;
@@ -191,7 +210,7 @@ int step_take_chain(const struct step_take *w)
                 chain->cross) != 0 ||
       step_take_flag(w, "intermediate", &intermediate) != 0 ||
       step_take_flag(w, "cross-expired", &chain->cross_expired) != 0 ||
-      step_take_flag(w, "leaf-expired", &chain->leaf_expired) != 0)
+      step_take_flag(w, "leaf-expired", &chain->leaf_expired) != 0 || take_own_chain(w, chain) != 0)
     return -1;
   strcpy(chain->root, w->out->root);
   chain->omit_intermediate = !intermediate;

@@ -202,26 +202,26 @@ enum step_outcome stage_broker_crash(struct stage *stage)
   return outcome == STEP_DONE ? stage_confirm_served(stage, -1) : outcome;
 }
 
-/* Every name by which devices may come: that of each address of a service, and those of the
-   scenario. */
-static void name_hosts(const struct stage *stage, struct pki_chain *chain)
+static const char *host_of(const struct scenario *scenario, size_t node)
+{
+  return scenario->server_name[0] != '\0' ? scenario->server_name : scenario->nodes[node].host;
+}
+
+void stage_name_hosts(const struct scenario *scenario, struct pki_chain *chain)
 {
   size_t also = 0;
   memset(chain->also, 0, sizeof chain->also);
-  chain->host = broker_host(stage->broker);
-  for (size_t n = 1; n < stage->scenario->node_count; n++) {
-    const char *host = broker_host(stage->nodes[n].broker);
-    if (strcmp(host, chain->host) != 0) chain->also[also++] = host;
-  }
-  for (size_t i = 0; i < stage->scenario->name_count; i++)
-    chain->also[also++] = stage->scenario->names[i].name;
+  chain->host = host_of(scenario, 0);
+  for (size_t n = 1; n < scenario->node_count; n++)
+    if (strcmp(host_of(scenario, n), chain->host) != 0) chain->also[also++] = host_of(scenario, n);
+  for (size_t i = 0; i < scenario->name_count; i++) chain->also[also++] = scenario->names[i].name;
 }
 
 int stage_write_chain(struct stage *stage, enum broker_listener listener,
                       const struct pki_chain *chain)
 {
   struct pki_chain full = *chain;
-  name_hosts(stage, &full);
+  stage_name_hosts(stage->scenario, &full);
   for (size_t n = 0; n < stage_told_count(stage); n++)
     if (write_node_chain(stage, n, listener, &full) != 0) return -1;
   for (size_t n = stage_told_count(stage); n < stage->scenario->node_count; n++)

@@ -17,6 +17,10 @@ size_t stage_told_count(const struct stage *stage);
 /* `node`: one broker, -1: all that are reachable. */
 enum step_outcome stage_broker_apply(struct stage *stage, enum scenario_apply apply, int node);
 
+/* Every name by which devices may come: that of each address of a service, and those of the
+ * scenario, which must outlive the chain. */
+void stage_name_hosts(const struct scenario *scenario, struct pki_chain *chain);
+
 /* Writes a chain for a listener. 0, or -1 with stage->error. */
 int stage_write_chain(struct stage *stage, enum broker_listener listener,
                       const struct pki_chain *chain);

@@ -103,6 +103,14 @@ static enum step_outcome await_answer(struct stage *stage, size_t node, const st
   return fail_answer(stage, node, caller, right > 0, wrong);
 }
 
+/* Somebody on a list is refused for that, whatever root he is under. */
+static bool may_ask(void *ctx, size_t device)
+{
+  const struct stage *stage = ctx;
+  if (stage->fleet == NULL || device >= fleet_size(stage->fleet)) return true;
+  return !stage->identity[device].revoked && !fleet_facts(stage->fleet, (uint32_t) device)->revoked;
+}
+
 /* `only`: one broker, -1: all that are reachable. */
 static enum step_outcome try_root(struct stage *stage, int only, struct caller *caller)
 {
@@ -110,8 +118,8 @@ static enum step_outcome try_root(struct stage *stage, int only, struct caller *
   enum step_outcome outcome = STEP_DONE;
   char note[128];
   caller->files = broker_probe_place(stage->broker);
-  int written =
-      pki_write_probe(stage->pki, caller->root, files->certificate, files->key, &stage->error);
+  int written = pki_write_probe(stage->pki, caller->root, may_ask, stage, files->certificate,
+                                files->key, &stage->error);
   if (written < 0) return stage_give_up(stage);
   if (written > 0) {
     snprintf(note, sizeof note,

@@ -4,6 +4,7 @@
 #include "stage/foresight.h"
 
 #include "base/names.h"
+#include "stage/apply.h"
 #include "stage/crls.h"
 
 #define WAY_OUT "publish it with 'publish-crl: {file: PATH}'"
@@ -56,4 +57,15 @@ int stage_foresee_revocable(struct stage *stage, const struct scenario_step *ste
       "%s:%d:%d: '%s' is for certificates that this folder's own CAs issued, and those of its "
       "devices were imported: have their issuer make the list, and " WAY_OUT,
       stage->scenario->file, step->line, step->column, scenario_step_name(step));
+}
+
+int stage_need_chain(struct stage *stage, const struct scenario_step *step,
+                     struct stage_foresight *then)
+{
+  struct pki_chain full = step->chain;
+  (void) then;
+  if (full.own[0] == '\0') return 0;
+  stage_name_hosts(stage->scenario, &full);
+  if (pki_check_own_chain(stage->pki, &full, &stage->error) == 0) return 0;
+  return error_wrap(&stage->error, "%s:%d:%d", stage->scenario->file, step->line, step->column);
 }

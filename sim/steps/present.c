@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "stage/apply.h"
+#include "stage/foresight.h"
 #include "steps/internal.h"
 
 static bool undo_present(const struct stage *stage, const struct scenario_step *step,
@@ -46,18 +47,19 @@ static uint64_t longest_present(const struct scenario *s, const struct scenario_
 }
 
 /* present: {root: B, cross: A, intermediate: yes, cross-expired: no, leaf-expired: no, apply:
- * reload, within: 10s} */
+ * reload, within: 10s}, or {root: B, chain: FILE, key: FILE, ..} */
 const struct step_kind step_present = {
     .name = "present",
     .arguments = {STEP_ARG("root"), STEP_ARG("cross"), STEP_ARG("intermediate"),
-                  STEP_ARG("cross-expired"), STEP_ARG("leaf-expired"), STEP_ARG("apply"),
-                  STEP_ARG("within")},
+                  STEP_ARG("cross-expired"), STEP_ARG("leaf-expired"), STEP_ARG("chain"),
+                  STEP_ARG("key"), STEP_ARG("apply"), STEP_ARG("within")},
     .take = take_present,
     .follow = follow_present,
     .print = print_present,
     .longest_ms = longest_present,
     .foretells = STEP_ENDS_BY_APPLY,
     .issues = true,
+    .needs = stage_need_chain,
     .undo = undo_present,
     .run = run_present,
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "stage/apply.h"
+#include "stage/foresight.h"
 #include "stage/shortfall.h"
 #include "stage/targets.h"
 #include "stage/wait.h"
@@ -118,12 +119,13 @@ static bool is_about_prove(const struct scenario *s, const struct scenario_step 
   return of_root ? strcmp(step->chain.root, argument) == 0 : step_kind_connects(name, argument);
 }
 
-/* prove: {root: B, cross: A, intermediate: yes, rate: 200/s, within: 60s} */
+/* prove: {root: B, cross: A, intermediate: yes, rate: 200/s, within: 60s}, or {root: B, chain: FILE,
+ * key: FILE, ..} */
 const struct step_kind step_prove = {
     .name = "prove",
     .arguments = {STEP_ARG("root"), STEP_ARG("cross"), STEP_ARG("intermediate"),
-                  STEP_ARG("cross-expired"), STEP_ARG("leaf-expired"), STEP_ARG("rate"),
-                  STEP_ARG("within")},
+                  STEP_ARG("cross-expired"), STEP_ARG("leaf-expired"), STEP_ARG("chain"),
+                  STEP_ARG("key"), STEP_ARG("rate"), STEP_ARG("within")},
     .take = take_prove,
     .follow = follow_prove,
     .print = print_prove,
@@ -134,5 +136,6 @@ const struct step_kind step_prove = {
                {"connect.failed", STEP_COUNTS}},
     .is_about = is_about_prove,
     .issues = true,
+    .needs = stage_need_chain,
     .run = run_prove,
 };

@@ -60,9 +60,17 @@ static int check_file(struct stage *stage, const struct scenario_step *step,
                                                    : "");
 }
 
+/* Whose devices' certificates will be is seen when the step comes. */
+static int check_later(struct stage *stage, const struct scenario_step *step)
+{
+  if (pki_check_crl_secrets(step->crl.file, &stage->error) == 0) return 0;
+  return error_wrap(&stage->error, "%s:%d:%d", stage->scenario->file, step->line, step->column);
+}
+
 static int need_publish_crl(struct stage *stage, const struct scenario_step *step,
                             struct stage_foresight *then)
 {
+  if (step->crl.file[0] != '\0' && then->renewed) return check_later(stage, step);
   if (step->crl.file[0] != '\0') return check_file(stage, step, &then->history);
   if (stage_foresee_list(stage, step, then) != 0) return -1;
   pki_crl_history_ours(&then->history);

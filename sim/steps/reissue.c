@@ -1,55 +1,28 @@
-/* reissue: new device certificates from the CSRs that were kept, under another root; no private key
-   is touched. */
+/* reissue: new device certificates under another root, for the keys that the devices have: issued here
+ * from the requests that were kept, or by their owner, as a list or by a command that signs. No
+ * private key is touched. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "fleetsim/nvm.h"
-#include "stage/chains.h"
 #include "stage/foresight.h"
+#include "stage/renewals.h"
 #include "stage/shortfall.h"
 #include "stage/targets.h"
 #include "stage/wait.h"
 #include "stage/waves.h"
 #include "steps/internal.h"
 
-#define BATCH 16u
-
-struct reissue {
-  const char *root;
-};
-
-static int push_one(struct stage *stage, uint32_t device, const struct reissue *reissue)
-{
-  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
-  size_t size;
-  if (pki_reissue(stage->pki, device, reissue->root, chain, sizeof chain, &size, &stage->error) !=
-      0)
-    return -1;
-  if (office_push(stage->office, device, "cert", chain, size, &stage->error) != 0) return -1;
-  stage->identity[device].pushed = stage_chain_mark(chain, size);
-  stage->identity[device].acked = false;
-  metrics_add(stage->metrics, METRIC_CERT_PUSHED, 1);
-  return 0;
-}
-
-static int push_batch(struct stage *stage, const uint32_t *devices, size_t count,
-                      const struct reissue *reissue)
-{
-  if (pki_begin(stage->pki, &stage->error) != 0) return -1;
-  for (size_t i = 0; i < count; i++)
-    if (push_one(stage, devices[i], reissue) != 0) return -1;
-  return pki_commit(stage->pki, &stage->error);
-}
-
 /* The devices that are online go on living between the batches: a certificate takes half a
    millisecond. */
 static int push_certificates(struct stage *stage, const uint32_t *devices, size_t count, void *ctx)
 {
-  for (size_t begun = 0; begun < count; begun += BATCH) {
+  struct stage_renewals *renewals = ctx;
+  size_t batch = stage_renewals_batch(renewals);
+  for (size_t begun = 0; begun < count; begun += batch) {
     size_t left = count - begun;
-    if (push_batch(stage, devices + begun, left < BATCH ? left : BATCH, ctx) != 0 ||
+    if (stage_renew(stage, renewals, devices + begun, left < batch ? left : batch) != 0 ||
         !stage_yield(stage))
       return -1;
   }
@@ -62,33 +35,62 @@ static bool has_acknowledged(struct stage *stage, uint32_t device, void *ctx)
   return stage->identity[device].acked;
 }
 
-static enum step_outcome run_reissue(struct stage *stage, const struct scenario_step *step)
+/* Who has no line in the list keeps what he has; the step is short of him, unless an earlier one has
+   given him a certificate. */
+static void say_unlisted(struct stage *stage, const struct stage_renewals *renewals)
+{
+  char text[PKI_PATH_MAX + 100];
+  if (renewals->unlisted == 0) return;
+  snprintf(text, sizeof text, "%.500s has no certificate for %zu of the devices that are on",
+           renewals->step->renewal.csv, renewals->unlisted);
+  stage_say(stage, text);
+}
+
+static enum step_outcome renew_all(struct stage *stage, struct stage_renewals *renewals)
 {
   size_t count;
   uint32_t *devices = targets_list(stage, TARGETS_AWAKE, &count);
   if (devices == NULL) return STEP_ABORTED;
-  struct reissue reissue = {.root = step->root};
-  struct waves waves = {.shares = &step->waves,
-                        .within_ms = step->within_ms,
+  struct waves waves = {.shares = &renewals->step->waves,
+                        .within_ms = renewals->step->within_ms,
                         .begin = push_certificates,
                         .done = has_acknowledged,
-                        .ctx = &reissue,
+                        .ctx = renewals,
                         .what = "acknowledged their new certificate"};
   enum step_outcome outcome = waves_run(stage, &waves, devices, count);
   free(devices);
+  say_unlisted(stage, renewals);
+  return outcome;
+}
+
+static enum step_outcome run_reissue(struct stage *stage, const struct scenario_step *step)
+{
+  struct stage_renewals renewals;
+  if (stage_renewals_open(stage, step, &renewals) != 0) return stage_give_up(stage);
+  enum step_outcome outcome = renew_all(stage, &renewals);
+  stage_renewals_close(&renewals);
   return outcome;
 }
 
 static int need_reissue(struct stage *stage, const struct scenario_step *step,
                         struct stage_foresight *then)
 {
-  (void) stage, (void) step;
-  then->reissued = true;
-  return 0;
+  bool ours = step->renewal.csv[0] == '\0' && step->renewal.command[0] == '\0';
+  then->reissued |= ours;
+  then->renewed |= !ours;
+  return stage_need_renewals(stage, step);
 }
 
 static int take_reissue(const struct step_take *w)
 {
+  struct scenario_renewal *out = &w->out->renewal;
+  const char *csv = step_take_text(w, "csv"), *command = step_take_text(w, "command");
+  if (csv != NULL && command != NULL)
+    return step_take_fail(w, "command",
+                          "certificates come from a list or from a command: remove 'csv' or this");
+  if (take_text(w->t, w->at, "csv", csv, out->csv, sizeof out->csv) != 0 ||
+      take_text(w->t, w->at, "command", command, out->command, sizeof out->command) != 0)
+    return -1;
   return step_take_root(w) != 0 || step_take_waves(w) != 0 ? -1 : step_take_within(w);
 }
 
@@ -96,8 +98,18 @@ static void print_reissue(const struct scenario *s, const struct scenario_step *
 {
   (void) s;
   char text[300];
-  fprintf(out, "issue new device certificates under root %s, %s", step->root,
-          print_waves(&step->waves, text, sizeof text));
+  if (step->renewal.csv[0] != '\0')
+    fprintf(out, "send the device certificates of %s, under root %s, ", step->renewal.csv,
+            step->root);
+  else
+    fprintf(out, "%s new device certificates under root %s, ",
+            step->renewal.command[0] != '\0' ? "have your command sign" : "issue", step->root);
+  fputs(print_waves(&step->waves, text, sizeof text), out);
+}
+
+static uint64_t longest_reissue(const struct scenario *s, const struct scenario_step *step)
+{
+  return print_waves_ms(s, step) + (step->renewal.command[0] != '\0' ? STAGE_SIGNING_MS : 0);
 }
 
 static bool is_about_reissue(const struct scenario *s, const struct scenario_step *step,
@@ -115,14 +127,15 @@ static bool is_late_reissue(const struct stage *stage, const struct shortfall *s
   return identity->acked && identity->pushed == of->pushed;
 }
 
-/* reissue: {root: B, waves: [...], within: 30s} */
+/* reissue: {root: B, waves: [...], within: 30s}, with csv: FILE or command: COMMAND */
 const struct step_kind step_reissue = {
     .name = "reissue",
-    .arguments = {STEP_ARG("root"), STEP_WAVES, STEP_ARG("within")},
+    .arguments = {STEP_ARG("root"), STEP_WAVES, STEP_ARG("within"), STEP_ARG("csv"),
+                  STEP_ARG("command")},
     .take = take_reissue,
     .follow = step_story_online,
     .print = print_reissue,
-    .longest_ms = print_waves_ms,
+    .longest_ms = longest_reissue,
     .judged = {{"identified", STEP_DOERS},
                {"certificate.committed", STEP_ADDS},
                {"certificate.refused", STEP_COUNTS}},

@@ -46,6 +46,10 @@ static int follow_revoke_broker(const struct step_follow *f)
     return step_story_fail(f, "",
                            "'revoke-broker' does not know what a remote broker presents: put a "
                            "'present' step above it");
+  if (present != NULL && present->chain.own[0] != '\0')
+    return step_story_fail(f, "",
+                           "'revoke-broker' is for a chain that fleetsim made, and the step "
+                           "'present' above it has one of yours: have its CA revoke it");
   if (f->step->part == PKI_PART_CROSS && (present == NULL || present->chain.cross[0] == '\0'))
     return step_story_fail(f, "revoke-broker.what",
                            "the broker presents no cross-certificate here: put a 'present' step "

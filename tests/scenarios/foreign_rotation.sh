@@ -56,13 +56,15 @@ import() { # more...
 # What the owner's broker does ---------------------------------------------------------------------------------------------
 cat >"$work/install" <<HOOK
 cp "\$FLEETSIM_CERT" "$broker/\$FLEETSIM_LISTENER.crt" || exit
-[ -z "\$FLEETSIM_KEY" ] || cp "\$FLEETSIM_KEY" "$broker/\$FLEETSIM_LISTENER.key"
+cp "\${FLEETSIM_KEY:-$broker/next.key}" "$broker/\$FLEETSIM_LISTENER.key"
 HOOK
 cat >"$work/restart" <<HOOK
-kill \$(cat "$broker/pid")
-while kill -0 \$(cat "$broker/pid") 2>/dev/null; do sleep 0.02; done
+pid=\$(cat "$broker/pid")
+kill "\$pid"
+while kill -0 "\$pid" 2>/dev/null; do sleep 0.02; done
+rm -f "$broker/pid"
 mosquitto -d -c "$broker/conf" 2>/dev/null
-until [ -s "$broker/pid" ] && kill -0 \$(cat "$broker/pid"); do sleep 0.02; done
+until [ -s "$broker/pid" ]; do sleep 0.02; done
 HOOK
 deliver() { # what the broker has before the day: everything under root A, nobody revoked
   quietly "$fleetsim" pki export "$fleet" --what client-ca --roots A --out "$work/clients.crt"
@@ -71,6 +73,7 @@ deliver() { # what the broker has before the day: everything under root A, nobod
     cp main-a.crt "$broker/$listener.crt"
     cp main-a.key "$broker/$listener.key"
   done
+  cp main-b.key "$broker/next.key"
   if [ -n "${port:-}" ]; then
     again "$own" "crlfile $broker/crl.pem" "listener $((port + 1)) 127.0.0.1" "cafile $broker/clients.crt" \
       "certfile $broker/prove.crt" "keyfile $broker/prove.key" "crlfile $broker/crl.pem" "$knows"
@@ -129,4 +132,96 @@ name="the broker knows the devices by their names all the time"
 for uuid in $(cat uuids); do
   grep -q "as $uuid .* u'$uuid'" "$broker/log" || complain "the broker has not seen $uuid"
 done
+
+# He has certificates issued himself ---------------------------------------------------------------------------------------
+chain() { cat "$1.crt" issuer.pem >"$1.pem"; } # FILE
+chain main-b
+cat >ca.conf <<CONF
+[ca]
+default_ca = own
+[own]
+default_md = sha256
+default_crl_days = 9
+CONF
+list_of() { # CA REVOKED...: its list, PEM; numbers go up
+  list_ca=$1
+  shift
+  [ -e "$list_ca.number" ] || { : >"$list_ca.index"; echo 10 >"$list_ca.number"; }
+  sed "\$a database = $list_ca.index\ncrlnumber = $list_ca.number" ca.conf >"$list_ca.conf"
+  for one in "$@"; do quietly openssl ca -config "$list_ca.conf" -cert "$list_ca.pem" -keyfile "$list_ca.key" -revoke "$one"; done
+  openssl ca -config "$list_ca.conf" -cert "$list_ca.pem" -keyfile "$list_ca.key" -gencrl 2>"$work/said"
+}
+echo "id,certificate,chain" >renewed.csv
+i=0
+for uuid in $(cat uuids); do
+  i=$((i + 1))
+  cp "d$i.key" "e$i.key"
+  mint "e$i" issuer "/O=Example/CN=$uuid" "$client"
+  echo "$uuid,e$i.crt,issuer.pem" >>renewed.csv
+done
+expect "import without keys" 0 "6 devices, .*root A has no key here.*root B has no key here" import
+{ list_of a && list_of issuer; } >begin.pem
+{ list_of a && list_of issuer e1.crt; } >lists.pem
+first_list() {
+  rm -f "$work/office.pem"
+  quietly "$fleetsim" pki crl "$fleet" --out "$work/office.pem"
+  cat "$work/office.pem" begin.pem >"$broker/crl.pem"
+}
+first_list
+deliver
+theirs=", chain: $work/pki/main-b.pem, key: $work/pki/main-b.key"
+files=$(day files "$theirs" "$theirs" ", csv: $work/pki/renewed.csv" "publish-crl: {file: $work/pki/lists.pem}")
+expect "the whole day by files of the owner's" 0 "PASS.* 0 lost" run "$files"
+check() { "$fleetsim" check "$files" --fleet "$fleet" "$@"; }
+expect "a timetable names the files" 0 "the chain of .*main-b.pem, under root B.*device certificates of .*renewed.csv" check
+expect "a chain under another root" 2 "files.yaml:[0-9]+:[0-9]+: .*main-a.crt is not under root 'B': by its signatures it leads to A" \
+  check --set "phases[4].do[0].present.chain=$work/pki/main-a.crt" --set "phases[4].do[0].present.key=$work/pki/main-a.key"
+expect "a chain without its intermediate" 2 "leads to none of the fleet's roots, .* issued by 'issuer of b'" \
+  check --set "phases[3].do[0].prove.chain=$work/pki/main-b.crt"
+expect "a key that does not fit" 2 "main-a.key is not the key of a certificate in .*main-b.pem" \
+  check --set "phases[4].do[0].present.key=$work/pki/main-a.key"
+chain e1
+expect "a chain for another host" 2 "the certificate in .*e1.pem is not for 'localhost'" \
+  check --set "phases[4].do[0].present.chain=$work/pki/e1.pem" --set "phases[4].do[0].present.key=$work/pki/e1.key"
+sed "2s/e1/e2/" renewed.csv >another.csv
+expect "a certificate of another's key" 2 "another.csv:2: the certificate .*e2.crt is not for the device's private key" \
+  check --set "phases[5].do[0].reissue.csv=$work/pki/another.csv"
+sed "3s/e2.crt.*/d2.crt,/" renewed.csv >old.csv
+expect "a certificate under the old root" 2 "old.csv:3: the certificate .*d2.crt is not under root 'B'" \
+  check --set "phases[5].do[0].reissue.csv=$work/pki/old.csv"
+sed "4s/issuer.pem//" renewed.csv >alone.csv
+expect "a certificate without its intermediate" 2 "alone.csv:4: the certificate .*e3.crt is not under root 'B': .* 'issuer of b'; is an intermediate missing" \
+  check --set "phases[5].do[0].reissue.csv=$work/pki/alone.csv"
+sed "5s/^[^,]*/nobody/" renewed.csv >nobody.csv
+expect "a certificate of nobody's" 2 "nobody.csv:5: the fleet has no device 'nobody'" \
+  check --set "phases[5].do[0].reissue.csv=$work/pki/nobody.csv"
+
+# A command of his signs ---------------------------------------------------------------------------------------------------
+cat >"$work/list" <<HOOK
+cd $work/pki
+openssl ca -config issuer.conf -cert issuer.pem -keyfile issuer.key -revoke $first.crt >&2 &&
+  openssl ca -config issuer.conf -cert issuer.pem -keyfile issuer.key -gencrl >issuer.list
+cat a.list issuer.list >lists.pem
+HOOK
+cat >"$work/sign" <<HOOK
+cd $work/pki
+cat >"\$FLEETSIM_DEVICE.csr"
+printf '$client\n' >"\$FLEETSIM_DEVICE.ext"
+openssl x509 -req -in "\$FLEETSIM_DEVICE.csr" -CA issuer.pem -CAkey issuer.key -set_serial "0x\$(openssl rand -hex 12)" -days 30 \\
+  -extfile "\$FLEETSIM_DEVICE.ext" -out "\$FLEETSIM_DEVICE.crt" || exit
+[ "\$FLEETSIM_DEVICE" != "$first" ] || sh "$work/list"
+cat "\$FLEETSIM_DEVICE.crt" issuer.pem
+HOOK
+list_of a >a.list
+cp begin.pem lists.pem
+first_list
+deliver
+chain=", chain: $work/pki/main-b.pem"
+signed=$(day signed "$chain" "$chain" ", command: \"sh $work/sign\"" "publish-crl: {file: $work/pki/lists.pem}")
+expect "the whole day by a command that signs" 0 "PASS.* 0 lost" run "$signed"
+deliver
+expect "a command that signs another's key" 1 "what the signing command printed for device $first: the certificate .* is not for the device's private key" \
+  run "$signed" --set "phases=[{name: p, do: [connect: {}, reissue: {root: B, command: cat $work/pki/e2.crt $work/pki/issuer.pem}]}]" --set 'expect=[online == 6]'
+expect "a command that fails" 3 "the signing command ended with exit code 7 for device $first" \
+  run "$signed" --set "phases=[{name: p, do: [connect: {}, reissue: {root: B, command: exit 7}]}]" --set 'expect=[online == 6]'
 end_of_cases

@@ -88,6 +88,14 @@ static void open_remote(struct rig *rig, struct broker_hooks hooks, uint32_t tim
   if (broker_open(&rig->loop, &config, &rig->broker, &error) != 0) fail_msg("%s", error.text);
 }
 
+static void write_file(struct rig *rig, const char *name, const char *text)
+{
+  char path[FILES_PATH_MAX];
+  struct error error;
+  broker_file(rig->broker, name, path);
+  if (files_write(path, text, strlen(text), 0600, &error) != 0) fail_msg("%s", error.text);
+}
+
 static void read_back(struct rig *rig, const char *name, char out[2048])
 {
   char path[FILES_PATH_MAX];
@@ -108,6 +116,7 @@ static void a_command_gets_the_facts_in_its_environment(void **state)
                                         "echo \"$FLEETSIM_ACTION $FLEETSIM_LISTENER $FLEETSIM_CERT "
                                         "$FLEETSIM_KEY $FLEETSIM_CLIENT_CA\""},
               0);
+  write_file(rig, "prove.key", "a key\n");
   broker_presented(rig->broker, BROKER_PROVE, rig_on_done, &done);
   rig_succeeds(rig, &done);
   read_back(rig, "hooks.log", text);
@@ -115,6 +124,66 @@ static void a_command_gets_the_facts_in_its_environment(void **state)
   snprintf(expected, sizeof expected, "present prove %s/prove.crt %s/prove.key %s/clients.crt\n",
            folder, folder, folder);
   assert_string_equal(text, expected);
+}
+
+static void a_chain_whose_key_the_broker_has_comes_without_one(void **state)
+{
+  struct rig *rig = *state;
+  struct outcome done = {0};
+  char text[2048];
+  open_remote(rig, (struct broker_hooks){.of[HOOK_PRESENT] = "echo \"key: [$FLEETSIM_KEY]\""}, 0);
+  broker_presented(rig->broker, BROKER_MAIN, rig_on_done, &done);
+  rig_succeeds(rig, &done);
+  read_back(rig, "hooks.log", text);
+  assert_string_equal(text, "key: []\n");
+}
+
+/* --- A command that signs --------------------------------------------------------------------- */
+
+static void sign(struct rig *rig, const char *command, uint32_t timeout_ms, struct outcome *done)
+{
+  char request[FILES_PATH_MAX], answer[FILES_PATH_MAX];
+  open_remote(rig, (struct broker_hooks){0}, 0);
+  write_file(rig, "request", "a request\n");
+  write_file(rig, "answer", "of an earlier run, and longer than what comes\n");
+  broker_file(rig->broker, "request", request);
+  broker_file(rig->broker, "answer", answer);
+  const struct broker_signing signing = {.command = command,
+                                         .request = request,
+                                         .answer = answer,
+                                         .device = "SN-7",
+                                         .timeout_ms = timeout_ms};
+  broker_sign(rig->broker, &signing, rig_on_done, done);
+  rig_wait(rig, &done->calls, 1);
+}
+
+static void a_signing_command_reads_the_request_and_its_output_is_kept(void **state)
+{
+  struct rig *rig = *state;
+  struct outcome done = {0};
+  char text[2048];
+  sign(rig, "cat; cat \"$FLEETSIM_CSR\"; echo \"of $FLEETSIM_DEVICE\"; echo aloud >&2", 0, &done);
+  if (done.failed) fail_msg("%s", done.error.text);
+  read_back(rig, "answer", text);
+  assert_string_equal(text, "a request\na request\nof SN-7\n");
+  read_back(rig, "hooks.log", text);
+  assert_string_equal(text, "aloud\n");
+}
+
+static void a_signing_command_that_fails_is_an_error_by_the_devices_name(void **state)
+{
+  struct rig *rig = *state;
+  struct outcome done = {0};
+  sign(rig, "cat; exit 3", 0, &done);
+  rig_fails(rig, &done, "the signing command ended with exit code 3 for device SN-7");
+}
+
+static void a_signing_command_has_its_time(void **state)
+{
+  struct rig *rig = *state;
+  struct outcome done = {0};
+  sign(rig, "sleep 60", 200, &done);
+  rig_fails(rig, &done, "the signing command did not end within 0.2 s and was killed for device");
 }
 
 static void what_the_caller_has_set_of_ours_does_not_reach_a_command(void **state)
@@ -294,6 +363,10 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_up, rig_down)
   const struct CMUnitTest tests[] = {
       T(a_command_gets_the_facts_in_its_environment),
+      T(a_chain_whose_key_the_broker_has_comes_without_one),
+      T(a_signing_command_reads_the_request_and_its_output_is_kept),
+      T(a_signing_command_that_fails_is_an_error_by_the_devices_name),
+      T(a_signing_command_has_its_time),
       T(what_the_caller_has_set_of_ours_does_not_reach_a_command),
       T(nothing_of_a_url_goes_to_the_proxy_of_the_environment),
       T(a_command_that_fails_is_an_error_with_its_exit_code),

@@ -15,6 +15,7 @@
 #include "papers.h"
 #include "pki/crl.h"
 #include "pki/nvm_store.h"
+#include "pki/renewals.h"
 
 #define SERIALS_MAX 16
 #define REVOKED_MAX 64
@@ -321,6 +322,60 @@ int pki_make_bundle(struct pki *pki, uint32_t version, const struct pki_roots *a
 
 /* --- Files for brokers ------------------------------------------------------------------------ */
 
+/* --- Files of the owner's: there are none in memory ------------------------------------------- */
+
+int pki_write_request(struct pki *pki, size_t index, const char *path, struct error *error)
+{
+  (void) pki, (void) index;
+  return error_set(error, EXIT_CODE_INTERNAL, "no request %s in a world without files", path);
+}
+
+int pki_renew_from(struct pki *pki, size_t index, const char *root, const char *path, uint8_t *out,
+                   size_t capacity, size_t *size, struct error *error)
+{
+  (void) pki, (void) index, (void) root, (void) out, (void) capacity, (void) size;
+  return error_set(error, EXIT_CODE_INTERNAL, "no file %s in a world without files", path);
+}
+
+int pki_renewals_open(struct pki *pki, const char *csv, struct pki_renewals **out,
+                      struct error *error)
+{
+  (void) pki, (void) out;
+  return error_set(error, EXIT_CODE_INTERNAL, "no list %s in a world without files", csv);
+}
+
+void pki_renewals_close(struct pki_renewals *renewals)
+{
+  assert(renewals == NULL);
+}
+
+bool pki_renewals_has(const struct pki_renewals *renewals, size_t index)
+{
+  (void) renewals, (void) index;
+  return false;
+}
+
+int pki_renewals_check(struct pki *pki, const struct pki_renewals *renewals, const char *root,
+                       struct error *error)
+{
+  (void) pki, (void) renewals, (void) root;
+  return error_set(error, EXIT_CODE_INTERNAL, "no list in a world without files");
+}
+
+int pki_renewals_take(struct pki *pki, const struct pki_renewals *renewals, size_t index,
+                      const char *root, uint8_t *out, size_t capacity, size_t *size,
+                      struct error *error)
+{
+  (void) index, (void) out, (void) capacity, (void) size;
+  return pki_renewals_check(pki, renewals, root, error);
+}
+
+int pki_check_own_chain(const struct pki *pki, const struct pki_chain *chain, struct error *error)
+{
+  (void) pki;
+  return error_set(error, EXIT_CODE_INTERNAL, "no file %s in a world without files", chain->own);
+}
+
 int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain,
                            const char *certificate_path, const char *key_path,
                            uint8_t fingerprint[32], struct error *error)
@@ -401,10 +456,11 @@ int pki_write_device(struct pki *pki, size_t index, const char *certificate_path
                                certificate_path, key_path, error);
 }
 
-int pki_write_probe(struct pki *pki, const char *root, const char *certificate_path,
-                    const char *key_path, struct error *error)
+int pki_write_probe(struct pki *pki, const char *root, bool (*may)(void *ctx, size_t index),
+                    void *ctx, const char *certificate_path, const char *key_path,
+                    struct error *error)
 {
-  (void) pki;
+  (void) pki, (void) may, (void) ctx;
   return write_client(PKI_PROBE_NAME, root, certificate_path, key_path, error);
 }
 
