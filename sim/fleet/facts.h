@@ -66,6 +66,9 @@ struct fleet_facts {
   bool ever_online : 1;
   bool resumed : 1; /* its latest handshake was resumed */
   bool revoked : 1; /* the CRL published last names it */
+  /* its last attempt that a broker answered for was let in; of one that the CRL names: the last one
+     before, or one since */
+  bool was_in : 1;
 };
 _Static_assert(DEVICE_FAIL_COUNT <= 256, "a failure is kept in eight bits");
 _Static_assert(DEVICE_FAIL_TLS_LAST - DEVICE_FAIL_TLS_FIRST < 32,

@@ -136,6 +136,7 @@ void revoked_online(struct member *m)
 {
   struct metrics *metrics = m->fleet->config.metrics;
   m->pardoned = m->shut_out = m->served = false;
+  m->facts.was_in = true;
   if (!m->collateral) m->facts.step_counted &= (uint16_t) ~FLEET_IN_REVOKE_COLLATERAL;
   /* a ticket is of the certificate that it was given for */
   if (m->facts.revoked && record_of(m)->renewed && !m->facts.resumed) leave_list(m);
@@ -171,19 +172,31 @@ static void fail_unrevoked(struct member *m, enum device_failure failure, bool v
   if (!before && is_collateral(m)) m->facts.step_counted |= FLEET_IN_REVOKE_COLLATERAL;
 }
 
-/* Who was never let in may be kept out for a reason of its own; so may who is refused in these words,
-   whatever the list. */
+/* It may be the device's certificate that was refused. A busy broker, a refused id, silence are not of
+   it. */
+static bool may_be_of_certificate(enum device_failure failure)
+{
+  return (failure >= DEVICE_FAIL_ALERT_FIRST && failure <= DEVICE_FAIL_REFUSED_TLS_LAST) ||
+         failure == DEVICE_FAIL_MQTT_REFUSED_AUTH;
+}
+
+/* Who was not let in before the list either may be kept out for a reason of its own; so may who is
+   refused in these words, whatever the list. */
 static bool is_by_list(const struct member *m, enum device_failure failure)
 {
   if (failure == DEVICE_FAIL_TLS_ALERT_REVOKED) return true;
-  return m->facts.ever_online && failure != DEVICE_FAIL_TLS_ALERT_EXPIRED &&
-         failure != DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+  return m->facts.was_in && may_be_of_certificate(failure) &&
+         failure != DEVICE_FAIL_TLS_ALERT_EXPIRED && failure != DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
 }
 
 void revoked_failed(struct member *m, enum device_failure failure)
 {
   bool verdict = is_broker_verdict(failure);
-  if (m->fleet->revoked == NULL || (!verdict && !is_mute(m, failure))) return;
+  if (!verdict && !is_mute(m, failure)) return;
+  if (!m->facts.revoked && may_be_of_certificate(failure) &&
+      (verdict || is_silence_of_its_own(m, failure)))
+    m->facts.was_in = false;
+  if (m->fleet->revoked == NULL) return;
   if (!m->facts.revoked) {
     fail_unrevoked(m, failure, verdict);
     return;

@@ -59,7 +59,13 @@ static bool is_of_its_own(const struct stage_device_look *look)
          (failure == DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA && !same);
 }
 
-/* By the list, and not as everybody is, nor for a reason of its own, as who was never let in may be. A
+/* Its device was let in before the list, or has been since. */
+static bool has_been_in(const struct stage *stage, const struct stage_listed *one)
+{
+  return one->been_in || fleet_facts(stage->fleet, one->as.device)->was_in;
+}
+
+/* By the list, and not as everybody is, nor for a reason of its own, as who was kept out before may be. A
    certificate that is said to be revoked is, if there is nobody else to ask with; of nobody's it must
    be said where a device follows, or has been refused as well: nobody's may have an id that fits. */
 static bool is_proof(const struct stage *stage, const struct asked *asked, unsigned attempt)
@@ -68,7 +74,7 @@ static bool is_proof(const struct stage *stage, const struct asked *asked, unsig
   const struct stage_entry *entry = &look->entry;
   const struct stage_control *control = &look->control;
   bool said = entry->failure == DEVICE_FAIL_TLS_ALERT_REVOKED;
-  bool been_in = fleet_facts(stage->fleet, look->as.device)->ever_online;
+  bool been_in = has_been_in(stage, asked->one);
   if (!entry->closed || is_of_its_own(look)) return false;
   if (!control->any || !been_in) return said && (!control->any || entry->apart);
   return entry->apart && (said || !control->nobodys || (attempt > 0 && !asked->by_device));
@@ -81,16 +87,20 @@ static bool is_out_anyhow(const struct stage *stage, const struct stage_device_l
   return !look->entry.by_connack && (over || !stage_is_trusted(stage, &look->as));
 }
 
+static bool is_connack(enum device_failure failure)
+{
+  return failure >= DEVICE_FAIL_CONNACK_FIRST && failure <= DEVICE_FAIL_CONNACK_LAST;
+}
+
 /* Every machine there lets it in, or refuses it as everybody is, for its id, say, and later than the
    list was seen to keep others out: in CONNACK, or without the word 'revoked'. */
 static bool is_in(const struct stage *stage, const struct stage_device_look *look)
 {
   const struct stage_entry *entry = &look->entry;
   enum device_failure words = stage->nodes[look->node].list_words;
-  bool by_connack =
-      entry->failure >= DEVICE_FAIL_CONNACK_FIRST && entry->failure <= DEVICE_FAIL_CONNACK_LAST;
   bool untold = words == DEVICE_FAIL_TLS_ALERT_REVOKED && entry->failure == DEVICE_FAIL_TLS_CLOSED;
-  bool later = words != DEVICE_FAIL_NONE && (by_connack || untold);
+  bool later =
+      words != DEVICE_FAIL_NONE && !is_connack(words) && (is_connack(entry->failure) || untold);
   return (entry->open && !entry->shut && !entry->no_word) || (entry->same && later);
 }
 
@@ -105,7 +115,7 @@ static void conclude(const struct asking *asking, struct asked *asked, uint64_t 
   bool pardoned = asked->one->pardoned, closed = entry->closed && !pardoned;
   bool contrary = pardoned ? entry->out : entry->open;
   bool by_list = !pardoned && is_proof(stage, asked, attempt);
-  if (by_list && !entry->by_connack) stage->nodes[asked->look.node].list_words = entry->failure;
+  if (by_list) stage->nodes[asked->look.node].list_words = entry->failure;
   asked->one->ended = asked->one->ended || entry->ended;
   asked->proven = pardoned ? is_in(stage, &asked->look)
                            : by_list || (closed && is_out_anyhow(stage, &asked->look));
@@ -285,13 +295,15 @@ static void sum_up_listed(struct asking *asking, struct stage_listed *listed)
   if (open || closed) tell_fleet(stage, listed);
 }
 
-/* What keeps out who was never let in, or has expired since, need not be the list. */
+/* What keeps out who was not let in before, or has expired since, need not be the list: unless it is
+   what others on it were told. */
 static bool is_excused(const struct stage *stage, const struct asked *asked)
 {
   enum device_failure failure = asked->look.entry.failure;
-  bool been_in = fleet_facts(stage->fleet, asked->look.as.device)->ever_online;
+  bool of_list = failure == DEVICE_FAIL_TLS_ALERT_REVOKED ||
+                 failure == stage->nodes[asked->look.node].list_words;
   return asked->left_alone || failure == DEVICE_FAIL_TLS_ALERT_EXPIRED ||
-         (!been_in && failure != DEVICE_FAIL_TLS_ALERT_REVOKED);
+         (!has_been_in(stage, asked->one) && !of_list);
 }
 
 static void sum_up_pardoned(struct asking *asking, struct stage_listed *pardoned)

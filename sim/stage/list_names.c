@@ -54,15 +54,33 @@ static const struct stage_listed *find_mark(const struct stage_listed *listed, s
   return NULL;
 }
 
+enum { HAS_BEEN_IN = 1, IS_CURRENT = 2, IS_FIT = HAS_BEEN_IN | IS_CURRENT };
+
+/* Whether what keeps it out may be the list: not its own dates, and it was let in last. */
+static unsigned fitness(struct stage *stage, const struct stage_stand_in *as)
+{
+  unsigned been_in = fleet_facts(stage->fleet, as->device)->was_in ? HAS_BEEN_IN : 0;
+  return been_in | (pki_chain_is_current(as->chain, as->size) ? IS_CURRENT : 0);
+}
+
+/* `list`: the number of the one that added it. */
+static struct stage_listed listed_as(struct stage *stage, const struct stage_stand_in *as,
+                                     uint32_t list, bool untold)
+{
+  bool been_in = (fitness(stage, as) & HAS_BEEN_IN) != 0;
+  return (struct stage_listed){.as = *as, .list = list, .been_in = been_in, .untold = untold};
+}
+
 static void keep_named(struct stage *stage, const bool *names, bool untold)
 {
   size_t kept = 0;
   for (size_t i = 0; i < stage->listed_count; i++) {
     struct stage_listed *listed = &stage->listed[i];
     if (listed->former || !names[listed->as.device]) continue;
-    if (!stage_stands_in(stage, &listed->as))
-      *listed =
-          (struct stage_listed){.as = stage_stand_in(stage, listed->as.device), .untold = untold};
+    if (!stage_stands_in(stage, &listed->as)) {
+      const struct stage_stand_in as = stage_stand_in(stage, listed->as.device);
+      *listed = listed_as(stage, &as, stage->lists, untold);
+    }
     listed->untold = listed->untold && untold;
     stage->listed[kept++] = *listed;
   }
@@ -74,15 +92,6 @@ static bool has_issuer(const struct stage *stage, uint64_t issuers)
   for (size_t i = 0; i < stage->listed_count; i++)
     if (stage->listed[i].as.issuers == issuers) return true;
   return false;
-}
-
-enum { HAS_BEEN_IN = 1, IS_CURRENT = 2, IS_FIT = HAS_BEEN_IN | IS_CURRENT };
-
-/* Whether what keeps it out may be the list: not its own dates, and it has been let in. */
-static unsigned fitness(struct stage *stage, const struct stage_stand_in *as)
-{
-  unsigned been_in = fleet_facts(stage->fleet, as->device)->ever_online ? HAS_BEEN_IN : 0;
-  return been_in | (pki_chain_is_current(as->chain, as->size) ? IS_CURRENT : 0);
 }
 
 /* The fittest so far of one issuer. */
@@ -151,7 +160,9 @@ static void add_named(struct stage *stage, const bool *names, candidate *is, boo
     uint64_t issuers = choices[k].as.issuers;
     bool better = choices[k].fitness == IS_FIT && !has_fit(stage, issuers);
     if (is == is_still_named && has_issuer(stage, issuers) && !better) continue;
-    add_listed(stage, &(struct stage_listed){.as = choices[k].as, .untold = untold});
+    uint32_t added = is == is_new ? stage->lists : stage->identity[choices[k].as.device].list;
+    const struct stage_listed one = listed_as(stage, &choices[k].as, added, untold);
+    add_listed(stage, &one);
   }
 }
 
@@ -162,7 +173,7 @@ static void add_former(struct stage *stage, const struct stage_list *list,
   for (size_t i = 0; i < list->former_count; i++) {
     const struct stage_listed *known = find_mark(before, count, &list->former[i]);
     if (has_issuer(stage, list->former[i].issuers)) continue;
-    struct stage_listed one = {.as = list->former[i], .untold = untold};
+    struct stage_listed one = listed_as(stage, &list->former[i], stage->lists, untold);
     if (known != NULL) one = *known;
     one.former = true;
     one.untold = one.untold && untold;
@@ -170,13 +181,27 @@ static void add_former(struct stage *stage, const struct stage_list *list,
   }
 }
 
-/* Where devices of the same issuer that are on the list were refused by it. */
+/* Where devices of the same issuer that its list added, or a later one, were refused. Those of the list
+   before are refused by that one, too. */
 static unsigned refused_at(struct stage *stage, const struct stage_listed *listed)
 {
   unsigned at = 0;
   for (size_t d = 0; d < fleet_size(stage->fleet); d++) {
     unsigned here = fleet_refused_at(stage->fleet, d);
-    if ((here & ~at) != 0 && stage_stand_in(stage, d).issuers == listed->as.issuers) at |= here;
+    if ((here & ~at) != 0 && stage->identity[d].list >= listed->list &&
+        stage_stand_in(stage, d).issuers == listed->as.issuers)
+      at |= here;
+  }
+  return at;
+}
+
+/* Where looks as those were kept out. */
+static unsigned proven_at(const struct stage *stage, const struct stage_listed *listed)
+{
+  unsigned at = listed->proven;
+  for (size_t i = 0; i < stage->listed_count; i++) {
+    const struct stage_listed *other = &stage->listed[i];
+    if (other->list >= listed->list && other->as.issuers == listed->as.issuers) at |= other->proven;
   }
   return at;
 }
@@ -185,7 +210,7 @@ static unsigned refused_at(struct stage *stage, const struct stage_listed *liste
 static int unproven_at(struct stage *stage, const struct stage_listed *listed)
 {
   size_t count = stage->scenario->node_count;
-  unsigned all = (1u << count) - 1u, proven = listed->proven;
+  unsigned all = (1u << count) - 1u, proven = proven_at(stage, listed);
   if (listed->untold || (proven & all) == all) return -1;
   proven |= refused_at(stage, listed);
   for (size_t n = 0; n < count; n++)
@@ -247,11 +272,10 @@ static void pardon(struct stage *stage, const bool *names, bool untold)
   for (size_t k = 0; k < count; k++) {
     const struct stage_stand_in *as = &choices[k].as;
     if ((choices[k].fitness & IS_CURRENT) == 0) continue;
-    take_place(stage,
-               &(struct stage_listed){.as = *as,
-                                      .pardoned = true,
-                                      .connects = fleet_facts(stage->fleet, as->device)->connects,
-                                      .untold = untold});
+    struct stage_listed one = listed_as(stage, as, stage->lists, untold);
+    one.pardoned = true;
+    one.connects = fleet_facts(stage->fleet, as->device)->connects;
+    take_place(stage, &one);
   }
 }
 
@@ -283,11 +307,21 @@ static bool any_untold(const struct stage_listed *listed, size_t count)
   return any;
 }
 
+static void number_named(struct stage *stage, const bool *names)
+{
+  for (size_t d = 0; d < fleet_size(stage->fleet); d++)
+    if (!names[d])
+      stage->identity[d].list = 0;
+    else if (is_new(stage, names, d))
+      stage->identity[d].list = stage->lists;
+}
+
 void stage_list_names(struct stage *stage, const struct stage_list *list, bool untold)
 {
   struct stage_listed before[STAGE_LISTED_MAX];
   size_t count = stage->listed_count;
   memcpy(before, stage->listed, sizeof before);
+  stage->lists++;
   keep_named(stage, list->names, untold);
   add_named(stage, list->names, is_new, untold);
   add_named(stage, list->names, is_still_named, untold && any_untold(before, count));
@@ -295,6 +329,7 @@ void stage_list_names(struct stage *stage, const struct stage_list *list, bool u
   note_left(stage, before, count);
   keep_pardoned(stage, list->names, untold);
   pardon(stage, list->names, untold);
+  number_named(stage, list->names);
 }
 
 void stage_list_told(struct stage *stage)

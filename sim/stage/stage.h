@@ -43,7 +43,7 @@ struct stage_node {
   bool untold, unrestarted;
   enum stage_look_ids look_ids;
   bool silent; /* it gave no answer to the last looks at a list */
-  /* how it keeps out whom a list names, before CONNACK; NONE: that was not seen */
+  /* how it keeps out whom a list names; NONE: that was not seen */
   enum device_failure list_words;
   /* down or frozen while the others were tried: callers.h; what it may have trusted till then */
   bool untried;
@@ -56,6 +56,7 @@ struct stage_identity {
   bool acked;          /* .. which is in force on the device, by its word and by its memory */
   uint64_t seen;       /* mark of the chain that `roots` are of */
   uint16_t roots;      /* bit r: it is under root r */
+  uint32_t list;       /* number of the list that added the device; 0: it is on none */
   bool revoked;        /* by a step, on a published list or not .. */
   bool revoked_before; /* .. as the phase began */
 };
@@ -88,6 +89,8 @@ struct stage_stand_in {
 /* One that stands in for those on the brokers' list: list_looks.h. */
 struct stage_listed {
   struct stage_stand_in as;
+  uint32_t list; /* number of the list that added it */
+  bool been_in;  /* its device was let in last, as that list was published */
   bool former; /* its device did not hold that certificate any more as the list was published */
   bool let_in; /* by the last look */
   /* bit n: at broker n a look was kept out where somebody who is not on the list got further */
@@ -184,6 +187,7 @@ struct stage {
   struct pki_crl_history crl_history; /* of the lists that were published so far */
   struct stage_listed listed[STAGE_LISTED_MAX];
   size_t listed_count;
+  uint32_t lists; /* so many were published */
   struct stage_listed pardoned[STAGE_LISTED_MAX];
   size_t pardoned_count;
   size_t former_left; /* that a look was let in with last, until a later list did not have them */

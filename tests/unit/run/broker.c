@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bouncer.h"
 #include "clock.h"
 #include "net/backend.h"
 #include "papers.h"
@@ -110,13 +111,17 @@ struct broker {
   bool by_beginning; /* ids that begin with the certificate's name are */
   bool slams;        /* it closes on the others, in place of CONNACK 5 */
   bool says_nothing; /* to whom TLS does not take: it closes */
-  bool takes_ids;    /* from certificates */
-  char spurned[16];  /* whose certificate has expired, by its clock; or .. */
-  bool closes;       /* .. whom it closes on, without a word */
+  bool takes_ids;    /* from certificates .. */
+  bool takes_over;   /* .. and of several looks under one id only the last is let in */
+  bool shields;      /* CONNACK 5 to looks with the certificate of a session that is open */
+  struct bouncer bouncer;
+  char spurned[16]; /* whose certificate has expired, by its clock; or .. */
+  bool closes;      /* .. whom it closes on, without a word */
   /* a look that comes while others are open meets a second machine each second time: one that has
      the files of the beginning, and no list */
   bool balances;
   unsigned looking;
+  struct look *looks; /* that are open, the latest first */
   struct papers first_clients;
   char forgot[40]; /* the password of this user name, for another */
   char first[TEXT_MAX];
@@ -523,7 +528,7 @@ static void take_connect(struct conn *conn, struct reader *r)
     get_text(r, conn->will_topic, sizeof conn->will_topic);
     get_text(r, conn->will, sizeof conn->will);
   }
-  if (!let_in(conn, r, flags)) {
+  if (!let_in(conn, r, flags) || !bouncer_admits(&conn->broker->bouncer, conn->name)) {
     refuse_login(conn);
     return;
   }
@@ -1045,7 +1050,10 @@ static void hook_on(struct broker *broker, const struct operation *operation)
   bool restart = hook == HOOK_RESTART;
   if (restart) end_all(broker, true);
   if (restart && broker->keeps_nothing) forget_all(broker);
-  if (hook == HOOK_KICK) kick(broker, operation->client);
+  if (hook == HOOK_KICK) {
+    kick(broker, operation->client);
+    bouncer_kicked(&broker->bouncer, operation->client);
+  }
   if (hook == HOOK_TRUST_CLIENTS || restart) load_clients(broker);
   if (restart && broker->forgets_roots) broker->clients.count = 0;
   if (restart && broker->restores_roots) broker->clients = broker->first_clients;
@@ -1158,6 +1166,7 @@ void broker_sign(struct broker *broker, const struct broker_signing *signing, br
 /* --- Looks ------------------------------------------------------------------------------------ */
 
 struct look {
+  struct look *next; /* that began before this one and is open */
   struct broker *broker;
   enum broker_listener listener;
   struct papers client;  /* of broker_try_client .. */
@@ -1185,6 +1194,32 @@ static bool is_own_id(const struct broker *broker, const char *id, const char *n
   return strcmp(id, name) == 0 || (broker->by_beginning && strncmp(id, name, strlen(name)) == 0);
 }
 
+/* Whoever has a session there under his certificate's name. */
+static bool is_there(const struct broker *broker, const char *name)
+{
+  for (const struct conn *conn = broker->conns; conn != NULL; conn = conn->next)
+    if (conn->wire != NULL && strcmp(conn->name, name) == 0) return true;
+  return false;
+}
+
+/* What the broker makes of an id, when TLS has taken the certificate. */
+static enum device_failure name_answer(const struct look *look)
+{
+  struct broker *broker = look->broker;
+  const char *name = look->client.of[0].name;
+  if (!bouncer_admits(&broker->bouncer, name) || (broker->shields && is_there(broker, name)))
+    return DEVICE_FAIL_MQTT_REFUSED_AUTH;
+  for (const struct look *other = broker->looks; broker->takes_over && other != look;
+       other = other->next)
+    if (other->client.count > 0 && strcmp(other->client.of[0].name, name) == 0)
+      return DEVICE_FAIL_TLS_CLOSED;
+  if (is_own_id(broker, look->id, name)) return DEVICE_FAIL_NONE;
+  if (broker->busy) return DEVICE_FAIL_MQTT_REFUSED_BUSY;
+  if (broker->slams) return DEVICE_FAIL_TLS_CLOSED;
+  if (broker->wants_known) return DEVICE_FAIL_MQTT_REFUSED_AUTH;
+  return broker->wants_names ? DEVICE_FAIL_MQTT_REFUSED_ID : DEVICE_FAIL_NONE;
+}
+
 /* What the client makes of the chain, then what the broker makes of the client. */
 static enum device_failure name_end(const struct look *look, const struct papers *chain,
                                     enum papers_verdict of_client)
@@ -1201,12 +1236,7 @@ static enum device_failure name_end(const struct look *look, const struct papers
   if (of_client == PAPERS_REVOKED) return DEVICE_FAIL_TLS_ALERT_REVOKED;
   if (of_client == PAPERS_EXPIRED)
     return look->broker->closes ? DEVICE_FAIL_TLS_CLOSED : DEVICE_FAIL_TLS_ALERT_EXPIRED;
-  if (of_client != PAPERS_GOOD) return DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
-  if (is_own_id(look->broker, look->id, look->client.of[0].name)) return DEVICE_FAIL_NONE;
-  if (look->broker->busy) return DEVICE_FAIL_MQTT_REFUSED_BUSY;
-  if (look->broker->slams) return DEVICE_FAIL_TLS_CLOSED;
-  if (look->broker->wants_known) return DEVICE_FAIL_MQTT_REFUSED_AUTH;
-  return look->broker->wants_names ? DEVICE_FAIL_MQTT_REFUSED_ID : DEVICE_FAIL_NONE;
+  return of_client == PAPERS_GOOD ? name_answer(look) : DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
 }
 
 static const char *shown_to(const struct look *look)
@@ -1254,6 +1284,11 @@ static void end_look(void *ctx)
   if (!seen.takes) snprintf(seen.why, sizeof seen.why, "alert unknown_ca");
   /* stage/operation.c */
   broker->looking--;
+  for (struct look **at = &broker->looks; *at != NULL; at = &(*at)->next)
+    if (*at == look) {
+      *at = look->next;
+      break;
+    }
   look->done(look->ctx, &seen, answered ? NULL : &error);
   free(look);
 }
@@ -1266,6 +1301,8 @@ static struct look *begin_look(struct broker *broker, const char *from, uint32_t
   look->broker = broker;
   look->second = broker->balances && broker->looking % 2 == 1;
   broker->looking++;
+  look->next = broker->looks;
+  broker->looks = look;
   look->done = done;
   look->ctx = ctx;
   if (from != NULL) snprintf(look->from, sizeof look->from, "%s", from);
@@ -1681,9 +1718,25 @@ void site_forget_password(struct broker *broker, const char *user)
   snprintf(broker->forgot, sizeof broker->forgot, "%s", user);
 }
 
-void site_take_ids(struct broker *broker)
+void site_take_ids(struct broker *broker, bool over)
 {
   broker->takes_ids = true;
+  broker->takes_over = over;
+}
+
+void site_shield(struct broker *broker)
+{
+  broker->shields = true;
+}
+
+void site_ban(struct broker *broker)
+{
+  broker->bouncer.bans = true;
+}
+
+void site_limit(struct broker *broker, unsigned a_minute)
+{
+  broker->bouncer.limit = a_minute;
 }
 
 void site_spurn(struct broker *broker, const char *name, bool closes)

@@ -38,7 +38,15 @@ static bool happen_to_looks(struct broker *broker, const char *what)
   else if (strcmp(what, "balances") == 0)
     site_balance(broker);
   else if (strcmp(what, "takes ids from certificates") == 0)
-    site_take_ids(broker);
+    site_take_ids(broker, false);
+  else if (strcmp(what, "takes over at once") == 0)
+    site_take_ids(broker, true);
+  else if (strcmp(what, "shields sessions") == 0)
+    site_shield(broker);
+  else if (strcmp(what, "bans whom it kicks") == 0)
+    site_ban(broker);
+  else if (sscanf(what, "admits %15[0-9] a minute", word) == 1)
+    site_limit(broker, (unsigned) strtoul(word, NULL, 10));
   else if (strcmp(what, "is busy") == 0)
     site_be_busy(broker);
   else if (sscanf(what, "holds %15s for expired", word) == 1 && strstr(what, "expired") != NULL)

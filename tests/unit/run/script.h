@@ -18,6 +18,11 @@
  *     # always: a balances                         (looks that come while others are open: to a
  *                                                   machine that keeps its files, without a list)
  *     # always: a takes ids from certificates        (so that a look ends the device's session)
+ *     # always: a takes over at once                (the same, and of several looks with one
+ *                                                   certificate it lets in the last)
+ *     # always: a shields sessions                  (CONNACK 5 to looks with the certificate of one)
+ *     # always: a bans whom it kicks                (by a hook: CONNACK 5 from then on)
+ *     # always: a admits 15 a minute                (of one certificate; to the others CONNACK 5)
  *     # always: a is busy                           (for such looks: CONNACK 3)
  *     # always: a holds 00000001 for expired         (or: closes on 00000001)
  *     # at 3.5s: a trusts its first clients         (whom it was to trust at the beginning)

@@ -43,7 +43,10 @@ void site_want_beginnings(struct broker *broker); /* the same, and ids that begi
 void site_slam(struct broker *broker);            /* the same, and it closes on the others */
 void site_say_nothing(struct broker *broker);
 void site_balance(struct broker *broker);
-void site_take_ids(struct broker *broker);
+void site_take_ids(struct broker *broker, bool over); /* script.h */
+void site_shield(struct broker *broker);
+void site_ban(struct broker *broker);
+void site_limit(struct broker *broker, unsigned a_minute);
 void site_forget_password(struct broker *broker, const char *user); /* "": it has them all again */
 void site_spurn(struct broker *broker, const char *name, bool closes);
 void site_be_busy(struct broker *broker);
