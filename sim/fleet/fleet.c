@@ -320,10 +320,10 @@ void fleet_former_let_in(struct fleet *fleet, size_t count)
   fleet->former_unrefused = count;
 }
 
-uint8_t fleet_refused_at(const struct fleet *fleet, size_t index)
+uint8_t fleet_refused_at(const struct fleet *fleet, size_t index, bool told)
 {
   assert(index < fleet->config.device_count);
-  return revoked_refused_at(&fleet->members[index]);
+  return revoked_refused_at(&fleet->members[index], told);
 }
 
 void fleet_measure_revoked(struct fleet *fleet, bool last)

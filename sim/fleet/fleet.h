@@ -208,8 +208,9 @@ void fleet_former_let_in(struct fleet *fleet, size_t count);
 
 /* Bit n: since the CRL names it broker n has refused the device as one on a list may be, for its
  * certificate or without a word while it served others, and has not let it in since. As expired, or of
- * an unknown CA, says nothing of the list; of who was not let in before it nothing but 'revoked' does. */
-uint8_t fleet_refused_at(const struct fleet *fleet, size_t index);
+ * an unknown CA, says nothing of the list; of who was not let in before it nothing but 'revoked' does.
+ * `told`: where it was told that. */
+uint8_t fleet_refused_at(const struct fleet *fleet, size_t index, bool told);
 
 /* Puts the gauges of revoke.* right, and at the end (`last`) books the last CONNACK of whoever is
    revoked still. */

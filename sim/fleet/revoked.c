@@ -52,11 +52,11 @@ struct revoked_row {
   bool cut; /* since it was published a session ended that the plan did not end .. */
   /* .. before its last CONNACK, or that answers an attempt which began when the brokers had it */
   bool late;
-  bool looked_in;     /* the last look with its certificate was let in */
-  bool looked_at;     /* a look with its certificate is open .. */
-  uint64_t ended_us;  /* .. and its session ended meanwhile; 0: it did not */
-  bool uncertain;     /* its last session that ended did so by a look */
-  uint8_t refused_at; /* fleet_refused_at */
+  bool looked_in;              /* the last look with its certificate was let in */
+  bool looked_at;              /* a look with its certificate is open .. */
+  uint64_t ended_us;           /* .. and its session ended meanwhile; 0: it did not */
+  bool uncertain;              /* its last session that ended did so by a look */
+  uint8_t refused_at, told_at; /* fleet_refused_at */
   bool renewed; /* it has got another certificate since: it shows that from its next handshake on */
   bool back; /* it was, after a broker had refused its certificate: of several one lacks the list */
 };
@@ -143,7 +143,10 @@ void revoked_online(struct member *m)
   if (!m->facts.revoked) return;
   if (record_of(m)->mute > 0) m->facts.step_counted &= (uint16_t) ~FLEET_IN_REVOKE_REFUSALS;
   m->facts.step_counted |= FLEET_IN_REVOKE_ACCEPTS;
-  if (m->facts.node >= 0) record_of(m)->refused_at &= (uint8_t) ~(1u << m->facts.node);
+  if (m->facts.node >= 0) {
+    record_of(m)->refused_at &= (uint8_t) ~(1u << m->facts.node);
+    record_of(m)->told_at &= (uint8_t) ~(1u << m->facts.node);
+  }
   metrics_take_back(metrics, METRIC_REVOKE_REFUSALS, record_of(m)->mute);
   record_of(m)->mute = 0;
   /* a broker judges by the list that it had when it took the connection; one that ends sessions to
@@ -206,6 +209,8 @@ void revoked_failed(struct member *m, enum device_failure failure)
   m->facts.step_counted |= FLEET_IN_REVOKE_REFUSALS;
   if (m->facts.node >= 0 && is_by_list(m, failure))
     record_of(m)->refused_at |= (uint8_t) (1u << m->facts.node);
+  if (m->facts.node >= 0 && failure == DEVICE_FAIL_TLS_ALERT_REVOKED)
+    record_of(m)->told_at |= (uint8_t) (1u << m->facts.node);
   if (verdict)
     book_refusal(m);
   else
@@ -247,9 +252,10 @@ void revoked_look_closes(struct member *m, bool let_in)
     book_cut(m, record_of(m)->ended_us);
 }
 
-uint8_t revoked_refused_at(const struct member *m)
+uint8_t revoked_refused_at(const struct member *m, bool told)
 {
-  return m->facts.revoked ? record_of(m)->refused_at : 0;
+  if (!m->facts.revoked) return 0;
+  return told ? record_of(m)->told_at : record_of(m)->refused_at;
 }
 
 static void set_revoked(struct member *m, bool revoked)

@@ -16,7 +16,7 @@ void revoked_taken(struct fleet *fleet);
 void revoked_look_opens(struct member *m);
 void revoked_look_closes(struct member *m, bool let_in);
 void revoked_look(struct member *m, bool let_in);
-uint8_t revoked_refused_at(const struct member *m);
+uint8_t revoked_refused_at(const struct member *m, bool told);
 
 void revoked_measure(struct fleet *fleet, bool last);
 

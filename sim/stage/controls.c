@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "stage/chains.h"
+#include "stage/device_looks.h"
 
 enum kin { ONLINE, OFFLINE, FOREIGN };
 
@@ -19,16 +20,21 @@ static bool is_of(struct stage *stage, enum kin kin, const struct stage_stand_in
   return out->mark != 0 && (out->issuers == listed->issuers) == (kin != FOREIGN);
 }
 
-/* The one behind `skip` others; returns how many of them there are. */
+/* How many there are; *out: the one behind `skip` others, or (0) whom most looks have been let in as
+   here. */
 static unsigned choose_device(struct stage *stage, enum kin kin,
-                              const struct stage_stand_in *listed, unsigned skip,
+                              const struct stage_device_look *look, unsigned skip,
                               struct stage_control *out)
 {
   unsigned found = 0;
+  uint32_t most = 0;
   struct stage_stand_in as;
-  for (size_t d = 0; d < fleet_size(stage->fleet) && !out->any; d++) {
-    if (!is_of(stage, kin, listed, d, &as)) continue;
-    if (found++ == skip) *out = (struct stage_control){.any = true, .as = as};
+  for (size_t d = 0; d < fleet_size(stage->fleet); d++) {
+    uint32_t looked_in = stage->identity[d].looked_in[look->node];
+    if (!is_of(stage, kin, &look->as, d, &as)) continue;
+    bool better = skip == 0 && looked_in > most;
+    if (found++ == skip || better) *out = (struct stage_control){.any = true, .as = as};
+    if (looked_in > most) most = looked_in;
   }
   return found;
 }
@@ -47,22 +53,53 @@ static bool choose_root(struct stage *stage, const struct stage_stand_in *listed
   return false;
 }
 
-struct stage_control stage_control_for(struct stage *stage, size_t node,
-                                       const struct stage_stand_in *listed, unsigned attempt)
+/* Whom the broker treats otherwise while his own session is open must be compared with such a one. */
+static void choose_of_issuer(struct stage *stage, const struct stage_device_look *look,
+                             unsigned turn, struct stage_control *out)
+{
+  bool spares = stage->nodes[look->node].look_ids == STAGE_IDS_OF_CERTIFICATES;
+  bool alike = fleet_facts(stage->fleet, look->as.device)->online;
+  unsigned count = spares ? 0 : choose_device(stage, ONLINE, look, 0, out);
+  unsigned turns = count + !alike;
+  /* they have all been asked: then one of the others, and from the first */
+  if (count > 0 && turn % turns != count) {
+    if (turn % turns > 0) (void) choose_device(stage, ONLINE, look, turn % turns, out);
+    return;
+  }
+  out->any = false;
+  if (choose_device(stage, OFFLINE, look, 0, out) == 0 && count > 0)
+    (void) choose_device(stage, ONLINE, look, 0, out);
+}
+
+/* It got further, and still is one to compare with. */
+static bool stays(struct stage *stage, const struct stage_device_look *look)
+{
+  const struct stage_control *control = &look->control;
+  struct stage_stand_in as;
+  if (!control->any || control->nobodys || !look->entry.apart) return false;
+  bool alike = fleet_facts(stage->fleet, look->as.device)->online;
+  return is_of(stage, ONLINE, &look->as, control->as.device, &as) ||
+         (!alike && is_of(stage, OFFLINE, &look->as, control->as.device, &as));
+}
+
+struct stage_control stage_control_for(struct stage *stage, const struct stage_device_look *look,
+                                       unsigned attempt, unsigned turn)
 {
   struct stage_control out = {.any = false};
-  bool spares = stage->nodes[node].look_ids == STAGE_IDS_OF_CERTIFICATES;
-  if (attempt == 0 && choose_root(stage, listed, &out)) return out;
-  if (!spares) {
-    unsigned count = choose_device(stage, ONLINE, listed, attempt, &out);
-    /* they have all been asked: then one of the others, and from the first */
-    if (!out.any && attempt % (count + 1) < count)
-      (void) choose_device(stage, ONLINE, listed, attempt % (count + 1), &out);
-  }
-  if (!out.any) (void) choose_device(stage, OFFLINE, listed, 0, &out);
-  if (!out.any) (void) choose_root(stage, listed, &out);
-  if (!out.any && !spares) (void) choose_device(stage, FOREIGN, listed, 0, &out);
+  bool spares = stage->nodes[look->node].look_ids == STAGE_IDS_OF_CERTIFICATES;
+  if (attempt == 0 && choose_root(stage, &look->as, &out)) return out;
+  if (attempt > 0 && !spares && stays(stage, look)) return look->control;
+  choose_of_issuer(stage, look, turn, &out);
+  if (!out.any) (void) choose_root(stage, &look->as, &out);
+  if (!out.any && !spares) (void) choose_device(stage, FOREIGN, look, 0, &out);
   return out;
+}
+
+uint32_t *stage_looked_in(struct stage *stage, const struct stage_device_look *look, bool control)
+{
+  if (control && look->control.nobodys) return &stage->nodes[look->node].looked_in;
+  size_t device = control ? look->control.as.device : look->as.device;
+  return &stage->identity[device].looked_in[look->node];
 }
 
 int stage_control_write(struct stage *stage, const struct stage_control *control,

@@ -12,14 +12,20 @@ struct stage_control {
   struct stage_stand_in as; /* else */
 };
 
+struct stage_device_look;
+
 /* At the first attempt a certificate of nobody's under the same root, where the folder can make one:
  * it harms nobody, and is enough beside a certificate that is said to be revoked. Then a device that has
- * been let in and is not revoked, of the same issuer: at each attempt another of those that are online,
- * as one may be kept out for a reason of its own, and then, or where there is none, one that is offline.
- * Where a look ends the device's session those that are online are spared. Else nobody's again; else a
- * device of another issuer. */
-struct stage_control stage_control_for(struct stage *stage, size_t node,
-                                       const struct stage_stand_in *listed, unsigned attempt);
+ * been let in and is not revoked, of the same issuer. It stays the control as long as it gets further,
+ * so that it comes as often as the other; else, at each `turn`, another, as one may be kept out for a
+ * reason of its own: of those that are online, and then, or where there is none, one that is offline;
+ * beside one that is online only those that are, where there are any. Where a look ends the device's
+ * session those that are online are spared. Else nobody's again; else a device of another issuer. */
+struct stage_control stage_control_for(struct stage *stage, const struct stage_device_look *look,
+                                       unsigned attempt, unsigned turn);
+
+/* How many rounds of looks as this one, or as its control, were let in there so far. */
+uint32_t *stage_looked_in(struct stage *stage, const struct stage_device_look *look, bool control);
 
 /* Writes its certificate and key. 0, or -1 with stage->error. */
 int stage_control_write(struct stage *stage, const struct stage_control *control,

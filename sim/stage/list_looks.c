@@ -26,6 +26,7 @@ struct asked {
   struct stage_listed *one;
   struct stage_device_look look;
   uint64_t until_ms, after_ms;
+  unsigned turn; /* so many controls did not get further */
   bool over, left_alone, proven;
   bool by_device; /* a device's certificate has been the control */
 };
@@ -65,26 +66,54 @@ static bool has_been_in(const struct stage *stage, const struct stage_listed *on
   return one->been_in || fleet_facts(stage->fleet, one->as.device)->was_in;
 }
 
-/* By the list, and not as everybody is, nor for a reason of its own, as who was kept out before may be. A
-   certificate that is said to be revoked is, if there is nobody else to ask with; of nobody's it must
-   be said where a device follows, or has been refused as well: nobody's may have an id that fits. */
-static bool is_proof(const struct stage *stage, const struct asked *asked, unsigned attempt)
+/* Who comes more often than a broker likes is kept out as well: not if the other was let in more often. */
+static bool is_worn(struct stage *stage, const struct stage_device_look *look)
+{
+  return *stage_looked_in(stage, look, true) <= *stage_looked_in(stage, look, false);
+}
+
+/* It is kept out, and the control is not, nor is it for a reason of its own, as who was kept out before
+   may be. */
+static bool is_apart(const struct stage *stage, const struct asked *asked)
+{
+  const struct stage_entry *entry = &asked->look.entry;
+  return entry->closed && !is_of_its_own(&asked->look) && asked->look.control.any && entry->apart &&
+         has_been_in(stage, asked->one);
+}
+
+/* By the list, and not as everybody is. A certificate that is said to be revoked is, if there is nobody
+   else to ask with; of nobody's it must be said where a device follows, or has been refused as well:
+   nobody's may have an id that fits. */
+static bool is_proof(struct stage *stage, const struct asked *asked, unsigned attempt)
 {
   const struct stage_device_look *look = &asked->look;
-  const struct stage_entry *entry = &look->entry;
-  const struct stage_control *control = &look->control;
-  bool said = entry->failure == DEVICE_FAIL_TLS_ALERT_REVOKED;
-  bool been_in = has_been_in(stage, asked->one);
-  if (!entry->closed || is_of_its_own(look)) return false;
-  if (!control->any || !been_in) return said && (!control->any || entry->apart);
-  return entry->apart && (said || !control->nobodys || (attempt > 0 && !asked->by_device));
+  bool said = look->entry.failure == DEVICE_FAIL_TLS_ALERT_REVOKED && look->entry.closed;
+  bool enough = !look->control.nobodys || (attempt > 0 && !asked->by_device);
+  if (said) return !look->control.any || look->entry.apart;
+  return enough && is_apart(stage, asked) && !is_worn(stage, look);
+}
+
+/* By an alert about its certificate. */
+static bool is_told(enum device_failure failure)
+{
+  return failure >= DEVICE_FAIL_ALERT_FIRST && failure <= DEVICE_FAIL_VERDICT_LAST &&
+         failure != DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+}
+
+/* A list that is over keeps everybody out, and has them told so: a broker that just closes may do so
+   for any reason. */
+static bool is_over(const struct stage *stage, const struct stage_device_look *look)
+{
+  bool over = stage->list_ends_s != 0 && stage->list_ends_s <= world_unix_s(stage->world);
+  bool all = !look->control.any || is_told(look->entry.alike);
+  return over && is_told(look->entry.failure) && all;
 }
 
 /* With or without being on it: TLS does not trust its root, or the list is over. */
 static bool is_out_anyhow(const struct stage *stage, const struct stage_device_look *look)
 {
-  bool over = stage->list_ends_s != 0 && stage->list_ends_s <= world_unix_s(stage->world);
-  return !look->entry.by_connack && (over || !stage_is_trusted(stage, &look->as));
+  bool untrusted = !look->entry.by_connack && !stage_is_trusted(stage, &look->as);
+  return untrusted || is_over(stage, look);
 }
 
 static bool is_connack(enum device_failure failure)
@@ -104,8 +133,17 @@ static bool is_in(const struct stage *stage, const struct stage_device_look *loo
   return (entry->open && !entry->shut && !entry->no_word) || (entry->same && later);
 }
 
+static void count_rounds(struct stage *stage, struct asked *asked)
+{
+  const struct stage_device_look *look = &asked->look;
+  if (look->entry.open) (*stage_looked_in(stage, look, false))++;
+  if (look->control.any && look->entry.apart) (*stage_looked_in(stage, look, true))++;
+  if (look->control.any && !look->control.nobodys && !look->entry.apart) asked->turn++;
+}
+
 /* That it is not so is seen once the time is over, not before: others may have held the looks up. Of
-   nobody's certificate beside it one look may not have been enough. */
+   nobody's certificate beside it one look may not have been enough, and a control may have to come as
+   often as the other did. */
 static void conclude(const struct asking *asking, struct asked *asked, uint64_t looked_ms,
                      unsigned attempt)
 {
@@ -114,14 +152,16 @@ static void conclude(const struct asking *asking, struct asked *asked, uint64_t 
   uint64_t now_ms = stage_elapsed_ms(stage);
   bool pardoned = asked->one->pardoned, closed = entry->closed && !pardoned;
   bool contrary = pardoned ? entry->out : entry->open;
+  count_rounds(stage, asked);
   bool by_list = !pardoned && is_proof(stage, asked, attempt);
+  bool goes_on = !pardoned && !by_list && is_apart(stage, asked) && is_worn(stage, &asked->look);
   if (by_list) stage->nodes[asked->look.node].list_words = entry->failure;
   asked->one->ended = asked->one->ended || entry->ended;
   asked->proven = pardoned ? is_in(stage, &asked->look)
                            : by_list || (closed && is_out_anyhow(stage, &asked->look));
   bool hopeless = closed && !asked->look.control.any;
   bool late = (contrary ? looked_ms : now_ms) >= asked->until_ms && (attempt > 0 || !closed);
-  asked->over = asked->proven || hopeless || late;
+  asked->over = asked->proven || hopeless || (late && !goes_on);
   asked->after_ms = now_ms - asking->began_ms;
 }
 
@@ -136,7 +176,7 @@ static enum step_outcome look_once(struct asking *asking, unsigned attempt, bool
     struct asked *asked = &asking->asked[i];
     if (!asked->over && is_left_alone(asking, asked)) asked->over = asked->left_alone = true;
     if (asked->over) continue;
-    asked->look.control = stage_control_for(stage, asked->look.node, &asked->look.as, attempt);
+    asked->look.control = stage_control_for(stage, &asked->look, attempt, asked->turn);
     asked->by_device =
         asked->by_device || (asked->look.control.any && !asked->look.control.nobodys);
     open[count] = asked;

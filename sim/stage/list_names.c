@@ -181,13 +181,23 @@ static void add_former(struct stage *stage, const struct stage_list *list,
   }
 }
 
+/* Where the device was refused, unless looks were let in as it there: it may have come too often, and only
+   'revoked' is said of the list. */
+static unsigned device_refused_at(const struct stage *stage, size_t device)
+{
+  unsigned at = fleet_refused_at(stage->fleet, device, false);
+  for (size_t n = 0; n < stage->scenario->node_count; n++)
+    if (stage->identity[device].looked_in[n] > 0) at &= ~(1u << n);
+  return at | fleet_refused_at(stage->fleet, device, true);
+}
+
 /* Where devices of the same issuer that its list added, or a later one, were refused. Those of the list
    before are refused by that one, too. */
 static unsigned refused_at(struct stage *stage, const struct stage_listed *listed)
 {
   unsigned at = 0;
   for (size_t d = 0; d < fleet_size(stage->fleet); d++) {
-    unsigned here = fleet_refused_at(stage->fleet, d);
+    unsigned here = device_refused_at(stage, d);
     if ((here & ~at) != 0 && stage->identity[d].list >= listed->list &&
         stage_stand_in(stage, d).issuers == listed->as.issuers)
       at |= here;

@@ -42,7 +42,8 @@ struct stage_node {
   /* frozen while the others were told to read their files; while they were told to start again */
   bool untold, unrestarted;
   enum stage_look_ids look_ids;
-  bool silent; /* it gave no answer to the last looks at a list */
+  uint32_t looked_in; /* rounds of looks with certificates of nobody's: as of devices' */
+  bool silent;        /* it gave no answer to the last looks at a list */
   /* how it keeps out whom a list names; NONE: that was not seen */
   enum device_failure list_words;
   /* down or frozen while the others were tried: callers.h; what it may have trusted till then */
@@ -52,11 +53,13 @@ struct stage_node {
 
 /* What is known of one device's certificate. */
 struct stage_identity {
-  uint64_t pushed;     /* mark of the chain that was pushed last, 0: none .. */
-  bool acked;          /* .. which is in force on the device, by its word and by its memory */
-  uint64_t seen;       /* mark of the chain that `roots` are of */
-  uint16_t roots;      /* bit r: it is under root r */
-  uint32_t list;       /* number of the list that added the device; 0: it is on none */
+  uint64_t pushed; /* mark of the chain that was pushed last, 0: none .. */
+  bool acked;      /* .. which is in force on the device, by its word and by its memory */
+  uint64_t seen;   /* mark of the chain that `roots` are of */
+  uint16_t roots;  /* bit r: it is under root r */
+  uint32_t list;   /* number of the list that added the device; 0: it is on none */
+  /* so many rounds of looks with its certificate were let in at each broker */
+  uint32_t looked_in[SCENARIO_NODES_MAX];
   bool revoked;        /* by a step, on a published list or not .. */
   bool revoked_before; /* .. as the phase began */
 };
@@ -91,8 +94,8 @@ struct stage_listed {
   struct stage_stand_in as;
   uint32_t list; /* number of the list that added it */
   bool been_in;  /* its device was let in last, as that list was published */
-  bool former; /* its device did not hold that certificate any more as the list was published */
-  bool let_in; /* by the last look */
+  bool former;   /* its device did not hold that certificate any more as the list was published */
+  bool let_in;   /* by the last look */
   /* bit n: at broker n a look was kept out where somebody who is not on the list got further */
   uint8_t proven;
   bool ended;  /* a look has ended its device's session */

@@ -317,14 +317,15 @@ static void where_a_device_was_refused_is_known_until_it_is_let_in_there(void **
   (void) state;
   struct world *w = begin();
   publish(w, 1);
-  assert_int_equal(fleet_refused_at(w->fleet, 0), 0);
+  assert_int_equal(fleet_refused_at(w->fleet, 0, false), 0);
   redial(w, DEVICE_FAIL_TLS_ALERT_REVOKED);
-  assert_int_equal(fleet_refused_at(w->fleet, 0), 1);
-  assert_int_equal(fleet_refused_at(w->fleet, 1), 0);
+  assert_int_equal(fleet_refused_at(w->fleet, 0, false), 1);
+  assert_int_equal(fleet_refused_at(w->fleet, 0, true), 1);
+  assert_int_equal(fleet_refused_at(w->fleet, 1, false), 0);
   retry(w, DEVICE_FAIL_NONE);
-  assert_int_equal(fleet_refused_at(w->fleet, 0), 0);
+  assert_int_equal(fleet_refused_at(w->fleet, 0, false), 0);
   redial(w, DEVICE_FAIL_TLS_ALERT_EXPIRED);
-  assert_int_equal(fleet_refused_at(w->fleet, 0), 0);
+  assert_int_equal(fleet_refused_at(w->fleet, 0, false), 0);
   retry(w, DEVICE_FAIL_NONE);
   fleet_former_let_in(w->fleet, 1);
   assert_int_equal(value(w, METRIC_REVOKE_UNREFUSED, false), 2);
@@ -400,6 +401,34 @@ static void redial_first(struct world *w, enum device_failure then)
   outcome = then;
   fleet_redial(w->fleet, first, 1, 0, false);
   clockwork_pass(&w->backend, 100);
+}
+
+/* In the same words after a list it is refused for what it was refused for before. */
+static void who_was_refused_before_the_list_is_not_refused_by_it(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  redial_first(w, DEVICE_FAIL_MQTT_REFUSED_AUTH);
+  publish(w, 1);
+  redial_first(w, DEVICE_FAIL_MQTT_REFUSED_AUTH);
+  assert_int_equal(fleet_refused_at(w->fleet, 0, false), 0);
+  redial_first(w, DEVICE_FAIL_TLS_ALERT_REVOKED);
+  assert_int_equal(fleet_refused_at(w->fleet, 0, false), 1);
+  end(w);
+}
+
+static void what_is_not_of_the_certificate_is_not_of_the_list(void **state)
+{
+  (void) state;
+  struct world *w = begin();
+  redial_first(w, DEVICE_FAIL_MQTT_REFUSED_BUSY); /* this is none of its certificate either */
+  publish(w, 1);
+  redial_first(w, DEVICE_FAIL_MQTT_REFUSED_BUSY);
+  assert_int_equal(fleet_refused_at(w->fleet, 0, false), 0);
+  redial_first(w, DEVICE_FAIL_MQTT_REFUSED_AUTH);
+  assert_int_equal(fleet_refused_at(w->fleet, 0, false), 1);
+  assert_int_equal(fleet_refused_at(w->fleet, 0, true), 0);
+  end(w);
 }
 
 /* A broker that no device has come back to is not known to refuse anybody. */
@@ -539,6 +568,8 @@ int main(void)
       cmocka_unit_test(a_session_that_a_look_ends_was_not_cut),
       cmocka_unit_test(whom_a_look_has_ended_is_uncertain_for_good),
       cmocka_unit_test(where_a_device_was_refused_is_known_until_it_is_let_in_there),
+      cmocka_unit_test(who_was_refused_before_the_list_is_not_refused_by_it),
+      cmocka_unit_test(what_is_not_of_the_certificate_is_not_of_the_list),
       cmocka_unit_test(a_session_that_the_plan_ends_was_not_cut),
       cmocka_unit_test(what_is_no_connack_locks_out_as_well),
       cmocka_unit_test(a_revoked_device_has_its_proof_at_the_first_refusal_and_it_is_expected),

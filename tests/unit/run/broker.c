@@ -1234,7 +1234,7 @@ static enum device_failure name_end(const struct look *look, const struct papers
   if (verdict != PAPERS_GOOD) return name_verdict(verdict);
   if (of_client != PAPERS_GOOD && look->broker->says_nothing) return DEVICE_FAIL_TLS_CLOSED;
   if (of_client == PAPERS_REVOKED) return DEVICE_FAIL_TLS_ALERT_REVOKED;
-  if (of_client == PAPERS_EXPIRED)
+  if (of_client == PAPERS_EXPIRED || of_client == PAPERS_CRL)
     return look->broker->closes ? DEVICE_FAIL_TLS_CLOSED : DEVICE_FAIL_TLS_ALERT_EXPIRED;
   return of_client == PAPERS_GOOD ? name_answer(look) : DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
 }
