@@ -45,6 +45,7 @@ static int check_scenario(const struct args *args, struct error *error)
   }
   scenario_print(scenario, stdout);
   scenario_warn_unjudged(scenario);
+  scenario_warn_product(scenario);
   scenario_free(scenario);
   return EXIT_CODE_PASS;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hooks.h"
+#include "base/product.h"
 #include "cli/verbs.h"
 #include "fleetsim/failure.h"
 #include "fleetsim/ota.h"
@@ -125,6 +126,45 @@ static void explain_hooks(struct asked *asked)
 #undef X
 }
 
+/* "rabbitmq": what it can do, which hooks it has ready, and what a figure means there. */
+static void explain_kind(struct asked *asked, const struct product *product)
+{
+  static const char kind[] = "kinds: of a broker that stands elsewhere (broker.kind)";
+  static const char *const skills[] = {[PRODUCT_MQTT_5] = "MQTT 5", [PRODUCT_QOS_2] = "QoS 2"};
+  char line[500] = "nothing is known of it";
+  if (product->setting != NULL)
+    snprintf(line, sizeof line, "ready hooks where broker.%s is set:", product->setting);
+  else if (product != &product_generic)
+    snprintf(line, sizeof line,
+             "no hook is ready: what reloads and restarts it is its owner's code");
+  size_t used = strlen(line);
+  for (int h = 0; h < HOOK_COUNT && used < sizeof line; h++)
+    if (product->hook[h].command != NULL)
+      used +=
+          (size_t) snprintf(line + used, sizeof line - used, " %s", hook_key((enum hook_kind) h));
+  say_name(asked, kind, product->word, line, NULL);
+  for (int s = 0; s < PRODUCT_SKILLS; s++) {
+    const struct product_ability *ability = &product->ability[s];
+    if (ability->before == NULL) continue;
+    if (ability->since.major == PRODUCT_NEVER)
+      snprintf(line, sizeof line, "no %s: %s (%s)", skills[s], ability->before, ability->source);
+    else
+      snprintf(line, sizeof line, "%s since %u.%u, before that %s (%s)", skills[s],
+               ability->since.major, ability->since.minor, ability->before, ability->source);
+    print_wrapped(line);
+  }
+  for (const struct product_fact *fact = product->facts; fact->line != NULL; fact++) {
+    snprintf(line, sizeof line, "%s: %s (%s)", fact->when, fact->line, fact->source);
+    print_wrapped(line);
+  }
+}
+
+static void explain_kinds(struct asked *asked)
+{
+  for (size_t i = 0; i < product_count(); i++)
+    if (is_asked(asked, product_at(i)->word)) explain_kind(asked, product_at(i));
+}
+
 static void explain_steps(struct asked *asked)
 {
   static const char kind[] = "steps: their keys; what each does is in scenarios/README.md";
@@ -149,16 +189,18 @@ static int explain(const struct args *args, struct error *error)
   explain_failures(&asked);
   explain_statuses(&asked);
   explain_hooks(&asked);
+  explain_kinds(&asked);
   if (asked.found > 0) return EXIT_CODE_PASS;
-  return error_set(error, EXIT_CODE_USAGE,
-                   "there is no step, quantity, metric, failure, status or hook '%.80s': "
-                   "'fleetsim explain' lists them all",
-                   asked.name);
+  return error_set(
+      error, EXIT_CODE_USAGE,
+      "there is no step, quantity, metric, failure, status, hook or kind of broker '%.80s': "
+      "'fleetsim explain' lists them all",
+      asked.name);
 }
 
 const struct args_verb cli_explain = {
     .name = "explain",
-    .line = "what a step, quantity, metric, failure, status or hook means, and what to do",
+    .line = "what a step, quantity, metric, failure, hook or kind of broker means, and what to do",
     .usage =
         "usage: fleetsim explain [NAME]\n\n"
         "Explains a name of scenarios, reports and hooks; 'revoke' stands for all of revoke.*, "

@@ -146,6 +146,7 @@ static int run_file(const struct args *args, struct error *error)
     return (int) error->code;
   }
   scenario_warn_unjudged(scenario);
+  scenario_warn_product(scenario);
   enum exit_code code = rehearse(scenario, &options, error);
   scenario_free(scenario);
   return (int) code;

@@ -124,6 +124,8 @@ struct results {
   char started[32]; /* RFC 3339 */
   double duration_s;
   char version_fleetsim[32], version_mbedtls[32], version_libuv[32], version_broker[64];
+  /* of a broker elsewhere, as the scenario says: "rabbitmq", "3.10"; "": nothing is known of it */
+  char broker_kind[16], broker_kind_version[16];
   size_t devices;
   char profile[64]; /* fleet.profile: free text */
   struct results_timing timing;

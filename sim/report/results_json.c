@@ -198,6 +198,13 @@ static json_t *run_of(const struct results *results)
       text(results->timing.profile), "crypto", text(results->crypto));
 }
 
+static json_t *kind_of(const struct results *results)
+{
+  if (results->broker_kind[0] == '\0') return json_null();
+  return json_pack("{s:o, s:o}", "kind", text(results->broker_kind), "version",
+                   text(results->broker_kind_version));
+}
+
 static json_t *telemetry_of(const struct results *results)
 {
   return json_pack("{s:b, s:b, s:o}", "numbered", !results->unnumbered, "timed", !results->untimed,
@@ -265,6 +272,7 @@ json_t *results_json(const struct results *results)
   bool whole =
       json_object_update(tree, verdict) == 0 && json_object_update(tree, run) == 0 &&
       json_object_set_new(tree, "timing", timing_of(results)) == 0 &&
+      json_object_set_new(tree, "broker", kind_of(results)) == 0 &&
       json_object_set_new(tree, "telemetry", telemetry_of(results)) == 0 &&
       json_object_set_new(tree, "operator", operator_of(results)) == 0 &&
       json_object_set_new(tree, "phases", phases_of(results)) == 0 &&

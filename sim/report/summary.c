@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/product.h"
 #include "base/text.h"
 #include "fleetsim/ota.h"
 #include "report/results_json.h"
@@ -275,6 +276,25 @@ static void print_figures(const json_t *tree, FILE *out)
          "  trespass     %.0f attempts, %.0f refused by name, %.0f by closing, %.0f came through",
          value_of(tree, "trespass.attempts"), value_of(tree, "trespass.denied"),
          value_of(tree, "trespass.closed"), value_of(tree, "trespass.delivered"));
+}
+
+/* A failure, or what a metric counts. */
+static bool has_been(const json_t *tree, const char *name)
+{
+  return json_is_object(json_object_get(json_object_get(tree, "failures"), name)) ||
+         value_of(tree, name) > 0;
+}
+
+/* What of these figures is this kind's way, whatever the fleet does. It explains and judges nothing. */
+static void print_kind(const json_t *tree, FILE *out)
+{
+  const json_t *broker = json_object_get(tree, "broker");
+  const struct product *product = product_find(results_json_text(broker, "kind"));
+  if (product == NULL) return;
+  line(out, "  broker       %s %s, says the scenario", product->word,
+       results_json_text(broker, "version"));
+  for (const struct product_fact *fact = product->facts; fact->line != NULL; fact++)
+    if (has_been(tree, fact->when)) paragraph(out, 15, fact->line);
 }
 
 static const char *milliseconds(double ms, char out[24])
@@ -573,6 +593,7 @@ void summary_print(const json_t *tree, FILE *out, bool colour)
   print_storms(tree, out);
   print_figures(tree, out);
   print_revocation(tree, out);
+  print_kind(tree, out);
   print_ota(tree, out);
   print_times(tree, out);
   print_delayed_connack(tree, out);

@@ -45,6 +45,17 @@ static void describe_telemetry(struct stage *stage)
   snprintf(results->checked, sizeof results->checked, "%s", checked);
 }
 
+/* Of one that stands elsewhere what the scenario says it is; it is not looked at. */
+static void describe_broker(struct stage *stage)
+{
+  const struct scenario *scenario = stage->scenario;
+  struct results *results = &stage->results;
+  if (scenario->product == &product_generic) return;
+  snprintf(results->broker_kind, sizeof results->broker_kind, "%s", scenario->product->word);
+  snprintf(results->broker_kind_version, sizeof results->broker_kind_version, "%u.%u",
+           scenario->product_version.major, scenario->product_version.minor);
+}
+
 static int describe(struct stage *stage)
 {
   const struct scenario *scenario = stage->scenario;
@@ -55,6 +66,7 @@ static int describe(struct stage *stage)
   snprintf(results->profile, sizeof results->profile, "%s", scenario->profile_name);
   snprintf(results->crypto, sizeof results->crypto, "%s", scenario_crypto_name(scenario->crypto));
   describe_telemetry(stage);
+  describe_broker(stage);
   snprintf(results->version_fleetsim, sizeof results->version_fleetsim, "%s",
            stage->options->version);
   snprintf(results->version_mbedtls, sizeof results->version_mbedtls, "%s",

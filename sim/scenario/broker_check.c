@@ -187,7 +187,8 @@ static int check_remote(const struct take *t, const struct raw_broker *raw, stru
   if (check_urls(t, raw, out) != 0 || check_url(t, "broker", "prove-url", raw->prove_url, out,
                                                 out->prove_host, &out->prove_port) != 0)
     return -1;
-  return raw->hooks == NULL ? 0 : check_hooks(t, raw->hooks, out);
+  if (raw->hooks != NULL && check_hooks(t, raw->hooks, out) != 0) return -1;
+  return check_product(t, raw, out);
 }
 
 /* Both are kept by a gate before the broker (broker/front.h), which listens where it can. */
@@ -289,12 +290,26 @@ static int take_kind(const struct take *t, const char *word, enum broker_kind *o
   return 0;
 }
 
+static int refuse_kind_of_local(const struct take *t, const struct raw_broker *raw)
+{
+  const char *key = raw->kind != NULL      ? "kind"
+                    : raw->version != NULL ? "version"
+                    : raw->node != NULL    ? "node"
+                                           : "pid-file";
+  return take_fail(
+      t, "broker", key,
+      "what kind of broker it is, is said of one that stands elsewhere: add its 'url', "
+      "or remove this");
+}
+
 static int check_local(const struct take *t, const struct raw_broker *raw, struct scenario *out)
 {
   uint64_t port = 0, prove_port = 0;
   if (raw->prove_url != NULL)
     return take_fail(t, "broker", "prove-url",
                      "only a remote broker has a prove-url: add its 'url', or remove this");
+  if (raw->kind != NULL || raw->version != NULL || raw->node != NULL || raw->pid_file != NULL)
+    return refuse_kind_of_local(t, raw);
   if (raw->server_name != NULL)
     return take_fail(
         t, "broker", "server-name",
@@ -324,6 +339,7 @@ int check_broker(const struct take *t, const struct raw_scenario *raw, struct sc
   static const struct raw_broker no_broker = {0};
   const struct raw_broker *broker = raw->broker != NULL ? raw->broker : &no_broker;
   out->node_count = 1;
+  out->product = &product_generic;
   strcpy(out->nodes[0].name, "a");
   strcpy(out->nodes[0].host, "localhost");
   if (check_targets(t, raw, out) != 0) return -1;

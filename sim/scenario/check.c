@@ -387,5 +387,6 @@ int check_scenario(struct take *t, const struct raw_scenario *raw, struct scenar
                   &out->expect_count) != 0)
     return -1;
   out->crl = uses_crls(out);
-  return check_story(t, out) != 0 || check_payloads(t, out) != 0 ? -1 : 0;
+  if (check_story(t, out) != 0 || check_payloads(t, out) != 0) return -1;
+  return check_product_skills(t, raw, out);
 }

@@ -1,5 +1,5 @@
 /* From a file's texts to a checked scenario. The parts are apart by what they look at: check.c the
- * head of the file and the phases, broker_check.c the broker, steps_check.c one step by its kind,
+ * head of the file and the phases, broker_check.c the broker, product_check.c its kind, steps_check.c one step by its kind,
  * who_check.c the devices it is for, credentials_check.c who clients say they are, payload_check.c
  * what telemetry is made of, ota_check.c firmware images, expr_check.c one expression,
  * story.c the order of it all.
@@ -19,6 +19,12 @@ int check_url(const struct take *t, const char *at, const char *key, const char 
 
 /* broker and targets. */
 int check_broker(const struct take *t, const struct raw_scenario *raw, struct scenario *out);
+
+/* broker.kind and what goes with it; then, when all of the file is known, what it asks that a broker of
+ * this kind cannot do. */
+int check_product(const struct take *t, const struct raw_broker *raw, struct scenario *out);
+int check_product_skills(const struct take *t, const struct raw_scenario *raw,
+                         const struct scenario *scenario);
 
 /* names, and where a step lets one of them lead. The brokers are known by then. */
 int check_names(const struct take *t, const struct raw_scenario *raw, struct scenario *out);

@@ -253,6 +253,22 @@ static void print_naming(const struct scenario_naming *naming, FILE *out)
             naming->control);
 }
 
+/* Which commands are run that stand nowhere in the file. */
+static void print_kind(const struct scenario *s, FILE *out)
+{
+  const struct product *product = s->product;
+  const char *before = "; ready hooks: ";
+  if (product == &product_generic) return;
+  fprintf(out, "  kind     %s %u.%u", product->word, s->product_version.major,
+          s->product_version.minor);
+  for (int h = 0; h < HOOK_COUNT; h++) {
+    if (!s->ready_hook[h]) continue;
+    fprintf(out, "%s%s", before, hook_key((enum hook_kind) h));
+    before = ", ";
+  }
+  fputc('\n', out);
+}
+
 static void print_head(const struct scenario *s, FILE *out)
 {
   char roots[300], trusted[300], clients[300], limit[32], place[HOST_PORT_MAX],
@@ -269,6 +285,7 @@ static void print_head(const struct scenario *s, FILE *out)
             host_port(s->host, s->port, place), host_port(s->prove_host, s->prove_port, prove));
   else
     fprintf(out, "  broker   mqtts://%s\n", host_port(s->host, s->port, place));
+  print_kind(s, out);
   if (s->server_name[0] != '\0') fprintf(out, "           whose name is %s\n", s->server_name);
   if (s->terminator)
     fprintf(out, "           behind a terminator of TLS that reads CRLs while it goes on honouring "

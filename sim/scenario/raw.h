@@ -93,8 +93,8 @@ struct raw_false {
 };
 
 struct raw_broker {
-  char *local, *url, *server_name, *prove_url, *port, *prove_port, *handshake_timeout, *handshakes,
-      *bridge;
+  char *local, *url, *kind, *version, *node, *pid_file, *server_name, *prove_url, *port,
+      *prove_port, *handshake_timeout, *handshakes, *bridge;
   char **nodes;
   unsigned nodes_count;
   char **urls;

@@ -21,6 +21,7 @@
 #include "base/login.h"
 #include "base/names.h"
 #include "base/payload_text.h"
+#include "base/product.h"
 #include "fleetsim/device.h"
 #include "net/fault.h"
 #include "pki/crl.h"
@@ -396,7 +397,12 @@ struct scenario {
   uint32_t broker_handshake_timeout_ms; /* broker.handshake-timeout, local; 0: none */
   /* broker.handshakes per second, local; 0: as many as it can */
   double broker_handshake_rate;
-  char hook[HOOK_COUNT][512]; /* broker.hooks; "": none */
+  char hook[HOOK_COUNT][512];  /* broker.hooks; "": none */
+  bool ready_hook[HOOK_COUNT]; /* it is the kind's own, as the file names none */
+  const struct product
+      *product; /* broker.kind: what a broker elsewhere is; generic, of a local too */
+  struct product_version product_version; /* broker.version, or what its facts are of */
+  char product_setting[128];              /* broker.node, broker.pid-file; "" */
   /* broker.terminator.tickets: those of all nodes have the same keys for tickets */
   bool tickets_shared;
   /* broker.terminator, local: TLS ends before mosquitto, in a process that keeps its tickets'
@@ -461,16 +467,21 @@ bool scenario_is_loopback(const char *host);
 /* What is true of the broker that it is about. */
 bool scenario_broker_is(const struct scenario *scenario, enum broker_trait trait);
 
+/* How long a step that says nothing waits until the broker is seen to have changed: longer where it is
+ * of a kind that reads its files by and by, and no hook tells it to. */
+uint64_t scenario_broker_ms(const struct scenario *scenario);
+
 /* How long one look at a broker waits for an answer: as long as a device does (device.timeouts up to
  * CONNACK), 5 s at least and 60 s at most. */
 #define SCENARIO_LOOK_MIN_MS 5000u
 #define SCENARIO_LOOK_MAX_MS 60000u
 uint64_t scenario_look_ms(const struct scenario *scenario);
 
-/* What a step does where it does not say `apply`: `local`, unless a remote broker has no hook for
-   that. */
+/* What a step does where it does not say `apply`: a reload, for client CAs a restart, unless the broker's
+ * kind takes these by less, or there is no hook for that. */
+enum scenario_files { SCENARIO_FILES_CHAIN, SCENARIO_FILES_CLIENTS, SCENARIO_FILES_LISTS };
 enum scenario_apply scenario_default_apply(const struct scenario *scenario,
-                                           enum scenario_apply local);
+                                           enum scenario_files files);
 
 /* Prints the timetable: phases, steps, gates and the longest time each may take. */
 void scenario_print(const struct scenario *scenario, void *stream /* FILE * */);
@@ -527,6 +538,9 @@ bool scenario_is_judged(const struct scenario *scenario);
 
 /* Says so on standard error, where it is false. */
 void scenario_warn_unjudged(const struct scenario *scenario);
+
+/* Says on standard error what will go wrong at a broker of this kind, and is no mistake. */
+void scenario_warn_product(const struct scenario *scenario);
 
 /* Whether some gate, expectation or brake is about this quantity or metric. */
 bool scenario_names(const struct scenario *scenario, const char *name);

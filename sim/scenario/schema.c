@@ -85,6 +85,8 @@ static const cyaml_schema_value_t name_entry = {
 static const cyaml_schema_field_t broker_fields[] = {
   GROUP("terminator", struct raw_broker, terminator, terminator_fields),
   TEXT("local", struct raw_broker, local), TEXT("url", struct raw_broker, url),
+  TEXT("kind", struct raw_broker, kind), TEXT("version", struct raw_broker, version),
+  TEXT("node", struct raw_broker, node), TEXT("pid-file", struct raw_broker, pid_file),
   TEXT("server-name", struct raw_broker, server_name),
   TEXT("prove-url", struct raw_broker, prove_url), TEXT("port", struct raw_broker, port),
   TEXT("prove-port", struct raw_broker, prove_port), GROUP("hooks", struct raw_broker, hooks, hooks_fields),

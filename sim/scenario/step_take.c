@@ -165,18 +165,24 @@ int step_take_who(const struct step_take *w, bool needed)
   return check_who(w->t, w->at, &who, w->scenario, &w->out->who);
 }
 
+/* A hook that does it itself is always there: its step is refused without it. */
 enum scenario_apply scenario_default_apply(const struct scenario *scenario,
-                                           enum scenario_apply local)
+                                           enum scenario_files files)
 {
-  const char *hook = scenario->hook[local == SCENARIO_APPLY_RESTART ? HOOK_RESTART : HOOK_RELOAD];
-  return scenario_broker_is(scenario, BROKER_HOOKED) && hook[0] == '\0' ? SCENARIO_APPLY_HOOK
-                                                                        : local;
+  const struct product *product = scenario->product;
+  bool hooked = scenario_broker_is(scenario, BROKER_HOOKED);
+  bool reloads = !hooked || scenario->hook[HOOK_RELOAD][0] != '\0';
+  bool restarts = !hooked || scenario->hook[HOOK_RESTART][0] != '\0';
+  if (files == SCENARIO_FILES_LISTS && product->lists_by_themselves) return SCENARIO_APPLY_HOOK;
+  if (files == SCENARIO_FILES_CLIENTS && !(product->trusts_by_reload && reloads))
+    return restarts ? SCENARIO_APPLY_RESTART : SCENARIO_APPLY_HOOK;
+  return reloads ? SCENARIO_APPLY_RELOAD : SCENARIO_APPLY_HOOK;
 }
 
-int step_take_apply(const struct step_take *w, enum scenario_apply local_default)
+int step_take_apply(const struct step_take *w, enum scenario_files files)
 {
   static const char *const words[] = {"reload", "restart", "none", NULL};
-  int apply = (int) scenario_default_apply(w->scenario, local_default);
+  int apply = (int) scenario_default_apply(w->scenario, files);
   if (step_take_word(w, "apply", words, &apply) != 0) return -1;
   w->out->apply = (enum scenario_apply) apply;
   return 0;

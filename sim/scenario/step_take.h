@@ -60,7 +60,7 @@ int step_take_root(const struct step_take *w); /* which must be there */
 int step_take_roots(const struct step_take *w, size_t least);
 /* `needed`: some devices must be named. */
 int step_take_who(const struct step_take *w, bool needed);
-int step_take_apply(const struct step_take *w, enum scenario_apply local_default);
+int step_take_apply(const struct step_take *w, enum scenario_files files);
 /* root, cross, intermediate, cross-expired, leaf-expired; or root, chain, key, leaf-expired. */
 int step_take_chain(const struct step_take *w);
 /* `all`: the step may be for all of the brokers. */

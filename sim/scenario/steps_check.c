@@ -7,7 +7,6 @@
 #include "scenario/step_kind.h"
 #include "scenario/units.h"
 
-#define BROKER_MS    10000u /* until a broker is seen to have changed */
 #define WITHIN_MS    30000u
 #define EVERY_MIN_MS 10u
 #define EVERY_MAX_MS 86400000u
@@ -63,7 +62,7 @@ int check_step(const struct take *t, const char *at, const yaml_node_t *node,
   *out = (struct scenario_step){.rate = STEP_RATE_PER_S,
                                 .who = {.share = 1},
                                 .within_ms = WITHIN_MS,
-                                .broker_ms = BROKER_MS,
+                                .broker_ms = scenario_broker_ms(scenario),
                                 .waves = {.count = 1, .share = {1.0}}};
   if (find_kind(t, at, node, &out->kind) != 0 || check_certified(t, at, scenario, out->kind) != 0 ||
       check_operated(t, at, scenario, out->kind) != 0)

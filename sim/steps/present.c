@@ -12,7 +12,7 @@ static bool undo_present(const struct stage *stage, const struct scenario_step *
   *inverse = *step;
   inverse->chain = stage->presented[BROKER_MAIN];
   if (inverse->apply == SCENARIO_APPLY_NONE)
-    inverse->apply = scenario_default_apply(stage->scenario, SCENARIO_APPLY_RELOAD);
+    inverse->apply = scenario_default_apply(stage->scenario, SCENARIO_FILES_CHAIN);
   return true;
 }
 
@@ -23,7 +23,7 @@ static enum step_outcome run_present(struct stage *stage, const struct scenario_
 
 static int take_present(const struct step_take *w)
 {
-  if (step_take_chain(w) != 0 || step_take_apply(w, SCENARIO_APPLY_RELOAD) != 0) return -1;
+  if (step_take_chain(w) != 0 || step_take_apply(w, SCENARIO_FILES_CHAIN) != 0) return -1;
   return step_take_broker_within(w);
 }
 

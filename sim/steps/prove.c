@@ -84,7 +84,7 @@ static enum step_outcome run_prove(struct stage *stage, const struct scenario_st
 static int take_prove(const struct step_take *w)
 {
   w->out->within_ms = 60000;
-  w->out->apply = scenario_default_apply(w->scenario, SCENARIO_APPLY_RELOAD);
+  w->out->apply = scenario_default_apply(w->scenario, SCENARIO_FILES_CHAIN);
   if (step_take_chain(w) != 0 || step_take_rate(w) != 0) return -1;
   /* a proof that says how long it may take has it for its second listener, too */
   return step_take_within(w) != 0 ? -1 : step_take_broker_within(w);

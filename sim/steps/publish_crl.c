@@ -26,7 +26,7 @@ static bool undo_publish_crl(const struct stage *stage, const struct scenario_st
   *inverse = ours ? *step : stage->crl_published;
   if (!ours) return inverse->crl.file[0] != '\0';
   inverse->crl = (struct scenario_crl){.next_update_s = SCENARIO_CRL_LIFE_S};
-  inverse->apply = scenario_default_apply(stage->scenario, SCENARIO_APPLY_RELOAD);
+  inverse->apply = scenario_default_apply(stage->scenario, SCENARIO_FILES_LISTS);
   return true;
 }
 
@@ -125,7 +125,7 @@ static int take_publish_crl(const struct step_take *w)
       step_take_number(w, "entries", 0, PKI_CRL_FILLER_MAX, &out->entries) != 0 ||
       take_crl_times(w, out) != 0)
     return -1;
-  return step_take_apply(w, SCENARIO_APPLY_RELOAD);
+  return step_take_apply(w, SCENARIO_FILES_LISTS);
 }
 
 static int follow_publish_crl(const struct step_follow *f)

@@ -64,7 +64,7 @@ static int take_revoke(const struct step_take *w)
   const char *reason = step_take_text(w, "reason");
   out->reason = PKI_REASON_KEY_COMPROMISE;
   out->publish = true;
-  out->apply = scenario_default_apply(w->scenario, SCENARIO_APPLY_RELOAD);
+  out->apply = scenario_default_apply(w->scenario, SCENARIO_FILES_LISTS);
   out->crl.next_update_s = SCENARIO_CRL_LIFE_S;
   if (step_take_who(w, true) != 0) return -1;
   if (reason != NULL && pki_reason_parse(reason, &out->reason, &why) != 0)

@@ -40,7 +40,7 @@ static bool undo_trust_clients(const struct stage *stage, const struct scenario_
   *inverse = *step;
   inverse->roots = stage->client_roots;
   if (inverse->apply == SCENARIO_APPLY_NONE)
-    inverse->apply = scenario_default_apply(stage->scenario, SCENARIO_APPLY_RESTART);
+    inverse->apply = scenario_default_apply(stage->scenario, SCENARIO_FILES_CLIENTS);
   return true;
 }
 
@@ -55,7 +55,7 @@ static int need_trust_clients(struct stage *stage, const struct scenario_step *s
 static int take_trust_clients(const struct step_take *w)
 {
   bool probe = true;
-  if (step_take_roots(w, 1) != 0 || step_take_apply(w, SCENARIO_APPLY_RESTART) != 0 ||
+  if (step_take_roots(w, 1) != 0 || step_take_apply(w, SCENARIO_FILES_CLIENTS) != 0 ||
       step_take_broker_within(w) != 0 || step_take_flag(w, "probe", &probe) != 0)
     return -1;
   w->out->unprobed = !probe;

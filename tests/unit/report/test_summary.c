@@ -265,6 +265,29 @@ static void forty_milliseconds_to_connack_have_a_cause(void **state)
   }
 }
 
+/* Only of figures that there are, and only where the scenario says which kind it is. */
+static void what_is_the_brokers_way_is_explained_where_its_kind_is_known(void **state)
+{
+  (void) state;
+  struct metrics *metrics = metrics_create();
+  const struct metrics *own = sample.results.metrics;
+  sample.results.metrics = metrics;
+  metrics_add(metrics, METRIC_TRESPASS_CLOSED, 3);
+  char *text = sample_printed(&sample, false);
+  assert_null(strstr(text, "says the scenario"));
+  free(text);
+  strcpy(sample.results.broker_kind, "rabbitmq");
+  strcpy(sample.results.broker_kind_version, "3.10");
+  text = sample_printed(&sample, false);
+  expect_contains(text, "broker       rabbitmq 3.10, says the scenario");
+  expect_contains(text, "RabbitMQ answers a forbidden publish");
+  assert_null(strstr(text, "leaves the open sessions"));
+  free(text);
+  sample.results.broker_kind[0] = '\0';
+  sample.results.metrics = own;
+  metrics_destroy(metrics);
+}
+
 static void a_run_without_timing_claims_nothing(void **state)
 {
   (void) state;
@@ -825,6 +848,7 @@ int main(void)
       test(a_run_without_storms_has_no_table),
       test(a_long_profile_name_breaks_the_line_and_loses_nothing),
       test(forty_milliseconds_to_connack_have_a_cause),
+      test(what_is_the_brokers_way_is_explained_where_its_kind_is_known),
       test(a_run_without_timing_claims_nothing),
       test(what_nobody_foretold_comes_first_and_is_explained),
       test(fits_one_screen_and_steers_no_terminal),

@@ -505,6 +505,35 @@ static void a_remote_broker_with_hooks_and_targets(void **state)
   scenario_free(s);
 }
 
+/* What it has a command for, the file need not say, and what it says goes before. */
+static void a_kind_of_broker_brings_its_hooks_and_its_time(void **state)
+{
+  (void) state;
+#define OF_KIND(more)                                                             \
+  "name: t\nfleet: {devices: 9}\ndevice: {mqtt: 3.1.1}\ntargets: [far.example]\n" \
+  "broker: {url: mqtts://far.example:8883, kind: rabbitmq" more "}\n"             \
+  "phases:\n  - name: p\n    do: [connect: {}, present: {root: A}, trust-clients: {roots: [A]}]\n"
+  struct scenario *s = loaded(
+      OF_KIND(", node: rabbit@far, hooks: {present: ./p, trust-clients: ./t, restart: ./r}"));
+  assert_string_equal(s->hook[HOOK_RELOAD],
+                      "rabbitmqctl -q -n 'rabbit@far' eval 'ssl:clear_pem_cache().'");
+  assert_true(s->ready_hook[HOOK_RELOAD]);
+  assert_string_equal(s->hook[HOOK_RESTART], "./r");
+  assert_false(s->ready_hook[HOOK_RESTART]);
+  assert_string_equal(s->hook[HOOK_PUBLISH_CRL], "");
+  assert_int_equal(s->phases[0].steps[1].apply, SCENARIO_APPLY_RELOAD);
+  assert_int_equal(s->phases[0].steps[1].broker_ms, 10000);
+  assert_int_equal(s->phases[0].steps[2].apply, SCENARIO_APPLY_RELOAD);
+  scenario_free(s);
+  s = loaded(OF_KIND(", hooks: {present: ./p, trust-clients: ./t}"));
+  assert_string_equal(s->hook[HOOK_RELOAD], "");
+  assert_int_equal(s->phases[0].steps[1].apply, SCENARIO_APPLY_HOOK);
+  assert_int_equal(s->phases[0].steps[1].broker_ms, 130000); /* its own look at the files */
+  assert_int_equal(s->phases[0].steps[2].broker_ms, 130000);
+  scenario_free(s);
+#undef OF_KIND
+}
+
 static void the_hash_is_that_of_the_file(void **state)
 {
   (void) state;
@@ -663,6 +692,7 @@ int main(void)
       cmocka_unit_test(what_goes_wrong_with_an_update_is_a_step),
       cmocka_unit_test(gates_wait_and_expectations_do_not),
       cmocka_unit_test(a_remote_broker_with_hooks_and_targets),
+      cmocka_unit_test(a_kind_of_broker_brings_its_hooks_and_its_time),
       cmocka_unit_test(the_hash_is_that_of_the_file),
       cmocka_unit_test(refuses_a_file_that_is_too_large_or_missing),
       cmocka_unit_test(survives_every_truncation),

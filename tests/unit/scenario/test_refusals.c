@@ -290,6 +290,18 @@ static const struct refusal refusals[] = {
   {"refuses_a_far_proof_without_a_second_address", HEAD REMOTE("") "phases:\n  - name: p\n    do: [connect: {}, prove: {root: A}]\n", "F:8:23: 'prove' needs a second listener"},
   {"refuses_a_far_present_without_its_hook", HEAD REMOTE("") "phases:\n  - name: p\n    do: [connect: {}, present: {root: A}]\n", "F:8:23: 'present' needs the hook 'present'"},
   {"refuses_a_far_reload_without_its_hook", HEAD REMOTE(", hooks: {present: x}") "phases:\n  - name: p\n    do: [connect: {}, present: {root: A, apply: reload}]\n", "F:8:23: 'present' needs the hook 'reload'"},
+  /* kinds of them */
+  {"refuses_a_kind_that_nobody_knows", HEAD REMOTE(", kind: emqx") TAIL, "F:5:47: 'emqx' is no value of 'kind': write generic, mosquitto, rabbitmq or aedes"},
+  {"refuses_a_kind_of_a_local_broker", HEAD "broker: {kind: mosquitto}\n" TAIL, "F:4:16: what kind of broker it is, is said of one that stands elsewhere"},
+  {"refuses_a_version_of_nobody", HEAD REMOTE(", version: '2.0'") TAIL, "F:5:50: a version says something of a kind only"},
+  {"refuses_a_version_that_is_a_word", HEAD REMOTE(", kind: rabbitmq, version: new") "device: {mqtt: 3.1.1}\n" TAIL, "F:5:66: 'new' is no version: write 3.10"},
+  {"refuses_a_node_of_a_broker_that_has_none", HEAD REMOTE(", kind: mosquitto, node: rabbit@far") TAIL, "F:5:64: a broker of the kind 'mosquitto' has no 'node': remove this"},
+  {"refuses_a_node_that_would_be_a_command", HEAD REMOTE(", kind: rabbitmq, node: \"a'; rm x'\"") TAIL, "F:5:63: 'a'; rm x'' may hold letters, digits and _ . @ / - only"},
+  {"refuses_mqtt_5_where_an_old_rabbitmq_does_not_speak_it", HEAD REMOTE(", kind: rabbitmq") "device: {mqtt: 5}\n" TAIL, "F:6:16: devices would say MQTT 5, and RabbitMQ before 3.13 does not speak it: it closes the connection without CONNACK. Write 'device: {mqtt: 3.1.1}', or 'version: \"3.13\"' below 'kind' if yours is newer"},
+  {"refuses_the_default_version_of_mqtt_at_aedes", HEAD REMOTE(", kind: aedes") TAIL, "F:5:47: devices would say MQTT 5, the default, and aedes does not speak it"},
+  {"refuses_qos_2_of_rabbitmq", "name: t\nfleet: {devices: 9, telemetry: {qos: 2}}\n" REMOTE(", kind: rabbitmq, version: '4.3'") TAIL, "F:2:38: RabbitMQ has no QoS 2: it answers"},
+  {"refuses_qos_2_of_rabbitmq_in_a_step", HEAD REMOTE(", kind: rabbitmq, version: '4.3'") "phases:\n  - name: p\n    do: [connect: {}, telemetry: {qos: 2}]\n", "F:8:40: RabbitMQ has no QoS 2: it answers"},
+  {"refuses_a_restart_where_a_kind_has_no_command_for_it", HEAD REMOTE(", kind: mosquitto, pid-file: /run/m.pid") "phases:\n  - name: p\n    do: [connect: {}, restart-broker: {}]\n", "F:8:23: 'restart-broker' needs the hook 'restart'"},
   /* several brokers */
   {"refuses_five_brokers", HEAD "broker: {nodes: [a, b, c, d, e]}\n" TAIL, "F:4:17: 'nodes' has 5 entries; it must have 1 to 4"},
   {"refuses_a_broker_with_a_name_that_is_a_path", HEAD "broker: {nodes: [a, ../b]}\n" TAIL, "F:4:21: '../b' is no name for a broker"},

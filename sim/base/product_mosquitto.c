@@ -1,0 +1,32 @@
+/* kind: mosquitto, at a place that its process id is written to. A reload is SIGHUP; a restart is its
+ * service manager's, and the end of one session nobody's. */
+#include "base/product.h"
+
+#define STAGING "2.0.11: tests/scenarios/staging_mosquitto.sh"
+
+static const struct product_fact facts[] = {
+    {"revoke.uncut",
+     "mosquitto leaves the open sessions of a revoked certificate alone: 'kick' or a restart ends "
+     "them",
+     STAGING},
+    {"trespass.attempts",
+     "to MQTT 3.1.1 mosquitto acknowledges a forbidden publish like any other and drops it; to "
+     "MQTT "
+     "5 it says 0x87. A subscription is refused by SUBACK",
+     STAGING},
+    {"telemetry.lost_acked",
+     "mosquitto keeps sessions and messages over a restart only with 'persistence true'", STAGING},
+    {0}};
+
+const struct product product_mosquitto = {
+    .word = "mosquitto",
+    .title = "mosquitto",
+    .seen = {2, 0},
+    .ability = {[PRODUCT_MQTT_5] = {.since = {1, 6},
+                                    .before = "it answers CONNECT with 'wrong version'",
+                                    .source = "its change log; 2.0.11 speaks it"}},
+    .setting = "pid-file",
+    .hook = {[HOOK_RELOAD] = {.command = "kill -HUP \"$(cat '{}')\""}},
+    .file_source = STAGING,
+    .facts = facts,
+};
