@@ -26,7 +26,7 @@ static int take_kind_word(const struct take *t, const char *word, struct scenari
   return take_fail(t, "broker", "kind", "'%.40s' is no value of 'kind': write %s", word, known);
 }
 
-static int take_version(const struct take *t, const char *text, struct scenario *out)
+static int take_kind_version(const struct take *t, const char *text, struct scenario *out)
 {
   out->product_version = out->product->seen;
   if (text == NULL) return 0;
@@ -67,7 +67,7 @@ static void take_ready_hooks(struct scenario *out)
 
 int check_product(const struct take *t, const struct raw_broker *raw, struct scenario *out)
 {
-  if (take_kind_word(t, raw->kind, out) != 0 || take_version(t, raw->version, out) != 0 ||
+  if (take_kind_word(t, raw->kind, out) != 0 || take_kind_version(t, raw->version, out) != 0 ||
       take_setting(t, "node", raw->node, out) != 0 ||
       take_setting(t, "pid-file", raw->pid_file, out) != 0)
     return -1;
