@@ -74,6 +74,7 @@ broker_block() {
   cat <<YAML
 broker:
   url: mqtts://localhost:$port
+  kind: aedes
   hooks:
     present: cp "\$FLEETSIM_CERT" $broker/main.crt && cp "\$FLEETSIM_KEY" $broker/main.key && sh $work/hooks/reload
     trust-clients: cp "\$FLEETSIM_CLIENT_CA" $broker/clients.crt && sh $work/hooks/reload

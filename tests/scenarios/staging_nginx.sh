@@ -18,6 +18,7 @@ mkdir "$work/hooks" "$broker"
 trap 'end_broker; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 . "$here/lib/cases.sh"
+devices=20
 . "$here/lib/stories.sh"
 
 # The broker ---------------------------------------------------------------------------------------------------------------
@@ -123,8 +124,8 @@ YAML
 }
 
 # Behind nginx there is no certificate: the client id is who somebody is.
-nothing_allowed() { rule 'pattern readwrite private/%c/#'; }
-all_allowed() { rule 'pattern readwrite private/#'; }
+nothing_allowed() { rule 'pattern readwrite acme/v1/%c/#'; }
+all_allowed() { rule 'pattern readwrite acme/v1/#'; }
 rule() {
   echo "$1" >"$broker/acl"
   [ ! -s "$broker/mosquitto.pid" ] || kill -HUP "$(cat "$broker/mosquitto.pid")"

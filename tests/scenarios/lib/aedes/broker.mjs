@@ -14,7 +14,7 @@ const read = (name) => fs.readFileSync(path.join(folder, name), 'utf8')
 const lists = () => read('crl.pem').match(/-----BEGIN X509 CRL-----[^-]*-----END X509 CRL-----/g)
 const context = () => ({ cert: read('main.crt'), key: read('main.key'), ca: read('clients.crt'), crl: lists() })
 const may = (client, topic) => {
-  const own = client.id === 'operator' || read('rules').trim() === 'open' ? 'private/' : `private/${client.id}/`
+  const own = client.id === 'operator' || read('rules').trim() === 'open' ? 'acme/v1/' : `acme/v1/${client.id}/`
   return topic.startsWith(own)
 }
 
