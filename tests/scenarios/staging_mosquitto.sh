@@ -26,7 +26,7 @@ allow_anonymous false
 acl_file $broker/acl
 persistence true
 persistence_location $broker/
-max_queued_messages 0
+max_queued_messages 100000
 log_dest file $broker/log
 tls_version tlsv1.3
 cafile $broker/clients.crt

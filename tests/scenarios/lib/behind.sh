@@ -16,6 +16,7 @@ mkdir "$work/hooks" "$broker"
 trap 'end_broker; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 . "$here/lib/cases.sh"
+devices=20
 . "$here/lib/stories.sh"
 . "$here/lib/readme.sh"
 export BROKER="$broker"
@@ -94,8 +95,8 @@ YAML
 }
 
 # Behind it there is no certificate: the client id is who somebody is.
-nothing_allowed() { rule 'pattern readwrite private/%c/#'; }
-all_allowed() { rule 'pattern readwrite private/#'; }
+nothing_allowed() { rule 'pattern readwrite acme/v1/%c/#'; }
+all_allowed() { rule 'pattern readwrite acme/v1/#'; }
 rule() {
   echo "$1" >"$broker/acl"
   [ ! -s "$broker/mosquitto.pid" ] || kill -HUP "$(cat "$broker/mosquitto.pid")"
