@@ -78,9 +78,9 @@ static struct broker_client come_as(const struct stage *stage, const struct watc
 static void hold_all(struct stage *stage, struct watch *watch, size_t node)
 {
   const struct address *at = &watch->at[node];
-  char id[sizeof PKI_PROBE_NAME + 4], room[STAGE_LOOK_FROM];
+  char id[STAGE_PROBE_ID], room[STAGE_LOOK_FROM];
   for (size_t i = 0; i < HELD; i++) {
-    snprintf(id, sizeof id, i == 0 ? "%s" : "%s-%zu", PKI_PROBE_NAME, i);
+    stage_probe_id(stage, (unsigned) i, id);
     struct broker_client client = come_as(stage, watch, at);
     client.client_id = id;
     client.timeout_ms = (uint32_t) stage_look_ms(stage);

@@ -31,9 +31,17 @@ static const char *from_of(const struct stage *stage, const struct stage_visitor
   return room;
 }
 
+void stage_probe_id(const struct stage *stage, unsigned number, char id[STAGE_PROBE_ID])
+{
+  if (number == 0)
+    snprintf(id, STAGE_PROBE_ID, "%s", PKI_PROBE_NAME);
+  else
+    snprintf(id, STAGE_PROBE_ID, "%s-%.4s-%u", PKI_PROBE_NAME, stage->results.run_id, number);
+}
+
 static void begin_look(struct stage *stage, const struct looking *looking, unsigned number)
 {
-  char id[sizeof PKI_PROBE_NAME + 12];
+  char id[STAGE_PROBE_ID];
   const struct stage_visitor *visitor = looking->visitor;
   struct broker *broker = stage->nodes[looking->visitor->node].broker;
   struct stage_operation *operation = looking->operation[number];
@@ -47,7 +55,7 @@ static void begin_look(struct stage *stage, const struct looking *looking, unsig
   }
   const struct broker_pair *files = visitor->files;
   looking->round->look[number].by_own_name = numbered == 0;
-  snprintf(id, sizeof id, numbered == 0 ? "%s" : "%s-%u", PKI_PROBE_NAME, numbered);
+  stage_probe_id(stage, numbered, id);
   const struct broker_client client = {.client_id = id,
                                        .certificate_path =
                                            visitor->bare ? NULL : files->certificate,

@@ -34,6 +34,13 @@ struct stage_seen {
   struct broker_seen broker; /* without an answer `why` says so, and `failure`, if that is known */
 };
 
+/* The client id of a look: PKI_PROBE_NAME for 0, else with a part of the run's id and the number, as
+ * two runs that look at one broker would end each other's sessions, and take that for its doing. Up
+ * to number 999 it has no more than the 23 characters that every broker takes (MQTT 3.1.1,
+ * 3.1.3-5). */
+#define STAGE_PROBE_ID 32
+void stage_probe_id(const struct stage *stage, unsigned number, char id[STAGE_PROBE_ID]);
+
 struct stage_round {
   unsigned count;
   struct stage_seen look[STAGE_ROUND_MAX];
