@@ -21,8 +21,19 @@ struct caller {
   const char *root;
   bool restarted; /* the broker was */
   bool welcome;
-  const char *when; /* he was asked about before; NULL: the first time */
+  bool only_shut_out; /* nobody else is asked about: a list keeps everybody out */
+  const char *when;   /* he was asked about before; NULL: the first time */
   struct broker_pair files;
+  const char *beside; /* who is not welcome: a root that is trusted, or NULL, and somebody of it */
+  struct broker_pair beside_files;
+};
+
+/* What one look says, as the latest that said something. */
+enum said { SAID_NOTHING, SAID_RIGHT, SAID_WRONG };
+struct answers {
+  enum said said[STAGE_ROUND_MAX];
+  struct stage_seen wrong, silent; /* one of them */
+  unsigned count, right, wrongs;
 };
 
 static uint64_t within_ms(const struct stage *stage)
@@ -31,9 +42,10 @@ static uint64_t within_ms(const struct stage *stage)
 }
 
 static enum step_outcome fail_answer(struct stage *stage, size_t node, const struct caller *caller,
-                                     bool some, const struct stage_seen *wrong)
+                                     const struct answers *answers)
 {
   const struct broker *broker = stage->nodes[node].broker;
+  const struct stage_seen *wrong = &answers->wrong;
   const char *why = wrong->broker.why;
   char late[96], from[64];
   snprintf(late, sizeof late, "%s reads its CA file at start only: use apply: restart",
@@ -52,33 +64,65 @@ static enum step_outcome fail_answer(struct stage *stage, size_t node, const str
             caller->welcome        ? "does not take"
             : caller->when != NULL ? "takes"
                                    : "still takes",
-            caller->root, some ? stage_from(wrong->from, from) : "",
+            caller->root, answers->right > 0 ? stage_from(wrong->from, from) : "",
             (double) within_ms(stage) / 1000, why[0] != '\0' ? ", " : "", why, hint);
   return STEP_FAILED;
 }
 
-/* Without the broker's certificate nobody has refused a client for his. */
-static bool is_right(const struct stage_seen *seen, const void *ctx)
+/* Without the broker's certificate nobody has refused a client for his. One that is closed on without
+ * the word may be so for another reason, as a limit of connections: not where one beside him that the
+ * broker trusts gets in. */
+static enum said said_by(const struct caller *caller, const struct stage_seen *seen,
+                         const struct stage_seen *beside)
 {
-  const struct caller *caller = ctx;
-  return seen->answered && seen->broker.certificates > 0 && seen->broker.takes == caller->welcome;
+  if (!seen->answered || seen->broker.certificates == 0) return SAID_NOTHING;
+  if (seen->broker.takes || caller->welcome)
+    return seen->broker.takes == caller->welcome ? SAID_RIGHT : SAID_WRONG;
+  bool told = seen->broker.failure == DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+  return told || caller->beside == NULL || (beside->answered && beside->broker.takes)
+             ? SAID_RIGHT
+             : SAID_NOTHING;
 }
 
-static bool is_not_contrary(const struct stage_seen *seen, const void *caller)
+/* A look that says nothing this time has said what it said before. */
+static void take(const struct caller *caller, const struct stage_round round[2],
+                 struct answers *out)
 {
-  return !seen->answered || is_right(seen, caller);
+  out->right = out->wrongs = 0;
+  out->count = round->count;
+  for (unsigned i = 0; i < round->count; i++) {
+    enum said said = said_by(caller, &round[0].look[i], &round[1].look[i]);
+    if (said != SAID_NOTHING) out->said[i] = said;
+    if (said == SAID_WRONG) out->wrong = round->look[i];
+    if (said == SAID_NOTHING) out->silent = round->look[i];
+    out->right += out->said[i] == SAID_RIGHT;
+    out->wrongs += out->said[i] == SAID_WRONG;
+  }
 }
 
-static enum step_outcome say_no_answer(struct stage *stage, size_t node,
-                                       const struct caller *caller)
+/* What nobody said is a note where others did, or where it was seen before. */
+static enum step_outcome end_unsaid(struct stage *stage, size_t node, const struct caller *caller,
+                                    const struct answers *answers)
 {
-  char note[256];
+  char text[512], why[300] = "no answer";
   const struct broker *broker = stage->nodes[node].broker;
-  snprintf(note, sizeof note,
-           "whether the broker at %.100s port %u trusts %s %s was not seen: no answer",
+  const struct broker_seen *seen = &answers->silent.broker;
+  if (answers->silent.answered && seen->certificates > 0)
+    snprintf(why, sizeof why, "it is kept out (%.120s), and so is a certificate under %.40s",
+             seen->why, caller->beside);
+  else if (seen->why[0] != '\0')
+    snprintf(why, sizeof why, "%.160s", seen->why);
+  char how[64] = "not seen";
+  if (answers->right > 0)
+    snprintf(how, sizeof how, "seen by %u of %u looks", answers->right, answers->count);
+  snprintf(text, sizeof text, "whether the broker at %.100s port %u trusts %s %s%swas %s: %s",
            broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN), caller->root,
-           caller->when);
-  stage_say(stage, note);
+           caller->when != NULL ? caller->when : "", caller->when != NULL ? " " : "", how, why);
+  if (answers->right == 0 && caller->when == NULL) {
+    error_set(&stage->error, EXIT_CODE_FAIL, "%s", text);
+    return STEP_FAILED;
+  }
+  stage_say(stage, text);
   return STEP_DONE;
 }
 
@@ -86,21 +130,39 @@ static enum step_outcome say_no_answer(struct stage *stage, size_t node,
 static enum step_outcome await_answer(struct stage *stage, size_t node, const struct caller *caller)
 {
   uint64_t until_ms = stage_elapsed_ms(stage) + within_ms(stage);
-  struct stage_round round;
-  const struct stage_seen *wrong;
-  unsigned right;
+  struct answers answers = {.count = 0};
+  struct stage_round round[2];
   for (;;) {
-    const struct stage_visitor visitor = {
-        .node = node, .files = &caller->files, .timeout_ms = stage_look_until(stage, until_ms)};
-    if (stage_round(stage, &visitor, 1, &round) != STEP_DONE) return STEP_ABORTED;
-    right = stage_round_right(&round, is_right, caller, &wrong);
-    if (wrong == NULL) return STEP_DONE;
+    uint64_t timeout_ms = stage_look_until(stage, until_ms);
+    const struct stage_visitor visitor[2] = {
+        {.node = node, .files = &caller->files, .timeout_ms = timeout_ms},
+        {.node = node,
+         .files = &caller->beside_files,
+         .id = STAGE_LOOKS_MAX,
+         .timeout_ms = timeout_ms}};
+    if (stage_round(stage, visitor, caller->beside != NULL ? 2 : 1, round) != STEP_DONE)
+      return STEP_ABORTED;
+    take(caller, round, &answers);
+    if (answers.right == answers.count) return STEP_DONE;
     if (!stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
     if (stage_elapsed_ms(stage) >= until_ms) break;
   }
-  if (caller->when != NULL) (void) stage_round_right(&round, is_not_contrary, caller, &wrong);
-  if (wrong == NULL) return say_no_answer(stage, node, caller);
-  return fail_answer(stage, node, caller, right > 0, wrong);
+  return answers.wrongs > 0 ? fail_answer(stage, node, caller, &answers)
+                            : end_unsaid(stage, node, caller, &answers);
+}
+
+/* Somebody whom the broker is to take, beside one whom it is not to. */
+static int find_beside(struct stage *stage, struct caller *caller)
+{
+  const struct pki_roots *now = &stage->client_roots;
+  caller->beside_files = broker_device_place(stage->broker, 0);
+  for (size_t r = 0; r < now->count && !caller->welcome; r++) {
+    int written = pki_write_probe(stage->pki, now->name[r], caller->beside_files.certificate,
+                                  caller->beside_files.key, &stage->error);
+    if (written == 0) caller->beside = now->name[r];
+    if (written <= 0) return written;
+  }
+  return 0;
 }
 
 /* Somebody on a list is refused for that, whatever root he is under. */
@@ -128,11 +190,14 @@ static enum step_outcome try_root(struct stage *stage, int only, struct caller *
     stage_say(stage, note);
     return STEP_DONE;
   }
+  if (find_beside(stage, caller) != 0) return stage_give_up(stage);
   for (size_t n = 0; n < stage->scenario->node_count && outcome == STEP_DONE; n++)
     if (stage_is_reachable(stage, n) && (only < 0 || n == (size_t) only))
       outcome = await_answer(stage, n, caller);
   (void) unlink(files->key);
   (void) unlink(files->certificate);
+  (void) unlink(caller->beside_files.key);
+  (void) unlink(caller->beside_files.certificate);
   return outcome;
 }
 
@@ -145,7 +210,7 @@ static enum step_outcome try_roots(struct stage *stage, int only, const struct p
     struct caller caller = *as;
     caller.welcome = r < now->count;
     caller.root = caller.welcome ? now->name[r] : before->name[r - now->count];
-    if (!caller.welcome && pki_roots_include(now, caller.root)) continue;
+    if (caller.welcome ? caller.only_shut_out : pki_roots_include(now, caller.root)) continue;
     outcome = try_root(stage, only, &caller);
   }
   return outcome;
@@ -194,10 +259,11 @@ enum step_outcome stage_callers_try_again(struct stage *stage, const char *when)
 {
   struct pki_roots dropped = stage->dropped_roots;
   bool tried = stage->tried_roots.count > 0 && are_same(&stage->tried_roots, &stage->client_roots);
-  if (!tried || stage->rolling_back || stage_list_shuts_out(stage) ||
-      !scenario_broker_is(stage->scenario, BROKER_HOOKED))
+  if (!tried || stage->rolling_back || !scenario_broker_is(stage->scenario, BROKER_HOOKED))
     return STEP_DONE;
-  return try_roots(stage, -1, &dropped, &(struct caller){.restarted = true, .when = when});
+  const struct caller as = {
+      .restarted = true, .only_shut_out = stage_list_shuts_out(stage), .when = when};
+  return try_roots(stage, -1, &dropped, &as);
 }
 
 void stage_callers_missed(struct stage *stage, const struct pki_roots *before)

@@ -115,6 +115,10 @@ struct broker {
   bool takes_over;   /* .. and of several looks under one id only the last is let in */
   bool shields;      /* CONNACK 5 to looks with the certificate of a session that is open */
   struct bouncer bouncer;
+  /* so many looks are taken in a second; the others are closed on, after TLS or before it */
+  unsigned quota, taken;
+  uint64_t quota_us;
+  bool quota_early;
   char spurned[16]; /* whose certificate has expired, by its clock; or .. */
   bool closes;      /* .. whom it closes on, without a word */
   /* a look that comes while others are open meets a second machine each second time: one that has
@@ -1174,6 +1178,7 @@ struct look {
   char id[40];
   bool late;   /* for it, as the broker is slow */
   bool second; /* it meets the second machine */
+  bool surplus;
   char from[16];
   broker_seen_done done;
   void *ctx;
@@ -1232,7 +1237,8 @@ static enum device_failure name_end(const struct look *look, const struct papers
   enum papers_verdict verdict =
       look->anchors.count > 0 ? papers_judge(&question, anchor) : PAPERS_GOOD;
   if (verdict != PAPERS_GOOD) return name_verdict(verdict);
-  if (of_client != PAPERS_GOOD && look->broker->says_nothing) return DEVICE_FAIL_TLS_CLOSED;
+  bool unsaid = of_client != PAPERS_GOOD && look->broker->says_nothing;
+  if (look->surplus || unsaid) return DEVICE_FAIL_TLS_CLOSED;
   if (of_client == PAPERS_REVOKED) return DEVICE_FAIL_TLS_ALERT_REVOKED;
   if (of_client == PAPERS_EXPIRED || of_client == PAPERS_CRL)
     return look->broker->closes ? DEVICE_FAIL_TLS_CLOSED : DEVICE_FAIL_TLS_ALERT_EXPIRED;
@@ -1267,7 +1273,8 @@ static void end_look(void *ctx)
   if (!answered) error_set(&error, EXIT_CODE_SETUP, "there was no answer");
   const char *shown = shown_to(look);
   papers_read(shown, strlen(shown), &chain);
-  if (answered && chain.count > 0) {
+  bool early = look->surplus && broker->quota_early;
+  if (answered && chain.count > 0 && !early) {
     papers_hash(chain.of[0].line, strlen(chain.of[0].line), seen.fingerprint);
     seen.certificates = (unsigned) chain.count;
   }
@@ -1281,7 +1288,8 @@ static void end_look(void *ctx)
                                           : DEVICE_FAIL_NONE;
   seen.takes = seen.takes && seen.failure != DEVICE_FAIL_TLS_CLOSED;
   if (seen.takes && broker->takes_ids) end_session_of(broker, look->client.of[0].name);
-  if (!seen.takes) snprintf(seen.why, sizeof seen.why, "alert unknown_ca");
+  if (!seen.takes)
+    snprintf(seen.why, sizeof seen.why, look->surplus ? "it closed" : "alert unknown_ca");
   /* stage/operation.c */
   broker->looking--;
   for (struct look **at = &broker->looks; *at != NULL; at = &(*at)->next)
@@ -1293,6 +1301,17 @@ static void end_look(void *ctx)
   free(look);
 }
 
+static bool is_surplus(struct broker *broker)
+{
+  uint64_t now_us = clock_now_us();
+  if (broker->quota == 0) return false;
+  if (now_us - broker->quota_us >= 1000 * MS) {
+    broker->quota_us = now_us;
+    broker->taken = 0;
+  }
+  return ++broker->taken > broker->quota;
+}
+
 static struct look *begin_look(struct broker *broker, const char *from, uint32_t timeout_ms,
                                broker_seen_done done, void *ctx)
 {
@@ -1300,6 +1319,7 @@ static struct look *begin_look(struct broker *broker, const char *from, uint32_t
   assert(look != NULL);
   look->broker = broker;
   look->second = broker->balances && broker->looking % 2 == 1;
+  look->surplus = is_surplus(broker);
   broker->looking++;
   look->next = broker->looks;
   broker->looks = look;
@@ -1716,6 +1736,12 @@ void site_balance(struct broker *broker)
 void site_forget_password(struct broker *broker, const char *user)
 {
   snprintf(broker->forgot, sizeof broker->forgot, "%s", user);
+}
+
+void site_limit_looks(struct broker *broker, unsigned a_second, bool early)
+{
+  broker->quota = a_second;
+  broker->quota_early = early;
 }
 
 void site_take_ids(struct broker *broker, bool over)

@@ -47,6 +47,9 @@ static bool happen_to_looks(struct broker *broker, const char *what)
     site_ban(broker);
   else if (sscanf(what, "admits %15[0-9] a minute", word) == 1)
     site_limit(broker, (unsigned) strtoul(word, NULL, 10));
+  else if (sscanf(what, "takes %15[0-9] looks a second", word) == 1)
+    site_limit_looks(broker, (unsigned) strtoul(word, NULL, 10),
+                     strstr(what, "before TLS") != NULL);
   else if (strcmp(what, "is busy") == 0)
     site_be_busy(broker);
   else if (sscanf(what, "holds %15s for expired", word) == 1 && strstr(what, "expired") != NULL)

@@ -23,6 +23,7 @@
  *     # always: a shields sessions                  (CONNACK 5 to looks with the certificate of one)
  *     # always: a bans whom it kicks                (by a hook: CONNACK 5 from then on)
  *     # always: a admits 15 a minute                (of one certificate; to the others CONNACK 5)
+ *     # always: a takes 10 looks a second   (.. , and closes on others before TLS; else after it)
  *     # always: a is busy                           (for such looks: CONNACK 3)
  *     # always: a holds 00000001 for expired         (or: closes on 00000001)
  *     # at 3.5s: a trusts its first clients         (whom it was to trust at the beginning)

@@ -47,6 +47,7 @@ void site_take_ids(struct broker *broker, bool over); /* script.h */
 void site_shield(struct broker *broker);
 void site_ban(struct broker *broker);
 void site_limit(struct broker *broker, unsigned a_minute);
+void site_limit_looks(struct broker *broker, unsigned a_second, bool early);
 void site_forget_password(struct broker *broker, const char *user); /* "": it has them all again */
 void site_spurn(struct broker *broker, const char *name, bool closes);
 void site_be_busy(struct broker *broker);
