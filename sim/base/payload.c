@@ -16,9 +16,9 @@ enum { MARK_SIZE = 4, CHECK_BITS = 24 };
 /* The padding is not in it, and it is a dozen operations on two registers: a device of a fleet that
  * publishes as fast as it can would feel more. The factor is odd, so that no change of `head` alone
  * is lost; SplitMix64 leaves no two states the same. */
-static uint64_t check_of(uint64_t head, uint64_t sent_us, size_t size)
+static uint64_t check_of(uint64_t head, uint64_t sent_us, size_t size, uint64_t sender)
 {
-  uint64_t state = head * UINT64_C(0x9fb21c651e98df25) + (sent_us << CHECK_BITS | size);
+  uint64_t state = head * UINT64_C(0x9fb21c651e98df25) + (sent_us << CHECK_BITS | size) + sender;
   return random_next(&state) >> (64 - CHECK_BITS);
 }
 
@@ -47,24 +47,39 @@ static uint64_t get(const uint8_t *bytes, size_t size)
   return value;
 }
 
+/* Eight bytes at a time, as each message needs it. */
+uint64_t payload_sender_of(const char *name)
+{
+  uint64_t state = 0, word;
+  for (size_t left = strlen(name), size; left > 0; left -= size, name += size) {
+    word = 0;
+    size = left < sizeof word ? left : sizeof word;
+    memcpy(&word, name, size);
+    state = (state ^ word) * UINT64_C(0xd6e8feb86659fd93);
+    state ^= state >> 32;
+  }
+  return state;
+}
+
 void payload_write(uint8_t *out, size_t size, const struct payload *payload)
 {
   assert(size >= PAYLOAD_MIN && size <= PAYLOAD_MAX);
   uint64_t head = (uint64_t) payload->mark << 32 | payload->sequence;
   uint64_t sent_us = payload->sent_us & TIME_MASK;
   put(out, head);
-  put(out + 8, sent_us << CHECK_BITS | check_of(head, sent_us, size));
+  put(out + 8, sent_us << CHECK_BITS | check_of(head, sent_us, size, payload->sender));
   memset(out + PAYLOAD_MIN, PADDING, size - PAYLOAD_MIN);
 }
 
-enum payload_reading payload_read(const uint8_t *data, size_t size, struct payload *out)
+enum payload_reading payload_read(const uint8_t *data, size_t size, uint64_t sender,
+                                  struct payload *out)
 {
   *out = (struct payload){.mark = 0};
   if (size < MARK_SIZE) return PAYLOAD_NONE;
   out->mark = (uint32_t) get(data, MARK_SIZE);
   if (size < PAYLOAD_MIN || size > PAYLOAD_MAX) return PAYLOAD_ALTERED;
   uint64_t head = get(data, 8), tail = get(data + 8, 8), sent_us = tail >> CHECK_BITS;
-  if ((tail & CHECK_MASK) != check_of(head, sent_us, size) ||
+  if ((tail & CHECK_MASK) != check_of(head, sent_us, size, sender) ||
       !is_padding(data + PAYLOAD_MIN, size - PAYLOAD_MIN))
     return PAYLOAD_ALTERED;
   out->sequence = (uint32_t) head;

@@ -402,7 +402,8 @@ enum payload_reading payload_text_read(const struct payload_texts *texts,
                                        const struct payload_sender *sender, const uint8_t *data,
                                        size_t size, struct payload *out)
 {
-  enum payload_reading reading = payload_read(data, size, out), best = PAYLOAD_NONE;
+  enum payload_reading best = PAYLOAD_NONE,
+                       reading = payload_read(data, size, payload_sender_of(sender->name), out);
   if (texts->count == 0 || reading == PAYLOAD_WHOLE ||
       (reading == PAYLOAD_ALTERED && is_ours(texts, out->mark)))
     return reading;

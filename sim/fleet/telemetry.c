@@ -182,18 +182,18 @@ static void retract(struct member *m, uint32_t tag)
 
 /* Of fleet->message; its size. */
 static size_t write_message(struct member *m, const struct fleet_telemetry *of,
-                            const struct payload *payload)
+                            struct payload *payload)
 {
   struct fleet *fleet = m->fleet;
   const struct names *names = fleet->config.names;
+  const char *name = names != NULL ? names_of(names, population_number(m)).name
+                                   : fleet->config.ops->device_name(m->client);
   if (of->text == NULL) {
+    payload->sender = payload_sender_of(name);
     payload_write(fleet->message, of->bytes, payload);
     return of->bytes;
   }
-  const struct payload_sender sender = {.began_unix_ms = fleet->config.began_unix_ms,
-                                        .name = names != NULL
-                                                    ? names_of(names, population_number(m)).name
-                                                    : fleet->config.ops->device_name(m->client)};
+  const struct payload_sender sender = {.began_unix_ms = fleet->config.began_unix_ms, .name = name};
   return payload_text_write(of->text, &sender, payload, fleet->message);
 }
 
@@ -204,7 +204,8 @@ bool telemetry_prepare(struct member *m, uint64_t planned_ms, const struct fleet
   if (!can_answer(fleet)) return false;
   uint32_t sequence = m->facts.telemetry_sent + 1;
   uint64_t sent_us = planned_ms * 1000 - fleet->config.began_us;
-  size_t size = write_message(m, of, &(struct payload){fleet->config.mark, sequence, sent_us});
+  struct payload payload = {.mark = fleet->config.mark, .sequence = sequence, .sent_us = sent_us};
+  size_t size = write_message(m, of, &payload);
   *out = (struct telemetry_sending){
       .event = {.kind = DEVICE_PUBLISH,
                 .publish = {.topic = NULL, /* of telemetry */

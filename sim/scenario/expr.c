@@ -101,7 +101,8 @@ static int take_value(struct cursor *c, struct expr *out)
     return wrong(
         c, start,
         "a value is expected here: write a number, a percentage (99.9%) or a duration (2s)");
-  char *end = NULL;
+  char *end = NULL, *less = strstr(word, "%-");
+  if (less != NULL) c->at -= strlen(less + 1), less[1] = '\0'; /* written without blanks */
   size_t digits = strspn(word, "-0123456789.");
   if (word[digits] == '\0') {
     out->unit = EXPR_NUMBER;

@@ -120,6 +120,12 @@ static int check_unit(const struct take *t, const char *at, const struct expr *e
              "'%s' is no part of a whole: compare it with a number, or add 'of all'", e->name);
     return fail(t, at, 0, sentence);
   }
+  if (e->less > e->value / 100 * (double) scenario->devices) {
+    snprintf(sentence, sizeof sentence,
+             "%g%% of %zu devices less %g is below none: take fewer off, or write a share",
+             e->value, scenario->devices, e->less);
+    return fail(t, at, 0, sentence);
+  }
   if (e->of[0] != '\0' && strcmp(e->of, "online") != 0 && strcmp(e->of, "awake") != 0 &&
       strcmp(e->of, "all") != 0) {
     snprintf(sentence, sizeof sentence,

@@ -84,7 +84,9 @@ static void deliver(struct fuzz_input *in)
   uint8_t whole[64];
   if ((which & 128) != 0 && size >= 2) {
     payload_write(whole, sizeof whole,
-                  &(struct payload){.mark = payload[0], .sequence = payload[1] % 16});
+                  &(struct payload){.mark = payload[0],
+                                    .sequence = payload[1] % 16,
+                                    .sender = payload_sender_of(devices[which >> 3 & 3])});
     payload = whole;
     size = sizeof whole;
   }

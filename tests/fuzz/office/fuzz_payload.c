@@ -27,7 +27,8 @@ static bool would_write(const struct payload *payload, const uint8_t *data, size
 {
   uint8_t message[PAYLOAD_MAX];
   struct payload binary;
-  if (payload_read(data, size, &binary) == PAYLOAD_WHOLE) return binary.mark == payload->mark;
+  if (payload_read(data, size, payload_sender_of(sender.name), &binary) == PAYLOAD_WHOLE)
+    return binary.mark == payload->mark;
   for (size_t i = 0; i < run.count; i++)
     if (payload_text_write(&texts[i], &sender, payload, message) == size &&
         memcmp(message, data, size) == 0)

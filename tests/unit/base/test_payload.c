@@ -9,7 +9,7 @@
 
 #include "base/payload.h"
 
-static const struct payload sample = {0xa1b2c3d4, 0x00010203, 0x0405060708};
+static const struct payload sample = {0xa1b2c3d4, 0x00010203, 0x0405060708, 0};
 
 /* As an independent implementation has it: Python's, with integers of any size, in the same order:
  * z = (0xa1b2c3d400010203 * 0x9fb21c651e98df25 + (0x0405060708 << 24 | 1024)) mod 2^64, and the
@@ -33,11 +33,29 @@ static void what_was_written_is_read(void **state)
     uint8_t bytes[PAYLOAD_MAX];
     struct payload read;
     payload_write(bytes, sizes[i], &sample);
-    assert_int_equal(payload_read(bytes, sizes[i], &read), PAYLOAD_WHOLE);
+    assert_int_equal(payload_read(bytes, sizes[i], sample.sender, &read), PAYLOAD_WHOLE);
     assert_int_equal(read.mark, sample.mark);
     assert_int_equal(read.sequence, sample.sequence);
     assert_int_equal(read.sent_us, sample.sent_us);
   }
+}
+
+static void another_device_s_is_altered(void **state)
+{
+  (void) state;
+  static const char *const names[] = {"", "00000001", "00000002", "SN-2026-000001",
+                                      "SN-2026-100000"};
+  enum { NAMES = sizeof names / sizeof *names };
+  for (size_t of = 0; of < NAMES; of++)
+    for (size_t under = 0; under < NAMES; under++) {
+      uint8_t bytes[PAYLOAD_MIN];
+      struct payload read, sent = sample;
+      sent.sender = payload_sender_of(names[of]);
+      payload_write(bytes, sizeof bytes, &sent);
+      assert_int_equal(payload_read(bytes, sizeof bytes, payload_sender_of(names[under]), &read),
+                       of == under ? PAYLOAD_WHOLE : PAYLOAD_ALTERED);
+      assert_int_equal(read.mark, sample.mark);
+    }
 }
 
 static void every_bit_and_every_byte_of_it_counts(void **state)
@@ -49,16 +67,18 @@ static void every_bit_and_every_byte_of_it_counts(void **state)
   payload_write(bytes, SIZE, &sample);
   for (size_t bit = 0; bit < 8 * SIZE; bit++) {
     bytes[bit / 8] ^= (uint8_t) (1 << bit % 8);
-    if (payload_read(bytes, SIZE, &read) != PAYLOAD_ALTERED) fail_msg("bit %zu", bit);
+    if (payload_read(bytes, SIZE, sample.sender, &read) != PAYLOAD_ALTERED)
+      fail_msg("bit %zu", bit);
     bytes[bit / 8] ^= (uint8_t) (1 << bit % 8);
   }
   for (size_t size = 4; size < SIZE; size++) {
-    if (payload_read(bytes, size, &read) != PAYLOAD_ALTERED) fail_msg("cut to %zu bytes", size);
+    if (payload_read(bytes, size, sample.sender, &read) != PAYLOAD_ALTERED)
+      fail_msg("cut to %zu bytes", size);
     assert_int_equal(read.mark, sample.mark);
   }
   bytes[SIZE] = 'x';
-  assert_int_equal(payload_read(bytes, SIZE + 1, &read), PAYLOAD_ALTERED);
-  assert_int_equal(payload_read(bytes, 3, &read), PAYLOAD_NONE);
+  assert_int_equal(payload_read(bytes, SIZE + 1, sample.sender, &read), PAYLOAD_ALTERED);
+  assert_int_equal(payload_read(bytes, 3, sample.sender, &read), PAYLOAD_NONE);
 }
 
 static void an_age_is_right_over_the_end_of_the_clock(void **state)
@@ -76,6 +96,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_bytes_are_as_the_header_says),
       cmocka_unit_test(what_was_written_is_read),
+      cmocka_unit_test(another_device_s_is_altered),
       cmocka_unit_test(every_bit_and_every_byte_of_it_counts),
       cmocka_unit_test(an_age_is_right_over_the_end_of_the_clock),
   };

@@ -246,6 +246,7 @@ static void another_run_is_told_from_this_one_and_from_its_clones(void **state)
   assert_int_not_equal(read.mark, seventh.mark);
   assert_int_not_equal(read.mark, clones.mark);
   uint8_t binary[64];
+  foreign.sender = payload_sender_of(sender.name);
   payload_write(binary, sizeof binary, &foreign);
   assert_int_equal(payload_text_read(&texts, &sender, binary, sizeof binary, &read), PAYLOAD_WHOLE);
   assert_int_equal(read.mark, foreign.mark);
@@ -279,7 +280,9 @@ static void each_of_several_texts_is_read_and_the_binary_one_too(void **state)
     assert_int_equal(read.sequence, 7);
   }
   uint8_t binary[64];
-  payload_write(binary, sizeof binary, &seventh);
+  struct payload own = seventh;
+  own.sender = payload_sender_of(sender.name);
+  payload_write(binary, sizeof binary, &own);
   assert_int_equal(payload_text_read(&texts, &sender, binary, sizeof binary, &read), PAYLOAD_WHOLE);
   binary[20] ^= 1;
   assert_int_equal(payload_text_read(&texts, &sender, binary, sizeof binary, &read),

@@ -142,7 +142,10 @@ static void telemetry_of(struct office *office, uint32_t mark, size_t index, uin
                          uint32_t sequence, const char *options)
 {
   uint8_t payload[TELEMETRY];
-  payload_write(payload, sizeof payload, &(struct payload){mark, sequence, now_us(NULL)});
+  char name[9];
+  snprintf(name, sizeof name, "%08x", owner);
+  payload_write(payload, sizeof payload,
+                &(struct payload){mark, sequence, now_us(NULL), payload_sender_of(name)});
   send_payload(office, payload, sizeof payload, index, owner, options);
 }
 
@@ -282,7 +285,8 @@ static void what_was_cut_short_or_altered_is_not_delivered(void **state)
   uint8_t payload[TELEMETRY];
   expect_event(office, OFFICE_CONNECTED);
   telemetry(office, 0, 1, 1);
-  payload_write(payload, sizeof payload, &(struct payload){MARK, 2, now_us(NULL)});
+  payload_write(payload, sizeof payload,
+                &(struct payload){MARK, 2, now_us(NULL), payload_sender_of("00000001")});
   send_payload(office, payload, sizeof payload - 1, 0, 1, "");
   send_payload(office, payload, 10, 0, 1, "");
   payload[TELEMETRY - 1] ^= 1; /* of the padding */
@@ -290,9 +294,12 @@ static void what_was_cut_short_or_altered_is_not_delivered(void **state)
   payload[TELEMETRY - 1] ^= 1;
   payload[7] = 3; /* another number, which would be new */
   send_payload(office, payload, sizeof payload, 0, 1, "");
-  struct office_tally tally = expect_delivered(office, 5);
+  payload_write(payload, sizeof payload,
+                &(struct payload){MARK, 2, now_us(NULL), payload_sender_of("00000002")});
+  send_payload(office, payload, sizeof payload, 0, 1, ""); /* another device's */
+  struct office_tally tally = expect_delivered(office, 6);
   assert_int_equal(tally.delivered, 1);
-  assert_int_equal(tally.altered, 4);
+  assert_int_equal(tally.altered, 5);
   assert_int_equal(tally.strangers, 0);
   assert_int_equal(office_missing(office->op, 0, 3), 2);
 }

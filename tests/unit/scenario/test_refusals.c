@@ -268,6 +268,7 @@ static const struct refusal refusals[] = {
   {"refuses_an_unknown_failure", GATE("failures(not_trusted) == 0"), "F:7:21: 'not_trusted' is no name of a failure"},
   {"refuses_a_metric_with_an_argument", GATE("connect.ok(B) == 0"), "F:7:12: the metric 'connect.ok' takes no argument"},
   {"refuses_a_count_against_a_time", GATE("connect.ok < 2s"), "F:7:12: 'connect.ok' is no time"},
+  {"refuses_a_share_below_none", GATE("online >= 50% - 6"), "F:7:12: 50% of 9 devices less 6 is below none"},
   {"refuses_a_percentage_of_no_whole", GATE("connect.ok >= 5%"), "F:7:12: 'connect.ok' is no part of a whole"},
   {"refuses_an_unknown_set", GATE("proven(A) >= 5% of everybody"), "F:7:12: 'everybody' is no set of devices"},
   {"refuses_an_expectation_that_waits", HEAD TAIL "expect: [devices.lost == 0 within 3s]\n", "F:7:10: an expectation is judged once"},
