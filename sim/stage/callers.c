@@ -85,8 +85,8 @@ static enum said said_by(const struct caller *caller, const struct stage_seen *s
 }
 
 /* A look that says nothing this time has said what it said before. */
-static void take(const struct caller *caller, const struct stage_round round[2],
-                 struct answers *out)
+static void take_answers(const struct caller *caller, const struct stage_round round[2],
+                         struct answers *out)
 {
   out->right = out->wrongs = 0;
   out->count = round->count;
@@ -142,7 +142,7 @@ static enum step_outcome await_answer(struct stage *stage, size_t node, const st
          .timeout_ms = timeout_ms}};
     if (stage_round(stage, visitor, caller->beside != NULL ? 2 : 1, round) != STEP_DONE)
       return STEP_ABORTED;
-    take(caller, round, &answers);
+    take_answers(caller, round, &answers);
     if (answers.right == answers.count) return STEP_DONE;
     if (!stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
     if (stage_elapsed_ms(stage) >= until_ms) break;
