@@ -16,17 +16,19 @@
   X(RELOAD,        reload,        "reload",        "lets the broker read its files again, sessions stay") \
   X(RESTART,       restart,       "restart",       "restarts the broker: every session ends") \
   X(PUBLISH_CRL,   publish_crl,   "publish-crl",   "puts FLEETSIM_CRL where the broker reads revocation lists") \
-  X(KICK,          kick,          "kick",          "ends the open session of the client FLEETSIM_DEVICE")
+  X(KICK,          kick,          "kick",          "ends the open session of the client FLEETSIM_DEVICE") \
+  X(RENEW_TOKEN,   renew_token,   "renew-token",   "puts a new token of the device FLEETSIM_DEVICE into the file FLEETSIM_TOKEN; what it prints is not kept")
 
 /* What a hook is told: the variable of a command, the key of a URL's JSON, and what it is. */
 #define HOOK_FACTS(X) \
-  X("FLEETSIM_ACTION",    "action",    "which hook is called: present, trust_clients, reload, restart, publish_crl, kick") \
+  X("FLEETSIM_ACTION",    "action",    "which hook is called: present, trust_clients, reload, restart, publish_crl, kick, renew_token") \
   X("FLEETSIM_CERT",      "cert",      "file with the chain that is to be presented, PEM, leaf first") \
   X("FLEETSIM_KEY",       "key",       "file with its private key, PEM, 0600; empty for a chain of its owner's whose key the broker has") \
   X("FLEETSIM_CLIENT_CA", "client_ca", "file with the CAs that client certificates are trusted by, PEM") \
   X("FLEETSIM_LISTENER",  "listener",  "main, or prove: the second listener") \
   X("FLEETSIM_CRL",       "crl",       "file with the revocation lists, PEM, one after the other") \
-  X("FLEETSIM_DEVICE",    "device",    "kick: the client id whose session is to end")
+  X("FLEETSIM_DEVICE",    "device",    "kick: the client id whose session is to end; renew_token: the device's name") \
+  X("FLEETSIM_TOKEN",     "token",     "renew_token: the file that is to hold the device's new token, 0600")
 /* clang-format on */
 
 enum hook_kind {

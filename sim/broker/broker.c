@@ -204,6 +204,13 @@ void broker_kick(struct broker *broker, const struct broker_kick *kick, broker_d
   broker->ops->kick(broker, kick, done, ctx);
 }
 
+void broker_renew_token(struct broker *broker, const char *device, const char *path,
+                        broker_done done, void *ctx)
+{
+  assert(broker_is(broker, BROKER_HOOKED));
+  broker->ops->renew_token(broker, device, path, done, ctx);
+}
+
 void broker_kill(struct broker *broker, broker_done done, void *ctx)
 {
   assert(broker_is(broker, BROKER_OWNED));

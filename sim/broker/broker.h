@@ -49,9 +49,9 @@ struct broker_pair {
 /* What to do for a hooked broker. Each is a shell command, or an http(s) URL that gets a POST
  * (libcurl) with the same facts as JSON; NULL: the step cannot be done there, and says so. A
  * command gets FLEETSIM_ACTION, FLEETSIM_CERT, FLEETSIM_KEY, FLEETSIM_CLIENT_CA, FLEETSIM_CRL
- * (paths), FLEETSIM_LISTENER (main or prove) and FLEETSIM_DEVICE (for `kick`: the client id) in its
- * environment, 60 s, and must exit 0; what it prints goes to hooks.log. A URL must answer 2xx; the
- * JSON's keys are action, cert, key, client_ca, crl, listener, device. */
+ * (paths), FLEETSIM_LISTENER (main or prove), FLEETSIM_DEVICE (for `kick`: the client id) and
+ * FLEETSIM_TOKEN in its environment, 60 s, and must exit 0; what it prints goes to hooks.log. A URL
+ * must answer 2xx; the JSON's keys are action, cert, key, client_ca, crl, listener, device, token. */
 struct broker_hooks {
   const char *of[HOOK_COUNT];
 };
@@ -193,6 +193,11 @@ struct broker_kick {
  * once. */
 void broker_kick(struct broker *broker, const struct broker_kick *kick, broker_done done,
                  void *ctx);
+
+/* Has whoever issues the tokens by which a hooked broker knows devices write a new one of this device
+ * into the file. What the hook prints or answers is not kept. */
+void broker_renew_token(struct broker *broker, const char *device, const char *path,
+                        broker_done done, void *ctx);
 
 /* A client that somebody pretends to be. Copied. */
 struct broker_client {

@@ -14,7 +14,7 @@
 
 #define FACTS_PREFIX "FLEETSIM_"
 
-enum { HOOK_MS = 60000, FACTS = 7, BODY_MAX = 240 };
+enum { HOOK_MS = 60000, FACTS = 8, BODY_MAX = 240 };
 
 struct hook {
   struct task task;
@@ -81,6 +81,12 @@ static void on_process_closed(struct child *process)
   on_hook_part_closed(process->data);
 }
 
+/* A command that makes tokens may print them, and so may who answers a request for one. */
+static bool prints_secrets(const struct hook *hook)
+{
+  return hook->kind == HOOK_RENEW_TOKEN;
+}
+
 /* How a command ended that did not end well. */
 static void fail_command(struct hook *hook, int status, int signal_number)
 {
@@ -93,7 +99,11 @@ static void fail_command(struct hook *hook, int status, int signal_number)
   else
     snprintf(how, sizeof how, "ended with exit code %d", status);
   broker_file(hook->task.broker, hook->task.broker->ops->log, log);
-  snprintf(what, sizeof what, "%s: mend the command; what it printed is in %s", how, log);
+  if (prints_secrets(hook))
+    snprintf(what, sizeof what,
+             "%s: mend the command; what it printed was not kept, as it may be a token", how);
+  else
+    snprintf(what, sizeof what, "%s: mend the command; what it printed is in %s", how, log);
   fail_hook(hook, what);
 }
 
@@ -167,7 +177,10 @@ static void run_command(struct hook *hook, const char *command)
 {
   struct broker *broker = hook->task.broker;
   char path[FILES_PATH_MAX];
-  broker_file(broker, broker->ops->log, path);
+  if (prints_secrets(hook))
+    strcpy(path, "/dev/null");
+  else
+    broker_file(broker, broker->ops->log, path);
   int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   uv_timer_init(broker->loop, &hook->deadline);
   int status = spawn(hook, command, log < 0 ? STDERR_FILENO : log);
@@ -191,6 +204,7 @@ static size_t on_body(char *data, size_t unit, size_t count, void *ctx)
 {
   struct hook *hook = ctx;
   size_t size = unit * count, room = BODY_MAX - hook->body_size, kept = size < room ? size : room;
+  if (prints_secrets(hook)) return size;
   for (size_t i = 0; i < kept; i++)
     hook->body[hook->body_size + i] = data[i] < ' ' || data[i] > '~' ? ' ' : data[i];
   hook->body_size += kept;
@@ -293,7 +307,8 @@ static void run_request(struct hook *hook, const char *url)
   broker_later(broker, finish_later, hook, NULL);
 }
 
-static void gather_facts(struct hook *hook, enum broker_listener listener, const char *device)
+static void gather_facts(struct hook *hook, enum broker_listener listener, const char *device,
+                         const char *token)
 {
   static const struct hook_fact names[FACTS] = {
 #define X(variable, key, line) {variable, key, ""},
@@ -312,16 +327,17 @@ static void gather_facts(struct hook *hook, enum broker_listener listener, const
   snprintf(hook->facts[4].value, FILES_PATH_MAX, "%s", prove ? "prove" : "main");
   broker_place(broker, BROKER_CRLS, hook->facts[5].value);
   snprintf(hook->facts[6].value, FILES_PATH_MAX, "%s", device);
+  snprintf(hook->facts[7].value, FILES_PATH_MAX, "%s", token);
 }
 
 void hook_run(struct broker *broker, enum hook_kind kind, enum broker_listener listener,
               broker_done done, void *ctx)
 {
-  hook_run_on(broker, kind, listener, "", done, ctx);
+  hook_run_on(broker, kind, listener, "", "", done, ctx);
 }
 
 void hook_run_on(struct broker *broker, enum hook_kind kind, enum broker_listener listener,
-                 const char *device, broker_done done, void *ctx)
+                 const char *device, const char *token, broker_done done, void *ctx)
 {
   const char *text = broker->config.hooks.of[kind];
   if (text == NULL) {
@@ -339,7 +355,7 @@ void hook_run_on(struct broker *broker, enum hook_kind kind, enum broker_listene
   hook->done = done;
   hook->ctx = ctx;
   broker_task_begin(broker, &hook->task, hook_is_url(text) ? cancel_request : cancel_command);
-  gather_facts(hook, listener, device);
+  gather_facts(hook, listener, device, token);
   if (hook_is_url(text))
     run_request(hook, text);
   else

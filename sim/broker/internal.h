@@ -66,7 +66,7 @@ void hook_run(struct broker *broker, enum hook_kind kind, enum broker_listener l
 
 /* The same for one device, by its client id. */
 void hook_run_on(struct broker *broker, enum hook_kind kind, enum broker_listener listener,
-                 const char *device, broker_done done, void *ctx);
+                 const char *device, const char *token, broker_done done, void *ctx);
 
 /* What a command is told: a variable of its environment (the key of a URL's JSON), and its value. */
 struct hook_fact {

@@ -50,6 +50,10 @@ struct broker_ops {
 
   void (*kick)(struct broker *broker, const struct broker_kick *kick, broker_done done, void *ctx);
 
+  /* Of a hooked one; else NULL. */
+  void (*renew_token)(struct broker *broker, const char *device, const char *path, broker_done done,
+                      void *ctx);
+
   /* A new CA file of clients is read at its start only, not at a reload. NULL: never so. */
   bool (*trusts_at_start_only)(const struct broker *broker);
 };

@@ -63,7 +63,13 @@ static void call_publish_crl(struct broker *broker, broker_done done, void *ctx)
 static void call_kick(struct broker *broker, const struct broker_kick *kick, broker_done done,
                       void *ctx)
 {
-  hook_run_on(broker, HOOK_KICK, BROKER_MAIN, kick->client_id, done, ctx);
+  hook_run_on(broker, HOOK_KICK, BROKER_MAIN, kick->client_id, "", done, ctx);
+}
+
+static void call_renew_token(struct broker *broker, const char *device, const char *path,
+                             broker_done done, void *ctx)
+{
+  hook_run_on(broker, HOOK_RENEW_TOKEN, BROKER_MAIN, device, path, done, ctx);
 }
 
 const struct broker_ops broker_remote = {
@@ -79,4 +85,5 @@ const struct broker_ops broker_remote = {
     .clients_trusted = call_trust_clients,
     .crl_published = call_publish_crl,
     .kick = call_kick,
+    .renew_token = call_renew_token,
 };

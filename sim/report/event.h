@@ -31,6 +31,7 @@
   X(OTA,         ota,         "ota",         EVENT_OTA_FIELDS) \
   X(BOOTED,      booted,      "booted",      EVENT_BOOTED_FIELDS) \
   X(POWER_CUT,   power_cut,   "power_cut",   EVENT_POWER_CUT_FIELDS) \
+  X(TOKEN,       token,       "token",       EVENT_TOKEN_FIELDS) \
   X(END,         end,         "end",         EVENT_END_FIELDS)
 
 /* Of each field: type (EVENT_TYPES), name, and what it says, in which unit. */
@@ -70,6 +71,10 @@
 #define EVENT_POWER_CUT_FIELDS(F, m) \
   F(m, COUNT, operation, "operations on flash and NVM so far") \
   F(m, COUNT, cut, "power cuts of this device so far")
+#define EVENT_TOKEN_FIELDS(F, m) /* which itself is nowhere */ \
+  F(m, TEXT, why, "a new one was wanted: due, refused") \
+  F(m, FLAG, renewed, "there was one; else the old one stays") \
+  F(m, COUNT, end_unix_s, "when the one in hand is over; 0: it does not say")
 #define EVENT_END_FIELDS(F, m) \
   F(m, TEXT, run_id, "as in the first line") \
   F(m, TEXT, verdict, "pass, fail, error, interrupted") \

@@ -245,6 +245,19 @@ static void print_telemetry(const json_t *tree, FILE *out)
   print_missing(tree, out);
 }
 
+static void print_tokens(const json_t *tree, FILE *out)
+{
+  double renewed = value_of(tree, "token.renewed"), refused = value_of(tree, "token.refused"),
+         let_in = value_of(tree, "token.expired_accepts"),
+         overstayed = value_of(tree, "token.overstayed");
+  if (renewed + refused + let_in + overstayed == 0) return;
+  line(out, "  tokens       %.0f renewed; %.0f refused, of which %.0f were over", renewed, refused,
+       value_of(tree, "token.expired_refused"));
+  if (let_in + overstayed > 0)
+    line(out, "               over and let in all the same %.0f; sessions that outlive theirs %.0f",
+         let_in, overstayed);
+}
+
 /* Where it matters: messages are missing, or it is away still. */
 static void print_office(const json_t *tree, FILE *out)
 {
@@ -271,6 +284,7 @@ static void print_figures(const json_t *tree, FILE *out)
   print_handshakes(tree, out);
   print_telemetry(tree, out);
   print_office(tree, out);
+  print_tokens(tree, out);
   if (value_of(tree, "trespass.attempts") > 0)
     line(out,
          "  trespass     %.0f attempts, %.0f refused by name, %.0f by closing, %.0f came through",

@@ -10,6 +10,7 @@
 #include "stage/firmware.h"
 #include "stage/heard.h"
 #include "stage/operation.h"
+#include "stage/tokens.h"
 #include "stage/wait.h"
 
 #define TICK_MS     20u
@@ -56,6 +57,7 @@ static void on_tick(void *ctx)
   if (stage->fleet_closed) return; /* freed in this very turn, in which a tick may be due as well */
   stage_collect(stage);
   stage_ota_tick(stage);
+  stage_tick_tokens(stage);
   check_limit(stage);
   run_look_at_brake(stage);
   show_progress(stage);

@@ -24,6 +24,7 @@
 #include "stage/options.h"
 #include "stage/policies.h"
 #include "stage/start_nodes.h"
+#include "stage/tokens.h"
 #include "stage/wait.h"
 
 #define OFFICE_START_MS       20000u /* time to find out about a broker that is silent, too */
@@ -280,8 +281,8 @@ int run_setup(struct stage *stage)
                stage_ota_start_server(stage) == 0 && run_count_budget(stage) == 0;
   if (ready) {
     stage->rss_before = process_resident_bytes();
-    ready =
-        start_fleet(stage) == 0 && start_office(stage) == 0 && stage_ota_withdraw(stage, true) == 0;
+    ready = start_fleet(stage) == 0 && start_office(stage) == 0 && stage_begin_tokens(stage) == 0 &&
+            stage_ota_withdraw(stage, true) == 0;
   }
   if (ready) world_measure_delay(stage->world, true);
   if (!options->quiet) stage->progress = progress_create(stderr);

@@ -9,6 +9,7 @@
 #include "stage/firmware.h"
 #include "stage/folder.h"
 #include "stage/nodes.h"
+#include "stage/tokens.h"
 
 #define TEARDOWN_MS 8000u
 
@@ -48,6 +49,7 @@ static void on_fleet_closed(void *ctx)
 void run_end_world(struct stage *stage)
 {
   world_measure_delay(stage->world, false);
+  stage_end_tokens(stage);
   /* first: its threads read the fleet's clock */
   if (stage->office != NULL) office_stop(stage->office);
   stage->office = NULL;

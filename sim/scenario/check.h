@@ -72,6 +72,10 @@ int check_operated(const struct take *t, const char *at, const struct scenario *
 int check_operated_word(const struct take *t, const char *at, const struct scenario *scenario,
                         const char *name);
 
+/* A word about tokens where devices have none. */
+int check_token_word(const struct take *t, const char *at, const struct scenario *scenario,
+                     const char *name);
+
 /* fleet.cohorts. */
 int check_cohorts(const struct take *t, const struct raw_fleet *raw, struct scenario *out);
 

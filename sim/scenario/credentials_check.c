@@ -10,19 +10,21 @@
 #include "scenario/schema.h"
 #include "scenario/step_kind.h"
 
-#define OPERATOR SCHEMA_OPERATOR
+#define OPERATOR        SCHEMA_OPERATOR
+#define RENEW_BEFORE_MS 60000u
+#define RENEW_MOST_MS   (7u * 86400000u)
 
 #define PLACES                                                                            \
   (TEMPLATE_BIT(TEMPLATE_ID) | TEMPLATE_BIT(TEMPLATE_INDEX) | TEMPLATE_BIT(TEMPLATE_CN) | \
    TEMPLATE_BIT(TEMPLATE_COHORT) | TEMPLATE_BIT(TEMPLATE_COLUMN))
 
 static int take_template(const struct take *t, const char *at, const char *key, const char *text,
-                         char *out, size_t capacity)
+                         unsigned places, char *out, size_t capacity)
 {
   unsigned has;
   struct error error;
   if (take_text(t, at, key, text, out, capacity) != 0) return -1;
-  if (text == NULL || template_check(text, PLACES, &has, &error) == 0) return 0;
+  if (text == NULL || template_check(text, places, &has, &error) == 0) return 0;
   return take_fail(t, at, key, "%s", error.text);
 }
 
@@ -35,7 +37,8 @@ static int take_password(const struct take *t, const char *at, const struct raw_
     enum scenario_secret secret;
   } all[] = {{"password", raw->password, SCENARIO_SECRET_TEMPLATE},
              {"password-file", raw->password_file, SCENARIO_SECRET_FILE},
-             {"password-column", raw->password_column, SCENARIO_SECRET_COLUMN}};
+             {"password-column", raw->password_column, SCENARIO_SECRET_COLUMN},
+             {"token-file", raw->token_file, SCENARIO_SECRET_TOKEN}};
   const char *first = NULL;
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     if (all[i].text == NULL) continue;
@@ -46,13 +49,34 @@ static int take_password(const struct take *t, const char *at, const struct raw_
     first = all[i].key;
     out->secret = all[i].secret;
   }
-  return take_template(t, at, "password", raw->password, out->password, sizeof out->password) !=
-                     0 ||
-                 take_text(t, at, "password-file", raw->password_file, out->password,
-                           sizeof out->password) != 0
-             ? -1
-             : take_text(t, at, "password-column", raw->password_column, out->password,
-                         sizeof out->password);
+  if (take_template(t, at, "password", raw->password, PLACES, out->password,
+                    sizeof out->password) != 0 ||
+      take_text(t, at, "password-file", raw->password_file, out->password, sizeof out->password) !=
+          0 ||
+      take_text(t, at, "password-column", raw->password_column, out->password,
+                sizeof out->password) != 0)
+    return -1;
+  return take_template(t, at, "token-file", raw->token_file, PLACES | TEMPLATE_BIT(TEMPLATE_COLUMN),
+                       out->password, sizeof out->password);
+}
+
+/* When they are renewed, and by whom. */
+static int take_renewal(const struct take *t, const char *at, const struct raw_credentials *raw,
+                        struct scenario *out)
+{
+  struct scenario_credentials *credentials = &out->credentials;
+  bool tokens = credentials->secret == SCENARIO_SECRET_TOKEN;
+  credentials->renew_before_ms = RENEW_BEFORE_MS;
+  if (!tokens && raw != NULL && raw->renew_before != NULL)
+    return take_fail(t, at, "renew-before",
+                     "a token alone is renewed: add 'token-file', or remove this");
+  if (!tokens && out->hook[HOOK_RENEW_TOKEN][0] != '\0')
+    return take_fail(t, "broker.hooks", "renew-token",
+                     "no device has a token that could be renewed: add 'credentials: {token-file: "
+                     "tokens/{id}}' to 'fleet', or remove this");
+  if (raw == NULL) return 0;
+  return take_duration(t, at, "renew-before", raw->renew_before, 1000, RENEW_MOST_MS,
+                       &credentials->renew_before_ms);
 }
 
 /* A broker of ours is given everybody's name and password, and its rights go by the name. */
@@ -62,7 +86,7 @@ static int check_own_broker(const struct take *t, const char *at, const struct s
   if (out->credentials.secret == SCENARIO_SECRET_NONE)
     return take_fail(t, at, "",
                      "a local broker lets nobody in by a user name alone: add 'password', "
-                     "'password-file' or 'password-column'");
+                     "'password-file', 'password-column' or 'token-file'");
   if (out->terminator || out->bridge)
     return take_fail(t, at, "",
                      "%s know clients by their certificates only: remove 'broker.%s', or these "
@@ -81,12 +105,13 @@ int check_credentials(const struct take *t, const struct raw_credentials *raw, s
     return take_fail(t, "device", "certificate",
                      "devices without a certificate need a name and a password for a local broker: "
                      "add 'credentials: {password: ...}' to 'fleet'");
-  if (raw == NULL) return 0;
+  if (raw == NULL) return take_renewal(t, at, raw, out);
   credentials->line = doc_line(t->doc, at);
   credentials->column = doc_column(t->doc, at);
   strcpy(credentials->user, "{id}");
-  if (take_template(t, at, "user", raw->user, credentials->user, sizeof credentials->user) != 0 ||
-      take_password(t, at, raw, credentials) != 0)
+  if (take_template(t, at, "user", raw->user, PLACES, credentials->user,
+                    sizeof credentials->user) != 0 ||
+      take_password(t, at, raw, credentials) != 0 || take_renewal(t, at, raw, out) != 0)
     return -1;
   return check_own_broker(t, at, out);
 }
@@ -174,6 +199,18 @@ int check_certified_word(const struct take *t, const char *at, const struct scen
                    "'%s' is about certificates of devices, and they show none: remove it, or "
                    "'certificate: no' of 'device'",
                    name);
+}
+
+/* --- What needs tokens ------------------------------------------------------------------------ */
+
+int check_token_word(const struct take *t, const char *at, const struct scenario *scenario,
+                     const char *name)
+{
+  if (scenario->credentials.secret == SCENARIO_SECRET_TOKEN || strncmp(name, "token.", 6) != 0)
+    return 0;
+  return doc_fail(t->doc, at, 0, t->error,
+                  "no device of this scenario has a token: add 'credentials: {token-file: "
+                  "tokens/{id}}' to 'fleet', or remove this");
 }
 
 /* --- What needs a back office ----------------------------------------------------------------- */

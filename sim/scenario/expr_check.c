@@ -143,7 +143,8 @@ int check_expr(const struct take *t, const char *at, const char *text,
   if (expr_parse(text, out, why, sizeof why, &column) != 0) return fail(t, at, column, why);
   if (check_name(t, at, out, scenario) != 0 || check_unit(t, at, out, scenario) != 0 ||
       check_certified_word(t, at, scenario, out->name) != 0 ||
-      check_operated_word(t, at, scenario, out->name) != 0)
+      check_operated_word(t, at, scenario, out->name) != 0 ||
+      check_token_word(t, at, scenario, out->name) != 0)
     return -1;
   if (!gate && out->within_ms > 0)
     return fail(

@@ -234,7 +234,8 @@ static void print_credentials(const struct scenario *s, FILE *out)
                                      [SCENARIO_SECRET_TEMPLATE] = " and a password of a template",
                                      [SCENARIO_SECRET_FILE] = " and a password of a file",
                                      [SCENARIO_SECRET_COLUMN] =
-                                         " and a password of the list they were imported from"};
+                                         " and a password of the list they were imported from",
+                                     [SCENARIO_SECRET_TOKEN] = " and a token of a file each"};
   const struct scenario_credentials *of = &s->credentials;
   if (of->user[0] != '\0')
     fprintf(out, "  names    devices say the user name %s%s%s\n", of->user, from[of->secret],

@@ -33,7 +33,7 @@ struct raw_telemetry {
 };
 
 struct raw_credentials {
-  char *user, *password, *password_file, *password_column;
+  char *user, *password, *password_file, *password_column, *token_file, *renew_before;
 };
 
 struct raw_fleet {

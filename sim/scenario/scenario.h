@@ -143,14 +143,16 @@ enum scenario_secret {
   SCENARIO_SECRET_TEMPLATE, /* base/template.h; in the file for everybody to see */
   SCENARIO_SECRET_FILE,     /* lines of NAME,PASSWORD in a file that nobody else can read */
   SCENARIO_SECRET_COLUMN,   /* of the list that the fleet was imported from */
+  SCENARIO_SECRET_TOKEN,    /* a file a device, which holds a token and may be written anew */
 };
 
 /* Who devices say they are in CONNECT, beside their client id: fleet.credentials. */
 struct scenario_credentials {
   char user[LOGIN_USER_MAX + 1]; /* a template; "": they have no user name */
   enum scenario_secret secret;
-  char password[512]; /* the template, the file's path, the column */
-  int line, column;   /* in the file */
+  char password[512];       /* the template, the file's path, the column, the template of paths */
+  uint64_t renew_before_ms; /* TOKEN: a new one is asked for so long before the end of the old */
+  int line, column;         /* in the file */
 };
 
 /* The back office: operator. But for `none` it is of a broker that stands elsewhere. */

@@ -40,7 +40,9 @@ static const cyaml_schema_value_t cohort_entry = {
 static const cyaml_schema_field_t credentials_fields[] = {
   TEXT("user", struct raw_credentials, user), TEXT("password", struct raw_credentials, password),
   TEXT("password-file", struct raw_credentials, password_file),
-  TEXT("password-column", struct raw_credentials, password_column), CYAML_FIELD_END};
+  TEXT("password-column", struct raw_credentials, password_column),
+  TEXT("token-file", struct raw_credentials, token_file),
+  TEXT("renew-before", struct raw_credentials, renew_before), CYAML_FIELD_END};
 static const cyaml_schema_field_t fleet_fields[] = {
   MUST("devices", struct raw_fleet, devices), TEXT("profile", struct raw_fleet, profile),
   GROUP("telemetry", struct raw_fleet, telemetry, telemetry_fields),

@@ -7,6 +7,7 @@
 
 #include "stage/device_names.h"
 #include "stage/logins.h"
+#include "stage/tokens.h"
 
 enum pki_lists stage_lists(const struct scenario *scenario, bool crls)
 {
@@ -98,6 +99,7 @@ int stage_learn_fleet(struct stage *stage)
 void stage_forget_fleet(struct stage *stage)
 {
   free(stage->ids);
+  stage_forget_tokens(stage);
   stage_forget_logins(stage);
   names_free(stage->names);
   free(stage->acked_version);

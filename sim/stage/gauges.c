@@ -11,6 +11,7 @@
 #include "stage/list_looks.h"
 #include "stage/list_names.h"
 #include "stage/nodes.h"
+#include "stage/tokens.h"
 
 /* What never came back has no time: no comparison holds for it. */
 static void recovery_gauges(struct stage *stage)
@@ -68,6 +69,7 @@ void stage_gauges(struct stage *stage)
     metrics_set(metrics, METRIC_TRUST_VERSION, version == UINT32_MAX ? 0 : version);
   stage_measure_revoked(stage, false);
   stage_measure_clones(stage);
+  stage_measure_tokens(stage);
   metrics_set(metrics, METRIC_BROKER_TIMEOUTS, (double) stage_timed_out(stage));
   stage_ota_gauges(stage);
   recovery_gauges(stage);

@@ -12,6 +12,7 @@
 #include "base/secret.h"
 #include "base/template.h"
 #include "base/text.h"
+#include "base/token.h"
 #include "stage/device_names.h"
 
 #define FILE_MAX       (64u << 20)
@@ -24,6 +25,13 @@ struct line {
   size_t number;
 };
 
+/* A password that is a token, and what was said in CONNECT. */
+struct token_file {
+  char *path;
+  int64_t end_s, said_end_s;
+  uint32_t serial, said_serial; /* how many there were before it */
+};
+
 struct stage_logins {
   char *text; /* of password-file; lines point into it */
   size_t text_size;
@@ -31,6 +39,7 @@ struct stage_logins {
   size_t line_count;
   size_t count;                       /* of devices that have theirs */
   char **user, **password;            /* per device, each malloc'd */
+  struct token_file *token;           /* per device; NULL: they are none */
   char *operator;                     /* of operator.password-file */
   char drawn[2 * OPERATOR_BYTES + 1]; /* where the broker is the run's own */
 };
@@ -38,6 +47,12 @@ struct stage_logins {
 static int no_memory(struct stage *stage)
 {
   return error_set(&stage->error, EXIT_CODE_SETUP, "not enough memory for the devices' passwords");
+}
+
+static void forget(char *secret)
+{
+  if (secret != NULL) secret_wipe(secret, strlen(secret));
+  free(secret);
 }
 
 /* The sentence is about what stands there in the scenario. */
@@ -237,6 +252,39 @@ static int take_from_file(struct stage *stage, const char *name, char **out)
   return refuse(stage);
 }
 
+/* The file's first line. */
+static int read_token(const char *path, char **out, struct error *error)
+{
+  size_t size;
+  if (secret_read(path, "a token", LOGIN_PASSWORD_MAX + 2, out, &size, error) != 0) return -1;
+  (*out)[strcspn(*out, "\r\n")] = '\0';
+  if ((*out)[0] != '\0' && strlen(*out) <= LOGIN_PASSWORD_MAX) return 0;
+  forget(*out);
+  *out = NULL;
+  error_set(error, EXIT_CODE_USAGE, "%s has no token of 1 to %u bytes in its first line", path,
+            LOGIN_PASSWORD_MAX);
+  return -1;
+}
+
+static int take_token(struct stage *stage, const struct template_values *values, size_t device)
+{
+  struct stage_logins *logins = stage->logins;
+  struct token_file *token = &logins->token[device];
+  char path[FILES_PATH_MAX];
+  int size = template_expand(stage->scenario->credentials.password, values, path, sizeof path);
+  if (size <= 0)
+    error_set(&stage->error, EXIT_CODE_USAGE,
+              "the path of device %s's token is empty or too long, or a column of it is missing",
+              values->id);
+  else if ((token->path = strdup(path)) == NULL)
+    return no_memory(stage);
+  else if (read_token(path, &logins->password[device], &stage->error) == 0) {
+    token->end_s = token_end_s(logins->password[device]);
+    return 0;
+  }
+  return refuse(stage);
+}
+
 static int expand(struct stage *stage, const char *from, const struct template_values *values,
                   size_t most, const char *what, char **out)
 {
@@ -275,6 +323,7 @@ static int give(void *ctx, size_t device, const struct template_values *values)
     return expand(stage, of->password, values, LOGIN_PASSWORD_MAX, "password", password);
   case SCENARIO_SECRET_FILE: return take_from_file(stage, values->id, password);
   case SCENARIO_SECRET_COLUMN: return take_from_column(stage, device, values->id, password);
+  case SCENARIO_SECRET_TOKEN: return take_token(stage, values, device);
   }
   return 0;
 }
@@ -341,16 +390,13 @@ int stage_give_logins(struct stage *stage)
   if (logins == NULL || stage->scenario->credentials.user[0] == '\0') return 0;
   logins->user = calloc(n, sizeof *logins->user);
   logins->password = calloc(n, sizeof *logins->password);
-  if (logins->user == NULL || logins->password == NULL) return no_memory(stage);
+  bool tokens = stage->scenario->credentials.secret == SCENARIO_SECRET_TOKEN;
+  if (tokens) logins->token = calloc(n, sizeof *logins->token);
+  if (logins->user == NULL || logins->password == NULL || (tokens && logins->token == NULL))
+    return no_memory(stage);
   if (stage_describe_devices(stage, n, give, stage) != 0) return -1;
   if (!is_own(stage)) return 0;
   return check_own(stage);
-}
-
-static void forget(char *secret)
-{
-  if (secret != NULL) secret_wipe(secret, strlen(secret));
-  free(secret);
 }
 
 void stage_forget_logins(struct stage *stage)
@@ -360,6 +406,7 @@ void stage_forget_logins(struct stage *stage)
   for (size_t i = 0; i < logins->count; i++) {
     forget(logins->password[i]);
     free(logins->user[i]);
+    if (logins->token != NULL) free(logins->token[i].path);
   }
   forget(logins->operator);
   if (logins->text != NULL) secret_wipe(logins->text, logins->text_size);
@@ -367,6 +414,7 @@ void stage_forget_logins(struct stage *stage)
   free(logins->lines);
   free(logins->user);
   free(logins->password);
+  free(logins->token);
   secret_wipe(logins, sizeof *logins);
   free(logins);
   stage->logins = NULL;
@@ -381,6 +429,32 @@ struct login stage_login(const struct stage *stage, size_t index)
   return (struct login){logins->user[index], logins->password[index]};
 }
 
+struct stage_token stage_token(const struct stage *stage, size_t index)
+{
+  const struct token_file *token = &stage->logins->token[index];
+  return (struct stage_token){.path = token->path,
+                              .end_s = token->end_s,
+                              .said_end_s = token->said_end_s,
+                              .said_newest = token->said_serial == token->serial};
+}
+
+int stage_renew_token(struct stage *stage, size_t index, struct error *error)
+{
+  struct stage_logins *logins = stage->logins;
+  struct token_file *token = &logins->token[index];
+  char *now;
+  if (read_token(token->path, &now, error) != 0) return -1;
+  if (strcmp(now, logins->password[index]) == 0) {
+    forget(now);
+    return 0;
+  }
+  forget(logins->password[index]);
+  logins->password[index] = now;
+  token->end_s = token_end_s(now);
+  token->serial++;
+  return 1;
+}
+
 static struct login login_of(const struct stage_whose *whose, size_t number)
 {
   return stage_login(whose->stage, whose->devices != NULL ? whose->devices[number] : number);
@@ -391,10 +465,21 @@ static const char *user_of(void *whose, size_t number)
   return login_of(whose, number).user;
 }
 
-static int password_of(void *whose, size_t number, uint8_t out[DEVICE_PASSWORD_MAX])
+/* Not of clones, which have a fleet of their own. */
+static void note_said(const struct stage_whose *whose, size_t number)
 {
+  struct stage_logins *logins = whose->stage->logins;
+  if (logins->token == NULL || whose->devices != NULL) return;
+  logins->token[number].said_end_s = logins->token[number].end_s;
+  logins->token[number].said_serial = logins->token[number].serial;
+}
+
+static int password_of(void *of, size_t number, uint8_t out[DEVICE_PASSWORD_MAX])
+{
+  const struct stage_whose *whose = of;
   const char *password = login_of(whose, number).password;
   if (password == NULL) return -1;
+  note_said(whose, number);
   size_t size = strlen(password);
   memcpy(out, password, size);
   return (int) size;

@@ -15,6 +15,19 @@ void stage_forget_logins(struct stage *stage);
 /* Of device `index`; the texts live as long as the run. */
 struct login stage_login(const struct stage *stage, size_t index);
 
+/* A device's token: fleet.credentials.token-file. */
+struct stage_token {
+  const char *path;
+  int64_t end_s;      /* of the one in hand, Unix seconds; 0: it does not say */
+  int64_t said_end_s; /* of the one that the device said last, in CONNECT */
+  bool said_newest;   /* which was the one in hand */
+};
+struct stage_token stage_token(const struct stage *stage, size_t index);
+
+/* Reads the device's file again: 1 if it holds another token, which is the one in hand from now on;
+ * 0 if it does not; -1 with the error. */
+int stage_renew_token(struct stage *stage, size_t index, struct error *error);
+
 /* How a fleet asks; outlives it. */
 struct fleet_logins stage_fleet_logins(struct stage_whose *whose);
 

@@ -173,6 +173,7 @@ struct stage {
   uint32_t *ids;
   struct names *names;         /* of the fleet's devices, by their index */
   struct stage_logins *logins; /* logins.h; NULL: nobody has a user name */
+  struct stage_tokens *tokens; /* tokens.h; NULL: devices have none, or do not connect so far */
   struct stage_whose whose;
   char operator_ca[FILES_PATH_MAX]; /* of the fleet folder: all of its roots */
   /* what the operator shows; "": nothing */

@@ -183,6 +183,7 @@ static void ask(struct broker *broker, enum hook_kind kind, struct outcome *done
   case HOOK_KICK:
     broker_kick(broker, &(struct broker_kick){.client_id = "1"}, rig_on_done, done);
     return;
+  case HOOK_RENEW_TOKEN: broker_renew_token(broker, "1", "token", rig_on_done, done); return;
   case HOOK_COUNT: break;
   }
   fail_msg("nothing calls the hook '%s'", hook_key(kind));

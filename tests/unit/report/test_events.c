@@ -93,6 +93,9 @@ static const struct {
     {{EVENT_POWER_CUT, 9.5, 0xa, .power_cut = {INT64_MAX, 2}},
      "{\"t\": 9.500000, \"device\": \"0000000a\", \"event\": \"power_cut\", \"operation\": "
      "9223372036854775807, \"cut\": 2}\n"},
+    {{EVENT_TOKEN, 10, 0xa, .token = {"due", true, 1893456000}},
+     "{\"t\": 10.000000, \"device\": \"0000000a\", \"event\": \"token\", \"why\": \"due\", "
+     "\"renewed\": true, \"end_unix_s\": 1893456000}\n"},
     {{EVENT_END, 41.2, 0, .end = {run_id, "pass", 0, 7, "e5", 2, 3, "4e", "1b"}},
      "{\"t\": 41.200000, \"event\": \"end\", \"run_id\": \"3f0c6a7be2be0ba0ff72b4a3b1f4c8d1\", "
      "\"verdict\": \"pass\", \"exit_code\": 0, \"events\": 7, \"events_sha256\": \"e5\", "

@@ -1167,6 +1167,14 @@ void broker_sign(struct broker *broker, const struct broker_signing *signing, br
   assert(!"there are no commands in memory");
 }
 
+void broker_renew_token(struct broker *broker, const char *device, const char *path,
+                        broker_done done, void *ctx)
+{
+  (void) device;
+  (void) path;
+  call_hook(broker, HOOK_RENEW_TOKEN, done, ctx);
+}
+
 /* --- Looks ------------------------------------------------------------------------------------ */
 
 struct look {

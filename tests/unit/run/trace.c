@@ -19,6 +19,7 @@
 struct events {
   const struct names *names;
   bool open;
+  struct events_sink *sinks;
   const char *of; /* said before an event */
 };
 
@@ -111,6 +112,12 @@ void events_name_devices(struct events *events, const struct names *names)
   events->names = names;
 }
 
+void events_attach(struct events *events, struct events_sink *sink)
+{
+  sink->next = events->sinks;
+  events->sinks = sink;
+}
+
 void events_flush(struct events *events)
 {
   (void) events;
@@ -182,6 +189,9 @@ static void put_event(const struct event *event)
   case EVENT_POWER_CUT:
     put("loses its power at operation %llu\n", (unsigned long long) event->power_cut.operation);
     break;
+  case EVENT_TOKEN:
+    put("is %s: %s\n", event->token.why, event->token.renewed ? "renewed" : "not renewed");
+    break;
   default: put("%s\n", event_name(event->kind)); break;
   }
 }
@@ -195,6 +205,8 @@ void events_emit(struct events *events, const struct event *event)
       event->device != 0 ? names_text(events->names, event->device, who) : event_name(event->kind),
       events->of);
   put_event(event);
+  for (struct events_sink *sink = events->sinks; sink != NULL; sink = sink->next)
+    sink->take(sink->ctx, event); /* stage/tokens.c */
 }
 
 /* --- Results ---------------------------------------------------------------------------------- */

@@ -1,0 +1,13 @@
+/* When a password that is a token ends, as far as it says so itself. Nothing is verified: who issued it
+ * and whether it is in force is for the broker to judge. */
+#ifndef FLEETSIM_TOKEN_H
+#define FLEETSIM_TOKEN_H
+
+#include <stdint.h>
+
+/* Unix seconds from which on it is over: `exp` of a JSON web token (RFC 7519, 4.1.4), `se` of a shared
+ * access signature ("SharedAccessSignature sr=..&sig=..&se=1893456000", as Azure has them). 0: it says
+ * nothing of the kind. */
+int64_t token_end_s(const char *token);
+
+#endif
