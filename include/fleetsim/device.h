@@ -87,7 +87,10 @@ struct device_profile {
   /* shows no certificate in TLS: the broker knows it by user name and password, or not at all. Then
      its NVM need hold none */
   bool no_certificate;
-  bool will;                     /* leave a will "offline" on ROOTstatus */
+  bool will; /* leave a will "offline" on ROOTstatus */
+  /* subscribes to nothing of its own: nobody has bundles, certificates or images for it, and some
+     brokers end a connection for a topic that is none of theirs */
+  bool no_control;
   uint16_t keep_alive_s;         /* 0: none */
   uint32_t session_expiry_s;     /* MQTT 5; 0xffffffff: never */
   uint32_t tcp_timeout_ms;       /* from START to OPENED */

@@ -149,6 +149,7 @@ static void subscribe_own(struct device_session *session)
   struct device_mqtt_subscribe request = {.qos = 1};
   struct device_session_subscription wanted = {.own = 0};
   size_t count = 0;
+  if (session->profile->no_control) return;
   for (size_t i = 0; i < DEVICE_MQTT_FILTERS; i++) {
     uint8_t bit = (uint8_t) (1u << i);
     if ((session->confirmed & bit) != 0 ||

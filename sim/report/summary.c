@@ -233,9 +233,10 @@ static void print_telemetry(const json_t *tree, FILE *out)
       append(text, sizeof text,
              "a payload has no seq-at: %.0f messages came to the back office, whichever they are; ",
              value_of(tree, "telemetry.unnumbered"));
-    append(text, sizeof text,
-           "those of QoS 0 count as acknowledged when they are handed to the connection");
-    paragraph(out, 15, text);
+    if (sent > 0 || !results_json_unheard(tree))
+      append(text, sizeof text,
+             "those of QoS 0 count as acknowledged when they are handed to the connection");
+    if (text[0] != '\0') paragraph(out, 15, text);
   } else
     line(out, "  telemetry    %.0f sent, %.0f delivered, %.0f lost, %.0f duplicated", sent,
          value_of(tree, "telemetry.delivered"), value_of(tree, "telemetry.lost"),

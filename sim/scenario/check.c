@@ -352,7 +352,7 @@ static int check_head(struct take *t, const struct raw_scenario *raw, struct sce
     return -1;
   if (raw->timing != NULL && check_timing(t, raw->timing, out) != 0) return -1;
   if (raw->reconnect != NULL && check_reconnect(t, raw->reconnect, out) != 0) return -1;
-  if (check_ota(t, raw, out) != 0) return -1;
+  if (check_ota(t, raw, out) != 0 || check_control(t, out) != 0) return -1;
   if (raw->limits == NULL) return 0;
   return take_duration(t, "limits", "run", raw->limits->run, 1000, 30u * (uint64_t) DAY_MS,
                        &out->run_limit_ms);

@@ -54,6 +54,9 @@ int check_payloads(const struct take *t, const struct scenario *scenario);
 /* fleet.names, fleet.client-id, topics. The number of devices is known by then. */
 int check_naming(const struct take *t, const struct raw_scenario *raw, struct scenario *out);
 
+/* Refuses what needs topics.control where that is none. All of the head is known by then. */
+int check_control(const struct take *t, const struct scenario *scenario);
+
 /* fleet.credentials and operator. Broker and devices are known by then. */
 int check_credentials(const struct take *t, const struct raw_credentials *raw,
                       struct scenario *out);

@@ -19,12 +19,12 @@
    TEMPLATE_BIT(TEMPLATE_COHORT) | TEMPLATE_BIT(TEMPLATE_COLUMN))
 
 static int take_template(const struct take *t, const char *at, const char *key, const char *text,
-                         unsigned places, char *out, size_t capacity)
+                         char *out, size_t capacity)
 {
   unsigned has;
   struct error error;
   if (take_text(t, at, key, text, out, capacity) != 0) return -1;
-  if (text == NULL || template_check(text, places, &has, &error) == 0) return 0;
+  if (text == NULL || template_check(text, PLACES, &has, &error) == 0) return 0;
   return take_fail(t, at, key, "%s", error.text);
 }
 
@@ -49,15 +49,13 @@ static int take_password(const struct take *t, const char *at, const struct raw_
     first = all[i].key;
     out->secret = all[i].secret;
   }
-  if (take_template(t, at, "password", raw->password, PLACES, out->password,
-                    sizeof out->password) != 0 ||
+  if (take_template(t, at, "password", raw->password, out->password, sizeof out->password) != 0 ||
       take_text(t, at, "password-file", raw->password_file, out->password, sizeof out->password) !=
           0 ||
       take_text(t, at, "password-column", raw->password_column, out->password,
                 sizeof out->password) != 0)
     return -1;
-  return take_template(t, at, "token-file", raw->token_file, PLACES | TEMPLATE_BIT(TEMPLATE_COLUMN),
-                       out->password, sizeof out->password);
+  return take_template(t, at, "token-file", raw->token_file, out->password, sizeof out->password);
 }
 
 /* When they are renewed, and by whom. */
@@ -109,8 +107,7 @@ int check_credentials(const struct take *t, const struct raw_credentials *raw, s
   credentials->line = doc_line(t->doc, at);
   credentials->column = doc_column(t->doc, at);
   strcpy(credentials->user, "{id}");
-  if (take_template(t, at, "user", raw->user, PLACES, credentials->user,
-                    sizeof credentials->user) != 0 ||
+  if (take_template(t, at, "user", raw->user, credentials->user, sizeof credentials->user) != 0 ||
       take_password(t, at, raw, credentials) != 0 || take_renewal(t, at, raw, out) != 0)
     return -1;
   return check_own_broker(t, at, out);

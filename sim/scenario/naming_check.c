@@ -42,6 +42,25 @@ void scenario_device_name(const struct scenario *scenario, size_t index,
     template_expand(scenario->naming.names, &values, out, SCENARIO_DEVICE_NAME);
 }
 
+/* Who hears nothing answers nothing either, and what it leaves behind there has no topic. */
+int check_control(const struct take *t, const struct scenario *scenario)
+{
+  if (!scenario->device.no_control) return 0;
+  if (!scenario->operator.none)
+    return take_fail(t, "topics", "control",
+                     "the back office speaks to devices there: give it a topic, such as "
+                     "'private/{id}/', or add 'operator: none'");
+  if (scenario->device.will)
+    return take_fail(t, "device", "will",
+                     "a will lies behind 'topics.control', which is none: remove one of them");
+  if (scenario->ota.on)
+    return take_fail(
+        t, "ota", "",
+        "devices tell of updates behind 'topics.control', which is none: remove one of "
+        "them");
+  return 0;
+}
+
 /* The longest is that of the last device: they differ in its number alone. */
 static int check_longest(const struct take *t, const struct scenario *scenario)
 {
@@ -63,7 +82,10 @@ int check_naming(const struct take *t, const struct raw_scenario *raw, struct sc
   if (take_naming(t, "fleet", "names", raw->fleet->names, check_name_template, NAMES_NAME, out,
                   naming->names) != 0 ||
       take_naming(t, "fleet", "client-id", raw->fleet->client_id, names_check_client_id,
-                  NAMES_CLIENT_ID, out, naming->client_id) != 0 ||
+                  NAMES_CLIENT_ID, out, naming->client_id) != 0)
+    return -1;
+  out->device.no_control = topics->control != NULL && strcmp(topics->control, "none") == 0;
+  if (!out->device.no_control &&
       take_naming(t, "topics", "control", topics->control, names_check_control, NAMES_CONTROL, out,
                   naming->control) != 0)
     return -1;

@@ -244,12 +244,16 @@ static void print_credentials(const struct scenario *s, FILE *out)
     fprintf(out, "  names    devices show no certificate and say no user name\n");
 }
 
-static void print_naming(const struct scenario_naming *naming, FILE *out)
+static void print_naming(const struct scenario *s, FILE *out)
 {
+  const struct scenario_naming *naming = &s->naming;
   if (naming->names[0] != '\0') fprintf(out, "  devices  are called %s\n", naming->names);
   if (naming->line[NAMES_CLIENT_ID] > 0)
     fprintf(out, "  clients  have the id %s\n", naming->client_id);
-  if (naming->line[NAMES_CONTROL] > 0 || naming->line[NAMES_TELEMETRY] > 0)
+  if (s->device.no_control)
+    fprintf(out, "  topics   telemetry at %s, and devices subscribe to nothing\n",
+            naming->telemetry);
+  else if (naming->line[NAMES_CONTROL] > 0 || naming->line[NAMES_TELEMETRY] > 0)
     fprintf(out, "  topics   telemetry at %s, the rest below %s\n", naming->telemetry,
             naming->control);
 }
@@ -308,7 +312,7 @@ static void print_head(const struct scenario *s, FILE *out)
   if (s->has_false)
     fprintf(out, "  false    a broker that takes everybody, under root %s, as %s\n", s->false_root,
             s->false_host[0] != '\0' ? s->false_host : s->names[0].name);
-  print_naming(&s->naming, out);
+  print_naming(s, out);
   fprintf(out, "  timing   modelled on %s%s\n", s->timing_profile,
           s->pace ? "; the devices are paced: nothing is faster than that processor" : "");
   if (s->record_bytes != CRYPTO_RECORD_MIN)

@@ -168,6 +168,28 @@ static void subscribes_with_its_connect_when_it_begins_a_new_session(void **stat
   }
 }
 
+/* Ready with CONNACK, whether the session is new, fresh by the broker's word, or kept. */
+static void subscribes_to_nothing_where_nobody_speaks_to_it(void **state)
+{
+  (void) state;
+  static const uint8_t fresh[] = {0x20, 3, 0, 0, 0}, kept[] = {0x20, 3, 1, 0, 0};
+  struct client_rig rig;
+  client_rig_make(&rig, &pki, 13, 5);
+  rig.profile.no_control = true;
+  for (int i = 0; i < 3; i++) {
+    rig.profile.clean_start = i == 0;
+    client_rig_open(&rig, false);
+    client_rig_pump(&rig);
+    (void) client_rig_hear(&rig, 0x10);
+    assert_true(client_rig_silent(&rig));
+    client_rig_say(&rig, i == 2 ? kept : fresh, sizeof fresh);
+    assert_true(client_rig_silent(&rig));
+    assert_int_equal(rig.notes[DEVICE_NOTE_READY], i + 1);
+    client_rig_close(&rig, DEVICE_FAIL_NONE);
+  }
+  client_rig_free(&rig);
+}
+
 /* Seen with mosquitto: restarted between CONNACK and SUBSCRIBE it keeps the session, but not what
    was on its way. */
 static void asks_again_for_a_subscription_that_was_not_confirmed(void **state)
@@ -1002,6 +1024,7 @@ int main(void)
       cmocka_unit_test(sends_unconfirmed_messages_again_in_order_and_marked),
       cmocka_unit_test(sends_a_message_that_is_for_one_connection_in_that_one_only),
       cmocka_unit_test(subscribes_with_its_connect_when_it_begins_a_new_session),
+      cmocka_unit_test(subscribes_to_nothing_where_nobody_speaks_to_it),
       cmocka_unit_test(asks_again_for_a_subscription_that_was_not_confirmed),
       cmocka_unit_test(forgets_an_older_session_at_its_first_connection_only),
       cmocka_unit_test(completes_qos_2_across_a_reconnect),
