@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "device/identity.h"
 #include "pki/certificate.h"
+#include "pki/password.h"
 #include "pki/vet.h"
 
 #define CLIENT_ID   "fleetsim-probe"
@@ -99,23 +100,40 @@ static int vet_own(struct asking *asking, const char *path, struct error *error)
   return pki_vet_chain(&newcomer, chain, path, error);
 }
 
-static int take_own(const struct asking_line *line, struct asking *out, struct error *error)
+/* The certificate, and its key from the same file or its own. */
+static int read_own(const struct asking_line *line, const struct pki_password *passphrase,
+                    struct asking *out, struct error *error)
 {
   struct pki_contents key = {.key = NULL};
+  unsigned wanted = PKI_WANT_CERTIFICATES | (line->key == NULL ? PKI_WANT_KEY : 0);
+  if (pki_contents_read(line->cert, wanted, passphrase, &out->own, error) != 0)
+    return line->key != NULL ? -1
+                             : error_wrap(error, "without --key the key is in the file of --cert");
+  if (line->key == NULL) return 0;
+  if (pki_contents_read(line->key, PKI_WANT_KEY, passphrase, &key, error) != 0) return -1;
+  out->own.key = key.key;
+  key.key = NULL;
+  pki_contents_free(&key);
+  return 0;
+}
+
+static int unlock_own(const struct asking_line *line, struct asking *out, struct error *error)
+{
+  struct pki_password passphrase = {.given = false};
+  if (line->key_password_file != NULL &&
+      pki_password_read(line->key_password_file, &passphrase, error) != 0)
+    return -1;
+  int result = read_own(line, &passphrase, out, error);
+  pki_password_wipe(&passphrase);
+  return result;
+}
+
+static int take_own(const struct asking_line *line, struct asking *out, struct error *error)
+{
   if (line->cert == NULL && line->key == NULL) return 0;
   if (line->cert == NULL)
     return error_set(error, EXIT_CODE_USAGE, "--key is the key of a certificate: add --cert FILE");
-  if (line->key == NULL && pki_contents_read(line->cert, PKI_WANT_KEY | PKI_WANT_CERTIFICATES, NULL,
-                                             &out->own, error) != 0)
-    return error_wrap(error, "without --key the key is in the file of --cert");
-  if (line->key != NULL) {
-    if (pki_contents_read(line->cert, PKI_WANT_CERTIFICATES, NULL, &out->own, error) != 0 ||
-        pki_contents_read(line->key, PKI_WANT_KEY, NULL, &key, error) != 0)
-      return -1;
-    out->own.key = key.key;
-    key.key = NULL;
-    pki_contents_free(&key);
-  }
+  if (unlock_own(line, out, error) != 0) return -1;
   if (!pki_key_is_p256(out->own.key))
     return error_set(error, EXIT_CODE_USAGE,
                      "%s is no P-256 key, and devices know no other: have one certified "

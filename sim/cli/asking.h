@@ -13,7 +13,8 @@
 /* What a line gives; NULL: it is not given. */
 struct asking_line {
   const char *url, *server_name, *alpn;
-  const char *ca, *cert, *key; /* paths */
+  const char *ca, *cert, *key;   /* paths */
+  const char *key_password_file; /* its first line is the key's passphrase */
   const char *user, *password_file, *client_id;
   struct args_texts targets; /* hosts beyond loopback that may be sent to */
 };

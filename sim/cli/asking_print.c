@@ -24,7 +24,7 @@ static void print_failure(enum device_failure failure, const char *detail, FILE 
           *detail != '\0' ? ")" : "");
 }
 
-static void print_version(const char *name, const struct survey_look *look, FILE *out)
+static void print_version(const char *name, const struct survey_look *look, bool shown, FILE *out)
 {
   fprintf(out, LABEL, name);
   if (look->shaken) {
@@ -34,7 +34,7 @@ static void print_version(const char *name, const struct survey_look *look, FILE
   }
   fprintf(out, look->chain != NULL ? "begun, and ended: " : "no: ");
   print_failure(look->failure, look->detail, out);
-  fprintf(out, "\n");
+  fprintf(out, "%s\n", look->asked && !shown ? ", when no client certificate came" : "");
 }
 
 static void print_names(X509 *certificate, FILE *out)
@@ -140,9 +140,13 @@ static void print_tickets(const struct survey *survey, const struct survey_look 
     return;
   }
   fprintf(out, "%u in a handshake, for %lu s", best->tickets, best->ticket_lifetime_s);
-  if (survey->has_again)
+  if (survey->has_again && survey->again.shaken)
     fprintf(out, "; at the next connect one is %s",
             survey->again.resumed ? "taken" : "not taken: a full handshake");
+  else if (survey->has_again) {
+    fprintf(out, "; the next connect, with one, ends: ");
+    print_failure(survey->again.failure, survey->again.detail, out);
+  }
   fprintf(out, "\n");
 }
 
@@ -233,9 +237,10 @@ void asking_print(const struct asking *asking, const struct survey *survey, FILE
   fprintf(out, "mqtts://%s%s%s%s\n", host_port(place->host, place->port, at),
           address[0] != '\0' ? " (" : "", address, address[0] != '\0' ? ")" : "");
   if (survey->reached) {
-    print_version("TLS 1.3", &survey->tls[SURVEY_TLS_13], out);
-    print_version("TLS 1.2", &survey->tls[SURVEY_TLS_12], out);
-    if (survey->has_wide) print_version("other offers", &survey->wide, out);
+    bool shown = asking->question.visitor.key != NULL;
+    print_version("TLS 1.3", &survey->tls[SURVEY_TLS_13], shown, out);
+    print_version("TLS 1.2", &survey->tls[SURVEY_TLS_12], shown, out);
+    if (survey->has_wide) print_version("other offers", &survey->wide, shown, out);
     if (served != NULL) print_chain(served, out);
     if (served != NULL) print_certificate(asking, survey, served, out);
   }

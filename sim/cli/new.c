@@ -18,7 +18,7 @@
 #define ANSWER_MAX   FILES_PATH_MAX
 
 struct new_line {
-  const char *broker, *csv, *fleet, *topic, *server_name, *alpn;
+  const char *broker, *csv, *password_file, *fleet, *topic, *server_name, *alpn;
   struct args_texts roots, targets;
   bool blind;
 };
@@ -32,6 +32,9 @@ static const struct args_option options[] = {
      "says how to make for a rehearsal",
      args_texts, TO(roots), .most = NEW_ROOTS},
     {"csv", "FILE", "the devices, as 'fleetsim pki import' takes them", args_text, TO(csv)},
+    {"password-file", "FILE",
+     "its first line is the passphrase of keys that are under one; mode 0600", args_text,
+     TO(password_file)},
     {"fleet", "DIR", "where they will be imported to (default: fleets/ and FILE's name)", args_text,
      TO(fleet)},
     {"topic", "TEMPLATE", "where devices publish, as acme/v1/{id}/up", args_text, TO(topic)},
@@ -172,6 +175,7 @@ static int ask_broker(const struct new_line *line, const struct listed *listed,
                                     .ca = line->roots.at[0],
                                     .cert = listed->certificate,
                                     .key = listed->key[0] != '\0' ? listed->key : NULL,
+                                    .key_password_file = line->password_file,
                                     .targets = line->targets};
   int result = asking_open(&words, &asking, error);
   if (result == 0) result = look(&asking, story, seen, error);
@@ -209,6 +213,7 @@ static int check_texts(const struct new_line *line, const char *file, struct err
   for (size_t i = 0; i < line->roots.count; i++)
     if (check_quotable("--ca", line->roots.at[i], error) != 0) return -1;
   if (check_quotable("--csv", line->csv, error) != 0 ||
+      check_quotable("--password-file", line->password_file, error) != 0 ||
       check_quotable("--fleet", line->fleet, error) != 0 ||
       check_quotable("--topic", line->topic, error) != 0 ||
       check_quotable("--alpn", line->alpn, error) != 0 ||
@@ -257,6 +262,7 @@ static int write_for(const struct new_line *line, const struct listed *listed, c
                             .server_name = line->server_name,
                             .alpn = line->alpn,
                             .csv = line->csv,
+                            .password_file = line->password_file,
                             .names = listed->names,
                             .devices = listed->devices,
                             .fleet = line->fleet != NULL ? line->fleet : folder,

@@ -43,6 +43,7 @@ static void print_commands(const struct new_story *story, const char *mark, FILE
   fprintf(out, "%s./fleetsim pki import %s --csv %s%s --roots-pem ", mark, story->fleet, story->csv,
           story->names ? "" : " --id-from cn");
   tell_roots(story, out);
+  if (story->password_file != NULL) fprintf(out, " --password-file %s", story->password_file);
   fprintf(out, " --trusted A,spare\n");
   fprintf(out, "%s./fleetsim check %s --fleet %s\n", mark, story->file, story->fleet);
   fprintf(out, "%s./fleetsim run %s --fleet %s%s%s\n", mark, story->file, story->fleet, allow,

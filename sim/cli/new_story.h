@@ -15,9 +15,9 @@ struct new_story {
   const char *file, *fleet, *csv;
   const char *url, *host;
   uint16_t port;
-  const char *server_name, *alpn, *topic; /* NULL: as it is by itself */
-  const char *root[NEW_ROOTS];            /* paths; NULL: there is none yet */
-  const char *seen;                       /* of the broker, lines; NULL: nobody looked */
+  const char *server_name, *alpn, *topic, *password_file; /* NULL: as it is by itself */
+  const char *root[NEW_ROOTS];                            /* paths; NULL: there is none yet */
+  const char *seen; /* of the broker, lines; NULL: nobody looked */
   size_t devices;
   bool names; /* the list says what the devices are called */
   bool tls_12, mqtt_4, lets_in;

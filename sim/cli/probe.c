@@ -17,6 +17,8 @@ static const struct args_option options[] = {
     {"cert", "FILE", "a client's certificate, with its intermediates, as 'pki import' reads it",
      args_text, TO(asking.cert)},
     {"key", "FILE", "its key (default: in the same file)", args_text, TO(asking.key)},
+    {"key-password-file", "FILE", "its first line is the passphrase of that key; mode 0600",
+     args_text, TO(asking.key_password_file)},
     {"user", "NAME", "a user name", args_text, TO(asking.user)},
     {"password-file", "FILE", "its first line is the password; mode 0600", args_text,
      TO(asking.password_file)},

@@ -14,7 +14,7 @@ static int want_password(struct error *error)
 {
   return error_set(error, EXIT_CODE_USAGE,
                    "it is under a passphrase: give the file (0600) whose first line that is, by "
-                   "--password-file FILE");
+                   "--password-file FILE (of 'probe': --key-password-file)");
 }
 
 /* Why libcrypto failed, by all that it has noted: it wraps a cause in what came of it. */

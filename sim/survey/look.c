@@ -319,6 +319,8 @@ void survey_look(const struct survey_place *place, const struct survey_visitor *
     if (out->failure == DEVICE_FAIL_NONE) out->failure = ask(&looking);
     if (looking.ssl != NULL) note_tls(&looking);
   }
+  /* without this OpenSSL makes a session useless whose connection the other side has broken off */
+  if (looking.ssl != NULL) SSL_set_shutdown(looking.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   ERR_clear_error();
   SSL_free(looking.ssl);
   SSL_CTX_free(looking.context);

@@ -29,15 +29,49 @@ probe() { "$fleetsim" probe "$@"; }
   expect "programs are told the same" 0 '"lets_in": true.*"tls12": \{ "ok": true.*"receive_maximum": 20.*"takes_chain": true' \
     probe "$url" --ca "$a" $own_key --json
   openssl ecparam -name prime256v1 -genkey -noout -out "$work/other.key"
+  openssl pkcs8 -topk8 -in "$work/one.key" -out "$work/locked.key" -passout pass:hush
+  echo hush >"$work/hush"
+  expect "a key under a passphrase asks for it" 2 "under a passphrase.*--key-password-file" \
+    probe "$url" --cert "$work/one.crt" --key "$work/locked.key"
+  expect "and is taken with it" 0 "gets in" \
+    probe "$url" --cert "$work/one.crt" --key "$work/locked.key" --key-password-file "$work/hush"
   expect "a key that is not the certificate's is refused before anything is sent" 2 "not for the private key|for the key" \
     probe "$url" --cert "$work/one.crt" --key "$work/other.key"
 }
 expect "without a certificate it is said what for" 3 \
-  "client cert +asked for; without one: connect.tls.refused_no_certificate.*refused: connect.tls.refused_no_certificate.*what to do" \
+  "TLS 1.2 +begun, and ended: .*when no client certificate came.*client cert +asked for; without one: connect.tls.refused_no_certificate.*refused: connect.tls.refused_no_certificate.*what to do" \
   probe "$url" --ca "$a"
 expect "a host that is not this machine is asked by its name only" 3 "nothing was sent: broker.example is not this machine.*--allow-target broker.example" \
   probe mqtts://broker.example:8883
 expect "a password needs a file that nobody else reads" 3 "0600|chmod" sh -c "umask 022; echo x >$work/open; chmod 644 $work/open; $fleetsim probe $url --user a --password-file $work/open"
+
+# Somebody who speaks TLS 1.2 and no MQTT, and breaks the connection off: that is no word on his tickets -----------------------
+if command -v nginx >/dev/null; then
+  web=$((port + 1))
+  cat >"$work/web.conf" <<CONF
+worker_processes 1;
+pid $work/web.pid;
+error_log $work/web.log;
+events { worker_connections 64; }
+http {
+  access_log off;
+  server {
+    listen 127.0.0.1:$web ssl;
+    ssl_protocols TLSv1.2;
+    ssl_certificate $broker/main.crt;
+    ssl_certificate_key $broker/main.key;
+    return 200 hello;
+  }
+}
+CONF
+  nginx -p "$work" -c "$work/web.conf" -e "$work/web.log"
+  expect "what is no broker is told from one, step by step" 3 \
+    "TLS 1.3 +no: .*TLS 1.2 +yes.*not asked for.*next connect one is taken.*TLS 1.2, MQTT 5: takes the chain.*refused: connect.mqtt.protocol" \
+    probe "mqtts://localhost:$web" --ca "$a"
+  [ ! -s "$work/web.pid" ] || kill "$(cat "$work/web.pid")"
+else
+  echo "skipped: what is no broker: nginx is not installed"
+fi
 
 # A first scenario, for a broker that is there and one that is not --------------------------------------------------------------
 printf 'serial,key,certificate\nSN-1,one.key,one.crt\n' >"$work/list.csv"
