@@ -32,5 +32,4 @@ mqtt=5 revoked=refused_revoked expired=refused_expired
 rotation_story
 revocation_story
 expiry_story
-restart_story keeps
 end_of_cases
