@@ -151,26 +151,27 @@ static enum step_outcome await_answer(struct stage *stage, size_t node, const st
                             : end_unsaid(stage, node, caller, &answers);
 }
 
-/* Somebody whom the broker is to take, beside one whom it is not to. */
-static int find_beside(struct stage *stage, struct caller *caller)
-{
-  const struct pki_roots *now = &stage->client_roots;
-  caller->beside_files = broker_device_place(stage->broker, 0);
-  for (size_t r = 0; r < now->count && !caller->welcome; r++) {
-    int written = pki_write_probe(stage->pki, now->name[r], caller->beside_files.certificate,
-                                  caller->beside_files.key, &stage->error);
-    if (written == 0) caller->beside = now->name[r];
-    if (written <= 0) return written;
-  }
-  return 0;
-}
-
 /* Somebody on a list is refused for that, whatever root he is under. */
 static bool may_ask(void *ctx, size_t device)
 {
   const struct stage *stage = ctx;
   if (stage->fleet == NULL || device >= fleet_size(stage->fleet)) return true;
   return !stage->identity[device].revoked && !fleet_facts(stage->fleet, (uint32_t) device)->revoked;
+}
+
+/* Somebody whom the broker is to take, beside one whom it is not to. */
+static int find_beside(struct stage *stage, struct caller *caller)
+{
+  const struct pki_roots *now = &stage->client_roots;
+  caller->beside_files = broker_device_place(stage->broker, 0);
+  for (size_t r = 0; r < now->count && !caller->welcome; r++) {
+    int written =
+        pki_write_probe(stage->pki, now->name[r], may_ask, stage, caller->beside_files.certificate,
+                        caller->beside_files.key, &stage->error);
+    if (written == 0) caller->beside = now->name[r];
+    if (written <= 0) return written;
+  }
+  return 0;
 }
 
 /* `only`: one broker, -1: all that are reachable. */
