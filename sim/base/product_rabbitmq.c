@@ -30,11 +30,11 @@ const struct product product_rabbitmq = {
     .seen = {3, 10},
     .ability = {[PRODUCT_MQTT_5] = {.since = {3, 13},
                                     .before = "it closes the connection without CONNACK",
-                                    .source = "the release notes of 3.13; " STAGING},
+                                    .source = "the release notes of 3.13; 3.10.8 in a run of ours"},
                 [PRODUCT_QOS_2] = {.since = {PRODUCT_NEVER, 0},
                                    .before =
                                        "it answers a message of QoS 2 with the PUBACK of QoS 1",
-                                   .source = STAGING}},
+                                   .source = "3.10.8, in a run of ours"}},
     .setting = "node",
     .hook = {[HOOK_RELOAD] = {.command = CTL "'ssl:clear_pem_cache().'"},
              [HOOK_RESTART] = {.command =

@@ -11,6 +11,7 @@
 
 #include "base/files.h"
 #include "base/hooks.h"
+#include "base/product.h"
 #include "cli/overrides.h"
 #include "cli/verbs.h"
 #include "fleetsim/failure.h"
@@ -385,6 +386,8 @@ static void explain_knows_every_name_that_a_user_meets(void **state)
     assert_non_null(strstr(explained(device_failure_name((enum device_failure) f)), "To do: "));
   for (int m = 0; m < METRIC_COUNT; m++) explained(metric_name((enum metric) m));
   for (int q = 0; q < QUANTITY_COUNT; q++) explained(quantity_name((enum quantity) q));
+  for (size_t i = 0; i < product_count(); i++)
+    assert_non_null(strstr(explained(product_at(i)->word), "kinds: of a broker"));
   for (int h = 0; h < HOOK_COUNT; h++) explained(hook_key((enum hook_kind) h));
   for (int s = DEVICE_OTA_NONE + 1; s < DEVICE_OTA_STATUS_COUNT; s++)
     explained(device_ota_status_name((enum device_ota_status) s));
@@ -404,8 +407,8 @@ static void explain_takes_groups_and_ends_of_names(void **state)
   said_by(&cli_fleetsim, "explain connect.tsl", &said);
   assert_int_equal(said.code, EXIT_CODE_USAGE);
   assert_string_equal(
-      said.err, "fleetsim explain: there is no step, quantity, metric, failure, status or hook "
-                "'connect.tsl': 'fleetsim explain' lists them all\n");
+      said.err, "fleetsim explain: there is no step, quantity, metric, failure, status, hook or "
+                "kind of broker 'connect.tsl': 'fleetsim explain' lists them all\n");
 }
 
 int main(void)
