@@ -6,23 +6,25 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct product *const products[] = {&product_generic, &product_mosquitto,
-                                                 &product_rabbitmq, &product_aedes};
+enum { PRODUCTS = 4 };
+
+static const struct product *const products[PRODUCTS] = {&product_generic, &product_mosquitto,
+                                                         &product_rabbitmq, &product_aedes};
 
 size_t product_count(void)
 {
-  return sizeof products / sizeof *products;
+  return PRODUCTS;
 }
 
 const struct product *product_at(size_t i)
 {
-  assert(i < product_count());
+  assert(i < PRODUCTS);
   return products[i];
 }
 
 const struct product *product_find(const char *word)
 {
-  for (size_t i = 0; i < product_count(); i++)
+  for (size_t i = 0; i < PRODUCTS; i++)
     if (strcmp(products[i]->word, word) == 0) return products[i];
   return NULL;
 }
