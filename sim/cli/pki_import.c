@@ -200,9 +200,6 @@ static int adopt(const char *folder, const struct import_line *line, struct adop
   if (line->ca_keys != NULL) strcpy(adoption->keys, line->ca_keys);
   if (take_roots(adoption, error) != 0 || take_keys(adoption, line->how.password, error) != 0)
     return -1;
-  if (names->count < 2 || (trusted->count > 0 && trusted->count < 2))
-    return error_set(error, EXIT_CODE_USAGE,
-                     "devices must trust at least two roots; name more with --roots-pem");
   if (pki_args_within(trusted, names, "--trusted", error) != 0) return -1;
   return pki_create_foreign(folder, adoption->foreign, names->count, out, tell_warning, NULL,
                             error);
@@ -220,6 +217,19 @@ static int open_or_adopt(const char *folder, const struct import_line *line, str
   int result = adopt(folder, line, adoption, out, error);
   free(adoption);
   return result;
+}
+
+/* Devices take no bundle of one root, so that no single CA can strand them; but they may have been
+   made with one. */
+static void warn_of_one_root(const struct pki_roots *trusted)
+{
+  char sentence[400];
+  if (trusted->count > 1) return;
+  snprintf(sentence, sizeof sentence,
+           "the devices trust root %s alone: a rotation of them takes two more roots ('push-trust: "
+           "{roots: [%s, B]}', then '[B, spare]'), for a bundle that they are sent needs two",
+           trusted->name[0], trusted->name[0]);
+  tell_warning(NULL, sentence);
 }
 
 /* Of a fleet that was imported: where nothing can be issued, and what that leaves. */
@@ -248,6 +258,7 @@ static int import_with(const char *folder, const struct import_line *line, struc
   }
   if (result == 0) pki_args_print_fleet(pki, &how.trusted);
   if (result == 0 && line->roots_pem != NULL) print_keys(pki);
+  if (result == 0) warn_of_one_root(&how.trusted);
   pki_close(pki);
   return result;
 }

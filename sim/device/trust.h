@@ -34,7 +34,7 @@
 #include "fleetsim/nvm.h"
 
 #define DEVICE_TRUST_SIGNATURE_SIZE 64u
-#define DEVICE_TRUST_ANCHORS_MIN    2u
+#define DEVICE_TRUST_ANCHORS_MIN    2u /* of a bundle that is received; a factory may give one */
 #define DEVICE_CRLS_MAX             8u
 
 struct device_trust_der {
@@ -50,7 +50,7 @@ struct device_trust_bundle {
 };
 
 /* Parses the structure; checks neither signature nor certificates nor lists. COMMITTED when it is
- * well formed (fewer than two anchors: TOO_FEW_ANCHORS), else MALFORMED. */
+ * well formed (no anchor: TOO_FEW_ANCHORS), else MALFORMED. */
 enum device_update device_trust_parse(const uint8_t *data, size_t size,
                                       struct device_trust_bundle *out);
 

@@ -48,8 +48,7 @@ enum device_update device_trust_parse(const uint8_t *data, size_t size,
       return DEVICE_UPDATE_MALFORMED;
   }
   if (at != out->signed_size) return DEVICE_UPDATE_MALFORMED;
-  return out->anchor_count < DEVICE_TRUST_ANCHORS_MIN ? DEVICE_UPDATE_TOO_FEW_ANCHORS
-                                                      : DEVICE_UPDATE_COMMITTED;
+  return out->anchor_count == 0 ? DEVICE_UPDATE_TOO_FEW_ANCHORS : DEVICE_UPDATE_COMMITTED;
 }
 
 /* Where the items end in `out`, or 0 if they do not fit. */

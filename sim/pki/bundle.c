@@ -162,10 +162,8 @@ void pki_set_factory_lists(struct pki *pki, enum pki_lists lists)
 int pki_factory_bundle(struct pki *pki, const struct pki_roots *trusted, uint8_t *out, size_t *size,
                        struct error *error)
 {
-  if (trusted->count < DEVICE_TRUST_ANCHORS_MIN)
-    return error_set(error, EXIT_CODE_USAGE,
-                     "devices trust %zu root%s, but at least %u must be trusted at rest",
-                     trusted->count, trusted->count == 1 ? "" : "s", DEVICE_TRUST_ANCHORS_MIN);
+  if (trusted->count == 0)
+    return error_set(error, EXIT_CODE_USAGE, "devices must trust at least one root at rest");
   return pki_make_bundle_with_lists(pki, 1, trusted, pki->factory_lists, out, DEVICE_NVM_TRUST_MAX,
                                     size, error);
 }

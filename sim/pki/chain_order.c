@@ -39,7 +39,7 @@ int pki_order_chain(STACK_OF(X509) * all, const EVP_PKEY *key, const char *path,
   ERR_clear_error();
   if (leaf < 0)
     return error_set(error, EXIT_CODE_USAGE,
-                     "the certificate %s is not for the device's private key", path);
+                     "the certificate %s is not for the private key that belongs to it", path);
   STACK_OF(X509) *rest = sk_X509_dup(all);
   if (rest == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for a chain");
   sk_X509_zero(all);

@@ -201,7 +201,7 @@ int pki_vet_chain(const struct pki_newcomer *newcomer, STACK_OF(X509) * chain, c
   case DEVICE_UPDATE_COMMITTED: return 0;
   case DEVICE_UPDATE_WRONG_KEY:
     return error_set(error, EXIT_CODE_USAGE,
-                     "the certificate %s is not for the device's private key", path);
+                     "the certificate %s is not for the private key that belongs to it", path);
   case DEVICE_UPDATE_WRONG_NAME: /* which is looked at last */
     return !pki_names_is_own_id(newcomer->name, newcomer->id)
                ? 0
@@ -252,7 +252,8 @@ int pki_vet_renewal(const struct device_nvm_identity *owner, const struct pki_re
   case DEVICE_UPDATE_COMMITTED: return 0;
   case DEVICE_UPDATE_WRONG_KEY:
     return error_set(error, EXIT_CODE_USAGE,
-                     "the certificate %s is not for the device's private key", renewal->path);
+                     "the certificate %s is not for the private key that belongs to it",
+                     renewal->path);
   case DEVICE_UPDATE_WRONG_NAME:
     return error_set(error, EXIT_CODE_USAGE,
                      "the certificate %s does not have the %s '%s', by which the device knows its "

@@ -82,8 +82,22 @@ static int check_kinds(struct stage *stage, struct stage_foresight *then)
   return 0;
 }
 
+/* So that no single CA can strand them, devices take no bundle of one root. */
+static void warn_of_one_root(const struct scenario *scenario)
+{
+  const char *root = scenario->trusted.name[0];
+  if (scenario->trusted.count > 1) return;
+  fprintf(
+      stderr,
+      "fleetsim: warning: the devices trust root %s alone: no other takes over where it is lost, "
+      "and a rotation takes two more roots ('push-trust: {roots: [%s, B]}', then '[B, spare]'), "
+      "for a bundle that they are sent needs two\n",
+      root, root);
+}
+
 int run_check_needs(struct stage *stage)
 {
+  warn_of_one_root(stage->scenario);
   struct stage_foresight then = {.trusted = stage->scenario->client_roots};
   int result = check_kinds(stage, &then);
   pki_crl_history_free(&then.history);

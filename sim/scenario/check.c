@@ -203,11 +203,6 @@ static int check_pki(const struct take *t, const struct raw_pki *raw, struct sce
   out->roots = (struct pki_roots){.count = 2, .name = {"A", "spare"}};
   if (take_roots(t, "pki", "roots", raw->roots, raw->roots_count, NULL, &out->roots) != 0)
     return -1;
-  if (out->roots.count < 2)
-    return take_fail(t, "pki", "roots",
-                     "a fleet needs at least two roots, so that no single CA can strand a device; "
-                     "this list has %zu: write 'roots: [A, spare]'",
-                     out->roots.count);
   strcpy(out->broker_root, out->roots.name[0]);
   if (take_root(t, "pki", "broker", raw->broker, &out->roots, out->broker_root) != 0) return -1;
   strcpy(out->device_root, out->broker_root);
@@ -220,11 +215,6 @@ static int check_pki(const struct take *t, const struct raw_pki *raw, struct sce
       take_roots(t, "pki", "clients", raw->clients, raw->clients_count, &out->roots,
                  &out->client_roots) != 0)
     return -1;
-  if (out->trusted.count < 2)
-    return take_fail(t, "pki", "trusted",
-                     "devices need at least two trust anchors at rest, so that no single CA can "
-                     "strand them; this list has %zu",
-                     out->trusted.count);
   return 0;
 }
 

@@ -339,6 +339,9 @@ static void print_head(const struct scenario *s, FILE *out)
     fprintf(out, "; the broker %s devices under %s", fresh ? "trusts" : "is taken to trust",
             take_list_roots(&s->client_roots, clients, sizeof clients));
   fprintf(out, "\n");
+  if (s->trusted.count == 1)
+    fprintf(out,
+            "           which is one root: no other takes over, and a rotation takes two more\n");
   if (s->operator.none)
     fprintf(out, "  operator none: what arrives, and when, will not be known\n");
   if (s->ota.on) print_ota_head(&s->ota, out);

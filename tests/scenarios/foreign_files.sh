@@ -100,7 +100,7 @@ expect "a NUL in a line drops nobody in silence" 2 "nul.csv:2: a NUL byte" list_
   '0000a001,0000a001.key,0000a001.pem\n\0000000a002,0000a002.key,0000a002.pem\n'
 expect "the same folder can be tried again" 0 "1 device" list_of again '0000a001,0000a001.key,0000a001.pem\n'
 expect "UTF-16" 2 "is UTF-16 text; save it as UTF-8" list_of wide '\377\376i\000d\000'
-expect "a key of somebody else" 2 "other.csv:1: the certificate .*0000a001.pem is not for the private key" \
+expect "a key of somebody else" 2 "other.csv:1: the certificate .*0000a001.pem is not for the private key that belongs to it" \
   list_of other '0000a001,0000a002.key,0000a001.pem\n'
 expect "a leaf alone" 0 "warning: 1 device has no intermediate with the leaf.*alone.csv:1" \
   list_of alone '0000a001,0000a001.key,0000a001.crt\n'

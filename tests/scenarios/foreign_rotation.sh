@@ -66,8 +66,8 @@ rm -f "$broker/pid"
 mosquitto -d -c "$broker/conf" 2>/dev/null
 until [ -s "$broker/pid" ]; do sleep 0.02; done
 HOOK
-deliver() { # what the broker has before the day: everything under root A, nobody revoked
-  quietly "$fleetsim" pki export "$fleet" --what client-ca --roots A --out "$work/clients.crt"
+deliver() { # what the broker has before the day: its chain is under root A, and it trusts devices under both
+  quietly "$fleetsim" pki export "$fleet" --what client-ca --roots A,B --out "$work/clients.crt"
   mv "$work/clients.crt" "$broker/clients.crt"
   for listener in main prove; do
     cp main-a.crt "$broker/$listener.crt"
@@ -87,7 +87,7 @@ day() {
   scenario "$1" <<YAML
 name: $1
 fleet: {devices: 6, telemetry: {every: 200ms, qos: 1}}
-pki: {roots: [A, B], trusted: [A, B], broker: A}
+pki: {roots: [A, B], trusted: [A, B], broker: A, clients: [A, B]}
 broker:
   url: mqtts://localhost:$port
   prove-url: mqtts://localhost:$((port + 1))
@@ -101,7 +101,6 @@ reconnect: {policy: fixed, base: 200ms}
 limits: {run: 2m}
 phases:
   - {name: a working day, do: [connect: {rate: 100/s}], until: online == 100% within 10s}
-  - {name: let the broker trust devices under B, do: [trust-clients: {roots: [A, B]}], until: online == 100% within 10s}
   - {name: teach the fleet root B, do: [push-trust: {roots: [B, A]}], until: trusting(B) == 100% within 10s}
   - {name: prove B, do: [prove: {root: B$2}], until: proven(B) == 100% within 20s}
   - {name: switch the broker to B, do: [present: {root: B$3}, reconnect: {within: 20s}], until: reconnected == 100% within 20s}
@@ -122,6 +121,10 @@ expect "a key that is another's" 2 "b.key cannot be a key of the root 'A': it is
   import --ca-keys A=b.key
 expect "an issuer that the root does not know" 2 "issuer-b cannot be a key of the root 'A': the certificate in it is not one" \
   import --ca-keys A=issuer-b
+roots=A=a.pem
+expect "a fleet that trusts one root" 0 "warning: the devices trust root A alone: a rotation of them takes two more roots.*6 devices, .*trusting A root A has no key" \
+  import
+roots=A=a.pem,B=b.pem
 expect "import with keys" 0 "6 devices, .*root A can issue.*root B can issue" import --ca-keys "A=a.key,B=issuer-b"
 deliver
 quietly "$fleetsim" pki crl "$fleet" --out "$broker/crl.pem"
@@ -175,26 +178,26 @@ expect "the whole day by files of the owner's" 0 "PASS.* 0 lost" run "$files"
 check() { "$fleetsim" check "$files" --fleet "$fleet" "$@"; }
 expect "a timetable names the files" 0 "the chain of .*main-b.pem, under root B.*device certificates of .*renewed.csv" check
 expect "a chain under another root" 2 "files.yaml:[0-9]+:[0-9]+: .*main-a.crt is not under root 'B': by its signatures it leads to A" \
-  check --set "phases[4].do[0].present.chain=$work/pki/main-a.crt" --set "phases[4].do[0].present.key=$work/pki/main-a.key"
+  check --set "phases[3].do[0].present.chain=$work/pki/main-a.crt" --set "phases[3].do[0].present.key=$work/pki/main-a.key"
 expect "a chain without its intermediate" 2 "leads to none of the fleet's roots, .* issued by 'issuer of b'" \
-  check --set "phases[3].do[0].prove.chain=$work/pki/main-b.crt"
+  check --set "phases[2].do[0].prove.chain=$work/pki/main-b.crt"
 expect "a key that does not fit" 2 "main-a.key is not the key of a certificate in .*main-b.pem" \
-  check --set "phases[4].do[0].present.key=$work/pki/main-a.key"
+  check --set "phases[3].do[0].present.key=$work/pki/main-a.key"
 chain e1
 expect "a chain for another host" 2 "the certificate in .*e1.pem is not for 'localhost'" \
-  check --set "phases[4].do[0].present.chain=$work/pki/e1.pem" --set "phases[4].do[0].present.key=$work/pki/e1.key"
+  check --set "phases[3].do[0].present.chain=$work/pki/e1.pem" --set "phases[3].do[0].present.key=$work/pki/e1.key"
 sed "2s/e1/e2/" renewed.csv >another.csv
-expect "a certificate of another's key" 2 "another.csv:2: the certificate .*e2.crt is not for the device's private key" \
-  check --set "phases[5].do[0].reissue.csv=$work/pki/another.csv"
+expect "a certificate of another's key" 2 "another.csv:2: the certificate .*e2.crt is not for the private key that belongs to it" \
+  check --set "phases[4].do[0].reissue.csv=$work/pki/another.csv"
 sed "3s/e2.crt.*/d2.crt,/" renewed.csv >old.csv
 expect "a certificate under the old root" 2 "old.csv:3: the certificate .*d2.crt is not under root 'B'" \
-  check --set "phases[5].do[0].reissue.csv=$work/pki/old.csv"
+  check --set "phases[4].do[0].reissue.csv=$work/pki/old.csv"
 sed "4s/issuer.pem//" renewed.csv >alone.csv
 expect "a certificate without its intermediate" 2 "alone.csv:4: the certificate .*e3.crt is not under root 'B': .* 'issuer of b'; is an intermediate missing" \
-  check --set "phases[5].do[0].reissue.csv=$work/pki/alone.csv"
+  check --set "phases[4].do[0].reissue.csv=$work/pki/alone.csv"
 sed "5s/^[^,]*/nobody/" renewed.csv >nobody.csv
 expect "a certificate of nobody's" 2 "nobody.csv:5: the fleet has no device 'nobody'" \
-  check --set "phases[5].do[0].reissue.csv=$work/pki/nobody.csv"
+  check --set "phases[4].do[0].reissue.csv=$work/pki/nobody.csv"
 
 # A command of his signs ---------------------------------------------------------------------------------------------------
 cat >"$work/list" <<HOOK
@@ -220,7 +223,7 @@ chain=", chain: $work/pki/main-b.pem"
 signed=$(day signed "$chain" "$chain" ", command: \"sh $work/sign\"" "publish-crl: {file: $work/pki/lists.pem}")
 expect "the whole day by a command that signs" 0 "PASS.* 0 lost" run "$signed"
 deliver
-expect "a command that signs another's key" 1 "what the signing command printed for device $first: the certificate .* is not for the device's private key" \
+expect "a command that signs another's key" 1 "what the signing command printed for device $first: the certificate .* is not for the private key that belongs to it" \
   run "$signed" --set "phases=[{name: p, do: [connect: {}, reissue: {root: B, command: cat $work/pki/e2.crt $work/pki/issuer.pem}]}]" --set 'expect=[online == 6]'
 expect "a command that fails" 3 "the signing command ended with exit code 7 for device $first" \
   run "$signed" --set "phases=[{name: p, do: [connect: {}, reissue: {root: B, command: exit 7}]}]" --set 'expect=[online == 6]'

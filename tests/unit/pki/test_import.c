@@ -102,7 +102,7 @@ static void refuses_a_bad_line_and_changes_nothing(void **state)
     const char *line, *sentence;
   } cases[] = {
       {"00000003,two.pem,two.crt", "fleet.csv:2: the certificate"},
-      {"00000002,one.pem,two.crt", "is not for the device's private key"},
+      {"00000002,one.pem,two.crt", "is not for the private key that belongs to it"},
       {"00000002,missing.pem,two.crt", "missing.pem"},
       {"00000002,two.pem,missing.crt", "missing.crt"},
       {"00000002,two.crt,two.crt", "holds no private key"},

@@ -159,7 +159,7 @@ static void refuses_what_it_would_not(void **state)
   EXPECT_OK(pki_certificate_count(f->pki, &before, &error));
   renew(f, 1, "B", "00000002", "2.crt", 1000);
   EXPECT_REFUSAL(take(f, 0, "B", "2.crt"), EXIT_CODE_USAGE,
-                 "2.crt is not for the device's private");
+                 "2.crt is not for the private key that");
   EXPECT_REFUSAL(take(f, 1, "A", "2.crt"), EXIT_CODE_USAGE, "2.crt is not under root 'A'");
   renew(f, 1, "B", "00000003", "2.crt", 1000);
   EXPECT_REFUSAL(take(f, 1, "B", "2.crt"), EXIT_CODE_USAGE, "does not have the CN '00000002'");
