@@ -25,8 +25,17 @@ static bool was_expected(const struct member *m, enum device_failure failure)
          failure_set_has(&fleet->expected_before, failure);
 }
 
+/* A look takes its session over, where the broker takes ids from certificates. */
+static bool is_by_look(const struct member *m, enum device_failure failure)
+{
+  return m->looked_at && m->link == MEMBER_UP &&
+         (failure == DEVICE_FAIL_SESSION_CLOSED || failure == DEVICE_FAIL_SESSION_RESET ||
+          failure == DEVICE_FAIL_SESSION_DISCONNECT);
+}
+
 static bool is_expected(const struct member *m, enum device_failure failure)
 {
+  if (is_by_look(m, failure)) return true;
   if ((m->facts.revoked || m->pardoned) && m->opened && device_failure_is_refusal(failure))
     return true;
   return failure == DEVICE_FAIL_STOPPED || failure_set_has(&m->fleet->expected, failure) ||

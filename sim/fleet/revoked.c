@@ -53,8 +53,7 @@ struct revoked_row {
   /* .. before its last CONNACK, or that answers an attempt which began when the brokers had it */
   bool late;
   bool looked_in;              /* the last look with its certificate was let in */
-  bool looked_at;              /* a look with its certificate is open .. */
-  uint64_t ended_us;           /* .. and its session ended meanwhile; 0: it did not */
+  uint64_t ended_us;           /* its session ended as it was looked at; 0: it did not */
   bool uncertain;              /* its last session that ended did so by a look */
   uint8_t refused_at, told_at; /* fleet_refused_at */
   bool renewed; /* it has got another certificate since: it shows that from its next handshake on */
@@ -152,6 +151,8 @@ void revoked_online(struct member *m)
   /* a broker judges by the list that it had when it took the connection; one that ends sessions to
      take a list, as in a restart, takes new ones when it has it */
   record_of(m)->late = record_of(m)->cut || m->last_turn_us >= record_of(m)->taken_us;
+  /* a look has made it come; whether the list is in force is for looks to say, then */
+  if (record_of(m)->uncertain) record_of(m)->late = record_of(m)->uncertain = false;
   /* a ticket of before may outlive the list until its key is changed */
   if (!m->facts.resumed && record_of(m)->late && record_of(m)->booked_us != DEVICE_NEVER)
     record_of(m)->back = true;
@@ -228,7 +229,7 @@ static void book_cut(struct member *m, uint64_t ended_us)
 void revoked_ended(struct member *m, enum device_failure failure)
 {
   if (!m->facts.revoked || failure == DEVICE_FAIL_SESSION_STOPPED) return;
-  if (record_of(m)->looked_at && record_of(m)->ended_us == 0)
+  if (m->looked_at && record_of(m)->ended_us == 0)
     record_of(m)->ended_us = population_clock_us(m->fleet);
   else
     book_cut(m, population_clock_us(m->fleet));
@@ -236,16 +237,15 @@ void revoked_ended(struct member *m, enum device_failure failure)
 
 void revoked_look_opens(struct member *m)
 {
-  if (!m->facts.revoked) return;
-  record_of(m)->looked_at = true;
-  record_of(m)->ended_us = 0;
+  m->looked_at = true;
+  if (m->facts.revoked) record_of(m)->ended_us = 0;
 }
 
 void revoked_look_closes(struct member *m, bool let_in)
 {
-  if (!m->facts.revoked || !record_of(m)->looked_at) return;
-  record_of(m)->looked_at = false;
-  if (record_of(m)->ended_us == 0) return;
+  bool looked_at = m->looked_at;
+  m->looked_at = false;
+  if (!m->facts.revoked || !looked_at || record_of(m)->ended_us == 0) return;
   if (let_in)
     record_of(m)->uncertain = true;
   else

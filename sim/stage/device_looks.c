@@ -46,6 +46,15 @@ static bool is_answered(const struct stage_seen *seen)
   return seen->answered && seen->broker.certificates > 0;
 }
 
+/* Where ids come from certificates the looks with one certificate throw each other out, and which of them
+   is let in is a matter of luck: who is closed on without a word beside it says nothing. */
+static bool is_thrown_out(const struct stage_seen *look)
+{
+  enum device_failure failure = look->broker.failure;
+  return is_answered(look) &&
+         (failure == DEVICE_FAIL_TLS_CLOSED || failure == DEVICE_FAIL_TLS_RESET);
+}
+
 static void count_answer(struct stage_entry *entry, const struct stage_seen *look)
 {
   const struct broker_seen *seen = &look->broker;
@@ -204,20 +213,26 @@ static enum step_outcome note_ends(struct party *party)
   return STEP_DONE;
 }
 
+static bool is_nobodys(const struct guest *guest)
+{
+  return guest->control && guest->look->control.nobodys;
+}
+
 /* Once for each device, whichever of them has ended its session. */
 static void close_looks(struct party *party)
 {
   for (size_t v = 0; v < party->count; v++) {
-    struct guest *guest = &party->guest[v];
-    bool earlier = false;
-    for (size_t w = 0; w < party->count && !guest->control; w++) {
+    const struct guest *guest = &party->guest[v];
+    bool ended = false, earlier = false;
+    for (size_t w = 0; w < party->count && !is_nobodys(guest); w++) {
       const struct guest *other = &party->guest[w];
-      if (other->control || other->session.device != guest->session.device) continue;
-      guest->look->entry.ended = guest->look->entry.ended || other->session.ended;
+      if (is_nobodys(other) || other->session.device != guest->session.device) continue;
+      ended = ended || other->session.ended;
       earlier = earlier || w < v;
     }
-    if (!guest->control && !earlier)
-      fleet_look_closes(party->stage->fleet, guest->session.device, guest->look->entry.ended);
+    if (!guest->control) guest->look->entry.ended = ended;
+    if (!is_nobodys(guest) && !earlier)
+      fleet_look_closes(party->stage->fleet, guest->session.device, ended);
   }
 }
 
@@ -249,11 +264,25 @@ static int invite(struct party *party, struct stage_device_look *look, bool cont
                                          guest->files.certificate, guest->files.key, &stage->error);
 }
 
+/* Without the looks of a round that others of it have thrown out. */
+static void leave_out_thrown(const struct party *party, struct stage_round *round, size_t node)
+{
+  const struct stage_seen *other;
+  unsigned kept = 0;
+  if (party->stage->nodes[node].look_ids != STAGE_IDS_OF_CERTIFICATES ||
+      stage_round_right(round, was_let_in, NULL, &other) == 0)
+    return;
+  for (unsigned i = 0; i < round->count; i++)
+    if (!is_thrown_out(&round->look[i])) round->look[kept++] = round->look[i];
+  round->count = kept;
+}
+
 /* A control's visitor follows its look's. */
 static void judge(struct party *party)
 {
   for (size_t v = 0; v < party->count; v++) {
     struct stage_entry *entry = &party->guest[v].look->entry;
+    leave_out_thrown(party, &party->round[v], party->visitor[v].node);
     if (party->guest[v].control) {
       compare(entry, &party->round[v - 1], &party->round[v]);
       continue;
@@ -268,10 +297,11 @@ static enum step_outcome look_at_once(struct party *party)
 {
   struct stage *stage = party->stage;
   for (size_t v = 0; v < party->count; v++)
-    if (!party->guest[v].control) fleet_look_opens(stage->fleet, party->guest[v].session.device);
+    if (!is_nobodys(&party->guest[v]))
+      fleet_look_opens(stage->fleet, party->guest[v].session.device);
   enum step_outcome outcome = stage_round(stage, party->visitor, party->count, party->round);
-  judge(party);
   if (outcome == STEP_DONE) outcome = note_ends(party);
+  judge(party);
   close_looks(party);
   return outcome;
 }

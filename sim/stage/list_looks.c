@@ -12,6 +12,7 @@
 #include "stage/chains.h"
 #include "stage/device_looks.h"
 #include "stage/device_names.h"
+#include "stage/gauges.h"
 #include "stage/list_names.h"
 #include "stage/looks.h"
 #include "stage/nodes.h"
@@ -19,6 +20,7 @@
 
 #define LIST_WITHIN_MS 10000u
 #define PAUSE_MS       250u
+#define BACK_WITHIN_MS 10000u
 #define ASKED_MAX      (2u * STAGE_LISTED_MAX * SCENARIO_NODES_MAX)
 
 /* What one address says of somebody. */
@@ -42,13 +44,15 @@ struct asking {
 /* --- The looks -------------------------------------------------------------------------------- */
 
 /* A look that is let in would end its session once more, and the device comes by itself. The last time
-   no more than was done is done. */
+   before another list, and at the end, it is looked at nevertheless: who is on the list is not let in, or
+   it is not in force; and who was taken off it has time to come back at the end. */
 static bool is_left_alone(const struct asking *asking, const struct asked *asked)
 {
   const struct stage *stage = asking->stage;
   bool ends = stage->nodes[asked->look.node].look_ids == STAGE_IDS_OF_CERTIFICATES;
-  return ends && fleet_facts(stage->fleet, asked->look.as.device)->online &&
-         !(asking->when == STAGE_LIST_AT_END && asked->one->ended);
+  bool last = asking->when == STAGE_LIST_AT_END ||
+              (asking->when == STAGE_LIST_BEFORE_NEXT && !asked->one->pardoned);
+  return ends && !last && fleet_facts(stage->fleet, asked->look.as.device)->online;
 }
 
 /* A device of its issuer is let in by the same CA. */
@@ -156,7 +160,7 @@ static void conclude(const struct asking *asking, struct asked *asked, uint64_t 
   bool by_list = !pardoned && is_proof(stage, asked, attempt);
   bool goes_on = !pardoned && !by_list && is_apart(stage, asked) && is_worn(stage, &asked->look);
   if (by_list) stage->nodes[asked->look.node].list_words = entry->failure;
-  asked->one->ended = asked->one->ended || entry->ended;
+  if (entry->ended) asked->one->again_ms = now_ms + LIST_WITHIN_MS;
   asked->proven = pardoned ? is_in(stage, &asked->look)
                            : by_list || (closed && is_out_anyhow(stage, &asked->look));
   bool hopeless = closed && !asked->look.control.any;
@@ -376,6 +380,20 @@ static void note_silent(const struct asking *asking)
       asking->stage->nodes[asking->asked[i].look.node].silent = false;
 }
 
+static size_t count_lost(const struct stage *stage)
+{
+  size_t lost = 0;
+  for (size_t d = 0; d < fleet_size(stage->fleet); d++)
+    lost += stage_is_lost(fleet_facts(stage->fleet, d));
+  return lost;
+}
+
+/* stage_wait calls it: whose session a look has ended is back. */
+static bool are_back(struct stage *stage, void *ctx)
+{
+  return count_lost(stage) <= *(const size_t *) ctx;
+}
+
 static enum step_outcome ask(struct asking *asking)
 {
   struct stage *stage = asking->stage;
@@ -391,9 +409,21 @@ static enum step_outcome ask(struct asking *asking)
   return STEP_DONE;
 }
 
+/* A list that comes late is waited for where looks would end sessions while it does. */
+static bool rest(struct stage *stage)
+{
+  uint64_t now_ms = stage_elapsed_ms(stage), until_ms = now_ms;
+  for (size_t i = 0; i < stage->listed_count; i++) {
+    const struct stage_listed *one = &stage->listed[i];
+    if (one->let_in && one->again_ms > until_ms) until_ms = one->again_ms;
+  }
+  return stage_pause(stage, until_ms - now_ms);
+}
+
 enum step_outcome stage_look_at_list(struct stage *stage, enum stage_list_when when)
 {
   if (!stage_list_is_looked_at(stage)) return STEP_DONE;
+  if (when == STAGE_LIST_AT_END && !rest(stage)) return STEP_ABORTED;
   struct asking *asking = calloc(1, sizeof *asking);
   if (asking == NULL) {
     error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory to look at brokers");
@@ -402,10 +432,14 @@ enum step_outcome stage_look_at_list(struct stage *stage, enum stage_list_when w
   asking->stage = stage;
   asking->when = when;
   asking->began_ms = stage_elapsed_ms(stage);
+  size_t lost = count_lost(stage);
   for (size_t i = 0; i < stage->listed_count; i++) ask_for(asking, &stage->listed[i]);
   for (size_t i = 0; i < stage->pardoned_count; i++) ask_for(asking, &stage->pardoned[i]);
   enum step_outcome outcome = ask(asking);
   free(asking);
+  if (outcome == STEP_DONE && when == STAGE_LIST_AT_END &&
+      stage_wait(stage, are_back, &lost, BACK_WITHIN_MS) == STAGE_ABORTED)
+    outcome = STEP_ABORTED;
   return outcome;
 }
 

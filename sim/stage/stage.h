@@ -98,7 +98,8 @@ struct stage_listed {
   bool let_in;   /* by the last look */
   /* bit n: at broker n a look was kept out where somebody who is not on the list got further */
   uint8_t proven;
-  bool ended;  /* a look has ended its device's session */
+  /* a look has ended its device's session: not again at the end before this (stage_elapsed_ms) */
+  uint64_t again_ms;
   bool untold; /* nobody has told the broker to read the list that names it: apply: none */
   /* it was taken off the list; then bit n of proven: the last look at broker n was let in .. */
   bool pardoned;
