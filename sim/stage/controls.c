@@ -20,8 +20,8 @@ static bool is_of(struct stage *stage, enum kin kin, const struct stage_stand_in
   return out->mark != 0 && (out->issuers == listed->issuers) == (kin != FOREIGN);
 }
 
-/* How many there are; *out: the one behind `skip` others, or (0) whom most looks have been let in as
-   here. */
+/* The one behind `skip` others; the first one gives way to whom most looks have been let in as here. Of
+   fewer it returns how many there are. */
 static unsigned choose_device(struct stage *stage, enum kin kin,
                               const struct stage_device_look *look, unsigned skip,
                               struct stage_control *out)
@@ -29,12 +29,12 @@ static unsigned choose_device(struct stage *stage, enum kin kin,
   unsigned found = 0;
   uint32_t most = 0;
   struct stage_stand_in as;
-  for (size_t d = 0; d < fleet_size(stage->fleet); d++) {
+  for (size_t d = 0; d < fleet_size(stage->fleet) && (!out->any || skip == 0); d++) {
     uint32_t looked_in = stage->identity[d].looked_in[look->node];
-    if (!is_of(stage, kin, &look->as, d, &as)) continue;
-    bool better = skip == 0 && looked_in > most;
-    if (found++ == skip || better) *out = (struct stage_control){.any = true, .as = as};
-    if (looked_in > most) most = looked_in;
+    if (out->any && looked_in <= most) continue;
+    if (!is_of(stage, kin, &look->as, d, &as) || found++ < skip) continue;
+    *out = (struct stage_control){.any = true, .as = as};
+    most = looked_in;
   }
   return found;
 }
@@ -59,16 +59,13 @@ static void choose_of_issuer(struct stage *stage, const struct stage_device_look
 {
   bool spares = stage->nodes[look->node].look_ids == STAGE_IDS_OF_CERTIFICATES;
   bool alike = fleet_facts(stage->fleet, look->as.device)->online;
-  unsigned count = spares ? 0 : choose_device(stage, ONLINE, look, 0, out);
+  unsigned count = spares ? 0 : choose_device(stage, ONLINE, look, turn, out);
   unsigned turns = count + !alike;
-  /* they have all been asked: then one of the others, and from the first */
-  if (count > 0 && turn % turns != count) {
-    if (turn % turns > 0) (void) choose_device(stage, ONLINE, look, turn % turns, out);
-    return;
-  }
-  out->any = false;
-  if (choose_device(stage, OFFLINE, look, 0, out) == 0 && count > 0)
-    (void) choose_device(stage, ONLINE, look, 0, out);
+  /* they have all been asked: then one of the others, if that will do, and from the first */
+  if (!out->any && count > 0 && turn % turns < count)
+    (void) choose_device(stage, ONLINE, look, turn % turns, out);
+  if (!out->any && (count == 0 || !alike)) (void) choose_device(stage, OFFLINE, look, 0, out);
+  if (!out->any && count > 0) (void) choose_device(stage, ONLINE, look, 0, out);
 }
 
 /* It got further, and still is one to compare with. */
