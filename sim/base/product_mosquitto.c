@@ -3,19 +3,21 @@
 #include "base/product.h"
 
 #define STAGING "2.0.11: tests/scenarios/staging_mosquitto.sh"
+#define TABLE   "2.0.11: scenarios/BROKERS.md"
 
 static const struct product_fact facts[] = {
     {"revoke.uncut",
      "mosquitto leaves the open sessions of a revoked certificate alone: 'kick' or a restart ends "
      "them",
-     STAGING},
+     TABLE},
     {"trespass.attempts",
      "to MQTT 3.1.1 mosquitto acknowledges a forbidden publish like any other and drops it; to "
      "MQTT "
      "5 it says 0x87. A subscription is refused by SUBACK",
-     STAGING},
+     TABLE},
     {"telemetry.lost_acked",
-     "mosquitto keeps sessions and messages over a restart only with 'persistence true'", STAGING},
+     "mosquitto keeps sessions and messages over a restart only with 'persistence true'",
+     "mosquitto.conf(5)"},
     {0}};
 
 const struct product product_mosquitto = {
@@ -24,7 +26,7 @@ const struct product product_mosquitto = {
     .seen = {2, 0},
     .ability = {[PRODUCT_MQTT_5] = {.since = {1, 6},
                                     .before = "it answers CONNECT with 'wrong version'",
-                                    .source = "its change log; 2.0.11 speaks it"}},
+                                    .source = "its change log; " TABLE}},
     .setting = "pid-file",
     .hook = {[HOOK_RELOAD] = {.command = "kill -HUP \"$(cat '{}')\""}},
     .file_source = STAGING,

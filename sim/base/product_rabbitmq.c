@@ -4,19 +4,20 @@
 #include "base/product.h"
 
 #define STAGING "3.10.8: tests/scenarios/staging_rabbitmq.sh"
+#define TABLE   "3.10.8: scenarios/BROKERS.md"
 #define CTL     "rabbitmqctl -q -n '{}' eval "
 
 static const struct product_fact facts[] = {
     {"trespass.closed",
      "RabbitMQ answers a forbidden publish or subscription by ending the connection, without a "
      "word",
-     STAGING},
+     TABLE},
     {"connect.tls.refused_certificate",
      "RabbitMQ says 'bad certificate' where a list is over or missing: it wants one of each CA of "
      "the device's chain, as HASH.rN in its folder of lists",
      STAGING},
     {"revoke.uncut",
-     "RabbitMQ leaves the open sessions of a revoked certificate alone: 'kick' ends them", STAGING},
+     "RabbitMQ leaves the open sessions of a revoked certificate alone: 'kick' ends them", TABLE},
     {"connect.mqtt.refused_not_authorised",
      "RabbitMQ takes the whole subject for the user name unless ssl_cert_login_from is "
      "common_name, "
@@ -30,11 +31,11 @@ const struct product product_rabbitmq = {
     .seen = {3, 10},
     .ability = {[PRODUCT_MQTT_5] = {.since = {3, 13},
                                     .before = "it closes the connection without CONNACK",
-                                    .source = "the release notes of 3.13; 3.10.8 in a run of ours"},
+                                    .source = "the release notes of 3.13; " TABLE},
                 [PRODUCT_QOS_2] = {.since = {PRODUCT_NEVER, 0},
                                    .before =
                                        "it answers a message of QoS 2 with the PUBACK of QoS 1",
-                                   .source = "3.10.8, in a run of ours"}},
+                                   .source = TABLE}},
     .setting = "node",
     .hook = {[HOOK_RELOAD] = {.command = CTL "'ssl:clear_pem_cache().'"},
              [HOOK_RESTART] = {.command =

@@ -21,8 +21,10 @@ trap 'end_broker; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 . "$here/lib/cases.sh"
 . "$here/lib/stories.sh"
+. "$here/lib/facts.sh"
 
 # The broker ---------------------------------------------------------------------------------------------------------------
+broker_version() { node -p '"aedes " + require(process.argv[1]).version + ", node " + process.versions.node' "$aedes/package.json"; }
 broker_log() { cat "$broker/log" 2>/dev/null; }
 
 cat >"$work/hooks/begin" <<'HOOK'
@@ -100,6 +102,7 @@ nothing_allowed
 begin_broker_on_a_free_port
 
 mqtt=3.1.1 revoked=closed_after_handshake expired=closed_after_handshake
+[ -z "${facts:-}" ] || { tell_facts; exit 0; }
 rotation_story
 revocation_story
 expiry_story

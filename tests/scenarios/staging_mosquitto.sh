@@ -15,6 +15,7 @@ trap 'exit 130' INT TERM
 . "$here/lib/cases.sh"
 . "$here/lib/mosquitto.sh"
 . "$here/lib/stories.sh"
+. "$here/lib/facts.sh"
 
 # The broker ---------------------------------------------------------------------------------------------------------------
 configure() { # PORT
@@ -38,6 +39,7 @@ use_identity_as_username true
 CONF
 }
 
+broker_version() { mosquitto -h 2>/dev/null | sed -n '1s/ version / /p'; }
 broker_log() { cat "$broker/log" 2>/dev/null; }
 
 begin_broker_on_a_free_port() {
@@ -84,6 +86,7 @@ printf 'user operator\ntopic readwrite acme/v1/#\n\npattern readwrite acme/v1/%%
 begin_broker_on_a_free_port
 
 twins=no mqtt=5 revoked=refused_revoked # staging.sh and revocation.sh have what goes wrong at a mosquitto
+[ -z "${facts:-}" ] || { tell_facts; exit 0; }
 rotation_story
 revocation_story
 restart_story keeps

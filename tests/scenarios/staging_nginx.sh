@@ -20,6 +20,7 @@ trap 'exit 130' INT TERM
 . "$here/lib/cases.sh"
 devices=20
 . "$here/lib/stories.sh"
+. "$here/lib/facts.sh"
 
 # The broker ---------------------------------------------------------------------------------------------------------------
 configure() { # PORT: of nginx; the next two are mosquitto's
@@ -61,6 +62,7 @@ allow_anonymous true
 CONF
 }
 
+broker_version() { nginx -v 2>&1 | sed "s|.*/|nginx |; s/\$/ before $(mosquitto -h 2>/dev/null | sed -n '1s/ version / /p')/"; }
 broker_log() { cat "$broker/mosquitto.log" "$broker/nginx.log" 2>/dev/null; }
 
 cat >"$work/hooks/begin" <<'HOOK'
@@ -144,6 +146,7 @@ nothing_allowed
 begin_broker_on_free_ports
 
 mqtt=5 revoked=closed_after_handshake expired=closed_after_handshake
+[ -z "${facts:-}" ] || { tell_facts; exit 0; }
 rotation_story
 revocation_story
 expiry_story

@@ -17,6 +17,7 @@ trap 'end_node; kill "$epmd" 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 . "$here/lib/cases.sh"
 . "$here/lib/stories.sh"
+. "$here/lib/facts.sh"
 
 # The node -----------------------------------------------------------------------------------------------------------------
 port=$((20000 + $$ % 3000 * 4))
@@ -71,6 +72,7 @@ CONF
   chmod 400 "$broker/.erlang.cookie"
 }
 
+broker_version() { play rabbitmqctl version | sed 's/^/RabbitMQ /'; }
 broker_log() { cat "$broker"/log/*.log 2>/dev/null; }
 
 # call 'MODULE FUNCTION ARGUMENTS': in the node; prints what it answers
@@ -155,6 +157,7 @@ configure
 begin_node
 
 kick=yes mqtt=3.1.1 revoked=refused_revoked expired=refused_certificate
+[ -z "${facts:-}" ] || { tell_facts; exit 0; }
 rotation_story
 revocation_story
 expiry_story
