@@ -74,7 +74,7 @@ def tickets(run):
 def old_ticket(run):
     if value(run, "revoke.resumed_accepts") > 0:
         return f"lets in ({value(run, 'revoke.resumed_accepts'):.0f} times)"
-    if value(run, "revoke.refusals") == 0:
+    if value(run, "revoke.refusals") == 0 or value(run, "handshake.resumed") == 0:
         return "-"
     return "refused: " + (failures(run, "connect.tls.") or failures(run, "connect."))
 
@@ -86,7 +86,7 @@ def trespass(run):
     words = [("refused by a code", "denied"), ("refused by closing", "closed"), ("came through", "delivered"),
              ("undecided", "undecided")]
     told = [f"{value(run, 'trespass.' + name):.0f} {word}" for word, name in words if value(run, "trespass." + name) > 0]
-    told += [f"{count - sum(value(run, 'trespass.' + n) for _, n in words):.0f} acknowledged or ignored, and dropped"] \
+    told += [f"{count - sum(value(run, 'trespass.' + n) for _, n in words):.0f} taken, and nothing came of them"] \
         if count > sum(value(run, "trespass." + n) for _, n in words) else []
     return f"of {count:.0f}: " + ", ".join(told)
 
