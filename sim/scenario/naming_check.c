@@ -48,8 +48,8 @@ int check_control(const struct take *t, const struct scenario *scenario)
   if (!scenario->device.no_control) return 0;
   if (!scenario->operator.none)
     return take_fail(t, "topics", "control",
-                     "the back office speaks to devices there: give it a topic, such as "
-                     "'private/{id}/', or add 'operator: none'");
+                     "the back office speaks to devices there: give it a topic, or remove it for "
+                     "the default, or add 'operator: none'");
   if (scenario->device.will)
     return take_fail(t, "device", "will",
                      "a will lies behind 'topics.control', which is none: remove one of them");

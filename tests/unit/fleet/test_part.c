@@ -138,11 +138,18 @@ static uint32_t puppet_version(const void *storage)
   return 1;
 }
 
+static const char *puppet_name(const void *storage)
+{
+  (void) storage;
+  return "00000001";
+}
+
 static const struct device_ops puppet_ops = {.name = "puppet",
                                              .storage_size = puppet_size,
                                              .create = puppet_create,
                                              .step = puppet_step,
                                              .destroy = puppet_destroy,
+                                             .device_name = puppet_name,
                                              .trust_version = puppet_version};
 
 /* --- The fleet -------------------------------------------------------------------------------- */

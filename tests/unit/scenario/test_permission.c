@@ -11,9 +11,9 @@
 #include "load_text.h"
 #include "scenario/url.h"
 
-#define FILE_OF(broker)                                                    \
-  "name: t\nfleet: {devices: 9}\ntargets: [far.example]\nbroker:\n" broker \
-  "phases:\n  - name: p\n    do: [connect: {}]\n"
+#define FILE_OF(broker)                                                          \
+  "name: t\nfleet: {devices: 9, credentials: {token-file: 't/{id}'}}\ntargets: " \
+  "[far.example]\nbroker:\n" broker "phases:\n  - name: p\n    do: [connect: {}]\n"
 
 static int load(const char *text, const struct scenario_override *overrides, size_t count,
                 struct error *error)

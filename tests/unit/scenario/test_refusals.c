@@ -83,7 +83,7 @@ static const struct refusal refusals[] = {
   {"refuses_an_expectation_of_what_nobody_hears", HEAD "operator: none\n" TAIL "expect: [telemetry.lost == 0]\n", "F:8:10: 'telemetry.lost' is not known in this run: nobody but the back office could, and it has none. Remove this or write of telemetry.acked or telemetry.unacked, or 'operator: none'"},
   {"refuses_a_time_that_nobody_takes", HEAD "operator: none\n" TAIL "expect: [telemetry.latency_ms.p99 < 1s]\n", "F:8:10: 'telemetry.latency_ms.p99' is not known in this run"},
   {"refuses_a_count_of_what_nobody_hears", HEAD "operator: none\n" TAIL "expect: [telemetry.unnumbered > 0]\n", "F:8:10: 'telemetry.unnumbered' is not known in this run"},
-  {"refuses_an_operator_that_has_no_topics", HEAD "topics: {control: none}\n" TAIL, "F:4:19: the back office speaks to devices there: give it a topic, such as 'private/{id}/', or add 'operator: none'"},
+  {"refuses_an_operator_that_has_no_topics", HEAD "topics: {control: none}\n" TAIL, "F:4:19: the back office speaks to devices there: give it a topic, or remove it for the default, or add 'operator: none'"},
   {"refuses_a_will_that_has_no_topic", HEAD "operator: none\ntopics: {control: none}\ndevice: {will: yes}\n" TAIL, "F:6:16: a will lies behind 'topics.control', which is none"},
   {"refuses_updates_that_have_no_topic", HEAD "operator: none\ntopics: {control: none}\nota: {}\n" TAIL, "F:6:6: devices tell of updates behind 'topics.control', which is none"},
   {"refuses_to_expect_an_operator_that_there_is_not", HEAD "operator: none\n" TAIL "expect: [operator.losses == 0]\n", "F:8:10: 'operator.losses' is not known in this run"},
