@@ -16,8 +16,11 @@ static const struct product_fact facts[] = {
      "5 it says 0x87. A subscription is refused by SUBACK",
      TABLE},
     {"telemetry.lost_acked",
-     "mosquitto keeps sessions and messages over a restart only with 'persistence true'",
-     "mosquitto.conf(5)"},
+     "mosquitto keeps sessions and messages over a restart only with 'persistence true', and of "
+     "MQTT "
+     "5 none that began with Clean Start, as each device's first of a run does",
+     "mosquitto.conf(5); 2.0.11: "
+     "findings/mosquitto-forgets-sessions-of-clean-start-at-a-restart.sh"},
     {0}};
 
 const struct product product_mosquitto = {
