@@ -35,7 +35,7 @@ probe() { "$fleetsim" probe "$@"; }
     probe "$url" --cert "$work/one.crt" --key "$work/locked.key"
   expect "and is taken with it" 0 "gets in" \
     probe "$url" --cert "$work/one.crt" --key "$work/locked.key" --key-password-file "$work/hush"
-  expect "a key that is not the certificate's is refused before anything is sent" 2 "one.crt is not for the device's private key" \
+  expect "a key that is not the certificate's is refused before anything is sent" 2 "not for the private key|for the key" \
     probe "$url" --cert "$work/one.crt" --key "$work/other.key"
 }
 expect "without a certificate it is said what for" 3 \
