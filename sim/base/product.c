@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PRODUCTS = 4 };
@@ -29,12 +30,21 @@ const struct product *product_find(const char *word)
   return NULL;
 }
 
+/* At most four digits; what is behind them, or NULL. */
+static const char *read_part(const char *text, unsigned *out)
+{
+  size_t digits = strspn(text, "0123456789");
+  *out = (unsigned) strtoul(text, NULL, 10);
+  return digits > 0 && digits <= 4 ? text + digits : NULL;
+}
+
 int product_version_read(const char *text, struct product_version *out)
 {
-  int major_end = 0, end = 0;
   if (text[strspn(text, "0123456789.")] != '\0' || strlen(text) > 12) return -1;
-  if (sscanf(text, "%4u%n.%4u%n", &out->major, &major_end, &out->minor, &end) != 2) return -1;
-  return text[end] == '\0' || text[end] == '.' ? 0 : -1;
+  const char *at = read_part(text, &out->major);
+  if (at == NULL || *at != '.') return -1;
+  at = read_part(at + 1, &out->minor);
+  return at != NULL && (*at == '\0' || *at == '.') ? 0 : -1;
 }
 
 static bool is_before(struct product_version a, struct product_version b)
