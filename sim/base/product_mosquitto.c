@@ -31,7 +31,11 @@ const struct product product_mosquitto = {
                                     .before = "it answers CONNECT with 'wrong version'",
                                     .source = "its change log; " TABLE}},
     .setting = "pid-file",
-    .hook = {[HOOK_RELOAD] = {.command = "kill -HUP \"$(cat '{}')\""}},
+    .hook =
+        {[HOOK_RELOAD] =
+             {.command =
+                  "p=$(cat '{}') && grep -qx mosquitto \"/proc/$p/comm\" && kill -HUP \"$p\" || { "
+                  "echo 'no mosquitto has the process id in pid-file'; exit 1; }"}},
     .file_source = STAGING,
     .facts = facts,
 };
