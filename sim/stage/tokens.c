@@ -75,7 +75,7 @@ static void tell_of_renewal(struct stage *stage, size_t device, bool renewed)
   events_emit(stage->events, &event);
 }
 
-static bool has_ended(const struct stage *stage, int64_t end_s)
+static bool has_run_out(const struct stage *stage, int64_t end_s)
 {
   return end_s != 0 && end_s <= world_unix_s(stage->world);
 }
@@ -86,7 +86,7 @@ static int take_newer(struct stage *stage, size_t device, struct error *error)
 {
   int changed = stage_renew_token(stage, device, error);
   if (changed != 1) return changed;
-  bool renewed = !has_ended(stage, stage_token(stage, device).end_s);
+  bool renewed = !has_run_out(stage, stage_token(stage, device).end_s);
   metrics_add(stage->metrics, METRIC_TOKEN_RENEWED, renewed);
   plan_renewal(stage, device);
   tell_of_renewal(stage, device, renewed);
@@ -203,7 +203,7 @@ static size_t index_of(const struct stage_tokens *tokens, uint32_t number)
 
 static bool was_over(const struct stage *stage, const struct stage_token *token)
 {
-  return has_ended(stage, token->said_end_s);
+  return has_run_out(stage, token->said_end_s);
 }
 
 /* Of an older token that it says no more: the new one is not to blame. */
