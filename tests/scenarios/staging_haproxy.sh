@@ -13,13 +13,6 @@ cat >"$work/hooks/front-begin" <<'HOOK'
 cat "$BROKER/main.crt" "$BROKER/main.key" >"$BROKER/main.pem"
 haproxy -W -D -f "$BROKER/haproxy.cfg" -p "$BROKER/haproxy.pid" >"$BROKER/front.log" 2>&1
 HOOK
-cat >"$work/hooks/front-end" <<'HOOK'
-[ -s "$BROKER/haproxy.pid" ] || exit 0
-pid=$(cat "$BROKER/haproxy.pid")
-kill -TERM "$pid" 2>/dev/null
-while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
-rm -f "$BROKER/haproxy.pid"
-HOOK
 cat >"$work/hooks/front-reload" <<'HOOK'
 # new files are read by a new worker; the master is told to start it, and the old one takes nobody any more
 cat "$BROKER/main.crt" "$BROKER/main.key" >"$BROKER/main.pem"

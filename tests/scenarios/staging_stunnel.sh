@@ -16,13 +16,6 @@ cat >"$work/hooks/front-begin" <<'HOOK'
 : >"$BROKER/front.log"
 stunnel "$BROKER/stunnel.conf" >>"$BROKER/front.log" 2>&1
 HOOK
-cat >"$work/hooks/front-end" <<'HOOK'
-[ -s "$BROKER/stunnel.pid" ] || exit 0
-pid=$(cat "$BROKER/stunnel.pid")
-kill -TERM "$pid" 2>/dev/null
-while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
-rm -f "$BROKER/stunnel.pid"
-HOOK
 cat >"$work/hooks/front-reload" <<'HOOK'
 kill -HUP "$(cat "$BROKER/stunnel.pid")"
 HOOK

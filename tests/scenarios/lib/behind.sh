@@ -1,9 +1,9 @@
 # A mosquitto of one's own behind something that ends TLS, a staging broker for the stories of stories.sh. Sourced by scripts
-# that have set $fleetsim, $name (what stands before it) and $program, and define
+# that have set $fleetsim, $name (what stands before it) and $program (whose process id it writes to $program.pid), and define
 #     configure_front PORT       writes its configuration: the fleet comes to PORT, the operator to PORT + 1 where it cannot tell
 #                                the two apart; mosquitto listens to the fleet on PORT + 2 and to the operator on PORT + 3
-# and write what begins it, ends it and has it read its files again to $work/hooks/front-begin, front-end and front-reload;
-# $BROKER is the folder of all its files there.
+# and write what begins it and has it read its files again to $work/hooks/front-begin and front-reload; $BROKER is the folder
+# of all its files there.
 for tool in $program mosquitto; do
   command -v "$tool" >/dev/null || { echo "skipped: $name before mosquitto: $tool is not installed"; exit 77; }
 done
@@ -24,7 +24,7 @@ export BROKER="$broker"
 # set_up HEADING PORT FOLDER: what TERMINATORS.md has below it, with this machine's ports and folder for /etc/FOLDER
 set_up() {
   block "$here/../../scenarios/TERMINATORS.md" "## $1" |
-    sed -e "s|/etc/$3|$broker|g" -e "s|bind :8883|bind 127.0.0.1:$2|; s|accept = 8883|accept = 127.0.0.1:$2|" \
+    sed -e "s|/etc/$3|$broker|g" -e "s/\(bind :\|accept = \|listen \)8883/\1@/; s/bind :@/bind @/; s/@/127.0.0.1:$2/" \
       -e "s|accept = 8884|accept = 127.0.0.1:$(($2 + 1))|" \
       -e "s|127.0.0.1:1883|127.0.0.1:$(($2 + 2))|; s|127.0.0.1:1884|127.0.0.1:$(($2 + 3))|" \
       -e "s|listener 1883|listener $(($2 + 2))|; s|listener 1884|listener $(($2 + 3))|"
@@ -54,13 +54,15 @@ for _ in $(seq 100); do
 done
 grep -q 'running$' "$BROKER/mosquitto.log" && sh "$(dirname "$0")/front-begin"
 HOOK
-cat >"$work/hooks/end" <<'HOOK'
-sh "$(dirname "$0")/front-end"
-[ -s "$BROKER/mosquitto.pid" ] || exit 0
-pid=$(cat "$BROKER/mosquitto.pid")
-kill "$pid" 2>/dev/null
-while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
-rm -f "$BROKER/mosquitto.pid"
+cat >"$work/hooks/end" <<HOOK
+for name in $program mosquitto; do
+  [ -s "\$BROKER/\$name.pid" ] || continue
+  pid=\$(cat "\$BROKER/\$name.pid")
+  kill "\$pid" 2>/dev/null
+  while kill -0 "\$pid" 2>/dev/null; do sleep 0.02; done
+  rm -f "\$BROKER/\$name.pid"
+done
+exit 0
 HOOK
 
 end_broker() { sh "$work/hooks/end"; }
