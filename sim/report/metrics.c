@@ -176,6 +176,22 @@ void metrics_stats(const struct metrics *metrics, enum metric histogram, struct 
   stats_of(metrics->histogram[histogram], us_per_unit(histogram), out);
 }
 
+void metrics_buckets(const struct metrics *metrics, enum metric histogram, uint64_t out[BUCKETS])
+{
+  assert(metric_kind(histogram) == METRIC_KIND_HISTOGRAM);
+  const struct hdr_histogram *from = metrics->histogram[histogram];
+  int64_t left = from->total_count;
+  unsigned bucket = 0;
+  memset(out, 0, BUCKETS * sizeof *out);
+  for (int32_t i = 0; left > 0 && i < from->counts_len; i++) {
+    if (from->counts[i] == 0) continue;
+    while (bucket + 1 < BUCKETS && (double) hdr_value_at_index(from, i) > buckets_le_us(bucket))
+      bucket++;
+    out[bucket] += (uint64_t) from->counts[i];
+    left -= from->counts[i];
+  }
+}
+
 const struct metrics_failure *metrics_failure(const struct metrics *metrics,
                                               enum device_failure failure)
 {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "fleetsim/failure.h"
+#include "report/buckets.h"
 
 /* clang-format off */
 #define METRICS(X) /* symbol, name, kind, how parts are merged, one line for the manual */ \
@@ -222,6 +223,8 @@ void metrics_merge(struct metrics *into, const struct metrics *part);
 /* counter or gauge; histogram: its count */
 double metrics_value(const struct metrics *metrics, enum metric metric);
 void metrics_stats(const struct metrics *metrics, enum metric histogram, struct metrics_stats *out);
+/* How the values of a histogram are spread; each is at most a thousandth off. */
+void metrics_buckets(const struct metrics *metrics, enum metric histogram, uint64_t out[BUCKETS]);
 const struct metrics_failure *metrics_failure(const struct metrics *metrics,
                                               enum device_failure failure);
 

@@ -15,10 +15,36 @@
 
 #define DIGITS 12 /* of a real number: enough for microseconds of a day, and 0.1 stays 0.1 */
 
+/* How long an array of numbers is that begins here, its brackets included; 0: it is none. */
+static size_t numbers_at(const char *from)
+{
+  size_t size = 1 + strspn(from + 1, "0123456789+-.eEnul, \n");
+  return *from == '[' && from[size] == ']' ? size + 1 : 0;
+}
+
+/* Puts arrays of numbers on a line each: a series is a line a column. */
+static void fold_numbers(char *document)
+{
+  char *to = document;
+  bool quoted = false;
+  for (const char *from = document; *from != '\0';) {
+    size_t numbers = quoted ? 0 : numbers_at(from);
+    for (; numbers > 0; numbers--, from++)
+      if (*from != ' ' && *from != '\n') *to++ = *from;
+    if (*from == '\0') break;
+    bool escapes = quoted && *from == '\\';
+    if (escapes) *to++ = *from++;
+    quoted = quoted != (!escapes && *from == '"');
+    *to++ = *from++;
+  }
+  *to = '\0';
+}
+
 static int write_json(const json_t *tree, const char *path, char sha256[DIGEST_TEXT],
                       struct error *error)
 {
   char *document = json_dumps(tree, JSON_INDENT(2) | JSON_REAL_PRECISION(DIGITS));
+  if (document != NULL) fold_numbers(document);
   if (document == NULL || digest_of(document, strlen(document), sha256) != 0) {
     free(document);
     return error_set(error, EXIT_CODE_INTERNAL, "not enough memory to write %s", path);

@@ -16,6 +16,7 @@
 #include "fleetsim/ota.h"
 #include "report/events.h"
 #include "report/metrics.h"
+#include "report/series.h"
 
 #define RESULTS_STORMS_MAX   16
 #define RESULTS_IMAGES_MAX   32
@@ -143,7 +144,8 @@ struct results {
   struct results_brake brake;
   struct results_ota ota;
   const struct metrics *metrics;
-  const struct names *names; /* of the devices; NULL: not known */
+  const struct series *series; /* NULL: nobody has kept one */
+  const struct names *names;   /* of the devices; NULL: not known */
 };
 
 /* Writes folder/junit.xml, then folder/results.json; -1: neither. A verdict that its own checks or

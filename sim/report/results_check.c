@@ -355,5 +355,6 @@ bool results_json_contradicted(const json_t *tree, char *why, size_t size)
     return true;
   }
   return !adds_up(tree, why, size) || !claims_fit(tree, why, size) ||
-         !messages_add_up(tree, why, size) || !checks_fit(tree, why, size);
+         !messages_add_up(tree, why, size) || !results_series_fit(tree, why, size) ||
+         !checks_fit(tree, why, size);
 }

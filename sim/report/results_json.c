@@ -282,6 +282,9 @@ json_t *results_json(const struct results *results)
       json_object_set_new(tree, "metrics", metrics_of(results->metrics)) == 0 &&
       json_object_set_new(tree, "failures", failures_of(results->metrics, results->names)) == 0 &&
       json_object_set_new(tree, "accounting", accounting_of(results->metrics)) == 0 &&
+      json_object_set_new(tree, "series", results_series_json(results->series)) == 0 &&
+      json_object_set_new(tree, "distributions", results_distributions_json(results->metrics)) ==
+          0 &&
       json_object_set_new(tree, "expectations",
                           checks_of(results->expectations, results->expectation_count)) == 0;
   json_decref(verdict);

@@ -34,6 +34,12 @@ json_t *results_json_devices(const struct names *names, const uint32_t *numbers,
 /* results_ota.c: the member "ota" of the tree. */
 json_t *results_ota_json(const struct results_ota *ota, const struct names *names);
 
+/* results_series.c: the members "series" and "distributions", and whether the first of a tree that may
+   come from a file agrees with its metrics and failures. */
+json_t *results_series_json(const struct series *series);
+json_t *results_distributions_json(const struct metrics *metrics);
+bool results_series_fit(const json_t *tree, char *why, size_t size);
+
 /* Text and numbers of a tree that may come from a file: a missing or wrong member reads as "" or
    0. */
 const char *results_json_text(const json_t *object, const char *key);

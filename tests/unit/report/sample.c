@@ -95,8 +95,21 @@ void sample_name(struct sample *sample)
   sample->results.names = sample->names;
 }
 
+void sample_keep_series(struct sample *sample)
+{
+  sample->series = series_create();
+  assert(sample->series != NULL);
+  int gauge = series_gauge(sample->series, "trusting.B");
+  series_set(sample->series, gauge, 950);
+  series_set_online(sample->series, 998);
+  series_look(sample->series, sample->metrics, 1000);
+  series_end(sample->series, sample->metrics, 1500);
+  sample->results.series = sample->series;
+}
+
 void sample_end(struct sample *sample)
 {
+  series_destroy(sample->series);
   names_free(sample->names);
   DIR *folder = opendir(sample->folder);
   for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)

@@ -9,6 +9,7 @@
 
 struct sample {
   struct metrics *metrics;
+  struct series *series; /* NULL: not kept */
   struct results_check phase_checks[1], checks[3];
   struct results_phase phases[2];
   struct results results;
@@ -24,6 +25,9 @@ void sample_update(struct sample *sample);
 
 /* Calls its devices 'SN 2026-a00' and so on, from here on. */
 void sample_name(struct sample *sample);
+
+/* Keeps what has been measured so far as two seconds: all of it in the first one. */
+void sample_keep_series(struct sample *sample);
 
 /* Makes all checks of it pass, and the verdict. */
 void sample_pass(struct sample *sample);

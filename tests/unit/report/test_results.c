@@ -146,6 +146,68 @@ static void without_a_timing_profile_there_is_no_modelled_time(void **state)
   json_decref(tree);
 }
 
+static void a_run_over_time_is_a_line_a_column(void **state)
+{
+  (void) state;
+  sample_keep_series(&sample);
+  json_t *tree = written();
+  expect_number(tree, "series/step_s", 1);
+  expect_number(tree, "series/end_s", 1.5);
+  expect_number(tree, "series/columns/online/1", 998);
+  expect_number(tree, "series/columns/connect.ok/0", 1000);
+  expect_number(tree, "series/columns/connect.ok/1", 0);
+  expect_number(tree, "series/columns/trusting.B/1", 950);
+  expect_number(tree, "series/failures/connect.tls.not_trusted/0", 10);
+  assert_true(json_is_null(at(tree, "series/columns/handshake.wall_ms.p50/1")));
+  assert_null(json_object_get(at(tree, "series/failures"), "connect.tls.revoked"));
+  json_decref(tree);
+  char *text = sample_read(&sample, "results.json");
+  assert_non_null(strstr(text, "\"connect.ok\": [1000,0],\n"));
+  assert_non_null(strstr(text, "\"le\": [1."));
+  free(text);
+}
+
+static void without_a_series_there_is_null(void **state)
+{
+  (void) state;
+  json_t *tree = written();
+  assert_true(json_is_null(at(tree, "series")));
+  json_decref(tree);
+}
+
+static void a_distribution_holds_every_value_once(void **state)
+{
+  (void) state;
+  json_t *tree = written();
+  const json_t *le = at(tree, "distributions/handshake.wall_ms/le"),
+               *count = at(tree, "distributions/handshake.wall_ms/count");
+  double sum = 0, below = 0;
+  assert_int_equal(json_array_size(le), json_array_size(count));
+  for (size_t b = 0; b < json_array_size(le); b++) {
+    double end = json_number_value(json_array_get(le, b)),
+           n = json_number_value(json_array_get(count, b));
+    assert_true(end > below);
+    /* the sample has a value a millisecond: as many as the bucket is wide, but for its ends */
+    double wanted = fmin(floor(end), 1000) - fmin(floor(below), 1000);
+    if (fabs(n - wanted) > 1.5) fail_msg("up to %g ms: %g, not %g", end, n, wanted);
+    below = end;
+    sum += n;
+  }
+  assert_true(fabs(sum - 1000) < 0.5 && below >= 1000);
+  assert_int_equal(json_array_size(at(tree, "distributions/telemetry.latency_ms/le")), 0);
+  json_decref(tree);
+}
+
+/* What looks like an array in a text is left alone. */
+static void texts_are_not_folded(void **state)
+{
+  (void) state;
+  snprintf(sample.results.message, sizeof sample.results.message, "a \\\" [1, 2] \\");
+  json_t *tree = written();
+  expect_text(tree, "message", "a \\\" [1, 2] \\");
+  json_decref(tree);
+}
+
 static void names_failures_with_count_ids_and_detail(void **state)
 {
   (void) state;
@@ -490,6 +552,10 @@ int main(void)
       test(a_brake_is_null_or_says_whether_it_acted),
       test(updates_are_images_rollouts_and_statuses),
       test(a_storm_is_a_row_and_never_is_null),
+      test(a_run_over_time_is_a_line_a_column),
+      test(without_a_series_there_is_null),
+      test(a_distribution_holds_every_value_once),
+      test(texts_are_not_folded),
       test(names_failures_with_count_ids_and_detail),
       test(devices_go_by_their_names),
       test(attempts_that_have_no_name_break_the_accounting),

@@ -557,6 +557,24 @@ static void a_pass_whose_books_do_not_add_up_is_not_believed(void **state)
   none_is_believed(cases, sizeof cases / sizeof *cases);
 }
 
+static void a_pass_that_its_own_seconds_speak_against_is_not_believed(void **state)
+{
+  (void) state;
+  static const struct spoiled cases[] = {
+      {"results.json", "\"connect.ok\": [1000,0]", "\"connect.ok\": [1000,1]",
+       "connect.ok is 1000, and the series does not add up"},
+      {"results.json", "\"connect.ok\": [1000,0]", "\"connect.ok\": [1000]",
+       "connect.ok of the series is no column of 2 numbers"},
+      {"results.json", "\"connect.ok\": [1000,0]", "\"connect.ok\": [1000,\"\"]",
+       "no column of 2 numbers"},
+      {"results.json", "\"connect.tls.not_trusted\": [10,0]", "\"connect.tls.not_trusted\": [9,0]",
+       "connect.tls.not_trusted happened 10 times"},
+      {"results.json", "\"online\": [998,998]", "\"online\": []", "0 points"},
+  };
+  sample_keep_series(&sample);
+  none_is_believed(cases, sizeof cases / sizeof *cases);
+}
+
 /* The books of a run whose messages have no number. */
 static void a_pass_without_numbers_is_looked_at_too(void **state)
 {
@@ -860,6 +878,7 @@ int main(void)
       test(a_pass_with_a_check_that_failed_is_not_believed),
       test(shares_are_looked_at_as_they_were_judged),
       test(a_pass_whose_books_do_not_add_up_is_not_believed),
+      test(a_pass_that_its_own_seconds_speak_against_is_not_believed),
       test(a_pass_without_numbers_is_looked_at_too),
       test(a_pass_without_a_back_office_says_so_and_is_looked_at),
       test(a_pass_with_a_part_missing_is_not_believed),
