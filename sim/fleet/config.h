@@ -124,6 +124,11 @@ struct fleet_config {
   uint64_t seed;
   struct metrics *metrics;
   struct events *events;
+  /* Of device `index` something is another now that facts.h and fleet_ota_facts say and that may stay
+   * so: wanted, trust_version, identified, image_version, ota_trial, bricked. NULL: nobody wants to
+   * know. */
+  void (*changed)(void *ctx, size_t index);
+  void *changed_ctx;
 };
 
 struct fleet_telemetry {

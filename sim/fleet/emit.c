@@ -9,3 +9,10 @@ void emit_event(const struct member *m, struct event event)
   event.device = m->facts.id;
   events_emit(m->fleet->config.events, &event);
 }
+
+void emit_change(const struct member *m)
+{
+  const struct fleet_config *config = &m->fleet->config;
+  /* the other end: stage_muster_changed */
+  if (config->changed != NULL) config->changed(config->changed_ctx, population_index(m));
+}

@@ -159,6 +159,7 @@ static void on_booted(struct member *m, const struct device_note *note)
   uint32_t updated = row->version != 0 ? row->version : note->version;
   facts->image_version = note->version;
   facts->ota_trial = status == DEVICE_OTA_TRIAL;
+  emit_change(m);
   emit_event(m, (struct event){.kind = EVENT_BOOTED, .booted = {note->version, status}});
   if (facts->ota_trial) set_status(m, status, note->serial, note->version);
   if (device_ota_is_rolled_back(status)) set_status(m, status, facts->ota_serial, updated);
@@ -171,6 +172,7 @@ static void on_ota(struct member *m, const struct device_note *note)
 {
   enum device_ota_status status = (enum device_ota_status) note->code;
   if (status == DEVICE_OTA_CONFIRMED) update_of(m)->facts.ota_trial = false;
+  emit_change(m);
   if (status == DEVICE_OTA_BAD_MANIFEST) trespass_crossed(m);
   set_status(m, status, note->serial, note->version);
 }
@@ -220,6 +222,7 @@ void firmware_bricked(struct member *m)
   struct firmware_row *row = update_of(m);
   if (row == NULL || row->facts.bricked) return;
   row->facts.bricked = true;
+  emit_change(m);
   struct metrics *metrics = m->fleet->config.metrics;
   metrics_set(metrics, METRIC_OTA_BRICKED, metrics_value(metrics, METRIC_OTA_BRICKED) + 1);
 }

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "fleet/download.h"
 #include "fleet/due.h"
+#include "fleet/emit.h"
 #include "fleet/firmware.h"
 #include "fleet/line.h"
 #include "fleet/observe.h"
@@ -71,6 +72,7 @@ void life_power_on(struct member *m)
   }
   m->facts.trust_version = fleet->config.ops->trust_version(m->client);
   m->facts.powered = true;
+  emit_change(m);
   /* the first step after a boot: from then on the device knows the time, and has its deadlines */
   m->device_at_ms = population_now_ms(fleet);
   due_arm(m);
@@ -100,6 +102,7 @@ void life_set_wanted(struct member *m, bool wanted)
   if (m->facts.wanted == wanted) return;
   m->facts.wanted = wanted;
   m->fleet->wanted += wanted ? 1u : (size_t) -1;
+  emit_change(m);
   outage_count_change(m->fleet);
 }
 

@@ -138,6 +138,7 @@ static void count_online(struct member *m)
   if (!m->facts.resumed) {
     m->facts.leaf = m->seen_leaf;
     m->facts.identified = m->seen_identity;
+    emit_change(m);
   }
   outage_count_change(fleet);
   if (fleet->online < fleet->wanted) return;
@@ -377,6 +378,7 @@ void observe_note(void *ctx, const struct device_note *note)
   case DEVICE_NOTE_DENIED: on_denied(m, note); break;
   case DEVICE_NOTE_TRUST:
     m->facts.trust_version = note->version;
+    emit_change(m);
     on_update(m, note);
     break;
   case DEVICE_NOTE_IDENTITY: on_update(m, note); break;

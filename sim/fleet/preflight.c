@@ -184,14 +184,14 @@ static int check_descriptors(const struct preflight_need *need, uint64_t hard, s
 static int check_memory(const struct preflight_need *need, uint64_t available, struct error *error)
 {
   uint64_t downloads = (uint64_t) need->downloads * fetch_bytes_per_transfer();
-  uint64_t needed = (uint64_t) need->devices * need->bytes_per_device + downloads;
+  uint64_t needed = (uint64_t) need->devices * need->bytes_per_device + downloads + need->bytes;
   if (needed <= available) return 0;
   char wants[32], has[32], advice[80];
   uint64_t each = need->bytes_per_device + (need->downloads > 0 ? fetch_bytes_per_transfer() : 0);
   return error_set(error, EXIT_CODE_SETUP,
                    "%zu devices need about %s of memory, and %s are available; free some, %s",
                    need->devices, amount(needed, wants), amount(available, has),
-                   fewer(available / each, advice));
+                   fewer(available > need->bytes ? (available - need->bytes) / each : 0, advice));
 }
 
 static int check_disk(const struct preflight_need *need, uint64_t available, struct error *error)

@@ -15,6 +15,7 @@
 
 struct preflight_need {
   size_t devices;
+  uint64_t bytes;          /* resident memory, however many devices there are */
   size_t bytes_per_device; /* resident memory: fleet_bytes_per_device */
   /* the broker is on this machine, so that the fleet can have many source addresses */
   bool loopback;

@@ -9,6 +9,7 @@
 #include "run/parts.h"
 #include "stage/firmware.h"
 #include "stage/heard.h"
+#include "stage/muster.h"
 #include "stage/operation.h"
 #include "stage/tokens.h"
 #include "stage/wait.h"
@@ -60,6 +61,7 @@ static void on_tick(void *ctx)
   stage_tick_tokens(stage);
   check_limit(stage);
   run_look_at_brake(stage);
+  stage_muster_look(stage);
   show_progress(stage);
   if (stage->events == NULL || world_now_ms(stage->world) < stage->flush_at_ms) return;
   stage->flush_at_ms = world_now_ms(stage->world) + FLUSH_MS;

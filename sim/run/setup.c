@@ -20,6 +20,7 @@
 #include "stage/fleet_config.h"
 #include "stage/folder.h"
 #include "stage/logins.h"
+#include "stage/muster.h"
 #include "stage/nodes.h"
 #include "stage/options.h"
 #include "stage/policies.h"
@@ -83,9 +84,11 @@ static int describe(struct stage *stage)
 
   results->phases = calloc(scenario->phase_count + 1, sizeof *results->phases);
   stage->metrics = metrics_create();
-  if (results->phases == NULL || stage->metrics == NULL)
+  stage->series = series_create();
+  if (results->phases == NULL || stage->metrics == NULL || stage->series == NULL)
     return error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory");
   results->metrics = stage->metrics;
+  results->series = stage->series;
   if (stage->unnumbered) metrics_lack_numbers(stage->metrics);
   if (scenario->operator.none) metrics_lack_operator(stage->metrics);
   return 0;
@@ -219,6 +222,7 @@ static int check_machine(struct stage *stage)
   crypto_set_record_bytes(scenario->record_bytes); /* a part of what a device weighs */
   struct preflight_need need = {
       .devices = scenario->devices,
+      .bytes = series_bytes(),
       .bytes_per_device = fleet_bytes_per_device(clients_at(0), stage_device_profile(stage)),
       .loopback = is_loopback(scenario),
       .downloads = stage_ota_downloads(stage),
@@ -255,8 +259,10 @@ static int start_fleet(struct stage *stage)
   if (stage_fleet_config(stage, &config) != 0) return -1;
   if (scenario_names(scenario, "identified"))
     config.roots_of = stage_roots_of, config.roots_ctx = stage;
+  config.changed = stage_muster_changed, config.changed_ctx = stage;
   if (fleet_create(&config, &stage->fleet, &stage->error) != 0) return -1;
   note_served(stage);
+  if (stage_muster_begin(stage) != 0) return -1;
   return stage_set_cohort_policies(stage);
 }
 

@@ -8,6 +8,7 @@
 #include "stage/clones.h"
 #include "stage/firmware.h"
 #include "stage/folder.h"
+#include "stage/muster.h"
 #include "stage/nodes.h"
 #include "stage/tokens.h"
 
@@ -80,6 +81,8 @@ void run_teardown(struct stage *stage)
   if (stage->pki != NULL) pki_close(stage->pki);
   pki_crl_history_free(&stage->crl_history);
   metrics_destroy(stage->metrics);
+  series_destroy(stage->series);
+  stage_muster_free(stage);
   for (size_t p = 0; stage->results.phases != NULL && p < stage->results.phase_count; p++)
     free(stage->results.phases[p].expectations);
   free(stage->results.phases);

@@ -16,6 +16,7 @@
 #include "stage/gauges.h"
 #include "stage/heard.h"
 #include "stage/list_looks.h"
+#include "stage/muster.h"
 #include "stage/nodes.h"
 #include "stage/quantities.h"
 #include "stage/wait.h"
@@ -88,6 +89,7 @@ static void check_scenario(struct stage *stage)
 static void say_goodbye(struct stage *stage)
 {
   struct fleet_census census;
+  stage_muster_free(stage); /* who trusts whom stays as it was judged */
   fleet_disconnect_all(stage->fleet);
   stage_wait(stage, all_offline, NULL, DISCONNECT_MS);
   stage_ota_withdraw(stage, false);
@@ -106,6 +108,7 @@ void run_settle(struct stage *stage)
     stage->at_end = stage->error;
   stage_collect(stage);
   stage_gauges(stage);
+  assert(stage_muster_is_right(stage));
   stage_close_books(stage);
   stage_measure_revoked(stage, true);
   process_gauges(stage);
@@ -174,6 +177,8 @@ enum exit_code run_verdict(struct stage *stage)
   if (stage->events == NULL) return results->exit_code;
   struct error error;
   struct events *events = stage->events;
+  stage_muster_look(stage);
+  series_end(stage->series, stage->metrics, stage_elapsed_ms(stage));
   stage->events = NULL; /* the tick flushes them, and ticks on until the broker has ended */
   if (results_conclude(results, events, stage_event_s(stage), stage->options->out, &error) != 0) {
     stage->error = error;

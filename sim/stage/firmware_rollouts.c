@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "stage/firmware.h"
+#include "stage/muster.h"
 #include "stage/targets.h"
 #include "stage/wait.h"
 #include "stage/waves.h"
@@ -241,6 +242,7 @@ static void learn_trust(struct stage *stage, size_t index, const struct stage_im
 {
   if (image->bundle_version > stage->acked_version[index])
     stage->acked_version[index] = image->bundle_version;
+  stage_muster_changed(stage, index);
 }
 
 void stage_ota_heard(struct stage *stage, const struct office_event *event)

@@ -11,6 +11,7 @@
 #include "stage/list_looks.h"
 #include "stage/list_names.h"
 #include "stage/nodes.h"
+#include "stage/quantities.h"
 #include "stage/tokens.h"
 
 /* What never came back has no time: no comparison holds for it. */
@@ -30,11 +31,6 @@ static void recovery_gauges(struct stage *stage)
     metrics_set(stage->metrics, gauges[mark],
                 known ? (double) outage->back_us[mark] / 1000.0 : NAN);
   }
-}
-
-bool stage_is_lost(const struct fleet_facts *facts)
-{
-  return facts->dead || (facts->wanted && !facts->online && !facts->revoked);
 }
 
 /* That nobody was let in proves nothing where nobody was kept out. */

@@ -10,7 +10,4 @@ void stage_gauges(struct stage *stage);
    in force by nobody's proof. */
 void stage_measure_revoked(struct stage *stage, bool last);
 
-/* devices.lost counts it. */
-bool stage_is_lost(const struct fleet_facts *facts);
-
 #endif

@@ -9,6 +9,7 @@
 #include "base/trespass.h"
 #include "stage/chains.h"
 #include "stage/firmware.h"
+#include "stage/muster.h"
 #include "stage/nodes.h"
 #include "stage/wait.h"
 
@@ -33,6 +34,7 @@ static void on_trust_ack(struct stage *stage, const struct office_event *event)
   }
   if (event->version > stage->acked_version[event->index])
     stage->acked_version[event->index] = event->version;
+  stage_muster_changed(stage, event->index);
 }
 
 static void on_identity_ack(struct stage *stage, const struct office_event *event)

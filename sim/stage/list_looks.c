@@ -12,10 +12,10 @@
 #include "stage/chains.h"
 #include "stage/device_looks.h"
 #include "stage/device_names.h"
-#include "stage/gauges.h"
 #include "stage/list_names.h"
 #include "stage/looks.h"
 #include "stage/nodes.h"
+#include "stage/quantities.h"
 #include "stage/wait.h"
 
 #define LIST_WITHIN_MS 10000u

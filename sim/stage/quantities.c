@@ -2,13 +2,12 @@
 #define _POSIX_C_SOURCE 200809L
 #include "stage/quantities.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "scenario/quantity.h"
 #include "stage/firmware.h"
-#include "stage/gauges.h"
 
 int stage_root_index(const struct stage *stage, const char *root)
 {
@@ -144,6 +143,11 @@ static bool is_anybody(const struct stage *stage, size_t index, const struct fle
   return true;
 }
 
+bool stage_is_lost(const struct fleet_facts *facts)
+{
+  return facts->dead || (facts->wanted && !facts->online && !facts->revoked);
+}
+
 static bool is_lost(const struct stage *stage, size_t index, const struct fleet_facts *facts,
                     const char *argument)
 {
@@ -165,6 +169,12 @@ static double count(const struct stage *stage, predicate *counts, const char *ar
   for (size_t i = 0; i < fleet_size(stage->fleet); i++)
     n += counts(stage, i, fleet_facts(stage->fleet, i), argument);
   return (double) n;
+}
+
+bool stage_is(const struct stage *stage, enum quantity quantity, size_t index, const char *argument)
+{
+  assert(quantity < QUANTITY_COUNT && observed[quantity].counts != NULL);
+  return observed[quantity].counts(stage, index, fleet_facts(stage->fleet, index), argument);
 }
 
 /* Metrics that count devices as well. */

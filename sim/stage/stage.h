@@ -19,6 +19,7 @@
 #include "report/metrics.h"
 #include "report/progress.h"
 #include "report/results.h"
+#include "report/series.h"
 #include "scenario/scenario.h"
 #include "scenario/step_kind.h"
 #include "stage/options.h"
@@ -150,6 +151,8 @@ struct stage {
   /* it may be used; it holds an earlier run, which --overwrite lets go */
   bool out_taken, out_holds_earlier;
   struct metrics *metrics;
+  struct series *series;       /* NULL: not so far */
+  struct stage_muster *muster; /* muster.h; NULL: not so far */
   struct events *events;
   struct progress *progress;
   struct results results;

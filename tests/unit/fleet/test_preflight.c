@@ -84,6 +84,20 @@ static void downloads_need_descriptors_and_memory_of_their_own(void **state)
   assert_refused(need, &machine, "1000 devices need about", "--devices 999 ");
 }
 
+static void what_a_run_takes_for_itself_counts(void **state)
+{
+  (void) state;
+  struct preflight_machine machine = usual;
+  struct preflight_need need = local(1000);
+  need.bytes = 1000000;
+  machine.memory_bytes = 1000 * 16384 + 1000000;
+  assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
+  machine.memory_bytes--;
+  assert_refused(need, &machine, "1000 devices need about", "--devices 999 ");
+  machine.memory_bytes = 999999;
+  assert_refused(need, &machine, "1000 devices need about", "no room for one device");
+}
+
 static void flash_needs_disk(void **state)
 {
   (void) state;
@@ -272,6 +286,7 @@ int main(void)
       cmocka_unit_test(five_thousand_connections_share_an_address),
       cmocka_unit_test(a_narrow_port_range_takes_more_addresses),
       cmocka_unit_test(downloads_need_descriptors_and_memory_of_their_own),
+      cmocka_unit_test(what_a_run_takes_for_itself_counts),
       cmocka_unit_test(flash_needs_disk),
       cmocka_unit_test(the_disk_is_the_one_of_the_folder),
       cmocka_unit_test(the_scenarios_own_number_of_addresses_stands),

@@ -249,10 +249,36 @@ static void put_failures(const struct metrics *metrics)
   }
 }
 
+static double sum_of(const struct series *series, const char *name)
+{
+  double sum = 0;
+  for (size_t c = 0; c < series_columns(series); c++)
+    for (size_t p = 0; p < series_points(series); p++)
+      if (strcmp(series_name(series, c), name) == 0) sum += series_value(series, c, p);
+  return sum;
+}
+
+/* Nothing is lost between the seconds, and nothing is in two of them. */
+static void check_series(const struct results *results)
+{
+  const struct series *series = results->series;
+  const struct metrics *metrics = results->metrics;
+  assert(sum_of(series, "connect.ok") == metrics_value(metrics, METRIC_CONNECT_OK));
+  assert(sum_of(series, "connect.failed") == metrics_value(metrics, METRIC_CONNECT_FAILED));
+  assert(sum_of(series, "telemetry.sent") == metrics_value(metrics, METRIC_TELEMETRY_SENT));
+  for (int f = 1; f < DEVICE_FAIL_COUNT; f++) {
+    double sum = 0;
+    for (size_t p = 0; p < series_points(series); p++)
+      sum += series_failures(series, (enum device_failure) f, p);
+    assert(sum == (double) metrics_failure(metrics, (enum device_failure) f)->count);
+  }
+}
+
 int results_conclude(struct results *results, struct events *events, double t_s, const char *folder,
                      struct error *error)
 {
   (void) t_s, (void) folder;
+  check_series(results);
   for (size_t p = 0; p < results->phase_count; p++) put_phase(&results->phases[p]);
   for (size_t s = 0; s < results->storm_count; s++) put_storm(&results->storms[s]);
   if (results->brake.acted > 0)
