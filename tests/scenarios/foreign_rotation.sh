@@ -186,7 +186,7 @@ expect "a key that does not fit" 2 "main-a.key is not the key of a certificate i
 chain e1
 expect "a chain for another host" 2 "the certificate in .*e1.pem is not for 'localhost'" \
   check --set "phases[3].do[0].present.chain=$work/pki/e1.pem" --set "phases[3].do[0].present.key=$work/pki/e1.key"
-sed "2s/e1/e2/" renewed.csv >another.csv
+sed "2s/,e1[.]/,e2./" renewed.csv >another.csv
 expect "a certificate of another's key" 2 "another.csv:2: the certificate .*e2.crt is not for the private key that belongs to it" \
   check --set "phases[4].do[0].reissue.csv=$work/pki/another.csv"
 sed "3s/e2.crt.*/d2.crt,/" renewed.csv >old.csv
