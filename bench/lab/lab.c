@@ -101,8 +101,8 @@ static int write_broker_files(const struct lab *lab, struct pki *pki, struct err
   broker_place(lab->broker, BROKER_CLIENT_CA, clients);
   for (int l = 0; l < BROKER_LISTENERS; l++) {
     struct broker_pair files = broker_chain_place(lab->broker, (enum broker_listener) l);
-    uint8_t fingerprint[32];
-    if (pki_write_broker_chain(pki, &chain, files.certificate, files.key, fingerprint, error) != 0)
+    struct chain_prints written;
+    if (pki_write_broker_chain(pki, &chain, files.certificate, files.key, &written, error) != 0)
       return -1;
   }
   return pki_write_client_ca(pki, pki_roots(pki), clients, error);

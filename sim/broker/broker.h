@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/broker_kinds.h"
+#include "base/chain_prints.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hooks.h"
@@ -123,8 +124,7 @@ typedef void broker_operation(struct broker *broker, broker_done done, void *ctx
 
 /* What broker_probe saw, or broker_try_client. */
 struct broker_seen {
-  uint8_t fingerprint[32]; /* SHA-256 of the DER of the leaf that is served */
-  unsigned certificates;   /* length of the chain that is served; 0: none was seen */
+  struct chain_prints chain; /* that is served; of 0: none was seen */
   /* broker_try_client: what a device would call it; NONE: CONNACK 0 */
   enum device_failure failure;
   bool takes;    /* the broker took the client's certificate .. */

@@ -68,7 +68,7 @@ static void on_greeting_closed(struct tls_dial *dial)
 static void note_end(struct greet *greet, enum device_failure failure)
 {
   struct broker_seen *peer = &greet->peer;
-  if (!tls_dial_peer(&greet->dial, peer->fingerprint, &peer->certificates)) peer->certificates = 0;
+  if (!tls_dial_peer(&greet->dial, &peer->chain)) peer->chain.count = 0;
   peer->failure = failure;
 }
 

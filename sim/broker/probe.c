@@ -63,7 +63,7 @@ static void on_probe_event(struct tls_dial *dial, enum tls_dial_event event, con
   bool over = event == TLS_DIAL_READY || event == TLS_DIAL_ENDED;
   if (event == TLS_DIAL_UNUSABLE)
     fail_probe(probe, "OpenSSL cannot make a connection");
-  else if (over && tls_dial_peer(dial, seen->fingerprint, &seen->certificates))
+  else if (over && tls_dial_peer(dial, &seen->chain))
     tls_dial_close(dial, on_probe_closed);
   else
     fail_probe(probe, why != NULL ? why : "it shows no certificate");

@@ -208,13 +208,16 @@ void tls_dial_start(struct tls_dial *dial, uv_loop_t *loop, const struct tls_dia
              config->turn, config->timeout_ms, 0, on_dial_event);
 }
 
-bool tls_dial_peer(const struct tls_dial *dial, uint8_t fingerprint[32], unsigned *certificates)
+bool tls_dial_peer(const struct tls_dial *dial, struct chain_prints *out)
 {
-  X509 *leaf = dial->ssl != NULL ? SSL_get0_peer_certificate(dial->ssl) : NULL;
   STACK_OF(X509) *chain = dial->ssl != NULL ? SSL_get_peer_cert_chain(dial->ssl) : NULL;
-  if (leaf == NULL || chain == NULL) return false;
-  *certificates = (unsigned) sk_X509_num(chain);
-  return X509_digest(leaf, EVP_sha256(), fingerprint, NULL) == 1;
+  int count = chain != NULL ? sk_X509_num(chain) : 0;
+  out->count = 0;
+  for (int i = 0; i < count && out->count < CHAIN_PRINTS_MAX; i++) {
+    const X509 *one = sk_X509_value(chain, i);
+    if (X509_digest(one, EVP_sha256(), out->sha256[out->count++], NULL) != 1) return false;
+  }
+  return count > 0;
 }
 
 int tls_dial_read(struct tls_dial *dial, void *data, size_t size, const char **why)

@@ -10,6 +10,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/chain_prints.h"
 #include "broker/dial.h"
 #include "fleetsim/failure.h"
 
@@ -58,9 +59,8 @@ struct tls_dial {
 
 void tls_dial_start(struct tls_dial *dial, uv_loop_t *loop, const struct tls_dial_config *config);
 
-/* The leaf that is served, SHA-256 of its DER, and how long its chain is. False: none has come so
-   far. */
-bool tls_dial_peer(const struct tls_dial *dial, uint8_t fingerprint[32], unsigned *certificates);
+/* The chain that is served. False: none has come so far. */
+bool tls_dial_peer(const struct tls_dial *dial, struct chain_prints *out);
 
 /* Bytes read; 0: no more has come; -1: the other side has ended TLS, and *why says how. */
 int tls_dial_read(struct tls_dial *dial, void *data, size_t size, const char **why);

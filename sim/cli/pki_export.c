@@ -93,15 +93,15 @@ static int export_broker_chain(struct pki *pki, const struct export_line *line, 
   struct pki_chain chain = {.host = need(line->host, "host", error)};
   const char *root = need(line->root, "root", error), *cross = line->cross;
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   if (chain.host == NULL || root == NULL || pair_of(out, certificate, key, error) != 0) return -1;
   snprintf(chain.root, sizeof chain.root, "%s", root);
   snprintf(chain.cross, sizeof chain.cross, "%s", cross == NULL ? "" : cross);
-  if (pki_write_broker_chain(pki, &chain, certificate, key, fingerprint, error) != 0) return -1;
+  if (pki_write_broker_chain(pki, &chain, certificate, key, &written, error) != 0) return -1;
   printf("%s, %s: a broker named %s under root %s%s%s; sha256 ", certificate, key, chain.host,
          chain.root, cross == NULL ? "" : ", cross-certified by ", chain.cross);
-  char text[2 * sizeof fingerprint + 1];
-  text_hex(fingerprint, sizeof fingerprint, text);
+  char text[2 * sizeof written.sha256[0] + 1];
+  text_hex(written.sha256[0], sizeof written.sha256[0], text);
   printf("%s\n", text);
   return 0;
 }

@@ -4,6 +4,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "internal.h"
 
+#include <assert.h>
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,13 +60,27 @@ static int check_host(const char *host, struct error *error)
                    host == NULL ? "" : host);
 }
 
+int pki_chain_wanted(X509 *const *certificates, size_t count, struct chain_prints *out,
+                     struct error *error)
+{
+  assert(count <= CHAIN_PRINTS_MAX);
+  out->count = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (i > 0 && X509_self_signed(certificates[i], 1) == 1) continue;
+    if (pki_cert_sha256(certificates[i], out->sha256[out->count++]) != 0)
+      return pki_crypto_error(error, "hash a certificate");
+  }
+  return 0;
+}
+
 static int write_certificates(X509 *leaf, X509 *intermediate, X509 *cross, const char *path,
-                              struct error *error)
+                              struct chain_prints *wanted, struct error *error)
 {
   X509 *certificates[3] = {leaf};
   size_t count = 1;
   if (intermediate != NULL) certificates[count++] = intermediate;
   if (cross != NULL) certificates[count++] = cross;
+  if (pki_chain_wanted(certificates, count, wanted, error) != 0) return -1;
   return pki_cert_write(path, certificates, count, error);
 }
 
@@ -89,10 +104,10 @@ static int check_hosts(const struct pki_chain *chain, struct error *error)
 
 int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain,
                            const char *certificate_path, const char *key_path,
-                           uint8_t fingerprint[32], struct error *error)
+                           struct chain_prints *wanted, struct error *error)
 {
   if (chain->own[0] != '\0')
-    return pki_write_own_chain(pki, chain, certificate_path, key_path, fingerprint, error);
+    return pki_write_own_chain(pki, chain, certificate_path, key_path, wanted, error);
   const struct pki_hierarchy *issuer = pki_find_issuer(pki, chain->root, error);
   if (issuer == NULL || check_hosts(chain, error) != 0) return -1;
   X509 *cross = NULL, *leaf = NULL;
@@ -103,10 +118,8 @@ int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain,
   int result = leaf == NULL ? -1 : pki_key_replace(key_path, key, error);
   if (result == 0)
     result = write_certificates(leaf, chain->omit_intermediate ? NULL : issuer->brokers.certificate,
-                                cross, certificate_path, error);
+                                cross, certificate_path, wanted, error);
   if (result == 0) result = note_broker_leaf(pki, chain->root, leaf, error);
-  if (result == 0 && pki_cert_sha256(leaf, fingerprint) != 0)
-    result = pki_crypto_error(error, "hash a certificate");
   EVP_PKEY_free(key);
   X509_free(leaf);
   X509_free(cross);

@@ -73,10 +73,14 @@ int pki_ca_key_read(const struct pki_foreign *foreign, struct pki_hierarchy *out
 /* renew.c: the public key of the signing request that was kept of the device; NULL: an error. */
 EVP_PKEY *pki_requested_key(struct pki *pki, uint32_t id, struct error *error);
 
+/* chain.c: what a broker that is given these, the leaf first, must serve. */
+int pki_chain_wanted(X509 *const *certificates, size_t count, struct chain_prints *out,
+                     struct error *error);
+
 /* own_chain.c: as pki_write_broker_chain, of files that the broker's owner brings. */
 int pki_write_own_chain(const struct pki *pki, const struct pki_chain *chain,
-                        const char *certificate_path, const char *key_path, uint8_t fingerprint[32],
-                        struct error *error);
+                        const char *certificate_path, const char *key_path,
+                        struct chain_prints *wanted, struct error *error);
 
 /* authority.c: one CA that issues everything under the root. */
 bool pki_hierarchy_is_shared(const struct pki_hierarchy *hierarchy);

@@ -204,18 +204,17 @@ static int write_own_key(EVP_PKEY *key, const char *path, struct error *error)
 }
 
 int pki_write_own_chain(const struct pki *pki, const struct pki_chain *chain,
-                        const char *certificate_path, const char *key_path, uint8_t fingerprint[32],
-                        struct error *error)
+                        const char *certificate_path, const char *key_path,
+                        struct chain_prints *wanted, struct error *error)
 {
   struct own own;
   X509 *certificates[PKI_CONTENTS_MAX];
   if (read_own(chain, &own, error) != 0) return -1;
   int result = check_own(pki, chain, &own, error), count = sk_X509_num(own.certificates);
   for (int i = 0; i < count; i++) certificates[i] = sk_X509_value(own.certificates, i);
+  if (result == 0) result = pki_chain_wanted(certificates, (size_t) count, wanted, error);
   if (result == 0) result = write_own_key(own.key, key_path, error);
   if (result == 0) result = pki_cert_write(certificate_path, certificates, (size_t) count, error);
-  if (result == 0 && pki_cert_sha256(certificates[0], fingerprint) != 0)
-    result = pki_crypto_error(error, "hash a certificate");
   release_own(&own);
   ERR_clear_error();
   return result;

@@ -31,6 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/chain_prints.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "fleetsim/device.h"
@@ -309,10 +310,11 @@ int pki_make_bundle_with_lists(struct pki *pki, uint32_t version, const struct p
 void pki_set_factory_lists(struct pki *pki, enum pki_lists lists);
 
 /* Writes a broker's certificate chain (PEM, leaf first) and key (PEM, 0600), or the owner's, judged
- * again; without a key of his there is no file of one afterwards. `fingerprint` receives the SHA-256 of the leaf's DER, so that the caller can prove that the broker serves it. */
+ * again; without a key of his there is no file of one afterwards. `wanted` receives what the broker must serve, so
+ * that the caller can prove that it does: all but roots, which devices have. */
 int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain,
                            const char *certificate_path, const char *key_path,
-                           uint8_t fingerprint[32], struct error *error);
+                           struct chain_prints *wanted, struct error *error);
 
 /* Judges the files of `chain->own` as devices will: certificates in any order and form, and the key,
  * if there is one, fit together and can be loaded; by their signatures they lead to `root`; the leaf

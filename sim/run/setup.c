@@ -243,7 +243,7 @@ static void note_served(struct stage *stage)
   const struct scenario *scenario = stage->scenario;
   size_t fresh = scenario_broker_is(scenario, BROKER_FRESH) ? scenario->node_count : 0;
   for (size_t n = 0; n < fresh; n++) {
-    fleet_serves(stage->fleet, (int) n, stage->nodes[n].fingerprint[BROKER_MAIN]);
+    fleet_serves(stage->fleet, (int) n, stage->nodes[n].written[BROKER_MAIN].sha256[0]);
     memset(stage->nodes[n].waiting, 0, sizeof stage->nodes[n].waiting);
   }
   if (scenario->has_false) fleet_serves(stage->fleet, (int) scenario->node_count, NULL);

@@ -74,29 +74,42 @@ static enum step_outcome await_office(struct stage *stage)
   return STEP_FAILED;
 }
 
-static enum step_outcome fail_leaf(struct stage *stage, size_t node, enum broker_listener listener,
-                                   const char *from, uint64_t within_ms)
+static enum step_outcome fail_chain(struct stage *stage, size_t node, enum broker_listener listener,
+                                    const struct stage_seen *seen, bool some, uint64_t within_ms)
 {
   const struct broker *broker = stage->nodes[node].broker;
-  error_set(
-      &stage->error, EXIT_CODE_FAIL,
-      "the broker at %s port %u does not serve the new certificate after %.3g s%s%s: %s",
-      broker_address(broker, listener), broker_port(broker, listener), (double) within_ms / 1000,
-      from[0] != '\0' ? " to who comes from " : "", from,
-      broker_is(broker, BROKER_HOOKED)
-          ? "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload it? If it is slower "
-            "than that, give the step a longer 'within'"
-          : "was it reloaded?");
+  const struct chain_prints *wanted = &stage->nodes[node].written[listener];
+  unsigned served = seen->answered ? chain_prints_served(&seen->broker.chain, wanted) : 0;
+  bool told = some && seen->from[0] != '\0';
+  char hint[320];
+  if (served > 0)
+    snprintf(hint, sizeof hint,
+             "it sends %u of the %u certificates that lead to the root. Does it install all of %s, "
+             "not only the first?",
+             served, wanted->count,
+             broker_is(broker, BROKER_HOOKED) ? "FLEETSIM_CERT" : "the file");
+  else
+    snprintf(hint, sizeof hint, "%s",
+             !broker_is(broker, BROKER_HOOKED)
+                 ? "was it reloaded?"
+                 : "do the hooks install FLEETSIM_CERT and FLEETSIM_KEY, and reload it? If it is "
+                   "slower than that, give the step a longer 'within'");
+  error_set(&stage->error, EXIT_CODE_FAIL,
+            "the broker at %s port %u does not serve the %s after %.3g s%s%s: %s",
+            broker_address(broker, listener), broker_port(broker, listener),
+            served > 0 ? "whole new chain" : "new certificate", (double) within_ms / 1000,
+            told ? " to who comes from " : "", told ? seen->from : "", hint);
   return STEP_FAILED;
 }
 
-static bool shows(const struct stage_seen *seen, const void *fingerprint)
+static bool shows(const struct stage_seen *seen, const void *wanted)
 {
-  return seen->answered && memcmp(seen->broker.fingerprint, fingerprint, 32) == 0;
+  return seen->answered && chain_prints_serve(&seen->broker.chain, wanted);
 }
 
-/* Looks at what is served until it is the leaf that was written, at every look of a round. */
-static enum step_outcome await_leaf(struct stage *stage, size_t node, enum broker_listener listener)
+/* Looks at what is served until it is the chain that was written, at every look of a round. */
+static enum step_outcome await_chain(struct stage *stage, size_t node,
+                                     enum broker_listener listener)
 {
   uint64_t within_ms = stage->broker_ms > 0 ? stage->broker_ms : PROBE_WITHIN_MS;
   uint64_t until_ms = stage_elapsed_ms(stage) + within_ms;
@@ -107,12 +120,12 @@ static enum step_outcome await_leaf(struct stage *stage, size_t node, enum broke
     const struct stage_visitor anybody = {
         .node = node, .listener = listener, .timeout_ms = stage_look_until(stage, until_ms)};
     if (stage_round(stage, &anybody, 1, &round) != STEP_DONE) return STEP_ABORTED;
-    right = stage_round_right(&round, shows, stage->nodes[node].fingerprint[listener], &other);
+    right = stage_round_right(&round, shows, &stage->nodes[node].written[listener], &other);
     if (other == NULL) return STEP_DONE;
     if (!stage_pause(stage, PROBE_PAUSE_MS)) return STEP_ABORTED;
     if (stage_elapsed_ms(stage) >= until_ms) break;
   }
-  return fail_leaf(stage, node, listener, right > 0 ? other->from : "", within_ms);
+  return fail_chain(stage, node, listener, other, right > 0, within_ms);
 }
 
 /* Every address of a service is looked at by itself, although one set of hooks has changed them
@@ -128,10 +141,10 @@ static enum step_outcome confirm_node(struct stage *stage, size_t node)
     bool *waiting = &stage->nodes[node].waiting[l];
     if (!*waiting || node >= listener_count(stage, (enum broker_listener) l)) continue;
     *waiting = false;
-    enum step_outcome outcome = await_leaf(stage, node, (enum broker_listener) l);
+    enum step_outcome outcome = await_chain(stage, node, (enum broker_listener) l);
     if (outcome != STEP_DONE) return outcome;
     if (l == BROKER_MAIN && stage->fleet != NULL)
-      fleet_serves(stage->fleet, (int) node, stage->nodes[node].fingerprint[BROKER_MAIN]);
+      fleet_serves(stage->fleet, (int) node, stage->nodes[node].written[BROKER_MAIN].sha256[0]);
   }
   return STEP_DONE;
 }
@@ -188,7 +201,7 @@ static int write_node_chain(struct stage *stage, size_t node, enum broker_listen
   struct stage_node *n = &stage->nodes[node];
   struct broker_pair files = broker_chain_place(n->broker, listener);
   return pki_write_broker_chain(stage->pki, chain, files.certificate, files.key,
-                                n->fingerprint[listener], &stage->error);
+                                &n->written[listener], &stage->error);
 }
 
 enum step_outcome stage_broker_crash(struct stage *stage)
@@ -225,7 +238,7 @@ int stage_write_chain(struct stage *stage, enum broker_listener listener,
   for (size_t n = 0; n < stage_told_count(stage); n++)
     if (write_node_chain(stage, n, listener, &full) != 0) return -1;
   for (size_t n = stage_told_count(stage); n < stage->scenario->node_count; n++)
-    memcpy(stage->nodes[n].fingerprint[listener], stage->nodes[0].fingerprint[listener], 32);
+    stage->nodes[n].written[listener] = stage->nodes[0].written[listener];
   for (size_t n = 0; n < listener_count(stage, listener); n++) {
     stage->nodes[n].waiting[listener] = true;
     if (listener == BROKER_MAIN && stage->fleet != NULL)

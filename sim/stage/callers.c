@@ -75,7 +75,7 @@ static enum step_outcome fail_answer(struct stage *stage, size_t node, const str
 static enum said said_by(const struct caller *caller, const struct stage_seen *seen,
                          const struct stage_seen *beside)
 {
-  if (!seen->answered || seen->broker.certificates == 0) return SAID_NOTHING;
+  if (!seen->answered || seen->broker.chain.count == 0) return SAID_NOTHING;
   if (seen->broker.takes || caller->welcome)
     return seen->broker.takes == caller->welcome ? SAID_RIGHT : SAID_WRONG;
   bool told = seen->broker.failure == DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
@@ -107,7 +107,7 @@ static enum step_outcome end_unsaid(struct stage *stage, size_t node, const stru
   char text[512], why[300] = "no answer";
   const struct broker *broker = stage->nodes[node].broker;
   const struct broker_seen *seen = &answers->silent.broker;
-  if (answers->silent.answered && seen->certificates > 0)
+  if (answers->silent.answered && seen->chain.count > 0)
     snprintf(why, sizeof why, "it is kept out (%.120s), and so is a certificate under %.40s",
              seen->why, caller->beside);
   else if (seen->why[0] != '\0')

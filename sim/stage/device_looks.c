@@ -43,7 +43,7 @@ static bool is_kept_out(const struct broker_seen *seen)
 /* Without the broker's certificate it was a proxy, or nobody, who ended it. */
 static bool is_answered(const struct stage_seen *seen)
 {
-  return seen->answered && seen->broker.certificates > 0;
+  return seen->answered && seen->broker.chain.count > 0;
 }
 
 /* Where ids come from certificates the looks with one certificate throw each other out, and which of them

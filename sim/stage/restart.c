@@ -168,8 +168,7 @@ static int write_devices_ca(struct stage *stage, struct watch *watch)
 /* A chain was presented at this address, and the proof that it is served was had or is to come. */
 static bool is_presented(const struct stage *stage, size_t node)
 {
-  static const uint8_t none[32];
-  return memcmp(stage->nodes[node].fingerprint[BROKER_MAIN], none, sizeof none) != 0;
+  return stage->nodes[node].written[BROKER_MAIN].count > 0;
 }
 
 /* What a rehearsal has presented devices may refuse by its plan: the fleet's roots are enough. */
@@ -381,8 +380,7 @@ struct return_of {
 static bool serves_as_it_should(const struct return_of *back, const struct broker_seen *seen)
 {
   return !back->presented || back->node->waiting[BROKER_MAIN] ||
-         (seen->certificates > 0 &&
-          memcmp(seen->fingerprint, back->node->fingerprint[BROKER_MAIN], 32) == 0);
+         chain_prints_serve(&seen->chain, &back->node->written[BROKER_MAIN]);
 }
 
 /* Whether who comes under such an id was let in before. */
@@ -400,7 +398,7 @@ static bool answers_as_it_should(const struct address *at, bool by_own_name,
 {
   if (was_in(at, by_own_name)) return seen->failure == DEVICE_FAIL_NONE;
   if (at->opened > 0) return seen->takes;
-  return seen->certificates > 0 && !is_verdict_of_ours(seen->failure);
+  return seen->chain.count > 0 && !is_verdict_of_ours(seen->failure);
 }
 
 static bool is_back(const struct stage_seen *seen, const void *ctx)

@@ -36,8 +36,8 @@ enum stage_look_ids { STAGE_IDS_UNKNOWN, STAGE_IDS_OURS, STAGE_IDS_OF_CERTIFICAT
 /* One broker. Where all is told of "the broker", all of those are meant that are not down. */
 struct stage_node {
   struct broker *broker;
-  uint8_t fingerprint[BROKER_LISTENERS][32]; /* of the leaf that was written last */
-  bool waiting[BROKER_LISTENERS];            /* it was written and is not known to be served yet */
+  struct chain_prints written[BROKER_LISTENERS]; /* last; of 0: nothing was */
+  bool waiting[BROKER_LISTENERS]; /* it was written and is not known to be served yet */
   char bridge_name[32];
   bool down, frozen; /* by a step */
   /* frozen while the others were told to read their files; while they were told to start again */

@@ -144,7 +144,7 @@ static int write_false_chain(struct stage *stage, struct broker *broker)
 {
   const struct scenario *scenario = stage->scenario;
   char clients[FILES_PATH_MAX];
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   struct pki_chain chain = {.host = scenario->false_host[0] != '\0' ? scenario->false_host
                                                                     : scenario->nodes[0].host};
   memcpy(chain.root, scenario->false_root, sizeof chain.root);
@@ -152,7 +152,7 @@ static int write_false_chain(struct stage *stage, struct broker *broker)
     chain.also[i] = scenario->names[i].name;
   for (int l = 0; l < BROKER_LISTENERS; l++) {
     struct broker_pair files = broker_chain_place(broker, (enum broker_listener) l);
-    if (pki_write_broker_chain(stage->pki, &chain, files.certificate, files.key, fingerprint,
+    if (pki_write_broker_chain(stage->pki, &chain, files.certificate, files.key, &written,
                                &stage->error) != 0)
       return -1;
   }

@@ -175,6 +175,13 @@ deliver
 theirs=", chain: $work/pki/main-b.pem, key: $work/pki/main-b.key"
 files=$(day files "$theirs" "$theirs" ", csv: $work/pki/renewed.csv" "publish-crl: {file: $work/pki/lists.pem}")
 expect "the whole day by files of the owner's" 0 "PASS.* 0 lost" run "$files"
+cat >"$work/install-leaf" <<HOOK
+openssl x509 -in "\$FLEETSIM_CERT" -out "$broker/\$FLEETSIM_LISTENER.crt" && cp "\$FLEETSIM_KEY" "$broker/\$FLEETSIM_LISTENER.key"
+HOOK
+deliver
+expect "a hook that installs the leaf and forgets its intermediate" 1 "does not serve the whole new chain after 1 s: it sends 1 of the 2 certificates that lead to the root" \
+  run "$files" --set broker.hooks.present="sh $work/install-leaf" --set 'expect=[online == 100%]' \
+  --set "phases=[{name: p, do: [connect: {}, present: {root: B, within: 1s$theirs}]}]"
 check() { "$fleetsim" check "$files" --fleet "$fleet" "$@"; }
 expect "a timetable names the files" 0 "the chain of .*main-b.pem, under root B.*device certificates of .*renewed.csv" check
 expect "a chain under another root" 2 "files.yaml:[0-9]+:[0-9]+: .*main-a.crt is not under root 'B': by its signatures it leads to A" \

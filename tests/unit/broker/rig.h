@@ -121,14 +121,13 @@ static inline void rig_fails(struct rig *rig, struct outcome *outcome, const cha
 }
 
 static inline void rig_present(struct rig *rig, enum broker_listener listener, const char *root,
-                               uint8_t fingerprint[32])
+                               struct chain_prints *written)
 {
   struct broker_pair files = broker_chain_place(rig->broker, listener);
   struct pki_chain chain = {.host = "localhost"};
   struct error error;
   snprintf(chain.root, sizeof chain.root, "%s", root);
-  if (pki_write_broker_chain(rig->pki, &chain, files.certificate, files.key, fingerprint, &error) !=
-      0)
+  if (pki_write_broker_chain(rig->pki, &chain, files.certificate, files.key, written, &error) != 0)
     fail_msg("%s", error.text);
 }
 
@@ -152,11 +151,11 @@ static inline struct broker_config rig_config(struct rig *rig)
 static inline void rig_open_broker(struct rig *rig, const struct broker_config *config)
 {
   static const struct pki_roots both = {2, {"A", "B"}};
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   struct error error;
   if (broker_open(&rig->loop, config, &rig->broker, &error) != 0) fail_msg("%s", error.text);
-  rig_present(rig, BROKER_MAIN, "A", fingerprint);
-  rig_present(rig, BROKER_PROVE, "B", fingerprint);
+  rig_present(rig, BROKER_MAIN, "A", &written);
+  rig_present(rig, BROKER_PROVE, "B", &written);
   rig_trust_clients(rig, &both);
 }
 

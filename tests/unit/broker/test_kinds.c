@@ -153,12 +153,12 @@ static void every_kind_does_what_its_traits_say(void **state)
 
 /* --- Its life --------------------------------------------------------------------------------- */
 
-static void give_files(struct rig *rig, const char *root, uint8_t main_leaf[32])
+static void give_files(struct rig *rig, const char *root, struct chain_prints *main_leaf)
 {
   static const struct pki_roots both = {2, {"A", "B"}};
-  uint8_t prove_leaf[32];
+  struct chain_prints prove_leaf;
   rig_present(rig, BROKER_MAIN, root, main_leaf);
-  rig_present(rig, BROKER_PROVE, "B", prove_leaf);
+  rig_present(rig, BROKER_PROVE, "B", &prove_leaf);
   rig_trust_clients(rig, &both);
 }
 
@@ -194,9 +194,9 @@ static void kick(struct rig *rig)
 
 static void live(struct rig *rig)
 {
-  uint8_t leaf[32];
+  struct chain_prints leaf;
   struct outcome outcome = {0};
-  give_files(rig, "A", leaf);
+  give_files(rig, "A", &leaf);
   does(rig, broker_start, "start");
   assert_true(broker_running(rig->broker));
   for (int l = 0; l < BROKER_LISTENERS; l++) {
@@ -226,13 +226,13 @@ static void every_operation_ends_once_and_from_the_loop(void **state)
   with_each_kind(live);
 }
 
-static void await_leaf(struct rig *rig, const uint8_t leaf[32])
+static void await_leaf(struct rig *rig, const struct chain_prints *leaf)
 {
   for (int i = 0; i < 200; i++) {
     struct outcome seen = {0};
     broker_probe(rig->broker, &(struct broker_look){BROKER_MAIN, NULL, 0, 0}, rig_on_seen, &seen);
     rig_succeeds(rig, &seen);
-    if (memcmp(seen.seen.fingerprint, leaf, 32) == 0) return;
+    if (chain_prints_serve(&seen.seen.chain, leaf)) return;
     rig_pause_ms(20);
   }
   fail_msg("the new leaf is not served after 4 s");
@@ -254,18 +254,18 @@ static bool takes(struct rig *rig, size_t device)
 static void serve(struct rig *rig)
 {
   static const struct pki_roots only_a = {1, {"A"}};
-  uint8_t first[32], second[32];
+  struct chain_prints first, second;
   struct outcome presented = {0};
-  give_files(rig, "A", first);
+  give_files(rig, "A", &first);
   does(rig, broker_start, "start");
-  if (broker_is(rig->broker, BROKER_FRESH)) await_leaf(rig, first);
+  if (broker_is(rig->broker, BROKER_FRESH)) await_leaf(rig, &first);
   assert_true(takes(rig, 0));
 
-  rig_present(rig, BROKER_MAIN, "B", second);
+  rig_present(rig, BROKER_MAIN, "B", &second);
   broker_presented(rig->broker, BROKER_MAIN, rig_on_done, &presented);
   ends_once(rig, &presented, "presented");
   does(rig, broker_reload, "reload");
-  await_leaf(rig, second);
+  await_leaf(rig, &second);
 
   /* devices are under B */
   rig_trust_clients(rig, &only_a);
@@ -327,9 +327,9 @@ static void opening_makes_a_folder_and_writes_nothing_into_it(void **state)
 
 static void close_while_it_starts(struct rig *rig)
 {
-  uint8_t leaf[32];
+  struct chain_prints leaf;
   struct outcome started = {0};
-  give_files(rig, "A", leaf);
+  give_files(rig, "A", &leaf);
   broker_start(rig->broker, rig_on_done, &started);
   rig_close_broker(rig);
   assert_int_equal(started.calls, 1);

@@ -158,7 +158,7 @@ static int make_certificates(void **state)
   struct pki_roots roots = {.count = 2, .name = {"A", "spare"}};
   struct pki_chain chain = {.root = "A", .host = "broker.test"};
   struct pki *pki;
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   char fleet[192];
   (void) state;
   strcpy(base, "/tmp/fleet-test-XXXXXX");
@@ -169,7 +169,7 @@ static int make_certificates(void **state)
   snprintf(clients, sizeof clients, "%s/clients.crt", base);
   OK(pki_create(fleet, &roots, &pki, why));
   OK(pki_add_devices(pki, 1, "A", &roots, why));
-  OK(pki_write_broker_chain(pki, &chain, certificate, key, fingerprint, why));
+  OK(pki_write_broker_chain(pki, &chain, certificate, key, &written, why));
   OK(pki_write_client_ca(pki, &roots, clients, why));
   memcpy(page, pki_device_page(pki, 0), sizeof page);
   pki_close(pki);

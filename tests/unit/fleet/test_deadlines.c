@@ -106,7 +106,7 @@ static void make_certificates(struct world *w)
 {
   struct pki_roots roots = {.count = 2, .name = {"A", "spare"}};
   struct pki_chain chain = {.root = "A", .host = "localhost"};
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   const char *tmp = getenv("TMPDIR");
   snprintf(w->base, sizeof w->base, "%s/fleetsim-deadlines-XXXXXX",
            tmp == NULL || strlen(tmp) > 64 ? "/tmp" : tmp);
@@ -117,7 +117,7 @@ static void make_certificates(struct world *w)
   snprintf(w->clients, sizeof w->clients, "%s/clients.crt", w->base);
   OK(pki_create(w->fleet_folder, &roots, &w->pki, why));
   OK(pki_add_devices(w->pki, DEVICES, "A", &roots, why));
-  OK(pki_write_broker_chain(w->pki, &chain, w->certificate, w->key, fingerprint, why));
+  OK(pki_write_broker_chain(w->pki, &chain, w->certificate, w->key, &written, why));
   OK(pki_write_client_ca(w->pki, &roots, w->clients, why));
 }
 

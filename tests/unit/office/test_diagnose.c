@@ -45,9 +45,9 @@ static int desk_down(void **state)
 
 static void serve(struct desk *desk, const struct pki_chain *chain)
 {
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   struct error error;
-  if (pki_write_broker_chain(desk->rig->pki, chain, desk->main_crt, desk->main_key, fingerprint,
+  if (pki_write_broker_chain(desk->rig->pki, chain, desk->main_crt, desk->main_key, &written,
                              &error) != 0)
     fail_msg("%s", error.text);
 }

@@ -759,11 +759,11 @@ static void says_why_it_cannot_connect_and_stops_all_the_same(void **state)
   assert_non_null(strstr(failure.text, "failed: TCP"));
 
   struct broker_pair files = broker_chain_place(office->rig->broker, BROKER_MAIN);
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   struct pki_chain elsewhere = {.root = "A", .host = "elsewhere.example"};
   struct error error;
   assert_int_equal(pki_write_broker_chain(office->rig->pki, &elsewhere, files.certificate,
-                                          files.key, fingerprint, &error),
+                                          files.key, &written, &error),
                    0);
   broker_start(office->rig->broker, rig_on_done, &started);
   rig_succeeds(office->rig, &started);

@@ -38,13 +38,13 @@ static struct pki_chain give_broker(struct fixture *f, const char *root, const c
                                     const char *name)
 {
   struct pki_chain chain = {.host = "localhost"};
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   char path[64], key[64];
   snprintf(path, sizeof path, "%s.crt", name);
   snprintf(key, sizeof key, "%s.key", name);
   strcpy(chain.root, root);
   strcpy(chain.cross, cross);
-  EXPECT_OK(pki_write_broker_chain(f->pki, &chain, at(f, path), at(f, key), fingerprint, &error));
+  EXPECT_OK(pki_write_broker_chain(f->pki, &chain, at(f, path), at(f, key), &written, &error));
   return chain;
 }
 

@@ -160,14 +160,14 @@ static void the_crl_is_v2_signed_with_sha256_and_counted(void **state)
 static void a_broker_leaf_and_an_intermediate_can_be_revoked(void **state)
 {
   struct fixture *f = *state;
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   size_t dropped = 0;
   struct pki_chain chain = {.root = "A", .host = "localhost"};
   EXPECT_REFUSAL(pki_revoke_broker(f->pki, "A", PKI_REASON_KEY_COMPROMISE, &error), EXIT_CODE_USAGE,
                  "none to revoke");
   for (int i = 0; i < 2; i++)
-    EXPECT_OK(pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint,
-                                     &error));
+    EXPECT_OK(
+        pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), &written, &error));
   EXPECT_OK(pki_revoke_broker(f->pki, "A", PKI_REASON_KEY_COMPROMISE, &error));
   STACK_OF(X509) *served = pki_cert_read_all(at(f, "b.crt"), 4, &error);
   X509_CRL *crl = crl_of(f, "A", PKI_CRL_BROKERS, a_week());

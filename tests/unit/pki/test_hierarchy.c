@@ -3,10 +3,10 @@
 
 static int broker_verdict(struct fixture *f, struct pki_chain chain, const char *root)
 {
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   if (chain.host == NULL) chain.host = "localhost";
   EXPECT_OK(
-      pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint, &error));
+      pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), &written, &error));
   return verdict_of_files(f, at(f, "b.crt"), root, X509_PURPOSE_SSL_SERVER);
 }
 
@@ -76,15 +76,16 @@ static void an_address_becomes_an_ip_name(void **state)
 static void the_fingerprint_is_that_of_the_leaf_and_the_key_fits_it(void **state)
 {
   struct fixture *f = *state;
-  uint8_t fingerprint[32], seen[32];
+  struct chain_prints written;
+  uint8_t seen[32];
   struct pki_chain chain = {.root = "A", .host = "localhost"};
   EXPECT_OK(
-      pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint, &error));
+      pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), &written, &error));
   STACK_OF(X509) *served = pki_cert_read_all(at(f, "b.crt"), 4, &error);
   EVP_PKEY *key = pki_key_read(at(f, "b.pem"), &error);
   assert_int_equal(sk_X509_num(served), 2);
   assert_int_equal(pki_cert_sha256(sk_X509_value(served, 0), seen), 0);
-  assert_memory_equal(seen, fingerprint, 32);
+  assert_memory_equal(seen, written.sha256[0], 32);
   assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(sk_X509_value(served, 0)), key), 1);
   assert_int_equal(mode_of(at(f, "b.pem")), 0600);
   EVP_PKEY_free(key);
@@ -151,20 +152,20 @@ static void nothing_outlives_its_issuer(void **state)
 static void a_root_that_does_not_exist_is_named_with_those_that_do(void **state)
 {
   struct fixture *f = *state;
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   struct pki_chain chain = {.root = "C", .host = "localhost"};
   EXPECT_REFUSAL(
-      pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint, &error),
+      pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), &written, &error),
       EXIT_CODE_USAGE, "no root 'C'; its roots are: A, B, spare");
 }
 
 static void a_host_name_cannot_smuggle_another_name(void **state)
 {
   struct fixture *f = *state;
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   struct pki_chain chain = {.root = "A", .host = "a,DNS:evil"};
   EXPECT_REFUSAL(
-      pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), fingerprint, &error),
+      pki_write_broker_chain(f->pki, &chain, at(f, "b.crt"), at(f, "b.pem"), &written, &error),
       EXIT_CODE_USAGE, "cannot be a server's name");
 }
 

@@ -134,7 +134,8 @@ static void refuses_a_list_of_nobody(void **state)
 static void issues_nothing_under_a_root_without_its_key(void **state)
 {
   struct staging *s = *state;
-  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX], fingerprint[32];
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
+  struct chain_prints written;
   size_t size = 0;
   struct pki_roots trusted = names("old", "new", NULL);
   struct pki_chain broker = {.root = "old", .host = "localhost"};
@@ -145,7 +146,7 @@ static void issues_nothing_under_a_root_without_its_key(void **state)
   EXPECT_REFUSAL(pki_add_devices(s->fresh, 1, "old", &trusted, &error), EXIT_CODE_USAGE,
                  "nothing can be issued");
   EXPECT_REFUSAL(pki_write_broker_chain(s->fresh, &broker, at(s->f, "../x"), at(s->f, "../y"),
-                                        fingerprint, &error),
+                                        &written, &error),
                  EXIT_CODE_USAGE, "nothing can be issued");
 }
 
@@ -235,14 +236,15 @@ static enum device_update put_in_force(struct pki *pki, const uint8_t *chain, si
 /* What a rotation takes: a broker's chain, a device's, and who is revoked. */
 static void expect_issuer(struct staging *s)
 {
-  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX], fingerprint[32];
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
+  struct chain_prints written;
   size_t size = 0, newly = 0;
   bool listed[1] = {false};
   struct pki_roots old = names("old", NULL, NULL);
   struct pki_crl_times times = {pki_now(), pki_now() + 1000};
   struct pki_chain broker = {.root = "old", .host = "localhost"};
-  EXPECT_OK(pki_write_broker_chain(s->fresh, &broker, at(s->f, "../x"), at(s->f, "../y"),
-                                   fingerprint, &error));
+  EXPECT_OK(pki_write_broker_chain(s->fresh, &broker, at(s->f, "../x"), at(s->f, "../y"), &written,
+                                   &error));
   expect_verdict(verdict_of_files(s->f, at(s->f, "../x"), "A", X509_PURPOSE_SSL_SERVER), X509_V_OK);
   EXPECT_OK(pki_reissue(s->fresh, 0, "old", chain, sizeof chain, &size, &error));
   assert_int_equal(pki_chain_roots(s->fresh, chain, size), 1);
@@ -281,13 +283,13 @@ static void issues_by_an_intermediate_whose_key_is_given(void **state)
 {
   struct staging *s = *state;
   struct pki_chain crossed = {.root = "old", .cross = "new", .host = "localhost"};
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   join_files(s->f, "../issuer.pem", "ca/A-devices.key", "ca/A-devices.crt");
   EXPECT_OK(adopt_with(s, "../issuer.pem"));
   assert_int_equal(mode_of(at(s->f, "../keyed/ca/old-devices.key")), 0600);
   expect_issuer(s);
   EXPECT_REFUSAL(pki_write_broker_chain(s->fresh, &crossed, at(s->f, "../x"), at(s->f, "../y"),
-                                        fingerprint, &error),
+                                        &written, &error),
                  EXIT_CODE_USAGE, "nothing can be issued under root 'new'");
   EXPECT_REFUSAL(
       pki_revoke_intermediate(s->fresh, "old", PKI_CRL_DEVICES, PKI_REASON_CA_COMPROMISE, &error),

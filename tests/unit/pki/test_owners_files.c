@@ -51,17 +51,19 @@ static void a_chain_of_the_owners_is_served_in_order(void **state)
 {
   struct fixture *f = *state;
   struct pki_chain chain = brought(f, "B");
-  uint8_t fingerprint[32], seen[32];
+  struct chain_prints written;
+  uint8_t seen[32];
   bring(f, "B", -100, 1000);
   EXPECT_OK(pki_check_own_chain(f->pki, &chain, &error));
   EXPECT_OK(pki_write_broker_chain(f->pki, &chain, beside(f, "main.crt"), beside(f, "main.key"),
-                                   fingerprint, &error));
+                                   &written, &error));
   expect_verdict(verdict_of_files(f, beside(f, "main.crt"), "B", X509_PURPOSE_SSL_SERVER),
                  X509_V_OK);
   assert_int_equal(mode_of(beside(f, "main.key")), 0600);
   STACK_OF(X509) *served = pki_cert_read_all(beside(f, "main.crt"), 8, &error);
   assert_int_equal(pki_cert_sha256(sk_X509_value(served, 0), seen), 0);
-  assert_memory_equal(fingerprint, seen, 32);
+  assert_memory_equal(written.sha256[0], seen, 32);
+  assert_int_equal(written.count, 2);
   sk_X509_pop_free(served, X509_free);
 }
 
@@ -69,13 +71,13 @@ static void without_a_key_none_is_left_beside_it(void **state)
 {
   struct fixture *f = *state;
   struct pki_chain chain = brought(f, "B");
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   bring(f, "B", -100, 1000);
   write_text(beside(f, "main.key"), "of the chain before");
   chain.own_key[0] = '\0';
   EXPECT_OK(pki_check_own_chain(f->pki, &chain, &error));
   EXPECT_OK(pki_write_broker_chain(f->pki, &chain, beside(f, "main.crt"), beside(f, "main.key"),
-                                   fingerprint, &error));
+                                   &written, &error));
   assert_int_equal(access(beside(f, "main.key"), F_OK), -1);
 }
 

@@ -110,6 +110,7 @@ struct broker {
   bool wants_known;  /* CONNACK 5 to ids that are not */
   bool by_beginning; /* ids that begin with the certificate's name are */
   bool slams;        /* it closes on the others, in place of CONNACK 5 */
+  enum site_installs installs;
   bool says_nothing; /* to whom TLS does not take: it closes */
   bool takes_ids;    /* from certificates .. */
   bool takes_over;   /* .. and of several looks under one id only the last is let in */
@@ -841,12 +842,28 @@ static size_t read_file(const struct broker *broker, const char *file, char text
   return size;
 }
 
+/* What its hook makes of the file that it is given. */
+static void install_chain(const struct broker *broker, char out[TEXT_MAX], const char *text)
+{
+  char before[TEXT_MAX];
+  const char *old = strchr(out, '\n'), *after = "";
+  snprintf(before, sizeof before, "%s", old != NULL ? old + 1 : "");
+  int size = (int) strlen(text);
+  switch (broker->installs) {
+  case SITE_INSTALLS_ALL: break;
+  case SITE_INSTALLS_LEAF: size = (int) strcspn(text, "\n") + 1; break;
+  case SITE_INSTALLS_LEAF_BEFORE_OLD: size = (int) strcspn(text, "\n") + 1, after = before; break;
+  case SITE_INSTALLS_MORE: after = "ca stranger 99 strangers valid\n"; break;
+  }
+  snprintf(out, TEXT_MAX, "%.*s%s", size, text, after);
+}
+
 static void load_chain(struct broker *broker, enum broker_listener listener)
 {
   char text[TEXT_MAX];
   if (broker->keeps_chain && broker->presented[listener][0] != '\0') return;
   if (read_file(broker, listener == BROKER_MAIN ? "main.crt" : "prove.crt", text) > 0)
-    memcpy(broker->presented[listener], text, sizeof text);
+    install_chain(broker, broker->presented[listener], text);
 }
 
 static void load_clients(struct broker *broker)
@@ -1274,7 +1291,7 @@ static void end_look(void *ctx)
 {
   struct look *look = ctx;
   struct broker *broker = look->broker;
-  struct broker_seen seen = {.certificates = 0};
+  struct broker_seen seen = {.takes = false};
   struct error error;
   struct papers chain;
   bool answered = broker->up && !broker->frozen && !broker->refuses && !look->late;
@@ -1282,10 +1299,9 @@ static void end_look(void *ctx)
   const char *shown = shown_to(look);
   papers_read(shown, strlen(shown), &chain);
   bool early = look->surplus && broker->quota_early;
-  if (answered && chain.count > 0 && !early) {
-    papers_hash(chain.of[0].line, strlen(chain.of[0].line), seen.fingerprint);
-    seen.certificates = (unsigned) chain.count;
-  }
+  size_t sent = answered && !early ? chain.count : 0;
+  for (size_t i = 0; i < sent && i < CHAIN_PRINTS_MAX; i++)
+    papers_hash(chain.of[i].line, strlen(chain.of[i].line), seen.chain.sha256[seen.chain.count++]);
   enum papers_verdict of_client = PAPERS_NOT_TRUSTED;
   if (answered && look->client.count > 0)
     of_client = judge(broker, &look->client, look->from, look->second);
@@ -1647,6 +1663,11 @@ void site_cut_telemetry(struct broker *broker)
 void site_drop_telemetry(struct broker *broker)
 {
   broker->drops = true;
+}
+
+void site_install(struct broker *broker, enum site_installs how)
+{
+  broker->installs = how;
 }
 
 void site_keep_chain(struct broker *broker)

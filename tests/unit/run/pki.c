@@ -378,7 +378,7 @@ int pki_check_own_chain(const struct pki *pki, const struct pki_chain *chain, st
 
 int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain,
                            const char *certificate_path, const char *key_path,
-                           uint8_t fingerprint[32], struct error *error)
+                           struct chain_prints *wanted, struct error *error)
 {
   char text[TEXT_MAX];
   size_t used = (size_t) snprintf(text, sizeof text, "leaf %s %u %s-brokers %s %s", chain->host,
@@ -386,7 +386,6 @@ int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain,
                                   chain->leaf_expired ? "expired" : "valid", chain->host);
   for (size_t i = 0; chain->also[i] != NULL; i++)
     used += (size_t) snprintf(text + used, sizeof text - used, " %s", chain->also[i]);
-  papers_hash(text, used, fingerprint);
   if (!chain->omit_intermediate)
     used += (size_t) snprintf(text + used, sizeof text - used, "\nca %s-brokers %u %s valid",
                               chain->root, 10 + root_number(pki, chain->root), chain->root);
@@ -395,6 +394,9 @@ int pki_write_broker_chain(struct pki *pki, const struct pki_chain *chain,
                               30 + root_number(pki, chain->root), chain->cross,
                               chain->cross_expired ? "expired" : "valid");
   used += (size_t) snprintf(text + used, sizeof text - used, "\n");
+  wanted->count = 0;
+  for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1)
+    papers_hash(line, strcspn(line, "\n"), wanted->sha256[wanted->count++]);
   if (files_write(key_path, "key\n", 4, 0600, error) != 0) return -1;
   return files_write(certificate_path, text, used, 0644, error);
 }

@@ -63,6 +63,20 @@ static bool happen_to_looks(struct broker *broker, const char *what)
   return true;
 }
 
+static bool happen_to_chains(struct broker *broker, const char *what)
+{
+  static const char *const words[] = {[SITE_INSTALLS_LEAF] = "installs the leaf",
+                                      [SITE_INSTALLS_LEAF_BEFORE_OLD] =
+                                          "installs the leaf before old certificates",
+                                      [SITE_INSTALLS_MORE] = "installs more"};
+  for (size_t i = 1; i < sizeof words / sizeof *words; i++) {
+    if (strcmp(what, words[i]) != 0) continue;
+    site_install(broker, (enum site_installs) i);
+    return true;
+  }
+  return false;
+}
+
 static bool happen_to_broker(struct broker *broker, const char *what)
 {
   char word[16], user[32];
@@ -109,7 +123,7 @@ static bool happen_to_broker(struct broker *broker, const char *what)
   else if (sscanf(what, "keeps its chain for %15s", word) == 1)
     site_split(broker, word);
   else
-    return happen_to_looks(broker, what);
+    return happen_to_chains(broker, what) || happen_to_looks(broker, what);
   return true;
 }
 

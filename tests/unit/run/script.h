@@ -30,6 +30,9 @@
  *     # always: a restarts with its first clients
  *     # always: a forgets its clients               (whom it trusts: at each restart)
  *     # always: a is deaf          (keeps its chain, does not start: from the moment it is there)
+ *     # always: a installs the leaf                 (only, of a new chain)
+ *     # always: a installs the leaf before old certificates
+ *     # always: a installs more                     (a certificate that nobody needs)
  *     # always: a keeps nothing    (of sessions and messages, over a restart by a hook)
  *     # at 3.5s: a forgets the password of dev-2  (a user name; knows all passwords)
  *     # at 3.5s: a cuts telemetry  (its last byte, from then on)

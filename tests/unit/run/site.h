@@ -26,7 +26,15 @@ void site_refuse(struct broker *broker, bool on); /* nobody listens */
 void site_go_deaf(struct broker *broker);         /* what the back office publishes is lost */
 void site_cut_telemetry(struct broker *broker);   /* by a byte: it has come so far */
 void site_drop_telemetry(struct broker *broker);  /* without a word to either side */
-void site_keep_chain(struct broker *broker);      /* a reload takes no new chain */
+/* of the file that its hook is given */
+enum site_installs {
+  SITE_INSTALLS_ALL,
+  SITE_INSTALLS_LEAF,
+  SITE_INSTALLS_LEAF_BEFORE_OLD, /* and leaves the certificates after the leaf as they were */
+  SITE_INSTALLS_MORE             /* and a certificate that nobody needs */
+};
+void site_install(struct broker *broker, enum site_installs how);
+void site_keep_chain(struct broker *broker);              /* a reload takes no new chain */
 void site_serve(struct broker *broker, const char *root); /* another chain, by itself */
 void site_split(struct broker *broker, const char *from); /* script.h */
 void site_forget_lists(struct broker *broker);            /* by itself */

@@ -105,7 +105,7 @@ static void write_certificates(void)
 {
   static const char *const stems[] = {"main", "prove"};
   char certificate[400], key[400], name[16];
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   struct error error;
   for (size_t l = 0; l < 2; l++) {
     struct pki_chain chain = {.root = "A", .host = "localhost"};
@@ -113,7 +113,7 @@ static void write_certificates(void)
     at(broker_folder, name, certificate);
     snprintf(name, sizeof name, "%s.key", stems[l]);
     at(broker_folder, name, key);
-    require(pki_write_broker_chain(pki, &chain, certificate, key, fingerprint, &error), &error);
+    require(pki_write_broker_chain(pki, &chain, certificate, key, &written, &error), &error);
   }
   at(broker_folder, "clients.crt", certificate);
   require(pki_write_client_ca(pki, &(struct pki_roots){1, {"A"}}, certificate, &error), &error);

@@ -204,10 +204,10 @@ static void a_certificate_of_another_ca_is_not_ready(void **state)
   (void) state;
   struct error error;
   struct pki_chain chain = {.root = "A", .host = "updates.test"};
-  uint8_t fingerprint[32];
+  struct chain_prints written;
   open_server(0);
   assert_int_equal(pki_write_broker_chain(site->rig->pki, &chain, at("server.crt"),
-                                          at("server.key"), fingerprint, &error),
+                                          at("server.key"), &written, &error),
                    0);
   expect_refusal("nginx does not answer over TLS");
 }
