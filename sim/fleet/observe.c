@@ -271,6 +271,7 @@ static void on_ended(struct member *m, const struct device_note *note)
 {
   enum device_failure failure = m->end_failure != DEVICE_FAIL_NONE ? m->end_failure : note->failure;
   char detail[160];
+  bool was_online = m->facts.online;
   describe(m, note, detail, sizeof detail);
   m->end_failure = DEVICE_FAIL_NONE;
   m->facts.last_failure = failure;
@@ -288,7 +289,10 @@ static void on_ended(struct member *m, const struct device_note *note)
   }
   /* a session that the plan ends is no failure; an attempt it cuts short is one, so that attempts
      add up */
-  if (failure != DEVICE_FAIL_SESSION_STOPPED) observe_failure(m, failure, detail);
+  if (failure != DEVICE_FAIL_SESSION_STOPPED)
+    observe_failure(m, failure, detail);
+  else if (was_online)
+    emit_event(m, (struct event){.kind = EVENT_OFFLINE, .offline = {m->facts.node}});
 }
 
 void observe_end(struct member *m)

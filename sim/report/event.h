@@ -3,6 +3,9 @@
  * EVENTS is the one list of kinds. events.ndjson has their names and fields as they stand here, in
  * this order: they are only added to. A new kind is a line of EVENTS and a list of fields; what is
  * told then gets to every sink (events.h).
+ *
+ * A device is online from its line `online` at `main` to its next line `offline` or `failed`: as
+ * many are so as the gauge fleet.online says, at any time.
  */
 #ifndef FLEETSIM_EVENT_H
 #define FLEETSIM_EVENT_H
@@ -26,6 +29,7 @@
   X(FAILED,      failed,      "failed",      EVENT_FAILED_FIELDS) \
   X(REFUSED,     refused,     "refused",     EVENT_FAILED_FIELDS) \
   X(ONLINE,      online,      "online",      EVENT_ONLINE_FIELDS) \
+  X(OFFLINE,     offline,     "offline",     EVENT_OFFLINE_FIELDS) \
   X(TRUST,       trust,       "trust",       EVENT_UPDATE_FIELDS) \
   X(CERTIFICATE, certificate, "certificate", EVENT_UPDATE_FIELDS) \
   X(OTA,         ota,         "ota",         EVENT_OTA_FIELDS) \
@@ -58,6 +62,8 @@
   F(m, INT, node, "number of the broker, -1: none") \
   F(m, FLAG, resumed, "the handshake was resumed from a ticket") \
   F(m, FLAG, session_present, "the broker had kept the session")
+#define EVENT_OFFLINE_FIELDS(F, m) /* of a session at `main` that the plan ended; others are `failed` */ \
+  F(m, INT, node, "number of the broker, -1: none")
 #define EVENT_UPDATE_FIELDS(F, m) /* of a trust bundle, a certificate */ \
   F(m, UPDATE, status, "the device's answer") \
   F(m, COUNT, version, "number of the bundle")

@@ -95,6 +95,7 @@ static void say_goodbye(struct stage *stage)
   stage_ota_withdraw(stage, false);
   fleet_census(stage->fleet, &census);
   metrics_set(stage->metrics, METRIC_CONNECT_OPEN, (double) census.attempts_open);
+  stage_muster_look(stage);
 }
 
 void run_settle(struct stage *stage)

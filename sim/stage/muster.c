@@ -89,8 +89,10 @@ void stage_muster_look(struct stage *stage)
 {
   struct fleet_census census = {.online = 0};
   if (stage->series == NULL) return;
-  if (stage->fleet != NULL) fleet_census(stage->fleet, &census);
-  series_set_online(stage->series, census.online);
+  if (stage->fleet != NULL) {
+    fleet_census(stage->fleet, &census);
+    series_set_online(stage->series, census.online);
+  }
   series_look(stage->series, stage->metrics, stage_elapsed_ms(stage));
 }
 

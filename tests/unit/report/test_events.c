@@ -78,6 +78,8 @@ static const struct {
     {{EVENT_ONLINE, 5, 0xa, .online = {"main", -1, false, true}},
      "{\"t\": 5.000000, \"device\": \"0000000a\", \"event\": \"online\", \"endpoint\": \"main\", "
      "\"node\": -1, \"resumed\": false, \"session_present\": true}\n"},
+    {{EVENT_OFFLINE, 5.5, 0xa, .offline = {1}},
+     "{\"t\": 5.500000, \"device\": \"0000000a\", \"event\": \"offline\", \"node\": 1}\n"},
     {{EVENT_TRUST, 6, 0xa, .trust = {DEVICE_UPDATE_COMMITTED, UINT32_MAX}},
      "{\"t\": 6.000000, \"device\": \"0000000a\", \"event\": \"trust\", \"status\": \"committed\", "
      "\"version\": 4294967295}\n"},

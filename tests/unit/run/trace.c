@@ -5,6 +5,7 @@
 #include "trace.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,11 +197,95 @@ static void put_event(const struct event *event)
   }
 }
 
+/* --- Who is online, by the lines alone -------------------------------------------------------- */
+
+/* As somebody counts who has nothing but the list: after each change. */
+struct count {
+  double t_s;
+  size_t online;
+};
+static struct count *counts;
+static size_t count_size, count_room;
+static uint32_t *online_devices;
+static size_t online_count, online_room;
+
+static void remember_count(double t_s)
+{
+  if (count_size == count_room) {
+    count_room = 2 * count_room + 64;
+    counts = realloc(counts, count_room * sizeof *counts);
+    assert(counts != NULL);
+  }
+  counts[count_size++] = (struct count){t_s, online_count};
+}
+
+static size_t find_online(uint32_t device)
+{
+  size_t at = 0;
+  while (at < online_count && online_devices[at] != device) at++;
+  return at;
+}
+
+static void count_online(const struct event *event)
+{
+  if (event->device == 0) return;
+  bool comes = event->kind == EVENT_ONLINE && strcmp(event->online.endpoint, "main") == 0;
+  bool goes = event->kind == EVENT_OFFLINE || event->kind == EVENT_FAILED;
+  size_t at = find_online(event->device);
+  if (online_count == online_room) {
+    online_room = 2 * online_room + 64;
+    online_devices = realloc(online_devices, online_room * sizeof *online_devices);
+    assert(online_devices != NULL);
+  }
+  if (comes && at == online_count) online_devices[online_count++] = event->device;
+  if (goes && at < online_count) online_devices[at] = online_devices[--online_count];
+  if (comes || goes) remember_count(event->t_s);
+}
+
+static void forget_counts(void)
+{
+  free(counts);
+  free(online_devices);
+  counts = NULL;
+  online_devices = NULL;
+  count_size = count_room = online_count = online_room = 0;
+}
+
+/* The gauge was read at the first beat after a second's end, of which there are fifty in one; before or
+   after what came in the same millisecond. */
+static bool was_counted(double from_s, double to_s, double online)
+{
+  size_t before = 0;
+  bool any = false;
+  for (size_t c = 0; c < count_size && counts[c].t_s <= to_s; c++) {
+    if (counts[c].t_s <= from_s)
+      before = counts[c].online;
+    else
+      any = any || (double) counts[c].online == online;
+  }
+  return any || (double) before == online;
+}
+
+static void check_counts(const struct results *results)
+{
+  const struct series *series = results->series;
+  double step_s = series_step_s(series), end_s = series_end_s(series);
+  for (size_t p = 0; p < series_points(series); p++) {
+    double online = series_value(series, 0, p), at_s = step_s * (double) (p + 1);
+    if (at_s > end_s) at_s = end_s;
+    if (isnan(online) || was_counted(at_s - 0.0005, at_s + 0.021, online)) continue;
+    fprintf(stderr, "at %g s %g are online, and the events say otherwise\n", at_s, online);
+    abort();
+  }
+}
+
 void events_emit(struct events *events, const struct event *event)
 {
   char who[NAMES_TEXT];
   assert(events->open);
   if (event->kind == EVENT_RUN || event->kind == EVENT_END) return;
+  if (events == &of_run) count_online(event);
+  if (event->kind == EVENT_OFFLINE) return; /* its step has told that */
   put("%9.3f  %-8s  %s", event->t_s,
       event->device != 0 ? names_text(events->names, event->device, who) : event_name(event->kind),
       events->of);
@@ -279,6 +364,8 @@ int results_conclude(struct results *results, struct events *events, double t_s,
 {
   (void) t_s, (void) folder;
   check_series(results);
+  check_counts(results);
+  forget_counts();
   for (size_t p = 0; p < results->phase_count; p++) put_phase(&results->phases[p]);
   for (size_t s = 0; s < results->storm_count; s++) put_storm(&results->storms[s]);
   if (results->brake.acted > 0)
