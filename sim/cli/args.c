@@ -246,6 +246,22 @@ static enum line read_line(const struct args_verb *verb, const struct args_verb 
   return check_whole(verb, args, seen, error);
 }
 
+static void copy_words(int argc, char **argv, struct args *args)
+{
+  args->word = calloc((size_t) argc + 1, sizeof *args->word);
+  if (args->word == NULL) memory_gone("a command line");
+  for (args->word_count = 0; args->word_count < (size_t) argc; args->word_count++) {
+    args->word[args->word_count] = strdup(argv[args->word_count]);
+    if (args->word[args->word_count] == NULL) memory_gone("a command line");
+  }
+}
+
+static void free_words(struct args *args)
+{
+  for (size_t w = 0; w < args->word_count; w++) free(args->word[w]);
+  free(args->word);
+}
+
 static int run_line(const struct args_verb *verb, const struct args_verb *const *group,
                     const char *path, int argc, char **argv)
 {
@@ -253,6 +269,7 @@ static int run_line(const struct args_verb *verb, const struct args_verb *const 
   struct args args;
   void *given = calloc(1, verb->size + 1);
   if (given == NULL) memory_gone("a command line");
+  copy_words(argc, argv, &args);
   if (verb->defaults != NULL) memcpy(given, verb->defaults, verb->size);
   enum line line = read_line(verb, group, argc, argv, given, &args, &error);
   int code = line == LINE_HELP ? EXIT_CODE_PASS : EXIT_CODE_USAGE;
@@ -260,6 +277,7 @@ static int run_line(const struct args_verb *verb, const struct args_verb *const 
   if (line == LINE_REFUSED) code = -1;
   if (line == LINE_WHOLE) code = verb->run(&args, &error); /* the one that the verb's table names */
   free(given);
+  free_words(&args);
   if (code >= 0) return code;
   fflush(stdout); /* the sentence belongs below what was printed */
   fprintf(stderr, "%s: %s\n", path, error.text);

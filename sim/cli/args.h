@@ -53,6 +53,8 @@ struct args {
   const void *given; /* the verb's struct */
   char **operand;    /* what is no option, in its order */
   size_t operand_count;
+  char **word; /* all that was typed from the verb's name on, before options took it apart */
+  size_t word_count;
 };
 
 /* A verb; or a group of verbs, of which the next word names one. --help prints `usage`, the group's

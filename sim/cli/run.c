@@ -12,6 +12,7 @@
 
 #include "base/files.h"
 #include "cli/overrides.h"
+#include "cli/told_line.h"
 #include "cli/verbs.h"
 #include "run/run.h"
 #include "steps/steps.h"
@@ -51,21 +52,28 @@ static const struct args_option line_options[] = {
 };
 #undef TO
 
+/* All that the line changes of the file. */
+struct changes {
+  struct overrides overrides;
+  char broker[300]; /* of --broker */
+};
+
 /* --broker: another URL for a file that is about a remote broker (its hooks stay), a whole new
    block otherwise. */
-static int load(const struct run_line *line, const char *file, struct scenario **scenario,
-                struct error *error)
+static int load(const struct run_line *line, const char *file, struct changes *changes,
+                struct scenario **scenario, struct error *error)
 {
-  char block[300];
-  struct overrides overrides = line->overrides;
-  if (scenario_load(file, overrides.at, overrides.count, steps_kinds, scenario, error) != 0)
+  struct overrides *overrides = &changes->overrides;
+  *overrides = line->overrides;
+  if (scenario_load(file, overrides->at, overrides->count, steps_kinds, scenario, error) != 0)
     return -1;
   if (line->broker == NULL) return 0;
   bool remote = !scenario_broker_is(*scenario, BROKER_OWNED);
   scenario_free(*scenario);
-  snprintf(block, sizeof block, remote ? "%s" : "{url: \"%s\"}", line->broker);
-  if (overrides_add(&overrides, remote ? "broker.url" : "broker", block, error) != 0) return -1;
-  return scenario_load(file, overrides.at, overrides.count, steps_kinds, scenario, error);
+  snprintf(changes->broker, sizeof changes->broker, remote ? "%s" : "{url: \"%s\"}", line->broker);
+  if (overrides_add(overrides, remote ? "broker.url" : "broker", changes->broker, error) != 0)
+    return -1;
+  return scenario_load(file, overrides->at, overrides->count, steps_kinds, scenario, error);
 }
 
 /* Makes out/NAME-TIMESTAMP, with the scenario's name in letters that every file system takes; with
@@ -130,24 +138,32 @@ static enum exit_code rehearse(const struct scenario *scenario, const struct sta
 static int run_file(const struct args *args, struct error *error)
 {
   const struct run_line *line = args->given;
-  const struct stage_options options = {.version = FLEETSIM_VERSION,
-                                        .out = line->out,
-                                        .fleet = line->fleet,
-                                        .overwrite = line->overwrite,
-                                        .yes = line->yes,
-                                        .quiet = line->quiet,
-                                        .allowed_targets = line->targets.at,
-                                        .allowed_count = line->targets.count};
+  struct stage_options options = {.version = FLEETSIM_VERSION,
+                                  .out = line->out,
+                                  .fleet = line->fleet,
+                                  .overwrite = line->overwrite,
+                                  .yes = line->yes,
+                                  .quiet = line->quiet,
+                                  .allowed_targets = line->targets.at,
+                                  .allowed_count = line->targets.count};
   struct scenario *scenario;
   error->code = EXIT_CODE_PASS;
   error->text[0] = '\0';
-  if (load(line, args->operand[0], &scenario, error) != 0) {
+  struct changes changes;
+  struct told_line told;
+  if (load(line, args->operand[0], &changes, &scenario, error) != 0) {
     fprintf(stderr, "%s\n", error->text);
     return (int) error->code;
   }
+  if (told_line_make(args, &changes.overrides, &told, error) != 0) {
+    scenario_free(scenario);
+    return -1;
+  }
+  options.asked = &told.asked;
   scenario_warn_unjudged(scenario);
   scenario_warn_product(scenario);
   enum exit_code code = rehearse(scenario, &options, error);
+  told_line_free(&told);
   scenario_free(scenario);
   return (int) code;
 }

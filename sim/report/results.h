@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/machine.h"
 #include "fleetsim/ota.h"
 #include "report/events.h"
 #include "report/metrics.h"
@@ -22,6 +23,7 @@
 #define RESULTS_IMAGES_MAX   32
 #define RESULTS_ROLLOUTS_MAX 32
 #define RESULTS_WAVES_MAX    16
+#define RESULTS_BROKERS_MAX  8
 
 /* One checked expression: a phase's gate, a phase's expectation or one of the whole run. */
 struct results_check {
@@ -115,18 +117,40 @@ struct results_ota {
   struct results_ota_status statuses[DEVICE_OTA_STATUS_COUNT];
 };
 
+/* What somebody typed to get this run, without what may be secret: told, and decided by nowhere. */
+struct results_set {
+  const char *path, *value;
+};
+struct results_asked {
+  const char *const *words; /* from the verb on */
+  size_t word_count;
+  const struct results_set *sets; /* what of the scenario's file it changed, in this order */
+  size_t set_count;
+};
+
+/* One broker, as devices find it. */
+struct results_broker {
+  char name[32], kind[32];
+  char url[300]; /* "": it had none so far */
+};
+
 struct results {
   char run_id[33];     /* of this run alone: also in events.ndjson */
   const char *verdict; /* "pass", "fail", "error", "interrupted" */
   enum exit_code exit_code;
   char message[1400]; /* why, in a sentence, when it is not "pass" */
   char scenario_name[128], scenario_file[1024], scenario_sha256[65];
+  const char *scenario_text; /* as it was run, without what may be secret; NULL: not known */
+  const struct results_asked *asked; /* NULL: not known */
+  struct machine machine;
   uint64_t seed;
   char started[32]; /* RFC 3339 */
   double duration_s;
   char version_fleetsim[32], version_mbedtls[32], version_libuv[32], version_broker[64];
   /* of a broker elsewhere, as the scenario says: "rabbitmq", "3.10"; "": nothing is known of it */
   char broker_kind[16], broker_kind_version[16];
+  struct results_broker brokers[RESULTS_BROKERS_MAX];
+  size_t broker_count;
   size_t devices;
   char profile[64]; /* fleet.profile: free text */
   struct results_timing timing;

@@ -287,6 +287,7 @@ json_t *results_json(const struct results *results)
           0 &&
       json_object_set_new(tree, "expectations",
                           checks_of(results->expectations, results->expectation_count)) == 0;
+  whole = whole && results_asked_add(tree, results);
   json_decref(verdict);
   json_decref(run);
   if (whole) return tree;

@@ -58,6 +58,27 @@ static void describe_broker(struct stage *stage)
            scenario->product_version.major, scenario->product_version.minor);
 }
 
+/* Those that devices find; a port that the system chose is known once its broker has begun. */
+static void describe_nodes(struct stage *stage)
+{
+  const struct scenario *scenario = stage->scenario;
+  struct results *results = &stage->results;
+  const char *local = broker_kind_word(scenario->broker_kind), *kind = local;
+  if (local == NULL) kind = results->broker_kind[0] != '\0' ? results->broker_kind : "remote";
+  results->broker_count = scenario->node_count;
+  for (size_t n = 0; n < scenario->node_count; n++) {
+    const struct scenario_node *node = &scenario->nodes[n];
+    struct results_broker *told = &results->brokers[n];
+    struct broker *broker = stage->nodes[n].broker;
+    uint16_t port = broker != NULL ? broker_port(broker, BROKER_MAIN) : node->port;
+    char place[HOST_PORT_MAX];
+    snprintf(told->name, sizeof told->name, "%s", node->name);
+    snprintf(told->kind, sizeof told->kind, "%s", kind);
+    if (port != 0)
+      snprintf(told->url, sizeof told->url, "mqtts://%s", host_port(node->host, port, place));
+  }
+}
+
 static int describe(struct stage *stage)
 {
   const struct scenario *scenario = stage->scenario;
@@ -69,6 +90,10 @@ static int describe(struct stage *stage)
   snprintf(results->crypto, sizeof results->crypto, "%s", scenario_crypto_name(scenario->crypto));
   describe_telemetry(stage);
   describe_broker(stage);
+  describe_nodes(stage);
+  results->scenario_text = scenario->told;
+  results->asked = stage->options->asked;
+  machine_look(&results->machine);
   snprintf(results->version_fleetsim, sizeof results->version_fleetsim, "%s",
            stage->options->version);
   snprintf(results->version_mbedtls, sizeof results->version_mbedtls, "%s",
@@ -286,6 +311,7 @@ int run_setup(struct stage *stage)
                stage_ota_prepare(stage) == 0 && stage_start_nodes(stage) == 0 &&
                stage_ota_start_server(stage) == 0 && run_count_budget(stage) == 0;
   if (ready) {
+    describe_nodes(stage);
     stage->rss_before = process_resident_bytes();
     ready = start_fleet(stage) == 0 && start_office(stage) == 0 && stage_begin_tokens(stage) == 0 &&
             stage_ota_withdraw(stage, true) == 0;

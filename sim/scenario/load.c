@@ -8,6 +8,7 @@
 #include "report/digest.h"
 #include "scenario/check.h"
 #include "scenario/override.h"
+#include "scenario/told.h"
 
 static int hash_text(const struct doc *doc, char out[DIGEST_TEXT], struct error *error)
 {
@@ -37,7 +38,10 @@ static int load(struct doc *doc, const char *file, const struct scenario_overrid
   if (doc_open(doc, file, error) != 0 || hash_text(doc, scenario->sha256, error) != 0) return -1;
   for (size_t i = 0; i < override_count; i++)
     if (override_apply(doc, &overrides[i], error) != 0) return -1;
-  return load_document(doc, kinds, scenario, error);
+  if (load_document(doc, kinds, scenario, error) != 0) return -1;
+  scenario->told = told_text(doc);
+  if (scenario->told != NULL) return 0;
+  return error_set(error, EXIT_CODE_INTERNAL, "out of memory for the scenario");
 }
 
 int scenario_load(const char *file, const struct scenario_override *overrides,
@@ -70,5 +74,6 @@ void scenario_free(struct scenario *scenario)
   free(scenario->phases);
   free(scenario->expect);
   free(scenario->targets);
+  free(scenario->told);
   free(scenario);
 }

@@ -344,6 +344,7 @@ struct scenario_target {
 struct scenario {
   char file[1024];
   char sha256[65];
+  char *told; /* told.h: the text that is run, without what may be secret */
   char name[128];
   uint64_t seed;
   uint64_t run_limit_ms; /* limits: {run: 10m} */

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "report/results.h"
+
 struct stage_options {
   const char *out; /* folder for results; made if missing */
   /* an existing fleet folder (`fleetsim pki`), NULL: a new one in out/fleet */
@@ -14,7 +16,8 @@ struct stage_options {
   bool yes;                           /* answer every prompt with Enter */
   const char *const *allowed_targets; /* hosts beyond loopback that the command line names */
   size_t allowed_count;
-  const char *version; /* of fleetsim */
+  const char *version;               /* of fleetsim */
+  const struct results_asked *asked; /* for the results; NULL: nobody says */
 };
 
 #endif

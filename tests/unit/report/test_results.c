@@ -167,6 +167,46 @@ static void a_run_over_time_is_a_line_a_column(void **state)
   free(text);
 }
 
+static void a_run_says_what_it_was_and_how_to_repeat_it(void **state)
+{
+  (void) state;
+  static const char *const words[] = {"run",   "a b's.yaml", "--out",       "x",    "--set",
+                                      "a=b c", "--out=y",    "--overwrite", "--yes"};
+  static const struct results_set sets[] = {{"a", "b c"}};
+  const struct results_asked asked = {words, sizeof words / sizeof *words, sets, 1};
+  sample.results.asked = &asked;
+  sample.results.scenario_text = "name: x\n";
+  sample.results.machine = (struct machine){2, 1u << 30, "Linux 6.1", "a processor"};
+  sample.results.broker_count = 1;
+  sample.results.brokers[0] = (struct results_broker){"", "mosquitto", "mqtts://localhost:8883"};
+  json_t *tree = written();
+  expect_text(tree, "repeat", "fleetsim run 'a b'\\''s.yaml' --set 'a=b c' --yes --seed 7");
+  expect_text(tree, "command/0", "fleetsim");
+  expect_text(tree, "command/9", "--yes");
+  expect_text(tree, "set/0/path", "a");
+  expect_text(tree, "set/0/value", "b c");
+  expect_text(tree, "scenario/text", "name: x\n");
+  expect_text(tree, "scenario/file", "scenarios/root-ca-rotation.yaml");
+  expect_number(tree, "machine/cores", 2);
+  expect_number(tree, "machine/memory_bytes", 1u << 30);
+  expect_text(tree, "machine/processor", "a processor");
+  expect_text(tree, "brokers/0/kind", "mosquitto");
+  expect_text(tree, "brokers/0/url", "mqtts://localhost:8883");
+  assert_true(json_is_null(at(tree, "brokers/0/name")));
+  json_decref(tree);
+}
+
+static void a_seed_that_was_given_is_not_given_twice(void **state)
+{
+  (void) state;
+  static const char *const words[] = {"run", "a.yaml", "--seed", "9"};
+  const struct results_asked asked = {words, 4, NULL, 0};
+  sample.results.asked = &asked;
+  json_t *tree = written();
+  expect_text(tree, "repeat", "fleetsim run a.yaml --seed 9");
+  json_decref(tree);
+}
+
 static void without_a_series_there_is_null(void **state)
 {
   (void) state;
@@ -553,6 +593,8 @@ int main(void)
       test(updates_are_images_rollouts_and_statuses),
       test(a_storm_is_a_row_and_never_is_null),
       test(a_run_over_time_is_a_line_a_column),
+      test(a_run_says_what_it_was_and_how_to_repeat_it),
+      test(a_seed_that_was_given_is_not_given_twice),
       test(without_a_series_there_is_null),
       test(a_distribution_holds_every_value_once),
       test(texts_are_not_folded),
