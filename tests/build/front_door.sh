@@ -102,6 +102,8 @@ project() {
   cat >top/CMakeLists.txt <<CMAKE
 cmake_minimum_required(VERSION 3.25)
 project(door NONE)
+add_custom_target(fleetsim)
+add_custom_target(tests ALL COMMAND false)
 include(FetchContent)
 FetchContent_Declare(mbedtls
   URL $1
@@ -146,6 +148,8 @@ door() {
 
 rm -rf build
 expect "help builds nothing" 0 "usage: ./fleetsim test \[arguments of ctest\]" env FLEETSIM_BUILD_DIR="$work/build" top/fleetsim test --help
+expect "nor does the program's own" 0 "usage: ./fleetsim VERB .*The program is not built so far" env FLEETSIM_BUILD_DIR="$work/build" top/fleetsim --help
+expect "nor that of a verb" 0 "The program is not built so far" env FLEETSIM_BUILD_DIR="$work/build" top/fleetsim run --help
 [ ! -e build ] || complain "it made the folder build"
 
 archive list
@@ -156,6 +160,7 @@ door "its own site has it" 0 "fetching mbedtls 3.6.7 fleetsim: mbedtls is from $
 name="nobody else was asked"
 grep -q "Tried before" said && complain "it tried others"
 expect "a second use fetches nothing" 0 "^built of pinned-3.6.7 and hdr-0.11.8 $" env FLEETSIM_BUILD_DIR="$work/build" top/fleetsim
+expect "help of what is built is the program's" 0 "^built of pinned-3.6.7 and hdr-0.11.8 $" env FLEETSIM_BUILD_DIR="$work/build" top/fleetsim run --help
 hdr_was=$hdr_pin pin_was=$pin
 pin=$(sha256sum <other-3.6.8.tar.bz2 | cut -d ' ' -f 1)
 cp other-3.6.8.tar.bz2 site/up/mbedtls-3.6.8.tar.bz2
