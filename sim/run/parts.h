@@ -11,8 +11,8 @@ void run_end_loop(struct stage *stage);
 
 /* setup.c, teardown.c, verdict.c. 0, or -1 with stage->error. */
 int run_setup(struct stage *stage);
-void run_end_world(
-    struct stage *stage); /* office and fleet; afterwards nothing observes any more */
+/* office and fleet: afterwards nothing observes any more; and keys of the brokers' owners */
+void run_end_world(struct stage *stage);
 void run_teardown(struct stage *stage);
 void run_settle(struct stage *stage);
 enum exit_code run_verdict(struct stage *stage);

@@ -5,6 +5,7 @@
 
 #include "run/out.h"
 #include "run/parts.h"
+#include "stage/apply.h"
 #include "stage/clones.h"
 #include "stage/firmware.h"
 #include "stage/folder.h"
@@ -64,6 +65,7 @@ void run_end_world(struct stage *stage)
     must_be_closed(stage, &stage->fleet_closed, "the fleet's connections");
     stage->fleet = NULL;
   }
+  stage_forget_own_keys(stage);
 }
 
 static void turn_until_closed(struct stage *stage, const bool *flag)

@@ -200,6 +200,7 @@ static int write_node_chain(struct stage *stage, size_t node, enum broker_listen
 {
   struct stage_node *n = &stage->nodes[node];
   struct broker_pair files = broker_chain_place(n->broker, listener);
+  n->own_key[listener] |= chain->own_key[0] != '\0';
   return pki_write_broker_chain(stage->pki, chain, files.certificate, files.key,
                                 &n->written[listener], &stage->error);
 }
@@ -228,6 +229,18 @@ void stage_name_hosts(const struct scenario *scenario, struct pki_chain *chain)
   for (size_t n = 1; n < scenario->node_count; n++)
     if (strcmp(host_of(scenario, n), chain->host) != 0) chain->also[also++] = host_of(scenario, n);
   for (size_t i = 0; i < scenario->name_count; i++) chain->also[also++] = scenario->names[i].name;
+}
+
+void stage_forget_own_keys(struct stage *stage)
+{
+  for (size_t n = 0; n < stage->scenario->node_count; n++)
+    for (int l = 0; l < BROKER_LISTENERS; l++) {
+      if (!stage->nodes[n].own_key[l]) continue;
+      struct broker_pair files =
+          broker_chain_place(stage->nodes[n].broker, (enum broker_listener) l);
+      struct error error;
+      if (files_remove(files.key, &error) != 0) fprintf(stderr, "fleetsim: %s\n", error.text);
+    }
 }
 
 int stage_write_chain(struct stage *stage, enum broker_listener listener,

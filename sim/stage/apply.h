@@ -25,6 +25,10 @@ void stage_name_hosts(const struct scenario *scenario, struct pki_chain *chain);
 int stage_write_chain(struct stage *stage, enum broker_listener listener,
                       const struct pki_chain *chain);
 
+/* Removes the copies of keys that the brokers' owners brought (present: key): nothing is presented any
+ * more. What cannot be removed is said. */
+void stage_forget_own_keys(struct stage *stage);
+
 /* Presents `chain` at a listener: files, hook, reload or restart, and a probe that sees the new
  * leaf served. */
 enum step_outcome stage_present(struct stage *stage, enum broker_listener listener,

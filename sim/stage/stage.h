@@ -38,6 +38,7 @@ struct stage_node {
   struct broker *broker;
   struct chain_prints written[BROKER_LISTENERS]; /* last; of 0: nothing was */
   bool waiting[BROKER_LISTENERS]; /* it was written and is not known to be served yet */
+  bool own_key[BROKER_LISTENERS]; /* the key beside it is its owner's */
   char bridge_name[32];
   bool down, frozen; /* by a step */
   /* frozen while the others were told to read their files; while they were told to start again */
@@ -56,6 +57,7 @@ struct stage_node {
 struct stage_identity {
   uint64_t pushed; /* mark of the chain that was pushed last, 0: none .. */
   bool acked;      /* .. which is in force on the device, by its word and by its memory */
+  bool held;       /* what came for it last was the certificate that it held: it was not pushed */
   uint64_t seen;   /* mark of the chain that `roots` are of */
   uint16_t roots;  /* bit r: it is under root r */
   uint32_t list;   /* number of the list that added the device; 0: it is on none */
