@@ -51,13 +51,13 @@ static void on_signer_closed(struct child *process)
   on_signing_part_closed(process->data);
 }
 
-static void fail(struct signing *signing, const char *how)
+static void fail(struct signing *signing, int code, const char *how)
 {
   char log[FILES_PATH_MAX];
   if (signing->failed) return;
   broker_file(signing->task.broker, "hooks.log", log);
   signing->failed = true;
-  error_set(&signing->error, EXIT_CODE_SETUP,
+  error_set(&signing->error, code,
             "the signing command %s for device %s: mend the command; what it said is in %s", how,
             signing->device, log);
 }
@@ -73,7 +73,7 @@ static void on_ended(struct child *process, int status, int signal_number)
     snprintf(how, sizeof how, "was ended by signal %d", signal_number);
   else if (status != 0)
     snprintf(how, sizeof how, "ended with exit code %d", status);
-  if (how[0] != '\0') fail(signing, how);
+  if (how[0] != '\0') fail(signing, EXIT_CODE_FAIL, how);
   child_close(&signing->process, on_signer_closed);
   uv_close((uv_handle_t *) &signing->deadline, on_signing_timer_closed);
 }
@@ -165,6 +165,6 @@ void broker_sign(struct broker *broker, const struct broker_signing *what, broke
   }
   char how[200];
   snprintf(how, sizeof how, "cannot be started: %s%s", uv_strerror(status), error_remedy(-status));
-  fail(signing, how);
+  fail(signing, EXIT_CODE_SETUP, how);
   uv_close((uv_handle_t *) &signing->deadline, on_signing_timer_closed);
 }

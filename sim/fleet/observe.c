@@ -309,12 +309,13 @@ static void on_update(struct member *m, const struct device_note *note)
   enum metric committed = trust ? METRIC_TRUST_COMMITTED : METRIC_CERT_COMMITTED;
   enum metric refused = trust ? METRIC_TRUST_REFUSED : METRIC_CERT_REFUSED;
   struct metrics *metrics = m->fleet->config.metrics;
-  bool good = note->code == DEVICE_UPDATE_COMMITTED || note->code == DEVICE_UPDATE_SAME;
+  bool anew = note->code == DEVICE_UPDATE_COMMITTED; /* what it has, it may be told again */
+  bool good = anew || note->code == DEVICE_UPDATE_SAME;
   if (good && trust) m->facts.trust_of = note->of;
-  if (note->code == DEVICE_UPDATE_COMMITTED && !trust) revoked_renewed(m);
+  if (anew && !trust) revoked_renewed(m);
   if (!good) m->facts.step_counted |= trust ? FLEET_IN_TRUST_REFUSED : FLEET_IN_CERT_REFUSED;
   if (!good) trespass_answered_word(m, note->of);
-  metrics_add(metrics, good ? committed : refused, 1);
+  if (!good || anew) metrics_add(metrics, good ? committed : refused, 1);
   enum device_update status = (enum device_update) note->code;
   if (trust)
     emit_event(m, (struct event){.kind = EVENT_TRUST, .trust = {status, note->version}});

@@ -134,6 +134,13 @@ static int read_certificates(const char *path, const char *more, struct pki_cont
   return result;
 }
 
+/* It has its row already. */
+static bool has_row_already(struct pki *pki, const struct pki_renewal *renewal)
+{
+  struct device_host host = pki_nvm_host(pki_device_page(pki, renewal->index));
+  return device_nvm_holds(&host, DEVICE_NVM_CERTIFICATE, renewal->chain, renewal->size) == 1;
+}
+
 int pki_renewal_take(struct pki *pki, struct pki_renewal *renewal, const char *root, bool enter,
                      uint8_t *out, size_t capacity, struct error *error)
 {
@@ -142,7 +149,7 @@ int pki_renewal_take(struct pki *pki, struct pki_renewal *renewal, const char *r
   if (read_certificates(renewal->path, renewal->more, &contents, error) != 0) return -1;
   renewal->certificates = contents.certificates;
   int result = take(pki, renewal, root, out, capacity, error);
-  if (result == 0 && enter) {
+  if (result == 0 && enter && !has_row_already(pki, renewal)) {
     struct pki_registry_certificate row = {.device = pki->devices[renewal->index].id,
                                            .chain = renewal->chain,
                                            .chain_size = renewal->size};

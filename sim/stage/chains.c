@@ -75,6 +75,30 @@ uint16_t stage_roots_in_force(struct stage *stage, size_t index)
   return chain != NULL ? stage_roots_of(stage, index, chain, size) : 0;
 }
 
+static bool is_same_leaf(const struct device_chain *one, const struct device_chain *other)
+{
+  return one->certificate[0].size == other->certificate[0].size &&
+         memcmp(one->certificate[0].der, other->certificate[0].der, one->certificate[0].size) == 0;
+}
+
+bool stage_holds_leaf(struct stage *stage, size_t index, const char *root, const uint8_t *chain,
+                      size_t size)
+{
+  const struct pki_roots *all = pki_roots(stage->pki);
+  struct device_chain held, given;
+  size_t held_size;
+  const uint8_t *in_force = chain_in_force(stage, index, &held_size);
+  if (in_force == NULL ||
+      device_chain_parse(in_force, held_size, &held) != DEVICE_UPDATE_COMMITTED ||
+      device_chain_parse(chain, size, &given) != DEVICE_UPDATE_COMMITTED ||
+      !is_same_leaf(&held, &given))
+    return false;
+  unsigned under = stage_roots_of(stage, index, in_force, held_size);
+  for (size_t r = 0; r < all->count; r++)
+    if (strcmp(all->name[r], root) == 0) return (under >> r & 1u) != 0;
+  return false;
+}
+
 uint16_t stage_roots_trusted(const struct stage *stage)
 {
   const struct pki_roots *all = pki_roots(stage->pki);

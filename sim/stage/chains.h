@@ -9,6 +9,11 @@
 uint64_t stage_chain_mark(const uint8_t *chain, size_t size);
 uint64_t stage_chain_in_force(struct stage *stage, size_t index);
 
+/* Whether its leaf is the one that is in force on the device, which is under `root` already: then
+ * other intermediates would change nothing that a broker judges. */
+bool stage_holds_leaf(struct stage *stage, size_t index, const char *root, const uint8_t *chain,
+                      size_t size);
+
 /* The device with the certificate that it holds at present; and with another that it was issued. */
 struct stage_stand_in stage_stand_in(struct stage *stage, size_t device);
 struct stage_stand_in stage_stand_in_with(size_t device, const uint8_t *chain, size_t size);

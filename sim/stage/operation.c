@@ -89,6 +89,10 @@ int stage_operation_finish(struct stage *stage, struct stage_operation *operatio
               (double) within_ms / 1000.0);
   }
   stage_operation_free(stage, operation);
+  if (failed && error.code == EXIT_CODE_FAIL && !stage->aborted) {
+    stage->error = error;
+    return -1;
+  }
   if (failed) return stage_abort(stage, &error);
   return waited == STAGE_ABORTED ? -1 : 0;
 }

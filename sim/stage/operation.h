@@ -31,8 +31,8 @@ enum stage_waited stage_operation_await(struct stage *stage, struct stage_operat
 /* Frees it, now or when nobody calls back any more. */
 void stage_operation_free(struct stage *stage, struct stage_operation *operation);
 
-/* Waits, frees; 0, or -1 with the run aborted. `what` is for the sentence that says that its time
-   is over. */
+/* Waits, frees; 0, or -1 with the run aborted, or, where its error is FAIL, with stage->error alone.
+   `what` is for the sentence that says that its time is over. */
 int stage_operation_finish(struct stage *stage, struct stage_operation *operation, const char *what,
                            uint64_t within_ms);
 

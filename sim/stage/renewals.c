@@ -13,6 +13,7 @@
 #include "pki/renewals.h"
 #include "stage/chains.h"
 #include "stage/operation.h"
+#include "stage/shortfall.h"
 
 #define BATCH      16u
 #define AT_ONCE    4u     /* signing commands */
@@ -54,25 +55,35 @@ static int take_signed(struct stage *stage, uint32_t device, const char *root,
   if (pki_renew_from(stage->pki, device, root, signing->answer, chain, DEVICE_NVM_CERTIFICATE_MAX,
                      size, &stage->error) == 0)
     return 0;
-  if (stage->error.code == EXIT_CODE_USAGE) stage->error.code = EXIT_CODE_FAIL;
   return error_wrap(&stage->error, "what the signing command printed for device %s",
                     names_text(stage->names, stage->ids[device], name));
 }
 
 /* --- Each device ------------------------------------------------------------------------------ */
 
-static int push_chain(struct stage *stage, uint32_t device, const uint8_t *chain, size_t size)
+/* What changes nothing is not sent: the word for it would be that of a device that has renewed. */
+static int push_chain(struct stage *stage, struct stage_renewals *renewals, uint32_t device,
+                      const uint8_t *chain, size_t size)
 {
+  struct stage_identity *identity = &stage->identity[device];
+  identity->held = stage_holds_leaf(stage, device, renewals->step->root, chain, size);
+  if (identity->held) {
+    identity->pushed = 0;
+    identity->acked = false;
+    renewals->held++;
+    return 0;
+  }
   if (office_push(stage->office, device, "cert", chain, size, &stage->error) != 0) return -1;
-  stage->identity[device].pushed = stage_chain_mark(chain, size);
-  stage->identity[device].acked = false;
+  identity->pushed = stage_chain_mark(chain, size);
+  identity->acked = false;
   metrics_add(stage->metrics, METRIC_CERT_PUSHED, 1);
   return 0;
 }
 
-static int push_signed(struct stage *stage, const uint32_t *devices, size_t count,
-                       const struct scenario_step *step)
+static int push_signed(struct stage *stage, struct stage_renewals *renewals,
+                       const uint32_t *devices, size_t count)
 {
+  const struct scenario_step *step = renewals->step;
   struct signing signing[AT_ONCE];
   uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
   size_t begun = 0, size;
@@ -82,11 +93,13 @@ static int push_signed(struct stage *stage, const uint32_t *devices, size_t coun
                                 &signing[begun])) == 0)
       begun++;
   for (size_t i = 0; i < begun; i++) {
+    const struct error first = stage->error;
     int ended = stage_operation_finish(stage, signing[i].operation, "the signing command",
                                        STAGE_SIGNING_MS);
+    if (ended != 0 && result != 0 && !stage->aborted) stage->error = first; /* of several */
     if (result == 0) result = ended;
     if (result == 0) result = take_signed(stage, devices[i], step->root, &signing[i], chain, &size);
-    if (result == 0) result = push_chain(stage, devices[i], chain, size);
+    if (result == 0) result = push_chain(stage, renewals, devices[i], chain, size);
     unlink(signing[i].request);
     unlink(signing[i].answer);
   }
@@ -106,7 +119,7 @@ static int push_one(struct stage *stage, uint32_t device, struct stage_renewals 
                                                           chain, sizeof chain, &size, &stage->error)
                                       : pki_reissue(stage->pki, device, root, chain, sizeof chain,
                                                     &size, &stage->error);
-  return result == 0 ? push_chain(stage, device, chain, size) : -1;
+  return result == 0 ? push_chain(stage, renewals, device, chain, size) : -1;
 }
 
 size_t stage_renewals_batch(const struct stage_renewals *renewals)
@@ -114,16 +127,47 @@ size_t stage_renewals_batch(const struct stage_renewals *renewals)
   return renewals->step->renewal.command[0] != '\0' ? AT_ONCE : BATCH;
 }
 
+static int renew(struct stage *stage, struct stage_renewals *renewals, const uint32_t *devices,
+                 size_t count)
+{
+  if (renewals->step->renewal.command[0] != '\0')
+    return push_signed(stage, renewals, devices, count);
+  if (pki_begin(stage->pki, &stage->error) != 0) return -1;
+  int result = 0;
+  for (size_t i = 0; i < count && result == 0; i++) result = push_one(stage, devices[i], renewals);
+  /* of those before the one that has failed, too: they are on their way */
+  struct error error;
+  if (pki_commit(stage->pki, &error) == 0) return result;
+  stage->error = error;
+  return -1;
+}
+
+/* What came is not what it must be: the step is rehearsed, and has failed. */
 int stage_renew(struct stage *stage, struct stage_renewals *renewals, const uint32_t *devices,
                 size_t count)
 {
   assert(count <= stage_renewals_batch(renewals));
-  if (renewals->step->renewal.command[0] != '\0')
-    return push_signed(stage, devices, count, renewals->step);
-  if (pki_begin(stage->pki, &stage->error) != 0) return -1;
-  for (size_t i = 0; i < count; i++)
-    if (push_one(stage, devices[i], renewals) != 0) return -1;
-  return pki_commit(stage->pki, &stage->error);
+  int result = renew(stage, renewals, devices, count);
+  if (result != 0 && stage->error.code == EXIT_CODE_USAGE) stage->error.code = EXIT_CODE_FAIL;
+  return result;
+}
+
+static bool was_new(struct stage *stage, uint32_t device, void *ctx)
+{
+  (void) ctx;
+  return !stage->identity[device].held;
+}
+
+int stage_renewals_were_new(struct stage *stage, const struct stage_renewals *renewals,
+                            const uint32_t *devices, size_t count)
+{
+  if (renewals->held == 0) return 0;
+  error_set(&stage->error, EXIT_CODE_FAIL,
+            "%zu of %zu devices were given the certificate that they hold already, which renews "
+            "nothing",
+            renewals->held, count);
+  shortfall_name(stage, devices, count, was_new, NULL);
+  return -1;
 }
 
 int stage_renewals_open(struct stage *stage, const struct scenario_step *step,

@@ -13,6 +13,7 @@ struct stage_renewals {
   const struct scenario_step *step;
   struct pki_renewals *list; /* NULL: there is none */
   size_t unlisted;           /* devices that have no line in it */
+  size_t held;               /* devices for which that came which they hold */
 };
 
 /* Reads the step's list, if it has one: 0, or -1 with stage->error. To be closed after a success. */
@@ -21,11 +22,16 @@ int stage_renewals_open(struct stage *stage, const struct scenario_step *step,
 void stage_renewals_close(struct stage_renewals *renewals);
 
 /* Gives each of at most so many devices its new certificate: in the registry, and on its way to the
- * device. 0, or -1 with stage->error, which names the device: its certificate is not what it must be,
- * or there is none. */
+ * device. 0, or -1 with stage->error, which names the device; FAIL: its certificate is not what it
+ * must be, or the command that signs has failed. */
 size_t stage_renewals_batch(const struct stage_renewals *renewals);
 int stage_renew(struct stage *stage, struct stage_renewals *renewals, const uint32_t *devices,
                 size_t count);
+
+/* Of those who were given one: 0, or -1 with stage->error (FAIL), which names those whose certificate
+ * is the one that they hold already. */
+int stage_renewals_were_new(struct stage *stage, const struct stage_renewals *renewals,
+                            const uint32_t *devices, size_t count);
 
 /* Whether every certificate of the step's list is what it must be, before anything is sent: 0, or -1
  * with stage->error, a sentence at the step's place. */

@@ -32,7 +32,8 @@ static enum step_outcome run_slice(struct stage *stage, struct slice *slice,
 {
   const struct waves *waves = slice->waves;
   if (waves->begin(stage, slice->devices, slice->count, waves->ctx) != 0)
-    return stage_give_up(stage);
+    return !stage->aborted && stage->error.code == EXIT_CODE_FAIL ? STEP_FAILED
+                                                                  : stage_give_up(stage);
   unsigned losses = stage->office_losses;
   enum stage_waited waited = stage_wait(stage, slice_done, slice, waves->within_ms);
   if (waited == STAGE_ABORTED) return STEP_ABORTED;

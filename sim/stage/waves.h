@@ -6,7 +6,8 @@
 
 /* Goes through the waves of a step: begin(stage, devices, count, ctx) starts one slice; done(stage,
  * index, ctx) tells whether a device of it is through. A slice that is not through in `within_ms`
- * stops the rollout: FAILED, or SHORT if it was the last one. Nobody to begin is SHORT as well.
+ * stops the rollout: FAILED, or SHORT if it was the last one. Nobody to begin is SHORT as well. So does
+ * a begin that returns -1: FAILED where stage->error is FAIL, else the run is aborted with it.
  * Slices are not cumulative: each device is begun once. */
 struct waves {
   const struct scenario_waves *shares;

@@ -26,7 +26,7 @@ static int push_certificates(struct stage *stage, const uint32_t *devices, size_
         !stage_yield(stage))
       return -1;
   }
-  return 0;
+  return stage_renewals_were_new(stage, renewals, devices, count);
 }
 
 static bool has_acknowledged(struct stage *stage, uint32_t device, void *ctx)
