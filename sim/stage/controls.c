@@ -92,11 +92,29 @@ struct stage_control stage_control_for(struct stage *stage, const struct stage_d
   return out;
 }
 
-uint32_t *stage_looked_in(struct stage *stage, const struct stage_device_look *look, bool control)
+static bool may_be_shielded(const struct stage *stage, const struct stage_device_look *look)
 {
-  if (control && look->control.nobodys) return &stage->nodes[look->node].looked_in;
-  size_t device = control ? look->control.as.device : look->as.device;
-  return &stage->identity[device].looked_in[look->node];
+  return fleet_facts(stage->fleet, look->as.device)->online &&
+         stage->nodes[look->node].look_ids == STAGE_IDS_UNKNOWN;
+}
+
+bool stage_control_is_like(struct stage *stage, const struct stage_device_look *look)
+{
+  const struct stage_control *control = &look->control;
+  bool online = !control->nobodys && fleet_facts(stage->fleet, control->as.device)->online;
+  return online || !may_be_shielded(stage, look);
+}
+
+bool stage_control_has_like(struct stage *stage, const struct stage_device_look *look)
+{
+  struct stage_control online = {.any = false};
+  return !may_be_shielded(stage, look) || choose_device(stage, ONLINE, look, 0, &online) > 0;
+}
+
+bool stage_control_is(const struct stage_control *control, const struct stage_control *other)
+{
+  if (!control->any || !other->any || control->nobodys != other->nobodys) return false;
+  return control->nobodys || control->as.device == other->as.device;
 }
 
 int stage_control_write(struct stage *stage, const struct stage_control *control,

@@ -24,8 +24,15 @@ struct stage_device_look;
 struct stage_control stage_control_for(struct stage *stage, const struct stage_device_look *look,
                                        unsigned attempt, unsigned turn);
 
-/* How many rounds of looks as this one, or as its control, were let in there so far. */
-uint32_t *stage_looked_in(struct stage *stage, const struct stage_device_look *look, bool control);
+/* Whom the broker may keep out because his own session is open is compared with such a one only: unless a
+ * look as somebody like that was let in there. */
+bool stage_control_is_like(struct stage *stage, const struct stage_device_look *look);
+
+/* There is such a one of the same issuer. */
+bool stage_control_has_like(struct stage *stage, const struct stage_device_look *look);
+
+/* The same certificate, or both are of nobody's. */
+bool stage_control_is(const struct stage_control *control, const struct stage_control *other);
 
 /* Writes its certificate and key. 0, or -1 with stage->error. */
 int stage_control_write(struct stage *stage, const struct stage_control *control,

@@ -166,6 +166,7 @@ enum step_outcome stage_publish_crl(struct stage *stage, const struct scenario_c
   /* whoever is taken off it now has been on it until now */
   if (stage_look_at_list(stage, STAGE_LIST_BEFORE_NEXT) != STEP_DONE) return STEP_ABORTED;
   if (make_and_tell(stage, crl, apply == SCENARIO_APPLY_NONE) != 0) return stage_give_up(stage);
+  if (stage_look_before_list(stage) != STEP_DONE) return STEP_ABORTED;
   if (stage_wait_broker(stage, broker_crl_published, PUBLISH_WITHIN_MS) != 0) return STEP_ABORTED;
   enum step_outcome outcome = stage_broker_apply(stage, apply, -1);
   if (outcome == STEP_DONE && apply != SCENARIO_APPLY_NONE) {

@@ -102,6 +102,7 @@ static void compare(struct stage_entry *entry, const struct stage_round *listed,
   const struct stage_seen *alike, *other[2];
   (void) stage_round_right(control, gets_further, entry, &alike);
   entry->apart = alike == NULL;
+  entry->further = alike == NULL ? control->count : 0;
   if (alike != NULL && is_answered(alike)) entry->alike = alike->broker.failure;
   (void) stage_round_right(listed, ends_so, &entry->failure, &other[0]);
   (void) stage_round_right(control, ends_so, &entry->failure, &other[1]);
@@ -239,8 +240,7 @@ static void close_looks(struct party *party)
 /* --- The looks -------------------------------------------------------------------------------- */
 
 /* Everybody has files and ids of his own. */
-static int invite(struct party *party, struct stage_device_look *look, bool control,
-                  uint64_t timeout_ms)
+static int invite(struct party *party, struct stage_device_look *look, bool control)
 {
   struct stage *stage = party->stage;
   const struct stage_stand_in *as = control ? &look->control.as : &look->as;
@@ -257,8 +257,9 @@ static int invite(struct party *party, struct stage_device_look *look, bool cont
                                                               : stage_login(stage, as->device),
                                              .as_device = true,
                                              .device = look->as.device,
+                                             .looks = control ? look->beside : look->looks,
                                              .id = (unsigned) v * STAGE_ROUND_MAX,
-                                             .timeout_ms = timeout_ms};
+                                             .timeout_ms = look->timeout_ms};
   return control ? stage_control_write(stage, &look->control, &guest->files)
                  : pki_write_device_with(stage->pki, as->device, as->chain, as->size,
                                          guest->files.certificate, guest->files.key, &stage->error);
@@ -277,11 +278,31 @@ static void leave_out_thrown(const struct party *party, struct stage_round *roun
   round->count = kept;
 }
 
+static bool was_let_in_by_tls(const struct stage_seen *look, const void *ctx)
+{
+  return was_let_in(look, ctx) || (is_answered(look) && is_by_tls(&look->broker));
+}
+
+/* For a limit of its own a broker counts whom it lets in, and whom it throws out again. */
+static void count_let_in(struct party *party, size_t visitor)
+{
+  const struct stage_seen *other;
+  const struct stage_round *round = &party->round[visitor];
+  const struct session *session = &party->guest[visitor].session;
+  size_t node = party->visitor[visitor].node;
+  bool in = stage_round_right(round, was_let_in, NULL, &other) > 0;
+  unsigned count = stage_round_right(round, was_let_in_by_tls, NULL, &other);
+  if (in && party->stage->nodes[node].look_ids == STAGE_IDS_OF_CERTIFICATES) count = round->count;
+  if (!is_nobodys(&party->guest[visitor]))
+    party->stage->identity[session->device].looked_in[node] += count;
+}
+
 /* A control's visitor follows its look's. */
 static void judge(struct party *party)
 {
   for (size_t v = 0; v < party->count; v++) {
     struct stage_entry *entry = &party->guest[v].look->entry;
+    count_let_in(party, v);
     leave_out_thrown(party, &party->round[v], party->visitor[v].node);
     if (party->guest[v].control) {
       compare(entry, &party->round[v - 1], &party->round[v]);
@@ -316,8 +337,7 @@ static void send_home(struct party *party)
 }
 
 enum step_outcome stage_look_as_devices(struct stage *stage,
-                                        struct stage_device_look *const looks[], size_t count,
-                                        uint64_t timeout_ms)
+                                        struct stage_device_look *const looks[], size_t count)
 {
   struct party *party = calloc(1, sizeof *party);
   bool good = party != NULL;
@@ -328,8 +348,8 @@ enum step_outcome stage_look_as_devices(struct stage *stage,
   }
   party->stage = stage;
   for (size_t i = 0; i < count && good; i++) {
-    good = invite(party, looks[i], false, timeout_ms) == 0;
-    if (good && looks[i]->control.any) good = invite(party, looks[i], true, timeout_ms) == 0;
+    good = invite(party, looks[i], false) == 0;
+    if (good && looks[i]->control.any) good = invite(party, looks[i], true) == 0;
   }
   enum step_outcome outcome = good ? look_at_once(party) : stage_give_up(stage);
   send_home(party);

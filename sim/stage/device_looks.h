@@ -31,7 +31,8 @@ struct stage_entry {
      that did not was refused, NONE: there was no answer */
   bool apart;
   enum device_failure alike;
-  bool same; /* each of both ended as the first that was turned away did */
+  bool same;        /* each of both ended as the first that was turned away did */
+  unsigned further; /* so many of the control's looks got further, where they all did */
 };
 
 /* As whom one address is looked at. */
@@ -39,17 +40,18 @@ struct stage_device_look {
   size_t node;
   struct stage_stand_in as;
   struct stage_control control; /* who is looked at beside it, if there is one */
-  struct stage_entry entry;     /* what comes of it */
+  unsigned looks, beside;   /* so many as it, and as the control; 0: as many as prove something */
+  uint64_t timeout_ms;      /* of each: stage_look_ms, or what is left of it: stage_look_until */
+  struct stage_entry entry; /* what comes of it */
 };
 #define STAGE_DEVICE_LOOKS_MAX (STAGE_VISITORS_MAX / 2)
 
 /* Looks as each of them, all at once and at the addresses of a node's name in turn: one from the
- * device's own source address, and from the fleet's as many as else prove something there; and as many
- * from the same places as the control. Each has `timeout_ms`. The keys are in files (0600) of the
- * broker's folder meanwhile. DONE, or ABORTED. */
+ * device's own source address, and from the fleet's as many as else prove something there, if no
+ * number is given; and so as the control, from the same places. Those that are let in are counted
+ * (stage_identity). The keys are in files (0600) of the broker's folder meanwhile. DONE, or ABORTED. */
 enum step_outcome stage_look_as_devices(struct stage *stage,
-                                        struct stage_device_look *const looks[], size_t count,
-                                        uint64_t timeout_ms);
+                                        struct stage_device_look *const looks[], size_t count);
 
 /* "localhost port 8883", and of several addresses the name of this one before it. */
 #define STAGE_ADDRESS_MAX 160

@@ -62,7 +62,8 @@ static void gather_crowd(struct stage *stage, const struct stage_entrants *entra
   for (size_t i = 0; i < entrants->count; i++)
     for (size_t n = 0; n < stage->scenario->node_count; n++) {
       if (!stage_is_reachable(stage, n)) continue;
-      out->look[out->count] = (struct stage_device_look){.node = n, .as = entrants->as[i]};
+      out->look[out->count] = (struct stage_device_look){
+          .node = n, .as = entrants->as[i], .timeout_ms = stage_look_ms(stage)};
       out->at[out->count] = &out->look[out->count];
       out->of[out->count++] = i;
     }
@@ -77,8 +78,7 @@ static enum step_outcome look_at_all(struct stage *stage, struct stage_entrants 
     return stage_give_up(stage);
   }
   gather_crowd(stage, entrants, crowd);
-  enum step_outcome outcome =
-      stage_look_as_devices(stage, crowd->at, crowd->count, stage_look_ms(stage));
+  enum step_outcome outcome = stage_look_as_devices(stage, crowd->at, crowd->count);
   for (size_t k = 0; k < crowd->count && outcome == STEP_DONE; k++) {
     const struct stage_entry *entry = &crowd->look[k].entry;
     size_t i = crowd->of[k], n = crowd->look[k].node;
@@ -156,8 +156,8 @@ static enum step_outcome await_return(struct stage *stage, const struct stage_st
   struct stage_device_look look = {.node = node, .as = *stand_in}, *const only = &look;
   struct stage_entry *entry = &look.entry;
   do {
-    if (stage_look_as_devices(stage, &only, 1, stage_look_until(stage, until_ms)) != STEP_DONE)
-      return STEP_ABORTED;
+    look.timeout_ms = stage_look_until(stage, until_ms);
+    if (stage_look_as_devices(stage, &only, 1) != STEP_DONE) return STEP_ABORTED;
     if (is_in_as_before(entry, by_tls)) return STEP_DONE;
     if (!stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
     after_ms = stage_elapsed_ms(stage) - began_ms;

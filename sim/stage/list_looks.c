@@ -12,6 +12,7 @@
 #include "stage/chains.h"
 #include "stage/device_looks.h"
 #include "stage/device_names.h"
+#include "stage/list_answers.h"
 #include "stage/list_names.h"
 #include "stage/looks.h"
 #include "stage/nodes.h"
@@ -19,26 +20,17 @@
 #include "stage/wait.h"
 
 #define LIST_WITHIN_MS 10000u
-#define PAUSE_MS       250u
+#define PAUSE_MIN_MS   250u
+#define PAUSE_MAX_MS   4000u
 #define BACK_WITHIN_MS 10000u
 #define ASKED_MAX      (2u * STAGE_LISTED_MAX * SCENARIO_NODES_MAX)
-
-/* What one address says of somebody. */
-struct asked {
-  struct stage_listed *one;
-  struct stage_device_look look;
-  uint64_t until_ms, after_ms;
-  unsigned turn; /* so many controls did not get further */
-  bool over, left_alone, proven;
-  bool by_device; /* a device's certificate has been the control */
-};
 
 struct asking {
   struct stage *stage;
   enum stage_list_when when;
   uint64_t began_ms;
   size_t count;
-  struct asked asked[ASKED_MAX];
+  struct stage_asked asked[ASKED_MAX];
 };
 
 /* --- The looks -------------------------------------------------------------------------------- */
@@ -46,7 +38,7 @@ struct asking {
 /* A look that is let in would end its session once more, and the device comes by itself. The last time
    before another list, and at the end, it is looked at nevertheless: who is on the list is not let in, or
    it is not in force; and who was taken off it has time to come back at the end. */
-static bool is_left_alone(const struct asking *asking, const struct asked *asked)
+static bool is_left_alone(const struct asking *asking, const struct stage_asked *asked)
 {
   const struct stage *stage = asking->stage;
   bool ends = stage->nodes[asked->look.node].look_ids == STAGE_IDS_OF_CERTIFICATES;
@@ -55,145 +47,120 @@ static bool is_left_alone(const struct asking *asking, const struct asked *asked
   return ends && !last && fleet_facts(stage->fleet, asked->look.as.device)->online;
 }
 
-/* A device of its issuer is let in by the same CA. */
-static bool is_of_its_own(const struct stage_device_look *look)
+/* Looks wear out what a broker allows a client, and those as a control what it allows a device that has
+   nothing to do with it. So whoever is not as he should be is looked at once, and alone, and then less
+   and less often, but for the last time. */
+static void plan_next(const struct asking *asking, struct stage_asked *asked, bool soon)
 {
-  enum device_failure failure = look->entry.failure;
-  bool same = !look->control.nobodys && look->control.as.issuers == look->as.issuers;
-  return failure == DEVICE_FAIL_TLS_ALERT_EXPIRED ||
-         (failure == DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA && !same);
+  uint64_t now_ms = stage_elapsed_ms(asking->stage);
+  bool glances = !soon && stage_asked_is_contrary(asked);
+  bool same = asked->pause_ms > 0 && glances == asked->glances && !soon;
+  asked->pause_ms = !same                                ? PAUSE_MIN_MS
+                    : asked->pause_ms < PAUSE_MAX_MS / 2 ? 2 * asked->pause_ms
+                                                         : PAUSE_MAX_MS;
+  asked->due_ms = now_ms + asked->pause_ms;
+  if (asked->until_ms > now_ms + PAUSE_MIN_MS && asked->due_ms > asked->until_ms)
+    asked->due_ms = asked->until_ms;
+  asked->glances = glances;
 }
 
-/* Its device was let in before the list, or has been since. */
-static bool has_been_in(const struct stage *stage, const struct stage_listed *one)
+/* It is, or may be, as it should: then every machine has to say so. Of who was taken off the list that is
+   asked for the last time, too: whether everybody is kept out. */
+static void end_glance(const struct asking *asking, struct stage_asked *asked, uint64_t looked_ms)
 {
-  return one->been_in || fleet_facts(stage->fleet, one->as.device)->was_in;
-}
-
-/* Who comes more often than a broker likes is kept out as well: not if the other was let in more often. */
-static bool is_worn(struct stage *stage, const struct stage_device_look *look)
-{
-  return *stage_looked_in(stage, look, true) <= *stage_looked_in(stage, look, false);
-}
-
-/* It is kept out, and the control is not, nor is it for a reason of its own, as who was kept out before
-   may be. */
-static bool is_apart(const struct stage *stage, const struct asked *asked)
-{
-  const struct stage_entry *entry = &asked->look.entry;
-  return entry->closed && !is_of_its_own(&asked->look) && asked->look.control.any && entry->apart &&
-         has_been_in(stage, asked->one);
-}
-
-/* By the list, and not as everybody is. A certificate that is said to be revoked is, if there is nobody
-   else to ask with; of nobody's it must be said where a device follows, or has been refused as well:
-   nobody's may have an id that fits. */
-static bool is_proof(struct stage *stage, const struct asked *asked, unsigned attempt)
-{
-  const struct stage_device_look *look = &asked->look;
-  bool said = look->entry.failure == DEVICE_FAIL_TLS_ALERT_REVOKED && look->entry.closed;
-  bool enough = !look->control.nobodys || (attempt > 0 && !asked->by_device);
-  if (said) return !look->control.any || look->entry.apart;
-  return enough && is_apart(stage, asked) && !is_worn(stage, look);
-}
-
-/* By an alert about its certificate. */
-static bool is_told(enum device_failure failure)
-{
-  return failure >= DEVICE_FAIL_ALERT_FIRST && failure <= DEVICE_FAIL_VERDICT_LAST &&
-         failure != DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
-}
-
-/* A list that is over keeps everybody out, and has them told so: a broker that just closes may do so
-   for any reason. */
-static bool is_over(const struct stage *stage, const struct stage_device_look *look)
-{
-  bool over = stage->list_ends_s != 0 && stage->list_ends_s <= world_unix_s(stage->world);
-  bool all = !look->control.any || is_told(look->entry.alike);
-  return over && is_told(look->entry.failure) && all;
-}
-
-/* With or without being on it: TLS does not trust its root, or the list is over. */
-static bool is_out_anyhow(const struct stage *stage, const struct stage_device_look *look)
-{
-  bool untrusted = !look->entry.by_connack && !stage_is_trusted(stage, &look->as);
-  return untrusted || is_over(stage, look);
-}
-
-static bool is_connack(enum device_failure failure)
-{
-  return failure >= DEVICE_FAIL_CONNACK_FIRST && failure <= DEVICE_FAIL_CONNACK_LAST;
-}
-
-/* Every machine there lets it in, or refuses it as everybody is, for its id, say, and later than the
-   list was seen to keep others out: in CONNACK, or without the word 'revoked'. */
-static bool is_in(const struct stage *stage, const struct stage_device_look *look)
-{
-  const struct stage_entry *entry = &look->entry;
-  enum device_failure words = stage->nodes[look->node].list_words;
-  bool untold = words == DEVICE_FAIL_TLS_ALERT_REVOKED && entry->failure == DEVICE_FAIL_TLS_CLOSED;
-  bool later =
-      words != DEVICE_FAIL_NONE && !is_connack(words) && (is_connack(entry->failure) || untold);
-  return (entry->open && !entry->shut && !entry->no_word) || (entry->same && later);
-}
-
-static void count_rounds(struct stage *stage, struct asked *asked)
-{
-  const struct stage_device_look *look = &asked->look;
-  if (look->entry.open) (*stage_looked_in(stage, look, false))++;
-  if (look->control.any && look->entry.apart) (*stage_looked_in(stage, look, true))++;
-  if (look->control.any && !look->control.nobodys && !look->entry.apart) asked->turn++;
+  bool late = looked_ms >= asked->until_ms;
+  bool unclear = asked->one->pardoned && (late || stage_asked_is_later(asking->stage, asked));
+  if (stage_asked_is_contrary(asked) && !unclear) {
+    asked->over = late;
+    plan_next(asking, asked, false);
+    return;
+  }
+  asked->glances = false;
+  asked->due_ms = stage_elapsed_ms(asking->stage);
 }
 
 /* That it is not so is seen once the time is over, not before: others may have held the looks up. Of
    nobody's certificate beside it one look may not have been enough, and a control may have to come as
    often as the other did. */
-static void conclude(const struct asking *asking, struct asked *asked, uint64_t looked_ms,
-                     unsigned attempt)
+static void conclude(const struct asking *asking, struct stage_asked *asked, uint64_t looked_ms)
 {
   struct stage *stage = asking->stage;
-  const struct stage_entry *entry = &asked->look.entry;
   uint64_t now_ms = stage_elapsed_ms(stage);
-  bool pardoned = asked->one->pardoned, closed = entry->closed && !pardoned;
-  bool contrary = pardoned ? entry->out : entry->open;
-  count_rounds(stage, asked);
-  bool by_list = !pardoned && is_proof(stage, asked, attempt);
-  bool goes_on = !pardoned && !by_list && is_apart(stage, asked) && is_worn(stage, &asked->look);
-  if (by_list) stage->nodes[asked->look.node].list_words = entry->failure;
-  if (entry->ended) asked->one->again_ms = now_ms + LIST_WITHIN_MS;
-  asked->proven = pardoned ? is_in(stage, &asked->look)
-                           : by_list || (closed && is_out_anyhow(stage, &asked->look));
+  bool closed = asked->look.entry.closed && !asked->one->pardoned;
+  bool goes_on = stage_asked_conclude(stage, asked);
   bool hopeless = closed && !asked->look.control.any;
-  bool late = (contrary ? looked_ms : now_ms) >= asked->until_ms && (attempt > 0 || !closed);
+  bool late = (stage_asked_is_contrary(asked) ? looked_ms : now_ms) >= asked->until_ms &&
+              (asked->rounds > 1 || !closed);
   asked->over = asked->proven || hopeless || (late && !goes_on);
+  plan_next(asking, asked, goes_on);
+}
+
+/* As whom, and how often. Who is let in again needs nobody beside it, as long as it is; and who lacks but
+   some looks more than the other had is not worn out with a whole round of them. */
+static void prepare(struct stage *stage, struct stage_asked *asked)
+{
+  struct stage_device_look *look = &asked->look;
+  bool alone = asked->one->pardoned && look->entry.open && !look->entry.shut;
+  look->looks = asked->glances;
+  look->beside = 0;
+  /* a whole round follows a glance that had no answer */
+  look->timeout_ms = asked->glances ? stage_look_until(stage, 0) : stage_look_ms(stage);
+  if (asked->glances || alone) {
+    look->control.any = false;
+    return;
+  }
+  look->control = stage_control_for(stage, look, asked->rounds, asked->turn);
+  if (!stage_control_is(&look->control, &asked->control)) asked->further = 0;
+  asked->control = look->control;
+  asked->like = stage_control_is_like(stage, look);
+  asked->by_device = asked->by_device || (look->control.any && !look->control.nobodys);
+  unsigned lacks = stage_asked_lacks(stage, asked);
+  if (asked->further == 0 || lacks == 0 || lacks > stage_looks_needed(stage)) return;
+  look->looks = 1;
+  look->beside = lacks;
+}
+
+static void take_answer(struct asking *asking, struct stage_asked *asked, uint64_t looked_ms)
+{
+  uint64_t now_ms = stage_elapsed_ms(asking->stage);
+  if (asked->look.entry.ended) asked->one->again_ms = now_ms + LIST_WITHIN_MS;
+  if (asked->glances)
+    end_glance(asking, asked, looked_ms);
+  else
+    conclude(asking, asked, looked_ms);
   asked->after_ms = now_ms - asking->began_ms;
 }
 
-static enum step_outcome look_once(struct asking *asking, unsigned attempt, bool *over)
+static enum step_outcome look_once(struct asking *asking, bool *over)
 {
   struct stage *stage = asking->stage;
-  struct asked *open[ASKED_MAX];
+  struct stage_asked *open[ASKED_MAX];
   struct stage_device_look *looks[ASKED_MAX];
   uint64_t now_ms = stage_elapsed_ms(stage);
   size_t count = 0;
   for (size_t i = 0; i < asking->count; i++) {
-    struct asked *asked = &asking->asked[i];
+    struct stage_asked *asked = &asking->asked[i];
     if (!asked->over && is_left_alone(asking, asked)) asked->over = asked->left_alone = true;
-    if (asked->over) continue;
-    asked->look.control = stage_control_for(stage, &asked->look, attempt, asked->turn);
-    asked->by_device =
-        asked->by_device || (asked->look.control.any && !asked->look.control.nobodys);
+    if (asked->over || asked->due_ms > now_ms) continue;
+    prepare(stage, asked);
     open[count] = asked;
     looks[count++] = &asked->look;
   }
+  if (count > 0 && stage_look_as_devices(stage, looks, count) != STEP_DONE) return STEP_ABORTED;
+  for (size_t i = 0; i < count; i++) take_answer(asking, open[i], now_ms);
   *over = true;
-  if (count > 0 && stage_look_as_devices(stage, looks, count, stage_look_ms(stage)) != STEP_DONE)
-    return STEP_ABORTED;
-  for (size_t i = 0; i < count; i++) {
-    conclude(asking, open[i], now_ms, attempt);
-    *over = *over && open[i]->over;
-  }
+  for (size_t i = 0; i < asking->count; i++) *over = *over && asking->asked[i].over;
   return STEP_DONE;
+}
+
+/* Until the first of them is due. */
+static bool pause_looks(const struct asking *asking)
+{
+  uint64_t now_ms = stage_elapsed_ms(asking->stage), due_ms = UINT64_MAX;
+  for (size_t i = 0; i < asking->count; i++)
+    if (!asking->asked[i].over && asking->asked[i].due_ms < due_ms)
+      due_ms = asking->asked[i].due_ms;
+  return due_ms <= now_ms || stage_pause(asking->stage, due_ms - now_ms);
 }
 
 static void ask_for(struct asking *asking, struct stage_listed *one)
@@ -205,8 +172,36 @@ static void ask_for(struct asking *asking, struct stage_listed *one)
   for (size_t n = 0; n < stage->scenario->node_count && fit && !one->untold; n++)
     if (stage_is_reachable(stage, n) &&
         !(asking->when == STAGE_LIST_BEFORE_NEXT && stage->nodes[n].silent))
-      asking->asked[asking->count++] = (struct asked){
-          .one = one, .look = {.node = n, .as = one->as}, .until_ms = asking->began_ms + within_ms};
+      asking->asked[asking->count++] =
+          (struct stage_asked){.one = one,
+                               .look = {.node = n, .as = one->as},
+                               .until_ms = asking->began_ms + within_ms,
+                               .glances = true};
+}
+
+/* --- Before it --------------------------------------------------------------------------------- */
+
+/* Whether a broker keeps somebody out whose session is open shows before the list only, where nobody else
+   has one to compare with. */
+enum step_outcome stage_look_before_list(struct stage *stage)
+{
+  struct stage_device_look look[STAGE_LISTED_MAX * SCENARIO_NODES_MAX],
+      *looks[STAGE_LISTED_MAX * SCENARIO_NODES_MAX];
+  size_t count = 0;
+  if (!stage_list_is_looked_at(stage)) return STEP_DONE;
+  for (size_t i = 0; i < stage->listed_count; i++)
+    for (size_t n = 0; n < stage->scenario->node_count; n++) {
+      look[count] = (struct stage_device_look){.node = n,
+                                               .as = stage->listed[i].as,
+                                               .looks = 1,
+                                               .timeout_ms = stage_look_until(stage, 0)};
+      if (!stage_is_reachable(stage, n) || stage->nodes[n].look_ids != STAGE_IDS_UNKNOWN ||
+          stage->nodes[n].silent || stage_control_has_like(stage, &look[count]))
+        continue;
+      looks[count] = &look[count];
+      count++;
+    }
+  return count > 0 ? stage_look_as_devices(stage, looks, count) : STEP_DONE;
 }
 
 /* --- What is said ----------------------------------------------------------------------------- */
@@ -230,13 +225,18 @@ static void say_open(struct stage *stage, const struct stage_let_in *let_in, uin
   stage_say(stage, text);
 }
 
-static const char *why_unseen(const struct asked *asked, char out[128])
+static const char *why_unseen(const struct stage_asked *asked, char out[128])
 {
   const struct stage_entry *entry = &asked->look.entry;
   if (asked->left_alone) return "a look that is let in ends the device's own session";
   if (entry->no_word || !(entry->closed || asked->one->pardoned))
     return entry->unsaid != DEVICE_FAIL_NONE ? device_failure_name(entry->unsaid) : "no answer";
   if (!asked->look.control.any) return "nobody who is not on it could be looked at beside";
+  if (entry->apart && !asked->like) {
+    snprintf(out, 128, "its session is open, nobody else's is, and that may be why: %s",
+             device_failure_name(entry->failure));
+    return out;
+  }
   if (entry->apart) {
     snprintf(out, 128, "it may be kept out for a reason of its own: %s",
              device_failure_name(entry->failure));
@@ -247,7 +247,7 @@ static const char *why_unseen(const struct asked *asked, char out[128])
   return out;
 }
 
-static void say_unseen(struct stage *stage, const struct asked *asked)
+static void say_unseen(struct stage *stage, const struct stage_asked *asked)
 {
   char text[512], where[STAGE_ADDRESS_MAX], name[NAMES_TEXT], why[128];
   stage_address(stage, asked->look.node, where);
@@ -263,21 +263,21 @@ static void say_unseen(struct stage *stage, const struct asked *asked)
   stage_say(stage, text);
 }
 
-static bool is_silent(const struct asked *asked)
+static bool is_silent(const struct stage_asked *asked)
 {
   const struct stage_entry *entry = &asked->look.entry;
   return entry->no_word && !entry->open && !entry->out && entry->unsaid == DEVICE_FAIL_NONE;
 }
 
 /* An address that is silent says it of everybody. */
-static bool is_said(const struct asking *asking, const struct asked *asked)
+static bool is_said(const struct asking *asking, const struct stage_asked *asked)
 {
-  for (const struct asked *other = asking->asked; other < asked && is_silent(asked); other++)
+  for (const struct stage_asked *other = asking->asked; other < asked && is_silent(asked); other++)
     if (other->look.node == asked->look.node && is_silent(other)) return true;
   return false;
 }
 
-static void say_kept_out(struct stage *stage, const struct asked *asked)
+static void say_kept_out(struct stage *stage, const struct stage_asked *asked)
 {
   char text[512], where[STAGE_ADDRESS_MAX], from[64], name[NAMES_TEXT];
   const struct stage_entry *entry = &asked->look.entry;
@@ -321,7 +321,7 @@ static void sum_up_listed(struct asking *asking, struct stage_listed *listed)
   struct stage *stage = asking->stage;
   bool open = false, closed = true, any = false;
   for (size_t i = 0; i < asking->count; i++) {
-    const struct asked *asked = &asking->asked[i];
+    const struct stage_asked *asked = &asking->asked[i];
     const struct stage_entry *entry = &asked->look.entry;
     if (asked->one != listed) continue;
     any = true;
@@ -341,19 +341,19 @@ static void sum_up_listed(struct asking *asking, struct stage_listed *listed)
 
 /* What keeps out who was not let in before, or has expired since, need not be the list: unless it is
    what others on it were told. */
-static bool is_excused(const struct stage *stage, const struct asked *asked)
+static bool is_excused(const struct stage *stage, const struct stage_asked *asked)
 {
   enum device_failure failure = asked->look.entry.failure;
   bool of_list = failure == DEVICE_FAIL_TLS_ALERT_REVOKED ||
                  failure == stage->nodes[asked->look.node].list_words;
   return asked->left_alone || failure == DEVICE_FAIL_TLS_ALERT_EXPIRED ||
-         (!has_been_in(stage, asked->one) && !of_list);
+         (!stage_asked_has_been_in(stage, asked->one) && !of_list);
 }
 
 static void sum_up_pardoned(struct asking *asking, struct stage_listed *pardoned)
 {
   for (size_t i = 0; i < asking->count; i++) {
-    const struct asked *asked = &asking->asked[i];
+    const struct stage_asked *asked = &asking->asked[i];
     const struct stage_entry *entry = &asked->look.entry;
     uint8_t here = (uint8_t) (1u << asked->look.node);
     if (asked->one != pardoned) continue;
@@ -398,10 +398,8 @@ static enum step_outcome ask(struct asking *asking)
 {
   struct stage *stage = asking->stage;
   bool over = asking->count == 0;
-  for (unsigned attempt = 0; !over; attempt++) {
-    if (attempt > 0 && !stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
-    if (look_once(asking, attempt, &over) != STEP_DONE) return STEP_ABORTED;
-  }
+  while (!over)
+    if (!pause_looks(asking) || look_once(asking, &over) != STEP_DONE) return STEP_ABORTED;
   note_silent(asking);
   for (size_t i = 0; i < stage->listed_count; i++)
     if (!stage->listed[i].untold) sum_up_listed(asking, &stage->listed[i]);

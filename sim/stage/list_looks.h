@@ -16,6 +16,10 @@ enum stage_list_when { STAGE_LIST_BEFORE_NEXT, STAGE_LIST_TAKEN, STAGE_LIST_AT_E
  * should be; at the end who is let in is for the verdict to say. DONE, or ABORTED. */
 enum step_outcome stage_look_at_list(struct stage *stage, enum stage_list_when when);
 
+/* A list is about to be given to the brokers: one look as each of those on it who is online and has nobody
+ * to be compared with. DONE, or ABORTED. */
+enum step_outcome stage_look_before_list(struct stage *stage);
+
 /* The list was taken: where there is nobody to look at it with, the phase says so. */
 void stage_list_say_untried(struct stage *stage);
 

@@ -12,6 +12,7 @@
 #include "stage/device_names.h"
 
 #define LIST_LASTS_S 60 /* one that ends sooner may end meanwhile */
+#define OFTEN        3u /* connections that no broker's limit per client is about */
 
 bool stage_list_is_looked_at(const struct stage *stage)
 {
@@ -181,11 +182,23 @@ static void add_former(struct stage *stage, const struct stage_list *list,
   }
 }
 
-/* Where the device was refused, unless looks were let in as it there: it may have come too often, and only
-   'revoked' is said of the list. */
-static unsigned device_refused_at(const struct stage *stage, size_t device)
+/* The most that anybody came who is not on it. */
+static uint32_t most_connects(const struct stage *stage)
+{
+  uint32_t most = 0;
+  for (size_t d = 0; d < fleet_size(stage->fleet); d++) {
+    const struct fleet_facts *facts = fleet_facts(stage->fleet, d);
+    if (!facts->revoked && facts->connects > most) most = facts->connects;
+  }
+  return most;
+}
+
+/* Where the device was refused, unless looks were let in as it there, or it came more often than anybody:
+   there may have been too much of that, and only 'revoked' is said of the list. */
+static unsigned device_refused_at(const struct stage *stage, size_t device, uint32_t most)
 {
   unsigned at = fleet_refused_at(stage->fleet, device, false);
+  if (fleet_facts(stage->fleet, device)->connects > most + OFTEN) at = 0;
   for (size_t n = 0; n < stage->scenario->node_count; n++)
     if (stage->identity[device].looked_in[n] > 0) at &= ~(1u << n);
   return at | fleet_refused_at(stage->fleet, device, true);
@@ -196,8 +209,9 @@ static unsigned device_refused_at(const struct stage *stage, size_t device)
 static unsigned refused_at(struct stage *stage, const struct stage_listed *listed)
 {
   unsigned at = 0;
+  uint32_t most = most_connects(stage);
   for (size_t d = 0; d < fleet_size(stage->fleet); d++) {
-    unsigned here = device_refused_at(stage, d);
+    unsigned here = device_refused_at(stage, d, most);
     if ((here & ~at) != 0 && stage->identity[d].list >= listed->list &&
         stage_stand_in(stage, d).issuers == listed->as.issuers)
       at |= here;

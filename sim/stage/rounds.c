@@ -70,8 +70,10 @@ static void begin_look(struct stage *stage, const struct looking *looking, unsig
 
 static enum step_outcome begin(struct stage *stage, struct looking *looking)
 {
-  unsigned count = stage_looks_needed(stage) + looking->visitor->as_device;
-  assert(count <= STAGE_ROUND_MAX && looking->visitor->timeout_ms > 0);
+  const struct stage_visitor *visitor = looking->visitor;
+  unsigned all = stage_looks_needed(stage) + visitor->as_device;
+  unsigned count = visitor->looks > 0 ? visitor->looks : all;
+  assert(count <= STAGE_ROUND_MAX && visitor->timeout_ms > 0);
   for (looking->begun = 0; looking->begun < count; looking->begun++) {
     looking->operation[looking->begun] = stage_operation_new(stage);
     if (looking->operation[looking->begun] == NULL) return STEP_ABORTED;

@@ -21,7 +21,9 @@ struct stage_visitor {
   /* of the first look; the others have the ones after it. 0 has its certificate's name, where that
      is PKI_PROBE_NAME: some brokers want that */
   unsigned id;
-  bool as_device; /* one more look, the first: from where this device comes */
+  unsigned looks; /* so many; 0: as many as prove something there */
+  bool
+      as_device; /* the first look comes from where this device does; it is one more, if all are made */
   size_t device;
   uint64_t timeout_ms; /* stage_look_ms, or what is left of it: stage_look_until */
 };

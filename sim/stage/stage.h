@@ -44,8 +44,7 @@ struct stage_node {
   /* frozen while the others were told to read their files; while they were told to start again */
   bool untold, unrestarted;
   enum stage_look_ids look_ids;
-  uint32_t looked_in; /* rounds of looks with certificates of nobody's: as of devices' */
-  bool silent;        /* it gave no answer to the last looks at a list */
+  bool silent; /* it gave no answer to the last looks at a list */
   /* how it keeps out whom a list names; NONE: that was not seen */
   enum device_failure list_words;
   /* down or frozen while the others were tried: callers.h; what it may have trusted till then */
@@ -61,7 +60,7 @@ struct stage_identity {
   uint64_t seen;   /* mark of the chain that `roots` are of */
   uint16_t roots;  /* bit r: it is under root r */
   uint32_t list;   /* number of the list that added the device; 0: it is on none */
-  /* so many rounds of looks with its certificate were let in at each broker */
+  /* so many looks with its certificate were let in at each broker */
   uint32_t looked_in[SCENARIO_NODES_MAX];
   bool revoked;        /* by a step, on a published list or not .. */
   bool revoked_before; /* .. as the phase began */
