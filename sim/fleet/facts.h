@@ -23,7 +23,7 @@ enum fleet_counted {
   FLEET_IN_CERT_REFUSED = 1 << 5,
   FLEET_IN_OTA_REFUSED = 1 << 6,
   FLEET_IN_OTA_ROLLED_BACK = 1 << 7,
-  FLEET_IN_OTA_POWER_CUTS = 1 << 8,
+  FLEET_IN_OTA_POWER_CUTS = 1 << 8, /* and has met nothing else since */
 };
 
 /* What is known of one device. `phase` facts are cleared by fleet_begin_phase, `step` facts by

@@ -6,6 +6,7 @@
 
 #include "fleet/emit.h"
 #include "fleet/population.h"
+#include "fleet/power.h"
 #include "fleet/trespass.h"
 #include "timing/model.h"
 
@@ -87,10 +88,12 @@ static void count(struct member *m, enum device_ota_status status)
   tally->count++;
   if (device_ota_is_refusal(status)) {
     m->facts.step_counted |= FLEET_IN_OTA_REFUSED;
+    power_met_otherwise(m);
     metrics_add(fleet->config.metrics, METRIC_OTA_REFUSED, 1);
   }
   if (device_ota_is_rolled_back(status)) {
     m->facts.step_counted |= FLEET_IN_OTA_ROLLED_BACK;
+    power_rolled_back(m);
     metrics_add(fleet->config.metrics, METRIC_OTA_ROLLED_BACK, 1);
   }
   if (status == DEVICE_OTA_CONFIRMED) metrics_add(fleet->config.metrics, METRIC_OTA_UPDATED, 1);

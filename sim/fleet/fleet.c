@@ -233,6 +233,12 @@ const struct fleet_ota_facts *fleet_ota_facts(const struct fleet *fleet, size_t 
   return firmware_facts(&fleet->members[index]);
 }
 
+bool fleet_power_cut_lasts(const struct fleet *fleet, size_t index)
+{
+  assert(index < fleet->config.device_count);
+  return power_cut_lasts(&fleet->members[index]);
+}
+
 const struct fleet_ota_tally *fleet_ota_tally(const struct fleet *fleet,
                                               enum device_ota_status status)
 {

@@ -221,6 +221,10 @@ void fleet_measure_revoked(struct fleet *fleet, bool last);
 /* NULL: these devices take no updates. */
 const struct fleet_ota_facts *fleet_ota_facts(const struct fleet *fleet, size_t index);
 
+/* A power cut in the step is why the device has not done what it should: it has not been back since, was
+ * rolled back by it, or its update goes on. */
+bool fleet_power_cut_lasts(const struct fleet *fleet, size_t index);
+
 /* Never NULL. */
 const struct fleet_ota_tally *fleet_ota_tally(const struct fleet *fleet,
                                               enum device_ota_status status);

@@ -11,6 +11,7 @@
 #include "fleet/outage.h"
 #include "fleet/places.h"
 #include "fleet/population.h"
+#include "fleet/power.h"
 #include "fleet/revoked.h"
 #include "fleet/serving.h"
 #include "fleet/telemetry.h"
@@ -293,6 +294,8 @@ static void on_ended(struct member *m, const struct device_note *note)
     observe_failure(m, failure, detail);
   else if (was_online)
     emit_event(m, (struct event){.kind = EVENT_OFFLINE, .offline = {m->facts.node}});
+  if (failure != DEVICE_FAIL_SESSION_STOPPED && failure != DEVICE_FAIL_STOPPED)
+    power_met_otherwise(m);
 }
 
 void observe_end(struct member *m)

@@ -20,6 +20,7 @@
 
 #define BOOT_MIN_MS  200u
 #define BOOT_SPAN_MS 1800u /* uniform: from the restart until the application runs */
+#define STALLED_MS   5000u /* an update that goes on writes more often than that */
 
 /* Power cuts of one device. */
 struct power_row {
@@ -28,6 +29,8 @@ struct power_row {
   uint32_t cut_in; /* operations until the power fails; 0: no cut is armed */
   /* FLEET_CUTS_EACH: at which operation the next life ends, and how much later each */
   uint32_t cut_turn, cut_stride;
+  bool in_trial;        /* the last one came in an image's trial */
+  uint64_t operated_us; /* the last operation, on the fleet's clock */
 };
 
 int power_create(struct fleet *fleet)
@@ -91,6 +94,7 @@ static void fail_power(struct member *m, struct power_row *row)
   m->dark = true;
   m->by_policy = true;
   facts->power_cuts++;
+  row->in_trial = facts->ota_trial;
   m->facts.step_counted |= FLEET_IN_OTA_POWER_CUTS;
   row->cuts.times--;
   arm(row);
@@ -105,9 +109,32 @@ static size_t operate(struct member *m, size_t size)
   struct power_row *row = cuts_of(m);
   if (row == NULL) return SIZE_MAX;
   firmware_facts(m)->operations++;
+  row->operated_us = population_clock_us(m->fleet);
   if (row->cut_in == 0 || --row->cut_in > 0) return SIZE_MAX;
   fail_power(m, row);
   return random_next(&row->random) % (size + 1);
+}
+
+void power_met_otherwise(struct member *m)
+{
+  if ((m->facts.step_counted & FLEET_IN_OTA_ROLLED_BACK) != 0) return;
+  m->facts.step_counted &= (uint16_t) ~FLEET_IN_OTA_POWER_CUTS;
+}
+
+void power_rolled_back(struct member *m)
+{
+  struct power_row *row = cuts_of(m);
+  if (row == NULL || !row->in_trial) m->facts.step_counted &= (uint16_t) ~FLEET_IN_OTA_POWER_CUTS;
+  if (row != NULL) row->in_trial = false;
+}
+
+bool power_cut_lasts(const struct member *m)
+{
+  const struct power_row *row = cuts_of(m);
+  if (row == NULL || (m->facts.step_counted & FLEET_IN_OTA_POWER_CUTS) == 0) return false;
+  bool rolled_back = (m->facts.step_counted & FLEET_IN_OTA_ROLLED_BACK) != 0;
+  uint64_t since_us = population_clock_us(m->fleet) - row->operated_us;
+  return rolled_back || !m->facts.online || since_us < STALLED_MS * UINT64_C(1000);
 }
 
 /* --- Hooks ------------------------------------------------------------------------------------ */

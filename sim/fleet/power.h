@@ -21,6 +21,17 @@ void power_arm_cuts(struct member *member, const struct fleet_power_cuts *cuts, 
 /* The hooks for random, NVM and flash, with the power cuts that are armed. */
 void power_lend(struct member *member, struct device_host *host);
 
+/* After a power cut it has met something else, which is why its update is not done: unless that was rolled
+ * back by the cut. */
+void power_met_otherwise(struct member *member);
+
+/* Its update was rolled back: by a power cut, or else the cuts of this step are not why. */
+void power_rolled_back(struct member *member);
+
+/* A power cut of this step is why its update is not done: it has not come back since, has been rolled back
+ * by it, or goes on. */
+bool power_cut_lasts(const struct member *member);
+
 /* How long a restart takes until the application runs. */
 uint64_t power_boot_time_ms(struct member *member);
 

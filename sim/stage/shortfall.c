@@ -47,6 +47,14 @@ static uint32_t refused_in_step(const struct stage *stage, uint32_t index)
   return facts->phase_refusals & (~before | latest);
 }
 
+/* A power cut is over when the device is back: it may have fallen short for something else then. */
+static uint16_t counted_in(const struct stage *stage, uint32_t index)
+{
+  uint16_t counted = fleet_facts(stage->fleet, index)->step_counted;
+  if (!fleet_power_cut_lasts(stage->fleet, index)) counted &= (uint16_t) ~FLEET_IN_OTA_POWER_CUTS;
+  return counted;
+}
+
 static void add(struct stage *stage, struct shortfall *shortfall, uint32_t index)
 {
   const struct fleet_facts *facts = fleet_facts(stage->fleet, index);
@@ -57,7 +65,7 @@ static void add(struct stage *stage, struct shortfall *shortfall, uint32_t index
                                 .stayed = facts->online,
                                 .refused = refused_in_step(stage, index),
                                 .failures = facts->step_failures,
-                                .counted = facts->step_counted};
+                                .counted = counted_in(stage, index)};
 }
 
 /* "00000001, 0000000a and 3 more" */
