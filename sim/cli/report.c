@@ -18,7 +18,8 @@ const struct args_verb cli_report = {
     .line = "print the summary of an earlier run again",
     .usage = "usage: fleetsim report DIR\n\n"
              "Prints the summary of the run whose results are in DIR, and exits with that run's "
-             "code.\n",
+             "code. Of a run that did not end, as it was killed, it prints how far that came, and\n"
+             "exits with 2.\n",
     .after = "\nexample: fleetsim report out/root-CA-rotation-20270314T091500Z\n",
     .operands_least = 1,
     .operands_most = 1,

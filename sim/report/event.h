@@ -36,11 +36,15 @@
   X(BOOTED,      booted,      "booted",      EVENT_BOOTED_FIELDS) \
   X(POWER_CUT,   power_cut,   "power_cut",   EVENT_POWER_CUT_FIELDS) \
   X(TOKEN,       token,       "token",       EVENT_TOKEN_FIELDS) \
+  X(SECOND,      second,      "second",      EVENT_SECOND_FIELDS) \
   X(END,         end,         "end",         EVENT_END_FIELDS)
 
 /* Of each field: type (EVENT_TYPES), name, and what it says, in which unit. */
 #define EVENT_RUN_FIELDS(F, m) \
-  F(m, TEXT, run_id, "32 hex digits, of this run alone")
+  F(m, TEXT, run_id, "32 hex digits, of this run alone") \
+  F(m, TEXT, scenario, "its name") \
+  F(m, COUNT, devices, "in the fleet") \
+  F(m, TEXT, started, "RFC 3339")
 #define EVENT_PHASE_FIELDS(F, m) \
   F(m, TEXT, phase, "name of the phase that begins")
 #define EVENT_STEP_FIELDS(F, m) \
@@ -81,6 +85,8 @@
   F(m, TEXT, why, "a new one was wanted: due, refused") \
   F(m, FLAG, renewed, "there was one; else the old one stays") \
   F(m, COUNT, end_unix_s, "when the one in hand is over; 0: it does not say")
+#define EVENT_SECOND_FIELDS(F, m) /* has gone by: what a run that is killed came to */ \
+  F(m, COUNT, online, "devices at `main`")
 #define EVENT_END_FIELDS(F, m) \
   F(m, TEXT, run_id, "as in the first line") \
   F(m, TEXT, verdict, "pass, fail, error, interrupted") \

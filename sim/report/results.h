@@ -186,7 +186,8 @@ void results_print(const struct results *results, FILE *out, bool colour);
 
 /* Prints the same summary from folder/results.json; returns the exit code that it holds, or -1 with
  * an error when the file is missing, cut off, of another schema, contradicts itself, or has no end
- * record in folder/events.ndjson, or when one of the three files is not as that record says. */
+ * record in folder/events.ndjson, or when one of the three files is not as that record says. Of a run
+ * that has not ended it prints how far that came. */
 int results_reprint(const char *folder, FILE *out, bool colour, struct error *error);
 
 #endif

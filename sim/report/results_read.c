@@ -1,4 +1,4 @@
-/* The results of a run that has ended, from its folder. They are believed when the last line of
+/* The results of a run that has ended, from its folder; of one that has not how far it came (so_far.c). They are believed when the last line of
  * events.ndjson is the end record of the same run with the same verdict: a run that was killed has
  * none, and what lies beside it is another's. */
 #define _GNU_SOURCE /* memmem */
@@ -209,7 +209,7 @@ static int check(const json_t *tree, const char *folder, const char *path, const
   return status;
 }
 
-int results_reprint(const char *folder, FILE *out, bool colour, struct error *error)
+static int reprint(const char *folder, FILE *out, bool colour, struct error *error)
 {
   char path[FILES_PATH_MAX];
   uint8_t *data;
@@ -229,5 +229,12 @@ int results_reprint(const char *folder, FILE *out, bool colour, struct error *er
     status = (int) json_integer_value(json_object_get(tree, "exit_code"));
   }
   json_decref(tree);
+  return status;
+}
+
+int results_reprint(const char *folder, FILE *out, bool colour, struct error *error)
+{
+  int status = reprint(folder, out, colour, error);
+  if (status < 0) so_far_print(folder, out, colour);
   return status;
 }

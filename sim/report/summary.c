@@ -9,11 +9,9 @@
 #include "base/text.h"
 #include "fleetsim/ota.h"
 #include "report/results_json.h"
+#include "report/screen.h"
 
-#define COLUMNS      80
 #define NAME_COLUMNS 50
-#define CELL_SIZE    256u
-#define TEXT_SIZE    2048u
 /* bytes: what a device's buffer for TLS records has unless the scenario says more */
 #define RECORD_USUAL  4096
 #define NAMES_SHOWN   3u
@@ -21,73 +19,6 @@
 #define BOLD_GREEN    "\033[1;32m"
 #define BOLD_RED      "\033[1;31m"
 #define PLAIN         "\033[0m"
-
-/* Names and details may come from a file or a broker: none of them may steer the terminal. */
-static void put_printable(FILE *out, const char *text, size_t size)
-{
-  while (size > 0) {
-    unsigned letter = text_letter(text), bytes = letter > 0 ? letter : 1;
-    unsigned char c = (unsigned char) *text;
-    bool steers = (letter == 1 && (c < 0x20 || c == 0x7f)) ||
-                  (letter == 2 && c == 0xc2 && (unsigned char) text[1] < 0xa0);
-    if (letter == 0)
-      fputc('?', out);
-    else if (steers)
-      fputc(' ', out);
-    else
-      (void) fwrite(text, 1, letter, out);
-    text += bytes;
-    size -= bytes;
-  }
-}
-
-/* One line of at most COLUMNS columns; what is longer is cut between letters and ends in "...". */
-static void line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void line(FILE *out, const char *format, ...)
-{
-  char text[TEXT_SIZE];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  text_trim(text);
-  bool cut = text_columns(text) > COLUMNS;
-  put_printable(out, text, cut ? text_fit(text, sizeof text, COLUMNS - 3) : strlen(text));
-  fputs(cut ? "...\n" : "\n", out);
-}
-
-/* The text in a column of a table: cut between letters, and filled up with spaces. */
-static const char *cell(const char *text, size_t columns, char out[CELL_SIZE])
-{
-  size_t size = text_fit(text, CELL_SIZE - columns - 1, columns);
-  memcpy(out, text, size);
-  out[size] = '\0';
-  size_t filled = text_columns(out);
-  memset(out + size, ' ', columns - filled);
-  out[size + columns - filled] = '\0';
-  return out;
-}
-
-/* Whole text, broken at spaces, every line indented: what says why is never cut. */
-static void paragraph(FILE *out, int indent, const char *text)
-{
-  int column = 0;
-  while (*text != '\0') {
-    size_t size = strcspn(text, " ");
-    char word[TEXT_SIZE];
-    size_t kept = size < sizeof word ? size : sizeof word - 1;
-    memcpy(word, text, kept);
-    word[kept] = '\0';
-    int width = (int) text_columns(word);
-    bool fits = column > 0 && column + 1 + width <= COLUMNS;
-    if (column > 0) fputc(fits ? ' ' : '\n', out);
-    if (!fits) fprintf(out, "%*s", indent, "");
-    column = fits ? column + 1 + width : indent + width;
-    put_printable(out, text, size);
-    text += size + strspn(text + size, " ");
-  }
-  if (column > 0) fputc('\n', out);
-}
 
 static void append(char *text, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -111,11 +42,11 @@ static void print_verdict(const json_t *tree, FILE *out, bool colour)
                                                            : "ERROR";
   fprintf(out, "%s%s%s  ", colour ? (pass ? BOLD_GREEN : BOLD_RED) : "", word, colour ? PLAIN : "");
   const char *name = results_json_text(json_object_get(tree, "scenario"), "name");
-  line(out, "%.*s: %.0f devices, %.1f s", (int) text_fit(name, SIZE_MAX, NAME_COLUMNS), name,
-       results_json_number(fleet, "devices"), results_json_number(tree, "duration_s"));
-  if (!pass) paragraph(out, 2, results_json_text(tree, "message"));
+  screen_line(out, "%.*s: %.0f devices, %.1f s", (int) text_fit(name, SIZE_MAX, NAME_COLUMNS), name,
+              results_json_number(fleet, "devices"), results_json_number(tree, "duration_s"));
+  if (!pass) screen_paragraph(out, 2, results_json_text(tree, "message"));
   if (results_json_unheard(tree))
-    paragraph(
+    screen_paragraph(
         out, 2,
         "operator: none: nobody knows which messages arrived, or when, or which trust bundle a "
         "device has acknowledged; none of that is in this verdict");
@@ -126,7 +57,7 @@ static void print_brake(const json_t *tree, FILE *out)
 {
   const json_t *brake = json_object_get(tree, "brake");
   if (!json_is_true(json_object_get(brake, "acted"))) return;
-  char text[TEXT_SIZE];
+  char text[SCREEN_TEXT];
   snprintf(text, sizeof text,
            "BRAKED: the safety brake acted %.0f times, first at %.1f s (%s: %s), and thinned the "
            "starts to %.4g %% for %.1f s; %.0f attempts were put off",
@@ -134,7 +65,7 @@ static void print_brake(const json_t *tree, FILE *out)
            results_json_text(brake, "when"), results_json_text(brake, "observed"),
            100 * results_json_number(brake, "rate"), results_json_number(brake, "on_s"),
            results_json_number(brake, "held"));
-  paragraph(out, 2, text);
+  screen_paragraph(out, 2, text);
 }
 
 static bool passes(const json_t *check)
@@ -166,18 +97,19 @@ static void print_phases(const json_t *tree, FILE *out)
 {
   const json_t *phases = json_object_get(tree, "phases");
   if (json_array_size(phases) == 0) return;
-  line(out, "  %-28s %7s  %s", "phase", "seconds", "gate: observed");
+  screen_line(out, "  %-28s %7s  %s", "phase", "seconds", "gate: observed");
   for (size_t i = 0; i < json_array_size(phases); i++) {
     const json_t *phase = json_array_get(phases, i), *check = telling_check(phase);
     const char *note = results_json_text(phase, "note");
-    char name[CELL_SIZE];
+    char name[SCREEN_CELL];
     bool pass = check == NULL || passes(check);
     const char *expr = check != NULL ? results_json_text(check, "expr") : "-";
-    line(out, "%-2s%s %7.1f  %.*s%s%s", pass ? "" : "x",
-         cell(results_json_text(phase, "name"), 28, name), results_json_number(phase, "duration_s"),
-         pass ? quantity_size(expr) : (int) strlen(expr), expr, check != NULL ? ": " : "",
-         check != NULL ? results_json_text(check, "observed") : "");
-    if (note[0] != '\0') paragraph(out, 6, note);
+    screen_line(out, "%-2s%s %7.1f  %.*s%s%s", pass ? "" : "x",
+                screen_cell(results_json_text(phase, "name"), 28, name),
+                results_json_number(phase, "duration_s"),
+                pass ? quantity_size(expr) : (int) strlen(expr), expr, check != NULL ? ": " : "",
+                check != NULL ? results_json_text(check, "observed") : "");
+    if (note[0] != '\0') screen_paragraph(out, 6, note);
   }
 }
 
@@ -196,8 +128,8 @@ static void print_handshakes(const json_t *tree, FILE *out)
     snprintf(checks, sizeof checks, "; %.0f verifications, native crypto", verified);
   else if (verified > 0)
     snprintf(checks, sizeof checks, "; %.0f verifications, %.0f remembered", verified, remembered);
-  line(out, "  handshakes   %.0f full, %.0f resumed%s", value_of(tree, "handshake.full"),
-       value_of(tree, "handshake.resumed"), checks);
+  screen_line(out, "  handshakes   %.0f full, %.0f resumed%s", value_of(tree, "handshake.full"),
+              value_of(tree, "handshake.resumed"), checks);
 }
 
 /* "428 of the lost acknowledged by a broker, 25 refused": only what there is. */
@@ -212,12 +144,12 @@ static void print_missing(const json_t *tree, FILE *out)
       {"telemetry.foreign", "of another run"},
       {"telemetry.altered", "cut short or altered on their way"},
       {"telemetry.unaccounted", "DO NOT ADD UP"}};
-  char text[TEXT_SIZE] = "";
+  char text[SCREEN_TEXT] = "";
   for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
     if (value_of(tree, kinds[k][0]) > 0)
       append(text, sizeof text, "%s%.0f %s", text[0] != '\0' ? ", " : "",
              value_of(tree, kinds[k][0]), kinds[k][1]);
-  paragraph(out, 15, text);
+  screen_paragraph(out, 15, text);
 }
 
 /* What is not known is said, not printed as a number. */
@@ -226,9 +158,10 @@ static void print_telemetry(const json_t *tree, FILE *out)
   const json_t *telemetry = json_object_get(tree, "telemetry");
   double sent = value_of(tree, "telemetry.sent");
   if (json_is_false(json_object_get(telemetry, "numbered"))) {
-    line(out, "  telemetry    %.0f sent, %.0f acknowledged, %.0f not; what arrived is not known",
-         sent, value_of(tree, "telemetry.acked"), value_of(tree, "telemetry.unacked"));
-    char text[TEXT_SIZE] = "";
+    screen_line(out,
+                "  telemetry    %.0f sent, %.0f acknowledged, %.0f not; what arrived is not known",
+                sent, value_of(tree, "telemetry.acked"), value_of(tree, "telemetry.unacked"));
+    char text[SCREEN_TEXT] = "";
     if (!results_json_unheard(tree))
       append(text, sizeof text,
              "a payload has no seq-at: %.0f messages came to the back office, whichever they are; ",
@@ -236,13 +169,13 @@ static void print_telemetry(const json_t *tree, FILE *out)
     if (sent > 0 || !results_json_unheard(tree))
       append(text, sizeof text,
              "those of QoS 0 count as acknowledged when they are handed to the connection");
-    if (text[0] != '\0') paragraph(out, 15, text);
+    if (text[0] != '\0') screen_paragraph(out, 15, text);
   } else
-    line(out, "  telemetry    %.0f sent, %.0f delivered, %.0f lost, %.0f duplicated", sent,
-         value_of(tree, "telemetry.delivered"), value_of(tree, "telemetry.lost"),
-         value_of(tree, "telemetry.duplicated"));
+    screen_line(out, "  telemetry    %.0f sent, %.0f delivered, %.0f lost, %.0f duplicated", sent,
+                value_of(tree, "telemetry.delivered"), value_of(tree, "telemetry.lost"),
+                value_of(tree, "telemetry.duplicated"));
   if (sent > 0 && !results_json_unheard(tree) && json_is_false(json_object_get(telemetry, "timed")))
-    line(out, "               their latency is not known: a payload has no time-at");
+    screen_line(out, "               their latency is not known: a payload has no time-at");
   print_missing(tree, out);
 }
 
@@ -252,11 +185,12 @@ static void print_tokens(const json_t *tree, FILE *out)
          let_in = value_of(tree, "token.expired_accepts"),
          overstayed = value_of(tree, "token.overstayed");
   if (renewed + refused + let_in + overstayed == 0) return;
-  line(out, "  tokens       %.0f renewed; %.0f refused, of which %.0f were over", renewed, refused,
-       value_of(tree, "token.expired_refused"));
+  screen_line(out, "  tokens       %.0f renewed; %.0f refused, of which %.0f were over", renewed,
+              refused, value_of(tree, "token.expired_refused"));
   if (let_in + overstayed > 0)
-    line(out, "               over and let in all the same %.0f; sessions that outlive theirs %.0f",
-         let_in, overstayed);
+    screen_line(
+        out, "               over and let in all the same %.0f; sessions that outlive theirs %.0f",
+        let_in, overstayed);
 }
 
 /* Where it matters: messages are missing, or it is away still. */
@@ -267,30 +201,31 @@ static void print_office(const json_t *tree, FILE *out)
   bool told =
       !online || value_of(tree, "telemetry.lost") > 0 || value_of(tree, "operator.unforetold") > 0;
   if (losses == 0 || !told) return;
-  line(out, "  back office  away for %.1f s in all, lost its broker %.0f time%s%s", away_s, losses,
-       losses == 1 ? "" : "s", online ? "" : "; away at the end");
+  screen_line(out, "  back office  away for %.1f s in all, lost its broker %.0f time%s%s", away_s,
+              losses, losses == 1 ? "" : "s", online ? "" : "; away at the end");
 }
 
 static void print_figures(const json_t *tree, FILE *out)
 {
   const json_t *accounting = json_object_get(tree, "accounting");
   if (!json_is_object(accounting)) return;
-  line(out, "  devices      %.0f online, %.0f lost, %.0f on the shelf; lowest online %.0f",
-       value_of(tree, "fleet.online"), value_of(tree, "devices.lost"),
-       value_of(tree, "fleet.shelved"), value_of(tree, "fleet.online_min"));
-  line(out, "  connections  %.0f attempts = %.0f ok + %.0f failed + %.0f open%s",
-       results_json_number(accounting, "attempts"), results_json_number(accounting, "ok"),
-       results_json_number(accounting, "failed"), results_json_number(accounting, "open"),
-       json_is_true(json_object_get(accounting, "closed")) ? "" : "  DOES NOT ADD UP");
+  screen_line(out, "  devices      %.0f online, %.0f lost, %.0f on the shelf; lowest online %.0f",
+              value_of(tree, "fleet.online"), value_of(tree, "devices.lost"),
+              value_of(tree, "fleet.shelved"), value_of(tree, "fleet.online_min"));
+  screen_line(out, "  connections  %.0f attempts = %.0f ok + %.0f failed + %.0f open%s",
+              results_json_number(accounting, "attempts"), results_json_number(accounting, "ok"),
+              results_json_number(accounting, "failed"), results_json_number(accounting, "open"),
+              json_is_true(json_object_get(accounting, "closed")) ? "" : "  DOES NOT ADD UP");
   print_handshakes(tree, out);
   print_telemetry(tree, out);
   print_office(tree, out);
   print_tokens(tree, out);
   if (value_of(tree, "trespass.attempts") > 0)
-    line(out,
-         "  trespass     %.0f attempts, %.0f refused by name, %.0f by closing, %.0f came through",
-         value_of(tree, "trespass.attempts"), value_of(tree, "trespass.denied"),
-         value_of(tree, "trespass.closed"), value_of(tree, "trespass.delivered"));
+    screen_line(
+        out,
+        "  trespass     %.0f attempts, %.0f refused by name, %.0f by closing, %.0f came through",
+        value_of(tree, "trespass.attempts"), value_of(tree, "trespass.denied"),
+        value_of(tree, "trespass.closed"), value_of(tree, "trespass.delivered"));
 }
 
 /* A failure, or what a metric counts. */
@@ -306,10 +241,10 @@ static void print_kind(const json_t *tree, FILE *out)
   const json_t *broker = json_object_get(tree, "broker");
   const struct product *product = product_find(results_json_text(broker, "kind"));
   if (product == NULL) return;
-  line(out, "  broker       %s %s, says the scenario", product->word,
-       results_json_text(broker, "version"));
+  screen_line(out, "  broker       %s %s, says the scenario", product->word,
+              results_json_text(broker, "version"));
   for (const struct product_fact *fact = product->facts; fact->line != NULL; fact++)
-    if (has_been(tree, fact->when)) paragraph(out, 15, fact->line);
+    if (has_been(tree, fact->when)) screen_paragraph(out, 15, fact->line);
 }
 
 static const char *milliseconds(double ms, char out[24])
@@ -329,16 +264,18 @@ static void print_revocation(const json_t *tree, FILE *out)
   double hit = value_of(tree, "revoke.collateral"), revoked = value_of(tree, "revoke.revoked");
   char text[24];
   if (ended + uncut + hit + revoked + value_of(tree, "revoke.refusals") == 0) return;
-  line(out,
-       "  revocation   %.0f revoked, refused %.0f times, let in %.0f times; %.0f others refused",
-       revoked, value_of(tree, "revoke.refusals"), value_of(tree, "revoke.accepts"), hit);
+  screen_line(
+      out,
+      "  revocation   %.0f revoked, refused %.0f times, let in %.0f times; %.0f others refused",
+      revoked, value_of(tree, "revoke.refusals"), value_of(tree, "revoke.accepts"), hit);
   if (value_of(tree, "revoke.unrefused") > 0)
-    line(out, "               %.0f of them are let in still", value_of(tree, "revoke.unrefused"));
+    screen_line(out, "               %.0f of them are let in still",
+                value_of(tree, "revoke.unrefused"));
   if (ended > 0)
-    line(out, "               of their sessions %.0f ended after at most %s, %.0f never", ended,
-         milliseconds(results_json_number(cut, "max"), text), uncut);
+    screen_line(out, "               of their sessions %.0f ended after at most %s, %.0f never",
+                ended, milliseconds(results_json_number(cut, "max"), text), uncut);
   else if (uncut > 0)
-    line(out, "               their %.0f open sessions never ended", uncut);
+    screen_line(out, "               their %.0f open sessions never ended", uncut);
 }
 
 /* "wave 1: 7 of 10 updated, 3 refused": what there was of it. */
@@ -355,7 +292,7 @@ static void print_wave(size_t number, const json_t *wave, FILE *out)
     double n = results_json_number(wave, kinds[k][0]);
     if (n > 0) append(text, sizeof text, ", %.0f %s", n, kinds[k][1]);
   }
-  line(out, "               %s", text);
+  screen_line(out, "               %s", text);
 }
 
 static void print_rollout(const json_t *rollout, FILE *out)
@@ -364,23 +301,23 @@ static void print_rollout(const json_t *rollout, FILE *out)
   const char *criterion = results_json_text(rollout, "criterion");
   char why[120] = "";
   if (criterion[0] != '\0') snprintf(why, sizeof why, " at %.95s", criterion);
-  line(out, "  rollout      %.24s: %s%s; %.0f offered, %.0f not",
-       results_json_text(rollout, "image"), results_json_text(rollout, "state"), why,
-       results_json_number(rollout, "offered"), results_json_number(rollout, "untouched"));
+  screen_line(out, "  rollout      %.24s: %s%s; %.0f offered, %.0f not",
+              results_json_text(rollout, "image"), results_json_text(rollout, "state"), why,
+              results_json_number(rollout, "offered"), results_json_number(rollout, "untouched"));
   for (size_t w = 0; w < json_array_size(waves); w++) {
     const json_t *wave = json_array_get(waves, w);
     if (results_json_number(wave, "offered") > 0) print_wave(w + 1, wave, out);
   }
   if (json_is_true(json_object_get(rollout, "aborted")))
-    line(out, "               stopped with %.0f open, of which %.0f went on",
-         results_json_number(rollout, "open_when_stopped"),
-         results_json_number(rollout, "touched_after"));
+    screen_line(out, "               stopped with %.0f open, of which %.0f went on",
+                results_json_number(rollout, "open_when_stopped"),
+                results_json_number(rollout, "touched_after"));
 }
 
 /* How updates ended that did not end well: "refused as bad_signature 10, self_test 3". */
 static void print_endings(const json_t *statuses, FILE *out)
 {
-  char text[TEXT_SIZE] = "";
+  char text[SCREEN_TEXT] = "";
   const char *name;
   json_t *status;
   json_object_foreach((json_t *) statuses, name, status)
@@ -393,9 +330,9 @@ static void print_endings(const json_t *statuses, FILE *out)
   }
   if (text[0] == '\0') return;
   text[strlen(text) - 2] = '\0';
-  char whole[TEXT_SIZE + 32];
+  char whole[SCREEN_TEXT + 32];
   snprintf(whole, sizeof whole, "updates failed as: %s", text);
-  paragraph(out, 15, whole);
+  screen_paragraph(out, 15, whole);
 }
 
 /* `bricked` is told also when it is 0. */
@@ -403,16 +340,17 @@ static void print_ota(const json_t *tree, FILE *out)
 {
   const json_t *ota = json_object_get(tree, "ota"), *rollouts = json_object_get(ota, "rollout");
   if (!json_is_object(ota)) return;
-  line(out,
-       "  updates      %.0f offered, %.0f updated, %.0f refused, %.0f rolled back, %.0f bricked",
-       value_of(tree, "ota.offered"), value_of(tree, "ota.updated"), value_of(tree, "ota.refused"),
-       value_of(tree, "ota.rolled_back"), value_of(tree, "ota.bricked"));
-  line(out, "               %.1f MiB received, %.1f KiB of it again; %.0f power cuts",
-       value_of(tree, "ota.bytes") / 1048576, value_of(tree, "ota.resent_bytes") / 1024,
-       value_of(tree, "ota.power_cuts"));
+  screen_line(
+      out,
+      "  updates      %.0f offered, %.0f updated, %.0f refused, %.0f rolled back, %.0f bricked",
+      value_of(tree, "ota.offered"), value_of(tree, "ota.updated"), value_of(tree, "ota.refused"),
+      value_of(tree, "ota.rolled_back"), value_of(tree, "ota.bricked"));
+  screen_line(out, "               %.1f MiB received, %.1f KiB of it again; %.0f power cuts",
+              value_of(tree, "ota.bytes") / 1048576, value_of(tree, "ota.resent_bytes") / 1024,
+              value_of(tree, "ota.power_cuts"));
   if (value_of(tree, "ota.disagree") > 0)
-    line(out, "x              %.0f devices did something else than they report",
-         value_of(tree, "ota.disagree"));
+    screen_line(out, "x              %.0f devices did something else than they report",
+                value_of(tree, "ota.disagree"));
   for (size_t r = 0; r < json_array_size(rollouts); r++)
     print_rollout(json_array_get(rollouts, r), out);
   print_endings(json_object_get(ota, "statuses"), out);
@@ -445,16 +383,16 @@ static void print_storms(const json_t *tree, FILE *out)
   const json_t *storms = json_object_get(tree, "storms");
   char words[48], p50[16], p90[16], p99[16], all[16];
   if (json_array_size(storms) == 0) return;
-  line(out, "  %-22s %6s %6s %6s %6s %6s %7s %8s", "storm: came back after", "50%", "90%", "99%",
-       "100%", "online", "peak/s", "wasted");
+  screen_line(out, "  %-22s %6s %6s %6s %6s %6s %7s %8s", "storm: came back after", "50%", "90%",
+              "99%", "100%", "online", "peak/s", "wasted");
   for (size_t i = 0; i < json_array_size(storms); i++) {
     const json_t *storm = json_array_get(storms, i);
     bool whole = results_json_number(storm, "online") >= results_json_number(storm, "devices");
-    line(out, "%-2s%-22.22s %6s %6s %6s %6s %6.0f %7.0f %8.0f", whole ? "" : "x",
-         policy_words(storm, words), back_after(storm, "p50_ms", p50),
-         back_after(storm, "p90_ms", p90), back_after(storm, "p99_ms", p99),
-         back_after(storm, "all_ms", all), results_json_number(storm, "online"),
-         results_json_number(storm, "peak_per_s"), results_json_number(storm, "wasted"));
+    screen_line(out, "%-2s%-22.22s %6s %6s %6s %6s %6.0f %7.0f %8.0f", whole ? "" : "x",
+                policy_words(storm, words), back_after(storm, "p50_ms", p50),
+                back_after(storm, "p90_ms", p90), back_after(storm, "p99_ms", p99),
+                back_after(storm, "all_ms", all), results_json_number(storm, "online"),
+                results_json_number(storm, "peak_per_s"), results_json_number(storm, "wasted"));
   }
 }
 
@@ -473,11 +411,12 @@ static void print_times(const json_t *tree, FILE *out)
     char p50[24], p99[24], max[24];
     const char *words = paced && i == 0 ? "TLS handshake, paced wall"
                                         : shown[i].words; /* not what the host needs */
-    if (!headed) line(out, "  %-28s %12s %12s %12s", "times", "p50", "p99", "max");
+    if (!headed) screen_line(out, "  %-28s %12s %12s %12s", "times", "p50", "p99", "max");
     headed = true;
-    line(out, "  %-28s %12s %12s %12s", words, milliseconds(results_json_number(stats, "p50"), p50),
-         milliseconds(results_json_number(stats, "p99"), p99),
-         milliseconds(results_json_number(stats, "max"), max));
+    screen_line(out, "  %-28s %12s %12s %12s", words,
+                milliseconds(results_json_number(stats, "p50"), p50),
+                milliseconds(results_json_number(stats, "p99"), p99),
+                milliseconds(results_json_number(stats, "max"), max));
   }
 }
 
@@ -489,9 +428,10 @@ static void print_delayed_connack(const json_t *tree, FILE *out)
   double handshake = results_json_number(json_object_get(metrics, "handshake.wall_ms"), "p50");
   double total = results_json_number(json_object_get(metrics, "connect.total_ms"), "p50");
   if (handshake <= 0 || handshake > 15 || total - handshake < 38 || total - handshake > 48) return;
-  paragraph(out, 2,
-            "from TLS handshake to CONNACK pass some 40 ms: a broker or proxy without TCP_NODELAY "
-            "waits so long (mosquitto: set_tcp_nodelay true)");
+  screen_paragraph(
+      out, 2,
+      "from TLS handshake to CONNACK pass some 40 ms: a broker or proxy without TCP_NODELAY "
+      "waits so long (mosquitto: set_tcp_nodelay true)");
 }
 
 /* What was counted on this machine as a device would take for it; never without the word, nor
@@ -504,7 +444,7 @@ static void print_modelled(const json_t *timing, FILE *out)
   append(text, sizeof text, "TLS handshake, modelled on %.64s: p50 %.2f s (%.2f-%.2f s)",
          results_json_text(timing, "profile"), results_json_number(p50, "nominal") / 1000,
          results_json_number(p50, "low") / 1000, results_json_number(p50, "high") / 1000);
-  paragraph(out, 2, text);
+  screen_paragraph(out, 2, text);
 }
 
 /* What the client takes up on such a device, as far as it is known. */
@@ -527,7 +467,7 @@ static void print_budget(const json_t *timing, FILE *out)
   if (anchors > 0) append(text, sizeof text, " %.0f anchors,", anchors);
   if (chain > 0) append(text, sizeof text, " chain %.0f B,", chain);
   text[strlen(text) - 1] = '\0'; /* the last comma */
-  paragraph(out, 2, text);
+  screen_paragraph(out, 2, text);
 }
 
 static void print_timing(const json_t *tree, FILE *out)
@@ -538,15 +478,15 @@ static void print_timing(const json_t *tree, FILE *out)
 }
 
 /* " 00000a00 00000a01 ...", of the first devices; false: too long to stand beside something */
-static bool few_names(const json_t *devices, char names[CELL_SIZE])
+static bool few_names(const json_t *devices, char names[SCREEN_CELL])
 {
   size_t count = json_array_size(devices);
   names[0] = '\0';
   for (size_t i = 0; i < count && i < NAMES_SHOWN; i++) {
     const char *name = json_string_value(json_array_get(devices, i));
-    append(names, CELL_SIZE, " %.64s", name != NULL ? name : "");
+    append(names, SCREEN_CELL, " %.64s", name != NULL ? name : "");
   }
-  if (count > NAMES_SHOWN) append(names, CELL_SIZE, " ...");
+  if (count > NAMES_SHOWN) append(names, SCREEN_CELL, " ...");
   return text_columns(names) <= NAMES_COLUMNS;
 }
 
@@ -559,18 +499,19 @@ static void print_failure(const char *name, const json_t *failure, FILE *out)
   bool expected = json_is_true(json_object_get(failure, "expected"));
   const json_t *others = json_object_get(failure, "unexpected_devices");
   bool apart = !expected && json_array_size(others) > 0;
-  char names[CELL_SIZE] = "", how[64] = "unexpected";
+  char names[SCREEN_CELL] = "", how[64] = "unexpected";
   bool beside = few_names(apart ? others : json_object_get(failure, "first_devices"), names);
   if (expected) snprintf(how, sizeof how, "expected  ");
   if (!expected && foretold > 0)
     snprintf(how, sizeof how, "%.0f unexpected, %.0f expected:", count - foretold, foretold);
-  line(out, "%-2s%-28s %7.0f %s%s", expected ? "" : "x", name, count, how, beside ? names : "");
-  if (!beside) paragraph(out, 6, names + 1);
+  screen_line(out, "%-2s%-28s %7.0f %s%s", expected ? "" : "x", name, count, how,
+              beside ? names : "");
+  if (!beside) screen_paragraph(out, 6, names + 1);
   const char *detail = results_json_text(failure, apart ? "unexpected_detail" : "detail");
-  char why[TEXT_SIZE];
+  char why[SCREEN_TEXT];
   snprintf(why, sizeof why, "%s%s%s", results_json_text(failure, "sentence"),
            detail[0] != '\0' ? ": " : "", detail);
-  if (!expected) paragraph(out, 6, why);
+  if (!expected) screen_paragraph(out, 6, why);
 }
 
 /* Those that nobody foretold come first. */
@@ -579,7 +520,7 @@ static void print_failures(const json_t *tree, FILE *out)
   json_t *failures = json_object_get(tree, "failures"), *failure;
   const char *name;
   if (json_object_size(failures) == 0) return;
-  line(out, "  %-28s %7s", "failures", "count");
+  screen_line(out, "  %-28s %7s", "failures", "count");
   for (int expected = 0; expected <= 1; expected++)
     json_object_foreach(failures, name,
                         failure) if (json_is_true(json_object_get(failure, "expected")) == expected)
@@ -591,12 +532,12 @@ static void print_expectations(const json_t *tree, FILE *out)
   const json_t *expectations = json_object_get(tree, "expectations");
   size_t count = json_array_size(expectations), held = 0;
   for (size_t i = 0; i < count; i++) held += passes(json_array_get(expectations, i));
-  if (count > 0) line(out, "  expectations %zu of %zu hold", held, count);
+  if (count > 0) screen_line(out, "  expectations %zu of %zu hold", held, count);
   for (size_t i = 0; i < count; i++) {
     const json_t *check = json_array_get(expectations, i);
     if (!passes(check))
-      line(out, "x %s: observed %s", results_json_text(check, "expr"),
-           results_json_text(check, "observed"));
+      screen_line(out, "x %s: observed %s", results_json_text(check, "expr"),
+                  results_json_text(check, "observed"));
   }
 }
 

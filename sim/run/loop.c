@@ -51,6 +51,19 @@ static void check_limit(struct stage *stage)
   stage_abort(stage, &error);
 }
 
+/* Once a second: how far the run is goes into its list of events, and the list to the disk. A run that
+ * cannot keep its list has no verdict, so it need not go on. */
+static void keep_events(struct stage *stage)
+{
+  struct fleet_census census;
+  struct error error;
+  if (stage->fleet != NULL) {
+    fleet_census(stage->fleet, &census);
+    stage_emit(stage, (struct event){.kind = EVENT_SECOND, .second = {census.online}});
+  }
+  if (events_check(stage->events, &error) != 0 && !stage->aborted) stage_abort(stage, &error);
+}
+
 static void on_tick(void *ctx)
 {
   struct stage *stage = ctx;
@@ -65,7 +78,7 @@ static void on_tick(void *ctx)
   show_progress(stage);
   if (stage->events == NULL || world_now_ms(stage->world) < stage->flush_at_ms) return;
   stage->flush_at_ms = world_now_ms(stage->world) + FLUSH_MS;
-  events_flush(stage->events);
+  keep_events(stage);
 }
 
 static void on_interrupt(void *ctx, int number)

@@ -141,7 +141,9 @@ int run_out_begin(struct stage *stage)
   if (stage->out_holds_earlier && clear(stage) != 0) return -1;
   if (new_id(stage) != 0 || events_open(stage->options->out, &stage->events, &stage->error) != 0)
     return -1;
-  stage_emit(stage, (struct event){.kind = EVENT_RUN, .run = {stage->results.run_id}});
+  stage_emit(stage, (struct event){.kind = EVENT_RUN,
+                                   .run = {stage->results.run_id, stage->scenario->name,
+                                           stage->scenario->devices, stage->results.started}});
   events_flush(stage->events);
   return 0;
 }

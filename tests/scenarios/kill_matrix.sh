@@ -80,6 +80,10 @@ judge() { # WHAT: after a kill
     passes=$((passes + 1))
     tail -n 1 "$out/events.ndjson" | grep -q '"event": "end".*"verdict": "pass"' && continue_with=ok || continue_with=
     [ -n "$continue_with" ] || { lies=$((lies + 1)); echo "FAIL $1: PASS without an end record"; }
+  elif [ "$code" -eq 2 ] && head -n 1 "$out/events.ndjson" 2>/dev/null | grep -q '"started"' &&
+    ! tail -n 1 "$out/events.ndjson" | grep -q '"event": "end"' && ! grep -q '^NONE  .*no verdict' "$work/said"; then
+    odd=$((odd + 1))
+    printf 'FAIL %s: report does not say how far it came: %s\n' "$1" "$(head -n 2 "$work/said")"
   elif [ "$code" -ne 2 ]; then
     odd=$((odd + 1))
     printf 'FAIL %s: report ends with %s: %s\n' "$1" "$code" "$(head -n 2 "$work/said")"

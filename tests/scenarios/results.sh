@@ -114,7 +114,8 @@ expect "three parallel starts have three folders" 0 "^3 3 0 0 0" \
 begin keep --overwrite
 kill -KILL "$pid"
 ends_with "a run that is killed after another one" 137
-expect "has no report" 2 "no complete run|did not end" "$fleetsim" report keep
+expect "has no verdict, and says how far it came" 2 "NONE short: no verdict.*under way: wait.*2 online then, 2 ever, of 2.*no complete run" \
+  "$fleetsim" report keep
 "$fleetsim" run "$short" --out other --quiet </dev/null
 cp other/results.json keep/
 expect "nor with somebody else's results.json" 2 "did not end" "$fleetsim" report keep
@@ -147,8 +148,9 @@ expect "an end record without hashes" 2 "the end record in edited has no hashes"
 for harm in 'rm events.ndjson' ': >events.ndjson'; do
   begin taken --overwrite
   (cd taken && eval "$harm")
-  kill -TERM "$pid"
+  harmed=$SECONDS
   ends_with "after $harm a run has no verdict" 3
+  [ $((SECONDS - harmed)) -lt 40 ] || complain "it went on for $((SECONDS - harmed)) s"
   expect "... and says why" 0 "events.ndjson is incomplete: it was (removed|cut off)" cat taken.log
   expect "... nor anything that CI takes for one" 2 "no complete run" "$fleetsim" report taken
 done
@@ -214,6 +216,23 @@ expect "... of long words too" 0 "^0 0 $" unread pki show closed/fleet
 expect "no room for its files" 3 "cannot write .*File too large|is incomplete: File too large" \
   sh -c "ulimit -f 4; exec '$fleetsim' run '$short' --out full"
 expect "... leaves no verdict" 2 "no complete run" "$fleetsim" report full
+if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
+  mkdir disk
+  sed 's/devices: 2/devices: 40/; s/wait: {for: 60s}/wait: {for: 5s}, reconnect: {}, &/' "$long" >busy.yaml
+  expect "a disk that is full in the midst of a run ends it" 3 "^full at once .*events.ndjson is incomplete: No space left" \
+    unshare -m bash -c 'mount -t tmpfs -o size=4m disk disk || exit 9
+      "$1" run "$2" --out disk/full >full.log 2>&1 & pid=$!
+      for _ in $(seq 200); do grep -qs "\"step\": \"wait\"" disk/full/events.ndjson && break; sleep 0.1; done
+      dd if=/dev/zero of=disk/filler bs=4k 2>/dev/null
+      began=$SECONDS
+      wait "$pid"; code=$?
+      [ $((SECONDS - began)) -lt 40 ] && echo full at once
+      cat full.log; ls disk/full
+      [ ! -e disk/full/results.json ] && [ ! -e disk/full/results.json.part ] && exit "$code"
+      exit 8' sh "$fleetsim" busy.yaml
+  expect "a disk that cannot be written to is told at once" 3 "cannot make the folder disk/ro: Read-only file system; choose another one" \
+    unshare -m sh -c 'mount -t tmpfs -o ro disk disk && exec "$1" run "$2" --out disk/ro' sh "$fleetsim" "$short"
+fi
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null && command -v prlimit >/dev/null &&
   setpriv --reuid=65534 --clear-groups test -x "$fleetsim"; then
   mkdir nobody && chown 65534 nobody && chmod 711 "$work" && chmod 644 "$short"

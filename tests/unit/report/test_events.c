@@ -55,8 +55,9 @@ static const struct {
   struct event event;
   const char *line;
 } golden[] = {
-    {{EVENT_RUN, 0, 0, .run = {run_id}},
-     "{\"t\": 0.000000, \"event\": \"run\", \"run_id\": \"3f0c6a7be2be0ba0ff72b4a3b1f4c8d1\"}\n"},
+    {{EVENT_RUN, 0, 0, .run = {run_id, "a day", 200, "2026-01-02T03:04:05Z"}},
+     "{\"t\": 0.000000, \"event\": \"run\", \"run_id\": \"3f0c6a7be2be0ba0ff72b4a3b1f4c8d1\", "
+     "\"scenario\": \"a day\", \"devices\": 200, \"started\": \"2026-01-02T03:04:05Z\"}\n"},
     {{EVENT_PHASE, 0.214, 0, .phase = {"say \"B\""}},
      "{\"t\": 0.214000, \"event\": \"phase\", \"phase\": \"say \\\"B\\\"\"}\n"},
     {{EVENT_STEP, 0.214001, 0, .step = {"push-trust"}},
@@ -98,6 +99,8 @@ static const struct {
     {{EVENT_TOKEN, 10, 0xa, .token = {"due", true, 1893456000}},
      "{\"t\": 10.000000, \"device\": \"0000000a\", \"event\": \"token\", \"why\": \"due\", "
      "\"renewed\": true, \"end_unix_s\": 1893456000}\n"},
+    {{EVENT_SECOND, 11, 0, .second = {998}},
+     "{\"t\": 11.000000, \"event\": \"second\", \"online\": 998}\n"},
     {{EVENT_END, 41.2, 0, .end = {run_id, "pass", 0, 7, "e5", 2, 3, "4e", "1b"}},
      "{\"t\": 41.200000, \"event\": \"end\", \"run_id\": \"3f0c6a7be2be0ba0ff72b4a3b1f4c8d1\", "
      "\"verdict\": \"pass\", \"exit_code\": 0, \"events\": 7, \"events_sha256\": \"e5\", "
@@ -187,7 +190,7 @@ static void every_sink_is_told_of_what_comes_after_it(void **state)
                      two = {.take = note_kind, .ctx = second};
   assert_int_equal(events_open(NULL, &stream, NULL), 0);
   events_attach(stream, &one);
-  events_emit(stream, &(struct event){.kind = EVENT_RUN, .run = {run_id}});
+  events_emit(stream, &(struct event){.kind = EVENT_RUN, .run = {run_id, "", 0, ""}});
   events_attach(stream, &two);
   events_emit(stream, &(struct event){.kind = EVENT_BRAKE});
   events_flush(stream);

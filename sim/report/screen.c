@@ -1,0 +1,71 @@
+/* Texts of any origin on a terminal: letter by letter, what steers it as a space, what is no letter as
+   a question mark. */
+#include "report/screen.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static void put_printable(FILE *out, const char *text, size_t size)
+{
+  while (size > 0) {
+    unsigned letter = text_letter(text), bytes = letter > 0 ? letter : 1;
+    unsigned char c = (unsigned char) *text;
+    bool steers = (letter == 1 && (c < 0x20 || c == 0x7f)) ||
+                  (letter == 2 && c == 0xc2 && (unsigned char) text[1] < 0xa0);
+    if (letter == 0)
+      fputc('?', out);
+    else if (steers)
+      fputc(' ', out);
+    else
+      (void) fwrite(text, 1, letter, out);
+    text += bytes;
+    size -= bytes;
+  }
+}
+
+void screen_line(FILE *out, const char *format, ...)
+{
+  char text[SCREEN_TEXT];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  text_trim(text);
+  bool cut = text_columns(text) > SCREEN_COLUMNS;
+  put_printable(out, text, cut ? text_fit(text, sizeof text, SCREEN_COLUMNS - 3) : strlen(text));
+  fputs(cut ? "...\n" : "\n", out);
+}
+
+const char *screen_cell(const char *text, size_t columns, char out[SCREEN_CELL])
+{
+  size_t size = text_fit(text, SCREEN_CELL - columns - 1, columns);
+  memcpy(out, text, size);
+  out[size] = '\0';
+  size_t filled = text_columns(out);
+  memset(out + size, ' ', columns - filled);
+  out[size + columns - filled] = '\0';
+  return out;
+}
+
+void screen_paragraph(FILE *out, int indent, const char *text)
+{
+  int column = 0;
+  while (*text != '\0') {
+    size_t size = strcspn(text, " ");
+    char word[SCREEN_TEXT];
+    size_t kept = size < sizeof word ? size : sizeof word - 1;
+    memcpy(word, text, kept);
+    word[kept] = '\0';
+    int width = (int) text_columns(word);
+    bool fits = column > 0 && column + 1 + width <= SCREEN_COLUMNS;
+    if (column > 0) fputc(fits ? ' ' : '\n', out);
+    if (!fits) fprintf(out, "%*s", indent, "");
+    column = fits ? column + 1 + width : indent + width;
+    put_printable(out, text, size);
+    text += size + strspn(text + size, " ");
+  }
+  if (column > 0) fputc('\n', out);
+}
