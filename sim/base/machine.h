@@ -7,7 +7,7 @@
 struct machine {
   unsigned cores;        /* that this process may use; 0: not known, and so the others */
   uint64_t memory_bytes; /* of the machine */
-  char kernel[128];      /* "Linux 6.1.0 x86_64" */
+  char kernel[200];      /* "Linux 6.1.0 x86_64" */
   char processor[128];   /* as its maker calls it */
 };
 
