@@ -11,6 +11,7 @@
 
 #include "base/files.h"
 #include "report/digest.h"
+#include "report/html.h"
 #include "report/results_json.h"
 
 #define DIGITS 12 /* of a real number: enough for microseconds of a day, and 0.1 stays 0.1 */
@@ -140,6 +141,17 @@ int results_conclude(struct results *results, struct events *events, double t_s,
   if (status == 0) end_record(results, events, t_s, &lines, &seal);
   if (events_close(events, status == 0 ? error : NULL) != 0) status = -1;
   if (written && status != 0) take_back(folder);
+  return status;
+}
+
+int results_page(const struct results *results, const char *folder, struct error *error)
+{
+  if (!html_available()) return 0;
+  json_t *tree = results_json(results);
+  int status = tree != NULL ? html_write(tree, folder, error)
+                            : error_set(error, EXIT_CODE_INTERNAL,
+                                        "not enough memory to write %s/" HTML_FILE, folder);
+  json_decref(tree);
   return status;
 }
 

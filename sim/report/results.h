@@ -181,6 +181,10 @@ int results_write(struct results *results, const char *folder, struct error *err
 int results_conclude(struct results *results, struct events *events, double t_s, const char *folder,
                      struct error *error);
 
+/* Writes folder/report.html; to be called when results_conclude has succeeded, as the page has the
+ * verdict and nothing else vouches for that. In a build without the page: nothing, and 0. */
+int results_page(const struct results *results, const char *folder, struct error *error);
+
 /* Prints the summary (at most 24 lines of 80 columns for a usual run). */
 void results_print(const struct results *results, FILE *out, bool colour);
 
@@ -189,5 +193,9 @@ void results_print(const struct results *results, FILE *out, bool colour);
  * record in folder/events.ndjson, or when one of the three files is not as that record says. Of a run
  * that has not ended it prints how far that came. */
 int results_reprint(const char *folder, FILE *out, bool colour, struct error *error);
+
+/* Writes folder/report.html anew, from the same file and under the same conditions; 0, or -1, also
+   in a build without the page. */
+int results_page_again(const char *folder, struct error *error);
 
 #endif

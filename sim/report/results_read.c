@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "report/digest.h"
+#include "report/html.h"
 #include "report/results_json.h"
 
 #define RESULTS_SIZE_MAX (64u * 1024u * 1024u)
@@ -209,14 +210,17 @@ static int check(const json_t *tree, const char *folder, const char *path, const
   return status;
 }
 
-static int reprint(const char *folder, FILE *out, bool colour, struct error *error)
+/* The tree of results.json that its folder vouches for, or NULL. */
+static json_t *load(const char *folder, struct error *error)
 {
   char path[FILES_PATH_MAX];
   uint8_t *data;
   size_t size;
-  if (files_join(path, folder, "results.json", error) != 0) return -1;
-  if (files_read(path, RESULTS_SIZE_MAX, &data, &size, error) != 0)
-    return error_wrap(error, "%.200s holds no complete run", folder);
+  if (files_join(path, folder, "results.json", error) != 0) return NULL;
+  if (files_read(path, RESULTS_SIZE_MAX, &data, &size, error) != 0) {
+    error_wrap(error, "%.200s holds no complete run", folder);
+    return NULL;
+  }
   json_error_t where;
   char sha256[DIGEST_TEXT];
   json_t *tree = json_loadb((const char *) data, size, JSON_REJECT_DUPLICATES, &where);
@@ -224,17 +228,29 @@ static int reprint(const char *folder, FILE *out, bool colour, struct error *err
   free(data);
   if (status != 0) error_set(error, EXIT_CODE_INTERNAL, "not enough memory to read %s", path);
   if (status == 0) status = check(tree, folder, path, sha256, &where, error);
-  if (status == 0) {
-    summary_print(tree, out, colour);
-    status = (int) json_integer_value(json_object_get(tree, "exit_code"));
-  }
+  if (status == 0) return tree;
   json_decref(tree);
-  return status;
+  return NULL;
 }
 
 int results_reprint(const char *folder, FILE *out, bool colour, struct error *error)
 {
-  int status = reprint(folder, out, colour, error);
-  if (status < 0) so_far_print(folder, out, colour);
+  json_t *tree = load(folder, error);
+  if (tree == NULL) {
+    so_far_print(folder, out, colour);
+    return -1;
+  }
+  summary_print(tree, out, colour);
+  int code = (int) json_integer_value(json_object_get(tree, "exit_code"));
+  json_decref(tree);
+  return code;
+}
+
+int results_page_again(const char *folder, struct error *error)
+{
+  json_t *tree = load(folder, error);
+  if (tree == NULL) return -1;
+  int status = html_write(tree, folder, error);
+  json_decref(tree);
   return status;
 }

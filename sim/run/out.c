@@ -16,11 +16,12 @@
 #include "base/files.h"
 #include "stage/wait.h"
 
-/* What a run leaves in its folder, the verdict first; and with its own fleet `fleet`, with a step
+/* What a run leaves in its folder, the verdicts first; and with its own fleet `fleet`, with a step
  * compromise `clones`. Brokers of several nodes are broker-NAME. */
 static const char *const left_by_runs[] = {
-    "results.json", "results.json.part", "junit.xml", "junit.xml.part", "events.ndjson",
-    "clones",       "updates",           "broker"};
+    "results.json",     "report.html",   "junit.xml", "results.json.part", "junit.xml.part",
+    "report.html.part", "events.ndjson", "clones",    "updates",           "broker"};
+#define VERDICTS 3u
 static const char broker_prefix[] = "broker-";
 
 static bool is_of_a_run(const struct stage *stage, const char *name)
@@ -130,9 +131,10 @@ static int clear(struct stage *stage)
 {
   char path[FILES_PATH_MAX];
   unsigned removed;
-  if (files_join(path, stage->options->out, left_by_runs[0], &stage->error) != 0 ||
-      files_remove(path, &stage->error) != 0)
-    return -1;
+  for (size_t v = 0; v < VERDICTS; v++)
+    if (files_join(path, stage->options->out, left_by_runs[v], &stage->error) != 0 ||
+        files_remove(path, &stage->error) != 0)
+      return -1;
   return go_through(stage, true, &removed);
 }
 

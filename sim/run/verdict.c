@@ -186,6 +186,10 @@ enum exit_code run_verdict(struct stage *stage)
     return error.code;
   }
   stage->results_written = true;
+  /* the results are whole without it, and it can be had from them */
+  if (results_page(results, stage->options->out, &error) != 0)
+    fprintf(stderr, "fleetsim: %s; the results are whole: 'fleetsim report --html %s' makes it\n",
+            error.text, stage->options->out);
   if (!stage->options->quiet) {
     results_print(results, stdout, isatty(STDOUT_FILENO) != 0);
     stage->error.text[0] = '\0'; /* told */
