@@ -11,6 +11,7 @@
 
 #include "internal.h"
 #include "pki/contents.h"
+#include "pki/password.h"
 #include "pki/vet.h"
 
 /* What the files hold: the leaf first, and its key; NULL: the broker has it. */
@@ -25,10 +26,16 @@ static void release_own(struct own *own)
   EVP_PKEY_free(own->key);
 }
 
-static int read_own_key(const char *path, struct own *out, struct error *error)
+static int read_own_key(const struct pki_chain *chain, struct own *out, struct error *error)
 {
   struct pki_contents contents;
-  if (pki_contents_read(path, PKI_WANT_KEY, NULL, &contents, error) != 0) return -1;
+  struct pki_password password = {.given = false};
+  bool locked = chain->password[0] != '\0';
+  if (locked && pki_password_read(chain->password, &password, error) != 0) return -1;
+  int result =
+      pki_contents_read(chain->own_key, PKI_WANT_KEY, locked ? &password : NULL, &contents, error);
+  pki_password_wipe(&password);
+  if (result != 0) return -1;
   out->key = contents.key;
   contents.key = NULL;
   pki_contents_free(&contents);
@@ -80,7 +87,7 @@ static int read_own(const struct pki_chain *chain, struct own *out, struct error
   out->certificates = contents.certificates;
   contents.certificates = NULL;
   pki_contents_free(&contents);
-  int result = chain->own_key[0] == '\0' ? 0 : read_own_key(chain->own_key, out, error);
+  int result = chain->own_key[0] == '\0' ? 0 : read_own_key(chain, out, error);
   if (result == 0) result = order_own(chain, out, error);
   if (result != 0) release_own(out);
   return result;

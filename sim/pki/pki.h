@@ -61,9 +61,10 @@ struct pki_roots {
  * of the rest only the names and `leaf_expired` count. */
 struct pki_chain {
   char root[PKI_NAME_MAX];
-  char own[PKI_PATH_MAX];     /* "": it is made here */
-  char own_key[PKI_PATH_MAX]; /* "": the broker has it */
-  char cross[PKI_NAME_MAX];   /* "" : no cross-certificate */
+  char own[PKI_PATH_MAX];      /* "": it is made here */
+  char own_key[PKI_PATH_MAX];  /* "": the broker has it */
+  char password[PKI_PATH_MAX]; /* file with the key's passphrase; "": it has none */
+  char cross[PKI_NAME_MAX];    /* "" : no cross-certificate */
   bool omit_intermediate;
   bool cross_expired;
   bool leaf_expired;
@@ -182,6 +183,9 @@ struct pki_import {
   /* by enum pki_csv_role (pki/csv.h): the column that has it; NULL: one of the usual names */
   const char *column[PKI_IMPORT_COLUMNS];
   const struct pki_password *password; /* of keys that are under one; NULL: none was given */
+  /* brokers know the devices in another way: the list has no files, and each gets a key of its own
+     with a certificate of nobody's, which it does not show */
+  bool no_certificates;
 };
 
 /* Imports devices from a CSV (pki/csv.h), in its order, each by its name (pki/names.h): keys and certificates in any form of pki/contents.h, in

@@ -12,9 +12,11 @@
 
 static int want_password(struct error *error)
 {
-  return error_set(error, EXIT_CODE_USAGE,
-                   "it is under a passphrase: give the file (0600) whose first line that is, by "
-                   "--password-file FILE (of 'probe': --key-password-file)");
+  return error_set(
+      error, EXIT_CODE_USAGE,
+      "it is under a passphrase: give the file (0600) whose first line that is, by "
+      "--password-file FILE (of 'probe': --key-password-file; of a step: 'password-file: "
+      "FILE')");
 }
 
 /* Why libcrypto failed, by all that it has noted: it wraps a cause in what came of it. */

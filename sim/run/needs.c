@@ -7,6 +7,7 @@
 #include "run/parts.h"
 #include "stage/device_names.h"
 #include "stage/foresight.h"
+#include "steps/steps.h"
 
 /* Refuses a step whose certificates cannot be made in this folder, before anything is sent. */
 static int check_step_roots(struct stage *stage, const struct scenario_step *step)
@@ -23,12 +24,35 @@ static int check_step_roots(struct stage *stage, const struct scenario_step *ste
       stage->options->fleet);
 }
 
+/* A rollback goes back to the chain before, which is another one under its root, or the same file. */
+static int check_rollback(struct stage *stage, const struct scenario_phase *phase,
+                          const struct scenario_step *step, const struct scenario_step *before)
+{
+  const char *root = before != NULL ? before->chain.root : stage->scenario->broker_root;
+  if (phase->on_fail != SCENARIO_ROLLBACK || (before != NULL && before->chain.own[0] != '\0') ||
+      pki_can_issue(stage->pki, root))
+    return 0;
+  return error_set(
+      &stage->error, EXIT_CODE_USAGE,
+      "%s:%d:%d: 'on_fail: rollback' gives the broker a chain under root '%s' again, as before "
+      "this step, and %s does not hold that root's key: import the fleet with it (pki import "
+      "--ca-keys), put a 'present: {root: %s, chain: ..}' of the broker's present files before "
+      "this step, or write 'on_fail: stop'",
+      stage->scenario->file, step->line, step->column, root, stage->options->fleet, root);
+}
+
 int run_check_roots(struct stage *stage)
 {
   const struct scenario *scenario = stage->scenario;
+  const struct scenario_step *before = NULL; /* the latest that gave the broker a chain */
   for (size_t p = 0; p < scenario->phase_count; p++)
-    for (size_t s = 0; s < scenario->phases[p].step_count; s++)
-      if (check_step_roots(stage, &scenario->phases[p].steps[s]) != 0) return -1;
+    for (size_t s = 0; s < scenario->phases[p].step_count; s++) {
+      const struct scenario_step *step = &scenario->phases[p].steps[s];
+      if (check_step_roots(stage, step) != 0) return -1;
+      if (step->kind != &step_present) continue;
+      if (check_rollback(stage, &scenario->phases[p], step, before) != 0) return -1;
+      before = step;
+    }
   return 0;
 }
 

@@ -193,6 +193,9 @@ static int take_own_chain(const struct step_take *w, struct pki_chain *chain)
 {
   static const char *const of_ours[] = {"cross", "intermediate", "cross-expired"};
   const char *file = step_take_text(w, "chain"), *key = step_take_text(w, "key");
+  const char *password = step_take_text(w, "password-file");
+  if (password != NULL && key == NULL)
+    return step_take_fail(w, "password-file", "a passphrase is a key's: add 'key: FILE'");
   if (file == NULL && key == NULL) return 0;
   if (file == NULL)
     return step_take_fail(w, "key", "a key comes with its certificates: add 'chain: FILE'");
@@ -204,7 +207,10 @@ static int take_own_chain(const struct step_take *w, struct pki_chain *chain)
     return step_take_fail(w, "chain",
                           "a broker that fleetsim starts needs the chain's key: add 'key: FILE'");
   if (take_text(w->t, w->at, "chain", file, chain->own, sizeof chain->own) != 0) return -1;
-  return take_text(w->t, w->at, "key", key, chain->own_key, sizeof chain->own_key);
+  return take_text(w->t, w->at, "key", key, chain->own_key, sizeof chain->own_key) != 0
+             ? -1
+             : take_text(w->t, w->at, "password-file", password, chain->password,
+                         sizeof chain->password);
 }
 
 int step_take_chain(const struct step_take *w)

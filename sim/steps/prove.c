@@ -125,7 +125,7 @@ const struct step_kind step_prove = {
     .name = "prove",
     .arguments = {STEP_ARG("root"), STEP_ARG("cross"), STEP_ARG("intermediate"),
                   STEP_ARG("cross-expired"), STEP_ARG("leaf-expired"), STEP_ARG("chain"),
-                  STEP_ARG("key"), STEP_ARG("rate"), STEP_ARG("within")},
+                  STEP_ARG("key"), STEP_ARG("password-file"), STEP_ARG("rate"), STEP_ARG("within")},
     .take = take_prove,
     .follow = follow_prove,
     .print = print_prove,

@@ -173,7 +173,10 @@ first_list() {
 first_list
 deliver
 theirs=", chain: $work/pki/main-b.pem, key: $work/pki/main-b.key"
-files=$(day files "$theirs" "$theirs" ", csv: $work/pki/renewed.csv" "publish-crl: {file: $work/pki/lists.pem}")
+quietly openssl pkcs8 -topk8 -in main-b.key -out locked.key -passout pass:hush
+echo hush >hush
+locked=", chain: $work/pki/main-b.pem, key: $work/pki/locked.key, password-file: $work/pki/hush"
+files=$(day files "$theirs" "$locked" ", csv: $work/pki/renewed.csv" "publish-crl: {file: $work/pki/lists.pem}")
 expect "the whole day by files of the owner's" 0 "PASS.* 0 lost" run "$files"
 key_is_gone() { # NAME: of the broker's owner's key no copy is among the results
   name=$1 before=$failed
@@ -202,6 +205,13 @@ wait $!
 key_is_gone "nor where the run was interrupted"
 check() { "$fleetsim" check "$files" --fleet "$fleet" "$@"; }
 expect "a timetable names the files" 0 "the chain of .*main-b.pem, under root B.*device certificates of .*renewed.csv" check
+expect "a key under a passphrase asks for it" 2 "files.yaml:[0-9]+:[0-9]+: .*locked.key: it is under .*of a step: 'password-file: FILE'" \
+  check --set "phases[3].do[0]={present: {root: B, chain: $work/pki/main-b.pem, key: $work/pki/locked.key}}"
+expect "a rollback to a chain that nobody here can make is refused" 2 \
+  "files.yaml:[0-9]+:[0-9]+: 'on_fail: rollback' gives the broker a chain under root 'A' again.* does not hold that root's key.*put a 'present: \{root: A" \
+  check --set 'phases[3].on_fail=rollback'
+expect "one to files of the owner's is not" 0 "" check --set 'phases[3].on_fail=rollback' \
+  --set "phases[1].do[0]={present: {root: A, chain: $work/pki/main-a.crt, key: $work/pki/main-a.key}}" --set 'phases[1].until=online == 100%'
 expect "a chain under another root" 2 "files.yaml:[0-9]+:[0-9]+: .*main-a.crt is not under root 'B': by its signatures it leads to A" \
   check --set "phases[3].do[0].present.chain=$work/pki/main-a.crt" --set "phases[3].do[0].present.key=$work/pki/main-a.key"
 expect "a chain without its intermediate" 2 "leads to none of the fleet's roots, .* issued by 'issuer of b'" \
