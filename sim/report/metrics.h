@@ -110,6 +110,7 @@
   X(REVOKE_REFUSALS,    "revoke.refusals",           COUNTER,   SUM,  "attempts of revoked devices that the broker ended without CONNACK: for their certificate, or without a word and no CONNACK came since") \
   X(REVOKE_COLLATERAL,  "revoke.collateral",         GAUGE,     SUM,  "devices that are not revoked and that were refused after a CRL was published: for their certificate, or without a word and no CONNACK came since: must be 0") \
   X(TOKEN_RENEWED,      "token.renewed",             COUNTER,   SUM,  "new tokens that were read in place of older ones of their devices, and were not over") \
+  X(TOKEN_UNRENEWED,    "token.unrenewed",           COUNTER,   SUM,  "calls of the hook 'renew-token' after which the device's file held no other token, or one that was over") \
   X(TOKEN_REFUSED,      "token.refused",             COUNTER,   SUM,  "CONNECTs with a token that a broker refused as not authorised: connect.mqtt.refused_not_authorised") \
   X(TOKEN_EXPIRED_REFUSED, "token.expired_refused",  COUNTER,   SUM,  "of these, with a token that was over, by this machine's clock") \
   X(TOKEN_EXPIRED_ACCEPTS, "token.expired_accepts",  COUNTER,   SUM,  "CONNACKs that let in a device whose token was over") \

@@ -183,10 +183,14 @@ static void print_tokens(const json_t *tree, FILE *out)
 {
   double renewed = value_of(tree, "token.renewed"), refused = value_of(tree, "token.refused"),
          let_in = value_of(tree, "token.expired_accepts"),
-         overstayed = value_of(tree, "token.overstayed");
-  if (renewed + refused + let_in + overstayed == 0) return;
+         overstayed = value_of(tree, "token.overstayed"),
+         unrenewed = value_of(tree, "token.unrenewed");
+  if (renewed + unrenewed + refused + let_in + overstayed == 0) return;
   screen_line(out, "  tokens       %.0f renewed; %.0f refused, of which %.0f were over", renewed,
               refused, value_of(tree, "token.expired_refused"));
+  if (unrenewed > 0)
+    screen_line(out, "               the hook was called in vain %.0f time%s", unrenewed,
+                unrenewed == 1 ? "" : "s");
   if (let_in + overstayed > 0)
     screen_line(
         out, "               over and let in all the same %.0f; sessions that outlive theirs %.0f",

@@ -44,6 +44,7 @@ struct stage_tokens {
   struct renewal renewal[AT_ONCE];
   struct events_sink sink;
   uint64_t look_ms;
+  bool told; /* that the hook left one as it was */
   bool over;
 };
 
@@ -106,6 +107,19 @@ static void abort_by(struct stage *stage, size_t device, struct error *error)
   stage_abort(stage, error);
 }
 
+/* What a hook left undone: the first device is named, the events have each. */
+static void count_unrenewed(struct stage *stage, size_t device)
+{
+  struct stage_tokens *tokens = stage->tokens;
+  char name[NAMES_TEXT], text[NAMES_TEXT + 80];
+  metrics_add(stage->metrics, METRIC_TOKEN_UNRENEWED, 1);
+  if (tokens->told) return;
+  tokens->told = true;
+  snprintf(text, sizeof text, "the hook 'renew-token' brought no new token for device %s",
+           stage_device_text(stage, device, name));
+  stage_say(stage, text);
+}
+
 /* A hook that ended well and wrote no other token is no failure of ours: the broker will say. */
 static void on_renewed(void *ctx, const struct error *failed)
 {
@@ -126,6 +140,8 @@ static void on_renewed(void *ctx, const struct error *failed)
   }
   int changed = take_newer(stage, device, &error);
   if (changed < 0) abort_by(stage, device, &error);
+  bool over = changed == 1 && has_run_out(stage, stage_token(stage, device).end_s);
+  if (changed == 0 || over) count_unrenewed(stage, device);
   if (changed == 0) {
     plan_renewal(stage, device);
     tell_of_renewal(stage, device, false);
