@@ -29,6 +29,11 @@
   X("FLEETSIM_CRL",       "crl",       "file with the revocation lists, PEM, one after the other") \
   X("FLEETSIM_DEVICE",    "device",    "kick: the client id whose session is to end; renew_token: the device's name") \
   X("FLEETSIM_TOKEN",     "token",     "renew_token: the file that is to hold the device's new token, 0600")
+
+/* The same of a command that signs a device's request. */
+#define SIGNING_FACTS(X) \
+  X("FLEETSIM_DEVICE", "the device's name") \
+  X("FLEETSIM_CSR",    "file with its signing request, PEM, which is the command's input, too")
 /* clang-format on */
 
 enum hook_kind {

@@ -120,7 +120,9 @@ static int open_ends(struct broker *broker, const struct broker_signing *what, s
 
 static int start(struct signing *signing, const struct broker_signing *what)
 {
-  struct hook_fact facts[FACTS] = {{.variable = "FLEETSIM_DEVICE"}, {.variable = "FLEETSIM_CSR"}};
+#define X(name, line) {.variable = (name)},
+  struct hook_fact facts[FACTS] = {SIGNING_FACTS(X)};
+#undef X
   struct ends ends;
   snprintf(facts[0].value, sizeof facts[0].value, "%s", what->device);
   snprintf(facts[1].value, sizeof facts[1].value, "%s", what->request);

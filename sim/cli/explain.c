@@ -13,7 +13,7 @@
 #include "report/advice.h"
 #include "report/metrics.h"
 #include "scenario/quantity.h"
-#include "steps/steps.h"
+#include "steps/manual.h"
 
 #define LINE_WIDTH 100
 #define INDENT     6
@@ -112,7 +112,8 @@ static void explain_statuses(struct asked *asked)
 static void explain_hooks(struct asked *asked)
 {
   static const char kind[] = "hooks: of a broker that stands elsewhere (broker.hooks)",
-                    told[] = "what a hook is told: variables of a command, the JSON of a URL";
+                    told[] = "what a hook is told: variables of a command, the JSON of a URL",
+                    signer[] = "what a command that signs is told (reissue: command)";
   char more[64];
   for (int h = 0; h < HOOK_COUNT; h++)
     if (is_asked(asked, hook_key((enum hook_kind) h)))
@@ -123,6 +124,10 @@ static void explain_hooks(struct asked *asked)
     say_name(asked, told, variable, line, more);         \
   }
   HOOK_FACTS(X)
+#undef X
+#define X(variable, line) \
+  if (is_asked(asked, variable)) say_name(asked, signer, variable, line, NULL);
+  SIGNING_FACTS(X)
 #undef X
 }
 
@@ -167,16 +172,15 @@ static void explain_kinds(struct asked *asked)
 
 static void explain_steps(struct asked *asked)
 {
-  static const char kind[] = "steps: their keys; what each does is in scenarios/README.md";
+  static const char kind[] = "steps: what each does, and its keys with their defaults";
   for (size_t k = 0; steps_kinds[k] != NULL; k++) {
-    char keys[400] = "no keys";
-    size_t used = 0;
+    char text[400];
     if (!is_asked(asked, steps_kinds[k]->name)) continue;
-    for (const struct step_argument *a = steps_kinds[k]->arguments; a->key != NULL; a++)
-      if (used < sizeof keys)
-        used += (size_t) snprintf(keys + used, sizeof keys - used, "%s%s", used > 0 ? ", " : "",
-                                  a->key);
-    say_name(asked, kind, steps_kinds[k]->name, keys, NULL);
+    say_name(asked, kind, steps_kinds[k]->name, steps_manual(steps_kinds[k]), NULL);
+    for (const struct step_argument *a = steps_kinds[k]->arguments; a->key != NULL; a++) {
+      snprintf(text, sizeof text, "%s: %s", a->key, steps_manual_argument(steps_kinds[k], a->key));
+      print_wrapped(text);
+    }
   }
 }
 

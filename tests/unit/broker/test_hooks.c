@@ -170,12 +170,58 @@ static void a_signing_command_reads_the_request_and_its_output_is_kept(void **st
   assert_string_equal(text, "aloud\n");
 }
 
+/* The variables of ours that an environment printed by env has, each in the table of `names`. */
+static void check_variables(const char *text, const char *const names[], size_t count)
+{
+  size_t found = 0;
+  for (const char *at = text; (at = strstr(at, "FLEETSIM_")) != NULL; at++) {
+    if (at != text && at[-1] != '\n') continue; /* in a value */
+    bool known = false;
+    for (size_t i = 0; i < count; i++)
+      known |= strncmp(at, names[i], strlen(names[i])) == 0 && at[strlen(names[i])] == '=';
+    if (!known) fail_msg("no table has the variable %.30s", at);
+    found++;
+  }
+  assert_int_equal(found, count);
+}
+
+#define PRINT_OURS "env | grep ^FLEETSIM_"
+
+static void the_table_of_a_signing_command_has_the_variables_that_it_gets(void **state)
+{
+  struct rig *rig = *state;
+  struct outcome done = {0};
+  char text[2048];
+#define X(variable, line) variable,
+  static const char *const names[] = {SIGNING_FACTS(X)};
+#undef X
+  sign(rig, PRINT_OURS, 0, &done);
+  read_back(rig, "answer", text);
+  check_variables(text, names, sizeof names / sizeof *names);
+}
+
+static void the_table_of_hooks_has_the_variables_that_they_get(void **state)
+{
+  struct rig *rig = *state;
+  struct outcome done = {0};
+  char text[2048];
+#define X(variable, key, line) variable,
+  static const char *const names[] = {HOOK_FACTS(X)};
+#undef X
+  open_remote(rig, (struct broker_hooks){.of[HOOK_RELOAD] = PRINT_OURS}, 0);
+  broker_reload(rig->broker, rig_on_done, &done);
+  rig_succeeds(rig, &done);
+  read_back(rig, "hooks.log", text);
+  check_variables(text, names, sizeof names / sizeof *names);
+}
+
 static void a_signing_command_that_fails_is_an_error_by_the_devices_name(void **state)
 {
   struct rig *rig = *state;
   struct outcome done = {0};
   sign(rig, "cat; exit 3", 0, &done);
   rig_fails(rig, &done, "the signing command ended with exit code 3 for device SN-7");
+  assert_int_equal(done.error.code, EXIT_CODE_FAIL);
 }
 
 static void a_signing_command_has_its_time(void **state)
@@ -367,6 +413,8 @@ int main(void)
       T(a_signing_command_reads_the_request_and_its_output_is_kept),
       T(a_signing_command_that_fails_is_an_error_by_the_devices_name),
       T(a_signing_command_has_its_time),
+      T(the_table_of_a_signing_command_has_the_variables_that_it_gets),
+      T(the_table_of_hooks_has_the_variables_that_they_get),
       T(what_the_caller_has_set_of_ours_does_not_reach_a_command),
       T(nothing_of_a_url_goes_to_the_proxy_of_the_environment),
       T(a_command_that_fails_is_an_error_with_its_exit_code),

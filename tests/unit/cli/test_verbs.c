@@ -19,7 +19,7 @@
 #include "report/metrics.h"
 #include "said.h"
 #include "scenario/quantity.h"
-#include "steps/steps.h"
+#include "steps/manual.h"
 
 #define STORY FLEETSIM_SOURCE_DIR "/scenarios/root-ca-rotation.yaml"
 
@@ -391,10 +391,30 @@ static void explain_knows_every_name_that_a_user_meets(void **state)
   for (int h = 0; h < HOOK_COUNT; h++) explained(hook_key((enum hook_kind) h));
   for (int s = DEVICE_OTA_NONE + 1; s < DEVICE_OTA_STATUS_COUNT; s++)
     explained(device_ota_status_name((enum device_ota_status) s));
-  for (size_t k = 0; steps_kinds[k] != NULL; k++) explained(steps_kinds[k]->name);
 #define X(variable, key, line) explained(variable);
   HOOK_FACTS(X)
 #undef X
+#define X(variable, line) assert_non_null(strstr(explained(variable), line));
+  SIGNING_FACTS(X)
+#undef X
+}
+
+static void explain_says_what_a_step_does_and_what_each_key_of_it_means(void **state)
+{
+  (void) state;
+  for (size_t k = 0; steps_kinds[k] != NULL; k++) {
+    const char *text = explained(steps_kinds[k]->name);
+    char begins[31];
+    snprintf(begins, sizeof begins, "%s", steps_manual(steps_kinds[k]));
+    if (strstr(text, begins) == NULL) fail_msg("%s: not '%s'", steps_kinds[k]->name, begins);
+    for (const struct step_argument *a = steps_kinds[k]->arguments; a->key != NULL; a++) {
+      char key[40];
+      snprintf(key, sizeof key, "\n      %s: ", a->key);
+      if (strstr(text, key) == NULL) fail_msg("%s: nothing of '%s'", steps_kinds[k]->name, a->key);
+    }
+  }
+  assert_non_null(
+      strstr(explained("present"), "within: the longest wait until the broker serves it (10s)"));
 }
 
 static void explain_takes_groups_and_ends_of_names(void **state)
@@ -429,6 +449,7 @@ int main(void)
       cmocka_unit_test(overrides_end_at_their_limit),
       cmocka_unit_test(a_verb_says_what_it_wants),
       cmocka_unit_test(explain_knows_every_name_that_a_user_meets),
+      cmocka_unit_test(explain_says_what_a_step_does_and_what_each_key_of_it_means),
       cmocka_unit_test(explain_takes_groups_and_ends_of_names),
   };
   return cmocka_run_group_tests(tests, make_work, remove_work);

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "report/metrics.h"
-#include "steps/steps.h"
+#include "steps/manual.h"
 
 /* Terminated; the caller frees it. */
 static char *read_source(const char *name)
@@ -48,6 +48,37 @@ static void every_kind_has_a_name_of_its_own_and_all_that_a_step_needs(void **st
       fail_msg("%s has no name, no words in the timetable, or nothing that does it", name);
     for (const struct step_kind *const *other = steps_kinds; other != kind; other++)
       if (strcmp((*other)->name, name) == 0) fail_msg("there are two kinds '%s'", name);
+  }
+}
+
+static bool has_key(const struct step_kind *kind, const char *key)
+{
+  for (const struct step_argument *a = kind->arguments; a->key != NULL; a++)
+    if (strcmp(a->key, key) == 0) return true;
+  return false;
+}
+
+static void the_manual_has_a_line_for_each_kind_and_key(void **state)
+{
+  (void) state;
+  for (const struct step_kind *const *kind = steps_kinds; *kind != NULL; kind++) {
+    if (steps_manual(*kind) == NULL) fail_msg("what %s does is not in the manual", (*kind)->name);
+    for (const struct step_argument *a = (*kind)->arguments; a->key != NULL; a++)
+      if (steps_manual_argument(*kind, a->key) == NULL)
+        fail_msg("'%s' of %s is not in the manual", a->key, (*kind)->name);
+  }
+}
+
+static void the_manual_has_no_line_for_what_there_is_not(void **state)
+{
+  (void) state;
+  const char *step, *key;
+  for (size_t i = 0; steps_manual_entry(i, &step, &key); i++) {
+    bool used = false;
+    for (const struct step_kind *const *kind = steps_kinds; *kind != NULL; kind++)
+      used |= (*step == '\0' || strcmp(step, (*kind)->name) == 0) &&
+              (*key == '\0' || has_key(*kind, key));
+    if (!used) fail_msg("there is no '%s' of '%s'", key, step);
   }
 }
 
@@ -120,6 +151,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_kind_has_a_name_of_its_own_and_all_that_a_step_needs),
+      cmocka_unit_test(the_manual_has_a_line_for_each_kind_and_key),
+      cmocka_unit_test(the_manual_has_no_line_for_what_there_is_not),
       cmocka_unit_test(no_kind_has_an_argument_that_nobody_takes),
       cmocka_unit_test(what_judges_a_step_is_a_quantity_or_a_metric),
       cmocka_unit_test(readme_has_every_kind_with_every_argument),
