@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/product.h"
+#include "base/secret.h"
 #include "base/template.h"
 #include "cli/asking.h"
 #include "cli/new_story.h"
@@ -18,7 +21,7 @@
 #define ANSWER_MAX   FILES_PATH_MAX
 
 struct new_line {
-  const char *broker, *csv, *password_file, *fleet, *topic, *server_name, *alpn;
+  const char *broker, *csv, *password_file, *fleet, *topic, *server_name, *alpn, *kind;
   struct args_texts roots, targets;
   bool blind;
 };
@@ -28,10 +31,15 @@ static const struct args_option options[] = {
     {"broker", "URL", "mqtts://HOST:PORT", args_text, TO(broker)},
     {"ca", "FILE",
      "the root that devices know the broker by (PEM); up to three times: the root in\n"
-     "use, the one to move to, and one that is kept. What is not there yet the file\n"
-     "says how to make for a rehearsal",
+     "use, the one to move to, and one that is kept: a rotation takes all three",
      args_texts, TO(roots), .most = NEW_ROOTS},
-    {"csv", "FILE", "the devices, as 'fleetsim pki import' takes them", args_text, TO(csv)},
+    {"csv", "FILE",
+     "the devices, as 'fleetsim pki import' takes them; of those that show no\n"
+     "certificate: columns id and password or token (a file), and user where that is\n"
+     "not the id",
+     args_text, TO(csv)},
+    {"kind", "KIND", "what stands there: mosquitto, rabbitmq, aedes or generic", args_text,
+     TO(kind)},
     {"password-file", "FILE",
      "its first line is the passphrase of keys that are under one; mode 0600", args_text,
      TO(password_file)},
@@ -95,6 +103,13 @@ struct listed {
   size_t devices;
   bool names;                                            /* it says what they are called */
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX]; /* of the first; key empty: in one file */
+  /* devices that show none: templates over the list's columns .. */
+  bool shows_none;
+  char user[PKI_CSV_NAME_MAX + 3], password_column[PKI_CSV_NAME_MAX + 1],
+      token_file[FILES_PATH_MAX];
+  /* .. and what the first one says; of its password and the file with its token one is empty */
+  char first_id[PKI_CSV_CELL_MAX + 1], first_user[PKI_CSV_CELL_MAX + 1];
+  char first_password[PKI_CSV_CELL_MAX + 1], first_token[FILES_PATH_MAX];
 };
 
 /* Paths are relative to the list. */
@@ -106,8 +121,52 @@ static int place(const char *list, const char *cell, char out[FILES_PATH_MAX], s
   return error_set(error, EXIT_CODE_USAGE, "the path %.80s... is too long", cell);
 }
 
+/* The column that has one of these names, as it is written; -1: none. */
+static int find_column(const struct pki_csv *csv, const char *const names[])
+{
+  for (size_t k = 0; names[k] != NULL; k++)
+    for (size_t i = 0; i < csv->columns; i++)
+      if (strcasecmp(csv->name[i], names[k]) == 0) return (int) i;
+  return -1;
+}
+
+/* How the devices log in, and the first of them. A path of the list is relative to it. */
+static int take_first_login(const struct pki_csv *csv, struct listed *out, struct error *error)
+{
+  static const char *const users[] = {"user", "username", "login", NULL},
+                           *const passwords[] = {"password", "passwd", NULL},
+                           *const tokens[] = {"token", "token-file", "token_file", NULL};
+  int user = find_column(csv, users), password = find_column(csv, passwords),
+      token = find_column(csv, tokens);
+  const char *id = pki_csv_cell(csv, PKI_CSV_ID);
+  if (id[0] == '\0' || (password < 0 && token < 0))
+    return error_set(
+        error, EXIT_CODE_USAGE,
+        "%.200s:1: the list says neither where the devices' keys and certificates are "
+        "(columns key and certificate) nor how they log in (columns id and password or "
+        "token, and user where that is not the id)",
+        csv->path);
+  snprintf(out->user, sizeof out->user, "{%s}", user < 0 ? "id" : csv->name[user]);
+  snprintf(out->first_id, sizeof out->first_id, "%s", id);
+  snprintf(out->first_user, sizeof out->first_user, "%s", user < 0 ? id : csv->field[user]);
+  if (password >= 0) {
+    snprintf(out->password_column, sizeof out->password_column, "%s", csv->name[password]);
+    snprintf(out->first_password, sizeof out->first_password, "%s", csv->field[password]);
+    return 0;
+  }
+  char column[PKI_CSV_NAME_MAX + 3];
+  snprintf(column, sizeof column, "{%s}", csv->name[token]);
+  if (place(csv->path, csv->field[token], out->first_token, error) != 0) return -1;
+  if (csv->field[token][0] != '/') return place(csv->path, column, out->token_file, error);
+  snprintf(out->token_file, sizeof out->token_file, "%s", column);
+  return 0;
+}
+
 static int take_first(const struct pki_csv *csv, struct listed *out, struct error *error)
 {
+  out->shows_none =
+      csv->columns > 0 && csv->column[PKI_CSV_KEY] < 0 && csv->column[PKI_CSV_CERTIFICATE] < 0;
+  if (out->shows_none) return take_first_login(csv, out, error);
   const char *key = pki_csv_cell(csv, PKI_CSV_KEY);
   const char *certificate = pki_csv_cell(csv, PKI_CSV_CERTIFICATE);
   if (certificate[0] == '\0') certificate = key, key = "";
@@ -132,7 +191,7 @@ static int read_list(const char *path, struct listed *out, struct error *error)
   struct pki_csv csv;
   *out = (struct listed){.devices = 0};
   if (pki_csv_open(path, &csv, error) != 0) return -1;
-  int result = pki_csv_begin(&csv, NULL, error);
+  int result = pki_csv_begin_keyless(&csv, NULL, error);
   if (result == 0) result = count_devices(&csv, out, error);
   pki_csv_close(&csv);
   return result;
@@ -169,15 +228,22 @@ static int ask_broker(const struct new_line *line, const struct listed *listed,
                       struct new_story *story, char **seen, struct error *error)
 {
   struct asking asking;
+  bool none = listed->shows_none;
   const struct asking_line words = {.url = line->broker,
                                     .server_name = line->server_name,
                                     .alpn = line->alpn,
                                     .ca = line->roots.at[0],
-                                    .cert = listed->certificate,
+                                    .cert = none ? NULL : listed->certificate,
                                     .key = listed->key[0] != '\0' ? listed->key : NULL,
                                     .key_password_file = line->password_file,
+                                    .user = none ? listed->first_user : NULL,
+                                    .password_file =
+                                        listed->first_token[0] != '\0' ? listed->first_token : NULL,
+                                    .client_id = none ? listed->first_id : NULL,
                                     .targets = line->targets};
   int result = asking_open(&words, &asking, error);
+  if (result == 0 && listed->first_password[0] != '\0')
+    asking.question.visitor.login.password = listed->first_password;
   if (result == 0) result = look(&asking, story, seen, error);
   asking_close(&asking);
   return result;
@@ -267,8 +333,14 @@ static int write_for(const struct new_line *line, const struct listed *listed, c
                             .devices = listed->devices,
                             .fleet = line->fleet != NULL ? line->fleet : folder,
                             .topic = line->topic,
+                            .kind = line->kind,
                             .lets_in = true};
   for (size_t i = 0; i < line->roots.count; i++) story.root[i] = line->roots.at[i];
+  if (listed->shows_none) {
+    story.user = listed->user;
+    if (listed->token_file[0] != '\0') story.token_file = listed->token_file;
+    if (listed->password_column[0] != '\0') story.password_column = listed->password_column;
+  }
   int result = line->blind ? 0 : ask_broker(line, listed, &story, &seen, error);
   if (result == 0) result = write_story(&story, error);
   if (result == 0) new_story_tell(&story, stdout);
@@ -281,11 +353,16 @@ static int make_scenario(const struct args *args, struct error *error)
   struct new_line line = *(const struct new_line *) args->given;
   const char *file = args->operand_count > 0 ? args->operand[0] : FILE_DEFAULT;
   struct answers answers;
-  struct listed listed;
+  static struct listed listed; /* 16 KiB of texts */
+  if (line.kind != NULL && product_find(line.kind) == NULL)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--kind is mosquitto, rabbitmq, aedes or generic, not '%.40s'", line.kind);
   if (complete(&line, &answers, error) != 0 || check_texts(&line, file, error) != 0 ||
       read_list(line.csv, &listed, error) != 0)
     return -1;
-  return write_for(&line, &listed, file, error);
+  int result = write_for(&line, &listed, file, error);
+  secret_wipe(&listed, sizeof listed);
+  return result;
 }
 
 const struct args_verb cli_new = {

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/files.h"
 #include "base/host_port.h"
 #include "net/permit.h"
 
@@ -24,27 +25,45 @@ static bool is_elsewhere(const struct new_story *story)
 
 /* --- Commands --------------------------------------------------------------------------------- */
 
+static size_t count_roots(const struct new_story *story)
+{
+  size_t count = 0;
+  while (count < NEW_ROOTS && story->root[count] != NULL) count++;
+  return count;
+}
+
+/* A rotation takes a root to move to and one that is kept. */
+static bool can_rotate(const struct new_story *story)
+{
+  return count_roots(story) == NEW_ROOTS;
+}
+
 static void tell_roots(const struct new_story *story, FILE *out)
 {
-  for (size_t i = 0; i < NEW_ROOTS; i++)
-    if (story->root[i] != NULL)
-      fprintf(out, "%s%s=%s", i == 0 ? "" : ",", roots[i].name, story->root[i]);
-    else
-      fprintf(out, ",%s=%s.pem", roots[i].name, roots[i].made);
+  for (size_t i = 0; i < count_roots(story); i++)
+    fprintf(out, "%s%s=%s", i == 0 ? "" : ",", roots[i].name, story->root[i]);
+}
+
+/* Those that devices trust: the one in use and the one that is kept; "A,spare". */
+static const char *trusted_by(const struct new_story *story, const char *of_two,
+                              const char *of_three)
+{
+  size_t count = count_roots(story);
+  return count == 1 ? "A" : count == 2 ? of_two : of_three;
 }
 
 static void print_commands(const struct new_story *story, const char *mark, FILE *out)
 {
   const char *allow = is_elsewhere(story) ? " --allow-target " : "";
   const char *host = is_elsewhere(story) ? story->host : "";
-  for (size_t i = 1; i < NEW_ROOTS; i++)
-    if (story->root[i] == NULL)
-      fprintf(out, "%s" MAKE_ROOT "\n", mark, roots[i].made, roots[i].made, roots[i].made);
+  const char *how = story->user != NULL ? " --no-certificates"
+                    : story->names      ? ""
+                                        : " --id-from cn";
   fprintf(out, "%s./fleetsim pki import %s --csv %s%s --roots-pem ", mark, story->fleet, story->csv,
-          story->names ? "" : " --id-from cn");
+          how);
   tell_roots(story, out);
   if (story->password_file != NULL) fprintf(out, " --password-file %s", story->password_file);
-  fprintf(out, " --trusted A,spare\n");
+  fprintf(out, " --trusted %s\n", trusted_by(story, "A,B", "A,spare"));
   fprintf(out, "%s./fleetsim check %s --fleet %s\n", mark, story->file, story->fleet);
   fprintf(out, "%s./fleetsim run %s --fleet %s%s%s\n", mark, story->file, story->fleet, allow,
           host);
@@ -92,6 +111,14 @@ static void tell_fleet(const struct new_story *story, FILE *out)
           "  devices: %zu\n"
           "  telemetry: {every: 2s, bytes: 64, qos: 1}   # or texts of yours: payload\n",
           story->devices);
+  if (story->password_column != NULL)
+    fprintf(out, "  credentials: {user: \"%s\", password-column: %s}\n", story->user,
+            story->password_column);
+  if (story->token_file != NULL)
+    fprintf(out,
+            "  credentials: {user: \"%s\", token-file: \"%s\"}   # hooks: {renew-token: ..} makes "
+            "new ones\n",
+            story->user, story->token_file);
   if (story->topic != NULL)
     fprintf(out,
             "topics: {telemetry: \"%s\"}   # control: what trust bundles and answers go behind\n",
@@ -102,8 +129,9 @@ static void tell_fleet(const struct new_story *story, FILE *out)
   fprintf(out, "device: {tls: %s, mqtt: %s", story->tls_12 ? "1.2" : "1.3",
           story->mqtt_4 ? "3.1.1" : "5");
   if (story->alpn != NULL) fprintf(out, ", alpn: \"%s\"", story->alpn);
-  fprintf(out, "}\n"
-               "pki: {roots: [A, B, spare], trusted: [A, spare], broker: A}\n");
+  if (story->user != NULL) fprintf(out, ", certificate: no");
+  fprintf(out, "}\npki: {roots: [%s], trusted: [%s], broker: A}\n",
+          trusted_by(story, "A, B", "A, B, spare"), trusted_by(story, "A, B", "A, spare"));
 }
 
 /* A hook that puts a file in its place there. */
@@ -139,6 +167,8 @@ static void print_hooks(const struct new_story *story, FILE *out)
   fprintf(out, "\n");
   print_command(story, "reload", out);
   print_command(story, "restart", out);
+  if (story->user != NULL)
+    fprintf(out, "#| operator: {user: back-office, password-file: operator.pass}   # EDIT\n");
 }
 
 static void print_broker(const struct new_story *story, FILE *out)
@@ -148,8 +178,13 @@ static void print_broker(const struct new_story *story, FILE *out)
           "broker:\n"
           "  url: %s\n",
           story->url);
+  if (story->kind != NULL)
+    fprintf(out, "  kind: %s\n", story->kind);
+  else
+    fprintf(out, "  # kind: mosquitto   # what stands there, if it is one of those that 'fleetsim "
+                 "explain' lists\n");
   if (story->server_name != NULL) fprintf(out, "  server-name: %s\n", story->server_name);
-  print_hooks(story, out);
+  if (can_rotate(story)) print_hooks(story, out);
 }
 
 static const char first_phases[] =
@@ -161,41 +196,78 @@ static const char first_phases[] =
     "    do: [wait: {for: 3s}, reconnect: {waves: [10%, 100%], rate: 20/s}]\n"
     "    until: reconnected == 100% within 60s\n";
 
-/* %s: the fleet folder, the scenario. */
-static const char rotation[] =
+/* %s: the scenario. */
+static const char rotation_head[] =
     "# The rotation to root B is in the lines behind '#|'. It needs hooks, a back office that the\n"
     "# broker lets in, and certificates under B (README, 'Against your staging broker'): import "
     "with\n"
-    "# --ca-keys B=FILE too, and give the broker as its client CA what\n"
-    "#   ./fleetsim pki export %s --what client-ca --roots A --out clients.crt\n"
-    "# writes. Then these lines are made part of it by\n"
-    "#   sed -e 's/^#| //' -e '/# not in the rotation/d' %s >rotation.yaml\n"
+    "# --ca-keys B=FILE too.%s Then these lines are made part of it by\n"
+    "#   sed -e 's/^#| //' -e '/# not in the rotation/d' %s >rotation.yaml\n";
+
+static const char teach[] =
     "#|   - name: teach the fleet root B\n"
-    "#|     do: [push-trust: {roots: [A, B, spare], waves: [1%%, 10%%, 100%%]}]\n"
-    "#|     until: trusting(B) == 100%% within 60s\n"
+    "#|     do: [push-trust: {roots: [A, B, spare], waves: [1%, 10%, 100%]}]\n"
+    "#|     until: trusting(B) == 100% within 60s\n"
     "#|     on_fail: rollback\n"
     "#|   - name: prove B before anything depends on it\n"
     "#|     do: [prove: {root: B}]\n"
-    "#|     until: proven(B) == 100%% within 60s\n"
-    "#|   - name: let the broker trust devices of both roots\n"
-    "#|     do: [trust-clients: {roots: [A, B]}]\n"
-    "#|     until: online == 100%% within 60s\n"
+    "#|     until: proven(B) == 100% within 60s\n";
+
+static const char trust_clients[] = "#|   - name: let the broker trust devices of both roots\n"
+                                    "#|     do: [trust-clients: {roots: [A, B]}]\n"
+                                    "#|     until: online == 100% within 60s\n";
+
+static const char move[] =
     "#|   - name: switch the broker to B\n"
-    "#|     do: [present: {root: B}, reconnect: {waves: [10%%, 100%%], rate: 20/s}]\n"
-    "#|     until: reconnected == 100%% within 60s\n"
+    "#|     do: [present: {root: B}, reconnect: {waves: [10%, 100%], rate: 20/s}]\n"
+    "#|     until: reconnected == 100% within 60s\n";
+
+static const char reissue[] =
     "#|   - name: reissue the devices' certificates under B\n"
-    "#|     do: [reissue: {root: B, waves: [10%%, 100%%]}, reconnect: {rate: 20/s}]\n"
-    "#|     until: identified(B) == 100%% within 60s\n"
-    "#|   - name: drop A\n"
-    "#|     do: [push-trust: {roots: [B, spare]}, trust-clients: {roots: [B]}]\n"
-    "#|     until: online == 100%% within 60s\n"
-    "  - name: all that was sent is accounted for\n"
-    "    do: [drain: {}]\n"
-    "expect:\n"
-    "  - devices.lost == 0\n"
-    "  - connect.total_ms.p99 < 5s\n"
-    "#|   - telemetry.lost == 0\n"
-    "#|   - devices.unproven == 0\n";
+    "#|     do: [reissue: {root: B, waves: [10%, 100%]}, reconnect: {rate: 20/s}]\n"
+    "#|     until: identified(B) == 100% within 60s\n";
+
+/* %s: what else is told to the broker. */
+static const char drop[] = "#|   - name: drop A\n"
+                           "#|     do: [push-trust: {roots: [B, spare]}%s]\n"
+                           "#|     until: online == 100%% within 60s\n";
+
+static const char end[] = "  - name: all that was sent is accounted for\n"
+                          "    do: [drain: {}]\n"
+                          "expect:\n"
+                          "  - devices.lost == 0\n"
+                          "  - connect.total_ms.p99 < 5s\n";
+
+static const char rotation_end[] = "#|   - telemetry.lost == 0\n"
+                                   "#|   - devices.unproven == 0\n";
+
+static void print_rotation(const struct new_story *story, FILE *out)
+{
+  bool certified = story->user == NULL;
+  char client_ca[2 * FILES_PATH_MAX] = "";
+  if (certified)
+    snprintf(client_ca, sizeof client_ca,
+             " Give the broker as its client CA what\n"
+             "#   ./fleetsim pki export %s --what client-ca --roots A --out clients.crt\n"
+             "# writes.",
+             story->fleet);
+  fprintf(out, rotation_head, client_ca, story->file);
+  fputs(teach, out);
+  if (certified) fputs(trust_clients, out);
+  fputs(move, out);
+  if (certified) fputs(reissue, out);
+  fprintf(out, drop, certified ? ", trust-clients: {roots: [B]}" : "");
+}
+
+static void print_want_of_roots(const struct new_story *story, FILE *out)
+{
+  fprintf(out,
+          "# A rotation takes a root to move to and one that is kept: with three --ca 'fleetsim "
+          "new' writes\n"
+          "# it here. For a rehearsal these are made by\n");
+  for (size_t i = count_roots(story); i < NEW_ROOTS; i++)
+    fprintf(out, "#   " MAKE_ROOT "\n", roots[i].made, roots[i].made, roots[i].made);
+}
 
 void new_story_write(const struct new_story *story, FILE *out)
 {
@@ -203,5 +275,10 @@ void new_story_write(const struct new_story *story, FILE *out)
   tell_fleet(story, out);
   print_broker(story, out);
   fputs(first_phases, out);
-  fprintf(out, rotation, story->fleet, story->file);
+  if (can_rotate(story))
+    print_rotation(story, out);
+  else
+    print_want_of_roots(story, out);
+  fputs(end, out);
+  if (can_rotate(story)) fputs(rotation_end, out);
 }

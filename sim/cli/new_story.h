@@ -16,7 +16,10 @@ struct new_story {
   const char *url, *host;
   uint16_t port;
   const char *server_name, *alpn, *topic, *password_file; /* NULL: as it is by itself */
+  const char *kind;                                       /* of broker; NULL: nobody said */
   const char *root[NEW_ROOTS];                            /* paths; NULL: there is none yet */
+  /* of devices that show no certificate, all of them then: how they log in; one of the two is NULL */
+  const char *user, *password_column, *token_file;
   const char *seen; /* of the broker, lines; NULL: nobody looked */
   size_t devices;
   bool names; /* the list says what the devices are called */

@@ -79,3 +79,13 @@ void pki_args_print_fleet(const struct pki *pki, const struct pki_roots *trusted
   print_roots(trusted);
   printf("\n");
 }
+
+void pki_args_warn_of_one_root(const char *verb, const struct pki_roots *trusted)
+{
+  if (trusted->count > 1) return;
+  fprintf(stderr,
+          "fleetsim pki %s: warning: the devices trust root %s alone: a rotation of them takes two "
+          "more roots ('push-trust: {roots: [%s, B]}', then '[B, spare]'), for a bundle that they "
+          "are sent needs two\n",
+          verb, trusted->name[0], trusted->name[0]);
+}

@@ -25,4 +25,8 @@ int pki_args_within(const struct pki_roots *some, const struct pki_roots *all, c
 /* The line that says what a new fleet has. */
 void pki_args_print_fleet(const struct pki *pki, const struct pki_roots *trusted);
 
+/* Devices take no bundle of one root, so that no single CA can strand them; but they may be made with
+   one: who does is told. */
+void pki_args_warn_of_one_root(const char *verb, const struct pki_roots *trusted);
+
 #endif

@@ -89,6 +89,10 @@ static const struct args_option options[] = {
     {"password-file", "FILE",
      "its first line is the passphrase of keys that are under one; mode 0600", args_text,
      TO(password_file)},
+    {"no-certificates", NULL,
+     "the devices show none, as the broker knows them by name and password or\n"
+     "token: the list has a column id, and no files",
+     args_flag, TO(how.no_certificates)},
     {"roots-pem", "A=FILE,B=FILE",
      "for a new folder: the root certificates that the brokers' chains end at", args_text,
      TO(roots_pem)},
@@ -219,19 +223,6 @@ static int open_or_adopt(const char *folder, const struct import_line *line, str
   return result;
 }
 
-/* Devices take no bundle of one root, so that no single CA can strand them; but they may have been
-   made with one. */
-static void warn_of_one_root(const struct pki_roots *trusted)
-{
-  char sentence[400];
-  if (trusted->count > 1) return;
-  snprintf(sentence, sizeof sentence,
-           "the devices trust root %s alone: a rotation of them takes two more roots ('push-trust: "
-           "{roots: [%s, B]}', then '[B, spare]'), for a bundle that they are sent needs two",
-           trusted->name[0], trusted->name[0]);
-  tell_warning(NULL, sentence);
-}
-
 /* Of a fleet that was imported: where nothing can be issued, and what that leaves. */
 static void print_keys(const struct pki *pki)
 {
@@ -258,7 +249,7 @@ static int import_with(const char *folder, const struct import_line *line, struc
   }
   if (result == 0) pki_args_print_fleet(pki, &how.trusted);
   if (result == 0 && line->roots_pem != NULL) print_keys(pki);
-  if (result == 0) warn_of_one_root(&how.trusted);
+  if (result == 0) pki_args_warn_of_one_root("import", &how.trusted);
   pki_close(pki);
   return result;
 }
@@ -267,6 +258,10 @@ static int import_fleet(const struct args *args, struct error *error)
 {
   struct import_line line = *(const struct import_line *) args->given;
   struct pki_password password = {.given = false};
+  if (line.how.no_certificates && line.how.id_from != PKI_ID_FROM_CSV)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--no-certificates leaves none that --id-from could take names from: leave "
+                     "one of the two out");
   if (line.password_file != NULL && pki_password_read(line.password_file, &password, error) != 0)
     return -1;
   line.how.password = &password;

@@ -50,9 +50,6 @@ static int choose(const struct make_line *line, struct pki_roots *trusted, const
 {
   *trusted = line->trusted;
   if (trusted->count == 0) first_and_last(&line->roots, trusted);
-  if (trusted->count < 2)
-    return error_set(error, EXIT_CODE_USAGE,
-                     "devices must trust at least two roots; name more with --roots or --trusted");
   if (pki_args_within(trusted, &line->roots, "--trusted", error) != 0) return -1;
   *issuing = line->broker_root == NULL ? line->roots.name[0] : line->broker_root;
   if (pki_roots_include(&line->roots, *issuing)) return 0;
@@ -138,6 +135,7 @@ static int make_fleet(const struct args *args, struct error *error)
     return -1;
   }
   pki_args_print_fleet(pki, &trusted);
+  pki_args_warn_of_one_root("make", &trusted);
   pki_close(pki);
   return EXIT_CODE_PASS;
 }

@@ -299,7 +299,8 @@ static int take_header(struct pki_csv *csv, const char *const named[PKI_CSV_ROLE
   if (csv->bare == 1 && csv->column[PKI_CSV_ID] < 0)
     return error_set(error, EXIT_CODE_USAGE,
                      "the header names no column 'id': that says what a device is called");
-  if (csv->bare > 1 && csv->column[PKI_CSV_KEY] < 0 && csv->column[PKI_CSV_CERTIFICATE] < 0)
+  if (csv->bare > 1 && !csv->keyless && csv->column[PKI_CSV_KEY] < 0 &&
+      csv->column[PKI_CSV_CERTIFICATE] < 0)
     return error_set(error, EXIT_CODE_USAGE,
                      "the header names no column 'key' or 'certificate': these say where a "
                      "device's files are");
@@ -356,6 +357,13 @@ static int begin(struct pki_csv *csv, const char *const named[PKI_CSV_ROLES], si
 
 int pki_csv_begin(struct pki_csv *csv, const char *const named[PKI_CSV_ROLES], struct error *error)
 {
+  return begin(csv, named, BARE_COUNT, error);
+}
+
+int pki_csv_begin_keyless(struct pki_csv *csv, const char *const named[PKI_CSV_ROLES],
+                          struct error *error)
+{
+  csv->keyless = true;
   return begin(csv, named, BARE_COUNT, error);
 }
 

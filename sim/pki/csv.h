@@ -6,6 +6,7 @@
 #ifndef FLEETSIM_PKI_CSV_H
 #define FLEETSIM_PKI_CSV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -33,6 +34,7 @@ struct pki_csv {
   char *name[PKI_CSV_COLUMNS_MAX]; /* of these */
   int column[PKI_CSV_ROLES];       /* which has that role; -1: none */
   size_t bare;                     /* fields of a line where there is no header */
+  bool keyless;                    /* a header need not name keys or certificates */
   size_t fields;                   /* of the record that came last */
   char *field[PKI_CSV_COLUMNS_MAX];
 };
@@ -49,6 +51,10 @@ size_t pki_csv_lines(const struct pki_csv *csv);
  * columns have it; NULL in it: one of the usual names. 0; or -1 and a sentence with FILE:LINE for a
  * header that is damaged or lacks a column that was asked for. */
 int pki_csv_begin(struct pki_csv *csv, const char *const named[PKI_CSV_ROLES], struct error *error);
+
+/* The same of a list whose header may name neither keys nor certificates. */
+int pki_csv_begin_keyless(struct pki_csv *csv, const char *const named[PKI_CSV_ROLES],
+                          struct error *error);
 
 /* The same of a list that only says what devices are called: by a column 'id' where there is a header,
  * and else one name a line. */

@@ -16,6 +16,8 @@
 #include "pki/names.h"
 #include "pki/vet.h"
 
+#define OWN_DAYS 3650 /* a certificate that nobody is shown */
+
 /* Keys that have come, by eight bytes of their public points: a hash table of twice as many places
    as the list has lines, in which each takes the next free one. */
 struct seen {
@@ -33,6 +35,7 @@ struct import {
   uint32_t next_id;
   struct seen seen;
   struct pki_doubts doubts;
+  struct pki_authority own; /* of devices without certificates; its key goes with the import */
   uint8_t bundle[DEVICE_NVM_TRUST_MAX];
   size_t bundle_size;
 };
@@ -207,8 +210,10 @@ static int enter(struct import *import, struct pki_newcomer *newcomer,
   X509 *anchor, *leaf = sk_X509_value(certificates, 0);
   const char *root =
       issuer_of(import->pki, sk_X509_value(certificates, sk_X509_num(certificates) - 1), &anchor);
-  pki_doubt_chain(&import->doubts, certificates, anchor, where);
-  pki_doubt_name(&import->doubts, newcomer->name, leaf, where);
+  if (!import->how->no_certificates) {
+    pki_doubt_chain(&import->doubts, certificates, anchor, where);
+    pki_doubt_name(&import->doubts, newcomer->name, leaf, where);
+  }
   if (doubt_key(import, newcomer, leaf, where, error) != 0) return -1;
   pki_describe_issued(leaf, root, true, &newcomer->row);
   choose_subject(import, leaf, newcomer);
@@ -297,6 +302,50 @@ static int import_files(struct import *import, struct pki_newcomer *newcomer,
   return enter(import, newcomer, files->certificates, path, error);
 }
 
+/* A device's memory has a key and a certificate, shown or not. What was minted is read again, as
+   others are. */
+static X509 *mint_own(const struct import *import, enum pki_cert_kind kind, const char *name,
+                      EVP_PKEY *key, struct error *error)
+{
+  const struct pki_cert_spec spec = {.kind = kind,
+                                     .subject = name,
+                                     .key = key,
+                                     .issuer = kind == PKI_CERT_CA ? NULL : &import->own,
+                                     .not_before = pki_now() - PKI_DAY_S,
+                                     .not_after = pki_now() + OWN_DAYS * PKI_DAY_S};
+  X509 *minted = pki_cert_mint(&spec, error), *read = NULL;
+  uint8_t *der = NULL;
+  int size = minted == NULL ? 0 : i2d_X509(minted, &der);
+  const uint8_t *at = der;
+  if (size > 0) read = d2i_X509(NULL, &at, size);
+  OPENSSL_free(der);
+  if (minted != NULL && read == NULL) pki_crypto_error(error, "make a certificate");
+  X509_free(minted);
+  return read;
+}
+
+static int begin_own(struct import *import, struct error *error)
+{
+  if (!import->how->no_certificates) return 0;
+  import->own.key = pki_key_generate(error);
+  if (import->own.key == NULL) return -1;
+  import->own.certificate = mint_own(import, PKI_CERT_CA, "nobody's CA", import->own.key, error);
+  return import->own.certificate != NULL ? 0 : -1;
+}
+
+static int mint_files(const struct import *import, const char *name, struct pki_contents *out,
+                      struct error *error)
+{
+  out->key = pki_key_generate(error);
+  if (out->key == NULL) return -1;
+  X509 *leaf = mint_own(import, PKI_CERT_CLIENT, name, out->key, error);
+  if (leaf == NULL) return -1;
+  out->certificates = sk_X509_new_null();
+  if (out->certificates != NULL && sk_X509_push(out->certificates, leaf) > 0) return 0;
+  X509_free(leaf);
+  return error_set(error, EXIT_CODE_INTERNAL, "no memory for a certificate");
+}
+
 static int import_device(struct import *import, struct error *error)
 {
   struct pki_newcomer newcomer = {0};
@@ -304,8 +353,14 @@ static int import_device(struct import *import, struct error *error)
   char path[FILES_PATH_MAX];
   if (import->how->id_from == PKI_ID_FROM_CSV && name_by_list(import, newcomer.name, error) != 0)
     return -1;
-  if (read_files(import, &files, path, error) != 0) return -1;
-  int result = import_files(import, &newcomer, &files, path, error);
+  int result = 0;
+  if (!import->how->no_certificates) {
+    if (read_files(import, &files, path, error) != 0) return -1;
+  } else {
+    snprintf(path, sizeof path, "%s", import->csv.path);
+    result = mint_files(import, newcomer.name, &files, error);
+  }
+  if (result == 0) result = import_files(import, &newcomer, &files, path, error);
   pki_contents_free(&files);
   return result;
 }
@@ -313,6 +368,17 @@ static int import_device(struct import *import, struct error *error)
 /* What lacks in a list lacks in every line. */
 static int check_columns(const struct import *import, struct error *error)
 {
+  const int *column = import->csv.column;
+  if (import->how->no_certificates && (import->csv.columns == 0 || column[PKI_CSV_ID] < 0))
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%.200s:%zu: a list without certificates begins with a header that names the "
+                     "column 'id': that says what a device is called (--columns id=NAME)",
+                     import->csv.path, import->csv.line);
+  if (import->how->no_certificates &&
+      (column[PKI_CSV_KEY] >= 0 || column[PKI_CSV_CERTIFICATE] >= 0))
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%.200s:%zu: the list names keys or certificates: leave --no-certificates out",
+                     import->csv.path, import->csv.line);
   if (import->how->id_from != PKI_ID_FROM_CSV || import->csv.column[PKI_CSV_ID] >= 0) return 0;
   return error_set(error, EXIT_CODE_USAGE,
                    "%.200s:%zu: the header names no column 'id': say which it is (--columns "
@@ -360,10 +426,14 @@ int pki_import_devices(struct pki *pki, const char *csv, const struct pki_import
   int result = pki_factory_bundle(pki, &how->trusted, import->bundle, &import->bundle_size, error);
   if (result == 0) result = pki_csv_open(csv, &import->csv, error);
   if (result == 0) {
-    result = pki_csv_begin(&import->csv, how->column, error);
+    result = how->no_certificates ? pki_csv_begin_keyless(&import->csv, how->column, error)
+                                  : pki_csv_begin(&import->csv, how->column, error);
     if (result == 0) result = check_columns(import, error);
     if (result == 0) result = begin_seen(&import->seen, pki_csv_lines(&import->csv), error);
+    if (result == 0) result = begin_own(import, error);
     if (result == 0) result = import_all(import, error);
+    X509_free(import->own.certificate);
+    EVP_PKEY_free(import->own.key);
     free(import->seen.place);
     pki_csv_close(&import->csv);
   }

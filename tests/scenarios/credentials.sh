@@ -75,6 +75,21 @@ expect "and the others pass where that is expected" 0 "PASS" run "$named" --set 
 expect "the operator's password is told apart from that" 3 "the operator cannot connect.*refused_not_authorised.*let the operator in by the user name and password of 'operator'" \
   run "$named" --set "operator.password-file=$work/wrong"
 
+# From a list of names and passwords on ------------------------------------------------------------------------------------
+{
+  echo 'id;password'
+  for i in 1 2 3 4 5 6; do echo "0000000$i;hush,$i"; done
+} >"$work/devices.csv"
+expect "a first scenario looks at the broker as the first of a list of passwords" 0 \
+  "is let in.*first.yaml is written.*pki import $work/first --csv $work/devices.csv --no-certificates --roots-pem A=$fleet/ca/A.crt --trusted A " \
+  "$fleetsim" new "$work/first.yaml" --broker "mqtts://localhost:$port" --ca "$fleet/ca/A.crt" --csv "$work/devices.csv" --fleet "$work/first"
+expect "a list without files is refused as it is" 2 "names no column 'key' or 'certificate'" \
+  "$fleetsim" pki import "$work/first" --csv "$work/devices.csv" --roots-pem "A=$fleet/ca/A.crt"
+expect "and imported as one of devices without certificates" 0 "6 devices" \
+  "$fleetsim" pki import "$work/first" --csv "$work/devices.csv" --no-certificates --roots-pem "A=$fleet/ca/A.crt" --trusted A
+expect "then the first scenario passes" 0 "PASS a first day at localhost: 6 devices" \
+  "$fleetsim" run "$work/first.yaml" --fleet "$work/first" --out "$work/local" --overwrite
+
 # Beside a certificate -----------------------------------------------------------------------------------------------------
 end_broker
 begin_broker "$own" 'require_certificate true'

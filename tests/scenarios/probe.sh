@@ -79,10 +79,26 @@ new() { "$fleetsim" new "$@" --csv "$work/list.csv"; }
 expect "a list is asked for by its name where nobody sits at a terminal" 2 "new: --csv is missing" \
   "$fleetsim" new "$work/first.yaml" --broker "$url" --ca "$a"
 expect "a first scenario has what was seen, and the commands" 0 \
-  "first.yaml is written.*openssl req .*root-b.pem.*pki import fleets/first --csv $work/list.csv --roots-pem A=$a,B=root-b.pem,spare=root-spare.pem" \
+  "first.yaml is written.*pki import fleets/first --csv $work/list.csv --roots-pem A=$a --trusted A " \
   new "$work/first.yaml" --broker "$url" --ca "$a" --topic 'acme/{id}/up'
-expect "it can be checked, and so can the rotation in it" 0 "telemetry.*nobody|operator.*none|a first day" "$fleetsim" check "$work/first.yaml"
-sed -e 's/^#| //' -e '/# not in the rotation/d' "$work/first.yaml" >"$work/rotation.yaml"
+expect "it has the root that there is, and how to make those that a rotation takes" 0 \
+  "roots: \[A\], trusted: \[A\].* # kind: mosquitto.*with three --ca.*openssl req .*root-b.pem.*openssl req .*root-spare.pem" \
+  cat "$work/first.yaml"
+expect "it can be checked" 0 "telemetry.*nobody|operator.*none|a first day" "$fleetsim" check "$work/first.yaml"
+expect "two are trusted, both" 0 "root-b.pem --trusted A,B " new "$work/two.yaml" --broker "$url" --ca "$a" --ca root-b.pem --no-probe
+expect "three make a rotation" 0 "spare=root-spare.pem --trusted A,spare " \
+  new "$work/three.yaml" --broker "$url" --ca "$a" --ca root-b.pem --ca root-spare.pem --kind mosquitto --no-probe
+expect "the kind of broker that was named is in it" 0 "kind: mosquitto " grep '^  kind' "$work/three.yaml"
+expect "a kind that there is not is refused" 2 "--kind is mosquitto, rabbitmq, aedes or generic, not 'emqx'" \
+  new "$work/four.yaml" --broker "$url" --ca "$a" --kind emqx
+printf 'id,user,token\nSN-1,hub/1,tokens/1\n' >"$work/logins.csv"
+expect "a list of tokens needs no keys" 0 "logins.csv --no-certificates --roots-pem" \
+  "$fleetsim" new "$work/tokens.yaml" --broker "$url" --ca "$a" --csv "$work/logins.csv" --no-probe
+expect "nor does its scenario" 0 "user: \"\{user\}\", token-file: \"$work/\{token\}\".*certificate: no" cat "$work/tokens.yaml"
+printf 'id,user\nSN-1,hub/1\n' >"$work/logins.csv"
+expect "a list that says nothing of how devices are known is refused" 2 "logins.csv:1: the list says neither where the devices' keys" \
+  "$fleetsim" new "$work/five.yaml" --broker "$url" --ca "$a" --csv "$work/logins.csv" --no-probe
+sed -e 's/^#| //' -e '/# not in the rotation/d' "$work/three.yaml" >"$work/rotation.yaml"
 expect "which has its phases" 0 "teach the fleet root B.*prove B.*switch the broker to B.*drop A" "$fleetsim" check "$work/rotation.yaml"
 expect "what is there is not overwritten" 2 "first.yaml exists already" new "$work/first.yaml" --broker "$url" --ca "$a"
 expect "where the broker refuses, it is written all the same, and said" 3 "refused: connect.tls.not_trusted.*second.yaml is written" \
