@@ -36,7 +36,7 @@
   X(TLS_WEAK,             "connect.tls.weak",                 "a key, curve or hash in the broker's chain is not allowed by the device's profile") \
   X(TLS_BAD_CERTIFICATE,  "connect.tls.bad_certificate",      "a certificate that the broker sent cannot be parsed or has an unknown critical extension") \
   /* the broker's verdict on the device (alert received) */ \
-  X(TLS_ALERT_UNKNOWN_CA, "connect.tls.refused_unknown_ca",   "the broker refused the device's certificate: it does not know the CA (alert 48)") \
+  X(TLS_ALERT_UNKNOWN_CA, "connect.tls.refused_unknown_ca",   "the broker refused the device's certificate: it does not know the CA, or it checks revocation lists and has none of that CA (alert 48)") \
   X(TLS_ALERT_EXPIRED,    "connect.tls.refused_expired",      "the broker refused the device's certificate as expired (alert 45)") \
   X(TLS_ALERT_REVOKED,    "connect.tls.refused_revoked",      "the broker refused the device's certificate as revoked (alert 44)") \
   X(TLS_ALERT_BAD_CERT,   "connect.tls.refused_certificate",  "the broker refused the device's certificate (alert 42, 43 or 46)") \

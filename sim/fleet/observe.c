@@ -240,9 +240,10 @@ static void describe(const struct member *m, const struct device_note *note, cha
     n += snprintf(out + n, size - (size_t) n, ", TLS code -0x%04x", (unsigned) -note->tls_error);
   if (note->code != 0 && n < (int) size)
     n += snprintf(out + n, size - (size_t) n, ", MQTT reason 0x%02x", note->code);
-  /* some brokers refuse a message like that */
+  /* some brokers refuse a message like that, for its topic or its QoS */
   if (m->link == MEMBER_UP && m->unacked_count > 0 && n < (int) size)
-    snprintf(out + n, size - (size_t) n, ", %u messages unanswered", m->unacked_count);
+    snprintf(out + n, size - (size_t) n, ", %u message%s of QoS %u unanswered", m->unacked_count,
+             m->unacked_count > 1 ? "s" : "", (unsigned) m->fleet->telemetry.qos);
 }
 
 static void on_attempt_failed(struct member *m, enum device_failure failure)

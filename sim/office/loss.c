@@ -4,7 +4,7 @@
 
 #include "office/internal.h"
 
-enum { BRIEF_MS = 5000, BRIEF = 4, CUT_SHORT = 3 };
+enum { BRIEF_MS = 5000, BRIEF_AGAIN = 2, BRIEF = 4, CUT_SHORT = 3 };
 
 /* A connection has ended with a message on its way, or before paho, which sends such messages
  * again by itself, had an answer to it. Says so where that is not the first time; a plain loss
@@ -26,16 +26,18 @@ void loss_describe(struct office *op, const char *cause, char text[LOSS_TEXT_MAX
 
 /* Two of one client id throw each other out for ever (MQTT 3.1.1, 3.1.4-2), each a second after the
  * other: MQTT 3.1.1 has no word for it. A broker that ends a connection at a message, or has been
- * away, is something else. */
+ * away, is something else. Asked as soon as it may be; believed once it is no accident any more. */
 bool loss_is_takeover(struct office *op, char text[LOSS_TEXT_MAX])
 {
   op->brief = link_now_ms() - op->since_ms < BRIEF_MS ? op->brief + 1 : 1;
-  if (op->brief < BRIEF || op->cut_size > 0) return false;
+  if (op->brief < BRIEF_AGAIN || op->cut_size > 0) return false;
+  char times[32] = "";
+  if (op->brief > BRIEF_AGAIN) snprintf(times, sizeof times, " %u times in a row", op->brief - 1);
   snprintf(text, LOSS_TEXT_MAX,
-           "ended %u times in a row soon after CONNACK: does another run come as '%.24s'? Give "
-           "each its own, operator: {client-id: NAME}",
-           op->brief - 1, op->config.client_id);
-  return true;
+           "ended%s soon after CONNACK: does another run come as '%.24s'? Give each its own, "
+           "operator: {client-id: NAME}",
+           times, op->config.client_id);
+  return op->brief >= BRIEF;
 }
 
 void loss_unsubscribed(const struct office *op, char text[LOSS_TEXT_MAX])

@@ -134,6 +134,13 @@ struct results_broker {
   char url[300]; /* "": it had none so far */
 };
 
+/* Of whose telemetry something is lost. */
+struct results_lost {
+  size_t devices;
+  uint32_t first_devices[METRICS_FIRST_DEVICES];
+  size_t first_count;
+};
+
 struct results {
   char run_id[33];     /* of this run alone: also in events.ndjson */
   const char *verdict; /* "pass", "fail", "error", "interrupted" */
@@ -159,6 +166,7 @@ struct results {
      operator: none, and then the first is so too */
   bool unnumbered, untimed, unheard;
   char checked[96]; /* what was compared of each message that arrived; "": there was none */
+  struct results_lost lost;
   struct results_phase *phases;
   size_t phase_count;
   struct results_check *expectations;

@@ -207,8 +207,11 @@ static json_t *kind_of(const struct results *results)
 
 static json_t *telemetry_of(const struct results *results)
 {
-  return json_pack("{s:b, s:b, s:o}", "numbered", !results->unnumbered, "timed", !results->untimed,
-                   "checked", text(results->checked));
+  const struct results_lost *lost = &results->lost;
+  return json_pack("{s:b, s:b, s:o, s:o, s:o}", "numbered", !results->unnumbered, "timed",
+                   !results->untimed, "checked", text(results->checked), "lost_by",
+                   number((double) lost->devices), "lost_first_devices",
+                   results_json_devices(results->names, lost->first_devices, lost->first_count));
 }
 
 /* With operator: none what has no value for that reason; those of telemetry that messages without a

@@ -132,6 +132,19 @@ static void print_handshakes(const json_t *tree, FILE *out)
               value_of(tree, "handshake.resumed"), checks);
 }
 
+/* " 00000a00 00000a01 ...", of the first devices; false: too long to stand beside something */
+static bool few_names(const json_t *devices, char names[SCREEN_CELL])
+{
+  size_t count = json_array_size(devices);
+  names[0] = '\0';
+  for (size_t i = 0; i < count && i < NAMES_SHOWN; i++) {
+    const char *name = json_string_value(json_array_get(devices, i));
+    append(names, SCREEN_CELL, " %.64s", name != NULL ? name : "");
+  }
+  if (count > NAMES_SHOWN) append(names, SCREEN_CELL, " ...");
+  return text_columns(names) <= NAMES_COLUMNS;
+}
+
 /* "428 of the lost acknowledged by a broker, 25 refused": only what there is. */
 static void print_missing(const json_t *tree, FILE *out)
 {
@@ -149,6 +162,17 @@ static void print_missing(const json_t *tree, FILE *out)
     if (value_of(tree, kinds[k][0]) > 0)
       append(text, sizeof text, "%s%.0f %s", text[0] != '\0' ? ", " : "",
              value_of(tree, kinds[k][0]), kinds[k][1]);
+  screen_paragraph(out, 15, text);
+}
+
+/* A broker that drops what it forbids says nothing of it: whose messages they were is all there is. */
+static void print_losers(const json_t *telemetry, FILE *out)
+{
+  double devices = results_json_number(telemetry, "lost_by");
+  char names[SCREEN_CELL], text[TEXT_SIZE] = "";
+  if (devices <= 0) return;
+  (void) few_names(json_object_get(telemetry, "lost_first_devices"), names);
+  append(text, sizeof text, "lost by %.0f device%s:%s", devices, devices > 1 ? "s" : "", names);
   screen_paragraph(out, 15, text);
 }
 
@@ -177,6 +201,7 @@ static void print_telemetry(const json_t *tree, FILE *out)
   if (sent > 0 && !results_json_unheard(tree) && json_is_false(json_object_get(telemetry, "timed")))
     screen_line(out, "               their latency is not known: a payload has no time-at");
   print_missing(tree, out);
+  print_losers(telemetry, out);
 }
 
 static void print_tokens(const json_t *tree, FILE *out)
@@ -479,19 +504,6 @@ static void print_timing(const json_t *tree, FILE *out)
   const json_t *timing = json_object_get(tree, "timing");
   print_modelled(timing, out);
   print_budget(timing, out);
-}
-
-/* " 00000a00 00000a01 ...", of the first devices; false: too long to stand beside something */
-static bool few_names(const json_t *devices, char names[SCREEN_CELL])
-{
-  size_t count = json_array_size(devices);
-  names[0] = '\0';
-  for (size_t i = 0; i < count && i < NAMES_SHOWN; i++) {
-    const char *name = json_string_value(json_array_get(devices, i));
-    append(names, SCREEN_CELL, " %.64s", name != NULL ? name : "");
-  }
-  if (count > NAMES_SHOWN) append(names, SCREEN_CELL, " ...");
-  return text_columns(names) <= NAMES_COLUMNS;
 }
 
 /* Of a failure that was foretold for some of those that had it, devices and detail are of the

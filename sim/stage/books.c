@@ -133,6 +133,14 @@ struct sums {
   uint64_t unsent; /* arrived although the device never sent them */
 };
 
+static void name_loser(struct stage *stage, size_t index)
+{
+  struct results_lost *lost = &stage->results.lost;
+  if (lost->first_count < METRICS_FIRST_DEVICES)
+    lost->first_devices[lost->first_count++] = fleet_facts(stage->fleet, index)->id;
+  lost->devices++;
+}
+
 static void add_device(struct stage *stage, size_t index, struct sums *sums)
 {
   struct fleet_books books;
@@ -147,6 +155,7 @@ static void add_device(struct stage *stage, size_t index, struct sums *sums)
     return;
   }
   sums->lost += missing;
+  if (missing > 0) name_loser(stage, index);
   uint64_t acked = office_lacks(stage->office, index, books.acked);
   sums->lost_acked += acked;
   sums->let_go += less(missing, acked + books.open + books.refused + gone(stage, index, &books));
@@ -187,6 +196,7 @@ void stage_close_books(struct stage *stage)
   }
   stage_count_tally(stage);
   office_tally(stage->office, &tally);
+  stage->results.lost = (struct results_lost){.devices = 0};
   for (size_t i = 0; i < fleet_size(stage->fleet); i++) add_device(stage, i, &sums);
   uint64_t surplus = less(tally.delivered, sums.delivered);
   double unbooked = fabs((double) sums.sent - metrics_value(metrics, METRIC_TELEMETRY_SENT));
