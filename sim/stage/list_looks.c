@@ -225,7 +225,8 @@ static void say_open(struct stage *stage, const struct stage_let_in *let_in, uin
   stage_say(stage, text);
 }
 
-static const char *why_unseen(const struct stage_asked *asked, char out[128])
+static const char *why_unseen(const struct stage *stage, const struct stage_asked *asked,
+                              char out[128])
 {
   const struct stage_entry *entry = &asked->look.entry;
   if (asked->left_alone) return "a look that is let in ends the device's own session";
@@ -243,7 +244,11 @@ static const char *why_unseen(const struct stage_asked *asked, char out[128])
     return out;
   }
   if (entry->alike == DEVICE_FAIL_NONE) return "who is not on it had no answer";
-  snprintf(out, 128, "who is not on it is kept out, too: %s", device_failure_name(entry->alike));
+  bool over = stage->list_ends_s != 0 && stage->list_ends_s <= world_unix_s(stage->world);
+  snprintf(out, 128, "%s: %s",
+           over ? "the list is over, and everybody is kept out for no reason that is told"
+                : "who is not on it is kept out, too",
+           device_failure_name(entry->alike));
   return out;
 }
 
@@ -255,11 +260,11 @@ static void say_unseen(struct stage *stage, const struct stage_asked *asked)
   if (asked->one->pardoned)
     snprintf(text, sizeof text,
              "whether %s, which was taken off the list, is let in again at %s was not seen: %s",
-             name, where, why_unseen(asked, why));
+             name, where, why_unseen(stage, asked, why));
   else
     snprintf(text, sizeof text,
              "whether the list is in force at %s was not seen by a look as %s: %s", where, name,
-             why_unseen(asked, why));
+             why_unseen(stage, asked, why));
   stage_say(stage, text);
 }
 
