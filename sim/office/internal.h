@@ -126,8 +126,8 @@ void outbox_free(struct office *op);
 void loss_describe(struct office *op, const char *cause, char text[LOSS_TEXT_MAX]);
 
 /* Held: counts that a connection that was up has ended. Whether another client seems to come under
-   the same id; says so in place of what `text` had. */
-bool loss_is_takeover(struct office *op, char text[LOSS_TEXT_MAX]);
+   the same id, as the code of OFFICE_LOST; says so in place of what `text` had. */
+uint8_t loss_takeover(struct office *op, char text[LOSS_TEXT_MAX]);
 
 /* What to do where it ended at the subscriptions, or the SUBACK for one of them says no. */
 void loss_unsubscribed(const struct office *op, char text[LOSS_TEXT_MAX]);

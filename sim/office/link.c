@@ -130,17 +130,17 @@ static void on_lost(void *ctx, char *cause)
 {
   struct office *op = ctx;
   char text[LOSS_TEXT_MAX];
-  bool taken = false;
+  uint8_t taken = 0;
   pthread_mutex_lock(&op->mutex);
   bool was_up = op->state == LINK_UP;
   if (was_up) loss_describe(op, cause, text);
-  if (was_up) taken = loss_is_takeover(op, text);
+  if (was_up) taken = loss_takeover(op, text);
   pthread_mutex_unlock(&op->mutex);
   if (!was_up) {
     end_unsubscribed(op);
     return;
   }
-  enter_by(op, LINK_DOWN, OFFICE_LOST, taken ? OFFICE_TAKEN_OVER : 0, text);
+  enter_by(op, LINK_DOWN, OFFICE_LOST, taken, text);
   if (op->config.other_count > 0) begin_with_the_first(op);
 }
 

@@ -27,17 +27,17 @@ void loss_describe(struct office *op, const char *cause, char text[LOSS_TEXT_MAX
 /* Two of one client id throw each other out for ever (MQTT 3.1.1, 3.1.4-2), each a second after the
  * other: MQTT 3.1.1 has no word for it. A broker that ends a connection at a message, or has been
  * away, is something else. Asked as soon as it may be; believed once it is no accident any more. */
-bool loss_is_takeover(struct office *op, char text[LOSS_TEXT_MAX])
+uint8_t loss_takeover(struct office *op, char text[LOSS_TEXT_MAX])
 {
   op->brief = link_now_ms() - op->since_ms < BRIEF_MS ? op->brief + 1 : 1;
-  if (op->brief < BRIEF_AGAIN || op->cut_size > 0) return false;
+  if (op->brief < BRIEF_AGAIN || op->cut_size > 0) return 0;
   char times[32] = "";
   if (op->brief > BRIEF_AGAIN) snprintf(times, sizeof times, " %u times in a row", op->brief - 1);
   snprintf(text, LOSS_TEXT_MAX,
            "ended%s soon after CONNACK: does another run come as '%.24s'? Give each its own, "
            "operator: {client-id: NAME}",
            times, op->config.client_id);
-  return op->brief >= BRIEF;
+  return op->brief >= BRIEF ? OFFICE_TAKEN_OVER : OFFICE_MAY_BE_TAKEN_OVER;
 }
 
 void loss_unsubscribed(const struct office *op, char text[LOSS_TEXT_MAX])

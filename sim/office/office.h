@@ -89,7 +89,8 @@ enum office_event_kind {
   OFFICE_MESSAGE, /* any other message on a topic of a device: `topic`, text payload */
 };
 
-#define OFFICE_TAKEN_OVER 0x8e /* as MQTT 5 calls it */
+#define OFFICE_TAKEN_OVER        0x8e /* as MQTT 5 calls it */
+#define OFFICE_MAY_BE_TAKEN_OVER 1    /* or it was restarted again */
 
 struct office_event {
   enum office_event_kind kind;

@@ -159,7 +159,9 @@ static void on_event(struct stage *stage, const struct office_event *event)
   case OFFICE_CONNECTED: on_connected(stage); break;
   case OFFICE_LOST:
     if (event->code == OFFICE_TAKEN_OVER) on_rival(stage, event->text);
-    on_lost(stage, event->text);
+    on_lost(stage, event->code == OFFICE_MAY_BE_TAKEN_OVER && is_foretold(stage)
+                       ? "the connection to the broker was lost"
+                       : event->text);
     break;
   case OFFICE_FAILED: on_failed(stage); break;
   case OFFICE_TRUST_ACK: on_trust_ack(stage, event); break;
