@@ -182,11 +182,12 @@ void metrics_buckets(const struct metrics *metrics, enum metric histogram, uint6
   const struct hdr_histogram *from = metrics->histogram[histogram];
   int64_t left = from->total_count;
   unsigned bucket = 0;
+  double le_us = buckets_le_us(bucket);
   memset(out, 0, BUCKETS * sizeof *out);
   for (int32_t i = 0; left > 0 && i < from->counts_len; i++) {
     if (from->counts[i] == 0) continue;
-    while (bucket + 1 < BUCKETS && (double) hdr_value_at_index(from, i) > buckets_le_us(bucket))
-      bucket++;
+    while (bucket + 1 < BUCKETS && (double) hdr_value_at_index(from, i) > le_us)
+      le_us = buckets_le_us(++bucket);
     out[bucket] += (uint64_t) from->counts[i];
     left -= from->counts[i];
   }

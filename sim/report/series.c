@@ -70,7 +70,8 @@ struct series {
   size_t gauge_count;
   uint32_t gauge[SERIES_GAUGES_MAX]; /* now */
   char name[SERIES_GAUGES_MAX][SERIES_NAME_MAX];
-  double highest_us[HISTOGRAMS]; /* of the whole run: no percentile is above it */
+  /* of the whole run, once it has ended: no percentile is above it */
+  double highest_us[HISTOGRAMS];
 };
 
 size_t series_bytes(void)
@@ -142,10 +143,7 @@ static void take_buckets(struct series *series, const struct metrics *metrics, s
 {
   for (size_t h = 0; h < HISTOGRAMS; h++) {
     uint64_t now[BUCKETS];
-    struct metrics_stats stats;
-    metrics_stats(metrics, histograms[h], &stats);
     metrics_buckets(metrics, histograms[h], now);
-    series->highest_us[h] = stats.max * 1000;
     for (unsigned b = 0; b < BUCKETS; b++)
       point->bucket[h][b] = (uint32_t) (now[b] - series->before.bucket[h][b]);
     memcpy(series->before.bucket[h], now, sizeof now);
@@ -226,6 +224,11 @@ void series_end(struct series *series, const struct metrics *metrics, uint64_t n
 {
   series_look(series, metrics, now_ms);
   if (!series->ended) close_point(series, metrics);
+  for (size_t h = 0; h < HISTOGRAMS && !series->ended; h++) {
+    struct metrics_stats stats;
+    metrics_stats(metrics, histograms[h], &stats);
+    series->highest_us[h] = stats.max * 1000;
+  }
   series->ended = true;
   series->end_ms = now_ms;
 }
@@ -266,7 +269,8 @@ static double percentile_of(const struct series *series, const struct point *poi
 {
   enum histogram of = percentiles[which].of;
   double us = buckets_part_us(point->bucket[of], percentiles[which].part);
-  return (us > series->highest_us[of] ? series->highest_us[of] : us) / 1000;
+  double highest_us = series->ended ? series->highest_us[of] : us;
+  return (us > highest_us ? highest_us : us) / 1000;
 }
 
 double series_value(const struct series *series, size_t column, size_t point)
