@@ -169,7 +169,7 @@ static void print_missing(const json_t *tree, FILE *out)
 static void print_losers(const json_t *telemetry, FILE *out)
 {
   double devices = results_json_number(telemetry, "lost_by");
-  char names[SCREEN_CELL], text[TEXT_SIZE] = "";
+  char names[SCREEN_CELL], text[SCREEN_TEXT] = "";
   if (devices <= 0) return;
   (void) few_names(json_object_get(telemetry, "lost_first_devices"), names);
   append(text, sizeof text, "lost by %.0f device%s:%s", devices, devices > 1 ? "s" : "", names);
