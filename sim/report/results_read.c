@@ -1,6 +1,6 @@
-/* The results of a run that has ended, from its folder; of one that has not how far it came (so_far.c). They are believed when the last line of
- * events.ndjson is the end record of the same run with the same verdict: a run that was killed has
- * none, and what lies beside it is another's. */
+/* The results of a run that has ended, from its folder; of one that has not, how far it came
+ * (so_far.c). They are believed when the last line of events.ndjson is the end record of the same
+ * run with the same verdict: a run that was killed has none, and what lies beside it is another's. */
 #define _GNU_SOURCE /* memmem */
 #include <stdlib.h>
 #include <string.h>

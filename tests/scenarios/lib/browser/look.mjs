@@ -16,6 +16,7 @@ const WANTED = {
   failed: {title: "FAIL: ", verdict: ["FAIL"], first: ["Look at phase"], text: ["Devices online", "Who trusts what", "Failures by reason", "seed"], charts: 5},
   passed: {title: "PASS: ", verdict: ["PASS", "Every gate and every expectation held"], first: ["No device is lost", "Nothing"], text: ["Devices online", "seed"], charts: 4},
 };
+const SEEN = {large: ["light", "dark", "phone"], hostile: ["light"], early: ["phone"], failed: ["light"], passed: ["dark"]};
 const VIEWS = {
   light: {viewport: {width: 1280, height: 800}, colorScheme: "light"},
   dark: {viewport: {width: 1280, height: 800}, colorScheme: "dark"},
@@ -81,7 +82,7 @@ async function interactive(browser, name, file) {
 const browser = await chromium.launch({executablePath, args: ["--no-sandbox"]});
 console.log(`Chromium ${browser.version()}`);
 for (const [name, file] of pages.map((page) => page.split("="))) {
-  for (const view of Object.keys(VIEWS)) {
+  for (const view of SEEN[name]) {
     const page = await open(browser, name, file, view);
     await read(page, name, view);
     await page.screenshot({path: `${shots}/${name}-${view}.png`, fullPage: true});
