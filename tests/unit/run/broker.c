@@ -848,14 +848,16 @@ static void install_chain(const struct broker *broker, char out[TEXT_MAX], const
   char before[TEXT_MAX];
   const char *old = strchr(out, '\n'), *after = "";
   snprintf(before, sizeof before, "%s", old != NULL ? old + 1 : "");
-  int size = (int) strlen(text);
+  size_t size = strlen(text), leaf = strcspn(text, "\n") + 1;
   switch (broker->installs) {
   case SITE_INSTALLS_ALL: break;
-  case SITE_INSTALLS_LEAF: size = (int) strcspn(text, "\n") + 1; break;
-  case SITE_INSTALLS_LEAF_BEFORE_OLD: size = (int) strcspn(text, "\n") + 1, after = before; break;
+  case SITE_INSTALLS_LEAF: size = leaf; break;
+  case SITE_INSTALLS_LEAF_BEFORE_OLD: size = leaf, after = before; break;
   case SITE_INSTALLS_MORE: after = "ca stranger 99 strangers valid\n"; break;
   }
-  snprintf(out, TEXT_MAX, "%.*s%s", size, text, after);
+  assert(size + strlen(after) < TEXT_MAX);
+  memcpy(out, text, size);
+  memcpy(out + size, after, strlen(after) + 1);
 }
 
 static void load_chain(struct broker *broker, enum broker_listener listener)
