@@ -18,18 +18,36 @@ static int64_t end_of(double seconds)
   return seconds >= 1 && seconds <= END_MAX ? (int64_t) seconds : 0;
 }
 
-/* "..&se=SECONDS", in any order. */
-static int64_t end_of_signature(const char *fields)
+#define SUBJECT_MAX 512u
+
+/* What a token says of itself. */
+struct told {
+  int64_t end_s;             /* 0: nothing */
+  char subject[SUBJECT_MAX]; /* whom it is for; "": nothing */
+};
+
+static void tell_subject(struct told *told, const char *text, size_t size)
 {
+  if (size >= sizeof told->subject) return; /* longer than any name here */
+  memcpy(told->subject, text, size);
+  told->subject[size] = '\0';
+}
+
+/* "..&se=SECONDS&sr=WHAT", in any order; of two the first. */
+static void read_signature(const char *fields, struct told *out)
+{
+  bool ended = false;
   for (const char *at = fields; *at != '\0'; at += *at == '&') {
+    size_t size = strcspn(at, "&");
     char *rest;
-    if (strncmp(at, "se=", 3) == 0) {
+    if (strncmp(at, "se=", 3) == 0 && !ended) {
       double seconds = strtod(at + 3, &rest);
-      return *rest == '\0' || *rest == '&' ? end_of(seconds) : 0;
+      ended = true;
+      if (rest == at + size) out->end_s = end_of(seconds);
     }
-    at += strcspn(at, "&");
+    if (strncmp(at, "sr=", 3) == 0 && out->subject[0] == '\0') tell_subject(out, at + 3, size - 3);
+    at += size;
   }
-  return 0;
 }
 
 /* RFC 4648, 5, without padding; its size, or 0 where it is none. */
@@ -47,30 +65,45 @@ static size_t decode(const char *text, size_t size, unsigned char *out, size_t r
   return used;
 }
 
-static int64_t end_of_claims(const char *claims, size_t size)
+static void read_claims(const char *claims, size_t size, struct told *out)
 {
   json_t *tree = json_loadb(claims, size, 0, NULL);
-  const json_t *end = json_object_get(tree, "exp");
-  int64_t seconds = json_is_number(end) ? end_of(json_number_value(end)) : 0;
+  const json_t *end = json_object_get(tree, "exp"), *subject = json_object_get(tree, "sub");
+  if (json_is_number(end)) out->end_s = end_of(json_number_value(end));
+  if (json_is_string(subject))
+    tell_subject(out, json_string_value(subject), json_string_length(subject));
   json_decref(tree);
-  return seconds;
 }
 
-static int64_t end_of_web_token(const char *token)
+static void read_web_token(const char *token, struct told *out)
 {
   const char *first = strchr(token, '.'), *second = first != NULL ? strchr(first + 1, '.') : NULL;
-  if (second == NULL || strchr(second + 1, '.') != NULL) return 0;
+  if (second == NULL || strchr(second + 1, '.') != NULL) return;
   unsigned char claims[CLAIMS_MAX];
   size_t size = decode(first + 1, (size_t) (second - first - 1), claims, sizeof claims);
-  int64_t end_s = size > 0 ? end_of_claims((const char *) claims, size) : 0;
+  if (size > 0) read_claims((const char *) claims, size, out);
   secret_wipe(claims, sizeof claims);
-  return end_s;
+}
+
+static struct told told_by(const char *token)
+{
+  static const char signature[] = "SharedAccessSignature ";
+  struct told out = {.end_s = 0};
+  if (strncmp(token, signature, sizeof signature - 1) == 0)
+    read_signature(token + sizeof signature - 1, &out);
+  else
+    read_web_token(token, &out);
+  return out;
 }
 
 int64_t token_end_s(const char *token)
 {
-  static const char signature[] = "SharedAccessSignature ";
-  if (strncmp(token, signature, sizeof signature - 1) == 0)
-    return end_of_signature(token + sizeof signature - 1);
-  return end_of_web_token(token);
+  return told_by(token).end_s;
+}
+
+bool token_renews(const char *fresh, const char *old)
+{
+  struct told now = told_by(fresh), before = told_by(old);
+  bool same = before.subject[0] == '\0' || strcmp(now.subject, before.subject) == 0;
+  return strcmp(fresh, old) != 0 && (before.end_s == 0 || now.end_s != 0) && same;
 }

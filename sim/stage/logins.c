@@ -30,6 +30,7 @@ struct token_file {
   char *path;
   int64_t end_s, said_end_s;
   uint32_t serial, said_serial; /* how many there were before it */
+  bool renews;
 };
 
 struct stage_logins {
@@ -435,7 +436,8 @@ struct stage_token stage_token(const struct stage *stage, size_t index)
   return (struct stage_token){.path = token->path,
                               .end_s = token->end_s,
                               .said_end_s = token->said_end_s,
-                              .said_newest = token->said_serial == token->serial};
+                              .said_newest = token->said_serial == token->serial,
+                              .renews = token->renews};
 }
 
 int stage_renew_token(struct stage *stage, size_t index, struct error *error)
@@ -448,6 +450,7 @@ int stage_renew_token(struct stage *stage, size_t index, struct error *error)
     forget(now);
     return 0;
   }
+  token->renews = token_renews(now, logins->password[index]);
   forget(logins->password[index]);
   logins->password[index] = now;
   token->end_s = token_end_s(now);

@@ -81,13 +81,20 @@ static bool has_run_out(const struct stage *stage, int64_t end_s)
   return end_s != 0 && end_s <= world_unix_s(stage->world);
 }
 
+/* The one in hand came in place of one that it can stand in for, and is not over itself. */
+static bool is_renewed(const struct stage *stage, size_t device)
+{
+  struct stage_token token = stage_token(stage, device);
+  return token.renews && !has_run_out(stage, token.end_s);
+}
+
 /* Reads the device's file: 1 if that holds another token than the one in hand, 0 if not, -1 with
-   the error. Another one that is over, too, renews nothing. */
+   the error. */
 static int take_newer(struct stage *stage, size_t device, struct error *error)
 {
   int changed = stage_renew_token(stage, device, error);
   if (changed != 1) return changed;
-  bool renewed = !has_run_out(stage, stage_token(stage, device).end_s);
+  bool renewed = is_renewed(stage, device);
   metrics_add(stage->metrics, METRIC_TOKEN_RENEWED, renewed);
   plan_renewal(stage, device);
   tell_of_renewal(stage, device, renewed);
@@ -111,12 +118,15 @@ static void abort_by(struct stage *stage, size_t device, struct error *error)
 static void count_unrenewed(struct stage *stage, size_t device)
 {
   struct stage_tokens *tokens = stage->tokens;
-  char name[NAMES_TEXT], text[NAMES_TEXT + 80];
+  char name[NAMES_TEXT], text[NAMES_TEXT + 160];
   metrics_add(stage->metrics, METRIC_TOKEN_UNRENEWED, 1);
   if (tokens->told) return;
   tokens->told = true;
-  snprintf(text, sizeof text, "the hook 'renew-token' brought no new token for device %s",
-           stage_device_text(stage, device, name));
+  snprintf(
+      text, sizeof text,
+      "the hook 'renew-token' brought no new token for device %s: another text, in force, that "
+      "tells its end and whom it is for as the old one did",
+      stage_device_text(stage, device, name));
   stage_say(stage, text);
 }
 
@@ -140,8 +150,7 @@ static void on_renewed(void *ctx, const struct error *failed)
   }
   int changed = take_newer(stage, device, &error);
   if (changed < 0) abort_by(stage, device, &error);
-  bool over = changed == 1 && has_run_out(stage, stage_token(stage, device).end_s);
-  if (changed == 0 || over) count_unrenewed(stage, device);
+  if (changed == 0 || (changed == 1 && !is_renewed(stage, device))) count_unrenewed(stage, device);
   if (changed == 0) {
     plan_renewal(stage, device);
     tell_of_renewal(stage, device, false);

@@ -87,7 +87,8 @@ fi
 tokens 1 -5
 expect "those that are over are renewed before anybody connects" 0 "PASS" run "$plan" --set 'expect[0]=token.renewed == 6'
 rm -f "$work/issued"
-for hook in true "echo 'SharedAccessSignature sr=hub&sig=hush0&se=1' >\"\$FLEETSIM_TOKEN\""; do
+for hook in true "echo 'SharedAccessSignature sr=hub&sig=hush0&se=1' >\"\$FLEETSIM_TOKEN\"" \
+  "echo '<html>502 Bad Gateway' >\"\$FLEETSIM_TOKEN\""; do
   tokens 1 -5
   expect "a hook that brings nothing new is told of: $hook" 1 \
     "the hook 'renew-token' brought no new token for device 0000000[1-6].*tokens +0 renewed.*the hook was called in vain [0-9]+ times.*token.unrenewed == 0: observed [0-9]" \

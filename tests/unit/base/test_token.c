@@ -55,8 +55,43 @@ static void the_end_of_a_token_is_read(void **state)
   }
 }
 
+/* {"exp":1893456000,"sub":"a"}, {"exp":1893456001,"sub":"a"}, {"exp":1893456001,"sub":"b"},
+   {"exp":1893456000} */
+#define A_NOW   JWT("eyJleHAiOjE4OTM0NTYwMDAsInN1YiI6ImEifQ")
+#define A_LATER JWT("eyJleHAiOjE4OTM0NTYwMDEsInN1YiI6ImEifQ")
+#define B_LATER JWT("eyJleHAiOjE4OTM0NTYwMDEsInN1YiI6ImIifQ")
+#define NOBODYS JWT("eyJleHAiOjE4OTM0NTYwMDB9")
+
+static void what_can_stand_in_for_a_token_is_told_from_what_cannot(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *old, *fresh;
+    bool renews;
+  } rows[] = {
+      {A_NOW, A_LATER, true},
+      {A_NOW, A_NOW, false},
+      {A_NOW, B_LATER, false},
+      {A_NOW, NOBODYS, false},
+      {NOBODYS, A_LATER, true},
+      {A_NOW, "<html>502 Bad Gateway", false},
+      {A_NOW, "{\"error\": \"forbidden\"}", false},
+      {A_NOW, "SharedAccessSignature sr=a&sig=x&se=1893456001", true},
+      {"SharedAccessSignature sr=a&sig=x&se=1", "SharedAccessSignature sr=a&sig=y&se=2", true},
+      {"SharedAccessSignature sr=a&sig=x&se=1", "SharedAccessSignature sr=b&sig=y&se=2", false},
+      {"SharedAccessSignature sr=a&sig=x&se=1", "SharedAccessSignature sr=a&sig=y", false},
+      {"hush", "hush hush", true},
+      {"hush", "hush", false},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (token_renews(rows[i].fresh, rows[i].old) != rows[i].renews)
+      fail_msg("%s after %s", rows[i].fresh, rows[i].old);
+}
+
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(the_end_of_a_token_is_read)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_end_of_a_token_is_read),
+      cmocka_unit_test(what_can_stand_in_for_a_token_is_told_from_what_cannot)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
