@@ -87,6 +87,7 @@ void life_power_off(struct member *m)
   if (m->link == MEMBER_DIALLING) m->fleet->dialling--;
   trespass_ended(m, DEVICE_FAIL_SESSION_STOPPED);
   m->fleet->config.ops->destroy(m->client);
+  telemetry_forget(m);
   work_book(m);
   m->link = MEMBER_OFF;
   m->facts.powered = false;
@@ -159,7 +160,6 @@ static void boot_later(struct member *m)
   life_power_off(m);
   m->ended = m->accepted = m->shelving = false;
   backoff_reset(&m->backoff);
-  telemetry_forget(m);
   m->dark = false;
   if (for_good) return;
   m->boot_at_ms = population_now_ms(m->fleet) + power_boot_time_ms(m);

@@ -35,7 +35,7 @@ bool telemetry_tells(struct member *member, uint8_t reason);
 void telemetry_began_session(struct member *member);
 
 bool telemetry_is_quiet(const struct member *member); /* it is answerable for nothing */
-void telemetry_forget(struct member *member);         /* its memory is empty: a restart */
+void telemetry_forget(struct member *member);         /* its memory is empty */
 
 /* As fleet_unacked and fleet_books. */
 size_t telemetry_unacked(const struct member *member, uint32_t out[FLEET_UNACKED_MAX]);

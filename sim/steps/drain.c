@@ -31,6 +31,11 @@ static enum step_outcome run_drain(struct stage *stage, const struct scenario_st
               "%llu",
               (unsigned long long) missing, (double) step->within_ms / 1000.0,
               (unsigned long long) refused);
+  else if (missing == 0)
+    error_set(&stage->error, EXIT_CODE_FAIL,
+              "%llu telemetry messages were not acknowledged after %.0f s, although all have "
+              "arrived",
+              (unsigned long long) stage_unsettled(stage), (double) step->within_ms / 1000.0);
   else
     error_set(&stage->error, EXIT_CODE_FAIL,
               "%llu telemetry messages have not arrived after %.0f s: a broker acknowledged %llu "
