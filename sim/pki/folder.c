@@ -193,6 +193,7 @@ void pki_close(struct pki *pki)
   if (pki == NULL) return;
   pki_registry_close(pki->registry);
   if (pki->nvm.fd >= 0) pki_nvm_close(&pki->nvm);
+  pki_forget_strangers(pki);
   pki_roots_unload(pki);
   EVP_PKEY_free(pki->update_key);
   EVP_PKEY_free(pki->image_key);

@@ -22,6 +22,12 @@ struct pki_hierarchy {
   struct pki_authority root, brokers, devices;
 };
 
+/* A client's certificate that stands in no registry. */
+struct pki_stranger {
+  X509 *leaf;
+  EVP_PKEY *key;
+};
+
 struct pki {
   char folder[FILES_PATH_MAX];
   struct pki_roots roots;
@@ -38,6 +44,7 @@ struct pki {
   struct pki_device *devices; /* ascending by id */
   size_t device_count;
   enum pki_lists factory_lists;
+  struct pki_stranger stranger[PKI_ROOTS_MAX]; /* pki_write_stranger */
 };
 
 /* The one place where this room reads a clock. Unix seconds. */

@@ -283,6 +283,12 @@ int pki_write_probe(struct pki *pki, const char *root, bool (*may)(void *ctx, si
                     void *ctx, const char *certificate_path, const char *key_path,
                     struct error *error);
 
+/* The one of nobody's under `root`, which is one and the same until it is forgotten: a broker may count
+ * how often each client comes. 1: the folder cannot issue there; 0, or -1. */
+int pki_write_stranger(struct pki *pki, const char *root, const char *certificate_path,
+                       const char *key_path, struct error *error);
+void pki_forget_strangers(struct pki *pki);
+
 /* The same of a client of the back office's own CA: a broker that lets the operator in lets it in,
    whatever roots it trusts devices by. */
 int pki_write_office_probe(struct pki *pki, const char *certificate_path, const char *key_path,

@@ -70,23 +70,62 @@ static size_t find_device(struct pki *pki, size_t root, bool (*may)(void *ctx, s
   return pki->device_count;
 }
 
-static int write_stranger(const struct pki_authority *issuer, const char *certificate_path,
-                          const char *key_path, struct error *error)
+static int make_stranger(const struct pki_authority *issuer, struct pki_stranger *out,
+                         struct error *error)
 {
-  EVP_PKEY *key = pki_key_generate(error);
+  out->key = pki_key_generate(error);
   struct pki_cert_spec spec = {.kind = PKI_CERT_CLIENT,
                                .subject = PKI_PROBE_NAME,
-                               .key = key,
+                               .key = out->key,
                                .issuer = issuer,
                                .not_before = pki_now() - PKI_DAY_S,
                                .not_after = pki_now() + PKI_DAY_S};
-  X509 *leaf = key == NULL ? NULL : pki_cert_mint(&spec, error);
-  X509 *const chain[] = {leaf, issuer->certificate};
-  int result = leaf == NULL ? -1 : pki_key_replace(key_path, key, error);
-  if (result == 0) result = pki_cert_write(certificate_path, chain, 2, error);
-  X509_free(leaf);
-  EVP_PKEY_free(key);
+  out->leaf = out->key == NULL ? NULL : pki_cert_mint(&spec, error);
+  return out->leaf == NULL ? -1 : 0;
+}
+
+static void free_stranger(struct pki_stranger *stranger)
+{
+  X509_free(stranger->leaf);
+  EVP_PKEY_free(stranger->key);
+  *stranger = (struct pki_stranger){.leaf = NULL};
+}
+
+static int put_stranger(const struct pki_stranger *stranger, const struct pki_authority *issuer,
+                        const char *certificate_path, const char *key_path, struct error *error)
+{
+  X509 *const chain[] = {stranger->leaf, issuer->certificate};
+  if (pki_key_replace(key_path, stranger->key, error) != 0) return -1;
+  return pki_cert_write(certificate_path, chain, 2, error);
+}
+
+static int write_stranger(const struct pki_authority *issuer, const char *certificate_path,
+                          const char *key_path, struct error *error)
+{
+  struct pki_stranger stranger;
+  int result = make_stranger(issuer, &stranger, error);
+  if (result == 0) result = put_stranger(&stranger, issuer, certificate_path, key_path, error);
+  free_stranger(&stranger);
   return result;
+}
+
+int pki_write_stranger(struct pki *pki, const char *root, const char *certificate_path,
+                       const char *key_path, struct error *error)
+{
+  const struct pki_hierarchy *found = pki_find_root(pki, root, error);
+  if (found == NULL) return -1;
+  if (!pki_can_issue(pki, root)) return 1;
+  struct pki_stranger *kept = &pki->stranger[found - pki->hierarchy];
+  if (kept->leaf == NULL && make_stranger(&found->devices, kept, error) != 0) {
+    free_stranger(kept);
+    return -1;
+  }
+  return put_stranger(kept, &found->devices, certificate_path, key_path, error);
+}
+
+void pki_forget_strangers(struct pki *pki)
+{
+  for (size_t r = 0; r < PKI_ROOTS_MAX; r++) free_stranger(&pki->stranger[r]);
 }
 
 int pki_write_probe(struct pki *pki, const char *root, bool (*may)(void *ctx, size_t index),

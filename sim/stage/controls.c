@@ -124,8 +124,8 @@ int stage_control_write(struct stage *stage, const struct stage_control *control
     return pki_write_device_with(stage->pki, control->as.device, control->as.chain,
                                  control->as.size, files->certificate, files->key, &stage->error);
   /* 1 is for a folder that cannot make one */
-  return pki_write_probe(stage->pki, control->root, NULL, NULL, files->certificate, files->key,
-                         &stage->error) == 0
+  return pki_write_stranger(stage->pki, control->root, files->certificate, files->key,
+                            &stage->error) == 0
              ? 0
              : -1;
 }

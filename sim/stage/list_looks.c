@@ -403,6 +403,7 @@ static enum step_outcome ask(struct asking *asking)
 {
   struct stage *stage = asking->stage;
   bool over = asking->count == 0;
+  pki_forget_strangers(stage->pki);
   while (!over)
     if (!pause_looks(asking) || look_once(asking, &over) != STEP_DONE) return STEP_ABORTED;
   note_silent(asking);

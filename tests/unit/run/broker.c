@@ -1234,12 +1234,23 @@ static bool is_there(const struct broker *broker, const char *name)
   return false;
 }
 
+/* For limits, bans and sessions: a device's name, or which certificate of nobody's. */
+static const char *client_of(const struct look *look, char text[40])
+{
+  const struct paper *leaf = &look->client.of[0];
+  snprintf(text, 40, "%s", leaf->name);
+  if (strcmp(leaf->name, PKI_PROBE_NAME) == 0) snprintf(text, 40, "nobody's %u", leaf->serial);
+  return text;
+}
+
 /* What the broker makes of an id, when TLS has taken the certificate. */
 static enum device_failure name_answer(const struct look *look)
 {
   struct broker *broker = look->broker;
+  char client[40];
   const char *name = look->client.of[0].name;
-  if (!bouncer_admits(&broker->bouncer, name) || (broker->shields && is_there(broker, name)))
+  if (!bouncer_admits(&broker->bouncer, client_of(look, client)) ||
+      (broker->shields && is_there(broker, name)))
     return DEVICE_FAIL_MQTT_REFUSED_AUTH;
   for (const struct look *other = broker->looks; broker->takes_over && other != look;
        other = other->next)

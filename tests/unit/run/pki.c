@@ -43,6 +43,7 @@ struct pki {
   struct revoked revoked[REVOKED_MAX];
   size_t revoked_count;
   enum pki_lists factory_lists;
+  unsigned strangers, kept[PKI_ROOTS_MAX]; /* made so far; that of each root, 0: none is kept */
 };
 
 /* --- The folder ------------------------------------------------------------------------------- */
@@ -435,12 +436,13 @@ int pki_write_client_ca(struct pki *pki, const struct pki_roots *roots, const ch
   return files_write(path, text, used, 0644, error);
 }
 
-static int write_client(const char *name, const char *root, const char *certificate_path,
+/* Serials from 1000000 on are of nobody's. */
+static int write_client(unsigned number, const char *root, const char *certificate_path,
                         const char *key_path, struct error *error)
 {
   char text[TEXT_MAX];
-  int used = snprintf(text, sizeof text, "leaf %s 1 %s-devices valid\nca %s-devices 2 %s valid\n",
-                      name, root, root, root);
+  int used = snprintf(text, sizeof text, "leaf %s %u %s-devices valid\nca %s-devices 2 %s valid\n",
+                      PKI_PROBE_NAME, 1000000 + number, root, root, root);
   if (files_write(key_path, "key\n", 4, 0600, error) != 0) return -1;
   return files_write(certificate_path, text, (size_t) used, 0644, error);
 }
@@ -479,15 +481,27 @@ int pki_write_probe(struct pki *pki, const char *root, bool (*may)(void *ctx, si
                     void *ctx, const char *certificate_path, const char *key_path,
                     struct error *error)
 {
-  (void) pki, (void) may, (void) ctx;
-  return write_client(PKI_PROBE_NAME, root, certificate_path, key_path, error);
+  (void) may, (void) ctx;
+  return write_client(++pki->strangers, root, certificate_path, key_path, error);
+}
+
+int pki_write_stranger(struct pki *pki, const char *root, const char *certificate_path,
+                       const char *key_path, struct error *error)
+{
+  unsigned *kept = &pki->kept[root_number(pki, root)];
+  if (*kept == 0) *kept = ++pki->strangers;
+  return write_client(*kept, root, certificate_path, key_path, error);
+}
+
+void pki_forget_strangers(struct pki *pki)
+{
+  memset(pki->kept, 0, sizeof pki->kept);
 }
 
 int pki_write_office_probe(struct pki *pki, const char *certificate_path, const char *key_path,
                            struct error *error)
 {
-  (void) pki;
-  return write_client(PKI_PROBE_NAME, "back-office", certificate_path, key_path, error);
+  return write_client(++pki->strangers, "back-office", certificate_path, key_path, error);
 }
 
 /* --- Revocation ------------------------------------------------------------------------------- */
