@@ -10,6 +10,7 @@
 
 #include "run/parts.h"
 #include "stage/books.h"
+#include "stage/apply.h"
 #include "stage/callers.h"
 #include "stage/clones.h"
 #include "stage/firmware.h"
@@ -105,7 +106,8 @@ void run_settle(struct stage *stage)
   if (!stage->aborted) stage_wait(stage, is_settled, NULL, SETTLE_MS);
   if (!stage->aborted) stage_wait(stage, is_heard, NULL, OFFICE_MS);
   if (!stage->aborted) (void) stage_look_at_list(stage, STAGE_LIST_AT_END);
-  if (!stage->aborted && stage_callers_try_again(stage, "at the end of the run") == STEP_FAILED)
+  if (!stage->aborted && (stage_callers_try_again(stage, "at the end of the run") == STEP_FAILED ||
+                          stage_chains_try_again(stage) == STEP_FAILED))
     stage->at_end = stage->error;
   stage_collect(stage);
   stage_gauges(stage);

@@ -88,6 +88,8 @@ static enum step_outcome fail_chain(struct stage *stage, size_t node, enum broke
              "not only the first?",
              served, wanted->count,
              broker_is(broker, BROKER_HOOKED) ? "FLEETSIM_CERT" : "the file");
+  else if (stage->nodes[node].served[listener])
+    snprintf(hint, sizeof hint, "it did before. What puts another one there?");
   else
     snprintf(hint, sizeof hint, "%s",
              !broker_is(broker, BROKER_HOOKED)
@@ -109,9 +111,8 @@ static bool shows(const struct stage_seen *seen, const void *wanted)
 
 /* Looks at what is served until it is the chain that was written, at every look of a round. */
 static enum step_outcome await_chain(struct stage *stage, size_t node,
-                                     enum broker_listener listener)
+                                     enum broker_listener listener, uint64_t within_ms)
 {
-  uint64_t within_ms = stage->broker_ms > 0 ? stage->broker_ms : PROBE_WITHIN_MS;
   uint64_t until_ms = stage_elapsed_ms(stage) + within_ms;
   struct stage_round round;
   const struct stage_seen *other;
@@ -141,8 +142,11 @@ static enum step_outcome confirm_node(struct stage *stage, size_t node)
     bool *waiting = &stage->nodes[node].waiting[l];
     if (!*waiting || node >= listener_count(stage, (enum broker_listener) l)) continue;
     *waiting = false;
-    enum step_outcome outcome = await_chain(stage, node, (enum broker_listener) l);
+    enum step_outcome outcome =
+        await_chain(stage, node, (enum broker_listener) l,
+                    stage->broker_ms > 0 ? stage->broker_ms : PROBE_WITHIN_MS);
     if (outcome != STEP_DONE) return outcome;
+    stage->nodes[node].served[l] = true;
     if (l == BROKER_MAIN && stage->fleet != NULL)
       fleet_serves(stage->fleet, (int) node, stage->nodes[node].written[BROKER_MAIN].sha256[0]);
   }
@@ -156,6 +160,19 @@ enum step_outcome stage_confirm_served(struct stage *stage, int only)
   for (size_t n = 0; n < stage->scenario->node_count; n++) {
     if (!stage_is_reachable(stage, n) || (!all && n != (size_t) only)) continue;
     enum step_outcome outcome = confirm_node(stage, n);
+    if (outcome != STEP_DONE) return outcome;
+  }
+  return STEP_DONE;
+}
+
+enum step_outcome stage_chains_try_again(struct stage *stage)
+{
+  bool hooked = scenario_broker_is(stage->scenario, BROKER_HOOKED);
+  if (!hooked || scenario_names(stage->scenario, "broker.stale_leaf")) return STEP_DONE;
+  for (size_t n = 0; n < stage->scenario->node_count; n++) {
+    if (!stage->nodes[n].served[BROKER_MAIN] || !stage_is_reachable(stage, n)) continue;
+    enum step_outcome outcome = await_chain(stage, n, BROKER_MAIN, PROBE_WITHIN_MS);
+    if (outcome == STEP_FAILED) error_wrap(&stage->error, "at the end of the run");
     if (outcome != STEP_DONE) return outcome;
   }
   return STEP_DONE;
@@ -254,6 +271,7 @@ int stage_write_chain(struct stage *stage, enum broker_listener listener,
     stage->nodes[n].written[listener] = stage->nodes[0].written[listener];
   for (size_t n = 0; n < listener_count(stage, listener); n++) {
     stage->nodes[n].waiting[listener] = true;
+    stage->nodes[n].served[listener] = false;
     if (listener == BROKER_MAIN && stage->fleet != NULL)
       fleet_may_serve_another(stage->fleet, (int) n);
   }

@@ -38,6 +38,10 @@ enum step_outcome stage_present(struct stage *stage, enum broker_listener listen
  * that waits to be in force: it must be that chain. The fleet's proofs are of it from then on. */
 enum step_outcome stage_confirm_served(struct stage *stage, int only);
 
+/* At the end of a run: what was seen to be served by a broker elsewhere still is, unless the scenario
+ * says what it expects of stale leaves. FAILED with stage->error, which says when. */
+enum step_outcome stage_chains_try_again(struct stage *stage);
+
 /* SIGKILL for the local broker, and started again on the same ports: what it had not saved is
  * gone. */
 enum step_outcome stage_broker_crash(struct stage *stage);
