@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "run/parts.h"
-#include "stage/books.h"
 #include "stage/apply.h"
+#include "stage/books.h"
 #include "stage/callers.h"
 #include "stage/clones.h"
 #include "stage/firmware.h"

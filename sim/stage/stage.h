@@ -37,7 +37,7 @@ enum stage_look_ids { STAGE_IDS_UNKNOWN, STAGE_IDS_OURS, STAGE_IDS_OF_CERTIFICAT
 struct stage_node {
   struct broker *broker;
   struct chain_prints written[BROKER_LISTENERS]; /* last; of 0: nothing was */
-  bool served[BROKER_LISTENERS];                /* it was seen to be */
+  bool served[BROKER_LISTENERS];                 /* it was seen to be */
   bool waiting[BROKER_LISTENERS]; /* it was written and is not known to be served yet */
   bool own_key[BROKER_LISTENERS]; /* the key beside it is its owner's */
   char bridge_name[32];
