@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <string.h>
 
 /* clang-format off */
 static const char *const advice[DEVICE_FAIL_COUNT] = {
@@ -76,4 +77,12 @@ const char *advice_of(enum device_failure failure)
 {
   assert((unsigned) failure < DEVICE_FAIL_COUNT && advice[failure] != NULL);
   return advice[failure];
+}
+
+const char *advice_by_name(const char *name)
+{
+  for (int f = DEVICE_FAIL_NONE + 1; f < DEVICE_FAIL_COUNT; f++)
+    if (strcmp(device_failure_name((enum device_failure) f), name) == 0)
+      return advice_of((enum device_failure) f);
+  return "";
 }

@@ -8,4 +8,7 @@
 /* Static, without a full stop; never NULL, "" for DEVICE_FAIL_NONE. */
 const char *advice_of(enum device_failure failure);
 
+/* The same by the failure's name; "" where there is none of this name, as in results of another version. */
+const char *advice_by_name(const char *name);
+
 #endif

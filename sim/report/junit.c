@@ -1,16 +1,25 @@
 #define _POSIX_C_SOURCE 200809L
 /* junit.xml: one test case per gate and expectation, in one suite named like the scenario. A run
  * that did not pass although no check failed (set-up, time limit, Ctrl-C) gets a case of its own,
- * so that CI never shows it green. */
+ * so that CI never shows it green. No two cases have the same name: readers take the second one for
+ * the first. It is valid by the schemas of Jenkins' xUnit plugin (junit-4.xsd to junit-10.xsd). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/files.h"
 #include "base/text.h"
+#include "report/advice.h"
 #include "report/results_json.h"
 
 struct tally {
   size_t cases, failures, errors;
+  json_t *seen; /* how many cases have this name so far */
+};
+
+/* A check, and where it stands. */
+struct place {
+  const char *where, *note; /* what the phase wants said, or "" */
+  double seconds;
 };
 
 /* XML 1.0 has no escape for control characters, U+FFFE and U+FFFF; nor has it room for what is no
@@ -55,24 +64,48 @@ static void put_element(FILE *out, const char *element, const char *type, const 
   fprintf(out, "</%s>\n    </testcase>\n", element);
 }
 
-static void put_case_head(FILE *out, const json_t *tree, const char *where, const char *expr,
-                          double seconds)
+/* Jenkins takes a class's last dot for the end of its package, and puts what has none into "(root)". */
+static void put_class(FILE *out, const json_t *tree)
 {
-  fputs("    <testcase classname=\"", out);
-  put_xml(out, results_json_text(json_object_get(tree, "scenario"), "name"));
-  fputs("\" name=\"", out);
-  put_xml(out, where);
-  if (expr[0] != '\0') fputs(": ", out);
-  put_xml(out, expr);
-  fprintf(out, "\" time=\"%.3f\"", seconds);
+  char name[256];
+  text_copy(name, sizeof name, results_json_text(json_object_get(tree, "scenario"), "name"));
+  for (char *c = name; *c != '\0'; c++)
+    if (*c == '.') *c = '_';
+  fputs("fleetsim.", out);
+  put_xml(out, name);
 }
 
-static void put_check(FILE *out, const json_t *tree, const char *where, const json_t *check,
-                      double seconds, struct tally *tally)
+/* Which one of this name it is, from 1. */
+static json_int_t nth_of(struct tally *tally, const char *where, const char *expr)
+{
+  char name[512];
+  snprintf(name, sizeof name, "%s: %s", where, expr);
+  text_trim(name);
+  json_int_t nth = json_integer_value(json_object_get(tally->seen, name)) + 1;
+  (void) json_object_set_new(tally->seen, name, json_integer(nth));
+  return nth;
+}
+
+static void put_case_head(FILE *out, const json_t *tree, const struct place *place,
+                          const char *expr, struct tally *tally)
+{
+  json_int_t nth = nth_of(tally, place->where, expr);
+  tally->cases++;
+  fputs("    <testcase classname=\"", out);
+  put_class(out, tree);
+  fputs("\" name=\"", out);
+  put_xml(out, place->where);
+  if (expr[0] != '\0') fputs(": ", out);
+  put_xml(out, expr);
+  if (nth > 1) fprintf(out, " (%lld)", (long long) nth);
+  fprintf(out, "\" time=\"%.3f\"", place->seconds);
+}
+
+static void put_check(FILE *out, const json_t *tree, const struct place *place, const json_t *check,
+                      struct tally *tally)
 {
   const char *expr = results_json_text(check, "expr");
-  put_case_head(out, tree, where, expr, seconds);
-  tally->cases++;
+  put_case_head(out, tree, place, expr, tally);
   if (json_is_true(json_object_get(check, "pass"))) {
     fputs("/>\n", out);
     return;
@@ -80,14 +113,15 @@ static void put_check(FILE *out, const json_t *tree, const char *where, const js
   tally->failures++;
   put_element(out, "failure", "expectation",
               (const char *const[]){"expected ", expr, ", observed ",
-                                    results_json_text(check, "observed"), NULL});
+                                    results_json_text(check, "observed"),
+                                    place->note[0] != '\0' ? "; " : "", place->note, NULL});
 }
 
-static void put_checks(FILE *out, const json_t *tree, const char *where, const json_t *checks,
-                       struct tally *tally)
+static void put_checks(FILE *out, const json_t *tree, const struct place *place,
+                       const json_t *checks, struct tally *tally)
 {
   for (size_t i = 0; i < json_array_size(checks); i++)
-    put_check(out, tree, where, json_array_get(checks, i), 0, tally);
+    put_check(out, tree, place, json_array_get(checks, i), tally);
 }
 
 /* A reader of green cases alone is told what they are not about. */
@@ -104,10 +138,11 @@ static void put_phases(FILE *out, const json_t *tree, struct tally *tally)
   const json_t *phases = json_object_get(tree, "phases");
   for (size_t i = 0; i < json_array_size(phases); i++) {
     const json_t *phase = json_array_get(phases, i), *gate = json_object_get(phase, "gate");
-    const char *name = results_json_text(phase, "name");
-    if (json_is_object(gate))
-      put_check(out, tree, name, gate, results_json_number(phase, "duration_s"), tally);
-    put_checks(out, tree, name, json_object_get(phase, "expectations"), tally);
+    struct place place = {results_json_text(phase, "name"), results_json_text(phase, "note"),
+                          results_json_number(phase, "duration_s")};
+    if (json_is_object(gate)) put_check(out, tree, &place, gate, tally);
+    place.seconds = 0; /* the phase's own are the gate's */
+    put_checks(out, tree, &place, json_object_get(phase, "expectations"), tally);
   }
 }
 
@@ -116,20 +151,64 @@ static void put_run(FILE *out, const json_t *tree, struct tally *tally)
   const char *verdict = results_json_text(tree, "verdict");
   if (strcmp(verdict, "pass") == 0 || tally->failures > 0) return;
   bool failed = strcmp(verdict, "fail") == 0;
-  put_case_head(out, tree, "the run", "", results_json_number(tree, "duration_s"));
+  const struct place place = {"the run", "", results_json_number(tree, "duration_s")};
+  put_case_head(out, tree, &place, "", tally);
   put_element(out, failed ? "failure" : "error", verdict,
               (const char *const[]){results_json_text(tree, "message"), NULL});
-  tally->cases++;
   tally->failures += failed;
   tally->errors += !failed;
 }
 
+static void put_failure(FILE *out, const char *name, const json_t *failure)
+{
+  const json_t *others = json_object_get(failure, "unexpected_devices");
+  fprintf(out, "%s: %.0f unexpected:", name,
+          results_json_number(failure, "count") - results_json_number(failure, "expected_count"));
+  for (size_t i = 0; i < json_array_size(others); i++) {
+    fputs(" ", out);
+    put_xml(out, json_string_value(json_array_get(others, i)));
+  }
+  fputs("\n  ", out);
+  put_xml(out, results_json_text(failure, "sentence"));
+  const char *detail = results_json_text(failure, "unexpected_detail");
+  if (detail[0] != '\0') fputs(": ", out);
+  put_xml(out, detail);
+  fputs("\n  to do: ", out);
+  put_xml(out, advice_by_name(name));
+  fputs("\n", out);
+}
+
+/* What nobody foretold, and what to do about it. */
+static void put_output(FILE *out, const json_t *tree)
+{
+  const char *name;
+  const json_t *failure;
+  bool opened = false;
+  json_object_foreach(json_object_get(tree, "failures"), name, failure)
+  {
+    if (json_is_true(json_object_get(failure, "expected"))) continue;
+    if (!opened) fputs("    <system-out>", out);
+    opened = true;
+    put_failure(out, name, failure);
+  }
+  if (opened) fputs("</system-out>\n", out);
+}
+
+static void put_totals(FILE *out, const json_t *tree, const struct tally *tally)
+{
+  fprintf(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" time=\"%.3f\"", tally->cases,
+          tally->failures, tally->errors, results_json_number(tree, "duration_s"));
+}
+
 static void put_suite_head(FILE *out, const json_t *tree, const struct tally *tally)
 {
-  fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"", out);
+  fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"fleetsim\"", out);
+  put_totals(out, tree, tally);
+  fputs(">\n  <testsuite name=\"", out);
   put_xml(out, results_json_text(json_object_get(tree, "scenario"), "name"));
-  fprintf(out, "\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" time=\"%.3f\" timestamp=\"",
-          tally->cases, tally->failures, tally->errors, results_json_number(tree, "duration_s"));
+  fputs("\"", out);
+  put_totals(out, tree, tally);
+  fputs(" skipped=\"0\" timestamp=\"", out);
   put_xml(out, results_json_text(tree, "started"));
   fputs("\">\n", out);
 }
@@ -147,11 +226,12 @@ int junit_write(const json_t *tree, const char *path, char sha256[DIGEST_TEXT], 
 {
   char *cases = NULL, *document = NULL;
   size_t cases_size = 0, size = 0;
-  struct tally tally = {0};
+  struct tally tally = {.seen = json_object()};
   FILE *body = open_memstream(&cases, &cases_size);
   if (body != NULL) {
     put_phases(body, tree, &tally);
-    put_checks(body, tree, "whole run", json_object_get(tree, "expectations"), &tally);
+    put_checks(body, tree, &(struct place){"whole run", "", 0},
+               json_object_get(tree, "expectations"), &tally);
     put_run(body, tree, &tally);
     cases = finish(body, &cases);
   }
@@ -159,10 +239,13 @@ int junit_write(const json_t *tree, const char *path, char sha256[DIGEST_TEXT], 
   if (out != NULL) {
     put_suite_head(out, tree, &tally);
     put_unknown(out, tree);
-    fprintf(out, "%s  </testsuite>\n</testsuites>\n", cases);
+    fputs(cases, out);
+    put_output(out, tree);
+    fputs("  </testsuite>\n</testsuites>\n", out);
     document = finish(out, &document);
   }
   free(cases);
+  json_decref(tally.seen);
   if (document == NULL || digest_of(document, size, sha256) != 0) {
     free(document);
     return error_set(error, EXIT_CODE_SETUP, "not enough memory to write %s", path);

@@ -695,7 +695,7 @@ static void a_pass_whose_files_were_changed_is_not_believed(void **state)
       {"results.json", "\"p50\":", "\"p50\" :", "its SHA-256 is not that in the end record"},
       {"results.json", "\"start_s\"", "\"name\": \"a\", \"start_s\"", "run it again"},
       {"junit.xml", "failures=\"0\"", "failures=\"4\"", "junit.xml in"},
-      {"junit.xml", "<testsuites>", "", "junit.xml in"},
+      {"junit.xml", "</testsuites>", "", "junit.xml in"},
       {"events.ndjson", "\"event\": \"brake\"", "\"event\": \"Brake\"",
        "its SHA-256 is not that in its end record"},
       {"events.ndjson", "{\"t\": 1.000000", "\n{\"t\": 1.000000", "more or fewer lines"},

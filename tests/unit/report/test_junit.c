@@ -1,0 +1,118 @@
+/* junit.xml as readers take it: Jenkins builds a tree of packages from class names, GitLab and others keep one case of a
+ * name, and whoever sees a red case wants to know what to do. */
+#define _XOPEN_SOURCE 700
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "report/advice.h"
+#include "sample.h"
+
+static struct sample sample;
+
+static int begin(void **state)
+{
+  (void) state;
+  sample_begin(&sample);
+  return 0;
+}
+
+static int finish(void **state)
+{
+  (void) state;
+  sample_end(&sample);
+  return 0;
+}
+
+static char *written(void)
+{
+  sample_conclude(&sample);
+  char *xml = sample_read(&sample, "junit.xml");
+  assert_non_null(xml);
+  return xml;
+}
+
+static void expect_contains(const char *text, const char *part)
+{
+  if (strstr(text, part) == NULL) fail_msg("no \"%s\" in:\n%s", part, text);
+}
+
+static void the_root_counts_too_and_nothing_is_skipped(void **state)
+{
+  (void) state;
+  char *xml = written();
+  expect_contains(
+      xml,
+      "<testsuites name=\"fleetsim\" tests=\"5\" failures=\"1\" errors=\"0\" time=\"41.200\">");
+  expect_contains(xml, " skipped=\"0\" timestamp=\"2026-01-02T03:04:05Z\">");
+  free(xml);
+}
+
+static void a_dot_in_a_scenarios_name_makes_no_package(void **state)
+{
+  (void) state;
+  strcpy(sample.results.scenario_name, "fleet 1.2 & on");
+  char *xml = written();
+  expect_contains(xml, "<testsuite name=\"fleet 1.2 &amp; on\"");
+  expect_contains(xml, "classname=\"fleetsim.fleet 1_2 &amp; on\"");
+  free(xml);
+}
+
+static void two_checks_in_the_same_words_are_two_cases(void **state)
+{
+  (void) state;
+  sample.checks[1] = sample.checks[2] = sample.checks[0];
+  sample.checks[2].pass = true;
+  char *xml = written();
+  expect_contains(xml, "name=\"whole run: devices.lost == 0\" ");
+  expect_contains(xml, "name=\"whole run: devices.lost == 0 (2)\" ");
+  expect_contains(xml, "name=\"whole run: devices.lost == 0 (3)\" time=\"0.000\"/>");
+  free(xml);
+}
+
+static void what_a_step_said_stands_in_the_case_that_failed(void **state)
+{
+  (void) state;
+  sample.phase_checks[0].pass = false;
+  char *xml = written();
+  expect_contains(
+      xml, "expected refused == 100%, observed 10 of 10 (100%); rolled back 1 step</failure>");
+  free(xml);
+}
+
+static void what_nobody_foretold_is_told_with_what_to_do(void **state)
+{
+  (void) state;
+  char *xml = written();
+  expect_contains(xml, "<system-out>connect.tcp.reset: 1 unexpected: 00000b01\n");
+  expect_contains(xml, ": peer &quot;x&quot; &lt;gone&gt; &amp;  [31mred\n  to do: a full accept");
+  assert_null(strstr(xml, "connect.tls.not_trusted")); /* the scenario said so */
+  free(xml);
+}
+
+static void a_failure_of_another_version_has_no_advice(void **state)
+{
+  (void) state;
+  assert_string_equal(advice_by_name("connect.of.tomorrow"), "");
+  assert_string_equal(advice_by_name(""), "");
+  assert_string_equal(advice_by_name("connect.tls.revoked"), advice_of(DEVICE_FAIL_TLS_REVOKED));
+}
+
+int main(void)
+{
+#define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+  const struct CMUnitTest tests[] = {
+      test(the_root_counts_too_and_nothing_is_skipped),
+      test(a_dot_in_a_scenarios_name_makes_no_package),
+      test(two_checks_in_the_same_words_are_two_cases),
+      test(what_a_step_said_stands_in_the_case_that_failed),
+      test(what_nobody_foretold_is_told_with_what_to_do),
+      test(a_failure_of_another_version_has_no_advice),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
