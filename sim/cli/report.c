@@ -3,11 +3,13 @@
 #define _POSIX_C_SOURCE 200809L
 #include <unistd.h>
 
+#include "cli/summary_file.h"
 #include "cli/verbs.h"
 #include "report/results.h"
 
 struct report_line {
   bool html;
+  const char *summary;
 };
 
 static const struct args_option options[] = {
@@ -15,6 +17,11 @@ static const struct args_option options[] = {
      .help = "write DIR/report.html anew, too",
      .take = args_flag,
      .offset = offsetof(struct report_line, html)},
+    {.name = "summary-markdown",
+     .value = "FILE",
+     .help = "write the summary there too, in Markdown as pages of CI show it",
+     .take = summary_file_take,
+     .offset = offsetof(struct report_line, summary)},
     {0},
 };
 
@@ -23,6 +30,12 @@ static int reprint(const struct args *args, struct error *error)
   const struct report_line *line = args->given;
   int code = results_reprint(args->operand[0], stdout, isatty(STDOUT_FILENO) != 0, error);
   if (code < 0) error->code = EXIT_CODE_USAGE;
+  struct error summary; /* of a run without a verdict it says what `error` does */
+  if (line->summary != NULL && results_markdown(args->operand[0], line->summary, &summary) != 0 &&
+      code >= 0) {
+    *error = summary;
+    return -1;
+  }
   if (code >= 0 && line->html && results_page_again(args->operand[0], error) != 0) return -1;
   return code;
 }

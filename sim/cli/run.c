@@ -12,6 +12,7 @@
 
 #include "base/files.h"
 #include "cli/overrides.h"
+#include "cli/summary_file.h"
 #include "cli/told_line.h"
 #include "cli/verbs.h"
 #include "run/run.h"
@@ -24,7 +25,7 @@
 struct run_line {
   struct overrides overrides;
   struct args_texts targets;
-  const char *out, *fleet, *broker;
+  const char *out, *fleet, *broker, *summary;
   bool overwrite, yes, quiet;
 };
 
@@ -48,6 +49,8 @@ static const struct args_option line_options[] = {
      TO(targets), .most = TARGETS_MAX},
     {"yes", NULL, "go on at every prompt: without asking", args_flag, TO(yes)},
     {"quiet", NULL, "results only: no progress, no summary", args_flag, TO(quiet)},
+    {"summary-markdown", "FILE", "write the summary there too, in Markdown as pages of CI show it",
+     summary_file_take, TO(summary)},
     {0},
 };
 #undef TO
@@ -114,7 +117,7 @@ static enum exit_code run_here(const struct scenario *scenario, const struct sta
 }
 
 static enum exit_code rehearse(const struct scenario *scenario, const struct stage_options *asked,
-                               struct error *error)
+                               const char *summary, struct error *error)
 {
   char out[FILES_PATH_MAX];
   struct stage_options options = *asked;
@@ -129,6 +132,7 @@ static enum exit_code rehearse(const struct scenario *scenario, const struct sta
   }
   if (code != EXIT_CODE_PASS && code != EXIT_CODE_FAIL && error->text[0] != '\0')
     fprintf(stderr, "fleetsim: %s\n", error->text);
+  if (summary != NULL) summary_file_end(summary, scenario->name, options.out, written, error->text);
   if (!options.quiet && written) fprintf(stderr, "results: %s\n", options.out);
   return code;
 }
@@ -151,8 +155,11 @@ static int run_file(const struct args *args, struct error *error)
   error->text[0] = '\0';
   struct changes changes;
   struct told_line told;
-  if (load(line, args->operand[0], &changes, &scenario, error) != 0) {
+  const char *file = args->operand[0];
+  if (line->summary != NULL && summary_file_begin(line->summary, file, error) != 0) return -1;
+  if (load(line, file, &changes, &scenario, error) != 0) {
     fprintf(stderr, "%s\n", error->text);
+    if (line->summary != NULL) summary_file_end(line->summary, file, NULL, false, error->text);
     return (int) error->code;
   }
   if (told_line_make(args, &changes.overrides, &told, error) != 0) {
@@ -162,7 +169,7 @@ static int run_file(const struct args *args, struct error *error)
   options.asked = &told.asked;
   scenario_warn_unjudged(scenario);
   scenario_warn_product(scenario);
-  enum exit_code code = rehearse(scenario, &options, error);
+  enum exit_code code = rehearse(scenario, &options, line->summary, error);
   told_line_free(&told);
   scenario_free(scenario);
   return (int) code;

@@ -206,4 +206,12 @@ int results_reprint(const char *folder, FILE *out, bool colour, struct error *er
    in a build without the page. */
 int results_page_again(const char *folder, struct error *error);
 
+/* Writes a summary in Markdown for a page of CI to `path`, from folder's files and under the same
+ * conditions. Where they do not hold it writes that there is no verdict, why, and how far the run
+ * came, and returns -1 with the reason. -1 also when `path` cannot be written. */
+int results_markdown(const char *folder, const char *path, struct error *error);
+
+/* Writes there that `name` has no verdict, and why: before a run ends, or because it never began. */
+int results_no_markdown(const char *path, const char *name, const char *why, struct error *error);
+
 #endif

@@ -53,6 +53,10 @@ double results_json_number(const json_t *object, const char *key);
 int junit_write(const json_t *tree, const char *path, char sha256[DIGEST_TEXT],
                 struct error *error);
 
+/* results_read.c: the tree of folder/results.json that the end record beside it vouches for, or NULL: the
+   file is missing, cut off, of another schema, contradicts itself, or was changed. */
+json_t *results_json_load(const char *folder, struct error *error);
+
 /* so_far.c: of a run in `folder` whose list of events has no end record (it was killed, or is under way):
    how far it came, never a verdict. Nothing where that is not so. */
 void so_far_print(const char *folder, FILE *out, bool colour);

@@ -210,8 +210,7 @@ static int check(const json_t *tree, const char *folder, const char *path, const
   return status;
 }
 
-/* The tree of results.json that its folder vouches for, or NULL. */
-static json_t *load(const char *folder, struct error *error)
+json_t *results_json_load(const char *folder, struct error *error)
 {
   char path[FILES_PATH_MAX];
   uint8_t *data;
@@ -235,7 +234,7 @@ static json_t *load(const char *folder, struct error *error)
 
 int results_reprint(const char *folder, FILE *out, bool colour, struct error *error)
 {
-  json_t *tree = load(folder, error);
+  json_t *tree = results_json_load(folder, error);
   if (tree == NULL) {
     so_far_print(folder, out, colour);
     return -1;
@@ -248,7 +247,7 @@ int results_reprint(const char *folder, FILE *out, bool colour, struct error *er
 
 int results_page_again(const char *folder, struct error *error)
 {
-  json_t *tree = load(folder, error);
+  json_t *tree = results_json_load(folder, error);
   if (tree == NULL) return -1;
   int status = html_write(tree, folder, error);
   json_decref(tree);
