@@ -142,6 +142,19 @@ static bool is_named(const struct pki_crl_file *file, X509 *leaf)
   return false;
 }
 
+int pki_crls_end(const char *path, int64_t *out, struct error *error)
+{
+  struct pki_crl_file file;
+  int result = pki_crl_file_read(path, &file, error);
+  *out = INT64_MAX;
+  for (int i = 0; result == 0 && i < sk_X509_CRL_num(file.crls); i++) {
+    const ASN1_TIME *to = X509_CRL_get0_nextUpdate(sk_X509_CRL_value(file.crls, i));
+    if (to != NULL && pki_cert_unix(to) < *out) *out = pki_cert_unix(to);
+  }
+  pki_crl_file_release(&file);
+  return result;
+}
+
 int pki_crls_name(struct pki *pki, const char *path, bool *names, size_t count, struct error *error)
 {
   struct pki_crl_file file;

@@ -78,12 +78,10 @@ static void explain_unrefused(const struct remark *remark)
 /* Nobody is known to be let in, and that is all. */
 static void explain_unproven(const struct remark *remark)
 {
-  char sentence[600], text[400];
-  if (!isnan(metrics_value(remark->stage->metrics, METRIC_REVOKE_UNREFUSED)) ||
-      stage_list_unproven(remark->stage, text, sizeof text) == NULL)
-    return;
-  snprintf(sentence, sizeof sentence, "%s: the notes of the phases say why it was not seen", text);
-  say_also(remark, sentence);
+  char text[480];
+  if (isnan(metrics_value(remark->stage->metrics, METRIC_REVOKE_UNREFUSED)) &&
+      stage_list_unproven(remark->stage, text, sizeof text) != NULL)
+    say_also(remark, text);
 }
 
 static void explain_uncut(const struct remark *remark)

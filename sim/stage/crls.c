@@ -79,6 +79,7 @@ struct making {
   struct stage *stage; /* of which it changes the history only */
   const struct scenario_crl *crl;
   struct stage_list list; /* whom it names */
+  int64_t first_ends_s;
   bool ended;
   int result;
   struct error error;
@@ -117,6 +118,9 @@ static void make_list(void *ctx)
   /* whom it names is read from what was written: a certificate that was reissued since is not on
      it */
   broker_place(stage->nodes[0].broker, BROKER_CRLS, path);
+  making->first_ends_s = world_unix_s(stage->world) + crl->next_update_s;
+  if (making->result == 0 && crl->file[0] != '\0' && !crl->unchecked)
+    making->result = pki_crls_end(path, &making->first_ends_s, &making->error);
   if (making->result == 0 &&
       (pki_crls_name(stage->pki, path, making->list.names, n, &making->error) != 0 ||
        pki_crls_name_former(stage->pki, path, note_former, making, &making->error) != 0) &&
@@ -156,6 +160,7 @@ static int make_and_tell(struct stage *stage, const struct scenario_crl *crl, bo
   stage->list_unchecked = crl->unchecked;
   stage->list_ends_s =
       crl->file[0] != '\0' ? INT64_MAX : world_unix_s(stage->world) + crl->next_update_s;
+  stage->list_first_ends_s = making.first_ends_s;
   free(making.list.names);
   return told ? 0 : -1;
 }

@@ -36,7 +36,7 @@ static void recovery_gauges(struct stage *stage)
 /* That nobody was let in proves nothing where nobody was kept out. */
 void stage_measure_revoked(struct stage *stage, bool last)
 {
-  char text[400];
+  char text[480];
   fleet_measure_revoked(stage->fleet, last);
   if (metrics_value(stage->metrics, METRIC_REVOKE_UNREFUSED) <= 0 &&
       stage_list_unproven(stage, text, sizeof text) != NULL)

@@ -68,6 +68,14 @@ static bool is_over(const struct stage *stage, const struct stage_device_look *l
   return over && is_told(look->entry.failure) && all;
 }
 
+bool stage_asked_is_shut_out(const struct stage_asked *asked)
+{
+  const struct stage_control *control = &asked->look.control;
+  const struct stage_stand_in *as = &control->as;
+  return control->any && asked->look.entry.alike == DEVICE_FAIL_TLS_ALERT_EXPIRED &&
+         (control->nobodys || pki_chain_is_current(as->chain, as->size));
+}
+
 /* With or without being on it: TLS does not trust its root, or the list is over. */
 static bool is_out_anyhow(const struct stage *stage, const struct stage_device_look *look)
 {

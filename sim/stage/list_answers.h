@@ -36,6 +36,10 @@ bool stage_asked_is_later(const struct stage *stage, const struct stage_asked *a
  * other's. So many times it still has to be. */
 unsigned stage_asked_lacks(const struct stage *stage, const struct stage_asked *asked);
 
+/* Who is on no list was told "expired" by the last look, and is not: the list is over that the broker goes
+ * by. */
+bool stage_asked_is_shut_out(const struct stage_asked *asked);
+
 /* After a round that was more than a glance: whether it has shown what it should, in `proven`. True: only
  * because the control was let in too seldom it has not. */
 bool stage_asked_conclude(struct stage *stage, struct stage_asked *asked);

@@ -14,6 +14,7 @@
 #include "stage/device_names.h"
 #include "stage/list_answers.h"
 #include "stage/list_names.h"
+#include "stage/list_strangers.h"
 #include "stage/looks.h"
 #include "stage/nodes.h"
 #include "stage/quantities.h"
@@ -245,6 +246,11 @@ static const char *why_unseen(const struct stage *stage, const struct stage_aske
   }
   if (entry->alike == DEVICE_FAIL_NONE) return "who is not on it had no answer";
   bool over = stage->list_ends_s != 0 && stage->list_ends_s <= world_unix_s(stage->world);
+  if (stage_list_older_at(stage) == (int) asked->look.node) {
+    snprintf(out, 128, "who is not on it is told %s: the broker has an older list, which is over",
+             device_failure_name(entry->alike));
+    return out;
+  }
   snprintf(out, 128, "%s: %s",
            over ? "the list is over, and everybody is kept out for no reason that is told"
                 : "who is not on it is kept out, too",
@@ -375,6 +381,26 @@ static void sum_up_pardoned(struct asking *asking, struct stage_listed *pardoned
   }
 }
 
+/* Of an address where nobody was looked at beside another it is as it was. */
+static void note_shut_out(const struct asking *asking)
+{
+  struct stage *stage = asking->stage;
+  for (size_t i = 0; i < asking->count; i++)
+    if (asking->asked[i].look.control.any)
+      stage->nodes[asking->asked[i].look.node].shuts_out = false;
+  for (size_t i = 0; i < asking->count; i++)
+    if (stage_asked_is_shut_out(&asking->asked[i]))
+      stage->nodes[asking->asked[i].look.node].shuts_out = true;
+}
+
+/* The next list may well come. */
+static void note_older(struct stage *stage, enum stage_list_when when)
+{
+  int node = stage_list_older_at(stage);
+  if (node >= 0 && when == STAGE_LIST_BEFORE_NEXT)
+    stage->older = (struct stage_unproven){.any = true, .node = (size_t) node};
+}
+
 /* The next time it is asked once: by the list that is new then. */
 static void note_silent(const struct asking *asking)
 {
@@ -404,9 +430,13 @@ static enum step_outcome ask(struct asking *asking)
   struct stage *stage = asking->stage;
   bool over = asking->count == 0;
   pki_forget_strangers(stage->pki);
+  if (over && asking->when != STAGE_LIST_TAKEN && stage_list_look_as_nobody(stage) != STEP_DONE)
+    return STEP_ABORTED;
   while (!over)
     if (!pause_looks(asking) || look_once(asking, &over) != STEP_DONE) return STEP_ABORTED;
   note_silent(asking);
+  note_shut_out(asking);
+  note_older(stage, asking->when);
   for (size_t i = 0; i < stage->listed_count; i++)
     if (!stage->listed[i].untold) sum_up_listed(asking, &stage->listed[i]);
   for (size_t i = 0; i < stage->pardoned_count; i++) sum_up_pardoned(asking, &stage->pardoned[i]);
@@ -449,12 +479,16 @@ enum step_outcome stage_look_at_list(struct stage *stage, enum stage_list_when w
 
 void stage_list_say_untried(struct stage *stage)
 {
+  bool any = false;
   if (!stage_list_is_looked_at(stage)) return;
-  for (size_t i = 0; i < stage->listed_count; i++)
-    if (!stage->listed[i].untold) return;
-  for (size_t i = 0; i < stage->pardoned_count; i++)
-    if (!stage->pardoned[i].untold) return;
-  stage_say(stage, "nobody on the list could be tried: whether it is in force was not seen");
+  for (size_t i = 0; i < stage->listed_count; i++) any = any || !stage->listed[i].untold;
+  for (size_t i = 0; i < stage->pardoned_count; i++) any = any || !stage->pardoned[i].untold;
+  if (!any)
+    stage_say(stage, "nobody on the list could be tried: whether it is in force was not seen");
+  else if (stage->list_alike)
+    stage_say(stage,
+              "the list adds nobody to the one before and takes nobody off: whether it is in "
+              "force, or that one still, cannot be seen before that one is over");
 }
 
 const char *stage_list_let_in(const struct stage *stage, char *out, size_t size)

@@ -340,11 +340,25 @@ static void number_named(struct stage *stage, const bool *names)
       stage->identity[d].list = stage->lists;
 }
 
+/* With whom it names, the list before could be in force as well; unless that was seen to keep everybody
+   out, as it is over. */
+static bool is_alike(struct stage *stage, const bool *names)
+{
+  bool alike = stage->lists > 0, over = true;
+  for (size_t d = 0; d < fleet_size(stage->fleet); d++)
+    alike = alike && !is_new(stage, names, d) && !is_taken_off(stage, names, d);
+  for (size_t n = 0; n < stage->scenario->node_count; n++) over = over && stage->nodes[n].shuts_out;
+  return alike && !over;
+}
+
 void stage_list_names(struct stage *stage, const struct stage_list *list, bool untold)
 {
   struct stage_listed before[STAGE_LISTED_MAX];
   size_t count = stage->listed_count;
   memcpy(before, stage->listed, sizeof before);
+  stage->list_alike = is_alike(stage, list->names);
+  stage->list_untold = untold;
+  for (size_t n = 0; n < stage->scenario->node_count; n++) stage->nodes[n].shuts_out = false;
   stage->lists++;
   keep_named(stage, list->names, untold);
   add_named(stage, list->names, is_new, untold);
@@ -358,17 +372,44 @@ void stage_list_names(struct stage *stage, const struct stage_list *list, bool u
 
 void stage_list_told(struct stage *stage)
 {
+  stage->list_untold = false;
   for (size_t i = 0; i < stage->listed_count; i++) stage->listed[i].untold = false;
   for (size_t i = 0; i < stage->pardoned_count; i++) stage->pardoned[i].untold = false;
 }
 
 /* --- What has shown it ------------------------------------------------------------------------ */
 
+int stage_list_older_at(const struct stage *stage)
+{
+  bool good = stage->list_first_ends_s > world_unix_s(stage->world) + LIST_LASTS_S;
+  if (stage->older.any) return (int) stage->older.node;
+  if (!good || stage_list_shuts_out(stage) || stage->list_untold) return -1;
+  for (size_t n = 0; n < stage->scenario->node_count; n++)
+    if (stage->nodes[n].shuts_out) return (int) n;
+  return -1;
+}
+
+static const char *older(const struct stage *stage, size_t node, char *out, size_t size)
+{
+  char where[STAGE_ADDRESS_MAX];
+  bool until_next = stage->older.any;
+  snprintf(out, size,
+           "the broker at %s %s: who is on no list %s told there that his certificate has expired. "
+           "See that the hook brings it each list, and that it reads it",
+           stage_address(stage, node, where),
+           until_next ? "had an older list, which was over, until the next one was published"
+                      : "has an older list, which is over",
+           until_next ? "was" : "is");
+  return out;
+}
+
 static const char *unproven(const struct stage *stage, size_t device, size_t node, bool pardoned,
                             char *out, size_t size)
 {
   char where[STAGE_ADDRESS_MAX], name[NAMES_TEXT];
-  snprintf(out, size, "nothing has shown that who has the certificate of device %s%s at %s",
+  snprintf(out, size,
+           "nothing has shown that who has the certificate of device %s%s at %s: the notes of the "
+           "phases say why it was not seen",
            stage_device_text(stage, device, name),
            pardoned ? ", which was taken off the list, is let in again"
                     : " is kept out by the list",
@@ -379,6 +420,8 @@ static const char *unproven(const struct stage *stage, size_t device, size_t nod
 const char *stage_list_unproven(struct stage *stage, char *out, size_t size)
 {
   const struct stage_unproven *left = &stage->unproven;
+  int of_before = stage_list_older_at(stage);
+  if (of_before >= 0) return older(stage, (size_t) of_before, out, size);
   if (left->any) return unproven(stage, left->device, left->node, false, out, size);
   for (size_t i = 0; i < stage->listed_count && stage_list_is_looked_at(stage); i++) {
     int node = unproven_at(stage, &stage->listed[i]);

@@ -37,7 +37,21 @@ static void say(struct results_phase *result, const char *text)
   snprintf(result->note + used, sizeof result->note - used, "%s%s", used > 0 ? "; " : "", said);
 }
 
+/* After the last phase the run looks at its brokers once more. */
+static void say_at_end(struct results_phase *last, const char *text)
+{
+  static const char when[] = "at the end of the run";
+  char late[700];
+  snprintf(late, sizeof late, "%s: %s", when, text);
+  bool known = strstr(text, when) != NULL || strstr(last->note, text) != NULL;
+  say(last, known ? text : late);
+}
+
 void stage_say(struct stage *stage, const char *text)
 {
-  say(&stage->results.phases[stage->phase], text);
+  size_t count = stage->results.phase_count;
+  if (stage->phase < count || count == 0)
+    say(&stage->results.phases[stage->phase], text);
+  else
+    say_at_end(&stage->results.phases[count - 1], text);
 }

@@ -46,6 +46,9 @@ struct stage_node {
   bool untold, unrestarted;
   enum stage_look_ids look_ids;
   bool silent; /* it gave no answer to the last looks at a list */
+  /* somebody who is on no list was told "expired" by the last look there, and his certificate is in
+     force: the list is over that it goes by */
+  bool shuts_out;
   /* how it keeps out whom a list names; NONE: that was not seen */
   enum device_failure list_words;
   /* down or frozen while the others were tried: callers.h; what it may have trusted till then */
@@ -203,10 +206,15 @@ struct stage {
   size_t former_left; /* that a look was let in with last, until a later list did not have them */
   struct stage_let_in let_in;
   struct stage_unproven unproven;
+  struct stage_unproven older; /* an older list was in force there until the next one; nobody's */
+  /* of the list that was published last: nobody has told the broker to read it (apply: none); it adds
+     nobody to the one before, and takes nobody off */
+  bool list_untold, list_alike;
   /* of the list that was published last: it was not checked; when it ends, Unix seconds, 0: there
      is none */
   bool list_unchecked;
   int64_t list_ends_s;
+  int64_t list_first_ends_s; /* of a file the first of its lists, by what stands in them */
   bool rolling_back;
   struct error at_end;     /* what the last looks at the brokers have seen; code 0: nothing amiss */
   uint32_t bundle_version; /* newest one pushed */

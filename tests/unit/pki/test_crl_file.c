@@ -144,6 +144,19 @@ static void a_complete_list_of_the_devices_ca_is_enough(void **state)
   assert_false(revoked[1]);
 }
 
+static void the_first_list_of_a_file_that_is_over_tells_its_end(void **state)
+{
+  struct fixture *f = *state;
+  int64_t end_s = 0, from_s = time(NULL);
+  const struct recipe recipes[] = {{.number = 5, .endless = true},
+                                   {.number = 6, .from = -HOUR_S, .to = 2 * HOUR_S},
+                                   {.number = 7, .from = -HOUR_S, .to = HOUR_S}};
+  EXPECT_OK(pki_crls_end(write_lists(f, "ends.pem", recipes, 3), &end_s, &error));
+  assert_in_range(end_s, from_s + HOUR_S - 2, time(NULL) + HOUR_S + 2);
+  EXPECT_OK(pki_crls_end(write_lists(f, "endless.pem", recipes, 1), &end_s, &error));
+  assert_true(end_s == INT64_MAX);
+}
+
 static size_t former_device, former_count;
 static uint8_t former_chain[DEVICE_NVM_CERTIFICATE_MAX];
 static size_t former_size;
@@ -644,6 +657,7 @@ int main(void)
 #define FLEET(test) cmocka_unit_test_setup_teardown(test, setup_fleet, teardown)
   const struct CMUnitTest tests[] = {
       FLEET(a_complete_list_of_the_devices_ca_is_enough),
+      FLEET(the_first_list_of_a_file_that_is_over_tells_its_end),
       FLEET(a_certificate_that_a_device_held_once_is_found_and_written_with_its_key),
       FLEET(a_list_that_brokers_do_not_work_with_is_refused_by_its_kind),
       FLEET(lists_that_are_only_rare_are_taken),
