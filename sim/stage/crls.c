@@ -9,6 +9,7 @@
 #include "stage/apply.h"
 #include "stage/list_looks.h"
 #include "stage/list_names.h"
+#include "stage/list_samples.h"
 #include "stage/wait.h"
 
 #define PUBLISH_WITHIN_MS 70000u /* a hook has 60 s */
@@ -176,6 +177,7 @@ enum step_outcome stage_publish_crl(struct stage *stage, const struct scenario_c
   enum step_outcome outcome = stage_broker_apply(stage, apply, -1);
   if (outcome == STEP_DONE && apply != SCENARIO_APPLY_NONE) {
     stage_list_say_untried(stage);
+    stage_list_say_unsampled(stage);
     outcome = stage_look_at_list(stage, STAGE_LIST_TAKEN);
   }
   /* as far as it was told to */

@@ -24,7 +24,7 @@
 #define PAUSE_MIN_MS   250u
 #define PAUSE_MAX_MS   4000u
 #define BACK_WITHIN_MS 10000u
-#define ASKED_MAX      (2u * STAGE_LISTED_MAX * SCENARIO_NODES_MAX)
+#define ASKED_MAX      ((2u * STAGE_LISTED_MAX + STAGE_SAMPLED_MAX) * SCENARIO_NODES_MAX)
 
 struct asking {
   struct stage *stage;
@@ -76,6 +76,9 @@ static void end_glance(const struct asking *asking, struct stage_asked *asked, u
     plan_next(asking, asked, false);
     return;
   }
+  /* whether it is by the list, whoever stands in for it has shown */
+  asked->over = asked->one->sampled;
+  asked->proven = asked->one->sampled && asked->look.entry.closed;
   asked->glances = false;
   asked->due_ms = stage_elapsed_ms(asking->stage);
 }
@@ -132,6 +135,22 @@ static void take_answer(struct asking *asking, struct stage_asked *asked, uint64
   asked->after_ms = now_ms - asking->began_ms;
 }
 
+/* A sample is looked at when the list was seen to be in force there: until then; and not at all where it
+   was not. */
+static bool waits(const struct asking *asking, struct stage_asked *asked)
+{
+  bool under_way = false, open = false;
+  for (size_t i = 0; i < asking->count && asked->one->sampled; i++) {
+    const struct stage_asked *other = &asking->asked[i];
+    if (other->one->sampled || other->one->pardoned || other->look.node != asked->look.node)
+      continue;
+    under_way = under_way || !other->over;
+    open = open || (other->over && other->look.entry.open);
+  }
+  asked->over = asked->over || open;
+  return under_way || asked->over;
+}
+
 static enum step_outcome look_once(struct asking *asking, bool *over)
 {
   struct stage *stage = asking->stage;
@@ -142,7 +161,7 @@ static enum step_outcome look_once(struct asking *asking, bool *over)
   for (size_t i = 0; i < asking->count; i++) {
     struct stage_asked *asked = &asking->asked[i];
     if (!asked->over && is_left_alone(asking, asked)) asked->over = asked->left_alone = true;
-    if (asked->over || asked->due_ms > now_ms) continue;
+    if (asked->over || asked->due_ms > now_ms || waits(asking, asked)) continue;
     prepare(stage, asked);
     open[count] = asked;
     looks[count++] = &asked->look;
@@ -155,13 +174,14 @@ static enum step_outcome look_once(struct asking *asking, bool *over)
 }
 
 /* Until the first of them is due. */
-static bool pause_looks(const struct asking *asking)
+static bool pause_looks(struct asking *asking)
 {
   uint64_t now_ms = stage_elapsed_ms(asking->stage), due_ms = UINT64_MAX;
-  for (size_t i = 0; i < asking->count; i++)
-    if (!asking->asked[i].over && asking->asked[i].due_ms < due_ms)
-      due_ms = asking->asked[i].due_ms;
-  return due_ms <= now_ms || stage_pause(asking->stage, due_ms - now_ms);
+  for (size_t i = 0; i < asking->count; i++) {
+    struct stage_asked *asked = &asking->asked[i];
+    if (!asked->over && asked->due_ms < due_ms && !waits(asking, asked)) due_ms = asked->due_ms;
+  }
+  return due_ms <= now_ms || due_ms == UINT64_MAX || stage_pause(asking->stage, due_ms - now_ms);
 }
 
 static void ask_for(struct asking *asking, struct stage_listed *one)
@@ -213,16 +233,18 @@ static const char *by_tls_text(const struct stage_let_in *let_in)
                         : "";
 }
 
-static void say_open(struct stage *stage, const struct stage_let_in *let_in, uint64_t after_ms)
+static void say_open(struct stage *stage, const struct stage_listed *listed, uint64_t after_ms)
 {
+  const struct stage_let_in *let_in = &stage->let_in;
   char text[512], where[STAGE_ADDRESS_MAX], from[64], after[32] = "", name[NAMES_TEXT];
   if (after_ms >= LIST_WITHIN_MS)
     snprintf(after, sizeof after, " after %.3g s", (double) after_ms / 1000);
   snprintf(text, sizeof text,
            "a look with the certificate of %s, which is on the list, was let in%s at %s%s%s: does "
-           "every machine there have the list?",
+           "%s?",
            stage_device_text(stage, let_in->device, name), by_tls_text(let_in),
-           stage_address(stage, let_in->node, where), stage_from(let_in->from, from), after);
+           stage_address(stage, let_in->node, where), stage_from(let_in->from, from), after,
+           listed->sampled ? "the list there name everybody" : "every machine there have the list");
   stage_say(stage, text);
 }
 
@@ -338,8 +360,9 @@ static void sum_up_listed(struct asking *asking, struct stage_listed *listed)
     any = true;
     if (entry->open && !open) note_let_in(stage, listed, asked->look.node, entry);
     if (entry->open && !open && asking->when != STAGE_LIST_AT_END)
-      say_open(stage, &stage->let_in, asked->after_ms);
-    if (!entry->open && !asked->proven && !is_said(asking, asked)) say_unseen(stage, asked);
+      say_open(stage, listed, asked->after_ms);
+    if (!entry->open && !asked->proven && !listed->sampled && !is_said(asking, asked))
+      say_unseen(stage, asked);
     if (asked->proven) listed->proven |= (uint8_t) (1u << asked->look.node);
     open = open || entry->open;
     closed = closed && asked->proven;
@@ -439,18 +462,25 @@ static enum step_outcome ask(struct asking *asking)
   note_older(stage, asking->when);
   for (size_t i = 0; i < stage->listed_count; i++)
     if (!stage->listed[i].untold) sum_up_listed(asking, &stage->listed[i]);
+  for (size_t i = 0; i < stage->sampled_count; i++)
+    if (!stage->sampled[i].untold) sum_up_listed(asking, &stage->sampled[i]);
   for (size_t i = 0; i < stage->pardoned_count; i++) sum_up_pardoned(asking, &stage->pardoned[i]);
   return STEP_DONE;
 }
 
 /* A list that comes late is waited for where looks would end sessions while it does. */
+static uint64_t again_ms(const struct stage_listed *listed, size_t count, uint64_t until_ms)
+{
+  for (size_t i = 0; i < count; i++)
+    if (listed[i].let_in && listed[i].again_ms > until_ms) until_ms = listed[i].again_ms;
+  return until_ms;
+}
+
 static bool rest(struct stage *stage)
 {
-  uint64_t now_ms = stage_elapsed_ms(stage), until_ms = now_ms;
-  for (size_t i = 0; i < stage->listed_count; i++) {
-    const struct stage_listed *one = &stage->listed[i];
-    if (one->let_in && one->again_ms > until_ms) until_ms = one->again_ms;
-  }
+  uint64_t now_ms = stage_elapsed_ms(stage);
+  uint64_t until_ms = again_ms(stage->listed, stage->listed_count, now_ms);
+  until_ms = again_ms(stage->sampled, stage->sampled_count, until_ms);
   return stage_pause(stage, until_ms - now_ms);
 }
 
@@ -468,6 +498,7 @@ enum step_outcome stage_look_at_list(struct stage *stage, enum stage_list_when w
   asking->began_ms = stage_elapsed_ms(stage);
   size_t lost = count_lost(stage);
   for (size_t i = 0; i < stage->listed_count; i++) ask_for(asking, &stage->listed[i]);
+  for (size_t i = 0; i < stage->sampled_count; i++) ask_for(asking, &stage->sampled[i]);
   for (size_t i = 0; i < stage->pardoned_count; i++) ask_for(asking, &stage->pardoned[i]);
   enum step_outcome outcome = ask(asking);
   free(asking);

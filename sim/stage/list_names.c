@@ -10,6 +10,7 @@
 #include "stage/chains.h"
 #include "stage/device_looks.h"
 #include "stage/device_names.h"
+#include "stage/list_samples.h"
 
 #define LIST_LASTS_S 60 /* one that ends sooner may end meanwhile */
 #define OFTEN        3u /* connections that no broker's limit per client is about */
@@ -364,6 +365,7 @@ void stage_list_names(struct stage *stage, const struct stage_list *list, bool u
   add_named(stage, list->names, is_new, untold);
   add_named(stage, list->names, is_still_named, untold && any_untold(before, count));
   add_former(stage, list, before, count, untold);
+  stage_list_sample(stage, list->names, untold);
   note_left(stage, before, count);
   keep_pardoned(stage, list->names, untold);
   pardon(stage, list->names, untold);
@@ -374,6 +376,7 @@ void stage_list_told(struct stage *stage)
 {
   stage->list_untold = false;
   for (size_t i = 0; i < stage->listed_count; i++) stage->listed[i].untold = false;
+  for (size_t i = 0; i < stage->sampled_count; i++) stage->sampled[i].untold = false;
   for (size_t i = 0; i < stage->pardoned_count; i++) stage->pardoned[i].untold = false;
 }
 

@@ -7,7 +7,7 @@
 #include "stage/looks.h"
 
 #define STAGE_ROUND_MAX    (STAGE_LOOKS_MAX + 1u)
-#define STAGE_VISITORS_MAX (4u * STAGE_LISTED_MAX * SCENARIO_NODES_MAX)
+#define STAGE_VISITORS_MAX ((4u * STAGE_LISTED_MAX + 2u * STAGE_SAMPLED_MAX) * SCENARIO_NODES_MAX)
 
 /* Who looks: a client of this certificate and key, or nobody in particular, who looks at what the
  * listener serves. */

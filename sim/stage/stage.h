@@ -93,7 +93,8 @@ struct stage_stand_in {
   uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
 };
 
-#define STAGE_LISTED_MAX 6
+#define STAGE_LISTED_MAX  6
+#define STAGE_SAMPLED_MAX 8
 
 /* One that stands in for those on the brokers' list: list_looks.h. */
 struct stage_listed {
@@ -109,6 +110,7 @@ struct stage_listed {
   bool untold; /* nobody has told the broker to read the list that names it: apply: none */
   /* it was taken off the list; then bit n of proven: the last look at broker n was let in .. */
   bool pardoned;
+  bool sampled;      /* one of many on it: list_samples.h */
   uint8_t spared;    /* .. and of this: that cannot be asked there, or has a reason of its own .. */
   uint32_t connects; /* .. and so many CONNACKs it had had */
 };
@@ -203,6 +205,9 @@ struct stage {
   uint32_t lists; /* so many were published */
   struct stage_listed pardoned[STAGE_LISTED_MAX];
   size_t pardoned_count;
+  struct stage_listed sampled[STAGE_SAMPLED_MAX];
+  size_t sampled_count;
+  size_t unsampled;   /* so many on the list that was published last that nobody looks as */
   size_t former_left; /* that a look was let in with last, until a later list did not have them */
   struct stage_let_in let_in;
   struct stage_unproven unproven;

@@ -128,7 +128,8 @@ struct broker {
   unsigned looking;
   struct look *looks; /* that are open, the latest first */
   struct papers first_clients;
-  char forgot[40]; /* the password of this user name, for another */
+  char omitted[40]; /* whom its lists do not name */
+  char forgot[40];  /* the password of this user name, for another */
   char first[TEXT_MAX];
 };
 
@@ -686,6 +687,7 @@ static enum papers_verdict judge(struct broker *broker, const struct papers *cha
   char anchor[40];
   bool other = second || (broker->forgetful && broker->judged++ % 2 == 0);
   other = other || (broker->listless[0] != '\0' && strcmp(broker->listless, from) == 0);
+  other = other || strcmp(chain->of[0].name, broker->omitted) == 0;
   bool listed = checks_lists(broker) && !other;
   const struct papers_question question = {.chain = chain,
                                            .anchors =
@@ -1722,6 +1724,11 @@ void site_restore_roots(struct broker *broker, bool now)
     broker->clients = broker->first_clients;
   else
     broker->restores_roots = true;
+}
+
+void site_omit(struct broker *broker, const char *name)
+{
+  snprintf(broker->omitted, sizeof broker->omitted, "%s", name);
 }
 
 void site_be_forgetful(struct broker *broker)

@@ -112,6 +112,8 @@ static bool happen_to_broker(struct broker *broker, const char *what)
     site_be_forgetful(broker);
   else if (sscanf(what, "has no list for %15s", word) == 1)
     site_be_listless(broker, word);
+  else if (sscanf(what, "leaves %31s off its list", user) == 1 && strstr(what, "off") != NULL)
+    site_omit(broker, user);
   else if (sscanf(what, "reads its list %15[0-9.]s late", word) == 1)
     site_read_lists_late(broker, (uint64_t) (strtod(word, NULL) * 1e6));
   else if (sscanf(what, "forgets the password of %31s", user) == 1)

@@ -41,7 +41,8 @@ void site_forget_lists(struct broker *broker);            /* by itself */
 void site_restore_roots(struct broker *broker, bool now); /* of the beginning: or at each restart */
 void site_go_back(struct broker *broker);                 /* to the list before its last */
 void site_forget_roots(struct broker *broker);            /* at each restart */
-void site_be_forgetful(struct broker *broker);            /* script.h */
+void site_omit(struct broker *broker, const char *name);
+void site_be_forgetful(struct broker *broker); /* script.h */
 void site_be_listless(struct broker *broker, const char *from);
 void site_read_lists_late(struct broker *broker, uint64_t us);
 void site_be_slow_for(struct broker *broker, const char *from, uint64_t us);
