@@ -37,7 +37,7 @@ static bool is_one_more(const struct stage *stage, const bool *names, size_t dev
          !is_looked_at(stage, device);
 }
 
-static void add(struct stage *stage, size_t device, bool untold)
+static void add_sample(struct stage *stage, size_t device, bool untold)
 {
   const struct stage_stand_in as = stage_stand_in(stage, device);
   if (as.mark == 0) return;
@@ -46,7 +46,7 @@ static void add(struct stage *stage, size_t device, bool untold)
 }
 
 /* As many as there is room for, of each part of the list one. */
-static void choose(struct stage *stage, const bool *names, bool is_new, bool untold)
+static void choose_samples(struct stage *stage, const bool *names, bool is_new, bool untold)
 {
   size_t count = 0, at = 0, room = STAGE_SAMPLED_MAX - stage->sampled_count;
   for (size_t d = 0; d < fleet_size(stage->fleet); d++)
@@ -55,7 +55,7 @@ static void choose(struct stage *stage, const bool *names, bool is_new, bool unt
   for (size_t d = 0, k = 0; d < fleet_size(stage->fleet) && k < wanted; d++) {
     if (!is_one_more(stage, names, d, is_new)) continue;
     if (++at < (k + 1) * count / wanted) continue;
-    add(stage, d, untold);
+    add_sample(stage, d, untold);
     k++;
   }
 }
@@ -64,8 +64,8 @@ void stage_list_sample(struct stage *stage, const bool *names, bool untold)
 {
   stage->unsampled = 0;
   keep_let_in(stage, names, untold);
-  choose(stage, names, true, untold);
-  choose(stage, names, false, untold);
+  choose_samples(stage, names, true, untold);
+  choose_samples(stage, names, false, untold);
   for (size_t d = 0; d < fleet_size(stage->fleet); d++)
     stage->unsampled += names[d] && !is_looked_at(stage, d);
 }

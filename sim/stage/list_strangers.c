@@ -26,7 +26,7 @@ static int write_stranger(struct stage *stage, const struct broker_pair *files)
   return 1;
 }
 
-static enum step_outcome look(struct stage *stage, const struct broker_pair *files)
+static enum step_outcome look_everywhere(struct stage *stage, const struct broker_pair *files)
 {
   struct stage_visitor visitor[SCENARIO_NODES_MAX];
   struct stage_round round[SCENARIO_NODES_MAX];
@@ -54,7 +54,7 @@ enum step_outcome stage_list_look_as_nobody(struct stage *stage)
     return STEP_DONE;
   int made = write_stranger(stage, &files);
   enum step_outcome outcome = made < 0    ? stage_give_up(stage)
-                              : made == 0 ? look(stage, &files)
+                              : made == 0 ? look_everywhere(stage, &files)
                                           : STEP_DONE;
   (void) unlink(files.key);
   (void) unlink(files.certificate);
