@@ -113,15 +113,28 @@ static void print_help(const struct args_verb *verb, FILE *out)
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
+static int has_value(const struct args_option *option)
+{
+  if (option->value == NULL) return no_argument;
+  return option->is_value != NULL ? optional_argument : required_argument;
+}
+
+/* getopt_long takes a value that may be left out from behind a '=' only. */
+static char *value_or_next(const struct args_option *option, int argc, char **argv)
+{
+  bool next = optarg == NULL && option->is_value != NULL && optind < argc;
+  /* the verb's own */
+  return next && option->is_value(argv[optind]) ? argv[optind++] : optarg;
+}
+
 static void list_for_getopt(const struct args_option *options, struct option *known)
 {
   size_t count = 0;
   for (; options != NULL && options[count].name != NULL; count++) {
     assert(count < ARGS_OPTIONS_MAX);
-    known[count] =
-        (struct option){.name = options[count].name,
-                        .has_arg = options[count].value == NULL ? no_argument : required_argument,
-                        .val = FIRST_OPTION + (int) count};
+    known[count] = (struct option){.name = options[count].name,
+                                   .has_arg = has_value(&options[count]),
+                                   .val = FIRST_OPTION + (int) count};
   }
   known[count] = (struct option){.name = "help", .has_arg = no_argument, .val = HELP};
   known[count + 1] = (struct option){0};
@@ -237,7 +250,8 @@ static enum line read_line(const struct args_verb *verb, const struct args_verb 
     const struct args_option *option = &verb->options[found - FIRST_OPTION];
     void *to = (char *) given + option->offset;
     /* one of the kinds above, or the verb's own */
-    if (option->take(option, optarg, to, error) != 0) return LINE_REFUSED;
+    if (option->take(option, value_or_next(option, argc, argv), to, error) != 0)
+      return LINE_REFUSED;
     seen[found - FIRST_OPTION] = true;
   }
   args->given = given;

@@ -30,6 +30,9 @@ struct args_option {
    * Returns 0, or -1 with a USAGE sentence. One of the args_* below, or the verb's own. For an
    * option given twice it is called twice, and what has room for one value keeps the last. */
   int (*take)(const struct args_option *option, char *value, void *to, struct error *error);
+  /* The value may be left out: `take` then gets NULL. It stands behind a '=', or is the next word if
+   * this says that the word is one. NULL: it is needed, where there is one. */
+  bool (*is_value)(const char *word);
   size_t offset;        /* of `to` in what the verb is given */
   bool needed;          /* refused when it is missing */
   const char *what;     /* args_number: what a sentence calls it; NULL: "--NAME" */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "cli/live_option.h"
 #include "cli/overrides.h"
 #include "cli/summary_file.h"
 #include "cli/told_line.h"
@@ -25,7 +26,8 @@
 struct run_line {
   struct overrides overrides;
   struct args_texts targets;
-  const char *out, *fleet, *broker, *summary;
+  const char *out, *fleet, *broker, *summary, *allow_live;
+  struct live_option live;
   bool overwrite, yes, quiet;
 };
 
@@ -47,6 +49,12 @@ static const struct args_option line_options[] = {
     {"allow-target", "HOST",
      "permit that host beyond loopback; the scenario's targets: must name it too", args_texts,
      TO(targets), .most = TARGETS_MAX},
+    {"live", "[ADDR:PORT]",
+     "a page that shows the run while it goes on, and /metrics for Prometheus\n(default "
+     "127.0.0.1 and a free port)",
+     live_option_take, TO(live), .is_value = live_option_is_value},
+    {"allow-live", "ADDR", "permit that address beyond loopback to --live", args_text,
+     TO(allow_live)},
     {"yes", NULL, "go on at every prompt: without asking", args_flag, TO(yes)},
     {"quiet", NULL, "results only: no progress, no summary", args_flag, TO(quiet)},
     {"summary-markdown", "FILE", "write the summary there too, in Markdown as pages of CI show it",
@@ -137,6 +145,21 @@ static enum exit_code rehearse(const struct scenario *scenario, const struct sta
   return code;
 }
 
+/* Shown on the live page, where the line asks for one. */
+static enum exit_code rehearse_live(const struct scenario *scenario, const struct run_line *line,
+                                    struct stage_options *options, struct error *error)
+{
+  struct live *live;
+  if (live_option_open(&line->live, line->allow_live, &live, error) != 0) {
+    fprintf(stderr, "fleetsim: %s\n", error->text);
+    return error->code;
+  }
+  if (live != NULL) options->onlooker = live_onlooker(live);
+  enum exit_code code = rehearse(scenario, options, line->summary, error);
+  live_close(live);
+  return code;
+}
+
 /* What goes wrong is no fault of the command line: its sentence stands without the verb's name, or
  * after that of the scenario's file. */
 static int run_file(const struct args *args, struct error *error)
@@ -169,7 +192,7 @@ static int run_file(const struct args *args, struct error *error)
   options.asked = &told.asked;
   scenario_warn_unjudged(scenario);
   scenario_warn_product(scenario);
-  enum exit_code code = rehearse(scenario, &options, line->summary, error);
+  enum exit_code code = rehearse_live(scenario, line, &options, error);
   told_line_free(&told);
   scenario_free(scenario);
   return (int) code;

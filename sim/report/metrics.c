@@ -141,6 +141,11 @@ double metrics_value(const struct metrics *metrics, enum metric metric)
   return metrics->value[metric];
 }
 
+bool metrics_has_value(const struct metrics *metrics, enum metric metric)
+{
+  return metric_kind(metric) != METRIC_KIND_GAUGE || metrics->was_set[metric];
+}
+
 static double us_per_unit(enum metric metric)
 {
   const char *name = metric_name(metric);
@@ -174,6 +179,13 @@ void metrics_stats(const struct metrics *metrics, enum metric histogram, struct 
 {
   assert(metric_kind(histogram) == METRIC_KIND_HISTOGRAM);
   stats_of(metrics->histogram[histogram], us_per_unit(histogram), out);
+}
+
+double metrics_sum_us(const struct metrics *metrics, enum metric histogram)
+{
+  assert(metric_kind(histogram) == METRIC_KIND_HISTOGRAM);
+  const struct hdr_histogram *from = metrics->histogram[histogram];
+  return from->total_count > 0 ? hdr_mean(from) * (double) from->total_count : 0;
 }
 
 void metrics_buckets(const struct metrics *metrics, enum metric histogram, uint64_t out[BUCKETS])

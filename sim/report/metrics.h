@@ -223,7 +223,11 @@ void metrics_merge(struct metrics *into, const struct metrics *part);
 
 /* counter or gauge; histogram: its count */
 double metrics_value(const struct metrics *metrics, enum metric metric);
+/* false: a gauge that nobody has set so far */
+bool metrics_has_value(const struct metrics *metrics, enum metric metric);
 void metrics_stats(const struct metrics *metrics, enum metric histogram, struct metrics_stats *out);
+/* of all values of a histogram; a thousandth off at most */
+double metrics_sum_us(const struct metrics *metrics, enum metric histogram);
 /* How the values of a histogram are spread; each is at most a thousandth off. */
 void metrics_buckets(const struct metrics *metrics, enum metric histogram, uint64_t out[BUCKETS]);
 const struct metrics_failure *metrics_failure(const struct metrics *metrics,

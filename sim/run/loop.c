@@ -76,6 +76,7 @@ static void on_tick(void *ctx)
   run_look_at_brake(stage);
   stage_muster_look(stage);
   show_progress(stage);
+  run_show(stage);
   if (stage->events == NULL || world_now_ms(stage->world) < stage->flush_at_ms) return;
   stage->flush_at_ms = world_now_ms(stage->world) + FLUSH_MS;
   keep_events(stage);

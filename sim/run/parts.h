@@ -38,6 +38,13 @@ enum scenario_account run_shortfall_accounts(struct stage *stage, const struct s
                                              const struct scenario_judge_of *of, char *why,
                                              size_t size);
 
+/* onlook.c: at every beat; and once the results are written. */
+void run_show(struct stage *stage);
+void run_show_end(struct stage *stage);
+
+/* verdict.c: what this process takes up, into the metrics. */
+void run_process_gauges(struct stage *stage);
+
 /* implied.c: goes through what everybody expects. */
 #define RUN_IMPLIED_MAX 16u
 void run_check_implied(struct stage *stage,

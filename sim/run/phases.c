@@ -186,7 +186,8 @@ static bool run_steps(struct stage *stage, const struct scenario_phase *phase,
 {
   for (size_t s = 0; s < phase->step_count; s++) {
     const struct scenario_step *step = &phase->steps[s];
-    stage_emit(stage, (struct event){.kind = EVENT_STEP, .step = {scenario_step_name(step)}});
+    stage->step = scenario_step_name(step);
+    stage_emit(stage, (struct event){.kind = EVENT_STEP, .step = {stage->step}});
     struct scenario_judge judge;
     stage_gauges(stage);
     if (run_shortfalls_begin(stage, step) != 0) return false;
@@ -206,6 +207,7 @@ struct gate {
   const struct expr *expr;
   char observed[120];
   bool holds; /* though it may wait for those who fell short */
+  struct stage_gate shown;
 };
 
 static bool gate_holds(struct stage *stage, void *ctx)
@@ -219,9 +221,15 @@ static bool gate_holds(struct stage *stage, void *ctx)
 static bool await_gate(struct stage *stage, const struct expr *until, struct results_phase *result)
 {
   struct gate gate = {.expr = until};
+  gate.shown = (struct stage_gate){.expr = until->text,
+                                   .observed = gate.observed,
+                                   .began_ms = stage_elapsed_ms(stage),
+                                   .within_ms = until->within_ms};
   result->has_gate = true;
   snprintf(result->gate.expr, sizeof result->gate.expr, "%s", until->text);
+  stage->gate = &gate.shown;
   enum stage_waited waited = stage_wait(stage, gate_holds, &gate, until->within_ms);
+  stage->gate = NULL;
   result->gate.pass = waited != STAGE_ABORTED && gate.holds;
   if (!result->gate.pass && waited == STAGE_TIMED_OUT)
     snprintf(result->gate.observed, sizeof result->gate.observed, "not within %.3g s: %s",
@@ -247,6 +255,7 @@ static bool run_phase(struct stage *stage, const struct scenario_phase *phase,
   stage->foretold = foretold(stage, phase);
   failure_set_add_all(&either, &stage->foretold);
   fleet_expect(stage->fleet, &either);
+  stage->step = "";
   stage_emit(stage, (struct event){.kind = EVENT_PHASE, .phase = {phase->name}});
 
   bool pass = run_steps(stage, phase, result);

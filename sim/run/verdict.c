@@ -40,7 +40,7 @@ static bool is_heard(struct stage *stage, void *ctx)
          !stage_has_broker(stage);
 }
 
-static void process_gauges(struct stage *stage)
+void run_process_gauges(struct stage *stage)
 {
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
@@ -114,7 +114,7 @@ void run_settle(struct stage *stage)
   assert(stage_muster_is_right(stage));
   stage_close_books(stage);
   stage_measure_revoked(stage, true);
-  process_gauges(stage);
+  run_process_gauges(stage);
   stage_ota_results(stage);
   check_scenario(stage);
   if (!stage->aborted) say_goodbye(stage);
@@ -188,6 +188,7 @@ enum exit_code run_verdict(struct stage *stage)
     return error.code;
   }
   stage->results_written = true;
+  run_show_end(stage);
   /* the results are whole without it, and it can be had from them */
   if (results_page(results, stage->options->out, &error) != 0)
     fprintf(stderr, "fleetsim: %s; the results are whole: 'fleetsim report --html %s' makes it\n",

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "report/results.h"
+#include "report/onlooker.h"
 
 struct stage_options {
   const char *out; /* folder for results; made if missing */
@@ -18,6 +18,7 @@ struct stage_options {
   size_t allowed_count;
   const char *version;               /* of fleetsim */
   const struct results_asked *asked; /* for the results; NULL: nobody says */
+  const struct onlooker *onlooker;   /* who looks at the run while it goes on; NULL: nobody */
 };
 
 #endif

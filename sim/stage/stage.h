@@ -136,6 +136,12 @@ struct stage_whose {
   const uint32_t *devices;
 };
 
+/* A gate that is waited for. */
+struct stage_gate {
+  const char *expr, *observed; /* as written; what was seen last */
+  uint64_t began_ms, within_ms;
+};
+
 struct stage {
   const struct scenario *scenario;
   const struct stage_options *options;
@@ -164,6 +170,7 @@ struct stage {
   struct progress *progress;
   struct results results;
   bool results_written;
+  bool ended; /* the verdict is told: nobody is shown anything more */
   struct pki *pki;
   /* scenario->node_count of them, then the false broker */
   struct stage_node nodes[SCENARIO_NODES_MAX + 1];
@@ -251,8 +258,10 @@ struct stage {
 
   struct stage_kept *kept; /* operation.h: what callbacks may still write to */
 
-  /* the phase under way */
+  /* the phase under way; its step that began last, "": none so far */
   size_t phase;
+  const char *step;
+  const struct stage_gate *gate; /* NULL: none is waited for */
   struct failure_set foretold;
   /* the step under way: the longest wait until the broker is seen to have changed */
   uint64_t broker_ms;

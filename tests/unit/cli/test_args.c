@@ -13,10 +13,11 @@ struct line {
   struct args_texts hosts;
   uint64_t devices, counter;
   bool quiet;
+  const char *show;
 };
 
 static struct line seen; /* what the verb was given, without its texts: they end with the line */
-static char seen_out[32], seen_operands[64], seen_hosts[64];
+static char seen_show[32], seen_out[32], seen_operands[64], seen_hosts[64];
 static int runs;
 
 static int look(const struct args *args, struct error *error)
@@ -25,6 +26,7 @@ static int look(const struct args *args, struct error *error)
   runs++;
   seen = *(const struct line *) args->given;
   seen_operands[0] = seen_hosts[0] = '\0';
+  snprintf(seen_show, sizeof seen_show, "%s", seen.show == NULL ? "-" : seen.show);
   snprintf(seen_out, sizeof seen_out, "%s", seen.out == NULL ? "-" : seen.out);
   for (size_t i = 0; i < args->operand_count; i++)
     strcat(strcat(seen_operands, args->operand[i]), ";");
@@ -39,6 +41,18 @@ static int refuse(const struct args *args, struct error *error)
   return error_set(error, EXIT_CODE_SETUP, "the world is not ready");
 }
 
+static int take_show(const struct args_option *option, char *value, void *to, struct error *error)
+{
+  (void) option, (void) error;
+  *(const char **) to = value == NULL ? "usual" : value;
+  return 0;
+}
+
+static bool is_number(const char *word)
+{
+  return word[strspn(word, "0123456789")] == '\0';
+}
+
 static const struct args_option options[] = {
     {"out", "DIR", "folder for results\n(made if missing)", args_text,
      .offset = offsetof(struct line, out)},
@@ -49,6 +63,8 @@ static const struct args_option options[] = {
     {"counter", "N", "of the image", args_number, .offset = offsetof(struct line, counter),
      .most = UINT32_MAX},
     {"quiet", NULL, "says little", args_flag, .offset = offsetof(struct line, quiet)},
+    {"show", "[N]", "where", take_show, .is_value = is_number,
+     .offset = offsetof(struct line, show)},
     {0},
 };
 static const struct line defaults = {.devices = 7};
@@ -116,6 +132,21 @@ static void refused(const struct args_verb *verb, const char *words, const char 
   assert_string_equal(said.out, "");
   assert_int_equal(said.code, EXIT_CODE_USAGE);
   assert_int_equal(runs, 0);
+}
+
+static void a_value_that_may_be_left_out_is_the_next_word_only_if_it_looks_like_one(void **state)
+{
+  (void) state;
+  static const char *const rows[][3] = {
+      {"a --show", "usual", "a;"},          {"--show a", "usual", "a;"},
+      {"--show 12 a", "12", "a;"},          {"a --show 12 b", "12", "a;b;"},
+      {"a --show --quiet", "usual", "a;"},  {"a --show=x", "x", "a;"},
+      {"a --show -- 12", "usual", "a;12;"}, {"a", "-", "a;"}};
+  for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+    given(&make, rows[r][0]);
+    assert_string_equal(seen_show, rows[r][1]);
+    assert_string_equal(seen_operands, rows[r][2]);
+  }
 }
 
 static void values_go_where_the_table_says_wherever_they_stand(void **state)
@@ -201,6 +232,7 @@ static void help_comes_from_the_table(void **state)
                                 "  --devices N  size of the fleet\n"
                                 "  --counter N  of the image\n"
                                 "  --quiet      says little\n"
+                                "  --show [N]   where\n"
                                 "\nexample: thing make a\n");
 }
 
@@ -246,6 +278,7 @@ static void a_verb_that_fails_says_why_below_what_it_printed(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_value_that_may_be_left_out_is_the_next_word_only_if_it_looks_like_one),
       cmocka_unit_test(values_go_where_the_table_says_wherever_they_stand),
       cmocka_unit_test(of_an_option_given_twice_the_last_counts),
       cmocka_unit_test(what_cannot_be_taken_is_one_sentence),

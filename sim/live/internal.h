@@ -1,0 +1,29 @@
+/* The live page's own parts. Internal to sim/live. */
+#ifndef FLEETSIM_LIVE_INTERNAL_H
+#define FLEETSIM_LIVE_INTERNAL_H
+
+#include "live/board.h"
+#include "live/live.h"
+#include "live/request.h"
+
+struct MHD_Daemon;
+struct MHD_Response;
+
+struct live {
+  struct board board;
+  struct live_place place; /* with the port that it has */
+  char url[LIVE_URL_MAX], token[REQUEST_TOKEN_SIZE + 1];
+  struct onlooker onlooker;
+  uint64_t made_ms[BOARD_KINDS]; /* the run's thread: when it made the last text; 0: not so far */
+  struct MHD_Daemon *daemon;
+  struct MHD_Response *page;
+};
+
+/* look.c: what the run shows becomes the texts of the board. */
+void live_begin_looking(struct live *live);
+
+/* server.c: takes the socket; 0, or -1 with the error. */
+int live_serve(struct live *live, int socket, struct error *error);
+void live_stop_serving(struct live *live);
+
+#endif

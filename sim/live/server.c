@@ -1,0 +1,217 @@
+/* HTTP by libmicrohttpd, on one thread of its own. Its manual (flow control) asks that a reader
+ * which has nothing to send is suspended, as one that gives nothing keeps the thread turning, and that
+ * all are resumed before the end. Requests are judged by request.c as soon as their head is there;
+ * what a connection may take up is bounded by the options of the daemon. */
+#define _DEFAULT_SOURCE
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "live/internal.h"
+#include "report/prometheus.h"
+
+#define CONNECTIONS_MAX 16u
+#define MEMORY_MAX      (16u * 1024) /* of one: its head, and what is on its way */
+#define IDLE_S          20u          /* and a reader that takes nothing for so long is let go */
+#define BLOCK           (8u * 1024)
+
+static const struct {
+  const char *name, *value;
+} always[] = {{"Cache-Control", "no-store"},
+              {"Content-Security-Policy", "frame-ancestors 'none'"},
+              {"Cross-Origin-Resource-Policy", "same-origin"},
+              {"Referrer-Policy", "no-referrer"},
+              {"X-Content-Type-Options", "nosniff"},
+              {"X-Frame-Options", "DENY"}};
+
+/* One request. */
+struct exchange {
+  struct live *live;
+  struct MHD_Connection *connection;
+  bool reads; /* it is on the board */
+  struct board_reader reader;
+};
+
+/* --- Answers ---------------------------------------------------------------------------------- */
+
+static void add_headers(struct MHD_Response *response, const char *type)
+{
+  (void) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+  for (size_t h = 0; h < sizeof always / sizeof *always; h++)
+    (void) MHD_add_response_header(response, always[h].name, always[h].value);
+}
+
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *text)
+{
+  struct MHD_Response *response = MHD_create_response_from_buffer(
+      strlen(text), (void *) (uintptr_t) text, MHD_RESPMEM_PERSISTENT);
+  if (response == NULL) return MHD_NO;
+  add_headers(response, "text/plain; charset=utf-8");
+  if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+    (void) MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
+                                   strstr(text, "POST") != NULL ? "POST" : "GET");
+  enum MHD_Result queued = MHD_queue_response(connection, status, response);
+  MHD_destroy_response(response);
+  return queued;
+}
+
+static void halt(void *ctx)
+{
+  MHD_suspend_connection(((struct exchange *) ctx)->connection);
+}
+
+static void resume(void *ctx)
+{
+  MHD_resume_connection(((struct exchange *) ctx)->connection);
+}
+
+static ssize_t give(void *ctx, uint64_t at, char *to, size_t room)
+{
+  (void) at;
+  struct exchange *exchange = ctx;
+  ssize_t size = board_read(&exchange->live->board, &exchange->reader, to, room);
+  return size < 0 ? MHD_CONTENT_READER_END_OF_STREAM : size;
+}
+
+/* From the board: its texts as they come, or the one that comes next. */
+static enum MHD_Result answer_from_board(struct exchange *exchange, enum board_kind kind,
+                                         const char *type)
+{
+  exchange->reader = (struct board_reader){.kind = kind,
+                                           .goes_on = kind == BOARD_DOCUMENT,
+                                           .halt = halt,
+                                           .resume = resume,
+                                           .ctx = exchange};
+  struct MHD_Response *response =
+      MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, give, exchange, NULL);
+  if (response == NULL) return MHD_NO;
+  add_headers(response, type);
+  board_join(&exchange->live->board, &exchange->reader);
+  exchange->reads = true;
+  enum MHD_Result queued = MHD_queue_response(exchange->connection, MHD_HTTP_OK, response);
+  MHD_destroy_response(response);
+  return queued;
+}
+
+static enum MHD_Result answer_route(struct exchange *exchange, enum request_route route)
+{
+  if (route == REQUEST_METRICS) return answer_from_board(exchange, BOARD_METRICS, PROMETHEUS_TYPE);
+  return answer(exchange->connection, MHD_HTTP_NOT_IMPLEMENTED, "not so far\n");
+}
+
+/* --- Requests --------------------------------------------------------------------------------- */
+
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+  return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+/* Where this connection has come to: of several addresses that are served, the one it used. */
+static bool find_place(struct MHD_Connection *connection, char address[INET6_ADDRSTRLEN],
+                       struct request_place *out)
+{
+  struct sockaddr_storage here;
+  socklen_t size = sizeof here;
+  const union MHD_ConnectionInfo *info =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  if (info == NULL || getsockname(info->connect_fd, (struct sockaddr *) &here, &size) != 0)
+    return false;
+  if (here.ss_family == AF_INET) {
+    const struct sockaddr_in *four = (const struct sockaddr_in *) &here;
+    out->port = ntohs(four->sin_port);
+    out->loopback = ntohl(four->sin_addr.s_addr) >> 24 == 127;
+    out->address = inet_ntop(AF_INET, &four->sin_addr, address, INET6_ADDRSTRLEN);
+  } else {
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *) &here;
+    out->port = ntohs(six->sin6_port);
+    out->loopback = IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+    out->address = inet_ntop(AF_INET6, &six->sin6_addr, address, INET6_ADDRSTRLEN);
+  }
+  return out->address != NULL;
+}
+
+static enum MHD_Result take_head(struct exchange *exchange, const char *method, const char *path)
+{
+  struct MHD_Connection *connection = exchange->connection;
+  char address[INET6_ADDRSTRLEN];
+  const char *why;
+  enum request_route route;
+  struct request_place place;
+  const struct request request = {.method = method,
+                                  .path = path,
+                                  .host = header(connection, MHD_HTTP_HEADER_HOST),
+                                  .origin = header(connection, MHD_HTTP_HEADER_ORIGIN),
+                                  .fetch_site = header(connection, "Sec-Fetch-Site"),
+                                  .token = header(connection, REQUEST_TOKEN_HEADER)};
+  if (!find_place(connection, address, &place)) return MHD_NO;
+  unsigned status = request_judge(&request, &place, exchange->live->token, &route, &why);
+  if (status != MHD_HTTP_OK) return answer(connection, status, why);
+  return answer_route(exchange, route);
+}
+
+/* libmicrohttpd calls it for the head, for each piece of a body, and when all is there. */
+static enum MHD_Result take(void *ctx, struct MHD_Connection *connection, const char *path,
+                            const char *method, const char *version, const char *body,
+                            size_t *body_size, void **of_request)
+{
+  (void) version, (void) body, (void) body_size;
+  if (*of_request != NULL) return MHD_NO; /* answered by its head: the rest is not read */
+  struct exchange *exchange = calloc(1, sizeof *exchange);
+  if (exchange == NULL) return MHD_NO;
+  exchange->live = ctx;
+  exchange->connection = connection;
+  *of_request = exchange;
+  return take_head(exchange, method, path);
+}
+
+static void finish(void *ctx, struct MHD_Connection *connection, void **of_request,
+                   enum MHD_RequestTerminationCode how)
+{
+  (void) ctx, (void) connection, (void) how;
+  struct exchange *exchange = *of_request;
+  if (exchange == NULL) return;
+  if (exchange->reads) board_leave(&exchange->live->board, &exchange->reader);
+  free(exchange);
+  *of_request = NULL;
+}
+
+/* --- The daemon ------------------------------------------------------------------------------- */
+
+static struct MHD_Daemon *start(struct live *live, int fd)
+{
+  bool six = strchr(live->place.host, ':') != NULL;
+  unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+  if (six) flags |= MHD_USE_IPv6;
+  return MHD_start_daemon(
+      flags, live->place.port, NULL, NULL, take, live, MHD_OPTION_LISTEN_SOCKET, fd,
+      MHD_OPTION_NOTIFY_COMPLETED, finish, NULL, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) MEMORY_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+      IDLE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+}
+
+/* Signals are the run's: none is taken on this thread. */
+int live_serve(struct live *live, int fd, struct error *error)
+{
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  live->daemon = start(live, fd);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (live->daemon != NULL) return 0;
+  close(fd);
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the live page's server cannot be started: are there threads, descriptors and "
+                   "memory left?");
+}
+
+void live_stop_serving(struct live *live)
+{
+  MHD_stop_daemon(live->daemon); /* and its socket */
+  if (live->page != NULL) MHD_destroy_response(live->page);
+}
