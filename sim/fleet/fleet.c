@@ -309,6 +309,15 @@ void fleet_look_ended(struct fleet *fleet, size_t index, bool let_in)
   revoked_look(&fleet->members[index], let_in);
 }
 
+bool fleet_may_be_held(const struct fleet *fleet, size_t index)
+{
+  const struct member *m = &fleet->members[index];
+  uint64_t keep_alive_us = fleet->config.profile->keep_alive_s * UINT64_C(1000000);
+  assert(index < fleet->config.device_count);
+  return m->left_open &&
+         (keep_alive_us == 0 || population_clock_us(fleet) < m->ended_us + keep_alive_us * 3 / 2);
+}
+
 void fleet_look_opens(struct fleet *fleet, size_t index)
 {
   assert(index < fleet->config.device_count);

@@ -132,6 +132,7 @@ static void count_online(struct member *m)
   struct fleet *fleet = m->fleet;
   m->facts.online = m->facts.ever_online = m->facts.phase_connected = true;
   m->facts.connects++;
+  m->left_open = false;
   if (m->telemetry_at_ms == DEVICE_NEVER) telemetry_stagger(m);
   fleet->online++;
   line_count_half_open(m);
@@ -269,6 +270,27 @@ static void on_attempt_failed(struct member *m, enum device_failure failure)
   m->start_at_ms = m->planned_us / 1000;
 }
 
+/* By DISCONNECT, or as the broker ended it: what the device gives up, and what it says on a line that
+   swallows everything, the broker learns by its keep-alive only. */
+static bool is_known_there(const struct member *m, enum device_failure failure)
+{
+  bool by_broker = failure == DEVICE_FAIL_SESSION_CLOSED || failure == DEVICE_FAIL_SESSION_RESET ||
+                   failure == DEVICE_FAIL_SESSION_DISCONNECT;
+  bool in_order = failure == DEVICE_FAIL_SESSION_STOPPED && !m->dark;
+  return by_broker || (in_order && !m->half_open);
+}
+
+/* What the device gives up may have been let in all the same. */
+static void count_attempt(struct member *m, const struct device_note *note,
+                          enum device_failure failure)
+{
+  bool in_tls = note->chain_certificates > 0 || note->resumed || (m->opened && !m->handshaking);
+  bool by_list = m->facts.revoked && device_failure_is_refusal(failure);
+  if (m->link == MEMBER_DIALLING && m->endpoint == FLEET_MAIN && in_tls && !by_list &&
+      m->facts.unseen < UINT16_MAX)
+    m->facts.unseen++;
+}
+
 static void on_ended(struct member *m, const struct device_note *note)
 {
   enum device_failure failure = m->end_failure != DEVICE_FAIL_NONE ? m->end_failure : note->failure;
@@ -277,6 +299,7 @@ static void on_ended(struct member *m, const struct device_note *note)
   describe(m, note, detail, sizeof detail);
   m->end_failure = DEVICE_FAIL_NONE;
   m->facts.last_failure = failure;
+  count_attempt(m, note, failure);
   m->handshaking = false;
   m->ended = true;
   places_turn(m, failure, note);
@@ -286,6 +309,7 @@ static void on_ended(struct member *m, const struct device_note *note)
     m->ended_us = m->last_turn_us = population_clock_us(m->fleet);
     revoked_ended(m, failure);
     trespass_ended(m, failure);
+    if (m->facts.online && !is_known_there(m, failure)) m->left_open = true;
     if (m->facts.online) count_offline(m);
     serving_ended(m, failure);
   }
