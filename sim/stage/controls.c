@@ -53,12 +53,18 @@ static bool choose_root(struct stage *stage, const struct stage_stand_in *listed
   return false;
 }
 
+/* The broker may treat it otherwise while its own session is open: there, whatever the device knows. */
+static bool may_be_there(const struct stage *stage, size_t device)
+{
+  return fleet_facts(stage->fleet, device)->online || fleet_may_be_held(stage->fleet, device);
+}
+
 /* Whom the broker treats otherwise while his own session is open must be compared with such a one. */
 static void choose_of_issuer(struct stage *stage, const struct stage_device_look *look,
                              unsigned turn, struct stage_control *out)
 {
   bool spares = stage->nodes[look->node].look_ids == STAGE_IDS_OF_CERTIFICATES;
-  bool alike = fleet_facts(stage->fleet, look->as.device)->online;
+  bool alike = may_be_there(stage, look->as.device);
   unsigned count = spares ? 0 : choose_device(stage, ONLINE, look, turn, out);
   unsigned turns = count + !alike;
   /* they have all been asked: then one of the others, if that will do, and from the first */
@@ -74,7 +80,7 @@ static bool stays(struct stage *stage, const struct stage_device_look *look)
   const struct stage_control *control = &look->control;
   struct stage_stand_in as;
   if (!control->any || control->nobodys || !look->entry.apart) return false;
-  bool alike = fleet_facts(stage->fleet, look->as.device)->online;
+  bool alike = may_be_there(stage, look->as.device);
   return is_of(stage, ONLINE, &look->as, control->as.device, &as) ||
          (!alike && is_of(stage, OFFLINE, &look->as, control->as.device, &as));
 }
@@ -94,8 +100,9 @@ struct stage_control stage_control_for(struct stage *stage, const struct stage_d
 
 static bool may_be_shielded(const struct stage *stage, const struct stage_device_look *look)
 {
-  return fleet_facts(stage->fleet, look->as.device)->online &&
-         stage->nodes[look->node].look_ids == STAGE_IDS_UNKNOWN;
+  const struct stage_node *node = &stage->nodes[look->node];
+  return may_be_there(stage, look->as.device) && node->look_ids == STAGE_IDS_UNKNOWN &&
+         !node->takes_shielded;
 }
 
 bool stage_control_is_like(struct stage *stage, const struct stage_device_look *look)

@@ -111,7 +111,8 @@ static void compare(struct stage_entry *entry, const struct stage_round *listed,
 
 /* --- Looks that are open at once -------------------------------------------------------------- */
 
-/* The session of a device as it is about to be looked at. */
+/* The session of a device as it is about to be looked at; watched: there is one, and its end would be
+   known. */
 struct session {
   bool watched, ended;
   size_t device;
@@ -140,8 +141,10 @@ struct party {
 static struct session session_of(const struct stage *stage, size_t device)
 {
   const struct fleet_facts *facts = fleet_facts(stage->fleet, device);
-  return (struct session){
-      .watched = facts->online, .device = device, .node = facts->node, .connects = facts->connects};
+  return (struct session){.watched = fleet_would_tell(stage->fleet, device),
+                          .device = device,
+                          .node = facts->node,
+                          .connects = facts->connects};
 }
 
 static bool session_ended(const struct stage *stage, const struct session *session)
@@ -200,6 +203,20 @@ static void note_end(struct party *party, size_t visitor)
   if (*ids == STAGE_IDS_UNKNOWN) *ids = session->ended ? STAGE_IDS_OF_CERTIFICATES : STAGE_IDS_OURS;
 }
 
+static bool was_let_in_by_tls(const struct stage_seen *look, const void *ctx)
+{
+  return was_let_in(look, ctx) || (is_answered(look) && is_by_tls(&look->broker));
+}
+
+/* Whether its id was taken, or refused. */
+static void note_taken(struct party *party, size_t visitor)
+{
+  const struct stage_seen *other;
+  if (party->guest[visitor].session.watched &&
+      stage_round_right(&party->round[visitor], was_let_in_by_tls, NULL, &other) > 0)
+    party->stage->nodes[party->visitor[visitor].node].takes_shielded = true;
+}
+
 /* Waits until the ends of sessions would have been told. The controls first: nobody but a look ends
    theirs. */
 static enum step_outcome note_ends(struct party *party)
@@ -207,6 +224,7 @@ static enum step_outcome note_ends(struct party *party)
   bool any = false;
   for (size_t v = 0; v < party->count; v++) any = any || may_have_ended(party, v);
   if (any && !stage_pause(party->stage, TOLD_WITHIN_MS)) return STEP_ABORTED;
+  for (size_t v = 0; v < party->count; v++) note_taken(party, v);
   for (size_t v = 0; v < party->count; v++)
     if (party->guest[v].control) note_end(party, v);
   for (size_t v = 0; v < party->count; v++)
@@ -276,11 +294,6 @@ static void leave_out_thrown(const struct party *party, struct stage_round *roun
   for (unsigned i = 0; i < round->count; i++)
     if (!is_thrown_out(&round->look[i])) round->look[kept++] = round->look[i];
   round->count = kept;
-}
-
-static bool was_let_in_by_tls(const struct stage_seen *look, const void *ctx)
-{
-  return was_let_in(look, ctx) || (is_answered(look) && is_by_tls(&look->broker));
 }
 
 /* For a limit of its own a broker counts whom it lets in, and whom it throws out again. */

@@ -216,8 +216,9 @@ enum step_outcome stage_look_before_list(struct stage *stage)
                                                .as = stage->listed[i].as,
                                                .looks = 1,
                                                .timeout_ms = stage_look_until(stage, 0)};
-      if (!stage_is_reachable(stage, n) || stage->nodes[n].look_ids != STAGE_IDS_UNKNOWN ||
-          stage->nodes[n].silent || stage_control_has_like(stage, &look[count]))
+      if (!stage_is_reachable(stage, n) || stage->nodes[n].silent ||
+          !fleet_would_tell(stage->fleet, look[count].as.device) ||
+          stage_control_has_like(stage, &look[count]))
         continue;
       looks[count] = &look[count];
       count++;
@@ -257,7 +258,9 @@ static const char *why_unseen(const struct stage *stage, const struct stage_aske
     return entry->unsaid != DEVICE_FAIL_NONE ? device_failure_name(entry->unsaid) : "no answer";
   if (!asked->look.control.any) return "nobody who is not on it could be looked at beside";
   if (entry->apart && !asked->like) {
-    snprintf(out, 128, "its session is open, nobody else's is, and that may be why: %s",
+    bool online = fleet_facts(stage->fleet, asked->look.as.device)->online;
+    snprintf(out, 128, "its session %s open%s, nobody else's is, and that may be why: %s",
+             online ? "is" : "may be", online ? "" : " there still",
              device_failure_name(entry->failure));
     return out;
   }

@@ -45,6 +45,9 @@ struct stage_node {
   /* frozen while the others were told to read their files; while they were told to start again */
   bool untold, unrestarted;
   enum stage_look_ids look_ids;
+  /* TLS took the certificate of a device whose session was open: whom it keeps out there, it does not
+     for that */
+  bool takes_shielded;
   bool silent; /* it gave no answer to the last looks at a list */
   /* somebody who is on no list was told "expired" by the last look there, and his certificate is in
      force: the list is over that it goes by */
