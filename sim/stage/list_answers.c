@@ -23,7 +23,8 @@ unsigned stage_asked_lacks(const struct stage *stage, const struct stage_asked *
 {
   const struct stage_control *control = &asked->control;
   uint32_t device = asked->look.as.device;
-  uint32_t own = fleet_facts(stage->fleet, device)->connects, others = 0;
+  const struct fleet_facts *facts = fleet_facts(stage->fleet, device);
+  uint32_t own = facts->connects + facts->unseen, others = 0;
   uint32_t came = stage->identity[device].looked_in[asked->look.node];
   if (control->any && !control->nobodys)
     others = fleet_facts(stage->fleet, control->as.device)->connects;

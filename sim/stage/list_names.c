@@ -199,7 +199,8 @@ static uint32_t most_connects(const struct stage *stage)
 static unsigned device_refused_at(const struct stage *stage, size_t device, uint32_t most)
 {
   unsigned at = fleet_refused_at(stage->fleet, device, false);
-  if (fleet_facts(stage->fleet, device)->connects > most + OFTEN) at = 0;
+  const struct fleet_facts *facts = fleet_facts(stage->fleet, device);
+  if (facts->connects + facts->unseen > most + OFTEN) at = 0;
   for (size_t n = 0; n < stage->scenario->node_count; n++)
     if (stage->identity[device].looked_in[n] > 0) at &= ~(1u << n);
   return at | fleet_refused_at(stage->fleet, device, true);
