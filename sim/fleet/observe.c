@@ -270,8 +270,8 @@ static void on_attempt_failed(struct member *m, enum device_failure failure)
   m->start_at_ms = m->planned_us / 1000;
 }
 
-/* By DISCONNECT, or as the broker ended it: what the device gives up, and what it says on a line that
-   swallows everything, the broker learns by its keep-alive only. */
+/* By DISCONNECT, or as the broker ended it: what the device gives up, and what it says on a line
+   that swallows everything, the broker learns by its keep-alive only. */
 static bool is_known_there(const struct member *m, enum device_failure failure)
 {
   bool by_broker = failure == DEVICE_FAIL_SESSION_CLOSED || failure == DEVICE_FAIL_SESSION_RESET ||

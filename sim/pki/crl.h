@@ -140,7 +140,7 @@ int pki_crls_name_former(struct pki *pki, const char *path,
                          void (*each)(void *ctx, const struct pki_former *former), void *ctx,
                          struct error *error);
 
-/* When the first of the file's lists is over (nextUpdate), Unix seconds; INT64_MAX: none says it. */
+/* When the first of the file's lists is over (nextUpdate), Unix seconds; INT64_MAX: none ever. */
 int pki_crls_end(const char *path, int64_t *out, struct error *error);
 
 /* Sets names[i] where the certificate in force on device i (of the first `count`) is on a CRL of

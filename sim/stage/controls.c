@@ -53,7 +53,8 @@ static bool choose_root(struct stage *stage, const struct stage_stand_in *listed
   return false;
 }
 
-/* The broker may treat it otherwise while its own session is open: there, whatever the device knows. */
+/* The broker may treat it otherwise while its own session is open: there, whatever the device
+   knows. */
 static bool may_be_there(const struct stage *stage, size_t device)
 {
   return fleet_facts(stage->fleet, device)->online || fleet_may_be_held(stage->fleet, device);

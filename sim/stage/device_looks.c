@@ -111,8 +111,8 @@ static void compare(struct stage_entry *entry, const struct stage_round *listed,
 
 /* --- Looks that are open at once -------------------------------------------------------------- */
 
-/* The session of a device as it is about to be looked at; watched: there is one, and its end would be
-   known. */
+/* The session of a device as it is about to be looked at; watched: there is one, and its end would
+   be known. */
 struct session {
   bool watched, ended;
   size_t device;

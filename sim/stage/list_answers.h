@@ -31,13 +31,13 @@ bool stage_asked_is_contrary(const struct stage_asked *asked);
  * in CONNACK, or without the word 'revoked'. */
 bool stage_asked_is_later(const struct stage *stage, const struct stage_asked *asked);
 
-/* Who comes more often than a broker likes is kept out as well: not if the control was let in more often
- * just now than this one was in the whole run, by looks and by what its device came, as far as TLS, more
- * often than the other's was let in. So many times it still has to be. */
+/* Who comes more often than a broker likes is kept out as well: not if the control was let in more
+ * often just now than this one was in the whole run, by looks and by what its device came, as far
+ * as TLS, more often than the other's was let in. So many times it still has to be. */
 unsigned stage_asked_lacks(const struct stage *stage, const struct stage_asked *asked);
 
-/* Who is on no list was told "expired" by the last look, and is not: the list is over that the broker goes
- * by. */
+/* Who is on no list was told "expired" by the last look, and is not: the list is over that the
+ * broker goes by. */
 bool stage_asked_is_shut_out(const struct stage_asked *asked);
 
 /* After a round that was more than a glance: whether it has shown what it should, in `proven`. True: only

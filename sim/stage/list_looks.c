@@ -135,8 +135,8 @@ static void take_answer(struct asking *asking, struct stage_asked *asked, uint64
   asked->after_ms = now_ms - asking->began_ms;
 }
 
-/* A sample is looked at when the list was seen to be in force there: until then; and not at all where it
-   was not. */
+/* A sample is looked at when the list was seen to be in force there: until then; and not at all
+   where it was not. */
 static bool waits(const struct asking *asking, struct stage_asked *asked)
 {
   bool under_way = false, open = false;

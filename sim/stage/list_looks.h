@@ -20,8 +20,8 @@ enum step_outcome stage_look_at_list(struct stage *stage, enum stage_list_when w
  * to be compared with. DONE, or ABORTED. */
 enum step_outcome stage_look_before_list(struct stage *stage);
 
-/* The list was taken: where there is nobody to look at it with, or whoever there is tells it from no list
- * before it, the phase says so. */
+/* The list was taken: where there is nobody to look at it with, or whoever there is tells it from
+ * no list before it, the phase says so. */
 void stage_list_say_untried(struct stage *stage);
 
 /* Where somebody on the list was let in by the last look: " ..." for a sentence, or "". */

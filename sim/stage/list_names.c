@@ -342,8 +342,8 @@ static void number_named(struct stage *stage, const bool *names)
       stage->identity[d].list = stage->lists;
 }
 
-/* With whom it names, the list before could be in force as well; unless that was seen to keep everybody
-   out, as it is over. */
+/* With whom it names, the list before could be in force as well; unless that was seen to keep
+   everybody out, as it is over. */
 static bool is_alike(struct stage *stage, const bool *names)
 {
   bool alike = stage->lists > 0, over = true;

@@ -29,14 +29,14 @@ bool stage_list_is_looked_at(const struct stage *stage);
    checked it. */
 bool stage_list_shuts_out(const struct stage *stage);
 
-/* Once somebody has looked: at an address who is on no list is kept out as by a list that is over, and the
- * one that was published last is not. Below 0: there is no such address. */
+/* Once somebody has looked: at an address who is on no list is kept out as by a list that is over,
+ * and the one that was published last is not. Below 0: there is no such address. */
 int stage_list_older_at(const struct stage *stage);
 
-/* Of somebody who is, or was, on the list nothing has shown at an address that he is kept out by it:
- * neither a look, nor a refused device of that issuer; or of who was taken off it that he is let in again:
- * neither a look, nor his own full handshake. Or an older list is in force at one. A sentence, or NULL:
- * there is no such one. */
+/* Of somebody who is, or was, on the list nothing has shown at an address that he is kept out by
+ * it: neither a look, nor a refused device of that issuer; or of who was taken off it that he is
+ * let in again: neither a look, nor his own full handshake. Or an older list is in force at one. A
+ * sentence, or NULL: there is no such one. */
 const char *stage_list_unproven(struct stage *stage, char *out, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
-/* A sample of those on a list, each of whom is looked at once: enough, once the list is known to be in
- * force. */
+/* A sample of those on a list, each of whom is looked at once: enough, once the list is known to be
+ * in force. */
 #define _POSIX_C_SOURCE 200809L
 #include "stage/list_samples.h"
 

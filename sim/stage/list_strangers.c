@@ -1,5 +1,5 @@
-/* A look as somebody who is on no list, nor was: that a renewed list of nobody has not come shows by the
- * one before, once that is over. */
+/* A look as somebody who is on no list, nor was: that a renewed list of nobody has not come shows
+ * by the one before, once that is over. */
 #define _POSIX_C_SOURCE 200809L
 #include "stage/list_strangers.h"
 

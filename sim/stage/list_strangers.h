@@ -4,9 +4,10 @@
 
 #include "stage/stage.h"
 
-/* Whoever is on no list is kept out by one that is over: one round at each address that is reachable, with
- * a certificate of nobody's, while the list that was published last is not over, and was told. What
- * becomes of it is in stage_node.shuts_out. DONE, or ABORTED; without a key to make one of it is DONE. */
+/* Whoever is on no list is kept out by one that is over: one round at each address that is
+ * reachable, with a certificate of nobody's, while the list that was published last is not over,
+ * and was told. What becomes of it is in stage_node.shuts_out. DONE, or ABORTED; without a key to
+ * make one of it is DONE. */
 enum step_outcome stage_list_look_as_nobody(struct stage *stage);
 
 #endif

@@ -45,8 +45,8 @@ struct stage_node {
   /* frozen while the others were told to read their files; while they were told to start again */
   bool untold, unrestarted;
   enum stage_look_ids look_ids;
-  /* TLS took the certificate of a device whose session was open: whom it keeps out there, it does not
-     for that */
+  /* TLS took the certificate of a device whose session was open: whom it keeps out there, it does
+     not for that */
   bool takes_shielded;
   bool silent; /* it gave no answer to the last looks at a list */
   /* somebody who is on no list was told "expired" by the last look there, and his certificate is in
@@ -222,8 +222,8 @@ struct stage {
   struct stage_let_in let_in;
   struct stage_unproven unproven;
   struct stage_unproven older; /* an older list was in force there until the next one; nobody's */
-  /* of the list that was published last: nobody has told the broker to read it (apply: none); it adds
-     nobody to the one before, and takes nobody off */
+  /* of the list that was published last: nobody has told the broker to read it (apply: none); it
+     adds nobody to the one before, and takes nobody off */
   bool list_untold, list_alike;
   /* of the list that was published last: it was not checked; when it ends, Unix seconds, 0: there
      is none */
