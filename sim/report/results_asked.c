@@ -57,7 +57,7 @@ static bool is_option(const char *word, const char *name)
          (word[2 + size] == '\0' || word[2 + size] == '=');
 }
 
-/* Not into the folder that this run has filled; the seed is said, whoever chose it. */
+/* Not over what this run has written; the seed is said, whoever chose it. */
 static void put_command(const struct results *results, FILE *out)
 {
   const struct results_asked *asked = results->asked;
@@ -67,7 +67,7 @@ static void put_command(const struct results *results, FILE *out)
     const char *word = asked->words[w];
     seeded = seeded || is_option(word, "seed");
     if (is_option(word, "overwrite")) continue;
-    if (!is_option(word, "out"))
+    if (!is_option(word, "out") && !is_option(word, "summary-markdown"))
       put_word(out, word);
     else if (strchr(word, '=') == NULL)
       w++;

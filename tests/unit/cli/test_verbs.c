@@ -347,8 +347,18 @@ static void a_verb_says_what_it_wants(void **state)
       {"pki import f --csv x --columns ''",
        "fleetsim pki import: --columns wants id=NAME, key=NAME, "
        "certificate=NAME or chain=NAME, not ''\n"},
-      {"report a b", "fleetsim report: 'b' is one too many: name the folder of one run's results; "
-                     "'fleetsim report --help' shows how\n"},
+      {"report a b c", "fleetsim report: 'c' is one too many: name the folder of one run's "
+                       "results, or two to compare; 'fleetsim report --help' shows how\n"},
+      {"report a b --html",
+       "fleetsim report: --html is of one run: name one folder, or leave the option out\n"},
+      {"report a --json", "fleetsim report: --json and --anyway are of two runs: name both "
+                          "folders; one run has its results.json for programs\n"},
+      {"report a b --threshold 10x",
+       "fleetsim report: '10x' is no --threshold: give a percentage from 0.1% to 1000%\n"},
+      {"report a b --threshold nan",
+       "fleetsim report: 'nan' is no --threshold: give a percentage from 0.1% to 1000%\n"},
+      {"report a b --fail-on never",
+       "fleetsim report: 'never' is no --fail-on: give worse, moved or unclear\n"},
       {"image sign a --out b", "fleetsim image sign: --version is missing; --help shows an "
                                "example\n"},
       {"image make f --size 5GiB",
