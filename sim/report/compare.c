@@ -263,8 +263,8 @@ static int refuse_unlike(const json_t *unlike, struct error *error)
                    all);
 }
 
-static int tell(const struct compare_options *options, const json_t *tree, FILE *out, bool colour,
-                struct error *error)
+static int tell_comparison(const struct compare_options *options, const json_t *tree, FILE *out,
+                           bool colour, struct error *error)
 {
   if (options->json) {
     if (json_dumpf(tree, out, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) != 0)
@@ -286,7 +286,7 @@ static int compare_sets(const struct compare_options *options, const struct comp
   json_t *tree = code == 0 && unlike != NULL ? tree_of(options, a, b, unlike) : NULL;
   if (code == 0 && tree == NULL)
     code = error_set(error, EXIT_CODE_INTERNAL, "not enough memory for the comparison");
-  if (code == 0) code = tell(options, tree, out, colour, error);
+  if (code == 0) code = tell_comparison(options, tree, out, colour, error);
   json_decref(tree);
   json_decref(unlike);
   return code;

@@ -1,6 +1,5 @@
-/* Two runs, or two sets of runs, side by side: what moved, by how much, and whether that is more than
- * noise. All is read from the results.json of runs that ended; nothing is measured again.
- */
+/* Two runs, or two sets of runs, side by side: what moved, by how much, and whether that is more
+ * than noise. All is read from the results.json of runs that ended; nothing is measured again. */
 #ifndef FLEETSIM_COMPARE_H
 #define FLEETSIM_COMPARE_H
 

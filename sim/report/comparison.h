@@ -1,5 +1,5 @@
-/* The parts of compare.h: sets of runs from folders, and the tree that a comparison is printed from.
- * Internal to sim/report. */
+/* The parts of compare.h: sets of runs from folders, and the tree that a comparison is printed
+ * from. Internal to sim/report. */
 #ifndef FLEETSIM_COMPARISON_H
 #define FLEETSIM_COMPARISON_H
 
@@ -17,13 +17,13 @@ struct comparison_set {
   json_t *folders;    /* where each lies */
 };
 
-/* comparison_sets.c: reads the folder. Each run must have ended, with a verdict on its scenario: pass or
-   fail. -1 and a USAGE error, which names the run. Release it in any case. */
+/* comparison_sets.c: reads the folder. Each run must have ended, with a verdict on its scenario:
+ * pass or fail. -1 and a USAGE error, which names the run. Release it in any case. */
 int comparison_read(const char *folder, struct comparison_set *out, struct error *error);
 void comparison_release(struct comparison_set *set);
 
-/* In what runs of the two sets are not alike and would have to be: an array of sentences, empty where
-   they are. `versions`: only what may differ, and is told. NULL: no memory. */
+/* In what runs of the two sets are not alike and would have to be: an array of sentences, empty
+ * where they are. `versions`: only what may differ, and is told. NULL: no memory. */
 json_t *comparison_unlike(const struct comparison_set *a, const struct comparison_set *b,
                           bool versions);
 

@@ -1,5 +1,5 @@
-/* A comparison for people: the verdict first, then every figure with what can be said of it, then on
- * what that rests; on a terminal and in Markdown. */
+/* A comparison for people: the verdict first, then every figure with what can be said of it, then
+ * on what that rests; on a terminal and in Markdown. */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <stdlib.h>

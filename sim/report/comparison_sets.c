@@ -1,5 +1,6 @@
-/* Which runs a folder holds, and whether two sets of them may be compared: the same scenario, fleet,
- * timing profile and machine. What was changed on purpose, a version, is told and no obstacle. */
+/* Which runs a folder holds, and whether two sets of them may be compared: the same scenario,
+ * fleet, timing profile and machine. What was changed on purpose, a version, is told and no
+ * obstacle. */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
 #include <errno.h>
@@ -88,8 +89,8 @@ void comparison_release(struct comparison_set *set)
 
 /* --- Alike? ----------------------------------------------------------------------------------- */
 
-/* What a figure depends on besides what is being compared. "scenario/text" is the scenario as it was
-   run, its settings by the command line included. */
+/* What a figure depends on besides what is being compared. "scenario/text" is the scenario as it
+ * was run, its settings by the command line included. */
 static const struct {
   const char *part, *key, *words;
   bool version; /* may differ */

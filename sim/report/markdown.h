@@ -1,5 +1,6 @@
-/* Texts of any origin in GitHub's and GitLab's Markdown, in a paragraph or a cell of a table: they stay
- * on their line and are never taken for markup, HTML or the end of a cell. Internal to sim/report. */
+/* Texts of any origin in GitHub's and GitLab's Markdown, in a paragraph or a cell of a table: they
+ * stay on their line and are never taken for markup, HTML or the end of a cell. Internal to
+ * sim/report. */
 #ifndef FLEETSIM_REPORT_MARKDOWN_H
 #define FLEETSIM_REPORT_MARKDOWN_H
 

@@ -1,6 +1,6 @@
 /* Ranks are doubled, so that those of ties are whole numbers too. The exact probability comes from
- * counting, for every sum of ranks, in how many ways as many figures as `a` has can have it: ties are
- * just equal ranks. */
+ * counting, for every sum of ranks, in how many ways as many figures as `a` has can have it: ties
+ * are just equal ranks. */
 #include "report/rank.h"
 
 #include <math.h>

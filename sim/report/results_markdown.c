@@ -1,6 +1,6 @@
-/* The summary of a run for a page of CI, in Markdown: the verdict and why, phases, failures with what
- * to do, expectations, times. Written whole or not at all. Of a run without a verdict it says just
- * that, so that no page shows an earlier one. */
+/* The summary of a run for a page of CI, in Markdown: the verdict and why, phases, failures with
+ * what to do, expectations, times. Written whole or not at all. Of a run without a verdict it says
+ * just that, so that no page shows an earlier one. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 #include <string.h>

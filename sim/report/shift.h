@@ -1,15 +1,15 @@
-/* Whether a figure moved between two sets of measurements, by how much, and whether that is more than
- * noise. What is compared are runs (or rounds of a benchmark): figures inside of one depend on each
- * other, as a machine that is slow now is slow a second later too. So ranks of runs decide, where
- * there are enough of them; where not, only two runs of which no part lies among the other's parts.
- */
+/* Whether a figure moved between two sets of measurements, by how much, and whether that is more
+ * than noise. What is compared are runs (or rounds of a benchmark): figures inside of one depend
+ * on each other, as a machine that is slow now is slow a second later too. So ranks of runs
+ * decide, where there are enough of them; where not, only two runs of which no part lies among the
+ * other's parts. */
 #ifndef FLEETSIM_SHIFT_H
 #define FLEETSIM_SHIFT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SHIFT_P     0.01 /* so improbable that chance alone is ruled out; five runs of each can be */
+#define SHIFT_P     0.01 /* chance alone is ruled out; five runs of each can get there */
 #define SHIFT_RUNS  5u   /* of each: the fewest whose ranks can come below SHIFT_P */
 #define SHIFT_PARTS 8u   /* of each: the fewest that can stand for runs, where none overlaps */
 

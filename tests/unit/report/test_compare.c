@@ -1,5 +1,5 @@
-/* Two runs or sets of runs side by side: what is said to have moved has, what is not alike is not compared, and what has no
- * verdict has no figures. */
+/* Two runs or sets of runs side by side: what is said to have moved has, what is not alike is not
+ * compared, and what has no verdict has no figures. */
 #define _XOPEN_SOURCE 700
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* junit.xml as readers take it: Jenkins builds a tree of packages from class names, GitLab and others keep one case of a
- * name, and whoever sees a red case wants to know what to do. */
+/* junit.xml as readers take it: Jenkins builds a tree of packages from class names, GitLab and
+ * others keep one case of a name, and whoever sees a red case wants to know what to do. */
 #define _XOPEN_SOURCE 700
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* Summaries in Markdown: what users call things is never markup, and no page says pass of what is none. */
+/* Summaries in Markdown: what users call things is never markup, and no page says pass of what is
+ * none. */
 #define _XOPEN_SOURCE 700
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* Ranks against values counted by hand (every set of ranks there can be), and what a figure has to do to have moved. */
+/* Ranks against values counted by hand (every set of ranks there can be), and what a figure has to
+ * do to have moved. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
