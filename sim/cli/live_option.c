@@ -34,7 +34,11 @@ static int check_allowed(const struct live_place *place, const char *allowed, st
 
 static void tell(const struct live *live)
 {
-  fprintf(stderr, "live page: %s\n", live_url(live));
+  if (isatty(STDERR_FILENO))
+    fprintf(stderr, "live page: %s#%s\n", live_url(live), live_token(live));
+  else
+    fprintf(stderr, "live page: %s (without controls: only a terminal is told the token)\n",
+            live_url(live));
 }
 
 int live_option_open(const struct live_option *option, const char *allowed, struct live **out,

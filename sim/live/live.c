@@ -111,11 +111,17 @@ const char *live_url(const struct live *live)
   return live->url;
 }
 
+const char *live_token(const struct live *live)
+{
+  return live->token;
+}
+
 void live_close(struct live *live)
 {
   if (live == NULL) return;
   board_close(&live->board, live->board.ended ? LINGER_MS : 0);
   live_stop_serving(live);
+  live_end_looking(live);
   board_end(&live->board);
   secret_wipe(live->token, sizeof live->token);
   free(live);

@@ -4,6 +4,7 @@
  *     GET /          the page, the same as report.html, fed by /events
  *     GET /events    server-sent events: how the run stands, twice a second at most
  *     GET /metrics   Prometheus' text format, as of the moment of the request
+ *     POST /control  "pause", "go-on" or "abort", with the token of this run
  *
  * Everything has a limit: connections, memory and time of each. A reader gets the newest state and
  * never a queue of older ones, so a slow one costs nothing but its own view. The run's thread makes
@@ -41,6 +42,9 @@ int live_open(const struct live_place *place, struct live **out, struct error *e
 
 /* "http://127.0.0.1:8080/" */
 const char *live_url(const struct live *live);
+
+/* What a control has to say: whoever knows it may end the run. For a terminal alone. */
+const char *live_token(const struct live *live);
 
 /* For the run; lives as long as `live`. */
 const struct onlooker *live_onlooker(struct live *live);

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/host_port.h"
+#include "report/onlooker.h"
 
 #define HTTP_PORT 80
 
@@ -24,6 +25,20 @@ bool request_token_is(const char *said, const char token[REQUEST_TOKEN_SIZE + 1]
   for (size_t i = 0; i < REQUEST_TOKEN_SIZE; i++)
     differs |= (unsigned) ((unsigned char) said[i] ^ (unsigned char) token[i]);
   return differs == 0;
+}
+
+unsigned request_control(const char *body, size_t size)
+{
+  static const struct {
+    const char *word;
+    unsigned asks;
+  } words[] = {{"pause", ONLOOKER_ASKS_PAUSE},
+               {"go-on", ONLOOKER_ASKS_GO_ON},
+               {"abort", ONLOOKER_ASKS_ABORT}};
+  for (size_t w = 0; w < sizeof words / sizeof *words; w++)
+    if (strlen(words[w].word) == size && memcmp(words[w].word, body, size) == 0)
+      return words[w].asks;
+  return 0;
 }
 
 static bool is_at(const char *said, const char *host, uint16_t port)

@@ -35,6 +35,10 @@ unsigned request_judge(const struct request *request, const struct request_place
                        const char token[REQUEST_TOKEN_SIZE + 1], enum request_route *route,
                        const char **why);
 
+/* The body of a control: a bit of enum onlooker_asks, or 0. Longer bodies are none. */
+#define REQUEST_BODY_MAX 16u
+unsigned request_control(const char *body, size_t size);
+
 /* Takes as long whichever digit is wrong. */
 bool request_token_is(const char *said, const char token[REQUEST_TOKEN_SIZE + 1]);
 

@@ -15,6 +15,7 @@
 
 #include "live/internal.h"
 #include "report/prometheus.h"
+#include "report/running.h"
 
 #define CONNECTIONS_MAX 16u
 #define MEMORY_MAX      (16u * 1024) /* of one: its head, and what is on its way */
@@ -35,6 +36,9 @@ struct exchange {
   struct live *live;
   struct MHD_Connection *connection;
   bool reads; /* it is on the board */
+  bool asks;  /* a control, whose body comes */
+  char body[REQUEST_BODY_MAX + 1];
+  size_t body_size;
   struct board_reader reader;
 };
 
@@ -99,10 +103,24 @@ static enum MHD_Result answer_from_board(struct exchange *exchange, enum board_k
   return queued;
 }
 
+static enum MHD_Result answer_page(struct exchange *exchange)
+{
+  struct MHD_Response *page = exchange->live->page;
+  if (page != NULL) return MHD_queue_response(exchange->connection, MHD_HTTP_OK, page);
+  return answer(exchange->connection, MHD_HTTP_NOT_FOUND,
+                "this fleetsim was built without the page: its charts come by npm, which was not "
+                "there; /metrics is served\n");
+}
+
 static enum MHD_Result answer_route(struct exchange *exchange, enum request_route route)
 {
-  if (route == REQUEST_METRICS) return answer_from_board(exchange, BOARD_METRICS, PROMETHEUS_TYPE);
-  return answer(exchange->connection, MHD_HTTP_NOT_IMPLEMENTED, "not so far\n");
+  switch (route) {
+  case REQUEST_PAGE: return answer_page(exchange);
+  case REQUEST_EVENTS: return answer_from_board(exchange, BOARD_DOCUMENT, "text/event-stream");
+  case REQUEST_METRICS: return answer_from_board(exchange, BOARD_METRICS, PROMETHEUS_TYPE);
+  case REQUEST_CONTROL: exchange->asks = true; break;
+  }
+  return MHD_YES;
 }
 
 /* --- Requests --------------------------------------------------------------------------------- */
@@ -155,13 +173,39 @@ static enum MHD_Result take_head(struct exchange *exchange, const char *method, 
   return answer_route(exchange, route);
 }
 
+/* Beyond its room a body is no control, however it goes on. */
+static void take_body(struct exchange *exchange, const char *body, size_t size)
+{
+  size_t room = sizeof exchange->body - exchange->body_size;
+  if (size > room) size = room;
+  memcpy(exchange->body + exchange->body_size, body, size);
+  exchange->body_size += size;
+}
+
+static enum MHD_Result take_control(struct exchange *exchange)
+{
+  unsigned asks = request_control(exchange->body, exchange->body_size);
+  if (asks == 0)
+    return answer(exchange->connection, MHD_HTTP_BAD_REQUEST,
+                  "say pause, go-on or abort, and nothing else\n");
+  live_ask(exchange->live, (enum onlooker_asks) asks);
+  return answer(exchange->connection, MHD_HTTP_ACCEPTED, "the run is asked\n");
+}
+
 /* libmicrohttpd calls it for the head, for each piece of a body, and when all is there. */
 static enum MHD_Result take(void *ctx, struct MHD_Connection *connection, const char *path,
                             const char *method, const char *version, const char *body,
                             size_t *body_size, void **of_request)
 {
-  (void) version, (void) body, (void) body_size;
-  if (*of_request != NULL) return MHD_NO; /* answered by its head: the rest is not read */
+  (void) version;
+  struct exchange *under_way = *of_request;
+  if (under_way != NULL && !under_way->asks) return MHD_NO; /* answered by its head */
+  if (under_way != NULL && *body_size == 0) return take_control(under_way);
+  if (under_way != NULL) {
+    take_body(under_way, body, *body_size);
+    *body_size = 0;
+    return MHD_YES;
+  }
   struct exchange *exchange = calloc(1, sizeof *exchange);
   if (exchange == NULL) return MHD_NO;
   exchange->live = ctx;
@@ -195,10 +239,26 @@ static struct MHD_Daemon *start(struct live *live, int fd)
       IDLE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }
 
+/* One for all who ask for it. Without memory for it, or in a build that has none, there is none. */
+static struct MHD_Response *page_for_all(void)
+{
+  size_t size = 0;
+  char *page = running_page(&size);
+  if (page == NULL) return NULL;
+  struct MHD_Response *response =
+      MHD_create_response_from_buffer(size, page, MHD_RESPMEM_MUST_FREE);
+  if (response != NULL)
+    add_headers(response, "text/html; charset=utf-8");
+  else
+    free(page);
+  return response;
+}
+
 /* Signals are the run's: none is taken on this thread. */
 int live_serve(struct live *live, int fd, struct error *error)
 {
   sigset_t all, before;
+  live->page = page_for_all();
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   live->daemon = start(live, fd);

@@ -25,6 +25,8 @@
   X(STEP,        step,        "step",        EVENT_STEP_FIELDS) \
   X(SHORT,       fell_short,  "short",       EVENT_SHORT_FIELDS) \
   X(BRAKE,       brake,       "brake",       EVENT_BRAKE_FIELDS) \
+  X(CONTROL,     control,     "control",     EVENT_CONTROL_FIELDS) \
+  X(PAUSED,      paused,      "paused",      EVENT_PAUSED_FIELDS) \
   X(OFFICE,      office,      "operator",    EVENT_OFFICE_FIELDS) \
   X(FAILED,      failed,      "failed",      EVENT_FAILED_FIELDS) \
   X(REFUSED,     refused,     "refused",     EVENT_FAILED_FIELDS) \
@@ -55,6 +57,10 @@
   F(m, TEXT, why, "sentence")
 #define EVENT_BRAKE_FIELDS(F, m) \
   F(m, FLAG, on, "the safety brake came on; else it was let go")
+#define EVENT_CONTROL_FIELDS(F, m) /* of the live page: by hand */ \
+  F(m, TEXT, asked, "of the run: pause, go-on, abort")
+#define EVENT_PAUSED_FIELDS(F, m) \
+  F(m, FLAG, on, "the run waits between two phases; else it goes on")
 #define EVENT_OFFICE_FIELDS(F, m) \
   F(m, TEXT, state, "of the back office: connected, lost, failed") \
   F(m, TEXT, why, "sentence; empty: connected")

@@ -50,11 +50,17 @@ static json_t *status_words(void)
 
 /* --- The document, and the page around it ----------------------------------------------------- */
 
+static json_t *words(void)
+{
+  return json_pack("{s:o, s:o, s:o}", "failures", failure_words(), "metrics", metric_words(),
+                   "statuses", status_words());
+}
+
+/* NULL: of a run that goes on. */
 static char *document_of(const json_t *tree)
 {
-  json_t *document =
-      json_pack("{s:O, s:{s:o, s:o, s:o}}", "results", tree, "words", "failures", failure_words(),
-                "metrics", metric_words(), "statuses", status_words());
+  json_t *document = tree != NULL ? json_pack("{s:O, s:o}", "results", tree, "words", words())
+                                  : json_pack("{s:b, s:o}", "live", true, "words", words());
   char *text = json_dumps(document, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
   json_decref(document);
   return text;
@@ -88,11 +94,21 @@ static size_t escaped_size(const char *document)
 /* malloc'd, or NULL. */
 static char *page_around(const char *document, size_t *size)
 {
-  char *page = malloc(html_head_size + escaped_size(document) + html_tail_size);
+  char *page = malloc(html_head_size + escaped_size(document) + html_tail_size + 1);
   if (page == NULL) return NULL;
   *size = copy_part(page, html_head, html_head_size);
   *size += copy_escaped(page + *size, document);
   *size += copy_part(page + *size, html_tail, html_tail_size);
+  page[*size] = '\0';
+  return page;
+}
+
+char *html_empty(size_t *size)
+{
+  if (!html_available()) return NULL;
+  char *document = document_of(NULL);
+  char *page = document != NULL ? page_around(document, size) : NULL;
+  free(document);
   return page;
 }
 

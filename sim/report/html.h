@@ -18,6 +18,10 @@ extern const size_t html_head_size, html_tail_size;
 /* Whether this build has the page. */
 bool html_available(void);
 
+/* The page of a run that goes on: its document has "live": true and no results, which come to it
+   otherwise. malloc'd, with a zero after it; NULL: no memory, or no page. */
+char *html_empty(size_t *size);
+
 /* Writes folder/report.html, whole or not at all. -1: a SETUP error where the build has no page. */
 int html_write(const json_t *tree, const char *folder, struct error *error);
 

@@ -143,7 +143,8 @@ double metrics_value(const struct metrics *metrics, enum metric metric)
 
 bool metrics_has_value(const struct metrics *metrics, enum metric metric)
 {
-  return metric_kind(metric) != METRIC_KIND_GAUGE || metrics->was_set[metric];
+  bool at_end = metric == METRIC_TELEMETRY_LOST || metric == METRIC_TELEMETRY_LOST_ACKED;
+  return !at_end && (metric_kind(metric) != METRIC_KIND_GAUGE || metrics->was_set[metric]);
 }
 
 static double us_per_unit(enum metric metric)

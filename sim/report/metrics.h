@@ -223,7 +223,8 @@ void metrics_merge(struct metrics *into, const struct metrics *part);
 
 /* counter or gauge; histogram: its count */
 double metrics_value(const struct metrics *metrics, enum metric metric);
-/* false: a gauge that nobody has set so far */
+/* In a run that goes on: false for a gauge that nobody has set so far, and for what is counted when all
+   of it is over (lost messages): their 0 says nothing. */
 bool metrics_has_value(const struct metrics *metrics, enum metric metric);
 void metrics_stats(const struct metrics *metrics, enum metric histogram, struct metrics_stats *out);
 /* of all values of a histogram; a thousandth off at most */

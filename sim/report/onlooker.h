@@ -23,16 +23,26 @@ struct onlooker_view {
   const char *gate, *observed;  /* that is waited for, and what was seen last; NULL: none */
   double gate_s, gate_within_s; /* for so long already, of so long */
   size_t online, wanted, shelved, attempts_open;
+  bool pausing, paused; /* it will pause when the phase is over; it does */
 };
 
 /* What may be wanted: bits. */
 enum onlooker_wants { ONLOOKER_WANTS_DOCUMENT = 1u, ONLOOKER_WANTS_METRICS = 2u };
+
+/* What may be asked of a run: bits. */
+enum onlooker_asks {
+  ONLOOKER_ASKS_PAUSE = 1u, /* when the phase under way is over */
+  ONLOOKER_ASKS_GO_ON = 2u, /* takes a pause back, or ends it */
+  ONLOOKER_ASKS_ABORT = 4u, /* as Ctrl-C does */
+};
 
 /* Functions are called with `ctx`, on the run's thread, and return at once. */
 struct onlooker {
   /* whether `look` is to be called now: bits of enum onlooker_wants */
   unsigned (*wants)(void *ctx, uint64_t now_ms);
   void (*look)(void *ctx, unsigned wants, const struct onlooker_view *view);
+  /* what was asked since the last call: bits of enum onlooker_asks */
+  unsigned (*asked)(void *ctx);
   void *ctx;
 };
 

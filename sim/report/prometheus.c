@@ -107,7 +107,7 @@ static double value_now(const struct onlooker_view *view, enum metric m)
   if (now && m == METRIC_FLEET_ONLINE) return (double) view->online;
   if (now && m == METRIC_FLEET_SHELVED) return (double) view->shelved;
   if (now && m == METRIC_CONNECT_OPEN) return (double) view->attempts_open;
-  if (!metrics_has_value(view->results->metrics, m)) return NAN;
+  if (!view->ended && !metrics_has_value(view->results->metrics, m)) return NAN;
   return metrics_value(view->results->metrics, m) / unit_of(metric_name(m))->per_base;
 }
 
@@ -168,6 +168,7 @@ static void put_state(FILE *out, const struct onlooker_view *view)
     put_info(out, PREFIX "gate_info", "gate that is waited for", "gate", view->gate);
   put_gauge(out, PREFIX "gate_waiting_seconds", "for so long it has been; 0: for none",
             view->gate != NULL ? view->gate_s : 0);
+  put_gauge(out, PREFIX "paused", "1: the run was paused by hand, and waits", view->paused);
   if (view->ended)
     put_info(out, PREFIX "verdict_info", "the run has ended with it", "verdict", results->verdict);
 }

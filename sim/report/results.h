@@ -134,6 +134,13 @@ struct results_broker {
   char url[300]; /* "": it had none so far */
 };
 
+/* What somebody did to the run on its live page. */
+struct results_by_hand {
+  unsigned pauses;
+  double paused_s;
+  bool aborted;
+};
+
 /* Of whose telemetry something is lost. */
 struct results_lost {
   size_t devices;
@@ -167,6 +174,7 @@ struct results {
   bool unnumbered, untimed, unheard;
   char checked[96]; /* what was compared of each message that arrived; "": there was none */
   struct results_lost lost;
+  struct results_by_hand by_hand;
   struct results_phase *phases;
   size_t phase_count;
   struct results_check *expectations;

@@ -140,6 +140,12 @@ static json_t *phases_of(const struct results *results)
   return array;
 }
 
+static json_t *by_hand_of(const struct results_by_hand *by_hand)
+{
+  return json_pack("{s:I, s:o, s:b}", "pauses", (json_int_t) by_hand->pauses, "paused_s",
+                   number(by_hand->paused_s), "aborted", by_hand->aborted);
+}
+
 static json_t *brake_of(const struct results_brake *brake)
 {
   if (!brake->set) return json_null();
@@ -279,6 +285,7 @@ json_t *results_json(const struct results *results)
       json_object_set_new(tree, "telemetry", telemetry_of(results)) == 0 &&
       json_object_set_new(tree, "operator", operator_of(results)) == 0 &&
       json_object_set_new(tree, "phases", phases_of(results)) == 0 &&
+      json_object_set_new(tree, "by_hand", by_hand_of(&results->by_hand)) == 0 &&
       json_object_set_new(tree, "brake", brake_of(&results->brake)) == 0 &&
       json_object_set_new(tree, "storms", storms_of(results)) == 0 &&
       json_object_set_new(tree, "ota", results_ota_json(&results->ota, results->names)) == 0 &&

@@ -250,6 +250,9 @@ double series_end_s(const struct series *series)
   return (double) series->end_ms / 1000;
 }
 
+_Static_assert(OWN + COUNTERS + PERCENTILES <= SERIES_COLUMNS_MAX - SERIES_GAUGES_MAX,
+               "room for the columns that are no gauges");
+
 size_t series_columns(const struct series *series)
 {
   return OWN + COUNTERS + PERCENTILES + series->gauge_count;

@@ -48,6 +48,8 @@ size_t series_points(const struct series *series);
 double series_step_s(const struct series *series);
 double series_end_s(const struct series *series); /* of the last point */
 
+/* How many there are, and may be. */
+#define SERIES_COLUMNS_MAX (SERIES_GAUGES_MAX + 16u)
 size_t series_columns(const struct series *series);
 const char *series_name(const struct series *series, size_t column);
 /* NAN: there is none. */

@@ -36,14 +36,15 @@ static void show_progress(struct stage *stage)
       .handshakes = (uint64_t) (metrics_value(stage->metrics, METRIC_HANDSHAKE_FULL) +
                                 metrics_value(stage->metrics, METRIC_HANDSHAKE_RESUMED)),
       .failures = (uint64_t) metrics_value(stage->metrics, METRIC_CONNECT_FAILED),
-      .deadline_ms = scenario->run_limit_ms,
+      .deadline_ms = scenario->run_limit_ms + run_held_ms(stage),
   };
   progress_update(stage->progress, &state);
 }
 
 static void check_limit(struct stage *stage)
 {
-  if (stage->aborted || stage_elapsed_ms(stage) < stage->scenario->run_limit_ms) return;
+  uint64_t elapsed_ms = stage_elapsed_ms(stage) - run_held_ms(stage);
+  if (stage->aborted || elapsed_ms < stage->scenario->run_limit_ms) return;
   struct error error;
   error_set(&error, EXIT_CODE_FAIL,
             "the run reached its time limit of %.0f s; raise limits.run if that is intended",
@@ -68,6 +69,7 @@ static void on_tick(void *ctx)
 {
   struct stage *stage = ctx;
   stage->ticked = true;
+  run_hear(stage);
   if (stage->fleet_closed) return; /* freed in this very turn, in which a tick may be due as well */
   stage_collect(stage);
   stage_ota_tick(stage);

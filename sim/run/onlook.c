@@ -43,7 +43,9 @@ static void show(struct stage *stage, unsigned wants, bool ended)
   struct onlooker_view view = {.results = &stage->results,
                                .ended = ended,
                                .now_s = (double) stage_elapsed_ms(stage) / 1000.0,
-                               .limit_s = (double) stage->scenario->run_limit_ms / 1000.0};
+                               .limit_s = (double) stage->scenario->run_limit_ms / 1000.0,
+                               .pausing = stage->pause_asked,
+                               .paused = stage->paused};
   see_phase(stage, &view);
   see_gate(stage, &view);
   see_fleet(stage, &view);

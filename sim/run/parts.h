@@ -42,6 +42,12 @@ enum scenario_account run_shortfall_accounts(struct stage *stage, const struct s
 void run_show(struct stage *stage);
 void run_show_end(struct stage *stage);
 
+/* by_hand.c. Hear: at every beat, what its onlooker asks of the run. Pause: between two phases, where
+ * that was asked. Held: for so long it has paused so far, which is not limits.run's. */
+void run_hear(struct stage *stage);
+void run_pause(struct stage *stage);
+uint64_t run_held_ms(const struct stage *stage);
+
 /* verdict.c: what this process takes up, into the metrics. */
 void run_process_gauges(struct stage *stage);
 

@@ -296,10 +296,10 @@ void run_phases(struct stage *stage)
     const struct scenario_phase *phase = &scenario->phases[stage->phase];
     struct results_phase *result = &stage->results.phases[stage->phase];
     stage->results.phase_count = stage->phase + 1;
-    bool pass = run_phase(stage, phase, result);
-    if (pass || stage->aborted) continue;
-    if (phase->on_fail == SCENARIO_ROLLBACK) roll_back(stage);
-    if (phase->on_fail != SCENARIO_CONTINUE) break;
+    bool pass = run_phase(stage, phase, result) || stage->aborted;
+    if (!pass && phase->on_fail == SCENARIO_ROLLBACK) roll_back(stage);
+    if (!pass && phase->on_fail != SCENARIO_CONTINUE) break;
+    run_pause(stage);
   }
   static const struct failure_set none;
   fleet_expect(stage->fleet, &none);

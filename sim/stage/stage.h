@@ -173,7 +173,9 @@ struct stage {
   struct progress *progress;
   struct results results;
   bool results_written;
-  bool ended; /* the verdict is told: nobody is shown anything more */
+  bool ended;               /* the verdict is told: nobody is shown anything more, or heard */
+  bool pause_asked, paused; /* by the onlooker, between two phases */
+  uint64_t pause_began_ms, held_ms; /* the pause under way; those that are over */
   struct pki *pki;
   /* scenario->node_count of them, then the false broker */
   struct stage_node nodes[SCENARIO_NODES_MAX + 1];

@@ -7,7 +7,10 @@ const font = () => `12px ${getComputedStyle(document.body).fontFamily}`;
 
 const clock = (t) => (t >= 3600 ? `${Math.floor(t / 3600)}:${pad((t % 3600) / 60)}:${pad(t % 60)}` : `${Math.floor(t / 60)}:${pad(t % 60)}`);
 const pad = (n) => String(Math.floor(n)).padStart(2, "0");
-const lasts_s = Math.max(run.duration_s ?? 0, times.at(-1) ?? 0);
+let lasts_s = 0;
+derive(() => {
+  lasts_s = Math.max(run.duration_s ?? 0, times.at(-1) ?? 0);
+});
 const moment = (t) => (lasts_s > 120 ? clock(t) : `${shortest(t)} s`);
 
 // Phases behind a chart: every other one shaded, its number above, one that failed in its colour.
@@ -133,7 +136,10 @@ const most = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
 const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
 const sum = (values) => values.reduce((a, b) => a + b, 0);
 const last = (values) => values.at(-1);
-const counted = `Counted at the end of each ${step_s === 1 ? "second" : `step of ${seconds(step_s)}`}`;
+let counted = "";
+derive(() => {
+  counted = `Counted at the end of each ${step_s === 1 ? "second" : `step of ${seconds(step_s)}`}`;
+});
 const count = (n) => (n === null ? "–" : number(n));
 const orNone = (values, take, write = number) => (values.length > 0 ? write(take(values)) : "–");
 
@@ -163,6 +169,8 @@ function watchCharts() {
     }
   });
   for (const one of charts) again.observe(one.plot);
-  // paper is white, whatever the screen is
-  for (const media of [dark, matchMedia("print")]) media.addEventListener("change", () => charts.forEach(drawChart));
+  return again;
 }
+
+// paper is white, whatever the screen is
+for (const media of [dark, matchMedia("print")]) media.addEventListener("change", () => charts.forEach(drawChart));

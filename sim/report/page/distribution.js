@@ -1,5 +1,8 @@
 // How times are spread: shares of all handshakes on an axis where each step to the right is ten times as long.
-const distributions = run.distributions ?? {};
+let distributions = {};
+derive(() => {
+  distributions = run.distributions ?? {};
+});
 
 // {le: upper bounds in milliseconds, rising; count: how many are in each} as percentages
 function shares(name) {

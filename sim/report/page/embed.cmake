@@ -5,7 +5,7 @@
 # runs in it, and it fetches nothing.
 cmake_minimum_required(VERSION 3.25)
 set(here ${CMAKE_CURRENT_LIST_DIR})
-set(scripts read dom chart verdict phases time distribution failures trust updates storms about page)
+set(scripts read dom chart verdict phases time distribution failures trust updates storms about live page)
 
 # as_array(NAME TEXT): the bytes of TEXT as a C array and its size, in `code`
 function(as_array name text)

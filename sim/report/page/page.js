@@ -8,14 +8,31 @@ function part(name, make) {
   }
 }
 
+// What judges a run has no place while it goes on.
+const JUDGING = ["verdict", "answers", "expectations"];
 const PARTS = [
-  ["verdict", header], ["answers", answers], ["figures", tiles], ["phases", timeline], ["expectations", expectations], ["time", overTime],
+  ["live", liveHeader], ["verdict", header], ["answers", answers], ["figures", tiles], ["phases", timeline], ["expectations", expectations], ["time", overTime],
   ["failures", failureSection], ["spread", spread], ["trust", trust], ["updates", updates], ["storms", storms], ["about", about],
 ];
 
-document.title = `${VERDICTS[run.verdict]?.[0] ?? "ERROR"}: ${run.scenario?.name ?? "fleetsim"}`;
-document.getElementById("page").append(...PARTS.map(([name, make]) => part(name, make)).filter(Boolean),
-  el("footer", {}, `fleetsim ${run.versions?.fleetsim ?? ""}. The page is made from results.json beside it; the folder is vouched for by "fleetsim report".`));
-part("charts", watchCharts);
-performance.mark("interactive");
-drawInTurn();
+const footer = () => el("footer", {}, `fleetsim ${run.versions?.fleetsim ?? ""}. ${now ? "The page shows the run as it stands; there is no verdict so far." : 'The page is made from results.json beside it; the folder is vouched for by "fleetsim report".'}`);
+
+let widths = null;
+
+function build() {
+  for (const one of charts.splice(0)) one.u?.destroy();
+  widths?.disconnect();
+  document.title = now ? `${liveWord()}: ${run.scenario?.name ?? "fleetsim"}` : `${VERDICTS[run.verdict]?.[0] ?? "ERROR"}: ${run.scenario?.name ?? "fleetsim"}`;
+  document.getElementById("page").replaceChildren(
+    ...PARTS.filter(([name]) => !now || !JUDGING.includes(name)).map(([name, make]) => part(name, make)).filter(Boolean), footer());
+  widths = part("charts", watchCharts);
+}
+
+if (embedded.live) {
+  follow();
+} else {
+  take(embedded.results);
+  build();
+  performance.mark("interactive");
+  drawInTurn();
+}

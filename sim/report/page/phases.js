@@ -14,15 +14,15 @@ function phaseRow(phase, i) {
     el("div", {class: "checks"},
       phase.gate ? checkLine(phase.gate, "gate") : null,
       (phase.expectations ?? []).map((check) => checkLine(check, "expected")),
-      checksOf(phase).length === 0 ? el("p", {class: "check quiet"}, "no gate") : null,
+      phase.running ? el("p", {class: "check quiet"}, now.gate ? ["under way: ", code(now.gate.expr), ` ${now.gate.observed}`] : "under way") : checksOf(phase).length === 0 ? el("p", {class: "check quiet"}, "no gate") : null,
       phase.note ? el("p", {class: "note"}, phase.note) : null));
 }
 
 function timeline() {
   if (phases.length === 0) return null;
-  const held = phases.filter(phaseHolds).length;
+  const over = phases.filter((phase) => !phase.running), held = over.filter(phaseHolds).length;
   const scale = el("div", {class: "scale", "aria-hidden": "true"}, el("span", {}, moment(0)), el("span", {}, moment(lasts_s / 2)), el("span", {}, moment(lasts_s)));
-  return section("phases", "Phases", held === phases.length ? `All ${plural(held, "phase")} did what was asked of them.` : `${held} of ${plural(phases.length, "phase")} did what was asked of them.`,
+  return section("phases", "Phases", over.length === 0 ? null : held === over.length ? `All ${plural(held, "phase")} did what was asked of them.` : `${held} of ${plural(over.length, "phase")} did what was asked of them.`,
     el("div", {class: "timeline"}, scale, el("ol", {}, phases.map(phaseRow))));
 }
 

@@ -1,21 +1,43 @@
-// What the program has put into the page, and how numbers of it are written. Every part may be missing: a run
-// that ended early has no phases, an older results.json no series.
+// What the program has told of a run, and how numbers of it are written. Every part may be missing: a run that ended early
+// has no phases, an older results.json no series. In report.html it is in the page; on the live page, which is the same, it
+// comes again and again (live.js), and `now` says where the run is at.
 const embedded = JSON.parse(document.getElementById("document").textContent);
-const run = embedded.results;
 const words = embedded.words ?? {};
-const phases = run.phases ?? [];
-const devices = run.fleet?.devices ?? 0;
+let run = {}, now = null, phases = [], devices = 0;
+
+// What a part makes of the results before it is drawn; made anew with each of them.
+const derived = [];
+function derive(make) {
+  derived.push(make);
+}
+
+function take(results, at = null) {
+  run = results;
+  now = at;
+  derived.forEach((make) => make());
+}
+
+// The phase under way has lasted so long, and nothing of it is judged so far.
+const underWay = (phase, i) => (now !== null && i + 1 === now.phase ? {...phase, running: true, duration_s: now.now_s - phase.start_s, gate: null, expectations: []} : phase);
+
+derive(() => {
+  phases = (run.phases ?? []).map(underWay);
+  devices = run.fleet?.devices ?? 0;
+});
 
 const metric = (name) => run.metrics?.[name]?.value ?? null;
 const stats = (name) => (run.metrics?.[name]?.count > 0 ? run.metrics[name] : null);
 
 // Columns of the series: entry i is of the step that ends at times[i + 1]. Counts are of that step, devices as they stand
 // at its end, percentiles of what happened in it.
-const columns = run.series?.columns ?? {};
-const failureColumns = run.series?.failures ?? {};
-const step_s = run.series?.step_s > 0 ? run.series.step_s : 1;
-const points = Math.max(0, ...Object.values(columns).map((c) => c.length));
-const times = Array.from({length: points + 1}, (_, i) => (i === points ? Math.max(run.series?.end_s ?? i * step_s, (i - 1) * step_s) : i * step_s));
+let columns = {}, failureColumns = {}, step_s = 1, points = 0, times = [0];
+derive(() => {
+  columns = run.series?.columns ?? {};
+  failureColumns = run.series?.failures ?? {};
+  step_s = run.series?.step_s > 0 ? run.series.step_s : 1;
+  points = Math.max(0, ...Object.values(columns).map((c) => c.length));
+  times = Array.from({length: points + 1}, (_, i) => (i === points ? Math.max(run.series?.end_s ?? i * step_s, (i - 1) * step_s) : i * step_s));
+});
 const column = (name) => (columns[name]?.some((v) => v !== null) ? columns[name] : null);
 const columnsOf = (prefix) => Object.keys(columns).filter((name) => name.startsWith(prefix) && column(name));
 const known = (values) => values.filter((v) => v !== null);

@@ -7,7 +7,7 @@ function onlineChart() {
   return chart("Devices online", {top: devices, y: number},
     [{label: "online", values: pointsOf(online), colour: "c-blue", fill: "22", width: 2},
       {label: `all ${number(devices)}`, values: times.map(() => devices), colour: "quiet", dash: [4, 4], width: 1}],
-    {sentence: `${counted}: at most ${number(most(known(online)))} of ${plural(devices, "device")}.${metric("fleet.online") === null ? "" : ` ${number(metric("fleet.online"))} when the run was judged; then it let them go.`}`,
+    {sentence: `${counted}: at most ${number(most(known(online)))} of ${plural(devices, "device")}.${now || metric("fleet.online") === null ? "" : ` ${number(metric("fleet.online"))} when the run was judged; then it let them go.`}`,
       table: byPhase("Devices online, by phase", ["before it", "lowest", "at its end"], (phase) =>
         [count(before(phase, online)), orNone(within(phase, lowest), least), orNone(within(phase, online), last)])});
 }

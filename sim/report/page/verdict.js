@@ -1,12 +1,15 @@
 // The first screen: did it pass; if not, who was lost and why; what to do next.
-const unexpected = Object.entries(run.failures ?? {})
-  .map(([name, f]) => ({name, ...f, unforetold: f.count - (f.expected_count ?? (f.expected ? f.count : 0))}))
-  .sort((a, b) => b.unforetold - a.unforetold || b.count - a.count);
-const unforetold = unexpected.filter((f) => f.unforetold > 0);
-// a run that ended before its devices came knows nothing of them
-const measured = (metric("connect.attempts") ?? 0) > 0 || phases.length > 0;
-const failedPhase = phases.findIndex((phase) => !phaseHolds(phase));
-const failedChecks = (run.expectations ?? []).filter((check) => !holds(check));
+let unexpected = [], unforetold = [], measured = false, failedPhase = -1, failedChecks = [];
+derive(() => {
+  unexpected = Object.entries(run.failures ?? {})
+    .map(([name, f]) => ({name, ...f, unforetold: f.count - (f.expected_count ?? (f.expected ? f.count : 0))}))
+    .sort((a, b) => b.unforetold - a.unforetold || b.count - a.count);
+  unforetold = unexpected.filter((f) => f.unforetold > 0);
+  // a run that ended before its devices came knows nothing of them
+  measured = (metric("connect.attempts") ?? 0) > 0 || phases.length > 0;
+  failedPhase = phases.findIndex((phase) => !phaseHolds(phase));
+  failedChecks = (run.expectations ?? []).filter((check) => !holds(check));
+});
 
 const VERDICTS = {
   pass: ["PASS", "good", "✓"],
@@ -28,6 +31,8 @@ function caveats() {
   if (brake?.acted)
     said.push(`Braked: the safety brake acted ${plural(brake.times, "time")}, first at ${seconds(brake.first_s)} (${brake.when}: ${brake.observed}), and ` +
       `let ${percent(brake.rate)} of the starts go for ${seconds(brake.on_s)}. Without it the fleet would have done something else.`);
+  if (run.by_hand?.pauses > 0)
+    said.push(`Paused by hand ${plural(run.by_hand.pauses, "time")}, for ${seconds(run.by_hand.paused_s)} in all: the scenario alone would have been a shorter run.`);
   if (run.operator?.none)
     said.push("operator: none. Nobody knows which messages arrived, or when, or which trust bundle a device has acknowledged; none of that is in this verdict.");
   else if (run.telemetry?.numbered === false && metric("telemetry.sent") > 0)
@@ -143,14 +148,14 @@ function tile(name, value, note) {
 function tiles() {
   if (!measured) return null;
   const host = stats("handshake.wall_ms"), device = run.timing?.device_ms, telemetry = metric("telemetry.sent");
-  const latency = stats("telemetry.latency_ms"), online = metric("fleet.online"), failed = metric("connect.failed");
+  const latency = stats("telemetry.latency_ms"), online = now ? now.online : metric("fleet.online"), failed = metric("connect.failed");
   const shown = [
-    online !== null ? tile("online at the end", number(online), `of ${number(devices)}; lowest ${number(metric("fleet.online_min"))}`) : null,
+    online !== null ? tile(now ? "online" : "online at the end", number(online), now ? `of ${number(now.wanted)} that the plan wants` : `of ${number(devices)}; lowest ${number(metric("fleet.online_min"))}`) : null,
     tile("connections", number(metric("connect.ok")), failed === 0 ? "none failed" : `failed: ${number(failed)}`),
     tile("handshakes", number((metric("handshake.full") ?? 0) + (metric("handshake.resumed") ?? 0)), `${number(metric("handshake.resumed"))} resumed; most in a second ${number(metric("handshake.peak_per_s"))}`),
     host ? tile("host handshake", milliseconds(host.p50), `half; 99 % within ${milliseconds(host.p99)}`) : null,
     device ? tile("device handshake", milliseconds(device.p50.nominal), `modelled, ${milliseconds(device.p50.low)} to ${milliseconds(device.p50.high)}`) : null,
-    telemetry > 0 ? tile("messages", number(telemetry), metric("telemetry.lost") !== null ? `${number(metric("telemetry.lost"))} lost${latency ? `; 99 % within ${milliseconds(latency.p99)}` : ""}` : "what arrived is not known") : null,
+    telemetry > 0 ? tile("messages", number(telemetry), now ? `${number(metric("telemetry.acked"))} acknowledged${latency ? `; 99 % within ${milliseconds(latency.p99)}` : ""}` : metric("telemetry.lost") !== null ? `${number(metric("telemetry.lost"))} lost${latency ? `; 99 % within ${milliseconds(latency.p99)}` : ""}` : "what arrived is not known") : null,
     metric("ota.offered") > 0 ? tile("updated", number(metric("ota.updated")), `of ${number(metric("ota.offered"))} offered; ${number(metric("ota.rolled_back"))} rolled back`) : null,
     metric("revoke.revoked") > 0 || metric("revoke.refusals") > 0 ? tile("revoked", number(metric("revoke.revoked")), `refused ${plural(metric("revoke.refusals") ?? 0, "time")}, let in ${plural(metric("revoke.accepts") ?? 0, "time")}`) : null,
   ];

@@ -34,3 +34,18 @@ live_ends() { # EXIT_CODE
   ended() { cat "$work/log"; return "$code"; }
   expect "the run ends with exit code $1" "$1" . ended
 }
+
+# The same on a terminal of its own, which alone is told the $token.
+live_run_in_terminal() { # SCENARIO OPTIONS...
+  python3 -c 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "$fleetsim" run "$@" \
+    </dev/null >"$work/log" 2>&1 &
+  run=$!
+  for _ in $(seq 100); do
+    url=$(sed -n 's/.*live page: \(http:[^ #]*\)\/.*/\1/p' "$work/log")
+    [ -z "$url" ] || break
+    sleep 0.1
+  done
+  port=${url##*:}
+  token=$(sed -n 's/.*live page: .*#\([0-9a-f]\{32\}\).*/\1/p' "$work/log")
+  [ -n "$token" ] || { cat "$work/log"; exit 1; }
+}

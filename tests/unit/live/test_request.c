@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "live/request.h"
+#include "report/onlooker.h"
 
 #define TOKEN "0123456789abcdef0123456789abcdef"
 #define HERE  "127.0.0.1:8080"
@@ -123,6 +124,28 @@ static void answers_our_page_and_programs_and_nobody_else(void **state)
   }
 }
 
+static void three_words_are_controls(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *body;
+    unsigned asks;
+  } bodies[] = {{"pause", ONLOOKER_ASKS_PAUSE},
+                {"go-on", ONLOOKER_ASKS_GO_ON},
+                {"abort", ONLOOKER_ASKS_ABORT},
+                {"", 0},
+                {"abor", 0},
+                {"abort ", 0},
+                {"abort\n", 0},
+                {"ABORT", 0},
+                {"pause,abort", 0},
+                {"xxxxxxxxxxxxxxxxx", 0}};
+  for (size_t b = 0; b < sizeof bodies / sizeof *bodies; b++)
+    if (request_control(bodies[b].body, strlen(bodies[b].body)) != bodies[b].asks)
+      fail_msg("'%s' is misread", bodies[b].body);
+  assert_int_equal(request_control("abort\0", 6), 0);
+}
+
 static void every_digit_of_the_token_counts(void **state)
 {
   (void) state;
@@ -138,6 +161,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(answers_our_page_and_programs_and_nobody_else),
+      cmocka_unit_test(three_words_are_controls),
       cmocka_unit_test(every_digit_of_the_token_counts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

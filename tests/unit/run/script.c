@@ -129,6 +129,46 @@ static bool happen_to_broker(struct broker *broker, const char *what)
   return true;
 }
 
+static unsigned asks; /* that the run has not heard so far */
+
+static void ask(const char *what)
+{
+  if (strcmp(what, "pause") == 0)
+    asks |= ONLOOKER_ASKS_PAUSE;
+  else if (strcmp(what, "go-on") == 0)
+    asks |= ONLOOKER_ASKS_GO_ON;
+  else if (strcmp(what, "abort") == 0)
+    asks |= ONLOOKER_ASKS_ABORT;
+  else
+    unknown(what);
+}
+
+static unsigned asked(void *ctx)
+{
+  (void) ctx;
+  unsigned all = asks;
+  asks = 0;
+  return all;
+}
+
+static unsigned wants_nothing(void *ctx, uint64_t now_ms)
+{
+  (void) ctx, (void) now_ms;
+  return 0;
+}
+
+static void see_nothing(void *ctx, unsigned wants, const struct onlooker_view *view)
+{
+  (void) ctx, (void) wants, (void) view;
+}
+
+const struct onlooker *script_onlooker(void)
+{
+  static const struct onlooker onlooker = {
+      .wants = wants_nothing, .look = see_nothing, .asked = asked};
+  return &onlooker;
+}
+
 static void happen(void *ctx)
 {
   struct happening *it = ctx;
@@ -141,6 +181,8 @@ static void happen(void *ctx)
   if (!it->quiet) trace_say(it->who, "%s", it->what);
   if (strcmp(it->who, "Ctrl-C") == 0)
     virtual_interrupt();
+  else if (strcmp(it->who, "page") == 0)
+    ask(it->what);
   else if (strcmp(it->who, "Enter") == 0)
     virtual_answer();
   else if (strcmp(it->who, "hook") == 0 && sscanf(it->what, "%31s does nothing", hook) == 1)
@@ -180,6 +222,7 @@ static void read_line(const char *line)
 
 void script_begin(const char *text)
 {
+  asks = 0;
   for (const char *line = text; line != NULL && *line == '#';) {
     char one[160];
     size_t size = strcspn(line, "\n");

@@ -3,6 +3,7 @@
  *
  *     # at 3.5s: a dies            (freezes, thaws, refuses, listens)
  *     # at 3.5s: Ctrl-C            (Enter; operator loses its connection for 5s)
+ *     # at 3.5s: page pause        (go-on, abort: asked on the live page)
  *     # at 3.5s: a serves spare   (another chain, under that root)
  *     # always: a keeps its chain for 127.0.0.2   (a machine for who comes from there)
  *     # at 3.5s: a loses its list                   (goes back to the list before)
@@ -45,6 +46,11 @@
  * The first line of the file is the sentence that says what the trace shows. */
 #ifndef FLEETSIM_TRACE_SCRIPT_H
 #define FLEETSIM_TRACE_SCRIPT_H
+
+#include "report/onlooker.h"
+
+/* Who asks what "page" says, and looks at nothing. */
+const struct onlooker *script_onlooker(void);
 
 /* Puts it on the clock; `text` is the scenario's file and outlives the run. */
 void script_begin(const char *text);

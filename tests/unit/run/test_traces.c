@@ -51,7 +51,8 @@ static char *read_text(const char *path)
 static enum exit_code run_one(const struct scenario *scenario, const char *text, const char *out,
                               bool *written, struct error *error)
 {
-  const struct stage_options options = {.out = out, .quiet = true, .version = "0"};
+  const struct stage_options options = {
+      .out = out, .quiet = true, .version = "0", .onlooker = script_onlooker()};
   struct world *world = virtual_open();
   site_begin(&scenario->roots, scenario->broker_root);
   trace_begin(scenario);

@@ -181,6 +181,8 @@ static void put_event(const struct event *event)
     put("of %llu devices: %s\n", (unsigned long long) event->fell_short.devices,
         event->fell_short.first);
     break;
+  case EVENT_CONTROL: put("%s\n", event->control.asked); break;
+  case EVENT_PAUSED: put("%s\n", event->paused.on ? "on" : "over"); break;
   case EVENT_BRAKE: put("%s\n", event->brake.on ? "on" : "let go"); break;
   case EVENT_OFFICE:
     put("%s%s%s\n", event->office.state, event->office.why[0] != '\0' ? ": " : "",
@@ -379,6 +381,9 @@ int results_conclude(struct results *results, struct events *events, double t_s,
     put("brake %s came on %u times, first at %.3f s, for %.3f s; held back %llu\n",
         results->brake.when, results->brake.acted, results->brake.first_s, results->brake.on_s,
         (unsigned long long) results->brake.held);
+  if (results->by_hand.pauses > 0 || results->by_hand.aborted)
+    put("by hand %u pauses of %.3f s%s\n", results->by_hand.pauses, results->by_hand.paused_s,
+        results->by_hand.aborted ? ", aborted" : "");
   for (size_t r = 0; r < results->ota.rollout_count; r++) put_rollout(&results->ota.rollouts[r]);
   put_failures(results->metrics);
   for (size_t e = 0; e < results->expectation_count; e++)
