@@ -69,6 +69,8 @@ struct fleet_facts {
   /* its last attempt that a broker answered for was let in; of one that the CRL names: the last one
      before, or one since */
   bool was_in : 1;
+  /* its latest session ended without a word that the broker has surely heard; not once it is back */
+  bool left_open : 1;
   /* attempts at the main endpoint that came as far as TLS, which is when a broker may count them,
      and had no CONNACK that let them in; but for those that were refused since the CRL names it */
   uint16_t unseen;

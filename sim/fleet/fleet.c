@@ -314,7 +314,7 @@ bool fleet_may_be_held(const struct fleet *fleet, size_t index)
   const struct member *m = &fleet->members[index];
   uint64_t keep_alive_us = fleet->config.profile->keep_alive_s * UINT64_C(1000000);
   assert(index < fleet->config.device_count);
-  return m->left_open &&
+  return m->facts.left_open &&
          (keep_alive_us == 0 || population_clock_us(fleet) < m->ended_us + keep_alive_us * 3 / 2);
 }
 

@@ -159,9 +159,9 @@ size_t fleet_undecided(const struct fleet *fleet, size_t index, const char **bel
 /* Nobody makes attempts any more. */
 void fleet_end_trespass(struct fleet *fleet);
 
-/* Whether a broker may hold a session of the device's still, which for the device is over: that it
- * ended nobody has said there, and one and a half times its keep-alive (MQTT 5, 3.1.2.10) has not
- * passed since. */
+/* Whether a broker may hold a session of the device's still, which for the device is over: it was
+ * left open (facts.h), and one and a half times its keep-alive has not passed since: then the broker
+ * must have ended it (MQTT 5, 3.1.2.10). */
 bool fleet_may_be_held(const struct fleet *fleet, size_t index);
 
 /* Whether the device has a session at the main endpoint and, if that ended, would know at once: it is

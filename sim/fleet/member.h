@@ -90,7 +90,6 @@ struct member {
   bool shut_out : 1;   /* the same without a word, and it has had no CONNACK since .. */
   bool served : 1;     /* .. while the broker served others (serving.c) */
   bool clock_right : 1;
-  bool left_open : 1; /* a broker may not know that the latest session has ended */
   bool looked_at : 1; /* a look with its certificate is open: it may end the session */
   /* the power has failed in the present step: its hooks fail, its effects are void */
   bool dark : 1;

@@ -132,7 +132,7 @@ static void count_online(struct member *m)
   struct fleet *fleet = m->fleet;
   m->facts.online = m->facts.ever_online = m->facts.phase_connected = true;
   m->facts.connects++;
-  m->left_open = false;
+  m->facts.left_open = false;
   if (m->telemetry_at_ms == DEVICE_NEVER) telemetry_stagger(m);
   fleet->online++;
   line_count_half_open(m);
@@ -309,7 +309,7 @@ static void on_ended(struct member *m, const struct device_note *note)
     m->ended_us = m->last_turn_us = population_clock_us(m->fleet);
     revoked_ended(m, failure);
     trespass_ended(m, failure);
-    if (m->facts.online && !is_known_there(m, failure)) m->left_open = true;
+    if (m->facts.online && !is_known_there(m, failure)) m->facts.left_open = true;
     if (m->facts.online) count_offline(m);
     serving_ended(m, failure);
   }

@@ -53,11 +53,12 @@ static bool choose_root(struct stage *stage, const struct stage_stand_in *listed
   return false;
 }
 
-/* The broker may treat it otherwise while its own session is open: there, whatever the device
-   knows. */
+/* Who may have a session there, whatever the device knows, is best compared with who has one: also
+   where the broker should have ended it long ago. */
 static bool may_be_there(const struct stage *stage, size_t device)
 {
-  return fleet_facts(stage->fleet, device)->online || fleet_may_be_held(stage->fleet, device);
+  const struct fleet_facts *facts = fleet_facts(stage->fleet, device);
+  return facts->online || facts->left_open;
 }
 
 /* Whom the broker treats otherwise while his own session is open must be compared with such a one. */
@@ -102,8 +103,9 @@ struct stage_control stage_control_for(struct stage *stage, const struct stage_d
 static bool may_be_shielded(const struct stage *stage, const struct stage_device_look *look)
 {
   const struct stage_node *node = &stage->nodes[look->node];
-  return may_be_there(stage, look->as.device) && node->look_ids == STAGE_IDS_UNKNOWN &&
-         !node->takes_shielded;
+  bool open = fleet_facts(stage->fleet, look->as.device)->online ||
+              fleet_may_be_held(stage->fleet, look->as.device);
+  return open && node->look_ids == STAGE_IDS_UNKNOWN && !node->takes_shielded;
 }
 
 bool stage_control_is_like(struct stage *stage, const struct stage_device_look *look)
