@@ -349,6 +349,12 @@ static void a_verb_says_what_it_wants(void **state)
        "certificate=NAME or chain=NAME, not ''\n"},
       {"report a b c", "fleetsim report: 'c' is one too many: name the folder of one run's "
                        "results, or two to compare; 'fleetsim report --help' shows how\n"},
+      {"run f --summary-markdown x/junit.xml",
+       "fleetsim run: --summary-markdown x/junit.xml would be written over a run's own junit.xml: "
+       "choose another name\n"},
+      {"report a --summary-markdown results.json",
+       "fleetsim report: --summary-markdown results.json would be written over a run's own "
+       "results.json: choose another name\n"},
       {"report a b --html",
        "fleetsim report: --html is of one run: name one folder, or leave the option out\n"},
       {"report a --json", "fleetsim report: --json and --anyway are of two runs: name both "
