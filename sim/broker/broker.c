@@ -106,9 +106,9 @@ void broker_later(struct broker *broker, broker_done done, void *ctx, const stru
 
 /* A broker may run with the folder as its working directory, and mosquitto reads paths to the end of
    the line. */
-static int open_folder(struct broker *broker, struct error *error)
+static int open_folder(const char *folder, char out[FILES_PATH_MAX - BROKER_FILE_NAME_MAX],
+                       struct error *error)
 {
-  const char *folder = broker->config.folder;
   if (strpbrk(folder, "\r\n") != NULL)
     return error_set(error, EXIT_CODE_USAGE,
                      "the broker's folder has a line break in its name: choose another --out");
@@ -117,14 +117,21 @@ static int open_folder(struct broker *broker, struct error *error)
   if (absolute == NULL)
     return error_set(error, EXIT_CODE_SETUP, "the broker's folder %.80s cannot be used: %s%s",
                      folder, strerror(errno), error_remedy(errno));
-  if (strlen(absolute) >= sizeof broker->folder) {
+  if (strlen(absolute) >= FILES_PATH_MAX - BROKER_FILE_NAME_MAX) {
     free(absolute);
     return error_set(error, EXIT_CODE_SETUP,
                      "the broker's folder %.80s cannot be used: use a shorter --out", folder);
   }
-  snprintf(broker->folder, sizeof broker->folder, "%s", absolute);
+  strcpy(out, absolute);
   free(absolute);
   return 0;
+}
+
+static int open_folders(struct broker *broker, struct error *error)
+{
+  const struct broker_config *config = &broker->config;
+  if (open_folder(config->folder, broker->folder, error) != 0) return -1;
+  return open_folder(config->keys != NULL ? config->keys : config->folder, broker->keys, error);
 }
 
 int broker_open(uv_loop_t *loop, const struct broker_config *config, struct broker **out,
@@ -138,7 +145,7 @@ int broker_open(uv_loop_t *loop, const struct broker_config *config, struct brok
   broker->ops = kinds[config->kind];
   broker->own = calloc(1, broker->ops->own_size + 1);
   memcpy(broker->port, config->port, sizeof broker->port);
-  int result = broker->own != NULL ? open_folder(broker, error)
+  int result = broker->own != NULL ? open_folders(broker, error)
                                    : error_set(error, EXIT_CODE_INTERNAL, "out of memory");
   if (result == 0) result = broker->ops->open(broker, error); /* sim/broker/KIND.c, as all below */
   if (result != 0) {
@@ -263,12 +270,18 @@ void broker_file(const struct broker *broker, const char *name, char out[FILES_P
   snprintf(out, FILES_PATH_MAX, "%s/%s", broker->folder, name);
 }
 
+void broker_key_file(const struct broker *broker, const char *name, char out[FILES_PATH_MAX])
+{
+  assert(strlen(name) < BROKER_FILE_NAME_MAX - 1);
+  snprintf(out, FILES_PATH_MAX, "%s/%s", broker->keys, name);
+}
+
 static struct broker_pair place_pair(const struct broker *broker, const char *chain,
                                      const char *key)
 {
   struct broker_pair pair;
   broker_file(broker, chain, pair.certificate);
-  broker_file(broker, key, pair.key);
+  broker_key_file(broker, key, pair.key);
   return pair;
 }
 
@@ -293,7 +306,11 @@ struct broker_pair broker_device_place(const struct broker *broker, unsigned num
 
 void broker_place(const struct broker *broker, enum broker_material what, char out[FILES_PATH_MAX])
 {
-  broker_file(broker, broker->ops->names->material[what], out);
+  const char *name = broker->ops->names->material[what];
+  if (what == BROKER_TICKET_KEYS)
+    broker_key_file(broker, name, out);
+  else
+    broker_file(broker, name, out);
 }
 
 bool broker_is(const struct broker *broker, enum broker_trait trait)

@@ -85,7 +85,8 @@ struct broker_bridge {
 struct broker_config {
   enum broker_kind kind;
   const char *folder;
-  const char *host;                /* name that certificates carry; local: "localhost" */
+  const char *keys; /* folder for its private keys, keys of tickets and passwords; NULL: `folder` */
+  const char *host; /* name that certificates carry; local: "localhost" */
   uint16_t port[BROKER_LISTENERS]; /* 0: local: any free port; remote: no such listener */
   uint8_t tls_min;                 /* local: 12 or 13; 0: 13 */
   const char *alpn;                /* what a client of ours offers (RFC 7301); NULL: nothing */

@@ -32,7 +32,7 @@ struct broker {
   const struct broker_ops *ops;
   void *own; /* the kind's: ops->own_size bytes */
   /* with a file's name it has room in FILES_PATH_MAX */
-  char folder[FILES_PATH_MAX - BROKER_FILE_NAME_MAX];
+  char folder[FILES_PATH_MAX - BROKER_FILE_NAME_MAX], keys[FILES_PATH_MAX - BROKER_FILE_NAME_MAX];
   char version[300];
   const char *address[BROKER_LISTENERS];
   uint16_t port[BROKER_LISTENERS];
@@ -57,8 +57,9 @@ void broker_release(struct broker *broker);
 /* Calls done(ctx, error) from the loop's next turn; `error` is copied and may be NULL. */
 void broker_later(struct broker *broker, broker_done done, void *ctx, const struct error *error);
 
-/* A file of the kind's in its folder. */
+/* A file of the kind's in its folder, and one that holds a secret in its folder for keys. */
 void broker_file(const struct broker *broker, const char *name, char out[FILES_PATH_MAX]);
+void broker_key_file(const struct broker *broker, const char *name, char out[FILES_PATH_MAX]);
 
 /* hooks.c: runs a hook of the scenario's. */
 void hook_run(struct broker *broker, enum hook_kind kind, enum broker_listener listener,

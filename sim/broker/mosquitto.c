@@ -27,6 +27,8 @@ static void write_command(const struct broker *broker)
   char *fronted[MOSQUITTO_ARGUMENTS] = {(char *) config->terminator,
                                         "terminator",
                                         (char *) broker->folder,
+                                        "--keys",
+                                        (char *) broker->keys,
                                         "--mosquitto",
                                         m->path,
                                         "--main-port",
@@ -35,7 +37,7 @@ static void write_command(const struct broker *broker)
                                         m->port[BROKER_PROVE],
                                         "--tls-min",
                                         config->tls_min == 12 ? "12" : "13"};
-  char **more = &fronted[11]; /* the first NULL of five */
+  char **more = &fronted[13]; /* the first NULL of five */
   if (config->crl) *more++ = "--crl";
   if (mosquitto_has_ids(broker)) *more++ = "--ids";
   if (config->operator_name != NULL) {

@@ -8,7 +8,7 @@
 
 #include "broker/hosted.h"
 
-#define MOSQUITTO_ARGUMENTS 16
+#define MOSQUITTO_ARGUMENTS 18
 
 #define MOSQUITTO_CONF      "mosquitto.conf"
 #define MOSQUITTO_LOG       "mosquitto.log"

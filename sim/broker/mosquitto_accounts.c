@@ -55,7 +55,7 @@ int mosquitto_write_passwords(const struct broker *broker, struct error *error)
     accounts->get(accounts->ctx, i, &account);
     status = write_line(out, &account.login, error);
   }
-  broker_file(broker, MOSQUITTO_PASSWORDS, path);
+  broker_key_file(broker, MOSQUITTO_PASSWORDS, path);
   if (fclose(out) != 0) status = error_set(error, EXIT_CODE_INTERNAL, "out of memory");
   if (status == 0) status = files_write(path, text, size, 0600, error);
   free(text);

@@ -171,7 +171,7 @@ static void write_listener(FILE *out, const struct broker *broker, enum broker_l
           "keyfile %s/%s\n"
           "%s",
           broker->port[listener], broker->config.tls_min == 12 ? 2 : 3, broker->folder,
-          names->material[BROKER_CLIENT_CA], broker->folder, names->chain[listener], broker->folder,
+          names->material[BROKER_CLIENT_CA], broker->folder, names->chain[listener], broker->keys,
           names->key[listener], manners(&broker->config));
   if (broker->config.crl)
     fprintf(out, "crlfile %s/%s\n", broker->folder, names->material[BROKER_CRLS]);
@@ -234,7 +234,7 @@ static void write_globals(FILE *out, const struct broker *broker)
   else
     fprintf(out, "acl_file %s/" MOSQUITTO_ACL "\n", broker->folder);
   if (broker->config.accounts.count > 0)
-    fprintf(out, "password_file %s/" MOSQUITTO_PASSWORDS "\n", broker->folder);
+    fprintf(out, "password_file %s/" MOSQUITTO_PASSWORDS "\n", broker->keys);
 }
 
 int mosquitto_write_files(const struct broker *broker, struct error *error)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct terminator_line {
-  const char *operator_name, *mosquitto;
+  const char *keys, *operator_name, *mosquitto;
   uint64_t tls_min, main_port, prove_port;
   bool crl, roster;
 };
@@ -17,6 +17,8 @@ struct terminator_line {
 static const struct args_option options[] = {
     {"main-port", "PORT", "where it listens on 127.0.0.1", args_number, TO(main_port), PORT},
     {"prove-port", "PORT", "the same, for full handshakes", args_number, TO(prove_port), PORT},
+    {"keys", "FOLDER", "where main.key, prove.key and tickets.key are (default: FOLDER)", args_text,
+     TO(keys)},
     {"mosquitto", "FILE", "the program before which it stands", args_text, TO(mosquitto),
      .needed = true},
     {"tls-min", "12|13", "the lowest version of TLS (default: 13)", args_number, TO(tls_min),
@@ -35,6 +37,7 @@ static int terminate(const struct args *args, struct error *error)
   (void) error;
   const struct terminator_config config = {
       .folder = args->operand[0],
+      .keys = line->keys,
       .port = {(uint16_t) line->main_port, (uint16_t) line->prove_port},
       .tls_min = (uint8_t) line->tls_min,
       .crl = line->crl,

@@ -14,9 +14,10 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "run/keys.h"
 #include "stage/wait.h"
 
-/* What a run leaves in its folder, the verdicts first; and with its own fleet `fleet`, with a step
+/* What a run leaves in its folder, the verdicts first; and of an older version `fleet`, with a step
  * compromise `clones`. Brokers of several nodes are broker-NAME. */
 static const char *const left_by_runs[] = {
     "results.json",     "report.html",   "junit.xml", "results.json.part", "junit.xml.part",
@@ -106,7 +107,8 @@ int run_out_open(struct stage *stage)
 {
   unsigned found;
   if (check_fleet(stage) != 0 || files_make_folder(stage->options->out, 0755, &stage->error) != 0 ||
-      lock(stage) != 0 || check_mode(stage) != 0 || go_through(stage, false, &found) != 0)
+      run_keys_find(stage) != 0 || lock(stage) != 0 || check_mode(stage) != 0 ||
+      go_through(stage, false, &found) != 0)
     return -1;
   stage->out_taken = true;
   stage->out_holds_earlier = found > 0;
@@ -141,7 +143,8 @@ static int clear(struct stage *stage)
 int run_out_begin(struct stage *stage)
 {
   if (stage->out_holds_earlier && clear(stage) != 0) return -1;
-  if (new_id(stage) != 0 || events_open(stage->options->out, &stage->events, &stage->error) != 0)
+  if (new_id(stage) != 0 || run_keys_begin(stage) != 0 ||
+      events_open(stage->options->out, &stage->events, &stage->error) != 0)
     return -1;
   stage_emit(stage, (struct event){.kind = EVENT_RUN,
                                    .run = {stage->results.run_id, stage->scenario->name,

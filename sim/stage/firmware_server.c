@@ -48,8 +48,8 @@ static int write_server_chain(struct stage *stage)
   struct ota_server *server = stage->ota->server;
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX];
   const struct pki_chain chain = {.host = HOST};
-  if (nginx_path(server->nginx, "server.crt", certificate) != 0 ||
-      nginx_path(server->nginx, "server.key", key) != 0)
+  if (nginx_key_path(server->nginx, "server.crt", certificate) != 0 ||
+      nginx_key_path(server->nginx, "server.key", key) != 0)
     return error_set(&stage->error, EXIT_CODE_SETUP,
                      "the update server's folder has too long a path; use a shorter --out");
   return pki_write_update_chain(stage->pki, &chain, certificate, key, server->ca_path,
@@ -59,9 +59,12 @@ static int write_server_chain(struct stage *stage)
 static int open_nginx(struct stage *stage)
 {
   struct ota_server *server = stage->ota->server;
-  char folder[FILES_PATH_MAX];
-  if (files_join(folder, stage->options->out, "updates", &stage->error) != 0) return -1;
+  char folder[FILES_PATH_MAX], keys[FILES_PATH_MAX];
+  if (files_join(folder, stage->options->out, "updates", &stage->error) != 0 ||
+      files_join(keys, stage->keys, "updates", &stage->error) != 0)
+    return -1;
   const struct nginx_config config = {.folder = folder,
+                                      .keys = keys,
                                       .host = HOST,
                                       .ca_path = server->ca_path, /* written before it starts */
                                       .connections = stage_ota_downloads(stage) + CONNECTIONS_MORE,

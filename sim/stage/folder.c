@@ -34,7 +34,7 @@ int stage_make_folder(struct stage *stage)
 {
   const struct scenario *scenario = stage->scenario;
   char folder[FILES_PATH_MAX];
-  if (files_join(folder, stage->options->out, "fleet", &stage->error) != 0) return -1;
+  if (files_join(folder, stage->keys, "fleet", &stage->error) != 0) return -1;
   if (pki_create(folder, &scenario->roots, &stage->pki, &stage->error) != 0) return -1;
   pki_set_factory_lists(stage->pki, stage_lists(scenario, begins_with_lists(stage)));
   const struct pki_naming naming = {.name = name_device, .ctx = stage};

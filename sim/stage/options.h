@@ -9,7 +9,7 @@
 
 struct stage_options {
   const char *out; /* folder for results; made if missing */
-  /* an existing fleet folder (`fleetsim pki`), NULL: a new one in out/fleet */
+  /* an existing fleet folder (`fleetsim pki`), NULL: a new one in OUT.keys/fleet */
   const char *fleet;
   bool overwrite;                     /* an earlier run's results in `out` may be lost */
   bool quiet;                         /* no progress and no summary */

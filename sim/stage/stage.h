@@ -163,7 +163,9 @@ struct stage {
   int64_t began_unix_ms; /* wall clock then */
 
   struct timing_profile timing; /* of the devices' processor */
-  int out_fd;                   /* the folder for results, locked; -1: not so far */
+  /* folder for private keys and passwords, the fleet's if the run makes it, beside options->out */
+  char keys[FILES_PATH_MAX];
+  int out_fd; /* the folder for results, locked; -1: not so far */
   /* it may be used; it holds an earlier run, which --overwrite lets go */
   bool out_taken, out_holds_earlier;
   struct metrics *metrics;

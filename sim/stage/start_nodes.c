@@ -55,17 +55,20 @@ static struct broker_bridge bridge_of(const struct stage *stage, size_t node, ch
 static int open_node(struct stage *stage, size_t node)
 {
   const struct scenario *scenario = stage->scenario;
-  char name[8 + SCENARIO_NODE_NAME] = "broker", folder[FILES_PATH_MAX];
+  char name[8 + SCENARIO_NODE_NAME] = "broker", folder[FILES_PATH_MAX], keys[FILES_PATH_MAX];
   bool first = node == 0;
   if (scenario->node_count > 1)
     snprintf(name, sizeof name, "broker-%s", scenario->nodes[node].name);
-  if (files_join(folder, stage->options->out, name, &stage->error) != 0) return -1;
+  if (files_join(folder, stage->options->out, name, &stage->error) != 0 ||
+      files_join(keys, stage->keys, name, &stage->error) != 0)
+    return -1;
   if (scenario->terminator && process_path(stage->terminator) != 0)
     return error_set(&stage->error, EXIT_CODE_SETUP,
                      "this program's own path cannot be found; is /proc mounted?");
   bool named = scenario->server_name[0] != '\0';
   struct broker_config config = {
       .folder = folder,
+      .keys = keys,
       .host = named ? scenario->server_name : scenario->nodes[node].host,
       .port = {scenario->nodes[node].port, first ? scenario->prove_port : 0},
       .kind = scenario->broker_kind,
@@ -164,11 +167,14 @@ static int write_false_chain(struct stage *stage, struct broker *broker)
 static int start_false_broker(struct stage *stage)
 {
   size_t node = stage->scenario->node_count;
-  char folder[FILES_PATH_MAX];
+  char folder[FILES_PATH_MAX], keys[FILES_PATH_MAX];
   if (!stage->scenario->has_false) return 0;
-  if (files_join(folder, stage->options->out, "broker-false", &stage->error) != 0) return -1;
+  if (files_join(folder, stage->options->out, "broker-false", &stage->error) != 0 ||
+      files_join(keys, stage->keys, "broker-false", &stage->error) != 0)
+    return -1;
   struct broker_config config = {.kind = stage->scenario->broker_kind,
                                  .folder = folder,
+                                 .keys = keys,
                                  .host = stage->scenario->nodes[0].host,
                                  .tls_min = stage->scenario->device.tls_min,
                                  .anyone = true,

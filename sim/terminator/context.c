@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "terminator/terminator.h"
 
 #define CRLS_MAX 64u
@@ -82,12 +83,14 @@ static int load_chain(SSL_CTX *context, const char *certificate, const char *key
   return status;
 }
 
-int context_load(SSL_CTX *context, const char *stem, bool crl, unsigned *crls, struct error *error)
+int context_load(SSL_CTX *context, const char *stem, const char *keys, bool crl, unsigned *crls,
+                 struct error *error)
 {
-  char certificate[32], key[32];
+  char certificate[32], key[FILES_PATH_MAX], name[32];
   snprintf(certificate, sizeof certificate, "%s.crt", stem);
-  snprintf(key, sizeof key, "%s.key", stem);
+  snprintf(name, sizeof name, "%s.key", stem);
   *crls = 0;
+  if (files_join(key, keys, name, error) != 0) return -1;
   X509_STORE *store = make_store(crl, crls, error);
   if (store == NULL) return -1;
   if (load_chain(context, certificate, key, error) != 0) {
@@ -99,20 +102,22 @@ int context_load(SSL_CTX *context, const char *stem, bool crl, unsigned *crls, s
 }
 
 /* No file is no error. */
-static int share_tickets(SSL_CTX *context, struct error *error)
+static int share_tickets(SSL_CTX *context, const char *keys, struct error *error)
 {
-  uint8_t keys[TERMINATOR_KEYS_SIZE + 1];
-  FILE *file = fopen("tickets.key", "rbe");
+  uint8_t secret[TERMINATOR_KEYS_SIZE + 1];
+  char path[FILES_PATH_MAX];
+  if (files_join(path, keys, "tickets.key", error) != 0) return -1;
+  FILE *file = fopen(path, "rbe");
   if (file == NULL) return 0;
-  size_t size = fread(keys, 1, sizeof keys, file);
+  size_t size = fread(secret, 1, sizeof secret, file);
   fclose(file);
   bool good = size == TERMINATOR_KEYS_SIZE &&
-              SSL_CTX_set_tlsext_ticket_keys(context, keys, (int) size) == 1;
-  OPENSSL_cleanse(keys, sizeof keys);
+              SSL_CTX_set_tlsext_ticket_keys(context, secret, (int) size) == 1;
+  OPENSSL_cleanse(secret, sizeof secret);
   return good ? 0 : fail_openssl("tickets.key", "keys of session tickets", error);
 }
 
-SSL_CTX *context_make(const char *stem, uint8_t tls_min, struct error *error)
+SSL_CTX *context_make(const char *stem, const char *keys, uint8_t tls_min, struct error *error)
 {
   SSL_CTX *context = SSL_CTX_new(TLS_server_method());
   if (context == NULL ||
@@ -124,7 +129,7 @@ SSL_CTX *context_make(const char *stem, uint8_t tls_min, struct error *error)
     error_set(error, EXIT_CODE_INTERNAL, "OpenSSL cannot make a context for TLS");
     return NULL;
   }
-  if (share_tickets(context, error) != 0) {
+  if (share_tickets(context, keys, error) != 0) {
     SSL_CTX_free(context);
     return NULL;
   }

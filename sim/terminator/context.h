@@ -9,11 +9,13 @@
 
 #include "base/error.h"
 
-/* `stem` is "main" or "prove"; files are read from the working directory. NULL with an error. */
-SSL_CTX *context_make(const char *stem, uint8_t tls_min, struct error *error);
+/* `stem` is "main" or "prove"; files are read from the working directory, and keys from `keys`. NULL
+   with an error. */
+SSL_CTX *context_make(const char *stem, const char *keys, uint8_t tls_min, struct error *error);
 
 /* Puts leaf, key, CA file and, with `crl`, the CRLs in force, all of them or none. `crls` receives
    how many CRLs. */
-int context_load(SSL_CTX *context, const char *stem, bool crl, unsigned *crls, struct error *error);
+int context_load(SSL_CTX *context, const char *stem, const char *keys, bool crl, unsigned *crls,
+                 struct error *error);
 
 #endif

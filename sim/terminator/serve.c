@@ -89,12 +89,19 @@ static void on_died(void *server, const char *how)
   follow(server);
 }
 
+/* It works in its folder. */
+static const char *keys_of(const struct terminator *t)
+{
+  return t->config->keys != NULL ? t->config->keys : ".";
+}
+
 /* All or none, listener by listener; what is in force stays so when a file cannot be read. */
 static int load(struct terminator *t, struct error *error)
 {
   unsigned crls = 0;
   for (int l = 0; l < TERMINATOR_LISTENERS; l++)
-    if (context_load(t->context[l], terminator_stem[l], t->config->crl, &crls, error) != 0)
+    if (context_load(t->context[l], terminator_stem[l], keys_of(t), t->config->crl, &crls, error) !=
+        0)
       return -1;
   terminator_log(t, "certificates, keys and %u CRLs are in force", crls);
   return 0;
@@ -257,7 +264,7 @@ static int prepare(struct terminator *t)
   t->log = fopen("terminator.log", "ae");
   if (t->log == NULL) return fail("terminator.log cannot be written");
   for (int l = 0; l < TERMINATOR_LISTENERS; l++) {
-    t->context[l] = context_make(terminator_stem[l], t->config->tls_min, &error);
+    t->context[l] = context_make(terminator_stem[l], keys_of(t), t->config->tls_min, &error);
     if (t->context[l] == NULL) return fail(error.text);
   }
   if (t->config->roster && roster_load(TERMINATOR_ROSTER, &t->roster, &error) != 0)

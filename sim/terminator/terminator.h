@@ -48,7 +48,8 @@
 #define TERMINATOR_ROSTER "ids" /* in the folder: the client ids that are no CNs (roster.h) */
 
 struct terminator_config {
-  const char *folder;                  /* becomes the working directory; all files are in it */
+  const char *folder; /* becomes the working directory; all files are in it, but .. */
+  const char *keys;   /* .. *.key, which are here, by a path from /; NULL: there too */
   uint16_t port[TERMINATOR_LISTENERS]; /* main, prove */
   uint8_t tls_min;                     /* 12 or 13 */
   /* clients are checked against crl.pem, which must be there at the start */

@@ -22,11 +22,12 @@ enum { READY_MS = 10000, ASK_MS = 2000, POLL_MS = 20, LOG_START = 4096, WORD = 3
 struct nginx {
   uv_loop_t *loop;
   struct nginx_config config;
-  char folder[FILES_PATH_MAX], nginx_path[FILES_PATH_MAX];
+  char folder[FILES_PATH_MAX], keys[FILES_PATH_MAX], nginx_path[FILES_PATH_MAX];
   char version[64];
   uint16_t port;
   struct supervisor_server kind;
   struct supervisor server;
+  char conf[FILES_PATH_MAX];
   char *command[6];
   uv_timer_t timer; /* when to ask again */
   struct curl_uv *curl;
@@ -48,10 +49,15 @@ int nginx_path(const struct nginx *nginx, const char *name, char out[FILES_PATH_
   return files_join(out, nginx->folder, name, NULL);
 }
 
+int nginx_key_path(const struct nginx *nginx, const char *name, char out[FILES_PATH_MAX])
+{
+  return files_join(out, nginx->keys, name, NULL);
+}
+
 /* --- Its files -------------------------------------------------------------------------------- */
 
-/* Paths are relative: to the prefix (-p), which is where it starts, or to nginx.conf, which is
- * there too. No quoting can go wrong. */
+/* Paths are relative: to the prefix (-p), which is where it starts, or, those of certificate, key and
+ * rules, to nginx.conf, which is in the folder for keys. No quoting can go wrong. */
 static const char conf_head[] = "daemon off;\n"
                                 "master_process off;\n"
                                 "pid nginx.pid;\n"
@@ -78,8 +84,7 @@ static const char conf_http[] = "http {\n"
 
 static int write_conf(const struct nginx *n, struct error *error)
 {
-  char path[FILES_PATH_MAX], text[4096];
-  if (files_join(path, n->folder, "nginx.conf", error) != 0) return -1;
+  char text[4096];
   size_t connections = n->config.connections == 0 ? 1024 : n->config.connections;
   size_t slots = connections + connections / 8 +
                  64; /* with a sixteenth left, nginx ends those that wait in handshakes */
@@ -93,7 +98,7 @@ static int write_conf(const struct nginx *n, struct error *error)
                       "  }\n"
                       "}\n",
                       conf_head, slots, conf_http, n->port, n->word);
-  return files_write(path, text, (size_t) size, 0600, error);
+  return files_write(n->conf, text, (size_t) size, 0600, error);
 }
 
 /* What its first "[emerg] 123#123: " line of this start says, or "". */
@@ -146,8 +151,7 @@ static void give_up(struct nginx *n, CURLcode result)
 {
   char sentence[FILES_PATH_MAX + 256];
   snprintf(sentence, sizeof sentence,
-           "nginx does not answer over TLS on 127.0.0.1:%u within %d s (%s): see nginx.log and "
-           "server.crt in %s",
+           "nginx does not answer over TLS on 127.0.0.1:%u within %d s (%s): see nginx.log in %s",
            n->port, READY_MS / 1000, curl_easy_strerror(result), n->folder);
   supervisor_probed(&n->server, sentence);
 }
@@ -212,7 +216,7 @@ static int new_word(struct nginx *n, struct error *error)
 static char *const *prepare(void *ctx, struct error *error)
 {
   struct nginx *n = ctx;
-  char *command[] = {n->nginx_path, "-p", "./", "-c", "nginx.conf", NULL};
+  char *command[] = {n->nginx_path, "-p", "./", "-c", n->conf, NULL};
   if (new_word(n, error) != 0 || write_conf(n, error) != 0) return NULL;
   memcpy(n->command, command, sizeof command);
   return n->command;
@@ -245,21 +249,31 @@ static void on_died(void *ctx, const char *how)
 
 /* --- The interface ---------------------------------------------------------------------------- */
 
-static int open_folder(struct nginx *n, struct error *error)
+static int open_folder(const char *folder, char out[FILES_PATH_MAX], struct error *error)
 {
-  char files[FILES_PATH_MAX];
-  if (files_make_folder(n->config.folder, 0700, error) != 0) return -1;
-  char *absolute = realpath(n->config.folder, NULL);
-  if (absolute == NULL || strlen(absolute) > sizeof n->folder - 32) {
+  if (files_make_folder(folder, 0700, error) != 0) return -1;
+  char *absolute = realpath(folder, NULL);
+  if (absolute == NULL || strlen(absolute) > FILES_PATH_MAX - 32) {
     free(absolute);
     return error_set(error, EXIT_CODE_SETUP,
                      "the update server's folder %.80s cannot be used: use a shorter --out",
-                     n->config.folder);
+                     folder);
   }
-  strcpy(n->folder, absolute);
+  strcpy(out, absolute);
   free(absolute);
-  return files_join(files, n->folder, "files", error) == 0 ? files_make_folder(files, 0700, error)
-                                                           : -1;
+  return 0;
+}
+
+static int open_folders(struct nginx *n, struct error *error)
+{
+  const struct nginx_config *config = &n->config;
+  char files[FILES_PATH_MAX];
+  if (open_folder(config->folder, n->folder, error) != 0 ||
+      open_folder(config->keys != NULL ? config->keys : config->folder, n->keys, error) != 0 ||
+      files_join(n->conf, n->keys, "nginx.conf", error) != 0 ||
+      files_join(files, n->folder, "files", error) != 0)
+    return -1;
+  return files_make_folder(files, 0700, error);
 }
 
 static int find(struct nginx *n, struct error *error)
@@ -299,7 +313,7 @@ int nginx_open(uv_loop_t *loop, const struct nginx_config *config, struct nginx 
   n->loop = loop;
   n->config = *config;
   strcpy(n->version, "nginx");
-  if (open_folder(n, error) != 0 || find(n, error) != 0) {
+  if (open_folders(n, error) != 0 || find(n, error) != 0) {
     free(n);
     return -1;
   }

@@ -1,12 +1,12 @@
 /* The local update server: a real nginx, as a child in its own folder, that serves files over TLS
  * on 127.0.0.1 only and never outlives this process (child/child.h, and nginx_close).
  *
- * Folder (0700): nginx.conf, nginx.log, access.log (one line per request: time, peer, request,
- * status, bytes of the answer's body, range, seconds), server.crt and server.key (the caller writes
- * them, see pki_write_update_chain), and files/, what is served: files/x.bin is
+ * Folder (0700): nginx.log, access.log (one line per request: time, peer, request, status, bytes of
+ * the answer's body, range, seconds), and files/, what is served: files/x.bin is
  * https://HOST:PORT/x.bin. A file is put there by renaming it, so that nobody gets half of it
- * (files_write does). Where rules.conf is there, nginx reads it into the block of its server: for a
- * test that wants it to misbehave.
+ * (files_write does). Folder for keys (0700): nginx.conf, server.crt and server.key (the caller writes
+ * them, see pki_write_update_chain). Where rules.conf is there, nginx reads it into the block of its
+ * server: for a test that wants it to misbehave.
  *
  * Operations are asynchronous on the loop; `done` comes once, never from inside the call, with NULL
  * or with an error that says what to do.
@@ -25,6 +25,7 @@ struct uv_loop_s;
 /* Copied by nginx_open; what it points to must outlive the server. */
 struct nginx_config {
   const char *folder;
+  const char *keys;    /* folder for what is secret; NULL: `folder` */
   const char *host;    /* a name that server.crt carries */
   const char *ca_path; /* what server.crt must lead to before the server counts as ready */
   uint16_t port;       /* 0: any that is free */
@@ -52,8 +53,9 @@ void nginx_stop(struct nginx *nginx, nginx_done done, void *ctx);
 /* Kills what still runs and releases everything; `died` and `done` are not called any more. */
 void nginx_close(struct nginx *nginx, void (*closed)(void *ctx), void *ctx);
 
-/* The path of a file in its folder. */
+/* The path of a file in its folder, and of one in its folder for keys. */
 int nginx_path(const struct nginx *nginx, const char *name, char out[FILES_PATH_MAX]);
+int nginx_key_path(const struct nginx *nginx, const char *name, char out[FILES_PATH_MAX]);
 uint16_t nginx_port(const struct nginx *nginx);
 
 /* "nginx 1.22.1", once it has been started; "nginx" before. */

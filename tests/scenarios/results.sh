@@ -56,6 +56,8 @@ ends_with() { # NAME WANTED-CODE: of $pid; in a second or so
 # An earlier run's results -------------------------------------------------------------------------------------------
 expect "a run, and its report" 0 "PASS .*PASS" sh -c '"$1" run "$2" --out keep && "$1" report keep' sh "$fleetsim" "$short"
 sums keep >before
+expect "its keys lie beside it" 0 "^0 .*fleetsim root A" \
+  sh -c 'grep -rl "PRIVATE KEY" keep | wc -l; "$1" pki show keep.keys/fleet' sh "$fleetsim"
 unchanged() { # NAME
   if sums keep | cmp -s before -; then
     echo "ok   $1"
@@ -67,7 +69,7 @@ unchanged() { # NAME
 }
 expect "a second run there is refused" 2 "keep holds an earlier run.*--overwrite" "$fleetsim" run "$short" --out keep
 unchanged "... and nothing of the first is touched"
-expect "also with the first one's fleet" 2 "holds an earlier run" "$fleetsim" run "$short" --out keep --fleet keep/fleet
+expect "also with the first one's fleet" 2 "holds an earlier run" "$fleetsim" run "$short" --out keep --fleet keep.keys/fleet
 unchanged "... and nothing of the first is touched then"
 expect "a refused target touches nothing, whatever is allowed" 3 "nothing was sent" \
   "$fleetsim" run "$short" --out keep --overwrite --broker mqtts://broker.example:8883
@@ -76,10 +78,10 @@ expect "a machine that is too small neither" 3 "descriptor" \
   sh -c 'ulimit -n 40; exec "$@"' sh "$fleetsim" run "$short" --devices 200 --out keep --overwrite
 unchanged "... nor then"
 expect "a fleet that lacks devices neither" 2 "holds 2 devices" \
-  "$fleetsim" run "$short" --devices 3 --out keep --overwrite --fleet keep/fleet
+  "$fleetsim" run "$short" --devices 3 --out keep --overwrite --fleet keep.keys/fleet
 unchanged "... nor then, with --fleet"
 mkdir keep/clones && echo '{"event": "old"}' >keep/clones/events.ndjson && echo mine >keep/notes.txt
-expect "--overwrite lets it go" 0 "PASS" "$fleetsim" run "$short" --out keep --overwrite --fleet keep/fleet
+expect "--overwrite lets it go" 0 "PASS" "$fleetsim" run "$short" --out keep --overwrite --fleet keep.keys/fleet
 if [ -e keep/clones ] || [ ! -e keep/notes.txt ]; then
   name="what is overwritten goes as a whole, and nothing else" && complain "clones or notes.txt: $(ls keep)"
 fi
@@ -88,6 +90,10 @@ expect "one file of a run is enough" 2 "holds an earlier run" "$fleetsim" run "$
 mkdir -p fresh && echo mine >fresh/notes.txt
 expect "somebody's own files are no run" 0 "PASS" "$fleetsim" run "$short" --out fresh
 
+mkdir -p other.keys && "$fleetsim" pki make other.keys/fleet --devices 2 >/dev/null
+expect "a fleet of somebody's own is not taken for a run's" 2 "other.keys.*holds a fleet that no run has made" \
+  "$fleetsim" run "$short" --out other
+rm -rf other other.keys
 "$fleetsim" pki make alone --devices 2 --roots A,B,spare >/dev/null
 sums alone >before
 expect "nor among a fleet's keys" 2 "alone is the folder of the fleet" \
@@ -97,7 +103,9 @@ expect "... where nothing is touched" 0 "same" \
 
 # Two at a time --------------------------------------------------------------------------------------------------------
 begin busy
-sums busy/fleet >before
+sums busy.keys/fleet >before
+expect "no key lies in the folder while a run goes on" 0 "^0 " \
+  sh -c "grep -rlE 'PRIVATE KEY|keyfile $work/busy/' busy | wc -l"
 expect "a second run at the same time is refused" 3 "another run is writing its results to busy" \
   "$fleetsim" run "$short" --out busy --overwrite
 expect "its report says that it has not ended" 2 "no complete run|did not end" "$fleetsim" report busy
@@ -108,7 +116,7 @@ for i in 1 2 3; do "$fleetsim" run "$short" --quiet >"default$i.log" 2>&1 </dev/
 codes=
 for i in 1 2 3; do wait "${p[i]}"; codes="$codes $?"; done
 expect "three parallel starts have three folders" 0 "^3 3 0 0 0" \
-  sh -c "echo \$(ls -d out/short-* | wc -l) \$(ls out/*/results.json | wc -l) $codes"
+  sh -c "echo \$(ls -d out/short-*[^s] | wc -l) \$(ls out/*/results.json | wc -l) $codes"
 
 # A run that was killed ------------------------------------------------------------------------------------------------
 begin keep --overwrite
@@ -212,7 +220,7 @@ rm -rf closed
 expect "nobody reads: the verdict is the exit code" 0 "^0 0 $" unread run "$short" --out closed --overwrite
 expect "... of its report too" 0 "^0 0 $" unread report closed
 expect "... of a failed one too" 0 "^1 1 $" unread run "$short" --out closed --overwrite --set "expect=[online == 7]"
-expect "... of long words too" 0 "^0 0 $" unread pki show closed/fleet
+expect "... of long words too" 0 "^0 0 $" unread pki show closed.keys/fleet
 expect "no room for its files" 3 "cannot write .*File too large|is incomplete: File too large" \
   sh -c "ulimit -f 4; exec '$fleetsim' run '$short' --out full"
 expect "... leaves no verdict" 2 "no complete run" "$fleetsim" report full

@@ -81,6 +81,9 @@ static char *trace_of(const char *file, const char *text)
   trace_line("exit %d%s%s", code, written ? "" : ": ", written ? "" : error.text);
   scenario_free(scenario);
   assert_int_equal(files_remove(folder, &error), 0);
+  char keys[80];
+  snprintf(keys, sizeof keys, "%s.keys", folder);
+  assert_int_equal(files_remove(keys, &error), 0);
   return trace_take(folder);
 }
 
