@@ -26,9 +26,9 @@
 struct run_line {
   struct overrides overrides;
   struct args_texts targets;
-  const char *out, *fleet, *broker, *summary, *allow_live;
+  const char *out, *keys, *fleet, *broker, *summary, *allow_live;
   struct live_option live;
-  bool overwrite, yes, quiet;
+  bool overwrite, compressed, yes, quiet;
 };
 
 #define TO(field) .offset = offsetof(struct run_line, field)
@@ -40,6 +40,9 @@ static const struct args_option line_options[] = {
     {"out", "DIR", "folder for results (default out/NAME-TIMESTAMP)", args_text, TO(out)},
     {"overwrite", NULL, "let go of an earlier run's results in that folder", args_flag,
      TO(overwrite)},
+    {"compress-events", NULL,
+     "write events.ndjson.zst, about a tenth as large; zstdcat and 'report' read it", args_flag,
+     TO(compressed)},
     {"set", "PATH=VALUE", "any value of the scenario, e.g. --set phases[0].do[0].connect.rate=50/s",
      overrides_take_set, TO(overrides)},
     {"fleet", "DIR", "keys and certificates made or imported with 'fleetsim pki'", args_text,
@@ -169,6 +172,7 @@ static int run_file(const struct args *args, struct error *error)
                                   .out = line->out,
                                   .fleet = line->fleet,
                                   .overwrite = line->overwrite,
+                                  .compressed = line->compressed,
                                   .yes = line->yes,
                                   .quiet = line->quiet,
                                   .allowed_targets = line->targets.at,

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "report/zst.h"
 
 struct events {
   FILE *file; /* NULL: the sinks are all */
@@ -20,42 +21,73 @@ struct events {
   const struct names *names; /* of devices; NULL: nobody has said */
   int error;                 /* errno of the first line that could not be written, 0: none */
   struct stat made;
-  off_t size; /* of all lines */
+  uint64_t size; /* of all lines, or of what they were compressed to */
+  bool compressed;
   uint64_t lines;
   struct digest *digest; /* of them */
   char path[FILES_PATH_MAX];
 };
 
-int events_open(const char *folder, struct events **out, struct error *error)
+/* Appending: what somebody cuts off stays missing, and a later line leaves no hole that hides it. */
+static int open_file(struct events *events, struct error *error)
 {
-  struct events *events = calloc(1, sizeof *events);
-  if (events == NULL)
-    return error_set(error, EXIT_CODE_SETUP, "not enough memory for the list of events");
-  if (folder == NULL) {
-    *out = events;
-    return 0;
-  }
-  if (files_join(events->path, folder, "events.ndjson", error) != 0) {
-    free(events);
-    return -1;
-  }
   events->digest = digest_begin();
   int fd = events->digest != NULL
                ? files_create(events->path, 0644, error)
                : error_set(error, EXIT_CODE_SETUP, "not enough memory for the list of events");
-  /* appending: what somebody cuts off stays missing, and a later line leaves no hole that hides
-     it */
-  if (fd >= 0 && fcntl(fd, F_SETFL, O_APPEND) == 0 && fstat(fd, &events->made) == 0)
-    events->file = fdopen(fd, "a");
-  if (events->file == NULL) {
-    if (fd >= 0) close(fd);
-    if (fd >= 0) error_set(error, EXIT_CODE_SETUP, "not enough memory for the list of events");
+  if (fd < 0) return -1;
+  if (fcntl(fd, F_SETFL, O_APPEND) == 0 && fstat(fd, &events->made) == 0)
+    events->file = events->compressed ? zst_write(fd, &events->size) : fdopen(fd, "a");
+  if (events->file != NULL) return 0;
+  close(fd);
+  return error_set(error, EXIT_CODE_SETUP, "not enough memory for the list of events");
+}
+
+static int open_named(const char *folder, const char *name, bool compressed, struct events **out,
+                      struct error *error)
+{
+  struct events *events = calloc(1, sizeof *events);
+  if (events == NULL)
+    return error_set(error, EXIT_CODE_SETUP, "not enough memory for the list of events");
+  events->compressed = compressed;
+  if (folder != NULL &&
+      (files_join(events->path, folder, name, error) != 0 || open_file(events, error) != 0)) {
     digest_free(events->digest);
     free(events);
     return -1;
   }
   *out = events;
   return 0;
+}
+
+int events_open(const char *folder, struct events **out, struct error *error)
+{
+  return open_named(folder, EVENTS_FILE, false, out, error);
+}
+
+int events_open_compressed(const char *folder, struct events **out, struct error *error)
+{
+  return open_named(folder, EVENTS_FILE_COMPRESSED, true, out, error);
+}
+
+FILE *events_read(const char *folder, char path[FILES_PATH_MAX], struct error *error)
+{
+  size_t size;
+  if (files_join(path, folder, EVENTS_FILE, error) != 0) return NULL;
+  bool compressed = access(path, F_OK) != 0;
+  if (compressed && files_join(path, folder, EVENTS_FILE_COMPRESSED, error) != 0) return NULL;
+  if (compressed && access(path, F_OK) != 0) {
+    path[0] = '\0';
+    error_set(error, EXIT_CODE_USAGE, "%.200s holds no " EVENTS_FILE, folder);
+    return NULL;
+  }
+  int fd = files_open(path, SIZE_MAX, &size, error);
+  if (fd < 0) return NULL;
+  FILE *file = compressed ? zst_read(fd) : fdopen(fd, "r");
+  if (file != NULL) return file;
+  close(fd);
+  error_set(error, EXIT_CODE_INTERNAL, "not enough memory to read %s", path);
+  return NULL;
 }
 
 /* What somebody has done to the file meanwhile, "" if nothing. A run without its list has no
@@ -66,8 +98,9 @@ static const char *harm(const struct events *events)
   if (lstat(events->path, &now) != 0) return "it was removed while the run wrote it";
   if (now.st_dev != events->made.st_dev || now.st_ino != events->made.st_ino)
     return "another file was put in its place while the run wrote it";
-  if (now.st_size < events->size) return "it was cut off while the run wrote it";
-  return now.st_size > events->size ? "somebody else wrote into it during the run" : "";
+  uint64_t size = (uint64_t) now.st_size;
+  if (size < events->size) return "it was cut off while the run wrote it";
+  return size > events->size ? "somebody else wrote into it during the run" : "";
 }
 
 static int tell(const struct events *events, struct error *error)
@@ -117,7 +150,7 @@ static void write_line(struct events *events, const struct event *event)
 {
   char line[EVENT_LINE_MAX];
   size_t size = event_line(event, events->names, line);
-  events->size += (off_t) size;
+  if (!events->compressed) events->size += size;
   events->lines++;
   digest_add(events->digest, line, size);
   if (fwrite(line, 1, size, events->file) != size && events->error == 0) events->error = errno;

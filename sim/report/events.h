@@ -1,13 +1,19 @@
-/* The stream of events of a run, and who is told: events.ndjson, a line per event, and any number of
- * sinks. The file is handed to the operating system at least once a second, so that a crash loses
+/* The stream of events of a run, and who is told: events.ndjson, a line per event, or the same lines
+ * compressed (zst.h), and any number of sinks. The file is handed to the operating system at least once a second, so that a crash loses
  * little.
  */
 #ifndef FLEETSIM_EVENTS_H
 #define FLEETSIM_EVENTS_H
 
+#include <stdio.h>
+
 #include "base/error.h"
+#include "base/files.h"
 #include "report/digest.h"
 #include "report/event.h"
+
+#define EVENTS_FILE            "events.ndjson"
+#define EVENTS_FILE_COMPRESSED "events.ndjson.zst"
 
 struct events;
 
@@ -21,6 +27,13 @@ struct events_sink {
 
 /* Opens folder/events.ndjson for writing; folder NULL: no file, the sinks are all. */
 int events_open(const char *folder, struct events **out, struct error *error);
+
+/* The same with folder/events.ndjson.zst. */
+int events_open_compressed(const char *folder, struct events **out, struct error *error);
+
+/* The lines that a run has left in `folder`, from whichever file there is; `path` receives its name, "" if
+ * there is none. To be closed; NULL with an error. */
+FILE *events_read(const char *folder, char path[FILES_PATH_MAX], struct error *error);
 
 /* Writes what is left; reports a full disk, and a file that was removed, replaced or changed
    meanwhile. Frees. */

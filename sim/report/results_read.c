@@ -2,6 +2,7 @@
  * (so_far.c). They are believed when the last line of events.ndjson is the end record of the same
  * run with the same verdict: a run that was killed has none, and what lies beside it is another's. */
 #define _GNU_SOURCE /* memmem */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -87,27 +88,6 @@ static int read_lines(FILE *file, struct list *list)
   return status;
 }
 
-static int read_list(const char *folder, struct list *list, struct error *error)
-{
-  char path[FILES_PATH_MAX];
-  size_t size;
-  if (files_join(path, folder, "events.ndjson", error) != 0) return -1;
-  if (access(path, F_OK) != 0)
-    return error_set(error, EXIT_CODE_USAGE,
-                     "%.200s holds a results.json but no events.ndjson, whose last line says that "
-                     "the run has ended: keep both files together, or run it again",
-                     folder);
-  int fd = files_open(path, SIZE_MAX, &size, error);
-  FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-  if (fd >= 0 && file == NULL) close(fd);
-  int status = file == NULL ? -1 : read_lines(file, list);
-  if (file != NULL) fclose(file);
-  if (status != 0 && fd >= 0) error_set(error, EXIT_CODE_INTERNAL, "%s cannot be read", path);
-  return status;
-}
-
-/* --- The end record --------------------------------------------------------------------------- */
-
 static int not_as_written(const char *file, const char *folder, const char *what,
                           struct error *error)
 {
@@ -116,6 +96,28 @@ static int not_as_written(const char *file, const char *folder, const char *what
                    "since: run it again",
                    file, folder, what);
 }
+
+static int read_list(const char *folder, struct list *list, struct error *error)
+{
+  char path[FILES_PATH_MAX] = "";
+  FILE *file = events_read(folder, path, error);
+  if (file == NULL && path[0] == '\0')
+    return error_set(error, EXIT_CODE_USAGE,
+                     "%.200s holds a results.json but no events.ndjson, whose last line says that "
+                     "the run has ended: keep both files together, or run it again",
+                     folder);
+  if (file == NULL) return -1;
+  int status = read_lines(file, list), why = errno;
+  bool damaged = ferror(file) && why == EBADMSG;
+  fclose(file);
+  if (damaged)
+    return not_as_written(EVENTS_FILE_COMPRESSED, folder, "it is no Zstandard file", error);
+  return status == 0
+             ? 0
+             : error_set(error, EXIT_CODE_INTERNAL, "%s cannot be read: %s", path, strerror(why));
+}
+
+/* --- The end record --------------------------------------------------------------------------- */
 
 /* All that it says of the run is in the results too, under the same names. */
 static bool is_same(const json_t *end, const json_t *tree)

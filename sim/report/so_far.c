@@ -148,14 +148,9 @@ static void print_all(const struct so_far *so_far, FILE *out, bool colour)
 void so_far_print(const char *folder, FILE *out, bool colour)
 {
   char path[FILES_PATH_MAX];
-  size_t size;
   struct so_far so_far = {
       .phases = json_array(), .online = json_object(), .failures = json_object()};
-  int fd = files_join(path, folder, "events.ndjson", NULL) == 0
-               ? files_open(path, SIZE_MAX, &size, NULL)
-               : -1;
-  FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-  if (fd >= 0 && file == NULL) close(fd);
+  FILE *file = events_read(folder, path, NULL);
   if (file != NULL) read_events(file, &so_far);
   if (file != NULL) fclose(file);
   bool is_run = strcmp(results_json_text(so_far.run, "event"), event_name(EVENT_RUN)) == 0;

@@ -20,8 +20,9 @@
 /* What a run leaves in its folder, the verdicts first; and of an older version `fleet`, with a step
  * compromise `clones`. Brokers of several nodes are broker-NAME. */
 static const char *const left_by_runs[] = {
-    "results.json",     "report.html",   "junit.xml", "results.json.part", "junit.xml.part",
-    "report.html.part", "events.ndjson", "clones",    "updates",           "broker"};
+    "results.json",   "report.html",      "junit.xml",     "results.json.part",
+    "junit.xml.part", "report.html.part", "events.ndjson", "events.ndjson.zst",
+    "clones",         "updates",          "broker"};
 #define VERDICTS 3u
 static const char broker_prefix[] = "broker-";
 
@@ -140,12 +141,17 @@ static int clear(struct stage *stage)
   return go_through(stage, true, &removed);
 }
 
+static int open_events(struct stage *stage)
+{
+  const struct stage_options *options = stage->options;
+  return options->compressed ? events_open_compressed(options->out, &stage->events, &stage->error)
+                             : events_open(options->out, &stage->events, &stage->error);
+}
+
 int run_out_begin(struct stage *stage)
 {
   if (stage->out_holds_earlier && clear(stage) != 0) return -1;
-  if (new_id(stage) != 0 || run_keys_begin(stage) != 0 ||
-      events_open(stage->options->out, &stage->events, &stage->error) != 0)
-    return -1;
+  if (new_id(stage) != 0 || run_keys_begin(stage) != 0 || open_events(stage) != 0) return -1;
   stage_emit(stage, (struct event){.kind = EVENT_RUN,
                                    .run = {stage->results.run_id, stage->scenario->name,
                                            stage->scenario->devices, stage->results.started}});

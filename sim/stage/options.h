@@ -11,6 +11,7 @@ struct stage_options {
   const char *out; /* folder for results; made if missing */
   /* an existing fleet folder (`fleetsim pki`), NULL: a new one in OUT.keys/fleet */
   const char *fleet;
+  bool compressed;                    /* the list of events */
   bool overwrite;                     /* an earlier run's results in `out` may be lost */
   bool quiet;                         /* no progress and no summary */
   bool yes;                           /* answer every prompt with Enter */

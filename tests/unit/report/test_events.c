@@ -1,9 +1,12 @@
+#define _XOPEN_SOURCE 700 /* truncate */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -268,6 +271,102 @@ static void a_folder_that_is_not_there_is_a_sentence(void **state)
   assert_int_equal(events_close(events, &error), 0);
 }
 
+/* How many lines a reader finds, and whether he comes to the end of the file. */
+static int count_lines(bool *whole)
+{
+  char path[FILES_PATH_MAX], line[EVENT_LINE_MAX];
+  struct error error;
+  FILE *file = events_read(sample.folder, path, &error);
+  assert_non_null(file);
+  assert_non_null(strstr(path, "/" EVENTS_FILE_COMPRESSED));
+  int lines = 0;
+  while (fgets(line, sizeof line, file) != NULL && strchr(line, '\n') != NULL) {
+    json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+    if (object == NULL) fail_msg("no JSON: %s", line);
+    json_decref(object);
+    lines++;
+  }
+  *whole = feof(file) && !ferror(file);
+  fclose(file);
+  return lines;
+}
+
+static struct events *begin_compressed(unsigned lines)
+{
+  struct events *stream;
+  struct error error;
+  assert_int_equal(events_close(events, &error), 0);
+  char path[FILES_PATH_MAX];
+  assert_int_equal(files_join(path, sample.folder, EVENTS_FILE, &error), 0);
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(events_open_compressed(sample.folder, &stream, &error), 0);
+  for (unsigned i = 0; i < lines; i++) {
+    struct event event = golden[EVENT_FAILED].event;
+    event.t_s = i / 100.0;
+    event.device = i;
+    events_emit(stream, &event);
+  }
+  return stream;
+}
+
+static off_t size_of_compressed(void)
+{
+  struct stat st;
+  char path[FILES_PATH_MAX];
+  assert_int_equal(files_join(path, sample.folder, EVENTS_FILE_COMPRESSED, NULL), 0);
+  assert_int_equal(stat(path, &st), 0);
+  return st.st_size;
+}
+
+/* 20,000 are more than stdio and zstd keep. */
+static void compressed_lines_are_the_same_lines_and_a_tenth_as_large(void **state)
+{
+  (void) state;
+  bool whole;
+  struct error error;
+  struct events *stream = begin_compressed(20000);
+  events_flush(stream);
+  assert_int_equal(count_lines(&whole), 20000); /* who is killed now has lost none of them */
+  events_emit(stream, &golden[EVENT_PHASE].event);
+  assert_int_equal(count_lines(&whole), 20000);
+  struct events_seal seal;
+  assert_int_equal(events_seal(stream, &seal), 0);
+  assert_int_equal(seal.lines, 20001);
+  assert_int_equal(events_close(stream, &error), 0);
+  assert_int_equal(count_lines(&whole), 20001);
+  assert_true(whole);
+  assert_in_range(size_of_compressed(), 1, 20000 * 12);
+}
+
+static void compressed_lines_that_are_cut_off_are_told_and_those_before_can_be_read(void **state)
+{
+  (void) state;
+  bool whole;
+  char path[FILES_PATH_MAX];
+  struct error error = {0};
+  struct events *stream = begin_compressed(20000);
+  events_flush(stream);
+  assert_int_equal(files_join(path, sample.folder, EVENTS_FILE_COMPRESSED, NULL), 0);
+  assert_int_equal(truncate(path, size_of_compressed() / 2), 0);
+  assert_int_equal(events_check(stream, &error), -1);
+  assert_non_null(strstr(error.text, "cut off"));
+  assert_in_range(count_lines(&whole), 1, 19999);
+  assert_int_equal(events_close(stream, &error), -1);
+}
+
+static void what_is_not_compressed_is_an_error_of_reading(void **state)
+{
+  (void) state;
+  bool whole;
+  char path[FILES_PATH_MAX];
+  struct error error;
+  assert_int_equal(events_close(begin_compressed(0), &error), 0);
+  assert_int_equal(files_join(path, sample.folder, EVENTS_FILE_COMPRESSED, NULL), 0);
+  assert_int_equal(files_write(path, "{\"t\": 0}\n", 9, 0644, &error), 0);
+  assert_int_equal(count_lines(&whole), 0);
+  assert_false(whole);
+}
+
 int main(void)
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
@@ -280,6 +379,9 @@ int main(void)
       test(members_that_do_not_fit_are_left_out_whole),
       test(any_text_is_json),
       test(a_folder_that_is_not_there_is_a_sentence),
+      test(compressed_lines_are_the_same_lines_and_a_tenth_as_large),
+      test(compressed_lines_that_are_cut_off_are_told_and_those_before_can_be_read),
+      test(what_is_not_compressed_is_an_error_of_reading),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,6 +101,11 @@ int events_open(const char *folder, struct events **out, struct error *error)
   return 0;
 }
 
+int events_open_compressed(const char *folder, struct events **out, struct error *error)
+{
+  return events_open(folder, out, error);
+}
+
 int events_close(struct events *events, struct error *error)
 {
   (void) error;
