@@ -38,6 +38,8 @@ static const struct args_option line_options[] = {
     {"seed", "N", "who is in which wave, jitter and arrivals", overrides_take_value, TO(overrides),
      .what = "seed"},
     {"out", "DIR", "folder for results (default out/NAME-TIMESTAMP)", args_text, TO(out)},
+    {"keys", "DIR", "folder for this run's private keys and passwords (default: that DIR.keys)",
+     args_text, TO(keys)},
     {"overwrite", NULL, "let go of an earlier run's results in that folder", args_flag,
      TO(overwrite)},
     {"compress-events", NULL,
@@ -170,6 +172,7 @@ static int run_file(const struct args *args, struct error *error)
   const struct run_line *line = args->given;
   struct stage_options options = {.version = FLEETSIM_VERSION,
                                   .out = line->out,
+                                  .keys = line->keys,
                                   .fleet = line->fleet,
                                   .overwrite = line->overwrite,
                                   .compressed = line->compressed,

@@ -5,9 +5,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -36,21 +38,24 @@ static bool is_marked(const char *path)
 
 int run_keys_find(struct stage *stage)
 {
-  char *absolute = realpath(stage->options->out, NULL);
+  const char *asked = stage->options->keys, *beside = asked != NULL ? asked : stage->options->out;
+  if (asked != NULL && files_make_folder(asked, 0700, &stage->error) != 0) return -1;
+  char *absolute = realpath(beside, NULL);
   if (absolute == NULL)
-    return error_set(&stage->error, EXIT_CODE_SETUP, "the folder %s cannot be used: %s",
-                     stage->options->out, strerror(errno));
-  int size = snprintf(stage->keys, sizeof stage->keys, "%s%s", absolute, suffix);
+    return error_set(&stage->error, EXIT_CODE_SETUP, "the folder %s cannot be used: %s", beside,
+                     strerror(errno));
+  int size =
+      snprintf(stage->keys, sizeof stage->keys, "%s%s", absolute, asked != NULL ? "" : suffix);
   bool fits = size > 0 && (size_t) size < sizeof stage->keys && strcmp(absolute, "/") != 0;
   free(absolute);
   if (!fits)
     return error_set(&stage->error, EXIT_CODE_USAGE,
-                     "keys are to lie beside %s, and there is no place: choose another --out",
-                     stage->options->out);
+                     "%s is no place for this run's keys: choose another folder with --keys",
+                     beside);
   if (is_marked(stage->keys) || is_empty(stage->keys)) return 0;
   return error_set(&stage->error, EXIT_CODE_USAGE,
                    "%s, where this run's keys are to lie, holds what no run has put there: choose "
-                   "another --out",
+                   "another --out, or another --keys",
                    stage->keys);
 }
 
@@ -77,10 +82,28 @@ static int clear_keys(struct stage *stage)
   return status;
 }
 
+/* Two runs with one --keys: the second would remove what the first one uses. It ends with this process,
+   however that ends; who cannot lock, as on NFS, goes without. */
+static int lock_keys(struct stage *stage)
+{
+  stage->keys_fd = open(stage->keys, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (stage->keys_fd < 0)
+    return error_set(&stage->error, EXIT_CODE_SETUP, "the folder %s cannot be used: %s",
+                     stage->keys, strerror(errno));
+  if (flock(stage->keys_fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return 0;
+  return error_set(
+      &stage->error, EXIT_CODE_SETUP,
+      "another run has its keys in %s: wait for its end, or choose another folder with "
+      "--keys",
+      stage->keys);
+}
+
 int run_keys_begin(struct stage *stage)
 {
   char path[FILES_PATH_MAX];
-  if (files_make_folder(stage->keys, 0700, &stage->error) != 0 || clear_keys(stage) != 0 ||
+  if (files_make_folder(stage->keys, 0700, &stage->error) != 0)
+    return error_wrap(&stage->error, "this run's keys (--keys says where they are to lie)");
+  if (lock_keys(stage) != 0 || clear_keys(stage) != 0 ||
       files_join(path, stage->keys, MARK, &stage->error) != 0)
     return -1;
   return files_write(path, stage->results.run_id, strlen(stage->results.run_id), 0600,

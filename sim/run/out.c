@@ -168,5 +168,6 @@ void run_out_begin_refused(struct stage *stage)
 
 void run_out_close(struct stage *stage)
 {
+  if (stage->keys_fd >= 0) close(stage->keys_fd);
   if (stage->out_fd >= 0) close(stage->out_fd);
 }

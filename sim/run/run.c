@@ -19,7 +19,7 @@ enum exit_code run_scenario(struct world *world, const struct scenario *scenario
   stage->world = world;
   stage->scenario = scenario;
   stage->options = options;
-  stage->out_fd = -1;
+  stage->out_fd = stage->keys_fd = -1;
   if (run_setup(stage) == 0) {
     run_phases(stage);
     run_settle(stage);

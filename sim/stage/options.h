@@ -9,7 +9,9 @@
 
 struct stage_options {
   const char *out; /* folder for results; made if missing */
-  /* an existing fleet folder (`fleetsim pki`), NULL: a new one in OUT.keys/fleet */
+  /* folder for the run's private keys and passwords, of this run alone; NULL: OUT.keys */
+  const char *keys;
+  /* an existing fleet folder (`fleetsim pki`), NULL: a new one in keys/fleet */
   const char *fleet;
   bool compressed;                    /* the list of events */
   bool overwrite;                     /* an earlier run's results in `out` may be lost */

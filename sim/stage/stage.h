@@ -165,7 +165,7 @@ struct stage {
   struct timing_profile timing; /* of the devices' processor */
   /* folder for private keys and passwords, the fleet's if the run makes it, beside options->out */
   char keys[FILES_PATH_MAX];
-  int out_fd; /* the folder for results, locked; -1: not so far */
+  int out_fd, keys_fd; /* the folders for results and for keys, locked; -1: not so far */
   /* it may be used; it holds an earlier run, which --overwrite lets go */
   bool out_taken, out_holds_earlier;
   struct metrics *metrics;

@@ -94,6 +94,9 @@ mkdir -p other.keys && "$fleetsim" pki make other.keys/fleet --devices 2 >/dev/n
 expect "a fleet of somebody's own is not taken for a run's" 2 "other.keys.*holds a fleet that no run has made" \
   "$fleetsim" run "$short" --out other
 rm -rf other other.keys
+expect "keys lie where they are asked for" 0 "^fleet none 0 " sh -c '"$1" run "$2" --out placed --keys safe/here --quiet
+  echo $(ls safe/here | grep -x fleet) $(ls -d placed.keys 2>/dev/null || echo none) $(grep -rl "PRIVATE KEY" placed | wc -l)' \
+  sh "$fleetsim" "$short"
 "$fleetsim" pki make alone --devices 2 --roots A,B,spare >/dev/null
 sums alone >before
 expect "nor among a fleet's keys" 2 "alone is the folder of the fleet" \
@@ -108,6 +111,7 @@ expect "no key lies in the folder while a run goes on" 0 "^0 " \
   sh -c "grep -rlE 'PRIVATE KEY|keyfile $work/busy/' busy | wc -l"
 expect "a second run at the same time is refused" 3 "another run is writing its results to busy" \
   "$fleetsim" run "$short" --out busy --overwrite
+expect "... or with its keys" 3 "another run has its keys in .*busy.keys" "$fleetsim" run "$short" --out beside --keys busy.keys
 expect "its report says that it has not ended" 2 "no complete run|did not end" "$fleetsim" report busy
 kill -TERM "$pid"
 ends_with "the first one ends as if nothing had been" 130
