@@ -91,7 +91,7 @@ mkdir -p fresh && echo mine >fresh/notes.txt
 expect "somebody's own files are no run" 0 "PASS" "$fleetsim" run "$short" --out fresh
 
 mkdir -p other.keys && "$fleetsim" pki make other.keys/fleet --devices 2 >/dev/null
-expect "a fleet of somebody's own is not taken for a run's" 2 "other.keys.*holds a fleet that no run has made" \
+expect "a fleet of somebody's own is not taken for a run's" 2 "other.keys.*holds what no run has put there" \
   "$fleetsim" run "$short" --out other
 rm -rf other other.keys
 expect "keys lie where they are asked for" 0 "^fleet none 0 " sh -c '"$1" run "$2" --out placed --keys safe/here --quiet
