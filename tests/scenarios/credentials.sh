@@ -44,7 +44,8 @@ broker: {url: 'mqtts://localhost:$port', hooks: {restart: sh $work/restart}}
 pki: {roots: [A, B], trusted: [A, B], broker: A}
 reconnect: {policy: fixed, base: 200ms}
 phases:
-  - {name: online, do: [connect: {rate: 50/s}, trespass: {share: 50%}], until: online == 100% within 10s}
+  - {name: online, do: [connect: {rate: 50/s}], until: online == 100% within 10s}
+  - {name: trespass, do: [trespass: {share: 50%}]}
   - {name: again, do: [reconnect: {}, drain: {}]}
 YAML
 )
@@ -54,13 +55,13 @@ for version in 5 3.1.1; do
   expect "devices without a certificate are let in, MQTT $version" 0 "PASS.* 0 lost, .* 0 came through" \
     run "$named" --set "device.mqtt=$version"
 done
-expect "a restart is seen, and looked at by name and password" 0 "PASS" run "$named" --set 'phases[1].do=[restart-broker: {}]' \
-  --set 'phases[1].until=reconnected == 100% within 10s'
+expect "a restart is seen, and looked at by name and password" 0 "PASS" run "$named" --set 'phases[2].do=[restart-broker: {}]' \
+  --set 'phases[2].until=reconnected == 100% within 10s'
 if grep -q "was not seen" "$work/said"; then name="a restart by name" complain "the restart was not seen"; fi
 expect "a check says where passwords come from" 0 "devices say the user name \{id\} and a password of a file, and show no certificate" \
   "$fleetsim" check "$named"
 expect "one whose password is wrong is counted by its name" 1 "FAIL.*5 of 6.*connect.mqtt.refused_not_authorised +[0-9]+ [a-z ]*00000004 *[^,0-9]" \
-  run "$named" --set "fleet.credentials.password-file=$work/one-old.csv" --set 'phases[0].do=[connect: {}]' \
+  run "$named" --set "fleet.credentials.password-file=$work/one-old.csv" \
   --set 'phases[0].until=online == 100% within 2s'
 name="results.json has that device, and no other"
 if grep -A8 '"connect.mqtt.refused_not_authorised"' "$work/out/results.json" | tr -d ' \n' | grep -q '"first_devices":."00000004".,'; then
@@ -70,7 +71,7 @@ else
   complain "$(grep -A8 refused_not_authorised "$work/out/results.json")"
 fi
 expect "and the others pass where that is expected" 0 "PASS" run "$named" --set "fleet.credentials.password-file=$work/one-old.csv" \
-  --set 'phases[0].do=[connect: {}]' --set 'phases[0].until=online == 5 within 5s' --set 'phases[1].do=[wait: {for: 1s}]' \
+  --set 'phases[0].until=online == 5 within 5s' --set 'phases[1].do=[wait: {for: 1s}]' --set 'phases[2].do=[wait: {for: 1s}]' \
   --set 'expect=[devices.lost == 1, failures(connect.mqtt.refused_not_authorised) >= 2]'
 expect "the operator's password is told apart from that" 3 "the operator cannot connect.*refused_not_authorised.*let the operator in by the user name and password of 'operator'" \
   run "$named" --set "operator.password-file=$work/wrong"
@@ -107,7 +108,8 @@ fleet:
   credentials: {user: 'pump {index:03}', password: 'hush {id}'}
 device: {certificate: no}
 phases:
-  - {name: online, do: [connect: {rate: 50/s}, trespass: {share: 50%}], until: online == 100% within 10s}
+  - {name: online, do: [connect: {rate: 50/s}], until: online == 100% within 10s}
+  - {name: trespass, do: [trespass: {share: 50%}]}
   - {name: kick, do: [kick: {share: 50%}, wait: {for: 1s}], until: online == 100% within 10s}
   - {name: again, do: [restart-broker: {}, drain: {}]}
 YAML
