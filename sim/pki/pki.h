@@ -277,10 +277,12 @@ int pki_write_device_with(struct pki *pki, size_t index, const uint8_t *chain, s
 /* Writes certificate chain (PEM) and key (PEM, 0600) of a client under `root`, to see whether a
  * broker takes it: one of nobody's, CN PKI_PROBE_NAME, that is valid for a day and stands in no
  * registry; where the folder cannot issue under that root, that of the first device whose chain is
- * under it and whom `may`, unless NULL, lets stand in. 1: there is neither; 0, or -1. */
+ * under it and whom `may`, unless NULL, lets stand in: *whose is its index, or PKI_NOBODY. 1: there
+ * is neither; 0, or -1. */
 #define PKI_PROBE_NAME "fleetsim-probe"
+#define PKI_NOBODY     SIZE_MAX
 int pki_write_probe(struct pki *pki, const char *root, bool (*may)(void *ctx, size_t index),
-                    void *ctx, const char *certificate_path, const char *key_path,
+                    void *ctx, const char *certificate_path, const char *key_path, size_t *whose,
                     struct error *error);
 
 /* The one of nobody's under `root`, which is one and the same until it is forgotten: a broker may count

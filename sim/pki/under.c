@@ -129,15 +129,17 @@ void pki_forget_strangers(struct pki *pki)
 }
 
 int pki_write_probe(struct pki *pki, const char *root, bool (*may)(void *ctx, size_t index),
-                    void *ctx, const char *certificate_path, const char *key_path,
+                    void *ctx, const char *certificate_path, const char *key_path, size_t *whose,
                     struct error *error)
 {
   const struct pki_hierarchy *found = pki_find_root(pki, root, error);
+  *whose = PKI_NOBODY;
   if (found == NULL) return -1;
   if (pki_can_issue(pki, root))
     return write_stranger(&found->devices, certificate_path, key_path, error);
   size_t device = find_device(pki, (size_t) (found - pki->hierarchy), may, ctx);
   if (device == pki->device_count) return 1;
+  *whose = device;
   return pki_write_device(pki, device, certificate_path, key_path, error);
 }
 

@@ -21,8 +21,6 @@
 #define PROBE_WITHIN_MS  10000u /* as long as no step says otherwise */
 #define OFFICE_WITHIN_MS 20000u
 #define STALE_MS         4000u
-#define PAUSE_MIN_MS     100u
-#define PAUSE_MAX_MS     2000u
 
 int stage_wait_node(struct stage *stage, size_t node, broker_operation *begin, uint64_t within_ms)
 {
@@ -110,21 +108,16 @@ static bool shows(const struct stage_seen *seen, const void *wanted)
   return seen->answered && chain_prints_serve(&seen->broker.chain, wanted);
 }
 
-static uint64_t next_pause(uint64_t pause_ms)
-{
-  return 2 * pause_ms < PAUSE_MAX_MS ? 2 * pause_ms : PAUSE_MAX_MS;
-}
-
 /* Looks at what is served until it is the chain that was written: once, less and less often, as a
  * broker may count who comes, and then with a round, of which every look must say so. */
 static enum step_outcome await_chain(struct stage *stage, size_t node,
                                      enum broker_listener listener, uint64_t within_ms)
 {
-  uint64_t until_ms = stage_elapsed_ms(stage) + within_ms;
+  uint64_t until_ms = stage_elapsed_ms(stage) + within_ms, pause_ms = 0;
   struct stage_round round;
   const struct stage_seen *other;
   unsigned right, looks = stage_looks_needed(stage) > 1;
-  for (uint64_t pause_ms = PAUSE_MIN_MS;; pause_ms = next_pause(pause_ms)) {
+  for (;;) {
     const struct stage_visitor anybody = {.node = node,
                                           .listener = listener,
                                           .looks = looks,
@@ -136,10 +129,8 @@ static enum step_outcome await_chain(struct stage *stage, size_t node,
       looks = 0;
       continue;
     }
-    uint64_t now_ms = stage_elapsed_ms(stage);
-    if (now_ms >= until_ms) break;
-    if (!stage_pause(stage, pause_ms < until_ms - now_ms ? pause_ms : until_ms - now_ms))
-      return STEP_ABORTED;
+    if (stage_elapsed_ms(stage) >= until_ms) break;
+    if (!stage_pause_longer(stage, &pause_ms, until_ms)) return STEP_ABORTED;
   }
   return fail_chain(stage, node, listener, other, right > 0, within_ms);
 }

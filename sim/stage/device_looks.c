@@ -257,7 +257,7 @@ static void close_looks(struct party *party)
 
 /* --- The looks -------------------------------------------------------------------------------- */
 
-/* Everybody has files and ids of his own. */
+/* Everybody has files of his own. */
 static int invite(struct party *party, struct stage_device_look *look, bool control)
 {
   struct stage *stage = party->stage;
@@ -276,7 +276,6 @@ static int invite(struct party *party, struct stage_device_look *look, bool cont
                                              .as_device = true,
                                              .device = look->as.device,
                                              .looks = control ? look->beside : look->looks,
-                                             .id = (unsigned) v * STAGE_ROUND_MAX,
                                              .timeout_ms = look->timeout_ms};
   return control ? stage_control_write(stage, &look->control, &guest->files)
                  : pki_write_device_with(stage->pki, as->device, as->chain, as->size,

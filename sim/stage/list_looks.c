@@ -22,7 +22,6 @@
 
 #define LIST_WITHIN_MS 10000u
 #define PAUSE_MIN_MS   250u
-#define PAUSE_MAX_MS   4000u
 #define BACK_WITHIN_MS 10000u
 #define ASKED_MAX      ((2u * STAGE_LISTED_MAX + STAGE_SAMPLED_MAX) * SCENARIO_NODES_MAX)
 
@@ -56,9 +55,7 @@ static void plan_next(const struct asking *asking, struct stage_asked *asked, bo
   uint64_t now_ms = stage_elapsed_ms(asking->stage);
   bool glances = !soon && stage_asked_is_contrary(asked);
   bool same = asked->pause_ms > 0 && glances == asked->glances && !soon;
-  asked->pause_ms = !same                                ? PAUSE_MIN_MS
-                    : asked->pause_ms < PAUSE_MAX_MS / 2 ? 2 * asked->pause_ms
-                                                         : PAUSE_MAX_MS;
+  asked->pause_ms = stage_longer_pause(same ? asked->pause_ms : 0, PAUSE_MIN_MS);
   asked->due_ms = now_ms + asked->pause_ms;
   if (asked->until_ms > now_ms + PAUSE_MIN_MS && asked->due_ms > asked->until_ms)
     asked->due_ms = asked->until_ms;

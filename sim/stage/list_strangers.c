@@ -34,10 +34,8 @@ static enum step_outcome look_everywhere(struct stage *stage, const struct broke
   size_t count = 0;
   for (size_t n = 0; n < stage->scenario->node_count; n++)
     if (stage_is_reachable(stage, n) && !stage->nodes[n].silent)
-      visitor[count++] = (struct stage_visitor){.node = n,
-                                                .files = files,
-                                                .id = (unsigned) n * STAGE_ROUND_MAX,
-                                                .timeout_ms = stage_look_ms(stage)};
+      visitor[count++] =
+          (struct stage_visitor){.node = n, .files = files, .timeout_ms = stage_look_ms(stage)};
   if (count == 0) return STEP_DONE;
   if (stage_round(stage, visitor, count, round) != STEP_DONE) return STEP_ABORTED;
   for (size_t v = 0; v < count; v++)

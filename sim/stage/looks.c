@@ -6,7 +6,9 @@
 #include "fleet/addresses.h"
 #include "stage/wait.h"
 
-#define CROWD_LOOKS 8u
+#define CROWD_LOOKS    8u
+#define PAUSE_FIRST_MS 100u
+#define PAUSE_MOST_MS  4000u
 
 unsigned stage_looks_needed(const struct stage *stage)
 {
@@ -36,4 +38,17 @@ uint64_t stage_look_until(const struct stage *stage, uint64_t until_ms)
   uint64_t left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
   if (left_ms < SCENARIO_LOOK_MIN_MS) left_ms = SCENARIO_LOOK_MIN_MS;
   return left_ms < look_ms ? left_ms : look_ms;
+}
+
+uint64_t stage_longer_pause(uint64_t pause_ms, uint64_t first_ms)
+{
+  if (pause_ms == 0) return first_ms;
+  return pause_ms < PAUSE_MOST_MS / 2 ? 2 * pause_ms : PAUSE_MOST_MS;
+}
+
+bool stage_pause_longer(struct stage *stage, uint64_t *pause_ms, uint64_t until_ms)
+{
+  uint64_t now_ms = stage_elapsed_ms(stage), left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+  *pause_ms = stage_longer_pause(*pause_ms, PAUSE_FIRST_MS);
+  return stage_pause(stage, *pause_ms < left_ms ? *pause_ms : left_ms);
 }

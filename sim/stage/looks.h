@@ -19,4 +19,13 @@ const char *stage_look_from(const struct stage *stage, unsigned look, char room[
 uint64_t stage_look_ms(const struct stage *stage);
 uint64_t stage_look_until(const struct stage *stage, uint64_t until_ms);
 
+/* Looks go on until what they see is as it should be, ever less often, as a broker may count who
+ * comes: the pause (ms) before the next one, after the one before the last look was `pause_ms`; 0:
+ * it was the first, and `first_ms` follow. The longest is 4 s. */
+uint64_t stage_longer_pause(uint64_t pause_ms, uint64_t first_ms);
+
+/* Waits as long as that, from 100 ms on, but no longer than until `until_ms`. `*pause_ms` is 0 at
+ * first. False: the run was aborted. */
+bool stage_pause_longer(struct stage *stage, uint64_t *pause_ms, uint64_t until_ms);
+
 #endif

@@ -80,7 +80,7 @@ static void hold_all(struct stage *stage, struct watch *watch, size_t node)
   const struct address *at = &watch->at[node];
   char id[STAGE_PROBE_ID], room[STAGE_LOOK_FROM];
   for (size_t i = 0; i < HELD; i++) {
-    stage_probe_id(stage, (unsigned) i, id);
+    stage_probe_id(stage, i == 0, id);
     struct broker_client client = come_as(stage, watch, at);
     client.client_id = id;
     client.timeout_ms = (uint32_t) stage_look_ms(stage);
@@ -183,7 +183,7 @@ static enum step_outcome look(struct stage *stage, const struct watch *watch, si
 {
   struct broker_pair files = watch->probe;
   struct stage_visitor visitor = {
-      .node = node, .files = &files, .ca = ca, .timeout_ms = timeout_ms};
+      .node = node, .files = &files, .by_own_name = true, .ca = ca, .timeout_ms = timeout_ms};
   if (watch->at[node].as_operator) {
     memcpy(files.certificate, stage->operator_certificate, sizeof files.certificate);
     memcpy(files.key, stage->operator_key, sizeof files.key);

@@ -10,7 +10,8 @@
 #include "fleet/addresses.h"
 #include "stage/operation.h"
 
-#define CLOSE_MS 5000u
+#define CLOSE_MS      5000u
+#define PROBE_NUMBERS (36u * 36 * 36 - 1)
 
 /* One round of one visitor, under way. */
 struct looking {
@@ -31,12 +32,28 @@ static const char *from_of(const struct stage *stage, const struct stage_visitor
   return room;
 }
 
-void stage_probe_id(const struct stage *stage, unsigned number, char id[STAGE_PROBE_ID])
+/* To the base of 36, without zeros before it. */
+static const char *digits_of(unsigned number, char out[4])
 {
-  if (number == 0)
+  unsigned at = 3;
+  out[at] = '\0';
+  do {
+    out[--at] = "0123456789abcdefghijklmnopqrstuvwxyz"[number % 36];
+    number /= 36;
+  } while (number > 0 && at > 0);
+  return &out[at];
+}
+
+void stage_probe_id(struct stage *stage, bool by_own_name, char id[STAGE_PROBE_ID])
+{
+  char digits[4];
+  if (by_own_name) {
     snprintf(id, STAGE_PROBE_ID, "%s", PKI_PROBE_NAME);
-  else
-    snprintf(id, STAGE_PROBE_ID, "%s-%.4s-%u", PKI_PROBE_NAME, stage->results.run_id, number);
+    return;
+  }
+  stage->probe_number = stage->probe_number % PROBE_NUMBERS + 1;
+  snprintf(id, STAGE_PROBE_ID, "%s-%.4s-%s", PKI_PROBE_NAME, stage->results.run_id,
+           digits_of(stage->probe_number, digits));
 }
 
 static void begin_look(struct stage *stage, const struct looking *looking, unsigned number)
@@ -45,7 +62,7 @@ static void begin_look(struct stage *stage, const struct looking *looking, unsig
   const struct stage_visitor *visitor = looking->visitor;
   struct broker *broker = stage->nodes[looking->visitor->node].broker;
   struct stage_operation *operation = looking->operation[number];
-  unsigned numbered = visitor->id + number;
+  bool by_own_name = visitor->by_own_name && number == 0;
   const char *from = from_of(stage, visitor, number, looking->round->look[number].from);
   if (visitor->files == NULL) {
     const struct broker_look look = {visitor->listener, from, number,
@@ -54,8 +71,8 @@ static void begin_look(struct stage *stage, const struct looking *looking, unsig
     return;
   }
   const struct broker_pair *files = visitor->files;
-  looking->round->look[number].by_own_name = numbered == 0;
-  stage_probe_id(stage, numbered, id);
+  looking->round->look[number].by_own_name = by_own_name;
+  stage_probe_id(stage, by_own_name, id);
   const struct broker_client client = {.client_id = id,
                                        .certificate_path =
                                            visitor->bare ? NULL : files->certificate,

@@ -18,10 +18,9 @@ struct stage_visitor {
   struct login login;
   enum broker_listener listener; /* for nobody in particular */
   const char *ca;                /* the broker is verified by it; NULL: it is not */
-  /* of the first look; the others have the ones after it. 0 has its certificate's name, where that
-     is PKI_PROBE_NAME: some brokers want that */
-  unsigned id;
-  unsigned looks; /* so many; 0: as many as prove something there */
+  bool by_own_name; /* the first look has PKI_PROBE_NAME for an id: some brokers want the
+                       certificate's */
+  unsigned looks;   /* so many; 0: as many as prove something there */
   bool
       as_device; /* the first look comes from where this device does; it is one more, if all are made */
   size_t device;
@@ -36,12 +35,13 @@ struct stage_seen {
   struct broker_seen broker; /* without an answer `why` says so, and `failure`, if that is known */
 };
 
-/* The client id of a look: PKI_PROBE_NAME for 0, else with a part of the run's id and the number, as
- * two runs that look at one broker would end each other's sessions, and take that for its doing. Up
- * to number 999 it has no more than the 23 characters that every broker takes (MQTT 3.1.1,
- * 3.1.3-5). */
+/* The client id of a look: by its own name PKI_PROBE_NAME; else with a part of the run's id, as two
+ * runs that look at one broker would end each other's sessions, and take that for its doing, and
+ * with a number that no look had before, as a broker may count how often an id comes. It has no
+ * more than the 23 characters that every broker takes (MQTT 3.1.1, 3.1.3-5); after 46,655 of them
+ * the numbers begin anew. */
 #define STAGE_PROBE_ID 32
-void stage_probe_id(const struct stage *stage, unsigned number, char id[STAGE_PROBE_ID]);
+void stage_probe_id(struct stage *stage, bool by_own_name, char id[STAGE_PROBE_ID]);
 
 struct stage_round {
   unsigned count;

@@ -211,6 +211,7 @@ struct stage {
   struct pki_roots client_roots;
   /* callers.h: as they were tried last, and which of those before were not let in any more */
   struct pki_roots tried_roots, dropped_roots;
+  unsigned probe_number; /* rounds.h: of the last id of a look */
   /* the last publish-crl with a file; without one its file is empty */
   struct scenario_step crl_published;
   struct pki_crl_history crl_history; /* of the lists that were published so far */

@@ -170,7 +170,9 @@ static struct outcome ask_by(struct rig *rig, const char *root, const char *ca)
   struct outcome asked = {0};
   snprintf(certificate, sizeof certificate, "%s/probe.crt", rig->folder);
   snprintf(key, sizeof key, "%s/probe.key", rig->folder);
-  assert_int_equal(pki_write_probe(rig->pki, root, NULL, NULL, certificate, key, &error), 0);
+  size_t whose;
+  assert_int_equal(pki_write_probe(rig->pki, root, NULL, NULL, certificate, key, &whose, &error),
+                   0);
   const struct broker_client client = {
       .client_id = PKI_PROBE_NAME, .certificate_path = certificate, .key_path = key, .ca_path = ca};
   broker_try_client(rig->broker, &client, rig_on_seen, &asked);
@@ -249,7 +251,9 @@ static struct broker_session *hold(struct rig *rig, const char *id, const char *
   struct error error;
   snprintf(certificate, sizeof certificate, "%s/held.crt", rig->folder);
   snprintf(key, sizeof key, "%s/held.key", rig->folder);
-  assert_int_equal(pki_write_probe(rig->pki, root, NULL, NULL, certificate, key, &error), 0);
+  size_t whose;
+  assert_int_equal(pki_write_probe(rig->pki, root, NULL, NULL, certificate, key, &whose, &error),
+                   0);
   struct broker_session *session = broker_hold(
       rig->broker,
       &(struct broker_client){.client_id = id, .certificate_path = certificate, .key_path = key});

@@ -211,10 +211,12 @@ static void nobody_stands_in_who_may_not(void **state)
 {
   struct fixture *f = *state;
   char name[72];
+  size_t whose;
   EVP_PKEY_free(f->pki->hierarchy[0].devices.key);
   f->pki->hierarchy[0].devices.key = NULL;
   EXPECT_OK(pki_write_probe(f->pki, "A", is_not_first, NULL, beside(f, "probe.crt"),
-                            beside(f, "probe.key"), &error));
+                            beside(f, "probe.key"), &whose, &error));
+  assert_int_equal(whose, 1);
   STACK_OF(X509) *probe = pki_cert_read_all(beside(f, "probe.crt"), 8, &error);
   assert_non_null(probe);
   pki_cert_common_name(X509_get_subject_name(sk_X509_value(probe, 0)), name, sizeof name);

@@ -126,7 +126,9 @@ static void somebody_to_probe_with_is_found_where_there_is_one(void **state)
   const char *certificate = at(f, "../probe.crt"), *key = at(f, "../probe.key");
   char folder[FILES_PATH_MAX];
   struct pki *fresh = NULL;
-  EXPECT_OK(pki_write_probe(f->pki, "B", NULL, NULL, certificate, key, &error));
+  size_t whose = 7;
+  EXPECT_OK(pki_write_probe(f->pki, "B", NULL, NULL, certificate, key, &whose, &error));
+  assert_int_equal(whose, PKI_NOBODY);
   expect_verdict(verdict_of_files(f, certificate, "B", X509_PURPOSE_SSL_CLIENT), X509_V_OK);
   assert_int_equal(mode_of(key), 0600);
 
@@ -138,10 +140,10 @@ static void somebody_to_probe_with_is_found_where_there_is_one(void **state)
   const struct pki_import how = {.trusted = trusted};
   EXPECT_OK(pki_import_devices(fresh, at(f, "../fleet.csv"), &how, NULL, NULL, &error));
   certificate = at(f, "../probe.crt"), key = at(f, "../probe.key");
-  EXPECT_OK(pki_write_probe(fresh, "old", NULL, NULL, certificate, key,
-                            &error)); /* a device that has such a certificate */
+  EXPECT_OK(pki_write_probe(fresh, "old", NULL, NULL, certificate, key, &whose, &error));
+  assert_int_equal(whose, 0); /* a device that has such a certificate */
   expect_verdict(verdict_of_files(f, certificate, "A", X509_PURPOSE_SSL_CLIENT), X509_V_OK);
-  assert_int_equal(pki_write_probe(fresh, "new", NULL, NULL, certificate, key, &error), 1);
+  assert_int_equal(pki_write_probe(fresh, "new", NULL, NULL, certificate, key, &whose, &error), 1);
   pki_close(fresh);
 }
 

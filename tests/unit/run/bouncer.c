@@ -1,4 +1,4 @@
-/* Remembers who has come in the last minute, and who was kicked. */
+/* Remembers who has come of late, and who was kicked. */
 #include "bouncer.h"
 
 #include <stdio.h>
@@ -6,14 +6,14 @@
 
 #include "clock.h"
 
-#define MINUTE_US 60000000u
+#define MINUTE_S 60u
 
 static unsigned visits_of(const struct bouncer *bouncer, const char *name)
 {
-  unsigned count = 0;
+  unsigned count = 0, per_s = bouncer->per_s > 0 ? bouncer->per_s : MINUTE_S;
   for (unsigned i = 0; i < BOUNCER_CAME && i < bouncer->came; i++)
     count += strcmp(bouncer->visit[i].name, name) == 0 &&
-             clock_now_us() - bouncer->visit[i].at_us < MINUTE_US;
+             clock_now_us() - bouncer->visit[i].at_us < 1000000ull * per_s;
   return count;
 }
 

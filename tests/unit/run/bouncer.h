@@ -1,5 +1,5 @@
 /* What keeps somebody out of a broker in memory beside certificates and lists: that he has come too
- * often, or that he was banned. */
+ * often, or that he was banned. He is known by a certificate, a client id, or an address. */
 #ifndef FLEETSIM_TRACE_BOUNCER_H
 #define FLEETSIM_TRACE_BOUNCER_H
 
@@ -9,7 +9,8 @@
 #define BOUNCER_BANNED 4
 
 struct bouncer {
-  unsigned limit; /* a minute of one certificate; 0: there is none */
+  unsigned limit; /* of one name; 0: there is none .. */
+  unsigned per_s; /* .. within so many seconds; 0: a minute. Whom it turns away counts, too */
   bool bans;      /* whom a hook kicks */
   unsigned came, banned;
   struct {
@@ -19,7 +20,7 @@ struct bouncer {
   char ban[BOUNCER_BANNED][40];
 };
 
-/* Somebody with a certificate of that name comes: whether he may. */
+/* Somebody of that name comes: whether he may. */
 bool bouncer_admits(struct bouncer *bouncer, const char *name);
 
 /* Whoever it is was kicked. */

@@ -99,7 +99,7 @@ struct broker {
   /* every second connection meets a machine that has no list; a restart leaves it without roots */
   bool forgetful, forgets_roots, restores_roots;
   unsigned judged;
-  uint64_t list_late_us;
+  uint64_t late_us[SITE_FILES];
   char split[16];    /* who comes from there meets a machine that keeps its chain .. */
   char listless[16]; /* .. or one that has read no list */
   /* of looks: who comes from there is answered so late; refused ids, and CONNACK 3,
@@ -115,11 +115,11 @@ struct broker {
   bool takes_ids;    /* from certificates .. */
   bool takes_over;   /* .. and of several looks under one id only the last is let in */
   bool shields;      /* CONNACK 5 to looks with the certificate of a session that is open */
-  struct bouncer bouncer;
-  /* so many looks are taken in a second; the others are closed on, after TLS or before it */
-  unsigned quota, taken;
-  uint64_t quota_us;
-  bool quota_early;
+  struct bouncer bouncer, of_ids; /* by certificates, and by client ids */
+  bool bouncer_closes;            /* it closes on them, in place of CONNACK 5 */
+  /* so many looks are taken; the others are closed on, after TLS or before it */
+  struct bouncer of_all;
+  bool early;
   char spurned[16]; /* whose certificate has expired, by its clock; or .. */
   bool closes;      /* .. whom it closes on, without a word */
   /* a look that comes while others are open meets a second machine each second time: one that has
@@ -862,7 +862,7 @@ static void install_chain(const struct broker *broker, char out[TEXT_MAX], const
   memcpy(out + size, after, strlen(after) + 1);
 }
 
-static void load_chain(struct broker *broker, enum broker_listener listener)
+static void read_chain(struct broker *broker, enum broker_listener listener)
 {
   char text[TEXT_MAX];
   if (broker->keeps_chain && broker->presented[listener][0] != '\0') return;
@@ -870,8 +870,15 @@ static void load_chain(struct broker *broker, enum broker_listener listener)
     install_chain(broker, broker->presented[listener], text);
 }
 
-static void load_clients(struct broker *broker)
+static void read_chains(void *ctx)
 {
+  read_chain(ctx, BROKER_MAIN);
+  read_chain(ctx, BROKER_PROVE);
+}
+
+static void read_clients(void *ctx)
+{
+  struct broker *broker = ctx;
   char text[TEXT_MAX];
   size_t size = read_file(broker, "clients.crt", text);
   if (size > 0) papers_read(text, size, &broker->clients);
@@ -886,20 +893,19 @@ static void read_lists(void *ctx)
   if (size > 0) papers_read(text, size, &broker->lists);
 }
 
-static void load_lists(struct broker *broker)
+static void load(struct broker *broker, enum site_files what)
 {
-  if (broker->list_late_us > 0)
-    clock_in(broker->list_late_us, read_lists, broker);
+  static void (*const read[SITE_FILES])(void *ctx) = {
+      [SITE_CHAINS] = read_chains, [SITE_CLIENTS] = read_clients, [SITE_LISTS] = read_lists};
+  if (broker->late_us[what] > 0)
+    clock_in(broker->late_us[what], read[what], broker);
   else
-    read_lists(broker);
+    read[what](broker);
 }
 
 static void load_all(struct broker *broker)
 {
-  load_chain(broker, BROKER_MAIN);
-  load_chain(broker, BROKER_PROVE);
-  load_clients(broker);
-  load_lists(broker);
+  for (int what = 0; what < SITE_FILES; what++) load(broker, (enum site_files) what);
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
@@ -1013,10 +1019,9 @@ static void act_reload(struct operation *operation)
 {
   struct broker *broker = operation->broker;
   if (!must_run(operation)) return;
-  load_chain(broker, BROKER_MAIN);
-  load_chain(broker, BROKER_PROVE);
-  load_lists(broker);
-  if (broker->config.crl) load_clients(broker);
+  load(broker, SITE_CHAINS);
+  load(broker, SITE_LISTS);
+  if (broker->config.crl) load(broker, SITE_CLIENTS);
 }
 
 static void act_stop(struct operation *operation)
@@ -1079,13 +1084,12 @@ static void hook_on(struct broker *broker, const struct operation *operation)
     kick(broker, operation->client);
     bouncer_kicked(&broker->bouncer, operation->client);
   }
-  if (hook == HOOK_TRUST_CLIENTS || restart) load_clients(broker);
+  if (hook == HOOK_TRUST_CLIENTS || restart) load(broker, SITE_CLIENTS);
   if (restart && broker->forgets_roots) broker->clients.count = 0;
   if (restart && broker->restores_roots) broker->clients = broker->first_clients;
-  if (hook == HOOK_PUBLISH_CRL || restart) load_lists(broker);
+  if (hook == HOOK_PUBLISH_CRL || restart) load(broker, SITE_LISTS);
   if (hook != HOOK_PRESENT && hook != HOOK_RELOAD && !restart) return;
-  load_chain(broker, BROKER_MAIN);
-  load_chain(broker, BROKER_PROVE);
+  load(broker, SITE_CHAINS);
 }
 
 /* What a hook does to every machine of the service. */
@@ -1251,9 +1255,10 @@ static enum device_failure name_answer(const struct look *look)
   struct broker *broker = look->broker;
   char client[40];
   const char *name = look->client.of[0].name;
-  if (!bouncer_admits(&broker->bouncer, client_of(look, client)) ||
-      (broker->shields && is_there(broker, name)))
-    return DEVICE_FAIL_MQTT_REFUSED_AUTH;
+  bool worn_out = !bouncer_admits(&broker->bouncer, client_of(look, client)) ||
+                  !bouncer_admits(&broker->of_ids, look->id);
+  if (worn_out && broker->bouncer_closes) return DEVICE_FAIL_TLS_CLOSED;
+  if (worn_out || (broker->shields && is_there(broker, name))) return DEVICE_FAIL_MQTT_REFUSED_AUTH;
   for (const struct look *other = broker->looks; broker->takes_over && other != look;
        other = other->next)
     if (other->client.count > 0 && strcmp(other->client.of[0].name, name) == 0)
@@ -1313,7 +1318,7 @@ static void end_look(void *ctx)
   if (!answered) error_set(&error, EXIT_CODE_SETUP, "there was no answer");
   const char *shown = shown_to(look);
   papers_read(shown, strlen(shown), &chain);
-  bool early = look->surplus && broker->quota_early;
+  bool early = look->surplus && broker->early;
   size_t sent = answered && !early ? chain.count : 0;
   for (size_t i = 0; i < sent && i < CHAIN_PRINTS_MAX; i++)
     papers_hash(chain.of[i].line, strlen(chain.of[i].line), seen.chain.sha256[seen.chain.count++]);
@@ -1327,8 +1332,8 @@ static void end_look(void *ctx)
                                           : DEVICE_FAIL_NONE;
   seen.takes = seen.takes && seen.failure != DEVICE_FAIL_TLS_CLOSED;
   if (seen.takes && broker->takes_ids) end_session_of(broker, look->client.of[0].name);
-  if (!seen.takes)
-    snprintf(seen.why, sizeof seen.why, look->surplus ? "it closed" : "alert unknown_ca");
+  bool closed = look->surplus || seen.failure == DEVICE_FAIL_TLS_CLOSED;
+  if (!seen.takes) snprintf(seen.why, sizeof seen.why, closed ? "it closed" : "alert unknown_ca");
   /* stage/operation.c */
   broker->looking--;
   for (struct look **at = &broker->looks; *at != NULL; at = &(*at)->next)
@@ -1340,17 +1345,6 @@ static void end_look(void *ctx)
   free(look);
 }
 
-static bool is_surplus(struct broker *broker)
-{
-  uint64_t now_us = clock_now_us();
-  if (broker->quota == 0) return false;
-  if (now_us - broker->quota_us >= 1000 * MS) {
-    broker->quota_us = now_us;
-    broker->taken = 0;
-  }
-  return ++broker->taken > broker->quota;
-}
-
 static struct look *begin_look(struct broker *broker, const char *from, uint32_t timeout_ms,
                                broker_seen_done done, void *ctx)
 {
@@ -1358,7 +1352,7 @@ static struct look *begin_look(struct broker *broker, const char *from, uint32_t
   assert(look != NULL);
   look->broker = broker;
   look->second = broker->balances && broker->looking % 2 == 1;
-  look->surplus = is_surplus(broker);
+  look->surplus = !bouncer_admits(&broker->of_all, "");
   broker->looking++;
   look->next = broker->looks;
   broker->looks = look;
@@ -1741,9 +1735,9 @@ void site_be_listless(struct broker *broker, const char *from)
   snprintf(broker->listless, sizeof broker->listless, "%s", from);
 }
 
-void site_read_lists_late(struct broker *broker, uint64_t us)
+void site_read_late(struct broker *broker, enum site_files what, uint64_t us)
 {
-  broker->list_late_us = us;
+  broker->late_us[what] = us;
 }
 
 void site_be_slow_for(struct broker *broker, const char *from, uint64_t us)
@@ -1787,10 +1781,11 @@ void site_forget_password(struct broker *broker, const char *user)
   snprintf(broker->forgot, sizeof broker->forgot, "%s", user);
 }
 
-void site_limit_looks(struct broker *broker, unsigned a_second, bool early)
+void site_limit_looks(struct broker *broker, unsigned most, unsigned per_s, bool early)
 {
-  broker->quota = a_second;
-  broker->quota_early = early;
+  broker->of_all.limit = most;
+  broker->of_all.per_s = per_s;
+  broker->early = early;
 }
 
 void site_take_ids(struct broker *broker, bool over)
@@ -1809,9 +1804,11 @@ void site_ban(struct broker *broker)
   broker->bouncer.bans = true;
 }
 
-void site_limit(struct broker *broker, unsigned a_minute)
+void site_limit(struct broker *broker, enum site_limited of, unsigned most, bool closes)
 {
-  broker->bouncer.limit = a_minute;
+  struct bouncer *bouncer = of == SITE_IDS ? &broker->of_ids : &broker->bouncer;
+  bouncer->limit = most;
+  broker->bouncer_closes = closes;
 }
 
 void site_spurn(struct broker *broker, const char *name, bool closes)

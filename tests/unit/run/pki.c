@@ -478,10 +478,11 @@ int pki_write_device(struct pki *pki, size_t index, const char *certificate_path
 }
 
 int pki_write_probe(struct pki *pki, const char *root, bool (*may)(void *ctx, size_t index),
-                    void *ctx, const char *certificate_path, const char *key_path,
+                    void *ctx, const char *certificate_path, const char *key_path, size_t *whose,
                     struct error *error)
 {
   (void) may, (void) ctx;
+  *whose = PKI_NOBODY;
   return write_client(++pki->strangers, root, certificate_path, key_path, error);
 }
 

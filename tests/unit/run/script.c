@@ -25,6 +25,7 @@ static void unknown(const char *line)
 static bool happen_to_looks(struct broker *broker, const char *what)
 {
   char word[16], from[16];
+  bool closes = strstr(what, ", and closes on others") != NULL;
   if (strcmp(what, "wants its own names") == 0)
     site_want_names(broker);
   else if (strcmp(what, "wants known names") == 0)
@@ -46,10 +47,11 @@ static bool happen_to_looks(struct broker *broker, const char *what)
   else if (strcmp(what, "bans whom it kicks") == 0)
     site_ban(broker);
   else if (sscanf(what, "admits %15[0-9] a minute", word) == 1)
-    site_limit(broker, (unsigned) strtoul(word, NULL, 10));
-  else if (sscanf(what, "takes %15[0-9] looks a second", word) == 1)
-    site_limit_looks(broker, (unsigned) strtoul(word, NULL, 10),
-                     strstr(what, "before TLS") != NULL);
+    site_limit(broker, strstr(what, "of one id") != NULL ? SITE_IDS : SITE_CERTIFICATES,
+               (unsigned) strtoul(word, NULL, 10), closes);
+  else if (sscanf(what, "takes %15[0-9] looks in %15[0-9]s", word, from) == 2)
+    site_limit_looks(broker, (unsigned) strtoul(word, NULL, 10), (unsigned) strtoul(from, NULL, 10),
+                     closes);
   else if (strcmp(what, "is busy") == 0)
     site_be_busy(broker);
   else if (sscanf(what, "holds %15s for expired", word) == 1 && strstr(what, "expired") != NULL)
@@ -79,7 +81,7 @@ static bool happen_to_chains(struct broker *broker, const char *what)
 
 static bool happen_to_broker(struct broker *broker, const char *what)
 {
-  char word[16], user[32];
+  char word[16], time[16], user[32];
   if (strcmp(what, "dies") == 0)
     site_die(broker);
   else if (strcmp(what, "freezes") == 0 || strcmp(what, "thaws") == 0)
@@ -114,8 +116,12 @@ static bool happen_to_broker(struct broker *broker, const char *what)
     site_be_listless(broker, word);
   else if (sscanf(what, "leaves %31s off its list", user) == 1 && strstr(what, "off") != NULL)
     site_omit(broker, user);
-  else if (sscanf(what, "reads its list %15[0-9.]s late", word) == 1)
-    site_read_lists_late(broker, (uint64_t) (strtod(word, NULL) * 1e6));
+  else if (sscanf(what, "reads its %15s %15[0-9.]s late", word, time) == 2)
+    site_read_late(broker,
+                   strcmp(word, "list") == 0      ? SITE_LISTS
+                   : strcmp(word, "clients") == 0 ? SITE_CLIENTS
+                                                  : SITE_CHAINS,
+                   (uint64_t) (strtod(time, NULL) * 1e6));
   else if (sscanf(what, "forgets the password of %31s", user) == 1)
     site_forget_password(broker, user);
   else if (strcmp(what, "knows all passwords") == 0)

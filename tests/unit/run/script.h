@@ -10,7 +10,7 @@
  *     # always: a has no list for 127.0.0.2         (the same of its revocation list)
  *     # always: a has a machine without the list    (that every second connection meets)
  *     # always: a leaves 00000003 off its list
- *     # always: a reads its list 3s late
+ *     # always: a reads its list 3s late            (its chain; its clients)
  *     # always: a is 7s slow for 127.0.0.2          (for looks from there)
  *     # always: a wants its own names               (of looks: client id and certificate's name)
  *     # always: a wants known names                (the same, and such a look has CONNACK 5)
@@ -25,7 +25,8 @@
  *     # always: a shields sessions                  (CONNACK 5 to looks with the certificate of one)
  *     # always: a bans whom it kicks                (by a hook: CONNACK 5 from then on)
  *     # always: a admits 15 a minute                (of one certificate; to the others CONNACK 5)
- *     # always: a takes 10 looks a second   (.. , and closes on others before TLS; else after it)
+ *     # always: a admits 15 a minute of one id      (.. , and closes on others: in place of it)
+ *     # always: a takes 60 looks in 10s     (.. , and closes on others before TLS; else after it)
  *     # always: a is busy                           (for such looks: CONNACK 3)
  *     # always: a holds 00000001 for expired         (or: closes on 00000001)
  *     # at 3.5s: a trusts its first clients         (whom it was to trust at the beginning)

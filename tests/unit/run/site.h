@@ -44,7 +44,8 @@ void site_forget_roots(struct broker *broker);            /* at each restart */
 void site_omit(struct broker *broker, const char *name);
 void site_be_forgetful(struct broker *broker); /* script.h */
 void site_be_listless(struct broker *broker, const char *from);
-void site_read_lists_late(struct broker *broker, uint64_t us);
+enum site_files { SITE_CHAINS, SITE_CLIENTS, SITE_LISTS, SITE_FILES };
+void site_read_late(struct broker *broker, enum site_files what, uint64_t us);
 void site_be_slow_for(struct broker *broker, const char *from, uint64_t us);
 void site_want_names(struct broker *broker);
 void site_want_known(struct broker *broker);
@@ -55,8 +56,10 @@ void site_balance(struct broker *broker);
 void site_take_ids(struct broker *broker, bool over); /* script.h */
 void site_shield(struct broker *broker);
 void site_ban(struct broker *broker);
-void site_limit(struct broker *broker, unsigned a_minute);
-void site_limit_looks(struct broker *broker, unsigned a_second, bool early);
+/* script.h */
+enum site_limited { SITE_CERTIFICATES, SITE_IDS };
+void site_limit(struct broker *broker, enum site_limited of, unsigned most, bool closes);
+void site_limit_looks(struct broker *broker, unsigned most, unsigned per_s, bool early);
 void site_forget_password(struct broker *broker, const char *user); /* "": it has them all again */
 void site_spurn(struct broker *broker, const char *name, bool closes);
 void site_be_busy(struct broker *broker);
