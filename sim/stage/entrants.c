@@ -15,7 +15,6 @@
 #include "stage/wait.h"
 
 #define BACK_WITHIN_MS 20000u
-#define PAUSE_MS       250u
 
 static bool has(const struct stage_entrants *entrants, uint64_t issuers)
 {
@@ -151,17 +150,23 @@ static bool is_in_as_before(const struct stage_entry *entry, bool by_tls)
 static enum step_outcome await_return(struct stage *stage, const struct stage_stand_in *stand_in,
                                       size_t node, bool by_tls)
 {
-  uint64_t began_ms = stage_elapsed_ms(stage), after_ms;
+  uint64_t began_ms = stage_elapsed_ms(stage), after_ms, pause_ms = 0;
   uint64_t until_ms = began_ms + BACK_WITHIN_MS;
-  struct stage_device_look look = {.node = node, .as = *stand_in}, *const only = &look;
+  struct stage_device_look look = {.node = node, .as = *stand_in, .looks = 1}, *const only = &look;
   struct stage_entry *entry = &look.entry;
-  do {
+  for (;;) {
     look.timeout_ms = stage_look_until(stage, until_ms);
     if (stage_look_as_devices(stage, &only, 1) != STEP_DONE) return STEP_ABORTED;
-    if (is_in_as_before(entry, by_tls)) return STEP_DONE;
-    if (!stage_pause(stage, PAUSE_MS)) return STEP_ABORTED;
+    bool in = is_in_as_before(entry, by_tls);
+    if (in && look.looks == 0) return STEP_DONE;
+    if (in) {
+      look.looks = 0;
+      continue;
+    }
     after_ms = stage_elapsed_ms(stage) - began_ms;
-  } while (after_ms < BACK_WITHIN_MS);
+    if (after_ms >= BACK_WITHIN_MS) break;
+    if (!stage_pause_longer(stage, &pause_ms, until_ms)) return STEP_ABORTED;
+  }
   if (!entry->shut) entry->failure = entry->open ? entry->by_tls : DEVICE_FAIL_TLS_TIMEOUT;
   return fail_return(stage, stand_in, node, entry, after_ms);
 }

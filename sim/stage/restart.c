@@ -177,13 +177,18 @@ static const char *ca_of(const struct stage *stage, const struct watch *watch, s
   return is_presented(stage, node) ? stage->operator_ca : watch->devices_ca;
 }
 
-/* A round as who was let in there, or as the probe. */
+/* A round, or one look, as who was let in there, or as the probe. */
 static enum step_outcome look(struct stage *stage, const struct watch *watch, size_t node,
-                              const char *ca, uint64_t timeout_ms, struct stage_round *out)
+                              const char *ca, bool glance, uint64_t timeout_ms,
+                              struct stage_round *out)
 {
   struct broker_pair files = watch->probe;
-  struct stage_visitor visitor = {
-      .node = node, .files = &files, .by_own_name = true, .ca = ca, .timeout_ms = timeout_ms};
+  struct stage_visitor visitor = {.node = node,
+                                  .files = &files,
+                                  .by_own_name = true,
+                                  .looks = glance,
+                                  .ca = ca,
+                                  .timeout_ms = timeout_ms};
   if (watch->at[node].as_operator) {
     memcpy(files.certificate, stage->operator_certificate, sizeof files.certificate);
     memcpy(files.key, stage->operator_key, sizeof files.key);
@@ -212,7 +217,7 @@ static enum step_outcome note_trusted(struct stage *stage, struct watch *watch)
   for (size_t n = 0; n < stage->scenario->node_count && outcome == STEP_DONE; n++) {
     struct stage_round round;
     const struct stage_seen *untrusted;
-    outcome = look(stage, watch, n, ca_of(stage, watch, n), stage_look_ms(stage), &round);
+    outcome = look(stage, watch, n, ca_of(stage, watch, n), false, stage_look_ms(stage), &round);
     (void) stage_round_right(&round, is_trusted, NULL, &untrusted);
     watch->at[n].trusted = untrusted == NULL;
   }
@@ -433,27 +438,32 @@ static enum step_outcome fail_back(struct stage *stage, const struct watch *watc
   return STEP_FAILED;
 }
 
-/* As a device would come back, at every look of a round: what gives a TCP connection may be a proxy
-   with nobody behind it. */
+/* As a device would come back: what gives a TCP connection may be a proxy with nobody behind it. One look
+   until it is right, ever later, as a proxy may count who comes, then a round. */
 static enum step_outcome await_back(struct stage *stage, const struct watch *watch, size_t node)
 {
   const struct return_of back = {&watch->at[node], &stage->nodes[node], is_presented(stage, node)};
-  bool verifies = back.at->trusted && !back.node->waiting[BROKER_MAIN];
+  bool verifies = back.at->trusted && !back.node->waiting[BROKER_MAIN], glance = true;
   const char *ca = verifies ? ca_of(stage, watch, node) : NULL;
-  uint64_t began_ms = stage_elapsed_ms(stage), since_ms = began_ms, now_ms;
+  uint64_t began_ms = stage_elapsed_ms(stage), since_ms = began_ms, now_ms, pause_ms = 0;
+  uint64_t until_ms = began_ms + BACK_WITHIN_MS, over_ms;
   struct stage_round round;
   const struct stage_seen *wrong, *untrusted;
   unsigned right;
-  do {
-    uint64_t timeout_ms = stage_look_until(stage, began_ms + BACK_WITHIN_MS);
-    if (look(stage, watch, node, ca, timeout_ms, &round) != STEP_DONE) return STEP_ABORTED;
+  for (;;) {
+    uint64_t timeout_ms = stage_look_until(stage, until_ms);
+    if (look(stage, watch, node, ca, glance, timeout_ms, &round) != STEP_DONE) return STEP_ABORTED;
     now_ms = stage_elapsed_ms(stage);
     right = stage_round_right(&round, is_back, &back, &wrong);
-    if (wrong == NULL) return STEP_DONE;
+    if (wrong == NULL && !glance) return STEP_DONE;
+    glance = glance && wrong != NULL;
+    if (wrong == NULL) continue;
     (void) stage_round_right(&round, is_trusted, NULL, &untrusted);
     if (untrusted == NULL) since_ms = now_ms;
-    if (!stage_pause(stage, BACK_PAUSE_MS)) return STEP_ABORTED;
-  } while (now_ms - began_ms < BACK_WITHIN_MS && now_ms - since_ms < VERDICT_MS);
+    over_ms = since_ms + VERDICT_MS < until_ms ? since_ms + VERDICT_MS : until_ms;
+    if (now_ms >= over_ms) break;
+    if (!stage_pause_longer(stage, &pause_ms, over_ms)) return STEP_ABORTED;
+  }
   return fail_back(stage, watch, node, right > 0, wrong, now_ms - began_ms);
 }
 
