@@ -12,7 +12,6 @@
 #include "pki/password.h"
 #include "pki/vet.h"
 
-#define CLIENT_ID   "fleetsim-probe"
 #define ANCHORS_MAX 64
 
 static void warn_of_root(void *ctx, const char *sentence)
@@ -72,7 +71,7 @@ static int read_password(const char *path, struct asking *out, struct error *err
 static int take_login(const struct asking_line *line, struct asking *out, struct error *error)
 {
   struct survey_visitor *visitor = &out->question.visitor;
-  visitor->client_id = line->client_id != NULL ? line->client_id : CLIENT_ID;
+  visitor->client_id = line->client_id != NULL ? line->client_id : ASKING_CLIENT_ID;
   if (strlen(visitor->client_id) > LOGIN_ID_MAX ||
       (line->user != NULL && strlen(line->user) > LOGIN_USER_MAX))
     return error_set(error, EXIT_CODE_USAGE, "a client id has at most %u bytes, a user name %u",
@@ -93,7 +92,7 @@ static int vet_own(struct asking *asking, const char *path, struct error *error)
   size_t count = 0, size = 0;
   for (int i = 0; i < sk_X509_num(chain) && count < DEVICE_CHAIN_MAX; i++)
     certificate[count++] = sk_X509_value(chain, i);
-  struct pki_newcomer newcomer = {.id = 1, .name = CLIENT_ID, .key = asking->own.key};
+  struct pki_newcomer newcomer = {.id = 1, .name = ASKING_CLIENT_ID, .key = asking->own.key};
   if (pki_encode_chain(certificate, count, bytes, sizeof bytes, &size, error) != 0) return -1;
   newcomer.chain = bytes;
   newcomer.chain_size = size;

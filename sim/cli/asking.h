@@ -9,6 +9,7 @@
 #include "survey/survey.h"
 
 #define ASKING_TARGETS_MAX 16
+#define ASKING_CLIENT_ID   "fleetsim-probe" /* where the line gives none */
 
 /* What a line gives; NULL: it is not given. */
 struct asking_line {

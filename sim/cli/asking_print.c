@@ -169,11 +169,26 @@ static void print_limits(const struct survey_connack *connack, FILE *out)
   if (connack->no_identifiers) fprintf(out, "; no subscription identifiers");
 }
 
-static void print_mqtt(const char *name, uint8_t version, const struct survey_look *look, FILE *out)
+static bool is_of_version(enum device_failure failure)
+{
+  return failure == DEVICE_FAIL_MQTT_REFUSED_VERSION || failure == DEVICE_FAIL_MQTT_PROTOCOL;
+}
+
+/* No CONNACK has come in either version, for one and the same reason: which is not the version. */
+static bool ends_alike(const struct survey *survey, const struct survey_look *look)
+{
+  const struct survey_look *best = survey_best(survey);
+  return !look->answered && look->failure != DEVICE_FAIL_NONE && best != NULL && survey->has_old &&
+         best->failure == survey->old.failure;
+}
+
+static void print_mqtt(const char *name, uint8_t version, const struct survey *survey,
+                       const struct survey_look *look, FILE *out)
 {
   fprintf(out, LABEL, name);
   if (look->failure != DEVICE_FAIL_NONE) {
-    fprintf(out, "no: ");
+    bool spoken = look->answered && !is_of_version(look->failure);
+    fprintf(out, "%s: ", ends_alike(survey, look) ? "not seen" : spoken ? "yes, refused" : "no");
     print_failure(look->failure, look->detail, out);
     if (look->connack.moved[0] != '\0') fprintf(out, ", at %s", look->connack.moved);
   } else {
@@ -214,18 +229,50 @@ static void print_trial(const struct asking *asking, const struct survey_trial *
   fprintf(out, "\n");
 }
 
-static void print_foot(const struct survey *survey, bool tried, FILE *out)
+/* A broker may want a device's own name for an id, and say so or close. */
+static void print_hint_of_id(const struct asking *asking, enum device_failure why, FILE *out)
+{
+  const struct survey_visitor *visitor = &asking->question.visitor;
+  char name[80] = "ID";
+  bool of_id = why == DEVICE_FAIL_MQTT_REFUSED_ID || why == DEVICE_FAIL_TLS_CLOSED;
+  if (!of_id || strcmp(visitor->client_id, ASKING_CLIENT_ID) != 0) return;
+  if (sk_X509_num(visitor->chain) > 0)
+    pki_cert_common_name(X509_get_subject_name(sk_X509_value(visitor->chain, 0)), name,
+                         sizeof name);
+  fprintf(out,
+          "; it came as " ASKING_CLIENT_ID
+          ": if the broker wants a device's own id, try --client-id '%s' (a session that it has "
+          "under that id ends)",
+          name[0] != '\0' ? name : "ID");
+}
+
+static void print_refusal(const struct asking *asking, const struct survey *survey,
+                          enum device_failure why, FILE *out)
+{
+  const struct survey_look *best = survey_best(survey);
+  bool closed = why == DEVICE_FAIL_TLS_CLOSED && best != NULL && ends_alike(survey, best);
+  fprintf(out, "refused: %s: %s\nwhat to do: %s", device_failure_name(why),
+          closed
+              ? "the broker closed after the TLS handshake and before CONNACK, without an alert, "
+                "in MQTT 5 as in 3.1.1: it refused the certificate, the client id or the user"
+              : device_failure_sentence(why),
+          closed ? "look at the broker's log, at the CA and at the list" : advice_of(why));
+  print_hint_of_id(asking, why, out);
+  fprintf(out, "\n");
+}
+
+static void print_foot(const struct asking *asking, const struct survey *survey, FILE *out)
 {
   enum device_failure why;
   const char *detail;
   if (survey_lets_in(survey, &why, &detail))
     fprintf(out, "%s\n",
-            tried ? "a device like that gets in"
-                  : "a client like that gets in; whether devices would take its chain is seen with "
-                    "--ca FILE");
+            survey->has_trial
+                ? "a device like that gets in"
+                : "a client like that gets in; whether devices would take its chain is seen with "
+                  "--ca FILE");
   else
-    fprintf(out, "refused: %s: %s\nwhat to do: %s\n", device_failure_name(why),
-            device_failure_sentence(why), advice_of(why));
+    print_refusal(asking, survey, why, out);
 }
 
 void asking_print(const struct asking *asking, const struct survey *survey, FILE *out)
@@ -246,9 +293,9 @@ void asking_print(const struct asking *asking, const struct survey *survey, FILE
   }
   if (best != NULL) {
     print_tickets(survey, best, out);
-    print_mqtt("MQTT 5", 5, best, out);
-    if (survey->has_old) print_mqtt("MQTT 3.1.1", 4, &survey->old, out);
+    print_mqtt("MQTT 5", 5, survey, best, out);
+    if (survey->has_old) print_mqtt("MQTT 3.1.1", 4, survey, &survey->old, out);
   }
   if (survey->has_trial) print_trial(asking, &survey->trial, out);
-  print_foot(survey, survey->has_trial, out);
+  print_foot(asking, survey, out);
 }

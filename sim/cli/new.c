@@ -15,6 +15,7 @@
 #include "cli/asking.h"
 #include "cli/new_story.h"
 #include "cli/verbs.h"
+#include "pki/certificate.h"
 #include "pki/csv.h"
 
 #define FILE_DEFAULT "first.yaml"
@@ -103,13 +104,14 @@ struct listed {
   size_t devices;
   bool names;                                            /* it says what they are called */
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX]; /* of the first; key empty: in one file */
+  char first_id[PKI_CSV_CELL_MAX + 1];                   /* empty: its certificate's name is */
   /* devices that show none: templates over the list's columns .. */
   bool shows_none;
   char user[PKI_CSV_NAME_MAX + 3], password_column[PKI_CSV_NAME_MAX + 1],
       token_file[FILES_PATH_MAX];
   /* .. and what the first one says; of its password and the file with its token one is empty */
-  char first_id[PKI_CSV_CELL_MAX + 1], first_user[PKI_CSV_CELL_MAX + 1];
-  char first_password[PKI_CSV_CELL_MAX + 1], first_token[FILES_PATH_MAX];
+  char first_user[PKI_CSV_CELL_MAX + 1], first_password[PKI_CSV_CELL_MAX + 1];
+  char first_token[FILES_PATH_MAX];
 };
 
 /* Paths are relative to the list. */
@@ -167,6 +169,7 @@ static int take_first(const struct pki_csv *csv, struct listed *out, struct erro
   out->shows_none =
       csv->columns > 0 && csv->column[PKI_CSV_KEY] < 0 && csv->column[PKI_CSV_CERTIFICATE] < 0;
   if (out->shows_none) return take_first_login(csv, out, error);
+  snprintf(out->first_id, sizeof out->first_id, "%s", pki_csv_cell(csv, PKI_CSV_ID));
   const char *key = pki_csv_cell(csv, PKI_CSV_KEY);
   const char *certificate = pki_csv_cell(csv, PKI_CSV_CERTIFICATE);
   if (certificate[0] == '\0') certificate = key, key = "";
@@ -207,6 +210,9 @@ static int look(const struct asking *asking, struct new_story *story, char **see
   enum device_failure why;
   const char *detail;
   size_t size = 0;
+  printf("looks as '%s', the list's first: a session that the broker has under that id ends\n",
+         asking->question.visitor.client_id);
+  fflush(stdout);
   int result = survey_ask(&asking->question, &survey, error);
   FILE *text = result == 0 ? open_memstream(seen, &size) : NULL;
   if (text != NULL) {
@@ -224,24 +230,35 @@ static int look(const struct asking *asking, struct new_story *story, char **see
   return result;
 }
 
+/* Where the list has no ids a device's is its certificate's name. */
+static void take_name(struct asking *asking, char name[PKI_CERT_TITLE])
+{
+  const STACK_OF(X509) *chain = asking->question.visitor.chain;
+  if (sk_X509_num(chain) < 1) return;
+  pki_cert_common_name(X509_get_subject_name(sk_X509_value(chain, 0)), name, PKI_CERT_TITLE);
+  if (name[0] != '\0') asking->question.visitor.client_id = name;
+}
+
 static int ask_broker(const struct new_line *line, const struct listed *listed,
                       struct new_story *story, char **seen, struct error *error)
 {
   struct asking asking;
   bool none = listed->shows_none;
-  const struct asking_line words = {.url = line->broker,
-                                    .server_name = line->server_name,
-                                    .alpn = line->alpn,
-                                    .ca = line->roots.at[0],
-                                    .cert = none ? NULL : listed->certificate,
-                                    .key = listed->key[0] != '\0' ? listed->key : NULL,
-                                    .key_password_file = line->password_file,
-                                    .user = none ? listed->first_user : NULL,
-                                    .password_file =
-                                        listed->first_token[0] != '\0' ? listed->first_token : NULL,
-                                    .client_id = none ? listed->first_id : NULL,
-                                    .targets = line->targets};
+  const struct asking_line words = {
+      .url = line->broker,
+      .server_name = line->server_name,
+      .alpn = line->alpn,
+      .ca = line->roots.at[0],
+      .cert = none ? NULL : listed->certificate,
+      .key = listed->key[0] != '\0' ? listed->key : NULL,
+      .key_password_file = line->password_file,
+      .user = none ? listed->first_user : NULL,
+      .password_file = listed->first_token[0] != '\0' ? listed->first_token : NULL,
+      .client_id = listed->first_id[0] != '\0' ? listed->first_id : NULL,
+      .targets = line->targets};
+  char name[PKI_CERT_TITLE] = "";
   int result = asking_open(&words, &asking, error);
+  if (result == 0 && words.client_id == NULL) take_name(&asking, name);
   if (result == 0 && listed->first_password[0] != '\0')
     asking.question.visitor.login.password = listed->first_password;
   if (result == 0) result = look(&asking, story, seen, error);

@@ -75,12 +75,17 @@ fi
 
 # A first scenario, for a broker that is there and one that is not --------------------------------------------------------------
 printf 'serial,key,certificate\nSN-1,one.key,one.crt\n' >"$work/list.csv"
+printf 'key,certificate\none.key,one.crt\n' >"$work/unnamed.csv"
 new() { "$fleetsim" new "$@" --csv "$work/list.csv"; }
 expect "a list is asked for by its name where nobody sits at a terminal" 2 "new: --csv is missing" \
   "$fleetsim" new "$work/first.yaml" --broker "$url" --ca "$a"
 expect "a first scenario has what was seen, and the commands" 0 \
   "first.yaml is written.*pki import fleets/first --csv $work/list.csv --roots-pem A=$a --trusted A " \
   new "$work/first.yaml" --broker "$url" --ca "$a" --topic 'acme/{id}/up'
+expect "it is looked at as the list's first device" 0 "connected from [^ ]* as SN-1 " cat "$broker/log"
+expect "or by its certificate's name, where the list has none" 0 "looks as '00000001', the list's first: a session .* ends" \
+  "$fleetsim" new "$work/unnamed.yaml" --broker "$url" --ca "$a" --csv "$work/unnamed.csv"
+expect "so that a broker that wants it lets it in" 0 "connected from [^ ]* as 00000001 " cat "$broker/log"
 expect "it has the root that there is, and how to make those that a rotation takes" 0 \
   "roots: \[A\], trusted: \[A\].* # kind: mosquitto.*with three --ca.*openssl req .*root-b.pem.*openssl req .*root-spare.pem" \
   cat "$work/first.yaml"
