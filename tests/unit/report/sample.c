@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+struct sample sample;
+
 static void measure(struct metrics *metrics)
 {
   metrics_add(metrics, METRIC_CONNECT_ATTEMPTS, 1013);
@@ -33,49 +35,55 @@ static void measure(struct metrics *metrics)
   for (unsigned i = 0; i < 1000; i++) metrics_record_us(metrics, METRIC_HANDSHAKE_DEVICE, 1070000);
 }
 
-void sample_begin(struct sample *sample)
+void sample_begin(struct sample *one)
 {
-  *sample = (struct sample){.metrics = metrics_create()};
-  assert(sample->metrics != NULL);
-  measure(sample->metrics);
-  strcpy(sample->folder, "/tmp/fleetsim-report-XXXXXX");
-  assert(mkdtemp(sample->folder) != NULL);
-  sample->phase_checks[0] = (struct results_check){"refused == 100%", "10 of 10 (100%)", true};
-  sample->phases[0] = (struct results_phase){
+  *one = (struct sample){.metrics = metrics_create()};
+  assert(one->metrics != NULL);
+  measure(one->metrics);
+  strcpy(one->folder, "/tmp/fleetsim-report-XXXXXX");
+  assert(mkdtemp(one->folder) != NULL);
+  one->phase_checks[0] = (struct results_check){"refused == 100%", "10 of 10 (100%)", true};
+  one->phases[0] = (struct results_phase){
       "baseline", 0.0, 5.2, true, {"online >= 100%", "1000 of 1000 (100%)", true}, NULL, 0, ""};
-  sample->phases[1] = (struct results_phase){
-      "drop <A> & B",      5.2, 3.0, false, {"", "", false}, sample->phase_checks, 1,
-      "rolled back 1 step"};
-  sample->checks[0] = (struct results_check){"devices.lost == 0", "2", false};
-  sample->checks[1] = (struct results_check){"telemetry.lost == 0", "0", true};
-  sample->checks[2] = (struct results_check){"handshake.wall_ms.p99 < 2s", "0.99 s", true};
-  sample->results = (struct results){.run_id = "00112233445566778899aabbccddeeff",
-                                     .verdict = "fail",
-                                     .exit_code = EXIT_CODE_FAIL,
-                                     .message = "expected devices.lost == 0, observed 2",
-                                     .scenario_name = "root \"CA\" rotation",
-                                     .scenario_file = "scenarios/root-ca-rotation.yaml",
-                                     .seed = 7,
-                                     .started = "2026-01-02T03:04:05Z",
-                                     .duration_s = 41.2,
-                                     .version_fleetsim = "0.1.0",
-                                     .devices = 1000,
-                                     .profile = "nrf52-m4-64",
-                                     .timing = {.profile = "mbedtls-3.6.7-Os",
-                                                .clock_hz = 64e6,
-                                                .k_low = 1,
-                                                .k_nominal = 1.07,
-                                                .k_high = 1.15,
-                                                .rom_bytes = 85200,
-                                                .ram_peak_bytes = 21300,
-                                                .record_bytes = 4096,
-                                                .trust_anchors_max = 5},
-                                     .crypto = "accelerated",
-                                     .phases = sample->phases,
-                                     .phase_count = 2,
-                                     .expectations = sample->checks,
-                                     .expectation_count = 3,
-                                     .metrics = sample->metrics};
+  one->phases[1] = (struct results_phase){
+      "drop <A> & B", 5.2, 3.0, false, {"", "", false}, one->phase_checks, 1, "rolled back 1 step"};
+  one->checks[0] = (struct results_check){"devices.lost == 0", "2", false};
+  one->checks[1] = (struct results_check){"telemetry.lost == 0", "0", true};
+  one->checks[2] = (struct results_check){"handshake.wall_ms.p99 < 2s", "0.99 s", true};
+  one->results = (struct results){.run_id = "00112233445566778899aabbccddeeff",
+                                  .verdict = "fail",
+                                  .exit_code = EXIT_CODE_FAIL,
+                                  .message = "expected devices.lost == 0, observed 2",
+                                  .scenario_name = "root \"CA\" rotation",
+                                  .scenario_file = "scenarios/root-ca-rotation.yaml",
+                                  .seed = 7,
+                                  .started = "2026-01-02T03:04:05Z",
+                                  .duration_s = 41.2,
+                                  .version_fleetsim = "0.1.0",
+                                  .devices = 1000,
+                                  .profile = "nrf52-m4-64",
+                                  .timing = {.profile = "mbedtls-3.6.7-Os",
+                                             .clock_hz = 64e6,
+                                             .k_low = 1,
+                                             .k_nominal = 1.07,
+                                             .k_high = 1.15,
+                                             .rom_bytes = 85200,
+                                             .ram_peak_bytes = 21300,
+                                             .record_bytes = 4096,
+                                             .trust_anchors_max = 5},
+                                  .crypto = "accelerated",
+                                  .phases = one->phases,
+                                  .phase_count = 2,
+                                  .expectations = one->checks,
+                                  .expectation_count = 3,
+                                  .metrics = one->metrics};
+}
+
+int sample_set_up(void **state)
+{
+  (void) state;
+  sample_begin(&sample);
+  return 0;
 }
 
 static void describe(void *ctx, size_t index, struct template_values *out)
@@ -86,42 +94,49 @@ static void describe(void *ctx, size_t index, struct template_values *out)
   out->id = name;
 }
 
-void sample_name(struct sample *sample)
+void sample_name(struct sample *one)
 {
   char name[NAMES_TEXT];
-  int status = names_create(&names_usual, 0xc00, describe, name, &sample->names, NULL, NULL);
+  int status = names_create(&names_usual, 0xc00, describe, name, &one->names, NULL, NULL);
   assert(status == 0);
   (void) status;
-  sample->results.names = sample->names;
+  one->results.names = one->names;
 }
 
-void sample_keep_series(struct sample *sample)
+void sample_keep_series(struct sample *one)
 {
-  sample->series = series_create();
-  assert(sample->series != NULL);
-  int gauge = series_gauge(sample->series, "trusting.B");
-  series_set(sample->series, gauge, 950);
-  series_set_online(sample->series, 998);
-  series_look(sample->series, sample->metrics, 1000);
-  series_end(sample->series, sample->metrics, 1500);
-  sample->results.series = sample->series;
+  one->series = series_create();
+  assert(one->series != NULL);
+  int gauge = series_gauge(one->series, "trusting.B");
+  series_set(one->series, gauge, 950);
+  series_set_online(one->series, 998);
+  series_look(one->series, one->metrics, 1000);
+  series_end(one->series, one->metrics, 1500);
+  one->results.series = one->series;
 }
 
-void sample_end(struct sample *sample)
+void sample_end(struct sample *one)
 {
-  series_destroy(sample->series);
-  names_free(sample->names);
-  DIR *folder = opendir(sample->folder);
+  series_destroy(one->series);
+  names_free(one->names);
+  DIR *folder = opendir(one->folder);
   for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)
     if (entry->d_name[0] != '.') unlinkat(dirfd(folder), entry->d_name, 0);
   closedir(folder);
-  rmdir(sample->folder);
-  metrics_destroy(sample->metrics);
+  rmdir(one->folder);
+  metrics_destroy(one->metrics);
 }
 
-void sample_update(struct sample *sample)
+int sample_take_down(void **state)
 {
-  struct results_ota *ota = &sample->results.ota;
+  (void) state;
+  sample_end(&sample);
+  return 0;
+}
+
+void sample_update(struct sample *one)
+{
+  struct results_ota *ota = &one->results.ota;
   ota->on = true;
   ota->image_count = 2;
   ota->images[0] = (struct results_image){
@@ -154,51 +169,50 @@ void sample_update(struct sample *sample)
   ota->statuses[DEVICE_OTA_CONFIRMED].count = 2;
   ota->statuses[DEVICE_OTA_SELF_TEST] =
       (struct results_ota_status){.count = 3, .first_devices = {0xa, 0xb, 0xc}, .first_count = 3};
-  metrics_add(sample->metrics, METRIC_OTA_OFFERED, 10);
-  metrics_add(sample->metrics, METRIC_OTA_UPDATED, 2);
-  metrics_add(sample->metrics, METRIC_OTA_ROLLED_BACK, 3);
-  metrics_add(sample->metrics, METRIC_OTA_BYTES, 3 * 1048576);
-  metrics_add(sample->metrics, METRIC_OTA_RESENT_BYTES, 512);
+  metrics_add(one->metrics, METRIC_OTA_OFFERED, 10);
+  metrics_add(one->metrics, METRIC_OTA_UPDATED, 2);
+  metrics_add(one->metrics, METRIC_OTA_ROLLED_BACK, 3);
+  metrics_add(one->metrics, METRIC_OTA_BYTES, 3 * 1048576);
+  metrics_add(one->metrics, METRIC_OTA_RESENT_BYTES, 512);
 }
 
-void sample_pass(struct sample *sample)
+void sample_pass(struct sample *one)
 {
-  sample->checks[0] = (struct results_check){"devices.lost == 0", "0", true};
-  metrics_set(sample->metrics, METRIC_DEVICES_LOST, 0);
-  sample->results.verdict = "pass";
-  sample->results.exit_code = EXIT_CODE_PASS;
-  sample->results.message[0] = '\0';
+  one->checks[0] = (struct results_check){"devices.lost == 0", "0", true};
+  metrics_set(one->metrics, METRIC_DEVICES_LOST, 0);
+  one->results.verdict = "pass";
+  one->results.exit_code = EXIT_CODE_PASS;
+  one->results.message[0] = '\0';
 }
 
-void sample_conclude(struct sample *sample)
+void sample_conclude(struct sample *one)
 {
   struct error error = {0};
   struct events *events = NULL;
-  int status = events_open(sample->folder, &events, &error);
+  int status = events_open(one->folder, &events, &error);
   if (status == 0)
     events_emit(events, &(struct event){.kind = EVENT_BRAKE, .t_s = 1, .brake = {true}});
-  if (status == 0)
-    status = results_conclude(&sample->results, events, 41.2, sample->folder, &error);
+  if (status == 0) status = results_conclude(&one->results, events, 41.2, one->folder, &error);
   if (status != 0) fprintf(stderr, "%s\n", error.text);
   assert(status == 0);
 }
 
-char *sample_read(const struct sample *sample, const char *name)
+char *sample_read(const struct sample *one, const char *name)
 {
   char path[FILES_PATH_MAX];
   uint8_t *data;
   size_t size;
-  if (files_join(path, sample->folder, name, NULL) != 0) return NULL;
+  if (files_join(path, one->folder, name, NULL) != 0) return NULL;
   return files_read(path, 1u << 20, &data, &size, NULL) == 0 ? (char *) data : NULL;
 }
 
-char *sample_printed(const struct sample *sample, bool colour)
+char *sample_printed(const struct sample *one, bool colour)
 {
   char *text = NULL;
   size_t size;
   FILE *out = open_memstream(&text, &size);
   assert(out != NULL);
-  results_print(&sample->results, out, colour);
+  results_print(&one->results, out, colour);
   fclose(out);
   return text;
 }

@@ -14,22 +14,13 @@
 #include "report/events.h"
 #include "sample.h"
 
-static struct sample sample;
 static struct events *events;
 
 static int begin(void **state)
 {
-  (void) state;
   struct error error;
-  sample_begin(&sample);
+  (void) sample_set_up(state);
   return events_open(sample.folder, &events, &error);
-}
-
-static int finish(void **state)
-{
-  (void) state;
-  sample_end(&sample);
-  return 0;
 }
 
 /* The lines written so far, as an array of objects: every line must be JSON. */
@@ -369,7 +360,7 @@ static void what_is_not_compressed_is_an_error_of_reading(void **state)
 
 int main(void)
 {
-#define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define test(name) cmocka_unit_test_setup_teardown(name, begin, sample_take_down)
   const struct CMUnitTest tests[] = {
       test(every_kind_has_the_line_that_readers_know),
       test(a_device_has_the_name_that_its_owner_gave_it),

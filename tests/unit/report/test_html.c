@@ -16,22 +16,6 @@
 #include "report/html.h"
 #include "sample.h"
 
-static struct sample sample;
-
-static int begin(void **state)
-{
-  (void) state;
-  sample_begin(&sample);
-  return 0;
-}
-
-static int finish(void **state)
-{
-  (void) state;
-  sample_end(&sample);
-  return 0;
-}
-
 static void skip_without_page(void)
 {
   if (html_available()) return;
@@ -203,7 +187,7 @@ static void a_page_that_cannot_be_written_is_an_error(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, sample_set_up, sample_take_down)
   const struct CMUnitTest tests[] = {
       TEST(names_end_no_element),
       TEST(every_failure_says_what_to_do),

@@ -13,22 +13,6 @@
 #include "report/advice.h"
 #include "sample.h"
 
-static struct sample sample;
-
-static int begin(void **state)
-{
-  (void) state;
-  sample_begin(&sample);
-  return 0;
-}
-
-static int finish(void **state)
-{
-  (void) state;
-  sample_end(&sample);
-  return 0;
-}
-
 static char *written(void)
 {
   sample_conclude(&sample);
@@ -105,7 +89,7 @@ static void a_failure_of_another_version_has_no_advice(void **state)
 
 int main(void)
 {
-#define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define test(name) cmocka_unit_test_setup_teardown(name, sample_set_up, sample_take_down)
   const struct CMUnitTest tests[] = {
       test(the_root_counts_too_and_nothing_is_skipped),
       test(a_dot_in_a_scenarios_name_makes_no_package),

@@ -14,22 +14,6 @@
 #include "report/markdown.h"
 #include "sample.h"
 
-static struct sample sample;
-
-static int begin(void **state)
-{
-  (void) state;
-  sample_begin(&sample);
-  return 0;
-}
-
-static int finish(void **state)
-{
-  (void) state;
-  sample_end(&sample);
-  return 0;
-}
-
 static void expect_contains(const char *text, const char *part)
 {
   if (strstr(text, part) == NULL) fail_msg("no \"%s\" in:\n%s", part, text);
@@ -171,7 +155,7 @@ static void a_page_that_cannot_be_written_is_a_sentence(void **state)
 
 int main(void)
 {
-#define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define test(name) cmocka_unit_test_setup_teardown(name, sample_set_up, sample_take_down)
   const struct CMUnitTest tests[] = {
       test(no_text_ends_a_cell_opens_an_element_or_is_markup),
       test(a_fence_is_longer_than_any_in_the_text),

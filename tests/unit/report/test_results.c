@@ -17,22 +17,6 @@
 #include "report/results_json.h"
 #include "sample.h"
 
-static struct sample sample;
-
-static int begin(void **state)
-{
-  (void) state;
-  sample_begin(&sample);
-  return 0;
-}
-
-static int finish(void **state)
-{
-  (void) state;
-  sample_end(&sample);
-  return 0;
-}
-
 static json_t *written(void)
 {
   struct error error = {0};
@@ -583,7 +567,7 @@ static void a_storm_is_a_row_and_never_is_null(void **state)
 
 int main(void)
 {
-#define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define test(name) cmocka_unit_test_setup_teardown(name, sample_set_up, sample_take_down)
   const struct CMUnitTest tests[] = {
       test(writes_the_schema_of_the_contract),
       test(modelled_times_have_their_band_and_what_they_rest_on),

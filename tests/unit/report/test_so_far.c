@@ -14,22 +14,6 @@
 #include "report/results_json.h"
 #include "sample.h"
 
-static struct sample sample;
-
-static int begin(void **state)
-{
-  (void) state;
-  sample_begin(&sample);
-  return 0;
-}
-
-static int finish(void **state)
-{
-  (void) state;
-  sample_end(&sample);
-  return 0;
-}
-
 static const struct event story[] = {
     {EVENT_RUN, 0, 0, .run = {"00112233445566778899aabbccddeeff", "a \x1b[2Jday", 4, "2026"}},
     {EVENT_PHASE, 0.5, 0, .phase = {"come online"}},
@@ -154,7 +138,7 @@ static void what_is_no_list_of_a_run_says_nothing(void **state)
 
 int main(void)
 {
-#define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define test(name) cmocka_unit_test_setup_teardown(name, sample_set_up, sample_take_down)
   const struct CMUnitTest tests[] = {
       test(it_says_how_far_it_came),
       test(half_a_line_and_what_is_no_event_end_it),

@@ -13,22 +13,6 @@
 #include "report/digest.h"
 #include "sample.h"
 
-static struct sample sample;
-
-static int begin(void **state)
-{
-  (void) state;
-  sample_begin(&sample);
-  return 0;
-}
-
-static int finish(void **state)
-{
-  (void) state;
-  sample_end(&sample);
-  return 0;
-}
-
 static void expect_contains(const char *text, const char *part)
 {
   if (strstr(text, part) == NULL) fail_msg("no \"%s\" in:\n%s", part, text);
@@ -851,7 +835,7 @@ static void junit_is_xml_whatever_the_texts_hold(void **state)
 
 int main(void)
 {
-#define test(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define test(name) cmocka_unit_test_setup_teardown(name, sample_set_up, sample_take_down)
   const struct CMUnitTest tests[] = {
       test(says_the_verdict_first_and_why),
       test(what_is_not_known_of_messages_is_said_and_not_counted),
