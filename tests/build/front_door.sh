@@ -203,4 +203,19 @@ for source in pinned-3.6.7:mbedtls hdr-0.11.8:hdr; do
   cp -r "tree/${source%:*}" "build/sources/${source#*:}"
 done
 expect "unpacked by hand" 0 "built of pinned-3.6.7 and hdr-0.11.8" env FLEETSIM_BUILD_DIR="$work/build" top/fleetsim
+
+# Its tests: one that is not built has not skipped itself
+sed -i '/^add_custom_target(tests ALL/d' top/CMakeLists.txt
+cat >>top/CMakeLists.txt <<'CMAKE'
+enable_testing()
+add_test(NAME good COMMAND true)
+add_test(NAME short COMMAND sh -c "exit 77")
+add_test(NAME lacks COMMAND ${CMAKE_BINARY_DIR}/none)
+set_tests_properties(short PROPERTIES SKIP_RETURN_CODE 77)
+CMAKE
+tests() { env FLEETSIM_BUILD_DIR="$work/build" top/fleetsim test "$@"; }
+expect "a test that is not built is named, and fails" 1 \
+  "2 tests were skipped: a tool is missing.*2 tests did not run, and count as failed: [^:]*: lacks lacks .*2 passed, 2 failed $" tests
+expect "not where it is not asked for" 0 "2 tests were skipped.*2 passed, 0 failed $" tests -E lacks
+expect "none is an error" 2 "no test ran: none matches '-R nothing'" tests -R nothing
 end_of_cases
