@@ -45,10 +45,10 @@ static int finish(void **state)
 }
 
 /* Handshakes of about so many milliseconds, many more than the sample has. */
-static void take_ms(struct sample *sample, double ms)
+static void take_ms(struct sample *one, double ms)
 {
   for (unsigned i = 0; i < 10000; i++)
-    metrics_record_us(sample->metrics, METRIC_HANDSHAKE_WALL, (uint64_t) (1000 * ms));
+    metrics_record_us(one->metrics, METRIC_HANDSHAKE_WALL, (uint64_t) (1000 * ms));
 }
 
 static void conclude(size_t set, size_t count)
