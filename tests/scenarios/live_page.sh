@@ -30,7 +30,7 @@ phases:
     until: online == 100% within 30s
   - name: work
     do: [wait: {for: 100ms}]
-    until: telemetry.sent >= 1500 within 5m
+    until: telemetry.sent >= 900 within 5m
   - name: and again
     do: [wait: {for: 5m}]
 END
