@@ -16,22 +16,6 @@
 #include "report/running.h"
 #include "sample.h"
 
-static struct sample sample;
-
-static int begin(void **state)
-{
-  (void) state;
-  sample_begin(&sample);
-  return 0;
-}
-
-static int finish(void **state)
-{
-  (void) state;
-  sample_end(&sample);
-  return 0;
-}
-
 static struct onlooker_view view_of(const struct results *results)
 {
   return (struct onlooker_view){.results = results,
@@ -162,9 +146,12 @@ static void the_page_may_connect_to_where_it_comes_from_alone(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_run_that_goes_on_has_no_verdict, begin, finish),
-      cmocka_unit_test_setup_teardown(the_last_document_is_that_of_the_results, begin, finish),
-      cmocka_unit_test_setup_teardown(kept_steps_are_those_of_results_json, begin, finish),
+      cmocka_unit_test_setup_teardown(a_run_that_goes_on_has_no_verdict, sample_set_up,
+                                      sample_take_down),
+      cmocka_unit_test_setup_teardown(the_last_document_is_that_of_the_results, sample_set_up,
+                                      sample_take_down),
+      cmocka_unit_test_setup_teardown(kept_steps_are_those_of_results_json, sample_set_up,
+                                      sample_take_down),
       cmocka_unit_test(the_page_may_connect_to_where_it_comes_from_alone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
