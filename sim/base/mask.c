@@ -133,3 +133,12 @@ const char *mask_value(const char *value, char *out, size_t capacity)
   snprintf(out, capacity, "%s", whole);
   return out;
 }
+
+const char *mask_setting(const char *path, const char *value, char *out, size_t capacity)
+{
+  static const char *const secret[] = {"password", "command", "hooks"};
+  bool hidden = false;
+  for (size_t s = 0; s < sizeof secret / sizeof *secret; s++)
+    hidden = hidden || strstr(path, secret[s]) != NULL || strstr(value, secret[s]) != NULL;
+  return mask_value(hidden ? "***" : value, out, capacity);
+}

@@ -20,4 +20,8 @@ const char *mask_url(const char *url, char *out, size_t capacity);
 /* A text of any kind, masked before it is cut to fit. Returns `out`. */
 const char *mask_value(const char *value, char *out, size_t capacity);
 
+/* The value of a setting, which may be a mapping: "***" where the path or the value names one that is
+   kept secret (told.c). Returns `out`. */
+const char *mask_setting(const char *path, const char *value, char *out, size_t capacity);
+
 #endif

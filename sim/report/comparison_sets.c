@@ -10,15 +10,26 @@
 
 #include "base/files.h"
 #include "report/comparison.h"
+#include "report/events.h"
 #include "report/results_json.h"
 
 static bool holds_run(const char *folder)
 {
-  static const char *const files[] = {"results.json", "events.ndjson"}; /* it may not have ended */
+  static const char *const files[] = {"results.json", EVENTS_FILE,
+                                      EVENTS_FILE_COMPRESSED}; /* it may not have ended */
   char path[FILES_PATH_MAX];
   for (size_t f = 0; f < sizeof files / sizeof *files; f++)
     if (files_join(path, folder, files[f], NULL) == 0 && access(path, F_OK) == 0) return true;
   return false;
+}
+
+static bool has_run(const struct comparison_set *set, const json_t *run)
+{
+  const char *run_id = results_json_text(run, "run_id");
+  bool has = false;
+  for (size_t r = 0; r < json_array_size(set->runs); r++)
+    has = has || strcmp(results_json_text(json_array_get(set->runs, r), "run_id"), run_id) == 0;
+  return has;
 }
 
 static int add_run(struct comparison_set *set, const char *folder, struct error *error)
@@ -28,6 +39,10 @@ static int add_run(struct comparison_set *set, const char *folder, struct error 
     error->code = EXIT_CODE_USAGE;
     error_wrap(error, "%.200s cannot be compared", folder);
     return -1;
+  }
+  if (has_run(set, run)) { /* by a link, or a copy */
+    json_decref(run);
+    return 0;
   }
   const char *verdict = results_json_text(run, "verdict");
   bool judged = strcmp(verdict, "pass") == 0 || strcmp(verdict, "fail") == 0;

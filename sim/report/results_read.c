@@ -60,7 +60,8 @@ struct line {
   ssize_t size;
 };
 
-/* Lines may hold anything, zeros too: somebody may have put them there. 0, or -1: no memory. */
+/* Lines may hold anything, zeros too: somebody may have put them there. 0, or why not all was read: an
+   errno. */
 static int read_lines(FILE *file, struct list *list)
 {
   struct line line = {0}, last = {0};
@@ -75,6 +76,7 @@ static int read_lines(FILE *file, struct list *list)
     last = line;
     line = other;
   }
+  int why = ferror(file) ? errno : ENOMEM;
   int status = digest == NULL || ferror(file) ? -1 : digest_text(digest, list->sha256);
   if (last.size > 0 && last.text[last.size - 1] == '\n')
     list->end = json_loadb(last.text, (size_t) last.size, JSON_REJECT_DUPLICATES, NULL);
@@ -85,7 +87,7 @@ static int read_lines(FILE *file, struct list *list)
   digest_free(digest);
   free(line.text);
   free(last.text);
-  return status;
+  return status == 0 ? 0 : why;
 }
 
 static int not_as_written(const char *file, const char *folder, const char *what,
@@ -107,12 +109,12 @@ static int read_list(const char *folder, struct list *list, struct error *error)
                      "the run has ended: keep both files together, or run it again",
                      folder);
   if (file == NULL) return -1;
-  int status = read_lines(file, list), why = errno;
-  bool damaged = ferror(file) && why == EBADMSG;
+  int why = read_lines(file, list);
   fclose(file);
-  if (damaged)
-    return not_as_written(EVENTS_FILE_COMPRESSED, folder, "it is no Zstandard file", error);
-  return status == 0
+  if (why == EBADMSG)
+    return not_as_written(EVENTS_FILE_COMPRESSED, folder,
+                          "it is no Zstandard file, or more than one", error);
+  return why == 0
              ? 0
              : error_set(error, EXIT_CODE_INTERNAL, "%s cannot be read: %s", path, strerror(why));
 }

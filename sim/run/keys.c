@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -18,16 +19,49 @@
 
 static const char suffix[] = ".keys";
 
-static bool is_empty(const char *path)
+static int no_folder(struct stage *stage)
 {
-  DIR *folder = opendir(path);
-  if (folder == NULL) return errno == ENOENT;
+  return error_set(&stage->error, EXIT_CODE_SETUP,
+                   "the folder %s, where this run's keys are to lie, cannot be used: %s; choose "
+                   "another one with --keys",
+                   stage->keys, strerror(errno));
+}
+
+static bool is_called(const char *name, const char *other)
+{
+  return strcmp(name, other) == 0;
+}
+
+/* What a run makes there. */
+static bool is_a_runs(const char *name)
+{
+  static const char broker[] = "broker";
+  const char *end = name + sizeof broker - 1;
+  return is_called(name, "fleet") || is_called(name, "updates") ||
+         (strncmp(name, broker, sizeof broker - 1) == 0 && (*end == '\0' || *end == '-'));
+}
+
+/* Goes through what lies there besides the mark: counts it, or removes what a run has made, but for
+   `kept`. -1: it cannot be read, or removed. */
+static int go_through_keys(struct stage *stage, bool remove_it, const char *kept, unsigned *count)
+{
+  char path[FILES_PATH_MAX];
   const struct dirent *entry;
-  bool empty = true;
-  while ((entry = readdir(folder)) != NULL)
-    empty = empty && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0);
+  int status = 0;
+  DIR *folder = opendir(stage->keys);
+  *count = 0;
+  if (folder == NULL) return errno == ENOENT ? 0 : no_folder(stage);
+  while (status == 0 && (entry = readdir(folder)) != NULL) {
+    const char *name = entry->d_name;
+    if (is_called(name, ".") || is_called(name, "..") || is_called(name, MARK)) continue;
+    ++*count;
+    if (remove_it && is_a_runs(name) && !is_called(name, kept) &&
+        (files_join(path, stage->keys, name, &stage->error) != 0 ||
+         files_remove(path, &stage->error) != 0))
+      status = -1;
+  }
   closedir(folder);
-  return empty;
+  return status;
 }
 
 static bool is_marked(const char *path)
@@ -36,60 +70,32 @@ static bool is_marked(const char *path)
   return files_join(mark, path, MARK, NULL) == 0 && access(mark, F_OK) == 0;
 }
 
-int run_keys_find(struct stage *stage)
+/* Nothing is made so far. */
+static int name_keys(struct stage *stage, const char *out)
 {
-  const char *asked = stage->options->keys, *beside = asked != NULL ? asked : stage->options->out;
-  if (asked != NULL && files_make_folder(asked, 0700, &stage->error) != 0) return -1;
-  char *absolute = realpath(beside, NULL);
-  if (absolute == NULL)
-    return error_set(&stage->error, EXIT_CODE_SETUP, "the folder %s cannot be used: %s", beside,
-                     strerror(errno));
-  int size =
-      snprintf(stage->keys, sizeof stage->keys, "%s%s", absolute, asked != NULL ? "" : suffix);
-  bool fits = size > 0 && (size_t) size < sizeof stage->keys && strcmp(absolute, "/") != 0;
-  free(absolute);
-  if (!fits)
-    return error_set(&stage->error, EXIT_CODE_USAGE,
-                     "%s is no place for this run's keys: choose another folder with --keys",
-                     beside);
-  if (is_marked(stage->keys) || is_empty(stage->keys)) return 0;
+  const char *asked = stage->options->keys;
+  char *whole = asked != NULL ? realpath(asked, NULL) : NULL;
+  const char *name = whole != NULL ? whole : asked != NULL ? asked : out;
+  int size = snprintf(stage->keys, sizeof stage->keys, "%s%s", name, asked != NULL ? "" : suffix);
+  bool fits = size > 0 && (size_t) size < sizeof stage->keys && !is_called(out, "/");
+  size_t length = strlen(out);
+  bool within = strncmp(stage->keys, out, length) == 0 &&
+                (stage->keys[length] == '/' || stage->keys[length] == '\0');
+  free(whole);
+  if (fits && !within) return 0;
   return error_set(&stage->error, EXIT_CODE_USAGE,
-                   "%s, where this run's keys are to lie, holds what no run has put there: choose "
-                   "another --out, or another --keys",
-                   stage->keys);
-}
-
-/* A fleet there may be the one that this run is given. */
-static int clear_keys(struct stage *stage)
-{
-  char path[FILES_PATH_MAX];
-  DIR *folder = opendir(stage->keys);
-  if (folder == NULL)
-    return error_set(&stage->error, EXIT_CODE_SETUP, "%s cannot be read: %s", stage->keys,
-                     strerror(errno));
-  int status = 0;
-  const struct dirent *entry;
-  while (status == 0 && (entry = readdir(folder)) != NULL) {
-    const char *name = entry->d_name;
-    bool kept = strcmp(name, "fleet") == 0 && stage->options->fleet != NULL;
-    if (kept || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, MARK) == 0)
-      continue;
-    if (files_join(path, stage->keys, name, &stage->error) != 0 ||
-        files_remove(path, &stage->error) != 0)
-      status = -1;
-  }
-  closedir(folder);
-  return status;
+                   "this run's keys cannot lie in %.200s, %s: choose another folder with --keys",
+                   asked != NULL ? asked : "that folder",
+                   within ? "which is the folder for results, or in it" : "whose name is too long");
 }
 
 /* Two runs with one --keys: the second would remove what the first one uses. It ends with this process,
    however that ends; who cannot lock, as on NFS, goes without. */
 static int lock_keys(struct stage *stage)
 {
+  if (stage->keys_fd >= 0) return 0;
   stage->keys_fd = open(stage->keys, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (stage->keys_fd < 0)
-    return error_set(&stage->error, EXIT_CODE_SETUP, "the folder %s cannot be used: %s",
-                     stage->keys, strerror(errno));
+  if (stage->keys_fd < 0) return no_folder(stage);
   if (flock(stage->keys_fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return 0;
   return error_set(
       &stage->error, EXIT_CODE_SETUP,
@@ -98,12 +104,57 @@ static int lock_keys(struct stage *stage)
       stage->keys);
 }
 
+/* Those beside the folder for results go with it. */
+static int check_earlier(struct stage *stage, unsigned found)
+{
+  if (found > 0 && !is_marked(stage->keys))
+    return error_set(
+        &stage->error, EXIT_CODE_USAGE,
+        "%s, where this run's keys are to lie, holds what no run has put there: choose "
+        "another --out, or another --keys",
+        stage->keys);
+  if (found == 0 || stage->options->keys == NULL || stage->options->overwrite) return 0;
+  return error_set(
+      &stage->error, EXIT_CODE_USAGE,
+      "%s holds the keys of an earlier run, which would be lost: choose another folder "
+      "with --keys, or pass --overwrite",
+      stage->keys);
+}
+
+int run_keys_find(struct stage *stage)
+{
+  char *out = realpath(stage->options->out, NULL);
+  unsigned found;
+  if (out == NULL)
+    return error_set(&stage->error, EXIT_CODE_SETUP, "the folder %s cannot be used: %s",
+                     stage->options->out, strerror(errno));
+  int status = name_keys(stage, out);
+  free(out);
+  if (status != 0) return -1;
+  if (access(stage->keys, F_OK) != 0 && errno == ENOENT) return 0;
+  return lock_keys(stage) != 0 || go_through_keys(stage, false, "", &found) != 0
+             ? -1
+             : check_earlier(stage, found);
+}
+
+/* A fleet there may be the one that this run is given. */
+static bool has_given_fleet(const struct stage *stage)
+{
+  struct stat there, given;
+  char path[FILES_PATH_MAX];
+  return stage->options->fleet != NULL && files_join(path, stage->keys, "fleet", NULL) == 0 &&
+         stat(path, &there) == 0 && stat(stage->options->fleet, &given) == 0 &&
+         there.st_dev == given.st_dev && there.st_ino == given.st_ino;
+}
+
 int run_keys_begin(struct stage *stage)
 {
   char path[FILES_PATH_MAX];
+  unsigned found;
   if (files_make_folder(stage->keys, 0700, &stage->error) != 0)
     return error_wrap(&stage->error, "this run's keys (--keys says where they are to lie)");
-  if (lock_keys(stage) != 0 || clear_keys(stage) != 0 ||
+  if (lock_keys(stage) != 0 ||
+      go_through_keys(stage, true, has_given_fleet(stage) ? "fleet" : "", &found) != 0 ||
       files_join(path, stage->keys, MARK, &stage->error) != 0)
     return -1;
   return files_write(path, stage->results.run_id, strlen(stage->results.run_id), 0600,

@@ -7,8 +7,9 @@
 
 #include "stage/stage.h"
 
-/* Says where (stage->keys); the folder for results is there. Nothing is written. -1: what lies there is
-   no earlier run's, or --out has no name to put beside. */
+/* Says where (stage->keys), and locks it if it is there; the folder for results is. Nothing is written.
+   -1: what lies there is no earlier run's, or one's that --keys names without --overwrite, or another run
+   uses it. */
 int run_keys_find(struct stage *stage);
 
 /* Makes the folder (0700), without what an earlier run has left there; a fleet is left to a run with

@@ -108,12 +108,13 @@ int run_out_open(struct stage *stage)
 {
   unsigned found;
   if (check_fleet(stage) != 0 || files_make_folder(stage->options->out, 0755, &stage->error) != 0 ||
-      run_keys_find(stage) != 0 || lock(stage) != 0 || check_mode(stage) != 0 ||
-      go_through(stage, false, &found) != 0)
+      lock(stage) != 0 || check_mode(stage) != 0 || go_through(stage, false, &found) != 0)
     return -1;
-  stage->out_taken = true;
   stage->out_holds_earlier = found > 0;
-  if (found == 0 || stage->options->overwrite) return 0;
+  if (found == 0 || stage->options->overwrite) {
+    stage->out_taken = run_keys_find(stage) == 0;
+    return stage->out_taken ? 0 : -1;
+  }
   return error_set(&stage->error, EXIT_CODE_USAGE,
                    "%s holds an earlier run (results.json, events.ndjson, fleet or the like), "
                    "which would be lost: choose another folder with --out, or pass --overwrite",
@@ -150,8 +151,9 @@ static int open_events(struct stage *stage)
 
 int run_out_begin(struct stage *stage)
 {
+  if (new_id(stage) != 0 || run_keys_begin(stage) != 0) return -1;
   if (stage->out_holds_earlier && clear(stage) != 0) return -1;
-  if (new_id(stage) != 0 || run_keys_begin(stage) != 0 || open_events(stage) != 0) return -1;
+  if (open_events(stage) != 0) return -1;
   stage_emit(stage, (struct event){.kind = EVENT_RUN,
                                    .run = {stage->results.run_id, stage->scenario->name,
                                            stage->scenario->devices, stage->results.started}});

@@ -285,7 +285,7 @@ int doc_fail_at(const struct doc *doc, const yaml_mark_t *mark, const char *path
   for (size_t i = 0; i < doc->edit_count; i++)
     if (speaks_for(&doc->edits[i], path))
       snprintf(set, sizeof set, " (from --set %.100s=%s)", doc->edits[i].path,
-               mask_value(doc->edits[i].value, value, sizeof value));
+               mask_setting(doc->edits[i].path, doc->edits[i].value, value, sizeof value));
   return error_set(error, EXIT_CODE_USAGE, "%.400s:%zu:%zu: %s%s", doc->file,
                    authors_line(doc, mark->line) + 1, mark->column + 1, sentence, set);
 }

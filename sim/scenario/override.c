@@ -28,7 +28,7 @@ static int fail_override(const struct scenario_override *o, struct error *error,
   char path[104], value[64];
   return error_set(error, EXIT_CODE_USAGE, "--set %s=%s: %s",
                    mask_value(o->path, path, sizeof path),
-                   mask_value(o->value, value, sizeof value), sentence);
+                   mask_setting(o->path, o->value, value, sizeof value), sentence);
 }
 
 /* Every scalar of a scenario is read as text, so quoting it changes nothing and keeps it one scalar

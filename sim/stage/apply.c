@@ -103,13 +103,36 @@ static enum step_outcome fail_chain(struct stage *stage, size_t node, enum broke
   return STEP_FAILED;
 }
 
+/* Some looks have seen it, and the others had no answer. */
+static enum step_outcome fail_unsure(struct stage *stage, size_t node,
+                                     enum broker_listener listener, const struct stage_seen *silent,
+                                     uint64_t within_ms)
+{
+  const struct broker *broker = stage->nodes[node].broker;
+  const char *why = silent->broker.why;
+  error_set(
+      &stage->error, EXIT_CODE_FAIL,
+      "the broker at %s port %u serves the new certificate to some looks, and others had no "
+      "answer within %.3g s (%.160s): is a machine away, or does a limit of connections close "
+      "on looks? A longer 'within' has them come more slowly",
+      broker_address(broker, listener), broker_port(broker, listener), (double) within_ms / 1000,
+      why[0] != '\0' ? why : "no answer");
+  return STEP_FAILED;
+}
+
+static bool is_mute(const struct stage_seen *seen)
+{
+  return !seen->answered || seen->broker.chain.count == 0;
+}
+
 static bool shows(const struct stage_seen *seen, const void *wanted)
 {
   return seen->answered && chain_prints_serve(&seen->broker.chain, wanted);
 }
 
 /* Looks at what is served until it is the chain that was written: once, less and less often, as a
- * broker may count who comes, and then with a round, of which every look must say so. */
+ * broker may count who comes, and then with a round, of which every look must say so. Where looks of a
+ * round had no answer it begins anew. */
 static enum step_outcome await_chain(struct stage *stage, size_t node,
                                      enum broker_listener listener, uint64_t within_ms)
 {
@@ -117,6 +140,7 @@ static enum step_outcome await_chain(struct stage *stage, size_t node,
   struct stage_round round;
   const struct stage_seen *other;
   unsigned right, looks = stage_looks_needed(stage) > 1;
+  bool was_right = false;
   for (;;) {
     const struct stage_visitor anybody = {.node = node,
                                           .listener = listener,
@@ -124,15 +148,19 @@ static enum step_outcome await_chain(struct stage *stage, size_t node,
                                           .timeout_ms = stage_look_until(stage, until_ms)};
     if (stage_round(stage, &anybody, 1, &round) != STEP_DONE) return STEP_ABORTED;
     right = stage_round_right(&round, shows, &stage->nodes[node].written[listener], &other);
+    was_right = was_right || right > 0;
     if (other == NULL && looks == 0) return STEP_DONE;
     if (other == NULL) {
       looks = 0;
       continue;
     }
+    if (is_mute(other)) looks = stage_looks_needed(stage) > 1;
     if (stage_elapsed_ms(stage) >= until_ms) break;
     if (!stage_pause_longer(stage, &pause_ms, until_ms)) return STEP_ABORTED;
   }
-  return fail_chain(stage, node, listener, other, right > 0, within_ms);
+  return was_right && is_mute(other)
+             ? fail_unsure(stage, node, listener, other, within_ms)
+             : fail_chain(stage, node, listener, other, right > 0, within_ms);
 }
 
 /* Every address of a service is looked at by itself, although one set of hooks has changed them

@@ -5,6 +5,7 @@
 #include "stage/caller_looks.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "stage/looks.h"
 #include "stage/rounds.h"
@@ -21,7 +22,7 @@ enum said {
 };
 
 struct answers {
-  enum said said[STAGE_ROUND_MAX]; /* each look's latest that was something */
+  enum said said[STAGE_ROUND_MAX]; /* each look's of the last round, and of glances since */
   unsigned count, right, wrongs;   /* looks of a round, and what they say */
   struct stage_seen wrong, unsure; /* the latest that were so */
   uint64_t wrong_ms;               /* since the first one */
@@ -56,11 +57,10 @@ static unsigned count_taken(const struct stage_round *round)
   return taken;
 }
 
-/* A look that says nothing this time has said what it said before. */
 static void note_look(const struct stage_seen *seen, enum said said, unsigned number,
                       uint64_t after_ms, struct answers *out)
 {
-  if (said != SAID_NOTHING) out->said[number] = said;
+  out->said[number] = said;
   if (said == SAID_NOTHING || said == SAID_OUT) out->unsure = *seen;
   out->silent_now = out->silent_now || !is_answer(seen);
   if (said != SAID_WRONG) return;
@@ -73,6 +73,8 @@ static void take_answers(const struct stage_caller *caller, const struct stage_r
                          uint64_t after_ms, struct answers *out)
 {
   unsigned beside_came = count_taken(&round[1]);
+  /* a round is judged by itself: which machine a look comes to is not the look's */
+  if (round->count == out->count) memset(out->said, 0, sizeof out->said);
   out->wrong_now = out->silent_now = false;
   for (unsigned i = 0; i < round->count; i++) {
     const struct stage_seen *beside = i < round[1].count ? &round[1].look[i] : NULL;
@@ -194,8 +196,8 @@ static enum step_outcome fail_since(struct stage *stage, size_t node,
   return STEP_FAILED;
 }
 
-/* What nobody said is a note where others did, or where it was seen before, or where there is nobody to
-   tell it by. */
+/* What nobody said is a note where it was seen before, or where there is nobody to tell it by. What
+   some looks did not say a machine may not say that stands behind the same address. */
 static enum step_outcome end_unsaid(struct stage *stage, size_t node,
                                     const struct stage_caller *caller,
                                     const struct answers *answers)
@@ -209,8 +211,11 @@ static enum step_outcome end_unsaid(struct stage *stage, size_t node,
            broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN), caller->as.root,
            caller->when != NULL ? caller->when : "", caller->when != NULL ? " " : "", how,
            why_unsure(caller, answers, why));
-  if (answers->right == 0 && caller->when == NULL && !alone) {
-    error_set(&stage->error, EXIT_CODE_FAIL, "%s", text);
+  if (caller->when == NULL && !alone) {
+    error_set(&stage->error, EXIT_CODE_FAIL, "%s%s", text,
+              answers->right > 0 ? ". Is a machine away, or does a limit of connections close on "
+                                   "looks? A longer 'within' has them come more slowly"
+                                 : "");
     return STEP_FAILED;
   }
   stage_say(stage, text);
@@ -273,7 +278,7 @@ static bool is_hopeless(const struct stage_caller *caller, const struct answers 
 static enum step_outcome end_looks(struct stage *stage, size_t node,
                                    const struct stage_caller *caller, const struct answers *answers)
 {
-  bool since = answers->wrongs > 0 || (answers->wrong.answered && answers->right == 0);
+  bool since = answers->wrongs > 0 || answers->wrong.answered;
   if (answers->wrong_now) return fail_answer(stage, node, caller, answers);
   return since ? fail_since(stage, node, caller, answers)
                : end_unsaid(stage, node, caller, answers);

@@ -361,8 +361,9 @@ static void sum_up_listed(struct asking *asking, struct stage_listed *listed)
     if (entry->open && !open) note_let_in(stage, listed, asked->look.node, entry);
     if (entry->open && !open && asking->when != STAGE_LIST_AT_END)
       say_open(stage, listed, asked->after_ms);
-    if (!entry->open && !asked->proven && !listed->sampled && !is_said(asking, asked))
-      say_unseen(stage, asked);
+    /* of a sample that was not looked at others have said why */
+    bool unseen = !entry->open && !asked->proven && (!listed->sampled || entry->no_word);
+    if (unseen && !is_said(asking, asked)) say_unseen(stage, asked);
     if (asked->proven) listed->proven |= (uint8_t) (1u << asked->look.node);
     open = open || entry->open;
     closed = closed && asked->proven;

@@ -104,6 +104,44 @@ expect "nor among a fleet's keys" 2 "alone is the folder of the fleet" \
 expect "... where nothing is touched" 0 "same" \
   sh -c 'find alone -type f -exec sha256sum {} + | sort | cmp - before && echo same'
 
+mkdir -m 755 theirs && echo mine >theirs/notes.txt
+expect "keys among somebody's own files are refused, and nothing is changed there" 2 "holds what no run has put there" \
+  "$fleetsim" run "$short" --out apart --keys theirs
+expect "... not its mode either" 0 "^755 notes.txt " sh -c 'echo $(stat -c %a theirs) $(ls theirs)'
+expect "nor do keys of an earlier run go unasked" 2 "safe/here holds the keys of an earlier run.*--overwrite" \
+  "$fleetsim" run "$short" --out apart --keys safe/here
+expect "the folder for results takes no keys" 2 "cannot lie in apart, which is the folder for results" \
+  "$fleetsim" run "$short" --out apart --keys apart
+expect "nor does one in it" 2 "cannot lie in .*apart/keys, which is the folder for results, or in it" \
+  "$fleetsim" run "$short" --out apart --keys "$PWD/apart/keys"
+expect "the fleet of the run before goes with what it was, unless it is the one that is given" 0 "^ca none " sh -c '
+  "$1" run "$2" --out again --quiet && "$1" run "$2" --out again --overwrite --fleet again.keys/fleet --quiet
+  echo $(ls again.keys/fleet | head -n 1) $("$1" run "$2" --out again --overwrite --fleet alone --quiet; ls -d again.keys/fleet 2>/dev/null || echo none)' \
+  sh "$fleetsim" "$short"
+
+expect "what somebody has put among them stays" 0 "^ca " sh -c '
+  cp -r alone again.keys/imported && "$1" run "$2" --out again --overwrite --fleet again.keys/imported --quiet && echo $(ls again.keys/imported)' \
+  sh "$fleetsim" "$short"
+
+# A compressed list ----------------------------------------------------------------------------------------------------
+expect "a compressed list is vouched for as another is" 0 "PASS .*0 events.ndjson.zst" sh -c '
+  "$1" run "$2" --out packed --compress-events --quiet && "$1" report packed && echo $(ls packed/events.ndjson 2>/dev/null | wc -l) $(cd packed && ls events*)' \
+  sh "$fleetsim" "$short"
+expect "... and compared" 0 "nothing moved" "$fleetsim" report packed packed
+cp -r packed spoilt && echo more >>spoilt/events.ndjson.zst
+expect "what is put behind it is told" 2 "events.ndjson.zst in spoilt is not as the run wrote it" "$fleetsim" report spoilt
+rm -rf spoilt/results.json
+expect "one that did not end is not left out of a set" 2 "spoilt" sh -c 'mkdir set && mv spoilt set && cp -r packed set && "$1" report packed set' sh "$fleetsim"
+
+# A summary for a page -------------------------------------------------------------------------------------------------
+cp "$short" mine.yaml
+expect "a summary is not written over the scenario" 2 "would be written over the scenario" \
+  "$fleetsim" run mine.yaml --out page --summary-markdown "$PWD/mine.yaml"
+cmp -s "$short" mine.yaml || { name="the scenario is as it was" && complain "mine.yaml was changed"; }
+ln -s mine.yaml link.md
+expect "nor in the place of a device, a pipe or a link" 2 "link.md is no regular file" \
+  "$fleetsim" run mine.yaml --out page --summary-markdown link.md
+
 # Two at a time --------------------------------------------------------------------------------------------------------
 begin busy
 sums busy.keys/fleet >before

@@ -117,6 +117,12 @@ function failedItem() {
   return null;
 }
 
+// A list that was compressed has another name.
+function storyOf(device) {
+  const name = quoted(JSON.stringify(device));
+  return String(run.command ?? "").includes("--compress-events") ? `zstdcat events.ndjson.zst | grep -F ${name}` : `grep -F ${name} events.ndjson`;
+}
+
 function whatNext() {
   const again = commandLine();
   const items = [];
@@ -129,7 +135,7 @@ function whatNext() {
     if (advice) items.push([code(failure.name), ": ", advice, "."]);
   }
   if (run.verdict !== "pass" && unforetold[0]?.unexpected_devices?.length > 0)
-    items.push(["One device's whole story: ", el("code", {class: "command"}, `grep ${quoted(JSON.stringify(unforetold[0].unexpected_devices[0]))} events.ndjson`)]);
+    items.push(["One device's whole story: ", el("code", {class: "command"}, storyOf(unforetold[0].unexpected_devices[0]))]);
   if (run.verdict === "pass") items.unshift(unforetold.length > 0 ? "Nothing has to be done for this verdict. What nobody foretold deserves a look:" : "Nothing: it went as planned. Keep this folder to compare the next run with.");
   if (again) items.push(["Again: ", el("code", {class: "command"}, again)]);
   return list(items.filter(Boolean));

@@ -78,12 +78,27 @@ static void no_error_tells_a_password(void **state)
   assert_string_equal(error.text, "https://***@h: no");
 }
 
+/* What a mistake in a setting prints of it. */
+static void a_setting_that_is_kept_secret_is_stars(void **state)
+{
+  (void) state;
+  char out[64];
+  assert_string_equal(mask_setting("fleet.credentials.password", "{hush", out, sizeof out), "***");
+  assert_string_equal(mask_setting("fleet", "{credentials: {password: [hush", out, sizeof out),
+                      "***");
+  assert_string_equal(mask_setting("broker.hooks.kick", "curl -u me:hush", out, sizeof out), "***");
+  assert_string_equal(mask_setting("fleet.devices", "{3", out, sizeof out), "{3");
+  assert_string_equal(mask_setting("broker.url", "mqtts://a:b@host:1", out, sizeof out),
+                      "mqtts://***@host:1");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(masks_users_and_passwords_in_sentences),
       cmocka_unit_test(masks_one_url_whatever_its_password_holds),
       cmocka_unit_test(no_error_tells_a_password),
+      cmocka_unit_test(a_setting_that_is_kept_secret_is_stars),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,7 @@ static int begin(void **state)
     assert_non_null(mkdtemp(sets[s]));
     for (size_t r = 0; r < RUNS; r++) {
       sample_begin(&runs[s][r]);
+      snprintf(runs[s][r].results.run_id, sizeof runs[s][r].results.run_id, "%032zx", 100 * s + r);
       sample_pass(&runs[s][r]);
     }
   }
