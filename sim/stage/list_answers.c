@@ -115,6 +115,7 @@ static void count_round(struct stage_asked *asked)
 {
   const struct stage_device_look *look = &asked->look;
   asked->rounds++;
+  if (look->looks == 0 || !look->entry.closed) asked->whole = look->entry.closed;
   asked->further += look->entry.further;
   if (look->control.any && !look->control.nobodys && !look->entry.apart) asked->turn++;
 }

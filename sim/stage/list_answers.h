@@ -15,7 +15,8 @@ struct stage_asked {
   struct stage_control control; /* the last one, which .. */
   unsigned further;             /* .. so many looks as got further for */
   unsigned rounds;              /* that were more than a glance */
-  unsigned turn;                /* so many controls did not get further */
+  bool whole;    /* the last one of all looks kept each out, and no glance since got in */
+  unsigned turn; /* so many controls did not get further */
   bool over, left_alone, proven;
   bool by_device; /* a device's certificate has been the control */
   bool like;      /* the control of the last round is one to compare with */

@@ -68,6 +68,7 @@ static void end_glance(const struct asking *asking, struct stage_asked *asked, u
 {
   bool late = looked_ms >= asked->until_ms;
   bool unclear = asked->one->pardoned && (late || stage_asked_is_later(asking->stage, asked));
+  if (stage_asked_is_contrary(asked)) asked->whole = false;
   if (stage_asked_is_contrary(asked) && !unclear) {
     asked->over = late;
     plan_next(asking, asked, false);
@@ -116,7 +117,8 @@ static void prepare(struct stage *stage, struct stage_asked *asked)
   asked->like = stage_control_is_like(stage, look);
   asked->by_device = asked->by_device || (look->control.any && !look->control.nobodys);
   unsigned lacks = stage_asked_lacks(stage, asked);
-  if (asked->further == 0 || lacks == 0 || lacks > stage_looks_needed(stage)) return;
+  if (!asked->whole || asked->further == 0 || lacks == 0 || lacks > stage_looks_needed(stage))
+    return;
   look->looks = 1;
   look->beside = lacks;
 }
