@@ -70,18 +70,29 @@ static bool is_marked(const char *path)
   return files_join(mark, path, MARK, NULL) == 0 && access(mark, F_OK) == 0;
 }
 
-/* Nothing is made so far. */
+/* Nothing is made so far, so the folder may not be there; "" if its name is too long. */
+static void find_asked(const char *asked, char out[FILES_PATH_MAX])
+{
+  char here[FILES_PATH_MAX], *whole = realpath(asked, NULL);
+  int size = snprintf(out, FILES_PATH_MAX, "%s", whole != NULL ? whole : asked);
+  if (whole == NULL && asked[0] != '/')
+    size = getcwd(here, sizeof here) != NULL ? snprintf(out, FILES_PATH_MAX, "%s/%s", here, asked)
+                                             : FILES_PATH_MAX;
+  free(whole);
+  if (size < 0 || size >= FILES_PATH_MAX) out[0] = '\0';
+}
+
 static int name_keys(struct stage *stage, const char *out)
 {
   const char *asked = stage->options->keys;
-  char *whole = asked != NULL ? realpath(asked, NULL) : NULL;
-  const char *name = whole != NULL ? whole : asked != NULL ? asked : out;
-  int size = snprintf(stage->keys, sizeof stage->keys, "%s%s", name, asked != NULL ? "" : suffix);
+  char place[FILES_PATH_MAX] = "";
+  if (asked != NULL) find_asked(asked, place);
+  int size = asked != NULL ? snprintf(stage->keys, sizeof stage->keys, "%s", place)
+                           : snprintf(stage->keys, sizeof stage->keys, "%s%s", out, suffix);
   bool fits = size > 0 && (size_t) size < sizeof stage->keys && !is_called(out, "/");
   size_t length = strlen(out);
   bool within = strncmp(stage->keys, out, length) == 0 &&
                 (stage->keys[length] == '/' || stage->keys[length] == '\0');
-  free(whole);
   if (fits && !within) return 0;
   return error_set(&stage->error, EXIT_CODE_USAGE,
                    "this run's keys cannot lie in %.200s, %s: choose another folder with --keys",

@@ -23,7 +23,7 @@ enum said {
 
 struct answers {
   enum said said[STAGE_ROUND_MAX]; /* each look's of the last round, and of glances since */
-  unsigned count, right, wrongs;   /* looks of a round, and what they say */
+  unsigned count, right;           /* looks of a round, and how many are right */
   struct stage_seen wrong, unsure; /* the latest that were so */
   uint64_t wrong_ms;               /* since the first one */
   bool wrong_now, silent_now;      /* one of the last looks was wrong; had no answer */
@@ -114,7 +114,6 @@ static void weigh(const struct stage *stage, size_t node, const struct stage_cal
   answers->outdone = is_outdone(stage, node, caller, answers);
   answers->right = count_said(answers, SAID_RIGHT);
   if (answers->outdone) answers->right += count_said(answers, SAID_OUT);
-  answers->wrongs = count_said(answers, SAID_WRONG);
 }
 
 /* --- What is said ----------------------------------------------------------------------------- */
@@ -278,10 +277,9 @@ static bool is_hopeless(const struct stage_caller *caller, const struct answers 
 static enum step_outcome end_looks(struct stage *stage, size_t node,
                                    const struct stage_caller *caller, const struct answers *answers)
 {
-  bool since = answers->wrongs > 0 || answers->wrong.answered;
   if (answers->wrong_now) return fail_answer(stage, node, caller, answers);
-  return since ? fail_since(stage, node, caller, answers)
-               : end_unsaid(stage, node, caller, answers);
+  return answers->wrong.answered ? fail_since(stage, node, caller, answers)
+                                 : end_unsaid(stage, node, caller, answers);
 }
 
 enum step_outcome stage_await_caller(struct stage *stage, size_t node,

@@ -5,11 +5,8 @@ set -u
 fleetsim=$1
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 build=$(CDPATH='' cd -- "$(dirname -- "$fleetsim")" && pwd)
-node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null ||
-  { echo "skipped: the live page: node 20 or newer is not installed"; exit 77; }
-chromium=$(command -v chromium) || { echo "skipped: the live page: chromium is not installed"; exit 77; }
-[ -d "$build/browser/node_modules/playwright-core" ] ||
-  { echo "skipped: the live page: playwright-core is not in $build/browser, './fleetsim test' puts it there with npm"; exit 77; }
+what="the live page"
+. "$here/lib/browser.sh"
 work=$(mktemp -d)
 run=
 trap '[ -z "$run" ] || kill "$run"; rm -rf "$work"' EXIT

@@ -6,11 +6,8 @@ set -u
 fleetsim=$1
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 build=$(CDPATH='' cd -- "$(dirname -- "$fleetsim")" && pwd)
-node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null ||
-  { echo "skipped: report.html: node 20 or newer is not installed"; exit 77; }
-chromium=$(command -v chromium) || { echo "skipped: report.html: chromium is not installed"; exit 77; }
-[ -d "$build/browser/node_modules/playwright-core" ] ||
-  { echo "skipped: report.html: playwright-core is not in $build/browser, './fleetsim test' puts it there with npm"; exit 77; }
+what="report.html"
+. "$here/lib/browser.sh"
 work=$(mktemp -d)
 shots=$build/page-shots
 trap 'rm -rf "$work"' EXIT

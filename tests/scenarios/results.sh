@@ -113,7 +113,7 @@ expect "nor do keys of an earlier run go unasked" 2 "safe/here holds the keys of
 expect "the folder for results takes no keys" 2 "cannot lie in apart, which is the folder for results" \
   "$fleetsim" run "$short" --out apart --keys apart
 expect "nor does one in it" 2 "cannot lie in .*apart/keys, which is the folder for results, or in it" \
-  "$fleetsim" run "$short" --out apart --keys "$PWD/apart/keys"
+  "$fleetsim" run "$short" --out apart --keys apart/keys
 expect "the fleet of the run before goes with what it was, unless it is the one that is given" 0 "^ca none " sh -c '
   "$1" run "$2" --out again --quiet && "$1" run "$2" --out again --overwrite --fleet again.keys/fleet --quiet
   echo $(ls again.keys/fleet | head -n 1) $("$1" run "$2" --out again --overwrite --fleet alone --quiet; ls -d again.keys/fleet 2>/dev/null || echo none)' \
