@@ -119,6 +119,26 @@ static bool any_named(const struct expr *exprs, size_t count, const char *name)
   return false;
 }
 
+/* expr_eval calls it. */
+static int none_of(void *ctx, const char *name, const char *argument, struct expr_quantity *out)
+{
+  (void) ctx, (void) name, (void) argument;
+  *out = (struct expr_quantity){.unit = EXPR_NUMBER};
+  return 0;
+}
+
+bool scenario_wants_some(const struct scenario *scenario, const char *name)
+{
+  char observed[64];
+  bool wants = false;
+  for (size_t i = 0; i < scenario->expect_count; i++) {
+    const struct expr *expr = &scenario->expect[i];
+    wants = wants || (strcmp(expr->name, name) == 0 &&
+                      !expr_eval(expr, none_of, NULL, observed, sizeof observed));
+  }
+  return wants;
+}
+
 bool scenario_names(const struct scenario *scenario, const char *name)
 {
   bool named = any_named(scenario->expect, scenario->expect_count, name) ||

@@ -548,6 +548,9 @@ void scenario_warn_product(const struct scenario *scenario);
 /* Whether some gate, expectation or brake is about this quantity or metric. */
 bool scenario_names(const struct scenario *scenario, const char *name);
 
+/* Whether its last `expect` is about this quantity or metric, and asks for more than none of it. */
+bool scenario_wants_some(const struct scenario *scenario, const char *name);
+
 /* Index of the image of that name, "factory" too; -1: there is none. */
 int scenario_find_image(const struct scenario *scenario, const char *name);
 

@@ -39,7 +39,7 @@ enum step_outcome stage_present(struct stage *stage, enum broker_listener listen
 enum step_outcome stage_confirm_served(struct stage *stage, int only);
 
 /* At the end of a run: what was seen to be served by a broker elsewhere still is, unless the scenario
- * says what it expects of stale leaves. FAILED with stage->error, which says when. */
+ * expects stale leaves. FAILED with stage->error, which says when. */
 enum step_outcome stage_chains_try_again(struct stage *stage);
 
 /* SIGKILL for the local broker, and started again on the same ports: what it had not saved is

@@ -138,8 +138,10 @@ enum step_outcome stage_callers_try_again(struct stage *stage, const char *when)
   bool tried = stage->tried_roots.count > 0 && are_same(&stage->tried_roots, &stage->client_roots);
   if (!tried || stage->rolling_back || !scenario_broker_is(stage->scenario, BROKER_HOOKED))
     return STEP_DONE;
-  const struct inquiry inquiry = {
-      .restarted = true, .only_shut_out = stage_list_shuts_out(stage), .when = when, .node = -1};
+  const struct inquiry inquiry = {.restarted = true,
+                                  .only_shut_out = stage_list_will_shut_out(stage),
+                                  .when = when,
+                                  .node = -1};
   return try_roots(stage, &inquiry, &dropped);
 }
 

@@ -7,6 +7,11 @@
 #include "stage/chains.h"
 #include "stage/device_looks.h"
 
+bool stage_may_be_banned(const struct stage *stage, size_t device)
+{
+  return stage->identity[device].kicked == fleet_facts(stage->fleet, device)->connects + 1;
+}
+
 enum kin { ONLINE, OFFLINE, FOREIGN };
 
 static bool is_of(struct stage *stage, enum kin kin, const struct stage_stand_in *listed,
@@ -14,7 +19,8 @@ static bool is_of(struct stage *stage, enum kin kin, const struct stage_stand_in
 {
   const struct fleet_facts *facts = fleet_facts(stage->fleet, device);
   if (device == listed->device || !facts->ever_online || facts->dead || facts->revoked ||
-      stage->identity[device].revoked || (kin != FOREIGN && facts->online != (kin == ONLINE)))
+      stage->identity[device].revoked || stage_may_be_banned(stage, device) ||
+      (kin != FOREIGN && facts->online != (kin == ONLINE)))
     return false;
   *out = stage_stand_in(stage, device);
   return out->mark != 0 && (out->issuers == listed->issuers) == (kin != FOREIGN);

@@ -28,6 +28,9 @@ struct stage_control stage_control_for(struct stage *stage, const struct stage_d
  * look as somebody like that was let in there. */
 bool stage_control_is_like(struct stage *stage, const struct stage_device_look *look);
 
+/* It was kicked, and neither it nor a look as it was let in since: what kicks may ban as well. */
+bool stage_may_be_banned(const struct stage *stage, size_t device);
+
 /* There is such a one of the same issuer. */
 bool stage_control_has_like(struct stage *stage, const struct stage_device_look *look);
 

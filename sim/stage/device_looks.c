@@ -100,7 +100,7 @@ static void compare(struct stage_entry *entry, const struct stage_round *listed,
                     const struct stage_round *control)
 {
   const struct stage_seen *alike, *other[2];
-  (void) stage_round_right(control, gets_further, entry, &alike);
+  entry->none_further = stage_round_right(control, gets_further, entry, &alike) == 0;
   entry->apart = alike == NULL;
   entry->further = alike == NULL ? control->count : 0;
   if (alike != NULL && is_answered(alike)) entry->alike = alike->broker.failure;
@@ -305,8 +305,21 @@ static void count_let_in(struct party *party, size_t visitor)
   bool in = stage_round_right(round, was_let_in, NULL, &other) > 0;
   unsigned count = stage_round_right(round, was_let_in_by_tls, NULL, &other);
   if (in && party->stage->nodes[node].look_ids == STAGE_IDS_OF_CERTIFICATES) count = round->count;
-  if (!is_nobodys(&party->guest[visitor]))
-    party->stage->identity[session->device].looked_in[node] += count;
+  if (is_nobodys(&party->guest[visitor])) return;
+  party->stage->identity[session->device].looked_in[node] += count;
+  if (in) party->stage->identity[session->device].kicked = 0;
+}
+
+static bool is_taken(const struct stage_seen *look, const void *ctx)
+{
+  (void) ctx;
+  return is_answered(look) && look->broker.takes;
+}
+
+static void note_others(struct stage_node *node, const struct stage_round *control)
+{
+  const struct stage_seen *other;
+  if (stage_round_right(control, is_taken, NULL, &other) > 0) node->takes_others = true;
 }
 
 /* A control's visitor follows its look's. */
@@ -317,6 +330,7 @@ static void judge(struct party *party)
     count_let_in(party, v);
     leave_out_thrown(party, &party->round[v], party->visitor[v].node);
     if (party->guest[v].control) {
+      note_others(&party->stage->nodes[party->visitor[v].node], &party->round[v]);
       compare(entry, &party->round[v - 1], &party->round[v]);
       continue;
     }

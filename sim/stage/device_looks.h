@@ -31,8 +31,9 @@ struct stage_entry {
      that did not was refused, NONE: there was no answer */
   bool apart;
   enum device_failure alike;
-  bool same;        /* each of both ended as the first that was turned away did */
-  unsigned further; /* so many of the control's looks got further, where they all did */
+  bool none_further; /* no look of the control's got further */
+  bool same;         /* each of both ended as the first that was turned away did */
+  unsigned further;  /* so many of the control's looks got further, where they all did */
 };
 
 /* As whom one address is looked at. */

@@ -112,7 +112,7 @@ enum step_outcome stage_entrants_look(struct stage *stage, struct stage_entrants
 {
   struct unseen unseen[SCENARIO_NODES_MAX] = {{.looked = false}};
   *out = (struct stage_entrants){.count = 0};
-  if (stage_list_shuts_out(stage)) {
+  if (stage_list_will_shut_out(stage)) {
     stage_say(stage, "whether devices are let in again was not looked at: the list that was "
                      "published last is over or ends soon, or was taken unchecked");
     return STEP_DONE;

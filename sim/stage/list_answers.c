@@ -32,13 +32,14 @@ unsigned stage_asked_lacks(const struct stage *stage, const struct stage_asked *
   return came >= asked->further ? came + 1 - asked->further : 0;
 }
 
-/* It is kept out, and the control is not, nor is it for a reason of its own, as who was kept out before
-   may be. */
+/* It is kept out, and the control is not, nor is it for a reason of its own, as who was kept out before,
+   or kicked, may be. */
 static bool is_apart(const struct stage *stage, const struct stage_asked *asked)
 {
   const struct stage_entry *entry = &asked->look.entry;
   return entry->closed && !is_of_its_own(&asked->look) && asked->look.control.any && entry->apart &&
-         asked->like && stage_asked_has_been_in(stage, asked->one);
+         asked->like && stage_asked_has_been_in(stage, asked->one) &&
+         !stage_may_be_banned(stage, asked->look.as.device);
 }
 
 /* By the list, and not as everybody is. A certificate that is said to be revoked is, if there is nobody

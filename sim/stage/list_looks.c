@@ -202,11 +202,20 @@ static void ask_for(struct asking *asking, struct stage_listed *one)
 /* --- Before it --------------------------------------------------------------------------------- */
 
 /* Whether a broker keeps somebody out whose session is open shows before the list only, where nobody else
-   has one to compare with. */
+   has one to compare with; and so does whether it lets in who has not come so far, or was kicked. */
+static bool shows_before(struct stage *stage, const struct stage_listed *listed,
+                         const struct stage_device_look *look)
+{
+  size_t device = listed->as.device;
+  bool shielded = fleet_would_tell(stage->fleet, device) && !stage_control_has_like(stage, look);
+  return shielded || !stage_asked_has_been_in(stage, listed) || stage_may_be_banned(stage, device);
+}
+
 enum step_outcome stage_look_before_list(struct stage *stage)
 {
   struct stage_device_look look[STAGE_LISTED_MAX * SCENARIO_NODES_MAX],
       *looks[STAGE_LISTED_MAX * SCENARIO_NODES_MAX];
+  struct stage_listed *listed[STAGE_LISTED_MAX * SCENARIO_NODES_MAX];
   size_t count = 0;
   if (!stage_list_is_looked_at(stage)) return STEP_DONE;
   for (size_t i = 0; i < stage->listed_count; i++)
@@ -216,13 +225,15 @@ enum step_outcome stage_look_before_list(struct stage *stage)
                                                .looks = 1,
                                                .timeout_ms = stage_look_until(stage, 0)};
       if (!stage_is_reachable(stage, n) || stage->nodes[n].silent ||
-          !fleet_would_tell(stage->fleet, look[count].as.device) ||
-          stage_control_has_like(stage, &look[count]))
+          !shows_before(stage, &stage->listed[i], &look[count]))
         continue;
+      listed[count] = &stage->listed[i];
       looks[count] = &look[count];
       count++;
     }
-  return count > 0 ? stage_look_as_devices(stage, looks, count) : STEP_DONE;
+  if (count > 0 && stage_look_as_devices(stage, looks, count) != STEP_DONE) return STEP_ABORTED;
+  for (size_t i = 0; i < count; i++) listed[i]->been_in = listed[i]->been_in || look[i].entry.open;
+  return STEP_DONE;
 }
 
 /* --- What is said ----------------------------------------------------------------------------- */
@@ -256,6 +267,11 @@ static const char *why_unseen(const struct stage *stage, const struct stage_aske
   if (entry->no_word || !(entry->closed || asked->one->pardoned))
     return entry->unsaid != DEVICE_FAIL_NONE ? device_failure_name(entry->unsaid) : "no answer";
   if (!asked->look.control.any) return "nobody who is not on it could be looked at beside";
+  if (entry->apart && stage_may_be_banned(stage, asked->look.as.device)) {
+    snprintf(out, 128, "it was kicked, and may have been banned then: %s",
+             device_failure_name(entry->failure));
+    return out;
+  }
   if (entry->apart && !asked->like) {
     bool online = fleet_facts(stage->fleet, asked->look.as.device)->online;
     snprintf(out, 128, "its session %s open%s, nobody else's is, and that may be why: %s",
@@ -270,7 +286,8 @@ static const char *why_unseen(const struct stage *stage, const struct stage_aske
   }
   if (entry->alike == DEVICE_FAIL_NONE) return "who is not on it had no answer";
   bool over = stage->list_ends_s != 0 && stage->list_ends_s <= world_unix_s(stage->world);
-  if (stage_list_older_at(stage) == (int) asked->look.node) {
+  if (stage_list_older_at(stage) == (int) asked->look.node &&
+      !stage->nodes[asked->look.node].shuts_mutely) {
     snprintf(out, 128, "who is not on it is told %s: the broker has an older list, which is over",
              device_failure_name(entry->alike));
     return out;
@@ -376,6 +393,12 @@ static void sum_up_listed(struct asking *asking, struct stage_listed *listed)
   if (open || closed) tell_fleet(stage, listed);
 }
 
+/* Who is not on it gets further; without anybody to compare with the broker has to say so. */
+static bool is_by_list(const struct stage_entry *entry, bool beside)
+{
+  return beside ? entry->apart : entry->failure == DEVICE_FAIL_TLS_ALERT_REVOKED;
+}
+
 /* What keeps out who was not let in before, or has expired since, need not be the list: unless it is
    what others on it were told. */
 static bool is_excused(const struct stage *stage, const struct stage_asked *asked)
@@ -395,9 +418,11 @@ static void sum_up_pardoned(struct asking *asking, struct stage_listed *pardoned
     uint8_t here = (uint8_t) (1u << asked->look.node);
     if (asked->one != pardoned) continue;
     bool shut = entry->out && !asked->left_alone && !asked->proven;
-    bool excused = is_excused(asking->stage, asked);
+    bool excused = is_excused(asking->stage, asked) || stage_list_shuts_out(asking->stage);
     if (asked->proven) pardoned->proven |= here;
     if (shut) pardoned->proven &= (uint8_t) ~here;
+    bool by_list = shut && !excused && is_by_list(entry, asked->look.control.any);
+    pardoned->shut = (uint8_t) (by_list ? pardoned->shut | here : pardoned->shut & ~here);
     pardoned->spared = (uint8_t) (excused ? pardoned->spared | here : pardoned->spared & ~here);
     if (asked->proven) continue;
     if (shut && !excused && (entry->apart || !asked->look.control.any))
@@ -405,6 +430,27 @@ static void sum_up_pardoned(struct asking *asking, struct stage_listed *pardoned
     else if (!is_said(asking, asked))
       say_unseen(asking->stage, asked);
   }
+}
+
+/* Who is on no list is closed on, and was not before: it may be too many looks that are, so it counts
+   once it was made sure of. */
+static bool may_shut_mutely(const struct stage *stage, const struct stage_asked *asked)
+{
+  const struct stage_entry *entry = &asked->look.entry;
+  bool mute = entry->alike == DEVICE_FAIL_TLS_CLOSED || entry->alike == DEVICE_FAIL_TLS_RESET;
+  return asked->look.control.any && entry->none_further && mute &&
+         stage->nodes[asked->look.node].takes_others;
+}
+
+static enum step_outcome make_sure_of(struct asking *asking)
+{
+  struct stage *stage = asking->stage;
+  bool any = false;
+  for (size_t i = 0; i < asking->count; i++) {
+    if (!may_shut_mutely(stage, &asking->asked[i])) continue;
+    any = stage->nodes[asking->asked[i].look.node].shuts_mutely = true;
+  }
+  return any ? stage_list_make_sure(stage) : STEP_DONE;
 }
 
 /* Of an address where nobody was looked at beside another it is as it was. */
@@ -424,7 +470,8 @@ static void note_older(struct stage *stage, enum stage_list_when when)
 {
   int node = stage_list_older_at(stage);
   if (node >= 0 && when == STAGE_LIST_BEFORE_NEXT)
-    stage->older = (struct stage_unproven){.any = true, .node = (size_t) node};
+    stage->older = (struct stage_unproven){
+        .any = true, .mute = stage->nodes[node].shuts_mutely, .node = (size_t) node};
 }
 
 /* The next time it is asked once: by the list that is new then. */
@@ -456,12 +503,12 @@ static enum step_outcome ask(struct asking *asking)
   struct stage *stage = asking->stage;
   bool over = asking->count == 0;
   pki_forget_strangers(stage->pki);
-  if (over && asking->when != STAGE_LIST_TAKEN && stage_list_look_as_nobody(stage) != STEP_DONE)
-    return STEP_ABORTED;
+  if (over && stage_list_look_as_nobody(stage) != STEP_DONE) return STEP_ABORTED;
   while (!over)
     if (!pause_looks(asking) || look_once(asking, &over) != STEP_DONE) return STEP_ABORTED;
   note_silent(asking);
   note_shut_out(asking);
+  if (asking->when != STAGE_LIST_TAKEN && make_sure_of(asking) != STEP_DONE) return STEP_ABORTED;
   note_older(stage, asking->when);
   for (size_t i = 0; i < stage->listed_count; i++)
     if (!stage->listed[i].untold) sum_up_listed(asking, &stage->listed[i]);

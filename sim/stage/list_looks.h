@@ -17,7 +17,7 @@ enum stage_list_when { STAGE_LIST_BEFORE_NEXT, STAGE_LIST_TAKEN, STAGE_LIST_AT_E
 enum step_outcome stage_look_at_list(struct stage *stage, enum stage_list_when when);
 
 /* A list is about to be given to the brokers: one look as each of those on it who is online and has nobody
- * to be compared with. DONE, or ABORTED. */
+ * to be compared with, has not been let in so far, or was kicked. DONE, or ABORTED. */
 enum step_outcome stage_look_before_list(struct stage *stage);
 
 /* The list was taken: where there is nobody to look at it with, or whoever there is tells it from

@@ -12,7 +12,8 @@
 #include "stage/device_names.h"
 #include "stage/list_samples.h"
 
-#define LIST_LASTS_S 60 /* one that ends sooner may end meanwhile */
+#define LIST_LASTS_S 5  /* as far as clocks may differ */
+#define LOOKS_LAST_S 30 /* as long as a service is waited for, and more */
 #define OFTEN        3u /* connections that no broker's limit per client is about */
 
 bool stage_list_is_looked_at(const struct stage *stage)
@@ -20,10 +21,20 @@ bool stage_list_is_looked_at(const struct stage *stage)
   return scenario_broker_is(stage->scenario, BROKER_HOOKED) && !stage->rolling_back;
 }
 
+static bool ends_within(const struct stage *stage, int64_t s)
+{
+  int64_t ends_s = stage->list_ends_s;
+  return stage->list_unchecked || (ends_s != 0 && ends_s <= world_unix_s(stage->world) + s);
+}
+
 bool stage_list_shuts_out(const struct stage *stage)
 {
-  return stage->list_unchecked || (stage->list_ends_s != 0 &&
-                                   stage->list_ends_s <= world_unix_s(stage->world) + LIST_LASTS_S);
+  return ends_within(stage, LIST_LASTS_S);
+}
+
+bool stage_list_will_shut_out(const struct stage *stage)
+{
+  return ends_within(stage, LOOKS_LAST_S);
 }
 
 /* --- Who is on it ----------------------------------------------------------------------------- */
@@ -194,13 +205,13 @@ static uint32_t most_connects(const struct stage *stage)
   return most;
 }
 
-/* Where the device was refused, unless looks were let in as it there, or it came more often than anybody:
-   there may have been too much of that, and only 'revoked' is said of the list. */
+/* Where the device was refused, unless looks were let in as it there, or it came more often than anybody,
+   or was kicked: that may be why, and only 'revoked' is said of the list. */
 static unsigned device_refused_at(const struct stage *stage, size_t device, uint32_t most)
 {
   unsigned at = fleet_refused_at(stage->fleet, device, false);
   const struct fleet_facts *facts = fleet_facts(stage->fleet, device);
-  if (facts->connects + facts->unseen > most + OFTEN) at = 0;
+  if (facts->connects + facts->unseen > most + OFTEN || stage_may_be_banned(stage, device)) at = 0;
   for (size_t n = 0; n < stage->scenario->node_count; n++)
     if (stage->identity[device].looked_in[n] > 0) at &= ~(1u << n);
   return at | fleet_refused_at(stage->fleet, device, true);
@@ -253,7 +264,8 @@ static void note_left(struct stage *stage, const struct stage_listed *before, si
     int node = unproven_at(stage, left);
     stage->former_left += left->former && left->let_in;
     if (node >= 0 && stage_list_is_looked_at(stage))
-      stage->unproven = (struct stage_unproven){true, left->as.device, (size_t) node};
+      stage->unproven =
+          (struct stage_unproven){.any = true, .device = left->as.device, .node = (size_t) node};
   }
 }
 
@@ -313,15 +325,18 @@ static unsigned was_let_in_at(struct stage *stage, const struct stage_listed *on
   return since && facts->node >= 0 ? 1u << facts->node : 0;
 }
 
-/* An address at which nothing has shown that it is let in again; -1: there is none. */
+/* An address at which nothing has shown that it is let in again; -1: there is none. Of several machines
+   behind an address the device meets one: what looks were told there counts more. A list that is over
+   keeps everybody out: then it counts that one was kept out before. */
 static int unpardoned_at(struct stage *stage, const struct stage_listed *one)
 {
-  unsigned seen = one->proven | one->spared | was_let_in_at(stage, one);
-  if (one->untold || stage_list_shuts_out(stage) || !stage_stands_in(stage, &one->as) ||
-      !stage_is_trusted(stage, &one->as))
+  unsigned itself = was_let_in_at(stage, one) & ~(unsigned) one->shut;
+  unsigned seen = one->proven | one->spared | itself;
+  bool over = stage_list_shuts_out(stage);
+  if (one->untold || !stage_stands_in(stage, &one->as) || !stage_is_trusted(stage, &one->as))
     return -1;
   for (size_t n = 0; n < stage->scenario->node_count; n++)
-    if ((seen >> n & 1u) == 0) return (int) n;
+    if (over ? (one->shut >> n & 1u) != 0 : (seen >> n & 1u) == 0) return (int) n;
   return -1;
 }
 
@@ -360,7 +375,8 @@ void stage_list_names(struct stage *stage, const struct stage_list *list, bool u
   memcpy(before, stage->listed, sizeof before);
   stage->list_alike = is_alike(stage, list->names);
   stage->list_untold = untold;
-  for (size_t n = 0; n < stage->scenario->node_count; n++) stage->nodes[n].shuts_out = false;
+  for (size_t n = 0; n < stage->scenario->node_count; n++)
+    stage->nodes[n].shuts_out = stage->nodes[n].shuts_mutely = false;
   stage->lists++;
   keep_named(stage, list->names, untold);
   add_named(stage, list->names, is_new, untold);
@@ -397,13 +413,24 @@ static const char *older(const struct stage *stage, size_t node, char *out, size
 {
   char where[STAGE_ADDRESS_MAX];
   bool until_next = stage->older.any;
-  snprintf(out, size,
-           "the broker at %s %s: who is on no list %s told there that his certificate has expired. "
-           "See that the hook brings it each list, and that it reads it",
-           stage_address(stage, node, where),
-           until_next ? "had an older list, which was over, until the next one was published"
-                      : "has an older list, which is over",
-           until_next ? "was" : "is");
+  bool mute = until_next ? stage->older.mute : stage->nodes[node].shuts_mutely;
+  stage_address(stage, node, where);
+  if (mute)
+    snprintf(
+        out, size,
+        "the broker at %s %s on who is on no list, without a word, and took him before%s: does "
+        "it go by an older list, which is over? See that the hook brings it each list, and "
+        "that it reads it",
+        where, until_next ? "closed" : "closes",
+        until_next ? ", until the next list was published" : "");
+  else
+    snprintf(out, size,
+             "the broker at %s %s: who is on no list %s told there that his certificate has "
+             "expired. See that the hook brings it each list, and that it reads it",
+             where,
+             until_next ? "had an older list, which was over, until the next one was published"
+                        : "has an older list, which is over",
+             until_next ? "was" : "is");
   return out;
 }
 

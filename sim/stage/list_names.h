@@ -25,9 +25,10 @@ void stage_list_told(struct stage *stage);
 /* Brokers' hooks claim, and do not prove; not while a phase is rolled back. */
 bool stage_list_is_looked_at(const struct stage *stage);
 
-/* The list that was published last keeps everybody out, or will within a minute: it ends, or nobody has
-   checked it. */
+/* The list that was published last keeps everybody out, or will in a moment: it ends, or nobody has
+   checked it. And so before looks that may take until then. */
 bool stage_list_shuts_out(const struct stage *stage);
+bool stage_list_will_shut_out(const struct stage *stage);
 
 /* Once somebody has looked: at an address who is on no list is kept out as by a list that is over,
  * and the one that was published last is not. Below 0: there is no such address. */

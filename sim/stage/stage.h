@@ -50,8 +50,9 @@ struct stage_node {
   bool takes_shielded;
   bool silent; /* it gave no answer to the last looks at a list */
   /* somebody who is on no list was told "expired" by the last look there, and his certificate is in
-     force: the list is over that it goes by */
-  bool shuts_out;
+     force: the list is over that it goes by; or it closed on him without a word, which .. */
+  bool shuts_out, shuts_mutely;
+  bool takes_others; /* .. it did not before: TLS took the certificate of such a one */
   /* how it keeps out whom a list names; NONE: that was not seen */
   enum device_failure list_words;
   /* down or frozen while the others were tried: callers.h; what it may have trusted till then */
@@ -69,6 +70,7 @@ struct stage_identity {
   uint32_t list;   /* number of the list that added the device; 0: it is on none */
   /* so many looks with its certificate were let in at each broker */
   uint32_t looked_in[SCENARIO_NODES_MAX];
+  uint32_t kicked;     /* by a step, when it had had so many CONNACKs, plus 1; 0: not so far */
   bool revoked;        /* by a step, on a published list or not .. */
   bool revoked_before; /* .. as the phase began */
 };
@@ -115,6 +117,7 @@ struct stage_listed {
   bool pardoned;
   bool sampled;      /* one of many on it: list_samples.h */
   uint8_t spared;    /* .. and of this: that cannot be asked there, or has a reason of its own .. */
+  uint8_t shut;      /* .. and of this: it was kept out by the list .. */
   uint32_t connects; /* .. and so many CONNACKs it had had */
 };
 
@@ -130,6 +133,7 @@ struct stage_let_in {
 /* Who was taken off the list, and by what had been seen it was not in force there. */
 struct stage_unproven {
   bool any;
+  bool mute; /* of an older list: as stage_node.shuts_mutely */
   size_t device, node;
 };
 

@@ -40,6 +40,7 @@ static void begin_next(struct kicks *kicks)
   if (kicks->begun == kicks->count || kicks->failed || stage->aborted) return;
   uint32_t device = kicks->devices[kicks->begun++];
   const struct fleet_facts *facts = fleet_facts(stage->fleet, device);
+  stage->identity[device].kicked = facts->connects + 1;
   struct broker_kick kick = {.client_id = names_of(stage->names, device).client_id,
                              .keep_session = !stage->scenario->device.clean_start,
                              .certificate_path = stage->operator_certificate,

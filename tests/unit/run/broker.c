@@ -89,6 +89,8 @@ struct broker {
   struct wire_port port[BROKER_LISTENERS];
   char presented[BROKER_LISTENERS][TEXT_MAX];
   struct papers clients, lists, lists_before;
+  struct papers kept_lists; /* of a machine that every second connection meets .. */
+  bool lags;                /* .. if there is one */
   struct conn *conns;
   struct session *sessions;
   struct mailbox retained, office, bridge;
@@ -689,10 +691,13 @@ static enum papers_verdict judge(struct broker *broker, const struct papers *cha
   other = other || (broker->listless[0] != '\0' && strcmp(broker->listless, from) == 0);
   other = other || strcmp(chain->of[0].name, broker->omitted) == 0;
   bool listed = checks_lists(broker) && !other;
+  bool kept = broker->lags && broker->judged++ % 2 == 0;
   const struct papers_question question = {.chain = chain,
                                            .anchors =
                                                second ? &broker->first_clients : &broker->clients,
-                                           .lists = listed ? &broker->lists : NULL,
+                                           .lists = !listed ? NULL
+                                                    : kept  ? &broker->kept_lists
+                                                            : &broker->lists,
                                            .lists_required = true,
                                            .unix_s = backend_unix_s(wire_backend())};
   if (broker->config.anyone || strcmp(chain->of[0].issuer, "back-office-devices") == 0)
@@ -1728,6 +1733,12 @@ void site_omit(struct broker *broker, const char *name)
 void site_be_forgetful(struct broker *broker)
 {
   broker->forgetful = true;
+}
+
+void site_lag(struct broker *broker)
+{
+  broker->kept_lists = broker->lists;
+  broker->lags = true;
 }
 
 void site_be_listless(struct broker *broker, const char *from)

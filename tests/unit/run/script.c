@@ -112,6 +112,8 @@ static bool happen_to_broker(struct broker *broker, const char *what)
     site_forget_roots(broker);
   else if (strcmp(what, "has a machine without the list") == 0)
     site_be_forgetful(broker);
+  else if (strcmp(what, "has a machine that keeps its list") == 0)
+    site_lag(broker);
   else if (sscanf(what, "has no list for %15s", word) == 1)
     site_be_listless(broker, word);
   else if (sscanf(what, "leaves %31s off its list", user) == 1 && strstr(what, "off") != NULL)

@@ -9,6 +9,7 @@
  *     # at 3.5s: a loses its list                   (goes back to the list before)
  *     # always: a has no list for 127.0.0.2         (the same of its revocation list)
  *     # always: a has a machine without the list    (that every second connection meets)
+ *     # at 3.5s: a has a machine that keeps its list   (the same, and later ones do not reach it)
  *     # always: a leaves 00000003 off its list
  *     # always: a reads its list 3s late            (its chain; its clients)
  *     # always: a is 7s slow for 127.0.0.2          (for looks from there)
