@@ -35,6 +35,7 @@ enum statement {
   FIRST_CHAIN,
   CERTIFICATES,
   CHAINS,
+  OF_SERIAL,
   CERTIFICATE_COUNT,
   STATEMENTS
 };
@@ -52,6 +53,7 @@ static const char *const sql[STATEMENTS] = {
                      "certificates WHERE device = ?1 ORDER BY number",
     [CHAINS] = "SELECT device, chain FROM certificates WHERE device IN (SELECT device FROM "
                "certificates GROUP BY device HAVING count(*) > 1) ORDER BY number DESC",
+    [OF_SERIAL] = "SELECT device, chain FROM certificates WHERE serial = ?1 ORDER BY number",
     [CERTIFICATE_COUNT] = "SELECT count(*) FROM certificates",
 };
 
@@ -60,6 +62,7 @@ struct pki_registry {
   sqlite3_stmt *statement[STATEMENTS];
   struct pki_revoked_store *revoked;
   struct pki_name_store *names;
+  bool has_serials; /* their index */
 };
 
 int pki_registry_failed(sqlite3 *db, struct error *error)
@@ -404,11 +407,11 @@ int pki_registry_certificates(struct pki_registry *registry, uint32_t device,
   return pki_registry_each_chain(registry, device, hand_row, &reader, error);
 }
 
-int pki_registry_chains(struct pki_registry *registry,
-                        void (*each)(void *ctx, uint32_t device, const uint8_t *chain, size_t size),
-                        void *ctx, struct error *error)
+typedef void each_chain(void *ctx, uint32_t device, const uint8_t *chain, size_t size);
+
+static int hand_chains(struct pki_registry *registry, sqlite3_stmt *query, each_chain *each,
+                       void *ctx, struct error *error)
 {
-  sqlite3_stmt *query = registry->statement[CHAINS];
   int step;
   while ((step = sqlite3_step(query)) == SQLITE_ROW) {
     uint32_t device;
@@ -416,6 +419,28 @@ int pki_registry_chains(struct pki_registry *registry,
       each(ctx, device, sqlite3_column_blob(query, 1), (size_t) sqlite3_column_bytes(query, 1));
   }
   return pki_registry_end(registry->db, query, step, error);
+}
+
+int pki_registry_chains(struct pki_registry *registry,
+                        void (*each)(void *ctx, uint32_t device, const uint8_t *chain, size_t size),
+                        void *ctx, struct error *error)
+{
+  return hand_chains(registry, registry->statement[CHAINS], each, ctx, error);
+}
+
+int pki_registry_of_serial(struct pki_registry *registry, const uint8_t *serial, size_t serial_size,
+                           void (*each)(void *ctx, uint32_t device, const uint8_t *chain,
+                                        size_t size),
+                           void *ctx, struct error *error)
+{
+  if (!registry->has_serials &&
+      run_sql(registry->db,
+              "CREATE INDEX IF NOT EXISTS certificates_of_serial ON certificates(serial)",
+              error) != 0)
+    return -1;
+  registry->has_serials = true;
+  sqlite3_bind_blob(registry->statement[OF_SERIAL], 1, serial, (int) serial_size, SQLITE_STATIC);
+  return hand_chains(registry, registry->statement[OF_SERIAL], each, ctx, error);
 }
 
 int pki_registry_certificate_count(struct pki_registry *registry, size_t *count,

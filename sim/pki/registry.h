@@ -115,6 +115,13 @@ int pki_registry_chains(struct pki_registry *registry,
                         void (*each)(void *ctx, uint32_t device, const uint8_t *chain, size_t size),
                         void *ctx, struct error *error);
 
+/* Calls `each` for every chain whose leaf has that serial number, whoever issued it. Without it the first
+ * call makes an index, a second for a million rows. */
+int pki_registry_of_serial(struct pki_registry *registry, const uint8_t *serial, size_t serial_size,
+                           void (*each)(void *ctx, uint32_t device, const uint8_t *chain,
+                                        size_t size),
+                           void *ctx, struct error *error);
+
 /* Certificates in the whole registry. */
 int pki_registry_certificate_count(struct pki_registry *registry, size_t *count,
                                    struct error *error);

@@ -149,7 +149,9 @@ int pki_renewal_take(struct pki *pki, struct pki_renewal *renewal, const char *r
   if (read_certificates(renewal->path, renewal->more, &contents, error) != 0) return -1;
   renewal->certificates = contents.certificates;
   int result = take(pki, renewal, root, out, capacity, error);
-  if (result == 0 && enter && !has_row_already(pki, renewal)) {
+  bool known = result == 0 && has_row_already(pki, renewal);
+  if (result == 0 && !known) result = pki_renewal_is_new(pki, renewal, error);
+  if (result == 0 && enter && !known) {
     struct pki_registry_certificate row = {.device = pki->devices[renewal->index].id,
                                            .chain = renewal->chain,
                                            .chain_size = renewal->size};

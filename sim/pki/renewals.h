@@ -13,8 +13,9 @@ int pki_write_request(struct pki *pki, size_t index, const char *path, struct er
  * behind it in any order: `out` receives the chain in the format of sim/device/identity.h, and the
  * registry gets a row, as with pki_reissue. USAGE, with the file's name and without the device's,
  * where it is not for the device's key, does not name the device as its first certificate did,
- * cannot be loaded, is not under `root` by its signatures, not in force, or not for clients. No device
- * may be at work, between two turns of the loop none is. */
+ * cannot be loaded, is not under `root` by its signatures, not in force, or not for clients; where its
+ * issuer has given its serial number to another one, or has issued the one that the device holds
+ * after it. No device may be at work, between two turns of the loop none is. */
 int pki_renew_from(struct pki *pki, size_t index, const char *root, const char *path, uint8_t *out,
                    size_t capacity, size_t *size, struct error *error);
 

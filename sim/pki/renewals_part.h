@@ -13,6 +13,10 @@ struct pki_renewal {
   size_t size;
 };
 
+/* renew_known.c: no certificate that the registry knows has its issuer and serial number, and that of
+ * its issuer which the device holds is not a later one. USAGE. */
+int pki_renewal_is_new(struct pki *pki, const struct pki_renewal *renewal, struct error *error);
+
 /* `enter`: into the registry, too; else it is only judged. */
 int pki_renewal_take(struct pki *pki, struct pki_renewal *renewal, const char *root, bool enter,
                      uint8_t *out, size_t capacity, struct error *error);

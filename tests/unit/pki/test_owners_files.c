@@ -115,9 +115,15 @@ static void a_chain_has_run_out_only_on_purpose(void **state)
 
 /* --- A device's certificate ------------------------------------------------------------------- */
 
+/* What its CA does wrong: 0 is as it should be. */
+struct slip {
+  int64_t earlier_s; /* it is an answer of before */
+  long serial;       /* that all its certificates have */
+};
+
 /* For the key of the device at `index`, under `root`, with that CN. */
-static void renew(struct fixture *f, size_t index, const char *root, const char *name,
-                  const char *file, int64_t to_s)
+static void renew_with(struct fixture *f, size_t index, const char *root, const char *name,
+                       const char *file, int64_t to_s, struct slip slip)
 {
   const struct pki_hierarchy *issuer = root_of(f, root);
   struct pki_cert_spec spec = {.kind = PKI_CERT_CLIENT,
@@ -125,13 +131,23 @@ static void renew(struct fixture *f, size_t index, const char *root, const char 
                                .key =
                                    pki_requested_key(f->pki, pki_device_id(f->pki, index), &error),
                                .issuer = &issuer->devices,
-                               .not_before = pki_now() - 1000,
+                               .not_before = pki_now() - 1000 - slip.earlier_s,
                                .not_after = pki_now() + to_s};
   X509 *leaf = pki_cert_mint(&spec, &error);
+  if (slip.serial != 0) {
+    ASN1_INTEGER_set(X509_get_serialNumber(leaf), slip.serial);
+    assert_true(X509_sign(leaf, issuer->devices.key, EVP_sha256()) > 0);
+  }
   X509 *const chain[] = {leaf, issuer->devices.certificate};
   EXPECT_OK(pki_cert_write(beside(f, file), chain, 2, &error));
   X509_free(leaf);
   EVP_PKEY_free(spec.key);
+}
+
+static void renew(struct fixture *f, size_t index, const char *root, const char *name,
+                  const char *file, int64_t to_s)
+{
+  renew_with(f, index, root, name, file, to_s, (struct slip){0});
 }
 
 static int take(struct fixture *f, size_t index, const char *root, const char *file)
@@ -169,6 +185,34 @@ static void refuses_what_it_would_not(void **state)
   EXPECT_REFUSAL(take(f, 1, "B", "2.crt"), EXIT_CODE_USAGE, "has expired: brokers would refuse it");
   EXPECT_OK(pki_certificate_count(f->pki, &after, &error));
   assert_int_equal(after, before);
+}
+
+/* A list names certificates by issuer and number. */
+static void a_serial_number_is_of_one_certificate(void **state)
+{
+  struct fixture *f = *state;
+  const struct slip one_for_all = {.serial = 7};
+  renew_with(f, 0, "B", "00000001", "1.crt", 1000, one_for_all);
+  renew_with(f, 1, "B", "00000002", "2.crt", 1000, one_for_all);
+  EXPECT_OK(take(f, 0, "B", "1.crt"));
+  EXPECT_REFUSAL(take(f, 1, "B", "2.crt"), EXIT_CODE_USAGE,
+                 "2.crt has the serial number 07, which its issuer has given to that of device "
+                 "00000001 before: who revokes one revokes both");
+  renew_with(f, 0, "B", "00000001", "1.crt", 2000, one_for_all);
+  EXPECT_REFUSAL(take(f, 0, "B", "1.crt"), EXIT_CODE_USAGE,
+                 "given to another certificate of 00000001 before");
+  renew_with(f, 1, "A", "00000002", "2.crt", 1000, one_for_all); /* another issuer's 7 */
+  EXPECT_OK(take(f, 1, "A", "2.crt"));
+}
+
+static void an_answer_of_before_renews_nothing(void **state)
+{
+  struct fixture *f = *state;
+  renew_with(f, 1, "A", "00000002", "2.crt", 1000, (struct slip){.earlier_s = 40LL * 86400});
+  EXPECT_REFUSAL(take(f, 1, "A", "2.crt"), EXIT_CODE_USAGE,
+                 "issued before the one of the same issuer that the device holds");
+  renew_with(f, 1, "B", "00000002", "2.crt", 1000, (struct slip){.earlier_s = 40LL * 86400});
+  EXPECT_OK(take(f, 1, "B", "2.crt")); /* made ready long ago, under the next root */
 }
 
 static void a_list_is_judged_line_by_line(void **state)
@@ -234,6 +278,8 @@ int main(void)
       OWNED(a_chain_has_run_out_only_on_purpose),
       OWNED(takes_what_the_device_will_take),
       OWNED(refuses_what_it_would_not),
+      OWNED(a_serial_number_is_of_one_certificate),
+      OWNED(an_answer_of_before_renews_nothing),
       OWNED(a_list_is_judged_line_by_line),
       OWNED(nobody_stands_in_who_may_not),
   };
