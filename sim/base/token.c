@@ -101,9 +101,22 @@ int64_t token_end_s(const char *token)
   return told_by(token).end_s;
 }
 
+/* Without the blanks at its end, which a file may have gained. */
+static size_t length_of(const char *token)
+{
+  size_t size = strlen(token);
+  while (size > 0 && strchr(" \t\r\n", token[size - 1]) != NULL) size--;
+  return size;
+}
+
+static bool are_alike(const char *a, const char *b)
+{
+  return length_of(a) == length_of(b) && strncmp(a, b, length_of(a)) == 0;
+}
+
 bool token_renews(const char *fresh, const char *old)
 {
   struct told now = told_by(fresh), before = told_by(old);
   bool same = before.subject[0] == '\0' || strcmp(now.subject, before.subject) == 0;
-  return strcmp(fresh, old) != 0 && (before.end_s == 0 || now.end_s != 0) && same;
+  return !are_alike(fresh, old) && (before.end_s == 0 || now.end_s != 0) && same;
 }

@@ -30,6 +30,7 @@ struct token_file {
   char *path;
   int64_t end_s, said_end_s;
   uint32_t serial, said_serial; /* how many there were before it */
+  uint64_t print;               /* print_of the one in hand */
   bool renews;
 };
 
@@ -253,6 +254,14 @@ static int take_from_file(struct stage *stage, const char *name, char **out)
   return refuse(stage);
 }
 
+/* FNV-1a: most others are told from it without a look at their texts. */
+static uint64_t print_of(const char *text)
+{
+  uint64_t print = 0xcbf29ce484222325u;
+  for (; *text != '\0'; text++) print = (print ^ (uint8_t) *text) * 0x100000001b3u;
+  return print;
+}
+
 /* The file's first line. */
 static int read_token(const char *path, char **out, struct error *error)
 {
@@ -281,6 +290,7 @@ static int take_token(struct stage *stage, const struct template_values *values,
     return no_memory(stage);
   else if (read_token(path, &logins->password[device], &stage->error) == 0) {
     token->end_s = token_end_s(logins->password[device]);
+    token->print = print_of(logins->password[device]);
     return 0;
   }
   return refuse(stage);
@@ -440,6 +450,17 @@ struct stage_token stage_token(const struct stage *stage, size_t index)
                               .renews = token->renews};
 }
 
+/* Another device has it in hand, and from a file of its own. */
+static bool has_another(const struct stage_logins *logins, size_t index, const char *text)
+{
+  uint64_t print = print_of(text);
+  for (size_t i = 0; i < logins->count; i++)
+    if (i != index && logins->token[i].print == print && strcmp(logins->password[i], text) == 0 &&
+        strcmp(logins->token[i].path, logins->token[index].path) != 0)
+      return true;
+  return false;
+}
+
 int stage_renew_token(struct stage *stage, size_t index, struct error *error)
 {
   struct stage_logins *logins = stage->logins;
@@ -450,7 +471,8 @@ int stage_renew_token(struct stage *stage, size_t index, struct error *error)
     forget(now);
     return 0;
   }
-  token->renews = token_renews(now, logins->password[index]);
+  token->renews = token_renews(now, logins->password[index]) && !has_another(logins, index, now);
+  token->print = print_of(now);
   forget(logins->password[index]);
   logins->password[index] = now;
   token->end_s = token_end_s(now);

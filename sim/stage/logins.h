@@ -21,7 +21,8 @@ struct stage_token {
   int64_t end_s;      /* of the one in hand, Unix seconds; 0: it does not say */
   int64_t said_end_s; /* of the one that the device said last, in CONNECT */
   bool said_newest;   /* which was the one in hand */
-  bool renews;        /* the one in hand can stand in for the one before: token_renews */
+  /* the one in hand can stand in for the one before: token_renews, and it is no other device's */
+  bool renews;
 };
 struct stage_token stage_token(const struct stage *stage, size_t index);
 

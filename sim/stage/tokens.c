@@ -22,6 +22,7 @@ struct token {
   uint64_t not_before_ms;
   bool waits;   /* it is in the queue, or its hook is under way */
   bool refused; /* by a broker, since it was read */
+  bool earlier; /* it ends before the one that it came for, which no broker had refused */
 };
 
 struct renewal {
@@ -85,20 +86,23 @@ static bool has_run_out(const struct stage *stage, int64_t end_s)
 static bool is_renewed(const struct stage *stage, size_t device)
 {
   struct stage_token token = stage_token(stage, device);
-  return token.renews && !has_run_out(stage, token.end_s);
+  return token.renews && !stage->tokens->of[device].earlier && !has_run_out(stage, token.end_s);
 }
 
 /* Reads the device's file: 1 if that holds another token than the one in hand, 0 if not, -1 with
    the error. */
 static int take_newer(struct stage *stage, size_t device, struct error *error)
 {
+  struct token *token = &stage->tokens->of[device];
+  int64_t end_s = stage_token(stage, device).end_s;
   int changed = stage_renew_token(stage, device, error);
   if (changed != 1) return changed;
+  token->earlier = !token->refused && stage_token(stage, device).end_s < end_s;
   bool renewed = is_renewed(stage, device);
   metrics_add(stage->metrics, METRIC_TOKEN_RENEWED, renewed);
   plan_renewal(stage, device);
   tell_of_renewal(stage, device, renewed);
-  stage->tokens->of[device].refused = false;
+  token->refused = false;
   return 1;
 }
 
@@ -118,14 +122,14 @@ static void abort_by(struct stage *stage, size_t device, struct error *error)
 static void count_unrenewed(struct stage *stage, size_t device)
 {
   struct stage_tokens *tokens = stage->tokens;
-  char name[NAMES_TEXT], text[NAMES_TEXT + 160];
+  char name[NAMES_TEXT], text[NAMES_TEXT + 240];
   metrics_add(stage->metrics, METRIC_TOKEN_UNRENEWED, 1);
   if (tokens->told) return;
   tokens->told = true;
   snprintf(
       text, sizeof text,
-      "the hook 'renew-token' brought no new token for device %s: another text, in force, that "
-      "tells its end and whom it is for as the old one did",
+      "the hook 'renew-token' brought no new token for device %s: another text, in force and no "
+      "other device's, that tells an end, no earlier one, and whom it is for as the old one did",
       stage_device_text(stage, device, name));
   stage_say(stage, text);
 }

@@ -96,6 +96,15 @@ for hook in true "echo 'SharedAccessSignature sr=hub&sig=hush0&se=1' >\"\$FLEETS
     --set 'phases=[{name: online, do: [connect: {rate: 50/s}, wait: {for: 1s}]}]'
 done
 
+# Tokens that do not say whom they are for: one text for all devices is told of by itself.
+tokens 1 -5
+for i in 1 2 3 4 5 6; do echo "SharedAccessSignature sig=hush$i&se=$(($(date +%s) - 5))" >"$work/tokens/0000000$i"; done
+expect "one token for all devices is told of" 1 \
+  "no new token for device 0000000[1-6].*tokens +1 renewed.*the hook was called in vain [0-9]+ times.*token.unrenewed == 0: observed [0-9]" \
+  run "$plan" --set 'expect=[token.unrenewed == 0, token.renewed == 1]' \
+  --set "broker.hooks.renew-token=echo 'SharedAccessSignature sig=hush7&se=4102444800' >\"\$FLEETSIM_TOKEN\"" \
+  --set 'phases=[{name: online, do: [connect: {rate: 50/s}, wait: {for: 1s}]}]'
+
 # After a refusal ----------------------------------------------------------------------------------------------------------
 tokens 1 3600
 token 00000004 0 3600 >"$work/tokens/00000004"

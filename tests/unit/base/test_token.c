@@ -82,6 +82,7 @@ static void what_can_stand_in_for_a_token_is_told_from_what_cannot(void **state)
       {"SharedAccessSignature sr=a&sig=x&se=1", "SharedAccessSignature sr=a&sig=y", false},
       {"hush", "hush hush", true},
       {"hush", "hush", false},
+      {"hush", "hush \t", false},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (token_renews(rows[i].fresh, rows[i].old) != rows[i].renews)
