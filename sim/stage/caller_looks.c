@@ -3,10 +3,12 @@
  * connections, unless somebody beside him gets in, who has been let in as often. */
 #define _POSIX_C_SOURCE 200809L
 #include "stage/caller_looks.h"
+#include "stage/clones.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "stage/clones.h"
 #include "stage/looks.h"
 #include "stage/rounds.h"
 #include "stage/wait.h"
@@ -94,7 +96,7 @@ static bool is_outdone(const struct stage *stage, size_t node, const struct stag
   size_t whose = caller->as.whose, other = caller->beside.whose;
   if (whose == PKI_NOBODY || stage->fleet == NULL) return answers->beside_came > answers->came;
   const struct fleet_facts *facts = fleet_facts(stage->fleet, whose);
-  uint32_t own = facts->connects + facts->unseen, others = 0;
+  uint32_t own = facts->connects + facts->unseen + stage_clones_came(stage, whose), others = 0;
   uint32_t came = stage->identity[whose].looked_in[node];
   if (other != PKI_NOBODY) others = fleet_facts(stage->fleet, other)->connects;
   if (own > others) came += own - others;

@@ -116,6 +116,17 @@ int stage_start_clones(struct stage *stage, const uint32_t *devices, size_t coun
   return 0;
 }
 
+uint32_t stage_clones_came(const struct stage *stage, size_t device)
+{
+  const struct stage_clones *clones = stage->clones;
+  uint32_t came = 0;
+  for (size_t i = 0; clones != NULL && i < clones->count; i++) {
+    const struct fleet_facts *facts = fleet_facts(clones->fleet, i);
+    if (clones->devices[i] == device) came += facts->connects + facts->unseen;
+  }
+  return came;
+}
+
 static double failures(const struct metrics *metrics, enum device_failure failure)
 {
   return (double) metrics_failure(metrics, failure)->count;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "stage/clones.h"
 #include "stage/device_names.h"
 #include "stage/logins.h"
 #include "stage/wait.h"
@@ -138,10 +139,12 @@ struct party {
 
 /* --- Whose session it ends -------------------------------------------------------------------- */
 
+/* Of a device with a copy it may be that which ends it. */
 static struct session session_of(const struct stage *stage, size_t device)
 {
   const struct fleet_facts *facts = fleet_facts(stage->fleet, device);
-  return (struct session){.watched = fleet_would_tell(stage->fleet, device),
+  bool alone = stage_clones_came(stage, device) == 0;
+  return (struct session){.watched = alone && fleet_would_tell(stage->fleet, device),
                           .device = device,
                           .node = facts->node,
                           .connects = facts->connects};

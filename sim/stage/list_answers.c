@@ -4,6 +4,7 @@
 #include "stage/list_answers.h"
 
 #include "stage/chains.h"
+#include "stage/clones.h"
 
 /* A device of its issuer is let in by the same CA. */
 static bool is_of_its_own(const struct stage_device_look *look)
@@ -24,7 +25,7 @@ unsigned stage_asked_lacks(const struct stage *stage, const struct stage_asked *
   const struct stage_control *control = &asked->control;
   uint32_t device = asked->look.as.device;
   const struct fleet_facts *facts = fleet_facts(stage->fleet, device);
-  uint32_t own = facts->connects + facts->unseen, others = 0;
+  uint32_t own = facts->connects + facts->unseen + stage_clones_came(stage, device), others = 0;
   uint32_t came = stage->identity[device].looked_in[asked->look.node];
   if (control->any && !control->nobodys)
     others = fleet_facts(stage->fleet, control->as.device)->connects;
