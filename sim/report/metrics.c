@@ -141,10 +141,24 @@ double metrics_value(const struct metrics *metrics, enum metric metric)
   return metrics->value[metric];
 }
 
+/* stage_close_books sets them. */
+static bool is_of_the_end(enum metric metric)
+{
+  switch (metric) {
+  case METRIC_TELEMETRY_LOST:
+  case METRIC_TELEMETRY_LOST_ACKED:
+  case METRIC_TELEMETRY_UNHEARD:
+  case METRIC_TELEMETRY_UNAWAITED:
+  case METRIC_TELEMETRY_UNACCOUNTED:
+  case METRIC_TELEMETRY_UNACKED: return true;
+  default: return false;
+  }
+}
+
 bool metrics_has_value(const struct metrics *metrics, enum metric metric)
 {
-  bool at_end = metric == METRIC_TELEMETRY_LOST || metric == METRIC_TELEMETRY_LOST_ACKED;
-  return !at_end && (metric_kind(metric) != METRIC_KIND_GAUGE || metrics->was_set[metric]);
+  return metric_kind(metric) == METRIC_KIND_GAUGE ? metrics->was_set[metric]
+                                                  : !is_of_the_end(metric);
 }
 
 static double us_per_unit(enum metric metric)
@@ -339,6 +353,12 @@ void metrics_lack_numbers(struct metrics *metrics)
 void metrics_lack_operator(struct metrics *metrics)
 {
   lack(metrics, needs_operator);
+}
+
+bool metrics_are_of_the_end(const char *name)
+{
+  const char *statistic;
+  return is_of_the_end(metric_of(name, &statistic));
 }
 
 /* --- Merging ---------------------------------------------------------------------------------- */

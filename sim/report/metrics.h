@@ -250,6 +250,9 @@ void metrics_look(struct metrics *metrics);
 /* True if metrics_find would know the name: for checking a scenario before it runs. */
 bool metrics_known(const char *name);
 
+/* Whether its value is that of a run that is over, and 0 until then. */
+bool metrics_are_of_the_end(const char *name);
+
 /* Whether only who can tell messages apart where they arrive knows it. Where nobody can, these
  * values are NAN from metrics_lack_numbers on, and are not to be counted. */
 bool metrics_need_numbers(const char *name);

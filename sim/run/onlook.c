@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "run/parts.h"
+#include "stage/gauges.h"
 #include "stage/wait.h"
 
 static void see_phase(const struct stage *stage, struct onlooker_view *view)
@@ -58,7 +59,7 @@ void run_show(struct stage *stage)
   if (onlooker == NULL || stage->metrics == NULL || stage->ended) return;
   unsigned wants = onlooker->wants(onlooker->ctx, world_now_ms(stage->world)); /* live_wants */
   if (wants == 0) return;
-  if (stage->fleet != NULL) run_process_gauges(stage);
+  if (stage->fleet != NULL) stage_measure_process(stage);
   show(stage, wants, false);
 }
 

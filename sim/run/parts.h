@@ -48,9 +48,6 @@ void run_hear(struct stage *stage);
 void run_pause(struct stage *stage);
 uint64_t run_held_ms(const struct stage *stage);
 
-/* verdict.c: what this process takes up, into the metrics. */
-void run_process_gauges(struct stage *stage);
-
 /* implied.c: goes through what everybody expects. */
 #define RUN_IMPLIED_MAX 16u
 void run_check_implied(struct stage *stage,

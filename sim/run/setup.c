@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "base/host_port.h"
-#include "base/process.h"
 #include "crypto/p256_host.h"
 #include "crypto/records.h"
 #include "fleet/clients.h"
@@ -312,7 +311,9 @@ int run_setup(struct stage *stage)
                stage_ota_start_server(stage) == 0 && run_count_budget(stage) == 0;
   if (ready) {
     describe_nodes(stage);
-    stage->rss_before = process_resident_bytes();
+    struct world_usage usage;
+    world_usage(stage->world, &usage);
+    stage->rss_before = usage.resident_bytes;
     ready = start_fleet(stage) == 0 && start_office(stage) == 0 && stage_begin_tokens(stage) == 0 &&
             stage_ota_withdraw(stage, true) == 0;
   }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "run/parts.h"
@@ -38,20 +37,6 @@ static bool is_heard(struct stage *stage, void *ctx)
   (void) ctx;
   return stage->office == NULL || stage->office_online || stage->office_gave_up ||
          !stage_has_broker(stage);
-}
-
-void run_process_gauges(struct stage *stage)
-{
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  double cpu_s = (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-                 (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-  double peak = (double) usage.ru_maxrss * 1024.0;
-  double growth = peak - (double) stage->rss_before;
-  metrics_set(stage->metrics, METRIC_PROCESS_CPU, cpu_s);
-  metrics_set(stage->metrics, METRIC_PROCESS_RSS, peak);
-  metrics_set(stage->metrics, METRIC_PROCESS_RSS_DEVICE,
-              growth > 0 ? growth / (double) stage->scenario->devices : 0);
 }
 
 static bool all_offline(struct stage *stage, void *ctx)
@@ -114,7 +99,6 @@ void run_settle(struct stage *stage)
   assert(stage_muster_is_right(stage));
   stage_close_books(stage);
   stage_measure_revoked(stage, true);
-  run_process_gauges(stage);
   stage_ota_results(stage);
   check_scenario(stage);
   if (!stage->aborted) say_goodbye(stage);

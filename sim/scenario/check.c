@@ -219,7 +219,8 @@ static int check_pki(const struct take *t, const struct raw_pki *raw, struct sce
 }
 
 static int check_exprs(const struct take *t, const char *at, char *const *texts, size_t count,
-                       const struct scenario *scenario, struct expr **out, size_t *out_count)
+                       const struct scenario *scenario, enum check_when when, struct expr **out,
+                       size_t *out_count)
 {
   if (count == 0) return 0;
   *out = calloc(count, sizeof **out);
@@ -229,7 +230,7 @@ static int check_exprs(const struct take *t, const char *at, char *const *texts,
   for (size_t i = 0; i < count; i++) {
     char path[DOC_PATH_MAX];
     snprintf(path, sizeof path, "%s[%zu]", at, i);
-    if (check_expr(t, path, texts[i], scenario, false, &(*out)[i]) != 0) return -1;
+    if (check_expr(t, path, texts[i], scenario, when, &(*out)[i]) != 0) return -1;
   }
   return 0;
 }
@@ -269,11 +270,11 @@ static int check_phase(const struct take *t, const char *at, const struct raw_ph
   out->on_fail = (enum scenario_on_fail) on_fail;
   if (raw->until != NULL) {
     snprintf(path, sizeof path, "%.100s.until", at);
-    if (check_expr(t, path, raw->until, scenario, true, &out->until) != 0) return -1;
+    if (check_expr(t, path, raw->until, scenario, CHECK_AS_GATE, &out->until) != 0) return -1;
     out->has_until = true;
   }
   snprintf(path, sizeof path, "%.100s.expect", at);
-  if (check_exprs(t, path, raw->expect, raw->expect_count, scenario, &out->expect,
+  if (check_exprs(t, path, raw->expect, raw->expect_count, scenario, CHECK_IN_RUN, &out->expect,
                   &out->expect_count) != 0)
     return -1;
   if (out->step_count == 0 && !out->has_until && out->expect_count == 0)
@@ -359,7 +360,7 @@ static bool uses_crls(const struct scenario *scenario)
 static int check_brake(const struct take *t, const struct raw_brake *raw, struct scenario *out)
 {
   if (raw == NULL) return 0;
-  if (check_expr(t, "brake.when", raw->when, out, false, &out->brake_when) != 0 ||
+  if (check_expr(t, "brake.when", raw->when, out, CHECK_IN_RUN, &out->brake_when) != 0 ||
       take_share(t, "brake", "rate", raw->rate, &out->brake_rate) != 0)
     return -1;
   out->has_brake = true;
@@ -373,7 +374,7 @@ int check_scenario(struct take *t, const struct raw_scenario *raw, struct scenar
   if (check_head(t, raw, out) != 0 || check_brake(t, raw->brake, out) != 0 ||
       check_phases(t, raw, out) != 0)
     return -1;
-  if (check_exprs(t, "expect", raw->expect, raw->expect_count, out, &out->expect,
+  if (check_exprs(t, "expect", raw->expect, raw->expect_count, out, CHECK_AT_END, &out->expect,
                   &out->expect_count) != 0)
     return -1;
   out->crl = uses_crls(out);

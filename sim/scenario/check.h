@@ -104,9 +104,11 @@ int check_who(const struct take *t, const char *at, const struct check_who *who,
    then. */
 int check_ota(const struct take *t, const struct raw_scenario *raw, struct scenario *out);
 
-/* `gate`: may wait ("within"), for 60 s unless it says otherwise. */
+/* When an expression is judged. A gate may wait ("within"), for 60 s unless it says otherwise; what is
+ * counted when the run is over can be read at its end alone. */
+enum check_when { CHECK_AS_GATE, CHECK_IN_RUN, CHECK_AT_END };
 int check_expr(const struct take *t, const char *at, const char *text,
-               const struct scenario *scenario, bool gate, struct expr *out);
+               const struct scenario *scenario, enum check_when when, struct expr *out);
 
 /* What can only be seen over all phases: wake needs a shelf, push-trust a connect, a remote broker
    its hooks. */

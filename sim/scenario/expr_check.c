@@ -135,16 +135,30 @@ static int check_unit(const struct take *t, const char *at, const struct expr *e
   return 0;
 }
 
-int check_expr(const struct take *t, const char *at, const char *text,
-               const struct scenario *scenario, bool gate, struct expr *out)
+/* Until then its 0 would make any upper limit hold. */
+static int check_is_known_by(const struct take *t, const char *at, const struct expr *e,
+                             enum check_when when)
 {
+  char sentence[300];
+  if (when == CHECK_AT_END || !metrics_known(e->name) || !metrics_are_of_the_end(e->name)) return 0;
+  snprintf(sentence, sizeof sentence,
+           "'%s' is counted when the run is over and all messages have had time to arrive: move "
+           "this to the scenario's own 'expect', behind the phases",
+           e->name);
+  return fail(t, at, 0, sentence);
+}
+
+int check_expr(const struct take *t, const char *at, const char *text,
+               const struct scenario *scenario, enum check_when when, struct expr *out)
+{
+  bool gate = when == CHECK_AS_GATE;
   char why[300];
   size_t column = 0;
   if (expr_parse(text, out, why, sizeof why, &column) != 0) return fail(t, at, column, why);
   if (check_name(t, at, out, scenario) != 0 || check_unit(t, at, out, scenario) != 0 ||
       check_certified_word(t, at, scenario, out->name) != 0 ||
       check_operated_word(t, at, scenario, out->name) != 0 ||
-      check_token_word(t, at, scenario, out->name) != 0)
+      check_token_word(t, at, scenario, out->name) != 0 || check_is_known_by(t, at, out, when) != 0)
     return -1;
   if (!gate && out->within_ms > 0)
     return fail(

@@ -13,6 +13,7 @@
 #include "stage/nodes.h"
 #include "stage/quantities.h"
 #include "stage/tokens.h"
+#include "world/world.h"
 
 /* What never came back has no time: no comparison holds for it. */
 static void recovery_gauges(struct stage *stage)
@@ -31,6 +32,17 @@ static void recovery_gauges(struct stage *stage)
     metrics_set(stage->metrics, gauges[mark],
                 known ? (double) outage->back_us[mark] / 1000.0 : NAN);
   }
+}
+
+void stage_measure_process(struct stage *stage)
+{
+  struct world_usage usage;
+  world_usage(stage->world, &usage);
+  double growth = (double) usage.peak_bytes - (double) stage->rss_before;
+  metrics_set(stage->metrics, METRIC_PROCESS_CPU, usage.cpu_s);
+  metrics_set(stage->metrics, METRIC_PROCESS_RSS, (double) usage.peak_bytes);
+  metrics_set(stage->metrics, METRIC_PROCESS_RSS_DEVICE,
+              growth > 0 ? growth / (double) stage->scenario->devices : 0);
 }
 
 /* That nobody was let in proves nothing where nobody was kept out. */
@@ -71,4 +83,5 @@ void stage_gauges(struct stage *stage)
   recovery_gauges(stage);
   stage_count_tally(stage);
   stage_office_gauges(stage);
+  stage_measure_process(stage);
 }

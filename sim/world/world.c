@@ -47,6 +47,11 @@ int world_work(struct world *world, void (*work)(void *ctx), void (*done)(void *
   return world->ops->work(world, work, done, ctx);
 }
 
+void world_usage(const struct world *world, struct world_usage *out)
+{
+  world->ops->usage(world, out);
+}
+
 void world_watch(struct world *world, const struct world_watcher *watcher, uint32_t beat_ms,
                  void *ctx)
 {

@@ -44,6 +44,13 @@ struct world {
   const struct world_ops *ops;
 };
 
+/* What this process takes up of its machine; 0: the system does not say. */
+struct world_usage {
+  double cpu_s;            /* user and system, since it began */
+  uint64_t resident_bytes; /* of physical memory, at present */
+  uint64_t peak_bytes;     /* the most of that */
+};
+
 /* Members are as the functions of their names below. */
 struct world_ops {
   const char *(*loop_version)(const struct world *world);
@@ -54,6 +61,7 @@ struct world_ops {
   size_t (*resolve)(struct world *world, const char *host, uint16_t port,
                     struct sockaddr_storage *out, size_t room, const char **why);
   int (*work)(struct world *world, void (*work)(void *ctx), void (*done)(void *ctx), void *ctx);
+  void (*usage)(const struct world *world, struct world_usage *out);
   void (*watch)(struct world *world, const struct world_watcher *watcher, uint32_t beat_ms,
                 void *ctx);
   void (*measure_delay)(struct world *world, bool on);
@@ -94,6 +102,10 @@ size_t world_resolve(struct world *world, const char *host, uint16_t port,
  * from inside this call. What is begun cannot be taken back: turn until it is done. 0, or -1: no
  * thread or memory, and neither is called. */
 int world_work(struct world *world, void (*work)(void *ctx), void (*done)(void *ctx), void *ctx);
+
+/* --- This process ----------------------------------------------------------------------------- */
+
+void world_usage(const struct world *world, struct world_usage *out);
 
 /* --- The loop --------------------------------------------------------------------------------- */
 

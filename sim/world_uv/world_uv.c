@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/process.h"
 #include "net/backend_uv.h"
 #include "net/loop_delay.h"
 
@@ -139,6 +141,21 @@ static int work_on_thread(struct world *world, void (*work)(void *ctx), void (*d
   if (uv_queue_work(&self(world)->loop, &job->request, on_thread, on_job_done) == 0) return 0;
   free(job);
   return -1;
+}
+
+/* --- This process ----------------------------------------------------------------------------- */
+
+static void usage_of(const struct world *world, struct world_usage *out)
+{
+  (void) world;
+  struct rusage usage = {0};
+  getrusage(RUSAGE_SELF, &usage);
+  *out = (struct world_usage){
+      .cpu_s = (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+               (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
+      .resident_bytes = process_resident_bytes(),
+      .peak_bytes = (uint64_t) usage.ru_maxrss * 1024,
+  };
 }
 
 /* --- The loop --------------------------------------------------------------------------------- */
@@ -297,6 +314,7 @@ static const struct world_ops ops = {
     .random = random_bytes,
     .resolve = resolve,
     .work = work_on_thread,
+    .usage = usage_of,
     .watch = watch,
     .measure_delay = measure_delay,
     .wake = wake,

@@ -93,6 +93,13 @@ static int work(struct world *world, void (*call)(void *ctx), void (*done)(void 
   return 0;
 }
 
+static void usage(const struct world *world, struct world_usage *out)
+{
+  (void) world;
+  *out = (struct world_usage){
+      .cpu_s = 1.5, .resident_bytes = 32 * 1024 * 1024, .peak_bytes = 48 * 1024 * 1024};
+}
+
 static void beat(void *ctx)
 {
   if (the.watcher == NULL) return;
@@ -176,7 +183,7 @@ static struct uv_loop_s *loop(struct world *world)
 struct world *virtual_open(void)
 {
   static const struct world_ops ops = {
-      loop_version,  now_ms, now_us, unix_ms, draw, resolve,     work,    watch,
+      loop_version,  now_ms, now_us, unix_ms, draw, resolve,     work,    usage, watch,
       measure_delay, wake,   turn,   settle,  ask,  stop_asking, backend, loop};
   clock_begin();
   memset(&the, 0, sizeof the);

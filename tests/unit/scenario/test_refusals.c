@@ -178,6 +178,10 @@ static const struct refusal refusals[] = {
   {"refuses_what_messages_without_a_number_cannot_tell", SAYS("payload: 'x'") "expect: [telemetry.lost == 0]\n", "F:6:10: 'telemetry.lost' is not known in this run: a payload without 'seq-at'"},
   {"refuses_it_where_a_step_brings_them", HEAD "phases:\n  - name: p\n    do: [connect: {}]\n    until: telemetry.delivered > 3\n  - name: q\n    do: [telemetry: {payload: x}]\n", "F:7:12: 'telemetry.delivered' is not known in this run"},
   {"refuses_a_latency_of_messages_without_a_time", SAYS("payload: 'n={seq}', seq-at: n=") "expect: [telemetry.latency_ms.p99 < 1s]\n", "F:6:10: 'telemetry.latency_ms.p99' is not known in this run: a payload without 'time-at'"},
+  /* what is counted when all of it is over */
+  {"refuses_a_gate_of_what_the_end_alone_tells", HEAD "phases:\n  - name: p\n    do: [connect: {}]\n    until: telemetry.lost == 0\n", "F:7:12: 'telemetry.lost' is counted when the run is over and all messages have had time to arrive: move this to the scenario's own 'expect', behind the phases"},
+  {"refuses_to_expect_it_of_a_phase", HEAD "phases:\n  - name: p\n    do: [connect: {}]\n    expect: [online == 100%, telemetry.unaccounted == 0]\n", "F:7:30: 'telemetry.unaccounted' is counted when the run is over"},
+  {"refuses_a_brake_of_it", HEAD "brake: {when: telemetry.lost_acked > 3, rate: 50%}\n" TAIL, "F:4:15: 'telemetry.lost_acked' is counted when the run is over"},
   {"refuses_an_unknown_tls_version", HEAD "device: {tls: 1.1}\n" TAIL, "F:4:15: '1.1' is no value of 'tls': write 1.2, 1.3 or 1.2-1.3"},
   {"refuses_unknown_crypto", HEAD "device: {crypto: fast}\n" TAIL, "F:4:18: 'fast' is no value of 'crypto': write accelerated or native"},
   {"refuses_a_record_smaller_than_a_chain", HEAD "device: {record: 2KiB}\n" TAIL, "F:4:18: '2KiB' is out of range: a device's buffer for a record is from 4KiB to 16KiB"},

@@ -73,6 +73,20 @@ static void sleep_ms(long ms)
   nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
 }
 
+static void what_this_process_takes_up_is_told_while_it_runs(void **state)
+{
+  (void) state;
+  struct heard heard;
+  struct world *world = begin(&heard);
+  struct world_usage before, after;
+  world_usage(world, &before);
+  assert_true(before.resident_bytes > 0);
+  assert_true(before.peak_bytes >= before.resident_bytes / 2); /* the two are counted apart */
+  do world_usage(world, &after);
+  while (after.cpu_s < before.cpu_s + 0.02);
+  end(world, &heard);
+}
+
 static void the_clock_stands_still_between_two_turns(void **state)
 {
   (void) state;
@@ -270,6 +284,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_clock_stands_still_between_two_turns),
+      cmocka_unit_test(what_this_process_takes_up_is_told_while_it_runs),
       cmocka_unit_test(it_beats_from_the_first_turn_on_and_late_ones_do_not_come_twice),
       cmocka_unit_test(several_words_from_a_thread_wake_it_once),
       cmocka_unit_test(work_is_done_on_a_thread_and_told_by_a_turn),
