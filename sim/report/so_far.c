@@ -20,6 +20,10 @@ struct so_far {
   json_t *failures; /* by name: count, and the first devices */
   json_t *step, *last;
   size_t online_count;
+  /* by hand, on the live page */
+  unsigned pauses;
+  double paused_s, pause_began_s; /* of those that are over; of the one that is not */
+  bool pause_asked, paused;
   bool ended;
 };
 
@@ -51,6 +55,27 @@ static void count_failure(struct so_far *so_far, const char *name, const char *d
     (void) json_array_append_new(first, results_json_string(device));
 }
 
+/* A pause is between two phases: it is no part of the one before. */
+static void take_pause(struct so_far *so_far, bool on, double t_s)
+{
+  json_t *phase = json_array_get(so_far->phases, json_array_size(so_far->phases) - 1);
+  if (on && phase != NULL) (void) json_object_set_new(phase, "until", json_real(t_s));
+  if (on)
+    so_far->pause_began_s = t_s;
+  else if (so_far->paused)
+    so_far->pauses++, so_far->paused_s += t_s - so_far->pause_began_s;
+  so_far->paused = on;
+  so_far->pause_asked = false;
+}
+
+static void take_by_hand(struct so_far *so_far, const char *kind, const json_t *event)
+{
+  if (strcmp(kind, event_name(EVENT_CONTROL)) == 0)
+    so_far->pause_asked = strcmp(results_json_text(event, "asked"), "pause") == 0;
+  if (strcmp(kind, event_name(EVENT_PAUSED)) == 0)
+    take_pause(so_far, json_is_true(json_object_get(event, "on")), results_json_number(event, "t"));
+}
+
 static void take(struct so_far *so_far, json_t *event)
 {
   const char *kind = results_json_text(event, "event"),
@@ -64,6 +89,7 @@ static void take(struct so_far *so_far, json_t *event)
   if (strcmp(kind, event_name(EVENT_END)) == 0) so_far->ended = true;
   if (strcmp(kind, event_name(EVENT_PHASE)) == 0) (void) json_array_append(so_far->phases, event);
   if (strcmp(kind, event_name(EVENT_STEP)) == 0) remember(&so_far->step, event);
+  take_by_hand(so_far, kind, event);
   if (strcmp(kind, event_name(EVENT_ONLINE)) == 0 &&
       strcmp(results_json_text(event, "endpoint"), "main") == 0)
     count_online(so_far, device, true);
@@ -91,22 +117,48 @@ static void read_events(FILE *file, struct so_far *so_far)
 
 /* --- Printing --------------------------------------------------------------------------------- */
 
+/* A run that stood still when it was killed has not hung. */
+static void print_pauses(const struct so_far *so_far, FILE *out)
+{
+  char before[80] = "";
+  if (so_far->pauses > 0)
+    snprintf(before, sizeof before, "%s, for %.1f s%s",
+             so_far->pauses > 1 ? "several times" : "once", so_far->paused_s,
+             so_far->pauses > 1 ? " in all" : "");
+  if (so_far->paused)
+    screen_line(out, "  it was paused by hand then, since %.1f s%s%s", so_far->pause_began_s,
+                so_far->pauses > 0 ? "; before that " : "", before);
+  else if (so_far->pauses > 0)
+    screen_line(out, "  it was paused by hand %s", before);
+  if (so_far->pause_asked)
+    screen_line(out, "  it was asked by hand to pause when its phase is over");
+}
+
+/* Until when it was under way: its own end, that of the next one, or that of all lines. */
+static double phase_end_s(const struct so_far *so_far, size_t p)
+{
+  const json_t *phase = json_array_get(so_far->phases, p),
+               *next = json_array_get(so_far->phases, p + 1);
+  if (json_object_get(phase, "until") != NULL) return results_json_number(phase, "until");
+  return results_json_number(next != NULL ? next : so_far->last, "t");
+}
+
 static void print_progress(const struct so_far *so_far, FILE *out)
 {
   char cell[SCREEN_CELL];
   size_t count = json_array_size(so_far->phases);
-  double end_s = results_json_number(so_far->last, "t");
   if (count > 0) screen_line(out, "  phase                          began  seconds");
   for (size_t p = 0; p < count; p++) {
     const json_t *phase = json_array_get(so_far->phases, p);
     double began_s = results_json_number(phase, "t");
-    bool under_way = p + 1 == count;
-    double until_s =
-        under_way ? end_s : results_json_number(json_array_get(so_far->phases, p + 1), "t");
+    bool last = p + 1 == count;
     screen_line(out, "  %s %8.1f %8.1f%s%s",
                 screen_cell(results_json_text(phase, "phase"), 26, cell), began_s,
-                until_s - began_s, under_way ? "  under way: " : "",
-                under_way ? results_json_text(so_far->step, "step") : "");
+                phase_end_s(so_far, p) - began_s,
+                !last            ? ""
+                : so_far->paused ? "  over"
+                                 : "  under way: ",
+                last && !so_far->paused ? results_json_text(so_far->step, "step") : "");
   }
   if (count == 0) screen_line(out, "  no phase had begun");
 }
@@ -139,6 +191,7 @@ static void print_all(const struct so_far *so_far, FILE *out, bool colour)
   screen_line(out, "%s: no verdict: the run did not end",
               results_json_text(so_far->run, "scenario"));
   screen_line(out, "  it was killed, has crashed or is under way; its events go to %.1f s", t_s);
+  print_pauses(so_far, out);
   print_progress(so_far, out);
   screen_line(out, "  devices      %zu online then, %zu ever, of %.0f", so_far->online_count,
               json_object_size(so_far->online), results_json_number(so_far->run, "devices"));
