@@ -56,5 +56,7 @@ void summary_file_end(const char *path, const char *scenario, const char *out, b
   struct error error = {0};
   int status = written ? results_markdown(out, path, &error)
                        : results_no_markdown(path, scenario, why, &error);
-  if (status != 0) fprintf(stderr, "fleetsim: %s; the results are whole without it\n", error.text);
+  if (status != 0)
+    fprintf(stderr, "fleetsim: %s%s\n", error.text,
+            written ? "; the results are whole without it" : "");
 }

@@ -234,19 +234,21 @@ static json_t *set_json(const struct comparison_set *set)
 static json_t *tree_of(const struct compare_options *options, const struct comparison_set *a,
                        const struct comparison_set *b, const json_t *unlike)
 {
-  json_t *rows = judge_all(a, b, options->threshold), *versions = comparison_unlike(a, b, true);
+  json_t *rows = judge_all(a, b, options->threshold), *versions = comparison_unlike(a, b, true),
+         *paused = comparison_paused(a, b);
   const json_t *scenario = json_object_get(json_array_get(b->runs, 0), "scenario");
-  if (rows == NULL || versions == NULL) {
+  if (rows == NULL || versions == NULL || paused == NULL) {
     json_decref(rows);
     json_decref(versions);
+    json_decref(paused);
     return NULL;
   }
-  return json_pack("{s:s, s:s, s:i, s:o, s:f, s:o, s:o, s:O, s:o, s:o}", "schema",
+  return json_pack("{s:s, s:s, s:i, s:o, s:f, s:o, s:o, s:O, s:o, s:o, s:o}", "schema",
                    COMPARISON_SCHEMA, "verdict", verdict_of_rows(rows), "exit_code",
                    alarms(rows, options->alarm) ? EXIT_CODE_FAIL : EXIT_CODE_PASS, "scenario",
                    results_json_string(results_json_text(scenario, "name")), "threshold",
                    options->threshold, "a", set_json(a), "b", set_json(b), "unlike", unlike,
-                   "versions", versions, "figures", rows);
+                   "versions", versions, "paused", paused, "figures", rows);
 }
 
 static int refuse_unlike(const json_t *unlike, struct error *error)

@@ -27,6 +27,10 @@ void comparison_release(struct comparison_set *set);
 json_t *comparison_unlike(const struct comparison_set *a, const struct comparison_set *b,
                           bool versions);
 
+/* Whose runs somebody has paused, for how long, and what that changes: an array of sentences. NULL: no
+ * memory. */
+json_t *comparison_paused(const struct comparison_set *a, const struct comparison_set *b);
+
 /* comparison_print.c */
 void comparison_print(const json_t *tree, FILE *out, bool colour);
 int comparison_markdown(const json_t *tree, const char *path, struct error *error);

@@ -178,6 +178,7 @@ void comparison_print(const json_t *tree, FILE *out, bool colour)
   screen_line(out, "  A  %s", side_text(tree, "a", text));
   screen_line(out, "  B  %s", side_text(tree, "b", text));
   print_lines(json_object_get(tree, "unlike"), "NOT ALIKE: ", out);
+  print_lines(json_object_get(tree, "paused"), "PAUSED: ", out);
   print_lines(json_object_get(tree, "versions"), "", out);
   screen_line(out, "  %-28s %10s %10s %9s  %s", "medians", "A", "B", "change", "");
   for (size_t r = 0; r < json_array_size(rows); r++) print_row(json_array_get(rows, r), out);
@@ -220,6 +221,7 @@ static void mark_all(const json_t *tree, FILE *out)
   markdown_text(out, side_text(tree, "b", text));
   fputs("\n", out);
   mark_lines(json_object_get(tree, "unlike"), "**not alike:** ", out);
+  mark_lines(json_object_get(tree, "paused"), "**paused:** ", out);
   mark_lines(json_object_get(tree, "versions"), "", out);
   fputs("\n| median | A | B | change | |\n| --- | ---: | ---: | ---: | --- |\n", out);
   for (size_t r = 0; r < json_array_size(rows); r++) mark_row(json_array_get(rows, r), out);

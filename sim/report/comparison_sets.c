@@ -1,6 +1,6 @@
 /* Which runs a folder holds, and whether two sets of them may be compared: the same scenario,
  * fleet, timing profile and machine. What was changed on purpose, a version, is told and no
- * obstacle. */
+ * obstacle; so is a pause by hand. */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
 #include <errno.h>
@@ -183,4 +183,30 @@ json_t *comparison_unlike(const struct comparison_set *a, const struct compariso
       sentences = results_json_and(sentences, sentence_of(t, value, value_b, "in B than in A"));
   }
   return sentences;
+}
+
+/* --- By hand ---------------------------------------------------------------------------------- */
+
+/* A pause is no part of a scenario, and lasts as long as somebody likes. */
+static json_t *with_paused(json_t *sentences, const struct comparison_set *set, const char *side)
+{
+  size_t count = json_array_size(set->runs), paused = 0;
+  double paused_s = 0;
+  char text[300];
+  for (size_t r = 0; r < count; r++) {
+    const json_t *by_hand = json_object_get(json_array_get(set->runs, r), "by_hand");
+    paused += results_json_number(by_hand, "pauses") > 0;
+    paused_s += results_json_number(by_hand, "paused_s");
+  }
+  if (paused == 0) return sentences;
+  snprintf(text, sizeof text,
+           "%zu of %zu run%s of %s %s paused by hand, for %.1f s in all: durations, and what is "
+           "counted or taken up over time, are not of the scenario alone there",
+           paused, count, count == 1 ? "" : "s", side, paused == 1 ? "was" : "were", paused_s);
+  return results_json_and(sentences, results_json_string(text));
+}
+
+json_t *comparison_paused(const struct comparison_set *a, const struct comparison_set *b)
+{
+  return with_paused(with_paused(json_array(), a, "A"), b, "B");
 }

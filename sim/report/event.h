@@ -39,6 +39,7 @@
   X(POWER_CUT,   power_cut,   "power_cut",   EVENT_POWER_CUT_FIELDS) \
   X(TOKEN,       token,       "token",       EVENT_TOKEN_FIELDS) \
   X(SECOND,      second,      "second",      EVENT_SECOND_FIELDS) \
+  X(UNWRITTEN,   unwritten,   "unwritten",   EVENT_UNWRITTEN_FIELDS) \
   X(END,         end,         "end",         EVENT_END_FIELDS)
 
 /* Of each field: type (EVENT_TYPES), name, and what it says, in which unit. */
@@ -93,6 +94,8 @@
   F(m, COUNT, end_unix_s, "when the one in hand is over; 0: it does not say")
 #define EVENT_SECOND_FIELDS(F, m) /* has gone by: what a run that is killed came to */ \
   F(m, COUNT, online, "devices at `main`")
+#define EVENT_UNWRITTEN_FIELDS(F, m) /* in place of `end`: the run is over and has no verdict */ \
+  F(m, TEXT, why, "sentence: which file of its results could not be written, and why")
 #define EVENT_END_FIELDS(F, m) \
   F(m, TEXT, run_id, "as in the first line") \
   F(m, TEXT, verdict, "pass, fail, error, interrupted") \

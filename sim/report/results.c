@@ -1,6 +1,6 @@
 /* The end of a run on disk: both files whole, then both in place, then the end record that vouches
  * for them. Where one of these fails, none of them stays: half of it could be taken for a
- * verdict. */
+ * verdict; and the list of events ends with what failed, as far as it can. */
 #define _POSIX_C_SOURCE 200809L
 #include "report/results.h"
 
@@ -127,21 +127,40 @@ static void end_record(const struct results *results, struct events *events, dou
   events_emit(events, &event);
 }
 
+/* On a disk that is full there is room for that: what was written of the file is gone again. */
+static void say_unwritten(struct events *events, double t_s, const struct error *error)
+{
+  events_emit(events,
+              &(struct event){.kind = EVENT_UNWRITTEN, .t_s = t_s, .unwritten = {error->text}});
+}
+
+/* What ended the run before that is written nowhere else. */
+static int tell_no_verdict(const struct results *results, struct error *error)
+{
+  struct error own = *error;
+  bool other = strcmp(results->verdict, "error") == 0 && strstr(own.text, results->message) == NULL;
+  if (other)
+    error_set(error, own.code, "%.480s; and before that: %.480s", own.text, results->message);
+  return error_wrap(error, "the run has no verdict");
+}
+
 int results_conclude(struct results *results, struct events *events, double t_s, const char *folder,
                      struct error *error)
 {
   struct seal seal;
   struct events_seal lines;
   int status = events_check(events, error);
+  bool listed = status == 0; /* so that it can hold a line more */
   if (status == 0) status = write_sealed(results, folder, &seal, error);
   bool written = status == 0;
   if (written && events_seal(events, &lines) != 0)
     status =
         error_set(error, EXIT_CODE_INTERNAL, "not enough memory to end %s/events.ndjson", folder);
   if (status == 0) end_record(results, events, t_s, &lines, &seal);
+  if (listed && !written) say_unwritten(events, t_s, error);
   if (events_close(events, status == 0 ? error : NULL) != 0) status = -1;
   if (written && status != 0) take_back(folder);
-  return status;
+  return status == 0 ? 0 : tell_no_verdict(results, error);
 }
 
 int results_page(const struct results *results, const char *folder, struct error *error)

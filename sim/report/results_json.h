@@ -57,10 +57,6 @@ int junit_write(const json_t *tree, const char *path, char sha256[DIGEST_TEXT],
    file is missing, cut off, of another schema, contradicts itself, or was changed. */
 json_t *results_json_load(const char *folder, struct error *error);
 
-/* so_far.c: of a run in `folder` whose list of events has no end record (it was killed, or is under way):
-   how far it came, never a verdict. Nothing where that is not so. */
-void so_far_print(const char *folder, FILE *out, bool colour);
-
 /* The one-screen summary. */
 void summary_print(const json_t *tree, FILE *out, bool colour);
 

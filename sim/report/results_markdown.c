@@ -8,6 +8,7 @@
 #include "report/advice.h"
 #include "report/markdown.h"
 #include "report/results_json.h"
+#include "report/so_far.h"
 
 #define NAMES_TOLD 8u
 

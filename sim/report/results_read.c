@@ -11,6 +11,7 @@
 #include "report/digest.h"
 #include "report/html.h"
 #include "report/results_json.h"
+#include "report/so_far.h"
 
 #define RESULTS_SIZE_MAX (64u * 1024u * 1024u)
 

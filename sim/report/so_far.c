@@ -1,5 +1,5 @@
-/* A run that did not end, by its list of events alone: read line by line, as long as lines are whole.
- * Whatever it holds, nothing of what is printed is a verdict. */
+/* A run that did not end, by its list of events alone: line by line, as long as lines are whole. A run that
+ * could not write its results has ended for itself, and says why in its last line. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
@@ -7,21 +7,9 @@
 
 #include "base/files.h"
 #include "report/results_json.h"
-#include "report/screen.h"
+#include "report/so_far.h"
 
 #define FIRST_DEVICES 3u
-#define RED           "\033[1;31m"
-#define PLAIN         "\033[0m"
-
-struct so_far {
-  json_t *run;      /* its first line; NULL: there is none */
-  json_t *phases;   /* the lines that begin them */
-  json_t *online;   /* each device that ever was, and whether it is */
-  json_t *failures; /* by name: count, and the first devices */
-  json_t *step, *last;
-  size_t online_count;
-  bool ended;
-};
 
 static void remember(json_t **where, json_t *event)
 {
@@ -51,6 +39,27 @@ static void count_failure(struct so_far *so_far, const char *name, const char *d
     (void) json_array_append_new(first, results_json_string(device));
 }
 
+/* A pause is between two phases: it is no part of the one before. */
+static void take_pause(struct so_far *so_far, bool on, double t_s)
+{
+  json_t *phase = json_array_get(so_far->phases, json_array_size(so_far->phases) - 1);
+  if (on && phase != NULL) (void) json_object_set_new(phase, "until", json_real(t_s));
+  if (on)
+    so_far->pause_began_s = t_s;
+  else if (so_far->paused)
+    so_far->pauses++, so_far->paused_s += t_s - so_far->pause_began_s;
+  so_far->paused = on;
+  so_far->pause_asked = false;
+}
+
+static void take_by_hand(struct so_far *so_far, const char *kind, const json_t *event)
+{
+  if (strcmp(kind, event_name(EVENT_CONTROL)) == 0)
+    so_far->pause_asked = strcmp(results_json_text(event, "asked"), "pause") == 0;
+  if (strcmp(kind, event_name(EVENT_PAUSED)) == 0)
+    take_pause(so_far, json_is_true(json_object_get(event, "on")), results_json_number(event, "t"));
+}
+
 static void take(struct so_far *so_far, json_t *event)
 {
   const char *kind = results_json_text(event, "event"),
@@ -64,6 +73,8 @@ static void take(struct so_far *so_far, json_t *event)
   if (strcmp(kind, event_name(EVENT_END)) == 0) so_far->ended = true;
   if (strcmp(kind, event_name(EVENT_PHASE)) == 0) (void) json_array_append(so_far->phases, event);
   if (strcmp(kind, event_name(EVENT_STEP)) == 0) remember(&so_far->step, event);
+  if (strcmp(kind, event_name(EVENT_UNWRITTEN)) == 0) remember(&so_far->unwritten, event);
+  take_by_hand(so_far, kind, event);
   if (strcmp(kind, event_name(EVENT_ONLINE)) == 0 &&
       strcmp(results_json_text(event, "endpoint"), "main") == 0)
     count_online(so_far, device, true);
@@ -89,76 +100,39 @@ static void read_events(FILE *file, struct so_far *so_far)
   free(line);
 }
 
-/* --- Printing --------------------------------------------------------------------------------- */
-
-static void print_progress(const struct so_far *so_far, FILE *out)
-{
-  char cell[SCREEN_CELL];
-  size_t count = json_array_size(so_far->phases);
-  double end_s = results_json_number(so_far->last, "t");
-  if (count > 0) screen_line(out, "  phase                          began  seconds");
-  for (size_t p = 0; p < count; p++) {
-    const json_t *phase = json_array_get(so_far->phases, p);
-    double began_s = results_json_number(phase, "t");
-    bool under_way = p + 1 == count;
-    double until_s =
-        under_way ? end_s : results_json_number(json_array_get(so_far->phases, p + 1), "t");
-    screen_line(out, "  %s %8.1f %8.1f%s%s",
-                screen_cell(results_json_text(phase, "phase"), 26, cell), began_s,
-                until_s - began_s, under_way ? "  under way: " : "",
-                under_way ? results_json_text(so_far->step, "step") : "");
-  }
-  if (count == 0) screen_line(out, "  no phase had begun");
-}
-
-static void print_reasons(const struct so_far *so_far, FILE *out)
-{
-  char cell[SCREEN_CELL];
-  const char *name;
-  json_t *entry;
-  if (json_object_size(so_far->failures) > 0)
-    screen_line(out, "  failures                       count");
-  json_object_foreach(so_far->failures, name, entry)
-  {
-    char devices[SCREEN_TEXT] = "";
-    const json_t *first = json_object_get(entry, "first");
-    for (size_t d = 0; d < json_array_size(first); d++) {
-      size_t used = strlen(devices);
-      snprintf(devices + used, sizeof devices - used, " %s",
-               json_string_value(json_array_get(first, d)));
-    }
-    screen_line(out, "  %s %9.0f %s", screen_cell(name, 26, cell),
-                results_json_number(entry, "count"), devices);
-  }
-}
-
-static void print_all(const struct so_far *so_far, FILE *out, bool colour)
-{
-  double t_s = results_json_number(so_far->last != NULL ? so_far->last : so_far->run, "t");
-  fprintf(out, "%sNONE%s  ", colour ? RED : "", colour ? PLAIN : "");
-  screen_line(out, "%s: no verdict: the run did not end",
-              results_json_text(so_far->run, "scenario"));
-  screen_line(out, "  it was killed, has crashed or is under way; its events go to %.1f s", t_s);
-  print_progress(so_far, out);
-  screen_line(out, "  devices      %zu online then, %zu ever, of %.0f", so_far->online_count,
-              json_object_size(so_far->online), results_json_number(so_far->run, "devices"));
-  print_reasons(so_far, out);
-}
-
-void so_far_print(const char *folder, FILE *out, bool colour)
+bool so_far_read(const char *folder, struct so_far *out)
 {
   char path[FILES_PATH_MAX];
-  struct so_far so_far = {
-      .phases = json_array(), .online = json_object(), .failures = json_object()};
+  *out =
+      (struct so_far){.phases = json_array(), .online = json_object(), .failures = json_object()};
   FILE *file = events_read(folder, path, NULL);
-  if (file != NULL) read_events(file, &so_far);
-  if (file != NULL) fclose(file);
-  bool is_run = strcmp(results_json_text(so_far.run, "event"), event_name(EVENT_RUN)) == 0;
-  if (is_run && !so_far.ended) print_all(&so_far, out, colour);
-  json_decref(so_far.run);
-  json_decref(so_far.phases);
-  json_decref(so_far.online);
-  json_decref(so_far.failures);
-  json_decref(so_far.step);
-  json_decref(so_far.last);
+  if (file == NULL) return false;
+  read_events(file, out);
+  fclose(file);
+  return strcmp(results_json_text(out->run, "event"), event_name(EVENT_RUN)) == 0 && !out->ended;
+}
+
+void so_far_release(struct so_far *so_far)
+{
+  json_decref(so_far->run);
+  json_decref(so_far->phases);
+  json_decref(so_far->online);
+  json_decref(so_far->failures);
+  json_decref(so_far->step);
+  json_decref(so_far->last);
+  json_decref(so_far->unwritten);
+}
+
+bool so_far_between(const struct so_far *so_far)
+{
+  return so_far->paused || so_far->unwritten != NULL;
+}
+
+/* Its own end, that of the next one, or that of all lines. */
+double so_far_phase_end_s(const struct so_far *so_far, size_t p)
+{
+  const json_t *phase = json_array_get(so_far->phases, p),
+               *next = json_array_get(so_far->phases, p + 1);
+  if (json_object_get(phase, "until") != NULL) return results_json_number(phase, "until");
+  return results_json_number(next != NULL ? next : so_far->last, "t");
 }

@@ -266,6 +266,11 @@ expect "... of long words too" 0 "^0 0 $" unread pki show closed.keys/fleet
 expect "no room for its files" 3 "cannot write .*File too large|is incomplete: File too large" \
   sh -c "ulimit -f 4; exec '$fleetsim' run '$short' --out full"
 expect "... leaves no verdict" 2 "no complete run" "$fleetsim" report full
+expect "no room for its results either: what ended it before is told too" 3 \
+  "the run has no verdict: cannot write last/results.json: File too large; check the folder.s permissions and free space; and before that: making a fleet in " \
+  sh -c "ulimit -f 20; exec '$fleetsim' run '$short' --out last"
+expect "... and the report says the same" 2 "^NONE short: no verdict: its results could not be written cannot write last/results.json: File too large; " \
+  "$fleetsim" report last
 if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
   mkdir disk
   sed 's/devices: 2/devices: 40/; s/wait: {for: 60s}/wait: {for: 5s}, reconnect: {}, &/' "$long" >busy.yaml
@@ -280,6 +285,18 @@ if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
       cat full.log; ls disk/full
       [ ! -e disk/full/results.json ] && [ ! -e disk/full/results.json.part ] && exit "$code"
       exit 8' sh "$fleetsim" busy.yaml
+  sed 's/wait: {for: 60s}/wait: {for: 3s}/' "$long" >late.yaml
+  expect "a disk that is full at its end is told, and what the report says agrees" 3 "the run has no verdict: cannot write disk/late/results.json: No space left on device; .* NONE short: no verdict: its results could not be written cannot write disk/late/results.json: No space left" \
+    unshare -m bash -c 'mount -t tmpfs -o size=4m disk disk || exit 9
+      "$1" run "$2" --out disk/late >late.log 2>&1 & pid=$!
+      for _ in $(seq 200); do grep -qs "\"step\": \"wait\"" disk/late/events.ndjson && break; sleep 0.1; done
+      dd if=/dev/zero of=disk/room bs=4k count=3 2>/dev/null
+      dd if=/dev/zero of=disk/filler bs=4k 2>/dev/null
+      rm disk/room
+      wait "$pid"; code=$?
+      cat late.log; "$1" report disk/late; ls disk/late
+      [ ! -e disk/late/results.json ] && [ ! -e disk/late/results.json.part ] && [ ! -e disk/late/junit.xml ] && exit "$code"
+      exit 8' sh "$fleetsim" late.yaml
   expect "a disk that cannot be written to is told at once" 3 "cannot make the folder disk/ro: Read-only file system; choose another one" \
     unshare -m sh -c 'mount -t tmpfs -o ro disk disk && exec "$1" run "$2" --out disk/ro' sh "$fleetsim" "$short"
 fi

@@ -195,6 +195,29 @@ static void a_set_that_is_mixed_is_refused_too(void **state)
   expect_said(error.text, "another text of the scenario as it was run within A");
 }
 
+/* They stay alike: what a pause changes is not the scenario. */
+static void a_run_that_was_paused_by_hand_is_named_beside_the_figures(void **state)
+{
+  (void) state;
+  char path[FILES_PATH_MAX];
+  runs[1][1].results.by_hand = (struct results_by_hand){.pauses = 2, .paused_s = 12.5};
+  conclude(0, 1);
+  conclude(1, 2);
+  assert_int_equal(files_join(path, sets[0], "summary.md", NULL), 0);
+  assert_int_equal(compared((struct compare_options){.summary = path}, sets[0], sets[1]), 0);
+  expect_said(said, "SAME  root");
+  expect_said(said, "  PAUSED: 1 of 2 runs of B was paused by hand, for 12.5 s in all: ");
+  assert_null(strstr(said, "of A was paused"));
+  uint8_t *page;
+  size_t size;
+  assert_int_equal(files_read(path, 1u << 20, &page, &size, NULL), 0);
+  expect_said((const char *) page, "- **paused:** 1 of 2 runs of B was paused by hand, for 12.5 s");
+  free(page);
+  assert_int_equal(compared((struct compare_options){.json = true}, sets[1], sets[0]), 0);
+  expect_said(said,
+              "\"paused\": [\n    \"1 of 2 runs of A was paused by hand, for 12.5 s in all: ");
+}
+
 static void a_run_without_a_verdict_has_no_figures(void **state)
 {
   (void) state;
@@ -288,6 +311,7 @@ int main(void)
       test(honest_repeats_are_no_alarm),
       test(what_is_not_alike_is_compared_only_when_asked),
       test(a_set_that_is_mixed_is_refused_too),
+      test(a_run_that_was_paused_by_hand_is_named_beside_the_figures),
       test(a_run_without_a_verdict_has_no_figures),
       test(a_run_that_was_killed_is_named),
       test(a_folder_without_runs_says_what_to_name),

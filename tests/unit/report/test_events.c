@@ -99,6 +99,8 @@ static const struct {
      "\"renewed\": true, \"end_unix_s\": 1893456000}\n"},
     {{EVENT_SECOND, 11, 0, .second = {998}},
      "{\"t\": 11.000000, \"event\": \"second\", \"online\": 998}\n"},
+    {{EVENT_UNWRITTEN, 41.1, 0, .unwritten = {"cannot write results.json"}},
+     "{\"t\": 41.100000, \"event\": \"unwritten\", \"why\": \"cannot write results.json\"}\n"},
     {{EVENT_END, 41.2, 0, .end = {run_id, "pass", 0, 7, "e5", 2, 3, "4e", "1b"}},
      "{\"t\": 41.200000, \"event\": \"end\", \"run_id\": \"3f0c6a7be2be0ba0ff72b4a3b1f4c8d1\", "
      "\"verdict\": \"pass\", \"exit_code\": 0, \"events\": 7, \"events_sha256\": \"e5\", "

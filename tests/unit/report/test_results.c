@@ -497,6 +497,38 @@ static void a_file_that_cannot_be_written_whole_leaves_no_part_of_it(void **stat
   assert_null(sample_read(&sample, "results.json"));
 }
 
+/* A disk that fills up at the very end: what is there of the run says why it has no verdict, as the sentence
+ * of the run itself did. */
+static void results_that_cannot_be_written_leave_the_reason_in_the_list(void **state)
+{
+  (void) state;
+  static const char why[] = "results.json: File too large; check the folder's permissions";
+  struct rlimit before;
+  struct events *events = NULL;
+  struct error error = {0};
+  sample_pass(&sample);
+  assert_int_equal(events_open(sample.folder, &events, &error), 0);
+  events_emit(events, &(struct event){.kind = EVENT_RUN, .run = {"0", "day", 4, "2026"}});
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+  signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){8192, before.rlim_max}), 0);
+  int status = results_conclude(&sample.results, events, 41.2, sample.folder, &error);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+  assert_int_equal(status, -1);
+  assert_int_equal(error.code, EXIT_CODE_SETUP);
+  if (strncmp(error.text, "the run has no verdict: cannot write /", 38) != 0 ||
+      strstr(error.text, why) == NULL)
+    fail_msg("said: %s", error.text);
+  assert_null(sample_read(&sample, "junit.xml"));
+  assert_null(sample_read(&sample, "results.json"));
+  assert_null(sample_read(&sample, "results.json.part"));
+  char *list = sample_read(&sample, "events.ndjson");
+  if (strstr(list, "\"event\": \"unwritten\", \"why\": \"cannot write /") == NULL ||
+      strstr(list, why) == NULL || strstr(list, "\"end\"") != NULL)
+    fail_msg("the list says: %s", list);
+  free(list);
+}
+
 static void a_brake_is_null_or_says_whether_it_acted(void **state)
 {
   (void) state;
@@ -573,6 +605,7 @@ int main(void)
       test(modelled_times_have_their_band_and_what_they_rest_on),
       test(what_is_not_known_of_a_budget_is_not_there),
       test(without_a_timing_profile_there_is_no_modelled_time),
+      test(results_that_cannot_be_written_leave_the_reason_in_the_list),
       test(a_brake_is_null_or_says_whether_it_acted),
       test(updates_are_images_rollouts_and_statuses),
       test(a_storm_is_a_row_and_never_is_null),
