@@ -234,7 +234,8 @@ static void print_hint_of_id(const struct asking *asking, enum device_failure wh
 {
   const struct survey_visitor *visitor = &asking->question.visitor;
   char name[80] = "ID";
-  bool of_id = why == DEVICE_FAIL_MQTT_REFUSED_ID || why == DEVICE_FAIL_TLS_CLOSED;
+  bool of_id = why == DEVICE_FAIL_MQTT_REFUSED_ID || why == DEVICE_FAIL_MQTT_REFUSED_AUTH ||
+               why == DEVICE_FAIL_TLS_CLOSED;
   if (!of_id || strcmp(visitor->client_id, ASKING_CLIENT_ID) != 0) return;
   if (sk_X509_num(visitor->chain) > 0)
     pki_cert_common_name(X509_get_subject_name(sk_X509_value(visitor->chain, 0)), name,
