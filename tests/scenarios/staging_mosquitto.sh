@@ -74,6 +74,14 @@ broker:
 YAML
 }
 
+begin_second() { # PORT: another one that has the same files
+  mkdir -p "$broker/second"
+  sed "s|^pid_file .*|pid_file $broker/second/pid|; s|^listener .*|listener $1 127.0.0.1|; s|^log_dest .*|log_dest file $broker/second/log|
+    s|^persistence_location .*|persistence_location $broker/second/|" "$broker/conf" >"$broker/second/conf"
+  mosquitto_begin "$broker/second"
+}
+end_second() { mosquitto_end "$broker/second"; }
+
 factory() { # the broker as it was delivered
   cp "$work/main.crt" "$work/main.key" "$work/clients.crt" "$work/crl.pem" "$broker"
   mosquitto_end "$broker"

@@ -29,6 +29,13 @@ for _ in $(seq 200); do
 done
 exit 1
 HOOK
+begin_second() { # PORT: another nginx before the same broker, with the same files
+  mkdir -p "$broker/second"
+  sed "s|listen 127.0.0.1:$port |listen 127.0.0.1:$1 |; s|^pid .*|pid $broker/second/pid;|
+    s|$broker/front.log|$broker/second/front.log|" "$broker/nginx.conf" >"$broker/second/nginx.conf"
+  nginx -p "$broker/second" -c "$broker/second/nginx.conf" -e "$broker/second/front.log"
+}
+end_second() { kill "$(cat "$broker/second/pid")"; }
 begin_behind
 
 mqtt=5 revoked=closed_after_handshake expired=closed_after_handshake

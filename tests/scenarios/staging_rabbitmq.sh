@@ -103,6 +103,35 @@ end_node() {
   kill -KILL "$pid"
 }
 
+# A node of its own, with the files of the first.
+second_do() { # COMMAND...
+  (port=$second node=fleetsim$second@localhost && "$@")
+}
+begin_second() { # PORT
+  second=$1
+  mkdir -p "$broker/second"
+  sed "s|127.0.0.1:$port|127.0.0.1:$1|" "$broker/rabbitmq.conf" >"$broker/second/rabbitmq.conf"
+  epmd -port $(($1 + 2)) -address 127.0.0.1 >"$broker/second/epmd.log" 2>&1 &
+  second_epmd=$!
+  second_do in_its_world env RABBITMQ_CONFIG_FILE="$broker/second/rabbitmq.conf" RABBITMQ_MNESIA_BASE="$broker/second/mnesia" \
+    RABBITMQ_LOG_BASE="$broker/second/log" \
+    RABBITMQ_GENERATED_CONFIG_DIR="$broker/second/generated" "$server" >"$broker/second/out" 2>&1 &
+  for _ in $(seq 600); do
+    grep -qs 'Server startup complete' "$broker"/second/log/*.log && return 0
+    kill -0 $! 2>/dev/null || break
+    sleep 0.1
+  done
+  return 1
+}
+end_second() {
+  second_do call 'init stop []' >"$work/said" 2>&1
+  for _ in $(seq 100); do
+    second_do call 'erlang node []' >"$work/said" 2>&1 || break
+    sleep 0.2
+  done
+  kill "$second_epmd"
+}
+
 # What the team's hooks do --------------------------------------------------------------------------------------------------
 cat >"$work/hooks/lists" <<'HOOK'
 # FILE FOLDER: each list as HASH.rN, where Erlang looks for it

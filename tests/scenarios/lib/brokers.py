@@ -71,6 +71,29 @@ def tickets(run):
     return f"{resumed:.0f} resumed, {full:.0f} full" if resumed > 0 else "none is taken"
 
 
+def probed(folder):
+    try:
+        with open(os.path.join(folder, "probe.json"), encoding="utf-8") as file:
+            return json.load(file)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def tickets_each(probe):
+    full, again = probe["tls13"], probe["with_ticket"]
+    if not full["handshake"]:
+        return "-"
+    resumed = f", {again['tickets']} in a resumed one" if again is not None and again["resumed"] else ""
+    return f"{full['tickets']} in a full handshake{resumed}"
+
+
+def second_node(run):
+    part = phase(run, "list")
+    if part is None:
+        return "-"
+    return "goes on letting them in" if "was let in" in part["note"] else "refuses them" if part["note"] == "" else part["note"]
+
+
 def old_ticket(run):
     if value(run, "revoke.resumed_accepts") > 0:
         return f"lets in ({value(run, 'revoke.resumed_accepts'):.0f} times)"
@@ -111,7 +134,9 @@ ROWS = [
     ("new revocation list is in force after", "files", seen("list")),
     ("open sessions of who is revoked", "files", sessions),
     ("session tickets, TLS 1.3", "tickets", tickets),
+    ("session tickets of a connection, TLS 1.3", "probe.json", tickets_each),
     ("an old ticket after the revocation", "tickets", old_ticket),
+    ("who is revoked, at a second node with the same files that nobody reloads", "second-node", second_node),
     ("forbidden topics, MQTT 3.1.1", "trespass-3.1.1", trespass),
     ("forbidden topics, MQTT 5", "trespass-5", trespass),
     ("restart, MQTT 3.1.1", "restart-3.1.1", restart),
@@ -134,9 +159,10 @@ def main():
     for title, run, cell in ROWS:
         cells = []
         for name in there:
-            results = load(os.path.join(root, name), run)
-            cells.append("-" if results is None or results["verdict"] == "error" else cell(results))
-        print(f"| {title} | " + " | ".join(cells) + f" | `{run}` |")
+            folder = os.path.join(root, name)
+            results = probed(folder) if run == "probe.json" else load(folder, run)
+            cells.append("-" if results is None or results.get("verdict") == "error" else cell(results))
+        print(f"| {title} | " + " | ".join(cells) + f" | `{'fleetsim probe' if run == 'probe.json' else run}` |")
     missing = [name for name in ORDER if name not in there]
     if missing:
         print("\nNot installed where this was made: " + ", ".join(missing) + ".")

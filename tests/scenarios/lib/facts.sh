@@ -1,6 +1,7 @@
 # What this broker does, whatever anybody says of it: sourced after stories.sh by the scripts staging_*.sh, which then call
 # tell_facts when $facts names a folder. It gets the results of a small run for each question; nothing passes or fails here,
-# and lib/brokers.py makes cells of what was seen. broker_version prints the broker's name and version.
+# and lib/brokers.py makes cells of what was seen. broker_version prints the broker's name and version; begin_second PORT, if
+# there is one, begins another node at PORT that has the same files and that no hook tells of anything, and end_second ends it.
 observe() { # FILE options...: a run of $fact; how it ends is an answer, too
   file=$1
   shift
@@ -48,6 +49,22 @@ YAML
   )
   observe "$file" --set device.resume=ram
   factory
+  "$fleetsim" pki export "$fleet" --what device --device "$another" --out "$work/visitor" >"$work/said" 2>&1
+  "$fleetsim" probe "mqtts://localhost:$port" --cert "$work/visitor.crt" --key "$work/visitor.key" --client-id "$another" --json \
+    >"$facts/probe.json" 2>"$work/said"
+  second=$((port - 10000))
+  fact=second-node
+  if command -v begin_second >/dev/null && begin_second "$second" >&2; then
+    file=$(story "$fact" "online >= 0" <<YAML
+  - name: list
+    do: [revoke: {ids: [$one]}, wait: {for: 3s}]
+YAML
+    )
+    sed -i "s|^  url: .*|  urls: [mqtts://localhost:$port, mqtts://localhost:$second]|" "$file"
+    observe "$file"
+    end_second
+    factory
+  fi
   for version in 3.1.1 5; do
     [ "$version" = 3.1.1 ] || [ "$spoken" = 5 ] || continue
     mqtt=$version telemetry=''
