@@ -15,8 +15,9 @@ int data_path(const char *name, char out[FILES_PATH_MAX], struct error *error)
 {
   char self[FILES_PATH_MAX];
   if (process_path(self) != 0)
-    return error_set(error, EXIT_CODE_INTERNAL,
-                     "cannot tell where this program lies, and so not where its %s are", name);
+    return error_set(
+        error, EXIT_CODE_INTERNAL,
+        "cannot tell where this program lies, and so not where %s is that came with it", name);
   int folder = (int) (strrchr(self, '/') - self);
   int used = snprintf(out, FILES_PATH_MAX, "%.*s/" BUILT, folder, self);
   if (used < FILES_PATH_MAX && access(out, F_OK) != 0)

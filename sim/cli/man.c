@@ -1,5 +1,6 @@
 /* fleetsim man: the manual page, made of the tables that --help and the reading of lines are of, and
  * of the exit codes. What stands in no table is here. */
+#include <assert.h>
 #include <string.h>
 
 #include "cli/roff.h"
@@ -53,13 +54,20 @@ static void describe_option(const struct args_option *option, FILE *out)
   fputc('\n', out);
 }
 
-/* "usage: ..." up to the first empty line, then what else it says. */
+/* Lines as "usage: fleetsim run ..." up to the first empty one, without that word and what stands
+ * below it; then what else the text says. */
 static void print_usage(const char *usage, FILE *out)
 {
-  const char *end = strstr(usage, "\n\n");
-  size_t size = end != NULL ? (size_t) (end - usage) : strcspn(usage, "\n");
-  roff_lines(usage, size, out);
-  roff_paragraphs(usage + size, out);
+  static const char label[] = "usage: ";
+  const char *line = usage;
+  for (; *line != '\n' && *line != '\0'; line += *line == '\n') {
+    assert(strncmp(line, line == usage ? label : "       ", sizeof label - 1) == 0);
+    line += sizeof label - 1;
+    size_t size = strcspn(line, "\n");
+    roff_lines(line, size, out);
+    line += size;
+  }
+  roff_paragraphs(line, out);
 }
 
 static void describe_verb(const struct args_verb *verb, const char *path, FILE *out)

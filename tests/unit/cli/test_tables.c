@@ -263,6 +263,8 @@ static void check_page(const struct args_verb *verb, const char *path, FILE *out
   if (verb->run == NULL) return;
   snprintf(wanted, sizeof wanted, ".SS %s\n", path);
   check_named(wanted, path);
+  snprintf(wanted, sizeof wanted, "\n.nf\n%s", path); /* its usage, without that word */
+  check_named(wanted, path);
 }
 
 static void scripts_and_page_have_every_verb_and_option(void **state)
