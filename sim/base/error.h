@@ -6,14 +6,21 @@
 #ifndef FLEETSIM_ERROR_H
 #define FLEETSIM_ERROR_H
 
-/* The contract's exit codes. */
+/* The contract's exit codes: symbol, number, when. */
+/* clang-format off */
+#define EXIT_CODES(X) \
+  X(PASS,          0, "all expectations met") \
+  X(FAIL,          1, "an expectation or gate failed") \
+  X(USAGE,         2, "usage or scenario error") \
+  X(SETUP,         3, "set-up failed: a broker cannot be reached, a limit is too low") \
+  X(INTERNAL,      4, "internal error: a fault of fleetsim") \
+  X(INTERRUPTED, 130, "interrupted")
+/* clang-format on */
+
 enum exit_code {
-  EXIT_CODE_PASS = 0,
-  EXIT_CODE_FAIL = 1,     /* an expectation or gate failed */
-  EXIT_CODE_USAGE = 2,    /* usage error or invalid scenario */
-  EXIT_CODE_SETUP = 3,    /* the world is not ready: broker not reachable, limits too low */
-  EXIT_CODE_INTERNAL = 4, /* a fault of ours */
-  EXIT_CODE_INTERRUPTED = 130,
+#define X(symbol, number, sentence) EXIT_CODE_##symbol = (number),
+  EXIT_CODES(X)
+#undef X
 };
 
 struct error {

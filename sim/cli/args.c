@@ -98,6 +98,15 @@ static bool print_verbs(const struct args_verb *const *verbs, FILE *out)
   return column > 0;
 }
 
+static void print_examples(const char *line, FILE *out)
+{
+  for (const char *label = "\nexample: "; line != NULL && *line != '\0'; label = "         ") {
+    int size = (int) strcspn(line, "\n");
+    fprintf(out, "%s%.*s\n", label, size, line);
+    line += size + (line[size] == '\n');
+  }
+}
+
 static void print_help(const struct args_verb *verb, FILE *out)
 {
   size_t column = 0;
@@ -108,7 +117,8 @@ static void print_help(const struct args_verb *verb, FILE *out)
   if (listed && column > 0) fputc('\n', out);
   for (const struct args_option *o = verb->options; o != NULL && o->name != NULL; o++)
     print_option(o, column, out);
-  fputs(verb->after, out);
+  if (verb->after != NULL) fputs(verb->after, out);
+  print_examples(verb->example, out);
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */

@@ -22,10 +22,15 @@
 #define ARGS_OPTIONS_MAX 24
 #define ARGS_TEXTS_MAX   16
 
+/* A fixed set of words: tells `say` each of them. */
+typedef void args_words(void (*say)(void *ctx, const char *word), void *ctx);
+
 struct args_option {
-  const char *name;  /* without its "--"; NULL ends a table */
-  const char *value; /* what --help calls the value, "DIR"; NULL: it takes none */
-  const char *help;  /* what it does; lines after the first are put below the first */
+  const char *name; /* without its "--"; NULL ends a table */
+  /* What --help calls the value; NULL: it takes none. FILE and PATH, DIR and FOLDER are what they
+   * say to shells too, which complete them (completion.h). */
+  const char *value;
+  const char *help; /* what it does; lines after the first are put below the first */
   /* Puts a value at `to`: argv's own, which it may take apart; NULL where the option has none.
    * Returns 0, or -1 with a USAGE sentence. One of the args_* below, or the verb's own. For an
    * option given twice it is called twice, and what has room for one value keeps the last. */
@@ -37,6 +42,7 @@ struct args_option {
   bool needed;          /* refused when it is missing */
   const char *what;     /* args_number: what a sentence calls it; NULL: "--NAME" */
   uint64_t least, most; /* args_number: both are allowed; args_texts: `most` values */
+  args_words *words;    /* that the value may be; NULL: of no fixed set */
 };
 
 /* What may be given several times. */
@@ -61,15 +67,18 @@ struct args {
 };
 
 /* A verb; or a group of verbs, of which the next word names one. --help prints `usage`, the group's
- * verbs, the options and `after`. */
+ * verbs, the options, `after` and the examples. */
 struct args_verb {
   const char *name;
   const char *line;  /* what it does, for the list of its group; NULL: it is not listed */
   const char *usage; /* ends with an empty line if a list follows */
   const struct args_option *options; /* NULL: none but --help */
-  const char *after;
+  const char *after;                 /* begins with an empty line; NULL: nothing */
+  const char *example;               /* commands that work as they are, a line each */
   size_t operands_least, operands_most;
   const char *operands; /* the sentence that asks for them; a group that runs nothing has none */
+  const char *operand;  /* as an option's `value`; NULL: nothing that a shell could complete */
+  args_words *operand_words;
   size_t size;          /* of the struct that `offset` is in; 0: the verb is given none */
   const void *defaults; /* the same struct, as it is where nothing is given; NULL: all is 0 */
   /* The verb's own function: an exit code, with everything said, or -1 with an error, which is

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/data.h"
 #include "base/files.h"
 #include "base/process.h"
 #include "child/child.h"
@@ -34,7 +35,7 @@ static const struct args_option options[] = {
      "write nothing: compare fresh ones with those checked in, and end with 1 if an operation\n"
      "has drifted by more than 1 % (the parsing of certificates, whose numbers vary: 15 %)",
      args_flag, .offset = offsetof(struct calibrate_line, check)},
-    {"mbedtls", "SOURCE", "a source tree of Mbed TLS to take a version from (can be given again)",
+    {"mbedtls", "DIR", "a source tree of Mbed TLS to take a version from (can be given again)",
      args_texts, .offset = offsetof(struct calibrate_line, sources), .most = SOURCES_MAX},
     {0},
 };
@@ -50,6 +51,19 @@ static int beside(char out[FILES_PATH_MAX], char self[FILES_PATH_MAX], struct er
                             : snprintf(out, FILES_PATH_MAX, "%.*s/fleetsim-m4", folder, self);
   if (n > 0 && n < FILES_PATH_MAX) return 0;
   return error_set(error, EXIT_CODE_USAGE, "the path of fleetsim-m4 is too long");
+}
+
+/* A build has links to the sources that a profile is made from; an installed program has none. */
+static int find_sources(char script[FILES_PATH_MAX], char mbedtls[FILES_PATH_MAX],
+                        struct error *error)
+{
+  if (data_path("m4/calibrate.sh", script, error) != 0 || data_path("mbedtls", mbedtls, error) != 0)
+    return -1;
+  if (access(script, X_OK) == 0) return 0;
+  return error_set(error, EXIT_CODE_SETUP,
+                   "a profile is made from the sources of fleetsim, which are not installed: there "
+                   "is no %s; get them, and say './fleetsim calibrate' there",
+                   script);
 }
 
 static int run_script(char **command, struct error *error)
@@ -73,16 +87,16 @@ static int make_profiles(const struct args *args, const char *folder, struct err
 {
   const struct args_texts *sources = &((const struct calibrate_line *) args->given)->sources;
   char self[FILES_PATH_MAX], emulator[FILES_PATH_MAX];
+  char script[FILES_PATH_MAX], built_with[FILES_PATH_MAX];
   char *command[8 + 2 * (SOURCES_MAX + 1) + PROFILES_MAX];
-  if (beside(emulator, self, error) != 0) return -1;
+  if (beside(emulator, self, error) != 0 || find_sources(script, built_with, error) != 0) return -1;
   size_t n = 0;
-  static const char script[] = FLEETSIM_M4_FOLDER "/calibrate.sh";
   const char *const fixed[] = {script, "--fleetsim", self, "--emulator", emulator, "--out", folder};
   for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) command[n++] = (char *) fixed[i];
   /* those named come before the one we were built with */
   for (size_t i = 0; i <= sources->count; i++) {
     command[n++] = "--mbedtls";
-    command[n++] = (char *) (i < sources->count ? sources->at[i] : FLEETSIM_M4_MBEDTLS);
+    command[n++] = (char *) (i < sources->count ? sources->at[i] : built_with);
   }
   for (size_t i = 0; i < args->operand_count; i++) command[n++] = args->operand[i];
   command[n] = NULL;
@@ -179,8 +193,8 @@ static int check_profiles(const struct args *args, struct error *error)
 
 static int regenerate(const struct args *args, struct error *error)
 {
-  const char *set = getenv("FLEETSIM_TIMING_PROFILES");
-  return make_profiles(args, set != NULL ? set : FLEETSIM_M4_FOLDER "/profiles", error);
+  char folder[FILES_PATH_MAX];
+  return timing_folder(folder, error) != 0 ? -1 : make_profiles(args, folder, error);
 }
 
 static int calibrate(const struct args *args, struct error *error)
@@ -189,21 +203,17 @@ static int calibrate(const struct args *args, struct error *error)
   return line->check ? check_profiles(args, error) : regenerate(args, error);
 }
 
-/* `usage` lists them, with their operands */
 static const struct args_verb *const calibrate_verbs[] = {&cli_calibrate_list, &cli_calibrate_show,
                                                           &cli_calibrate_compare, NULL};
 
 const struct args_verb cli_calibrate = {
     .name = "calibrate",
     .line = "list, show, compare, check and make timing profiles of a device's processor",
-    .usage = "usage: fleetsim calibrate list                          the checked-in timing "
-             "profiles\n"
-             "       fleetsim calibrate show PROFILE                  one of them, and where it "
-             "comes from\n"
-             "       fleetsim calibrate compare A B [--json FILE]     what a change of library, "
-             "options or hardware does\n"
-             "       fleetsim calibrate [--check] [PROFILE...]        make them again: all, or "
-             "those named\n\n",
+    .usage = "usage: fleetsim calibrate list\n"
+             "       fleetsim calibrate show PROFILE\n"
+             "       fleetsim calibrate compare A B [--json FILE]\n"
+             "       fleetsim calibrate [--check] [PROFILE...]    makes them again: all, or those "
+             "named\n\n",
     .options = options,
     .after =
         "\nPROFILE is a name or the path of a .json file. Making one takes arm-none-eabi-gcc and "
@@ -211,8 +221,9 @@ const struct args_verb cli_calibrate = {
         "FLEETSIM_M4 names another fleetsim-m4, FLEETSIM_TIMING_PROFILES another folder of "
         "profiles.\n"
         "All times are modelled, none is measured: nominal, and in parentheses the band that "
-        "memory may make of it.\n\n"
-        "example: fleetsim calibrate compare mbedtls-3.6.6-Os mbedtls-3.6.7-Os\n",
+        "memory may make of it.\n",
+    .example = "fleetsim calibrate compare mbedtls-3.6.6-Os mbedtls-3.6.7-Os",
+    .operand_words = profile_names,
     .operands_most = PROFILES_MAX,
     .operands = "at most 32 profiles at a time",
     .size = sizeof(struct calibrate_line),

@@ -85,8 +85,9 @@ const struct args_verb cli_calibrate_compare = {
     .usage = "usage: fleetsim calibrate compare A B [options]\n\n"
              "A and B are names, or paths of .json files.\n\n",
     .options = options,
-    .after = "\nexample: fleetsim calibrate compare mbedtls-3.6.6-Os mbedtls-3.6.7-Os --json "
-             "change.json\n",
+    .line = "what a change of library, options or hardware does",
+    .example = "fleetsim calibrate compare mbedtls-3.6.6-Os mbedtls-3.6.7-Os --json change.json",
+    .operand_words = profile_names,
     .operands_least = 2,
     .operands_most = 2,
     .operands = "say 'fleetsim calibrate compare A B [--json FILE]'",

@@ -44,7 +44,8 @@ static int list_profiles(const struct args *args, struct error *error)
 const struct args_verb cli_calibrate_list = {
     .name = "list",
     .usage = "usage: fleetsim calibrate list\n",
-    .after = "\nexample: fleetsim calibrate list\n",
+    .line = "the timing profiles that there are",
+    .example = "fleetsim calibrate list",
     .operands = "say 'fleetsim calibrate list'",
     .run = list_profiles,
 };

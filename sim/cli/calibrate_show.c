@@ -70,7 +70,9 @@ const struct args_verb cli_calibrate_show = {
     .name = "show",
     .usage = "usage: fleetsim calibrate show PROFILE\n\n"
              "PROFILE is a name or the path of a .json file.\n",
-    .after = "\nexample: fleetsim calibrate show mbedtls-3.6.7-Os\n",
+    .line = "one of them, and where it comes from",
+    .example = "fleetsim calibrate show mbedtls-3.6.7-Os",
+    .operand_words = profile_names,
     .operands_least = 1,
     .operands_most = 1,
     .operands = "say 'fleetsim calibrate show PROFILE'",

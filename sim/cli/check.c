@@ -60,7 +60,8 @@ const struct args_verb cli_check = {
              "its start.\n"
              "Errors are FILE:LINE:COLUMN: SENTENCE, and the exit code is 2.\n\n",
     .options = options,
-    .after = "\nexample: fleetsim check scenarios/root-ca-rotation.yaml --set fleet.devices=50\n",
+    .example = "fleetsim check scenarios/root-ca-rotation.yaml --set fleet.devices=50",
+    .operand = "FILE",
     .operands_least = 1,
     .operands_most = 1,
     .operands = "name one scenario file; 'fleetsim check --help' shows how",

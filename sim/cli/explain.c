@@ -202,6 +202,24 @@ static int explain(const struct args *args, struct error *error)
       asked.name);
 }
 
+/* Of everything, each whole. */
+static void say_names(void (*say)(void *ctx, const char *word), void *ctx)
+{
+  for (size_t k = 0; steps_kinds[k] != NULL; k++) say(ctx, steps_kinds[k]->name);
+  for (int q = 0; q < QUANTITY_COUNT; q++) say(ctx, quantity_name((enum quantity) q));
+  for (int m = 0; m < METRIC_COUNT; m++) say(ctx, metric_name((enum metric) m));
+  for (int f = DEVICE_FAIL_NONE + 1; f < DEVICE_FAIL_COUNT; f++)
+    say(ctx, device_failure_name((enum device_failure) f));
+  for (int s = DEVICE_OTA_NONE + 1; s < DEVICE_OTA_STATUS_COUNT; s++)
+    say(ctx, device_ota_status_name((enum device_ota_status) s));
+  for (int h = 0; h < HOOK_COUNT; h++) say(ctx, hook_key((enum hook_kind) h));
+#define X(variable, ...) say(ctx, variable);
+  HOOK_FACTS(X)
+  SIGNING_FACTS(X)
+#undef X
+  for (size_t i = 0; i < product_count(); i++) say(ctx, product_at(i)->word);
+}
+
 const struct args_verb cli_explain = {
     .name = "explain",
     .line = "what a step, quantity, metric, failure, hook or kind of broker means, and what to do",
@@ -209,7 +227,8 @@ const struct args_verb cli_explain = {
         "usage: fleetsim explain [NAME]\n\n"
         "Explains a name of scenarios, reports and hooks; 'revoke' stands for all of revoke.*, "
         "'not_trusted' for\nconnect.tls.not_trusted. Without a name: all of them.\n",
-    .after = "\nexample: fleetsim explain connect.tls.closed_after_handshake\n",
+    .example = "fleetsim explain connect.tls.closed_after_handshake",
+    .operand_words = say_names,
     .operands_most = 1,
     .operands = "name one thing to explain; 'fleetsim explain --help' shows how",
     .run = explain,

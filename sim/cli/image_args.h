@@ -34,10 +34,10 @@ int image_args_take_size(const struct args_option *option, char *value, void *to
   "seed", "N", of " (default: 1)", args_number, IMAGE_TO(seed), .most = UINT64_MAX
 
 /* What all image verbs have in common, between the braces of theirs. */
-#define IMAGE_VERB                                                                                 \
-  .operands_least = 1, .operands_most = 1,                                                         \
-  .operands = "give exactly one file; --help shows an example", .size = sizeof(struct image_line), \
-  .defaults = &image_args_defaults
+#define IMAGE_VERB                                                                 \
+  .operands_least = 1, .operands_most = 1,                                         \
+  .operands = "give exactly one file; --help shows an example", .operand = "FILE", \
+  .size = sizeof(struct image_line), .defaults = &image_args_defaults
 
 /* A key to sign or judge by: of --key or of the fleet folder --fleet. */
 struct image_signer {

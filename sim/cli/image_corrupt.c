@@ -52,11 +52,18 @@ static int corrupt_image(const struct args *args, struct error *error)
   return result;
 }
 
+/* Of an image; those after these are of what a manifest says of it. */
+static void say_harms(void (*say)(void *ctx, const char *word), void *ctx)
+{
+  for (int h = PKI_HARM_NONE + 1; h <= PKI_HARM_OLDER_COUNTER; h++)
+    say(ctx, pki_harm_name((enum pki_image_harm) h));
+}
+
 static const struct args_option options[] = {
     {"how", "HOW",
      "bit-flip, truncated, endless, bad-magic, bad-tlv, no-tlv, wrong-key, bad-signature;\n"
      "signed by the owner, so with --fleet or --key: wrong-class, older-counter",
-     args_text, IMAGE_TO(how), .needed = true},
+     args_text, IMAGE_TO(how), .needed = true, .words = say_harms},
     {"out", "FILE", "the copy", args_text, IMAGE_TO(out), .needed = true},
     {IMAGE_SEED("chooses bit and place")},
     {IMAGE_FLEET},
@@ -70,8 +77,8 @@ const struct args_verb cli_image_corrupt = {
     .line = "a copy of a good image with one thing wrong",
     .usage = "usage: fleetsim image corrupt IMAGE --how HOW --out FILE [options]\n\n",
     .options = options,
-    .after = "\nThe step 'corrupt' of a scenario has these and those of manifests.\n"
-             "\nexample: fleetsim image corrupt v2.img --how bit-flip --out v2-flipped.img\n",
+    .after = "\nThe step 'corrupt' of a scenario has these and those of manifests.\n",
+    .example = "fleetsim image corrupt v2.img --how bit-flip --out v2-flipped.img",
     IMAGE_VERB,
     .run = corrupt_image,
 };

@@ -213,8 +213,8 @@ const struct args_verb cli_image_make = {
     .usage = "usage: fleetsim image make FILE --size SIZE --version V --counter N (--fleet FOLDER "
              "| --key FILE)\n\n",
     .options = make_options,
-    .after = "\nexample: fleetsim image make v2.img --size 256KiB --version 1.1.0 --counter 2 "
-             "--fleet fleets/lab\n",
+    .example = "fleetsim image make v2.img --size 256KiB --version 1.1.0 --counter 2 --fleet "
+               "fleets/lab",
     IMAGE_VERB,
     .run = make_image,
 };
@@ -232,8 +232,8 @@ const struct args_verb cli_image_sign = {
              "FOLDER | --key FILE)\n\n"
              "FIRMWARE is the raw binary (firmware.bin), without a header.\n\n",
     .options = sign_options,
-    .after = "\nexample: fleetsim image sign firmware.bin --out v2.img --version 1.1.0 --counter "
-             "2 --key signing.pem\n",
+    .example = "fleetsim image sign firmware.bin --out v2.img --version 1.1.0 --counter 2 --key "
+               "signing.pem",
     IMAGE_VERB,
     .run = sign_image,
 };

@@ -377,8 +377,8 @@ const struct args_verb cli_image_show = {
     .usage = "usage: fleetsim image show IMAGE [options]\n\n",
     .options = options,
     .after = "\nEnds with 1 when a device would refuse the image. Images of MCUboot's imgtool are "
-             "listed too.\n\n"
-             "example: fleetsim image show v2.img --fleet fleets/lab\n",
+             "listed too.\n",
+    .example = "fleetsim image show v2.img --fleet fleets/lab",
     IMAGE_VERB,
     .run = show_image,
 };

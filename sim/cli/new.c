@@ -27,6 +27,11 @@ struct new_line {
   bool blind;
 };
 
+static void say_products(void (*say)(void *ctx, const char *word), void *ctx)
+{
+  for (size_t i = 0; i < product_count(); i++) say(ctx, product_at(i)->word);
+}
+
 #define TO(field) .offset = offsetof(struct new_line, field)
 static const struct args_option options[] = {
     {"broker", "URL", "mqtts://HOST:PORT", args_text, TO(broker)},
@@ -40,7 +45,7 @@ static const struct args_option options[] = {
      "not the id",
      args_text, TO(csv)},
     {"kind", "KIND", "what stands there: mosquitto, rabbitmq, aedes or generic", args_text,
-     TO(kind)},
+     TO(kind), .words = say_products},
     {"password-file", "FILE",
      "its first line is the passphrase of keys that are under one; mode 0600", args_text,
      TO(password_file)},
@@ -387,9 +392,10 @@ const struct args_verb cli_new = {
     .line = "a first scenario for your broker and your devices, with the commands that come next",
     .usage = "usage: fleetsim new [FILE.yaml] --broker URL --ca FILE --csv FILE [options]\n\n",
     .options = options,
-    .after = "\nexit codes: 0 written, 3 written, but the broker does not let such a device in\n"
-             "example: fleetsim new first.yaml --broker mqtts://staging.example.com:8883 --ca "
-             "root.pem --csv devices.csv --allow-target staging.example.com\n",
+    .after = "\nexit codes: 0 written, 3 written, but the broker does not let such a device in\n",
+    .example = "fleetsim new first.yaml --broker mqtts://staging.example.com:8883 --ca root.pem "
+               "--csv devices.csv --allow-target staging.example.com",
+    .operand = "FILE",
     .operands_least = 0,
     .operands_most = 1,
     .operands = "name one file to write; 'fleetsim new --help' shows how",

@@ -8,7 +8,7 @@
 /* What all pki verbs have in common, between the braces of theirs. */
 #define PKI_VERB                           \
   .operands_least = 1, .operands_most = 1, \
-  .operands = "give exactly one fleet folder; --help shows an example"
+  .operands = "give exactly one fleet folder; --help shows an example", .operand = "FOLDER"
 
 /* `take` of a list of roots, "A,B,spare", into a struct pki_roots; none is given while its count is
  * 0. */

@@ -114,8 +114,7 @@ const struct args_verb cli_pki_crl = {
     .line = "the lists of revoked certificates, for a broker",
     .usage = "usage: fleetsim pki crl FOLDER --out FILE [options]\n\n",
     .options = options,
-    .after = "\nexample: fleetsim pki crl fleets/lab --out crl.pem && kill -HUP $(pidof "
-             "mosquitto)\n",
+    .example = "fleetsim pki crl fleets/lab --out crl.pem && kill -HUP $(pidof mosquitto)",
     PKI_VERB,
     .size = sizeof(struct crl_line),
     .run = make_list,

@@ -16,6 +16,8 @@ struct export_line {
   uint64_t version; /* 0: not given */
 };
 
+static void say_kinds(void (*say)(void *ctx, const char *word), void *ctx);
+
 #define TO(field) .offset = offsetof(struct export_line, field)
 static const struct args_option options[] = {
     {"what", "KIND",
@@ -23,7 +25,7 @@ static const struct args_option options[] = {
      "broker-chain: PATH.crt and PATH.key (0600) of a broker; --root, --host [--cross]\n"
      "bundle: a signed trust bundle; --version [--roots]\n"
      "device: PATH.crt and PATH.key (0600) of a device; --device",
-     args_text, TO(what), .needed = true},
+     args_text, TO(what), .needed = true, .words = say_kinds},
     {"out", "PATH", "where it goes; nothing there is overwritten", args_text, TO(out),
      .needed = true},
     {"roots", "A,B", "of a client-ca or a bundle (default: all)", pki_args_take_roots, TO(roots)},
@@ -146,6 +148,11 @@ static const struct {
     {"device", export_device},
 };
 
+static void say_kinds(void (*say)(void *ctx, const char *word), void *ctx)
+{
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) say(ctx, kinds[i].name);
+}
+
 static int export_what(const struct args *args, struct error *error)
 {
   const struct export_line *line = args->given;
@@ -168,12 +175,10 @@ const struct args_verb cli_pki_export = {
     .line = "CA files, broker chains, trust bundles and device identities for other tools",
     .usage = "usage: fleetsim pki export FOLDER --what KIND --out PATH [options]\n\n",
     .options = options,
-    .after =
-        "\nexample: fleetsim pki export fleets/lab --what device --device 00000001 --out one\n"
-        "         mosquitto_pub -h localhost -p 8883 --cafile fleets/lab/operator-ca.crt --cert "
-        "one.crt \\\n"
-        "                       --key one.key -i 00000001 -t private/00000001/telemetry -m "
-        "hello\n",
+    .example = "fleetsim pki export fleets/lab --what device --device 00000001 --out one\n"
+               "mosquitto_pub -h localhost -p 8883 --cafile fleets/lab/operator-ca.crt --cert "
+               "one.crt \\\n"
+               "  --key one.key -i 00000001 -t private/00000001/telemetry -m hello",
     PKI_VERB,
     .size = sizeof(struct export_line),
     .run = export_what,

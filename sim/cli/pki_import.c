@@ -47,16 +47,22 @@ static int take_columns(const struct args_option *option, char *value, void *to,
   return 0;
 }
 
+static const char *const sources[] = {
+    [PKI_ID_FROM_CSV] = "csv",
+    [PKI_ID_FROM_CN] = "cn",
+    [PKI_ID_FROM_SERIAL] = "serialNumber",
+    [PKI_ID_FROM_URI] = "san-uri",
+    [PKI_ID_FROM_DNS] = "san-dns",
+};
+
+static void say_sources(void (*say)(void *ctx, const char *word), void *ctx)
+{
+  for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) say(ctx, sources[i]);
+}
+
 static int take_id_from(const struct args_option *option, char *value, void *to,
                         struct error *error)
 {
-  static const char *const sources[] = {
-      [PKI_ID_FROM_CSV] = "csv",
-      [PKI_ID_FROM_CN] = "cn",
-      [PKI_ID_FROM_SERIAL] = "serialNumber",
-      [PKI_ID_FROM_URI] = "san-uri",
-      [PKI_ID_FROM_DNS] = "san-dns",
-  };
   (void) option;
   for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
     if (strcasecmp(value, sources[i]) != 0) continue;
@@ -85,7 +91,7 @@ static const struct args_option options[] = {
      "serialNumber (of its subject), san-uri or san-dns (default: csv); 1 to 64\n"
      "characters of printable ASCII without / + # \" and \\. A name of eight hex\n"
      "digits is the id that runs use, and the CN",
-     take_id_from, TO(how.id_from)},
+     take_id_from, TO(how.id_from), .words = say_sources},
     {"password-file", "FILE",
      "its first line is the passphrase of keys that are under one; mode 0600", args_text,
      TO(password_file)},
@@ -277,9 +283,9 @@ const struct args_verb cli_pki_import = {
     .options = options,
     .after = "\nTrust bundles are signed by the folder's own update.key. operator.crt and "
              "operator.key may be replaced by\n"
-             "an identity that the staging broker knows.\n\n"
-             "example: fleetsim pki import fleets/staging --csv devices.csv --roots-pem "
-             "A=root-a.pem,B=root-b.pem\n",
+             "an identity that the staging broker knows.\n",
+    .example = "fleetsim pki import fleets/staging --csv devices.csv --roots-pem "
+               "A=root-a.pem,B=root-b.pem",
     PKI_VERB,
     .size = sizeof(struct import_line),
     .run = import_fleet,

@@ -146,9 +146,8 @@ const struct args_verb cli_pki_make = {
             "certificates",
     .usage = "usage: fleetsim pki make FOLDER --devices N [options]\n\n",
     .options = options,
-    .after = "\nexample: fleetsim pki make fleets/lab --devices 1000 --roots A,B,spare --trusted "
-             "A,spare\n"
-             "         fleetsim pki make fleets/line2 --devices 200 --names 'SN-2026-{index:06}'\n",
+    .example = "fleetsim pki make fleets/lab --devices 1000 --roots A,B,spare --trusted A,spare\n"
+               "fleetsim pki make fleets/line2 --devices 200 --names 'SN-2026-{index:06}'",
     PKI_VERB,
     .size = sizeof(struct make_line),
     .defaults = &defaults,

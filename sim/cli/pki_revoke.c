@@ -24,7 +24,7 @@ static const struct args_option revoke_options[] = {
     {"reason", "R",
      "of RFC 5280: unspecified, keyCompromise (default), cACompromise, affiliationChanged,\n"
      "superseded, cessationOfOperation, certificateHold, privilegeWithdrawn, aACompromise",
-     take_reason, .offset = offsetof(struct revoke_line, reason)},
+     take_reason, .offset = offsetof(struct revoke_line, reason), .words = pki_reason_each},
     {"current", NULL, "only the certificate in force, not every one that the device ever got",
      args_flag, .offset = offsetof(struct revoke_line, current)},
     {0},
@@ -84,8 +84,8 @@ const struct args_verb cli_pki_revoke = {
     .options = revoke_options,
     .after = "\nA broker knows of it when it has the new list: 'fleetsim pki crl'. A run on this "
              "folder takes all\n"
-             "revocations back when it begins.\n\n"
-             "example: fleetsim pki revoke fleets/lab --device 0000001f --reason keyCompromise\n",
+             "revocations back when it begins.\n",
+    .example = "fleetsim pki revoke fleets/lab --device 0000001f --reason keyCompromise",
     PKI_VERB,
     .size = sizeof(struct revoke_line),
     .defaults = &defaults,
@@ -97,8 +97,8 @@ const struct args_verb cli_pki_unrevoke = {
     .line = "take that back, as a rehearsal may",
     .usage = "usage: fleetsim pki unrevoke FOLDER --device ID\n\n",
     .options = unrevoke_options,
-    .after = "\nA real CA may do so for certificates on hold only (RFC 5280).\n\n"
-             "example: fleetsim pki unrevoke fleets/lab --device 0000001f\n",
+    .after = "\nA real CA may do so for certificates on hold only (RFC 5280).\n",
+    .example = "fleetsim pki unrevoke fleets/lab --device 0000001f",
     PKI_VERB,
     .size = sizeof(struct revoke_line),
     .run = unrevoke,

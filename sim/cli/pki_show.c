@@ -198,7 +198,7 @@ const struct args_verb cli_pki_show = {
             "anchors",
     .usage = "usage: fleetsim pki show FOLDER [options]\n\n",
     .options = options,
-    .after = "\nexample: fleetsim pki show fleets/lab --device 0000001f\n",
+    .example = "fleetsim pki show fleets/lab --device 0000001f",
     PKI_VERB,
     .size = sizeof(struct show_line),
     .run = show_fleet,

@@ -63,9 +63,9 @@ const struct args_verb cli_probe = {
     .line = "what a broker can do, without load: TLS, chain, tickets, MQTT, limits",
     .usage = "usage: fleetsim probe mqtts://HOST:PORT [options]\n\n",
     .options = options,
-    .after = "\nexit codes: 0 a client like that gets in, 3 it does not\n"
-             "example: fleetsim probe mqtts://staging.example.com:8883 --ca roots.pem --cert "
-             "one.crt --key one.key --allow-target staging.example.com\n",
+    .after = "\nexit codes: 0 a client like that gets in, 3 it does not\n",
+    .example = "fleetsim probe mqtts://staging.example.com:8883 --ca roots.pem --cert "
+               "one.crt --key one.key --allow-target staging.example.com",
     .operands_least = 1,
     .operands_most = 1,
     .operands = "name one broker by its URL; 'fleetsim probe --help' shows how",

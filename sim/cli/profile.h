@@ -31,6 +31,9 @@ struct profile_chain {
 };
 extern const struct profile_chain profile_chains[PROFILE_CHAINS];
 
+/* The names of those that there are; args_words. */
+void profile_names(void (*say)(void *ctx, const char *word), void *ctx);
+
 /* By name or path. The caller closes it, which does nothing after an error, or if it was never
  * opened and its file is NULL. */
 int profile_open(const char *name, struct profile *out, struct error *error);

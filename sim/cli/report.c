@@ -35,11 +35,17 @@ static int take_threshold(const struct args_option *option, char *value, void *t
                    "'%s' is no --%s: give a percentage from 0.1%% to 1000%%", value, option->name);
 }
 
+static const char *const alarms[] = {"worse", "moved", "unclear"}; /* of enum compare_alarm */
+
+static void say_alarms(void (*say)(void *ctx, const char *word), void *ctx)
+{
+  for (size_t w = 0; w < sizeof alarms / sizeof *alarms; w++) say(ctx, alarms[w]);
+}
+
 static int take_alarm(const struct args_option *option, char *value, void *to, struct error *error)
 {
-  static const char *const words[] = {"worse", "moved", "unclear"};
-  for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
-    if (strcmp(value, words[w]) != 0) continue;
+  for (size_t w = 0; w < sizeof alarms / sizeof *alarms; w++) {
+    if (strcmp(value, alarms[w]) != 0) continue;
     *(enum compare_alarm *) to = (enum compare_alarm) w;
     return 0;
   }
@@ -57,7 +63,7 @@ static const struct args_option options[] = {
     {"fail-on", "WORD",
      "of two: exit with 1 where something is worse (default), moved: or better,\n"
      "unclear: or too few runs can tell",
-     take_alarm, TO(alarm)},
+     take_alarm, TO(alarm), .words = say_alarms},
     {"anyway", NULL, "of two: also of another scenario, fleet or machine; what differs is told",
      args_flag, TO(anyway)},
     {"json", NULL, "of two, for programs: one object, schema fleetsim-comparison/1", args_flag,
@@ -119,8 +125,9 @@ const struct args_verb cli_report = {
         "Exits with 1 where something is worse, and with 2 where a run has no verdict or they are "
         "not alike.\n\n",
     .options = options,
-    .after = "\nexample: fleetsim report out/root-CA-rotation-20270314T091500Z\n"
-             "         fleetsim report last-week out/root-CA-rotation-20270314T091500Z\n",
+    .example = "fleetsim report out/root-CA-rotation-20270314T091500Z\n"
+               "fleetsim report last-week out/root-CA-rotation-20270314T091500Z",
+    .operand = "DIR",
     .operands_least = 1,
     .operands_most = 2,
     .operands = "name the folder of one run's results, or two to compare; 'fleetsim report --help' "

@@ -210,8 +210,8 @@ const struct args_verb cli_run = {
     .line = "rehearse a scenario: verdict, results.json, exit code",
     .usage = "usage: fleetsim run SCENARIO.yaml [options]\n\n",
     .options = line_options,
-    .after = "\nexample: fleetsim run scenarios/root-ca-rotation.yaml --devices 200 --seed 7 --out "
-             "out/try\n",
+    .example = "fleetsim run scenarios/root-ca-rotation.yaml --devices 200 --seed 7 --out out/try",
+    .operand = "FILE",
     .operands_least = 1,
     .operands_most = 1,
     .operands = "name one scenario file; 'fleetsim run --help' shows how",

@@ -12,6 +12,12 @@ struct terminator_line {
   bool crl, roster;
 };
 
+static void say_versions(void (*say)(void *ctx, const char *word), void *ctx)
+{
+  say(ctx, "12");
+  say(ctx, "13");
+}
+
 #define TO(field) .offset = offsetof(struct terminator_line, field)
 #define PORT      .least = 1, .most = UINT16_MAX, .needed = true
 static const struct args_option options[] = {
@@ -22,7 +28,7 @@ static const struct args_option options[] = {
     {"mosquitto", "FILE", "the program before which it stands", args_text, TO(mosquitto),
      .needed = true},
     {"tls-min", "12|13", "the lowest version of TLS (default: 13)", args_number, TO(tls_min),
-     .least = 12, .most = 13},
+     .least = 12, .most = 13, .words = say_versions},
     {"crl", NULL, "clients are checked against crl.pem", args_flag, TO(crl)},
     {"ids", NULL, "client ids are those of the file ids, not the CNs", args_flag, TO(roster)},
     {"operator", "CN", "who may connect under any client id", args_text, TO(operator_name)},
@@ -54,7 +60,9 @@ const struct args_verb cli_terminator = {
              "A run starts this by itself where its scenario has 'broker: {terminator: {crl: "
              "live}}'.\n\n",
     .options = options,
-    .after = "",
+    .example = "fleetsim terminator front --main-port 8883 --prove-port 8884 --mosquitto "
+               "/usr/sbin/mosquitto",
+    .operand = "FOLDER",
     .operands_least = 1,
     .operands_most = 1,
     .operands = "name one folder; 'fleetsim terminator --help' shows how",

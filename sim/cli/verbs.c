@@ -13,8 +13,8 @@ static const struct args_verb pki = {
     .line = "make, show, export and import certificate hierarchies and fleets",
     .usage = "usage: fleetsim pki COMMAND FOLDER [options]\n\n",
     .verbs = pki_verbs,
-    .after = "\n  fleetsim pki COMMAND --help    options and an example\n\n"
-             "example: fleetsim pki make fleets/lab --devices 1000\n",
+    .after = "\n  fleetsim pki COMMAND --help    options and an example\n",
+    .example = "fleetsim pki make fleets/lab --devices 1000",
 };
 
 static const struct args_verb *const image_verbs[] = {
@@ -26,25 +26,25 @@ static const struct args_verb image = {
     .line = "make, sign, show and corrupt firmware images in MCUboot's format",
     .usage = "usage: fleetsim image COMMAND FILE [options]\n\n",
     .verbs = image_verbs,
-    .after = "\n  fleetsim image COMMAND --help    options and an example\n\n"
-             "example: fleetsim image sign firmware.bin --out v2.img --version 1.1.0 --counter 2 "
-             "--fleet fleets/lab\n",
+    .after = "\n  fleetsim image COMMAND --help    options and an example\n",
+    .example = "fleetsim image sign firmware.bin --out v2.img --version 1.1.0 --counter 2 --fleet "
+               "fleets/lab",
 };
 
 static const struct args_verb *const verbs[] = {
-    &cli_run, &cli_check, &cli_report,     &cli_explain,   &cli_new, &cli_probe,
-    &pki,     &image,     &cli_terminator, &cli_calibrate, NULL,
+    &cli_run, &cli_check,      &cli_report,    &cli_explain,    &cli_new,    &cli_probe, &pki,
+    &image,   &cli_terminator, &cli_calibrate, &cli_completion, &cli_manual, NULL,
 };
+
+#define CODE_LINE(symbol, number, sentence) "  " #number "\t" sentence "\n"
 
 const struct args_verb cli_fleetsim = {
     .name = "fleetsim",
     .usage = "fleetsim rehearses what happens to an IoT fleet before it happens.\n\n"
              "usage: fleetsim VERB [options]\n\n",
     .verbs = verbs,
-    .after =
-        "\n  fleetsim VERB --help    options and an example\n"
-        "  fleetsim --version      ours and every library's\n\n"
-        "example: ./fleetsim run scenarios/root-ca-rotation.yaml\n\n"
-        "exit codes: 0 all expectations met, 1 an expectation failed, 2 usage or scenario error,\n"
-        "            3 set-up failed, 4 internal error, 130 interrupted\n",
+    .after = "\n  fleetsim VERB --help    options and an example\n"
+             "  fleetsim --version      ours and every library's\n\n"
+             "exit codes:\n" EXIT_CODES(CODE_LINE),
+    .example = "fleetsim run scenarios/root-ca-rotation.yaml",
 };

@@ -26,6 +26,11 @@ const char *pki_reason_name(enum pki_reason reason)
   return "unspecified";
 }
 
+void pki_reason_each(void (*each)(void *ctx, const char *name), void *ctx)
+{
+  for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) each(ctx, reasons[i].name);
+}
+
 int pki_reason_parse(const char *name, enum pki_reason *out, struct error *error)
 {
   char known[256] = "";

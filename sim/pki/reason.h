@@ -36,9 +36,10 @@ struct pki_revoked {
   uint32_t device; /* its id */
 };
 
-/* The reason's name in RFC 5280 ("keyCompromise"), and back; a USAGE sentence that lists them when
+/* The reason's name in RFC 5280 ("keyCompromise"), all names, and back; a USAGE sentence that lists them when
    there is none. */
 const char *pki_reason_name(enum pki_reason reason);
+void pki_reason_each(void (*each)(void *ctx, const char *name), void *ctx);
 int pki_reason_parse(const char *name, enum pki_reason *out, struct error *error);
 
 #endif

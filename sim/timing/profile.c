@@ -13,13 +13,17 @@
 
 #include <jansson.h>
 
+#include "base/data.h"
+
 #define SCHEMA   "fleetsim-timing/1"
 #define FILE_MAX (1u << 20)
 
-static const char *folder(void)
+int timing_folder(char out[FILES_PATH_MAX], struct error *error)
 {
   const char *set = getenv("FLEETSIM_TIMING_PROFILES");
-  return set != NULL ? set : FLEETSIM_TIMING_PROFILES;
+  if (set == NULL) return data_path("profiles", out, error);
+  if (snprintf(out, FILES_PATH_MAX, "%s", set) < FILES_PATH_MAX) return 0;
+  return error_set(error, EXIT_CODE_USAGE, "FLEETSIM_TIMING_PROFILES is too long for a path");
 }
 
 /* A number at "a.b.c"; false where it is missing or no number. */
@@ -134,9 +138,11 @@ static int no_such_profile(const char *name, struct error *error)
 
 int timing_load(const char *name, struct timing_profile *out, struct error *error)
 {
+  char folder[FILES_PATH_MAX];
   *out = (struct timing_profile){0};
+  if (!is_path(name) && timing_folder(folder, error) != 0) return -1;
   int n = is_path(name) ? snprintf(out->path, sizeof out->path, "%s", name)
-                        : snprintf(out->path, sizeof out->path, "%s/%s.json", folder(), name);
+                        : snprintf(out->path, sizeof out->path, "%s/%s.json", folder, name);
   if (n < 0 || (size_t) n >= sizeof out->path) return no_such_profile(name, error);
   uint8_t *text;
   size_t size;
@@ -168,12 +174,14 @@ static int is_profile(const struct dirent *entry)
 
 int timing_each(void (*each)(void *ctx, const char *name), void *ctx, struct error *error)
 {
+  char folder[FILES_PATH_MAX];
   struct dirent **entries;
-  int count = scandir(folder(), &entries, is_profile, alphasort);
+  if (timing_folder(folder, error) != 0) return -1;
+  int count = scandir(folder, &entries, is_profile, alphasort);
   if (count < 0)
     return error_set(error, EXIT_CODE_SETUP,
                      "cannot read the folder of timing profiles, %s; set FLEETSIM_TIMING_PROFILES",
-                     folder());
+                     folder);
   for (int i = 0; i < count; i++) {
     entries[i]->d_name[strlen(entries[i]->d_name) - 5] = '\0';
     each(ctx, entries[i]->d_name);

@@ -35,6 +35,9 @@ struct timing_profile {
   uint32_t rom_bytes, ram_static_bytes, heap_peak_bytes, stack_peak_bytes;
 };
 
+/* The folder of profiles: FLEETSIM_TIMING_PROFILES, or the one that came with the program. */
+int timing_folder(char out[FILES_PATH_MAX], struct error *error);
+
 /* Loads a profile by name (NAME.json among the checked-in ones) or by path (with a '/' or ending in
    .json). */
 int timing_load(const char *name_or_path, struct timing_profile *out, struct error *error);

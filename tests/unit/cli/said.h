@@ -8,7 +8,7 @@
 
 struct said {
   int code;
-  char out[16384], err[16384];
+  char out[65536], err[16384];
 };
 
 /* "pki make f --devices 3": the words after the verb's name, parted by blanks; "" for none. A word
