@@ -42,6 +42,14 @@ struct results_phase {
   char note[1024]; /* what a step or rollback wants said, or "" */
 };
 
+/* A phase as the scenario has it, whether or not the run came to it. */
+struct results_plan {
+  const char *name;
+  const char *gate; /* "": it has none */
+  const char *const *expectations;
+  size_t count;
+};
+
 /* The timing profile: what device_ms is modelled on, and what the client takes up on such a device.
    0: not known. */
 struct results_timing {
@@ -179,6 +187,11 @@ struct results {
   size_t phase_count;
   struct results_check *expectations;
   size_t expectation_count;
+  /* what was to be checked: in all phases, and of the whole run. NULL: not known */
+  const struct results_plan *plan;
+  size_t plan_count;
+  const char *const *plan_whole;
+  size_t plan_whole_count;
   struct results_storm storms[RESULTS_STORMS_MAX];
   size_t storm_count;
   struct results_brake brake;

@@ -38,6 +38,11 @@ json_t *results_ota_json(const struct results_ota *ota, const struct names *name
    machine, brokers, and the text of the scenario. False: no memory. */
 bool results_asked_add(json_t *tree, const struct results *results);
 
+/* results_plan.c: the member "planned"; and of an array of planned expressions those that no check of
+   `checks` is about. NULL: no memory. */
+json_t *results_plan_json(const struct results *results);
+json_t *results_plan_missed(const json_t *planned, const json_t *checks);
+
 /* results_series.c: the members "series" and "distributions", and whether the first of a tree that may
    come from a file agrees with its metrics and failures. */
 json_t *results_series_json(const struct series *series);
