@@ -227,6 +227,10 @@ int results_reprint(const char *folder, FILE *out, bool colour, struct error *er
    in a build without the page. */
 int results_page_again(const char *folder, struct error *error);
 
+/* Writes folder/report.html of a run that did not end, from its events alone: 1; 0 where there is nothing to
+   write: it has ended, is under way and will write its own, is no run, or this build has no page. -1. */
+int results_page_so_far(const char *folder, struct error *error);
+
 /* Writes a summary in Markdown for a page of CI to `path`, from folder's files and under the same
  * conditions. Where they do not hold it writes that there is no verdict, why, and how far the run
  * came, and returns -1 with the reason. -1 also when `path` cannot be written. */

@@ -32,7 +32,7 @@ function about() {
   const v = run.versions ?? {}, command = commandLine();
   const facts = [
     ["again", command ? el("code", {class: "command"}, command) : null],
-    ["scenario", run.scenario ? [run.scenario.file, run.scenario.sha256 ? el("span", {class: "hash"}, ` SHA-256 ${run.scenario.sha256}`) : null] : null],
+    ["scenario", run.scenario?.file ? [run.scenario.file, run.scenario.sha256 ? el("span", {class: "hash"}, ` SHA-256 ${run.scenario.sha256}`) : null] : null],
     ["set", run.set?.length > 0 ? list(run.set.map((s) => code(`${s.path}=${s.value}`))) : null],
     ["seed", run.seed === undefined ? null : String(run.seed)],
     ["started", run.started?.replace("T", " ").replace("Z", " UTC")],

@@ -14,7 +14,7 @@ function phaseRow(phase, i) {
     el("div", {class: "checks"},
       phase.gate ? checkLine(phase.gate, "gate") : null,
       (phase.expectations ?? []).map((check) => checkLine(check, "expected")),
-      phase.running ? el("p", {class: "check quiet"}, now.gate ? ["under way: ", code(now.gate.expr), ` ${now.gate.observed}`] : "under way") : checksOf(phase).length === 0 ? el("p", {class: "check quiet"}, "no gate") : null,
+      phase.running ? el("p", {class: "check quiet"}, now.gate ? ["under way: ", code(now.gate.expr), ` ${now.gate.observed}`] : "under way") : unended() ? null : checksOf(phase).length === 0 ? el("p", {class: "check quiet"}, "no gate") : null,
       phase.note ? el("p", {class: "note"}, phase.note) : null));
 }
 
@@ -28,6 +28,7 @@ function plannedRow(phase, i) {
 }
 
 function phasesLead(over, never) {
+  if (unended()) return `${plural(over.length, "phase")} had begun. Whether a gate held is told at the end of a run, which this one does not have.`;
   const held = over.filter(phaseHolds).length;
   const rest = never > 0 && !now ? `; ${plural(never, "phase was", "phases were")} not reached` : "";
   if (over.length === 0) return never > 0 && !now ? `None of ${plural(never, "phase")} was reached.` : null;
