@@ -38,6 +38,7 @@ function failureCard(failure) {
       word.do ? row("to do", `${word.do}.`) : null,
       seen ? row("seen", el("q", {}, seen)) : null,
       whom?.length > 0 ? row("first devices", names(whom)) : null,
+      firstPhase(failure) ? row("first", firstPhase(failure)) : null,
       where.length > 0 ? row(where.length > 1 ? "phases" : "phase", whereNodes(where)) : null));
 }
 

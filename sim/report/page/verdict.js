@@ -72,14 +72,20 @@ function whereNodes(groups) {
 
 const phaseLink = (i) => el("a", {href: `#phase-${i + 1}`}, `${i + 1} ${phases[i].name}`);
 
+// The run noted it as it happened; of an older one's results the series may know (phasesOf).
+function firstPhase(failure) {
+  const n = failure.unforetold > 0 ? failure.unexpected_first_phase : failure.first_phase;
+  return n === undefined || n === null ? null : n === 0 ? "before the first phase" : phases[n - 1] ? ["in phase ", phaseLink(n - 1)] : null;
+}
+
 const firstOf = (failure) => (unended() ? failure.first_devices : failure.unexpected_devices);
 
 function reason(failure) {
-  const where = phasesOf(failure.name);
+  const where = phasesOf(failure.name), began = firstPhase(failure);
   return el("li", {},
     el("a", {href: `#failure-${failure.name}`}, code(failure.name)), ` ${plural(failure.unforetold, "time")}: `,
     words.failures?.[failure.name]?.means ?? (failure.sentence || "it has no other name"), ". ",
-    where.length > 0 ? [`In phase${where.length > 1 ? "s" : ""} `, whereNodes(where), ". "] : null,
+    began ? ["First ", began, ". "] : where.length > 0 ? [`In phase${where.length > 1 ? "s" : ""} `, whereNodes(where), ". "] : null,
     firstOf(failure)?.length > 0 ? ["First: ", names(firstOf(failure), 3)] : null);
 }
 
@@ -169,7 +175,7 @@ function tiles() {
   const host = stats("handshake.wall_ms"), device = run.timing?.device_ms, telemetry = metric("telemetry.sent");
   const latency = stats("telemetry.latency_ms"), online = now ? now.online : metric("fleet.online"), failed = metric("connect.failed");
   const shown = [
-    online !== null ? tile(now ? "online" : "online at the end", number(online), now ? `of ${number(now.wanted)} that the plan wants` : `of ${number(devices)}; lowest ${number(metric("fleet.online_min"))}`) : null,
+    online !== null ? tile(now ? "online" : "online at the end", number(online), now ? `of ${number(now.wanted)} that the plan wants` : `of ${number(devices)}; lowest ${number(metric("fleet.online_min"))}${metric("fleet.online_max") === null ? "" : `, most ${number(metric("fleet.online_max"))}`}`) : null,
     tile("connections", number(metric("connect.ok")), failed === 0 ? "none failed" : `failed: ${number(failed)}`),
     tile("handshakes", number((metric("handshake.full") ?? 0) + (metric("handshake.resumed") ?? 0)), `${number(metric("handshake.resumed"))} resumed; most in a second ${number(metric("handshake.peak_per_s"))}`),
     host ? tile("host handshake", milliseconds(host.p50), `half; 99 % within ${milliseconds(host.p99)}`) : null,
