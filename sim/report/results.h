@@ -24,6 +24,7 @@
 #define RESULTS_ROLLOUTS_MAX 32
 #define RESULTS_WAVES_MAX    16
 #define RESULTS_BROKERS_MAX  8
+#define RESULTS_EXPIRIES_MAX 128
 
 /* One checked expression: a phase's gate, a phase's expectation or one of the whole run. */
 struct results_check {
@@ -142,6 +143,13 @@ struct results_broker {
   char url[300]; /* "": it had none so far */
 };
 
+/* A certificate or list that was in use, and its end. */
+struct results_expiry {
+  const char *kind; /* "root", "issuer", "broker", "list" */
+  char name[128];   /* of its subject; of a list: of who issued it */
+  int64_t unix_s;   /* notAfter; of a list nextUpdate */
+};
+
 /* What somebody did to the run on its live page. */
 struct results_by_hand {
   unsigned pauses;
@@ -173,6 +181,8 @@ struct results {
   char broker_kind[16], broker_kind_version[16];
   struct results_broker brokers[RESULTS_BROKERS_MAX];
   size_t broker_count;
+  struct results_expiry expiries[RESULTS_EXPIRIES_MAX]; /* the first to end first */
+  size_t expiry_count;
   size_t devices;
   char profile[64]; /* fleet.profile: free text */
   struct results_timing timing;

@@ -296,6 +296,7 @@ json_t *results_json(const struct results *results)
       json_object_set_new(tree, "operator", operator_of(results)) == 0 &&
       json_object_set_new(tree, "phases", phases_of(results)) == 0 &&
       json_object_set_new(tree, "planned", results_plan_json(results)) == 0 &&
+      json_object_set_new(tree, "expires", results_expiries_json(results)) == 0 &&
       json_object_set_new(tree, "by_hand", by_hand_of(&results->by_hand)) == 0 &&
       json_object_set_new(tree, "brake", brake_of(&results->brake)) == 0 &&
       json_object_set_new(tree, "storms", storms_of(results)) == 0 &&

@@ -24,7 +24,7 @@ static json_t *note_of(const struct so_far *so_far, bool last)
   return json_sprintf("under way: %s", results_json_text(so_far->step, "step"));
 }
 
-static json_t *phases_of(const struct so_far *so_far)
+static json_t *phases_so_far(const struct so_far *so_far)
 {
   json_t *phases = json_array();
   size_t count = json_array_size(so_far->phases);
@@ -40,7 +40,7 @@ static json_t *phases_of(const struct so_far *so_far)
   return phases;
 }
 
-static json_t *failures_of(const struct so_far *so_far)
+static json_t *failures_so_far(const struct so_far *so_far)
 {
   const char *name;
   json_t *entry, *failures = json_object();
@@ -75,8 +75,8 @@ json_t *so_far_json(const struct so_far *so_far)
       (double) so_far->now_ms / 1000, "scenario", "name",
       results_json_string(results_json_text(run, "scenario")), "fleet", "devices", devices);
   json_t *rest = json_pack(
-      "{s:o, s:o, s:o, s:{s:I, s:I, s:s}, s:{s:i, s:f}}", "phases", phases_of(so_far), "failures",
-      failures_of(so_far), "series", series_of(so_far), "so_far", "online",
+      "{s:o, s:o, s:o, s:{s:I, s:I, s:s}, s:{s:i, s:f}}", "phases", phases_so_far(so_far),
+      "failures", failures_so_far(so_far), "series", series_of(so_far), "so_far", "online",
       (json_int_t) so_far->online_count, "ever", (json_int_t) json_object_size(so_far->online),
       "step", at_work ? results_json_text(so_far->step, "step") : "", "by_hand", "pauses",
       (int) so_far->pauses + so_far->paused, "paused_s",

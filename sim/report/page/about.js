@@ -48,7 +48,14 @@ function about() {
   return section("about", "The run", null,
     el("dl", {class: "about panel"}, facts.map(([term, content]) => [el("dt", {}, term), el("dd", {}, content)])),
     run.scenario?.text ? more("the scenario as it was run", el("pre", {tabindex: "0"}, run.scenario.text)) : null,
-    everyNumber());
+    expiries(), everyNumber());
+}
+
+const KINDS = {root: "root CA", issuer: "issuing CA", broker: "broker's certificate", list: "revocation list of"};
+
+function expiries() {
+  const rows = (run.expires ?? []).map((one) => [(one.at ?? "").replace("T", " ").replace("Z", " UTC"), KINDS[one.kind] ?? one.kind, one.name]);
+  return rows.length > 0 ? more("which certificate and list expires when", table("expires", ["ends", "what", "name"], rows)) : null;
 }
 
 function everyNumber() {
