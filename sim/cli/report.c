@@ -1,5 +1,5 @@
 /* fleetsim report: the summary of a run that has ended, from its results.json, and that run's exit
- * code; and its page. Of two runs, or two sets of them, what moved (report/compare.h). What is no
+ * code; and its page, also of one that did not end. Of two runs, or two sets of them, what moved (report/compare.h). What is no
  * folder of results ends with a sentence and code 2. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
@@ -87,6 +87,18 @@ static int compare(const struct args *args, const struct report_line *line, stru
   return compare_folders(&asked, stdout, isatty(STDOUT_FILENO) != 0, error);
 }
 
+/* So that whoever finds the folder sees how far it came. What stands in the way is told, and is not why there
+ * is no verdict. */
+static void show_how_far(const char *folder)
+{
+  struct error error;
+  int written = results_page_so_far(folder, &error);
+  fflush(stdout);
+  if (written > 0)
+    fprintf(stderr, "fleetsim report: %s/report.html shows how far it came\n", folder);
+  if (written < 0) fprintf(stderr, "fleetsim report: no page of how far it came: %s\n", error.text);
+}
+
 static int reprint(const struct args *args, const struct report_line *line, struct error *error)
 {
   if (line->json || line->anyway)
@@ -95,6 +107,7 @@ static int reprint(const struct args *args, const struct report_line *line, stru
                      "results.json for programs");
   int code = results_reprint(args->operand[0], stdout, isatty(STDOUT_FILENO) != 0, error);
   if (code < 0) error->code = EXIT_CODE_USAGE;
+  if (code < 0) show_how_far(args->operand[0]);
   struct error summary; /* of a run without a verdict it says what `error` does */
   if (line->summary != NULL && results_markdown(args->operand[0], line->summary, &summary) != 0 &&
       code >= 0) {
@@ -118,8 +131,8 @@ const struct args_verb cli_report = {
         "usage: fleetsim report DIR [options]\n"
         "       fleetsim report A B [options]\n\n"
         "Prints the summary of the run whose results are in DIR, and exits with that run's "
-        "code. Of a run that did not end, as it was killed, it prints how far that came, and\n"
-        "exits with 2.\n\n"
+        "code. Of a run that did not end, as it was killed, it prints how far that came, writes\n"
+        "DIR/report.html of that, and exits with 2.\n\n"
         "With A and B, each the folder of a run or one that holds several of these folders, prints "
         "what moved from A to B, by how much, and whether that is more than noise.\n"
         "Exits with 1 where something is worse, and with 2 where a run has no verdict or they are "

@@ -142,6 +142,8 @@ static void count_online(struct member *m)
     m->facts.identified = m->seen_identity;
     emit_change(m);
   }
+  if ((double) fleet->online > metrics_value(fleet->config.metrics, METRIC_FLEET_ONLINE_MAX))
+    metrics_set(fleet->config.metrics, METRIC_FLEET_ONLINE_MAX, (double) fleet->online);
   outage_count_change(fleet);
   if (fleet->online < fleet->wanted) return;
   if (!fleet->complete)

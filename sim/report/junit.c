@@ -1,5 +1,6 @@
 #define _POSIX_C_SOURCE 200809L
-/* junit.xml: one test case per gate and expectation, in one suite named like the scenario. A run
+/* junit.xml: one test case per gate and expectation, in one suite named like the scenario; those that the
+ * run did not come to are skipped, so that every run of a scenario has the same ones. A run
  * that did not pass although no check failed (set-up, time limit, Ctrl-C) gets a case of its own,
  * so that CI never shows it green. No two cases have the same name: readers take the second one for
  * the first. It is valid by the schemas of Jenkins' xUnit plugin (junit-4.xsd to junit-10.xsd). */
@@ -12,7 +13,7 @@
 #include "report/results_json.h"
 
 struct tally {
-  size_t cases, failures, errors;
+  size_t cases, failures, errors, skipped;
   json_t *seen; /* how many cases have this name so far */
 };
 
@@ -124,6 +125,25 @@ static void put_checks(FILE *out, const json_t *tree, const struct place *place,
     put_check(out, tree, place, json_array_get(checks, i), tally);
 }
 
+static void put_skipped(FILE *out, const json_t *tree, const char *where, const char *expr,
+                        const char *why, struct tally *tally)
+{
+  put_case_head(out, tree, &(struct place){where, "", 0}, expr, tally);
+  fputs(">\n      <skipped>", out); /* a text: the older schemas allow no attribute here */
+  put_xml(out, why);
+  fputs("</skipped>\n    </testcase>\n", out);
+  tally->skipped++;
+}
+
+static void put_missed(FILE *out, const json_t *tree, const char *where, const json_t *planned,
+                       const json_t *checks, const char *why, struct tally *tally)
+{
+  json_t *missed = results_plan_missed(planned, checks);
+  for (size_t m = 0; m < json_array_size(missed); m++)
+    put_skipped(out, tree, where, json_string_value(json_array_get(missed, m)), why, tally);
+  json_decref(missed);
+}
+
 /* A reader of green cases alone is told what they are not about. */
 static void put_unknown(FILE *out, const json_t *tree)
 {
@@ -133,17 +153,56 @@ static void put_unknown(FILE *out, const json_t *tree)
         out);
 }
 
+/* What was planned of a phase that began, and has not been looked at: a step failed, or the gate did. */
+static void put_rest_of(FILE *out, const json_t *tree, const json_t *phase, const json_t *plan,
+                        struct tally *tally)
+{
+  static const char why[] = "its phase ended before that";
+  const char *gate = results_json_text(plan, "gate"),
+             *seen = results_json_text(json_object_get(phase, "gate"), "expr");
+  const char *where = results_json_text(phase, "name");
+  if (gate[0] != '\0' && strcmp(gate, seen) != 0) put_skipped(out, tree, where, gate, why, tally);
+  put_missed(out, tree, where, json_object_get(plan, "expectations"),
+             json_object_get(phase, "expectations"), why, tally);
+}
+
+static void put_phase(FILE *out, const json_t *tree, const json_t *phase, struct tally *tally)
+{
+  const json_t *gate = json_object_get(phase, "gate");
+  struct place place = {results_json_text(phase, "name"), results_json_text(phase, "note"),
+                        results_json_number(phase, "duration_s")};
+  if (json_is_object(gate)) put_check(out, tree, &place, gate, tally);
+  place.seconds = 0; /* the phase's own are the gate's */
+  put_checks(out, tree, &place, json_object_get(phase, "expectations"), tally);
+}
+
+static void put_never(FILE *out, const json_t *tree, const json_t *plan, struct tally *tally)
+{
+  static const char why[] = "the run did not come to this phase";
+  const char *where = results_json_text(plan, "name"), *gate = results_json_text(plan, "gate");
+  if (gate[0] != '\0') put_skipped(out, tree, where, gate, why, tally);
+  put_missed(out, tree, where, json_object_get(plan, "expectations"), NULL, why, tally);
+}
+
 static void put_phases(FILE *out, const json_t *tree, struct tally *tally)
 {
-  const json_t *phases = json_object_get(tree, "phases");
-  for (size_t i = 0; i < json_array_size(phases); i++) {
-    const json_t *phase = json_array_get(phases, i), *gate = json_object_get(phase, "gate");
-    struct place place = {results_json_text(phase, "name"), results_json_text(phase, "note"),
-                          results_json_number(phase, "duration_s")};
-    if (json_is_object(gate)) put_check(out, tree, &place, gate, tally);
-    place.seconds = 0; /* the phase's own are the gate's */
-    put_checks(out, tree, &place, json_object_get(phase, "expectations"), tally);
+  const json_t *phases = json_object_get(tree, "phases"),
+               *plans = json_object_get(json_object_get(tree, "planned"), "phases");
+  size_t begun = json_array_size(phases), planned = json_array_size(plans);
+  for (size_t i = 0; i < begun; i++) {
+    put_phase(out, tree, json_array_get(phases, i), tally);
+    put_rest_of(out, tree, json_array_get(phases, i), json_array_get(plans, i), tally);
   }
+  for (size_t i = begun; i < planned; i++) put_never(out, tree, json_array_get(plans, i), tally);
+}
+
+static void put_whole(FILE *out, const json_t *tree, struct tally *tally)
+{
+  static const char where[] = "whole run";
+  const json_t *checks = json_object_get(tree, "expectations"),
+               *planned = json_object_get(json_object_get(tree, "planned"), "expectations");
+  put_checks(out, tree, &(struct place){where, "", 0}, checks, tally);
+  put_missed(out, tree, where, planned, checks, "the run ended before that", tally);
 }
 
 static void put_run(FILE *out, const json_t *tree, struct tally *tally)
@@ -208,7 +267,7 @@ static void put_suite_head(FILE *out, const json_t *tree, const struct tally *ta
   put_xml(out, results_json_text(json_object_get(tree, "scenario"), "name"));
   fputs("\"", out);
   put_totals(out, tree, tally);
-  fputs(" skipped=\"0\" timestamp=\"", out);
+  fprintf(out, " skipped=\"%zu\" timestamp=\"", tally->skipped);
   put_xml(out, results_json_text(tree, "started"));
   fputs("\">\n", out);
 }
@@ -230,8 +289,7 @@ int junit_write(const json_t *tree, const char *path, char sha256[DIGEST_TEXT], 
   FILE *body = open_memstream(&cases, &cases_size);
   if (body != NULL) {
     put_phases(body, tree, &tally);
-    put_checks(body, tree, &(struct place){"whole run", "", 0},
-               json_object_get(tree, "expectations"), &tally);
+    put_whole(body, tree, &tally);
     put_run(body, tree, &tally);
     cases = finish(body, &cases);
   }

@@ -18,6 +18,7 @@ struct metrics {
   bool was_set[METRIC_COUNT]; /* of gauges */
   struct hdr_histogram *histogram[METRIC_COUNT];
   struct metrics_failure failure[DEVICE_FAIL_COUNT];
+  unsigned phase;
   const char *watched_name; /* metrics_watch; NULL: nothing */
   enum metric watched;
   double before;                /* its value at the last look */
@@ -123,6 +124,8 @@ void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t
 {
   assert(failure > DEVICE_FAIL_NONE && failure < DEVICE_FAIL_COUNT);
   struct metrics_failure *entry = &metrics->failure[failure];
+  if (entry->count == 0) entry->first_phase = metrics->phase;
+  if (!expected && entry->count == entry->expected) entry->unexpected_first_phase = metrics->phase;
   if (entry->count == 0 && detail != NULL) strncat(entry->detail, detail, sizeof entry->detail - 1);
   if (!expected && entry->count == entry->expected && detail != NULL)
     strncat(entry->unexpected_detail, detail, sizeof entry->unexpected_detail - 1);
@@ -132,6 +135,11 @@ void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t
     entry->expected++;
   else
     remember_device(entry->unexpected_devices, &entry->unexpected_count, device);
+}
+
+void metrics_set_phase(struct metrics *metrics, unsigned phase)
+{
+  metrics->phase = phase;
 }
 
 double metrics_value(const struct metrics *metrics, enum metric metric)
@@ -400,8 +408,16 @@ static void merge_devices(uint32_t devices[METRICS_FIRST_DEVICES], size_t *count
   for (size_t i = 0; i < other_count; i++) remember_device(devices, count, others[i]);
 }
 
+static void merge_first(unsigned *into, uint64_t count, unsigned part, uint64_t part_count)
+{
+  if (count == 0 || (part_count > 0 && part < *into)) *into = part;
+}
+
 static void merge_failure(struct metrics_failure *into, const struct metrics_failure *part)
 {
+  merge_first(&into->first_phase, into->count, part->first_phase, part->count);
+  merge_first(&into->unexpected_first_phase, into->count - into->expected,
+              part->unexpected_first_phase, part->count - part->expected);
   if (into->count == 0) memcpy(into->detail, part->detail, sizeof into->detail);
   if (into->count == into->expected)
     memcpy(into->unexpected_detail, part->unexpected_detail, sizeof into->unexpected_detail);

@@ -43,6 +43,7 @@
   X(CRYPTO_SHA256_BYTES,"crypto.sha256_bytes",       COUNTER,   SUM,  "bytes that SHA-256 went over, padding included") \
   X(FLEET_ONLINE,       "fleet.online",              GAUGE,     SUM,  "devices with a live session at the end") \
   X(FLEET_ONLINE_MIN,   "fleet.online_min",          GAUGE,     SUM,  "lowest number online after the fleet first was complete") \
+  X(FLEET_ONLINE_MAX,   "fleet.online_max",          GAUGE,     SUM,  "most devices online at any time") \
   X(FLEET_HALF_OPEN,    "fleet.half_open",           GAUGE,     SUM,  "devices that take themselves for online while a black hole swallows what they send") \
   X(FLEET_HALF_OPEN_MAX,"fleet.half_open_max",       GAUGE,     SUM,  "the most of them at any time") \
   X(FLEET_SHELVED,      "fleet.shelved",             GAUGE,     SUM,  "devices switched off by the plan at the end") \
@@ -194,6 +195,8 @@ struct metrics_failure {
   uint32_t unexpected_devices[METRICS_FIRST_DEVICES];
   size_t unexpected_count;
   char unexpected_detail[160];
+  /* metrics_set_phase: in which it first happened, and first so that nobody foretold it */
+  unsigned first_phase, unexpected_first_phase;
 };
 
 /* Statistics of one histogram in the unit of its name (ms or us); all 0 when count is 0. */
@@ -215,6 +218,9 @@ void metrics_set(struct metrics *metrics, enum metric gauge, double value);
 void metrics_record_us(struct metrics *metrics, enum metric histogram, uint64_t us);
 void metrics_fail(struct metrics *metrics, enum device_failure failure, uint32_t device,
                   bool expected, const char *detail);
+
+/* What fails from here on does so in that phase, from 1; 0, as at the start: before the first one. */
+void metrics_set_phase(struct metrics *metrics, unsigned phase);
 
 /* Adds what a part of the fleet measured, rule by rule as METRICS says. A gauge that one of them never
  * set is the other's. Of failures the first devices and words are those of `into`, then the part's.

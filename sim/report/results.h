@@ -24,6 +24,7 @@
 #define RESULTS_ROLLOUTS_MAX 32
 #define RESULTS_WAVES_MAX    16
 #define RESULTS_BROKERS_MAX  8
+#define RESULTS_EXPIRIES_MAX 128
 
 /* One checked expression: a phase's gate, a phase's expectation or one of the whole run. */
 struct results_check {
@@ -40,6 +41,14 @@ struct results_phase {
   struct results_check *expectations; /* of this phase */
   size_t expectation_count;
   char note[1024]; /* what a step or rollback wants said, or "" */
+};
+
+/* A phase as the scenario has it, whether or not the run came to it. */
+struct results_plan {
+  const char *name;
+  const char *gate; /* "": it has none */
+  const char *const *expectations;
+  size_t count;
 };
 
 /* The timing profile: what device_ms is modelled on, and what the client takes up on such a device.
@@ -134,6 +143,13 @@ struct results_broker {
   char url[300]; /* "": it had none so far */
 };
 
+/* A certificate or list that was in use, and its end. */
+struct results_expiry {
+  const char *kind; /* "root", "issuer", "broker", "list" */
+  char name[128];   /* of its subject; of a list: of who issued it */
+  int64_t unix_s;   /* notAfter; of a list nextUpdate */
+};
+
 /* What somebody did to the run on its live page. */
 struct results_by_hand {
   unsigned pauses;
@@ -165,6 +181,8 @@ struct results {
   char broker_kind[16], broker_kind_version[16];
   struct results_broker brokers[RESULTS_BROKERS_MAX];
   size_t broker_count;
+  struct results_expiry expiries[RESULTS_EXPIRIES_MAX]; /* the first to end first */
+  size_t expiry_count;
   size_t devices;
   char profile[64]; /* fleet.profile: free text */
   struct results_timing timing;
@@ -179,6 +197,11 @@ struct results {
   size_t phase_count;
   struct results_check *expectations;
   size_t expectation_count;
+  /* what was to be checked: in all phases, and of the whole run. NULL: not known */
+  const struct results_plan *plan;
+  size_t plan_count;
+  const char *const *plan_whole;
+  size_t plan_whole_count;
   struct results_storm storms[RESULTS_STORMS_MAX];
   size_t storm_count;
   struct results_brake brake;
@@ -213,6 +236,10 @@ int results_reprint(const char *folder, FILE *out, bool colour, struct error *er
 /* Writes folder/report.html anew, from the same file and under the same conditions; 0, or -1, also
    in a build without the page. */
 int results_page_again(const char *folder, struct error *error);
+
+/* Writes folder/report.html of a run that did not end, from its events alone: 1; 0 where there is nothing to
+   write: it has ended, is under way and will write its own, is no run, or this build has no page. -1. */
+int results_page_so_far(const char *folder, struct error *error);
 
 /* Writes a summary in Markdown for a page of CI to `path`, from folder's files and under the same
  * conditions. Where they do not hold it writes that there is no verdict, why, and how far the run

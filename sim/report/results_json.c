@@ -51,17 +51,27 @@ static json_t *metrics_of(const struct metrics *metrics)
   return object;
 }
 
+/* Where all were foretold there is no first one that was not. */
+static json_t *first_phases(json_t *failure, const struct metrics_failure *entry)
+{
+  bool some = entry->count > entry->expected;
+  failure = results_json_with(failure, "first_phase", number(entry->first_phase));
+  return results_json_with(failure, "unexpected_first_phase",
+                           some ? number(entry->unexpected_first_phase) : json_null());
+}
+
 static json_t *failure_of(enum device_failure failure, const struct metrics_failure *entry,
                           const struct names *names)
 {
-  return json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:s}", "count",
-                   number((double) entry->count), "expected", entry->expected == entry->count,
-                   "expected_count", number((double) entry->expected), "first_devices",
-                   results_json_devices(names, entry->first_devices, entry->first_count),
-                   "unexpected_devices",
-                   results_json_devices(names, entry->unexpected_devices, entry->unexpected_count),
-                   "detail", text(entry->detail), "unexpected_detail",
-                   text(entry->unexpected_detail), "sentence", device_failure_sentence(failure));
+  json_t *told = json_pack(
+      "{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:s}", "count", number((double) entry->count),
+      "expected", entry->expected == entry->count, "expected_count",
+      number((double) entry->expected), "first_devices",
+      results_json_devices(names, entry->first_devices, entry->first_count), "unexpected_devices",
+      results_json_devices(names, entry->unexpected_devices, entry->unexpected_count), "detail",
+      text(entry->detail), "unexpected_detail", text(entry->unexpected_detail), "sentence",
+      device_failure_sentence(failure));
+  return first_phases(told, entry);
 }
 
 static json_t *failures_of(const struct metrics *metrics, const struct names *names)
@@ -285,6 +295,8 @@ json_t *results_json(const struct results *results)
       json_object_set_new(tree, "telemetry", telemetry_of(results)) == 0 &&
       json_object_set_new(tree, "operator", operator_of(results)) == 0 &&
       json_object_set_new(tree, "phases", phases_of(results)) == 0 &&
+      json_object_set_new(tree, "planned", results_plan_json(results)) == 0 &&
+      json_object_set_new(tree, "expires", results_expiries_json(results)) == 0 &&
       json_object_set_new(tree, "by_hand", by_hand_of(&results->by_hand)) == 0 &&
       json_object_set_new(tree, "brake", brake_of(&results->brake)) == 0 &&
       json_object_set_new(tree, "storms", storms_of(results)) == 0 &&

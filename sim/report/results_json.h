@@ -34,9 +34,17 @@ json_t *results_json_devices(const struct names *names, const uint32_t *numbers,
 /* results_ota.c: the member "ota" of the tree. */
 json_t *results_ota_json(const struct results_ota *ota, const struct names *names);
 
+/* results_expiries.c: the member "expires". */
+json_t *results_expiries_json(const struct results *results);
+
 /* results_asked.c: adds to the tree the members that say what was run and where: command, repeat, set,
    machine, brokers, and the text of the scenario. False: no memory. */
 bool results_asked_add(json_t *tree, const struct results *results);
+
+/* results_plan.c: the member "planned"; and of an array of planned expressions those that no check of
+   `checks` is about. NULL: no memory. */
+json_t *results_plan_json(const struct results *results);
+json_t *results_plan_missed(const json_t *planned, const json_t *checks);
 
 /* results_series.c: the members "series" and "distributions", and whether the first of a tree that may
    come from a file agrees with its metrics and failures. */

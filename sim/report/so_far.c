@@ -1,8 +1,11 @@
 /* A run that did not end, by its list of events alone: line by line, as long as lines are whole. A run that
  * could not write its results has ended for itself, and says why in its last line. */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -10,6 +13,7 @@
 #include "report/so_far.h"
 
 #define FIRST_DEVICES 3u
+#define LONGEST_S     1e8 /* three years: a list may hold anything */
 
 static void remember(json_t **where, json_t *event)
 {
@@ -24,6 +28,15 @@ static void count_online(struct so_far *so_far, const char *device, bool online)
   if (before == online) return;
   (void) json_object_set_new(so_far->online, device, json_boolean(online));
   so_far->online_count += online ? 1 : (size_t) -1;
+  series_set_online(so_far->series, so_far->online_count);
+}
+
+/* Of another version's there may be more: NONE. */
+static enum device_failure failure_named(const char *name)
+{
+  enum device_failure f = DEVICE_FAIL_NONE + 1;
+  while (f < DEVICE_FAIL_COUNT && strcmp(device_failure_name(f), name) != 0) f++;
+  return f < DEVICE_FAIL_COUNT ? f : DEVICE_FAIL_NONE;
 }
 
 static void count_failure(struct so_far *so_far, const char *name, const char *device)
@@ -37,6 +50,17 @@ static void count_failure(struct so_far *so_far, const char *name, const char *d
   (void) json_integer_set(count, json_integer_value(count) + 1);
   if (json_array_size(first) < FIRST_DEVICES)
     (void) json_array_append_new(first, results_json_string(device));
+  enum device_failure f = failure_named(name);
+  if (f != DEVICE_FAIL_NONE) metrics_fail(so_far->metrics, f, 0, false, NULL);
+}
+
+/* Whoever lists events begins a second where the first event after it is. */
+static void come_to(struct so_far *so_far, double t_s)
+{
+  uint64_t t_ms = t_s > 0 && t_s < LONGEST_S ? (uint64_t) (1000 * t_s) : 0;
+  if (t_ms <= so_far->now_ms) return;
+  so_far->now_ms = t_ms;
+  series_look(so_far->series, so_far->metrics, t_ms);
 }
 
 /* A pause is between two phases: it is no part of the one before. */
@@ -70,6 +94,7 @@ static void take(struct so_far *so_far, json_t *event)
     return;
   }
   remember(&so_far->last, event);
+  come_to(so_far, results_json_number(event, "t"));
   if (strcmp(kind, event_name(EVENT_END)) == 0) so_far->ended = true;
   if (strcmp(kind, event_name(EVENT_PHASE)) == 0) (void) json_array_append(so_far->phases, event);
   if (strcmp(kind, event_name(EVENT_STEP)) == 0) remember(&so_far->step, event);
@@ -100,15 +125,30 @@ static void read_events(FILE *file, struct so_far *so_far)
   free(line);
 }
 
+/* As run/out.c locks it; a lock that all may share takes nothing from anybody. */
+static bool folder_is_held(const char *folder)
+{
+  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (fd >= 0) close(fd);
+  return held;
+}
+
 bool so_far_read(const char *folder, struct so_far *out)
 {
   char path[FILES_PATH_MAX];
-  *out =
-      (struct so_far){.phases = json_array(), .online = json_object(), .failures = json_object()};
+  *out = (struct so_far){.phases = json_array(),
+                         .online = json_object(),
+                         .failures = json_object(),
+                         .metrics = metrics_create(),
+                         .series = series_create()};
+  if (out->metrics == NULL || out->series == NULL) return false;
   FILE *file = events_read(folder, path, NULL);
   if (file == NULL) return false;
   read_events(file, out);
   fclose(file);
+  series_end(out->series, out->metrics, out->now_ms);
+  out->under_way = !out->ended && folder_is_held(folder);
   return strcmp(results_json_text(out->run, "event"), event_name(EVENT_RUN)) == 0 && !out->ended;
 }
 
@@ -121,6 +161,8 @@ void so_far_release(struct so_far *so_far)
   json_decref(so_far->step);
   json_decref(so_far->last);
   json_decref(so_far->unwritten);
+  metrics_destroy(so_far->metrics);
+  series_destroy(so_far->series);
 }
 
 bool so_far_between(const struct so_far *so_far)

@@ -6,7 +6,11 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+
+#include "base/error.h"
+#include "report/series.h"
 
 struct so_far {
   json_t *run;      /* its first line; NULL: there is none */
@@ -21,10 +25,15 @@ struct so_far {
   double paused_s, pause_began_s; /* of those that are over; of the one that is not */
   bool pause_asked, paused;
   bool ended;
+  bool under_way; /* it holds its folder; false: nobody knows, as some file systems lock none */
+  /* second by second: who is online, and failures by name; of the metrics nothing else is known */
+  struct metrics *metrics;
+  struct series *series;
+  uint64_t now_ms; /* of the lines so far, the latest */
 };
 
-/* Reads the list in `folder`, as long as lines are whole. False: there is none, it is no run's, or the
- * run has ended. To be released in any case. */
+/* Reads the list in `folder`, as long as lines are whole. False: there is none, it is no run's, the
+ * run has ended, or there is no memory. To be released in any case. */
 bool so_far_read(const char *folder, struct so_far *out);
 void so_far_release(struct so_far *so_far);
 
@@ -33,6 +42,10 @@ bool so_far_between(const struct so_far *so_far);
 
 /* Until when that phase was under way. */
 double so_far_phase_end_s(const struct so_far *so_far, size_t phase);
+
+/* so_far_json.c: what is known, in the shape of results.json for the page, with "none" for a verdict and
+ * without what only an end tells: gates, what was foretold, all other figures. NULL: no memory. */
+json_t *so_far_json(const struct so_far *so_far);
 
 /* so_far_print.c: how far the run in `folder` came; nothing where it has ended, or is none. */
 void so_far_print(const char *folder, FILE *out, bool colour);

@@ -75,11 +75,13 @@ static void print_all(const struct so_far *so_far, FILE *out, bool colour)
   fprintf(out, "%sNONE%s  ", colour ? RED : "", colour ? PLAIN : "");
   screen_line(out, "%s: no verdict: %s", results_json_text(so_far->run, "scenario"),
               so_far->unwritten != NULL ? "its results could not be written"
+              : so_far->under_way       ? "the run is under way"
                                         : "the run did not end");
   if (so_far->unwritten != NULL)
     screen_paragraph(out, 2, unwritten);
   else
-    screen_line(out, "  killed, crashed, out of disk or under way: its events go to %.1f s", t_s);
+    screen_line(out, "  %sits events go to %.1f s",
+                so_far->under_way ? "" : "killed, crashed, out of disk or under way: ", t_s);
   print_pauses(so_far, out);
   print_progress(so_far, out);
   screen_line(out, "  devices      %zu online then, %zu ever, of %.0f", so_far->online_count,

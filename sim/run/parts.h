@@ -17,6 +17,10 @@ void run_teardown(struct stage *stage);
 void run_settle(struct stage *stage);
 enum exit_code run_verdict(struct stage *stage);
 
+/* plan.c: what was to be checked, into the results; 0, or -1 with stage->error. */
+int run_tell_plan(struct stage *stage);
+void run_free_plan(struct stage *stage);
+
 /* phases.c */
 void run_phases(struct stage *stage);
 

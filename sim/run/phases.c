@@ -256,6 +256,7 @@ static bool run_phase(struct stage *stage, const struct scenario_phase *phase,
   failure_set_add_all(&either, &stage->foretold);
   fleet_expect(stage->fleet, &either);
   stage->step = "";
+  metrics_set_phase(stage->metrics, (unsigned) stage->phase + 1);
   stage_emit(stage, (struct event){.kind = EVENT_PHASE, .phase = {phase->name}});
 
   bool pass = run_steps(stage, phase, result);

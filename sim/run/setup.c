@@ -115,7 +115,7 @@ static int describe(struct stage *stage)
   results->series = stage->series;
   if (stage->unnumbered) metrics_lack_numbers(stage->metrics);
   if (scenario->operator.none) metrics_lack_operator(stage->metrics);
-  return 0;
+  return run_tell_plan(stage);
 }
 
 /* --- The operator ----------------------------------------------------------------------------- */

@@ -89,6 +89,7 @@ void run_teardown(struct stage *stage)
     free(stage->results.phases[p].expectations);
   free(stage->results.phases);
   free(stage->results.expectations);
+  run_free_plan(stage);
   stage_ota_free(stage);
   run_forget_shortfalls(stage);
   free(stage->before);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "stage/books.h"
+#include "stage/expiries.h"
 #include "stage/heard.h"
 #include "stage/list_looks.h"
 #include "stage/list_names.h"
@@ -252,8 +253,11 @@ static int write_node_chain(struct stage *stage, size_t node, enum broker_listen
   struct stage_node *n = &stage->nodes[node];
   struct broker_pair files = broker_chain_place(n->broker, listener);
   n->own_key[listener] |= chain->own_key[0] != '\0';
-  return pki_write_broker_chain(stage->pki, chain, files.certificate, files.key,
-                                &n->written[listener], &stage->error);
+  if (pki_write_broker_chain(stage->pki, chain, files.certificate, files.key, &n->written[listener],
+                             &stage->error) != 0)
+    return -1;
+  stage_note_expiries(stage, files.certificate);
+  return 0;
 }
 
 enum step_outcome stage_broker_crash(struct stage *stage)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "stage/apply.h"
+#include "stage/expiries.h"
 #include "stage/list_looks.h"
 #include "stage/list_names.h"
 #include "stage/list_samples.h"
@@ -59,9 +60,18 @@ static int write_crls(const struct stage *stage, const struct scenario_crl *crl,
   return 0;
 }
 
+static void note_list(struct stage *stage)
+{
+  char path[FILES_PATH_MAX];
+  broker_place(stage->nodes[0].broker, BROKER_CRLS, path);
+  stage_note_expiries(stage, path);
+}
+
 int stage_write_crls(struct stage *stage, const struct scenario_crl *crl)
 {
-  return write_crls(stage, crl, &stage->error);
+  if (write_crls(stage, crl, &stage->error) != 0) return -1;
+  note_list(stage);
+  return 0;
 }
 
 const char *stage_lacks_crl_key(const struct stage *stage, const struct pki_roots *trusted)
@@ -155,6 +165,7 @@ static int make_and_tell(struct stage *stage, const struct scenario_crl *crl, bo
   enum stage_waited waited = stage_wait(stage, is_made, &making, LIST_WITHIN_MS);
   while (!making.ended) world_turn(stage->world, true);
   if (making.result != 0) stage->error = making.error;
+  if (making.result == 0) note_list(stage);
   bool told = making.result == 0 && waited != STAGE_ABORTED;
   if (told) stage_list_names(stage, &making.list, untold);
   if (told) told = fleet_publish_crl(stage->fleet, making.list.names, &stage->error) == 0;

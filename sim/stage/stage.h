@@ -178,6 +178,8 @@ struct stage {
   struct events *events;
   struct progress *progress;
   struct results results;
+  struct results_plan *plan; /* of its phases; the expressions of all, in a row */
+  const char **plan_texts;
   bool results_written;
   bool ended;               /* the verdict is told: nobody is shown anything more, or heard */
   bool pause_asked, paused; /* by the onlooker, between two phases */

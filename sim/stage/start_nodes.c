@@ -13,6 +13,7 @@
 #include "base/process.h"
 #include "stage/apply.h"
 #include "stage/crls.h"
+#include "stage/expiries.h"
 #include "stage/logins.h"
 #include "terminator/terminator.h"
 
@@ -220,6 +221,7 @@ int stage_start_nodes(struct stage *stage)
   for (size_t n = count; n > 0; n--)
     if (open_node(stage, n - 1) != 0) return -1;
   stage->broker = stage->nodes[0].broker;
+  stage_note_own_expiries(stage);
   if (!broker_is(stage->broker, BROKER_FRESH))
     believe_first_chains(stage);
   else if (first_chains(stage) != 0)

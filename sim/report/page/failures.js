@@ -27,23 +27,24 @@ function failureCard(failure) {
   const foretold = failure.count - failure.unforetold;
   const where = phasesOf(failure.name);
   const seen = failure.unforetold > 0 ? failure.unexpected_detail || failure.detail : failure.detail;
-  const whom = failure.unforetold > 0 && failure.unexpected_devices?.length > 0 ? failure.unexpected_devices : failure.first_devices;
+  const whom = !unended() && failure.unforetold > 0 && failure.unexpected_devices?.length > 0 ? failure.unexpected_devices : failure.first_devices;
   const row = (term, ...content) => [el("dt", {}, term), el("dd", {}, ...content)];
   return el("article", {id: `failure-${failure.name}`, class: failure.unforetold > 0 ? "failure unforetold" : "failure"},
     el("div", {class: "head"}, el("h3", {}, code(failure.name)), el("span", {class: "count"}, number(failure.count)),
-      el("span", {class: failure.unforetold > 0 ? "tag bad" : "tag"}, failure.unforetold === 0 ? "foretold" : foretold === 0 ? "not foretold" : `${number(failure.unforetold)} not foretold`)),
+      unended() ? null : el("span", {class: failure.unforetold > 0 ? "tag bad" : "tag"}, failure.unforetold === 0 ? "foretold" : foretold === 0 ? "not foretold" : `${number(failure.unforetold)} not foretold`)),
     spark(failure.name),
     el("dl", {},
       word.means ? row("means", `${word.means}.`) : null,
       word.do ? row("to do", `${word.do}.`) : null,
       seen ? row("seen", el("q", {}, seen)) : null,
       whom?.length > 0 ? row("first devices", names(whom)) : null,
+      firstPhase(failure) ? row("first", firstPhase(failure)) : null,
       where.length > 0 ? row(where.length > 1 ? "phases" : "phase", whereNodes(where)) : null));
 }
 
 function failureSection() {
   if (unexpected.length === 0) return measured ? section("failures", "Failures", "No attempt and no session failed.") : null;
   const total = sum(unexpected.map((f) => f.count)), open = sum(unexpected.map((f) => f.unforetold));
-  const lead = open === 0 ? `${number(total)}, and the scenario foretold all of them.` : open === total ? `${number(total)}, and the scenario foretold none of them.` : `${number(total)}, of which ${number(open)} were not foretold by the scenario.`;
+  const lead = unended() ? `${number(total)}. Which of them the scenario foretold is told at the end of a run, which this one does not have.` : open === 0 ? `${number(total)}, and the scenario foretold all of them.` : open === total ? `${number(total)}, and the scenario foretold none of them.` : `${number(total)}, of which ${number(open)} were not foretold by the scenario.`;
   return section("failures", "Failures by reason", lead, el("div", {class: "failures"}, unexpected.map(failureCard)));
 }

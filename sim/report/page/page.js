@@ -15,7 +15,7 @@ const PARTS = [
   ["failures", failureSection], ["spread", spread], ["trust", trust], ["updates", updates], ["storms", storms], ["about", about],
 ];
 
-const footer = () => el("footer", {}, `fleetsim ${run.versions?.fleetsim ?? ""}. ${now ? "The page shows the run as it stands; there is no verdict so far." : 'The page is made from results.json beside it; the folder is vouched for by "fleetsim report".'}`);
+const footer = () => el("footer", {}, `${["fleetsim", run.versions?.fleetsim].filter(Boolean).join(" ")}. ${now ? "The page shows the run as it stands; there is no verdict so far." : unended() ? 'The page is made from the list of events beside it, by "fleetsim report"; nothing vouches for it.' : 'The page is made from results.json beside it; the folder is vouched for by "fleetsim report".'}`);
 
 let widths = null;
 

@@ -5,6 +5,9 @@ const embedded = JSON.parse(document.getElementById("document").textContent);
 const words = embedded.words ?? {};
 let run = {}, now = null, phases = [], devices = 0;
 
+// Of a run that did not end: what its events alone tell (so_far_json.c). Gates, and what was foretold, are told at an end.
+const unended = () => run.verdict === "none";
+
 // What a part makes of the results before it is drawn; made anew with each of them.
 const derived = [];
 function derive(make) {

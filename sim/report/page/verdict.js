@@ -16,6 +16,7 @@ const VERDICTS = {
   fail: ["FAIL", "bad", "✕"],
   error: ["ERROR", "bad", "!"],
   interrupted: ["STOPPED", "warn", "■"],
+  none: ["NO VERDICT", "warn", "?"],
 };
 
 function passSentence() {
@@ -71,13 +72,30 @@ function whereNodes(groups) {
 
 const phaseLink = (i) => el("a", {href: `#phase-${i + 1}`}, `${i + 1} ${phases[i].name}`);
 
+// The run noted it as it happened; of an older one's results the series may know (phasesOf).
+function firstPhase(failure) {
+  const n = failure.unforetold > 0 ? failure.unexpected_first_phase : failure.first_phase;
+  return n === undefined || n === null ? null : n === 0 ? "before the first phase" : phases[n - 1] ? ["in phase ", phaseLink(n - 1)] : null;
+}
+
+const firstOf = (failure) => (unended() ? failure.first_devices : failure.unexpected_devices);
+
 function reason(failure) {
-  const where = phasesOf(failure.name);
+  const where = phasesOf(failure.name), began = firstPhase(failure);
   return el("li", {},
     el("a", {href: `#failure-${failure.name}`}, code(failure.name)), ` ${plural(failure.unforetold, "time")}: `,
     words.failures?.[failure.name]?.means ?? (failure.sentence || "it has no other name"), ". ",
-    where.length > 0 ? [`In phase${where.length > 1 ? "s" : ""} `, whereNodes(where), ". "] : null,
-    failure.unexpected_devices?.length > 0 ? ["First: ", names(failure.unexpected_devices, 3)] : null);
+    began ? ["First ", began, ". "] : where.length > 0 ? [`In phase${where.length > 1 ? "s" : ""} `, whereNodes(where), ". "] : null,
+    firstOf(failure)?.length > 0 ? ["First: ", names(firstOf(failure), 3)] : null);
+}
+
+function howFar() {
+  const {online, ever, step} = run.so_far, last = phases.at(-1);
+  return [
+    el("p", {}, last ? ["To phase ", phaseLink(phases.length - 1), step ? [", step ", code(step)] : ", which was over", "."] : "No phase had begun."),
+    el("p", {}, el("b", {}, `${number(online)} of ${plural(devices, "device")}`), ` ${online === 1 ? "was" : "were"} online then; ${number(ever)} ever ${ever === 1 ? "was" : "were"}.`),
+    unforetold.length > 0 ? [el("p", {}, "Failures so far, foretold or not:"), el("ul", {}, unforetold.slice(0, 3).map(reason))] : el("p", {}, "No attempt and no session had failed."),
+  ];
 }
 
 function whoWasLost() {
@@ -126,6 +144,7 @@ function storyOf(device) {
 function whatNext() {
   const again = commandLine();
   const items = [];
+  if (unended()) items.push("Nothing of this run is a verdict: do not take it for a pass. Find out what ended it (a time-out of the CI job, memory, the disk), then run it again.");
   if (run.verdict === "error" && run.exit_code === 4) items.push("This is a fault of fleetsim itself: keep the folder and report it.");
   else if (run.verdict === "error") items.push("The sentence above says what stands in the way: change that, then run it again.");
   else if (run.verdict === "interrupted") items.push("The run was ended from outside: what is below goes up to there. Run it again.");
@@ -134,8 +153,8 @@ function whatNext() {
     const advice = words.failures?.[failure.name]?.do;
     if (advice) items.push([code(failure.name), ": ", advice, "."]);
   }
-  if (run.verdict !== "pass" && unforetold[0]?.unexpected_devices?.length > 0)
-    items.push(["One device's whole story: ", el("code", {class: "command"}, storyOf(unforetold[0].unexpected_devices[0]))]);
+  if (run.verdict !== "pass" && firstOf(unforetold[0] ?? {})?.length > 0)
+    items.push(["One device's whole story: ", el("code", {class: "command"}, storyOf(firstOf(unforetold[0])[0]))]);
   if (run.verdict === "pass") items.unshift(unforetold.length > 0 ? "Nothing has to be done for this verdict. What nobody foretold deserves a look:" : "Nothing: it went as planned. Keep this folder to compare the next run with.");
   if (again) items.push(["Again: ", el("code", {class: "command"}, again)]);
   return list(items.filter(Boolean));
@@ -143,7 +162,7 @@ function whatNext() {
 
 function answers() {
   return el("div", {class: "answers"},
-    el("section", {class: "card", "aria-labelledby": "lost"}, el("h2", {id: "lost"}, "Who was lost, and why?"), whoWasLost()),
+    el("section", {class: "card", "aria-labelledby": "lost"}, el("h2", {id: "lost"}, unended() ? "How far did it come?" : "Who was lost, and why?"), unended() ? howFar() : whoWasLost()),
     el("section", {class: "card", "aria-labelledby": "next"}, el("h2", {id: "next"}, "What next?"), whatNext()));
 }
 
@@ -152,11 +171,11 @@ function tile(name, value, note) {
 }
 
 function tiles() {
-  if (!measured) return null;
+  if (!measured || unended()) return null;
   const host = stats("handshake.wall_ms"), device = run.timing?.device_ms, telemetry = metric("telemetry.sent");
   const latency = stats("telemetry.latency_ms"), online = now ? now.online : metric("fleet.online"), failed = metric("connect.failed");
   const shown = [
-    online !== null ? tile(now ? "online" : "online at the end", number(online), now ? `of ${number(now.wanted)} that the plan wants` : `of ${number(devices)}; lowest ${number(metric("fleet.online_min"))}`) : null,
+    online !== null ? tile(now ? "online" : "online at the end", number(online), now ? `of ${number(now.wanted)} that the plan wants` : `of ${number(devices)}; lowest ${number(metric("fleet.online_min"))}${metric("fleet.online_max") === null ? "" : `, most ${number(metric("fleet.online_max"))}`}`) : null,
     tile("connections", number(metric("connect.ok")), failed === 0 ? "none failed" : `failed: ${number(failed)}`),
     tile("handshakes", number((metric("handshake.full") ?? 0) + (metric("handshake.resumed") ?? 0)), `${number(metric("handshake.resumed"))} resumed; most in a second ${number(metric("handshake.peak_per_s"))}`),
     host ? tile("host handshake", milliseconds(host.p50), `half; 99 % within ${milliseconds(host.p99)}`) : null,

@@ -26,7 +26,7 @@ static void expect_contains(const char *text, const char *part)
   if (strstr(text, part) == NULL) fail_msg("no \"%s\" in:\n%s", part, text);
 }
 
-static void the_root_counts_too_and_nothing_is_skipped(void **state)
+static void the_root_counts_too_and_what_was_checked_is_not_skipped(void **state)
 {
   (void) state;
   char *xml = written();
@@ -34,6 +34,54 @@ static void the_root_counts_too_and_nothing_is_skipped(void **state)
       xml,
       "<testsuites name=\"fleetsim\" tests=\"5\" failures=\"1\" errors=\"0\" time=\"41.200\">");
   expect_contains(xml, " skipped=\"0\" timestamp=\"2026-01-02T03:04:05Z\">");
+  free(xml);
+}
+
+static const char *const of_third[] = {"trusting(B) == 100%", "devices.lost == 0"};
+static const struct results_plan plan[] = {
+    {.name = "baseline", .gate = "online >= 100%"},
+    {.name = "drop <A> & B", .gate = "online >= 90%", .expectations = of_third, .count = 1},
+    {.name = "third", .gate = "online == 100%", .expectations = of_third, .count = 2},
+};
+static const char *const of_all[] = {"devices.lost == 0", "telemetry.lost == 0",
+                                     "handshake.wall_ms.p99 < 2s"};
+
+/* A reader who counts cases counts the same ones of every run of a scenario. */
+static void what_nobody_came_to_is_skipped_with_the_reason(void **state)
+{
+  (void) state;
+  sample.results.plan = plan;
+  sample.results.plan_count = 3;
+  char *xml = written();
+  expect_contains(xml, "<testsuites name=\"fleetsim\" tests=\"10\" failures=\"1\" errors=\"0\" ");
+  expect_contains(xml, " skipped=\"5\" timestamp=");
+  expect_contains(xml, "name=\"third: online == 100%\" time=\"0.000\">\n"
+                       "      <skipped>the run did not come to this phase</skipped>\n"
+                       "    </testcase>\n");
+  expect_contains(xml, "name=\"third: trusting(B) == 100%\" ");
+  expect_contains(xml, "name=\"third: devices.lost == 0\" ");
+  expect_contains(xml, "name=\"drop &lt;A&gt; &amp; B: online &gt;= 90%\" time=\"0.000\">\n"
+                       "      <skipped>its phase ended before that</skipped>\n");
+  expect_contains(xml, "name=\"drop &lt;A&gt; &amp; B: trusting(B) == 100%\" ");
+  assert_null(strstr(xml, "(2)"));
+  free(xml);
+}
+
+static void a_run_that_was_refused_has_all_its_cases(void **state)
+{
+  (void) state;
+  sample.results.plan = plan;
+  sample.results.plan_count = 3;
+  sample.results.plan_whole = of_all;
+  sample.results.plan_whole_count = 3;
+  sample.results.phase_count = sample.results.expectation_count = 0;
+  sample.results.verdict = "error";
+  sample.results.exit_code = EXIT_CODE_SETUP;
+  char *xml = written();
+  expect_contains(xml, " tests=\"10\" failures=\"0\" errors=\"1\" ");
+  expect_contains(xml, " skipped=\"9\" ");
+  expect_contains(xml, "name=\"whole run: telemetry.lost == 0\" time=\"0.000\">\n"
+                       "      <skipped>the run ended before that</skipped>\n");
   free(xml);
 }
 
@@ -91,7 +139,9 @@ int main(void)
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, sample_set_up, sample_take_down)
   const struct CMUnitTest tests[] = {
-      test(the_root_counts_too_and_nothing_is_skipped),
+      test(the_root_counts_too_and_what_was_checked_is_not_skipped),
+      test(what_nobody_came_to_is_skipped_with_the_reason),
+      test(a_run_that_was_refused_has_all_its_cases),
       test(a_dot_in_a_scenarios_name_makes_no_package),
       test(two_checks_in_the_same_words_are_two_cases),
       test(what_a_step_said_stands_in_the_case_that_failed),

@@ -249,6 +249,40 @@ static void names_failures_with_count_ids_and_detail(void **state)
   json_decref(tree);
 }
 
+/* Numbers of phases from 1; 0: before the first one. */
+static void a_failure_says_in_which_phase_it_first_happened(void **state)
+{
+  (void) state;
+  metrics_set_phase(sample.metrics, 1);
+  metrics_fail(sample.metrics, DEVICE_FAIL_TLS_EXPIRED, 0xa00, true, "foretold");
+  metrics_set_phase(sample.metrics, 2);
+  metrics_fail(sample.metrics, DEVICE_FAIL_TLS_EXPIRED, 0xa00, false, "not");
+  metrics_fail(sample.metrics, DEVICE_FAIL_TLS_NOT_TRUSTED, 0xa00, false, "later");
+  sample.results.verdict = "error";
+  sample.results.exit_code = EXIT_CODE_SETUP;
+  json_t *tree = written();
+  expect_number(tree, "failures/connect.tls.not_trusted/first_phase", 0);
+  expect_number(tree, "failures/connect.tls.not_trusted/unexpected_first_phase", 2);
+  expect_number(tree, "failures/connect.tls.expired/first_phase", 1);
+  expect_number(tree, "failures/connect.tls.expired/unexpected_first_phase", 2);
+  json_decref(tree);
+}
+
+static void what_was_in_use_says_when_it_ends(void **state)
+{
+  (void) state;
+  sample.results.expiries[0] = (struct results_expiry){"list", "root \xff A", 1893456000};
+  sample.results.expiries[1] = (struct results_expiry){"root", "root A", 4102444800};
+  sample.results.expiry_count = 2;
+  json_t *tree = written();
+  assert_int_equal(json_array_size(at(tree, "expires")), 2);
+  expect_text(tree, "expires/0/kind", "list");
+  expect_text(tree, "expires/0/at", "2030-01-01T00:00:00Z");
+  expect_text(tree, "expires/1/name", "root A");
+  expect_number(tree, "expires/1/unix_s", 4102444800);
+  json_decref(tree);
+}
+
 static void devices_go_by_their_names(void **state)
 {
   (void) state;
@@ -616,6 +650,8 @@ int main(void)
       test(a_distribution_holds_every_value_once),
       test(texts_are_not_folded),
       test(names_failures_with_count_ids_and_detail),
+      test(a_failure_says_in_which_phase_it_first_happened),
+      test(what_was_in_use_says_when_it_ends),
       test(devices_go_by_their_names),
       test(attempts_that_have_no_name_break_the_accounting),
       test(a_pass_with_a_failed_check_is_written_as_an_internal_error),

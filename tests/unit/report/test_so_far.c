@@ -1,5 +1,6 @@
 /* A run that was killed has no verdict; its list of events says how far it came. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,11 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "report/html.h"
 #include "report/results_json.h"
+#include "report/so_far.h"
 #include "sample.h"
 
 static const struct event story[] = {
@@ -208,6 +212,109 @@ static void what_is_no_list_of_a_run_says_nothing(void **state)
   expect("");
 }
 
+static json_t *told_so_far(void)
+{
+  struct so_far so_far;
+  assert_true(so_far_read(sample.folder, &so_far));
+  json_t *tree = so_far_json(&so_far);
+  so_far_release(&so_far);
+  assert_non_null(tree);
+  return tree;
+}
+
+static void expect_json(const json_t *tree, const char *key, const char *wanted)
+{
+  char *text = json_dumps(json_object_get(tree, key), JSON_COMPACT | JSON_ENCODE_ANY);
+  if (text == NULL || strcmp(text, wanted) != 0)
+    fail_msg("%s: wanted %s, got %s", key, wanted, text);
+  free(text);
+}
+
+/* For the page: what is known, in the shape of results, and nothing that is not. */
+static void what_is_known_has_the_shape_of_results_without_a_verdict(void **state)
+{
+  (void) state;
+  write_events(sizeof story / sizeof *story);
+  json_t *tree = told_so_far(), *series = json_object_get(tree, "series");
+  expect_json(tree, "verdict", "\"none\"");
+  expect_json(
+      tree, "message",
+      "\"The run did not end: it was killed, crashed, ran out of disk, or is under way. Its "
+      "events go to 6.0 s.\"");
+  expect_json(tree, "duration_s", "6.0");
+  expect_json(tree, "so_far", "{\"online\":1,\"ever\":2,\"step\":\"reconnect\"}");
+  expect_json(tree, "phases",
+              "[{\"name\":\"come online\",\"start_s\":0.5,\"duration_s\":2.5,\"note\":\"\"},"
+              "{\"name\":\"switch\",\"start_s\":3.0,\"duration_s\":3.0,\"note\":"
+              "\"under way: reconnect\"}]");
+  expect_json(series, "columns",
+              "{\"online\":[0,2,null,1,0,1,1],\"online.min\":[0,0,null,1,0,0,1]}");
+  expect_json(
+      series, "failures",
+      "{\"connect.tls.not_trusted\":[0,2,null,0,0,0,0],\"session.closed\":[0,0,null,0,1,0,0]}");
+  const json_t *failed = json_object_get(json_object_get(tree, "failures"), "session.closed");
+  expect_json(failed, "count", "1");
+  expect_json(failed, "first_devices", "[\"0000000b\"]");
+  assert_null(json_object_get(failed, "expected_count"));
+  assert_null(json_object_get(tree, "exit_code"));
+  assert_null(json_object_get(tree, "schema"));
+  json_decref(tree);
+}
+
+/* Lists that somebody has put there. */
+static void times_that_go_back_or_are_absurd_make_no_series_of_years(void **state)
+{
+  (void) state;
+  write_events(3);
+  add_bytes("{\"t\": 1e300, \"event\": \"second\", \"online\": 1}\n"
+            "{\"t\": -5, \"event\": \"failed\", \"device\": \"0000000a\", \"failure\": \"x.y\"}\n"
+            "{\"t\": \"soon\", \"event\": \"second\", \"online\": 1}\n");
+  json_t *tree = told_so_far();
+  assert_in_range(json_array_size(json_object_get(
+                      json_object_get(json_object_get(tree, "series"), "columns"), "online")),
+                  1, 600);
+  json_decref(tree);
+}
+
+static void its_page_is_written_and_is_no_page_of_results(void **state)
+{
+  (void) state;
+  struct error error = {0};
+  if (!html_available()) skip();
+  write_events(sizeof story / sizeof *story);
+  if (results_page_so_far(sample.folder, &error) != 1) fail_msg("%s", error.text);
+  char *page = sample_read(&sample, HTML_FILE);
+  assert_non_null(page);
+  assert_non_null(strstr(page, "\"verdict\":\"none\""));
+  free(page);
+}
+
+static void a_run_that_is_under_way_gets_its_page_from_itself(void **state)
+{
+  (void) state;
+  struct error error = {0};
+  write_events(sizeof story / sizeof *story);
+  int folder = open(sample.folder, O_RDONLY | O_DIRECTORY);
+  assert_int_equal(flock(folder, LOCK_EX | LOCK_NB), 0);
+  char *text = reported(&error);
+  if (strstr(text, "no verdict: the run is under way\n  its events go to 6.0 s\n") == NULL)
+    fail_msg("said: %s", text);
+  free(text);
+  assert_int_equal(results_page_so_far(sample.folder, &error), 0);
+  assert_null(sample_read(&sample, HTML_FILE));
+  close(folder);
+}
+
+static void what_has_ended_or_is_no_run_gets_no_page_this_way(void **state)
+{
+  (void) state;
+  struct error error = {0};
+  sample_conclude(&sample);
+  assert_int_equal(results_page_so_far(sample.folder, &error), 0);
+  assert_int_equal(results_page_so_far("/nonexistent", &error), 0);
+  assert_null(sample_read(&sample, HTML_FILE));
+}
+
 int main(void)
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, sample_set_up, sample_take_down)
@@ -218,6 +325,11 @@ int main(void)
       test(a_run_that_was_killed_while_it_was_paused_says_so),
       test(a_pause_that_was_over_or_asked_for_is_told_too),
       test(a_run_whose_results_could_not_be_written_says_why),
+      test(what_is_known_has_the_shape_of_results_without_a_verdict),
+      test(times_that_go_back_or_are_absurd_make_no_series_of_years),
+      test(its_page_is_written_and_is_no_page_of_results),
+      test(a_run_that_is_under_way_gets_its_page_from_itself),
+      test(what_has_ended_or_is_no_run_gets_no_page_this_way),
       test(results_of_an_earlier_run_are_not_taken_for_its),
       test(what_is_no_list_of_a_run_says_nothing),
   };

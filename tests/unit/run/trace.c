@@ -357,6 +357,17 @@ static double sum_of(const struct series *series, const char *name)
   return sum;
 }
 
+/* By its lines at `main`; a count of several at one moment is in between. */
+static void check_most(const struct results *results)
+{
+  double most = 0, told = metrics_value(results->metrics, METRIC_FLEET_ONLINE_MAX);
+  for (size_t c = 0; c < count_size; c++)
+    if ((double) counts[c].online > most) most = (double) counts[c].online;
+  if (most == told) return;
+  fprintf(stderr, "fleet.online_max is %g, and the events have %g\n", told, most);
+  abort();
+}
+
 /* Nothing is lost between the seconds, and nothing is in two of them. */
 static void check_series(const struct results *results)
 {
@@ -378,6 +389,7 @@ int results_conclude(struct results *results, struct events *events, double t_s,
 {
   (void) t_s, (void) folder;
   check_series(results);
+  check_most(results);
   check_counts(results);
   forget_counts();
   for (size_t p = 0; p < results->phase_count; p++) put_phase(&results->phases[p]);

@@ -12,11 +12,13 @@ const WANTED = {
   large: {title: "FAIL: root CA rotation with a storm", verdict: ["FAIL", 'phase "wake the shelf"'], first: ["37 of 16,000 devices", "connect.tls.not_trusted", "push a bundle", "--set fleet.devices=16000"],
     text: ["Who trusts what", "How times are spread", "Firmware updates", "wave 3", "Storms", "never", "not foretold", "no trust anchor"], charts: 14},
   hostile: {title: `FAIL: ${EVIL}`, verdict: ["FAIL", EVIL], first: ["1 of 1 device should be online"], text: [EVIL], charts: 0},
-  early: {title: "ERROR: too early", verdict: ["ERROR", "does not answer"], first: ["nothing is known of them", "says what stands in the way"], text: [], charts: 0},
-  failed: {title: "FAIL: ", verdict: ["FAIL"], first: ["Look at phase"], text: ["Devices online", "Who trusts what", "Failures by reason", "seed"], charts: 5},
+  early: {title: "ERROR: too early", verdict: ["ERROR", "does not answer"], first: ["nothing is known of them", "says what stands in the way"], text: ["None of 2 phases was reached", "2 switch not reached"], charts: 0},
+  failed: {title: "FAIL: ", verdict: ["FAIL"], first: ["Look at phase"], text: ["Devices online", "Who trusts what", "Failures by reason", "seed", "which certificate and list expires when"], charts: 5},
+  killed: {title: "NO VERDICT: killed in its second phase", verdict: ["NO VERDICT", "The run did not end: it was killed"], first: ["To phase 2 stay, step wait.", "20 of 20 devices were online then; 20 ever were", "do not take it for a pass"],
+    text: ["Devices online", "2 phases had begun", "under way: wait", "nothing vouches for it"], charts: 1},
   passed: {title: "PASS: ", verdict: ["PASS", "Every gate and every expectation held"], first: ["No device is lost", "Nothing"], text: ["Devices online", "seed"], charts: 4},
 };
-const SEEN = {large: ["light", "dark", "phone"], hostile: ["light"], early: ["phone"], failed: ["light"], passed: ["dark"]};
+const SEEN = {large: ["light", "dark", "phone"], hostile: ["light"], early: ["phone"], failed: ["light"], killed: ["light", "phone"], passed: ["dark"]};
 const VIEWS = {
   light: {viewport: {width: 1280, height: 800}, colorScheme: "light"},
   dark: {viewport: {width: 1280, height: 800}, colorScheme: "dark"},

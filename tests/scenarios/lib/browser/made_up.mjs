@@ -129,7 +129,8 @@ function hostile() {
 
 function early() {
   return {verdict: "error", exit_code: 3, message: "the broker at mqtts://staging.example.com:8883 does not answer: is it up, and is the port right?", duration_s: 0.4, scenario: {name: "too early", file: "early.yaml", sha256: "00"},
-    phases: [], values: {"connect.attempts": 0, "connect.ok": 0, "connect.failed": 0, "connect.open": 0}, failures: {}, expectations: []};
+    phases: [], planned: {phases: [{name: "come online", gate: "online == 100%", expectations: []}, {name: "switch", gate: null, expectations: ["devices.lost == 0"]}], expectations: []},
+    values: {"connect.attempts": 0, "connect.ok": 0, "connect.failed": 0, "connect.open": 0}, failures: {}, expectations: []};
 }
 
 const {values, histograms, ...story} = {large, hostile, early}[kind]();

@@ -1,0 +1,13 @@
+/* Until when the certificates and lists of the run are good: noted in its results as brokers are given them. */
+#ifndef FLEETSIM_STAGE_EXPIRIES_H
+#define FLEETSIM_STAGE_EXPIRIES_H
+
+#include "stage/stage.h"
+
+/* What that PEM file holds; each is noted once, however many brokers have it. */
+void stage_note_expiries(struct stage *stage, const char *path);
+
+/* The fleet's roots, and the CAs under them. */
+void stage_note_own_expiries(struct stage *stage);
+
+#endif
