@@ -62,6 +62,6 @@ json_t *results_json_load(const char *folder, struct error *error);
 void so_far_print(const char *folder, FILE *out, bool colour);
 
 /* The one-screen summary. */
-void summary_print(const json_t *tree, FILE *out, bool colour);
+void summary_print(const json_t *tree, FILE *out, const struct results_extent *extent);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -26,6 +27,15 @@ static void put_printable(FILE *out, const char *text, size_t size)
   }
 }
 
+void screen_put(FILE *out, const char *text, size_t columns)
+{
+  static const char dots[] = "...";
+  bool cut = text_columns(text) > columns;
+  size_t ending = !cut ? 0 : columns < sizeof dots - 1 ? columns : sizeof dots - 1;
+  put_printable(out, text, cut ? text_fit(text, SIZE_MAX, columns - ending) : strlen(text));
+  fprintf(out, "%.*s", (int) ending, dots);
+}
+
 void screen_line(FILE *out, const char *format, ...)
 {
   char text[SCREEN_TEXT];
@@ -34,9 +44,8 @@ void screen_line(FILE *out, const char *format, ...)
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
   text_trim(text);
-  bool cut = text_columns(text) > SCREEN_COLUMNS;
-  put_printable(out, text, cut ? text_fit(text, sizeof text, SCREEN_COLUMNS - 3) : strlen(text));
-  fputs(cut ? "...\n" : "\n", out);
+  screen_put(out, text, SCREEN_COLUMNS);
+  fputc('\n', out);
 }
 
 const char *screen_cell(const char *text, size_t columns, char out[SCREEN_CELL])

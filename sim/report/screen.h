@@ -10,7 +10,10 @@
 #define SCREEN_CELL    256u
 #define SCREEN_TEXT    2048u
 
-/* One line of at most SCREEN_COLUMNS columns; what is longer ends in "...". */
+/* What can be seen of a text, cut to so many columns; what is longer ends in "...". */
+void screen_put(FILE *out, const char *text, size_t columns);
+
+/* One line of at most SCREEN_COLUMNS columns. */
 void screen_line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The text in a column of a table: cut, or filled up with spaces. Returns `out`. */
