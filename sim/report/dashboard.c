@@ -32,7 +32,7 @@ static void add(struct drawing *d, const char *format, ...)
   text_trim(d->text);
 }
 
-static double value_of(const struct drawing *d, enum metric metric)
+static double measured(const struct drawing *d, enum metric metric)
 {
   return metrics_value(d->view->results->metrics, metric);
 }
@@ -66,12 +66,17 @@ double dashboard_left_s(const struct onlooker_view *view)
   return view->limit_s > 0 ? view->limit_s + view->held_s - view->now_s : -1;
 }
 
+static bool is_over(const struct onlooker_view *view)
+{
+  return view->phase > view->phase_count;
+}
+
 /* --- Lines ------------------------------------------------------------------------------------ */
 
 static void draw_head(struct drawing *d)
 {
   const struct onlooker_view *view = d->view;
-  bool over = view->phase > view->phase_count;
+  bool over = is_over(view);
   double left_s = dashboard_left_s(view);
   if (view->paused) add(d, "PAUSED  ");
   add(d, "phase %zu/%zu  %s", over ? view->phase_count : view->phase, view->phase_count,
@@ -132,6 +137,7 @@ static void draw_phases(struct drawing *d)
 static void draw_online(struct drawing *d)
 {
   const struct onlooker_view *view = d->view;
+  if (view->wanted == 0 && is_over(view)) return; /* they are switched off, as planned */
   add_bar(d, "online", (double) view->online, (double) view->wanted);
   add(d, "%zu of %zu", view->online, view->wanted);
   if (view->attempts_open > 0) add(d, ", %zu trying", view->attempts_open);
@@ -143,7 +149,7 @@ static void draw_rates(struct drawing *d)
   const double *per_s = d->rates->per_s;
   add(d, "  rates  handshakes %.0f/s  connected %.0f/s  failures %.0f/s", per_s[RATE_HANDSHAKES],
       per_s[RATE_CONNECTS], per_s[RATE_FAILURES]);
-  if (value_of(d, METRIC_TELEMETRY_SENT) > 0) add(d, "  messages %.0f/s", per_s[RATE_SENT]);
+  if (measured(d, METRIC_TELEMETRY_SENT) > 0) add(d, "  messages %.0f/s", per_s[RATE_SENT]);
 }
 
 static void draw_share(struct drawing *d)
@@ -151,13 +157,13 @@ static void draw_share(struct drawing *d)
   struct metrics_stats delay;
   metrics_stats(d->view->results->metrics, METRIC_PROCESS_LOOP_DELAY, &delay);
   add(d, "  self   %.0f %% of a processor, %.0f MiB; devices wait for it p99 %.0f, max %.0f ms",
-      100 * d->rates->per_s[RATE_CPU], value_of(d, METRIC_PROCESS_RSS) / 1048576, delay.p99,
+      100 * d->rates->per_s[RATE_CPU], measured(d, METRIC_PROCESS_RSS) / 1048576, delay.p99,
       delay.max);
 }
 
 static void draw_failed(struct drawing *d)
 {
-  double failed = value_of(d, METRIC_CONNECT_FAILED);
+  double failed = measured(d, METRIC_CONNECT_FAILED);
   enum device_failure failures[DEVICE_FAIL_COUNT];
   size_t names = rates_failures(d->rates, failures);
   if (names == 0) return;
@@ -207,7 +213,7 @@ static size_t count_up_to(struct drawing *d, unsigned rank)
   return count;
 }
 
-static void put(const struct drawing *d, FILE *out)
+static void put_drawn(const struct drawing *d, FILE *out)
 {
   screen_put(out, d->text, d->columns);
   fputc('\n', out);
@@ -221,7 +227,7 @@ static size_t draw_failures(struct drawing *d, size_t rows, FILE *out)
   for (size_t f = 0; f < shown; f++) {
     d->text[0] = '\0';
     draw_failure(d, failures[f]);
-    put(d, out);
+    put_drawn(d, out);
   }
   return shown;
 }
@@ -248,7 +254,7 @@ size_t dashboard_draw(const struct onlooker_view *view, const struct rates *rate
     d.text[0] = '\0';
     if (lines[l].rank <= rank) lines[l].draw(&d); /* one of those above */
     if (d.text[0] == '\0') continue;
-    put(&d, out);
+    put_drawn(&d, out);
     count++;
   }
   return count + draw_failures(&d, rows - count, out);
