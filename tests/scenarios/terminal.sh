@@ -70,7 +70,7 @@ expect "it comes two to four times a second" 0 '^yes $' awk '/^painted/ { n = $2
 expect "a small window" 0 "^painted [0-9]+ seen: phase 2/2 .*seen: online .*widest (3[0-9]|[12][0-9]) .*cursor at the left" \
   on 40x10 "$fleetsim" run "$short" --out out --overwrite
 expect "a window that is made smaller" 0 "^painted [1-9][0-9]* seen: phase 2/2 .*widest (3[0-9]|[12][0-9]) .*cursor at the left" \
-  on 80x24 "phase 2/2" 40x10 "$fleetsim" run "$short" --out out --overwrite
+  on 80x24 "phase 1/2" 40x10 "$fleetsim" run "$short" --out out --overwrite
 expect "a window of one row has no picture" 0 "^painted 0 end: PASS .*$gone" \
   on 80x1 "$fleetsim" run "$short" --out out --overwrite
 

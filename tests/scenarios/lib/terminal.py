@@ -1,7 +1,7 @@
 """A command on a terminal of its own, and what somebody would see there.
 
 usage: terminal.py COLUMNSxROWS [WHEN ACTION] COMMAND...
-WHEN is a text that is on the screen, ACTION what is done then, once: Ctrl-C, Enter, kill, or COLUMNSxROWS, a new size.
+WHEN is a text that is on the screen, ACTION what is done a second later, once: Ctrl-C, Enter, kill, or COLUMNSxROWS, a new size.
 
 Prints how often a picture was painted, the largest one ("seen: LINE"), what is there in the end ("end: LINE"), where the
 cursor is, and what terminals do not forgive; ends as the command did. The emulation knows what fleetsim sends, and
@@ -119,9 +119,12 @@ def main():
         os.closerange(3, 64)
         os.execvp(arguments[0], arguments)
     os.close(inside)
-    screen, rest, began = Screen(size[0]), "", time.time()
+    screen, rest, began, seen = Screen(size[0]), "", time.time(), None
     decoder = codecs.getincrementaldecoder("utf-8")()
     while time.time() - began < WAIT_S:
+        if action and seen and time.time() >= seen + 1:
+            act(action, pid, terminal, screen)
+            action = None
         if not select.select([terminal], [], [], 0.2)[0]:
             continue
         try:
@@ -131,9 +134,8 @@ def main():
         if not more:
             break
         rest = screen.show(rest + decoder.decode(more))
-        if action and any(when in line for line in screen.text()):
-            act(action, pid, terminal, screen)
-            action = None
+        if action and not seen and any(when in line for line in screen.text()):
+            seen = time.time()
     else:
         os.kill(pid, signal.SIGKILL)
         screen.faults.append("it did not end")
