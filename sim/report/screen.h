@@ -19,7 +19,8 @@ void screen_line(FILE *out, const char *format, ...) __attribute__((format(print
 /* The text in a column of a table: cut, or filled up with spaces. Returns `out`. */
 const char *screen_cell(const char *text, size_t columns, char out[SCREEN_CELL]);
 
-/* Whole text, broken at spaces, every line indented: what says why is never cut. */
+/* Whole text, broken at spaces, and between letters where a word has more than a line; every line
+ * indented: what says why is never cut. */
 void screen_paragraph(FILE *out, int indent, const char *text);
 
 #endif

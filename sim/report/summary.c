@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "report/screen.h"
 
-#define NAME_COLUMNS 50
+#define NAME_COLUMNS 45 /* of the scenario; the verdict, its devices and seconds take the others */
 #define BOLD_GREEN   "\033[1;32m"
 #define BOLD_RED     "\033[1;31m"
 #define PLAIN        "\033[0m"

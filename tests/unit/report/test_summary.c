@@ -866,6 +866,27 @@ static void a_summary_that_fits_is_whole(void **state)
   free(whole);
 }
 
+static void no_line_is_wider_than_80_columns_whatever_is_named(void **state)
+{
+  (void) state;
+#define TEN(text) text text text text text text text text text text
+  size_t lines;
+  snprintf(sample.results.scenario_name, sizeof sample.results.scenario_name, TEN("a name "));
+  snprintf(sample.results.message, sizeof sample.results.message, "no file /%s is it there?",
+           TEN(TEN("f\xc3\xb6lder/")));
+  sample.results.verdict = "error";
+  sample.results.devices = 1000000;
+  sample.results.duration_s = 86399.9;
+  char *text = printed_to_fit(100, &lines); /* looks at each of them */
+  char *message = strstr(text, "\n  no file\n  /f\xc3\xb6lder/");
+  assert_non_null(message);
+  expect_contains(text, "is it there?\n");
+  size_t folders = 0;
+  for (char *at = message; (at = strstr(at, "\xc3\xb6")) != NULL; at++) folders++;
+  assert_int_equal(folders, 100); /* none is cut in two, or lost */
+  free(text);
+}
+
 static void one_that_does_not_says_what_failed_and_leaves_out_what_passed(void **state)
 {
   (void) state;
@@ -931,6 +952,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       test(says_the_verdict_first_and_why),
       test(a_summary_that_fits_is_whole),
+      test(no_line_is_wider_than_80_columns_whatever_is_named),
       test(one_that_does_not_says_what_failed_and_leaves_out_what_passed),
       test(of_more_failures_than_fit_the_others_are_counted),
       test(the_verdict_alone_has_its_sentences),
